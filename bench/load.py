@@ -1,0 +1,191 @@
+"""The load generator: keep-alive connections on raw sockets and one epoll, in a process of its own.
+
+It shares the machine with what it measures, so it prepares nothing while the clock runs and reads of an
+answer only its status, its length and the payment's id in Location.
+"""
+
+import multiprocessing
+import selectors
+import socket
+import time
+from array import array
+from collections import Counter, deque
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+
+SERIAL = b"<serial-number!>"
+"""The blank in a request that a number of its own fills: of the same length, so Content-Length stays true."""
+
+ANSWER_SECONDS_MAX = 30.0
+"""An answer that takes longer is taken for a fault of the server, and the run for void."""
+
+RECEIVE_BYTES = 65_536
+LOCATION = b"/v1/payments/"
+UUID_LENGTH = 36
+
+
+class LoadError(RuntimeError):
+    """The server closed a connection, or left a request without an answer."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which requests to send to (host, port), over how many connections, for how long.
+
+    The requests are sent in turn, from the first again after the last. Without `rate` each connection sends
+    as soon as it is answered; with it (requests a second) they are sent on time, whether or not answers came
+    (as far as a connection is free: time spent waiting for one counts as latency). What is answered within
+    the first `warm_up` seconds is kept, but is outside the window.
+    """
+
+    address: tuple[str, int]
+    requests: list[bytes]
+    connections: int
+    seconds: float
+    warm_up: float = 1.0
+    rate: float | None = None
+
+
+@dataclass
+class Outcome:
+    """What was sent and answered; arrays and `ids` run in parallel, times in seconds of the epoch."""
+
+    opened: float = 0.0
+    closed: float = 0.0
+    statuses: Counter[int] = field(default_factory=Counter)
+    which: array = field(default_factory=lambda: array("l"))
+    status: array = field(default_factory=lambda: array("h"))
+    sent: array = field(default_factory=lambda: array("d"))
+    answered: array = field(default_factory=lambda: array("d"))
+    ids: list[str] = field(default_factory=list)
+
+    def in_window(self) -> list[int]:
+        """Positions of the answers that came within the window."""
+        return [n for n, at in enumerate(self.answered) if self.opened <= at < self.closed]
+
+    def latencies(self) -> list[float]:
+        """Seconds from sending to the answer, of the answers within the window."""
+        return [self.answered[n] - self.sent[n] for n in self.in_window()]
+
+    def per_second(self) -> float:
+        """Answers a second within the window."""
+        return len(self.in_window()) / (self.closed - self.opened)
+
+
+def generate(plan: Plan) -> Outcome:
+    """The outcome of `plan`, run in a process of its own; raises LoadError."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(run, plan).result()
+
+
+class Connection:
+    """One keep-alive connection with at most one request in flight."""
+
+    __slots__ = ("received", "sent", "sock", "which")
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self.sock = socket.create_connection(address, timeout=ANSWER_SECONDS_MAX)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock.setblocking(False)
+        self.received = b""
+        self.sent = 0.0
+        self.which = 0
+
+    def send(self, request: bytes, which: int, at: float) -> None:
+        """Put one request, which always fits the empty socket buffer, on the wire."""
+        self.sent, self.which = at, which
+        if self.sock.send(request) != len(request):
+            raise LoadError("a request did not fit the socket buffer")
+
+    def answer(self) -> tuple[int, bytes] | None:
+        """(status, head) once the whole answer has come, else None."""
+        piece = self.sock.recv(RECEIVE_BYTES)
+        if not piece:
+            raise LoadError("the server closed a connection")
+        self.received = data = self.received + piece if self.received else piece
+        end = data.find(b"\r\n\r\n")
+        if end < 0:
+            return None
+        head = data[:end]
+        if len(data) < end + 4 + content_length(head):
+            return None
+        self.received = b""
+        return int(head[9:12]), head
+
+
+def content_length(head: bytes) -> int:
+    """Bytes of the body that follows `head`; raises LoadError if it does not say."""
+    at = head.find(b"Content-Length: ")
+    if at < 0:
+        at = head.lower().find(b"content-length: ")
+    if at < 0:
+        raise LoadError("an answer without Content-Length")
+    stop = head.find(b"\r", at)
+    return int(head[at + 16 : stop if stop > 0 else None])
+
+
+def run(plan: Plan) -> Outcome:
+    """Send, and record until the window has closed and every request is answered; raises LoadError."""
+    outcome = Outcome()
+    poll = selectors.DefaultSelector()
+    idle: deque[Connection] = deque()
+    for _ in range(plan.connections):
+        connection = Connection(plan.address)
+        poll.register(connection.sock, selectors.EVENT_READ, connection)
+        idle.append(connection)
+    count = len(plan.requests)
+    begun = time.time()
+    run_name = b"%08x" % (time.time_ns() // 1_000_000 & 0xFFFFFFFF)
+    outcome.opened = begun + plan.warm_up
+    outcome.closed = outcome.opened + plan.seconds
+    number = 0
+    while True:
+        now = time.time()
+        while idle and now < outcome.closed:
+            due = begun + number / plan.rate if plan.rate else now
+            if due > now:
+                break
+            request = plan.requests[number % count].replace(SERIAL, run_name + b"%08d" % number)
+            idle.popleft().send(request, number % count, due)
+            number += 1
+        if now >= outcome.closed and len(idle) == plan.connections:
+            break
+        due = begun + number / plan.rate if plan.rate and idle and now < outcome.closed else None
+        ready = poll.select(ANSWER_SECONDS_MAX if due is None else max(0.0, due - now))
+        if not ready and due is None:
+            raise LoadError(f"no answer within {ANSWER_SECONDS_MAX:.0f} s")
+        for key, _ in ready:
+            connection = key.data
+            answer = connection.answer()
+            if answer is not None:
+                record(outcome, connection, *answer)
+                idle.append(connection)
+    for key in list(poll.get_map().values()):
+        key.data.sock.close()
+    poll.close()
+    return outcome
+
+
+def record(outcome: Outcome, connection: Connection, status: int, head: bytes) -> None:
+    """Note one answer."""
+    outcome.statuses[status] += 1
+    outcome.which.append(connection.which)
+    outcome.status.append(status)
+    outcome.sent.append(connection.sent)
+    outcome.answered.append(time.time())
+    at = head.find(LOCATION)
+    outcome.ids.append(head[at + len(LOCATION) : at + len(LOCATION) + UUID_LENGTH].decode() if at > 0 else "")
+
+
+def post(path: str, token: str, body: bytes) -> bytes:
+    """The bytes of a POST of JSON with bearer token and an idempotency key to be filled in at SERIAL."""
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
+        f"Idempotency-Key: {SERIAL.decode()}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
+
+
+def get(path: str, token: str) -> bytes:
+    """The bytes of a GET with bearer token."""
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n".encode()

@@ -1,0 +1,164 @@
+"""One measurement each: over HTTP at full and half load, reads, and posting alone; each checked afterwards."""
+
+import multiprocessing
+import random
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import NullPool, text
+
+import settings
+from bench import load, world
+from bench.load import Outcome, Plan
+from bench.report import percentile
+from bench.stack import DATABASE, Stack
+from bench.world import World
+from models.invariants import violations
+from models.payment import Wish
+from models.session import open_engine
+from workers.posting import Poster
+
+DRAINED_SECONDS_MAX = 120
+"""A backlog that is not posted by then is a fault: payments got stuck."""
+
+POLL_SECONDS = 0.1
+REQUESTS = 20_000
+"""Different requests prepared for a run; sent again with new keys when all have been sent."""
+
+
+class BenchError(RuntimeError):
+    """A run that measured something else than it was meant to."""
+
+
+@dataclass
+class Bench:
+    """What all measurements share; `amiss` collects what the checks found, by run."""
+
+    stack: Stack
+    world: World
+    seconds: float
+    chance: random.Random = field(default_factory=lambda: random.Random(20))
+    amiss: dict[str, list[str]] = field(default_factory=dict)
+    final: list[tuple[str, str]] = field(default_factory=list)
+    """Final payments of the last run, each with the token of who made it."""
+
+    def over_http(self, connections: int) -> dict[str, float]:
+        """Full load, then half of what it completed: rates a second and latencies in ms."""
+        figures = self._load("full", connections, None)
+        completed = figures[f"completed_{connections}"] = figures.pop("completed")
+        half = self._load("half", connections, completed / 2)
+        half.pop("completed")
+        return figures | half
+
+    def reads(self, connections: int = 8) -> float:
+        """GETs a second of final payments, each by who made it."""
+        sample = self.chance.choices(self.final, k=REQUESTS // 2)
+        requests = [load.get(f"/v1/payments/{payment_id}", token) for payment_id, token in sample]
+        outcome = load.generate(Plan(self.stack.address, requests, connections, self.seconds))
+        self.note("reads", other_answers(outcome, 200))
+        return outcome.per_second()
+
+    def posting(self, run: str, wishes: Sequence[Wish], database: str = DATABASE) -> float:
+        """Payments a second that one poster drains when all of them wait already."""
+        gateway = self.stack.engine(settings.GATEWAY_ROLE, database)
+        world.submit(gateway, wishes)
+        posted, seconds = in_own_process(drain, self.stack.url_of(settings.WORKER_ROLE, database))
+        if posted != len(wishes):
+            raise BenchError(f"{posted} payments were posted where {len(wishes)} waited")
+        self.check_books(run, database)
+        return posted / seconds
+
+    def check_books(self, run: str, database: str = DATABASE) -> None:
+        """The invariants, and that every payment is COMPLETED and none parked."""
+        with self.stack.engine(database=database).connect() as connection:
+            found = violations(connection)
+            rows = connection.execute(NOT_COMPLETED).all()
+        self.note(run, found + [f"{count} payments {state}, parked: {parked}" for state, parked, count in rows])
+
+    def note(self, run: str, found: list[str]) -> None:
+        """Keep what was found amiss after a run; nothing found is worth keeping, too."""
+        self.amiss.setdefault(run, []).extend(found)
+
+    def _load(self, kind: str, connections: int, rate: float | None) -> dict[str, float]:
+        run = f"{kind} load, {connections} connections"
+        requests, tokens = self.world.posts(REQUESTS, self.chance)
+        since = self._now()
+        outcome = load.generate(Plan(self.stack.address, requests, connections, self.seconds, rate=rate))
+        finalized = self._finalized_since(since)
+        self.note(run, other_answers(outcome, 202) + lost_or_doubled(outcome, finalized))
+        self.check_books(run)
+        self.final = [(id, tokens[which]) for id, which in zip(outcome.ids, outcome.which, strict=True) if id]
+        submits = sorted(outcome.latencies())
+        waits = sorted(
+            finalized[outcome.ids[n]] - outcome.sent[n] for n in outcome.in_window() if outcome.ids[n] in finalized
+        )
+        in_window = sum(outcome.opened <= at < outcome.closed for at in finalized.values())
+        name = f"{kind}_{connections}"
+        return {
+            "completed": in_window / self.seconds,
+            f"{name}_submitted": outcome.per_second(),
+            f"{name}_submit_p50": percentile(submits, 50) * 1000,
+            f"{name}_submit_p99": percentile(submits, 99) * 1000,
+            f"{name}_completed_p50": percentile(waits, 50) * 1000,
+            f"{name}_completed_p99": percentile(waits, 99) * 1000,
+        }
+
+    def _now(self) -> datetime:
+        with self.stack.engine().connect() as connection:
+            return connection.scalar(text("SELECT now()"))
+
+    def _finalized_since(self, since: datetime) -> dict[str, float]:
+        """When each payment made since then became final, in seconds of the epoch, once nothing waits any more."""
+        deadline = time.monotonic() + DRAINED_SECONDS_MAX
+        with self.stack.engine().execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            while connection.scalar(WAITING):
+                if time.monotonic() > deadline:
+                    raise BenchError(f"payments still wait after {DRAINED_SECONDS_MAX} s")
+                time.sleep(POLL_SECONDS)
+            return {row[0]: row[1] for row in connection.execute(FINALIZED, {"since": since})}
+
+
+def other_answers(outcome: Outcome, expected: int) -> list[str]:
+    """The answers that were not as expected, counted."""
+    return [f"{count} answers {status}" for status, count in outcome.statuses.items() if status != expected]
+
+
+def lost_or_doubled(outcome: Outcome, finalized: dict[str, float]) -> list[str]:
+    """Where the client's list of 202s and the table differ."""
+    accepted = {id for id, status in zip(outcome.ids, outcome.status, strict=True) if status == 202}
+    differences = {
+        "accepted, but not in the table": len(accepted - finalized.keys()),
+        "in the table, but not accepted": len(finalized.keys() - accepted),
+        "ids answered twice": sum(status == 202 for status in outcome.status) - len(accepted),
+    }
+    return [f"{count} payments {what}" for what, count in differences.items() if count]
+
+
+def drain(worker_url: str) -> tuple[int, float]:
+    """Post until nothing is due; returns how many payments, and in how many seconds."""
+    linger_seconds = settings.load().posting_linger_ms / 1000
+    engine = open_engine(worker_url, poolclass=NullPool, application="payments-bench")
+    poster = Poster(engine, deposits_open=False, linger_seconds=linger_seconds)
+    begun = time.monotonic()
+    posted, _ = poster.drain(DRAINED_SECONDS_MAX)
+    return posted, time.monotonic() - begun
+
+
+def in_own_process(function, *arguments):
+    """The result of the function, run in a fresh interpreter."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+WAITING = text("SELECT EXISTS (SELECT FROM payments WHERE state = 'INITIATED' AND parked_at IS NULL)")
+FINALIZED = text("""
+    SELECT id::text, extract(epoch FROM finalized_at)::float FROM payments
+    WHERE id >= uuid_floor(:since) AND created_at >= :since AND finalized_at IS NOT NULL
+""")
+NOT_COMPLETED = text("""
+    SELECT state, parked_at IS NOT NULL, count(*) FROM payments
+    WHERE state <> 'COMPLETED' OR parked_at IS NOT NULL GROUP BY 1, 2
+""")

@@ -1,0 +1,151 @@
+"""The report: each target with the ratio measured, then the figures it rests on; medians over the rounds."""
+
+import os
+import platform
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+Round = Mapping[str, float]
+"""One round's figures by name; a figure that was not measured is missing."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A line of the targets: `figure`, or `figure` over `per` of the same round, against two marks."""
+
+    title: str
+    figure: str
+    per: str | None
+    reach: float
+    dream: float
+    unit: str = ""
+    missing: str = "not measured"
+
+    @property
+    def at_most(self) -> bool:
+        """Whether smaller is better."""
+        return self.dream < self.reach
+
+    def measured(self, rounds: Sequence[Round]) -> float | None:
+        """The median over the rounds, or None."""
+        if self.per is None:
+            values = [one[self.figure] for one in rounds if self.figure in one]
+        else:
+            both = [one for one in rounds if self.figure in one and self.per in one]
+            values = [one[self.figure] / one[self.per] for one in both]
+        return statistics.median(values) if values else None
+
+    def row(self, rounds: Sequence[Round]) -> list[str]:
+        """Its line in the table."""
+        measured = self.measured(rounds)
+        head = [self.title, f"{self.reach:g}{self.unit}", f"{self.dream:g}{self.unit}"]
+        if measured is None:
+            return [*head, "", self.missing]
+        return [*head, f"{measured:.3g}{self.unit}", self._verdict(measured)]
+
+    def _verdict(self, measured: float) -> str:
+        for mark, word in ((self.dream, "yes, the dream"), (self.reach, "yes")):
+            if measured <= mark if self.at_most else measured >= mark:
+                return word
+        return "no"
+
+
+LONG_ONLY = "long form only (`--long`)"
+PEERS_ONLY = "with `--peers` only"
+
+TARGETS = [
+    Target("end to end, 32 connections / pgbench", "completed_32", "tpcb", 0.5, 1.0),
+    Target("end to end, 8 connections / pgbench", "completed_8", "tpcb", 0.35, 0.8),
+    Target("bulk, drained / pgbench", "bulk", "tpcb", 2, 4, missing="not measured: bulk arrives later"),
+    Target("posting alone / pgbench", "posting_spread", "tpcb", 2, 4),
+    Target("hot account (slower of in and out) / spread", "posting_hot", "posting_spread", 0.9, 1.0),
+    Target("10,000,000 payments / empty tables", "posting_full", "posting_empty", 0.9, 1.0, "", LONG_ONLY),
+    Target("submit to COMPLETED, half load, 8 conns, p50", "half_8_completed_p50", None, 30, 10, " ms"),
+    Target("submit to COMPLETED, half load, 8 conns, p99", "half_8_completed_p99", None, 120, 40, " ms"),
+    Target("submit to COMPLETED, half load, 32 conns, p50", "half_32_completed_p50", None, 30, 10, " ms"),
+    Target("submit to COMPLETED, half load, 32 conns, p99", "half_32_completed_p99", None, 120, 40, " ms"),
+    Target("GET by id, final payment / pgbench -S", "reads", "select", 0.05, 0.1),
+    Target("django-hordak, 4 processes: ours faster", "posting_spread", "hordak", 3, 5, " times", PEERS_ONLY),
+    Target("naive Celery version: ours faster", "completed_8", "naive", 10, 20, " times", PEERS_ONLY),
+    Target("memory (PSS) of gateway + workers + beat", "memory_mb", None, 400, 250, " MB"),
+]
+
+FIGURES = [
+    ("pgbench tpcb-like, scale 10, 8 clients", "tpcb", "/s"),
+    ("pgbench -S, 8 clients", "select", "/s"),
+    ("end to end, 8 connections, COMPLETED", "completed_8", "/s"),
+    ("end to end, 32 connections, COMPLETED", "completed_32", "/s"),
+    ("posting alone, 10,000 accounts", "posting_spread", "/s"),
+    ("posting alone, all into one account", "posting_hot_in", "/s"),
+    ("posting alone, all out of one account", "posting_hot_out", "/s"),
+    ("posting alone, empty tables", "posting_empty", "/s"),
+    ("posting alone, 10,000,000 payments in the tables", "posting_full", "/s"),
+    ("GET by id of a final payment, 8 connections", "reads", "/s"),
+    ("django-hordak 2.0, 4 processes", "hordak", "/s"),
+    ("naive Celery version, 8 connections, COMPLETED", "naive", "/s"),
+    ("memory (PSS) of gateway + workers + beat", "memory_mb", " MB"),
+]
+
+LATENCIES = [(load, connections) for connections in (8, 32) for load in ("full", "half")]
+
+
+def render(rounds: Sequence[Round], machine: Mapping[str, str], checks: Mapping[str, Sequence[str]]) -> str:
+    """The report in Markdown; `checks` says what was found amiss after which run."""
+    parts = [
+        "# Benchmark",
+        f"Median of {len(rounds)} interleaved rounds (`make bench`); every ratio is taken within its round, "
+        "on the same servers with durability on, the load generator on the same machine.",
+        table(["machine", ""], [[name, value] for name, value in machine.items()]),
+        "## Targets",
+        table(["figure", "reach", "dream", "measured", "reached"], [one.row(rounds) for one in TARGETS]),
+        "## Figures",
+        table(["figure", "median", "lowest", "highest"], list(figure_rows(rounds))),
+        "## Latency over HTTP, ms",
+        table(
+            ["load", "connections", "submitted/s", "submit p50", "p99", "submit to COMPLETED p50", "p99"],
+            [latency_row(rounds, load, connections) for load, connections in LATENCIES],
+        ),
+        "Full load is a closed loop; half load an open loop at half the rate just completed at full load.",
+        "## Checked from outside",
+        table(
+            ["after", "found amiss"], [[run, "; ".join(found) or "nothing"] for run, found in checks.items()]
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def figure_rows(rounds: Sequence[Round]) -> list[list[str]]:
+    """One line for each figure that was measured."""
+    rows = []
+    for title, name, unit in FIGURES:
+        values = [one[name] for one in rounds if name in one]
+        if values:
+            rows.append([title, *(f"{pick(values):,.0f}{unit}" for pick in (statistics.median, min, max))])
+    return rows
+
+
+def latency_row(rounds: Sequence[Round], load: str, connections: int) -> list[str]:
+    """Medians of the percentiles of one load."""
+    names = ["submitted", "submit_p50", "submit_p99", "completed_p50", "completed_p99"]
+    keys = [f"{load}_{connections}_{name}" for name in names]
+    values = [[one[key] for one in rounds if key in one] for key in keys]
+    return [load, str(connections), *(f"{statistics.median(some):,.1f}" if some else "" for some in values)]
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def processor() -> str:
+    """Cores and Python, without the machine's name."""
+    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+
+
+def percentile(sorted_values: Sequence[float], percent: float) -> float:
+    """The value that `percent` of them do not exceed; of an empty sequence, NaN."""
+    if not sorted_values:
+        return float("nan")
+    return sorted_values[min(len(sorted_values) - 1, int(len(sorted_values) * percent / 100))]

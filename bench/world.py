@@ -1,0 +1,142 @@
+"""The world that is measured: clients with 10,000 wallets in one currency, funded through the product itself.
+
+Everything is written with the gateway's role, as the gateway would write it, and posted by the product's own
+posting; so every balance stands on operations and every invariant can be checked afterwards.
+"""
+
+import hashlib
+import json
+import random
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, text
+from uuid_utils.compat import uuid7
+
+from bench import load
+from models import arrays, payment
+from models.payment import Wish
+from models.session import transaction
+
+CURRENCY = "EUR"
+ACCOUNTS = 10_000
+
+DEPOSIT_MINOR = 100_000_00
+"""What each wallet starts with: no measured transfer fails for want of money."""
+
+TRANSFER_MINOR = 1_00
+
+BATCH = 5_000
+"""Rows a statement when seeding: well below the gateway's statement_timeout."""
+
+FINGERPRINT = hashlib.sha256(b"bench").digest()
+
+
+@dataclass(frozen=True)
+class User:
+    """A user and a bearer token of his."""
+
+    id: str
+    token: str
+
+
+@dataclass(frozen=True)
+class Account:
+    """A wallet and its owner."""
+
+    id: str
+    token: str
+    owner: User
+
+
+@dataclass(frozen=True)
+class World:
+    """The accounts to transfer among, and one more that is to be hot."""
+
+    accounts: list[Account]
+    hot: Account
+    ops: User
+    wire: str
+
+    def deposits(self) -> list[Wish]:
+        """What funds everybody; the hot account gets as much as all others together."""
+        fortune = DEPOSIT_MINOR * len(self.accounts)
+        orders = [wish(self.ops, "deposit", self.wire, one.id, DEPOSIT_MINOR) for one in self.accounts]
+        return [*orders, wish(self.ops, "deposit", self.wire, self.hot.id, fortune)]
+
+    def spread(self, count: int, chance: random.Random) -> list[Wish]:
+        """Transfers between random accounts."""
+        return [transfer(*chance.sample(self.accounts, 2)) for _ in range(count)]
+
+    def into_hot(self, count: int, chance: random.Random) -> list[Wish]:
+        """Transfers from random accounts to the hot one."""
+        return [transfer(one, self.hot) for one in chance.choices(self.accounts, k=count)]
+
+    def out_of_hot(self, count: int, chance: random.Random) -> list[Wish]:
+        """Transfers from the hot account to random ones."""
+        return [transfer(self.hot, one) for one in chance.choices(self.accounts, k=count)]
+
+    def posts(self, count: int, chance: random.Random) -> tuple[list[bytes], list[str]]:
+        """Requests that submit transfers between random accounts, and beside each the token that sends it."""
+        requests, tokens = [], []
+        for _ in range(count):
+            source, target = chance.sample(self.accounts, 2)
+            order = {"source": source.token, "target": target.token, "amount": "1.00", "currency": CURRENCY}
+            requests.append(load.post("/v1/transfers", source.owner.token, json.dumps(order).encode()))
+            tokens.append(source.owner.token)
+        return requests, tokens
+
+
+def wish(user: User, kind: str, source: str, target: str, amount: int) -> Wish:
+    """A payment of the given type, with a key of its own."""
+    id = str(uuid7())
+    return Wish(id, kind, user.id, source, target, amount, CURRENCY, f"bench-{id}", FINGERPRINT)
+
+
+def transfer(source: Account, target: Account) -> Wish:
+    """A transfer of 1.00 that the source's owner orders."""
+    return wish(source.owner, "transfer", source.id, target.id, TRANSFER_MINOR)
+
+
+def make(gateway: Engine, clients: Sequence[User], ops: User, accounts: int = ACCOUNTS) -> World:
+    """Open the wallets, dealt out to the clients in turn; they hold nothing yet."""
+    opened = [
+        Account(str(uuid7()), f"wal_{secrets.token_urlsafe(24)}", clients[n % len(clients)])
+        for n in range(accounts + 1)
+    ]
+    with transaction(gateway) as connection:
+        for some in batches(opened):
+            connection.execute(
+                OPEN_ACCOUNTS,
+                {
+                    "ids": arrays.plain(one.id for one in some),
+                    "tokens": arrays.plain(one.token for one in some),
+                    "owners": arrays.plain(one.owner.id for one in some),
+                    "currency": CURRENCY,
+                },
+            )
+        wire = connection.scalar(WIRE_ACCOUNT, {"currency": CURRENCY})
+    *others, hot = opened
+    return World(others, hot, ops, wire)
+
+
+def submit(gateway: Engine, wishes: Sequence[Wish]) -> None:
+    """Accept the wishes as the gateway does, many a statement; nobody is rung for."""
+    for some in batches(wishes):
+        with transaction(gateway) as connection:
+            payment.accept(connection, some)
+
+
+def batches(rows: Sequence) -> list[Sequence]:
+    """The rows in runs of BATCH."""
+    return [rows[at : at + BATCH] for at in range(0, len(rows), BATCH)]
+
+
+OPEN_ACCOUNTS = text("""
+    INSERT INTO accounts (id, token, owner_id, currency)
+    SELECT id, token, owner_id, :currency
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:tokens AS text[]), CAST(:owners AS uuid[]))
+         AS account (id, token, owner_id)
+""")
+WIRE_ACCOUNT = text("SELECT id::text FROM accounts WHERE code = 'wire' AND currency = :currency")

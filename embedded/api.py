@@ -1,0 +1,51 @@
+"""The HTTP API as the stack itself calls it."""
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+CALL_SECONDS_MAX = 10
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Refused(Exception):
+    """The API answered with an error; the message is its status and its problem's words."""
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        super().__init__(f"{status} {problem.get('code')}: {problem.get('detail') or problem.get('title')}")
+        self.status = status
+
+
+def call(url: str, token: str | None = None, body: dict | None = None, key: str | None = None) -> Any:
+    """GET, or POST with a body; returns the decoded answer. Raises Refused for 4xx and 5xx, OSError if nobody answers."""
+    headers = {"Accept": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    if key:
+        headers["Idempotency-Key"] = key
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+    request = urllib.request.Request(url, headers=headers, data=None if body is None else json.dumps(body).encode())  # noqa: S310  our own URL
+    try:
+        with _direct.open(request, timeout=CALL_SECONDS_MAX) as response:
+            return json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            raise Refused(error.code, _problem(error.read())) from None
+
+
+def is_ready(url: str) -> bool:
+    """Whether the gateway answers, and reaches its database."""
+    try:
+        call(f"{url}/health/ready")
+    except (OSError, Refused):
+        return False
+    return True
+
+
+def _problem(text: bytes) -> dict[str, Any]:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {"title": text[:200].decode(errors="replace")}

@@ -1,0 +1,120 @@
+"""Where a stack keeps its data, sockets, logs and secrets."""
+
+import hashlib
+import os
+import secrets
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedded import identity
+from embedded.identity import Identity
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+SHARED = Path("/var/tmp")  # noqa: S108  survives a reboot, and every uid can go there; what is put in it is checked
+SOCKET_PATH_BYTES_MAX = 107
+LONGEST_SOCKET_NAME = "/.s.PGSQL.5432"
+
+
+class StackError(Exception):
+    """Why the embedded stack cannot go on, in one line for its reader."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """The directories of one stack; `servers` is whom its PostgreSQL and Valkey run as."""
+
+    path: Path
+    sockets: Path
+    servers: Identity
+
+    @classmethod
+    def of_checkout(cls, checkout: Path = CHECKOUT) -> "Home":
+        """`.run` in the checkout, or, if the servers cannot go there, a directory in /var/tmp named by its path."""
+        inside = checkout / ".run"
+        inside.mkdir(mode=0o711, exist_ok=True)
+        reachable = identity.of_servers().can_enter(inside)
+        return cls.at(inside if reachable else _private_place(inside))
+
+    @classmethod
+    def at(cls, path: Path) -> "Home":
+        """The home in this directory; its sockets lie elsewhere when their names would be too long for the kernel."""
+        servers = identity.of_servers()
+        sockets = path / "sockets"
+        if len(os.fsencode(f"{sockets}{LONGEST_SOCKET_NAME}")) > SOCKET_PATH_BYTES_MAX:
+            sockets = _private_place(path) / "sockets"
+        _own_directory(sockets, servers, 0o700 if servers.is_ours else 0o710)
+        return cls(path, sockets, servers)
+
+    def directory(self, name: str, owner: Identity | None = None) -> Path:
+        """The home's directory of that name, closed to everybody but its owner (default: who runs this)."""
+        return _own_directory(self.path / name, owner or identity.invoker(), 0o700)
+
+    def log(self, name: str) -> Path:
+        return self.directory("logs") / f"{name}.log"
+
+    def secret(self, name: str) -> str:
+        """A random secret of that name: made once, the same ever after."""
+        path = self.directory("secrets") / name
+        if not path.exists():
+            write_private(path, secrets.token_urlsafe(32))
+        return path.read_text()
+
+    def executable(self, program: Path, tree: Path) -> Path:
+        """The program, or its copy in this home if the servers cannot run it where it lies in `tree`."""
+        if self.servers.can_run(program, "--version"):
+            return program
+        copy = self.path / "programs" / tree.name
+        if not copy.exists():
+            half = copy.with_name(f"{tree.name}.half")
+            shutil.rmtree(half, ignore_errors=True)
+            shutil.copytree(tree, half, symlinks=True)
+            half.rename(copy)
+        return copy / program.relative_to(tree)
+
+
+@contextmanager
+def temporary() -> Iterator[Home]:
+    """A home for tests and measurements, gone afterwards."""
+    path = Path(tempfile.mkdtemp(prefix="payments-", dir=SHARED))
+    path.chmod(0o711)
+    home = Home.at(path)
+    try:
+        yield home
+    finally:
+        shutil.rmtree(path)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write the whole file or nothing, readable by its owner alone (0600)."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as half:
+        half.write(text)
+    Path(half.name).replace(path)
+
+
+def _private_place(path: Path) -> Path:
+    place = SHARED / f"payments-{hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]}"
+    place.mkdir(mode=0o711, exist_ok=True)
+    found = place.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        raise StackError(f"{place} is not a directory that only uid {os.geteuid()} can change: remove it")
+    return place
+
+
+def _own_directory(path: Path, owner: Identity, mode: int) -> Path:
+    """Make the directory for this owner; one that belongs to somebody else is refused."""
+    try:
+        path.mkdir(parents=True)
+    except FileExistsError:
+        if path.stat().st_uid != owner.uid:
+            raise StackError(
+                f"{path} belongs to uid {path.stat().st_uid}, not {owner.uid}: run as that user, or remove it"
+            ) from None
+    else:
+        os.chown(path, owner.uid, owner.gid)
+    path.chmod(mode)
+    return path

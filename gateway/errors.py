@@ -1,0 +1,178 @@
+"""Every refusal the gateway can answer with: one table, one exception, one rendering (RFC 9457)."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from models.session import Contention, DatabaseAway
+
+
+class Problem(NamedTuple):
+    """What a code means: HTTP status, a title for people, whether the same request may succeed later."""
+
+    status: int
+    title: str
+    retryable: bool = False
+
+
+PROBLEMS: dict[str, Problem] = {
+    "bad_request": Problem(400, "Bad request"),
+    "malformed_json": Problem(400, "The body is not well-formed JSON"),
+    "json_duplicate_key": Problem(400, "A JSON object names a member twice"),
+    "json_too_deep": Problem(400, "The JSON is nested too deeply"),
+    "bad_cursor": Problem(400, "The cursor does not belong to this list"),
+    "idempotency_key_missing": Problem(400, "Idempotency-Key is required"),
+    "idempotency_key_invalid": Problem(400, "Idempotency-Key is malformed"),
+    "token_missing": Problem(401, "A bearer token is required"),
+    "token_invalid": Problem(401, "The bearer token is not valid"),
+    "scope_missing": Problem(403, "The token lacks the scope for this"),
+    "deposits_closed": Problem(403, "Deposits by owners are closed"),
+    "not_found": Problem(404, "Not found"),
+    "method_not_allowed": Problem(405, "Method not allowed"),
+    "not_acceptable": Problem(406, "Only JSON can be answered"),
+    "duplicate_reference": Problem(409, "The reference has been used"),
+    "body_too_large": Problem(413, "The body is too large"),
+    "unsupported_media_type": Problem(415, "The body must be plain application/json"),
+    "validation_failed": Problem(422, "The request does not fit its schema"),
+    "required": Problem(422, "A member is missing"),
+    "null_not_allowed": Problem(422, "A member must not be null"),
+    "invalid_type": Problem(422, "A value has the wrong type"),
+    "invalid_value": Problem(422, "A value is not allowed"),
+    "unknown_field": Problem(422, "A member is not known"),
+    "unknown_parameter": Problem(422, "A query parameter is not known"),
+    "repeated_parameter": Problem(422, "A query parameter is given twice"),
+    "integer_too_long": Problem(422, "An integer has too many digits"),
+    "text_too_long": Problem(422, "A text is too long"),
+    "text_invalid": Problem(422, "A text has characters that are not allowed"),
+    "limit_out_of_range": Problem(422, "The limit is out of range"),
+    "amount_must_be_string": Problem(422, "An amount is a decimal string"),
+    "amount_invalid": Problem(422, "An amount is not a plain decimal"),
+    "amount_precision": Problem(422, "An amount has more digits than its currency"),
+    "amount_not_positive": Problem(422, "An amount must be above zero"),
+    "amount_too_large": Problem(422, "An amount is above the maximum"),
+    "amount_too_small": Problem(422, "An amount is below the minimum"),
+    "currency_unknown": Problem(422, "The currency is not known"),
+    "currency_inactive": Problem(422, "The currency is not in use"),
+    "currency_mismatch": Problem(422, "The wallet holds another currency"),
+    "same_source_and_target": Problem(422, "Source and target are the same wallet"),
+    "own_wallet": Problem(422, "A merchant cannot charge a wallet of their own"),
+    "target_missing": Problem(422, "There is no active wallet to receive the money"),
+    "capture_unsupported": Problem(422, "Charges are captured at once"),
+    "idempotency_key_reused": Problem(422, "The idempotency key was used for another request"),
+    "internal_error": Problem(500, "Something went wrong on our side"),
+    "database_unavailable": Problem(503, "The database is away", retryable=True),
+}
+"""Code to its meaning; the code is the contract, listed in docs/ERRORS.md."""
+
+CODE_OF_STATUS = {
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+    500: "internal_error",
+}
+"""The framework's own exceptions by their status; any other below 500 is a bad_request."""
+
+MEDIA_TYPE = "application/problem+json"
+AUTHENTICATE = 'Bearer realm="payments"'
+RETRY_AFTER_SECONDS = "1"
+
+ERRORS_MAX = 20
+POINTER_LENGTH_MAX = 120
+
+
+class Flaw(str):
+    """A sentence about one wrong value, with the published `code` of what is wrong."""
+
+    code: str
+
+    def __new__(cls, code: str, detail: str) -> "Flaw":
+        flaw = super().__new__(cls, detail)
+        flaw.code = code
+        return flaw
+
+
+class Refusal(Exception):
+    """An answer other than the wished one; raised anywhere in the gateway, rendered here.
+
+    `errors` are {pointer | parameter, code, detail}; `members` are further members of the body.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        errors: Iterable[dict[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+        **members: str,
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.errors = list(errors)
+        self.headers = dict(headers or {})
+        self.members = members
+
+
+def not_found() -> Refusal:
+    """The one answer for what does not exist and for what may not be seen."""
+    return Refusal("not_found", "There is nothing here that you may see.")
+
+
+def flawed(flaws: Iterable[tuple[str, str, str]], where: str = "pointer") -> Refusal:
+    """A refusal for (pointer or parameter, code, detail) triples; a single flaw lends its own code."""
+    errors = [
+        {where: place[:POINTER_LENGTH_MAX], "code": code, "detail": detail}
+        for place, code, detail in list(flaws)[:ERRORS_MAX]
+    ]
+    if len(errors) == 1:
+        return Refusal(errors[0]["code"], errors[0]["detail"], errors)
+    return Refusal("validation_failed", "Several values do not fit; see errors.", errors)
+
+
+def render(refusal: Refusal) -> Response:
+    """The refusal as application/problem+json."""
+    problem = PROBLEMS[refusal.code]
+    body: dict[str, Any] = {
+        "type": f"urn:payments:problem:{refusal.code}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": refusal.detail,
+        "instance": request.path,
+        "code": refusal.code,
+        "errors": refusal.errors,
+        "request_id": g.get("request_id", ""),
+        "retryable": problem.retryable,
+        **refusal.members,
+    }
+    response = Response(json.dumps(body), problem.status, refusal.headers, content_type=MEDIA_TYPE)
+    if problem.status == 401:
+        response.headers.setdefault("WWW-Authenticate", AUTHENTICATE)
+    if problem.status == 503:
+        response.headers.setdefault("Retry-After", RETRY_AFTER_SECONDS)
+    return response
+
+
+def render_http(error: HTTPException) -> Response:
+    """A framework's exception as a problem, with the headers that make it useful (Allow, WWW-Authenticate)."""
+    code = CODE_OF_STATUS.get(error.code or 500, "bad_request")
+    headers = {name: value for name, value in error.get_headers() if name.lower() != "content-type"}
+    detail = not_found().detail if code == "not_found" else PROBLEMS[code].title + "."
+    return render(Refusal(code, detail, headers=headers))
+
+
+def render_away(_: Exception) -> Response:
+    """The database could not be asked, or was too busy to decide: nothing was promised."""
+    return render(Refusal("database_unavailable", "Try again, with the same idempotency key."))
+
+
+def register(app: Flask) -> None:
+    """Answer every exception as a problem."""
+    app.register_error_handler(Refusal, render)
+    app.register_error_handler(HTTPException, render_http)
+    app.register_error_handler(DatabaseAway, render_away)
+    app.register_error_handler(Contention, render_away)

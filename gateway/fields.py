@@ -1,0 +1,209 @@
+"""The kinds of values a request may hold; each refuses with a published code."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import marshmallow as ma
+
+from gateway.errors import Flaw
+from gateway.parsing import NOT_AN_OBJECT, UNKNOWN_FIELD
+
+LIST_ITEMS_MAX = 20
+"""A comma list longer than any set of values that may be asked for."""
+
+LIMIT_DEFAULT = 20
+LIMIT_MAX = 100
+
+_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+"""Control characters, bidirectional controls, line separators and lone surrogates."""
+
+_CURRENCY = re.compile(r"[A-Z][A-Z0-9]{2,11}", re.ASCII)
+_WALLET = re.compile(r"wal_[A-Za-z0-9_-]{22,64}", re.ASCII)
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_LIMIT = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+STANDARD = {
+    "required": Flaw("required", "This member is required."),
+    "null": Flaw("null_not_allowed", "This member must not be null."),
+    "validator_failed": Flaw("invalid_value", "This value is not allowed."),
+}
+
+
+class Input(ma.Schema):
+    """A body or query: unknown members are refused, never ignored."""
+
+    class Meta:
+        unknown = ma.RAISE
+
+    error_messages = {"unknown": UNKNOWN_FIELD, "type": NOT_AN_OBJECT}
+
+
+class Strict(ma.fields.String):
+    """A JSON string and nothing that could be taken for one; the base of the fields below."""
+
+    def make_error(self, key: str, **_: Any) -> ma.ValidationError:
+        """marshmallow's own refusals, with our codes."""
+        return ma.ValidationError([STANDARD[key]])
+
+    def refuse(self, code: str, detail: str) -> ma.ValidationError:
+        """A refusal of this value."""
+        return ma.ValidationError([Flaw(code, detail)])
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if type(value) is not str:
+            raise self.refuse("invalid_type", "A string is expected.")
+        return self.read(value)
+
+    def read(self, text: str) -> Any:
+        """The value of `text`; raises what `refuse` makes."""
+        raise NotImplementedError
+
+
+class Text(Strict):
+    """Words of people: NFC, at most `length_max` characters, none of them invisible orders."""
+
+    def __init__(self, length_max: int, **kwargs: Any) -> None:
+        super().__init__(metadata={"minLength": 1, "maxLength": length_max}, **kwargs)
+        self.length_max = length_max
+
+    def read(self, text: str) -> str:
+        if not text.isascii():
+            text = unicodedata.normalize("NFC", text)
+        if len(text) > self.length_max:
+            raise self.refuse("text_too_long", f"At most {self.length_max} characters.")
+        if not text.strip():
+            raise self.refuse("invalid_value", "Must not be empty.")
+        if _FORBIDDEN.search(text):
+            raise self.refuse("text_invalid", "Control characters are not allowed.")
+        return text
+
+
+class Amount(Strict):
+    """A decimal string; its digits are judged once its currency is known."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        metadata = {"pattern": r"^(0|[1-9][0-9]*)(\.[0-9]+)?$", "maxLength": 60, "example": "10.00"}
+        super().__init__(metadata=metadata, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if type(value) is not str:
+            raise self.refuse("amount_must_be_string", 'Send a decimal string such as "10.00".')
+        return value
+
+
+class Pattern(Strict):
+    """A string of one shape."""
+
+    expression: re.Pattern[str]
+    code = "invalid_value"
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"pattern": f"^{self.expression.pattern}$"}, **kwargs)
+
+    def read(self, text: str) -> str:
+        if not self.expression.fullmatch(text):
+            raise self.refuse(self.code, "Not of the expected form.")
+        return text
+
+
+class CurrencyCode(Pattern):
+    """A currency's code, upper case."""
+
+    expression = _CURRENCY
+    code = "currency_unknown"
+
+
+class WalletToken(Pattern):
+    """The opaque token of a wallet."""
+
+    expression = _WALLET
+
+
+class Choice(Strict):
+    """One of a few words."""
+
+    def __init__(self, words: Iterable[str], **kwargs: Any) -> None:
+        self.words = list(words)
+        super().__init__(metadata={"enum": self.words}, **kwargs)
+
+    def read(self, text: str) -> str:
+        if text not in self.words:
+            raise self.refuse("invalid_value", f"One of: {', '.join(self.words)}.")
+        return text
+
+
+class Flag(ma.fields.Boolean):
+    """true or false, not something like it."""
+
+    make_error = Strict.make_error
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if type(value) is not bool:
+            raise ma.ValidationError([Flaw("invalid_type", "true or false is expected.")])
+        return value
+
+
+class Words(Strict):
+    """A comma list of some of a few words, as a query parameter."""
+
+    def __init__(self, words: Iterable[str], **kwargs: Any) -> None:
+        self.words = frozenset(words)
+        example = ",".join(sorted(self.words)[:2])
+        super().__init__(metadata={"description": f"Comma list of {', '.join(sorted(self.words))}.",
+                                   "example": example}, **kwargs)
+
+    def read(self, text: str) -> list[str]:
+        given = text.split(",", LIST_ITEMS_MAX)
+        if len(given) > LIST_ITEMS_MAX or not self.words.issuperset(given):
+            raise self.refuse("invalid_value", f"A comma list of: {', '.join(sorted(self.words))}.")
+        return sorted(set(given))
+
+
+class Wallets(Strict):
+    """A comma list of wallet tokens, as a query parameter."""
+
+    def read(self, text: str) -> list[str]:
+        given = text.split(",", LIST_ITEMS_MAX)
+        if len(given) > LIST_ITEMS_MAX or not all(map(_WALLET.fullmatch, given)):
+            raise self.refuse("invalid_value", f"A comma list of at most {LIST_ITEMS_MAX} wallet tokens.")
+        return sorted(set(given))
+
+
+class Moment(Strict):
+    """An RFC 3339 time with its offset, as an aware datetime in UTC."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"format": "date-time"}, **kwargs)
+
+    def read(self, text: str) -> datetime:
+        if _TIME.fullmatch(text):
+            try:
+                return datetime.fromisoformat(text).astimezone(UTC)
+            except (ValueError, OverflowError):
+                pass
+        raise self.refuse("invalid_value", "An RFC 3339 time with offset, such as 2026-01-31T12:00:00Z.")
+
+
+class Limit(Strict):
+    """How many rows a page has, 1 to 100."""
+
+    def __init__(self) -> None:
+        super().__init__(load_default=LIMIT_DEFAULT, metadata={"example": str(LIMIT_DEFAULT)})
+
+    def read(self, text: str) -> int:
+        if not _LIMIT.fullmatch(text) or not 1 <= int(text) <= LIMIT_MAX:
+            raise self.refuse("limit_out_of_range", f"1 to {LIMIT_MAX}.")
+        return int(text)
+
+
+def payment_id(text: str) -> UUID | None:
+    """The id in a path, in its one canonical spelling; None if it is none."""
+    try:
+        value = UUID(text)
+    except ValueError:
+        return None
+    return value if str(value) == text else None

@@ -1,0 +1,156 @@
+"""Acceptance: orders that arrive together are kept by one statement; each is answered after its own commit."""
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+
+from sqlalchemy import Engine
+
+import celery_config
+from gateway.catalogue import Catalogue
+from gateway.errors import Refusal
+from gateway.orders import Order, find_parties, resolve
+from gateway.showing import Shown, fresh
+from models import idempotency, payment
+from models.session import CommitUnknown, Contention, DatabaseAway, transaction
+
+FLUSH_ORDERS_MAX = 256
+"""Enough for every connection of a process; a longer statement gains nothing more."""
+
+WAIT_SECONDS_MAX = 15.0
+"""Longer than the database's own time-outs: who waits past this will not be answered by the flush."""
+
+Answer = Shown | Exception
+"""A kept payment, new or replayed, or why there is none."""
+
+
+class Intake:
+    """A leader among the waiting threads (or greenlets) keeps the orders of all; then the next one leads."""
+
+    def __init__(self, engine: Engine, catalogue: Catalogue) -> None:
+        self._engine = engine
+        self._catalogue = catalogue
+        self._lock = threading.Lock()
+        self._waiting: deque[_Ticket] = deque()
+        self._is_led = False
+
+    def submit(self, order: Order) -> Shown:
+        """Keep the order, or find what its key kept before; raises Refusal, DatabaseAway or Contention."""
+        if order.reference is not None:
+            answers = self._settle([order])
+        else:
+            answers = [self._share(order)]
+        if isinstance(answers[0], Exception):
+            raise answers[0]
+        return answers[0]
+
+    def _share(self, order: Order) -> Answer:
+        ticket = _Ticket(order)
+        with self._lock:
+            self._waiting.append(ticket)
+            ticket.leads = not self._is_led
+            self._is_led = True
+        if not ticket.leads and not ticket.woken.wait(WAIT_SECONDS_MAX):
+            with self._lock:
+                if not ticket.leads and ticket in self._waiting:
+                    self._waiting.remove(ticket)
+        if ticket.leads:
+            self._lead()
+        return ticket.answer
+
+    def _lead(self) -> None:
+        """One flush of what waits, our own order first; then another leads."""
+        with self._lock:
+            flush = [self._waiting.popleft() for _ in range(min(len(self._waiting), FLUSH_ORDERS_MAX))]
+        try:
+            answers = self._settle([ticket.order for ticket in flush])
+            for ticket, answer in zip(flush, answers, strict=True):
+                ticket.answer = answer
+        finally:
+            with self._lock:
+                if self._waiting:
+                    self._waiting[0].leads = True
+                    self._waiting[0].woken.set()
+                else:
+                    self._is_led = False
+            for ticket in flush:
+                ticket.woken.set()
+
+    def _settle(self, orders: Sequence[Order]) -> list[Answer]:
+        """An answer for each order; a flush that fails as a whole is tried singly."""
+        try:
+            answers = self._keep_surely(orders)
+        except DatabaseAway as error:
+            return [error] * len(orders)
+        except Exception as error:
+            if len(orders) == 1:
+                return [error]
+            return [answer for order in orders for answer in self._settle([order])]
+        if any(isinstance(answer, Shown) and not answer.is_replay for answer in answers):
+            celery_config.ring()
+        return answers
+
+    def _keep_surely(self, orders: Sequence[Order]) -> list[Answer]:
+        try:
+            return self._keep(orders)
+        except CommitUnknown:
+            # Keeping again begins by asking for the keys: what was committed after all is found under them.
+            return self._keep(orders)
+
+    def _keep(self, orders: Sequence[Order]) -> list[Answer]:
+        """One transaction for all orders; raises Refusal only for an order that comes alone with its reference."""
+        answers: dict[str, Answer] = {}
+        with transaction(self._engine) as connection:
+            parties = find_parties(connection, orders, self._catalogue)
+            wishes, sides = {}, {}
+            for order in orders:
+                try:
+                    sides[order.id] = resolve(order, parties)
+                    wishes.setdefault(order.claim, order.wish(*sides[order.id]))
+                except Refusal as refusal:
+                    answers[order.id] = refusal
+            created = payment.accept(connection, list(wishes.values())) if wishes else {}
+            for order in orders:
+                if order.id in created:
+                    if order.reference is not None:
+                        self._take_reference(connection, order)
+                    answers[order.id] = fresh(order, *sides[order.id], created[order.id])
+            unsettled = [order for order in orders if order.id not in created]
+            if unsettled:
+                answers.update(self._recall(connection, unsettled, answers))
+        return [answers[order.id] for order in orders]
+
+    def _take_reference(self, connection, order: Order) -> None:
+        earlier = payment.keep_reference(connection, order.user_id, order.reference, order.id)
+        if earlier is not None:
+            detail = "A charge with this reference exists; see payment."
+            raise Refusal("duplicate_reference", detail, payment=earlier)
+
+    def _recall(self, connection, orders: Sequence[Order], refusals) -> dict[str, Answer]:
+        """What the keys of these orders kept before; where there is nothing, the refusal stands."""
+        kept = idempotency.find(connection, {order.claim for order in orders})
+        ids = {found.payment_id for found in kept.values() if found.payment_id}
+        rows = payment.read(connection, ids)
+        answers: dict[str, Answer] = {}
+        for order in orders:
+            found = kept.get(order.claim)
+            if found is None:
+                answers[order.id] = refusals.get(order.id) or Contention()
+            elif found.fingerprint != order.fingerprint:
+                detail = "This key stands for another request of yours."
+                answers[order.id] = Refusal("idempotency_key_reused", detail)
+            else:
+                answers[order.id] = Shown(rows[found.payment_id], is_replay=found.payment_id != order.id)
+        return answers
+
+
+class _Ticket:
+    """An order that waits for its flush."""
+
+    __slots__ = ("answer", "leads", "order", "woken")
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.answer: Answer = CommitUnknown()
+        self.leads = False
+        self.woken = threading.Event()

@@ -1,0 +1,171 @@
+"""The one way in for bodies and queries: strict JSON, every member known, every parameter given once."""
+
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import marshmallow as ma
+from flask import Request, request
+from werkzeug.http import parse_options_header
+
+from gateway.errors import Flaw, Refusal, flawed
+
+BODY_BYTES_MAX = 64 * 1024
+"""A single order is some hundred bytes; whatever passes this is no order."""
+
+DEPTH_MAX = 32
+"""Deeper nesting has no use here and costs stack."""
+
+INTEGER_DIGITS_MAX = 30
+"""Converting long integers takes quadratic time; no field of ours needs more."""
+
+
+class StrictRequest(Request):
+    """A request whose JSON body is read once, strictly, and kept."""
+
+    max_content_length = BODY_BYTES_MAX
+    max_form_memory_size = BODY_BYTES_MAX
+    _strict: Any = None
+
+    def strict_json(self) -> Any:
+        """The parsed body; raises Refusal (400, 415, 422) or werkzeug's RequestEntityTooLarge."""
+        if self._strict is None:
+            self._strict = parse(read(self))
+        return self._strict
+
+
+def read(incoming: Request) -> str:
+    """The body as text, if it is declared as plain JSON and is UTF-8."""
+    if incoming.environ.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
+        raise Refusal("unsupported_media_type", "A body must not be compressed.")
+    declared = incoming.environ.get("CONTENT_TYPE", "")
+    if declared != "application/json":
+        media_type, options = parse_options_header(declared)
+        if media_type != "application/json" or options.get("charset", "utf-8").lower() != "utf-8":
+            raise Refusal("unsupported_media_type", "Send Content-Type: application/json.")
+    try:
+        return incoming.get_data(cache=False).decode()
+    except UnicodeDecodeError:
+        raise Refusal("malformed_json", "The body is not UTF-8.") from None
+
+
+def parse(text: str) -> Any:
+    """The value of a JSON text; refuses what the JSON module would let through."""
+    try:
+        value = _decode(text)
+    except ValueError:
+        raise Refusal("malformed_json", "The body is not JSON.") from None
+    except RecursionError:
+        raise Refusal("json_too_deep", f"At most {DEPTH_MAX} levels.") from None
+    if text.count("{") + text.count("[") > DEPTH_MAX and depth(value) > DEPTH_MAX:
+        raise Refusal("json_too_deep", f"At most {DEPTH_MAX} levels.")
+    return value
+
+
+def depth(value: Any) -> int:
+    """How many objects and lists stand inside each other, counted without recursion."""
+    deepest, level = 0, [value]
+    while level := [item for item in level if isinstance(item, dict | list)]:
+        deepest += 1
+        level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
+    return deepest
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise Refusal("json_duplicate_key", "Each member may be given once.")
+    return members
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > INTEGER_DIGITS_MAX:
+        raise Refusal("integer_too_long", f"An integer has at most {INTEGER_DIGITS_MAX} digits.")
+    return int(digits)
+
+
+def _constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_unique, parse_int=_integer, parse_constant=_constant).decode
+
+
+def flatten(messages: Any, pointer: str = "") -> list[tuple[str, str, str]]:
+    """marshmallow's nested messages as (JSON pointer, code, detail)."""
+    if isinstance(messages, dict):
+        return [
+            flaw
+            for name, inner in messages.items()
+            for flaw in flatten(inner, pointer if name == "_schema" else f"{pointer}/{_escaped(name)}")
+        ]
+    return [(pointer, getattr(message, "code", "invalid_value"), str(message)) for message in messages]
+
+
+def _escaped(name: Any) -> str:
+    return str(name).replace("~", "~0").replace("/", "~1")
+
+
+class StrictParser:
+    """What `@blp.arguments` loads with: one schema load a request, refusals with pointers or parameter names."""
+
+    DEFAULT_VALIDATION_STATUS = 422
+
+    def use_args(self, schema: type[ma.Schema], *, location: str) -> Callable[..., Any]:
+        """Decorator that appends the loaded body ("json") or query ("query") to the view's arguments."""
+        load = {"json": load_body, "query": load_query}[location]
+        instance = schema()
+
+        def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
+            @wraps(view)
+            def wrapper(*args: Any, **kwargs: Any) -> Any:
+                return view(*args, load(instance), **kwargs)
+
+            return wrapper
+
+        return decorator
+
+
+def load_body(schema: ma.Schema) -> Any:
+    """The request's JSON body through `schema`."""
+    try:
+        return schema.load(request.strict_json())  # type: ignore[attr-defined]
+    except ma.ValidationError as error:
+        raise flawed(flatten(error.messages)) from None
+
+
+def load_query(schema: ma.Schema) -> Any:
+    """The request's query through `schema`."""
+    given = request.args
+    repeated = [name for name, texts in given.lists() if len(texts) > 1]
+    if repeated:
+        raise flawed([(name, "repeated_parameter", "Give each parameter once.") for name in repeated], "parameter")
+    try:
+        return schema.load(given.to_dict())
+    except ma.ValidationError as error:
+        flaws = [
+            (pointer[1:], "unknown_parameter" if code == "unknown_field" else code, detail)
+            for pointer, code, detail in flatten(error.messages)
+        ]
+        raise flawed(flaws, "parameter") from None
+
+
+def refuse_query() -> None:
+    """Refuse any query on a route that declares none."""
+    if request.query_string:
+        names = list(request.args) or [""]
+        raise flawed([(name, "unknown_parameter", "This route takes no parameters.") for name in names], "parameter")
+
+
+def refuse_other_than_json() -> None:
+    """Refuse a request that accepts no JSON."""
+    accepted = request.environ.get("HTTP_ACCEPT")
+    if accepted in (None, "", "*/*", "application/json"):
+        return
+    if not request.accept_mimetypes.best_match(["application/json", "application/problem+json"]):
+        raise Refusal("not_acceptable", "Accept application/json.")
+
+
+UNKNOWN_FIELD = Flaw("unknown_field", "This member is not known.")
+NOT_AN_OBJECT = Flaw("invalid_type", "An object is expected.")

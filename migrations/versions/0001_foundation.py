@@ -1,0 +1,44 @@
+"""The foundation: roles, tables, guards, partitions, grants, and the world's currencies."""
+
+from pathlib import Path
+
+import iso4217
+from alembic import op
+from psycopg2 import sql
+from psycopg2.extras import execute_values
+
+import settings
+
+revision = "0001"
+down_revision = None
+
+FOLDER = Path(__file__).parent.parent / "sql" / "foundation"
+STEPS = ["1_roles", "2_tables", "3_guards", "4_partitions", "5_grants"]
+
+
+def upgrade() -> None:
+    cursor = op.get_bind().connection.cursor()
+    for step in STEPS:
+        cursor.execute((FOLDER / f"{step}.sql").read_text())
+    _set_passwords(cursor)
+    _seed_currencies(cursor)
+
+
+def downgrade() -> None:
+    op.get_bind().connection.cursor().execute((FOLDER / "down.sql").read_text())
+
+
+def _set_passwords(cursor) -> None:
+    """Only what is derived from the owner's password is set; roles with passwords of their own are given by URL."""
+    owner_url = op.get_bind().engine.url.render_as_string(hide_password=False)
+    for role in (settings.WORKER_ROLE, settings.GATEWAY_ROLE):
+        password = settings.role_password(owner_url, role)
+        if password:
+            statement = sql.SQL("ALTER ROLE {} PASSWORD {}")
+            cursor.execute(statement.format(sql.Identifier(role), sql.Literal(password)))
+
+
+def _seed_currencies(cursor) -> None:
+    """ISO 4217 as packaged, without the codes that have no minor unit (gold, test codes, units of account)."""
+    rows = [(c.code, c.exponent, "fiat", c.currency_name) for c in iso4217.Currency if c.exponent is not None]
+    execute_values(cursor, "INSERT INTO currencies (code, digits, kind, name) VALUES %s", rows)

@@ -1,0 +1,1 @@
+"""The tables, the queries over them, and the one door for money."""

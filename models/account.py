@@ -1,0 +1,119 @@
+"""Accounts: a customer's is shown as a wallet and addressed by its token; the technical ones are ours."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from models import arrays
+
+
+class Party(NamedTuple):
+    """Who stands at one side of a payment: what never changes of an account, and its owner's name."""
+
+    id: str
+    token: str | None
+    owner_id: str | None
+    currency: str
+    name: str
+
+
+class Wallet(NamedTuple):
+    """A customer's account as its owner sees it; amounts in minor units."""
+
+    id: str
+    token: str
+    owner_id: str
+    label: str | None
+    currency: str
+    digits: int
+    balance: int
+    held: int
+    is_active: bool
+    is_frozen: bool
+    version: int
+    created_at: datetime
+
+    @property
+    def available(self) -> int:
+        """What may be spent, in minor units."""
+        return self.balance - self.held
+
+
+PARTY = """
+SELECT a.id::text, a.token, a.owner_id::text, a.currency, coalesce(u.name, a.code)
+FROM accounts a LEFT JOIN users u ON u.id = a.owner_id
+"""
+
+
+def parties_by_token(connection: Connection, tokens: Iterable[str]) -> dict[str, Party]:
+    """The accounts behind wallet tokens; unknown tokens are left out."""
+    rows = connection.exec_driver_sql(f"{PARTY} WHERE a.token = ANY(%s::text[])", (arrays.quoted(tokens),))
+    return {row[1]: Party(*row) for row in rows}
+
+
+def technical_parties(connection: Connection) -> dict[tuple[str, str], Party]:
+    """All technical accounts by (code, currency); few, and they never change."""
+    rows = connection.exec_driver_sql(f"{PARTY} WHERE a.owner_id IS NULL")
+    return {(row[4], row[3]): Party(*row) for row in rows}
+
+
+def oldest_wallets(connection: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Party]:
+    """By (owner, currency): the owner's oldest active wallet of that currency, to which charges go."""
+    pairs = list(wanted)
+    rows = connection.exec_driver_sql(
+        "SELECT DISTINCT ON (a.owner_id, a.currency) a.id::text, a.token, a.owner_id::text, a.currency, u.name "
+        "FROM unnest(%s::uuid[], %s::text[]) AS wanted (owner_id, currency) "
+        "JOIN accounts a USING (owner_id, currency) JOIN users u ON u.id = a.owner_id "
+        "WHERE a.is_active ORDER BY a.owner_id, a.currency, a.created_at, a.id",
+        (arrays.plain(owner for owner, _ in pairs), arrays.plain(currency for _, currency in pairs)),
+    )
+    return {(row[2], row[3]): Party(*row) for row in rows}
+
+
+WALLET = """
+SELECT a.id::text, a.token, a.owner_id::text, a.label, a.currency, c.digits, a.balance::text, a.held::text,
+       a.is_active, a.is_frozen, a.version, a.created_at
+FROM accounts a JOIN currencies c ON c.code = a.currency
+"""
+
+
+def open_wallet(
+    connection: Connection, id: str, token: str, owner_id: str, currency: str, label: str | None
+) -> Wallet:
+    """Open a customer's account with nothing on it."""
+    connection.exec_driver_sql(
+        "INSERT INTO accounts (id, token, owner_id, currency, label) VALUES (%s, %s, %s, %s, %s)",
+        (id, token, owner_id, currency, label),
+    )
+    return _wallet(connection.exec_driver_sql(f"{WALLET} WHERE a.id = %s", (id,)).one())
+
+
+def wallet_by_id(connection: Connection, id: str) -> Wallet | None:
+    """The wallet, or None."""
+    row = connection.exec_driver_sql(f"{WALLET} WHERE a.id = %s AND a.owner_id IS NOT NULL", (id,)).first()
+    return _wallet(row) if row else None
+
+
+def wallet_by_token(connection: Connection, token: str) -> Wallet | None:
+    """The wallet behind a token, or None."""
+    row = connection.exec_driver_sql(f"{WALLET} WHERE a.token = %s", (token,)).first()
+    return _wallet(row) if row else None
+
+
+def wallets_of(
+    connection: Connection, owner_id: str, limit: int, *, before: str | None = None, after: str | None = None
+) -> list[Wallet]:
+    """An owner's wallets, newest first: those older than id `before`, or (oldest first) newer than id `after`."""
+    condition, order = ("a.id > %(id)s", "ASC") if after else ("(%(id)s IS NULL OR a.id < %(id)s::uuid)", "DESC")
+    rows = connection.exec_driver_sql(
+        f"{WALLET} WHERE a.owner_id = %(owner)s AND {condition} ORDER BY a.id {order} LIMIT %(limit)s",
+        {"owner": owner_id, "id": after or before, "limit": limit},
+    )
+    return [_wallet(row) for row in rows]
+
+
+def _wallet(row) -> Wallet:
+    wallet = Wallet(*row)
+    return wallet._replace(balance=int(wallet.balance), held=int(wallet.held))

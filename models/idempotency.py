@@ -1,0 +1,37 @@
+"""Idempotency keys: one key of one user names one thing, for as long as that thing lives."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from models import arrays
+
+
+class Kept(NamedTuple):
+    """What a key was first used for: the request's fingerprint, and the payment or account it made."""
+
+    fingerprint: bytes
+    payment_id: str | None
+    account_id: str | None
+
+
+def find(connection: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Kept]:
+    """What stands under each (user id, key); keys never used are left out."""
+    pairs = list(wanted)
+    rows = connection.exec_driver_sql(
+        "SELECT k.user_id::text, k.key, k.fingerprint, k.payment_id::text, k.account_id::text "
+        "FROM unnest(%s::uuid[], %s::text[]) AS wanted (user_id, key) JOIN idempotency_keys k USING (user_id, key)",
+        (arrays.plain(user for user, _ in pairs), arrays.quoted(key for _, key in pairs)),
+    )
+    return {(row[0], row[1]): Kept(bytes(row[2]), row[3], row[4]) for row in rows}
+
+
+def keep_account(connection: Connection, user_id: str, key: str, fingerprint: bytes, account_id: str) -> bool:
+    """Keep a key for an account about to be opened; False if the key is taken."""
+    result = connection.exec_driver_sql(
+        "INSERT INTO idempotency_keys (user_id, key, fingerprint, account_id) VALUES (%s, %s, %s, %s) "
+        "ON CONFLICT DO NOTHING",
+        (user_id, key, fingerprint, account_id),
+    )
+    return result.rowcount == 1

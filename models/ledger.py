@@ -1,0 +1,134 @@
+"""The one door for money: only here are balances assigned and operations written."""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection
+
+from models import arrays
+from models.rules.posting import Account, Decision, Maker, Payment
+
+POSTING_LOCK = 0x706F7374
+"""Transaction lock of whoever posts ("post" in ASCII): one posts, the others stand by."""
+
+
+class LedgerMismatch(Exception):
+    """A write touched other rows than were locked and decided: a fault of ours, so nothing is committed."""
+
+
+def take_turn(connection: Connection) -> None:
+    """Wait until nobody else posts, until this transaction ends.
+
+    A statement of its own, so that what is read next sees all that the one before committed.
+    """
+    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (POSTING_LOCK,))
+
+
+LOCK_ACCOUNTS = """
+SELECT id::text, owner_id::text, code, currency, balance::text, held::text, floor::text, ceiling::text,
+       is_active, is_frozen, last_seq
+FROM accounts WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
+"""
+
+
+def lock_accounts(connection: Connection, payments: Iterable[Payment]) -> dict[str, Account]:
+    """All accounts of the batch by id, locked in id order with the weakest lock that protects a balance."""
+    ids = {id for payment in payments for id in (payment.source_id, payment.target_id)}
+    return {
+        row[0]: Account(
+            *row[:4], int(row[4]), int(row[5]), _optional(row[6]), _optional(row[7]), row[8], row[9], row[10]
+        )
+        for row in connection.exec_driver_sql(LOCK_ACCOUNTS, (arrays.plain(sorted(ids)),))
+    }
+
+
+MAKERS = """
+SELECT u.id::text, u.role, u.is_active,
+       u.role = 'ops' OR (u.id = ANY(%(depositors)s::uuid[]) AND EXISTS (
+           SELECT FROM tokens t
+           WHERE t.user_id = u.id AND 'deposits:write' = ANY(t.scopes)
+             AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())))
+FROM users u WHERE u.id = ANY(%(ids)s::uuid[])
+"""
+
+
+def makers(connection: Connection, payments: Iterable[Payment]) -> dict[str, Maker]:
+    """Who ordered the payments, by id, with the rights they have now."""
+    users, depositors = set(), set()
+    for payment in payments:
+        users.add(payment.user_id)
+        if payment.type == "deposit":
+            depositors.add(payment.user_id)
+    rows = connection.exec_driver_sql(
+        MAKERS, {"ids": arrays.plain(users), "depositors": arrays.plain(depositors)}
+    )
+    return {row[0]: Maker(*row) for row in rows}
+
+
+POST = """
+WITH verdict AS (
+    SELECT * FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(failures)s::text[])
+        AS verdict (id, state, failure_code)
+), moved AS (
+    UPDATE payments p
+    SET state = verdict.state, failure_code = verdict.failure_code, finalized_at = clock_timestamp(),
+        last_error = NULL
+    FROM verdict
+    WHERE p.id = verdict.id AND p.id BETWEEN %(first_id)s AND %(last_id)s
+      AND p.state = 'INITIATED' AND p.parked_at IS NULL
+    RETURNING p.id
+), written AS (
+    INSERT INTO operations (payment_id, line, account_id, amount, currency, kind, balance_after, account_seq)
+    SELECT * FROM unnest(
+        %(payment_ids)s::uuid[], %(lines)s::smallint[], %(account_ids)s::uuid[], %(amounts)s::numeric[],
+        %(currencies)s::text[], %(kinds)s::text[], %(balances_after)s::numeric[], %(account_seqs)s::bigint[])
+    RETURNING 1
+), booked AS (
+    UPDATE accounts a SET balance = book.balance, held = book.held, last_seq = book.last_seq
+    FROM unnest(%(book_ids)s::uuid[], %(balances)s::numeric[], %(helds)s::numeric[], %(last_seqs)s::bigint[])
+        AS book (id, balance, held, last_seq)
+    WHERE a.id = book.id
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM moved), (SELECT count(*) FROM written), (SELECT count(*) FROM booked)
+"""
+
+
+def post(connection: Connection, decision: Decision) -> None:
+    """Write the verdicts, their operations and the balances they leave, in one statement."""
+    verdicts, accounts = decision.verdicts, decision.accounts
+    if not verdicts:
+        return
+    operations = [operation for verdict in verdicts for operation in verdict.operations]
+    ids = [verdict.payment_id for verdict in verdicts]
+    counts = connection.exec_driver_sql(
+        POST,
+        {
+            "ids": arrays.plain(ids),
+            "first_id": min(ids),
+            "last_id": max(ids),
+            "states": arrays.plain(verdict.state for verdict in verdicts),
+            "failures": arrays.plain(verdict.failure for verdict in verdicts),
+            "payment_ids": arrays.plain(o.payment_id for o in operations),
+            "lines": arrays.plain(o.line for o in operations),
+            "account_ids": arrays.plain(o.account_id for o in operations),
+            "amounts": arrays.plain(o.amount for o in operations),
+            "currencies": arrays.plain(o.currency for o in operations),
+            "kinds": arrays.plain(o.kind for o in operations),
+            "balances_after": arrays.plain(o.balance_after for o in operations),
+            "account_seqs": arrays.plain(o.account_seq for o in operations),
+            "book_ids": arrays.plain(account.id for account in accounts),
+            "balances": arrays.plain(account.balance for account in accounts),
+            "helds": arrays.plain(account.held for account in accounts),
+            "last_seqs": arrays.plain(account.last_seq for account in accounts),
+        },
+    ).one()
+    _expect(counts, (len(verdicts), len(operations), len(accounts)))
+
+
+def _expect(counts: Sequence[int], expected: Sequence[int]) -> None:
+    if tuple(counts) != tuple(expected):
+        raise LedgerMismatch(f"payments, operations, accounts: wrote {tuple(counts)}, decided {tuple(expected)}")
+
+
+def _optional(text: str | None) -> int | None:
+    return None if text is None else int(text)

@@ -1,0 +1,37 @@
+"""Operations: the double entry, read only here; ledger.py alone writes them."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+
+class OperationView(NamedTuple):
+    """One side of the double entry; amounts in minor units, negative where money left the account."""
+
+    line: int
+    account_id: str
+    token: str | None
+    owner_id: str | None
+    name: str
+    amount: int
+    currency: str
+    digits: int
+    kind: str
+    balance_after: int
+    account_seq: int
+    created_at: datetime
+
+
+def of_payment(connection: Connection, payment_id: str) -> list[OperationView]:
+    """The payment's operations by line; none unless it COMPLETED."""
+    rows = connection.exec_driver_sql(
+        "SELECT o.line, a.id::text, a.token, a.owner_id::text, coalesce(u.name, a.code), o.amount::text, o.currency,"
+        " c.digits, o.kind, o.balance_after::text, o.account_seq, o.created_at "
+        "FROM operations o JOIN accounts a ON a.id = o.account_id JOIN currencies c ON c.code = o.currency "
+        "LEFT JOIN users u ON u.id = a.owner_id WHERE o.payment_id = %s ORDER BY o.line",
+        (payment_id,),
+    )
+    return [
+        OperationView(*row[:5], int(row[5]), row[6], row[7], row[8], int(row[9]), row[10], row[11]) for row in rows
+    ]

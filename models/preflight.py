@@ -1,0 +1,55 @@
+"""Preflight: what must be true of the database before a process takes money in hand."""
+
+from sqlalchemy import Connection
+
+DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")
+"""Settings without which PostgreSQL may forget what it answered."""
+
+MUST_HAVE = {
+    "worker": {("accounts", "balance", "UPDATE"), ("payments", "state", "UPDATE"), ("operations", "amount", "INSERT")},
+    "gateway": {("payments", "amount", "INSERT"), ("idempotency_keys", "key", "INSERT")},
+}
+MUST_NOT_HAVE = {
+    "worker": {("operations", "amount", "UPDATE"), ("payments", "amount", "UPDATE"), ("payment_events", "name", "INSERT")},
+    "gateway": {
+        *((table, column, "UPDATE") for table, column in [
+            ("accounts", "balance"), ("accounts", "held"), ("accounts", "floor"), ("payments", "state"),
+            ("payments", "amount"), ("operations", "amount"),
+        ]),
+        ("operations", "amount", "INSERT"),
+        ("payments", "state", "INSERT"),
+        ("accounts", "balance", "INSERT"),
+    },
+}
+
+
+def faults(connection: Connection, process: str, *, durability: bool) -> list[str]:
+    """What is wrong, a line each; empty if this process ("worker" or "gateway") may start.
+
+    `durability` asks for a server that cannot forget a commit.
+    """
+    found = []
+    version = int(connection.exec_driver_sql("SHOW server_version_num").scalar_one())
+    if version < 150000:  # noqa: PLR2004 - PostgreSQL 15
+        found.append(f"PostgreSQL 15 or newer is needed, this is {version // 10000}")
+    if connection.exec_driver_sql("SELECT to_regclass('payments') IS NULL").scalar_one():
+        return [*found, "the database is not migrated: alembic upgrade head"]
+    if durability:
+        found += [
+            f"PostgreSQL runs with {name} = {value}"
+            for name in DURABILITY
+            if (value := connection.exec_driver_sql(f"SHOW {name}").scalar_one()) in {"off", "local"}
+        ]
+    role, is_super = connection.exec_driver_sql(
+        "SELECT current_user, rolsuper FROM pg_roles WHERE rolname = current_user"
+    ).one()
+    if is_super:
+        found.append(f"role {role} is a superuser")
+    for wanted, column_rights in ((True, MUST_HAVE[process]), (False, MUST_NOT_HAVE[process])):
+        for table, column, right in sorted(column_rights):
+            has = connection.exec_driver_sql(
+                "SELECT has_column_privilege(%s, %s, %s)", (table, column, right)
+            ).scalar_one()
+            if has is not wanted:
+                found.append(f"role {role} may {'not ' if wanted else ''}{right} {table}.{column}")
+    return found

@@ -1,0 +1,166 @@
+"""`flask payments`: what ops do about payments that did not post by themselves. Runs in the worker's role."""
+
+import json
+from datetime import UTC, datetime
+
+import click
+from flask.cli import AppGroup
+from kombu.exceptions import OperationalError
+from rich.console import Console
+from rich.table import Table
+
+from celery_config import publish
+from models import audit, operation, payment, payment_view
+from models.payment import Stuck
+from models.rules.money import render
+from models.session import transaction
+from workers import runtime
+
+ROWS_MAX = 1_000
+"""Payments listed or retried by one command."""
+
+STUCK_SECONDS = 60.0
+"""A payment not final so long after its acceptance is worth a look."""
+
+payments_cli = AppGroup("payments", help="Look after payments that did not post by themselves (as the worker).")
+limited = click.option("--limit", type=click.IntRange(1, ROWS_MAX), default=100, show_default=True)
+as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+aged = click.option(
+    "--older-than", "seconds", type=click.FloatRange(0), default=STUCK_SECONDS, show_default=True, help="Seconds."
+)
+
+
+@payments_cli.command("stuck")
+@aged
+@limited
+@as_json
+def stuck(seconds: float, limit: int, as_json: bool) -> None:
+    """Payments still INITIATED so long after they were accepted."""
+    with transaction(runtime.engine()) as connection:
+        _print(payment.stuck(connection, seconds, limit), as_json)
+
+
+@payments_cli.command("parked")
+@limited
+@as_json
+def parked(limit: int, as_json: bool) -> None:
+    """Payments set aside for a person after their last attempt."""
+    with transaction(runtime.engine()) as connection:
+        _print(payment.parked(connection, limit), as_json)
+
+
+@payments_cli.command("show")
+@click.argument("payment_id", type=click.UUID)
+def show(payment_id: object) -> None:
+    """One payment with its operations, events and what was done about it, as JSON."""
+    with transaction(runtime.engine()) as connection:
+        view = payment_view.by_id(connection, str(payment_id))
+        if view is None:
+            raise click.ClickException(f"there is no payment {payment_id}")
+        story = {
+            "id": view.id,
+            "type": view.type,
+            "state": view.state,
+            "amount": render(view.amount, view.digits),
+            "currency": view.currency,
+            "user": view.user_id,
+            "source": {"account": view.source.id, "name": view.source.name},
+            "target": {"account": view.target.id, "name": view.target.name},
+            "failure": view.failure_code,
+            "attempts": view.attempts,
+            "due_at": view.due_at,
+            "parked_at": view.parked_at,
+            "last_error": payment.last_error(connection, view.id),
+            "created_at": view.created_at,
+            "finalized_at": view.finalized_at,
+            "operations": [
+                {
+                    "line": o.line,
+                    "account": o.account_id,
+                    "amount": render(o.amount, o.digits),
+                    "kind": o.kind,
+                    "balance_after": render(o.balance_after, o.digits),
+                    "account_seq": o.account_seq,
+                }
+                for o in operation.of_payment(connection, view.id)
+            ],
+            "events": payment.events(connection, view.id),
+            "audit": audit.about(connection, view.id),
+        }
+    click.echo(json.dumps(story, indent=2, default=_text))
+
+
+@payments_cli.command("retry")
+@click.argument("payment_ids", type=click.UUID, nargs=-1)
+@click.option("--parked", "which", flag_value="parked", help="All that are parked.")
+@click.option("--stuck", "which", flag_value="stuck", help="All that are stuck.")
+@aged
+@limited
+@click.option("--reason", required=True, help="Why; kept in the audit log.")
+@click.option("--dry-run", is_flag=True, help="Only say which.")
+def retry(
+    payment_ids: tuple, which: str | None, seconds: float, limit: int, reason: str, dry_run: bool
+) -> None:
+    """Make payments due now, with all attempts before them again: by id, or all --parked or --stuck."""
+    if bool(payment_ids) == bool(which):
+        raise click.UsageError("name payments by id, or choose --parked or --stuck")
+    with transaction(runtime.engine()) as connection:
+        if which == "parked":
+            ids = [row.id for row in payment.parked(connection, limit)]
+        elif which == "stuck":
+            ids = [row.id for row in payment.stuck(connection, seconds, limit)]
+        else:
+            ids = [str(id) for id in payment_ids]
+            unknown = set(ids) - payment.states(connection, ids).keys()
+            if unknown:
+                raise click.ClickException(f"there is no payment {', '.join(sorted(unknown))}")
+        if dry_run:
+            chosen = payment.open_among(connection, ids)
+        else:
+            chosen = payment.revive(connection, ids)
+            for row in chosen:
+                before = {"attempts": row.attempts, "parked_at": row.parked_at, "last_error": row.last_error}
+                audit.note(connection, "command", "payments.retry", row.id, reason, before)
+    _print(chosen, as_json=False)
+    final = len(ids) - len(chosen)
+    click.echo(f"{len(chosen)} {'would be' if dry_run else 'are'} due now" + (f", {final} are final" if final else ""))
+    if chosen and not dry_run:
+        _ring()
+
+
+@payments_cli.command("sweep")
+def sweep() -> None:
+    """Post what is due, here and now, without the broker."""
+    total, remains = 0, True
+    while remains:
+        posted, remains = runtime.poster().drain()
+        total += posted
+    click.echo(f"{total} payments posted, nothing is due")
+
+
+def _ring() -> None:
+    try:
+        publish()
+    except OperationalError as error:
+        click.echo(f"the broker is away ({error}); the next sweep finds them, or: flask payments sweep", err=True)
+
+
+def _print(rows: list[Stuck], as_json: bool) -> None:
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(row._asdict(), default=_text))
+        return
+    if not rows:
+        click.echo("none")
+        return
+    table = Table("payment", "type", "accepted", "due", "attempts", "parked", "last error")
+    for row in rows:
+        parked_at = _text(row.parked_at) if row.parked_at else ""
+        table.add_row(
+            row.id, row.type, _text(row.created_at), _text(row.due_at), str(row.attempts), parked_at, row.last_error or ""
+        )
+    Console().print(table)
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
