@@ -9,7 +9,7 @@ import time
 import structlog
 from celery import Celery
 from celery.signals import setup_logging, worker_process_init
-from kombu import Exchange, Queue
+from kombu import Connection, Exchange, Queue
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
@@ -30,6 +30,9 @@ PARTITIONS_SECONDS = 3600.0
 
 BREAKER_SECONDS = 5.0
 """After a failed ring nobody tries for so long: the sweep finds the payments once the broker is back."""
+
+IMPATIENT = {"socket_timeout": 1, "socket_connect_timeout": 1, "max_retries": 0}
+"""For publishing: a frozen broker may cost a second, and then the breaker opens."""
 
 log = structlog.get_logger("bell")
 
@@ -94,23 +97,29 @@ def _configure_logging(**_: object) -> None:
     logs.configure(settings.load().log_level)
 
 
+class BrokerAway(Exception):
+    """The broker cannot be reached; nothing is lost, a sweep finds what is due."""
+
+
 class Bell:
     """Rings at the trailing edge: one message for all payments of the last few milliseconds of this process."""
 
     def __init__(self, debounce_seconds: float) -> None:
         self.debounce_seconds = debounce_seconds
         self._is_wanted = threading.Event()
-        self._closed_until = 0.0
+        self._request_id: str | None = None
+        self._is_broken_until = 0.0
         self._ringer: threading.Thread | None = None
         self._starting = threading.Lock()
 
-    def ring(self) -> None:
+    def ring(self, request_id: str | None = None) -> None:
         """Ask for a ring; returns at once and never raises: the payment is kept, and a sweep would find it."""
         if self._ringer is None:
             with self._starting:
                 if self._ringer is None:
                     self._ringer = threading.Thread(target=self._ring_for_ever, name="bell", daemon=True)
                     self._ringer.start()
+        self._request_id = request_id
         self._is_wanted.set()
 
     def _ring_for_ever(self) -> None:
@@ -118,33 +127,50 @@ class Bell:
             self._is_wanted.wait()
             time.sleep(self.debounce_seconds)
             self._is_wanted.clear()
-            if time.monotonic() >= self._closed_until:
+            if time.monotonic() >= self._is_broken_until:
                 self._publish()
 
     def _publish(self) -> None:
         try:
-            publish()
-        except (OperationalError, RedisError, OSError) as error:
-            self._closed_until = time.monotonic() + BREAKER_SECONDS
-            log.warning("the broker is away, the sweep will find the payments", error=str(error))
-
-
-def publish() -> None:
-    """Send one bell now, waiting a second at the most; raises kombu's OperationalError when the broker is away."""
-    with app.producer_or_acquire() as producer:
-        app.send_task(POST, producer=producer)
+            publish(self._request_id)
+        except BrokerAway as error:
+            self._is_broken_until = time.monotonic() + BREAKER_SECONDS
+            log.warning("the broker is away, a sweep will find the payments", error=str(error))
 
 
 _bell = Bell(settings.load().bell_debounce_ms / 1000)
 
 
-def ring() -> None:
-    """Wake a poster, soon; call it after the commit."""
-    _bell.ring()
+def ring(request_id: str | None = None) -> None:
+    """Wake a poster, soon; call it after the commit. The request's id goes along into the worker's log."""
+    _bell.ring(request_id)
+
+
+_publishing: Connection | None = None
+
+
+def publish(request_id: str | None = None) -> None:
+    """Send one bell now. Raises BrokerAway after a second at the most."""
+    global _publishing  # noqa: PLW0603 - one connection a process, replaced when it breaks
+    try:
+        if _publishing is None:
+            _publishing = app.connection_for_write()
+            _publishing.transport_options = {**_publishing.transport_options, **IMPATIENT}
+        app.send_task(
+            POST,
+            producer=app.amqp.Producer(_publishing),
+            headers={"request_id": request_id},
+            ignore_result=True,
+        )
+    except (OperationalError, RedisError, OSError) as error:
+        broken, _publishing = _publishing, None
+        if broken is not None:
+            broken.release()
+        raise BrokerAway(str(error)) from error
 
 
 @worker_process_init.connect
-def _open_own_connections(**_: object) -> None:
-    from workers import runtime
+def _forget_the_parents_connections(**_: object) -> None:
+    from workers import runtime  # noqa: PLC0415 - the workers import this module
 
     runtime.forget_connections()

@@ -1,14 +1,14 @@
-"""One measurement each: over HTTP at full and half load, reads, and posting alone; each checked afterwards."""
+"""The measurements: over HTTP at full and half load, reads, posting alone; each checked afterwards."""
 
 import multiprocessing
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import NullPool, text
+from sqlalchemy import text
 
 import settings
 from bench import load, world
@@ -76,7 +76,9 @@ class Bench:
         with self.stack.engine(database=database).connect() as connection:
             found = violations(connection)
             rows = connection.execute(NOT_COMPLETED).all()
-        self.note(run, found + [f"{count} payments {state}, parked: {parked}" for state, parked, count in rows])
+        self.note(
+            run, found + [f"{count} payments {state}, parked: {parked}" for state, parked, count in rows]
+        )
 
     def note(self, run: str, found: list[str]) -> None:
         """Keep what was found amiss after a run; nothing found is worth keeping, too."""
@@ -93,7 +95,9 @@ class Bench:
         self.final = [(id, tokens[which]) for id, which in zip(outcome.ids, outcome.which, strict=True) if id]
         submits = sorted(outcome.latencies())
         waits = sorted(
-            finalized[outcome.ids[n]] - outcome.sent[n] for n in outcome.in_window() if outcome.ids[n] in finalized
+            finalized[outcome.ids[n]] - outcome.sent[n]
+            for n in outcome.in_window()
+            if outcome.ids[n] in finalized
         )
         in_window = sum(outcome.opened <= at < outcome.closed for at in finalized.values())
         name = f"{kind}_{connections}"
@@ -111,7 +115,7 @@ class Bench:
             return connection.scalar(text("SELECT now()"))
 
     def _finalized_since(self, since: datetime) -> dict[str, float]:
-        """When each payment made since then became final, in seconds of the epoch, once nothing waits any more."""
+        """Once nothing waits: when each payment made since then became final, in seconds of the epoch."""
         deadline = time.monotonic() + DRAINED_SECONDS_MAX
         with self.stack.engine().execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
             while connection.scalar(WAITING):
@@ -139,9 +143,7 @@ def lost_or_doubled(outcome: Outcome, finalized: dict[str, float]) -> list[str]:
 
 def drain(worker_url: str) -> tuple[int, float]:
     """Post until nothing is due; returns how many payments, and in how many seconds."""
-    linger_seconds = settings.load().posting_linger_ms / 1000
-    engine = open_engine(worker_url, poolclass=NullPool, application="payments-bench")
-    poster = Poster(engine, deposits_open=False, linger_seconds=linger_seconds)
+    poster = Poster(open_engine(worker_url), deposits_open=False, linger_seconds=0)
     begun = time.monotonic()
     posted, _ = poster.drain(DRAINED_SECONDS_MAX)
     return posted, time.monotonic() - begun

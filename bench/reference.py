@@ -17,7 +17,7 @@ _TPS = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
 
 
 class Reference:
-    """pgbench at scale 10 with 8 clients and 2 threads, default durability, on the server that is measured."""
+    """pgbench at scale 10 with 8 clients and 2 threads, on the server that is measured."""
 
     def __init__(self, postgres: Postgres) -> None:
         """Make the database and fill it."""

@@ -26,7 +26,9 @@ def call(url: str, token: str | None = None, body: dict | None = None, key: str 
         headers["Idempotency-Key"] = key
     if body is not None:
         headers["Content-Type"] = "application/json"
-    request = urllib.request.Request(url, headers=headers, data=None if body is None else json.dumps(body).encode())  # noqa: S310  our own URL
+    request = urllib.request.Request(
+        url, headers=headers, data=None if body is None else json.dumps(body).encode()
+    )  # noqa: S310  our own URL
     try:
         with _direct.open(request, timeout=CALL_SECONDS_MAX) as response:
             return json.load(response)

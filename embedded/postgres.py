@@ -44,7 +44,12 @@ class Postgres:
             **(options or {}),
         }
         self._process = Process(
-            [self.bin_dir / "postgres", "-D", self.data, *(f"--{key}={value}" for key, value in settings.items())],
+            [
+                self.bin_dir / "postgres",
+                "-D",
+                self.data,
+                *(f"--{key}={value}" for key, value in settings.items()),
+            ],
             log=home.log("postgres"),
             cwd=Path("/"),
             identity=home.servers,
@@ -136,7 +141,9 @@ class Postgres:
         has_role, has_database = found
         if not has_role:
             statement = sql.SQL("CREATE ROLE {} LOGIN CREATEROLE PASSWORD {}")
-            self._execute(statement.format(sql.Identifier(OWNER_ROLE), sql.Literal(self.home.secret(OWNER_ROLE))))
+            self._execute(
+                statement.format(sql.Identifier(OWNER_ROLE), sql.Literal(self.home.secret(OWNER_ROLE)))
+            )
         if not has_database:
             self.create_database(DATABASE)
 

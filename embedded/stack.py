@@ -27,7 +27,15 @@ COMMANDS = {
 """Every process of ours, by name; each is a Python module and its arguments."""
 
 TOLD_BY_US = frozenset(
-    ["DATABASE_URL", "WORKER_DATABASE_URL", "GATEWAY_DATABASE_URL", "REDIS_URL", "SECRET_KEY", "GATEWAY_BIND", "PORT"]
+    [
+        "DATABASE_URL",
+        "WORKER_DATABASE_URL",
+        "GATEWAY_DATABASE_URL",
+        "REDIS_URL",
+        "SECRET_KEY",
+        "GATEWAY_BIND",
+        "PORT",
+    ]
 )
 """Variables that reach a process only if it needs them: the gateway never learns the owner's or worker's URL."""
 
@@ -143,7 +151,9 @@ class Stack:
         """Where processes of this identity may write, and their HOME."""
         return str(self.home.directory(f"uid-{owner.uid}", owner))
 
-    def _run(self, module: list[str], runs_as: Identity, told: dict[str, str], text: str | None = None) -> str:
+    def _run(
+        self, module: list[str], runs_as: Identity, told: dict[str, str], text: str | None = None
+    ) -> str:
         """Run a module to its end and return what it printed; raises StackError with its last words."""
         done = subprocess.run(
             [sys.executable, "-m", *module],

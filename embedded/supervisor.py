@@ -1,4 +1,4 @@
-"""Keeps a stack running: one supervisor per home, a crashed part started again, all ended in good order."""
+"""Keeps the checkout's stack running: a crashed part is started again, a signal ends all in good order."""
 
 import fcntl
 import json
@@ -8,10 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rich.console import Console
 
@@ -21,47 +20,44 @@ from embedded.process import tail
 from embedded.stack import Stack
 
 STACK_FILE = CHECKOUT / ".run" / "stack.json"
-"""What a running stack tells those who may read it (0600): URLs, tokens, pids."""
+"""What a running stack tells those who may read it (mode 0600): URLs, tokens, pids."""
 
-WATCH_SECONDS = 0.2
+POLL_SECONDS = 0.2
 BACKOFF_SECONDS_MIN = 0.5
 BACKOFF_SECONDS_MAX = 15.0
-HEALTHY_SECONDS = 60
-"""A part that ran for so long starts with the shortest delay again."""
+HEALTHY_SECONDS = 60.0
+"""A part that ran for so long is started again after the shortest delay."""
+LOCK_SECONDS_MAX = 1.0
+"""Who only looks whether a supervisor runs holds the lock for a moment."""
 UP_SECONDS_MAX = 180
-DOWN_SECONDS_MAX = 120
+DOWN_SECONDS_MAX = 150
 
-say = Console(highlight=False, soft_wrap=True)
+screen = Console(highlight=False, soft_wrap=True)
 
 
-def run(shows_demo: bool = True) -> None:
-    """Start the stack, demonstrate a payment, and stay until a signal ends it; raises StackError."""
+def run(with_demo: bool = True) -> None:
+    """Start the stack, show a payment, and stay until Ctrl-C or SIGTERM; raises StackError."""
     home = Home.of_checkout()
-    with _only_supervisor(home), _signals_interrupt():
-        stack = from_environment(home)
+    with _the_only_supervisor(home), _started(home) as (stack, people):
         try:
-            _start(stack)
-            if shows_demo:
-                demo.show(told(), say)
-                demo.show_next_steps(told(), say)
-                say.print("[dim]Ctrl-C ends it; the data stays.[/]")
-            _watch(stack)
+            _tell(stack, people)
+            if with_demo:
+                _show(stack.url, people)
+                demo.suggest(stack.url, people, screen)
+            _keep_running(stack, people)
         except KeyboardInterrupt:
-            say.print("\nending: workers finish what they hold")
+            screen.print("\nending: the workers finish what they hold")
         finally:
-            _ignore_signals()
             STACK_FILE.unlink(missing_ok=True)
-            stack.stop()
-    say.print("ended")
 
 
 def up() -> None:
-    """Start the stack in the background, and return when it is ready; raises StackError."""
+    """Start the stack in the background and return when it is ready; raises StackError."""
     home = Home.of_checkout()
+    log = home.log("supervisor")
     if supervisor_pid(home) is None:
-        log = home.log("supervisor")
         with log.open("wb") as output:
-            background = subprocess.Popen(
+            subprocess.Popen(
                 [sys.executable, "-m", "embedded", "run", "--background"],
                 cwd=CHECKOUT,
                 stdin=subprocess.DEVNULL,
@@ -69,7 +65,180 @@ def up() -> None:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        has_ended = lambda: background.poll() is not None  # noqa: E731
-    else:
-        has_ended = lambda: supervisor_pid(home) is None  # noqa: E731
-    _wait(lambda: told() is not None or has_ended(), UP_SECONDS_MAX)
+        _wait(lambda: supervisor_pid(home), LOCK_SECONDS_MAX * 10)
+    _wait(lambda: running(home) or supervisor_pid(home) is None, UP_SECONDS_MAX)
+    told = running(home)
+    if told is None:
+        raise StackError(f"the stack did not start; the end of {log}:\n{tail(log)}")
+    screen.print(f"running at {told['url']}, told in {STACK_FILE.relative_to(CHECKOUT)}; make down ends it")
+
+
+def down() -> None:
+    """End the stack, if it runs, and return when it has ended; raises StackError."""
+    home = Home.of_checkout()
+    pid = supervisor_pid(home)
+    if pid is None:
+        STACK_FILE.unlink(missing_ok=True)
+        screen.print("not running")
+        return
+    os.kill(pid, signal.SIGTERM)
+    if not _wait(lambda: supervisor_pid(home) != pid, DOWN_SECONDS_MAX):
+        raise StackError(f"the stack (process {pid}) has not ended after {DOWN_SECONDS_MAX} s")
+    screen.print("ended; the data stays")
+
+
+def demonstrate() -> None:
+    """Show a payment on the running stack, or on one started for the occasion.
+
+    Raises demo.NotCompleted, or StackError.
+    """
+    home = Home.of_checkout()
+    if told := running(home):
+        demo.show(told["url"], told["users"], screen)
+        demo.suggest(told["url"], told["users"], screen)
+        return
+    with _the_only_supervisor(home), _started(home) as (stack, people):
+        demo.show(stack.url, people, screen)
+
+
+def status() -> bool:
+    """Print where the stack runs, if it does."""
+    told = running(Home.of_checkout())
+    screen.print(f"running at {told['url']}, process {told['pids']['supervisor']}" if told else "not running")
+    return told is not None
+
+
+def running(home: Home) -> dict[str, Any] | None:
+    """What the running, ready stack told, or None; a file left by a killed supervisor does not count."""
+    try:
+        told = json.loads(STACK_FILE.read_text())
+    except FileNotFoundError:
+        return None
+    return told if told["pids"]["supervisor"] == supervisor_pid(home) else None
+
+
+def supervisor_pid(home: Home) -> int | None:
+    """The process that keeps this home's stack running, or None: it holds the lock as long as it lives."""
+    with _open_lock(home) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            return int(lock.read() or 0)
+    return None
+
+
+@contextmanager
+def _the_only_supervisor(home: Home) -> Iterator[None]:
+    with _open_lock(home) as lock:
+        if not _wait(lambda: _is_locked(lock), LOCK_SECONDS_MAX):
+            raise StackError(
+                "this checkout's stack runs already: make demo shows a payment on it, make down ends it"
+            )
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+        lock.truncate(0)
+
+
+@contextmanager
+def _started(home: Home) -> Iterator[tuple[Stack, demo.People]]:
+    """The stack of this environment, running and with people in it; ended afterwards, also by a signal."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, _interrupt)
+    stack = Stack(
+        home,
+        database_url=os.environ.get("DATABASE_URL"),
+        redis_url=os.environ.get("REDIS_URL"),
+        port=int(os.environ.get("PORT", "0")),
+    )
+    began = time.monotonic()
+    try:
+        screen.print(f"starting in {home.path}")
+        stack.start()
+        people = demo.prepare(stack)
+        screen.print(f"{', '.join(stack.parts)} are up after {time.monotonic() - began:.1f} s")
+        yield stack, people
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        stack.stop()
+
+
+@dataclass
+class _Restart:
+    """When a part that ends may start again."""
+
+    delay_seconds: float = BACKOFF_SECONDS_MIN
+    started_at: float = 0.0
+
+    def is_due(self) -> bool:
+        return time.monotonic() >= self.started_at + self.delay_seconds
+
+    def note(self) -> None:
+        ran_seconds = time.monotonic() - self.started_at
+        doubled = min(self.delay_seconds * 2, BACKOFF_SECONDS_MAX)
+        self.delay_seconds = BACKOFF_SECONDS_MIN if ran_seconds > HEALTHY_SECONDS else doubled
+        self.started_at = time.monotonic()
+
+
+def _keep_running(stack: Stack, people: demo.People) -> NoReturn:
+    restarts = {name: _Restart() for name in stack.parts}
+    while True:
+        for name, part in stack.parts.items():
+            if not part.is_alive and restarts[name].is_due():
+                screen.print(f"{name} ended; starting it again, see {stack.home.log(name)}")
+                restarts[name].note()
+                try:
+                    part.start()
+                except StackError as error:
+                    screen.print(error)
+                _tell(stack, people)
+        time.sleep(POLL_SECONDS)
+
+
+def _tell(stack: Stack, people: demo.People) -> None:
+    told = {
+        "url": stack.url,
+        "database_url": stack.database_url,
+        "redis_url": stack.redis_url,
+        "secret_key": stack.secret_key,
+        "ops_token": people["ops"]["token"],
+        "users": people,
+        "pids": {"supervisor": os.getpid()} | stack.pids,
+    }
+    write_private(STACK_FILE, json.dumps(told, indent=2) + "\n")
+
+
+def _show(url: str, people: demo.People) -> None:
+    try:
+        demo.show(url, people, screen)
+    except demo.NotCompleted as error:
+        screen.print(f"[red]{error}[/]")
+
+
+def _open_lock(home: Home):
+    return open(home.path / "lock", "a+", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115, PTH123
+
+
+def _is_locked(lock) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _wait(condition: Callable[[], Any], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt

@@ -79,9 +79,7 @@ FROM accounts a JOIN currencies c ON c.code = a.currency
 """
 
 
-def open_wallet(
-    connection: Connection, id: str, token: str, owner_id: str, currency: str, label: str | None
-) -> Wallet:
+def open_wallet(connection: Connection, id: str, token: str, owner_id: str, currency: str, label: str | None) -> Wallet:
     """Open a customer's account with nothing on it."""
     connection.exec_driver_sql(
         "INSERT INTO accounts (id, token, owner_id, currency, label) VALUES (%s, %s, %s, %s, %s)",

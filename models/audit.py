@@ -29,6 +29,7 @@ def _json(value: Mapping[str, object] | None) -> str | None:
 def about(connection: Connection, target: str) -> list[dict[str, object]]:
     """What was done to one target, oldest first."""
     rows = connection.exec_driver_sql(
-        "SELECT created_at, actor, action, reason, before, after FROM audit_log WHERE target = %s ORDER BY id", (target,)
+        "SELECT created_at, actor, action, reason, before, after FROM audit_log WHERE target = %s ORDER BY id",
+        (target,),
     )
     return [dict(row) for row in rows.mappings()]

@@ -23,7 +23,8 @@ class Heartbeat(NamedTuple):
 def beat(connection: Connection, name: str) -> None:
     """Note that the worker of this name is alive now."""
     connection.exec_driver_sql(
-        "INSERT INTO worker_heartbeats (name) VALUES (%s) ON CONFLICT (name) DO UPDATE SET seen_at = now()", (name,)
+        "INSERT INTO worker_heartbeats (name) VALUES (%s) ON CONFLICT (name) DO UPDATE SET seen_at = now()",
+        (name,),
     )
 
 

@@ -58,9 +58,7 @@ def makers(connection: Connection, payments: Iterable[Payment]) -> dict[str, Mak
         users.add(payment.user_id)
         if payment.type == "deposit":
             depositors.add(payment.user_id)
-    rows = connection.exec_driver_sql(
-        MAKERS, {"ids": arrays.plain(users), "depositors": arrays.plain(depositors)}
-    )
+    rows = connection.exec_driver_sql(MAKERS, {"ids": arrays.plain(users), "depositors": arrays.plain(depositors)})
     return {row[0]: Maker(*row) for row in rows}
 
 

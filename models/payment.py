@@ -186,7 +186,7 @@ STUCK = "SELECT id::text, type, created_at, due_at, attempts, last_error, parked
 def stuck(connection: Connection, seconds: float, limit: int) -> list[Stuck]:
     """Payments not parked and still INITIATED `seconds` after they were accepted, oldest first; no lower age bound."""
     rows = connection.exec_driver_sql(
-        f"{STUCK} WHERE state = 'INITIATED' AND parked_at IS NULL"  # noqa: S608 - fixed text
+        f"{STUCK} WHERE state = 'INITIATED' AND parked_at IS NULL"
         " AND created_at <= now() - make_interval(secs => %s) ORDER BY due_at, id LIMIT %s",
         (seconds, limit),
     )
@@ -196,7 +196,7 @@ def stuck(connection: Connection, seconds: float, limit: int) -> list[Stuck]:
 def parked(connection: Connection, limit: int) -> list[Stuck]:
     """Payments set aside for a person, the longest parked first."""
     rows = connection.exec_driver_sql(
-        f"{STUCK} WHERE parked_at IS NOT NULL ORDER BY parked_at, id LIMIT %s",  # noqa: S608 - fixed text
+        f"{STUCK} WHERE parked_at IS NOT NULL ORDER BY parked_at, id LIMIT %s",
         (limit,),
     )
     return [Stuck(*row) for row in rows]
@@ -206,7 +206,7 @@ def revive(connection: Connection, ids: Iterable[str]) -> list[Stuck]:
     """Make payments due now with all attempts before them again; returns those that were still INITIATED, as they were."""
     rows = connection.exec_driver_sql(
         "WITH before AS ("
-        f"{STUCK} WHERE id = ANY(%s::uuid[]) AND state = 'INITIATED' ORDER BY id FOR NO KEY UPDATE"  # noqa: S608
+        f"{STUCK} WHERE id = ANY(%s::uuid[]) AND state = 'INITIATED' ORDER BY id FOR NO KEY UPDATE"
         "), revived AS ("
         " UPDATE payments p SET attempts = 0, parked_at = NULL, due_at = now() FROM before WHERE p.id = before.id::uuid"
         ") SELECT * FROM before",
@@ -218,7 +218,7 @@ def revive(connection: Connection, ids: Iterable[str]) -> list[Stuck]:
 def open_among(connection: Connection, ids: Iterable[str]) -> list[Stuck]:
     """Those of the payments that a retry would make due."""
     rows = connection.exec_driver_sql(
-        f"{STUCK} WHERE id = ANY(%s::uuid[]) AND state = 'INITIATED' ORDER BY id",  # noqa: S608 - fixed text
+        f"{STUCK} WHERE id = ANY(%s::uuid[]) AND state = 'INITIATED' ORDER BY id",
         (arrays.plain(ids),),
     )
     return [Stuck(*row) for row in rows]

@@ -116,7 +116,7 @@ def page(
         branches = [keyset.format("TRUE")]
     union = " UNION ".join(f"({branch})" for branch in branches)
     rows = connection.exec_driver_sql(
-        f"SELECT id::text FROM ({union}) AS page ORDER BY id {order} LIMIT %(limit)s",  # noqa: S608 - fixed fragments
+        f"SELECT id::text FROM ({union}) AS page ORDER BY id {order} LIMIT %(limit)s",
         {
             "user_id": user_id,
             "limit": limit,

@@ -6,16 +6,31 @@ DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")
 """Settings without which PostgreSQL may forget what it answered."""
 
 MUST_HAVE = {
-    "worker": {("accounts", "balance", "UPDATE"), ("payments", "state", "UPDATE"), ("operations", "amount", "INSERT")},
+    "worker": {
+        ("accounts", "balance", "UPDATE"),
+        ("payments", "state", "UPDATE"),
+        ("operations", "amount", "INSERT"),
+    },
     "gateway": {("payments", "amount", "INSERT"), ("idempotency_keys", "key", "INSERT")},
 }
 MUST_NOT_HAVE = {
-    "worker": {("operations", "amount", "UPDATE"), ("payments", "amount", "UPDATE"), ("payment_events", "name", "INSERT")},
+    "worker": {
+        ("operations", "amount", "UPDATE"),
+        ("payments", "amount", "UPDATE"),
+        ("payment_events", "name", "INSERT"),
+    },
     "gateway": {
-        *((table, column, "UPDATE") for table, column in [
-            ("accounts", "balance"), ("accounts", "held"), ("accounts", "floor"), ("payments", "state"),
-            ("payments", "amount"), ("operations", "amount"),
-        ]),
+        *(
+            (table, column, "UPDATE")
+            for table, column in [
+                ("accounts", "balance"),
+                ("accounts", "held"),
+                ("accounts", "floor"),
+                ("payments", "state"),
+                ("payments", "amount"),
+                ("operations", "amount"),
+            ]
+        ),
         ("operations", "amount", "INSERT"),
         ("payments", "state", "INSERT"),
         ("accounts", "balance", "INSERT"),

@@ -5,11 +5,10 @@ from datetime import UTC, datetime
 
 import click
 from flask.cli import AppGroup
-from kombu.exceptions import OperationalError
 from rich.console import Console
 from rich.table import Table
 
-from celery_config import publish
+from celery_config import BrokerAway, publish
 from models import audit, operation, payment, payment_view
 from models.payment import Stuck
 from models.rules.money import render
@@ -26,7 +25,12 @@ payments_cli = AppGroup("payments", help="Look after payments that did not post 
 limited = click.option("--limit", type=click.IntRange(1, ROWS_MAX), default=100, show_default=True)
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 aged = click.option(
-    "--older-than", "seconds", type=click.FloatRange(0), default=STUCK_SECONDS, show_default=True, help="Seconds."
+    "--older-than",
+    "seconds",
+    type=click.FloatRange(0),
+    default=STUCK_SECONDS,
+    show_default=True,
+    help="Seconds.",
 )
 
 
@@ -98,9 +102,7 @@ def show(payment_id: object) -> None:
 @limited
 @click.option("--reason", required=True, help="Why; kept in the audit log.")
 @click.option("--dry-run", is_flag=True, help="Only say which.")
-def retry(
-    payment_ids: tuple, which: str | None, seconds: float, limit: int, reason: str, dry_run: bool
-) -> None:
+def retry(payment_ids: tuple, which: str | None, seconds: float, limit: int, reason: str, dry_run: bool) -> None:
     """Make payments due now, with all attempts before them again: by id, or all --parked or --stuck."""
     if bool(payment_ids) == bool(which):
         raise click.UsageError("name payments by id, or choose --parked or --stuck")
@@ -141,7 +143,7 @@ def sweep() -> None:
 def _ring() -> None:
     try:
         publish()
-    except OperationalError as error:
+    except BrokerAway as error:
         click.echo(f"the broker is away ({error}); the next sweep finds them, or: flask payments sweep", err=True)
 
 
@@ -157,7 +159,13 @@ def _print(rows: list[Stuck], as_json: bool) -> None:
     for row in rows:
         parked_at = _text(row.parked_at) if row.parked_at else ""
         table.add_row(
-            row.id, row.type, _text(row.created_at), _text(row.due_at), str(row.attempts), parked_at, row.last_error or ""
+            row.id,
+            row.type,
+            _text(row.created_at),
+            _text(row.due_at),
+            str(row.attempts),
+            parked_at,
+            row.last_error or "",
         )
     Console().print(table)
 

@@ -9,11 +9,10 @@ from collections.abc import Callable
 from enum import StrEnum
 
 import structlog
-from sqlalchemy import Engine
 
 from models import ledger, payment
 from models.rules import posting, retry
-from models.session import CommitUnknown, Contention, DatabaseAway, transaction
+from models.session import CommitUnknown, Contention, DatabaseAway, Engine, transaction
 
 log = structlog.get_logger("posting")
 

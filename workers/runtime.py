@@ -2,10 +2,8 @@
 
 from functools import cache
 
-from sqlalchemy import Engine
-
 import settings
-from models.session import open_engine
+from models.session import Engine, open_engine
 from workers.posting import Poster
 
 
@@ -22,9 +20,7 @@ def engine() -> Engine:
 def poster() -> Poster:
     """The one poster of this process."""
     given = settings.load()
-    return Poster(
-        engine(), deposits_open=given.deposits_open, linger_seconds=given.posting_linger_ms / 1000
-    )
+    return Poster(engine(), deposits_open=given.deposits_open, linger_seconds=given.posting_linger_ms / 1000)
 
 
 def forget_connections() -> None:

@@ -11,6 +11,9 @@ from models.session import transaction
 from models.user import Role
 from workers import runtime
 
+EMAIL_LENGTH_MAX = 254
+"""What SMTP can carry."""
+
 users_cli = AppGroup("users", help="Create users (as the worker).")
 
 
@@ -53,7 +56,7 @@ def create(email: str, role: str, name: str | None, as_json: bool) -> None:
     """Create a user with a token, which is shown this once."""
     email = email.strip()
     local, _, domain = email.partition("@")
-    if not local or not domain or len(email) > 254 or not email.isprintable() or " " in email:
+    if not local or not domain or len(email) > EMAIL_LENGTH_MAX or not email.isprintable() or " " in email:
         raise click.BadParameter("not an e-mail address", param_hint="EMAIL")
     try:
         created = create_user(email, role, name)

@@ -1,11 +1,14 @@
 """The way it is usually built first: plain Flask, one Celery task and one ORM transaction per payment.
 
 web: `gunicorn --worker-class gthread bench.peers.naive_peer:web`;
-worker: `celery -A bench.peers.naive_peer worker`; both read NAIVE_DATABASE_URL and NAIVE_REDIS_URL.
+worker: `celery -A bench.peers.naive_peer worker`;
+run as a program with the number of accounts and a token it makes its tables; all read
+NAIVE_DATABASE_URL and NAIVE_REDIS_URL.
 """
 
 import hashlib
 import os
+import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID, uuid4
@@ -121,3 +124,19 @@ def post(payment_id: str) -> None:
         session.add(Operation(payment_id=payment.id, account_id=source.id, amount=-payment.amount))
         session.add(Operation(payment_id=payment.id, account_id=target.id, amount=payment.amount))
         payment.state = "COMPLETED"
+
+
+def fill(accounts: int, token: str) -> None:
+    """Make the tables, one user with this token, and accounts that all are his."""
+    Base.metadata.create_all(engine)
+    with Session(engine) as session, session.begin():
+        user = User(token_hash=hashlib.sha256(token.encode()).hexdigest())
+        session.add(user)
+        session.flush()
+        session.add_all(
+            Account(id=n, owner_id=user.id, balance=Decimal(100_000)) for n in range(1, accounts + 1)
+        )
+
+
+if __name__ == "__main__":
+    fill(int(sys.argv[1]), sys.argv[2])

@@ -146,9 +146,7 @@ def decide(
     return Decision(verdicts, [books[account_id] for account_id in sorted(changed)])
 
 
-def refusal(
-    payment: Payment, source: Account, target: Account, maker: Maker, *, deposits_open: bool
-) -> Failure | None:
+def refusal(payment: Payment, source: Account, target: Account, maker: Maker, *, deposits_open: bool) -> Failure | None:
     """The first rung of the ladder that refuses the payment, or None."""
     if not _is_permitted(payment, source, target, maker, deposits_open=deposits_open):
         return Failure.NOT_PERMITTED
@@ -167,9 +165,7 @@ def refusal(
     return None
 
 
-def _is_permitted(
-    payment: Payment, source: Account, target: Account, maker: Maker, *, deposits_open: bool
-) -> bool:
+def _is_permitted(payment: Payment, source: Account, target: Account, maker: Maker, *, deposits_open: bool) -> bool:
     """What the gateway promised, looked at again: who may order this between these accounts."""
     if source.id == target.id or target.owner_id is None:
         return False
@@ -189,9 +185,7 @@ def _failed(payment: Payment, failure: Failure) -> Verdict:
     return Verdict(payment.id, move_to(State(payment.state), State.FAILED), failure, ())
 
 
-def _apply(
-    payment_id: str, movements: Iterable[Movement], books: dict[str, Account]
-) -> tuple[Operation, ...]:
+def _apply(payment_id: str, movements: Iterable[Movement], books: dict[str, Account]) -> tuple[Operation, ...]:
     """Write the movements into `books`; returns their operations, two a movement."""
     operations: list[Operation] = []
     for movement in movements:

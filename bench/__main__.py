@@ -1,0 +1,147 @@
+"""`python -m bench`: everything in one run on the same servers, round after round, then bench/report.md.
+
+In each round pgbench comes first and last, and what is measured between; ratios are taken within a round.
+"""
+
+import argparse
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markdown import Markdown
+from sqlalchemy import Connection, text
+from uuid_utils.compat import uuid7
+
+import settings
+from bench import history, report, stack, world
+from bench.measure import Bench
+from bench.peers.drivers import Peer, prepare
+from bench.reference import Reference
+from bench.stack import Stack
+from bench.world import User, World
+from models import user
+from models.session import transaction
+
+CONNECTIONS = (8, 32)
+CLIENTS = 20
+SMALL, LARGE = "bench_small", "bench_large"
+SERVER_SETTINGS = ("shared_buffers", "fsync", "synchronous_commit", "full_page_writes", "max_wal_size")
+LongWorld = tuple[str, World]
+"""The figure that is measured there, and its people."""
+
+REPORT = Path(__file__).parent / "report.md"
+
+
+def main() -> int:
+    """Measure as the arguments say; returns 1 if a check found anything amiss."""
+    options = arguments()
+    with stack.running() as running:
+        say("servers are up, filling the reference")
+        reference = Reference(running.postgres)
+        bench = Bench(running, people(running, options.accounts), options.seconds)
+        say("funding the accounts through the product")
+        bench.posting("funding", bench.world.deposits())
+        running.start_product()
+        compared = prepare(running, options.accounts) if options.peers else []
+        long = lengthen(bench, options) if options.long else {}
+        rounds = []
+        for number in range(1, options.rounds + 1):
+            rounds.append(one_round(bench, reference, options.posting, compared, long))
+            say(f"round {number}: " + ", ".join(f"{name} {value:,.4g}" for name, value in rounds[-1].items()))
+        page = report.render(rounds, machine(running), bench.amiss)
+    options.report.write_text(page)
+    Console().print(Markdown(page))
+    return 1 if any(bench.amiss.values()) else 0
+
+
+def one_round(
+    bench: Bench, reference: Reference, payments: int, compared: Sequence[Peer], long: Mapping[str, LongWorld]
+) -> dict[str, float]:
+    """All figures once, pgbench before and after."""
+    running, our_world, chance = bench.stack, bench.world, bench.chance
+    before = reference.tpcb_per_second(bench.seconds)
+    figures = {}
+    for connections in CONNECTIONS:
+        figures |= bench.over_http(connections)
+    figures["memory_mb"] = running.pss_mb()
+    figures["reads"] = bench.reads()
+    figures["select"] = reference.select_per_second(bench.seconds)
+    running.stop("posting")
+    figures["posting_spread"] = bench.posting("posting, spread", our_world.spread(payments, chance))
+    figures["posting_hot_in"] = bench.posting("posting, into one", our_world.into_hot(payments, chance))
+    figures["posting_hot_out"] = bench.posting("posting, out of one", our_world.out_of_hot(payments, chance))
+    figures["posting_hot"] = min(figures["posting_hot_in"], figures["posting_hot_out"])
+    for database, (name, long_world) in long.items():
+        figures[name] = bench.posting(f"posting, {database}", long_world.spread(payments, chance), database)
+    for peer in compared:
+        figures[peer.name] = peer.per_second(bench.seconds)
+    running.start_posting()
+    figures["tpcb"] = statistics.mean([before, reference.tpcb_per_second(bench.seconds)])
+    return figures
+
+
+def people(running: Stack, accounts: int, database: str = stack.DATABASE) -> World:
+    """Clients with their accounts, and an ops who deposits."""
+    with transaction(running.engine(settings.WORKER_ROLE, database)) as connection:
+        ops = newcomer(connection, "ops", user.Role.OPS)
+        clients = [newcomer(connection, f"client{n}", user.Role.CLIENT) for n in range(CLIENTS)]
+    return world.make(running.engine(settings.GATEWAY_ROLE, database), clients, ops, accounts)
+
+
+def newcomer(connection: Connection, name: str, role: user.Role) -> User:
+    """A user with a token of his."""
+    one = User(str(uuid7()), user.new_token())
+    user.create(connection, one.id, f"{name}@bench.example", role, name)
+    user.keep_token(connection, str(uuid7()), one.id, one.token)
+    return one
+
+
+def lengthen(bench: Bench, options: argparse.Namespace) -> dict[str, LongWorld]:
+    """Two databases more, one with a long history and one without."""
+    worlds = {}
+    for name, database, payments in (("posting_empty", SMALL, 0), ("posting_full", LARGE, options.history)):
+        say(f"{database}: writing {payments:,} payments")
+        running = bench.stack
+        running.postgres.create_database(database)
+        running.migrate(database)
+        worlds[database] = (name, people(running, options.accounts, database))
+        bench.posting(f"funding of {database}", worlds[database][1].deposits(), database)
+        history.write(running.engine(database=database), worlds[database][1], payments)
+        bench.check_books(f"writing {database}", database)
+    return worlds
+
+
+def machine(running: Stack) -> dict[str, str]:
+    """What the figures were measured on, without names and paths."""
+    with running.engine().connect() as connection:
+        facts = {"machine": report.processor(), "PostgreSQL": connection.scalar(text("SHOW server_version"))}
+        return facts | {name: connection.scalar(text(f"SHOW {name}")) for name in SERVER_SETTINGS}
+
+
+def arguments() -> argparse.Namespace:
+    """What the command line asks for; --quick is a smoke test whose figures mean nothing."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=8.0, help="of each window")
+    parser.add_argument("--posting", type=int, default=50_000, help="payments waiting for posting alone")
+    parser.add_argument("--accounts", type=int, default=world.ACCOUNTS)
+    parser.add_argument("--peers", action="store_true", help="measure others, too: downloads django-hordak")
+    parser.add_argument("--long", action="store_true", help="measure after a long history, too")
+    parser.add_argument("--history", type=int, default=10_000_000, help="payments of the long history")
+    parser.add_argument("--report", type=Path, default=REPORT)
+    parser.add_argument("--quick", action="store_true", help="a smoke test; its figures mean nothing")
+    options = parser.parse_args()
+    if options.quick:
+        options.rounds, options.seconds, options.posting, options.accounts = 1, 1.0, 2_000, 200
+    return options
+
+
+def say(text: str) -> None:
+    """A line about how far it has come."""
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""`python -m embedded`: the stack of this checkout, started, shown and ended."""
+
+import click
+
+from embedded import supervisor
+from embedded.demo import NotCompleted
+from embedded.home import StackError
+
+
+@click.group()
+def cli() -> None:
+    """Real PostgreSQL, real Valkey, gateway, workers and beat, on this machine alone."""
+
+
+@cli.command()
+@click.option("--background", is_flag=True, help="Without the demonstration, as `up` starts it.")
+def run(background: bool) -> None:
+    """Start everything, show a payment, stay until Ctrl-C."""
+    supervisor.run(with_demo=not background)
+
+
+@cli.command()
+def up() -> None:
+    """Start everything in the background; return when it is ready."""
+    supervisor.up()
+
+
+@cli.command()
+def down() -> None:
+    """End what `up` or `run` started; the data stays."""
+    supervisor.down()
+
+
+@cli.command()
+def demo() -> None:
+    """Show a payment; exit 0 only if it completed."""
+    supervisor.demonstrate()
+
+
+@cli.command()
+def status() -> None:
+    """Say whether it runs; exit 1 if not."""
+    if not supervisor.status():
+        raise SystemExit(1)
+
+
+def main() -> None:
+    try:
+        cli(prog_name="python -m embedded")
+    except (StackError, NotCompleted) as error:
+        raise SystemExit(f"embedded: {error}") from None
+
+
+if __name__ == "__main__":
+    main()
