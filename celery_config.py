@@ -155,7 +155,7 @@ def publish(request_id: str | None = None) -> None:
     try:
         if _publishing is None:
             _publishing = app.connection_for_write()
-            _publishing.transport_options = {**_publishing.transport_options, **IMPATIENT}
+            _publishing.transport_options = {**app.conf.broker_transport_options, **IMPATIENT}
         app.send_task(
             POST,
             producer=app.amqp.Producer(_publishing),

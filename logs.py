@@ -8,7 +8,7 @@ import structlog
 
 def configure(level: str) -> None:
     """Send structlog's and the standard library's records through one JSON renderer."""
-    shared = [
+    shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

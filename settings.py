@@ -67,7 +67,8 @@ def load() -> Settings:
 
 def _running_stack() -> dict[str, str]:
     try:
-        return json.loads(STACK_FILE.read_text())
+        stack: dict[str, str] = json.loads(STACK_FILE.read_text())
+        return stack
     except (FileNotFoundError, PermissionError):
         return {}
 

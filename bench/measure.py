@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import text
 
+import logs
 import settings
 from bench import load, world
 from bench.load import Outcome, Plan
@@ -76,9 +77,7 @@ class Bench:
         with self.stack.engine(database=database).connect() as connection:
             found = violations(connection)
             rows = connection.execute(NOT_COMPLETED).all()
-        self.note(
-            run, found + [f"{count} payments {state}, parked: {parked}" for state, parked, count in rows]
-        )
+        self.note(run, found + [f"{count} payments {state}, parked: {parked}" for state, parked, count in rows])
 
     def note(self, run: str, found: list[str]) -> None:
         """Keep what was found amiss after a run; nothing found is worth keeping, too."""
@@ -95,9 +94,7 @@ class Bench:
         self.final = [(id, tokens[which]) for id, which in zip(outcome.ids, outcome.which, strict=True) if id]
         submits = sorted(outcome.latencies())
         waits = sorted(
-            finalized[outcome.ids[n]] - outcome.sent[n]
-            for n in outcome.in_window()
-            if outcome.ids[n] in finalized
+            finalized[outcome.ids[n]] - outcome.sent[n] for n in outcome.in_window() if outcome.ids[n] in finalized
         )
         in_window = sum(outcome.opened <= at < outcome.closed for at in finalized.values())
         name = f"{kind}_{connections}"
@@ -143,6 +140,7 @@ def lost_or_doubled(outcome: Outcome, finalized: dict[str, float]) -> list[str]:
 
 def drain(worker_url: str) -> tuple[int, float]:
     """Post until nothing is due; returns how many payments, and in how many seconds."""
+    logs.configure("WARNING")
     poster = Poster(open_engine(worker_url), deposits_open=False, linger_seconds=0)
     begun = time.monotonic()
     posted, _ = poster.drain(DRAINED_SECONDS_MAX)

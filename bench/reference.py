@@ -42,9 +42,7 @@ class Reference:
         return float(found[1])
 
     def _run(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [self.pgbench, *arguments], env=self.environ, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run([self.pgbench, *arguments], env=self.environ, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"pgbench {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout

@@ -108,9 +108,7 @@ def render(rounds: Sequence[Round], machine: Mapping[str, str], checks: Mapping[
         ),
         "Full load is a closed loop; half load an open loop at half the rate just completed at full load.",
         "## Checked from outside",
-        table(
-            ["after", "found amiss"], [[run, "; ".join(found) or "nothing"] for run, found in checks.items()]
-        ),
+        table(["after", "found amiss"], [[run, "; ".join(found) or "nothing"] for run, found in checks.items()]),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -84,9 +84,7 @@ class Stack:
         upkeep = ("--queues", "upkeep", "--concurrency", "1", "-n", "upkeep@%h")
         self.start("upkeep", *WORKER, *upkeep, **self._worker())
         schedule = str(self.home.directory("beat") / "schedule")
-        self.start(
-            "beat", *("celery", "-A", "celery_config", "beat", "--schedule", schedule), **self._worker()
-        )
+        self.start("beat", *("celery", "-A", "celery_config", "beat", "--schedule", schedule), **self._worker())
         self.wait_until_ready("gateway", "/health/ready")
 
     def start_posting(self) -> None:

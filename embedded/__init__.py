@@ -1,1 +1,1 @@
-"""The embedded stack: real PostgreSQL and Valkey (Redis protocol) from wheels, and the project's processes."""
+"""The embedded stack: PostgreSQL and Valkey (Redis protocol) from wheels, and the project's processes."""

@@ -3,7 +3,7 @@
 import click
 
 from embedded import supervisor
-from embedded.demo import NotCompleted
+from embedded.demo import NotCompletedError
 from embedded.home import StackError
 
 
@@ -47,7 +47,7 @@ def status() -> None:
 def main() -> None:
     try:
         cli(prog_name="python -m embedded")
-    except (StackError, NotCompleted) as error:
+    except (StackError, NotCompletedError) as error:
         raise SystemExit(f"embedded: {error}") from None
 
 

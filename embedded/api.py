@@ -9,7 +9,7 @@ CALL_SECONDS_MAX = 10
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-class Refused(Exception):
+class ApiError(Exception):
     """The API answered with an error; the message is its status and its problem's words."""
 
     def __init__(self, status: int, problem: dict[str, Any]) -> None:
@@ -18,7 +18,7 @@ class Refused(Exception):
 
 
 def call(url: str, token: str | None = None, body: dict | None = None, key: str | None = None) -> Any:
-    """GET, or POST with a body; returns the decoded answer. Raises Refused for 4xx and 5xx, OSError if nobody answers."""
+    """GET, or POST with a body: the decoded answer; raises ApiError for 4xx and 5xx, OSError if nobody is there."""
     headers = {"Accept": "application/json"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
@@ -26,22 +26,21 @@ def call(url: str, token: str | None = None, body: dict | None = None, key: str 
         headers["Idempotency-Key"] = key
     if body is not None:
         headers["Content-Type"] = "application/json"
-    request = urllib.request.Request(
-        url, headers=headers, data=None if body is None else json.dumps(body).encode()
-    )  # noqa: S310  our own URL
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, headers)  # noqa: S310  our own gateway's URL
     try:
         with _direct.open(request, timeout=CALL_SECONDS_MAX) as response:
             return json.load(response)
     except urllib.error.HTTPError as error:
         with error:
-            raise Refused(error.code, _problem(error.read())) from None
+            raise ApiError(error.code, _problem(error.read())) from None
 
 
 def is_ready(url: str) -> bool:
     """Whether the gateway answers, and reaches its database."""
     try:
         call(f"{url}/health/ready")
-    except (OSError, Refused):
+    except (OSError, ApiError):
         return False
     return True
 

@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 requirements=${1:-requirements-embedded.txt}
-superset=requirements-dev.txt
+superset="requirements-dev.txt"
 
 fail() {
     echo "bootstrap: $*" >&2

@@ -1,4 +1,4 @@
-"""The main job before the reader's eyes: money in, a charge, its way to COMPLETED, and the books afterwards."""
+"""The main job before the reader's eyes: money in, a charge, its way to COMPLETED, and the books."""
 
 import json
 import time
@@ -33,7 +33,7 @@ People = dict[str, dict[str, str]]
 """By name: email, token and, for those who have one, wallet."""
 
 
-class NotCompleted(Exception):
+class NotCompletedError(Exception):
     """Why the demonstration did not reach COMPLETED."""
 
 
@@ -43,10 +43,7 @@ def prepare(stack: "Stack") -> People:
     people = json.loads(kept.read_text()) if kept.exists() else {}
     if not people or not _are_known(stack.url, people):
         made = stack.create_users(list(USERS.values()))
-        people = {
-            name: {"email": one["email"], "token": one["token"]}
-            for name, one in zip(USERS, made, strict=True)
-        }
+        people = {name: {"email": one["email"], "token": one["token"]} for name, one in zip(USERS, made, strict=True)}
         for name, user in USERS.items():
             if user["role"] != "ops":
                 people[name]["wallet"] = _wallet(stack.url, people[name]["token"])
@@ -55,7 +52,7 @@ def prepare(stack: "Stack") -> People:
 
 
 def show(url: str, people: People, screen: Console) -> None:
-    """Deposit, charge, poll and print the operations and balances; raises NotCompleted."""
+    """Deposit, charge, poll and print the operations and balances; raises NotCompletedError."""
     alice, shop = people["alice"], people["shop"]
     try:
         order = {"wallet": alice["wallet"], "amount": DEPOSITED, "currency": CURRENCY, "source": "wire"}
@@ -72,8 +69,8 @@ def show(url: str, people: People, screen: Console) -> None:
         charge = _follow(url, "charges", order, shop["token"], screen)
         screen.print(_operations(url, people["ops"]["token"], {"deposit": deposit, "charge": charge}))
         screen.print(_balances(url, people))
-    except (OSError, api.Refused) as error:
-        raise NotCompleted(f"the demonstration got no further: {error}") from None
+    except (OSError, api.ApiError) as error:
+        raise NotCompletedError(f"the demonstration got no further: {error}") from None
 
 
 def suggest(url: str, people: People, screen: Console) -> None:
@@ -93,7 +90,7 @@ def suggest(url: str, people: People, screen: Console) -> None:
 
 
 def _follow(url: str, collection: str, order: dict, token: str, screen: Console) -> dict[str, Any]:
-    """Submit the order and print each new state of its payment with the milliseconds since; raises NotCompleted."""
+    """Submit the order and print each new state of its payment with its time; raises NotCompletedError."""
     began = time.monotonic()
     payment = api.call(f"{url}/v1/{collection}", token, order, key=str(uuid.uuid4()))
     screen.print(f"  POST /v1/{collection} -> 202, payment {payment['id']}")
@@ -105,10 +102,10 @@ def _follow(url: str, collection: str, order: dict, token: str, screen: Console)
         if state == "COMPLETED":
             return payment
         if state == "FAILED":
-            raise NotCompleted(f"the payment FAILED: {payment['failure']}")
+            raise NotCompletedError(f"the payment FAILED: {payment['failure']}")
         time.sleep(POLL_SECONDS)
         payment = api.call(f"{url}/v1/payments/{payment['id']}", token)
-    raise NotCompleted(f"the payment is still {state} after {FINAL_SECONDS_MAX} s: do the workers run?")
+    raise NotCompletedError(f"the payment is still {state} after {FINAL_SECONDS_MAX} s: do the workers run?")
 
 
 def _operations(url: str, token: str, payments: dict[str, dict]) -> Table:
@@ -137,7 +134,7 @@ def _are_known(url: str, people: People) -> bool:
     try:
         for person in people.values():
             api.call(f"{url}/v1/payments?limit=1", person["token"])
-    except api.Refused as error:
+    except api.ApiError as error:
         if error.status != 401:  # noqa: PLR2004
             raise StackError(f"{person['email']} cannot list payments: {error}") from None
         return False
@@ -156,4 +153,5 @@ def _curl(url: str, token: str, body: dict | None = None) -> str:
     line = f"  curl -s '{url}' -H 'Authorization: Bearer {token}'"
     if body is None:
         return line
-    return f"{line} \\\n    -H 'Content-Type: application/json' -H \"Idempotency-Key: $(date +%s%N)\" \\\n    -d '{json.dumps(body)}'"
+    headers = "-H 'Content-Type: application/json' -H \"Idempotency-Key: $(date +%s%N)\""
+    return f"{line} \\\n    {headers} \\\n    -d '{json.dumps(body)}'"

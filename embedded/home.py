@@ -34,7 +34,7 @@ class Home:
 
     @classmethod
     def of_checkout(cls, checkout: Path = CHECKOUT) -> "Home":
-        """`.run` in the checkout, or, if the servers cannot go there, a directory in /var/tmp named by its path."""
+        """`.run` in the checkout; if the servers cannot go there, a directory in /var/tmp keyed by its path."""
         inside = checkout / ".run"
         inside.mkdir(mode=0o711, exist_ok=True)
         reachable = identity.of_servers().can_enter(inside)
@@ -42,7 +42,7 @@ class Home:
 
     @classmethod
     def at(cls, path: Path) -> "Home":
-        """The home in this directory; its sockets lie elsewhere when their names would be too long for the kernel."""
+        """The home in this directory; its sockets lie elsewhere if their names were too long for the kernel."""
         servers = identity.of_servers()
         sockets = path / "sockets"
         if len(os.fsencode(f"{sockets}{LONGEST_SOCKET_NAME}")) > SOCKET_PATH_BYTES_MAX:

@@ -1,4 +1,4 @@
-"""Whom the stack's processes run as: root hands each kind a uid of its own, an ordinary user runs them all."""
+"""Whom the stack's processes run as: root gives each kind a uid of its own, an ordinary user runs all."""
 
 import os
 import subprocess

@@ -27,7 +27,7 @@ FORGETFUL = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "o
 
 
 class Postgres:
-    """One cluster in `home`; `durable=False` gives up fsync for speed, `options` are settings of the server."""
+    """One cluster in `home`; `durable=False` gives up fsync for speed, `options` are the server's settings."""
 
     def __init__(self, home: Home, *, durable: bool = True, options: dict[str, str] | None = None) -> None:
         self.home = home
@@ -65,7 +65,7 @@ class Postgres:
         return self._process.is_alive
 
     def start(self) -> None:
-        """Start, making the cluster, the owner's role and its database if they are not there; raises StackError."""
+        """Start; makes the cluster, the owner's role and its database where they lack. Raises StackError."""
         if self.is_alive:
             return
         if not self.data.exists():
@@ -79,7 +79,7 @@ class Postgres:
         self._make_owner()
 
     def stop(self, mode: str = "fast") -> None:
-        """Stop in PostgreSQL's own words: "fast" rolls back and writes a checkpoint, "immediate" is a crash."""
+        """Stop in PostgreSQL's own words: "fast" rolls back and checkpoints, "immediate" is a crash."""
         self._process.stop(STOP_SIGNALS[mode], STOP_SECONDS_MAX)
 
     def kill(self) -> None:
@@ -141,9 +141,7 @@ class Postgres:
         has_role, has_database = found
         if not has_role:
             statement = sql.SQL("CREATE ROLE {} LOGIN CREATEROLE PASSWORD {}")
-            self._execute(
-                statement.format(sql.Identifier(OWNER_ROLE), sql.Literal(self.home.secret(OWNER_ROLE)))
-            )
+            self._execute(statement.format(sql.Identifier(OWNER_ROLE), sql.Literal(self.home.secret(OWNER_ROLE))))
         if not has_database:
             self.create_database(DATABASE)
 

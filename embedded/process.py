@@ -64,7 +64,7 @@ class Process:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with_parent(os.getpid(), self.death_signal),
+                preexec_fn=_die_with_parent(os.getpid(), self.death_signal),  # noqa: PLW1509  one thread
                 **self.identity.popen_options(),
             )
 
@@ -111,7 +111,7 @@ def tail(log: Path) -> str:
 def wait_until_left(directory: Path, seconds: float) -> None:
     """Wait for the last run's server to leave its data; raises StackError if somebody is still in it.
 
-    A pid file cannot tell: its number may belong to another program by now. A server works in its data directory.
+    A pid file cannot tell, its number may be another program's by now; but a server works in its data.
     """
     deadline = time.monotonic() + seconds
     while pids := list(_pids_in(directory)):

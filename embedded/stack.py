@@ -37,7 +37,7 @@ TOLD_BY_US = frozenset(
         "PORT",
     ]
 )
-"""Variables that reach a process only if it needs them: the gateway never learns the owner's or worker's URL."""
+"""Variables that reach only who needs them: the gateway never learns the owner's or worker's URL."""
 
 HOST = "127.0.0.1"
 PORT_WANTED = 8000
@@ -48,7 +48,7 @@ STOP_SECONDS_MAX = 40
 
 
 class Stack:
-    """Servers and processes in `home`; with `database_url` (the owner's) or `redis_url`, those servers instead.
+    """Servers and processes in `home`; with `database_url` (the owner's) or `redis_url`, those servers.
 
     `environ` is handed to every process; `durable` and `options` are the embedded PostgreSQL's.
     """
@@ -123,7 +123,7 @@ class Stack:
                 server.stop()
 
     def create_users(self, users: list[dict[str, str]]) -> list[dict[str, str]]:
-        """Make users of {email, role, name}, or give a new token to one who is there: {id, email, token} each."""
+        """Make users of {email, role, name}, or give a new token to who is there: {email, token}, new ones id."""
         environ = {"WORKER_DATABASE_URL": self.role_url(settings.WORKER_ROLE), "REDIS_URL": self.redis_url}
         return json.loads(self._run(["embedded.users"], self._workers, environ, json.dumps(users)))
 
@@ -151,9 +151,7 @@ class Stack:
         """Where processes of this identity may write, and their HOME."""
         return str(self.home.directory(f"uid-{owner.uid}", owner))
 
-    def _run(
-        self, module: list[str], runs_as: Identity, told: dict[str, str], text: str | None = None
-    ) -> str:
+    def _run(self, module: list[str], runs_as: Identity, told: dict[str, str], text: str | None = None) -> str:
         """Run a module to its end and return what it printed; raises StackError with its last words."""
         done = subprocess.run(
             [sys.executable, "-m", *module],

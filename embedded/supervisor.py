@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from rich.console import Console
 
@@ -90,7 +90,7 @@ def down() -> None:
 def demonstrate() -> None:
     """Show a payment on the running stack, or on one started for the occasion.
 
-    Raises demo.NotCompleted, or StackError.
+    Raises demo.NotCompletedError, or StackError.
     """
     home = Home.of_checkout()
     if told := running(home):
@@ -132,9 +132,7 @@ def supervisor_pid(home: Home) -> int | None:
 def _the_only_supervisor(home: Home) -> Iterator[None]:
     with _open_lock(home) as lock:
         if not _wait(lambda: _is_locked(lock), LOCK_SECONDS_MAX):
-            raise StackError(
-                "this checkout's stack runs already: make demo shows a payment on it, make down ends it"
-            )
+            raise StackError("this checkout's stack runs already: make demo shows a payment on it, make down ends it")
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
@@ -215,15 +213,15 @@ def _tell(stack: Stack, people: demo.People) -> None:
 def _show(url: str, people: demo.People) -> None:
     try:
         demo.show(url, people, screen)
-    except demo.NotCompleted as error:
+    except demo.NotCompletedError as error:
         screen.print(f"[red]{error}[/]")
 
 
-def _open_lock(home: Home):
-    return open(home.path / "lock", "a+", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115, PTH123
+def _open_lock(home: Home) -> TextIO:
+    return (home.path / "lock").open("a+")
 
 
-def _is_locked(lock) -> bool:
+def _is_locked(lock: TextIO) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,4 +1,4 @@
-"""Users with tokens, in one short process of the worker's role: [{email, role, name}] in, [{email, token}] out, as JSON."""
+"""Users with tokens, made in the worker's role: JSON list of {email, role, name} in, {email, token} out."""
 
 import json
 import sys

@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any, NamedTuple
 
 from flask import current_app, g, request
+from sqlalchemy import Engine
 
 from gateway.errors import AUTHENTICATE, Refusal
 from gateway.parsing import refuse_other_than_json, refuse_query
@@ -43,7 +44,8 @@ class Caller(NamedTuple):
 class Tokens:
     """Bearer tokens to callers, asked of the database at most once a second each."""
 
-    def __init__(self) -> None:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self._known: dict[bytes, tuple[float, Caller]] = {}
         self._lock = threading.Lock()
 
@@ -54,25 +56,24 @@ class Tokens:
         if known is not None and known[0] > time.monotonic():
             return known[1]
         asked_at = time.monotonic()
-        caller = look_up(token, hash)
+        caller = self._look_up(token, hash)
         with self._lock:
             if len(self._known) >= CACHED_MAX:
                 self._known.clear()
             self._known[hash] = (asked_at + CACHE_SECONDS, caller)
         return caller
 
-
-def look_up(token: str, hash: bytes) -> Caller:
-    """Who holds the token, by the database; raises Refusal."""
-    holder = None
-    if user.is_well_formed(token):
-        with transaction(current_app.extensions["engine"]) as connection:
-            holder = user.bearer(connection, hash)
-    if holder is None or not holder.is_active:
-        headers = {"WWW-Authenticate": f'{AUTHENTICATE}, error="invalid_token"'}
-        raise Refusal("token_invalid", "The token is unknown, expired or revoked.", headers=headers)
-    scopes = SCOPES[holder.role] if holder.scopes is None else holder.scopes
-    return Caller(holder.user_id, holder.role, scopes)
+    def _look_up(self, token: str, hash: bytes) -> Caller:
+        """Who holds the token, by the database; raises Refusal."""
+        holder = None
+        if user.is_well_formed(token):
+            with transaction(self._engine) as connection:
+                holder = user.bearer(connection, hash)
+        if holder is None or not holder.is_active:
+            headers = {"WWW-Authenticate": f'{AUTHENTICATE}, error="invalid_token"'}
+            raise Refusal("token_invalid", "The token is unknown, expired or revoked.", headers=headers)
+        scopes = SCOPES[holder.role] if holder.scopes is None else holder.scopes
+        return Caller(holder.user_id, holder.role, scopes)
 
 
 def authenticate() -> Caller:
@@ -80,7 +81,7 @@ def authenticate() -> Caller:
     scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Refusal("token_missing", "Send Authorization: Bearer and the token.")
-    return current_app.extensions["tokens"].caller(token.strip())
+    return current_app.extensions["gateway"].tokens.caller(token.strip())
 
 
 def requires(*scopes: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

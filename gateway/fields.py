@@ -15,8 +15,15 @@ from gateway.parsing import NOT_AN_OBJECT, UNKNOWN_FIELD
 LIST_ITEMS_MAX = 20
 """A comma list longer than any set of values that may be asked for."""
 
+YEAR_MIN, YEAR_MAX = 1971, 9998
+"""Ids carry the time since 1970; and a time zone must not carry a time out of the calendar."""
+
 LIMIT_DEFAULT = 20
 LIMIT_MAX = 100
+
+METADATA_MEMBERS_MAX = 20
+METADATA_NAME_LENGTH_MAX = 40
+METADATA_TEXT_LENGTH_MAX = 500
 
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 """Control characters, bidirectional controls, line separators and lone surrogates."""
@@ -153,23 +160,14 @@ class Words(Strict):
     def __init__(self, words: Iterable[str], **kwargs: Any) -> None:
         self.words = frozenset(words)
         example = ",".join(sorted(self.words)[:2])
-        super().__init__(metadata={"description": f"Comma list of {', '.join(sorted(self.words))}.",
-                                   "example": example}, **kwargs)
+        super().__init__(
+            metadata={"description": f"Comma list of {', '.join(sorted(self.words))}.", "example": example}, **kwargs
+        )
 
     def read(self, text: str) -> list[str]:
         given = text.split(",", LIST_ITEMS_MAX)
         if len(given) > LIST_ITEMS_MAX or not self.words.issuperset(given):
             raise self.refuse("invalid_value", f"A comma list of: {', '.join(sorted(self.words))}.")
-        return sorted(set(given))
-
-
-class Wallets(Strict):
-    """A comma list of wallet tokens, as a query parameter."""
-
-    def read(self, text: str) -> list[str]:
-        given = text.split(",", LIST_ITEMS_MAX)
-        if len(given) > LIST_ITEMS_MAX or not all(map(_WALLET.fullmatch, given)):
-            raise self.refuse("invalid_value", f"A comma list of at most {LIST_ITEMS_MAX} wallet tokens.")
         return sorted(set(given))
 
 
@@ -180,24 +178,51 @@ class Moment(Strict):
         super().__init__(metadata={"format": "date-time"}, **kwargs)
 
     def read(self, text: str) -> datetime:
-        if _TIME.fullmatch(text):
+        if _TIME.fullmatch(text) and YEAR_MIN <= int(text[:4]) <= YEAR_MAX:
             try:
                 return datetime.fromisoformat(text).astimezone(UTC)
-            except (ValueError, OverflowError):
+            except ValueError:
                 pass
         raise self.refuse("invalid_value", "An RFC 3339 time with offset, such as 2026-01-31T12:00:00Z.")
 
 
 class Limit(Strict):
-    """How many rows a page has, 1 to 100."""
+    """How many rows a page has, 1 to 100, as a query parameter."""
 
-    def __init__(self) -> None:
-        super().__init__(load_default=LIMIT_DEFAULT, metadata={"example": str(LIMIT_DEFAULT)})
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"pattern": "^[1-9][0-9]?$|^100$", "example": str(LIMIT_DEFAULT)}, **kwargs)
 
     def read(self, text: str) -> int:
         if not _LIMIT.fullmatch(text) or not 1 <= int(text) <= LIMIT_MAX:
             raise self.refuse("limit_out_of_range", f"1 to {LIMIT_MAX}.")
         return int(text)
+
+
+class Cursor(Strict):
+    """An opaque cursor; judged by what signed it."""
+
+    def read(self, text: str) -> str:
+        return text
+
+
+class Metadata(ma.fields.Field):
+    """Up to 20 texts of the maker's own under names of his own."""
+
+    make_error = Strict.make_error
+    name = Text(METADATA_NAME_LENGTH_MAX)
+    text = Text(METADATA_TEXT_LENGTH_MAX)
+
+    def __init__(self, **kwargs: Any) -> None:
+        text = {"type": "string", "maxLength": METADATA_TEXT_LENGTH_MAX}
+        metadata = {"type": "object", "maxProperties": METADATA_MEMBERS_MAX, "additionalProperties": text}
+        super().__init__(metadata=metadata, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, str]:
+        if type(value) is not dict:
+            raise ma.ValidationError([NOT_AN_OBJECT])
+        if len(value) > METADATA_MEMBERS_MAX:
+            raise ma.ValidationError([Flaw("invalid_value", f"At most {METADATA_MEMBERS_MAX} members.")])
+        return {self.name.deserialize(name): self.text.deserialize(text) for name, text in value.items()}
 
 
 def payment_id(text: str) -> UUID | None:

@@ -9,7 +9,7 @@ from flask import request
 
 from gateway.errors import Refusal
 
-_BARE = re.compile(r'[\x21\x23-\x7e][\x21-\x7e]{0,254}', re.ASCII)
+_BARE = re.compile(r"[\x21\x23-\x7e][\x21-\x7e]{0,254}", re.ASCII)
 _QUOTED = re.compile(r'"((?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"', re.ASCII)
 
 

@@ -2,16 +2,16 @@
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 import celery_config
 from gateway.catalogue import Catalogue
 from gateway.errors import Refusal
 from gateway.orders import Order, find_parties, resolve
 from gateway.showing import Shown, fresh
-from models import idempotency, payment
+from models import idempotency, payment, payment_view
 from models.session import CommitUnknown, Contention, DatabaseAway, transaction
 
 FLUSH_ORDERS_MAX = 256
@@ -114,23 +114,26 @@ class Intake:
                 if order.id in created:
                     if order.reference is not None:
                         self._take_reference(connection, order)
-                    answers[order.id] = fresh(order, *sides[order.id], created[order.id])
+                    digits = self._catalogue.digits(order.currency)
+                    answers[order.id] = fresh(order, *sides[order.id], digits, created[order.id])
             unsettled = [order for order in orders if order.id not in created]
             if unsettled:
                 answers.update(self._recall(connection, unsettled, answers))
         return [answers[order.id] for order in orders]
 
-    def _take_reference(self, connection, order: Order) -> None:
+    def _take_reference(self, connection: Connection, order: Order) -> None:
         earlier = payment.keep_reference(connection, order.user_id, order.reference, order.id)
         if earlier is not None:
             detail = "A charge with this reference exists; see payment."
             raise Refusal("duplicate_reference", detail, payment=earlier)
 
-    def _recall(self, connection, orders: Sequence[Order], refusals) -> dict[str, Answer]:
+    def _recall(
+        self, connection: Connection, orders: Sequence[Order], refusals: Mapping[str, Answer]
+    ) -> dict[str, Answer]:
         """What the keys of these orders kept before; where there is nothing, the refusal stands."""
         kept = idempotency.find(connection, {order.claim for order in orders})
         ids = {found.payment_id for found in kept.values() if found.payment_id}
-        rows = payment.read(connection, ids)
+        rows = payment_view.by_ids(connection, list(ids)) if ids else {}
         answers: dict[str, Answer] = {}
         for order in orders:
             found = kept.get(order.claim)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from models import arrays
 
@@ -112,6 +112,6 @@ def wallets_of(
     return [_wallet(row) for row in rows]
 
 
-def _wallet(row) -> Wallet:
+def _wallet(row: Row) -> Wallet:
     wallet = Wallet(*row)
     return wallet._replace(balance=int(wallet.balance), held=int(wallet.held))

@@ -22,7 +22,7 @@ def all_by_code(connection: Connection) -> dict[str, Currency]:
     rows = connection.exec_driver_sql(
         "SELECT code, digits, kind, name, minimum::text, maximum::text, is_active FROM currencies ORDER BY code"
     )
-    return {row[0]: Currency(*row[:4], _optional(row[4]), _optional(row[5]), row[6]) for row in rows}
+    return {row[0]: Currency._make((*row[:4], _optional(row[4]), _optional(row[5]), row[6])) for row in rows}
 
 
 def _optional(text: str | None) -> int | None:

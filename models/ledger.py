@@ -34,9 +34,7 @@ def lock_accounts(connection: Connection, payments: Iterable[Payment]) -> dict[s
     """All accounts of the batch by id, locked in id order with the weakest lock that protects a balance."""
     ids = {id for payment in payments for id in (payment.source_id, payment.target_id)}
     return {
-        row[0]: Account(
-            *row[:4], int(row[4]), int(row[5]), _optional(row[6]), _optional(row[7]), row[8], row[9], row[10]
-        )
+        row[0]: Account._make((*row[:4], int(row[4]), int(row[5]), _optional(row[6]), _optional(row[7]), *row[8:]))
         for row in connection.exec_driver_sql(LOCK_ACCOUNTS, (arrays.plain(sorted(ids)),))
     }
 

@@ -32,4 +32,4 @@ def of_payment(connection: Connection, payment_id: str) -> list[OperationView]:
         "LEFT JOIN users u ON u.id = a.owner_id WHERE o.payment_id = %s ORDER BY o.line",
         (payment_id,),
     )
-    return [OperationView(*row[:5], int(row[5]), row[6], row[7], row[8], int(row[9]), row[10], row[11]) for row in rows]
+    return [OperationView._make((*row[:5], int(row[5]), *row[6:9], int(row[9]), *row[10:])) for row in rows]

@@ -203,7 +203,7 @@ def parked(connection: Connection, limit: int) -> list[Stuck]:
 
 
 def revive(connection: Connection, ids: Iterable[str]) -> list[Stuck]:
-    """Make payments due now with all attempts before them again; returns those that were still INITIATED, as they were."""
+    """Make payments due now with all attempts before them again; returns those still INITIATED, as they were."""
     rows = connection.exec_driver_sql(
         "WITH before AS ("
         f"{STUCK} WHERE id = ANY(%s::uuid[]) AND state = 'INITIATED' ORDER BY id FOR NO KEY UPDATE"

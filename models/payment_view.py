@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from models import arrays
 from models.account import Party
@@ -24,7 +24,7 @@ class PaymentView(NamedTuple):
     commission: int
     summary: str | None
     reference: str | None
-    metadata: dict | None
+    metadata: dict[str, object] | None
     failure_code: str | None
     attempts: int
     due_at: datetime
@@ -151,16 +151,9 @@ def _conditions(where: Filter, before: str | None, after: str | None) -> tuple[s
     return " AND ".join(applying) or "TRUE", "ASC" if after is not None else "DESC"
 
 
-def _view(row) -> PaymentView:
-    minor = [None if row[i] is None else int(row[i]) for i in (4, 7, 28, 29)]
-    return PaymentView(
-        *row[:4],
-        minor[0],
-        *row[5:7],
-        minor[1],
-        *row[8:18],
-        Party(*row[18:23]),
-        Party(*row[23:28]),
-        minor[2],
-        minor[3],
+def _view(row: Row) -> PaymentView:
+    amount, commission, source_after, target_after = (None if row[i] is None else int(row[i]) for i in (4, 7, 28, 29))
+    source, target = Party(*row[18:23]), Party(*row[23:28])
+    return PaymentView._make(
+        (*row[:4], amount, *row[5:7], commission, *row[8:18], source, target, source_after, target_after)
     )

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from uuid import UUID
 
 import click
 from flask.cli import AppGroup
@@ -55,7 +56,7 @@ def parked(limit: int, as_json: bool) -> None:
 
 @payments_cli.command("show")
 @click.argument("payment_id", type=click.UUID)
-def show(payment_id: object) -> None:
+def show(payment_id: UUID) -> None:
     """One payment with its operations, events and what was done about it, as JSON."""
     with transaction(runtime.engine()) as connection:
         view = payment_view.by_id(connection, str(payment_id))
@@ -102,7 +103,9 @@ def show(payment_id: object) -> None:
 @limited
 @click.option("--reason", required=True, help="Why; kept in the audit log.")
 @click.option("--dry-run", is_flag=True, help="Only say which.")
-def retry(payment_ids: tuple, which: str | None, seconds: float, limit: int, reason: str, dry_run: bool) -> None:
+def retry(
+    payment_ids: tuple[UUID, ...], which: str | None, seconds: float, limit: int, reason: str, dry_run: bool
+) -> None:
     """Make payments due now, with all attempts before them again: by id, or all --parked or --stuck."""
     if bool(payment_ids) == bool(which):
         raise click.UsageError("name payments by id, or choose --parked or --stuck")

@@ -23,8 +23,8 @@ HERE = Path(__file__).parent
 CONNECTIONS = 8
 REQUESTS = 5_000
 START_SECONDS_MAX = 30
-WEB = "gunicorn --worker-class gthread --workers 2 --threads 8 bench.peers.naive_peer:web".split()
-WORKER = "celery -A bench.peers.naive_peer worker --concurrency 2 --loglevel WARNING".split()
+WEB = ["gunicorn", "--worker-class", "gthread", "--workers", "2", "--threads", "8", "bench.peers.naive_peer:web"]
+WORKER = ["celery", "-A", "bench.peers.naive_peer", "worker", "--concurrency", "2", "--loglevel", "WARNING"]
 
 
 class Peer(Protocol):

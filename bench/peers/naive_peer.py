@@ -133,9 +133,7 @@ def fill(accounts: int, token: str) -> None:
         user = User(token_hash=hashlib.sha256(token.encode()).hexdigest())
         session.add(user)
         session.flush()
-        session.add_all(
-            Account(id=n, owner_id=user.id, balance=Decimal(100_000)) for n in range(1, accounts + 1)
-        )
+        session.add_all(Account(id=n, owner_id=user.id, balance=Decimal(100_000)) for n in range(1, accounts + 1))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,51 @@
+# Each target is one or two commands that run without make, too.
+MAKEFLAGS += --no-print-directory
+python := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help run up down demo test check faults bench lock fmt embedded dev
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+run: embedded ## start everything, show a payment from POST to COMPLETED, stay until Ctrl-C
+	@$(python) -m embedded run
+
+up: embedded ## the same in the background: returns when ready, writes .run/stack.json
+	@$(python) -m embedded up
+
+down: embedded ## end what is running; the data stays in .run
+	@$(python) -m embedded down
+
+demo: embedded ## show a payment on the running stack, or on one started for the occasion
+	@$(python) -m embedded demo
+
+test: dev ## everything: checks, all tests, the faults too
+	@sh tests/check.sh
+	@$(python) -m pytest -n 2
+
+check: dev ## the quick part of it, for before a commit
+	@sh tests/check.sh
+	@$(python) -m pytest -n 2 -m "not slow"
+
+faults: dev ## kill, freeze, flush and restart things while payments flow
+	@$(python) -m pytest tests/faults
+
+bench: dev ## measure, print, and write bench/report.md
+	@$(python) -m bench
+
+fmt: dev ## format, and repair what the linter can
+	@$(python) -m ruff format .
+	@$(python) -m ruff check --fix .
+
+lock: ## pin what pyproject.toml allows, with hashes (needs uv)
+	uv lock
+	uv export --quiet --frozen --no-emit-project --no-header --no-default-groups -o requirements.txt
+	uv export --quiet --frozen --no-emit-project --no-header --no-default-groups --group embedded -o requirements-embedded.txt
+	uv export --quiet --frozen --no-emit-project --no-header --group embedded --group dev -o requirements-dev.txt
+
+embedded:
+	@sh embedded/bootstrap.sh requirements-embedded.txt
+
+dev:
+	@sh embedded/bootstrap.sh requirements-dev.txt

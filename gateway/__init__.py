@@ -1,0 +1,34 @@
+"""HTTP in, HTTP out: accepts payments and reads them, cannot move money."""
+
+from flask import Flask
+
+import settings as configuration
+from gateway import envelope, errors
+from gateway.contract import open_api
+from gateway.parsing import BODY_BYTES_MAX, StrictRequest
+from gateway.services import Services
+from gateway.views import BLUEPRINTS, docs
+from settings import Settings
+
+
+class Gateway(Flask):
+    """The application; its requests are parsed strictly."""
+
+    request_class = StrictRequest
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The WSGI application; opens nothing until the first request."""
+    settings = settings or configuration.load()
+    app = Gateway("gateway", static_folder=None)
+    app.config.update(SECRET_KEY=settings.secret_key, MAX_CONTENT_LENGTH=BODY_BYTES_MAX)
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = True
+    app.extensions["gateway"] = Services(settings)
+    envelope.register(app)
+    errors.register(app)
+    api = open_api(app)
+    for blueprint in BLUEPRINTS:
+        api.register_blueprint(blueprint)
+    app.register_blueprint(docs.blueprint(api))
+    return app

@@ -1,0 +1,84 @@
+"""The decorators that are the contract (`arguments`, `response`), and the OpenAPI document they add up to."""
+
+import json
+from collections.abc import Callable
+from functools import wraps
+from http import HTTPStatus
+from typing import Any
+
+import flask_smorest
+import marshmallow as ma
+from flask import Flask, Response
+from flask_smorest.utils import prepare_response
+
+from gateway.errors import MEDIA_TYPE
+from gateway.parsing import StrictParser
+from gateway.schemas import ProblemOutput
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class Blueprint(flask_smorest.Blueprint):
+    """A group of routes: strict input, and answers that are written once, as the view made them."""
+
+    ARGUMENTS_PARSER = StrictParser()
+
+    def response(self, status_code: int, schema: type[ma.Schema] | None = None, **kwargs: Any) -> Callable[..., Any]:
+        """Decorator for a view that returns a Response, or a body fit for JSON and headers.
+
+        The schema documents the body; the tests hold every answer to it, so that no request pays for it.
+        """
+        document = super().response(status_code, schema, **kwargs)
+
+        def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
+            @wraps(view)
+            def wrapper(*args: Any, **kwargs: Any) -> Response:
+                answer = view(*args, **kwargs)
+                if isinstance(answer, Response):
+                    return answer
+                body, headers = answer
+                return Response(_encode(body), status_code, headers, content_type="application/json")
+
+            wrapper._apidoc = document(view)._apidoc  # type: ignore[attr-defined]
+            return wrapper
+
+        return decorator
+
+
+class Api(flask_smorest.Api):
+    """The OpenAPI document; errors are problems and are rendered by gateway/errors.py alone."""
+
+    ERROR_SCHEMA = ProblemOutput
+
+    def _register_error_handlers(self) -> None:
+        pass
+
+    def _register_responses(self) -> None:
+        for name, description in [*((s.name, s.phrase) for s in HTTPStatus), ("DEFAULT_ERROR", "A refusal")]:
+            response = {"description": description, "schema": self.ERROR_SCHEMA}
+            prepare_response(response, self.spec, MEDIA_TYPE)
+            self.spec.components.response(name, response, lazy=True)
+
+
+IDEMPOTENCY_KEY = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "description": "Names this order: the same key and body again answer with the same payment as it is now.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+}
+"""The header as a parameter; whether it is required differs by route."""
+
+IF_NONE_MATCH = {
+    "in": "header",
+    "name": "If-None-Match",
+    "description": "The ETag of what is known already: 304 if nothing changed.",
+    "schema": {"type": "string"},
+}
+
+
+def open_api(app: Flask) -> Api:
+    """The app's API, without routes yet."""
+    app.config.update(API_TITLE="Payments", API_VERSION="1", OPENAPI_VERSION="3.1.0")
+    api = Api(app, spec_kwargs={"info": {"license": {"name": "MIT", "identifier": "MIT"}}})
+    api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
+    return api

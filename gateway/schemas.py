@@ -1,0 +1,246 @@
+"""The contract's shapes: what may be sent, and what is answered."""
+
+import marshmallow as ma
+
+from gateway.fields import (
+    LIMIT_DEFAULT,
+    Amount,
+    Choice,
+    CurrencyCode,
+    Cursor,
+    Flag,
+    Input,
+    Limit,
+    Metadata,
+    Moment,
+    Text,
+    WalletToken,
+    Words,
+)
+from models.rules.failure import Failure
+from models.rules.posting import DEPOSIT_SOURCES, Kind, PaymentType
+from models.rules.state import State
+
+SUMMARY_LENGTH_MAX = 70
+REFERENCE_LENGTH_MAX = 100
+LABEL_LENGTH_MAX = 100
+
+
+class Money(Input):
+    """What every order says."""
+
+    amount = Amount(required=True)
+    currency = CurrencyCode(required=True)
+    metadata = Metadata()
+
+
+class DepositInput(Money):
+    """Money in, from outside."""
+
+    wallet = WalletToken(required=True)
+    source = Choice(sorted(DEPOSIT_SOURCES), required=True)
+
+
+class TransferInput(Money):
+    """Money from one of one's own wallets to any."""
+
+    source = WalletToken(required=True)
+    target = WalletToken(required=True)
+    summary = Text(SUMMARY_LENGTH_MAX)
+
+
+class ChargeInput(Money):
+    """A merchant takes money out of a customer's wallet."""
+
+    wallet = WalletToken(required=True)
+    target = WalletToken()
+    capture = Flag(load_default=True)
+    reference = Text(REFERENCE_LENGTH_MAX)
+    summary = Text(SUMMARY_LENGTH_MAX)
+
+
+class WalletInput(Input):
+    """A wallet to be opened."""
+
+    currency = CurrencyCode(required=True)
+    label = Text(LABEL_LENGTH_MAX)
+
+
+class PageQuery(Input):
+    """Which page of a list."""
+
+    limit = Limit(load_default=LIMIT_DEFAULT)
+    cursor = Cursor()
+
+
+class PaymentQuery(PageQuery):
+    """Which payments."""
+
+    state = Words(State)
+    type = Words(PaymentType)
+    wallet = WalletToken()
+    created_from = Moment(data_key="created_at[gte]")
+    created_after = Moment(data_key="created_at[gt]")
+    created_until = Moment(data_key="created_at[lte]")
+    created_before = Moment(data_key="created_at[lt]")
+
+
+def _amount(**kwargs: object) -> ma.fields.String:
+    return ma.fields.String(metadata={"pattern": r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$"}, **kwargs)  # type: ignore[arg-type]
+
+
+def _one_of(words: object, **kwargs: object) -> ma.fields.String:
+    return ma.fields.String(metadata={"enum": [str(word) for word in words]}, **kwargs)  # type: ignore[attr-defined, arg-type]
+
+
+class Output(ma.Schema):
+    """An answer: every member is always there."""
+
+    def on_bind_field(self, field_name: str, field_obj: ma.fields.Field) -> None:
+        field_obj.required = True
+
+
+class SideOutput(Output):
+    """One side of a payment."""
+
+    wallet = ma.fields.String(allow_none=True)
+    name = ma.fields.String()
+    last4 = ma.fields.String(allow_none=True)
+
+
+class FailureOutput(Output):
+    """Why a payment FAILED."""
+
+    code = _one_of(Failure)
+    message = ma.fields.String()
+    retryable = ma.fields.Boolean()
+
+
+class PaymentOutput(Output):
+    """A payment, in whatever state."""
+
+    id = ma.fields.UUID()
+    type = _one_of(PaymentType)
+    state = _one_of(State)
+    source = ma.fields.Nested(SideOutput)
+    target = ma.fields.Nested(SideOutput)
+    amount = _amount()
+    currency = ma.fields.String()
+    commission = _amount(allow_none=True)
+    target_amount = _amount()
+    target_currency = ma.fields.String()
+    rate = ma.fields.String(allow_none=True)
+    summary = ma.fields.String(allow_none=True)
+    reference = ma.fields.String(allow_none=True)
+    metadata = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.String(), allow_none=True)
+    failure = ma.fields.Nested(FailureOutput, allow_none=True)
+    attempts = ma.fields.Integer()
+    next_attempt_at = ma.fields.DateTime(allow_none=True)
+    captured_amount = _amount(allow_none=True)
+    refunded_amount = _amount(allow_none=True)
+    balance_after = _amount(allow_none=True)
+    parent = ma.fields.UUID(allow_none=True)
+    bulk = ma.fields.UUID(allow_none=True)
+    scheduled_at = ma.fields.DateTime(allow_none=True)
+    expires_at = ma.fields.DateTime(allow_none=True)
+    created_at = ma.fields.DateTime()
+    finalized_at = ma.fields.DateTime(allow_none=True)
+
+
+class OperationOutput(Output):
+    """One side of the double entry; negative where money left the account."""
+
+    line = ma.fields.Integer()
+    account = ma.fields.Nested(SideOutput)
+    amount = _amount()
+    currency = ma.fields.String()
+    kind = _one_of(Kind)
+    balance_after = _amount(allow_none=True)
+    created_at = ma.fields.DateTime()
+
+
+class WalletOutput(Output):
+    """A wallet, as its owner sees it."""
+
+    token = ma.fields.String()
+    label = ma.fields.String(allow_none=True)
+    currency = ma.fields.String()
+    balance = _amount()
+    held = _amount()
+    available = _amount()
+    is_active = ma.fields.Boolean()
+    created_at = ma.fields.DateTime()
+
+
+class CurrencyOutput(Output):
+    """A currency; minimum and maximum of one payment."""
+
+    code = ma.fields.String()
+    digits = ma.fields.Integer()
+    kind = _one_of(["fiat", "crypto", "custom"])
+    name = ma.fields.String()
+    minimum = _amount(allow_none=True)
+    maximum = _amount(allow_none=True)
+    is_active = ma.fields.Boolean()
+
+
+class PageOutput(Output):
+    """The frame of every list; `data` is added by `page_of`."""
+
+    has_more = ma.fields.Boolean()
+    next_cursor = ma.fields.String(allow_none=True)
+    prev_cursor = ma.fields.String(allow_none=True)
+
+
+def page_of(row: type[Output]) -> type[ma.Schema]:
+    """The schema of a page of such rows."""
+    name = row.__name__.replace("Output", "PageOutput")
+    return type(name, (PageOutput,), {"data": ma.fields.List(ma.fields.Nested(row))})
+
+
+class HealthOutput(Output):
+    """A process that answers."""
+
+    status = _one_of(["ok"])
+
+
+class WorkerOutput(Output):
+    """A worker and when it was last seen."""
+
+    name = ma.fields.String()
+    age_seconds = ma.fields.Float()
+    is_fresh = ma.fields.Boolean()
+
+
+class StatusOutput(Output):
+    """Whether payments are accepted, and how fast they are being posted."""
+
+    status = _one_of(["ok", "degraded"])
+    database = _one_of(["ok"])
+    broker = _one_of(["ok", "away"])
+    workers = ma.fields.List(ma.fields.Nested(WorkerOutput))
+    waiting = ma.fields.Integer()
+    oldest_due_seconds = ma.fields.Float()
+
+
+class FlawOutput(ma.Schema):
+    """One wrong value, by its place in the body or the name of its parameter."""
+
+    pointer = ma.fields.String()
+    parameter = ma.fields.String()
+    code = ma.fields.String(required=True)
+    detail = ma.fields.String(required=True)
+
+
+class ProblemOutput(Output):
+    """A refusal (RFC 9457)."""
+
+    type = ma.fields.String()
+    title = ma.fields.String()
+    status = ma.fields.Integer()
+    detail = ma.fields.String()
+    instance = ma.fields.String()
+    code = ma.fields.String()
+    errors = ma.fields.List(ma.fields.Nested(FlawOutput))
+    request_id = ma.fields.String()
+    retryable = ma.fields.Boolean()

@@ -1,0 +1,46 @@
+"""What a process opens once and its requests share."""
+
+from functools import cached_property
+
+from flask import current_app
+from sqlalchemy import Engine
+
+from gateway.auth import Tokens
+from gateway.catalogue import Catalogue
+from gateway.intake import Intake
+from models.session import open_engine
+from settings import Settings
+
+
+class Services:
+    """Engine, tokens, catalogue and intake of one process, each opened at its first use (so after a fork)."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The database, as the gateway's role."""
+        if self.settings.gateway_database_url is None:
+            raise RuntimeError("GATEWAY_DATABASE_URL is not set")
+        return open_engine(self.settings.gateway_database_url, application="gateway")
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """Who holds which token."""
+        return Tokens(self.engine)
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """Currencies and technical accounts."""
+        return Catalogue(self.engine)
+
+    @cached_property
+    def intake(self) -> Intake:
+        """Where orders are kept."""
+        return Intake(self.engine, self.catalogue)
+
+
+def services() -> Services:
+    """Those of the app that answers the current request."""
+    return current_app.extensions["gateway"]

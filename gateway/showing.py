@@ -1,0 +1,162 @@
+"""How payments, operations and wallets look to whoever asks: who sees what is decided here alone."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from gateway.auth import Caller
+from gateway.orders import Order
+from models.account import Party, Wallet
+from models.currency import Currency
+from models.operation import OperationView
+from models.payment_view import PaymentView
+from models.rules.failure import MESSAGES, Failure
+from models.rules.money import render
+from models.rules.posting import PaymentType
+from models.rules.state import State
+
+READ_ALL = "payments:read-all"
+VERSION_OF_NEW = 1
+
+
+class Shown(NamedTuple):
+    """A payment about to be answered; `is_replay` when its key had been used before."""
+
+    view: PaymentView
+    is_replay: bool
+
+
+def fresh(order: Order, source: Party, target: Party, digits: int, created_at: datetime) -> Shown:
+    """The payment just kept, without reading it again."""
+    view = PaymentView(
+        order.id, order.type.value, State.INITIATED.value, order.user_id, order.amount, order.currency, digits, 0,
+        order.summary, order.reference, order.metadata, None, 0, created_at, None, created_at, None,
+        VERSION_OF_NEW, source, target, None, None,
+    )  # fmt: skip
+    return Shown(view, is_replay=False)
+
+
+def is_visible(view: PaymentView, caller: Caller) -> bool:
+    """Whether the caller ordered the payment, owns one of its wallets, or may read all."""
+    return caller.id in (view.user_id, view.source.owner_id, view.target.owner_id) or READ_ALL in caller.scopes
+
+
+def payment_body(view: PaymentView, caller: Caller) -> dict[str, Any]:
+    """The payment as the caller may see it."""
+    is_maker = view.user_id == caller.id
+    is_final = view.state in ("COMPLETED", "FAILED")
+    is_charge = view.type == PaymentType.CHARGE
+    sees_all = is_maker or READ_ALL in caller.scopes
+    amount = render(view.amount, view.digits)
+    bearer = view.target if is_charge else view.source
+    sees_commission = bearer.owner_id == caller.id or sees_all
+    balance = None
+    if view.source.owner_id == caller.id:
+        balance = view.source_balance_after
+    elif view.target.owner_id == caller.id:
+        balance = view.target_balance_after
+    captured = view.amount if view.state == "COMPLETED" else 0
+    return {
+        "id": view.id,
+        "type": view.type,
+        "state": view.state,
+        "source": side(view.source, caller, is_maker),
+        "target": side(view.target, caller, is_maker),
+        "amount": amount,
+        "currency": view.currency,
+        "commission": render(view.commission, view.digits) if sees_commission else None,
+        "target_amount": amount,
+        "target_currency": view.currency,
+        "rate": None,
+        "summary": view.summary,
+        "reference": view.reference,
+        "metadata": view.metadata if sees_all else None,
+        "failure": failure(view.failure_code),
+        "attempts": view.attempts,
+        "next_attempt_at": None if is_final or view.parked_at else view.due_at.isoformat(),
+        "captured_amount": render(captured, view.digits) if is_charge else None,
+        "refunded_amount": render(0, view.digits) if is_charge else None,
+        "balance_after": None if balance is None else render(balance, view.digits),
+        "parent": None,
+        "bulk": None,
+        "scheduled_at": None,
+        "expires_at": None,
+        "created_at": view.created_at.isoformat(),
+        "finalized_at": view.finalized_at.isoformat() if view.finalized_at else None,
+    }
+
+
+def side(party: Party, caller: Caller, is_supplier: bool) -> dict[str, str | None]:
+    """One side of a payment; the token lets any merchant charge the wallet, so only its owner and who gave it see it."""
+    knows = is_supplier or (party.owner_id == caller.id)
+    return {
+        "wallet": party.token if knows else None,
+        "name": party.name,
+        "last4": party.token[-4:] if party.token else None,
+    }
+
+
+def failure(code: str | None) -> dict[str, Any] | None:
+    """Why the payment FAILED, with a sentence for people."""
+    if code is None:
+        return None
+    reason = Failure(code)
+    return {"code": code, "message": MESSAGES[reason], "retryable": reason.is_retryable}
+
+
+def etag(version: int, caller: Caller) -> str:
+    """An entity tag: of this version, as this viewer sees it."""
+    return f'"{version}-{caller.id[-12:]}"'
+
+
+def payment_headers(shown: Shown, caller: Caller) -> dict[str, str]:
+    """ETag, Location, Retry-After while the payment is not final, and whether it is a replay."""
+    view = shown.view
+    headers = {"ETag": etag(view.version, caller), "Location": f"/v1/payments/{view.id}"}
+    if view.finalized_at is None:
+        headers["Retry-After"] = "1"
+    if shown.is_replay:
+        headers["Idempotent-Replayed"] = "true"
+    return headers
+
+
+def operation_body(view: OperationView, caller: Caller) -> dict[str, Any]:
+    """One side of the double entry; the balance it left is its owner's to see."""
+    is_owner = view.owner_id == caller.id
+    party = Party(view.account_id, view.token, view.owner_id, view.currency, view.name)
+    return {
+        "line": view.line,
+        "account": side(party, caller, is_owner),
+        "amount": render(view.amount, view.digits),
+        "currency": view.currency,
+        "kind": view.kind,
+        "balance_after": (render(view.balance_after, view.digits) if is_owner or READ_ALL in caller.scopes else None),
+        "created_at": view.created_at.isoformat(),
+    }
+
+
+def wallet_body(wallet: Wallet) -> dict[str, Any]:
+    """The wallet as its owner sees it."""
+    return {
+        "token": wallet.token,
+        "label": wallet.label,
+        "currency": wallet.currency,
+        "balance": render(wallet.balance, wallet.digits),
+        "held": render(wallet.held, wallet.digits),
+        "available": render(wallet.available, wallet.digits),
+        "is_active": wallet.is_active,
+        "created_at": wallet.created_at.isoformat(),
+    }
+
+
+def currency_body(currency: Currency) -> dict[str, Any]:
+    """The currency, with the bounds of a payment as amounts."""
+    minimum, maximum = currency.minimum, currency.maximum
+    return {
+        "code": currency.code,
+        "digits": currency.digits,
+        "kind": currency.kind,
+        "name": currency.name,
+        "minimum": None if minimum is None else render(minimum, currency.digits),
+        "maximum": None if maximum is None else render(maximum, currency.digits),
+        "is_active": currency.is_active,
+    }

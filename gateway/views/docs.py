@@ -1,0 +1,55 @@
+"""GET /openapi.json, and /docs: Swagger UI from vendored files, which works offline."""
+
+import json
+from pathlib import Path
+
+import flask
+from flask import Response, send_from_directory
+
+from gateway.auth import public
+from gateway.contract import Api
+from gateway.errors import not_found
+
+STATIC = Path(__file__).parent.parent / "static"
+SERVED = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "start.js"})
+CACHE_SECONDS = 3600
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""The page runs its own three files and calls this API, nothing else."""
+
+
+def blueprint(api: Api) -> flask.Blueprint:
+    """The routes that show `api`, whose routes are all registered."""
+    routes = flask.Blueprint("docs", __name__)
+    document = json.dumps(api.spec.to_dict())
+
+    @routes.get("/openapi.json")
+    @public
+    def openapi() -> Response:
+        """The contract, for machines."""
+        return Response(document, content_type="application/json")
+
+    @routes.get("/docs")
+    @public
+    def page() -> Response:
+        """The contract, for people."""
+        return _file("docs.html")
+
+    @routes.get("/docs/<name>")
+    @public
+    def asset(name: str) -> Response:
+        """The page's own files."""
+        if name not in SERVED:
+            raise not_found()
+        return _file(name)
+
+    return routes
+
+
+def _file(name: str) -> Response:
+    response = send_from_directory(STATIC, name, max_age=CACHE_SECONDS)
+    response.headers["Content-Security-Policy"] = POLICY
+    return response

@@ -1,0 +1,30 @@
+"""The whole benchmark in small: every figure is measured and every check finds the books in order."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.report import TARGETS
+
+CHECKOUT = Path(__file__).parent.parent.parent
+LATER = {"bulk", "posting_full", "naive", "hordak"}
+
+
+@pytest.mark.slow
+def test_a_quick_run_measures_and_checks_everything(tmp_path: Path) -> None:
+    page = tmp_path / "report.md"
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--quick", "--report", page],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = {line.split(" | ")[0].strip("| "): line for line in page.read_text().splitlines()}
+    for target in TARGETS:
+        is_later = {target.figure, target.per} & LATER
+        assert bool(is_later) == lines[target.title].endswith((" only |", "(`--long`) |", "later |"))
+    assert page.read_text().count("| nothing |") == 9

@@ -1,0 +1,44 @@
+"""The report tells the truth about medians, marks and what was not measured."""
+
+import pytest
+
+from bench.report import TARGETS, Target, percentile, render
+
+MORE = Target("more is better", "ours", "theirs", reach=0.5, dream=1.0)
+LESS = Target("less is better", "ms", None, reach=30, dream=10, unit=" ms")
+
+
+@pytest.mark.parametrize(
+    ("target", "figures", "verdict"),
+    [
+        (MORE, {"ours": 40, "theirs": 100}, "no"),
+        (MORE, {"ours": 50, "theirs": 100}, "yes"),
+        (MORE, {"ours": 100, "theirs": 100}, "yes, the dream"),
+        (LESS, {"ms": 31}, "no"),
+        (LESS, {"ms": 30}, "yes"),
+        (LESS, {"ms": 10}, "yes, the dream"),
+        (MORE, {"theirs": 100}, "not measured"),
+    ],
+)
+def test_a_figure_is_held_against_both_marks(target: Target, figures: dict[str, float], verdict: str) -> None:
+    assert target.row([figures])[-1] == verdict
+
+
+def test_a_ratio_is_taken_within_its_round_before_the_median() -> None:
+    rounds = [{"ours": 10, "theirs": 100}, {"ours": 90, "theirs": 100}, {"ours": 6, "theirs": 10}]
+    assert MORE.measured(rounds) == pytest.approx(0.6)
+
+
+def test_every_target_has_its_line_and_what_is_amiss_is_shown() -> None:
+    page = render([{"tpcb": 1000.0}], {"machine": "2 cores"}, {"reads": [], "full load": ["3 answers 503"]})
+    assert all(target.title in page for target in TARGETS)
+    assert "| full load | 3 answers 503 |" in page
+    assert "| reads | nothing |" in page
+    assert "| pgbench tpcb-like, scale 10, 8 clients | 1,000/s | 1,000/s | 1,000/s |" in page
+
+
+def test_percentiles_are_values_that_were_seen() -> None:
+    values = [float(n) for n in range(1, 101)]
+    assert percentile(values, 50) == 51
+    assert percentile(values, 99) == 100
+    assert percentile([7.0], 99) == 7
