@@ -2,8 +2,10 @@
 
 from gateway import create_app
 from workers.commands import payments_cli
+from workers.health import workers_cli
 from workers.users import users_cli
 
 app = create_app()
 app.cli.add_command(payments_cli)
 app.cli.add_command(users_cli)
+app.cli.add_command(workers_cli)

@@ -11,6 +11,7 @@ import time
 from array import array
 from collections import Counter, deque
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 SERIAL = b"<serial-number!>"
@@ -126,18 +127,23 @@ def content_length(head: bytes) -> int:
 
 def run(plan: Plan) -> Outcome:
     """Send, and record until the window has closed and every request is answered; raises LoadError."""
-    outcome = Outcome()
-    poll = selectors.DefaultSelector()
-    idle: deque[Connection] = deque()
-    for _ in range(plan.connections):
-        connection = Connection(plan.address)
-        poll.register(connection.sock, selectors.EVENT_READ, connection)
-        idle.append(connection)
-    count = len(plan.requests)
+    with ExitStack() as at_end:
+        poll = at_end.enter_context(selectors.DefaultSelector())
+        idle: deque[Connection] = deque()
+        for _ in range(plan.connections):
+            connection = Connection(plan.address)
+            at_end.callback(connection.sock.close)
+            poll.register(connection.sock, selectors.EVENT_READ, connection)
+            idle.append(connection)
+        return exchange(plan, poll, idle)
+
+
+def exchange(plan: Plan, poll: selectors.BaseSelector, idle: deque[Connection]) -> Outcome:
+    """The loop itself: send on idle connections what is due, then take the answers that have come."""
     begun = time.time()
+    outcome = Outcome(opened=begun + plan.warm_up, closed=begun + plan.warm_up + plan.seconds)
     run_name = b"%08x" % (time.time_ns() // 1_000_000 & 0xFFFFFFFF)
-    outcome.opened = begun + plan.warm_up
-    outcome.closed = outcome.opened + plan.seconds
+    count = len(plan.requests)
     number = 0
     while True:
         now = time.time()
@@ -149,7 +155,7 @@ def run(plan: Plan) -> Outcome:
             idle.popleft().send(request, number % count, due)
             number += 1
         if now >= outcome.closed and len(idle) == plan.connections:
-            break
+            return outcome
         due = begun + number / plan.rate if plan.rate and idle and now < outcome.closed else None
         ready = poll.select(ANSWER_SECONDS_MAX if due is None else max(0.0, due - now))
         if not ready and due is None:
@@ -160,10 +166,6 @@ def run(plan: Plan) -> Outcome:
             if answer is not None:
                 record(outcome, connection, *answer)
                 idle.append(connection)
-    for key in list(poll.get_map().values()):
-        key.data.sock.close()
-    poll.close()
-    return outcome
 
 
 def record(outcome: Outcome, connection: Connection, status: int, head: bytes) -> None:

@@ -78,14 +78,16 @@ def suggest(url: str, people: People, screen: Console) -> None:
     alice, bob, shop = people["alice"], people["bob"], people["shop"]
     charge = {"wallet": alice["wallet"], "amount": "3.20", "currency": CURRENCY, "summary": "Espresso"}
     transfer = {"source": alice["wallet"], "target": bob["wallet"], "amount": "5.00", "currency": CURRENCY}
-    screen.print(f"\n[bold]{url}[/]   docs: {url}/docs   status: {url}/status\n\nTo try next:")
-    for line in (
-        _curl(f"{url}/v1/wallets/{alice['wallet']}", alice["token"]),
-        _curl(f"{url}/v1/charges", shop["token"], charge),
-        _curl(f"{url}/v1/transfers", alice["token"], transfer),
-        _curl(f"{url}/v1/payments?limit=5", alice["token"]),
-    ):
-        screen.print(line, markup=False)
+    lines = [
+        f"URL={url} ALICE={alice['token']} SHOP={shop['token']}",
+        f"curl -s $URL/v1/wallets/{alice['wallet']} {_bearer('ALICE')}",
+        f"curl -s $URL/v1/charges {_bearer('SHOP')} {_json(charge)}",
+        f"curl -s $URL/v1/transfers {_bearer('ALICE')} {_json(transfer)}",
+        f'curl -s "$URL/v1/payments?limit=5" {_bearer("ALICE")}',
+    ]
+    screen.print(f"\n[bold]{url}[/]   docs: {url}/docs   status: {url}/status\n\nTo try next:\n")
+    for line in lines:
+        screen.print(f"  {line}", markup=False)
     screen.print()
 
 
@@ -109,7 +111,7 @@ def _follow(url: str, collection: str, order: dict, token: str, screen: Console)
 
 
 def _operations(url: str, token: str, payments: dict[str, dict]) -> Table:
-    table = Table("payment", "kind", "account", title="Operations", title_justify="left")
+    table = Table("payment", "kind", "account", title=f"Operations, {CURRENCY}", title_justify="left")
     table.add_column("amount", justify="right")
     table.add_column("balance after", justify="right")
     for name, payment in payments.items():
@@ -119,7 +121,7 @@ def _operations(url: str, token: str, payments: dict[str, dict]) -> Table:
 
 
 def _balances(url: str, people: People) -> Table:
-    table = Table("wallet", title="Balances", title_justify="left")
+    table = Table("wallet", title=f"Balances, {CURRENCY}", title_justify="left")
     table.add_column("balance", justify="right")
     table.add_column("available", justify="right")
     for name, person in people.items():
@@ -149,9 +151,10 @@ def _wallet(url: str, token: str) -> str:
     return api.call(f"{url}/v1/wallets", token, {"currency": CURRENCY})["token"]
 
 
-def _curl(url: str, token: str, body: dict | None = None) -> str:
-    line = f"  curl -s '{url}' -H 'Authorization: Bearer {token}'"
-    if body is None:
-        return line
+def _bearer(variable: str) -> str:
+    return f'-H "Authorization: Bearer ${variable}"'
+
+
+def _json(body: dict[str, str]) -> str:
     headers = "-H 'Content-Type: application/json' -H \"Idempotency-Key: $(date +%s%N)\""
-    return f"{line} \\\n    {headers} \\\n    -d '{json.dumps(body)}'"
+    return f"\\\n    {headers} \\\n    -d '{json.dumps(body)}'"

@@ -100,7 +100,6 @@ class Postgres:
         """Make a database that belongs to the owner's role, and return the owner's URL of it."""
         statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}")
         self._execute(statement.format(*map(sql.Identifier, (name, OWNER_ROLE, template))))
-        self._execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS pg_stat_statements"), name)
         return self.url(name)
 
     def drop_database(self, name: str) -> None:
@@ -139,6 +138,7 @@ class Postgres:
             parameters=(OWNER_ROLE, DATABASE),
         )
         has_role, has_database = found
+        self._execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements", "template1")
         if not has_role:
             statement = sql.SQL("CREATE ROLE {} LOGIN CREATEROLE PASSWORD {}")
             self._execute(statement.format(sql.Identifier(OWNER_ROLE), sql.Literal(self.home.secret(OWNER_ROLE))))

@@ -172,7 +172,8 @@ class Stack:
 def _free_port() -> int:
     """The port people expect, if it is free, else one that is."""
     for port in (PORT_WANTED, 0):
-        with suppress(OSError), socket.socket() as taken:
-            taken.bind((HOST, port))
-            return taken.getsockname()[1]
+        with suppress(OSError), socket.socket() as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gunicorn does
+            tried.bind((HOST, port))
+            return tried.getsockname()[1]
     raise StackError(f"no free TCP port on {HOST}")

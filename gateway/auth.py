@@ -7,12 +7,11 @@ from functools import wraps
 from typing import Any, NamedTuple
 
 from flask import current_app, g, request
-from sqlalchemy import Engine
 
 from gateway.errors import AUTHENTICATE, Refusal
 from gateway.parsing import refuse_other_than_json, refuse_query
 from models import user
-from models.session import transaction
+from models.session import Engine, transaction
 from models.user import Role
 
 EVERYBODY = frozenset({"payments:read", "wallets:read", "currencies:read"})

@@ -3,14 +3,12 @@
 import threading
 import time
 
-from sqlalchemy import Engine
-
 from gateway.errors import Refusal, flawed
 from models import account, currency
 from models.account import Party
 from models.currency import Currency
 from models.rules import money
-from models.session import transaction
+from models.session import Engine, transaction
 
 FRESH_SECONDS = 5.0
 """A changed minimum, maximum or flag of a currency holds in every process after so long."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from flask import Flask, Response, g, request
@@ -150,9 +151,9 @@ def render(refusal: Refusal) -> Response:
         **refusal.members,
     }
     response = Response(json.dumps(body), problem.status, refusal.headers, content_type=MEDIA_TYPE)
-    if problem.status == 401:
+    if problem.status == HTTPStatus.UNAUTHORIZED:
         response.headers.setdefault("WWW-Authenticate", AUTHENTICATE)
-    if problem.status == 503:
+    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers.setdefault("Retry-After", RETRY_AFTER_SECONDS)
     return response
 

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import marshmallow as ma
@@ -46,7 +46,7 @@ class Input(ma.Schema):
     class Meta:
         unknown = ma.RAISE
 
-    error_messages = {"unknown": UNKNOWN_FIELD, "type": NOT_AN_OBJECT}
+    error_messages: ClassVar = {"unknown": UNKNOWN_FIELD, "type": NOT_AN_OBJECT}
 
 
 class Strict(ma.fields.String):
@@ -60,7 +60,7 @@ class Strict(ma.fields.String):
         """A refusal of this value."""
         return ma.ValidationError([Flaw(code, detail)])
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
         if type(value) is not str:
             raise self.refuse("invalid_type", "A string is expected.")
         return self.read(value)
@@ -96,7 +96,7 @@ class Amount(Strict):
         metadata = {"pattern": r"^(0|[1-9][0-9]*)(\.[0-9]+)?$", "maxLength": 60, "example": "10.00"}
         super().__init__(metadata=metadata, **kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         if type(value) is not str:
             raise self.refuse("amount_must_be_string", 'Send a decimal string such as "10.00".')
         return value
@@ -148,7 +148,7 @@ class Flag(ma.fields.Boolean):
 
     make_error = Strict.make_error
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
         if type(value) is not bool:
             raise ma.ValidationError([Flaw("invalid_type", "true or false is expected.")])
         return value
@@ -209,20 +209,23 @@ class Metadata(ma.fields.Field):
     """Up to 20 texts of the maker's own under names of his own."""
 
     make_error = Strict.make_error
-    name = Text(METADATA_NAME_LENGTH_MAX)
-    text = Text(METADATA_TEXT_LENGTH_MAX)
+    naming = Text(METADATA_NAME_LENGTH_MAX)
+    content = Text(METADATA_TEXT_LENGTH_MAX)
 
     def __init__(self, **kwargs: Any) -> None:
         text = {"type": "string", "maxLength": METADATA_TEXT_LENGTH_MAX}
         metadata = {"type": "object", "maxProperties": METADATA_MEMBERS_MAX, "additionalProperties": text}
         super().__init__(metadata=metadata, **kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, str]:
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> dict[str, str]:
         if type(value) is not dict:
             raise ma.ValidationError([NOT_AN_OBJECT])
         if len(value) > METADATA_MEMBERS_MAX:
             raise ma.ValidationError([Flaw("invalid_value", f"At most {METADATA_MEMBERS_MAX} members.")])
-        return {self.name.deserialize(name): self.text.deserialize(text) for name, text in value.items()}
+        texts = {self.naming.deserialize(name): self.content.deserialize(text) for name, text in value.items()}
+        if len(texts) != len(value):
+            raise ma.ValidationError([Flaw("invalid_value", "Two names are the same after normalisation.")])
+        return texts
 
 
 def payment_id(text: str) -> UUID | None:

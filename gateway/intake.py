@@ -4,15 +4,13 @@ import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, Engine
-
 import celery_config
 from gateway.catalogue import Catalogue
 from gateway.errors import Refusal
 from gateway.orders import Order, find_parties, resolve
 from gateway.showing import Shown, fresh
 from models import idempotency, payment, payment_view
-from models.session import CommitUnknown, Contention, DatabaseAway, transaction
+from models.session import CommitUnknown, Connection, Contention, DatabaseAway, Engine, transaction
 
 FLUSH_ORDERS_MAX = 256
 """Enough for every connection of a process; a longer statement gains nothing more."""
@@ -36,13 +34,10 @@ class Intake:
 
     def submit(self, order: Order) -> Shown:
         """Keep the order, or find what its key kept before; raises Refusal, DatabaseAway or Contention."""
-        if order.reference is not None:
-            answers = self._settle([order])
-        else:
-            answers = [self._share(order)]
-        if isinstance(answers[0], Exception):
-            raise answers[0]
-        return answers[0]
+        answer = self._share(order) if order.reference is None else self._settle([order])[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def _share(self, order: Order) -> Answer:
         ticket = _Ticket(order)

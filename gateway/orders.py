@@ -1,9 +1,8 @@
 """What a user orders, before it is a payment: between which accounts, and whether he may."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
-
-from sqlalchemy import Connection
 
 from gateway.catalogue import Catalogue
 from gateway.errors import Refusal, flawed
@@ -11,10 +10,11 @@ from models import account
 from models.account import Party
 from models.payment import Wish
 from models.rules.posting import PaymentType
+from models.session import Connection
 
 
 class Order(NamedTuple):
-    """A payment as asked for: wallets by token, amount in minor units, metadata as JSON text.
+    """A payment as asked for: wallets by token, amount in minor units.
 
     `source` of a deposit is the code of a technical account; `target` of a charge may be left to us.
     `objection` is a refusal that a replay must not meet; `into_any` lets a deposit go to another's wallet.
@@ -31,7 +31,7 @@ class Order(NamedTuple):
     fingerprint: bytes
     summary: str | None = None
     reference: str | None = None
-    metadata: str | None = None
+    metadata: dict[str, str] | None = None
     objection: Refusal | None = None
     into_any: bool = False
 
@@ -44,7 +44,8 @@ class Order(NamedTuple):
         """The order between the accounts that were found for it."""
         return Wish(
             self.id, self.type.value, self.user_id, source.id, target.id, self.amount, self.currency,
-            self.key, self.fingerprint, self.summary, self.reference, self.metadata,
+            self.key, self.fingerprint, self.summary, self.reference,
+            None if self.metadata is None else json.dumps(self.metadata),
         )  # fmt: skip
 
 

@@ -96,8 +96,8 @@ def _one_of(words: object, **kwargs: object) -> ma.fields.String:
 class Output(ma.Schema):
     """An answer: every member is always there."""
 
-    def on_bind_field(self, field_name: str, field_obj: ma.fields.Field) -> None:
-        field_obj.required = True
+    def on_bind_field(self, _: str, field: ma.fields.Field) -> None:
+        field.required = True
 
 
 class SideOutput(Output):

@@ -3,12 +3,11 @@
 from functools import cached_property
 
 from flask import current_app
-from sqlalchemy import Engine
 
 from gateway.auth import Tokens
 from gateway.catalogue import Catalogue
 from gateway.intake import Intake
-from models.session import open_engine
+from models.session import Engine, open_engine
 from settings import Settings
 
 

@@ -86,7 +86,7 @@ def payment_body(view: PaymentView, caller: Caller) -> dict[str, Any]:
 
 
 def side(party: Party, caller: Caller, is_supplier: bool) -> dict[str, str | None]:
-    """One side of a payment; the token lets any merchant charge the wallet, so only its owner and who gave it see it."""
+    """One side of a payment; its token, by which any merchant may charge it, only for its owner and who gave it."""
     knows = is_supplier or (party.owner_id == caller.id)
     return {
         "wallet": party.token if knows else None,

@@ -1,6 +1,5 @@
 """POST /v1/deposits, /v1/transfers, /v1/charges: a wish is checked, kept and answered with 202."""
 
-import json
 from typing import Any
 
 from flask import g, request
@@ -66,7 +65,6 @@ def submit(type: PaymentType, body: Body, *, source: str, target: str | None, in
     key = key_of_request()
     currency = services().catalogue.currency(body["currency"])
     amount = minor_units(body["amount"], currency)
-    metadata = body.get("metadata")
     shown = services().intake.submit(
         Order(
             id=str(uuid7()),
@@ -80,7 +78,7 @@ def submit(type: PaymentType, body: Body, *, source: str, target: str | None, in
             fingerprint=fingerprint(request.method, request.path, request.strict_json()),  # type: ignore[attr-defined]
             summary=body.get("summary"),
             reference=body.get("reference"),
-            metadata=None if metadata is None else json.dumps(metadata),
+            metadata=body.get("metadata"),
             objection=objection(amount, currency),
             into_any=into_any,
         )

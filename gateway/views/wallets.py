@@ -4,7 +4,6 @@ import secrets
 from typing import Any
 
 from flask import g, request
-from sqlalchemy import Connection
 from uuid_utils import uuid7
 
 from gateway import lists
@@ -17,7 +16,7 @@ from gateway.services import services
 from gateway.showing import etag, wallet_body
 from models import account, idempotency
 from models.account import Wallet
-from models.session import transaction
+from models.session import Connection, transaction
 
 wallets = Blueprint("wallets", __name__, url_prefix="/v1/wallets", description="Balances, one currency each.")
 

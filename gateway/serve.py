@@ -1,0 +1,55 @@
+"""gunicorn's settings: processes of greenlets, loaded once and forked. `gunicorn --config gateway/serve.py wsgi:app`"""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import gunicorn  # noqa: E402 - what is imported from here on must find the standard library patched
+from environs import Env  # noqa: E402
+
+import logs  # noqa: E402
+import settings  # noqa: E402
+from gateway import green  # noqa: E402
+
+SECRET_KEY_LENGTH_MIN = 32
+
+env = Env()
+gunicorn.SERVER = "payments"
+
+bind = env.str("GATEWAY_BIND", "127.0.0.1:8000")
+workers = env.int("GATEWAY_WORKERS", 2)
+worker_class = "gevent"
+worker_connections = 1000
+"""Requests a process holds at once; the rest wait in the listening socket."""
+preload_app = True
+backlog = 1024
+timeout = 30
+"""A process whose loop has not turned for so long is replaced."""
+graceful_timeout = 20
+"""Longer than the database's time-outs, so that what was begun is answered before the process ends."""
+keepalive = 75
+limit_request_line = 4094
+limit_request_fields = 50
+limit_request_field_size = 8190
+accesslog = None
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "loggers": {"gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True}},
+}
+"""gunicorn's own lines go where all go; the access log is ours."""
+
+
+def on_starting(_: object) -> None:
+    """Refuse to start with what would only fail later."""
+    current = settings.load()
+    logs.configure(current.log_level)
+    if len(current.secret_key) < SECRET_KEY_LENGTH_MIN:
+        raise SystemExit(f"SECRET_KEY must have at least {SECRET_KEY_LENGTH_MIN} characters")
+    if current.gateway_database_url is None:
+        raise SystemExit("GATEWAY_DATABASE_URL is not set")
+
+
+def post_fork(_server: object, _worker: object) -> None:
+    """Connections are opened in the child, and wait in its loop."""
+    green.install()

@@ -1,0 +1,92 @@
+"""Real servers for the tests: one PostgreSQL and one Valkey for each test process, a fresh database a module."""
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+from sqlalchemy import Engine, NullPool, create_engine
+
+from embedded import home as homes
+from embedded.home import Home
+from embedded.postgres import Postgres
+from embedded.stack import Stack
+from embedded.valkey import Valkey
+from tests.support import TEMPLATE, Database, migrate, new_database
+
+
+@pytest.fixture(scope="session")
+def home() -> Iterator[Home]:
+    """Where this test process keeps its servers."""
+    with homes.temporary() as home:
+        yield home
+
+
+@pytest.fixture(scope="session")
+def postgres(home: Home) -> Iterator[Postgres]:
+    """A PostgreSQL that forgets on a power cut, with a migrated template database."""
+    server = Postgres(home, durable=False)
+    server.start()
+    migrate(server.create_database(TEMPLATE))
+    yield server
+    server.stop("immediate")
+
+
+@pytest.fixture(scope="session")
+def valkey(home: Home) -> Iterator[Valkey]:
+    """A Valkey shared by the tests of this process."""
+    server = Valkey(home)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def database(postgres: Postgres) -> Iterator[Database]:
+    """A fresh, migrated database for this module."""
+    with new_database(postgres) as database:
+        yield database
+
+
+@pytest.fixture
+def fresh_database(postgres: Postgres) -> Iterator[Database]:
+    """A fresh, migrated database for this test alone."""
+    with new_database(postgres) as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+def owner(database: Database) -> Engine:
+    """The module's database as its owner."""
+    return create_engine(database.owner, poolclass=NullPool)
+
+
+@pytest.fixture(scope="module")
+def worker(database: Database) -> Engine:
+    """The module's database in the worker's role."""
+    return create_engine(database.worker, poolclass=NullPool)
+
+
+@pytest.fixture(scope="module")
+def gateway(database: Database) -> Engine:
+    """The module's database in the gateway's role."""
+    return create_engine(database.gateway, poolclass=NullPool)
+
+
+@pytest.fixture(scope="module")
+def redis_url(valkey: Valkey) -> str:
+    """Valkey's URL, emptied for this module."""
+    with redis.Redis.from_url(valkey.url()) as client:
+        client.flushall()
+    return valkey.url()
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """A stack of its own for this module, durable and with every process; nothing restarts what a test kills."""
+    with homes.temporary() as home:
+        stack = Stack(home)
+        try:
+            stack.start()
+            yield stack
+        finally:
+            stack.stop()

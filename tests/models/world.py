@@ -1,0 +1,109 @@
+"""Users, wallets and payments in a migrated database, each made by the role that makes it in life."""
+
+import secrets
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine, NullPool
+from uuid_utils import compat as uuids
+
+from models import account, payment, user
+from models.payment import Wish
+from models.session import open_engine, transaction
+from models.user import Role
+from tests.support import Database
+from workers.posting import Poster
+
+
+def new_id() -> str:
+    """A new UUIDv7."""
+    return str(uuids.uuid7())
+
+
+class World(NamedTuple):
+    """A database as its three roles see it; deposits are open to everybody."""
+
+    owner: Engine
+    worker: Engine
+    gateway: Engine
+
+    @classmethod
+    def of(cls, database: Database) -> "World":
+        """The world in a migrated database."""
+        urls = (database.owner, database.worker, database.gateway)
+        return cls(*(open_engine(url, NullPool) for url in urls))
+
+    def user(self, role: Role = Role.CLIENT, name: str = "Ann") -> str:
+        """A new user's id."""
+        id = new_id()
+        with transaction(self.worker) as connection:
+            assert user.create(connection, id, f"{id}@example.com", role, name)
+        return id
+
+    def wallet(self, owner_id: str, currency: str = "EUR", funds: int = 0) -> str:
+        """The id of a new wallet, with a deposit of `funds` minor units posted to it."""
+        id = new_id()
+        with transaction(self.gateway) as connection:
+            account.open_wallet(connection, id, f"wal_{secrets.token_urlsafe(24)}", owner_id, currency, None)
+        if funds:
+            self.accept(self.deposit(owner_id, id, funds, currency))
+            self.post()
+        return id
+
+    def technical(self, code: str, currency: str = "EUR") -> str:
+        """The id of a technical account."""
+        with transaction(self.owner) as connection:
+            return account.technical_parties(connection)[code, currency].id
+
+    def deposit(self, user_id: str, target_id: str, amount: int, currency: str = "EUR") -> Wish:
+        """A wish to pay into the wallet by wire."""
+        return self.wish("deposit", user_id, self.technical("wire", currency), target_id, amount, currency)
+
+    def wish(
+        self,
+        type: str,
+        user_id: str,
+        source_id: str,
+        target_id: str,
+        amount: int,
+        currency: str = "EUR",
+        **rest: str | bytes,
+    ) -> Wish:
+        """A wish under a key of its own, unless one is given."""
+        given = {"key": secrets.token_hex(8), "fingerprint": bytes(32), **rest}
+        return Wish(new_id(), type, user_id, source_id, target_id, amount, currency, **given)
+
+    def accept(self, *wishes: Wish) -> list[str]:
+        """Keep the wishes as the gateway does; the ids of those that were new."""
+        with transaction(self.gateway) as connection:
+            return list(payment.accept(connection, wishes))
+
+    def transfer(self, user_id: str, source_id: str, target_id: str, amount: int) -> str:
+        """The id of an accepted transfer, not yet posted."""
+        [id] = self.accept(self.wish("transfer", user_id, source_id, target_id, amount))
+        return id
+
+    def post(self) -> int:
+        """Post all that is due, as the worker does; how many payments became final."""
+        posted, _ = Poster(self.worker, deposits_open=True, linger_seconds=0).drain()
+        return posted
+
+    def state(self, payment_id: str) -> str:
+        """The payment's state."""
+        with transaction(self.worker) as connection:
+            return payment.states(connection, [payment_id])[payment_id]
+
+    def balance(self, account_id: str) -> int:
+        """The account's balance in minor units."""
+        with transaction(self.worker) as connection:
+            return int(scalar(connection, "SELECT balance FROM accounts WHERE id = %s", account_id))
+
+    def park(self, payment_id: str) -> None:
+        """Set a due payment aside for a person."""
+        with transaction(self.worker) as connection:
+            attempts = payment.attempts(connection, payment_id) + 1
+            assert payment.postpone(connection, payment_id, attempts, "no luck", 0.0, park=True)
+
+
+def scalar(connection: Connection, statement: str, *parameters: object) -> object:
+    """The one value that the statement answers with."""
+    return connection.exec_driver_sql(statement, parameters).scalar_one()

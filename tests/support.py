@@ -1,0 +1,58 @@
+"""What tests wait with, and what they make databases of."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import TypeVar
+
+import settings
+from embedded.home import CHECKOUT
+from embedded.postgres import Postgres
+
+T = TypeVar("T")
+POLL_SECONDS = 0.02
+TEMPLATE = "migrated"
+
+_pause = threading.Event()
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class Database:
+    """A migrated database: its URL in each of the three roles."""
+
+    owner: str
+    worker: str
+    gateway: str
+
+
+def eventually(condition: Callable[[], T], seconds: float = 10, message: str = "") -> T:
+    """What the condition returned once it held; fails when it does not within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {message or condition}"
+        _pause.wait(POLL_SECONDS)
+    return value
+
+
+def migrate(database_url: str, revision: str = "head") -> None:
+    """Run Alembic on this database as its owner, up to the revision or, for "base", down."""
+    direction = "downgrade" if revision == "base" else "upgrade"
+    command = [sys.executable, "-m", "alembic", "-x", f"url={database_url}", direction, revision]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@contextmanager
+def new_database(postgres: Postgres, template: str = TEMPLATE) -> Iterator[Database]:
+    """A database like the template, for as long as it is needed."""
+    name = f"test_{next(_numbers)}"
+    owner = postgres.create_database(name, template)
+    worker, gateway = (settings.as_role(owner, role) for role in (settings.WORKER_ROLE, settings.GATEWAY_ROLE))
+    yield Database(owner, worker, gateway)
+    postgres.drop_database(name)

@@ -1,0 +1,1 @@
+"""The posting story, its turns and its commands, on a real PostgreSQL."""

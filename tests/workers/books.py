@@ -1,0 +1,160 @@
+"""A database of its own with people, wallets and money in it, each row written as the role that writes it."""
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from sqlalchemy import Connection, make_url
+from uuid_utils.compat import uuid7
+
+from models import account, invariants, payment, user
+from models.payment import Wish
+from models.session import Engine, open_engine, transaction
+from tests.support import Database
+from workers.posting import Poster
+
+CURRENCY = "EUR"
+
+
+class Kept(NamedTuple):
+    """What the payment's row says."""
+
+    state: str
+    failure_code: str | None
+    attempts: int
+    due_in_seconds: float
+    last_error: str | None
+    is_parked: bool
+
+
+class Books:
+    """One migrated database with an engine per role; amounts in minor units of EUR."""
+
+    def __init__(self, database: Database, superuser_url: str) -> None:
+        self.database = database
+        self.opened: list[Engine] = []
+        self.owner, self.superuser = self.open(database.owner), self.open(superuser_url)
+        self.worker, self.gateway = self.open(database.worker), self.open(database.gateway)
+
+    def close(self) -> None:
+        for engine in self.opened:
+            engine.dispose()
+
+    def impatient_worker(self, **parameters: str) -> Engine:
+        """The worker's role with session settings of its own (`lock_timeout="100ms"`), for tests that wait for one."""
+        url = make_url(self.database.worker)
+        options = " ".join(f"-c {name}={value}" for name, value in parameters.items())
+        return self.open(url.update_query_dict({"options": options}).render_as_string(hide_password=False))
+
+    def open(self, url: str) -> Engine:
+        """An engine, disposed of with the books."""
+        self.opened.append(open_engine(url, application="payments-test"))
+        return self.opened[-1]
+
+    def poster(self, engine: Engine | None = None, *, deposits_open: bool = False) -> Poster:
+        """A poster that does not linger."""
+        return Poster(engine or self.worker, deposits_open=deposits_open, linger_seconds=0)
+
+    @contextmanager
+    def as_owner(self) -> Iterator[Connection]:
+        """A committed transaction of the owner, who may do what the triggers allow."""
+        with transaction(self.owner) as connection:
+            yield connection
+
+    def user(self, role: str = "client") -> str:
+        """A new user's id."""
+        id = str(uuid7())
+        with transaction(self.worker) as connection:
+            assert user.create(connection, id, f"{id}@example.com", user.Role(role), role)
+        return id
+
+    def wallet(self, owner_id: str, funds: int = 0, currency: str = CURRENCY) -> str:
+        """A new wallet's id; its funds are deposited by ops and posted."""
+        id = str(uuid7())
+        with transaction(self.gateway) as connection:
+            account.open_wallet(connection, id, f"wal_{secrets.token_urlsafe(24)}", owner_id, currency, None)
+        if funds:
+            deposit = self.order("deposit", self.user("ops"), self.technical("wire", currency), id, funds, currency)
+            self.poster().drain()
+            assert self.kept(deposit).state == "COMPLETED"
+        return id
+
+    def client(self, funds: int = 0) -> tuple[str, str]:
+        """A client and his wallet: (user id, account id)."""
+        id = self.user()
+        return id, self.wallet(id, funds)
+
+    def technical(self, code: str, currency: str = CURRENCY) -> str:
+        """The id of a technical account."""
+        with transaction(self.worker) as connection:
+            return account.technical_parties(connection)[code, currency].id
+
+    def order(
+        self, type: str, user_id: str, source_id: str, target_id: str, amount: int, currency: str = CURRENCY
+    ) -> str:
+        """Accept a payment as the gateway's role, which a taken gateway could do with any of these; returns its id."""
+        id = str(uuid7())
+        fingerprint = hashlib.sha256(id.encode()).digest()
+        wish = Wish(id, type, user_id, source_id, target_id, amount, currency, f"key-{id}", fingerprint)
+        with transaction(self.gateway) as connection:
+            assert payment.accept(connection, [wish]).keys() == {id}
+        return id
+
+    def kept(self, payment_id: str) -> Kept:
+        with transaction(self.worker) as connection:
+            row = connection.exec_driver_sql(
+                "SELECT state, failure_code, attempts, extract(epoch FROM due_at - now())::float, last_error,"
+                " parked_at IS NOT NULL FROM payments WHERE id = %s",
+                (payment_id,),
+            ).one()
+        return Kept(*row)
+
+    def outcomes(self, payment_ids: list[str]) -> list[str]:
+        """State or failure code of each, in their order."""
+        return [kept.failure_code or kept.state for kept in map(self.kept, payment_ids)]
+
+    def balance(self, account_id: str) -> int:
+        with transaction(self.worker) as connection:
+            return int(
+                connection.exec_driver_sql("SELECT balance FROM accounts WHERE id = %s", (account_id,)).scalar_one()
+            )
+
+    def decided(self, account_id: str) -> list[str]:
+        """The payments that moved the account's money, in the order in which they did."""
+        with transaction(self.worker) as connection:
+            rows = connection.exec_driver_sql(
+                "SELECT payment_id::text FROM operations WHERE account_id = %s ORDER BY account_seq", (account_id,)
+            )
+            return [row[0] for row in rows]
+
+    def events(self, payment_id: str) -> list[str]:
+        with transaction(self.worker) as connection:
+            return [str(event["name"]) for event in payment.events(connection, payment_id)]
+
+    def violations(self) -> list[str]:
+        with transaction(self.owner) as connection:
+            return invariants.violations(connection)
+
+    def make_due(self, payment_id: str) -> None:
+        """As if the wait before the next attempt were over."""
+        with self.as_owner() as connection:
+            connection.exec_driver_sql("UPDATE payments SET due_at = now() WHERE id = %s", (payment_id,))
+
+    def poison(self, payment_id: str) -> None:
+        """From now on the database refuses to make this payment final, as a bug or a broken row would."""
+        with self.as_owner() as connection:
+            connection.exec_driver_sql(
+                "CREATE FUNCTION refuse_the_poison() RETURNS trigger LANGUAGE plpgsql AS "
+                "$$ BEGIN RAISE EXCEPTION 'poison'; END $$"
+            )
+            connection.exec_driver_sql(
+                "CREATE TRIGGER poison BEFORE UPDATE OF state ON payments FOR EACH ROW "
+                f"WHEN (NEW.id = '{payment_id}') EXECUTE FUNCTION refuse_the_poison()"
+            )
+
+    def cure(self) -> None:
+        """End the poisoning."""
+        with self.as_owner() as connection:
+            connection.exec_driver_sql("DROP FUNCTION refuse_the_poison CASCADE")

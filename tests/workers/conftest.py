@@ -1,0 +1,32 @@
+"""Books for the posting story: a real PostgreSQL, a fresh database a test."""
+
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from sqlalchemy import make_url
+from structlog.testing import LogCapture
+
+from embedded.postgres import SUPERUSER, Postgres
+from tests.support import Database
+from tests.workers.books import Books
+from workers import posting
+
+
+@pytest.fixture
+def books(fresh_database: Database, postgres: Postgres) -> Iterator[Books]:
+    """A migrated database of its own; the promises about money must hold in it when the test ends."""
+    name = make_url(fresh_database.owner).database
+    books = Books(fresh_database, postgres.url(name, SUPERUSER))
+    yield books
+    broken = books.violations()
+    books.close()
+    assert broken == []
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
+    """What the posting story logs meanwhile, whatever level is configured."""
+    capture = LogCapture()
+    monkeypatch.setattr(posting, "log", structlog.wrap_logger(None, processors=[capture]))
+    return capture.entries
