@@ -2,15 +2,17 @@
 FROM python:3.11-slim-trixie AS build
 COPY requirements.txt /
 RUN python -m venv --without-pip /venv \
-    && pip --python /venv/bin/python install --no-cache-dir --no-compile --disable-pip-version-check \
+    && pip --python /venv/bin/python install --no-cache-dir --disable-pip-version-check \
         --require-hashes --only-binary :all: --requirement /requirements.txt
+COPY . /srv/payments
+RUN python -m compileall -q /srv/payments
 
 FROM python:3.11-slim-trixie
 RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin payments
-WORKDIR /srv/payments
 ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 COPY --from=build /venv /venv
-COPY . .
+COPY --from=build /srv/payments /srv/payments
+WORKDIR /srv/payments
 USER 10001
 EXPOSE 8000
 CMD ["gunicorn", "--config", "gateway/serve.py", "wsgi:app"]

@@ -8,7 +8,7 @@ import time
 
 import structlog
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init
+from celery.signals import setup_logging, worker_init, worker_process_init
 from kombu import Connection, Exchange, Queue
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
@@ -21,7 +21,10 @@ SWEEP = "workers.tasks.sweep"
 HEARTBEAT = "workers.tasks.heartbeat"
 ENSURE_PARTITIONS = "workers.tasks.ensure_partitions"
 
-QUEUES = ("payments", "upkeep")
+BELLS = "payments"
+"""The posters' queue: nothing but bells are sent to it."""
+
+QUEUES = (BELLS, "upkeep")
 """All queues that anything is routed to; each has a worker of its own."""
 
 SWEEP_SECONDS = 3.0
@@ -52,7 +55,7 @@ app.conf.update(
     task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
     task_default_queue="upkeep",
     task_create_missing_queues=False,
-    task_routes={POST: {"queue": "payments"}},
+    task_routes={POST: {"queue": BELLS}},
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     task_publish_retry=False,
@@ -78,14 +81,14 @@ app.conf.update(
     beat_schedule={
         "sweep": {"task": SWEEP, "schedule": SWEEP_SECONDS, "options": {"expires": 2 * SWEEP_SECONDS}},
         "heartbeat of posting": {
-            "task": HEARTBEAT,
+            "task": POST,
             "schedule": HEARTBEAT_SECONDS,
-            "options": {"queue": "payments", "expires": 2 * HEARTBEAT_SECONDS},
+            "options": {"expires": 2 * HEARTBEAT_SECONDS},
         },
         "heartbeat of upkeep": {
             "task": HEARTBEAT,
             "schedule": HEARTBEAT_SECONDS,
-            "options": {"queue": "upkeep", "expires": 2 * HEARTBEAT_SECONDS},
+            "options": {"expires": 2 * HEARTBEAT_SECONDS},
         },
         "partitions": {"task": ENSURE_PARTITIONS, "schedule": PARTITIONS_SECONDS},
     },
@@ -150,7 +153,10 @@ _publishing: Connection | None = None
 
 
 def publish(request_id: str | None = None) -> None:
-    """Send one bell now. Raises BrokerAway after a second at the most."""
+    """Send one bell now, unless one waits already: whoever takes that one sees all that is committed by now.
+
+    Raises BrokerAway after a second at the most.
+    """
     global _publishing  # noqa: PLW0603 - one connection a process, replaced when it breaks
     try:
         if _publishing is None:
@@ -167,6 +173,13 @@ def publish(request_id: str | None = None) -> None:
         if broken is not None:
             broken.release()
         raise BrokerAway(str(error)) from error
+
+
+@worker_init.connect
+def _preflight(**_: object) -> None:
+    from workers import runtime  # noqa: PLC0415 - the workers import this module
+
+    runtime.preflight()
 
 
 @worker_process_init.connect

@@ -51,7 +51,8 @@ def main() -> int:
             rounds.append(one_round(bench, reference, options.posting, compared, long))
             say(f"round {number}: " + ", ".join(f"{name} {value:,.4g}" for name, value in rounds[-1].items()))
         page = report.render(rounds, machine(running), bench.amiss)
-    options.report.write_text(page)
+    if options.report is not None:
+        options.report.write_text(page)
     Console().print(Markdown(page))
     return 1 if any(bench.amiss.values()) else 0
 
@@ -65,7 +66,9 @@ def one_round(
     figures = {}
     for connections in CONNECTIONS:
         figures |= bench.over_http(connections)
-    figures["memory_mb"] = running.pss_mb()
+    memory = running.pss_mb()
+    figures |= {f"memory_{name}": megabytes for name, megabytes in memory.items()}
+    figures["memory_mb"] = sum(memory.values())
     figures["reads"] = bench.reads()
     figures["select"] = reference.select_per_second(bench.seconds)
     running.stop("posting")
@@ -130,9 +133,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--peers", action="store_true", help="measure others, too: downloads django-hordak")
     parser.add_argument("--long", action="store_true", help="measure after a long history, too")
     parser.add_argument("--history", type=int, default=10_000_000, help="payments of the long history")
-    parser.add_argument("--report", type=Path, default=REPORT)
-    parser.add_argument("--quick", action="store_true", help="a smoke test; its figures mean nothing")
+    parser.add_argument("--report", type=Path, help="where to write it (default: bench/report.md)")
+    parser.add_argument("--quick", action="store_true", help="a smoke test, by default not written")
     options = parser.parse_args()
+    if options.report is None and not options.quick:
+        options.report = REPORT
     if options.quick:
         options.rounds, options.seconds, options.posting, options.accounts = 1, 1.0, 2_000, 200
     return options

@@ -43,7 +43,7 @@ def write(owner: Engine, world: World, payments: int) -> None:
                 connection.execute(statement, known)
     with owner.begin() as connection:
         connection.execute(ACCOUNTS, {"steps": 2 * total // accounts})
-        connection.execute(text("DROP TABLE ring, chunk"))
+        connection.execute(text("DROP TABLE IF EXISTS ring, chunk"))
     with owner.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM (ANALYZE)"))
 

@@ -85,6 +85,7 @@ FIGURES = [
     ("django-hordak 2.0, 4 processes", "hordak", "/s"),
     ("naive Celery version, 8 connections, COMPLETED", "naive", "/s"),
     ("memory (PSS) of gateway + workers + beat", "memory_mb", " MB"),
+    *[(f"memory (PSS) of {name}", f"memory_{name}", " MB") for name in ("gateway", "posting", "upkeep", "beat")],
 ]
 
 LATENCIES = [(load, connections) for connections in (8, 32) for load in ("full", "half")]

@@ -97,13 +97,14 @@ class Stack:
         url = f"http://{self.address[0]}:{self.address[1]}{path}"
         self.processes[name].wait_until(lambda: answers(url), READY_SECONDS_MAX)
 
-    def pss_mb(self) -> float:
-        """Proportional set size of gateway, posting, upkeep and beat with all their children, in MB."""
-        total = 0
-        for process in self.processes.values():
+    def pss_mb(self) -> dict[str, float]:
+        """Proportional set size of each process with all its children, in MB."""
+        found = {}
+        for name, process in self.processes.items():
             root = psutil.Process(process.pid)
-            total += sum(one.memory_full_info().pss for one in [root, *root.children(recursive=True)])
-        return total / 1_000_000
+            family = [root, *root.children(recursive=True)]
+            found[name] = sum(one.memory_full_info().pss for one in family) / 1_000_000
+        return found
 
     def _common(self) -> dict[str, str]:
         return {"REDIS_URL": self.valkey.url(), "LOG_LEVEL": "WARNING"}

@@ -218,7 +218,9 @@ def _show(url: str, people: demo.People) -> None:
 
 
 def _open_lock(home: Home) -> TextIO:
-    return (home.path / "lock").open("a+")
+    path = home.path / "lock"
+    path.touch(mode=0o600)
+    return path.open("a+")
 
 
 def _is_locked(lock: TextIO) -> bool:

@@ -3,8 +3,9 @@
 from flask import Flask
 
 import settings as configuration
-from gateway import envelope, errors
+from gateway import errors
 from gateway.contract import open_api
+from gateway.envelope import Envelope
 from gateway.parsing import BODY_BYTES_MAX, StrictRequest
 from gateway.services import Services
 from gateway.views import BLUEPRINTS, docs
@@ -21,11 +22,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     """The WSGI application; opens nothing until the first request."""
     settings = settings or configuration.load()
     app = Gateway("gateway", static_folder=None)
-    app.config.update(SECRET_KEY=settings.secret_key, MAX_CONTENT_LENGTH=BODY_BYTES_MAX)
+    app.config.update(MAX_CONTENT_LENGTH=BODY_BYTES_MAX)
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
     app.extensions["gateway"] = Services(settings)
-    envelope.register(app)
+    app.wsgi_app = Envelope(app.wsgi_app)  # type: ignore[method-assign]
     errors.register(app)
     api = open_api(app)
     for blueprint in BLUEPRINTS:

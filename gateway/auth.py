@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from flask import current_app, g, request
 
+from gateway.envelope import USER_ID
 from gateway.errors import AUTHENTICATE, Refusal
 from gateway.parsing import refuse_other_than_json, refuse_query
 from models import user
@@ -92,6 +93,7 @@ def requires(*scopes: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             g.caller = caller = authenticate()
+            request.environ[USER_ID] = caller.id
             if caller.scopes.isdisjoint(scopes):
                 raise Refusal("scope_missing", f"This needs the scope {' or '.join(scopes)}.")
             if not takes_query:

@@ -10,12 +10,20 @@ import flask_smorest
 import marshmallow as ma
 from flask import Flask, Response
 from flask_smorest.utils import prepare_response
+from werkzeug.datastructures import Headers
 
 from gateway.errors import MEDIA_TYPE
 from gateway.parsing import StrictParser
 from gateway.schemas import ProblemOutput
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class Plain(Response):
+    """An answer whose headers go out as the view set them: complete, and ASCII."""
+
+    def get_wsgi_headers(self, _: Any) -> Headers:
+        return self.headers
 
 
 class Blueprint(flask_smorest.Blueprint):
@@ -37,7 +45,7 @@ class Blueprint(flask_smorest.Blueprint):
                 if isinstance(answer, Response):
                     return answer
                 body, headers = answer
-                return Response(_encode(body), status_code, headers, content_type="application/json")
+                return Plain(_encode(body), status_code, headers, content_type="application/json")
 
             wrapper._apidoc = document(view)._apidoc  # type: ignore[attr-defined]
             return wrapper

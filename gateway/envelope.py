@@ -1,14 +1,23 @@
 """What every answer carries: its Request-Id, the security headers, and one line in the access log."""
 
+import logging
 import re
 import secrets
+import sys
 import time
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import structlog
-from flask import Flask, Response, g, request
+
+REQUEST_ID = "payments.request_id"
+USER_ID = "payments.user_id"
+"""Members of the WSGI environment: the request's name, and who called once that is known."""
 
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9_.:-]{8,64}", re.ASCII)
 """An id from outside is taken over only if it can do no harm in a log line."""
+
+PATH_LENGTH_MAX = 200
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -19,36 +28,50 @@ HEADERS = {
 }
 """On every answer that does not say otherwise: nothing here is to be framed, guessed at or kept."""
 
-log = structlog.get_logger("access")
+Environ = dict[str, Any]
+Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+
+_switch = logging.getLogger("access")
 
 
-def open_envelope() -> None:
-    """Name the request and bind its name to all that is logged on its way."""
-    given = request.environ.get("HTTP_REQUEST_ID", "")
-    g.request_id = given if ACCEPTED_ID.fullmatch(given) else secrets.token_hex(16)
-    g.began = time.perf_counter()
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=g.request_id)
-
-
-def close_envelope(response: Response) -> Response:
-    """Set the headers and tell what was answered; never the query, which may hold what was meant to be secret."""
-    headers = response.headers
-    headers["Request-Id"] = g.request_id
-    for name, value in HEADERS.items():
-        headers.setdefault(name, value)
-    log.info(
-        "request",
-        method=request.method,
-        path=request.path,
-        status=response.status_code,
-        milliseconds=round((time.perf_counter() - g.began) * 1000, 1),
-        user_id=g.caller.id if "caller" in g else None,
+def access_log() -> Any:
+    """The access log's own short way to standard output: the common one would cost a tenth of a request."""
+    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    return structlog.wrap_logger(
+        structlog.WriteLogger(sys.stdout), processors=[stamp, structlog.processors.JSONRenderer()]
     )
-    return response
 
 
-def register(app: Flask) -> None:
-    """Put every answer of the app into the envelope."""
-    app.before_request(open_envelope)
-    app.after_request(close_envelope)
+class Envelope:
+    """Middleware around the application; never logs the query, which may hold what was meant to be secret."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._log = access_log()
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        began = time.perf_counter()
+        given = environ.get("HTTP_REQUEST_ID", "")
+        environ[REQUEST_ID] = request_id = given if ACCEPTED_ID.fullmatch(given) else secrets.token_hex(16)
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            set_already = {name for name, _ in headers}
+            headers.extend(pair for pair in HEADERS.items() if pair[0] not in set_already)
+            headers.append(("Request-Id", request_id))
+            if _switch.isEnabledFor(logging.INFO):
+                self._log.info(
+                    "request",
+                    logger="access",
+                    level="info",
+                    request_id=request_id,
+                    method=environ["REQUEST_METHOD"],
+                    path=environ.get("PATH_INFO", "")[:PATH_LENGTH_MAX],
+                    status=int(status[:3]),
+                    milliseconds=round((time.perf_counter() - began) * 1000, 1),
+                    user_id=environ.get(USER_ID),
+                )
+            return start_response(status, headers, exc_info)
+
+        return self._application(environ, start)

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from gateway.envelope import REQUEST_ID
 from models.session import Contention, DatabaseAway
 
 
@@ -146,7 +147,7 @@ def render(refusal: Refusal) -> Response:
         "instance": request.path,
         "code": refusal.code,
         "errors": refusal.errors,
-        "request_id": g.get("request_id", ""),
+        "request_id": request.environ[REQUEST_ID],
         "retryable": problem.retryable,
         **refusal.members,
     }

@@ -12,6 +12,8 @@ from gateway.errors import Refusal
 _BARE = re.compile(r"[\x21\x23-\x7e][\x21-\x7e]{0,254}", re.ASCII)
 _QUOTED = re.compile(r'"((?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"', re.ASCII)
 
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
 
 def key_of_request() -> str:
     """The Idempotency-Key: 1 to 255 visible ASCII characters, bare or quoted (then \\" and \\\\ stand for " and \\)."""
@@ -28,5 +30,4 @@ def key_of_request() -> str:
 
 def fingerprint(method: str, route: str, body: Any) -> bytes:
     """SHA-256 over what was asked; white space and the order of members do not matter."""
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(f"{method} {route}\n{canonical}".encode()).digest()
+    return hashlib.sha256(f"{method} {route}\n{_canonical(body)}".encode()).digest()

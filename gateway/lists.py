@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from flask import current_app, g, request
+from flask import g, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from gateway.errors import Refusal
+from gateway.services import services
 
 CURSOR_SECONDS_MAX = 24 * 3600
 """A walk through a list ends within a day."""
@@ -26,7 +27,7 @@ class Place(NamedTuple):
 
 def _serializer() -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(
-        current_app.config["SECRET_KEY"],
+        services().settings.secret_key,
         salt="cursor",
         signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
     )

@@ -5,11 +5,14 @@ from gevent import monkey
 monkey.patch_all()
 
 import gunicorn  # noqa: E402 - what is imported from here on must find the standard library patched
+import structlog  # noqa: E402
 from environs import Env  # noqa: E402
 
 import logs  # noqa: E402
 import settings  # noqa: E402
 from gateway import green  # noqa: E402
+from models import preflight  # noqa: E402
+from models.session import DatabaseAway  # noqa: E402
 
 SECRET_KEY_LENGTH_MIN = 32
 
@@ -48,6 +51,10 @@ def on_starting(_: object) -> None:
         raise SystemExit(f"SECRET_KEY must have at least {SECRET_KEY_LENGTH_MIN} characters")
     if current.gateway_database_url is None:
         raise SystemExit("GATEWAY_DATABASE_URL is not set")
+    try:
+        preflight.refuse(current.gateway_database_url, "gateway", durability=current.preflight_durability)
+    except DatabaseAway:
+        structlog.get_logger("gateway").warning("the database is away, starting all the same")
 
 
 def post_fork(_server: object, _worker: object) -> None:

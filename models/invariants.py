@@ -36,14 +36,21 @@ INVARIANTS = {
         SELECT o.payment_id FROM operations o WHERE NOT EXISTS (SELECT FROM payments p WHERE p.id = o.payment_id)""",
     "every operation is in its account's and its payment's currency": """
         SELECT o.payment_id, o.line FROM operations o LEFT JOIN accounts a ON a.id = o.account_id
-        WHERE a.currency IS DISTINCT FROM o.currency""",
+        LEFT JOIN payments p ON p.id = o.payment_id
+        WHERE a.currency IS DISTINCT FROM o.currency OR (o.kind <> 'exchange' AND p.currency <> o.currency)""",
     "every idempotency key names a payment or an account that exists": """
         SELECT k.user_id, k.key FROM idempotency_keys k
         WHERE NOT EXISTS (SELECT FROM payments p WHERE p.id = k.payment_id)
           AND NOT EXISTS (SELECT FROM accounts a WHERE a.id = k.account_id)""",
     "every transition has its event": """
-        SELECT p.id, p.state FROM payments p WHERE NOT EXISTS (
-            SELECT FROM payment_events e WHERE e.payment_id = p.id AND e.name = 'payment.' || lower(p.state))""",
+        SELECT p.id, p.state FROM payments p
+        WHERE NOT EXISTS (SELECT FROM payment_events e WHERE e.payment_id = p.id AND e.version = 1)
+           OR NOT EXISTS (SELECT FROM payment_events e
+                          WHERE e.payment_id = p.id AND e.name = 'payment.' || lower(p.state))""",
+    "every event is of a transition": """
+        SELECT e.payment_id, e.version, e.name FROM payment_events e LEFT JOIN payments p ON p.id = e.payment_id
+        WHERE p.id IS NULL OR e.version > p.version
+           OR (e.name IN ('payment.completed', 'payment.failed') AND e.name <> 'payment.' || lower(p.state))""",
     "nothing is held without an open hold": "SELECT id, held FROM accounts WHERE held <> 0",
 }
 """What must hold, to the query that finds what breaks it."""

@@ -1,6 +1,8 @@
 """Preflight: what must be true of the database before a process takes money in hand."""
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, NullPool
+
+from models.session import open_engine, transaction
 
 DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")
 """Settings without which PostgreSQL may forget what it answered."""
@@ -36,6 +38,14 @@ MUST_NOT_HAVE = {
         ("accounts", "balance", "INSERT"),
     },
 }
+
+
+def refuse(url: str, process: str, *, durability: bool) -> None:
+    """End this process with one clear line if it must not start; raises DatabaseAway if that cannot be told."""
+    with transaction(open_engine(url, NullPool, "payments-preflight")) as connection:
+        found = faults(connection, process, durability=durability)
+    if found:
+        raise SystemExit(f"{process} refuses to start: " + "; ".join(found))
 
 
 def faults(connection: Connection, process: str, *, durability: bool) -> list[str]:

@@ -1,19 +1,35 @@
 """What a worker process has once: its engine, and its poster."""
 
+import time
 from functools import cache
 
+import structlog
+
 import settings
-from models.session import Engine, open_engine
+from models import heartbeat
+from models import preflight as preflights
+from models.session import DatabaseAway, Engine, open_engine, transaction
 from workers.posting import Poster
+
+log = structlog.get_logger("worker")
+
+RECONNECT_SECONDS = 1.0
+
+PULSE_SECONDS = 2.0
+"""A busy worker notes its heartbeat no more often than this."""
 
 
 @cache
 def engine() -> Engine:
     """Connections in the worker's role."""
+    return open_engine(_url(), application="payments-worker")
+
+
+def _url() -> str:
     url = settings.load().worker_database_url
     if url is None:
         raise SystemExit("WORKER_DATABASE_URL is not set and no embedded stack is running here")
-    return open_engine(url, application="payments-worker")
+    return url
 
 
 @cache
@@ -21,6 +37,29 @@ def poster() -> Poster:
     """The one poster of this process."""
     given = settings.load()
     return Poster(engine(), deposits_open=given.deposits_open, linger_seconds=given.posting_linger_ms / 1000)
+
+
+def preflight() -> None:
+    """Wait for the database, and end this process if it is not what it should be."""
+    while True:
+        try:
+            return preflights.refuse(_url(), "worker", durability=settings.load().preflight_durability)
+        except DatabaseAway as error:
+            log.warning("waiting for the database", error=str(error.__cause__))
+            time.sleep(RECONNECT_SECONDS)
+
+
+_pulses: dict[str, float] = {}
+
+
+def pulse(name: str) -> None:
+    """Note in the database that the worker of this name takes and ends tasks, every few seconds at most."""
+    now = time.monotonic()
+    if now - _pulses.get(name, -PULSE_SECONDS) < PULSE_SECONDS:
+        return
+    with transaction(engine()) as connection:
+        heartbeat.beat(connection, name)
+    _pulses[name] = now
 
 
 def forget_connections() -> None:

@@ -63,13 +63,14 @@ def charge(body: Body) -> Answer:
 def submit(type: PaymentType, body: Body, *, source: str, target: str | None, into_any: bool = False) -> Answer:
     """The payment kept for this order, or the one its key kept before."""
     key = key_of_request()
-    currency = services().catalogue.currency(body["currency"])
+    caller, ours = g.caller, services()
+    currency = ours.catalogue.currency(body["currency"])
     amount = minor_units(body["amount"], currency)
-    shown = services().intake.submit(
+    shown = ours.intake.submit(
         Order(
             id=str(uuid7()),
             type=type,
-            user_id=g.caller.id,
+            user_id=caller.id,
             source=source,
             target=target,
             amount=amount,
@@ -83,4 +84,4 @@ def submit(type: PaymentType, body: Body, *, source: str, target: str | None, in
             into_any=into_any,
         )
     )
-    return payment_body(shown.view, g.caller), payment_headers(shown, g.caller)
+    return payment_body(shown.view, caller), payment_headers(shown, caller)

@@ -1,7 +1,7 @@
 """Texts sent as array literals come back from PostgreSQL as they were."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models import arrays
@@ -17,14 +17,14 @@ def connection(worker):
         yield connection
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(deadline=None)
 @given(column=COLUMNS)
 def test_any_texts_survive_the_round_trip(connection, column):
     answer = connection.exec_driver_sql("SELECT %s::text[]", (arrays.quoted(column),)).scalar_one()
     assert answer == column
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(deadline=None)
 @given(column=st.lists(st.none() | st.integers(-(10**38) + 1, 10**38 - 1), max_size=20))
 def test_amounts_survive_the_round_trip(connection, column):
     query = "SELECT array(SELECT amount::text FROM unnest(%s::numeric(38,0)[]) WITH ORDINALITY AS u (amount, n) ORDER BY n)"

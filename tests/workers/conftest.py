@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 
 import pytest
+import redis
 import structlog
 from sqlalchemy import make_url
 from structlog.testing import LogCapture
 
 from embedded.postgres import SUPERUSER, Postgres
+from embedded.valkey import Valkey
 from tests.support import Database
+from tests.workers.bells import ringing_at
 from tests.workers.books import Books
 from workers import posting
 
@@ -24,9 +27,18 @@ def books(fresh_database: Database, postgres: Postgres) -> Iterator[Books]:
     assert broken == []
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def told(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
     """What the posting story logs meanwhile, whatever level is configured."""
     capture = LogCapture()
     monkeypatch.setattr(posting, "log", structlog.wrap_logger(None, processors=[capture]))
     return capture.entries
+
+
+@pytest.fixture
+def bells(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
+    """An empty broker to which the Celery app of this process rings; its list `payments` has a message a bell."""
+    with redis.Redis.from_url(valkey.url()) as client:
+        client.flushall()
+        with ringing_at(valkey, monkeypatch):
+            yield client

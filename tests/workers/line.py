@@ -1,17 +1,15 @@
 """A line to PostgreSQL that can be lost at COMMIT: before it arrives, or after it was obeyed but before its answer."""
 
 import socket
-import struct
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 
 SOCKET_NAME = ".s.PGSQL.5432"
 RECEIVE_BYTES = 65_536
 COMMIT = b"COMMIT\0"
-READY_FOR_QUERY = ord("Z")
+"""How a message ends in which psycopg2 asks for a commit."""
 
 
 class Loss(Enum):
@@ -22,24 +20,26 @@ class Loss(Enum):
 
 
 class Line:
-    """Passes connections on to the server's socket; `lose` arms it for one COMMIT, `lost` counts what happened."""
+    """Passes connections on to the server's socket; `lose` arms it for one COMMIT, `lost` tells what happened."""
 
     def __init__(self, directory: Path, server: Path) -> None:
         self.directory = directory
         self.lose: Loss | None = None
-        self.lost = 0
+        self.lost: list[Loss] = []
         self._server = server
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(str(directory / SOCKET_NAME))
         self._listening.listen()
+        self._sides: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
 
     def close(self) -> None:
-        self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
+        """Hang up on everybody and end."""
+        _hang_up(self._listening, *self._sides)
         for thread in self._threads:
             thread.join()
+        self._listening.close()
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -47,28 +47,37 @@ class Line:
                 client, _ = self._listening.accept()
                 server = socket.socket(socket.AF_UNIX)
                 server.connect(str(self._server))
-                for passing in (self._pass_wishes, self._pass_answers):
-                    self._threads.append(threading.Thread(target=passing, args=(client, server)))
-                    self._threads[-1].start()
+                self._sides += [client, server]
+                self._threads.append(threading.Thread(target=self._pass, args=(client, server)))
+                self._threads[-1].start()
 
-    def _pass_answers(self, client: socket.socket, server: socket.socket) -> None:
+    def _pass(self, client: socket.socket, server: socket.socket) -> None:
+        """Pass wishes on and answers back until one side hangs up, or the line is lost."""
+        is_answer_unwanted = threading.Event()
+        answers = threading.Thread(target=self._pass_answers, args=(client, server, is_answer_unwanted))
+        answers.start()
         with suppress(OSError):
-            while piece := server.recv(RECEIVE_BYTES):
-                client.sendall(piece)
+            while wish := client.recv(RECEIVE_BYTES):
+                if self.lose and wish.endswith(COMMIT):
+                    self.lost.append(self.lose)
+                    self.lose = None
+                    if self.lost[-1] is Loss.WISH:
+                        break
+                    is_answer_unwanted.set()
+                server.sendall(wish)
+        _hang_up(client, server)
+        answers.join()
+        client.close()
+        server.close()
+
+    def _pass_answers(self, client: socket.socket, server: socket.socket, is_answer_unwanted: threading.Event) -> None:
+        with suppress(OSError):
+            while (answer := server.recv(RECEIVE_BYTES)) and not is_answer_unwanted.is_set():
+                client.sendall(answer)
         _hang_up(client, server)
 
-    def _pass_wishes(self, client: socket.socket, server: socket.socket) -> None:
-        with suppress(OSError):
-            while piece := client.recv(RECEIVE_BYTES):
-                if self.lose and piece.endswith(COMMIT):
-                    self._lose(self.lose, piece, client, server)
-                    break
-                server.sendall(piece)
-        _hang_up(client, server)
 
-    def _lose(self, loss: Loss, piece: bytes, client: socket.socket, server: socket.socket) -> None:
-        """Hang up on the client; on the server only after it has obeyed, if it is the answer that is lost."""
-        self.lose, self.lost = None, self.lost + 1
-        client.shutdown(socket.SHUT_RDWR)
-        if loss is Loss.ANSWER:
-            server.sendall(piece)
+def _hang_up(*sides: socket.socket) -> None:
+    for side in sides:
+        with suppress(OSError):  # hung up already
+            side.shutdown(socket.SHUT_RDWR)

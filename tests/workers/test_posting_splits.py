@@ -72,7 +72,8 @@ def test_a_payment_that_always_fails_is_parked_in_plain_sight(books: Books, tran
         assert kept.attempts == attempt
         waits.append(kept.due_in_seconds)
         assert kept.is_parked == (attempt == ATTEMPTS_MAX)
-    assert all(2 ** (n - 1) / 2 - 0.5 < wait <= min(60, 2 ** (n - 1)) for n, wait in enumerate(waits, 1))
+    longest = [min(60, 2**n) for n in range(ATTEMPTS_MAX)]
+    assert all(most / 2 - 1 < wait <= most for wait, most in zip(waits, longest, strict=True))
     assert books.events(culprit) == ["payment.initiated", "payment.parked"]
     books.make_due(culprit)
     assert books.poster().drain() == (0, False), "what is parked waits for a person"

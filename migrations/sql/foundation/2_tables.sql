@@ -163,7 +163,8 @@ CREATE TABLE payment_references (
     merchant_id  uuid NOT NULL,
     reference    text NOT NULL,
     payment_id   uuid NOT NULL,
-    PRIMARY KEY (merchant_id, reference)
+    PRIMARY KEY (merchant_id, reference),
+    CONSTRAINT payment_references_reference_is_bounded CHECK (length(reference) BETWEEN 1 AND 100)
 );
 
 CREATE TABLE payment_events (

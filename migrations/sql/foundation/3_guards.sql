@@ -2,7 +2,7 @@
 
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION '% is append-only: % refused', TG_TABLE_NAME, TG_OP
+    RAISE EXCEPTION '%: % refused on %', TG_NAME, TG_OP, TG_TABLE_NAME
         USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_NAME;
 END
 $$;
@@ -78,8 +78,11 @@ $$;
 CREATE TRIGGER payments_move_along_edges BEFORE UPDATE ON payments
     FOR EACH ROW EXECUTE FUNCTION payments_move_along_edges();
 
--- An event exists if and only if its transition does, and nobody can forge one:
--- only these functions, which run as the owner, may write payment_events.
+-- An event exists if and only if its transition does, and nobody can forge one, not even the owner:
+-- only these functions, which run as the owner from triggers, may write payment_events.
+CREATE TRIGGER payment_events_are_told_by_triggers BEFORE INSERT ON payment_events
+    FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION refuse_change();
+
 CREATE FUNCTION payments_tell_initiated() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN

@@ -1,7 +1,9 @@
 -- A partition a month. The first 48 bits of a UUIDv7 are its time in milliseconds, so a range of ids is a range of time.
 
+-- What lies before 1970 or beyond 48 bits is taken to the nearest end.
 CREATE FUNCTION uuid_floor(moment timestamptz) RETURNS uuid LANGUAGE sql IMMUTABLE STRICT AS $$
-    SELECT (lpad(to_hex(floor(extract(epoch FROM moment) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+    SELECT (lpad(to_hex(least(greatest(floor(extract(epoch FROM moment) * 1000), 0), 281474976710655)::bigint),
+                 12, '0') || repeat('0', 20))::uuid
 $$;
 COMMENT ON FUNCTION uuid_floor IS 'the smallest id that could have been made at that moment';
 

@@ -1,0 +1,193 @@
+"""`python -m embedded` in a checkout of its own: up, shown, crashed, killed, resumed and down."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from embedded import api
+from embedded import home as homes
+from embedded.home import CHECKOUT
+from embedded.stack import TOLD_BY_US
+from tests.support import eventually
+
+NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "tests", "bench", "docs")
+COMMAND_SECONDS_MAX = 120
+
+pytestmark = pytest.mark.slow
+
+
+class Checkout:
+    """A copy of the project, its commands, and what its running stack told."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.stack_file = path / ".run" / "stack.json"
+
+    def run(self, command: str, **environ: str) -> subprocess.CompletedProcess:
+        kept = {key: value for key, value in os.environ.items() if key not in TOLD_BY_US}
+        return subprocess.run(
+            [sys.executable, "-m", "embedded", command],
+            cwd=self.path,
+            env=kept | environ,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS_MAX,
+            check=False,
+        )
+
+    def told(self) -> dict:
+        return json.loads(self.stack_file.read_text())
+
+
+@pytest.fixture(scope="module")
+def checkout() -> Iterator[Checkout]:
+    with homes.temporary() as home:
+        path = home.path / "checkout"
+        shutil.copytree(CHECKOUT, path, ignore=NOT_COPIED)
+        path.chmod(0o755)
+        checkout = Checkout(path)
+        up = checkout.run("up")
+        assert up.returncode == 0, up.stderr
+        yield checkout
+        checkout.run("down")
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def end_all_but_data(checkout: Checkout) -> None:
+    """What a power cut leaves: no process, all files."""
+    for pid in checkout.told()["pids"].values():
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: all(map(is_gone, checkout.told()["pids"].values())), 20, "all processes are gone")
+
+
+def test_stack_json_is_complete_and_its_owners_alone(checkout: Checkout):
+    assert checkout.stack_file.stat().st_mode & 0o777 == 0o600
+    assert checkout.stack_file.stat().st_uid == os.geteuid()
+    told = checkout.told()
+    assert set(told) == {"url", "database_url", "redis_url", "secret_key", "ops_token", "users", "pids"}
+    assert set(told["pids"]) == {"supervisor", "postgres", "valkey", "gateway", "posting", "upkeep", "beat"}
+    assert not any(map(is_gone, told["pids"].values()))
+    assert api.call(f"{told['url']}/v1/payments?limit=1", told["ops_token"])["data"] is not None
+
+
+def test_the_gateway_knows_neither_the_owners_nor_the_workers_secrets(checkout: Checkout):
+    told = checkout.told()
+    environ = Path(f"/proc/{told['pids']['gateway']}/environ").read_text()
+    worker = Path(f"/proc/{told['pids']['posting']}/environ").read_text()
+    assert "GATEWAY_DATABASE_URL=" in environ
+    assert "WORKER_DATABASE_URL=" in worker
+    assert "WORKER_DATABASE_URL=" not in environ
+    assert "payments_owner" not in environ + worker
+    assert "SECRET_KEY=" not in worker
+
+
+def test_servers_listen_on_no_port(checkout: Checkout):
+    told = checkout.told()
+    for server in ("postgres", "valkey"):
+        sockets = {entry.readlink().name for entry in Path(f"/proc/{told['pids'][server]}/fd").iterdir()}
+        listening = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
+        inodes = {f"socket:[{line.split()[9]}]" for line in listening.splitlines() if " 0A " in line}
+        assert not sockets & inodes
+
+
+def test_up_again_is_the_same_stack(checkout: Checkout):
+    before = checkout.told()
+    assert checkout.run("up").returncode == 0
+    assert checkout.told() == before
+
+
+def test_a_second_supervisor_is_refused(checkout: Checkout):
+    refused = checkout.run("run")
+    assert refused.returncode == 1
+    assert "runs already" in refused.stderr
+    assert checkout.run("status").returncode == 0
+
+
+def test_the_demonstration_reaches_completed(checkout: Checkout):
+    shown = checkout.run("demo")
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.index("INITIATED") < shown.stdout.index("COMPLETED")
+    assert checkout.told()["url"] in shown.stdout
+
+
+@pytest.mark.parametrize("name", ["gateway", "posting", "valkey", "postgres"])
+def test_what_crashes_is_started_again(checkout: Checkout, name: str):
+    pid = checkout.told()["pids"][name]
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: checkout.told()["pids"][name] != pid, 30, f"{name} runs again")
+    eventually(lambda: api.is_ready(checkout.told()["url"]), 30, "the gateway is ready")
+    assert checkout.run("demo").returncode == 0
+
+
+def test_everything_ends_with_a_killed_supervisor(checkout: Checkout):
+    pids = checkout.told()["pids"]
+    os.kill(pids["supervisor"], signal.SIGKILL)
+    eventually(lambda: all(map(is_gone, pids.values())), 40, "no orphan is left")
+    assert checkout.run("status").returncode == 1
+    assert checkout.run("up").returncode == 0
+
+
+def test_after_a_power_cut_it_resumes_with_its_data(checkout: Checkout):
+    checkout.run("demo")
+    before = checkout.told()
+    alice = before["users"]["alice"]
+    balance = api.call(f"{before['url']}/v1/wallets/{alice['wallet']}", alice["token"])["balance"]
+    end_all_but_data(checkout)
+    up = checkout.run("up")
+    assert up.returncode == 0, up.stderr
+    after = checkout.told()
+    assert after["users"] == before["users"]
+    assert after["secret_key"] == before["secret_key"]
+    assert api.call(f"{after['url']}/v1/wallets/{alice['wallet']}", alice["token"])["balance"] == balance
+
+
+def test_commands_in_the_checkout_find_the_stack(checkout: Checkout):
+    kept = {key: value for key, value in os.environ.items() if key not in TOLD_BY_US}
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "wsgi", "payments", "stuck"],
+        cwd=checkout.path, env=kept, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "none\n"), done.stderr
+
+
+def test_given_servers_are_used_instead_of_its_own(checkout: Checkout):
+    """The first stack's servers serve the demonstration of a second checkout."""
+    told = checkout.told()
+    with homes.temporary() as home:
+        other = Checkout(home.path / "other")
+        shutil.copytree(CHECKOUT, other.path, ignore=NOT_COPIED)
+        other.path.chmod(0o755)
+        shown = other.run("demo", DATABASE_URL=told["database_url"], REDIS_URL=told["redis_url"])
+        assert shown.returncode == 0, shown.stderr
+        assert "COMPLETED" in shown.stdout
+        assert not (other.path / ".run" / "postgres").exists()
+        assert not (other.path / ".run" / "valkey").exists()
+
+
+def test_down_leaves_nothing_running_and_may_be_said_twice(checkout: Checkout):
+    pids = checkout.told()["pids"]
+    assert checkout.run("down").returncode == 0
+    assert all(map(is_gone, pids.values()))
+    assert not checkout.stack_file.exists()
+    assert checkout.run("down").returncode == 0
+    assert checkout.run("status").returncode == 1
+
+
+def test_a_stack_that_cannot_start_says_why(checkout: Checkout):
+    failed = checkout.run("up", DATABASE_URL="postgresql://nobody:x@/nowhere?host=/nonexistent")
+    assert failed.returncode == 1
+    assert "did not start" in failed.stderr
+    assert "/nonexistent" in failed.stderr

@@ -1,0 +1,48 @@
+"""A gateway over a fresh database a module; its bell is counted, not rung."""
+
+from collections.abc import Iterator
+
+import pytest
+
+import celery_config
+from tests.gateway.house import House, Person
+from tests.support import Database
+
+
+@pytest.fixture(autouse=True)
+def rings(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """One element for each time a worker was to be woken; no broker is spoken to."""
+    rung: list[None] = []
+    monkeypatch.setattr(celery_config, "ring", lambda: rung.append(None))
+    return rung
+
+
+@pytest.fixture(scope="module")
+def house(database: Database) -> House:
+    """The gateway over the module's database."""
+    return House(database)
+
+
+@pytest.fixture
+def client(house: House) -> Person:
+    """A new client."""
+    return house.person("client", "Ann")
+
+
+@pytest.fixture
+def merchant(house: House) -> Person:
+    """A new merchant."""
+    return house.person("merchant", "Shop")
+
+
+@pytest.fixture
+def stranger(house: House) -> Person:
+    """A client who has to do with none of the others."""
+    return house.person("client", "Zed")
+
+
+@pytest.fixture
+def unchanged(house: House) -> Iterator[None]:
+    """The tables are the same when the test ends as when it began (the test's people and wallets excepted)."""
+    with house.unchanged():
+        yield

@@ -1,0 +1,174 @@
+"""The gateway under test: people with tokens who call it, every answer held to the contract."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import settings
+from flask import Flask
+from jsonschema import Draft202012Validator
+from sqlalchemy import NullPool, create_engine
+from uuid_utils import compat as uuids
+from werkzeug.test import TestResponse
+
+from gateway import create_app
+from gateway.errors import PROBLEMS
+from models import user
+from models.session import open_engine, transaction
+from models.user import Role
+from tests.support import Database
+from workers.posting import Poster
+
+TABLES = (
+    "users", "accounts", "payments", "operations", "idempotency_keys", "payment_references", "payment_events",
+)  # fmt: skip
+NEVER_SAID = ("Traceback", "psycopg2", "sqlalchemy", "SELECT ", "INSERT ", "password", "secret")
+SECRET_KEY = "a secret of the tests, long enough for a key"
+
+
+def settings_for(database: Database, **changes: Any) -> settings.Settings:
+    """The gateway's settings in this database, deposits open."""
+    return replace(
+        settings.load(),
+        gateway_database_url=database.gateway,
+        secret_key=SECRET_KEY,
+        deposits_open=True,
+        **changes,
+    )
+
+
+class House:
+    """The gateway over a migrated database, and those who use it."""
+
+    def __init__(self, database: Database, **changes: Any) -> None:
+        self.database = database
+        self.app: Flask = create_app(settings_for(database, **changes))
+        self.owner = create_engine(database.owner, poolclass=NullPool)
+        self.worker = open_engine(database.worker, NullPool)
+
+    @cached_property
+    def contract(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        return self.app.test_client().get("/openapi.json").get_json()
+
+    def person(self, role: str = "client", name: str = "Ann", scopes: list[str] | None = None) -> "Person":
+        """A new user with a token."""
+        id, token = str(uuids.uuid7()), user.new_token()
+        with transaction(self.worker) as connection:
+            assert user.create(connection, id, f"{id}@example.com", Role(role), name)
+            user.keep_token(connection, str(uuids.uuid7()), id, token, scopes)
+        return Person(self, id, token)
+
+    def nobody(self) -> "Person":
+        """Somebody without a token."""
+        return Person(self, "", "")
+
+    def post_payments(self) -> None:
+        """Post all that is due, as a worker does."""
+        Poster(self.worker, deposits_open=True, linger_seconds=0).drain()
+
+    def execute(self, statement: str, *parameters: object) -> Any:
+        """Run a statement as the owner; the first column of its rows, if it has any."""
+        with self.owner.begin() as connection:
+            result = connection.exec_driver_sql(statement, parameters)
+            return [row[0] for row in result] if result.returns_rows else None
+
+    def tables(self) -> dict[str, str]:
+        """A digest of every row of every table."""
+        return {
+            table: self.execute(f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table} t")[0]
+            for table in TABLES
+        }
+
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Nothing is stored within the block."""
+        before = self.tables()
+        yield
+        assert self.tables() == before
+
+    def check(self, answer: TestResponse) -> TestResponse:
+        """Hold an answer to the contract; the answer itself."""
+        text = "" if answer.mimetype.startswith("text/") else answer.get_data(as_text=True)
+        assert not [word for word in NEVER_SAID if word in text], text
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Request-Id"]
+        if answer.status_code >= 400:
+            self._check_problem(answer)
+        elif answer.status_code not in (204, 304) and answer.request.method in ("GET", "POST"):
+            self._check_body(answer)
+        return answer
+
+    def _check_problem(self, answer: TestResponse) -> None:
+        body = answer.get_json()
+        assert answer.mimetype == "application/problem+json"
+        assert answer.status_code == body["status"] == PROBLEMS[body["code"]].status
+        assert body["request_id"] == answer.headers["Request-Id"]
+        assert body["retryable"] is PROBLEMS[body["code"]].retryable
+        self._validate(self.contract["components"]["schemas"]["Problem"], body)
+
+    def _check_body(self, answer: TestResponse) -> None:
+        path = self.app.url_map.bind("").match(answer.request.path, answer.request.method, return_rule=True)[0].rule
+        path = path.replace("<", "{").replace(">", "}")
+        operation = self.contract["paths"].get(path, {}).get(answer.request.method.lower())
+        if operation is not None:
+            content = operation["responses"][str(answer.status_code)]["content"]["application/json"]
+            self._validate(content["schema"], answer.get_json(), exact=True)
+
+    def _validate(self, schema: dict[str, Any], body: Any, *, exact: bool = False) -> None:
+        components = self.contract["components"]
+        rooted = {**schema, "components": components}
+        Draft202012Validator(rooted).validate(body)
+        if exact:
+            named = components["schemas"][schema["$ref"].rpartition("/")[2]]
+            assert set(body) == set(named["properties"])
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with a token."""
+
+    house: House
+    id: str
+    token: str
+
+    def call(self, method: str, path: str, **kwargs: Any) -> TestResponse:
+        """One request, its answer held to the contract."""
+        headers = {**({"Authorization": f"Bearer {self.token}"} if self.token else {}), **kwargs.pop("headers", {})}
+        answer = self.house.app.test_client().open(path, method=method, headers=headers, **kwargs)
+        return self.house.check(answer)
+
+    def get(self, path: str, **headers: str) -> TestResponse:
+        return self.call("GET", path, headers=headers)
+
+    def order(self, path: str, body: Any, key: str | None = None, **headers: str) -> TestResponse:
+        """A POST under a key of its own, unless one is given."""
+        return self.call(
+            "POST", path, json=body, headers={"Idempotency-Key": key or secrets.token_hex(8), **headers}
+        )
+
+    def raw(self, path: str, data: bytes, content_type: str | None = "application/json", **headers: str) -> TestResponse:
+        """A POST of these very bytes."""
+        return self.call(
+            "POST",
+            path,
+            data=data,
+            content_type=content_type,
+            headers={"Idempotency-Key": secrets.token_hex(8), **headers},
+        )
+
+    def wallet(self, funds: str | None = None, currency: str = "EUR") -> str:
+        """The token of a new wallet, with these funds posted to it."""
+        token = self.call("POST", "/v1/wallets", json={"currency": currency}).get_json()["token"]
+        if funds is not None:
+            deposit = {"wallet": token, "amount": funds, "currency": currency, "source": "wire"}
+            assert self.order("/v1/deposits", deposit).status_code == 202
+            self.house.post_payments()
+        return token
+
+    def balance(self, wallet: str) -> str:
+        """The wallet's balance, as the API tells it."""
+        return self.get(f"/v1/wallets/{wallet}").get_json()["balance"]

@@ -1,0 +1,190 @@
+"""`flask payments` and `flask users`, as ops call them."""
+
+import json
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+import redis
+from click.testing import Result
+from flask import Flask
+
+from celery_config import app as celery_app
+from models import audit
+from models.rules.retry import ATTEMPTS_MAX
+from models.session import transaction
+from tests.workers.books import Books
+from workers import runtime
+from workers.commands import payments_cli
+from workers.users import users_cli
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def flask(books: Books, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """`flask WORDS...` in the worker's role; its result, whose exit code is 0 unless `fails`."""
+    monkeypatch.setattr(runtime, "engine", lambda: books.worker)
+    monkeypatch.setattr(runtime, "poster", books.poster)
+    monkeypatch.setenv("COLUMNS", "300")
+    app = Flask(__name__)
+    app.cli.add_command(payments_cli)
+    app.cli.add_command(users_cli)
+
+    def run(*words: str, fails: bool = False) -> Result:
+        result = app.test_cli_runner().invoke(args=words)
+        assert (result.exit_code != 0) == fails, result.output
+        return result
+
+    return run
+
+
+@pytest.fixture
+def waiting(books: Books) -> str:
+    """A payment that waits to be posted."""
+    alice, source = books.client(10_00)
+    _, target = books.client()
+    return books.order("transfer", alice, source, target, 4_00)
+
+
+@pytest.fixture
+def parked(books: Books, waiting: str) -> str:
+    """A payment that could not be posted and was set aside."""
+    books.poison(waiting)
+    for _ in range(ATTEMPTS_MAX):
+        books.make_due(waiting)
+        books.poster().drain()
+    books.cure()
+    assert books.kept(waiting).is_parked
+    return waiting
+
+
+def audited(books: Books, target: str) -> list[tuple[object, ...]]:
+    with transaction(books.worker) as connection:
+        lines = audit.about(connection, target)
+    return [(line["actor"], line["action"], line["reason"]) for line in lines]
+
+
+def listed(result: Result) -> list[str]:
+    return [json.loads(line)["id"] for line in result.output.splitlines()]
+
+
+def test_stuck_lists_what_waits_too_long(flask: Run, waiting: str) -> None:
+    assert flask("payments", "stuck", "--older-than", "3600").output == "none\n"
+    assert listed(flask("payments", "stuck", "--older-than", "0", "--json")) == [waiting]
+    assert waiting in flask("payments", "stuck", "--older-than", "0").output
+
+
+def test_parked_lists_what_waits_for_a_person(flask: Run, parked: str) -> None:
+    shown = json.loads(flask("payments", "parked", "--json").output)
+    assert (shown["id"], shown["attempts"]) == (parked, ATTEMPTS_MAX)
+    assert "poison" in shown["last_error"]
+    assert flask("payments", "stuck", "--older-than", "0").output == "none\n", "parked is not stuck"
+
+
+def test_retry_by_id_makes_it_due_rings_and_is_audited(
+    flask: Run, books: Books, bells: redis.Redis, parked: str
+) -> None:
+    result = flask("payments", "retry", parked, "--reason", "the row is mended")
+    assert "1 are due now" in result.output
+    kept = books.kept(parked)
+    assert (kept.attempts, kept.is_parked, kept.due_in_seconds <= 0) == (0, False, True)
+    assert bells.llen("payments") == 1
+    assert audited(books, parked) == [("command", "payments.retry", "the row is mended")]
+    books.poster().drain()
+    assert books.kept(parked).state == "COMPLETED"
+    assert "0 are due now, 1 are final" in flask("payments", "retry", parked, "--reason", "again").output
+    assert len(audited(books, parked)) == 1, "what is final is not touched, so there is nothing to note"
+
+
+def test_retry_with_dry_run_only_says_which(flask: Run, books: Books, bells: redis.Redis, parked: str) -> None:
+    result = flask("payments", "retry", "--parked", "--reason", "to see", "--dry-run")
+    assert parked in result.output
+    assert "1 would be due now" in result.output
+    assert books.kept(parked).is_parked
+    assert audited(books, parked) == []
+    assert bells.llen("payments") == 0
+
+
+def test_retry_of_all_parked(flask: Run, books: Books, parked: str) -> None:
+    flask("payments", "retry", "--parked", "--reason", "mended")
+    flask("payments", "sweep")
+    assert books.kept(parked).state == "COMPLETED"
+
+
+def test_retry_of_all_stuck(flask: Run, books: Books, waiting: str) -> None:
+    books.poison(waiting)
+    books.poster().drain()
+    assert books.kept(waiting).due_in_seconds > 0
+    flask("payments", "retry", "--stuck", "--older-than", "0", "--reason", "no patience")
+    kept = books.kept(waiting)
+    assert (kept.attempts, kept.due_in_seconds <= 0) == (0, True)
+
+
+def test_retry_wants_one_choice_a_reason_and_payments_that_exist(flask: Run, parked: str) -> None:
+    assert "name payments by id" in flask("payments", "retry", "--reason", "x", fails=True).output
+    assert "name payments by id" in flask("payments", "retry", parked, "--parked", "--reason", "x", fails=True).output
+    assert "--reason" in flask("payments", "retry", parked, fails=True).output
+    stranger = str(uuid4())
+    assert stranger in flask("payments", "retry", parked, stranger, "--reason", "x", fails=True).output
+
+
+def test_retry_tells_when_the_broker_is_away(
+    flask: Run, books: Books, parked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(celery_app.conf, "broker_url", "redis+socket:///nowhere/valkey.sock")
+    monkeypatch.setattr("celery_config._publishing", None)
+    result = flask("payments", "retry", parked, "--reason", "mended")
+    assert "flask payments sweep" in result.output
+    assert books.kept(parked).attempts == 0
+
+
+def test_show_tells_the_whole_story(flask: Run, books: Books, parked: str) -> None:
+    flask("payments", "retry", parked, "--reason", "mended")
+    flask("payments", "sweep")
+    story = json.loads(flask("payments", "show", parked).output)
+    assert (story["id"], story["state"], story["amount"], story["currency"]) == (parked, "COMPLETED", "4.00", "EUR")
+    assert [operation["amount"] for operation in story["operations"]] == ["-4.00", "4.00"]
+    assert [event["name"] for event in story["events"]] == [
+        "payment.initiated",
+        "payment.parked",
+        "payment.completed",
+    ]
+    assert [line["reason"] for line in story["audit"]] == ["mended"]
+    assert story["audit"][0]["before"]["attempts"] == ATTEMPTS_MAX
+    stranger = str(uuid4())
+    assert f"there is no payment {stranger}" in flask("payments", "show", stranger, fails=True).output
+
+
+def test_sweep_posts_what_is_due(flask: Run, books: Books, waiting: str) -> None:
+    assert flask("payments", "sweep").output == "1 payments posted, nothing is due\n"
+    assert books.kept(waiting).state == "COMPLETED"
+    assert flask("payments", "sweep").output == "0 payments posted, nothing is due\n"
+
+
+def test_users_create_shows_a_token_that_is_kept_only_as_a_hash(flask: Run, books: Books) -> None:
+    email = f"{uuid4()}@example.com"
+    made = json.loads(flask("users", "create", email, "--role", "merchant", "--name", "Shop", "--json").output)
+    assert made.keys() == {"id", "email", "token"}
+    assert made["email"] == email
+    with books.as_owner() as connection:
+        role, name, hash, last4 = connection.exec_driver_sql(
+            "SELECT role, name, encode(hash, 'escape'), last4 FROM users u JOIN tokens t ON t.user_id = u.id"
+            " WHERE u.id = %s",
+            (made["id"],),
+        ).one()
+    assert (role, name, last4) == ("merchant", "Shop", made["token"][-4:])
+    assert made["token"] not in hash
+    assert audited(books, made["id"]) == [("command", "users.create", None)]
+
+
+def test_users_create_refuses_a_taken_address_in_any_case(flask: Run) -> None:
+    local = str(uuid4())
+    flask("users", "create", f"{local}@example.com", "--role", "client")
+    refused = flask("users", "create", f"{local.upper()}@Example.com", "--role", "client", fails=True)
+    assert "is taken" in refused.output
+
+
+@pytest.mark.parametrize("email", ["nobody", "@example.com", "a@", "a b@example.com", "a\x07@example.com"])
+def test_users_create_refuses_what_is_no_address(flask: Run, email: str) -> None:
+    assert "not an e-mail address" in flask("users", "create", email, "--role", "client", fails=True).output

@@ -1,0 +1,90 @@
+"""Preflight finds each thing that is wrong with a database, and says it in a line."""
+
+import pytest
+
+from embedded.postgres import SUPERUSER, Postgres
+from models import preflight
+from models.session import Engine, transaction
+from settings import GATEWAY_ROLE, WORKER_ROLE
+from tests.support import new_database
+from tests.workers.books import Books
+
+
+def faults(engine: Engine, process: str = "worker", *, durability: bool = False) -> list[str]:
+    with transaction(engine) as connection:
+        return preflight.faults(connection, process, durability=durability)
+
+
+def test_nothing_is_wrong_with_a_migrated_database(books: Books) -> None:
+    assert faults(books.worker, "worker") == []
+    assert faults(books.gateway, "gateway") == []
+
+
+def test_a_server_that_could_forget_a_commit(books: Books) -> None:
+    assert faults(books.worker, durability=True) == [
+        "PostgreSQL runs with fsync = off",
+        "PostgreSQL runs with full_page_writes = off",
+        "PostgreSQL runs with synchronous_commit = off",
+    ]
+
+
+def test_a_session_that_commits_to_this_server_alone(books: Books) -> None:
+    engine = books.impatient_worker(synchronous_commit="local")
+    assert "PostgreSQL runs with synchronous_commit = local" in faults(engine, durability=True)
+
+
+def test_a_database_without_tables(books: Books, postgres: Postgres) -> None:
+    with new_database(postgres, template="template1") as bare:
+        engine = books.open(bare.worker)
+        assert faults(engine) == ["the database is not migrated: alembic upgrade head"]
+        engine.dispose()
+
+
+def test_a_superuser(books: Books) -> None:
+    assert f"role {SUPERUSER} is a superuser" in faults(books.superuser)
+
+
+@pytest.mark.parametrize(
+    ("process", "change", "fault"),
+    [
+        (
+            "worker",
+            f"REVOKE UPDATE (balance) ON accounts FROM {WORKER_ROLE}",
+            "may not UPDATE accounts.balance",
+        ),
+        (
+            "worker",
+            f"REVOKE INSERT (amount) ON operations FROM {WORKER_ROLE}",
+            "may not INSERT operations.amount",
+        ),
+        (
+            "worker",
+            f"GRANT UPDATE (amount) ON operations TO {WORKER_ROLE}",
+            "may UPDATE operations.amount",
+        ),
+        (
+            "worker",
+            f"GRANT INSERT ON payment_events TO {WORKER_ROLE}",
+            "may INSERT payment_events.name",
+        ),
+        (
+            "gateway",
+            f"REVOKE INSERT (amount) ON payments FROM {GATEWAY_ROLE}",
+            "may not INSERT payments.amount",
+        ),
+        ("gateway", f"GRANT UPDATE (floor) ON accounts TO {GATEWAY_ROLE}", "may UPDATE accounts.floor"),
+        ("gateway", f"GRANT INSERT (state) ON payments TO {GATEWAY_ROLE}", "may INSERT payments.state"),
+        ("gateway", f"GRANT INSERT ON operations TO {GATEWAY_ROLE}", "may INSERT operations.amount"),
+    ],
+)
+def test_a_right_too_few_or_too_many(books: Books, process: str, change: str, fault: str) -> None:
+    with books.as_owner() as connection:
+        connection.exec_driver_sql(change)
+    role = {"worker": WORKER_ROLE, "gateway": GATEWAY_ROLE}[process]
+    assert faults({"worker": books.worker, "gateway": books.gateway}[process], process) == [f"role {role} {fault}"]
+
+
+def test_the_gateway_started_in_the_workers_role(books: Books) -> None:
+    found = faults(books.worker, "gateway")
+    assert f"role {WORKER_ROLE} may UPDATE accounts.balance" in found
+    assert f"role {WORKER_ROLE} may INSERT operations.amount" in found
