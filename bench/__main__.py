@@ -27,7 +27,14 @@ from models.session import transaction
 CONNECTIONS = (8, 32)
 CLIENTS = 20
 SMALL, LARGE = "bench_small", "bench_large"
-SERVER_SETTINGS = ("shared_buffers", "fsync", "synchronous_commit", "full_page_writes", "max_wal_size")
+SERVER_SETTINGS = (
+    "server_version",
+    "shared_buffers",
+    "fsync",
+    "synchronous_commit",
+    "full_page_writes",
+    "max_wal_size",
+)
 LongWorld = tuple[str, World]
 """The figure that is measured there, and its people."""
 
@@ -50,7 +57,7 @@ def main() -> int:
         for number in range(1, options.rounds + 1):
             rounds.append(one_round(bench, reference, options.posting, compared, long))
             say(f"round {number}: " + ", ".join(f"{name} {value:,.4g}" for name, value in rounds[-1].items()))
-        page = report.render(rounds, machine(running), bench.amiss)
+        page = report.render(rounds, circumstances(running, options), bench.amiss)
     if options.report is not None:
         options.report.write_text(page)
     Console().print(Markdown(page))
@@ -72,14 +79,14 @@ def one_round(
     figures["reads"] = bench.reads()
     figures["select"] = reference.select_per_second(bench.seconds)
     running.stop("posting")
+    for peer in compared:  # before our own batches, whose vacuum and checkpoints they would pay for
+        figures[peer.name] = peer.per_second(bench.seconds)
     figures["posting_spread"] = bench.posting("posting, spread", our_world.spread(payments, chance))
     figures["posting_hot_in"] = bench.posting("posting, into one", our_world.into_hot(payments, chance))
     figures["posting_hot_out"] = bench.posting("posting, out of one", our_world.out_of_hot(payments, chance))
     figures["posting_hot"] = min(figures["posting_hot_in"], figures["posting_hot_out"])
     for database, (name, long_world) in long.items():
         figures[name] = bench.posting(f"posting, {database}", long_world.spread(payments, chance), database)
-    for peer in compared:
-        figures[peer.name] = peer.per_second(bench.seconds)
     running.start_posting()
     figures["tpcb"] = statistics.mean([before, reference.tpcb_per_second(bench.seconds)])
     return figures
@@ -116,11 +123,15 @@ def lengthen(bench: Bench, options: argparse.Namespace) -> dict[str, LongWorld]:
     return worlds
 
 
-def machine(running: Stack) -> dict[str, str]:
-    """What the figures were measured on, without names and paths."""
+def circumstances(running: Stack, options: argparse.Namespace) -> dict[str, str]:
+    """On what and how it was measured, without names and paths."""
+    facts = {"machine": report.processor()}
     with running.engine().connect() as connection:
-        facts = {"machine": report.processor(), "PostgreSQL": connection.scalar(text("SHOW server_version"))}
-        return facts | {name: connection.scalar(text(f"SHOW {name}")) for name in SERVER_SETTINGS}
+        for name in SERVER_SETTINGS:
+            facts[f"PostgreSQL {name}"] = connection.scalar(text(f"SHOW {name}"))
+    facts["each window"] = f"{options.seconds:g} s, after 1 s to warm up"
+    facts["accounts; payments waiting"] = f"{options.accounts:,}; {options.posting:,}"
+    return facts | ({"a smoke test": "its figures mean nothing"} if options.quick else {})
 
 
 def arguments() -> argparse.Namespace:
@@ -132,14 +143,15 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--accounts", type=int, default=world.ACCOUNTS)
     parser.add_argument("--peers", action="store_true", help="measure others, too: downloads django-hordak")
     parser.add_argument("--long", action="store_true", help="measure after a long history, too")
-    parser.add_argument("--history", type=int, default=10_000_000, help="payments of the long history")
     parser.add_argument("--report", type=Path, help="where to write it (default: bench/report.md)")
     parser.add_argument("--quick", action="store_true", help="a smoke test, by default not written")
+    parser.set_defaults(history=10_000_000)
     options = parser.parse_args()
     if options.report is None and not options.quick:
         options.report = REPORT
     if options.quick:
         options.rounds, options.seconds, options.posting, options.accounts = 1, 1.0, 2_000, 200
+        options.history = 20_000
     return options
 
 

@@ -91,13 +91,13 @@ FIGURES = [
 LATENCIES = [(load, connections) for connections in (8, 32) for load in ("full", "half")]
 
 
-def render(rounds: Sequence[Round], machine: Mapping[str, str], checks: Mapping[str, Sequence[str]]) -> str:
+def render(rounds: Sequence[Round], circumstances: Mapping[str, str], checks: Mapping[str, Sequence[str]]) -> str:
     """The report in Markdown; `checks` says what was found amiss after which run."""
     parts = [
         "# Benchmark",
         f"Median of {len(rounds)} interleaved rounds (`make bench`); every ratio is taken within its round, "
         "on the same servers with durability on, the load generator on the same machine.",
-        table(["machine", ""], [[name, value] for name, value in machine.items()]),
+        table(["measured on", ""], [[name, value] for name, value in circumstances.items()]),
         "## Targets",
         table(["figure", "reach", "dream", "measured", "reached"], [one.row(rounds) for one in TARGETS]),
         "## Figures",

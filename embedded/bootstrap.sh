@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 
 requirements=${1:-requirements-embedded.txt}
 superset="requirements-dev.txt"
+virtualenv="virtualenv|distlib|filelock|packaging|platformdirs|python-discovery" # and what it requires
 
 fail() {
     echo "bootstrap: $*" >&2
@@ -32,8 +33,10 @@ python=${PYTHON:-$(command -v python3.11 || command -v python3 || true)}
 if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
     echo "making .venv with $python"
     if ! "$python" -m venv --clear .venv >/dev/null 2>&1; then # Debian without python3-venv
+        mkdir -p .tools
+        awk "/^[a-z]/ { wanted = /^($virtualenv)==/ } wanted" "$superset" >.tools/requirements.txt
         "$python" -m pip install --quiet --disable-pip-version-check --upgrade --target .tools \
-            --constraint "$superset" --only-binary :all: virtualenv ||
+            --require-hashes --only-binary :all: --requirement .tools/requirements.txt ||
             fail "neither venv nor pip works with $python: install python3-venv or python3-pip"
         PYTHONPATH=.tools "$python" -m virtualenv --quiet --clear .venv
     fi

@@ -3,6 +3,7 @@
 import json
 import time
 import uuid
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -137,7 +138,7 @@ def _are_known(url: str, people: People) -> bool:
         for person in people.values():
             api.call(f"{url}/v1/payments?limit=1", person["token"])
     except api.ApiError as error:
-        if error.status != 401:  # noqa: PLR2004
+        if error.status != HTTPStatus.UNAUTHORIZED:
             raise StackError(f"{person['email']} cannot list payments: {error}") from None
         return False
     return True

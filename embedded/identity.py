@@ -51,6 +51,7 @@ class Identity:
 
 
 def invoker() -> Identity:
+    """Who runs this."""
     return Identity(os.geteuid(), os.getegid())
 
 
@@ -60,10 +61,12 @@ def of_servers() -> Identity:
 
 
 def of_gateway(checkout: Path) -> Identity:
+    """A uid that may read neither the owner's secrets nor the workers' environment."""
     return _own(GATEWAY_UID, checkout)
 
 
 def of_workers(checkout: Path) -> Identity:
+    """A uid of the workers' and beat's own."""
     return _own(WORKER_UID, checkout)
 
 

@@ -132,17 +132,11 @@ class Postgres:
         half.rename(self.data)
 
     def _make_owner(self) -> None:
-        found = self._execute(
-            "SELECT (SELECT count(*) FROM pg_roles WHERE rolname = %s),"
-            " (SELECT count(*) FROM pg_database WHERE datname = %s)",
-            parameters=(OWNER_ROLE, DATABASE),
-        )
-        has_role, has_database = found
         self._execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements", "template1")
-        if not has_role:
+        if not self._execute("SELECT FROM pg_roles WHERE rolname = %s", parameters=(OWNER_ROLE,)):
             statement = sql.SQL("CREATE ROLE {} LOGIN CREATEROLE PASSWORD {}")
             self._execute(statement.format(sql.Identifier(OWNER_ROLE), sql.Literal(self.home.secret(OWNER_ROLE))))
-        if not has_database:
+        if not self._execute("SELECT FROM pg_database WHERE datname = %s", parameters=(DATABASE,)):
             self.create_database(DATABASE)
 
     def _answers(self) -> bool:
@@ -154,7 +148,8 @@ class Postgres:
 
     def _execute(
         self, statement: str | sql.Composable, database: str = SUPERUSER, parameters: tuple | None = None
-    ) -> tuple | None:
+    ) -> list[tuple]:
+        """The rows of one statement, run by the superuser outside a transaction."""
         connection = psycopg2.connect(
             host=str(self.home.sockets), user=SUPERUSER, password=self.home.secret(SUPERUSER), dbname=database
         )
@@ -162,6 +157,6 @@ class Postgres:
             connection.autocommit = True
             with connection.cursor() as cursor:
                 cursor.execute(statement, parameters)
-                return cursor.fetchone() if cursor.description else None
+                return cursor.fetchall() if cursor.description else []
         finally:
             connection.close()

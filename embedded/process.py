@@ -69,7 +69,8 @@ class Process:
             )
 
     def send(self, number: signal.Signals) -> None:
-        if self.is_alive:
+        """Send it a signal, if it runs."""
+        if self._popen and self.is_alive:
             self._popen.send_signal(number)
 
     def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 30) -> None:
@@ -92,7 +93,7 @@ class Process:
         deadline = time.monotonic() + seconds
         while not ready():
             if not self.is_alive or time.monotonic() > deadline:
-                how = f"not ready after {seconds:g} s" if self.is_alive else f"ended ({self._popen.poll()})"
+                how = f"not ready after {seconds:g} s" if self.is_alive else f"ended ({self._popen and self._popen.poll()})"
                 raise StackError(f"{Path(self.argv[0]).name} {how}; the end of {self.log}:\n{tail(self.log)}")
             time.sleep(POLL_SECONDS)
 
@@ -105,6 +106,7 @@ class Process:
 
 
 def tail(log: Path) -> str:
+    """The last lines of a log, empty if there is none."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]) if log.exists() else ""
 
 

@@ -26,17 +26,11 @@ COMMANDS = {
 }
 """Every process of ours, by name; each is a Python module and its arguments."""
 
-TOLD_BY_US = frozenset(
-    [
-        "DATABASE_URL",
-        "WORKER_DATABASE_URL",
-        "GATEWAY_DATABASE_URL",
-        "REDIS_URL",
-        "SECRET_KEY",
-        "GATEWAY_BIND",
-        "PORT",
-    ]
-)
+ROLE_VARIABLES = {
+    settings.WORKER_ROLE: "WORKER_DATABASE_URL",
+    settings.GATEWAY_ROLE: "GATEWAY_DATABASE_URL",
+}
+TOLD_BY_US = {"DATABASE_URL", *ROLE_VARIABLES.values(), "REDIS_URL", "SECRET_KEY", "GATEWAY_BIND", "PORT"}
 """Variables that reach only who needs them: the gateway never learns the owner's or worker's URL."""
 
 HOST = "127.0.0.1"
@@ -65,10 +59,16 @@ class Stack:
         options: dict[str, str] | None = None,
     ) -> None:
         self.home = home
-        self.postgres = None if database_url else Postgres(home, durable=durable, options=options)
-        self.valkey = None if redis_url else Valkey(home)
-        self.database_url = database_url or self.postgres.url()
-        self.redis_url = redis_url or self.valkey.url()
+        self.postgres: Postgres | None = None
+        self.valkey: Valkey | None = None
+        if not database_url:
+            self.postgres = Postgres(home, durable=durable, options=options)
+            database_url = self.postgres.url()
+        if not redis_url:
+            self.valkey = Valkey(home)
+            redis_url = self.valkey.url()
+        self.database_url = settings.normalized(database_url)
+        self.redis_url = redis_url
         self.secret_key = os.environ.get("SECRET_KEY") or home.secret("secret_key")
         self.bind = f"{HOST}:{port or _free_port()}"
         self.url = f"http://{self.bind}"
@@ -89,8 +89,9 @@ class Stack:
         return {name: part.pid for name, part in self.parts.items()}
 
     def role_url(self, role: str) -> str:
-        """The database's URL for that role, with the password that the migration derives for it."""
-        return settings.as_role(settings.normalized(self.database_url), role)
+        """The database's URL for that role: given beside another's database, else with its derived password."""
+        given = None if self.postgres else os.environ.get(ROLE_VARIABLES[role])
+        return given or settings.as_role(self.database_url, role)
 
     def start(self) -> None:
         """Start everything, and return when the gateway is ready; raises StackError."""
@@ -133,12 +134,10 @@ class Stack:
 
     def _process(self, name: str, runs_as: Identity) -> Process:
         directory = self._directory(runs_as)
-        told = {"REDIS_URL": self.redis_url, "HOME": directory}
+        role = settings.GATEWAY_ROLE if name == "gateway" else settings.WORKER_ROLE
+        told = {"REDIS_URL": self.redis_url, "HOME": directory, ROLE_VARIABLES[role]: self.role_url(role)}
         if name == "gateway":
-            url = self.role_url(settings.GATEWAY_ROLE)
-            told |= {"GATEWAY_DATABASE_URL": url, "SECRET_KEY": self.secret_key, "GATEWAY_BIND": self.bind}
-        else:
-            told |= {"WORKER_DATABASE_URL": self.role_url(settings.WORKER_ROLE)}
+            told |= {"SECRET_KEY": self.secret_key, "GATEWAY_BIND": self.bind}
         return Process(
             [sys.executable, "-m", *(word.format(directory=directory) for word in COMMANDS[name])],
             log=self.home.log(name),

@@ -49,6 +49,7 @@ def run(with_demo: bool = True) -> None:
             screen.print("\nending: the workers finish what they hold")
         finally:
             STACK_FILE.unlink(missing_ok=True)
+    screen.print("ended; the data stays")
 
 
 def up() -> None:

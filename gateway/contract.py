@@ -14,7 +14,7 @@ from werkzeug.datastructures import Headers
 
 from gateway.errors import MEDIA_TYPE
 from gateway.parsing import StrictParser
-from gateway.schemas import ProblemOutput
+from gateway.schemas import ProblemSchema
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -56,7 +56,7 @@ class Blueprint(flask_smorest.Blueprint):
 class Api(flask_smorest.Api):
     """The OpenAPI document; errors are problems and are rendered by gateway/errors.py alone."""
 
-    ERROR_SCHEMA = ProblemOutput
+    ERROR_SCHEMA = ProblemSchema
 
     def _register_error_handlers(self) -> None:
         pass

@@ -82,10 +82,10 @@ class Text(Strict):
             text = unicodedata.normalize("NFC", text)
         if len(text) > self.length_max:
             raise self.refuse("text_too_long", f"At most {self.length_max} characters.")
-        if not text.strip():
-            raise self.refuse("invalid_value", "Must not be empty.")
         if _FORBIDDEN.search(text):
             raise self.refuse("text_invalid", "Control characters are not allowed.")
+        if not text.strip():
+            raise self.refuse("invalid_value", "Must not be empty.")
         return text
 
 
@@ -226,6 +226,11 @@ class Metadata(ma.fields.Field):
         if len(texts) != len(value):
             raise ma.ValidationError([Flaw("invalid_value", "Two names are the same after normalisation.")])
         return texts
+
+
+def is_wallet_token(text: str) -> bool:
+    """Whether a path can name a wallet at all."""
+    return _WALLET.fullmatch(text) is not None
 
 
 def payment_id(text: str) -> UUID | None:

@@ -42,7 +42,7 @@ def read(incoming: Request) -> str:
     declared = incoming.environ.get("CONTENT_TYPE", "")
     if declared != "application/json":
         media_type, options = parse_options_header(declared)
-        if media_type != "application/json" or options.get("charset", "utf-8").lower() != "utf-8":
+        if media_type.lower() != "application/json" or options.get("charset", "utf-8").lower() != "utf-8":
             raise Refusal("unsupported_media_type", "Send Content-Type: application/json.")
     try:
         return incoming.get_data(cache=False).decode()

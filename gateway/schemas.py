@@ -100,7 +100,7 @@ class Output(ma.Schema):
         field.required = True
 
 
-class SideOutput(Output):
+class SideSchema(Output):
     """One side of a payment."""
 
     wallet = ma.fields.String(allow_none=True)
@@ -108,7 +108,7 @@ class SideOutput(Output):
     last4 = ma.fields.String(allow_none=True)
 
 
-class FailureOutput(Output):
+class FailureSchema(Output):
     """Why a payment FAILED."""
 
     code = _one_of(Failure)
@@ -116,14 +116,14 @@ class FailureOutput(Output):
     retryable = ma.fields.Boolean()
 
 
-class PaymentOutput(Output):
+class PaymentSchema(Output):
     """A payment, in whatever state."""
 
     id = ma.fields.UUID()
     type = _one_of(PaymentType)
     state = _one_of(State)
-    source = ma.fields.Nested(SideOutput)
-    target = ma.fields.Nested(SideOutput)
+    source = ma.fields.Nested(SideSchema)
+    target = ma.fields.Nested(SideSchema)
     amount = _amount()
     currency = ma.fields.String()
     commission = _amount(allow_none=True)
@@ -133,7 +133,7 @@ class PaymentOutput(Output):
     summary = ma.fields.String(allow_none=True)
     reference = ma.fields.String(allow_none=True)
     metadata = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.String(), allow_none=True)
-    failure = ma.fields.Nested(FailureOutput, allow_none=True)
+    failure = ma.fields.Nested(FailureSchema, allow_none=True)
     attempts = ma.fields.Integer()
     next_attempt_at = ma.fields.DateTime(allow_none=True)
     captured_amount = _amount(allow_none=True)
@@ -147,11 +147,11 @@ class PaymentOutput(Output):
     finalized_at = ma.fields.DateTime(allow_none=True)
 
 
-class OperationOutput(Output):
+class OperationSchema(Output):
     """One side of the double entry; negative where money left the account."""
 
     line = ma.fields.Integer()
-    account = ma.fields.Nested(SideOutput)
+    account = ma.fields.Nested(SideSchema)
     amount = _amount()
     currency = ma.fields.String()
     kind = _one_of(Kind)
@@ -159,7 +159,7 @@ class OperationOutput(Output):
     created_at = ma.fields.DateTime()
 
 
-class WalletOutput(Output):
+class WalletSchema(Output):
     """A wallet, as its owner sees it."""
 
     token = ma.fields.String()
@@ -172,7 +172,7 @@ class WalletOutput(Output):
     created_at = ma.fields.DateTime()
 
 
-class CurrencyOutput(Output):
+class CurrencySchema(Output):
     """A currency; minimum and maximum of one payment."""
 
     code = ma.fields.String()
@@ -184,7 +184,7 @@ class CurrencyOutput(Output):
     is_active = ma.fields.Boolean()
 
 
-class PageOutput(Output):
+class PageSchema(Output):
     """The frame of every list; `data` is added by `page_of`."""
 
     has_more = ma.fields.Boolean()
@@ -194,17 +194,17 @@ class PageOutput(Output):
 
 def page_of(row: type[Output]) -> type[ma.Schema]:
     """The schema of a page of such rows."""
-    name = row.__name__.replace("Output", "PageOutput")
-    return type(name, (PageOutput,), {"data": ma.fields.List(ma.fields.Nested(row))})
+    name = row.__name__.replace("Schema", "PageSchema")
+    return type(name, (PageSchema,), {"data": ma.fields.List(ma.fields.Nested(row))})
 
 
-class HealthOutput(Output):
+class HealthSchema(Output):
     """A process that answers."""
 
     status = _one_of(["ok"])
 
 
-class WorkerOutput(Output):
+class WorkerSchema(Output):
     """A worker and when it was last seen."""
 
     name = ma.fields.String()
@@ -212,18 +212,18 @@ class WorkerOutput(Output):
     is_fresh = ma.fields.Boolean()
 
 
-class StatusOutput(Output):
+class StatusSchema(Output):
     """Whether payments are accepted, and how fast they are being posted."""
 
     status = _one_of(["ok", "degraded"])
     database = _one_of(["ok"])
     broker = _one_of(["ok", "away"])
-    workers = ma.fields.List(ma.fields.Nested(WorkerOutput))
+    workers = ma.fields.List(ma.fields.Nested(WorkerSchema))
     waiting = ma.fields.Integer()
     oldest_due_seconds = ma.fields.Float()
 
 
-class FlawOutput(ma.Schema):
+class FlawSchema(ma.Schema):
     """One wrong value, by its place in the body or the name of its parameter."""
 
     pointer = ma.fields.String()
@@ -232,7 +232,7 @@ class FlawOutput(ma.Schema):
     detail = ma.fields.String(required=True)
 
 
-class ProblemOutput(Output):
+class ProblemSchema(Output):
     """A refusal (RFC 9457)."""
 
     type = ma.fields.String()
@@ -241,6 +241,6 @@ class ProblemOutput(Output):
     detail = ma.fields.String()
     instance = ma.fields.String()
     code = ma.fields.String()
-    errors = ma.fields.List(ma.fields.Nested(FlawOutput))
+    errors = ma.fields.List(ma.fields.Nested(FlawSchema))
     request_id = ma.fields.String()
     retryable = ma.fields.Boolean()

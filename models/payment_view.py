@@ -53,8 +53,8 @@ VIEW = """
 SELECT p.id::text, p.type, p.state, p.user_id::text, p.amount::text, p.currency, c.digits, p.commission::text,
        p.summary, p.reference, p.metadata, p.failure_code, p.attempts, p.due_at, p.parked_at, p.created_at,
        p.finalized_at, p.version,
-       s.id::text, s.token, s.owner_id::text, s.currency, coalesce(su.name, s.code, ''),
-       t.id::text, t.token, t.owner_id::text, t.currency, coalesce(tu.name, t.code, ''),
+       p.source_id::text, s.token, s.owner_id::text, coalesce(s.currency, p.currency), coalesce(su.name, s.code, ''),
+       p.target_id::text, t.token, t.owner_id::text, coalesce(t.currency, p.currency), coalesce(tu.name, t.code, ''),
        (SELECT o.balance_after::text FROM operations o
         WHERE o.payment_id = p.id AND o.account_id = p.source_id ORDER BY o.line DESC LIMIT 1),
        (SELECT o.balance_after::text FROM operations o

@@ -1,4 +1,4 @@
-"""The rules of the house (CONTRIBUTING.md) as tests, each under its number; then the habits, the docs and the deploy files."""
+"""The rules of the house (CONTRIBUTING.md) as tests, each under its number; then habits, docs and what is deployed."""
 
 import ast
 import re
@@ -45,11 +45,11 @@ def name_of(path: Path) -> str:
 
 
 def places(pattern: str, paths: list[Path], flags: int = 0) -> set[str]:
-    """Where the pattern stands: file:line of each match."""
+    """Where the pattern stands: file:line of the end of each match."""
     found = set()
     for path in paths:
         text = path.read_text()
-        found |= {f"{name_of(path)}:{text.count(chr(10), 0, m.start()) + 1}" for m in re.finditer(pattern, text, flags)}
+        found |= {f"{name_of(path)}:{text.count(chr(10), 0, m.end()) + 1}" for m in re.finditer(pattern, text, flags)}
     return found
 
 
@@ -89,8 +89,10 @@ def run_tool(*command: str) -> None:
 
 
 def test_rule_1_only_the_ledger_writes_balances_and_operations():
-    writes = r"INSERT\s+INTO\s+operations\b|UPDATE\s+operations\b|UPDATE\s+accounts\b[^;]*?\bSET\b[^;]*?\b(balance|held|last_seq)\s*="
-    assert files(places(writes, sources(*PRODUCT, "embedded", "deploy"), re.I)) == {"models/ledger.py"}
+    product = sources(*PRODUCT, "embedded", "deploy")
+    assert files(places(r"(INSERT\s+INTO|UPDATE|DELETE\s+FROM)\s+operations\b", product, re.I)) == {"models/ledger.py"}
+    balances = r"UPDATE\s+accounts\b((?!\bWHERE\b).)*?\b(balance|held|last_seq)\s*="
+    assert files(places(balances, product, re.I | re.S)) == {"models/ledger.py"}
     assigned = {
         f"{name_of(path)}:{node.lineno}"
         for path in sources(*PRODUCT)
@@ -116,8 +118,8 @@ def test_rule_3_a_state_moves_along_an_edge_in_rules_and_schema_alike():
     edges = {(state.value, target.value) for state, targets in TRANSITIONS.items() for target in targets}
     guard = "".join(path.read_text() for path in SQL).partition("NOT IN (")[2].partition(") THEN")[0]
     assert set(re.findall(r"\('(\w+)', '(\w+)'\)", guard)) == edges
-    moves = r"UPDATE\s+payments\b[^;]*?\bSET\b[^;]*?\bstate\s*=\s*(?!'INITIATED')"
-    assert files(places(moves, sources(*PRODUCT))) == {"models/ledger.py"}
+    moves = r"UPDATE\s+payments\b((?!\bWHERE\b|\bFROM\b).)*?\bstate\s*="
+    assert files(places(moves, sources(*PRODUCT), re.S)) == {"models/ledger.py"}
 
 
 def test_rule_4_only_session_ends_transactions():
@@ -141,7 +143,7 @@ def _is_task(function: ast.FunctionDef) -> bool:
 
 def test_rule_6_locks_are_weak_and_taken_in_order():
     paths = [*sources(*PRODUCT), *SQL]
-    assert places(r"(?<!NO KEY )(?<!name\}\. )\bFOR UPDATE\b", paths) == set()
+    assert places(r"\bFOR UPDATE\b", paths) == set()
     assert places(r"FOR (SHARE|KEY SHARE)", paths) == set()
     weak = places(r"FOR NO KEY UPDATE", paths)
     assert weak
@@ -238,6 +240,8 @@ def test_a_file_tells_one_story():
 def test_what_is_public_says_what_it_is():
     silent = set()
     for path in sources(*PRODUCT, "embedded", "bench", "deploy"):
+        if "peers" in path.parts:  # written as others write
+            continue
         body = tree(path).body
         silent |= set() if not body or ast.get_docstring(tree(path)) else {name_of(path)}
         for node in body:

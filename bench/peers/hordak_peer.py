@@ -9,12 +9,14 @@ import os
 import random
 import sys
 import time
+from multiprocessing.synchronize import Barrier
 
 import django
 from django.conf import settings
 
 PROCESSES = 4
 ACCOUNTS = 10_000
+WARM_UP_SECONDS = 1.0
 
 settings.configure(
     INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "mptt", "djmoney", "hordak"],
@@ -53,25 +55,33 @@ def prepare() -> None:
     )
 
 
+def share(barrier: Barrier) -> None:
+    """Keep in this process what lets all begin together."""
+    global everybody_ready  # noqa: PLW0603 - a pool hands its workers state no other way
+    everybody_ready = barrier
+
+
 def post_for(seconds: float, seed: int) -> int:
-    """How many transfers of 1.00 EUR between two random accounts one process posted within `seconds`."""
+    """How many transfers of 1.00 EUR between random accounts one process posted, when all were warm."""
     chance = random.Random(seed)
     accounts = list(Account.objects.all())
     amount = Money("1.00", "EUR")
+    everybody_ready.wait()
     posted = 0
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+    begun = time.monotonic() + WARM_UP_SECONDS
+    while (now := time.monotonic()) < begun + seconds:
         source, target = chance.sample(accounts, 2)
         with transaction.atomic():
             source.transfer_to(target, amount)
-        posted += 1
+        posted += now >= begun
     return posted
 
 
 def measure(seconds: float) -> float:
     """Transfers a second of four processes together."""
-    with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
-        return sum(pool.starmap(post_for, [(seconds, seed) for seed in range(PROCESSES)])) / seconds
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(PROCESSES, share, [context.Barrier(PROCESSES)]) as pool:
+        return sum(pool.starmap(post_for, [(seconds, seed) for seed in range(PROCESSES)], 1)) / seconds
 
 
 if __name__ == "__main__":

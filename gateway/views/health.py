@@ -6,7 +6,7 @@ import redis
 
 from gateway.auth import public
 from gateway.contract import Blueprint
-from gateway.schemas import HealthOutput, StatusOutput
+from gateway.schemas import HealthSchema, StatusSchema
 from gateway.services import services
 from models import heartbeat, payment
 from models.session import transaction
@@ -21,7 +21,7 @@ Answer = tuple[dict[str, Any], dict[str, str]]
 
 @health.route("/health/live")
 @public
-@health.response(200, HealthOutput)
+@health.response(200, HealthSchema)
 def live() -> Answer:
     """This process answers."""
     return {"status": "ok"}, {}
@@ -29,7 +29,7 @@ def live() -> Answer:
 
 @health.route("/health/ready")
 @public
-@health.response(200, HealthOutput)
+@health.response(200, HealthSchema)
 def ready() -> Answer:
     """This process reaches the database; 503 if not."""
     with transaction(services().engine) as connection:
@@ -39,7 +39,7 @@ def ready() -> Answer:
 
 @health.route("/status")
 @public
-@health.response(200, StatusOutput)
+@health.response(200, StatusSchema)
 def status() -> Answer:
     """Payments are accepted, and this is how they are being posted; 503 if the database is away."""
     with transaction(services().engine) as connection:

@@ -11,7 +11,7 @@ from gateway.contract import IDEMPOTENCY_KEY, Blueprint
 from gateway.errors import Refusal, flawed
 from gateway.idempotency import fingerprint, key_of_request
 from gateway.orders import Order
-from gateway.schemas import ChargeInput, DepositInput, PaymentOutput, TransferInput
+from gateway.schemas import ChargeInput, DepositInput, PaymentSchema, TransferInput
 from gateway.services import services
 from gateway.showing import payment_body, payment_headers
 from models.rules.posting import PaymentType
@@ -27,7 +27,7 @@ Answer = tuple[Body, dict[str, str]]
 @requires("deposits:write", "deposits:own")
 @keyed
 @orders.arguments(DepositInput)
-@orders.response(202, PaymentOutput)
+@orders.response(202, PaymentSchema)
 def deposit(body: Body) -> Answer:
     """Bring money into a wallet, from outside."""
     into_any = "deposits:write" in g.caller.scopes
@@ -40,7 +40,7 @@ def deposit(body: Body) -> Answer:
 @requires("transfers:write")
 @keyed
 @orders.arguments(TransferInput)
-@orders.response(202, PaymentOutput)
+@orders.response(202, PaymentSchema)
 def transfer(body: Body) -> Answer:
     """Move money from one of your wallets to any wallet."""
     if body["source"] == body["target"]:
@@ -52,7 +52,7 @@ def transfer(body: Body) -> Answer:
 @requires("charges:write")
 @keyed
 @orders.arguments(ChargeInput)
-@orders.response(202, PaymentOutput)
+@orders.response(202, PaymentSchema)
 def charge(body: Body) -> Answer:
     """Take money out of a customer's wallet, into one of yours."""
     if not body["capture"]:

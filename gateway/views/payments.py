@@ -10,7 +10,7 @@ from gateway.auth import requires
 from gateway.contract import IF_NONE_MATCH, Blueprint
 from gateway.errors import not_found
 from gateway.fields import payment_id
-from gateway.schemas import OperationOutput, PaymentOutput, PaymentQuery, page_of
+from gateway.schemas import OperationSchema, PaymentQuery, PaymentSchema, page_of
 from gateway.services import services
 from gateway.showing import READ_ALL, Shown, is_visible, operation_body, payment_body, payment_headers
 from models import account, operation, payment_view
@@ -28,7 +28,7 @@ EMPTY_PAGE = {"data": [], "has_more": False, "next_cursor": None, "prev_cursor":
 @payments.route("")
 @requires("payments:read")
 @payments.arguments(PaymentQuery, location="query")
-@payments.response(200, page_of(PaymentOutput))
+@payments.response(200, page_of(PaymentSchema))
 def list_payments(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """The payments you ordered and those of your wallets, newest first."""
     at = lists.place(query)
@@ -58,7 +58,7 @@ def _filter(query: dict[str, Any]) -> Filter:
 @payments.route("/<id>")
 @requires("payments:read")
 @payments.doc(parameters=[IF_NONE_MATCH])
-@payments.response(200, PaymentOutput)
+@payments.response(200, PaymentSchema)
 def get_payment(id: str) -> tuple[dict[str, Any], dict[str, str]] | Response:
     """A payment, in whatever state it is."""
     view = _visible(id)
@@ -71,7 +71,7 @@ def get_payment(id: str) -> tuple[dict[str, Any], dict[str, str]] | Response:
 
 @payments.route("/<id>/operations")
 @requires("payments:read")
-@payments.response(200, page_of(OperationOutput))
+@payments.response(200, page_of(OperationSchema))
 def list_operations(id: str) -> tuple[dict[str, Any], dict[str, str]]:
     """The double entry of a payment; empty unless it COMPLETED."""
     _visible(id)

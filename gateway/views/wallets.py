@@ -10,8 +10,9 @@ from gateway import lists
 from gateway.auth import requires
 from gateway.contract import IDEMPOTENCY_KEY, IF_NONE_MATCH, Blueprint
 from gateway.errors import Refusal, flawed, not_found
+from gateway.fields import is_wallet_token
 from gateway.idempotency import fingerprint, key_of_request
-from gateway.schemas import PageQuery, WalletInput, WalletOutput, page_of
+from gateway.schemas import PageQuery, WalletInput, WalletSchema, page_of
 from gateway.services import services
 from gateway.showing import etag, wallet_body
 from models import account, idempotency
@@ -30,7 +31,7 @@ Answer = tuple[dict[str, Any], dict[str, str]]
 @requires("wallets:write")
 @wallets.doc(parameters=[IDEMPOTENCY_KEY])
 @wallets.arguments(WalletInput)
-@wallets.response(201, WalletOutput)
+@wallets.response(201, WalletSchema)
 def open_wallet(body: dict[str, Any]) -> Answer:
     """Open a wallet in one currency, with nothing in it."""
     currency = services().catalogue.currency(body["currency"])
@@ -70,7 +71,7 @@ def _answer(wallet: Wallet, headers: dict[str, str]) -> Answer:
 @wallets.route("")
 @requires("wallets:read")
 @wallets.arguments(PageQuery, location="query")
-@wallets.response(200, page_of(WalletOutput))
+@wallets.response(200, page_of(WalletSchema))
 def list_wallets(query: dict[str, Any]) -> Answer:
     """Your wallets, newest first."""
     at = lists.place(query)
@@ -82,9 +83,11 @@ def list_wallets(query: dict[str, Any]) -> Answer:
 @wallets.route("/<token>")
 @requires("wallets:read")
 @wallets.doc(parameters=[IF_NONE_MATCH])
-@wallets.response(200, WalletOutput)
+@wallets.response(200, WalletSchema)
 def get_wallet(token: str) -> Answer:
     """One of your wallets."""
+    if not is_wallet_token(token):
+        raise not_found()
     with transaction(services().engine) as connection:
         wallet = account.wallet_by_token(connection, token)
     if wallet is None or (wallet.owner_id != g.caller.id and "wallets:read-all" not in g.caller.scopes):

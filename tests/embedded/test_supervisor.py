@@ -191,3 +191,23 @@ def test_a_stack_that_cannot_start_says_why(checkout: Checkout):
     assert failed.returncode == 1
     assert "did not start" in failed.stderr
     assert "/nonexistent" in failed.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_run_shows_a_payment_and_a_signal_ends_it(checkout: Checkout, number: signal.Signals):
+    kept = {key: value for key, value in os.environ.items() if key not in TOLD_BY_US}
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "embedded", "run"],
+        cwd=checkout.path, env=kept, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as running:  # fmt: skip
+        shown = ""
+        while "/v1/payments?limit" not in shown:
+            line = running.stdout.readline()
+            assert line, f"it ended: {shown}"
+            shown += line
+        pids = checkout.told()["pids"]
+        running.send_signal(number)
+        shown += running.stdout.read()
+        assert running.wait() == 0, shown
+    assert shown.index("INITIATED") < shown.index("COMPLETED") < shown.index("ended; the data stays")
+    assert all(map(is_gone, pids.values()))

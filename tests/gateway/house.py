@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-import settings
 from flask import Flask
 from jsonschema import Draft202012Validator
 from sqlalchemy import NullPool, create_engine
 from uuid_utils import compat as uuids
 from werkzeug.test import TestResponse
 
+import settings
 from gateway import create_app
 from gateway.errors import PROBLEMS
 from models import user
@@ -31,13 +31,8 @@ SECRET_KEY = "a secret of the tests, long enough for a key"
 
 def settings_for(database: Database, **changes: Any) -> settings.Settings:
     """The gateway's settings in this database, deposits open."""
-    return replace(
-        settings.load(),
-        gateway_database_url=database.gateway,
-        secret_key=SECRET_KEY,
-        deposits_open=True,
-        **changes,
-    )
+    ours = {"gateway_database_url": database.gateway, "secret_key": SECRET_KEY, "deposits_open": True}
+    return replace(settings.load(), **{**ours, **changes})
 
 
 class House:
@@ -79,7 +74,9 @@ class House:
     def tables(self) -> dict[str, str]:
         """A digest of every row of every table."""
         return {
-            table: self.execute(f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table} t")[0]
+            table: self.execute(f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table} t")[
+                0
+            ]
             for table in TABLES
         }
 
@@ -146,11 +143,11 @@ class Person:
 
     def order(self, path: str, body: Any, key: str | None = None, **headers: str) -> TestResponse:
         """A POST under a key of its own, unless one is given."""
-        return self.call(
-            "POST", path, json=body, headers={"Idempotency-Key": key or secrets.token_hex(8), **headers}
-        )
+        return self.call("POST", path, json=body, headers={"Idempotency-Key": key or secrets.token_hex(8), **headers})
 
-    def raw(self, path: str, data: bytes, content_type: str | None = "application/json", **headers: str) -> TestResponse:
+    def raw(
+        self, path: str, data: bytes, content_type: str | None = "application/json", **headers: str
+    ) -> TestResponse:
         """A POST of these very bytes."""
         return self.call(
             "POST",

@@ -90,7 +90,9 @@ def test_n46_content_types(house: House, sender: Person, content_type: str | Non
     assert outcome == (415, "unsupported_media_type")
 
 
-@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON", 'application/json;charset="UTF-8"'])
+@pytest.mark.parametrize(
+    "content_type", ["application/json; charset=utf-8", "Application/JSON", 'application/json;charset="UTF-8"']
+)
 def test_json_in_whatever_words_is_taken(house: House, sender: Person, content_type: str) -> None:
     assert refused(house, sender, json.dumps(GOOD).encode(), content_type=content_type) == (404, "not_found")
 
@@ -141,7 +143,10 @@ def test_n48_characters_that_are_no_text(house: House, sender: Person, summary: 
     assert refused(house, sender, body.encode()) == (422, "text_invalid")
 
 
-@pytest.mark.parametrize(("summary", "code"), [("x" * 71, "text_too_long"), ("é" * 71, "text_too_long"), ("", "invalid_value"), (" ", "invalid_value")])
+@pytest.mark.parametrize(
+    ("summary", "code"),
+    [("x" * 71, "text_too_long"), ("é" * 71, "text_too_long"), ("", "invalid_value"), (" ", "invalid_value")],
+)
 def test_n48_length_of_texts(house: House, sender: Person, summary: str, code: str) -> None:
     assert refused(house, sender, json.dumps({**GOOD, "summary": summary}).encode()) == (422, code)
 
@@ -182,7 +187,20 @@ def test_n51_compressed_bodies(house: House, sender: Person, encoding: str) -> N
 
 @pytest.mark.parametrize(
     "name",
-    ["status", "state", "balance", "owner_id", "fee", "commission", "created_at", "id", "role", "is_staff", "user_id", "__proto__"],
+    [
+        "status",
+        "state",
+        "balance",
+        "owner_id",
+        "fee",
+        "commission",
+        "created_at",
+        "id",
+        "role",
+        "is_staff",
+        "user_id",
+        "__proto__",
+    ],
 )
 def test_n16_mass_assignment(house: House, sender: Person, name: str) -> None:
     with house.unchanged():

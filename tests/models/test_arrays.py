@@ -27,7 +27,9 @@ def test_any_texts_survive_the_round_trip(connection, column):
 @settings(deadline=None)
 @given(column=st.lists(st.none() | st.integers(-(10**38) + 1, 10**38 - 1), max_size=20))
 def test_amounts_survive_the_round_trip(connection, column):
-    query = "SELECT array(SELECT amount::text FROM unnest(%s::numeric(38,0)[]) WITH ORDINALITY AS u (amount, n) ORDER BY n)"
+    query = (
+        "SELECT array(SELECT amount::text FROM unnest(%s::numeric(38,0)[]) WITH ORDINALITY AS u (amount, n) ORDER BY n)"
+    )
     answer = connection.exec_driver_sql(query, (arrays.plain(column),)).scalar_one()
     assert answer == [None if amount is None else str(amount) for amount in column]
 

@@ -26,7 +26,15 @@ def test_every_single_typing_error_is_told_by_the_checksum():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "pay_", "pay_" + "0" * 49, "pay_" + "é" * 49, "pay_" + "\0" * 49, " " + user.new_token()[1:], user.new_token() + " "],
+    [
+        "",
+        "pay_",
+        "pay_" + "0" * 49,
+        "pay_" + "é" * 49,
+        "pay_" + "\0" * 49,
+        " " + user.new_token()[1:],
+        user.new_token() + " ",
+    ],
 )
 def test_what_is_no_token(text):
     assert not user.is_well_formed(text)
@@ -75,9 +83,7 @@ def test_an_unknown_an_expired_and_a_revoked_token_bear_nobody(world, token_of):
     _, revoked = token_of()
     with transaction(world.owner) as connection:
         for column, token in (("expires_at", expired), ("revoked_at", revoked)):
-            connection.exec_driver_sql(
-                f"UPDATE tokens SET {column} = now() WHERE hash = %s", (user.token_hash(token),)
-            )
+            connection.exec_driver_sql(f"UPDATE tokens SET {column} = now() WHERE hash = %s", (user.token_hash(token),))
     assert bearer(world, expired) is None
     assert bearer(world, revoked) is None
 

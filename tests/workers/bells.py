@@ -1,5 +1,7 @@
 """Where the Celery app of the test's process rings."""
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,4 +19,15 @@ def ringing_at(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     monkeypatch.setattr(celery_config, "_publishing", None)
     yield
     if celery_config._publishing is not None:
-        celery_config._publishing.collapse()
+        celery_config._publishing.release()
+
+
+def freeze(valkey: Valkey) -> None:
+    """SIGSTOP: it accepts connections and answers nothing."""
+    os.kill(valkey.pid, signal.SIGSTOP)
+
+
+def thaw(valkey: Valkey) -> None:
+    """Let it go on, if it lives."""
+    if valkey.is_alive:
+        os.kill(valkey.pid, signal.SIGCONT)

@@ -88,3 +88,9 @@ def test_the_gateway_started_in_the_workers_role(books: Books) -> None:
     found = faults(books.worker, "gateway")
     assert f"role {WORKER_ROLE} may UPDATE accounts.balance" in found
     assert f"role {WORKER_ROLE} may INSERT operations.amount" in found
+
+
+def test_a_process_that_must_not_start_ends_with_one_clear_line(books: Books) -> None:
+    with pytest.raises(SystemExit, match="worker refuses to start: PostgreSQL runs with fsync = off; .*"):
+        preflight.refuse(books.database.worker, "worker", durability=True)
+    preflight.refuse(books.database.worker, "worker", durability=False)

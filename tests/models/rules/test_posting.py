@@ -25,7 +25,11 @@ WIRE = Account("wire-eur", None, "wire", "EUR", 0, 0, None, None, True, False, 0
 DEPOSIT = Payment("p", "deposit", "INITIATED", "ann", "wire-eur", "ann-eur", 100, "EUR")
 TRANSFER = Payment("p", "transfer", "INITIATED", "ann", "ann-eur", "bob-eur", 100, "EUR")
 CHARGE = Payment("p", "charge", "INITIATED", "shop", "ann-eur", "shop-eur", 100, "EUR")
-ORDERS = {"deposit": (DEPOSIT, WIRE, WALLET, ANN), "transfer": (TRANSFER, WALLET, BOBS, ANN), "charge": (CHARGE, WALLET, SHOPS, SHOP)}
+ORDERS = {
+    "deposit": (DEPOSIT, WIRE, WALLET, ANN),
+    "transfer": (TRANSFER, WALLET, BOBS, ANN),
+    "charge": (CHARGE, WALLET, SHOPS, SHOP),
+}
 
 
 def verdict(payment, *accounts, makers=(ANN, SHOP, OPS), deposits_open=True):
@@ -83,7 +87,14 @@ RUNGS = [
             ("insufficient_funds", "of what is held", {}, {"floor": 0, "balance": 1000, "held": 901}, {}, {}),
             ("insufficient_funds", "below a floor above zero", {}, {"floor": 50, "balance": 149}, {}, {}),
             ("insufficient_funds", "below an overdraft's floor", {}, {"floor": -50, "balance": 49}, {}, {}),
-            ("insufficient_funds", "below what numbers hold", {}, {"floor": None, "balance": 99 - MINOR_UNITS_MAX}, {}, {}),
+            (
+                "insufficient_funds",
+                "below what numbers hold",
+                {},
+                {"floor": None, "balance": 99 - MINOR_UNITS_MAX},
+                {},
+                {},
+            ),
             ("limit_exceeded", "above the ceiling", {}, {}, {"ceiling": 599, "balance": 500}, {}),
             ("limit_exceeded", "above what numbers hold", {}, {}, {"balance": MINOR_UNITS_MAX - 99}, {}),
         ]
@@ -91,7 +102,11 @@ RUNGS = [
 ]
 
 
-@pytest.mark.parametrize(("failure", "what", "changes"), [(row[0], row[1], row[2:]) for row in RUNGS], ids=lambda v: v if isinstance(v, str) else "")
+@pytest.mark.parametrize(
+    ("failure", "what", "changes"),
+    [(row[0], row[1], row[2:]) for row in RUNGS],
+    ids=lambda v: v if isinstance(v, str) else "",
+)
 def test_each_rung_refuses(failure, what, changes):
     order = ORDERS[what.split()[0]]
     payment, source, target, maker = (part._replace(**change) for part, change in zip(order, changes, strict=True))
@@ -216,7 +231,9 @@ def books(draw):
         ceiling = draw(st.none() | st.integers(max(balance, 0), max(balance, 0) + 500))
         code = None if owner else ["wire", "internal"][number]
         frozen = draw(st.integers(0, 9)) == 0
-        accounts[id] = Account(id, owner, code, currency, balance, held, floor, ceiling, True, frozen, draw(st.integers(0, 9)))
+        accounts[id] = Account(
+            id, owner, code, currency, balance, held, floor, ceiling, True, frozen, draw(st.integers(0, 9))
+        )
     return accounts
 
 

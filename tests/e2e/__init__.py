@@ -1,0 +1,1 @@
+"""The whole way of a payment, over HTTP, with every process running."""

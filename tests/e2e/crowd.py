@@ -1,0 +1,194 @@
+"""People with wallets who order payments over HTTP, many at once, and remember every answer they were given."""
+
+import http.client
+import json
+import random
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
+from uuid import uuid4
+
+from embedded.stack import Stack
+from tests.support import eventually
+
+CURRENCY = "EUR"
+ANSWER_SECONDS_MAX = 20
+ACCEPTED = 202
+
+
+@dataclass(frozen=True)
+class Person:
+    """A user's bearer token and the token of his wallet."""
+
+    token: str
+    wallet: str
+
+
+class Order(NamedTuple):
+    """A request that moves money; sent again, it has the same key."""
+
+    path: str
+    token: str
+    body: dict[str, str]
+    key: str
+
+
+class Answer(NamedTuple):
+    """What an order was answered: status 0 if the line broke before an answer came; body is the payment or problem."""
+
+    order: Order
+    status: int
+    body: dict
+    headers: dict[str, str]
+    seconds: float
+
+    @property
+    def payment_id(self) -> str:
+        return self.body["id"]
+
+
+class Line:
+    """One keep-alive connection to the gateway, made again after it broke."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._connection = http.client.HTTPConnection(stack.bind, timeout=ANSWER_SECONDS_MAX)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def call(
+        self, method: str, path: str, token: str, body: dict | None = None, key: str | None = None
+    ) -> tuple[int, dict, dict[str, str]]:
+        """(status, body, headers); raises OSError or HTTPException when the line breaks before an answer."""
+        headers = {"Authorization": f"Bearer {token}"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        try:
+            self._connection.request(method, path, None if body is None else json.dumps(body), headers)
+            response = self._connection.getresponse()
+            return response.status, json.loads(response.read()), dict(response.getheaders())
+        except (OSError, http.client.HTTPException):
+            self._connection.close()
+            raise
+
+    def submit(self, order: Order) -> Answer:
+        began = time.monotonic()
+        try:
+            answer = self.call("POST", order.path, order.token, order.body, order.key)
+        except (OSError, http.client.HTTPException):
+            answer = (0, {}, {})
+        return Answer(order, *answer, time.monotonic() - began)
+
+
+class Crowd:
+    """Clients and a merchant on a running stack, each with a wallet."""
+
+    def __init__(self, stack: Stack, clients: int, funds: str) -> None:
+        self.stack = stack
+        self._local = threading.local()
+        self._lines: list[Line] = []
+        names = [f"{uuid4()}@example.com" for _ in range(clients + 1)]
+        roles = ["client"] * clients + ["merchant"]
+        users = stack.create_users([{"email": n, "role": r, "name": r} for n, r in zip(names, roles, strict=True)])
+        *self.clients, self.merchant = [self._person(user["token"]) for user in users]
+        self.fund(self.clients, funds)
+
+    @property
+    def line(self) -> Line:
+        """The line of the calling thread."""
+        if not hasattr(self._local, "line"):
+            self._local.line = Line(self.stack)
+            self._lines.append(self._local.line)
+        return self._local.line
+
+    def close(self) -> None:
+        for line in self._lines:
+            line.close()
+
+    def fund(self, people: Iterable[Person], amount: str) -> None:
+        """Deposit so much for each, and see it arrive."""
+        for person in people:
+            body = {"wallet": person.wallet, "amount": amount, "currency": CURRENCY, "source": "wire"}
+            answer = self.line.submit(Order("/v1/deposits", person.token, body, str(uuid4())))
+            assert answer.status == ACCEPTED, answer
+            assert self.final(answer)["state"] == "COMPLETED"
+
+    def final(self, answer: Answer, seconds: float = 30) -> dict:
+        """The answer's payment once it is final."""
+
+        def look() -> dict | None:
+            status, payment, _ = self.line.call("GET", f"/v1/payments/{answer.payment_id}", answer.order.token)
+            assert status == http.client.OK, payment
+            return payment if payment["finalized_at"] else None
+
+        return eventually(look, seconds, message=f"payment {answer.payment_id} is final")
+
+    def balance(self, person: Person) -> str:
+        _, wallet, _ = self.line.call("GET", f"/v1/wallets/{person.wallet}", person.token)
+        return wallet["balance"]
+
+    def transfer(self, source: Person, target: Person, amount: str) -> Order:
+        body = {"source": source.wallet, "target": target.wallet, "amount": amount, "currency": CURRENCY}
+        return Order("/v1/transfers", source.token, body, str(uuid4()))
+
+    def charge(self, client: Person, amount: str) -> Order:
+        body = {"wallet": client.wallet, "amount": amount, "currency": CURRENCY, "summary": "Coffee"}
+        return Order("/v1/charges", self.merchant.token, body, str(uuid4()))
+
+    def mixed(self, count: int) -> list[Order]:
+        """Transfers among the clients and charges; every twentieth asks for more than anybody has."""
+        chance = random.Random(count)
+        orders = []
+        for number in range(count):
+            source, target = chance.sample(self.clients, 2)
+            amount = "99999999.00" if number % 20 == 7 else "1.00"
+            is_charge = number % 3 == 0
+            orders.append(self.charge(source, amount) if is_charge else self.transfer(source, target, amount))
+        return orders
+
+    def submit(self, orders: list[Order], threads: int = 8) -> list[Answer]:
+        """Submit all, as fast as they are answered; answers in the order of the orders."""
+        with self.submitting(orders, threads=threads) as answers:
+            return [answer.result() for answer in answers]
+
+    @contextmanager
+    def submitting(
+        self, orders: list[Order], *, per_second: float | None = None, threads: int = 8
+    ) -> Iterator[list[Future[Answer]]]:
+        """Submit all in the background, not faster than so many a second; every answer is there at the end."""
+        began, pause = time.monotonic(), threading.Event()
+
+        def submit(order: Order, after_seconds: float) -> Answer:
+            pause.wait(max(0.0, began + after_seconds - time.monotonic()))
+            return self.line.submit(order)
+
+        with ThreadPoolExecutor(threads) as pool:
+            yield [
+                pool.submit(submit, order, number / per_second if per_second else 0)
+                for number, order in enumerate(orders)
+            ]
+
+    def submit_until_accepted(self, orders: list[Order], seconds: float = 60) -> list[Answer]:
+        """Submit each again, with its own key, until it is answered 202."""
+
+        def insist(order: Order) -> Answer:
+            def once() -> Answer | None:
+                answer = self.line.submit(order)
+                return answer if answer.status == ACCEPTED else None
+
+            return eventually(once, seconds, message=f"{order.key} is accepted")
+
+        with ThreadPoolExecutor(8) as pool:
+            return list(pool.map(insist, orders))
+
+    def _person(self, token: str) -> Person:
+        status, wallet, _ = self.line.call("POST", "/v1/wallets", token, {"currency": CURRENCY})
+        assert status == http.client.CREATED, wallet
+        return Person(token, wallet["token"])

@@ -1,0 +1,1 @@
+"""Real kills, freezes and restarts while payments flow over HTTP; FAULTS=full runs the long form."""

@@ -1,0 +1,46 @@
+"""A crowd on a durable stack of its own, and the figures at the end of each run."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+
+import click
+import pytest
+
+from embedded.stack import Stack
+from tests.e2e.crowd import Answer, Crowd
+from tests.e2e.reckoning import Reckoning, reckon, wait_until_decided
+
+DECIDED_SECONDS_MAX = 60
+Reckon = Callable[[Sequence[Answer]], Reckoning]
+
+
+@pytest.fixture(scope="session")
+def times() -> int:
+    """How many times as many payments, kills and restarts: 1, or 5 with FAULTS=full."""
+    return 5 if os.environ.get("FAULTS") == "full" else 1
+
+
+@pytest.fixture(scope="module")
+def crowd(stack: Stack) -> Iterator[Crowd]:
+    """Clients rich enough for every payment of the module, and a merchant."""
+    crowd = Crowd(stack, clients=10, funds="100000.00")
+    yield crowd
+    crowd.close()
+
+
+@pytest.fixture
+def reckoned(
+    stack: Stack, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> Callable[[Sequence[Answer]], Reckoning]:
+    """Wait until all is decided, print the figures, and see that nothing was lost or doubled."""
+
+    def reckoned(answers: Sequence[Answer]) -> Reckoning:
+        wait_until_decided(stack, DECIDED_SECONDS_MAX)
+        reckoning = reckon(stack, answers)
+        with capsys.disabled():
+            click.echo(f"\n{request.node.name}: {reckoning}")
+        assert (reckoning.lost, reckoning.doubled) == (0, 0)
+        assert reckoning.accepted == reckoning.completed + reckoning.failed + reckoning.parked
+        return reckoning
+
+    return reckoned

@@ -1,0 +1,150 @@
+"""The broker may stop, freeze, forget and bring nonsense: every POST is still answered, and everything completes."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import wait
+from contextlib import contextmanager
+
+import pytest
+import redis
+
+import settings
+from embedded.home import CHECKOUT
+from embedded.process import Process
+from embedded.stack import Stack
+from tests.e2e.crowd import ACCEPTED, Answer, Crowd
+from tests.e2e.reckoning import scalar
+from tests.faults.conftest import Reckon
+from tests.faults.injury import logged, stopped
+from tests.support import eventually
+
+pytestmark = pytest.mark.slow
+PAYMENTS = 500
+BEFORE = 100
+"""So many are answered before the broker is hurt."""
+
+ANSWER_SECONDS_MAX = 1.5
+AWAY = "the broker is away"
+
+
+@contextmanager
+def broker(stack: Stack) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(stack.redis_url) as client:
+        yield client
+
+
+def assert_all_accepted_in_time(answers: list[Answer]) -> None:
+    assert [answer.status for answer in answers] == [ACCEPTED] * len(answers)
+    assert max(answer.seconds for answer in answers) < ANSWER_SECONDS_MAX
+
+
+@contextmanager
+def payments(crowd: Crowd, count: int) -> Iterator[list]:
+    """Orders are being submitted, about 250 a second, and some have been answered."""
+    with crowd.submitting(crowd.mixed(count), per_second=250) as answers:
+        wait(answers[:BEFORE])
+        yield answers
+
+
+def test_stopped(stack: Stack, crowd: Crowd, reckoned: Reckon, times: int) -> None:
+    away = logged(stack, "gateway", AWAY)
+    with payments(crowd, PAYMENTS * times) as answers:
+        stack.valkey.kill()
+        wait(answers)
+        assert not stack.valkey.is_alive
+    stack.valkey.start()
+    assert_all_accepted_in_time([answer.result() for answer in answers])
+    assert logged(stack, "gateway", AWAY) > away, "bells were lost"
+    reckoned([answer.result() for answer in answers])
+
+
+def test_frozen(stack: Stack, crowd: Crowd, reckoned: Reckon, times: int) -> None:
+    away = logged(stack, "gateway", AWAY)
+    with payments(crowd, PAYMENTS * times) as answers, stopped(stack.valkey.pid):
+        wait(answers)
+        eventually(lambda: logged(stack, "gateway", AWAY) > away, message="bells were lost")
+    assert_all_accepted_in_time([answer.result() for answer in answers])
+    reckoned([answer.result() for answer in answers])
+
+
+def test_flushed(stack: Stack, crowd: Crowd, reckoned: Reckon, times: int) -> None:
+    forgotten = []
+    with payments(crowd, PAYMENTS * times) as answers, broker(stack) as client:
+        while not all(answer.done() for answer in answers):
+            forgotten.append(client.dbsize())
+            client.flushall()
+            wait(answers, timeout=0.2)
+    assert sum(forgotten) > 0
+    assert_all_accepted_in_time([answer.result() for answer in answers])
+    reckoned([answer.result() for answer in answers])
+
+
+def test_after_all_that_a_payment_is_still_posted_at_once(crowd: Crowd) -> None:
+    """The publishers and consumers have found each other again: it is the bell that brings it, not a sweep."""
+
+    def is_quick() -> bool:
+        answer = crowd.line.submit(crowd.transfer(*crowd.clients[:2], "1.00"))
+        return answer.status == ACCEPTED and bool(crowd.final(answer, seconds=30)) and _seconds(crowd, answer) < 0.5
+
+    eventually(lambda: all(is_quick() for _ in range(5)), seconds=60)
+
+
+def _seconds(crowd: Crowd, answer: Answer) -> float:
+    return scalar(
+        crowd.stack,
+        f"SELECT extract(epoch FROM finalized_at - created_at)::float FROM payments WHERE id = '{answer.payment_id}'",
+    )
+
+
+def test_a_message_that_kills_every_worker(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
+    """A bare number for a body puts the workers into a crash loop; there is a second way to finish payments."""
+    posting, upkeep = stack.processes["posting"], stack.processes["upkeep"]
+    with broker(stack) as client:
+        for queue in ("payments", "upkeep"):
+            client.lpush(queue, "42")
+        eventually(lambda: not posting.is_alive and not upkeep.is_alive, seconds=30)
+        answers = crowd.submit(crowd.mixed(50))
+        assert {answer.status for answer in answers} == {ACCEPTED}
+        assert scalar(stack, "SELECT count(*) FROM payments WHERE state = 'INITIATED'") == 50
+        assert "50 payments posted, nothing is due" in sweep(stack)
+        reckoned(answers)
+        client.flushall()
+    posting.start()
+    upkeep.start()
+
+
+def test_two_beats(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
+    first = stack.processes["beat"]
+    schedule = str(stack.home.path / "second-beat")
+    argv = [schedule if "beat-schedule" in str(word) else word for word in first.argv]
+    second = Process(argv, log=stack.home.log("second beat"), cwd=CHECKOUT, environ=first.environ)
+    second.start()
+    try:
+        eventually(lambda: logged(stack, "second beat", "Sending due task") > 2, seconds=30)
+        reckoned(crowd.submit(crowd.mixed(100)))
+    finally:
+        second.stop()
+
+
+def test_no_beat(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
+    stack.processes["beat"].kill()
+    try:
+        reckoned(crowd.submit(crowd.mixed(100)))
+    finally:
+        stack.processes["beat"].start()
+
+
+def sweep(stack: Stack) -> str:
+    """What `flask payments sweep` says, in the worker's role."""
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "wsgi", "payments", "sweep"],
+        cwd=CHECKOUT,
+        env=dict(stack.processes["posting"].environ or {})
+        | {"WORKER_DATABASE_URL": stack.role_url(settings.WORKER_ROLE)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -1,0 +1,255 @@
+"""N01 to N28 over HTTP, as far as routes exist: who may do and see what."""
+
+import pytest
+from uuid_utils import compat as uuids
+
+from gateway.auth import CACHE_SECONDS, SCOPES
+from models import user
+from tests.gateway.house import House, Person
+from tests.support import Database, eventually
+
+
+def test_every_route_declares_its_scopes(house: House) -> None:
+    views = {rule.endpoint: house.app.view_functions[rule.endpoint] for rule in house.app.url_map.iter_rules()}
+    assert [name for name, view in views.items() if not hasattr(view, "scopes")] == []
+    public = {name for name, view in views.items() if not view.scopes}
+    assert public == {"health.live", "health.ready", "health.status", "docs.openapi", "docs.page", "docs.asset"}
+
+
+def test_every_scope_of_a_route_is_some_roles(house: House) -> None:
+    declared = set().union(*(view.scopes for view in house.app.view_functions.values()))
+    assert declared <= set().union(*SCOPES.values())
+
+
+WALLET = "wal_" + "a" * 32
+CALLS = {
+    "deposits": ("POST", "/v1/deposits", {"wallet": WALLET, "amount": "1.00", "currency": "EUR", "source": "wire"}),
+    "transfers": (
+        "POST",
+        "/v1/transfers",
+        {"source": WALLET, "target": WALLET[:-1] + "b", "amount": "1.00", "currency": "EUR"},
+    ),
+    "charges": ("POST", "/v1/charges", {"wallet": WALLET, "amount": "1.00", "currency": "EUR"}),
+    "payments": ("GET", "/v1/payments", None),
+    "payment": ("GET", f"/v1/payments/{uuids.uuid7()}", None),
+    "operations": ("GET", f"/v1/payments/{uuids.uuid7()}/operations", None),
+    "open a wallet": ("POST", "/v1/wallets", {"currency": "EUR", "label": 1}),
+    "wallets": ("GET", "/v1/wallets", None),
+    "wallet": ("GET", f"/v1/wallets/{WALLET}", None),
+    "currencies": ("GET", "/v1/currencies", None),
+}
+MATRIX = {
+    #                 nobody client merchant ops auditor
+    "deposits":      (401, 404, 404, 404, 403),
+    "transfers":     (401, 404, 404, 403, 403),
+    "charges":       (401, 403, 404, 403, 403),
+    "payments":      (401, 200, 200, 200, 200),
+    "payment":       (401, 404, 404, 404, 404),
+    "operations":    (401, 404, 404, 404, 404),
+    "open a wallet": (401, 422, 422, 403, 403),
+    "wallets":       (401, 200, 200, 200, 200),
+    "wallet":        (401, 404, 404, 404, 404),
+    "currencies":    (401, 200, 200, 200, 200),
+}  # fmt: skip
+
+
+def test_every_protected_route_has_its_row_in_the_matrix(house: House) -> None:
+    routes = {
+        (method, rule.rule)
+        for rule in house.app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+        if house.app.view_functions[rule.endpoint].scopes
+    }
+    adapter = house.app.url_map.bind("")
+    called = {(method, adapter.match(path, method, return_rule=True)[0].rule) for method, path, _ in CALLS.values()}
+    assert routes == called
+    assert CALLS.keys() == MATRIX.keys()
+
+
+@pytest.mark.parametrize("call", MATRIX)
+def test_n13_n14_the_matrix(house: House, call: str) -> None:
+    people = [house.nobody(), *(house.person(role) for role in ("client", "merchant", "ops", "auditor"))]
+    method, path, body = CALLS[call]
+    with house.unchanged():
+        statuses = tuple(
+            (person.get(path) if method == "GET" else person.order(path, body)).status_code for person in people
+        )
+    assert statuses == MATRIX[call]
+
+
+def test_n01_n03_a_strangers_payment_is_as_unknown_as_none(client: Person, stranger: Person) -> None:
+    client.wallet("10.00")
+    [payment] = client.get("/v1/payments").get_json()["data"]
+    for suffix in ("", "/operations"):
+        theirs = stranger.get(f"/v1/payments/{payment['id']}{suffix}")
+        unknown = stranger.get(f"/v1/payments/{uuids.uuid7()}{suffix}")
+        same = [
+            {k: v for k, v in a.get_json().items() if k not in ("instance", "request_id")} for a in (theirs, unknown)
+        ]
+        assert theirs.status_code == unknown.status_code == 404
+        assert same[0] == same[1]
+
+
+def test_n02_another_merchants_charge(house: House, client: Person, merchant: Person) -> None:
+    purse = client.wallet("10.00")
+    merchant.wallet()
+    charge = merchant.order("/v1/charges", {"wallet": purse, "amount": "1.00", "currency": "EUR"}).get_json()
+    assert house.person("merchant").get(f"/v1/payments/{charge['id']}").status_code == 404
+
+
+def test_n03_a_strangers_wallet(client: Person, stranger: Person) -> None:
+    wallet = client.wallet()
+    assert stranger.get(f"/v1/wallets/{wallet}").status_code == 404
+    assert client.get(f"/v1/wallets/{wallet}").status_code == 200
+
+
+def test_n04_filtering_by_a_strangers_wallet_shows_no_rows(client: Person, stranger: Person) -> None:
+    wallet = client.wallet("10.00")
+    assert stranger.get(f"/v1/payments?wallet={wallet}").get_json()["data"] == []
+    assert len(client.get(f"/v1/payments?wallet={wallet}").get_json()["data"]) == 1
+
+
+def test_n06_n12_a_strangers_wallet_as_source(house: House, client: Person, stranger: Person) -> None:
+    purse, own = client.wallet("10.00"), stranger.wallet()
+    order = {"target": own, "amount": "1.00", "currency": "EUR"}
+    with house.unchanged():
+        theirs = stranger.order("/v1/transfers", {**order, "source": purse})
+        unknown = stranger.order("/v1/transfers", {**order, "source": "wal_" + "x" * 32})
+    assert theirs.status_code == unknown.status_code == 404
+    assert theirs.get_json()["errors"] == unknown.get_json()["errors"]
+
+
+def test_n12_a_deposit_into_a_strangers_wallet(house: House, client: Person, stranger: Person) -> None:
+    wallet = client.wallet()
+    with house.unchanged():
+        order = {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
+        assert stranger.order("/v1/deposits", order).status_code == 404
+
+
+def test_n12_a_charge_into_a_strangers_wallet(house: House, client: Person, merchant: Person, stranger: Person) -> None:
+    purse, foreign = client.wallet("5.00"), stranger.wallet()
+    with house.unchanged():
+        order = {"wallet": purse, "target": foreign, "amount": "1.00", "currency": "EUR"}
+        assert merchant.order("/v1/charges", order).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "id", ["1", "0", "x", "%27", "1%20OR%201=1", "{8}", "..%2f..", "00000000-0000-0000-0000-000000000000", "%00", "é"]
+)
+def test_n10_n52_guessed_ids(client: Person, id: str) -> None:
+    assert client.get(f"/v1/payments/{id}").status_code == 404
+    assert client.get(f"/v1/wallets/{id}").status_code == 404
+
+
+def test_an_id_has_one_spelling(client: Person) -> None:
+    client.wallet("1.00")
+    [payment] = client.get("/v1/payments").get_json()["data"]
+    for spelling in (payment["id"].upper(), payment["id"].replace("-", ""), f"{{{payment['id']}}}"):
+        assert client.get(f"/v1/payments/{spelling}").status_code == 404
+
+
+def test_n18_the_other_side_sees_neither_token_nor_balance(client: Person, merchant: Person, house: House) -> None:
+    purse = client.wallet("50.00")
+    till = merchant.wallet()
+    order = {"wallet": purse, "amount": "10.00", "currency": "EUR", "metadata": {"note": "internal"}}
+    id = merchant.order("/v1/charges", order).get_json()["id"]
+    house.post_payments()
+    by_merchant, by_client = (who.get(f"/v1/payments/{id}").get_json() for who in (merchant, client))
+    assert by_client["target"] == {"wallet": None, "name": "Shop", "last4": till[-4:]}
+    assert by_client["source"] == by_merchant["source"] == {"wallet": purse, "name": "Ann", "last4": purse[-4:]}
+    assert (by_client["balance_after"], by_merchant["balance_after"]) == ("40.00", "10.00")
+    assert (by_client["commission"], by_merchant["commission"]) == (None, "0.00")
+    assert (by_client["metadata"], by_merchant["metadata"]) == (None, {"note": "internal"})
+    operations = client.get(f"/v1/payments/{id}/operations").get_json()["data"]
+    assert [row["balance_after"] for row in operations] == ["40.00", None]
+    assert [row["account"]["wallet"] for row in operations] == [purse, None]
+
+
+@pytest.mark.parametrize("role", ["ops", "auditor"])
+def test_ops_and_auditor_read_all_but_no_token(house: House, client: Person, role: str) -> None:
+    wallet = client.wallet("10.00")
+    reader = house.person(role)
+    [payment] = reader.get(f"/v1/payments?wallet={wallet}").get_json()["data"]
+    assert payment["target"]["wallet"] is None
+    assert reader.get(f"/v1/payments/{payment['id']}").status_code == 200
+    assert reader.get(f"/v1/wallets/{wallet}").get_json()["balance"] == "10.00"
+    assert len(reader.get(f"/v1/payments/{payment['id']}/operations").get_json()["data"]) == 2
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", "bearer x", "Bearer null", "Token {}",
+     "Bearer eyJhbGciOiJub25lIn0.e30.", "Bearer {}x", "Bearer x{}", "Bearer {} {}", "Bearer {}\x00",
+     "Bearer {}, Bearer {}"],
+)  # fmt: skip
+def test_n15_n26_tokens_that_are_none(house: House, client: Person, header: str) -> None:
+    headers = {"Authorization": header.replace("{}", client.token)} if header else {}
+    answer = house.nobody().call("GET", "/v1/wallets", headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="payments"')
+
+
+def test_n26_a_truncated_or_edited_token(house: House, client: Person) -> None:
+    edited = client.token[:10] + ("x" if client.token[10] != "x" else "y") + client.token[11:]
+    for token in (client.token[:-1], edited, client.token.upper(), user.new_token()):
+        answer = Person(house, client.id, token).get("/v1/wallets")
+        assert (answer.status_code, answer.get_json()["code"]) == (401, "token_invalid")
+
+
+@pytest.mark.parametrize(
+    "fate",
+    [
+        "UPDATE tokens SET revoked_at = now() WHERE user_id = %s",
+        "UPDATE tokens SET expires_at = now() WHERE user_id = %s",
+        "UPDATE users SET is_active = false WHERE id = %s",
+    ],
+)
+def test_n11_n26_n30_an_ended_token_is_refused_within_a_second(house: House, client: Person, fate: str) -> None:
+    assert client.get("/v1/wallets").status_code == 200
+    house.execute(fate, client.id)
+    eventually(lambda: client.get("/v1/wallets").status_code == 401, seconds=CACHE_SECONDS + 0.5)
+
+
+def test_n27_only_the_hash_is_stored(house: House, client: Person) -> None:
+    [kept] = house.execute("SELECT encode(hash, 'hex') FROM tokens WHERE user_id = %s", client.id)
+    assert kept == user.token_hash(client.token).hex()
+    assert not house.execute("SELECT 1 FROM tokens t WHERE strpos(t::text, %s) > 0", client.token)
+
+
+@pytest.mark.parametrize("name", ["token", "access_token", "api_key", "authorization"])
+def test_n28_a_token_in_the_query_is_refused_and_not_logged(
+    house: House, client: Person, name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert house.nobody().get(f"/v1/wallets?{name}={client.token}").status_code == 401
+    answer = client.get(f"/v1/currencies?{name}={client.token}")
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "unknown_parameter")
+    assert client.token not in answer.get_data(as_text=True)
+    assert client.token not in "".join(capfd.readouterr())
+
+
+def test_a_token_with_scopes_of_its_own_has_no_others(house: House) -> None:
+    reader = house.person("client", scopes=["wallets:read"])
+    assert reader.get("/v1/wallets").status_code == 200
+    assert reader.get("/v1/payments").get_json()["code"] == "scope_missing"
+    assert reader.call("POST", "/v1/wallets", json={"currency": "EUR"}).status_code == 403
+
+
+def test_deposits_when_owners_may_not(fresh_database: Database) -> None:
+    closed = House(fresh_database, deposits_open=False)
+    owner = closed.person()
+    wallet = owner.wallet()
+    order = {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
+    with closed.unchanged():
+        refused = owner.order("/v1/deposits", order)
+    assert (refused.status_code, refused.get_json()["code"]) == (403, "deposits_closed")
+    provider = closed.person("merchant", scopes=["deposits:write", "payments:read"])
+    for maker in (closed.person("ops"), provider):
+        answer = maker.order("/v1/deposits", order)
+        assert answer.status_code == 202
+        assert answer.get_json()["target"]["wallet"] == wallet
+
+
+def test_last_used_is_noted(house: House, client: Person) -> None:
+    assert house.execute("SELECT last_used_at FROM tokens WHERE user_id = %s", client.id) == [None]
+    client.get("/v1/wallets")
+    assert house.execute("SELECT last_used_at IS NOT NULL FROM tokens WHERE user_id = %s", client.id) == [True]

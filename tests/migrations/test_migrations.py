@@ -1,0 +1,215 @@
+"""The migrations on a real database: up, down and up again with data in it, and what they leave behind."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import iso4217
+import pytest
+from sqlalchemy import NullPool, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+
+import settings
+from embedded.postgres import OWNER_ROLE, Postgres
+from models import currency, invariants, partitions
+from models.session import DatabaseAway, open_engine, transaction
+from tests.models.world import World, new_id, scalar
+from tests.support import Database, migrate
+
+CATALOGUE = {
+    "columns": """
+        SELECT attrelid::regclass::text, attname, format_type(atttypid, atttypmod), attnotnull, attidentity, attacl::text
+        FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+        WHERE relnamespace = 'public'::regnamespace AND attnum > 0 AND relkind IN ('r', 'p') AND NOT attisdropped""",
+    "tables": "SELECT relname, relkind, relacl::text, pg_get_expr(relpartbound, oid) FROM pg_class "
+    "WHERE relnamespace = 'public'::regnamespace",
+    "constraints": "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
+    "WHERE connamespace = 'public'::regnamespace",
+    "triggers": "SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
+    "functions": "SELECT proname, prosrc, prosecdef, proconfig::text, proacl::text FROM pg_proc "
+    "WHERE pronamespace = 'public'::regnamespace AND proowner = 'payments_owner'::regrole",
+}
+
+
+@pytest.fixture
+def bare(postgres: Postgres) -> Iterator[Database]:
+    """A database in which nothing has been migrated."""
+    name = f"bare_{new_id().replace('-', '')}"
+    owner = postgres.create_database(name)
+    yield Database(owner, *(settings.as_role(owner, role) for role in (settings.WORKER_ROLE, settings.GATEWAY_ROLE)))
+    postgres.drop_database(name)
+
+
+def catalogue(world: World) -> dict[str, list]:
+    """All that the migrations made, as PostgreSQL tells it."""
+    with world.owner.connect() as connection:
+        return {what: sorted(map(repr, connection.execute(text(query)))) for what, query in CATALOGUE.items()}
+
+
+def live(world: World) -> None:
+    """Users, wallets, and payments that complete, fail and stay open."""
+    ann, bob = world.user(), world.user()
+    rich, poor = world.wallet(ann, funds=1000), world.wallet(bob)
+    done, failed = world.transfer(ann, rich, poor, 700), world.transfer(ann, rich, poor, 700)
+    assert world.post() == 2
+    assert (world.state(done), world.state(failed)) == ("COMPLETED", "FAILED")
+    assert (world.balance(rich), world.balance(poor)) == (300, 700)
+    world.park(world.transfer(ann, rich, poor, 1))
+    world.transfer(ann, rich, poor, 1)
+    with transaction(world.worker) as connection:
+        assert invariants.violations(connection) == []
+
+
+def test_up_down_and_up_again_with_data(bare):
+    world = World.of(bare)
+    migrate(bare.owner)
+    first = catalogue(world)
+    live(world)
+
+    migrate(bare.owner)
+    assert catalogue(world) == first, "a second upgrade changes nothing"
+
+    migrate(bare.owner, "base")
+    with world.owner.connect() as connection:
+        left = "SELECT array_agg(relname::text) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind <> 'i'"
+        assert set(scalar(connection, left)) - {"pg_stat_statements", "pg_stat_statements_info"} == {"alembic_version"}
+    assert catalogue(world)["functions"] == []
+    assert not any("payments_" in column for column in catalogue(world)["columns"])
+
+    migrate(bare.owner)
+    assert catalogue(world) == first
+    live(world)
+
+
+def test_two_migrations_at_once_make_one(bare):
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(migrate, [bare.owner] * 2))
+    live(World.of(bare))
+
+
+def test_nobody_makes_tables_beside_ours(bare):
+    migrate(bare.owner)
+    world = World.of(bare)
+    for engine in (world.worker, world.gateway):
+        with engine.connect() as connection:
+            rights = "SELECT has_schema_privilege('public', 'CREATE') OR has_database_privilege(current_database(), {})"
+            assert not scalar(connection, rights.format("'CREATE'"))
+            assert not scalar(connection, rights.format("'TEMPORARY'"))
+
+
+def test_three_roles_each_with_a_password_of_its_own(database, world):
+    users = []
+    for engine in world:
+        with engine.connect() as connection:
+            users.append(scalar(connection, "SELECT current_user"))
+    assert users == [OWNER_ROLE, settings.WORKER_ROLE, settings.GATEWAY_ROLE]
+    passwords = {make_url(url).password for url in (database.owner, database.worker, database.gateway)}
+    assert len(passwords) == 3
+    thief = make_url(database.worker).set(password=make_url(database.gateway).password)
+    with pytest.raises(DatabaseAway), transaction(open_engine(thief, NullPool)):
+        pytest.fail("the gateway's password opened the worker's door")
+
+
+MONTHS = """
+SELECT to_char(this_month + step * interval '1 month', '_YYYY_MM'),
+       uuid_floor((this_month + step * interval '1 month') AT TIME ZONE 'UTC')::text,
+       uuid_floor((this_month + (step + 1) * interval '1 month') AT TIME ZONE 'UTC' - interval '1 millisecond')::text
+FROM date_trunc('month', now() AT TIME ZONE 'UTC') AS this_month, generate_series(-1, 3) AS step ORDER BY step
+"""
+CHILDREN = "SELECT array_agg(inhrelid::regclass::text ORDER BY inhrelid::regclass::text) FROM pg_inherits WHERE inhparent = %s::regclass"
+
+
+def test_partitions_stand_from_last_month_to_three_ahead_without_a_gap(world):
+    ann = world.user()
+    wallet = world.wallet(ann)
+    with transaction(world.owner) as connection:
+        months = connection.exec_driver_sql(MONTHS).all()
+        for parent in ("payments", "operations"):
+            assert scalar(connection, CHILDREN, parent) == [parent + suffix for suffix, _, _ in months]
+    for suffix, first_id, last_id in months:
+        ids = [first_id, last_id]
+        world.accept(*(world.deposit(ann, wallet, 1)._replace(id=id) for id in ids))
+        with transaction(world.owner) as connection:
+            where = "SELECT array_agg(DISTINCT tableoid::regclass::text) FROM payments WHERE id = ANY(%s::uuid[])"
+            assert scalar(connection, where, ids) == ["payments" + suffix]
+    assert world.post() == 10
+    with transaction(world.worker) as connection:
+        assert invariants.violations(connection) == []
+
+
+def test_upkeep_makes_what_is_missing_as_it_was(world):
+    before = catalogue(world)
+    with transaction(world.worker) as connection:
+        assert partitions.ensure(connection) == 0
+    with transaction(world.owner) as connection:
+        *_, (last, _, _) = connection.exec_driver_sql(MONTHS)
+        connection.exec_driver_sql(f"DROP TABLE payments{last}, operations{last}")
+    assert catalogue(world) != before
+    with transaction(world.worker) as connection:
+        assert partitions.ensure(connection) == 2
+    assert catalogue(world) == before
+
+
+def test_upkeep_by_two_at_once_makes_each_partition_once(world):
+    with transaction(world.owner) as connection:
+        *_, (last, _, _) = connection.exec_driver_sql(MONTHS)
+        connection.exec_driver_sql(f"DROP TABLE payments{last}, operations{last}")
+
+    def ensure(_: int) -> int:
+        with transaction(world.worker) as connection:
+            return partitions.ensure(connection)
+
+    with ThreadPoolExecutor(2) as threads:
+        assert sorted(threads.map(ensure, range(2))) == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("moment", "id"),
+    [
+        ("1970-01-01 00:00:00Z", "00000000-0000-0000-0000-000000000000"),
+        ("1970-01-01 00:00:00.255Z", "00000000-00ff-0000-0000-000000000000"),
+        ("1900-01-01 00:00:00Z", "00000000-0000-0000-0000-000000000000"),
+        ("-infinity", "00000000-0000-0000-0000-000000000000"),
+        ("infinity", "ffffffff-ffff-0000-0000-000000000000"),
+    ],
+)
+def test_the_smallest_id_of_a_moment(gateway, moment, id):
+    with transaction(gateway) as connection:
+        assert scalar(connection, "SELECT uuid_floor(%s)::text", moment) == id
+
+
+def test_currencies_are_seeded_with_their_digits(gateway):
+    with transaction(gateway) as connection:
+        known = currency.all_by_code(connection)
+    assert {code: known[code].digits for code in ("JPY", "EUR", "USD", "KWD", "CLF")} == {
+        **{"JPY": 0, "EUR": 2, "USD": 2, "KWD": 3, "CLF": 4},
+    }
+    assert not known.keys() & {"XXX", "XTS", "XAU", "XAG", "XDR"}
+    assert len(known) == sum(c.exponent is not None for c in iso4217.Currency) > 150
+    assert {(c.kind, c.minimum, c.maximum, c.is_active) for c in known.values()} == {("fiat", None, None, True)}
+
+
+TECHNICAL = """
+SELECT code, floor, balance, owner_id, token, is_active FROM accounts WHERE currency = %s ORDER BY code
+"""
+
+
+def test_technical_accounts_appear_with_their_currency(world):
+    codes = ["commission", "crypto", "exchange", "internal", "wallet", "wire"]
+    with transaction(world.owner) as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO currencies (code, digits, kind, name) VALUES ('BTC', 8, 'crypto', 'Bitcoin')"
+        )
+        for code in ("EUR", "BTC"):
+            rows = connection.exec_driver_sql(TECHNICAL, (code,)).all()
+            assert [tuple(row) for row in rows] == [(technical, None, 0, None, None, True) for technical in codes]
+
+
+def test_digits_are_fixed_with_the_first_wallet_and_not_before(world):
+    widen = "UPDATE currencies SET digits = 3 WHERE code = 'CHF'"
+    with transaction(world.owner) as connection:
+        connection.exec_driver_sql(widen)
+        connection.exec_driver_sql("UPDATE currencies SET digits = 2 WHERE code = 'CHF'")
+    world.wallet(world.user(), currency="CHF")
+    with world.owner.connect() as connection, pytest.raises(DBAPIError, match="is in use"):
+        connection.exec_driver_sql(widen)

@@ -1,0 +1,128 @@
+"""What the worker and the gateway may do, all of it, as PostgreSQL knows it: a widened grant is a red test."""
+
+import pytest
+
+from models.session import transaction
+
+READ_BY_BOTH = {
+    ("SELECT", table)
+    for table in [
+        *("users", "tokens", "currencies", "accounts", "payments", "operations", "idempotency_keys"),
+        *("payment_references", "payment_events", "worker_heartbeats"),
+    ]
+}
+TABLE_RIGHTS = {
+    "payments_gateway": READ_BY_BOTH,
+    "payments_worker": READ_BY_BOTH
+    | {("SELECT", "audit_log"), ("INSERT", "worker_heartbeats"), ("UPDATE", "worker_heartbeats")},
+}
+COLUMN_RIGHTS = {
+    "payments_gateway": {
+        ("INSERT", "accounts"): {"id", "token", "owner_id", "currency", "label"},
+        ("INSERT", "payments"): {
+            *("id", "type", "user_id", "source_id", "target_id", "amount", "currency"),
+            *("summary", "reference", "metadata"),
+        },
+        ("INSERT", "idempotency_keys"): {"user_id", "key", "fingerprint", "payment_id", "account_id"},
+        ("INSERT", "payment_references"): {"merchant_id", "reference", "payment_id"},
+        ("UPDATE", "tokens"): {"last_used_at"},
+    },
+    "payments_worker": {
+        ("UPDATE", "accounts"): {"balance", "held", "last_seq"},
+        ("UPDATE", "payments"): {
+            *("state", "commission", "due_at", "attempts", "last_error", "parked_at", "failure_code", "finalized_at"),
+        },
+        ("INSERT", "operations"): {
+            *("payment_id", "line", "account_id", "amount", "currency", "kind", "balance_after", "account_seq"),
+        },
+        ("INSERT", "users"): {"id", "email", "role", "name"},
+        ("INSERT", "tokens"): {"id", "user_id", "hash", "prefix", "last4", "scopes", "expires_at"},
+        ("INSERT", "audit_log"): {"actor", "action", "target", "reason", "before", "after"},
+    },
+}
+FUNCTION_RIGHTS = {
+    "payments_gateway": {"uuid_floor"},
+    "payments_worker": {"uuid_floor", "ensure_partitions"},
+}
+SCHEMA = "public"
+ROLES = pytest.mark.parametrize("role", ["payments_worker", "payments_gateway"])
+
+
+@pytest.fixture(scope="module")
+def rows(shared_world):
+    """Asks the catalogue as the owner, who sees every grant on what is his."""
+
+    def ask(query: str, *parameters: str) -> set[tuple]:
+        with transaction(shared_world.owner) as connection:
+            return {tuple(row) for row in connection.exec_driver_sql(query, parameters)}
+
+    return ask
+
+
+@ROLES
+def test_rights_on_whole_tables(rows, role):
+    query = (
+        "SELECT privilege_type, table_name FROM information_schema.role_table_grants "
+        "WHERE grantee = %s AND table_schema = %s"
+    )
+    assert rows(query, role, SCHEMA) == TABLE_RIGHTS[role]
+
+
+@ROLES
+def test_rights_on_columns(rows, role):
+    query = (
+        "SELECT privilege_type, table_name, column_name FROM information_schema.column_privileges "
+        "WHERE grantee = %s AND table_schema = %s"
+    )
+    beyond_tables = {row for row in rows(query, role, SCHEMA) if row[:2] not in TABLE_RIGHTS[role]}
+    assert beyond_tables == {(*right, column) for right, columns in COLUMN_RIGHTS[role].items() for column in columns}
+
+
+@ROLES
+def test_rights_to_functions(rows, role):
+    query = "SELECT proname FROM pg_proc WHERE pronamespace = %s::regnamespace AND has_function_privilege(%s, oid, 'EXECUTE')"
+    granted = rows(query + " AND proowner = 'payments_owner'::regrole", SCHEMA, role)
+    assert granted == {(function,) for function in FUNCTION_RIGHTS[role]}
+
+
+@ROLES
+def test_no_right_on_any_partition_or_sequence(rows, role):
+    ours = "FROM pg_class WHERE relnamespace = %s::regnamespace AND"
+    assert len(rows(f"SELECT relname {ours} relispartition AND relkind = 'r'", SCHEMA)) >= 10
+    assert not rows(
+        f"SELECT relname {ours} CASE WHEN relkind = 'r' AND relispartition"
+        " THEN has_any_column_privilege(%s, oid, 'SELECT, INSERT, UPDATE, REFERENCES')"
+        " OR has_table_privilege(%s, oid, 'DELETE, TRUNCATE, TRIGGER')"
+        " WHEN relkind = 'S' THEN has_sequence_privilege(%s, oid, 'USAGE, SELECT, UPDATE') END",
+        *(SCHEMA, role, role, role),
+    )
+
+
+@ROLES
+def test_the_roles_are_nobody_special(rows, role):
+    query = "SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls, rolcanlogin FROM pg_roles WHERE rolname = %s"
+    assert rows(query, role) == {(False, False, False, False, False, True)}
+    assert not rows("SELECT roleid::regrole FROM pg_auth_members WHERE member = %s::regrole", role)
+    assert rows(
+        "SELECT has_schema_privilege(%s, %s, 'CREATE'), has_schema_privilege(%s, %s, 'USAGE')", *(role, SCHEMA) * 2
+    ) == {(False, True)}
+
+
+def test_nothing_is_granted_to_everybody(rows):
+    assert not rows(
+        "SELECT relname, privilege_type FROM pg_class, aclexplode(relacl) WHERE grantee = 0"
+        " AND relowner = 'payments_owner'::regrole"
+    )
+    assert not rows(
+        "SELECT relname, attname FROM pg_attribute JOIN pg_class c ON c.oid = attrelid, aclexplode(attacl)"
+        " WHERE grantee = 0 AND relowner = 'payments_owner'::regrole"
+    )
+
+
+@ROLES
+def test_the_timeouts_of_the_roles(shared_world, role):
+    engine = shared_world.worker if role == "payments_worker" else shared_world.gateway
+    names = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+    with engine.connect() as connection:
+        shown = [connection.exec_driver_sql(f"SHOW {name}").scalar_one() for name in names]
+    assert shown == ["2s", "10s", "5s" if role == "payments_worker" else "15s"]

@@ -1,0 +1,210 @@
+"""The row is the queue: accepting, claiming, postponing and reviving payments."""
+
+import secrets
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from models import account, idempotency, payment
+from models.session import transaction
+from tests.models.world import World, new_id, scalar
+
+
+class Parties(NamedTuple):
+    """Two users with a wallet each, the first with 10.00 on it."""
+
+    ann: str
+    bob: str
+    rich: str
+    poor: str
+
+
+@pytest.fixture
+def parties(world: World) -> Parties:
+    ann, bob = world.user(), world.user()
+    return Parties(ann, bob, world.wallet(ann, funds=1000), world.wallet(bob))
+
+
+def order(world: World, parties: Parties, **rest):
+    return world.wish("transfer", parties.ann, parties.rich, parties.poor, 100, **rest)
+
+
+def count(world: World, table: str) -> int:
+    with world.owner.connect() as connection:
+        return scalar(connection, f"SELECT count(*) FROM {table}")
+
+
+def test_a_wish_is_kept_with_all_its_fields(world, parties):
+    fields = {"summary": 'Söme "thing", {50%}\\', "reference": "A-1", "metadata": '{"a": [1, "\\"{}"]}'}
+    wish = order(world, parties, **fields)
+    assert world.accept(wish) == [wish.id]
+    with transaction(world.gateway) as connection:
+        row = connection.exec_driver_sql(
+            "SELECT type, state, user_id::text, source_id::text, target_id::text, amount, currency, summary, reference,"
+            " metadata, attempts, version, due_at = created_at FROM payments WHERE id = %s",
+            (wish.id,),
+        ).one()
+    expected = ("transfer", "INITIATED", *parties[:1], *parties[2:], 100, "EUR", *list(fields.values())[:2])
+    assert tuple(row) == (*expected, {"a": [1, '"{}']}, 0, 1, True)
+
+
+def test_a_taken_key_keeps_nothing_and_its_neighbours_are_kept(world, parties):
+    first = order(world, parties, key="k")
+    world.accept(first)
+    again, other = order(world, parties, key="k", fingerprint=b"x" * 32), order(world, parties)
+    assert world.accept(again, other) == [other.id]
+    with transaction(world.gateway) as connection:
+        kept = idempotency.find(connection, [(parties.ann, "k"), (parties.ann, "other"), (parties.bob, "k")])
+        assert payment.states(connection, [first.id, again.id, other.id]).keys() == {first.id, other.id}
+    assert kept == {(parties.ann, "k"): idempotency.Kept(bytes(32), first.id, None)}
+
+
+def test_the_same_key_of_another_user_is_another_key(world, parties):
+    mine, his = order(world, parties, key="k"), order(world, parties, key="k")._replace(user_id=parties.bob)
+    assert set(world.accept(mine, his)) == {mine.id, his.id}
+
+
+def test_equal_keys_at_once_make_one_payment_and_all_find_it(world, parties):
+    start = threading.Barrier(8, timeout=10)
+
+    def submit(_: int) -> tuple[list[str], str]:
+        start.wait()
+        new = world.accept(order(world, parties, key="k"))
+        with transaction(world.gateway) as connection:
+            return new, idempotency.find(connection, [(parties.ann, "k")])[parties.ann, "k"].payment_id
+
+    before = count(world, "payments")
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(submit, range(8)))
+    [winner] = [new[0] for new, _ in answers if new]
+    assert {found for _, found in answers} == {winner}
+    assert count(world, "payments") == before + 1
+
+
+def test_flushes_with_the_same_keys_in_any_order_never_deadlock(world, parties):
+    start = threading.Barrier(4, timeout=10)
+    keys = [[secrets.token_hex(4) for _ in range(50)] for _ in range(10)]
+
+    def flush(turn: int) -> int:
+        start.wait()
+        new = 0
+        for batch in keys:
+            shuffled = sorted(batch, key=lambda key: hash((key, turn)))
+            new += len(world.accept(*(order(world, parties, key=key) for key in shuffled)))
+        return new
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sum(threads.map(flush, range(4))) == 500
+
+
+def test_one_wish_that_breaks_a_constraint_keeps_nothing_of_its_flush(world, parties):
+    keys = count(world, "idempotency_keys")
+    with pytest.raises(IntegrityError):
+        world.accept(order(world, parties), order(world, parties)._replace(amount=0))
+    assert count(world, "idempotency_keys") == keys
+
+
+def test_a_key_names_a_payment_or_an_account_once(world, parties):
+    world.accept(order(world, parties, key="k"))
+    with transaction(world.gateway) as connection:
+        assert not idempotency.keep_account(connection, parties.ann, "k", bytes(32), new_id())
+        assert idempotency.keep_account(connection, parties.ann, "w", bytes(32), parties.rich)
+        assert not idempotency.keep_account(connection, parties.ann, "w", bytes(32), parties.poor)
+        assert idempotency.find(connection, [(parties.ann, "w")])[parties.ann, "w"].account_id == parties.rich
+
+
+def test_a_reference_is_taken_once_for_each_merchant(world, parties):
+    first, second = new_id(), new_id()
+    with transaction(world.gateway) as connection:
+        assert payment.keep_reference(connection, parties.ann, "A-1", first) is None
+        assert payment.keep_reference(connection, parties.ann, "A-1", second) == first
+        assert payment.keep_reference(connection, parties.bob, "A-1", second) is None
+
+
+def test_claims_go_by_due_time_and_leave_out_what_is_held(world, parties):
+    ids = [world.transfer(parties.ann, parties.rich, parties.poor, 1) for _ in range(5)]
+    with transaction(world.owner) as connection:
+        connection.exec_driver_sql("UPDATE payments SET due_at = due_at - interval '1 hour' WHERE id = %s", (ids[4],))
+        connection.exec_driver_sql("UPDATE payments SET due_at = now() + interval '1 hour' WHERE id = %s", (ids[1],))
+    world.park(ids[2])
+    with transaction(world.worker) as first, transaction(world.worker) as second:
+        assert [p.id for p in payment.claim(first, 1)] == [ids[4]]
+        assert [p.id for p in payment.claim(second, 10)] == [ids[0], ids[3]]
+        assert payment.claim(first, 10) == payment.claim(first, 1), "its own again, nobody else's"
+    with transaction(world.worker) as connection:
+        assert [p.id for p in payment.claim(connection, 10)] == [ids[4], ids[0], ids[3]]
+
+
+def test_a_claimed_amount_keeps_all_its_digits(world, parties):
+    world.accept(order(world, parties)._replace(amount=10**38 - 1))
+    with transaction(world.worker) as connection:
+        assert [p.amount for p in payment.claim(connection, 1)] == [10**38 - 1]
+
+
+def test_a_failed_attempt_is_noted_once(world, parties):
+    id = world.transfer(parties.ann, parties.rich, parties.poor, 1)
+    with transaction(world.worker) as connection:
+        assert payment.postpone(connection, id, 1, "x" * 900, 3600.0, park=False)
+        assert not payment.postpone(connection, id, 1, "again", 0.0, park=False)
+        assert not payment.postpone(connection, id, 3, "too far", 0.0, park=False)
+        assert payment.attempts(connection, id) == 1
+        assert payment.last_error(connection, id) == "x" * 500
+        assert payment.claim(connection, 10) == []
+        assert not payment.is_anything_due(connection)
+
+
+def test_a_final_or_parked_payment_is_not_postponed(world, parties):
+    done, parked = (world.transfer(parties.ann, parties.rich, parties.poor, 1) for _ in range(2))
+    world.park(parked)
+    world.post()
+    with transaction(world.worker) as connection:
+        assert not payment.postpone(connection, done, 1, "late", 0.0, park=True)
+        assert not payment.postpone(connection, parked, 2, "late", 0.0, park=True)
+
+
+def test_a_revived_payment_is_due_with_all_its_attempts_before_it(world, parties):
+    done, parked = (world.transfer(parties.ann, parties.rich, parties.poor, 1) for _ in range(2))
+    world.park(parked)
+    world.post()
+    with transaction(world.worker) as connection:
+        assert [s.id for s in payment.parked(connection, 10)] == [parked]
+        [was] = payment.revive(connection, [parked, done, new_id()])
+        assert (was.id, was.attempts, was.last_error, was.parked_at is None) == (parked, 1, "no luck", False)
+        assert payment.parked(connection, 10) == []
+        assert payment.attempts(connection, parked) == 0
+    assert world.post() == 1
+    assert world.state(parked) == "COMPLETED"
+
+
+def test_what_waits_and_what_is_stuck(world, parties):
+    ids = [world.transfer(parties.ann, parties.rich, parties.poor, 1) for _ in range(3)]
+    world.park(ids[2])
+    with transaction(world.owner) as connection:
+        connection.exec_driver_sql("UPDATE payments SET due_at = now() - interval '1 hour' WHERE id = %s", (ids[1],))
+    with transaction(world.worker) as connection:
+        waiting, oldest_seconds = payment.waiting(connection)
+        assert (waiting, 3600 <= oldest_seconds < 3700) == (2, True)
+        assert [s.id for s in payment.stuck(connection, 0, 10)] == [ids[1], ids[0]]
+        assert payment.stuck(connection, 3600, 10) == []
+        assert [s.id for s in payment.open_among(connection, ids)] == ids
+    world.post()
+    with transaction(world.worker) as connection:
+        assert payment.waiting(connection) == (0, 0.0)
+
+
+def test_charges_go_to_the_oldest_active_wallet_of_the_currency(world, parties):
+    eur = [world.wallet(parties.bob) for _ in range(2)]
+    usd = world.wallet(parties.bob, currency="USD")
+    wanted = [(parties.bob, "EUR"), (parties.bob, "USD"), (parties.bob, "JPY"), (parties.ann, "EUR")]
+
+    def oldest() -> dict[tuple[str, str], str]:
+        with transaction(world.gateway) as connection:
+            return {pair: party.id for pair, party in account.oldest_wallets(connection, wanted).items()}
+
+    assert oldest() == {wanted[0]: parties.poor, wanted[1]: usd, wanted[3]: parties.rich}
+    with transaction(world.owner) as connection:
+        connection.exec_driver_sql("UPDATE accounts SET is_active = false WHERE id = %s", (parties.poor,))
+    assert oldest()[wanted[0]] == eur[0]

@@ -1,0 +1,158 @@
+"""How payments are read: who sees which, page by page in both directions, through every filter."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from models import operation, payment_view
+from models.payment_view import Filter, PaymentView
+from models.session import transaction
+from models.user import Role
+from tests.models.world import World, new_id
+
+EPOCH = datetime(1960, 1, 1, tzinfo=UTC)
+FAR = datetime(9999, 12, 30, tzinfo=UTC)
+
+
+class Street:
+    """Ann, Bob, a shop and a stranger, and what went on between them, oldest first in `ids`."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.ann, self.bob, self.stranger = world.user(), world.user(name="Bob"), world.user()
+        self.shop = world.user(Role.MERCHANT, "Shop")
+        self.rich, self.second, self.poor, self.till = map(world.wallet, (self.ann, self.ann, self.bob, self.shop))
+        self.wire = world.technical("wire")
+        wishes = [
+            world.wish("deposit", self.ann, self.wire, self.rich, 1000),
+            world.wish("transfer", self.ann, self.rich, self.poor, 100),
+            world.wish("transfer", self.ann, self.rich, self.second, 50),
+            world.wish("transfer", self.bob, self.poor, self.till, 10),
+            world.wish("charge", self.shop, self.rich, self.till, 30, summary="Coffee", reference="A-1"),
+            world.wish("transfer", self.bob, self.poor, self.rich, 999),
+            world.wish("charge", self.shop, self.poor, self.till, 1, metadata='{"table": 7}'),
+        ]
+        for wish in wishes:
+            world.accept(wish)
+        world.post()
+        last = world.wish("transfer", self.ann, self.rich, self.poor, 5)
+        world.accept(last)
+        self.ids = [wish.id for wish in [*wishes, last]]
+
+    def page(self, user_id: str | None, where: Filter, limit: int = 100, **edge: str) -> list[PaymentView]:
+        with transaction(self.world.gateway) as connection:
+            return payment_view.page(connection, user_id, where, limit, **edge)
+
+    def numbers(self, *arguments, **edge: str) -> list[int]:
+        """The page as places in `ids`."""
+        return [self.ids.index(view.id) for view in self.page(*arguments, **edge)]
+
+
+@pytest.fixture(scope="module")
+def street(shared_world):
+    return Street(shared_world)
+
+
+VISIBLE = {
+    "ann": [7, 5, 4, 2, 1, 0],
+    "bob": [7, 6, 5, 3, 1],
+    "shop": [6, 4, 3],
+    "stranger": [],
+    None: [7, 6, 5, 4, 3, 2, 1, 0],
+}
+
+
+@pytest.mark.parametrize("who", list(VISIBLE))
+def test_a_payment_is_visible_to_who_ordered_it_and_to_the_owners_of_its_sides(street, who):
+    assert street.numbers(who and getattr(street, who), Filter()) == VISIBLE[who]
+
+
+@pytest.mark.parametrize("who", ["ann", "bob", None])
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_pages_forwards_and_backwards_leave_out_and_repeat_nothing(street, who, limit):
+    user_id = who and getattr(street, who)
+    seen, edge = [], {}
+    while page := street.numbers(user_id, Filter(), limit, **edge):
+        assert len(page) <= limit
+        seen += page
+        edge = {"before": street.ids[page[-1]]}
+    assert seen == VISIBLE[who]
+    seen, edge = [], {"after": "00000000-0000-0000-0000-000000000000"}
+    while page := street.numbers(user_id, Filter(), limit, **edge):
+        seen += page
+        edge = {"after": street.ids[page[-1]]}
+    assert seen == VISIBLE[who][::-1]
+
+
+@pytest.mark.parametrize(
+    ("where", "numbers"),
+    [
+        ({"states": ["FAILED"]}, [5]),
+        ({"states": ["INITIATED", "FAILED"]}, [7, 5]),
+        ({"types": ["charge"]}, [6, 4]),
+        ({"types": ["charge", "deposit"], "states": ["COMPLETED"]}, [6, 4, 0]),
+        ({"types": ["charge"], "states": ["FAILED"]}, []),
+        ({"created_from": EPOCH, "created_before": FAR}, [7, 6, 5, 4, 3, 2, 1, 0]),
+        ({"created_before": EPOCH}, []),
+        ({"created_from": FAR}, []),
+    ],
+)
+def test_filters(street, where, numbers):
+    assert street.numbers(None, Filter(**where)) == numbers
+    assert street.numbers(street.ann, Filter(**where)) == [n for n in numbers if n in VISIBLE["ann"]]
+
+
+def test_times_bound_from_inclusive_to_exclusive(street):
+    third = street.page(None, Filter())[-3].created_at
+    assert street.numbers(None, Filter(created_from=third)) == [7, 6, 5, 4, 3, 2]
+    assert street.numbers(None, Filter(created_before=third)) == [1, 0]
+    assert street.numbers(None, Filter(created_from=third, created_before=third + timedelta(microseconds=1))) == [2]
+
+
+@pytest.mark.parametrize(
+    ("wallet", "who", "numbers"),
+    [
+        ("rich", None, [7, 5, 4, 2, 1, 0]),
+        ("rich", "ann", [7, 5, 4, 2, 1, 0]),
+        ("rich", "bob", [7, 5, 1]),
+        ("rich", "shop", [4]),
+        ("rich", "stranger", []),
+        ("second", "ann", [2]),
+        ("till", "shop", [6, 4, 3]),
+    ],
+)
+def test_the_payments_of_a_wallet(street, wallet, who, numbers):
+    where = Filter(account_id=getattr(street, wallet))
+    assert street.numbers(who and getattr(street, who), where) == numbers
+    assert street.numbers(who and getattr(street, who), where, 2) == numbers[:2]
+
+
+def test_a_payment_is_read_with_its_parties_and_what_it_left(street):
+    with transaction(street.world.gateway) as connection:
+        done = payment_view.by_id(connection, street.ids[4])
+        failed = payment_view.by_id(connection, street.ids[5])
+        assert payment_view.by_id(connection, new_id()) is None
+        lines = operation.of_payment(connection, done.id)
+        assert operation.of_payment(connection, failed.id) == []
+    assert (done.type, done.state, done.amount, done.digits, done.summary, done.reference) == (
+        *("charge", "COMPLETED", 30, 2, "Coffee", "A-1"),
+    )
+    assert (done.source.id, done.source.owner_id, done.source.name) == (street.rich, street.ann, "Ann")
+    assert (done.target.id, done.target.owner_id, done.target.name) == (street.till, street.shop, "Shop")
+    assert (done.source_balance_after, done.target_balance_after) == (820, 40)
+    assert [(o.line, o.account_id, o.amount, o.balance_after) for o in lines] == [
+        *((0, street.rich, -30, 820), (1, street.till, 30, 40)),
+    ]
+    assert (failed.failure_code, failed.source_balance_after, failed.finalized_at is None) == (
+        *("insufficient_funds", None, False),
+    )
+
+
+def test_a_payment_between_accounts_unknown_to_us_can_be_read(world):
+    ann = world.user()
+    wish = world.wish("transfer", ann, new_id(), new_id(), 5)
+    world.accept(wish)
+    world.post()
+    with transaction(world.gateway) as connection:
+        view = payment_view.by_id(connection, wish.id)
+    assert (view.failure_code, view.source.id, view.source.currency) == ("account_unknown", wish.source_id, "EUR")

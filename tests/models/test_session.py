@@ -1,0 +1,155 @@
+"""What a database error means: away, contention, or a commit of unknown outcome; each from a real server."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import pytest
+from sqlalchemy import Connection, Engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+from models import audit, session
+from models.session import CommitUnknown, Contention, DatabaseAway, open_engine, transaction
+from tests.models.world import World, scalar
+from tests.support import Database, eventually
+
+
+def put_out(engine: Engine, connection: Connection) -> None:
+    """End the connection's backend from outside, and wait until it is gone."""
+    pid = scalar(connection, "SELECT pg_backend_pid()")
+    with engine.connect() as other:
+        assert scalar(other, "SELECT pg_terminate_backend(%s, 5000)", pid)
+
+
+def notes(world: World) -> int:
+    with world.owner.connect() as connection:
+        return scalar(connection, "SELECT count(*) FROM audit_log")
+
+
+def test_a_block_that_ends_is_committed_and_one_that_raises_is_not(world):
+    with transaction(world.worker) as connection:
+        audit.note(connection, "ann", "look", "books")
+    assert notes(world) == 1
+    with pytest.raises(LookupError), transaction(world.worker) as connection:
+        audit.note(connection, "ann", "look", "books")
+        raise LookupError
+    assert notes(world) == 1
+
+
+def test_no_server_is_a_database_that_is_away(database: Database):
+    url = make_url(database.worker).update_query_dict({"host": "/nowhere"})
+    with pytest.raises(DatabaseAway) as away, transaction(open_engine(url)):
+        pytest.fail("connected to nothing")
+    assert not isinstance(away.value, CommitUnknown)
+
+
+def test_a_server_without_room_is_away(world):
+    name = world.owner.url.database
+    with transaction(world.owner) as connection:
+        connection.exec_driver_sql(f'ALTER DATABASE "{name}" CONNECTION LIMIT 0')
+    with pytest.raises(DatabaseAway), transaction(world.worker):
+        pytest.fail("connected to a server without room")
+
+
+def test_a_pool_without_room_is_a_database_that_is_away(database, monkeypatch):
+    monkeypatch.setattr(session, "POOL_SIZE", 2)
+    monkeypatch.setattr(session, "POOL_TIMEOUT_SECONDS", 0.05)
+    engine = open_engine(database.worker)
+    with ExitStack() as held:
+        for _ in range(2):
+            held.enter_context(transaction(engine))
+        with pytest.raises(DatabaseAway), transaction(engine):
+            pytest.fail("got a third connection of two")
+    engine.dispose()
+
+
+def test_a_line_lost_before_commit_is_away_and_decided_nothing(world):
+    with pytest.raises(DatabaseAway) as away, transaction(world.worker) as connection:
+        audit.note(connection, "ann", "look", "books")
+        put_out(world.worker, connection)
+        audit.note(connection, "ann", "look again", "books")
+    assert not isinstance(away.value, CommitUnknown)
+    assert notes(world) == 0
+
+
+def test_a_line_lost_at_commit_is_a_commit_of_unknown_outcome(world):
+    with pytest.raises(CommitUnknown), transaction(world.worker) as connection:
+        audit.note(connection, "ann", "look", "books")
+        put_out(world.worker, connection)
+    assert notes(world) == 0
+
+
+def test_a_holder_put_out_for_idling_does_not_know_whether_it_committed(world):
+    with pytest.raises(CommitUnknown), transaction(world.worker) as connection:
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = '20ms'")
+        pid = scalar(connection, "SELECT pg_backend_pid()")
+        with world.owner.execution_options(isolation_level="AUTOCOMMIT").connect() as other:
+            backends = "SELECT count(*) FROM pg_stat_get_activity(%s)"
+            eventually(lambda: scalar(other, backends, pid) == 0, message="the idle backend was put out")
+
+
+def test_the_pool_replaces_a_connection_that_was_put_out(database):
+    engine = open_engine(database.worker)
+    with transaction(engine) as connection:
+        pid = scalar(connection, "SELECT pg_backend_pid()")
+    with World.of(database).worker.connect() as other:
+        assert scalar(other, "SELECT pg_terminate_backend(%s, 5000)", pid)
+    with transaction(engine) as connection:
+        assert scalar(connection, "SELECT pg_backend_pid()") != pid
+    engine.dispose()
+
+
+LOCK = "SELECT FROM accounts WHERE id = %s FOR NO KEY UPDATE"
+
+
+def test_a_lock_not_had_in_time_is_contention(world):
+    wallet = world.wallet(world.user())
+    with transaction(world.worker) as holder:
+        holder.exec_driver_sql(LOCK, (wallet,))
+        with pytest.raises(Contention), transaction(world.worker) as connection:
+            connection.exec_driver_sql("SET LOCAL lock_timeout = '20ms'")
+            connection.exec_driver_sql(LOCK, (wallet,))
+
+
+def test_one_of_two_in_a_deadlock_meets_contention_and_the_other_goes_on(world):
+    ann = world.user()
+    wallets = [world.wallet(ann), world.wallet(ann)]
+    both_hold_one = threading.Barrier(2, timeout=10)
+
+    def lock(order: list[str]) -> str:
+        try:
+            with transaction(world.worker) as connection:
+                connection.exec_driver_sql(LOCK, (order[0],))
+                both_hold_one.wait()
+                connection.exec_driver_sql(LOCK, (order[1],))
+        except Contention:
+            return "contention"
+        return "committed"
+
+    with ThreadPoolExecutor(2) as threads:
+        assert sorted(threads.map(lock, [wallets, wallets[::-1]])) == ["committed", "contention"]
+
+
+def test_a_serialization_failure_is_contention(world):
+    wallet = world.wallet(world.user())
+    change = "UPDATE accounts SET last_seq = last_seq + 1 WHERE id = %s"
+    with pytest.raises(Contention), transaction(world.worker) as connection:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        scalar(connection, "SELECT count(*) FROM accounts")
+        with transaction(world.worker) as other:
+            other.exec_driver_sql(change, (wallet,))
+        connection.exec_driver_sql(change, (wallet,))
+
+
+def test_what_is_our_own_fault_stays_what_it_is(world):
+    with pytest.raises(ProgrammingError), transaction(world.worker) as connection:
+        connection.exec_driver_sql("SELECT nothing FROM nowhere")
+    with pytest.raises(IntegrityError), transaction(world.worker) as connection:
+        audit.note(connection, "", "look", "books")
+
+
+def test_an_error_shows_no_parameters(world):
+    with pytest.raises(IntegrityError) as error, transaction(world.worker) as connection:
+        audit.note(connection, "a secret", "look" * 100, "books")
+    assert "a secret" not in str(error.value).partition("DETAIL")[0]

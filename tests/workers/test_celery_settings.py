@@ -1,0 +1,61 @@
+"""The settings without which a message, a worker or a night is lost; each was measured."""
+
+import pytest
+
+from celery_config import HEARTBEAT, POST, QUEUES, SWEEP, app
+
+SETTINGS = {
+    "task_serializer": "json",
+    "accept_content": ["json"],
+    "result_backend": None,
+    "task_ignore_result": True,
+    "task_acks_late": True,
+    "task_reject_on_worker_lost": True,
+    "task_publish_retry": False,
+    "task_publish_retry_policy": {"max_retries": 0},
+    "task_soft_time_limit": 20,
+    "task_time_limit": 30,
+    "task_create_missing_queues": False,
+    "worker_prefetch_multiplier": 1,
+    "worker_cancel_long_running_tasks_on_connection_loss": True,
+    "worker_soft_shutdown_timeout": 25,
+    "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,
+}
+TRANSPORT = {
+    "visibility_timeout": 120,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 1,
+    "health_check_interval": 10,
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_each_setting_is_as_it_was_measured(name: str) -> None:
+    assert app.conf[name] == SETTINGS[name]
+
+
+def test_the_transport_gives_up_in_time() -> None:
+    assert app.conf.broker_transport_options == TRANSPORT
+
+
+def test_a_task_ends_long_before_its_message_is_handed_out_again() -> None:
+    assert app.conf.task_soft_time_limit < app.conf.task_time_limit < TRANSPORT["visibility_timeout"] / 2
+
+
+def test_what_is_routed_is_consumed() -> None:
+    app.loader.import_default_modules()
+    assert {queue.name for queue in app.conf.task_queues} == set(QUEUES)
+    ours = [name for name in app.tasks if name.startswith("workers.")]
+    routed = {name: app.amqp.router.route({}, name)["queue"].name for name in ours}
+    assert set(routed.values()) == set(QUEUES)
+    assert routed[POST] == "payments"
+    timed = {app.amqp.router.route({}, entry["task"])["queue"].name for entry in app.conf.beat_schedule.values()}
+    assert timed == set(QUEUES), "every worker has a task by the clock, which says that it lives"
+
+
+def test_a_task_of_the_past_is_no_work_for_later() -> None:
+    """Timed messages that nobody took expire, so that a broker that was full of them does no harm."""
+    for entry in app.conf.beat_schedule.values():
+        if entry["task"] in (POST, SWEEP, HEARTBEAT):
+            assert entry["options"]["expires"] <= 2 * entry["schedule"]

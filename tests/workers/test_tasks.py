@@ -1,0 +1,128 @@
+"""The tasks, called as a worker calls them: each may run twice or never, and none falls over a server that is away."""
+
+from pathlib import Path
+
+import pytest
+import redis
+from celery import Task
+from celery.signals import worker_process_init
+
+import settings
+from models import heartbeat
+from models.session import transaction
+from tests.workers.books import Books
+from workers import runtime, tasks
+from workers.posting import Poster
+
+
+@pytest.fixture(autouse=True)
+def worker(books: Books, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a worker process has, on the test's books."""
+    monkeypatch.setattr(runtime, "engine", lambda: books.worker)
+    monkeypatch.setattr(runtime, "poster", books.poster)
+    monkeypatch.setattr(runtime, "_pulses", {})
+
+
+def run(task: Task) -> None:
+    """Run it here as a worker would, and raise what it raises."""
+    task.apply(throw=True)
+
+
+@pytest.fixture
+def waiting(books: Books) -> str:
+    alice, source = books.client(10_00)
+    _, target = books.client()
+    return books.order("transfer", alice, source, target, 4_00)
+
+
+def test_post_posts_what_is_due_and_rings_no_more(books: Books, bells: redis.Redis, waiting: str) -> None:
+    run(tasks.post)
+    assert books.kept(waiting).state == "COMPLETED"
+    run(tasks.post)
+    assert bells.llen("payments") == 0
+
+
+def test_post_rings_for_itself_when_its_time_ran_out(
+    books: Books, bells: redis.Redis, waiting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poster = books.poster()
+    monkeypatch.setattr(runtime, "poster", lambda: poster)
+    monkeypatch.setattr(poster, "drain", lambda: Poster.drain(poster, seconds=0))
+    run(tasks.post)
+    assert books.kept(waiting).state == "INITIATED"
+    assert bells.llen("payments") == 1
+
+
+def test_post_leaves_it_to_the_sweep_when_the_database_is_away(
+    books: Books, bells: redis.Redis, waiting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = books.open(f"postgresql+psycopg2://nobody@/nothing?host={tmp_path}")
+    monkeypatch.setattr(runtime, "poster", lambda: books.poster(nowhere))
+    run(tasks.post)
+    assert bells.llen("payments") == 0
+    assert books.kept(waiting).attempts == 0
+
+
+def test_sweep_rings_only_if_anything_is_due(books: Books, bells: redis.Redis, waiting: str) -> None:
+    books.poster().drain()
+    run(tasks.sweep)
+    assert bells.llen("payments") == 0
+    alice, source = books.client(1_00)
+    due = books.order("transfer", alice, source, books.client()[1], 1_00)
+    run(tasks.sweep)
+    assert bells.llen("payments") == 1
+    assert books.kept(due).state == "INITIATED", "it rings, it does not post"
+
+
+def test_two_beats_do_no_harm(books: Books, bells: redis.Redis, waiting: str) -> None:
+    """Each bell may come twice, and the second finds nothing to do."""
+    for _ in range(2):
+        run(tasks.sweep)
+    for _ in range(2):
+        run(tasks.post)
+    assert books.kept(waiting).state == "COMPLETED"
+    assert len(books.events(waiting)) == 2
+
+
+def test_a_sweep_finds_the_oldest(books: Books, bells: redis.Redis, waiting: str) -> None:
+    """There is no lower bound of age below which work would be forgotten."""
+    with books.as_owner() as connection:
+        connection.exec_driver_sql("UPDATE payments SET due_at = now() - interval '400 days' WHERE id = %s", (waiting,))
+    run(tasks.sweep)
+    assert bells.llen("payments") == 1
+    run(tasks.post)
+    assert books.kept(waiting).state == "COMPLETED"
+
+
+@pytest.mark.parametrize("task", [tasks.heartbeat, tasks.post])
+def test_a_worker_that_ends_tasks_has_a_heartbeat(books: Books, task: Task) -> None:
+    for _ in range(2):
+        run(task)
+    with transaction(books.worker) as connection:
+        (seen,) = heartbeat.everyone(connection)
+        connection.exec_driver_sql("UPDATE worker_heartbeats SET seen_at = now() - interval '31 seconds'")
+        (stale,) = heartbeat.everyone(connection)
+    assert (seen.is_fresh, stale.is_fresh) == (True, False)
+
+
+def test_partitions_are_made_ahead_and_once(books: Books) -> None:
+    run(tasks.ensure_partitions)
+    count = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'payments'::regclass"
+    with books.as_owner() as connection:
+        assert connection.exec_driver_sql(count).scalar_one() == 5
+
+
+def test_a_child_forgets_its_parents_connections(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setenv("WORKER_DATABASE_URL", books.database.worker)
+    settings.load.cache_clear()
+    runtime.forget_connections()
+    parents = runtime.engine()
+    with transaction(parents) as connection:
+        parents_pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    worker_process_init.send(sender=None)
+    with transaction(runtime.engine()) as connection:
+        assert connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() != parents_pid
+    runtime.engine().dispose()
+    runtime.forget_connections()
+    settings.load.cache_clear()
