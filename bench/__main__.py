@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import psutil
 from rich.console import Console
 from rich.markdown import Markdown
 from sqlalchemy import Connection, text
@@ -26,6 +27,9 @@ from models.session import transaction
 
 CONNECTIONS = (8, 32)
 CLIENTS = 20
+QUIET_SECONDS = 2.0
+"""Before each round nothing of ours has work: what is busy then disturbs the figures."""
+
 SMALL, LARGE = "bench_small", "bench_large"
 SERVER_SETTINGS = (
     "server_version",
@@ -69,8 +73,8 @@ def one_round(
 ) -> dict[str, float]:
     """All figures once, pgbench before and after."""
     running, our_world, chance = bench.stack, bench.world, bench.chance
+    figures = {"busy_percent": psutil.cpu_percent(QUIET_SECONDS)}
     before = reference.tpcb_per_second(bench.seconds)
-    figures = {}
     for connections in CONNECTIONS:
         figures |= bench.over_http(connections)
     memory = running.pss_mb()
@@ -79,7 +83,7 @@ def one_round(
     figures["reads"] = bench.reads()
     figures["select"] = reference.select_per_second(bench.seconds)
     running.stop("posting")
-    for peer in compared:  # before our own batches, whose vacuum and checkpoints they would pay for
+    for peer in compared:  # before our own batches, whose vacuum and checkpoints they might pay for
         figures[peer.name] = peer.per_second(bench.seconds)
     figures["posting_spread"] = bench.posting("posting, spread", our_world.spread(payments, chance))
     figures["posting_hot_in"] = bench.posting("posting, into one", our_world.into_hot(payments, chance))

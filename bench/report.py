@@ -72,6 +72,7 @@ TARGETS = [
 ]
 
 FIGURES = [
+    ("machine busy before the round, nothing measured", "busy_percent", " %"),
     ("pgbench tpcb-like, scale 10, 8 clients", "tpcb", "/s"),
     ("pgbench -S, 8 clients", "select", "/s"),
     ("end to end, 8 connections, COMPLETED", "completed_8", "/s"),
@@ -102,6 +103,7 @@ def render(rounds: Sequence[Round], circumstances: Mapping[str, str], checks: Ma
         table(["figure", "reach", "dream", "measured", "reached"], [one.row(rounds) for one in TARGETS]),
         "## Figures",
         table(["figure", "median", "lowest", "highest"], list(figure_rows(rounds))),
+        "Where the machine was busy with other things, ratios may be wrong, too: measure again when it is quiet.",
         "## Latency over HTTP, ms",
         table(
             ["load", "connections", "submitted/s", "submit p50", "p99", "submit to COMPLETED p50", "p99"],

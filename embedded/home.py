@@ -7,7 +7,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,8 +35,7 @@ class Home:
     @classmethod
     def of_checkout(cls, checkout: Path = CHECKOUT) -> "Home":
         """`.run` in the checkout; if the servers cannot go there, a directory in /var/tmp keyed by its path."""
-        inside = checkout / ".run"
-        inside.mkdir(mode=0o711, exist_ok=True)
+        inside = _own_directory(checkout / ".run", identity.invoker(), 0o711)
         reachable = identity.of_servers().can_enter(inside)
         return cls.at(inside if reachable else _private_place(inside))
 
@@ -68,11 +67,14 @@ class Home:
         """The program, or its copy in this home if the servers cannot run it where it lies in `tree`."""
         if self.servers.can_run(program, "--version"):
             return program
-        copy = self.path / "programs" / tree.name
+        copy = _own_directory(self.path / "programs", identity.invoker(), 0o711) / tree.name
         if not copy.exists():
             half = copy.with_name(f"{tree.name}.half")
             shutil.rmtree(half, ignore_errors=True)
             shutil.copytree(tree, half, symlinks=True)
+            for entry in (half, *half.rglob("*")):
+                mode = entry.stat().st_mode & 0o500
+                entry.chmod(mode | mode >> 3 | mode >> 6 | 0o200)
             half.rename(copy)
         return copy / program.relative_to(tree)
 
@@ -98,10 +100,12 @@ def write_private(path: Path, text: str) -> None:
 
 def _private_place(path: Path) -> Path:
     place = SHARED / f"payments-{hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]}"
-    place.mkdir(mode=0o711, exist_ok=True)
+    with suppress(FileExistsError):
+        place.mkdir(mode=0o711)
     found = place.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
         raise StackError(f"{place} is not a directory that only uid {os.geteuid()} can change: remove it")
+    place.chmod(0o711)
     return place
 
 

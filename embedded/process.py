@@ -93,7 +93,11 @@ class Process:
         deadline = time.monotonic() + seconds
         while not ready():
             if not self.is_alive or time.monotonic() > deadline:
-                how = f"not ready after {seconds:g} s" if self.is_alive else f"ended ({self._popen and self._popen.poll()})"
+                how = (
+                    f"not ready after {seconds:g} s"
+                    if self.is_alive
+                    else f"ended ({self._popen and self._popen.poll()})"
+                )
                 raise StackError(f"{Path(self.argv[0]).name} {how}; the end of {self.log}:\n{tail(self.log)}")
             time.sleep(POLL_SECONDS)
 

@@ -125,7 +125,7 @@ def supervisor_pid(home: Home) -> int | None:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            return int(lock.read() or 0)
+            return int(lock.read() or 0) or None
     return None
 
 

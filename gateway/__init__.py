@@ -6,7 +6,7 @@ import settings as configuration
 from gateway import errors
 from gateway.contract import open_api
 from gateway.envelope import Envelope
-from gateway.parsing import BODY_BYTES_MAX, StrictRequest
+from gateway.parsing import StrictRequest
 from gateway.services import Services
 from gateway.views import BLUEPRINTS, docs
 from settings import Settings
@@ -22,7 +22,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     """The WSGI application; opens nothing until the first request."""
     settings = settings or configuration.load()
     app = Gateway("gateway", static_folder=None)
-    app.config.update(MAX_CONTENT_LENGTH=BODY_BYTES_MAX)
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
     app.extensions["gateway"] = Services(settings)

@@ -67,7 +67,7 @@ PROBLEMS: dict[str, Problem] = {
     "internal_error": Problem(500, "Something went wrong on our side"),
     "database_unavailable": Problem(503, "The database is away", retryable=True),
 }
-"""Code to its meaning; the code is the contract, listed in docs/ERRORS.md."""
+"""Code to its meaning; the code is the contract, listed in docs/errors.md."""
 
 CODE_OF_STATUS = {
     404: "not_found",

@@ -14,6 +14,9 @@ from gateway.errors import Flaw, Refusal, flawed
 BODY_BYTES_MAX = 64 * 1024
 """A single order is some hundred bytes; whatever passes this is no order."""
 
+READ_BYTES_MAX = BODY_BYTES_MAX + 1
+"""A body without a length is cut off here without a word, so one byte too many must come in to be seen."""
+
 DEPTH_MAX = 32
 """Deeper nesting has no use here and costs stack."""
 
@@ -24,8 +27,7 @@ INTEGER_DIGITS_MAX = 30
 class StrictRequest(Request):
     """A request whose JSON body is read once, strictly, and kept."""
 
-    max_content_length = BODY_BYTES_MAX
-    max_form_memory_size = BODY_BYTES_MAX
+    max_content_length = READ_BYTES_MAX
     _strict: Any = None
 
     def strict_json(self) -> Any:
@@ -44,8 +46,11 @@ def read(incoming: Request) -> str:
         media_type, options = parse_options_header(declared)
         if media_type.lower() != "application/json" or options.get("charset", "utf-8").lower() != "utf-8":
             raise Refusal("unsupported_media_type", "Send Content-Type: application/json.")
+    data = incoming.get_data(cache=False)
+    if len(data) > BODY_BYTES_MAX:
+        raise Refusal("body_too_large", f"At most {BODY_BYTES_MAX} bytes.")
     try:
-        return incoming.get_data(cache=False).decode()
+        return data.decode()
     except UnicodeDecodeError:
         raise Refusal("malformed_json", "The body is not UTF-8.") from None
 

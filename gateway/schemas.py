@@ -94,7 +94,10 @@ def _one_of(words: object, **kwargs: object) -> ma.fields.String:
 
 
 class Output(ma.Schema):
-    """An answer: every member is always there."""
+    """An answer: every member is always there; later ones may be added."""
+
+    class Meta:
+        unknown = ma.EXCLUDE
 
     def on_bind_field(self, _: str, field: ma.fields.Field) -> None:
         field.required = True
@@ -226,6 +229,9 @@ class StatusSchema(Output):
 class FlawSchema(ma.Schema):
     """One wrong value, by its place in the body or the name of its parameter."""
 
+    class Meta:
+        unknown = ma.EXCLUDE
+
     pointer = ma.fields.String()
     parameter = ma.fields.String()
     code = ma.fields.String(required=True)
@@ -244,3 +250,7 @@ class ProblemSchema(Output):
     errors = ma.fields.List(ma.fields.Nested(FlawSchema))
     request_id = ma.fields.String()
     retryable = ma.fields.Boolean()
+    payment = ma.fields.UUID(metadata={"description": "With duplicate_reference: the first payment's id."})
+
+    def on_bind_field(self, name: str, field: ma.fields.Field) -> None:
+        field.required = name != "payment"

@@ -7,6 +7,8 @@ monkey.patch_all()
 import gunicorn  # noqa: E402 - what is imported from here on must find the standard library patched
 import structlog  # noqa: E402
 from environs import Env  # noqa: E402
+from gunicorn.config import Config  # noqa: E402
+from gunicorn.glogging import Logger  # noqa: E402
 
 import logs  # noqa: E402
 import settings  # noqa: E402
@@ -34,19 +36,24 @@ keepalive = 75
 limit_request_line = 4094
 limit_request_fields = 50
 limit_request_field_size = 8190
-accesslog = None
-logconfig_dict = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "loggers": {"gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True}},
-}
-"""gunicorn's own lines go where all go; the access log is ours."""
+
+
+class Lines(Logger):
+    """gunicorn's own lines go where all go; the access log is ours."""
+
+    def setup(self, cfg: Config) -> None:
+        logs.configure(settings.load().log_level)
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+
+
+logger_class = Lines
 
 
 def on_starting(_: object) -> None:
     """Refuse to start with what would only fail later."""
     current = settings.load()
-    logs.configure(current.log_level)
     if len(current.secret_key) < SECRET_KEY_LENGTH_MIN:
         raise SystemExit(f"SECRET_KEY must have at least {SECRET_KEY_LENGTH_MIN} characters")
     if current.gateway_database_url is None:

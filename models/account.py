@@ -67,7 +67,7 @@ def oldest_wallets(connection: Connection, wanted: Iterable[tuple[str, str]]) ->
         "FROM unnest(%s::uuid[], %s::text[]) AS wanted (owner_id, currency) "
         "JOIN accounts a USING (owner_id, currency) JOIN users u ON u.id = a.owner_id "
         "WHERE a.is_active ORDER BY a.owner_id, a.currency, a.created_at, a.id",
-        (arrays.plain(owner for owner, _ in pairs), arrays.plain(currency for _, currency in pairs)),
+        (arrays.plain(owner for owner, _ in pairs), arrays.quoted(currency for _, currency in pairs)),
     )
     return {(row[2], row[3]): Party(*row) for row in rows}
 

@@ -106,7 +106,7 @@ def post(connection: Connection, decision: Decision) -> None:
             "lines": arrays.plain(o.line for o in operations),
             "account_ids": arrays.plain(o.account_id for o in operations),
             "amounts": arrays.plain(o.amount for o in operations),
-            "currencies": arrays.plain(o.currency for o in operations),
+            "currencies": arrays.quoted(o.currency for o in operations),
             "kinds": arrays.plain(o.kind for o in operations),
             "balances_after": arrays.plain(o.balance_after for o in operations),
             "account_seqs": arrays.plain(o.account_seq for o in operations),

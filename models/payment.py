@@ -65,7 +65,7 @@ def accept(connection: Connection, wishes: Sequence[Wish]) -> dict[str, datetime
             "source_ids": arrays.plain(w.source_id for w in wishes),
             "target_ids": arrays.plain(w.target_id for w in wishes),
             "amounts": arrays.plain(w.amount for w in wishes),
-            "currencies": arrays.plain(w.currency for w in wishes),
+            "currencies": arrays.quoted(w.currency for w in wishes),
             "keys": arrays.quoted(w.key for w in wishes),
             "fingerprints": arrays.quoted("\\x" + w.fingerprint.hex() for w in wishes),
             "summaries": arrays.quoted(w.summary for w in wishes),

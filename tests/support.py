@@ -53,6 +53,6 @@ def new_database(postgres: Postgres, template: str = TEMPLATE) -> Iterator[Datab
     """A database like the template, for as long as it is needed."""
     name = f"test_{next(_numbers)}"
     owner = postgres.create_database(name, template)
-    worker, gateway = (settings.as_role(owner, role) for role in (settings.WORKER_ROLE, settings.GATEWAY_ROLE))
+    worker, gateway = (postgres.url(name, role) for role in (settings.WORKER_ROLE, settings.GATEWAY_ROLE))
     yield Database(owner, worker, gateway)
     postgres.drop_database(name)

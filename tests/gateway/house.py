@@ -89,7 +89,7 @@ class House:
 
     def check(self, answer: TestResponse) -> TestResponse:
         """Hold an answer to the contract; the answer itself."""
-        text = "" if answer.mimetype.startswith("text/") else answer.get_data(as_text=True)
+        text = "" if (answer.mimetype or "").startswith("text/") else answer.get_data(as_text=True)
         assert not [word for word in NEVER_SAID if word in text], text
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Request-Id"]
@@ -135,7 +135,7 @@ class Person:
     def call(self, method: str, path: str, **kwargs: Any) -> TestResponse:
         """One request, its answer held to the contract."""
         headers = {**({"Authorization": f"Bearer {self.token}"} if self.token else {}), **kwargs.pop("headers", {})}
-        answer = self.house.app.test_client().open(path, method=method, headers=headers, **kwargs)
+        answer = self.house.app.test_client().open(path, method=method, headers=headers, buffered=True, **kwargs)
         return self.house.check(answer)
 
     def get(self, path: str, **headers: str) -> TestResponse:

@@ -6,8 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from uuid_utils import compat as uuids
 from werkzeug.test import TestResponse
 
+from models import user
+from models.session import transaction
 from tests.gateway.house import House, Person
 
 AT_ONCE = 20
@@ -87,11 +90,6 @@ def test_n57_the_key_of_another_user(client: Person, stranger: Person, order: di
 
 
 def test_a_key_belongs_to_the_user_not_to_the_token(house: House, client: Person, order: dict) -> None:
-    from uuid_utils import compat as uuids
-
-    from models import user
-    from models.session import transaction
-
     second = user.new_token()
     with transaction(house.worker) as connection:
         user.keep_token(connection, str(uuids.uuid7()), client.id, second)

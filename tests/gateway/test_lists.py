@@ -51,7 +51,7 @@ def test_forth_and_back_again(history: History, limit: int) -> None:
         if not page["has_more"]:
             break
         page = history.page(f"limit={limit}&cursor={page['next_cursor']}")
-    assert sum(forth, []) == history.ids
+    assert [id for ids in forth for id in ids] == history.ids
     back = [forth[-1]]
     while page["prev_cursor"]:
         page = history.page(f"limit={limit}&cursor={page['prev_cursor']}")
@@ -142,12 +142,16 @@ def test_n50_repeated_parameters(history: History, query: str) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["state=initiated", "state=", "state=,", "state=INITIATED,", "state=INITIATED;COMPLETED", "state=' OR 1=1--", "type=%25",
-     "type=_ransfer", "wallet=%27;--", "wallet=", "state=" + ",".join(["FAILED"] * 21), "state=%00", "state=%ff",
-     "created_at[gte]=2026-01-01", "created_at[gte]=2026-01-01T00:00:00", "created_at[gte]=2026-13-01T00:00:00Z",
-     "created_at[gte]=2026-02-30T00:00:00Z", "created_at[gte]=9999-12-31T23:59:59Z", "created_at[lte]=0001-01-01T00:00:00Z",
-     "created_at[gte]=2026-01-01T00:00:00-99:99", "created_at[gte]=now", "created_at[gte]=1", "created_at[gte]=infinity",
-     "created_at[gte]=2026-01-01T25:00:00Z", "created_at[gte]=2026-01-01T00:00:00.1234567Z", "created_at[gt]=", "created_at[lt]=%00"],
+    ["state=initiated", "state=", "state=,", "state=INITIATED,", "state=INITIATED;COMPLETED", "state=' OR 1=1--",
+     "type=%25", "type=_ransfer", "wallet=%27;--", "wallet=", "state=" + ",".join(["FAILED"] * 21), "state=%00",
+     "state=%ff", "created_at[gte]=2026-01-01", "created_at[gte]=2026-01-01T00:00:00",
+     "created_at[gte]=2026-13-01T00:00:00Z",
+     "created_at[gte]=2026-02-30T00:00:00Z", "created_at[gte]=9999-12-31T23:59:59Z",
+     "created_at[lte]=0001-01-01T00:00:00Z",
+     "created_at[gte]=2026-01-01T00:00:00-99:99", "created_at[gte]=now", "created_at[gte]=1",
+     "created_at[gte]=infinity",
+     "created_at[gte]=2026-01-01T25:00:00Z", "created_at[gte]=2026-01-01T00:00:00.1234567Z",
+     "created_at[gt]=", "created_at[lt]=%00"],
 )  # fmt: skip
 def test_n52_n56_values_that_are_none(history: History, query: str) -> None:
     assert history.refusal(query) == (422, "invalid_value")

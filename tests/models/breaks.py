@@ -52,9 +52,9 @@ def account(**columns: str) -> str:
     return f"INSERT INTO accounts ({', '.join(given)}) VALUES ({', '.join(given.values())})"
 
 
-def pair(payment: str, seq: int = 1000, after: str = "0") -> str:
+def pair(payment: str, **rest: str | int) -> str:
     """Two operations of one payment that sum to zero."""
-    return operations((payment, "-5"), (payment, "5"), seq=seq, after=after)
+    return operations((payment, "-5"), (payment, "5"), **rest)
 
 
 def of_open(assignments: str) -> str:
@@ -147,7 +147,9 @@ BREAKS = {
     # the double entry
     "an operation alone": both(operations((HERE, "5")), "operations_sum_to_zero"),
     "sum not zero": both(operations((HERE, "-5"), (HERE, "6")), "operations_sum_to_zero"),
-    "one bad payment of a batch": both(pair(HERE, (THERE, "-5"), (THERE, "4")), "operations_sum_to_zero"),
+    "one bad payment of a batch": both(
+        operations((HERE, "-5"), (HERE, "5"), (THERE, "-5"), (THERE, "4")), "operations_sum_to_zero"
+    ),
     "two bad payments that cancel out": both(operations((HERE, "-5"), (THERE, "5")), "operations_sum_to_zero"),
     "two currencies that cancel out": both(pair(HERE).replace("'EUR'", "'USD'", 1), "operations_sum_to_zero"),
     "sum not zero, into a partition": Break(operations((HERE, "5"), into="{o}"), "operations_sum_to_zero"),

@@ -10,31 +10,42 @@ from models.session import open_engine
 from tests.models.world import World
 from tests.support import Database
 
-BREAKS = {
-    "operations sum to zero per payment and currency": "UPDATE operations SET amount = amount + 1 WHERE payment_id = %(done)s AND line = 1",
-    "an account's balance is the sum of its operations": "UPDATE accounts SET balance = balance + 1 WHERE id = %(rich)s",
-    "an account's operations are dense, without gap or fork, up to last_seq": "UPDATE operations SET account_seq = 9 WHERE payment_id = %(done)s AND line = 0",
-    "each balance_after is the one before plus the amount": "UPDATE operations SET balance_after = balance_after + 1 WHERE payment_id = %(done)s AND line = 0",
-    "no available balance is or ever was below its floor": "UPDATE operations SET balance_after = -1 WHERE payment_id = %(done)s AND line = 0",
-    "a payment has operations exactly when it COMPLETED": "DELETE FROM operations WHERE payment_id = %(done)s",
-    "a completed payment moved its amount from its source to its target": "UPDATE payments SET amount = amount + 1 WHERE id = %(done)s",
-    "every operation is of a payment": "DELETE FROM payments WHERE id = %(done)s",
-    "every operation is in its account's and its payment's currency": "UPDATE operations SET currency = 'USD' WHERE payment_id = %(done)s",
-    "every idempotency key names a payment or an account that exists": "DELETE FROM payments WHERE id = %(open)s",
-    "every transition has its event": "DELETE FROM payment_events WHERE payment_id = %(done)s AND name = 'payment.completed'",
-    "every event is of a transition": "INSERT INTO payment_events (payment_id, version, name) VALUES (%(open)s, 2, 'payment.completed')",
-    "nothing is held without an open hold": "UPDATE accounts SET held = 1 WHERE id = %(rich)s",
-}  # fmt: skip
+OPERATION = "UPDATE operations SET {} WHERE payment_id = %(done)s AND line = 0"
+PAYMENT = "UPDATE payments SET {} WHERE id = %(done)s"
+ACCOUNT = "UPDATE accounts SET {} WHERE id = %(rich)s"
+EVENTS = "DELETE FROM payment_events WHERE payment_id = %(done)s AND version = {}"
 
-MORE = [
-    ("an account's operations are dense, without gap or fork, up to last_seq", "UPDATE accounts SET last_seq = last_seq + 1 WHERE id = %(rich)s"),
-    ("a payment has operations exactly when it COMPLETED", "UPDATE payments SET state = 'FAILED', failure_code = 'expired' WHERE id = %(done)s"),
-    ("a completed payment moved its amount from its source to its target", "UPDATE payments SET source_id = target_id, target_id = source_id WHERE id = %(done)s"),
-    ("every operation is in its account's and its payment's currency", "UPDATE payments SET currency = 'USD' WHERE id = %(done)s"),
-    ("every transition has its event", "DELETE FROM payment_events WHERE payment_id = %(done)s AND version = 1"),
-    ("every event is of a transition", "UPDATE payment_events SET name = 'payment.completed' WHERE payment_id = %(failed)s AND version = 2"),
-    ("every event is of a transition", "DELETE FROM payments WHERE id = %(failed)s"),
-]  # fmt: skip
+BREAKS = {
+    "operations sum to zero per payment and currency": [OPERATION.format("amount = amount + 1")],
+    "an account's balance is the sum of its operations": [ACCOUNT.format("balance = balance + 1")],
+    "an account's operations are dense, without gap or fork, up to last_seq": [
+        OPERATION.format("account_seq = 9"),
+        ACCOUNT.format("last_seq = last_seq + 1"),
+    ],
+    "each balance_after is the one before plus the amount": [OPERATION.format("balance_after = balance_after + 1")],
+    "no available balance is or ever was below its floor": [OPERATION.format("balance_after = -1")],
+    "a payment has operations exactly when it COMPLETED": [
+        "DELETE FROM operations WHERE payment_id = %(done)s",
+        PAYMENT.format("state = 'FAILED', failure_code = 'expired'"),
+    ],
+    "a completed payment moved its amount from its source to its target": [
+        PAYMENT.format("amount = amount + 1"),
+        PAYMENT.format("source_id = target_id, target_id = source_id"),
+    ],
+    "every operation is of a payment": ["DELETE FROM payments WHERE id = %(done)s"],
+    "every operation is in its account's and its payment's currency": [
+        OPERATION.format("currency = 'USD'"),
+        PAYMENT.format("currency = 'USD'"),
+    ],
+    "every idempotency key names a payment or an account that exists": ["DELETE FROM payments WHERE id = %(open)s"],
+    "every transition has its event": [EVENTS.format(1), EVENTS.format(2)],
+    "every event is of a transition": [
+        "INSERT INTO payment_events (payment_id, version, name) VALUES (%(open)s, 2, 'payment.completed')",
+        "UPDATE payment_events SET name = 'payment.completed' WHERE payment_id = %(failed)s AND version = 2",
+        "DELETE FROM payments WHERE id = %(failed)s",
+    ],
+    "nothing is held without an open hold": [ACCOUNT.format("held = 1")],
+}
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +76,7 @@ def test_every_invariant_has_its_break():
     assert BREAKS.keys() == INVARIANTS.keys()
 
 
-@pytest.mark.parametrize(("promise", "sql"), [*BREAKS.items(), *MORE])
+@pytest.mark.parametrize(("promise", "sql"), [(p, sql) for p, tries in BREAKS.items() for sql in tries])
 def test_each_invariant_finds_its_break(superuser, names, promise, sql):
     with superuser.connect() as connection:
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")

@@ -92,7 +92,7 @@ def test_flushes_with_the_same_keys_in_any_order_never_deadlock(world, parties):
         start.wait()
         new = 0
         for batch in keys:
-            shuffled = sorted(batch, key=lambda key: hash((key, turn)))
+            shuffled = sorted(batch, key=lambda key: key[turn:])
             new += len(world.accept(*(order(world, parties, key=key) for key in shuffled)))
         return new
 
@@ -208,3 +208,15 @@ def test_charges_go_to_the_oldest_active_wallet_of_the_currency(world, parties):
     with transaction(world.owner) as connection:
         connection.exec_driver_sql("UPDATE accounts SET is_active = false WHERE id = %s", (parties.poor,))
     assert oldest()[wanted[0]] == eur[0]
+
+
+def test_a_currency_may_be_called_null(world):
+    with transaction(world.owner) as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO currencies (code, digits, kind, name) VALUES ('NULL', 2, 'custom', 'Nil')"
+        )
+    ann = world.user()
+    wallet = world.wallet(ann, currency="NULL", funds=7)
+    assert world.balance(wallet) == 7
+    with transaction(world.gateway) as connection:
+        assert account.oldest_wallets(connection, [(ann, "NULL")])[ann, "NULL"].id == wallet

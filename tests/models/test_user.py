@@ -24,20 +24,19 @@ def test_every_single_typing_error_is_told_by_the_checksum():
             assert not user.is_well_formed(token[:place] + wrong + token[place + 1 :])
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_what_is_no_token():
+    token = user.new_token()
+    wrong = [
         "",
         "pay_",
         "pay_" + "0" * 49,
         "pay_" + "é" * 49,
         "pay_" + "\0" * 49,
-        " " + user.new_token()[1:],
-        user.new_token() + " ",
-    ],
-)
-def test_what_is_no_token(text):
-    assert not user.is_well_formed(text)
+        " " + token[1:],
+        token + " ",
+        token[:-1],
+    ]
+    assert not any(map(user.is_well_formed, wrong))
 
 
 @pytest.fixture

@@ -1,0 +1,39 @@
+"""The gateway killed amid submits: the payments that are kept are those that were answered 202, no more and no less."""
+
+from concurrent.futures import wait
+
+import pytest
+
+from embedded.stack import Stack
+from tests.e2e.crowd import ACCEPTED, Answer, Crowd
+from tests.faults.conftest import Reckon
+from tests.faults.injury import children, is_running, kill_a_child, kill_the_parent
+
+pytestmark = pytest.mark.slow
+PAYMENTS = 1_000
+NO_ANSWER = 0
+ROUNDS = 4
+
+
+def test_killed_while_payments_are_submitted(stack: Stack, crowd: Crowd, reckoned: Reckon, times: int) -> None:
+    killed: list[int] = []
+    results: list[Answer] = []
+    for number in range(ROUNDS * times):
+        with crowd.submitting(crowd.mixed(PAYMENTS // ROUNDS), per_second=250) as answers:
+            wait(answers[:80])
+            is_child = number % 2 == 0
+            if is_child:
+                killed.append(kill_a_child(stack, "gateway", children(stack, "gateway")[0]))
+            else:
+                killed.append(kill_the_parent(stack, "gateway"))
+            stack.wait_ready()
+        results += [answer.result() for answer in answers]
+    assert len(set(killed)) == ROUNDS * times
+    assert not any(map(is_running, killed))
+    assert {answer.status for answer in results} == {ACCEPTED, NO_ANSWER}
+    first = {answer.order.key: answer.payment_id for answer in results if answer.status == ACCEPTED}
+    again = crowd.submit_until_accepted([answer.order for answer in results])
+    everything = {answer.order.key: answer.payment_id for answer in again}
+    assert len(everything) == len(set(everything.values())) == len(results), "one payment for each key"
+    assert everything.items() >= first.items(), "each first answer stands"
+    assert reckoned(again).accepted == len(results)

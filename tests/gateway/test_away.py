@@ -1,0 +1,206 @@
+"""The database away, slow to answer or gone at COMMIT; the broker away: what was promised holds."""
+
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+
+from tests.gateway.house import House, Person
+from tests.support import Database
+
+
+def through(url: str, directory: Path) -> str:
+    """The same database, by a socket in another directory."""
+    return make_url(url).update_query_dict({"host": str(directory)}).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def away(fresh_database: Database, tmp_path: Path) -> House:
+    """A gateway whose database is nowhere."""
+    return House(fresh_database, gateway_database_url=through(fresh_database.gateway, tmp_path))
+
+
+@pytest.mark.parametrize("path", ["/health/ready", "/status", "/v1/wallets", "/v1/payments?limit=1", "/v1/currencies"])
+def test_reads_without_a_database_are_503(away: House, path: str) -> None:
+    answer = away.person().get(path)
+    assert (answer.status_code, answer.get_json()["code"]) == (503, "database_unavailable")
+    assert answer.headers["Retry-After"] == "1"
+
+
+def test_orders_without_a_database_are_503(away: House) -> None:
+    order = {"wallet": "wal_" + "a" * 32, "amount": "1.00", "currency": "EUR", "source": "wire"}
+    answer = away.person().order("/v1/deposits", order)
+    assert (answer.status_code, answer.get_json()["retryable"]) == (503, True)
+
+
+def test_what_needs_no_database_answers_without_one(away: House) -> None:
+    assert away.nobody().get("/health/live").status_code == 200
+    assert away.nobody().get("/v1/wallets").status_code == 401
+    assert away.nobody().get("/docs").status_code == 200
+
+
+def test_the_status_tells_that_the_broker_is_away(fresh_database: Database, tmp_path: Path) -> None:
+    house = House(fresh_database, redis_url=f"unix://{tmp_path}/none.sock?db=0")
+    answer = house.nobody().get("/status")
+    assert answer.status_code == 200
+    assert (answer.get_json()["status"], answer.get_json()["broker"]) == ("degraded", "away")
+    assert answer.get_json()["database"] == "ok"
+
+
+class Line:
+    """A socket before PostgreSQL's own; when told, it cuts the line at COMMIT, before or after PostgreSQL had it."""
+
+    def __init__(self, directory: Path, server: str) -> None:
+        self.cut_before = self.cut_after = 0
+        self._server = server
+        self._threads: list[threading.Thread] = []
+        self._ends: list[socket.socket] = []
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(directory / ".s.PGSQL.5432"))
+        self._listener.listen()
+        self._start(self._accept)
+
+    def close(self) -> None:
+        for end in (self._listener, *self._ends):
+            _hang_up(end)
+        for thread in self._threads:
+            thread.join()
+        for end in (self._listener, *self._ends):
+            end.close()
+
+    def _start(self, target: Callable[..., None], *arguments: object) -> None:
+        self._threads.append(threading.Thread(target=target, args=arguments))
+        self._threads[-1].start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            far = socket.socket(socket.AF_UNIX)
+            far.connect(self._server)
+            self._ends += [near, far]
+            cut = threading.Event()
+            self._start(self._forward, near, far, cut)
+            self._start(self._backward, near, far, cut)
+
+    def _forward(self, near: socket.socket, far: socket.socket, cut: threading.Event) -> None:
+        while data := _received(near):
+            if b"COMMIT" in data:
+                if self.cut_before:
+                    self.cut_before -= 1
+                    break
+                if self.cut_after:
+                    self.cut_after -= 1
+                    cut.set()
+            far.sendall(data)
+        for end in (near, far):
+            _hang_up(end)
+
+    def _backward(self, near: socket.socket, far: socket.socket, cut: threading.Event) -> None:
+        while (data := _received(far)) and not cut.is_set():
+            with suppress(OSError):
+                near.sendall(data)
+        for end in (near, far):
+            _hang_up(end)
+
+
+def _received(end: socket.socket) -> bytes:
+    try:
+        return end.recv(65_536)
+    except OSError:
+        return b""
+
+
+def _hang_up(end: socket.socket) -> None:
+    with suppress(OSError):  # the other thread was faster
+        end.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def line(fresh_database: Database, tmp_path: Path) -> Iterator[Line]:
+    directory = make_url(fresh_database.gateway).query["host"]
+    line = Line(tmp_path, f"{directory}/.s.PGSQL.5432")
+    yield line
+    line.close()
+
+
+@pytest.fixture
+def shaky(fresh_database: Database, tmp_path: Path, line: Line) -> House:
+    """A gateway whose line to the database can be cut."""
+    return House(fresh_database, gateway_database_url=through(fresh_database.gateway, tmp_path))
+
+
+def deposit_into(wallet: str) -> dict[str, str]:
+    return {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
+
+
+@pytest.mark.parametrize("moment", ["cut_before", "cut_after"])
+def test_a_line_lost_at_commit_is_asked_again(shaky: House, line: Line, moment: str) -> None:
+    client = shaky.person()
+    wallet, key = client.wallet(), secrets.token_hex(8)
+    setattr(line, moment, 1)
+    answer = client.order("/v1/deposits", deposit_into(wallet), key)
+    assert getattr(line, moment) == 0
+    assert answer.status_code == 202
+    assert "Idempotent-Replayed" not in answer.headers
+    assert shaky.execute("SELECT id::text FROM payments") == [answer.get_json()["id"]]
+    assert client.order("/v1/deposits", deposit_into(wallet), key).get_json()["id"] == answer.get_json()["id"]
+
+
+@pytest.mark.parametrize("reference", [None, "R-1"])
+def test_a_charge_whose_commit_was_lost_is_answered_as_its_own(shaky: House, line: Line, reference: str | None) -> None:
+    client, merchant = shaky.person(), shaky.person("merchant")
+    purse = client.wallet()
+    merchant.wallet()
+    charge = {"wallet": purse, "amount": "1.00", "currency": "EUR", **({"reference": reference} if reference else {})}
+    line.cut_after = 1
+    answer = merchant.order("/v1/charges", charge)
+    assert answer.status_code == 202
+    assert shaky.execute("SELECT id::text FROM payments") == [answer.get_json()["id"]]
+
+
+def test_an_outcome_that_stays_unknown_is_503_and_the_key_tells_later(shaky: House, line: Line) -> None:
+    client = shaky.person()
+    wallet, key = client.wallet(), secrets.token_hex(8)
+    line.cut_after = 2
+    answer = client.order("/v1/deposits", deposit_into(wallet), key)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    again = client.order("/v1/deposits", deposit_into(wallet), key)
+    assert (again.status_code, again.headers["Idempotent-Replayed"]) == (202, "true")
+    assert shaky.execute("SELECT count(*) FROM payments") == [1]
+
+
+def make_unlucky(house: House, amount: int) -> None:
+    """Let the database refuse every payment of this amount."""
+    house.execute(f"ALTER TABLE payments ADD CONSTRAINT unlucky CHECK (amount <> {amount})")
+
+
+def test_a_flush_that_fails_is_tried_singly(fresh_database: Database) -> None:
+    house = House(fresh_database)
+    people: list[Person] = [house.person() for _ in range(12)]
+    wallets = [person.wallet() for person in people]
+    make_unlucky(house, 700)
+    barrier = threading.Barrier(len(people))
+    statuses: dict[int, int] = {}
+
+    def order(number: int) -> None:
+        barrier.wait()
+        body = {**deposit_into(wallets[number]), "amount": f"{number + 1}.00"}
+        headers = {"Authorization": f"Bearer {people[number].token}", "Idempotency-Key": "k"}
+        answer = house.app.test_client().post("/v1/deposits", json=body, headers=headers)
+        statuses[number + 1] = answer.status_code
+
+    threads = [threading.Thread(target=order, args=(number,)) for number in range(len(people))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {number: status for number, status in statuses.items() if status != 202} == {7: 500}
+    assert sorted(house.execute("SELECT amount::int FROM payments")) == [n * 100 for n in range(1, 13) if n != 7]

@@ -1,0 +1,59 @@
+"""The contract as a document: committed, complete, and shown without the internet."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import PROBLEMS
+from tests.gateway.house import House
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_committed_document_is_the_served_one(house: House) -> None:
+    committed = json.loads((ROOT / "docs" / "openapi.json").read_text())
+    assert committed == house.contract, "run: flask --app wsgi openapi write docs/openapi.json"
+
+
+def test_every_operation_says_what_it_answers_and_needs(house: House) -> None:
+    assert house.contract["openapi"] == "3.1.0"
+    for path, operations in house.contract["paths"].items():
+        for method, operation in operations.items():
+            if method == "parameters":
+                continue
+            assert operation["summary"], path
+            assert "default" in operation["responses"], path
+            is_public = path.startswith(("/health", "/status"))
+            assert operation["security"] == ([] if is_public else [{"bearer": []}]), path
+            if method == "post":
+                assert operation["requestBody"]["content"].keys() == {"application/json"}
+                [key] = [p for p in operation["parameters"] if p["name"] == "Idempotency-Key"]
+                assert key.get("required", False) is (path != "/v1/wallets")
+
+
+def test_paths_of_the_document_are_the_routes(house: House) -> None:
+    routes = {re.sub(r"<(\w+)>", r"{\1}", rule.rule) for rule in house.app.url_map.iter_rules()}
+    assert routes - house.contract["paths"].keys() == {"/openapi.json", "/docs", "/docs/{name}"}
+
+
+def test_the_page_needs_only_its_own_files(house: House) -> None:
+    nobody = house.nobody()
+    page = nobody.get("/docs")
+    policy = page.headers["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    assert "default-src 'none'" in policy
+    links = re.findall(r'(?:src|href)="([^"]+)"', page.get_data(as_text=True))
+    for link in links:
+        assert link == "data:," or nobody.get(link).status_code == 200
+    assert re.search(r"<(script|style)[^>]*>[^<]", page.get_data(as_text=True)) is None
+
+
+@pytest.mark.parametrize("name", ["LICENSE", "docs.html", "..%2f__init__.py", "../__init__.py", "swagger-ui.css.map"])
+def test_other_files_are_not_served(house: House, name: str) -> None:
+    assert house.nobody().get(f"/docs/{name}").status_code == 404
+
+
+def test_codes_are_words() -> None:
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", code) for code in PROBLEMS)

@@ -1,0 +1,184 @@
+"""The gateway as it is served: gunicorn with greenlets, spoken to in raw HTTP."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from gateway.parsing import BODY_BYTES_MAX
+from tests.gateway.house import SECRET_KEY, House, Person
+from tests.support import Database, eventually
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "gunicorn", "--config", "gateway/serve.py", "wsgi:app"]
+
+
+@dataclass
+class Served:
+    """A running gateway: its port and what it has written."""
+
+    port: int
+    log: Path
+    house: House
+
+    def say(self, text: bytes, *, last: bool = True) -> bytes:
+        """The answer to these very bytes; `last` half-closes, so that nothing more is awaited."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as line:
+            with suppress(ConnectionError):
+                line.sendall(text)
+                if last:
+                    line.shutdown(socket.SHUT_WR)
+            answer = b""
+            with suppress(ConnectionError):
+                while piece := line.recv(65_536):
+                    answer += piece
+            return answer
+
+    def head(self, path: str, person: Person, *headers: str) -> bytes:
+        """The head of a POST, without its framing."""
+        lines = [f"POST {path} HTTP/1.1", "Host: x", "Connection: close", f"Authorization: Bearer {person.token}"]
+        return "\r\n".join([*lines, "Content-Type: application/json", *headers, "", ""]).encode()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def served(
+    database: Database, house: House, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    served = Served(free_port(), tmp_path_factory.mktemp("served") / "log", house)
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")},
+        "GATEWAY_DATABASE_URL": database.gateway,
+        "REDIS_URL": redis_url,
+        "SECRET_KEY": SECRET_KEY,
+        "PREFLIGHT_DURABILITY": "false",
+        "DEPOSITS_OPEN": "true",
+        "GATEWAY_BIND": f"127.0.0.1:{served.port}",
+    }
+    with served.log.open("w") as log:
+        process = subprocess.Popen(COMMAND, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    try:
+        eventually(lambda: is_ready(served, process), seconds=60)
+        yield served
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def is_ready(served: Served, process: subprocess.Popen) -> bool:
+    assert process.poll() is None, served.log.read_text()
+    try:
+        return b" 200 OK" in served.say(b"GET /health/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    except ConnectionRefusedError:
+        return False
+
+
+def order(served: Served, person: Person, body: bytes, *headers: str) -> bytes:
+    length = f"Content-Length: {len(body)}"
+    return served.say(served.head("/v1/deposits", person, length, *headers) + body)
+
+
+def test_an_order_is_kept_while_greenlets_wait_for_the_database(served: Served) -> None:
+    person = served.house.person()
+    body = json.dumps({"wallet": person.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}).encode()
+    answer = order(served, person, body, "Idempotency-Key: k")
+    assert answer.startswith(b"HTTP/1.1 202 ")
+    again = order(served, person, body, "Idempotency-Key: k")
+    assert b"Idempotent-Replayed: true" in again
+
+
+def test_n71_the_server_tells_no_version(served: Served) -> None:
+    head = served.say(b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").partition(b"\r\n\r\n")[0]
+    assert re.findall(rb"Server: (.*)\r", head) == [b"payments"]
+    assert not re.search(rb"gunicorn|gevent|Werkzeug|Python", head)
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        ("Content-Length: 5", "Transfer-Encoding: chunked"),
+        ("Transfer-Encoding: chunked", "Content-Length: 5"),
+        ("Content-Length: 5", "Content-Length: 6"),
+        ("Content-Length: +5",),
+        ("Transfer-Encoding: chunked, identity",),
+        ("Transfer-Encoding : chunked",),
+        ("Transfer-Encoding: xchunked",),
+    ],
+)
+def test_n72_ambiguous_framing_is_refused(served: Served, framing: tuple[str, ...]) -> None:
+    person = served.house.person()
+    with served.house.unchanged():
+        answer = served.say(served.head("/v1/deposits", person, *framing) + b"0\r\n\r\nGET / HTTP/1.1\r\n\r\n")
+    assert re.match(rb"HTTP/1.1 (400|501) ", answer), answer
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+def test_n44_a_chunked_body_above_the_limit(served: Served) -> None:
+    person = served.house.person()
+    chunk = b"%x\r\n" % (BODY_BYTES_MAX + 1) + b" " * (BODY_BYTES_MAX + 1) + b"\r\n0\r\n\r\n"
+    with served.house.unchanged():
+        head = served.head("/v1/deposits", person, "Transfer-Encoding: chunked", "Idempotency-Key: k")
+        answer = served.say(head + chunk)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b'"body_too_large"' in answer
+
+
+def test_a_chunked_body_is_read(served: Served) -> None:
+    person = served.house.person()
+    body = json.dumps({"wallet": person.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}).encode()
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:10], body[10:])) + b"0\r\n\r\n"
+    head = served.head("/v1/deposits", person, "Transfer-Encoding: chunked", "Idempotency-Key: k")
+    assert served.say(head + chunks).startswith(b"HTTP/1.1 202 ")
+
+
+@pytest.mark.parametrize("line", [b"Idempotency-Key: a\x00b", b"Idempotency-Key: a\rb", b"X\x00Y: 1", b" folded: 1"])
+def test_n60_n65_headers_with_control_characters(served: Served, line: bytes) -> None:
+    answer = served.say(b"GET /v1/wallets HTTP/1.1\r\nHost: x\r\n" + line + b"\r\nConnection: close\r\n\r\n")
+    assert re.match(rb"HTTP/1.1 4\d\d ", answer)
+
+
+def test_n19_trace_tells_what_is_allowed(served: Served) -> None:
+    answer = served.say(b"TRACE /v1/payments HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 405 ")
+    assert b"\r\nAllow: " in answer
+
+
+def test_n68_every_line_of_the_log_is_one_object_without_secrets(served: Served) -> None:
+    person = served.house.person()
+    canary = "canary-4711"
+    attack = f'/v1/wallets/%0d%0a{{"event":"forged"}}%1b[31m?token={canary}'
+    served.say(
+        f"GET {attack} HTTP/1.1\r\nHost: x\r\nUser-Agent: {canary}\r\nAuthorization: Bearer {person.token}\r\n"
+        "Connection: close\r\n\r\n".encode()
+    )
+    eventually(lambda: "forged" in served.log.read_text(), message="the access line")
+    lines = served.log.read_text().splitlines()
+    entries = [json.loads(line) for line in lines]
+    assert {"request_id", "method", "path", "status", "milliseconds", "user_id"} <= entries[-1].keys()
+    assert "forged" not in {entry["event"] for entry in entries}
+    for secret in (person.token, canary, SECRET_KEY):
+        assert secret not in served.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [("SECRET_KEY", "SECRET_KEY must have"), ("GATEWAY_DATABASE_URL", "GATEWAY_DATABASE_URL is not")],
+)
+def test_it_does_not_start_without_what_it_needs(missing: str, said: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "GATEWAY_DATABASE_URL": "postgresql://x@/x", "SECRET_KEY": SECRET_KEY, missing: ""}
+    environment["GATEWAY_BIND"] = f"127.0.0.1:{free_port()}"
+    done = subprocess.run(COMMAND, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0
+    assert said in done.stdout + done.stderr

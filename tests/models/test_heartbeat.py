@@ -1,0 +1,30 @@
+"""Heartbeats and the audit: who is alive, and who did what."""
+
+from models import audit, heartbeat
+from models.session import transaction
+
+
+def test_a_worker_is_fresh_when_it_beats_and_stale_later(world):
+    with transaction(world.worker) as connection:
+        heartbeat.beat(connection, "posting@here")
+        heartbeat.beat(connection, "upkeep@here")
+    with transaction(world.owner) as connection:
+        connection.exec_driver_sql("UPDATE worker_heartbeats SET seen_at = now() - interval '31 seconds'")
+    with transaction(world.worker) as connection:
+        heartbeat.beat(connection, "upkeep@here")
+    with transaction(world.gateway) as connection:
+        assert [(beat.name, beat.is_fresh) for beat in heartbeat.everyone(connection)] == [
+            *(("posting@here", False), ("upkeep@here", True)),
+        ]
+
+
+def test_the_audit_tells_what_was_done_to_a_target_in_order(world):
+    with transaction(world.worker) as connection:
+        audit.note(connection, "command", "payments.retry", "p", "the bank is back", {"attempts": 8}, {"attempts": 0})
+        audit.note(connection, "command", "payments.retry", "other")
+        audit.note(connection, "command", "payments.retry", "p")
+        deeds = audit.about(connection, "p")
+    assert [(deed["actor"], deed["reason"], deed["before"], deed["after"]) for deed in deeds] == [
+        ("command", "the bank is back", {"attempts": 8}, {"attempts": 0}),
+        ("command", None, None, None),
+    ]
