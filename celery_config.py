@@ -162,12 +162,8 @@ def publish(request_id: str | None = None) -> None:
         if _publishing is None:
             _publishing = app.connection_for_write()
             _publishing.transport_options = {**app.conf.broker_transport_options, **IMPATIENT}
-        app.send_task(
-            POST,
-            producer=app.amqp.Producer(_publishing),
-            headers={"request_id": request_id},
-            ignore_result=True,
-        )
+        if _publishing.default_channel.client.llen(BELLS) == 0:
+            app.send_task(POST, producer=app.amqp.Producer(_publishing), headers={"request_id": request_id})
     except (OperationalError, RedisError, OSError) as error:
         broken, _publishing = _publishing, None
         if broken is not None:

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -82,8 +83,10 @@ def down() -> None:
         STACK_FILE.unlink(missing_ok=True)
         screen.print("not running")
         return
-    os.kill(pid, signal.SIGTERM)
-    if not _wait(lambda: supervisor_pid(home) != pid, DOWN_SECONDS_MAX):
+    with open(os.pidfd_open(pid), "rb") as supervisor:  # readable once the process has ended
+        signal.pidfd_send_signal(supervisor.fileno(), signal.SIGTERM)
+        has_ended, _, _ = select.select([supervisor], [], [], DOWN_SECONDS_MAX)
+    if not has_ended:
         raise StackError(f"the stack (process {pid}) has not ended after {DOWN_SECONDS_MAX} s")
     screen.print("ended; the data stays")
 

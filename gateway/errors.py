@@ -9,7 +9,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from gateway.envelope import REQUEST_ID
-from models.session import Contention, DatabaseAway
+from models.session import Contention, DatabaseAway, Overdue
 
 
 class Problem(NamedTuple):
@@ -178,3 +178,4 @@ def register(app: Flask) -> None:
     app.register_error_handler(HTTPException, render_http)
     app.register_error_handler(DatabaseAway, render_away)
     app.register_error_handler(Contention, render_away)
+    app.register_error_handler(Overdue, render_away)

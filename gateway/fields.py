@@ -4,8 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, ClassVar
-from uuid import UUID
+from typing import Any
 
 import marshmallow as ma
 
@@ -30,6 +29,7 @@ _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u206
 
 _CURRENCY = re.compile(r"[A-Z][A-Z0-9]{2,11}", re.ASCII)
 _WALLET = re.compile(r"wal_[A-Za-z0-9_-]{22,64}", re.ASCII)
+_PAYMENT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _LIMIT = re.compile(r"[0-9]{1,9}", re.ASCII)
 
@@ -46,7 +46,7 @@ class Input(ma.Schema):
     class Meta:
         unknown = ma.RAISE
 
-    error_messages: ClassVar = {"unknown": UNKNOWN_FIELD, "type": NOT_AN_OBJECT}
+    error_messages = {"unknown": UNKNOWN_FIELD, "type": NOT_AN_OBJECT}  # noqa: RUF012 - marshmallow's own attribute
 
 
 class Strict(ma.fields.String):
@@ -222,7 +222,9 @@ class Metadata(ma.fields.Field):
             raise ma.ValidationError([NOT_AN_OBJECT])
         if len(value) > METADATA_MEMBERS_MAX:
             raise ma.ValidationError([Flaw("invalid_value", f"At most {METADATA_MEMBERS_MAX} members.")])
-        texts = {self.naming.deserialize(name): self.content.deserialize(text) for name, text in value.items()}
+        texts: dict[Any, Any] = {
+            self.naming.deserialize(name): self.content.deserialize(text) for name, text in value.items()
+        }
         if len(texts) != len(value):
             raise ma.ValidationError([Flaw("invalid_value", "Two names are the same after normalisation.")])
         return texts
@@ -233,10 +235,6 @@ def is_wallet_token(text: str) -> bool:
     return _WALLET.fullmatch(text) is not None
 
 
-def payment_id(text: str) -> UUID | None:
-    """The id in a path, in its one canonical spelling; None if it is none."""
-    try:
-        value = UUID(text)
-    except ValueError:
-        return None
-    return value if str(value) == text else None
+def is_payment_id(text: str) -> bool:
+    """Whether a path can name a payment at all: an id has one spelling."""
+    return _PAYMENT.fullmatch(text) is not None

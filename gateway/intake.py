@@ -10,6 +10,8 @@ from gateway.errors import Refusal
 from gateway.orders import Order, find_parties, resolve
 from gateway.showing import Shown, fresh
 from models import idempotency, payment, payment_view
+from models.account import Party
+from models.payment import Wish
 from models.session import CommitUnknown, Connection, Contention, DatabaseAway, Engine, transaction
 
 FLUSH_ORDERS_MAX = 256
@@ -97,7 +99,8 @@ class Intake:
         answers: dict[str, Answer] = {}
         with transaction(self._engine) as connection:
             parties = find_parties(connection, orders, self._catalogue)
-            wishes, sides = {}, {}
+            wishes: dict[tuple[str, str], Wish] = {}
+            sides: dict[str, tuple[Party, Party]] = {}
             for order in orders:
                 try:
                     sides[order.id] = resolve(order, parties)
@@ -108,7 +111,7 @@ class Intake:
             for order in orders:
                 if order.id in created:
                     if order.reference is not None:
-                        self._take_reference(connection, order)
+                        self._take_reference(connection, order, order.reference)
                     digits = self._catalogue.digits(order.currency)
                     answers[order.id] = fresh(order, *sides[order.id], digits, created[order.id])
             unsettled = [order for order in orders if order.id not in created]
@@ -116,8 +119,8 @@ class Intake:
                 answers.update(self._recall(connection, unsettled, answers))
         return [answers[order.id] for order in orders]
 
-    def _take_reference(self, connection: Connection, order: Order) -> None:
-        earlier = payment.keep_reference(connection, order.user_id, order.reference, order.id)
+    def _take_reference(self, connection: Connection, order: Order, reference: str) -> None:
+        earlier = payment.keep_reference(connection, order.user_id, reference, order.id)
         if earlier is not None:
             detail = "A charge with this reference exists; see payment."
             raise Refusal("duplicate_reference", detail, payment=earlier)
@@ -134,7 +137,7 @@ class Intake:
             found = kept.get(order.claim)
             if found is None:
                 answers[order.id] = refusals.get(order.id) or Contention()
-            elif found.fingerprint != order.fingerprint:
+            elif found.fingerprint != order.fingerprint or found.payment_id is None:
                 detail = "This key stands for another request of yours."
                 answers[order.id] = Refusal("idempotency_key_reused", detail)
             else:

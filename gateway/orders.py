@@ -31,7 +31,7 @@ class Order(NamedTuple):
     fingerprint: bytes
     summary: str | None = None
     reference: str | None = None
-    metadata: dict[str, str] | None = None
+    metadata: dict[str, object] | None = None
     objection: Refusal | None = None
     into_any: bool = False
 

@@ -6,13 +6,14 @@ from flask import current_app
 
 from gateway.auth import Tokens
 from gateway.catalogue import Catalogue
+from gateway.finals import Finals
 from gateway.intake import Intake
 from models.session import Engine, open_engine
 from settings import Settings
 
 
 class Services:
-    """Engine, tokens, catalogue and intake of one process, each opened at its first use (so after a fork)."""
+    """Engine, tokens, catalogue, final payments and intake of one process, each opened at its first use (so after a fork)."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -33,6 +34,11 @@ class Services:
     def catalogue(self) -> Catalogue:
         """Currencies and technical accounts."""
         return Catalogue(self.engine)
+
+    @cached_property
+    def finals(self) -> Finals:
+        """Payments by id."""
+        return Finals(self.engine)
 
     @cached_property
     def intake(self) -> Intake:

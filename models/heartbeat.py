@@ -29,8 +29,9 @@ def beat(connection: Connection, name: str) -> None:
 
 
 def everyone(connection: Connection) -> list[Heartbeat]:
-    """All workers ever seen, by name."""
+    """All workers seen within the last hour, by name: one gone for longer was taken out of service."""
     rows = connection.exec_driver_sql(
-        "SELECT name, extract(epoch FROM now() - seen_at)::float FROM worker_heartbeats ORDER BY name"
+        "SELECT name, extract(epoch FROM now() - seen_at)::float FROM worker_heartbeats"
+        " WHERE seen_at > now() - interval '1 hour' ORDER BY name"
     )
     return [Heartbeat(*row) for row in rows]

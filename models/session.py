@@ -24,6 +24,10 @@ class CommitUnknown(DatabaseAway):
     """The line was lost at COMMIT: it may have happened. Read the rows again before anything is retried."""
 
 
+class Overdue(Exception):
+    """A statement took longer than its role may; it was canceled, and nothing was decided."""
+
+
 class Contention(Exception):
     """A lock was not had in time, or a deadlock or serialization failure was resolved against us: retry."""
 
@@ -45,7 +49,7 @@ def open_engine(url: str, poolclass: type[Pool] = QueuePool, application: str = 
 def transaction(engine: Engine) -> Iterator[Connection]:
     """One transaction: committed at the end of the block, rolled back if it raises.
 
-    Raises DatabaseAway, CommitUnknown or Contention in place of the driver's errors that mean these.
+    Raises DatabaseAway, CommitUnknown, Contention or Overdue in place of the driver's errors that mean these.
     """
     try:
         with engine.connect() as connection:
@@ -63,8 +67,12 @@ def transaction(engine: Engine) -> Iterator[Connection]:
             raise DatabaseAway from error
         if sqlstate(error) in CONTENTION_STATES:
             raise Contention from error
+        if sqlstate(error) == QUERY_CANCELED:
+            raise Overdue from error
         raise
 
+
+QUERY_CANCELED = "57014"
 
 CONTENTION_STATES = {"55P03", "40P01", "40001"}
 """lock_not_available, deadlock_detected, serialization_failure."""

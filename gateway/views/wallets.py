@@ -17,7 +17,7 @@ from gateway.services import services
 from gateway.showing import etag, wallet_body
 from models import account, idempotency
 from models.account import Wallet
-from models.session import Connection, transaction
+from models.session import Connection, Contention, transaction
 
 wallets = Blueprint("wallets", __name__, url_prefix="/v1/wallets", description="Balances, one currency each.")
 
@@ -47,7 +47,10 @@ def open_wallet(body: dict[str, Any]) -> Answer:
             raise flawed([("/currency", "currency_inactive", "This currency is not in use.")])
         if key is not None and not idempotency.keep_account(connection, g.caller.id, key, print_, id):
             # Another request with the key was faster; its row is committed now.
-            return _answer(_earlier(connection, key, print_), {"Idempotent-Replayed": "true"})
+            earlier = _earlier(connection, key, print_)
+            if earlier is None:
+                raise Contention
+            return _answer(earlier, {"Idempotent-Replayed": "true"})
         token = f"wal_{secrets.token_urlsafe(TOKEN_BYTES)}"
         wallet = account.open_wallet(connection, id, token, g.caller.id, currency.code, body.get("label"))
     return _answer(wallet, {})

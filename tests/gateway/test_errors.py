@@ -42,7 +42,7 @@ def test_every_code_of_the_table_is_raised() -> None:
 
 
 def test_the_docs_list_every_code() -> None:
-    listed = re.findall(r"^\| `(\w+)` \| (\d+) \| (.+?) \| (yes|no) \|$", (ROOT / "docs/ERRORS.md").read_text(), re.M)
+    listed = re.findall(r"^\| `(\w+)` \| (\d+) \| (.+?) \| (yes|no) \|$", (ROOT / "docs/errors.md").read_text(), re.M)
     assert listed == [(code, str(p.status), p.title, "yes" if p.retryable else "no") for code, p in PROBLEMS.items()]
 
 

@@ -187,3 +187,13 @@ def test_wallets_that_are_refused(house: House, client: Person, body: dict, code
     with house.unchanged():
         answer = client.call("POST", "/v1/wallets", json=body)
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
+
+
+def test_a_remembered_final_payment_is_still_nobody_elses(house: House, client: Person, stranger: Person) -> None:
+    client.wallet("5.00")
+    [payment] = client.get("/v1/payments").get_json()["data"]
+    path = f"/v1/payments/{payment['id']}"
+    first, remembered = client.get(path), client.get(path)
+    assert (remembered.get_json(), remembered.headers["ETag"]) == (first.get_json(), first.headers["ETag"])
+    assert stranger.get(path).status_code == 404
+    assert stranger.get(f"{path}/operations").status_code == 404
