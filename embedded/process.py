@@ -20,7 +20,10 @@ _libc = ctypes.CDLL(None)
 
 
 class Process:
-    """A program and how to start it; `death_signal` is what the kernel sends it when the parent dies."""
+    """A program and how to start it.
+
+    `death_signal` is what the kernel sends it when the parent dies, `inherits` the file descriptors it is given.
+    """
 
     def __init__(
         self,
@@ -31,6 +34,7 @@ class Process:
         environ: dict[str, str] | None = None,
         identity: Identity | None = None,
         death_signal: signal.Signals = signal.SIGTERM,
+        inherits: tuple[int, ...] = (),
     ) -> None:
         self.argv = argv
         self.log = log
@@ -38,6 +42,7 @@ class Process:
         self.environ = environ
         self.identity = identity or invoker()
         self.death_signal = death_signal
+        self.inherits = inherits
         self._popen: subprocess.Popen | None = None
 
     @property
@@ -64,6 +69,7 @@ class Process:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=self.inherits,
                 preexec_fn=_die_with_parent(os.getpid(), self.death_signal),  # noqa: PLW1509  one thread
                 **self.identity.popen_options(),
             )

@@ -35,6 +35,7 @@ TOLD_BY_US = {"DATABASE_URL", *ROLE_VARIABLES.values(), "REDIS_URL", "SECRET_KEY
 
 HOST = "127.0.0.1"
 PORT_WANTED = 8000
+BACKLOG = 1024
 READY_SECONDS_MAX = 60
 COMMAND_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 40
@@ -70,7 +71,8 @@ class Stack:
         self.database_url = settings.normalized(database_url)
         self.redis_url = redis_url
         self.secret_key = os.environ.get("SECRET_KEY") or home.secret("secret_key")
-        self.bind = f"{HOST}:{port or _free_port()}"
+        self._listener = _listen(port)
+        self.bind = f"{HOST}:{self._listener.getsockname()[1]}"
         self.url = f"http://{self.bind}"
         self._environ = {key: value for key, value in os.environ.items() if key not in TOLD_BY_US}
         self._environ |= {"DEPOSITS_OPEN": "true"} | dict(environ or {})
@@ -122,6 +124,7 @@ class Stack:
         for server in (self.valkey, self.postgres):
             if server:
                 server.stop()
+        self._listener.close()
 
     def create_users(self, users: list[dict[str, str]]) -> list[dict[str, str]]:
         """Make users of {email, role, name}, or give a new token to who is there: {email, token}, new ones id."""
@@ -137,13 +140,14 @@ class Stack:
         role = settings.GATEWAY_ROLE if name == "gateway" else settings.WORKER_ROLE
         told = {"REDIS_URL": self.redis_url, "HOME": directory, ROLE_VARIABLES[role]: self.role_url(role)}
         if name == "gateway":
-            told |= {"SECRET_KEY": self.secret_key, "GATEWAY_BIND": self.bind}
+            told |= {"SECRET_KEY": self.secret_key, "GATEWAY_BIND": f"fd://{self._listener.fileno()}"}
         return Process(
             [sys.executable, "-m", *(word.format(directory=directory) for word in COMMANDS[name])],
             log=self.home.log(name),
             cwd=CHECKOUT,
             environ=self._environ | told,
             identity=runs_as,
+            inherits=(self._listener.fileno(),) if name == "gateway" else (),
         )
 
     def _directory(self, owner: Identity) -> str:
@@ -168,11 +172,12 @@ class Stack:
         return done.stdout
 
 
-def _free_port() -> int:
-    """The port people expect, if it is free, else one that is."""
-    for port in (PORT_WANTED, 0):
-        with suppress(OSError), socket.socket() as tried:
-            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gunicorn does
-            tried.bind((HOST, port))
-            return tried.getsockname()[1]
-    raise StackError(f"no free TCP port on {HOST}")
+def _listen(port: int | None) -> socket.socket:
+    """A listening socket on that port, else on the one people expect if it is free, else on any.
+
+    The gateway inherits it: two stacks never take the same port, and a restart refuses no connection.
+    """
+    for wanted in (port,) if port else (PORT_WANTED, 0):
+        with suppress(OSError):
+            return socket.create_server((HOST, wanted), backlog=BACKLOG)
+    raise StackError(f"TCP port {port or 'of whatever number'} on {HOST} is not free")

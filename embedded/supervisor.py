@@ -83,10 +83,9 @@ def down() -> None:
         STACK_FILE.unlink(missing_ok=True)
         screen.print("not running")
         return
-    with open(os.pidfd_open(pid), "rb") as supervisor:  # readable once the process has ended
-        signal.pidfd_send_signal(supervisor.fileno(), signal.SIGTERM)
-        has_ended, _, _ = select.select([supervisor], [], [], DOWN_SECONDS_MAX)
-    if not has_ended:
+    supervisor = os.pidfd_open(pid)  # readable once the process has ended
+    signal.pidfd_send_signal(supervisor, signal.SIGTERM)
+    if not select.select([supervisor], [], [], DOWN_SECONDS_MAX)[0]:
         raise StackError(f"the stack (process {pid}) has not ended after {DOWN_SECONDS_MAX} s")
     screen.print("ended; the data stays")
 

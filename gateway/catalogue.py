@@ -42,13 +42,8 @@ class Catalogue:
         return known
 
     def technical(self, code: str, currency: str) -> Party:
-        """The technical account of that code; every known currency has one."""
-        self._refresh(FRESH_SECONDS)
+        """The technical account of that code, as read with its currency; asks nobody, so a flush may use it."""
         return self._technical[code, currency]
-
-    def digits(self, code: str) -> int:
-        """How many digits amounts of a currency in use have."""
-        return self.currency(code).digits
 
     def _refresh(self, age_seconds_max: float) -> None:
         if time.monotonic() - self._read_at < age_seconds_max:

@@ -3,11 +3,11 @@
 import hashlib
 import json
 import re
-from typing import Any
 
 from flask import request
 
 from gateway.errors import Refusal
+from gateway.parsing import body_of_request
 
 _BARE = re.compile(r"[\x21\x23-\x7e][\x21-\x7e]{0,254}", re.ASCII)
 _QUOTED = re.compile(r'"((?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"', re.ASCII)
@@ -28,6 +28,7 @@ def key_of_request() -> str:
     return re.sub(r"\\(.)", r"\1", quoted[1])
 
 
-def fingerprint(method: str, route: str, body: Any) -> bytes:
-    """SHA-256 over what was asked; white space and the order of members do not matter."""
-    return hashlib.sha256(f"{method} {route}\n{_canonical(body)}".encode()).digest()
+def fingerprint_of_request() -> bytes:
+    """SHA-256 over what is asked; white space and the order of members do not matter."""
+    asked = f"{request.method} {request.path}\n{_canonical(body_of_request())}"
+    return hashlib.sha256(asked.encode()).digest()

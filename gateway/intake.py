@@ -112,8 +112,7 @@ class Intake:
                 if order.id in created:
                     if order.reference is not None:
                         self._take_reference(connection, order, order.reference)
-                    digits = self._catalogue.digits(order.currency)
-                    answers[order.id] = fresh(order, *sides[order.id], digits, created[order.id])
+                    answers[order.id] = fresh(order, *sides[order.id], created[order.id])
             unsettled = [order for order in orders if order.id not in created]
             if unsettled:
                 answers.update(self._recall(connection, unsettled, answers))

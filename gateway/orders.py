@@ -27,6 +27,7 @@ class Order(NamedTuple):
     target: str | None
     amount: int
     currency: str
+    digits: int
     key: str
     fingerprint: bytes
     summary: str | None = None

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 import marshmallow as ma
 from flask import Request, request
@@ -35,6 +35,11 @@ class StrictRequest(Request):
         if self._strict is None:
             self._strict = parse(read(self))
         return self._strict
+
+
+def body_of_request() -> Any:
+    """The parsed body of the current request, before any schema; raises as strict_json does."""
+    return cast(StrictRequest, request).strict_json()
 
 
 def read(incoming: Request) -> str:
@@ -135,7 +140,7 @@ class StrictParser:
 def load_body(schema: ma.Schema) -> Any:
     """The request's JSON body through `schema`."""
     try:
-        return schema.load(request.strict_json())  # type: ignore[attr-defined]
+        return schema.load(body_of_request())
     except ma.ValidationError as error:
         raise flawed(flatten(error.messages)) from None
 

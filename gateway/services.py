@@ -13,7 +13,7 @@ from settings import Settings
 
 
 class Services:
-    """Engine, tokens, catalogue, final payments and intake of one process, each opened at its first use (so after a fork)."""
+    """All that one process shares, each part opened at its first use (so after a fork)."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -25,10 +25,10 @@ class Shown(NamedTuple):
     is_replay: bool
 
 
-def fresh(order: Order, source: Party, target: Party, digits: int, created_at: datetime) -> Shown:
+def fresh(order: Order, source: Party, target: Party, created_at: datetime) -> Shown:
     """The payment just kept, without reading it again."""
     view = PaymentView(
-        order.id, order.type.value, State.INITIATED.value, order.user_id, order.amount, order.currency, digits, 0,
+        order.id, order.type.value, State.INITIATED.value, order.user_id, order.amount, order.currency, order.digits, 0,
         order.summary, order.reference, order.metadata, None, 0, created_at, None, created_at, None,
         VERSION_OF_NEW, source, target, None, None,
     )  # fmt: skip

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from flask import g, request
+from flask import g
 from uuid_utils import uuid7
 
 from gateway.auth import requires
 from gateway.catalogue import minor_units, objection
 from gateway.contract import IDEMPOTENCY_KEY, Blueprint
 from gateway.errors import Refusal, flawed
-from gateway.idempotency import fingerprint, key_of_request
+from gateway.idempotency import fingerprint_of_request, key_of_request
 from gateway.orders import Order
 from gateway.schemas import ChargeInput, DepositInput, PaymentSchema, TransferInput
 from gateway.services import services
@@ -75,8 +75,9 @@ def submit(type: PaymentType, body: Body, *, source: str, target: str | None, in
             target=target,
             amount=amount,
             currency=currency.code,
+            digits=currency.digits,
             key=key,
-            fingerprint=fingerprint(request.method, request.path, request.strict_json()),  # type: ignore[attr-defined]
+            fingerprint=fingerprint_of_request(),
             summary=body.get("summary"),
             reference=body.get("reference"),
             metadata=body.get("metadata"),

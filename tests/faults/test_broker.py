@@ -1,7 +1,5 @@
 """The broker may stop, freeze, forget and bring nonsense: every POST is still answered, and everything completes."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import wait
 from contextlib import contextmanager
@@ -9,7 +7,6 @@ from contextlib import contextmanager
 import pytest
 import redis
 
-import settings
 from embedded.home import CHECKOUT
 from embedded.process import Process
 from embedded.stack import Stack
@@ -17,6 +14,7 @@ from tests.e2e.crowd import ACCEPTED, Answer, Crowd
 from tests.e2e.reckoning import scalar
 from tests.faults.conftest import Reckon
 from tests.faults.injury import logged, stopped
+from tests.faults.ops import flask
 from tests.support import eventually
 
 pytestmark = pytest.mark.slow
@@ -107,7 +105,7 @@ def test_a_message_that_kills_every_worker(stack: Stack, crowd: Crowd, reckoned:
         answers = crowd.submit(crowd.mixed(50))
         assert {answer.status for answer in answers} == {ACCEPTED}
         assert scalar(stack, "SELECT count(*) FROM payments WHERE state = 'INITIATED'") == 50
-        assert "50 payments posted, nothing is due" in sweep(stack)
+        assert "50 payments posted, nothing is due" in flask(stack, "payments", "sweep")
         reckoned(answers)
         client.flushall()
     posting.start()
@@ -133,18 +131,3 @@ def test_no_beat(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
         reckoned(crowd.submit(crowd.mixed(100)))
     finally:
         stack.processes["beat"].start()
-
-
-def sweep(stack: Stack) -> str:
-    """What `flask payments sweep` says, in the worker's role."""
-    done = subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "wsgi", "payments", "sweep"],
-        cwd=CHECKOUT,
-        env=dict(stack.processes["posting"].environ or {})
-        | {"WORKER_DATABASE_URL": stack.role_url(settings.WORKER_ROLE)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout

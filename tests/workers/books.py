@@ -142,12 +142,12 @@ class Books:
         with self.as_owner() as connection:
             connection.exec_driver_sql("UPDATE payments SET due_at = now() WHERE id = %s", (payment_id,))
 
-    def poison(self, payment_id: str) -> None:
+    def poison(self, payment_id: str, venom: str = "RAISE EXCEPTION 'poison'") -> None:
         """From now on the database refuses to make this payment final, as a bug or a broken row would."""
         with self.as_owner() as connection:
             connection.exec_driver_sql(
                 "CREATE FUNCTION refuse_the_poison() RETURNS trigger LANGUAGE plpgsql AS "
-                "$$ BEGIN RAISE EXCEPTION 'poison'; END $$"
+                f"$$ BEGIN {venom}; RETURN NEW; END $$"
             )
             connection.exec_driver_sql(
                 "CREATE TRIGGER poison BEFORE UPDATE OF state ON payments FOR EACH ROW "

@@ -72,6 +72,24 @@ def test_it_rings_after_the_last_of_them(bells: redis.Redis) -> None:
     assert time.monotonic() - began >= 10 * DEBOUNCE_SECONDS
 
 
+def test_a_bell_that_waits_already_is_not_rung_again(bells: redis.Redis) -> None:
+    for _ in range(3):
+        publish()
+    assert bells.llen("payments") == 1
+    bells.delete("payments")
+    publish()
+    assert bells.llen("payments") == 1
+
+
+def test_a_broker_that_has_forgotten_everything_is_rung_at_all_the_same(bells: redis.Redis) -> None:
+    """FLUSHALL takes the queues' bindings, too: a publisher that trusted them would ring for nobody."""
+    publish()
+    assert bells.keys("_kombu.binding.*")
+    bells.flushall()
+    publish()
+    assert bells.llen("payments") == 1
+
+
 def test_a_message_carries_no_payment(bells: redis.Redis) -> None:
     publish("request-1")
     message = bells.lindex("payments", 0)

@@ -97,6 +97,14 @@ def test_a_rule_that_raises_is_the_same_poison(
     assert books.outcomes(transfers).count("COMPLETED") == NEIGHBOURS - 1
 
 
+def test_a_payment_that_takes_for_ever_is_the_same_poison(books: Books, transfers: list[str]) -> None:
+    culprit = transfers[5]
+    books.poison(culprit, "PERFORM pg_sleep(60)")
+    books.poster(books.impatient_worker(statement_timeout="200ms")).drain(seconds=10)
+    assert (books.kept(culprit).state, books.kept(culprit).attempts) == ("INITIATED", 1)
+    assert books.outcomes(transfers).count("COMPLETED") == NEIGHBOURS - 1
+
+
 def test_the_cured_payment_completes_once_it_is_due(books: Books, transfers: list[str]) -> None:
     books.poison(transfers[0])
     books.poster().drain()

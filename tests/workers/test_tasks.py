@@ -78,6 +78,7 @@ def test_two_beats_do_no_harm(books: Books, bells: redis.Redis, waiting: str) ->
     """Each bell may come twice, and the second finds nothing to do."""
     for _ in range(2):
         run(tasks.sweep)
+    assert bells.llen("payments") == 1, "one message is enough"
     for _ in range(2):
         run(tasks.post)
     assert books.kept(waiting).state == "COMPLETED"

@@ -1,0 +1,40 @@
+"""What a stack is before it runs: its port, and what each of its processes will be told."""
+
+import pytest
+
+from embedded import home as homes
+from embedded.home import Home, StackError
+from embedded.stack import Stack
+
+
+def test_no_two_stacks_take_the_same_port(home: Home):
+    with homes.temporary() as other:
+        stacks = [Stack(home), Stack(other)]
+        try:
+            assert stacks[0].url != stacks[1].url
+        finally:
+            for stack in stacks:
+                stack.stop()
+
+
+def test_a_port_that_is_taken_is_refused(home: Home):
+    stack = Stack(home)
+    try:
+        with pytest.raises(StackError, match="is not free"):
+            Stack(home, port=int(stack.url.rpartition(":")[2]))
+    finally:
+        stack.stop()
+
+
+def test_roles_of_a_given_database_may_be_given_too(home: Home, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("WORKER_DATABASE_URL", "postgresql://worker:own@db/payments")
+    given = Stack(home, database_url="postgresql://owner:secret@db/payments", redis_url="redis://broker/0")
+    try:
+        assert given.parts.keys() == {"gateway", "posting", "upkeep", "beat"}
+        assert given.processes["posting"].environ["WORKER_DATABASE_URL"] == "postgresql://worker:own@db/payments"
+        told = given.processes["gateway"].environ
+        assert told["GATEWAY_DATABASE_URL"].startswith("postgresql+psycopg2://payments_gateway:")
+        assert "secret" not in told["GATEWAY_DATABASE_URL"]
+        assert not {"DATABASE_URL", "WORKER_DATABASE_URL"} & told.keys()
+    finally:
+        given.stop()

@@ -1,0 +1,62 @@
+"""A payment that the database refuses to make final: it alone is tried again, parked, and brought back by a person."""
+
+import json
+
+import pytest
+
+from embedded.stack import Stack
+from models.rules.retry import ATTEMPTS_MAX
+from models.session import transaction
+from tests.e2e.crowd import ACCEPTED, Crowd
+from tests.e2e.reckoning import owner, scalar
+from tests.faults.conftest import Reckon
+from tests.faults.injury import logged
+from tests.faults.ops import flask
+from tests.support import eventually
+
+pytestmark = pytest.mark.slow
+
+POISON = """
+CREATE FUNCTION refuse_the_poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'poison'; END $$;
+CREATE TRIGGER poison BEFORE UPDATE OF state ON payments
+    FOR EACH ROW WHEN (NEW.summary = 'poison') EXECUTE FUNCTION refuse_the_poison();
+"""
+CURE = "DROP FUNCTION refuse_the_poison CASCADE"
+LAST_ATTEMPT = f"UPDATE payments SET attempts = {ATTEMPTS_MAX - 1}, due_at = now() WHERE summary = 'poison'"
+"""As if all waits but the last were over: together they take about four minutes."""
+
+ATTEMPTS = "SELECT attempts FROM payments WHERE summary = 'poison'"
+NEIGHBOURS_ATTEMPTS = "SELECT coalesce(max(attempts), 0) FROM payments WHERE summary IS DISTINCT FROM 'poison'"
+
+
+def execute(stack: Stack, statement: str) -> None:
+    with transaction(owner(stack)) as connection:
+        connection.exec_driver_sql(statement)
+
+
+def test_one_poison_payment_harms_no_other(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
+    execute(stack, POISON)
+    orders = crowd.mixed(300)
+    poison = crowd.charge(crowd.clients[0], "1.00")
+    poison = poison._replace(body={**poison.body, "summary": "poison"})
+    answers = crowd.submit([*orders[:150], poison, *orders[150:]])
+    assert {answer.status for answer in answers} == {ACCEPTED}
+    culprit = next(answer for answer in answers if answer.order is poison)
+
+    eventually(lambda: scalar(stack, ATTEMPTS) >= 1)
+    for answer in answers:
+        if answer is not culprit:
+            assert crowd.final(answer)["attempts"] == 0
+    assert scalar(stack, NEIGHBOURS_ATTEMPTS) == 0
+    assert logged(stack, "posting", "batch failed, splitting it") > 0, "it shared a batch, and was found by halving"
+
+    execute(stack, LAST_ATTEMPT)
+    reckoning = reckoned(answers)
+    assert reckoning.parked == 1
+    shown = json.loads(flask(stack, "payments", "parked", "--json"))
+    assert (shown["id"], shown["attempts"]) == (culprit.payment_id, ATTEMPTS_MAX)
+
+    execute(stack, CURE)
+    flask(stack, "payments", "retry", culprit.payment_id, "--reason", "the trigger is gone")
+    assert crowd.final(culprit)["state"] == "COMPLETED"
+    assert reckoned(answers).parked == 0
