@@ -24,7 +24,10 @@ SCOPES: dict[str, frozenset[str]] = {
     Role.OPS: EVERYBODY | {"deposits:write", "payments:read-all", "wallets:read-all"},
     Role.AUDITOR: EVERYBODY | {"payments:read-all", "wallets:read-all"},
 }
-"""Role to what its tokens may do; a token with scopes of its own may do those and no others."""
+"""Role to what its tokens may do; the scopes of a token narrow it."""
+
+BY_TOKEN = frozenset({"deposits:write"})
+"""What a role need not have for one of its tokens to be given it: bringing in money from outside."""
 
 CACHE_SECONDS = 1.0
 """A revoked token is refused in every process after so long."""
@@ -69,10 +72,14 @@ class Tokens:
         if user.is_well_formed(token):
             with transaction(self._engine) as connection:
                 holder = user.bearer(connection, hash)
-        if holder is None or not holder.is_active:
+        if holder is None:
             headers = {"WWW-Authenticate": f'{AUTHENTICATE}, error="invalid_token"'}
             raise Refusal("token_invalid", "The token is unknown, expired or revoked.", headers=headers)
-        scopes = SCOPES[holder.role] if holder.scopes is None else holder.scopes
+        if not holder.is_active:
+            raise Refusal("user_inactive", "This user has been deactivated.")
+        scopes = SCOPES[holder.role]
+        if holder.scopes is not None:
+            scopes = (scopes | BY_TOKEN) & holder.scopes
         return Caller(holder.user_id, holder.role, scopes)
 
 

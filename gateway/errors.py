@@ -30,6 +30,7 @@ PROBLEMS: dict[str, Problem] = {
     "idempotency_key_invalid": Problem(400, "Idempotency-Key is malformed"),
     "token_missing": Problem(401, "A bearer token is required"),
     "token_invalid": Problem(401, "The bearer token is not valid"),
+    "user_inactive": Problem(403, "The user has been deactivated"),
     "scope_missing": Problem(403, "The token lacks the scope for this"),
     "deposits_closed": Problem(403, "Deposits by owners are closed"),
     "not_found": Problem(404, "Not found"),
