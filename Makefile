@@ -28,8 +28,8 @@ check: dev ## the quick part of it, for before a commit
 	@sh tests/check.sh
 	@$(python) -m pytest -n 2 --dist loadfile -m "not slow"
 
-faults: dev ## kill, freeze, flush and restart things while payments flow
-	@$(python) -m pytest tests/faults
+faults: dev ## kill, freeze, flush and restart things while payments flow: the long form
+	@FAULTS=full $(python) -m pytest tests/faults
 
 bench: dev ## measure, print, and write bench/report.md
 	@$(python) -m bench

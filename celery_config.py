@@ -11,6 +11,7 @@ from celery import Celery
 from celery.signals import setup_logging, worker_init, worker_process_init
 from kombu import Connection, Exchange, Queue
 from kombu.exceptions import OperationalError
+from redis import Redis
 from redis.exceptions import RedisError
 
 import logs
@@ -162,7 +163,8 @@ def publish(request_id: str | None = None) -> None:
         if _publishing is None:
             _publishing = app.connection_for_write()
             _publishing.transport_options = {**app.conf.broker_transport_options, **IMPATIENT}
-        if _publishing.default_channel.client.llen(BELLS) == 0:
+        broker: Redis = _publishing.default_channel.client  # type: ignore[union-attr] - kombu's Redis channel has it
+        if broker.llen(BELLS) == 0:
             app.send_task(POST, producer=app.amqp.Producer(_publishing), headers={"request_id": request_id})
     except (OperationalError, RedisError, OSError) as error:
         broken, _publishing = _publishing, None

@@ -12,7 +12,7 @@ from gateway.envelope import USER_ID
 from gateway.errors import AUTHENTICATE, Refusal
 from gateway.parsing import refuse_other_than_json, refuse_query
 from models import user
-from models.session import Engine, transaction
+from models.session import Engine, statements
 from models.user import Role
 
 EVERYBODY = frozenset({"payments:read", "wallets:read", "currencies:read"})
@@ -70,7 +70,7 @@ class Tokens:
         """Who holds the token, by the database; raises Refusal."""
         holder = None
         if user.is_well_formed(token):
-            with transaction(self._engine) as connection:
+            with statements(self._engine) as connection:
                 holder = user.bearer(connection, hash)
         if holder is None:
             headers = {"WWW-Authenticate": f'{AUTHENTICATE}, error="invalid_token"'}

@@ -8,7 +8,7 @@ from models import account, currency
 from models.account import Party
 from models.currency import Currency
 from models.rules import money
-from models.session import Engine, transaction
+from models.session import Engine, statements
 
 FRESH_SECONDS = 5.0
 """A changed minimum, maximum or flag of a currency holds in every process after so long."""
@@ -51,7 +51,7 @@ class Catalogue:
         with self._lock:
             if time.monotonic() - self._read_at < age_seconds_max:
                 return
-            with transaction(self._engine) as connection:
+            with statements(self._engine) as connection:
                 self._currencies = currency.all_by_code(connection)
                 self._technical = account.technical_parties(connection)
             self._read_at = time.monotonic()

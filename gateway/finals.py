@@ -5,7 +5,7 @@ import time
 
 from models import payment_view
 from models.payment_view import PaymentView
-from models.session import Engine, transaction
+from models.session import Engine, statements
 
 FRESH_SECONDS = 5.0
 """Of a final payment only the names and tokens of its parties can change; they are read again after so long."""
@@ -28,7 +28,7 @@ class Finals:
         if known is not None and known[0] > time.monotonic():
             return known[1]
         read_at = time.monotonic()
-        with transaction(self._engine) as connection:
+        with statements(self._engine) as connection:
             view = payment_view.by_id(connection, id)
         if view is not None and view.finalized_at is not None:
             with self._lock:

@@ -12,7 +12,7 @@ from gateway.showing import Shown, fresh
 from models import idempotency, payment, payment_view
 from models.account import Party
 from models.payment import Wish
-from models.session import CommitUnknown, Connection, Contention, DatabaseAway, Engine, transaction
+from models.session import CommitUnknown, Connection, Contention, DatabaseAway, Engine, statements, transaction
 
 FLUSH_ORDERS_MAX = 256
 """Enough for every connection of a process; a longer statement gains nothing more."""
@@ -95,9 +95,13 @@ class Intake:
             return self._keep(orders)
 
     def _keep(self, orders: Sequence[Order]) -> list[Answer]:
-        """One transaction for all orders; raises Refusal only for an order that comes alone with its reference."""
+        """One statement keeps all orders; one with a reference comes alone, in a transaction with its reference.
+
+        Raises Refusal only for that one: a taken reference rolls both back.
+        """
         answers: dict[str, Answer] = {}
-        with transaction(self._engine) as connection:
+        scope = statements if all(order.reference is None for order in orders) else transaction
+        with scope(self._engine) as connection:
             parties = find_parties(connection, orders, self._catalogue)
             wishes: dict[tuple[str, str], Wish] = {}
             sides: dict[str, tuple[Party, Party]] = {}

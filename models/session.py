@@ -1,11 +1,16 @@
 """Transactions: the only place that commits, and the one that says what a database error means."""
 
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
-from sqlalchemy import Connection, Engine, Pool, QueuePool, create_engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import Connection, Engine, Pool, QueuePool, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry
 
 POOL_SIZE = 8
 """Connections a process keeps; its requests share flushes, so few are ever used at once."""
@@ -14,6 +19,9 @@ POOL_TIMEOUT_SECONDS = 2
 """Rather a 503 than a queue: a connection not had by then is a database that is away."""
 
 CONNECT_TIMEOUT_SECONDS = 3
+
+IDLE_SECONDS = 1.0
+"""A connection unused for longer is asked whether it still lives."""
 
 
 class DatabaseAway(Exception):
@@ -35,14 +43,29 @@ class Contention(Exception):
 def open_engine(url: str, poolclass: type[Pool] = QueuePool, application: str = "payments") -> Engine:
     """An engine for one role; opened in each process after it forked."""
     sizes = {"pool_size": POOL_SIZE, "max_overflow": 0, "pool_timeout": POOL_TIMEOUT_SECONDS}
-    return create_engine(
+    engine = create_engine(
         url,
         poolclass=poolclass,
-        pool_pre_ping=True,
         hide_parameters=True,
         connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": application},
         **(sizes if poolclass is QueuePool else {}),
     )
+    event.listen(engine, "checkin", _note_return)
+    event.listen(engine, "checkout", partial(_ping_if_idle, engine.dialect))
+    return engine
+
+
+def _note_return(_line: object, record: ConnectionPoolEntry) -> None:
+    record.info["returned_at"] = time.monotonic()
+
+
+def _ping_if_idle(dialect: Dialect, line: DBAPIConnection, record: ConnectionPoolEntry, _: object) -> None:
+    """What lay idle may be dead, and is replaced unseen; what was just used is not asked: a ping costs a trip."""
+    if time.monotonic() - record.info.get("returned_at", math.inf) > IDLE_SECONDS:
+        try:
+            dialect.do_ping(line)
+        except dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError from error
 
 
 @contextmanager
@@ -51,20 +74,35 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 
     Raises DatabaseAway, CommitUnknown, Contention or Overdue in place of the driver's errors that mean these.
     """
-    try:
-        with engine.connect() as connection:
+    with _named(DatabaseAway), engine.connect() as connection:
+        yield connection
+        with _named(CommitUnknown):
+            connection.commit()
+
+
+@contextmanager
+def statements(engine: Engine) -> Iterator[Connection]:
+    """Statements that are each a transaction of their own, without the trips to begin and commit it.
+
+    For reads, and for a write that is one statement. Raises as `transaction` does; whatever statement the line is
+    lost at, it is CommitUnknown: it may have happened.
+    """
+    with _named(DatabaseAway), engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        with _named(CommitUnknown):
             yield connection
-            try:
-                connection.commit()
-            except DBAPIError as error:
-                if _is_away(error):
-                    raise CommitUnknown from error
-                raise
+
+
+@contextmanager
+def _named(lost: type[DatabaseAway]) -> Iterator[None]:
+    """Name the driver's errors; `lost` is what it means here that the line broke."""
+    try:
+        yield
     except PoolTimeout as error:
         raise DatabaseAway from error
     except DBAPIError as error:
         if _is_away(error):
-            raise DatabaseAway from error
+            raise lost from error
         if sqlstate(error) in CONTENTION_STATES:
             raise Contention from error
         if sqlstate(error) == QUERY_CANCELED:

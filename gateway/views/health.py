@@ -9,7 +9,7 @@ from gateway.contract import Blueprint
 from gateway.schemas import HealthSchema, StatusSchema
 from gateway.services import services
 from models import heartbeat, payment
-from models.session import transaction
+from models.session import statements
 
 health = Blueprint("health", __name__, description="Whether it works.")
 
@@ -32,7 +32,7 @@ def live() -> Answer:
 @health.response(200, HealthSchema)
 def ready() -> Answer:
     """This process reaches the database; 503 if not."""
-    with transaction(services().engine) as connection:
+    with statements(services().engine) as connection:
         payment.is_anything_due(connection)
     return {"status": "ok"}, {}
 
@@ -42,7 +42,7 @@ def ready() -> Answer:
 @health.response(200, StatusSchema)
 def status() -> Answer:
     """Payments are accepted, and this is how they are being posted; 503 if the database is away."""
-    with transaction(services().engine) as connection:
+    with statements(services().engine) as connection:
         workers = heartbeat.everyone(connection)
         waiting, oldest_due_seconds = payment.waiting(connection)
     broker_is_up = _broker_answers(services().settings.redis_url)

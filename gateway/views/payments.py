@@ -15,7 +15,7 @@ from gateway.services import services
 from gateway.showing import READ_ALL, Shown, is_visible, operation_body, payment_body, payment_headers
 from models import account, operation, payment_view
 from models.payment_view import Filter, PaymentView
-from models.session import transaction
+from models.session import statements
 
 payments = Blueprint("payments", __name__, url_prefix="/v1/payments", description="How far orders have come.")
 
@@ -33,7 +33,7 @@ def list_payments(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]
     """The payments you ordered and those of your wallets, newest first."""
     at = lists.place(query)
     user_id = None if READ_ALL in g.caller.scopes else g.caller.id
-    with transaction(services().engine) as connection:
+    with statements(services().engine) as connection:
         where = _filter(query)
         if "wallet" in query:
             party = account.parties_by_token(connection, [query["wallet"]]).get(query["wallet"])
@@ -75,7 +75,7 @@ def get_payment(id: str) -> tuple[dict[str, Any], dict[str, str]] | Response:
 def list_operations(id: str) -> tuple[dict[str, Any], dict[str, str]]:
     """The double entry of a payment; empty unless it COMPLETED."""
     _visible(id)
-    with transaction(services().engine) as connection:
+    with statements(services().engine) as connection:
         rows = operation.of_payment(connection, id)
     return {**EMPTY_PAGE, "data": [operation_body(row, g.caller) for row in rows]}, {}
 

@@ -17,7 +17,7 @@ from gateway.services import services
 from gateway.showing import etag, wallet_body
 from models import account, idempotency
 from models.account import Wallet
-from models.session import Connection, Contention, transaction
+from models.session import Connection, Contention, statements, transaction
 
 wallets = Blueprint("wallets", __name__, url_prefix="/v1/wallets", description="Balances, one currency each.")
 
@@ -78,7 +78,7 @@ def _answer(wallet: Wallet, headers: dict[str, str]) -> Answer:
 def list_wallets(query: dict[str, Any]) -> Answer:
     """Your wallets, newest first."""
     at = lists.place(query)
-    with transaction(services().engine) as connection:
+    with statements(services().engine) as connection:
         rows = account.wallets_of(connection, g.caller.id, query["limit"] + 1, before=at.before, after=at.after)
     return lists.page(query, at, rows, wallet_body)
 
@@ -91,7 +91,7 @@ def get_wallet(token: str) -> Answer:
     """One of your wallets."""
     if not is_wallet_token(token):
         raise not_found()
-    with transaction(services().engine) as connection:
+    with statements(services().engine) as connection:
         wallet = account.wallet_by_token(connection, token)
     if wallet is None or (wallet.owner_id != g.caller.id and "wallets:read-all" not in g.caller.scopes):
         raise not_found()

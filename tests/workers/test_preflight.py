@@ -1,8 +1,14 @@
 """Preflight finds each thing that is wrong with a database, and says it in a line."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
+from embedded.home import CHECKOUT
 from embedded.postgres import SUPERUSER, Postgres
+from embedded.valkey import Valkey
 from models import preflight
 from models.session import Engine, transaction
 from settings import GATEWAY_ROLE, WORKER_ROLE
@@ -94,3 +100,18 @@ def test_a_process_that_must_not_start_ends_with_one_clear_line(books: Books) ->
     with pytest.raises(SystemExit, match=r"^worker refuses to start: PostgreSQL runs with fsync"):
         preflight.refuse(books.database.worker, "worker", durability=True)
     preflight.refuse(books.database.worker, "worker", durability=False)
+
+
+def test_a_worker_refuses_to_start_on_a_server_that_could_forget(books: Books, valkey: Valkey) -> None:
+    worker = subprocess.run(
+        [sys.executable, "-m", "celery", "-A", "celery_config", "worker", "--queues", "payments", "--concurrency", "1"],
+        cwd=CHECKOUT,
+        env=os.environ
+        | {"WORKER_DATABASE_URL": books.database.worker, "REDIS_URL": valkey.url(), "PREFLIGHT_DURABILITY": "true"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert worker.returncode != 0
+    assert "worker refuses to start: PostgreSQL runs with fsync = off" in worker.stdout + worker.stderr
