@@ -163,7 +163,7 @@ def publish(request_id: str | None = None) -> None:
         if _publishing is None:
             _publishing = app.connection_for_write()
             _publishing.transport_options = {**app.conf.broker_transport_options, **IMPATIENT}
-        broker: Redis = _publishing.default_channel.client  # type: ignore[union-attr] - kombu's Redis channel has it
+        broker: Redis = _publishing.default_channel.client  # type: ignore[union-attr]
         if broker.llen(BELLS) == 0:
             app.send_task(POST, producer=app.amqp.Producer(_publishing), headers={"request_id": request_id})
     except (OperationalError, RedisError, OSError) as error:

@@ -1,16 +1,15 @@
 """The database away, slow to answer or gone at COMMIT; the broker away: what was promised holds."""
 
 import secrets
-import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
 
 from tests.gateway.house import House, Person
+from tests.line import COMMIT, SOCKET_NAME, Line, Loss
 from tests.support import Database
 
 
@@ -52,81 +51,15 @@ def test_the_status_tells_that_the_broker_is_away(fresh_database: Database, tmp_
     assert answer.get_json()["database"] == "ok"
 
 
-class Line:
-    """A socket before PostgreSQL's own; when told, it cuts the line at COMMIT, before or after PostgreSQL had it."""
-
-    def __init__(self, directory: Path, server: str) -> None:
-        self.cut_before = self.cut_after = 0
-        self._server = server
-        self._threads: list[threading.Thread] = []
-        self._ends: list[socket.socket] = []
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(directory / ".s.PGSQL.5432"))
-        self._listener.listen()
-        self._start(self._accept)
-
-    def close(self) -> None:
-        for end in (self._listener, *self._ends):
-            _hang_up(end)
-        for thread in self._threads:
-            thread.join()
-        for end in (self._listener, *self._ends):
-            end.close()
-
-    def _start(self, target: Callable[..., None], *arguments: object) -> None:
-        self._threads.append(threading.Thread(target=target, args=arguments))
-        self._threads[-1].start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                near, _ = self._listener.accept()
-            except OSError:
-                return
-            far = socket.socket(socket.AF_UNIX)
-            far.connect(self._server)
-            self._ends += [near, far]
-            cut = threading.Event()
-            self._start(self._forward, near, far, cut)
-            self._start(self._backward, near, far, cut)
-
-    def _forward(self, near: socket.socket, far: socket.socket, cut: threading.Event) -> None:
-        while data := _received(near):
-            if b"COMMIT" in data:
-                if self.cut_before:
-                    self.cut_before -= 1
-                    break
-                if self.cut_after:
-                    self.cut_after -= 1
-                    cut.set()
-            far.sendall(data)
-        for end in (near, far):
-            _hang_up(end)
-
-    def _backward(self, near: socket.socket, far: socket.socket, cut: threading.Event) -> None:
-        while (data := _received(far)) and not cut.is_set():
-            with suppress(OSError):
-                near.sendall(data)
-        for end in (near, far):
-            _hang_up(end)
-
-
-def _received(end: socket.socket) -> bytes:
-    try:
-        return end.recv(65_536)
-    except OSError:
-        return b""
-
-
-def _hang_up(end: socket.socket) -> None:
-    with suppress(OSError):  # the other thread was faster
-        end.shutdown(socket.SHUT_RDWR)
+KEEPING = b"INSERT INTO idempotency_keys"
+"""The statement that keeps an order; without a reference it is a transaction of its own."""
 
 
 @pytest.fixture
 def line(fresh_database: Database, tmp_path: Path) -> Iterator[Line]:
     directory = make_url(fresh_database.gateway).query["host"]
-    line = Line(tmp_path, f"{directory}/.s.PGSQL.5432")
+    line = Line(tmp_path, Path(directory) / SOCKET_NAME)
+    line.at = KEEPING
     yield line
     line.close()
 
@@ -141,13 +74,13 @@ def deposit_into(wallet: str) -> dict[str, str]:
     return {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
 
 
-@pytest.mark.parametrize("moment", ["cut_before", "cut_after"])
-def test_a_line_lost_at_commit_is_asked_again(shaky: House, line: Line, moment: str) -> None:
+@pytest.mark.parametrize("loss", Loss)
+def test_an_order_whose_line_was_lost_is_kept_once(shaky: House, line: Line, loss: Loss) -> None:
     client = shaky.person()
     wallet, key = client.wallet(), secrets.token_hex(8)
-    setattr(line, moment, 1)
+    line.to_lose.append(loss)
     answer = client.order("/v1/deposits", deposit_into(wallet), key)
-    assert getattr(line, moment) == 0
+    assert line.lost == [loss]
     assert answer.status_code == 202
     assert "Idempotent-Replayed" not in answer.headers
     assert shaky.execute("SELECT id::text FROM payments") == [answer.get_json()["id"]]
@@ -160,7 +93,8 @@ def test_a_charge_whose_commit_was_lost_is_answered_as_its_own(shaky: House, lin
     purse = client.wallet()
     merchant.wallet()
     charge = {"wallet": purse, "amount": "1.00", "currency": "EUR", **({"reference": reference} if reference else {})}
-    line.cut_after = 1
+    line.at = COMMIT if reference else KEEPING
+    line.to_lose.append(Loss.ANSWER)
     answer = merchant.order("/v1/charges", charge)
     assert answer.status_code == 202
     assert shaky.execute("SELECT id::text FROM payments") == [answer.get_json()["id"]]
@@ -169,7 +103,7 @@ def test_a_charge_whose_commit_was_lost_is_answered_as_its_own(shaky: House, lin
 def test_an_outcome_that_stays_unknown_is_503_and_the_key_tells_later(shaky: House, line: Line) -> None:
     client = shaky.person()
     wallet, key = client.wallet(), secrets.token_hex(8)
-    line.cut_after = 2
+    line.to_lose.extend([Loss.ANSWER] * 2)
     answer = client.order("/v1/deposits", deposit_into(wallet), key)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
     again = client.order("/v1/deposits", deposit_into(wallet), key)

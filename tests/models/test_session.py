@@ -89,7 +89,8 @@ def test_a_holder_put_out_for_idling_does_not_know_whether_it_committed(world):
             eventually(lambda: scalar(other, backends, pid) == 0, message="the idle backend was put out")
 
 
-def test_the_pool_replaces_a_connection_that_was_put_out(database):
+def test_the_pool_replaces_a_connection_that_was_put_out_while_it_lay_idle(database, monkeypatch):
+    monkeypatch.setattr(session, "IDLE_SECONDS", 0.0)
     engine = open_engine(database.worker)
     with transaction(engine) as connection:
         pid = scalar(connection, "SELECT pg_backend_pid()")

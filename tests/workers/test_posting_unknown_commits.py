@@ -7,8 +7,8 @@ from sqlalchemy import make_url
 
 from embedded.postgres import Postgres
 from models.session import DatabaseAway, Engine, transaction
+from tests.line import SOCKET_NAME, Line, Loss
 from tests.workers.books import Books
-from tests.workers.line import SOCKET_NAME, Line, Loss
 from workers.posting import Point
 
 TRANSFERS = 5
@@ -79,7 +79,7 @@ def test_a_commit_whose_answer_was_lost_had_committed(
     books: Books, transfers: list[str], told: list[dict], line: Line, over_the_line: Engine
 ) -> None:
     poster = books.poster(over_the_line)
-    line.lose = Loss.ANSWER
+    line.to_lose.append(Loss.ANSWER)
     assert poster.post_batch() == TRANSFERS
     assert line.lost == [Loss.ANSWER]
     assert unknown(told) == [True]
@@ -91,7 +91,7 @@ def test_a_commit_that_never_arrived_had_not_committed(
     books: Books, transfers: list[str], told: list[dict], line: Line, over_the_line: Engine
 ) -> None:
     poster = books.poster(over_the_line)
-    line.lose = Loss.WISH
+    line.to_lose.append(Loss.WISH)
     assert poster.post_batch() is None
     assert line.lost == [Loss.WISH]
     assert unknown(told) == [False]

@@ -1,7 +1,8 @@
-"""A line to PostgreSQL that can be lost at COMMIT: before it arrives, or after it was obeyed but before its answer."""
+"""A line to PostgreSQL that can be lost where it matters: before a wish arrives, or after it but before its answer."""
 
 import socket
 import threading
+from collections import deque
 from contextlib import suppress
 from enum import Enum
 from pathlib import Path
@@ -9,22 +10,26 @@ from pathlib import Path
 SOCKET_NAME = ".s.PGSQL.5432"
 RECEIVE_BYTES = 65_536
 COMMIT = b"COMMIT\0"
-"""How a message ends in which psycopg2 asks for a commit."""
+"""How psycopg2 asks for a commit."""
 
 
 class Loss(Enum):
-    """What is lost of the next COMMIT."""
+    """What is lost."""
 
-    WISH = "the COMMIT itself: the server never hears of it"
-    ANSWER = "its answer: the server has committed, the client never hears of it"
+    WISH = "the wish itself: the server never hears of it"
+    ANSWER = "its answer: the server has done it, the client never hears of it"
 
 
 class Line:
-    """Passes connections on to the server's socket; `lose` arms it for one COMMIT, `lost` tells what happened."""
+    """Passes connections on to the server's socket.
+
+    Each wish with the text `at` in it loses what is next in `to_lose`; `lost` tells what happened.
+    """
 
     def __init__(self, directory: Path, server: Path) -> None:
         self.directory = directory
-        self.lose: Loss | None = None
+        self.at = COMMIT
+        self.to_lose: deque[Loss] = deque()
         self.lost: list[Loss] = []
         self._server = server
         self._listening = socket.socket(socket.AF_UNIX)
@@ -58,9 +63,8 @@ class Line:
         answers.start()
         with suppress(OSError):
             while wish := client.recv(RECEIVE_BYTES):
-                if self.lose and wish.endswith(COMMIT):
-                    self.lost.append(self.lose)
-                    self.lose = None
+                if self.to_lose and self.at in wish:
+                    self.lost.append(self.to_lose.popleft())
                     if self.lost[-1] is Loss.WISH:
                         break
                     is_answer_unwanted.set()
