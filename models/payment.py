@@ -96,7 +96,7 @@ def keep_reference(connection: Connection, merchant_id: str, reference: str, pay
 CLAIM = """
 SELECT id::text, type, state, user_id::text, source_id::text, target_id::text, amount::text, currency
 FROM payments
-WHERE state = 'INITIATED' AND parked_at IS NULL AND due_at <= now()
+WHERE state = 'INITIATED' AND parked_at IS NULL AND due_at <= statement_timestamp()
 ORDER BY due_at, id
 LIMIT %s
 FOR NO KEY UPDATE SKIP LOCKED
@@ -104,7 +104,10 @@ FOR NO KEY UPDATE SKIP LOCKED
 
 
 def claim(connection: Connection, limit: int) -> list[Payment]:
-    """Lock up to `limit` due payments, oldest first, leaving out those that somebody else holds."""
+    """Lock up to `limit` due payments, oldest first, leaving out those that somebody else holds.
+
+    Due by the time of the statement: the transaction may be older, having waited for its turn.
+    """
     return [
         Payment(id, type, state, user_id, source_id, target_id, int(amount), currency)
         for id, type, state, user_id, source_id, target_id, amount, currency in connection.exec_driver_sql(
