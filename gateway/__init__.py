@@ -6,6 +6,7 @@ import settings as configuration
 from gateway import errors
 from gateway.contract import open_api
 from gateway.envelope import Envelope
+from gateway.lean import Lean
 from gateway.parsing import StrictRequest
 from gateway.services import Services
 from gateway.views import BLUEPRINTS, docs
@@ -24,8 +25,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Gateway("gateway", static_folder=None)
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
-    app.extensions["gateway"] = Services(settings)
-    app.wsgi_app = Envelope(app.wsgi_app)  # type: ignore[method-assign]
+    app.extensions["gateway"] = ours = Services(settings)
+    app.wsgi_app = Envelope(Lean(app.wsgi_app, ours))  # type: ignore[method-assign]
     errors.register(app)
     api = open_api(app)
     for blueprint in BLUEPRINTS:

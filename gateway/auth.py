@@ -2,13 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from flask import current_app, g, request
 
-from gateway.envelope import USER_ID
+from gateway.envelope import FAULT, USER_ID
 from gateway.errors import AUTHENTICATE, Refusal
 from gateway.parsing import refuse_other_than_json, refuse_query
 from models import user
@@ -83,12 +83,19 @@ class Tokens:
         return Caller(holder.user_id, holder.role, scopes)
 
 
-def authenticate() -> Caller:
-    """The caller of this request, by its Authorization header alone; raises Refusal."""
-    scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+class HasTokens(Protocol):
+    """Whoever knows the tokens of this process."""
+
+    @property
+    def tokens(self) -> Tokens: ...
+
+
+def authenticate(environ: Mapping[str, Any], ours: HasTokens) -> Caller:
+    """Who calls, by the Authorization header alone; raises Refusal."""
+    scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Refusal("token_missing", "Send Authorization: Bearer and the token.")
-    return current_app.extensions["gateway"].tokens.caller(token.strip())
+    return ours.tokens.caller(token.strip())
 
 
 def requires(*scopes: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -99,7 +106,9 @@ def requires(*scopes: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
 
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            g.caller = caller = authenticate()
+            if FAULT in request.environ:
+                raise request.environ[FAULT]
+            g.caller = caller = authenticate(request.environ, current_app.extensions["gateway"])
             request.environ[USER_ID] = caller.id
             if caller.scopes.isdisjoint(scopes):
                 raise Refusal("scope_missing", f"This needs the scope {' or '.join(scopes)}.")

@@ -16,7 +16,7 @@ from gateway.errors import MEDIA_TYPE
 from gateway.parsing import StrictParser
 from gateway.schemas import ProblemSchema
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Plain(Response):
@@ -45,7 +45,7 @@ class Blueprint(flask_smorest.Blueprint):
                 if isinstance(answer, Response):
                     return answer
                 body, headers = answer
-                return Plain(_encode(body), status_code, headers, content_type="application/json")
+                return Plain(encode(body), status_code, headers, content_type="application/json")
 
             wrapper._apidoc = document(view)._apidoc  # type: ignore[attr-defined]
             return wrapper

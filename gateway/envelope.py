@@ -12,7 +12,8 @@ import structlog
 
 REQUEST_ID = "payments.request_id"
 USER_ID = "payments.user_id"
-"""Members of the WSGI environment: the request's name, and who called once that is known."""
+FAULT = "payments.fault"
+"""Members of the WSGI environment: the request's name, who called once that is known, and what the short way met."""
 
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9_.:-]{8,64}", re.ASCII)
 """An id from outside is taken over only if it can do no harm in a log line."""

@@ -54,6 +54,11 @@ def read(incoming: Request) -> str:
     data = incoming.get_data(cache=False)
     if len(data) > BODY_BYTES_MAX:
         raise Refusal("body_too_large", f"At most {BODY_BYTES_MAX} bytes.")
+    return decode(data)
+
+
+def decode(data: bytes) -> str:
+    """The text of a body; raises Refusal."""
     try:
         return data.decode()
     except UnicodeDecodeError:
@@ -138,9 +143,14 @@ class StrictParser:
 
 
 def load_body(schema: ma.Schema) -> Any:
-    """The request's JSON body through `schema`."""
+    """The request's JSON body through `schema`; raises Refusal."""
+    return through(schema, body_of_request())
+
+
+def through(schema: ma.Schema, given: Any) -> Any:
+    """A parsed body through `schema`; raises Refusal with a pointer to each flaw."""
     try:
-        return schema.load(body_of_request())
+        return schema.load(given)
     except ma.ValidationError as error:
         raise flawed(flatten(error.messages)) from None
 

@@ -11,7 +11,8 @@ from gateway.auth import requires
 from gateway.contract import IDEMPOTENCY_KEY, IF_NONE_MATCH, Blueprint
 from gateway.errors import Refusal, flawed, not_found
 from gateway.fields import is_wallet_token
-from gateway.idempotency import fingerprint_of_request, key_of_request
+from gateway.idempotency import fingerprint_of, key_of
+from gateway.parsing import body_of_request
 from gateway.schemas import PageQuery, WalletInput, WalletSchema, page_of
 from gateway.services import services
 from gateway.showing import etag, wallet_body
@@ -35,8 +36,8 @@ Answer = tuple[dict[str, Any], dict[str, str]]
 def open_wallet(body: dict[str, Any]) -> Answer:
     """Open a wallet in one currency, with nothing in it."""
     currency = services().catalogue.currency(body["currency"])
-    key = key_of_request() if "Idempotency-Key" in request.headers else None
-    print_ = fingerprint_of_request()
+    key = key_of(request.environ) if "Idempotency-Key" in request.headers else None
+    print_ = fingerprint_of(request.path, body_of_request())
     id = str(uuid7())
     with transaction(services().engine) as connection:
         if key is not None:
