@@ -1,4 +1,4 @@
-"""The short way for clean orders: answers as the canonical route would, without the framework's cost.
+"""The short way for clean orders and polls: answers as the canonical route would, without the framework's cost.
 
 Whatever is odd about a request is left to the canonical route, and so is every refusal and fault: it is raised
 there again, where the one table of errors answers it.
@@ -8,21 +8,23 @@ import io
 import re
 from collections.abc import Callable, Iterable
 
-from gateway.auth import authenticate
+from gateway.auth import Caller, authenticate
 from gateway.contract import encode
 from gateway.envelope import FAULT, USER_ID, Application, Environ
 from gateway.parsing import BODY_BYTES_MAX, decode, parse, through
 from gateway.placing import ROUTES, place
 from gateway.services import Services
-from gateway.showing import payment_body, payment_headers
+from gateway.showing import Shown, is_visible, payment_body, payment_headers
 
 LENGTH = re.compile("[0-9]{1,6}", re.ASCII)
 
-Answer = tuple[bytes, dict[str, str]]
+PAYMENT_PATH = re.compile("/v1/payments/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.ASCII)
+
+Answer = tuple[str, bytes, dict[str, str]]
 
 
 class Lean:
-    """Middleware around the application that answers clean orders itself."""
+    """Middleware around the application that answers clean orders and polls itself."""
 
     def __init__(self, application: Application, ours: Services) -> None:
         self._application = application
@@ -30,29 +32,33 @@ class Lean:
         self._schemas = {path: route.schema() for path, route in ROUTES.items()}
 
     def __call__(self, environ: Environ, start_response: Callable[..., object]) -> Iterable[bytes]:
-        answer = self._order(environ) if self._is_clean(environ) else None
+        answer = None
+        if _is_plain(environ):
+            if environ["REQUEST_METHOD"] == "GET":
+                answer = self._poll(environ)
+            elif environ["REQUEST_METHOD"] == "POST" and _is_clean_order(environ):
+                answer = self._order(environ)
         if answer is None:
             return self._application(environ, start_response)
-        body, headers = answer
+        status, body, headers = answer
         headers |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
-        start_response("202 ACCEPTED", list(headers.items()))
+        start_response(status, list(headers.items()))
         return [body]
 
-    def _is_clean(self, environ: Environ) -> bool:
-        """Whether it is an order of plain JSON, of a stated length that is allowed, with nothing in the query."""
-        length = environ.get("CONTENT_LENGTH", "")
-        return (
-            environ.get("PATH_INFO") in ROUTES
-            and environ["REQUEST_METHOD"] == "POST"
-            and environ.get("CONTENT_TYPE") == "application/json"
-            and not environ.get("QUERY_STRING")
-            and not environ.get("SCRIPT_NAME")
-            and environ.get("HTTP_ACCEPT") in {None, "*/*", "application/json"}
-            and "HTTP_CONTENT_ENCODING" not in environ
-            and "HTTP_TRANSFER_ENCODING" not in environ
-            and LENGTH.fullmatch(length) is not None
-            and int(length) <= BODY_BYTES_MAX
-        )
+    def _poll(self, environ: Environ) -> Answer | None:
+        """The payment that is asked for, if the caller may see it; else None."""
+        named = PAYMENT_PATH.fullmatch(environ.get("PATH_INFO", ""))
+        if named is None or "HTTP_IF_NONE_MATCH" in environ:
+            return None
+        try:
+            caller = authenticate(environ, self._ours)
+            view = self._ours.finals.payment(named[1]) if "payments:read" in caller.scopes else None
+        except Exception as fault:
+            environ[FAULT] = fault
+            return None
+        if view is None or not is_visible(view, caller):
+            return None
+        return _answer("200 OK", Shown(view, is_replay=False), environ, caller)
 
     def _order(self, environ: Environ) -> Answer | None:
         """The answer to the order, or None if that is for the canonical route to give; the body can be read again."""
@@ -70,5 +76,34 @@ class Lean:
         except Exception as fault:
             environ[FAULT] = fault
             return None
-        environ[USER_ID] = caller.id
-        return encode(payment_body(shown.view, caller)).encode(), payment_headers(shown, caller)
+        return _answer("202 ACCEPTED", shown, environ, caller)
+
+
+def _is_plain(environ: Environ) -> bool:
+    """Whether nothing but the path and the body says what is asked."""
+    return (
+        not environ.get("QUERY_STRING")
+        and not environ.get("SCRIPT_NAME")
+        and environ.get("HTTP_ACCEPT") in {None, "*/*", "application/json"}
+    )
+
+
+def _is_clean_order(environ: Environ) -> bool:
+    """Whether it is an order of plain JSON, of a stated length that is allowed."""
+    length = environ.get("CONTENT_LENGTH", "")
+    return (
+        environ.get("PATH_INFO") in ROUTES
+        and environ.get("CONTENT_TYPE") == "application/json"
+        and "HTTP_CONTENT_ENCODING" not in environ
+        and "HTTP_TRANSFER_ENCODING" not in environ
+        and LENGTH.fullmatch(length) is not None
+        and int(length) <= BODY_BYTES_MAX
+    )
+
+
+def _answer(status: str, shown: Shown, environ: Environ, caller: Caller) -> Answer:
+    environ[USER_ID] = caller.id
+    headers = payment_headers(shown, caller)
+    if status == "200 OK":
+        del headers["Location"]
+    return status, encode(payment_body(shown.view, caller)).encode(), headers

@@ -53,12 +53,6 @@ def parties_by_token(connection: Connection, tokens: Iterable[str]) -> dict[str,
     return {row[1]: Party(*row) for row in rows}
 
 
-def parties_by_id(connection: Connection, ids: Iterable[str]) -> dict[str, Party]:
-    """The accounts with these ids; unknown ones are left out."""
-    rows = connection.exec_driver_sql(f"{PARTY} WHERE a.id = ANY(%s::uuid[])", (arrays.plain(ids),))
-    return {row[0]: Party(*row) for row in rows}
-
-
 def technical_parties(connection: Connection) -> dict[tuple[str, str], Party]:
     """All technical accounts by (code, currency); few, and they never change."""
     rows = connection.exec_driver_sql(f"{PARTY} WHERE a.owner_id IS NULL")
