@@ -82,7 +82,7 @@ def one_round(
     figures["memory_mb"] = sum(memory.values())
     figures["reads"] = bench.reads()
     figures["select"] = reference.select_per_second(bench.seconds)
-    running.stop("posting")
+    running.processes["posting"].stop()
     for peer in compared:  # before our own batches, whose vacuum and checkpoints they might pay for
         figures[peer.name] = peer.per_second(bench.seconds)
     figures["posting_spread"] = bench.posting("posting, spread", our_world.spread(payments, chance))
@@ -91,7 +91,7 @@ def one_round(
     figures["posting_hot"] = min(figures["posting_hot_in"], figures["posting_hot_out"])
     for database, (name, long_world) in long.items():
         figures[name] = bench.posting(f"posting, {database}", long_world.spread(payments, chance), database)
-    running.start_posting()
+    running.processes["posting"].start()
     figures["tpcb"] = statistics.mean([before, reference.tpcb_per_second(bench.seconds)])
     return figures
 
@@ -119,7 +119,7 @@ def lengthen(bench: Bench, options: argparse.Namespace) -> dict[str, LongWorld]:
         say(f"{database}: writing {payments:,} payments")
         running = bench.stack
         running.postgres.create_database(database)
-        running.migrate(database)
+        running.migrate_database(database)
         worlds[database] = (name, people(running, options.accounts, database))
         bench.posting(f"funding of {database}", worlds[database][1].deposits(), database)
         history.write(running.engine(database=database), worlds[database][1], payments)

@@ -21,7 +21,7 @@ WORKER = ["celery", "-A", "celery_config", "worker", "--without-gossip", "--with
 COMMANDS = {
     "gateway": ["gunicorn", "--config", "gateway/serve.py", "wsgi:app"],
     "posting": [*WORKER, "--queues", "payments", "--concurrency", "2", "-n", "posting@%h"],
-    "upkeep": [*WORKER, "--queues", "upkeep", "--concurrency", "1", "-n", "upkeep@%h"],
+    "upkeep": [*WORKER, "--queues", "upkeep", "--pool", "solo", "-n", "upkeep@%h"],
     "beat": ["celery", "-A", "celery_config", "beat", "--schedule", "{directory}/beat-schedule"],
 }
 """Every process of ours, by name; each is a Python module and its arguments."""

@@ -5,6 +5,8 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 
+import structlog
+
 import celery_config
 from gateway.catalogue import Catalogue
 from gateway.errors import Refusal
@@ -86,7 +88,7 @@ class Intake:
                 return [error]
             return [answer for order in orders for answer in self._settle([order])]
         if any(isinstance(answer, Shown) and not answer.is_replay for answer in answers):
-            celery_config.ring()
+            celery_config.ring(structlog.contextvars.get_contextvars().get("request_id"))
         return answers
 
     def _keep_surely(self, orders: Sequence[Order]) -> list[Answer]:

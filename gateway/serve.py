@@ -30,8 +30,9 @@ preload_app = True
 backlog = 1024
 timeout = 30
 """A process whose loop has not turned for so long is replaced."""
-graceful_timeout = 20
-"""Longer than the database's time-outs, so that what was begun is answered before the process ends."""
+graceful_timeout = 10
+"""As long as a statement may take, so that what was begun is answered; idle connections are cut off after it."""
+control_socket_disable = True
 keepalive = 75
 limit_request_line = 4094
 limit_request_fields = 50

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import click
-from flask.cli import AppGroup
 from rich.console import Console
 from rich.table import Table
 
@@ -15,6 +14,7 @@ from models.payment import Stuck
 from models.rules.money import render
 from models.session import transaction
 from workers import runtime
+from workers.group import WorkerGroup
 
 ROWS_MAX = 1_000
 """Payments listed or retried by one command."""
@@ -22,7 +22,7 @@ ROWS_MAX = 1_000
 STUCK_SECONDS = 60.0
 """A payment not final so long after its acceptance is worth a look."""
 
-payments_cli = AppGroup("payments", help="Look after payments that did not post by themselves (as the worker).")
+payments_cli = WorkerGroup("payments", help="Look after payments that did not post by themselves (as the worker).")
 limited = click.option("--limit", type=click.IntRange(1, ROWS_MAX), default=100, show_default=True)
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 aged = click.option(

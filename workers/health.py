@@ -3,13 +3,13 @@
 import socket
 
 import click
-from flask.cli import AppGroup
 
 from models import heartbeat
-from models.session import DatabaseAway, transaction
+from models.session import transaction
 from workers import runtime
+from workers.group import WorkerGroup
 
-workers_cli = AppGroup("workers", help="See whether the workers work (as the worker).")
+workers_cli = WorkerGroup("workers", help="See whether the workers work (as the worker).")
 
 
 @workers_cli.command("alive")
@@ -19,11 +19,8 @@ def alive(name: str | None) -> None:
 
     NAME is posting or upkeep for that worker on this host, or a whole name such as posting@host.
     """
-    try:
-        with transaction(runtime.engine()) as connection:
-            workers = heartbeat.everyone(connection)
-    except DatabaseAway:
-        raise click.ClickException("the database is away") from None
+    with transaction(runtime.engine()) as connection:
+        workers = heartbeat.everyone(connection)
     if name is not None:
         wanted = name if "@" in name else f"{name}@{socket.gethostname()}"
         workers = [worker for worker in workers if worker.name == wanted]

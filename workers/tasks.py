@@ -1,10 +1,13 @@
 """The Celery tasks: each wakes a story that stands elsewhere, and may run twice or never."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import structlog
 
 from celery_config import ENSURE_PARTITIONS, HEARTBEAT, POST, SWEEP, BrokerAway, app, publish
 from models import partitions, payment
-from models.session import DatabaseAway, transaction
+from models.session import Contention, DatabaseAway, transaction
 from workers import runtime
 
 log = structlog.get_logger("tasks")
@@ -13,40 +16,41 @@ log = structlog.get_logger("tasks")
 @app.task(name=POST, bind=True)
 def post(self) -> None:
     """Post what is due; ring again only if time ran out before the work did."""
-    try:
+    with _left_to_the_next_one(), structlog.contextvars.bound_contextvars(request_id=self.request.get("request_id")):
         _, remains = runtime.poster().drain()
+        if remains:
+            publish()
         runtime.pulse(self.request.hostname)
-    except DatabaseAway as error:
-        log.warning("the database is away, a sweep will come back", error=str(error.__cause__))
-        return
-    if remains:
-        _ring_again()
 
 
 @app.task(name=SWEEP)
 def sweep() -> None:
     """Ring if anything is due: for bells lost, retries come due, and workers that died."""
-    with transaction(runtime.engine()) as connection:
-        due = payment.is_anything_due(connection)
-    if due:
-        _ring_again()
+    with _left_to_the_next_one():
+        with transaction(runtime.engine()) as connection:
+            due = payment.is_anything_due(connection)
+        if due:
+            publish()
 
 
 @app.task(name=HEARTBEAT, bind=True)
 def heartbeat(self) -> None:
     """Say that this worker takes and ends tasks: a stuck one answers pings, but not this."""
-    runtime.pulse(self.request.hostname)
+    with _left_to_the_next_one():
+        runtime.pulse(self.request.hostname)
 
 
 @app.task(name=ENSURE_PARTITIONS)
 def ensure_partitions() -> None:
     """Make the partitions of the coming months."""
-    with transaction(runtime.engine()) as connection:
+    with _left_to_the_next_one(), transaction(runtime.engine()) as connection:
         partitions.ensure(connection)
 
 
-def _ring_again() -> None:
+@contextmanager
+def _left_to_the_next_one() -> Iterator[None]:
+    """Servers come and go; the timetable sends the same task again in a moment."""
     try:
-        publish()
-    except BrokerAway as error:
-        log.warning("the broker is away, the next sweep will ring", error=str(error))
+        yield
+    except (DatabaseAway, Contention, BrokerAway) as error:
+        log.warning("left to the next one", reason=type(error).__name__, error=str(error.__cause__).strip())

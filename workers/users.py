@@ -3,18 +3,18 @@
 import json
 
 import click
-from flask.cli import AppGroup
 from uuid_utils import compat as uuids
 
 from models import audit, user
 from models.session import transaction
 from models.user import Role
 from workers import runtime
+from workers.group import WorkerGroup
 
 EMAIL_LENGTH_MAX = 254
 """What SMTP can carry."""
 
-users_cli = AppGroup("users", help="Create users (as the worker).")
+users_cli = WorkerGroup("users", help="Create users (as the worker).")
 
 
 class EmailTaken(Exception):

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import secrets
+import socket
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ from sqlalchemy import NullPool, create_engine, text
 from bench import load
 from bench.load import Plan
 from bench.reference import libpq_environ
-from bench.stack import CHECKOUT, Stack, free_port
+from bench.stack import CHECKOUT, Stack
 
 HERE = Path(__file__).parent
 CONNECTIONS = 8
@@ -90,18 +91,18 @@ class Naive:
         chance = random.Random(20)
         pairs = [chance.sample(range(1, self.accounts + 1), 2) for _ in range(REQUESTS)]
         requests = [self._request(*pair) for pair in pairs]
-        self.stack.start("naive web", *WEB, "--bind", f"127.0.0.1:{self.address[1]}", **self.environ)
-        self.stack.start("naive worker", *WORKER, **self.environ)
+        web = self.stack.start_other("naive web", *WEB, "--bind", f"127.0.0.1:{self.address[1]}", **self.environ)
+        worker = self.stack.start_other("naive worker", *WORKER, **self.environ)
         self.started = time.time()
         try:
-            self.stack.processes["naive worker"].wait_until(self._is_posting, START_SECONDS_MAX)
+            worker.wait_until(self._is_posting, START_SECONDS_MAX)
             outcome = load.generate(Plan(self.address, requests, CONNECTIONS, seconds))
             with self.engine.connect() as connection:
                 window = {"opened": outcome.opened, "closed": outcome.closed}
                 return connection.scalar(COMPLETED, window) / seconds
         finally:
-            self.stack.stop("naive worker")
-            self.stack.stop("naive web")
+            worker.stop()
+            web.stop()
 
     def _request(self, source: int, target: int) -> bytes:
         order = {"source": source, "target": target, "amount": "1.00"}
@@ -122,3 +123,10 @@ COMPLETED = text("""
     SELECT count(*) FROM payments WHERE state = 'COMPLETED'
     AND extract(epoch FROM finalized_at AT TIME ZONE 'UTC') BETWEEN :opened AND :closed
 """)
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]

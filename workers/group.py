@@ -1,0 +1,19 @@
+"""The groups of commands on `flask` that run in the worker's role."""
+
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+
+from models.session import DatabaseAway
+
+
+class WorkerGroup(AppGroup):
+    """A group whose commands say in one line that the database is away."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except DatabaseAway as error:
+            raise click.ClickException(f"the database is away: {str(error.__cause__).strip()}") from error
