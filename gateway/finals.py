@@ -7,7 +7,7 @@ from models import payment_view
 from models.payment_view import PaymentView
 from models.session import Engine, statements
 
-FRESH_SECONDS = 5.0
+FRESH_SECONDS = 60.0
 """Of a final payment only the names and tokens of its parties can change; they are read again after so long."""
 
 REMEMBERED_MAX = 10_000
