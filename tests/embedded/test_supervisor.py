@@ -193,12 +193,18 @@ def test_a_stack_that_cannot_start_says_why(checkout: Checkout):
     assert "/nonexistent" in failed.stderr
 
 
+def heeding_ctrl_c() -> None:
+    """A shell makes its background jobs ignore SIGINT, and what they start; a person at a terminal does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_run_shows_a_payment_and_a_signal_ends_it(checkout: Checkout, number: signal.Signals):
     kept = {key: value for key, value in os.environ.items() if key not in TOLD_BY_US}
     with subprocess.Popen(
         [sys.executable, "-u", "-m", "embedded", "run"],
         cwd=checkout.path, env=kept, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        preexec_fn=heeding_ctrl_c,  # noqa: PLW1509 - one line, and then exec
     ) as running:  # fmt: skip
         shown = ""
         while "/v1/payments?limit" not in shown:

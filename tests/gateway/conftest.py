@@ -10,10 +10,10 @@ from tests.support import Database
 
 
 @pytest.fixture(autouse=True)
-def rings(monkeypatch: pytest.MonkeyPatch) -> list[None]:
-    """One element for each time a worker was to be woken; no broker is spoken to."""
-    rung: list[None] = []
-    monkeypatch.setattr(celery_config, "ring", lambda: rung.append(None))
+def rings(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+    """The request's id for each time a worker was to be woken; no broker is spoken to."""
+    rung: list[str | None] = []
+    monkeypatch.setattr(celery_config, "ring", rung.append)
     return rung
 
 

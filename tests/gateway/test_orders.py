@@ -197,3 +197,11 @@ def test_a_remembered_final_payment_is_still_nobody_elses(house: House, client: 
     assert (remembered.get_json(), remembered.headers["ETag"]) == (first.get_json(), first.headers["ETag"])
     assert stranger.get(path).status_code == 404
     assert stranger.get(f"{path}/operations").status_code == 404
+
+
+def test_the_request_id_goes_along_with_the_bell(house: House, client: Person, rings: list) -> None:
+    rings.clear()
+    answer = client.order(
+        "/v1/deposits", {"wallet": client.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}
+    )
+    assert rings == [answer.headers["Request-Id"]]
