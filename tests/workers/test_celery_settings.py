@@ -11,6 +11,8 @@ SETTINGS = {
     "task_ignore_result": True,
     "task_acks_late": True,
     "task_reject_on_worker_lost": True,
+    "task_retry_on_worker_lost": True,
+    "task_annotations": {"*": {"max_retries": 3, "default_retry_delay": 2}},
     "task_publish_retry": False,
     "task_publish_retry_policy": {"max_retries": 0},
     "task_soft_time_limit": 20,
