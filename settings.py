@@ -60,7 +60,7 @@ def load() -> Settings:
         deposits_open=env.bool("DEPOSITS_OPEN", bool(stack)),
         log_level=env.str("LOG_LEVEL", "INFO", validate=OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),
         preflight_durability=env.bool("PREFLIGHT_DURABILITY", True),
-        posting_linger_ms=env.int("POSTING_LINGER_MS", 25, validate=Range(0, 1_000)),
+        posting_linger_ms=env.int("POSTING_LINGER_MS", 20, validate=Range(0, 1_000)),
         bell_debounce_ms=env.int("BELL_DEBOUNCE_MS", 20, validate=Range(1, 1_000)),
     )
 

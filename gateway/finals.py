@@ -10,8 +10,8 @@ from models.session import Engine, statements
 FRESH_SECONDS = 60.0
 """Of a final payment only the names and tokens of its parties can change; they are read again after so long."""
 
-REMEMBERED_MAX = 10_000
-"""Some ten megabytes; past that a process forgets them all and reads again."""
+REMEMBERED_MAX = 2_000
+"""Some eight megabytes; past that a process forgets them all and reads again."""
 
 
 class Finals:
