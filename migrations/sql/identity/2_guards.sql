@@ -1,0 +1,58 @@
+-- What a taken gateway still cannot do.
+
+CREATE FUNCTION refuse_gateway() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_user = 'payments_gateway' THEN
+        RAISE EXCEPTION '%: refused to the gateway', TG_NAME
+            USING ERRCODE = 'insufficient_privilege', CONSTRAINT = TG_NAME;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+-- Whoever signs up is a customer.
+CREATE TRIGGER users_who_sign_up_are_customers BEFORE INSERT ON users
+    FOR EACH ROW WHEN (NEW.role NOT IN ('client', 'merchant')) EXECUTE FUNCTION refuse_gateway();
+
+-- The right to bring in money from outside is given by the operator.
+CREATE TRIGGER tokens_deposits_are_the_operators BEFORE INSERT ON tokens
+    FOR EACH ROW WHEN ('deposits:write' = ANY (NEW.scopes)) EXECUTE FUNCTION refuse_gateway();
+
+-- The house's own money is ordered by workers.
+CREATE TRIGGER payments_of_the_house_are_the_workers BEFORE INSERT ON payments
+    FOR EACH ROW WHEN (NEW.type = 'bonus') EXECUTE FUNCTION refuse_gateway();
+
+-- What was ended stays ended.
+CREATE FUNCTION tokens_stay_revoked() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'token % has been revoked or replaced', OLD.id
+        USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_NAME;
+END
+$$;
+CREATE TRIGGER tokens_stay_revoked BEFORE UPDATE ON tokens FOR EACH ROW
+    WHEN ((OLD.revoked_at IS NOT NULL AND NEW.revoked_at IS DISTINCT FROM OLD.revoked_at)
+          OR (OLD.replaced_by IS NOT NULL AND (NEW.replaced_by IS DISTINCT FROM OLD.replaced_by
+                                               OR NEW.expires_at IS DISTINCT FROM OLD.expires_at)))
+    EXECUTE FUNCTION tokens_stay_revoked();
+
+CREATE FUNCTION confirmations_are_used_once() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'confirmation % has been used', OLD.id
+        USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_NAME;
+END
+$$;
+CREATE TRIGGER confirmations_are_used_once BEFORE UPDATE ON confirmations FOR EACH ROW
+    WHEN (OLD.used_at IS NOT NULL) EXECUTE FUNCTION confirmations_are_used_once();
+
+CREATE FUNCTION commands_are_decided_once() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'command % has been decided', OLD.id
+        USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_NAME;
+END
+$$;
+CREATE TRIGGER commands_are_decided_once BEFORE UPDATE ON commands FOR EACH ROW
+    WHEN (OLD.decided_at IS NOT NULL) EXECUTE FUNCTION commands_are_decided_once();
+CREATE TRIGGER commands_are_never_deleted BEFORE DELETE ON commands
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER commands_are_never_truncated BEFORE TRUNCATE ON commands
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
