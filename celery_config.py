@@ -21,6 +21,9 @@ POST = "workers.tasks.post"
 SWEEP = "workers.tasks.sweep"
 HEARTBEAT = "workers.tasks.heartbeat"
 ENSURE_PARTITIONS = "workers.tasks.ensure_partitions"
+WELCOME = "workers.tasks.welcome"
+MAIL = "workers.tasks.mail"
+FORGET = "workers.tasks.forget"
 
 BELLS = "payments"
 """The posters' queue: nothing but bells are sent to it."""
@@ -29,11 +32,13 @@ QUEUES = (BELLS, "upkeep")
 """All queues that anything is routed to; each has a worker of its own."""
 
 SWEEP_SECONDS = 3.0
+NEWCOMERS_SECONDS = 5.0
+"""Who signed up is welcomed and written to at once; this finds those whose bell was lost."""
 HEARTBEAT_SECONDS = 5.0
-PARTITIONS_SECONDS = 3600.0
+HOUSEKEEPING_SECONDS = 3600.0
 
 BREAKER_SECONDS = 5.0
-"""After a failed ring nobody tries for so long: the sweep finds the payments once the broker is back."""
+"""After a failed ring nobody tries for so long: the timetable finds the rows once the broker is back."""
 
 IMPATIENT = {"socket_timeout": 1, "socket_connect_timeout": 1, "max_retries": 0}
 """For publishing: a frozen broker may cost a second, and then the breaker opens."""
@@ -93,7 +98,12 @@ app.conf.update(
             "schedule": HEARTBEAT_SECONDS,
             "options": {"expires": 2 * HEARTBEAT_SECONDS},
         },
-        "partitions": {"task": ENSURE_PARTITIONS, "schedule": PARTITIONS_SECONDS},
+        **{
+            task: {"task": task, "schedule": NEWCOMERS_SECONDS, "options": {"expires": 2 * NEWCOMERS_SECONDS}}
+            for task in (WELCOME, MAIL)
+        },
+        "partitions": {"task": ENSURE_PARTITIONS, "schedule": HOUSEKEEPING_SECONDS},
+        "forget": {"task": FORGET, "schedule": HOUSEKEEPING_SECONDS},
     },
 )
 
@@ -108,9 +118,10 @@ class BrokerAway(Exception):
 
 
 class Bell:
-    """Rings at the trailing edge: one message for all payments of the last few milliseconds of this process."""
+    """Rings at the trailing edge: one message for all rows that this process kept in the last few milliseconds."""
 
-    def __init__(self, debounce_seconds: float) -> None:
+    def __init__(self, task: str, debounce_seconds: float) -> None:
+        self.task = task
         self.debounce_seconds = debounce_seconds
         self._is_wanted = threading.Event()
         self._request_id: str | None = None
@@ -119,7 +130,7 @@ class Bell:
         self._starting = threading.Lock()
 
     def ring(self, request_id: str | None = None) -> None:
-        """Ask for a ring; returns at once and never raises: the payment is kept, and a sweep would find it."""
+        """Ask for a ring; returns at once and never raises: the row is kept, and the timetable would find it."""
         if self._ringer is None:
             with self._starting:
                 if self._ringer is None:
@@ -138,25 +149,28 @@ class Bell:
 
     def _publish(self) -> None:
         try:
-            publish(self._request_id)
+            publish(self._request_id, self.task)
         except BrokerAway as error:
             self._is_broken_until = time.monotonic() + BREAKER_SECONDS
-            log.warning("the broker is away, a sweep will find the payments", error=str(error))
+            log.warning("the broker is away, the timetable will find what is due", task=self.task, error=str(error))
 
 
-_bell = Bell(settings.load().bell_debounce_ms / 1000)
+_bells = {task: Bell(task, settings.load().bell_debounce_ms / 1000) for task in (POST, WELCOME, MAIL)}
 
 
-def ring(request_id: str | None = None) -> None:
-    """Wake a poster, soon; call it after the commit. The request's id goes along into the worker's log."""
-    _bell.ring(request_id)
+def ring(request_id: str | None = None, task: str = POST) -> None:
+    """Wake a poster, or whoever does that task, soon; call it after the commit.
+
+    The request's id goes along into the worker's log.
+    """
+    _bells[task].ring(request_id)
 
 
 _publishing: Connection | None = None
 
 
-def publish(request_id: str | None = None) -> None:
-    """Send one bell now, unless one waits already: whoever takes that one sees all that is committed by now.
+def publish(request_id: str | None = None, task: str = POST) -> None:
+    """Send one bell now, unless one for the posters waits already: whoever takes it sees all that is committed by now.
 
     Raises BrokerAway after a second at the most.
     """
@@ -166,8 +180,8 @@ def publish(request_id: str | None = None) -> None:
             _publishing = app.connection_for_write()
             _publishing.transport_options = {**app.conf.broker_transport_options, **IMPATIENT}
         broker: Redis = _publishing.default_channel.client  # type: ignore[union-attr]
-        if broker.llen(BELLS) == 0:
-            app.send_task(POST, producer=app.amqp.Producer(_publishing), headers={"request_id": request_id})
+        if task != POST or broker.llen(BELLS) == 0:
+            app.send_task(task, producer=app.amqp.Producer(_publishing), headers={"request_id": request_id})
     except (OperationalError, RedisError, OSError) as error:
         broken, _publishing = _publishing, None
         if broken is not None:

@@ -3,12 +3,14 @@
 import hashlib
 import hmac
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from environs import Env
-from marshmallow.validate import OneOf, Range
+from environs import Env, EnvError
+from marshmallow.validate import OneOf, Range, Regexp
 from sqlalchemy import URL, make_url
 
 STACK_FILE = Path(__file__).parent / ".run" / "stack.json"
@@ -16,6 +18,9 @@ STACK_FILE = Path(__file__).parent / ".run" / "stack.json"
 
 WORKER_ROLE = "payments_worker"
 GATEWAY_ROLE = "payments_gateway"
+
+CURRENCY = "[A-Z][A-Z0-9]{2,11}"
+RATE = r"^[1-9]\d{0,6} per (second|minute|hour|day)$"
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,33 @@ class Settings:
     """Signs cursors; at least 32 characters."""
     deposits_open: bool
     """Whether owners may deposit into their own wallets; else ops, or a token with scope deposits:write."""
+    require_confirmation: bool
+    """Whether a user must have confirmed the e-mail address before money moves on his word."""
+    token_ttl_hours: int
+    """How long a session lasts."""
+    default_currencies: tuple[str, ...]
+    """In which a worker opens wallets for a client who signed up."""
+    welcome_bonus: str
+    """What such a client is paid from `internal`, such as "100 USD"; empty: nothing."""
+    max_wallets_per_merchant: int
+    """Over all currencies; 0: as many as he likes. So is the next."""
+    max_wallets_per_client: int
+    mail_url: str
+    """Where mail goes: smtp://user:password@host:587, smtps://…, or file:///directory."""
+    mail_from: str
+    rate_limit_token: str
+    """Requests of one token, such as "100 per second"; so are the next two, of one network address."""
+    rate_limit_address: str
+    sign_up_limit: str
+    """Sign-ups, and each kind of mail asked for."""
+    limits_redis_url: str
+    """Where limits are counted and revocations are told; apart from the broker's database."""
+    trusted_proxies: tuple[str, ...]
+    """Networks whose X-Forwarded-For is believed."""
+    allowed_hosts: tuple[str, ...]
+    """Host names that requests may be addressed to; a leading dot includes subdomains, * is any."""
+    allowed_origins: tuple[str, ...]
+    """Web origins whose pages may call the API; none by default."""
     log_level: str
     preflight_durability: bool
     """Whether a PostgreSQL that could forget a commit is refused at the start."""
@@ -51,18 +83,49 @@ def load() -> Settings:
     given = any(env.str(f"{role}DATABASE_URL", None) for role in ("", "WORKER_", "GATEWAY_"))
     stack = {} if given else _running_stack()
     owner = normalized(env.str("DATABASE_URL", stack.get("database_url")))
+    redis_url = env.str("REDIS_URL", stack.get("redis_url", "redis://localhost:6379/0"))
     return Settings(
         database_url=owner,
         worker_database_url=normalized(env.str("WORKER_DATABASE_URL", None)) or as_role(owner, WORKER_ROLE),
         gateway_database_url=normalized(env.str("GATEWAY_DATABASE_URL", None)) or as_role(owner, GATEWAY_ROLE),
-        redis_url=env.str("REDIS_URL", stack.get("redis_url", "redis://localhost:6379/0")),
+        redis_url=redis_url,
         secret_key=env.str("SECRET_KEY", stack.get("secret_key", "")),
         deposits_open=env.bool("DEPOSITS_OPEN", bool(stack)),
+        require_confirmation=env.bool("REQUIRE_CONFIRMATION", True),
+        token_ttl_hours=env.int("TOKEN_TTL_HOURS", 24, validate=Range(1, 24 * 365)),
+        default_currencies=_words(env, "DEFAULT_CURRENCIES", "USD,EUR,CNY", CURRENCY),
+        welcome_bonus=env.str("WELCOME_BONUS", "", validate=Regexp(rf"^$|^[0-9.]+ {CURRENCY}$")),
+        max_wallets_per_merchant=env.int("MAX_WALLETS_PER_MERCHANT", 1, validate=Range(0, 10_000)),
+        max_wallets_per_client=env.int("MAX_WALLETS_PER_CLIENT", 0, validate=Range(0, 10_000)),
+        mail_url=env.str("MAIL_URL", "smtp://localhost:25", validate=Regexp(r"^(smtps?|file)://")),
+        mail_from=env.str("MAIL_FROM", "Payments <payments@localhost>"),
+        rate_limit_token=env.str("RATE_LIMIT_TOKEN", "100 per second", validate=Regexp(RATE)),
+        rate_limit_address=env.str("RATE_LIMIT_ADDRESS", "500 per second", validate=Regexp(RATE)),
+        sign_up_limit=env.str("SIGN_UP_LIMIT", "20 per hour", validate=Regexp(RATE)),
+        limits_redis_url=env.str("LIMITS_REDIS_URL", None) or _beside(redis_url),
+        trusted_proxies=_words(env, "TRUSTED_PROXIES", "", r"[0-9a-fA-F.:]+(/\d{1,3})?"),
+        allowed_hosts=_words(env, "ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]", r"\*|[A-Za-z0-9.\-_:\[\]]+"),
+        allowed_origins=_words(env, "ALLOWED_ORIGINS", "", r"https?://[A-Za-z0-9.\-\[\]]+(:\d+)?"),
         log_level=env.str("LOG_LEVEL", "INFO", validate=OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),
         preflight_durability=env.bool("PREFLIGHT_DURABILITY", True),
         posting_linger_ms=env.int("POSTING_LINGER_MS", 20, validate=Range(0, 1_000)),
         bell_debounce_ms=env.int("BELL_DEBOUNCE_MS", 20, validate=Range(1, 1_000)),
     )
+
+
+def _words(env: Env, name: str, default: str, shape: str) -> tuple[str, ...]:
+    """A comma list of words of that shape; raises EnvError."""
+    words = tuple(word.strip() for word in env.str(name, default).split(",") if word.strip())
+    for word in words:
+        if not re.fullmatch(shape, word, re.ASCII):
+            raise EnvError(f"{name}: {word!r} is not of the form {shape}")
+    return words
+
+
+def _beside(redis_url: str) -> str:
+    """Database 1 of the broker's server, as the redis client spells it."""
+    parts = urlsplit(redis_url.replace("redis+socket://", "unix://"))
+    return f"unix://{parts.path}?db=1" if parts.scheme == "unix" else parts._replace(path="/1").geturl()
 
 
 def _running_stack() -> dict[str, str]:

@@ -22,7 +22,7 @@ from bench.peers.drivers import Peer, prepare
 from bench.reference import Reference
 from bench.stack import Stack
 from bench.world import User, World
-from models import user
+from models import tokens, user
 from models.session import transaction
 
 CONNECTIONS = (8, 32)
@@ -106,9 +106,9 @@ def people(running: Stack, accounts: int, database: str = stack.DATABASE) -> Wor
 
 def newcomer(connection: Connection, name: str, role: user.Role) -> User:
     """A user with a token of his."""
-    one = User(str(uuid7()), user.new_token())
+    one = User(str(uuid7()), tokens.new())
     user.create(connection, one.id, f"{name}@bench.example", role, name)
-    user.keep_token(connection, str(uuid7()), one.id, one.token)
+    tokens.keep(connection, str(uuid7()), one.id, one.token)
     return one
 
 

@@ -11,7 +11,7 @@ from flask import current_app, g, request
 from gateway.envelope import FAULT, USER_ID
 from gateway.errors import AUTHENTICATE, Refusal
 from gateway.parsing import refuse_other_than_json, refuse_query
-from models import user
+from models import tokens
 from models.session import Engine, statements
 from models.user import Role
 
@@ -54,7 +54,7 @@ class Tokens:
 
     def caller(self, token: str) -> Caller:
         """Who holds the token; raises Refusal."""
-        hash = user.token_hash(token)
+        hash = tokens.hash_of(token)
         known = self._known.get(hash)
         if known is not None and known[0] > time.monotonic():
             return known[1]
@@ -69,9 +69,9 @@ class Tokens:
     def _look_up(self, token: str, hash: bytes) -> Caller:
         """Who holds the token, by the database; raises Refusal."""
         holder = None
-        if user.is_well_formed(token):
+        if tokens.is_well_formed(token):
             with statements(self._engine) as connection:
-                holder = user.bearer(connection, hash)
+                holder = tokens.bearer(connection, hash)
         if holder is None:
             headers = {"WWW-Authenticate": f'{AUTHENTICATE}, error="invalid_token"'}
             raise Refusal("token_invalid", "The token is unknown, expired or revoked.", headers=headers)

@@ -10,13 +10,14 @@ from models import arrays
 
 
 class Party(NamedTuple):
-    """Who stands at one side of a payment: what never changes of an account, and its owner's name."""
+    """Who stands at one side of a payment; `is_active` if both account and owner are."""
 
     id: str
     token: str | None
     owner_id: str | None
     currency: str
     name: str
+    is_active: bool = True
 
 
 class Wallet(NamedTuple):
@@ -42,7 +43,8 @@ class Wallet(NamedTuple):
 
 
 PARTY = """
-SELECT a.id::text, a.token, a.owner_id::text, a.currency, coalesce(u.name, a.code)
+SELECT a.id::text, a.token, a.owner_id::text, a.currency, coalesce(u.name, a.code),
+       a.is_active AND coalesce(u.is_active, true)
 FROM accounts a LEFT JOIN users u ON u.id = a.owner_id
 """
 
@@ -100,14 +102,38 @@ def wallet_by_token(connection: Connection, token: str) -> Wallet | None:
     return _wallet(row) if row else None
 
 
-def wallets_of(
-    connection: Connection, owner_id: str, limit: int, *, before: str | None = None, after: str | None = None
+def count_wallets(connection: Connection, owner_id: str) -> int:
+    """How many wallets the owner has, inactive ones included; lock him first (user.lock) to decide by it."""
+    return connection.exec_driver_sql("SELECT count(*) FROM accounts WHERE owner_id = %s", (owner_id,)).scalar_one()
+
+
+def change_wallet(connection: Connection, id: str, version: int, label: str | None, is_active: bool) -> Wallet | None:
+    """Set what is the owner's to set, if the wallet is still at this version; None if it is not."""
+    changed = connection.exec_driver_sql(
+        "UPDATE accounts SET label = %s, is_active = %s, version = version + 1 WHERE id = %s AND version = %s",
+        (label, is_active, id, version),
+    )
+    return wallet_by_id(connection, id) if changed.rowcount else None
+
+
+def wallets(
+    connection: Connection,
+    limit: int,
+    *,
+    owner_id: str | None,
+    is_active: bool | None = True,
+    currency: str | None = None,
+    before: str | None = None,
+    after: str | None = None,
 ) -> list[Wallet]:
-    """An owner's wallets, newest first: those older than id `before`, or (oldest first) newer than id `after`."""
+    """Wallets of an owner (None: of everybody), newest first: those older than id `before`, or, oldest first, newer
+    than id `after`."""
     condition, order = ("a.id > %(id)s", "ASC") if after else ("(%(id)s IS NULL OR a.id < %(id)s::uuid)", "DESC")
+    owned = "a.owner_id = %(owner)s" if owner_id else "a.owner_id IS NOT NULL"
     rows = connection.exec_driver_sql(
-        f"{WALLET} WHERE a.owner_id = %(owner)s AND {condition} ORDER BY a.id {order} LIMIT %(limit)s",
-        {"owner": owner_id, "id": after or before, "limit": limit},
+        f"{WALLET} WHERE {owned} AND {condition} AND (%(is_active)s IS NULL OR a.is_active = %(is_active)s)"
+        f" AND (%(currency)s IS NULL OR a.currency = %(currency)s) ORDER BY a.id {order} LIMIT %(limit)s",
+        {"owner": owner_id, "id": after or before, "is_active": is_active, "currency": currency, "limit": limit},
     )
     return [_wallet(row) for row in rows]
 

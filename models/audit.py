@@ -1,24 +1,43 @@
-"""The audit log: who did what to what, and why. Append-only."""
+"""The audit log: who did what to what, from where, and why. Append-only."""
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 
+class Actor(NamedTuple):
+    """Who acts: a user's id, with the token, network address and request he acted by; or SHELL, or WORKER."""
+
+    name: str
+    token_id: str | None = None
+    address: str | None = None
+    request_id: str | None = None
+
+
+SHELL = Actor("shell")
+"""Whoever runs the commands on the operator's machines."""
+
+WORKER = Actor("worker")
+"""Nobody asked for it."""
+
+
 def note(
     connection: Connection,
-    actor: str,
+    actor: Actor,
     action: str,
     target: str,
     reason: str | None = None,
     before: Mapping[str, object] | None = None,
     after: Mapping[str, object] | None = None,
 ) -> None:
-    """Keep one line, in the transaction of the deed itself."""
+    """Keep one line, in the transaction of the deed itself; never with a password, a token or a hash of one."""
     connection.exec_driver_sql(
-        "INSERT INTO audit_log (actor, action, target, reason, before, after) VALUES (%s, %s, %s, %s, %s, %s)",
-        (actor, action, target, reason, _json(before), _json(after)),
+        "INSERT INTO audit_log (actor, token_id, address, request_id, action, target, reason, before, after)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (*actor, action, target, reason, _json(before), _json(after)),
     )
 
 
@@ -26,10 +45,52 @@ def _json(value: Mapping[str, object] | None) -> str | None:
     return None if value is None else json.dumps(value, default=str)
 
 
+class Line(NamedTuple):
+    """One line of the log; `written_by` is the database role."""
+
+    id: str
+    created_at: datetime
+    actor: str
+    token_id: str | None
+    address: str | None
+    request_id: str | None
+    action: str
+    target: str
+    reason: str | None
+    before: dict[str, object] | None
+    after: dict[str, object] | None
+    written_by: str
+
+
+LINE = """
+SELECT id::text, created_at, actor, token_id::text, address, request_id, action, target, reason, before, after,
+       written_by
+FROM audit_log
+"""
+
+
 def about(connection: Connection, target: str) -> list[dict[str, object]]:
     """What was done to one target, oldest first."""
+    rows = connection.exec_driver_sql(f"{LINE} WHERE target = %s ORDER BY id", (target,))
+    return [Line(*row)._asdict() for row in rows]
+
+
+def page(
+    connection: Connection,
+    limit: int,
+    *,
+    actor: str | None = None,
+    target: str | None = None,
+    action: str | None = None,
+    before: str | None = None,
+    after: str | None = None,
+) -> list[Line]:
+    """Lines, newest first: those older than id `before`, or (oldest first) newer than id `after`."""
+    condition, order = ("id > %(id)s::bigint", "ASC") if after else ("(%(id)s IS NULL OR id < %(id)s::bigint)", "DESC")
     rows = connection.exec_driver_sql(
-        "SELECT created_at, actor, action, reason, before, after FROM audit_log WHERE target = %s ORDER BY id",
-        (target,),
+        f"{LINE} WHERE {condition} AND (%(actor)s IS NULL OR actor = %(actor)s)"
+        " AND (%(target)s IS NULL OR target = %(target)s) AND (%(action)s IS NULL OR action = %(action)s)"
+        f" ORDER BY audit_log.id {order} LIMIT %(limit)s",
+        {"id": after or before, "actor": actor, "target": target, "action": action, "limit": limit},
     )
-    return [dict(row) for row in rows.mappings()]
+    return [Line(*row) for row in rows]

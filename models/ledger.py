@@ -25,7 +25,7 @@ def take_turn(connection: Connection) -> None:
 
 LOCK_ACCOUNTS = """
 SELECT id::text, owner_id::text, code, currency, balance::text, held::text, floor::text, ceiling::text,
-       is_active, is_frozen, last_seq
+       is_active AND coalesce((SELECT u.is_active FROM users u WHERE u.id = owner_id), true), is_frozen, last_seq
 FROM accounts WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
 

@@ -171,62 +171,6 @@ def waiting(connection: Connection) -> tuple[int, float]:
     return row[0], row[1]
 
 
-class Stuck(NamedTuple):
-    """A payment that waits longer than it should, or was set aside for a person."""
-
-    id: str
-    type: str
-    created_at: datetime
-    due_at: datetime
-    attempts: int
-    last_error: str | None
-    parked_at: datetime | None
-
-
-STUCK = "SELECT id::text, type, created_at, due_at, attempts, last_error, parked_at FROM payments"
-
-
-def stuck(connection: Connection, seconds: float, limit: int) -> list[Stuck]:
-    """Payments not parked and still INITIATED `seconds` after they were accepted, oldest first; no lower age bound."""
-    rows = connection.exec_driver_sql(
-        f"{STUCK} WHERE state = 'INITIATED' AND parked_at IS NULL"
-        " AND created_at <= now() - make_interval(secs => %s) ORDER BY due_at, id LIMIT %s",
-        (seconds, limit),
-    )
-    return [Stuck(*row) for row in rows]
-
-
-def parked(connection: Connection, limit: int) -> list[Stuck]:
-    """Payments set aside for a person, the longest parked first."""
-    rows = connection.exec_driver_sql(
-        f"{STUCK} WHERE parked_at IS NOT NULL ORDER BY parked_at, id LIMIT %s",
-        (limit,),
-    )
-    return [Stuck(*row) for row in rows]
-
-
-def revive(connection: Connection, ids: Iterable[str]) -> list[Stuck]:
-    """Make payments due now with all attempts before them again; returns those still INITIATED, as they were."""
-    rows = connection.exec_driver_sql(
-        "WITH before AS ("
-        f"{STUCK} WHERE id = ANY(%s::uuid[]) AND state = 'INITIATED' ORDER BY id FOR NO KEY UPDATE"
-        "), revived AS ("
-        " UPDATE payments p SET attempts = 0, parked_at = NULL, due_at = now() FROM before WHERE p.id = before.id::uuid"
-        ") SELECT * FROM before",
-        (arrays.plain(ids),),
-    )
-    return [Stuck(*row) for row in rows]
-
-
-def open_among(connection: Connection, ids: Iterable[str]) -> list[Stuck]:
-    """Those of the payments that a retry would make due."""
-    rows = connection.exec_driver_sql(
-        f"{STUCK} WHERE id = ANY(%s::uuid[]) AND state = 'INITIATED' ORDER BY id",
-        (arrays.plain(ids),),
-    )
-    return [Stuck(*row) for row in rows]
-
-
 def last_error(connection: Connection, id: str) -> str | None:
     """Why the newest attempt to post the payment failed; None once it is final."""
     return connection.exec_driver_sql("SELECT last_error FROM payments WHERE id = %s", (id,)).scalar_one()

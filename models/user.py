@@ -1,21 +1,13 @@
-"""Users and their tokens: a token is shown once, and only its hash is kept."""
+"""Users: who signs in, with what, and whether they may."""
 
-import hashlib
-import secrets
-import zlib
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
-TOKEN_PREFIX = "pay_"  # noqa: S105 - what every token begins with
-LAST_USED_SECONDS = 60
-"""`last_used_at` is written at most so often."""
-
-_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-TOKEN_LENGTH = len(TOKEN_PREFIX) + 43 + 6
-"""Prefix, 256 random bits in base 62, CRC-32 of both in base 62."""
+from models import arrays
 
 
 class Role(StrEnum):
@@ -27,87 +19,165 @@ class Role(StrEnum):
     AUDITOR = "auditor"
 
 
-class Bearer(NamedTuple):
-    """Who came with a token; `scopes` None means all that the role has."""
+class User(NamedTuple):
+    """A user; `name` is shown to the other side of payments, `phone_number` is E.164."""
 
-    token_id: str
-    user_id: str
+    id: str
+    email: str
     role: str
+    name: str
+    first_name: str | None
+    last_name: str | None
+    phone_number: str | None
+    url: str | None
     is_active: bool
-    scopes: frozenset[str] | None
-    expires_at: datetime | None
+    is_confirmed: bool
+    created_at: datetime
 
 
-def new_token() -> str:
-    """A new token: prefix, 256 random bits, and a checksum by which a typing error is told without a look-up."""
-    body = TOKEN_PREFIX + _base62(secrets.randbits(256), 43)
-    return body + _base62(zlib.crc32(body.encode()), 6)
+USER = """
+SELECT id::text, email, role, name, first_name, last_name, phone_number, url, is_active,
+       email_confirmed_at IS NOT NULL, created_at
+FROM users
+"""
 
 
-def is_well_formed(token: str) -> bool:
-    """Whether the text may be a token at all: length, prefix and checksum."""
-    if len(token) != TOKEN_LENGTH or not token.startswith(TOKEN_PREFIX) or not token.isascii():
-        return False
-    return _base62(zlib.crc32(token[:-6].encode()), 6) == token[-6:]
+class NewUser(NamedTuple):
+    """A customer who signs up."""
+
+    id: str
+    email: str
+    role: Role
+    name: str
+    first_name: str
+    last_name: str
+    phone_number: str
+    url: str | None
+    password_hash: str
 
 
-def token_hash(token: str) -> bytes:
-    """What is kept of a token: 256 random bits need no slow hash."""
-    return hashlib.sha256(token.encode()).digest()
-
-
-def create(connection: Connection, id: str, email: str, role: Role, name: str) -> bool:
-    """Create a user; False if the e-mail address is taken, in whatever case."""
+def sign_up(connection: Connection, new: NewUser) -> bool:
+    """Keep a customer, unconfirmed and to be welcomed; False if address or number is taken (see `taken`)."""
     result = connection.exec_driver_sql(
-        "INSERT INTO users (id, email, role, name) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
-        (id, email, role.value, name),
+        "INSERT INTO users (id, email, role, name, first_name, last_name, phone_number, url, password_hash)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        (*new[:2], new.role.value, *new[3:]),
     )
     return result.rowcount == 1
 
 
-def id_of(connection: Connection, email: str) -> str | None:
-    """The id of the user with this address, or None."""
-    row = connection.exec_driver_sql("SELECT id::text FROM users WHERE lower(email) = lower(%s)", (email,)).first()
-    return row[0] if row else None
+def create(connection: Connection, id: str, email: str, role: Role, name: str, *, is_welcomed: bool = True) -> bool:
+    """Keep a user whose address the operator vouches for; False if it is taken, in whatever case.
+
+    Without `is_welcomed` a worker opens his wallets and pays his bonus.
+    """
+    result = connection.exec_driver_sql(
+        "INSERT INTO users (id, email, role, name, email_confirmed_at, welcomed_at)"
+        " VALUES (%s, %s, %s, %s, now(), CASE WHEN %s THEN now() END) ON CONFLICT DO NOTHING",
+        (id, email, role.value, name, is_welcomed),
+    )
+    return result.rowcount == 1
 
 
-def keep_token(
-    connection: Connection,
-    id: str,
-    user_id: str,
-    token: str,
-    scopes: list[str] | None = None,
-    expires_at: datetime | None = None,
-) -> None:
-    """Keep the hash of a token, and what is shown of it."""
+def taken(connection: Connection, email: str, phone_number: str | None) -> str | None:
+    """Which of the two another user has: "email", "phone_number" or None."""
+    return connection.exec_driver_sql(
+        "SELECT CASE WHEN EXISTS (SELECT FROM users WHERE lower(email) = lower(%s)) THEN 'email'"
+        " WHEN EXISTS (SELECT FROM users WHERE phone_number = %s) THEN 'phone_number' END",
+        (email, phone_number),
+    ).scalar_one()
+
+
+def by_id(connection: Connection, id: str) -> User | None:
+    """The user, or None."""
+    row = connection.exec_driver_sql(f"{USER} WHERE id = %s", (id,)).first()
+    return User(*row) if row else None
+
+
+def by_email(connection: Connection, email: str) -> User | None:
+    """The user with this address, in whatever case, or None."""
+    row = connection.exec_driver_sql(f"{USER} WHERE lower(email) = lower(%s)", (email,)).first()
+    return User(*row) if row else None
+
+
+def password_hash(connection: Connection, id: str) -> str | None:
+    """What is kept of the user's password; None if he has none."""
+    return connection.exec_driver_sql("SELECT password_hash FROM users WHERE id = %s", (id,)).scalar_one()
+
+
+def set_password(connection: Connection, id: str, password_hash: str) -> None:
+    """Keep the hash of a new password."""
+    connection.exec_driver_sql("UPDATE users SET password_hash = %s WHERE id = %s", (password_hash, id))
+
+
+def confirm_email(connection: Connection, id: str) -> None:
+    """Note that the address is the user's."""
     connection.exec_driver_sql(
-        "INSERT INTO tokens (id, user_id, hash, prefix, last4, scopes, expires_at) VALUES (%s, %s, %s, %s, %s, %s, %s)",
-        (id, user_id, token_hash(token), token[: len(TOKEN_PREFIX) + 4], token[-4:], scopes, expires_at),
+        "UPDATE users SET email_confirmed_at = now() WHERE id = %s AND email_confirmed_at IS NULL", (id,)
     )
 
 
-BEARER = """
-SELECT t.id::text, u.id::text, u.role, u.is_active, t.scopes, t.expires_at,
-       t.last_used_at IS NULL OR t.last_used_at < now() - make_interval(secs => %(last_used_seconds)s)
-FROM tokens t JOIN users u ON u.id = t.user_id
-WHERE t.hash = %(hash)s AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())
-"""
+def set_active(connection: Connection, id: str, is_active: bool) -> None:
+    """Let the user in, or not."""
+    connection.exec_driver_sql("UPDATE users SET is_active = %s WHERE id = %s", (is_active, id))
 
 
-def bearer(connection: Connection, hash: bytes) -> Bearer | None:
-    """Who holds the living token with this hash, or None; notes once a minute that it was used."""
-    row = connection.exec_driver_sql(BEARER, {"hash": hash, "last_used_seconds": LAST_USED_SECONDS}).first()
-    if row is None:
-        return None
-    if row[6]:
-        connection.exec_driver_sql("UPDATE tokens SET last_used_at = now() WHERE id = %s", (row[0],))
-    scopes = None if row[4] is None else frozenset(row[4])
-    return Bearer(row[0], row[1], row[2], row[3], scopes, row[5])
+def change(
+    connection: Connection, id: str, name: str, first_name: str | None, last_name: str | None,
+    phone_number: str | None, url: str | None,
+) -> bool:  # fmt: skip
+    """Set what a user says of himself; False if another has the number, and then the transaction is spent."""
+    try:
+        connection.exec_driver_sql(
+            "UPDATE users SET name = %s, first_name = %s, last_name = %s, phone_number = %s, url = %s WHERE id = %s",
+            (name, first_name, last_name, phone_number, url, id),
+        )
+    except IntegrityError as error:
+        if "users_phone_number_is_unique" in str(error.orig):
+            return False
+        raise
+    return True
 
 
-def _base62(number: int, width: int) -> str:
-    digits = []
-    for _ in range(width):
-        number, digit = divmod(number, 62)
-        digits.append(_ALPHABET[digit])
-    return "".join(reversed(digits))
+def lock(connection: Connection, id: str) -> None:
+    """Wait until nobody else decides something about this user, until this transaction ends."""
+    connection.exec_driver_sql("SELECT FROM users WHERE id = %s ORDER BY id FOR NO KEY UPDATE", (id,))
+
+
+def page(
+    connection: Connection,
+    limit: int,
+    *,
+    is_active: bool | None = True,
+    role: str | None = None,
+    email: str | None = None,
+    before: str | None = None,
+    after: str | None = None,
+) -> list[User]:
+    """Users, newest first: those older than id `before`, or (oldest first) newer than id `after`."""
+    condition, order = ("id > %(id)s::uuid", "ASC") if after else ("(%(id)s IS NULL OR id < %(id)s::uuid)", "DESC")
+    rows = connection.exec_driver_sql(
+        f"{USER} WHERE {condition} AND (%(is_active)s IS NULL OR is_active = %(is_active)s)"
+        " AND (%(role)s IS NULL OR role = %(role)s) AND (%(email)s IS NULL OR lower(email) = lower(%(email)s))"
+        f" ORDER BY id {order} LIMIT %(limit)s",
+        {"id": after or before, "is_active": is_active, "role": role, "email": email, "limit": limit},
+    )
+    return [User(*row) for row in rows]
+
+
+def to_welcome(connection: Connection, limit: int) -> list[User]:
+    """Users whom no worker has welcomed, locked, the oldest first, leaving out those that another worker has."""
+    rows = connection.exec_driver_sql(
+        f"{USER} WHERE welcomed_at IS NULL ORDER BY id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED", (limit,)
+    )
+    return [User(*row) for row in rows]
+
+
+def is_anyone_to_welcome(connection: Connection) -> bool:
+    """Whether `to_welcome` may find somebody."""
+    return connection.exec_driver_sql("SELECT EXISTS (SELECT FROM users WHERE welcomed_at IS NULL)").scalar_one()
+
+
+def note_welcomed(connection: Connection, ids: list[str]) -> None:
+    """Note that these have been welcomed."""
+    connection.exec_driver_sql("UPDATE users SET welcomed_at = now() WHERE id = ANY(%s::uuid[])", (arrays.plain(ids),))

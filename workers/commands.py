@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from celery_config import BrokerAway, publish
-from models import audit, operation, payment, payment_view
-from models.payment import Stuck
+from models import audit, command, operation, payment, payment_view
+from models import stuck as stuck_payments
 from models.rules.money import render
-from models.session import transaction
+from models.session import Connection, transaction
+from models.stuck import OLDEST_FIRST, Stuck, Which
 from workers import runtime
 from workers.group import WorkerGroup
 
@@ -42,7 +43,7 @@ aged = click.option(
 def stuck(seconds: float, limit: int, as_json: bool) -> None:
     """Payments still INITIATED so long after they were accepted."""
     with transaction(runtime.engine()) as connection:
-        _print(payment.stuck(connection, seconds, limit), as_json)
+        _print(_find(connection, seconds, limit), as_json)
 
 
 @payments_cli.command("parked")
@@ -51,7 +52,7 @@ def stuck(seconds: float, limit: int, as_json: bool) -> None:
 def parked(limit: int, as_json: bool) -> None:
     """Payments set aside for a person after their last attempt."""
     with transaction(runtime.engine()) as connection:
-        _print(payment.parked(connection, limit), as_json)
+        _print(_find(connection, None, limit), as_json)
 
 
 @payments_cli.command("show")
@@ -90,6 +91,7 @@ def show(payment_id: UUID) -> None:
                 for o in operation.of_payment(connection, view.id)
             ],
             "events": payment.events(connection, view.id),
+            "commands": command.about(connection, view.id),
             "audit": audit.about(connection, view.id),
         }
     click.echo(json.dumps(story, indent=2, default=_text))
@@ -111,21 +113,21 @@ def retry(
         raise click.UsageError("name payments by id, or choose --parked or --stuck")
     with transaction(runtime.engine()) as connection:
         if which == "parked":
-            ids = [row.id for row in payment.parked(connection, limit)]
+            ids = [row.id for row in _find(connection, None, limit)]
         elif which == "stuck":
-            ids = [row.id for row in payment.stuck(connection, seconds, limit)]
+            ids = [row.id for row in _find(connection, seconds, limit)]
         else:
             ids = [str(id) for id in payment_ids]
             unknown = set(ids) - payment.states(connection, ids).keys()
             if unknown:
                 raise click.ClickException(f"there is no payment {', '.join(sorted(unknown))}")
         if dry_run:
-            chosen = payment.open_among(connection, ids)
+            chosen = stuck_payments.open_among(connection, ids)
         else:
-            chosen = payment.revive(connection, ids)
+            chosen = stuck_payments.revive(connection, ids)
             for row in chosen:
                 before = {"attempts": row.attempts, "parked_at": row.parked_at, "last_error": row.last_error}
-                audit.note(connection, "command", "payments.retry", row.id, reason, before)
+                audit.note(connection, audit.SHELL, "payments.retry", row.id, reason, before)
     _print(chosen, as_json=False)
     final = len(ids) - len(chosen)
     click.echo(f"{len(chosen)} {'would be' if dry_run else 'are'} due now" + (f", {final} are final" if final else ""))
@@ -141,6 +143,10 @@ def sweep() -> None:
         posted, remains = runtime.poster().drain()
         total += posted
     click.echo(f"{total} payments posted, nothing is due")
+
+
+def _find(connection: Connection, stuck_seconds: float | None, limit: int) -> list[Stuck]:
+    return stuck_payments.find(connection, Which(stuck_seconds), limit, after=OLDEST_FIRST)
 
 
 def _ring() -> None:

@@ -13,6 +13,7 @@ import structlog
 from models import ledger, payment
 from models.rules import posting, retry
 from models.session import CommitUnknown, Contention, DatabaseAway, Engine, transaction
+from workers import deciding
 
 log = structlog.get_logger("posting")
 
@@ -50,8 +51,9 @@ class Poster:
         """Post until nothing is due or the time is spent; returns how many, and whether work may remain.
 
         After a small batch the next one lingers, so that the payments arriving meanwhile share its transaction.
-        Raises DatabaseAway when the database is.
+        Open commands come first, once a task. Raises DatabaseAway when the database is.
         """
+        deciding.decide(self.engine)
         deadline = time.monotonic() + seconds
         posted, lingered = 0, False
         while time.monotonic() < deadline:

@@ -5,8 +5,19 @@ from contextlib import contextmanager
 
 import structlog
 
-from celery_config import ENSURE_PARTITIONS, HEARTBEAT, POST, SWEEP, BrokerAway, app, publish
-from models import partitions, payment
+from celery_config import (
+    ENSURE_PARTITIONS,
+    FORGET,
+    HEARTBEAT,
+    MAIL,
+    POST,
+    SWEEP,
+    WELCOME,
+    BrokerAway,
+    app,
+    publish,
+)
+from models import command, login_throttle, partitions, payment
 from models.session import Contention, DatabaseAway, transaction
 from workers import runtime
 
@@ -25,10 +36,10 @@ def post(self) -> None:
 
 @app.task(name=SWEEP)
 def sweep() -> None:
-    """Ring if anything is due: for bells lost, retries come due, and workers that died."""
+    """Ring if anything is due, or a command is open: for bells lost, retries come due, and workers that died."""
     with _left_to_the_next_one():
         with transaction(runtime.engine()) as connection:
-            due = payment.is_anything_due(connection)
+            due = payment.is_anything_due(connection) or command.is_any_open(connection)
         if due:
             publish()
 
@@ -45,6 +56,28 @@ def ensure_partitions() -> None:
     """Make the partitions of the coming months."""
     with _left_to_the_next_one(), transaction(runtime.engine()) as connection:
         partitions.ensure(connection)
+
+
+@app.task(name=WELCOME)
+def welcome() -> None:
+    """Open wallets for those who signed up, and pay their bonus."""
+    with _left_to_the_next_one():
+        if runtime.welcomer().welcome():
+            publish()
+
+
+@app.task(name=MAIL)
+def mail() -> None:
+    """Send the mail that is due."""
+    with _left_to_the_next_one():
+        runtime.postman().deliver()
+
+
+@app.task(name=FORGET)
+def forget() -> None:
+    """Forget guesses at passwords that no longer count."""
+    with _left_to_the_next_one(), transaction(runtime.engine()) as connection:
+        login_throttle.forget_old(connection)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import json
 import click
 from uuid_utils import compat as uuids
 
-from models import audit, user
+from models import audit, tokens, user
 from models.session import transaction
 from models.user import Role
 from workers import runtime
@@ -26,24 +26,24 @@ def create_user(email: str, role: str, name: str | None = None) -> dict[str, str
 
     Raises EmailTaken, or ValueError for an unknown role.
     """
-    id, token = str(uuids.uuid7()), user.new_token()
+    id, token = str(uuids.uuid7()), tokens.new()
     with transaction(runtime.engine()) as connection:
         if not user.create(connection, id, email, Role(role), name or email.partition("@")[0]):
             raise EmailTaken(email)
-        user.keep_token(connection, str(uuids.uuid7()), id, token)
-        audit.note(connection, "command", "users.create", id, after={"email": email, "role": role})
+        tokens.keep(connection, str(uuids.uuid7()), id, token)
+        audit.note(connection, audit.SHELL, "users.create", id, after={"email": email, "role": role})
     return {"id": id, "email": email, "token": token}
 
 
 def issue_token(email: str) -> str | None:
     """A further token for the user with this address, or None if there is no such user."""
-    token = user.new_token()
+    token = tokens.new()
     with transaction(runtime.engine()) as connection:
-        id = user.id_of(connection, email)
-        if id is None:
+        known = user.by_email(connection, email)
+        if known is None:
             return None
-        user.keep_token(connection, str(uuids.uuid7()), id, token)
-        audit.note(connection, "command", "tokens.issue", id)
+        tokens.keep(connection, str(uuids.uuid7()), known.id, token)
+        audit.note(connection, audit.SHELL, "tokens.issue", known.id)
     return token
 
 

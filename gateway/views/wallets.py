@@ -80,7 +80,7 @@ def list_wallets(query: dict[str, Any]) -> Answer:
     """Your wallets, newest first."""
     at = lists.place(query)
     with statements(services().engine) as connection:
-        rows = account.wallets_of(connection, g.caller.id, query["limit"] + 1, before=at.before, after=at.after)
+        rows = account.wallets(connection, query["limit"] + 1, owner_id=g.caller.id, before=at.before, after=at.after)
     return lists.page(query, at, rows, wallet_body)
 
 

@@ -13,7 +13,7 @@ from models.rules.state import State, move_to
 
 
 class PaymentType(StrEnum):
-    """What a user may order."""
+    """What may be ordered."""
 
     DEPOSIT = "deposit"
     """Money in, from a technical account to a wallet."""
@@ -21,6 +21,8 @@ class PaymentType(StrEnum):
     """From a wallet of the payer's to any wallet, ordered by the payer."""
     CHARGE = "charge"
     """From a customer's wallet to one of the merchant's, ordered by the merchant."""
+    BONUS = "bonus"
+    """From `internal` to a wallet, in its owner's name; ordered by workers alone, as the schema sees to."""
 
 
 class Kind(StrEnum):
@@ -49,7 +51,10 @@ class Payment(NamedTuple):
 
 
 class Account(NamedTuple):
-    """An account as locked; amounts in minor units, `last_seq` the account_seq of its newest operation."""
+    """An account as locked; amounts in minor units, `last_seq` the account_seq of its newest operation.
+
+    `is_active` if both the account and its owner are.
+    """
 
     id: str
     owner_id: str | None
@@ -178,6 +183,8 @@ def _is_permitted(payment: Payment, source: Account, target: Account, maker: Mak
         case PaymentType.CHARGE:
             customers = source.owner_id is not None and source.owner_id != maker.id
             return maker.role == "merchant" and target.owner_id == maker.id and customers
+        case PaymentType.BONUS:
+            return source.code == "internal" and target.owner_id == maker.id
     raise ValueError(f"no rule for payments of type {payment.type}")
 
 

@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 import settings
 from gateway import create_app
 from gateway.errors import PROBLEMS
-from models import user
+from models import tokens, user
 from models.session import open_engine, transaction
 from models.user import Role
 from tests.support import Database
@@ -24,14 +24,25 @@ from workers.posting import Poster
 
 TABLES = (
     "users", "accounts", "payments", "operations", "idempotency_keys", "payment_references", "payment_events",
+    "commands", "confirmations", "audit_log",
 )  # fmt: skip
 NEVER_SAID = ("Traceback", "psycopg2", "sqlalchemy", "SELECT ", "INSERT ", "password", "secret")
 SECRET_KEY = "a secret of the tests, long enough for a key"
+NO_LIMIT = "1000000 per second"
 
 
 def settings_for(database: Database, **changes: Any) -> settings.Settings:
     """The gateway's settings in this database, deposits open."""
-    ours = {"gateway_database_url": database.gateway, "secret_key": SECRET_KEY, "deposits_open": True}
+    ours = {
+        "gateway_database_url": database.gateway,
+        "secret_key": SECRET_KEY,
+        "deposits_open": True,
+        "max_wallets_per_merchant": 0,
+        "limits_redis_url": "unix:///nowhere/redis.sock?db=1",
+        "rate_limit_token": NO_LIMIT,
+        "rate_limit_address": NO_LIMIT,
+        "sign_up_limit": NO_LIMIT,
+    }
     return replace(settings.load(), **{**ours, **changes})
 
 
@@ -51,10 +62,10 @@ class House:
 
     def person(self, role: str = "client", name: str = "Ann", scopes: list[str] | None = None) -> "Person":
         """A new user with a token."""
-        id, token = str(uuids.uuid7()), user.new_token()
+        id, token = str(uuids.uuid7()), tokens.new()
         with transaction(self.worker) as connection:
             assert user.create(connection, id, f"{id}@example.com", Role(role), name)
-            user.keep_token(connection, str(uuids.uuid7()), id, token, scopes)
+            tokens.keep(connection, str(uuids.uuid7()), id, token, scopes)
         return Person(self, id, token)
 
     def nobody(self) -> "Person":

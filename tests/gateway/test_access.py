@@ -4,7 +4,7 @@ import pytest
 from uuid_utils import compat as uuids
 
 from gateway.auth import CACHE_SECONDS, SCOPES
-from models import user
+from models import tokens
 from tests.gateway.house import House, Person
 from tests.support import Database, eventually
 
@@ -191,7 +191,7 @@ def test_n15_n26_tokens_that_are_none(house: House, client: Person, header: str)
 
 def test_n26_a_truncated_or_edited_token(house: House, client: Person) -> None:
     edited = client.token[:10] + ("x" if client.token[10] != "x" else "y") + client.token[11:]
-    for token in (client.token[:-1], edited, client.token.upper(), user.new_token()):
+    for token in (client.token[:-1], edited, client.token.upper(), tokens.new()):
         answer = Person(house, client.id, token).get("/v1/wallets")
         assert (answer.status_code, answer.get_json()["code"]) == (401, "token_invalid")
 
@@ -212,7 +212,7 @@ def test_n11_n26_n30_an_end_takes_effect_within_a_second(house: House, client: P
 
 def test_n27_only_the_hash_is_stored(house: House, client: Person) -> None:
     [kept] = house.execute("SELECT encode(hash, 'hex') FROM tokens WHERE user_id = %s", client.id)
-    assert kept == user.token_hash(client.token).hex()
+    assert kept == tokens.hash_of(client.token).hex()
     assert not house.execute("SELECT 1 FROM tokens t WHERE strpos(t::text, %s) > 0", client.token)
 
 

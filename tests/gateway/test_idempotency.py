@@ -9,7 +9,7 @@ import pytest
 from uuid_utils import compat as uuids
 from werkzeug.test import TestResponse
 
-from models import user
+from models import tokens
 from models.session import transaction
 from tests.gateway.house import House, Person
 
@@ -90,9 +90,9 @@ def test_n57_the_key_of_another_user(client: Person, stranger: Person, order: di
 
 
 def test_a_key_belongs_to_the_user_not_to_the_token(house: House, client: Person, order: dict) -> None:
-    second = user.new_token()
+    second = tokens.new()
     with transaction(house.worker) as connection:
-        user.keep_token(connection, str(uuids.uuid7()), client.id, second)
+        tokens.keep(connection, str(uuids.uuid7()), client.id, second)
     first = client.order("/v1/transfers", order, "k")
     again = Person(house, client.id, second).order("/v1/transfers", order, "k")
     assert again.get_json()["id"] == first.get_json()["id"]

@@ -44,7 +44,7 @@ def test_the_wallets_of_an_owner_page_by_page(world):
     with transaction(world.gateway) as connection:
 
         def page(limit, **edge):
-            return [wallet.id for wallet in account.wallets_of(connection, ann, limit, **edge)]
+            return [wallet.id for wallet in account.wallets(connection, limit, owner_id=ann, **edge)]
 
         assert page(10) == [ids[3], ids[1], ids[0]]
         assert page(2) == [ids[3], ids[1]]

@@ -20,11 +20,11 @@ def test_a_worker_is_fresh_when_it_beats_and_stale_later(world):
 
 def test_the_audit_tells_what_was_done_to_a_target_in_order(world):
     with transaction(world.worker) as connection:
-        audit.note(connection, "command", "payments.retry", "p", "the bank is back", {"attempts": 8}, {"attempts": 0})
-        audit.note(connection, "command", "payments.retry", "other")
-        audit.note(connection, "command", "payments.retry", "p")
+        audit.note(connection, audit.SHELL, "payments.retry", "p", "the bank is back", {"attempts": 8}, {"attempts": 0})
+        audit.note(connection, audit.SHELL, "payments.retry", "other")
+        audit.note(connection, audit.SHELL, "payments.retry", "p")
         deeds = audit.about(connection, "p")
     assert [(deed["actor"], deed["reason"], deed["before"], deed["after"]) for deed in deeds] == [
-        ("command", "the bank is back", {"attempts": 8}, {"attempts": 0}),
-        ("command", None, None, None),
+        ("shell", "the bank is back", {"attempts": 8}, {"attempts": 0}),
+        ("shell", None, None, None),
     ]

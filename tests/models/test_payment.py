@@ -8,8 +8,9 @@ from typing import NamedTuple
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from models import account, idempotency, payment
+from models import account, idempotency, payment, stuck
 from models.session import transaction
+from models.stuck import Which
 from tests.models.world import World, new_id, scalar
 
 
@@ -170,10 +171,10 @@ def test_a_revived_payment_is_due_with_all_its_attempts_before_it(world, parties
     world.park(parked)
     world.post()
     with transaction(world.worker) as connection:
-        assert [s.id for s in payment.parked(connection, 10)] == [parked]
-        [was] = payment.revive(connection, [parked, done, new_id()])
+        assert [s.id for s in stuck.find(connection, Which(), 10)] == [parked]
+        [was] = stuck.revive(connection, [parked, done, new_id()])
         assert (was.id, was.attempts, was.last_error, was.parked_at is None) == (parked, 1, "no luck", False)
-        assert payment.parked(connection, 10) == []
+        assert stuck.find(connection, Which(), 10) == []
         assert payment.attempts(connection, parked) == 0
     assert world.post() == 1
     assert world.state(parked) == "COMPLETED"
@@ -187,9 +188,9 @@ def test_what_waits_and_what_is_stuck(world, parties):
     with transaction(world.worker) as connection:
         waiting, oldest_seconds = payment.waiting(connection)
         assert (waiting, 3600 <= oldest_seconds < 3700) == (2, True)
-        assert [s.id for s in payment.stuck(connection, 0, 10)] == [ids[1], ids[0]]
-        assert payment.stuck(connection, 3600, 10) == []
-        assert [s.id for s in payment.open_among(connection, ids)] == ids
+        assert [s.id for s in stuck.find(connection, Which(0), 10)] == [ids[1], ids[0]]
+        assert stuck.find(connection, Which(3600), 10) == []
+        assert [s.id for s in stuck.open_among(connection, ids)] == ids
     world.post()
     with transaction(world.worker) as connection:
         assert payment.waiting(connection) == (0, 0.0)

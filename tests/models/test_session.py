@@ -29,10 +29,10 @@ def notes(world: World) -> int:
 
 def test_a_block_that_ends_is_committed_and_one_that_raises_is_not(world):
     with transaction(world.worker) as connection:
-        audit.note(connection, "ann", "look", "books")
+        audit.note(connection, audit.Actor("ann"), "look", "books")
     assert notes(world) == 1
     with pytest.raises(LookupError), transaction(world.worker) as connection:
-        audit.note(connection, "ann", "look", "books")
+        audit.note(connection, audit.Actor("ann"), "look", "books")
         raise LookupError
     assert notes(world) == 1
 
@@ -66,16 +66,16 @@ def test_a_pool_without_room_is_a_database_that_is_away(database, monkeypatch):
 
 def test_a_line_lost_before_commit_is_away_and_decided_nothing(world):
     with pytest.raises(DatabaseAway) as away, transaction(world.worker) as connection:
-        audit.note(connection, "ann", "look", "books")
+        audit.note(connection, audit.Actor("ann"), "look", "books")
         put_out(world.worker, connection)
-        audit.note(connection, "ann", "look again", "books")
+        audit.note(connection, audit.Actor("ann"), "look again", "books")
     assert not isinstance(away.value, CommitUnknown)
     assert notes(world) == 0
 
 
 def test_a_line_lost_at_commit_is_a_commit_of_unknown_outcome(world):
     with pytest.raises(CommitUnknown), transaction(world.worker) as connection:
-        audit.note(connection, "ann", "look", "books")
+        audit.note(connection, audit.Actor("ann"), "look", "books")
         put_out(world.worker, connection)
     assert notes(world) == 0
 
@@ -147,12 +147,12 @@ def test_what_is_our_own_fault_stays_what_it_is(world):
     with pytest.raises(ProgrammingError), transaction(world.worker) as connection:
         connection.exec_driver_sql("SELECT nothing FROM nowhere")
     with pytest.raises(IntegrityError), transaction(world.worker) as connection:
-        audit.note(connection, "", "look", "books")
+        audit.note(connection, audit.Actor(""), "look", "books")
 
 
 def test_an_error_shows_no_parameters(world):
     with pytest.raises(IntegrityError) as error, transaction(world.worker) as connection:
-        audit.note(connection, "a secret", "look" * 100, "books")
+        audit.note(connection, audit.Actor("a secret"), "look" * 100, "books")
     assert "a secret" not in str(error.value).partition("DETAIL")[0]
 
 

@@ -90,7 +90,7 @@ def test_retry_by_id_makes_it_due_rings_and_is_audited(
     kept = books.kept(parked)
     assert (kept.attempts, kept.is_parked, kept.due_in_seconds <= 0) == (0, False, True)
     assert bells.llen("payments") == 1
-    assert audited(books, parked) == [("command", "payments.retry", "the row is mended")]
+    assert audited(books, parked) == [("shell", "payments.retry", "the row is mended")]
     books.poster().drain()
     assert books.kept(parked).state == "COMPLETED"
     assert "0 are due now, 1 are final" in flask("payments", "retry", parked, "--reason", "again").output
@@ -175,7 +175,7 @@ def test_users_create_shows_a_token_that_is_kept_only_as_a_hash(flask: Run, book
         ).one()
     assert (role, name, last4) == ("merchant", "Shop", made["token"][-4:])
     assert made["token"] not in hash
-    assert audited(books, made["id"]) == [("command", "users.create", None)]
+    assert audited(books, made["id"]) == [("shell", "users.create", None)]
 
 
 def test_users_create_refuses_a_taken_address_in_any_case(flask: Run) -> None:

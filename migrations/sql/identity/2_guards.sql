@@ -14,9 +14,18 @@ $$;
 CREATE TRIGGER users_who_sign_up_are_customers BEFORE INSERT ON users
     FOR EACH ROW WHEN (NEW.role NOT IN ('client', 'merchant')) EXECUTE FUNCTION refuse_gateway();
 
--- The right to bring in money from outside is given by the operator.
-CREATE TRIGGER tokens_deposits_are_the_operators BEFORE INSERT ON tokens
-    FOR EACH ROW WHEN ('deposits:write' = ANY (NEW.scopes)) EXECUTE FUNCTION refuse_gateway();
+-- The right to bring in money from outside is given by the operator, who has it.
+CREATE FUNCTION tokens_deposits_are_the_operators() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_user = 'payments_gateway' AND (SELECT role FROM users WHERE id = NEW.user_id) <> 'ops' THEN
+        RAISE EXCEPTION '%: refused to the gateway', TG_NAME
+            USING ERRCODE = 'insufficient_privilege', CONSTRAINT = TG_NAME;
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER tokens_deposits_are_the_operators BEFORE INSERT ON tokens FOR EACH ROW
+    WHEN ('deposits:write' = ANY (NEW.scopes)) EXECUTE FUNCTION tokens_deposits_are_the_operators();
 
 -- The house's own money is ordered by workers.
 CREATE TRIGGER payments_of_the_house_are_the_workers BEFORE INSERT ON payments

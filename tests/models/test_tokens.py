@@ -5,27 +5,27 @@ import string
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from models import user
+from models import tokens, user
 from models.session import transaction
 from models.user import Role
 from tests.models.world import World, new_id, scalar
 
 
 def test_a_new_token_is_well_formed_and_none_is_like_another():
-    tokens = {user.new_token() for _ in range(100)}
+    tokens = {tokens.new() for _ in range(100)}
     assert len(tokens) == 100
-    assert all(user.is_well_formed(token) and len(token) == user.TOKEN_LENGTH for token in tokens)
+    assert all(tokens.is_well_formed(token) and len(token) == tokens.LENGTH for token in tokens)
 
 
 def test_every_single_typing_error_is_told_by_the_checksum():
-    token = user.new_token()
+    token = tokens.new()
     for place in range(len(token)):
         for wrong in set(string.ascii_letters + string.digits) - {token[place]}:
-            assert not user.is_well_formed(token[:place] + wrong + token[place + 1 :])
+            assert not tokens.is_well_formed(token[:place] + wrong + token[place + 1 :])
 
 
 def test_what_is_no_token():
-    token = user.new_token()
+    token = tokens.new()
     wrong = [
         "",
         "pay_",
@@ -36,7 +36,7 @@ def test_what_is_no_token():
         token + " ",
         token[:-1],
     ]
-    assert not any(map(user.is_well_formed, wrong))
+    assert not any(map(tokens.is_well_formed, wrong))
 
 
 @pytest.fixture
@@ -44,28 +44,28 @@ def token_of(world):
     """Keeps a token for a new user; what it may be is given."""
 
     def keep(**given):
-        user_id, token = world.user(), user.new_token()
+        user_id, token = world.user(), tokens.new()
         with transaction(world.worker) as connection:
-            user.keep_token(connection, new_id(), user_id, token, **given)
+            tokens.keep(connection, new_id(), user_id, token, **given)
         return user_id, token
 
     return keep
 
 
-def bearer(world: World, token: str) -> user.Bearer | None:
+def bearer(world: World, token: str) -> tokens.Bearer | None:
     with transaction(world.gateway) as connection:
-        return user.bearer(connection, user.token_hash(token))
+        return tokens.bearer(connection, tokens.hash_of(token))
 
 
 def test_the_database_holds_no_token_only_its_hash(world, token_of):
     _, token = token_of()
     with transaction(world.worker) as connection:
         row = connection.exec_driver_sql("SELECT hash, t::text, prefix, last4 FROM tokens t").one()
-    assert bytes(row[0]) == user.token_hash(token)
+    assert bytes(row[0]) == tokens.hash_of(token)
     assert token not in row[1]
     assert token.startswith(row[2])
     assert token.endswith(row[3])
-    assert len(row[2]) + len(row[3]) == len(user.TOKEN_PREFIX) + 8
+    assert len(row[2]) + len(row[3]) == len(tokens.PREFIX) + 8
 
 
 @pytest.mark.parametrize("scopes", [None, [], ["deposits:write"]])
@@ -77,12 +77,12 @@ def test_a_bearer_is_found_by_the_hash_with_his_scopes(world, token_of, scopes):
 
 
 def test_an_unknown_an_expired_and_a_revoked_token_bear_nobody(world, token_of):
-    assert bearer(world, user.new_token()) is None
+    assert bearer(world, tokens.new()) is None
     _, expired = token_of()
     _, revoked = token_of()
     with transaction(world.owner) as connection:
         for column, token in (("expires_at", expired), ("revoked_at", revoked)):
-            connection.exec_driver_sql(f"UPDATE tokens SET {column} = now() WHERE hash = %s", (user.token_hash(token),))
+            connection.exec_driver_sql(f"UPDATE tokens SET {column} = now() WHERE hash = %s", (tokens.hash_of(token),))
     assert bearer(world, expired) is None
     assert bearer(world, revoked) is None
 
@@ -109,10 +109,10 @@ def test_an_address_is_taken_in_whatever_case(world):
         id = new_id()
         assert user.create(connection, id, "Ann@Example.com", Role.OPS, "Ann")
         assert not user.create(connection, new_id(), "aNN@example.COM", Role.CLIENT, "Ann")
-        assert user.id_of(connection, "ANN@example.com") == id
-        assert user.id_of(connection, "bob@example.com") is None
+        assert user.by_email(connection, "ANN@example.com").id == id
+        assert user.by_email(connection, "bob@example.com") is None
 
 
 def test_a_token_needs_its_user(world):
     with pytest.raises(IntegrityError), transaction(world.worker) as connection:
-        user.keep_token(connection, new_id(), new_id(), user.new_token())
+        tokens.keep(connection, new_id(), new_id(), tokens.new())

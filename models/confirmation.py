@@ -1,0 +1,101 @@
+"""Confirmations: single-use tokens mailed to an address, which prove that it is the user's.
+
+The gateway keeps the wish; a worker makes the token when it mails it, so that the token is nowhere but in the mail.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+VALID = timedelta(hours=24)
+
+ASKED_PER_HOUR_MAX = 5
+"""Mails of one purpose to one user: nobody's mailbox is filled by strangers."""
+
+LAST_ERROR_LENGTH_MAX = 500
+
+
+class Purpose(StrEnum):
+    """What a confirmation is for."""
+
+    EMAIL = "email"
+    """The address is the user's."""
+    PASSWORD = "password"  # noqa: S105 - a purpose
+    """The user may set a new password."""
+
+
+class Letter(NamedTuple):
+    """A confirmation that is due to be mailed; `attempts` this one included."""
+
+    id: str
+    user_id: str
+    purpose: str
+    email: str
+    name: str
+    attempts: int
+
+
+def ask(connection: Connection, id: str, user_id: str, purpose: Purpose) -> bool:
+    """Wish for a mail; False if the user has been sent enough of them this hour."""
+    result = connection.exec_driver_sql(
+        "INSERT INTO confirmations (id, user_id, purpose) SELECT %(id)s, %(user)s, %(purpose)s"
+        " WHERE (SELECT count(*) FROM confirmations WHERE user_id = %(user)s AND purpose = %(purpose)s"
+        "        AND created_at > now() - interval '1 hour') < %(most)s",
+        {"id": id, "user": user_id, "purpose": purpose.value, "most": ASKED_PER_HOUR_MAX},
+    )
+    return result.rowcount == 1
+
+
+TAKE = """
+WITH due AS (
+    SELECT id FROM confirmations WHERE sent_at IS NULL AND due_at <= now() AND attempts < %(attempts_max)s
+    ORDER BY due_at, id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE confirmations c
+SET hash = %(hash)s, expires_at = now() + %(valid)s, attempts = attempts + 1,
+    due_at = now() + make_interval(secs => %(wait_seconds)s)
+FROM due, users u WHERE c.id = due.id AND u.id = c.user_id
+RETURNING c.id::text, c.user_id::text, c.purpose, u.email, u.name, c.attempts
+"""
+
+
+def take(connection: Connection, hash: bytes, wait_seconds: float, attempts_max: int) -> Letter | None:
+    """Take the mail that is due longest, for the token with this hash; due again after `wait_seconds` if not sent.
+
+    Commit before it is mailed: then the token works as soon as it arrives, and a crash only mails another.
+    """
+    row = connection.exec_driver_sql(
+        TAKE, {"hash": hash, "valid": VALID, "wait_seconds": wait_seconds, "attempts_max": attempts_max}
+    ).first()
+    return Letter(*row) if row else None
+
+
+def note_sent(connection: Connection, id: str) -> None:
+    """Note that the mail was handed over."""
+    connection.exec_driver_sql("UPDATE confirmations SET sent_at = now(), last_error = NULL WHERE id = %s", (id,))
+
+
+def note_failed(connection: Connection, id: str, error: str, wait_seconds: float) -> None:
+    """Note why the mail was not handed over, and try again after `wait_seconds`."""
+    connection.exec_driver_sql(
+        "UPDATE confirmations SET last_error = %s, due_at = now() + make_interval(secs => %s) WHERE id = %s",
+        (error[:LAST_ERROR_LENGTH_MAX], wait_seconds, id),
+    )
+
+
+def redeem(connection: Connection, hash: bytes, purpose: Purpose) -> str | None:
+    """Use up the token with this hash, and all others the user has for the purpose; his id, or None."""
+    user_id = connection.exec_driver_sql(
+        "UPDATE confirmations SET used_at = now()"
+        " WHERE hash = %s AND purpose = %s AND used_at IS NULL AND expires_at > now() RETURNING user_id::text",
+        (hash, purpose.value),
+    ).scalar()
+    if user_id is not None:
+        connection.exec_driver_sql(
+            "UPDATE confirmations SET used_at = now()"
+            " WHERE user_id = %s AND purpose = %s AND used_at IS NULL AND hash IS NOT NULL",
+            (user_id, purpose.value),
+        )
+    return user_id

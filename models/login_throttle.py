@@ -1,0 +1,75 @@
+"""How often a password may be guessed: a guess is counted before it is judged, so racing guesses count too."""
+
+import hashlib
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+WAIT_SECONDS_MAX = 900
+FORGET_SECONDS = 3600
+"""A subject left alone for so long begins anew."""
+
+
+class Subject(NamedTuple):
+    """Whom guesses are counted against, and how many are free of waiting."""
+
+    hash: bytes
+    free: int
+
+
+def of_user(email: str) -> Subject:
+    """The address somebody signs in with, whether or not there is such a user: 5 guesses, then 1, 2, 4 … 900 s."""
+    return Subject(hashlib.sha256(f"user {email.lower()}".encode()).digest(), 5)
+
+
+def of_address(address: str) -> Subject:
+    """A network address, behind which many may sit."""
+    return Subject(hashlib.sha256(f"address {address}".encode()).digest(), 50)
+
+
+TAKE = """
+INSERT INTO login_throttles AS t (subject, attempts, locked_until) VALUES (%(subject)s, 1, now())
+ON CONFLICT (subject) DO UPDATE SET
+    attempts = CASE WHEN t.seen_at < now() - make_interval(secs => %(forget)s) THEN 1 ELSE t.attempts + 1 END,
+    locked_until = now() + make_interval(secs => CASE
+        WHEN t.seen_at < now() - make_interval(secs => %(forget)s) OR t.attempts + 1 < %(free)s THEN 0
+        ELSE least(%(most)s, 2 ^ least(t.attempts + 1 - %(free)s, 30)) END),
+    seen_at = now()
+WHERE t.locked_until <= now()
+RETURNING 1
+"""
+
+
+def take(connection: Connection, subject: Subject) -> float:
+    """Count a guess; returns 0, or the seconds to wait before one is allowed (then it is not counted)."""
+    taken = connection.exec_driver_sql(
+        TAKE,
+        {"subject": subject.hash, "free": subject.free, "most": WAIT_SECONDS_MAX, "forget": FORGET_SECONDS},
+    ).first()
+    if taken:
+        return 0.0
+    return connection.exec_driver_sql(
+        "SELECT greatest(extract(epoch FROM locked_until - now()), 0.001)::float FROM login_throttles"
+        " WHERE subject = %s",
+        (subject.hash,),
+    ).scalar_one()
+
+
+def forgive(connection: Connection, subject: Subject) -> None:
+    """The guess was right: the subject begins anew."""
+    connection.exec_driver_sql("DELETE FROM login_throttles WHERE subject = %s", (subject.hash,))
+
+
+def give_back(connection: Connection, subject: Subject) -> None:
+    """The guess was right: it does not count, but earlier ones do."""
+    connection.exec_driver_sql(
+        "UPDATE login_throttles SET attempts = attempts - 1, locked_until = now() WHERE subject = %s AND attempts > 1",
+        (subject.hash,),
+    )
+
+
+def forget_old(connection: Connection) -> int:
+    """Remove what would begin anew anyway; how many."""
+    return connection.exec_driver_sql(
+        "DELETE FROM login_throttles WHERE seen_at < now() - make_interval(secs => %s)", (FORGET_SECONDS,)
+    ).rowcount

@@ -1,0 +1,97 @@
+"""Payments that did not post by themselves: found, shown, and made due again."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Row
+
+from models import arrays
+
+OLDEST_FIRST = "00000000-0000-0000-0000-000000000000"
+"""As `after`: from the beginning."""
+
+
+class Which(NamedTuple):
+    """Parked payments; or, with `stuck_seconds`, those not parked and not final so long after their acceptance.
+
+    There is no lower bound to their age. `types` and `currency` narrow it; none means any.
+    """
+
+    stuck_seconds: float | None = None
+    types: Sequence[str] = ()
+    currency: str | None = None
+
+
+class Stuck(NamedTuple):
+    """A payment that waits longer than it should, or was set aside for a person; amount in minor units."""
+
+    id: str
+    type: str
+    user_id: str
+    amount: int
+    currency: str
+    digits: int
+    created_at: datetime
+    due_at: datetime
+    attempts: int
+    last_error: str | None
+    parked_at: datetime | None
+
+
+STUCK = """
+SELECT id::text, type, user_id::text, amount::text, currency, (SELECT digits FROM currencies WHERE code = currency),
+       created_at, due_at, attempts, last_error, parked_at
+FROM payments
+"""
+
+
+def find(
+    connection: Connection, which: Which, limit: int, *, before: str | None = None, after: str | None = None
+) -> list[Stuck]:
+    """Such payments, newest first: those before id `before`, or (oldest first) those after id `after`."""
+    wanted = (
+        "parked_at IS NOT NULL"
+        if which.stuck_seconds is None
+        else "state = 'INITIATED' AND parked_at IS NULL AND created_at <= now() - make_interval(secs => %(seconds)s)"
+    )
+    condition, order = ("id > %(id)s::uuid", "ASC") if after else ("(%(id)s IS NULL OR id < %(id)s::uuid)", "DESC")
+    rows = connection.exec_driver_sql(
+        f"{STUCK} WHERE {wanted} AND {condition} AND (%(currency)s IS NULL OR currency = %(currency)s)"
+        " AND (cardinality(%(types)s::text[]) = 0 OR type = ANY(%(types)s::text[]))"
+        f" ORDER BY payments.id {order} LIMIT %(limit)s",
+        {
+            "seconds": which.stuck_seconds,
+            "id": after or before,
+            "currency": which.currency,
+            "types": arrays.plain(which.types),
+            "limit": limit,
+        },
+    )
+    return [_stuck(row) for row in rows]
+
+
+def revive(connection: Connection, ids: Iterable[str]) -> list[Stuck]:
+    """Make payments due now with all attempts before them again; returns those still INITIATED, as they were."""
+    rows = connection.exec_driver_sql(
+        "WITH before AS ("
+        f"{STUCK} WHERE id = ANY(%s::uuid[]) AND state = 'INITIATED' ORDER BY id FOR NO KEY UPDATE"
+        "), revived AS ("
+        " UPDATE payments p SET attempts = 0, parked_at = NULL, due_at = now() FROM before WHERE p.id = before.id::uuid"
+        ") SELECT * FROM before",
+        (arrays.plain(ids),),
+    )
+    return [_stuck(row) for row in rows]
+
+
+def open_among(connection: Connection, ids: Iterable[str]) -> list[Stuck]:
+    """Those of the payments that a retry would make due."""
+    rows = connection.exec_driver_sql(
+        f"{STUCK} WHERE id = ANY(%s::uuid[]) AND state = 'INITIATED' ORDER BY payments.id",
+        (arrays.plain(ids),),
+    )
+    return [_stuck(row) for row in rows]
+
+
+def _stuck(row: Row) -> Stuck:
+    return Stuck._make((*row[:3], int(row[3]), *row[4:]))

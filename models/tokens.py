@@ -1,0 +1,196 @@
+"""Bearer tokens: sessions and API keys. Shown once; only the hash is kept, and what is shown of it."""
+
+import hashlib
+import secrets
+import zlib
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+PREFIX = "pay_"
+CONFIRMATION_PREFIX = "cfm_"
+"""Of the tokens that a mail carries: they confirm, and let nobody in."""
+
+SESSION, API_KEY = "session", "api_key"
+
+LAST_USED_SECONDS = 60
+"""`last_used_at` is written at most so often."""
+
+LIVING_MAX = 100
+"""Sessions, and API keys, of one user; a session too many ends the oldest."""
+
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+LENGTH = len(PREFIX) + 43 + 6
+"""Prefix, 256 random bits in base 62, CRC-32 of both in base 62."""
+
+
+def new(prefix: str = PREFIX) -> str:
+    """A new token: prefix, 256 random bits, and a checksum by which a typing error is told without a look-up."""
+    body = prefix + _base62(secrets.randbits(256), 43)
+    return body + _base62(zlib.crc32(body.encode()), 6)
+
+
+def is_well_formed(token: str, prefix: str = PREFIX) -> bool:
+    """Whether the text may be a token at all: length, prefix and checksum."""
+    if len(token) != LENGTH or not token.startswith(prefix) or not token.isascii():
+        return False
+    return _base62(zlib.crc32(token[:-6].encode()), 6) == token[-6:]
+
+
+def hash_of(token: str) -> bytes:
+    """What is kept of a token: 256 random bits need no slow hash."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+class Bearer(NamedTuple):
+    """Who came with a token; `scopes` None means all that the role has."""
+
+    token_id: str
+    user_id: str
+    role: str
+    is_active: bool
+    is_confirmed: bool
+    scopes: frozenset[str] | None
+
+
+BEARER = """
+SELECT t.id::text, u.id::text, u.role, u.is_active, u.email_confirmed_at IS NOT NULL, t.scopes,
+       t.last_used_at IS NULL OR t.last_used_at < now() - make_interval(secs => %(last_used_seconds)s)
+FROM tokens t JOIN users u ON u.id = t.user_id
+WHERE t.hash = %(hash)s AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())
+"""
+
+
+def bearer(connection: Connection, hash: bytes) -> Bearer | None:
+    """Who holds the living token with this hash, or None; notes once a minute that it was used."""
+    row = connection.exec_driver_sql(BEARER, {"hash": hash, "last_used_seconds": LAST_USED_SECONDS}).first()
+    if row is None:
+        return None
+    if row[6]:
+        connection.exec_driver_sql("UPDATE tokens SET last_used_at = now() WHERE id = %s", (row[0],))
+    return Bearer._make((*row[:5], None if row[5] is None else frozenset(row[5])))
+
+
+class Kept(NamedTuple):
+    """A token as its owner sees it afterwards; `address` and `user_agent` are those of a session's login."""
+
+    id: str
+    name: str | None
+    prefix: str
+    last4: str
+    scopes: list[str] | None
+    address: str | None
+    user_agent: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    replaced_by: str | None
+
+
+KEPT = """
+SELECT id::text, name, prefix, last4, scopes, address, user_agent, created_at, expires_at, last_used_at,
+       replaced_by::text
+FROM tokens
+"""
+LIVING = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())"
+
+
+def keep(
+    connection: Connection,
+    id: str,
+    user_id: str,
+    token: str,
+    scopes: list[str] | None = None,
+    expires_at: datetime | None = None,
+    name: str | None = None,
+) -> None:
+    """Keep the hash of an API key, and what is shown of it."""
+    connection.exec_driver_sql(
+        "INSERT INTO tokens (id, user_id, hash, prefix, last4, scopes, expires_at, name)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        (id, user_id, hash_of(token), *_shown(token), scopes, expires_at, name),
+    )
+
+
+def open_session(
+    connection: Connection, id: str, user_id: str, token: str, hours: int, address: str | None, user_agent: str | None
+) -> None:
+    """Keep the hash of a session's token, which lives for `hours`; the oldest beyond LIVING_MAX end."""
+    connection.exec_driver_sql(
+        "INSERT INTO tokens (id, user_id, kind, hash, prefix, last4, expires_at, address, user_agent)"
+        " VALUES (%s, %s, %s, %s, %s, %s, now() + make_interval(hours => %s), %s, %s)",
+        (id, user_id, SESSION, hash_of(token), *_shown(token), hours, address, user_agent),
+    )
+    connection.exec_driver_sql(
+        "UPDATE tokens SET revoked_at = now() WHERE id IN ("
+        f"SELECT id FROM tokens WHERE user_id = %s AND kind = %s AND {LIVING} ORDER BY id DESC OFFSET %s)",
+        (user_id, SESSION, LIVING_MAX),
+    )
+
+
+def find(connection: Connection, user_id: str, kind: str, id: str) -> Kept | None:
+    """A living token of the user's, or None."""
+    row = connection.exec_driver_sql(
+        f"{KEPT} WHERE id = %s AND user_id = %s AND kind = %s AND {LIVING}", (id, user_id, kind)
+    ).first()
+    return Kept(*row) if row else None
+
+
+def page(
+    connection: Connection, user_id: str, kind: str, limit: int, *, before: str | None = None, after: str | None = None
+) -> list[Kept]:
+    """A user's living tokens, newest first: those older than id `before`, or (oldest first) newer than `after`."""
+    condition, order = ("id > %(id)s::uuid", "ASC") if after else ("(%(id)s IS NULL OR id < %(id)s::uuid)", "DESC")
+    rows = connection.exec_driver_sql(
+        f"{KEPT} WHERE user_id = %(user)s AND kind = %(kind)s AND {LIVING} AND {condition}"
+        f" ORDER BY id {order} LIMIT %(limit)s",
+        {"user": user_id, "kind": kind, "id": after or before, "limit": limit},
+    )
+    return [Kept(*row) for row in rows]
+
+
+def living(connection: Connection, user_id: str, kind: str) -> int:
+    """How many living tokens of this kind the user has; lock him first (user.lock) to decide by it."""
+    return connection.exec_driver_sql(
+        f"SELECT count(*) FROM tokens WHERE user_id = %s AND kind = %s AND {LIVING}", (user_id, kind)
+    ).scalar_one()
+
+
+def revoke(
+    connection: Connection, user_id: str, kind: str, id: str | None = None, *, but: str | None = None
+) -> list[str]:
+    """End one living token of the user's, or all of that kind (all but one); returns the ids of those ended."""
+    rows = connection.exec_driver_sql(
+        "UPDATE tokens SET revoked_at = now() WHERE user_id = %(user)s AND kind = %(kind)s"
+        f" AND (%(id)s IS NULL OR id = %(id)s::uuid) AND id IS DISTINCT FROM %(but)s::uuid AND {LIVING}"
+        " RETURNING id::text",
+        {"user": user_id, "kind": kind, "id": id, "but": but},
+    )
+    return [row[0] for row in rows]
+
+
+def replace(connection: Connection, user_id: str, id: str, successor: str, overlap_seconds: int) -> bool:
+    """Let a living API key end after `overlap_seconds`, in favour of its successor; keep that one yourself.
+
+    False if it has been replaced or ended already; then nothing is changed.
+    """
+    replaced = connection.exec_driver_sql(
+        "UPDATE tokens SET replaced_by = %(successor)s,"
+        " expires_at = least(expires_at, now() + make_interval(secs => %(overlap)s))"
+        f" WHERE id = %(id)s AND user_id = %(user)s AND kind = %(kind)s AND replaced_by IS NULL AND {LIVING}",
+        {"successor": successor, "overlap": overlap_seconds, "id": id, "user": user_id, "kind": API_KEY},
+    )
+    return replaced.rowcount == 1
+
+
+def _shown(token: str) -> tuple[str, str]:
+    return token[: len(PREFIX) + 4], token[-4:]
+
+
+def _base62(number: int, width: int) -> str:
+    digits = []
+    for _ in range(width):
+        number, digit = divmod(number, 62)
+        digits.append(_ALPHABET[digit])
+    return "".join(reversed(digits))
