@@ -1,5 +1,6 @@
 """Accounts: a customer's is shown as a wallet and addressed by its token; the technical ones are ours."""
 
+import secrets
 from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
@@ -7,6 +8,14 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Row
 
 from models import arrays
+
+WALLET_TOKEN_BYTES = 24
+"""192 random bits: whoever holds the token may charge the wallet."""
+
+
+def new_wallet_token() -> str:
+    """A new token, by which a wallet is addressed."""
+    return f"wal_{secrets.token_urlsafe(WALLET_TOKEN_BYTES)}"
 
 
 class Party(NamedTuple):

@@ -33,7 +33,6 @@ class Letter(NamedTuple):
     user_id: str
     purpose: str
     email: str
-    name: str
     attempts: int
 
 
@@ -48,6 +47,14 @@ def ask(connection: Connection, id: str, user_id: str, purpose: Purpose) -> bool
     return result.rowcount == 1
 
 
+def is_any_due(connection: Connection, attempts_max: int) -> bool:
+    """Whether `take` may find something."""
+    return connection.exec_driver_sql(
+        "SELECT EXISTS (SELECT FROM confirmations WHERE sent_at IS NULL AND due_at <= now() AND attempts < %s)",
+        (attempts_max,),
+    ).scalar_one()
+
+
 TAKE = """
 WITH due AS (
     SELECT id FROM confirmations WHERE sent_at IS NULL AND due_at <= now() AND attempts < %(attempts_max)s
@@ -57,7 +64,7 @@ UPDATE confirmations c
 SET hash = %(hash)s, expires_at = now() + %(valid)s, attempts = attempts + 1,
     due_at = now() + make_interval(secs => %(wait_seconds)s)
 FROM due, users u WHERE c.id = due.id AND u.id = c.user_id
-RETURNING c.id::text, c.user_id::text, c.purpose, u.email, u.name, c.attempts
+RETURNING c.id::text, c.user_id::text, c.purpose, u.email, c.attempts
 """
 
 
@@ -77,10 +84,11 @@ def note_sent(connection: Connection, id: str) -> None:
     connection.exec_driver_sql("UPDATE confirmations SET sent_at = now(), last_error = NULL WHERE id = %s", (id,))
 
 
-def note_failed(connection: Connection, id: str, error: str, wait_seconds: float) -> None:
-    """Note why the mail was not handed over, and try again after `wait_seconds`."""
+def note_failed(connection: Connection, id: str, error: str, wait_seconds: float | None) -> None:
+    """Note why the mail was not handed over, and try again after `wait_seconds`; None gives it up."""
     connection.exec_driver_sql(
-        "UPDATE confirmations SET last_error = %s, due_at = now() + make_interval(secs => %s) WHERE id = %s",
+        "UPDATE confirmations SET last_error = %s,"
+        " due_at = coalesce(now() + make_interval(secs => %s), 'infinity') WHERE id = %s",
         (error[:LAST_ERROR_LENGTH_MAX], wait_seconds, id),
     )
 

@@ -38,10 +38,14 @@ INVARIANTS = {
         SELECT o.payment_id, o.line FROM operations o LEFT JOIN accounts a ON a.id = o.account_id
         LEFT JOIN payments p ON p.id = o.payment_id
         WHERE a.currency IS DISTINCT FROM o.currency OR (o.kind <> 'exchange' AND p.currency <> o.currency)""",
-    "every idempotency key names a payment or an account that exists": """
+    "every idempotency key names a payment, an account or a user that exists": """
         SELECT k.user_id, k.key FROM idempotency_keys k
         WHERE NOT EXISTS (SELECT FROM payments p WHERE p.id = k.payment_id)
-          AND NOT EXISTS (SELECT FROM accounts a WHERE a.id = k.account_id)""",
+          AND NOT EXISTS (SELECT FROM accounts a WHERE a.id = k.account_id)
+          AND NOT (k.signed_up IS TRUE AND EXISTS (SELECT FROM users u WHERE u.id = k.user_id))""",
+    "what the house gives comes from its internal account": """
+        SELECT p.id FROM payments p LEFT JOIN accounts a ON a.id = p.source_id
+        WHERE p.type = 'bonus' AND p.state = 'COMPLETED' AND a.code IS DISTINCT FROM 'internal'""",
     "every transition has its event": """
         SELECT p.id, p.state FROM payments p
         WHERE NOT EXISTS (SELECT FROM payment_events e WHERE e.payment_id = p.id AND e.version = 1)

@@ -4,7 +4,7 @@ import structlog
 
 from models import audit, command, stuck
 from models.command import Outcome
-from models.session import CommitUnknown, Contention, Engine, transaction
+from models.session import CommitUnknown, Contention, Engine, statements, transaction
 
 log = structlog.get_logger("commands")
 
@@ -18,6 +18,9 @@ def decide(engine: Engine) -> int:
     What cannot be locked in time is left to the next one, and so is a commit of unknown outcome: a command decided
     already is open no more.
     """
+    with statements(engine) as connection:
+        if not command.is_any_open(connection):
+            return 0
     decided = 0
     try:
         while count := _decide_some(engine):

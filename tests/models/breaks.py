@@ -52,6 +52,54 @@ def account(**columns: str) -> str:
     return f"INSERT INTO accounts ({', '.join(given)}) VALUES ({', '.join(given.values())})"
 
 
+def insert(table: str, given: dict[str, str]) -> str:
+    """A new row."""
+    return f"INSERT INTO {table} ({', '.join(given)}) VALUES ({', '.join(given.values())})"
+
+
+def new_user(**columns: str) -> str:
+    """A client who signs up, with columns of his replaced."""
+    given = {"id": "%(new)s", "email": "'new@example.com'", "role": "'client'", "name": "'New'"}
+    return insert("users", given | columns)
+
+
+def token(**columns: str) -> str:
+    """A new token of ann's, with columns of it replaced."""
+    given = {"id": "%(new)s", "user_id": "%(ann)s", "hash": "sha256('new')", "prefix": "'pay_'", "last4": "'0000'"}
+    return insert("tokens", given | columns)
+
+
+def of_token(assignments: str, name: str) -> str:
+    """A change of a token: one that is kept, ended or rolled."""
+    return f"UPDATE tokens SET {assignments} WHERE hash = sha256('{name}')"
+
+
+def confirmation(**columns: str) -> str:
+    """A new confirmation for ann, with columns of it replaced."""
+    return insert("confirmations", {"id": "%(new)s", "user_id": "%(ann)s", "purpose": "'email'"} | columns)
+
+
+def of_confirmation(assignments: str, state: str = "sent") -> str:
+    """A change of a confirmation: one that is sent, unsent or used."""
+    return f"UPDATE confirmations SET {assignments} WHERE id = %({state})s"
+
+
+def throttle(subject: str, attempts: str) -> str:
+    """A new throttle."""
+    return insert("login_throttles", {"subject": subject, "attempts": attempts, "locked_until": "now()"})
+
+
+def command(**columns: str) -> str:
+    """A new command to retry a payment, with columns of it replaced."""
+    given = {"id": "%(new)s", "kind": "'retry'", "payment_id": "%(done)s", "user_id": "%(ann)s", "reason": "'why not'"}
+    return insert("commands", given | columns)
+
+
+def of_command(assignments: str, state: str = "undecided") -> str:
+    """A change of a command: one that is undecided or decided."""
+    return f"UPDATE commands SET {assignments} WHERE id = %({state})s"
+
+
 def pair(payment: str, **rest: str | int) -> str:
     """Two operations of one payment that sum to zero."""
     return operations((payment, "-5"), (payment, "5"), **rest)
@@ -68,7 +116,12 @@ def of_account(assignments: str, name: str = "rich") -> str:
 
 
 def wished(sql: str, stopped_by: str) -> Break:
-    """What the worker may not even try: wishes are the gateway's."""
+    """What all may try: the gateway wishes, and so does a worker in the house's name."""
+    return Break(sql, stopped_by, stopped_by, stopped_by)
+
+
+def gateways(sql: str, stopped_by: str) -> Break:
+    """What the worker may not even try."""
     return Break(sql, stopped_by, DENIED, stopped_by)
 
 
@@ -205,9 +258,88 @@ BREAKS = {
         "INSERT INTO idempotency_keys (user_id, key, fingerprint) VALUES (%(ann)s, 'k', sha256(''))",
         "idempotency_keys_name_one_thing",
     ),
-    "second payment under one reference": wished(
+    "second payment under one reference": gateways(
         "INSERT INTO payment_references (merchant_id, reference, payment_id) VALUES (%(shop)s, 'A-1', %(new)s)",
         "payment_references_pkey",
+    ),
+    # who is who
+    **{
+        f"user with {what}": gateways(new_user(**{column: value}), stopped_by)
+        for what, column, value, stopped_by in [
+            ("an empty first name", "first_name", "''", "users_first_name_is_bounded"),
+            ("an empty last name", "last_name", "''", "users_last_name_is_bounded"),
+            ("a national number", "phone_number", "'030123456'", "users_phone_number_is_e164"),
+            ("another's number", "phone_number", "'+491701234567'", "users_phone_number_is_unique"),
+            ("an empty url", "url", "''", "users_url_is_bounded"),
+            ("a plain password", "password_hash", "'correct horse battery'", "users_password_is_hashed"),
+        ]
+    },
+    "user with another's address": wished(new_user(email="'ANN@elsewhere.example'"), "users_email_is_unique"),
+    "user with a role of ours": Break(new_user(role="'ops'"), NO_BREAK, NO_BREAK, "users_who_sign_up_are_customers"),
+    "user with another role of ours": Break(
+        new_user(role="'auditor'"), NO_BREAK, NO_BREAK, "users_who_sign_up_are_customers"
+    ),
+    "user with no role that is": Break(
+        new_user(role="'root'"), *["users_role_is_known"] * 2, "users_who_sign_up_are_customers"
+    ),
+    "user with a confirmed address": Break(new_user(email_confirmed_at="now()"), NO_BREAK, NO_BREAK),
+    "client made ops": Break("UPDATE users SET role = 'ops' WHERE id = %(ann)s", NO_BREAK),
+    "token of a new kind": gateways(token(kind="'cookie'"), "tokens_kind_is_known"),
+    "session for ever": gateways(token(kind="'session'"), "tokens_sessions_expire"),
+    "token with an empty name": wished(token(name="''"), "tokens_name_is_bounded"),
+    "token with an empty user agent": gateways(token(user_agent="''"), "tokens_user_agent_is_bounded"),
+    "token with its text": wished(token(hash="'pay_0'"), "tokens_hash_is_sha256"),
+    "token known already": wished(token(hash="sha256('kept')"), "tokens_hash_is_unique"),
+    "client's token that brings in money": Break(
+        token(scopes="ARRAY['deposits:write']"), NO_BREAK, NO_BREAK, "tokens_deposits_are_the_operators"
+    ),
+    "token unrevoked": Break(
+        of_token("revoked_at = NULL", "ended"), "tokens_stay_revoked", DENIED, "tokens_stay_revoked"
+    ),
+    "replaced key prolonged": gateways(of_token("expires_at = NULL", "rolled"), "tokens_stay_revoked"),
+    "token given to another": Break(of_token("user_id = %(shop)s", "kept"), NO_BREAK),
+    "confirmation for a new purpose": gateways(confirmation(purpose="'fun'"), "confirmations_purpose_is_known"),
+    "confirmation given out by the asker": Break(
+        confirmation(hash="sha256('x')", expires_at="now()"), NO_BREAK, DENIED
+    ),
+    "confirmation with its text": both(of_confirmation("hash = 'cfm_0'"), "confirmations_hash_is_sha256"),
+    "confirmation for ever": both(of_confirmation("expires_at = NULL"), "confirmations_expire"),
+    "confirmation with the hash of another": Break(
+        of_confirmation("hash = sha256('used')"), *["confirmations_hash_is_unique"] * 2
+    ),
+    "confirmation used before it was sent": gateways(
+        of_confirmation("used_at = now()", "unsent"), "confirmations_are_used_once_given"
+    ),
+    "confirmation used twice": gateways(of_confirmation("used_at = now()", "used"), "confirmations_are_used_once"),
+    "confirmation of less than no attempts": both(
+        of_confirmation("attempts = -1"), "confirmations_attempts_are_not_negative"
+    ),
+    "confirmation with a long story": Break(
+        of_confirmation("last_error = repeat('x', 501)"), *["confirmations_last_error_is_bounded"] * 2
+    ),
+    "throttle of a plain address": gateways(throttle("'ann@example.com'", "1"), "login_throttles_subject_is_sha256"),
+    "throttle of no attempts": gateways(throttle("sha256('a')", "0"), "login_throttles_attempts_are_positive"),
+    # commands
+    "command to do something else": gateways(command(kind="'mint'"), "commands_kind_is_known"),
+    "command without a word why": gateways(command(reason="''"), "commands_reason_is_bounded"),
+    "second open command": gateways(command(payment_id="%(open)s"), "commands_one_open_retry"),
+    "command with its outcome": Break(command(outcome="'done'", decided_at="now()"), NO_BREAK, DENIED),
+    "command with an outcome and no time": both(
+        of_command("outcome = 'done'"), "commands_decided_exactly_with_outcome"
+    ),
+    "command with an unknown outcome": Break(
+        of_command("outcome = 'perhaps', decided_at = now()"), *["commands_outcome_is_known"] * 2
+    ),
+    "command decided twice": Break(
+        of_command("outcome = 'refused', decided_at = now()", "decided"), *["commands_are_decided_once"] * 2
+    ),
+    "DELETE FROM commands": Break("DELETE FROM commands", "commands_are_never_deleted"),
+    "TRUNCATE commands": Break("TRUNCATE commands", "commands_are_never_truncated"),
+    # the house's own money
+    "bonus": Break(pay().replace("'transfer'", "'bonus'"), NO_BREAK, NO_BREAK, "payments_of_the_house_are_the_workers"),
+    "payment revived": Break(of_open("due_at = now()"), NO_BREAK, NO_BREAK),
+    "audit in another's name": Break(
+        "INSERT INTO audit_log (actor, action, target, written_by) VALUES ('x', 'y', 'z', 'nobody')", NO_BREAK
     ),
     # what only the gateway might try: a wish with more than a wish in it
     **{
@@ -237,7 +369,7 @@ BREAKS = {
         }.items()
     },
     # what else a role could turn to
-    "lock a balance": Break("SELECT FROM accounts WHERE id = %(rich)s FOR UPDATE", NO_BREAK, NO_BREAK),
+    "lock a balance": Break("SELECT FROM accounts WHERE id = %(rich)s FOR UPDATE", *[NO_BREAK] * 3),
     "lock a payment": Break("SELECT FROM payments WHERE id = %(open)s FOR UPDATE", NO_BREAK, NO_BREAK),
     "lock the table": Break("LOCK TABLE accounts IN EXCLUSIVE MODE", NO_BREAK),
     "make_partition": Break("SELECT make_partition('payments', now() + interval '9 months')", NO_BREAK),
@@ -246,5 +378,5 @@ BREAKS = {
     "disable the triggers": Break("ALTER TABLE operations DISABLE TRIGGER USER", NO_BREAK),
     "skip the triggers": Break("SET session_replication_role = replica", DENIED),
     "become the owner": Break("SET ROLE payments_owner", NO_BREAK),
-    "read the audit": Break("SELECT FROM audit_log", NO_BREAK, NO_BREAK),
+    "read the audit": Break("SELECT FROM audit_log", *[NO_BREAK] * 3),
 }

@@ -8,36 +8,58 @@ READ_BY_BOTH = {
     ("SELECT", table)
     for table in [
         *("users", "tokens", "currencies", "accounts", "payments", "operations", "idempotency_keys"),
-        *("payment_references", "payment_events", "worker_heartbeats"),
+        *("payment_references", "payment_events", "worker_heartbeats", "confirmations", "commands", "audit_log"),
+        "login_throttles",
     ]
 }
 TABLE_RIGHTS = {
-    "payments_gateway": READ_BY_BOTH,
+    "payments_gateway": READ_BY_BOTH | {(right, "login_throttles") for right in ("INSERT", "UPDATE", "DELETE")},
     "payments_worker": READ_BY_BOTH
-    | {("SELECT", "audit_log"), ("INSERT", "worker_heartbeats"), ("UPDATE", "worker_heartbeats")},
+    | {("INSERT", "worker_heartbeats"), ("UPDATE", "worker_heartbeats"), ("DELETE", "login_throttles")},
 }
+ACCOUNT = {"id", "token", "owner_id", "currency", "label"}
+ORDER = {
+    *("id", "type", "user_id", "source_id", "target_id", "amount", "currency"),
+    *("summary", "reference", "metadata"),
+}
+SELF = {"name", "first_name", "last_name", "phone_number", "url", "password_hash"}
+TOKEN = {"id", "user_id", "hash", "prefix", "last4", "name", "scopes", "expires_at"}
+DEED = {"actor", "action", "target", "reason", "before", "after", "token_id", "address", "request_id"}
 COLUMN_RIGHTS = {
     "payments_gateway": {
-        ("INSERT", "accounts"): {"id", "token", "owner_id", "currency", "label"},
-        ("INSERT", "payments"): {
-            *("id", "type", "user_id", "source_id", "target_id", "amount", "currency"),
-            *("summary", "reference", "metadata"),
-        },
-        ("INSERT", "idempotency_keys"): {"user_id", "key", "fingerprint", "payment_id", "account_id"},
+        ("INSERT", "accounts"): ACCOUNT,
+        ("UPDATE", "accounts"): {"label", "is_active", "version"},
+        ("INSERT", "payments"): ORDER,
+        ("INSERT", "idempotency_keys"): {"user_id", "key", "fingerprint", "payment_id", "account_id", "signed_up"},
         ("INSERT", "payment_references"): {"merchant_id", "reference", "payment_id"},
-        ("UPDATE", "tokens"): {"last_used_at"},
+        ("INSERT", "users"): {"id", "email", "role", *SELF},
+        ("UPDATE", "users"): {"email_confirmed_at", "is_active", *SELF},
+        ("INSERT", "tokens"): {"kind", "address", "user_agent", *TOKEN},
+        ("UPDATE", "tokens"): {"last_used_at", "revoked_at", "expires_at", "replaced_by"},
+        ("INSERT", "confirmations"): {"id", "user_id", "purpose"},
+        ("UPDATE", "confirmations"): {"used_at"},
+        ("INSERT", "commands"): {
+            *("id", "kind", "payment_id", "user_id", "token_id", "address", "request_id", "reason"),
+        },
+        ("INSERT", "audit_log"): DEED,
     },
     "payments_worker": {
+        ("INSERT", "accounts"): ACCOUNT,
         ("UPDATE", "accounts"): {"balance", "held", "last_seq"},
+        ("INSERT", "payments"): ORDER,
+        ("INSERT", "idempotency_keys"): {"user_id", "key", "fingerprint", "payment_id"},
         ("UPDATE", "payments"): {
             *("state", "commission", "due_at", "attempts", "last_error", "parked_at", "failure_code", "finalized_at"),
         },
         ("INSERT", "operations"): {
             *("payment_id", "line", "account_id", "amount", "currency", "kind", "balance_after", "account_seq"),
         },
-        ("INSERT", "users"): {"id", "email", "role", "name"},
-        ("INSERT", "tokens"): {"id", "user_id", "hash", "prefix", "last4", "scopes", "expires_at"},
-        ("INSERT", "audit_log"): {"actor", "action", "target", "reason", "before", "after"},
+        ("INSERT", "users"): {"id", "email", "role", "name", "email_confirmed_at", "welcomed_at"},
+        ("UPDATE", "users"): {"welcomed_at", "is_active"},
+        ("INSERT", "tokens"): TOKEN,
+        ("UPDATE", "confirmations"): {"hash", "due_at", "attempts", "last_error", "sent_at", "expires_at"},
+        ("UPDATE", "commands"): {"decided_at", "outcome"},
+        ("INSERT", "audit_log"): DEED,
     },
 }
 FUNCTION_RIGHTS = {

@@ -37,7 +37,10 @@ BREAKS = {
         OPERATION.format("currency = 'USD'"),
         PAYMENT.format("currency = 'USD'"),
     ],
-    "every idempotency key names a payment or an account that exists": ["DELETE FROM payments WHERE id = %(open)s"],
+    "every idempotency key names a payment, an account or a user that exists": [
+        "DELETE FROM payments WHERE id = %(open)s"
+    ],
+    "what the house gives comes from its internal account": [PAYMENT.format("type = 'bonus'")],
     "every transition has its event": [EVENTS.format(1), EVENTS.format(2)],
     "every event is of a transition": [
         "INSERT INTO payment_events (payment_id, version, name) VALUES (%(open)s, 2, 'payment.completed')",

@@ -1,6 +1,7 @@
 """Every invariant of the books, broken directly in SQL under each role: what must stop it, by name."""
 
 import pytest
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from tests.models.breaks import BREAKS, DENIED, NO_BREAK
@@ -18,6 +19,10 @@ def names(shared_world: World) -> dict[str, str]:
     with shared_world.owner.begin() as connection:
         connection.exec_driver_sql("UPDATE accounts SET ceiling = 5000 WHERE id = %s", (capped,))
         connection.exec_driver_sql("INSERT INTO payment_references VALUES (%s, 'A-1', %s)", (shop, done))
+        connection.exec_driver_sql(
+            "UPDATE users SET phone_number = '+491701234567', email = 'ann@elsewhere.example' WHERE id = %s", (ann,)
+        )
+        proofs = prove(connection, ann, still_open)
         connection.exec_driver_sql("INSERT INTO audit_log (actor, action, target) VALUES ('ops', 'look', 'books')")
         part = scalar(
             connection, "SELECT replace(tableoid::regclass::text, 'payments', '') FROM payments WHERE id = %s", done
@@ -31,8 +36,35 @@ def names(shared_world: World) -> dict[str, str]:
             "capped": capped,
             "wire": shared_world.technical("wire"),
         },
+        **proofs,
         **{"done": done, "open": still_open, "new": new_id(), "p": f"payments{part}", "o": f"operations{part}"},
     }
+
+
+def prove(connection: Connection, ann: str, payment_id: str) -> dict[str, str]:
+    """Tokens, confirmations and commands in each of their states; the ids of the last two, by state."""
+    ids = {state: new_id() for state in ("sent", "unsent", "used", "undecided", "decided")}
+    for name, ended in (("kept", ""), ("ended", "revoked_at"), ("rolled", "replaced_by")):
+        connection.exec_driver_sql(
+            "INSERT INTO tokens (id, user_id, hash, prefix, last4, expires_at, revoked_at, replaced_by) VALUES"
+            " (%(id)s, %(user)s, sha256(%(name)s), 'pay_', '0000', now(), CASE WHEN %(ended)s = 'revoked_at' THEN now()"
+            " END, CASE WHEN %(ended)s = 'replaced_by' THEN %(id)s::uuid END)",
+            {"id": new_id(), "user": ann, "name": name.encode(), "ended": ended},
+        )
+    connection.exec_driver_sql(
+        "INSERT INTO confirmations (id, user_id, purpose, hash, expires_at, sent_at, used_at) VALUES"
+        " (%(sent)s, %(user)s, 'email', sha256('sent'), now(), now(), NULL),"
+        " (%(unsent)s, %(user)s, 'email', NULL, NULL, NULL, NULL),"
+        " (%(used)s, %(user)s, 'email', sha256('used'), now(), now(), now())",
+        {**ids, "user": ann},
+    )
+    connection.exec_driver_sql(
+        "INSERT INTO commands (id, kind, payment_id, user_id, reason, decided_at, outcome) VALUES"
+        " (%(undecided)s, 'retry', %(payment)s, %(user)s, 'x', NULL, NULL),"
+        " (%(decided)s, 'retry', %(payment)s, %(user)s, 'x', now(), 'done')",
+        {**ids, "user": ann, "payment": payment_id},
+    )
+    return ids
 
 
 def stopper(connection, sql: str, names: dict[str, str]) -> str | None:

@@ -12,9 +12,9 @@ from tests.models.world import World, new_id, scalar
 
 
 def test_a_new_token_is_well_formed_and_none_is_like_another():
-    tokens = {tokens.new() for _ in range(100)}
-    assert len(tokens) == 100
-    assert all(tokens.is_well_formed(token) and len(token) == tokens.LENGTH for token in tokens)
+    made = {tokens.new() for _ in range(100)}
+    assert len(made) == 100
+    assert all(tokens.is_well_formed(token) and len(token) == tokens.LENGTH for token in made)
 
 
 def test_every_single_typing_error_is_told_by_the_checksum():

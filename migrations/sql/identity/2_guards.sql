@@ -4,7 +4,7 @@ CREATE FUNCTION refuse_gateway() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF current_user = 'payments_gateway' THEN
         RAISE EXCEPTION '%: refused to the gateway', TG_NAME
-            USING ERRCODE = 'insufficient_privilege', CONSTRAINT = TG_NAME;
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_NAME;
     END IF;
     RETURN NEW;
 END
@@ -19,7 +19,7 @@ CREATE FUNCTION tokens_deposits_are_the_operators() RETURNS trigger LANGUAGE plp
 BEGIN
     IF current_user = 'payments_gateway' AND (SELECT role FROM users WHERE id = NEW.user_id) <> 'ops' THEN
         RAISE EXCEPTION '%: refused to the gateway', TG_NAME
-            USING ERRCODE = 'insufficient_privilege', CONSTRAINT = TG_NAME;
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_NAME;
     END IF;
     RETURN NEW;
 END

@@ -21,10 +21,11 @@ GRANT INSERT (signed_up) ON idempotency_keys TO payments_gateway;
 GRANT UPDATE (label, is_active, version) ON accounts TO payments_gateway;
 
 -- The worker mails, welcomes and decides commands.
-GRANT INSERT (email_confirmed_at, welcomed_at), UPDATE (welcomed_at) ON users TO payments_worker;
+GRANT INSERT (email_confirmed_at, welcomed_at), UPDATE (welcomed_at, is_active) ON users TO payments_worker;
 GRANT UPDATE (hash, due_at, attempts, last_error, sent_at, expires_at) ON confirmations TO payments_worker;
 GRANT UPDATE (decided_at, outcome) ON commands TO payments_worker;
 GRANT INSERT (token_id, address, request_id) ON audit_log TO payments_worker;
+GRANT INSERT (name) ON tokens TO payments_worker;
 GRANT INSERT (id, token, owner_id, currency, label) ON accounts TO payments_worker;
 GRANT INSERT (id, type, user_id, source_id, target_id, amount, currency, summary, reference, metadata)
     ON payments TO payments_worker;

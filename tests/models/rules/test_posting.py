@@ -24,11 +24,15 @@ WIRE = Account("wire-eur", None, "wire", "EUR", 0, 0, None, None, True, False, 0
 
 DEPOSIT = Payment("p", "deposit", "INITIATED", "ann", "wire-eur", "ann-eur", 100, "EUR")
 TRANSFER = Payment("p", "transfer", "INITIATED", "ann", "ann-eur", "bob-eur", 100, "EUR")
+INTERNAL = WIRE._replace(id="internal-eur", code="internal")
+
+BONUS = Payment("p", "bonus", "INITIATED", "ann", "internal-eur", "ann-eur", 100, "EUR")
 CHARGE = Payment("p", "charge", "INITIATED", "shop", "ann-eur", "shop-eur", 100, "EUR")
 ORDERS = {
     "deposit": (DEPOSIT, WIRE, WALLET, ANN),
     "transfer": (TRANSFER, WALLET, BOBS, ANN),
     "charge": (CHARGE, WALLET, SHOPS, SHOP),
+    "bonus": (BONUS, INTERNAL, WALLET, ANN),
 }
 
 
@@ -66,6 +70,9 @@ RUNGS = [
     ("not_permitted", "transfer of a stranger's money", {}, {"owner_id": "bob"}, {}, {}),
     ("not_permitted", "transfer from a technical account", {}, {"owner_id": None, "code": "wire"}, {}, {}),
     ("not_permitted", "transfer to a technical account", {}, {}, {"owner_id": None, "code": "wire"}, {}),
+    ("not_permitted", "bonus from what is not internal", {}, {"code": "wire"}, {}, {}),
+    ("not_permitted", "bonus from a customer", {}, {"code": None, "owner_id": "bob"}, {}, {}),
+    ("not_permitted", "bonus to a stranger", {}, {}, {"owner_id": "bob"}, {}),
     ("not_permitted", "charge by a client", {}, {}, {}, {"role": "client"}),
     ("not_permitted", "charge by ops", {}, {}, {}, {"role": "ops"}),
     ("not_permitted", "charge to a stranger's wallet", {}, {}, {"owner_id": "bob"}, {}),

@@ -1,0 +1,99 @@
+"""Confirmations: asked for, mailed with a token of their own, used once within a day."""
+
+import pytest
+
+from models import confirmation, tokens
+from models.confirmation import ASKED_PER_HOUR_MAX, Letter, Purpose
+from models.session import transaction
+from tests.models.world import World, new_id, scalar
+
+ATTEMPTS_MAX = 3
+
+
+def ask(world: World, user_id: str, purpose: Purpose = Purpose.EMAIL) -> bool:
+    with transaction(world.gateway) as connection:
+        return confirmation.ask(connection, new_id(), user_id, purpose)
+
+
+def take(world: World, hash: bytes, wait_seconds: float = 60) -> Letter | None:
+    with transaction(world.worker) as connection:
+        return confirmation.take(connection, hash, wait_seconds, ATTEMPTS_MAX)
+
+
+def redeem(world: World, token: str, purpose: Purpose = Purpose.EMAIL) -> str | None:
+    with transaction(world.gateway) as connection:
+        return confirmation.redeem(connection, tokens.hash_of(token), purpose)
+
+
+@pytest.fixture
+def mailed(world):
+    """Asks and mails: the user's id and the token."""
+
+    def mail(purpose: Purpose = Purpose.EMAIL, user_id: str | None = None) -> tuple[str, str]:
+        user_id, token = user_id or world.user(), tokens.new(tokens.CONFIRMATION_PREFIX)
+        assert ask(world, user_id, purpose)
+        letter = take(world, tokens.hash_of(token))
+        assert (letter.user_id, letter.purpose, letter.attempts) == (user_id, purpose, 1)
+        with transaction(world.worker) as connection:
+            confirmation.note_sent(connection, letter.id)
+        return user_id, token
+
+    return mail
+
+
+def test_a_token_confirms_once(world, mailed):
+    user_id, token = mailed()
+    assert redeem(world, token, Purpose.PASSWORD) is None, "it is for something else"
+    assert redeem(world, token) == user_id
+    assert redeem(world, token) is None
+    assert redeem(world, tokens.new(tokens.CONFIRMATION_PREFIX)) is None
+
+
+def test_all_tokens_for_a_purpose_are_used_up_with_one(world, mailed):
+    user_id, first = mailed(Purpose.PASSWORD)
+    _, second = mailed(Purpose.PASSWORD, user_id)
+    _, other = mailed(Purpose.EMAIL, user_id)
+    assert redeem(world, second, Purpose.PASSWORD) == user_id
+    assert redeem(world, first, Purpose.PASSWORD) is None
+    assert redeem(world, other) == user_id
+
+
+def test_a_token_lives_a_day(world, mailed):
+    _, token = mailed()
+    with transaction(world.owner) as connection:
+        left = "SELECT extract(epoch FROM expires_at - now()) FROM confirmations"
+        assert 86_390 < scalar(connection, left) <= 86_400
+        connection.exec_driver_sql("UPDATE confirmations SET expires_at = now()")
+    assert redeem(world, token) is None
+
+
+def test_nobodys_mailbox_is_filled(world):
+    user_id = world.user()
+    asked = [ask(world, user_id) for _ in range(ASKED_PER_HOUR_MAX + 2)]
+    assert asked == [True] * ASKED_PER_HOUR_MAX + [False] * 2
+    assert ask(world, user_id, Purpose.PASSWORD)
+    assert ask(world, world.user())
+
+
+def test_a_mail_that_failed_is_due_again_with_another_token(world):
+    user_id = world.user()
+    assert ask(world, user_id)
+    hashes = [tokens.hash_of(tokens.new()) for _ in range(ATTEMPTS_MAX + 1)]
+    for attempt, hash in enumerate(hashes[:-1], 1):
+        letter = take(world, hash)
+        assert letter.attempts == attempt
+        assert take(world, hash) is None, "it is not due while it is being sent"
+        with transaction(world.worker) as connection:
+            confirmation.note_failed(connection, letter.id, "no route" * 100, 0)
+    assert take(world, hashes[-1]) is None, "enough is enough"
+    with transaction(world.worker) as connection:
+        assert len(scalar(connection, "SELECT last_error FROM confirmations")) == confirmation.LAST_ERROR_LENGTH_MAX
+
+
+def test_two_postmen_take_different_letters(world):
+    ids = {world.user(), world.user()}
+    for id in ids:
+        assert ask(world, id)
+    with transaction(world.worker) as one, transaction(world.worker) as other:
+        taken = [confirmation.take(c, tokens.hash_of(tokens.new()), 60, ATTEMPTS_MAX) for c in (one, other)]
+    assert {letter.user_id for letter in taken} == ids
