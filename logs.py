@@ -1,39 +1,54 @@
 """Logs: one JSON object a line, on standard output, with what the context binds (request_id)."""
 
 import logging
+import re
 import sys
 
 import structlog
 
+_ROWS = re.compile(r"^(DETAIL:  |LINE \d+: ).*$", re.MULTILINE)
+"""What PostgreSQL adds to an error: the row that failed, a piece of the statement, with the values in both."""
+
+
+def without_rows(_: object, __: str, line: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Processor: takes the values of rows out of a traceback, hashes of passwords and tokens among them."""
+    if "exception" in line:
+        line["exception"] = _ROWS.sub(r"\1...", line["exception"])
+    return line
+
+
+SHARED: list[structlog.types.Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+    without_rows,
+]
+"""What both structlog's and the standard library's records pass."""
+
+
+def formatter() -> logging.Formatter:
+    """Renders a record as one line."""
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=SHARED,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()],
+    )
+
 
 def configure(level: str) -> None:
     """Send structlog's and the standard library's records through one JSON renderer."""
-    shared: list[structlog.types.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-    ]
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *shared,
+            *SHARED,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
-            ],
-        )
-    )
+    handler.setFormatter(formatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 from uuid_utils.compat import uuid7
 
 import settings
-from bench import history, report, stack, world
+from bench import against, history, report, stack, world
 from bench.measure import Bench
 from bench.peers.drivers import Peer, prepare
 from bench.reference import Reference
@@ -48,6 +48,15 @@ REPORT = Path(__file__).parent / "report.md"
 def main() -> int:
     """Measure as the arguments say; returns 1 if a check found anything amiss."""
     options = arguments()
+    page, amiss = against.compare(options) if options.against else measure(options)
+    if options.report is not None:
+        report.put(page, options.report)
+    Console().print(Markdown(page))
+    return 1 if any(amiss.values()) else 0
+
+
+def measure(options: argparse.Namespace) -> tuple[str, dict[str, list[str]]]:
+    """All rounds: the report, and what the checks found amiss, by run."""
     with stack.running() as running:
         say("servers are up, filling the reference")
         reference = Reference(running.postgres)
@@ -56,23 +65,24 @@ def main() -> int:
         bench.posting("funding", bench.world.deposits())
         running.start_product()
         compared = prepare(running, options.accounts) if options.peers else []
-        long = lengthen(bench, options) if options.long else {}
+        long = lengthen(running, bench, options) if options.long else {}
         rounds = []
         for number in range(1, options.rounds + 1):
-            rounds.append(one_round(bench, reference, options.posting, compared, long))
+            rounds.append(one_round(running, bench, reference, options.posting, compared, long))
             say(f"round {number}: " + ", ".join(f"{name} {value:,.4g}" for name, value in rounds[-1].items()))
-        page = report.render(rounds, circumstances(running, options), bench.amiss)
-    if options.report is not None:
-        options.report.write_text(page)
-    Console().print(Markdown(page))
-    return 1 if any(bench.amiss.values()) else 0
+        return report.render(rounds, circumstances(running, options), bench.amiss), bench.amiss
 
 
 def one_round(
-    bench: Bench, reference: Reference, payments: int, compared: Sequence[Peer], long: Mapping[str, LongWorld]
+    running: Stack,
+    bench: Bench,
+    reference: Reference,
+    payments: int,
+    compared: Sequence[Peer],
+    long: Mapping[str, LongWorld],
 ) -> dict[str, float]:
     """All figures once, pgbench before and after."""
-    running, our_world, chance = bench.stack, bench.world, bench.chance
+    our_world, chance = bench.world, bench.chance
     figures = {"busy_percent": psutil.cpu_percent(QUIET_SECONDS)}
     before = reference.tpcb_per_second(bench.seconds)
     for connections in CONNECTIONS:
@@ -112,12 +122,11 @@ def newcomer(connection: Connection, name: str, role: user.Role) -> User:
     return one
 
 
-def lengthen(bench: Bench, options: argparse.Namespace) -> dict[str, LongWorld]:
+def lengthen(running: Stack, bench: Bench, options: argparse.Namespace) -> dict[str, LongWorld]:
     """Two databases more, one with a long history and one without."""
     worlds = {}
     for name, database, payments in (("posting_empty", SMALL, 0), ("posting_full", LARGE, options.history)):
         say(f"{database}: writing {payments:,} payments")
-        running = bench.stack
         running.postgres.create_database(database)
         running.migrate_database(database)
         worlds[database] = (name, people(running, options.accounts, database))
@@ -134,6 +143,7 @@ def circumstances(running: Stack, options: argparse.Namespace) -> dict[str, str]
         for name in SERVER_SETTINGS:
             facts[f"PostgreSQL {name}"] = connection.scalar(text(f"SHOW {name}"))
     facts["each window"] = f"{options.seconds:g} s, after 1 s to warm up"
+    facts["rate limits"] = report.limits(stack.ENVIRON)
     facts["accounts; payments waiting"] = f"{options.accounts:,}; {options.posting:,}"
     return facts | ({"a smoke test": "its figures mean nothing"} if options.quick else {})
 
@@ -142,15 +152,18 @@ def arguments() -> argparse.Namespace:
     """What the command line asks for; --quick is a smoke test whose figures mean nothing."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=8.0, help="of each window")
+    parser.add_argument("--seconds", type=float, help="of each window (default: 8, with --against 6)")
     parser.add_argument("--posting", type=int, default=50_000, help="payments waiting for posting alone")
     parser.add_argument("--accounts", type=int, default=world.ACCOUNTS)
     parser.add_argument("--peers", action="store_true", help="measure others, too: downloads django-hordak")
     parser.add_argument("--long", action="store_true", help="measure after a long history, too")
+    parser.add_argument("--against", metavar="REV", help="measure nothing but this checkout beside another commit")
     parser.add_argument("--report", type=Path, help="where to write it (default: bench/report.md)")
     parser.add_argument("--quick", action="store_true", help="a smoke test, by default not written")
     parser.set_defaults(history=10_000_000)
     options = parser.parse_args()
+    if options.seconds is None:
+        options.seconds = 6.0 if options.against else 8.0
     if options.report is None and not options.quick:
         options.report = REPORT
     if options.quick:

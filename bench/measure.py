@@ -15,9 +15,8 @@ import settings
 from bench import load, world
 from bench.load import Outcome, Plan
 from bench.report import percentile
-from bench.stack import DATABASE, Stack
+from bench.stack import DATABASE, Product
 from bench.world import World
-from models.invariants import violations
 from models.payment import Wish
 from models.session import open_engine
 from workers.posting import Poster
@@ -38,7 +37,7 @@ class BenchError(RuntimeError):
 class Bench:
     """What all measurements share; `amiss` collects what the checks found, by run."""
 
-    stack: Stack
+    stack: Product
     world: World
     seconds: float
     chance: random.Random = field(default_factory=lambda: random.Random(20))
@@ -48,11 +47,16 @@ class Bench:
 
     def over_http(self, connections: int) -> dict[str, float]:
         """Full load, then half of what it completed: rates a second and latencies in ms."""
-        figures = self._load("full", connections, None)
-        completed = figures[f"completed_{connections}"] = figures.pop("completed")
-        half = self._load("half", connections, completed / 2)
+        figures = self.full_load(connections)
+        half = self._load("half", connections, figures[f"completed_{connections}"] / 2)
         half.pop("completed")
         return figures | half
+
+    def full_load(self, connections: int) -> dict[str, float]:
+        """As many as it takes: rates a second and latencies in ms."""
+        figures = self._load("full", connections, None)
+        figures[f"completed_{connections}"] = figures.pop("completed")
+        return figures
 
     def reads(self, connections: int = 8) -> float:
         """GETs a second of final payments, each by who made it."""
@@ -75,9 +79,18 @@ class Bench:
     def check_books(self, run: str, database: str = DATABASE) -> None:
         """The invariants, and that every payment is COMPLETED and none parked."""
         with self.stack.engine(database=database).connect() as connection:
-            found = violations(connection)
             rows = connection.execute(NOT_COMPLETED).all()
+        found = self.stack.violations(database)
         self.note(run, found + [f"{count} payments {state}, parked: {parked}" for state, parked, count in rows])
+
+    def wait_until_posted(self) -> None:
+        """Return when no payment waits any more; raises BenchError if some wait for too long."""
+        deadline = time.monotonic() + DRAINED_SECONDS_MAX
+        with self.stack.engine().execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            while connection.scalar(WAITING):
+                if time.monotonic() > deadline:
+                    raise BenchError(f"payments still wait after {DRAINED_SECONDS_MAX} s")
+                time.sleep(POLL_SECONDS)
 
     def note(self, run: str, found: list[str]) -> None:
         """Keep what was found amiss after a run; nothing found is worth keeping, too."""
@@ -113,12 +126,8 @@ class Bench:
 
     def _finalized_since(self, since: datetime) -> dict[str, float]:
         """Once nothing waits: when each payment made since then became final, in seconds of the epoch."""
-        deadline = time.monotonic() + DRAINED_SECONDS_MAX
-        with self.stack.engine().execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-            while connection.scalar(WAITING):
-                if time.monotonic() > deadline:
-                    raise BenchError(f"payments still wait after {DRAINED_SECONDS_MAX} s")
-                time.sleep(POLL_SECONDS)
+        self.wait_until_posted()
+        with self.stack.engine().connect() as connection:
             return {row[0]: row[1] for row in connection.execute(FINALIZED, {"since": since})}
 
 

@@ -5,9 +5,13 @@ import platform
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 Round = Mapping[str, float]
 """One round's figures by name; a figure that was not measured is missing."""
+
+COMPARISON = "## Beside another commit"
+"""Heads the report's last section, which `--against` writes; the rest is written without."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,15 @@ def render(rounds: Sequence[Round], circumstances: Mapping[str, str], checks: Ma
     return "\n\n".join(parts) + "\n"
 
 
+def put(page: str, report: Path) -> None:
+    """Write one of the report's two parts, and keep the other."""
+    measured, _, compared = (report.read_text() if report.exists() else "").partition(COMPARISON)
+    if page.startswith(COMPARISON):
+        report.write_text(f"{measured.rstrip()}\n\n{page}".lstrip())
+    else:
+        report.write_text(f"{page}\n{COMPARISON}{compared}" if compared else page)
+
+
 def figure_rows(rounds: Sequence[Round]) -> list[list[str]]:
     """One line for each figure that was measured."""
     rows = []
@@ -143,6 +156,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def processor() -> str:
     """Cores and Python, without the machine's name."""
     return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+
+
+def limits(environ: Mapping[str, str]) -> str:
+    """With which rate limits it was measured."""
+    token, address = environ["RATE_LIMIT_TOKEN"], environ["RATE_LIMIT_ADDRESS"]
+    return f"on and counting, where a commit has them: {token} by token, {address} by address; they refuse nothing here"
 
 
 def percentile(sorted_values: Sequence[float], percent: float) -> float:

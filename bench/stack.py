@@ -5,24 +5,37 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from sqlalchemy import Engine, NullPool
+from sqlalchemy import Engine, NullPool, make_url
 
 import embedded.stack
 import settings
 from embedded import home
 from embedded.process import Process
 from embedded.stack import CHECKOUT, COMMANDS
+from models.invariants import violations
 from models.session import open_engine
 
 PROGRAMS = Path(sys.executable).parent
 DATABASE = "payments"
+ENVIRON = {
+    "LOG_LEVEL": "WARNING",
+    "RATE_LIMIT_TOKEN": "500 per second",
+    "RATE_LIMIT_ADDRESS": "10000 per second",
+}
+"""What every process is told. The limits refuse nobody here: all load comes from one address, with twenty tokens. But
+they are not so high that the gateway would count without ever asking Redis."""
 
 
-class Stack(embedded.stack.Stack):
-    """The embedded stack, whose posting can be stopped, and beside which other programs can be started."""
+@dataclass
+class Product:
+    """A running product: where its gateway listens, and its database as the owner."""
+
+    bind: str
+    database_url: str
 
     @property
     def address(self) -> tuple[str, int]:
@@ -32,12 +45,21 @@ class Stack(embedded.stack.Stack):
 
     def url_of(self, role: str | None = None, database: str = DATABASE) -> str:
         """The URL of the worker's or the gateway's role, or the owner's."""
-        url = self.postgres.url(database)
+        url = make_url(self.database_url).set(database=database).render_as_string(hide_password=False)
         return settings.as_role(url, role) if role else url
 
     def engine(self, role: str | None = None, database: str = DATABASE) -> Engine:
         """An engine of that role, which keeps no connection."""
         return open_engine(self.url_of(role, database), poolclass=NullPool, application="payments-bench")
+
+    def violations(self, database: str = DATABASE) -> list[str]:
+        """The invariants that are broken."""
+        with self.engine(database=database).connect() as connection:
+            return violations(connection)
+
+
+class Stack(embedded.stack.Stack, Product):
+    """The embedded stack, whose posting can be stopped, and beside which other programs can be started."""
 
     def migrate_database(self, database: str) -> None:
         """Bring another database to the newest revision."""
@@ -76,7 +98,7 @@ class Stack(embedded.stack.Stack):
 def running() -> Iterator[Stack]:
     """Fresh servers with a migrated database; everything ends, and is removed, with the block."""
     with home.temporary() as place:
-        stack = Stack(place, environ={"LOG_LEVEL": "WARNING"})
+        stack = Stack(place, environ=ENVIRON)
         try:
             stack.start_servers()
             stack.migrate()

@@ -74,7 +74,7 @@ def show(url: str, people: People, screen: Console) -> None:
         raise NotCompletedError(f"the demonstration got no further: {error}") from None
 
 
-def suggest(url: str, people: People, screen: Console) -> None:
+def suggest(url: str, mail: str, people: People, screen: Console) -> None:
     """What to try next, ready to be pasted."""
     alice, bob, shop = people["alice"], people["bob"], people["shop"]
     charge = {"wallet": alice["wallet"], "amount": "3.20", "currency": CURRENCY, "summary": "Espresso"}
@@ -87,6 +87,22 @@ def suggest(url: str, people: People, screen: Console) -> None:
         f'curl -s "$URL/v1/payments?limit=5" {_bearer("ALICE")}',
     ]
     screen.print(f"\n[bold]{url}[/]   docs: {url}/docs   status: {url}/status\n\nTo try next:\n")
+    _print(lines, screen)
+    credentials = {"email": "carol@example.com", "password": "correct horse battery"}
+    names = {"first_name": "Carol", "last_name": "Client", "phone_number": "+14155550123"}
+    screen.print(f"To sign up; the mail goes to {mail}\n", markup=False)
+    _print(
+        [
+            f"curl -s $URL/v1/clients {_json(credentials | names)}",
+            f"grep -h ^cfm_ {mail.removeprefix('file://')}/*.eml | tail -1   # the newest token",
+            f"curl -s $URL/v1/confirmations {_json({'token': 'cfm_...'})}",
+            f"curl -s $URL/v1/sessions {_json(credentials)}",
+        ],
+        screen,
+    )
+
+
+def _print(lines: list[str], screen: Console) -> None:
     for line in lines:
         screen.print(f"  {line}", markup=False)
     screen.print()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from urllib.parse import quote, urlsplit
 
 import settings
 from embedded import api, identity
@@ -30,8 +31,11 @@ ROLE_VARIABLES = {
     settings.WORKER_ROLE: "WORKER_DATABASE_URL",
     settings.GATEWAY_ROLE: "GATEWAY_DATABASE_URL",
 }
-TOLD_BY_US = {"DATABASE_URL", *ROLE_VARIABLES.values(), "REDIS_URL", "SECRET_KEY", "GATEWAY_BIND", "PORT"}
-"""Variables that reach only who needs them: the gateway never learns the owner's or worker's URL."""
+TOLD_BY_US = {"DATABASE_URL", *ROLE_VARIABLES.values(), "REDIS_URL", "SECRET_KEY", "MAIL_URL", "GATEWAY_BIND", "PORT"}
+"""Variables that reach only who needs them: the gateway never learns the owner's or worker's URL, nor the mail's."""
+
+DEFAULTS = {"RATE_LIMIT_TOKEN": "1000 per second", "RATE_LIMIT_ADDRESS": "1000 per second"}
+"""What this stack is told where its environment says nothing: all its callers share an address."""
 
 HOST = "127.0.0.1"
 PORT_WANTED = 8000
@@ -74,9 +78,10 @@ class Stack:
         self._listener = _listen(port)
         self.bind = f"{HOST}:{self._listener.getsockname()[1]}"
         self.url = f"http://{self.bind}"
-        self._environ = {key: value for key, value in os.environ.items() if key not in TOLD_BY_US}
+        self._environ = DEFAULTS | {key: value for key, value in os.environ.items() if key not in TOLD_BY_US}
         self._environ |= {"DEPOSITS_OPEN": "true"} | dict(environ or {})
         self._workers = identity.of_workers(CHECKOUT)
+        self.mail_url = os.environ.get("MAIL_URL") or f"file://{quote(str(home.directory('mail', self._workers)))}"
         identities = dict.fromkeys(COMMANDS, self._workers) | {"gateway": identity.of_gateway(CHECKOUT)}
         self.processes = {name: self._process(name, identities[name]) for name in COMMANDS}
 
@@ -85,6 +90,12 @@ class Stack:
         """Everything that runs, in the order of starting."""
         servers = {"postgres": self.postgres, "valkey": self.valkey}
         return {name: server for name, server in servers.items() if server} | self.processes
+
+    @property
+    def mail(self) -> str:
+        """Where mail goes, without the password."""
+        url = urlsplit(self.mail_url)
+        return url._replace(netloc=url.netloc.rpartition("@")[2], query="").geturl()
 
     @property
     def pids(self) -> dict[str, int | None]:
@@ -139,6 +150,8 @@ class Stack:
         directory = self._directory(runs_as)
         role = settings.GATEWAY_ROLE if name == "gateway" else settings.WORKER_ROLE
         told = {"REDIS_URL": self.redis_url, "HOME": directory, ROLE_VARIABLES[role]: self.role_url(role)}
+        if name == "upkeep":
+            told |= {"MAIL_URL": self.mail_url}
         if name == "gateway":
             told |= {"SECRET_KEY": self.secret_key, "GATEWAY_BIND": f"fd://{self._listener.fileno()}"}
         return Process(

@@ -44,7 +44,7 @@ def run(with_demo: bool = True) -> None:
             _tell(stack, people)
             if with_demo:
                 _show(stack.url, people)
-                demo.suggest(stack.url, people, screen)
+                demo.suggest(stack.url, stack.mail, people, screen)
             _keep_running(stack, people)
         except KeyboardInterrupt:
             screen.print("\nending: the workers finish what they hold")
@@ -98,7 +98,7 @@ def demonstrate() -> None:
     home = Home.of_checkout()
     if told := running(home):
         demo.show(told["url"], told["users"], screen)
-        demo.suggest(told["url"], told["users"], screen)
+        demo.suggest(told["url"], told["mail"], told["users"], screen)
         return
     with _the_only_supervisor(home), _started(home) as (stack, people):
         demo.show(stack.url, people, screen)
@@ -206,6 +206,7 @@ def _tell(stack: Stack, people: demo.People) -> None:
         "database_url": stack.database_url,
         "redis_url": stack.redis_url,
         "secret_key": stack.secret_key,
+        "mail": stack.mail,
         "ops_token": people["ops"]["token"],
         "users": people,
         "pids": {"supervisor": os.getpid()} | stack.pids,

@@ -6,6 +6,7 @@ import settings as configuration
 from gateway import errors
 from gateway.contract import open_api
 from gateway.envelope import Envelope
+from gateway.gate import Gate, allow_origins, raise_fault
 from gateway.lean import Lean
 from gateway.parsing import StrictRequest
 from gateway.services import Services
@@ -26,10 +27,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
     app.extensions["gateway"] = ours = Services(settings)
-    app.wsgi_app = Envelope(Lean(app.wsgi_app, ours))  # type: ignore[method-assign]
+    app.wsgi_app = Envelope(Gate(Lean(app.wsgi_app, ours), ours))  # type: ignore[method-assign]
     errors.register(app)
+    app.before_request(raise_fault)
+    allow_origins(app, settings.allowed_origins)
     api = open_api(app)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint(api))
+    ours.limits.install(app)
     return app

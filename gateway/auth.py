@@ -2,55 +2,81 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import wraps
 from typing import Any, NamedTuple, Protocol
 
 from flask import current_app, g, request
 
-from gateway.envelope import FAULT, USER_ID
+from gateway.envelope import ADDRESS, CALLER, REQUEST_ID, USER_ID, Environ
 from gateway.errors import AUTHENTICATE, Refusal
+from gateway.limits import Limits
+from gateway.notices import Notices
 from gateway.parsing import refuse_other_than_json, refuse_query
 from models import tokens
+from models.audit import Actor
 from models.session import Engine, statements
 from models.user import Role
 
-EVERYBODY = frozenset({"payments:read", "wallets:read", "currencies:read"})
+EVERYBODY = frozenset(
+    {
+        "payments:read", "wallets:read", "currencies:read", "me:read", "me:write",
+        "sessions:read", "sessions:write", "api-keys:read", "api-keys:write",
+    }
+)  # fmt: skip
+"""Everybody reads what is theirs, and manages themselves."""
+
 CUSTOMER = EVERYBODY | {"wallets:write", "transfers:write", "deposits:own"}
+READ_ALL = {"payments:read-all", "wallets:read-all", "ops:read"}
 
 SCOPES: dict[str, frozenset[str]] = {
     Role.CLIENT: CUSTOMER,
     Role.MERCHANT: CUSTOMER | {"charges:write"},
-    Role.OPS: EVERYBODY | {"deposits:write", "payments:read-all", "wallets:read-all"},
-    Role.AUDITOR: EVERYBODY | {"payments:read-all", "wallets:read-all"},
+    Role.OPS: EVERYBODY | READ_ALL | {"deposits:write", "ops:retry", "ops:users"},
+    Role.AUDITOR: EVERYBODY | READ_ALL,
 }
 """Role to what its tokens may do; the scopes of a token narrow it."""
 
 BY_TOKEN = frozenset({"deposits:write"})
 """What a role need not have for one of its tokens to be given it: bringing in money from outside."""
 
+MOVES_MONEY = frozenset({"deposits:own", "deposits:write", "transfers:write", "charges:write"})
+"""What waits until the user has confirmed the e-mail address."""
+
 CACHE_SECONDS = 1.0
-"""A revoked token is refused in every process after so long."""
+"""A revoked token is refused in every process after so long, should the notice of it be lost."""
 
 CACHED_MAX = 10_000
 """Tokens a process remembers; past that it forgets them all and asks again."""
 
+REVOKED = "revoked"
+"""The subject of the notices that name a user whose tokens are to be asked for again."""
+
+NOBODY = "nobody"
+"""In the audit log: who has not signed in."""
+
 
 class Caller(NamedTuple):
-    """Who calls, and what the token lets them do."""
+    """Who calls, and what the token lets them do; `withheld` is what it will once the user has confirmed."""
 
     id: str
     role: str
     scopes: frozenset[str]
+    token_id: str
+    withheld: frozenset[str] = frozenset()
 
 
 class Tokens:
     """Bearer tokens to callers, asked of the database at most once a second each."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, notices: Notices, *, require_confirmation: bool) -> None:
         self._engine = engine
+        self._notices = notices
+        self._require_confirmation = require_confirmation
         self._known: dict[bytes, tuple[float, Caller]] = {}
+        self._times_forgotten = 0
         self._lock = threading.Lock()
+        notices.listen(REVOKED, self.forget, self.forget_all)
 
     def caller(self, token: str) -> Caller:
         """Who holds the token; raises Refusal."""
@@ -58,13 +84,31 @@ class Tokens:
         known = self._known.get(hash)
         if known is not None and known[0] > time.monotonic():
             return known[1]
-        asked_at = time.monotonic()
+        asked_at, times_forgotten = time.monotonic(), self._times_forgotten
         caller = self._look_up(token, hash)
         with self._lock:
             if len(self._known) >= CACHED_MAX:
                 self._known.clear()
-            self._known[hash] = (asked_at + CACHE_SECONDS, caller)
+            if self._times_forgotten == times_forgotten:  # else this may be what was to be forgotten
+                self._known[hash] = (asked_at + CACHE_SECONDS, caller)
         return caller
+
+    def forget(self, user_id: str) -> None:
+        """Ask the database again for this user's tokens."""
+        with self._lock:
+            self._times_forgotten += 1
+            self._known = {hash: known for hash, known in self._known.items() if known[1].id != user_id}
+
+    def forget_all(self) -> None:
+        """Ask the database again for every token."""
+        with self._lock:
+            self._times_forgotten += 1
+            self._known = {}
+
+    def forget_everywhere(self, user_id: str) -> None:
+        """Ask again for this user's tokens in every process; after the commit that changed them. Never raises."""
+        self.forget(user_id)
+        self._notices.tell(REVOKED, user_id)
 
     def _look_up(self, token: str, hash: bytes) -> Caller:
         """Who holds the token, by the database; raises Refusal."""
@@ -80,22 +124,51 @@ class Tokens:
         scopes = SCOPES[holder.role]
         if holder.scopes is not None:
             scopes = (scopes | BY_TOKEN) & holder.scopes
-        return Caller(holder.user_id, holder.role, scopes)
+        withheld = frozenset[str]()
+        if self._require_confirmation and not holder.is_confirmed:
+            withheld = scopes & MOVES_MONEY
+        return Caller(holder.user_id, holder.role, scopes - withheld, holder.token_id, withheld)
 
 
-class HasTokens(Protocol):
-    """Whoever knows the tokens of this process."""
+class KnowsTokens(Protocol):
+    """Whoever knows the tokens of this process, and how often they may call."""
 
     @property
     def tokens(self) -> Tokens: ...
 
+    @property
+    def limits(self) -> Limits: ...
 
-def authenticate(environ: Mapping[str, Any], ours: HasTokens) -> Caller:
-    """Who calls, by the Authorization header alone; raises Refusal."""
+
+def authenticate(environ: Environ, ours: KnowsTokens) -> Caller:
+    """Who calls, by the Authorization header alone, once a request; raises Refusal."""
+    if CALLER in environ:
+        known: Caller = environ[CALLER]
+        return known
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Refusal("token_missing", "Send Authorization: Bearer and the token.")
-    return ours.tokens.caller(token.strip())
+    caller = ours.tokens.caller(token.strip())
+    environ[USER_ID] = caller.id
+    ours.limits.token.count(caller.token_id, environ)
+    environ[CALLER] = caller
+    return caller
+
+
+def may_grant(caller: Caller) -> frozenset[str]:
+    """The scopes that the caller may give to a new token: his own, never more."""
+    return caller.scopes | caller.withheld
+
+
+def actor(user_id: str | None = None) -> Actor:
+    """Who acts in the current request, for the audit log: the caller, else the user that is given."""
+    caller: Caller | None = g.get("caller")
+    return Actor(
+        caller.id if caller else user_id or NOBODY,
+        caller.token_id if caller else None,
+        request.environ[ADDRESS],
+        request.environ[REQUEST_ID],
+    )
 
 
 def requires(*scopes: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -106,11 +179,10 @@ def requires(*scopes: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
 
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            if FAULT in request.environ:
-                raise request.environ[FAULT]
             g.caller = caller = authenticate(request.environ, current_app.extensions["gateway"])
-            request.environ[USER_ID] = caller.id
             if caller.scopes.isdisjoint(scopes):
+                if not caller.withheld.isdisjoint(scopes):
+                    raise Refusal("email_unconfirmed", "Confirm your e-mail address first; then money moves.")
                 raise Refusal("scope_missing", f"This needs the scope {' or '.join(scopes)}.")
             if not takes_query:
                 refuse_query()

@@ -26,6 +26,13 @@ class Plain(Response):
         return self.headers
 
 
+def no_content() -> Response:
+    """204: done, and there is nothing to tell."""
+    answer = Response(status=HTTPStatus.NO_CONTENT)
+    del answer.headers["Content-Type"]
+    return answer
+
+
 class Blueprint(flask_smorest.Blueprint):
     """A group of routes: strict input, and answers that are written once, as the view made them."""
 
@@ -80,6 +87,14 @@ IF_NONE_MATCH = {
     "in": "header",
     "name": "If-None-Match",
     "description": "The ETag of what is known already: 304 if nothing changed.",
+    "schema": {"type": "string"},
+}
+
+IF_MATCH = {
+    "in": "header",
+    "name": "If-Match",
+    "required": True,
+    "description": "The ETag of what is to be changed, or *: 412 if it has changed meanwhile.",
     "schema": {"type": "string"},
 }
 

@@ -11,14 +11,23 @@ from typing import Any
 import structlog
 
 REQUEST_ID = "payments.request_id"
+ADDRESS = "payments.address"
+NETWORK = "payments.network"
+CALLER = "payments.caller"
 USER_ID = "payments.user_id"
+STANDING = "payments.standing"
 FAULT = "payments.fault"
-"""Members of the WSGI environment: the request's name, who called once that is known, and what the short way met."""
+"""Members of the WSGI environment: the request's name, the client's network address (None if it has none) and the
+network by which it is counted, who called once that is known, how he stands with the rate limit, and the refusal or
+fault that was met on the way to the framework, which raises it again."""
 
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9_.:-]{8,64}", re.ASCII)
 """An id from outside is taken over only if it can do no harm in a log line."""
 
 PATH_LENGTH_MAX = 200
+
+TOKEN = re.compile(r"\b((?:pay|cfm|wal)_)[\w-]{16,}([\w-]{4})", re.ASCII)
+"""A token in a path, of a wallet or astray, is logged by its prefix and its end."""
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -26,6 +35,7 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
 """On every answer that does not say otherwise: nothing here is to be framed, guessed at or kept."""
 
@@ -61,6 +71,8 @@ class Envelope:
             set_already = {name for name, _ in headers}
             headers.extend(pair for pair in HEADERS.items() if pair[0] not in set_already)
             headers.append(("Request-Id", request_id))
+            if STANDING in environ:
+                headers.extend(environ[STANDING].headers())
             if _switch.isEnabledFor(logging.INFO):
                 self._log.info(
                     "request",
@@ -68,10 +80,11 @@ class Envelope:
                     level="info",
                     request_id=request_id,
                     method=environ["REQUEST_METHOD"],
-                    path=environ.get("PATH_INFO", "")[:PATH_LENGTH_MAX],
+                    path=TOKEN.sub(r"\1...\2", environ.get("PATH_INFO", ""))[:PATH_LENGTH_MAX],
                     status=int(status[:3]),
                     milliseconds=round((time.perf_counter() - began) * 1000, 1),
                     user_id=environ.get(USER_ID),
+                    address=environ.get(ADDRESS),
                 )
             return start_response(status, headers, exc_info)
 

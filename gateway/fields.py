@@ -29,7 +29,7 @@ _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u206
 
 _CURRENCY = re.compile(r"[A-Z][A-Z0-9]{2,11}", re.ASCII)
 _WALLET = re.compile(r"wal_[A-Za-z0-9_-]{22,64}", re.ASCII)
-_PAYMENT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _LIMIT = re.compile(r"[0-9]{1,9}", re.ASCII)
 
@@ -130,6 +130,12 @@ class WalletToken(Pattern):
     expression = _WALLET
 
 
+class Id(Pattern):
+    """The id of a payment or a user."""
+
+    expression = _ID
+
+
 class Choice(Strict):
     """One of a few words."""
 
@@ -154,6 +160,23 @@ class Flag(ma.fields.Boolean):
         return value
 
 
+class Whole(ma.fields.Integer):
+    """A JSON integer, and nothing that could be taken for one."""
+
+    make_error = Strict.make_error
+
+    def __init__(self, most: int, least: int = 0, code: str = "invalid_value", **kwargs: Any) -> None:
+        super().__init__(metadata={"minimum": least, "maximum": most}, **kwargs)
+        self.least, self.most, self.code = least, most, code
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
+        if type(value) is not int:
+            raise ma.ValidationError([Flaw("invalid_type", "An integer is expected.")])
+        if not self.least <= value <= self.most:
+            raise ma.ValidationError([Flaw(self.code, f"{self.least} to {self.most}.")])
+        return value
+
+
 class Words(Strict):
     """A comma list of some of a few words, as a query parameter."""
 
@@ -169,6 +192,19 @@ class Words(Strict):
         if len(given) > LIST_ITEMS_MAX or not self.words.issuperset(given):
             raise self.refuse("invalid_value", f"A comma list of: {', '.join(sorted(self.words))}.")
         return sorted(set(given))
+
+
+class Activity(Strict):
+    """Active things, inactive ones, or (None) both, as a query parameter."""
+
+    words = Words(("true", "false"))
+
+    def __init__(self) -> None:
+        super().__init__(metadata=self.words.metadata, load_default=True)
+
+    def read(self, text: str) -> bool | None:
+        given = self.words.read(text)
+        return None if len(given) > 1 else given == ["true"]
 
 
 class Moment(Strict):
@@ -235,6 +271,6 @@ def is_wallet_token(text: str) -> bool:
     return _WALLET.fullmatch(text) is not None
 
 
-def is_payment_id(text: str) -> bool:
-    """Whether a path can name a payment at all: an id has one spelling."""
-    return _PAYMENT.fullmatch(text) is not None
+def is_id(text: str) -> bool:
+    """Whether a path can name a payment or a user at all: an id has one spelling."""
+    return _ID.fullmatch(text) is not None

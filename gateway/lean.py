@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from gateway.auth import Caller, authenticate
 from gateway.contract import encode
-from gateway.envelope import FAULT, USER_ID, Application, Environ
+from gateway.envelope import FAULT, Application, Environ
 from gateway.parsing import BODY_BYTES_MAX, decode, parse, through
 from gateway.placing import ROUTES, place
 from gateway.services import Services
@@ -29,11 +29,12 @@ class Lean:
     def __init__(self, application: Application, ours: Services) -> None:
         self._application = application
         self._ours = ours
+        self._has_origins = bool(ours.settings.allowed_origins)
         self._schemas = {path: route.schema() for path, route in ROUTES.items()}
 
     def __call__(self, environ: Environ, start_response: Callable[..., object]) -> Iterable[bytes]:
         answer = None
-        if _is_plain(environ):
+        if FAULT not in environ and not (self._has_origins and "HTTP_ORIGIN" in environ) and _is_plain(environ):
             if environ["REQUEST_METHOD"] == "GET":
                 answer = self._poll(environ)
             elif environ["REQUEST_METHOD"] == "POST" and _is_clean_order(environ):
@@ -58,7 +59,7 @@ class Lean:
             return None
         if view is None or not is_visible(view, caller):
             return None
-        return _answer("200 OK", Shown(view, is_replay=False), environ, caller)
+        return _answer("200 OK", Shown(view, is_replay=False), caller)
 
     def _order(self, environ: Environ) -> Answer | None:
         """The answer to the order, or None if that is for the canonical route to give; the body can be read again."""
@@ -76,7 +77,7 @@ class Lean:
         except Exception as fault:
             environ[FAULT] = fault
             return None
-        return _answer("202 ACCEPTED", shown, environ, caller)
+        return _answer("202 ACCEPTED", shown, caller)
 
 
 def _is_plain(environ: Environ) -> bool:
@@ -101,8 +102,7 @@ def _is_clean_order(environ: Environ) -> bool:
     )
 
 
-def _answer(status: str, shown: Shown, environ: Environ, caller: Caller) -> Answer:
-    environ[USER_ID] = caller.id
+def _answer(status: str, shown: Shown, caller: Caller) -> Answer:
     headers = payment_headers(shown, caller)
     if status == "200 OK":
         del headers["Location"]

@@ -81,6 +81,9 @@ def resolve(order: Order, parties: Parties) -> tuple[Party, Party]:
             raise flawed([("/currency", "currency_mismatch", detail)])
     if source.id == target.id:
         raise flawed([("/target", "same_source_and_target", "Source and target are the same wallet.")])
+    for pointer, party in zip(_POINTERS[order.type], (source, target), strict=True):
+        if not party.is_active:
+            raise flawed([(pointer, "account_inactive", "This wallet or its owner is inactive.")])
     return source, target
 
 
@@ -112,6 +115,13 @@ def _charge(order: Order, parties: Parties) -> tuple[Party, Party]:
         raise _unknown("/target")
     return source, target
 
+
+_POINTERS = {
+    PaymentType.DEPOSIT: ("/source", "/wallet"),
+    PaymentType.TRANSFER: ("/source", "/target"),
+    PaymentType.CHARGE: ("/wallet", "/target"),
+}
+"""What an order calls its source and its target."""
 
 _RESOLVE = {PaymentType.DEPOSIT: _deposit, PaymentType.TRANSFER: _transfer, PaymentType.CHARGE: _charge}
 

@@ -4,6 +4,7 @@ import marshmallow as ma
 
 from gateway.fields import (
     LIMIT_DEFAULT,
+    Activity,
     Amount,
     Choice,
     CurrencyCode,
@@ -66,11 +67,25 @@ class WalletInput(Input):
     label = Text(LABEL_LENGTH_MAX)
 
 
+class WalletChange(Input):
+    """What its owner changes of a wallet; a label that is null is taken away."""
+
+    label = Text(LABEL_LENGTH_MAX, allow_none=True)
+    is_active = Flag()
+
+
 class PageQuery(Input):
     """Which page of a list."""
 
     limit = Limit(load_default=LIMIT_DEFAULT)
     cursor = Cursor()
+
+
+class WalletQuery(PageQuery):
+    """Which wallets."""
+
+    is_active = Activity()
+    currency = CurrencyCode()
 
 
 class PaymentQuery(PageQuery):
@@ -85,11 +100,13 @@ class PaymentQuery(PageQuery):
     created_before = Moment(data_key="created_at[lt]")
 
 
-def _amount(**kwargs: object) -> ma.fields.String:
+def amount_text(**kwargs: object) -> ma.fields.String:
+    """An amount, as it is answered."""
     return ma.fields.String(metadata={"pattern": r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$"}, **kwargs)  # type: ignore[arg-type]
 
 
-def _one_of(words: object, **kwargs: object) -> ma.fields.String:
+def one_of(words: object, **kwargs: object) -> ma.fields.String:
+    """A string that is one of a few words."""
     return ma.fields.String(metadata={"enum": [str(word) for word in words]}, **kwargs)  # type: ignore[attr-defined, arg-type]
 
 
@@ -114,7 +131,7 @@ class SideSchema(Output):
 class FailureSchema(Output):
     """Why a payment FAILED."""
 
-    code = _one_of(Failure)
+    code = one_of(Failure)
     message = ma.fields.String()
     retryable = ma.fields.Boolean()
 
@@ -123,14 +140,14 @@ class PaymentSchema(Output):
     """A payment, in whatever state."""
 
     id = ma.fields.UUID()
-    type = _one_of(PaymentType)
-    state = _one_of(State)
+    type = one_of(PaymentType)
+    state = one_of(State)
     source = ma.fields.Nested(SideSchema)
     target = ma.fields.Nested(SideSchema)
-    amount = _amount()
+    amount = amount_text()
     currency = ma.fields.String()
-    commission = _amount(allow_none=True)
-    target_amount = _amount()
+    commission = amount_text(allow_none=True)
+    target_amount = amount_text()
     target_currency = ma.fields.String()
     rate = ma.fields.String(allow_none=True)
     summary = ma.fields.String(allow_none=True)
@@ -139,9 +156,9 @@ class PaymentSchema(Output):
     failure = ma.fields.Nested(FailureSchema, allow_none=True)
     attempts = ma.fields.Integer()
     next_attempt_at = ma.fields.DateTime(allow_none=True)
-    captured_amount = _amount(allow_none=True)
-    refunded_amount = _amount(allow_none=True)
-    balance_after = _amount(allow_none=True)
+    captured_amount = amount_text(allow_none=True)
+    refunded_amount = amount_text(allow_none=True)
+    balance_after = amount_text(allow_none=True)
     parent = ma.fields.UUID(allow_none=True)
     bulk = ma.fields.UUID(allow_none=True)
     scheduled_at = ma.fields.DateTime(allow_none=True)
@@ -155,10 +172,10 @@ class OperationSchema(Output):
 
     line = ma.fields.Integer()
     account = ma.fields.Nested(SideSchema)
-    amount = _amount()
+    amount = amount_text()
     currency = ma.fields.String()
-    kind = _one_of(Kind)
-    balance_after = _amount(allow_none=True)
+    kind = one_of(Kind)
+    balance_after = amount_text(allow_none=True)
     created_at = ma.fields.DateTime()
 
 
@@ -168,9 +185,9 @@ class WalletSchema(Output):
     token = ma.fields.String()
     label = ma.fields.String(allow_none=True)
     currency = ma.fields.String()
-    balance = _amount()
-    held = _amount()
-    available = _amount()
+    balance = amount_text()
+    held = amount_text()
+    available = amount_text()
     is_active = ma.fields.Boolean()
     created_at = ma.fields.DateTime()
 
@@ -180,10 +197,10 @@ class CurrencySchema(Output):
 
     code = ma.fields.String()
     digits = ma.fields.Integer()
-    kind = _one_of(["fiat", "crypto", "custom"])
+    kind = one_of(["fiat", "crypto", "custom"])
     name = ma.fields.String()
-    minimum = _amount(allow_none=True)
-    maximum = _amount(allow_none=True)
+    minimum = amount_text(allow_none=True)
+    maximum = amount_text(allow_none=True)
     is_active = ma.fields.Boolean()
 
 
@@ -204,7 +221,7 @@ def page_of(row: type[Output]) -> type[ma.Schema]:
 class HealthSchema(Output):
     """A process that answers."""
 
-    status = _one_of(["ok"])
+    status = one_of(["ok"])
 
 
 class WorkerSchema(Output):
@@ -218,9 +235,9 @@ class WorkerSchema(Output):
 class StatusSchema(Output):
     """Whether payments are accepted, and how fast they are being posted."""
 
-    status = _one_of(["ok", "degraded"])
-    database = _one_of(["ok"])
-    broker = _one_of(["ok", "away"])
+    status = one_of(["ok", "degraded"])
+    database = one_of(["ok"])
+    broker = one_of(["ok", "away"])
     workers = ma.fields.List(ma.fields.Nested(WorkerSchema))
     waiting = ma.fields.Integer()
     oldest_due_seconds = ma.fields.Float()

@@ -8,6 +8,8 @@ from gateway.auth import Tokens
 from gateway.catalogue import Catalogue
 from gateway.finals import Finals
 from gateway.intake import Intake
+from gateway.limits import Limits
+from gateway.notices import Notices
 from models.session import Engine, open_engine
 from settings import Settings
 
@@ -28,7 +30,18 @@ class Services:
     @cached_property
     def tokens(self) -> Tokens:
         """Who holds which token."""
-        return Tokens(self.engine)
+        confirmed = self.settings.require_confirmation
+        return Tokens(self.engine, self.notices, require_confirmation=confirmed)
+
+    @cached_property
+    def notices(self) -> Notices:
+        """What processes tell each other."""
+        return Notices(self.settings.limits_redis_url)
+
+    @cached_property
+    def limits(self) -> Limits:
+        """How often who may call."""
+        return Limits(self.settings)
 
     @cached_property
     def catalogue(self) -> Catalogue:

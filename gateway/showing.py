@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from gateway.auth import Caller
 from gateway.orders import Order
 from models.account import Party, Wallet
+from models.audit import Line
 from models.currency import Currency
 from models.operation import OperationView
 from models.payment_view import PaymentView
@@ -13,6 +14,7 @@ from models.rules.failure import MESSAGES, Failure
 from models.rules.money import render
 from models.rules.posting import PaymentType
 from models.rules.state import State
+from models.stuck import Stuck
 
 READ_ALL = "payments:read-all"
 VERSION_OF_NEW = 1
@@ -146,6 +148,40 @@ def wallet_body(wallet: Wallet) -> dict[str, Any]:
         "is_active": wallet.is_active,
         "created_at": wallet.created_at.isoformat(),
     }
+
+
+def account_body(wallet: Wallet) -> dict[str, Any]:
+    """The wallet as ops see it: without its token."""
+    shown = wallet_body(wallet)
+    token = shown.pop("token")
+    return {
+        "id": wallet.id,
+        "owner": wallet.owner_id,
+        "last4": token[-4:],
+        **shown,
+        "is_frozen": wallet.is_frozen,
+    }
+
+
+def stuck_body(row: Stuck) -> dict[str, Any]:
+    """The payment as ops see it while it does not post."""
+    return {
+        "id": row.id,
+        "type": row.type,
+        "amount": render(row.amount, row.digits),
+        "currency": row.currency,
+        "user": row.user_id,
+        "created_at": row.created_at.isoformat(),
+        "due_at": row.due_at.isoformat(),
+        "attempts": row.attempts,
+        "last_error": row.last_error,
+        "parked_at": row.parked_at.isoformat() if row.parked_at else None,
+    }
+
+
+def audit_body(line: Line) -> dict[str, Any]:
+    """The line as it was written."""
+    return {**line._asdict(), "created_at": line.created_at.isoformat()}
 
 
 def currency_body(currency: Currency) -> dict[str, Any]:

@@ -9,22 +9,23 @@ from models import arrays
 
 
 class Kept(NamedTuple):
-    """What a key was first used for: the request's fingerprint, and the payment or account it made."""
+    """What a key was first used for: the request's fingerprint, and what it made: a payment, an account, its user."""
 
     fingerprint: bytes
     payment_id: str | None
     account_id: str | None
+    signed_up: bool
 
 
 def find(connection: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Kept]:
     """What stands under each (user id, key); keys never used are left out."""
     pairs = list(wanted)
     rows = connection.exec_driver_sql(
-        "SELECT k.user_id::text, k.key, k.fingerprint, k.payment_id::text, k.account_id::text "
+        "SELECT k.user_id::text, k.key, k.fingerprint, k.payment_id::text, k.account_id::text, k.signed_up "
         "FROM unnest(%s::uuid[], %s::text[]) AS wanted (user_id, key) JOIN idempotency_keys k USING (user_id, key)",
         (arrays.plain(user for user, _ in pairs), arrays.quoted(key for _, key in pairs)),
     )
-    return {(row[0], row[1]): Kept(bytes(row[2]), row[3], row[4]) for row in rows}
+    return {(row[0], row[1]): Kept(bytes(row[2]), row[3], row[4], bool(row[5])) for row in rows}
 
 
 def keep_account(connection: Connection, user_id: str, key: str, fingerprint: bytes, account_id: str) -> bool:
@@ -35,3 +36,11 @@ def keep_account(connection: Connection, user_id: str, key: str, fingerprint: by
         (user_id, key, fingerprint, account_id),
     )
     return result.rowcount == 1
+
+
+def keep_sign_up(connection: Connection, user_id: str, key: str, fingerprint: bytes) -> None:
+    """Keep the key by which a user has just signed up: his first."""
+    connection.exec_driver_sql(
+        "INSERT INTO idempotency_keys (user_id, key, fingerprint, signed_up) VALUES (%s, %s, %s, true)",
+        (user_id, key, fingerprint),
+    )

@@ -184,6 +184,14 @@ def replace(connection: Connection, user_id: str, id: str, successor: str, overl
     return replaced.rowcount == 1
 
 
+def was_replaced(connection: Connection, user_id: str, id: str) -> bool:
+    """Whether this is an API key of the user's that has been replaced, living or not."""
+    return connection.exec_driver_sql(
+        "SELECT EXISTS (SELECT FROM tokens WHERE id = %s AND user_id = %s AND kind = %s AND replaced_by IS NOT NULL)",
+        (id, user_id, API_KEY),
+    ).scalar_one()
+
+
 def _shown(token: str) -> tuple[str, str]:
     return token[: len(PREFIX) + 4], token[-4:]
 

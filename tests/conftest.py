@@ -80,11 +80,25 @@ def redis_url(valkey: Valkey) -> str:
     return valkey.url()
 
 
+UNLIMITED = {
+    "RATE_LIMIT_TOKEN": "1000000 per second",
+    "RATE_LIMIT_ADDRESS": "1000000 per second",
+    "SIGN_UP_LIMIT": "1000000 per hour",
+}
+"""All requests of a test come from one address."""
+
+
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
+def stack_settings() -> dict[str, str]:
+    """Settings of the module's stack beyond its own; a module may have others."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def stack(stack_settings: dict[str, str]) -> Iterator[Stack]:
     """A stack of its own for this module, durable and with every process; nothing restarts what a test kills."""
     with homes.temporary() as home:
-        stack = Stack(home)
+        stack = Stack(home, environ=UNLIMITED | stack_settings)
         try:
             stack.start()
             yield stack

@@ -13,9 +13,11 @@ import pytest
 
 import settings
 from deploy import make_env
+from gateway.auth import MOVES_MONEY, SCOPES
 from gateway.errors import PROBLEMS
 from models.rules.failure import MESSAGES, Failure
 from models.rules.state import TRANSITIONS, State
+from models.user import Role
 from tests.models.breaks import BREAKS
 
 HOUSE = Path(__file__).parent.parent
@@ -326,10 +328,20 @@ def test_every_setting_is_documented():
     read = set()
     for path in sources("settings.py", "gateway/serve.py"):
         for name, call in calls(path):
-            if name in {"str", "int", "bool", "float", "list"} and call.args and isinstance(call.args[0], ast.Constant):
-                read.add(call.args[0].value)
+            first = call.args[1:2] if name == "_words" else call.args[:1]
+            if name in {"str", "int", "bool", "_words"} and first and isinstance(first[0], ast.Constant):
+                read.add(first[0].value)
     documented = re.findall(r"^\| `([A-Z_]+)` \|", (HOUSE / "docs/settings.md").read_text(), re.M)
     assert sorted(documented) == sorted(read)
+
+
+def test_the_scopes_of_the_roles_are_documented():
+    text = (HOUSE / "docs/ARCHITECTURE.md").read_text().partition("| scope | to | ")[2]
+    roles = [cell.strip(" |") for cell in text.partition("\n")[0].split(" | ")]
+    rows = re.findall(r"^\| `([a-z:-]+)` \| ([^|]+) \| (.+) \|$", text, re.M)
+    ticks = {scope: dict(zip(roles, [c.strip() for c in cells.split("|")], strict=True)) for scope, _, cells in rows}
+    assert {r: {s for s in ticks if ticks[s][r] == "yes"} for r in roles} == {r.value: set(SCOPES[r]) for r in Role}
+    assert {scope for scope, what, _ in rows if what.endswith("*")} == MOVES_MONEY
 
 
 def test_the_index_of_decisions_is_complete():

@@ -1,4 +1,4 @@
-"""What a worker process has once: its engine, and its poster."""
+"""What a worker process has once: its engine, and who works on it."""
 
 import time
 from functools import cache
@@ -6,10 +6,12 @@ from functools import cache
 import structlog
 
 import settings
-from models import heartbeat
+from models import currency, heartbeat
 from models import preflight as preflights
 from models.session import DatabaseAway, Engine, open_engine, transaction
+from workers.mail import Postman
 from workers.posting import Poster
+from workers.welcome import BonusError, Welcomer, parse_bonus
 
 log = structlog.get_logger("worker")
 
@@ -39,14 +41,34 @@ def poster() -> Poster:
     return Poster(engine(), deposits_open=given.deposits_open, linger_seconds=given.posting_linger_ms / 1000)
 
 
+@cache
+def welcomer() -> Welcomer:
+    """The one welcomer of this process."""
+    given = settings.load()
+    return Welcomer(engine(), given.default_currencies, given.welcome_bonus, given.max_wallets_per_client)
+
+
+@cache
+def postman() -> Postman:
+    """The one postman of this process."""
+    given = settings.load()
+    return Postman(engine(), given.mail_url, given.mail_from)
+
+
 def preflight() -> None:
-    """Wait for the database, and end this process if it is not what it should be."""
+    """Wait for the database, and end this process if it, or the welcome bonus, is not what it should be."""
+    given = settings.load()
     while True:
         try:
-            return preflights.refuse(_url(), "worker", durability=settings.load().preflight_durability)
+            preflights.refuse(_url(), "worker", durability=given.preflight_durability)
+            with transaction(engine()) as connection:
+                parse_bonus(given.welcome_bonus, currency.all_by_code(connection))
+            return
         except DatabaseAway as error:
             log.warning("waiting for the database", error=str(error.__cause__))
             time.sleep(RECONNECT_SECONDS)
+        except BonusError as error:
+            raise SystemExit(f"worker refuses to start: WELCOME_BONUS: {error}") from error
 
 
 _pulses: dict[str, float] = {}
@@ -66,5 +88,5 @@ def forget_connections() -> None:
     """After a fork: the parent's connections are the parent's; they are left to it unclosed."""
     if engine.cache_info().currsize:
         engine().dispose(close=False)
-    engine.cache_clear()
-    poster.cache_clear()
+    for made in (engine, poster, welcomer, postman):
+        made.cache_clear()

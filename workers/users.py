@@ -3,32 +3,32 @@
 import json
 
 import click
+from email_validator import EmailNotValidError, validate_email
 from uuid_utils import compat as uuids
 
+from celery_config import WELCOME, BrokerAway, publish
 from models import audit, tokens, user
 from models.session import transaction
 from models.user import Role
 from workers import runtime
 from workers.group import WorkerGroup
 
-EMAIL_LENGTH_MAX = 254
-"""What SMTP can carry."""
-
-users_cli = WorkerGroup("users", help="Create users (as the worker).")
+users_cli = WorkerGroup("users", help="Create users, shut them out and let them in again (as the worker).")
 
 
 class EmailTaken(Exception):
     """A user with this address exists."""
 
 
-def create_user(email: str, role: str, name: str | None = None) -> dict[str, str]:
+def create_user(email: str, role: str, name: str | None = None, *, is_welcomed: bool = True) -> dict[str, str]:
     """Create a user whose address counts as confirmed; returns {id, email, token}, the token for this once.
 
-    Raises EmailTaken, or ValueError for an unknown role.
+    Without `is_welcomed` a worker opens his wallets and pays his bonus. Raises EmailTaken, or ValueError for an
+    unknown role.
     """
     id, token = str(uuids.uuid7()), tokens.new()
     with transaction(runtime.engine()) as connection:
-        if not user.create(connection, id, email, Role(role), name or email.partition("@")[0]):
+        if not user.create(connection, id, email, Role(role), name or email.partition("@")[0], is_welcomed=is_welcomed):
             raise EmailTaken(email)
         tokens.keep(connection, str(uuids.uuid7()), id, token)
         audit.note(connection, audit.SHELL, "users.create", id, after={"email": email, "role": role})
@@ -47,22 +47,74 @@ def issue_token(email: str) -> str | None:
     return token
 
 
+class EmailAddress(click.ParamType):
+    """An e-mail address, as those who sign up may have."""
+
+    name = "email"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The address in its normal form."""
+        try:
+            return validate_email(value.strip(), check_deliverability=False).normalized
+        except EmailNotValidError as error:
+            self.fail(f"not an e-mail address: {error}", param, ctx)
+
+
+reasoned = click.option("--reason", required=True, help="Why; kept in the audit log.")
+
+
 @users_cli.command("create")
-@click.argument("email")
+@click.argument("email", type=EmailAddress())
 @click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
 @click.option("--name", help="Shown to the other side of payments; the address's first part by default.")
+@click.option("--wallets", is_flag=True, help="For a client: a worker opens his wallets and pays his bonus.")
 @click.option("--json", "as_json", is_flag=True, help="Print {id, email, token}.")
-def create(email: str, role: str, name: str | None, as_json: bool) -> None:
+def create(email: str, role: str, name: str | None, wallets: bool, as_json: bool) -> None:
     """Create a user with a token, which is shown this once."""
-    email = email.strip()
-    local, _, domain = email.partition("@")
-    if not local or not domain or len(email) > EMAIL_LENGTH_MAX or not email.isprintable() or " " in email:
-        raise click.BadParameter("not an e-mail address", param_hint="EMAIL")
+    if wallets and role != Role.CLIENT:
+        raise click.UsageError("--wallets is for clients")
     try:
-        created = create_user(email, role, name)
+        created = create_user(email, role, name, is_welcomed=not wallets)
     except EmailTaken:
         raise click.ClickException(f"{email} is taken") from None
+    if wallets:
+        _ring()
     if as_json:
         click.echo(json.dumps(created))
     else:
         click.echo(f"{role} {created['email']} has id {created['id']} and, shown this once, token {created['token']}")
+
+
+@users_cli.command("deactivate")
+@click.argument("email")
+@reasoned
+def deactivate(email: str, reason: str) -> None:
+    """Shut a user out: within a second none of his tokens is let in."""
+    _set_active(email, False, reason)
+
+
+@users_cli.command("activate")
+@click.argument("email")
+@reasoned
+def activate(email: str, reason: str) -> None:
+    """Let a user in again."""
+    _set_active(email, True, reason)
+
+
+def _set_active(email: str, is_active: bool, reason: str) -> None:
+    with transaction(runtime.engine()) as connection:
+        known = user.by_email(connection, email)
+        if known is None:
+            raise click.ClickException(f"there is no user {email}")
+        user.set_active(connection, known.id, is_active)
+        action = "users.activate" if is_active else "users.deactivate"
+        before, after = {"is_active": known.is_active}, {"is_active": is_active}
+        audit.note(connection, audit.SHELL, action, known.id, reason, before, after)
+    click.echo(f"{known.email} is {'active' if is_active else 'inactive'}")
+
+
+def _ring() -> None:
+    try:
+        publish(task=WELCOME)
+    except BrokerAway as error:
+        click.echo(f"the broker is away ({error}); the timetable finds him", err=True)

@@ -9,7 +9,7 @@ from gateway import lists
 from gateway.auth import requires
 from gateway.contract import IF_NONE_MATCH, Blueprint
 from gateway.errors import not_found
-from gateway.fields import is_payment_id
+from gateway.fields import is_id
 from gateway.schemas import OperationSchema, PaymentQuery, PaymentSchema, page_of
 from gateway.services import services
 from gateway.showing import READ_ALL, Shown, is_visible, operation_body, payment_body, payment_headers
@@ -82,7 +82,7 @@ def list_operations(id: str) -> tuple[dict[str, Any], dict[str, str]]:
 
 def _visible(text: str) -> PaymentView:
     """The payment with this id; raises Refusal not_found, also for one that the caller may not see."""
-    if not is_payment_id(text):
+    if not is_id(text):
         raise not_found()
     view = services().finals.payment(text)
     if view is None or not is_visible(view, g.caller):

@@ -1,19 +1,28 @@
 """N01 to N28 over HTTP, as far as routes exist: who may do and see what."""
 
+import secrets
+
 import pytest
 from uuid_utils import compat as uuids
+from werkzeug.test import TestResponse
 
 from gateway.auth import CACHE_SECONDS, SCOPES
 from models import tokens
+from models.session import transaction
 from tests.gateway.house import House, Person
 from tests.support import Database, eventually
+
+PUBLIC = {
+    *("health.live", "health.ready", "health.status", "docs.openapi", "docs.page", "docs.asset"),
+    *("sign_up.sign_up_client", "sign_up.sign_up_merchant", "sessions.open_session"),
+    *("confirmations.confirm", "confirmations.resend", "confirmations.ask_for_reset", "confirmations.reset"),
+}
 
 
 def test_every_route_declares_its_scopes(house: House) -> None:
     views = {rule.endpoint: house.app.view_functions[rule.endpoint] for rule in house.app.url_map.iter_rules()}
     assert [name for name, view in views.items() if not hasattr(view, "scopes")] == []
-    public = {name for name, view in views.items() if not view.scopes}
-    assert public == {"health.live", "health.ready", "health.status", "docs.openapi", "docs.page", "docs.asset"}
+    assert {name for name, view in views.items() if not view.scopes} == PUBLIC
 
 
 def test_every_scope_of_a_route_is_some_roles(house: House) -> None:
@@ -22,6 +31,8 @@ def test_every_scope_of_a_route_is_some_roles(house: House) -> None:
 
 
 WALLET = "wal_" + "a" * 32
+ID = str(uuids.uuid7())
+WHY = {"reason": "to see"}
 CALLS = {
     "deposits": ("POST", "/v1/deposits", {"wallet": WALLET, "amount": "1.00", "currency": "EUR", "source": "wire"}),
     "transfers": (
@@ -31,26 +42,82 @@ CALLS = {
     ),
     "charges": ("POST", "/v1/charges", {"wallet": WALLET, "amount": "1.00", "currency": "EUR"}),
     "payments": ("GET", "/v1/payments", None),
-    "payment": ("GET", f"/v1/payments/{uuids.uuid7()}", None),
-    "operations": ("GET", f"/v1/payments/{uuids.uuid7()}/operations", None),
+    "payment": ("GET", f"/v1/payments/{ID}", None),
+    "operations": ("GET", f"/v1/payments/{ID}/operations", None),
     "open a wallet": ("POST", "/v1/wallets", {"currency": "EUR", "label": 1}),
     "wallets": ("GET", "/v1/wallets", None),
     "wallet": ("GET", f"/v1/wallets/{WALLET}", None),
+    "change a wallet": ("PATCH", f"/v1/wallets/{WALLET}", {"label": "mine"}),
     "currencies": ("GET", "/v1/currencies", None),
+    "me": ("GET", "/v1/me", None),
+    "change me": ("PATCH", "/v1/me", {"role": "ops"}),
+    "sessions": ("GET", "/v1/sessions", None),
+    "end a session": ("DELETE", f"/v1/sessions/{ID}", None),
+    "end this session": ("DELETE", "/v1/sessions/current", None),
+    "end all sessions": ("DELETE", "/v1/sessions", None),
+    "keys": ("GET", "/v1/api-keys", None),
+    "make a key": ("POST", "/v1/api-keys", {"name": 1}),
+    "roll a key": ("POST", f"/v1/api-keys/{ID}/roll", {}),
+    "end a key": ("DELETE", f"/v1/api-keys/{ID}", None),
+    "ops: payments": ("GET", "/v1/ops/payments?parked=true", None),
+    "ops: retry": ("POST", f"/v1/ops/payments/{ID}/retry", WHY),
+    "ops: retry all": ("POST", "/v1/ops/payments/retry", {"filter": {"parked": True}, **WHY}),
+    "ops: users": ("GET", "/v1/ops/users", None),
+    "ops: user": ("GET", f"/v1/ops/users/{ID}", None),
+    "ops: change a user": ("PATCH", f"/v1/ops/users/{ID}", {"is_active": True, **WHY}),
+    "ops: accounts": ("GET", "/v1/ops/accounts", None),
+    "ops: audit": ("GET", "/v1/ops/audit", None),
 }
+ROLES = ("client", "merchant", "ops", "auditor")
 MATRIX = {
-    #                 nobody client merchant ops auditor
-    "deposits":      (401, 404, 404, 404, 403),
-    "transfers":     (401, 404, 404, 403, 403),
-    "charges":       (401, 403, 404, 403, 403),
-    "payments":      (401, 200, 200, 200, 200),
-    "payment":       (401, 404, 404, 404, 404),
-    "operations":    (401, 404, 404, 404, 404),
-    "open a wallet": (401, 422, 422, 403, 403),
-    "wallets":       (401, 200, 200, 200, 200),
-    "wallet":        (401, 404, 404, 404, 404),
-    "currencies":    (401, 200, 200, 200, 200),
+    #                     nobody client merchant ops auditor
+    "deposits":           (401, 404, 404, 404, 403),
+    "transfers":          (401, 404, 404, 403, 403),
+    "charges":            (401, 403, 404, 403, 403),
+    "payments":           (401, 200, 200, 200, 200),
+    "payment":            (401, 404, 404, 404, 404),
+    "operations":         (401, 404, 404, 404, 404),
+    "open a wallet":      (401, 422, 422, 403, 403),
+    "wallets":            (401, 200, 200, 200, 200),
+    "wallet":             (401, 404, 404, 404, 404),
+    "change a wallet":    (401, 404, 404, 403, 403),
+    "currencies":         (401, 200, 200, 200, 200),
+    "me":                 (401, 200, 200, 200, 200),
+    "change me":          (401, 422, 422, 422, 422),
+    "sessions":           (401, 200, 200, 200, 200),
+    "end a session":      (401, 404, 404, 404, 404),
+    "end this session":   (401, 404, 404, 404, 404),
+    "end all sessions":   (401, 204, 204, 204, 204),
+    "keys":               (401, 200, 200, 200, 200),
+    "make a key":         (401, 422, 422, 422, 422),
+    "roll a key":         (401, 404, 404, 404, 404),
+    "end a key":          (401, 404, 404, 404, 404),
+    "ops: payments":      (401, 403, 403, 200, 200),
+    "ops: retry":         (401, 403, 403, 404, 403),
+    "ops: retry all":     (401, 403, 403, 200, 403),
+    "ops: users":         (401, 403, 403, 200, 200),
+    "ops: user":          (401, 403, 403, 404, 404),
+    "ops: change a user": (401, 403, 403, 404, 403),
+    "ops: accounts":      (401, 403, 403, 200, 200),
+    "ops: audit":         (401, 403, 403, 200, 200),
 }  # fmt: skip
+"""Every protected route by what it answers; where it is not 401 or 403, the caller may, and asked for nothing real."""
+
+MOVES_MONEY = {"deposits", "transfers", "charges"}
+
+
+def rule_of(house: House, call: str) -> tuple[str, str]:
+    """Method and route of a call."""
+    method, path, _ = CALLS[call]
+    adapter = house.app.url_map.bind("")
+    return method, adapter.match(path.partition("?")[0], method, return_rule=True)[0].rule
+
+
+def do(person: Person, call: str) -> TestResponse:
+    method, path, body = CALLS[call]
+    if body is None:
+        return person.call(method, path)
+    return person.call(method, path, json=body, headers={"Idempotency-Key": secrets.token_hex(8), "If-Match": "*"})
 
 
 def test_every_protected_route_has_its_row_in_the_matrix(house: House) -> None:
@@ -60,21 +127,113 @@ def test_every_protected_route_has_its_row_in_the_matrix(house: House) -> None:
         for method in rule.methods - {"HEAD", "OPTIONS"}
         if house.app.view_functions[rule.endpoint].scopes
     }
-    adapter = house.app.url_map.bind("")
-    called = {(method, adapter.match(path, method, return_rule=True)[0].rule) for method, path, _ in CALLS.values()}
-    assert routes == called
+    assert routes == {rule_of(house, call) for call in CALLS}
     assert CALLS.keys() == MATRIX.keys()
 
 
 @pytest.mark.parametrize("call", MATRIX)
 def test_n13_n14_the_matrix(house: House, call: str) -> None:
-    people = [house.nobody(), *(house.person(role) for role in ("client", "merchant", "ops", "auditor"))]
-    method, path, body = CALLS[call]
+    people = [house.nobody(), *map(house.person, ROLES)]
     with house.unchanged():
-        statuses = tuple(
-            (person.get(path) if method == "GET" else person.order(path, body)).status_code for person in people
-        )
-    assert statuses == MATRIX[call]
+        answers = [do(person, call) for person in people]
+    assert tuple(answer.status_code for answer in answers) == MATRIX[call]
+    codes = {answer.get_json()["code"] for answer in answers if answer.status_code == 403}
+    assert codes <= {"scope_missing"}
+
+
+@pytest.mark.parametrize("call", MATRIX)
+def test_the_matrix_is_that_of_the_scopes(house: House, call: str) -> None:
+    method, rule = rule_of(house, call)
+    [endpoint] = {r.endpoint for r in house.app.url_map.iter_rules() if r.rule == rule and method in r.methods}
+    scopes = house.app.view_functions[endpoint].scopes
+    assert [role for role in ROLES if SCOPES[role].isdisjoint(scopes)] == [
+        role for role, status in zip(ROLES, MATRIX[call][1:], strict=True) if status == 403
+    ]
+
+
+@pytest.fixture(scope="module")
+def outcasts(house: House) -> dict[str, list[Person]]:
+    """Somebody of each role whose token, or who himself, is no good; by what he is answered."""
+    fates = {
+        "token_invalid": (
+            "UPDATE tokens SET expires_at = now() WHERE user_id = %s",
+            "UPDATE tokens SET revoked_at = now() WHERE user_id = %s",
+        ),
+        "user_inactive": ("UPDATE users SET is_active = false WHERE id = %s",),
+    }
+    found: dict[str, list[Person]] = {"scope_missing": [house.person(role, scopes=[]) for role in ROLES]}
+    for code, statements in fates.items():
+        found[code] = [house.person(role) for role in ROLES for _ in statements]
+        for at, person in enumerate(found[code]):
+            house.execute(statements[at % len(statements)], person.id)
+    return found
+
+
+@pytest.mark.parametrize("call", MATRIX)
+def test_the_matrix_of_those_whom_nothing_is_allowed(
+    house: House, call: str, outcasts: dict[str, list[Person]]
+) -> None:
+    with house.unchanged():
+        for code, people in outcasts.items():
+            assert {do(person, call).get_json()["code"] for person in people} == {code}
+
+
+@pytest.mark.parametrize("call", MATRIX)
+def test_the_unconfirmed_read_and_move_no_money(house: House, call: str) -> None:
+    people = list(map(house.person, ROLES))
+    for person in people:
+        house.execute("UPDATE users SET email_confirmed_at = NULL WHERE id = %s", person.id)
+    with house.unchanged():
+        answers = [do(person, call) for person in people]
+    expected = [403 if call in MOVES_MONEY else status for status in MATRIX[call][1:]]
+    assert [answer.status_code for answer in answers] == expected
+    unconfirmed = {
+        a.get_json()["code"]
+        for a, s in zip(answers, MATRIX[call][1:], strict=True)
+        if 403 not in (s, 204) and a.status_code == 403
+    }
+    assert unconfirmed == ({"email_unconfirmed"} if call in MOVES_MONEY else set())
+
+
+def objects_of(owner: Person, house: House) -> dict[str, dict[str, str]]:
+    """Something of the owner's for every parameter in a route, by the beginning of the route."""
+    wallet = owner.wallet("10.00")
+    [payment] = owner.get("/v1/payments").get_json()["data"]
+    key = owner.call("POST", "/v1/api-keys", json={"name": "till"}).get_json()["id"]
+    session = str(uuids.uuid7())
+    with transaction(house.gateway) as connection:
+        tokens.open_session(connection, session, owner.id, tokens.new(), 1, None, None)
+    return {
+        "/v1/payments/<id>": {"<id>": payment["id"]},
+        "/v1/wallets/<token>": {"<token>": wallet},
+        "/v1/sessions/<id>": {"<id>": session},
+        "/v1/api-keys/<id>": {"<id>": key},
+    }
+
+
+OF_SOMEBODY = [
+    call for call, (_, path, _) in CALLS.items() if (ID in path or WALLET in path) and not call.startswith("ops:")
+]
+"""Calls that name an object of one user; those of ops may name everybody's."""
+
+
+@pytest.mark.parametrize("call", OF_SOMEBODY)
+def test_anothers_object_is_as_unknown_as_none(house: House, call: str) -> None:
+    method, rule = rule_of(house, call)
+    owner, stranger = house.person(), house.person("merchant")
+    [(beginning, theirs)] = [(k, v) for k, v in objects_of(owner, house).items() if rule.startswith(k)]
+    [(parameter, value)] = theirs.items()
+    _, path, body = CALLS[call]
+    real = rule.replace(parameter, value)
+    kwargs = {} if body is None else {"json": body}
+    headers = {"If-Match": "*"}
+    with house.unchanged():
+        answers = [stranger.call(method, at, headers=headers, **kwargs) for at in (real, path)]
+    assert [answer.status_code for answer in answers] == [404, 404], beginning
+    bodies = [{k: v for k, v in a.get_json().items() if k not in ("instance", "request_id")} for a in answers]
+    assert bodies[0] == bodies[1]
+    if method == "GET":
+        assert owner.get(real).status_code == 200
 
 
 def test_n01_n03_a_strangers_payment_is_as_unknown_as_none(client: Person, stranger: Person) -> None:

@@ -11,6 +11,16 @@ from tests.gateway.house import House
 
 ROOT = Path(__file__).parents[2]
 
+PUBLIC = {
+    ("post", f"/v1/{path}")
+    for path in ("clients", "merchants", "sessions", "confirmations", "confirmations/resend", "password-resets")
+} | {("post", "/v1/password-resets/confirm")}
+
+KEYED = {("post", f"/v1/{path}"): True for path in ("deposits", "transfers", "charges")} | {
+    ("post", f"/v1/{path}"): False for path in ("wallets", "clients", "merchants")
+}
+"""Whether the Idempotency-Key is required, where there is one: what moves money, and what must not be made twice."""
+
 
 def test_the_committed_document_is_the_served_one(house: House) -> None:
     committed = json.loads((ROOT / "docs" / "openapi.json").read_text())
@@ -25,12 +35,12 @@ def test_every_operation_says_what_it_answers_and_needs(house: House) -> None:
                 continue
             assert operation["summary"], path
             assert "default" in operation["responses"], path
-            is_public = path.startswith(("/health", "/status"))
+            is_public = (method, path) in PUBLIC or path.startswith(("/health", "/status"))
             assert operation["security"] == ([] if is_public else [{"bearer": []}]), path
-            if method == "post":
+            if method in ("post", "patch"):
                 assert operation["requestBody"]["content"].keys() == {"application/json"}
-                [key] = [p for p in operation["parameters"] if p["name"] == "Idempotency-Key"]
-                assert key.get("required", False) is (path != "/v1/wallets")
+            keys = {p["name"]: p.get("required", False) for p in operation.get("parameters", []) if "name" in p}
+            assert keys.get("Idempotency-Key") is KEYED.get((method, path)), path
 
 
 def test_paths_of_the_document_are_the_routes(house: House) -> None:

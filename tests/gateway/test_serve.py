@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import redis
 
 from gateway.parsing import BODY_BYTES_MAX
 from tests.gateway.house import SECRET_KEY, House, Person
 from tests.support import Database, eventually
 
 ROOT = Path(__file__).parents[2]
+LIMITS_DB = 7
+"""Where no other test counts limits and hears notices."""
+
 COMMAND = [sys.executable, "-m", "gunicorn", "--config", "gateway/serve.py", "wsgi:app"]
 
 
@@ -65,6 +69,10 @@ def served(
         "SECRET_KEY": SECRET_KEY,
         "PREFLIGHT_DURABILITY": "false",
         "DEPOSITS_OPEN": "true",
+        "ALLOWED_HOSTS": "x",
+        "LIMITS_REDIS_URL": redis_url.replace("db=0", f"db={LIMITS_DB}"),
+        "RATE_LIMIT_ADDRESS": "100000 per day",
+        "GATEWAY_WORKERS": "2",
         "GATEWAY_BIND": f"127.0.0.1:{served.port}",
     }
     with served.log.open("w") as log:
@@ -97,6 +105,25 @@ def test_an_order_is_kept_while_greenlets_wait_for_the_database(served: Served) 
     assert answer.startswith(b"HTTP/1.1 202 ")
     again = order(served, person, body, "Idempotency-Key: k")
     assert b"Idempotent-Replayed: true" in again
+
+
+def test_every_process_hears_notices(served: Served, redis_url: str) -> None:
+    person = served.house.person()
+    head = f"GET /v1/wallets HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {person.token}\r\n\r\n"
+
+    def listeners() -> int:
+        assert served.say(head.encode()).startswith(b"HTTP/1.1 200 ")
+        lines = client.client_list()
+        return sum(1 for line in lines if line["db"] == str(LIMITS_DB) and line["sub"] == "1")
+
+    with redis.Redis.from_url(redis_url) as client:
+        eventually(lambda: listeners() == 2)
+
+
+def test_n72_a_kept_connection_is_counted_by_request(served: Served) -> None:
+    answer = served.say(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
+    left = [int(number) for number in re.findall(rb'\r\nRateLimit: "address";r=(\d+);t=\d+\r\n', answer)]
+    assert left == [left[0], left[0] - 1, left[0] - 2]
 
 
 def test_n71_the_server_tells_no_version(served: Served) -> None:
@@ -166,7 +193,7 @@ def test_n68_every_line_of_the_log_is_one_object_without_secrets(served: Served)
     eventually(lambda: "forged" in served.log.read_text(), message="the access line")
     lines = served.log.read_text().splitlines()
     entries = [json.loads(line) for line in lines]
-    assert {"request_id", "method", "path", "status", "milliseconds", "user_id"} <= entries[-1].keys()
+    assert {"request_id", "method", "path", "status", "milliseconds", "user_id", "address"} <= entries[-1].keys()
     assert "forged" not in {entry["event"] for entry in entries}
     for secret in (person.token, canary, SECRET_KEY):
         assert secret not in served.log.read_text()

@@ -9,7 +9,7 @@ import structlog
 from structlog.testing import LogCapture
 
 import celery_config
-from celery_config import Bell, BrokerAway, publish
+from celery_config import POST, Bell, BrokerAway, publish
 from embedded import home as homes
 from embedded.valkey import Valkey
 from tests.support import eventually
@@ -52,7 +52,7 @@ def messages(valkey: Valkey) -> int:
 
 
 def test_it_rings_once_for_all_of_a_few_milliseconds(bells: redis.Redis) -> None:
-    bell = Bell(DEBOUNCE_SECONDS)
+    bell = Bell(POST, DEBOUNCE_SECONDS)
     for _ in range(50):
         bell.ring()
     eventually(lambda: bells.llen("payments"))
@@ -64,7 +64,7 @@ def test_it_rings_once_for_all_of_a_few_milliseconds(bells: redis.Redis) -> None
 
 def test_it_rings_after_the_last_of_them(bells: redis.Redis) -> None:
     """Trailing edge: a payment committed while the bell waits is covered by the message that follows."""
-    bell = Bell(10 * DEBOUNCE_SECONDS)
+    bell = Bell(POST, 10 * DEBOUNCE_SECONDS)
     began = time.monotonic()
     bell.ring()
     assert bells.llen("payments") == 0, "not at the first"
@@ -100,7 +100,7 @@ def test_a_message_carries_no_payment(bells: redis.Redis) -> None:
 
 def test_a_dead_broker_costs_the_caller_nothing(own_valkey: Valkey, warnings: list[dict]) -> None:
     own_valkey.kill()
-    bell = Bell(DEBOUNCE_SECONDS)
+    bell = Bell(POST, DEBOUNCE_SECONDS)
     ring_at_once(bell)
     eventually(lambda: warnings, seconds=2.5)
     ring_at_once(bell)
@@ -120,7 +120,7 @@ def test_a_frozen_broker_costs_the_ringer_a_second(own_valkey: Valkey, is_connec
 def test_a_frozen_broker_costs_the_caller_nothing(own_valkey: Valkey, warnings: list[dict]) -> None:
     publish()
     freeze(own_valkey)
-    bell = Bell(DEBOUNCE_SECONDS)
+    bell = Bell(POST, DEBOUNCE_SECONDS)
     ring_at_once(bell)
     eventually(lambda: warnings, seconds=2)
 
@@ -129,7 +129,7 @@ def test_the_breaker_spares_a_broker_that_was_away_for_a_while(
     own_valkey: Valkey, warnings: list[dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(celery_config, "BREAKER_SECONDS", 1.0)
-    bell = Bell(DEBOUNCE_SECONDS)
+    bell = Bell(POST, DEBOUNCE_SECONDS)
     own_valkey.kill()
     bell.ring()
     eventually(lambda: warnings, seconds=2.5)
@@ -149,7 +149,7 @@ def test_the_breaker_spares_a_broker_that_was_away_for_a_while(
 def test_the_ringer_outlives_every_broker(own_valkey: Valkey, warnings: list[dict], monkeypatch) -> None:
     """One time-out must not end the thread for good."""
     monkeypatch.setattr(celery_config, "BREAKER_SECONDS", 0.0)
-    bell = Bell(DEBOUNCE_SECONDS)
+    bell = Bell(POST, DEBOUNCE_SECONDS)
     for times in (1, 2):
         bell.ring()
         eventually(lambda: messages(own_valkey) >= 1)

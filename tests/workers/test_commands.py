@@ -9,8 +9,9 @@ import redis
 from click.testing import Result
 from flask import Flask
 
+from celery_config import WELCOME
 from celery_config import app as celery_app
-from models import audit
+from models import audit, user
 from models.rules.retry import ATTEMPTS_MAX
 from models.session import transaction
 from tests.workers.books import Books
@@ -169,7 +170,7 @@ def test_users_create_shows_a_token_that_is_kept_only_as_a_hash(flask: Run, book
     assert made["email"] == email
     with books.as_owner() as connection:
         role, name, hash, last4 = connection.exec_driver_sql(
-            "SELECT role, name, encode(hash, 'escape'), last4 FROM users u JOIN tokens t ON t.user_id = u.id"
+            "SELECT role, u.name, encode(hash, 'escape'), last4 FROM users u JOIN tokens t ON t.user_id = u.id"
             " WHERE u.id = %s",
             (made["id"],),
         ).one()
@@ -185,6 +186,46 @@ def test_users_create_refuses_a_taken_address_in_any_case(flask: Run) -> None:
     assert "is taken" in refused.output
 
 
-@pytest.mark.parametrize("email", ["nobody", "@example.com", "a@", "a b@example.com", "a\x07@example.com"])
+@pytest.mark.parametrize(
+    "email",
+    ["nobody", "@example.com", "a@", "a b@example.com", "a\x07@example.com", "a@localhost", f"a@{'b.' * 130}com"],
+)
 def test_users_create_refuses_what_is_no_address(flask: Run, email: str) -> None:
     assert "not an e-mail address" in flask("users", "create", email, "--role", "client", fails=True).output
+
+
+def test_users_create_with_wallets_leaves_a_client_to_be_welcomed_and_rings(
+    flask: Run, books: Books, bells: redis.Redis
+) -> None:
+    made = json.loads(flask("users", "create", "carol@example.com", "--role", "client", "--wallets", "--json").output)
+    assert [json.loads(bell)["headers"]["task"] for bell in bells.lrange("upkeep", 0, -1)] == [WELCOME]
+    flask("users", "create", "dave@example.com", "--role", "client")
+    with transaction(books.worker) as connection:
+        assert [one.id for one in user.to_welcome(connection, 9)] == [made["id"]]
+    assert (
+        "is for clients"
+        in flask("users", "create", "s@example.com", "--role", "merchant", "--wallets", fails=True).output
+    )
+
+
+def test_users_create_with_wallets_while_the_broker_is_away(flask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(celery_app.conf, "broker_url", "redis+socket:///nowhere/valkey.sock")
+    monkeypatch.setattr("celery_config._publishing", None)
+    result = flask("users", "create", "carol@example.com", "--role", "client", "--wallets", "--json")
+    assert "the timetable finds him" in result.stderr
+    assert json.loads(result.stdout)["email"] == "carol@example.com"
+
+
+def test_users_deactivate_and_activate(flask: Run, books: Books) -> None:
+    id = json.loads(flask("users", "create", "carol@example.com", "--role", "client", "--json").output)["id"]
+    for command, is_active in (("deactivate", False), ("activate", True)):
+        flask("users", command, "Carol@Example.com", "--reason", "asked for it")
+        with transaction(books.worker) as connection:
+            assert user.by_id(connection, id).is_active is is_active
+    assert audited(books, id)[1:] == [
+        ("shell", "users.deactivate", "asked for it"),
+        ("shell", "users.activate", "asked for it"),
+    ]
+    assert "--reason" in flask("users", "deactivate", "carol@example.com", fails=True).output
+    refused = flask("users", "deactivate", "nobody@example.com", "--reason", "x", fails=True)
+    assert "there is no user nobody@example.com" in refused.output

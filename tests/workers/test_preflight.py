@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+import settings
 from embedded.home import CHECKOUT
 from embedded.postgres import SUPERUSER, Postgres
 from embedded.valkey import Valkey
@@ -14,6 +15,7 @@ from models.session import Engine, transaction
 from settings import GATEWAY_ROLE, WORKER_ROLE
 from tests.support import new_database
 from tests.workers.books import Books
+from workers import runtime
 
 
 def faults(engine: Engine, process: str = "worker", *, durability: bool = False) -> list[str]:
@@ -115,3 +117,21 @@ def test_a_worker_refuses_to_start_on_a_server_that_could_forget(books: Books, v
     )
     assert worker.returncode != 0
     assert "worker refuses to start: PostgreSQL runs with fsync = off" in worker.stdout + worker.stderr
+
+
+@pytest.mark.parametrize("bonus", ["100 XYZ", "1.005 USD"])
+def test_a_worker_refuses_to_start_with_a_bonus_that_cannot_be_paid(
+    books: Books, bonus: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKER_DATABASE_URL", books.database.worker)
+    monkeypatch.setenv("PREFLIGHT_DURABILITY", "false")
+    monkeypatch.setenv("WELCOME_BONUS", bonus)
+    settings.load.cache_clear()
+    runtime.forget_connections()
+    try:
+        with pytest.raises(SystemExit, match=r"^worker refuses to start: WELCOME_BONUS: "):
+            runtime.preflight()
+    finally:
+        runtime.engine().dispose()
+        runtime.forget_connections()
+        settings.load.cache_clear()

@@ -6,13 +6,17 @@ import pytest
 import redis
 from celery import Task
 from celery.signals import worker_process_init
+from uuid_utils.compat import uuid7
 
 import settings
-from models import heartbeat
+from models import command, confirmation, heartbeat, user
+from models.audit import Actor
 from models.session import transaction
 from tests.workers.books import Books
 from workers import runtime, tasks
+from workers.mail import Postman
 from workers.posting import Poster
+from workers.welcome import Welcomer
 
 
 @pytest.fixture(autouse=True)
@@ -113,17 +117,61 @@ def test_partitions_are_made_ahead_and_once(books: Books) -> None:
         assert connection.exec_driver_sql(count).scalar_one() == 5
 
 
+def test_welcome_rings_the_posters_only_if_somebody_was_welcomed(
+    books: Books, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "welcomer", lambda: Welcomer(books.worker, ["EUR"], "1 EUR", 0))
+    run(tasks.welcome)
+    assert bells.llen("payments") == 0
+    with transaction(books.worker) as connection:
+        assert user.create(connection, str(uuid7()), "c@example.com", user.Role.CLIENT, "C", is_welcomed=False)
+    run(tasks.welcome)
+    assert bells.llen("payments") == 1
+
+
+def test_mail_sends_what_is_due(books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    id = books.user()
+    with transaction(books.gateway) as connection:
+        assert confirmation.ask(connection, str(uuid7()), id, confirmation.Purpose.EMAIL)
+    monkeypatch.setattr(runtime, "postman", lambda: Postman(books.worker, f"file://{tmp_path}", "p@example.com"))
+    run(tasks.mail)
+    assert len(list(tmp_path.glob("*.eml"))) == 1
+
+
+@pytest.mark.parametrize("task", [tasks.welcome, tasks.mail, tasks.forget, tasks.sweep])
+def test_a_database_away_is_left_to_the_next_one(
+    books: Books, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = books.open(f"postgresql+psycopg2://nobody@/nothing?host={tmp_path}")
+    monkeypatch.setattr(runtime, "engine", lambda: nowhere)
+    monkeypatch.setattr(runtime, "welcomer", lambda: Welcomer(nowhere, ["EUR"], "", 0))
+    monkeypatch.setattr(runtime, "postman", lambda: Postman(nowhere, f"file://{tmp_path}", "p@example.com"))
+    run(task)
+
+
+def test_a_sweep_rings_for_an_open_command(books: Books, bells: redis.Redis) -> None:
+    with transaction(books.gateway) as connection:
+        wish = command.Wish(str(uuid7()), str(uuid7()))
+        command.order_retries(connection, [wish], Actor(books.user("ops")), "mended")
+    run(tasks.sweep)
+    assert bells.llen("payments") == 1
+
+
 def test_a_child_forgets_its_parents_connections(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     monkeypatch.setenv("WORKER_DATABASE_URL", books.database.worker)
     settings.load.cache_clear()
     runtime.forget_connections()
     parents = runtime.engine()
+    works_for_parent = [runtime.poster(), runtime.welcomer(), runtime.postman()]
     with transaction(parents) as connection:
         parents_pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
     worker_process_init.send(sender=None)
     with transaction(runtime.engine()) as connection:
         assert connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() != parents_pid
+    ours = [runtime.poster(), runtime.welcomer(), runtime.postman()]
+    assert all(one.engine is runtime.engine() for one in ours)
+    assert all(one.engine is parents for one in works_for_parent)
     runtime.engine().dispose()
     runtime.forget_connections()
     settings.load.cache_clear()

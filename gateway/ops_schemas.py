@@ -1,0 +1,169 @@
+"""The shapes of what ops look at and decide."""
+
+import re
+from typing import Any
+
+import marshmallow as ma
+
+from gateway.errors import Flaw
+from gateway.fields import Activity, Choice, CurrencyCode, Flag, Id, Input, Strict, Text, Whole, Words
+from gateway.schemas import Output, PageQuery, amount_text, one_of
+from models.rules.posting import PaymentType
+from models.user import Role
+
+STUCK_SECONDS_MAX = 10 * 366 * 24 * 3600
+"""Ten years: older than any payment, and a time that the database can still reckon with."""
+
+RETRIES_MAX = 1_000
+"""Payments retried by one request, as by one command of the shell."""
+
+REASON_LENGTH_MAX = 500
+EMAIL_LENGTH_MAX = 254
+WORD_LENGTH_MAX = 255
+"""Of an actor, action or target in the audit log."""
+
+_SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
+class Seconds(Strict):
+    """A time in whole seconds, as a query parameter."""
+
+    def read(self, text: str) -> int:
+        if not _SECONDS.fullmatch(text) or int(text) > STUCK_SECONDS_MAX:
+            raise self.refuse("invalid_value", f"0 to {STUCK_SECONDS_MAX}.")
+        return int(text)
+
+
+class Part(ma.fields.Nested):
+    """An object within a body."""
+
+    make_error = Strict.make_error
+
+
+class Which(Input):
+    """Stuck payments or parked ones, narrowed."""
+
+    type = Words(PaymentType)
+    currency = CurrencyCode()
+
+    @ma.validates_schema
+    def _is_one_of_two(self, given: dict[str, Any], **_: Any) -> None:
+        if ("stuck" in given) is ("parked" in given) or given.get("parked") is False:
+            flaw = Flaw("invalid_value", "Give either stuck, in seconds, or parked: true.")
+            raise ma.ValidationError({"stuck": [flaw]})
+
+
+class OpsPaymentQuery(Which, PageQuery):
+    """Which payments that did not post by themselves."""
+
+    stuck = Seconds()
+    parked = Choice(["true"])
+
+
+class RetryFilter(Which):
+    """Which payments to retry, the oldest first."""
+
+    stuck = Whole(STUCK_SECONDS_MAX)
+    parked = Flag()
+    limit = Whole(RETRIES_MAX, 1, "limit_out_of_range", load_default=RETRIES_MAX)
+
+
+class RetryInput(Input):
+    """Why a payment is retried."""
+
+    reason = Text(REASON_LENGTH_MAX, required=True)
+
+
+class RetriesInput(RetryInput):
+    """Many payments to retry, or only to be counted."""
+
+    filter = Part(RetryFilter, required=True)
+    dry_run = Flag(load_default=True)
+
+
+class UserChange(Input):
+    """Whether a user may come in, and why."""
+
+    is_active = Flag(required=True)
+    reason = Text(REASON_LENGTH_MAX, required=True)
+
+
+class UserQuery(PageQuery):
+    """Which users."""
+
+    email = Text(EMAIL_LENGTH_MAX)
+    role = Choice(Role)
+    is_active = Activity()
+
+
+class AccountQuery(PageQuery):
+    """Which wallets of everybody's."""
+
+    owner = Id()
+    currency = CurrencyCode()
+    is_active = Activity()
+
+
+class AuditQuery(PageQuery):
+    """Which lines of the audit log."""
+
+    target = Text(WORD_LENGTH_MAX)
+    actor = Text(WORD_LENGTH_MAX)
+    action = Text(WORD_LENGTH_MAX)
+
+
+class OpsPaymentSchema(Output):
+    """A payment that waits longer than it should, or was set aside for a person."""
+
+    id = ma.fields.UUID()
+    type = one_of(PaymentType)
+    amount = amount_text()
+    currency = ma.fields.String()
+    user = ma.fields.UUID()
+    created_at = ma.fields.DateTime()
+    due_at = ma.fields.DateTime()
+    attempts = ma.fields.Integer()
+    last_error = ma.fields.String(allow_none=True)
+    parked_at = ma.fields.DateTime(allow_none=True)
+
+
+class RetriesSchema(Output):
+    """The payments that are, or would be, retried; `has_more` if there were more than the limit."""
+
+    dry_run = ma.fields.Boolean()
+    count = ma.fields.Integer()
+    payments = ma.fields.List(ma.fields.UUID())
+    has_more = ma.fields.Boolean()
+
+
+class AccountSchema(Output):
+    """A wallet as ops see it: without the token, by which any merchant may charge it."""
+
+    id = ma.fields.UUID()
+    owner = ma.fields.UUID()
+    last4 = ma.fields.String()
+    label = ma.fields.String(allow_none=True)
+    currency = ma.fields.String()
+    balance = amount_text()
+    held = amount_text()
+    available = amount_text()
+    is_active = ma.fields.Boolean()
+    is_frozen = ma.fields.Boolean()
+    created_at = ma.fields.DateTime()
+
+
+class AuditLineSchema(Output):
+    """Who did what to what, from where, and why; `written_by` is the database role."""
+
+    id = ma.fields.String()
+    created_at = ma.fields.DateTime()
+    actor = ma.fields.String()
+    token_id = ma.fields.UUID(allow_none=True)
+    address = ma.fields.String(allow_none=True)
+    request_id = ma.fields.String(allow_none=True)
+    action = ma.fields.String()
+    target = ma.fields.String()
+    reason = ma.fields.String(allow_none=True)
+    before = ma.fields.Dict(keys=ma.fields.String(), allow_none=True)
+    after = ma.fields.Dict(keys=ma.fields.String(), allow_none=True)
+    written_by = ma.fields.String()

@@ -1,0 +1,119 @@
+"""GET /v1/ops/users, /accounts and /audit; PATCH /v1/ops/users/{id}: who is who, and who did what."""
+
+from typing import Any
+
+from flask import g
+
+from gateway import auth, lists
+from gateway.auth import requires
+from gateway.contract import Blueprint
+from gateway.errors import Refusal, not_found
+from gateway.fields import is_id
+from gateway.identity import user_body
+from gateway.identity_schemas import UserSchema
+from gateway.ops_schemas import AccountQuery, AccountSchema, AuditLineSchema, AuditQuery, UserChange, UserQuery
+from gateway.schemas import page_of
+from gateway.services import services
+from gateway.showing import account_body, audit_body
+from models import account, audit, user
+from models.session import Connection, statements, transaction
+from models.user import User
+
+ops = Blueprint("ops", __name__, url_prefix="/v1/ops", description="What ops look at and decide.")
+
+Answer = tuple[dict[str, Any], dict[str, str]]
+
+
+@ops.route("/users")
+@requires("ops:read")
+@ops.arguments(UserQuery, location="query")
+@ops.response(200, page_of(UserSchema))
+def list_users(query: dict[str, Any]) -> Answer:
+    """Users, newest first; deactivated ones only if asked for."""
+    at = lists.place(query)
+    with statements(services().engine) as connection:
+        rows = user.page(
+            connection,
+            query["limit"] + 1,
+            is_active=query["is_active"],
+            role=query.get("role"),
+            email=query.get("email"),
+            before=at.before,
+            after=at.after,
+        )
+    return lists.page(query, at, rows, user_body)
+
+
+@ops.route("/users/<id>")
+@requires("ops:read")
+@ops.response(200, UserSchema)
+def get_user(id: str) -> Answer:
+    """A user."""
+    with statements(services().engine) as connection:
+        return user_body(_user(connection, id)), {}
+
+
+@ops.route("/users/<id>", methods=["PATCH"])
+@requires("ops:users")
+@ops.arguments(UserChange)
+@ops.response(200, UserSchema)
+def change_user(body: dict[str, Any], id: str) -> Answer:
+    """Deactivate a user, whose tokens and wallets are then of no use, or activate one again."""
+    is_active = body["is_active"]
+    if id == g.caller.id and not is_active:
+        raise Refusal("own_user", "Let somebody else deactivate you.")
+    with transaction(services().engine) as connection:
+        was_active = _user(connection, id, is_locked=True).is_active
+        if was_active != is_active:
+            user.set_active(connection, id, is_active)
+            action = "users.activate" if is_active else "users.deactivate"
+            before, after = {"is_active": was_active}, {"is_active": is_active}
+            audit.note(connection, auth.actor(), action, id, body["reason"], before, after)
+        changed = _user(connection, id)
+    services().tokens.forget_everywhere(id)
+    return user_body(changed), {}
+
+
+def _user(connection: Connection, id: str, *, is_locked: bool = False) -> User:
+    """The user with this id; raises Refusal not_found."""
+    if not is_id(id):
+        raise not_found()
+    if is_locked:
+        user.lock(connection, id)
+    found = user.by_id(connection, id)
+    if found is None:
+        raise not_found()
+    return found
+
+
+@ops.route("/accounts")
+@requires("ops:read")
+@ops.arguments(AccountQuery, location="query")
+@ops.response(200, page_of(AccountSchema))
+def list_accounts(query: dict[str, Any]) -> Answer:
+    """Everybody's wallets, newest first; inactive ones only if asked for."""
+    at = lists.place(query)
+    with statements(services().engine) as connection:
+        rows = account.wallets(
+            connection,
+            query["limit"] + 1,
+            owner_id=query.get("owner"),
+            is_active=query["is_active"],
+            currency=query.get("currency"),
+            before=at.before,
+            after=at.after,
+        )
+    return lists.page(query, at, rows, account_body)
+
+
+@ops.route("/audit")
+@requires("ops:read")
+@ops.arguments(AuditQuery, location="query")
+@ops.response(200, page_of(AuditLineSchema))
+def list_audit(query: dict[str, Any]) -> Answer:
+    """The audit log, newest first."""
+    at = lists.place(query)
+    asked = {name: query.get(name) for name in ("target", "actor", "action")}
+    with statements(services().engine) as connection:
+        rows = audit.page(connection, query["limit"] + 1, **asked, before=at.before, after=at.after)
+    return lists.page(query, at, rows, audit_body)

@@ -1,0 +1,91 @@
+"""GET /v1/ops/payments; POST /v1/ops/payments/{id}/retry and /v1/ops/payments/retry: wishes that a worker decides."""
+
+from typing import Any
+
+from flask import Response, g, request
+from uuid_utils import uuid7
+
+import celery_config
+from gateway import auth, lists
+from gateway.auth import requires
+from gateway.contract import Blueprint, Plain, encode
+from gateway.envelope import REQUEST_ID
+from gateway.errors import Refusal, not_found
+from gateway.fields import is_id
+from gateway.ops_schemas import OpsPaymentQuery, OpsPaymentSchema, RetriesInput, RetriesSchema, RetryInput
+from gateway.schemas import PaymentSchema, page_of
+from gateway.services import services
+from gateway.showing import Shown, payment_body, payment_headers, stuck_body
+from models import command, payment_view, stuck
+from models.command import Wish
+from models.session import Connection, statements
+from models.stuck import OLDEST_FIRST, Which
+
+ops_payments = Blueprint(
+    "ops_payments", __name__, url_prefix="/v1/ops/payments", description="Payments that did not post by themselves."
+)
+
+Answer = tuple[dict[str, Any], dict[str, str]]
+
+
+@ops_payments.route("")
+@requires("ops:read")
+@ops_payments.arguments(OpsPaymentQuery, location="query")
+@ops_payments.response(200, page_of(OpsPaymentSchema))
+def list_stuck(query: dict[str, Any]) -> Answer:
+    """Payments not final so many seconds after their acceptance, or parked ones; newest first."""
+    at = lists.place(query)
+    with statements(services().engine) as connection:
+        rows = stuck.find(connection, _which(query), query["limit"] + 1, before=at.before, after=at.after)
+    return lists.page(query, at, rows, stuck_body)
+
+
+@ops_payments.route("/<id>/retry", methods=["POST"])
+@requires("ops:retry")
+@ops_payments.arguments(RetryInput)
+@ops_payments.response(202, PaymentSchema)
+def retry(body: dict[str, Any], id: str) -> Answer:
+    """Have a payment tried now, with all its attempts before it again."""
+    if not is_id(id):
+        raise not_found()
+    with statements(services().engine) as connection:
+        view = payment_view.by_id(connection, id)
+        if view is None:
+            raise not_found()
+        if view.finalized_at is not None:
+            raise Refusal("payment_final", "Nothing changes a payment that has COMPLETED or FAILED.")
+        _order(connection, [id], body["reason"])
+    _ring()
+    return payment_body(view, g.caller), payment_headers(Shown(view, is_replay=False), g.caller)
+
+
+@ops_payments.route("/retry", methods=["POST"])
+@requires("ops:retry")
+@ops_payments.arguments(RetriesInput)
+@ops_payments.response(202, RetriesSchema)
+@ops_payments.alt_response(200, schema=RetriesSchema, description="Of a dry run")
+def retry_many(body: dict[str, Any]) -> Answer | Response:
+    """Have many payments tried now, the oldest first; unless dry_run is false, only say which."""
+    asked, dry_run = body["filter"], body["dry_run"]
+    with statements(services().engine) as connection:
+        rows = stuck.find(connection, _which(asked), asked["limit"] + 1, after=OLDEST_FIRST)
+        ids = [row.id for row in rows[: asked["limit"]]]
+        if ids and not dry_run:
+            _order(connection, ids, body["reason"])
+    answer = {"dry_run": dry_run, "count": len(ids), "payments": ids, "has_more": len(rows) > len(ids)}
+    if dry_run:
+        return Plain(encode(answer), 200, content_type="application/json")
+    _ring()
+    return answer, {}
+
+
+def _which(given: dict[str, Any]) -> Which:
+    return Which(given.get("stuck"), given.get("type", ()), given.get("currency"))
+
+
+def _order(connection: Connection, ids: list[str], reason: str) -> None:
+    command.order_retries(connection, [Wish(str(uuid7()), id) for id in ids], auth.actor(), reason)
+
+
+def _ring() -> None:
+    celery_config.ring(request.environ[REQUEST_ID])

@@ -1,0 +1,362 @@
+"""Mail: one token a letter, handed to a real server or a folder, patient with both and told to nobody else."""
+
+import re
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import structlog
+from structlog.testing import LogCapture
+from uuid_utils.compat import uuid7
+
+from models import confirmation, tokens, user
+from models.confirmation import Purpose
+from models.session import transaction
+from tests.workers.books import Books
+from tests.workers.smtp import Server, serving
+from workers import mail
+from workers.mail import ATTEMPTS_MAX, QUIET_SECONDS, UNDER_WAY_SECONDS, Postman
+
+FROM = "Payments <payments@shop.example>"
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
+    """What the postman logs."""
+    capture = LogCapture()
+    monkeypatch.setattr(mail, "log", structlog.wrap_logger(None, processors=[capture]))
+    return capture.entries
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def ask(books: Books) -> Callable[..., str]:
+    """Ask for a mail as the gateway does; returns the confirmation's id."""
+
+    def ask(email: str | None = None, purpose: Purpose = Purpose.EMAIL) -> str:
+        id, user_id = str(uuid7()), str(uuid7())
+        with transaction(books.worker) as connection:
+            assert user.create(
+                connection, user_id, email or f"{user_id}@example.com", user.Role.CLIENT, "Eve\r\nBcc: x@y.z"
+            )
+        with transaction(books.gateway) as connection:
+            assert confirmation.ask(connection, id, user_id, purpose)
+        return id
+
+    return ask
+
+
+class Kept(NamedTuple):
+    """What the confirmation's row says."""
+
+    attempts: int
+    is_sent: bool
+    last_error: str | None
+    is_given_up: bool
+    due_in_seconds: float | None
+
+
+def kept(books: Books, id: str) -> Kept:
+    with transaction(books.worker) as connection:
+        return Kept(
+            *connection.exec_driver_sql(
+                "SELECT attempts, sent_at IS NOT NULL, last_error, due_at = 'infinity',"
+                " CASE WHEN isfinite(due_at) THEN extract(epoch FROM due_at - now())::float END"
+                " FROM confirmations WHERE id = %s",
+                (id,),
+            ).one()
+        )
+
+
+def make_due(books: Books, id: str) -> None:
+    with books.as_owner() as connection:
+        connection.exec_driver_sql("UPDATE confirmations SET due_at = now() WHERE id = %s", (id,))
+
+
+def redeem(books: Books, token: str, purpose: Purpose = Purpose.EMAIL) -> str | None:
+    with transaction(books.gateway) as connection:
+        return confirmation.redeem(connection, tokens.hash_of(token), purpose)
+
+
+def token_in(text: str) -> str:
+    (token,) = [line for line in text.splitlines() if line.startswith(tokens.CONFIRMATION_PREFIX)]
+    assert tokens.is_well_formed(token, tokens.CONFIRMATION_PREFIX)
+    return token
+
+
+def postman(books: Books, server: Server, query: str = "", credentials: str = "") -> Postman:
+    return Postman(books.worker, f"smtp://{credentials}localhost:{server.port}{query}", FROM)
+
+
+def test_a_mail_carries_a_token_that_works_once(books: Books, server: Server, ask: Callable[..., str]) -> None:
+    id = ask("carol@example.com")
+    ours = postman(books, server)
+    assert [ours.deliver(), ours.deliver()] == [1, 0]
+    (letter,) = server.mail
+    assert (letter["To"], letter["From"]) == ("carol@example.com", FROM)
+    assert letter["Subject"] == "Confirm your e-mail address"
+    assert (letter.get_content_type(), letter["Auto-Submitted"]) == ("text/plain", "auto-generated")
+    assert letter["Date"]
+    assert letter["Message-ID"].endswith("@shop.example>")
+    assert "POST /v1/confirmations" in letter.get_content()
+    assert "24 hours" in letter.get_content()
+    assert kept(books, id)[:3] == (1, True, None)
+    token = token_in(letter.get_content())
+    assert redeem(books, token, Purpose.PASSWORD) is None
+    assert redeem(books, token)
+    assert redeem(books, token) is None
+
+
+def test_a_new_password_has_a_mail_of_its_own(books: Books, server: Server, ask: Callable[..., str]) -> None:
+    ask(purpose=Purpose.PASSWORD)
+    postman(books, server).deliver()
+    (letter,) = server.mail
+    assert letter["Subject"] == "Set a new password"
+    assert "POST /v1/password-resets/confirm" in letter.get_content()
+    assert redeem(books, token_in(letter.get_content()), Purpose.PASSWORD)
+
+
+def test_nothing_that_anybody_wrote_stands_in_a_mail(books: Books, server: Server, ask: Callable[..., str]) -> None:
+    """Else who signs up with another's address would send him any text in our name."""
+    ask()
+    postman(books, server).deliver()
+    (letter,) = server.mail
+    assert "Eve" not in letter.as_string()
+    assert "Bcc" not in letter
+    assert sum(word.startswith("RCPT") for word in server.words) == 1
+
+
+def test_an_address_with_a_second_line_is_given_up(
+    books: Books, server: Server, ask: Callable[..., str], logged: list[dict]
+) -> None:
+    broken = ask("mallory@example.com\r\nBcc: x@example.com")
+    fine = ask()
+    assert postman(books, server).deliver() == 1
+    assert kept(books, broken).is_given_up
+    assert kept(books, fine).is_sent
+
+
+def test_a_domain_beyond_ascii_is_spelled_for_every_server(
+    books: Books, server: Server, ask: Callable[..., str]
+) -> None:
+    ask("carol@müller.example")
+    local = ask("jürgen@example.com")
+    assert postman(books, server).deliver() == 1
+    assert server.mail[0]["To"] == "carol@xn--mller-kva.example"
+    assert kept(books, local).is_given_up, "this server knows no SMTPUTF8"
+
+
+def test_many_share_a_connection(books: Books, server: Server, ask: Callable[..., str]) -> None:
+    ids = [ask() for _ in range(12)]
+    assert postman(books, server).deliver() == 12
+    assert server.connections == 1
+    assert len({token_in(letter.get_content()) for letter in server.mail}) == 12
+    assert all(kept(books, id).is_sent for id in ids)
+
+
+def test_nothing_due_calls_nobody(books: Books, server: Server) -> None:
+    assert postman(books, server).deliver() == 0
+    assert server.connections == 0
+
+
+def test_time_spent_leaves_the_rest_to_the_next_one(books: Books, server: Server, ask: Callable[..., str]) -> None:
+    ask()
+    assert postman(books, server).deliver(seconds=0) == 0
+    assert postman(books, server).deliver() == 1
+
+
+def test_who_is_refused_for_good_is_asked_no_more(books: Books, server: Server, ask: Callable[..., str]) -> None:
+    nobody = ask("nobody@example.com")
+    somebody = ask()
+    server.refuses["nobody@example.com"] = "550 no such user"
+    assert postman(books, server).deliver() == 1
+    assert kept(books, somebody).is_sent
+    row = kept(books, nobody)
+    assert (row.is_sent, row.is_given_up, "550" in row.last_error) == (False, True, True)
+
+
+@pytest.mark.parametrize("by", ["recipient", "content"])
+def test_who_is_refused_for_now_is_tried_again_later_and_not_for_ever(
+    books: Books, server: Server, ask: Callable[..., str], by: str
+) -> None:
+    id = ask("grey@example.com")
+    if by == "recipient":
+        server.refuses["grey@example.com"] = "450 try later"
+    else:
+        server.data_reply = "451 try later"
+    ours, waits = postman(books, server), []
+    for attempt in range(1, ATTEMPTS_MAX):
+        make_due(books, id)
+        assert ours.deliver() == 0
+        row = kept(books, id)
+        assert (row.attempts, row.is_given_up) == (attempt, False)
+        waits.append(row.due_in_seconds)
+    assert 10 < waits[0] <= 30
+    assert 1_700 < waits[-1] <= 3_600
+    assert sum(waits) > 3 * 3_600, "greylisting is waited for"
+    make_due(books, id)
+    ours.deliver()
+    assert kept(books, id).is_given_up
+    server.refuses.clear()
+    server.data_reply = "250 kept"
+    assert ours.deliver() == 0
+
+
+def test_a_retry_carries_another_token_and_only_that_one_works(
+    books: Books, server: Server, ask: Callable[..., str]
+) -> None:
+    """As after a worker that died between handing over and noting it."""
+    id = ask()
+    ours = postman(books, server)
+    ours.deliver()
+    with books.as_owner() as connection:
+        connection.exec_driver_sql("UPDATE confirmations SET sent_at = NULL, due_at = now() WHERE id = %s", (id,))
+    ours.deliver()
+    first, second = (token_in(letter.get_content()) for letter in server.mail)
+    assert redeem(books, first) is None
+    assert redeem(books, second)
+
+
+def test_a_mail_under_way_is_not_taken_by_another(books: Books, server: Server, ask: Callable[..., str]) -> None:
+    id = ask()
+    assert postman(books, server)._take()
+    assert postman(books, server).deliver() == 0
+    assert 20 < kept(books, id).due_in_seconds <= UNDER_WAY_SECONDS
+    make_due(books, id)
+    assert postman(books, server).deliver() == 1
+
+
+def test_a_server_away_costs_no_attempt_and_is_left_alone_for_a_while(
+    books: Books, ask: Callable[..., str], logged: list[dict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = ask()
+    with serving() as gone:
+        ours = postman(books, gone)
+    assert ours.deliver() == 0
+    assert kept(books, id)[:3] == (0, False, None)
+    assert [entry["event"] for entry in logged] == ["mail cannot be handed over"]
+    with serving() as server:
+        ours.mail_url = f"smtp://localhost:{server.port}"
+        assert ours.deliver() == 0, "not so soon"
+        assert server.connections == 0
+        ours._is_quiet_until -= QUIET_SECONDS
+        assert ours.deliver() == 1
+
+
+def test_a_silent_server_holds_its_worker_for_a_moment_only(
+    books: Books, ask: Callable[..., str], logged: list[dict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask()
+    monkeypatch.setattr(mail, "SMTP_TIMEOUT_SECONDS", 0.2)
+    with serving(is_silent=True) as server:
+        ours = postman(books, server)
+        assert [ours.deliver(), ours.deliver()] == [0, 0]
+        assert server.connections == 1
+    assert "timed out" in logged[0]["error"]
+
+
+def test_a_server_that_leaves_amid_a_mail_stops_the_run(
+    books: Books, server: Server, ask: Callable[..., str], logged: list[dict]
+) -> None:
+    first, second = ask("first@example.com"), ask()
+    server.refuses["first@example.com"] = "421 closing down"
+    ours = postman(books, server)
+    assert ours.deliver() == 0
+    assert kept(books, first).attempts == 1
+    assert (kept(books, second).is_sent, server.connections) == (False, 1)
+
+
+# Encryption
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for localhost that nobody signed, with its key."""
+    path = tmp_path_factory.mktemp("tls") / "localhost.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-days", "2",
+         "-keyout", path, "-out", path.with_suffix(".crt"), "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=DNS:localhost"],
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
+    path.write_text(path.read_text() + path.with_suffix(".crt").read_text())
+    return path
+
+
+@pytest.fixture
+def encrypting(certificate: Path) -> Iterator[Server]:
+    """A server that offers STARTTLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with serving(context) as server:
+        yield server
+
+
+def test_what_is_offered_is_taken(books: Books, encrypting: Server, ask: Callable[..., str]) -> None:
+    ask()
+    assert postman(books, encrypting).deliver() == 1
+    assert encrypting.encrypted == [True]
+
+
+@pytest.mark.parametrize(("query", "credentials"), [("?tls=required", ""), ("", "carol:p%40ss@")])
+def test_what_is_required_is_verified(
+    books: Books,
+    server: Server,
+    encrypting: Server,
+    certificate: Path,
+    ask: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    query: str,
+    credentials: str,
+) -> None:
+    ask()
+    assert postman(books, server, query, credentials).deliver() == 0, "not offered"
+    assert postman(books, encrypting, query, credentials).deliver() == 0, "by nobody we know"
+    for distrusted in (server, encrypting):
+        assert not any(word.startswith(("AUTH", "MAIL")) for word in distrusted.words)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert postman(books, encrypting, query, credentials).deliver() == 1
+    assert encrypting.encrypted == [True]
+    assert ("AUTH PLAIN AGNhcm9sAHBAc3M=" in encrypting.words) is bool(credentials)
+
+
+# The folder
+
+
+def test_a_folder_gets_a_file_of_its_owners_alone(
+    books: Books, ask: Callable[..., str], tmp_path: Path, logged: list[dict]
+) -> None:
+    folder = tmp_path / "the mail"
+    folder.mkdir()
+    id = ask("carol@example.com")
+    assert Postman(books.worker, f"file://{tmp_path}/the%20mail", FROM).deliver() == 1
+    (path,) = folder.iterdir()
+    assert re.fullmatch(rf"\d{{8}}T\d{{6}}Z-{id}\.eml", path.name)
+    assert path.stat().st_mode & 0o777 == 0o600
+    letter = message_from_bytes(path.read_bytes(), policy=default)
+    assert letter["To"] == "carol@example.com"
+    token = token_in(path.read_text())
+    assert redeem(books, token)
+    (entry,) = logged
+    assert (entry["to"], entry["where"], entry["purpose"]) == ("carol@example.com", str(path), "email")
+    assert token not in str(logged)
+
+
+def test_a_missing_folder_is_told_and_tried_again(
+    books: Books, ask: Callable[..., str], tmp_path: Path, logged: list[dict]
+) -> None:
+    id = ask()
+    Postman(books.worker, f"file://{tmp_path}/nowhere", FROM).deliver()
+    assert "FileNotFoundError" in kept(books, id).last_error
+    assert logged[-1]["event"] == "mail cannot be handed over"
