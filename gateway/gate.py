@@ -14,8 +14,8 @@ from gateway.envelope import ADDRESS, FAULT, NETWORK, Application, Environ
 from gateway.errors import Refusal
 from gateway.services import Services
 
-REMEMBERED_MAX = 4096
-"""Addresses, and hosts, whose reading a process remembers."""
+REMEMBERED_MAX = 1024
+"""Addresses, and hosts, whose reading a process remembers: at most some eight megabytes of headers each."""
 
 NETWORK_BITS = 64
 """Whoever has an IPv6 address has as many as these leave: they are counted as one."""

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from models import user
+
 VALID = timedelta(hours=24)
 
 ASKED_PER_HOUR_MAX = 5
@@ -94,16 +96,19 @@ def note_failed(connection: Connection, id: str, error: str, wait_seconds: float
 
 
 def redeem(connection: Connection, hash: bytes, purpose: Purpose) -> str | None:
-    """Use up the token with this hash, and all others the user has for the purpose; his id, or None."""
-    user_id = connection.exec_driver_sql(
-        "UPDATE confirmations SET used_at = now()"
-        " WHERE hash = %s AND purpose = %s AND used_at IS NULL AND expires_at > now() RETURNING user_id::text",
-        (hash, purpose.value),
-    ).scalar()
-    if user_id is not None:
-        connection.exec_driver_sql(
-            "UPDATE confirmations SET used_at = now()"
-            " WHERE user_id = %s AND purpose = %s AND used_at IS NULL AND hash IS NOT NULL",
-            (user_id, purpose.value),
-        )
-    return user_id
+    """Use up the token with this hash, and all others the user has for the purpose; his id, or None if it is no good.
+
+    The user is locked first: two of his tokens that come at the same moment wait for each other.
+    """
+    user_id = connection.exec_driver_sql("SELECT user_id::text FROM confirmations WHERE hash = %s", (hash,)).scalar()
+    if user_id is None:
+        return None
+    user.lock(connection, user_id)
+    used = connection.exec_driver_sql(
+        "UPDATE confirmations SET used_at = now() WHERE user_id = %(user)s AND purpose = %(purpose)s"
+        " AND used_at IS NULL AND hash IS NOT NULL AND EXISTS (SELECT FROM confirmations given"
+        " WHERE given.hash = %(hash)s AND given.purpose = %(purpose)s"
+        " AND given.used_at IS NULL AND given.expires_at > now())",
+        {"user": user_id, "purpose": purpose.value, "hash": hash},
+    )
+    return user_id if used.rowcount else None

@@ -14,7 +14,7 @@ class Kept(NamedTuple):
     fingerprint: bytes
     payment_id: str | None
     account_id: str | None
-    signed_up: bool
+    signed_up: bool = False
 
 
 def find(connection: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Kept]:

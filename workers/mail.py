@@ -153,7 +153,7 @@ class Postman:
             raise MailFailed(str(error), for_good=True) from error
         mail["From"] = self.mail_from
         mail["Subject"] = subject
-        mail["Date"] = formatdate()
+        mail["Date"] = formatdate(usegmt=True)
         mail["Message-ID"] = make_msgid(letter.id, domain=self.mail_from.rpartition("@")[2].rstrip("> "))
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(text.format(token=token, hours=VALID // timedelta(hours=1)))
@@ -177,6 +177,8 @@ def _opened(mail_url: str) -> AbstractContextManager[Send]:
 def _folder(mail_url: str) -> Iterator[Send]:
     """A folder of .eml files, for who looks at mail by hand."""
     folder = Path(unquote(urlsplit(mail_url).path))
+    if not folder.is_dir():
+        raise NotADirectoryError(folder)
 
     def send(id: str, mail: EmailMessage) -> str:
         path = folder / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{id}.eml"

@@ -63,7 +63,7 @@ def preflight() -> None:
             preflights.refuse(_url(), "worker", durability=given.preflight_durability)
             with transaction(engine()) as connection:
                 parse_bonus(given.welcome_bonus, currency.all_by_code(connection))
-            return
+            return engine().dispose()
         except DatabaseAway as error:
             log.warning("waiting for the database", error=str(error.__cause__))
             time.sleep(RECONNECT_SECONDS)

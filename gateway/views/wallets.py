@@ -1,6 +1,5 @@
 """POST and GET /v1/wallets, GET and PATCH /v1/wallets/{token}."""
 
-import secrets
 from typing import Any
 
 from flask import Response, g, request
@@ -22,9 +21,6 @@ from models.session import Connection, Contention, statements, transaction
 from models.user import Role
 
 wallets = Blueprint("wallets", __name__, url_prefix="/v1/wallets", description="Balances, one currency each.")
-
-TOKEN_BYTES = 24
-"""192 random bits: whoever holds the token may charge the wallet."""
 
 Answer = tuple[dict[str, Any], dict[str, str]]
 
@@ -57,7 +53,7 @@ def open_wallet(body: dict[str, Any]) -> Answer:
             if earlier is None:
                 raise Contention
             return _answer(earlier, {"Idempotent-Replayed": "true"})
-        token = f"wal_{secrets.token_urlsafe(TOKEN_BYTES)}"
+        token = account.new_wallet_token()
         wallet = account.open_wallet(connection, id, token, g.caller.id, currency.code, body.get("label"))
     return _answer(wallet, {})
 

@@ -38,3 +38,37 @@ def test_roles_of_a_given_database_may_be_given_too(home: Home, monkeypatch: pyt
         assert not {"DATABASE_URL", "WORKER_DATABASE_URL"} & told.keys()
     finally:
         given.stop()
+
+
+def test_only_upkeep_is_told_where_mail_goes(home: Home):
+    stack = Stack(home)
+    try:
+        assert stack.mail == f"file://{home.path}/mail"
+        assert (home.path / "mail").stat().st_mode & 0o777 == 0o700
+        told = {name: process.environ.get("MAIL_URL") for name, process in stack.processes.items()}
+        assert {name for name, url in told.items() if url} == {"upkeep"}
+    finally:
+        stack.stop()
+
+
+def test_a_mail_server_may_be_given_and_its_password_is_not_shown(home: Home, monkeypatch: pytest.MonkeyPatch):
+    url = "smtp://carol:secret@mail.example:587?tls=required"
+    monkeypatch.setenv("MAIL_URL", url)
+    stack = Stack(home)
+    try:
+        assert stack.mail == "smtp://mail.example:587"
+        assert stack.processes["upkeep"].environ["MAIL_URL"] == url
+        assert "MAIL_URL" not in stack.processes["gateway"].environ
+    finally:
+        stack.stop()
+
+
+def test_limits_are_wide_unless_told(home: Home, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("RATE_LIMIT_TOKEN", raising=False)
+    monkeypatch.setenv("RATE_LIMIT_ADDRESS", "7 per second")
+    stack = Stack(home)
+    try:
+        told = stack.processes["gateway"].environ
+        assert (told["RATE_LIMIT_TOKEN"], told["RATE_LIMIT_ADDRESS"]) == ("1000 per second", "7 per second")
+    finally:
+        stack.stop()

@@ -1,5 +1,7 @@
 """Confirmations: asked for, mailed with a token of their own, used once within a day."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from models import confirmation, tokens
@@ -56,6 +58,14 @@ def test_all_tokens_for_a_purpose_are_used_up_with_one(world, mailed):
     assert redeem(world, second, Purpose.PASSWORD) == user_id
     assert redeem(world, first, Purpose.PASSWORD) is None
     assert redeem(world, other) == user_id
+
+
+def test_of_two_tokens_at_the_same_moment_one_is_used(world, mailed):
+    user_id, first = mailed(Purpose.PASSWORD)
+    _, second = mailed(Purpose.PASSWORD, user_id)
+    with ThreadPoolExecutor(2) as pool:
+        used = list(pool.map(lambda token: redeem(world, token, Purpose.PASSWORD), (first, second)))
+    assert sorted(used, key=str) == sorted([None, user_id], key=str)
 
 
 def test_a_token_lives_a_day(world, mailed):

@@ -116,3 +116,47 @@ def test_an_address_is_taken_in_whatever_case(world):
 def test_a_token_needs_its_user(world):
     with pytest.raises(IntegrityError), transaction(world.worker) as connection:
         tokens.keep(connection, new_id(), new_id(), tokens.new())
+
+
+def test_a_session_ends_by_itself_and_the_oldest_makes_room(world, monkeypatch):
+    monkeypatch.setattr(tokens, "LIVING_MAX", 3)
+    ann, ids = world.user(), [new_id() for _ in range(4)]
+    with transaction(world.gateway) as connection:
+        for id in ids:
+            tokens.open_session(connection, id, ann, tokens.new(), 1, "192.0.2.1", "curl")
+        assert [kept.id for kept in tokens.page(connection, ann, tokens.SESSION, 10)] == ids[:0:-1]
+        assert tokens.living(connection, ann, tokens.SESSION) == 3
+        assert tokens.living(connection, ann, tokens.API_KEY) == 0
+        left = "SELECT extract(epoch FROM expires_at - created_at) FROM tokens WHERE id = %s"
+        assert scalar(connection, left, ids[0]) == 3600
+
+
+def test_tokens_end_one_by_one_and_all_at_once_and_only_ones_own(world):
+    ann, bob = world.user(), world.user()
+    ids = {owner: [new_id() for _ in range(3)] for owner in (ann, bob)}
+    with transaction(world.gateway) as connection:
+        for owner, own in ids.items():
+            for id in own:
+                tokens.keep(connection, id, owner, tokens.new(), name="till")
+        assert tokens.revoke(connection, bob, tokens.API_KEY, ids[ann][0]) == []
+        assert tokens.revoke(connection, ann, tokens.SESSION, ids[ann][0]) == []
+        assert tokens.revoke(connection, ann, tokens.API_KEY, ids[ann][0]) == [ids[ann][0]]
+        assert tokens.revoke(connection, ann, tokens.API_KEY, ids[ann][0]) == []
+        assert tokens.revoke(connection, ann, tokens.API_KEY, but=ids[ann][1]) == [ids[ann][2]]
+        assert tokens.find(connection, ann, tokens.API_KEY, ids[ann][0]) is None
+        assert tokens.find(connection, ann, tokens.API_KEY, ids[ann][1]).name == "till"
+        assert tokens.living(connection, bob, tokens.API_KEY) == 3
+
+
+def test_a_key_is_replaced_once_and_lives_on_for_the_overlap(world):
+    ann, old, heir, token = world.user(), new_id(), new_id(), tokens.new()
+    with transaction(world.gateway) as connection:
+        tokens.keep(connection, old, ann, token)
+        assert tokens.replace(connection, ann, old, heir, 60)
+        assert not tokens.replace(connection, ann, old, new_id(), 60)
+        assert tokens.find(connection, ann, tokens.API_KEY, old).replaced_by == heir
+        assert tokens.was_replaced(connection, ann, old)
+        assert not tokens.was_replaced(connection, world.user(), old)
+        left = "SELECT extract(epoch FROM expires_at - now()) FROM tokens WHERE id = %s"
+        assert 59 < scalar(connection, left, old) <= 60
+    assert bearer(world, token) is not None

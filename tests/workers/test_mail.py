@@ -353,10 +353,11 @@ def test_a_folder_gets_a_file_of_its_owners_alone(
     assert token not in str(logged)
 
 
-def test_a_missing_folder_is_told_and_tried_again(
+def test_a_missing_folder_is_as_a_server_that_is_away(
     books: Books, ask: Callable[..., str], tmp_path: Path, logged: list[dict]
 ) -> None:
     id = ask()
-    Postman(books.worker, f"file://{tmp_path}/nowhere", FROM).deliver()
-    assert "FileNotFoundError" in kept(books, id).last_error
-    assert logged[-1]["event"] == "mail cannot be handed over"
+    ours = Postman(books.worker, f"file://{tmp_path}/nowhere", FROM)
+    assert ours.deliver() == 0
+    assert kept(books, id).attempts == 0
+    assert "NotADirectoryError" in logged[0]["error"]
