@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Row
 
-from models import arrays
+from models import arrays, keyset
 
 WALLET_TOKEN_BYTES = 24
 """192 random bits: whoever holds the token may charge the wallet."""
@@ -137,12 +137,12 @@ def wallets(
 ) -> list[Wallet]:
     """Wallets of an owner (None: of everybody), newest first: those older than id `before`, or, oldest first, newer
     than id `after`."""
-    condition, order = ("a.id > %(id)s", "ASC") if after else ("(%(id)s IS NULL OR a.id < %(id)s::uuid)", "DESC")
+    condition, order = keyset.edge(before, after, "a.id")
     owned = "a.owner_id = %(owner)s" if owner_id else "a.owner_id IS NOT NULL"
     rows = connection.exec_driver_sql(
         f"{WALLET} WHERE {owned} AND {condition} AND (%(is_active)s IS NULL OR a.is_active = %(is_active)s)"
-        f" AND (%(currency)s IS NULL OR a.currency = %(currency)s) ORDER BY a.id {order} LIMIT %(limit)s",
-        {"owner": owner_id, "id": after or before, "is_active": is_active, "currency": currency, "limit": limit},
+        f" AND (%(currency)s IS NULL OR a.currency = %(currency)s) ORDER BY {order} LIMIT %(limit)s",
+        {"owner": owner_id, "edge": after or before, "is_active": is_active, "currency": currency, "limit": limit},
     )
     return [_wallet(row) for row in rows]
 

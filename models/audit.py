@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from models import keyset
+
 
 class Actor(NamedTuple):
     """Who acts: a user's id, with the token, network address and request he acted by; or SHELL, or WORKER."""
@@ -86,11 +88,11 @@ def page(
     after: str | None = None,
 ) -> list[Line]:
     """Lines, newest first: those older than id `before`, or (oldest first) newer than id `after`."""
-    condition, order = ("id > %(id)s::bigint", "ASC") if after else ("(%(id)s IS NULL OR id < %(id)s::bigint)", "DESC")
+    condition, order = keyset.edge(before, after, "audit_log.id", "bigint")
     rows = connection.exec_driver_sql(
         f"{LINE} WHERE {condition} AND (%(actor)s IS NULL OR actor = %(actor)s)"
         " AND (%(target)s IS NULL OR target = %(target)s) AND (%(action)s IS NULL OR action = %(action)s)"
-        f" ORDER BY audit_log.id {order} LIMIT %(limit)s",
-        {"id": after or before, "actor": actor, "target": target, "action": action, "limit": limit},
+        f" ORDER BY {order} LIMIT %(limit)s",
+        {"edge": after or before, "actor": actor, "target": target, "action": action, "limit": limit},
     )
     return [Line(*row) for row in rows]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Row
 
-from models import arrays
+from models import arrays, keyset
 
 OLDEST_FIRST = "00000000-0000-0000-0000-000000000000"
 """As `after`: from the beginning."""
@@ -55,14 +55,14 @@ def find(
         if which.stuck_seconds is None
         else "state = 'INITIATED' AND parked_at IS NULL AND created_at <= now() - make_interval(secs => %(seconds)s)"
     )
-    condition, order = ("id > %(id)s::uuid", "ASC") if after else ("(%(id)s IS NULL OR id < %(id)s::uuid)", "DESC")
+    condition, order = keyset.edge(before, after, "payments.id")
     rows = connection.exec_driver_sql(
         f"{STUCK} WHERE {wanted} AND {condition} AND (%(currency)s IS NULL OR currency = %(currency)s)"
         " AND (cardinality(%(types)s::text[]) = 0 OR type = ANY(%(types)s::text[]))"
-        f" ORDER BY payments.id {order} LIMIT %(limit)s",
+        f" ORDER BY {order} LIMIT %(limit)s",
         {
             "seconds": which.stuck_seconds,
-            "id": after or before,
+            "edge": after or before,
             "currency": which.currency,
             "types": arrays.plain(which.types),
             "limit": limit,

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from models import keyset
+
 PREFIX = "pay_"
 CONFIRMATION_PREFIX = "cfm_"
 """Of the tokens that a mail carries: they confirm, and let nobody in."""
@@ -141,11 +143,11 @@ def page(
     connection: Connection, user_id: str, kind: str, limit: int, *, before: str | None = None, after: str | None = None
 ) -> list[Kept]:
     """A user's living tokens, newest first: those older than id `before`, or (oldest first) newer than `after`."""
-    condition, order = ("id > %(id)s::uuid", "ASC") if after else ("(%(id)s IS NULL OR id < %(id)s::uuid)", "DESC")
+    condition, order = keyset.edge(before, after, "tokens.id")
     rows = connection.exec_driver_sql(
         f"{KEPT} WHERE user_id = %(user)s AND kind = %(kind)s AND {LIVING} AND {condition}"
-        f" ORDER BY id {order} LIMIT %(limit)s",
-        {"user": user_id, "kind": kind, "id": after or before, "limit": limit},
+        f" ORDER BY {order} LIMIT %(limit)s",
+        {"user": user_id, "kind": kind, "edge": after or before, "limit": limit},
     )
     return [Kept(*row) for row in rows]
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from models import arrays
+from models import arrays, keyset
 
 
 class Role(StrEnum):
@@ -155,12 +155,12 @@ def page(
     after: str | None = None,
 ) -> list[User]:
     """Users, newest first: those older than id `before`, or (oldest first) newer than id `after`."""
-    condition, order = ("id > %(id)s::uuid", "ASC") if after else ("(%(id)s IS NULL OR id < %(id)s::uuid)", "DESC")
+    condition, order = keyset.edge(before, after, "users.id")
     rows = connection.exec_driver_sql(
         f"{USER} WHERE {condition} AND (%(is_active)s IS NULL OR is_active = %(is_active)s)"
         " AND (%(role)s IS NULL OR role = %(role)s) AND (%(email)s IS NULL OR lower(email) = lower(%(email)s))"
-        f" ORDER BY id {order} LIMIT %(limit)s",
-        {"id": after or before, "is_active": is_active, "role": role, "email": email, "limit": limit},
+        f" ORDER BY {order} LIMIT %(limit)s",
+        {"edge": after or before, "is_active": is_active, "role": role, "email": email, "limit": limit},
     )
     return [User(*row) for row in rows]
 

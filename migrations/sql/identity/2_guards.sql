@@ -31,36 +31,16 @@ CREATE TRIGGER tokens_deposits_are_the_operators BEFORE INSERT ON tokens FOR EAC
 CREATE TRIGGER payments_of_the_house_are_the_workers BEFORE INSERT ON payments
     FOR EACH ROW WHEN (NEW.type = 'bonus') EXECUTE FUNCTION refuse_gateway();
 
--- What was ended stays ended.
-CREATE FUNCTION tokens_stay_revoked() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'token % has been revoked or replaced', OLD.id
-        USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_NAME;
-END
-$$;
+-- What was ended stays ended, what was used is used, what was decided is decided.
 CREATE TRIGGER tokens_stay_revoked BEFORE UPDATE ON tokens FOR EACH ROW
     WHEN ((OLD.revoked_at IS NOT NULL AND NEW.revoked_at IS DISTINCT FROM OLD.revoked_at)
           OR (OLD.replaced_by IS NOT NULL AND (NEW.replaced_by IS DISTINCT FROM OLD.replaced_by
                                                OR NEW.expires_at IS DISTINCT FROM OLD.expires_at)))
-    EXECUTE FUNCTION tokens_stay_revoked();
-
-CREATE FUNCTION confirmations_are_used_once() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'confirmation % has been used', OLD.id
-        USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_NAME;
-END
-$$;
+    EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER confirmations_are_used_once BEFORE UPDATE ON confirmations FOR EACH ROW
-    WHEN (OLD.used_at IS NOT NULL) EXECUTE FUNCTION confirmations_are_used_once();
-
-CREATE FUNCTION commands_are_decided_once() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'command % has been decided', OLD.id
-        USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_NAME;
-END
-$$;
+    WHEN (OLD.used_at IS NOT NULL) EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER commands_are_decided_once BEFORE UPDATE ON commands FOR EACH ROW
-    WHEN (OLD.decided_at IS NOT NULL) EXECUTE FUNCTION commands_are_decided_once();
+    WHEN (OLD.decided_at IS NOT NULL) EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER commands_are_never_deleted BEFORE DELETE ON commands
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER commands_are_never_truncated BEFORE TRUNCATE ON commands

@@ -1,6 +1,5 @@
 REVOKE ALL ON confirmations, login_throttles, commands FROM PUBLIC, payments_worker, payments_gateway;
-REVOKE ALL ON FUNCTION refuse_gateway, tokens_deposits_are_the_operators, tokens_stay_revoked,
-    confirmations_are_used_once, commands_are_decided_once FROM PUBLIC;
+REVOKE ALL ON FUNCTION refuse_gateway, tokens_deposits_are_the_operators FROM PUBLIC;
 
 GRANT SELECT ON confirmations, commands TO payments_worker, payments_gateway;
 GRANT SELECT ON audit_log TO payments_gateway;

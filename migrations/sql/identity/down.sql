@@ -31,4 +31,4 @@ REVOKE INSERT, UPDATE ON users FROM payments_gateway;
 ALTER TABLE users
     DROP COLUMN first_name, DROP COLUMN last_name, DROP COLUMN phone_number, DROP COLUMN url,
     DROP COLUMN password_hash, DROP COLUMN email_confirmed_at, DROP COLUMN welcomed_at;
-DROP FUNCTION refuse_gateway, tokens_deposits_are_the_operators, tokens_stay_revoked, confirmations_are_used_once, commands_are_decided_once;
+DROP FUNCTION refuse_gateway, tokens_deposits_are_the_operators;
