@@ -22,6 +22,9 @@ STOP_SECONDS_MAX = 60
 LEAVE_SECONDS_MAX = 30
 STOP_SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
+DISCREET = {"log_error_verbosity": "terse", "log_min_error_statement": "panic"}
+"""A refused statement goes to the caller alone: the server's log shows neither it nor the row that failed."""
+
 DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "shared_buffers": "256MB"}
 FORGETFUL = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "shared_buffers": "64MB"}
 """For tests alone: a power cut may lose the cluster."""
@@ -41,6 +44,7 @@ class Postgres:
             "unix_socket_directories": str(home.sockets),
             "unix_socket_permissions": "0700" if home.servers.is_ours else "0770",
             "shared_preload_libraries": "pg_stat_statements",
+            **DISCREET,
             **(DURABLE if durable else FORGETFUL),
             **(options or {}),
         }

@@ -39,7 +39,11 @@ class Letter(NamedTuple):
 
 
 def ask(connection: Connection, id: str, user_id: str, purpose: Purpose) -> bool:
-    """Wish for a mail; False if the user has been sent enough of them this hour."""
+    """Wish for a mail; False if the user has been sent enough of them this hour.
+
+    The user is locked first: wishes that come at the same moment are counted one after the other.
+    """
+    user.lock(connection, user_id)
     result = connection.exec_driver_sql(
         "INSERT INTO confirmations (id, user_id, purpose) SELECT %(id)s, %(user)s, %(purpose)s"
         " WHERE (SELECT count(*) FROM confirmations WHERE user_id = %(user)s AND purpose = %(purpose)s"

@@ -17,7 +17,7 @@ from gateway.schemas import PageQuery, page_of
 from gateway.services import services
 from models import audit, tokens, user
 from models.session import Connection, Contention, statements, transaction
-from models.tokens import API_KEY, LIVING_MAX, SESSION
+from models.tokens import API_KEY, LIVING_MAX, SESSION, Kept
 
 api_keys = Blueprint("api_keys", __name__, url_prefix="/v1/api-keys", description="Tokens for servers.")
 
@@ -30,13 +30,18 @@ Answer = tuple[dict[str, Any], dict[str, str]]
 @api_keys.arguments(ApiKeyInput)
 @api_keys.response(201, NewApiKeySchema)
 def make_api_key(body: Body) -> Answer:
-    """Make an API key, with no more scopes than the token that asks for it; the key is shown this once."""
+    """Make an API key, with no more scopes than the token that asks for it; the key is shown this once.
+
+    A key that is asked for with a key ends with that one at the latest.
+    """
     id = str(uuid7())
     with transaction(services().engine) as connection:
         user.lock(connection, g.caller.id)
-        scopes = _within_own(connection, body.get("scopes"), is_given="scopes" in body)
-        shown = _keep(connection, id, body["name"], scopes, body.get("expires_at"))
-        told = {"name": body["name"], "scopes": scopes, "expires_at": body.get("expires_at")}
+        own = _own(connection)
+        scopes = _within(own, body.get("scopes"), is_given="scopes" in body)
+        expires_at = _no_later(own, body.get("expires_at"))
+        shown = _keep(connection, id, body["name"], scopes, expires_at)
+        told = {"name": body["name"], "scopes": scopes, "expires_at": expires_at}
         audit.note(connection, actor(), "api_keys.create", id, after=told)
     return shown, {}
 
@@ -69,10 +74,11 @@ def roll_api_key(body: Body, id: str) -> Answer:
         old = tokens.find(connection, g.caller.id, API_KEY, id)
         if old is None:
             raise not_found()
-        scopes = _within_own(connection, old.scopes, is_given=True)
+        own = _own(connection)
+        scopes = _within(own, old.scopes, is_given=True)
         if not tokens.replace(connection, g.caller.id, id, successor, overlap_seconds):
             raise Contention
-        shown = _keep(connection, successor, old.name, scopes, old.expires_at)
+        shown = _keep(connection, successor, old.name, scopes, _no_later(own, old.expires_at))
         told = {"replaced_by": successor, "overlap_seconds": overlap_seconds}
         audit.note(connection, actor(), "api_keys.roll", id, after=told)
     services().tokens.forget_everywhere(g.caller.id)
@@ -94,19 +100,26 @@ def end_api_key(id: str) -> Response:
     return no_content()
 
 
-def _within_own(connection: Connection, asked: list[str] | None, *, is_given: bool) -> list[str] | None:
-    """The scopes of a new key: those asked for, or those of the token that asks; raises Refusal for any beyond these.
+def _own(connection: Connection) -> Kept:
+    """The token that asks, read again under the user's lock: one that has just been ended leaves no key behind.
 
-    None is all that the role has, now and later. The token is read again, under the user's lock: one that has just
-    been ended leaves no key behind.
+    Without the end of a session, which does not bind the keys made in it. Raises Refusal.
     """
-    for kind in (SESSION, API_KEY):
-        own = tokens.find(connection, g.caller.id, kind, g.caller.token_id)
-        if own is not None:
-            break
-    else:
+    session = tokens.find(connection, g.caller.id, SESSION, g.caller.token_id)
+    if session is not None:
+        return session._replace(expires_at=None)
+    key = tokens.find(connection, g.caller.id, API_KEY, g.caller.token_id)
+    if key is None:
         headers = {"WWW-Authenticate": f'{AUTHENTICATE}, error="invalid_token"'}
         raise Refusal("token_invalid", "The token is unknown, expired or revoked.", headers=headers)
+    return key
+
+
+def _within(own: Kept, asked: list[str] | None, *, is_given: bool) -> list[str] | None:
+    """The scopes of a new key: those asked for, or those of the token that asks; raises Refusal for any beyond these.
+
+    None is all that the role has, now and later.
+    """
     allowed = may_grant(g.caller) & SCOPES[g.caller.role]
     if not is_given:
         return None if own.scopes is None else sorted(allowed)
@@ -115,6 +128,11 @@ def _within_own(connection: Connection, asked: list[str] | None, *, is_given: bo
     if asked is None or not allowed.issuperset(asked):
         raise Refusal("scope_missing", "A key has no more scopes than the token that asks for it.")
     return asked
+
+
+def _no_later(own: Kept, asked: datetime | None) -> datetime | None:
+    """When a new key ends: as asked for, and not after the key that asks."""
+    return min(filter(None, (own.expires_at, asked)), default=None)
 
 
 def _keep(

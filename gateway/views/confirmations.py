@@ -18,7 +18,7 @@ from gateway.limits import per_address
 from gateway.services import services
 from models import audit, confirmation, login_throttle, tokens, user
 from models.confirmation import Purpose
-from models.session import Connection, statements, transaction
+from models.session import Connection, transaction
 from models.tokens import API_KEY, SESSION
 from models.user import User
 
@@ -104,7 +104,7 @@ def _confirm(connection: Connection, owner: User) -> None:
 
 def _mail(email: str, purpose: Purpose) -> Answer:
     """Wish for a mail to the address, if it is that of a user who can use one."""
-    with statements(services().engine) as connection:
+    with transaction(services().engine) as connection:
         owner = user.by_email(connection, email)
         is_wanted = owner is not None and owner.is_active and not (purpose is Purpose.EMAIL and owner.is_confirmed)
         is_due = is_wanted and owner and confirmation.ask(connection, str(uuid7()), owner.id, purpose)

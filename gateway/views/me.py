@@ -11,6 +11,7 @@ from gateway.errors import Refusal, flawed
 from gateway.identity import end_all, take_guess, user_body
 from gateway.identity_fields import refuse_weak
 from gateway.identity_schemas import NAME_LENGTH_MAX, MeChange, UserSchema
+from gateway.limits import per_address
 from gateway.parsing import UNKNOWN_FIELD
 from gateway.services import services
 from models import audit, login_throttle, user
@@ -39,6 +40,7 @@ def get_me() -> Answer:
 
 @me.route("", methods=["PATCH"])
 @requires("me:write")
+@per_address("me")  # else whoever is signed in asks at leisure whose phone number is known
 @me.arguments(MeChange)
 @me.response(200, UserSchema)
 def change_me(body: Body) -> Answer:

@@ -74,6 +74,17 @@ def test_a_narrowed_key_makes_none_that_is_wider(house: House) -> None:
             assert outcome(answer) == (403, "scope_missing")
 
 
+def test_no_key_outlives_the_key_that_made_it(house: House, client: Person) -> None:
+    soon, late = "2126-01-01T00:00:00+00:00", "2127-01-01T00:00:00+00:00"
+    _, lasting = make(client)
+    brief, server = make(lasting, expires_at=soon)
+    assert brief["expires_at"] == soon
+    assert [make(server, **more)[0]["expires_at"] for more in ({}, {"expires_at": late})] == [soon, soon]
+    assert roll(server, make(lasting)[0]["id"])[0]["expires_at"] == soon
+    roll(client, brief["id"], overlap_seconds=60)
+    assert make(server)[0]["expires_at"] < soon
+
+
 def test_no_key_is_wider_than_the_role(house: House, client: Person) -> None:
     beyond = set().union(*SCOPES.values()) - SCOPES["client"]
     assert {"charges:write", "deposits:write", "ops:retry"} <= beyond

@@ -1,4 +1,4 @@
-"""Who the caller is, and what he changes of himself: N16, N17, N24, N49."""
+"""Who the caller is, and what he changes of himself: N16, N17, N22, N24, N49."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ import pytest
 from models.login_throttle import of_user
 from tests.gateway.house import House, Person
 from tests.gateway.newcomers import PASSWORD, at_once, audited, device, newcomer, outcome, sign_in
+from tests.support import Database
 
 NEW = "another staple 5 horse"
 
@@ -90,6 +91,16 @@ def test_anothers_phone_number(house: House) -> None:
     with house.unchanged():
         assert outcome(patch(other, phone_number=number, first_name="X")) == (409, "duplicate_phone_number")
     assert patch(one, phone_number=number).status_code == 200
+
+
+def test_n22_asking_for_known_phone_numbers_is_throttled_per_address(fresh_database: Database) -> None:
+    throttled = House(fresh_database, sign_up_limit="3 per hour")
+    _, one = newcomer(throttled)
+    number = one.get("/v1/me").get_json()["phone_number"]
+    others = [throttled.person() for _ in range(4)]
+    answers = [patch(other, phone_number=number) for other in others]
+    assert [answer.status_code for answer in answers] == [409] * 3 + [429]
+    assert answers[-1].get_json()["code"] == "rate_limited"
 
 
 def test_of_many_who_take_a_number_at_once_one_has_it(house: House) -> None:

@@ -296,6 +296,7 @@ BREAKS = {
     "token unrevoked": Break(
         of_token("revoked_at = NULL", "ended"), "tokens_stay_revoked", DENIED, "tokens_stay_revoked"
     ),
+    "expired key prolonged": gateways(of_token("expires_at = NULL", "kept"), "tokens_stay_revoked"),
     "replaced key prolonged": gateways(of_token("expires_at = NULL", "rolled"), "tokens_stay_revoked"),
     "token given to another": Break(of_token("user_id = %(shop)s", "kept"), NO_BREAK),
     "confirmation for a new purpose": gateways(confirmation(purpose="'fun'"), "confirmations_purpose_is_known"),

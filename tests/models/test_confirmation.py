@@ -85,6 +85,13 @@ def test_nobodys_mailbox_is_filled(world):
     assert ask(world, world.user())
 
 
+def test_no_mailbox_is_filled_by_racing_wishes(world):
+    user_id = world.user()
+    with ThreadPoolExecutor(20) as pool:
+        asked = list(pool.map(lambda _: ask(world, user_id), range(40)))
+    assert asked.count(True) == ASKED_PER_HOUR_MAX
+
+
 def test_a_mail_that_failed_is_due_again_with_another_token(world):
     user_id = world.user()
     assert ask(world, user_id)

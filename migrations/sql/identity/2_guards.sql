@@ -15,7 +15,8 @@ CREATE TRIGGER users_who_sign_up_are_customers BEFORE INSERT ON users
     FOR EACH ROW WHEN (NEW.role NOT IN ('client', 'merchant')) EXECUTE FUNCTION refuse_gateway();
 
 -- The right to bring in money from outside is given by the operator, who has it.
-CREATE FUNCTION tokens_deposits_are_the_operators() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION tokens_deposits_are_the_operators() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     IF current_user = 'payments_gateway' AND (SELECT role FROM users WHERE id = NEW.user_id) <> 'ops' THEN
         RAISE EXCEPTION '%: refused to the gateway', TG_NAME
@@ -31,9 +32,10 @@ CREATE TRIGGER tokens_deposits_are_the_operators BEFORE INSERT ON tokens FOR EAC
 CREATE TRIGGER payments_of_the_house_are_the_workers BEFORE INSERT ON payments
     FOR EACH ROW WHEN (NEW.type = 'bonus') EXECUTE FUNCTION refuse_gateway();
 
--- What was ended stays ended, what was used is used, what was decided is decided.
+-- What was ended stays ended and no life is lengthened, what was used is used, what was decided is decided.
 CREATE TRIGGER tokens_stay_revoked BEFORE UPDATE ON tokens FOR EACH ROW
-    WHEN ((OLD.revoked_at IS NOT NULL AND NEW.revoked_at IS DISTINCT FROM OLD.revoked_at)
+    WHEN (coalesce(NEW.expires_at, 'infinity') > coalesce(OLD.expires_at, 'infinity')
+          OR (OLD.revoked_at IS NOT NULL AND NEW.revoked_at IS DISTINCT FROM OLD.revoked_at)
           OR (OLD.replaced_by IS NOT NULL AND (NEW.replaced_by IS DISTINCT FROM OLD.replaced_by
                                                OR NEW.expires_at IS DISTINCT FROM OLD.expires_at)))
     EXECUTE FUNCTION refuse_change();
