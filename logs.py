@@ -9,11 +9,20 @@ import structlog
 _ROWS = re.compile(r"^(DETAIL:  |LINE \d+: ).*$", re.MULTILINE)
 """What PostgreSQL adds to an error: the row that failed, a piece of the statement, with the values in both."""
 
+_TOKEN = re.compile(r"\b((?:pay|cfm|wal)_)[\w-]{16,}([\w-]{4})", re.ASCII)
+"""A token of a user, of a mail or of a wallet, astray in a path or in a request that nobody can read."""
 
-def without_rows(_: object, __: str, line: structlog.types.EventDict) -> structlog.types.EventDict:
-    """Processor: takes the values of rows out of a traceback, hashes of passwords and tokens among them."""
+
+def without_tokens(text: str) -> str:
+    """The text, with of each token its prefix and its end."""
+    return _TOKEN.sub(r"\1...\2", text)
+
+
+def without_secrets(_: object, __: str, line: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Processor: takes out tokens and, of a traceback, the values of rows, hashes of passwords among them."""
+    line["event"] = without_tokens(line["event"])
     if "exception" in line:
-        line["exception"] = _ROWS.sub(r"\1...", line["exception"])
+        line["exception"] = without_tokens(_ROWS.sub(r"\1...", line["exception"]))
     return line
 
 
@@ -23,7 +32,7 @@ SHARED: list[structlog.types.Processor] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
-    without_rows,
+    without_secrets,
 ]
 """What both structlog's and the standard library's records pass."""
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import structlog
 
+import logs
+
 REQUEST_ID = "payments.request_id"
 ADDRESS = "payments.address"
 NETWORK = "payments.network"
@@ -25,9 +27,6 @@ ACCEPTED_ID = re.compile(r"[A-Za-z0-9_.:-]{8,64}", re.ASCII)
 """An id from outside is taken over only if it can do no harm in a log line."""
 
 PATH_LENGTH_MAX = 200
-
-TOKEN = re.compile(r"\b((?:pay|cfm|wal)_)[\w-]{16,}([\w-]{4})", re.ASCII)
-"""A token in a path, of a wallet or astray, is logged by its prefix and its end."""
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -80,7 +79,7 @@ class Envelope:
                     level="info",
                     request_id=request_id,
                     method=environ["REQUEST_METHOD"],
-                    path=TOKEN.sub(r"\1...\2", environ.get("PATH_INFO", ""))[:PATH_LENGTH_MAX],
+                    path=logs.without_tokens(environ.get("PATH_INFO", ""))[:PATH_LENGTH_MAX],
                     status=int(status[:3]),
                     milliseconds=round((time.perf_counter() - began) * 1000, 1),
                     user_id=environ.get(USER_ID),

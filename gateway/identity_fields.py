@@ -15,6 +15,8 @@ from gateway.fields import Strict, Text
 from models import tokens
 
 EMAIL_LENGTH_MAX = 254
+ENCODED_WORD = "=?"
+"""How a piece of a mail's header begins that is to be decoded."""
 PHONE_NUMBER_LENGTH_MAX = 32
 """As it is written, with blanks and brackets; E.164 has 15 digits at the most."""
 PHONE_NUMBER_DIGITS_MIN = 9
@@ -33,13 +35,16 @@ _PHONE_NUMBER = re.compile(r"\+[0-9 ()./-]+", re.ASCII)
 
 
 class Email(Strict):
-    """An e-mail address by its syntax alone, normalised; nobody is asked whether it exists."""
+    """An e-mail address by its syntax alone, normalised; nobody is asked whether it exists.
+
+    None with an encoded word: a mail's header would read as another address.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(metadata={"format": "email", "maxLength": EMAIL_LENGTH_MAX}, **kwargs)
 
     def read(self, text: str) -> str:
-        if len(text) <= EMAIL_LENGTH_MAX:
+        if len(text) <= EMAIL_LENGTH_MAX and ENCODED_WORD not in text:
             try:
                 normalized = validate_email(text, check_deliverability=False).normalized
             except (EmailNotValidError, UnicodeError):

@@ -56,14 +56,16 @@ def ask(connection: Connection, id: str, user_id: str, purpose: Purpose) -> bool
 def is_any_due(connection: Connection, attempts_max: int) -> bool:
     """Whether `take` may find something."""
     return connection.exec_driver_sql(
-        "SELECT EXISTS (SELECT FROM confirmations WHERE sent_at IS NULL AND due_at <= now() AND attempts < %s)",
+        "SELECT EXISTS (SELECT FROM confirmations"
+        " WHERE sent_at IS NULL AND used_at IS NULL AND due_at <= now() AND attempts < %s)",
         (attempts_max,),
     ).scalar_one()
 
 
 TAKE = """
 WITH due AS (
-    SELECT id FROM confirmations WHERE sent_at IS NULL AND due_at <= now() AND attempts < %(attempts_max)s
+    SELECT id FROM confirmations
+    WHERE sent_at IS NULL AND used_at IS NULL AND due_at <= now() AND attempts < %(attempts_max)s
     ORDER BY due_at, id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE confirmations c
@@ -86,15 +88,17 @@ def take(connection: Connection, hash: bytes, wait_seconds: float, attempts_max:
 
 
 def note_sent(connection: Connection, id: str) -> None:
-    """Note that the mail was handed over."""
-    connection.exec_driver_sql("UPDATE confirmations SET sent_at = now(), last_error = NULL WHERE id = %s", (id,))
+    """Note that the mail was handed over; one used up meanwhile is past being noted."""
+    connection.exec_driver_sql(
+        "UPDATE confirmations SET sent_at = now(), last_error = NULL WHERE id = %s AND used_at IS NULL", (id,)
+    )
 
 
 def note_failed(connection: Connection, id: str, error: str, wait_seconds: float | None) -> None:
     """Note why the mail was not handed over, and try again after `wait_seconds`; None gives it up."""
     connection.exec_driver_sql(
         "UPDATE confirmations SET last_error = %s,"
-        " due_at = coalesce(now() + make_interval(secs => %s), 'infinity') WHERE id = %s",
+        " due_at = coalesce(now() + make_interval(secs => %s), 'infinity') WHERE id = %s AND used_at IS NULL",
         (error[:LAST_ERROR_LENGTH_MAX], wait_seconds, id),
     )
 
@@ -116,3 +120,12 @@ def redeem(connection: Connection, hash: bytes, purpose: Purpose) -> str | None:
         {"user": user_id, "purpose": purpose.value, "hash": hash},
     )
     return user_id if used.rowcount else None
+
+
+def withdraw(connection: Connection, user_id: str, purpose: Purpose) -> None:
+    """Use up all tokens the user has been mailed for the purpose; lock him first (user.lock)."""
+    connection.exec_driver_sql(
+        "UPDATE confirmations SET used_at = now()"
+        " WHERE user_id = %s AND purpose = %s AND used_at IS NULL AND hash IS NOT NULL",
+        (user_id, purpose.value),
+    )

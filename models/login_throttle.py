@@ -49,10 +49,10 @@ def take(connection: Connection, subject: Subject) -> float:
     if taken:
         return 0.0
     return connection.exec_driver_sql(
-        "SELECT greatest(extract(epoch FROM locked_until - now()), 0.001)::float FROM login_throttles"
+        "SELECT greatest(extract(epoch FROM max(locked_until) - now()), 0.001)::float FROM login_throttles"
         " WHERE subject = %s",
         (subject.hash,),
-    ).scalar_one()
+    ).scalar_one()  # a row also where there is none any more: somebody may just have been forgiven
 
 
 def forgive(connection: Connection, subject: Subject) -> None:

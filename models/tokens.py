@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from models import keyset
+from models import keyset, user
 
 PREFIX = "pay_"
 CONFIRMATION_PREFIX = "cfm_"
@@ -162,7 +162,11 @@ def living(connection: Connection, user_id: str, kind: str) -> int:
 def revoke(
     connection: Connection, user_id: str, kind: str, id: str | None = None, *, but: str | None = None
 ) -> list[str]:
-    """End one living token of the user's, or all of that kind (all but one); returns the ids of those ended."""
+    """End one living token of the user's, or all of that kind (all but one); returns the ids of those ended.
+
+    The user is locked first: what a token was just about to leave behind is there to be seen, and ended, afterwards.
+    """
+    user.lock(connection, user_id)
     rows = connection.exec_driver_sql(
         "UPDATE tokens SET revoked_at = now() WHERE user_id = %(user)s AND kind = %(kind)s"
         f" AND (%(id)s IS NULL OR id = %(id)s::uuid) AND id IS DISTINCT FROM %(but)s::uuid AND {LIVING}"

@@ -41,8 +41,8 @@ def eventually(condition: Callable[[], T], seconds: float = 10, message: str = "
 
 
 def migrate(database_url: str, revision: str = "head") -> None:
-    """Run Alembic on this database as its owner, up to the revision or, for "base", down."""
-    direction = "downgrade" if revision == "base" else "upgrade"
+    """Run Alembic on this database as its owner, up to the revision or, for "base" and "-1", down."""
+    direction = "downgrade" if revision in ("base", "-1") else "upgrade"
     command = [sys.executable, "-m", "alembic", "-x", f"url={database_url}", direction, revision]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

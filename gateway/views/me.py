@@ -14,7 +14,8 @@ from gateway.identity_schemas import NAME_LENGTH_MAX, MeChange, UserSchema
 from gateway.limits import per_address
 from gateway.parsing import UNKNOWN_FIELD
 from gateway.services import services
-from models import audit, login_throttle, user
+from models import audit, confirmation, login_throttle, user
+from models.confirmation import Purpose
 from models.session import Connection, statements, transaction
 from models.tokens import SESSION
 from models.user import Role, User
@@ -111,10 +112,11 @@ def _wrong() -> Refusal:
 
 
 def _set_password(connection: Connection, known: User, turn: Turn) -> None:
-    """The new password, unless another has been set meanwhile; sessions but the current one end."""
+    """The new password, unless another has been set meanwhile; other sessions end, and mails that would reset it."""
     if user.password_hash(connection, known.id) != turn.before:
         raise _wrong()
     user.set_password(connection, known.id, turn.after)
     audit.note(connection, actor(), "users.password_change", known.id)
     end_all(connection, known.id, SESSION, but=g.caller.token_id)
+    confirmation.withdraw(connection, known.id, Purpose.PASSWORD)
     login_throttle.forgive(connection, login_throttle.of_user(known.email))

@@ -6,7 +6,7 @@ import pytest
 
 from models.login_throttle import of_user
 from tests.gateway.house import House, Person
-from tests.gateway.newcomers import PASSWORD, at_once, audited, device, newcomer, outcome, sign_in
+from tests.gateway.newcomers import PASSWORD, at_once, audited, device, mailed, newcomer, outcome, post, sign_in
 from tests.support import Database
 
 NEW = "another staple 5 horse"
@@ -145,6 +145,17 @@ def test_who_has_no_password_sets_one_by_mail(house: House, client: Person) -> N
     with house.unchanged():
         answer = patch(client, current_password=PASSWORD, password=NEW)
     assert outcome(answer) == (422, "current_password_wrong")
+
+
+def test_a_new_password_withdraws_the_mails_that_would_reset_it(house: House) -> None:
+    email, phone = newcomer(house)
+    mailed(house, email)
+    post(house, "/v1/password-resets", email=email)
+    token = mailed(house, email)
+    assert patch(phone, current_password=PASSWORD, password=NEW).status_code == 200
+    answer = post(house, "/v1/password-resets/confirm", token=token, password=f"{NEW}!")
+    assert outcome(answer) == (422, "confirmation_invalid")
+    device(house, email, NEW)
 
 
 def test_n24_guesses_at_the_current_password_are_throttled(house: House) -> None:

@@ -176,6 +176,15 @@ def test_n60_n65_headers_with_control_characters(served: Served, line: bytes) ->
     assert re.match(rb"HTTP/1.1 4\d\d ", answer)
 
 
+@pytest.mark.parametrize("line", ["Authorization Bearer {}", "Authorization Bearer {}: x", "Transfer-Encoding: {}"])
+def test_n68_a_malformed_request_is_logged_without_its_token(served: Served, line: str) -> None:
+    token = served.house.person().token
+    answer = served.say(f"GET /v1/me HTTP/1.1\r\nHost: x\r\n{line.format(token)}\r\n\r\n".encode())
+    assert re.match(rb"HTTP/1.1 (400|501) ", answer)
+    eventually(lambda: f"...{token[-4:]}" in served.log.read_text())
+    assert token not in served.log.read_text()
+
+
 def test_n19_trace_tells_what_is_allowed(served: Served) -> None:
     answer = served.say(b"TRACE /v1/payments HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 405 ")

@@ -82,6 +82,15 @@ def test_up_down_and_up_again_with_data(bare):
     live(world)
 
 
+def test_identity_goes_as_it_came(bare):
+    world = World.of(bare)
+    migrate(bare.owner, "0001")
+    before = catalogue(world)
+    migrate(bare.owner, "0002")
+    migrate(bare.owner, "-1")
+    assert catalogue(world) == before
+
+
 def test_two_migrations_at_once_make_one(bare):
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(migrate, [bare.owner] * 2))

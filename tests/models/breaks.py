@@ -337,6 +337,9 @@ BREAKS = {
     "DELETE FROM commands": Break("DELETE FROM commands", "commands_are_never_deleted"),
     "TRUNCATE commands": Break("TRUNCATE commands", "commands_are_never_truncated"),
     # the house's own money
+    "technical account closed": Break(
+        of_account("is_active = false", "wire"), NO_BREAK, DENIED, "accounts_of_ours_are_not_the_gateways"
+    ),
     "bonus": Break(pay().replace("'transfer'", "'bonus'"), NO_BREAK, NO_BREAK, "payments_of_the_house_are_the_workers"),
     "payment revived": Break(of_open("due_at = now()"), NO_BREAK, NO_BREAK),
     "audit in another's name": Break(

@@ -107,6 +107,20 @@ def test_a_mail_that_failed_is_due_again_with_another_token(world):
         assert len(scalar(connection, "SELECT last_error FROM confirmations")) == confirmation.LAST_ERROR_LENGTH_MAX
 
 
+def test_what_is_used_up_before_it_was_sent_holds_up_no_other_mail(world, mailed):
+    user_id, first = mailed()
+    assert ask(world, user_id)
+    letter = take(world, bytes([1]) * 32, wait_seconds=0)
+    assert redeem(world, first) == user_id
+    with transaction(world.worker) as connection:
+        confirmation.note_failed(connection, letter.id, "busy", 0)
+        confirmation.note_sent(connection, letter.id)
+        assert not confirmation.is_any_due(connection, ATTEMPTS_MAX)
+    other = world.user()
+    assert ask(world, other)
+    assert take(world, bytes([2]) * 32).user_id == other
+
+
 def test_two_postmen_take_different_letters(world):
     ids = {world.user(), world.user()}
     for id in ids:

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import Connection, event
 
 from models import login_throttle
 from models.login_throttle import WAIT_SECONDS_MAX, Subject, of_address, of_user
@@ -43,6 +44,20 @@ def test_a_guess_that_is_refused_does_not_count(world):
     for _ in range(5):
         take(world)
     assert all(take(world) <= 1 for _ in range(20))
+
+
+def test_a_wait_that_somebody_ends_meanwhile_is_as_good_as_over(world):
+    for _ in range(5):
+        take(world)
+
+    def forgive(_connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("SELECT"):
+            with transaction(world.gateway) as another:
+                login_throttle.forgive(another, ANN)
+
+    with statements(world.gateway) as connection:
+        event.listen(connection, "before_cursor_execute", forgive)
+        assert 0 < login_throttle.take(connection, ANN) < 1
 
 
 def test_racing_guesses_count_too(world):

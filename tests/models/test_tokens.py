@@ -1,6 +1,7 @@
 """Users, and tokens of which only the hash is kept."""
 
 import string
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -9,6 +10,7 @@ from models import tokens, user
 from models.session import transaction
 from models.user import Role
 from tests.models.world import World, new_id, scalar
+from tests.support import eventually
 
 
 def test_a_new_token_is_well_formed_and_none_is_like_another():
@@ -146,6 +148,23 @@ def test_tokens_end_one_by_one_and_all_at_once_and_only_ones_own(world):
         assert tokens.find(connection, ann, tokens.API_KEY, ids[ann][0]) is None
         assert tokens.find(connection, ann, tokens.API_KEY, ids[ann][1]).name == "till"
         assert tokens.living(connection, bob, tokens.API_KEY) == 3
+
+
+def test_what_is_made_at_that_moment_ends_too(world):
+    ann, late = world.user(), new_id()
+    with ThreadPoolExecutor(1) as pool:
+
+        def revoke() -> list[str]:
+            with transaction(world.gateway) as connection:
+                return tokens.revoke(connection, ann, tokens.API_KEY)
+
+        with transaction(world.gateway) as connection:
+            user.lock(connection, ann)
+            tokens.keep(connection, late, ann, tokens.new())
+            ended = pool.submit(revoke)
+            waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
+            eventually(lambda: ended.done() or scalar(connection, waiting))
+        assert ended.result() == [late]
 
 
 def test_a_key_is_replaced_once_and_lives_on_for_the_overlap(world):

@@ -28,6 +28,10 @@ $$;
 CREATE TRIGGER tokens_deposits_are_the_operators BEFORE INSERT ON tokens FOR EACH ROW
     WHEN ('deposits:write' = ANY (NEW.scopes)) EXECUTE FUNCTION tokens_deposits_are_the_operators();
 
+-- Our own accounts are nobody's to label or to close.
+CREATE TRIGGER accounts_of_ours_are_not_the_gateways BEFORE UPDATE OF label, is_active, version ON accounts
+    FOR EACH ROW WHEN (OLD.owner_id IS NULL) EXECUTE FUNCTION refuse_gateway();
+
 -- The house's own money is ordered by workers.
 CREATE TRIGGER payments_of_the_house_are_the_workers BEFORE INSERT ON payments
     FOR EACH ROW WHEN (NEW.type = 'bonus') EXECUTE FUNCTION refuse_gateway();

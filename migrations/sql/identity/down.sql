@@ -5,6 +5,7 @@ ALTER TABLE payments
 DROP TRIGGER payments_of_the_house_are_the_workers ON payments;
 REVOKE INSERT ON payments, accounts, idempotency_keys FROM payments_worker;
 REVOKE UPDATE ON accounts FROM payments_gateway;
+DROP TRIGGER accounts_of_ours_are_not_the_gateways ON accounts;
 
 ALTER TABLE idempotency_keys DISABLE TRIGGER idempotency_keys_are_append_only;
 DELETE FROM idempotency_keys WHERE signed_up;
@@ -28,6 +29,7 @@ ALTER TABLE tokens
 
 DROP TRIGGER users_who_sign_up_are_customers ON users;
 REVOKE INSERT, UPDATE ON users FROM payments_gateway;
+REVOKE UPDATE ON users FROM payments_worker;
 ALTER TABLE users
     DROP COLUMN first_name, DROP COLUMN last_name, DROP COLUMN phone_number, DROP COLUMN url,
     DROP COLUMN password_hash, DROP COLUMN email_confirmed_at, DROP COLUMN welcomed_at;
