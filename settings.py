@@ -64,6 +64,12 @@ class Settings:
     """Host names that requests may be addressed to; a leading dot includes subdomains, * is any."""
     allowed_origins: tuple[str, ...]
     """Web origins whose pages may call the API; none by default."""
+    hold_ttl_hours: int
+    """How long money is held for a charge that is captured later."""
+    refunds_commission: bool
+    """Whether a refund gives the merchant back its part of the commission."""
+    quote_ttl_seconds: int
+    """How long the rate of a quote is good."""
     log_level: str
     preflight_durability: bool
     """Whether a PostgreSQL that could forget a commit is refused at the start."""
@@ -106,6 +112,9 @@ def load() -> Settings:
         trusted_proxies=_words(env, "TRUSTED_PROXIES", "", r"[0-9a-fA-F.:]+(/\d{1,3})?"),
         allowed_hosts=_words(env, "ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]", r"\*|[A-Za-z0-9.\-_:\[\]]+"),
         allowed_origins=_words(env, "ALLOWED_ORIGINS", "", r"https?://[A-Za-z0-9.\-\[\]]+(:\d+)?"),
+        hold_ttl_hours=env.int("HOLD_TTL_HOURS", 7 * 24, validate=Range(1, 24 * 31)),
+        refunds_commission=env.bool("REFUNDS_COMMISSION", True),
+        quote_ttl_seconds=env.int("QUOTE_TTL_SECONDS", 60, validate=Range(1, 3600)),
         log_level=env.str("LOG_LEVEL", "INFO", validate=OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),
         preflight_durability=env.bool("PREFLIGHT_DURABILITY", True),
         posting_linger_ms=env.int("POSTING_LINGER_MS", 20, validate=Range(0, 1_000)),

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, NamedTuple, Protocol
 
@@ -26,13 +26,15 @@ EVERYBODY = frozenset(
 )  # fmt: skip
 """Everybody reads what is theirs, and manages themselves."""
 
-CUSTOMER = EVERYBODY | {"wallets:write", "transfers:write", "deposits:own"}
+CUSTOMER = EVERYBODY | {"wallets:write", "transfers:write", "withdrawals:write", "deposits:own"}
 READ_ALL = {"payments:read-all", "wallets:read-all", "ops:read"}
 
 SCOPES: dict[str, frozenset[str]] = {
     Role.CLIENT: CUSTOMER,
     Role.MERCHANT: CUSTOMER | {"charges:write"},
-    Role.OPS: EVERYBODY | READ_ALL | {"deposits:write", "ops:retry", "ops:users"},
+    Role.OPS: EVERYBODY
+    | READ_ALL
+    | {"deposits:write", "ops:retry", "ops:users", "ops:currencies", "ops:adjustments", "ops:commissions", "ops:rates"},
     Role.AUDITOR: EVERYBODY | READ_ALL,
 }
 """Role to what its tokens may do; the scopes of a token narrow it."""
@@ -40,7 +42,7 @@ SCOPES: dict[str, frozenset[str]] = {
 BY_TOKEN = frozenset({"deposits:write"})
 """What a role need not have for one of its tokens to be given it: bringing in money from outside."""
 
-MOVES_MONEY = frozenset({"deposits:own", "deposits:write", "transfers:write", "charges:write"})
+MOVES_MONEY = frozenset({"deposits:own", "deposits:write", "withdrawals:write", "transfers:write", "charges:write"})
 """What waits until the user has confirmed the e-mail address."""
 
 CACHE_SECONDS = 1.0
@@ -171,8 +173,11 @@ def actor(user_id: str | None = None) -> Actor:
     )
 
 
-def requires(*scopes: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorator: only for callers with one of these scopes. Outermost but for the route."""
+def requires(*scopes: str, others: Sequence[str] = ()) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorator: only for callers with one of these scopes. Outermost but for the route.
+
+    `others` are the media types that it answers with beside JSON.
+    """
 
     def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
         takes_query = _takes_query(view)
@@ -186,7 +191,7 @@ def requires(*scopes: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
                 raise Refusal("scope_missing", f"This needs the scope {' or '.join(scopes)}.")
             if not takes_query:
                 refuse_query()
-            refuse_other_than_json()
+            refuse_other_than_json(*others)
             return view(*args, **kwargs)
 
         guarded.scopes = frozenset(scopes)  # type: ignore[attr-defined]

@@ -32,18 +32,22 @@ class Catalogue:
         self._refresh(FRESH_SECONDS)
         return self._currencies
 
-    def currency(self, code: str) -> Currency:
-        """The currency; raises Refusal currency_unknown."""
+    def currency(self, code: str, pointer: str = "/currency") -> Currency:
+        """The currency; raises Refusal currency_unknown, at the pointer."""
         if code not in self.currencies():
             self._refresh(ANEW_SECONDS)
         known = self._currencies.get(code)
         if known is None:
-            raise flawed([("/currency", "currency_unknown", "This currency is not known.")])
+            raise flawed([(pointer, "currency_unknown", "This currency is not known.")])
         return known
 
     def technical(self, code: str, currency: str) -> Party:
         """The technical account of that code, as read with its currency; asks nobody, so a flush may use it."""
         return self._technical[code, currency]
+
+    def forget(self) -> None:
+        """Read anew: something has changed here; in other processes it holds after FRESH_SECONDS."""
+        self._read_at = float("-inf")
 
     def _refresh(self, age_seconds_max: float) -> None:
         if time.monotonic() - self._read_at < age_seconds_max:
@@ -57,12 +61,12 @@ class Catalogue:
             self._read_at = time.monotonic()
 
 
-def minor_units(text: str, known: Currency) -> int:
-    """The amount in minor units; raises Refusal with the code of what is wrong."""
+def minor_units(text: str, known: Currency, pointer: str = "/amount") -> int:
+    """The amount in minor units; raises Refusal with the code of what is wrong, at the pointer."""
     try:
         return money.parse(text, known.digits)
     except money.MoneyError as error:
-        raise flawed([("/amount", error.code, error.detail)]) from None
+        raise flawed([(pointer, error.code, error.detail)]) from None
 
 
 def objection(amount: int, known: Currency) -> Refusal | None:

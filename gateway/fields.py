@@ -124,6 +124,12 @@ class CurrencyCode(Pattern):
     code = "currency_unknown"
 
 
+class NewCurrencyCode(Pattern):
+    """A code for a currency that is not there yet."""
+
+    expression = _CURRENCY
+
+
 class WalletToken(Pattern):
     """The opaque token of a wallet."""
 
@@ -269,6 +275,11 @@ class Metadata(ma.fields.Field):
 def is_wallet_token(text: str) -> bool:
     """Whether a path can name a wallet at all."""
     return _WALLET.fullmatch(text) is not None
+
+
+def is_currency_code(text: str) -> bool:
+    """Whether a path can name a currency at all."""
+    return _CURRENCY.fullmatch(text) is not None
 
 
 def is_id(text: str) -> bool:

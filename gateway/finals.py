@@ -1,10 +1,14 @@
-"""Final payments never change, so a process may remember those it has read; who may see them is asked each time."""
+"""Final payments never change, so a process may remember those it has read; who may see them is asked each time.
+
+Not so charges: what was refunded of them is part of how they look.
+"""
 
 import threading
 import time
 
 from models import payment_view
 from models.payment_view import PaymentView
+from models.rules.values import PaymentType
 from models.session import Engine, statements
 
 FRESH_SECONDS = 60.0
@@ -30,7 +34,7 @@ class Finals:
         read_at = time.monotonic()
         with statements(self._engine) as connection:
             view = payment_view.by_id(connection, id)
-        if view is not None and view.finalized_at is not None:
+        if view is not None and view.finalized_at is not None and view.type != PaymentType.CHARGE:
             with self._lock:
                 if len(self._known) >= REMEMBERED_MAX:
                     self._known.clear()

@@ -12,7 +12,7 @@ from gateway.catalogue import Catalogue
 from gateway.errors import Refusal
 from gateway.orders import Order, find_parties, resolve
 from gateway.showing import Shown, fresh
-from models import idempotency, payment, payment_view
+from models import idempotency, payment, payment_view, quote
 from models.account import Party
 from models.payment import Wish
 from models.session import CommitUnknown, Connection, Contention, DatabaseAway, Engine, statements, transaction
@@ -39,7 +39,7 @@ class Intake:
 
     def submit(self, order: Order) -> Shown:
         """Keep the order, or find what its key kept before; raises Refusal, DatabaseAway or Contention."""
-        answer = self._share(order) if order.reference is None else self._settle([order])[0]
+        answer = self._settle([order])[0] if order.comes_alone else self._share(order)
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -99,12 +99,12 @@ class Intake:
             return self._keep(orders)
 
     def _keep(self, orders: Sequence[Order]) -> list[Answer]:
-        """One statement keeps all orders; one with a reference comes alone, in a transaction with its reference.
+        """One statement keeps all orders; one with a reference or a quote comes alone, in a transaction with that.
 
-        Raises Refusal only for that one: a taken reference rolls both back.
+        Raises Refusal only for that one: a taken reference, or a used quote, rolls both back.
         """
         answers: dict[str, Answer] = {}
-        scope = statements if all(order.reference is None for order in orders) else transaction
+        scope = transaction if any(order.comes_alone for order in orders) else statements
         with scope(self._engine) as connection:
             parties = find_parties(connection, orders, self._catalogue)
             wishes: dict[tuple[str, str], Wish] = {}
@@ -120,6 +120,8 @@ class Intake:
                 if order.id in created:
                     if order.reference is not None:
                         self._take_reference(connection, order, order.reference)
+                    if order.quote_id is not None and not quote.use(connection, order.quote_id, order.id):
+                        raise Refusal("quote_used", "This quote has been used for another payment.")
                     answers[order.id] = fresh(order, *sides[order.id], created[order.id])
             unsettled = [order for order in orders if order.id not in created]
             if unsettled:

@@ -3,19 +3,27 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from flask import g, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
-from gateway.errors import Refusal
+from gateway.errors import Refusal, flawed
 from gateway.services import services
+from models.currency import Currency
+from models.keyset import OPERATORS
+from models.rules import money
 
 CURSOR_SECONDS_MAX = 24 * 3600
 """A walk through a list ends within a day."""
 
 CURSOR_LENGTH_MAX = 500
+
+
+MOMENT = timedelta(microseconds=1)
+"""The database's finest step, by which > becomes >= and <= becomes <."""
 
 
 class Place(NamedTuple):
@@ -85,3 +93,27 @@ def page(
         if cursor
     ]
     return body, {"Link": ", ".join(links)} if links else {}
+
+
+def bounds(query: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """What the query bounds the value by: the word of OPERATORS to the bound."""
+    return {word: query[f"{name}[{word}]"] for word in OPERATORS if f"{name}[{word}]" in query}
+
+
+def span(query: Mapping[str, Any]) -> tuple[datetime | None, datetime | None]:
+    """When to be created: from (inclusive) and before; None is unbounded."""
+    given = bounds(query, "created_at")
+    since = [given.get("gte"), given["gt"] + MOMENT if "gt" in given else None]
+    until = [given.get("lt"), given["lte"] + MOMENT if "lte" in given else None]
+    return max(filter(None, since), default=None), min(filter(None, until), default=None)
+
+
+def amounts(query: Mapping[str, Any], known: Currency) -> list[tuple[str, int]]:
+    """The bounds of `amount` in minor units; raises Refusal."""
+    found = []
+    for word, text in bounds(query, "amount").items():
+        try:
+            found.append((word, money.parse(text, known.digits)))
+        except money.MoneyError as error:
+            raise flawed([(f"amount[{word}]", error.code, error.detail)], "parameter") from None
+    return found

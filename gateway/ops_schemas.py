@@ -6,9 +6,9 @@ from typing import Any
 import marshmallow as ma
 
 from gateway.errors import Flaw
-from gateway.fields import Activity, Choice, CurrencyCode, Flag, Id, Input, Strict, Text, Whole, Words
+from gateway.fields import Activity, Amount, Choice, CurrencyCode, Flag, Id, Input, Strict, Text, Whole, Words
 from gateway.schemas import Output, PageQuery, amount_text, one_of
-from models.rules.posting import PaymentType
+from models.rules.values import PaymentType
 from models.user import Role
 
 STUCK_SECONDS_MAX = 10 * 366 * 24 * 3600
@@ -21,6 +21,9 @@ REASON_LENGTH_MAX = 500
 EMAIL_LENGTH_MAX = 254
 WORD_LENGTH_MAX = 255
 """Of an actor, action or target in the audit log."""
+
+DIRECTIONS = ("credit", "debit")
+"""Of an adjustment: whether the account receives the amount, or gives it."""
 
 _SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
@@ -110,6 +113,45 @@ class AuditQuery(PageQuery):
     target = Text(WORD_LENGTH_MAX)
     actor = Text(WORD_LENGTH_MAX)
     action = Text(WORD_LENGTH_MAX)
+
+
+class AdjustmentInput(Input):
+    """What is to be put right, and why."""
+
+    account = Id(required=True)
+    direction = Choice(DIRECTIONS, required=True)
+    amount = Amount(required=True)
+    currency = CurrencyCode(required=True)
+    reason = Text(REASON_LENGTH_MAX, required=True)
+
+
+class ApprovalInput(Input):
+    """Why one agrees, if more is to be said."""
+
+    reason = Text(REASON_LENGTH_MAX)
+
+
+class AdjustmentQuery(PageQuery):
+    """Which adjustments."""
+
+    approved = Choice(["true", "false"])
+
+
+class AdjustmentSchema(Output):
+    """What one of ops proposed, and what another ordered by it."""
+
+    id = ma.fields.UUID()
+    account = ma.fields.UUID()
+    direction = one_of(DIRECTIONS)
+    amount = amount_text()
+    currency = ma.fields.String()
+    reason = ma.fields.String()
+    proposed_by = ma.fields.UUID()
+    created_at = ma.fields.DateTime()
+    approved_by = ma.fields.UUID(allow_none=True)
+    approved_at = ma.fields.DateTime(allow_none=True)
+    approval_reason = ma.fields.String(allow_none=True)
+    payment = ma.fields.UUID(allow_none=True)
 
 
 class OpsPaymentSchema(Output):

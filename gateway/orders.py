@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from gateway.catalogue import Catalogue
@@ -9,14 +10,17 @@ from gateway.errors import Refusal, flawed
 from models import account
 from models.account import Party
 from models.payment import Wish
-from models.rules.posting import PaymentType
+from models.payment_view import Arrival
+from models.rules.exchange import rate_text
+from models.rules.values import PaymentType
 from models.session import Connection
 
 
 class Order(NamedTuple):
     """A payment as asked for: wallets by token, amount in minor units.
 
-    `source` of a deposit is the code of a technical account; `target` of a charge may be left to us.
+    `source` of a deposit and `target` of a withdrawal are codes of technical accounts; `target` of a charge may be left
+    to us.
     `objection` is a refusal that a replay must not meet; `into_any` lets a deposit go to another's wallet.
     """
 
@@ -35,6 +39,23 @@ class Order(NamedTuple):
     metadata: dict[str, object] | None = None
     objection: Refusal | None = None
     into_any: bool = False
+    capture: bool = True
+    scheduled_at: datetime | None = None
+    expires_at: datetime | None = None
+    parent: str | None = None
+    reason: str | None = None
+    quote_id: str | None = None
+    arrival: Arrival | None = None
+
+    @property
+    def arrives_in(self) -> str:
+        """The currency that the target receives."""
+        return self.arrival.currency if self.arrival else self.currency
+
+    @property
+    def comes_alone(self) -> bool:
+        """Whether it takes something that only one payment may have."""
+        return self.reference is not None or self.quote_id is not None
 
     @property
     def claim(self) -> tuple[str, str]:
@@ -47,6 +68,8 @@ class Order(NamedTuple):
             self.id, self.type.value, self.user_id, source.id, target.id, self.amount, self.currency,
             self.key, self.fingerprint, self.summary, self.reference,
             None if self.metadata is None else json.dumps(self.metadata),
+            self.capture, self.scheduled_at, self.expires_at, self.parent, self.reason,
+            self.quote_id, *((a.amount, a.currency, rate_text(a.rate)) if (a := self.arrival) else ()),
         )  # fmt: skip
 
 
@@ -60,7 +83,7 @@ class Parties(NamedTuple):
 
 def find_parties(connection: Connection, orders: Sequence[Order], catalogue: Catalogue) -> Parties:
     """The accounts of all orders: one statement for the tokens, one more if a charge leaves its target to us."""
-    tokens = {order.target for order in orders if order.target}
+    tokens = {order.target for order in orders if order.target and order.type is not PaymentType.WITHDRAWAL}
     tokens.update(order.source for order in orders if order.type is not PaymentType.DEPOSIT)
     open_ended = {(order.user_id, order.currency) for order in orders if order.target is None}
     return Parties(
@@ -75,15 +98,15 @@ def resolve(order: Order, parties: Parties) -> tuple[Party, Party]:
     if order.objection is not None:
         raise order.objection
     source, target = _RESOLVE[order.type](order, parties)
-    for name, party in (("source", source), ("target", target)):
-        if party.currency != order.currency:
-            detail = f"The {name} does not hold {order.currency}."
-            raise flawed([("/currency", "currency_mismatch", detail)])
+    for name, party, currency in (("source", source, order.currency), ("target", target, order.arrives_in)):
+        if party.currency != currency:
+            pointer = "/currency" if order.arrival is None else f"/{name}"
+            raise flawed([(pointer, "currency_mismatch", f"The {name} does not hold {currency}.")])
     if source.id == target.id:
         raise flawed([("/target", "same_source_and_target", "Source and target are the same wallet.")])
-    for pointer, party in zip(_POINTERS[order.type], (source, target), strict=True):
-        if not party.is_active:
-            raise flawed([(pointer, "account_inactive", "This wallet or its owner is inactive.")])
+    for given, party in zip(_POINTERS[order.type], (source, target), strict=True):
+        if given is not None and not party.is_active:
+            raise flawed([(given, "account_inactive", "This wallet or its owner is inactive.")])
     return source, target
 
 
@@ -94,11 +117,28 @@ def _deposit(order: Order, parties: Parties) -> tuple[Party, Party]:
     return parties.catalogue.technical(order.source, order.currency), target
 
 
+def _withdrawal(order: Order, parties: Parties) -> tuple[Party, Party]:
+    source = _known(parties, order.source, "/wallet")
+    if source.owner_id != order.user_id:
+        raise _unknown("/wallet")
+    return source, parties.catalogue.technical(order.target or "", order.currency)
+
+
 def _transfer(order: Order, parties: Parties) -> tuple[Party, Party]:
     source = _known(parties, order.source, "/source")
     if source.owner_id != order.user_id:
         raise _unknown("/source")
-    return source, _known(parties, order.target, "/target")
+    target = _known(parties, order.target, "/target")
+    if order.type is PaymentType.TRANSFER and order.quote_id is not None and target.owner_id == order.user_id:
+        raise flawed([("/target", "quote_mismatch", "Between wallets of your own exchange: it costs no commission.")])
+    return source, target
+
+
+def _exchange(order: Order, parties: Parties) -> tuple[Party, Party]:
+    source, target = _transfer(order, parties)
+    if target.owner_id != order.user_id:
+        raise _unknown("/target")
+    return source, target
 
 
 def _charge(order: Order, parties: Parties) -> tuple[Party, Party]:
@@ -116,14 +156,28 @@ def _charge(order: Order, parties: Parties) -> tuple[Party, Party]:
     return source, target
 
 
-_POINTERS = {
-    PaymentType.DEPOSIT: ("/source", "/wallet"),
-    PaymentType.TRANSFER: ("/source", "/target"),
-    PaymentType.CHARGE: ("/wallet", "/target"),
-}
-"""What an order calls its source and its target."""
+def _refund(order: Order, parties: Parties) -> tuple[Party, Party]:
+    return _known(parties, order.source, "/charge"), _known(parties, order.target, "/charge")
 
-_RESOLVE = {PaymentType.DEPOSIT: _deposit, PaymentType.TRANSFER: _transfer, PaymentType.CHARGE: _charge}
+
+_POINTERS: dict[PaymentType, tuple[str | None, str | None]] = {
+    PaymentType.DEPOSIT: ("/source", "/wallet"),
+    PaymentType.WITHDRAWAL: ("/wallet", "/target"),
+    PaymentType.TRANSFER: ("/source", "/target"),
+    PaymentType.EXCHANGE: ("/source", "/target"),
+    PaymentType.CHARGE: ("/wallet", "/target"),
+    PaymentType.REFUND: ("/charge", None),
+}
+"""What an order calls its source and its target; an inactive wallet can always be given back to."""
+
+_RESOLVE = {
+    PaymentType.DEPOSIT: _deposit,
+    PaymentType.WITHDRAWAL: _withdrawal,
+    PaymentType.TRANSFER: _transfer,
+    PaymentType.EXCHANGE: _exchange,
+    PaymentType.CHARGE: _charge,
+    PaymentType.REFUND: _refund,
+}
 
 
 def _known(parties: Parties, token: str | None, pointer: str) -> Party:

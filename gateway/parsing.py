@@ -178,13 +178,13 @@ def refuse_query() -> None:
         raise flawed([(name, "unknown_parameter", "This route takes no parameters.") for name in names], "parameter")
 
 
-def refuse_other_than_json() -> None:
-    """Refuse a request that accepts no JSON."""
+def refuse_other_than_json(*others: str) -> None:
+    """Refuse a request that accepts neither JSON nor one of the other media types that the route answers with."""
     accepted = request.environ.get("HTTP_ACCEPT")
     if accepted in (None, "", "*/*", "application/json"):
         return
-    if not request.accept_mimetypes.best_match(["application/json", "application/problem+json"]):
-        raise Refusal("not_acceptable", "Accept application/json.")
+    if not request.accept_mimetypes.best_match(["application/json", "application/problem+json", *others]):
+        raise Refusal("not_acceptable", f"Accept {' or '.join(['application/json', *others])}.")
 
 
 UNKNOWN_FIELD = Flaw("unknown_field", "This member is not known.")

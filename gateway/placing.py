@@ -10,11 +10,12 @@ from gateway.auth import Caller
 from gateway.catalogue import minor_units, objection
 from gateway.errors import Refusal, flawed
 from gateway.idempotency import fingerprint_of, key_of
+from gateway.order_schemas import ChargeInput, DepositInput, TransferInput, WithdrawalInput
 from gateway.orders import Order
-from gateway.schemas import ChargeInput, DepositInput, TransferInput
+from gateway.quoting import arrival_of, expiry, quoted
 from gateway.services import Services
 from gateway.showing import Shown
-from models.rules.posting import PaymentType
+from models.rules.values import PaymentType
 from settings import Settings
 
 Body = dict[str, Any]
@@ -44,6 +45,10 @@ def _of_deposit(body: Body, caller: Caller, settings: Settings) -> Sides:
     return Sides(body["source"], body["wallet"], into_any)
 
 
+def _of_withdrawal(body: Body, _caller: Caller, _settings: Settings) -> Sides:
+    return Sides(body["wallet"], body["target"])
+
+
 def _of_transfer(body: Body, _caller: Caller, _settings: Settings) -> Sides:
     if body["source"] == body["target"]:
         raise flawed([("/target", "same_source_and_target", "Source and target are the same wallet.")])
@@ -51,13 +56,12 @@ def _of_transfer(body: Body, _caller: Caller, _settings: Settings) -> Sides:
 
 
 def _of_charge(body: Body, _caller: Caller, _settings: Settings) -> Sides:
-    if not body["capture"]:
-        raise flawed([("/capture", "capture_unsupported", "Charges are captured at once.")])
     return Sides(body["wallet"], body.get("target"))
 
 
 ROUTES = {
     "/v1/deposits": Route(PaymentType.DEPOSIT, ("deposits:write", "deposits:own"), DepositInput, _of_deposit),
+    "/v1/withdrawals": Route(PaymentType.WITHDRAWAL, ("withdrawals:write",), WithdrawalInput, _of_withdrawal),
     "/v1/transfers": Route(PaymentType.TRANSFER, ("transfers:write",), TransferInput, _of_transfer),
     "/v1/charges": Route(PaymentType.CHARGE, ("charges:write",), ChargeInput, _of_charge),
 }
@@ -75,6 +79,9 @@ def place(path: str, given: Any, body: Body, environ: Mapping[str, Any], caller:
     sides = route.sides(body, caller, ours.settings)
     currency = ours.catalogue.currency(body["currency"])
     amount = minor_units(body["amount"], currency)
+    quote = quoted(body["quote"], route.orders, caller, ours) if "quote" in body else None
+    if quote is not None and (quote.source_amount, quote.source_currency) != (amount, currency.code):
+        raise flawed([("/quote", "quote_mismatch", "The quote is for another amount or currency.")])
     return ours.intake.submit(
         Order(
             id=str(uuid7()),
@@ -90,7 +97,12 @@ def place(path: str, given: Any, body: Body, environ: Mapping[str, Any], caller:
             summary=body.get("summary"),
             reference=body.get("reference"),
             metadata=body.get("metadata"),
-            objection=objection(amount, currency),
+            objection=objection(amount, currency) or expiry(quote),
             into_any=sides.into_any,
+            capture=body.get("capture", True),
+            scheduled_at=body.get("scheduled_at"),
+            expires_at=body.get("expires_at"),
+            quote_id=body.get("quote"),
+            arrival=arrival_of(quote, ours),
         )
     )

@@ -5,59 +5,18 @@ import marshmallow as ma
 from gateway.fields import (
     LIMIT_DEFAULT,
     Activity,
-    Amount,
-    Choice,
     CurrencyCode,
     Cursor,
     Flag,
     Input,
     Limit,
-    Metadata,
-    Moment,
     Text,
-    WalletToken,
-    Words,
 )
 from models.rules.failure import Failure
-from models.rules.posting import DEPOSIT_SOURCES, Kind, PaymentType
 from models.rules.state import State
+from models.rules.values import Kind, PaymentType
 
-SUMMARY_LENGTH_MAX = 70
-REFERENCE_LENGTH_MAX = 100
 LABEL_LENGTH_MAX = 100
-
-
-class Money(Input):
-    """What every order says."""
-
-    amount = Amount(required=True)
-    currency = CurrencyCode(required=True)
-    metadata = Metadata()
-
-
-class DepositInput(Money):
-    """Money in, from outside."""
-
-    wallet = WalletToken(required=True)
-    source = Choice(sorted(DEPOSIT_SOURCES), required=True)
-
-
-class TransferInput(Money):
-    """Money from one of one's own wallets to any."""
-
-    source = WalletToken(required=True)
-    target = WalletToken(required=True)
-    summary = Text(SUMMARY_LENGTH_MAX)
-
-
-class ChargeInput(Money):
-    """A merchant takes money out of a customer's wallet."""
-
-    wallet = WalletToken(required=True)
-    target = WalletToken()
-    capture = Flag(load_default=True)
-    reference = Text(REFERENCE_LENGTH_MAX)
-    summary = Text(SUMMARY_LENGTH_MAX)
 
 
 class WalletInput(Input):
@@ -81,23 +40,15 @@ class PageQuery(Input):
     cursor = Cursor()
 
 
+class RotationInput(Input):
+    """Nothing is to be said."""
+
+
 class WalletQuery(PageQuery):
     """Which wallets."""
 
     is_active = Activity()
     currency = CurrencyCode()
-
-
-class PaymentQuery(PageQuery):
-    """Which payments."""
-
-    state = Words(State)
-    type = Words(PaymentType)
-    wallet = WalletToken()
-    created_from = Moment(data_key="created_at[gte]")
-    created_after = Moment(data_key="created_at[gt]")
-    created_until = Moment(data_key="created_at[lte]")
-    created_before = Moment(data_key="created_at[lt]")
 
 
 def amount_text(**kwargs: object) -> ma.fields.String:
@@ -152,6 +103,7 @@ class PaymentSchema(Output):
     rate = ma.fields.String(allow_none=True)
     summary = ma.fields.String(allow_none=True)
     reference = ma.fields.String(allow_none=True)
+    reason = ma.fields.String(allow_none=True)
     metadata = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.String(), allow_none=True)
     failure = ma.fields.Nested(FailureSchema, allow_none=True)
     attempts = ma.fields.Integer()
@@ -193,7 +145,7 @@ class WalletSchema(Output):
 
 
 class CurrencySchema(Output):
-    """A currency; minimum and maximum of one payment."""
+    """A currency; minimum and maximum of one payment, and what a wallet that is opened now may hold at most."""
 
     code = ma.fields.String()
     digits = ma.fields.Integer()
@@ -201,6 +153,7 @@ class CurrencySchema(Output):
     name = ma.fields.String()
     minimum = amount_text(allow_none=True)
     maximum = amount_text(allow_none=True)
+    balance_maximum = amount_text(allow_none=True)
     is_active = ma.fields.Boolean()
 
 

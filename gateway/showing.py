@@ -1,19 +1,22 @@
 """How payments, operations and wallets look to whoever asks: who sees what is decided here alone."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from gateway.auth import Caller
 from gateway.orders import Order
 from models.account import Party, Wallet
+from models.adjustment import Adjustment
 from models.audit import Line
 from models.currency import Currency
 from models.operation import OperationView
-from models.payment_view import PaymentView
+from models.payment_view import Arrival, PaymentView
+from models.rules.exchange import rate_text
 from models.rules.failure import MESSAGES, Failure
 from models.rules.money import render
-from models.rules.posting import PaymentType
 from models.rules.state import State
+from models.rules.values import Kind, PaymentType
 from models.stuck import Stuck
 
 READ_ALL = "payments:read-all"
@@ -29,10 +32,12 @@ class Shown(NamedTuple):
 
 def fresh(order: Order, source: Party, target: Party, created_at: datetime) -> Shown:
     """The payment just kept, without reading it again."""
+    due_at = max(created_at, order.scheduled_at or created_at)
     view = PaymentView(
         order.id, order.type.value, State.INITIATED.value, order.user_id, order.amount, order.currency, order.digits, 0,
-        order.summary, order.reference, order.metadata, None, 0, created_at, None, created_at, None,
-        VERSION_OF_NEW, source, target, None, None,
+        order.summary, order.reference, order.metadata, None, 0, due_at, None, created_at, None, VERSION_OF_NEW,
+        order.capture, None, order.scheduled_at, order.expires_at, order.parent, order.reason, 0, source, target, None,
+        None, order.arrival,
     )  # fmt: skip
     return Shown(view, is_replay=False)
 
@@ -42,54 +47,78 @@ def is_visible(view: PaymentView, caller: Caller) -> bool:
     return caller.id in (view.user_id, view.source.owner_id, view.target.owner_id) or READ_ALL in caller.scopes
 
 
+def sees_commission(view: PaymentView, caller: Caller) -> bool:
+    """Whether the caller bears the commission of the payment (or got it back), or may read all.
+
+    The merchant bears that of a charge and of its refunds, the owner that of a deposit, otherwise the payer does.
+    """
+    is_borne_by_target = view.type == PaymentType.CHARGE or view.source.owner_id is None
+    bearer = view.target if is_borne_by_target else view.source
+    return bearer.owner_id == caller.id or READ_ALL in caller.scopes
+
+
 def payment_body(view: PaymentView, caller: Caller) -> dict[str, Any]:
-    """The payment as the caller may see it."""
+    """The payment as the caller may see it; who may not see the commission sees what left, or what arrived."""
     is_maker = view.user_id == caller.id
-    is_final = view.state in ("COMPLETED", "FAILED")
+    is_supplier = is_maker and view.type != PaymentType.ADJUSTMENT  # which names an account, not its token
+    is_waiting = view.state == State.INITIATED and view.parked_at is None
     is_charge = view.type == PaymentType.CHARGE
     sees_all = is_maker or READ_ALL in caller.scopes
-    amount = render(view.amount, view.digits)
-    bearer = view.target if is_charge else view.source
-    sees_commission = bearer.owner_id == caller.id or sees_all
+    moved = view.captured_amount or view.amount
+    arrived = moved if view.type == PaymentType.REFUND else moved - view.commission
+    amount, is_told = view.amount, sees_commission(view, caller)
+    if not is_told:
+        amount = arrived = arrived if view.target.owner_id == caller.id else moved
+    there = view.arrival or Arrival(arrived, view.currency, view.digits, 0)
+    here = Arrival(amount, view.currency, view.digits, 0) if is_told or caller.id != view.target.owner_id else there
     balance = None
     if view.source.owner_id == caller.id:
-        balance = view.source_balance_after
+        balance = _render(view.source_balance_after, view.digits)
     elif view.target.owner_id == caller.id:
-        balance = view.target_balance_after
-    captured = view.amount if view.state == "COMPLETED" else 0
+        balance = _render(view.target_balance_after, there.digits)
+    captured = moved if view.state == State.COMPLETED else 0
     return {
         "id": view.id,
         "type": view.type,
         "state": view.state,
-        "source": side(view.source, caller, is_maker),
-        "target": side(view.target, caller, is_maker),
-        "amount": amount,
-        "currency": view.currency,
-        "commission": render(view.commission, view.digits) if sees_commission else None,
-        "target_amount": amount,
-        "target_currency": view.currency,
-        "rate": None,
+        "source": side(view.source, caller, is_supplier),
+        "target": side(view.target, caller, is_supplier),
+        "amount": render(here.amount, here.digits),
+        "currency": here.currency,
+        "commission": render(view.commission, view.digits) if is_told else None,
+        "target_amount": render(there.amount, there.digits),
+        "target_currency": there.currency,
+        "rate": rate_text(there.rate) if view.arrival else None,
         "summary": view.summary,
         "reference": view.reference,
         "metadata": view.metadata if sees_all else None,
         "failure": failure(view.failure_code),
         "attempts": view.attempts,
-        "next_attempt_at": None if is_final or view.parked_at else view.due_at.isoformat(),
+        "next_attempt_at": view.due_at.isoformat() if is_waiting else None,
         "captured_amount": render(captured, view.digits) if is_charge else None,
-        "refunded_amount": render(0, view.digits) if is_charge else None,
-        "balance_after": None if balance is None else render(balance, view.digits),
-        "parent": None,
+        "refunded_amount": render(view.refunded, view.digits) if is_charge else None,
+        "balance_after": balance,
+        "reason": view.reason,
+        "parent": view.parent_id,
         "bulk": None,
-        "scheduled_at": None,
-        "expires_at": None,
+        "scheduled_at": _moment(view.scheduled_at),
+        "expires_at": _moment(view.expires_at),
         "created_at": view.created_at.isoformat(),
-        "finalized_at": view.finalized_at.isoformat() if view.finalized_at else None,
+        "finalized_at": _moment(view.finalized_at),
     }
+
+
+def _render(minor: int | None, digits: int) -> str | None:
+    return None if minor is None else render(minor, digits)
+
+
+def _moment(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat()
 
 
 def side(party: Party, caller: Caller, is_supplier: bool) -> dict[str, str | None]:
     """One side of a payment; its token, by which any merchant may charge it, only for its owner and who gave it."""
-    knows = is_supplier or (party.owner_id == caller.id)
+    knows = party.owner_id == caller.id or (is_supplier and not party.is_token_newer)
     return {
         "wallet": party.token if knows else None,
         "name": party.name,
@@ -119,6 +148,12 @@ def payment_headers(shown: Shown, caller: Caller) -> dict[str, str]:
     if shown.is_replay:
         headers["Idempotent-Replayed"] = "true"
     return headers
+
+
+def operation_bodies(rows: Iterable[OperationView], view: PaymentView, caller: Caller) -> list[dict[str, Any]]:
+    """The operations of a payment; those of commission only for whoever may see that."""
+    is_told = sees_commission(view, caller)
+    return [operation_body(row, caller) for row in rows if is_told or row.kind != Kind.COMMISSION]
 
 
 def operation_body(view: OperationView, caller: Caller) -> dict[str, Any]:
@@ -179,14 +214,32 @@ def stuck_body(row: Stuck) -> dict[str, Any]:
     }
 
 
+def adjustment_body(adjustment: Adjustment) -> dict[str, Any]:
+    """The adjustment as ops see it."""
+    return {
+        "id": adjustment.id,
+        "account": adjustment.account_id,
+        "direction": adjustment.direction,
+        "amount": render(adjustment.amount, adjustment.digits),
+        "currency": adjustment.currency,
+        "reason": adjustment.reason,
+        "proposed_by": adjustment.proposed_by,
+        "created_at": adjustment.created_at.isoformat(),
+        "approved_by": adjustment.approved_by,
+        "approved_at": _moment(adjustment.approved_at),
+        "approval_reason": adjustment.approval_reason,
+        "payment": adjustment.payment_id,
+    }
+
+
 def audit_body(line: Line) -> dict[str, Any]:
     """The line as it was written."""
     return {**line._asdict(), "created_at": line.created_at.isoformat()}
 
 
 def currency_body(currency: Currency) -> dict[str, Any]:
-    """The currency, with the bounds of a payment as amounts."""
-    minimum, maximum = currency.minimum, currency.maximum
+    """The currency, with its bounds as amounts."""
+    minimum, maximum, most = currency.minimum, currency.maximum, currency.balance_maximum
     return {
         "code": currency.code,
         "digits": currency.digits,
@@ -194,5 +247,6 @@ def currency_body(currency: Currency) -> dict[str, Any]:
         "name": currency.name,
         "minimum": None if minimum is None else render(minimum, currency.digits),
         "maximum": None if maximum is None else render(maximum, currency.digits),
+        "balance_maximum": None if most is None else render(most, currency.digits),
         "is_active": currency.is_active,
     }

@@ -19,7 +19,10 @@ def new_wallet_token() -> str:
 
 
 class Party(NamedTuple):
-    """Who stands at one side of a payment; `is_active` if both account and owner are."""
+    """Who stands at one side of a payment; `is_active` if both account and owner are.
+
+    `is_token_newer` if the account got its token after the payment was ordered: its maker gave another one.
+    """
 
     id: str
     token: str | None
@@ -27,6 +30,7 @@ class Party(NamedTuple):
     currency: str
     name: str
     is_active: bool = True
+    is_token_newer: bool = False
 
 
 class Wallet(NamedTuple):
@@ -123,6 +127,14 @@ def change_wallet(connection: Connection, id: str, version: int, label: str | No
         (label, is_active, id, version),
     )
     return wallet_by_id(connection, id) if changed.rowcount else None
+
+
+def rotate_token(connection: Connection, id: str, old: str, new: str) -> Wallet | None:
+    """Give the wallet a new token, if it still has this old one; None if it has not."""
+    rotated = connection.exec_driver_sql(
+        "UPDATE accounts SET token = %s, version = version + 1 WHERE id = %s AND token = %s", (new, id, old)
+    )
+    return wallet_by_id(connection, id) if rotated.rowcount else None
 
 
 def wallets(

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from models import arrays
 from models.audit import Actor
+from models.rules.values import Ending
 
 
 class Outcome(StrEnum):
@@ -54,23 +55,42 @@ def order_retries(connection: Connection, wishes: Sequence[Wish], actor: Actor, 
     ).rowcount
 
 
+def order_ending(
+    connection: Connection, id: str, kind: Ending, payment_id: str, amount: int | None, actor: Actor
+) -> bool:
+    """Keep the command that ends a payment; False if another has come first: capture, void and cancel are one question.
+
+    `amount`, in minor units, is what to capture; None is the whole.
+    """
+    return (
+        connection.exec_driver_sql(
+            "INSERT INTO commands (id, kind, payment_id, amount, user_id, token_id, address, request_id)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            (id, kind.value, payment_id, amount, *actor),
+        ).rowcount
+        == 1
+    )
+
+
 def claim(connection: Connection, limit: int) -> list[Command]:
-    """Lock up to `limit` open commands, oldest first, leaving out those that somebody else decides."""
+    """Lock up to `limit` open retries, oldest first, leaving out those that somebody else decides."""
     rows = connection.exec_driver_sql(
         "SELECT id::text, kind, payment_id::text, reason, user_id::text, token_id::text, address, request_id"
-        " FROM commands WHERE decided_at IS NULL ORDER BY id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED",
+        " FROM commands WHERE decided_at IS NULL AND kind = 'retry' ORDER BY id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED",
         (limit,),
     )
     return [Command._make((*row[:4], Actor(*row[4:]))) for row in rows]
 
 
 def is_any_open(connection: Connection) -> bool:
-    """Whether `claim` may find something."""
+    """Whether a command waits for its decision."""
     return connection.exec_driver_sql("SELECT EXISTS (SELECT FROM commands WHERE decided_at IS NULL)").scalar_one()
 
 
 def decide(connection: Connection, outcomes: Mapping[str, Outcome]) -> None:
     """Set the outcomes of claimed commands, by id."""
+    if not outcomes:
+        return
     connection.exec_driver_sql(
         "UPDATE commands c SET decided_at = now(), outcome = decision.outcome"
         " FROM unnest(%s::uuid[], %s::text[]) AS decision (id, outcome) WHERE c.id = decision.id",

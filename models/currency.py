@@ -1,12 +1,15 @@
-"""Currencies: a table, seeded from ISO 4217; digits give every stored amount its meaning."""
+"""Currencies: a table, seeded from ISO 4217 and added to by ops; digits give every stored amount its meaning."""
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 
 class Currency(NamedTuple):
-    """A currency; minimum and maximum of a payment in minor units, None where there is none."""
+    """A currency; amounts in minor units, None where there is no bound.
+
+    `minimum` and `maximum` are of one payment, `balance_maximum` is the ceiling of wallets that are yet to be opened.
+    """
 
     code: str
     digits: int
@@ -14,15 +17,50 @@ class Currency(NamedTuple):
     name: str
     minimum: int | None
     maximum: int | None
-    is_active: bool
+    balance_maximum: int | None
+    is_active: bool = True
+    version: int = 1
+
+
+CURRENCY = """
+SELECT code, digits, kind, name, minimum::text, maximum::text, balance_maximum::text, is_active, version FROM currencies
+"""
 
 
 def all_by_code(connection: Connection) -> dict[str, Currency]:
     """Every currency by its code, in the order of the codes."""
-    rows = connection.exec_driver_sql(
-        "SELECT code, digits, kind, name, minimum::text, maximum::text, is_active FROM currencies ORDER BY code"
+    return {row[0]: _currency(row) for row in connection.exec_driver_sql(f"{CURRENCY} ORDER BY code")}
+
+
+def by_code(connection: Connection, code: str) -> Currency | None:
+    """The currency, or None."""
+    row = connection.exec_driver_sql(f"{CURRENCY} WHERE code = %s", (code,)).first()
+    return _currency(row) if row else None
+
+
+def create(connection: Connection, new: Currency) -> bool:
+    """Add a currency, and with it its technical accounts; False if there is one of this code."""
+    created = connection.exec_driver_sql(
+        "INSERT INTO currencies (code, digits, kind, name, minimum, maximum, balance_maximum)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        new[:7],
     )
-    return {row[0]: Currency._make((*row[:4], _optional(row[4]), _optional(row[5]), row[6])) for row in rows}
+    return created.rowcount == 1
+
+
+def change(connection: Connection, changed: Currency) -> Currency | None:
+    """Set all but code, digits and kind, if the currency is still at this version; None if it is not."""
+    updated = connection.exec_driver_sql(
+        "UPDATE currencies SET name = %(name)s, minimum = %(minimum)s, maximum = %(maximum)s,"
+        " balance_maximum = %(balance_maximum)s, is_active = %(is_active)s, version = version + 1"
+        " WHERE code = %(code)s AND version = %(version)s",
+        changed._asdict(),
+    )
+    return by_code(connection, changed.code) if updated.rowcount else None
+
+
+def _currency(row: Row) -> Currency:
+    return Currency._make((*row[:4], _optional(row[4]), _optional(row[5]), _optional(row[6]), *row[7:]))
 
 
 def _optional(text: str | None) -> int | None:

@@ -9,23 +9,25 @@ from models import arrays
 
 
 class Kept(NamedTuple):
-    """What a key was first used for: the request's fingerprint, and what it made: a payment, an account, its user."""
+    """What a key was first used for: the request's fingerprint, and what that made, of which there is one."""
 
     fingerprint: bytes
     payment_id: str | None
     account_id: str | None
     signed_up: bool = False
+    adjustment_id: str | None = None
 
 
 def find(connection: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Kept]:
     """What stands under each (user id, key); keys never used are left out."""
     pairs = list(wanted)
     rows = connection.exec_driver_sql(
-        "SELECT k.user_id::text, k.key, k.fingerprint, k.payment_id::text, k.account_id::text, k.signed_up "
+        "SELECT k.user_id::text, k.key, k.fingerprint, k.payment_id::text, k.account_id::text, k.signed_up, "
+        "k.adjustment_id::text "
         "FROM unnest(%s::uuid[], %s::text[]) AS wanted (user_id, key) JOIN idempotency_keys k USING (user_id, key)",
         (arrays.plain(user for user, _ in pairs), arrays.quoted(key for _, key in pairs)),
     )
-    return {(row[0], row[1]): Kept(bytes(row[2]), row[3], row[4], bool(row[5])) for row in rows}
+    return {(row[0], row[1]): Kept(bytes(row[2]), row[3], row[4], bool(row[5]), row[6]) for row in rows}
 
 
 def keep_account(connection: Connection, user_id: str, key: str, fingerprint: bytes, account_id: str) -> bool:
@@ -34,6 +36,26 @@ def keep_account(connection: Connection, user_id: str, key: str, fingerprint: by
         "INSERT INTO idempotency_keys (user_id, key, fingerprint, account_id) VALUES (%s, %s, %s, %s) "
         "ON CONFLICT DO NOTHING",
         (user_id, key, fingerprint, account_id),
+    )
+    return result.rowcount == 1
+
+
+def keep_adjustment(connection: Connection, user_id: str, key: str, fingerprint: bytes, adjustment_id: str) -> bool:
+    """Keep a key for an adjustment about to be proposed; False if the key is taken."""
+    result = connection.exec_driver_sql(
+        "INSERT INTO idempotency_keys (user_id, key, fingerprint, adjustment_id) VALUES (%s, %s, %s, %s) "
+        "ON CONFLICT DO NOTHING",
+        (user_id, key, fingerprint, adjustment_id),
+    )
+    return result.rowcount == 1
+
+
+def keep_payment(connection: Connection, user_id: str, key: str, fingerprint: bytes, payment_id: str) -> bool:
+    """Keep a key for something done to a payment; False if the key is taken."""
+    result = connection.exec_driver_sql(
+        "INSERT INTO idempotency_keys (user_id, key, fingerprint, payment_id) VALUES (%s, %s, %s, %s) "
+        "ON CONFLICT DO NOTHING",
+        (user_id, key, fingerprint, payment_id),
     )
     return result.rowcount == 1
 

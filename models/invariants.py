@@ -26,26 +26,68 @@ INVARIANTS = {
     "a payment has operations exactly when it COMPLETED": """
         SELECT p.id, p.state FROM payments p
         WHERE (p.state = 'COMPLETED') <> EXISTS (SELECT FROM operations o WHERE o.payment_id = p.id)""",
-    "a completed payment moved its amount from its source to its target": """
+    "a completed payment moved its amount, or what was captured of it, from its source to its target": """
         SELECT p.id FROM payments p LEFT JOIN (
             SELECT payment_id, array_agg((account_id, amount)::text ORDER BY line) AS moved FROM operations
             WHERE kind = 'transfer' GROUP BY payment_id) o ON o.payment_id = p.id
-        WHERE p.state = 'COMPLETED' AND o.moved IS DISTINCT FROM
-              ARRAY[(p.source_id, -p.amount)::text, (p.target_id, p.amount)::text]""",
+        CROSS JOIN LATERAL (SELECT coalesce(p.captured_amount, p.amount)
+                            - CASE WHEN p.type IN ('charge', 'refund') THEN 0 ELSE p.commission END AS moved) m
+        WHERE p.state = 'COMPLETED' AND p.quote_id IS NULL AND o.moved IS DISTINCT FROM
+              ARRAY[(p.source_id, -m.moved)::text, (p.target_id, m.moved)::text]""",
+    "a completed payment by quote moved through the exchange accounts of both its currencies, and no other did": """
+        SELECT p.id FROM payments p LEFT JOIN (
+            SELECT payment_id, array_agg((account_id, amount, currency)::text ORDER BY line) AS moved FROM operations
+            WHERE kind = 'exchange' GROUP BY payment_id) o ON o.payment_id = p.id
+        LEFT JOIN accounts s ON s.code = 'exchange' AND s.currency = p.currency
+        LEFT JOIN accounts t ON t.code = 'exchange' AND t.currency = p.target_currency
+        WHERE p.state = 'COMPLETED' AND o.moved IS DISTINCT FROM CASE WHEN p.quote_id IS NOT NULL THEN
+            ARRAY[(p.source_id, p.commission - p.amount, p.currency)::text,
+                  (s.id, p.amount - p.commission, p.currency)::text,
+                  (t.id, -p.target_amount, p.target_currency)::text,
+                  (p.target_id, p.target_amount, p.target_currency)::text] END""",
+    "a completed payment by quote is what was quoted, and one quote serves one payment": """
+        SELECT p.id, p.quote_id FROM payments p LEFT JOIN quotes q ON q.id = p.quote_id
+        WHERE p.quote_id IS NOT NULL AND p.state = 'COMPLETED' AND
+              (p.id, p.type, p.user_id, p.amount, p.currency, p.target_amount, p.target_currency, p.rate, p.commission)
+              IS DISTINCT FROM (q.payment_id, q.type, q.user_id, q.source_amount, q.source_currency, q.target_amount,
+                                q.target_currency, q.rate, q.commission)""",
+    "a completed payment's commission went from who bears it to us, or came back with a refund": """
+        SELECT p.id FROM payments p LEFT JOIN (
+            SELECT payment_id, array_agg((account_id, amount)::text ORDER BY amount) AS moved FROM operations
+            WHERE kind = 'commission' GROUP BY payment_id) o ON o.payment_id = p.id
+        LEFT JOIN accounts c ON c.code = 'commission' AND c.currency = p.currency
+        WHERE p.state = 'COMPLETED' AND o.moved IS DISTINCT FROM CASE
+            WHEN p.commission = 0 THEN NULL
+            WHEN p.type = 'refund' THEN ARRAY[(c.id, -p.commission)::text, (p.source_id, p.commission)::text]
+            ELSE ARRAY[(CASE p.type WHEN 'charge' THEN p.target_id ELSE p.source_id END, -p.commission)::text,
+                       (c.id, p.commission)::text] END""",
+    "no charge is refunded beyond what was captured": """
+        SELECT c.id FROM payments c JOIN payments r ON r.parent_id = c.id AND r.state = 'COMPLETED'
+        GROUP BY c.id, c.state, c.captured_amount, c.amount
+        HAVING c.state <> 'COMPLETED' OR sum(r.amount) > coalesce(c.captured_amount, c.amount)""",
     "every operation is of a payment": """
         SELECT o.payment_id FROM operations o WHERE NOT EXISTS (SELECT FROM payments p WHERE p.id = o.payment_id)""",
     "every operation is in its account's and its payment's currency": """
         SELECT o.payment_id, o.line FROM operations o LEFT JOIN accounts a ON a.id = o.account_id
         LEFT JOIN payments p ON p.id = o.payment_id
-        WHERE a.currency IS DISTINCT FROM o.currency OR (o.kind <> 'exchange' AND p.currency <> o.currency)""",
-    "every idempotency key names a payment, an account or a user that exists": """
+        WHERE a.currency IS DISTINCT FROM o.currency OR (p.currency <> o.currency
+                  AND (o.kind <> 'exchange' OR p.target_currency IS DISTINCT FROM o.currency))""",
+    "every idempotency key names a payment, an account, an adjustment or a user that exists": """
         SELECT k.user_id, k.key FROM idempotency_keys k
         WHERE NOT EXISTS (SELECT FROM payments p WHERE p.id = k.payment_id)
           AND NOT EXISTS (SELECT FROM accounts a WHERE a.id = k.account_id)
+          AND NOT EXISTS (SELECT FROM adjustments a WHERE a.id = k.adjustment_id)
           AND NOT (k.signed_up IS TRUE AND EXISTS (SELECT FROM users u WHERE u.id = k.user_id))""",
     "what the house gives comes from its internal account": """
         SELECT p.id FROM payments p LEFT JOIN accounts a ON a.id = p.source_id
         WHERE p.type = 'bonus' AND p.state = 'COMPLETED' AND a.code IS DISTINCT FROM 'internal'""",
+    "an adjustment is what two of ops agreed on": """
+        SELECT p.id FROM payments p WHERE p.type = 'adjustment' AND p.state = 'COMPLETED' AND NOT EXISTS (
+            SELECT FROM adjustments a JOIN accounts i ON i.code = 'internal' AND i.currency = a.currency
+            WHERE a.payment_id = p.id AND a.approved_by <> a.proposed_by AND a.approved_by = p.user_id
+              AND (a.amount, a.currency) = (p.amount, p.currency)
+              AND p.source_id = CASE a.direction WHEN 'credit' THEN i.id ELSE a.account_id END
+              AND p.target_id = CASE a.direction WHEN 'credit' THEN a.account_id ELSE i.id END)""",
     "every transition has its event": """
         SELECT p.id, p.state FROM payments p
         WHERE NOT EXISTS (SELECT FROM payment_events e WHERE e.payment_id = p.id AND e.version = 1)
@@ -55,7 +97,11 @@ INVARIANTS = {
         SELECT e.payment_id, e.version, e.name FROM payment_events e LEFT JOIN payments p ON p.id = e.payment_id
         WHERE p.id IS NULL OR e.version > p.version
            OR (e.name IN ('payment.completed', 'payment.failed') AND e.name <> 'payment.' || lower(p.state))""",
-    "nothing is held without an open hold": "SELECT id, held FROM accounts WHERE held <> 0",
+    "what is held of an account is the sum of its open holds": """
+        SELECT a.id, a.held, h.total FROM accounts a LEFT JOIN (
+            SELECT source_id, sum(amount) AS total FROM payments WHERE state = 'AUTHORIZED' GROUP BY source_id
+        ) h ON h.source_id = a.id
+        WHERE a.held <> coalesce(h.total, 0)""",
 }
 """What must hold, to the query that finds what breaks it."""
 

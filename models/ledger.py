@@ -1,11 +1,13 @@
 """The one door for money: only here are balances assigned and operations written."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from sqlalchemy import Connection
 
 from models import arrays
-from models.rules.posting import Account, Decision, Maker, Payment
+from models.rules.commission import FREE
+from models.rules.values import Account, Charge, Decision, Maker, Payment
 
 POSTING_LOCK = 0x706F7374
 """Transaction lock of whoever posts ("post" in ASCII): one posts, the others stand by."""
@@ -23,6 +25,8 @@ def take_turn(connection: Connection) -> None:
     connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (POSTING_LOCK,))
 
 
+NO_HOUSES: Mapping[tuple[str, str], str] = MappingProxyType({})
+
 LOCK_ACCOUNTS = """
 SELECT id::text, owner_id::text, code, currency, balance::text, held::text, floor::text, ceiling::text,
        is_active AND coalesce((SELECT u.is_active FROM users u WHERE u.id = owner_id), true), is_frozen, last_seq
@@ -30,9 +34,21 @@ FROM accounts WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
 
 
-def lock_accounts(connection: Connection, payments: Iterable[Payment]) -> dict[str, Account]:
-    """All accounts of the batch by id, locked in id order with the weakest lock that protects a balance."""
-    ids = {id for payment in payments for id in (payment.source_id, payment.target_id)}
+def lock_accounts(
+    connection: Connection, payments: Iterable[Payment], houses: Mapping[tuple[str, str], str] = NO_HOUSES
+) -> dict[str, Account]:
+    """All accounts of the batch by id, locked in id order with the weakest lock that protects a balance.
+
+    With `houses`, by code and currency, those that take commission and through which is exchanged, as needed.
+    """
+    ids: set[str] = set()
+    for payment in payments:
+        ids.update((payment.source_id, payment.target_id))
+        if payment.terms != FREE or payment.parent_id or payment.quote_id:
+            ids.add(houses.get(("commission", payment.currency), payment.source_id))
+        if payment.quote_id:
+            desks = [("exchange", currency) for currency in (payment.currency, payment.arrives_in)]
+            ids.update(houses[desk] for desk in desks if desk in houses)
     return {
         row[0]: Account._make((*row[:4], int(row[4]), int(row[5]), _optional(row[6]), _optional(row[7]), *row[8:]))
         for row in connection.exec_driver_sql(LOCK_ACCOUNTS, (arrays.plain(sorted(ids)),))
@@ -60,13 +76,41 @@ def makers(connection: Connection, payments: Iterable[Payment]) -> dict[str, Mak
     return {row[0]: Maker(*row) for row in rows}
 
 
+REFUNDED = """
+SELECT p.id::text, p.user_id::text, p.source_id::text, p.target_id::text,
+       CASE WHEN p.state = 'COMPLETED' THEN coalesce(p.captured_amount, p.amount) ELSE 0 END::text,
+       (SELECT coalesce(sum(r.amount), 0) FROM payments r
+        WHERE r.parent_id = p.id AND r.id > p.id AND r.state = 'COMPLETED')::text, p.commission::text
+FROM payments p WHERE p.id = ANY(%s::uuid[]) AND p.type = 'charge'
+"""
+
+
+def charges(connection: Connection, payments: Iterable[Payment], *, gives_back: bool = True) -> dict[str, Charge]:
+    """The charges that the batch's refunds give back, by id; only a poster, in its turn, changes them.
+
+    Their commission counts only if refunds give that back, too.
+    """
+    ids = {payment.parent_id for payment in payments if payment.parent_id}
+    if not ids:
+        return {}
+    rows = connection.exec_driver_sql(REFUNDED, (arrays.plain(ids),))
+    return {
+        row[0]: Charge._make((*row[1:4], int(row[4]), int(row[5]), int(row[6]) if gives_back else 0)) for row in rows
+    }
+
+
 POST = """
 WITH verdict AS (
-    SELECT * FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(failures)s::text[])
-        AS verdict (id, state, failure_code)
+    SELECT * FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(failures)s::text[], %(captured)s::numeric[],
+                         %(commissions)s::numeric[])
+        AS verdict (id, state, failure_code, captured_amount, commission)
 ), moved AS (
     UPDATE payments p
-    SET state = verdict.state, failure_code = verdict.failure_code, finalized_at = clock_timestamp(),
+    SET state = verdict.state, failure_code = verdict.failure_code, captured_amount = verdict.captured_amount,
+        commission = verdict.commission,
+        finalized_at = CASE WHEN verdict.state <> 'AUTHORIZED' THEN clock_timestamp() END,
+        hold_expires_at = CASE WHEN verdict.state <> 'AUTHORIZED' THEN p.hold_expires_at
+                               ELSE clock_timestamp() + make_interval(hours => %(hold_ttl_hours)s) END,
         last_error = NULL
     FROM verdict
     WHERE p.id = verdict.id AND p.id = ANY(%(ids)s::uuid[])
@@ -89,8 +133,8 @@ SELECT (SELECT count(*) FROM moved), (SELECT count(*) FROM written), (SELECT cou
 """Each `= ANY` repeats its join: it alone prunes partitions and keeps a fresh month's guesses from reading a table."""
 
 
-def post(connection: Connection, decision: Decision) -> None:
-    """Write the verdicts, their operations and the balances they leave, in one statement."""
+def post(connection: Connection, decision: Decision, hold_ttl_hours: int) -> None:
+    """Write the verdicts, their operations and the balances they leave, in one statement; new holds get their time."""
     verdicts, accounts = decision.verdicts, decision.accounts
     if not verdicts:
         return
@@ -102,6 +146,9 @@ def post(connection: Connection, decision: Decision) -> None:
             "ids": arrays.plain(ids),
             "states": arrays.plain(verdict.state for verdict in verdicts),
             "failures": arrays.plain(verdict.failure for verdict in verdicts),
+            "captured": arrays.plain(verdict.captured for verdict in verdicts),
+            "commissions": arrays.plain(verdict.commission for verdict in verdicts),
+            "hold_ttl_hours": hold_ttl_hours,
             "payment_ids": arrays.plain(o.payment_id for o in operations),
             "lines": arrays.plain(o.line for o in operations),
             "account_ids": arrays.plain(o.account_id for o in operations),

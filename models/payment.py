@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from models import arrays
-from models.rules.posting import Payment
+from models.rules.commission import NO_SCHEDULES, Schedules, terms_for
+from models.rules.values import Ending, Payment
 
 LAST_ERROR_LENGTH_MAX = 500
 
@@ -27,6 +28,15 @@ class Wish(NamedTuple):
     summary: str | None = None
     reference: str | None = None
     metadata: str | None = None
+    capture: bool = True
+    scheduled_at: datetime | None = None
+    expires_at: datetime | None = None
+    parent_id: str | None = None
+    reason: str | None = None
+    quote_id: str | None = None
+    target_amount: int | None = None
+    target_currency: str | None = None
+    rate: str | None = None
 
 
 ACCEPT = """
@@ -34,17 +44,24 @@ WITH wish AS (
     SELECT * FROM unnest(
         %(ids)s::uuid[], %(types)s::text[], %(user_ids)s::uuid[], %(source_ids)s::uuid[], %(target_ids)s::uuid[],
         %(amounts)s::numeric[], %(currencies)s::text[], %(keys)s::text[], %(fingerprints)s::bytea[],
-        %(summaries)s::text[], %(references)s::text[], %(metadata)s::jsonb[]
+        %(summaries)s::text[], %(references)s::text[], %(metadata)s::jsonb[],
+        %(captures)s::boolean[], %(scheduled)s::timestamptz[], %(expire)s::timestamptz[], %(parent_ids)s::uuid[],
+        %(reasons)s::text[], %(quote_ids)s::uuid[], %(target_amounts)s::numeric[], %(target_currencies)s::text[],
+        %(rates)s::numeric[]
     ) AS wish (id, type, user_id, source_id, target_id, amount, currency, key, fingerprint,
-               summary, reference, metadata)
+               summary, reference, metadata, capture, scheduled_at, expires_at, parent_id, reason, quote_id,
+               target_amount, target_currency, rate)
 ), kept AS (
     INSERT INTO idempotency_keys (user_id, key, fingerprint, payment_id)
     SELECT user_id, key, fingerprint, id FROM wish ORDER BY user_id, key
     ON CONFLICT DO NOTHING
     RETURNING payment_id
 )
-INSERT INTO payments (id, type, user_id, source_id, target_id, amount, currency, summary, reference, metadata)
-SELECT id, type, user_id, source_id, target_id, amount, currency, summary, reference, metadata
+INSERT INTO payments (id, type, user_id, source_id, target_id, amount, currency, summary, reference, metadata,
+                      capture, scheduled_at, expires_at, parent_id, reason, quote_id, target_amount, target_currency,
+                      rate)
+SELECT id, type, user_id, source_id, target_id, amount, currency, summary, reference, metadata,
+       capture, scheduled_at, expires_at, parent_id, reason, quote_id, target_amount, target_currency, rate
 FROM wish JOIN kept ON kept.payment_id = wish.id
 RETURNING id, created_at
 """
@@ -71,9 +88,22 @@ def accept(connection: Connection, wishes: Sequence[Wish]) -> dict[str, datetime
             "summaries": arrays.quoted(w.summary for w in wishes),
             "references": arrays.quoted(w.reference for w in wishes),
             "metadata": arrays.quoted(w.metadata for w in wishes),
+            "captures": arrays.plain(w.capture for w in wishes),
+            "scheduled": arrays.quoted(_moment(w.scheduled_at) for w in wishes),
+            "expire": arrays.quoted(_moment(w.expires_at) for w in wishes),
+            "parent_ids": arrays.plain(w.parent_id for w in wishes),
+            "reasons": arrays.plain(w.reason for w in wishes),
+            "quote_ids": arrays.plain(w.quote_id for w in wishes),
+            "target_amounts": arrays.plain(w.target_amount for w in wishes),
+            "target_currencies": arrays.quoted(w.target_currency for w in wishes),
+            "rates": arrays.plain(w.rate for w in wishes),
         },
     )
     return {str(row[0]): row[1] for row in rows}
+
+
+def _moment(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat()
 
 
 def keep_reference(connection: Connection, merchant_id: str, reference: str, payment_id: str) -> str | None:
@@ -93,9 +123,12 @@ def keep_reference(connection: Connection, merchant_id: str, reference: str, pay
     )
 
 
-CLAIM = """
-SELECT id::text, type, state, user_id::text, source_id::text, target_id::text, amount::text, currency
-FROM payments
+CLAIMED = """
+SELECT p.id::text, p.type, p.state, p.user_id::text, p.source_id::text, p.target_id::text, p.amount::text, p.currency,
+       p.capture, p.parent_id::text, p.quote_id::text, p.target_amount::text, p.target_currency, p.created_at"""
+
+CLAIM = f"""{CLAIMED}, CASE WHEN expires_at <= statement_timestamp() THEN 'expire' END, NULL, NULL
+FROM payments p
 WHERE state = 'INITIATED' AND parked_at IS NULL AND due_at <= statement_timestamp()
 ORDER BY due_at, id
 LIMIT %s
@@ -103,17 +136,57 @@ FOR NO KEY UPDATE SKIP LOCKED
 """
 
 
-def claim(connection: Connection, limit: int) -> list[Payment]:
+def claim(connection: Connection, limit: int, schedules: Schedules = NO_SCHEDULES) -> list[Payment]:
     """Lock up to `limit` due payments, oldest first, leaving out those that somebody else holds.
 
-    Due by the time of the statement: the transaction may be older, having waited for its turn.
+    Due by the time of the statement: the transaction may be older, having waited for its turn. Of the `schedules`
+    each has the terms that were in force when it was accepted.
     """
-    return [
-        Payment(id, type, state, user_id, source_id, target_id, int(amount), currency)
-        for id, type, state, user_id, source_id, target_id, amount, currency in connection.exec_driver_sql(
-            CLAIM, (limit,)
-        )
-    ]
+    return [_claimed(row, schedules) for row in connection.exec_driver_sql(CLAIM, (limit,))]
+
+
+CLAIM_EXPIRED = f"""{CLAIMED}, 'expire', NULL, NULL
+FROM payments p
+WHERE state = 'AUTHORIZED' AND parked_at IS NULL AND hold_expires_at <= statement_timestamp()
+  AND due_at <= statement_timestamp()
+ORDER BY hold_expires_at, p.id
+LIMIT %s
+FOR NO KEY UPDATE SKIP LOCKED
+"""
+
+
+def claim_expired(connection: Connection, limit: int, schedules: Schedules = NO_SCHEDULES) -> list[Payment]:
+    """Lock up to `limit` payments whose hold has expired, the oldest first."""
+    return [_claimed(row, schedules) for row in connection.exec_driver_sql(CLAIM_EXPIRED, (limit,))]
+
+
+CLAIM_COMMANDED = f"""{CLAIMED},
+       CASE WHEN p.state = 'AUTHORIZED' AND p.hold_expires_at <= statement_timestamp() THEN 'expire' ELSE c.kind END,
+       c.amount::text, c.id::text
+FROM commands c JOIN payments p ON p.id = c.payment_id
+WHERE c.decided_at IS NULL AND c.kind <> 'retry' AND p.parked_at IS NULL
+  AND (p.attempts = 0 OR p.due_at <= statement_timestamp() OR p.scheduled_at > statement_timestamp())
+ORDER BY c.id
+LIMIT %s
+FOR NO KEY UPDATE SKIP LOCKED
+"""
+
+
+def claim_commanded(connection: Connection, limit: int, schedules: Schedules = NO_SCHEDULES) -> list[Payment]:
+    """Lock up to `limit` payments that a command is to end, and the commands, in the order of the commands.
+
+    A hold that has expired meanwhile ends so, whatever the command says. What is scheduled never becomes due earlier
+    because canceling it failed: that is tried again at once until it is parked.
+    """
+    return [_claimed(row, schedules) for row in connection.exec_driver_sql(CLAIM_COMMANDED, (limit,))]
+
+
+def _claimed(row: Sequence[Any], schedules: Schedules) -> Payment:
+    parent_id, quote_id, target_amount, target_currency, created_at, ending, amount, command_id = row[9:17]
+    terms = terms_for(schedules, row[1], row[7], row[3], created_at)
+    ended = (ending and Ending(ending), amount and int(amount), command_id)
+    quoted = (quote_id, target_amount and int(target_amount), target_currency)
+    return Payment._make((*row[:6], int(row[6]), *row[7:9], *ended, parent_id, terms, *quoted))
 
 
 def states(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
@@ -128,9 +201,9 @@ POSTPONE = """
 UPDATE payments SET
     attempts = %(attempts)s,
     last_error = %(error)s,
-    due_at = now() + make_interval(secs => %(wait_seconds)s),
+    due_at = greatest(now() + make_interval(secs => %(wait_seconds)s), scheduled_at),
     parked_at = CASE WHEN %(park)s THEN now() END
-WHERE id = %(id)s AND state = 'INITIATED' AND parked_at IS NULL AND attempts = %(attempts)s - 1
+WHERE id = %(id)s AND state IN ('INITIATED', 'AUTHORIZED') AND parked_at IS NULL AND attempts = %(attempts)s - 1
 """
 
 
@@ -158,6 +231,14 @@ def is_anything_due(connection: Connection) -> bool:
     """Whether a sweep would find work."""
     return connection.exec_driver_sql(
         "SELECT EXISTS (SELECT FROM payments WHERE state = 'INITIATED' AND parked_at IS NULL AND due_at <= now())"
+    ).scalar_one()
+
+
+def is_anything_to_end(connection: Connection) -> bool:
+    """Whether a hold has expired, or a command is open."""
+    return connection.exec_driver_sql(
+        "SELECT EXISTS (SELECT FROM commands WHERE decided_at IS NULL) OR EXISTS ("
+        "SELECT FROM payments WHERE state = 'AUTHORIZED' AND parked_at IS NULL AND hold_expires_at <= now())"
     ).scalar_one()
 
 

@@ -13,7 +13,7 @@ OLDEST_FIRST = "00000000-0000-0000-0000-000000000000"
 
 
 class Which(NamedTuple):
-    """Parked payments; or, with `stuck_seconds`, those not parked and not final so long after their acceptance.
+    """Parked payments; or, with `stuck_seconds`, those not parked and not final so long after they were due at first.
 
     There is no lower bound to their age. `types` and `currency` narrow it; none means any.
     """
@@ -45,6 +45,9 @@ SELECT id::text, type, user_id::text, amount::text, currency, (SELECT digits FRO
 FROM payments
 """
 
+REVIVABLE = "(state = 'INITIATED' OR (state = 'AUTHORIZED' AND parked_at IS NOT NULL))"
+"""What waits for the poster, and holds that were set aside; other holds wait for their merchant."""
+
 
 def find(
     connection: Connection, which: Which, limit: int, *, before: str | None = None, after: str | None = None
@@ -53,7 +56,8 @@ def find(
     wanted = (
         "parked_at IS NOT NULL"
         if which.stuck_seconds is None
-        else "state = 'INITIATED' AND parked_at IS NULL AND created_at <= now() - make_interval(secs => %(seconds)s)"
+        else "state = 'INITIATED' AND parked_at IS NULL"
+        " AND coalesce(scheduled_at, created_at) <= now() - make_interval(secs => %(seconds)s)"
     )
     condition, order = keyset.edge(before, after, "payments.id")
     rows = connection.exec_driver_sql(
@@ -72,12 +76,13 @@ def find(
 
 
 def revive(connection: Connection, ids: Iterable[str]) -> list[Stuck]:
-    """Make payments due now with all attempts before them again; returns those still INITIATED, as they were."""
+    """Make payments due, now or at their time, with all attempts before them again; returns those, as they were."""
     rows = connection.exec_driver_sql(
         "WITH before AS ("
-        f"{STUCK} WHERE id = ANY(%s::uuid[]) AND state = 'INITIATED' ORDER BY id FOR NO KEY UPDATE"
+        f"{STUCK} WHERE id = ANY(%s::uuid[]) AND {REVIVABLE} ORDER BY id FOR NO KEY UPDATE"
         "), revived AS ("
-        " UPDATE payments p SET attempts = 0, parked_at = NULL, due_at = now() FROM before WHERE p.id = before.id::uuid"
+        " UPDATE payments p SET attempts = 0, parked_at = NULL, due_at = greatest(now(), p.scheduled_at)"
+        " FROM before WHERE p.id = before.id::uuid"
         ") SELECT * FROM before",
         (arrays.plain(ids),),
     )
@@ -87,7 +92,7 @@ def revive(connection: Connection, ids: Iterable[str]) -> list[Stuck]:
 def open_among(connection: Connection, ids: Iterable[str]) -> list[Stuck]:
     """Those of the payments that a retry would make due."""
     rows = connection.exec_driver_sql(
-        f"{STUCK} WHERE id = ANY(%s::uuid[]) AND state = 'INITIATED' ORDER BY payments.id",
+        f"{STUCK} WHERE id = ANY(%s::uuid[]) AND {REVIVABLE} ORDER BY payments.id",
         (arrays.plain(ids),),
     )
     return [_stuck(row) for row in rows]

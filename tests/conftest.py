@@ -11,7 +11,7 @@ from embedded.home import Home
 from embedded.postgres import Postgres
 from embedded.stack import Stack
 from embedded.valkey import Valkey
-from tests.support import TEMPLATE, Database, migrate, new_database
+from tests.support import TEMPLATE, Database, free_of_commission, migrate, new_database
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,9 @@ def postgres(home: Home) -> Iterator[Postgres]:
     """A PostgreSQL that forgets on a power cut, with a migrated template database."""
     server = Postgres(home, durable=False)
     server.start()
-    migrate(server.create_database(TEMPLATE))
+    template = server.create_database(TEMPLATE)
+    migrate(template)
+    free_of_commission(server, TEMPLATE)
     yield server
     server.stop("immediate")
 
@@ -101,6 +103,7 @@ def stack(stack_settings: dict[str, str]) -> Iterator[Stack]:
         stack = Stack(home, environ=UNLIMITED | stack_settings)
         try:
             stack.start()
+            free_of_commission(stack.postgres)
             yield stack
         finally:
             stack.stop()

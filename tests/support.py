@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TypeVar
 
+from sqlalchemy import NullPool, create_engine
+
 import settings
 from embedded.home import CHECKOUT
-from embedded.postgres import Postgres
+from embedded.postgres import SUPERUSER, Postgres
 
 T = TypeVar("T")
 POLL_SECONDS = 0.02
@@ -46,6 +48,33 @@ def migrate(database_url: str, revision: str = "head") -> None:
     command = [sys.executable, "-m", "alembic", "-x", f"url={database_url}", direction, revision]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def free_of_commission(postgres: Postgres, database: str = "payments") -> None:
+    """Take the percents out of the terms: most tests are about other things."""
+    charge_commission(postgres, database, percent=0)
+
+
+def charge_commission(postgres: Postgres, database: str = "payments", percent: int = 2) -> None:
+    """Change the percents of the terms for all payments, also those before, as a superuser past the triggers."""
+    past_the_triggers(postgres, database, "UPDATE commission_terms SET percent = %s", percent)
+
+
+def costing(postgres: Postgres, database: str, type: str, percent: str = "0", **others: object) -> None:
+    """Terms of commission that are in force at once; `others` are columns of theirs."""
+    columns = {"type": type, "percent": percent, **others}
+    statement = (
+        f"INSERT INTO commission_terms ({', '.join(columns)}, valid_from) VALUES ({'%s, ' * len(columns)} now())"
+    )
+    past_the_triggers(postgres, database, statement, *columns.values())
+
+
+def past_the_triggers(postgres: Postgres, database: str, statement: str, *parameters: object) -> None:
+    """Run a statement as a superuser whom no trigger stops."""
+    engine = create_engine(postgres.url(database, SUPERUSER), poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        connection.exec_driver_sql(statement, parameters)
 
 
 @contextmanager

@@ -1,10 +1,10 @@
-"""Commands decided: what ops wish about payments, done under the payments' locks and noted in the audit log."""
+"""Retries decided: what ops wish about payments, done under the payments' locks and noted in the audit log."""
 
 import structlog
 
 from models import audit, command, stuck
 from models.command import Outcome
-from models.session import CommitUnknown, Contention, Engine, statements, transaction
+from models.session import CommitUnknown, Contention, Engine, transaction
 
 log = structlog.get_logger("commands")
 
@@ -13,14 +13,11 @@ COMMANDS_MAX = 200
 
 
 def decide(engine: Engine) -> int:
-    """Decide the open commands; returns how many. Raises DatabaseAway.
+    """Decide the open retries; returns how many. Raises DatabaseAway.
 
     What cannot be locked in time is left to the next one, and so is a commit of unknown outcome: a command decided
     already is open no more.
     """
-    with statements(engine) as connection:
-        if not command.is_any_open(connection):
-            return 0
     decided = 0
     try:
         while count := _decide_some(engine):

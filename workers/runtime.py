@@ -38,7 +38,13 @@ def _url() -> str:
 def poster() -> Poster:
     """The one poster of this process."""
     given = settings.load()
-    return Poster(engine(), deposits_open=given.deposits_open, linger_seconds=given.posting_linger_ms / 1000)
+    return Poster(
+        engine(),
+        deposits_open=given.deposits_open,
+        linger_seconds=given.posting_linger_ms / 1000,
+        hold_ttl_hours=given.hold_ttl_hours,
+        refunds_commission=given.refunds_commission,
+    )
 
 
 @cache

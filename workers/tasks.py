@@ -17,7 +17,7 @@ from celery_config import (
     app,
     publish,
 )
-from models import command, login_throttle, partitions, payment
+from models import login_throttle, partitions, payment
 from models.session import Contention, DatabaseAway, transaction
 from workers import runtime
 
@@ -36,10 +36,10 @@ def post(self) -> None:
 
 @app.task(name=SWEEP)
 def sweep() -> None:
-    """Ring if anything is due, or a command is open: for bells lost, retries come due, and workers that died."""
+    """Ring if anything is due or to be ended: for bells lost, times that have come, and workers that died."""
     with _left_to_the_next_one():
         with transaction(runtime.engine()) as connection:
-            due = payment.is_anything_due(connection) or command.is_any_open(connection)
+            due = payment.is_anything_due(connection) or payment.is_anything_to_end(connection)
         if due:
             publish()
 

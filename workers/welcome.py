@@ -12,7 +12,7 @@ from models.currency import Currency
 from models.payment import Wish
 from models.rules import money
 from models.rules.money import Money, MoneyError
-from models.rules.posting import PaymentType
+from models.rules.values import PaymentType
 from models.session import Connection, Engine, transaction
 from models.user import Role
 

@@ -1,17 +1,25 @@
 """The routes, a file for each kind of thing."""
 
+from gateway.views.adjustments import adjustments
 from gateway.views.api_keys import api_keys
+from gateway.views.commissions import commissions
 from gateway.views.confirmations import confirmations
 from gateway.views.currencies import currencies
+from gateway.views.endings import endings
+from gateway.views.exchanges import exchanges
 from gateway.views.health import health
+from gateway.views.history import history
 from gateway.views.me import me
 from gateway.views.ops import ops
 from gateway.views.ops_payments import ops_payments
 from gateway.views.orders import orders
 from gateway.views.payments import payments
+from gateway.views.rates import rates
+from gateway.views.refunds import refunds
 from gateway.views.sessions import sessions
 from gateway.views.sign_up import sign_up
 from gateway.views.wallets import wallets
+from gateway.views.withdrawals import withdrawals
 
 BLUEPRINTS = (
     sign_up,
@@ -20,10 +28,18 @@ BLUEPRINTS = (
     api_keys,
     me,
     orders,
+    withdrawals,
+    exchanges,
+    endings,
+    refunds,
     payments,
     wallets,
+    history,
     currencies,
+    rates,
+    commissions,
     ops_payments,
+    adjustments,
     ops,
     health,
 )

@@ -6,9 +6,10 @@ from flask import g, request
 
 from gateway.auth import requires
 from gateway.contract import IDEMPOTENCY_KEY, Blueprint
+from gateway.order_schemas import ChargeInput, DepositInput, TransferInput
 from gateway.parsing import body_of_request
 from gateway.placing import ROUTES, Body, place
-from gateway.schemas import ChargeInput, DepositInput, PaymentSchema, TransferInput
+from gateway.schemas import PaymentSchema
 from gateway.services import services
 from gateway.showing import payment_body, payment_headers
 

@@ -1,4 +1,4 @@
-"""POST and GET /v1/wallets, GET and PATCH /v1/wallets/{token}."""
+"""POST and GET /v1/wallets, GET and PATCH /v1/wallets/{token}, POST /v1/wallets/{token}/rotate."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from gateway.errors import Refusal, flawed, not_found
 from gateway.fields import is_wallet_token
 from gateway.idempotency import fingerprint_of, key_of
 from gateway.parsing import body_of_request
-from gateway.schemas import WalletChange, WalletInput, WalletQuery, WalletSchema, page_of
+from gateway.schemas import RotationInput, WalletChange, WalletInput, WalletQuery, WalletSchema, page_of
 from gateway.services import services
 from gateway.showing import etag, wallet_body
 from models import account, audit, idempotency, user
@@ -137,6 +137,21 @@ def change_wallet(body: dict[str, Any], token: str) -> Answer:
         if changed.version != wallet.version:
             audit.note(connection, auth.actor(), "wallets.change", wallet.id, before=before, after=after)
     return wallet_body(changed), {"ETag": etag(changed.version, g.caller)}
+
+
+@wallets.route("/<token>/rotate", methods=["POST"])
+@requires("wallets:write")
+@wallets.arguments(RotationInput)
+@wallets.response(200, WalletSchema)
+def rotate_wallet(_: dict[str, Any], token: str) -> Answer:
+    """Give one of your wallets a new token; the old one is dead at once, for whoever knows it."""
+    with transaction(services().engine) as connection:
+        wallet = _visible(connection, token, sees_all=False)
+        rotated = account.rotate_token(connection, wallet.id, token, account.new_wallet_token())
+        if rotated is None:
+            raise not_found()
+        audit.note(connection, auth.actor(), "wallets.rotate", wallet.id)
+    return _answer(rotated, {})
 
 
 def _visible(connection: Connection, token: str, *, sees_all: bool) -> Wallet:

@@ -20,6 +20,16 @@ class Failure(StrEnum):
     """The payee's balance would pass the most it may hold."""
     NOT_PERMITTED = "not_permitted"
     """Whoever ordered the payment had no right to it."""
+    COMMISSION_EXCEEDS_AMOUNT = "commission_exceeds_amount"
+    """The least commission would leave nothing of the amount."""
+    QUOTE_EXPIRED = "quote_expired"
+    """Its quote was over, used by another, or for another payment, when it was accepted."""
+    REFUND_EXCEEDS_CHARGE = "refund_exceeds_charge"
+    """With the refunds before it, it would give back more than was charged."""
+    CANCELED = "canceled"
+    """Whoever ordered it took it back before it moved money."""
+    EXPIRED = "expired"
+    """Its time was over before it was posted or captured."""
     SYSTEM_FAILURE = "system_failure"
     """A person gave the payment up after it could not be posted."""
 
@@ -37,6 +47,11 @@ MESSAGES = {
     Failure.CURRENCY_MISMATCH: "An account of this payment holds another currency.",
     Failure.LIMIT_EXCEEDED: "The payee's balance would pass its limit.",
     Failure.NOT_PERMITTED: "The payment was ordered without the right to it.",
+    Failure.COMMISSION_EXCEEDS_AMOUNT: "The commission would leave nothing of the amount.",
+    Failure.QUOTE_EXPIRED: "The quote had expired, or was not for this payment.",
+    Failure.REFUND_EXCEEDS_CHARGE: "More would be refunded than was charged.",
+    Failure.CANCELED: "The payment was canceled, or its hold released.",
+    Failure.EXPIRED: "The payment was not posted or captured in time.",
     Failure.SYSTEM_FAILURE: "The payment could not be posted.",
 }
 """Failure to one sentence for people."""

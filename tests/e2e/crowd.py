@@ -62,7 +62,13 @@ class Line:
         self._connection.close()
 
     def call(
-        self, method: str, path: str, token: str, body: dict | None = None, key: str | None = None
+        self,
+        method: str,
+        path: str,
+        token: str,
+        body: dict | None = None,
+        key: str | None = None,
+        etag: str | None = None,
     ) -> tuple[int, dict, dict[str, str]]:
         """(status, body, headers); raises OSError or HTTPException when the line breaks before an answer."""
         headers = {"Authorization": f"Bearer {token}"}
@@ -70,6 +76,8 @@ class Line:
             headers["Content-Type"] = "application/json"
         if key is not None:
             headers["Idempotency-Key"] = key
+        if etag is not None:
+            headers["If-Match"] = etag
         try:
             self._connection.request(method, path, None if body is None else json.dumps(body), headers)
             response = self._connection.getresponse()

@@ -41,6 +41,13 @@ CALLS = {
         {"source": WALLET, "target": WALLET[:-1] + "b", "amount": "1.00", "currency": "EUR"},
     ),
     "charges": ("POST", "/v1/charges", {"wallet": WALLET, "amount": "1.00", "currency": "EUR"}),
+    "capture": ("POST", f"/v1/charges/{ID}/capture", {}),
+    "void": ("POST", f"/v1/charges/{ID}/void", {}),
+    "cancel": ("POST", f"/v1/payments/{ID}/cancel", {}),
+    "refunds": ("POST", "/v1/refunds", {"charge": ID, "reason": "duplicate"}),
+    "withdrawals": ("POST", "/v1/withdrawals", {"wallet": WALLET, "amount": "1.00", "currency": "EUR"}),
+    "quotes": ("POST", "/v1/quotes", {"source_currency": "EUR", "target_currency": "XAF", "amount": "1.00"}),
+    "exchanges": ("POST", "/v1/exchanges", {"source": WALLET, "target": WALLET[:-1] + "b", "quote": ID}),
     "payments": ("GET", "/v1/payments", None),
     "payment": ("GET", f"/v1/payments/{ID}", None),
     "operations": ("GET", f"/v1/payments/{ID}/operations", None),
@@ -48,7 +55,17 @@ CALLS = {
     "wallets": ("GET", "/v1/wallets", None),
     "wallet": ("GET", f"/v1/wallets/{WALLET}", None),
     "change a wallet": ("PATCH", f"/v1/wallets/{WALLET}", {"label": "mine"}),
+    "rotate a wallet": ("POST", f"/v1/wallets/{WALLET}/rotate", {}),
+    "wallet's history": ("GET", f"/v1/wallets/{WALLET}/operations", None),
+    "wallet's balance": ("GET", f"/v1/wallets/{WALLET}/balance?at=2026-11-01T00:00:00Z", None),
+    "wallet's statement": ("GET", f"/v1/wallets/{WALLET}/statement?month=2026-11", None),
     "currencies": ("GET", "/v1/currencies", None),
+    "currency": ("GET", "/v1/currencies/EUR", None),
+    "add a currency": ("POST", "/v1/currencies", {"code": 1}),
+    "change a currency": ("PATCH", "/v1/currencies/XXX", {"is_active": True}),
+    "rates": ("GET", "/v1/exchange-rates", None),
+    "tell a rate": ("PUT", "/v1/exchange-rates", {"source": 1}),
+    "preview": ("POST", "/v1/commissions/preview", {"type": "transfer", "amount": "1.00", "currency": "EUR"}),
     "me": ("GET", "/v1/me", None),
     "change me": ("PATCH", "/v1/me", {"role": "ops"}),
     "sessions": ("GET", "/v1/sessions", None),
@@ -67,6 +84,12 @@ CALLS = {
     "ops: change a user": ("PATCH", f"/v1/ops/users/{ID}", {"is_active": True, **WHY}),
     "ops: accounts": ("GET", "/v1/ops/accounts", None),
     "ops: audit": ("GET", "/v1/ops/audit", None),
+    "ops: adjustments": ("GET", "/v1/ops/adjustments", None),
+    "ops: adjust": ("POST", "/v1/ops/adjustments", {"account": 1}),
+    "ops: approve": ("POST", f"/v1/ops/adjustments/{ID}/approve", {}),
+    "ops: terms": ("GET", "/v1/ops/commission-terms", None),
+    "ops: new terms": ("POST", "/v1/ops/commission-terms", {"type": 1}),
+    "ops: commissions": ("GET", "/v1/ops/commissions?from=2026-11-01&to=2026-11-02", None),
 }
 ROLES = ("client", "merchant", "ops", "auditor")
 MATRIX = {
@@ -74,6 +97,13 @@ MATRIX = {
     "deposits":           (401, 404, 404, 404, 403),
     "transfers":          (401, 404, 404, 403, 403),
     "charges":            (401, 403, 404, 403, 403),
+    "capture":            (401, 403, 404, 403, 403),
+    "void":               (401, 403, 404, 403, 403),
+    "cancel":             (401, 404, 404, 404, 403),
+    "refunds":            (401, 403, 404, 403, 403),
+    "withdrawals":        (401, 404, 404, 403, 403),
+    "quotes":             (401, 422, 422, 403, 403),
+    "exchanges":          (401, 404, 404, 403, 403),
     "payments":           (401, 200, 200, 200, 200),
     "payment":            (401, 404, 404, 404, 404),
     "operations":         (401, 404, 404, 404, 404),
@@ -81,7 +111,17 @@ MATRIX = {
     "wallets":            (401, 200, 200, 200, 200),
     "wallet":             (401, 404, 404, 404, 404),
     "change a wallet":    (401, 404, 404, 403, 403),
+    "rotate a wallet":    (401, 404, 404, 403, 403),
+    "wallet's history":   (401, 404, 404, 404, 404),
+    "wallet's balance":   (401, 404, 404, 404, 404),
+    "wallet's statement": (401, 404, 404, 404, 404),
     "currencies":         (401, 200, 200, 200, 200),
+    "currency":           (401, 200, 200, 200, 200),
+    "add a currency":     (401, 403, 403, 422, 403),
+    "change a currency":  (401, 403, 403, 404, 403),
+    "rates":              (401, 200, 200, 200, 200),
+    "tell a rate":        (401, 403, 403, 422, 403),
+    "preview":            (401, 200, 200, 200, 200),
     "me":                 (401, 200, 200, 200, 200),
     "change me":          (401, 422, 422, 422, 422),
     "sessions":           (401, 200, 200, 200, 200),
@@ -100,10 +140,20 @@ MATRIX = {
     "ops: change a user": (401, 403, 403, 404, 403),
     "ops: accounts":      (401, 403, 403, 200, 200),
     "ops: audit":         (401, 403, 403, 200, 200),
+    "ops: adjustments":   (401, 403, 403, 200, 200),
+    "ops: adjust":        (401, 403, 403, 422, 403),
+    "ops: approve":       (401, 403, 403, 404, 403),
+    "ops: terms":         (401, 403, 403, 200, 200),
+    "ops: new terms":     (401, 403, 403, 422, 403),
+    "ops: commissions":   (401, 403, 403, 200, 200),
 }  # fmt: skip
 """Every protected route by what it answers; where it is not 401 or 403, the caller may, and asked for nothing real."""
 
-MOVES_MONEY = {"deposits", "transfers", "charges"}
+MOVES_MONEY = {
+    *("deposits", "transfers", "charges", "capture", "void", "cancel", "refunds"),
+    *("withdrawals", "quotes", "exchanges"),
+}
+"""What needs a scope that waits for the confirmed address."""
 
 
 def rule_of(house: House, call: str) -> tuple[str, str]:
@@ -196,15 +246,20 @@ def test_the_unconfirmed_read_and_move_no_money(house: House, call: str) -> None
 
 
 def objects_of(owner: Person, house: House) -> dict[str, dict[str, str]]:
-    """Something of the owner's for every parameter in a route, by the beginning of the route."""
+    """Something of the owner's, or of who charged him, for every parameter in a route, by the route's beginning."""
     wallet = owner.wallet("10.00")
     [payment] = owner.get("/v1/payments").get_json()["data"]
     key = owner.call("POST", "/v1/api-keys", json={"name": "till"}).get_json()["id"]
+    shop = house.person("merchant")
+    shop.wallet()
+    order = {"wallet": wallet, "amount": "1.00", "currency": "EUR", "capture": False}
+    charge = shop.order("/v1/charges", order).get_json()["id"]
     session = str(uuids.uuid7())
     with transaction(house.gateway) as connection:
         tokens.open_session(connection, session, owner.id, tokens.new(), 1, None, None)
     return {
         "/v1/payments/<id>": {"<id>": payment["id"]},
+        "/v1/charges/<id>": {"<id>": charge},
         "/v1/wallets/<token>": {"<token>": wallet},
         "/v1/sessions/<id>": {"<id>": session},
         "/v1/api-keys/<id>": {"<id>": key},
@@ -224,9 +279,9 @@ def test_anothers_object_is_as_unknown_as_none(house: House, call: str) -> None:
     [(beginning, theirs)] = [(k, v) for k, v in objects_of(owner, house).items() if rule.startswith(k)]
     [(parameter, value)] = theirs.items()
     _, path, body = CALLS[call]
-    real = rule.replace(parameter, value)
+    real = "".join((rule.replace(parameter, value), *path.partition("?")[1:]))
     kwargs = {} if body is None else {"json": body}
-    headers = {"If-Match": "*"}
+    headers = {"If-Match": "*", "Idempotency-Key": secrets.token_hex(8)}
     with house.unchanged():
         answers = [stranger.call(method, at, headers=headers, **kwargs) for at in (real, path)]
     assert [answer.status_code for answer in answers] == [404, 404], beginning

@@ -128,8 +128,7 @@ def test_filters(history: History) -> None:
 @pytest.mark.parametrize(
     "query",
     ["x=1", "state[]=INITIATED", "state[gte]=INITIATED", "created_at=2026-01-01T00:00:00Z", "created_at[like]=2026",
-     "sort=amount", "sort=id;DROP TABLE payments", "order_by=1", "State=INITIATED", "account_id=1", "amount[lt]=1.00",
-     "metadata[a]=b", "%00=1", "=1"],
+     "order_by=1", "State=INITIATED", "account_id=1", "%00=1", "=1"],
 )  # fmt: skip
 def test_n50_n53_unknown_parameters(history: History, query: str) -> None:
     assert history.refusal(query) == (422, "unknown_parameter")
@@ -151,7 +150,7 @@ def test_n50_repeated_parameters(history: History, query: str) -> None:
      "created_at[gte]=2026-01-01T00:00:00-99:99", "created_at[gte]=now", "created_at[gte]=1",
      "created_at[gte]=infinity",
      "created_at[gte]=2026-01-01T25:00:00Z", "created_at[gte]=2026-01-01T00:00:00.1234567Z",
-     "created_at[gt]=", "created_at[lt]=%00"],
+     "created_at[gt]=", "created_at[lt]=%00", "sort=id;DROP TABLE payments"],
 )  # fmt: skip
 def test_n52_n56_values_that_are_none(history: History, query: str) -> None:
     assert history.refusal(query) == (422, "invalid_value")

@@ -16,7 +16,11 @@ PUBLIC = {
     for path in ("clients", "merchants", "sessions", "confirmations", "confirmations/resend", "password-resets")
 } | {("post", "/v1/password-resets/confirm")}
 
-KEYED = {("post", f"/v1/{path}"): True for path in ("deposits", "transfers", "charges")} | {
+REQUIRING = (
+    *("deposits", "withdrawals", "transfers", "charges", "refunds", "exchanges"),
+    *("charges/{id}/capture", "charges/{id}/void", "payments/{id}/cancel", "ops/adjustments"),
+)
+KEYED = {("post", f"/v1/{path}"): True for path in REQUIRING} | {
     ("post", f"/v1/{path}"): False for path in ("wallets", "clients", "merchants")
 }
 """Whether the Idempotency-Key is required, where there is one: what moves money, and what must not be made twice."""

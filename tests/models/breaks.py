@@ -95,6 +95,61 @@ def command(**columns: str) -> str:
     return insert("commands", given | columns)
 
 
+def terms(**columns: str) -> str:
+    """New terms of commission in a while, with columns of them replaced."""
+    return insert("commission_terms", {"type": "'charge'", "valid_from": "now() + interval '1 hour'"} | columns)
+
+
+def currency(**columns: str) -> str:
+    """A new currency of ops' own, with columns of it replaced."""
+    given = {"code": "'POINTS'", "digits": "2", "kind": "'custom'", "name": "'Points'"}
+    return insert("currencies", given | columns)
+
+
+def adjustment(**columns: str) -> str:
+    """A new proposal to credit ann, by one of ops, with columns of it replaced."""
+    given = {"id": "%(new)s", "account_id": "%(rich)s", "direction": "'credit'", "amount": "1", "currency": "'EUR'"}
+    return insert("adjustments", given | {"reason": "'lost'", "proposed_by": "%(ops)s"} | columns)
+
+
+def of_adjustment(assignments: str, state: str = "proposed") -> str:
+    """A change of an adjustment: one that is proposed or agreed."""
+    return f"UPDATE adjustments SET {assignments} WHERE id = %({state})s"
+
+
+def of_euro(assignments: str) -> str:
+    """A change of a currency that is in use."""
+    return f"UPDATE currencies SET {assignments} WHERE code = 'EUR'"
+
+
+def rate(**columns: str) -> str:
+    """A new rate, with columns of it replaced."""
+    given = {"source": "'EUR'", "target": "'USD'", "rate": "1.1", "source_name": "'ECB'"}
+    return insert("exchange_rates", given | columns)
+
+
+def quote(**columns: str) -> str:
+    """A new quote for ann, with columns of it replaced."""
+    given = {
+        **{"id": "%(new)s", "type": "'exchange'", "user_id": "%(ann)s"},
+        **{"source_currency": "'EUR'", "target_currency": "'USD'", "source_amount": "100", "target_amount": "110"},
+        **{"rate": "1.1", "commission": "0", "expires_at": "now() + interval '1 minute'"},
+    }
+    return insert("quotes", given | columns)
+
+
+def of_quote(assignments: str, state: str = "quote") -> str:
+    """A change of a quote: a `quote` that is unused, or a `used_quote`."""
+    return f"UPDATE quotes SET {assignments} WHERE id = %({state})s"
+
+
+def quoted(type: str = "exchange", **columns: str) -> str:
+    """A payment by quote, with columns of it replaced."""
+    given = {"quote_id": "%(new)s", "target_amount": "1", "target_currency": "'USD'", "rate": "1.1"} | columns
+    names, values = (", ".join(part) for part in (given, given.values()))
+    return pay(f", {names}", f", {values}").replace("'transfer'", f"'{type}'")
+
+
 def of_command(assignments: str, state: str = "undecided") -> str:
     """A change of a command: one that is undecided or decided."""
     return f"UPDATE commands SET {assignments} WHERE id = %({state})s"
@@ -108,6 +163,11 @@ def pair(payment: str, **rest: str | int) -> str:
 def of_open(assignments: str) -> str:
     """A change of a payment that is INITIATED."""
     return f"UPDATE payments SET {assignments} WHERE id = %(open)s"
+
+
+def of_held(assignments: str) -> str:
+    """A change of a payment that is AUTHORIZED."""
+    return f"UPDATE payments SET {assignments} WHERE id = %(held)s"
 
 
 def of_account(assignments: str, name: str = "rich") -> str:
@@ -154,6 +214,103 @@ BREAKS = {
     "source is target": wished(pay(source="%(poor)s"), "payments_source_is_not_target"),
     "unknown type": wished(pay().replace("'transfer'", "'gift'"), "payments_type_is_known"),
     "unknown state": Break(of_open("state = 'PAID'"), "payments_move_along_edges", "payments_move_along_edges"),
+    # holds and times
+    "transfer captured later": wished(pay(", capture", ", false"), "payments_only_charges_are_captured_later"),
+    "captured more than ordered": both(
+        of_held("captured_amount = amount + 1, state = 'COMPLETED', finalized_at = now()"),
+        "payments_captured_is_within_amount",
+    ),
+    "captured nothing": both(
+        of_held("captured_amount = 0, state = 'COMPLETED', finalized_at = now()"), "payments_captured_is_within_amount"
+    ),
+    "captured of what is held still": both(of_held("captured_amount = 1"), "payments_captured_exactly_when_completed"),
+    "captured of what was never held": both(of_open("captured_amount = 1"), "payments_captured_exactly_when_completed"),
+    "hold for ever": both(of_held("hold_expires_at = NULL"), "payments_holds_expire"),
+    "hold of what is not to be held": both(of_open("hold_expires_at = now()"), "payments_holds_expire"),
+    "bonus for later": Break(
+        pay(", scheduled_at", ", now()").replace("'transfer'", "'bonus'"),
+        *["payments_scheduled_are_orders"] * 2,
+        "payments_of_the_house_are_the_workers",
+    ),
+    "order captured at once after all": Break(of_held("capture = true"), "payments_orders_are_immutable"),
+    "order scheduled after all": Break(of_open("scheduled_at = now()"), "payments_orders_are_immutable"),
+    "order prolonged": Break(of_open("expires_at = now()"), "payments_orders_are_immutable"),
+    # refunds
+    "refund of nothing": wished(pay().replace("'transfer'", "'refund'"), "payments_refunds_name_their_charge"),
+    "transfer that gives back": wished(pay(", parent_id", ", %(done)s"), "payments_refunds_name_their_charge"),
+    "order for a whim": wished(pay(", reason", ", 'whim'"), "payments_reason_is_known"),
+    "order with another reason": Break(of_open("reason = 'duplicate'"), "payments_orders_are_immutable"),
+    "refund of another charge": Break(of_open("parent_id = %(done)s"), "payments_orders_are_immutable"),
+    # commission
+    "terms for a new type": gateways(terms(type="'gift'"), "commission_terms_type_is_known"),
+    **{
+        f"terms of {percent} %%": gateways(terms(percent=percent), "commission_terms_percent_is_bounded")
+        for percent in ("-1", "100.000001", "'NaN'")
+    },
+    **{
+        f"terms of {fixed} fixed": gateways(terms(currency="'EUR'", fixed=fixed), "commission_terms_fixed_is_bounded")
+        for fixed in ("-1", "'NaN'")
+    },
+    **{
+        f"terms of at least {minimum} and at most {maximum}": gateways(
+            terms(currency="'EUR'", minimum=minimum, maximum=maximum), "commission_terms_bounds_are_in_order"
+        )
+        for minimum, maximum in (("-1", "NULL"), ("'NaN'", "NULL"), ("2", "1"), ("0", "'NaN'"))
+    },
+    "terms with an amount of no currency": gateways(terms(fixed="1"), "commission_terms_amounts_have_a_currency"),
+    "terms at once": gateways(terms(valid_from="now()"), "commission_terms_are_told_ahead"),
+    "terms before their time": gateways(
+        terms(valid_from="now() - interval '1 day'"), "commission_terms_are_told_ahead"
+    ),
+    "terms for ever": gateways(terms(valid_from="NULL"), "NotNullViolation"),
+    "two terms at one time": gateways(
+        f"{terms()}, ('charge', now() + interval '1 hour')", "commission_terms_one_at_a_time"
+    ),
+    "terms changed": Break("UPDATE commission_terms SET percent = 0", "commission_terms_are_append_only"),
+    "terms taken back": Break("DELETE FROM commission_terms", "commission_terms_are_append_only"),
+    "all terms taken back": Break("TRUNCATE commission_terms", "commission_terms_are_never_truncated"),
+    # exchange
+    "rate of nothing": gateways(rate(rate="0"), "exchange_rates_rate_is_positive"),
+    "rate of NaN": gateways(rate(rate="'NaN'"), "exchange_rates_rate_is_positive"),
+    "rate to itself": gateways(rate(target="'EUR'"), "exchange_rates_currencies_differ"),
+    **{
+        f"spread of {spread}": gateways(rate(spread=spread), "exchange_rates_spread_is_bounded")
+        for spread in ("-1", "100", "'NaN'")
+    },
+    "rate that nobody says": gateways(rate(source_name="''"), "exchange_rates_source_name_is_bounded"),
+    "rate of yesterday": gateways(rate(valid_from="now() - interval '1 day'"), "exchange_rates_are_not_backdated"),
+    "rate changed": Break("UPDATE exchange_rates SET rate = 2", "exchange_rates_are_append_only"),
+    "rate taken back": Break("DELETE FROM exchange_rates", "exchange_rates_are_append_only"),
+    "all rates taken back": Break("TRUNCATE exchange_rates", "exchange_rates_are_never_truncated"),
+    "quote for a charge": gateways(quote(type="'charge'"), "quotes_type_is_known"),
+    "quote to itself": gateways(quote(target_currency="'EUR'"), "quotes_currencies_differ"),
+    **{
+        f"quote of {column} {amount}": gateways(quote(**{column: amount}), "quotes_amounts_are_positive")
+        for column in ("source_amount", "target_amount")
+        for amount in ("0", "'NaN'")
+    },
+    "quote at no rate": gateways(quote(rate="0"), "quotes_rate_is_positive"),
+    **{
+        f"quote with commission {fee}": gateways(quote(commission=fee), "quotes_commission_is_within_amount")
+        for fee in ("-1", "100", "'NaN'")
+    },
+    "quote that is over": gateways(quote(expires_at="now()"), "quotes_expire"),
+    "quote used at birth": Break(quote(payment_id="%(new)s"), NO_BREAK, DENIED),
+    "quote improved": Break(of_quote("target_amount = target_amount + 1"), "quotes_are_used_once"),
+    "quote prolonged": Break(of_quote("expires_at = now() + interval '1 year'"), "quotes_are_used_once"),
+    "quote given back": gateways(of_quote("payment_id = NULL", "used_quote"), "quotes_are_used_once"),
+    "quote used again": gateways(of_quote("payment_id = %(new)s", "used_quote"), "quotes_are_used_once"),
+    "two quotes for one payment": gateways(of_quote("payment_id = %(done)s"), "quotes_one_a_payment"),
+    "DELETE FROM quotes": Break("DELETE FROM quotes", "quotes_are_never_deleted"),
+    "TRUNCATE quotes": Break("TRUNCATE quotes", "quotes_are_never_truncated"),
+    "payment quoted by half": wished(quoted(rate="NULL"), "payments_are_quoted_wholly"),
+    "exchange without a quote": wished(pay().replace("'transfer'", "'exchange'"), "payments_exchanges_are_quoted"),
+    "charge by quote": wished(quoted("charge"), "payments_quoted_are_at_once"),
+    "exchange for later": wished(quoted(scheduled_at="now()"), "payments_quoted_are_at_once"),
+    "target amount of nothing": wished(quoted(target_amount="0"), "payments_target_amount_is_positive"),
+    "target amount NaN": wished(quoted(target_amount="'NaN'"), "payments_target_amount_is_positive"),
+    "payment at no rate": wished(quoted(rate="0"), "payments_rate_is_positive"),
+    "payment with another quote": Break(of_open("quote_id = %(new)s"), "payments_stay_as_quoted"),
     # balances
     "balance NaN": both(of_account("balance = 'NaN'"), "accounts_balance_is_bounded"),
     "held NaN": both(of_account("balance = 'NaN', held = 'NaN'"), "accounts_balance_is_bounded"),
@@ -197,6 +354,67 @@ BREAKS = {
         "UPDATE currencies SET code = 'EUX' WHERE code = 'EUR'", "currencies_digits_are_fixed"
     ),
     "19 digits": Break("UPDATE currencies SET digits = 19 WHERE code = 'CHF'", "currencies_digits_are_bounded"),
+    "19 digits of a new currency": gateways(currency(digits="19"), "currencies_digits_are_bounded"),
+    "money made by a state": Break(
+        currency(kind="'fiat'"), NO_BREAK, DENIED, "currencies_of_states_are_not_the_gateways"
+    ),
+    "currency without a name": gateways(of_euro("name = ''"), "currencies_name_is_bounded"),
+    **{
+        f"balances of {most} at most": gateways(
+            of_euro(f"balance_maximum = {most}"), "currencies_balance_maximum_is_bounded"
+        )
+        for most in ("0", "'NaN'")
+    },
+    # tokens of wallets
+    "wallet given a guessable token": gateways(of_account("token = 'wal_1'"), "accounts_token_is_well_formed"),
+    "wallet without a token after all": gateways(of_account("token = NULL"), "accounts_are_owned_or_technical"),
+    "technical account with a token": gateways(
+        of_account("token = 'wal_0123456789abcdef012345'", "wire"), "accounts_are_owned_or_technical"
+    ),
+    "token told to who gave an older one": Break(of_account("token_since = NULL"), NO_BREAK),
+    # adjustments
+    "adjustment sideways": gateways(adjustment(direction="'sideways'"), "adjustments_direction_is_known"),
+    **{
+        f"adjustment of {amount}": gateways(adjustment(amount=amount), "adjustments_amount_is_positive")
+        for amount in ("0", "-1", "'NaN'")
+    },
+    "adjustment without a word why": gateways(adjustment(reason="''"), "adjustments_reasons_are_bounded"),
+    "adjustment proposed by a client": gateways(adjustment(proposed_by="%(ann)s"), "adjustments_are_of_ops"),
+    "adjustment approved at birth": Break(
+        adjustment(approved_by="%(chief)s", approved_at="now()", payment_id="%(new)s"), NO_BREAK, DENIED, DENIED
+    ),
+    **{
+        f"adjustment approved {what}": gateways(of_adjustment(assignments), stopped_by)
+        for what, assignments, stopped_by in [
+            (
+                "by whoever proposed it",
+                "approved_by = %(ops)s, approved_at = now(), payment_id = %(new)s",
+                "adjustments_take_two_people",
+            ),
+            (
+                "by a client",
+                "approved_by = %(ann)s, approved_at = now(), payment_id = %(new)s",
+                "adjustments_are_of_ops",
+            ),
+            ("by nobody", "approved_at = now(), payment_id = %(new)s", "adjustments_are_approved_wholly"),
+            ("without a payment", "approved_by = %(chief)s, approved_at = now()", "adjustments_are_approved_wholly"),
+            (
+                "by the payment of another",
+                "approved_by = %(chief)s, approved_at = now(), payment_id = %(done)s",
+                "adjustments_one_a_payment",
+            ),
+        ]
+    },
+    "adjustment approved twice": gateways(
+        of_adjustment("approved_at = now()", "agreed"), "adjustments_are_approved_once"
+    ),
+    "adjustment of another amount": Break(of_adjustment("amount = 2"), "adjustments_are_approved_once"),
+    "adjustment of another account": Break(of_adjustment("account_id = %(poor)s"), "adjustments_are_approved_once"),
+    "adjustment proposed by somebody else": Break(
+        of_adjustment("proposed_by = %(chief)s"), "adjustments_are_approved_once"
+    ),
+    "DELETE FROM adjustments": Break("DELETE FROM adjustments", "adjustments_are_never_deleted"),
+    "TRUNCATE adjustments": Break("TRUNCATE adjustments", "adjustments_are_never_truncated"),
     # the double entry
     "an operation alone": both(operations((HERE, "5")), "operations_sum_to_zero"),
     "sum not zero": both(operations((HERE, "-5"), (HERE, "6")), "operations_sum_to_zero"),
@@ -336,6 +554,16 @@ BREAKS = {
     ),
     "DELETE FROM commands": Break("DELETE FROM commands", "commands_are_never_deleted"),
     "TRUNCATE commands": Break("TRUNCATE commands", "commands_are_never_truncated"),
+    "void with an amount": gateways(
+        command(kind="'void'", amount="1", reason="NULL"), "commands_only_captures_have_amounts"
+    ),
+    "capture of nothing": gateways(
+        command(kind="'capture'", amount="0", reason="NULL"), "commands_only_captures_have_amounts"
+    ),
+    "retry without a reason": gateways(command(reason="NULL"), "commands_retries_have_reasons"),
+    "void after a capture": gateways(
+        command(kind="'void'", payment_id="%(held)s", reason="NULL"), "commands_one_ending"
+    ),
     # the house's own money
     "technical account closed": Break(
         of_account("is_active = false", "wire"), NO_BREAK, DENIED, "accounts_of_ours_are_not_the_gateways"

@@ -9,6 +9,7 @@ READ_BY_BOTH = {
     for table in [
         *("users", "tokens", "currencies", "accounts", "payments", "operations", "idempotency_keys"),
         *("payment_references", "payment_events", "worker_heartbeats", "confirmations", "commands", "audit_log"),
+        *("commission_terms", "exchange_rates", "quotes", "adjustments"),
         "login_throttles",
     ]
 }
@@ -18,9 +19,11 @@ TABLE_RIGHTS = {
     | {("INSERT", "worker_heartbeats"), ("UPDATE", "worker_heartbeats"), ("DELETE", "login_throttles")},
 }
 ACCOUNT = {"id", "token", "owner_id", "currency", "label"}
+CURRENCY = {"name", "minimum", "maximum", "balance_maximum"}
 ORDER = {
     *("id", "type", "user_id", "source_id", "target_id", "amount", "currency"),
-    *("summary", "reference", "metadata"),
+    *("summary", "reference", "metadata", "capture", "scheduled_at", "expires_at", "parent_id", "reason"),
+    *("quote_id", "target_amount", "target_currency", "rate"),
 }
 SELF = {"name", "first_name", "last_name", "phone_number", "url", "password_hash"}
 TOKEN = {"id", "user_id", "hash", "prefix", "last4", "name", "scopes", "expires_at"}
@@ -28,9 +31,17 @@ DEED = {"actor", "action", "target", "reason", "before", "after", "token_id", "a
 COLUMN_RIGHTS = {
     "payments_gateway": {
         ("INSERT", "accounts"): ACCOUNT,
-        ("UPDATE", "accounts"): {"label", "is_active", "version"},
+        ("UPDATE", "accounts"): {"label", "is_active", "version", "token"},
+        ("INSERT", "currencies"): {"code", "digits", "kind", *CURRENCY},
+        ("UPDATE", "currencies"): {"is_active", "version", *CURRENCY},
         ("INSERT", "payments"): ORDER,
-        ("INSERT", "idempotency_keys"): {"user_id", "key", "fingerprint", "payment_id", "account_id", "signed_up"},
+        ("INSERT", "idempotency_keys"): {
+            *("user_id", "key", "fingerprint", "payment_id", "account_id", "adjustment_id", "signed_up"),
+        },
+        ("INSERT", "adjustments"): {
+            *("id", "account_id", "direction", "amount", "currency", "reason", "proposed_by"),
+        },
+        ("UPDATE", "adjustments"): {"approved_by", "approved_at", "approval_reason", "payment_id"},
         ("INSERT", "payment_references"): {"merchant_id", "reference", "payment_id"},
         ("INSERT", "users"): {"id", "email", "role", *SELF},
         ("UPDATE", "users"): {"email_confirmed_at", "is_active", *SELF},
@@ -39,9 +50,18 @@ COLUMN_RIGHTS = {
         ("INSERT", "confirmations"): {"id", "user_id", "purpose"},
         ("UPDATE", "confirmations"): {"used_at"},
         ("INSERT", "commands"): {
-            *("id", "kind", "payment_id", "user_id", "token_id", "address", "request_id", "reason"),
+            *("id", "kind", "payment_id", "user_id", "token_id", "address", "request_id", "reason", "amount"),
         },
         ("INSERT", "audit_log"): DEED,
+        ("INSERT", "exchange_rates"): {"source", "target", "rate", "spread", "source_name", "valid_from"},
+        ("INSERT", "quotes"): {
+            *("id", "type", "user_id", "source_currency", "target_currency", "source_amount", "target_amount", "rate"),
+            *("commission", "expires_at"),
+        },
+        ("UPDATE", "quotes"): {"payment_id"},
+        ("INSERT", "commission_terms"): {
+            *("type", "currency", "merchant_id", "percent", "fixed", "minimum", "maximum", "valid_from"),
+        },
     },
     "payments_worker": {
         ("INSERT", "accounts"): ACCOUNT,
@@ -50,6 +70,7 @@ COLUMN_RIGHTS = {
         ("INSERT", "idempotency_keys"): {"user_id", "key", "fingerprint", "payment_id"},
         ("UPDATE", "payments"): {
             *("state", "commission", "due_at", "attempts", "last_error", "parked_at", "failure_code", "finalized_at"),
+            *("captured_amount", "hold_expires_at"),
         },
         ("INSERT", "operations"): {
             *("payment_id", "line", "account_id", "amount", "currency", "kind", "balance_after", "account_seq"),

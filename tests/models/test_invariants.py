@@ -28,39 +28,61 @@ BREAKS = {
         "DELETE FROM operations WHERE payment_id = %(done)s",
         PAYMENT.format("state = 'FAILED', failure_code = 'expired'"),
     ],
-    "a completed payment moved its amount from its source to its target": [
+    "a completed payment moved its amount, or what was captured of it, from its source to its target": [
         PAYMENT.format("amount = amount + 1"),
         PAYMENT.format("source_id = target_id, target_id = source_id"),
+    ],
+    "a completed payment's commission went from who bears it to us, or came back with a refund": [
+        PAYMENT.format("commission = 1")
+    ],
+    "a completed payment by quote moved through the exchange accounts of both its currencies, and no other did": [
+        "UPDATE operations SET kind = 'transfer' WHERE payment_id = %(exchanged)s",
+        "UPDATE operations SET account_id = %(crypto)s WHERE payment_id = %(exchanged)s AND line = 1",
+        "UPDATE payments SET target_amount = target_amount + 1 WHERE id = %(exchanged)s",
+        OPERATION.format("kind = 'exchange'"),
+    ],
+    "a completed payment by quote is what was quoted, and one quote serves one payment": [
+        "UPDATE payments SET rate = rate + 1 WHERE id = %(exchanged)s",
+        "UPDATE quotes SET payment_id = %(done)s WHERE payment_id = %(exchanged)s",
+        "UPDATE quotes SET source_amount = source_amount + 1 WHERE payment_id = %(exchanged)s",
+    ],
+    "no charge is refunded beyond what was captured": [
+        "UPDATE payments SET type = 'refund', parent_id = %(failed)s WHERE id = %(done)s"
     ],
     "every operation is of a payment": ["DELETE FROM payments WHERE id = %(done)s"],
     "every operation is in its account's and its payment's currency": [
         OPERATION.format("currency = 'USD'"),
         PAYMENT.format("currency = 'USD'"),
+        "UPDATE payments SET target_currency = 'JPY' WHERE id = %(exchanged)s",
     ],
-    "every idempotency key names a payment, an account or a user that exists": [
+    "every idempotency key names a payment, an account, an adjustment or a user that exists": [
         "DELETE FROM payments WHERE id = %(open)s"
     ],
     "what the house gives comes from its internal account": [PAYMENT.format("type = 'bonus'")],
+    "an adjustment is what two of ops agreed on": [PAYMENT.format("type = 'adjustment'")],
     "every transition has its event": [EVENTS.format(1), EVENTS.format(2)],
     "every event is of a transition": [
         "INSERT INTO payment_events (payment_id, version, name) VALUES (%(open)s, 2, 'payment.completed')",
         "UPDATE payment_events SET name = 'payment.completed' WHERE payment_id = %(failed)s AND version = 2",
         "DELETE FROM payments WHERE id = %(failed)s",
     ],
-    "nothing is held without an open hold": [ACCOUNT.format("held = 1")],
+    "what is held of an account is the sum of its open holds": [ACCOUNT.format("held = 1")],
 }
 
 
 @pytest.fixture(scope="module")
 def names(shared_world: World) -> dict[str, str]:
-    """A lively world: deposits, and transfers that completed, failed, are parked and are open."""
+    """A lively world: deposits, an exchange, and transfers that completed, failed, are parked and are open."""
     ann, bob = shared_world.user(), shared_world.user()
     rich, poor = shared_world.wallet(ann, funds=1000), shared_world.wallet(bob)
     done, failed = shared_world.transfer(ann, rich, poor, 700), shared_world.transfer(ann, rich, poor, 700)
     shared_world.transfer(bob, poor, rich, 5)
+    exchanged = shared_world.exchange(ann, rich, shared_world.wallet(ann, "USD"), 10, 11)
     shared_world.post()
     shared_world.park(shared_world.transfer(ann, rich, poor, 1))
-    return {"rich": rich, "done": done, "failed": failed, "open": shared_world.transfer(ann, rich, poor, 1)}
+    still_open = shared_world.transfer(ann, rich, poor, 1)
+    ids = {"rich": rich, "done": done, "failed": failed, "exchanged": exchanged, "open": still_open}
+    return ids | {"crypto": shared_world.technical("crypto")}
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from models import payment, stuck
 from models.rules.state import TRANSITIONS, State
 from models.session import transaction
-from tests.models.world import World, scalar
+from tests.models.world import World, new_id, scalar
 
 MOVE = {
     State.INITIATED: "state = 'INITIATED', failure_code = NULL, finalized_at = NULL",
@@ -160,3 +160,18 @@ def test_the_event_goes_with_its_transition_when_that_is_rolled_back(world):
         connection.exec_driver_sql(f"UPDATE payments SET {MOVE[State.FAILED]} WHERE id = %s", (id,))
         connection.rollback()
     assert story(world, id) == [("payment.initiated", 1)]
+
+
+@pytest.mark.parametrize(("scheduled", "waits"), [("1 hour", True), ("-1 hour", False)])
+def test_payments_wait_for_their_time_in_sql_too(shared_world, scheduled, waits):
+    ann = shared_world.user()
+    source, target = shared_world.wallet(ann), shared_world.wallet(shared_world.user())
+    with shared_world.gateway.connect() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO payments (id, type, user_id, source_id, target_id, amount, currency, scheduled_at)"
+            " VALUES (%s, 'transfer', %s, %s, %s, 1, 'EUR', now() + %s::interval)",
+            (id := new_id(), ann, source, target, scheduled),
+        )
+        due = scalar(connection, "SELECT due_at = greatest(now(), scheduled_at) FROM payments WHERE id = %s", id)
+        later = scalar(connection, "SELECT due_at > now() FROM payments WHERE id = %s", id)
+    assert (due, later) == (True, waits)

@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from models import operation, payment_view
-from models.payment_view import Filter, PaymentView
+from models import operation, payment_list, payment_view
+from models.payment_list import Filter
+from models.payment_view import PaymentView
 from models.session import transaction
 from models.user import Role
 from tests.models.world import World, new_id
@@ -41,7 +42,7 @@ class Street:
 
     def page(self, user_id: str | None, where: Filter, limit: int = 100, **edge: str) -> list[PaymentView]:
         with transaction(self.world.gateway) as connection:
-            return payment_view.page(connection, user_id, where, limit, **edge)
+            return payment_list.page(connection, user_id, where, limit, **edge)
 
     def numbers(self, *arguments, **edge: str) -> list[int]:
         """The page as places in `ids`."""

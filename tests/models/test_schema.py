@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from models.user import Role
 from tests.models.breaks import BREAKS, DENIED, NO_BREAK
 from tests.models.world import World, new_id, scalar
 
@@ -11,9 +12,13 @@ from tests.models.world import World, new_id, scalar
 @pytest.fixture(scope="module")
 def names(shared_world: World) -> dict[str, str]:
     """Ids of what the statements speak of."""
-    ann, bob, shop = (shared_world.user(name=name) for name in ("Ann", "Bob", "Shop"))
+    ann, bob = (shared_world.user(name=name) for name in ("Ann", "Bob"))
+    shop = shared_world.user(Role.MERCHANT, "Shop")
+    ops, chief = (shared_world.user(Role.OPS, name) for name in ("Ops", "Chief"))
     rich, poor, capped = (shared_world.wallet(ann, funds=1000), shared_world.wallet(bob), shared_world.wallet(bob))
     done = shared_world.transfer(ann, rich, poor, 10)
+    shared_world.post()
+    [held] = shared_world.accept(shared_world.wish("charge", shop, rich, shared_world.wallet(shop), 10, capture=False))
     shared_world.post()
     still_open = shared_world.transfer(ann, rich, poor, 10)
     with shared_world.owner.begin() as connection:
@@ -22,7 +27,7 @@ def names(shared_world: World) -> dict[str, str]:
         connection.exec_driver_sql(
             "UPDATE users SET phone_number = '+491701234567', email = 'ann@elsewhere.example' WHERE id = %s", (ann,)
         )
-        proofs = prove(connection, ann, still_open)
+        proofs = prove(connection, ann, still_open, held, done) | agree(connection, rich, ops, chief, done)
         connection.exec_driver_sql("INSERT INTO audit_log (actor, action, target) VALUES ('ops', 'look', 'books')")
         part = scalar(
             connection, "SELECT replace(tableoid::regclass::text, 'payments', '') FROM payments WHERE id = %s", done
@@ -31,19 +36,28 @@ def names(shared_world: World) -> dict[str, str]:
         **{
             "ann": ann,
             "shop": shop,
+            "ops": ops,
+            "chief": chief,
             "rich": rich,
             "poor": poor,
             "capped": capped,
             "wire": shared_world.technical("wire"),
         },
         **proofs,
-        **{"done": done, "open": still_open, "new": new_id(), "p": f"payments{part}", "o": f"operations{part}"},
+        **{
+            "held": held,
+            "done": done,
+            "open": still_open,
+            "new": new_id(),
+            "p": f"payments{part}",
+            "o": f"operations{part}",
+        },
     }
 
 
-def prove(connection: Connection, ann: str, payment_id: str) -> dict[str, str]:
-    """Tokens, confirmations and commands in each of their states; the ids of the last two, by state."""
-    ids = {state: new_id() for state in ("sent", "unsent", "used", "undecided", "decided")}
+def prove(connection: Connection, ann: str, payment_id: str, held: str, done: str) -> dict[str, str]:
+    """Tokens, confirmations, commands and quotes in each of their states; the ids of all but tokens, by state."""
+    ids = {state: new_id() for state in ("sent", "unsent", "used", "undecided", "decided", "quote", "used_quote")}
     for name, ended in (("kept", ""), ("ended", "revoked_at"), ("rolled", "replaced_by")):
         connection.exec_driver_sql(
             "INSERT INTO tokens (id, user_id, hash, prefix, last4, expires_at, revoked_at, replaced_by) VALUES"
@@ -63,6 +77,31 @@ def prove(connection: Connection, ann: str, payment_id: str) -> dict[str, str]:
         " (%(undecided)s, 'retry', %(payment)s, %(user)s, 'x', NULL, NULL),"
         " (%(decided)s, 'retry', %(payment)s, %(user)s, 'x', now(), 'done')",
         {**ids, "user": ann, "payment": payment_id},
+    )
+    connection.exec_driver_sql(
+        "INSERT INTO quotes (id, type, user_id, source_currency, target_currency, source_amount, target_amount, rate,"
+        " commission, expires_at, payment_id) SELECT id::uuid, 'exchange', %(user)s, 'EUR', 'USD', 100, 110, 1.1, 0,"
+        " now() + interval '1 minute', payment_id::uuid"
+        " FROM (VALUES (%(quote)s, NULL), (%(used_quote)s, %(done)s)) AS made (id, payment_id)",
+        {**ids, "user": ann, "done": done},
+    )
+    connection.exec_driver_sql(
+        "INSERT INTO exchange_rates (source, target, rate, source_name) VALUES ('EUR', 'USD', 1.1, 'ECB')"
+    )
+    connection.exec_driver_sql(
+        "INSERT INTO commands (id, kind, payment_id, user_id) VALUES (%s, 'capture', %s, %s)", (new_id(), held, ann)
+    )
+    return ids
+
+
+def agree(connection: Connection, account_id: str, ops: str, chief: str, payment_id: str) -> dict[str, str]:
+    """An adjustment that is proposed, and one that is agreed on; their ids by state."""
+    ids = {"proposed": new_id(), "agreed": new_id()}
+    connection.exec_driver_sql(
+        "INSERT INTO adjustments (id, account_id, direction, amount, currency, reason, proposed_by, approved_by,"
+        " approved_at, payment_id) VALUES (%(proposed)s, %(account)s, 'credit', 1, 'EUR', 'x', %(ops)s, NULL, NULL,"
+        " NULL), (%(agreed)s, %(account)s, 'credit', 1, 'EUR', 'x', %(ops)s, %(chief)s, now(), %(payment)s)",
+        {**ids, "account": account_id, "ops": ops, "chief": chief, "payment": payment_id},
     )
     return ids
 

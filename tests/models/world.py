@@ -1,13 +1,15 @@
 """Users, wallets and payments in a migrated database, each made by the role that makes it in life."""
 
 import secrets
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, NullPool
 from uuid_utils import compat as uuids
 
-from models import account, payment, user
+from models import account, payment, quote, user
 from models.payment import Wish
+from models.quote import Quote
+from models.rules.exchange import RATE_ONE, rate_text
 from models.session import open_engine, transaction
 from models.user import Role
 from tests.support import Database
@@ -66,7 +68,7 @@ class World(NamedTuple):
         target_id: str,
         amount: int,
         currency: str = "EUR",
-        **rest: str | bytes,
+        **rest: Any,
     ) -> Wish:
         """A wish under a key of its own, unless one is given."""
         given = {"key": secrets.token_hex(8), "fingerprint": bytes(32), **rest}
@@ -80,6 +82,18 @@ class World(NamedTuple):
     def transfer(self, user_id: str, source_id: str, target_id: str, amount: int) -> str:
         """The id of an accepted transfer, not yet posted."""
         [id] = self.accept(self.wish("transfer", user_id, source_id, target_id, amount))
+        return id
+
+    def exchange(self, user_id: str, source_id: str, target_id: str, amount: int, arriving: int) -> str:
+        """The id of an accepted exchange from EUR to USD, by a quote of its own, not yet posted."""
+        quote_id, rate = new_id(), arriving * RATE_ONE // amount
+        by = {"quote_id": quote_id, "target_amount": arriving, "target_currency": "USD", "rate": rate_text(rate)}
+        with transaction(self.gateway) as connection:
+            sides = ("EUR", "USD", amount, arriving, rate, 0)
+            until = quote.good_until(connection, 60)
+            quote.keep(connection, Quote(quote_id, "exchange", user_id, *sides, until))
+            [id] = payment.accept(connection, [self.wish("exchange", user_id, source_id, target_id, amount, **by)])
+            assert quote.use(connection, quote_id, id)
         return id
 
     def post(self) -> int:

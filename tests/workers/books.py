@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, make_url
 from uuid_utils.compat import uuid7
@@ -92,12 +92,19 @@ class Books:
             return account.technical_parties(connection)[code, currency].id
 
     def order(
-        self, type: str, user_id: str, source_id: str, target_id: str, amount: int, currency: str = CURRENCY
+        self,
+        type: str,
+        user_id: str,
+        source_id: str,
+        target_id: str,
+        amount: int,
+        currency: str = CURRENCY,
+        **members: Any,
     ) -> str:
         """Accept a payment as the gateway's role, which a taken gateway could do with any of these; returns its id."""
         id = str(uuid7())
         fingerprint = hashlib.sha256(id.encode()).digest()
-        wish = Wish(id, type, user_id, source_id, target_id, amount, currency, f"key-{id}", fingerprint)
+        wish = Wish(id, type, user_id, source_id, target_id, amount, currency, f"key-{id}", fingerprint, **members)
         with transaction(self.gateway) as connection:
             assert payment.accept(connection, [wish]).keys() == {id}
         return id
@@ -120,6 +127,11 @@ class Books:
             return int(
                 connection.exec_driver_sql("SELECT balance FROM accounts WHERE id = %s", (account_id,)).scalar_one()
             )
+
+    def held(self, account_id: str) -> int:
+        with transaction(self.worker) as connection:
+            held = connection.exec_driver_sql("SELECT held FROM accounts WHERE id = %s", (account_id,))
+            return int(held.scalar_one())
 
     def decided(self, account_id: str) -> list[str]:
         """The payments that moved the account's money, in the order in which they did."""

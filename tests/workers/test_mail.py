@@ -203,7 +203,7 @@ def test_who_is_refused_for_now_is_tried_again_later_and_not_for_ever(
         waits.append(row.due_in_seconds)
     assert 10 < waits[0] <= 30
     assert 1_700 < waits[-1] <= 3_600
-    assert sum(waits) > 3 * 3_600, "greylisting is waited for"
+    assert sum(waits) > 2.5 * 3_600, "greylisting is waited for, with the shortest of waits too"
     make_due(books, id)
     ours.deliver()
     assert kept(books, id).is_given_up

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from models.rules.failure import MESSAGES, Failure
 from models.rules.money import MINOR_UNITS_MAX
-from models.rules.posting import Account, Maker, Payment, decide
+from models.rules.posting import decide
 from models.rules.state import State
+from models.rules.values import Account, Agreed, Maker, Payment
 
 ANN = Maker("ann", "client", is_active=True, may_deposit=False)
 SHOP = Maker("shop", "merchant", is_active=True, may_deposit=False)
@@ -28,8 +29,10 @@ INTERNAL = WIRE._replace(id="internal-eur", code="internal")
 
 BONUS = Payment("p", "bonus", "INITIATED", "ann", "internal-eur", "ann-eur", 100, "EUR")
 CHARGE = Payment("p", "charge", "INITIATED", "shop", "ann-eur", "shop-eur", 100, "EUR")
+WITHDRAWAL = Payment("p", "withdrawal", "INITIATED", "ann", "ann-eur", "wire-eur", 100, "EUR")
 ORDERS = {
     "deposit": (DEPOSIT, WIRE, WALLET, ANN),
+    "withdrawal": (WITHDRAWAL, WALLET, WIRE, ANN),
     "transfer": (TRANSFER, WALLET, BOBS, ANN),
     "charge": (CHARGE, WALLET, SHOPS, SHOP),
     "bonus": (BONUS, INTERNAL, WALLET, ANN),
@@ -67,6 +70,13 @@ RUNGS = [
     ("not_permitted", "deposit from a customer", {}, {"code": None, "owner_id": "bob"}, {}, {}),
     ("not_permitted", "deposit to a stranger", {}, {}, {"owner_id": "bob"}, {}),
     ("not_permitted", "deposit to a technical account", {}, {}, {"owner_id": None, "code": "internal"}, {}),
+    ("not_permitted", "withdrawal of a stranger's money", {}, {"owner_id": "bob"}, {}, {}),
+    ("not_permitted", "withdrawal from a technical account", {}, {"owner_id": None, "code": "internal"}, {}, {}),
+    *(
+        ("not_permitted", f"withdrawal to {code}", {}, {}, {"code": code}, {})
+        for code in ("internal", "commission", "exchange")
+    ),
+    ("not_permitted", "withdrawal to a customer", {}, {}, {"code": None, "owner_id": "bob"}, {}),
     ("not_permitted", "transfer of a stranger's money", {}, {"owner_id": "bob"}, {}, {}),
     ("not_permitted", "transfer from a technical account", {}, {"owner_id": None, "code": "wire"}, {}, {}),
     ("not_permitted", "transfer to a technical account", {}, {}, {"owner_id": None, "code": "wire"}, {}),
@@ -121,7 +131,8 @@ def test_each_rung_refuses(failure, what, changes):
 
 
 def test_every_failure_of_the_ladder_has_its_rung_and_every_failure_its_words():
-    by_hand = {Failure.ACCOUNT_UNKNOWN, Failure.SYSTEM_FAILURE}
+    by_hand = {Failure.ACCOUNT_UNKNOWN, Failure.SYSTEM_FAILURE, Failure.CANCELED, Failure.EXPIRED}
+    by_hand |= {Failure.REFUND_EXCEEDS_CHARGE, Failure.COMMISSION_EXCEEDS_AMOUNT, Failure.QUOTE_EXPIRED}
     assert {row[0] for row in RUNGS} == set(Failure) - by_hand
     assert set(MESSAGES) == set(Failure)
 
@@ -156,6 +167,9 @@ def test_the_ladder_has_an_order():
         (DEPOSIT, WIRE._replace(code="wallet"), WALLET),
         (DEPOSIT, WIRE._replace(code="crypto"), WALLET),
         (DEPOSIT, WIRE._replace(balance=-(10**30)), WALLET),
+        (WITHDRAWAL, WALLET, WIRE._replace(code="wallet")),
+        (WITHDRAWAL, WALLET, WIRE._replace(code="crypto")),
+        (WITHDRAWAL._replace(amount=1000), WALLET, WIRE),
         (TRANSFER._replace(target_id=OTHER.id), WALLET, OTHER),
         (TRANSFER._replace(amount=1000), WALLET, BOBS),
         (TRANSFER._replace(amount=999), WALLET._replace(held=1), BOBS),
@@ -166,6 +180,40 @@ def test_the_ladder_has_an_order():
 )
 def test_what_is_just_allowed(payment, source, target):
     assert verdict(payment, source, target) is State.COMPLETED
+
+
+CREDIT = Payment("p", "adjustment", "INITIATED", "ops", "internal-eur", "ann-eur", 100, "EUR")
+DEBIT = CREDIT._replace(source_id="ann-eur", target_id="internal-eur")
+TO_ANN = Agreed("ann-eur", True, 100, "EUR", "ops")
+FROM_ANN = TO_ANN._replace(is_credit=False)
+
+
+@pytest.mark.parametrize(
+    ("payment", "agreed", "wallet", "outcome"),
+    [
+        (CREDIT, TO_ANN, WALLET, State.COMPLETED),
+        (DEBIT, FROM_ANN, WALLET, State.COMPLETED),
+        (DEBIT._replace(amount=1001), FROM_ANN._replace(amount=1001), WALLET, "insufficient_funds"),
+        (CREDIT, TO_ANN, WALLET._replace(ceiling=1099), "limit_exceeded"),
+        (CREDIT, TO_ANN, WALLET._replace(is_frozen=True), "account_frozen"),
+        (CREDIT, None, WALLET, "not_permitted"),
+        (CREDIT, FROM_ANN, WALLET, "not_permitted"),
+        (DEBIT, TO_ANN, WALLET, "not_permitted"),
+        (CREDIT._replace(amount=101), TO_ANN, WALLET, "not_permitted"),
+        (CREDIT._replace(currency="USD"), TO_ANN, WALLET, "not_permitted"),
+        (CREDIT._replace(user_id="ann"), TO_ANN, WALLET, "not_permitted"),
+        (CREDIT, TO_ANN._replace(account_id="bob-eur"), WALLET, "not_permitted"),
+        (CREDIT, TO_ANN, WALLET._replace(owner_id=None, code="wire"), "not_permitted"),
+        (CREDIT._replace(source_id="wire-eur"), TO_ANN, WALLET, "not_permitted"),
+        (CREDIT._replace(source_id="bob-eur"), TO_ANN, WALLET, "not_permitted"),
+    ],
+)
+def test_what_two_of_ops_agree_on(payment, agreed, wallet, outcome):
+    books = {account.id: account for account in (INTERNAL, WIRE, BOBS, wallet)}
+    adjustments = {} if agreed is None else {payment.id: agreed}
+    makers = {maker.id: maker for maker in (ANN, OPS)}
+    [only] = decide([payment], books, makers, adjustments=adjustments, deposits_open=True).verdicts
+    assert (only.failure or only.state) == outcome
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,131 @@
+"""A list as it is asked for: a page of JSON, or all of it as CSV or JSON Lines, streamed."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import marshmallow as ma
+from flask import Response, request
+
+from gateway import lists
+from gateway.contract import encode
+from gateway.errors import flawed
+from gateway.lists import Place
+from gateway.schemas import Output
+
+JSON, CSV, JSON_LINES, HTML = "application/json", "text/csv", "application/x-ndjson", "text/html"
+FILES = (CSV, JSON_LINES)
+ROWS_MAX = 100_000
+"""What a spreadsheet still opens; a file with so many rows may have a continuation, by created_at[lte]."""
+
+PAGE_ROWS = 500
+"""Read at once: no statement lasts long, and none is open while a slow reader is written to."""
+
+FORMS = {
+    CSV: f"All rows, at most {ROWS_MAX}, under a header with a column for each member.",
+    JSON_LINES: f"All rows, at most {ROWS_MAX}, one a line.",
+    HTML: "To be printed.",
+}
+
+_FORMULA = re.compile("[ \n]*[=+\\-@\t\r]")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
+
+Read = Callable[[int, Place], Sequence[Any]]
+Show = Callable[[Any], dict[str, Any]]
+
+
+def as_well(*media_types: str) -> dict[int, Any]:
+    """For the document: that the route answers in these forms, too, by Accept."""
+    text = {"type": "string"}
+    content = {media_type: {"schema": {**text, "description": FORMS[media_type]}} for media_type in media_types}
+    return {200: {"content": content}}
+
+
+def wanted(*media_types: str) -> str:
+    """The media type that the request likes best; JSON if it says nothing."""
+    return request.accept_mimetypes.best_match([JSON, *media_types]) or JSON
+
+
+def answer(
+    query: Mapping[str, Any], read: Read, show: Show, schema: type[Output]
+) -> Response | tuple[dict[str, Any], dict[str, str]]:
+    """The page or file of the rows that `read` gives, up to so many from a place on, as `show` shows them.
+
+    Both outlive the request when they are streamed, so they must not ask for it.
+    """
+    at = lists.place(query)
+    media_type = wanted(*FILES)
+    if media_type == JSON:
+        return lists.page(query, at, read(query["limit"] + 1, at), show)
+    paged = [name for name in ("limit", "cursor") if name in request.args]
+    if paged:
+        raise flawed([(name, "invalid_value", "A file has no pages.") for name in paged], "parameter")
+    batches = _batches(read)
+    batches = chain([next(batches)], batches)  # what is wrong with the first is answered, not cut off
+    shown = ([show(row) for row in rows] for rows in batches)
+    return stream(csv_of(shown, schema) if media_type == CSV else _json_lines_of(shown), media_type)
+
+
+def stream(lines: Iterator[str], media_type: str) -> Response:
+    """A file of these lines, made as it is read."""
+    name = f"{request.path.rpartition('/')[2]}.{'csv' if media_type == CSV else 'jsonl'}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Rows-Max": str(ROWS_MAX)}
+    return Response(lines, headers=headers, content_type=f"{media_type}; charset=utf-8")
+
+
+def _batches(read: Read) -> Iterator[Sequence[Any]]:
+    """All rows, at most ROWS_MAX, in batches; the first may be empty."""
+    at, left = Place(), ROWS_MAX
+    while True:
+        rows = read(min(PAGE_ROWS, left), at)
+        yield rows
+        left -= len(rows)
+        if len(rows) < PAGE_ROWS or not left:
+            return
+        at = Place(before=rows[-1].id)
+
+
+def _json_lines_of(batches: Iterable[list[dict[str, Any]]]) -> Iterator[str]:
+    for bodies in batches:
+        yield "".join(f"{encode(body)}\n" for body in bodies)
+
+
+def csv_of(batches: Iterable[list[dict[str, Any]]], schema: type[Output]) -> Iterator[str]:
+    """CSV with a header: a column for each member, those of an inner object under its name and theirs."""
+    columns = list(_columns(schema))
+    yield _written([["_".join(path) for path in columns]])
+    for bodies in batches:
+        yield _written([cell(_member(body, path)) for path in columns] for body in bodies)
+
+
+def _columns(schema: type[Output]) -> Iterator[tuple[str, ...]]:
+    for name, field in schema().fields.items():
+        if isinstance(field, ma.fields.Nested):
+            yield from ((name, inner) for inner in field.schema.fields)
+        else:
+            yield (name,)
+
+
+def _member(body: Mapping[str, Any], path: Iterable[str]) -> Any:
+    value: Any = body
+    for name in path:
+        value = None if value is None else value[name]
+    return value
+
+
+def _written(rows: Iterable[Iterable[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue()
+
+
+def cell(value: Any) -> str:
+    """The value as text that no spreadsheet takes for a formula: what begins like one, numbers excepted, is quoted."""
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text

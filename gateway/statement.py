@@ -1,0 +1,44 @@
+"""A wallet's statement of a month: for machines, for spreadsheets and for the printer."""
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Response, render_template
+
+from gateway.exports import CSV, csv_of, stream
+from gateway.list_schemas import HistoryRowSchema
+
+LINES_MAX = 10_000
+"""More are no reading; the wallet's operations are listed without end."""
+
+STYLE = (
+    "body{font:10pt sans-serif}table{border-collapse:collapse;width:100%}thead{display:table-header-group}"
+    "th,td{border-bottom:1px solid #999;padding:2pt 4pt;text-align:left;vertical-align:top;overflow-wrap:anywhere}"
+    "tr{break-inside:avoid}.money{text-align:right;white-space:nowrap}"
+)
+
+POLICY = (
+    f"default-src 'none'; style-src 'sha256-{b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox allow-modals"
+)
+"""The page has this one style and runs nothing; it may be printed."""
+
+
+def page(body: dict[str, Any]) -> Response:
+    """The statement to be printed."""
+    text = render_template("statement.html", style=STYLE, **body)
+    return Response(text, headers={"Content-Security-Policy": POLICY}, content_type="text/html; charset=utf-8")
+
+
+def sheet(body: dict[str, Any]) -> Response:
+    """The statement as CSV; its first and last rows are the opening and the closing balance."""
+    return stream(csv_of(_records(body), HistoryRowSchema), CSV)
+
+
+def _records(body: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
+    nothing = dict.fromkeys(HistoryRowSchema().fields)
+    for word, lines in (("opening", body["lines"]), ("closing", [])):
+        balance = {"type": word, "currency": body["currency"], "balance_after": body[word]}
+        yield [{**nothing, **balance}, *lines]

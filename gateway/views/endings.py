@@ -1,0 +1,108 @@
+"""POST /v1/charges/{id}/capture and /void, /v1/payments/{id}/cancel: wishes of the maker that a worker decides."""
+
+from typing import Any
+
+from flask import g, request
+from uuid_utils import uuid7
+
+import celery_config
+from gateway.auth import actor, requires
+from gateway.catalogue import minor_units
+from gateway.contract import IDEMPOTENCY_KEY, Blueprint
+from gateway.envelope import REQUEST_ID
+from gateway.errors import Refusal, flawed, not_found
+from gateway.fields import is_id
+from gateway.idempotency import fingerprint_of, key_of
+from gateway.order_schemas import CaptureInput, EndingInput
+from gateway.parsing import body_of_request
+from gateway.schemas import PaymentSchema
+from gateway.services import services
+from gateway.showing import Shown, payment_body, payment_headers
+from models import command, idempotency, payment_view
+from models.payment_view import PaymentView
+from models.rules.posting import ENDS
+from models.rules.values import Ending, PaymentType
+from models.session import Connection, transaction
+
+endings = Blueprint("endings", __name__, url_prefix="/v1", description="What was ordered is captured or taken back.")
+keyed = endings.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}])
+
+Body = dict[str, Any]
+Answer = tuple[dict[str, Any], dict[str, str]]
+
+
+@endings.route("/charges/<id>/capture", methods=["POST"])
+@requires("charges:write")
+@keyed
+@endings.arguments(CaptureInput)
+@endings.response(202, PaymentSchema)
+def capture(body: Body, id: str) -> Answer:
+    """Take what a charge holds, or a part of it; the rest is released."""
+    return _ordered(id, Ending.CAPTURE, body.get("amount"))
+
+
+@endings.route("/charges/<id>/void", methods=["POST"])
+@requires("charges:write")
+@keyed
+@endings.arguments(EndingInput)
+@endings.response(202, PaymentSchema)
+def void(_: Body, id: str) -> Answer:
+    """Release what a charge holds."""
+    return _ordered(id, Ending.VOID)
+
+
+@endings.route("/payments/<id>/cancel", methods=["POST"])
+@requires("transfers:write", "withdrawals:write", "charges:write", "deposits:own", "deposits:write")
+@keyed
+@endings.arguments(EndingInput)
+@endings.response(202, PaymentSchema)
+def cancel(_: Body, id: str) -> Answer:
+    """Take back a payment that is INITIATED still, such as a scheduled one."""
+    return _ordered(id, Ending.CANCEL)
+
+
+def _ordered(id: str, ending: Ending, amount: str | None = None) -> Answer:
+    """Keep the wish, or find that its key kept it before; the worker decides it under the payment's lock."""
+    key, fingerprint = key_of(request.environ), fingerprint_of(request.path, body_of_request())
+    with transaction(services().engine) as connection:
+        view = _own(connection, id, ending)
+        is_replay = _is_kept(connection, key, fingerprint, id)
+        if not is_replay:
+            if view.state not in ENDS[ending]:
+                raise Refusal("illegal_transition", f"The payment is {view.state}.")
+            captured = None if amount is None else _part(view, amount)
+            is_replay = not idempotency.keep_payment(connection, g.caller.id, key, fingerprint, id)
+            if is_replay:  # another request with the key was faster; its row is committed now
+                _is_kept(connection, key, fingerprint, id)
+            elif not command.order_ending(connection, str(uuid7()), ending, id, captured, actor()):
+                raise Refusal("ending_ordered", "Only the first capture, void or cancel of a payment counts.")
+    if not is_replay:
+        celery_config.ring(request.environ[REQUEST_ID])
+    return payment_body(view, g.caller), payment_headers(Shown(view, is_replay), g.caller)
+
+
+def _own(connection: Connection, id: str, ending: Ending) -> PaymentView:
+    """The caller's own payment, of a type that can be ended so; raises Refusal not_found."""
+    view = payment_view.by_id(connection, id) if is_id(id) else None
+    if view is None or view.user_id != g.caller.id:
+        raise not_found()
+    if ending is not Ending.CANCEL and view.type != PaymentType.CHARGE:
+        raise not_found()
+    return view
+
+
+def _is_kept(connection: Connection, key: str, fingerprint: bytes, id: str) -> bool:
+    """Whether this very wish was kept under its key before; raises Refusal if the key stands for something else."""
+    claim = (g.caller.id, key)
+    kept = idempotency.find(connection, [claim]).get(claim)
+    if kept is not None and (kept.fingerprint != fingerprint or kept.payment_id != id):
+        raise Refusal("idempotency_key_reused", "This key stands for another request of yours.")
+    return kept is not None
+
+
+def _part(view: PaymentView, amount: str) -> int:
+    """What to capture, in minor units; raises Refusal for more than is held."""
+    part = minor_units(amount, services().catalogue.currency(view.currency))
+    if part > view.amount:
+        raise flawed([("/amount", "amount_too_large", "More than is held.")])
+    return part

@@ -1,0 +1,111 @@
+"""POST /v1/quotes and /v1/exchanges: a rate is frozen for a while, and used by one payment."""
+
+from typing import Any
+
+from flask import g, request
+from uuid_utils import uuid7
+
+from gateway.auth import requires
+from gateway.catalogue import minor_units, objection
+from gateway.contract import IDEMPOTENCY_KEY, Blueprint
+from gateway.errors import flawed
+from gateway.exchange_schemas import QuoteInput, QuoteSchema
+from gateway.idempotency import fingerprint_of, key_of
+from gateway.order_schemas import ExchangeInput
+from gateway.orders import Order
+from gateway.parsing import body_of_request
+from gateway.quoting import arrival_of, expiry, quoted
+from gateway.schemas import PaymentSchema
+from gateway.services import services
+from gateway.showing import payment_body, payment_headers
+from models import commission_terms, quote, rate
+from models.currency import Currency
+from models.quote import Quote
+from models.rules.commission import Terms
+from models.rules.exchange import Market, Side, offer, rate_text
+from models.rules.money import MoneyError, render
+from models.rules.values import PaymentType
+from models.session import Connection, transaction
+
+exchanges = Blueprint("exchanges", __name__, url_prefix="/v1", description="One currency is exchanged for another.")
+
+Body = dict[str, Any]
+Answer = tuple[Body, dict[str, str]]
+
+
+@exchanges.route("/quotes", methods=["POST"])
+@requires("transfers:write")
+@exchanges.arguments(QuoteInput)
+@exchanges.response(201, QuoteSchema)
+def make_quote(body: Body) -> Answer:
+    """Freeze the rate of an exchange between your wallets, or of a transfer; commission is named, and in no rate."""
+    source, target = (
+        services().catalogue.currency(body[name], f"/{name}") for name in ("source_currency", "target_currency")
+    )
+    with transaction(services().engine) as connection:
+        made = _quote(connection, body, source, target)
+        quote.keep(connection, made)
+    return {
+        "id": made.id,
+        "type": made.type,
+        "source_currency": source.code,
+        "target_currency": target.code,
+        "rate": rate_text(made.rate),
+        "source_amount": render(made.source_amount, source.digits),
+        "target_amount": render(made.target_amount, target.digits),
+        "commission": render(made.commission, source.digits),
+        "expires_at": made.expires_at.isoformat(),
+    }, {}
+
+
+def _quote(connection: Connection, body: Body, source: Currency, target: Currency) -> Quote:
+    """The quote at the rate and on the terms of commission that count now; raises Refusal."""
+    amount = minor_units(body["amount"], source if body["side"] == Side.SOURCE else target)
+    told = rate.in_force(connection, source.code, target.code)
+    if not told:
+        raise flawed([("/target_currency", "rate_unknown", f"No rate from {source.code} to {target.code} is known.")])
+    [current] = told
+    terms = [Terms(current.spread_millionths)]
+    if body["type"] == PaymentType.TRANSFER:
+        terms.append(commission_terms.in_force(connection, body["type"], source.code, g.caller.id))
+    try:
+        made = offer(Side(body["side"]), amount, Market(current.rate, source.digits, target.digits), terms)
+    except MoneyError as error:
+        raise flawed([("/amount", error.code, error.detail)]) from None
+    refused = objection(made.source_amount, source) or objection(made.target_amount, target)
+    if refused is not None:
+        raise refused
+    sides = (source.code, target.code, made.source_amount, made.target_amount)
+    expires_at = quote.good_until(connection, services().settings.quote_ttl_seconds)
+    return Quote(str(uuid7()), body["type"], g.caller.id, *sides, current.rate, made.commission, expires_at)
+
+
+@exchanges.route("/exchanges", methods=["POST"])
+@requires("transfers:write")
+@exchanges.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}])
+@exchanges.arguments(ExchangeInput)
+@exchanges.response(202, PaymentSchema)
+def exchange(body: Body) -> Answer:
+    """Exchange between two of your wallets, as a quote says."""
+    key = key_of(request.environ)
+    given = quoted(body["quote"], PaymentType.EXCHANGE, g.caller, services())
+    currency = services().catalogue.currency(given.source_currency)
+    shown = services().intake.submit(
+        Order(
+            id=str(uuid7()),
+            type=PaymentType.EXCHANGE,
+            user_id=g.caller.id,
+            source=body["source"],
+            target=body["target"],
+            amount=given.source_amount,
+            currency=currency.code,
+            digits=currency.digits,
+            key=key,
+            fingerprint=fingerprint_of(request.path, body_of_request()),
+            metadata=body.get("metadata"),
+            objection=objection(given.source_amount, currency) or expiry(given),
+            quote_id=given.id,
+            arrival=arrival_of(given, services()),
+        )
+    )
+    return payment_body(shown.view, g.caller), payment_headers(shown, g.caller)

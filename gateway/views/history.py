@@ -1,0 +1,151 @@
+"""GET /v1/wallets/{token}/operations, /balance and /statement: what a wallet went through, and what it held when."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Response, g
+
+from gateway import exports, lists, statement
+from gateway.auth import requires
+from gateway.contract import Blueprint
+from gateway.errors import Refusal, not_found
+from gateway.exports import CSV, HTML
+from gateway.fields import is_wallet_token
+from gateway.list_schemas import (
+    BalanceQuery,
+    BalanceSchema,
+    HistoryQuery,
+    HistoryRowSchema,
+    StatementQuery,
+    StatementSchema,
+)
+from gateway.schemas import page_of
+from gateway.services import services
+from gateway.showing import failure
+from models import account
+from models import history as rows
+from models.account import Wallet
+from models.history import HistoryFilter, HistoryRow
+from models.rules.money import render
+from models.session import Connection, statements
+
+history = Blueprint("history", __name__, url_prefix="/v1/wallets", description="What a wallet went through.")
+
+LONGEST_MONTH_DAYS = 31
+
+Answer = tuple[dict[str, Any], dict[str, str]]
+
+
+@history.route("/<token>/operations")
+@requires("wallets:read", others=exports.FILES)
+@history.doc(responses=exports.as_well(*exports.FILES))
+@history.arguments(HistoryQuery, location="query")
+@history.response(200, page_of(HistoryRowSchema))
+def list_history(query: dict[str, Any], token: str) -> Response | Answer:
+    """What decided payments did to the wallet, and failed ones would have done, newest first."""
+    engine = services().engine
+    with statements(engine) as connection:
+        wallet = _visible(connection, token)
+    where = _filter(query, wallet)
+
+    def read(limit: int, at: lists.Place) -> list[HistoryRow]:
+        with statements(engine) as connection:
+            return rows.page(connection, wallet.id, where, limit, before=at.before, after=at.after)
+
+    return exports.answer(query, read, row_body, HistoryRowSchema)
+
+
+def _filter(query: dict[str, Any], wallet: Wallet) -> HistoryFilter:
+    created_from, created_before = lists.span(query)
+    return HistoryFilter(
+        types=query.get("type", ()),
+        is_success=_only(query.get("success"), "true"),
+        is_incoming=_only(query.get("direction"), "in"),
+        created_from=created_from,
+        created_before=created_before,
+        amounts=lists.amounts(query, services().catalogue.currency(wallet.currency)),
+    )
+
+
+def _only(given: list[str] | None, word: str) -> bool | None:
+    """Whether the one of two words that was given is this one; None if it was neither, or both."""
+    return given == [word] if given and len(given) == 1 else None
+
+
+@history.route("/<token>/balance")
+@requires("wallets:read")
+@history.arguments(BalanceQuery, location="query")
+@history.response(200, BalanceSchema)
+def get_balance(query: dict[str, Any], token: str) -> Answer:
+    """What the wallet held at a time, after all that was posted by then."""
+    with statements(services().engine) as connection:
+        wallet = _visible(connection, token)
+        position = rows.position(connection, wallet.id, query["at"] + lists.MOMENT)
+    body = {
+        "wallet": wallet.token,
+        "balance": render(position.balance, wallet.digits),
+        "currency": wallet.currency,
+        "at": query["at"].isoformat(),
+    }
+    return body, {}
+
+
+@history.route("/<token>/statement")
+@requires("wallets:read", others=(CSV, HTML))
+@history.doc(responses=exports.as_well(CSV, HTML))
+@history.arguments(StatementQuery, location="query")
+@history.response(200, StatementSchema)
+def get_statement(query: dict[str, Any], token: str) -> Response | Answer:
+    """What was posted to the wallet in a month (UTC), oldest first: opening and lines make closing."""
+    start: datetime = query["month"]
+    end = (start + timedelta(days=LONGEST_MONTH_DAYS)).replace(day=1)
+    with statements(services().engine) as connection:
+        wallet = _visible(connection, token)
+        opening, closing = (rows.position(connection, wallet.id, time) for time in (start, end))
+        lines = rows.between(connection, wallet.id, opening, closing, statement.LINES_MAX + 1)
+    if len(lines) > statement.LINES_MAX:
+        raise Refusal("statement_too_long", f"More than {statement.LINES_MAX} lines; list the wallet's operations.")
+    body = {
+        "wallet": wallet.token,
+        "currency": wallet.currency,
+        "month": f"{start:%Y-%m}",
+        "opening": render(opening.balance, wallet.digits),
+        "lines": [row_body(row) for row in lines],
+        "closing": render(closing.balance, wallet.digits),
+    }
+    match exports.wanted(CSV, HTML):
+        case exports.CSV:
+            return statement.sheet(body)
+        case exports.HTML:
+            return statement.page(body)
+    return body, {}
+
+
+def row_body(row: HistoryRow) -> dict[str, Any]:
+    """The row, as whoever may see the wallet sees it."""
+    return {
+        "payment": row.id,
+        "type": row.type,
+        "success": row.is_success,
+        "amount": render(row.amount, row.digits),
+        "currency": row.currency,
+        "commission": None if row.commission is None else render(row.commission, row.digits),
+        "balance_after": None if row.balance_after is None else render(row.balance_after, row.digits),
+        "counterparty": {
+            "name": row.counterparty_name,
+            "last4": row.counterparty_token and row.counterparty_token[-4:],
+        },
+        "summary": row.summary,
+        "reference": row.reference,
+        "failure": failure(row.failure_code),
+        "created_at": row.created_at.isoformat(),
+        "finalized_at": row.finalized_at.isoformat(),
+    }
+
+
+def _visible(connection: Connection, token: str) -> Wallet:
+    """The wallet behind the token, if it is the caller's or he sees all; raises Refusal not_found."""
+    wallet = account.wallet_by_token(connection, token) if is_wallet_token(token) else None
+    if wallet is None or (wallet.owner_id != g.caller.id and "wallets:read-all" not in g.caller.scopes):
+        raise not_found()
+    return wallet

@@ -1,0 +1,67 @@
+"""POST /v1/refunds: a merchant gives back a charge or a part of it; how much there is to give is decided under lock."""
+
+from typing import Any
+
+from flask import g, request
+from uuid_utils import uuid7
+
+from gateway.auth import requires
+from gateway.catalogue import minor_units
+from gateway.contract import IDEMPOTENCY_KEY, Blueprint
+from gateway.errors import flawed
+from gateway.idempotency import fingerprint_of, key_of
+from gateway.order_schemas import RefundInput
+from gateway.orders import Order
+from gateway.parsing import body_of_request
+from gateway.schemas import PaymentSchema
+from gateway.services import services
+from gateway.showing import payment_body, payment_headers
+from models import payment_view
+from models.payment_view import PaymentView
+from models.rules.values import PaymentType
+from models.session import statements
+
+refunds = Blueprint("refunds", __name__, url_prefix="/v1/refunds", description="What was charged is given back.")
+
+Answer = tuple[dict[str, Any], dict[str, str]]
+
+
+@refunds.route("", methods=["POST"])
+@requires("charges:write")
+@refunds.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}])
+@refunds.arguments(RefundInput)
+@refunds.response(202, PaymentSchema)
+def refund(body: dict[str, Any]) -> Answer:
+    """Give back a charge, whole or in part; the refunds of a charge never exceed what was captured of it."""
+    key = key_of(request.environ)
+    with statements(services().engine) as connection:
+        charge = payment_view.by_id(connection, body["charge"])
+    if charge is None or charge.user_id != g.caller.id or charge.type != PaymentType.CHARGE:
+        raise flawed([("/charge", "not_found", "There is no such charge of yours.")])
+    shown = services().intake.submit(
+        Order(
+            id=str(uuid7()),
+            type=PaymentType.REFUND,
+            user_id=g.caller.id,
+            source=charge.target.token or "",
+            target=charge.source.token,
+            amount=_amount(charge, body.get("amount")),
+            currency=charge.currency,
+            digits=charge.digits,
+            key=key,
+            fingerprint=fingerprint_of(request.path, body_of_request()),
+            metadata=body.get("metadata"),
+            parent=charge.id,
+            reason=body["reason"],
+        )
+    )
+    view = shown.view._replace(source=charge.target, target=charge.source)  # he gave tokens with the charge, if at all
+    return payment_body(view, g.caller), payment_headers(shown, g.caller)
+
+
+def _amount(charge: PaymentView, asked: str | None) -> int:
+    """In minor units; unless an amount is named, what is left as far as can be told here."""
+    if asked is not None:
+        return minor_units(asked, services().catalogue.currency(charge.currency))
+    captured = charge.captured_amount or charge.amount
+    return captured - charge.refunded or captured

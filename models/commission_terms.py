@@ -1,0 +1,107 @@
+"""The terms of commission: append-only, told a minute ahead, kept for ever."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Row
+
+from models import keyset
+from models.rules.commission import FREE, Schedule, Schedules, Terms, sorted_out, terms_for
+
+TERMS = """
+SELECT type, currency, merchant_id::text, valid_from, (percent * 1000000)::bigint, fixed::text, minimum::text,
+       maximum::text, now()
+FROM commission_terms
+"""
+
+
+def schedules(connection: Connection) -> Schedules:
+    """All terms there are; whoever knows them for less than a minute knows all that are in force."""
+    return sorted_out(_schedule(row) for row in connection.exec_driver_sql(TERMS))
+
+
+def in_force(connection: Connection, type: str, currency: str, user_id: str) -> Terms:
+    """The terms of a payment that this user would order now."""
+    rows = connection.exec_driver_sql(
+        f"{TERMS} WHERE type = %s AND (currency IS NULL OR currency = %s) AND (merchant_id IS NULL OR merchant_id = %s)"
+        " AND valid_from <= now()",
+        (type, currency, user_id),
+    ).all()
+    return terms_for(sorted_out(map(_schedule, rows)), type, currency, user_id, rows[0][8]) if rows else FREE
+
+
+def _schedule(row: Row) -> Schedule:
+    return Schedule._make((*row[:4], _terms(*row[4:8])))
+
+
+def _terms(percent: int, fixed: str, minimum: str, maximum: str | None) -> Terms:
+    return Terms(percent, int(fixed), int(minimum), None if maximum is None else int(maximum))
+
+
+class Kept(NamedTuple):
+    """Terms as they are kept; `digits` those of their currency, 0 without one."""
+
+    id: str
+    type: str
+    currency: str | None
+    digits: int
+    merchant_id: str | None
+    valid_from: datetime
+    created_at: datetime
+    terms: Terms
+
+
+KEPT = """
+SELECT t.id::text, t.type, t.currency, coalesce(c.digits, 0), t.merchant_id::text, t.valid_from, t.created_at,
+       (t.percent * 1000000)::bigint, t.fixed::text, t.minimum::text, t.maximum::text
+FROM commission_terms t LEFT JOIN currencies c ON c.code = t.currency
+"""
+
+
+def page(
+    connection: Connection,
+    limit: int,
+    *,
+    type: str | None = None,
+    currency: str | None = None,
+    merchant_id: str | None = None,
+    before: str | None = None,
+    after: str | None = None,
+) -> list[Kept]:
+    """Terms, newest first: those older than id `before`, or, oldest first, newer than id `after`."""
+    condition, order = keyset.edge(before, after, "t.id", "bigint")
+    rows = connection.exec_driver_sql(
+        f"{KEPT} WHERE {condition} AND (%(type)s IS NULL OR t.type = %(type)s)"
+        " AND (%(currency)s IS NULL OR t.currency = %(currency)s)"
+        f" AND (%(merchant)s::uuid IS NULL OR t.merchant_id = %(merchant)s::uuid) ORDER BY {order} LIMIT %(limit)s",
+        {"edge": after or before, "type": type, "currency": currency, "merchant": merchant_id, "limit": limit},
+    )
+    return [_kept(row) for row in rows]
+
+
+def is_told_ahead(connection: Connection, valid_from: datetime) -> bool:
+    """Whether terms made in this transaction may be valid from then on: a minute ahead, by the database's clock."""
+    statement = "SELECT %s::timestamptz >= now() + interval '1 minute'"
+    return bool(connection.exec_driver_sql(statement, (valid_from,)).scalar_one())
+
+
+def add(
+    connection: Connection,
+    type: str,
+    currency: str | None,
+    merchant_id: str | None,
+    terms: Terms,
+    valid_from: datetime | None = None,
+) -> Kept | None:
+    """Keep new terms, valid from a minute ahead unless told otherwise; None if others begin at that very moment."""
+    id = connection.exec_driver_sql(
+        "INSERT INTO commission_terms (type, currency, merchant_id, percent, fixed, minimum, maximum, valid_from)"
+        " VALUES (%s, %s, %s, %s::numeric / 1000000, %s, %s, %s, coalesce(%s, now() + interval '1 minute'))"
+        " ON CONFLICT DO NOTHING RETURNING id",
+        (type, currency, merchant_id, *terms, valid_from),
+    ).scalar()
+    return None if id is None else _kept(connection.exec_driver_sql(f"{KEPT} WHERE t.id = %s", (id,)).one())
+
+
+def _kept(row: Row) -> Kept:
+    return Kept._make((*row[:7], _terms(*row[7:])))

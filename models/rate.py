@@ -1,0 +1,59 @@
+"""Exchange rates: append-only, from a named source, in force from a time on."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+RATES = """
+SELECT DISTINCT ON (source, target) source, target, (rate * 1e18)::numeric(38,0)::text, (spread * 1000000)::bigint,
+       source_name, valid_from
+FROM exchange_rates WHERE valid_from <= now()
+  AND (%(source)s IS NULL OR (source, target) = (%(source)s, %(target)s))
+ORDER BY source, target, valid_from DESC, id DESC
+"""
+
+
+class Rate(NamedTuple):
+    """One unit of the source currency in units of the target currency, of 18 digits; spread in millionths of a percent,
+    taken as commission."""
+
+    source: str
+    target: str
+    rate: int
+    spread_millionths: int
+    source_name: str
+    valid_from: datetime
+
+
+def in_force(connection: Connection, source: str | None = None, target: str | None = None) -> list[Rate]:
+    """The rates that count now, by currencies; with `source` and `target` the one between them, if there is one."""
+    rows = connection.exec_driver_sql(RATES, {"source": source, "target": target})
+    return [Rate._make((*row[:2], int(row[2]), *row[3:])) for row in rows]
+
+
+def tell(
+    connection: Connection,
+    source: str,
+    target: str,
+    rate: int,
+    spread_millionths: int,
+    source_name: str,
+    valid_from: datetime | None,
+) -> Rate | None:
+    """Keep a rate that counts from then on, or from now; None if that time is over."""
+    row = connection.exec_driver_sql(
+        "INSERT INTO exchange_rates (source, target, rate, spread, source_name, valid_from)"
+        " SELECT %(source)s, %(target)s, %(rate)s::numeric * 1e-18, %(spread)s * 1e-6, %(name)s, since"
+        " FROM (SELECT coalesce(%(valid_from)s::timestamptz, now())) AS told (since) WHERE since >= now()"
+        " RETURNING valid_from",
+        {
+            "source": source,
+            "target": target,
+            "rate": str(rate),
+            "spread": spread_millionths,
+            "name": source_name,
+            "valid_from": valid_from,
+        },
+    ).first()
+    return Rate(source, target, rate, spread_millionths, source_name, row[0]) if row else None

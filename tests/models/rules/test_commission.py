@@ -1,0 +1,157 @@
+"""Commission: examples, what holds for any amount and any terms, and whose terms are the narrowest."""
+
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.rules.commission import (
+    FREE,
+    WHOLE,
+    Schedule,
+    Terms,
+    commission,
+    half_even,
+    returned,
+    sorted_out,
+    terms_for,
+)
+from models.rules.money import MINOR_UNITS_MAX, parse
+
+TWO = Terms(2_000_000)
+
+
+@pytest.mark.parametrize(
+    ("amount", "digits", "terms", "fee"),
+    [
+        ("10.00", 2, TWO, "0.20"),
+        ("10", 0, TWO, None),
+        ("25", 0, TWO, None),  # 0.5, to the even one
+        ("75", 0, TWO, "2"),  # 1.5
+        ("125", 0, TWO, "2"),  # 2.5
+        ("0.25", 2, TWO, None),
+        ("0.26", 2, TWO, "0.01"),
+        ("0.75", 2, TWO, "0.02"),
+        ("1.25", 2, TWO, "0.02"),
+        ("0.001", 3, TWO, None),
+        ("1.000", 3, TWO, "0.020"),
+        ("0.00000075", 8, TWO, "0.00000002"),
+        ("9.300000000000000000", 18, TWO, "0.186000000000000000"),
+        ("9" * 20 + "." + "9" * 18, 18, TWO, "2" + "0" * 18 + ".000000000000000000"),
+        ("9" * 38, 0, TWO, "2" + "0" * 36),
+        ("9" * 38, 0, Terms(WHOLE), "9" * 38),
+        ("9" * 38, 0, Terms(1), "1" + "0" * 30),
+        ("10.00", 2, Terms(2_500_000), "0.25"),
+        ("10.00", 2, Terms(2_500_000, fixed=30), "0.55"),
+        ("10.00", 2, Terms(2_000_000, minimum=50), "0.50"),
+        ("100.00", 2, Terms(2_000_000, minimum=50), "2.00"),
+        ("100.00", 2, Terms(2_000_000, maximum=150), "1.50"),
+        ("100.00", 2, Terms(2_000_000, fixed=100, maximum=150), "1.50"),
+        ("100.00", 2, Terms(2_000_000, maximum=0), None),
+        ("0.01", 2, Terms(0, minimum=50), "0.50"),
+        ("10.00", 2, FREE, None),
+    ],
+)
+def test_examples(amount: str, digits: int, terms: Terms, fee: str | None) -> None:
+    assert commission(parse(amount, digits), terms) == (0 if fee is None else parse(fee, digits))
+
+
+amounts = st.integers(1, MINOR_UNITS_MAX) | st.integers(1, 10_000)
+parts = st.integers(0, MINOR_UNITS_MAX) | st.integers(0, 1_000)
+terms = st.builds(
+    lambda percent, fixed, bounds: Terms(percent, fixed, bounds[0], bounds[1]),
+    st.integers(0, WHOLE),
+    parts,
+    st.tuples(parts, parts | st.none()).filter(lambda bounds: bounds[1] is None or bounds[0] <= bounds[1]),
+)
+
+
+@given(amounts, terms)
+def test_between_minimum_and_maximum_and_never_off_by_more_than_half(amount: int, terms: Terms) -> None:
+    fee = commission(amount, terms)
+    assert fee >= terms.minimum >= 0
+    assert terms.maximum is None or fee <= terms.maximum
+    exact = Fraction(amount * terms.percent_millionths, WHOLE) + terms.fixed
+    clamped = max(exact, terms.minimum)
+    if terms.maximum is not None:
+        clamped = min(clamped, terms.maximum)
+    assert abs(fee - clamped) <= Fraction(1, 2)
+
+
+@given(amounts, st.integers(0, WHOLE))
+def test_a_percentage_alone_never_takes_more_than_there_is(amount: int, percent: int) -> None:
+    assert 0 <= commission(amount, Terms(percent)) <= amount
+
+
+@given(amounts, amounts, terms)
+def test_more_money_never_costs_less(one: int, other: int, terms: Terms) -> None:
+    least, most = sorted((one, other))
+    assert commission(least, terms) <= commission(most, terms)
+
+
+@given(st.integers(0, MINOR_UNITS_MAX * WHOLE), st.integers(1, MINOR_UNITS_MAX))
+def test_half_even_is_that_of_python(numerator: int, denominator: int) -> None:
+    assert half_even(numerator, denominator) == round(Fraction(numerator, denominator))
+
+
+@given(st.integers(0, 10**30), st.integers(1, 10**6))
+def test_ties_go_to_the_even_one(whole: int, half: int) -> None:
+    tie = half_even((2 * whole + 1) * half, 2 * half)
+    assert tie % 2 == 0
+    assert tie in (whole, whole + 1)
+
+
+refunds = st.lists(st.integers(1, MINOR_UNITS_MAX) | st.integers(1, 9), min_size=1, max_size=12)
+
+
+@given(refunds, st.data())
+def test_any_split_of_refunds_gives_back_the_whole_fee(parts: list[int], data: st.DataObject) -> None:
+    captured = sum(parts)
+    fee = data.draw(st.integers(0, captured))
+    before, given_back = 0, 0
+    for part in parts:
+        back = returned(fee, captured, before, part)
+        assert 0 <= back <= part
+        before, given_back = before + part, given_back + back
+        assert abs(given_back - Fraction(fee * before, captured)) <= Fraction(1, 2)
+    assert given_back == fee
+
+
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+ANY = Schedule("charge", None, None, AT, Terms(1))
+EUR = ANY._replace(currency="EUR", terms=Terms(2))
+SHOP = ANY._replace(merchant_id="shop", terms=Terms(3))
+SHOP_EUR = SHOP._replace(currency="EUR", terms=Terms(4))
+TRANSFERS = ANY._replace(type="transfer", terms=Terms(5))
+LATER = ANY._replace(valid_from=AT + timedelta(days=1), terms=Terms(6))
+ALL = [LATER, SHOP_EUR, EUR, TRANSFERS, ANY, SHOP]
+
+
+@pytest.mark.parametrize(
+    ("type", "currency", "user_id", "days", "percent"),
+    [
+        ("charge", "EUR", "shop", 0, 4),
+        ("charge", "CHF", "shop", 0, 3),
+        ("charge", "EUR", "other", 0, 2),
+        ("charge", "CHF", "other", 0, 1),
+        ("transfer", "EUR", "shop", 0, 5),
+        ("refund", "EUR", "shop", 0, 0),
+        ("charge", "CHF", "other", 1, 6),
+        ("charge", "EUR", "other", 1, 2),  # narrower ones stay in force, however old
+        ("charge", "EUR", "shop", -1, 0),
+    ],
+)
+@pytest.mark.parametrize("schedules", [ALL, ALL[::-1]], ids=["forwards", "backwards"])
+def test_the_narrowest_terms_that_apply(
+    schedules: list[Schedule], type: str, currency: str, user_id: str, days: int, percent: int
+) -> None:
+    found = terms_for(sorted_out(schedules), type, currency, user_id, AT + timedelta(days=days))
+    assert found == Terms(percent)
+
+
+def test_terms_are_in_force_from_their_very_moment() -> None:
+    at = LATER.valid_from
+    assert terms_for(sorted_out([ANY, LATER]), "charge", "EUR", "x", at - timedelta(microseconds=1)) == ANY.terms
+    assert terms_for(sorted_out([ANY, LATER]), "charge", "EUR", "x", at) == LATER.terms
