@@ -1,11 +1,14 @@
 """The HTTP API as the stack itself calls it."""
 
 import json
+import time
 import urllib.error
 import urllib.request
 from typing import Any
 
 CALL_SECONDS_MAX = 10
+INSIST_SECONDS_MAX = 15
+AGAIN_SECONDS = 0.5
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -15,6 +18,7 @@ class ApiError(Exception):
     def __init__(self, status: int, problem: dict[str, Any]) -> None:
         super().__init__(f"{status} {problem.get('code')}: {problem.get('detail') or problem.get('title')}")
         self.status = status
+        self.is_retryable = problem.get("retryable") is True
 
 
 def call(url: str, token: str | None = None, body: dict | None = None, key: str | None = None) -> Any:
@@ -34,6 +38,18 @@ def call(url: str, token: str | None = None, body: dict | None = None, key: str 
     except urllib.error.HTTPError as error:
         with error:
             raise ApiError(error.code, _problem(error.read())) from None
+
+
+def insist(url: str, token: str | None = None, body: dict | None = None, key: str | None = None) -> Any:
+    """The same for what may be sent twice (GET, or POST with a key): sent again while the answer is to come again."""
+    deadline = time.monotonic() + INSIST_SECONDS_MAX
+    while True:
+        try:
+            return call(url, token, body, key)
+        except ApiError as error:
+            if not error.is_retryable or time.monotonic() > deadline:
+                raise
+        time.sleep(AGAIN_SECONDS)
 
 
 def is_ready(url: str) -> bool:

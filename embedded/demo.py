@@ -111,7 +111,7 @@ def _print(lines: list[str], screen: Console) -> None:
 def _follow(url: str, collection: str, order: dict, token: str, screen: Console) -> dict[str, Any]:
     """Submit the order and print each new state of its payment with its time; raises NotCompletedError."""
     began = time.monotonic()
-    payment = api.call(f"{url}/v1/{collection}", token, order, key=str(uuid.uuid4()))
+    payment = api.insist(f"{url}/v1/{collection}", token, order, key=str(uuid.uuid4()))
     screen.print(f"  POST /v1/{collection} -> 202, payment {payment['id']}")
     state = None
     while time.monotonic() - began < FINAL_SECONDS_MAX:
@@ -123,7 +123,7 @@ def _follow(url: str, collection: str, order: dict, token: str, screen: Console)
         if state == "FAILED":
             raise NotCompletedError(f"the payment FAILED: {payment['failure']}")
         time.sleep(POLL_SECONDS)
-        payment = api.call(f"{url}/v1/payments/{payment['id']}", token)
+        payment = api.insist(f"{url}/v1/payments/{payment['id']}", token)
     raise NotCompletedError(f"the payment is still {state} after {FINAL_SECONDS_MAX} s: do the workers run?")
 
 
@@ -132,7 +132,7 @@ def _operations(url: str, token: str, payments: dict[str, dict]) -> Table:
     table.add_column("amount", justify="right")
     table.add_column("balance after", justify="right")
     for name, payment in payments.items():
-        for row in api.call(f"{url}/v1/payments/{payment['id']}/operations", token)["data"]:
+        for row in api.insist(f"{url}/v1/payments/{payment['id']}/operations", token)["data"]:
             table.add_row(name, row["kind"], row["account"]["name"], row["amount"], row["balance_after"])
     return table
 
@@ -143,7 +143,7 @@ def _balances(url: str, people: People) -> Table:
     table.add_column("available", justify="right")
     for name, person in people.items():
         if "wallet" in person:
-            wallet = api.call(f"{url}/v1/wallets/{person['wallet']}", person["token"])
+            wallet = api.insist(f"{url}/v1/wallets/{person['wallet']}", person["token"])
             table.add_row(USERS[name]["name"], wallet["balance"], wallet["available"])
     return table
 
@@ -152,7 +152,7 @@ def _are_known(url: str, people: People) -> bool:
     """Whether all their tokens work: the data may be another than last time."""
     try:
         for person in people.values():
-            api.call(f"{url}/v1/payments?limit=1", person["token"])
+            api.insist(f"{url}/v1/payments?limit=1", person["token"])
     except api.ApiError as error:
         if error.status != HTTPStatus.UNAUTHORIZED:
             raise StackError(f"{person['email']} cannot list payments: {error}") from None
@@ -162,7 +162,7 @@ def _are_known(url: str, people: People) -> bool:
 
 def _wallet(url: str, token: str) -> str:
     """The token of their wallet in CURRENCY, opened if there is none."""
-    for wallet in api.call(f"{url}/v1/wallets", token)["data"]:
+    for wallet in api.insist(f"{url}/v1/wallets", token)["data"]:
         if wallet["currency"] == CURRENCY:
             return wallet["token"]
     return api.call(f"{url}/v1/wallets", token, {"currency": CURRENCY})["token"]
