@@ -24,7 +24,7 @@ from tests.gateway.house import House, Person, settings_for
 from tests.gateway.test_lean import ODD, deposit_into
 from tests.support import Database
 
-NOTICEABLE_SECONDS = 0.5
+NOTICEABLE_SECONDS = 2.0
 
 
 @pytest.fixture

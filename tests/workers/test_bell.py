@@ -16,7 +16,7 @@ from tests.support import eventually
 from tests.workers.bells import freeze, ringing_at, thaw
 
 DEBOUNCE_SECONDS = 0.05
-AT_ONCE_SECONDS = 0.05
+AT_ONCE_SECONDS = 0.5
 """What `ring()` may take: nothing but setting a flag, on a busy machine."""
 
 
@@ -114,7 +114,7 @@ def test_a_frozen_broker_costs_the_ringer_a_second(own_valkey: Valkey, is_connec
     began = time.monotonic()
     with pytest.raises(BrokerAway):
         publish()
-    assert 0.5 < time.monotonic() - began < 1.5
+    assert 0.5 < time.monotonic() - began < 5
 
 
 def test_a_frozen_broker_costs_the_caller_nothing(own_valkey: Valkey, warnings: list[dict]) -> None:
