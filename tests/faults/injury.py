@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psutil
 from sqlalchemy import NullPool, create_engine
@@ -23,8 +23,8 @@ WHERE usename = 'payments_worker' AND state = 'idle in transaction'
 
 
 def children(stack: Stack, name: str) -> list[int]:
-    """The pids of the process's own children: pool processes of a worker, workers of the gateway."""
-    return [child.pid for child in psutil.Process(stack.processes[name].pid).children()]
+    """The pids of the process's own living children: pool processes of a worker, workers of the gateway."""
+    return [child.pid for child in psutil.Process(stack.processes[name].pid).children() if is_running(child.pid)]
 
 
 def kill(pid: int) -> None:
@@ -54,10 +54,11 @@ def catch_a_poster(stack: Stack) -> int:
 
     def caught() -> int | None:
         for pid in children(stack, "posting"):
-            os.kill(pid, signal.SIGSTOP)
-            if _is_amid_a_transaction(stack):
-                return pid
-            os.kill(pid, signal.SIGCONT)
+            with suppress(ProcessLookupError):  # a starting worker has children that end at once
+                os.kill(pid, signal.SIGSTOP)
+                if _is_amid_a_transaction(stack):
+                    return pid
+                os.kill(pid, signal.SIGCONT)
         return None
 
     return eventually(caught, CATCH_SECONDS_MAX, message="a poster stands still within its transaction")
