@@ -7,15 +7,12 @@ import marshmallow as ma
 from gateway.commission_schemas import Percent
 from gateway.errors import Flaw
 from gateway.fields import Amount, Choice, CurrencyCode, Input, Moment, Strict, Text
-from gateway.schemas import Output, amount_text, one_of
+from gateway.schemas import Output, amount_text
 from models.rules.commission import WHOLE
 from models.rules.exchange import RATE_DIGITS, Side
 from models.rules.money import MoneyError, parse
-from models.rules.values import PaymentType
 
 SOURCE_NAME_LENGTH_MAX = 100
-QUOTED = (PaymentType.EXCHANGE, PaymentType.TRANSFER)
-"""Types of payments that may use a quote."""
 
 
 class ExchangeRate(Strict):
@@ -76,18 +73,28 @@ class QuoteInput(Between):
     target_currency = CurrencyCode(required=True)
     amount = Amount(required=True)
     side = Choice(Side, load_default=Side.SOURCE.value)
-    type = Choice(QUOTED, load_default=PaymentType.EXCHANGE.value)
 
 
-class QuoteSchema(Output):
-    """What is paid, commission included, and what is received for it, if one payment of that type uses it in time."""
+class OfferSchema(Output):
+    """What is paid, commission included, and what is received for it."""
 
-    id = ma.fields.UUID()
-    type = one_of(QUOTED)
-    source_currency = ma.fields.String()
-    target_currency = ma.fields.String()
-    rate = ma.fields.String(metadata={"example": "1.0837"})
     source_amount = amount_text()
     target_amount = amount_text()
     commission = amount_text()
+
+
+class QuoteSchema(Output):
+    """What is offered to one payment in time: between wallets of your own, and as a `transfer` to another's.
+
+    What would be nothing, or beyond the bounds of its currencies, is null.
+    """
+
+    id = ma.fields.UUID()
+    source_currency = ma.fields.String()
+    target_currency = ma.fields.String()
+    rate = ma.fields.String(metadata={"example": "1.0837"})
+    source_amount = amount_text(allow_none=True)
+    target_amount = amount_text(allow_none=True)
+    commission = amount_text(allow_none=True)
+    transfer = ma.fields.Nested(OfferSchema, allow_none=True)
     expires_at = ma.fields.DateTime()

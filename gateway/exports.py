@@ -14,8 +14,8 @@ from flask import Response, request
 from gateway import lists
 from gateway.contract import encode
 from gateway.errors import flawed
-from gateway.lists import Place
 from gateway.schemas import Output
+from models.walk import START, Found, Place, TooMany
 
 JSON, CSV, JSON_LINES, HTML = "application/json", "text/csv", "application/x-ndjson", "text/html"
 FILES = (CSV, JSON_LINES)
@@ -34,7 +34,7 @@ FORMS = {
 _FORMULA = re.compile("[ \n]*[=+\\-@\t\r]")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 
-Read = Callable[[int, Place], Sequence[Any]]
+Read = Callable[[int, Place], Found]
 Show = Callable[[Any], dict[str, Any]]
 
 
@@ -59,8 +59,15 @@ def answer(
     """
     at = lists.place(query)
     media_type = wanted(*FILES)
-    if media_type == JSON:
-        return lists.page(query, at, read(query["limit"] + 1, at), show)
+    try:
+        if media_type == JSON:
+            return lists.frame(query, at, read(query["limit"] + 1, at), show)
+        return _file(media_type, read, show, schema)
+    except TooMany:
+        raise lists.too_many() from None
+
+
+def _file(media_type: str, read: Read, show: Show, schema: type[Output]) -> Response:
     paged = [name for name in ("limit", "cursor") if name in request.args]
     if paged:
         raise flawed([(name, "invalid_value", "A file has no pages.") for name in paged], "parameter")
@@ -79,14 +86,16 @@ def stream(lines: Iterator[str], media_type: str) -> Response:
 
 def _batches(read: Read) -> Iterator[Sequence[Any]]:
     """All rows, at most ROWS_MAX, in batches; the first may be empty."""
-    at, left = Place(), ROWS_MAX
+    at, left = START, ROWS_MAX
     while True:
-        rows = read(min(PAGE_ROWS, left), at)
-        yield rows
-        left -= len(rows)
-        if len(rows) < PAGE_ROWS or not left:
+        wanted = min(PAGE_ROWS, left)
+        found = read(wanted, at)
+        yield found.rows
+        left -= len(found.rows)
+        following = found.spots[-1] if len(found.rows) == wanted else found.horizon
+        if following is None or not left:
             return
-        at = Place(before=rows[-1].id)
+        at = Place(before=following.id, value=following.value)
 
 
 def _json_lines_of(batches: Iterable[list[dict[str, Any]]]) -> Iterator[str]:

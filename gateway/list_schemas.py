@@ -1,12 +1,13 @@
 """What lists and statements are asked for, and the rows of a wallet's history."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 import marshmallow as ma
 
+from gateway.exchange_schemas import ExchangeRate
 from gateway.fields import (
     LIST_ITEMS_MAX,
     METADATA_TEXT_LENGTH_MAX,
@@ -25,29 +26,43 @@ from gateway.fields import (
 )
 from gateway.order_schemas import REFERENCE_LENGTH_MAX, REFUND_REASONS, SUMMARY_LENGTH_MAX
 from gateway.schemas import FailureSchema, Input, Output, PageQuery, amount_text, one_of
-from models.keyset import OPERATORS
-from models.payment_list import BOUNDED
+from models import history, payment_list
 from models.rules.failure import Failure
 from models.rules.state import State
 from models.rules.values import PaymentType
+from models.walk import BY_ID, COMPARED, Column
 
 METADATA = "metadata[key]"
 _MONTH = re.compile("[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
+_WHOLE = re.compile("[0-9]{1,9}", re.ASCII)
 _METADATA_NAME = re.compile(r"metadata\[(.+)\]", re.DOTALL)
 
 
 class Several(Strict):
-    """A comma list of values of one kind, as a query parameter."""
+    """A comma list of values of one kind, as a query parameter; read as a list without repetitions."""
 
     def __init__(self, one: Strict) -> None:
-        super().__init__(metadata={"description": "Comma list."})
+        schema = {name: told for name, told in one.metadata.items() if name in ("example", "format")}
+        super().__init__(metadata={**schema, "description": "Comma list."})
         self.one = one
 
-    def read(self, text: str) -> list[str]:
+    def read(self, text: str) -> list[Any]:
         given = text.split(",", LIST_ITEMS_MAX)
         if len(given) > LIST_ITEMS_MAX:
             raise self.refuse("invalid_value", f"At most {LIST_ITEMS_MAX} values.")
-        return sorted({self.one.read(item) for item in given})
+        return sorted({self.one.deserialize(item) for item in given})
+
+
+class Count(Strict):
+    """A whole number in a query."""
+
+    def __init__(self) -> None:
+        super().__init__(metadata={"pattern": f"^{_WHOLE.pattern}$"})
+
+    def read(self, text: str) -> int:
+        if not _WHOLE.fullmatch(text):
+            raise self.refuse("invalid_value", "A whole number.")
+        return int(text)
 
 
 class Labels(Metadata):
@@ -61,38 +76,52 @@ class Labels(Metadata):
         }
 
 
-def _ranged(name: str, field: type[Strict]) -> dict[str, Any]:
-    """A parameter for each way in which the value may be bounded."""
-    return {f"{name}[{word}]": field() for word in OPERATORS}
+_ASKED: dict[str, Strict] = {
+    "state": Words(State),
+    "type": Words(PaymentType),
+    "reason": Words(REFUND_REASONS),
+    "failure": Words(Failure),
+    "success": Words(("true", "false")),
+    "currency": Several(CurrencyCode()),
+    "target_currency": Several(CurrencyCode()),
+    "source": Several(WalletToken()),
+    "target": Several(WalletToken()),
+    "summary": Text(SUMMARY_LENGTH_MAX),
+}
+"""How columns are asked for that take other than any text."""
+
+_ONE: dict[str, Callable[[], Strict]] = {
+    "uuid": Id,
+    "timestamptz": Moment,
+    "integer": Count,
+    "numeric": ExchangeRate,
+}
+"""By the kind of a column, how one value of it is read."""
 
 
-_PaymentRanges: Any = PageQuery.from_dict(
-    {
-        **_ranged("created_at", Moment),
-        **{
-            name: field
-            for name in BOUNDED
-            for name, field in _ranged(name, Amount if name == "amount" else Moment).items()
-        },
-    }
-)
-_HistoryRanges: Any = PageQuery.from_dict({**_ranged("created_at", Moment), **_ranged("amount", Amount)})
+def _parameters(columns: Mapping[str, Column], **others: ma.fields.Field) -> Any:
+    """The query of a list of these columns: for each its exact value, bounds where there are any, and the order."""
+    fields: dict[str, ma.fields.Field] = {}
+    for name, column in columns.items():
+        one = Amount if column.currency else _ONE.get(column.kind)
+        if name in _ASKED:
+            fields[name] = _ASKED[name]
+        elif column.kind == "text":
+            fields[name] = Text(REFERENCE_LENGTH_MAX)
+        elif one is not None:
+            fields[name] = Several(one())
+        if one not in (None, Id):
+            fields |= {f"{name}[{word}]": one() for word in COMPARED}
+    sorts = [name for name, column in columns.items() if column.kind != "jsonb"]
+    order = Choice([*sorts, *(f"-{name}" for name in sorts)], load_default=f"-{BY_ID}")
+    return PageQuery.from_dict({**fields, **others, "sort": order})
 
 
-class PaymentQuery(_PaymentRanges):
+_PaymentParameters: Any = _parameters(payment_list.COLUMNS, wallet=WalletToken(), metadata=Labels())
+
+
+class PaymentQuery(_PaymentParameters):
     """Which payments, and in which order."""
-
-    state = Words(State)
-    type = Words(PaymentType)
-    wallet = WalletToken()
-    currency = Several(CurrencyCode())
-    reference = Text(REFERENCE_LENGTH_MAX)
-    summary = Text(SUMMARY_LENGTH_MAX)
-    parent = Several(Id())
-    reason = Words(REFUND_REASONS)
-    failure = Words(Failure)
-    labels = Labels()
-    sort = Choice(("created_at", "amount"), load_default="created_at")
 
     @ma.pre_load
     def _gather_labels(self, given: Mapping[str, str], **_: Any) -> dict[str, Any]:
@@ -101,12 +130,11 @@ class PaymentQuery(_PaymentRanges):
         return {**rest, METADATA: {key: given[name] for name, key in found.items()}} if found else rest
 
 
-class HistoryQuery(_HistoryRanges):
-    """Which rows of a wallet's history; amounts whatever their sign."""
+_HistoryParameters: Any = _parameters(history.COLUMNS, direction=Words(("in", "out")))
 
-    success = Words(("true", "false"))
-    type = Words(PaymentType)
-    direction = Words(("in", "out"))
+
+class HistoryQuery(_HistoryParameters):
+    """Which rows of a wallet's history, and in which order; amounts whatever their sign."""
 
 
 class BalanceQuery(Input):

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import g, request
@@ -13,24 +13,21 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from gateway.errors import Refusal, flawed
 from gateway.services import services
 from models.currency import Currency
-from models.keyset import OPERATORS
 from models.rules import money
+from models.walk import COMPARED, LOOKED_THROUGH_MAX, START, Asked, Column, Found, Place, Spot, Want
 
 CURSOR_SECONDS_MAX = 24 * 3600
 """A walk through a list ends within a day."""
 
-CURSOR_LENGTH_MAX = 500
+CURSOR_LENGTH_MAX = 2_000
+"""What it is sorted by may be a text of a hundred characters of any script."""
+
+SORTED_DAYS_MAX = 31
+"""Other orders than that of time have no index: what is sorted is bounded by a month."""
 
 
 MOMENT = timedelta(microseconds=1)
 """The database's finest step, by which > becomes >= and <= becomes <."""
-
-
-class Place(NamedTuple):
-    """Where a page begins: rows older than `before`, or, going back, newer than `after`; neither is the newest."""
-
-    before: str | None = None
-    after: str | None = None
 
 
 def _serializer() -> URLSafeTimedSerializer:
@@ -56,12 +53,12 @@ def place(query: Mapping[str, Any]) -> Place:
     try:
         if len(cursor) > CURSOR_LENGTH_MAX:
             raise BadSignature("too long")
-        bond, before, after = _serializer().loads(cursor, max_age=CURSOR_SECONDS_MAX)
+        bond, *where = _serializer().loads(cursor, max_age=CURSOR_SECONDS_MAX)
     except BadSignature:
         raise Refusal("bad_cursor", "Use a cursor as it was given, within a day.") from None
     if bond != _bond(query):
         raise Refusal("bad_cursor", "This cursor was given for another list.")
-    return Place(before, after)
+    return Place(*where)
 
 
 def page(
@@ -71,18 +68,23 @@ def page(
     show: Callable[[Any], dict[str, Any]],
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Body and Link header of the page; `rows` are up to limit + 1, oldest first if `at.after` is set."""
-    limit = query["limit"]
-    has_further = len(rows) > limit
-    shown = list(rows[:limit])
-    if at.after:
-        shown.reverse()
-    has_newer = has_further if at.after else at.before is not None
-    has_older = True if at.after else has_further
+    return frame(query, at, Found(rows, [Spot(row.id) for row in rows]), show)
+
+
+def frame(
+    query: Mapping[str, Any], at: Place, found: Found, show: Callable[[Any], dict[str, Any]]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Body and Link header of the page of up to limit of these rows, in the opposite order if `at.after` is set."""
+    limit, is_back = query["limit"], at.after is not None
+    rows, spots = list(found.rows[:limit]), found.spots[:limit]
+    far = spots[-1] if len(found.rows) > limit else found.horizon
+    near = None if at == START else spots[0] if spots else found.turn
+    forth, back = (near, far) if is_back else (far, near)
     bond, seal = _bond(query), _serializer()
-    following = seal.dumps([bond, shown[-1].id, None]) if shown and has_older else None
-    preceding = seal.dumps([bond, None, shown[0].id]) if shown and has_newer else None
+    following = forth and seal.dumps([bond, forth.id, None, forth.value])
+    preceding = back and seal.dumps([bond, None, back.id, back.value])
     body = {
-        "data": [show(row) for row in shown],
+        "data": [show(row) for row in (reversed(rows) if is_back else rows)],
         "has_more": following is not None,
         "next_cursor": following,
         "prev_cursor": preceding,
@@ -95,25 +97,81 @@ def page(
     return body, {"Link": ", ".join(links)} if links else {}
 
 
-def bounds(query: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """What the query bounds the value by: the word of OPERATORS to the bound."""
-    return {word: query[f"{name}[{word}]"] for word in OPERATORS if f"{name}[{word}]" in query}
+def asked(query: Mapping[str, Any], columns: Mapping[str, Column], currency_of: Callable[[str], Currency]) -> Asked:
+    """What the query asks of the columns, `currency_of` an amount's column said by the one who asks; raises Refusal."""
+    sort = query["sort"]
+    created_from, created_before = span(query)
+    order = Asked(_wants(query, columns, currency_of), created_from, created_before, sort.lstrip("-"), sort[0] != "-")
+    if order.is_sorted:
+        _refuse_unbounded(created_from, created_before)
+        if columns[order.sort].currency:
+            currency_of(columns[order.sort].currency or "")
+    return order
+
+
+def _wants(
+    query: Mapping[str, Any], columns: Mapping[str, Column], currency_of: Callable[[str], Currency]
+) -> list[Want]:
+    found = []
+    for name, column in columns.items():
+        for word, parameter in {"is": name, **{word: f"{name}[{word}]" for word in COMPARED}}.items():
+            if parameter not in query:
+                continue
+            value = query[parameter]
+            if column.kind == "jsonb":
+                found.append(Want(name, "has", json.dumps(value)))
+            elif name == "created_at" and word != "is":
+                continue
+            elif column.currency:
+                found.append(Want(name, word, _minor(parameter, value, currency_of(column.currency))))
+            else:
+                found.append(Want(name, word, [value] if word == "is" and not isinstance(value, list) else value))
+    return found
+
+
+def _minor(parameter: str, given: str | list[str], known: Currency) -> int | list[int]:
+    """What amounts are compared with, in minor units: zero, too; raises Refusal."""
+    if isinstance(given, list):
+        return [number for text in given if isinstance(number := _minor(parameter, text, known), int)]
+    try:
+        return money.parse(given, known.digits)
+    except money.MoneyError as error:
+        if error.code == "amount_not_positive":
+            return 0
+        raise flawed([(parameter, error.code, error.detail)], "parameter") from None
+
+
+def _refuse_unbounded(created_from: datetime | None, created_before: datetime | None) -> None:
+    missing = {"created_at[gte]": created_from is None, "created_at[lt]": created_before is None}
+    names = [name for name, is_missing in missing.items() if is_missing]
+    if names:
+        raise flawed([(name, "required", "What is sorted is bounded in time.") for name in names], "parameter")
+    if created_from and created_before and created_before - created_from > timedelta(days=SORTED_DAYS_MAX):
+        detail = f"At most {SORTED_DAYS_MAX} days are sorted."
+        raise flawed([("created_at[lt]", "invalid_value", detail)], "parameter")
+
+
+def too_many() -> Refusal:
+    """The refusal of sorting more than can be."""
+    detail = f"There are more than {LOOKED_THROUGH_MAX} payments in that time; sort fewer."
+    return flawed([("created_at[gte]", "invalid_value", detail)], "parameter")
+
+
+def one_currency(query: Mapping[str, Any], name: str) -> Currency:
+    """The one currency that the query names; raises Refusal if there are several, or none that is known."""
+    codes = query.get(name, [])
+    if len(codes) != 1:
+        raise flawed([(name, "required", "Amounts compare in one currency; name it.")], "parameter")
+    known = services().catalogue.currencies().get(codes[0])
+    if known is None:
+        raise flawed([(name, "currency_unknown", "This currency is not known.")], "parameter")
+    return known
 
 
 def span(query: Mapping[str, Any]) -> tuple[datetime | None, datetime | None]:
     """When to be created: from (inclusive) and before; None is unbounded."""
-    given = bounds(query, "created_at")
-    since = [given.get("gte"), given["gt"] + MOMENT if "gt" in given else None]
-    until = [given.get("lt"), given["lte"] + MOMENT if "lte" in given else None]
+    given = {word: query.get(f"created_at[{word}]") for word in COMPARED}
+    exact = query.get("created_at") or [None]
+    since = [given["gte"], given["gt"] and given["gt"] + MOMENT, exact[0]]
+    until = [given["lt"], *(time and time + MOMENT for time in (given["lte"], exact[-1]))]
     return max(filter(None, since), default=None), min(filter(None, until), default=None)
-
-
-def amounts(query: Mapping[str, Any], known: Currency) -> list[tuple[str, int]]:
-    """The bounds of `amount` in minor units; raises Refusal."""
-    found = []
-    for word, text in bounds(query, "amount").items():
-        try:
-            found.append((word, money.parse(text, known.digits)))
-        except money.MoneyError as error:
-            raise flawed([(f"amount[{word}]", error.code, error.detail)], "parameter") from None
-    return found

@@ -7,7 +7,8 @@ import marshmallow as ma
 
 from gateway.errors import Flaw
 from gateway.fields import Activity, Amount, Choice, CurrencyCode, Flag, Id, Input, Strict, Text, Whole, Words
-from gateway.schemas import Output, PageQuery, amount_text, one_of
+from gateway.schemas import Output, PageQuery, Part, amount_text, one_of
+from models.adjustment import AdjustmentState
 from models.rules.values import PaymentType
 from models.user import Role
 
@@ -35,12 +36,6 @@ class Seconds(Strict):
         if not _SECONDS.fullmatch(text) or int(text) > STUCK_SECONDS_MAX:
             raise self.refuse("invalid_value", f"0 to {STUCK_SECONDS_MAX}.")
         return int(text)
-
-
-class Part(ma.fields.Nested):
-    """An object within a body."""
-
-    make_error = Strict.make_error
 
 
 class Which(Input):
@@ -131,16 +126,23 @@ class ApprovalInput(Input):
     reason = Text(REASON_LENGTH_MAX)
 
 
+class RejectionInput(Input):
+    """Why it is not to be done."""
+
+    reason = Text(REASON_LENGTH_MAX, required=True)
+
+
 class AdjustmentQuery(PageQuery):
     """Which adjustments."""
 
-    approved = Choice(["true", "false"])
+    state = Words(AdjustmentState)
 
 
 class AdjustmentSchema(Output):
-    """What one of ops proposed, and what another ordered by it."""
+    """What one of ops proposed, and what another ordered by it, or who rejected it."""
 
     id = ma.fields.UUID()
+    state = one_of(AdjustmentState)
     account = ma.fields.UUID()
     direction = one_of(DIRECTIONS)
     amount = amount_text()
@@ -152,6 +154,9 @@ class AdjustmentSchema(Output):
     approved_at = ma.fields.DateTime(allow_none=True)
     approval_reason = ma.fields.String(allow_none=True)
     payment = ma.fields.UUID(allow_none=True)
+    rejected_by = ma.fields.UUID(allow_none=True)
+    rejected_at = ma.fields.DateTime(allow_none=True)
+    rejection_reason = ma.fields.String(allow_none=True)
 
 
 class OpsPaymentSchema(Output):
@@ -176,22 +181,6 @@ class RetriesSchema(Output):
     count = ma.fields.Integer()
     payments = ma.fields.List(ma.fields.UUID())
     has_more = ma.fields.Boolean()
-
-
-class AccountSchema(Output):
-    """A wallet as ops see it: without the token, by which any merchant may charge it."""
-
-    id = ma.fields.UUID()
-    owner = ma.fields.UUID()
-    last4 = ma.fields.String()
-    label = ma.fields.String(allow_none=True)
-    currency = ma.fields.String()
-    balance = amount_text()
-    held = amount_text()
-    available = amount_text()
-    is_active = ma.fields.Boolean()
-    is_frozen = ma.fields.Boolean()
-    created_at = ma.fields.DateTime()
 
 
 class AuditLineSchema(Output):

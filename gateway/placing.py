@@ -12,7 +12,7 @@ from gateway.errors import Refusal, flawed
 from gateway.idempotency import fingerprint_of, key_of
 from gateway.order_schemas import ChargeInput, DepositInput, TransferInput, WithdrawalInput
 from gateway.orders import Order
-from gateway.quoting import arrival_of, expiry, quoted
+from gateway.quoting import quoted
 from gateway.services import Services
 from gateway.showing import Shown
 from models.rules.values import PaymentType
@@ -79,9 +79,7 @@ def place(path: str, given: Any, body: Body, environ: Mapping[str, Any], caller:
     sides = route.sides(body, caller, ours.settings)
     currency = ours.catalogue.currency(body["currency"])
     amount = minor_units(body["amount"], currency)
-    quote = quoted(body["quote"], route.orders, caller, ours) if "quote" in body else None
-    if quote is not None and (quote.source_amount, quote.source_currency) != (amount, currency.code):
-        raise flawed([("/quote", "quote_mismatch", "The quote is for another amount or currency.")])
+    quote = quoted(body["quote"], body["target"], caller, ours) if "quote" in body else None
     return ours.intake.submit(
         Order(
             id=str(uuid7()),
@@ -97,12 +95,12 @@ def place(path: str, given: Any, body: Body, environ: Mapping[str, Any], caller:
             summary=body.get("summary"),
             reference=body.get("reference"),
             metadata=body.get("metadata"),
-            objection=objection(amount, currency) or expiry(quote),
+            objection=objection(amount, currency) or (quote and quote.objection(amount, currency.code)),
             into_any=sides.into_any,
             capture=body.get("capture", True),
             scheduled_at=body.get("scheduled_at"),
             expires_at=body.get("expires_at"),
             quote_id=body.get("quote"),
-            arrival=arrival_of(quote, ours),
+            arrival=quote and quote.arrival,
         )
     )

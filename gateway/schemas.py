@@ -2,35 +2,10 @@
 
 import marshmallow as ma
 
-from gateway.fields import (
-    LIMIT_DEFAULT,
-    Activity,
-    CurrencyCode,
-    Cursor,
-    Flag,
-    Input,
-    Limit,
-    Text,
-)
+from gateway.fields import LIMIT_DEFAULT, Cursor, Input, Limit, Strict
 from models.rules.failure import Failure
 from models.rules.state import State
 from models.rules.values import Kind, PaymentType
-
-LABEL_LENGTH_MAX = 100
-
-
-class WalletInput(Input):
-    """A wallet to be opened."""
-
-    currency = CurrencyCode(required=True)
-    label = Text(LABEL_LENGTH_MAX)
-
-
-class WalletChange(Input):
-    """What its owner changes of a wallet; a label that is null is taken away."""
-
-    label = Text(LABEL_LENGTH_MAX, allow_none=True)
-    is_active = Flag()
 
 
 class PageQuery(Input):
@@ -38,17 +13,6 @@ class PageQuery(Input):
 
     limit = Limit(load_default=LIMIT_DEFAULT)
     cursor = Cursor()
-
-
-class RotationInput(Input):
-    """Nothing is to be said."""
-
-
-class WalletQuery(PageQuery):
-    """Which wallets."""
-
-    is_active = Activity()
-    currency = CurrencyCode()
 
 
 def amount_text(**kwargs: object) -> ma.fields.String:
@@ -59,6 +23,12 @@ def amount_text(**kwargs: object) -> ma.fields.String:
 def one_of(words: object, **kwargs: object) -> ma.fields.String:
     """A string that is one of a few words."""
     return ma.fields.String(metadata={"enum": [str(word) for word in words]}, **kwargs)  # type: ignore[attr-defined, arg-type]
+
+
+class Part(ma.fields.Nested):
+    """An object within a body."""
+
+    make_error = Strict.make_error
 
 
 class Output(ma.Schema):
@@ -95,10 +65,10 @@ class PaymentSchema(Output):
     state = one_of(State)
     source = ma.fields.Nested(SideSchema)
     target = ma.fields.Nested(SideSchema)
-    amount = amount_text()
+    amount = amount_text(allow_none=True)
     currency = ma.fields.String()
     commission = amount_text(allow_none=True)
-    target_amount = amount_text()
+    target_amount = amount_text(allow_none=True)
     target_currency = ma.fields.String()
     rate = ma.fields.String(allow_none=True)
     summary = ma.fields.String(allow_none=True)
@@ -110,6 +80,7 @@ class PaymentSchema(Output):
     next_attempt_at = ma.fields.DateTime(allow_none=True)
     captured_amount = amount_text(allow_none=True)
     refunded_amount = amount_text(allow_none=True)
+    merchant = ma.fields.UUID(allow_none=True)
     balance_after = amount_text(allow_none=True)
     parent = ma.fields.UUID(allow_none=True)
     bulk = ma.fields.UUID(allow_none=True)
@@ -128,19 +99,6 @@ class OperationSchema(Output):
     currency = ma.fields.String()
     kind = one_of(Kind)
     balance_after = amount_text(allow_none=True)
-    created_at = ma.fields.DateTime()
-
-
-class WalletSchema(Output):
-    """A wallet, as its owner sees it."""
-
-    token = ma.fields.String()
-    label = ma.fields.String(allow_none=True)
-    currency = ma.fields.String()
-    balance = amount_text()
-    held = amount_text()
-    available = amount_text()
-    is_active = ma.fields.Boolean()
     created_at = ma.fields.DateTime()
 
 

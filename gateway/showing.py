@@ -14,6 +14,7 @@ from models.operation import OperationView
 from models.payment_view import Arrival, PaymentView
 from models.rules.exchange import rate_text
 from models.rules.failure import MESSAGES, Failure
+from models.rules.limits import ChargeLimit
 from models.rules.money import render
 from models.rules.state import State
 from models.rules.values import Kind, PaymentType
@@ -58,7 +59,10 @@ def sees_commission(view: PaymentView, caller: Caller) -> bool:
 
 
 def payment_body(view: PaymentView, caller: Caller) -> dict[str, Any]:
-    """The payment as the caller may see it; who may not see the commission sees what left, or what arrived."""
+    """The payment as the caller may see it; who may not see the commission sees what left, or what arrived.
+
+    What will arrive of a transfer is known when its commission is taken: until then its payee sees no amount.
+    """
     is_maker = view.user_id == caller.id
     is_supplier = is_maker and view.type != PaymentType.ADJUSTMENT  # which names an account, not its token
     is_waiting = view.state == State.INITIATED and view.parked_at is None
@@ -71,6 +75,7 @@ def payment_body(view: PaymentView, caller: Caller) -> dict[str, Any]:
         amount = arrived = arrived if view.target.owner_id == caller.id else moved
     there = view.arrival or Arrival(arrived, view.currency, view.digits, 0)
     here = Arrival(amount, view.currency, view.digits, 0) if is_told or caller.id != view.target.owner_id else there
+    is_open = not is_told and view.type == PaymentType.TRANSFER and view.finalized_at is None and view.arrival is None
     balance = None
     if view.source.owner_id == caller.id:
         balance = _render(view.source_balance_after, view.digits)
@@ -83,10 +88,10 @@ def payment_body(view: PaymentView, caller: Caller) -> dict[str, Any]:
         "state": view.state,
         "source": side(view.source, caller, is_supplier),
         "target": side(view.target, caller, is_supplier),
-        "amount": render(here.amount, here.digits),
+        "amount": None if is_open else render(here.amount, here.digits),
         "currency": here.currency,
         "commission": render(view.commission, view.digits) if is_told else None,
-        "target_amount": render(there.amount, there.digits),
+        "target_amount": None if is_open else render(there.amount, there.digits),
         "target_currency": there.currency,
         "rate": rate_text(there.rate) if view.arrival else None,
         "summary": view.summary,
@@ -98,6 +103,7 @@ def payment_body(view: PaymentView, caller: Caller) -> dict[str, Any]:
         "captured_amount": render(captured, view.digits) if is_charge else None,
         "refunded_amount": render(view.refunded, view.digits) if is_charge else None,
         "balance_after": balance,
+        "merchant": view.user_id if is_charge else None,
         "reason": view.reason,
         "parent": view.parent_id,
         "bulk": None,
@@ -181,7 +187,18 @@ def wallet_body(wallet: Wallet) -> dict[str, Any]:
         "held": render(wallet.held, wallet.digits),
         "available": render(wallet.available, wallet.digits),
         "is_active": wallet.is_active,
+        "charge_limits": [limit_body(limit, wallet.digits) for limit in wallet.charge_limits],
+        "blocked_merchants": list(wallet.blocked_merchants),
         "created_at": wallet.created_at.isoformat(),
+    }
+
+
+def limit_body(limit: ChargeLimit, digits: int) -> dict[str, Any]:
+    """The limit, with its amounts in a currency of so many digits."""
+    return {
+        "merchant": limit.merchant_id,
+        "per_charge": _render(limit.per_charge, digits),
+        "per_day": _render(limit.per_day, digits),
     }
 
 
@@ -218,6 +235,7 @@ def adjustment_body(adjustment: Adjustment) -> dict[str, Any]:
     """The adjustment as ops see it."""
     return {
         "id": adjustment.id,
+        "state": adjustment.state,
         "account": adjustment.account_id,
         "direction": adjustment.direction,
         "amount": render(adjustment.amount, adjustment.digits),
@@ -229,6 +247,9 @@ def adjustment_body(adjustment: Adjustment) -> dict[str, Any]:
         "approved_at": _moment(adjustment.approved_at),
         "approval_reason": adjustment.approval_reason,
         "payment": adjustment.payment_id,
+        "rejected_by": adjustment.rejected_by,
+        "rejected_at": _moment(adjustment.rejected_at),
+        "rejection_reason": adjustment.rejection_reason,
     }
 
 

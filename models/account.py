@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Row
 
-from models import arrays, keyset
+from models import arrays, charge_limit, keyset
+from models.prepared import Prepared
+from models.rules.limits import ChargeLimit
 
 WALLET_TOKEN_BYTES = 24
 """192 random bits: whoever holds the token may charge the wallet."""
@@ -48,6 +50,8 @@ class Wallet(NamedTuple):
     is_frozen: bool
     version: int
     created_at: datetime
+    charge_limits: tuple[ChargeLimit, ...] = ()
+    blocked_merchants: tuple[str, ...] = ()
 
     @property
     def available(self) -> int:
@@ -62,9 +66,12 @@ FROM accounts a LEFT JOIN users u ON u.id = a.owner_id
 """
 
 
+BY_TOKEN = Prepared("parties_by_token", f"{PARTY} WHERE a.token = ANY(%(tokens)s::text[])")
+
+
 def parties_by_token(connection: Connection, tokens: Iterable[str]) -> dict[str, Party]:
     """The accounts behind wallet tokens; unknown tokens are left out."""
-    rows = connection.exec_driver_sql(f"{PARTY} WHERE a.token = ANY(%s::text[])", (arrays.quoted(tokens),))
+    rows = BY_TOKEN.run(connection, tokens=arrays.quoted(tokens))
     return {row[1]: Party(*row) for row in rows}
 
 
@@ -74,22 +81,28 @@ def technical_parties(connection: Connection) -> dict[tuple[str, str], Party]:
     return {(row[4], row[3]): Party(*row) for row in rows}
 
 
+OLDEST = Prepared(
+    "oldest_wallets",
+    """
+SELECT DISTINCT ON (a.owner_id, a.currency) a.id::text, a.token, a.owner_id::text, a.currency, u.name
+FROM unnest(%(owners)s::uuid[], %(currencies)s::text[]) AS wanted (owner_id, currency)
+JOIN accounts a USING (owner_id, currency) JOIN users u ON u.id = a.owner_id
+WHERE a.is_active ORDER BY a.owner_id, a.currency, a.created_at, a.id
+""",
+)
+
+
 def oldest_wallets(connection: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Party]:
     """By (owner, currency): the owner's oldest active wallet of that currency, to which charges go."""
     pairs = list(wanted)
-    rows = connection.exec_driver_sql(
-        "SELECT DISTINCT ON (a.owner_id, a.currency) a.id::text, a.token, a.owner_id::text, a.currency, u.name "
-        "FROM unnest(%s::uuid[], %s::text[]) AS wanted (owner_id, currency) "
-        "JOIN accounts a USING (owner_id, currency) JOIN users u ON u.id = a.owner_id "
-        "WHERE a.is_active ORDER BY a.owner_id, a.currency, a.created_at, a.id",
-        (arrays.plain(owner for owner, _ in pairs), arrays.quoted(currency for _, currency in pairs)),
-    )
+    owners, currencies = arrays.plain(owner for owner, _ in pairs), arrays.quoted(code for _, code in pairs)
+    rows = OLDEST.run(connection, owners=owners, currencies=currencies)
     return {(row[2], row[3]): Party(*row) for row in rows}
 
 
-WALLET = """
+WALLET = f"""
 SELECT a.id::text, a.token, a.owner_id::text, a.label, a.currency, c.digits, a.balance::text, a.held::text,
-       a.is_active, a.is_frozen, a.version, a.created_at
+       a.is_active, a.is_frozen, a.version, a.created_at, {charge_limit.LIMITS}, {charge_limit.BLOCKED}
 FROM accounts a JOIN currencies c ON c.code = a.currency
 """
 
@@ -120,13 +133,16 @@ def count_wallets(connection: Connection, owner_id: str) -> int:
     return connection.exec_driver_sql("SELECT count(*) FROM accounts WHERE owner_id = %s", (owner_id,)).scalar_one()
 
 
-def change_wallet(connection: Connection, id: str, version: int, label: str | None, is_active: bool) -> Wallet | None:
-    """Set what is the owner's to set, if the wallet is still at this version; None if it is not."""
+def change_wallet(connection: Connection, wallet: Wallet) -> Wallet | None:
+    """Set what is the owner's to set as it is in `wallet`, if that is still its version; None if it is not."""
     changed = connection.exec_driver_sql(
         "UPDATE accounts SET label = %s, is_active = %s, version = version + 1 WHERE id = %s AND version = %s",
-        (label, is_active, id, version),
+        (wallet.label, wallet.is_active, wallet.id, wallet.version),
     )
-    return wallet_by_id(connection, id) if changed.rowcount else None
+    if not changed.rowcount:
+        return None
+    charge_limit.replace(connection, wallet.id, wallet.charge_limits, wallet.blocked_merchants)
+    return wallet_by_id(connection, wallet.id)
 
 
 def rotate_token(connection: Connection, id: str, old: str, new: str) -> Wallet | None:
@@ -160,5 +176,6 @@ def wallets(
 
 
 def _wallet(row: Row) -> Wallet:
-    wallet = Wallet(*row)
+    limits, blocked = charge_limit.limits_of(row[12]), tuple(row[13] or ())
+    wallet = Wallet._make((*row[:12], limits, blocked))
     return wallet._replace(balance=int(wallet.balance), held=int(wallet.held))

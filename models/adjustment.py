@@ -1,7 +1,8 @@
-"""Adjustments: what one of ops proposes to put right, and another approves."""
+"""Adjustments: what one of ops proposes to put right, and another approves, or somebody rejects."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Row
@@ -10,8 +11,19 @@ from models import arrays, keyset
 from models.rules.values import Agreed, Payment, PaymentType
 
 
+class AdjustmentState(StrEnum):
+    """How far a proposal has come."""
+
+    PROPOSED = "proposed"
+    """Nobody has decided."""
+    APPROVED = "approved"
+    """Another of ops has ordered the payment."""
+    REJECTED = "rejected"
+    """Another of ops said no, or who proposed it took it back; for good."""
+
+
 class Adjustment(NamedTuple):
-    """A proposal, and its approval if there is one; the amount in minor units, `digits` those of its currency."""
+    """A proposal, and how it was decided; the amount in minor units, `digits` those of its currency."""
 
     id: str
     account_id: str
@@ -26,11 +38,18 @@ class Adjustment(NamedTuple):
     approved_at: datetime | None
     approval_reason: str | None
     payment_id: str | None
+    rejected_by: str | None
+    rejected_at: datetime | None
+    rejection_reason: str | None
+    state: str
 
 
-ADJUSTMENT = """
+STATE = """CASE WHEN a.approved_by IS NOT NULL THEN 'approved' WHEN a.rejected_by IS NOT NULL THEN 'rejected'
+                ELSE 'proposed' END"""
+ADJUSTMENT = f"""
 SELECT a.id::text, a.account_id::text, a.direction, a.amount::text, a.currency, c.digits, a.reason,
-       a.proposed_by::text, a.created_at, a.approved_by::text, a.approved_at, a.approval_reason, a.payment_id::text
+       a.proposed_by::text, a.created_at, a.approved_by::text, a.approved_at, a.approval_reason, a.payment_id::text,
+       a.rejected_by::text, a.rejected_at, a.rejection_reason, {STATE}
 FROM adjustments a JOIN currencies c ON c.code = a.currency
 """
 
@@ -42,15 +61,13 @@ def by_id(connection: Connection, id: str) -> Adjustment | None:
 
 
 def page(
-    connection: Connection, limit: int, *, is_approved: bool | None, before: str | None, after: str | None
+    connection: Connection, limit: int, *, states: Sequence[str], before: str | None, after: str | None
 ) -> list[Adjustment]:
-    """Adjustments, newest first: those older than id `before`, or (oldest first) newer than id `after`."""
+    """Adjustments in these states, newest first: those older than id `before`, or (oldest first) newer than `after`."""
     condition, order = keyset.edge(before, after, "a.id")
     rows = connection.exec_driver_sql(
-        f"{ADJUSTMENT} WHERE {condition}"
-        " AND (%(is_approved)s IS NULL OR (a.approved_by IS NOT NULL) = %(is_approved)s)"
-        f" ORDER BY {order} LIMIT %(limit)s",
-        {"edge": after or before, "is_approved": is_approved, "limit": limit},
+        f"{ADJUSTMENT} WHERE {condition} AND {STATE} = ANY(%(states)s::text[]) ORDER BY {order} LIMIT %(limit)s",
+        {"edge": after or before, "states": arrays.plain(states), "limit": limit},
     )
     return [_adjustment(row) for row in rows]
 
@@ -73,14 +90,27 @@ def propose(
     )
 
 
+OPEN = "approved_by IS NULL AND rejected_by IS NULL"
+"""Looked at under the row's lock: of those who decide at once, one finds it so."""
+
+
 def approve(connection: Connection, id: str, approved_by: str, reason: str | None, payment_id: str) -> bool:
-    """Note who approves the proposal, and the payment that he orders by it; False if somebody has already."""
+    """Note who approves the proposal, and the payment that he orders by it; False if it is decided already."""
     approved = connection.exec_driver_sql(
         "UPDATE adjustments SET approved_by = %s, approved_at = now(), approval_reason = %s, payment_id = %s"
-        " WHERE id = %s AND approved_by IS NULL",
+        f" WHERE id = %s AND {OPEN}",
         (approved_by, reason, payment_id, id),
     )
     return approved.rowcount == 1
+
+
+def reject(connection: Connection, id: str, rejected_by: str, reason: str) -> bool:
+    """Note who rejects the proposal, and why; False if it is decided already."""
+    rejected = connection.exec_driver_sql(
+        f"UPDATE adjustments SET rejected_by = %s, rejected_at = now(), rejection_reason = %s WHERE id = %s AND {OPEN}",
+        (rejected_by, reason, id),
+    )
+    return rejected.rowcount == 1
 
 
 AGREED = """

@@ -1,14 +1,13 @@
 """A wallet's history: what each decided payment did to it, what it held at a time, and what happened between."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Row
 
-from models import arrays, keyset
-from models.keyset import OPERATORS
+from models import arrays
+from models.walk import START, Asked, Column, Found, Keyset, Place, walk
 
 
 class HistoryRow(NamedTuple):
@@ -35,21 +34,6 @@ class HistoryRow(NamedTuple):
     finalized_at: datetime
 
 
-@dataclass(frozen=True)
-class HistoryFilter:
-    """Which rows of a wallet; None and empty mean any. Times as in payment_view.Filter.
-
-    `amounts` bounds what the row shows, whatever its sign: pairs of a word of OPERATORS and minor units.
-    """
-
-    types: Sequence[str] = ()
-    is_success: bool | None = None
-    is_incoming: bool | None = None
-    created_from: datetime | None = None
-    created_before: datetime | None = None
-    amounts: Sequence[tuple[str, int]] = ()
-
-
 ROWS = """
 SELECT p.id::text, p.type, p.state = 'COMPLETED', p.target_id = %(account_id)s::uuid, p.amount::text, p.currency,
        (SELECT digits FROM currencies WHERE code = p.currency), p.target_amount::text, p.target_currency,
@@ -68,59 +52,73 @@ FROM payments p WHERE p.id = ANY(%(ids)s::uuid[])
 BATCH_MAX = 500
 """Each row looks through the ids of its batch, so that partitions prune: ten thousand at once would take seconds."""
 
-EFFECT = """CASE p.state WHEN 'COMPLETED' THEN abs((
-    SELECT sum(o.amount) FROM operations o WHERE o.payment_id = p.id AND o.account_id = %(account_id)s))
-    ELSE (SELECT CASE a.currency WHEN p.target_currency THEN p.target_amount WHEN p.currency THEN p.amount END
-          FROM accounts a WHERE a.id = %(account_id)s) END"""
-"""How much a row shows, without its sign; of a payment FAILED in another currency nothing that could be compared."""
+_IS_INCOMING = "(p.target_id = %(account_id)s::uuid)"
+_OTHER_ID = f"CASE WHEN {_IS_INCOMING} THEN p.source_id ELSE p.target_id END"
+_OWN_CURRENCY = "(SELECT a.currency FROM accounts a WHERE a.id = %(account_id)s)"
+_CURRENCY = f"""CASE WHEN p.state = 'COMPLETED' THEN {_OWN_CURRENCY}
+    WHEN {_IS_INCOMING} THEN coalesce(p.target_currency, p.currency) ELSE p.currency END"""
+_EFFECT = "(SELECT sum(o.amount) FROM operations o WHERE o.payment_id = p.id AND o.account_id = %(account_id)s)"
+_BALANCE = """(SELECT o.balance_after FROM operations o WHERE o.payment_id = p.id AND o.account_id = %(account_id)s
+               ORDER BY o.account_seq DESC LIMIT 1)"""
+
+
+def _other(shown: str) -> str:
+    return f"(SELECT {shown} FROM accounts a WHERE a.id = {_OTHER_ID})"
+
+
+def _of_own_currency(amount: str) -> Column:
+    """An amount; what FAILED because it was in another currency than the account's could not be compared."""
+    return Column(f"CASE WHEN {_CURRENCY} = {_OWN_CURRENCY} THEN {amount} END", "numeric", "currency")
+
+
+COLUMNS = {
+    "payment": Column("p.id", "uuid", is_keyed=True),
+    "type": Column("p.type"),
+    "success": Column("p.state = 'COMPLETED'", "boolean"),
+    "amount": _of_own_currency(
+        f"""CASE WHEN p.state = 'COMPLETED' THEN abs({_EFFECT})
+            WHEN {_IS_INCOMING} THEN coalesce(p.target_amount, p.amount) ELSE p.amount END"""
+    ),
+    "currency": Column(_CURRENCY),
+    "commission": _of_own_currency(
+        f"""CASE WHEN {_IS_INCOMING} = (p.type = 'charge' OR ({_IS_INCOMING} AND {_other("a.token")} IS NULL))
+            THEN p.commission END"""
+    ),
+    "balance_after": _of_own_currency(_BALANCE),
+    "counterparty[name]": Column(
+        f"coalesce({_other('coalesce((SELECT u.name FROM users u WHERE u.id = a.owner_id), a.code)')}, '')"
+    ),
+    "counterparty[last4]": Column(_other("right(a.token, 4)")),
+    "summary": Column("p.summary"),
+    "reference": Column("p.reference"),
+    "failure": Column("p.failure_code"),
+    "created_at": Column("p.created_at", "timestamptz"),
+    "finalized_at": Column("p.finalized_at", "timestamptz"),
+}
+"""What a row shows of the payment `p`, as `_row` makes it; amounts without their sign."""
 
 
 def page(
     connection: Connection,
     account_id: str,
-    where: HistoryFilter,
+    asked: Asked,
     limit: int,
+    at: Place = START,
     *,
-    before: str | None = None,
-    after: str | None = None,
-) -> list[HistoryRow]:
-    """What decided payments did to the account, newest order first: those before payment id `before`.
+    is_incoming: bool | None = None,
+) -> Found:
+    """What decided payments did to the account, as HistoryRow, in the order of the orders; raises TooMany.
 
-    With `after` instead, oldest first, those after it. Two keysets, out of the account and into it.
+    Two keysets, out of the account and into it.
     """
-    edge, order = keyset.edge(before, after, "p.id")
-    conditions = keyset.applying(
-        {
-            edge: True,
-            "p.state IN ('COMPLETED', 'FAILED')": where.is_success is None,
-            "p.state = 'COMPLETED'": where.is_success is True,
-            "p.state = 'FAILED'": where.is_success is False,
-            "p.type = ANY(%(types)s::text[])": bool(where.types),
-            keyset.CREATED_FROM: where.created_from is not None,
-            keyset.CREATED_BEFORE: where.created_before is not None,
-            **{f"{EFFECT} {OPERATORS[word]} %(amount_{word})s": True for word, _ in where.amounts},
-        }
-    )
-    sides = {"source": where.is_incoming is not True, "target": where.is_incoming is not False}
-    union = " UNION ALL ".join(
-        f"(SELECT p.id FROM payments p WHERE p.{side}_id = %(account_id)s AND {conditions}"
-        f" ORDER BY {order} LIMIT %(limit)s)"
+    sides = {"source": is_incoming is not True, "target": is_incoming is not False}
+    keysets = [
+        Keyset(f"p.{side}_id = %(account_id)s AND p.state IN ('COMPLETED', 'FAILED')")
         for side, applies in sides.items()
         if applies
-    )
-    ids = connection.exec_driver_sql(
-        f"SELECT p.id::text FROM ({union}) AS p ORDER BY {order} LIMIT %(limit)s",
-        {
-            "account_id": account_id,
-            "limit": limit,
-            "edge": after or before,
-            "types": arrays.plain(where.types),
-            "created_from": where.created_from,
-            "created_before": where.created_before,
-            **{f"amount_{word}": amount for word, amount in where.amounts},
-        },
-    )
-    return _rows(connection, account_id, [row[0] for row in ids])
+    ]
+    found = walk(connection, COLUMNS, keysets, asked, limit, at, {"account_id": account_id})
+    return found._replace(rows=_rows(connection, account_id, [spot.id for spot in found.spots]))
 
 
 def _rows(connection: Connection, account_id: str, ids: Sequence[str]) -> list[HistoryRow]:

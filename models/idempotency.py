@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from models import arrays
+from models.prepared import Prepared
 
 
 class Kept(NamedTuple):
@@ -18,44 +19,40 @@ class Kept(NamedTuple):
     adjustment_id: str | None = None
 
 
+KEPT = Prepared(
+    "kept",
+    """
+SELECT k.user_id::text, k.key, k.fingerprint, k.payment_id::text, k.account_id::text, k.signed_up,
+       k.adjustment_id::text
+FROM unnest(%(users)s::uuid[], %(keys)s::text[]) AS wanted (user_id, key)
+JOIN idempotency_keys k USING (user_id, key)
+""",
+)
+
+
 def find(connection: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Kept]:
     """What stands under each (user id, key); keys never used are left out."""
     pairs = list(wanted)
-    rows = connection.exec_driver_sql(
-        "SELECT k.user_id::text, k.key, k.fingerprint, k.payment_id::text, k.account_id::text, k.signed_up, "
-        "k.adjustment_id::text "
-        "FROM unnest(%s::uuid[], %s::text[]) AS wanted (user_id, key) JOIN idempotency_keys k USING (user_id, key)",
-        (arrays.plain(user for user, _ in pairs), arrays.quoted(key for _, key in pairs)),
-    )
+    users, keys = arrays.plain(user for user, _ in pairs), arrays.quoted(key for _, key in pairs)
+    rows = KEPT.run(connection, users=users, keys=keys)
     return {(row[0], row[1]): Kept(bytes(row[2]), row[3], row[4], bool(row[5]), row[6]) for row in rows}
 
 
-def keep_account(connection: Connection, user_id: str, key: str, fingerprint: bytes, account_id: str) -> bool:
-    """Keep a key for an account about to be opened; False if the key is taken."""
+def keep(
+    connection: Connection,
+    user_id: str,
+    key: str,
+    fingerprint: bytes,
+    *,
+    payment_id: str | None = None,
+    account_id: str | None = None,
+    adjustment_id: str | None = None,
+) -> bool:
+    """Keep a key for the one thing that is about to be made, or done to a payment; False if the key is taken."""
     result = connection.exec_driver_sql(
-        "INSERT INTO idempotency_keys (user_id, key, fingerprint, account_id) VALUES (%s, %s, %s, %s) "
-        "ON CONFLICT DO NOTHING",
-        (user_id, key, fingerprint, account_id),
-    )
-    return result.rowcount == 1
-
-
-def keep_adjustment(connection: Connection, user_id: str, key: str, fingerprint: bytes, adjustment_id: str) -> bool:
-    """Keep a key for an adjustment about to be proposed; False if the key is taken."""
-    result = connection.exec_driver_sql(
-        "INSERT INTO idempotency_keys (user_id, key, fingerprint, adjustment_id) VALUES (%s, %s, %s, %s) "
-        "ON CONFLICT DO NOTHING",
-        (user_id, key, fingerprint, adjustment_id),
-    )
-    return result.rowcount == 1
-
-
-def keep_payment(connection: Connection, user_id: str, key: str, fingerprint: bytes, payment_id: str) -> bool:
-    """Keep a key for something done to a payment; False if the key is taken."""
-    result = connection.exec_driver_sql(
-        "INSERT INTO idempotency_keys (user_id, key, fingerprint, payment_id) VALUES (%s, %s, %s, %s) "
-        "ON CONFLICT DO NOTHING",
-        (user_id, key, fingerprint, payment_id),
+        "INSERT INTO idempotency_keys (user_id, key, fingerprint, payment_id, account_id, adjustment_id) "
+        "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        (user_id, key, fingerprint, payment_id, account_id, adjustment_id),
     )
     return result.rowcount == 1
 

@@ -47,10 +47,13 @@ INVARIANTS = {
                   (p.target_id, p.target_amount, p.target_currency)::text] END""",
     "a completed payment by quote is what was quoted, and one quote serves one payment": """
         SELECT p.id, p.quote_id FROM payments p LEFT JOIN quotes q ON q.id = p.quote_id
+        JOIN accounts s ON s.id = p.source_id JOIN accounts t ON t.id = p.target_id
         WHERE p.quote_id IS NOT NULL AND p.state = 'COMPLETED' AND
-              (p.id, p.type, p.user_id, p.amount, p.currency, p.target_amount, p.target_currency, p.rate, p.commission)
-              IS DISTINCT FROM (q.payment_id, q.type, q.user_id, q.source_amount, q.source_currency, q.target_amount,
-                                q.target_currency, q.rate, q.commission)""",
+              ((p.id, p.user_id, p.currency, p.target_currency, p.rate)
+               IS DISTINCT FROM (q.payment_id, q.user_id, q.source_currency, q.target_currency, q.rate)
+               OR ARRAY[p.amount, p.target_amount, p.commission] IS DISTINCT FROM
+                  CASE WHEN s.owner_id = t.owner_id THEN ARRAY[q.source_amount, q.target_amount, q.commission]
+                       ELSE ARRAY[q.transfer_source_amount, q.transfer_target_amount, q.transfer_commission] END)""",
     "a completed payment's commission went from who bears it to us, or came back with a refund": """
         SELECT p.id FROM payments p LEFT JOIN (
             SELECT payment_id, array_agg((account_id, amount)::text ORDER BY amount) AS moved FROM operations

@@ -4,9 +4,6 @@ CREATED_FROM = "p.created_at >= %(created_from)s AND p.id >= uuid_floor(%(create
 CREATED_BEFORE = "p.created_at < %(created_before)s AND p.id < uuid_floor(%(created_before)s + interval '1 day')"
 """When a payment `p` was accepted; times bound its id too, a day wide, so that partitions prune."""
 
-OPERATORS = {"gte": ">=", "gt": ">", "lte": "<=", "lt": "<"}
-"""How a value may be bounded: by the word that asks for it."""
-
 
 def edge(before: str | None, after: str | None, column: str = "id", kind: str = "uuid") -> tuple[str, str]:
     """Condition and order of a page: newest first, before one id; or oldest first, after another.

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from sqlalchemy import Connection
 
 from models import arrays
+from models.prepared import Prepared
 from models.rules.commission import FREE
 from models.rules.values import Account, Charge, Decision, Maker, Payment
 
@@ -27,11 +28,15 @@ def take_turn(connection: Connection) -> None:
 
 NO_HOUSES: Mapping[tuple[str, str], str] = MappingProxyType({})
 
-LOCK_ACCOUNTS = """
+LOCK_ACCOUNTS = Prepared(
+    "lock_accounts",
+    """
 SELECT id::text, owner_id::text, code, currency, balance::text, held::text, floor::text, ceiling::text,
-       is_active AND coalesce((SELECT u.is_active FROM users u WHERE u.id = owner_id), true), is_frozen, last_seq
-FROM accounts WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
-"""
+       is_active AND coalesce((SELECT u.is_active FROM users u WHERE u.id = owner_id), true), is_frozen, last_seq,
+       is_limited
+FROM accounts WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id FOR NO KEY UPDATE
+""",
+)
 
 
 def lock_accounts(
@@ -51,18 +56,21 @@ def lock_accounts(
             ids.update(houses[desk] for desk in desks if desk in houses)
     return {
         row[0]: Account._make((*row[:4], int(row[4]), int(row[5]), _optional(row[6]), _optional(row[7]), *row[8:]))
-        for row in connection.exec_driver_sql(LOCK_ACCOUNTS, (arrays.plain(sorted(ids)),))
+        for row in LOCK_ACCOUNTS.run(connection, ids=arrays.plain(sorted(ids)))
     }
 
 
-MAKERS = """
+MAKERS = Prepared(
+    "makers",
+    """
 SELECT u.id::text, u.role, u.is_active,
        u.role = 'ops' OR (u.id = ANY(%(depositors)s::uuid[]) AND EXISTS (
            SELECT FROM tokens t
            WHERE t.user_id = u.id AND 'deposits:write' = ANY(t.scopes)
              AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())))
 FROM users u WHERE u.id = ANY(%(ids)s::uuid[])
-"""
+""",
+)
 
 
 def makers(connection: Connection, payments: Iterable[Payment]) -> dict[str, Maker]:
@@ -72,17 +80,20 @@ def makers(connection: Connection, payments: Iterable[Payment]) -> dict[str, Mak
         users.add(payment.user_id)
         if payment.type == "deposit":
             depositors.add(payment.user_id)
-    rows = connection.exec_driver_sql(MAKERS, {"ids": arrays.plain(users), "depositors": arrays.plain(depositors)})
+    rows = MAKERS.run(connection, ids=arrays.plain(users), depositors=arrays.plain(depositors))
     return {row[0]: Maker(*row) for row in rows}
 
 
-REFUNDED = """
+REFUNDED = Prepared(
+    "charges",
+    """
 SELECT p.id::text, p.user_id::text, p.source_id::text, p.target_id::text,
        CASE WHEN p.state = 'COMPLETED' THEN coalesce(p.captured_amount, p.amount) ELSE 0 END::text,
        (SELECT coalesce(sum(r.amount), 0) FROM payments r
         WHERE r.parent_id = p.id AND r.id > p.id AND r.state = 'COMPLETED')::text, p.commission::text
-FROM payments p WHERE p.id = ANY(%s::uuid[]) AND p.type = 'charge'
-"""
+FROM payments p WHERE p.id = ANY(%(ids)s::uuid[]) AND p.type = 'charge'
+""",
+)
 
 
 def charges(connection: Connection, payments: Iterable[Payment], *, gives_back: bool = True) -> dict[str, Charge]:
@@ -93,13 +104,15 @@ def charges(connection: Connection, payments: Iterable[Payment], *, gives_back: 
     ids = {payment.parent_id for payment in payments if payment.parent_id}
     if not ids:
         return {}
-    rows = connection.exec_driver_sql(REFUNDED, (arrays.plain(ids),))
+    rows = REFUNDED.run(connection, ids=arrays.plain(ids))
     return {
         row[0]: Charge._make((*row[1:4], int(row[4]), int(row[5]), int(row[6]) if gives_back else 0)) for row in rows
     }
 
 
-POST = """
+POST = Prepared(
+    "post",
+    """
 WITH verdict AS (
     SELECT * FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(failures)s::text[], %(captured)s::numeric[],
                          %(commissions)s::numeric[])
@@ -129,7 +142,8 @@ WITH verdict AS (
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM moved), (SELECT count(*) FROM written), (SELECT count(*) FROM booked)
-"""
+""",
+)
 """Each `= ANY` repeats its join: it alone prunes partitions and keeps a fresh month's guesses from reading a table."""
 
 
@@ -140,28 +154,26 @@ def post(connection: Connection, decision: Decision, hold_ttl_hours: int) -> Non
         return
     operations = [operation for verdict in verdicts for operation in verdict.operations]
     ids = [verdict.payment_id for verdict in verdicts]
-    counts = connection.exec_driver_sql(
-        POST,
-        {
-            "ids": arrays.plain(ids),
-            "states": arrays.plain(verdict.state for verdict in verdicts),
-            "failures": arrays.plain(verdict.failure for verdict in verdicts),
-            "captured": arrays.plain(verdict.captured for verdict in verdicts),
-            "commissions": arrays.plain(verdict.commission for verdict in verdicts),
-            "hold_ttl_hours": hold_ttl_hours,
-            "payment_ids": arrays.plain(o.payment_id for o in operations),
-            "lines": arrays.plain(o.line for o in operations),
-            "account_ids": arrays.plain(o.account_id for o in operations),
-            "amounts": arrays.plain(o.amount for o in operations),
-            "currencies": arrays.quoted(o.currency for o in operations),
-            "kinds": arrays.plain(o.kind for o in operations),
-            "balances_after": arrays.plain(o.balance_after for o in operations),
-            "account_seqs": arrays.plain(o.account_seq for o in operations),
-            "book_ids": arrays.plain(account.id for account in accounts),
-            "balances": arrays.plain(account.balance for account in accounts),
-            "helds": arrays.plain(account.held for account in accounts),
-            "last_seqs": arrays.plain(account.last_seq for account in accounts),
-        },
+    counts = POST.run(
+        connection,
+        ids=arrays.plain(ids),
+        states=arrays.plain(verdict.state for verdict in verdicts),
+        failures=arrays.plain(verdict.failure for verdict in verdicts),
+        captured=arrays.plain(verdict.captured for verdict in verdicts),
+        commissions=arrays.plain(verdict.commission for verdict in verdicts),
+        hold_ttl_hours=hold_ttl_hours,
+        payment_ids=arrays.plain(o.payment_id for o in operations),
+        lines=arrays.plain(o.line for o in operations),
+        account_ids=arrays.plain(o.account_id for o in operations),
+        amounts=arrays.plain(o.amount for o in operations),
+        currencies=arrays.quoted(o.currency for o in operations),
+        kinds=arrays.plain(o.kind for o in operations),
+        balances_after=arrays.plain(o.balance_after for o in operations),
+        account_seqs=arrays.plain(o.account_seq for o in operations),
+        book_ids=arrays.plain(account.id for account in accounts),
+        balances=arrays.plain(account.balance for account in accounts),
+        helds=arrays.plain(account.held for account in accounts),
+        last_seqs=arrays.plain(account.last_seq for account in accounts),
     ).one()
     _expect(counts, (len(verdicts), len(operations), len(accounts)))
 

@@ -1,14 +1,15 @@
 """Payments: the row is the queue. Accepting, claiming, postponing and reading them."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from models import arrays
+from models.prepared import Prepared
 from models.rules.commission import NO_SCHEDULES, Schedules, terms_for
-from models.rules.values import Ending, Payment
+from models.rules.values import Ending, Payment, PaymentType
 
 LAST_ERROR_LENGTH_MAX = 500
 
@@ -39,7 +40,9 @@ class Wish(NamedTuple):
     rate: str | None = None
 
 
-ACCEPT = """
+ACCEPT = Prepared(
+    "accept",
+    """
 WITH wish AS (
     SELECT * FROM unnest(
         %(ids)s::uuid[], %(types)s::text[], %(user_ids)s::uuid[], %(source_ids)s::uuid[], %(target_ids)s::uuid[],
@@ -64,7 +67,8 @@ SELECT id, type, user_id, source_id, target_id, amount, currency, summary, refer
        capture, scheduled_at, expires_at, parent_id, reason, quote_id, target_amount, target_currency, rate
 FROM wish JOIN kept ON kept.payment_id = wish.id
 RETURNING id, created_at
-"""
+""",
+)
 
 
 def accept(connection: Connection, wishes: Sequence[Wish]) -> dict[str, datetime]:
@@ -73,31 +77,29 @@ def accept(connection: Connection, wishes: Sequence[Wish]) -> dict[str, datetime
     One whose key was taken is not kept: read the key's payment with `idempotency.find` in a second statement,
     which sees what this one waited for. Keys must be distinct within the call.
     """
-    rows = connection.exec_driver_sql(
-        ACCEPT,
-        {
-            "ids": arrays.plain(w.id for w in wishes),
-            "types": arrays.plain(w.type for w in wishes),
-            "user_ids": arrays.plain(w.user_id for w in wishes),
-            "source_ids": arrays.plain(w.source_id for w in wishes),
-            "target_ids": arrays.plain(w.target_id for w in wishes),
-            "amounts": arrays.plain(w.amount for w in wishes),
-            "currencies": arrays.quoted(w.currency for w in wishes),
-            "keys": arrays.quoted(w.key for w in wishes),
-            "fingerprints": arrays.quoted("\\x" + w.fingerprint.hex() for w in wishes),
-            "summaries": arrays.quoted(w.summary for w in wishes),
-            "references": arrays.quoted(w.reference for w in wishes),
-            "metadata": arrays.quoted(w.metadata for w in wishes),
-            "captures": arrays.plain(w.capture for w in wishes),
-            "scheduled": arrays.quoted(_moment(w.scheduled_at) for w in wishes),
-            "expire": arrays.quoted(_moment(w.expires_at) for w in wishes),
-            "parent_ids": arrays.plain(w.parent_id for w in wishes),
-            "reasons": arrays.plain(w.reason for w in wishes),
-            "quote_ids": arrays.plain(w.quote_id for w in wishes),
-            "target_amounts": arrays.plain(w.target_amount for w in wishes),
-            "target_currencies": arrays.quoted(w.target_currency for w in wishes),
-            "rates": arrays.plain(w.rate for w in wishes),
-        },
+    rows = ACCEPT.run(
+        connection,
+        ids=arrays.plain(w.id for w in wishes),
+        types=arrays.plain(w.type for w in wishes),
+        user_ids=arrays.plain(w.user_id for w in wishes),
+        source_ids=arrays.plain(w.source_id for w in wishes),
+        target_ids=arrays.plain(w.target_id for w in wishes),
+        amounts=arrays.plain(w.amount for w in wishes),
+        currencies=arrays.quoted(w.currency for w in wishes),
+        keys=arrays.quoted(w.key for w in wishes),
+        fingerprints=arrays.quoted("\\x" + w.fingerprint.hex() for w in wishes),
+        summaries=arrays.quoted(w.summary for w in wishes),
+        references=arrays.quoted(w.reference for w in wishes),
+        metadata=arrays.quoted(w.metadata for w in wishes),
+        captures=arrays.plain(w.capture for w in wishes),
+        scheduled=arrays.quoted(_moment(w.scheduled_at) for w in wishes),
+        expire=arrays.quoted(_moment(w.expires_at) for w in wishes),
+        parent_ids=arrays.plain(w.parent_id for w in wishes),
+        reasons=arrays.plain(w.reason for w in wishes),
+        quote_ids=arrays.plain(w.quote_id for w in wishes),
+        target_amounts=arrays.plain(w.target_amount for w in wishes),
+        target_currencies=arrays.quoted(w.target_currency for w in wishes),
+        rates=arrays.plain(w.rate for w in wishes),
     )
     return {str(row[0]): row[1] for row in rows}
 
@@ -125,15 +127,19 @@ def keep_reference(connection: Connection, merchant_id: str, reference: str, pay
 
 CLAIMED = """
 SELECT p.id::text, p.type, p.state, p.user_id::text, p.source_id::text, p.target_id::text, p.amount::text, p.currency,
-       p.capture, p.parent_id::text, p.quote_id::text, p.target_amount::text, p.target_currency, p.created_at"""
+       p.capture, p.parent_id::text, p.quote_id::text, p.target_amount::text, p.target_currency, p.created_at,
+       p.scheduled_at"""
 
-CLAIM = f"""{CLAIMED}, CASE WHEN expires_at <= statement_timestamp() THEN 'expire' END, NULL, NULL
+CLAIM = Prepared(
+    "claim",
+    f"""{CLAIMED}, CASE WHEN expires_at <= statement_timestamp() THEN 'expire' END, NULL, NULL
 FROM payments p
 WHERE state = 'INITIATED' AND parked_at IS NULL AND due_at <= statement_timestamp()
 ORDER BY due_at, id
-LIMIT %s
+LIMIT %(limit)s
 FOR NO KEY UPDATE SKIP LOCKED
-"""
+""",
+)
 
 
 def claim(connection: Connection, limit: int, schedules: Schedules = NO_SCHEDULES) -> list[Payment]:
@@ -142,7 +148,7 @@ def claim(connection: Connection, limit: int, schedules: Schedules = NO_SCHEDULE
     Due by the time of the statement: the transaction may be older, having waited for its turn. Of the `schedules`
     each has the terms that were in force when it was accepted.
     """
-    return [_claimed(row, schedules) for row in connection.exec_driver_sql(CLAIM, (limit,))]
+    return [_claimed(row, schedules) for row in CLAIM.run(connection, limit=limit)]
 
 
 CLAIM_EXPIRED = f"""{CLAIMED}, 'expire', NULL, NULL
@@ -182,11 +188,14 @@ def claim_commanded(connection: Connection, limit: int, schedules: Schedules = N
 
 
 def _claimed(row: Sequence[Any], schedules: Schedules) -> Payment:
-    parent_id, quote_id, target_amount, target_currency, created_at, ending, amount, command_id = row[9:17]
+    parent_id, quote_id, target_amount, target_currency, created_at, scheduled_at, ending, amount, command_id = row[
+        9:18
+    ]
     terms = terms_for(schedules, row[1], row[7], row[3], created_at)
     ended = (ending and Ending(ending), amount and int(amount), command_id)
     quoted = (quote_id, target_amount and int(target_amount), target_currency)
-    return Payment._make((*row[:6], int(row[6]), *row[7:9], *ended, parent_id, terms, *quoted))
+    day = max(created_at, scheduled_at or created_at).astimezone(UTC).date() if row[1] == PaymentType.CHARGE else None
+    return Payment._make((*row[:6], int(row[6]), *row[7:9], *ended, parent_id, terms, *quoted, day))
 
 
 def states(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
@@ -234,12 +243,16 @@ def is_anything_due(connection: Connection) -> bool:
     ).scalar_one()
 
 
+ANYTHING_TO_END = Prepared(
+    "anything_to_end",
+    "SELECT EXISTS (SELECT FROM commands WHERE decided_at IS NULL) OR EXISTS ("
+    "SELECT FROM payments WHERE state = 'AUTHORIZED' AND parked_at IS NULL AND hold_expires_at <= now())",
+)
+
+
 def is_anything_to_end(connection: Connection) -> bool:
     """Whether a hold has expired, or a command is open."""
-    return connection.exec_driver_sql(
-        "SELECT EXISTS (SELECT FROM commands WHERE decided_at IS NULL) OR EXISTS ("
-        "SELECT FROM payments WHERE state = 'AUTHORIZED' AND parked_at IS NULL AND hold_expires_at <= now())"
-    ).scalar_one()
+    return ANYTHING_TO_END.run(connection).scalar_one()
 
 
 def waiting(connection: Connection) -> tuple[int, float]:

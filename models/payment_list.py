@@ -1,156 +1,145 @@
-"""Pages of payments: who sees which, in which order, and of which they are."""
+"""Pages of payments: who sees which, and what each shows him."""
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import replace
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from models import arrays
-from models.keyset import CREATED_BEFORE, CREATED_FROM, OPERATORS, applying
-from models.payment_view import PaymentView, by_ids
+from models.account import Party
+from models.payment_view import by_ids
+from models.walk import START, Asked, Column, Found, Keyset, Place, Want, walk
 
 
-@dataclass(frozen=True)
-class Filter:
-    """Which payments a page is of; None and empty mean any. Times: created_at from (inclusive) and before.
+class Viewer(NamedTuple):
+    """Who reads, and whether everything; nobody in particular reads all."""
 
-    `bounds` are triples of a word of BOUNDED, a word of OPERATORS and a value; amounts in minor units. `metadata`
-    finds those alone that he ordered himself: nobody else sees it. `by_amount` is the largest first.
-    """
-
-    states: Sequence[str] = ()
-    types: Sequence[str] = ()
-    account_id: str | None = None
-    created_from: datetime | None = None
-    created_before: datetime | None = None
-    currencies: Sequence[str] = ()
-    parents: Sequence[str] = ()
-    reasons: Sequence[str] = ()
-    failures: Sequence[str] = ()
-    reference: str | None = None
-    summary: str | None = None
-    metadata: Mapping[str, str] | None = None
-    bounds: Sequence[tuple[str, str, object]] = ()
-    by_amount: bool = False
+    id: str | None = None
+    reads_all: bool = False
 
 
-_OWNS = "EXISTS (SELECT FROM accounts a WHERE a.id = {side}_id AND a.owner_id = %(user_id)s)"
-_IS_TOLD = f"""CASE WHEN {{p}}.type = 'charge'
-                    OR (SELECT a.owner_id FROM accounts a WHERE a.id = {{p}}.source_id) IS NULL
-               THEN {_OWNS.format(side="{p}.target")} ELSE {_OWNS.format(side="{p}.source")} END"""
-_MOVED = "coalesce({p}.captured_amount, {p}.amount)"
-AMOUNT = f"""CASE
-    WHEN {{p}}.commission = 0 AND coalesce({{p}}.captured_amount, {{p}}.target_amount) IS NULL THEN {{p}}.amount
-    WHEN %(user_id)s IS NULL OR {_IS_TOLD} THEN {{p}}.amount
-    WHEN NOT {_OWNS.format(side="{p}.target")} THEN {_MOVED}
-    WHEN {{p}}.type = 'refund' THEN {_MOVED}
-    ELSE coalesce({{p}}.target_amount, {_MOVED} - {{p}}.commission) END"""
-CURRENCY = f"""CASE WHEN {{p}}.target_currency IS NULL OR %(user_id)s IS NULL OR {_IS_TOLD}
-    OR NOT {_OWNS.format(side="{p}.target")} THEN {{p}}.currency ELSE {{p}}.target_currency END"""
-"""What the payment `p` shows to whoever reads: another amount would tell the commission to who may not see it."""
+_READS_ALL = "%(reads_all)s"
+_IS_MAKER = "p.user_id = %(user_id)s"
 
-BOUNDED = {
-    "amount": AMOUNT.format(p="p"),
-    "finalized_at": "p.finalized_at",
-    "scheduled_at": "p.scheduled_at",
-    "expires_at": "p.expires_at",
+
+def _account(side: str, shown: str) -> str:
+    return f"(SELECT {shown} FROM accounts a WHERE a.id = p.{side}_id)"
+
+
+def _owns(side: str) -> str:
+    return f"EXISTS (SELECT FROM accounts a WHERE a.id = p.{side}_id AND a.owner_id = %(user_id)s)"
+
+
+def _token(side: str) -> str:
+    """Its owner knows it, and who gave it, unless the account got another since."""
+    return f"""(SELECT a.token FROM accounts a WHERE a.id = p.{side}_id AND (
+        a.owner_id = %(user_id)s OR ({_IS_MAKER} AND p.type <> 'adjustment'
+                                     AND (coalesce(p.parent_id, p.id) < uuid_floor(a.token_since)) IS NOT TRUE)))"""
+
+
+def _name(side: str) -> str:
+    name = "coalesce((SELECT u.name FROM users u WHERE u.id = a.owner_id), a.code)"
+    return f"coalesce({_account(side, name)}, '')"
+
+
+def _balance(side: str) -> str:
+    return f"""(SELECT o.balance_after FROM operations o WHERE o.payment_id = p.id AND o.account_id = p.{side}_id
+                ORDER BY o.line DESC LIMIT 1)"""
+
+
+_IS_TOLD = f"""({_READS_ALL} OR CASE WHEN p.type = 'charge' OR {_account("source", "a.owner_id")} IS NULL
+                                THEN {_owns("target")} ELSE {_owns("source")} END)"""
+_IS_OPEN = f"p.type = 'transfer' AND p.finalized_at IS NULL AND p.target_amount IS NULL AND NOT {_IS_TOLD}"
+_MOVED = "coalesce(p.captured_amount, p.amount)"
+_ARRIVED = f"CASE p.type WHEN 'refund' THEN {_MOVED} ELSE {_MOVED} - p.commission END"
+_IS_PLAIN = "p.commission = 0 AND coalesce(p.captured_amount, p.target_amount) IS NULL"
+_REFUNDED = """coalesce((SELECT sum(r.amount) FROM payments r
+                         WHERE r.parent_id = p.id AND r.state = 'COMPLETED'), 0)"""
+
+COLUMNS = {
+    "id": Column("p.id", "uuid", is_keyed=True),
+    "type": Column("p.type"),
+    "state": Column("p.state"),
+    "source": Column(_token("source")),
+    "source[name]": Column(_name("source")),
+    "source[last4]": Column(_account("source", "right(a.token, 4)")),
+    "target": Column(_token("target")),
+    "target[name]": Column(_name("target")),
+    "target[last4]": Column(_account("target", "right(a.token, 4)")),
+    "amount": Column(
+        f"""CASE WHEN {_IS_OPEN} THEN NULL WHEN {_IS_PLAIN} OR {_IS_TOLD} THEN p.amount
+            WHEN NOT {_owns("target")} THEN {_MOVED} ELSE coalesce(p.target_amount, {_ARRIVED}) END""",
+        "numeric",
+        "currency",
+    ),
+    "currency": Column(
+        f"""CASE WHEN p.target_currency IS NULL OR {_IS_TOLD} OR NOT {_owns("target")}
+            THEN p.currency ELSE p.target_currency END"""
+    ),
+    "commission": Column(f"CASE WHEN {_IS_TOLD} THEN p.commission END", "numeric", "currency"),
+    "target_amount": Column(
+        f"""CASE WHEN {_IS_OPEN} THEN NULL WHEN {_IS_PLAIN} THEN p.amount
+            WHEN p.target_amount IS NOT NULL THEN p.target_amount
+            WHEN {_IS_TOLD} OR {_owns("target")} THEN {_ARRIVED} ELSE {_MOVED} END""",
+        "numeric",
+        "target_currency",
+    ),
+    "target_currency": Column("coalesce(p.target_currency, p.currency)"),
+    "rate": Column("(p.rate * 1e18)::numeric(38,0)", "numeric"),
+    "summary": Column("p.summary"),
+    "reference": Column("p.reference"),
+    "reason": Column("p.reason"),
+    "metadata": Column(f"CASE WHEN {_READS_ALL} OR {_IS_MAKER} THEN p.metadata END", "jsonb"),
+    "failure": Column("p.failure_code"),
+    "attempts": Column("p.attempts", "integer"),
+    "next_attempt_at": Column(
+        "CASE WHEN p.state = 'INITIATED' AND p.parked_at IS NULL THEN p.due_at END", "timestamptz"
+    ),
+    "captured_amount": Column(
+        f"CASE WHEN p.type = 'charge' THEN CASE p.state WHEN 'COMPLETED' THEN {_MOVED} ELSE 0 END END",
+        "numeric",
+        "currency",
+    ),
+    "refunded_amount": Column(f"CASE WHEN p.type = 'charge' THEN {_REFUNDED} END", "numeric", "currency"),
+    "merchant": Column("CASE WHEN p.type = 'charge' THEN p.user_id END", "uuid"),
+    "balance_after": Column(
+        f"""CASE WHEN {_owns("source")} THEN {_balance("source")}
+            WHEN {_owns("target")} THEN {_balance("target")} END""",
+        "numeric",
+        "currency",
+    ),
+    "parent": Column("p.parent_id", "uuid", is_keyed=True),
+    "scheduled_at": Column("p.scheduled_at", "timestamptz"),
+    "expires_at": Column("p.expires_at", "timestamptz"),
+    "created_at": Column("p.created_at", "timestamptz"),
+    "finalized_at": Column("p.finalized_at", "timestamptz"),
 }
-"""What a filter may bound, beside created_at."""
+"""What the payment `p` shows to whoever reads, as gateway/showing.py does: what he is not shown he cannot find."""
+
+
+_OF_ACCOUNT = {"of account": Column("%(account_id)s IN (p.source_id, p.target_id)", "boolean")}
 
 
 def page(
     connection: Connection,
-    user_id: str | None,
-    where: Filter,
+    viewer: Viewer,
+    asked: Asked,
     limit: int,
+    at: Place = START,
     *,
-    before: str | None = None,
-    after: str | None = None,
-) -> list[PaymentView]:
-    """Payments visible to `user_id` (None: all), newest first: those before id `before`.
+    of: Party | None = None,
+) -> Found:
+    """Payments visible to the viewer, as PaymentView, only those `of` an account if it is given; raises TooMany.
 
-    With `after` instead, oldest first, those after that id. Three keysets (ordered by him, out of his accounts, into
-    his accounts), each bounded by `limit`, so that the page costs the same however long the history is.
+    Three keysets: ordered by him, out of his accounts, and into his accounts. In another's account he looks through
+    his own payments, so that nothing tells him how many others there are.
     """
-    conditions = _conditions(where, before, after)
-    direction = "ASC" if after is not None else "DESC"
-    rank, order = "NULL", f"p.id {direction}"
-    if where.by_amount:
-        rank, order = BOUNDED["amount"], f"rank {direction}, p.id {direction}"
-    keyset = f"SELECT p.id, {rank} AS rank FROM payments p WHERE {{}} AND {conditions} ORDER BY {order} LIMIT %(limit)s"
-    accounts = "SELECT k.id, k.rank FROM accounts a CROSS JOIN LATERAL"
-    if where.account_id is not None:
-        visible = (
-            "TRUE"
-            if user_id is None
-            else "(p.user_id = %(user_id)s"
-            " OR EXISTS (SELECT FROM accounts a WHERE a.id IN (p.source_id, p.target_id) AND a.owner_id = %(user_id)s))"
-        )
-        branches = [
-            keyset.format(f"{visible} AND p.source_id = %(account_id)s"),
-            keyset.format(f"{visible} AND p.target_id = %(account_id)s"),
-        ]
-    elif user_id is not None:
-        branches = [
-            keyset.format("p.user_id = %(user_id)s"),
-            f"{accounts} ({keyset.format('p.source_id = a.id')}) k WHERE a.owner_id = %(user_id)s",
-            f"{accounts} ({keyset.format('p.target_id = a.id')}) k WHERE a.owner_id = %(user_id)s",
-        ]
-    else:
-        branches = [keyset.format("TRUE")]
-    union = " UNION ".join(f"({branch})" for branch in branches)
-    rows = connection.exec_driver_sql(
-        f"SELECT p.id::text FROM ({union}) AS p ORDER BY {order} LIMIT %(limit)s",
-        {
-            "user_id": user_id,
-            "limit": limit,
-            "edge": after or before,
-            "account_id": where.account_id,
-            "states": arrays.plain(where.states),
-            "types": arrays.plain(where.types),
-            "created_from": where.created_from,
-            "created_before": where.created_before,
-            "currencies": arrays.plain(where.currencies),
-            "parents": arrays.plain(where.parents),
-            "reasons": arrays.plain(where.reasons),
-            "failures": arrays.plain(where.failures),
-            "reference": where.reference,
-            "summary": where.summary,
-            "metadata": json.dumps(where.metadata),
-            **{f"bound_{number}": value for number, (_, _, value) in enumerate(where.bounds)},
-        },
-    )
-    ids = [row[0] for row in rows]
-    views = by_ids(connection, ids)
-    return [views[id] for id in ids]
-
-
-def _conditions(where: Filter, before: str | None, after: str | None) -> str:
-    """The fixed fragments that apply."""
-    edge = "p.id {} %(edge)s"
-    if where.by_amount:
-        last = f"SELECT {AMOUNT.format(p='e')}, e.id FROM payments e WHERE e.id = %(edge)s"
-        edge = f"({BOUNDED['amount']}, p.id) {{}} ({last})"
-    return applying(
-        {
-            edge.format("<"): before is not None and after is None,
-            edge.format(">"): after is not None,
-            "p.state = ANY(%(states)s::text[])": bool(where.states),
-            "p.type = ANY(%(types)s::text[])": bool(where.types),
-            f"{CURRENCY.format(p='p')} = ANY(%(currencies)s::text[])": bool(where.currencies),
-            "p.parent_id = ANY(%(parents)s::uuid[])": bool(where.parents),
-            "p.reason = ANY(%(reasons)s::text[])": bool(where.reasons),
-            "p.failure_code = ANY(%(failures)s::text[])": bool(where.failures),
-            "p.reference = %(reference)s": where.reference is not None,
-            "p.summary = %(summary)s": where.summary is not None,
-            "p.metadata @> %(metadata)s::jsonb AND coalesce(p.user_id = %(user_id)s, true)": bool(where.metadata),
-            CREATED_FROM: where.created_from is not None,
-            CREATED_BEFORE: where.created_before is not None,
-            **{
-                f"{BOUNDED[name]} {OPERATORS[word]} %(bound_{number})s": True
-                for number, (name, word, _) in enumerate(where.bounds)
-            },
-        }
-    )
+    own = [Keyset(_IS_MAKER), *(Keyset(f"p.{side}_id = a.id", each_own=True) for side in ("source", "target"))]
+    keysets = [Keyset("TRUE")] if viewer.reads_all else own
+    if of is not None and (viewer.reads_all or of.owner_id == viewer.id):
+        keysets = [Keyset(f"p.{side}_id = %(account_id)s") for side in ("source", "target")]
+    elif of is not None:
+        asked = replace(asked, wants=[*asked.wants, Want("of account", "is", ["true"])])
+    told = {"user_id": viewer.id, "reads_all": viewer.reads_all, "account_id": of and of.id}
+    found = walk(connection, COLUMNS | _OF_ACCOUNT, keysets, asked, limit, at, told)
+    views = by_ids(connection, [spot.id for spot in found.spots])
+    return found._replace(rows=[views[spot.id] for spot in found.spots])

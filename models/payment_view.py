@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row
 
 from models import arrays
 from models.account import Party
+from models.prepared import Prepared
 from models.rules.state import State
 from models.rules.values import PaymentType
 
@@ -64,7 +65,7 @@ def _party(side: str) -> str:
         FROM accounts a WHERE a.id = p.{side}_id)"""
 
 
-VIEWS = f"""
+_COLUMNS = f"""
 SELECT p.id::text, p.type, p.state, p.user_id::text, p.amount::text, p.currency,
        (SELECT digits FROM currencies WHERE code = p.currency), p.commission::text,
        p.summary, p.reference, p.metadata, p.failure_code, p.attempts, p.due_at, p.parked_at, p.created_at,
@@ -72,33 +73,43 @@ SELECT p.id::text, p.type, p.state, p.user_id::text, p.amount::text, p.currency,
        p.parent_id::text, p.reason,
        p.source_id::text, p.target_id::text, {_party("source")}, {_party("target")},
        (SELECT array_agg(ARRAY[o.account_id::text, o.balance_after::text] ORDER BY o.line) FROM operations o
-        WHERE o.payment_id = p.id AND o.payment_id = ANY(%(ids)s::uuid[])),
+        WHERE o.payment_id = p.id AND o.payment_id = ANY({{ids}})),
        CASE WHEN p.quote_id IS NOT NULL THEN ARRAY[
            p.target_amount::text, p.target_currency, (p.rate * 1e18)::numeric(38,0)::text,
            (SELECT digits FROM currencies WHERE code = p.target_currency)::text] END
-FROM payments p WHERE p.id = ANY(%(ids)s::uuid[])
+FROM payments p
 """
 """Sub-selects, not joins: planning one join of all these tables costs more than everything else."""
 
-REFUNDED = """
+VIEW = Prepared("view", f"{_COLUMNS.format(ids='ARRAY[%(id)s::uuid]')} WHERE p.id = %(id)s::uuid")
+VIEWS = f"{_COLUMNS.format(ids='%(ids)s::uuid[]')} WHERE p.id = ANY(%(ids)s::uuid[])"
+"""What a list reads is planned for its ids: only then are partitions pruned that it does not need."""
+
+REFUNDED = Prepared(
+    "refunded",
+    """
 SELECT r.parent_id::text, sum(r.amount)::text FROM payments r
-WHERE r.parent_id = ANY(%s::uuid[]) AND r.state = 'COMPLETED' GROUP BY r.parent_id
-"""
+WHERE r.parent_id = ANY(%(ids)s::uuid[]) AND r.state = 'COMPLETED' GROUP BY r.parent_id
+""",
+)
 """Asked for charges alone: a refund may stand in any later month, and planning for all of them is not cheap."""
 
 
 def by_id(connection: Connection, id: str) -> PaymentView | None:
     """The payment, or None."""
-    return by_ids(connection, [id]).get(id)
+    return _views(connection, VIEW.run(connection, id=id).all()).get(id)
 
 
 def by_ids(connection: Connection, ids: Sequence[str]) -> dict[str, PaymentView]:
     """Several payments by id; unknown ones are left out."""
-    rows = connection.exec_driver_sql(VIEWS, {"ids": arrays.plain(ids)}).all()
+    return _views(connection, connection.exec_driver_sql(VIEWS, {"ids": arrays.plain(ids)}).all())
+
+
+def _views(connection: Connection, rows: Sequence[Row]) -> dict[str, PaymentView]:
     charges = [row[0] for row in rows if row[1] == PaymentType.CHARGE and row[2] == State.COMPLETED]
     refunded: dict[str, int] = {}
     if charges:
-        sums = connection.exec_driver_sql(REFUNDED, (arrays.plain(charges),))
+        sums = REFUNDED.run(connection, ids=arrays.plain(charges))
         refunded = {charge: int(total) for charge, total in sums}
     return {row[0]: _view(row, refunded.get(row[0], 0)) for row in rows}
 

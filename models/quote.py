@@ -1,34 +1,42 @@
-"""Quotes: an exchange at a frozen rate, for a while, for one payment of one user."""
+"""Quotes: a rate and what is offered at it, frozen for a while, for one payment of one user."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from models import arrays
+from models.rules.exchange import Offer
 from models.rules.values import Payment, Quoted
 
 
 class Quote(NamedTuple):
-    """A quote; amounts in minor units, the rate of 18 digits; `type` is that of the payment that may use it."""
+    """A quote; the rate of 18 digits. `exchange` is offered between wallets of one owner, `transfer` to another's.
+
+    What is None is not offered.
+    """
 
     id: str
-    type: str
     user_id: str
     source_currency: str
     target_currency: str
-    source_amount: int
-    target_amount: int
     rate: int
-    commission: int
+    exchange: Offer | None
+    transfer: Offer | None
     expires_at: datetime
     is_expired: bool = False
 
+    def offer(self, *, is_own: bool) -> Offer | None:
+        """What is offered to a wallet of one's own, or to another's."""
+        return self.exchange if is_own else self.transfer
+
 
 QUOTE = """
-SELECT id::text, type, user_id::text, source_currency, target_currency, source_amount::text, target_amount::text,
-       (rate * 1e18)::numeric(38,0)::text, commission::text, expires_at, expires_at <= now()
+SELECT id::text, user_id::text, source_currency, target_currency, (rate * 1e18)::numeric(38,0)::text,
+       ARRAY[source_amount, target_amount, commission]::text[],
+       ARRAY[transfer_source_amount, transfer_target_amount, transfer_commission]::text[],
+       expires_at, expires_at <= now()
 FROM quotes WHERE id = %s
 """
 
@@ -36,7 +44,7 @@ FROM quotes WHERE id = %s
 def by_id(connection: Connection, id: str) -> Quote | None:
     """The quote, or None."""
     row = connection.exec_driver_sql(QUOTE, (id,)).first()
-    return Quote._make((*row[:5], *map(int, row[5:9]), *row[9:])) if row else None
+    return Quote._make((*row[:4], int(row[4]), _offer(row[5]), _offer(row[6]), *row[7:])) if row else None
 
 
 def good_until(connection: Connection, seconds: int) -> datetime:
@@ -46,10 +54,12 @@ def good_until(connection: Connection, seconds: int) -> datetime:
 
 def keep(connection: Connection, quote: Quote) -> None:
     """Keep a new quote."""
+    nothing = (None, None, None)
     connection.exec_driver_sql(
-        "INSERT INTO quotes (id, type, user_id, source_currency, target_currency, source_amount, target_amount, rate,"
-        " commission, expires_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s::numeric * 1e-18, %s, %s)",
-        (*quote[:5], *map(str, quote[5:9]), quote.expires_at),
+        "INSERT INTO quotes (id, user_id, source_currency, target_currency, rate, source_amount, target_amount,"
+        " commission, transfer_source_amount, transfer_target_amount, transfer_commission, expires_at)"
+        " VALUES (%s, %s, %s, %s, %s::numeric * 1e-18, %s, %s, %s, %s, %s, %s, %s)",
+        (*quote[:5], *(quote.exchange or nothing), *(quote.transfer or nothing), quote.expires_at),
     )
 
 
@@ -63,16 +73,26 @@ def use(connection: Connection, id: str, payment_id: str) -> bool:
     )
 
 
+QUOTED = """
+SELECT p.id::text, q.user_id::text, q.source_currency, q.target_currency,
+       CASE WHEN s.owner_id = t.owner_id THEN ARRAY[q.source_amount, q.target_amount, q.commission]
+            ELSE ARRAY[q.transfer_source_amount, q.transfer_target_amount, q.transfer_commission] END::text[]
+FROM payments p JOIN quotes q ON q.id = p.quote_id AND q.payment_id = p.id
+JOIN accounts s ON s.id = p.source_id JOIN accounts t ON t.id = p.target_id
+WHERE p.id = ANY(%s::uuid[]) AND q.rate = p.rate AND p.created_at < q.expires_at
+"""
+
+
 def quoted(connection: Connection, payments: Iterable[Payment]) -> dict[str, Quoted]:
     """By id of the payment, what was quoted to it while the quote was good; only to the one that used the quote."""
     ids = [payment.id for payment in payments if payment.quote_id]
     if not ids:
         return {}
-    rows = connection.exec_driver_sql(
-        "SELECT p.id::text, q.type, q.user_id::text, q.source_amount::text, q.source_currency,"
-        " q.target_amount::text, q.target_currency, q.commission::text"
-        " FROM payments p JOIN quotes q ON q.id = p.quote_id AND q.payment_id = p.id"
-        " WHERE p.id = ANY(%s::uuid[]) AND q.rate = p.rate AND p.created_at < q.expires_at",
-        (arrays.plain(ids),),
-    )
-    return {row[0]: Quoted._make((*row[1:3], int(row[3]), row[4], int(row[5]), row[6], int(row[7]))) for row in rows}
+    rows = connection.exec_driver_sql(QUOTED, (arrays.plain(ids),))
+    return {row[0]: Quoted._make((*row[1:4], *offer)) for row in rows if (offer := _offer(row[4]))}
+
+
+def _offer(amounts: Sequence[str | None]) -> Offer | None:
+    """The offer, whose amounts are all there or none."""
+    there = [int(amount) for amount in amounts if amount is not None]
+    return Offer(*there) if there else None

@@ -1,5 +1,6 @@
 """Users: who signs in, with what, and whether they may."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -137,6 +138,14 @@ def change(
             return False
         raise
     return True
+
+
+def merchants_among(connection: Connection, ids: Iterable[str]) -> set[str]:
+    """Those of the ids that are merchants'."""
+    rows = connection.exec_driver_sql(
+        "SELECT id::text FROM users WHERE id = ANY(%s::uuid[]) AND role = 'merchant'", (arrays.plain(ids),)
+    )
+    return {row[0] for row in rows}
 
 
 def lock(connection: Connection, id: str) -> None:

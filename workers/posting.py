@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import structlog
 
-from models import account, adjustment, command, commission_terms, ledger, payment, quote
+from models import account, adjustment, charge_limit, command, commission_terms, ledger, payment, quote
 from models.command import Outcome
 from models.rules import posting, retry
 from models.rules.commission import NO_SCHEDULES, Schedules
@@ -133,10 +133,10 @@ class Poster:
                 charges = ledger.charges(connection, claimed, gives_back=self.refunds_commission)
                 quotes = quote.quoted(connection, claimed)
                 adjustments = adjustment.agreed(connection, claimed)
+                allowances = charge_limit.allowances(connection, claimed, accounts)
                 self._reach(Point.LOCKED)
-                decision = posting.decide(
-                    claimed, accounts, makers, charges, quotes, adjustments, deposits_open=self.deposits_open
-                )
+                told = charges, quotes, adjustments, allowances
+                decision = posting.decide(claimed, accounts, makers, *told, deposits_open=self.deposits_open)
                 ledger.post(connection, decision, self.hold_ttl_hours)
                 command.decide(connection, _outcomes(claimed))
                 self._reach(Point.WRITTEN)

@@ -1,4 +1,4 @@
-"""GET and POST /v1/ops/adjustments, POST /v1/ops/adjustments/{id}/approve: two of ops put a balance right."""
+"""GET and POST /v1/ops/adjustments, and /{id}/approve and /reject: two of ops put a balance right, or do not."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from flask import g, request
 from uuid_utils import uuid7
 
 import celery_config
-from gateway import auth, lists
+from gateway import auth
 from gateway.auth import requires
 from gateway.catalogue import minor_units
 from gateway.contract import IDEMPOTENCY_KEY, Blueprint
@@ -14,16 +14,17 @@ from gateway.envelope import REQUEST_ID
 from gateway.errors import Refusal, flawed, not_found
 from gateway.fields import is_id
 from gateway.idempotency import fingerprint_of, key_of
-from gateway.ops_schemas import AdjustmentInput, AdjustmentQuery, AdjustmentSchema, ApprovalInput
+from gateway.ops_schemas import AdjustmentInput, AdjustmentQuery, AdjustmentSchema, ApprovalInput, RejectionInput
+from gateway.paging import listed
 from gateway.parsing import body_of_request
 from gateway.schemas import page_of
 from gateway.services import services
 from gateway.showing import adjustment_body
 from models import account, adjustment, audit, idempotency, payment
-from models.adjustment import Adjustment
+from models.adjustment import Adjustment, AdjustmentState
 from models.payment import Wish
 from models.rules.values import PaymentType
-from models.session import Connection, Contention, statements, transaction
+from models.session import Connection, Contention, transaction
 
 adjustments = Blueprint(
     "adjustments", __name__, url_prefix="/v1/ops/adjustments", description="Two of ops put a balance right."
@@ -39,13 +40,7 @@ Answer = tuple[Body, dict[str, str]]
 @adjustments.response(200, page_of(AdjustmentSchema))
 def list_adjustments(query: Body) -> Answer:
     """Adjustments, newest first."""
-    at, wanted = lists.place(query), query.get("approved")
-    is_approved = None if wanted is None else wanted == "true"
-    with statements(services().engine) as connection:
-        rows = adjustment.page(
-            connection, query["limit"] + 1, is_approved=is_approved, before=at.before, after=at.after
-        )
-    return lists.page(query, at, rows, adjustment_body)
+    return listed(query, adjustment.page, adjustment_body, states=query.get("state", list(AdjustmentState)))
 
 
 @adjustments.route("", methods=["POST"])
@@ -67,7 +62,7 @@ def propose(body: Body) -> Answer:
             raise flawed([("/account", "not_found", "There is no such account.")])
         if wallet.currency != currency.code:
             raise flawed([("/currency", "currency_mismatch", f"The account does not hold {currency.code}.")])
-        if not idempotency.keep_adjustment(connection, g.caller.id, key, print_, id):
+        if not idempotency.keep(connection, g.caller.id, key, print_, adjustment_id=id):
             # Another request with the key was faster; its row is committed now.
             earlier = _earlier(connection, key, print_)
             if earlier is None:
@@ -86,16 +81,12 @@ def propose(body: Body) -> Answer:
 @adjustments.response(202, AdjustmentSchema)
 def approve(body: Body, id: str) -> Answer:
     """Approve what another of ops proposed: the payment is ordered in your name."""
-    if not is_id(id):
-        raise not_found()
     with transaction(services().engine) as connection:
         proposed, payment_id = _known(connection, id), str(uuid7())
         if proposed.proposed_by == g.caller.id:
-            raise Refusal("own_adjustment", "Another of ops approves what you propose.")
+            raise Refusal("own_adjustment", "Another of ops approves what you propose; you may reject it.")
         is_new = adjustment.approve(connection, id, g.caller.id, body.get("reason"), payment_id)
-        approved = _known(connection, id)
-        if approved.approved_by != g.caller.id:
-            raise Refusal("adjustment_approved", "Another of ops has approved it.")
+        approved = _decided(connection, id, AdjustmentState.APPROVED)
         if is_new:
             payment.accept(connection, [_wish(approved, payment_id)])
             before, after = adjustment_body(proposed), adjustment_body(approved)
@@ -103,6 +94,30 @@ def approve(body: Body, id: str) -> Answer:
     if is_new:
         celery_config.ring(request.environ[REQUEST_ID])
     return adjustment_body(approved), {}
+
+
+@adjustments.route("/<id>/reject", methods=["POST"])
+@requires("ops:adjustments")
+@adjustments.arguments(RejectionInput)
+@adjustments.response(200, AdjustmentSchema)
+def reject(body: Body, id: str) -> Answer:
+    """Reject what another of ops proposed, or take back what you did: nothing will move by it."""
+    with transaction(services().engine) as connection:
+        proposed = _known(connection, id)
+        is_new = adjustment.reject(connection, id, g.caller.id, body["reason"])
+        rejected = _decided(connection, id, AdjustmentState.REJECTED)
+        before, after = adjustment_body(proposed), adjustment_body(rejected)
+        if is_new:
+            audit.note(connection, auth.actor(), "adjustments.reject", id, body["reason"], before, after)
+    return after, {}
+
+
+def _decided(connection: Connection, id: str, state: AdjustmentState) -> Adjustment:
+    """The adjustment as the caller decided it, now or before; raises Refusal if he did not."""
+    found = _known(connection, id)
+    if found.state != state or g.caller.id not in (found.approved_by, found.rejected_by):
+        raise Refusal("adjustment_decided", f"It is {found.state} already.")
+    return found
 
 
 def _wish(approved: Adjustment, payment_id: str) -> Wish:
@@ -127,7 +142,7 @@ def _earlier(connection: Connection, key: str, print_: bytes) -> Adjustment | No
 
 def _known(connection: Connection, id: str) -> Adjustment:
     """The adjustment; raises Refusal not_found."""
-    known = adjustment.by_id(connection, id)
+    known = adjustment.by_id(connection, id) if is_id(id) else None
     if known is None:
         raise not_found()
     return known

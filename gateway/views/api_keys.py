@@ -6,17 +6,17 @@ from typing import Any
 from flask import Response, g
 from uuid_utils import uuid7
 
-from gateway import lists
 from gateway.auth import SCOPES, actor, may_grant, requires
 from gateway.contract import Blueprint, no_content
 from gateway.errors import AUTHENTICATE, Refusal, flawed, not_found
 from gateway.fields import is_id
 from gateway.identity import api_key_body
 from gateway.identity_schemas import ApiKeyInput, ApiKeySchema, NewApiKeySchema, RollInput
+from gateway.paging import listed
 from gateway.schemas import PageQuery, page_of
 from gateway.services import services
 from models import audit, tokens, user
-from models.session import Connection, Contention, statements, transaction
+from models.session import Connection, Contention, transaction
 from models.tokens import API_KEY, LIVING_MAX, SESSION, Kept
 
 api_keys = Blueprint("api_keys", __name__, url_prefix="/v1/api-keys", description="Tokens for servers.")
@@ -52,10 +52,7 @@ def make_api_key(body: Body) -> Answer:
 @api_keys.response(200, page_of(ApiKeySchema))
 def list_api_keys(query: dict[str, Any]) -> Answer:
     """Your living API keys, the newest first."""
-    at = lists.place(query)
-    with statements(services().engine) as connection:
-        rows = tokens.page(connection, g.caller.id, API_KEY, query["limit"] + 1, before=at.before, after=at.after)
-    return lists.page(query, at, rows, lambda row: api_key_body(row, g.caller.role))
+    return listed(query, tokens.page, lambda row: api_key_body(row, g.caller.role), user_id=g.caller.id, kind=API_KEY)
 
 
 @api_keys.route("/<id>/roll", methods=["POST"])

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import g
 
-from gateway import auth, lists
+from gateway import auth
 from gateway.auth import requires
 from gateway.catalogue import minor_units, objection
 from gateway.commission_schemas import (
@@ -18,6 +18,7 @@ from gateway.commission_schemas import (
 )
 from gateway.contract import Blueprint
 from gateway.errors import Refusal, flawed
+from gateway.paging import listed
 from gateway.schemas import page_of
 from gateway.services import services
 from models import account, audit, commission_terms, takings, user
@@ -80,18 +81,8 @@ def preview(body: Body) -> Answer:
 @commissions.response(200, page_of(KeptTermsSchema))
 def list_terms(query: Body) -> Answer:
     """Terms of commission, newest first: those in force, those that were, and those to come."""
-    at = lists.place(query)
-    with statements(services().engine) as connection:
-        rows = commission_terms.page(
-            connection,
-            query["limit"] + 1,
-            type=query.get("type"),
-            currency=query.get("currency"),
-            merchant_id=query.get("merchant"),
-            before=at.before,
-            after=at.after,
-        )
-    return lists.page(query, at, rows, _kept_body)
+    asked = {name: query.get(name) for name in ("type", "currency")}
+    return listed(query, commission_terms.page, _kept_body, merchant_id=query.get("merchant"), **asked)
 
 
 @commissions.route("/ops/commission-terms", methods=["POST"])

@@ -71,7 +71,7 @@ def _ordered(id: str, ending: Ending, amount: str | None = None) -> Answer:
             if view.state not in ENDS[ending]:
                 raise Refusal("illegal_transition", f"The payment is {view.state}.")
             captured = None if amount is None else _part(view, amount)
-            is_replay = not idempotency.keep_payment(connection, g.caller.id, key, fingerprint, id)
+            is_replay = not idempotency.keep(connection, g.caller.id, key, fingerprint, payment_id=id)
             if is_replay:  # another request with the key was faster; its row is committed now
                 _is_kept(connection, key, fingerprint, id)
             elif not command.order_ending(connection, str(uuid7()), ending, id, captured, actor()):

@@ -8,13 +8,13 @@ from uuid_utils import uuid7
 from gateway.auth import requires
 from gateway.catalogue import minor_units, objection
 from gateway.contract import IDEMPOTENCY_KEY, Blueprint
-from gateway.errors import flawed
+from gateway.errors import Refusal, flawed
 from gateway.exchange_schemas import QuoteInput, QuoteSchema
 from gateway.idempotency import fingerprint_of, key_of
 from gateway.order_schemas import ExchangeInput
 from gateway.orders import Order
 from gateway.parsing import body_of_request
-from gateway.quoting import arrival_of, expiry, quoted
+from gateway.quoting import quoted
 from gateway.schemas import PaymentSchema
 from gateway.services import services
 from gateway.showing import payment_body, payment_headers
@@ -22,7 +22,7 @@ from models import commission_terms, quote, rate
 from models.currency import Currency
 from models.quote import Quote
 from models.rules.commission import Terms
-from models.rules.exchange import Market, Side, offer, rate_text
+from models.rules.exchange import Market, Offer, Side, offer, rate_text
 from models.rules.money import MoneyError, render
 from models.rules.values import PaymentType
 from models.session import Connection, transaction
@@ -38,46 +38,67 @@ Answer = tuple[Body, dict[str, str]]
 @exchanges.arguments(QuoteInput)
 @exchanges.response(201, QuoteSchema)
 def make_quote(body: Body) -> Answer:
-    """Freeze the rate of an exchange between your wallets, or of a transfer; commission is named, and in no rate."""
+    """Freeze a rate for one exchange between your wallets, or one transfer; commission is named, and in no rate."""
     source, target = (
         services().catalogue.currency(body[name], f"/{name}") for name in ("source_currency", "target_currency")
     )
     with transaction(services().engine) as connection:
         made = _quote(connection, body, source, target)
         quote.keep(connection, made)
+    nothing = dict.fromkeys(Offer._fields)
     return {
         "id": made.id,
-        "type": made.type,
         "source_currency": source.code,
         "target_currency": target.code,
         "rate": rate_text(made.rate),
-        "source_amount": render(made.source_amount, source.digits),
-        "target_amount": render(made.target_amount, target.digits),
-        "commission": render(made.commission, source.digits),
+        **(_offer_body(made.exchange, source, target) or nothing),
+        "transfer": _offer_body(made.transfer, source, target),
         "expires_at": made.expires_at.isoformat(),
     }, {}
 
 
+def _offer_body(made: Offer | None, source: Currency, target: Currency) -> dict[str, str] | None:
+    if made is None:
+        return None
+    return {
+        "source_amount": render(made.source_amount, source.digits),
+        "target_amount": render(made.target_amount, target.digits),
+        "commission": render(made.commission, source.digits),
+    }
+
+
 def _quote(connection: Connection, body: Body, source: Currency, target: Currency) -> Quote:
     """The quote at the rate and on the terms of commission that count now; raises Refusal."""
-    amount = minor_units(body["amount"], source if body["side"] == Side.SOURCE else target)
+    side = Side(body["side"])
+    amount = minor_units(body["amount"], source if side is Side.SOURCE else target)
     told = rate.in_force(connection, source.code, target.code)
     if not told:
         raise flawed([("/target_currency", "rate_unknown", f"No rate from {source.code} to {target.code} is known.")])
     [current] = told
-    terms = [Terms(current.spread_millionths)]
-    if body["type"] == PaymentType.TRANSFER:
-        terms.append(commission_terms.in_force(connection, body["type"], source.code, g.caller.id))
-    try:
-        made = offer(Side(body["side"]), amount, Market(current.rate, source.digits, target.digits), terms)
-    except MoneyError as error:
-        raise flawed([("/amount", error.code, error.detail)]) from None
-    refused = objection(made.source_amount, source) or objection(made.target_amount, target)
-    if refused is not None:
-        raise refused
-    sides = (source.code, target.code, made.source_amount, made.target_amount)
-    expires_at = quote.good_until(connection, services().settings.quote_ttl_seconds)
-    return Quote(str(uuid7()), body["type"], g.caller.id, *sides, current.rate, made.commission, expires_at)
+    market = Market(current.rate, source.digits, target.digits)
+    spread = Terms(current.spread_millionths)
+    terms = commission_terms.in_force(connection, PaymentType.TRANSFER, source.code, g.caller.id)
+
+    def offered(*terms: Terms) -> Offer | Refusal:
+        try:
+            made = offer(side, amount, market, terms)
+        except MoneyError as error:
+            return flawed([("/amount", error.code, error.detail)])
+        return objection(made.source_amount, source) or objection(made.target_amount, target) or made
+
+    own, beyond = offered(spread), offered(spread, terms)
+    if isinstance(own, Refusal) and isinstance(beyond, Refusal):
+        raise own
+    return Quote(
+        id=str(uuid7()),
+        user_id=g.caller.id,
+        source_currency=source.code,
+        target_currency=target.code,
+        rate=current.rate,
+        exchange=None if isinstance(own, Refusal) else own,
+        transfer=None if isinstance(beyond, Refusal) else beyond,
+        expires_at=quote.good_until(connection, services().settings.quote_ttl_seconds),
+    )
 
 
 @exchanges.route("/exchanges", methods=["POST"])
@@ -88,8 +109,8 @@ def _quote(connection: Connection, body: Body, source: Currency, target: Currenc
 def exchange(body: Body) -> Answer:
     """Exchange between two of your wallets, as a quote says."""
     key = key_of(request.environ)
-    given = quoted(body["quote"], PaymentType.EXCHANGE, g.caller, services())
-    currency = services().catalogue.currency(given.source_currency)
+    given = quoted(body["quote"], body["target"], g.caller, services())
+    currency = services().catalogue.currency(given.currency)
     shown = services().intake.submit(
         Order(
             id=str(uuid7()),
@@ -97,15 +118,15 @@ def exchange(body: Body) -> Answer:
             user_id=g.caller.id,
             source=body["source"],
             target=body["target"],
-            amount=given.source_amount,
+            amount=given.amount,
             currency=currency.code,
             digits=currency.digits,
             key=key,
             fingerprint=fingerprint_of(request.path, body_of_request()),
             metadata=body.get("metadata"),
-            objection=objection(given.source_amount, currency) or expiry(given),
-            quote_id=given.id,
-            arrival=arrival_of(given, services()),
+            objection=objection(given.amount, currency) or given.objection(given.amount, currency.code),
+            quote_id=body["quote"],
+            arrival=given.arrival,
         )
     )
     return payment_body(shown.view, g.caller), payment_headers(shown, g.caller)

@@ -3,14 +3,13 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Response, g
+from flask import Response
 
 from gateway import exports, lists, statement
 from gateway.auth import requires
 from gateway.contract import Blueprint
-from gateway.errors import Refusal, not_found
+from gateway.errors import Refusal
 from gateway.exports import CSV, HTML
-from gateway.fields import is_wallet_token
 from gateway.list_schemas import (
     BalanceQuery,
     BalanceSchema,
@@ -22,12 +21,12 @@ from gateway.list_schemas import (
 from gateway.schemas import page_of
 from gateway.services import services
 from gateway.showing import failure
-from models import account
+from gateway.views.wallets import visible
 from models import history as rows
-from models.account import Wallet
-from models.history import HistoryFilter, HistoryRow
+from models.history import COLUMNS, HistoryRow
 from models.rules.money import render
-from models.session import Connection, statements
+from models.session import statements
+from models.walk import Found, Place
 
 history = Blueprint("history", __name__, url_prefix="/v1/wallets", description="What a wallet went through.")
 
@@ -42,29 +41,22 @@ Answer = tuple[dict[str, Any], dict[str, str]]
 @history.arguments(HistoryQuery, location="query")
 @history.response(200, page_of(HistoryRowSchema))
 def list_history(query: dict[str, Any], token: str) -> Response | Answer:
-    """What decided payments did to the wallet, and failed ones would have done, newest first."""
+    """What decided payments did to the wallet, and failed ones would have done, newest first.
+
+    Amounts are filtered and sorted without their sign. Sorted by anything but created_at, that must be bounded to at
+    most 31 days. A page looks through so many payments at most: it may be short, or empty, and yet have more behind it.
+    """
     engine = services().engine
     with statements(engine) as connection:
-        wallet = _visible(connection, token)
-    where = _filter(query, wallet)
+        wallet = visible(connection, token)
+    where = lists.asked(query, COLUMNS, lambda _: services().catalogue.currency(wallet.currency))
+    is_incoming = _only(query.get("direction"), "in")
 
-    def read(limit: int, at: lists.Place) -> list[HistoryRow]:
+    def read(limit: int, at: Place) -> Found:
         with statements(engine) as connection:
-            return rows.page(connection, wallet.id, where, limit, before=at.before, after=at.after)
+            return rows.page(connection, wallet.id, where, limit, at, is_incoming=is_incoming)
 
     return exports.answer(query, read, row_body, HistoryRowSchema)
-
-
-def _filter(query: dict[str, Any], wallet: Wallet) -> HistoryFilter:
-    created_from, created_before = lists.span(query)
-    return HistoryFilter(
-        types=query.get("type", ()),
-        is_success=_only(query.get("success"), "true"),
-        is_incoming=_only(query.get("direction"), "in"),
-        created_from=created_from,
-        created_before=created_before,
-        amounts=lists.amounts(query, services().catalogue.currency(wallet.currency)),
-    )
 
 
 def _only(given: list[str] | None, word: str) -> bool | None:
@@ -79,7 +71,7 @@ def _only(given: list[str] | None, word: str) -> bool | None:
 def get_balance(query: dict[str, Any], token: str) -> Answer:
     """What the wallet held at a time, after all that was posted by then."""
     with statements(services().engine) as connection:
-        wallet = _visible(connection, token)
+        wallet = visible(connection, token)
         position = rows.position(connection, wallet.id, query["at"] + lists.MOMENT)
     body = {
         "wallet": wallet.token,
@@ -100,7 +92,7 @@ def get_statement(query: dict[str, Any], token: str) -> Response | Answer:
     start: datetime = query["month"]
     end = (start + timedelta(days=LONGEST_MONTH_DAYS)).replace(day=1)
     with statements(services().engine) as connection:
-        wallet = _visible(connection, token)
+        wallet = visible(connection, token)
         opening, closing = (rows.position(connection, wallet.id, time) for time in (start, end))
         lines = rows.between(connection, wallet.id, opening, closing, statement.LINES_MAX + 1)
     if len(lines) > statement.LINES_MAX:
@@ -141,11 +133,3 @@ def row_body(row: HistoryRow) -> dict[str, Any]:
         "created_at": row.created_at.isoformat(),
         "finalized_at": row.finalized_at.isoformat(),
     }
-
-
-def _visible(connection: Connection, token: str) -> Wallet:
-    """The wallet behind the token, if it is the caller's or he sees all; raises Refusal not_found."""
-    wallet = account.wallet_by_token(connection, token) if is_wallet_token(token) else None
-    if wallet is None or (wallet.owner_id != g.caller.id and "wallets:read-all" not in g.caller.scopes):
-        raise not_found()
-    return wallet

@@ -4,17 +4,19 @@ from typing import Any
 
 from flask import g
 
-from gateway import auth, lists
+from gateway import auth
 from gateway.auth import requires
 from gateway.contract import Blueprint
 from gateway.errors import Refusal, not_found
 from gateway.fields import is_id
 from gateway.identity import user_body
 from gateway.identity_schemas import UserSchema
-from gateway.ops_schemas import AccountQuery, AccountSchema, AuditLineSchema, AuditQuery, UserChange, UserQuery
+from gateway.ops_schemas import AccountQuery, AuditLineSchema, AuditQuery, UserChange, UserQuery
+from gateway.paging import listed
 from gateway.schemas import page_of
 from gateway.services import services
 from gateway.showing import account_body, audit_body
+from gateway.wallet_schemas import AccountSchema
 from models import account, audit, user
 from models.session import Connection, statements, transaction
 from models.user import User
@@ -30,18 +32,8 @@ Answer = tuple[dict[str, Any], dict[str, str]]
 @ops.response(200, page_of(UserSchema))
 def list_users(query: dict[str, Any]) -> Answer:
     """Users, newest first; deactivated ones only if asked for."""
-    at = lists.place(query)
-    with statements(services().engine) as connection:
-        rows = user.page(
-            connection,
-            query["limit"] + 1,
-            is_active=query["is_active"],
-            role=query.get("role"),
-            email=query.get("email"),
-            before=at.before,
-            after=at.after,
-        )
-    return lists.page(query, at, rows, user_body)
+    asked = {name: query.get(name) for name in ("is_active", "role", "email")}
+    return listed(query, user.page, user_body, **asked)
 
 
 @ops.route("/users/<id>")
@@ -92,18 +84,8 @@ def _user(connection: Connection, id: str, *, is_locked: bool = False) -> User:
 @ops.response(200, page_of(AccountSchema))
 def list_accounts(query: dict[str, Any]) -> Answer:
     """Everybody's wallets, newest first; inactive ones only if asked for."""
-    at = lists.place(query)
-    with statements(services().engine) as connection:
-        rows = account.wallets(
-            connection,
-            query["limit"] + 1,
-            owner_id=query.get("owner"),
-            is_active=query["is_active"],
-            currency=query.get("currency"),
-            before=at.before,
-            after=at.after,
-        )
-    return lists.page(query, at, rows, account_body)
+    asked = {name: query.get(name) for name in ("is_active", "currency")}
+    return listed(query, account.wallets, account_body, owner_id=query.get("owner"), **asked)
 
 
 @ops.route("/audit")
@@ -112,8 +94,5 @@ def list_accounts(query: dict[str, Any]) -> Answer:
 @ops.response(200, page_of(AuditLineSchema))
 def list_audit(query: dict[str, Any]) -> Answer:
     """The audit log, newest first."""
-    at = lists.place(query)
     asked = {name: query.get(name) for name in ("target", "actor", "action")}
-    with statements(services().engine) as connection:
-        rows = audit.page(connection, query["limit"] + 1, **asked, before=at.before, after=at.after)
-    return lists.page(query, at, rows, audit_body)
+    return listed(query, audit.page, audit_body, **asked)

@@ -6,13 +6,14 @@ from flask import Response, g, request
 from uuid_utils import uuid7
 
 import celery_config
-from gateway import auth, lists
+from gateway import auth
 from gateway.auth import requires
 from gateway.contract import Blueprint, Plain, encode
 from gateway.envelope import REQUEST_ID
 from gateway.errors import Refusal, not_found
 from gateway.fields import is_id
 from gateway.ops_schemas import OpsPaymentQuery, OpsPaymentSchema, RetriesInput, RetriesSchema, RetryInput
+from gateway.paging import listed
 from gateway.schemas import PaymentSchema, page_of
 from gateway.services import services
 from gateway.showing import Shown, payment_body, payment_headers, stuck_body
@@ -34,10 +35,7 @@ Answer = tuple[dict[str, Any], dict[str, str]]
 @ops_payments.response(200, page_of(OpsPaymentSchema))
 def list_stuck(query: dict[str, Any]) -> Answer:
     """Payments not final so many seconds after their acceptance, or parked ones; newest first."""
-    at = lists.place(query)
-    with statements(services().engine) as connection:
-        rows = stuck.find(connection, _which(query), query["limit"] + 1, before=at.before, after=at.after)
-    return lists.page(query, at, rows, stuck_body)
+    return listed(query, stuck.find, stuck_body, which=_which(query))
 
 
 @ops_payments.route("/<id>/retry", methods=["POST"])

@@ -1,7 +1,6 @@
 """GET /v1/payments, /v1/payments/{id} and its operations."""
 
-from dataclasses import replace
-from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from flask import Response, g, request
@@ -9,22 +8,19 @@ from flask import Response, g, request
 from gateway import exports, lists
 from gateway.auth import requires
 from gateway.contract import IF_NONE_MATCH, Blueprint
-from gateway.errors import flawed, not_found
+from gateway.errors import not_found
 from gateway.fields import is_id
 from gateway.list_schemas import PaymentQuery
 from gateway.schemas import OperationSchema, PaymentSchema, page_of
 from gateway.services import services
 from gateway.showing import READ_ALL, Shown, is_visible, operation_bodies, payment_body, payment_headers
 from models import account, operation, payment_list
-from models.currency import Currency
-from models.payment_list import BOUNDED, Filter
+from models.payment_list import COLUMNS, Viewer
 from models.payment_view import PaymentView
 from models.session import statements
+from models.walk import Found, Place
 
 payments = Blueprint("payments", __name__, url_prefix="/v1/payments", description="How far orders have come.")
-
-SORTED_DAYS_MAX = 31
-"""Amounts have no index: what is sorted by them is bounded by a month."""
 
 EMPTY_PAGE = {"data": [], "has_more": False, "next_cursor": None, "prev_cursor": None}
 
@@ -35,74 +31,25 @@ EMPTY_PAGE = {"data": [], "has_more": False, "next_cursor": None, "prev_cursor":
 @payments.arguments(PaymentQuery, location="query")
 @payments.response(200, page_of(PaymentSchema))
 def list_payments(query: dict[str, Any]) -> Response | tuple[dict[str, Any], dict[str, str]]:
-    """The payments you ordered and those of your wallets, newest first; amounts need one currency.
+    """The payments you ordered and those of your wallets, newest first, filtered and sorted by what they show you.
 
-    Sorted by amount, the largest first, created_at must be bounded to at most 31 days.
+    Amounts need one currency. Sorted by anything but created_at, that must be bounded to at most 31 days.
+    A page looks through so many payments at most: it may be short, or empty, and yet have more behind it.
     """
-    where, caller, engine = _filter(query), g.caller, services().engine
-    user_id = None if READ_ALL in caller.scopes else caller.id
+    caller, engine = g.caller, services().engine
+    where = lists.asked(query, COLUMNS, partial(lists.one_currency, query))
+    viewer = Viewer(caller.id, READ_ALL in caller.scopes)
 
-    def read(limit: int, at: lists.Place) -> list[PaymentView]:
+    def read(limit: int, at: Place) -> Found:
         with statements(engine) as connection:
-            found = where
+            of = None
             if "wallet" in query:
-                party = account.parties_by_token(connection, [query["wallet"]]).get(query["wallet"])
-                if party is None:
-                    return []
-                found = replace(where, account_id=party.id)
-            return payment_list.page(connection, user_id, found, limit, before=at.before, after=at.after)
+                of = account.parties_by_token(connection, [query["wallet"]]).get(query["wallet"])
+                if of is None:
+                    return Found((), ())
+            return payment_list.page(connection, viewer, where, limit, at, of=of)
 
     return exports.answer(query, read, lambda row: payment_body(row, caller), PaymentSchema)
-
-
-def _filter(query: dict[str, Any]) -> Filter:
-    created_from, created_before = lists.span(query)
-    by_amount = query["sort"] == "amount"
-    if by_amount:
-        _refuse_unbounded(created_from, created_before)
-    limits: list[tuple[str, str, Any]] = []
-    if by_amount or lists.bounds(query, "amount"):
-        limits += [("amount", word, amount) for word, amount in lists.amounts(query, _one_currency(query))]
-    for name in set(BOUNDED) - {"amount"}:
-        limits += [(name, word, time) for word, time in lists.bounds(query, name).items()]
-    return Filter(
-        states=query.get("state", ()),
-        types=query.get("type", ()),
-        created_from=created_from,
-        created_before=created_before,
-        currencies=query.get("currency", ()),
-        parents=query.get("parent", ()),
-        reasons=query.get("reason", ()),
-        failures=query.get("failure", ()),
-        reference=query.get("reference"),
-        summary=query.get("summary"),
-        metadata=query.get("labels"),
-        bounds=limits,
-        by_amount=by_amount,
-    )
-
-
-def _one_currency(query: dict[str, Any]) -> Currency:
-    """The currency whose amounts are compared; raises Refusal if there are several, or none that is known."""
-    codes = query.get("currency", [])
-    if len(codes) != 1:
-        raise flawed([("currency", "required", "Amounts compare in one currency; name it.")], "parameter")
-    known = services().catalogue.currencies().get(codes[0])
-    if known is None:
-        raise flawed([("currency", "currency_unknown", "This currency is not known.")], "parameter")
-    return known
-
-
-def _refuse_unbounded(created_from: datetime | None, created_before: datetime | None) -> None:
-    missing = {"created_at[gte]": created_from is None, "created_at[lt]": created_before is None}
-    names = [name for name, is_missing in missing.items() if is_missing]
-    if names:
-        raise flawed(
-            [(name, "required", "What is sorted by amount is bounded in time.") for name in names], "parameter"
-        )
-    if created_from and created_before and created_before - created_from > timedelta(days=SORTED_DAYS_MAX):
-        detail = f"At most {SORTED_DAYS_MAX} days are sorted by amount."
-        raise flawed([("created_at[lt]", "invalid_value", detail)], "parameter")
 
 
 @payments.route("/<id>")

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, g, request
 from uuid_utils import uuid7
 
-from gateway import lists, passwords
+from gateway import passwords
 from gateway.auth import actor, public, requires
 from gateway.contract import Blueprint, no_content
 from gateway.envelope import ADDRESS, NETWORK
@@ -13,6 +13,7 @@ from gateway.errors import Refusal, not_found
 from gateway.fields import is_id
 from gateway.identity import end_all, session_body, take_guess, user_agent
 from gateway.identity_schemas import NewSessionSchema, SessionInput, SessionSchema
+from gateway.paging import listed
 from gateway.schemas import PageQuery, page_of
 from gateway.services import services
 from models import audit, login_throttle, tokens, user
@@ -78,10 +79,13 @@ def _open(connection: Connection, known: User, token: str) -> Kept:
 @sessions.response(200, page_of(SessionSchema))
 def list_sessions(query: dict[str, Any]) -> Answer:
     """Where you are signed in, the newest first."""
-    at = lists.place(query)
-    with statements(services().engine) as connection:
-        rows = tokens.page(connection, g.caller.id, SESSION, query["limit"] + 1, before=at.before, after=at.after)
-    return lists.page(query, at, rows, lambda row: session_body(row, is_current=row.id == g.caller.token_id))
+    return listed(
+        query,
+        tokens.page,
+        lambda row: session_body(row, is_current=row.id == g.caller.token_id),
+        user_id=g.caller.id,
+        kind=SESSION,
+    )
 
 
 @sessions.route("", methods=["DELETE"])

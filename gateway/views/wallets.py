@@ -1,4 +1,4 @@
-"""POST and GET /v1/wallets, GET and PATCH /v1/wallets/{token}, POST /v1/wallets/{token}/rotate."""
+"""POST and GET /v1/wallets, GET and PATCH /v1/wallets/{token}, its /merchants, and POST /v1/wallets/{token}/rotate."""
 
 from typing import Any
 
@@ -7,20 +7,35 @@ from uuid_utils import uuid7
 
 from gateway import auth, lists
 from gateway.auth import requires
+from gateway.catalogue import minor_units
 from gateway.contract import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, Blueprint
 from gateway.errors import Refusal, flawed, not_found
 from gateway.fields import is_wallet_token
 from gateway.idempotency import fingerprint_of, key_of
 from gateway.parsing import body_of_request
-from gateway.schemas import RotationInput, WalletChange, WalletInput, WalletQuery, WalletSchema, page_of
+from gateway.schemas import PageQuery, page_of
 from gateway.services import services
 from gateway.showing import etag, wallet_body
-from models import account, audit, idempotency, user
+from gateway.wallet_schemas import (
+    ChargingMerchantSchema,
+    RotationInput,
+    WalletChange,
+    WalletInput,
+    WalletQuery,
+    WalletSchema,
+)
+from models import account, audit, charge_limit, idempotency, user
 from models.account import Wallet
+from models.charge_limit import ChargingMerchant
+from models.rules.limits import ChargeLimit
+from models.rules.money import render
 from models.session import Connection, Contention, statements, transaction
 from models.user import Role
 
 wallets = Blueprint("wallets", __name__, url_prefix="/v1/wallets", description="Balances, one currency each.")
+
+CHANGEABLE = ("label", "is_active", "charge_limits", "blocked_merchants")
+"""What an owner sets of a wallet; of these is its ETag."""
 
 Answer = tuple[dict[str, Any], dict[str, str]]
 
@@ -47,7 +62,7 @@ def open_wallet(body: dict[str, Any]) -> Answer:
             raise flawed([("/currency", "currency_inactive", "This currency is not in use.")])
         if count_max and account.count_wallets(connection, g.caller.id) >= count_max:
             raise Refusal("wallet_limit_reached", f"You may have {count_max} in all, inactive ones included.")
-        if key is not None and not idempotency.keep_account(connection, g.caller.id, key, print_, id):
+        if key is not None and not idempotency.keep(connection, g.caller.id, key, print_, account_id=id):
             # Another request with the key was faster; its row is committed now.
             earlier = _earlier(connection, key, print_)
             if earlier is None:
@@ -105,9 +120,9 @@ def list_wallets(query: dict[str, Any]) -> Answer:
 @wallets.doc(parameters=[IF_NONE_MATCH])
 @wallets.response(200, WalletSchema)
 def get_wallet(token: str) -> Answer | Response:
-    """One of your wallets; its ETag is that of label and is_active, whatever the balance."""
+    """One of your wallets; its ETag is that of what PATCH changes, whatever the balance."""
     with statements(services().engine) as connection:
-        wallet = _visible(connection, token, sees_all="wallets:read-all" in g.caller.scopes)
+        wallet = visible(connection, token)
     headers = {"ETag": etag(wallet.version, g.caller)}
     if request.if_none_match.contains_weak(headers["ETag"][1:-1]):
         return Response(status=304, headers=headers)
@@ -120,23 +135,80 @@ def get_wallet(token: str) -> Answer | Response:
 @wallets.arguments(WalletChange)
 @wallets.response(200, WalletSchema)
 def change_wallet(body: dict[str, Any], token: str) -> Answer:
-    """Label one of your wallets, or take it out of use; an inactive one neither pays nor receives."""
+    """Label one of your wallets, take it out of use, or limit and block merchants who may charge it.
+
+    An inactive one neither pays nor receives. Limits hold for charges that are decided from then on, not for the
+    capture of what is held already.
+    """
     with transaction(services().engine) as connection:
-        wallet = _visible(connection, token, sees_all=False)
+        wallet = own(connection, token)
         if "If-Match" not in request.headers:
             raise Refusal("precondition_required", "Send If-Match with the wallet's ETag.")
-        before = {"label": wallet.label, "is_active": wallet.is_active}
-        after = {**before, **body}
-        changed: Wallet | None = wallet
-        if not request.if_match.contains_weak(etag(wallet.version, g.caller)[1:-1]):
-            changed = None
-        elif after != before:
-            changed = account.change_wallet(connection, wallet.id, wallet.version, after["label"], after["is_active"])
+        changed: Wallet | None = None
+        if request.if_match.contains_weak(etag(wallet.version, g.caller)[1:-1]):
+            wished = _wished(connection, body, wallet)
+            changed = wallet if wished == wallet else account.change_wallet(connection, wished)
         if changed is None:
             raise Refusal("precondition_failed", "The wallet has changed; read it again.")
-        if changed.version != wallet.version:
-            audit.note(connection, auth.actor(), "wallets.change", wallet.id, before=before, after=after)
-    return wallet_body(changed), {"ETag": etag(changed.version, g.caller)}
+        before, after = (wallet_body(one) for one in (wallet, changed))
+        differing = [name for name in CHANGEABLE if before[name] != after[name]]
+        if differing:
+            told = ({name: one[name] for name in differing} for one in (before, after))
+            audit.note(connection, auth.actor(), "wallets.change", wallet.id, None, *told)
+    return after, {"ETag": etag(changed.version, g.caller)}
+
+
+def _wished(connection: Connection, body: dict[str, Any], wallet: Wallet) -> Wallet:
+    """The wallet as its owner wants it, limits in the order of their merchants; raises Refusal."""
+    limits, blocked = (body.get(name) or [] for name in ("charge_limits", "blocked_merchants"))
+    named = {f"/charge_limits/{place}/merchant": limit["merchant"] for place, limit in enumerate(limits)}
+    named |= {f"/blocked_merchants/{place}": merchant for place, merchant in enumerate(blocked)}
+    asked = {pointer: merchant for pointer, merchant in named.items() if merchant is not None}
+    known = user.merchants_among(connection, asked.values()) if asked else set()
+    unknown = [pointer for pointer, merchant in asked.items() if merchant not in known]
+    if unknown:
+        raise flawed([(pointer, "merchant_unknown", "There is no such merchant.") for pointer in unknown])
+    wished = wallet._replace(**{name: body[name] for name in ("label", "is_active") if name in body})
+    if "charge_limits" in body:
+        terms = [_limit(limit, f"/charge_limits/{place}", wallet.currency) for place, limit in enumerate(limits)]
+        wished = wished._replace(charge_limits=tuple(sorted(terms, key=lambda limit: limit.merchant_id or "")))
+    if "blocked_merchants" in body:
+        wished = wished._replace(blocked_merchants=tuple(sorted(blocked)))
+    return wished
+
+
+def _limit(given: dict[str, Any], pointer: str, code: str) -> ChargeLimit:
+    """The limit in minor units of its wallet's currency; raises Refusal."""
+    currency = services().catalogue.currency(code)
+    per_charge, per_day = (
+        None if given[name] is None else minor_units(given[name], currency, f"{pointer}/{name}")
+        for name in ("per_charge", "per_day")
+    )
+    return ChargeLimit(given["merchant"], per_charge, per_day)
+
+
+@wallets.route("/<token>/merchants")
+@requires("wallets:read")
+@wallets.arguments(PageQuery, location="query")
+@wallets.response(200, page_of(ChargingMerchantSchema))
+def list_merchants(query: dict[str, Any], token: str) -> Answer:
+    """Who charged one of your wallets, by the newest charge, among the newest 10,000 payments out of it."""
+    at = lists.place(query)
+    with statements(services().engine) as connection:
+        wallet = visible(connection, token)
+        rows = charge_limit.merchants(connection, wallet.id, query["limit"] + 1, before=at.before, after=at.after)
+
+    def show(row: ChargingMerchant) -> dict[str, Any]:
+        return {
+            "merchant": row.merchant_id,
+            "name": row.name,
+            "charges": row.charges,
+            "total": render(row.total, wallet.digits),
+            "last_charged_at": row.last_charged_at.isoformat(),
+            "is_blocked": row.is_blocked,
+        }
+
+    return lists.page(query, at, rows, show)
 
 
 @wallets.route("/<token>/rotate", methods=["POST"])
@@ -146,7 +218,7 @@ def change_wallet(body: dict[str, Any], token: str) -> Answer:
 def rotate_wallet(_: dict[str, Any], token: str) -> Answer:
     """Give one of your wallets a new token; the old one is dead at once, for whoever knows it."""
     with transaction(services().engine) as connection:
-        wallet = _visible(connection, token, sees_all=False)
+        wallet = own(connection, token)
         rotated = account.rotate_token(connection, wallet.id, token, account.new_wallet_token())
         if rotated is None:
             raise not_found()
@@ -154,9 +226,17 @@ def rotate_wallet(_: dict[str, Any], token: str) -> Answer:
     return _answer(rotated, {})
 
 
-def _visible(connection: Connection, token: str, *, sees_all: bool) -> Wallet:
+def visible(connection: Connection, token: str) -> Wallet:
     """The wallet behind the token, if it is the caller's or he sees all; raises Refusal not_found."""
     wallet = account.wallet_by_token(connection, token) if is_wallet_token(token) else None
-    if wallet is None or (wallet.owner_id != g.caller.id and not sees_all):
+    if wallet is None or (wallet.owner_id != g.caller.id and "wallets:read-all" not in g.caller.scopes):
+        raise not_found()
+    return wallet
+
+
+def own(connection: Connection, token: str) -> Wallet:
+    """The wallet behind the token, if it is the caller's; raises Refusal not_found."""
+    wallet = visible(connection, token)
+    if wallet.owner_id != g.caller.id:
         raise not_found()
     return wallet

@@ -14,10 +14,12 @@ class Failure(StrEnum):
     """One of the accounts, or the user who ordered, has been deactivated."""
     ACCOUNT_FROZEN = "account_frozen"
     """One of the accounts has been frozen by the operator."""
+    MERCHANT_BLOCKED = "merchant_blocked"
+    """The payer lets this merchant charge nothing from the wallet."""
     CURRENCY_MISMATCH = "currency_mismatch"
     """The accounts do not both hold the payment's currency."""
     LIMIT_EXCEEDED = "limit_exceeded"
-    """The payee's balance would pass the most it may hold."""
+    """The payee's balance would pass the most it may hold, or a charge what the payer allows."""
     NOT_PERMITTED = "not_permitted"
     """Whoever ordered the payment had no right to it."""
     COMMISSION_EXCEEDS_AMOUNT = "commission_exceeds_amount"
@@ -44,8 +46,9 @@ MESSAGES = {
     Failure.ACCOUNT_UNKNOWN: "An account of this payment does not exist.",
     Failure.ACCOUNT_INACTIVE: "An account or user of this payment is inactive.",
     Failure.ACCOUNT_FROZEN: "An account of this payment is frozen.",
+    Failure.MERCHANT_BLOCKED: "The payer has blocked this merchant.",
     Failure.CURRENCY_MISMATCH: "An account of this payment holds another currency.",
-    Failure.LIMIT_EXCEEDED: "The payee's balance would pass its limit.",
+    Failure.LIMIT_EXCEEDED: "It would pass a limit: of the payee's balance, or of what the payer lets merchants take.",
     Failure.NOT_PERMITTED: "The payment was ordered without the right to it.",
     Failure.COMMISSION_EXCEEDS_AMOUNT: "The commission would leave nothing of the amount.",
     Failure.QUOTE_EXPIRED: "The quote had expired, or was not for this payment.",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from models.rules.commission import commission, returned
 from models.rules.failure import Failure
+from models.rules.limits import NO_ALLOWANCES, UNLIMITED, Allowance
 from models.rules.money import MINOR_UNITS_MAX
 from models.rules.state import State, move_to
 from models.rules.values import (
@@ -37,16 +38,18 @@ def decide(
     charges: Mapping[str, Charge] = NO_CHARGES,
     quotes: Mapping[str, Quoted] = NO_QUOTES,
     adjustments: Mapping[str, Agreed] = NOTHING_AGREED,
+    allowances: Mapping[str, Allowance] = NO_ALLOWANCES,
     *,
     deposits_open: bool,
 ) -> Decision:
     """Decide the payments in order, each on the balances that the ones before it left behind.
 
     `accounts`, `makers` and `charges`, those that are refunded, are by id; one that is missing fails its payment,
-    never the batch. `quotes` are by the payment that used them, `adjustments` by the one they ordered. Commission goes
-    to the account of code `commission` among them, exchange through those of code `exchange`.
+    never the batch. `quotes` are by the payment that used them, `adjustments` by the one they ordered, `allowances` by
+    the account that is limited. Commission goes to the account of code `commission` among them, exchange through those
+    of code `exchange`.
     """
-    books, refundable = dict(accounts), dict(charges)
+    books, refundable, allowed = dict(accounts), dict(charges), dict(allowances)
     houses = {(account.code, account.currency): account.id for account in accounts.values() if account.code}
     verdicts = []
     for payment in payments:
@@ -62,8 +65,9 @@ def decide(
         charge = refundable.get(payment.parent_id or "")
         quote = quotes.get(payment.id)
         fee = _fee(payment, source, target, charge, quote)
+        agreed, allowance = adjustments.get(payment.id), allowed.get(source.id, UNLIMITED)
         failure = ended_by(payment) or refusal(
-            payment, source, target, maker, charge, quote, adjustments.get(payment.id), fee, deposits_open=deposits_open
+            payment, source, target, maker, charge, quote, agreed, allowance, fee, deposits_open=deposits_open
         )
         if failure is None and quote is not None and _overflows(_movements(payment, fee, houses), books):
             failure = Failure.LIMIT_EXCEEDED
@@ -71,6 +75,8 @@ def decide(
             verdicts.append(_failed(payment, failure))
             continue
         # From here it must succeed.
+        if source.id in allowed:
+            allowed[source.id] = allowance.after(payment)
         if not payment.captures and payment.ending is None:
             books[source.id] = source._replace(held=source.held + payment.amount)
             verdicts.append(Verdict(payment.id, move_to(State(payment.state), State.AUTHORIZED), None, ()))
@@ -163,6 +169,7 @@ def refusal(
     charge: Charge | None = None,
     quote: Quoted | None = None,
     agreed: Agreed | None = None,
+    allowance: Allowance = UNLIMITED,
     fee: int = 0,
     *,
     deposits_open: bool,
@@ -177,6 +184,9 @@ def refusal(
         return Failure.ACCOUNT_INACTIVE
     if source.is_frozen or target.is_frozen:
         return Failure.ACCOUNT_FROZEN
+    forbidden = allowance.refusal(payment)
+    if forbidden is not None:
+        return forbidden
     if payment.quote_id is not None and not (quote is not None and quote.fits(payment)):
         return Failure.QUOTE_EXPIRED
     if charge is not None and charge.refunded + payment.amount > charge.captured:

@@ -1,6 +1,7 @@
 """What the rules take and return: orders as claimed, accounts as locked, verdicts as they are to be written."""
 
 from collections.abc import Mapping
+from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
@@ -61,6 +62,7 @@ class Payment(NamedTuple):
 
     `parent_id` is the charge of a refund. With `ending` it is to be ended, by the command of that id if there is one;
     `capture_amount` None is the whole. With `quote_id` the target amount arrives in the target currency.
+    `day`, of a charge, is that (UTC) on which it counts towards the payer's limits.
     """
 
     id: str
@@ -80,6 +82,7 @@ class Payment(NamedTuple):
     quote_id: str | None = None
     target_amount: int | None = None
     target_currency: str | None = None
+    day: date | None = None
 
     @property
     def arrives_in(self) -> str:
@@ -88,20 +91,19 @@ class Payment(NamedTuple):
 
 
 class Quoted(NamedTuple):
-    """What was quoted to a payment that used its quote in time; amounts in minor units."""
+    """What was quoted to a payment between its accounts, whose quote it used in time; amounts in minor units."""
 
-    type: str
     user_id: str
-    amount: int
     currency: str
-    target_amount: int
     target_currency: str
+    amount: int
+    target_amount: int
     commission: int
 
     def fits(self, payment: Payment) -> bool:
         """Whether this is what the payment orders."""
-        ordered = (payment.type, payment.user_id, payment.amount, payment.currency)
-        return self[:6] == (*ordered, payment.target_amount, payment.target_currency)
+        ordered = (payment.user_id, payment.currency, payment.target_currency, payment.amount, payment.target_amount)
+        return self[:5] == ordered
 
 
 class Charge(NamedTuple):
@@ -137,7 +139,7 @@ class Agreed(NamedTuple):
 class Account(NamedTuple):
     """An account as locked; amounts in minor units, `last_seq` the account_seq of its newest operation.
 
-    `is_active` if both the account and its owner are.
+    `is_active` if both the account and its owner are, `is_limited` if its owner limits or blocks merchants.
     """
 
     id: str
@@ -151,6 +153,7 @@ class Account(NamedTuple):
     is_active: bool
     is_frozen: bool
     last_seq: int
+    is_limited: bool = False
 
 
 class Maker(NamedTuple):

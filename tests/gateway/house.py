@@ -24,7 +24,7 @@ from workers.posting import Poster
 
 TABLES = (
     "users", "accounts", "payments", "operations", "idempotency_keys", "payment_references", "payment_events",
-    "commands", "confirmations", "audit_log", "exchange_rates", "quotes",
+    "commands", "confirmations", "audit_log", "exchange_rates", "quotes", "charge_limits", "blocked_merchants",
 )  # fmt: skip
 NEVER_SAID = ("Traceback", "psycopg2", "sqlalchemy", "SELECT ", "INSERT ", "argon2", "secret")
 SECRET_KEY = "a secret of the tests, long enough for a key"

@@ -1,7 +1,8 @@
-"""Adjustments: one of ops proposes, another approves, and only then money moves, once."""
+"""Adjustments: one of ops proposes, another approves, and only then money moves, once; or one rejects, for good."""
 
 import secrets
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -59,6 +60,15 @@ def approve(person: Person, id: str, **members: Any) -> TestResponse:
     return person.call("POST", f"{PATH}/{id}/approve", json=members)
 
 
+def reject(person: Person, id: str, **members: Any) -> TestResponse:
+    return person.call("POST", f"{PATH}/{id}/reject", json={"reason": "Not ours", **members})
+
+
+def decided(decide: Callable[..., TestResponse], person: Person, id: str) -> int:
+    """The status of the decision, asked for again while the database is too busy to decide."""
+    return next(status for _ in range(AT_ONCE) if (status := decide(person, id).status_code) != 503)
+
+
 def internal(house: House) -> int:
     [balance] = house.execute("SELECT balance FROM accounts WHERE code = 'internal' AND currency = 'EUR'")
     return int(balance)
@@ -99,7 +109,7 @@ def test_an_approval_counts_once(house: House, ops: Person, chief: Person, clien
     with house.unchanged():
         assert approve(chief, id).get_json() == first
         late = approve(third, id)
-        assert (late.status_code, late.get_json()["code"]) == (409, "adjustment_approved")
+        assert (late.status_code, late.get_json()["code"]) == (409, "adjustment_decided")
     house.post_payments()
     assert client.balance(purse) == "14.00"
 
@@ -110,12 +120,66 @@ def test_of_approvals_at_once_one_moves_money(house: House, ops: Person, client:
 
     def race(person: Person) -> int:
         together.wait()
-        return approve(person, id).status_code
+        return decided(approve, person, id)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         assert sorted(pool.map(race, people)) == [202] + [409] * (AT_ONCE - 1)
     house.post_payments()
     assert client.balance(purse) == "14.00"
+
+
+@pytest.mark.parametrize("who", ["ops", "chief"])
+def test_a_rejection_is_final(
+    house: House, ops: Person, chief: Person, client: Person, purse: str, request: pytest.FixtureRequest, who: str
+) -> None:
+    """By another of ops, or by who proposed it."""
+    id, person, third = proposed(ops, client), request.getfixturevalue(who), house.person("ops")
+    answer = reject(person, id)
+    told = answer.get_json()
+    assert (answer.status_code, told["state"], told["rejected_by"]) == (200, "rejected", person.id)
+    assert (told["rejection_reason"], told["approved_by"], told["payment"]) == ("Not ours", None, None)
+    with house.unchanged():
+        assert reject(person, id, reason="Again").get_json() == told
+        for late in (approve(chief, id), reject(third, id)):
+            assert (late.status_code, late.get_json()["code"]) == (409, "adjustment_decided")
+    house.post_payments()
+    assert client.balance(purse) == "10.00"
+
+
+def test_what_is_approved_is_not_rejected(house: House, ops: Person, chief: Person, client: Person, purse: str) -> None:
+    id = proposed(ops, client)
+    assert approve(chief, id).get_json()["state"] == "approved"
+    with house.unchanged():
+        for person in (ops, chief):
+            assert reject(person, id).get_json()["code"] == "adjustment_decided"
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_of_approval_and_rejection_at_once_one_wins(
+    house: House, ops: Person, client: Person, purse: str, attempt: int
+) -> None:
+    id, together = proposed(ops, client), threading.Barrier(AT_ONCE)
+    deeds = [(approve, house.person("ops")) for _ in range(AT_ONCE // 2)]
+    deeds += [(reject, house.person("ops")) for _ in range(AT_ONCE // 2 - 1)] + [(reject, ops)]
+
+    def race(deed: tuple[Callable[..., TestResponse], Person]) -> int:
+        together.wait()
+        return decided(*deed, id)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        statuses = sorted(pool.map(race, deeds))
+    assert statuses[1:] == [409] * (AT_ONCE - 1)
+    house.post_payments()
+    assert client.balance(purse) == {202: "14.00", 200: "10.00"}[statuses[0]]
+    deeds_told = house.execute("SELECT action FROM audit_log WHERE target = %s ORDER BY id", id)
+    assert deeds_told == ["adjustments.propose", {202: "adjustments.approve", 200: "adjustments.reject"}[statuses[0]]]
+
+
+@pytest.mark.parametrize("members", [{"reason": None}, {"reason": ""}, {"reason": "x" * 501}, {"state": "proposed"}])
+def test_a_rejection_says_why(house: House, ops: Person, client: Person, purse: str, members: dict[str, Any]) -> None:
+    id = proposed(ops, client)
+    with house.unchanged():
+        assert reject(ops, id, **members).status_code == 422
 
 
 def test_one_key_one_proposal(house: House, ops: Person, client: Person, purse: str) -> None:
@@ -140,7 +204,7 @@ def test_a_debit_that_the_wallet_cannot_bear(
     assert client.balance(purse) == "10.00"
 
 
-def test_both_deeds_are_audited(house: House, ops: Person, chief: Person, client: Person, purse: str) -> None:
+def test_all_deeds_are_audited(house: House, ops: Person, chief: Person, client: Person, purse: str) -> None:
     id = proposed(ops, client)
     approve(chief, id, reason="Seen")
     lines = house.execute("SELECT to_jsonb(l) FROM audit_log l WHERE target = %s ORDER BY id", id)
@@ -150,30 +214,38 @@ def test_both_deeds_are_audited(house: House, ops: Person, chief: Person, client
     ]
     assert lines[1]["before"] == lines[0]["after"]
     assert purse not in str(lines)
+    reject(ops, second := proposed(ops, client))
+    [_, line] = house.execute("SELECT to_jsonb(l) FROM audit_log l WHERE target = %s ORDER BY id", second)
+    assert (line["action"], line["actor"], line["reason"]) == ("adjustments.reject", ops.id, "Not ours")
+    assert (line["before"]["state"], line["after"]["state"]) == ("proposed", "rejected")
 
 
 def test_the_list(house: House, ops: Person, chief: Person, client: Person, purse: str) -> None:
-    first, second = proposed(ops, client), proposed(ops, client)
+    zeroth, first, second = (proposed(ops, client) for _ in range(3))
     approve(chief, first)
+    reject(chief, zeroth)
 
     def listed(query: str = "", reader: Person = ops) -> list[str]:
-        rows = reader.get(f"{PATH}?limit=2{query}").get_json()["data"]
-        return [row["id"] for row in rows if row["id"] in (first, second)]
+        rows = reader.get(f"{PATH}?limit=3{query}").get_json()["data"]
+        return [row["id"] for row in rows if row["id"] in (zeroth, first, second)]
 
-    assert listed() == listed(reader=house.person("auditor")) == [second, first]
-    assert listed("&approved=true") == [first]
-    assert listed("&approved=false") == [second]
+    assert listed() == listed(reader=house.person("auditor")) == [second, first, zeroth]
+    assert listed("&state=approved") == [first]
+    assert listed("&state=proposed") == [second]
+    assert listed("&state=rejected,approved") == [first, zeroth]
+    assert ops.get(f"{PATH}?state=open").status_code == 422
     page = ops.get(f"{PATH}?limit=1").get_json()
     following = ops.get(f"{PATH}?limit=1&cursor={page['next_cursor']}").get_json()
     assert [page["data"][0]["id"], following["data"][0]["id"]] == [second, first]
 
 
 @pytest.mark.parametrize("role", ["client", "merchant", "auditor"])
-def test_only_ops_propose_and_approve(house: House, ops: Person, client: Person, purse: str, role: str) -> None:
+def test_only_ops_propose_and_decide(house: House, ops: Person, client: Person, purse: str, role: str) -> None:
     person, body, id = house.person(role), proposal(ops, client), proposed(ops, client)
     with house.unchanged():
         assert person.order(PATH, body).status_code == 403
         assert approve(person, id).status_code == 403
+        assert reject(person, id).status_code == 403
     if role != "auditor":
         assert person.get(PATH).status_code == 403
 
@@ -212,6 +284,7 @@ def test_a_technical_account_is_nobodys_to_adjust(house: House, ops: Person, cli
 def test_what_was_never_proposed(house: House, chief: Person, id: str) -> None:
     with house.unchanged():
         assert approve(chief, id).status_code == 404
+        assert reject(chief, id).status_code == 404
 
 
 def test_a_payment_that_nobody_agreed_on_is_refused_by_the_worker(

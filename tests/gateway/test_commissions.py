@@ -68,6 +68,10 @@ def test_on_a_transfer_the_payer_sees_it(
 ) -> None:
     purse, target = client.wallet("10.00"), stranger.wallet()
     id = ordered(client, "/v1/transfers", source=purse, target=target, amount="10.00")
+    assert shown(client, id)[0] == "10.00"
+    assert shown(stranger, id) == (None, None, None, None), "what will arrive is not known yet"
+    [listed] = stranger.get("/v1/payments").get_json()["data"]
+    assert (listed["amount"], listed["target_amount"]) == (None, None)
     house.post_payments()
     assert shown(client, id) == ("10.00", "0.20", "9.80", "0.00")
     assert shown(stranger, id) == ("9.80", None, "9.80", "9.80")

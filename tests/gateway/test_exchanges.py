@@ -1,16 +1,20 @@
 """Rates, quotes, exchanges and transfers across currencies over HTTP; a quote serves one payment, in its time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import make_url
 from uuid_utils import compat as uuids
 
+from embedded.postgres import Postgres
 from models.invariants import violations
 from models.session import transaction
 from tests.gateway.house import House, Person
+from tests.support import Database, past_the_triggers
 
+OFFER = ("source_amount", "target_amount", "commission")
 RATE = {"source": "EUR", "target": "USD", "rate": "1.0837", "source_name": "ECB"}
 
 
@@ -57,6 +61,12 @@ def quote(person: Person, amount: str = "40.00", target: str = "USD", **members:
 
 def exchange(person: Person, source: str, target: str, quote_id: str, key: str | None = None) -> Any:
     return person.order("/v1/exchanges", {"source": source, "target": target, "quote": quote_id}, key)
+
+
+def send(person: Person, source: str, target: str, made: dict[str, Any], amount: str, currency: str = "EUR") -> Any:
+    """A transfer by the quote."""
+    order = {"source": source, "target": target, "amount": amount, "currency": currency, "quote": made["id"]}
+    return person.order("/v1/transfers", order)
 
 
 def shown(person: Person, id: str) -> dict[str, Any]:
@@ -141,7 +151,7 @@ def test_quotes(client: Person, asked: dict, source: str, target: str, commissio
         ({"amount": "1" + "0" * 35, "side": "target"}, None),
         ({"amount": "9" * 36 + ".99"}, "amount_too_large"),
         ({"side": "both"}, "invalid_value"),
-        ({"type": "charge"}, "invalid_value"),
+        ({"type": "transfer"}, "unknown_field"),
     ],
 )
 def test_what_is_not_quoted(house: House, client: Person, asked: dict, code: str | None) -> None:
@@ -186,10 +196,10 @@ def test_the_spread_is_commission_and_in_no_rate(house: House, client: Person, e
 
 
 def test_a_transfer_across_currencies(house: House, client: Person, stranger: Person, euros: str) -> None:
-    theirs, made = stranger.wallet(currency="USD"), quote(client, type="transfer")
-    order = {"source": euros, "target": theirs, "amount": "40.00", "currency": "EUR", "quote": made["id"]}
-    answer = client.order("/v1/transfers", order)
+    theirs, made = stranger.wallet(currency="USD"), quote(client)
+    answer = send(client, euros, theirs, made, "40.00")
     assert (answer.status_code, answer.get_json()["target_amount"]) == (202, "43.34")
+    assert shown(stranger, answer.get_json()["id"])["amount"] == "43.34", "known before it is posted"
     house.post_payments()
     assert (client.balance(euros), stranger.balance(theirs)) == ("60.00", "43.34")
     seen = shown(stranger, answer.get_json()["id"])
@@ -198,28 +208,87 @@ def test_a_transfer_across_currencies(house: House, client: Person, stranger: Pe
     assert shown(client, answer.get_json()["id"])["balance_after"] == "60.00"
 
 
-def test_between_own_wallets_a_quoted_transfer_is_an_exchange(client: Person, euros: str, dollars: str) -> None:
-    made = quote(client, type="transfer")
-    order = {"source": euros, "target": dollars, "amount": "40.00", "currency": "EUR", "quote": made["id"]}
-    answer = client.order("/v1/transfers", order)
-    assert (answer.status_code, answer.get_json()["code"]) == (422, "quote_mismatch")
+@pytest.fixture
+def terms(postgres: Postgres, database: Database) -> Iterator[Callable[[str], None]]:
+    """Changes the terms of transfers, for as long as the test lasts."""
+
+    def change(assignments: str) -> None:
+        name = make_url(database.owner).database or ""
+        past_the_triggers(postgres, name, f"UPDATE commission_terms SET {assignments} WHERE type = 'transfer'")
+
+    yield change
+    change("percent = 0")
 
 
-def test_the_quote_of_a_transfer_names_its_commission(
-    house: House, client: Person, stranger: Person, euros: str
-) -> None:
-    house.execute("ALTER TABLE commission_terms DISABLE TRIGGER USER")
-    house.execute("UPDATE commission_terms SET percent = 2 WHERE type = 'transfer'")
-    made, own = quote(client, target="JPY", type="transfer"), quote(client, target="JPY")
-    house.execute("UPDATE commission_terms SET percent = 0 WHERE type = 'transfer'")
-    house.execute("ALTER TABLE commission_terms ENABLE TRIGGER USER")
-    assert (made["commission"], made["target_amount"], own["commission"]) == ("1.20", "6303", "0.40")
-    theirs = stranger.wallet(currency="JPY")
-    order = {"source": euros, "target": theirs, "amount": "40.00", "currency": "EUR", "quote": made["id"]}
-    id = client.order("/v1/transfers", order).get_json()["id"]
+@pytest.mark.parametrize(
+    ("asked", "exchange_offer", "transfer_offer"),
+    [
+        ({"amount": "40.00"}, ("40.00", "6433", "0.40"), ("40.00", "6303", "1.20")),
+        ({"amount": "6433", "side": "target"}, ("40.00", "6433", "0.40"), ("40.83", "6433", "1.23")),
+    ],
+)
+def test_one_quote_is_good_for_either_use(
+    house: House, client: Person, stranger: Person, terms: Any, asked: dict, exchange_offer: tuple,
+    transfer_offer: tuple,
+) -> None:  # fmt: skip
+    terms("percent = 2")
+    quotes = [quote(client, target="JPY", **asked) for _ in range(3)]
+    assert tuple(quotes[0][name] for name in OFFER) == exchange_offer
+    assert tuple(quotes[0]["transfer"][name] for name in OFFER) == transfer_offer
+    terms("percent = 50")
+    euros, own, theirs = client.wallet("200.00"), client.wallet(currency="JPY"), stranger.wallet(currency="JPY")
+    exchanged = exchange(client, euros, own, quotes[0]["id"]).get_json()
+    within = send(client, euros, own, quotes[1], exchange_offer[0]).get_json()
+    beyond = send(client, euros, theirs, quotes[2], transfer_offer[0]).get_json()
     house.post_payments()
-    assert shown(client, id)["commission"] == "1.20"
-    assert (client.balance(euros), stranger.balance(theirs)) == ("60.00", "6303")
+    for ordered, offer in ((exchanged, exchange_offer), (within, exchange_offer), (beyond, transfer_offer)):
+        done = shown(client, ordered["id"])
+        assert (done["state"], done["amount"], done["target_amount"], done["commission"]) == ("COMPLETED", *offer)
+    assert (client.balance(own), stranger.balance(theirs)) == (str(2 * int(exchange_offer[1])), transfer_offer[1])
+
+
+def test_a_transfer_is_for_what_the_quote_says(
+    client: Person, stranger: Person, euros: str, dollars: str, terms: Any
+) -> None:
+    terms("percent = 2")
+    made, theirs = quote(client, "43.34", side="target"), stranger.wallet(currency="USD")
+    for target, wrong, right in ((theirs, "40.00", "40.82"), (dollars, "40.82", "40.00")):
+        answer = send(client, euros, target, made, wrong)
+        assert (answer.status_code, answer.get_json()["code"]) == (422, "quote_mismatch")
+        assert f"{right} EUR" in answer.get_json()["detail"]
+
+
+def test_what_one_use_would_bring_nothing_of_is_offered_to_the_other(
+    house: House, client: Person, stranger: Person, dollars: str, terms: Any
+) -> None:
+    terms("percent = 50")
+    made = quote(client, "2", source_currency="JPY")
+    yen, theirs = client.wallet("2", "JPY"), stranger.wallet(currency="USD")
+    assert (made["target_amount"], made["transfer"]) == ("0.01", None)
+    with house.unchanged():
+        assert send(client, yen, theirs, made, "2", "JPY").get_json()["code"] == "quote_mismatch"
+    assert exchange(client, yen, dollars, made["id"]).status_code == 202
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "UPDATE quotes SET transfer_target_amount = transfer_target_amount - 1 WHERE id = %s",
+        "UPDATE quotes SET transfer_source_amount = NULL, transfer_target_amount = NULL, transfer_commission = NULL"
+        " WHERE id = %s",
+    ],
+)
+def test_the_poster_looks_at_the_offer_to_others(
+    house: House, client: Person, stranger: Person, euros: str, forged: str
+) -> None:
+    theirs, made = stranger.wallet(currency="USD"), quote(client)
+    id = send(client, euros, theirs, made, "40.00").get_json()["id"]
+    house.execute("ALTER TABLE quotes DISABLE TRIGGER USER")
+    house.execute(forged, made["id"])
+    house.execute("ALTER TABLE quotes ENABLE TRIGGER USER")
+    house.post_payments()
+    assert shown(client, id)["failure"]["code"] == "quote_expired"
+    assert (client.balance(euros), stranger.balance(theirs)) == ("100.00", "0.00")
 
 
 def test_of_twenty_racing_uses_of_one_quote_one_is_a_payment(
@@ -274,7 +343,7 @@ def test_a_quote_that_is_over(house: House, client: Person, euros: str, dollars:
         "UPDATE quotes SET target_amount = target_amount - 1 WHERE id = %s",
         "UPDATE quotes SET rate = rate * 2 WHERE id = %s",
         "UPDATE quotes SET payment_id = NULL WHERE id = %s",
-        "UPDATE quotes SET type = 'transfer' WHERE id = %s",
+        "UPDATE quotes SET source_amount = NULL, target_amount = NULL, commission = NULL WHERE id = %s",
         "UPDATE quotes SET created_at = '2020-01-01', expires_at = '2020-01-02' WHERE id = %s",
     ],
 )
@@ -312,7 +381,6 @@ def test_an_exchange_fails_when_the_money_lacks(house: House, client: Person, eu
 
 def test_whose_quote_and_for_what(house: House, client: Person, stranger: Person, euros: str, dollars: str) -> None:
     made, foreign, theirs = quote(client), quote(stranger), stranger.wallet(currency="USD")
-    wide = quote(client, type="transfer")["id"]
     order = {"source": euros, "target": theirs, "amount": "40.00", "currency": "EUR"}
     with house.unchanged():
         for id in (foreign["id"], str(uuids.uuid7())):
@@ -320,18 +388,14 @@ def test_whose_quote_and_for_what(house: House, client: Person, stranger: Person
         answers = {
             "the target is a stranger's": (exchange(client, euros, theirs, made["id"]), "not_found"),
             "the source is in another currency": (exchange(client, dollars, euros, made["id"]), "currency_mismatch"),
-            "the quote is of a transfer": (exchange(client, euros, dollars, wide), "quote_mismatch"),
-            "the quote is of an exchange": (
-                client.order("/v1/transfers", order | {"quote": made["id"]}), "quote_mismatch",
-            ),
             "another amount": (
-                client.order("/v1/transfers", order | {"quote": wide, "amount": "39.99"}), "quote_mismatch",
+                client.order("/v1/transfers", order | {"quote": made["id"], "amount": "39.99"}), "quote_mismatch",
             ),
             "another currency": (
-                client.order("/v1/transfers", order | {"quote": wide, "currency": "USD"}), "quote_mismatch",
+                client.order("/v1/transfers", order | {"quote": made["id"], "currency": "USD"}), "quote_mismatch",
             ),
             "later": (
-                client.order("/v1/transfers", order | {"quote": wide, "scheduled_at": "2190-01-01T00:00:00Z"}),
+                client.order("/v1/transfers", order | {"quote": made["id"], "scheduled_at": "2190-01-01T00:00:00Z"}),
                 "invalid_value",
             ),
             "no quote": (client.order("/v1/transfers", order), "currency_mismatch"),

@@ -137,7 +137,7 @@ def test_files_are_whole_however_they_are_read(
 def test_files_are_sorted_as_the_list_is(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exports, "PAGE_ROWS", 2)
     first, *_, last = (row["created_at"].replace("+00:00", "Z") for row in reversed(shelf.page("payments")))
-    query = f"?sort=amount&currency=EUR&created_at[gte]={first}&created_at[lte]={last}"
+    query = f"?sort=-amount&currency=EUR&created_at[gte]={first}&created_at[lte]={last}"
     assert [row["amount"] for row in shelf.lines("payments", query)] == ["100.00", *["1.00"] * len(EVIL)]
 
 

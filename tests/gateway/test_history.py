@@ -236,15 +236,18 @@ def test_n03_the_wallet_of_somebody_else_is_like_none(street: Street, end: str) 
     ("query", "code"),
     [
         *[(query, "unknown_parameter") for query in (
-            "x=1", "sort=amount", "state=COMPLETED", "amount=1.00", "amount[eq]=1.00", "success[]=true", "wallet=x",
-            "created_at=2026-01-01T00:00:00Z", "offset=1", "metadata[a]=b", "account_id=1")],
+            "x=1", "order=amount", "state=COMPLETED", "amount[eq]=1.00", "success[]=true", "wallet=x",
+            "type[gte]=a", "counterparty=Shop", "counterparty[wallet]=x", "offset=1", "metadata[a]=b", "account_id=1")],
         *[(query, "invalid_value") for query in (
             "success=yes", "success=", "success=TRUE", "direction=both", "direction=in;out", "type=%25",
             "created_at[gte]=2026", "created_at[lt]=9999-12-31T23:59:59Z")],
+        *[(f"sort={sort}", "invalid_value") for sort in ("", "-", "--amount", "amount,type", "direction", "id")],
+        ("sort=amount", "validation_failed"),
         *[(f"amount[gte]={amount}", "amount_invalid") for amount in (
             "", "-1.00", "+1", "1e3", "NaN", "Infinity", "01.00", ".5", "1.", "1,00", "%D9%A1", "1.00'--", "%00")],
         ("amount[lt]=1.001", "amount_precision"),
-        ("amount[lt]=0.00", "amount_not_positive"),
+        ("amount=1.00,1.001", "amount_precision"),
+        ("amount=1.00,", "amount_invalid"),
         ("amount[lt]=" + "9" * 39, "amount_too_large"),
         ("limit=0", "limit_out_of_range"),
         ("limit=1&limit=1", "repeated_parameter"),
@@ -329,7 +332,7 @@ def test_of_a_hold_the_part_that_was_captured_is_history(street: Street) -> None
 
 def bounded(street: Street) -> str:
     made = street.ann.get(f"/v1/payments/{street.deposit}").get_json()["created_at"]
-    return f"created_at[gte]={shift(made, -WEEK)}&created_at[lt]={shift(made, WEEK)}&currency=EUR&sort=amount"
+    return f"created_at[gte]={shift(made, -WEEK)}&created_at[lt]={shift(made, WEEK)}&currency=EUR&sort=-amount"
 
 
 def test_sorted_by_amount_the_largest_first_forth_and_back(street: Street) -> None:
@@ -361,11 +364,12 @@ MAY, JUNE, JULY = "2026-05-01T00:00:00Z", "2026-06-01T00:00:00Z", "2026-07-01T00
     ("query", "code"),
     [
         *[(query, "unknown_parameter") for query in (
-            "metadata=7", "metadata[]=7", "metadata=7&metadata[a]=b", "amount=1.00", "reference[gte]=A", "parent[]=x",
-            "finalized_at=2026-05-01T00:00:00Z", "amount[ne]=1", "commission=0.20", "created_at[eq]=1")],
+            "metadata=7", "metadata[]=7", "metadata=7&metadata[a]=b", "reference[gte]=A", "parent[]=x", "parent[gte]=x",
+            "source[wallet]=x", "source[email]=x", "due_at=1", "amount[ne]=1", "bulk=x", "created_at[eq]=1")],
         *[(query, "invalid_value") for query in (
-            "sort=id", "sort=amount;--", "sort=", "sort=-amount", "sort=commission", "parent=x", "reason=x",
-            "failure=x", "parent=" + "x," * 30, "finalized_at[gte]=2026", "reference=",
+            "sort=user_id", "sort=amount;--", "sort=", "sort=%2Bamount", "sort=p.id", "sort=metadata", "parent=x",
+            "reason=x", "id=x", "source=x", "attempts=-1", "attempts=1.0", "attempts[gt]=9999999999", "rate=1e3",
+            "rate[lt]=-1", "failure=x", "parent=" + "x," * 30, "finalized_at[gte]=2026", "reference=",
             f"sort=amount&currency=EUR&created_at[gte]={MAY}&created_at[lt]={JULY}")],
         ("currency=eur", "currency_unknown"),
         ("currency=EUR,", "currency_unknown"),
@@ -378,6 +382,10 @@ MAY, JUNE, JULY = "2026-05-01T00:00:00Z", "2026-06-01T00:00:00Z", "2026-07-01T00
         (f"sort=amount&currency=EUR&created_at[gte]={MAY}", "required"),
         (f"sort=amount&currency=EUR&created_at[lt]={MAY}", "required"),
         ("sort=amount&currency=EUR", "validation_failed"),
+        (f"sort=-commission&created_at[gte]={MAY}&created_at[lt]={JUNE}", "required"),
+        (f"sort=target_amount&currency=EUR&created_at[gte]={MAY}&created_at[lt]={JUNE}", "required"),
+        ("target_amount=1.00&currency=EUR", "required"),
+        ("target_amount=1.00&target_currency=XXX", "currency_unknown"),
         ("metadata[a%00]=b", "text_invalid"),
         ("metadata[a]=%00", "text_invalid"),
         ("metadata[" + "a" * 41 + "]=b", "text_too_long"),
@@ -416,7 +424,7 @@ def test_what_crosses_currencies_is_shown_to_each_side_in_its_own(street: Street
     euros, yen = payer.wallet("10.00"), payee.wallet(currency="JPY")
     for amount in ("8.00", "9.00"):
         asked = {"source_currency": "EUR", "target_currency": "JPY", "amount": amount, "side": "source"}
-        quote = payer.call("POST", "/v1/quotes", json={**asked, "type": "transfer"}).get_json()
+        quote = payer.call("POST", "/v1/quotes", json=asked).get_json()
         street.order(payer, "transfers", source=euros, target=yen, amount=amount, quote=quote["id"])
     failed, done = rows(payer, euros, "type=transfer")
     assert (done["amount"], done["currency"], done["balance_after"]) == ("-8.00", "EUR", "2.00")

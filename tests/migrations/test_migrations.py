@@ -91,6 +91,39 @@ def test_identity_goes_as_it_came(bare):
     assert catalogue(world) == before
 
 
+QUOTES = """
+INSERT INTO quotes (id, type, user_id, source_currency, target_currency, source_amount, target_amount, rate, commission,
+                    expires_at)
+VALUES (%s, %s, %s, 'EUR', 'USD', 100, 108, 1.1, 2, now() + interval '1 minute')
+"""
+HALVES = """
+SELECT ARRAY[source_amount, target_amount, commission]::text[],
+       ARRAY[transfer_source_amount, transfer_target_amount, transfer_commission]::text[] FROM quotes WHERE id = %s
+"""
+
+
+def test_a_quote_of_one_type_becomes_one_half_of_a_quote_and_goes_as_it_came(bare):
+    world = World.of(bare)
+    migrate(bare.owner, "0003")
+    before, ann, ids = catalogue(world), new_id(), {type: new_id() for type in ("exchange", "transfer")}
+    with transaction(world.owner) as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO users (id, email, role, name) VALUES (%s, 'ann@example.com', 'client', 'Ann')", (ann,)
+        )
+        for type, id in ids.items():
+            connection.exec_driver_sql(QUOTES, (id, type, ann))
+        there = connection.exec_driver_sql("SELECT to_jsonb(q) FROM quotes q ORDER BY id").scalars().all()
+    migrate(bare.owner, "0004")
+    offer, nothing = ["100", "108", "2"], [None] * 3
+    with transaction(world.owner) as connection:
+        halves = {type: tuple(connection.exec_driver_sql(HALVES, (id,)).one()) for type, id in ids.items()}
+    assert halves == {"exchange": (offer, nothing), "transfer": (nothing, offer)}
+    migrate(bare.owner, "-1")
+    assert catalogue(world) == before
+    with transaction(world.owner) as connection:
+        assert connection.exec_driver_sql("SELECT to_jsonb(q) FROM quotes q ORDER BY id").scalars().all() == there
+
+
 def test_two_migrations_at_once_make_one(bare):
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(migrate, [bare.owner] * 2))

@@ -113,8 +113,13 @@ def adjustment(**columns: str) -> str:
 
 
 def of_adjustment(assignments: str, state: str = "proposed") -> str:
-    """A change of an adjustment: one that is proposed or agreed."""
+    """A change of an adjustment: one that is proposed, agreed or rejected."""
     return f"UPDATE adjustments SET {assignments} WHERE id = %({state})s"
+
+
+def limit(**columns: str) -> str:
+    """A new limit of what the shop may charge ann, with columns of it replaced."""
+    return insert("charge_limits", {"account_id": "%(rich)s", "merchant_id": "%(shop)s", "per_charge": "1"} | columns)
 
 
 def of_euro(assignments: str) -> str:
@@ -131,9 +136,10 @@ def rate(**columns: str) -> str:
 def quote(**columns: str) -> str:
     """A new quote for ann, with columns of it replaced."""
     given = {
-        **{"id": "%(new)s", "type": "'exchange'", "user_id": "%(ann)s"},
+        **{"id": "%(new)s", "user_id": "%(ann)s"},
         **{"source_currency": "'EUR'", "target_currency": "'USD'", "source_amount": "100", "target_amount": "110"},
         **{"rate": "1.1", "commission": "0", "expires_at": "now() + interval '1 minute'"},
+        **{"transfer_source_amount": "100", "transfer_target_amount": "108", "transfer_commission": "2"},
     }
     return insert("quotes", given | columns)
 
@@ -282,21 +288,38 @@ BREAKS = {
     "rate changed": Break("UPDATE exchange_rates SET rate = 2", "exchange_rates_are_append_only"),
     "rate taken back": Break("DELETE FROM exchange_rates", "exchange_rates_are_append_only"),
     "all rates taken back": Break("TRUNCATE exchange_rates", "exchange_rates_are_never_truncated"),
-    "quote for a charge": gateways(quote(type="'charge'"), "quotes_type_is_known"),
     "quote to itself": gateways(quote(target_currency="'EUR'"), "quotes_currencies_differ"),
     **{
-        f"quote of {column} {amount}": gateways(quote(**{column: amount}), "quotes_amounts_are_positive")
+        f"quote of {use}{column} {amount}": gateways(
+            quote(**{f"{use}{column}": amount}), f"quotes_{use}amounts_are_positive"
+        )
+        for use in ("", "transfer_")
         for column in ("source_amount", "target_amount")
         for amount in ("0", "'NaN'")
     },
+    **{
+        f"quote without {column}": gateways(quote(**{column: "NULL"}), "quotes_offer_wholly")
+        for column in ("source_amount", "commission", "transfer_source_amount", "transfer_commission")
+    },
+    "quote of nothing": gateways(
+        quote(
+            **dict.fromkeys(("source_amount", "target_amount", "commission"), "NULL"),
+            **dict.fromkeys(("transfer_source_amount", "transfer_target_amount", "transfer_commission"), "NULL"),
+        ),
+        "quotes_offer_something",
+    ),
     "quote at no rate": gateways(quote(rate="0"), "quotes_rate_is_positive"),
     **{
-        f"quote with commission {fee}": gateways(quote(commission=fee), "quotes_commission_is_within_amount")
+        f"quote with {use}commission {fee}": gateways(
+            quote(**{f"{use}commission": fee}), f"quotes_{use}commission_is_within_amount"
+        )
+        for use in ("", "transfer_")
         for fee in ("-1", "100", "'NaN'")
     },
     "quote that is over": gateways(quote(expires_at="now()"), "quotes_expire"),
     "quote used at birth": Break(quote(payment_id="%(new)s"), NO_BREAK, DENIED),
     "quote improved": Break(of_quote("target_amount = target_amount + 1"), "quotes_are_used_once"),
+    "quote of a transfer improved": Break(of_quote("transfer_commission = 1"), "quotes_are_used_once"),
     "quote prolonged": Break(of_quote("expires_at = now() + interval '1 year'"), "quotes_are_used_once"),
     "quote given back": gateways(of_quote("payment_id = NULL", "used_quote"), "quotes_are_used_once"),
     "quote used again": gateways(of_quote("payment_id = %(new)s", "used_quote"), "quotes_are_used_once"),
@@ -372,6 +395,24 @@ BREAKS = {
         of_account("token = 'wal_0123456789abcdef012345'", "wire"), "accounts_are_owned_or_technical"
     ),
     "token told to who gave an older one": Break(of_account("token_since = NULL"), NO_BREAK),
+    # limits of charges
+    **{
+        f"limit of {amount} {column}": gateways(limit(**{column: amount}), f"charge_limits_{column}_is_positive")
+        for column in ("per_charge", "per_day")
+        for amount in ("0", "-1", "'NaN'")
+    },
+    "limit of nothing": gateways(limit(per_charge="NULL"), "charge_limits_limit_something"),
+    "two limits of any merchant": gateways(
+        f"{limit(merchant_id='NULL')}, (%(rich)s, NULL, 2)", "charge_limits_one_per_merchant"
+    ),
+    "limit of a merchant who is none": gateways(limit(merchant_id="%(new)s"), "charge_limits_merchant_id_fkey"),
+    "merchant blocked twice": gateways(
+        "INSERT INTO blocked_merchants VALUES (%(rich)s, %(shop)s), (%(rich)s, %(shop)s)", "blocked_merchants_pkey"
+    ),
+    "limit eased": Break("UPDATE charge_limits SET per_charge = 2", NO_BREAK),
+    "limits lifted": Break("DELETE FROM charge_limits", NO_BREAK, DENIED, NO_BREAK),
+    "merchants let in again": Break("DELETE FROM blocked_merchants", NO_BREAK, DENIED, NO_BREAK),
+    "wallet limited by nothing": Break(of_account("is_limited = true"), NO_BREAK),
     # adjustments
     "adjustment sideways": gateways(adjustment(direction="'sideways'"), "adjustments_direction_is_known"),
     **{
@@ -406,12 +447,46 @@ BREAKS = {
         ]
     },
     "adjustment approved twice": gateways(
-        of_adjustment("approved_at = now()", "agreed"), "adjustments_are_approved_once"
+        of_adjustment("approved_at = now()", "agreed"), "adjustments_are_decided_once"
     ),
-    "adjustment of another amount": Break(of_adjustment("amount = 2"), "adjustments_are_approved_once"),
-    "adjustment of another account": Break(of_adjustment("account_id = %(poor)s"), "adjustments_are_approved_once"),
+    "adjustment rejected at birth": Break(
+        adjustment(rejected_by="%(ops)s", rejected_at="now()", rejection_reason="'x'"), NO_BREAK, DENIED, DENIED
+    ),
+    **{
+        f"adjustment rejected {what}": gateways(of_adjustment(f"rejected_at = now(), {assignments}", state), stopped_by)
+        for what, assignments, state, stopped_by in [
+            ("by a client", "rejected_by = %(ann)s, rejection_reason = 'x'", "proposed", "adjustments_are_of_ops"),
+            ("by nobody", "rejection_reason = 'x'", "proposed", "adjustments_are_rejected_wholly"),
+            ("for no reason", "rejected_by = %(chief)s", "proposed", "adjustments_are_rejected_wholly"),
+            (
+                *("without a word", "rejected_by = %(chief)s, rejection_reason = ''", "proposed"),
+                "adjustments_rejection_reason_is_bounded",
+            ),
+            (
+                "and approved",
+                "rejected_by = %(chief)s, rejection_reason = 'x', approved_by = %(chief)s, approved_at = now(),"
+                " payment_id = %(new)s",
+                *("proposed", "adjustments_are_approved_or_rejected"),
+            ),
+            (
+                *("after its approval", "rejected_by = %(chief)s, rejection_reason = 'x'", "agreed"),
+                "adjustments_are_decided_once",
+            ),
+            ("again", "rejection_reason = 'y'", "rejected", "adjustments_are_decided_once"),
+        ]
+    },
+    "adjustment approved after its rejection": gateways(
+        of_adjustment("approved_by = %(chief)s, approved_at = now(), payment_id = %(new)s", "rejected"),
+        "adjustments_are_decided_once",
+    ),
+    "adjustment proposed again": gateways(
+        of_adjustment("rejected_by = NULL, rejected_at = NULL, rejection_reason = NULL", "rejected"),
+        "adjustments_are_decided_once",
+    ),
+    "adjustment of another amount": Break(of_adjustment("amount = 2"), "adjustments_are_decided_once"),
+    "adjustment of another account": Break(of_adjustment("account_id = %(poor)s"), "adjustments_are_decided_once"),
     "adjustment proposed by somebody else": Break(
-        of_adjustment("proposed_by = %(chief)s"), "adjustments_are_approved_once"
+        of_adjustment("proposed_by = %(chief)s"), "adjustments_are_decided_once"
     ),
     "DELETE FROM adjustments": Break("DELETE FROM adjustments", "adjustments_are_never_deleted"),
     "TRUNCATE adjustments": Break("TRUNCATE adjustments", "adjustments_are_never_truncated"),

@@ -10,11 +10,13 @@ READ_BY_BOTH = {
         *("users", "tokens", "currencies", "accounts", "payments", "operations", "idempotency_keys"),
         *("payment_references", "payment_events", "worker_heartbeats", "confirmations", "commands", "audit_log"),
         *("commission_terms", "exchange_rates", "quotes", "adjustments"),
-        "login_throttles",
+        *("login_throttles", "charge_limits", "blocked_merchants"),
     ]
 }
 TABLE_RIGHTS = {
-    "payments_gateway": READ_BY_BOTH | {(right, "login_throttles") for right in ("INSERT", "UPDATE", "DELETE")},
+    "payments_gateway": READ_BY_BOTH
+    | {(right, "login_throttles") for right in ("INSERT", "UPDATE", "DELETE")}
+    | {("DELETE", "charge_limits"), ("DELETE", "blocked_merchants")},
     "payments_worker": READ_BY_BOTH
     | {("INSERT", "worker_heartbeats"), ("UPDATE", "worker_heartbeats"), ("DELETE", "login_throttles")},
 }
@@ -32,6 +34,8 @@ COLUMN_RIGHTS = {
     "payments_gateway": {
         ("INSERT", "accounts"): ACCOUNT,
         ("UPDATE", "accounts"): {"label", "is_active", "version", "token"},
+        ("INSERT", "charge_limits"): {"account_id", "merchant_id", "per_charge", "per_day"},
+        ("INSERT", "blocked_merchants"): {"account_id", "merchant_id"},
         ("INSERT", "currencies"): {"code", "digits", "kind", *CURRENCY},
         ("UPDATE", "currencies"): {"is_active", "version", *CURRENCY},
         ("INSERT", "payments"): ORDER,
@@ -41,7 +45,10 @@ COLUMN_RIGHTS = {
         ("INSERT", "adjustments"): {
             *("id", "account_id", "direction", "amount", "currency", "reason", "proposed_by"),
         },
-        ("UPDATE", "adjustments"): {"approved_by", "approved_at", "approval_reason", "payment_id"},
+        ("UPDATE", "adjustments"): {
+            *("approved_by", "approved_at", "approval_reason", "payment_id"),
+            *("rejected_by", "rejected_at", "rejection_reason"),
+        },
         ("INSERT", "payment_references"): {"merchant_id", "reference", "payment_id"},
         ("INSERT", "users"): {"id", "email", "role", *SELF},
         ("UPDATE", "users"): {"email_confirmed_at", "is_active", *SELF},
@@ -55,8 +62,9 @@ COLUMN_RIGHTS = {
         ("INSERT", "audit_log"): DEED,
         ("INSERT", "exchange_rates"): {"source", "target", "rate", "spread", "source_name", "valid_from"},
         ("INSERT", "quotes"): {
-            *("id", "type", "user_id", "source_currency", "target_currency", "source_amount", "target_amount", "rate"),
-            *("commission", "expires_at"),
+            *("id", "user_id", "source_currency", "target_currency", "rate", "expires_at"),
+            *("source_amount", "target_amount", "commission"),
+            *("transfer_source_amount", "transfer_target_amount", "transfer_commission"),
         },
         ("UPDATE", "quotes"): {"payment_id"},
         ("INSERT", "commission_terms"): {

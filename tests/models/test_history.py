@@ -5,17 +5,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from models import history
-from models.history import HistoryFilter, HistoryRow, Position
+from models.history import HistoryRow, Position
 from models.session import transaction
+from models.walk import Asked, Want
 from tests.models.world import World, new_id
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 COUNT = 9
 
 
-def page(world: World, account_id: str, **where: object) -> list[HistoryRow]:
+def page(world: World, account_id: str, *wants: Want, **of: bool) -> list[HistoryRow]:
     with transaction(world.gateway) as connection:
-        return history.page(connection, account_id, HistoryFilter(**where), 100)  # type: ignore[arg-type]
+        return list(history.page(connection, account_id, Asked(wants), 100, **of).rows)
 
 
 def test_a_side_that_is_unknown_to_us_has_no_name(world: World) -> None:
@@ -46,8 +47,8 @@ def test_between_accounts_of_one_owner_both_sides_have_their_row(world: World) -
     left, _ = page(world, wallet)
     assert (left.amount, left.balance_after, left.commission) == (-4, 6, 0)
     assert [(row.amount, row.balance_after, row.commission) for row in page(world, other)] == [(4, 4, None)]
-    assert page(world, wallet, is_incoming=False, amounts=[("gte", 4), ("lt", 5)]) == [left]
-    assert page(world, wallet, is_incoming=True, amounts=[("lt", 10)]) == []
+    assert page(world, wallet, Want("amount", "gte", 4), Want("amount", "lt", 5), is_incoming=False) == [left]
+    assert page(world, wallet, Want("amount", "lt", 10), is_incoming=True) == []
 
 
 @pytest.mark.parametrize("count", range(COUNT))

@@ -45,6 +45,9 @@ BREAKS = {
         "UPDATE payments SET rate = rate + 1 WHERE id = %(exchanged)s",
         "UPDATE quotes SET payment_id = %(done)s WHERE payment_id = %(exchanged)s",
         "UPDATE quotes SET source_amount = source_amount + 1 WHERE payment_id = %(exchanged)s",
+        "UPDATE quotes SET transfer_source_amount = source_amount, transfer_target_amount = target_amount,"
+        " transfer_commission = commission, source_amount = NULL, target_amount = NULL, commission = NULL"
+        " WHERE payment_id = %(exchanged)s",
     ],
     "no charge is refunded beyond what was captured": [
         "UPDATE payments SET type = 'refund', parent_id = %(failed)s WHERE id = %(done)s"

@@ -111,9 +111,9 @@ def test_one_wish_that_breaks_a_constraint_keeps_nothing_of_its_flush(world, par
 def test_a_key_names_a_payment_or_an_account_once(world, parties):
     world.accept(order(world, parties, key="k"))
     with transaction(world.gateway) as connection:
-        assert not idempotency.keep_account(connection, parties.ann, "k", bytes(32), new_id())
-        assert idempotency.keep_account(connection, parties.ann, "w", bytes(32), parties.rich)
-        assert not idempotency.keep_account(connection, parties.ann, "w", bytes(32), parties.poor)
+        assert not idempotency.keep(connection, parties.ann, "k", bytes(32), account_id=new_id())
+        assert idempotency.keep(connection, parties.ann, "w", bytes(32), account_id=parties.rich)
+        assert not idempotency.keep(connection, parties.ann, "w", bytes(32), account_id=parties.poor)
         assert idempotency.find(connection, [(parties.ann, "w")])[parties.ann, "w"].account_id == parties.rich
 
 

@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from models import operation, payment_list, payment_view
-from models.payment_list import Filter
+from models.account import Party
+from models.payment_list import Viewer
 from models.payment_view import PaymentView
 from models.session import transaction
 from models.user import Role
+from models.walk import START, Asked, Place, Want
 from tests.models.world import World, new_id
 
 EPOCH = datetime(1960, 1, 1, tzinfo=UTC)
@@ -40,13 +42,16 @@ class Street:
         world.accept(last)
         self.ids = [wish.id for wish in [*wishes, last]]
 
-    def page(self, user_id: str | None, where: Filter, limit: int = 100, **edge: str) -> list[PaymentView]:
+    def page(
+        self, user_id: str | None, asked: Asked, limit: int = 100, at: Place = START, **of: Party
+    ) -> list[PaymentView]:
         with transaction(self.world.gateway) as connection:
-            return payment_list.page(connection, user_id, where, limit, **edge)
+            viewer = Viewer(user_id, reads_all=user_id is None)
+            return list(payment_list.page(connection, viewer, asked, limit, at, **of).rows)
 
-    def numbers(self, *arguments, **edge: str) -> list[int]:
+    def numbers(self, *arguments, **of: Party) -> list[int]:
         """The page as places in `ids`."""
-        return [self.ids.index(view.id) for view in self.page(*arguments, **edge)]
+        return [self.ids.index(view.id) for view in self.page(*arguments, **of)]
 
 
 @pytest.fixture(scope="module")
@@ -65,49 +70,51 @@ VISIBLE = {
 
 @pytest.mark.parametrize("who", list(VISIBLE))
 def test_a_payment_is_visible_to_who_ordered_it_and_to_the_owners_of_its_sides(street, who):
-    assert street.numbers(who and getattr(street, who), Filter()) == VISIBLE[who]
+    assert street.numbers(who and getattr(street, who), Asked()) == VISIBLE[who]
 
 
 @pytest.mark.parametrize("who", ["ann", "bob", None])
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_pages_forwards_and_backwards_leave_out_and_repeat_nothing(street, who, limit):
     user_id = who and getattr(street, who)
-    seen, edge = [], {}
-    while page := street.numbers(user_id, Filter(), limit, **edge):
+    seen, at = [], START
+    while page := street.numbers(user_id, Asked(), limit, at):
         assert len(page) <= limit
         seen += page
-        edge = {"before": street.ids[page[-1]]}
+        at = Place(before=street.ids[page[-1]])
     assert seen == VISIBLE[who]
-    seen, edge = [], {"after": "00000000-0000-0000-0000-000000000000"}
-    while page := street.numbers(user_id, Filter(), limit, **edge):
+    seen, at = [], Place(after="00000000-0000-0000-0000-000000000000")
+    while page := street.numbers(user_id, Asked(), limit, at):
         seen += page
-        edge = {"after": street.ids[page[-1]]}
+        at = Place(after=street.ids[page[-1]])
     assert seen == VISIBLE[who][::-1]
 
 
 @pytest.mark.parametrize(
-    ("where", "numbers"),
+    ("wants", "numbers"),
     [
-        ({"states": ["FAILED"]}, [5]),
-        ({"states": ["INITIATED", "FAILED"]}, [7, 5]),
-        ({"types": ["charge"]}, [6, 4]),
-        ({"types": ["charge", "deposit"], "states": ["COMPLETED"]}, [6, 4, 0]),
-        ({"types": ["charge"], "states": ["FAILED"]}, []),
-        ({"created_from": EPOCH, "created_before": FAR}, [7, 6, 5, 4, 3, 2, 1, 0]),
-        ({"created_before": EPOCH}, []),
-        ({"created_from": FAR}, []),
+        ([("state", "is", ["FAILED"])], [5]),
+        ([("state", "is", ["INITIATED", "FAILED"])], [7, 5]),
+        ([("type", "is", ["charge"])], [6, 4]),
+        ([("type", "is", ["charge", "deposit"]), ("state", "is", ["COMPLETED"])], [6, 4, 0]),
+        ([("type", "is", ["charge"]), ("state", "is", ["FAILED"])], []),
+        ([("amount", "gt", 30), ("amount", "lte", 100)], [2, 1]),
+        ([("created_at", "gte", EPOCH), ("created_at", "lt", FAR)], [7, 6, 5, 4, 3, 2, 1, 0]),
     ],
 )
-def test_filters(street, where, numbers):
-    assert street.numbers(None, Filter(**where)) == numbers
-    assert street.numbers(street.ann, Filter(**where)) == [n for n in numbers if n in VISIBLE["ann"]]
+def test_filters(street, wants, numbers):
+    asked = Asked([Want(*want) for want in wants])
+    assert street.numbers(None, asked) == numbers
+    assert street.numbers(street.ann, asked) == [n for n in numbers if n in VISIBLE["ann"]]
 
 
 def test_times_bound_from_inclusive_to_exclusive(street):
-    third = street.page(None, Filter())[-3].created_at
-    assert street.numbers(None, Filter(created_from=third)) == [7, 6, 5, 4, 3, 2]
-    assert street.numbers(None, Filter(created_before=third)) == [1, 0]
-    assert street.numbers(None, Filter(created_from=third, created_before=third + timedelta(microseconds=1))) == [2]
+    assert street.numbers(None, Asked(created_from=EPOCH, created_before=FAR)) == VISIBLE[None]
+    assert street.numbers(None, Asked(created_before=EPOCH)) == street.numbers(None, Asked(created_from=FAR)) == []
+    third = street.page(None, Asked())[-3].created_at
+    assert street.numbers(None, Asked(created_from=third)) == [7, 6, 5, 4, 3, 2]
+    assert street.numbers(None, Asked(created_before=third)) == [1, 0]
+    assert street.numbers(None, Asked(created_from=third, created_before=third + timedelta(microseconds=1))) == [2]
 
 
 @pytest.mark.parametrize(
@@ -123,9 +130,10 @@ def test_times_bound_from_inclusive_to_exclusive(street):
     ],
 )
 def test_the_payments_of_a_wallet(street, wallet, who, numbers):
-    where = Filter(account_id=getattr(street, wallet))
-    assert street.numbers(who and getattr(street, who), where) == numbers
-    assert street.numbers(who and getattr(street, who), where, 2) == numbers[:2]
+    owner = {"rich": street.ann, "second": street.ann, "till": street.shop}[wallet]
+    of = Party(getattr(street, wallet), None, owner, "EUR", "")
+    assert street.numbers(who and getattr(street, who), Asked(), of=of) == numbers
+    assert street.numbers(who and getattr(street, who), Asked(), 2, of=of) == numbers[:2]
 
 
 def test_a_payment_is_read_with_its_parties_and_what_it_left(street):

@@ -5,16 +5,32 @@ A year of 26,000 payments; FAULTS=full makes it 1,000,000.
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 
-from models import account, idempotency, ledger, operation, payment, payment_list, payment_view, stuck, tokens
-from models.payment_list import Filter
-from models.session import Connection, transaction
+from models import (
+    account,
+    charge_limit,
+    idempotency,
+    ledger,
+    operation,
+    payment,
+    payment_list,
+    payment_view,
+    prepared,
+    stuck,
+    tokens,
+)
+from models.account import Party
+from models.payment_list import Viewer
+from models.session import Connection, open_engine
 from models.stuck import Which
+from models.walk import Asked, Want
 from tests.models.world import World, new_id
 
 pytestmark = pytest.mark.slow
@@ -58,20 +74,7 @@ FROM payments, generate_series(0, 1) AS line
 @pytest.fixture(scope="module")
 def year(shared_world: World) -> World:
     """A year of payments between some hundred wallets, with a few that are open; written past the triggers."""
-    for _ in range(50):
-        shared_world.user()
-    sizes = {"payments": PAYMENTS, "accounts": ACCOUNTS}
-    with shared_world.owner.begin() as connection:
-        connection.exec_driver_sql(YEAR)
-        connection.exec_driver_sql(WALLETS, sizes)
-        connection.exec_driver_sql(
-            "CREATE UNLOGGED TABLE parties AS SELECT row_number() OVER () - 1 AS place, id, owner_id FROM accounts"
-            " WHERE owner_id IS NOT NULL"
-        )
-        connection.exec_driver_sql("CREATE UNIQUE INDEX ON parties (place)")
-        connection.exec_driver_sql(HISTORY, sizes)
-        connection.exec_driver_sql(OPERATIONS)
-        connection.exec_driver_sql("DROP TABLE parties")
+    fill(shared_world, PAYMENTS)
     ann = shared_world.user()
     purse, other = shared_world.wallet(ann), shared_world.wallet(ann)
     for _ in range(20):
@@ -82,15 +85,34 @@ def year(shared_world: World) -> World:
     return shared_world
 
 
+def fill(world: World, payments: int) -> None:
+    """Spread the payments over the partitions of a year."""
+    for _ in range(50):
+        world.user()
+    sizes = {"payments": payments, "accounts": ACCOUNTS}
+    with world.owner.begin() as connection:
+        connection.exec_driver_sql(YEAR)
+        connection.exec_driver_sql(WALLETS, sizes)
+        connection.exec_driver_sql(
+            "CREATE UNLOGGED TABLE parties AS SELECT row_number() OVER () - 1 AS place, id, owner_id FROM accounts"
+            " WHERE owner_id IS NOT NULL"
+        )
+        connection.exec_driver_sql("CREATE UNIQUE INDEX ON parties (place)")
+        connection.exec_driver_sql(HISTORY, sizes)
+        connection.exec_driver_sql(OPERATIONS)
+        connection.exec_driver_sql("DROP TABLE parties")
+
+
 @pytest.fixture(scope="module")
 def some(year: World) -> dict[str, Any]:
     """A payment of half a year ago, with its parties."""
     with year.owner.begin() as connection:
         row = connection.exec_driver_sql(
-            "SELECT id::text, user_id::text, source_id::text FROM payments WHERE created_at < now() - interval"
-            " '180 days' ORDER BY id DESC LIMIT 1"
+            "SELECT id::text, user_id::text, source_id::text, created_at FROM payments"
+            " WHERE created_at < now() - interval '180 days' ORDER BY id DESC LIMIT 1"
         ).one()
-    return dict(zip(("payment", "user", "account"), row, strict=True))
+    month = (row[3] - timedelta(days=15), row[3] + timedelta(days=15))
+    return {**dict(zip(("payment", "user", "account"), row, strict=False)), "month": month}
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -99,40 +121,59 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from nodes(part)
 
 
-def plans(world: World, ask: Callable[[Connection, dict[str, Any]], object], some: dict[str, Any]) -> list[dict]:
+def plans(engine: Engine, ask: Callable[[Connection, dict[str, Any]], object], some: dict[str, Any]) -> list[dict]:
     """The nodes of the plans, as run, of all statements that the question makes."""
     asked: list[tuple[str, Any]] = []
 
     def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
-        asked.append((statement, parameters))
+        if not statement.startswith(("PREPARE", "DISCARD")):
+            asked.append((statement, parameters))
 
-    event.listen(world.worker, "before_cursor_execute", note)
-    try:
-        with transaction(world.worker) as connection:
-            ask(connection, some)
-    finally:
-        event.remove(world.worker, "before_cursor_execute", note)
     found = []
-    for statement, parameters in asked:
-        with world.worker.connect() as connection:
+    with engine.connect() as connection:  # one line for all: what was prepared is explained where it was
+        event.listen(connection, "before_cursor_execute", note)
+        ask(connection, some)
+        event.remove(connection, "before_cursor_execute", note)
+        for statement, parameters in asked:
             explained = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
             answer = explained.scalar_one()
-            connection.rollback()
-        plan = answer if isinstance(answer, list) else json.loads(answer)
-        found += [node for node in nodes(plan[0]["Plan"]) if node["Actual Loops"]]
+            plan = answer if isinstance(answer, list) else json.loads(answer)
+            found += [node for node in nodes(plan[0]["Plan"]) if node["Actual Loops"]]
+        connection.rollback()
     return found
 
+
+EVERYBODY = Viewer(reads_all=True)
 
 QUESTIONS: dict[str, tuple[int, Callable[[Connection, dict[str, Any]], object]]] = {
     # partitions of payments and operations together that may be touched, and the question
     "a payment by id": (2, lambda c, some: payment_view.by_id(c, some["payment"])),
     "its operations": (1, lambda c, some: operation.of_payment(c, some["payment"])),
     "its state": (1, lambda c, some: payment.states(c, [some["payment"]])),
-    "a page of a user's payments": (EVERY_MONTH, lambda c, some: payment_list.page(c, some["user"], Filter(), 21)),
-    "a page of all payments": (6, lambda c, _: payment_list.page(c, None, Filter(), 21)),
+    "a page of a user's payments": (
+        EVERY_MONTH,
+        lambda c, some: payment_list.page(c, Viewer(some["user"]), Asked(), 21),
+    ),
+    "a page of all payments": (6, lambda c, _: payment_list.page(c, EVERYBODY, Asked(), 21)),
     "a page of one wallet's": (
         EVERY_MONTH,
-        lambda c, some: payment_list.page(c, None, Filter(account_id=some["account"]), 21),
+        lambda c, some: payment_list.page(c, EVERYBODY, Asked(), 21, of=_party(some["account"])),
+    ),
+    "a page of a user's of another wallet": (
+        EVERY_MONTH,
+        lambda c, some: payment_list.page(c, Viewer(some["user"]), Asked(), 21, of=_party(new_id())),
+    ),
+    "a page of a user's by what no index answers": (
+        EVERY_MONTH,
+        lambda c, some: payment_list.page(c, Viewer(some["user"]), Asked([Want("summary", "is", ["x"])]), 21),
+    ),
+    "a page of a user's month by amount": (
+        6,
+        lambda c, some: payment_list.page(c, Viewer(some["user"]), Asked((), *some["month"], sort="amount"), 21),
+    ),
+    "some payments by id in a user's list": (
+        EVERY_MONTH,
+        lambda c, some: payment_list.page(c, Viewer(some["user"]), Asked([Want("id", "is", [some["payment"]])]), 21),
     ),
     "what is due": (EVERY_MONTH, lambda c, _: payment.claim(c, 500)),
     "what is to end": (EVERY_MONTH, lambda c, _: payment.is_anything_to_end(c)),
@@ -141,8 +182,17 @@ QUESTIONS: dict[str, tuple[int, Callable[[Connection, dict[str, Any]], object]]]
     "keys": (0, lambda c, some: idempotency.find(c, [(some["user"], "k")])),
     "a token": (0, lambda c, _: tokens.bearer(c, tokens.hash_of(tokens.new()))),
     "wallets by token": (0, lambda c, _: account.parties_by_token(c, ["wal_" + "0" * 32])),
+    "what merchants took of a day": (
+        EVERY_MONTH,
+        lambda c, some: charge_limit.taken(c, [some["account"]], some["month"][0].date()),
+    ),
+    "who charged a wallet": (EVERY_MONTH, lambda c, some: charge_limit.merchants(c, some["account"], 21)),
     "accounts to lock": (0, lambda c, some: ledger.lock_accounts(c, [_between(some["account"])])),
 }
+
+
+def _party(account_id: str) -> Party:
+    return Party(account_id, None, None, "EUR", "")
 
 
 def _between(account_id: str) -> Any:
@@ -154,17 +204,51 @@ def _between(account_id: str) -> Any:
 BIG = ("payments", "operations", "idempotency_keys", "tokens", "accounts")
 
 
+def walked(scans: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    """The tables that were read from end to end, with how many rows, if they were many."""
+    rows = [
+        (node["Relation Name"], node["Actual Rows"] + node.get("Rows Removed by Filter", 0))
+        for node in scans
+        if node["Node Type"] == "Seq Scan"
+    ]
+    return [(table, count) for table, count in rows if count > 100]
+
+
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_hot_queries_go_by_index_into_few_partitions(year: World, some: dict[str, Any], question: str) -> None:
     partitions_max, ask = QUESTIONS[question]
-    found = plans(year, ask, some)
+    found = plans(year.worker, ask, some)
     assert found
     scans = [node for node in found if node.get("Relation Name", "").startswith(BIG)]
-    walked = [
-        (node["Relation Name"], node["Actual Rows"])
-        for node in scans
-        if node["Node Type"] == "Seq Scan" and node["Actual Rows"] + node.get("Rows Removed by Filter", 0) > 100
-    ]
-    assert walked == []
+    assert walked(scans) == []
     touched = {n["Relation Name"] for n in scans if n["Relation Name"].startswith(("payments_2", "operations_2"))}
     assert len(touched) <= partitions_max, sorted(touched)
+
+
+def test_what_was_taken_of_a_day_is_looked_for_about_that_day(year: World, some: dict[str, Any]) -> None:
+    """And in every month what was scheduled for it, by a small index of its own."""
+    found = plans(year.worker, QUESTIONS["what merchants took of a day"][1], some)
+    indexes = {node["Index Name"] for node in found if "Index Name" in node}
+    assert 1 <= len([name for name in indexes if "scheduled" not in name]) <= 2, sorted(indexes)
+
+
+PREPARED_ONCE = (
+    "a payment by id", "what is due", "what is to end", "keys", "wallets by token", "accounts to lock",
+)  # fmt: skip
+
+
+def test_a_plan_that_was_made_while_all_was_empty_is_made_anew(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    some = {"payment": new_id(), "user": new_id(), "account": new_id()}
+    worker = open_engine(world.worker.url.render_as_string(hide_password=False))  # with a pool, which keeps its lines
+    for question in PREPARED_ONCE:
+        assert plans(worker, QUESTIONS[question][1], some)
+    fill(world, 26_000)
+    later = time.monotonic() + prepared.PLAN_SECONDS_MAX
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    for question in PREPARED_ONCE:
+        found = [
+            n
+            for n in plans(worker, QUESTIONS[question][1], some)
+            if n.get("Relation Name", "").startswith(("payments_", "operations_"))
+        ]
+        assert walked(found) == [], question

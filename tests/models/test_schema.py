@@ -79,8 +79,8 @@ def prove(connection: Connection, ann: str, payment_id: str, held: str, done: st
         {**ids, "user": ann, "payment": payment_id},
     )
     connection.exec_driver_sql(
-        "INSERT INTO quotes (id, type, user_id, source_currency, target_currency, source_amount, target_amount, rate,"
-        " commission, expires_at, payment_id) SELECT id::uuid, 'exchange', %(user)s, 'EUR', 'USD', 100, 110, 1.1, 0,"
+        "INSERT INTO quotes (id, user_id, source_currency, target_currency, source_amount, target_amount, rate,"
+        " commission, expires_at, payment_id) SELECT id::uuid, %(user)s, 'EUR', 'USD', 100, 110, 1.1, 0,"
         " now() + interval '1 minute', payment_id::uuid"
         " FROM (VALUES (%(quote)s, NULL), (%(used_quote)s, %(done)s)) AS made (id, payment_id)",
         {**ids, "user": ann, "done": done},
@@ -95,12 +95,14 @@ def prove(connection: Connection, ann: str, payment_id: str, held: str, done: st
 
 
 def agree(connection: Connection, account_id: str, ops: str, chief: str, payment_id: str) -> dict[str, str]:
-    """An adjustment that is proposed, and one that is agreed on; their ids by state."""
-    ids = {"proposed": new_id(), "agreed": new_id()}
+    """An adjustment that is proposed, one that is agreed on and one that is rejected; their ids by state."""
+    ids = {"proposed": new_id(), "agreed": new_id(), "rejected": new_id()}
     connection.exec_driver_sql(
         "INSERT INTO adjustments (id, account_id, direction, amount, currency, reason, proposed_by, approved_by,"
-        " approved_at, payment_id) VALUES (%(proposed)s, %(account)s, 'credit', 1, 'EUR', 'x', %(ops)s, NULL, NULL,"
-        " NULL), (%(agreed)s, %(account)s, 'credit', 1, 'EUR', 'x', %(ops)s, %(chief)s, now(), %(payment)s)",
+        " approved_at, payment_id, rejected_by, rejected_at, rejection_reason) VALUES"
+        " (%(proposed)s, %(account)s, 'credit', 1, 'EUR', 'x', %(ops)s, NULL, NULL, NULL, NULL, NULL, NULL),"
+        " (%(agreed)s, %(account)s, 'credit', 1, 'EUR', 'x', %(ops)s, %(chief)s, now(), %(payment)s, NULL, NULL, NULL),"
+        " (%(rejected)s, %(account)s, 'credit', 1, 'EUR', 'x', %(ops)s, NULL, NULL, NULL, %(ops)s, now(), 'x')",
         {**ids, "account": account_id, "ops": ops, "chief": chief, "payment": payment_id},
     )
     return ids

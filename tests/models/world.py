@@ -9,7 +9,7 @@ from uuid_utils import compat as uuids
 from models import account, payment, quote, user
 from models.payment import Wish
 from models.quote import Quote
-from models.rules.exchange import RATE_ONE, rate_text
+from models.rules.exchange import RATE_ONE, Offer, rate_text
 from models.session import open_engine, transaction
 from models.user import Role
 from tests.support import Database
@@ -89,9 +89,8 @@ class World(NamedTuple):
         quote_id, rate = new_id(), arriving * RATE_ONE // amount
         by = {"quote_id": quote_id, "target_amount": arriving, "target_currency": "USD", "rate": rate_text(rate)}
         with transaction(self.gateway) as connection:
-            sides = ("EUR", "USD", amount, arriving, rate, 0)
-            until = quote.good_until(connection, 60)
-            quote.keep(connection, Quote(quote_id, "exchange", user_id, *sides, until))
+            offer, until = Offer(amount, arriving, 0), quote.good_until(connection, 60)
+            quote.keep(connection, Quote(quote_id, user_id, "EUR", "USD", rate, offer, None, until))
             [id] = payment.accept(connection, [self.wish("exchange", user_id, source_id, target_id, amount, **by)])
             assert quote.use(connection, quote_id, id)
         return id

@@ -108,6 +108,24 @@ def test_an_offer_gives_no_more_than_its_rate(market: Market, amount: int, terms
         assert needed(amount, market) == made.source_amount - made.commission
 
 
+@given(MARKETS, AMOUNTS, st.builds(Terms, st.integers(0, 50_000_000)), TERMS, st.sampled_from(Side))
+def test_who_pays_more_commission_is_never_offered_more(
+    market: Market, amount: int, spread: Terms, terms: list[Terms], side: Side
+) -> None:
+    try:
+        beyond = offer(side, amount, market, [spread, *terms[:1]])
+    except MoneyError:
+        assume(False)
+    try:
+        within = offer(side, amount, market, [spread])
+    except MoneyError as error:
+        assert error.code == "amount_too_large", "what brings something at more commission does at less"
+        return
+    assert within.source_amount <= beyond.source_amount
+    assert within.target_amount >= beyond.target_amount
+    assert within.commission <= beyond.commission
+
+
 @given(RATES)
 def test_a_rate_is_written_as_it_is_read(given_rate: int) -> None:
     assert parse(rate_text(given_rate), 18) == given_rate

@@ -20,7 +20,7 @@ DESK_EUR = Account("desk-eur", None, "exchange", "EUR", 0, 0, None, None, True, 
 DESK_USD = DESK_EUR._replace(id="desk-usd", currency="USD")
 HOUSE = DESK_EUR._replace(id="house-eur", code="commission")
 
-QUOTED = Quoted("exchange", "ann", 100, "EUR", 108, "USD", 2)
+QUOTED = Quoted("ann", "EUR", "USD", 100, 108, 2)
 EXCHANGE = Payment(
     "p", "exchange", "INITIATED", "ann", "ann-eur", "ann-usd", 100, "EUR",
     quote_id="q", target_amount=108, target_currency="USD",
@@ -28,7 +28,8 @@ EXCHANGE = Payment(
 TRANSFER = EXCHANGE._replace(type="transfer", target_id="bob-usd")
 ORDERS = {
     "exchange": (EXCHANGE, DOLLARS, QUOTED),
-    "transfer": (TRANSFER, BOBS, QUOTED._replace(type="transfer")),
+    "transfer": (TRANSFER, BOBS, QUOTED),
+    "transfer between one's own": (TRANSFER._replace(target_id="ann-usd"), DOLLARS, QUOTED),
 }
 
 
@@ -60,7 +61,6 @@ def test_without_commission_there_are_two_legs():
 @pytest.mark.parametrize(
     "change",
     [
-        {"type": "transfer"},
         {"user_id": "bob"},
         {"amount": 99},
         {"currency": "USD"},

@@ -132,6 +132,7 @@ def test_each_rung_refuses(failure, what, changes):
 
 def test_every_failure_of_the_ladder_has_its_rung_and_every_failure_its_words():
     by_hand = {Failure.ACCOUNT_UNKNOWN, Failure.SYSTEM_FAILURE, Failure.CANCELED, Failure.EXPIRED}
+    by_hand |= {Failure.MERCHANT_BLOCKED}
     by_hand |= {Failure.REFUND_EXCEEDS_CHARGE, Failure.COMMISSION_EXCEEDS_AMOUNT, Failure.QUOTE_EXPIRED}
     assert {row[0] for row in RUNGS} == set(Failure) - by_hand
     assert set(MESSAGES) == set(Failure)

@@ -1,0 +1,151 @@
+"""What a client lets merchants take out of a wallet, whom he has blocked, and who charged it."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from models import arrays, keyset
+from models.rules.limits import Allowance, ChargeLimit, is_taking
+from models.rules.values import Account, Payment
+
+LIMITS = """CASE WHEN a.is_limited THEN (
+    SELECT json_agg(json_build_array(l.merchant_id, l.per_charge::text, l.per_day::text)
+                    ORDER BY l.merchant_id NULLS FIRST)::text
+    FROM charge_limits l WHERE l.account_id = a.id) END"""
+BLOCKED = """CASE WHEN a.is_limited THEN (
+    SELECT array_agg(b.merchant_id::text ORDER BY b.merchant_id)
+    FROM blocked_merchants b WHERE b.account_id = a.id) END"""
+"""Columns of an account `a`: its limits, for `limits_of`, and the merchants it is closed to."""
+
+
+def limits_of(text: str | None) -> tuple[ChargeLimit, ...]:
+    """The limits of one account, as LIMITS tells them."""
+    return tuple(
+        ChargeLimit(merchant_id, per_charge and int(per_charge), per_day and int(per_day))
+        for merchant_id, per_charge, per_day in json.loads(text or "[]")
+    )
+
+
+def replace(connection: Connection, account_id: str, limits: Sequence[ChargeLimit], blocked: Iterable[str]) -> None:
+    """Put these limits and blocked merchants in the place of those there were; lock the account before."""
+    for table in ("charge_limits", "blocked_merchants"):
+        connection.exec_driver_sql(f"DELETE FROM {table} WHERE account_id = %s", (account_id,))
+    connection.exec_driver_sql(
+        "INSERT INTO charge_limits (account_id, merchant_id, per_charge, per_day)"
+        " SELECT %s::uuid, * FROM unnest(%s::uuid[], %s::numeric[], %s::numeric[])",
+        (
+            account_id,
+            arrays.plain(limit.merchant_id for limit in limits),
+            arrays.plain(limit.per_charge for limit in limits),
+            arrays.plain(limit.per_day for limit in limits),
+        ),
+    )
+    connection.exec_driver_sql(
+        "INSERT INTO blocked_merchants (account_id, merchant_id) SELECT %s::uuid, unnest(%s::uuid[])",
+        (account_id, arrays.plain(blocked)),
+    )
+
+
+ALLOWED = f"SELECT a.id::text, {LIMITS}, {BLOCKED} FROM accounts a WHERE a.id = ANY(%s::uuid[])"
+
+DAY = timedelta(days=1)
+
+TAKEN = """
+SELECT source_id::text, user_id::text, sum(amount)::text FROM (
+    SELECT p.source_id, p.user_id, coalesce(p.captured_amount, p.amount) AS amount FROM payments p
+    WHERE p.source_id = ANY(%(accounts)s::uuid[]) AND p.type = 'charge' AND p.state IN ('COMPLETED', 'AUTHORIZED')
+      AND p.created_at >= %(start)s AND p.created_at < %(end)s
+      AND p.id >= uuid_floor(%(start)s - interval '1 day') AND p.id < uuid_floor(%(end)s + interval '1 day')
+      AND (p.scheduled_at IS NULL OR p.scheduled_at < %(end)s)
+    UNION ALL
+    SELECT p.source_id, p.user_id, coalesce(p.captured_amount, p.amount) FROM payments p
+    WHERE p.source_id = ANY(%(accounts)s::uuid[]) AND p.type = 'charge' AND p.state IN ('COMPLETED', 'AUTHORIZED')
+      AND p.scheduled_at >= %(start)s AND p.scheduled_at < %(end)s AND p.created_at < %(start)s
+) AS charge GROUP BY source_id, user_id
+"""
+"""By merchant, what charges took, or hold, of a day: that of their acceptance, or the later one they waited for."""
+
+
+def allowances(
+    connection: Connection, payments: Iterable[Payment], accounts: Mapping[str, Account]
+) -> dict[str, Allowance]:
+    """What merchants may take, by account, of those that the payments charge; asks nothing where nothing is limited.
+
+    The accounts are locked before, so the limits stay, and only a poster, in its turn, changes what was taken.
+    """
+    days = defaultdict(set)
+    for payment in payments:
+        source = accounts.get(payment.source_id)
+        if source is not None and source.is_limited and is_taking(payment) and payment.day is not None:
+            days[source.id].add(payment.day)
+    if not days:
+        return {}
+    allowed = {
+        id: Allowance(limits_of(limits), frozenset(blocked or ()))
+        for id, limits, blocked in connection.exec_driver_sql(ALLOWED, (arrays.plain(days),))
+    }
+    daily = {id for id, allowance in allowed.items() if any(limit.per_day is not None for limit in allowance.limits)}
+    took: dict[str, dict[tuple[date | None, str], int]] = defaultdict(dict)
+    for day in sorted(set().union(*(days[id] for id in daily))):
+        for account_id, merchant_id, amount in taken(connection, daily, day):
+            took[account_id][day, merchant_id] = amount
+    return {id: allowance._replace(took=took[id]) for id, allowance in allowed.items()}
+
+
+def taken(connection: Connection, account_ids: Iterable[str], day: date) -> list[tuple[str, str, int]]:
+    """What merchants took out of the accounts on a day (UTC), as (account, merchant, minor units)."""
+    start = datetime.combine(day, time.min, UTC)
+    bounds = {"accounts": arrays.plain(account_ids), "start": start, "end": start + DAY}
+    rows = connection.exec_driver_sql(TAKEN, bounds)
+    return [(account_id, merchant_id, int(amount)) for account_id, merchant_id, amount in rows]
+
+
+class ChargingMerchant(NamedTuple):
+    """A merchant who charged a wallet; `id` is that of his newest charge, `total` what all took, in minor units.
+
+    `charges` are those that took something, or hold it.
+    """
+
+    id: str
+    merchant_id: str
+    name: str
+    charges: int
+    total: int
+    last_charged_at: datetime
+    is_blocked: bool
+
+
+CHARGING = """
+WITH newest AS (
+    SELECT id, type, state, user_id, coalesce(captured_amount, amount) AS amount, created_at FROM payments
+    WHERE source_id = %(account_id)s ORDER BY id DESC LIMIT %(payments)s
+), charging AS (
+    SELECT (array_agg(id ORDER BY id DESC))[1] AS id, user_id AS merchant_id,
+           count(*) FILTER (WHERE has_taken) AS charges,
+           coalesce(sum(amount) FILTER (WHERE has_taken), 0) AS total, max(created_at) AS last_charged_at
+    FROM newest CROSS JOIN LATERAL (SELECT state IN ('COMPLETED', 'AUTHORIZED') AS has_taken) AS outcome
+    WHERE type = 'charge' GROUP BY user_id
+)
+SELECT c.id::text, c.merchant_id::text, u.name, c.charges, c.total::text, c.last_charged_at,
+       EXISTS (SELECT FROM blocked_merchants b WHERE b.account_id = %(account_id)s AND b.merchant_id = c.merchant_id)
+FROM charging c JOIN users u ON u.id = c.merchant_id
+"""
+
+PAYMENTS_MAX = 10_000
+"""So many payments out of a wallet, the newest, are looked through for who charged it: some hundredths of a second."""
+
+
+def merchants(
+    connection: Connection, account_id: str, limit: int, *, before: str | None = None, after: str | None = None
+) -> list[ChargingMerchant]:
+    """Who charged the account, by his newest charge, newest first: those before that id; or, oldest first, after it."""
+    condition, order = keyset.edge(before, after, "c.id")
+    rows = connection.exec_driver_sql(
+        f"{CHARGING} WHERE {condition} ORDER BY {order} LIMIT %(limit)s",
+        {"account_id": account_id, "payments": PAYMENTS_MAX, "edge": after or before, "limit": limit},
+    )
+    return [ChargingMerchant._make((*row[:4], int(row[4]), *row[5:])) for row in rows]
