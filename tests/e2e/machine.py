@@ -1,32 +1,64 @@
-"""What must become of every payment, in a hundred lines: the rules once more, without a database or a lock."""
+"""What must become of every payment: the rules once more, without a database or a lock."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import ceil, floor
 
 COMMISSION = Fraction(2, 100)
 
 
 @dataclass(eq=False)
-class Wallet:
-    """Somebody's money, in minor units."""
+class User:
+    """Who orders payments."""
 
-    owner: str
+    name: str
+    is_active: bool = True
+
+
+@dataclass(eq=False)
+class Account:
+    """Money of one currency, in minor units: somebody's wallet, or one of ours, which has no owner and no floor."""
+
+    currency: str
+    owner: User | None = None
     balance: int = 0
     held: int = 0
     is_frozen: bool = False
     is_active: bool = True
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether both the account and its owner are active."""
+        return self.is_active and (self.owner is None or self.owner.is_active)
+
+
+@dataclass(eq=False)
+class Quote:
+    """What a payment of that type may pay by a quote, `commission` included, and what arrives for it."""
+
+    type: str
+    user: User
+    currencies: tuple[str, str]
+    amount: int
+    arrives: int
+    commission: int
+    is_used: bool = False
+
 
 @dataclass(eq=False)
 class Payment:
-    """An order between two wallets, its `source` None if it comes from outside; amounts in minor units."""
+    """An order to move money between two accounts; amounts in minor units."""
 
     type: str
-    source: Wallet | None
-    target: Wallet
+    maker: User
+    source: Account
+    target: Account
     amount: int
     capture: bool = True
     charge: "Payment | None" = None
+    quote: Quote | None = None
+    is_scheduled: bool = False
     state: str = "INITIATED"
     failure: str | None = None
     moved: int = 0
@@ -35,21 +67,29 @@ class Payment:
     has_expired: bool = False
     is_to_end: bool = False
 
-    @property
-    def refundable(self) -> int:
-        """What a refund of all that is left asks for."""
-        charged = self.moved or self.amount
-        return charged - self.refunded or charged
+
+def quote(
+    type: str, user: User, currencies: tuple[str, str], side: str, amount: int, rate: Fraction, spread: Fraction
+) -> Quote | None:
+    """What is paid is rounded up, what is received down; None if one of them would be nothing."""
+    percents = (spread, COMMISSION) if type == "transfer" else (spread,)
+    wanted = 0 if side == "source" else ceil(amount / rate)
+    paid = wanted or amount
+    while paid - sum(round(percent * paid) for percent in percents) < wanted:
+        paid += 1
+    fee = sum(round(percent * paid) for percent in percents)
+    arrives = amount if side == "target" else floor((paid - fee) * rate)
+    return Quote(type, user, currencies, paid, arrives, fee) if paid > fee and arrives > 0 else None
 
 
 @dataclass
 class Model:
     """All payments by id; those that are due and the wishes to end some, both in the order in which they came."""
 
+    ours: Mapping[tuple[str, str], Account]
     payments: dict[str, Payment] = field(default_factory=dict)
     due: list[Payment] = field(default_factory=list)
     wishes: list[tuple[Payment, str, int | None]] = field(default_factory=list)
-    commission: int = 0
 
     def post(self) -> None:
         """Decide all there is to decide: wishes, then holds that have expired, then what is due."""
@@ -67,48 +107,56 @@ class Model:
         self.wishes, self.due = [], []
 
     def _decide(self, payment: Payment, amount: int) -> None:
-        source, target, is_first = payment.source, payment.target, payment.state == "INITIATED"
-        fee = self._fee(payment, amount)
+        is_first, fee = payment.state == "INITIATED", self._fee(payment, amount)
         self._release(payment)
         refusal = self._refusal(payment, amount, fee)
         if refusal is not None:
             self._fail(payment, refusal)
-        elif source is not None and is_first and not payment.capture:
-            payment.state, source.held = "AUTHORIZED", source.held + amount
+        elif is_first and not payment.capture:
+            payment.state, payment.source.held = "AUTHORIZED", payment.source.held + amount
         else:
-            gives_back = payment.charge is not None
             payment.state, payment.moved, payment.commission = "COMPLETED", amount, fee
-            self.commission += -fee if gives_back else fee
-            target.balance += amount - (0 if gives_back else fee)
-            if source is not None:
-                source.balance -= amount - (fee if gives_back else 0)
-            if payment.charge is not None:
-                payment.charge.refunded += amount
+            self._move(payment, amount, fee)
+
+    def _move(self, payment: Payment, amount: int, fee: int) -> None:
+        """Commission is borne by the payer, or by the merchant of a charge, who gets it back with a refund."""
+        quote, charge, taken = payment.quote, payment.charge, -fee if payment.charge else fee
+        is_charge = payment.type == "charge"
+        (payment.target if is_charge else payment.source).balance -= taken
+        self.ours["commission", payment.source.currency].balance += taken
+        arrives = amount if is_charge or charge else amount - fee
+        payment.source.balance -= arrives
+        payment.target.balance += quote.arrives if quote else arrives
+        if quote is not None:
+            self.ours["exchange", quote.currencies[0]].balance += arrives
+            self.ours["exchange", quote.currencies[1]].balance -= quote.arrives
+        if charge is not None:
+            charge.refunded += amount
 
     def _refusal(self, payment: Payment, amount: int, fee: int) -> str | None:
         source, target, charge = payment.source, payment.target, payment.charge
-        if not (source is None or source.is_active) or not (target.is_active or charge):
+        if not (payment.maker.is_active and source.is_usable and (target.is_usable or charge)):
             return "account_inactive"
-        if target.is_frozen or (source is not None and source.is_frozen):
+        if target.is_frozen or source.is_frozen:
             return "account_frozen"
         if charge is not None and charge.refunded + amount > charge.moved:
             return "refund_exceeds_charge"
-        if source is not None and source.balance - source.held < amount - (fee if charge else 0):
+        if source.owner is not None and source.balance - source.held < amount - (fee if charge else 0):
             return "insufficient_funds"
         return None
 
     def _fee(self, payment: Payment, amount: int) -> int:
         """Rounded half-even, as Python rounds fractions; of a refund the share that makes up the sum so far."""
-        charge = payment.charge
-        if charge is not None:
+        if (charge := payment.charge) is not None:
             share = Fraction(charge.commission, charge.moved or 1)
             return round(share * (charge.refunded + amount)) - round(share * charge.refunded)
-        is_free = payment.source is None or payment.source.owner == payment.target.owner
+        if payment.quote is not None:
+            return payment.quote.commission
+        is_free = payment.type not in ("transfer", "charge") or payment.source.owner is payment.target.owner
         return 0 if is_free else round(COMMISSION * amount)
 
     def _release(self, payment: Payment) -> None:
-        """As if it had never been held."""
-        if payment.state == "AUTHORIZED" and payment.source is not None:
+        if payment.state == "AUTHORIZED":
             payment.state, payment.source.held = "INITIATED", payment.source.held - payment.amount
 
     def _fail(self, payment: Payment, failure: str) -> None:

@@ -1,21 +1,25 @@
 """Where the state machine runs: in this process with a poster at hand, or on the whole stack with its workers."""
 
 import secrets
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import Engine, NullPool
+import pytest
+from sqlalchemy import Engine
 
+import celery_config
+import settings
 from embedded.stack import Stack
 from models.session import open_engine, transaction
 from tests.e2e.crowd import Line
 from tests.gateway.house import House, Person
-from tests.support import eventually
+from tests.support import Database, eventually
 
 POSTED_SECONDS_MAX = 30
 UNDECIDED = """
-SELECT (SELECT count(*) FROM payments WHERE state = 'INITIATED' AND due_at <= now())
-     + (SELECT count(*) FROM payments WHERE state = 'AUTHORIZED' AND hold_expires_at <= now())
-     + (SELECT count(*) FROM commands WHERE decided_at IS NULL)
+SELECT (id, type, state, due_at, attempts, last_error)::text FROM payments
+WHERE (state = 'INITIATED' AND (due_at <= now() OR attempts > 0)) OR (state = 'AUTHORIZED' AND hold_expires_at <= now())
+UNION ALL SELECT (id, kind, payment_id)::text FROM commands WHERE decided_at IS NULL
 """
 
 
@@ -32,15 +36,20 @@ class World(Protocol):
 
     posts_by_itself: bool
     owner: Engine
+    worker: Engine
+    troubles: list[Exception]
 
-    def user(self, role: str) -> str:
-        """A new user's bearer token."""
+    def users(self, roles: Sequence[str]) -> list[str]:
+        """The bearer tokens of new users."""
 
     def call(self, token: str, method: str, path: str, body: Any = None, key: str | None = None) -> Reply:
         """One request."""
 
     def post(self) -> None:
         """Return when nothing is left to decide."""
+
+    def ring(self) -> None:
+        """Wake who posts by himself: time has passed, and he would sweep later."""
 
     def execute(self, statement: str, *parameters: object) -> Any:
         """Run a statement as the owner; the first column of its rows."""
@@ -51,8 +60,17 @@ class Rehearsal(House):
 
     posts_by_itself = False
 
-    def user(self, role: str) -> str:
-        return self.person(role).token
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.troubles: list[Exception] = []
+        self.owner, self.worker = open_engine(database.owner), open_engine(database.worker)
+
+    def close(self) -> None:
+        for engine in (self.owner, self.worker):
+            engine.dispose()
+
+    def users(self, roles: Sequence[str]) -> list[str]:
+        return [self.person(role).token for role in roles]
 
     def call(self, token: str, method: str, path: str, body: Any = None, key: str | None = None) -> Reply:
         headers = {"If-Match": "*"} if method == "PATCH" else {"Idempotency-Key": key} if key else {}
@@ -62,6 +80,9 @@ class Rehearsal(House):
     def post(self) -> None:
         self.post_payments()
 
+    def ring(self) -> None:
+        pass
+
 
 class Performance:
     """The whole stack: its gateway answers, and its workers post as soon as they hear of it."""
@@ -70,18 +91,32 @@ class Performance:
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
+        self.troubles: list[Exception] = []
         self.line = Line(stack)
-        self.owner = open_engine(stack.database_url, NullPool)
+        self.owner = open_engine(stack.database_url)
+        self.worker = open_engine(stack.role_url(settings.WORKER_ROLE))
 
-    def user(self, role: str) -> str:
-        return self.stack.create_user(f"{secrets.token_hex(8)}@example.com", role)["token"]
+    def users(self, roles: Sequence[str]) -> list[str]:
+        wanted = [{"email": f"{secrets.token_hex(8)}@example.com", "role": role, "name": role} for role in roles]
+        return [user["token"] for user in self.stack.create_users(wanted)]
 
     def call(self, token: str, method: str, path: str, body: Any = None, key: str | None = None) -> Reply:
         status, answer, headers = self.line.call(method, path, token, body, key, "*" if method == "PATCH" else None)
         return Reply(status, answer, "Idempotent-Replayed" in headers)
 
     def post(self) -> None:
-        eventually(lambda: self.execute(UNDECIDED) == [0], POSTED_SECONDS_MAX, "nothing is left to decide")
+        try:
+            eventually(lambda: self.execute(UNDECIDED) == [], POSTED_SECONDS_MAX)
+        except AssertionError:
+            pytest.fail(f"not decided within {POSTED_SECONDS_MAX} s: {self.execute(UNDECIDED)}")
+
+    def close(self) -> None:
+        self.line.close()
+        for engine in (self.owner, self.worker):
+            engine.dispose()
+
+    def ring(self) -> None:
+        celery_config.publish()
 
     def execute(self, statement: str, *parameters: object) -> Any:
         with transaction(self.owner) as connection:
