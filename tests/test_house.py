@@ -108,7 +108,7 @@ def test_rule_1_only_the_ledger_writes_balances_and_operations():
 
 def test_rule_2_refusals_come_before_the_only_write():
     functions = {f.name: f for f in tree(HOUSE / "models/ledger.py").body if isinstance(f, ast.FunctionDef)}
-    writes = [n for n in ast.walk(functions["post"]) if isinstance(n, ast.Attribute) and n.attr == "exec_driver_sql"]
+    writes = [n for n in ast.walk(functions["post"]) if isinstance(n, ast.Attribute) and n.attr == "run"]
     assert len(writes) == 1
     functions = {f.name: f for f in tree(HOUSE / "models/rules/posting.py").body if isinstance(f, ast.FunctionDef)}
     lines: dict[str, list[int]] = {"_failed": [], "_apply": []}

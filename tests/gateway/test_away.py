@@ -51,7 +51,7 @@ def test_the_status_tells_that_the_broker_is_away(fresh_database: Database, tmp_
     assert answer.get_json()["database"] == "ok"
 
 
-KEEPING = b"INSERT INTO idempotency_keys"
+KEEPING = b"EXECUTE accept "
 """The statement that keeps an order; without a reference it is a transaction of its own."""
 
 

@@ -18,6 +18,7 @@ USER = {
 }  # fmt: skip
 ACCOUNT = {
     "id", "owner", "last4", "label", "currency", "balance", "held", "available", "is_active", "is_frozen", "created_at",
+    "charge_limits", "blocked_merchants",
 }  # fmt: skip
 
 
