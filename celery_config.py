@@ -24,16 +24,25 @@ ENSURE_PARTITIONS = "workers.tasks.ensure_partitions"
 WELCOME = "workers.tasks.welcome"
 MAIL = "workers.tasks.mail"
 FORGET = "workers.tasks.forget"
+INSTRUCT = "workers.tasks.instruct"
 
 BELLS = "payments"
 """The posters' queue: nothing but bells are sent to it."""
 
-QUEUES = (BELLS, "upkeep")
+RAILS = "rails"
+"""The queue of those who tell the bank."""
+
+QUEUES = (BELLS, "upkeep", RAILS)
 """All queues that anything is routed to; each has a worker of its own."""
+
+ONE_BELL_IS_ENOUGH = {POST: BELLS, INSTRUCT: RAILS}
+"""Tasks with a queue of their own: whoever takes the bell that waits there sees all that is committed by then."""
 
 SWEEP_SECONDS = 3.0
 NEWCOMERS_SECONDS = 5.0
 """Who signed up is welcomed and written to at once; this finds those whose bell was lost."""
+INSTRUCT_SECONDS = 2.0
+"""What is held is told to the bank at once; this hears its news, and asks again."""
 HEARTBEAT_SECONDS = 5.0
 HOUSEKEEPING_SECONDS = 3600.0
 
@@ -61,7 +70,7 @@ app.conf.update(
     task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
     task_default_queue="upkeep",
     task_create_missing_queues=False,
-    task_routes={POST: {"queue": BELLS}},
+    task_routes={task: {"queue": queue} for task, queue in ONE_BELL_IS_ENOUGH.items()},
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     task_retry_on_worker_lost=True,
@@ -88,6 +97,7 @@ app.conf.update(
     beat_max_loop_interval=SWEEP_SECONDS,
     beat_schedule={
         "sweep": {"task": SWEEP, "schedule": SWEEP_SECONDS, "options": {"expires": 2 * SWEEP_SECONDS}},
+        "instruct": {"task": INSTRUCT, "schedule": INSTRUCT_SECONDS, "options": {"expires": 2 * INSTRUCT_SECONDS}},
         "heartbeat of posting": {
             "task": POST,
             "schedule": HEARTBEAT_SECONDS,
@@ -155,7 +165,7 @@ class Bell:
             log.warning("the broker is away, the timetable will find what is due", task=self.task, error=str(error))
 
 
-_bells = {task: Bell(task, settings.load().bell_debounce_ms / 1000) for task in (POST, WELCOME, MAIL)}
+_bells = {task: Bell(task, settings.load().bell_debounce_ms / 1000) for task in (POST, WELCOME, MAIL, INSTRUCT)}
 
 
 def ring(request_id: str | None = None, task: str = POST) -> None:
@@ -170,7 +180,7 @@ _publishing: Connection | None = None
 
 
 def publish(request_id: str | None = None, task: str = POST) -> None:
-    """Send one bell now, unless one for the posters waits already: whoever takes it sees all that is committed by now.
+    """Send one bell now, unless one that is enough waits already.
 
     Raises BrokerAway after a second at the most.
     """
@@ -180,7 +190,7 @@ def publish(request_id: str | None = None, task: str = POST) -> None:
             _publishing = app.connection_for_write()
             _publishing.transport_options = {**app.conf.broker_transport_options, **IMPATIENT}
         broker: Redis = _publishing.default_channel.client  # type: ignore[union-attr]
-        if task != POST or broker.llen(BELLS) == 0:
+        if task not in ONE_BELL_IS_ENOUGH or broker.llen(ONE_BELL_IS_ENOUGH[task]) == 0:
             app.send_task(task, producer=app.amqp.Producer(_publishing), headers={"request_id": request_id})
     except (OperationalError, RedisError, OSError) as error:
         broken, _publishing = _publishing, None
@@ -193,7 +203,7 @@ def publish(request_id: str | None = None, task: str = POST) -> None:
 def _preflight(**_: object) -> None:
     from workers import runtime  # noqa: PLC0415 - the workers import this module
 
-    runtime.preflight()
+    runtime.preflight(rails=RAILS in app.amqp.queues.consume_from)
 
 
 @worker_process_init.connect

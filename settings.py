@@ -70,6 +70,19 @@ class Settings:
     """Whether a refund gives the merchant back its part of the commission."""
     quote_ttl_seconds: int
     """How long the rate of a quote is good."""
+    rail: str
+    """The way out to a bank: "simulator" or "sepa"; empty: none, and no worker tells one."""
+    rail_simulator_url: str
+    """Where the simulated bank listens."""
+    rail_timeout_seconds: int
+    """How long its answer is waited for; after that it is unknown."""
+    rail_outbox: str
+    """Where the sepa rail leaves files for the bank, and in the next where it finds those from there."""
+    rail_inbox: str
+    rail_sepa_name: str
+    """Whose account the sepa rail pays from, and in the next two which."""
+    rail_sepa_iban: str
+    rail_sepa_bic: str
     log_level: str
     preflight_durability: bool
     """Whether a PostgreSQL that could forget a commit is refused at the start."""
@@ -115,6 +128,14 @@ def load() -> Settings:
         hold_ttl_hours=env.int("HOLD_TTL_HOURS", 7 * 24, validate=Range(1, 24 * 31)),
         refunds_commission=env.bool("REFUNDS_COMMISSION", True),
         quote_ttl_seconds=env.int("QUOTE_TTL_SECONDS", 60, validate=Range(1, 3600)),
+        rail=env.str("RAIL", "", validate=OneOf(["", "simulator", "sepa"])),
+        rail_simulator_url=env.str("RAIL_SIMULATOR_URL", "", validate=Regexp(r"^$|^https?://")),
+        rail_timeout_seconds=env.int("RAIL_TIMEOUT_SECONDS", 5, validate=Range(1, 8)),
+        rail_outbox=env.str("RAIL_OUTBOX", ""),
+        rail_inbox=env.str("RAIL_INBOX", ""),
+        rail_sepa_name=env.str("RAIL_SEPA_NAME", ""),
+        rail_sepa_iban=env.str("RAIL_SEPA_IBAN", ""),
+        rail_sepa_bic=env.str("RAIL_SEPA_BIC", ""),
         log_level=env.str("LOG_LEVEL", "INFO", validate=OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),
         preflight_durability=env.bool("PREFLIGHT_DURABILITY", True),
         posting_linger_ms=env.int("POSTING_LINGER_MS", 20, validate=Range(0, 1_000)),

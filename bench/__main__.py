@@ -22,7 +22,7 @@ from bench.peers.drivers import Peer, prepare
 from bench.reference import Reference
 from bench.stack import Stack
 from bench.world import User, World
-from models import tokens, user
+from models import account, tokens, user
 from models.session import transaction
 
 CONNECTIONS = (8, 32)
@@ -61,6 +61,7 @@ def measure(options: argparse.Namespace) -> tuple[str, dict[str, list[str]]]:
         say("servers are up, filling the reference")
         reference = Reference(running.postgres)
         bench = Bench(running, people(running, options.accounts), options.seconds)
+        merchant = shop(running)
         say("funding the accounts through the product")
         bench.posting("funding", bench.world.deposits())
         running.start_product()
@@ -68,7 +69,7 @@ def measure(options: argparse.Namespace) -> tuple[str, dict[str, list[str]]]:
         long = lengthen(running, bench, options) if options.long else {}
         rounds = []
         for number in range(1, options.rounds + 1):
-            rounds.append(one_round(running, bench, reference, options.posting, compared, long))
+            rounds.append(one_round(running, bench, reference, merchant, options.posting, compared, long))
             say(f"round {number}: " + ", ".join(f"{name} {value:,.4g}" for name, value in rounds[-1].items()))
         return report.render(rounds, circumstances(running, options), bench.amiss), bench.amiss
 
@@ -77,6 +78,7 @@ def one_round(
     running: Stack,
     bench: Bench,
     reference: Reference,
+    merchant: User,
     payments: int,
     compared: Sequence[Peer],
     long: Mapping[str, LongWorld],
@@ -91,6 +93,7 @@ def one_round(
     figures |= {f"memory_{name}": megabytes for name, megabytes in memory.items()}
     figures["memory_mb"] = sum(memory.values())
     figures["reads"] = bench.reads()
+    figures |= bench.bulks(merchant)
     figures["select"] = reference.select_per_second(bench.seconds)
     running.processes["posting"].stop()
     for peer in compared:  # before our own batches, whose vacuum and checkpoints they might pay for
@@ -112,6 +115,15 @@ def people(running: Stack, accounts: int, database: str = stack.DATABASE) -> Wor
         ops = newcomer(connection, "ops", user.Role.OPS)
         clients = [newcomer(connection, f"client{n}", user.Role.CLIENT) for n in range(CLIENTS)]
     return world.make(running.engine(settings.GATEWAY_ROLE, database), clients, ops, accounts)
+
+
+def shop(running: Stack) -> User:
+    """A merchant with a wallet to charge into."""
+    with transaction(running.engine(settings.WORKER_ROLE)) as connection:
+        merchant = newcomer(connection, "shop", user.Role.MERCHANT)
+    with transaction(running.engine(settings.GATEWAY_ROLE)) as connection:
+        account.open_wallet(connection, str(uuid7()), account.new_wallet_token(), merchant.id, world.CURRENCY, "bench")
+    return merchant
 
 
 def newcomer(connection: Connection, name: str, role: user.Role) -> User:

@@ -12,11 +12,11 @@ from sqlalchemy import text
 
 import logs
 import settings
-from bench import load, world
+from bench import bulk, load, world
 from bench.load import Outcome, Plan
 from bench.report import percentile
 from bench.stack import DATABASE, Product
-from bench.world import World
+from bench.world import User, World
 from models.payment import Wish
 from models.session import open_engine
 from workers.posting import Poster
@@ -25,6 +25,9 @@ DRAINED_SECONDS_MAX = 120
 """A backlog that is not posted by then is a fault: payments got stuck."""
 
 POLL_SECONDS = 0.1
+ACCEPTED = 202
+BULKS_A_SECOND = 6
+"""Bulks of a thousand lines sent for each second of a window: enough that starting and stopping do not count."""
 REQUESTS = 20_000
 """Different requests prepared for a run; sent again with new keys when all have been sent."""
 
@@ -65,6 +68,17 @@ class Bench:
         outcome = load.generate(Plan(self.stack.address, requests, connections, self.seconds))
         self.note("reads", other_answers(outcome, 200))
         return outcome.per_second()
+
+    def bulks(self, merchant: User) -> dict[str, float]:
+        """Lines of bulk charges a second: accepted, and COMPLETED from the first request until the last is posted."""
+        orders = bulk.bodies(self.world, max(2, int(self.seconds * BULKS_A_SECOND)), self.chance)
+        statuses, begun, answered = in_own_process(bulk.send, self.stack.address, merchant.token, orders)
+        self.wait_until_posted()
+        ended = time.time()
+        self.note("bulks", [f"{count} answers {status}" for status, count in statuses.items() if status != ACCEPTED])
+        self.check_books("bulks")
+        lines = statuses[ACCEPTED] * bulk.LINES
+        return {"bulk_accepted": lines / (answered - begun), "bulk": lines / (ended - begun)}
 
     def posting(self, run: str, wishes: Sequence[Wish], database: str = DATABASE) -> float:
         """Payments a second that one poster drains when all of them wait already."""

@@ -61,7 +61,7 @@ PEERS_ONLY = "with `--peers` only"
 TARGETS = [
     Target("end to end, 32 connections / pgbench", "completed_32", "tpcb", 0.5, 1.0),
     Target("end to end, 8 connections / pgbench", "completed_8", "tpcb", 0.35, 0.8),
-    Target("bulk, drained / pgbench", "bulk", "tpcb", 2, 4, missing="not measured: bulk arrives later"),
+    Target("bulk charges, lines COMPLETED / pgbench", "bulk", "tpcb", 2, 4),
     Target("posting alone / pgbench", "posting_spread", "tpcb", 2, 4),
     Target("hot account (slower of in and out) / spread", "posting_hot", "posting_spread", 0.9, 1.0),
     Target("10,000,000 payments / empty tables", "posting_full", "posting_empty", 0.9, 1.0, "", LONG_ONLY),
@@ -75,12 +75,15 @@ TARGETS = [
     Target("memory (PSS) of gateway + workers + beat", "memory_mb", None, 400, 250, " MB"),
 ]
 
+PROCESSES = ("gateway", "posting", "rails", "upkeep", "beat")
 FIGURES = [
     ("machine busy before the round, nothing measured", "busy_percent", " %"),
     ("pgbench tpcb-like, scale 10, 8 clients", "tpcb", "/s"),
     ("pgbench -S, 8 clients", "select", "/s"),
     ("end to end, 8 connections, COMPLETED", "completed_8", "/s"),
     ("end to end, 32 connections, COMPLETED", "completed_32", "/s"),
+    ("bulk charges of 1,000 lines, lines accepted", "bulk_accepted", "/s"),
+    ("bulk charges of 1,000 lines, lines COMPLETED", "bulk", "/s"),
     ("posting alone, 10,000 accounts", "posting_spread", "/s"),
     ("posting alone, all into one account", "posting_hot_in", "/s"),
     ("posting alone, all out of one account", "posting_hot_out", "/s"),
@@ -90,7 +93,10 @@ FIGURES = [
     ("django-hordak 2.0, 4 processes", "hordak", "/s"),
     ("naive Celery version, 8 connections, COMPLETED", "naive", "/s"),
     ("memory (PSS) of gateway + workers + beat", "memory_mb", " MB"),
-    *[(f"memory (PSS) of {name}", f"memory_{name}", " MB") for name in ("gateway", "posting", "upkeep", "beat")],
+    *[
+        (f"memory (PSS) of {name}", f"memory_{name}", " MB")
+        for name in ("gateway", "posting", "rails", "upkeep", "beat")
+    ],
 ]
 
 LATENCIES = [(load, connections) for connections in (8, 32) for load in ("full", "half")]

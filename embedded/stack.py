@@ -23,16 +23,27 @@ COMMANDS = {
     "gateway": ["gunicorn", "--config", "gateway/serve.py", "wsgi:app"],
     "posting": [*WORKER, "--queues", "payments", "--concurrency", "2", "-n", "posting@%h"],
     "upkeep": [*WORKER, "--queues", "upkeep", "--pool", "solo", "-n", "upkeep@%h"],
+    "rails": [*WORKER, "--queues", "rails", "--pool", "solo", "-n", "rails@%h"],
     "beat": ["celery", "-A", "celery_config", "beat", "--schedule", "{directory}/beat-schedule"],
 }
 """Every process of ours, by name; each is a Python module and its arguments."""
+
+BANK = [
+    *("gunicorn", "--worker-class", "gthread", "--threads", "64", "--graceful-timeout", "2"),
+    *("--no-control-socket", "--bind", "{bind}", "embedded.bank:app()"),
+]
+"""The simulated bank, a server of its own: one process, whose threads hang as long as they like."""
 
 ROLE_VARIABLES = {
     settings.WORKER_ROLE: "WORKER_DATABASE_URL",
     settings.GATEWAY_ROLE: "GATEWAY_DATABASE_URL",
 }
-TOLD_BY_US = {"DATABASE_URL", *ROLE_VARIABLES.values(), "REDIS_URL", "SECRET_KEY", "MAIL_URL", "GATEWAY_BIND", "PORT"}
-"""Variables that reach only who needs them: the gateway never learns the owner's or worker's URL, nor the mail's."""
+TOLD_BY_US = {
+    *("DATABASE_URL", *ROLE_VARIABLES.values(), "REDIS_URL", "SECRET_KEY", "MAIL_URL", "GATEWAY_BIND", "PORT"),
+    *("RAIL", "RAIL_SIMULATOR_URL"),
+}
+"""Variables that reach only who needs them: the gateway never learns the owner's or worker's URL, the mail's, or the
+bank's."""
 
 DEFAULTS = {"RATE_LIMIT_TOKEN": "1000 per second", "RATE_LIMIT_ADDRESS": "1000 per second"}
 """What this stack is told where its environment says nothing: all its callers share an address."""
@@ -81,6 +92,10 @@ class Stack:
         self._environ = DEFAULTS | {key: value for key, value in os.environ.items() if key not in TOLD_BY_US}
         self._environ |= {"DEPOSITS_OPEN": "true"} | dict(environ or {})
         self._workers = identity.of_workers(CHECKOUT)
+        self.rail = os.environ.get("RAIL") or "simulator"
+        self._bank_listener = socket.create_server((HOST, 0), backlog=BACKLOG)
+        self.bank_url = f"http://{HOST}:{self._bank_listener.getsockname()[1]}"
+        self.bank = self._bank() if self.rail == "simulator" else None
         self.mail_url = os.environ.get("MAIL_URL") or f"file://{quote(str(home.directory('mail', self._workers)))}"
         identities = dict.fromkeys(COMMANDS, self._workers) | {"gateway": identity.of_gateway(CHECKOUT)}
         self.processes = {name: self._process(name, identities[name]) for name in COMMANDS}
@@ -88,7 +103,7 @@ class Stack:
     @property
     def parts(self) -> dict[str, Postgres | Valkey | Process]:
         """Everything that runs, in the order of starting."""
-        servers = {"postgres": self.postgres, "valkey": self.valkey}
+        servers = {"postgres": self.postgres, "valkey": self.valkey, "bank": self.bank}
         return {name: server for name, server in servers.items() if server} | self.processes
 
     @property
@@ -115,7 +130,7 @@ class Stack:
         self.wait_ready()
 
     def start_servers(self) -> None:
-        for server in (self.postgres, self.valkey):
+        for server in (self.postgres, self.valkey, self.bank):
             if server:
                 server.start()
 
@@ -132,10 +147,11 @@ class Stack:
             process.send(signal.SIGTERM)
         for process in self.processes.values():
             process.stop(seconds=STOP_SECONDS_MAX)
-        for server in (self.valkey, self.postgres):
+        for server in (self.bank, self.valkey, self.postgres):
             if server:
                 server.stop()
         self._listener.close()
+        self._bank_listener.close()
 
     def create_users(self, users: list[dict[str, str]]) -> list[dict[str, str]]:
         """Make users of {email, role, name}, or give a new token to who is there: {email, token}, new ones id."""
@@ -152,6 +168,8 @@ class Stack:
         told = {"REDIS_URL": self.redis_url, "HOME": directory, ROLE_VARIABLES[role]: self.role_url(role)}
         if name == "upkeep":
             told |= {"MAIL_URL": self.mail_url}
+        if name == "rails":
+            told |= {"RAIL": self.rail, "RAIL_SIMULATOR_URL": self.bank_url}
         if name == "gateway":
             told |= {"SECRET_KEY": self.secret_key, "GATEWAY_BIND": f"fd://{self._listener.fileno()}"}
         return Process(
@@ -161,6 +179,17 @@ class Stack:
             environ=self._environ | told,
             identity=runs_as,
             inherits=(self._listener.fileno(),) if name == "gateway" else (),
+        )
+
+    def _bank(self) -> Process:
+        listener, file = self._bank_listener.fileno(), self.home.directory("bank", self._workers) / "bank.db"
+        return Process(
+            [sys.executable, "-m", *(word.format(bind=f"fd://{listener}") for word in BANK)],
+            log=self.home.log("bank"),
+            cwd=CHECKOUT,
+            environ=self._environ | {"BANK_FILE": str(file), "HOME": self._directory(self._workers)},
+            identity=self._workers,
+            inherits=(listener,),
         )
 
     def _directory(self, owner: Identity) -> str:

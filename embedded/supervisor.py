@@ -207,6 +207,7 @@ def _tell(stack: Stack, people: demo.People) -> None:
         "redis_url": stack.redis_url,
         "secret_key": stack.secret_key,
         "mail": stack.mail,
+        "bank": stack.bank_url if stack.bank else None,
         "ops_token": people["ops"]["token"],
         "users": people,
         "pids": {"supervisor": os.getpid()} | stack.pids,

@@ -31,10 +31,11 @@ READ_ALL = {"payments:read-all", "wallets:read-all", "ops:read"}
 
 SCOPES: dict[str, frozenset[str]] = {
     Role.CLIENT: CUSTOMER,
-    Role.MERCHANT: CUSTOMER | {"charges:write"},
+    Role.MERCHANT: CUSTOMER | {"charges:write", "bulks:write"},
     Role.OPS: EVERYBODY
     | READ_ALL
-    | {"deposits:write", "ops:retry", "ops:users", "ops:currencies", "ops:adjustments", "ops:commissions", "ops:rates"},
+    | {"deposits:write", "ops:retry", "ops:users", "ops:currencies", "ops:adjustments", "ops:commissions", "ops:rates"}
+    | {"ops:reconciliations"},
     Role.AUDITOR: EVERYBODY | READ_ALL,
 }
 """Role to what its tokens may do; the scopes of a token narrow it."""
@@ -42,7 +43,9 @@ SCOPES: dict[str, frozenset[str]] = {
 BY_TOKEN = frozenset({"deposits:write"})
 """What a role need not have for one of its tokens to be given it: bringing in money from outside."""
 
-MOVES_MONEY = frozenset({"deposits:own", "deposits:write", "withdrawals:write", "transfers:write", "charges:write"})
+MOVES_MONEY = frozenset(
+    {"deposits:own", "deposits:write", "withdrawals:write", "transfers:write", "charges:write", "bulks:write"}
+)
 """What waits until the user has confirmed the e-mail address."""
 
 CACHE_SECONDS = 1.0

@@ -12,7 +12,7 @@ from gateway.catalogue import Catalogue
 from gateway.errors import Refusal
 from gateway.orders import Order, find_parties, resolve
 from gateway.showing import Shown, fresh
-from models import idempotency, payment, payment_view, quote
+from models import idempotency, instruction, payment, payment_view, quote
 from models.account import Party
 from models.payment import Wish
 from models.session import CommitUnknown, Connection, Contention, DatabaseAway, Engine, statements, transaction
@@ -99,7 +99,8 @@ class Intake:
             return self._keep(orders)
 
     def _keep(self, orders: Sequence[Order]) -> list[Answer]:
-        """One statement keeps all orders; one with a reference or a quote comes alone, in a transaction with that.
+        """One statement keeps all orders; one with a reference, a quote or a bank's counterparty comes alone, in a
+        transaction with that.
 
         Raises Refusal only for that one: a taken reference, or a used quote, rolls both back.
         """
@@ -122,6 +123,8 @@ class Intake:
                         self._take_reference(connection, order, order.reference)
                     if order.quote_id is not None and not quote.use(connection, order.quote_id, order.id):
                         raise Refusal("quote_used", "This quote has been used for another payment.")
+                    if order.counterparty is not None:
+                        instruction.keep(connection, {order.id: order.counterparty})
                     answers[order.id] = fresh(order, *sides[order.id], created[order.id])
             unsettled = [order for order in orders if order.id not in created]
             if unsettled:

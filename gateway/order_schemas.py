@@ -4,12 +4,15 @@ from typing import Any
 
 import marshmallow as ma
 
+from gateway.bank_fields import Bic, Iban, refuse_mismatch
 from gateway.errors import Flaw
-from gateway.fields import Amount, Choice, CurrencyCode, Flag, Id, Input, Metadata, Moment, Text, WalletToken
+from gateway.fields import STANDARD, Amount, Choice, CurrencyCode, Flag, Id, Input, Metadata, Moment, Text, WalletToken
 from models.rules.values import OUTSIDE
 
 SUMMARY_LENGTH_MAX = 70
 REFERENCE_LENGTH_MAX = 100
+NAME_LENGTH_MAX = 70
+"""As long as a bank's forms have room for."""
 REFUND_REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 
 
@@ -42,11 +45,26 @@ class DepositInput(Money):
 
 
 class WithdrawalInput(Money):
-    """Money out, from one of one's own wallets."""
+    """Money out, from one of one's own wallets; by wire it goes to a bank account."""
 
     wallet = WalletToken(required=True)
     target = Choice(sorted(OUTSIDE), load_default="wire")
+    iban = Iban()
+    bic = Bic()
+    name = Text(NAME_LENGTH_MAX)
     summary = Text(SUMMARY_LENGTH_MAX)
+
+    @ma.validates_schema
+    def _says_to_whom(self, given: dict[str, Any], **_: Any) -> None:
+        if given["target"] != "wire":
+            flaw = Flaw("invalid_value", "Only a withdrawal by wire goes to a bank account.")
+            odd = {word: [flaw] for word in ("iban", "bic", "name") if word in given}
+        else:
+            odd = {word: [STANDARD["required"]] for word in ("iban", "name") if word not in given}
+        if odd:
+            raise ma.ValidationError(odd)
+        if "iban" in given:
+            refuse_mismatch(given["iban"], given.get("bic"))
 
 
 class TransferInput(Timed):

@@ -9,6 +9,7 @@ from gateway.catalogue import Catalogue
 from gateway.errors import Refusal, flawed
 from models import account
 from models.account import Party
+from models.instruction import Counterparty
 from models.payment import Wish
 from models.payment_view import Arrival
 from models.rules.exchange import rate_text
@@ -46,6 +47,7 @@ class Order(NamedTuple):
     reason: str | None = None
     quote_id: str | None = None
     arrival: Arrival | None = None
+    counterparty: Counterparty | None = None
 
     @property
     def arrives_in(self) -> str:
@@ -54,8 +56,8 @@ class Order(NamedTuple):
 
     @property
     def comes_alone(self) -> bool:
-        """Whether it takes something that only one payment may have."""
-        return self.reference is not None or self.quote_id is not None
+        """Whether more is to be kept of it than the payment, such as what only one payment may have."""
+        return self.reference is not None or self.quote_id is not None or self.counterparty is not None
 
     @property
     def claim(self) -> tuple[str, str]:

@@ -1,8 +1,9 @@
 """The one way in for bodies and queries: strict JSON, every member known, every parameter given once."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
+from types import MappingProxyType
 from typing import Any, cast
 
 import marshmallow as ma
@@ -24,16 +25,24 @@ INTEGER_DIGITS_MAX = 30
 """Converting long integers takes quadratic time; no field of ours needs more."""
 
 
+Reader = Callable[[bytes], Any]
+"""What makes of a body in another form what it would be in JSON; raises Refusal."""
+
+
 class StrictRequest(Request):
-    """A request whose JSON body is read once, strictly, and kept."""
+    """A request whose body is read once, strictly, and kept; JSON, unless the route reads other forms as well."""
 
     max_content_length = READ_BYTES_MAX
+    body_bytes_max = BODY_BYTES_MAX
+    readers: Mapping[str, Reader] = MappingProxyType({})
     _strict: Any = None
 
     def strict_json(self) -> Any:
         """The parsed body; raises Refusal (400, 415, 422) or werkzeug's RequestEntityTooLarge."""
         if self._strict is None:
-            self._strict = parse(read(self))
+            refuse_compressed(self)
+            reader = self.readers.get(self.mimetype)
+            self._strict = parse(read(self)) if reader is None else reader(received(self))
         return self._strict
 
 
@@ -42,19 +51,43 @@ def body_of_request() -> Any:
     return cast(StrictRequest, request).strict_json()
 
 
-def read(incoming: Request) -> str:
-    """The body as text, if it is declared as plain JSON and is UTF-8."""
+def takes_up_to(bytes_max: int, readers: Mapping[str, Reader] = MappingProxyType({})) -> Callable[..., Any]:
+    """Decorator: the route takes larger bodies than others, and by their media type also those that `readers` read."""
+
+    def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(view)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            strict = cast(StrictRequest, request)
+            strict.body_bytes_max, strict.max_content_length, strict.readers = bytes_max, bytes_max + 1, readers
+            return view(*args, **kwargs)
+
+        return wrapper
+
+    return decorator
+
+
+def refuse_compressed(incoming: Request) -> None:
+    """Refuse a body whose length says nothing about what it unpacks to."""
     if incoming.environ.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
         raise Refusal("unsupported_media_type", "A body must not be compressed.")
+
+
+def received(incoming: StrictRequest) -> bytes:
+    """The bytes of the body; raises Refusal if there are too many."""
+    data = incoming.get_data(cache=False)
+    if len(data) > incoming.body_bytes_max:
+        raise Refusal("body_too_large", f"At most {incoming.body_bytes_max} bytes.")
+    return data
+
+
+def read(incoming: StrictRequest) -> str:
+    """The body as text, if it is declared as plain JSON and is UTF-8."""
     declared = incoming.environ.get("CONTENT_TYPE", "")
     if declared != "application/json":
         media_type, options = parse_options_header(declared)
         if media_type.lower() != "application/json" or options.get("charset", "utf-8").lower() != "utf-8":
             raise Refusal("unsupported_media_type", "Send Content-Type: application/json.")
-    data = incoming.get_data(cache=False)
-    if len(data) > BODY_BYTES_MAX:
-        raise Refusal("body_too_large", f"At most {BODY_BYTES_MAX} bytes.")
-    return decode(data)
+    return decode(received(incoming))
 
 
 def decode(data: bytes) -> str:

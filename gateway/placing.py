@@ -15,6 +15,7 @@ from gateway.orders import Order
 from gateway.quoting import quoted
 from gateway.services import Services
 from gateway.showing import Shown
+from models.instruction import Counterparty
 from models.rules.values import PaymentType
 from settings import Settings
 
@@ -102,5 +103,12 @@ def place(path: str, given: Any, body: Body, environ: Mapping[str, Any], caller:
             expires_at=body.get("expires_at"),
             quote_id=body.get("quote"),
             arrival=quote and quote.arrival,
+            counterparty=_counterparty_of(body),
         )
     )
+
+
+def _counterparty_of(body: Body) -> Counterparty | None:
+    if "iban" not in body:
+        return None
+    return Counterparty(body["iban"], body["name"], body.get("bic"), body.get("summary"))

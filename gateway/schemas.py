@@ -179,6 +179,7 @@ class ProblemSchema(Output):
     request_id = ma.fields.String()
     retryable = ma.fields.Boolean()
     payment = ma.fields.UUID(metadata={"description": "With duplicate_reference: the first payment's id."})
+    lines = ma.fields.Integer(metadata={"description": "Of an upload that ended early: how many lines the bulk has."})
 
     def on_bind_field(self, name: str, field: ma.fields.Field) -> None:
-        field.required = name != "payment"
+        field.required = name not in ("payment", "lines")

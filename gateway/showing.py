@@ -11,7 +11,7 @@ from models.adjustment import Adjustment
 from models.audit import Line
 from models.currency import Currency
 from models.operation import OperationView
-from models.payment_view import Arrival, PaymentView
+from models.payment_view import Arrival, Payee, PaymentView
 from models.rules.exchange import rate_text
 from models.rules.failure import MESSAGES, Failure
 from models.rules.limits import ChargeLimit
@@ -34,11 +34,12 @@ class Shown(NamedTuple):
 def fresh(order: Order, source: Party, target: Party, created_at: datetime) -> Shown:
     """The payment just kept, without reading it again."""
     due_at = max(created_at, order.scheduled_at or created_at)
+    payee = Payee(order.counterparty.name, order.counterparty.iban[-4:]) if order.counterparty else None
     view = PaymentView(
         order.id, order.type.value, State.INITIATED.value, order.user_id, order.amount, order.currency, order.digits, 0,
         order.summary, order.reference, order.metadata, None, 0, due_at, None, created_at, None, VERSION_OF_NEW,
         order.capture, None, order.scheduled_at, order.expires_at, order.parent, order.reason, 0, source, target, None,
-        None, order.arrival,
+        None, order.arrival, None, payee,
     )  # fmt: skip
     return Shown(view, is_replay=False)
 
@@ -87,7 +88,7 @@ def payment_body(view: PaymentView, caller: Caller) -> dict[str, Any]:
         "type": view.type,
         "state": view.state,
         "source": side(view.source, caller, is_supplier),
-        "target": side(view.target, caller, is_supplier),
+        "target": {"wallet": None, **view.payee._asdict()} if view.payee else side(view.target, caller, is_supplier),
         "amount": None if is_open else render(here.amount, here.digits),
         "currency": here.currency,
         "commission": render(view.commission, view.digits) if is_told else None,
@@ -106,7 +107,7 @@ def payment_body(view: PaymentView, caller: Caller) -> dict[str, Any]:
         "merchant": view.user_id if is_charge else None,
         "reason": view.reason,
         "parent": view.parent_id,
-        "bulk": None,
+        "bulk": view.bulk_id,
         "scheduled_at": _moment(view.scheduled_at),
         "expires_at": _moment(view.expires_at),
         "created_at": view.created_at.isoformat(),

@@ -17,13 +17,14 @@ class Kept(NamedTuple):
     account_id: str | None
     signed_up: bool = False
     adjustment_id: str | None = None
+    bulk_id: str | None = None
 
 
 KEPT = Prepared(
     "kept",
     """
 SELECT k.user_id::text, k.key, k.fingerprint, k.payment_id::text, k.account_id::text, k.signed_up,
-       k.adjustment_id::text
+       k.adjustment_id::text, k.bulk_id::text
 FROM unnest(%(users)s::uuid[], %(keys)s::text[]) AS wanted (user_id, key)
 JOIN idempotency_keys k USING (user_id, key)
 """,
@@ -35,7 +36,7 @@ def find(connection: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tupl
     pairs = list(wanted)
     users, keys = arrays.plain(user for user, _ in pairs), arrays.quoted(key for _, key in pairs)
     rows = KEPT.run(connection, users=users, keys=keys)
-    return {(row[0], row[1]): Kept(bytes(row[2]), row[3], row[4], bool(row[5]), row[6]) for row in rows}
+    return {(row[0], row[1]): Kept(bytes(row[2]), row[3], row[4], bool(row[5]), row[6], row[7]) for row in rows}
 
 
 def keep(

@@ -64,10 +64,32 @@ INVARIANTS = {
             WHEN p.type = 'refund' THEN ARRAY[(c.id, -p.commission)::text, (p.source_id, p.commission)::text]
             ELSE ARRAY[(CASE p.type WHEN 'charge' THEN p.target_id ELSE p.source_id END, -p.commission)::text,
                        (c.id, p.commission)::text] END""",
-    "no charge is refunded beyond what was captured": """
+    "no charge is refunded beyond what was captured, and of no withdrawal returns more than the bank was told": """
         SELECT c.id FROM payments c JOIN payments r ON r.parent_id = c.id AND r.state = 'COMPLETED'
-        GROUP BY c.id, c.state, c.captured_amount, c.amount
-        HAVING c.state <> 'COMPLETED' OR sum(r.amount) > coalesce(c.captured_amount, c.amount)""",
+        GROUP BY c.id, c.state, c.captured_amount, c.amount, c.commission, c.type
+        HAVING c.state <> 'COMPLETED' OR sum(r.amount) > coalesce(c.captured_amount, c.amount)
+            - CASE c.type WHEN 'withdrawal' THEN c.commission ELSE 0 END""",
+    "what a bank was told of ended as it answered, and not before": """
+        SELECT p.id, p.state, i.answer FROM payments p JOIN instructions i ON i.payment_id = p.id
+        WHERE (p.state = 'COMPLETED' AND i.answer IS DISTINCT FROM 'confirmed')
+           OR (p.state = 'FAILED' AND i.answer = 'confirmed')
+           OR (p.state = 'FAILED' AND i.submitted_at IS NOT NULL AND i.answer IS DISTINCT FROM 'rejected')
+           OR (p.state <> 'AUTHORIZED' AND i.due_at IS NOT NULL)""",
+    "what came back from a bank is a return of its own": """
+        SELECT p.id FROM payments p LEFT JOIN returns r ON r.payment_id = p.id
+        WHERE p.type = 'return' AND r.parent_id IS DISTINCT FROM p.parent_id""",
+    "a bulk's counts are those of its lines": """
+        SELECT b.id FROM bulks b LEFT JOIN payments p ON p.bulk_id = b.id
+        GROUP BY b.id HAVING (b.lines, b.authorized, b.completed, b.failed, b.total) <>
+            (count(p.id), count(p.id) FILTER (WHERE p.state = 'AUTHORIZED'),
+             count(p.id) FILTER (WHERE p.state = 'COMPLETED'), count(p.id) FILTER (WHERE p.state = 'FAILED'),
+             coalesce(sum(p.amount), 0))""",
+    "an atomic bulk is held or refused as a whole": """
+        SELECT b.id FROM bulks b LEFT JOIN payments p ON p.bulk_id = b.id WHERE b.mode = 'atomic'
+        GROUP BY b.id, b.is_decided, b.held, b.failure_code
+        HAVING b.held <> CASE WHEN b.is_decided AND b.failure_code IS NULL
+                              THEN coalesce(sum(p.amount) FILTER (WHERE p.state = 'INITIATED'), 0) ELSE 0 END
+            OR (b.failure_code IS NOT NULL AND count(*) FILTER (WHERE p.state IN ('AUTHORIZED', 'COMPLETED')) > 0)""",
     "every operation is of a payment": """
         SELECT o.payment_id FROM operations o WHERE NOT EXISTS (SELECT FROM payments p WHERE p.id = o.payment_id)""",
     "every operation is in its account's and its payment's currency": """
@@ -75,11 +97,12 @@ INVARIANTS = {
         LEFT JOIN payments p ON p.id = o.payment_id
         WHERE a.currency IS DISTINCT FROM o.currency OR (p.currency <> o.currency
                   AND (o.kind <> 'exchange' OR p.target_currency IS DISTINCT FROM o.currency))""",
-    "every idempotency key names a payment, an account, an adjustment or a user that exists": """
+    "every idempotency key names a payment, an account, an adjustment, a bulk or a user that exists": """
         SELECT k.user_id, k.key FROM idempotency_keys k
         WHERE NOT EXISTS (SELECT FROM payments p WHERE p.id = k.payment_id)
           AND NOT EXISTS (SELECT FROM accounts a WHERE a.id = k.account_id)
           AND NOT EXISTS (SELECT FROM adjustments a WHERE a.id = k.adjustment_id)
+          AND NOT EXISTS (SELECT FROM bulks b WHERE b.id = k.bulk_id)
           AND NOT (k.signed_up IS TRUE AND EXISTS (SELECT FROM users u WHERE u.id = k.user_id))""",
     "what the house gives comes from its internal account": """
         SELECT p.id FROM payments p LEFT JOIN accounts a ON a.id = p.source_id
@@ -102,7 +125,9 @@ INVARIANTS = {
            OR (e.name IN ('payment.completed', 'payment.failed') AND e.name <> 'payment.' || lower(p.state))""",
     "what is held of an account is the sum of its open holds": """
         SELECT a.id, a.held, h.total FROM accounts a LEFT JOIN (
-            SELECT source_id, sum(amount) AS total FROM payments WHERE state = 'AUTHORIZED' GROUP BY source_id
+            SELECT source_id, sum(amount) AS total FROM (
+                SELECT source_id, amount FROM payments WHERE state = 'AUTHORIZED'
+                UNION ALL SELECT source_id, held FROM bulks) holds GROUP BY source_id
         ) h ON h.source_id = a.id
         WHERE a.held <> coalesce(h.total, 0)""",
 }

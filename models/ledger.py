@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from models import arrays
 from models.prepared import Prepared
 from models.rules.commission import FREE
-from models.rules.values import Account, Charge, Decision, Maker, Payment
+from models.rules.values import Account, Bulk, Charge, Decision, Maker, Payment
 
 POSTING_LOCK = 0x706F7374
 """Transaction lock of whoever posts ("post" in ASCII): one posts, the others stand by."""
@@ -84,20 +84,46 @@ def makers(connection: Connection, payments: Iterable[Payment]) -> dict[str, Mak
     return {row[0]: Maker(*row) for row in rows}
 
 
+BULKS = """
+SELECT id::text, user_id::text, source_id::text, currency, total::text, mode = 'atomic', is_decided, held::text,
+       failure_code, authorized, completed, failed,
+       CASE WHEN mode = 'atomic' AND NOT is_decided
+            THEN (SELECT min(p.amount) FROM payments p WHERE p.bulk_id = bulks.id
+                  AND p.id >= uuid_floor(bulks.created_at - interval '1 day')
+                  AND p.id < uuid_floor(bulks.created_at + interval '1 day')) END::text
+FROM bulks WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
+"""
+
+
+def lock_bulks(connection: Connection, payments: Iterable[Payment]) -> dict[str, Bulk]:
+    """The bulks that the batch has lines of, by id, locked; call it before `lock_accounts`, as whoever adds lines."""
+    ids = {payment.bulk_id for payment in payments if payment.bulk_id}
+    if not ids:
+        return {}
+    rows = connection.exec_driver_sql(BULKS, (arrays.plain(ids),))
+    return {
+        row[0]: Bulk._make((*row[:4], int(row[4]), *row[5:7], int(row[7]), *row[8:12], int(row[12] or 1)))
+        for row in rows
+    }
+
+
 REFUNDED = Prepared(
     "charges",
     """
-SELECT p.id::text, p.user_id::text, p.source_id::text, p.target_id::text,
-       CASE WHEN p.state = 'COMPLETED' THEN coalesce(p.captured_amount, p.amount) ELSE 0 END::text,
+SELECT p.id::text, p.type, p.user_id::text, p.source_id::text, p.target_id::text,
+       CASE WHEN p.state <> 'COMPLETED' THEN 0
+            WHEN p.type = 'withdrawal' THEN p.amount - p.commission
+            ELSE coalesce(p.captured_amount, p.amount) END::text,
        (SELECT coalesce(sum(r.amount), 0) FROM payments r
-        WHERE r.parent_id = p.id AND r.id > p.id AND r.state = 'COMPLETED')::text, p.commission::text
-FROM payments p WHERE p.id = ANY(%(ids)s::uuid[]) AND p.type = 'charge'
+        WHERE r.parent_id = p.id AND r.id > p.id AND r.state = 'COMPLETED')::text,
+       CASE p.type WHEN 'charge' THEN p.commission ELSE 0 END::text
+FROM payments p WHERE p.id = ANY(%(ids)s::uuid[]) AND p.type IN ('charge', 'withdrawal')
 """,
 )
 
 
 def charges(connection: Connection, payments: Iterable[Payment], *, gives_back: bool = True) -> dict[str, Charge]:
-    """The charges that the batch's refunds give back, by id; only a poster, in its turn, changes them.
+    """The charges and withdrawals that the batch gives back, by id; only a poster, in its turn, changes them.
 
     Their commission counts only if refunds give that back, too.
     """
@@ -106,7 +132,7 @@ def charges(connection: Connection, payments: Iterable[Payment], *, gives_back: 
         return {}
     rows = REFUNDED.run(connection, ids=arrays.plain(ids))
     return {
-        row[0]: Charge._make((*row[1:4], int(row[4]), int(row[5]), int(row[6]) if gives_back else 0)) for row in rows
+        row[0]: Charge._make((*row[1:5], int(row[5]), int(row[6]), int(row[7]) if gives_back else 0)) for row in rows
     }
 
 
@@ -122,7 +148,7 @@ WITH verdict AS (
     SET state = verdict.state, failure_code = verdict.failure_code, captured_amount = verdict.captured_amount,
         commission = verdict.commission,
         finalized_at = CASE WHEN verdict.state <> 'AUTHORIZED' THEN clock_timestamp() END,
-        hold_expires_at = CASE WHEN verdict.state <> 'AUTHORIZED' THEN p.hold_expires_at
+        hold_expires_at = CASE WHEN verdict.state <> 'AUTHORIZED' OR p.capture THEN p.hold_expires_at
                                ELSE clock_timestamp() + make_interval(hours => %(hold_ttl_hours)s) END,
         last_error = NULL
     FROM verdict
@@ -175,12 +201,36 @@ def post(connection: Connection, decision: Decision, hold_ttl_hours: int) -> Non
         helds=arrays.plain(account.held for account in accounts),
         last_seqs=arrays.plain(account.last_seq for account in accounts),
     ).one()
-    _expect(counts, (len(verdicts), len(operations), len(accounts)))
+    _expect(tuple(counts), (len(verdicts), len(operations), len(accounts)))
+    instructed = [verdict.payment_id for verdict in verdicts if verdict.instructs]
+    if instructed:
+        _expect(connection.exec_driver_sql(INSTRUCT, (arrays.plain(instructed),)).rowcount, len(instructed))
+    if decision.bulks:
+        _expect(_write_bulks(connection, decision.bulks), len(decision.bulks))
 
 
-def _expect(counts: Sequence[int], expected: Sequence[int]) -> None:
-    if tuple(counts) != tuple(expected):
-        raise LedgerMismatch(f"payments, operations, accounts: wrote {tuple(counts)}, decided {tuple(expected)}")
+INSTRUCT = "UPDATE instructions SET due_at = statement_timestamp() WHERE payment_id = ANY(%s::uuid[])"
+
+WRITE_BULKS = """
+UPDATE bulks b SET is_decided = lot.is_decided, held = lot.held, failure_code = lot.failure_code,
+                   authorized = lot.authorized, completed = lot.completed, failed = lot.failed
+FROM unnest(%s::uuid[], %s::boolean[], %s::numeric[], %s::text[], %s::integer[], %s::integer[], %s::integer[])
+    AS lot (id, is_decided, held, failure_code, authorized, completed, failed)
+WHERE b.id = lot.id
+"""
+
+
+def _write_bulks(connection: Connection, bulks: Sequence[Bulk]) -> int:
+    written = (
+        (b.id, b.is_decided, b.held, b.failure, b.authorized, b.completed, b.failed)  # as WRITE_BULKS takes them
+        for b in bulks
+    )
+    return connection.exec_driver_sql(WRITE_BULKS, tuple(map(arrays.plain, zip(*written, strict=True)))).rowcount
+
+
+def _expect(written: object, decided: object) -> None:
+    if written != decided:
+        raise LedgerMismatch(f"wrote {written} rows, decided {decided}")
 
 
 def _optional(text: str | None) -> int | None:

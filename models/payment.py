@@ -127,8 +127,8 @@ def keep_reference(connection: Connection, merchant_id: str, reference: str, pay
 
 CLAIMED = """
 SELECT p.id::text, p.type, p.state, p.user_id::text, p.source_id::text, p.target_id::text, p.amount::text, p.currency,
-       p.capture, p.parent_id::text, p.quote_id::text, p.target_amount::text, p.target_currency, p.created_at,
-       p.scheduled_at"""
+       p.capture, p.parent_id::text, p.quote_id::text, p.target_amount::text, p.target_currency, p.bulk_id::text,
+       p.created_at, p.scheduled_at"""
 
 CLAIM = Prepared(
     "claim",
@@ -188,14 +188,13 @@ def claim_commanded(connection: Connection, limit: int, schedules: Schedules = N
 
 
 def _claimed(row: Sequence[Any], schedules: Schedules) -> Payment:
-    parent_id, quote_id, target_amount, target_currency, created_at, scheduled_at, ending, amount, command_id = row[
-        9:18
-    ]
+    parent_id, quote_id, target_amount, target_currency, bulk_id, created_at, scheduled_at = row[9:16]
+    ending, amount, command_id = row[16:19]
     terms = terms_for(schedules, row[1], row[7], row[3], created_at)
     ended = (ending and Ending(ending), amount and int(amount), command_id)
     quoted = (quote_id, target_amount and int(target_amount), target_currency)
     day = max(created_at, scheduled_at or created_at).astimezone(UTC).date() if row[1] == PaymentType.CHARGE else None
-    return Payment._make((*row[:6], int(row[6]), *row[7:9], *ended, parent_id, terms, *quoted, day))
+    return Payment._make((*row[:6], int(row[6]), *row[7:9], *ended, parent_id, terms, *quoted, day, bulk_id))
 
 
 def states(connection: Connection, ids: Iterable[str]) -> dict[str, str]:

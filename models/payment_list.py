@@ -41,6 +41,11 @@ def _name(side: str) -> str:
     return f"coalesce({_account(side, name)}, '')"
 
 
+def _payee(shown: str) -> str:
+    """What is shown of whom a bank is to pay."""
+    return f"(SELECT {shown} FROM instructions i WHERE i.payment_id = p.id)"
+
+
 def _balance(side: str) -> str:
     return f"""(SELECT o.balance_after FROM operations o WHERE o.payment_id = p.id AND o.account_id = p.{side}_id
                 ORDER BY o.line DESC LIMIT 1)"""
@@ -63,8 +68,8 @@ COLUMNS = {
     "source[name]": Column(_name("source")),
     "source[last4]": Column(_account("source", "right(a.token, 4)")),
     "target": Column(_token("target")),
-    "target[name]": Column(_name("target")),
-    "target[last4]": Column(_account("target", "right(a.token, 4)")),
+    "target[name]": Column(f"coalesce({_payee('i.name')}, {_name('target')})"),
+    "target[last4]": Column(f"coalesce({_payee('right(i.iban, 4)')}, {_account('target', 'right(a.token, 4)')})"),
     "amount": Column(
         f"""CASE WHEN {_IS_OPEN} THEN NULL WHEN {_IS_PLAIN} OR {_IS_TOLD} THEN p.amount
             WHEN NOT {_owns("target")} THEN {_MOVED} ELSE coalesce(p.target_amount, {_ARRIVED}) END""",
@@ -108,6 +113,7 @@ COLUMNS = {
         "currency",
     ),
     "parent": Column("p.parent_id", "uuid", is_keyed=True),
+    "bulk": Column("p.bulk_id", "uuid", is_keyed=True),
     "scheduled_at": Column("p.scheduled_at", "timestamptz"),
     "expires_at": Column("p.expires_at", "timestamptz"),
     "created_at": Column("p.created_at", "timestamptz"),

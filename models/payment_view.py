@@ -13,6 +13,13 @@ from models.rules.state import State
 from models.rules.values import PaymentType
 
 
+class Payee(NamedTuple):
+    """Whom a bank is to pay: name and last four characters of the IBAN."""
+
+    name: str
+    last4: str
+
+
 class Arrival(NamedTuple):
     """What arrives in another currency: minor units, `digits` those of the currency, the rate of 18 digits."""
 
@@ -55,6 +62,8 @@ class PaymentView(NamedTuple):
     source_balance_after: int | None
     target_balance_after: int | None
     arrival: Arrival | None = None
+    bulk_id: str | None = None
+    payee: Payee | None = None
 
 
 def _party(side: str) -> str:
@@ -76,7 +85,8 @@ SELECT p.id::text, p.type, p.state, p.user_id::text, p.amount::text, p.currency,
         WHERE o.payment_id = p.id AND o.payment_id = ANY({{ids}})),
        CASE WHEN p.quote_id IS NOT NULL THEN ARRAY[
            p.target_amount::text, p.target_currency, (p.rate * 1e18)::numeric(38,0)::text,
-           (SELECT digits FROM currencies WHERE code = p.target_currency)::text] END
+           (SELECT digits FROM currencies WHERE code = p.target_currency)::text] END,
+       p.bulk_id::text
 FROM payments p
 """
 """Sub-selects, not joins: planning one join of all these tables costs more than everything else."""
@@ -95,6 +105,9 @@ WHERE r.parent_id = ANY(%(ids)s::uuid[]) AND r.state = 'COMPLETED' GROUP BY r.pa
 """Asked for charges alone: a refund may stand in any later month, and planning for all of them is not cheap."""
 
 
+PAYEES = "SELECT payment_id::text, name, right(iban, 4) FROM instructions WHERE payment_id = ANY(%s::uuid[])"
+
+
 def by_id(connection: Connection, id: str) -> PaymentView | None:
     """The payment, or None."""
     return _views(connection, VIEW.run(connection, id=id).all()).get(id)
@@ -111,11 +124,16 @@ def _views(connection: Connection, rows: Sequence[Row]) -> dict[str, PaymentView
     if charges:
         sums = REFUNDED.run(connection, ids=arrays.plain(charges))
         refunded = {charge: int(total) for charge, total in sums}
-    return {row[0]: _view(row, refunded.get(row[0], 0)) for row in rows}
+    withdrawals = [row[0] for row in rows if row[1] == PaymentType.WITHDRAWAL]
+    payees: dict[str, Payee] = {}
+    if withdrawals:
+        told = connection.exec_driver_sql(PAYEES, (arrays.plain(withdrawals),))
+        payees = {payment_id: Payee(name, last4) for payment_id, name, last4 in told}
+    return {row[0]: _view(row, refunded.get(row[0], 0), payees.get(row[0])) for row in rows}
 
 
-def _view(row: Row, refunded: int) -> PaymentView:
-    source_id, target_id, source, target, operations, arrival = row[24:30]
+def _view(row: Row, refunded: int, payee: Payee | None) -> PaymentView:
+    source_id, target_id, source, target, operations, arrival, bulk_id = row[24:31]
     after = {account_id: int(balance) for account_id, balance in operations or ()}
     return PaymentView._make(
         (
@@ -132,6 +150,8 @@ def _view(row: Row, refunded: int) -> PaymentView:
             after.get(source_id),
             after.get(target_id),
             arrival and Arrival(int(arrival[0]), arrival[1], int(arrival[3]), int(arrival[2])),
+            bulk_id,
+            payee,
         )
     )
 

@@ -83,6 +83,10 @@ def revive(connection: Connection, ids: Iterable[str]) -> list[Stuck]:
         "), revived AS ("
         " UPDATE payments p SET attempts = 0, parked_at = NULL, due_at = greatest(now(), p.scheduled_at)"
         " FROM before WHERE p.id = before.id::uuid"
+        "), instructed AS ("
+        " UPDATE instructions i SET attempts = 0, due_at = now(), pending_at = NULL"
+        " FROM before JOIN payments p ON p.id = before.id::uuid"
+        " WHERE i.payment_id = before.id::uuid AND p.state = 'AUTHORIZED' AND i.answer IS NULL"
         ") SELECT * FROM before",
         (arrays.plain(ids),),
     )

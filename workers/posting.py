@@ -70,6 +70,8 @@ class Poster:
         self._terms_are_old_at = 0.0
         self.linger_seconds = linger_seconds
         self.batch_limit = BATCH_MAX
+        self.has_instructed = False
+        """Whether a bank is to be told of something since this was last looked at, and made false again."""
 
     def drain(self, seconds: float = DRAIN_SECONDS) -> tuple[int, bool]:
         """Post until nothing is due or the time is spent; returns how many, and whether work may remain.
@@ -128,6 +130,7 @@ class Poster:
                 }:  # ops have added one
                     self._houses = _houses(connection)
                 self._reach(Point.CLAIMED)
+                bulks = ledger.lock_bulks(connection, claimed)
                 accounts = ledger.lock_accounts(connection, claimed, self._houses)
                 makers = ledger.makers(connection, claimed)
                 charges = ledger.charges(connection, claimed, gives_back=self.refunds_commission)
@@ -135,7 +138,7 @@ class Poster:
                 adjustments = adjustment.agreed(connection, claimed)
                 allowances = charge_limit.allowances(connection, claimed, accounts)
                 self._reach(Point.LOCKED)
-                told = charges, quotes, adjustments, allowances
+                told = charges, quotes, adjustments, allowances, bulks
                 decision = posting.decide(claimed, accounts, makers, *told, deposits_open=self.deposits_open)
                 ledger.post(connection, decision, self.hold_ttl_hours)
                 command.decide(connection, _outcomes(claimed))
@@ -151,6 +154,7 @@ class Poster:
             self._split(claimed, error)
             return None
         self._reach(Point.COMMITTED)
+        self.has_instructed |= any(verdict.instructs for verdict in decision.verdicts)
         self.batch_limit = min(BATCH_MAX, self.batch_limit * 2)
         log.debug("posted", payments=len(claimed))
         return len(claimed)

@@ -11,6 +11,8 @@ from models import preflight as preflights
 from models.session import DatabaseAway, Engine, open_engine, transaction
 from workers.mail import Postman
 from workers.posting import Poster
+from workers.rails import RailError, open_rail
+from workers.rails.instructing import Instructor
 from workers.welcome import BonusError, Welcomer, parse_bonus
 
 log = structlog.get_logger("worker")
@@ -61,9 +63,23 @@ def postman() -> Postman:
     return Postman(engine(), given.mail_url, given.mail_from)
 
 
-def preflight() -> None:
-    """Wait for the database, and end this process if it, or the welcome bonus, is not what it should be."""
+@cache
+def instructor() -> Instructor:
+    """The one instructor of this process; raises RailError."""
+    return Instructor(engine(), open_rail(settings.load()))
+
+
+def preflight(*, rails: bool = False) -> None:
+    """Wait for the database, and end this process if it, or the welcome bonus, is not what it should be.
+
+    Whoever tells the bank (`rails`) needs a rail: there is none by default, least of all the simulated one.
+    """
     given = settings.load()
+    try:
+        if rails and open_rail(given).name == "simulator":
+            log.warning("the simulated bank moves no money")
+    except RailError as error:
+        raise SystemExit(f"worker refuses to start: {error}") from error
     while True:
         try:
             preflights.refuse(_url(), "worker", durability=given.preflight_durability)
@@ -94,5 +110,5 @@ def forget_connections() -> None:
     """After a fork: the parent's connections are the parent's; they are left to it unclosed."""
     if engine.cache_info().currsize:
         engine().dispose(close=False)
-    for made in (engine, poster, welcomer, postman):
+    for made in (engine, poster, welcomer, postman, instructor):
         made.cache_clear()

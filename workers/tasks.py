@@ -9,6 +9,7 @@ from celery_config import (
     ENSURE_PARTITIONS,
     FORGET,
     HEARTBEAT,
+    INSTRUCT,
     MAIL,
     POST,
     SWEEP,
@@ -28,9 +29,25 @@ log = structlog.get_logger("tasks")
 def post(self) -> None:
     """Post what is due; ring again only if time ran out before the work did."""
     with _left_to_the_next_one(), structlog.contextvars.bound_contextvars(request_id=self.request.get("request_id")):
-        _, remains = runtime.poster().drain()
+        poster = runtime.poster()
+        _, remains = poster.drain()
         if remains:
             publish()
+        if poster.has_instructed:
+            poster.has_instructed = False
+            publish(task=INSTRUCT)
+        runtime.pulse(self.request.hostname)
+
+
+@app.task(name=INSTRUCT, bind=True)
+def instruct(self) -> None:
+    """Tell the bank what is due and hear what it tells; the posters end what it has answered."""
+    with _left_to_the_next_one(), structlog.contextvars.bound_contextvars(request_id=self.request.get("request_id")):
+        has_ended, remains = runtime.instructor().drain()
+        if has_ended:
+            publish()
+        if remains:
+            publish(task=INSTRUCT)
         runtime.pulse(self.request.hostname)
 
 

@@ -2,6 +2,9 @@
 
 from gateway.views.adjustments import adjustments
 from gateway.views.api_keys import api_keys
+from gateway.views.bank_accounts import bank_accounts
+from gateway.views.bulk_charges import bulk_charges
+from gateway.views.bulk_transfers import bulk_transfers
 from gateway.views.commissions import commissions
 from gateway.views.confirmations import confirmations
 from gateway.views.currencies import currencies
@@ -15,6 +18,7 @@ from gateway.views.ops_payments import ops_payments
 from gateway.views.orders import orders
 from gateway.views.payments import payments
 from gateway.views.rates import rates
+from gateway.views.reconciliations import reconciliations
 from gateway.views.refunds import refunds
 from gateway.views.sessions import sessions
 from gateway.views.sign_up import sign_up
@@ -32,6 +36,9 @@ BLUEPRINTS = (
     exchanges,
     endings,
     refunds,
+    bank_accounts,
+    bulk_transfers,
+    bulk_charges,
     payments,
     wallets,
     history,
@@ -40,6 +47,7 @@ BLUEPRINTS = (
     commissions,
     ops_payments,
     adjustments,
+    reconciliations,
     ops,
     health,
 )

@@ -18,7 +18,7 @@ from gateway.parsing import body_of_request
 from gateway.schemas import PaymentSchema
 from gateway.services import services
 from gateway.showing import Shown, payment_body, payment_headers
-from models import command, idempotency, payment_view
+from models import bulk, command, idempotency, payment_view
 from models.payment_view import PaymentView
 from models.rules.posting import ENDS
 from models.rules.values import Ending, PaymentType
@@ -70,6 +70,8 @@ def _ordered(id: str, ending: Ending, amount: str | None = None) -> Answer:
         if not is_replay:
             if view.state not in ENDS[ending]:
                 raise Refusal("illegal_transition", f"The payment is {view.state}.")
+            if view.bulk_id is not None and bulk.is_atomic(connection, view.bulk_id):
+                raise Refusal("illegal_transition", "A line of an atomic bulk goes with its bulk.")
             captured = None if amount is None else _part(view, amount)
             is_replay = not idempotency.keep(connection, g.caller.id, key, fingerprint, payment_id=id)
             if is_replay:  # another request with the key was faster; its row is committed now

@@ -1,31 +1,28 @@
 """The foundation: roles, tables, guards, partitions, grants, and the world's currencies."""
 
-from pathlib import Path
-
 import iso4217
 from alembic import op
 from psycopg2 import sql
 from psycopg2.extras import execute_values
 
 import settings
+from migrations import steps
 
 revision = "0001"
 down_revision = None
 
-FOLDER = Path(__file__).parent.parent / "sql" / "foundation"
 STEPS = ["1_roles", "2_tables", "3_guards", "4_partitions", "5_grants"]
 
 
 def upgrade() -> None:
+    steps.run("foundation", *STEPS)
     cursor = op.get_bind().connection.cursor()
-    for step in STEPS:
-        cursor.execute((FOLDER / f"{step}.sql").read_text())
     _set_passwords(cursor)
     _seed_currencies(cursor)
 
 
 def downgrade() -> None:
-    op.get_bind().connection.cursor().execute((FOLDER / "down.sql").read_text())
+    steps.run("foundation", "down")
 
 
 def _set_passwords(cursor) -> None:

@@ -28,6 +28,8 @@ class Failure(StrEnum):
     """Its quote was over, used by another, or for another payment, when it was accepted."""
     REFUND_EXCEEDS_CHARGE = "refund_exceeds_charge"
     """With the refunds before it, it would give back more than was charged."""
+    REJECTED_BY_BANK = "rejected_by_bank"
+    """The bank did not pay it out; what was held is released."""
     CANCELED = "canceled"
     """Whoever ordered it took it back before it moved money."""
     EXPIRED = "expired"
@@ -53,6 +55,7 @@ MESSAGES = {
     Failure.COMMISSION_EXCEEDS_AMOUNT: "The commission would leave nothing of the amount.",
     Failure.QUOTE_EXPIRED: "The quote had expired, or was not for this payment.",
     Failure.REFUND_EXCEEDS_CHARGE: "More would be refunded than was charged.",
+    Failure.REJECTED_BY_BANK: "The bank did not carry out the payment.",
     Failure.CANCELED: "The payment was canceled, or its hold released.",
     Failure.EXPIRED: "The payment was not posted or captured in time.",
     Failure.SYSTEM_FAILURE: "The payment could not be posted.",

@@ -4,19 +4,24 @@
 """
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
+from models.rules.bulk import counted, give_share
 from models.rules.commission import commission, returned
 from models.rules.failure import Failure
 from models.rules.limits import NO_ALLOWANCES, UNLIMITED, Allowance
 from models.rules.money import MINOR_UNITS_MAX
+from models.rules.refusal import refusal
 from models.rules.state import State, move_to
 from models.rules.values import (
+    BANKS_WORDS,
+    NO_BULKS,
     NO_CHARGES,
     NO_QUOTES,
     NOTHING_AGREED,
-    OUTSIDE,
     Account,
     Agreed,
+    Bulk,
     Charge,
     Decision,
     Ending,
@@ -39,62 +44,106 @@ def decide(
     quotes: Mapping[str, Quoted] = NO_QUOTES,
     adjustments: Mapping[str, Agreed] = NOTHING_AGREED,
     allowances: Mapping[str, Allowance] = NO_ALLOWANCES,
+    bulks: Mapping[str, Bulk] = NO_BULKS,
     *,
     deposits_open: bool,
 ) -> Decision:
     """Decide the payments in order, each on the balances that the ones before it left behind.
 
-    `accounts`, `makers` and `charges`, those that are refunded, are by id; one that is missing fails its payment,
-    never the batch. `quotes` are by the payment that used them, `adjustments` by the one they ordered, `allowances` by
-    the account that is limited. Commission goes to the account of code `commission` among them, exchange through those
-    of code `exchange`.
+    `accounts`, `makers`, `charges`, those that are refunded or returned, and `bulks` are by id; one that is missing
+    fails its payment, never the batch. `quotes` are by the payment that used them, `adjustments` by the one they
+    ordered, `allowances` by the account that is limited. Commission goes to the account of code `commission`,
+    exchange through those of code `exchange`.
     """
-    books, refundable, allowed = dict(accounts), dict(charges), dict(allowances)
-    houses = {(account.code, account.currency): account.id for account in accounts.values() if account.code}
-    verdicts = []
-    for payment in payments:
-        if not may_end(payment):
-            continue
+    batch = _Batch(accounts, makers, charges, quotes, adjustments, allowances, bulks, deposits_open=deposits_open)
+    decided = [(payment, batch.verdict(payment)) for payment in payments if may_end(payment)]
+    counted(batch.bulks, decided)
+    return Decision(
+        [verdict for _, verdict in decided],
+        [batch.books[id] for id in sorted(batch.books) if batch.books[id] != accounts[id]],
+        [batch.bulks[id] for id in sorted(batch.bulks) if batch.bulks[id] != bulks[id]],
+    )
+
+
+class _Batch:
+    """What payments are decided on, as the ones before have left it."""
+
+    def __init__(
+        self,
+        accounts: Mapping[str, Account],
+        makers: Mapping[str, Maker],
+        charges: Mapping[str, Charge],
+        quotes: Mapping[str, Quoted],
+        adjustments: Mapping[str, Agreed],
+        allowances: Mapping[str, Allowance],
+        bulks: Mapping[str, Bulk],
+        *,
+        deposits_open: bool,
+    ) -> None:
+        self.books, self.charges = dict(accounts), dict(charges)
+        self.allowances, self.bulks = dict(allowances), dict(bulks)
+        self.makers, self.quotes, self.adjustments = makers, quotes, adjustments
+        self.houses = {(account.code, account.currency): account.id for account in accounts.values() if account.code}
+        self.deposits_open = deposits_open
+
+    def verdict(self, payment: Payment) -> Verdict:
+        """What becomes of the payment; the books are then as it leaves them."""
+        books = self.books
         source, target = books.get(payment.source_id), books.get(payment.target_id)
-        maker = makers.get(payment.user_id)
+        maker = self.makers.get(payment.user_id)
         if source is None or target is None or maker is None:
-            verdicts.append(_failed(payment, Failure.ACCOUNT_UNKNOWN))
-            continue
+            return _failed(payment, Failure.ACCOUNT_UNKNOWN)
+        charge, quote = self.charges.get(payment.parent_id or ""), self.quotes.get(payment.id)
+        fee = _fee(payment, source, target, charge, quote)
+        refused = partial(
+            refusal,
+            target=target,
+            maker=maker,
+            charge=charge,
+            quote=quote,
+            agreed=self.adjustments.get(payment.id),
+            allowance=self.allowances.get(source.id, UNLIMITED),
+            fee=fee,
+            deposits_open=self.deposits_open,
+        )
+        failure, is_promised = ended_by(payment), False
+        bulk = self.bulks.get(payment.bulk_id or "")
         if payment.state == State.AUTHORIZED:  # its hold ends now, whatever becomes of it
             source = books[source.id] = source._replace(held=source.held - payment.amount)
-        charge = refundable.get(payment.parent_id or "")
-        quote = quotes.get(payment.id)
-        fee = _fee(payment, source, target, charge, quote)
-        agreed, allowance = adjustments.get(payment.id), allowed.get(source.id, UNLIMITED)
-        failure = ended_by(payment) or refusal(
-            payment, source, target, maker, charge, quote, agreed, allowance, fee, deposits_open=deposits_open
-        )
-        if failure is None and quote is not None and _overflows(_movements(payment, fee, houses), books):
+        elif bulk is not None and bulk.is_atomic:
+            self.bulks[bulk.id], source, uncovered = give_share(bulk, payment, source, refused)
+            books[source.id], failure, is_promised = source, failure or uncovered, True
+        if failure is None and payment.ending is not Ending.CONFIRM:  # what the bank has paid out is not asked again
+            failure = refused(payment, source, is_promised=is_promised)
+        movements = _movements(payment, fee, self.houses) if failure is None else []
+        if failure is None and quote is not None and _overflows(movements, books):
             failure = Failure.LIMIT_EXCEEDED
         if failure is not None:
-            verdicts.append(_failed(payment, failure))
-            continue
+            return _failed(payment, failure)
         # From here it must succeed.
-        if source.id in allowed:
-            allowed[source.id] = allowance.after(payment)
-        if not payment.captures and payment.ending is None:
+        if source.id in self.allowances:
+            self.allowances[source.id] = self.allowances[source.id].after(payment)
+        instructs = payment.type == PaymentType.WITHDRAWAL and target.code == "wire"
+        if payment.ending is None and (instructs or not payment.captures):
             books[source.id] = source._replace(held=source.held + payment.amount)
-            verdicts.append(Verdict(payment.id, move_to(State(payment.state), State.AUTHORIZED), None, ()))
-            continue
-        operations = _apply(payment.id, _movements(payment, fee, houses), books)
-        captured = None if payment.captures else _moved(payment)
-        if charge is not None and payment.parent_id is not None:
-            refundable[payment.parent_id] = charge._replace(refunded=charge.refunded + payment.amount)
-        if payment.id in refundable:
-            refundable[payment.id] = refundable[payment.id]._replace(captured=_moved(payment), commission=fee)
+            authorized = move_to(State(payment.state), State.AUTHORIZED)
+            taken = fee if instructs else 0  # the bank is told what arrives
+            return Verdict(payment.id, authorized, None, (), commission=taken, instructs=instructs)
+        operations = _apply(payment.id, movements, books)
+        self._note(payment, charge, fee)
         completed = move_to(State(payment.state), State.COMPLETED)
-        verdicts.append(Verdict(payment.id, completed, None, operations, captured, fee))
-    return Decision(verdicts, [books[id] for id in sorted(books) if books[id] != accounts[id]])
+        captured = None if payment.captures else payment.moved
+        return Verdict(payment.id, completed, None, operations, captured, fee)
 
-
-def _moved(payment: Payment) -> int:
-    """What moves if it moves: the amount, or the part of it that is captured."""
-    return payment.capture_amount or payment.amount
+    def _note(self, payment: Payment, charge: Charge | None, fee: int) -> None:
+        """Note how much more the payment gives back of another, and what there is to give back of itself."""
+        if charge is not None and payment.parent_id is not None:
+            self.charges[payment.parent_id] = charge._replace(refunded=charge.refunded + payment.amount)
+        own = self.charges.get(payment.id)
+        if own is not None and payment.type == PaymentType.WITHDRAWAL:
+            self.charges[payment.id] = own._replace(captured=payment.amount - fee)
+        elif own is not None:
+            self.charges[payment.id] = own._replace(captured=payment.moved, commission=fee)
 
 
 def _fee(payment: Payment, source: Account, target: Account, charge: Charge | None, quote: Quoted | None = None) -> int:
@@ -105,12 +154,12 @@ def _fee(payment: Payment, source: Account, target: Account, charge: Charge | No
         return returned(charge.commission, charge.captured, charge.refunded, payment.amount)
     if source.owner_id == target.owner_id:
         return 0
-    return commission(_moved(payment), payment.terms)
+    return commission(payment.moved, payment.terms)
 
 
 def _movements(payment: Payment, fee: int, houses: Mapping[tuple[str, str], str]) -> list[Movement]:
     """The amount, and the commission: taken out of what a payer sends, of what a merchant charged, or given back."""
-    amount, currency = _moved(payment), payment.currency
+    amount, currency = payment.moved, payment.currency
     source_id, target_id = payment.source_id, payment.target_id
     if payment.target_amount is not None:
         ours, theirs = houses["exchange", currency], houses["exchange", payment.arrives_in]
@@ -139,6 +188,8 @@ ENDS = {
     Ending.VOID: {State.AUTHORIZED},
     Ending.CANCEL: {State.INITIATED},
     Ending.EXPIRE: {State.INITIATED, State.AUTHORIZED},
+    Ending.CONFIRM: {State.AUTHORIZED},
+    Ending.REJECT: {State.AUTHORIZED},
 }
 """What a payment can be ended from."""
 
@@ -150,6 +201,8 @@ def ended_by(payment: Payment) -> Failure | None:
             return Failure.CANCELED
         case Ending.EXPIRE:
             return Failure.EXPIRED
+        case Ending.REJECT:
+            return Failure.REJECTED_BY_BANK
     return None
 
 
@@ -157,88 +210,11 @@ def may_end(payment: Payment) -> bool:
     """Whether the payment can be ended as it is to be; one that has moved on meanwhile is left as it is."""
     if payment.ending is None:
         return True
+    waits_for_bank = payment.state == State.AUTHORIZED and payment.type == PaymentType.WITHDRAWAL
+    if waits_for_bank != (payment.ending in BANKS_WORDS):
+        return False
     is_covered = payment.capture_amount is None or payment.capture_amount <= payment.amount
     return payment.state in ENDS[payment.ending] and is_covered
-
-
-def refusal(
-    payment: Payment,
-    source: Account,
-    target: Account,
-    maker: Maker,
-    charge: Charge | None = None,
-    quote: Quoted | None = None,
-    agreed: Agreed | None = None,
-    allowance: Allowance = UNLIMITED,
-    fee: int = 0,
-    *,
-    deposits_open: bool,
-) -> Failure | None:
-    """The first rung of the ladder that refuses the payment, or None; `fee` is taken of it, or given back."""
-    if not _is_permitted(payment, source, target, maker, charge, agreed, deposits_open=deposits_open):
-        return Failure.NOT_PERMITTED
-    if source.currency != payment.currency or target.currency != payment.arrives_in:
-        return Failure.CURRENCY_MISMATCH
-    may_receive = target.is_active or payment.type == PaymentType.REFUND  # what was taken can always be given back
-    if not (maker.is_active and source.is_active and may_receive):
-        return Failure.ACCOUNT_INACTIVE
-    if source.is_frozen or target.is_frozen:
-        return Failure.ACCOUNT_FROZEN
-    forbidden = allowance.refusal(payment)
-    if forbidden is not None:
-        return forbidden
-    if payment.quote_id is not None and not (quote is not None and quote.fits(payment)):
-        return Failure.QUOTE_EXPIRED
-    if charge is not None and charge.refunded + payment.amount > charge.captured:
-        return Failure.REFUND_EXCEEDS_CHARGE
-    gives_back = payment.type == PaymentType.REFUND
-    if fee >= _moved(payment) and not gives_back:
-        return Failure.COMMISSION_EXCEEDS_AMOUNT
-    floor = -MINOR_UNITS_MAX if source.floor is None else source.floor
-    if source.balance - source.held - payment.amount + (fee if gives_back else 0) < floor:
-        return Failure.INSUFFICIENT_FUNDS
-    ceiling = MINOR_UNITS_MAX if target.ceiling is None else target.ceiling
-    arriving = payment.target_amount or _moved(payment) - (0 if gives_back else fee)
-    if target.balance + arriving > ceiling:
-        return Failure.LIMIT_EXCEEDED
-    return None
-
-
-def _is_permitted(
-    payment: Payment,
-    source: Account,
-    target: Account,
-    maker: Maker,
-    charge: Charge | None,
-    agreed: Agreed | None,
-    *,
-    deposits_open: bool,
-) -> bool:
-    """What the gateway promised, looked at again: who may order this between these accounts."""
-    if source.id == target.id:
-        return False
-    if payment.type == PaymentType.WITHDRAWAL:
-        return source.owner_id == maker.id and target.code in OUTSIDE
-    if payment.type == PaymentType.ADJUSTMENT:
-        return agreed is not None and agreed.fits(payment, source, target)
-    if target.owner_id is None:
-        return False
-    match payment.type:
-        case PaymentType.DEPOSIT:
-            own = deposits_open and target.owner_id == maker.id
-            return source.code in OUTSIDE and (maker.may_deposit or own)
-        case PaymentType.TRANSFER:
-            return source.owner_id == maker.id
-        case PaymentType.EXCHANGE:
-            return source.owner_id == target.owner_id == maker.id and payment.quote_id is not None
-        case PaymentType.CHARGE:
-            customers = source.owner_id is not None and source.owner_id != maker.id
-            return maker.role == "merchant" and target.owner_id == maker.id and customers
-        case PaymentType.REFUND:
-            return charge is not None and charge[:3] == (maker.id, target.id, source.id)
-        case PaymentType.BONUS:
-            return source.code == "internal" and target.owner_id == maker.id
-    raise ValueError(f"no rule for payments of type {payment.type}")
 
 
 def _overflows(movements: list[Movement], books: Mapping[str, Account]) -> bool:

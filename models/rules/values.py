@@ -28,6 +28,8 @@ class PaymentType(StrEnum):
     """From the wallet that a charge went to, back to the one it came from, ordered by its merchant."""
     ADJUSTMENT = "adjustment"
     """From `internal` to a wallet or back, proposed by one of ops and ordered by another."""
+    RETURN = "return"
+    """From `wire` back to the wallet that a withdrawal came from, ordered by workers alone: its bank sent it back."""
     BONUS = "bonus"
     """From `internal` to a wallet, in its owner's name; ordered by workers alone, as the schema sees to."""
 
@@ -55,14 +57,22 @@ class Ending(StrEnum):
     """Do not post it at all."""
     EXPIRE = "expire"
     """Its time is over: nobody captured it, or nobody posted it."""
+    CONFIRM = "confirm"
+    """The bank has paid it out."""
+    REJECT = "reject"
+    """The bank has not paid it out, and will not."""
+
+
+BANKS_WORDS = frozenset({Ending.CONFIRM, Ending.REJECT})
+"""What ends a withdrawal that waits for its bank, and nothing else does."""
 
 
 class Payment(NamedTuple):
     """An order as claimed; amounts in minor units.
 
-    `parent_id` is the charge of a refund. With `ending` it is to be ended, by the command of that id if there is one;
-    `capture_amount` None is the whole. With `quote_id` the target amount arrives in the target currency.
-    `day`, of a charge, is that (UTC) on which it counts towards the payer's limits.
+    `parent_id` is the charge of a refund, or the withdrawal of a return. With `ending` it is to be ended, by the
+    command of that id if there is one; `capture_amount` None is the whole. With `quote_id` the target amount arrives in
+    the target currency. `day`, of a charge, is that (UTC) on which it counts towards the payer's limits.
     """
 
     id: str
@@ -83,11 +93,17 @@ class Payment(NamedTuple):
     target_amount: int | None = None
     target_currency: str | None = None
     day: date | None = None
+    bulk_id: str | None = None
 
     @property
     def arrives_in(self) -> str:
         """The currency that the target receives."""
         return self.target_currency or self.currency
+
+    @property
+    def moved(self) -> int:
+        """What moves if it moves: the amount, or the part of it that is captured."""
+        return self.capture_amount or self.amount
 
 
 class Quoted(NamedTuple):
@@ -107,11 +123,13 @@ class Quoted(NamedTuple):
 
 
 class Charge(NamedTuple):
-    """What a refund gives back; `captured` (nothing until it is COMPLETED) and `refunded` so far, in minor units.
+    """What a refund or a return gives back; `captured` (nothing until it is COMPLETED) and `refunded` so far, in minor
+    units.
 
-    `commission` was taken of it, if it is to be given back, too.
+    `commission` was taken of it, if it is to be given back, too; of a withdrawal, whose bank never had it, it is not.
     """
 
+    type: str
     user_id: str
     source_id: str
     target_id: str
@@ -156,6 +174,29 @@ class Account(NamedTuple):
     is_limited: bool = False
 
 
+class Bulk(NamedTuple):
+    """Many payments accepted in one request; amounts in minor units.
+
+    An atomic one `is_decided` once: `held` for all its lines, which take it with them one by one, or a `failure` for
+    all. `authorized`, `completed` and `failed` count its lines; `least` is the amount of the smallest, until it is
+    decided.
+    """
+
+    id: str
+    user_id: str
+    source_id: str | None
+    currency: str
+    total: int
+    is_atomic: bool
+    is_decided: bool
+    held: int
+    failure: str | None
+    authorized: int
+    completed: int
+    failed: int
+    least: int = 1
+
+
 class Maker(NamedTuple):
     """Who ordered the payment, as he stands now; `may_deposit` from outside, into any wallet."""
 
@@ -191,7 +232,8 @@ class Operation(NamedTuple):
 class Verdict(NamedTuple):
     """What becomes of one payment: COMPLETED with its operations, or AUTHORIZED or, with its reason, FAILED without.
 
-    `captured` is what was taken of a hold, `commission` what was taken for us, or given back, in minor units.
+    `captured` is what was taken of a hold, `commission` what was taken for us, or given back, in minor units. With
+    `instructs` a bank is to be told of it now.
     """
 
     payment_id: str
@@ -200,15 +242,18 @@ class Verdict(NamedTuple):
     operations: tuple[Operation, ...]
     captured: int | None = None
     commission: int = 0
+    instructs: bool = False
 
 
 NO_CHARGES: Mapping[str, Charge] = MappingProxyType({})
 NO_QUOTES: Mapping[str, Quoted] = MappingProxyType({})
 NOTHING_AGREED: Mapping[str, Agreed] = MappingProxyType({})
+NO_BULKS: Mapping[str, Bulk] = MappingProxyType({})
 
 
 class Decision(NamedTuple):
-    """A batch decided: one verdict a payment that moved, and the accounts that changed as they stand afterwards."""
+    """A batch decided: one verdict a payment that moved; the accounts and bulks that changed, as they are then."""
 
     verdicts: list[Verdict]
     accounts: list[Account]
+    bulks: list[Bulk]

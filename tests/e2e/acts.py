@@ -17,6 +17,8 @@ RATES = {("EUR", "USD"): ("1.0837", "0.5"), ("USD", "EUR"): ("0.9131", "1.25")}
 MERCHANTS = {"till": "Shop", "till for dollars": "Shop", "stall": "Mall"}
 OWN = [("ann", "ann's other"), ("ann's other", "ann")]
 OUTSIDE = ["wire", "wallet", "crypto"]
+PAYEE = {"iban": "DE89370400440532013000", "name": "Somebody"}
+"""Whom a bank is to pay."""
 
 names, small = st.sampled_from(sorted(WALLETS)), st.integers(1, 120)
 
@@ -99,7 +101,9 @@ class Acts(Stage):
         name, target = self._name(), self._one(OUTSIDE)
         wallet, amount = self.wallets[name], self._amount(name)
         payment = Payment("withdrawal", self._owner(name), wallet, self.model.ours[target, wallet.currency], amount)
-        self.order("/v1/withdrawals", payment, self._inactive(name), target=target, **self._money(name, amount))
+        whom = PAYEE if target == "wire" else {}
+        order = {"target": target, **self._money(name, amount), **whom}
+        self.order("/v1/withdrawals", payment, self._inactive(name), **order)
 
     def adjust(self) -> None:
         """One of ops proposes, as often as he likes; only another's approval counts, and once."""

@@ -16,6 +16,7 @@ from embedded.stack import Stack
 from tests.support import eventually
 
 CURRENCY = "EUR"
+IBAN = "DE89370400440532013000"
 ANSWER_SECONDS_MAX = 20
 ACCEPTED = 202
 
@@ -149,6 +150,11 @@ class Crowd:
     def charge(self, client: Person, amount: str) -> Order:
         body = {"wallet": client.wallet, "amount": amount, "currency": CURRENCY, "summary": "Coffee"}
         return Order("/v1/charges", self.merchant.token, body, str(uuid4()))
+
+    def withdrawal(self, client: Person, amount: str) -> Order:
+        """By wire, to a bank account."""
+        body = {"wallet": client.wallet, "amount": amount, "currency": CURRENCY, "name": "Bob", "iban": IBAN}
+        return Order("/v1/withdrawals", client.token, body, str(uuid4()))
 
     def mixed(self, count: int) -> list[Order]:
         """Transfers among the clients and charges; every twentieth asks for more than anybody has."""

@@ -19,7 +19,7 @@ SECONDS_MAX = 60
 def test_the_commands_of_a_guide_print_what_it_shows(stack: Stack, tmp_path: Path, guide: Path) -> None:
     ops = stack.create_user("ops.of.the.guide@example.com", "ops")
     (tmp_path / ".run").mkdir()
-    told = {"url": stack.url, "mail": stack.mail, "ops_token": ops["token"]}
+    told = {"url": stack.url, "mail": stack.mail, "bank": stack.bank_url, "ops_token": ops["token"]}
     (tmp_path / ".run" / "stack.json").write_text(json.dumps(told))
     blocks = re.findall(r"^```(\w*)\n(.+?)^```", guide.read_text(), re.M | re.S)
     script = "".join(text for language, text in blocks if language == "sh")

@@ -17,7 +17,7 @@ from sqlalchemy import make_url
 import celery_config
 from models import invariants
 from models.session import transaction
-from tests.e2e.acts import Acts, names, small
+from tests.e2e.acts import PAYEE, Acts, names, small
 from tests.e2e.machine import User
 from tests.e2e.stage import FINAL, WALLETS
 from tests.e2e.worlds import Performance, Rehearsal, World
@@ -105,9 +105,9 @@ class Machine(Acts):
         bad_amount, flaw = self._one([("0.001", "amount_precision"), ("0.00", "amount_not_positive")])
         wrongs: list[tuple[User, str, dict[str, Any], str]] = [
             (stranger, "/v1/transfers", sides | order, "not_found"),
-            (stranger, "/v1/withdrawals", money, "not_found"),
+            (stranger, "/v1/withdrawals", money | PAYEE, "not_found"),
             (stranger, "/v1/deposits", money | {"source": "wire"}, "not_found"),
-            (owner, "/v1/withdrawals", money | {"amount": bad_amount}, flaw),
+            (owner, "/v1/withdrawals", money | PAYEE | {"amount": bad_amount}, flaw),
             (self.users["Mall"], "/v1/charges", into_another, "not_found"),
             (client, "/v1/charges", into_another, "scope_missing"),
             (rival, "/v1/refunds", {"charge": id, "reason": "duplicate"}, "not_found"),

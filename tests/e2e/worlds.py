@@ -1,7 +1,7 @@
 """Where the state machine runs: in this process with a poster at hand, or on the whole stack with its workers."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import pytest
@@ -10,15 +10,20 @@ from sqlalchemy import Engine
 import celery_config
 import settings
 from embedded.stack import Stack
+from models.bank_return import Return
+from models.instruction import Instruction
 from models.session import open_engine, transaction
 from tests.e2e.crowd import Line
 from tests.gateway.house import House, Person
 from tests.support import Database, eventually
+from workers.rails.instructing import Instructor
+from workers.rails.rail import Answer, News, Outcome
 
 POSTED_SECONDS_MAX = 30
 UNDECIDED = """
 SELECT (id, type, state, due_at, attempts, last_error)::text FROM payments
-WHERE (state = 'INITIATED' AND (due_at <= now() OR attempts > 0)) OR (state = 'AUTHORIZED' AND hold_expires_at <= now())
+WHERE (state = 'INITIATED' AND (due_at <= now() OR attempts > 0))
+   OR (state = 'AUTHORIZED' AND (hold_expires_at <= now() OR type = 'withdrawal'))
 UNION ALL SELECT (id, kind, payment_id)::text FROM commands WHERE decided_at IS NULL
 """
 
@@ -55,6 +60,20 @@ class World(Protocol):
         """Run a statement as the owner; the first column of its rows."""
 
 
+class Willing:
+    """A bank that pays out whatever it is told."""
+
+    name, batch_max = "willing", 100
+
+    def submit(self, instructions: Sequence[Instruction]) -> Mapping[str, Outcome]:
+        return {one.payment_id: Outcome(Answer.CONFIRMED) for one in instructions}
+
+    inquire = submit
+
+    def news(self, position: str) -> tuple[list[News | Return], str]:
+        return [], position
+
+
 class Rehearsal(House):
     """The gateway in this process, and a poster when it is told to."""
 
@@ -79,6 +98,9 @@ class Rehearsal(House):
 
     def post(self) -> None:
         self.post_payments()
+        ended, _ = Instructor(self.worker, Willing()).drain()
+        if ended:
+            self.post_payments()
 
     def ring(self) -> None:
         pass

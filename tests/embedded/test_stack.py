@@ -30,7 +30,7 @@ def test_roles_of_a_given_database_may_be_given_too(home: Home, monkeypatch: pyt
     monkeypatch.setenv("WORKER_DATABASE_URL", "postgresql://worker:own@db/payments")
     given = Stack(home, database_url="postgresql://owner:secret@db/payments", redis_url="redis://broker/0")
     try:
-        assert given.parts.keys() == {"gateway", "posting", "upkeep", "beat"}
+        assert given.parts.keys() == {"bank", "gateway", "posting", "upkeep", "rails", "beat"}
         assert given.processes["posting"].environ["WORKER_DATABASE_URL"] == "postgresql://worker:own@db/payments"
         told = given.processes["gateway"].environ
         assert told["GATEWAY_DATABASE_URL"].startswith("postgresql+psycopg2://payments_gateway:")
@@ -47,6 +47,32 @@ def test_only_upkeep_is_told_where_mail_goes(home: Home):
         assert (home.path / "mail").stat().st_mode & 0o777 == 0o700
         told = {name: process.environ.get("MAIL_URL") for name, process in stack.processes.items()}
         assert {name for name, url in told.items() if url} == {"upkeep"}
+    finally:
+        stack.stop()
+
+
+def test_only_rails_is_told_where_the_bank_is(home: Home):
+    stack = Stack(home)
+    try:
+        told = {name: process.environ.get("RAIL_SIMULATOR_URL") for name, process in stack.processes.items()}
+        assert {name: url for name, url in told.items() if url} == {"rails": stack.bank_url}
+        assert stack.processes["rails"].environ["RAIL"] == "simulator"
+        assert stack.bank_url.startswith("http://127.0.0.1:")
+        assert not {"WORKER_DATABASE_URL", "GATEWAY_DATABASE_URL", "REDIS_URL"} & stack.bank.environ.keys()
+        assert (home.path / "bank").stat().st_mode & 0o777 == 0o700
+    finally:
+        stack.stop()
+
+
+def test_another_rail_needs_no_simulated_bank(home: Home, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("RAIL", "sepa")
+    monkeypatch.setenv("RAIL_OUTBOX", "/out")
+    stack = Stack(home)
+    try:
+        assert "bank" not in stack.parts
+        told = stack.processes["rails"].environ
+        assert (told["RAIL"], told["RAIL_OUTBOX"]) == ("sepa", "/out")
+        assert "RAIL" not in stack.processes["gateway"].environ
     finally:
         stack.stop()
 

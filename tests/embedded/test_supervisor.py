@@ -77,8 +77,10 @@ def test_stack_json_is_complete_and_its_owners_alone(checkout: Checkout):
     assert checkout.stack_file.stat().st_mode & 0o777 == 0o600
     assert checkout.stack_file.stat().st_uid == os.geteuid()
     told = checkout.told()
-    assert set(told) == {"url", "database_url", "redis_url", "secret_key", "mail", "ops_token", "users", "pids"}
-    assert set(told["pids"]) == {"supervisor", "postgres", "valkey", "gateway", "posting", "upkeep", "beat"}
+    addresses = {"url", "database_url", "redis_url", "mail", "bank"}
+    assert set(told) == addresses | {"secret_key", "ops_token", "users", "pids"}
+    servers, processes = {"postgres", "valkey", "bank"}, {"gateway", "posting", "upkeep", "rails", "beat"}
+    assert set(told["pids"]) == {"supervisor"} | servers | processes
     assert not any(map(is_gone, told["pids"].values()))
     assert api.call(f"{told['url']}/v1/payments?limit=1", told["ops_token"])["data"] is not None
 

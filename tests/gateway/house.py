@@ -24,7 +24,8 @@ from workers.posting import Poster
 
 TABLES = (
     "users", "accounts", "payments", "operations", "idempotency_keys", "payment_references", "payment_events",
-    "commands", "confirmations", "audit_log", "exchange_rates", "quotes", "charge_limits", "blocked_merchants",
+    "commands", "confirmations", "audit_log", "exchange_rates", "quotes", "charge_limits", "blocked_merchants", "bulks",
+    "bank_accounts", "instructions", "bank_statements", "bank_statement_lines",
 )  # fmt: skip
 NEVER_SAID = ("Traceback", "psycopg2", "sqlalchemy", "SELECT ", "INSERT ", "argon2", "secret")
 SECRET_KEY = "a secret of the tests, long enough for a key"

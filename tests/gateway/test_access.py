@@ -9,6 +9,8 @@ from werkzeug.test import TestResponse
 from gateway.auth import CACHE_SECONDS, SCOPES
 from models import tokens
 from models.session import transaction
+from tests.gateway.bulk_orders import CHARGES, ORGANIZATION, TRANSFERS, line
+from tests.gateway.bulk_orders import order as order_of_transfers
 from tests.gateway.house import House, Person
 from tests.support import Database, eventually
 
@@ -45,7 +47,27 @@ CALLS = {
     "void": ("POST", f"/v1/charges/{ID}/void", {}),
     "cancel": ("POST", f"/v1/payments/{ID}/cancel", {}),
     "refunds": ("POST", "/v1/refunds", {"charge": ID, "reason": "duplicate"}),
-    "withdrawals": ("POST", "/v1/withdrawals", {"wallet": WALLET, "amount": "1.00", "currency": "EUR"}),
+    "withdrawals": (
+        "POST",
+        "/v1/withdrawals",
+        {"wallet": WALLET, "amount": "1.00", "currency": "EUR", "target": "wallet"},
+    ),
+    "bank account": ("POST", "/v1/bank-accounts", {"organization_name": 1}),
+    "bank accounts": ("GET", "/v1/bank-accounts", None),
+    "a bank account": ("GET", f"/v1/bank-accounts/{ID}", None),
+    "alter bank account": ("PATCH", f"/v1/bank-accounts/{ID}", {"is_active": True}),
+    "bulk transfers": ("POST", "/v1/bulk-transfers", {"credit_transfers": 1}),
+    "list bulks": ("GET", "/v1/bulk-transfers", None),
+    "a bulk": ("GET", f"/v1/bulk-transfers/{ID}", None),
+    "a bulk's lines": ("GET", f"/v1/bulk-transfers/{ID}/lines", None),
+    "add lines": ("PUT", f"/v1/bulk-transfers/{ID}/lines", {}),
+    "close a bulk": ("POST", f"/v1/bulk-transfers/{ID}/close", {}),
+    "bulk charges": ("POST", "/v1/bulk-charges", {"charges": 1}),
+    "list runs": ("GET", "/v1/bulk-charges", None),
+    "a run": ("GET", f"/v1/bulk-charges/{ID}", None),
+    "a run's lines": ("GET", f"/v1/bulk-charges/{ID}/lines", None),
+    "add charges": ("PUT", f"/v1/bulk-charges/{ID}/lines", {}),
+    "close a run": ("POST", f"/v1/bulk-charges/{ID}/close", {}),
     "quotes": ("POST", "/v1/quotes", {"source_currency": "EUR", "target_currency": "XAF", "amount": "1.00"}),
     "exchanges": ("POST", "/v1/exchanges", {"source": WALLET, "target": WALLET[:-1] + "b", "quote": ID}),
     "payments": ("GET", "/v1/payments", None),
@@ -88,6 +110,10 @@ CALLS = {
     "ops: adjustments": ("GET", "/v1/ops/adjustments", None),
     "ops: adjust": ("POST", "/v1/ops/adjustments", {"account": 1}),
     "ops: approve": ("POST", f"/v1/ops/adjustments/{ID}/approve", {}),
+    "ops: reconcile": ("POST", "/v1/ops/reconciliations", {}),
+    "ops: reconciled": ("GET", f"/v1/ops/reconciliations/{ID}", None),
+    "ops: lines": ("GET", f"/v1/ops/reconciliations/{ID}/lines", None),
+    "ops: match": ("POST", f"/v1/ops/reconciliations/{ID}/lines/1/match", {"payment": ID, **WHY}),
     "ops: reject": ("POST", f"/v1/ops/adjustments/{ID}/reject", {"reason": "No"}),
     "ops: terms": ("GET", "/v1/ops/commission-terms", None),
     "ops: new terms": ("POST", "/v1/ops/commission-terms", {"type": 1}),
@@ -104,6 +130,22 @@ MATRIX = {
     "cancel":             (401, 404, 404, 404, 403),
     "refunds":            (401, 403, 404, 403, 403),
     "withdrawals":        (401, 404, 404, 403, 403),
+    "bank account":       (401, 403, 422, 403, 403),
+    "bank accounts":      (401, 200, 200, 200, 200),
+    "a bank account":     (401, 404, 404, 404, 404),
+    "alter bank account": (401, 403, 404, 403, 403),
+    "bulk transfers":     (401, 403, 422, 403, 403),
+    "list bulks":         (401, 200, 200, 200, 200),
+    "a bulk":             (401, 404, 404, 404, 404),
+    "a bulk's lines":     (401, 404, 404, 404, 404),
+    "add lines":          (401, 403, 404, 403, 403),
+    "close a bulk":       (401, 403, 404, 403, 403),
+    "bulk charges":       (401, 403, 422, 403, 403),
+    "list runs":          (401, 200, 200, 200, 200),
+    "a run":              (401, 404, 404, 404, 404),
+    "a run's lines":      (401, 404, 404, 404, 404),
+    "add charges":        (401, 403, 404, 403, 403),
+    "close a run":        (401, 403, 404, 403, 403),
     "quotes":             (401, 422, 422, 403, 403),
     "exchanges":          (401, 404, 404, 403, 403),
     "payments":           (401, 200, 200, 200, 200),
@@ -146,6 +188,10 @@ MATRIX = {
     "ops: adjustments":   (401, 403, 403, 200, 200),
     "ops: adjust":        (401, 403, 403, 422, 403),
     "ops: approve":       (401, 403, 403, 404, 403),
+    "ops: reconcile":     (401, 403, 403, 415, 403),
+    "ops: reconciled":    (401, 403, 403, 404, 404),
+    "ops: lines":         (401, 403, 403, 404, 404),
+    "ops: match":         (401, 403, 403, 404, 403),
     "ops: reject":        (401, 403, 403, 404, 403),
     "ops: terms":         (401, 403, 403, 200, 200),
     "ops: new terms":     (401, 403, 403, 422, 403),
@@ -156,6 +202,8 @@ MATRIX = {
 MOVES_MONEY = {
     *("deposits", "transfers", "charges", "capture", "void", "cancel", "refunds"),
     *("withdrawals", "quotes", "exchanges"),
+    *("bank account", "alter bank account", "bulk transfers", "add lines", "close a bulk"),
+    *("bulk charges", "add charges", "close a run"),
 }
 """What needs a scope that waits for the confirmed address."""
 
@@ -258,6 +306,10 @@ def objects_of(owner: Person, house: House) -> dict[str, dict[str, str]]:
     shop.wallet()
     order = {"wallet": wallet, "amount": "1.00", "currency": "EUR", "capture": False}
     charge = shop.order("/v1/charges", order).get_json()["id"]
+    bank = {"organization_name": "ACME Corp", "iban": ORGANIZATION["organization_iban"], "wallet": wallet}
+    account = owner.call("POST", "/v1/bank-accounts", json=bank).get_json()["id"]
+    bulk = owner.order(TRANSFERS, order_of_transfers(line())).get_json()["id"]
+    run = owner.order(CHARGES, {"currency": "EUR", "charges": [{"wallet": shop.wallet(), "amount": "1.00"}]}).get_json()
     session = str(uuids.uuid7())
     with transaction(house.gateway) as connection:
         tokens.open_session(connection, session, owner.id, tokens.new(), 1, None, None)
@@ -267,6 +319,9 @@ def objects_of(owner: Person, house: House) -> dict[str, dict[str, str]]:
         "/v1/wallets/<token>": {"<token>": wallet},
         "/v1/sessions/<id>": {"<id>": session},
         "/v1/api-keys/<id>": {"<id>": key},
+        "/v1/bank-accounts/<id>": {"<id>": account},
+        "/v1/bulk-transfers/<id>": {"<id>": bulk},
+        "/v1/bulk-charges/<id>": {"<id>": run["id"]},
     }
 
 
@@ -279,7 +334,7 @@ OF_SOMEBODY = [
 @pytest.mark.parametrize("call", OF_SOMEBODY)
 def test_anothers_object_is_as_unknown_as_none(house: House, call: str) -> None:
     method, rule = rule_of(house, call)
-    owner, stranger = house.person(), house.person("merchant")
+    owner, stranger = house.person("merchant"), house.person("merchant")
     [(beginning, theirs)] = [(k, v) for k, v in objects_of(owner, house).items() if rule.startswith(k)]
     [(parameter, value)] = theirs.items()
     _, path, body = CALLS[call]

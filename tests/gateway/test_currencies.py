@@ -225,7 +225,7 @@ def test_an_inactive_currency_takes_no_new_payments(house: House, ops: Person, c
     assert change(ops, code, {"is_active": False}).status_code == 200
     for path, body in (
         ("/v1/transfers", order),
-        ("/v1/withdrawals", {"wallet": wallet, "amount": "1.00", "currency": code}),
+        ("/v1/withdrawals", {"wallet": wallet, "amount": "1.00", "currency": code, "target": "crypto"}),
         ("/v1/deposits", {"wallet": wallet, "amount": "1.00", "currency": code, "source": "wire"}),
         ("/v1/wallets", {"currency": code}),
     ):
@@ -272,7 +272,7 @@ def test_amounts_at_the_edges_of_every_digit(
     paid = pay(client, source, target, amount, code)
     assert (paid["state"], paid["amount"], paid["balance_after"]) == ("COMPLETED", amount, rest)
     assert (client.balance(source), stranger.balance(target)) == (rest, amount)
-    out = {"wallet": source, "amount": rest, "currency": code}
+    out = {"wallet": source, "amount": rest, "currency": code, "target": "crypto"}
     assert client.order("/v1/withdrawals", out).get_json()["amount"] == rest
     house.post_payments()
     assert client.get(f"/v1/wallets/{source}").get_json()["available"].strip("0.") == ""

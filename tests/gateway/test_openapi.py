@@ -19,11 +19,18 @@ PUBLIC = {
 REQUIRING = (
     *("deposits", "withdrawals", "transfers", "charges", "refunds", "exchanges"),
     *("charges/{id}/capture", "charges/{id}/void", "payments/{id}/cancel", "ops/adjustments"),
+    *("bulk-transfers", "bulk-charges"),
 )
 KEYED = {("post", f"/v1/{path}"): True for path in REQUIRING} | {
     ("post", f"/v1/{path}"): False for path in ("wallets", "clients", "merchants")
 }
 """Whether the Idempotency-Key is required, where there is one: what moves money, and what must not be made twice."""
+
+OTHER_FORMS = {"/v1/bulk-transfers": {"application/xml"}}
+"""What else than JSON is read there."""
+
+FILES = {"/v1/ops/reconciliations": {"text/csv", "application/xml"}}
+"""What is read where there is no JSON."""
 
 
 def test_the_committed_document_is_the_served_one(house: House) -> None:
@@ -42,7 +49,8 @@ def test_every_operation_says_what_it_answers_and_needs(house: House) -> None:
             is_public = (method, path) in PUBLIC or path.startswith(("/health", "/status"))
             assert operation["security"] == ([] if is_public else [{"bearer": []}]), path
             if method in ("post", "patch"):
-                assert operation["requestBody"]["content"].keys() == {"application/json"}
+                forms = FILES.get(path, {"application/json", *OTHER_FORMS.get(path, ())})
+                assert operation["requestBody"]["content"].keys() == forms
             keys = {p["name"]: p.get("required", False) for p in operation.get("parameters", []) if "name" in p}
             assert keys.get("Idempotency-Key") is KEYED.get((method, path)), path
 

@@ -61,7 +61,7 @@ def test_the_old_token_is_dead_at_once(house: House, client: Person, merchant: P
             ("/v1/transfers", {"source": wallet, "target": other}),
             ("/v1/transfers", {"source": other, "target": wallet}),
             ("/v1/deposits", {"wallet": wallet, "source": "wire"}),
-            ("/v1/withdrawals", {"wallet": wallet}),
+            ("/v1/withdrawals", {"wallet": wallet, "target": "wallet"}),
         ):
             assert client.order(path, {**money, **members}).status_code == 404
     assert charge(merchant, new).status_code == 202

@@ -11,7 +11,8 @@ from sqlalchemy.exc import DBAPIError
 
 import settings
 from embedded.postgres import OWNER_ROLE, Postgres
-from models import currency, invariants, partitions, payment
+from models import currency, instruction, invariants, partitions, payment
+from models.instruction import Counterparty
 from models.session import DatabaseAway, open_engine, transaction
 from tests.models.world import World, new_id, scalar
 from tests.support import Database, migrate
@@ -122,6 +123,32 @@ def test_a_quote_of_one_type_becomes_one_half_of_a_quote_and_goes_as_it_came(bar
     assert catalogue(world) == before
     with transaction(world.owner) as connection:
         assert connection.exec_driver_sql("SELECT to_jsonb(q) FROM quotes q ORDER BY id").scalars().all() == there
+
+
+def test_the_bank_goes_as_it_came(bare):
+    world = World.of(bare)
+    migrate(bare.owner, "0004")
+    before = catalogue(world)
+    migrate(bare.owner, "0005")
+    migrate(bare.owner, "-1")
+    assert catalogue(world) == before
+
+
+def test_the_bank_does_not_go_while_money_waits_for_it(bare):
+    """The hold would have no end, and nobody would know whether the bank has been told."""
+    world = World.of(bare)
+    migrate(bare.owner)
+    ann = world.user()
+    rich, id = world.wallet(ann, funds=1000), new_id()
+    wish = payment.Wish(id, "withdrawal", ann, rich, world.technical("wire"), 700, "EUR", id, bytes(32))
+    with transaction(world.gateway) as connection:
+        payment.accept(connection, [wish])
+        instruction.keep(connection, {id: Counterparty("DE89370400440532013000", "Bob", None, None)})
+    assert (world.post(), world.state(id)) == (1, "AUTHORIZED")
+    before = catalogue(world)
+    with pytest.raises(AssertionError, match="wait for their bank"):
+        migrate(bare.owner, "-1")
+    assert catalogue(world) == before
 
 
 def test_two_migrations_at_once_make_one(bare):

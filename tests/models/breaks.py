@@ -6,12 +6,25 @@ where the role has not the right to try. Ids stand in the statements by name, pa
 
 from typing import NamedTuple
 
+from sqlalchemy.exc import DBAPIError
+
 DENIED = "denied"
 """insufficient_privilege: stopped before any constraint is asked."""
 OVERFLOW = "NumericValueOutOfRange"
 """numeric(38,0) itself, before any right is asked."""
 NO_BREAK = None
 """The role may do this by design."""
+
+
+def stopper(connection, sql: str, names: dict[str, str]) -> str | None:
+    """What stopped the statement; None if nothing did."""
+    try:
+        connection.exec_driver_sql(sql, names)
+    except DBAPIError as error:
+        if error.orig.pgcode == "42501":
+            return DENIED
+        return error.orig.diag.constraint_name or type(error.orig).__name__
+    return NO_BREAK
 
 
 class Break(NamedTuple):

@@ -10,6 +10,9 @@ READ_BY_BOTH = {
         *("users", "tokens", "currencies", "accounts", "payments", "operations", "idempotency_keys"),
         *("payment_references", "payment_events", "worker_heartbeats", "confirmations", "commands", "audit_log"),
         *("commission_terms", "exchange_rates", "quotes", "adjustments"),
+        *("instructions", "returns", "rail_positions"),
+        *("bulks", "bank_accounts"),
+        *("bank_statements", "bank_statement_lines"),
         *("login_throttles", "charge_limits", "blocked_merchants"),
     ]
 }
@@ -38,10 +41,17 @@ COLUMN_RIGHTS = {
         ("INSERT", "blocked_merchants"): {"account_id", "merchant_id"},
         ("INSERT", "currencies"): {"code", "digits", "kind", *CURRENCY},
         ("UPDATE", "currencies"): {"is_active", "version", *CURRENCY},
-        ("INSERT", "payments"): ORDER,
+        ("INSERT", "payments"): {"bulk_id", "bulk_line", *ORDER},
         ("INSERT", "idempotency_keys"): {
-            *("user_id", "key", "fingerprint", "payment_id", "account_id", "adjustment_id", "signed_up"),
+            *("user_id", "key", "fingerprint", "payment_id", "account_id", "adjustment_id", "bulk_id", "signed_up"),
         },
+        ("INSERT", "bank_accounts"): {"id", "merchant_id", "organization_name", "iban", "bic", "account_id"},
+        ("UPDATE", "bank_accounts"): {"is_active", "version"},
+        ("INSERT", "bulks"): {
+            *("id", "kind", "mode", "user_id", "bank_account_id", "source_id", "target_id", "currency", "total"),
+            *("lines", "is_open"),
+        },
+        ("UPDATE", "bulks"): {"total", "lines", "is_open"},
         ("INSERT", "adjustments"): {
             *("id", "account_id", "direction", "amount", "currency", "reason", "proposed_by"),
         },
@@ -67,6 +77,13 @@ COLUMN_RIGHTS = {
             *("transfer_source_amount", "transfer_target_amount", "transfer_commission"),
         },
         ("UPDATE", "quotes"): {"payment_id"},
+        ("INSERT", "instructions"): {"payment_id", "iban", "bic", "name", "description"},
+        ("INSERT", "bank_statements"): {"id", "hash", "form", "account", "begins_on", "ends_on", "uploaded_by"},
+        ("INSERT", "bank_statement_lines"): {
+            *("statement_id", "line", "booked_on", "direction", "amount", "currency", "end_to_end_id"),
+            *("bank_reference", "description", "verdict", "difference", "payment_id"),
+        },
+        ("UPDATE", "bank_statement_lines"): {"matched_payment_id", "match_reason", "matched_by", "matched_at"},
         ("INSERT", "commission_terms"): {
             *("type", "currency", "merchant_id", "percent", "fixed", "minimum", "maximum", "valid_from"),
         },
@@ -87,7 +104,17 @@ COLUMN_RIGHTS = {
         ("UPDATE", "users"): {"welcomed_at", "is_active"},
         ("INSERT", "tokens"): TOKEN,
         ("UPDATE", "confirmations"): {"hash", "due_at", "attempts", "last_error", "sent_at", "expires_at"},
+        ("INSERT", "commands"): {"id", "kind", "payment_id", "reason"},
         ("UPDATE", "commands"): {"decided_at", "outcome"},
+        ("UPDATE", "instructions"): {
+            *("rail", "due_at", "attempts", "submitted_at", "answer", "answered_at", "bank_reference", "reason"),
+            *("pending_at", "last_error"),
+        },
+        ("UPDATE", "bulks"): {"held", "is_decided", "failure_code", "authorized", "completed", "failed"},
+        ("INSERT", "returns"): {"rail", "bank_id", "parent_id", "amount", "reason"},
+        ("UPDATE", "returns"): {"payment_id"},
+        ("INSERT", "rail_positions"): {"rail", "position"},
+        ("UPDATE", "rail_positions"): {"position", "updated_at"},
         ("INSERT", "audit_log"): DEED,
     },
 }

@@ -15,6 +15,16 @@ PAYMENT = "UPDATE payments SET {} WHERE id = %(done)s"
 ACCOUNT = "UPDATE accounts SET {} WHERE id = %(rich)s"
 EVENTS = "DELETE FROM payment_events WHERE payment_id = %(done)s AND version = {}"
 
+INSTRUCTION = (
+    "INSERT INTO instructions (payment_id, iban, name, answer, answered_at)"
+    " SELECT {}, 'DE89370400440532013000', 'Ann', answer, CASE WHEN answer IS NOT NULL THEN now() END"
+    " FROM (VALUES ({}::text)) AS said (answer)"
+)
+BULK = (
+    "INSERT INTO bulks (id, kind, mode, user_id, bank_account_id, source_id, currency, total, lines, held, is_decided)"
+    " VALUES (%(done)s, 'transfers', '{}', %(done)s, %(done)s, %(rich)s, 'EUR', {}, 1, {}, {})"
+)
+
 BREAKS = {
     "operations sum to zero per payment and currency": [OPERATION.format("amount = amount + 1")],
     "an account's balance is the sum of its operations": [ACCOUNT.format("balance = balance + 1")],
@@ -49,8 +59,22 @@ BREAKS = {
         " transfer_commission = commission, source_amount = NULL, target_amount = NULL, commission = NULL"
         " WHERE payment_id = %(exchanged)s",
     ],
-    "no charge is refunded beyond what was captured": [
-        "UPDATE payments SET type = 'refund', parent_id = %(failed)s WHERE id = %(done)s"
+    "no charge is refunded beyond what was captured, and of no withdrawal returns more than the bank was told": [
+        "UPDATE payments SET type = 'refund', parent_id = %(failed)s WHERE id = %(done)s",
+        "UPDATE payments SET type = 'return', parent_id = %(failed)s WHERE id = %(done)s",
+    ],
+    "what a bank was told of ended as it answered, and not before": [
+        INSTRUCTION.format("%(done)s", "NULL"),
+        INSTRUCTION.format("%(done)s", "'rejected'"),
+        INSTRUCTION.format("%(failed)s", "'confirmed'"),
+    ],
+    "what came back from a bank is a return of its own": [
+        "UPDATE payments SET type = 'return', parent_id = %(failed)s WHERE id = %(done)s"
+    ],
+    "a bulk's counts are those of its lines": [BULK.format("best_effort", 1, 0, "false")],
+    "an atomic bulk is held or refused as a whole": [
+        BULK.format("atomic", 5, 5, "true"),
+        BULK.format("atomic", 5, 5, "false"),
     ],
     "every operation is of a payment": ["DELETE FROM payments WHERE id = %(done)s"],
     "every operation is in its account's and its payment's currency": [
@@ -58,7 +82,7 @@ BREAKS = {
         PAYMENT.format("currency = 'USD'"),
         "UPDATE payments SET target_currency = 'JPY' WHERE id = %(exchanged)s",
     ],
-    "every idempotency key names a payment, an account, an adjustment or a user that exists": [
+    "every idempotency key names a payment, an account, an adjustment, a bulk or a user that exists": [
         "DELETE FROM payments WHERE id = %(open)s"
     ],
     "what the house gives comes from its internal account": [PAYMENT.format("type = 'bonus'")],

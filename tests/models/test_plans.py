@@ -15,6 +15,9 @@ from sqlalchemy import Engine, event
 
 from models import (
     account,
+    bank_account,
+    bulk,
+    bulk_line,
     charge_limit,
     idempotency,
     ledger,
@@ -27,9 +30,11 @@ from models import (
     tokens,
 )
 from models.account import Party
+from models.bulk import Head, Kind, Line, Mode
 from models.payment_list import Viewer
-from models.session import Connection, open_engine
+from models.session import Connection, open_engine, transaction
 from models.stuck import Which
+from models.user import Role
 from models.walk import Asked, Want
 from tests.models.world import World, new_id
 
@@ -39,6 +44,9 @@ PAYMENTS = 1_000_000 if os.environ.get("FAULTS") == "full" else 26_000
 ACCOUNTS = 500
 EVERY_MONTH = 17
 """A year of partitions of one table, and those ahead: each has a small index of what is open."""
+
+LINES = 8_000
+IBAN = "DE89370400440532013000"
 
 YEAR = """
 SELECT make_partition(parent, month)
@@ -79,6 +87,7 @@ def year(shared_world: World) -> World:
     purse, other = shared_world.wallet(ann), shared_world.wallet(ann)
     for _ in range(20):
         shared_world.transfer(ann, purse, other, 1)
+    order_many(shared_world)
     with shared_world.owner.connect() as connection:
         connection.connection.dbapi_connection.autocommit = True  # type: ignore[union-attr]
         connection.exec_driver_sql("VACUUM (ANALYZE)")
@@ -103,6 +112,20 @@ def fill(world: World, payments: int) -> None:
         connection.exec_driver_sql("DROP TABLE parties")
 
 
+def order_many(world: World) -> None:
+    """A bulk of many transfers, which are in this month's partition."""
+    shop, account = world.user(Role.MERCHANT), new_id()
+    wallet, wire = world.wallet(shop), world.technical("wire")
+    said = (shop, "EUR", account, wallet, None, wire)
+    head = Head(new_id(), Kind.TRANSFERS, Mode.BEST_EFFORT, *said, is_open=True)
+    with transaction(world.gateway) as connection:
+        bank_account.register(connection, account, shop, "Shop", IBAN, None, wallet)
+        bulk.accept(connection, head, "many", bytes(32), [])
+        for known in range(0, LINES, 1000):
+            lines = [Line(new_id(), 1, None, iban=IBAN, name="Bob") for _ in range(1000)]
+            assert bulk.add(connection, head, known, lines).lines == known + 1000
+
+
 @pytest.fixture(scope="module")
 def some(year: World) -> dict[str, Any]:
     """A payment of half a year ago, with its parties."""
@@ -111,8 +134,9 @@ def some(year: World) -> dict[str, Any]:
             "SELECT id::text, user_id::text, source_id::text, created_at FROM payments"
             " WHERE created_at < now() - interval '180 days' ORDER BY id DESC LIMIT 1"
         ).one()
+        bulk_id = connection.exec_driver_sql("SELECT id::text FROM bulks").scalar_one()
     month = (row[3] - timedelta(days=15), row[3] + timedelta(days=15))
-    return {**dict(zip(("payment", "user", "account"), row, strict=False)), "month": month}
+    return {**dict(zip(("payment", "user", "account"), row, strict=False)), "month": month, "bulk": bulk_id}
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -179,6 +203,8 @@ QUESTIONS: dict[str, tuple[int, Callable[[Connection, dict[str, Any]], object]]]
     "what is to end": (EVERY_MONTH, lambda c, _: payment.is_anything_to_end(c)),
     "holds that expired": (EVERY_MONTH, lambda c, _: payment.claim_expired(c, 500)),
     "what is parked": (EVERY_MONTH, lambda c, _: stuck.find(c, Which(), 21)),
+    "a bulk": (0, lambda c, some: bulk.by_id(c, some["bulk"])),
+    "a page of its lines": (EVERY_MONTH, lambda c, some: bulk_line.page(c, some["bulk"], 21, before="4000")),
     "keys": (0, lambda c, some: idempotency.find(c, [(some["user"], "k")])),
     "a token": (0, lambda c, _: tokens.bearer(c, tokens.hash_of(tokens.new()))),
     "wallets by token": (0, lambda c, _: account.parties_by_token(c, ["wal_" + "0" * 32])),
@@ -201,7 +227,7 @@ def _between(account_id: str) -> Any:
     return Payment(new_id(), "transfer", "INITIATED", new_id(), account_id, new_id(), 1, "EUR")
 
 
-BIG = ("payments", "operations", "idempotency_keys", "tokens", "accounts")
+BIG = ("payments", "operations", "idempotency_keys", "tokens", "accounts", "instructions", "bulks")
 
 
 def walked(scans: list[dict[str, Any]]) -> list[tuple[str, int]]:

@@ -2,10 +2,9 @@
 
 import pytest
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from models.user import Role
-from tests.models.breaks import BREAKS, DENIED, NO_BREAK
+from tests.models.breaks import BREAKS, stopper
 from tests.models.world import World, new_id, scalar
 
 
@@ -106,17 +105,6 @@ def agree(connection: Connection, account_id: str, ops: str, chief: str, payment
         {**ids, "account": account_id, "ops": ops, "chief": chief, "payment": payment_id},
     )
     return ids
-
-
-def stopper(connection, sql: str, names: dict[str, str]) -> str | None:
-    """What stopped the statement; None if nothing did."""
-    try:
-        connection.exec_driver_sql(sql, names)
-    except DBAPIError as error:
-        if error.orig.pgcode == "42501":
-            return DENIED
-        return error.orig.diag.constraint_name or type(error.orig).__name__
-    return NO_BREAK
 
 
 COLUMNS = {"audit_log": "actor", "idempotency_keys": "key", "payment_references": "reference", "payment_events": "name"}

@@ -9,13 +9,15 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, make_url
 from uuid_utils.compat import uuid7
 
-from models import account, invariants, payment, user
+from models import account, instruction, invariants, payment, user
+from models.instruction import Counterparty
 from models.payment import Wish
 from models.session import Engine, open_engine, transaction
 from tests.support import Database
 from workers.posting import Poster
 
 CURRENCY = "EUR"
+ANN = Counterparty("DE89370400440532013000", "Ann Example", "COBADEFFXXX", "Rent")
 
 
 class Kept(NamedTuple):
@@ -107,6 +109,8 @@ class Books:
         wish = Wish(id, type, user_id, source_id, target_id, amount, currency, f"key-{id}", fingerprint, **members)
         with transaction(self.gateway) as connection:
             assert payment.accept(connection, [wish]).keys() == {id}
+            if type == "withdrawal" and target_id == self.technical("wire", currency):
+                instruction.keep(connection, {id: ANN})
         return id
 
     def kept(self, payment_id: str) -> Kept:

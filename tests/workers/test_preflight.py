@@ -135,3 +135,36 @@ def test_a_worker_refuses_to_start_with_a_bonus_that_cannot_be_paid(
         runtime.engine().dispose()
         runtime.forget_connections()
         settings.load.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("told", "fault"), [({}, "RAIL is not set"), ({"RAIL": "simulator"}, "RAIL=simulator needs RAIL_SIMULATOR_URL")]
+)
+def test_who_tells_the_bank_refuses_to_start_without_one(
+    monkeypatch: pytest.MonkeyPatch, told: dict[str, str], fault: str
+) -> None:
+    for name in ("RAIL", "RAIL_SIMULATOR_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    settings.load.cache_clear()
+    try:
+        with pytest.raises(SystemExit, match=f"^worker refuses to start: {fault}"):
+            runtime.preflight(rails=True)
+    finally:
+        settings.load.cache_clear()
+
+
+def test_the_worker_of_the_queue_rails_is_the_one_who_tells(books: Books, valkey: Valkey) -> None:
+    told = {name: value for name, value in os.environ.items() if not name.startswith("RAIL")}
+    worker = subprocess.run(
+        [sys.executable, "-m", "celery", "-A", "celery_config", "worker", "--queues", "rails", "--pool", "solo"],
+        cwd=CHECKOUT,
+        env=told | {"WORKER_DATABASE_URL": books.database.worker, "REDIS_URL": valkey.url()},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert worker.returncode != 0
+    assert "worker refuses to start: RAIL is not set" in worker.stdout + worker.stderr

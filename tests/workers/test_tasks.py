@@ -11,11 +11,14 @@ from uuid_utils.compat import uuid7
 import settings
 from models import command, confirmation, heartbeat, user
 from models.audit import Actor
+from models.instruction import Instruction
 from models.session import transaction
 from tests.workers.books import Books
 from workers import runtime, tasks
 from workers.mail import Postman
 from workers.posting import Poster
+from workers.rails.instructing import Instructor
+from workers.rails.rail import Answer, Outcome
 from workers.welcome import Welcomer
 
 
@@ -24,6 +27,7 @@ def worker(books: Books, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch) ->
     """What a worker process has, on the test's books."""
     monkeypatch.setattr(runtime, "engine", lambda: books.worker)
     monkeypatch.setattr(runtime, "poster", books.poster)
+    monkeypatch.setattr(runtime, "instructor", lambda: Instructor(books.worker, Deaf()))
     monkeypatch.setattr(runtime, "_pulses", {})
 
 
@@ -99,7 +103,7 @@ def test_a_sweep_finds_the_oldest(books: Books, bells: redis.Redis, waiting: str
     assert books.kept(waiting).state == "COMPLETED"
 
 
-@pytest.mark.parametrize("task", [tasks.heartbeat, tasks.post])
+@pytest.mark.parametrize("task", [tasks.heartbeat, tasks.post, tasks.instruct])
 def test_a_worker_that_ends_tasks_has_a_heartbeat(books: Books, task: Task) -> None:
     for _ in range(2):
         run(task)
@@ -129,6 +133,41 @@ def test_welcome_rings_the_posters_only_if_somebody_was_welcomed(
     assert bells.llen("payments") == 1
 
 
+class Deaf:
+    """A rail whose bank has nothing to say by itself."""
+
+    name, batch_max = "deaf", 1
+
+    def news(self, position: str) -> tuple[list, str]:
+        return [], position
+
+    def submit(self, instructions: list[Instruction]) -> dict[str, Outcome]:
+        return {one.payment_id: Outcome(Answer.CONFIRMED) for one in instructions}
+
+    inquire = submit
+
+
+def test_instruct_rings_the_posters_for_what_the_bank_answered_and_itself_for_the_rest(
+    books: Books, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instructor = Instructor(books.worker, Deaf())
+    monkeypatch.setattr(runtime, "instructor", lambda: instructor)
+    run(tasks.instruct)
+    assert (bells.llen("payments"), bells.llen("rails")) == (0, 0)
+    client, wallet = books.client(2_00)
+    ids = [books.order("withdrawal", client, wallet, books.technical("wire"), 1_00) for _ in range(2)]
+    books.poster().drain()
+    monkeypatch.setattr(instructor, "drain", lambda: Instructor.drain(instructor, seconds=0))
+    run(tasks.instruct)
+    assert (bells.llen("payments"), bells.llen("rails")) == (0, 1)
+    monkeypatch.setattr(instructor, "drain", lambda: Instructor.drain(instructor))
+    for _ in range(2):
+        run(tasks.instruct)
+    assert (bells.llen("payments"), bells.llen("rails")) == (1, 1), "one bell is enough"
+    run(tasks.post)
+    assert [books.kept(id).state for id in ids] == ["COMPLETED"] * 2
+
+
 def test_mail_sends_what_is_due(books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     id = books.user()
     with transaction(books.gateway) as connection:
@@ -138,7 +177,7 @@ def test_mail_sends_what_is_due(books: Books, tmp_path: Path, monkeypatch: pytes
     assert len(list(tmp_path.glob("*.eml"))) == 1
 
 
-@pytest.mark.parametrize("task", [tasks.welcome, tasks.mail, tasks.forget, tasks.sweep])
+@pytest.mark.parametrize("task", [tasks.welcome, tasks.mail, tasks.forget, tasks.sweep, tasks.instruct])
 def test_a_database_away_is_left_to_the_next_one(
     books: Books, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +185,7 @@ def test_a_database_away_is_left_to_the_next_one(
     monkeypatch.setattr(runtime, "engine", lambda: nowhere)
     monkeypatch.setattr(runtime, "welcomer", lambda: Welcomer(nowhere, ["EUR"], "", 0))
     monkeypatch.setattr(runtime, "postman", lambda: Postman(nowhere, f"file://{tmp_path}", "p@example.com"))
+    monkeypatch.setattr(runtime, "instructor", lambda: Instructor(nowhere, Deaf()))
     run(task)
 
 

@@ -75,7 +75,7 @@ def test_what_was_never_posted_ends_without_a_trace_in_the_books(ending, failure
 def test_what_cannot_be_ended_so_stays_as_it_is(payment, ending):
     payment = payment._replace(ending=ending)
     assert not may_end(payment)
-    assert decided(payment) == ([], [])
+    assert decided(payment) == ([], [], [])
 
 
 @pytest.mark.parametrize(

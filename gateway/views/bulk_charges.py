@@ -1,0 +1,20 @@
+"""POST /v1/bulk-charges: one merchant charges many wallets, each line for itself."""
+
+from gateway.auth import requires
+from gateway.bulk_schemas import BulkChargeInput, BulkSchema
+from gateway.parsing import takes_up_to
+from gateway.views.bulks import BODY_BYTES_MAX, KEYED, Answer, Body, blueprint, placed
+from models.bulk import Kind
+
+bulk_charges = blueprint(Kind.CHARGES, "One merchant charges many wallets.")
+
+
+@bulk_charges.route("", methods=["POST"])
+@requires("bulks:write")
+@takes_up_to(BODY_BYTES_MAX)
+@bulk_charges.doc(**KEYED)
+@bulk_charges.arguments(BulkChargeInput)
+@bulk_charges.response(202, BulkSchema)
+def charge_many(body: Body) -> Answer:
+    """Take money out of many wallets, into one of yours."""
+    return placed(Kind.CHARGES, body)

@@ -1,0 +1,129 @@
+"""Statements of banks, as they were judged line by line when they were uploaded, and by persons since."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from models import arrays
+
+
+class Kept(NamedTuple):
+    """A statement and how many lines of each verdict it has; what a person matched counts as matched."""
+
+    id: str
+    form: str
+    account: str | None
+    begins_on: date
+    ends_on: date
+    uploaded_by: str
+    created_at: datetime
+    counts: Mapping[str, int]
+
+
+class Line(NamedTuple):
+    """A line and its verdict; amount in minor units, `digits` those of its currency; `id` is its number as text."""
+
+    id: str
+    line: int
+    booked_on: date
+    direction: str
+    amount: int
+    currency: str
+    digits: int
+    end_to_end_id: str | None
+    bank_reference: str | None
+    description: str | None
+    verdict: str
+    difference: str | None
+    payment_id: str | None
+    matched_payment_id: str | None
+    match_reason: str | None
+    matched_by: str | None
+    matched_at: datetime | None
+
+
+VERDICT = "CASE WHEN l.matched_by IS NULL THEN l.verdict ELSE 'matched' END"
+
+STATEMENT = f"""
+SELECT s.id::text, s.form, s.account, s.begins_on, s.ends_on, s.uploaded_by::text, s.created_at,
+       (SELECT coalesce(jsonb_object_agg(verdict, lines), '{{}}')
+        FROM (SELECT {VERDICT} AS verdict, count(*) AS lines FROM bank_statement_lines l
+              WHERE l.statement_id = s.id GROUP BY 1) counted)
+FROM bank_statements s
+"""
+
+
+def by_id(connection: Connection, id: str) -> Kept | None:
+    """The statement, or None."""
+    row = connection.exec_driver_sql(f"{STATEMENT} WHERE s.id = %s", (id,)).first()
+    return Kept(*row) if row else None
+
+
+def by_hash(connection: Connection, hash: bytes) -> Kept | None:
+    """The statement that was made of a file with this hash, or None."""
+    row = connection.exec_driver_sql(f"{STATEMENT} WHERE s.hash = %s", (hash,)).first()
+    return Kept(*row) if row else None
+
+
+LINE = f"""
+SELECT l.line::text, l.line, l.booked_on, l.direction, l.amount::text, l.currency, c.digits, l.end_to_end_id,
+       l.bank_reference, l.description, {VERDICT}, l.difference, l.payment_id::text, l.matched_payment_id::text,
+       l.match_reason, l.matched_by::text, l.matched_at
+FROM bank_statement_lines l JOIN currencies c ON c.code = l.currency
+"""
+
+
+def page(
+    connection: Connection,
+    limit: int,
+    id: str,
+    *,
+    verdicts: Sequence[str] | None,
+    before: str | None,
+    after: str | None,
+) -> list[Line]:
+    """Lines of a statement in their order: those behind line `before`, or (the last first) those ahead of `after`."""
+    side, order = ("<", "DESC") if after else (">", "ASC")
+    rows = connection.exec_driver_sql(
+        f"{LINE} WHERE l.statement_id = %(id)s AND l.line {side} %(edge)s::integer"
+        f" AND (%(verdicts)s IS NULL OR {VERDICT} = ANY(%(verdicts)s::text[])) ORDER BY l.line {order} LIMIT %(limit)s",
+        {
+            "id": id,
+            "edge": after or before or 0,
+            "verdicts": None if verdicts is None else arrays.plain(verdicts),
+            "limit": limit,
+        },
+    )
+    return [_line(row) for row in rows]
+
+
+def line(connection: Connection, id: str, number: int) -> Line | None:
+    """One line of a statement, or None."""
+    row = connection.exec_driver_sql(f"{LINE} WHERE l.statement_id = %s AND l.line = %s", (id, number)).first()
+    return _line(row) if row else None
+
+
+MATCH = """
+UPDATE bank_statement_lines l
+SET matched_payment_id = %(payment_id)s, match_reason = %(reason)s, matched_by = %(user_id)s, matched_at = now()
+WHERE l.statement_id = %(id)s AND l.matched_by IS NULL AND l.verdict <> 'matched'
+"""
+
+
+def match(connection: Connection, id: str, number: int, payment_id: str, reason: str, user_id: str) -> bool:
+    """Note which payment a person found a line to mean; False if it is matched already.
+
+    If that payment is missing in the same statement, it is matched with it.
+    """
+    said = {"id": id, "line": number, "payment_id": payment_id, "reason": reason, "user_id": user_id}
+    if not connection.exec_driver_sql(f"{MATCH} AND l.line = %(line)s", said).rowcount:
+        return False
+    connection.exec_driver_sql(f"{MATCH} AND l.verdict = 'missing_there' AND l.payment_id = %(payment_id)s", said)
+    return True
+
+
+def _line(row: Sequence[Any]) -> Line:
+    line = Line(*row)
+    return line._replace(amount=int(line.amount))

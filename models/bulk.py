@@ -1,0 +1,253 @@
+"""Bulks: many payments accepted by one statement, read as one thing and line by line."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Row
+
+from models import arrays, keyset
+
+
+class Kind(StrEnum):
+    """What the lines of a bulk are."""
+
+    TRANSFERS = "transfers"
+    """Withdrawals to the bank accounts of others, out of one wallet."""
+    CHARGES = "charges"
+    """Charges of many wallets, into one."""
+
+
+class Mode(StrEnum):
+    """What becomes of the other lines if one cannot be paid."""
+
+    ATOMIC = "atomic"
+    """The total is held first, or every line fails."""
+    BEST_EFFORT = "best_effort"
+    """Each line stands for itself."""
+
+
+class BulkState(StrEnum):
+    """How far a bulk has come; the schema derives it from its lines."""
+
+    INITIATED = "INITIATED"
+    COMPLETED = "COMPLETED"
+    PARTIALLY_COMPLETED = "PARTIALLY_COMPLETED"
+    FAILED = "FAILED"
+
+
+class Head(NamedTuple):
+    """What is common to the lines of a bulk about to be kept.
+
+    One side of each line is the same: `source_id` of transfers, `target_id` of charges; `wire_id` is the other side of
+    transfers.
+    """
+
+    id: str
+    kind: Kind
+    mode: Mode
+    user_id: str
+    currency: str
+    bank_account_id: str | None = None
+    source_id: str | None = None
+    target_id: str | None = None
+    wire_id: str | None = None
+    is_open: bool = False
+
+
+class Line(NamedTuple):
+    """A line about to be kept, the amount in minor units; of a transfer `iban` to `description`, of a charge
+    `source_id` and `summary`."""
+
+    id: str
+    amount: int
+    reference: str | None
+    source_id: str | None = None
+    summary: str | None = None
+    iban: str | None = None
+    bic: str | None = None
+    name: str | None = None
+    description: str | None = None
+
+
+class Kept(NamedTuple):
+    """What a statement kept of a bulk: the number of the newest line, None if nothing; and how many references."""
+
+    lines: int | None
+    references: int
+
+
+LINES = """
+line AS MATERIALIZED (
+    SELECT * FROM unnest(
+        %(ids)s::uuid[], %(amounts)s::numeric[], %(references)s::text[], %(source_ids)s::uuid[], %(summaries)s::text[],
+        %(ibans)s::text[], %(bics)s::text[], %(names)s::text[], %(descriptions)s::text[]
+    ) WITH ORDINALITY AS line (id, amount, reference, source_id, summary, iban, bic, name, description, n)
+), taken AS (
+    INSERT INTO payment_references (merchant_id, reference, payment_id)
+    SELECT bulk.user_id, line.reference, line.id FROM line, bulk WHERE line.reference IS NOT NULL
+    ORDER BY line.reference
+    ON CONFLICT DO NOTHING
+    RETURNING 1
+), ordered AS (
+    INSERT INTO payments (id, type, user_id, source_id, target_id, amount, currency, summary, reference, bulk_id,
+                          bulk_line)
+    SELECT line.id, CASE bulk.kind WHEN 'charges' THEN 'charge' ELSE 'withdrawal' END, bulk.user_id,
+           coalesce(bulk.source_id, line.source_id), coalesce(bulk.target_id, %(wire_id)s::uuid), line.amount,
+           bulk.currency, line.summary, line.reference, bulk.id, bulk.lines - %(count)s + line.n
+    FROM line, bulk
+), instructed AS (
+    INSERT INTO instructions (payment_id, iban, bic, name, description)
+    SELECT line.id, line.iban, line.bic, line.name, line.description FROM line, bulk WHERE bulk.kind = 'transfers'
+)
+SELECT (SELECT lines FROM bulk), (SELECT count(*) FROM taken)
+"""
+
+ACCEPT = f"""
+WITH kept AS (
+    INSERT INTO idempotency_keys (user_id, key, fingerprint, bulk_id)
+    VALUES (%(user_id)s, %(key)s, %(fingerprint)s, %(id)s)
+    ON CONFLICT DO NOTHING
+    RETURNING bulk_id
+), bulk AS (
+    INSERT INTO bulks (id, kind, mode, user_id, bank_account_id, source_id, target_id, currency, total, lines, is_open)
+    SELECT bulk_id, %(kind)s, %(mode)s, %(user_id)s, %(bank_account_id)s::uuid, %(source_id)s::uuid,
+           %(target_id)s::uuid, %(currency)s, %(total)s::numeric, %(count)s, %(is_open)s
+    FROM kept
+    RETURNING *
+), {LINES}
+"""
+
+ADD = f"""
+WITH bulk AS (
+    UPDATE bulks SET lines = lines + %(count)s, total = total + %(total)s::numeric
+    WHERE id = %(id)s AND is_open AND lines = %(known)s
+    RETURNING *
+), {LINES}
+"""
+
+
+def accept(connection: Connection, head: Head, key: str, fingerprint: bytes, lines: Sequence[Line]) -> Kept:
+    """Keep key, bulk and lines in one statement; nothing if the key is taken.
+
+    Fewer references kept than were given: the others are other payments' (`referred`), so roll back.
+    """
+    return _keep(connection, ACCEPT, head, lines, {"key": key, "fingerprint": fingerprint})
+
+
+def add(connection: Connection, head: Head, known: int, lines: Sequence[Line]) -> Kept:
+    """Add lines to an open bulk that has `known` ones still; nothing if it has not, or is closed. Else as `accept`."""
+    return _keep(connection, ADD, head, lines, {"known": known})
+
+
+def _keep(connection: Connection, statement: str, head: Head, lines: Sequence[Line], more: dict[str, object]) -> Kept:
+    row = connection.exec_driver_sql(
+        statement,
+        {
+            **head._asdict(),
+            **more,
+            "total": str(sum(line.amount for line in lines)),
+            "count": len(lines),
+            "ids": arrays.plain(line.id for line in lines),
+            "amounts": arrays.plain(line.amount for line in lines),
+            "references": arrays.quoted(line.reference for line in lines),
+            "source_ids": arrays.plain(line.source_id for line in lines),
+            "summaries": arrays.quoted(line.summary for line in lines),
+            "ibans": arrays.plain(line.iban for line in lines),
+            "bics": arrays.plain(line.bic for line in lines),
+            "names": arrays.quoted(line.name for line in lines),
+            "descriptions": arrays.quoted(line.description for line in lines),
+        },
+    ).one()
+    return Kept(*row)
+
+
+def close(connection: Connection, id: str) -> bool:
+    """No line comes after those that are there; False if it is closed, or has none."""
+    closed = connection.exec_driver_sql(
+        "UPDATE bulks SET is_open = false WHERE id = %s AND is_open AND lines > 0", (id,)
+    )
+    return closed.rowcount == 1
+
+
+def referred(connection: Connection, user_id: str, references: Iterable[str]) -> dict[str, str]:
+    """The payments that have these references of the user's, by reference."""
+    rows = connection.exec_driver_sql(
+        "SELECT reference, payment_id::text FROM payment_references"
+        " WHERE merchant_id = %s AND reference = ANY(%s::text[])",
+        (user_id, arrays.quoted(references)),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+class Bulk(NamedTuple):
+    """A bulk as it stands, the total in minor units; `authorized`, `completed` and `failed` count lines."""
+
+    id: str
+    kind: str
+    state: str
+    mode: str
+    user_id: str
+    bank_account_id: str | None
+    source_id: str | None
+    target_id: str | None
+    total: int
+    currency: str
+    digits: int
+    lines: int
+    authorized: int
+    completed: int
+    failed: int
+    is_open: bool
+    failure_code: str | None
+    version: int
+    created_at: datetime
+    finalized_at: datetime | None
+
+
+BULK = """
+SELECT b.id::text, b.kind, b.state, b.mode, b.user_id::text, b.bank_account_id::text, b.source_id::text,
+       b.target_id::text, b.total::text, b.currency, c.digits, b.lines, b.authorized, b.completed, b.failed, b.is_open,
+       b.failure_code, b.version, b.created_at, b.finalized_at
+FROM bulks b JOIN currencies c ON c.code = b.currency
+"""
+
+
+def by_id(connection: Connection, id: str) -> Bulk | None:
+    """The bulk, or None."""
+    row = connection.exec_driver_sql(f"{BULK} WHERE b.id = %s", (id,)).first()
+    return _bulk(row) if row else None
+
+
+def is_atomic(connection: Connection, id: str) -> bool:
+    """Whether its lines stand and fall together."""
+    return connection.exec_driver_sql("SELECT mode = 'atomic' FROM bulks WHERE id = %s", (id,)).scalar_one()
+
+
+def page(
+    connection: Connection,
+    kind: Kind,
+    user_id: str | None,
+    limit: int,
+    *,
+    states: Sequence[str] = (),
+    before: str | None = None,
+    after: str | None = None,
+) -> list[Bulk]:
+    """A user's bulks of a kind (None: everybody's), newest first: those older than id `before`, or (oldest first) newer
+    than `after`."""
+    condition, order = keyset.edge(before, after, "b.id")
+    owned = "b.user_id = %(user)s" if user_id else "TRUE"
+    rows = connection.exec_driver_sql(
+        f"{BULK} WHERE {owned} AND b.kind = %(kind)s AND {condition}"
+        " AND (cardinality(%(states)s::text[]) = 0 OR b.state = ANY(%(states)s::text[]))"
+        f" ORDER BY {order} LIMIT %(limit)s",
+        {"user": user_id, "kind": kind, "edge": after or before, "states": arrays.plain(states), "limit": limit},
+    )
+    return [_bulk(row) for row in rows]
+
+
+def _bulk(row: Row) -> Bulk:
+    bulk = Bulk(*row)
+    return bulk._replace(total=int(bulk.total))

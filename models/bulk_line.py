@@ -1,0 +1,58 @@
+"""Lines of a bulk, as they stand."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from models import arrays
+
+
+class LineView(NamedTuple):
+    """A line as it stands, the amount in minor units; `id` is its number, by which a page goes on."""
+
+    id: str
+    payment_id: str
+    state: str
+    amount: int
+    reference: str | None
+    failure_code: str | None
+    finalized_at: datetime | None
+    name: str
+    last4: str
+    description: str | None
+
+
+LINE_VIEWS = """
+WITH p AS MATERIALIZED (
+    SELECT * FROM payments
+    WHERE bulk_id = %(id)s AND {edge} AND (cardinality(%(states)s::text[]) = 0 OR state = ANY(%(states)s::text[]))
+    ORDER BY bulk_line {order} LIMIT %(limit)s
+)
+SELECT p.bulk_line::text, p.id::text, p.state, p.amount::text, p.reference, p.failure_code, p.finalized_at,
+       CASE p.type WHEN 'charge'
+            THEN (SELECT ARRAY[u.name, right(a.token, 4), p.summary] FROM accounts a JOIN users u ON u.id = a.owner_id
+                  WHERE a.id = p.source_id)
+            ELSE (SELECT ARRAY[name, right(iban, 4), description] FROM instructions WHERE payment_id = p.id) END
+FROM p ORDER BY p.bulk_line {order}
+"""
+"""The page first, and sub-selects, so that no plan looks up the others of all lines."""
+
+
+def page(
+    connection: Connection,
+    id: str,
+    limit: int,
+    *,
+    states: Sequence[str] = (),
+    before: str | None = None,
+    after: str | None = None,
+) -> list[LineView]:
+    """Lines of a bulk as they were given: those behind number `before`, or (backwards) those in front of `after`."""
+    edge, order = ("bulk_line < %(edge)s::integer", "DESC") if after else ("bulk_line > %(edge)s::integer", "ASC")
+    rows = connection.exec_driver_sql(
+        LINE_VIEWS.format(edge=edge, order=order),
+        {"id": id, "edge": after or before or "0", "states": arrays.plain(states), "limit": limit},
+    )
+    return [LineView._make((*row[:3], int(row[3]), *row[4:7], *row[7])) for row in rows]

@@ -1,0 +1,232 @@
+"""A bank's statement beside what we paid out and got back, judged line by line as it is kept; no money moves."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Row
+
+from models import arrays
+from models.rules.reconciling import Booking, Expected, Judgement, Verdict, judge
+
+ROWS_AT_ONCE = 5_000
+"""Lines judged and kept by one set of statements: each stays far below the role's statement_timeout."""
+
+MISSING_THERE_MAX = 50_000
+"""As many as the lines of a file: more are no differences, but the statement of another account."""
+
+
+class Told(NamedTuple):
+    """A line as the bank tells it; `payment_id` where its end-to-end id can be one of ours, amount in minor units."""
+
+    booked_on: date
+    direction: str
+    amount: int
+    currency: str
+    end_to_end_id: str | None
+    bank_reference: str | None
+    description: str | None
+    payment_id: str | None
+
+    @property
+    def booking(self) -> Booking:
+        """What of it is judged."""
+        return Booking(self.direction, self.amount, self.currency, self.bank_reference)
+
+
+class Upload(NamedTuple):
+    """A file as it is kept: the SHA-256 of its bytes, its form, whose account, and the days that it covers."""
+
+    id: str
+    hash: bytes
+    form: str
+    account: str | None
+    begins_on: date
+    ends_on: date
+    uploaded_by: str
+
+
+class Overfull(Exception):
+    """More payments of the statement's days are missing there than a statement has room for."""
+
+
+def add(connection: Connection, upload: Upload, lines: Sequence[Told], currencies: Iterable[str]) -> bool:
+    """Keep a statement with a verdict for each line; False if the file is kept already.
+
+    Behind its lines come those of our payments in these currencies that the bank answered within its days, and did not
+    book. Raises Overfull.
+    """
+    is_new = connection.exec_driver_sql(
+        "INSERT INTO bank_statements (id, hash, form, account, begins_on, ends_on, uploaded_by)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (hash) DO NOTHING",
+        tuple(upload),
+    ).rowcount
+    if not is_new:
+        return False
+    seen: set[str] = set()
+    for start in range(0, len(lines), ROWS_AT_ONCE):
+        told = lines[start : start + ROWS_AT_ONCE]
+        _keep(connection, upload.id, start + 1, told, list(_judged(connection, told, seen)))
+    known = len(lines)
+    for rows in _unbooked(connection, upload):
+        known += _keep_missing(connection, upload.id, known, rows, currencies)
+        if known - len(lines) > MISSING_THERE_MAX:
+            raise Overfull
+    return True
+
+
+def _judged(connection: Connection, lines: Sequence[Told], seen: set[str]) -> Iterator[Judgement]:
+    """The verdicts, in the order of the lines; adds to `seen` the payments that are matched."""
+    by_id, by_reference = _expected(connection, lines)
+    for line in lines:
+        candidates = by_id[line.payment_id] or by_reference[line.bank_reference]
+        judgement = judge(line.booking, candidates, seen)
+        if judgement.verdict == Verdict.MATCHED and judgement.payment_id is not None:
+            seen.add(judgement.payment_id)
+        yield judgement
+
+
+TOLD = """
+SELECT payment_id::text, 'debit', payment_id::text, bank_reference FROM instructions
+WHERE payment_id = ANY(%(ids)s::uuid[])
+UNION
+SELECT payment_id::text, 'debit', payment_id::text, bank_reference FROM instructions
+WHERE bank_reference = ANY(%(references)s::text[])
+UNION
+SELECT payment_id::text, 'credit', parent_id::text, bank_id FROM returns
+WHERE payment_id IS NOT NULL AND parent_id = ANY(%(ids)s::uuid[])
+UNION
+SELECT payment_id::text, 'credit', parent_id::text, bank_id FROM returns
+WHERE payment_id IS NOT NULL AND bank_id = ANY(%(references)s::text[])
+"""
+"""The payments that lines may mean, as the bank knows them; what they are is asked apart, by id: their partitions are
+many, and a join would read them all."""
+
+ARRIVES = "p.amount - CASE p.type WHEN 'withdrawal' THEN coalesce(p.commission, 0) ELSE 0 END"
+
+
+def _expected(
+    connection: Connection, lines: Iterable[Told]
+) -> tuple[Mapping[str | None, list[Expected]], Mapping[str | None, list[Expected]]]:
+    """Which of our payments these lines may mean: by the id that the bank was told, and by the bank's reference."""
+    ids, references = ({getattr(line, name) for line in lines} - {None} for name in ("payment_id", "bank_reference"))
+    asked = {"ids": arrays.plain(ids), "references": arrays.quoted(references)}
+    told = connection.exec_driver_sql(TOLD, asked).all()
+    ours = arrays.plain(row[0] for row in told)
+    rows = connection.exec_driver_sql(
+        f"SELECT p.id::text, ({ARRIVES})::text, p.currency, p.state FROM payments p WHERE p.id = ANY(%s::uuid[])",
+        (ours,),
+    )
+    payments: dict[str, tuple[int, str, str]] = {row[0]: (int(row[1]), row[2], row[3]) for row in rows}
+    booked: defaultdict[str, list[str | None]] = defaultdict(list)
+    for payment_id, reference in connection.exec_driver_sql(
+        "SELECT payment_id::text, bank_reference FROM bank_statement_lines"
+        " WHERE payment_id = ANY(%s::uuid[]) AND verdict = 'matched'",
+        (ours,),
+    ):
+        booked[payment_id].append(reference)
+    by_id: defaultdict[str | None, list[Expected]] = defaultdict(list)
+    by_reference: defaultdict[str | None, list[Expected]] = defaultdict(list)
+    for id, direction, told_id, reference in told:
+        if id not in payments:  # of a month that is detached
+            continue
+        expected = Expected(id, direction, *payments[id], reference, tuple(booked[id]))
+        by_id[told_id].append(expected)
+        if reference is not None:
+            by_reference[reference].append(expected)
+    return by_id, by_reference
+
+
+KEEP = """
+INSERT INTO bank_statement_lines (statement_id, line, booked_on, direction, amount, currency, end_to_end_id,
+                                  bank_reference, description, verdict, difference, payment_id)
+SELECT %(id)s::uuid, %(first)s - 1 + told.position, booked_on, direction, amount, currency, end_to_end_id,
+       bank_reference, description, verdict, difference, payment_id
+FROM unnest(
+    %(days)s::date[], %(directions)s::text[], %(amounts)s::numeric[], %(currencies)s::text[],
+    %(end_to_end_ids)s::text[], %(references)s::text[], %(descriptions)s::text[], %(verdicts)s::text[],
+    %(differences)s::text[], %(payment_ids)s::uuid[]
+) WITH ORDINALITY AS told (booked_on, direction, amount, currency, end_to_end_id, bank_reference, description, verdict,
+                           difference, payment_id, position)
+"""
+
+
+def _keep(connection: Connection, id: str, first: int, lines: Sequence[Told], judgements: Sequence[Judgement]) -> None:
+    connection.exec_driver_sql(
+        KEEP,
+        {
+            "id": id,
+            "first": first,
+            "days": arrays.plain(line.booked_on for line in lines),
+            "directions": arrays.plain(line.direction for line in lines),
+            "amounts": arrays.plain(line.amount for line in lines),
+            "currencies": arrays.plain(line.currency for line in lines),
+            "end_to_end_ids": arrays.quoted(line.end_to_end_id for line in lines),
+            "references": arrays.quoted(line.bank_reference for line in lines),
+            "descriptions": arrays.quoted(line.description for line in lines),
+            "verdicts": arrays.plain(judgement.verdict for judgement in judgements),
+            "differences": arrays.plain(judgement.difference for judgement in judgements),
+            "payment_ids": arrays.plain(judgement.payment_id for judgement in judgements),
+        },
+    )
+
+
+UNBOOKED = """
+SELECT id::text, told_id::text, direction, bank_reference, at FROM (
+    SELECT payment_id AS id, payment_id AS told_id, 'debit' AS direction, bank_reference, answered_at AS at
+    FROM instructions WHERE answer = 'confirmed' AND answered_at >= %(begins_on)s::date::timestamp AT TIME ZONE 'UTC'
+    UNION ALL
+    SELECT payment_id, parent_id, 'credit', bank_id, created_at
+    FROM returns WHERE payment_id IS NOT NULL AND created_at >= %(begins_on)s::date::timestamp AT TIME ZONE 'UTC'
+) ours
+WHERE at < (%(ends_on)s::date + 1)::timestamp AT TIME ZONE 'UTC'
+  AND at >= %(at)s::timestamptz AND (at, id) > (%(at)s::timestamptz, %(after)s::uuid)
+  AND NOT EXISTS (SELECT FROM bank_statement_lines l
+                  WHERE l.payment_id = ours.id AND l.direction = ours.direction AND l.verdict <> 'missing_there')
+  AND NOT EXISTS (SELECT FROM bank_statement_lines l WHERE l.matched_payment_id = ours.id)
+ORDER BY at, ours.id LIMIT %(limit)s
+"""
+"""What an earlier statement has booked, or a person has matched, is not missing."""
+
+START = {"at": "-infinity", "after": "00000000-0000-0000-0000-000000000000"}
+
+KEEP_MISSING = f"""
+INSERT INTO bank_statement_lines (statement_id, line, booked_on, direction, amount, currency, end_to_end_id,
+                                  bank_reference, verdict, payment_id)
+SELECT %(id)s::uuid, %(known)s + row_number() OVER (ORDER BY ours.at, p.id), (ours.at AT TIME ZONE 'UTC')::date,
+       ours.direction, {ARRIVES}, p.currency, replace(ours.told_id, '-', ''), ours.bank_reference, 'missing_there', p.id
+FROM payments p JOIN unnest(%(ids)s::uuid[], %(told_ids)s::text[], %(directions)s::text[], %(references)s::text[],
+                            %(times)s::timestamptz[])
+     AS ours (id, told_id, direction, bank_reference, at) ON ours.id = p.id
+WHERE p.id = ANY(%(ids)s::uuid[]) AND p.state = 'COMPLETED' AND p.currency = ANY(%(currencies)s::text[])
+"""
+
+
+def _unbooked(connection: Connection, upload: Upload) -> Iterator[Sequence[Row]]:
+    """What the bank should have booked within the days of the statement, and no statement has, in parts."""
+    edge = START
+    while True:
+        asked = {"begins_on": upload.begins_on, "ends_on": upload.ends_on, "limit": ROWS_AT_ONCE, **edge}
+        rows = connection.exec_driver_sql(UNBOOKED, asked).all()
+        yield rows
+        if len(rows) < ROWS_AT_ONCE:
+            return
+        edge = {"at": rows[-1].at, "after": rows[-1].id}
+
+
+def _keep_missing(connection: Connection, id: str, known: int, rows: Sequence[Row], currencies: Iterable[str]) -> int:
+    """Keep those of the rows that are COMPLETED payments in these currencies, behind the known lines; how many."""
+    return connection.exec_driver_sql(
+        KEEP_MISSING,
+        {
+            "id": id,
+            "known": known,
+            "ids": arrays.plain(row.id for row in rows),
+            "told_ids": arrays.plain(row.told_id for row in rows),
+            "directions": arrays.plain(row.direction for row in rows),
+            "references": arrays.quoted(row.bank_reference for row in rows),
+            "times": arrays.quoted(row.at.isoformat() for row in rows),
+            "currencies": arrays.quoted(sorted(currencies)),
+        },
+    ).rowcount

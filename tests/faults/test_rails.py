@@ -1,0 +1,165 @@
+"""Whoever tells the bank is killed amid it, and the bank misbehaves in every way it can: each payout happens once."""
+
+import os
+import signal
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import click
+import pytest
+
+from embedded import api
+from embedded.bank import BEHAVIOURS, RETURN_SECONDS
+from embedded.stack import Stack
+from models.session import transaction
+from tests.e2e.crowd import ACCEPTED, Crowd
+from tests.e2e.reckoning import owner, scalar
+from tests.faults.conftest import Reckon
+from tests.faults.injury import is_running, kill_the_parent
+from tests.faults.ops import flask
+from tests.support import eventually
+from workers.rails.instructing import ATTEMPTS_MAX
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+PAYOUTS, KILLS = 150, 4
+PAYOUTS_FULL, KILLS_FULL = 2_000, 20
+ENDED_SECONDS_MAX = 600
+
+AMID = """
+SELECT count(*) FROM instructions
+WHERE answer IS NULL AND due_at BETWEEN now() + interval '18 seconds' AND now() + interval '20 seconds'
+"""
+"""Claimed within the last two seconds, and not answered yet."""
+
+UNDECIDED = "SELECT count(*) FROM payments WHERE state IN ('INITIATED', 'AUTHORIZED') AND parked_at IS NULL"
+HASTEN = """
+WITH waiting AS (
+    SELECT payment_id FROM instructions JOIN payments p ON p.id = payment_id
+    WHERE p.amount = 666007 AND instructions.due_at > now() + interval '1 second'
+    ORDER BY payment_id FOR NO KEY UPDATE OF instructions SKIP LOCKED
+)
+UPDATE instructions i SET due_at = now() FROM waiting WHERE i.payment_id = waiting.payment_id
+"""
+"""As if the waits before the next try were over: for what the bank never takes they add up to forty minutes."""
+
+OUTCOMES = """
+SELECT p.id::text, mod(p.amount, 100)::int, CASE WHEN p.parked_at IS NULL THEN p.state ELSE 'parked' END,
+       (SELECT count(*) FROM payments r WHERE r.parent_id = p.id AND r.state = 'COMPLETED'), i.attempts
+FROM payments p JOIN instructions i ON i.payment_id = p.id
+"""
+
+ENDS = dict.fromkeys(range(1, 10), "COMPLETED") | {2: "FAILED", 7: "parked"}
+"""What becomes of each magic amount, by its cents."""
+
+TOLD = dict.fromkeys(range(1, 10), 1) | {5: 3}
+"""How often the bank is told: again only if it said that it had not been. What it never takes is told until parked."""
+
+
+class Payout(NamedTuple):
+    """What became of a withdrawal here, and at the bank."""
+
+    id: str
+    cents: int
+    state: str
+    given_back: int
+    attempts: int
+
+
+@pytest.fixture(scope="module")
+def stack_settings() -> dict[str, str]:
+    return {"RAIL_TIMEOUT_SECONDS": "1", "BANK_HANG_SECONDS": "1.5"}
+
+
+@pytest.fixture(scope="module")
+def crowd(stack: Stack) -> Iterator[Crowd]:
+    """Clients rich enough for all payouts."""
+    crowd = Crowd(stack, clients=10, funds="2000000.00")
+    yield crowd
+    crowd.close()
+
+
+def outcomes(stack: Stack) -> list[Payout]:
+    with transaction(owner(stack)) as connection:
+        return [Payout(*row) for row in connection.exec_driver_sql(OUTCOMES)]
+
+
+def until_decided(stack: Stack) -> None:
+    def is_decided() -> bool:
+        with transaction(owner(stack)) as connection:
+            connection.exec_driver_sql(HASTEN)
+        return scalar(stack, UNDECIDED) == 0
+
+    eventually(is_decided, ENDED_SECONDS_MAX, message="every payout is final or parked")
+
+
+def catch(stack: Stack) -> int:
+    """Stop whoever tells the bank amid it; returns of how many payouts, 0 if he was not caught."""
+    if scalar(stack, AMID) == 0:
+        return 0
+    pid = stack.processes["rails"].pid
+    os.kill(pid, signal.SIGSTOP)
+    if (count := scalar(stack, AMID)) == 0:
+        os.kill(pid, signal.SIGCONT)
+    return count
+
+
+def test_the_bank_acts_once_for_each(
+    stack: Stack, crowd: Crowd, reckoned: Reckon, times: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    count, kills = (PAYOUTS, KILLS) if times == 1 else (PAYOUTS_FULL, KILLS_FULL)
+    orders = [crowd.withdrawal(crowd.clients[n % 10], f"6660.0{n % 9 + 1}") for n in range(count)]
+    killed, left = [], []
+    with crowd.submitting(orders, per_second=count / (5 * kills)) as submitted:
+        for _ in range(kills):
+            left.append(eventually(lambda: catch(stack), seconds=60, message="the bank is being told"))
+            killed.append(kill_the_parent(stack, "rails"))
+    answers = [answer.result() for answer in submitted]
+    assert {answer.status for answer in answers} == {ACCEPTED}
+    assert len(set(killed)) == kills
+    assert not any(map(is_running, killed))
+    until_decided(stack)
+
+    api.call(f"{stack.bank_url}/admin/clock", body={"seconds": RETURN_SECONDS})
+    returns = sum(1 for order in orders if order.body["amount"] == "6660.09")
+    come_back = "SELECT count(*) FROM payments WHERE type = 'return' AND state = 'COMPLETED'"
+    eventually(lambda: scalar(stack, come_back) == returns, seconds=60, message="what came back is given back")
+
+    reckoned(answers)
+    bank, payouts = api.call(f"{stack.bank_url}/admin/payouts"), outcomes(stack)
+    assert {payout.id for payout in payouts} == {answer.payment_id for answer in answers} == bank.keys()
+    with capsys.disabled():
+        click.echo(f"{count} payouts, {kills} kills, {sum(left)} left amid telling, {returns} came back")
+    assert [payout for payout in payouts if payout.state != ENDS[payout.cents]] == []
+    for payout in payouts:
+        there = bank[payout.id]
+        assert there["acted"] == (1 if payout.state == "COMPLETED" else 0), (payout, there)
+        assert there["returned"] == payout.given_back == (1 if payout.cents == 9 else 0), (payout, there)
+        if payout.state == "parked":
+            assert payout.attempts == ATTEMPTS_MAX, payout
+        else:
+            assert there["submitted"] == TOLD[payout.cents], (payout, there)
+    assert len(BEHAVIOURS) == len({payout.cents for payout in payouts})
+
+
+def test_what_was_parked_is_paid_out_once_the_bank_takes_it(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
+    parked = [payout.id for payout in outcomes(stack) if payout.state == "parked"]
+    assert parked
+    for id in parked:
+        api.call(f"{stack.bank_url}/admin/payouts/{id}/behaviour", body={"behaviour": "confirm"})
+    flask(stack, "payments", "retry", "--parked", "--limit", "1000", "--reason", "the bank takes them now")
+    until_decided(stack)
+    assert {payout.state for payout in outcomes(stack) if payout.id in parked} == {"COMPLETED"}
+    bank = api.call(f"{stack.bank_url}/admin/payouts")
+    assert {bank[id]["acted"] for id in parked} == {1}
+
+
+def test_without_anybody_who_tells_it_the_money_waits(stack: Stack, crowd: Crowd) -> None:
+    stack.processes["rails"].kill()
+    try:
+        [answer] = crowd.submit_until_accepted([crowd.withdrawal(crowd.clients[0], "1.00")])
+        held = "SELECT count(*) FROM payments WHERE state = 'AUTHORIZED' AND parked_at IS NULL"
+        eventually(lambda: scalar(stack, held) == 1, message="the money is held")
+    finally:
+        stack.processes["rails"].start()
+    until_decided(stack)
+    assert {payout.state for payout in outcomes(stack) if payout.id == answer.payment_id} == {"COMPLETED"}

@@ -1,0 +1,234 @@
+"""Withdrawals that wait for their bank, what comes back from it, and bulks that are held as a whole."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.rules.commission import Terms
+from models.rules.failure import Failure
+from models.rules.posting import decide, may_end
+from models.rules.state import State
+from models.rules.values import NO_BULKS, Account, Bulk, Charge, Decision, Ending, Maker, Payment
+
+ANN = Maker("ann", "client", is_active=True, may_deposit=False)
+WALLET = Account("ann-eur", "ann", None, "EUR", 1000, 0, 0, None, True, False, 1)
+HOLDING = WALLET._replace(held=100)
+WIRE = Account("wire-eur", None, "wire", "EUR", 0, 0, None, None, True, False, 0)
+HOUSE = WIRE._replace(id="commission-eur", code="commission")
+WITHDRAWAL = Payment("p", "withdrawal", "INITIATED", "ann", "ann-eur", "wire-eur", 100, "EUR")
+WAITING = WITHDRAWAL._replace(state="AUTHORIZED")
+RETURN = Payment("r", "return", "INITIATED", "ann", "wire-eur", "ann-eur", 60, "EUR", parent_id="p")
+PAID_OUT = Charge("withdrawal", "ann", "ann-eur", "wire-eur", 100, 0)
+ATOMIC = Bulk("b", "ann", "ann-eur", "EUR", 300, True, False, 0, None, 0, 0, 0)
+TWO_PERCENT = Terms(2_000_000)
+
+
+def decided(
+    *payments: Payment, wallet: Account = WALLET, maker: Maker = ANN, charge=PAID_OUT, bulks=NO_BULKS
+) -> Decision:
+    accounts = {account.id: account for account in (wallet, WIRE, HOUSE)}
+    return decide(payments, accounts, {"ann": maker}, {"p": charge}, bulks=bulks, deposits_open=False)
+
+
+def books(decision: Decision) -> dict[str, tuple[int, int]]:
+    """Balance and hold of the accounts that changed."""
+    return {account.id: (account.balance, account.held) for account in decision.accounts}
+
+
+def outcomes(decision: Decision) -> list[str]:
+    return [verdict.failure or verdict.state for verdict in decision.verdicts]
+
+
+def test_a_withdrawal_to_a_bank_is_held_and_the_bank_told():
+    decision = decided(WITHDRAWAL)
+    [only] = decision.verdicts
+    assert (only.state, only.instructs, only.operations) == (State.AUTHORIZED, True, ())
+    assert books(decision) == {"ann-eur": (1000, 100)}
+
+
+@pytest.mark.parametrize("code", ["wallet", "crypto"])
+def test_a_withdrawal_to_elsewhere_moves_at_once(code):
+    accounts = {"ann-eur": WALLET, "wire-eur": WIRE._replace(code=code)}
+    [only] = decide([WITHDRAWAL], accounts, {"ann": ANN}, deposits_open=False).verdicts
+    assert (only.state, only.instructs) == (State.COMPLETED, False)
+
+
+def test_the_bank_is_told_what_arrives_and_commission_moves_once_it_has_paid():
+    order = WITHDRAWAL._replace(terms=TWO_PERCENT)
+    assert decided(order).verdicts[0].commission == 2
+    decision = decided(order._replace(state="AUTHORIZED", ending=Ending.CONFIRM), wallet=HOLDING)
+    assert books(decision) == {"ann-eur": (900, 0), "wire-eur": (98, 0), "commission-eur": (2, 0)}
+    assert decision.verdicts[0].commission == 2
+
+
+@pytest.mark.parametrize(
+    ("wallet", "maker"),
+    [
+        (HOLDING, ANN),
+        (HOLDING._replace(is_frozen=True), ANN),
+        (HOLDING._replace(is_active=False), ANN),
+        (HOLDING, ANN._replace(is_active=False)),
+        (HOLDING._replace(balance=100), ANN),
+    ],
+)
+def test_what_the_bank_has_paid_out_is_not_refused_any_more(wallet, maker):
+    decision = decided(WAITING._replace(ending=Ending.CONFIRM), wallet=wallet, maker=maker)
+    assert outcomes(decision) == [State.COMPLETED]
+    assert books(decision) == {"ann-eur": (wallet.balance - 100, 0), "wire-eur": (100, 0)}
+
+
+def test_what_the_bank_rejects_is_released():
+    decision = decided(WAITING._replace(ending=Ending.REJECT), wallet=HOLDING)
+    assert outcomes(decision) == [Failure.REJECTED_BY_BANK]
+    assert books(decision) == {"ann-eur": (1000, 0)}
+
+
+@pytest.mark.parametrize("ending", [Ending.CAPTURE, Ending.VOID, Ending.CANCEL, Ending.EXPIRE])
+def test_nobody_but_the_bank_ends_what_it_was_told_of(ending):
+    assert not may_end(WAITING._replace(ending=ending))
+
+
+@pytest.mark.parametrize("ending", [Ending.CONFIRM, Ending.REJECT])
+@pytest.mark.parametrize("order", [WITHDRAWAL, WAITING._replace(type="charge"), WAITING._replace(state="COMPLETED")])
+def test_the_bank_ends_nothing_else(order, ending):
+    assert not may_end(order._replace(ending=ending))
+
+
+@pytest.mark.parametrize("is_usable", [True, False])
+def test_a_return_gives_the_money_back_whatever_has_become_of_the_wallet(is_usable):
+    wallet = WALLET._replace(is_active=is_usable, is_frozen=not is_usable)
+    decision = decided(RETURN, wallet=wallet, maker=ANN._replace(is_active=is_usable))
+    assert outcomes(decision) == [State.COMPLETED]
+    assert books(decision) == {"ann-eur": (1060, 0), "wire-eur": (-60, 0)}
+
+
+def test_a_return_to_a_full_wallet_is_never_refused_for_good():
+    assert outcomes(decided(RETURN, wallet=WALLET._replace(ceiling=1059))) == [State.COMPLETED]
+
+
+def test_returns_never_exceed_what_the_bank_was_told():
+    more = RETURN._replace(id="r2", amount=41)
+    assert outcomes(decided(RETURN, more)) == [State.COMPLETED, Failure.REFUND_EXCEEDS_CHARGE]
+
+
+@pytest.mark.parametrize(
+    ("order", "charge"),
+    [
+        (RETURN._replace(type="refund"), PAID_OUT),
+        (RETURN, PAID_OUT._replace(type="charge")),
+        (RETURN, PAID_OUT._replace(user_id="bob")),
+        (RETURN._replace(parent_id=None), PAID_OUT),
+    ],
+)
+def test_only_a_withdrawal_returns_and_only_to_where_it_came_from(order, charge):
+    assert outcomes(decided(order, charge=charge)) == [Failure.NOT_PERMITTED]
+
+
+def lines(*amounts: int) -> list[Payment]:
+    return [WITHDRAWAL._replace(id=f"p{n}", amount=amount, bulk_id="b") for n, amount in enumerate(amounts)]
+
+
+def test_an_atomic_bulk_is_held_wholly_by_its_first_line():
+    decision = decided(lines(100)[0], bulks={"b": ATOMIC})
+    assert books(decision) == {"ann-eur": (1000, 300)}
+    assert decision.bulks == [ATOMIC._replace(is_decided=True, held=200, authorized=1)]
+
+
+def test_an_atomic_bulk_that_is_not_covered_fails_as_a_whole_with_nothing_held():
+    decision = decided(*lines(100, 100, 100), wallet=WALLET._replace(balance=299), bulks={"b": ATOMIC})
+    assert outcomes(decision) == [Failure.INSUFFICIENT_FUNDS] * 3
+    assert decision.accounts == []
+    assert decision.bulks == [ATOMIC._replace(is_decided=True, failure="insufficient_funds", failed=3)]
+
+
+def test_what_an_atomic_bulk_holds_is_nobody_elses():
+    first = decided(*lines(100), bulks={"b": ATOMIC}, wallet=WALLET._replace(balance=300))
+    [wallet] = first.accounts
+    assert outcomes(decided(WITHDRAWAL._replace(amount=1), wallet=wallet)) == [Failure.INSUFFICIENT_FUNDS]
+    rest = decided(*lines(100, 100, 100)[1:], wallet=wallet, bulks={"b": first.bulks[0]})
+    assert outcomes(rest) == [State.AUTHORIZED, State.AUTHORIZED]
+    assert rest.bulks[0].held == 0
+    assert books(rest) == {}, "the hold only changed hands"
+
+
+@pytest.mark.parametrize(
+    ("wallet", "maker"),
+    [({"is_frozen": True}, ANN), ({"is_active": False}, ANN), ({}, ANN._replace(is_active=False))],
+)
+def test_what_was_held_as_a_whole_is_paid_as_a_whole(wallet, maker):
+    """Whatever becomes of the wallet between two batches; a bulk that is not decided yet fails as a whole."""
+    first = decided(*lines(100), bulks={"b": ATOMIC})
+    later, rest = first.accounts[0]._replace(**wallet), lines(100, 100, 100)[1:]
+    assert outcomes(decided(*rest, wallet=later, maker=maker, bulks={"b": first.bulks[0]})) == [State.AUTHORIZED] * 2
+    none = decided(*lines(100, 100, 100), wallet=WALLET._replace(**wallet), maker=maker, bulks={"b": ATOMIC})
+    assert (set(none.bulks), none.accounts) == (
+        {ATOMIC._replace(is_decided=True, failure=outcomes(none)[0], failed=3)},
+        [],
+    )
+
+
+def test_an_atomic_bulk_fails_as_a_whole_for_a_line_that_commission_would_eat_up():
+    orders = [line._replace(terms=Terms(0, minimum=50)) for line in lines(250, 50)]
+    decision = decided(*orders, bulks={"b": ATOMIC._replace(least=50)})
+    assert outcomes(decision) == [Failure.COMMISSION_EXCEEDS_AMOUNT] * 2
+    assert decision.accounts == []
+    dearer = [line._replace(terms=Terms(0, minimum=49)) for line in lines(250, 50)]
+    assert outcomes(decided(*dearer, bulks={"b": ATOMIC._replace(least=50)})) == [State.AUTHORIZED] * 2
+
+
+def test_a_line_that_was_canceled_takes_its_share_of_the_hold_with_it():
+    first, second, third = lines(100, 100, 100)
+    decision = decided(first._replace(ending=Ending.CANCEL), second, third, bulks={"b": ATOMIC})
+    assert outcomes(decision) == [Failure.CANCELED, State.AUTHORIZED, State.AUTHORIZED]
+    assert books(decision) == {"ann-eur": (1000, 200)}
+    assert decision.bulks[0][7:12] == (0, None, 2, 0, 1)
+
+
+@pytest.mark.parametrize(
+    "change", [{"amount": 301}, {"user_id": "bob"}, {"source_id": "wire-eur", "target_id": "ann-eur"}]
+)
+def test_a_bulk_holds_for_its_own_lines_alone(change):
+    held = ATOMIC._replace(is_decided=True, held=300)
+    makers = {"ann": ANN, "bob": ANN._replace(id="bob")}
+    accounts = {"ann-eur": WALLET._replace(held=300), "wire-eur": WIRE}
+    [line] = lines(100)
+    decision = decide([line._replace(**change)], accounts, makers, bulks={"b": held}, deposits_open=False)
+    assert outcomes(decision) == [Failure.NOT_PERMITTED]
+    assert (decision.accounts, decision.bulks[0].held) == ([], 300)
+
+
+def test_lines_of_best_effort_stand_alone():
+    loose = ATOMIC._replace(is_atomic=False)
+    decision = decided(*lines(900, 200, 100), bulks={"b": loose})
+    assert outcomes(decision) == [State.AUTHORIZED, Failure.INSUFFICIENT_FUNDS, State.AUTHORIZED]
+    assert decision.bulks == [loose._replace(authorized=2, failed=1)]
+
+
+@given(
+    st.lists(st.integers(1, 400), min_size=1, max_size=8),
+    st.integers(0, 1500),
+    st.lists(st.sampled_from([None, Ending.CANCEL, Ending.CONFIRM, Ending.REJECT]), max_size=24),
+    st.integers(1, 3),
+)
+def test_however_the_lines_go_holds_add_up_and_money_is_conserved(amounts, balance, endings, batch):
+    bulk = ATOMIC._replace(total=sum(amounts))
+    accounts = {"ann-eur": WALLET._replace(balance=balance), "wire-eur": WIRE}
+    states = {line.id: line for line in lines(*amounts)}
+    todo = list(states)
+    for ending in [*endings, *[None] * len(todo)]:
+        claimed = [states[id]._replace(ending=ending) for id in todo[:batch]]
+        todo = todo[batch:] + todo[:batch]
+        claimed = [line for line in claimed if line.state == "INITIATED" or line.ending is not None]
+        decision = decide(claimed, accounts, {"ann": ANN}, bulks={"b": bulk}, deposits_open=False)
+        accounts |= {account.id: account for account in decision.accounts}
+        bulk = decision.bulks[0] if decision.bulks else bulk
+        for verdict in decision.verdicts:
+            states[verdict.payment_id] = states[verdict.payment_id]._replace(state=verdict.state)
+        by_state = {state: [line.amount for line in states.values() if line.state == state] for state in State}
+        assert accounts["ann-eur"].held == sum(by_state[State.AUTHORIZED]) + bulk.held
+        assert bulk.held == (sum(by_state[State.INITIATED]) if bulk.is_decided and not bulk.failure else 0)
+        assert bulk[9:12] == tuple(len(by_state[state]) for state in (State.AUTHORIZED, State.COMPLETED, State.FAILED))
+        assert sum(account.balance for account in accounts.values()) == balance
+        assert accounts["ann-eur"].balance - accounts["ann-eur"].held >= 0
+    assert bulk.is_decided == (sum(amounts) > 0)
+    assert not (bulk.failure and by_state[State.COMPLETED])

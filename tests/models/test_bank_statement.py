@@ -1,0 +1,111 @@
+"""Statements of banks in the schema: what stops each role from keeping what cannot be, or changing what was found."""
+
+import pytest
+
+from models.user import Role
+from tests.models.breaks import DENIED, NO_BREAK, insert, stopper
+from tests.models.world import World, new_id
+
+TRY = "sha256('another file')"
+
+
+def statement(**columns: str) -> str:
+    """A new statement, with columns of it replaced."""
+    given = {"id": "%(new)s", "hash": TRY, "form": "'csv'", "begins_on": "'2026-11-20'", "ends_on": "'2026-11-20'"}
+    return insert("bank_statements", given | {"uploaded_by": "%(ops)s"} | columns)
+
+
+def line(**columns: str) -> str:
+    """A new line, with columns of it replaced."""
+    given = {"statement_id": "%(kept)s", "line": "9", "booked_on": "'2026-11-20'", "direction": "'debit'"}
+    told = {"amount": "100", "currency": "'EUR'", "verdict": "'missing_here'"}
+    return insert("bank_statement_lines", given | told | columns)
+
+
+def of_line(assignments: str, number: int = 1) -> str:
+    """A change of a line: 1 is missing here, 2 was matched by us, 3 by a person."""
+    return f"UPDATE bank_statement_lines SET {assignments} WHERE statement_id = %(kept)s AND line = {number}"
+
+
+BY_HAND = "matched_payment_id = %(new)s, match_reason = 'x', matched_by = %(ops)s, matched_at = now()"
+
+BREAKS = {
+    statement(): NO_BREAK,
+    statement(hash="sha256('kept')"): "bank_statements_one_per_file",
+    statement(hash="'x'"): "bank_statements_hash_is_sha256",
+    statement(form="'pdf'"): "bank_statements_form_is_known",
+    statement(account="''"): "bank_statements_account_is_bounded",
+    statement(account="repeat('x', 141)"): "bank_statements_account_is_bounded",
+    statement(ends_on="'2026-11-19'"): "bank_statements_period_is_bounded",
+    statement(begins_on="'2025-11-18'"): "bank_statements_period_is_bounded",
+    statement(uploaded_by="%(new)s"): "bank_statements_uploaded_by_fkey",
+    line(): NO_BREAK,
+    line(line="1"): "bank_statement_lines_pkey",
+    line(line="0"): "bank_statement_lines_number_is_bounded",
+    line(line="100001"): "bank_statement_lines_number_is_bounded",
+    line(statement_id="%(new)s"): "bank_statement_lines_statement_id_fkey",
+    line(direction="'both'"): "bank_statement_lines_direction_is_known",
+    line(amount="0"): "bank_statement_lines_amount_is_positive",
+    line(amount="-1"): "bank_statement_lines_amount_is_positive",
+    line(amount="'NaN'"): "bank_statement_lines_amount_is_positive",
+    line(currency="'XXX'"): "bank_statement_lines_currency_fkey",
+    line(end_to_end_id="repeat('x', 141)"): "bank_statement_lines_texts_are_bounded",
+    line(bank_reference="repeat('x', 141)"): "bank_statement_lines_texts_are_bounded",
+    line(description="repeat('x', 141)"): "bank_statement_lines_texts_are_bounded",
+    line(verdict="'lost'", payment_id="%(new)s"): "bank_statement_lines_verdict_is_known",
+    line(verdict="'mismatched'", payment_id="%(new)s"): "bank_statement_lines_mismatched_say_how",
+    line(difference="'amount'"): "bank_statement_lines_mismatched_say_how",
+    line(
+        verdict="'mismatched'", difference="'colour'", payment_id="%(new)s"
+    ): "bank_statement_lines_mismatched_say_how",
+    line(payment_id="%(new)s"): "bank_statement_lines_name_what_is_here",
+    line(verdict="'matched'"): "bank_statement_lines_name_what_is_here",
+    of_line(BY_HAND): NO_BREAK,
+    of_line("matched_payment_id = %(new)s"): "bank_statement_lines_are_matched_wholly",
+    of_line(f"{BY_HAND}, match_reason = NULL".replace("match_reason = 'x', ", "")): (
+        "bank_statement_lines_are_matched_wholly"
+    ),
+    of_line(BY_HAND.replace("'x'", "''")): "bank_statement_lines_match_reason_is_bounded",
+    of_line(BY_HAND, 2): "bank_statement_lines_matched_need_no_match",
+    of_line(BY_HAND, 3): "bank_statement_lines_are_matched_once",
+    of_line(
+        "matched_payment_id = NULL, match_reason = NULL, matched_by = NULL, matched_at = NULL", 3
+    ): "bank_statement_lines_are_matched_once",
+}
+"""What is tried, and what stops the gateway; the worker may not even try."""
+
+OWNERS = {
+    "UPDATE bank_statements SET account = 'x'": "bank_statements_are_append_only",
+    "DELETE FROM bank_statements": "bank_statements_are_append_only",
+    "TRUNCATE bank_statements, bank_statement_lines": "bank_statements_are_never_truncated",
+    of_line("verdict = 'matched', payment_id = %(new)s"): "bank_statement_lines_are_matched_once",
+    of_line("amount = 1"): "bank_statement_lines_are_matched_once",
+    of_line("line = 5"): "bank_statement_lines_are_matched_once",
+    "DELETE FROM bank_statement_lines": "bank_statement_lines_are_never_deleted",
+    "TRUNCATE bank_statement_lines": "bank_statement_lines_are_never_truncated",
+    statement(created_at="now()"): NO_BREAK,
+    line(matched_by="NULL"): NO_BREAK,
+}
+"""What only the owner may try at all, and what stops him."""
+
+
+@pytest.fixture(scope="module")
+def names(shared_world: World) -> dict[str, str]:
+    """Ids of what the statements speak of."""
+    ids = {"new": new_id(), "ops": shared_world.user(Role.OPS), "kept": new_id()}
+    with shared_world.owner.begin() as connection:
+        connection.exec_driver_sql(statement(id="%(kept)s", hash="sha256('kept')"), ids)
+        connection.exec_driver_sql(line(line="1"), ids)
+        connection.exec_driver_sql(line(line="2", verdict="'matched'", payment_id="%(new)s"), ids)
+        connection.exec_driver_sql(line(line="3"), ids)
+        connection.exec_driver_sql(of_line(BY_HAND, 3), ids)
+    return ids
+
+
+@pytest.mark.parametrize("role", ["owner", "worker", "gateway"])
+@pytest.mark.parametrize("sql", [*BREAKS, *OWNERS])
+def test_what_stops_it(shared_world: World, names: dict[str, str], sql: str, role: str) -> None:
+    by_owner = {**BREAKS, **OWNERS}[sql]
+    expected = {"owner": by_owner, "worker": DENIED, "gateway": BREAKS.get(sql, by_owner if sql in BREAKS else DENIED)}
+    with getattr(shared_world, role).connect() as connection:
+        assert stopper(connection, sql, names) == expected[role]

@@ -1,0 +1,106 @@
+"""Books whose withdrawals wait for the real simulated bank, listening on a port of its own."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from threading import Thread
+
+import pytest
+import structlog
+from structlog.testing import LogCapture
+from werkzeug.serving import make_server
+
+from embedded.bank import Bank, create_app
+from models import stuck
+from models.session import transaction
+from tests.workers.books import Books
+from workers.rails import instructing
+from workers.rails.instructing import Instructor
+from workers.rails.simulator import SimulatorRail
+
+TIMEOUT_SECONDS = 0.4
+HANG_SECONDS = 0.8
+
+
+@pytest.fixture
+def bank(tmp_path: Path) -> Bank:
+    """The bank's own books, to be looked at from inside."""
+    return Bank(str(tmp_path / "bank.db"), HANG_SECONDS)
+
+
+@pytest.fixture
+def bank_url(bank: Bank) -> Iterator[str]:
+    """Where the bank listens."""
+    server = make_server("127.0.0.1", 0, create_app(bank), threaded=True)
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def rail(bank_url: str) -> Iterator[SimulatorRail]:
+    """The rail to the bank, which does not wait long."""
+    with closing(SimulatorRail(bank_url, TIMEOUT_SECONDS)) as rail:
+        yield rail
+
+
+@pytest.fixture
+def complaints(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
+    """What the story of telling the bank logs."""
+    capture = LogCapture()
+    monkeypatch.setattr(instructing, "log", structlog.wrap_logger(None, processors=[capture]))
+    return capture.entries
+
+
+class Desk:
+    """Books, with a client who withdraws and a worker who tells the bank."""
+
+    def __init__(self, books: Books, instructor: Instructor) -> None:
+        self.books, self.instructor = books, instructor
+        self.client, self.wallet = books.client(1_000_000_00)
+        self.wire = books.technical("wire")
+
+    def hold(self, *amounts: int) -> list[str]:
+        """Withdrawals of so much each, AUTHORIZED: the bank is to be told."""
+        ids = [self.books.order("withdrawal", self.client, self.wallet, self.wire, amount) for amount in amounts]
+        self.books.poster().drain()
+        assert {self.books.kept(id).state for id in ids} <= {"AUTHORIZED"}
+        return ids
+
+    def retry(self, id: str) -> None:
+        """As ops bring back what was set aside."""
+        with transaction(self.books.worker) as connection:
+            assert [row.id for row in stuck.revive(connection, [id])] == [id]
+
+    def post(self) -> None:
+        """End what has been answered, post what came back."""
+        self.books.poster().drain()
+
+    def hasten(self) -> None:
+        """As if every wait were over, and every lease."""
+        with self.books.as_owner() as connection:
+            connection.exec_driver_sql("UPDATE instructions SET due_at = now() WHERE due_at IS NOT NULL")
+
+    def row(self, id: str, *columns: str) -> tuple:
+        """Columns of the payment's instruction."""
+        with transaction(self.books.worker) as connection:
+            statement = f"SELECT {', '.join(columns)} FROM instructions WHERE payment_id = %s"
+            return tuple(connection.exec_driver_sql(statement, (id,)).one())
+
+    def state(self, id: str) -> str:
+        """State, or why it failed, or that it is set aside."""
+        kept = self.books.kept(id)
+        return "parked" if kept.is_parked else kept.failure_code or kept.state
+
+
+@pytest.fixture
+def desk_at(books: Books) -> Callable[[object], Desk]:
+    """A desk that tells the bank by this rail."""
+    return lambda rail: Desk(books, Instructor(books.worker, rail))
+
+
+@pytest.fixture
+def desk(desk_at: Callable[[object], Desk], rail: SimulatorRail) -> Desk:
+    """A desk at the simulated bank."""
+    return desk_at(rail)

@@ -1,0 +1,218 @@
+"""Every way in which the bank misbehaves, over HTTP: it acts once, and the payment ends as the bank has it."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Event, Thread
+
+import httpx
+import pytest
+
+from embedded.bank import DELAY_SECONDS, RETURN_SECONDS, Bank
+from models.bank_return import Return
+from tests.workers.rails.conftest import HANG_SECONDS, TIMEOUT_SECONDS, Desk
+from workers.rails.instructing import ATTEMPTS_MAX
+from workers.rails.rail import Answer, RailAway
+from workers.rails.simulator import SimulatorRail
+
+CONFIRM, REJECT, DELAY, LATE, NEVER, BROKEN, DEAD, TWICE, BACK = range(6660_01, 6660_10)
+
+
+def until_ended(desk: Desk, id: str, turns: int = 2 * ATTEMPTS_MAX) -> str:
+    """Ask again and again, without the waits between."""
+    for _ in range(turns):
+        desk.instructor.drain()
+        desk.post()
+        if desk.state(id) != "AUTHORIZED":
+            break
+        desk.hasten()
+    return desk.state(id)
+
+
+def counted(bank: Bank, id: str) -> tuple[int, int]:
+    """How often the bank was told, and how often it acted."""
+    counts = bank.counts()[0][id]
+    return counts["submitted"], counts["acted"]
+
+
+@pytest.mark.parametrize(
+    ("amount", "ends", "told", "acted"),
+    [
+        (1_00, "COMPLETED", 1, 1),
+        (CONFIRM, "COMPLETED", 1, 1),
+        (REJECT, "rejected_by_bank", 1, 0),
+        (LATE, "COMPLETED", 1, 1),
+        (NEVER, "COMPLETED", 3, 1),
+        (BROKEN, "COMPLETED", 1, 1),
+        (DEAD, "parked", ATTEMPTS_MAX // 2, 0),
+        (TWICE, "COMPLETED", 1, 1),
+        (BACK, "COMPLETED", 1, 1),
+    ],
+)
+def test_each_behaviour_ends_as_the_bank_has_it(
+    desk: Desk, bank: Bank, amount: int, ends: str, told: int, acted: int
+) -> None:
+    before = desk.books.balance(desk.wallet)
+    [id] = desk.hold(amount)
+    assert until_ended(desk, id) == ends
+    assert counted(bank, id) == (told, acted)
+    assert before - desk.books.balance(desk.wallet) == (amount if acted else 0)
+    assert desk.books.held(desk.wallet) == (amount if ends == "parked" else 0)
+    desk.instructor.drain()
+    desk.post()
+    assert (desk.state(id), counted(bank, id)) == (ends, (told, acted)), "nothing more comes of it"
+
+
+def test_what_is_delayed_waits_and_is_told_as_news(desk: Desk, bank: Bank) -> None:
+    [id] = desk.hold(DELAY)
+    desk.instructor.drain()
+    desk.hasten()
+    desk.instructor.drain()
+    assert desk.row(id, "attempts", "last_error", "due_at > now()") == (0, "pending", True)
+    assert desk.state(id) == "AUTHORIZED"
+    bank.put_forward(DELAY_SECONDS)
+    assert desk.instructor.drain() == (True, False)
+    desk.post()
+    assert desk.state(id) == "COMPLETED"
+    assert counted(bank, id) == (1, 1)
+
+
+def test_money_that_comes_back_days_later_is_a_payment_of_its_own(desk: Desk, bank: Bank) -> None:
+    [id] = desk.hold(BACK)
+    balance = desk.books.balance(desk.wallet)
+    until_ended(desk, id)
+    assert desk.instructor.drain() == (False, False)
+    bank.put_forward(RETURN_SECONDS)
+    assert desk.instructor.drain() == (True, False)
+    desk.post()
+    assert (desk.state(id), desk.books.balance(desk.wallet)) == ("COMPLETED", balance)
+    [(type, state, parent)] = given_back(desk)
+    assert (type, state, parent) == ("return", "COMPLETED", id)
+
+
+def given_back(desk: Desk) -> list[tuple[str, str, str]]:
+    with desk.books.as_owner() as connection:
+        rows = connection.exec_driver_sql("SELECT type, state, parent_id::text FROM payments WHERE type = 'return'")
+        return [tuple(row) for row in rows]
+
+
+def test_parts_that_come_back_are_given_back_as_far_as_they_went_out(desk: Desk, bank: Bank) -> None:
+    [id] = desk.hold(100_00)
+    until_ended(desk, id)
+    for amount in ("30.00", "70.00", "0.01"):
+        bank.send_back(id, amount, "account closed")
+    desk.instructor.drain()
+    desk.post()
+    assert sorted(state for _, state, _ in given_back(desk)) == ["COMPLETED", "COMPLETED", "FAILED"]
+    assert desk.books.balance(desk.wallet) == 1_000_000_00
+
+
+def test_set_aside_it_is_brought_back_by_a_person_or_by_a_late_answer(desk: Desk, bank: Bank) -> None:
+    revived, late = desk.hold(DEAD, DEAD)
+    assert [until_ended(desk, id) for id in (revived, late)] == ["parked", "parked"]
+    assert desk.row(revived, "due_at", "submitted_at IS NULL") == (None, True)
+    for id in (revived, late):
+        bank.steer(id, "confirm")
+    desk.retry(revived)
+    assert until_ended(desk, revived) == "COMPLETED"
+    told = {"amount": "6660.07", "iban": "DE89370400440532013000", "name": "Ann"}
+    bank.steer(late, "answer twice")
+    assert bank.submit(late, told)[1] == 200, "what was under way for hours arrives there after all"
+    assert until_ended(desk, late) == "COMPLETED"
+    assert counted(bank, late)[1] == 1
+
+
+def test_a_bank_that_is_away_costs_no_attempt(desk: Desk, bank_url: str, complaints: list[dict]) -> None:
+    [id] = desk.hold(1_00)
+    desk.instructor.rail = SimulatorRail("http://127.0.0.1:1", TIMEOUT_SECONDS)
+    assert desk.instructor.drain() == (False, False)
+    assert desk.row(id, "attempts", "submitted_at", "due_at > now()") == (0, None, True)
+    warnings = [entry["event"] for entry in complaints if entry["log_level"] == "warning"]
+    assert warnings == ["the bank cannot be reached"], "and is not asked for news either"
+    desk.hasten()
+    assert desk.instructor.instruct() == (0, 0), "it is left alone for a while"
+    desk.instructor._is_away_until = 0
+    desk.instructor.rail = SimulatorRail(bank_url, TIMEOUT_SECONDS)
+    assert until_ended(desk, id) == "COMPLETED"
+
+
+@pytest.mark.parametrize(
+    ("answer", "known"),
+    [
+        ((200, {"status": "confirmed"}), Answer.CONFIRMED),
+        ((200, {"status": "done"}), Answer.UNKNOWN),
+        ((200, ["confirmed"]), Answer.UNKNOWN),
+        ((200, "<html>"), Answer.UNKNOWN),
+        ((302, {"status": "confirmed"}), Answer.UNKNOWN),
+        ((404, {"code": "payout_unknown"}), Answer.NOT_FOUND),
+        ((404, {"code": "no_such_route"}), Answer.UNKNOWN),
+        ((404, "not here"), Answer.UNKNOWN),
+        ((409, {"code": "key_reused"}), Answer.UNKNOWN),
+        ((422, {"code": "payout_refused", "reason": "no"}), Answer.REJECTED),
+        ((422, {"code": "other"}), Answer.UNKNOWN),
+        ((500, {"status": "confirmed"}), Answer.UNKNOWN),
+        ((503, {"code": "payout_unknown"}), Answer.UNKNOWN),
+    ],
+)
+def test_only_the_banks_own_words_are_believed(desk: Desk, rail: SimulatorRail, answer: tuple, known: Answer) -> None:
+    status, body = answer
+    content = {"text": body} if isinstance(body, str) else {"json": body}
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, **content))
+    rail._client = httpx.Client(base_url="http://bank", transport=transport)
+    assert rail._call("GET", "/payouts/x").answer is known
+
+
+def test_news_that_cannot_be_had(rail: SimulatorRail) -> None:
+    assert rail.news("") == ([], "0")
+    rail._client = httpx.Client(base_url="http://bank", transport=httpx.MockTransport(lambda _: httpx.Response(500)))
+    with pytest.raises(RailAway, match="500"):
+        rail.news("")
+
+
+@pytest.fixture
+def trickle() -> Iterator[str]:
+    """A bank whose answers never end: each part of them comes in time."""
+    is_over = Event()
+
+    class Trickle(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            while not is_over.wait(TIMEOUT_SECONDS / 4):
+                self.wfile.write(b" ")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Trickle)
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    is_over.set()
+    server.shutdown()
+    server.server_close()
+
+
+def test_an_answer_that_trickles_in_holds_nobody_up(desk: Desk, rail: SimulatorRail, trickle: str) -> None:
+    [id] = desk.hold(LATE)
+    desk.instructor.drain()
+    desk.hasten()
+    with closing(SimulatorRail(trickle, TIMEOUT_SECONDS)) as slow:
+        desk.instructor.rail = slow
+        assert desk.instructor.drain() == (False, False)
+    assert desk.row(id, "attempts", "answer") == (2, None)
+    desk.instructor.rail = rail
+    assert until_ended(desk, id) == "COMPLETED"
+
+
+def test_amounts_come_back_with_the_digits_they_went_out_with(bank: Bank, rail: SimulatorRail, tmp_path: Path) -> None:
+    for key, amount in (("k", "7.125"), ("y", "7"), ("e", "7.10")):
+        bank.submit(key, {"amount": amount, "iban": "x", "name": "y"})
+        bank.send_back(key, None, "closed")
+    items, position = rail.news("0")
+    assert [item.amount for item in items if isinstance(item, Return)] == [7125, 7, 710]
+    assert rail.news(position) == ([], position)
+
+
+def test_the_tests_bank_hangs_longer_than_anybody_waits() -> None:
+    assert HANG_SECONDS > TIMEOUT_SECONDS

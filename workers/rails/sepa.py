@@ -1,0 +1,145 @@
+"""The rail of files: payments are collected into pain.001 files for a bank, which answers by pain.002 and camt.053."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import structlog
+from schwifty import IBAN
+from schwifty.exceptions import SchwiftyException
+
+from models.bank_files import Broken
+from models.instruction import Instruction
+from workers.rails.rail import Answer, Outcome, RailAway
+from workers.rails.sepa_files import (
+    CURRENCY,
+    NAME_LENGTH_MAX,
+    Debtor,
+    Item,
+    Unwritable,
+    items_in,
+    key_of,
+    order,
+    plain,
+)
+from workers.rails.sepa_folders import BROKEN, DONE, Arrived, Busy, Inbox, Outbox
+
+log = structlog.get_logger("sepa")
+
+AMOUNT_MAX = 99_999_999_999
+"""999,999,999.99: the SEPA rulebook."""
+
+BATCH_MAX = 500
+"""Written, validated and marked in some two seconds."""
+
+ITEMS_MAX = 500
+"""Of news at once: each page is kept in one transaction."""
+
+PENDING = Outcome(Answer.PENDING, "it stands in a file for the bank")
+NOT_FOUND = Outcome(Answer.NOT_FOUND, "it stands in no file for the bank")
+BUSY = Outcome(Answer.UNKNOWN, "another process writes to the outbox")
+
+
+class SepaRail:
+    """A bank behind two folders; a payment stands in one file of the outbox, whatever is repeated or dies."""
+
+    name = "sepa"
+    batch_max = BATCH_MAX
+
+    def __init__(self, outbox: Path, inbox: Path, debtor: Debtor) -> None:
+        self._outbox, self._inbox, self._debtor = Outbox(outbox), Inbox(inbox), debtor
+        self._read: tuple[str, list[Item]] = ("", [])
+
+    def submit(self, instructions: Sequence[Instruction]) -> Mapping[str, Outcome]:
+        """Write those that stand in no file yet into one file; REJECTED is what SEPA does not pay."""
+        refused = {one.payment_id: refusal for one in instructions if (refusal := _refusal(one))}
+        told = {one.payment_id: PENDING for one in instructions if one.payment_id not in refused}
+        try:
+            with self._outbox.locked():
+                new = [one for one in instructions if one.payment_id in told and not self._is_told(one)]
+                return {**refused, **told, **self._tell(new)}
+        except Busy:
+            return {**refused, **dict.fromkeys(told, BUSY)}
+
+    def inquire(self, instructions: Sequence[Instruction]) -> Mapping[str, Outcome]:
+        """PENDING is what stands in a file; the bank's answer comes as news."""
+        try:
+            with self._outbox.locked():
+                return {one.payment_id: PENDING if self._is_told(one) else NOT_FOUND for one in instructions}
+        except Busy:
+            return {one.payment_id: BUSY for one in instructions}
+
+    def news(self, position: str) -> tuple[list[Item], str]:
+        """The next items of the first file in the inbox that has any left.
+
+        The position is the hash of a file and how many of its items were committed with it: a file is put away only
+        when it comes back with all of them, and one read again tells the same again.
+        """
+        known, _, taken = position.partition(" ")
+        try:
+            for file in self._inbox.files():
+                items, start = self._items(file), int(taken) if file.hash == known else 0
+                if items is None:
+                    self._inbox.put_away(file, BROKEN)
+                elif start >= len(items):
+                    self._inbox.put_away(file, DONE)
+                    log.info("file of the bank read", file=file.path.name, items=len(items))
+                else:
+                    page = items[start : start + ITEMS_MAX]
+                    return page, f"{file.hash} {start + len(page)}"
+        except OSError as error:
+            raise RailAway(f"{type(error).__name__}: {error}") from error
+        return [], position
+
+    def _is_told(self, one: Instruction) -> bool:
+        return self._outbox.is_told(key_of(one.payment_id))
+
+    def _tell(self, instructions: Sequence[Instruction]) -> dict[str, Outcome]:
+        """Write one file; what does not fit its schema keeps none of the others back."""
+        if not instructions:
+            return {}
+        keys = sorted(key_of(one.payment_id) for one in instructions)
+        message_id = hashlib.sha256("".join(keys).encode()).hexdigest()[:32]
+        try:
+            data = order(self._debtor, message_id, instructions)
+        except Unwritable:
+            if len(instructions) == 1:
+                return {instructions[0].payment_id: Outcome(Answer.REJECTED, "it does not fit pain.001")}
+            return {id: outcome for one in instructions for id, outcome in self._tell([one]).items()}
+        self._outbox.tell(message_id, data, keys)
+        log.info("file for the bank written", message=message_id, payments=len(keys))
+        return {}
+
+    def _items(self, file: Arrived) -> list[Item] | None:
+        """What the file says, None if it is broken; the last one is remembered while it is read by pages."""
+        if file.hash == self._read[0]:
+            return self._read[1]
+        try:
+            if file.data is None:
+                raise Broken("Too large.")
+            items = items_in(file.data, self._outbox.keys_of)
+        except Broken as broken:
+            log.error("a file of the bank is broken", file=file.path.name, error=str(broken))
+            return None
+        self._read = (file.hash, items)
+        return items
+
+
+def _refusal(one: Instruction) -> Outcome | None:
+    """Why SEPA does not pay it, if it does not."""
+    if one.currency != CURRENCY:
+        return Outcome(Answer.REJECTED, f"SEPA pays {CURRENCY} alone, not {one.currency}")
+    if one.amount > AMOUNT_MAX:
+        return Outcome(Answer.REJECTED, "SEPA pays 999999999.99 at most")
+    if not _is_in_sepa(one.iban):
+        return Outcome(Answer.REJECTED, "the account is outside SEPA")
+    if not plain(one.name, NAME_LENGTH_MAX):
+        return Outcome(Answer.REJECTED, "the name cannot be written in Latin letters")
+    return None
+
+
+def _is_in_sepa(iban: str) -> bool:
+    try:
+        return bool(IBAN(iban, allow_invalid=True).in_sepa_zone)
+    except SchwiftyException:
+        return False

@@ -1,0 +1,188 @@
+"""What is written to and read from a bank by file: pain.001.001.09 out; pain.002 and camt.053 in."""
+
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
+from typing import NamedTuple
+from uuid import UUID
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+from models.bank_files import STATEMENTS, Broken, document, statement, text
+from models.bank_return import Return
+from models.instruction import Instruction
+from models.rules import money
+from workers.rails.rail import Answer, News, Outcome
+
+SCHEMA = "pain.001.001.09"
+ORDERS = r"pain\.001\.001\.09"
+REPORTS = r"pain\.002\.001\.\d\d"
+
+CURRENCY, DIGITS = "EUR", 2
+
+NAME_LENGTH_MAX = 70
+DESCRIPTION_LENGTH_MAX = 140
+"""Of the SEPA rulebook."""
+
+ANSWERS = {"ACSC": Answer.CONFIRMED, "ACCC": Answer.CONFIRMED, "RJCT": Answer.REJECTED}
+"""Settled on our account, or credited to the payee's. What is accepted (ACTC, ACCP, ACSP) may still be rejected: the
+statement that books it, or a later report, confirms it."""
+
+DUPLICATES = frozenset({"AM05", "DU01", "DU02", "DU03", "DU04", "DU05"})
+"""Why a bank refuses to be told again. That is no word about the first time: it may be paying that out."""
+
+KEY = re.compile(r"[0-9a-f]{32}", re.ASCII)
+"""An end-to-end id of ours, the payment's id in hexadecimal digits, or the id of a message of ours."""
+
+_STRANGE = re.compile(r"[^A-Za-z0-9/\-?:().,'+ ]", re.ASCII)
+
+Item = News | Return
+
+
+class Unwritable(Exception):
+    """The instructions do not fit the schema."""
+
+
+class Debtor(NamedTuple):
+    """Who pays: us, as the bank knows us."""
+
+    name: str
+    iban: str
+    bic: str | None
+
+
+def key_of(payment_id: str) -> str:
+    """The end-to-end id of a payment."""
+    return UUID(payment_id).hex
+
+
+def plain(words: str, length_max: int) -> str:
+    """The words in the characters that every bank of SEPA takes: é as e, & as +, others as a full stop."""
+    from text_unidecode import unidecode  # noqa: PLC0415 - megabytes of tables, of which only this rail has any use
+
+    latin = _STRANGE.sub(".", unidecode(words).replace("&", "+"))
+    return " ".join(latin[:length_max].split())
+
+
+def order(debtor: Debtor, message_id: str, instructions: Iterable[Instruction]) -> bytes:
+    """The file that orders these transfers in EUR as soon as possible; raises Unwritable.
+
+    Each is to be booked by itself, so that statements name it. Amounts, IBAN, BIC and keys stand in it as they are,
+    names and descriptions in plain characters.
+    """
+    from sepaxml import SepaTransfer  # noqa: PLC0415 - takes seconds, and only this rail has any use for it
+    from sepaxml.validation import ValidationError, try_valid_xml  # noqa: PLC0415
+
+    config = {"name": plain(debtor.name, NAME_LENGTH_MAX), "IBAN": debtor.iban, "batch": True, "currency": CURRENCY}
+    transfer = SepaTransfer({**config, **_bic(debtor.bic)}, schema=SCHEMA, clean=False)
+    today = date.fromisoformat(time.strftime("%Y-%m-%d"))
+    for one in instructions:
+        transfer.add_payment(
+            {
+                "name": plain(one.name, NAME_LENGTH_MAX),
+                "IBAN": one.iban,
+                **_bic(one.bic),
+                "amount": one.amount,
+                "description": plain(one.description or "", DESCRIPTION_LENGTH_MAX),
+                "execution_date": today,
+                "endtoend_id": key_of(one.payment_id),
+            }
+        )
+    root = ElementTree.fromstring(transfer.export(validate=False))  # noqa: S314 - written a line ago
+    _settle(root, message_id)
+    written: bytes = ElementTree.tostring(root, "utf-8", xml_declaration=True)
+    try:
+        try_valid_xml(written, SCHEMA)
+    except ValidationError as error:
+        raise Unwritable from error
+    return written
+
+
+def _bic(bic: str | None) -> dict[str, str]:
+    return {} if bic is None else {"BIC": bic}
+
+
+def _settle(root: Element, message_id: str) -> None:
+    """What sepaxml draws at random comes from the content; what it leaves empty goes, or says that there is nothing."""
+    space = f"{{{root.tag[1:].partition('}')[0]}}}"
+    for name, words in (("MsgId", message_id), ("PmtInfId", message_id), ("BtchBookg", "false")):
+        for element in root.iter(f"{space}{name}"):
+            element.text = words
+    for agent in root.iterfind(f".//{space}DbtrAgt/{space}FinInstnId"):
+        if not len(agent):
+            other = ElementTree.SubElement(agent, f"{space}Othr")
+            ElementTree.SubElement(other, f"{space}Id").text = "NOTPROVIDED"
+    for line in root.iter(f"{space}CdtTrfTxInf"):
+        remittance = line.find(f"{space}RmtInf")
+        if remittance is not None and not remittance.findtext(f"{space}Ustrd"):
+            line.remove(remittance)
+
+
+def keys_in(data: bytes) -> list[str]:
+    """The keys that a file of ours orders to pay; raises Broken, also for one that was not written to its end."""
+    return [key.text or "" for key in document(data, ORDERS).iter("EndToEndId")]
+
+
+def items_in(data: bytes, keys_of: Callable[[str], Sequence[str]]) -> list[Item]:
+    """What a pain.002 or camt.053 says of payments of ours; raises Broken.
+
+    `keys_of` tells the keys of a message of ours, which a report may answer as a whole.
+    """
+    root = document(data, f"{REPORTS}|{STATEMENTS}")
+    report = root.find("CstmrPmtStsRpt")
+    return list(_booked(root) if report is None else _reported(report, keys_of))
+
+
+def _reported(report: Element, keys_of: Callable[[str], Sequence[str]]) -> Iterator[Item]:
+    """Each transaction by itself, or its block's word, or its message's; nothing of a message that came twice."""
+    if any(_is_duplicate(told) for part in ("Grp", "Pmt") for told in report.iterfind(f"Orgnl{part}InfAndSts")):
+        return
+    message_id = text(report, "OrgnlGrpInfAndSts/OrgnlMsgId") or ""
+    left = dict.fromkeys(keys_of(message_id) if KEY.fullmatch(message_id) else ())
+    for told in report.iter("TxInfAndSts"):
+        key = text(told, "OrgnlEndToEndId") or ""
+        left.pop(key, None)
+        yield from _news(told, "TxSts", [key])
+    blocks = [(block, "PmtInfSts") for block in report.iterfind("OrgnlPmtInfAndSts")]
+    for told, status in [*blocks, *((group, "GrpSts") for group in report.iterfind("OrgnlGrpInfAndSts"))]:
+        if text(told, status) in ANSWERS:
+            yield from _news(told, status, left)
+            left = {}
+
+
+def _news(told: Element, status: str, keys: Iterable[str]) -> Iterator[News]:
+    answer = ANSWERS.get(text(told, status) or "")
+    if answer is None or _is_duplicate(told):
+        return
+    why = (text(told, "StsRsnInf/Rsn/Cd", "StsRsnInf/Rsn/Prtry"), text(told, "StsRsnInf/AddtlInf"))
+    reason = ": ".join(filter(None, why)) or None
+    outcome = Outcome(answer, reason if answer is Answer.REJECTED else None, text(told, "AcctSvcrRef"))
+    for key in keys:
+        if KEY.fullmatch(key):
+            yield News(str(UUID(key)), outcome)
+
+
+def _is_duplicate(told: Element) -> bool:
+    return any(code.text in DUPLICATES for code in told.iterfind("StsRsnInf/Rsn/Cd"))
+
+
+def _booked(root: Element) -> Iterator[Item]:
+    """Money that went out under a key of ours, and money that came back under one."""
+    for entry in statement(root).entries:
+        key = entry.end_to_end_id or ""
+        if not KEY.fullmatch(key) or entry.currency != CURRENCY:
+            continue
+        id = str(UUID(key))
+        if entry.direction == "debit" and not entry.is_return:
+            yield News(id, Outcome(Answer.CONFIRMED, bank_reference=entry.bank_reference), _minor(entry.amount))
+        elif entry.direction == "credit" and entry.is_return:
+            number = entry.bank_reference or f"{key} {entry.booked_on} {entry.amount}"
+            yield Return(number, id, _minor(entry.amount), entry.reason)
+
+
+def _minor(amount: str) -> int:
+    try:
+        return money.parse(amount, DIGITS)
+    except money.MoneyError as error:
+        raise Broken("An amount with more digits than its currency.") from error
