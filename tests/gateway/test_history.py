@@ -367,9 +367,9 @@ MAY, JUNE, JULY = "2026-05-01T00:00:00Z", "2026-06-01T00:00:00Z", "2026-07-01T00
             "metadata=7", "metadata[]=7", "metadata=7&metadata[a]=b", "reference[gte]=A", "parent[]=x", "parent[gte]=x",
             "source[wallet]=x", "source[email]=x", "due_at=1", "amount[ne]=1", "created_at[eq]=1")],
         *[(query, "invalid_value") for query in (
-            "sort=user_id", "sort=amount;--", "sort=", "sort=%2Bamount", "sort=p.id", "sort=metadata", "parent=x", "bulk=x",
-            "reason=x", "id=x", "source=x", "attempts=-1", "attempts=1.0", "attempts[gt]=9999999999", "rate=1e3",
-            "rate[lt]=-1", "failure=x", "parent=" + "x," * 30, "finalized_at[gte]=2026", "reference=",
+            "sort=user_id", "sort=amount;--", "sort=", "sort=%2Bamount", "sort=p.id", "sort=metadata", "parent=x",
+            "bulk=x", "reason=x", "id=x", "source=x", "attempts=-1", "attempts=1.0", "attempts[gt]=9999999999",
+            "rate=1e3", "rate[lt]=-1", "failure=x", "parent=" + "x," * 30, "finalized_at[gte]=2026", "reference=",
             f"sort=amount&currency=EUR&created_at[gte]={MAY}&created_at[lt]={JULY}")],
         ("currency=eur", "currency_unknown"),
         ("currency=EUR,", "currency_unknown"),
