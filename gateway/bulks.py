@@ -11,11 +11,11 @@ from gateway.auth import Caller
 from gateway.bulk_lines import FORMS, lines_of, refuse_referred, unfit
 from gateway.bulk_showing import is_visible
 from gateway.envelope import REQUEST_ID
-from gateway.errors import Refusal, flawed, not_found
+from gateway.errors import flawed, not_found
 from gateway.fields import is_id
-from gateway.idempotency import fingerprint_of, key_of
+from gateway.idempotency import fingerprint_of, key_of, recalled
 from gateway.services import Services
-from models import account, bank_account, bulk, idempotency
+from models import account, bank_account, bulk
 from models.bulk import Bulk, Head, Kind, Mode
 from models.session import CommitUnknown, Connection, Contention, statements, transaction
 
@@ -70,12 +70,8 @@ def _keep(kind: Kind, claim: tuple[str, str], fingerprint: bytes, body: Body, ca
 
 
 def _earlier(connection: Connection, claim: tuple[str, str], fingerprint: bytes) -> Bulk | None:
-    found = idempotency.find(connection, [claim]).get(claim)
-    if found is None:
-        return None
-    if found.fingerprint != fingerprint or found.bulk_id is None:
-        raise Refusal("idempotency_key_reused", "This key stands for another request of yours.")
-    return bulk.by_id(connection, found.bulk_id)
+    kept = recalled(connection, claim, fingerprint)
+    return bulk.by_id(connection, kept.bulk_id) if kept and kept.bulk_id else None
 
 
 def visible(connection: Connection, kind: Kind, id: str, caller: Caller) -> Bulk:

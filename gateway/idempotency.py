@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.errors import Refusal
+from models import idempotency
+from models.idempotency import Kept
+from models.session import Connection
 
 _BARE = re.compile(r"[\x21\x23-\x7e][\x21-\x7e]{0,254}", re.ASCII)
 _QUOTED = re.compile(r'"((?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"', re.ASCII)
@@ -31,3 +34,14 @@ def fingerprint_of(path: str, given: Any) -> bytes:
     """SHA-256 over the POST of a parsed body; white space and the order of members do not matter."""
     asked = f"POST {path}\n{_canonical(given)}"
     return hashlib.sha256(asked.encode()).digest()
+
+
+def recalled(connection: Connection, claim: tuple[str, str], fingerprint: bytes) -> Kept | None:
+    """What this very request kept before under its (user id, key); raises Refusal if the key stands for another.
+
+    The fingerprint is of the path, too: what it kept is what its route makes.
+    """
+    kept = idempotency.find(connection, [claim]).get(claim)
+    if kept is not None and kept.fingerprint != fingerprint:
+        raise Refusal("idempotency_key_reused", "This key stands for another request of yours.")
+    return kept

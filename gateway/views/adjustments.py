@@ -13,7 +13,7 @@ from gateway.contract import IDEMPOTENCY_KEY, Blueprint
 from gateway.envelope import REQUEST_ID
 from gateway.errors import Refusal, flawed, not_found
 from gateway.fields import is_id
-from gateway.idempotency import fingerprint_of, key_of
+from gateway.idempotency import fingerprint_of, key_of, recalled
 from gateway.ops_schemas import AdjustmentInput, AdjustmentQuery, AdjustmentSchema, ApprovalInput, RejectionInput
 from gateway.paging import listed
 from gateway.parsing import body_of_request
@@ -131,13 +131,8 @@ def _wish(approved: Adjustment, payment_id: str) -> Wish:
 
 
 def _earlier(connection: Connection, key: str, print_: bytes) -> Adjustment | None:
-    claim = (g.caller.id, key)
-    kept = idempotency.find(connection, [claim]).get(claim)
-    if kept is None:
-        return None
-    if kept.fingerprint != print_ or kept.adjustment_id is None:
-        raise Refusal("idempotency_key_reused", "This key stands for another request of yours.")
-    return adjustment.by_id(connection, kept.adjustment_id)
+    kept = recalled(connection, (g.caller.id, key), print_)
+    return adjustment.by_id(connection, kept.adjustment_id) if kept and kept.adjustment_id else None
 
 
 def _known(connection: Connection, id: str) -> Adjustment:

@@ -12,7 +12,7 @@ from gateway.contract import IDEMPOTENCY_KEY, Blueprint
 from gateway.envelope import REQUEST_ID
 from gateway.errors import Refusal, flawed, not_found
 from gateway.fields import is_id
-from gateway.idempotency import fingerprint_of, key_of
+from gateway.idempotency import fingerprint_of, key_of, recalled
 from gateway.order_schemas import CaptureInput, EndingInput
 from gateway.parsing import body_of_request
 from gateway.schemas import PaymentSchema
@@ -66,7 +66,8 @@ def _ordered(id: str, ending: Ending, amount: str | None = None) -> Answer:
     key, fingerprint = key_of(request.environ), fingerprint_of(request.path, body_of_request())
     with transaction(services().engine) as connection:
         view = _own(connection, id, ending)
-        is_replay = _is_kept(connection, key, fingerprint, id)
+        claim = (g.caller.id, key)
+        is_replay = recalled(connection, claim, fingerprint) is not None
         if not is_replay:
             if view.state not in ENDS[ending]:
                 raise Refusal("illegal_transition", f"The payment is {view.state}.")
@@ -75,7 +76,7 @@ def _ordered(id: str, ending: Ending, amount: str | None = None) -> Answer:
             captured = None if amount is None else _part(view, amount)
             is_replay = not idempotency.keep(connection, g.caller.id, key, fingerprint, payment_id=id)
             if is_replay:  # another request with the key was faster; its row is committed now
-                _is_kept(connection, key, fingerprint, id)
+                recalled(connection, claim, fingerprint)
             elif not command.order_ending(connection, str(uuid7()), ending, id, captured, actor()):
                 raise Refusal("ending_ordered", "Only the first capture, void or cancel of a payment counts.")
     if not is_replay:
@@ -91,15 +92,6 @@ def _own(connection: Connection, id: str, ending: Ending) -> PaymentView:
     if ending is not Ending.CANCEL and view.type != PaymentType.CHARGE:
         raise not_found()
     return view
-
-
-def _is_kept(connection: Connection, key: str, fingerprint: bytes, id: str) -> bool:
-    """Whether this very wish was kept under its key before; raises Refusal if the key stands for something else."""
-    claim = (g.caller.id, key)
-    kept = idempotency.find(connection, [claim]).get(claim)
-    if kept is not None and (kept.fingerprint != fingerprint or kept.payment_id != id):
-        raise Refusal("idempotency_key_reused", "This key stands for another request of yours.")
-    return kept is not None
 
 
 def _part(view: PaymentView, amount: str) -> int:

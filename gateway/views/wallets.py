@@ -11,7 +11,7 @@ from gateway.catalogue import minor_units
 from gateway.contract import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, Blueprint
 from gateway.errors import Refusal, flawed, not_found
 from gateway.fields import is_wallet_token
-from gateway.idempotency import fingerprint_of, key_of
+from gateway.idempotency import fingerprint_of, key_of, recalled
 from gateway.parsing import body_of_request
 from gateway.schemas import PageQuery, page_of
 from gateway.services import services
@@ -81,13 +81,8 @@ def _wallets_max() -> int:
 
 
 def _earlier(connection: Connection, key: str, print_: bytes) -> Wallet | None:
-    claim = (g.caller.id, key)
-    kept = idempotency.find(connection, [claim]).get(claim)
-    if kept is None:
-        return None
-    if kept.fingerprint != print_ or kept.account_id is None:
-        raise Refusal("idempotency_key_reused", "This key stands for another request of yours.")
-    return account.wallet_by_id(connection, kept.account_id)
+    kept = recalled(connection, (g.caller.id, key), print_)
+    return account.wallet_by_id(connection, kept.account_id) if kept and kept.account_id else None
 
 
 def _answer(wallet: Wallet, headers: dict[str, str]) -> Answer:

@@ -213,6 +213,9 @@ QUESTIONS: dict[str, tuple[int, Callable[[Connection, dict[str, Any]], object]]]
         lambda c, some: charge_limit.taken(c, [some["account"]], some["month"][0].date()),
     ),
     "who charged a wallet": (EVERY_MONTH, lambda c, some: charge_limit.merchants(c, some["account"], 21)),
+    "who ordered": (0, lambda c, some: ledger.makers(c, [_between(some["account"])])),
+    "what is given back": (EVERY_MONTH, lambda c, some: ledger.charges(c, [_refund(some["payment"])])),
+    "a merchant's till": (0, lambda c, some: account.oldest_wallets(c, [(some["user"], "EUR")])),
     "accounts to lock": (0, lambda c, some: ledger.lock_accounts(c, [_between(some["account"])])),
 }
 
@@ -225,6 +228,10 @@ def _between(account_id: str) -> Any:
     from models.rules.values import Payment  # noqa: PLC0415 - only here
 
     return Payment(new_id(), "transfer", "INITIATED", new_id(), account_id, new_id(), 1, "EUR")
+
+
+def _refund(charge_id: str) -> Any:
+    return _between(new_id())._replace(type="refund", parent_id=charge_id)
 
 
 BIG = ("payments", "operations", "idempotency_keys", "tokens", "accounts", "instructions", "bulks")
