@@ -8,7 +8,7 @@ import time
 
 import structlog
 from celery import Celery
-from celery.signals import setup_logging, worker_init, worker_process_init
+from celery.signals import setup_logging, worker_init, worker_process_init, worker_shutdown
 from kombu import Connection, Exchange, Queue
 from kombu.exceptions import OperationalError
 from redis import Redis
@@ -25,6 +25,7 @@ WELCOME = "workers.tasks.welcome"
 MAIL = "workers.tasks.mail"
 FORGET = "workers.tasks.forget"
 INSTRUCT = "workers.tasks.instruct"
+DISPATCH = "workers.tasks.dispatch"
 
 BELLS = "payments"
 """The posters' queue: nothing but bells are sent to it."""
@@ -32,10 +33,13 @@ BELLS = "payments"
 RAILS = "rails"
 """The queue of those who tell the bank."""
 
-QUEUES = (BELLS, "upkeep", RAILS)
+WEBHOOKS = "webhooks"
+"""The queue of those who send webhooks."""
+
+QUEUES = (BELLS, "upkeep", RAILS, WEBHOOKS)
 """All queues that anything is routed to; each has a worker of its own."""
 
-ONE_BELL_IS_ENOUGH = {POST: BELLS, INSTRUCT: RAILS}
+ONE_BELL_IS_ENOUGH = {POST: BELLS, INSTRUCT: RAILS, DISPATCH: WEBHOOKS}
 """Tasks with a queue of their own: whoever takes the bell that waits there sees all that is committed by then."""
 
 SWEEP_SECONDS = 3.0
@@ -43,6 +47,8 @@ NEWCOMERS_SECONDS = 5.0
 """Who signed up is welcomed and written to at once; this finds those whose bell was lost."""
 INSTRUCT_SECONDS = 2.0
 """What is held is told to the bank at once; this hears its news, and asks again."""
+DISPATCH_SECONDS = 1.0
+"""So soon after its transition an event is on its way."""
 HEARTBEAT_SECONDS = 5.0
 HOUSEKEEPING_SECONDS = 3600.0
 
@@ -98,6 +104,7 @@ app.conf.update(
     beat_schedule={
         "sweep": {"task": SWEEP, "schedule": SWEEP_SECONDS, "options": {"expires": 2 * SWEEP_SECONDS}},
         "instruct": {"task": INSTRUCT, "schedule": INSTRUCT_SECONDS, "options": {"expires": 2 * INSTRUCT_SECONDS}},
+        "dispatch": {"task": DISPATCH, "schedule": DISPATCH_SECONDS, "options": {"expires": 2 * DISPATCH_SECONDS}},
         "heartbeat of posting": {
             "task": POST,
             "schedule": HEARTBEAT_SECONDS,
@@ -211,3 +218,10 @@ def _forget_the_parents_connections(**_: object) -> None:
     from workers import runtime  # noqa: PLC0415 - the workers import this module
 
     runtime.forget_connections()
+
+
+@worker_shutdown.connect
+def _end_calls(**_: object) -> None:
+    from workers import runtime  # noqa: PLC0415 - the workers import this module
+
+    runtime.end_calls()

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cache
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -58,6 +59,10 @@ class Settings:
     """Sign-ups, and each kind of mail asked for."""
     limits_redis_url: str
     """Where limits are counted and revocations are told; apart from the broker's database."""
+    waiters_max: int
+    """Requests and streams of one gateway process that wait for an outcome; above that none waits."""
+    waiters_per_user_max: int
+    """The most of them that are one user's."""
     trusted_proxies: tuple[str, ...]
     """Networks whose X-Forwarded-For is believed."""
     allowed_hosts: tuple[str, ...]
@@ -70,6 +75,10 @@ class Settings:
     """Whether a refund gives the merchant back its part of the commission."""
     quote_ttl_seconds: int
     """How long the rate of a quote is good."""
+    webhook_http: bool
+    """Whether webhooks may be sent over http too."""
+    webhook_networks: tuple[str, ...]
+    """Networks that webhooks may be sent to, though they are not public."""
     rail: str
     """The way out to a bank: "simulator" or "sepa"; empty: none, and no worker tells one."""
     rail_simulator_url: str
@@ -122,12 +131,16 @@ def load() -> Settings:
         rate_limit_address=env.str("RATE_LIMIT_ADDRESS", "500 per second", validate=Regexp(RATE)),
         sign_up_limit=env.str("SIGN_UP_LIMIT", "20 per hour", validate=Regexp(RATE)),
         limits_redis_url=env.str("LIMITS_REDIS_URL", None) or _beside(redis_url),
+        waiters_max=env.int("WAITERS_MAX", 2_000, validate=Range(0, 10_000)),
+        waiters_per_user_max=env.int("WAITERS_PER_USER_MAX", 1_000, validate=Range(0, 10_000)),
         trusted_proxies=_words(env, "TRUSTED_PROXIES", "", r"[0-9a-fA-F.:]+(/\d{1,3})?"),
         allowed_hosts=_words(env, "ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]", r"\*|[A-Za-z0-9.\-_:\[\]]+"),
         allowed_origins=_words(env, "ALLOWED_ORIGINS", "", r"https?://[A-Za-z0-9.\-\[\]]+(:\d+)?"),
         hold_ttl_hours=env.int("HOLD_TTL_HOURS", 7 * 24, validate=Range(1, 24 * 31)),
         refunds_commission=env.bool("REFUNDS_COMMISSION", True),
         quote_ttl_seconds=env.int("QUOTE_TTL_SECONDS", 60, validate=Range(1, 3600)),
+        webhook_http=env.bool("WEBHOOK_HTTP", False),
+        webhook_networks=_networks(_words(env, "WEBHOOK_NETWORKS", "", r"[0-9a-fA-F.:]+(/\d{1,3})?")),
         rail=env.str("RAIL", "", validate=OneOf(["", "simulator", "sepa"])),
         rail_simulator_url=env.str("RAIL_SIMULATOR_URL", "", validate=Regexp(r"^$|^https?://")),
         rail_timeout_seconds=env.int("RAIL_TIMEOUT_SECONDS", 5, validate=Range(1, 8)),
@@ -149,6 +162,16 @@ def _words(env: Env, name: str, default: str, shape: str) -> tuple[str, ...]:
     for word in words:
         if not re.fullmatch(shape, word, re.ASCII):
             raise EnvError(f"{name}: {word!r} is not of the form {shape}")
+    return words
+
+
+def _networks(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words, each a network such as 127.0.0.0/8; raises EnvError."""
+    for word in words:
+        try:
+            ip_network(word)
+        except ValueError as error:
+            raise EnvError(f"WEBHOOK_NETWORKS: {error}") from error
     return words
 
 

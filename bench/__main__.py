@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 from uuid_utils.compat import uuid7
 
 import settings
-from bench import against, history, report, stack, world
+from bench import against, history, report, stack, waiting, waiting_report, world
 from bench.measure import Bench
 from bench.peers.drivers import Peer, prepare
 from bench.reference import Reference
@@ -67,11 +67,19 @@ def measure(options: argparse.Namespace) -> tuple[str, dict[str, list[str]]]:
         running.start_product()
         compared = prepare(running, options.accounts) if options.peers else []
         long = lengthen(running, bench, options) if options.long else {}
-        rounds = []
+        waits = Bench(running, bench.world, options.seconds)
+        rounds, waiting_rounds = [], []
         for number in range(1, options.rounds + 1):
-            rounds.append(one_round(running, bench, reference, merchant, options.posting, compared, long))
-            say(f"round {number}: " + ", ".join(f"{name} {value:,.4g}" for name, value in rounds[-1].items()))
-        return report.render(rounds, circumstances(running, options), bench.amiss), bench.amiss
+            if not options.only:
+                rounds.append(one_round(running, bench, reference, merchant, options.posting, compared, long))
+                say_round(number, rounds[-1])
+            waiting_rounds.append(waiting.one_round(running, waits, options.waiters))
+            say_round(number, waiting_rounds[-1])
+        facts = circumstances(running, options)
+        page = waiting_report.render(waiting_rounds, options.waiters, facts, waits.amiss)
+        if rounds:
+            page = f"{report.render(rounds, facts, bench.amiss)}\n{page}"
+        return page, bench.amiss | waits.amiss
 
 
 def one_round(
@@ -169,6 +177,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--accounts", type=int, default=world.ACCOUNTS)
     parser.add_argument("--peers", action="store_true", help="measure others, too: downloads django-hordak")
     parser.add_argument("--long", action="store_true", help="measure after a long history, too")
+    parser.add_argument("--only", choices=["waiting"], help="measure nothing but that section")
+    parser.add_argument("--waiters", type=int, default=1_000, help="held open on one gateway process")
     parser.add_argument("--against", metavar="REV", help="measure nothing but this checkout beside another commit")
     parser.add_argument("--report", type=Path, help="where to write it (default: bench/report.md)")
     parser.add_argument("--quick", action="store_true", help="a smoke test, by default not written")
@@ -180,8 +190,13 @@ def arguments() -> argparse.Namespace:
         options.report = REPORT
     if options.quick:
         options.rounds, options.seconds, options.posting, options.accounts = 1, 1.0, 2_000, 200
-        options.history = 20_000
+        options.history, options.waiters = 20_000, 50
     return options
+
+
+def say_round(number: int, figures: Mapping[str, float]) -> None:
+    """A round's figures."""
+    say(f"round {number}: " + ", ".join(f"{name} {value:,.4g}" for name, value in figures.items()))
 
 
 def say(text: str) -> None:

@@ -10,6 +10,7 @@ import socket
 import time
 from array import array
 from collections import Counter, deque
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -179,15 +180,20 @@ def record(outcome: Outcome, connection: Connection, status: int, head: bytes) -
     outcome.ids.append(head[at + len(LOCATION) : at + len(LOCATION) + UUID_LENGTH].decode() if at > 0 else "")
 
 
-def post(path: str, token: str, body: bytes) -> bytes:
-    """The bytes of a POST of JSON with bearer token and an idempotency key to be filled in at SERIAL."""
+def post(path: str, token: str, body: bytes, *more: str) -> bytes:
+    """The bytes of a POST of JSON with bearer token, an idempotency key to be filled in at SERIAL, and more headers."""
     return (
         f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
         f"Idempotency-Key: {SERIAL.decode()}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
+        f"Content-Length: {len(body)}\r\n{lines(more)}\r\n"
     ).encode() + body
 
 
-def get(path: str, token: str) -> bytes:
-    """The bytes of a GET with bearer token."""
-    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+def get(path: str, token: str, *more: str) -> bytes:
+    """The bytes of a GET with bearer token, and more headers."""
+    return (f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n{lines(more)}\r\n").encode()
+
+
+def lines(headers: Iterable[str]) -> str:
+    """Headers as they stand in a request."""
+    return "".join(f"{header}\r\n" for header in headers)

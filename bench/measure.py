@@ -61,6 +61,11 @@ class Bench:
         figures[f"completed_{connections}"] = figures.pop("completed")
         return figures
 
+    def _load(self, kind: str, connections: int, rate: float | None) -> dict[str, float]:
+        figures = self.submits(f"{kind} load, {connections} connections", connections, rate)
+        completed = {"completed": figures.pop("completed")}
+        return completed | {f"{kind}_{connections}_{name}": value for name, value in figures.items()}
+
     def reads(self, connections: int = 8) -> float:
         """GETs a second of final payments, each by who made it."""
         sample = self.chance.choices(self.final, k=REQUESTS // 2)
@@ -91,7 +96,7 @@ class Bench:
         return posted / seconds
 
     def check_books(self, run: str, database: str = DATABASE) -> None:
-        """The invariants, and that every payment is COMPLETED and none parked."""
+        """The invariants, and that every payment whose time has come is COMPLETED and none parked."""
         with self.stack.engine(database=database).connect() as connection:
             rows = connection.execute(NOT_COMPLETED).all()
         found = self.stack.violations(database)
@@ -110,13 +115,13 @@ class Bench:
         """Keep what was found amiss after a run; nothing found is worth keeping, too."""
         self.amiss.setdefault(run, []).extend(found)
 
-    def _load(self, kind: str, connections: int, rate: float | None) -> dict[str, float]:
-        run = f"{kind} load, {connections} connections"
+    def submits(self, run: str, connections: int, rate: float | None) -> dict[str, float]:
+        """POSTs, as many as it takes or so many a second: rates a second and latencies in ms."""
         requests, tokens = self.world.posts(REQUESTS, self.chance)
-        since = self._now()
+        since = self.now()
         outcome = load.generate(Plan(self.stack.address, requests, connections, self.seconds, rate=rate))
-        finalized = self._finalized_since(since)
-        self.note(run, other_answers(outcome, 202) + lost_or_doubled(outcome, finalized))
+        finalized = self.finalized_since(since)
+        self.note(run, other_answers(outcome, ACCEPTED) + lost_or_doubled(outcome, finalized, ACCEPTED))
         self.check_books(run)
         self.final = [(id, tokens[which]) for id, which in zip(outcome.ids, outcome.which, strict=True) if id]
         submits = sorted(outcome.latencies())
@@ -124,21 +129,22 @@ class Bench:
             finalized[outcome.ids[n]] - outcome.sent[n] for n in outcome.in_window() if outcome.ids[n] in finalized
         )
         in_window = sum(outcome.opened <= at < outcome.closed for at in finalized.values())
-        name = f"{kind}_{connections}"
         return {
             "completed": in_window / self.seconds,
-            f"{name}_submitted": outcome.per_second(),
-            f"{name}_submit_p50": percentile(submits, 50) * 1000,
-            f"{name}_submit_p99": percentile(submits, 99) * 1000,
-            f"{name}_completed_p50": percentile(waits, 50) * 1000,
-            f"{name}_completed_p99": percentile(waits, 99) * 1000,
+            "orders": len(outcome.ids),
+            "submitted": outcome.per_second(),
+            "submit_p50": percentile(submits, 50) * 1000,
+            "submit_p99": percentile(submits, 99) * 1000,
+            "completed_p50": percentile(waits, 50) * 1000,
+            "completed_p99": percentile(waits, 99) * 1000,
         }
 
-    def _now(self) -> datetime:
+    def now(self) -> datetime:
+        """What the database's clock says."""
         with self.stack.engine().connect() as connection:
             return connection.scalar(text("SELECT now()"))
 
-    def _finalized_since(self, since: datetime) -> dict[str, float]:
+    def finalized_since(self, since: datetime) -> dict[str, float]:
         """Once nothing waits: when each payment made since then became final, in seconds of the epoch."""
         self.wait_until_posted()
         with self.stack.engine().connect() as connection:
@@ -150,13 +156,13 @@ def other_answers(outcome: Outcome, expected: int) -> list[str]:
     return [f"{count} answers {status}" for status, count in outcome.statuses.items() if status != expected]
 
 
-def lost_or_doubled(outcome: Outcome, finalized: dict[str, float]) -> list[str]:
-    """Where the client's list of 202s and the table differ."""
-    accepted = {id for id, status in zip(outcome.ids, outcome.status, strict=True) if status == 202}
+def lost_or_doubled(outcome: Outcome, finalized: dict[str, float], expected: int) -> list[str]:
+    """Where the client's list of what was answered as expected and the table differ."""
+    accepted = {id for id, status in zip(outcome.ids, outcome.status, strict=True) if status == expected}
     differences = {
         "accepted, but not in the table": len(accepted - finalized.keys()),
         "in the table, but not accepted": len(finalized.keys() - accepted),
-        "ids answered twice": sum(status == 202 for status in outcome.status) - len(accepted),
+        "ids answered twice": sum(status == expected for status in outcome.status) - len(accepted),
     }
     return [f"{count} payments {what}" for what, count in differences.items() if count]
 
@@ -176,12 +182,17 @@ def in_own_process(function, *arguments):
         return pool.submit(function, *arguments).result()
 
 
-WAITING = text("SELECT EXISTS (SELECT FROM payments WHERE state = 'INITIATED' AND parked_at IS NULL)")
+WAITING = text("""
+    SELECT EXISTS (SELECT FROM payments
+                   WHERE state = 'INITIATED' AND parked_at IS NULL AND (due_at <= now() OR attempts > 0))
+""")
 FINALIZED = text("""
     SELECT id::text, extract(epoch FROM finalized_at)::float FROM payments
     WHERE id >= uuid_floor(:since) AND created_at >= :since AND finalized_at IS NOT NULL
 """)
 NOT_COMPLETED = text("""
     SELECT state, parked_at IS NOT NULL, count(*) FROM payments
-    WHERE state <> 'COMPLETED' OR parked_at IS NOT NULL GROUP BY 1, 2
+    WHERE (state <> 'COMPLETED' OR parked_at IS NOT NULL)
+      AND NOT (state = 'INITIATED' AND attempts = 0 AND due_at > now())
+    GROUP BY 1, 2
 """)

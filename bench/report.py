@@ -7,11 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from embedded.stack import COMMANDS
+
 Round = Mapping[str, float]
 """One round's figures by name; a figure that was not measured is missing."""
 
+WAITING = "## Waiting"
 COMPARISON = "## Beside another commit"
-"""Heads the report's last section, which `--against` writes; the rest is written without."""
+APART = (WAITING, COMPARISON)
+"""They head the report's last sections, which can be measured alone; what is not measured stays as it was."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,6 @@ TARGETS = [
     Target("memory (PSS) of gateway + workers + beat", "memory_mb", None, 400, 250, " MB"),
 ]
 
-PROCESSES = ("gateway", "posting", "rails", "upkeep", "beat")
 FIGURES = [
     ("machine busy before the round, nothing measured", "busy_percent", " %"),
     ("pgbench tpcb-like, scale 10, 8 clients", "tpcb", "/s"),
@@ -93,10 +96,7 @@ FIGURES = [
     ("django-hordak 2.0, 4 processes", "hordak", "/s"),
     ("naive Celery version, 8 connections, COMPLETED", "naive", "/s"),
     ("memory (PSS) of gateway + workers + beat", "memory_mb", " MB"),
-    *[
-        (f"memory (PSS) of {name}", f"memory_{name}", " MB")
-        for name in ("gateway", "posting", "rails", "upkeep", "beat")
-    ],
+    *[(f"memory (PSS) of {name}", f"memory_{name}", " MB") for name in COMMANDS],
 ]
 
 LATENCIES = [(load, connections) for connections in (8, 32) for load in ("full", "half")]
@@ -127,12 +127,19 @@ def render(rounds: Sequence[Round], circumstances: Mapping[str, str], checks: Ma
 
 
 def put(page: str, report: Path) -> None:
-    """Write one of the report's two parts, and keep the other."""
-    measured, _, compared = (report.read_text() if report.exists() else "").partition(COMPARISON)
-    if page.startswith(COMPARISON):
-        report.write_text(f"{measured.rstrip()}\n\n{page}".lstrip())
-    else:
-        report.write_text(f"{page}\n{COMPARISON}{compared}" if compared else page)
+    """Write the parts of the report that the page has, and keep the others."""
+    kept = (parts_of(report.read_text()) if report.exists() else {}) | parts_of(page)
+    report.write_text("\n\n".join(kept[head] for head in ("", *APART) if head in kept) + "\n")
+
+
+def parts_of(page: str) -> dict[str, str]:
+    """The sections that can be measured alone by their headings, and under "" what stands before them."""
+    parts: dict[str, str] = {}
+    head = ""
+    for line in page.splitlines():
+        head = line if line in APART else head
+        parts[head] = f"{parts.get(head, '')}\n{line}"
+    return {head: part.strip() for head, part in parts.items() if part.strip()}
 
 
 def figure_rows(rounds: Sequence[Round]) -> list[list[str]]:

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,9 @@ ENVIRON = {
 }
 """What every process is told. The limits refuse nobody here: all load comes from one address, with twenty tokens. But
 they are not so high that the gateway would count without ever asking Redis."""
+
+SPENDERS = ("gateway", "posting", "postgres")
+"""Whose CPU a payment takes."""
 
 
 @dataclass
@@ -73,6 +76,16 @@ class Stack(embedded.stack.Stack, Product):
             self.processes[name].start()
         self.wait_ready()
 
+    @contextmanager
+    def one_gateway_process(self) -> Iterator[None]:
+        """The gateway anew and with a single process; as it was when the block ends."""
+        environ = self.processes["gateway"].environ or {}
+        try:
+            self._restart_gateway({**environ, "GATEWAY_WORKERS": "1"})
+            yield
+        finally:
+            self._restart_gateway(environ)
+
     def start_other(self, name: str, *argv: str, **environ: str) -> Process:
         """Start a program of the environment, in the checkout; it ends with the stack, if not before."""
         self.processes[name] = process = Process(
@@ -84,6 +97,19 @@ class Stack(embedded.stack.Stack, Product):
         process.start()
         return process
 
+    def cpu_seconds(self) -> dict[str, float]:
+        """CPU that each of the SPENDERS has used with all its children, those that ended included."""
+        found = {}
+        for name in SPENDERS:
+            root = psutil.Process(self.parts[name].pid)
+            ended = root.cpu_times()
+            found[name] = ended.children_user + ended.children_system
+            for one in [root, *root.children(recursive=True)]:
+                with suppress(psutil.NoSuchProcess):  # ended meanwhile
+                    times = one.cpu_times()
+                    found[name] += times.user + times.system
+        return found
+
     def pss_mb(self) -> dict[str, float]:
         """Proportional set size of each process of ours with all its children, in MB."""
         found = {}
@@ -92,6 +118,13 @@ class Stack(embedded.stack.Stack, Product):
             family = [root, *root.children(recursive=True)]
             found[name] = sum(one.memory_full_info().pss for one in family) / 1_000_000
         return found
+
+    def _restart_gateway(self, environ: dict[str, str]) -> None:
+        gateway = self.processes["gateway"]
+        gateway.stop()
+        gateway.environ = environ
+        gateway.start()
+        self.wait_ready()
 
 
 @contextmanager

@@ -77,13 +77,13 @@ class World:
         """Transfers from the hot account to random ones."""
         return [transfer(self.hot, one) for one in chance.choices(self.accounts, k=count)]
 
-    def posts(self, count: int, chance: random.Random) -> tuple[list[bytes], list[str]]:
+    def posts(self, count: int, chance: random.Random, *headers: str) -> tuple[list[bytes], list[str]]:
         """Requests that submit transfers between random accounts, and beside each the token that sends it."""
         requests, tokens = [], []
         for _ in range(count):
             source, target = chance.sample(self.accounts, 2)
             order = {"source": source.token, "target": target.token, "amount": "1.00", "currency": CURRENCY}
-            requests.append(load.post("/v1/transfers", source.owner.token, json.dumps(order).encode()))
+            requests.append(load.post("/v1/transfers", source.owner.token, json.dumps(order).encode(), *headers))
             tokens.append(source.owner.token)
         return requests, tokens
 

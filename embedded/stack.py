@@ -24,6 +24,7 @@ COMMANDS = {
     "posting": [*WORKER, "--queues", "payments", "--concurrency", "2", "-n", "posting@%h"],
     "upkeep": [*WORKER, "--queues", "upkeep", "--pool", "solo", "-n", "upkeep@%h"],
     "rails": [*WORKER, "--queues", "rails", "--pool", "solo", "-n", "rails@%h"],
+    "webhooks": [*WORKER, "--queues", "webhooks", "--pool", "solo", "-n", "webhooks@%h"],
     "beat": ["celery", "-A", "celery_config", "beat", "--schedule", "{directory}/beat-schedule"],
 }
 """Every process of ours, by name; each is a Python module and its arguments."""
@@ -45,8 +46,14 @@ TOLD_BY_US = {
 """Variables that reach only who needs them: the gateway never learns the owner's or worker's URL, the mail's, or the
 bank's."""
 
-DEFAULTS = {"RATE_LIMIT_TOKEN": "1000 per second", "RATE_LIMIT_ADDRESS": "1000 per second"}
-"""What this stack is told where its environment says nothing: all its callers share an address."""
+DEFAULTS = {
+    "RATE_LIMIT_TOKEN": "1000 per second",
+    "RATE_LIMIT_ADDRESS": "1000 per second",
+    "WEBHOOK_HTTP": "true",
+    "WEBHOOK_NETWORKS": "127.0.0.0/8",
+}
+"""What this stack is told where its environment says nothing: all its callers share an address, and their receivers of
+webhooks are on this machine as well."""
 
 HOST = "127.0.0.1"
 PORT_WANTED = 8000

@@ -15,7 +15,7 @@ from gateway.notices import Notices
 from gateway.parsing import refuse_other_than_json, refuse_query
 from models import tokens
 from models.audit import Actor
-from models.session import Engine, statements
+from models.session import POOL_SIZE, DatabaseAway, Engine, statements
 from models.user import Role
 
 EVERYBODY = frozenset(
@@ -26,7 +26,9 @@ EVERYBODY = frozenset(
 )  # fmt: skip
 """Everybody reads what is theirs, and manages themselves."""
 
-CUSTOMER = EVERYBODY | {"wallets:write", "transfers:write", "withdrawals:write", "deposits:own"}
+CUSTOMER = EVERYBODY | {
+    *("wallets:write", "transfers:write", "withdrawals:write", "deposits:own", "webhooks:read", "webhooks:write"),
+}
 READ_ALL = {"payments:read-all", "wallets:read-all", "ops:read"}
 
 SCOPES: dict[str, frozenset[str]] = {
@@ -54,6 +56,12 @@ CACHE_SECONDS = 1.0
 CACHED_MAX = 10_000
 """Tokens a process remembers; past that it forgets them all and asks again."""
 
+ASKED_AT_ONCE_MAX = POOL_SIZE // 2
+"""A thousand who waited wake at once, and are asked again: they must not take every line to the database."""
+
+TURN_SECONDS_MAX = 5.0
+"""Who is not asked for by then is told that the database is away."""
+
 REVOKED = "revoked"
 """The subject of the notices that name a user whose tokens are to be asked for again."""
 
@@ -70,6 +78,11 @@ class Caller(NamedTuple):
     token_id: str
     withheld: frozenset[str] = frozenset()
 
+    @property
+    def reads_all(self) -> bool:
+        """Whether payments, bulks and events of everybody."""
+        return "payments:read-all" in self.scopes
+
 
 class Tokens:
     """Bearer tokens to callers, asked of the database at most once a second each."""
@@ -80,15 +93,28 @@ class Tokens:
         self._require_confirmation = require_confirmation
         self._known: dict[bytes, tuple[float, Caller]] = {}
         self._times_forgotten = 0
+        self._turns = threading.Semaphore(ASKED_AT_ONCE_MAX)
         self._lock = threading.Lock()
         notices.listen(REVOKED, self.forget, self.forget_all)
 
     def caller(self, token: str) -> Caller:
-        """Who holds the token; raises Refusal."""
+        """Who holds the token; raises Refusal or DatabaseAway."""
         hash = tokens.hash_of(token)
+        known = self._remembered(hash)
+        if known is not None:
+            return known
+        if not self._turns.acquire(timeout=TURN_SECONDS_MAX):
+            raise DatabaseAway
+        try:
+            return self._remembered(hash) or self._asked(token, hash)
+        finally:
+            self._turns.release()
+
+    def _remembered(self, hash: bytes) -> Caller | None:
         known = self._known.get(hash)
-        if known is not None and known[0] > time.monotonic():
-            return known[1]
+        return known[1] if known is not None and known[0] > time.monotonic() else None
+
+    def _asked(self, token: str, hash: bytes) -> Caller:
         asked_at, times_forgotten = time.monotonic(), self._times_forgotten
         caller = self._look_up(token, hash)
         with self._lock:
@@ -150,14 +176,24 @@ def authenticate(environ: Environ, ours: KnowsTokens) -> Caller:
     if CALLER in environ:
         known: Caller = environ[CALLER]
         return known
-    scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise Refusal("token_missing", "Send Authorization: Bearer and the token.")
-    caller = ours.tokens.caller(token.strip())
+    caller = ours.tokens.caller(_token_of(environ))
     environ[USER_ID] = caller.id
     ours.limits.token.count(caller.token_id, environ)
     environ[CALLER] = caller
     return caller
+
+
+def authenticate_again(environ: Environ, ours: KnowsTokens) -> Caller:
+    """Who calls, after a wait in which the token may have ended; raises Refusal."""
+    environ[CALLER] = caller = ours.tokens.caller(_token_of(environ))
+    return caller
+
+
+def _token_of(environ: Environ) -> str:
+    scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Refusal("token_missing", "Send Authorization: Bearer and the token.")
+    return token.strip()
 
 
 def may_grant(caller: Caller) -> frozenset[str]:

@@ -3,37 +3,19 @@
 from typing import Any
 
 from gateway.auth import Caller
-from gateway.showing import READ_ALL, etag, failure
+from gateway.showing import etag
 from models.bank_account import BankAccount
 from models.bulk import Bulk, Kind
 from models.bulk_line import LineView
 from models.rules.money import render
+from models.shown import failure
 
 PATHS = {Kind.TRANSFERS.value: "/v1/bulk-transfers", Kind.CHARGES.value: "/v1/bulk-charges"}
 
 
 def is_visible(bulk: Bulk, caller: Caller) -> bool:
     """Whether the caller ordered it, or may read all."""
-    return bulk.user_id == caller.id or READ_ALL in caller.scopes
-
-
-def bulk_body(bulk: Bulk) -> dict[str, Any]:
-    """The bulk as it stands."""
-    done = {"authorized": bulk.authorized, "completed": bulk.completed, "failed": bulk.failed}
-    return {
-        "id": bulk.id,
-        "kind": bulk.kind,
-        "state": bulk.state,
-        "mode": bulk.mode,
-        "is_open": bulk.is_open,
-        "bank_account": bulk.bank_account_id,
-        "total": render(bulk.total, bulk.digits),
-        "currency": bulk.currency,
-        "counts": {"lines": bulk.lines, "initiated": bulk.lines - sum(done.values()), **done},
-        "failure": failure(bulk.failure_code),
-        "created_at": bulk.created_at.isoformat(),
-        "finalized_at": bulk.finalized_at.isoformat() if bulk.finalized_at else None,
-    }
+    return bulk.user_id == caller.id or caller.reads_all
 
 
 def bulk_headers(bulk: Bulk, caller: Caller) -> dict[str, str]:

@@ -39,7 +39,7 @@ class Blueprint(flask_smorest.Blueprint):
     ARGUMENTS_PARSER = StrictParser()
 
     def response(self, status_code: int, schema: type[ma.Schema] | None = None, **kwargs: Any) -> Callable[..., Any]:
-        """Decorator for a view that returns a Response, or a body fit for JSON and headers.
+        """Decorator for a view that returns a Response, or a body fit for JSON, headers and perhaps another status.
 
         The schema documents the body; the tests hold every answer to it, so that no request pays for it.
         """
@@ -51,13 +51,19 @@ class Blueprint(flask_smorest.Blueprint):
                 answer = view(*args, **kwargs)
                 if isinstance(answer, Response):
                     return answer
-                body, headers = answer
-                return Plain(encode(body), status_code, headers, content_type="application/json")
+                body, headers, status = (*answer, status_code)[:3]
+                return Plain(encode(body), status, headers, content_type="application/json")
 
             wrapper._apidoc = document(view)._apidoc  # type: ignore[attr-defined]
             return wrapper
 
         return decorator
+
+    def outcome(self, schema: type[ma.Schema], final: int = HTTPStatus.CREATED) -> Callable[..., Any]:
+        """Decorator for a view that answers 202 as `response` does, or `final` if the outcome was waited for."""
+        accepted = self.response(HTTPStatus.ACCEPTED, schema)
+        ended = self.alt_response(final, schema=schema, description="The outcome, in the time that Prefer gave")
+        return lambda view: accepted(ended(view))
 
 
 class Api(flask_smorest.Api):
@@ -87,6 +93,13 @@ IF_NONE_MATCH = {
     "in": "header",
     "name": "If-None-Match",
     "description": "The ETag of what is known already: 304 if nothing changed.",
+    "schema": {"type": "string"},
+}
+
+PREFER = {
+    "in": "header",
+    "name": "Prefer",
+    "description": "`wait=N`: answer when the outcome is known, after N seconds at the latest (at most 30).",
     "schema": {"type": "string"},
 }
 

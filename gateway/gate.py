@@ -26,12 +26,13 @@ ASKED_HEADERS = (
     "Idempotency-Key",
     "If-Match",
     "If-None-Match",
+    "Last-Event-ID",
     "Prefer",
     "Request-Id",
 )
 SHOWN_HEADERS = (
     "ETag", "Location", "Link", "Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy", "Idempotent-Replayed",
-    "WWW-Authenticate",
+    "Preference-Applied", "WWW-Authenticate",
 )  # fmt: skip
 """What the pages of other origins may send and read; never a cookie."""
 

@@ -13,14 +13,17 @@ from gateway.contract import encode
 from gateway.envelope import FAULT, Application, Environ
 from gateway.parsing import BODY_BYTES_MAX, decode, parse, through
 from gateway.placing import ROUTES, place
+from gateway.prefer import asked, awaited, is_decided, is_final
 from gateway.services import Services
-from gateway.showing import Shown, is_visible, payment_body, payment_headers
+from gateway.showing import Shown, payment_headers
+from models.shown import is_visible, payment_body
 
 LENGTH = re.compile("[0-9]{1,6}", re.ASCII)
 
 PAYMENT_PATH = re.compile("/v1/payments/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.ASCII)
 
 Answer = tuple[str, bytes, dict[str, str]]
+Headers = dict[str, str]
 
 
 class Lean:
@@ -42,24 +45,30 @@ class Lean:
         if answer is None:
             return self._application(environ, start_response)
         status, body, headers = answer
-        headers |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        if body:
+            headers |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
         start_response(status, list(headers.items()))
         return [body]
 
     def _poll(self, environ: Environ) -> Answer | None:
         """The payment that is asked for, if the caller may see it; else None."""
         named = PAYMENT_PATH.fullmatch(environ.get("PATH_INFO", ""))
-        if named is None or "HTTP_IF_NONE_MATCH" in environ:
+        if named is None:
             return None
         try:
             caller = authenticate(environ, self._ours)
             view = self._ours.finals.payment(named[1]) if "payments:read" in caller.scopes else None
+            if view is None or not is_visible(view, caller):
+                return None
+            is_known, applied = False, Headers()
+            if "HTTP_PREFER" in environ or "HTTP_IF_NONE_MATCH" in environ:
+                view, is_known, applied = asked(view, environ, self._ours)
         except Exception as fault:
             environ[FAULT] = fault
             return None
-        if view is None or not is_visible(view, caller):
-            return None
-        return _answer("200 OK", Shown(view, is_replay=False), caller)
+        status, body, headers = _answer("200 OK", Shown(view, is_replay=False), caller, applied)
+        del headers["Location"]
+        return ("304 NOT MODIFIED", b"", headers) if is_known else (status, body, headers)
 
     def _order(self, environ: Environ) -> Answer | None:
         """The answer to the order, or None if that is for the canonical route to give; the body can be read again."""
@@ -74,10 +83,15 @@ class Lean:
                 return None
             given = parse(decode(received))
             shown = place(path, given, through(self._schemas[path], given), environ, caller, self._ours)
+            applied = Headers()
+            if "HTTP_PREFER" in environ:
+                view, applied = awaited(shown.view, is_decided, environ, self._ours)
+                shown = Shown(view, shown.is_replay)
         except Exception as fault:
             environ[FAULT] = fault
             return None
-        return _answer("202 ACCEPTED", shown, caller)
+        status = "201 CREATED" if applied and is_final(shown.view) else "202 ACCEPTED"
+        return _answer(status, shown, caller, applied)
 
 
 def _is_plain(environ: Environ) -> bool:
@@ -102,8 +116,6 @@ def _is_clean_order(environ: Environ) -> bool:
     )
 
 
-def _answer(status: str, shown: Shown, caller: Caller) -> Answer:
-    headers = payment_headers(shown, caller)
-    if status == "200 OK":
-        del headers["Location"]
+def _answer(status: str, shown: Shown, caller: Caller, applied: Headers) -> Answer:
+    headers = payment_headers(shown, caller) | applied
     return status, encode(payment_body(shown.view, caller)).encode(), headers

@@ -4,11 +4,19 @@ from gevent import monkey
 
 monkey.patch_all()
 
+import resource  # noqa: E402
+from typing import Any  # noqa: E402
+
+import gevent  # noqa: E402
 import gunicorn  # noqa: E402 - what is imported from here on must find the standard library patched
 import structlog  # noqa: E402
 from environs import Env  # noqa: E402
 from gunicorn.config import Config  # noqa: E402
 from gunicorn.glogging import Logger  # noqa: E402
+
+gunicorn.SERVER = "payments"
+
+from gunicorn.workers.ggevent import GeventWorker  # noqa: E402 - it reads the name of the server but once
 
 import logs  # noqa: E402
 import settings  # noqa: E402
@@ -18,13 +26,17 @@ from models.session import DatabaseAway  # noqa: E402
 
 SECRET_KEY_LENGTH_MIN = 32
 
+OTHERS_MAX = 1000
+"""Requests that a process holds at once beside those that wait for an outcome."""
+
+FILES_BESIDE = 100
+"""What a process has open beside the lines of its callers: those to PostgreSQL and Redis, logs, sources."""
+
 env = Env()
-gunicorn.SERVER = "payments"
 
 bind = env.str("GATEWAY_BIND", "127.0.0.1:8000")
 workers = env.int("GATEWAY_WORKERS", 2)
-worker_class = "gevent"
-worker_connections = 1000
+worker_connections = settings.load().waiters_max + OTHERS_MAX
 """Requests a process holds at once; the rest wait in the listening socket."""
 preload_app = True
 backlog = 1024
@@ -52,6 +64,18 @@ class Lines(Logger):
 logger_class = Lines
 
 
+class Worker(GeventWorker):
+    """A process of greenlets; told to stop, it lets none of them wait any longer, so that all are answered in time."""
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Of SIGTERM."""
+        super().handle_exit(sig, frame)
+        gevent.spawn(self.wsgi.extensions["gateway"].waits.close)  # a signal's handler itself must not wait for a lock
+
+
+worker_class = Worker
+
+
 def on_starting(_: object) -> None:
     """Refuse to start with what would only fail later."""
     current = settings.load()
@@ -59,10 +83,22 @@ def on_starting(_: object) -> None:
         raise SystemExit(f"SECRET_KEY must have at least {SECRET_KEY_LENGTH_MIN} characters")
     if current.gateway_database_url is None:
         raise SystemExit("GATEWAY_DATABASE_URL is not set")
+    _allow_files(worker_connections + FILES_BESIDE)
     try:
         preflight.refuse(current.gateway_database_url, "gateway", durability=current.preflight_durability)
     except DatabaseAway:
         structlog.get_logger("gateway").warning("the database is away, starting all the same")
+
+
+def _allow_files(needed: int) -> None:
+    """Let each process have so many open files, or refuse to start."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise SystemExit(
+            f"{needed} open files are needed and {hard} allowed (ulimit -Hn): lower WAITERS_MAX or allow more"
+        )
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 def post_fork(_server: object, _worker: object) -> None:

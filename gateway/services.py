@@ -10,6 +10,7 @@ from gateway.finals import Finals
 from gateway.intake import Intake
 from gateway.limits import Limits
 from gateway.notices import Notices
+from gateway.waits import Waits
 from models.session import Engine, open_engine
 from settings import Settings
 
@@ -57,6 +58,13 @@ class Services:
     def intake(self) -> Intake:
         """Where orders are kept."""
         return Intake(self.engine, self.catalogue)
+
+    @cached_property
+    def waits(self) -> Waits:
+        """Who waits for what."""
+        given = self.settings
+        url = given.gateway_database_url or ""
+        return Waits(self.engine, url, waiters_max=given.waiters_max, of_user_max=given.waiters_per_user_max)
 
 
 def services() -> Services:

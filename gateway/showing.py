@@ -9,18 +9,17 @@ from gateway.orders import Order
 from models.account import Party, Wallet
 from models.adjustment import Adjustment
 from models.audit import Line
+from models.bulk import Bulk
 from models.currency import Currency
 from models.operation import OperationView
-from models.payment_view import Arrival, Payee, PaymentView
-from models.rules.exchange import rate_text
-from models.rules.failure import MESSAGES, Failure
+from models.payment_view import Payee, PaymentView
 from models.rules.limits import ChargeLimit
 from models.rules.money import render
 from models.rules.state import State
-from models.rules.values import Kind, PaymentType
+from models.rules.values import Kind
+from models.shown import moment, rendered, sees_commission, side
 from models.stuck import Stuck
 
-READ_ALL = "payments:read-all"
 VERSION_OF_NEW = 1
 
 
@@ -44,112 +43,21 @@ def fresh(order: Order, source: Party, target: Party, created_at: datetime) -> S
     return Shown(view, is_replay=False)
 
 
-def is_visible(view: PaymentView, caller: Caller) -> bool:
-    """Whether the caller ordered the payment, owns one of its wallets, or may read all."""
-    return caller.id in (view.user_id, view.source.owner_id, view.target.owner_id) or READ_ALL in caller.scopes
-
-
-def sees_commission(view: PaymentView, caller: Caller) -> bool:
-    """Whether the caller bears the commission of the payment (or got it back), or may read all.
-
-    The merchant bears that of a charge and of its refunds, the owner that of a deposit, otherwise the payer does.
-    """
-    is_borne_by_target = view.type == PaymentType.CHARGE or view.source.owner_id is None
-    bearer = view.target if is_borne_by_target else view.source
-    return bearer.owner_id == caller.id or READ_ALL in caller.scopes
-
-
-def payment_body(view: PaymentView, caller: Caller) -> dict[str, Any]:
-    """The payment as the caller may see it; who may not see the commission sees what left, or what arrived.
-
-    What will arrive of a transfer is known when its commission is taken: until then its payee sees no amount.
-    """
-    is_maker = view.user_id == caller.id
-    is_supplier = is_maker and view.type != PaymentType.ADJUSTMENT  # which names an account, not its token
-    is_waiting = view.state == State.INITIATED and view.parked_at is None
-    is_charge = view.type == PaymentType.CHARGE
-    sees_all = is_maker or READ_ALL in caller.scopes
-    moved = view.captured_amount or view.amount
-    arrived = moved if view.type == PaymentType.REFUND else moved - view.commission
-    amount, is_told = view.amount, sees_commission(view, caller)
-    if not is_told:
-        amount = arrived = arrived if view.target.owner_id == caller.id else moved
-    there = view.arrival or Arrival(arrived, view.currency, view.digits, 0)
-    here = Arrival(amount, view.currency, view.digits, 0) if is_told or caller.id != view.target.owner_id else there
-    is_open = not is_told and view.type == PaymentType.TRANSFER and view.finalized_at is None and view.arrival is None
-    balance = None
-    if view.source.owner_id == caller.id:
-        balance = _render(view.source_balance_after, view.digits)
-    elif view.target.owner_id == caller.id:
-        balance = _render(view.target_balance_after, there.digits)
-    captured = moved if view.state == State.COMPLETED else 0
-    return {
-        "id": view.id,
-        "type": view.type,
-        "state": view.state,
-        "source": side(view.source, caller, is_supplier),
-        "target": {"wallet": None, **view.payee._asdict()} if view.payee else side(view.target, caller, is_supplier),
-        "amount": None if is_open else render(here.amount, here.digits),
-        "currency": here.currency,
-        "commission": render(view.commission, view.digits) if is_told else None,
-        "target_amount": None if is_open else render(there.amount, there.digits),
-        "target_currency": there.currency,
-        "rate": rate_text(there.rate) if view.arrival else None,
-        "summary": view.summary,
-        "reference": view.reference,
-        "metadata": view.metadata if sees_all else None,
-        "failure": failure(view.failure_code),
-        "attempts": view.attempts,
-        "next_attempt_at": view.due_at.isoformat() if is_waiting else None,
-        "captured_amount": render(captured, view.digits) if is_charge else None,
-        "refunded_amount": render(view.refunded, view.digits) if is_charge else None,
-        "balance_after": balance,
-        "merchant": view.user_id if is_charge else None,
-        "reason": view.reason,
-        "parent": view.parent_id,
-        "bulk": view.bulk_id,
-        "scheduled_at": _moment(view.scheduled_at),
-        "expires_at": _moment(view.expires_at),
-        "created_at": view.created_at.isoformat(),
-        "finalized_at": _moment(view.finalized_at),
-    }
-
-
-def _render(minor: int | None, digits: int) -> str | None:
-    return None if minor is None else render(minor, digits)
-
-
-def _moment(time: datetime | None) -> str | None:
-    return None if time is None else time.isoformat()
-
-
-def side(party: Party, caller: Caller, is_supplier: bool) -> dict[str, str | None]:
-    """One side of a payment; its token, by which any merchant may charge it, only for its owner and who gave it."""
-    knows = party.owner_id == caller.id or (is_supplier and not party.is_token_newer)
-    return {
-        "wallet": party.token if knows else None,
-        "name": party.name,
-        "last4": party.token[-4:] if party.token else None,
-    }
-
-
-def failure(code: str | None) -> dict[str, Any] | None:
-    """Why the payment FAILED, with a sentence for people."""
-    if code is None:
-        return None
-    reason = Failure(code)
-    return {"code": code, "message": MESSAGES[reason], "retryable": reason.is_retryable}
-
-
-def etag(version: int, caller: Caller) -> str:
+def etag(version: int | str, caller: Caller) -> str:
     """An entity tag: of this version, as this viewer sees it."""
     return f'"{version}-{caller.id[-12:]}"'
+
+
+def etag_of(subject: PaymentView | Bulk, caller: Caller) -> str:
+    """The entity tag of a payment or bulk; a charge's version does not count its refunds."""
+    refunded = subject.refunded if isinstance(subject, PaymentView) else 0
+    return etag(f"{subject.version}.{refunded}" if refunded else subject.version, caller)
 
 
 def payment_headers(shown: Shown, caller: Caller) -> dict[str, str]:
     """ETag, Location, Retry-After while the payment is not final, and whether it is a replay."""
     view = shown.view
-    headers = {"ETag": etag(view.version, caller), "Location": f"/v1/payments/{view.id}"}
+    headers = {"ETag": etag_of(view, caller), "Location": f"/v1/payments/{view.id}"}
     if view.finalized_at is None:
         headers["Retry-After"] = "1"
     if shown.is_replay:
@@ -173,7 +81,7 @@ def operation_body(view: OperationView, caller: Caller) -> dict[str, Any]:
         "amount": render(view.amount, view.digits),
         "currency": view.currency,
         "kind": view.kind,
-        "balance_after": (render(view.balance_after, view.digits) if is_owner or READ_ALL in caller.scopes else None),
+        "balance_after": (render(view.balance_after, view.digits) if is_owner or caller.reads_all else None),
         "created_at": view.created_at.isoformat(),
     }
 
@@ -198,8 +106,8 @@ def limit_body(limit: ChargeLimit, digits: int) -> dict[str, Any]:
     """The limit, with its amounts in a currency of so many digits."""
     return {
         "merchant": limit.merchant_id,
-        "per_charge": _render(limit.per_charge, digits),
-        "per_day": _render(limit.per_day, digits),
+        "per_charge": rendered(limit.per_charge, digits),
+        "per_day": rendered(limit.per_day, digits),
     }
 
 
@@ -245,11 +153,11 @@ def adjustment_body(adjustment: Adjustment) -> dict[str, Any]:
         "proposed_by": adjustment.proposed_by,
         "created_at": adjustment.created_at.isoformat(),
         "approved_by": adjustment.approved_by,
-        "approved_at": _moment(adjustment.approved_at),
+        "approved_at": moment(adjustment.approved_at),
         "approval_reason": adjustment.approval_reason,
         "payment": adjustment.payment_id,
         "rejected_by": adjustment.rejected_by,
-        "rejected_at": _moment(adjustment.rejected_at),
+        "rejected_at": moment(adjustment.rejected_at),
         "rejection_reason": adjustment.rejection_reason,
     }
 

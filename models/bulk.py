@@ -220,6 +220,12 @@ def by_id(connection: Connection, id: str) -> Bulk | None:
     return _bulk(row) if row else None
 
 
+def by_ids(connection: Connection, ids: Sequence[str]) -> dict[str, Bulk]:
+    """Several bulks by id; unknown ones are left out."""
+    rows = connection.exec_driver_sql(f"{BULK} WHERE b.id = ANY(%s::uuid[])", (arrays.plain(ids),))
+    return {row[0]: _bulk(row) for row in rows}
+
+
 def is_atomic(connection: Connection, id: str) -> bool:
     """Whether its lines stand and fall together."""
     return connection.exec_driver_sql("SELECT mode = 'atomic' FROM bulks WHERE id = %s", (id,)).scalar_one()

@@ -26,6 +26,8 @@ class Purpose(StrEnum):
     """The address is the user's."""
     PASSWORD = "password"  # noqa: S105 - a purpose
     """The user may set a new password."""
+    WEBHOOK = "webhook"
+    """Nothing: the user is told that a webhook endpoint has been disabled, by a mail without a token."""
 
 
 class Letter(NamedTuple):

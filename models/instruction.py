@@ -200,14 +200,19 @@ class Wait(NamedTuple):
 
 
 WAIT = """
-UPDATE instructions i
-SET attempts = wait.attempts, due_at = now() + make_interval(secs => wait.seconds), last_error = wait.error,
-    submitted_at = CASE WHEN NOT wait.is_unknown_there THEN i.submitted_at END,
-    rail = CASE WHEN NOT wait.is_unknown_there THEN i.rail END,
-    pending_at = coalesce(i.pending_at, CASE WHEN wait.is_known_there THEN now() END)
-FROM unnest(%s::uuid[], %s::smallint[], %s::smallint[], %s::float[], %s::text[], %s::boolean[], %s::boolean[])
-    AS wait (payment_id, tried, attempts, seconds, error, is_unknown_there, is_known_there)
-WHERE i.payment_id = wait.payment_id AND i.answer IS NULL AND i.due_at IS NOT NULL AND i.attempts = wait.tried
+WITH waiting AS (
+    UPDATE instructions i
+    SET attempts = wait.attempts, due_at = now() + make_interval(secs => wait.seconds), last_error = wait.error,
+        submitted_at = CASE WHEN NOT wait.is_unknown_there THEN i.submitted_at END,
+        rail = CASE WHEN NOT wait.is_unknown_there THEN i.rail END,
+        pending_at = coalesce(i.pending_at, CASE WHEN wait.is_known_there THEN now() END)
+    FROM unnest(%s::uuid[], %s::smallint[], %s::smallint[], %s::float[], %s::text[], %s::boolean[], %s::boolean[])
+        AS wait (payment_id, tried, attempts, seconds, error, is_unknown_there, is_known_there)
+    WHERE i.payment_id = wait.payment_id AND i.answer IS NULL AND i.due_at IS NOT NULL AND i.attempts = wait.tried
+    RETURNING i.payment_id, wait.tried, i.last_error, i.due_at
+)
+INSERT INTO payment_attempts (payment_id, actor, attempt, error, next_attempt_at)
+SELECT payment_id, 'bank', tried, last_error, due_at FROM waiting
 """
 
 
@@ -228,6 +233,9 @@ WITH given_up AS (
         AS wait (payment_id, tried, attempts, seconds, error, is_unknown_there, is_known_there)
     WHERE i.payment_id = wait.payment_id AND i.answer IS NULL AND i.due_at IS NOT NULL AND i.attempts = wait.tried
     RETURNING i.payment_id, i.last_error, i.attempts
+), noted AS (
+    INSERT INTO payment_attempts (payment_id, actor, attempt, error)
+    SELECT payment_id, 'bank', attempts, last_error FROM given_up
 )
 UPDATE payments p SET parked_at = now(), last_error = given_up.last_error, attempts = given_up.attempts
 FROM given_up WHERE p.id = given_up.payment_id AND p.id = ANY(%s::uuid[]) AND p.state = 'AUTHORIZED'

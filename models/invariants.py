@@ -116,13 +116,27 @@ INVARIANTS = {
               AND p.target_id = CASE a.direction WHEN 'credit' THEN a.account_id ELSE i.id END)""",
     "every transition has its event": """
         SELECT p.id, p.state FROM payments p
-        WHERE NOT EXISTS (SELECT FROM payment_events e WHERE e.payment_id = p.id AND e.version = 1)
-           OR NOT EXISTS (SELECT FROM payment_events e
-                          WHERE e.payment_id = p.id AND e.name = 'payment.' || lower(p.state))""",
+        WHERE NOT EXISTS (SELECT FROM events e WHERE e.subject_id = p.id AND e.version = 1 AND e.name <> 'ping')
+           OR NOT EXISTS (SELECT FROM events e WHERE e.subject_id = p.id AND e.name = 'payment.' || lower(p.state)
+                                                 AND e.name <> 'ping')""",
     "every event is of a transition": """
-        SELECT e.payment_id, e.version, e.name FROM payment_events e LEFT JOIN payments p ON p.id = e.payment_id
-        WHERE p.id IS NULL OR e.version > p.version
-           OR (e.name IN ('payment.completed', 'payment.failed') AND e.name <> 'payment.' || lower(p.state))""",
+        SELECT e.subject_id, e.version, e.name FROM events e
+        LEFT JOIN payments p ON p.id = e.subject_id AND starts_with(e.name, 'payment.')
+        LEFT JOIN bulks b ON b.id = e.subject_id AND starts_with(e.name, 'bulk.')
+        LEFT JOIN webhook_endpoints w ON w.id = e.subject_id AND e.name IN ('webhook_endpoint.disabled', 'ping')
+        WHERE num_nonnulls(p.id, b.id, w.id) <> 1 OR e.version > coalesce(p.version, b.version, w.version + w.pings)
+           OR (e.name IN ('payment.completed', 'payment.failed') AND e.name <> 'payment.' || lower(p.state))
+           OR e.name <> 'bulk.' || lower(b.state)""",
+    "every bulk that is final has its event": """
+        SELECT b.id, b.state FROM bulks b WHERE b.state <> 'INITIATED' AND NOT EXISTS (
+            SELECT FROM events e
+            WHERE e.subject_id = b.id AND e.name = 'bulk.' || lower(b.state) AND e.name <> 'ping')""",
+    "every event names whom it concerns": """
+        SELECT e.subject_id, e.name FROM events e JOIN payments p ON p.id = e.subject_id
+        LEFT JOIN accounts s ON s.id = p.source_id LEFT JOIN accounts t ON t.id = p.target_id
+        WHERE e.user_id IS DISTINCT FROM p.user_id
+           OR s.owner_id <> ALL (array_remove(ARRAY[e.user_id, e.payer_id], NULL))
+           OR t.owner_id <> ALL (array_remove(ARRAY[e.user_id, e.payer_id, e.payee_id], NULL))""",
     "what is held of an account is the sum of its open holds": """
         SELECT a.id, a.held, h.total FROM accounts a LEFT JOIN (
             SELECT source_id, sum(amount) AS total FROM (

@@ -206,12 +206,17 @@ def states(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
 
 
 POSTPONE = """
-UPDATE payments SET
-    attempts = %(attempts)s,
-    last_error = %(error)s,
-    due_at = greatest(now() + make_interval(secs => %(wait_seconds)s), scheduled_at),
-    parked_at = CASE WHEN %(park)s THEN now() END
-WHERE id = %(id)s AND state IN ('INITIATED', 'AUTHORIZED') AND parked_at IS NULL AND attempts = %(attempts)s - 1
+WITH postponed AS (
+    UPDATE payments SET
+        attempts = %(attempts)s,
+        last_error = %(error)s,
+        due_at = greatest(now() + make_interval(secs => %(wait_seconds)s), scheduled_at),
+        parked_at = CASE WHEN %(park)s THEN now() END
+    WHERE id = %(id)s AND state IN ('INITIATED', 'AUTHORIZED') AND parked_at IS NULL AND attempts = %(attempts)s - 1
+    RETURNING id, attempts, last_error, due_at, parked_at
+)
+INSERT INTO payment_attempts (payment_id, actor, attempt, error, next_attempt_at)
+SELECT id, 'worker', attempts, last_error, CASE WHEN parked_at IS NULL THEN due_at END FROM postponed
 """
 
 
@@ -267,11 +272,3 @@ def waiting(connection: Connection) -> tuple[int, float]:
 def last_error(connection: Connection, id: str) -> str | None:
     """Why the newest attempt to post the payment failed; None once it is final."""
     return connection.exec_driver_sql("SELECT last_error FROM payments WHERE id = %s", (id,)).scalar_one()
-
-
-def events(connection: Connection, id: str) -> list[dict[str, object]]:
-    """What happened to the payment, oldest first: name, version, created_at."""
-    rows = connection.exec_driver_sql(
-        "SELECT name, version, created_at FROM payment_events WHERE payment_id = %s ORDER BY sequence", (id,)
-    )
-    return [dict(row) for row in rows.mappings()]

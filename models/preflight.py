@@ -19,7 +19,7 @@ MUST_NOT_HAVE = {
     "worker": {
         ("operations", "amount", "UPDATE"),
         ("payments", "amount", "UPDATE"),
-        ("payment_events", "name", "INSERT"),
+        ("events", "name", "INSERT"),
     },
     "gateway": {
         *(

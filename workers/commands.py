@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from celery_config import BrokerAway, publish
-from models import audit, command, operation, payment, payment_view
+from models import audit, command, event, operation, payment, payment_view
 from models import stuck as stuck_payments
 from models.rules.money import render
 from models.session import Connection, transaction
@@ -90,7 +90,10 @@ def show(payment_id: UUID) -> None:
                 }
                 for o in operation.of_payment(connection, view.id)
             ],
-            "events": payment.events(connection, view.id),
+            "events": [
+                {"name": e.name, "version": e.version, "created_at": e.created_at}
+                for e in event.of_subjects(connection, [view.id])
+            ],
             "commands": command.about(connection, view.id),
             "audit": audit.about(connection, view.id),
         }

@@ -69,6 +69,14 @@ To set one, send this token with it to POST /v1/password-resets/confirm:
 It works once, within {hours} hours. If it was not you, do nothing: the old password still holds.
 """,
     ),
+    Purpose.WEBHOOK: (
+        "A webhook endpoint has been disabled",
+        """One of your webhook endpoints takes no events any more: it answered that it is gone (410), or no delivery
+has succeeded for three days. GET /v1/webhook-endpoints shows which, and why.
+
+Nothing is lost: what happens meanwhile is sent once you make the endpoint active again.
+""",
+    ),
 }
 """Subject and text by purpose. Nothing in them was written by whoever asked: our mail carries nobody's words."""
 

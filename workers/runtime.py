@@ -2,18 +2,23 @@
 
 import time
 from functools import cache
+from typing import TYPE_CHECKING
 
 import structlog
 
 import settings
 from models import currency, heartbeat
 from models import preflight as preflights
+from models.rules.targets import Policy, networks_of
 from models.session import DatabaseAway, Engine, open_engine, transaction
 from workers.mail import Postman
 from workers.posting import Poster
 from workers.rails import RailError, open_rail
 from workers.rails.instructing import Instructor
 from workers.welcome import BonusError, Welcomer, parse_bonus
+
+if TYPE_CHECKING:
+    from workers.webhooks.dispatching import Dispatcher
 
 log = structlog.get_logger("worker")
 
@@ -69,6 +74,22 @@ def instructor() -> Instructor:
     return Instructor(engine(), open_rail(settings.load()))
 
 
+@cache
+def dispatcher() -> "Dispatcher":
+    """The one dispatcher of this process."""
+    from workers.webhooks.dispatching import Dispatcher  # noqa: PLC0415 - its client is for this process alone
+    from workers.webhooks.sending import Sender  # noqa: PLC0415
+
+    given = settings.load()
+    return Dispatcher(engine(), Sender(Policy(given.webhook_http, networks_of(given.webhook_networks))))
+
+
+def end_calls() -> None:
+    """Before this process ends: wait for the webhooks under way, if it sends any."""
+    if dispatcher.cache_info().currsize:
+        dispatcher().close()
+
+
 def preflight(*, rails: bool = False) -> None:
     """Wait for the database, and end this process if it, or the welcome bonus, is not what it should be.
 
@@ -110,5 +131,5 @@ def forget_connections() -> None:
     """After a fork: the parent's connections are the parent's; they are left to it unclosed."""
     if engine.cache_info().currsize:
         engine().dispose(close=False)
-    for made in (engine, poster, welcomer, postman, instructor):
+    for made in (engine, poster, welcomer, postman, instructor, dispatcher):
         made.cache_clear()

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import structlog
 
 from celery_config import (
+    DISPATCH,
     ENSURE_PARTITIONS,
     FORGET,
     HEARTBEAT,
@@ -18,7 +19,7 @@ from celery_config import (
     app,
     publish,
 )
-from models import login_throttle, partitions, payment
+from models import login_throttle, partitions, payment, webhook_queue
 from models.session import Contention, DatabaseAway, transaction
 from workers import runtime
 
@@ -48,6 +49,14 @@ def instruct(self) -> None:
             publish()
         if remains:
             publish(task=INSTRUCT)
+        runtime.pulse(self.request.hostname)
+
+
+@app.task(name=DISPATCH, bind=True)
+def dispatch(self) -> None:
+    """Begin to send the webhooks that are due; no receiver is waited for."""
+    with _left_to_the_next_one():
+        runtime.dispatcher().dispatch()
         runtime.pulse(self.request.hostname)
 
 
@@ -92,9 +101,14 @@ def mail() -> None:
 
 @app.task(name=FORGET)
 def forget() -> None:
-    """Forget guesses at passwords that no longer count."""
-    with _left_to_the_next_one(), transaction(runtime.engine()) as connection:
-        login_throttle.forget_old(connection)
+    """Forget guesses at passwords that no longer count, and old deliveries of webhooks."""
+    with _left_to_the_next_one():
+        with transaction(runtime.engine()) as connection:
+            login_throttle.forget_old(connection)
+        forgotten = webhook_queue.FORGOTTEN_MAX
+        while forgotten == webhook_queue.FORGOTTEN_MAX:
+            with transaction(runtime.engine()) as connection:
+                forgotten = webhook_queue.forget_old(connection)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from gateway.views.commissions import commissions
 from gateway.views.confirmations import confirmations
 from gateway.views.currencies import currencies
 from gateway.views.endings import endings
+from gateway.views.events import events
 from gateway.views.exchanges import exchanges
 from gateway.views.health import health
 from gateway.views.history import history
@@ -22,7 +23,11 @@ from gateway.views.reconciliations import reconciliations
 from gateway.views.refunds import refunds
 from gateway.views.sessions import sessions
 from gateway.views.sign_up import sign_up
+from gateway.views.streams import streams
+from gateway.views.timeline import timeline
 from gateway.views.wallets import wallets
+from gateway.views.webhook_deliveries import webhook_deliveries
+from gateway.views.webhook_endpoints import webhook_endpoints
 from gateway.views.withdrawals import withdrawals
 
 BLUEPRINTS = (
@@ -40,11 +45,16 @@ BLUEPRINTS = (
     bulk_transfers,
     bulk_charges,
     payments,
+    timeline,
+    streams,
+    events,
     wallets,
     history,
     currencies,
     rates,
     commissions,
+    webhook_endpoints,
+    webhook_deliveries,
     ops_payments,
     adjustments,
     reconciliations,

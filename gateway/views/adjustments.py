@@ -9,18 +9,19 @@ import celery_config
 from gateway import auth
 from gateway.auth import requires
 from gateway.catalogue import minor_units
-from gateway.contract import IDEMPOTENCY_KEY, Blueprint
+from gateway.contract import IDEMPOTENCY_KEY, PREFER, Blueprint
 from gateway.envelope import REQUEST_ID
 from gateway.errors import Refusal, flawed, not_found
 from gateway.fields import is_id
 from gateway.idempotency import fingerprint_of, key_of, recalled
 from gateway.ops_schemas import AdjustmentInput, AdjustmentQuery, AdjustmentSchema, ApprovalInput, RejectionInput
+from gateway.outcomes import Outcome, of_other
 from gateway.paging import listed
 from gateway.parsing import body_of_request
 from gateway.schemas import page_of
 from gateway.services import services
 from gateway.showing import adjustment_body
-from models import account, adjustment, audit, idempotency, payment
+from models import account, adjustment, audit, idempotency, payment, payment_view
 from models.adjustment import Adjustment, AdjustmentState
 from models.payment import Wish
 from models.rules.values import PaymentType
@@ -77,10 +78,11 @@ def propose(body: Body) -> Answer:
 
 @adjustments.route("/<id>/approve", methods=["POST"])
 @requires("ops:adjustments")
+@adjustments.doc(parameters=[PREFER])
 @adjustments.arguments(ApprovalInput)
-@adjustments.response(202, AdjustmentSchema)
-def approve(body: Body, id: str) -> Answer:
-    """Approve what another of ops proposed: the payment is ordered in your name."""
+@adjustments.outcome(AdjustmentSchema)
+def approve(body: Body, id: str) -> Outcome:
+    """Approve what another of ops proposed: the payment is ordered in your name; with Prefer 201 once it is final."""
     with transaction(services().engine) as connection:
         proposed, payment_id = _known(connection, id), str(uuid7())
         if proposed.proposed_by == g.caller.id:
@@ -91,9 +93,10 @@ def approve(body: Body, id: str) -> Answer:
             payment.accept(connection, [_wish(approved, payment_id)])
             before, after = adjustment_body(proposed), adjustment_body(approved)
             audit.note(connection, auth.actor(), "adjustments.approve", id, body.get("reason"), before, after)
+        ordered = payment_view.by_id(connection, approved.payment_id or payment_id)
     if is_new:
         celery_config.ring(request.environ[REQUEST_ID])
-    return adjustment_body(approved), {}
+    return of_other(adjustment_body(approved), ordered)
 
 
 @adjustments.route("/<id>/reject", methods=["POST"])

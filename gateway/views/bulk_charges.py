@@ -2,8 +2,9 @@
 
 from gateway.auth import requires
 from gateway.bulk_schemas import BulkChargeInput, BulkSchema
+from gateway.outcomes import Outcome
 from gateway.parsing import takes_up_to
-from gateway.views.bulks import BODY_BYTES_MAX, KEYED, Answer, Body, blueprint, placed
+from gateway.views.bulks import BODY_BYTES_MAX, KEYED, Body, blueprint, placed
 from models.bulk import Kind
 
 bulk_charges = blueprint(Kind.CHARGES, "One merchant charges many wallets.")
@@ -14,7 +15,7 @@ bulk_charges = blueprint(Kind.CHARGES, "One merchant charges many wallets.")
 @takes_up_to(BODY_BYTES_MAX)
 @bulk_charges.doc(**KEYED)
 @bulk_charges.arguments(BulkChargeInput)
-@bulk_charges.response(202, BulkSchema)
-def charge_many(body: Body) -> Answer:
+@bulk_charges.outcome(BulkSchema)
+def charge_many(body: Body) -> Outcome:
     """Take money out of many wallets, into one of yours."""
     return placed(Kind.CHARGES, body)

@@ -2,9 +2,10 @@
 
 from gateway.auth import requires
 from gateway.bulk_schemas import BulkSchema, BulkTransferInput
+from gateway.outcomes import Outcome
 from gateway.pain import bulk_of
 from gateway.parsing import takes_up_to
-from gateway.views.bulks import BODY_BYTES_MAX, KEYED, TEXT, Answer, Body, blueprint, placed
+from gateway.views.bulks import BODY_BYTES_MAX, KEYED, TEXT, Body, blueprint, placed
 from models.bulk import Kind
 
 XML = "application/xml"
@@ -17,7 +18,7 @@ bulk_transfers = blueprint(Kind.TRANSFERS, "An organisation pays many bank accou
 @takes_up_to(BODY_BYTES_MAX, {XML: bulk_of})
 @bulk_transfers.doc(**KEYED, requestBody={"content": {XML: TEXT}})
 @bulk_transfers.arguments(BulkTransferInput)
-@bulk_transfers.response(202, BulkSchema)
-def transfer_many(body: Body) -> Answer:
+@bulk_transfers.outcome(BulkSchema)
+def transfer_many(body: Body) -> Outcome:
     """Pay many bank accounts out of the wallet behind one of yours; in XML as pain.001.001.09."""
     return placed(Kind.TRANSFERS, body)

@@ -7,24 +7,26 @@ from flask import Response, g, request
 from gateway import bulks, exports
 from gateway.auth import requires
 from gateway.bulk_schemas import BulkQuery, BulkSchema, CloseInput, LineQuery, LineSchema, UploadQuery
-from gateway.bulk_showing import PATHS, bulk_body, bulk_headers, line_body
+from gateway.bulk_showing import PATHS, bulk_headers, line_body
 from gateway.bulk_upload import UPLOAD_BYTES_MAX, upload
-from gateway.contract import IDEMPOTENCY_KEY, IF_NONE_MATCH, Blueprint
+from gateway.contract import IDEMPOTENCY_KEY, IF_NONE_MATCH, PREFER, Blueprint
 from gateway.errors import Refusal
+from gateway.outcomes import Outcome, of_bulk
 from gateway.paging import listed
 from gateway.parsing import body_of_request, takes_up_to
+from gateway.prefer import asked
 from gateway.schemas import page_of
 from gateway.services import services
-from gateway.showing import READ_ALL
 from models import bulk, bulk_line
 from models.bulk import Bulk, Kind
 from models.session import statements, transaction
+from models.shown import bulk_body
 from models.walk import Found, Place, Spot
 
 BODY_BYTES_MAX = 1024 * 1024
 """A thousand lines of some 600 bytes, and room for XML."""
 
-KEYED: dict[str, Any] = {"parameters": [{**IDEMPOTENCY_KEY, "required": True}]}
+KEYED: dict[str, Any] = {"parameters": [{**IDEMPOTENCY_KEY, "required": True}, PREFER]}
 BULKS, LINES = page_of(BulkSchema), page_of(LineSchema)
 TEXT = {"schema": {"type": "string"}}
 
@@ -32,12 +34,9 @@ Body = dict[str, Any]
 Answer = tuple[Body, dict[str, str]]
 
 
-def placed(kind: Kind, body: Body) -> Answer:
+def placed(kind: Kind, body: Body) -> Outcome:
     """The answer to an order of the kind."""
-    ours, order = services(), body_of_request()
-    found = bulks.place(kind, request.path, order, body, request, g.caller, ours)
-    replayed = {"Idempotent-Replayed": "true"} if found.is_replay else {}
-    return bulk_body(found.bulk), {**bulk_headers(found.bulk, g.caller), **replayed}
+    return of_bulk(bulks.place(kind, request.path, body_of_request(), body, request, g.caller, services()))
 
 
 def blueprint(kind: Kind, description: str) -> Blueprint:
@@ -51,19 +50,20 @@ def blueprint(kind: Kind, description: str) -> Blueprint:
     @routes.response(200, BULKS)
     def list_bulks(query: Body) -> Answer:
         """Those you ordered, newest first."""
-        user_id = None if READ_ALL in g.caller.scopes else g.caller.id
+        user_id = None if g.caller.reads_all else g.caller.id
         return listed(query, bulk.page, bulk_body, kind=kind, user_id=user_id, states=query.get("state", ()))
 
     @routes.route("/<id>")
     @requires("payments:read")
-    @routes.doc(parameters=[IF_NONE_MATCH])
+    @routes.doc(parameters=[IF_NONE_MATCH, PREFER])
     @routes.response(200, BulkSchema)
     def get_bulk(id: str) -> Answer | Response:
-        """A bulk, in whatever state it is."""
+        """A bulk, in whatever state it is; with Prefer once it is final, or not as If-None-Match says."""
         with statements(services().engine) as connection:
             known = bulks.visible(connection, kind, id, g.caller)
-        headers = _headers(known)
-        if request.if_none_match.contains_weak(headers["ETag"][1:-1]):
+        known, is_known, applied = asked(known, request.environ, services())
+        headers = _headers(known) | applied
+        if is_known:
             return Response(status=304, headers=headers)
         return bulk_body(known), headers
 

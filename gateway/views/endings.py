@@ -1,5 +1,6 @@
 """POST /v1/charges/{id}/capture and /void, /v1/payments/{id}/cancel: wishes of the maker that a worker decides."""
 
+from http import HTTPStatus
 from typing import Any
 
 from flask import g, request
@@ -8,16 +9,17 @@ from uuid_utils import uuid7
 import celery_config
 from gateway.auth import actor, requires
 from gateway.catalogue import minor_units
-from gateway.contract import IDEMPOTENCY_KEY, Blueprint
+from gateway.contract import IDEMPOTENCY_KEY, PREFER, Blueprint
 from gateway.envelope import REQUEST_ID
 from gateway.errors import Refusal, flawed, not_found
 from gateway.fields import is_id
 from gateway.idempotency import fingerprint_of, key_of, recalled
 from gateway.order_schemas import CaptureInput, EndingInput
+from gateway.outcomes import Outcome, of_wish
 from gateway.parsing import body_of_request
 from gateway.schemas import PaymentSchema
 from gateway.services import services
-from gateway.showing import Shown, payment_body, payment_headers
+from gateway.showing import Shown
 from models import bulk, command, idempotency, payment_view
 from models.payment_view import PaymentView
 from models.rules.posting import ENDS
@@ -25,18 +27,17 @@ from models.rules.values import Ending, PaymentType
 from models.session import Connection, transaction
 
 endings = Blueprint("endings", __name__, url_prefix="/v1", description="What was ordered is captured or taken back.")
-keyed = endings.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}])
+keyed = endings.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}, PREFER])
 
 Body = dict[str, Any]
-Answer = tuple[dict[str, Any], dict[str, str]]
 
 
 @endings.route("/charges/<id>/capture", methods=["POST"])
 @requires("charges:write")
 @keyed
 @endings.arguments(CaptureInput)
-@endings.response(202, PaymentSchema)
-def capture(body: Body, id: str) -> Answer:
+@endings.outcome(PaymentSchema, HTTPStatus.OK)
+def capture(body: Body, id: str) -> Outcome:
     """Take what a charge holds, or a part of it; the rest is released."""
     return _ordered(id, Ending.CAPTURE, body.get("amount"))
 
@@ -45,8 +46,8 @@ def capture(body: Body, id: str) -> Answer:
 @requires("charges:write")
 @keyed
 @endings.arguments(EndingInput)
-@endings.response(202, PaymentSchema)
-def void(_: Body, id: str) -> Answer:
+@endings.outcome(PaymentSchema, HTTPStatus.OK)
+def void(_: Body, id: str) -> Outcome:
     """Release what a charge holds."""
     return _ordered(id, Ending.VOID)
 
@@ -55,13 +56,13 @@ def void(_: Body, id: str) -> Answer:
 @requires("transfers:write", "withdrawals:write", "charges:write", "deposits:own", "deposits:write")
 @keyed
 @endings.arguments(EndingInput)
-@endings.response(202, PaymentSchema)
-def cancel(_: Body, id: str) -> Answer:
+@endings.outcome(PaymentSchema, HTTPStatus.OK)
+def cancel(_: Body, id: str) -> Outcome:
     """Take back a payment that is INITIATED still, such as a scheduled one."""
     return _ordered(id, Ending.CANCEL)
 
 
-def _ordered(id: str, ending: Ending, amount: str | None = None) -> Answer:
+def _ordered(id: str, ending: Ending, amount: str | None = None) -> Outcome:
     """Keep the wish, or find that its key kept it before; the worker decides it under the payment's lock."""
     key, fingerprint = key_of(request.environ), fingerprint_of(request.path, body_of_request())
     with transaction(services().engine) as connection:
@@ -81,7 +82,7 @@ def _ordered(id: str, ending: Ending, amount: str | None = None) -> Answer:
                 raise Refusal("ending_ordered", "Only the first capture, void or cancel of a payment counts.")
     if not is_replay:
         celery_config.ring(request.environ[REQUEST_ID])
-    return payment_body(view, g.caller), payment_headers(Shown(view, is_replay), g.caller)
+    return of_wish(Shown(view, is_replay))
 
 
 def _own(connection: Connection, id: str, ending: Ending) -> PaymentView:

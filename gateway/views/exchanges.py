@@ -7,17 +7,17 @@ from uuid_utils import uuid7
 
 from gateway.auth import requires
 from gateway.catalogue import minor_units, objection
-from gateway.contract import IDEMPOTENCY_KEY, Blueprint
+from gateway.contract import IDEMPOTENCY_KEY, PREFER, Blueprint
 from gateway.errors import Refusal, flawed
 from gateway.exchange_schemas import QuoteInput, QuoteSchema
 from gateway.idempotency import fingerprint_of, key_of
 from gateway.order_schemas import ExchangeInput
 from gateway.orders import Order
+from gateway.outcomes import Outcome, of_order
 from gateway.parsing import body_of_request
 from gateway.quoting import quoted
 from gateway.schemas import PaymentSchema
 from gateway.services import services
-from gateway.showing import payment_body, payment_headers
 from models import commission_terms, quote, rate
 from models.currency import Currency
 from models.quote import Quote
@@ -103,10 +103,10 @@ def _quote(connection: Connection, body: Body, source: Currency, target: Currenc
 
 @exchanges.route("/exchanges", methods=["POST"])
 @requires("transfers:write")
-@exchanges.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}])
+@exchanges.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}, PREFER])
 @exchanges.arguments(ExchangeInput)
-@exchanges.response(202, PaymentSchema)
-def exchange(body: Body) -> Answer:
+@exchanges.outcome(PaymentSchema)
+def exchange(body: Body) -> Outcome:
     """Exchange between two of your wallets, as a quote says."""
     key = key_of(request.environ)
     given = quoted(body["quote"], body["target"], g.caller, services())
@@ -129,4 +129,4 @@ def exchange(body: Body) -> Answer:
             arrival=given.arrival,
         )
     )
-    return payment_body(shown.view, g.caller), payment_headers(shown, g.caller)
+    return of_order(shown)

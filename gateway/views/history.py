@@ -20,12 +20,12 @@ from gateway.list_schemas import (
 )
 from gateway.schemas import page_of
 from gateway.services import services
-from gateway.showing import failure
 from gateway.views.wallets import visible
 from models import history as rows
 from models.history import COLUMNS, HistoryRow
 from models.rules.money import render
 from models.session import statements
+from models.shown import failure
 from models.walk import Found, Place
 
 history = Blueprint("history", __name__, url_prefix="/v1/wallets", description="What a wallet went through.")

@@ -1,22 +1,24 @@
 """GET /v1/ops/payments; POST /v1/ops/payments/{id}/retry and /v1/ops/payments/retry: wishes that a worker decides."""
 
+from http import HTTPStatus
 from typing import Any
 
-from flask import Response, g, request
+from flask import Response, request
 from uuid_utils import uuid7
 
 import celery_config
 from gateway import auth
 from gateway.auth import requires
-from gateway.contract import Blueprint, Plain, encode
+from gateway.contract import PREFER, Blueprint, Plain, encode
 from gateway.envelope import REQUEST_ID
 from gateway.errors import Refusal, not_found
 from gateway.fields import is_id
 from gateway.ops_schemas import OpsPaymentQuery, OpsPaymentSchema, RetriesInput, RetriesSchema, RetryInput
+from gateway.outcomes import Outcome, of_wish
 from gateway.paging import listed
 from gateway.schemas import PaymentSchema, page_of
 from gateway.services import services
-from gateway.showing import Shown, payment_body, payment_headers, stuck_body
+from gateway.showing import Shown, stuck_body
 from models import command, payment_view, stuck
 from models.command import Wish
 from models.session import Connection, statements
@@ -40,9 +42,10 @@ def list_stuck(query: dict[str, Any]) -> Answer:
 
 @ops_payments.route("/<id>/retry", methods=["POST"])
 @requires("ops:retry")
+@ops_payments.doc(parameters=[PREFER])
 @ops_payments.arguments(RetryInput)
-@ops_payments.response(202, PaymentSchema)
-def retry(body: dict[str, Any], id: str) -> Answer:
+@ops_payments.outcome(PaymentSchema, HTTPStatus.OK)
+def retry(body: dict[str, Any], id: str) -> Outcome:
     """Have a payment tried now, with all its attempts before it again."""
     if not is_id(id):
         raise not_found()
@@ -54,7 +57,7 @@ def retry(body: dict[str, Any], id: str) -> Answer:
             raise Refusal("payment_final", "Nothing changes a payment that has COMPLETED or FAILED.")
         _order(connection, [id], body["reason"])
     _ring()
-    return payment_body(view, g.caller), payment_headers(Shown(view, is_replay=False), g.caller)
+    return of_wish(Shown(view, is_replay=False))
 
 
 @ops_payments.route("/retry", methods=["POST"])

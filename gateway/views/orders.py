@@ -1,30 +1,26 @@
-"""POST /v1/deposits, /v1/transfers, /v1/charges: a wish is checked, kept and answered with 202."""
-
-from typing import Any
+"""POST /v1/deposits, /v1/transfers, /v1/charges: a wish is checked, kept and answered with 202, or its outcome."""
 
 from flask import g, request
 
 from gateway.auth import requires
-from gateway.contract import IDEMPOTENCY_KEY, Blueprint
+from gateway.contract import IDEMPOTENCY_KEY, PREFER, Blueprint
 from gateway.order_schemas import ChargeInput, DepositInput, TransferInput
+from gateway.outcomes import Outcome, of_order
 from gateway.parsing import body_of_request
 from gateway.placing import ROUTES, Body, place
 from gateway.schemas import PaymentSchema
 from gateway.services import services
-from gateway.showing import payment_body, payment_headers
 
 orders = Blueprint("orders", __name__, url_prefix="/v1", description="Money is ordered to move.")
-keyed = orders.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}])
-
-Answer = tuple[dict[str, Any], dict[str, str]]
+keyed = orders.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}, PREFER])
 
 
 @orders.route("/deposits", methods=["POST"])
 @requires(*ROUTES["/v1/deposits"].scopes)
 @keyed
 @orders.arguments(DepositInput)
-@orders.response(202, PaymentSchema)
-def deposit(body: Body) -> Answer:
+@orders.outcome(PaymentSchema)
+def deposit(body: Body) -> Outcome:
     """Bring money into a wallet, from outside."""
     return _placed(body)
 
@@ -33,8 +29,8 @@ def deposit(body: Body) -> Answer:
 @requires(*ROUTES["/v1/transfers"].scopes)
 @keyed
 @orders.arguments(TransferInput)
-@orders.response(202, PaymentSchema)
-def transfer(body: Body) -> Answer:
+@orders.outcome(PaymentSchema)
+def transfer(body: Body) -> Outcome:
     """Move money from one of your wallets to any wallet."""
     return _placed(body)
 
@@ -43,12 +39,11 @@ def transfer(body: Body) -> Answer:
 @requires(*ROUTES["/v1/charges"].scopes)
 @keyed
 @orders.arguments(ChargeInput)
-@orders.response(202, PaymentSchema)
-def charge(body: Body) -> Answer:
+@orders.outcome(PaymentSchema)
+def charge(body: Body) -> Outcome:
     """Take money out of a customer's wallet, into one of yours."""
     return _placed(body)
 
 
-def _placed(body: Body) -> Answer:
-    shown = place(request.path, body_of_request(), body, request.environ, g.caller, services())
-    return payment_body(shown.view, g.caller), payment_headers(shown, g.caller)
+def _placed(body: Body) -> Outcome:
+    return of_order(place(request.path, body_of_request(), body, request.environ, g.caller, services()))

@@ -7,17 +7,19 @@ from flask import Response, g, request
 
 from gateway import exports, lists
 from gateway.auth import requires
-from gateway.contract import IF_NONE_MATCH, Blueprint
+from gateway.contract import IF_NONE_MATCH, PREFER, Blueprint
 from gateway.errors import not_found
 from gateway.fields import is_id
 from gateway.list_schemas import PaymentQuery
+from gateway.prefer import asked
 from gateway.schemas import OperationSchema, PaymentSchema, page_of
 from gateway.services import services
-from gateway.showing import READ_ALL, Shown, is_visible, operation_bodies, payment_body, payment_headers
+from gateway.showing import Shown, operation_bodies, payment_headers
 from models import account, operation, payment_list
 from models.payment_list import COLUMNS, Viewer
 from models.payment_view import PaymentView
 from models.session import statements
+from models.shown import is_visible, payment_body
 from models.walk import Found, Place
 
 payments = Blueprint("payments", __name__, url_prefix="/v1/payments", description="How far orders have come.")
@@ -38,7 +40,7 @@ def list_payments(query: dict[str, Any]) -> Response | tuple[dict[str, Any], dic
     """
     caller, engine = g.caller, services().engine
     where = lists.asked(query, COLUMNS, partial(lists.one_currency, query))
-    viewer = Viewer(caller.id, READ_ALL in caller.scopes)
+    viewer = Viewer(caller.id, caller.reads_all)
 
     def read(limit: int, at: Place) -> Found:
         with statements(engine) as connection:
@@ -54,14 +56,14 @@ def list_payments(query: dict[str, Any]) -> Response | tuple[dict[str, Any], dic
 
 @payments.route("/<id>")
 @requires("payments:read")
-@payments.doc(parameters=[IF_NONE_MATCH])
+@payments.doc(parameters=[IF_NONE_MATCH, PREFER])
 @payments.response(200, PaymentSchema)
 def get_payment(id: str) -> tuple[dict[str, Any], dict[str, str]] | Response:
-    """A payment, in whatever state it is."""
-    view = _visible(id)
-    headers = payment_headers(Shown(view, is_replay=False), g.caller)
+    """A payment, in whatever state it is; with Prefer once it is final or AUTHORIZED, or not as If-None-Match says."""
+    view, is_known, applied = asked(_visible(id), request.environ, services())
+    headers = payment_headers(Shown(view, is_replay=False), g.caller) | applied
     del headers["Location"]
-    if request.if_none_match.contains_weak(headers["ETag"][1:-1]):
+    if is_known:
         return Response(status=304, headers=headers)
     return payment_body(view, g.caller), headers
 

@@ -7,15 +7,15 @@ from uuid_utils import uuid7
 
 from gateway.auth import requires
 from gateway.catalogue import minor_units
-from gateway.contract import IDEMPOTENCY_KEY, Blueprint
+from gateway.contract import IDEMPOTENCY_KEY, PREFER, Blueprint
 from gateway.errors import flawed
 from gateway.idempotency import fingerprint_of, key_of
 from gateway.order_schemas import RefundInput
 from gateway.orders import Order
+from gateway.outcomes import Outcome, of_order
 from gateway.parsing import body_of_request
 from gateway.schemas import PaymentSchema
 from gateway.services import services
-from gateway.showing import payment_body, payment_headers
 from models import payment_view
 from models.payment_view import PaymentView
 from models.rules.values import PaymentType
@@ -23,15 +23,13 @@ from models.session import statements
 
 refunds = Blueprint("refunds", __name__, url_prefix="/v1/refunds", description="What was charged is given back.")
 
-Answer = tuple[dict[str, Any], dict[str, str]]
-
 
 @refunds.route("", methods=["POST"])
 @requires("charges:write")
-@refunds.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}])
+@refunds.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}, PREFER])
 @refunds.arguments(RefundInput)
-@refunds.response(202, PaymentSchema)
-def refund(body: dict[str, Any]) -> Answer:
+@refunds.outcome(PaymentSchema)
+def refund(body: dict[str, Any]) -> Outcome:
     """Give back a charge, whole or in part; the refunds of a charge never exceed what was captured of it."""
     key = key_of(request.environ)
     with statements(services().engine) as connection:
@@ -56,7 +54,7 @@ def refund(body: dict[str, Any]) -> Answer:
         )
     )
     view = shown.view._replace(source=charge.target, target=charge.source)  # he gave tokens with the charge, if at all
-    return payment_body(view, g.caller), payment_headers(shown, g.caller)
+    return of_order(shown._replace(view=view))
 
 
 def _amount(charge: PaymentView, asked: str | None) -> int:

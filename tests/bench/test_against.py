@@ -8,7 +8,7 @@ import pytest
 
 from bench import against
 from bench.against import BenchError, render, worktree
-from bench.report import COMPARISON, put
+from bench.report import COMPARISON, WAITING, put
 from embedded.home import CHECKOUT
 
 FIGURES = [*against.RATES.values(), *against.LATENCIES.values(), "busy_percent"]
@@ -53,13 +53,14 @@ def test_every_turn_and_what_was_amiss_is_shown() -> None:
 def test_each_part_of_the_report_is_written_without_the_other(tmp_path: Path) -> None:
     report = tmp_path / "report.md"
     for page in (
-        "# Benchmark\n\nfirst\n",
+        f"# Benchmark\n\nfirst\n\n{WAITING}\n\nslow\n",
         f"{COMPARISON}\n\nold\n",
         "# Benchmark\n\nsecond\n",
         f"{COMPARISON}\n\nnew\n",
+        f"{WAITING}\n\nquick\n",
     ):
         put(page, report)
-    assert report.read_text() == f"# Benchmark\n\nsecond\n\n{COMPARISON}\n\nnew\n"
+    assert report.read_text() == f"# Benchmark\n\nsecond\n\n{WAITING}\n\nquick\n\n{COMPARISON}\n\nnew\n"
 
 
 def test_a_worktree_is_gone_afterwards_whatever_happened_in_it() -> None:

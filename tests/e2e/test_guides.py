@@ -1,8 +1,10 @@
 """The guides do what they say: their commands, run in a shell as they stand."""
 
 import json
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,7 +26,16 @@ def test_the_commands_of_a_guide_print_what_it_shows(stack: Stack, tmp_path: Pat
     blocks = re.findall(r"^```(\w*)\n(.+?)^```", guide.read_text(), re.M | re.S)
     script = "".join(text for language, text in blocks if language == "sh")
     command = ["bash", "-euo", "pipefail", "-c", script]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=SECONDS_MAX)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # python3 is the one that the project runs with
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS_MAX,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     shown = [line for language, text in blocks if not language for line in text.splitlines() if "…" not in line]
     assert shown

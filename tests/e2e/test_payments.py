@@ -84,7 +84,7 @@ def test_every_worker_says_that_it_lives(crowd: Crowd) -> None:
     def status() -> dict | None:
         _, body, _ = crowd.line.call("GET", "/status", crowd.clients[0].token)
         names = {worker["name"].partition("@")[0] for worker in body["workers"]}
-        return body if names == {"posting", "rails", "upkeep"} else None
+        return body if names == {"posting", "rails", "upkeep", "webhooks"} else None
 
     body = eventually(status, seconds=20)
     assert (body["status"], body["database"], body["broker"]) == ("ok", "ok", "ok")

@@ -30,7 +30,7 @@ def test_roles_of_a_given_database_may_be_given_too(home: Home, monkeypatch: pyt
     monkeypatch.setenv("WORKER_DATABASE_URL", "postgresql://worker:own@db/payments")
     given = Stack(home, database_url="postgresql://owner:secret@db/payments", redis_url="redis://broker/0")
     try:
-        assert given.parts.keys() == {"bank", "gateway", "posting", "upkeep", "rails", "beat"}
+        assert given.parts.keys() == {"bank", "gateway", "posting", "upkeep", "rails", "webhooks", "beat"}
         assert given.processes["posting"].environ["WORKER_DATABASE_URL"] == "postgresql://worker:own@db/payments"
         told = given.processes["gateway"].environ
         assert told["GATEWAY_DATABASE_URL"].startswith("postgresql+psycopg2://payments_gateway:")
@@ -96,5 +96,17 @@ def test_limits_are_wide_unless_told(home: Home, monkeypatch: pytest.MonkeyPatch
     try:
         told = stack.processes["gateway"].environ
         assert (told["RATE_LIMIT_TOKEN"], told["RATE_LIMIT_ADDRESS"]) == ("1000 per second", "7 per second")
+    finally:
+        stack.stop()
+
+
+def test_webhooks_reach_receivers_on_this_machine_unless_told(home: Home, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("WEBHOOK_HTTP", "false")
+    monkeypatch.delenv("WEBHOOK_NETWORKS", raising=False)
+    stack = Stack(home)
+    try:
+        for name in ("gateway", "webhooks"):
+            told = stack.processes[name].environ
+            assert (told["WEBHOOK_HTTP"], told["WEBHOOK_NETWORKS"]) == ("false", "127.0.0.0/8")
     finally:
         stack.stop()

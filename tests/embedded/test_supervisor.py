@@ -79,7 +79,7 @@ def test_stack_json_is_complete_and_its_owners_alone(checkout: Checkout):
     told = checkout.told()
     addresses = {"url", "database_url", "redis_url", "mail", "bank"}
     assert set(told) == addresses | {"secret_key", "ops_token", "users", "pids"}
-    servers, processes = {"postgres", "valkey", "bank"}, {"gateway", "posting", "upkeep", "rails", "beat"}
+    servers, processes = {"postgres", "valkey", "bank"}, {"gateway", "posting", "upkeep", "rails", "webhooks", "beat"}
     assert set(told["pids"]) == {"supervisor"} | servers | processes
     assert not any(map(is_gone, told["pids"].values()))
     assert api.call(f"{told['url']}/v1/payments?limit=1", told["ops_token"])["data"] is not None

@@ -23,12 +23,13 @@ from tests.support import Database
 from workers.posting import Poster
 
 TABLES = (
-    "users", "accounts", "payments", "operations", "idempotency_keys", "payment_references", "payment_events",
+    "users", "accounts", "payments", "operations", "idempotency_keys", "payment_references", "events",
     "commands", "confirmations", "audit_log", "exchange_rates", "quotes", "charge_limits", "blocked_merchants", "bulks",
     "bank_accounts", "instructions", "bank_statements", "bank_statement_lines",
+    "webhook_endpoints", "webhook_secrets", "webhook_deliveries", "webhook_attempts",
 )  # fmt: skip
-NEVER_SAID = ("Traceback", "psycopg2", "sqlalchemy", "SELECT ", "INSERT ", "argon2", "secret")
 SECRET_KEY = "a secret of the tests, long enough for a key"
+NEVER_SAID = ("Traceback", "psycopg2", "sqlalchemy", "SELECT ", "INSERT ", "argon2", SECRET_KEY)
 NO_LIMIT = "1000000 per second"
 
 
@@ -47,7 +48,7 @@ def settings_for(database: Database, **changes: Any) -> settings.Settings:
     return replace(settings.load(), **{**ours, **changes})
 
 
-FILES = {"text/csv", "application/x-ndjson", "text/html"}
+FILES = {"text/csv", "application/x-ndjson", "text/html", "text/event-stream"}
 
 
 def is_file(answer: TestResponse) -> bool:
@@ -113,6 +114,7 @@ class House:
         """Hold an answer to the contract; the answer itself."""
         text = "" if (answer.mimetype or "").startswith("text/") else answer.get_data(as_text=True)
         assert not [word for word in NEVER_SAID if word in text], text
+        assert "whsec_" not in text or answer.request.method == "POST", "a webhook's secret is shown when it is made"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Request-Id"]
         if answer.status_code >= 400:

@@ -11,6 +11,7 @@ from models import tokens
 from models.session import transaction
 from tests.gateway.bulk_orders import CHARGES, ORGANIZATION, TRANSFERS, line
 from tests.gateway.bulk_orders import order as order_of_transfers
+from tests.gateway.hooks import delivery, endpoint
 from tests.gateway.house import House, Person
 from tests.support import Database, eventually
 
@@ -60,12 +61,14 @@ CALLS = {
     "list bulks": ("GET", "/v1/bulk-transfers", None),
     "a bulk": ("GET", f"/v1/bulk-transfers/{ID}", None),
     "a bulk's lines": ("GET", f"/v1/bulk-transfers/{ID}/lines", None),
+    "a bulk's events": ("GET", f"/v1/bulk-transfers/{ID}/events", None),
     "add lines": ("PUT", f"/v1/bulk-transfers/{ID}/lines", {}),
     "close a bulk": ("POST", f"/v1/bulk-transfers/{ID}/close", {}),
     "bulk charges": ("POST", "/v1/bulk-charges", {"charges": 1}),
     "list runs": ("GET", "/v1/bulk-charges", None),
     "a run": ("GET", f"/v1/bulk-charges/{ID}", None),
     "a run's lines": ("GET", f"/v1/bulk-charges/{ID}/lines", None),
+    "a run's events": ("GET", f"/v1/bulk-charges/{ID}/events", None),
     "add charges": ("PUT", f"/v1/bulk-charges/{ID}/lines", {}),
     "close a run": ("POST", f"/v1/bulk-charges/{ID}/close", {}),
     "quotes": ("POST", "/v1/quotes", {"source_currency": "EUR", "target_currency": "XAF", "amount": "1.00"}),
@@ -73,6 +76,10 @@ CALLS = {
     "payments": ("GET", "/v1/payments", None),
     "payment": ("GET", f"/v1/payments/{ID}", None),
     "operations": ("GET", f"/v1/payments/{ID}/operations", None),
+    "timeline": ("GET", f"/v1/payments/{ID}/timeline", None),
+    "its events": ("GET", f"/v1/payments/{ID}/events", None),
+    "its socket": ("GET", f"/v1/payments/{ID}/socket", None),
+    "all events": ("GET", "/v1/events", None),
     "open a wallet": ("POST", "/v1/wallets", {"currency": "EUR", "label": 1}),
     "wallets": ("GET", "/v1/wallets", None),
     "wallet": ("GET", f"/v1/wallets/{WALLET}", None),
@@ -99,6 +106,21 @@ CALLS = {
     "make a key": ("POST", "/v1/api-keys", {"name": 1}),
     "roll a key": ("POST", f"/v1/api-keys/{ID}/roll", {}),
     "end a key": ("DELETE", f"/v1/api-keys/{ID}", None),
+    "make an endpoint": ("POST", "/v1/webhook-endpoints", {"url": 1}),
+    "endpoints": ("GET", "/v1/webhook-endpoints", None),
+    "an endpoint": ("GET", f"/v1/webhook-endpoints/{ID}", None),
+    "alter an endpoint": ("PATCH", f"/v1/webhook-endpoints/{ID}", {"is_active": True}),
+    "end an endpoint": ("DELETE", f"/v1/webhook-endpoints/{ID}", None),
+    "rotate a secret": ("POST", f"/v1/webhook-endpoints/{ID}/rotate-secret", {}),
+    "test an endpoint": ("POST", f"/v1/webhook-endpoints/{ID}/test", {}),
+    "deliveries": ("GET", f"/v1/webhook-endpoints/{ID}/deliveries", None),
+    "redeliver many": (
+        "POST",
+        f"/v1/webhook-endpoints/{ID}/redeliver",
+        {"from": "2026-11-01T00:00:00Z", "to": "2026-11-02T00:00:00Z"},
+    ),
+    "a delivery": ("GET", f"/v1/webhook-deliveries/{ID}", None),
+    "redeliver": ("POST", f"/v1/webhook-deliveries/{ID}/redeliver", {}),
     "ops: payments": ("GET", "/v1/ops/payments?parked=true", None),
     "ops: retry": ("POST", f"/v1/ops/payments/{ID}/retry", WHY),
     "ops: retry all": ("POST", "/v1/ops/payments/retry", {"filter": {"parked": True}, **WHY}),
@@ -138,12 +160,14 @@ MATRIX = {
     "list bulks":         (401, 200, 200, 200, 200),
     "a bulk":             (401, 404, 404, 404, 404),
     "a bulk's lines":     (401, 404, 404, 404, 404),
+    "a bulk's events":    (401, 404, 404, 404, 404),
     "add lines":          (401, 403, 404, 403, 403),
     "close a bulk":       (401, 403, 404, 403, 403),
     "bulk charges":       (401, 403, 422, 403, 403),
     "list runs":          (401, 200, 200, 200, 200),
     "a run":              (401, 404, 404, 404, 404),
     "a run's lines":      (401, 404, 404, 404, 404),
+    "a run's events":     (401, 404, 404, 404, 404),
     "add charges":        (401, 403, 404, 403, 403),
     "close a run":        (401, 403, 404, 403, 403),
     "quotes":             (401, 422, 422, 403, 403),
@@ -151,6 +175,10 @@ MATRIX = {
     "payments":           (401, 200, 200, 200, 200),
     "payment":            (401, 404, 404, 404, 404),
     "operations":         (401, 404, 404, 404, 404),
+    "timeline":           (401, 404, 404, 404, 404),
+    "its events":         (401, 404, 404, 404, 404),
+    "its socket":         (401, 404, 404, 404, 404),
+    "all events":         (401, 200, 200, 200, 200),
     "open a wallet":      (401, 422, 422, 403, 403),
     "wallets":            (401, 200, 200, 200, 200),
     "wallet":             (401, 404, 404, 404, 404),
@@ -177,6 +205,17 @@ MATRIX = {
     "make a key":         (401, 422, 422, 422, 422),
     "roll a key":         (401, 404, 404, 404, 404),
     "end a key":          (401, 404, 404, 404, 404),
+    "make an endpoint":   (401, 422, 422, 403, 403),
+    "endpoints":          (401, 200, 200, 403, 403),
+    "an endpoint":        (401, 404, 404, 403, 403),
+    "alter an endpoint":  (401, 404, 404, 403, 403),
+    "end an endpoint":    (401, 404, 404, 403, 403),
+    "rotate a secret":    (401, 404, 404, 403, 403),
+    "test an endpoint":   (401, 404, 404, 403, 403),
+    "deliveries":         (401, 404, 404, 403, 403),
+    "redeliver many":     (401, 404, 404, 403, 403),
+    "a delivery":         (401, 404, 404, 403, 403),
+    "redeliver":          (401, 404, 404, 403, 403),
     "ops: payments":      (401, 403, 403, 200, 200),
     "ops: retry":         (401, 403, 403, 404, 403),
     "ops: retry all":     (401, 403, 403, 200, 403),
@@ -310,6 +349,7 @@ def objects_of(owner: Person, house: House) -> dict[str, dict[str, str]]:
     account = owner.call("POST", "/v1/bank-accounts", json=bank).get_json()["id"]
     bulk = owner.order(TRANSFERS, order_of_transfers(line())).get_json()["id"]
     run = owner.order(CHARGES, {"currency": "EUR", "charges": [{"wallet": shop.wallet(), "amount": "1.00"}]}).get_json()
+    hook = endpoint(owner)
     session = str(uuids.uuid7())
     with transaction(house.gateway) as connection:
         tokens.open_session(connection, session, owner.id, tokens.new(), 1, None, None)
@@ -322,6 +362,8 @@ def objects_of(owner: Person, house: House) -> dict[str, dict[str, str]]:
         "/v1/bank-accounts/<id>": {"<id>": account},
         "/v1/bulk-transfers/<id>": {"<id>": bulk},
         "/v1/bulk-charges/<id>": {"<id>": run["id"]},
+        "/v1/webhook-endpoints/<id>": {"<id>": hook},
+        "/v1/webhook-deliveries/<id>": {"<id>": delivery(house, hook)},
     }
 
 
@@ -346,8 +388,10 @@ def test_anothers_object_is_as_unknown_as_none(house: House, call: str) -> None:
     assert [answer.status_code for answer in answers] == [404, 404], beginning
     bodies = [{k: v for k, v in a.get_json().items() if k not in ("instance", "request_id")} for a in answers]
     assert bodies[0] == bodies[1]
-    if method == "GET":
-        assert owner.get(real).status_code == 200
+    if call == "its socket":
+        assert owner.get(real).status_code == 426
+    elif method == "GET":  # without a body: a stream's would be long
+        assert owner.call("HEAD", real).status_code == 200
 
 
 def test_n01_n03_a_strangers_payment_is_as_unknown_as_none(client: Person, stranger: Person) -> None:

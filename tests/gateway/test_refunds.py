@@ -48,6 +48,18 @@ def shown(person: Person, id: str) -> dict[str, Any]:
     return person.get(f"/v1/payments/{id}").get_json()
 
 
+def test_a_refund_gives_the_charge_another_tag(house: House, merchant: Person, till: str, charge: str) -> None:
+    tags = [merchant.get(f"/v1/payments/{charge}").headers["ETag"]]
+    for amount in ("1.00", "2.00"):
+        refund(merchant, charge, amount=amount)
+        house.post_payments()
+        answer = merchant.get(f"/v1/payments/{charge}", **{"If-None-Match": tags[-1]})
+        assert answer.status_code == 200
+        tags.append(answer.headers["ETag"])
+    assert len(set(tags)) == 3
+    assert merchant.get(f"/v1/payments/{charge}", **{"If-None-Match": tags[-1]}).status_code == 304
+
+
 def test_a_whole_refund(house: House, client: Person, merchant: Person, purse: str, till: str, charge: str) -> None:
     id = refund(merchant, charge)
     house.post_payments()

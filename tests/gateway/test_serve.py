@@ -3,12 +3,8 @@
 import json
 import os
 import re
-import socket
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,81 +12,16 @@ import redis
 
 from gateway.parsing import BODY_BYTES_MAX
 from tests.gateway.house import SECRET_KEY, House, Person
+from tests.gateway.served import COMMAND, LIMITS_DB, ROOT, Served, free_port, serving
 from tests.support import Database, eventually
-
-ROOT = Path(__file__).parents[2]
-LIMITS_DB = 7
-"""Where no other test counts limits and hears notices."""
-
-COMMAND = [sys.executable, "-m", "gunicorn", "--config", "gateway/serve.py", "wsgi:app"]
-
-
-@dataclass
-class Served:
-    """A running gateway: its port and what it has written."""
-
-    port: int
-    log: Path
-    house: House
-
-    def say(self, text: bytes, *, last: bool = True) -> bytes:
-        """The answer to these very bytes; `last` half-closes, so that nothing more is awaited."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as line:
-            with suppress(ConnectionError):
-                line.sendall(text)
-                if last:
-                    line.shutdown(socket.SHUT_WR)
-            answer = b""
-            with suppress(ConnectionError):
-                while piece := line.recv(65_536):
-                    answer += piece
-            return answer
-
-    def head(self, path: str, person: Person, *headers: str) -> bytes:
-        """The head of a POST, without its framing."""
-        lines = [f"POST {path} HTTP/1.1", "Host: x", "Connection: close", f"Authorization: Bearer {person.token}"]
-        return "\r\n".join([*lines, "Content-Type: application/json", *headers, "", ""]).encode()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
 def served(
     database: Database, house: House, redis_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
-    served = Served(free_port(), tmp_path_factory.mktemp("served") / "log", house)
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")},
-        "GATEWAY_DATABASE_URL": database.gateway,
-        "REDIS_URL": redis_url,
-        "SECRET_KEY": SECRET_KEY,
-        "PREFLIGHT_DURABILITY": "false",
-        "DEPOSITS_OPEN": "true",
-        "ALLOWED_HOSTS": "x",
-        "LIMITS_REDIS_URL": redis_url.replace("db=0", f"db={LIMITS_DB}"),
-        "RATE_LIMIT_ADDRESS": "100000 per day",
-        "GATEWAY_WORKERS": "2",
-        "GATEWAY_BIND": f"127.0.0.1:{served.port}",
-    }
-    with served.log.open("w") as log:
-        process = subprocess.Popen(COMMAND, cwd=ROOT, env=environment, stdout=log, stderr=log)
-    try:
-        eventually(lambda: is_ready(served, process), seconds=60)
+    with serving(database, house, redis_url, tmp_path_factory.mktemp("served")) as served:
         yield served
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def is_ready(served: Served, process: subprocess.Popen) -> bool:
-    assert process.poll() is None, served.log.read_text()
-    try:
-        return b" 200 OK" in served.say(b"GET /health/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    except ConnectionRefusedError:
-        return False
 
 
 def order(served: Served, person: Person, body: bytes, *headers: str) -> bytes:

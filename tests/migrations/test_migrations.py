@@ -11,8 +11,9 @@ from sqlalchemy.exc import DBAPIError
 
 import settings
 from embedded.postgres import OWNER_ROLE, Postgres
-from models import currency, instruction, invariants, partitions, payment
+from models import currency, event, instruction, invariants, partitions, payment
 from models.instruction import Counterparty
+from models.payment_list import Viewer
 from models.session import DatabaseAway, open_engine, transaction
 from tests.models.world import World, new_id, scalar
 from tests.support import Database, migrate
@@ -145,10 +146,50 @@ def test_the_bank_does_not_go_while_money_waits_for_it(bare):
         payment.accept(connection, [wish])
         instruction.keep(connection, {id: Counterparty("DE89370400440532013000", "Bob", None, None)})
     assert (world.post(), world.state(id)) == (1, "AUTHORIZED")
+    migrate(bare.owner, "-1")
     before = catalogue(world)
     with pytest.raises(AssertionError, match="wait for their bank"):
         migrate(bare.owner, "-1")
     assert catalogue(world) == before
+
+
+CONCERNED = """
+SELECT name, user_id::text, payer_id::text, payee_id::text, xact::text FROM events
+WHERE subject_id = %s ORDER BY version
+"""
+
+
+def test_telling_goes_as_it_came_and_finds_whom_older_events_concern(bare):
+    world = World.of(bare)
+    migrate(bare.owner, "0005")
+    before = catalogue(world)
+    ann, bob = world.user(), world.user()
+    rich, poor = world.wallet(ann, funds=1000), world.wallet(bob)
+    id = world.transfer(ann, rich, poor, 700)
+    assert world.post() == 1
+    migrate(bare.owner, "0006")
+    with transaction(world.owner) as connection:
+        told = [tuple(row) for row in connection.exec_driver_sql(CONCERNED, (id,))]
+        assert told == [(f"payment.{state}", ann, None, bob, "3") for state in ("initiated", "completed")]
+        newest = event.newest(connection)
+        assert event.page(connection, Viewer(bob), event.START, 10)[-1].subject_id == id
+    later = world.transfer(ann, rich, poor, 1)
+    with transaction(world.gateway) as connection:
+        assert [one.subject_id for one in event.page(connection, Viewer(bob), newest, 10)] == [later]
+    migrate(bare.owner, "-1")
+    assert catalogue(world) == before
+    migrate(bare.owner)
+    live(world)
+
+
+def test_events_of_more_than_payments_do_not_go(bare):
+    world = World.of(bare)
+    migrate(bare.owner)
+    with transaction(world.owner) as connection:
+        connection.exec_driver_sql("ALTER TABLE events DISABLE TRIGGER USER")
+        connection.exec_driver_sql("INSERT INTO events (subject_id, version, name) VALUES (%s, 1, 'ping')", (new_id(),))
+    with pytest.raises(AssertionError, match="more than payments"):
+        migrate(bare.owner, "-1")
 
 
 def test_two_migrations_at_once_make_one(bare):

@@ -174,6 +174,11 @@ def of_command(assignments: str, state: str = "undecided") -> str:
     return f"UPDATE commands SET {assignments} WHERE id = %({state})s"
 
 
+def tried(**columns: str) -> str:
+    """An attempt to post ann's open payment that came to nothing, with columns of it replaced."""
+    return insert("payment_attempts", {"payment_id": "%(open)s", "actor": "'worker'", "attempt": "1"} | columns)
+
+
 def pair(payment: str, **rest: str | int) -> str:
     """Two operations of one payment that sum to zero."""
     return operations((payment, "-5"), (payment, "5"), **rest)
@@ -526,10 +531,11 @@ BREAKS = {
         f"{verb} {table}": Break(f"{verb} {table}{rest}", stop.format(state))
         for table, state in {
             "operations": "operations_are",
-            "payment_events": "payment_events_are",
+            "events": "events_are",
             "idempotency_keys": "idempotency_keys_are",
             "payment_references": "payment_references_are",
             "audit_log": "audit_log_is",
+            "payment_attempts": "payment_attempts_are",
             "{o}": "operations_are",
         }.items()
         for verb, rest, stop in [
@@ -551,9 +557,13 @@ BREAKS = {
         "UPDATE {p} SET attempts = 1 WHERE id = %(done)s", "payments_final_is_final"
     ),
     "forged event": Break(
-        "INSERT INTO payment_events (payment_id, version, name) VALUES (%(open)s, 9, 'payment.completed')",
-        "payment_events_are_told_by_triggers",
+        "INSERT INTO events (subject_id, version, name) VALUES (%(open)s, 9, 'payment.completed')",
+        "events_are_told_by_triggers",
     ),
+    "attempt of somebody else": both(tried(actor="'ann'"), "payment_attempts_actor_is_known"),
+    "attempt before the first": both(tried(attempt="-1"), "payment_attempts_attempt_is_not_negative"),
+    "attempt with a long story": both(tried(error="repeat('x', 501)"), "payment_attempts_error_is_bounded"),
+    "attempt of another time": Break(tried(created_at="now()"), NO_BREAK),
     # one key, one reference, one payment
     "second payment under one key": wished(
         "INSERT INTO idempotency_keys (user_id, key, fingerprint, payment_id) "

@@ -8,12 +8,13 @@ READ_BY_BOTH = {
     ("SELECT", table)
     for table in [
         *("users", "tokens", "currencies", "accounts", "payments", "operations", "idempotency_keys"),
-        *("payment_references", "payment_events", "worker_heartbeats", "confirmations", "commands", "audit_log"),
+        *("payment_references", "events", "worker_heartbeats", "confirmations", "commands", "audit_log"),
         *("commission_terms", "exchange_rates", "quotes", "adjustments"),
         *("instructions", "returns", "rail_positions"),
         *("bulks", "bank_accounts"),
         *("bank_statements", "bank_statement_lines"),
         *("login_throttles", "charge_limits", "blocked_merchants"),
+        *("payment_attempts", "webhook_endpoints", "webhook_deliveries", "webhook_attempts"),
     ]
 }
 TABLE_RIGHTS = {
@@ -21,7 +22,9 @@ TABLE_RIGHTS = {
     | {(right, "login_throttles") for right in ("INSERT", "UPDATE", "DELETE")}
     | {("DELETE", "charge_limits"), ("DELETE", "blocked_merchants")},
     "payments_worker": READ_BY_BOTH
-    | {("INSERT", "worker_heartbeats"), ("UPDATE", "worker_heartbeats"), ("DELETE", "login_throttles")},
+    | {("INSERT", "worker_heartbeats"), ("UPDATE", "worker_heartbeats"), ("DELETE", "login_throttles")}
+    | {("SELECT", "webhook_secrets"), ("SELECT", "event_positions")}
+    | {("DELETE", "webhook_deliveries"), ("DELETE", "webhook_attempts")},
 }
 ACCOUNT = {"id", "token", "owner_id", "currency", "label"}
 CURRENCY = {"name", "minimum", "maximum", "balance_maximum"}
@@ -84,6 +87,15 @@ COLUMN_RIGHTS = {
             *("bank_reference", "description", "verdict", "difference", "payment_id"),
         },
         ("UPDATE", "bank_statement_lines"): {"matched_payment_id", "match_reason", "matched_by", "matched_at"},
+        ("INSERT", "webhook_endpoints"): {"id", "user_id", "url", "event_types", "description"},
+        ("UPDATE", "webhook_endpoints"): {
+            *("url", "event_types", "description", "is_active", "disabled_reason", "failing_since", "pings", "version"),
+            "deleted_at",
+        },
+        ("SELECT", "webhook_secrets"): {"id", "endpoint_id", "created_at", "expires_at"},
+        ("INSERT", "webhook_secrets"): {"id", "endpoint_id", "secret"},
+        ("UPDATE", "webhook_secrets"): {"expires_at"},
+        ("UPDATE", "webhook_deliveries"): {"state", "tries_left", "next_attempt_at", "finished_at"},
         ("INSERT", "commission_terms"): {
             *("type", "currency", "merchant_id", "percent", "fixed", "minimum", "maximum", "valid_from"),
         },
@@ -113,6 +125,16 @@ COLUMN_RIGHTS = {
         ("UPDATE", "bulks"): {"held", "is_decided", "failure_code", "authorized", "completed", "failed"},
         ("INSERT", "returns"): {"rail", "bank_id", "parent_id", "amount", "reason"},
         ("UPDATE", "returns"): {"payment_id"},
+        ("UPDATE", "webhook_endpoints"): {"is_active", "disabled_reason", "failing_since", "version"},
+        ("INSERT", "webhook_deliveries"): {
+            *("id", "endpoint_id", "sequence", "name", "subject_id", "version", "occurred_at", "next_attempt_at"),
+        },
+        ("UPDATE", "webhook_deliveries"): {
+            *("state", "attempts", "tries_left", "next_attempt_at", "last_status", "last_error", "finished_at"),
+        },
+        ("INSERT", "webhook_attempts"): {"delivery_id", "attempt", "status", "error", "milliseconds"},
+        ("UPDATE", "event_positions"): {"xact", "sequence", "updated_at"},
+        ("INSERT", "payment_attempts"): {"payment_id", "actor", "attempt", "error", "next_attempt_at"},
         ("INSERT", "rail_positions"): {"rail", "position"},
         ("UPDATE", "rail_positions"): {"position", "updated_at"},
         ("INSERT", "audit_log"): DEED,

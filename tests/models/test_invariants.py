@@ -13,7 +13,7 @@ from tests.support import Database
 OPERATION = "UPDATE operations SET {} WHERE payment_id = %(done)s AND line = 0"
 PAYMENT = "UPDATE payments SET {} WHERE id = %(done)s"
 ACCOUNT = "UPDATE accounts SET {} WHERE id = %(rich)s"
-EVENTS = "DELETE FROM payment_events WHERE payment_id = %(done)s AND version = {}"
+EVENTS = "DELETE FROM events WHERE subject_id = %(done)s AND version = {}"
 
 INSTRUCTION = (
     "INSERT INTO instructions (payment_id, iban, name, answer, answered_at)"
@@ -89,9 +89,20 @@ BREAKS = {
     "an adjustment is what two of ops agreed on": [PAYMENT.format("type = 'adjustment'")],
     "every transition has its event": [EVENTS.format(1), EVENTS.format(2)],
     "every event is of a transition": [
-        "INSERT INTO payment_events (payment_id, version, name) VALUES (%(open)s, 2, 'payment.completed')",
-        "UPDATE payment_events SET name = 'payment.completed' WHERE payment_id = %(failed)s AND version = 2",
+        "INSERT INTO events (subject_id, version, name) VALUES (%(open)s, 2, 'payment.completed')",
+        "UPDATE events SET name = 'payment.completed' WHERE subject_id = %(failed)s AND version = 2",
         "DELETE FROM payments WHERE id = %(failed)s",
+        "UPDATE events SET version = 99 WHERE subject_id = %(done)s AND version = 2",
+        "UPDATE events SET name = 'bulk.completed' WHERE subject_id = %(done)s AND version = 2",
+    ],
+    "every bulk that is final has its event": [
+        "INSERT INTO bulks (id, kind, mode, user_id, target_id, currency, total, lines, completed, state, finalized_at)"
+        " VALUES (%(done)s, 'charges', 'best_effort', %(done)s, %(rich)s, 'EUR', 1, 1, 1, 'COMPLETED', now())"
+    ],
+    "every event names whom it concerns": [
+        "UPDATE events SET user_id = NULL WHERE subject_id = %(done)s",
+        "UPDATE events SET user_id = %(done)s WHERE subject_id = %(done)s",
+        "UPDATE events SET payee_id = NULL WHERE subject_id = %(done)s",
     ],
     "what is held of an account is the sum of its open holds": [ACCOUNT.format("held = 1")],
 }

@@ -5,7 +5,7 @@ import itertools
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from models import payment, stuck
+from models import event, payment, stuck
 from models.rules.state import TRANSITIONS, State
 from models.session import transaction
 from tests.models.world import World, new_id, scalar
@@ -118,7 +118,7 @@ def test_the_version_is_counted_and_cannot_be_forged(world):
 def story(world: World, id: str) -> list[tuple[str, int]]:
     """The payment's events as (name, version)."""
     with transaction(world.gateway) as connection:
-        return [(event["name"], event["version"]) for event in payment.events(connection, id)]
+        return [(one.name, one.version) for one in event.of_subjects(connection, [id])]
 
 
 def test_every_transition_has_its_event(world):

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Connection
 
 from models.user import Role
-from tests.models.breaks import BREAKS, stopper
+from tests.models.breaks import BREAKS, stopper, tried
 from tests.models.world import World, new_id, scalar
 
 
@@ -28,6 +28,7 @@ def names(shared_world: World) -> dict[str, str]:
         )
         proofs = prove(connection, ann, still_open, held, done) | agree(connection, rich, ops, chief, done)
         connection.exec_driver_sql("INSERT INTO audit_log (actor, action, target) VALUES ('ops', 'look', 'books')")
+        connection.exec_driver_sql(tried(), {"open": still_open})
         part = scalar(
             connection, "SELECT replace(tableoid::regclass::text, 'payments', '') FROM payments WHERE id = %s", done
         )
@@ -107,7 +108,10 @@ def agree(connection: Connection, account_id: str, ops: str, chief: str, payment
     return ids
 
 
-COLUMNS = {"audit_log": "actor", "idempotency_keys": "key", "payment_references": "reference", "payment_events": "name"}
+COLUMNS = {
+    **{"audit_log": "actor", "idempotency_keys": "key", "payment_references": "reference", "events": "name"},
+    "payment_attempts": "actor",
+}
 
 
 @pytest.mark.parametrize("role", ["owner", "worker", "gateway"])

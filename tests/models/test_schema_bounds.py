@@ -89,11 +89,19 @@ BOUNDS = [
         ],
     ),
     (
-        "payment_events_one_per_version",
+        "events_one_per_version",
         [
-            "ALTER TABLE payment_events DISABLE TRIGGER USER; "  # it would refuse first
-            "INSERT INTO payment_events (payment_id, version, name) "
+            "ALTER TABLE events DISABLE TRIGGER USER; "  # it would refuse first
+            "INSERT INTO events (subject_id, version, name) "
             "SELECT uuid_floor('2026-01-01'), 1, 'payment.initiated' FROM generate_series(1, 2)"
+        ],
+    ),
+    (
+        "events_pkey",
+        [
+            "ALTER TABLE events DISABLE TRIGGER USER; "
+            "INSERT INTO events (sequence, subject_id, version, name) OVERRIDING SYSTEM VALUE "
+            "SELECT 1, uuid_floor('2026-01-01'), version, 'payment.initiated' FROM generate_series(1, 2) AS version"
         ],
     ),
     (

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, make_url
 from uuid_utils.compat import uuid7
 
-from models import account, instruction, invariants, payment, user
+from models import account, event, instruction, invariants, payment, user
 from models.instruction import Counterparty
 from models.payment import Wish
 from models.session import Engine, open_engine, transaction
@@ -147,7 +147,7 @@ class Books:
 
     def events(self, payment_id: str) -> list[str]:
         with transaction(self.worker) as connection:
-            return [str(event["name"]) for event in payment.events(connection, payment_id)]
+            return [one.name for one in event.of_subjects(connection, [payment_id])]
 
     def violations(self) -> list[str]:
         with transaction(self.owner) as connection:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from celery_config import HEARTBEAT, INSTRUCT, POST, QUEUES, SWEEP, app
+from celery_config import DISPATCH, HEARTBEAT, INSTRUCT, POST, QUEUES, SWEEP, app
 
 SETTINGS = {
     "task_serializer": "json",
@@ -51,7 +51,7 @@ def test_what_is_routed_is_consumed() -> None:
     ours = [name for name in app.tasks if name.startswith("workers.")]
     routed = {name: app.amqp.router.route({}, name)["queue"].name for name in ours}
     assert set(routed.values()) == set(QUEUES)
-    assert (routed[POST], routed[INSTRUCT]) == ("payments", "rails")
+    assert (routed[POST], routed[INSTRUCT], routed[DISPATCH]) == ("payments", "rails", "webhooks")
     timed = {app.amqp.router.route({}, entry["task"])["queue"].name for entry in app.conf.beat_schedule.values()}
     assert timed == set(QUEUES), "every worker has a task by the clock, which says that it lives"
 
@@ -59,5 +59,5 @@ def test_what_is_routed_is_consumed() -> None:
 def test_a_task_of_the_past_is_no_work_for_later() -> None:
     """Timed messages that nobody took expire, so that a broker that was full of them does no harm."""
     for entry in app.conf.beat_schedule.values():
-        if entry["task"] in (POST, SWEEP, HEARTBEAT, INSTRUCT):
+        if entry["task"] in (POST, SWEEP, HEARTBEAT, INSTRUCT, DISPATCH):
             assert entry["options"]["expires"] <= 2 * entry["schedule"]

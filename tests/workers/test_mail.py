@@ -126,6 +126,23 @@ def test_a_new_password_has_a_mail_of_its_own(books: Books, server: Server, ask:
     assert redeem(books, token_in(letter.get_content()), Purpose.PASSWORD)
 
 
+def test_a_disabled_webhook_endpoint_is_told_without_a_token(books: Books, server: Server) -> None:
+    endpoint, user_id = str(uuid7()), books.user()
+    with books.as_owner() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO webhook_endpoints (id, user_id, url, event_types) VALUES (%s, %s, 'https://a.example', '{*}')",
+            (endpoint, user_id),
+        )
+    with transaction(books.worker) as connection:
+        connection.exec_driver_sql(
+            "UPDATE webhook_endpoints SET is_active = false, disabled_reason = 'gone' WHERE id = %s", (endpoint,)
+        )
+    assert postman(books, server).deliver() == 1
+    (letter,) = server.mail
+    assert letter["Subject"] == "A webhook endpoint has been disabled"
+    assert tokens.CONFIRMATION_PREFIX not in letter.get_content()
+
+
 def test_nothing_that_anybody_wrote_stands_in_a_mail(books: Books, server: Server, ask: Callable[..., str]) -> None:
     """Else who signs up with another's address would send him any text in our name."""
     ask()

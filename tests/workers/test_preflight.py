@@ -72,8 +72,8 @@ def test_a_superuser(books: Books) -> None:
         ),
         (
             "worker",
-            f"GRANT INSERT ON payment_events TO {WORKER_ROLE}",
-            "may INSERT payment_events.name",
+            f"GRANT INSERT ON events TO {WORKER_ROLE}",
+            "may INSERT events.name",
         ),
         (
             "gateway",

@@ -1,5 +1,6 @@
 """The tasks, called as a worker calls them: each may run twice or never, and none falls over a server that is away."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,16 +10,20 @@ from celery.signals import worker_process_init
 from uuid_utils.compat import uuid7
 
 import settings
-from models import command, confirmation, heartbeat, user
+from models import command, confirmation, heartbeat, user, webhook_endpoint
 from models.audit import Actor
 from models.instruction import Instruction
+from models.rules import webhook
 from models.session import transaction
+from tests.support import eventually
 from tests.workers.books import Books
 from workers import runtime, tasks
 from workers.mail import Postman
 from workers.posting import Poster
 from workers.rails.instructing import Instructor
 from workers.rails.rail import Answer, Outcome
+from workers.webhooks.dispatching import Dispatcher
+from workers.webhooks.sending import Call
 from workers.welcome import Welcomer
 
 
@@ -177,7 +182,7 @@ def test_mail_sends_what_is_due(books: Books, tmp_path: Path, monkeypatch: pytes
     assert len(list(tmp_path.glob("*.eml"))) == 1
 
 
-@pytest.mark.parametrize("task", [tasks.welcome, tasks.mail, tasks.forget, tasks.sweep, tasks.instruct])
+@pytest.mark.parametrize("task", [tasks.welcome, tasks.mail, tasks.forget, tasks.sweep, tasks.instruct, tasks.dispatch])
 def test_a_database_away_is_left_to_the_next_one(
     books: Books, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,7 +191,38 @@ def test_a_database_away_is_left_to_the_next_one(
     monkeypatch.setattr(runtime, "welcomer", lambda: Welcomer(nowhere, ["EUR"], "", 0))
     monkeypatch.setattr(runtime, "postman", lambda: Postman(nowhere, f"file://{tmp_path}", "p@example.com"))
     monkeypatch.setattr(runtime, "instructor", lambda: Instructor(nowhere, Deaf()))
-    run(task)
+    with closing(Dispatcher(nowhere, Silent())) as dispatcher:
+        monkeypatch.setattr(runtime, "dispatcher", lambda: dispatcher)
+        run(task)
+
+
+class Silent:
+    """Sends nothing."""
+
+    async def send(self, _: Call) -> webhook.Outcome:
+        return webhook.Outcome(204, None)
+
+
+def test_dispatch_sends_and_says_that_its_worker_lives(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, wallet = books.client(1_00)
+    with transaction(books.gateway) as connection:
+        id = str(uuid7())
+        webhook_endpoint.create(connection, id, client, "https://shop.example/", ["*"], None)
+        webhook_endpoint.add_secret(connection, str(uuid7()), id, webhook_endpoint.new_secret())
+    books.order("transfer", client, wallet, books.client()[1], 1_00)
+    books.poster().drain()
+    with closing(Dispatcher(books.worker, Silent())) as dispatcher:
+        monkeypatch.setattr(runtime, "dispatcher", lambda: dispatcher)
+        run(tasks.dispatch)
+        states = "SELECT count(*) FROM webhook_deliveries WHERE state = 'delivered'"
+
+        def sent() -> int:
+            with books.as_owner() as connection:
+                return connection.exec_driver_sql(states).scalar_one()
+
+        assert eventually(lambda: sent() == 2)
+    with transaction(books.worker) as connection:
+        assert heartbeat.everyone(connection)
 
 
 def test_a_sweep_rings_for_an_open_command(books: Books, bells: redis.Redis) -> None:

@@ -1,0 +1,200 @@
+"""A thousand who wait, held open by one process at next to no cost: long polls, event streams or WebSockets."""
+
+import multiprocessing
+import re
+import resource
+import selectors
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection as Pipe
+
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection, CloseConnection, Message, Ping, RejectConnection, Request
+
+from bench import load
+from bench.learning import FINAL_EVENT
+from bench.load import RECEIVE_BYTES, LoadError
+
+OPEN_SECONDS_MAX = 60.0
+HELD_SECONDS_MAX = 300.0
+"""Longer than any measurement; after that the waiters are given up."""
+
+HEAD = re.compile(rb"HTTP/1\.1 (\d{3}) .*?\r\n\r\n", re.DOTALL)
+
+Payment = tuple[str, str]
+"""The id of one that is waited for, and the token of who waits."""
+
+
+class LongPoll:
+    """GETs with Prefer: wait=30, sent again until one tells the end; nothing tells that the first is held."""
+
+    def __init__(self, payment: Payment) -> None:
+        self.request = load.get(f"/v1/payments/{payment[0]}", payment[1], "Prefer: wait=30")
+        self.is_greeted = True
+        self.is_over = False
+        self._received = b""
+
+    def receive(self, piece: bytes) -> bytes:
+        """Take what came; returns what is to be sent."""
+        self._received += piece
+        head, _, body = self._received.partition(b"\r\n\r\n")
+        if not body or len(body) < load.content_length(head):
+            return b""
+        expect(head + b"\r\n\r\n", 200)
+        self._received = b""
+        self.is_over = b"\r\nretry-after:" not in head.lower()
+        return b"" if self.is_over else self.request
+
+
+class EventStream:
+    """Server-sent events; the first greets."""
+
+    def __init__(self, payment: Payment) -> None:
+        self.request = load.get(f"/v1/payments/{payment[0]}/events", payment[1], "Accept: text/event-stream")
+        self.is_greeted = False
+        self.is_over = False
+        self._received = b""
+
+    def receive(self, piece: bytes) -> bytes:
+        """Take what came; returns what is to be sent: nothing."""
+        self._received += piece
+        if not self.is_greeted and b"\r\n\r\n" in self._received:
+            expect(self._received, 200)
+            self.is_greeted = True
+        self.is_over = FINAL_EVENT.search(self._received) is not None
+        return b""
+
+
+class WebSocket:
+    """A WebSocket; the first message greets, and the server closes it after the last."""
+
+    def __init__(self, payment: Payment) -> None:
+        self._protocol = WSConnection(ConnectionType.CLIENT)
+        token = [(b"Authorization", f"Bearer {payment[1]}".encode())]
+        self.request = self._protocol.send(
+            Request("localhost", f"/v1/payments/{payment[0]}/socket", extra_headers=token)
+        )
+        self.is_greeted = False
+        self.is_over = False
+
+    def receive(self, piece: bytes) -> bytes:
+        """Take what came; returns what is to be sent."""
+        self._protocol.receive_data(piece or None)
+        answer = b""
+        for event in self._protocol.events():
+            match event:
+                case RejectConnection():
+                    raise LoadError(f"a WebSocket was answered {event.status_code}")
+                case Message():
+                    self.is_greeted = True
+                case Ping():
+                    answer += self._protocol.send(event.response())
+                case CloseConnection():
+                    self.is_over = event.code == 1000
+                    answer += self._protocol.send(event.response())
+                case AcceptConnection():
+                    pass
+        return answer
+
+
+KINDS = {"polls": LongPoll, "streams": EventStream, "sockets": WebSocket}
+
+
+class Waiters:
+    """Those that another process holds open."""
+
+    def __init__(self, pipe: Pipe) -> None:
+        self._pipe = pipe
+
+    def wait_open(self) -> None:
+        """Return when all have been greeted; raises LoadError."""
+        self._told(OPEN_SECONDS_MAX)
+
+    def ended(self) -> dict[str, float]:
+        """When each payment's end was known, once that of all is, in seconds of the epoch; raises LoadError."""
+        return self._told(OPEN_SECONDS_MAX)
+
+    def are_held(self) -> bool:
+        """Whether none has failed and not all have ended."""
+        return not self._pipe.poll()
+
+    def _told(self, seconds: float) -> dict[str, float]:
+        if not self._pipe.poll(seconds):
+            raise LoadError(f"the waiters were silent for {seconds:.0f} s")
+        try:
+            told = self._pipe.recv()
+        except EOFError:
+            raise LoadError("the waiters' process ended") from None
+        if isinstance(told, str):
+            raise LoadError(told)
+        return told
+
+
+@contextmanager
+def held(address: tuple[str, int], kind: str, payments: Sequence[Payment]) -> Iterator[Waiters]:
+    """One waiter for each of the payments, until all of these have ended or the block has."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=hold, args=(address, kind, list(payments), theirs), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        yield Waiters(ours)
+    finally:
+        process.terminate()
+        process.join()
+        ours.close()
+
+
+def hold(address: tuple[str, int], kind: str, payments: Sequence[Payment], pipe: Pipe) -> None:
+    """Open one connection for each, tell when all are greeted, then when each ended; what went wrong in words."""
+    try:
+        pipe.send(wait(address, kind, payments, pipe))
+    except (LoadError, OSError) as error:
+        pipe.send(f"a waiter ({kind}) failed: {error}")
+
+
+def wait(address: tuple[str, int], kind: str, payments: Sequence[Payment], pipe: Pipe) -> dict[str, float]:
+    """When each ended."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    deadline = time.monotonic() + HELD_SECONDS_MAX
+    ended: dict[str, float] = {}
+    with selectors.DefaultSelector() as poll:
+        for payment in payments:
+            sock = socket.create_connection(address, timeout=OPEN_SECONDS_MAX)
+            one = KINDS[kind](payment)
+            sock.sendall(one.request)
+            sock.setblocking(False)
+            poll.register(sock, selectors.EVENT_READ, (payment[0], one))
+        strangers = {id for id, one in (key.data for key in poll.get_map().values()) if not one.is_greeted}
+        is_told = False
+        while len(ended) < len(payments):
+            if not strangers and not is_told:
+                pipe.send({})
+                is_told = True
+            if time.monotonic() > deadline:
+                raise LoadError(f"{len(payments) - len(ended)} did not end within {HELD_SECONDS_MAX:.0f} s")
+            for key, _ in poll.select(1.0):
+                id, one = key.data
+                piece = key.fileobj.recv(RECEIVE_BYTES)
+                answer = one.receive(piece)
+                if answer:
+                    key.fileobj.sendall(answer)
+                if one.is_greeted:
+                    strangers.discard(id)
+                if one.is_over:
+                    ended[id] = time.time()
+                    poll.unregister(key.fileobj)
+                    key.fileobj.close()
+                elif not piece:
+                    raise LoadError("the server closed a connection")
+    return ended
+
+
+def expect(answer: bytes, status: int) -> None:
+    """Raises LoadError for another status."""
+    head = HEAD.match(answer)
+    if head is None or int(head[1]) != status:
+        raise LoadError(f"answered {head[1].decode() if head else answer[:80]!r}")

@@ -1,0 +1,178 @@
+"""Waiting: how soon a client knows how its payment ended, and what a thousand who wait cost one gateway process."""
+
+import statistics
+import time
+from collections.abc import Sequence
+
+from sqlalchemy import text
+
+import settings
+from bench import waiters
+from bench.learning import WAYS, learn
+from bench.load import Plan
+from bench.measure import REQUESTS, Bench, BenchError, lost_or_doubled, other_answers
+from bench.report import percentile
+from bench.stack import SPENDERS, Stack
+from bench.waiters import Payment
+from models import arrays, payment
+from models.session import transaction
+
+LOADS = (8, 32)
+"""Connections that each order again as soon as they know the end; half of what they complete is the load."""
+
+LINES_MAX = 4_000
+"""The most connections opened at half load: a way that takes a second has as many orders under way as come in it."""
+
+WARM_UP_SECONDS = 2.0
+"""A way that takes a second is in full swing by then."""
+
+CONNECTIONS = 8
+"""Over which is submitted while others wait."""
+
+SETTLE_SECONDS_MAX = 30.0
+SETTLED_CPU = 0.05
+"""Seconds of CPU in one: who uses no more has taken in all who came."""
+
+IDLE_SECONDS = 4.0
+
+
+def one_round(running: Stack, bench: Bench, count: int) -> dict[str, float]:
+    """All figures once: every way in turn, then `count` waiters of each kind on a fresh gateway of one process."""
+    figures = {}
+    for connections in LOADS:
+        figures |= ways(running, bench, connections)
+    for kind in waiters.KINDS:
+        with running.one_gateway_process():
+            figures |= crowd(running, bench, kind, count)
+    return figures
+
+
+def ways(running: Stack, bench: Bench, connections: int) -> dict[str, float]:
+    """All ways at half of the rate that so many connections complete which each wait for their 201."""
+    full = one_way(running, bench, f"full load, {connections} connections, wait", "wait", connections, None)
+    figures = {f"full_{connections}_{name}": value for name, value in full.items()}
+    for way in WAYS:
+        half = one_way(running, bench, f"half load of {connections}, {way}", way, LINES_MAX, full["per_second"] / 2)
+        figures |= {f"{way}_{connections}_{name}": value for name, value in half.items()}
+    return figures
+
+
+def one_way(running: Stack, bench: Bench, run: str, way: str, connections: int, rate: float | None) -> dict[str, float]:
+    """Payments a second whose end the client knew, after how many ms, and the CPU each took, in us."""
+    requests, tokens = bench.world.posts(REQUESTS, bench.chance, *WAYS[way].order_headers)
+    since, spent = bench.now(), running.cpu_seconds()
+    outcome = learn(Plan(running.address, requests, connections, bench.seconds, WARM_UP_SECONDS, rate), way, tokens)
+    finalized = bench.finalized_since(since)
+    spent = {name: seconds - spent[name] for name, seconds in running.cpu_seconds().items()}
+    expected = WAYS[way].status
+    bench.note(run, other_answers(outcome, expected) + lost_or_doubled(outcome, finalized, expected))
+    bench.check_books(run)
+    known = sorted(outcome.latencies())
+    return {
+        "per_second": outcome.per_second(),
+        "p50": percentile(known, 50) * 1000,
+        "p99": percentile(known, 99) * 1000,
+        **{f"cpu_{name}": spent[name] / len(outcome.ids) * 1_000_000 for name in SPENDERS},
+    }
+
+
+def crowd(running: Stack, bench: Bench, kind: str, count: int) -> dict[str, float]:
+    """What `count` waiters of this kind cost who submits, and the gateway; and how soon they learn the end."""
+    before = submitting(running, bench, f"before {kind}")
+    alone = idle(running)
+    payments = open_payments(bench, count)
+    with waiters.held(running.address, kind, payments) as held:
+        held.wait_open()
+        settle(running)
+        among = idle(running)
+        loaded = submitting(running, bench, f"with {count:,} {kind}", before["rate"])
+        if not held.are_held():
+            held.ended()
+            raise BenchError(f"{kind} ended before their payments did")
+        end(bench, payments)
+        ended = held.ended()
+    finalized = when_final(bench, payments)
+    known = sorted(at - finalized[id] for id, at in ended.items())
+    after = submitting(running, bench, f"after {kind}", before["rate"])
+    without = {name: statistics.mean([before[name], after[name]]) for name in before}
+    return {
+        **{f"{kind}_without_{name}": value for name, value in (alone | without).items()},
+        **{f"{kind}_with_{name}": value for name, value in (among | loaded).items()},
+        f"{kind}_memory_kb": (among["memory_mb"] - alone["memory_mb"]) * 1_000 / count,
+        f"{kind}_known_p50": percentile(known, 50) * 1000,
+        f"{kind}_known_p99": percentile(known, 99) * 1000,
+    }
+
+
+def submitting(running: Stack, bench: Bench, run: str, rate: float | None = None) -> dict[str, float]:
+    """Full load, then `rate` orders a second, by default half of what was just submitted."""
+    full = bench.submits(f"{run}, full load", CONNECTIONS, None)
+    rate = rate or full["submitted"] / 2
+    spent = running.cpu_seconds()["gateway"]
+    half = bench.submits(f"{run}, half load", CONNECTIONS, rate)
+    spent = running.cpu_seconds()["gateway"] - spent
+    figures = {"rate": rate, "cpu_an_order": spent / half["orders"] * 1_000_000}
+    for load, submitted in (("full", full), ("half", half)):
+        figures |= {f"{load}_{name}": submitted[name] for name in ("submitted", "submit_p50", "submit_p99")}
+    return figures
+
+
+def settle(running: Stack) -> None:
+    """Return once the gateway has taken in all who came; raises BenchError."""
+    deadline = time.monotonic() + SETTLE_SECONDS_MAX
+    used, before = 1.0, running.cpu_seconds()["gateway"]
+    while used > SETTLED_CPU:
+        if time.monotonic() > deadline:
+            raise BenchError(f"the gateway did not come to rest within {SETTLE_SECONDS_MAX:.0f} s")
+        time.sleep(1)
+        now = running.cpu_seconds()["gateway"]
+        used, before = now - before, now
+
+
+def idle(running: Stack) -> dict[str, float]:
+    """What is used while nobody asks for anything: ms of CPU a second, memory, connections to the database."""
+    before, begun = running.cpu_seconds(), time.monotonic()
+    time.sleep(IDLE_SECONDS)
+    spent = {name: seconds - before[name] for name, seconds in running.cpu_seconds().items()}
+    elapsed = time.monotonic() - begun
+    with running.engine().connect() as connection:
+        lines = connection.scalar(LINES_OF_GATEWAY, {"role": settings.GATEWAY_ROLE})
+    return {
+        "cpu_gateway": spent["gateway"] / elapsed * 1000,
+        "cpu_postgres": spent["postgres"] / elapsed * 1000,
+        "memory_mb": running.pss_mb()["gateway"],
+        "lines": lines,
+    }
+
+
+def open_payments(bench: Bench, count: int) -> list[Payment]:
+    """So many transfers that stay INITIATED until told otherwise, each with the token of who made it."""
+    tokens = {one.owner.id: one.owner.token for one in bench.world.accounts}
+    wishes = bench.world.spread(count, bench.chance)
+    with transaction(bench.stack.engine()) as connection:
+        payment.accept(connection, wishes)
+        connection.execute(PUT_OFF, {"ids": arrays.plain(wish.id for wish in wishes), "wait": "1 day"})
+    return [(wish.id, tokens[wish.user_id]) for wish in wishes]
+
+
+def end(bench: Bench, payments: Sequence[Payment]) -> None:
+    """Let them be posted by the next sweep."""
+    with transaction(bench.stack.engine()) as connection:
+        connection.execute(PUT_OFF, {"ids": arrays.plain(id for id, _ in payments), "wait": "0"})
+
+
+def when_final(bench: Bench, payments: Sequence[Payment]) -> dict[str, float]:
+    """When each was written to be final, just before its commit, in seconds of the epoch."""
+    with bench.stack.engine().connect() as connection:
+        rows = connection.execute(WHEN_FINAL, {"ids": arrays.plain(id for id, _ in payments)})
+        return {row[0]: row[1] for row in rows}
+
+
+PUT_OFF = text("""
+    UPDATE payments SET due_at = now() + CAST(:wait AS interval) WHERE id = ANY (CAST(:ids AS uuid[]))
+""")
+WHEN_FINAL = text("""
+    SELECT id::text, extract(epoch FROM finalized_at)::float FROM payments
+    WHERE id = ANY (CAST(:ids AS uuid[])) AND finalized_at IS NOT NULL
+""")
+LINES_OF_GATEWAY = text("SELECT count(*) FROM pg_stat_activity WHERE usename = :role")

@@ -1,0 +1,106 @@
+"""The report's section about waiting: its tables, medians over the rounds, ratios taken within a round."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+from bench.learning import WAYS
+from bench.report import WAITING, Round, table
+from bench.waiting import LOADS
+
+RATIO_MAX = 1.5
+"""How many times its figure without waiters the p99 of submitting may be with them."""
+
+KINDS = {"polls": "long polls", "streams": "SSE", "sockets": "WebSockets"}
+WAY_FIGURES = ("per_second", "p50", "p99", "cpu_gateway", "cpu_posting", "cpu_postgres")
+COSTS = {
+    "submit at half load, p50 ms": "half_submit_p50",
+    "submit at half load, p99 ms": "half_submit_p99",
+    "submit at full load, p50 ms": "full_submit_p50",
+    "submit at full load, p99 ms": "full_submit_p99",
+    "submitted at full load, /s": "full_submitted",
+    "submit at half load, gateway's CPU, us each": "cpu_an_order",
+    "nobody submits: gateway's CPU, ms a second": "cpu_gateway",
+    "nobody submits: PostgreSQL's CPU, ms a second": "cpu_postgres",
+    "gateway's memory (PSS), MB": "memory_mb",
+    "gateway's connections to the database": "lines",
+}
+KNOWN = {
+    "memory (PSS) of each, kB": "memory_kb",
+    "from the end to knowing it, p50 ms": "known_p50",
+    "from the end to knowing it, p99 ms": "known_p99",
+}
+
+
+def render(rounds: Sequence[Round], count: int, facts: Mapping[str, str], checks: Mapping[str, Sequence[str]]) -> str:
+    """The section in Markdown, of `count` waiters of each kind; `checks` says what was found amiss after which run."""
+    parts = [
+        WAITING,
+        f"Median of {len(rounds)} rounds in one run (`python -m bench --only waiting`), the load generator on the same "
+        "machine.",
+        table(["measured on", ""], [[name, value] for name, value in facts.items()]),
+        "### From sending the POST to knowing the end",
+        "Full load: so many connections, each of which orders again as soon as it knows. Half load: an open loop at "
+        "half of that rate, the same for every way, with as many connections as it takes. CPU a payment includes "
+        "everything that it took to learn its end.",
+        table(
+            ["load", "way", "payments/s", "p50 ms", "p99 ms", "CPU us: gateway", "posting", "PostgreSQL"],
+            [row for connections in LOADS for row in way_rows(rounds, connections)],
+        ),
+        f"### {count:,} waiters on one gateway process",
+        "Each kind on a fresh gateway of one process, submitted to over 8 connections: without waiters, with all of "
+        "them, and without again, whose figures are the mean of both. Half load is half of what full load submitted "
+        "at first. Ratios are taken within a round, with waiters over without; the p99 of submitting is to stay within "
+        f"{RATIO_MAX:g} times its figure.",
+        table(
+            ["waiters", "figure", "without", "with", "with / without, round by round", "median"],
+            [row for kind in KINDS for row in cost_rows(rounds, kind)],
+        ),
+        "All payments that were waited for are posted at once; the end is when it was written, just before the commit.",
+        table(
+            ["figure", *KINDS.values()],
+            [[title, *(middle(rounds, f"{kind}_{name}") for kind in KINDS)] for title, name in KNOWN.items()],
+        ),
+        "### Found amiss while waiting",
+        table(["after", "found amiss"], [[run, "; ".join(found) or "nothing"] for run, found in checks.items()]),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def way_rows(rounds: Sequence[Round], connections: int) -> list[list[str]]:
+    """Full load by the first way, then half of it by all."""
+    loads = [("full", "wait"), *(("half", way) for way in WAYS)]
+    return [
+        [
+            f"{load}, {connections} connections",
+            WAYS[way].title,
+            *(middle(rounds, f"{'full' if load == 'full' else way}_{connections}_{figure}") for figure in WAY_FIGURES),
+        ]
+        for load, way in loads
+    ]
+
+
+def cost_rows(rounds: Sequence[Round], kind: str) -> list[list[str]]:
+    """Each figure without and with waiters of this kind, and their ratio."""
+    rows = []
+    for title, name in COSTS.items():
+        without, among = ([one[f"{kind}_{state}_{name}"] for one in rounds] for state in ("without", "with"))
+        middles = [number(statistics.median(values)) for values in (without, among)]
+        if name.endswith(("p50", "p99", "submitted", "order")):
+            ratios = [with_them / alone for alone, with_them in zip(without, among, strict=True)]
+            median = statistics.median(ratios)
+            verdict = "" if not name.endswith("p99") else ", yes" if median <= RATIO_MAX else ", NO"
+            middles += [", ".join(f"{ratio:.2f}" for ratio in ratios), f"{median:.2f}{verdict}"]
+        else:
+            middles += ["", ""]
+        rows.append([KINDS[kind], title, *middles])
+    return rows
+
+
+def middle(rounds: Sequence[Round], name: str) -> str:
+    """The median of a figure."""
+    return number(statistics.median(one[name] for one in rounds))
+
+
+def number(value: float) -> str:
+    """Three digits, or all before the point."""
+    return f"{value:.3g}" if abs(value) < 1_000 else f"{value:,.0f}"

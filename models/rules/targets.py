@@ -1,0 +1,160 @@
+"""Where a webhook may be sent to: what its URL must look like, and which addresses may be connected to."""
+
+import re
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import NamedTuple
+
+URL_LENGTH_MAX = 2000
+"""Longer ones are nobody's receiver; the column says the same."""
+
+PORTS = {"https": (443, 8443), "http": (80, 8080)}
+"""By scheme, the default one first: other ports of the world are other people's databases and mail servers."""
+
+INNER_DOMAINS = ("localhost", "localdomain", "local", "internal", "intranet", "private", "corp", "home", "lan", "arpa")
+"""The ends of names that mean something within a network only."""
+
+_IPV6_PUBLIC = IPv6Network("2000::/3")
+_NAT64 = IPv6Network("64:ff9b::/96")
+_REFUSED = (
+    IPv4Network("0.0.0.0/8"),
+    IPv4Network("192.0.0.0/24"),
+    IPv4Network("192.88.99.0/24"),  # relays of 6to4
+    IPv6Network("2001::/23"),  # Teredo, ORCHID and other assignments of the protocol
+    IPv6Network("2001:db8::/32"),
+    IPv6Network("3fff::/20"),
+)
+"""What the standard library calls global, in one release or another, and is nobody's server."""
+
+_ISATAP_MASK, _ISATAP = 0xFCFF_FFFF_0000_0000, 0x0000_5EFE_0000_0000
+
+_URL = re.compile(
+    r"(?P<scheme>https?)://(?P<authority>[^/?]*)(?P<path>(?:[/?][A-Za-z0-9\-._~:/?@!$&'()*+,;=%]*)?)", re.ASCII
+)
+_AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::(?P<port>[1-9][0-9]{0,4}))?", re.ASCII)
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_NAME = re.compile(rf"(?:{_LABEL}\.)+[a-z](?:[a-z0-9-]{{0,61}}[a-z0-9])", re.ASCII)
+_NAME_LENGTH_MAX = 253
+
+
+class Policy(NamedTuple):
+    """What is allowed besides https to public addresses: `http`, and the addresses within `networks`."""
+
+    http: bool = False
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
+STRICT = Policy()
+
+
+class Target(NamedTuple):
+    """A URL taken apart; `address` is its host if that is an address, so that nothing is to be resolved."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    address: str | None
+
+    @property
+    def authority(self) -> str:
+        """What the Host header says."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == PORTS[self.scheme][0] else f"{host}:{self.port}"
+
+    def url_at(self, address: str) -> str:
+        """The URL with its host replaced by one of its vetted addresses, to connect to that and to nothing else."""
+        host = f"[{address}]" if ":" in address else address
+        return f"{self.scheme}://{host}:{self.port}{self.path}"
+
+
+class TargetRefused(ValueError):
+    """A URL or an address that is not sent to; `code` says what is wrong with it, `detail` says it to a person."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+def networks_of(texts: Iterable[str]) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Networks written as 127.0.0.0/8 or fd00::/8; raises ValueError for anything else, also with host bits set."""
+    return tuple(ip_network(text) for text in texts)
+
+
+def target_of(url: str, policy: Policy = STRICT) -> Target:
+    """The target that the URL names; raises TargetRefused for one that could be read in two ways or is none of ours.
+
+    A name is still to be resolved, and its addresses to be vetted; an address in the URL has been vetted.
+    """
+    whole = _URL.fullmatch(url) if len(url) <= URL_LENGTH_MAX else None
+    if whole is None:
+        raise TargetRefused("url_malformed", "Not an https URL of printable ASCII characters, without a fragment.")
+    scheme, path = whole["scheme"], whole["path"]
+    if scheme == "http" and not policy.http:
+        raise TargetRefused("scheme_refused", "Only https is sent to.")
+    authority = _AUTHORITY.fullmatch(whole["authority"])
+    if authority is None:
+        raise TargetRefused("host_refused", "The host is not a plain name in ASCII; user names are not taken.")
+    host = authority["host"].lower()
+    port = int(authority["port"] or PORTS[scheme][0])
+    address = _literal(host)
+    if address is None:
+        _refuse_name(host)
+    else:
+        host = vetted([str(address)], policy)[0]
+    if port not in PORTS[scheme] and not (address is not None and _is_within(address, policy)):
+        raise TargetRefused("port_refused", f"The port must be {' or '.join(map(str, PORTS[scheme]))}.")
+    return Target(scheme, host, port, path if path.startswith("/") else f"/{path}", host if address else None)
+
+
+def _literal(host: str) -> IPv4Address | IPv6Address | None:
+    """The address that the host is, in the one notation that everybody reads alike."""
+    try:
+        return IPv6Address(host[1:-1]) if host.startswith("[") else IPv4Address(host)
+    except ValueError:
+        if host.startswith("["):
+            raise TargetRefused("host_refused", "The host is no IPv6 address.") from None
+        return None
+
+
+def _refuse_name(host: str) -> None:
+    if len(host) > _NAME_LENGTH_MAX or not _NAME.fullmatch(host):
+        raise TargetRefused("host_refused", "The host is not a full domain name, nor an address in four plain parts.")
+    if host.rpartition(".")[2] in INNER_DOMAINS:
+        raise TargetRefused("host_refused", "The host is a name of an inner network.")
+
+
+def vetted(addresses: Iterable[str], policy: Policy = STRICT) -> list[str]:
+    """The addresses of a host, each once, in their order, if ALL may be connected to; raises TargetRefused."""
+    found = list(dict.fromkeys(addresses))
+    if not found:
+        raise TargetRefused("host_unknown", "The host has no address.")
+    for text in found:
+        address = ip_address(text)
+        if not (_is_within(address, policy) or _is_public(address)):
+            raise TargetRefused("address_refused", "The host has an address that is not public.")
+    return found
+
+
+def _is_within(address: IPv4Address | IPv6Address, policy: Policy) -> bool:
+    return any(address in network for network in policy.networks)
+
+
+def _is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Whether it is one of the internet's own, also after unwrapping; `is_global` lies for those that wrap another."""
+    if isinstance(address, IPv6Address):
+        wrapped = address.ipv4_mapped or address.sixtofour or (_low_half(address) if address in _NAT64 else None)
+        if wrapped is not None:
+            return _is_public(wrapped)
+        if address.scope_id is not None or address not in _IPV6_PUBLIC or int(address) & _ISATAP_MASK == _ISATAP:
+            return False
+    return (
+        address.is_global
+        and not (address.is_multicast or address.is_reserved or address.is_private)
+        and not any(address in network for network in _REFUSED)
+    )
+
+
+def _low_half(address: IPv6Address) -> IPv4Address:
+    return IPv4Address(int(address) & 0xFFFF_FFFF)

@@ -1,0 +1,137 @@
+"""Webhook endpoints: where a user wants events sent to, which of them, and the secrets that sign what is sent."""
+
+import base64
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from models import arrays, event, keyset
+
+ENDPOINTS_MAX = 20
+"""Of one user, the inactive ones included: each is sent every event that it asks for."""
+
+EVENT_TYPES = (*event.NAMES, "payment.*", "bulk.*", "webhook_endpoint.*", "*")
+"""What an endpoint may ask for: names of events, and how several begin."""
+
+SECRET_BYTES = 32
+
+
+def new_secret() -> str:
+    """A new secret as Standard Webhooks write it."""
+    return f"whsec_{base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()}"
+
+
+class Endpoint(NamedTuple):
+    """A webhook endpoint; `disabled_reason` ("gone" or "failing") if it was not its owner who made it inactive."""
+
+    id: str
+    user_id: str
+    url: str
+    event_types: list[str]
+    description: str | None
+    is_active: bool
+    disabled_reason: str | None
+    failing_since: datetime | None
+    version: int
+    created_at: datetime
+
+
+ENDPOINT = """
+SELECT e.id::text, e.user_id::text, e.url, e.event_types, e.description, e.is_active, e.disabled_reason,
+       e.failing_since, e.version, e.created_at
+FROM webhook_endpoints e
+"""
+
+
+def create(
+    connection: Connection, id: str, user_id: str, url: str, event_types: list[str], description: str | None
+) -> Endpoint | None:
+    """Keep an endpoint, still without a secret; None if the user, who is locked (user.lock), has ENDPOINTS_MAX."""
+    kept = connection.exec_driver_sql(
+        "INSERT INTO webhook_endpoints (id, user_id, url, event_types, description)"
+        " SELECT %(id)s, %(user)s, %(url)s, %(types)s, %(description)s"
+        " WHERE (SELECT count(*) FROM webhook_endpoints WHERE user_id = %(user)s AND deleted_at IS NULL) < %(max)s",
+        {"id": id, "user": user_id, "url": url, "types": event_types, "description": description, "max": ENDPOINTS_MAX},
+    )
+    return by_id(connection, id) if kept.rowcount else None
+
+
+def by_id(connection: Connection, id: str) -> Endpoint | None:
+    """The endpoint, or None if there is none or it is deleted."""
+    row = connection.exec_driver_sql(f"{ENDPOINT} WHERE e.id = %s AND e.deleted_at IS NULL", (id,)).first()
+    return Endpoint(*row) if row else None
+
+
+def by_ids(connection: Connection, ids: Sequence[str]) -> dict[str, Endpoint]:
+    """Several endpoints by id, the deleted ones too; unknown ones are left out."""
+    rows = connection.exec_driver_sql(f"{ENDPOINT} WHERE e.id = ANY(%s::uuid[])", (arrays.plain(ids),))
+    return {row[0]: Endpoint(*row) for row in rows}
+
+
+def page(connection: Connection, user_id: str, limit: int, *, before: str | None, after: str | None) -> list[Endpoint]:
+    """A user's, newest first: those older than id `before`, or (oldest first) newer than `after`."""
+    condition, order = keyset.edge(before, after, "e.id")
+    rows = connection.exec_driver_sql(
+        f"{ENDPOINT} WHERE e.user_id = %(user)s AND e.deleted_at IS NULL AND {condition}"
+        f" ORDER BY {order} LIMIT %(limit)s",
+        {"user": user_id, "edge": after or before, "limit": limit},
+    )
+    return [Endpoint(*row) for row in rows]
+
+
+def change(connection: Connection, wished: Endpoint, *, is_forgiven: bool) -> Endpoint | None:
+    """Set what is the owner's to set as in `wished`, if that is still its version; None if it is not.
+
+    `is_forgiven` if its failures so far are not to count, nor that it was disabled for them.
+    """
+    changed = connection.exec_driver_sql(
+        "UPDATE webhook_endpoints SET url = %(url)s, event_types = %(event_types)s, description = %(description)s,"
+        " is_active = %(is_active)s, version = version + 1,"
+        " disabled_reason = CASE WHEN NOT %(is_forgiven)s THEN disabled_reason END,"
+        " failing_since = CASE WHEN NOT %(is_forgiven)s THEN failing_since END"
+        " WHERE id = %(id)s AND version = %(version)s AND deleted_at IS NULL",
+        {**wished._asdict(), "is_forgiven": is_forgiven},
+    )
+    return by_id(connection, wished.id) if changed.rowcount else None
+
+
+def delete(connection: Connection, id: str, version: int) -> bool:
+    """Send it nothing any more, and let its secrets end, if it is still at this version."""
+    deleted = connection.exec_driver_sql(
+        "UPDATE webhook_endpoints SET deleted_at = now(), is_active = false, version = version + 1"
+        " WHERE id = %s AND version = %s AND deleted_at IS NULL",
+        (id, version),
+    )
+    if deleted.rowcount:
+        connection.exec_driver_sql(f"{_END} now() {_UNLESS_ENDED}", (id,))
+    return bool(deleted.rowcount)
+
+
+_END = "UPDATE webhook_secrets SET expires_at ="
+_UNLESS_ENDED = "WHERE endpoint_id = %s AND (expires_at IS NULL OR expires_at > now())"
+
+
+def add_secret(connection: Connection, id: str, endpoint_id: str, secret: str, overlap_seconds: int = 0) -> None:
+    """Sign with this secret from now on, and so long with the newest one before it as well; older ones end.
+
+    The endpoint's owner is locked (user.lock): two secrets at once cannot both be the newest.
+    """
+    connection.exec_driver_sql(f"{_END} now() {_UNLESS_ENDED} AND expires_at IS NOT NULL", (endpoint_id,))
+    overlap = "now() + make_interval(secs => %s)"
+    connection.exec_driver_sql(
+        f"{_END} {overlap} WHERE endpoint_id = %s AND expires_at IS NULL", (overlap_seconds, endpoint_id)
+    )
+    connection.exec_driver_sql(
+        "INSERT INTO webhook_secrets (id, endpoint_id, secret) VALUES (%s, %s, %s)", (id, endpoint_id, secret)
+    )
+
+
+def ping(connection: Connection, id: str) -> bool:
+    """Have a ping sent to it; False if it is inactive."""
+    pinged = connection.exec_driver_sql(
+        "UPDATE webhook_endpoints SET pings = pings + 1 WHERE id = %s AND is_active", (id,)
+    )
+    return bool(pinged.rowcount)

@@ -1,0 +1,291 @@
+"""The queue of webhooks: each event becomes a delivery for each endpoint that asks for it; what is due is claimed."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+from uuid_utils.compat import uuid7
+
+from models import arrays, audit
+from models.event import SETTLED
+from models.rules.webhook import FAILING_SECONDS_MAX, GONE, Outcome
+
+CALLS_OF_ENDPOINT_MAX = 8
+CALLS_OF_FAILING_MAX = 1
+"""At once, to an endpoint whose last try failed: it must not take the places of those that work."""
+
+LEASE_SECONDS = 30.0
+"""Longer than a call takes: whoever died amid one leaves it due after so long."""
+
+KEPT_DAYS = 30
+FORGOTTEN_MAX = 10_000
+"""Deliveries, in one transaction."""
+
+READ_PLACE = "SELECT xact::text, sequence FROM event_positions WHERE reader = 'webhooks'"
+LOCK_PLACE = "UPDATE event_positions SET updated_at = now() WHERE reader = 'webhooks' RETURNING xact::text, sequence"
+MOVE = "UPDATE event_positions SET xact = %(to_xact)s, sequence = %(to_sequence)s WHERE reader = 'webhooks'"
+CHUNK_END = f"""
+WITH chunk AS (
+    SELECT e.xact, e.sequence FROM events e
+    WHERE (e.xact, e.sequence) > (%(xact)s::xid8, %(sequence)s) AND {SETTLED}
+    ORDER BY e.xact, e.sequence LIMIT %(limit)s
+)
+SELECT xact::text, sequence, (SELECT count(*) FROM chunk) FROM chunk ORDER BY chunk.xact DESC, sequence DESC LIMIT 1
+"""
+
+WANTED = """
+WITH chunk AS (
+    SELECT e.* FROM events e
+    WHERE (e.xact, e.sequence) > (%(xact)s::xid8, %(sequence)s)
+      AND (e.xact, e.sequence) <= (%(to_xact)s::xid8, %(to_sequence)s)
+), told AS (
+    SELECT * FROM chunk
+    UNION
+    SELECT b.* FROM chunk c JOIN events b ON b.subject_id = c.subject_id AND b.version < c.version AND b.name <> 'ping'
+    WHERE c.name <> 'ping' AND (b.xact, b.sequence) > (%(to_xact)s::xid8, %(to_sequence)s)
+)
+SELECT w.id::text, t.sequence, t.name, t.subject_id::text, t.version, t.created_at::text
+FROM told t CROSS JOIN LATERAL (VALUES (t.user_id), (t.payer_id), (t.payee_id)) AS concerned (id)
+JOIN webhook_endpoints w ON w.user_id = concerned.id AND w.deleted_at IS NULL AND w.created_at <= t.created_at
+WHERE CASE WHEN t.name = 'ping' THEN w.id = t.subject_id
+           ELSE w.id <> t.subject_id
+                AND w.event_types && ARRAY[t.name, split_part(t.name, '.', 1) || '.*', '*'] END
+ORDER BY t.sequence
+"""
+"""What a transaction that began earlier did to a subject later stands before it in `events`: such a subject's earlier
+events are taken along, or the end of a chunk could part them."""
+
+KEEP = """
+INSERT INTO webhook_deliveries (id, endpoint_id, sequence, name, subject_id, version, occurred_at, next_attempt_at)
+SELECT new.*, greatest(now(), (
+    SELECT max(d.next_attempt_at) FROM webhook_deliveries d
+    WHERE d.endpoint_id = new.endpoint_id AND d.subject_id = new.subject_id AND d.state = 'pending'))
+FROM unnest(%(ids)s::uuid[], %(endpoints)s::uuid[], %(sequences)s::bigint[], %(names)s::text[], %(subjects)s::uuid[],
+            %(versions)s::integer[], %(times)s::timestamptz[])
+     AS new (id, endpoint_id, sequence, name, subject_id, version, occurred_at)
+ON CONFLICT (endpoint_id, sequence) DO NOTHING
+"""
+"""What waits behind another of its subject is due no earlier, so that the search for due ones need not pass it."""
+
+
+def fan_out(connection: Connection, limit: int) -> int:
+    """Make the deliveries of the next so many settled events, and move on behind them; returns how many events.
+
+    Whoever comes at the same time waits for the place, and goes on from where it is then.
+    """
+    place = connection.exec_driver_sql(READ_PLACE).one()
+    if _chunk_end(connection, place, limit) is None:
+        return 0
+    place = connection.exec_driver_sql(LOCK_PLACE).one()
+    end = _chunk_end(connection, place, limit)
+    if end is None:
+        return 0
+    between = {"xact": place[0], "sequence": place[1], "to_xact": end[0], "to_sequence": end[1]}
+    wanted = connection.exec_driver_sql(WANTED, between).all()
+    if wanted:
+        endpoints, sequences, names, subjects, versions, times = zip(*wanted, strict=True)
+        connection.exec_driver_sql(
+            KEEP,
+            {
+                **{"ids": arrays.plain(uuid7() for _ in wanted), "endpoints": arrays.plain(endpoints)},
+                **{"sequences": arrays.plain(sequences), "names": arrays.plain(names)},
+                **{"subjects": arrays.plain(subjects), "versions": arrays.plain(versions)},
+                "times": arrays.quoted(times),
+            },
+        )
+    connection.exec_driver_sql(MOVE, between)
+    return int(end[2])
+
+
+def _chunk_end(connection: Connection, place: Sequence[Any], limit: int) -> Sequence[Any] | None:
+    """The place of the last of the next events, and how many they are."""
+    return connection.exec_driver_sql(CHUNK_END, {"xact": place[0], "sequence": place[1], "limit": limit}).one_or_none()
+
+
+class Claimed(NamedTuple):
+    """A delivery to be tried now, for the `attempt`-th time; `is_spent`: whoever made its last try died amid it."""
+
+    id: str
+    endpoint_id: str
+    user_id: str
+    url: str
+    is_failing: bool
+    sequence: int
+    name: str
+    subject_id: str
+    version: int
+    occurred_at: datetime
+    attempt: int
+    tries_left: int
+    is_spent: bool
+
+
+CLAIM = """
+WITH RECURSIVE waiting (endpoint_id) AS (
+    (SELECT endpoint_id FROM webhook_deliveries WHERE state = 'pending' ORDER BY endpoint_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT d.endpoint_id FROM webhook_deliveries d WHERE d.state = 'pending' AND d.endpoint_id > w.endpoint_id
+            ORDER BY d.endpoint_id LIMIT 1)
+    FROM waiting w WHERE w.endpoint_id IS NOT NULL
+), ready AS (
+    SELECT e.id, e.failing_since IS NOT NULL AS is_failing, coalesce(b.calls, 0) AS calls,
+           CASE WHEN e.failing_since IS NULL THEN %(calls_max)s ELSE %(failing_max)s END - coalesce(b.calls, 0) AS room
+    FROM waiting w JOIN webhook_endpoints e ON e.id = w.endpoint_id AND e.is_active
+    LEFT JOIN unnest(%(busy)s::uuid[], %(calls)s::integer[]) AS b (endpoint_id, calls) ON b.endpoint_id = e.id
+), due AS (
+    SELECT own.*, r.calls + own.place > 1 AS is_further, r.is_failing FROM ready r CROSS JOIN LATERAL (
+        SELECT d.id, d.next_attempt_at, row_number() OVER (ORDER BY d.next_attempt_at, d.id) AS place
+        FROM webhook_deliveries d
+        WHERE d.endpoint_id = r.id AND d.state = 'pending' AND d.next_attempt_at <= now() AND NOT EXISTS (
+            SELECT FROM webhook_deliveries before WHERE before.endpoint_id = d.endpoint_id
+            AND before.subject_id = d.subject_id AND before.state = 'pending' AND before.sequence < d.sequence)
+        ORDER BY d.next_attempt_at, d.id LIMIT greatest(r.room, 0)) AS own
+), chosen AS (
+    (SELECT id FROM due WHERE NOT is_failing AND NOT is_further ORDER BY next_attempt_at, id LIMIT %(first)s)
+    UNION ALL
+    (SELECT id FROM due WHERE NOT is_failing AND is_further ORDER BY next_attempt_at, id LIMIT %(further)s)
+    UNION ALL
+    (SELECT id FROM due WHERE is_failing ORDER BY next_attempt_at, id LIMIT %(failing)s)
+), claimed AS (
+    SELECT d.id, d.tries_left FROM webhook_deliveries d
+    WHERE d.id = ANY(ARRAY(SELECT id FROM chosen)) AND d.state = 'pending' AND d.next_attempt_at <= now()
+    ORDER BY d.id FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE webhook_deliveries d
+SET attempts = d.attempts + 1, tries_left = greatest(d.tries_left - 1, 0),
+    next_attempt_at = now() + make_interval(secs => %(lease)s)
+FROM claimed c, webhook_endpoints e
+WHERE d.id = c.id AND e.id = d.endpoint_id
+RETURNING d.id::text, d.endpoint_id::text, e.user_id::text, e.url, e.failing_since IS NOT NULL, d.sequence, d.name,
+          d.subject_id::text, d.version, d.occurred_at, d.attempts, d.tries_left, c.tries_left = 0
+"""
+"""Endpoint by endpoint, so that none with a long queue is passed again and again on the way to the others."""
+
+
+class Room(NamedTuple):
+    """How many calls may be begun: the first at once of an endpoint, further ones, and those to failing endpoints."""
+
+    first: int
+    further: int
+    failing: int
+
+
+def claim(connection: Connection, calls: Mapping[str, int], room: Room) -> list[Claimed]:
+    """Take what is due for LEASE_SECONDS, as far as there is room beside the calls under way by endpoint.
+
+    Never one before an earlier one of the same endpoint and subject is delivered or given up.
+    """
+    rows = connection.exec_driver_sql(
+        CLAIM,
+        {
+            **{"busy": arrays.plain(calls), "calls": arrays.plain(calls.values()), "lease": LEASE_SECONDS},
+            **{"calls_max": CALLS_OF_ENDPOINT_MAX, "failing_max": CALLS_OF_FAILING_MAX},
+            **room._asdict(),
+        },
+    )
+    return sorted((Claimed(*row) for row in rows), key=lambda one: one.id)
+
+
+def secrets(connection: Connection, endpoint_ids: Sequence[str]) -> dict[str, list[str]]:
+    """What signs for these endpoints now, the newest first."""
+    rows = connection.exec_driver_sql(
+        "SELECT endpoint_id::text, array_agg(secret ORDER BY created_at DESC, id DESC) FROM webhook_secrets"
+        " WHERE endpoint_id = ANY(%s::uuid[]) AND (expires_at IS NULL OR expires_at > now()) GROUP BY endpoint_id",
+        (arrays.plain(endpoint_ids),),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+class Ended(NamedTuple):
+    """A try that is over; the next one is after `wait` seconds, None if it was delivered or is given up."""
+
+    claimed: Claimed
+    outcome: Outcome
+    wait: float | None
+
+    @property
+    def state(self) -> str:
+        """What the delivery is now."""
+        if self.outcome.error is None:
+            return "delivered"
+        return "failed" if self.wait is None else "pending"
+
+
+NOTE = """
+WITH ended AS (
+    SELECT * FROM unnest(%(ids)s::uuid[], %(attempts)s::integer[], %(states)s::text[], %(statuses)s::smallint[],
+                         %(errors)s::text[], %(milliseconds)s::integer[], %(waits)s::float[])
+         AS ended (id, attempt, state, status, error, milliseconds, wait)
+), told AS (
+    INSERT INTO webhook_attempts (delivery_id, attempt, status, error, milliseconds)
+    SELECT d.id, e.attempt, e.status, e.error, e.milliseconds FROM ended e JOIN webhook_deliveries d USING (id)
+    ON CONFLICT DO NOTHING
+), noted AS (
+    UPDATE webhook_deliveries d
+    SET state = e.state, next_attempt_at = now() + make_interval(secs => e.wait), last_status = e.status,
+        last_error = e.error, finished_at = CASE WHEN e.state <> 'pending' THEN now() END
+    FROM ended e WHERE d.id = e.id AND d.attempts = e.attempt AND d.state = 'pending'
+    RETURNING d.endpoint_id, d.subject_id, d.sequence, d.next_attempt_at
+)
+UPDATE webhook_deliveries behind SET next_attempt_at = coalesce(n.next_attempt_at, now())
+FROM noted n
+WHERE behind.endpoint_id = n.endpoint_id AND behind.subject_id = n.subject_id AND behind.sequence > n.sequence
+  AND behind.state = 'pending' AND behind.attempts = 0
+"""
+"""A try that outlived its lease is known by its number, and changes nothing: somebody else makes the next one."""
+
+
+def note(connection: Connection, ended: Sequence[Ended]) -> None:
+    """Keep what came of the tries, and let what waits behind each come due with it, or now."""
+    connection.exec_driver_sql(
+        NOTE,
+        {
+            "ids": arrays.plain(e.claimed.id for e in ended),
+            "attempts": arrays.plain(e.claimed.attempt for e in ended),
+            "states": arrays.plain(e.state for e in ended),
+            "statuses": arrays.plain(e.outcome.status for e in ended),
+            "errors": arrays.plain(e.outcome.error for e in ended),
+            "milliseconds": arrays.plain(e.outcome.milliseconds for e in ended),
+            "waits": arrays.plain(e.wait for e in ended),
+        },
+    )
+    last = {e.claimed.endpoint_id: e.outcome.error is not None for e in ended}
+    for failed, since in ((True, "now()"), (False, "NULL")):
+        connection.exec_driver_sql(
+            f"UPDATE webhook_endpoints SET failing_since = {since} WHERE id = ANY(%s::uuid[])"
+            " AND (failing_since IS NULL) = %s AND deleted_at IS NULL",
+            (arrays.plain(id for id, is_failing in last.items() if is_failing is failed), failed),
+        )
+
+
+DISABLE = """
+UPDATE webhook_endpoints SET is_active = false, disabled_reason = %(reason)s, version = version + 1
+WHERE id = %(id)s AND url = %(url)s AND is_active
+  AND (%(reason)s = 'gone' OR failing_since < now() - make_interval(secs => %(failing_max)s))
+"""
+
+
+def disable_hopeless(connection: Connection, ended: Sequence[Ended]) -> list[tuple[str, str]]:
+    """Send nothing more to whom these tries show to be gone, or failing for too long: (id, reason) of each.
+
+    Called after `note`, in its transaction.
+    """
+    reasons = {e.claimed: "failing" for e in ended if e.state == "failed"}
+    reasons |= {e.claimed: "gone" for e in ended if e.outcome.status == GONE}
+    disabled = []
+    for claimed, reason in reasons.items():
+        told = {"id": claimed.endpoint_id, "url": claimed.url, "reason": reason, "failing_max": FAILING_SECONDS_MAX}
+        if connection.exec_driver_sql(DISABLE, told).rowcount:
+            audit.note(connection, audit.WORKER, "webhook_endpoints.disable", claimed.endpoint_id, reason)
+            disabled.append((claimed.endpoint_id, reason))
+    return disabled
+
+
+def forget_old(connection: Connection) -> int:
+    """Forget deliveries older than KEPT_DAYS, up to FORGOTTEN_MAX; how many."""
+    return connection.exec_driver_sql(
+        "DELETE FROM webhook_deliveries WHERE id IN (SELECT id FROM webhook_deliveries"
+        " WHERE id < uuid_floor(now() - make_interval(days => %s)) ORDER BY id LIMIT %s)",
+        (KEPT_DAYS, FORGOTTEN_MAX),
+    ).rowcount

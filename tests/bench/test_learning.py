@@ -1,0 +1,68 @@
+"""Every way learns the end of every payment, and takes as long as the end, or its own pause, lets it."""
+
+from threading import Timer
+
+import pytest
+
+from bench.learning import WAYS, follow, learn
+from bench.load import LoadError, Plan, post
+from tests.bench.conftest import Gateway
+
+END_SECONDS = 0.3
+
+
+def plan(gateway: Gateway, way: str, **options: float) -> Plan:
+    requests = [post("/v1/transfers", "t", b"{}", *WAYS[way].order_headers)]
+    options = {"connections": 4, "seconds": 0.6, "warm_up": 0.0} | options
+    return Plan(gateway.server_address, requests, **options)
+
+
+@pytest.mark.parametrize(("way", "least"), [("wait", 0.1), ("events", 0.1), ("get", 0.1), ("poll", 0.9)])
+def test_each_way_follows_each_payment_to_its_end(gateway: Gateway, way: str, least: float) -> None:
+    end = Timer(END_SECONDS, gateway.ended.set)
+    end.start()
+    outcome = follow(plan(gateway, way), WAYS[way], ["t"])
+    assert len(outcome.ids) >= 4
+    assert sorted(outcome.ids) == sorted(gateway.ids)
+    assert outcome.statuses == {WAYS[way].status: len(gateway.ids)}
+    assert outcome.answered[0] - outcome.sent[0] >= least
+    end.join()
+
+
+@pytest.mark.parametrize("keeps_alive", [True, False])
+@pytest.mark.parametrize("way", ["wait", "events", "get"])
+def test_what_has_ended_is_known_by_the_first_answer(gateway: Gateway, way: str, keeps_alive: bool) -> None:
+    gateway.ended.set()
+    gateway.keeps_alive = keeps_alive
+    outcome = learn(plan(gateway, way), way, ["t"])
+    assert outcome.statuses == {WAYS[way].status: len(gateway.ids)}
+    assert set(gateway.asked.values()) <= {1, len(gateway.ids)}
+    assert min(outcome.latencies()) < 0.1
+
+
+def test_at_a_rate_as_many_connections_are_opened_as_it_takes(gateway: Gateway) -> None:
+    gateway.ended.set()
+    outcome = follow(plan(gateway, "poll", connections=100, rate=20), WAYS["poll"], ["t"])
+    assert 11 <= len(outcome.ids) <= 13
+    assert max(outcome.sent) - min(outcome.sent) < 0.6
+
+
+def test_what_is_refused_is_recorded_and_not_followed(gateway: Gateway) -> None:
+    gateway.status = 429
+    outcome = follow(plan(gateway, "get", seconds=0.1), WAYS["get"], ["t"])
+    assert set(outcome.statuses) == {429}
+    assert set(gateway.asked) == {"/v1/transfers"}
+
+
+def test_a_stream_that_ends_before_its_payment_voids_the_run(gateway: Gateway) -> None:
+    gateway.is_cut_short = True
+    with pytest.raises(LoadError, match="before its payment"):
+        follow(plan(gateway, "events"), WAYS["events"], ["t"])
+
+
+def test_a_server_that_is_gone_voids_the_run(gateway: Gateway) -> None:
+    nowhere = plan(gateway, "wait")
+    gateway.shutdown()
+    gateway.server_close()
+    with pytest.raises(OSError):
+        follow(nowhere, WAYS["wait"], ["t"])

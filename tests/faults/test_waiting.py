@@ -1,0 +1,103 @@
+"""Redis stops, or PostgreSQL is started again, while many wait for their payments: they are answered all the same."""
+
+import http.client
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import pytest
+
+from embedded.stack import Stack
+from tests.e2e.crowd import Answer, Crowd, Order
+from tests.e2e.reckoning import scalar
+from tests.faults.conftest import Reckon
+from tests.faults.injury import as_superuser
+from tests.faults.ops import flask
+from tests.support import eventually
+
+pytestmark = pytest.mark.slow
+WAITERS = 50
+WAIT_SECONDS = 25
+AFTER_COMMIT_SECONDS_MAX = 2.0
+QUICK_SECONDS = 5.0
+ACCEPTED, DONE = 202, 201
+
+FINALIZED_AT = "SELECT extract(epoch FROM finalized_at)::float FROM payments WHERE id = '{}'"
+LINES = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'payments-waits'"
+
+
+class Awaited(NamedTuple):
+    """An answer that was waited for, and when it came."""
+
+    answer: Answer
+    at: float
+
+
+def submit(stack: Stack, order: Order) -> Awaited:
+    """Order it, and wait for what comes of it, on a line of its own."""
+    began = time.monotonic()
+    line = http.client.HTTPConnection(stack.bind, timeout=WAIT_SECONDS + QUICK_SECONDS)
+    headers = {"Authorization": f"Bearer {order.token}", "Content-Type": "application/json"}
+    headers |= {"Idempotency-Key": order.key, "Prefer": f"wait={WAIT_SECONDS}"}
+    line.request("POST", order.path, json.dumps(order.body), headers)
+    response = line.getresponse()
+    body = json.loads(response.read())
+    answered_at = time.time()
+    line.close()
+    answer = Answer(order, response.status, body, dict(response.getheaders()), time.monotonic() - began)
+    return Awaited(answer, answered_at)
+
+
+@contextmanager
+def waiting(stack: Stack, crowd: Crowd) -> Iterator[list[Future[Awaited]]]:
+    """So many orders are kept and wait at the beginning of the block; all are answered at its end."""
+    kept = "SELECT count(*) FROM payments"
+    before = scalar(stack, kept)
+    orders = [crowd.transfer(*crowd.clients[n % 8 : n % 8 + 2], "1.00") for n in range(WAITERS)]
+    with ThreadPoolExecutor(WAITERS) as pool:
+        answers = [pool.submit(submit, stack, order) for order in orders]
+        eventually(lambda: scalar(stack, kept) == before + WAITERS, message="all are kept")
+        yield answers
+
+
+def lateness(stack: Stack, results: list[Awaited]) -> list[float]:
+    """The seconds from the commit that made each payment final to its answer."""
+    return [result.at - scalar(stack, FINALIZED_AT.format(result.answer.payment_id)) for result in results]
+
+
+def test_redis_stopped(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
+    stack.valkey.kill()
+    try:
+        with waiting(stack, crowd) as answers:
+            assert not any(answer.done() for answer in answers)
+            flask(stack, "payments", "sweep")
+        results = [answer.result() for answer in answers]
+    finally:
+        stack.valkey.start()
+    assert {result.answer.status for result in results} == {DONE}
+    assert max(lateness(stack, results)) < AFTER_COMMIT_SECONDS_MAX
+    reckoned([result.answer._replace(status=ACCEPTED) for result in results])
+
+
+def test_the_database_started_again(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
+    posting = stack.processes["posting"]
+    posting.kill()
+    with waiting(stack, crowd) as answers:
+        eventually(lambda: as_superuser(stack, LINES) > 0)
+        stack.postgres.stop("immediate")
+        stack.postgres.start()
+        assert not any(answer.done() for answer in answers), "they wait on"
+        posting.start()
+    results = [answer.result() for answer in answers]
+    assert {result.answer.status for result in results} <= {DONE, ACCEPTED}
+    assert max(result.answer.seconds for result in results) < WAIT_SECONDS + QUICK_SECONDS
+    done = [result for result in results if result.answer.status == DONE]
+    assert done, "the line has come back"
+    assert max(lateness(stack, done)) < AFTER_COMMIT_SECONDS_MAX
+    reckoned([result.answer._replace(status=ACCEPTED) for result in results])
+    again = submit(stack, crowd.transfer(*crowd.clients[:2], "1.00")).answer
+    assert again.status == DONE
+    assert again.seconds < QUICK_SECONDS

@@ -1,0 +1,80 @@
+"""Who sends webhooks is killed amid it, again and again: every event arrives, those of each payment in their order."""
+
+import threading
+from collections import defaultdict
+
+import click
+import pytest
+
+from embedded.stack import Stack
+from models.session import transaction
+from tests.e2e.crowd import ACCEPTED, Crowd
+from tests.e2e.reckoning import owner, scalar, wait_until_decided
+from tests.faults.injury import is_running, kill_the_parent
+from tests.receiver import Receiver, status
+from tests.support import eventually
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+CHARGES, KILLS = 150, 4
+CHARGES_FULL, KILLS_FULL = 1_500, 20
+TOLD_SECONDS_MAX = 300
+
+PENDING = "SELECT count(*) FROM webhook_deliveries WHERE state = 'pending'"
+EVENTS = "SELECT subject_id::text, name FROM events WHERE user_id = %s ORDER BY subject_id, version"
+OWNER_OF = "SELECT user_id::text FROM webhook_endpoints WHERE id = %s"
+
+
+def test_killed_amid_calls_and_nothing_is_lost(
+    stack: Stack, crowd: Crowd, times: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    count, kills = (CHARGES, KILLS) if times == 1 else (CHARGES_FULL, KILLS_FULL)
+    receiver, amid, turn = Receiver(), threading.Event(), threading.Event()
+
+    def slowly_at_times(handler, heard) -> None:
+        """Every tenth request is held until the worker that sent it has been killed."""
+        if len(receiver.heard) % 10 == 0 and not turn.is_set():
+            amid.set()
+            turn.wait(timeout=5)
+        status(204)(handler, heard)
+
+    receiver.answer = slowly_at_times
+    body = {"url": receiver.url, "event_types": ["payment.*"]}
+    _, endpoint, _ = crowd.line.call("POST", "/v1/webhook-endpoints", crowd.merchant.token, body)
+    orders = [crowd.charge(crowd.clients[n % 10], "1.00") for n in range(count)]
+    killed = []
+    with crowd.submitting(orders, per_second=count / (3 * kills)) as submitted:
+        for _ in range(kills):
+            amid.clear()
+            turn.clear()
+            eventually(amid.is_set, seconds=60, message="a call is under way")
+            killed.append(kill_the_parent(stack, "webhooks"))
+            turn.set()
+    answers = [answer.result() for answer in submitted]
+    turn.set()
+    assert len(set(killed)) == kills
+    assert not any(map(is_running, killed))
+    assert {answer.status for answer in answers} == {ACCEPTED}
+    wait_until_decided(stack, TOLD_SECONDS_MAX)
+
+    with transaction(owner(stack)) as connection:
+        [user_id] = connection.exec_driver_sql(OWNER_OF, (endpoint["id"],)).one()
+        events: dict[str, list[str]] = defaultdict(list)
+        for subject, name in connection.exec_driver_sql(EVENTS, (user_id,)):
+            events[subject].append(name)
+
+    def is_told() -> bool:
+        return scalar(stack, PENDING) == 0 and len({heard.id for heard in receiver.heard}) == 2 * count
+
+    eventually(is_told, TOLD_SECONDS_MAX, message="every event was sent, the last ones when their leases were over")
+    told: dict[str, list[str]] = defaultdict(list)
+    for heard in receiver.heard:
+        event = heard.verified(endpoint["secret"])
+        told[event["data"]["id"]].append(event["type"])
+    receiver.close()
+    assert events.keys() == told.keys() == {answer.payment_id for answer in answers}
+    for payment_id, names in told.items():
+        assert list(dict.fromkeys(names)) == events[payment_id], names
+        assert names == sorted(names, key=events[payment_id].index), "the next begins when the one before has arrived"
+    with capsys.disabled():
+        doubled = len(receiver.heard) - 2 * count
+        click.echo(f"{2 * count} events, {kills} kills, {doubled} sent more than once, none lost")

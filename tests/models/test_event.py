@@ -1,0 +1,187 @@
+"""The order of events: whoever reads on from where he stopped misses none, whichever transaction commits first."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from models import event, payment
+from models.event import Event
+from models.payment import Wish
+from models.payment_list import Viewer
+from models.session import statements, transaction
+from tests.models.world import World
+
+ALL = Viewer("", reads_all=True)
+TRANSACTIONS = 4
+LIMIT = 3
+
+
+def read(world: World, viewer: Viewer, after: tuple[str, int] = event.START, limit: int = 100) -> list[Event]:
+    with statements(world.gateway) as connection:
+        return event.page(connection, viewer, after, limit)
+
+
+def place_of(found: Event) -> tuple[str, int]:
+    return found.xact, found.sequence
+
+
+def beginning(world: World) -> tuple[str, int]:
+    with statements(world.gateway) as connection:
+        return event.newest(connection)
+
+
+@contextmanager
+def open_transaction(world: World) -> Iterator[Connection]:
+    """A transaction of the gateway's, rolled back unless it is committed before."""
+    with world.gateway.connect() as connection:
+        yield connection
+
+
+class Follower:
+    """Somebody who reads on, page by page, from where he stopped."""
+
+    def __init__(self, connection: Connection, viewer: Viewer, after: tuple[str, int]) -> None:
+        self.connection, self.viewer, self.after = connection, viewer, after
+        self.seen: list[Event] = []
+
+    def read_on(self) -> None:
+        while page := event.page(self.connection, self.viewer, self.after, LIMIT):
+            self.seen += page
+            self.after = place_of(page[-1])
+
+
+@pytest.fixture(scope="module")
+def reading(shared_world: World) -> Iterator[Connection]:
+    """A line on which each reading is a transaction of its own."""
+    with statements(shared_world.gateway) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def ann(shared_world: World) -> str:
+    return shared_world.user()
+
+
+@pytest.fixture(scope="module")
+def wallet(shared_world: World, ann: str) -> str:
+    return shared_world.wallet(ann)
+
+
+def test_what_commits_later_is_not_skipped(shared_world: World, reading: Connection, ann: str, wallet: str) -> None:
+    wishes = [shared_world.deposit(ann, wallet, 100) for _ in range(2)]
+    follower = Follower(reading, Viewer(ann, reads_all=False), beginning(shared_world))
+    with open_transaction(shared_world) as slow, open_transaction(shared_world) as quick:
+        payment.accept(slow, [wishes[0]])
+        payment.accept(quick, [wishes[1]])
+        quick.commit()
+        follower.read_on()
+        assert follower.seen == []  # the other may have come before
+        slow.commit()
+    follower.read_on()
+    assert [one.subject_id for one in follower.seen] == [wish.id for wish in wishes]
+
+
+def test_a_lower_number_that_was_taken_later_is_not_skipped(
+    shared_world: World, reading: Connection, ann: str, wallet: str
+) -> None:
+    """The order of transactions is that of their first write, the order of sequences that of the events."""
+    wishes = [shared_world.deposit(ann, wallet, 100) for _ in range(2)]
+    follower = Follower(reading, Viewer(ann, reads_all=False), beginning(shared_world))
+    with open_transaction(shared_world) as early, open_transaction(shared_world) as late:
+        early.exec_driver_sql("SELECT pg_current_xact_id()")
+        payment.accept(late, [wishes[1]])
+        late.commit()
+        follower.read_on()
+        payment.accept(early, [wishes[0]])
+        early.commit()
+    follower.read_on()
+    assert [one.subject_id for one in follower.seen] == [wish.id for wish in wishes]
+    assert follower.seen[0].sequence > follower.seen[1].sequence
+
+
+def in_turn(order: list[int]) -> list[tuple[int, str]]:
+    """The steps of the transactions, those of each in their order, as the numbers of transactions come."""
+    left = {n: ["number", "write", "write", "end"] for n in range(TRANSACTIONS)}
+    return [(n, left[n].pop(0)) for n in order]
+
+
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    order=st.permutations([n for n in range(TRANSACTIONS) for _ in range(4)]),
+    takes_number_first=st.lists(st.booleans(), min_size=TRANSACTIONS, max_size=TRANSACTIONS),
+    commits=st.lists(st.sampled_from([True, True, True, False]), min_size=TRANSACTIONS, max_size=TRANSACTIONS),
+)
+def test_no_interleaving_loses_an_event(
+    shared_world: World,
+    reading: Connection,
+    ann: str,
+    wallet: str,
+    order: list[int],
+    takes_number_first: list[bool],
+    commits: list[bool],
+) -> None:
+    begun, wire = event.newest(reading), shared_world.technical("wire")
+    followers = [Follower(reading, viewer, begun) for viewer in (ALL, Viewer(ann, reads_all=False))]
+    kept: dict[int, list[Wish]] = {n: [] for n in range(TRANSACTIONS)}
+    with ExitStack() as stack:
+        lines = [stack.enter_context(open_transaction(shared_world)) for _ in range(TRANSACTIONS)]
+        for n, step in in_turn(order):
+            if step == "number" and takes_number_first[n]:
+                lines[n].exec_driver_sql("SELECT pg_current_xact_id()")
+            elif step == "write":
+                kept[n].append(shared_world.wish("deposit", ann, wire, wallet, 100))
+                payment.accept(lines[n], [kept[n][-1]])
+            elif step == "end":
+                lines[n].commit() if commits[n] else lines[n].rollback()
+            for follower in followers:
+                follower.read_on()
+    for follower in followers:
+        follower.read_on()
+        seen = [one.subject_id for one in follower.seen]
+        assert sorted(seen) == sorted(wish.id for n in kept if commits[n] for wish in kept[n])
+        places = [(int(one.xact), one.sequence) for one in follower.seen]
+        assert places == sorted(set(places))
+        assert follower.seen == read(shared_world, follower.viewer, begun)
+
+
+def test_everybody_reads_what_concerns_them_once(shared_world: World) -> None:
+    ann, bob, zed = (shared_world.user() for _ in range(3))
+    rich, second, poor = shared_world.wallet(ann, funds=500), shared_world.wallet(ann), shared_world.wallet(bob)
+    begun = beginning(shared_world)
+    to_bob, to_herself = (shared_world.transfer(ann, rich, to, 100) for to in (poor, second))
+    shared_world.post()
+    told = {
+        who: [(one.subject_id, one.name) for one in read(shared_world, Viewer(id, reads_all=False), begun)]
+        for who, id in {"ann": ann, "bob": bob, "zed": zed}.items()
+    }
+    words = ("payment.initiated", "payment.completed")
+    assert sorted(told["ann"]) == sorted((id, word) for id in (to_bob, to_herself) for word in words)
+    assert told["bob"] == [(to_bob, word) for word in words]
+    assert told["zed"] == []
+    assert {(one.subject_id, one.name) for one in read(shared_world, ALL, begun)} == set(told["ann"])
+
+
+def test_a_ping_is_no_event_of_its_owner(shared_world: World, ann: str) -> None:
+    begun = beginning(shared_world)
+    ids = ("018f0000-0000-7000-8000-000000000001", ann)
+    with transaction(shared_world.gateway) as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO webhook_endpoints (id, user_id, url, event_types) VALUES (%s, %s, 'https://x.test/', '{*}')",
+            ids,
+        )
+        connection.exec_driver_sql("UPDATE webhook_endpoints SET pings = pings + 1 WHERE user_id = %s", (ann,))
+    assert read(shared_world, ALL, begun) == read(shared_world, Viewer(ann, reads_all=False), begun) == []
+    with transaction(shared_world.owner) as connection:
+        assert connection.exec_driver_sql("SELECT name FROM events WHERE subject_id = %s", ids[:1]).scalar() == "ping"
+
+
+@pytest.mark.parametrize("role", ["owner", "worker", "gateway"])
+def test_nobody_writes_events_but_transitions(shared_world: World, role: str, ann: str) -> None:
+    statement = "INSERT INTO events (subject_id, version, name) VALUES (%s, 9, 'payment.completed')"
+    with pytest.raises(DBAPIError), transaction(getattr(shared_world, role)) as connection:
+        connection.exec_driver_sql(statement, (ann,))

@@ -1,0 +1,132 @@
+"""Books whose events are told to real receivers on loopback."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from uuid_utils.compat import uuid7
+
+from models import webhook_endpoint
+from models.rules.targets import Policy, networks_of
+from models.session import transaction
+from models.webhook_endpoint import new_secret
+from tests.receiver import Receiver
+from tests.support import eventually
+from tests.workers.books import Books
+from workers.webhooks.dispatching import Dispatcher
+from workers.webhooks.sending import Sender
+
+LOOPBACK = Policy(http=True, networks=networks_of(["127.0.0.0/8"]))
+CONNECT_SECONDS, TOTAL_SECONDS = 0.5, 0.8
+
+
+class Delivery(NamedTuple):
+    """What the row says."""
+
+    id: str
+    sequence: int
+    name: str
+    subject_id: str
+    state: str
+    attempts: int
+    tries_left: int
+    wait: float | None
+    status: int | None
+    error: str | None
+
+
+class Post:
+    """Books with receivers, endpoints and a dispatcher."""
+
+    def __init__(self, books: Books) -> None:
+        self.books = books
+        self.user, self.wallet = books.client(1_000_000_00)
+        self.other = books.client()[1]
+        self.dispatchers: list[Dispatcher] = []
+        self.receivers: list[Receiver] = []
+        self.dispatcher = self.another_dispatcher()
+
+    def another_dispatcher(self, sender: Any = None, events_max: int = 1_000) -> Dispatcher:
+        sender = sender or Sender(LOOPBACK, connect_seconds=CONNECT_SECONDS, total_seconds=TOTAL_SECONDS)
+        self.dispatchers.append(Dispatcher(self.books.open(self.books.database.worker), sender, events_max))
+        return self.dispatchers[-1]
+
+    def close(self) -> None:
+        for receiver in self.receivers:
+            receiver.close()
+        for dispatcher in self.dispatchers:
+            dispatcher.close()
+
+    def receiver(self) -> Receiver:
+        self.receivers.append(Receiver())
+        return self.receivers[-1]
+
+    def endpoint(self, url: str, user_id: str | None = None, types: tuple[str, ...] = ("*",)) -> tuple[str, str]:
+        """A new endpoint of the client's, or of somebody else's: its id and secret."""
+        id, secret = str(uuid7()), new_secret()
+        with transaction(self.books.gateway) as connection:
+            assert webhook_endpoint.create(connection, id, user_id or self.user, url, list(types), None)
+            webhook_endpoint.add_secret(connection, str(uuid7()), id, secret)
+        return id, secret
+
+    def pay(self, count: int = 1) -> list[str]:
+        """Transfers of one cent to another's wallet, COMPLETED: two events each."""
+        ids = [self.books.order("transfer", self.user, self.wallet, self.other, 1) for _ in range(count)]
+        self.books.poster().drain()
+        assert set(self.books.outcomes(ids)) == {"COMPLETED"}
+        return ids
+
+    def deliveries(self, endpoint_id: str) -> list[Delivery]:
+        """Those of an endpoint, in the order of their events."""
+        with transaction(self.books.worker) as connection:
+            rows = connection.exec_driver_sql(
+                "SELECT id::text, sequence, name, subject_id::text, state, attempts, tries_left,"
+                " extract(epoch FROM next_attempt_at - now())::float, last_status, last_error"
+                " FROM webhook_deliveries WHERE endpoint_id = %s ORDER BY sequence",
+                (endpoint_id,),
+            )
+            return [Delivery(*row) for row in rows]
+
+    def states(self, endpoint_id: str) -> list[str]:
+        return [one.state for one in self.deliveries(endpoint_id)]
+
+    def until(self, condition: Callable[[], Any], seconds: float = 10, dispatcher: Dispatcher | None = None) -> Any:
+        """Dispatch, as the timetable does, until the condition holds."""
+
+        def dispatched() -> Any:
+            (dispatcher or self.dispatcher).dispatch()
+            return condition()
+
+        return eventually(dispatched, seconds)
+
+    def tried(self, delivery_id: str, attempts: int) -> Delivery:
+        """The delivery after so many tries, the last of which has been noted."""
+
+        def noted() -> Delivery | None:
+            with transaction(self.books.worker) as connection:
+                row = connection.exec_driver_sql(
+                    "SELECT count(*) FROM webhook_attempts WHERE delivery_id = %s", (delivery_id,)
+                ).scalar_one()
+                endpoint = connection.exec_driver_sql(
+                    "SELECT endpoint_id::text FROM webhook_deliveries WHERE id = %s", (delivery_id,)
+                ).scalar_one()
+            return next(d for d in self.deliveries(endpoint) if d.id == delivery_id) if row == attempts else None
+
+        return self.until(noted)
+
+    def execute(self, statement: str, *parameters: object) -> None:
+        """As the owner of the tables, whom only triggers stop."""
+        with self.books.as_owner() as connection:
+            connection.exec_driver_sql(statement, parameters)
+
+    def hasten(self) -> None:
+        """As if every wait were over, and every lease."""
+        self.execute("UPDATE webhook_deliveries SET next_attempt_at = now() WHERE state = 'pending'")
+
+
+@pytest.fixture
+def post(books: Books) -> Iterator[Post]:
+    """Receivers, endpoints and a dispatcher over a database of their own."""
+    post = Post(books)
+    yield post
+    post.close()
