@@ -4,22 +4,22 @@ simple-websocket speaks the protocol, and pings in a thread of its own; what the
 """
 
 import base64
-import binascii
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing, suppress
 from functools import wraps
 from socket import SHUT_RDWR
+from threading import Lock
 from typing import Any, NoReturn
 
 from flask import Response, request
 from simple_websocket import ConnectionClosed, Server
+from wsproto.utilities import LocalProtocolError
 
 from gateway.contract import encode
 from gateway.envelope import Environ
 from gateway.errors import Refusal
-from gateway.streaming import Told, body_of
-from models.session import DatabaseAway
+from gateway.streaming import NOBODY_CAN_SAY, Told, body_of
 from models.shown import event_body
 
 PROTOCOL = "payments"
@@ -29,8 +29,12 @@ BEARER = "bearer."
 VERSION = "13"
 KEY_BYTES = 16
 
-HEADERS = ("HTTP_HOST", "HTTP_CONNECTION", "HTTP_UPGRADE", "HTTP_SEC_WEBSOCKET_KEY", "HTTP_SEC_WEBSOCKET_VERSION")
-"""What the handshake needs of a request; no extension of the protocol is agreed on: each compressor takes memory."""
+ASKED = {"HTTP_CONNECTION": "Upgrade", "HTTP_UPGRADE": "websocket", "HTTP_SEC_WEBSOCKET_VERSION": VERSION}
+HEADERS = ("HTTP_HOST", "HTTP_SEC_WEBSOCKET_KEY")
+"""What the handshake needs, once it is known to be asked for, and what of it only the request can tell.
+
+No extension of the protocol is agreed on: each compressor takes memory.
+"""
 
 MESSAGE_BYTES_MAX = 1024
 """Nothing is expected of a client but its answers to pings."""
@@ -53,23 +57,32 @@ TOKEN_ENDED = 4401
 SOCKETS = ("gunicorn.socket", "werkzeug.socket")
 """Where servers leave the socket, each in its place."""
 
+GONE = (ConnectionClosed, LocalProtocolError, OSError)
+"""What is raised on a line that has ended, or is just being ended by its own thread."""
+
 
 class Whole:
-    """A socket that sends all that it is given, or raises OSError after SEND_SECONDS_MAX."""
+    """A socket that sends all that it is given in one piece, or raises OSError after SEND_SECONDS_MAX."""
 
     def __init__(self, socket: Any) -> None:
         self._socket = socket
+        self._turn = Lock()
         socket.settimeout(SEND_SECONDS_MAX)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._socket, "sendall" if name == "send" else name)
+        return getattr(self._socket, name)
+
+    def send(self, data: bytes) -> None:
+        """Send it all: no pong of the line's thread gets into the midst of a message."""
+        with self._turn:
+            self._socket.sendall(data)
 
 
 class Line(Server):
     """A line to a client."""
 
     def __init__(self, environ: Environ) -> None:
-        given = {name: environ[name] for name in HEADERS}
+        given = ASKED | {name: environ[name] for name in HEADERS}
         given |= {name: Whole(environ[name]) for name in SOCKETS if name in environ}
         if PROTOCOL in _listed(environ.get("HTTP_SEC_WEBSOCKET_PROTOCOL", "")):
             given["HTTP_SEC_WEBSOCKET_PROTOCOL"] = PROTOCOL
@@ -77,12 +90,12 @@ class Line(Server):
         self.input_buffer: deque[str | bytes] = deque(maxlen=1)  # which nobody reads
 
     def tell(self, body: dict[str, Any]) -> None:
-        """Send the body; raises ConnectionClosed or OSError."""
+        """Send the body; raises one of GONE."""
         self.send(encode(body))
 
     def hang_up(self, code: int) -> None:
         """Say goodbye, wait a moment for the client to do so, and leave."""
-        with suppress(ConnectionClosed, OSError):
+        with suppress(*GONE):
             self.close(code)
             self.thread.join(CLOSE_SECONDS_MAX)
         with suppress(OSError):
@@ -120,9 +133,9 @@ class Talk(Response):
                     return GOING_AWAY
         except Refusal:
             return TOKEN_ENDED
-        except DatabaseAway:
+        except NOBODY_CAN_SAY:
             return TRY_AGAIN_LATER
-        except (ConnectionClosed, OSError):
+        except GONE:
             return GOING_AWAY
         return GOING_AWAY if subject.finalized_at is None else FINAL
 
@@ -162,7 +175,7 @@ def refuse_other_than_upgrade() -> None:
         raise Refusal("upgrade_required", "Ask for an upgrade to a WebSocket of version 13.", headers=headers)
     try:
         is_key = len(base64.b64decode(asked.get("Sec-WebSocket-Key", ""), validate=True)) == KEY_BYTES
-    except binascii.Error:
+    except ValueError:
         is_key = False
     if not is_key:
         raise Refusal("bad_request", "Sec-WebSocket-Key is 16 bytes in Base64.")

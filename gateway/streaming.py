@@ -21,7 +21,7 @@ from models import bulk, event, payment_view
 from models.bulk import Bulk
 from models.event import Event
 from models.payment_view import PaymentView
-from models.session import DatabaseAway, statements
+from models.session import Contention, DatabaseAway, Overdue, statements
 from models.shown import bulk_body, event_body, is_visible, payment_body
 
 HEARTBEAT_SECONDS = 15.0
@@ -42,6 +42,9 @@ EVENT_STREAM = "text/event-stream"
 HEARTBEAT = ":\n\n"
 
 _SEQUENCE = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+NOBODY_CAN_SAY = (DatabaseAway, Contention, Overdue)
+"""What the database answers who asks whether a caller may listen on, while it is away or too busy."""
 
 Subject = PaymentView | Bulk
 Fits = Callable[[Subject], bool]
@@ -76,20 +79,19 @@ def follow(ours: Services, id: str, fits: Fits, environ: Environ) -> Generator[T
     """The payment or bulk with all its events so far, and then what happens; without any each HEARTBEAT_SECONDS.
 
     Ends with the final event, after STREAM_SECONDS_MAX, or when the process does. Raises Refusal, also once the caller
-    may not ask any more, and DatabaseAway. Whoever takes the first must close it: until then it holds a place.
+    may not ask any more, and NOBODY_CAN_SAY. Whoever takes the first must close it: until then it holds a place.
     """
-    told = read(ours, id, fits, authenticate(environ, ours))
-    if told.subject.finalized_at is not None:
-        yield told
-        return
-    with ours.waits.place(id, told.caller.id, with_events=True) as place:
-        if place is None:
+    caller = authenticate(environ, ours)
+    if not is_id(id):
+        raise not_found()
+    with ours.waits.place(id, caller.id, with_events=True) as place:
+        until, told = time.monotonic() + STREAM_SECONDS_MAX, read(ours, id, fits, caller)
+        if place is None and told.subject.finalized_at is None:
             detail = "Poll for the outcome, or try again later."
             raise Refusal("too_many_waiters", detail, headers={"Retry-After": RETRY_AFTER_SECONDS})
-        until, told = time.monotonic() + STREAM_SECONDS_MAX, read(ours, id, fits, told.caller)
         yield told
         after = told.events[-1].sequence if told.events else 0
-        while told.subject.finalized_at is None and not place.is_closed and time.monotonic() < until:
+        while place and told.subject.finalized_at is None and not place.is_closed and time.monotonic() < until:
             change = place.next(HEARTBEAT_SECONDS, told.subject.version) or Change(told.subject)
             told = _fresh(change, after, authenticate_again(environ, ours))
             yield told
@@ -126,7 +128,7 @@ def lines(first: Told, told: Iterator[Told], after: int) -> Iterator[str]:
         for caller, subject, events in chain([first], told):
             shown = body_of(subject, caller) if events else {}
             yield "".join(_written(one, shown) for one in events if one.sequence > after) or HEARTBEAT
-    except (Refusal, DatabaseAway):
+    except (Refusal, *NOBODY_CAN_SAY):
         return
 
 

@@ -1,8 +1,8 @@
-"""Who waits for what: one line to the database wakes all waiters of the process, and reads for all of them."""
+"""Who waits for what: one line to the database wakes all waiters of the process, and each second all is looked at."""
 
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
@@ -13,13 +13,15 @@ from models.bulk import Bulk
 from models.event import Event
 from models.payment_view import PaymentView
 from models.session import Connection, Contention, DatabaseAway, Engine, Overdue, statements
-from models.transitions import Line
 
 TICK_SECONDS = 1.0
 """All that is waited for is read so often, whatever was heard: a lost word costs no more."""
 
 REMEMBERED_SECONDS = 2.0
 """Who comes so late after a transition need not wait for the next reading."""
+
+REMEMBERED_MAX = 50_000
+"""Past that the process forgets all it has heard: whoever came too late for one of these waits for the next reading."""
 
 RECONNECT_SECONDS = 1.0
 
@@ -81,7 +83,7 @@ class Waits:
         self._of_user: dict[str, int] = {}
         self._heard: dict[str, float] = {}
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._has_begun = False
         self._is_deaf = False
         self._is_closed = False
 
@@ -117,11 +119,12 @@ class Waits:
             of_user = self._of_user.get(place.user_id, 0)
             if self._is_closed or len(self) >= self._waiters_max or of_user >= self._of_user_max:
                 return None
+            if not self._has_begun:
+                for step, pause in ((self._listen, RECONNECT_SECONDS), (self._look, TICK_SECONDS)):
+                    threading.Thread(target=self._go_on, args=(step, pause), name="waits", daemon=True).start()
+                self._has_begun = True
             self._of_user[place.user_id] = of_user + 1
             self._places.setdefault(place.id, set()).add(place)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._listen_on, name="waits", daemon=True)
-                self._thread.start()
         return place
 
     def _give_back(self, place: Place) -> None:
@@ -133,38 +136,49 @@ class Waits:
             if not self._places[place.id]:
                 del self._places[place.id]
 
-    def _listen_on(self) -> None:
+    def _go_on(self, step: Callable[[], None], pause: float) -> None:
+        """Step after step until it is closed, whatever one of them raises: nobody else wakes those who wait."""
         while not self._is_closed:
             try:
-                with transitions.listening(self._url) as line:
-                    self._is_deaf = False
-                    self._listen(line)
+                step()
             except (DatabaseAway, Contention, Overdue) as error:
                 if not self._is_deaf:
                     log.warning("the line is lost, waiters wait on", error=str(error.__cause__).strip())
                 self._is_deaf = True
-            time.sleep(RECONNECT_SECONDS)
+            except Exception as error:
+                log.error("waiters could not be woken", exc_info=error)
+            time.sleep(pause)
 
-    def _listen(self, line: Line) -> None:
-        """Wake who waits for what is heard, and each second whoever waits for what has changed."""
-        tick_at = time.monotonic()
-        while not self._is_closed:
-            heard = line.hear(max(0.0, tick_at - time.monotonic()))
-            now = time.monotonic()
-            self._heard.update(dict.fromkeys(heard, now))
-            changed = {id for id in heard if id in self._places}
-            if now >= tick_at:
-                tick_at = now + TICK_SECONDS
-                self._heard = {id: at for id, at in self._heard.items() if at > now - REMEMBERED_SECONDS}
-                changed |= self._behind(line.connection)
-            if changed:
-                self._read(line.connection, changed)
+    def _listen(self) -> None:
+        """Wake who waits for what is heard, until the line is lost."""
+        with transitions.listening(self._url) as line:
+            self._is_deaf = False
+            forget_at = time.monotonic()
+            while not self._is_closed:
+                heard, now = line.hear(TICK_SECONDS), time.monotonic()
+                self._heard.update(dict.fromkeys(heard, now))
+                if len(self._heard) > REMEMBERED_MAX:
+                    self._heard = {}
+                elif now >= forget_at:
+                    forget_at = now + TICK_SECONDS
+                    self._heard = {id: at for id, at in self._heard.items() if at > now - REMEMBERED_SECONDS}
+                changed = {id for id in heard if id in self._places}
+                if changed:
+                    self._read(line.connection, changed)
+
+    def _look(self) -> None:
+        """Wake whoever waits for what has changed, whatever was heard, and though the line be silent for ever."""
+        if self._places:
+            with statements(self._engine) as connection:
+                changed = self._behind(connection)
+                if changed:
+                    self._read(connection, changed)
 
     def _behind(self, connection: Connection) -> set[str]:
         """What has a newer version than one of its waiters knows."""
         with self._lock:
             known = {id: min(place.version for place in places) for id, places in self._places.items()}
-        versions = transitions.versions(connection, list(known)) if known else {}
+        versions = transitions.versions(connection, list(known))
         return {id for id, version in versions.items() if version > known[id]}
 
     def _read(self, connection: Connection, ids: Collection[str]) -> None:

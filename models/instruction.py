@@ -208,12 +208,15 @@ WITH waiting AS (
         pending_at = coalesce(i.pending_at, CASE WHEN wait.is_known_there THEN now() END)
     FROM unnest(%s::uuid[], %s::smallint[], %s::smallint[], %s::float[], %s::text[], %s::boolean[], %s::boolean[])
         AS wait (payment_id, tried, attempts, seconds, error, is_unknown_there, is_known_there)
+        JOIN instructions before USING (payment_id)
     WHERE i.payment_id = wait.payment_id AND i.answer IS NULL AND i.due_at IS NOT NULL AND i.attempts = wait.tried
-    RETURNING i.payment_id, wait.tried, i.last_error, i.due_at
+    RETURNING i.payment_id, wait.tried, i.last_error, i.due_at,
+              wait.attempts = wait.tried OR before.last_error IS DISTINCT FROM i.last_error AS is_news
 )
 INSERT INTO payment_attempts (payment_id, actor, attempt, error, next_attempt_at)
-SELECT payment_id, 'bank', tried, last_error, due_at FROM waiting
+SELECT payment_id, 'bank', tried, last_error, due_at FROM waiting WHERE is_news
 """
+"""What costs no attempt, a bank that is away or has it for days, is noted once and not each time that it says so."""
 
 
 def postpone(connection: Connection, waits: Sequence[Wait]) -> None:

@@ -81,7 +81,7 @@ ENTRIES = f"""
 SELECT created_at AS at, split_part(name, '.', 2) AS step, NULL AS actor, NULL AS actor_id,
        NULL::smallint AS attempt, NULL::timestamptz AS next_attempt_at, NULL AS outcome, NULL AS text,
        NULL AS payment_id
-FROM events WHERE subject_id = %(id)s AND name <> 'ping'
+FROM events WHERE subject_id = %(id)s AND name <> 'ping' AND starts_with(name, 'payment.')
 UNION ALL (
     SELECT created_at, 'attempt_failed', actor, NULL, attempt, next_attempt_at, NULL, error, NULL
     FROM payment_attempts WHERE payment_id = %(id)s ORDER BY id DESC LIMIT {OF_A_KIND_MAX})

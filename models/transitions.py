@@ -30,12 +30,15 @@ class Line:
     def hear(self, seconds: float) -> list[str]:
         """Ids of payments and bulks that moved on, as soon as there are any, at the latest after so many seconds.
 
-        What was heard amid other statements comes first. Raises DatabaseAway.
+        What was heard amid other statements comes first. Raises DatabaseAway, after a silence asked by a statement:
+        of a line that is frozen or half open nothing else is heard.
         """
         try:
             if not self._driver.notifies:
-                self._sight.poll(seconds * 1000)
-                self._driver.poll()
+                if self._sight.poll(seconds * 1000):
+                    self._driver.poll()
+                else:
+                    self.connection.exec_driver_sql("SELECT 1")
         except psycopg2.Error as error:
             self.connection.invalidate()
             raise DatabaseAway from error

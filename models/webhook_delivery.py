@@ -13,6 +13,10 @@ REDELIVERED_MAX = 10_000
 """In one call: a statement that stays well within what the gateway's role may take."""
 
 
+ATTEMPTS_SHOWN_MAX = 100
+"""Of one delivery, the newest: it may be sent again without end."""
+
+
 class DeliveryState(StrEnum):
     """How far a delivery has come."""
 
@@ -68,13 +72,13 @@ def by_id(connection: Connection, id: str) -> Delivery | None:
 
 
 def attempts(connection: Connection, id: str) -> list[Attempt]:
-    """What was tried, oldest first."""
+    """What was tried, oldest first: the newest ATTEMPTS_SHOWN_MAX."""
     rows = connection.exec_driver_sql(
         "SELECT attempt, status, error, milliseconds, created_at FROM webhook_attempts"
-        " WHERE delivery_id = %s ORDER BY attempt",
-        (id,),
+        " WHERE delivery_id = %s ORDER BY attempt DESC LIMIT %s",
+        (id, ATTEMPTS_SHOWN_MAX),
     )
-    return [Attempt(*row) for row in rows]
+    return [Attempt(*row) for row in rows][::-1]
 
 
 def page(

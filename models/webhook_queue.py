@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 
 from models import arrays, audit
 from models.event import SETTLED
-from models.rules.webhook import FAILING_SECONDS_MAX, GONE, Outcome
+from models.rules.webhook import FAILING_SECONDS_MAX, GONE, OURS, Outcome
 
 CALLS_OF_ENDPOINT_MAX = 8
 CALLS_OF_FAILING_MAX = 1
@@ -27,9 +27,9 @@ LOCK_PLACE = "UPDATE event_positions SET updated_at = now() WHERE reader = 'webh
 MOVE = "UPDATE event_positions SET xact = %(to_xact)s, sequence = %(to_sequence)s WHERE reader = 'webhooks'"
 CHUNK_END = f"""
 WITH chunk AS (
-    SELECT e.xact, e.sequence FROM events e
-    WHERE (e.xact, e.sequence) > (%(xact)s::xid8, %(sequence)s) AND {SETTLED}
-    ORDER BY e.xact, e.sequence LIMIT %(limit)s
+    SELECT e.xact, e.sequence FROM (
+        SELECT * FROM events WHERE (xact, sequence) > (%(xact)s::xid8, %(sequence)s)
+        ORDER BY xact, sequence LIMIT %(limit)s) AS e WHERE {SETTLED}
 )
 SELECT xact::text, sequence, (SELECT count(*) FROM chunk) FROM chunk ORDER BY chunk.xact DESC, sequence DESC LIMIT 1
 """
@@ -39,10 +39,12 @@ WITH chunk AS (
     SELECT e.* FROM events e
     WHERE (e.xact, e.sequence) > (%(xact)s::xid8, %(sequence)s)
       AND (e.xact, e.sequence) <= (%(to_xact)s::xid8, %(to_sequence)s)
+    ORDER BY e.xact, e.sequence LIMIT %(most)s
 ), told AS (
     SELECT * FROM chunk
     UNION
-    SELECT b.* FROM chunk c JOIN events b ON b.subject_id = c.subject_id AND b.version < c.version AND b.name <> 'ping'
+    SELECT b.* FROM chunk c CROSS JOIN LATERAL (
+        SELECT * FROM events WHERE subject_id = c.subject_id AND version < c.version AND name <> 'ping' OFFSET 0) AS b
     WHERE c.name <> 'ping' AND (b.xact, b.sequence) > (%(to_xact)s::xid8, %(to_sequence)s)
 )
 SELECT w.id::text, t.sequence, t.name, t.subject_id::text, t.version, t.created_at::text
@@ -54,19 +56,19 @@ WHERE CASE WHEN t.name = 'ping' THEN w.id = t.subject_id
 ORDER BY t.sequence
 """
 """What a transaction that began earlier did to a subject later stands before it in `events`: such a subject's earlier
-events are taken along, or the end of a chunk could part them."""
+events are taken along, or a chunk's end could part them. Bounded by LIMIT and OFFSET, no chunk reads all behind it."""
 
 KEEP = """
 INSERT INTO webhook_deliveries (id, endpoint_id, sequence, name, subject_id, version, occurred_at, next_attempt_at)
 SELECT new.*, greatest(now(), (
-    SELECT max(d.next_attempt_at) FROM webhook_deliveries d
-    WHERE d.endpoint_id = new.endpoint_id AND d.subject_id = new.subject_id AND d.state = 'pending'))
+    SELECT max(d.next_attempt_at) FROM webhook_deliveries d WHERE new.name <> 'ping'
+    AND d.endpoint_id = new.endpoint_id AND d.subject_id = new.subject_id AND d.state = 'pending'))
 FROM unnest(%(ids)s::uuid[], %(endpoints)s::uuid[], %(sequences)s::bigint[], %(names)s::text[], %(subjects)s::uuid[],
             %(versions)s::integer[], %(times)s::timestamptz[])
      AS new (id, endpoint_id, sequence, name, subject_id, version, occurred_at)
 ON CONFLICT (endpoint_id, sequence) DO NOTHING
 """
-"""What waits behind another of its subject is due no earlier, so that the search for due ones need not pass it."""
+"""What waits behind another of its subject is due no earlier: the search need not pass it. A ping waits for none."""
 
 
 def fan_out(connection: Connection, limit: int) -> int:
@@ -81,7 +83,7 @@ def fan_out(connection: Connection, limit: int) -> int:
     end = _chunk_end(connection, place, limit)
     if end is None:
         return 0
-    between = {"xact": place[0], "sequence": place[1], "to_xact": end[0], "to_sequence": end[1]}
+    between = {"xact": place[0], "sequence": place[1], "to_xact": end[0], "to_sequence": end[1], "most": 2 * limit}
     wanted = connection.exec_driver_sql(WANTED, between).all()
     if wanted:
         endpoints, sequences, names, subjects, versions, times = zip(*wanted, strict=True)
@@ -132,19 +134,20 @@ WITH RECURSIVE waiting (endpoint_id) AS (
     SELECT e.id, e.failing_since IS NOT NULL AS is_failing, coalesce(b.calls, 0) AS calls,
            CASE WHEN e.failing_since IS NULL THEN %(calls_max)s ELSE %(failing_max)s END - coalesce(b.calls, 0) AS room
     FROM waiting w JOIN webhook_endpoints e ON e.id = w.endpoint_id AND e.is_active
+    JOIN users u ON u.id = e.user_id AND u.is_active
     LEFT JOIN unnest(%(busy)s::uuid[], %(calls)s::integer[]) AS b (endpoint_id, calls) ON b.endpoint_id = e.id
 ), due AS (
-    SELECT own.*, r.calls + own.place > 1 AS is_further, r.is_failing FROM ready r CROSS JOIN LATERAL (
+    SELECT own.*, r.calls + own.place AS nth, r.is_failing FROM ready r CROSS JOIN LATERAL (
         SELECT d.id, d.next_attempt_at, row_number() OVER (ORDER BY d.next_attempt_at, d.id) AS place
         FROM webhook_deliveries d
-        WHERE d.endpoint_id = r.id AND d.state = 'pending' AND d.next_attempt_at <= now() AND NOT EXISTS (
-            SELECT FROM webhook_deliveries before WHERE before.endpoint_id = d.endpoint_id
-            AND before.subject_id = d.subject_id AND before.state = 'pending' AND before.sequence < d.sequence)
+        WHERE d.endpoint_id = r.id AND d.state = 'pending' AND d.next_attempt_at <= now() AND (d.name = 'ping' OR
+            NOT EXISTS (SELECT FROM webhook_deliveries before WHERE before.endpoint_id = d.endpoint_id
+            AND before.subject_id = d.subject_id AND before.state = 'pending' AND before.sequence < d.sequence))
         ORDER BY d.next_attempt_at, d.id LIMIT greatest(r.room, 0)) AS own
 ), chosen AS (
-    (SELECT id FROM due WHERE NOT is_failing AND NOT is_further ORDER BY next_attempt_at, id LIMIT %(first)s)
+    (SELECT id FROM due WHERE NOT is_failing AND nth = 1 ORDER BY next_attempt_at, id LIMIT %(first)s)
     UNION ALL
-    (SELECT id FROM due WHERE NOT is_failing AND is_further ORDER BY next_attempt_at, id LIMIT %(further)s)
+    (SELECT id FROM due WHERE NOT is_failing AND nth > 1 ORDER BY nth, next_attempt_at, id LIMIT %(further)s)
     UNION ALL
     (SELECT id FROM due WHERE is_failing ORDER BY next_attempt_at, id LIMIT %(failing)s)
 ), claimed AS (
@@ -160,7 +163,7 @@ WHERE d.id = c.id AND e.id = d.endpoint_id
 RETURNING d.id::text, d.endpoint_id::text, e.user_id::text, e.url, e.failing_since IS NOT NULL, d.sequence, d.name,
           d.subject_id::text, d.version, d.occurred_at, d.attempts, d.tries_left, c.tries_left = 0
 """
-"""Endpoint by endpoint, so that none with a long queue is passed again and again on the way to the others."""
+"""Endpoint by endpoint: none with a long queue is passed on the way to others. Further calls go to who has fewest."""
 
 
 class Room(NamedTuple):
@@ -215,8 +218,8 @@ class Ended(NamedTuple):
 NOTE = """
 WITH ended AS (
     SELECT * FROM unnest(%(ids)s::uuid[], %(attempts)s::integer[], %(states)s::text[], %(statuses)s::smallint[],
-                         %(errors)s::text[], %(milliseconds)s::integer[], %(waits)s::float[])
-         AS ended (id, attempt, state, status, error, milliseconds, wait)
+                         %(errors)s::text[], %(milliseconds)s::integer[], %(waits)s::float[], %(left)s::smallint[])
+         AS ended (id, attempt, state, status, error, milliseconds, wait, tries_left)
 ), told AS (
     INSERT INTO webhook_attempts (delivery_id, attempt, status, error, milliseconds)
     SELECT d.id, e.attempt, e.status, e.error, e.milliseconds FROM ended e JOIN webhook_deliveries d USING (id)
@@ -226,14 +229,15 @@ WITH ended AS (
     SET state = e.state, next_attempt_at = now() + make_interval(secs => e.wait), last_status = e.status,
         last_error = e.error, finished_at = CASE WHEN e.state <> 'pending' THEN now() END
     FROM ended e WHERE d.id = e.id AND d.attempts = e.attempt AND d.state = 'pending'
-    RETURNING d.endpoint_id, d.subject_id, d.sequence, d.next_attempt_at
+      AND (d.tries_left = e.tries_left OR e.state = 'delivered')
+    RETURNING d.endpoint_id, d.subject_id, d.sequence, d.name, d.next_attempt_at
 )
 UPDATE webhook_deliveries behind SET next_attempt_at = coalesce(n.next_attempt_at, now())
 FROM noted n
 WHERE behind.endpoint_id = n.endpoint_id AND behind.subject_id = n.subject_id AND behind.sequence > n.sequence
-  AND behind.state = 'pending' AND behind.attempts = 0
+  AND behind.state = 'pending' AND behind.tries_left = 10 AND n.name <> 'ping'
 """
-"""A try that outlived its lease is known by its number, and changes nothing: somebody else makes the next one."""
+"""A try that outlived its lease, or failed after a redelivery was asked for, is known by its numbers, and ignored."""
 
 
 def note(connection: Connection, ended: Sequence[Ended]) -> None:
@@ -248,9 +252,10 @@ def note(connection: Connection, ended: Sequence[Ended]) -> None:
             "errors": arrays.plain(e.outcome.error for e in ended),
             "milliseconds": arrays.plain(e.outcome.milliseconds for e in ended),
             "waits": arrays.plain(e.wait for e in ended),
+            "left": arrays.plain(e.claimed.tries_left for e in ended),
         },
     )
-    last = {e.claimed.endpoint_id: e.outcome.error is not None for e in ended}
+    last = {e.claimed.endpoint_id: e.outcome.error is not None for e in ended if e.outcome.error not in OURS}
     for failed, since in ((True, "now()"), (False, "NULL")):
         connection.exec_driver_sql(
             f"UPDATE webhook_endpoints SET failing_since = {since} WHERE id = ANY(%s::uuid[])"
@@ -283,7 +288,11 @@ def disable_hopeless(connection: Connection, ended: Sequence[Ended]) -> list[tup
 
 
 def forget_old(connection: Connection) -> int:
-    """Forget deliveries older than KEPT_DAYS, up to FORGOTTEN_MAX; how many."""
+    """Forget deliveries older than KEPT_DAYS, up to FORGOTTEN_MAX, and what came up while its endpoint was deleted."""
+    connection.exec_driver_sql(
+        "DELETE FROM webhook_deliveries WHERE id IN (SELECT d.id FROM webhook_endpoints e JOIN webhook_deliveries d"
+        f" ON d.endpoint_id = e.id WHERE d.state = 'pending' AND e.deleted_at IS NOT NULL LIMIT {FORGOTTEN_MAX})"
+    )
     return connection.exec_driver_sql(
         "DELETE FROM webhook_deliveries WHERE id IN (SELECT id FROM webhook_deliveries"
         " WHERE id < uuid_floor(now() - make_interval(days => %s)) ORDER BY id LIMIT %s)",

@@ -74,7 +74,7 @@ It works once, within {hours} hours. If it was not you, do nothing: the old pass
         """One of your webhook endpoints takes no events any more: it answered that it is gone (410), or no delivery
 has succeeded for three days. GET /v1/webhook-endpoints shows which, and why.
 
-Nothing is lost: what happens meanwhile is sent once you make the endpoint active again.
+What happens meanwhile is kept for 30 days, and sent once you make the endpoint active again.
 """,
     ),
 }

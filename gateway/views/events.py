@@ -52,7 +52,7 @@ def list_events(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _bodies(connection: Connection, rows: list[Event], caller: Caller) -> list[dict[str, Any]]:
-    """The events with what they are about, each kind of it read at once; endpoints are their owner's alone to see."""
+    """The events with what they are about, each kind of it read at once; of endpoints what GET would show."""
     ids: dict[str, set[str]] = {}
     for row in rows:
         ids.setdefault(row.name.partition(".")[0], set()).add(row.subject_id)
@@ -61,7 +61,8 @@ def _bodies(connection: Connection, rows: list[Event], caller: Caller) -> list[d
     endpoints = webhook_endpoint.by_ids(connection, list(ids.get("webhook_endpoint", ())))
     shown = {id: payment_body(view, caller) for id, view in payments.items()}
     shown |= {id: bulk_body(known) for id, known in bulks.items()}
-    shown |= {id: endpoint_body(known) for id, known in endpoints.items() if known.user_id == caller.id}
+    if "webhooks:read" in caller.scopes:
+        shown |= {id: endpoint_body(known) for id, known in endpoints.items() if known.user_id == caller.id}
     return [event_body(row, shown[row.subject_id]) for row in rows if row.subject_id in shown]
 
 

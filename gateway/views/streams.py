@@ -86,7 +86,7 @@ def _streamed(id: str, fits: Fits) -> Response:
         raise Refusal("not_acceptable", f"Accept {EVENT_STREAM}.")
     after = streaming.sequence_of(request.headers.get("Last-Event-ID", ""))
     first, told = _begun(id, fits)
-    if first.subject.finalized_at is not None and after >= max(one.sequence for one in first.events):
+    if first.subject.finalized_at is not None and all(one.sequence <= after for one in first.events):
         told.close()
         return no_content()
     lines = streaming.lines(first, told, after)

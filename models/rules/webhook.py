@@ -44,6 +44,10 @@ class Trouble(StrEnum):
     """Our fault; nothing was sent, or nothing is known of it."""
 
 
+OURS = (Trouble.INTERRUPTED, Trouble.UNSIGNED, Trouble.INTERNAL)
+"""Nothing that an endpoint is to be called failing for."""
+
+
 class Outcome(NamedTuple):
     """What came of a try: delivered if there is no error; `retry_after` in seconds if the receiver asked for it."""
 
@@ -68,7 +72,7 @@ def retry_after_seconds(header: str | None, now: datetime) -> float | None:
         return float(text[:9])
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     seconds = (date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds()
     return seconds if seconds > 0 else None

@@ -1,10 +1,13 @@
 """The feed of events: read on from where one stopped, by type, each as it may be seen."""
 
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from uuid_utils import compat as uuids
 
+from models import tokens
 from models.session import transaction
 from tests.gateway.bulk_orders import CHARGES
 from tests.gateway.house import House, Person
@@ -124,6 +127,7 @@ def test_a_disabled_endpoint_is_told_to_its_owner(house: House, client: Person) 
             "INSERT INTO webhook_endpoints (id, user_id, url, event_types) VALUES (%s, %s, 'https://x.test/', '{*}')",
             (id, client.id),
         )
+    with transaction(house.worker) as connection:
         connection.exec_driver_sql(
             "UPDATE webhook_endpoints SET is_active = false, disabled_reason = 'gone', version = version + 1"
             " WHERE id = %s",
@@ -132,6 +136,10 @@ def test_a_disabled_endpoint_is_told_to_its_owner(house: House, client: Person) 
     [one] = pages(client, after=begun)[0]
     assert (one["type"], one["data"]["id"], one["data"]["disabled_reason"]) == ("webhook_endpoint.disabled", id, "gone")
     assert pages(ops, after=before)[0] == []
+    narrow = tokens.new()
+    with transaction(house.worker) as connection:
+        tokens.keep(connection, str(uuids.uuid7()), client.id, narrow, ["payments:read"])
+    assert pages(replace(client, token=narrow), after=begun)[0] == []  # nor may it ask for the endpoint
 
 
 def test_a_cursor_is_for_whom_it_was_given(client: Person, stranger: Person) -> None:

@@ -177,7 +177,8 @@ def test_a_plain_request_is_told_what_is_here(house: House, client: Person, paym
 
 
 def test_what_is_refused_before_the_upgrade(house: House, client: Person, stranger: Person, payment: str) -> None:
-    assert refused(house, client, payment, Sec_WebSocket_Key="x") == (400, "bad_request")
+    for key in ("x", "\xe9"):
+        assert refused(house, client, payment, Sec_WebSocket_Key=key) == (400, "bad_request")
     assert refused(house, client, payment, Sec_WebSocket_Version="8") == (426, "upgrade_required")
     assert refused(house, stranger, payment) == (404, "not_found")
     assert refused(house, client, str(uuids.uuid7())) == (404, "not_found")
@@ -262,6 +263,7 @@ def test_who_answers_no_ping_is_gone(
 AWKWARD = (
     "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=x; y=,;",
     "Sec-WebSocket-Protocol: \xe9, payments",
+    "Connection: \xe9",
 )
 
 

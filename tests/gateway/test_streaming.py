@@ -136,6 +136,18 @@ def test_who_may_not_call_any_more_hears_nothing_more(
     assert waiting(house) == 0
 
 
+def test_a_stream_ends_when_nobody_can_say_who_may_read_on(
+    house: House, client: Person, payment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming, "HEARTBEAT_SECONDS", 0.1)
+    with stream(client, f"/v1/payments/{payment}/events") as (_, pieces), house.owner.begin() as locking:
+        assert len(events_of(next(pieces) + next(pieces))) == 1
+        house.execute("UPDATE tokens SET last_used_at = now() - interval '1 day' WHERE user_id = %s", client.id)
+        locking.exec_driver_sql("SELECT FROM tokens WHERE user_id = %s FOR UPDATE", (client.id,))
+        assert events_of("".join(pieces)) == []  # the note of the token's use waits for the lock, in vain
+    assert waiting(house) == 0
+
+
 def test_a_stream_ends_after_its_time(
     house: House, client: Person, payment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,3 +222,14 @@ def test_the_end_of_a_bulk_is_an_event(house: House, client: Person, merchant: P
     assert stranger.get(f"{CHARGES}/{id}/events", **ASKED).status_code == 404
     assert merchant.get(f"/v1/bulk-transfers/{id}/events", **ASKED).status_code == 404
     assert merchant.get(f"/v1/payments/{id}/events", **ASKED).status_code == 404
+
+
+def test_a_bulk_that_ended_before_there_were_events_is_told(house: House, client: Person, merchant: Person) -> None:
+    purse, _ = client.wallet("5.00"), merchant.wallet()
+    order = {"currency": "EUR", "charges": [{"wallet": purse, "amount": "1.00"}]}
+    id = merchant.order(CHARGES, order).get_json()["id"]
+    house.execute("ALTER TABLE bulks DISABLE TRIGGER bulks_tell_their_end")
+    house.post_payments()
+    house.execute("ALTER TABLE bulks ENABLE TRIGGER bulks_tell_their_end")
+    assert merchant.get(f"{CHARGES}/{id}").get_json()["state"] == "COMPLETED"
+    assert merchant.get(f"{CHARGES}/{id}/events", **ASKED).status_code == 204

@@ -121,6 +121,14 @@ def test_one_is_sent_again_with_all_tries(house: House, client: Person, columns:
     assert house.execute(f"SELECT {REST} FROM webhook_deliveries WHERE id = %s", other) == [before]
 
 
+def test_of_many_attempts_the_newest_are_shown(house: House, client: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook_delivery, "ATTEMPTS_SHOWN_MAX", 3)
+    id = delivery(house, endpoint(client), **GIVEN_UP)
+    attempted(house, id, *[(500, "http_status")] * 5)
+    tries = client.get(f"/v1/webhook-deliveries/{id}").get_json()["tries"]
+    assert [one["attempt"] for one in tries] == [3, 4, 5]
+
+
 def test_a_range_is_sent_again(house: House, client: Person) -> None:
     hook, other = endpoint(client), endpoint(client)
     first = delivery(house, hook, occurred_at="2026-11-01T00:00:00Z", **GIVEN_UP)

@@ -17,7 +17,7 @@ from models.webhook_endpoint import ENDPOINTS_MAX, EVENT_TYPES
 from tests.gateway.hooks import PATH, URL, ask_for, endpoint
 from tests.gateway.house import House, Person
 from tests.hostile import ADDRESSES, URLS
-from tests.support import Database
+from tests.support import Database, eventually
 
 WEEK = 7 * 24 * 3600
 
@@ -128,6 +128,28 @@ def test_a_name_server_that_never_answers(client: Person, monkeypatch: pytest.Mo
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(10) and [])
     assert ask_for(client, url="https://slow.example/").get_json()["code"] == "url_not_allowed"
     answered.set()
+
+
+def test_names_that_one_user_asks_for_hold_up_nobody_else(
+    client: Person, stranger: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered, asked = threading.Event(), []
+
+    def ask(host: str, port: int, **_: Any) -> list[tuple[Any, ...]]:
+        asked.append(host)
+        if host == "slow.example":
+            answered.wait(10)
+        return [(None, None, None, "", ("8.8.8.8", port))]
+
+    monkeypatch.setattr(targets, "RESOLVE_SECONDS_MAX", 0.05)
+    monkeypatch.setattr(socket, "getaddrinfo", ask)
+    for _ in range(targets.RESOLVERS_MAX):
+        assert ask_for(client, url="https://slow.example/").get_json()["code"] == "url_not_allowed"
+    assert asked == ["slow.example"] * targets.ASKED_BY_USER_MAX
+    monkeypatch.setattr(targets, "RESOLVE_SECONDS_MAX", 3)
+    assert ask_for(stranger, url="https://good.example/").status_code == 201
+    answered.set()
+    eventually(lambda: ask_for(client, url="https://good.example/").status_code == 201)
 
 
 def test_what_the_operator_allows_besides(fresh_database: Database) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from models import event, payment
+from models import event, payment, payment_view, timeline
 from models.event import Event
 from models.payment import Wish
 from models.payment_list import Viewer
@@ -19,6 +19,12 @@ from tests.models.world import World
 ALL = Viewer("", reads_all=True)
 TRANSACTIONS = 4
 LIMIT = 3
+BATCH = 200
+MANY_WALLETS = """
+INSERT INTO accounts (id, token, owner_id, currency)
+SELECT gen_random_uuid(), 'wal_' || md5(k::text), %s, 'EUR' FROM generate_series(1, 20000) AS k
+"""
+PARK = "UPDATE payments SET parked_at = now(), attempts = 1, last_error = 'no luck' WHERE state = 'INITIATED'"
 
 
 def read(world: World, viewer: Viewer, after: tuple[str, int] = event.START, limit: int = 100) -> list[Event]:
@@ -185,3 +191,51 @@ def test_nobody_writes_events_but_transitions(shared_world: World, role: str, an
     statement = "INSERT INTO events (subject_id, version, name) VALUES (%s, 9, 'payment.completed')"
     with pytest.raises(DBAPIError), transaction(getattr(shared_world, role)) as connection:
         connection.exec_driver_sql(statement, (ann,))
+
+
+def test_telling_of_a_batch_does_not_read_all_accounts(world: World) -> None:
+    """Nor does telling of a single payment after it, by the plan that was made for the batch."""
+    ann = world.user()
+    wallet = world.wallet(ann)
+    with transaction(world.owner) as connection:
+        connection.exec_driver_sql(MANY_WALLETS, (ann,))
+        connection.exec_driver_sql("ANALYZE accounts")
+    wishes = [world.deposit(ann, wallet, 100) for _ in range(BATCH)]
+    walks = "SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'accounts'"
+    with transaction(world.gateway) as connection:
+        payment.accept(connection, wishes)
+        assert connection.exec_driver_sql(walks).scalar_one() == 0
+    with transaction(world.worker) as connection:
+        assert connection.exec_driver_sql(PARK).rowcount == BATCH
+        assert connection.exec_driver_sql(walks).scalar_one() == 0
+
+
+def test_an_endpoint_with_the_id_of_a_payment_does_not_keep_it_from_being_posted(world: World) -> None:
+    """The gateway's role chooses both."""
+    ann = world.user()
+    [id] = world.accept(world.deposit(ann, world.wallet(ann), 100))
+    endpoint = "INSERT INTO webhook_endpoints (id, user_id, url, event_types) VALUES (%s, %s, 'https://x.test/', '{*}')"
+    with transaction(world.gateway) as connection:
+        connection.exec_driver_sql(endpoint, (id, ann))
+        connection.exec_driver_sql("UPDATE webhook_endpoints SET version = 2 WHERE id = %s", (id,))
+    with transaction(world.worker) as connection:
+        connection.exec_driver_sql("UPDATE webhook_endpoints SET is_active = false, disabled_reason = 'gone'")
+    assert (world.post(), world.state(id)) == (1, "COMPLETED")
+    with transaction(world.gateway) as connection:
+        view = payment_view.by_id(connection, id)
+        assert view is not None
+        assert view.attempts == 0
+        assert [entry.step for entry in timeline.of_payment(connection, view)] == ["initiated", "completed"]
+
+
+@pytest.mark.parametrize("reads_all", [True, False])
+def test_what_is_held_back_is_not_read_each_time(shared_world: World, ann: str, wallet: str, reads_all: bool) -> None:
+    begun = beginning(shared_world)
+    with open_transaction(shared_world) as slow, open_transaction(shared_world) as reader:
+        slow.exec_driver_sql("SELECT pg_current_xact_id()")
+        shared_world.accept(*[shared_world.deposit(ann, wallet, 100) for _ in range(BATCH)])
+        reader.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        assert event.page(reader, Viewer(ann, reads_all=reads_all), begun, LIMIT) == []
+        fetched = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'events'"
+        assert reader.exec_driver_sql(fetched).scalar_one() <= LIMIT + 1
+    assert len(read(shared_world, Viewer(ann, reads_all=reads_all), begun, BATCH)) == BATCH

@@ -79,6 +79,8 @@ def attempt(**columns: str) -> str:
 
 
 GATEWAY_MAY_TRY, WORKER_MAY_TRY, BOTH_MAY_TRY = {"worker": DENIED}, {"gateway": DENIED}, {}
+BY_WORKERS = {"gateway": "webhook_endpoints_are_disabled_by_workers"}
+SENT_AGAIN = {"gateway": "webhook_deliveries_are_sent_again"}
 OWNER_ALONE = {"worker": DENIED, "gateway": DENIED}
 
 BREAKS = [
@@ -94,9 +96,12 @@ BREAKS = [
     (
         "webhook_endpoints_disabled_reason_is_known",
         of_hook("is_active = false, disabled_reason = 'whim', version = 2"),
-        BOTH_MAY_TRY,
+        BY_WORKERS,
     ),
-    ("webhook_endpoints_disabled_are_inactive", of_hook("disabled_reason = 'gone', version = 2"), BOTH_MAY_TRY),
+    ("webhook_endpoints_disabled_are_inactive", of_hook("disabled_reason = 'gone', version = 2"), BY_WORKERS),
+    (NO_BREAK, of_hook("is_active = false, disabled_reason = 'gone', version = 2"), BY_WORKERS),
+    ("webhook_endpoints_count_their_versions", of_hook("version = version - 1"), BOTH_MAY_TRY),
+    ("webhook_endpoints_count_their_versions", of_hook("version = 2147483647"), BOTH_MAY_TRY),
     ("webhook_endpoints_deleted_are_inactive", of_hook("deleted_at = now()"), GATEWAY_MAY_TRY),
     ("webhook_endpoints_pings_are_not_negative", of_hook("pings = -1"), GATEWAY_MAY_TRY),
     ("webhook_endpoints_keep_their_owner", of_hook("user_id = %(bob)s"), OWNER_ALONE),
@@ -125,15 +130,18 @@ BREAKS = [
     (
         "webhook_deliveries_state_is_known",
         of_delivery("state = 'lost', next_attempt_at = NULL, finished_at = now()"),
-        BOTH_MAY_TRY,
+        SENT_AGAIN,
     ),
-    ("webhook_deliveries_pending_exactly_with_next", of_delivery("next_attempt_at = NULL"), BOTH_MAY_TRY),
-    ("webhook_deliveries_pending_exactly_with_next", of_delivery("next_attempt_at = now()", "done"), BOTH_MAY_TRY),
+    ("webhook_deliveries_pending_exactly_with_next", of_delivery("next_attempt_at = NULL"), SENT_AGAIN),
+    ("webhook_deliveries_pending_exactly_with_next", of_delivery("next_attempt_at = now()", "done"), SENT_AGAIN),
+    (NO_BREAK, of_delivery("state = 'delivered', next_attempt_at = NULL, finished_at = now()"), SENT_AGAIN),
+    (NO_BREAK, of_delivery("next_attempt_at = now() + interval '1 s'"), SENT_AGAIN),
+    (NO_BREAK, of_delivery("tries_left = 0"), SENT_AGAIN),
     ("webhook_deliveries_finished_exactly_when_done", of_delivery("finished_at = now()"), BOTH_MAY_TRY),
-    ("webhook_deliveries_finished_exactly_when_done", of_delivery("finished_at = NULL", "done"), BOTH_MAY_TRY),
+    ("webhook_deliveries_finished_exactly_when_done", of_delivery("finished_at = NULL", "done"), SENT_AGAIN),
     ("webhook_deliveries_attempts_are_not_negative", of_delivery("attempts = -1"), WORKER_MAY_TRY),
-    ("webhook_deliveries_tries_are_bounded", of_delivery("tries_left = -1"), BOTH_MAY_TRY),
-    ("webhook_deliveries_tries_are_bounded", of_delivery("tries_left = 11"), BOTH_MAY_TRY),
+    ("webhook_deliveries_tries_are_bounded", of_delivery("tries_left = -1"), SENT_AGAIN),
+    ("webhook_deliveries_tries_are_bounded", of_delivery("tries_left = 11"), SENT_AGAIN),
     ("webhook_deliveries_last_error_is_bounded", of_delivery("last_error = ''"), WORKER_MAY_TRY),
     ("webhook_deliveries_last_error_is_bounded", of_delivery("last_error = repeat('x', 101)"), WORKER_MAY_TRY),
     *(

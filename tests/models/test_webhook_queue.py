@@ -198,6 +198,25 @@ def test_a_long_queue_of_one_endpoint_is_not_walked_for_the_others(shop: Shop):
     assert "Seq Scan on webhook_deliveries" not in plan
 
 
+def test_a_long_way_behind_the_events_each_chunk_reads_its_own_alone(shop: Shop):
+    """Else a worker that was away for long never catches up."""
+    with transaction(shop.world.owner) as connection:
+        connection.exec_driver_sql("ALTER TABLE events DISABLE TRIGGER USER")
+        connection.exec_driver_sql(
+            "INSERT INTO events (subject_id, version, name, user_id)"
+            " SELECT gen_random_uuid(), 1, 'payment.initiated', %s FROM generate_series(1, 20000)",
+            (shop.client,),
+        )
+        connection.exec_driver_sql("ALTER TABLE events ENABLE TRIGGER USER")
+        connection.exec_driver_sql("ANALYZE events")
+    with transaction(shop.world.worker) as connection:
+        [(xact, sequence)] = connection.exec_driver_sql(webhook_queue.READ_PLACE).all()
+        told = {"xact": xact, "sequence": sequence, "to_xact": xact, "to_sequence": sequence, "most": 400}
+        plan = "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {webhook_queue.WANTED}", told))
+    assert "Seq Scan on events" not in plan
+    assert "events_one_per_version" in plan, "a subject's earlier events are looked up, not searched for"
+
+
 def test_room_is_shared_among_endpoints_and_a_failing_one_has_one_call(shop: Shop):
     failing = new_id()
     with transaction(shop.world.gateway) as connection:
@@ -226,3 +245,10 @@ def test_room_is_shared_among_endpoints_and_a_failing_one_has_one_call(shop: Sho
     assert claimed({shop.endpoint: 1}, Room(9, 3, 0)) == [shop.endpoint] * 3
     assert sorted(claimed({}, Room(1, 2, 1))) == sorted([shop.endpoint] * 3 + [failing])
     assert claimed({}, Room(1, 0, 0)) == [shop.endpoint]
+    other = new_id()
+    with transaction(shop.world.gateway) as connection:
+        webhook_endpoint.create(connection, other, shop.client, "https://shop.example/", ["*"], None)
+    for _ in range(9):
+        shop.world.accept(shop.deposit())
+    shop.fan_out()
+    assert claimed({shop.endpoint: 4, other: 1}, Room(0, 3, 0)) == [other] * 3, "who has the fewest is served first"

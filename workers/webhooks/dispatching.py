@@ -18,13 +18,13 @@ import structlog
 from models import bulk, payment_view, webhook_endpoint, webhook_queue
 from models.event import Event
 from models.rules.webhook import Outcome, Trouble, wait_seconds
-from models.session import Connection, Engine, statements, transaction
+from models.session import Connection, Contention, DatabaseAway, Engine, statements, transaction
 from models.shown import bulk_body, endpoint_body, event_body, payment_body
 from models.webhook_queue import Claimed, Ended, Room
 from workers.webhooks.sending import Call
 
-EVENTS_MAX = 1_000
-"""Made into deliveries in one transaction."""
+EVENTS_MAX = 200
+"""Made into deliveries in one transaction: of each, three users may have twenty, so many in two seconds."""
 
 FAN_OUT_SECONDS = 2.0
 """How long one task goes on with that; the timetable goes on."""
@@ -115,15 +115,22 @@ class Dispatcher:
             self._begin(claimed)
 
     def _begin(self, claimed: Sequence[Claimed]) -> None:
-        with statements(self.engine) as connection:
-            secrets = webhook_queue.secrets(connection, [one.endpoint_id for one in claimed])
-            bodies = _bodies(connection, claimed)
+        self._open.update({(one.id, one.attempt): one for one in claimed})
+        try:
+            with statements(self.engine) as connection:
+                secrets = webhook_queue.secrets(connection, [one.endpoint_id for one in claimed])
+                bodies = _bodies(connection, claimed)
+        except (DatabaseAway, Contention):
+            for one in claimed:
+                self._end(one, Outcome(None, Trouble.INTERNAL))
+            raise
         for one in claimed:
-            self._open[one.id, one.attempt] = one
             if one.is_spent:
                 self._end(one, Outcome(None, Trouble.INTERRUPTED))
             elif one.endpoint_id not in secrets:
                 self._end(one, Outcome(None, Trouble.UNSIGNED))
+            elif one.id not in bodies:
+                self._end(one, Outcome(None, Trouble.INTERNAL))
             else:
                 call = Call(one.id, one.url, bodies[one.id], secrets[one.endpoint_id])
                 asyncio.run_coroutine_threadsafe(self._call(one, call), self._loop)
@@ -141,15 +148,34 @@ class Dispatcher:
             self._desk.submit(self._round).add_done_callback(_complain)
 
     def _note(self) -> None:
+        """Keep what has ended; what cannot be kept harms no other, and is tried again after its lease."""
         ended = list(self._ended)
+        try:
+            self._keep(ended)
+        except (DatabaseAway, Contention):
+            raise
+        except Exception:
+            for one in ended:
+                try:
+                    self._keep([one])
+                except (DatabaseAway, Contention):
+                    raise
+                except Exception as error:
+                    log.error("the outcome of a webhook cannot be kept", delivery=one.claimed.id, exc_info=error)
+                    self._forget(one)
+
+    def _forget(self, one: Ended) -> None:
+        self._ended.popleft()
+        self._open.pop((one.claimed.id, one.claimed.attempt), None)
+
+    def _keep(self, ended: Sequence[Ended]) -> None:
         if not ended:
             return
         with transaction(self.engine) as connection:
             webhook_queue.note(connection, ended)
             disabled = webhook_queue.disable_hopeless(connection, ended)
         for one in ended:
-            self._ended.popleft()
-            self._open.pop((one.claimed.id, one.claimed.attempt), None)
+            self._forget(one)
             log.info(
                 "webhook " + one.state,
                 delivery=one.claimed.id,
@@ -167,18 +193,27 @@ def _complain(round: Future[None]) -> None:
 
 
 def _bodies(connection: Connection, claimed: Sequence[Claimed]) -> dict[str, str]:
-    """What each delivery says, by its id: the event, with its subject as the endpoint's owner may see it now."""
+    """What each delivery says, by its id: the event, with its subject as the endpoint's owner may see it now.
+
+    One that cannot be shown is left out: it harms no other.
+    """
     views = payment_view.by_ids(connection, [one.subject_id for one in claimed if one.name.startswith("payment.")])
     bulks = bulk.by_ids(connection, [one.subject_id for one in claimed if one.name.startswith("bulk.")])
+    others = [one.subject_id for one in claimed if one.subject_id not in views and one.subject_id not in bulks]
+    endpoints = webhook_endpoint.by_ids(connection, others)
     bodies = {}
     for one in claimed:
-        data: dict[str, Any] = {"id": one.subject_id}  # all that is left to say of what has been deleted
-        if one.subject_id in views:
-            data = payment_body(views[one.subject_id], Owner(one.user_id))
-        elif one.subject_id in bulks:
-            data = bulk_body(bulks[one.subject_id])
-        elif endpoint := webhook_endpoint.by_id(connection, one.subject_id):
-            data = endpoint_body(endpoint)
+        data: dict[str, Any] = {"id": one.subject_id}  # all that is left to say of what is gone
+        try:
+            if one.subject_id in views:
+                data = payment_body(views[one.subject_id], Owner(one.user_id))
+            elif one.subject_id in bulks:
+                data = bulk_body(bulks[one.subject_id])
+            elif one.subject_id in endpoints:
+                data = endpoint_body(endpoints[one.subject_id])
+        except Exception as error:
+            log.error("the subject of a webhook cannot be shown", delivery=one.id, exc_info=error)
+            continue
         event = Event("", one.sequence, one.name, one.subject_id, one.version, one.occurred_at)
         bodies[one.id] = json.dumps(event_body(event, data), separators=(",", ":"))
     return bodies

@@ -10,12 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+import httpcore
 import httpx
 import structlog
 from standardwebhooks import Webhook
 
 from models.rules.targets import Policy, Target, TargetRefused, target_of, vetted
 from models.rules.webhook import ASK_TO_WAIT, Outcome, Trouble, retry_after_seconds
+from workers.webhooks.bounded import BoundedBackend
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
@@ -25,7 +27,7 @@ ADDRESSES_MAX = 3
 """Of a name, tried one after the other while none can be connected to."""
 
 RESOLVERS_MAX = 256
-"""Threads, made as they are needed: a name server that does not answer keeps one for longer than its call lasts."""
+"""Threads, made as they are needed: a name whose server does not answer keeps one for longer than its call lasts."""
 
 USER_AGENT = "payments-webhooks/1"
 
@@ -62,9 +64,8 @@ class Sender:
         self._resolvers = ThreadPoolExecutor(RESOLVERS_MAX, thread_name_prefix="resolver")
         self._timeout = httpx.Timeout(total_seconds, connect=connect_seconds).as_dict()
         self._total_seconds = total_seconds
-        # No line is kept: one that was opened for a name must not carry what is meant for another at its address.
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-        self._transport = httpx.AsyncHTTPTransport(verify=verify, trust_env=False, limits=limits)
+        self._asked: dict[tuple[str, int], asyncio.Future[Sequence[str]]] = {}
+        self._transport = _Transport(verify)
 
     async def send(self, call: Call) -> Outcome:
         """Make the call; whatever happens is its outcome."""
@@ -101,12 +102,20 @@ class Sender:
         """All addresses of the host, asked for once and vetted; raises TargetRefused."""
         if target.address is not None:
             return [target.address]
-        loop = asyncio.get_running_loop()
         try:
-            found = await loop.run_in_executor(self._resolvers, self._resolve, target.host, target.port)
+            found = await asyncio.shield(self._answer(target.host, target.port))
         except (OSError, UnicodeError) as error:
             raise TargetRefused("host_unknown", "The host has no address.") from error
         return vetted(found, self._policy)
+
+    def _answer(self, host: str, port: int) -> asyncio.Future[Sequence[str]]:
+        """What the name server will say; calls to a name at once share the one thread that waits for it."""
+        key = (host, port)
+        if key not in self._asked:
+            loop = asyncio.get_running_loop()
+            self._asked[key] = loop.run_in_executor(self._resolvers, self._resolve, host, port)
+            self._asked[key].add_done_callback(lambda _: self._asked.pop(key))
+        return self._asked[key]
 
     async def _answered(self, call: Call, target: Target, address: str) -> Outcome:
         """The status is all that is read; what follows it, also to where a redirect leads, is nobody's business."""
@@ -125,6 +134,19 @@ class Sender:
             await response.aclose()
         error = None if response.is_success else Trouble.HTTP_STATUS
         return Outcome(status, error, retry_after=retry_after_seconds(wait, _now()))
+
+
+class _Transport(httpx.AsyncHTTPTransport):
+    """No line is kept: one that was opened for a name must not carry what is meant for another at its address."""
+
+    def __init__(self, verify: ssl.SSLContext | bool) -> None:
+        super().__init__(verify=verify, trust_env=False)
+        self._pool = httpcore.AsyncConnectionPool(
+            httpx.create_ssl_context(verify, trust_env=False),
+            max_connections=None,
+            max_keepalive_connections=0,
+            network_backend=BoundedBackend(),
+        )
 
 
 def resolved(host: str, port: int) -> list[str]:

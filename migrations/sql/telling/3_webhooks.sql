@@ -32,12 +32,19 @@ CREATE TRIGGER webhook_endpoints_keep_their_owner BEFORE UPDATE ON webhook_endpo
     WHEN (OLD.deleted_at IS NOT NULL
           OR (NEW.id, NEW.user_id, NEW.created_at) IS DISTINCT FROM (OLD.id, OLD.user_id, OLD.created_at))
     EXECUTE FUNCTION refuse_change();
+-- An event names the version: one that was set back, or to the highest, would keep the worker from ever disabling it.
+CREATE TRIGGER webhook_endpoints_count_their_versions BEFORE UPDATE ON webhook_endpoints FOR EACH ROW
+    WHEN (NEW.version NOT IN (OLD.version, OLD.version + 1)) EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER webhook_endpoints_are_disabled_by_workers BEFORE UPDATE ON webhook_endpoints FOR EACH ROW
+    WHEN (NEW.disabled_reason IS NOT NULL AND NEW.disabled_reason IS DISTINCT FROM OLD.disabled_reason)
+    EXECUTE FUNCTION refuse_gateway();
 CREATE TRIGGER webhook_endpoints_are_never_deleted BEFORE DELETE ON webhook_endpoints
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER webhook_endpoints_are_never_truncated BEFORE TRUNCATE ON webhook_endpoints
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- A ping is asked for by counting one up; that we disabled an endpoint is an event as well, and a mail to its owner.
+-- A ping is asked for by counting one up; that we disabled an endpoint is an event as well, and a mail to its owner, of
+-- which an endpoint that is disabled again and again makes one an hour. What a deleted one still waits for goes with it.
 ALTER TABLE confirmations
     DROP CONSTRAINT confirmations_purpose_is_known,
     ADD CONSTRAINT confirmations_purpose_is_known CHECK (purpose IN ('email', 'password', 'webhook'));
@@ -48,7 +55,13 @@ BEGIN
     IF NEW.disabled_reason IS NOT NULL AND OLD.disabled_reason IS NULL THEN
         INSERT INTO events (subject_id, version, name, user_id)
         VALUES (NEW.id, NEW.version, 'webhook_endpoint.disabled', NEW.user_id);
-        INSERT INTO confirmations (id, user_id, purpose) VALUES (gen_random_uuid(), NEW.user_id, 'webhook');
+        INSERT INTO confirmations (id, user_id, purpose) SELECT gen_random_uuid(), NEW.user_id, 'webhook'
+        WHERE NOT EXISTS (SELECT FROM confirmations WHERE user_id = NEW.user_id AND purpose = 'webhook'
+                                                      AND created_at > now() - interval '1 hour');
+    END IF;
+    IF NEW.deleted_at IS NOT NULL THEN
+        DELETE FROM webhook_deliveries WHERE id IN (
+            SELECT id FROM webhook_deliveries WHERE endpoint_id = NEW.id AND state = 'pending' LIMIT 10000);
     END IF;
     IF NEW.pings > OLD.pings THEN
         INSERT INTO events (subject_id, version, name, user_id) VALUES (NEW.id, NEW.pings, 'ping', NEW.user_id);
@@ -116,6 +129,11 @@ CREATE TRIGGER webhook_deliveries_keep_their_event BEFORE UPDATE ON webhook_deli
           IS DISTINCT FROM
           (OLD.id, OLD.endpoint_id, OLD.sequence, OLD.name, OLD.subject_id, OLD.version, OLD.occurred_at, OLD.created_at))
     EXECUTE FUNCTION refuse_change();
+
+-- The gateway has it sent again, and nothing else: it neither says that it arrived nor puts it off.
+CREATE TRIGGER webhook_deliveries_are_sent_again BEFORE UPDATE ON webhook_deliveries FOR EACH ROW
+    WHEN (NEW.state <> 'pending' OR NEW.tries_left <> 10 OR NEW.next_attempt_at > now() OR NEW.next_attempt_at IS NULL)
+    EXECUTE FUNCTION refuse_gateway();
 
 CREATE TABLE webhook_attempts (
     delivery_id   uuid NOT NULL REFERENCES webhook_deliveries ON DELETE CASCADE,

@@ -1,6 +1,8 @@
 """When a webhook is tried again: ten tries over 75 hours, and what a receiver may ask for."""
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from models.rules.webhook import (
     RETRY_AFTER_SECONDS_MAX,
     TRIES_MAX,
     WAITS_SECONDS,
+    Trouble,
     retry_after_seconds,
     wait_seconds,
 )
@@ -77,3 +80,11 @@ def test_a_date_is_understood_in_any_zone(ahead: timedelta, zone: int):
     ahead -= timedelta(microseconds=ahead.microseconds)
     date = (NOON + ahead).astimezone(timezone(timedelta(hours=zone)))
     assert retry_after_seconds(date.strftime("%a, %d %b %Y %H:%M:%S %z"), NOON) == ahead.total_seconds()
+
+
+def test_every_kind_of_failure_is_in_the_guide():
+    root = Path(__file__).parents[3]
+    refused = re.findall(r"TargetRefused\(\s*\"(\w+)\"", (root / "models/rules/targets.py").read_text())
+    table = [line for line in (root / "docs/guides/webhooks.md").read_text().splitlines() if line.startswith("| `")]
+    told = [code for line in table for code in re.findall(r"`(\w+)`", line.split("|")[1])]
+    assert sorted(told) == sorted({*refused, *Trouble} | {"last_error"})

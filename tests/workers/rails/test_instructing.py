@@ -298,6 +298,20 @@ def test_a_bank_that_is_away_for_good_leaves_nothing_unknown(desk: Desk, rail: S
     assert desk.state(id) == "parked"
 
 
+@pytest.mark.parametrize(("said", "noted"), [(Answer.AWAY, 1), (Answer.PENDING, 1), (Answer.UNKNOWN, 5)])
+def test_what_costs_no_attempt_is_noted_once(desk: Desk, rail: Script, said: Answer, noted: int) -> None:
+    """A bank that is away for a day is asked thousands of times."""
+    rail.says |= {"told": Outcome(said), "asked": Outcome(said)}
+    [id] = desk.hold(1_00)
+    for _ in range(5):
+        desk.hasten()
+        desk.instructor._is_away_until = 0
+        assert desk.instructor.instruct() == (1, 0)
+    with desk.books.as_owner() as connection:
+        rows = connection.exec_driver_sql("SELECT actor, error FROM payment_attempts WHERE payment_id = %s", (id,))
+        assert [tuple(row) for row in rows] == [("bank", said.value)] * noted
+
+
 def test_no_answer_is_kept_of_what_does_not_wait_for_one(desk: Desk, rail: Script, complaints: list[dict]) -> None:
     id = desk.books.order("withdrawal", desk.client, desk.wallet, desk.wire, 1_00)
     rail.pages.append([News(id, CONFIRMED)])

@@ -24,7 +24,8 @@ MISBEHAVIOURS: dict[str, tuple[Callable[[Receiver], Answer], int | None, str]] =
     "drops the connection": (lambda _: lambda handler, _: handler.connection.close(), None, "connection_broken"),
     "speaks no HTTP": (lambda _: lambda h, _: h.wfile.write(b"220 smtp.example\r\n\r\n"), None, "connection_broken"),
     "drips its headers for ever": (lambda r: r.drip(b"HTTP/1.1 200 OK\r\nX-Drip: "), None, "timed_out"),
-    "goes on and on": (lambda _: forever_continuing, None, "timed_out"),
+    "goes on and on": (lambda _: forever_continuing, None, "connection_broken"),
+    "tells headers without end": (lambda _: forever_telling, None, "connection_broken"),
     "fails and drips for ever": (lambda r: r.drip(b"HTTP/1.1 500 No\r\n\r\n"), 500, "http_status"),
 }
 
@@ -32,6 +33,12 @@ MISBEHAVIOURS: dict[str, tuple[Callable[[Receiver], Answer], int | None, str]] =
 def forever_continuing(handler, _) -> None:
     while True:
         handler.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)
+
+
+def forever_telling(handler, _) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        handler.wfile.write(b"X-Told: on and on\r\n" * 100)
 
 
 ANSWERED = {
@@ -104,7 +111,7 @@ def test_retry_after_is_heeded_where_it_means_something(post: Post, code: int, a
     endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
     post.pay()
     delivery = post.tried(first(post, endpoint).id, 1)
-    assert delivery.wait == pytest.approx(wait, abs=0.1 * wait if wait == 5 else 5)
+    assert delivery.wait == pytest.approx(wait, abs=1.5 if wait == 5 else 5)
 
 
 def test_ten_tries_by_the_schedule_and_then_no_more(post: Post):
@@ -117,7 +124,7 @@ def test_ten_tries_by_the_schedule_and_then_no_more(post: Post):
         tried = post.tried(delivery.id, number)
         waits.append(tried.wait)
         post.hasten()
-    assert waits[:-1] == [pytest.approx(planned, rel=0.1, abs=1) for planned in WAITS_SECONDS]
+    assert waits[:-1] == [pytest.approx(planned, rel=0.1, abs=2) for planned in WAITS_SECONDS]
     assert (tried.state, waits[-1]) == ("failed", None)
     post.dispatcher.dispatch()
     assert len(receiver.heard) == TRIES_MAX
