@@ -105,10 +105,10 @@ def forget() -> None:
     with _left_to_the_next_one():
         with transaction(runtime.engine()) as connection:
             login_throttle.forget_old(connection)
-        forgotten = webhook_queue.FORGOTTEN_MAX
-        while forgotten == webhook_queue.FORGOTTEN_MAX:
-            with transaction(runtime.engine()) as connection:
-                forgotten = webhook_queue.forget_old(connection)
+        with transaction(runtime.engine()) as connection:
+            forgotten = webhook_queue.forget_old(connection)
+        if forgotten == webhook_queue.FORGOTTEN_MAX:
+            publish(task=FORGET)  # what else this worker has to do comes first
 
 
 @contextmanager

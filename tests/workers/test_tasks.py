@@ -10,7 +10,7 @@ from celery.signals import worker_process_init
 from uuid_utils.compat import uuid7
 
 import settings
-from models import command, confirmation, heartbeat, user, webhook_endpoint
+from models import command, confirmation, heartbeat, user, webhook_endpoint, webhook_queue
 from models.audit import Actor
 from models.instruction import Instruction
 from models.rules import webhook
@@ -251,3 +251,11 @@ def test_a_child_forgets_its_parents_connections(books: Books, monkeypatch: pyte
     runtime.engine().dispose()
     runtime.forget_connections()
     settings.load.cache_clear()
+
+
+def test_forgetting_a_lot_leaves_room_for_other_tasks(bells: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(tasks.forget)
+    assert bells.llen("upkeep") == 0
+    monkeypatch.setattr(webhook_queue, "FORGOTTEN_MAX", 0)
+    run(tasks.forget)
+    assert bells.llen("upkeep") == 1
