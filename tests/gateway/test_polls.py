@@ -7,11 +7,9 @@ import pytest
 
 from tests.gateway.house import House, Person
 from tests.gateway.test_ops import order, park
-from tests.gateway.waiters import CANONICAL, QUICK_SECONDS, Answered, ours, timed, waiting
+from tests.gateway.waiters import CANONICAL, PATIENT, QUICK_SECONDS, WAYS, Answered, ours, timed, waiting
 from tests.support import Database
 
-WAYS = pytest.mark.parametrize("way", [{}, CANONICAL], ids=["lean", "canonical"])
-PATIENT = {"Prefer": "wait=20"}
 BRIEF = {"Prefer": "wait=1"}
 
 

@@ -15,11 +15,8 @@ from tests.gateway.test_ops import REASON, park
 from tests.gateway.test_withdrawals import answer as answer_of_the_bank
 from tests.gateway.test_withdrawals import order as outward
 from tests.gateway.test_withdrawals import wire
-from tests.gateway.waiters import CANONICAL, QUICK_SECONDS, ours, posting, timed, waiting
+from tests.gateway.waiters import PATIENT, QUICK_SECONDS, WAYS, ours, posting, timed, waiting
 from tests.support import Database
-
-WAYS = pytest.mark.parametrize("way", [{}, CANONICAL], ids=["lean", "canonical"])
-PATIENT = {"Prefer": "wait=20"}
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import pytest
 from werkzeug.test import TestResponse
 
 from gateway.services import Services
@@ -18,6 +19,9 @@ QUICK_SECONDS = 5.0
 
 CANONICAL = {"Accept": "application/json, */*;q=0.1"}
 """Means the same as no header, but the short way does not read it."""
+
+WAYS = pytest.mark.parametrize("way", [{}, CANONICAL], ids=["lean", "canonical"])
+PATIENT = {"Prefer": "wait=20"}
 
 
 class Answered(NamedTuple):

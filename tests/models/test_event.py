@@ -237,5 +237,5 @@ def test_what_is_held_back_is_not_read_each_time(shared_world: World, ann: str, 
         reader.exec_driver_sql("SET LOCAL enable_seqscan = off")
         assert event.page(reader, Viewer(ann, reads_all=reads_all), begun, LIMIT) == []
         fetched = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'events'"
-        assert reader.exec_driver_sql(fetched).scalar_one() <= LIMIT + 1
+        assert reader.exec_driver_sql(fetched).scalar_one() <= len(event.CONCERNS) * (LIMIT + 1)
     assert len(read(shared_world, Viewer(ann, reads_all=reads_all), begun, BATCH)) == BATCH
