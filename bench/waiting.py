@@ -61,7 +61,11 @@ def one_way(running: Stack, bench: Bench, run: str, way: str, connections: int, 
     """Payments a second whose end the client knew, after how many ms, and the CPU each took, in us."""
     requests, tokens = bench.world.posts(REQUESTS, bench.chance, *WAYS[way].order_headers)
     since, spent = bench.now(), running.cpu_seconds()
-    outcome = learn(Plan(running.address, requests, connections, bench.seconds, WARM_UP_SECONDS, rate), way, tokens)
+    outcome = learn(
+        Plan(running.address, requests, connections, bench.seconds, min(WARM_UP_SECONDS, bench.seconds), rate),
+        way,
+        tokens,
+    )
     finalized = bench.finalized_since(since)
     spent = {name: seconds - spent[name] for name, seconds in running.cpu_seconds().items()}
     expected = WAYS[way].status
@@ -79,12 +83,12 @@ def one_way(running: Stack, bench: Bench, run: str, way: str, connections: int, 
 def crowd(running: Stack, bench: Bench, kind: str, count: int) -> dict[str, float]:
     """What `count` waiters of this kind cost who submits, and the gateway; and how soon they learn the end."""
     before = submitting(running, bench, f"before {kind}")
-    alone = idle(running)
+    alone = idle(running, bench.seconds)
     payments = open_payments(bench, count)
     with waiters.held(running.address, kind, payments) as held:
         held.wait_open()
         settle(running)
-        among = idle(running)
+        among = idle(running, bench.seconds)
         loaded = submitting(running, bench, f"with {count:,} {kind}", before["rate"])
         if not held.are_held():
             held.ended()
@@ -129,10 +133,10 @@ def settle(running: Stack) -> None:
         used, before = now - before, now
 
 
-def idle(running: Stack) -> dict[str, float]:
+def idle(running: Stack, seconds: float) -> dict[str, float]:
     """What is used while nobody asks for anything: ms of CPU a second, memory, connections to the database."""
     before, begun = running.cpu_seconds(), time.monotonic()
-    time.sleep(IDLE_SECONDS)
+    time.sleep(min(IDLE_SECONDS, seconds))
     spent = {name: seconds - before[name] for name, seconds in running.cpu_seconds().items()}
     elapsed = time.monotonic() - begun
     with running.engine().connect() as connection:
