@@ -3,6 +3,7 @@
 Nobody who listens holds a connection to the database; who may not listen any more hears nothing further.
 """
 
+import random
 import re
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -91,8 +92,10 @@ def follow(ours: Services, id: str, fits: Fits, environ: Environ) -> Generator[T
             raise Refusal("too_many_waiters", detail, headers={"Retry-After": RETRY_AFTER_SECONDS})
         yield told
         after = told.events[-1].sequence if told.events else 0
+        pause = HEARTBEAT_SECONDS * random.random()  # noqa: S311 - so that a thousand who came at once go on one by one
         while place and told.subject.finalized_at is None and not place.is_closed and time.monotonic() < until:
-            change = place.next(HEARTBEAT_SECONDS, told.subject.version) or Change(told.subject)
+            change = place.next(pause, told.subject.version) or Change(told.subject)
+            pause = HEARTBEAT_SECONDS
             told = _fresh(change, after, authenticate_again(environ, ours))
             yield told
             after = told.events[-1].sequence if told.events else after
