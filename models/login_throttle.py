@@ -28,16 +28,17 @@ def of_address(address: str) -> Subject:
 
 
 TAKE = """
-INSERT INTO login_throttles AS t (subject, attempts, locked_until) VALUES (%(subject)s, 1, now())
+INSERT INTO login_throttles AS t (subject, attempts, locked_until) VALUES (%(subject)s, 1, to_timestamp(0))
 ON CONFLICT (subject) DO UPDATE SET
     attempts = CASE WHEN t.seen_at < now() - make_interval(secs => %(forget)s) THEN 1 ELSE t.attempts + 1 END,
-    locked_until = now() + make_interval(secs => CASE
-        WHEN t.seen_at < now() - make_interval(secs => %(forget)s) OR t.attempts + 1 < %(free)s THEN 0
-        ELSE least(%(most)s, 2 ^ least(t.attempts + 1 - %(free)s, 30)) END),
+    locked_until = CASE
+        WHEN t.seen_at < now() - make_interval(secs => %(forget)s) OR t.attempts + 1 < %(free)s THEN to_timestamp(0)
+        ELSE now() + make_interval(secs => least(%(most)s, 2 ^ least(t.attempts + 1 - %(free)s, 30))) END,
     seen_at = now()
 WHERE t.locked_until <= now()
 RETURNING 1
 """
+"""Who is not locked out has a time long past: by now() a guess that began a moment earlier would have to wait."""
 
 
 def take(connection: Connection, subject: Subject) -> float:
@@ -63,7 +64,8 @@ def forgive(connection: Connection, subject: Subject) -> None:
 def give_back(connection: Connection, subject: Subject) -> None:
     """The guess was right: it does not count, but earlier ones do."""
     connection.exec_driver_sql(
-        "UPDATE login_throttles SET attempts = attempts - 1, locked_until = now() WHERE subject = %s AND attempts > 1",
+        "UPDATE login_throttles SET attempts = attempts - 1, locked_until = to_timestamp(0)"
+        " WHERE subject = %s AND attempts > 1",
         (subject.hash,),
     )
 

@@ -40,6 +40,13 @@ def test_five_are_free_then_the_wait_doubles_up_to_its_most(world):
     assert expected == WAIT_SECONDS_MAX
 
 
+def test_guesses_at_once_are_free_whichever_began_first(world):
+    with transaction(world.gateway) as earlier:
+        earlier.exec_driver_sql("SELECT now()")
+        assert [take(world) for _ in range(3)] == [0.0] * 3
+        assert login_throttle.take(earlier, ANN) == 0.0
+
+
 def test_a_guess_that_is_refused_does_not_count(world):
     for _ in range(5):
         take(world)
