@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import g, request
+from flask import g
 from uuid_utils import uuid7
 
 from gateway import auth
@@ -14,6 +14,7 @@ from gateway.contract import IF_MATCH, Blueprint
 from gateway.errors import Refusal, not_found
 from gateway.fields import is_id
 from gateway.paging import listed
+from gateway.precondition import changed_meanwhile, refuse_unless_seen
 from gateway.schemas import PageQuery, page_of
 from gateway.services import services
 from gateway.showing import etag
@@ -80,15 +81,12 @@ def change_bank_account(body: Body, id: str) -> Answer:
     """Take one of your bank accounts out of use, or into it again; an inactive one orders nothing."""
     with transaction(services().engine) as connection:
         known = _visible(connection, id, sees_all=False)
-        if "If-Match" not in request.headers:
-            raise Refusal("precondition_required", "Send If-Match with the bank account's ETag.")
+        refuse_unless_seen(known.version, "bank account")
         changed: BankAccount | None = known
-        if not request.if_match.contains_weak(etag(known.version, g.caller)[1:-1]):
-            changed = None
-        elif body["is_active"] != known.is_active:
+        if body["is_active"] != known.is_active:
             changed = bank_account.change(connection, id, known.version, body["is_active"])
         if changed is None:
-            raise Refusal("precondition_failed", "The bank account has changed; read it again.")
+            raise changed_meanwhile("bank account")
         if changed.version != known.version:
             before = {"is_active": known.is_active}
             audit.note(connection, auth.actor(), "bank_accounts.change", id, before=before, after=body)

@@ -11,6 +11,7 @@ from gateway.contract import IF_MATCH, IF_NONE_MATCH, Blueprint
 from gateway.currency_schemas import CurrencyChange, CurrencyInput
 from gateway.errors import Refusal, flawed, not_found
 from gateway.fields import is_currency_code
+from gateway.precondition import changed_meanwhile, refuse_unless_seen
 from gateway.schemas import CurrencySchema, page_of
 from gateway.services import services
 from gateway.showing import currency_body, etag
@@ -73,16 +74,11 @@ def change_currency(body: dict[str, Any], code: str) -> Answer:
     """Name a currency, bound it, or take it out of use: an inactive one takes no new payments."""
     with transaction(services().engine) as connection:
         known = _known(connection, code)
-        if "If-Match" not in request.headers:
-            raise Refusal("precondition_required", "Send If-Match with the currency's ETag.")
+        refuse_unless_seen(known.version, "currency")
         wished = _bounded(known._replace(**{name: body[name] for name in body if name not in BOUNDS}), body)
-        changed: Currency | None = known
-        if not request.if_match.contains_weak(etag(known.version, g.caller)[1:-1]):
-            changed = None
-        elif wished != known:
-            changed = currency.change(connection, wished)
+        changed = known if wished == known else currency.change(connection, wished)
         if changed is None:
-            raise Refusal("precondition_failed", "The currency has changed; read it again.")
+            raise changed_meanwhile("currency")
         if changed.version != known.version:
             before, after = currency_body(known), currency_body(changed)
             audit.note(connection, auth.actor(), "currencies.change", code, before=before, after=after)

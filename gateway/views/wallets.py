@@ -13,6 +13,7 @@ from gateway.errors import Refusal, flawed, not_found
 from gateway.fields import is_wallet_token
 from gateway.idempotency import fingerprint_of, key_of, recalled
 from gateway.parsing import body_of_request
+from gateway.precondition import changed_meanwhile, refuse_unless_seen
 from gateway.schemas import PageQuery, page_of
 from gateway.services import services
 from gateway.showing import etag, wallet_body
@@ -137,14 +138,11 @@ def change_wallet(body: dict[str, Any], token: str) -> Answer:
     """
     with transaction(services().engine) as connection:
         wallet = own(connection, token)
-        if "If-Match" not in request.headers:
-            raise Refusal("precondition_required", "Send If-Match with the wallet's ETag.")
-        changed: Wallet | None = None
-        if request.if_match.contains_weak(etag(wallet.version, g.caller)[1:-1]):
-            wished = _wished(connection, body, wallet)
-            changed = wallet if wished == wallet else account.change_wallet(connection, wished)
+        refuse_unless_seen(wallet.version, "wallet")
+        wished = _wished(connection, body, wallet)
+        changed = wallet if wished == wallet else account.change_wallet(connection, wished)
         if changed is None:
-            raise Refusal("precondition_failed", "The wallet has changed; read it again.")
+            raise changed_meanwhile("wallet")
         before, after = (wallet_body(one) for one in (wallet, changed))
         differing = [name for name in CHANGEABLE if before[name] != after[name]]
         if differing:

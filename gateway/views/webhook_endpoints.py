@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, g, request
+from flask import Response, g
 from uuid_utils import uuid7
 
 from gateway.auth import actor, requires
@@ -10,6 +10,7 @@ from gateway.contract import IF_MATCH, Blueprint, no_content
 from gateway.errors import Refusal, not_found
 from gateway.fields import is_id
 from gateway.paging import listed
+from gateway.precondition import changed_meanwhile, refuse_unless_seen
 from gateway.schemas import PageQuery, page_of
 from gateway.services import services
 from gateway.showing import etag
@@ -32,6 +33,7 @@ webhook_endpoints = Blueprint(
     "webhook_endpoints", __name__, url_prefix="/v1/webhook-endpoints", description="Where events are sent to."
 )
 
+WHAT = "webhook endpoint"
 CHANGEABLE = ("url", "event_types", "description", "is_active")
 
 Body = dict[str, Any]
@@ -89,7 +91,8 @@ def change_endpoint(body: Body, id: str) -> Answer:
     What happens while it is inactive is sent once it is active again.
     """
     with statements(services().engine) as connection:
-        known = _at_version(own(connection, id))
+        known = own(connection, id)
+    refuse_unless_seen(known.version, WHAT)
     if "url" in body:
         refuse_unless_allowed(body["url"])
     wished, is_forgiven = known._replace(**body), body.get("is_active", False)
@@ -98,7 +101,7 @@ def change_endpoint(body: Body, id: str) -> Answer:
     with transaction(services().engine) as connection:
         changed = webhook_endpoint.change(connection, wished, is_forgiven=is_forgiven)
         if changed is None:
-            raise _changed_meanwhile()
+            raise changed_meanwhile(WHAT)
         before, after = (endpoint_body(one) for one in (known, changed))
         told = ({name: one[name] for name in CHANGEABLE if before[name] != after[name]} for one in (before, after))
         audit.note(connection, actor(), "webhook_endpoints.change", id, None, *told)
@@ -112,9 +115,10 @@ def change_endpoint(body: Body, id: str) -> Answer:
 def delete_endpoint(id: str) -> Response:
     """Delete one of your webhook endpoints: nothing is sent to it any more, not even what was on its way."""
     with transaction(services().engine) as connection:
-        known = _at_version(own(connection, id))
+        known = own(connection, id)
+        refuse_unless_seen(known.version, WHAT)
         if not webhook_endpoint.delete(connection, id, known.version):
-            raise _changed_meanwhile()
+            raise changed_meanwhile(WHAT)
         audit.note(connection, actor(), "webhook_endpoints.delete", id, before={"url": known.url})
     return no_content()
 
@@ -154,19 +158,6 @@ def own(connection: Connection, id: str) -> Endpoint:
     if known is None or known.user_id != g.caller.id:
         raise not_found()
     return known
-
-
-def _at_version(known: Endpoint) -> Endpoint:
-    """The endpoint, if the caller says its version, or that he does not care; raises Refusal."""
-    if "If-Match" not in request.headers:
-        raise Refusal("precondition_required", "Send If-Match with the webhook endpoint's ETag.")
-    if not request.if_match.contains_weak(etag(known.version, g.caller)[1:-1]):
-        raise _changed_meanwhile()
-    return known
-
-
-def _changed_meanwhile() -> Refusal:
-    return Refusal("precondition_failed", "The webhook endpoint has changed; read it again.")
 
 
 def _tag(known: Endpoint) -> dict[str, str]:
