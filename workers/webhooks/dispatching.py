@@ -79,13 +79,16 @@ class Dispatcher:
         """Begin no more, wait for the calls under way, and keep what came of them."""
         self._is_closing = True
         deadline = time.monotonic() + seconds
-        while self._open and time.monotonic() < deadline:
-            wait([asyncio.run_coroutine_threadsafe(self._all_ended(), self._loop)], deadline - time.monotonic())
-            self._desk.submit(self._round).result()
-        self._desk.shutdown()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._caller.join()
-        self._loop.close()
+        try:
+            self._desk.submit(self._round).result()  # after whatever is under way, which may have begun calls
+            while self._open and time.monotonic() < deadline:
+                wait([asyncio.run_coroutine_threadsafe(self._all_ended(), self._loop)], deadline - time.monotonic())
+                self._desk.submit(self._round).result()
+        finally:
+            self._desk.shutdown()
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._caller.join()
+            self._loop.close()
 
     async def _all_ended(self) -> None:
         await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))

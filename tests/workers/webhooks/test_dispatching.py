@@ -266,6 +266,31 @@ def test_told_to_end_it_waits_for_the_calls_under_way(post: Post):
     assert post.states(endpoint) == ["delivered"]
 
 
+def test_told_to_end_amid_a_round_it_waits_for_the_calls_that_begin(post: Post, monkeypatch: pytest.MonkeyPatch):
+    receiver = post.receiver()
+    endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
+    post.pay()
+    is_claiming, go_on, claim = threading.Event(), threading.Event(), webhook_queue.claim
+
+    def claim_slowly(*arguments):
+        is_claiming.set()
+        go_on.wait()
+        return claim(*arguments)
+
+    monkeypatch.setattr(webhook_queue, "claim", claim_slowly)
+    dispatcher = post.another_dispatcher()
+    threads = [threading.Thread(target=does) for does in (dispatcher.dispatch, dispatcher.close)]
+    threads[0].start()
+    is_claiming.wait()
+    threads[1].start()
+    eventually(lambda: dispatcher._is_closing)
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    post.dispatchers.remove(dispatcher)
+    assert post.states(endpoint) == ["delivered"]
+
+
 def test_old_deliveries_are_forgotten_with_their_tries(post: Post):
     receiver = post.receiver()
     endpoint, _ = post.endpoint(receiver.url)
