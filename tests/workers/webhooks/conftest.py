@@ -87,9 +87,12 @@ class Post:
         with transaction(self.books.worker) as connection:
             rows = connection.exec_driver_sql(
                 "SELECT id::text, sequence, name, subject_id::text, state, attempts, tries_left,"
-                " extract(epoch FROM next_attempt_at - now())::float, extract(epoch FROM next_attempt_at - last)::float,"
-                " last_status, last_error FROM webhook_deliveries, LATERAL (SELECT max(created_at) AS last"
-                " FROM webhook_attempts WHERE delivery_id = id) WHERE endpoint_id = %s ORDER BY sequence",
+                " extract(epoch FROM next_attempt_at - now())::float,"
+                " extract(epoch FROM next_attempt_at - ended)::float,"
+                " last_status, last_error"
+                " FROM webhook_deliveries,"
+                " LATERAL (SELECT max(created_at) AS ended FROM webhook_attempts WHERE delivery_id = id)"
+                " WHERE endpoint_id = %s ORDER BY sequence",
                 (endpoint_id,),
             )
             return [Delivery(*row) for row in rows]
