@@ -39,8 +39,8 @@ def of_other(body: dict[str, Any], view: PaymentView | None) -> Outcome:
 
 
 def of_bulk(placed: Placed) -> Outcome:
-    """201 if the bulk became final in the time that the caller gave it, else 202."""
-    bulk, applied = awaited(placed.bulk, is_final, request.environ, services())
+    """201 if the bulk became final in the time that the caller gave it, else 202: at once if lines are yet to come."""
+    bulk, applied = awaited(placed.bulk, lambda bulk: bulk.is_open or is_final(bulk), request.environ, services())
     g.caller = request.environ[CALLER]
     replayed = {"Idempotent-Replayed": "true"} if placed.is_replay else {}
     headers = {**bulk_headers(bulk, g.caller), **replayed, **applied}

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TypeVar, cast
 from urllib.request import parse_http_list
 
@@ -10,6 +11,7 @@ from werkzeug.http import parse_etags
 
 from gateway.auth import authenticate, authenticate_again
 from gateway.envelope import Environ
+from gateway.hangups import line_of
 from gateway.services import Services
 from gateway.showing import etag_of
 from models.bulk import Bulk
@@ -53,7 +55,7 @@ def awaited(
     if seconds == 0 or is_over(subject):
         return subject, applied
     until = time.monotonic() + seconds
-    with ours.waits.place(subject.id, authenticate(environ, ours).id) as place:
+    with ours.waits.place(subject.id, authenticate(environ, ours).id, line_of(environ)) as place:
         if place is None:
             return subject, {}
         while not is_over(subject):
@@ -86,8 +88,8 @@ def asked(subject: Awaited, environ: Environ, ours: Services) -> tuple[Awaited, 
 
 
 def is_decided(view: PaymentView) -> bool:
-    """Whether an order of it has been answered: it is final, or its money is held and another's word is awaited."""
-    return view.state != State.INITIATED
+    """Whether nothing more comes of an order now: it is final, or its money is held, or its time is yet to come."""
+    return view.state != State.INITIATED or (view.scheduled_at is not None and view.scheduled_at > datetime.now(UTC))
 
 
 def is_final(subject: PaymentView | Bulk) -> bool:

@@ -19,6 +19,7 @@ from wsproto.utilities import LocalProtocolError
 from gateway.contract import encode
 from gateway.envelope import Environ
 from gateway.errors import Refusal
+from gateway.hangups import SOCKETS
 from gateway.streaming import NOBODY_CAN_SAY, Told, body_of
 from models.shown import event_body
 
@@ -52,10 +53,6 @@ FINAL = 1000
 GOING_AWAY = 1001
 TRY_AGAIN_LATER = 1013
 TOKEN_ENDED = 4401
-
-
-SOCKETS = ("gunicorn.socket", "werkzeug.socket")
-"""Where servers leave the socket, each in its place."""
 
 GONE = (ConnectionClosed, LocalProtocolError, OSError)
 """What is raised on a line that has ended, or is just being ended by its own thread."""

@@ -16,6 +16,7 @@ from gateway.contract import encode
 from gateway.envelope import Environ
 from gateway.errors import Refusal, not_found
 from gateway.fields import is_id
+from gateway.hangups import line_of
 from gateway.services import Services
 from gateway.waits import Change
 from models import bulk, event, payment_view
@@ -26,7 +27,7 @@ from models.session import Contention, DatabaseAway, Overdue, statements
 from models.shown import bulk_body, event_body, is_visible, payment_body
 
 HEARTBEAT_SECONDS = 15.0
-"""No proxy ends a line on which something comes so often; whoever is gone is noticed by then."""
+"""No proxy ends a line on which something comes so often."""
 
 STREAM_SECONDS_MAX = 3600.0
 """Who wants more begins anew: so a process that is replaced is left, in the end, by all."""
@@ -79,13 +80,14 @@ def sequence_of(text: str) -> int:
 def follow(ours: Services, id: str, fits: Fits, environ: Environ) -> Generator[Told]:
     """The payment or bulk with all its events so far, and then what happens; without any each HEARTBEAT_SECONDS.
 
-    Ends with the final event, after STREAM_SECONDS_MAX, or when the process does. Raises Refusal, also once the caller
-    may not ask any more, and NOBODY_CAN_SAY. Whoever takes the first must close it: until then it holds a place.
+    Ends with the final event, after STREAM_SECONDS_MAX, when the caller hangs up or the process ends. Raises Refusal,
+    also once he may not ask any more, and NOBODY_CAN_SAY. Whoever takes the first must close it: until then it holds a
+    place.
     """
     caller = authenticate(environ, ours)
     if not is_id(id):
         raise not_found()
-    with ours.waits.place(id, caller.id, with_events=True) as place:
+    with ours.waits.place(id, caller.id, line_of(environ), with_events=True) as place:
         until, told = time.monotonic() + STREAM_SECONDS_MAX, read(ours, id, fits, caller)
         if place is None and told.subject.finalized_at is None:
             detail = "Poll for the outcome, or try again later."

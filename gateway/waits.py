@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import structlog
 
+from gateway.hangups import Line, hung_up
 from models import bulk, event, payment_view, transitions
 from models.bulk import Bulk
 from models.event import Event
@@ -38,13 +39,14 @@ class Change(NamedTuple):
 class Place:
     """One waiter's; given back at the end of its block."""
 
-    def __init__(self, id: str, user_id: str, *, with_events: bool) -> None:
+    def __init__(self, id: str, user_id: str, line: Line | None, *, with_events: bool) -> None:
         self.id = id
         self.user_id = user_id
+        self.line = line
         self.with_events = with_events
         self.version = 0
         self.is_closed = False
-        """The process is about to end: nothing more is waited for."""
+        """Who waited here has hung up, or the process is about to end: nothing more is waited for."""
         self._change: Change | None = None
         self._woken = threading.Event()
 
@@ -66,7 +68,7 @@ class Place:
             self._woken.set()
 
     def close(self) -> None:
-        """Let who waits here answer with what he knows."""
+        """Let who waits here be answered with what is known."""
         self.is_closed = True
         self._woken.set()
 
@@ -91,12 +93,15 @@ class Waits:
         return sum(self._of_user.values())
 
     @contextmanager
-    def place(self, id: str, user_id: str, *, with_events: bool = False) -> Iterator[Place | None]:
+    def place(
+        self, id: str, user_id: str, line: Line | None = None, *, with_events: bool = False
+    ) -> Iterator[Place | None]:
         """A place to wait for the payment or bulk, None if all are taken, or this user's share of them, or it closed.
 
-        Read after taking it, or right after one's own commit; `with_events`: also what happened to it.
+        Read after taking it, or right after one's own commit; `line`: whose end is the end of the wait; `with_events`:
+        also what happened to it.
         """
-        place = self._take(Place(id, user_id, with_events=with_events))
+        place = self._take(Place(id, user_id, line, with_events=with_events))
         try:
             if place is not None and id in self._heard:
                 with suppress(DatabaseAway, Contention, Overdue), statements(self._engine) as connection:
@@ -110,9 +115,12 @@ class Waits:
         """Let nobody wait any longer: the process is about to end."""
         with self._lock:
             self._is_closed = True
-            waiting = [place for places in self._places.values() for place in places]
-        for place in waiting:
+        for place in self._taken():
             place.close()
+
+    def _taken(self) -> list[Place]:
+        with self._lock:
+            return [place for places in self._places.values() for place in places]
 
     def _take(self, place: Place) -> Place | None:
         with self._lock:
@@ -167,7 +175,14 @@ class Waits:
                     self._read(line.connection, changed)
 
     def _look(self) -> None:
-        """Wake whoever waits for what has changed, whatever was heard, and though the line be silent for ever."""
+        """Wake whoever waits for what has changed, whatever was heard, and though the line be silent for ever.
+
+        Who has hung up gives his place to others.
+        """
+        lines = {place.line: place for place in self._taken() if place.line is not None}
+        for place, is_gone in zip(lines.values(), hung_up(lines), strict=True):
+            if is_gone:
+                place.close()
         if self._places:
             with statements(self._engine) as connection:
                 changed = self._behind(connection)

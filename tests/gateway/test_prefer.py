@@ -198,6 +198,22 @@ def test_captures_voids_and_cancels(house: House, client: Person, merchant: Pers
     assert merchant.order(paths[0], {}, paths[0]).status_code == 202
 
 
+@WAYS
+def test_what_is_scheduled_is_not_waited_for(client: Person, purse: str, way: dict[str, str]) -> None:
+    order = _transfer(client, purse) | {"scheduled_at": LATER}
+    answered = timed(lambda: client.order("/v1/transfers", order, **PATIENT, **way))
+    assert (answered.status, answered.payment["state"], answered.applied) == (202, "INITIATED", "wait=20")
+    assert answered.seconds < QUICK_SECONDS
+
+
+def test_a_bulk_whose_lines_are_yet_to_come_is_not_waited_for(house: House, purse: str) -> None:
+    merchant, _ = bulk_orders.organization(house, "100.00")
+    order = {"currency": "EUR", "charges": [{"wallet": purse, "amount": "1.00"}], "is_open": True}
+    answered = timed(lambda: merchant.order(bulk_orders.CHARGES, order, **PATIENT))
+    assert (answered.status, answered.payment["is_open"], answered.applied) == (202, True, "wait=20")
+    assert answered.seconds < QUICK_SECONDS
+
+
 def _transfer(client: Person, purse: str) -> dict[str, Any]:
     return {"source": purse, "target": client.wallet(), "amount": "1.00", "currency": "EUR"}
 

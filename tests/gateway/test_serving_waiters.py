@@ -1,11 +1,13 @@
 """Those who wait at the gateway as it is served: many, beside others, and answered when it stops or is replaced."""
 
+import base64
 import json
 import os
 import re
 import resource
 import secrets
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from gateway.waits import TICK_SECONDS
 from tests.gateway.house import SECRET_KEY, House, Person
 from tests.gateway.served import COMMAND, ROOT, Served, serving
 from tests.support import Database, eventually
@@ -33,14 +36,27 @@ def served(database: Database, house: House, redis_url: str, tmp_path: Path) -> 
         yield served
 
 
+@pytest.fixture(scope="module")
+def one_place(
+    database: Database, house: House, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    changes = {"GATEWAY_WORKERS": "1", "WAITERS_MAX": "1"}
+    with serving(database, house, redis_url, tmp_path_factory.mktemp("served"), **changes) as served:
+        yield served
+
+
 @pytest.fixture
 def person(house: House) -> Person:
     return house.person()
 
 
+def deposit_into(wallet: str) -> dict[str, str]:
+    return {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
+
+
 def ordered(served: Served, person: Person, wallet: str, prefer: str = "wait=30") -> bytes:
     """The whole answer to an order, its sender not half-closing: as clients are."""
-    body = json.dumps({"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}).encode()
+    body = json.dumps(deposit_into(wallet)).encode()
     key = f"Idempotency-Key: {secrets.token_hex(8)}"
     head = served.head("/v1/deposits", person, f"Content-Length: {len(body)}", key, f"Prefer: {prefer}")
     return served.say(head + body, last=False)
@@ -100,6 +116,40 @@ def test_all_are_answered_when_its_processes_are_replaced(served: Served, person
         answer = pool.submit(ordered, served, person, person.wallet())
         eventually(lambda: served.house.post_payments() or answer.done())
     assert payments([answer], 201)[0]["state"] == "COMPLETED"
+
+
+LONG_POLL = ("", "Prefer: wait=30")
+STREAM = ("/events", "Accept: text/event-stream")
+KEY = base64.b64encode(secrets.token_bytes(16)).decode()
+UPGRADE = ("/socket", "Upgrade: websocket", "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {KEY}")
+
+
+@pytest.mark.parametrize("asked", [LONG_POLL, STREAM, UPGRADE], ids=["long poll", "event stream", "WebSocket"])
+def test_who_hangs_up_leaves_his_place(one_place: Served, person: Person, asked: tuple[str, ...]) -> None:
+    id = person.order("/v1/deposits", deposit_into(person.wallet())).get_json()["id"]
+
+    def get(below: str, *headers: str) -> bytes:
+        connection = "Upgrade" if "socket" in below else "close"
+        lines = [f"GET /v1/payments/{id}{below} HTTP/1.1", "Host: x", f"Connection: {connection}", *headers]
+        return "\r\n".join([*lines, f"Authorization: Bearer {person.token}", "", ""]).encode()
+
+    def is_place_taken() -> bool:
+        return b"Preference-Applied" not in one_place.say(get("", "Prefer: wait=1"), last=False)
+
+    def waiting_line() -> socket.socket | None:
+        """One whose request waits, None if it came too late for the place."""
+        line = socket.create_connection(("127.0.0.1", one_place.port))
+        line.sendall(get(*asked))
+        time.sleep(0.1)
+        if is_place_taken():
+            return line
+        line.close()
+        return None
+
+    with eventually(waiting_line):
+        time.sleep(2 * TICK_SECONDS)
+        assert is_place_taken()
+    eventually(lambda: not is_place_taken(), 3 * TICK_SECONDS)
 
 
 def test_open_files_are_allowed_at_the_start(database: Database, house: House, redis_url: str, tmp_path: Path) -> None:
