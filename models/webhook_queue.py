@@ -1,6 +1,6 @@
 """The queue of webhooks: each event becomes a delivery for each endpoint that asks for it; what is due is claimed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -106,13 +106,14 @@ def _chunk_end(connection: Connection, place: Sequence[Any], limit: int) -> Sequ
 
 
 class Claimed(NamedTuple):
-    """A delivery to be tried now, for the `attempt`-th time; `is_spent`: whoever made its last try died amid it."""
+    """A delivery to be tried now, for the `attempt`-th time; `is_troubled`: its endpoint fails, or is slow; `is_spent`:
+    whoever made its last try died amid it."""
 
     id: str
     endpoint_id: str
     user_id: str
     url: str
-    is_failing: bool
+    is_troubled: bool
     sequence: int
     name: str
     subject_id: str
@@ -131,13 +132,14 @@ WITH RECURSIVE waiting (endpoint_id) AS (
             ORDER BY d.endpoint_id LIMIT 1)
     FROM waiting w WHERE w.endpoint_id IS NOT NULL
 ), ready AS (
-    SELECT e.id, e.failing_since IS NOT NULL AS is_failing, coalesce(b.calls, 0) AS calls,
+    SELECT e.id, e.failing_since IS NOT NULL OR e.id = ANY(%(slow)s::uuid[]) AS is_troubled,
+           coalesce(b.calls, 0) AS calls,
            CASE WHEN e.failing_since IS NULL THEN %(calls_max)s ELSE %(failing_max)s END - coalesce(b.calls, 0) AS room
     FROM waiting w JOIN webhook_endpoints e ON e.id = w.endpoint_id AND e.is_active
     JOIN users u ON u.id = e.user_id AND u.is_active
     LEFT JOIN unnest(%(busy)s::uuid[], %(calls)s::integer[]) AS b (endpoint_id, calls) ON b.endpoint_id = e.id
 ), due AS (
-    SELECT own.*, r.calls + own.place AS nth, r.is_failing FROM ready r CROSS JOIN LATERAL (
+    SELECT own.*, r.calls + own.place AS nth, r.is_troubled FROM ready r CROSS JOIN LATERAL (
         SELECT d.id, d.next_attempt_at, row_number() OVER (ORDER BY d.next_attempt_at, d.id) AS place
         FROM webhook_deliveries d
         WHERE d.endpoint_id = r.id AND d.state = 'pending' AND d.next_attempt_at <= now() AND (d.name = 'ping' OR
@@ -145,11 +147,11 @@ WITH RECURSIVE waiting (endpoint_id) AS (
             AND before.subject_id = d.subject_id AND before.state = 'pending' AND before.sequence < d.sequence))
         ORDER BY d.next_attempt_at, d.id LIMIT greatest(r.room, 0)) AS own
 ), chosen AS (
-    (SELECT id FROM due WHERE NOT is_failing AND nth = 1 ORDER BY next_attempt_at, id LIMIT %(first)s)
+    (SELECT id FROM due WHERE NOT is_troubled AND nth = 1 ORDER BY next_attempt_at, id LIMIT %(first)s)
     UNION ALL
-    (SELECT id FROM due WHERE NOT is_failing AND nth > 1 ORDER BY nth, next_attempt_at, id LIMIT %(further)s)
+    (SELECT id FROM due WHERE NOT is_troubled AND nth > 1 ORDER BY nth, next_attempt_at, id LIMIT %(further)s)
     UNION ALL
-    (SELECT id FROM due WHERE is_failing ORDER BY next_attempt_at, id LIMIT %(failing)s)
+    (SELECT id FROM due WHERE is_troubled ORDER BY nth, next_attempt_at, id LIMIT %(troubled)s)
 ), claimed AS (
     SELECT d.id, d.tries_left FROM webhook_deliveries d
     WHERE d.id = ANY(ARRAY(SELECT id FROM chosen)) AND d.state = 'pending' AND d.next_attempt_at <= now()
@@ -160,29 +162,32 @@ SET attempts = d.attempts + 1, tries_left = greatest(d.tries_left - 1, 0),
     next_attempt_at = now() + make_interval(secs => %(lease)s)
 FROM claimed c, webhook_endpoints e
 WHERE d.id = c.id AND e.id = d.endpoint_id
-RETURNING d.id::text, d.endpoint_id::text, e.user_id::text, e.url, e.failing_since IS NOT NULL, d.sequence, d.name,
+RETURNING d.id::text, d.endpoint_id::text, e.user_id::text, e.url,
+          e.failing_since IS NOT NULL OR e.id = ANY(%(slow)s::uuid[]), d.sequence, d.name,
           d.subject_id::text, d.version, d.occurred_at, d.attempts, d.tries_left, c.tries_left = 0
 """
 """Endpoint by endpoint: none with a long queue is passed on the way to others. Further calls go to who has fewest."""
 
 
 class Room(NamedTuple):
-    """How many calls may be begun: the first at once of an endpoint, further ones, and those to failing endpoints."""
+    """How many calls may be begun: the first at once of an endpoint, further ones, and those to troubled endpoints."""
 
     first: int
     further: int
-    failing: int
+    troubled: int
 
 
-def claim(connection: Connection, calls: Mapping[str, int], room: Room) -> list[Claimed]:
+def claim(connection: Connection, calls: Mapping[str, int], slow: Collection[str], room: Room) -> list[Claimed]:
     """Take what is due for LEASE_SECONDS, as far as there is room beside the calls under way by endpoint.
 
+    Endpoints that are slow have room with those that fail: calls to them last, and take their places from nobody else.
     Never one before an earlier one of the same endpoint and subject is delivered or given up.
     """
     rows = connection.exec_driver_sql(
         CLAIM,
         {
             **{"busy": arrays.plain(calls), "calls": arrays.plain(calls.values()), "lease": LEASE_SECONDS},
+            "slow": arrays.plain(slow),
             **{"calls_max": CALLS_OF_ENDPOINT_MAX, "failing_max": CALLS_OF_FAILING_MAX},
             **room._asdict(),
         },

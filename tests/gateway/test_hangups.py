@@ -21,7 +21,6 @@ def test_of_each_line_whether_its_client_has_closed_it() -> None:
             line.close()
     assert hung_up(lines) == [True] * 6
     assert hung_up([]) == []
-    assert theirs.fileno() == -1
 
 
 def test_a_server_that_does_not_tell_the_line() -> None:

@@ -1,6 +1,6 @@
 """Events become deliveries: each settled one exactly once for each endpoint, whoever commits first and whoever dies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -188,10 +188,10 @@ def test_a_long_queue_of_one_endpoint_is_not_walked_for_the_others(shop: Shop):
     shop.world.accept(shop.deposit())
     shop.fan_out()
     with transaction(shop.world.worker) as connection:
-        claimed = webhook_queue.claim(connection, {}, PLENTY)
+        claimed = webhook_queue.claim(connection, {}, (), PLENTY)
     assert {one.endpoint_id for one in claimed} == set(others)
     with transaction(shop.world.worker) as connection:
-        told = {"busy": "{}", "calls": "{}", "lease": 30, "calls_max": 8, "failing_max": 1}
+        told = {"busy": "{}", "slow": "{}", "calls": "{}", "lease": 30, "calls_max": 8, "failing_max": 1}
         plan = "\n".join(
             row[0] for row in connection.exec_driver_sql(f"EXPLAIN {webhook_queue.CLAIM}", told | PLENTY._asdict())
         )
@@ -227,14 +227,14 @@ def test_room_is_shared_among_endpoints_and_a_failing_one_has_one_call(shop: Sho
         shop.world.accept(shop.deposit())
     shop.fan_out()
 
-    def claimed(calls: dict[str, int], room: Room) -> list[str]:
+    def claimed(calls: dict[str, int], room: Room, slow: Sequence[str] = ()) -> list[str]:
         class Undo(Exception):
             """Leave them due."""
 
         found: list[str] = []
         try:
             with transaction(shop.world.worker) as connection:
-                found += [c.endpoint_id for c in webhook_queue.claim(connection, calls, room)]
+                found += [c.endpoint_id for c in webhook_queue.claim(connection, calls, slow, room)]
                 raise Undo
         except Undo:
             return found
@@ -245,6 +245,9 @@ def test_room_is_shared_among_endpoints_and_a_failing_one_has_one_call(shop: Sho
     assert claimed({shop.endpoint: 1}, Room(9, 3, 0)) == [shop.endpoint] * 3
     assert sorted(claimed({}, Room(1, 2, 1))) == sorted([shop.endpoint] * 3 + [failing])
     assert claimed({}, Room(1, 0, 0)) == [shop.endpoint]
+    assert claimed({}, Room(9, 9, 1), slow=[shop.endpoint]) in ([shop.endpoint], [failing])
+    assert sorted(claimed({}, Room(0, 0, 4), slow=[shop.endpoint])) == sorted([shop.endpoint] * 3 + [failing])
+    assert claimed({shop.endpoint: 1}, Room(0, 0, 1), slow=[shop.endpoint]) == [failing], "it had none yet"
     other = new_id()
     with transaction(shop.world.gateway) as connection:
         webhook_endpoint.create(connection, other, shop.client, "https://shop.example/", ["*"], None)

@@ -29,9 +29,12 @@ EVENTS_MAX = 200
 FAN_OUT_SECONDS = 2.0
 """How long one task goes on with that; the timetable goes on."""
 
-ROOM = Room(first=128, further=128, failing=64)
+ROOM = Room(first=128, further=128, troubled=64)
 """For calls at once, in one process: each kind has places of its own, so that endpoints which hang eight times over, or
-fail, however many they are, take none from the first call of one that works."""
+are slow or fail, however many, take none from the first call of one that works."""
+
+SLOW_SECONDS = 2.0
+"""Whose last call here took longer is slow."""
 
 CLOSE_SECONDS = 20.0
 """Longer than a call takes: who is told to end waits for those under way."""
@@ -59,6 +62,7 @@ class Dispatcher:
         self.engine = engine
         self._sender = sender
         self._events_max = events_max
+        self._slow: set[str] = set()
         self._open: dict[tuple[str, int], Claimed] = {}
         self._ended: deque[Ended] = deque()
         self._is_round_wanted = False
@@ -108,12 +112,12 @@ class Dispatcher:
         if self._is_closing:
             return
         calls = Counter(one.endpoint_id for one in self._open.values())
-        failing = sum(one.is_failing for one in self._open.values())
-        first = len({one.endpoint_id for one in self._open.values() if not one.is_failing})
-        taken = Room(first, len(self._open) - failing - first, failing)
+        troubled = sum(one.is_troubled for one in self._open.values())
+        first = len({one.endpoint_id for one in self._open.values() if not one.is_troubled})
+        taken = Room(first, len(self._open) - troubled - first, troubled)
         room = Room(*(max(0, most - now) for most, now in zip(ROOM, taken, strict=True)))
         with transaction(self.engine) as connection:
-            claimed = webhook_queue.claim(connection, calls, room)
+            claimed = webhook_queue.claim(connection, calls, self._slow, room)
         if claimed:
             self._begin(claimed)
 
@@ -170,6 +174,8 @@ class Dispatcher:
     def _forget(self, one: Ended) -> None:
         self._ended.popleft()
         self._open.pop((one.claimed.id, one.claimed.attempt), None)
+        is_slow = one.outcome.milliseconds > SLOW_SECONDS * 1000
+        (self._slow.add if is_slow else self._slow.discard)(one.claimed.endpoint_id)
 
     def _keep(self, ended: Sequence[Ended]) -> None:
         if not ended:

@@ -216,14 +216,14 @@ def test_who_dies_amid_a_call_leaves_it_due_after_its_lease(post: Post):
     with transaction(post.books.worker) as connection:
         assert webhook_queue.fan_out(connection, 1000)
     with transaction(post.books.worker) as connection:
-        [claimed] = webhook_queue.claim(connection, {}, webhook_queue.Room(8, 8, 8))
+        [claimed] = webhook_queue.claim(connection, {}, (), webhook_queue.Room(8, 8, 8))
     post.dispatcher.dispatch()
     [delivery] = post.deliveries(endpoint)
     assert (receiver.heard, delivery.state, delivery.attempts) == ([], "pending", 1)
     assert webhook_queue.LEASE_SECONDS - 5 < delivery.wait <= webhook_queue.LEASE_SECONDS
     post.hasten()
     with transaction(post.books.worker) as connection:
-        [again] = webhook_queue.claim(connection, {}, webhook_queue.Room(8, 8, 8))
+        [again] = webhook_queue.claim(connection, {}, (), webhook_queue.Room(8, 8, 8))
         late = webhook_queue.Ended(claimed, Outcome(500, "http_status"), 3600.0)
         webhook_queue.note(connection, [late])
     [delivery] = post.deliveries(endpoint)

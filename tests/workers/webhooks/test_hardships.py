@@ -35,7 +35,7 @@ def fan_out(post: Post) -> None:
 
 def claim(post: Post) -> list[Claimed]:
     with transaction(post.books.worker) as connection:
-        return webhook_queue.claim(connection, {}, PLENTY)
+        return webhook_queue.claim(connection, {}, (), PLENTY)
 
 
 def note(post: Post, claimed: Claimed, outcome: Outcome, wait: float | None) -> None:

@@ -10,8 +10,10 @@ import pytest
 from models import audit
 from models.rules.webhook import JITTER, TRIES_MAX, WAITS_SECONDS
 from models.session import transaction
+from models.webhook_queue import Room
 from tests.receiver import Answer, Receiver, status
 from tests.workers.webhooks.conftest import LOOPBACK, Delivery, Post
+from workers.webhooks import dispatching
 from workers.webhooks.dispatching import ROOM
 from workers.webhooks.sending import Sender
 
@@ -226,6 +228,24 @@ def test_who_hangs_slows_nobody_else(post: Post):
     post.until(lambda: post.states(good).count("delivered") == 2 * payments, dispatcher=dispatcher)
     assert [one for endpoint in bad for one in post.deliveries(endpoint) if one.error] == []
     hanging.over.set()
+
+
+def test_who_was_slow_takes_no_place_of_others(post: Post, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(dispatching, "ROOM", Room(1, 1, 1))
+    monkeypatch.setattr(dispatching, "SLOW_SECONDS", 0.0)
+    slow, working = post.receiver(), post.receiver()
+    endpoint, _ = post.endpoint(slow.url, types=("payment.completed",))
+    post.pay()
+    post.until(lambda: post.states(endpoint) == ["delivered"])
+    slow.answer = slow.hang
+    post.pay()
+    post.until(lambda: len(slow.heard) == 2)
+    good, _ = post.endpoint(working.url, types=("payment.completed",))
+    post.pay()
+    post.until(lambda: post.states(good) == ["delivered"])
+    assert post.states(endpoint) == ["delivered", "pending", "pending"]
+    slow.answer = status(204)
+    slow.over.set()
 
 
 def test_a_hanging_receiver_holds_no_task(post: Post):
