@@ -195,9 +195,10 @@ def test_a_stack_that_cannot_start_says_why(checkout: Checkout):
     assert "/nonexistent" in failed.stderr
 
 
-def heeding_ctrl_c() -> None:
-    """A shell makes its background jobs ignore SIGINT, and what they start; a person at a terminal does not."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def heeding_signals() -> None:
+    """A shell makes its background jobs ignore SIGINT, and `nohup` SIGHUP; a person at a terminal does not."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -206,7 +207,7 @@ def test_run_shows_a_payment_and_a_signal_ends_it(checkout: Checkout, number: si
     with subprocess.Popen(
         [sys.executable, "-u", "-m", "embedded", "run"],
         cwd=checkout.path, env=kept, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        preexec_fn=heeding_ctrl_c,  # noqa: PLW1509 - one line, and then exec
+        preexec_fn=heeding_signals,  # noqa: PLW1509 - one line, and then exec
     ) as running:  # fmt: skip
         shown = ""
         while "/v1/payments?limit" not in shown:
