@@ -80,9 +80,9 @@ class Home:
 
 
 @contextmanager
-def temporary() -> Iterator[Home]:
-    """A home for tests and measurements, gone afterwards."""
-    path = Path(tempfile.mkdtemp(prefix="payments-", dir=SHARED))
+def temporary(place: Path = SHARED) -> Iterator[Home]:
+    """A home for tests and measurements in a directory where every uid can go, gone afterwards."""
+    path = Path(tempfile.mkdtemp(prefix="payments-", dir=place))
     path.chmod(0o711)
     home = Home.at(path)
     try:

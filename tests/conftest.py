@@ -4,20 +4,20 @@ from collections.abc import Iterator
 
 import pytest
 import redis
-from sqlalchemy import Engine, NullPool, create_engine
+from sqlalchemy import Engine
 
 from embedded import home as homes
 from embedded.home import Home
 from embedded.postgres import Postgres
 from embedded.stack import Stack
 from embedded.valkey import Valkey
-from tests.support import TEMPLATE, Database, free_of_commission, migrate, new_database
+from tests.support import TEMPLATE, Database, engine_of, free_of_commission, memory, migrate, new_database
 
 
 @pytest.fixture(scope="session")
 def home() -> Iterator[Home]:
     """Where this test process keeps its servers."""
-    with homes.temporary() as home:
+    with homes.temporary(memory() or homes.SHARED) as home:
         yield home
 
 
@@ -59,19 +59,19 @@ def fresh_database(postgres: Postgres) -> Iterator[Database]:
 @pytest.fixture(scope="module")
 def owner(database: Database) -> Engine:
     """The module's database as its owner."""
-    return create_engine(database.owner, poolclass=NullPool)
+    return engine_of(database.owner)
 
 
 @pytest.fixture(scope="module")
 def worker(database: Database) -> Engine:
     """The module's database in the worker's role."""
-    return create_engine(database.worker, poolclass=NullPool)
+    return engine_of(database.worker)
 
 
 @pytest.fixture(scope="module")
 def gateway(database: Database) -> Engine:
     """The module's database in the gateway's role."""
-    return create_engine(database.gateway, poolclass=NullPool)
+    return engine_of(database.gateway)
 
 
 @pytest.fixture(scope="module")

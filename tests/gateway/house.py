@@ -9,7 +9,6 @@ from typing import Any
 
 from flask import Flask
 from jsonschema import Draft202012Validator
-from sqlalchemy import NullPool, create_engine
 from uuid_utils import compat as uuids
 from werkzeug.test import TestResponse
 
@@ -17,9 +16,9 @@ import settings
 from gateway import create_app
 from gateway.errors import PROBLEMS
 from models import tokens, user
-from models.session import open_engine, transaction
+from models.session import transaction
 from models.user import Role
-from tests.support import Database
+from tests.support import Database, engine_of
 from workers.posting import Poster
 
 TABLES = (
@@ -63,9 +62,7 @@ class House:
     def __init__(self, database: Database, **changes: Any) -> None:
         self.database = database
         self.app: Flask = create_app(settings_for(database, **changes))
-        self.owner = create_engine(database.owner, poolclass=NullPool)
-        self.worker = open_engine(database.worker, NullPool)
-        self.gateway = open_engine(database.gateway, NullPool)
+        self.owner, self.worker, self.gateway = map(engine_of, (database.owner, database.worker, database.gateway))
 
     @cached_property
     def contract(self) -> dict[str, Any]:
@@ -90,18 +87,14 @@ class House:
 
     def execute(self, statement: str, *parameters: object) -> Any:
         """Run a statement as the owner; the first column of its rows, if it has any."""
-        with self.owner.begin() as connection:
+        with transaction(self.owner) as connection:
             result = connection.exec_driver_sql(statement, parameters)
             return [row[0] for row in result] if result.returns_rows else None
 
     def tables(self) -> dict[str, str]:
         """A digest of every row of every table."""
-        return {
-            table: self.execute(f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table} t")[
-                0
-            ]
-            for table in TABLES
-        }
+        digest = "SELECT ARRAY['{0}', md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), ''))] FROM {0} t"
+        return dict(self.execute(" UNION ALL ".join(map(digest.format, TABLES))))
 
     @contextmanager
     def unchanged(self) -> Iterator[None]:

@@ -3,16 +3,16 @@
 import secrets
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, NullPool
+from sqlalchemy import Connection, Engine
 from uuid_utils import compat as uuids
 
 from models import account, payment, quote, user
 from models.payment import Wish
 from models.quote import Quote
 from models.rules.exchange import RATE_ONE, Offer, rate_text
-from models.session import open_engine, transaction
+from models.session import transaction
 from models.user import Role
-from tests.support import Database
+from tests.support import Database, engine_of
 from workers.posting import Poster
 
 
@@ -31,8 +31,7 @@ class World(NamedTuple):
     @classmethod
     def of(cls, database: Database) -> "World":
         """The world in a migrated database."""
-        urls = (database.owner, database.worker, database.gateway)
-        return cls(*(open_engine(url, NullPool) for url in urls))
+        return cls(*map(engine_of, (database.owner, database.worker, database.gateway)))
 
     def user(self, role: Role = Role.CLIENT, name: str = "Ann") -> str:
         """A new user's id."""
