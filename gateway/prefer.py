@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TypeVar, cast
 from urllib.request import parse_http_list
 
@@ -88,8 +87,8 @@ def asked(subject: Awaited, environ: Environ, ours: Services) -> tuple[Awaited, 
 
 
 def is_decided(view: PaymentView) -> bool:
-    """Whether nothing more comes of an order now: it is final, or its money is held, or its time is yet to come."""
-    return view.state != State.INITIATED or (view.scheduled_at is not None and view.scheduled_at > datetime.now(UTC))
+    """Whether nothing more comes of an order soon: it is final, or its money is held, or it was scheduled."""
+    return view.state != State.INITIATED or view.scheduled_at is not None
 
 
 def is_final(subject: PaymentView | Bulk) -> bool:

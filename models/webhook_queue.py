@@ -86,16 +86,11 @@ def fan_out(connection: Connection, limit: int) -> int:
     between = {"xact": place[0], "sequence": place[1], "to_xact": end[0], "to_sequence": end[1], "most": 2 * limit}
     wanted = connection.exec_driver_sql(WANTED, between).all()
     if wanted:
-        endpoints, sequences, names, subjects, versions, times = zip(*wanted, strict=True)
-        connection.exec_driver_sql(
-            KEEP,
-            {
-                **{"ids": arrays.plain(uuid7() for _ in wanted), "endpoints": arrays.plain(endpoints)},
-                **{"sequences": arrays.plain(sequences), "names": arrays.plain(names)},
-                **{"subjects": arrays.plain(subjects), "versions": arrays.plain(versions)},
-                "times": arrays.quoted(times),
-            },
-        )
+        *columns, times = zip(*wanted, strict=True)
+        names = ("endpoints", "sequences", "names", "subjects", "versions")
+        deliveries = dict(zip(names, map(arrays.plain, columns), strict=True))
+        ids = arrays.plain(uuid7() for _ in wanted)
+        connection.exec_driver_sql(KEEP, {**deliveries, "ids": ids, "times": arrays.quoted(times)})
     connection.exec_driver_sql(MOVE, between)
     return int(end[2])
 
@@ -106,8 +101,7 @@ def _chunk_end(connection: Connection, place: Sequence[Any], limit: int) -> Sequ
 
 
 class Claimed(NamedTuple):
-    """A delivery to be tried now, for the `attempt`-th time; `is_troubled`: its endpoint fails, or is slow; `is_spent`:
-    whoever made its last try died amid it."""
+    """A delivery to be tried now, for the `attempt`-th time; `is_spent`: whoever made its last try died amid it."""
 
     id: str
     endpoint_id: str
@@ -153,7 +147,8 @@ WITH RECURSIVE waiting (endpoint_id) AS (
     UNION ALL
     (SELECT id FROM due WHERE is_troubled ORDER BY nth, next_attempt_at, id LIMIT %(troubled)s)
 ), claimed AS (
-    SELECT d.id, d.tries_left FROM webhook_deliveries d
+    SELECT d.id, d.tries_left, d.id = ANY(ARRAY(SELECT id FROM due WHERE is_troubled)) AS is_troubled
+    FROM webhook_deliveries d
     WHERE d.id = ANY(ARRAY(SELECT id FROM chosen)) AND d.state = 'pending' AND d.next_attempt_at <= now()
     ORDER BY d.id FOR NO KEY UPDATE SKIP LOCKED
 )
@@ -162,8 +157,7 @@ SET attempts = d.attempts + 1, tries_left = greatest(d.tries_left - 1, 0),
     next_attempt_at = now() + make_interval(secs => %(lease)s)
 FROM claimed c, webhook_endpoints e
 WHERE d.id = c.id AND e.id = d.endpoint_id
-RETURNING d.id::text, d.endpoint_id::text, e.user_id::text, e.url,
-          e.failing_since IS NOT NULL OR e.id = ANY(%(slow)s::uuid[]), d.sequence, d.name,
+RETURNING d.id::text, d.endpoint_id::text, e.user_id::text, e.url, c.is_troubled, d.sequence, d.name,
           d.subject_id::text, d.version, d.occurred_at, d.attempts, d.tries_left, c.tries_left = 0
 """
 """Endpoint by endpoint: none with a long queue is passed on the way to others. Further calls go to who has fewest."""
@@ -180,15 +174,14 @@ class Room(NamedTuple):
 def claim(connection: Connection, calls: Mapping[str, int], slow: Collection[str], room: Room) -> list[Claimed]:
     """Take what is due for LEASE_SECONDS, as far as there is room beside the calls under way by endpoint.
 
-    Endpoints that are slow have room with those that fail: calls to them last, and take their places from nobody else.
-    Never one before an earlier one of the same endpoint and subject is delivered or given up.
+    Troubled endpoints are those that fail, and the slow ones: they take room from nobody else. Never is one claimed
+    before an earlier one of the same endpoint and subject is delivered or given up.
     """
     rows = connection.exec_driver_sql(
         CLAIM,
         {
-            **{"busy": arrays.plain(calls), "calls": arrays.plain(calls.values()), "lease": LEASE_SECONDS},
-            "slow": arrays.plain(slow),
-            **{"calls_max": CALLS_OF_ENDPOINT_MAX, "failing_max": CALLS_OF_FAILING_MAX},
+            **{"busy": arrays.plain(calls), "calls": arrays.plain(calls.values()), "slow": arrays.plain(slow)},
+            **{"calls_max": CALLS_OF_ENDPOINT_MAX, "failing_max": CALLS_OF_FAILING_MAX, "lease": LEASE_SECONDS},
             **room._asdict(),
         },
     )
