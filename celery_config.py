@@ -11,7 +11,9 @@ from celery import Celery
 from celery.signals import setup_logging, worker_init, worker_process_init, worker_shutdown
 from kombu import Connection, Exchange, Queue
 from kombu.exceptions import OperationalError
+from kombu.transport import redis as transport
 from redis import Redis
+from redis.exceptions import ConnectionError as LineLost
 from redis.exceptions import RedisError
 
 import logs
@@ -65,6 +67,19 @@ def _broker_url(url: str) -> str:
     """The broker's URL as kombu spells it: a Unix socket is redis+socket://."""
     return url.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
 
+
+class Channel(transport.Channel):
+    """Celery 5.7 closes a lost connection twice. A channel with a bell in hand would give it back the second time, over
+    what is no connection any more; the AttributeError of that ended the worker.
+    """
+
+    def _connparams(self, *args: object, **kwargs: object) -> dict[str, object]:
+        if self.connection.client is None:
+            raise LineLost("this connection to the broker was closed")
+        return super()._connparams(*args, **kwargs)
+
+
+transport.Transport.Channel = Channel
 
 app = Celery("payments", broker=_broker_url(settings.load().redis_url), include=["workers.tasks"])
 app.conf.update(

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import pytest
 import redis
 import structlog
+from kombu import Consumer
 from structlog.testing import LogCapture
 
 import celery_config
-from celery_config import POST, Bell, BrokerAway, publish
+from celery_config import BELLS, POST, Bell, BrokerAway, app, publish
 from embedded import home as homes
 from embedded.valkey import Valkey
 from tests.support import eventually
@@ -159,3 +160,25 @@ def test_the_ringer_outlives_every_broker(own_valkey: Valkey, warnings: list[dic
         own_valkey.start()
         with redis.Redis.from_url(own_valkey.url()) as client:
             client.flushall()
+
+
+def time_out() -> None:
+    raise TimeoutError
+
+
+def test_a_lost_line_with_a_bell_in_hand_may_be_closed_again(
+    own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Celery does where the first time took too long."""
+    publish()
+    line, taken = app.connection_for_read(), []
+    channel, queue = line.default_channel, next(queue for queue in app.conf.task_queues if queue.name == BELLS)
+    Consumer(channel, [queue], on_message=taken.append).consume()
+    line.drain_events(timeout=5)
+    own_valkey.kill()
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(channel, "close", time_out)
+        line.collect()
+    line.close()
+    with pytest.raises(line.connection_errors):
+        taken[0].ack()
