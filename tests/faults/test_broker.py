@@ -92,6 +92,13 @@ def test_flushed(stack: Stack, crowd: Crowd, reckoned: Reckon, times: int) -> No
     reckoned([answer.result() for answer in answers])
 
 
+def test_its_lines_are_cut(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
+    """And open again at the first try, as where another takes over from it."""
+    with broker(stack) as client:
+        assert all(client.client_kill_filter(_type=kind, skipme=True) for kind in ("normal", "pubsub"))
+    reckoned(crowd.submit(crowd.mixed(100)))
+
+
 def test_after_all_that_a_payment_is_still_posted_at_once(crowd: Crowd) -> None:
     """The publishers and consumers have found each other again: it is the bell that brings it, not a sweep."""
 
