@@ -12,7 +12,7 @@ SOCKETS = ("gunicorn.socket", "werkzeug.socket")
 """Where servers leave the client's socket, each in its place."""
 
 GONE = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR | select.POLLNVAL
-"""Who has closed his half alone counts as gone, too: proxies hold it so, and no client of HTTP does it."""
+"""Who has closed his half alone counts as gone, too: from here it looks the same until something is sent."""
 
 _poll = get_original("select", "poll")  # gevent's own would wait, and knows only what can be read or written
 

@@ -86,9 +86,7 @@ def past_the_triggers(postgres: Postgres, database: str, statement: str, *parame
 
 
 def memory() -> Path | None:
-    """A file system in memory, if it has room and may hold programs: the hundreds of files of a database are made there
-    in a tenth of the time.
-    """
+    """A file system in memory, if it has room and may hold programs: a database is hundreds of files."""
     if not MEMORY.is_dir() or os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:
         return None
     return MEMORY if shutil.disk_usage(MEMORY).free >= MEMORY_BYTES_MIN else None

@@ -169,7 +169,7 @@ def time_out() -> None:
 def test_a_lost_line_with_a_bell_in_hand_may_be_closed_again(
     own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As Celery does where the first time took too long."""
+    """As Celery does, and the first time may be cut short."""
     publish()
     line, taken = app.connection_for_read(), []
     channel, queue = line.default_channel, next(queue for queue in app.conf.task_queues if queue.name == BELLS)
