@@ -12,6 +12,7 @@ from celery.signals import setup_logging, worker_init, worker_process_init, work
 from kombu import Connection, Exchange, Queue
 from kombu.exceptions import OperationalError
 from kombu.transport import redis as transport
+from kombu.transport import virtual
 from redis import Redis
 from redis.exceptions import ConnectionError as LineLost
 from redis.exceptions import RedisError
@@ -68,10 +69,32 @@ def _broker_url(url: str) -> str:
     return url.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
 
 
+class QoS(transport.QoS):
+    """Kombu 5.7 gives the place of a message back once it is acknowledged, and never if the line is lost by then; a
+    worker whose places were all gone listened no more, and did not notice that its line was lost.
+    """
+
+    def ack(self, delivery_tag: str) -> None:
+        """Give the place back whatever happens: a bell that is not acknowledged rings again."""
+        try:
+            super().ack(delivery_tag)
+        finally:
+            virtual.QoS.ack(self, delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """As `ack`."""
+        try:
+            super().reject(delivery_tag, requeue)
+        finally:
+            virtual.QoS.ack(self, delivery_tag)
+
+
 class Channel(transport.Channel):
     """Celery 5.7 closes a lost connection twice. A channel with a bell in hand would give it back the second time, over
     what is no connection any more; the AttributeError of that ended the worker.
     """
+
+    QoS = QoS
 
     def _connparams(self, *args: object, **kwargs: object) -> dict[str, object]:
         if self.connection.client is None:

@@ -11,10 +11,12 @@ from celery_config import BREAKER_SECONDS
 from embedded.home import CHECKOUT
 from embedded.process import Process
 from embedded.stack import Stack
+from models.ledger import take_turn
+from models.session import transaction
 from tests.e2e.crowd import ACCEPTED, Answer, Crowd
-from tests.e2e.reckoning import scalar
+from tests.e2e.reckoning import owner, scalar
 from tests.faults.conftest import Reckon
-from tests.faults.injury import logged, stopped
+from tests.faults.injury import as_superuser, children, logged, stopped
 from tests.faults.ops import flask
 from tests.support import eventually
 
@@ -25,6 +27,12 @@ BEFORE = 100
 
 ANSWER_SECONDS_MAX = 1.5
 AWAY = "the broker is away"
+NOT_ACKNOWLEDGED = "Couldn't ack"
+WAITING_FOR_THEIR_TURN = """
+SELECT count(*) FROM pg_stat_activity
+WHERE usename = 'payments_worker' AND wait_event = 'advisory' AND query_start > clock_timestamp() - interval '1 second'
+"""
+"""Who has just begun to wait, and will not have given up a moment later."""
 
 
 @contextmanager
@@ -90,6 +98,24 @@ def test_flushed(stack: Stack, crowd: Crowd, reckoned: Reckon, times: int) -> No
     assert sum(forgotten) > 0
     assert_all_accepted_in_time([answer.result() for answer in answers])
     reckoned([answer.result() for answer in answers])
+
+
+def test_stopped_with_a_bell_in_the_hand_of_every_poster(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
+    """A bell that cannot be acknowledged gives its place back; else the posters would listen no more."""
+    before = logged(stack, "posting", NOT_ACKNOWLEDGED)
+    answers = []
+
+    def all_wait() -> bool:
+        answers.append(crowd.line.submit(crowd.transfer(*crowd.clients[:2], "1.00")))
+        return as_superuser(stack, WAITING_FOR_THEIR_TURN) == len(children(stack, "posting"))
+
+    with transaction(owner(stack)) as stranger:
+        take_turn(stranger)
+        eventually(all_wait, seconds=30, message="every poster waits for its turn")
+        stack.valkey.kill()
+    eventually(lambda: logged(stack, "posting", NOT_ACKNOWLEDGED) > before, seconds=30)
+    stack.valkey.start()
+    reckoned(answers + crowd.submit(crowd.mixed(50)))
 
 
 def test_its_lines_are_cut(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:

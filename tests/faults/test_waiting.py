@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -68,8 +69,14 @@ def lateness(stack: Stack, results: list[Awaited]) -> list[float]:
     return [result.at - scalar(stack, FINALIZED_AT.format(result.answer.payment_id)) for result in results]
 
 
+def kill_the_posters(stack: Stack) -> None:
+    """With the bells in their hands: from now on nobody posts."""
+    stack.processes["posting"].stop(signal.SIGKILL)
+
+
 def test_redis_stopped(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
     stack.valkey.kill()
+    kill_the_posters(stack)
     try:
         with waiting(stack, crowd) as answers:
             assert not any(answer.done() for answer in answers)
@@ -77,20 +84,20 @@ def test_redis_stopped(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
         results = [answer.result() for answer in answers]
     finally:
         stack.valkey.start()
+        stack.processes["posting"].start()
     assert {result.answer.status for result in results} == {DONE}
     assert max(lateness(stack, results)) < AFTER_COMMIT_SECONDS_MAX
     reckoned([result.answer._replace(status=ACCEPTED) for result in results])
 
 
 def test_the_database_started_again(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
-    posting = stack.processes["posting"]
-    posting.kill()
+    kill_the_posters(stack)
     with waiting(stack, crowd) as answers:
         eventually(lambda: as_superuser(stack, LINES) > 0)
         stack.postgres.stop("immediate")
         stack.postgres.start()
         assert not any(answer.done() for answer in answers), "they wait on"
-        posting.start()
+        stack.processes["posting"].start()
     results = [answer.result() for answer in answers]
     assert {result.answer.status for result in results} <= {DONE, ACCEPTED}
     assert max(result.answer.seconds for result in results) < WAIT_SECONDS + QUICK_SECONDS

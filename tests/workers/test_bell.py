@@ -1,12 +1,15 @@
 """The bell: one message for many payments, and a broker that is dead or frozen costs a second, not the caller's."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 import redis
 import structlog
-from kombu import Consumer
+from kombu import Connection, Consumer
+from kombu.message import Message
+from kombu.transport.redis import Channel
 from structlog.testing import LogCapture
 
 import celery_config
@@ -162,6 +165,30 @@ def test_the_ringer_outlives_every_broker(own_valkey: Valkey, warnings: list[dic
             client.flushall()
 
 
+@contextmanager
+def bell_in_hand() -> Iterator[tuple[Connection, Channel, Message]]:
+    """A line like a worker's with one place, and the bell that holds it."""
+    publish()
+    taken: list[Message] = []
+    with app.connection_for_read() as line:
+        channel, queue = line.default_channel, next(queue for queue in app.conf.task_queues if queue.name == BELLS)
+        channel.basic_qos(0, 1, False)
+        Consumer(channel, [queue], on_message=taken.append).consume()
+        line.drain_events(timeout=5)
+        assert not channel.qos.can_consume()
+        yield line, channel, taken[0]
+
+
+@pytest.mark.parametrize("end", [Message.ack, Message.reject, Message.requeue])
+def test_a_bell_whose_line_is_lost_gives_its_place_back(own_valkey: Valkey, end: Callable[[Message], None]) -> None:
+    """A worker without a place listens to nothing, not even to the end of its line."""
+    with bell_in_hand() as (line, channel, message):
+        own_valkey.kill()
+        with pytest.raises(line.connection_errors):
+            end(message)
+        assert channel.qos.can_consume()
+
+
 def time_out() -> None:
     raise TimeoutError
 
@@ -170,15 +197,11 @@ def test_a_lost_line_with_a_bell_in_hand_may_be_closed_again(
     own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As Celery does, and the first time may be cut short."""
-    publish()
-    line, taken = app.connection_for_read(), []
-    channel, queue = line.default_channel, next(queue for queue in app.conf.task_queues if queue.name == BELLS)
-    Consumer(channel, [queue], on_message=taken.append).consume()
-    line.drain_events(timeout=5)
-    own_valkey.kill()
-    with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(channel, "close", time_out)
-        line.collect()
-    line.close()
-    with pytest.raises(line.connection_errors):
-        taken[0].ack()
+    with bell_in_hand() as (line, channel, message):
+        own_valkey.kill()
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(channel, "close", time_out)
+            line.collect()
+        line.close()
+        with pytest.raises(line.connection_errors):
+            message.ack()
