@@ -407,7 +407,16 @@ BREAKS = {
         for most in ("0", "'NaN'")
     },
     # tokens of wallets
-    "wallet given a guessable token": gateways(of_account("token = 'wal_1'"), "accounts_token_is_well_formed"),
+    **{
+        f"wallet given a token of {what}": gateways(of_account(f"token = {token}"), "accounts_token_is_well_formed")
+        for what, token in {
+            "25 characters": "'wal_' || repeat('x', 21)",
+            "69 characters": "'wal_' || repeat('x', 65)",
+            "odd characters": "'wal_' || repeat('x', 21) || '+'",
+            "another kind": "'wax_' || repeat('x', 22)",
+            "two lines": "'wal_' || repeat('x', 22) || chr(10)",
+        }.items()
+    },
     "wallet without a token after all": gateways(of_account("token = NULL"), "accounts_are_owned_or_technical"),
     "technical account with a token": gateways(
         of_account("token = 'wal_0123456789abcdef012345'", "wire"), "accounts_are_owned_or_technical"

@@ -52,3 +52,9 @@ BEGIN
 END
 $$;
 DROP FUNCTION wake;
+ALTER TABLE instructions
+    DROP CONSTRAINT instructions_iban_is_well_formed,
+    ADD CONSTRAINT instructions_iban_is_well_formed CHECK (iban ~ '^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$');
+ALTER TABLE accounts
+    DROP CONSTRAINT accounts_token_is_well_formed,
+    ADD CONSTRAINT accounts_token_is_well_formed CHECK (token ~ '^wal_[A-Za-z0-9_-]{22,64}$');
