@@ -3,6 +3,7 @@
 A message is only a bell: losing, doubling or reordering every one of them is harmless.
 """
 
+import gc
 import threading
 import time
 
@@ -132,6 +133,7 @@ app.conf.update(
     worker_redirect_stdouts=False,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
+    broker_channel_error_retry=True,  # a broker that refuses to write, or another has taken over from, ends no worker
     broker_transport_options={
         "visibility_timeout": 120,
         "socket_timeout": 5,
@@ -257,6 +259,12 @@ def _forget_the_parents_connections(**_: object) -> None:
     from workers import runtime  # noqa: PLC0415 - the workers import this module
 
     runtime.forget_connections()
+
+
+@worker_process_init.connect
+def _keep_what_is_loaded(**_: object) -> None:
+    """No need to look through it for garbage again, which would also copy what the processes of a pool share."""
+    gc.freeze()
 
 
 @worker_shutdown.connect

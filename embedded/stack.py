@@ -18,7 +18,9 @@ from embedded.postgres import Postgres
 from embedded.process import Process
 from embedded.valkey import Valkey
 
-WORKER = ["celery", "-A", "celery_config", "worker", "--without-gossip", "--without-mingle"]
+WORKER = ["celery", "-A", "celery_config", "worker", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+"""Nobody hears Celery's own heartbeats: a worker would try to send one until the broker is back, and hear no signal."""
+
 COMMANDS = {
     "gateway": ["gunicorn", "--config", "gateway/serve.py", "wsgi:app"],
     "posting": [*WORKER, "--queues", "payments", "--concurrency", "2", "-n", "posting@%h"],

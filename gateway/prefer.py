@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TypeVar, cast
 from urllib.request import parse_http_list
 
@@ -87,8 +88,9 @@ def asked(subject: Awaited, environ: Environ, ours: Services) -> tuple[Awaited, 
 
 
 def is_decided(view: PaymentView) -> bool:
-    """Whether nothing more comes of an order soon: it is final, or its money is held, or it was scheduled."""
-    return view.state != State.INITIATED or view.scheduled_at is not None
+    """Whether nothing more comes of an order soon: it is final, or its money is held, or it was scheduled for later."""
+    last = view.created_at + timedelta(seconds=WAIT_SECONDS_MAX)
+    return view.state != State.INITIATED or (view.scheduled_at is not None and view.scheduled_at > last)
 
 
 def is_final(subject: PaymentView | Bulk) -> bool:

@@ -4,6 +4,7 @@ from gevent import monkey
 
 monkey.patch_all()
 
+import gc  # noqa: E402
 import resource  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -99,6 +100,12 @@ def _allow_files(needed: int) -> None:
         )
     if soft != resource.RLIM_INFINITY and soft < needed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
+def when_ready(_: object) -> None:
+    """What is loaded by now stays: no process need look through it for garbage again, and they share its memory."""
+    gc.collect()
+    gc.freeze()
 
 
 def post_fork(_server: object, _worker: object) -> None:

@@ -22,6 +22,9 @@ from models.session import open_engine
 
 T = TypeVar("T")
 POLL_SECONDS = 0.02
+PATIENCE_SECONDS = 30.0
+"""What takes a moment, on a machine that is busy with something else: costs only who waits for what never comes."""
+
 TEMPLATE = "migrated"
 
 MEMORY = Path("/dev/shm")
@@ -41,12 +44,14 @@ class Database:
     gateway: str
 
 
-def eventually(condition: Callable[[], T], seconds: float = 10, message: str = "") -> T:
-    """What the condition returned once it held; fails when it does not within `seconds`."""
+def eventually(condition: Callable[[], T], seconds: float = PATIENCE_SECONDS, message: str = "") -> T:
+    """What the condition returned once it held; fails when it did not, looked at last after `seconds`."""
     deadline = time.monotonic() + seconds
+    is_last = False
     while not (value := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {message or condition}"
+        assert not is_last, f"not within {seconds:g} s: {message or condition}"
         _pause.wait(POLL_SECONDS)
+        is_last = time.monotonic() >= deadline
     return value
 
 

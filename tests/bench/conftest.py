@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from simple_websocket import Server
 
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 60
 
 
 class Gateway(ThreadingHTTPServer):

@@ -77,10 +77,11 @@ def test_an_unknown_commit_is_told_in_words() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(700)
 def test_a_quick_run_beside_the_last_commit(tmp_path: Path) -> None:
     page = tmp_path / "report.md"
     command = [sys.executable, "-m", "bench", "--against", "HEAD", "--quick", "--report", page]
-    done = subprocess.run(command, check=False, cwd=CHECKOUT, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(command, check=False, cwd=CHECKOUT, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     written = page.read_text()
     assert written.startswith(COMPARISON)

@@ -13,6 +13,7 @@ LATER = {"posting_full", "naive", "hordak"}
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1000)
 def test_a_quick_run_measures_and_checks_everything(tmp_path: Path) -> None:
     page = tmp_path / "report.md"
     done = subprocess.run(

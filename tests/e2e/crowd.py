@@ -178,17 +178,13 @@ class Crowd:
         orders: list[Order],
         *,
         per_second: float | None = None,
-        hurry: threading.Event | None = None,
         threads: int = 8,
     ) -> Iterator[list[Future[Answer]]]:
-        """Submit all in the background, not faster than so many a second until `hurry` is set.
-
-        Every answer is there at the end of the block.
-        """
-        began, hurry = time.monotonic(), hurry or threading.Event()
+        """Submit all in the background, not faster than so many a second; all are answered at the end of the block."""
+        began, pause = time.monotonic(), threading.Event()
 
         def submit(order: Order, after_seconds: float) -> Answer:
-            hurry.wait(max(0.0, began + after_seconds - time.monotonic()))
+            pause.wait(max(0.0, began + after_seconds - time.monotonic()))
             return self.line.submit(order)
 
         with ThreadPoolExecutor(threads) as pool:

@@ -13,7 +13,7 @@ from embedded.home import CHECKOUT
 from embedded.stack import Stack
 
 GUIDES = sorted((CHECKOUT / "docs" / "guides").glob("*.md"))
-SECONDS_MAX = 60
+SECONDS_MAX = 240
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ from tests.workers.bells import ringing_at
 IS_LONG = os.environ.get("FAULTS") == "full"
 # Hypothesis begins with an example of no steps at all, and counts the beginning of each as a step.
 EXAMPLES, STEPS = (20, 101) if IS_LONG else (8, 45)
-KNOWN_SECONDS_MAX = 5
+KNOWN_SECONDS_MAX = 15
 WRONGS = 4
 CUSTOMERS = ["Ann", "Bob", "Shop"]
 FREEZE = "UPDATE accounts SET is_frozen = %s WHERE token = %s"

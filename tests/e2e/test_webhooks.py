@@ -31,7 +31,7 @@ def endpoint(crowd: Crowd, url: str, *types: str) -> dict:
 def test_a_charge_is_told_as_it_goes(crowd: Crowd, receiver: Receiver) -> None:
     made = endpoint(crowd, receiver.url, "payment.*")
     answer = crowd.line.submit(crowd.charge(crowd.clients[0], "12.50"))
-    eventually(lambda: len(receiver.heard) == 2, seconds=20)
+    eventually(lambda: len(receiver.heard) == 2, seconds=60)
     first, second = (heard.verified(made["secret"]) for heard in receiver.heard)
     assert [first["type"], second["type"]] == ["payment.initiated", "payment.completed"]
     assert first["data"]["id"] == second["data"]["id"] == answer.payment_id
@@ -43,7 +43,7 @@ def test_a_charge_is_told_as_it_goes(crowd: Crowd, receiver: Receiver) -> None:
         _, page, _ = crowd.line.call("GET", path, crowd.merchant.token)
         return [one["state"] for one in page["data"]] == ["delivered"] * 2
 
-    eventually(delivered)
+    eventually(delivered, seconds=60)
 
 
 def test_a_bulk_is_told_when_it_ends(crowd: Crowd, receiver: Receiver) -> None:
@@ -52,7 +52,7 @@ def test_a_bulk_is_told_when_it_ends(crowd: Crowd, receiver: Receiver) -> None:
     body = {"currency": "EUR", "charges": charges}
     code, bulk, _ = crowd.line.call("POST", "/v1/bulk-charges", crowd.merchant.token, body, str(uuid4()))
     assert code == ACCEPTED, bulk
-    eventually(lambda: receiver.heard, seconds=20)
+    eventually(lambda: receiver.heard, seconds=60)
     event = receiver.heard[0].verified(made["secret"])
     _, shown, _ = crowd.line.call("GET", f"/v1/bulk-charges/{bulk['id']}", crowd.merchant.token)
     assert (event["type"], event["data"]) == ("bulk.completed", shown)
@@ -63,7 +63,7 @@ def test_a_ping_a_failure_and_a_redelivery(crowd: Crowd, receiver: Receiver) -> 
     made = endpoint(crowd, receiver.url, "bulk.completed")
     code, _, _ = crowd.line.call("POST", f"/v1/webhook-endpoints/{made['id']}/test", crowd.merchant.token, {})
     assert code == ACCEPTED
-    eventually(lambda: receiver.heard, seconds=20)
+    eventually(lambda: receiver.heard, seconds=60)
     assert receiver.heard[0].verified(made["secret"])["type"] == "ping"
     receiver.answer = status(204)
     code, again, _ = crowd.line.call(
@@ -75,7 +75,7 @@ def test_a_ping_a_failure_and_a_redelivery(crowd: Crowd, receiver: Receiver) -> 
         path = f"/v1/webhook-deliveries/{receiver.heard[0].id}"
         return crowd.line.call("GET", path, crowd.merchant.token)[1]["state"] == "delivered"
 
-    eventually(is_delivered, seconds=20)
+    eventually(is_delivered, seconds=60)
     assert {heard.id for heard in receiver.heard} == {receiver.heard[0].id}
 
 

@@ -42,24 +42,24 @@ def test_it_dies_with_a_killed_parent(tmp_path: Path):
         child = int(parent.stdout.readline())
         assert lives(child)
         parent.kill()
-    eventually(lambda: not lives(child), 5, "the child ends")
+    eventually(lambda: not lives(child), message="the child ends")
 
 
 def test_what_a_killed_process_left_behind_is_gone_before_the_next_start(tmp_path: Path):
     family = process(tmp_path, "sleep 600 & echo $!; wait")
     family.start()
-    grandchild = int(eventually(family.log.read_text, 5, "the grandchild's pid"))
+    grandchild = int(eventually(family.log.read_text, message="the grandchild's pid"))
     family.kill()
     assert lives(grandchild)
     family.start()
-    eventually(lambda: not lives(grandchild), 5, "the grandchild ends")
+    eventually(lambda: not lives(grandchild), message="the grandchild ends")
     family.stop()
 
 
 def test_one_that_does_not_heed_the_signal_is_killed(tmp_path: Path):
     deaf = process(tmp_path, "trap '' TERM; echo ready; while :; do sleep 0.1; done")
     deaf.start()
-    eventually(deaf.log.read_text, 5, "it listens")
+    eventually(deaf.log.read_text, message="it listens")
     deaf.stop(seconds=0.2)
     assert not deaf.is_alive
 
@@ -76,7 +76,7 @@ def test_stopped_and_continued_it_is_the_same_process(tmp_path: Path):
     sleeper.start()
     pid = sleeper.pid
     sleeper.send(signal.SIGSTOP)
-    eventually(lambda: "\nState:\tT" in Path(f"/proc/{pid}/status").read_text(), 5, "it is stopped")
+    eventually(lambda: "\nState:\tT" in Path(f"/proc/{pid}/status").read_text(), message="it is stopped")
     sleeper.send(signal.SIGCONT)
     sleeper.start()
     assert sleeper.pid == pid
@@ -87,6 +87,6 @@ def test_stopped_and_continued_it_is_the_same_process(tmp_path: Path):
 def test_it_is_told_only_what_it_is_given(tmp_path: Path):
     told = process(tmp_path, "exec env", environ={"ONLY": "this"})
     told.start()
-    eventually(lambda: not told.is_alive, 5, "env ends")
+    eventually(lambda: not told.is_alive, message="env ends")
     assert "ONLY=this" in told.log.read_text()
     assert not set(os.environ) & {line.partition("=")[0] for line in told.log.read_text().splitlines()} - {"PWD"}

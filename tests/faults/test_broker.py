@@ -1,13 +1,16 @@
 """The broker may stop, freeze, forget and bring nonsense: every POST is still answered, and everything completes."""
 
+import os
+import signal
 from collections.abc import Iterator
 from concurrent.futures import wait
 from contextlib import contextmanager
+from statistics import median
 
 import pytest
 import redis
 
-from celery_config import BREAKER_SECONDS
+from celery_config import BREAKER_SECONDS, IMPATIENT, SWEEP_SECONDS
 from embedded.home import CHECKOUT
 from embedded.process import Process
 from embedded.stack import Stack
@@ -25,14 +28,15 @@ PAYMENTS = 500
 BEFORE = 100
 """So many are answered before the broker is hurt."""
 
-ANSWER_SECONDS_MAX = 1.5
+ANSWER_SECONDS_MAX = 10.0
+"""Of the slowest, on a machine that does much else meanwhile; the median is held against what the broker would cost."""
+
 AWAY = "the broker is away"
 NOT_ACKNOWLEDGED = "Couldn't ack"
 WAITING_FOR_THEIR_TURN = """
 SELECT count(*) FROM pg_stat_activity
-WHERE usename = 'payments_worker' AND wait_event = 'advisory' AND query_start > clock_timestamp() - interval '1 second'
+WHERE usename = 'payments_worker' AND wait_event = 'advisory'
 """
-"""Who has just begun to wait, and will not have given up a moment later."""
 
 
 @contextmanager
@@ -44,6 +48,7 @@ def broker(stack: Stack) -> Iterator[redis.Redis]:
 def assert_all_accepted_in_time(answers: list[Answer]) -> None:
     assert [answer.status for answer in answers] == [ACCEPTED] * len(answers)
     assert max(answer.seconds for answer in answers) < ANSWER_SECONDS_MAX
+    assert median(answer.seconds for answer in answers) < IMPATIENT["socket_timeout"], "nobody waits for the broker"
 
 
 @contextmanager
@@ -62,7 +67,7 @@ def submit_until_a_bell_is_lost(crowd: Crowd, lost_before: int) -> list[Answer]:
         answers.append(crowd.line.submit(crowd.transfer(*crowd.clients[:2], "1.00")))
         return logged(crowd.stack, "gateway", AWAY) > lost_before
 
-    eventually(is_lost, seconds=3 * BREAKER_SECONDS, message="a gateway found the broker away")
+    eventually(is_lost, seconds=12 * BREAKER_SECONDS, message="a gateway found the broker away")
     return answers
 
 
@@ -105,17 +110,29 @@ def test_stopped_with_a_bell_in_the_hand_of_every_poster(stack: Stack, crowd: Cr
     before = logged(stack, "posting", NOT_ACKNOWLEDGED)
     answers = []
 
-    def all_wait() -> bool:
+    def caught() -> list[int] | None:
+        """Stop all posters amid waiting: they will not have given up a moment later."""
         answers.append(crowd.line.submit(crowd.transfer(*crowd.clients[:2], "1.00")))
-        return as_superuser(stack, WAITING_FOR_THEIR_TURN) == len(children(stack, "posting"))
+        pids = children(stack, "posting")
+        tell(pids, signal.SIGSTOP)
+        if pids and as_superuser(stack, WAITING_FOR_THEIR_TURN) == len(pids):
+            return pids
+        tell(pids, signal.SIGCONT)
+        return None
 
     with transaction(owner(stack)) as stranger:
         take_turn(stranger)
-        eventually(all_wait, seconds=30, message="every poster waits for its turn")
+        pids = eventually(caught, seconds=60, message="every poster waits for its turn")
         stack.valkey.kill()
-    eventually(lambda: logged(stack, "posting", NOT_ACKNOWLEDGED) > before, seconds=30)
+        tell(pids, signal.SIGCONT)
+    eventually(lambda: logged(stack, "posting", NOT_ACKNOWLEDGED) > before, seconds=60)
     stack.valkey.start()
     reckoned(answers + crowd.submit(crowd.mixed(50)))
+
+
+def tell(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        os.kill(pid, number)
 
 
 def test_its_lines_are_cut(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
@@ -129,10 +146,12 @@ def test_after_all_that_a_payment_is_still_posted_at_once(crowd: Crowd) -> None:
     """The publishers and consumers have found each other again: it is the bell that brings it, not a sweep."""
 
     def is_quick() -> bool:
+        """Whether it need not wait for the next sweep, as whatever is ordered right after the last one would."""
         answer = crowd.line.submit(crowd.transfer(*crowd.clients[:2], "1.00"))
-        return answer.status == ACCEPTED and bool(crowd.final(answer, seconds=30)) and _seconds(crowd, answer) < 0.5
+        assert answer.status == ACCEPTED
+        return bool(crowd.final(answer, seconds=60)) and _seconds(crowd, answer) < SWEEP_SECONDS / 2
 
-    eventually(lambda: all(is_quick() for _ in range(5)), seconds=60)
+    eventually(lambda: all(is_quick() for _ in range(5)), seconds=120)
 
 
 def _seconds(crowd: Crowd, answer: Answer) -> float:
@@ -148,7 +167,7 @@ def test_a_message_that_kills_every_worker(stack: Stack, crowd: Crowd, reckoned:
     with broker(stack) as client:
         for queue in ("payments", "upkeep"):
             client.lpush(queue, "42")
-        eventually(lambda: not posting.is_alive and not upkeep.is_alive, seconds=30)
+        eventually(lambda: not posting.is_alive and not upkeep.is_alive, seconds=90)
         answers = crowd.submit(crowd.mixed(50))
         assert {answer.status for answer in answers} == {ACCEPTED}
         assert scalar(stack, "SELECT count(*) FROM payments WHERE state = 'INITIATED'") == 50
@@ -166,7 +185,7 @@ def test_two_beats(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
     second = Process(argv, log=stack.home.log("second beat"), cwd=CHECKOUT, environ=first.environ)
     second.start()
     try:
-        eventually(lambda: logged(stack, "second beat", "Sending due task") > 2, seconds=30)
+        eventually(lambda: logged(stack, "second beat", "Sending due task") > 2, seconds=90)
         reckoned(crowd.submit(crowd.mixed(100)))
     finally:
         second.stop()

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from embedded.stack import Stack
+from models.ledger import take_turn
 from models.rules.retry import ATTEMPTS_MAX
 from models.session import transaction
 from tests.e2e.crowd import ACCEPTED, Crowd
@@ -39,7 +40,9 @@ def test_one_poison_payment_harms_no_other(stack: Stack, crowd: Crowd, reckoned:
     orders = crowd.mixed(300)
     poison = crowd.charge(crowd.clients[0], "1.00")
     poison = poison._replace(body={**poison.body, "summary": "poison"})
-    answers = crowd.submit([*orders[:150], poison, *orders[150:]])
+    with transaction(owner(stack)) as stranger:
+        take_turn(stranger)  # so that all of them are posted together
+        answers = crowd.submit([*orders[:150], poison, *orders[150:]])
     assert {answer.status for answer in answers} == {ACCEPTED}
     culprit = next(answer for answer in answers if answer.order is poison)
 

@@ -111,7 +111,7 @@ def test_the_bank_acts_once_for_each(
     killed, left = [], []
     with crowd.submitting(orders, per_second=count / (5 * kills)) as submitted:
         for _ in range(kills):
-            left.append(eventually(lambda: catch(stack), seconds=60, message="the bank is being told"))
+            left.append(eventually(lambda: catch(stack), seconds=120, message="the bank is being told"))
             killed.append(kill_the_parent(stack, "rails"))
     answers = [answer.result() for answer in submitted]
     assert {answer.status for answer in answers} == {ACCEPTED}
@@ -122,7 +122,7 @@ def test_the_bank_acts_once_for_each(
     api.call(f"{stack.bank_url}/admin/clock", body={"seconds": RETURN_SECONDS})
     returns = sum(1 for order in orders if order.body["amount"] == "6660.09")
     come_back = "SELECT count(*) FROM payments WHERE type = 'return' AND state = 'COMPLETED'"
-    eventually(lambda: scalar(stack, come_back) == returns, seconds=60, message="what came back is given back")
+    eventually(lambda: scalar(stack, come_back) == returns, seconds=120, message="what came back is given back")
 
     reckoned(answers)
     bank, payouts = api.call(f"{stack.bank_url}/admin/payouts"), outcomes(stack)

@@ -7,23 +7,32 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from statistics import median
 from typing import NamedTuple
 
 import pytest
+from sqlalchemy import NullPool
 
+import settings
 from embedded.stack import Stack
+from gateway.prefer import WAIT_SECONDS_MAX
+from models.session import open_engine
 from tests.e2e.crowd import Answer, Crowd, Order
 from tests.e2e.reckoning import scalar
 from tests.faults.conftest import Reckon
 from tests.faults.injury import as_superuser
-from tests.faults.ops import flask
 from tests.support import eventually
+from workers.posting import Poster
 
 pytestmark = pytest.mark.slow
 WAITERS = 50
-WAIT_SECONDS = 25
-AFTER_COMMIT_SECONDS_MAX = 2.0
-QUICK_SECONDS = 5.0
+AFTER_COMMIT_SECONDS = 2.0
+"""What is promised: they are woken, and look each second themselves."""
+
+AFTER_COMMIT_SECONDS_MAX = 8.0
+"""Of the slowest, on a machine that does much else; who is not told at all waits for WAIT_SECONDS_MAX."""
+
+QUICK_SECONDS = 15.0
 ACCEPTED, DONE = 202, 201
 
 FINALIZED_AT = "SELECT extract(epoch FROM finalized_at)::float FROM payments WHERE id = '{}'"
@@ -40,9 +49,9 @@ class Awaited(NamedTuple):
 def submit(stack: Stack, order: Order) -> Awaited:
     """Order it, and wait for what comes of it, on a line of its own."""
     began = time.monotonic()
-    line = http.client.HTTPConnection(stack.bind, timeout=WAIT_SECONDS + QUICK_SECONDS)
+    line = http.client.HTTPConnection(stack.bind, timeout=WAIT_SECONDS_MAX + QUICK_SECONDS)
     headers = {"Authorization": f"Bearer {order.token}", "Content-Type": "application/json"}
-    headers |= {"Idempotency-Key": order.key, "Prefer": f"wait={WAIT_SECONDS}"}
+    headers |= {"Idempotency-Key": order.key, "Prefer": f"wait={WAIT_SECONDS_MAX}"}
     line.request("POST", order.path, json.dumps(order.body), headers)
     response = line.getresponse()
     body = json.loads(response.read())
@@ -64,14 +73,21 @@ def waiting(stack: Stack, crowd: Crowd) -> Iterator[list[Future[Awaited]]]:
         yield answers
 
 
-def lateness(stack: Stack, results: list[Awaited]) -> list[float]:
-    """The seconds from the commit that made each payment final to its answer."""
-    return [result.at - scalar(stack, FINALIZED_AT.format(result.answer.payment_id)) for result in results]
+def assert_told_in_time(stack: Stack, results: list[Awaited]) -> None:
+    """From the commit that made each payment final to its answer."""
+    seconds = [result.at - scalar(stack, FINALIZED_AT.format(result.answer.payment_id)) for result in results]
+    assert median(seconds) < AFTER_COMMIT_SECONDS
+    assert max(seconds) < AFTER_COMMIT_SECONDS_MAX
 
 
 def kill_the_posters(stack: Stack) -> None:
     """With the bells in their hands: from now on nobody posts."""
     stack.processes["posting"].stop(signal.SIGKILL)
+
+
+def post(stack: Stack) -> None:
+    """At once, and without anybody's bell: a worker would have to be started first, while they wait."""
+    Poster(open_engine(stack.role_url(settings.WORKER_ROLE), NullPool), deposits_open=True, linger_seconds=0).drain()
 
 
 def test_redis_stopped(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
@@ -80,31 +96,35 @@ def test_redis_stopped(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
     try:
         with waiting(stack, crowd) as answers:
             assert not any(answer.done() for answer in answers)
-            flask(stack, "payments", "sweep")
+            post(stack)
         results = [answer.result() for answer in answers]
     finally:
         stack.valkey.start()
         stack.processes["posting"].start()
     assert {result.answer.status for result in results} == {DONE}
-    assert max(lateness(stack, results)) < AFTER_COMMIT_SECONDS_MAX
+    assert_told_in_time(stack, results)
     reckoned([result.answer._replace(status=ACCEPTED) for result in results])
 
 
 def test_the_database_started_again(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
     kill_the_posters(stack)
-    with waiting(stack, crowd) as answers:
-        eventually(lambda: as_superuser(stack, LINES) > 0)
-        stack.postgres.stop("immediate")
-        stack.postgres.start()
-        assert not any(answer.done() for answer in answers), "they wait on"
+    try:
+        with waiting(stack, crowd) as answers:
+            eventually(lambda: as_superuser(stack, LINES) > 0)
+            stack.postgres.stop("immediate")
+            stack.postgres.start()
+            assert not any(answer.done() for answer in answers), "they wait on"
+            post(stack)
+        results = [answer.result() for answer in answers]
+    finally:
         stack.processes["posting"].start()
-    results = [answer.result() for answer in answers]
     assert {result.answer.status for result in results} <= {DONE, ACCEPTED}
-    assert max(result.answer.seconds for result in results) < WAIT_SECONDS + QUICK_SECONDS
+    assert max(result.answer.seconds for result in results) < WAIT_SECONDS_MAX + QUICK_SECONDS
     done = [result for result in results if result.answer.status == DONE]
     assert done, "the line has come back"
-    assert max(lateness(stack, done)) < AFTER_COMMIT_SECONDS_MAX
+    assert_told_in_time(stack, done)
     reckoned([result.answer._replace(status=ACCEPTED) for result in results])
+    crowd.final(crowd.line.submit(crowd.transfer(*crowd.clients[:2], "1.00")), seconds=60)  # the posters have begun
     again = submit(stack, crowd.transfer(*crowd.clients[:2], "1.00")).answer
     assert again.status == DONE
     assert again.seconds < QUICK_SECONDS

@@ -46,7 +46,7 @@ def test_killed_amid_calls_and_nothing_is_lost(
         for _ in range(kills):
             amid.clear()
             turn.clear()
-            eventually(amid.is_set, seconds=60, message="a call is under way")
+            eventually(amid.is_set, seconds=120, message="a call is under way")
             killed.append(kill_the_parent(stack, "webhooks"))
             turn.set()
     answers = [answer.result() for answer in submitted]

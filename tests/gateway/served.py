@@ -30,7 +30,7 @@ class Served:
 
     def say(self, text: bytes, *, last: bool = True) -> bytes:
         """The answer to these very bytes; `last` half-closes, so that nothing more is awaited."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as line:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as line:
             with suppress(ConnectionError):
                 line.sendall(text)
                 if last:
@@ -55,8 +55,9 @@ def free_port() -> int:
 
 @contextmanager
 def serving(database: Database, house: House, redis_url: str, directory: Path, **changes: str) -> Iterator[Served]:
-    """The house, served on a free port by two processes; `changes` are settings."""
-    served = Served(free_port(), directory / "log", house)
+    """The house, served on a port of its own by two processes; `changes` are settings."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    served = Served(listener.getsockname()[1], directory / "log", house)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")},
         "GATEWAY_DATABASE_URL": database.gateway,
@@ -68,17 +69,18 @@ def serving(database: Database, house: House, redis_url: str, directory: Path, *
         "LIMITS_REDIS_URL": redis_url.replace("db=0", f"db={LIMITS_DB}"),
         "RATE_LIMIT_ADDRESS": "100000 per day",
         "GATEWAY_WORKERS": "2",
-        "GATEWAY_BIND": f"127.0.0.1:{served.port}",
+        "GATEWAY_BIND": f"fd://{listener.fileno()}",
         **changes,
     }
-    with served.log.open("w") as log:
-        served.process = process = subprocess.Popen(COMMAND, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    with served.log.open("w") as log, listener:
+        given = {"pass_fds": [listener.fileno()], "stdout": log, "stderr": log}
+        served.process = process = subprocess.Popen(COMMAND, cwd=ROOT, env=environment, **given)
     try:
         eventually(lambda: is_ready(served, process), seconds=60)
         yield served
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=60)
 
 
 def is_ready(served: Served, process: subprocess.Popen) -> bool:

@@ -24,12 +24,14 @@ from tests.gateway.house import House, Person, settings_for
 from tests.gateway.test_lean import ODD, deposit_into
 from tests.support import Database
 
-NOTICEABLE_SECONDS = 2.0
+NOTICEABLE_SECONDS = 10.0
+"""On a busy machine; waiting each time would take several times as long."""
 
 
 @pytest.fixture
-def shared(valkey: Valkey) -> Iterator[redis.Redis]:
-    """Where limits are counted; nothing is counted yet."""
+def shared(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
+    """Where limits are counted; nothing is counted yet. If a busy machine keeps it for a second, it is not away."""
+    monkeypatch.setattr("gateway.patience.PATIENCE_SECONDS", 10.0)
     with redis.Redis.from_url(valkey.url(1)) as client:
         client.flushdb()
         client.config_resetstat()
@@ -275,7 +277,7 @@ def test_rare_routes_do_not_wait_for_a_frozen_redis(database: Database, frail: V
     with frozen(frail):
         began = time.monotonic()
         assert [probe(app, 0).status_code for _ in range(5)] == [200] * 4 + [429]
-        assert time.monotonic() - began < 2 * NOTICEABLE_SECONDS
+        assert time.monotonic() - began < NOTICEABLE_SECONDS
 
 
 def test_a_refusal_on_the_short_way_is_not_counted_twice(database: Database) -> None:

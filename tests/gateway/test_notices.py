@@ -8,7 +8,7 @@ import redis
 from embedded.valkey import Valkey
 from gateway import auth
 from gateway.notices import CHANNEL, Notices
-from gateway.patience import BREAKER_SECONDS, PATIENCE_SECONDS
+from gateway.patience import PATIENCE_SECONDS
 from models import tokens
 from tests.gateway.house import House, Person
 from tests.gateway.test_limits import NOTICEABLE_SECONDS, frail, frozen
@@ -25,6 +25,12 @@ def listening(url: str) -> int:
         return dict(client.pubsub_numsub(CHANNEL))[CHANNEL.encode()]
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Redis that a busy machine keeps for a second is not away."""
+    monkeypatch.setattr("gateway.patience.PATIENCE_SECONDS", 10.0)
+
+
 def in_house(house: House, person: Person) -> Person:
     """The same person, calling another process."""
     return Person(house, person.id, person.token)
@@ -35,6 +41,7 @@ def revoke(house: House, person: Person) -> None:
     house.app.extensions["gateway"].tokens.forget_everywhere(person.id)
 
 
+@pytest.mark.usefixtures("patient")
 def test_n30_a_revocation_is_known_everywhere_at_once(
     database: Database, frail: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -50,7 +57,7 @@ def test_n30_a_revocation_is_known_everywhere_at_once(
     assert in_house(two, person).get("/v1/wallets").status_code == 200, "is remembered"
     one.app.extensions["gateway"].tokens.forget_everywhere(person.id)
     assert in_house(one, person).get("/v1/wallets").status_code == 401
-    eventually(lambda: in_house(two, person).get("/v1/wallets").status_code == 401, seconds=1)
+    eventually(lambda: in_house(two, person).get("/v1/wallets").status_code == 401)
     assert in_house(two, other).get("/v1/wallets").status_code == 200, "others are still remembered"
 
 
@@ -104,9 +111,10 @@ def test_a_frozen_redis_costs_a_moment_once(frail: Valkey) -> None:
         began = time.monotonic()
         for _ in range(100):
             notices.tell("x", "1")
-        assert PATIENCE_SECONDS <= time.monotonic() - began < NOTICEABLE_SECONDS < BREAKER_SECONDS
+        assert PATIENCE_SECONDS <= time.monotonic() - began < NOTICEABLE_SECONDS
 
 
+@pytest.mark.usefixtures("patient")
 def test_each_listener_hears_its_own_subject_and_strange_notices_harm_nobody(frail: Valkey) -> None:
     notices, heard, missed = Notices(frail.url(1)), [], []
     notices.listen("cats", lambda word: heard.append(("cats", word)), lambda: missed.append("cats"))
@@ -131,6 +139,7 @@ def test_a_line_that_fell_silent_is_given_up(frail: Valkey, monkeypatch: pytest.
     eventually(lambda: len(missed) > 1)
 
 
+@pytest.mark.usefixtures("patient")
 def test_notices_name_no_token(database: Database, frail: Valkey) -> None:
     house = House(database, limits_redis_url=frail.url(1))
     person = house.person()

@@ -158,7 +158,7 @@ def work(number):
     running.add(number)
     most.append(len(running))
     idents.add(ident())
-    sleep(0.02)
+    sleep(0.1)
     running.discard(number)
 
 jobs = [gevent.spawn(green.aside, work, number) for number in range(8)]
@@ -168,7 +168,7 @@ while not all(job.dead for job in jobs):
     turns += 1
 assert max(most) == 2, most
 assert ident() not in idents
-assert turns > 5, turns
+assert turns > 2, turns
 assert verify(hash("correct horse"), "correct horse")
 assert not verify(hash("correct horse"), "another horse")
 """

@@ -125,7 +125,7 @@ def test_urls_that_lead_outside(
 def test_a_name_server_that_never_answers(client: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     answered = threading.Event()
     monkeypatch.setattr(targets, "RESOLVE_SECONDS_MAX", 0.05)
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(10) and [])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(60) and [])
     assert ask_for(client, url="https://slow.example/").get_json()["code"] == "url_not_allowed"
     answered.set()
 
@@ -138,7 +138,7 @@ def test_names_that_one_user_asks_for_hold_up_nobody_else(
     def ask(host: str, port: int, **_: Any) -> list[tuple[Any, ...]]:
         asked.append(host)
         if host == "slow.example":
-            answered.wait(10)
+            answered.wait(60)
         return [(None, None, None, "", ("8.8.8.8", port))]
 
     monkeypatch.setattr(targets, "RESOLVE_SECONDS_MAX", 0.05)
@@ -146,7 +146,7 @@ def test_names_that_one_user_asks_for_hold_up_nobody_else(
     for _ in range(targets.RESOLVERS_MAX):
         assert ask_for(client, url="https://slow.example/").get_json()["code"] == "url_not_allowed"
     assert asked == ["slow.example"] * targets.ASKED_BY_USER_MAX
-    monkeypatch.setattr(targets, "RESOLVE_SECONDS_MAX", 3)
+    monkeypatch.setattr(targets, "RESOLVE_SECONDS_MAX", 30)
     assert ask_for(stranger, url="https://good.example/").status_code == 201
     answered.set()
     eventually(lambda: ask_for(client, url="https://good.example/").status_code == 201)

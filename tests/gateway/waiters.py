@@ -14,7 +14,7 @@ from gateway.services import Services
 from tests.gateway.house import House
 from tests.support import eventually
 
-QUICK_SECONDS = 5.0
+QUICK_SECONDS = 10.0
 """Far less than anybody here would wait, and far more than it takes."""
 
 CANONICAL = {"Accept": "application/json, */*;q=0.1"}

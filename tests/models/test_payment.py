@@ -69,7 +69,7 @@ def test_the_same_key_of_another_user_is_another_key(world, parties):
 
 
 def test_equal_keys_at_once_make_one_payment_and_all_find_it(world, parties):
-    start = threading.Barrier(8, timeout=10)
+    start = threading.Barrier(8, timeout=60)
 
     def submit(_: int) -> tuple[list[str], str]:
         start.wait()
@@ -86,7 +86,7 @@ def test_equal_keys_at_once_make_one_payment_and_all_find_it(world, parties):
 
 
 def test_flushes_with_the_same_keys_in_any_order_never_deadlock(world, parties):
-    start = threading.Barrier(4, timeout=10)
+    start = threading.Barrier(4, timeout=60)
     keys = [[secrets.token_hex(4) for _ in range(50)] for _ in range(10)]
 
     def flush(turn: int) -> int:

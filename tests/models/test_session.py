@@ -82,8 +82,8 @@ def test_a_line_lost_at_commit_is_a_commit_of_unknown_outcome(world):
 
 def test_a_holder_put_out_for_idling_does_not_know_whether_it_committed(world):
     with pytest.raises(CommitUnknown), transaction(world.worker) as connection:
-        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = '20ms'")
         pid = scalar(connection, "SELECT pg_backend_pid()")
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = '20ms'")
         with world.owner.execution_options(isolation_level="AUTOCOMMIT").connect() as other:
             backends = "SELECT count(*) FROM pg_stat_get_activity(%s)"
             eventually(lambda: scalar(other, backends, pid) == 0, message="the idle backend was put out")
@@ -116,7 +116,7 @@ def test_a_lock_not_had_in_time_is_contention(world):
 def test_one_of_two_in_a_deadlock_meets_contention_and_the_other_goes_on(world):
     ann = world.user()
     wallets = [world.wallet(ann), world.wallet(ann)]
-    both_hold_one = threading.Barrier(2, timeout=10)
+    both_hold_one = threading.Barrier(2, timeout=60)
 
     def lock(order: list[str]) -> str:
         try:

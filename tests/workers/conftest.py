@@ -10,6 +10,7 @@ from structlog.testing import LogCapture
 
 from embedded.postgres import SUPERUSER, Postgres
 from embedded.valkey import Valkey
+from models.rules import retry
 from tests.support import Database
 from tests.workers.bells import ringing_at
 from tests.workers.books import Books
@@ -33,6 +34,13 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
     capture = LogCapture()
     monkeypatch.setattr(posting, "log", structlog.wrap_logger(None, processors=[capture]))
     return capture.entries
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What failed is due again when a test says so, not a second later: on a busy machine that is too soon."""
+    monkeypatch.setattr(retry, "BACKOFF_BASE_SECONDS", 60 * retry.BACKOFF_BASE_SECONDS)
+    monkeypatch.setattr(retry, "BACKOFF_MAX_SECONDS", 60 * retry.BACKOFF_MAX_SECONDS)
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ def test_a_dead_broker_costs_the_caller_nothing(own_valkey: Valkey, warnings: li
     own_valkey.kill()
     bell = Bell(POST, DEBOUNCE_SECONDS)
     ring_at_once(bell)
-    eventually(lambda: warnings, seconds=2.5)
+    eventually(lambda: warnings)
     ring_at_once(bell)
 
 
@@ -126,7 +126,7 @@ def test_a_frozen_broker_costs_the_caller_nothing(own_valkey: Valkey, warnings: 
     freeze(own_valkey)
     bell = Bell(POST, DEBOUNCE_SECONDS)
     ring_at_once(bell)
-    eventually(lambda: warnings, seconds=2)
+    eventually(lambda: warnings)
 
 
 def test_the_breaker_spares_a_broker_that_was_away_for_a_while(
@@ -136,8 +136,8 @@ def test_the_breaker_spares_a_broker_that_was_away_for_a_while(
     bell = Bell(POST, DEBOUNCE_SECONDS)
     own_valkey.kill()
     bell.ring()
-    eventually(lambda: warnings, seconds=2.5)
-    broken_at = time.monotonic()
+    eventually(lambda: warnings)
+    broken_until = bell._is_broken_until
     own_valkey.start()
     bell.ring()
 
@@ -145,8 +145,8 @@ def test_the_breaker_spares_a_broker_that_was_away_for_a_while(
         bell.ring()
         return messages(own_valkey) > 0
 
-    eventually(rings_again, seconds=5)
-    assert time.monotonic() - broken_at >= 0.9, "not before the breaker closed"
+    eventually(rings_again)
+    assert time.monotonic() >= broken_until, "not before the breaker closed"
     assert len(warnings) == 1, "and it was not tried meanwhile"
 
 
@@ -159,7 +159,7 @@ def test_the_ringer_outlives_every_broker(own_valkey: Valkey, warnings: list[dic
         eventually(lambda: messages(own_valkey) >= 1)
         own_valkey.kill()
         bell.ring()
-        eventually(lambda times=times: len(warnings) >= times, seconds=2.5)
+        eventually(lambda times=times: len(warnings) >= times)
         own_valkey.start()
         with redis.Redis.from_url(own_valkey.url()) as client:
             client.flushall()
@@ -174,7 +174,7 @@ def bell_in_hand() -> Iterator[tuple[Connection, Channel, Message]]:
         channel, queue = line.default_channel, next(queue for queue in app.conf.task_queues if queue.name == BELLS)
         channel.basic_qos(0, 1, False)
         Consumer(channel, [queue], on_message=taken.append).consume()
-        line.drain_events(timeout=5)
+        line.drain_events(timeout=30)
         assert not channel.qos.can_consume()
         yield line, channel, taken[0]
 

@@ -3,6 +3,8 @@
 import pytest
 
 from celery_config import DISPATCH, HEARTBEAT, INSTRUCT, POST, QUEUES, SWEEP, app
+from embedded.home import CHECKOUT
+from embedded.stack import WORKER
 
 SETTINGS = {
     "task_serializer": "json",
@@ -24,6 +26,7 @@ SETTINGS = {
     "worker_enable_remote_control": False,
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,
+    "broker_channel_error_retry": True,
 }
 TRANSPORT = {
     "visibility_timeout": 120,
@@ -62,3 +65,11 @@ def test_a_task_of_the_past_is_no_work_for_later() -> None:
     for entry in app.conf.beat_schedule.values():
         if entry["task"] in (POST, SWEEP, HEARTBEAT, INSTRUCT, DISPATCH):
             assert entry["options"]["expires"] <= 2 * entry["schedule"]
+
+
+@pytest.mark.parametrize("word", ["--without-gossip", "--without-mingle", "--without-heartbeat"])
+def test_a_worker_says_nothing_to_others_of_its_kind(word: str) -> None:
+    """Nobody would hear it; while the broker is frozen a worker would go on trying, and not end when it is told to."""
+    composed = (CHECKOUT / "docker-compose.yml").read_text()
+    assert word in WORKER
+    assert composed.count(word) == composed.count("celery_config worker") == len(QUEUES)

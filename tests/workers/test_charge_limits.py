@@ -77,7 +77,7 @@ def test_limits_that_are_set_while_a_batch_waits_for_the_wallet_hold_for_it(book
     shop = books.user("merchant")
     till = books.wallet(shop)
     id = books.order("charge", shop, purse, till, 10_00)
-    poster = books.poster()
+    poster = books.poster(books.impatient_worker(lock_timeout="60s"))
     claimed = threading.Event()
     poster.hook = lambda point: claimed.set() if point is Point.CLAIMED else None
     with transaction(books.gateway) as connection:
@@ -85,9 +85,9 @@ def test_limits_that_are_set_while_a_batch_waits_for_the_wallet_hold_for_it(book
         account.change_wallet(connection, wallet._replace(charge_limits=(ChargeLimit(shop, 9_99, None),)))
         posting = threading.Thread(target=poster.drain)
         posting.start()
-        assert claimed.wait(10)
+        assert claimed.wait(60)
         eventually(lambda: _is_anybody_waiting(books))
-    posting.join(10)
+    posting.join(60)
     assert books.kept(id).failure_code == "limit_exceeded"
 
 

@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 from models import command, stuck
 from models.audit import Actor
 from models.command import Wish
-from models.rules.retry import ATTEMPTS_MAX
+from models.rules.retry import ATTEMPTS_MAX, backoff_seconds
 from models.rules.values import Ending
 from models.session import transaction
 from tests.support import eventually
@@ -212,7 +212,7 @@ def parked(books: Books, shop: Shop) -> str:
     books.poster().drain()
     kept = books.kept(culprit)
     assert (kept.state, kept.attempts, kept.is_parked) == ("AUTHORIZED", 1, False)
-    assert 0 < kept.due_in_seconds <= 1
+    assert 0 < kept.due_in_seconds <= backoff_seconds(1, jitter=0.0)
     assert books.outcomes([neighbour, transfer]) == ["COMPLETED", "COMPLETED"]
     drain_until_parked(books, culprit)
     return culprit

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 
 import psutil
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, make_url
 
 from embedded.home import CHECKOUT
 from models.session import Engine, transaction
 from tests.support import eventually
 from tests.workers.books import Books
-from workers.posting import Point
+from workers.posting import Point, Poster
 
 TRANSFERS = 10
 WAIT_SECONDS_MAX = 30
@@ -83,8 +83,13 @@ def assert_completed_at_the_first_attempt(books: Books, transfers: list[str]) ->
     assert [(one.state, one.attempts) for one in kept] == [("COMPLETED", 0)] * len(transfers)
 
 
+def patient_poster(books: Books) -> Poster:
+    """One that a busy machine may keep for a while."""
+    return books.poster(books.impatient_worker(lock_timeout="60s", idle_in_transaction_session_timeout="60s"))
+
+
 def test_one_posts_while_the_other_stands_by(books: Books, transfers: list[str]) -> None:
-    holder, stand_by = books.poster(), books.poster()
+    holder, stand_by = patient_poster(books), patient_poster(books)
     with ThreadPoolExecutor(2) as threads, pausing(Point.LOCKED) as (hook, is_there, may_go):
         holder.hook = hook
         first = threads.submit(holder.post_batch)
@@ -98,7 +103,7 @@ def test_one_posts_while_the_other_stands_by(books: Books, transfers: list[str])
 
 
 def test_a_turn_not_had_in_time_is_no_attempt(books: Books, transfers: list[str], told: list[dict]) -> None:
-    holder, stand_by = books.poster(), books.poster(books.impatient_worker(lock_timeout="100ms"))
+    holder, stand_by = patient_poster(books), books.poster(books.impatient_worker(lock_timeout="100ms"))
     with ThreadPoolExecutor(1) as threads, pausing(Point.LOCKED) as (hook, is_there, may_go):
         holder.hook = hook
         first = threads.submit(holder.post_batch)
@@ -135,9 +140,13 @@ def test_a_deadlock_resolved_against_the_poster_is_no_attempt(
 ) -> None:
     low, high = sides(books, transfers[0])
     deadlocks = scalar(books, DEADLOCKS)
+    url = make_url(books.database.worker)
+    with books.superuser.begin() as connection:  # it looks once: by then the stranger must have asked for the low
+        of = f"{url.username} IN DATABASE {url.database}"
+        connection.exec_driver_sql(f"ALTER ROLE {of} SET deadlock_timeout = '5s'")
     with ThreadPoolExecutor(1) as threads, locked(books.superuser, [high]) as stranger:
-        stranger.exec_driver_sql("SET LOCAL deadlock_timeout = '20s'")  # so that the poster finds it, and gives way
-        posted = threads.submit(books.poster().post_batch)
+        stranger.exec_driver_sql("SET LOCAL deadlock_timeout = '60s'")  # so that the poster finds it, and gives way
+        posted = threads.submit(patient_poster(books).post_batch)
         eventually(lambda: scalar(books, WAITING) == 1, message="the poster holds the low and waits for the high")
         lock(stranger, low)
         assert posted.result() is None
@@ -156,9 +165,9 @@ def test_a_stopped_holder_is_put_out_and_the_stand_by_goes_on(books: Books, tran
     )
     try:
         eventually(lambda: psutil.Process(holder.pid).status() == psutil.STATUS_STOPPED, message="it has stopped")
-        stand_by = books.poster()
+        stand_by = books.poster(books.impatient_worker(lock_timeout="100ms"))
         assert stand_by.post_batch() is None, "the turn is still the stopped one's"
-        assert eventually(stand_by.post_batch, seconds=10, message="the stopped one is put out") == TRANSFERS
+        assert eventually(stand_by.post_batch, message="the stopped one is put out") == TRANSFERS
     finally:
         holder.send_signal(signal.SIGCONT)
     _, last_words = holder.communicate(timeout=WAIT_SECONDS_MAX)

@@ -198,7 +198,8 @@ def test_killed_amid_its_work(books: Books, sign_up: Callable[..., str], table: 
     with books.superuser.connect() as stranger, books.superuser.connect() as line:
         line.execution_options(isolation_level="AUTOCOMMIT")
         stranger.exec_driver_sql(f"LOCK TABLE {table} IN SHARE MODE")
-        victim = subprocess.Popen([sys.executable, "-c", KILLED, books.database.worker], cwd=CHECKOUT)
+        patient = f"{books.database.worker}&options=-c%20lock_timeout%3D60s"
+        victim = subprocess.Popen([sys.executable, "-c", KILLED, patient], cwd=CHECKOUT)
         waiting = eventually(lambda: line.exec_driver_sql(WAITING).scalar(), message="it waits to write")
         victim.kill()
         assert victim.wait() == -signal.SIGKILL

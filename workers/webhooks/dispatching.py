@@ -36,6 +36,9 @@ are slow or fail, however many, take none from the first call of one that works.
 SLOW_SECONDS = 2.0
 """Whose last call here took longer is slow."""
 
+SLOW_MAX = 10_000
+"""Of more, those known for longest count as quick again: endpoints may be made and deleted without end."""
+
 CLOSE_SECONDS = 20.0
 """Longer than a call takes: who is told to end waits for those under way."""
 
@@ -62,7 +65,7 @@ class Dispatcher:
         self.engine = engine
         self._sender = sender
         self._events_max = events_max
-        self._slow: set[str] = set()
+        self._slow: dict[str, None] = {}
         self._open: dict[tuple[str, int], Claimed] = {}
         self._ended: deque[Ended] = deque()
         self._is_round_wanted = False
@@ -174,8 +177,11 @@ class Dispatcher:
     def _forget(self, one: Ended) -> None:
         self._ended.popleft()
         self._open.pop((one.claimed.id, one.claimed.attempt), None)
-        is_slow = one.outcome.milliseconds > SLOW_SECONDS * 1000
-        (self._slow.add if is_slow else self._slow.discard)(one.claimed.endpoint_id)
+        self._slow.pop(one.claimed.endpoint_id, None)
+        if one.outcome.milliseconds > SLOW_SECONDS * 1000:
+            self._slow[one.claimed.endpoint_id] = None
+            if len(self._slow) > SLOW_MAX:
+                del self._slow[next(iter(self._slow))]
 
     def _keep(self, ended: Sequence[Ended]) -> None:
         if not ended:

@@ -16,6 +16,7 @@ from models.rules import retry
 from models.session import transaction
 from tests.support import costing
 from tests.workers.rails.conftest import Desk
+from workers.rails import instructing
 from workers.rails.instructing import ATTEMPTS_MAX, LEASE_SECONDS, Instructor
 from workers.rails.rail import Answer, News, Outcome, RailAway
 
@@ -156,7 +157,7 @@ def test_what_is_unknown_is_asked_again_later_and_in_the_end_set_aside(
     [id] = desk.hold(10_00)
     for attempt in range(1, ATTEMPTS_MAX):
         desk.instructor.drain()
-        wait = min(2.0 ** (attempt - 1), 600)
+        wait = min(instructing.BACKOFF_MIN_SECONDS * 2.0 ** (attempt - 1), instructing.BACKOFF_MAX_SECONDS)
         [attempts, seconds] = desk.row(id, "attempts", "extract(epoch FROM due_at - now())::float")
         assert attempts == attempt
         assert wait / 2 - 10 < seconds <= wait

@@ -11,7 +11,7 @@ from models.rules.targets import Policy, networks_of
 from models.session import transaction
 from models.webhook_endpoint import new_secret
 from tests.receiver import Receiver
-from tests.support import eventually
+from tests.support import PATIENCE_SECONDS, eventually
 from tests.workers.books import Books
 from workers.webhooks.dispatching import Dispatcher
 from workers.webhooks.sending import Sender
@@ -52,10 +52,14 @@ class Post:
         return self.dispatchers[-1]
 
     def give_up_soon(self) -> None:
-        """From now on a call may take 0.8 s: for receivers that never answer. One that works might, on a busy machine,
+        """From now on a call may take 2 s: for receivers that never answer. One that works might, on a busy machine,
         answer too late, and be called twice.
         """
-        self.dispatcher = self.another_dispatcher(Sender(LOOPBACK, connect_seconds=0.5, total_seconds=0.8))
+        self.dispatcher = self.another_dispatcher(Sender(LOOPBACK, total_seconds=2.0))
+
+    def be_patient(self) -> None:
+        """From now on a call may take as long as one of the product."""
+        self.dispatcher = self.another_dispatcher()
 
     def close(self) -> None:
         for receiver in self.receivers:
@@ -100,7 +104,9 @@ class Post:
     def states(self, endpoint_id: str) -> list[str]:
         return [one.state for one in self.deliveries(endpoint_id)]
 
-    def until(self, condition: Callable[[], Any], seconds: float = 10, dispatcher: Dispatcher | None = None) -> Any:
+    def until(
+        self, condition: Callable[[], Any], seconds: float = PATIENCE_SECONDS, dispatcher: Dispatcher | None = None
+    ) -> Any:
         """Dispatch, as the timetable does, until the condition holds."""
 
         def dispatched() -> Any:

@@ -1,0 +1,50 @@
+"""The broker refuses, or says nothing: no worker ends of it, all go on by themselves, and end when they are told to."""
+
+import signal
+
+import pytest
+import redis
+
+from embedded.stack import STOP_SECONDS_MAX, Stack
+from tests.e2e.reckoning import scalar
+from tests.faults.injury import logged, stopped
+from tests.support import eventually
+
+pytestmark = pytest.mark.slow
+WORKERS = ("posting", "upkeep", "rails", "webhooks")
+REFUSED = "server:ResponseError"
+SEEN = "SELECT count(*) FROM worker_heartbeats WHERE seen_at > {}"
+LATELY = SEEN.format("now() - interval '10 seconds'")
+
+REFUSALS = {
+    "refuses to write": (("CONFIG", "SET", "min-replicas-to-write", 1), ("CONFIG", "SET", "min-replicas-to-write", 0)),
+    "follows another": (("REPLICAOF", "127.0.0.1", 1), ("REPLICAOF", "NO", "ONE")),
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_a_broker_that_refuses_ends_no_worker(stack: Stack, refusal: str) -> None:
+    before = {name: logged(stack, name, REFUSED) for name in WORKERS}
+    begin, end = REFUSALS[refusal]
+    with redis.Redis.from_url(stack.redis_url) as client:
+        client.execute_command(*begin)
+        try:
+            eventually(lambda: all(logged(stack, name, REFUSED) > before[name] for name in WORKERS), seconds=60)
+        finally:
+            client.execute_command(*end)
+    since = SEEN.format(f"'{scalar(stack, 'SELECT now()::text')}'")
+    eventually(lambda: scalar(stack, since) == len(WORKERS), seconds=90)
+    assert all(stack.processes[name].is_alive for name in WORKERS)
+
+
+def test_who_is_told_to_end_while_it_is_frozen_ends(stack: Stack) -> None:
+    workers = [stack.processes[name] for name in WORKERS]
+    eventually(lambda: scalar(stack, LATELY) == len(WORKERS), seconds=90)
+    with stopped(stack.valkey.pid):
+        eventually(lambda: scalar(stack, LATELY) == 0, seconds=60)
+        for worker in workers:
+            worker.send(signal.SIGTERM)
+        eventually(lambda: not any(worker.is_alive for worker in workers), seconds=STOP_SECONDS_MAX)
+    for worker in workers:
+        worker.start()
+    eventually(lambda: scalar(stack, LATELY) == len(WORKERS), seconds=90)
