@@ -1,0 +1,18 @@
+"""One spelling for what people copy and paste: references, ids of banks, e-mail addresses."""
+
+import re
+import unicodedata
+
+_BLANKS = re.compile("[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+"""White space as Unicode has it, line breaks and no-break spaces included; other control characters are not blank."""
+
+_WITHOUT_WIDTH = dict.fromkeys((0xAD, 0x180E, 0x200B, 0x2060, 0xFEFF))
+"""Characters that only say where a line may break: soft hyphen, zero-width spaces, byte order mark."""
+
+
+def fold_blanks(text: str) -> str:
+    """The text in NFC, trimmed, with one space for each run of blanks, and without characters of no width.
+
+    Two texts that a reader cannot tell apart by their blanks become equal; what was folded once stays as it is.
+    """
+    return unicodedata.normalize("NFC", _BLANKS.sub(" ", text.translate(_WITHOUT_WIDTH)).strip(" "))

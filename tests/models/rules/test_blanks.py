@@ -1,0 +1,54 @@
+"""One rule for blanks: what looks the same is the same, and nothing else is touched."""
+
+import sys
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.rules.blanks import fold_blanks
+
+BLANKS = [chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace() and not 0x1C <= code <= 0x1F]
+
+
+@pytest.mark.parametrize("blank", BLANKS, ids=ascii)
+def test_every_blank_of_unicode_is_a_space(blank: str) -> None:
+    assert fold_blanks(f"{blank}A{blank}{blank} 1{blank}") == "A 1"
+
+
+@pytest.mark.parametrize("character", ["\u00ad", "\u180e", "\u200b", "\u2060", "\ufeff"], ids=ascii)
+def test_characters_without_width_are_dropped(character: str) -> None:
+    assert fold_blanks(f"{character}A{character}1{character}") == "A1"
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("", ""),
+        (" \u00a0\r\n", ""),
+        ("e\u0301 1", "\u00e9 1"),
+        ("e\u200b\u0301", "\u00e9"),
+        ("A\x00B", "A\x00B"),
+        ("A\x1fB", "A\x1fB"),
+        ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"),
+        ("Ab-1", "Ab-1"),
+    ],
+    ids=ascii,
+)
+def test_what_is_folded_and_what_is_kept(text: str, folded: str) -> None:
+    assert fold_blanks(text) == folded
+
+
+@given(st.text(st.sampled_from([*BLANKS, *"aA-1", "e", "\u0301", "\u200b", "\u200c", "\ufeff", "\u00e9"])))
+def test_what_was_folded_stays_as_it_is(text: str) -> None:
+    folded = fold_blanks(text)
+    assert fold_blanks(folded) == folded == unicodedata.normalize("NFC", folded)
+    assert folded == folded.strip() and "  " not in folded
+
+
+@given(st.lists(st.text("ab1-\u00e9", min_size=1), min_size=1), st.data())
+def test_blanks_of_whatever_kind_and_number_make_no_other_text(words: list[str], data: st.DataObject) -> None:
+    blank = st.text(st.sampled_from(BLANKS), min_size=1)
+    spelt = data.draw(blank).join(words) + data.draw(blank)
+    assert fold_blanks(spelt) == " ".join(words)
