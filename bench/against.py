@@ -6,6 +6,7 @@ needed but what `bench/host.py` uses. Ratios are taken within a round; who goes 
 
 import argparse
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -217,8 +218,8 @@ def render(pairs: Sequence[Pair], facts: Mapping[str, str], amiss: Mapping[str, 
 def row(title: str, name: str, pairs: Sequence[Pair]) -> list[str]:
     """Medians of both, the ratio of each round, their median, and whether a rate holds."""
     old, new = ([pair[product][name] for pair in pairs] for product in (OLD, NEW))
-    ratios = [after / before for before, after in zip(old, new, strict=True)]
-    median = statistics.median(ratios)
+    ratios = [report.ratio(after, before) for before, after in zip(old, new, strict=True)]
+    median = report.median(ratios)
     middle = [f"{statistics.median(values):,.4g}" for values in (old, new)]
-    verdict = "yes" if median >= 1 - SLOWER_MAX else "NO"
+    verdict = "nothing to compare with" if math.isnan(median) else "yes" if median >= 1 - SLOWER_MAX else "NO"
     return [title, *middle, ", ".join(f"{ratio:.2f}" for ratio in ratios), f"{median:.2f}", verdict]

@@ -21,7 +21,7 @@ from models.payment import Wish
 from models.session import open_engine
 from workers.posting import Poster
 
-DRAINED_SECONDS_MAX = 120
+DRAINED_SECONDS_MAX = 600
 """A backlog that is not posted by then is a fault: payments got stuck."""
 
 POLL_SECONDS = 0.1

@@ -1,5 +1,6 @@
 """The report: each target with the ratio measured, then the figures it rests on; medians over the rounds."""
 
+import math
 import os
 import platform
 import statistics
@@ -41,8 +42,8 @@ class Target:
             values = [one[self.figure] for one in rounds if self.figure in one]
         else:
             both = [one for one in rounds if self.figure in one and self.per in one]
-            values = [one[self.figure] / one[self.per] for one in both]
-        return statistics.median(values) if values else None
+            values = [ratio(one[self.figure], one[self.per]) for one in both]
+        return median(values) if values else None
 
     def row(self, rounds: Sequence[Round]) -> list[str]:
         """Its line in the table."""
@@ -53,6 +54,8 @@ class Target:
         return [*head, f"{measured:.3g}{self.unit}", self._verdict(measured)]
 
     def _verdict(self, measured: float) -> str:
+        if math.isnan(measured):
+            return "nothing to compare with"
         for mark, word in ((self.dream, "yes, the dream"), (self.reach, "yes")):
             if measured <= mark if self.at_most else measured >= mark:
                 return word
@@ -175,6 +178,17 @@ def limits(environ: Mapping[str, str]) -> str:
     """With which rate limits it was measured."""
     token, address = environ["RATE_LIMIT_TOKEN"], environ["RATE_LIMIT_ADDRESS"]
     return f"on and counting, where a commit has them: {token} by token, {address} by address; they refuse nothing here"
+
+
+def ratio(value: float, per: float) -> float:
+    """How many times `per` the value is; NaN where there was nothing to compare with, as on a very slow machine."""
+    return value / per if per else math.nan
+
+
+def median(ratios: Sequence[float]) -> float:
+    """The median of the ratios that are numbers; NaN where none is."""
+    known = [one for one in ratios if not math.isnan(one)]
+    return statistics.median(known) if known else math.nan
 
 
 def percentile(sorted_values: Sequence[float], percent: float) -> float:

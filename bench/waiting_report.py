@@ -1,10 +1,11 @@
 """The report's section about waiting: its tables, medians over the rounds, ratios taken within a round."""
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 
 from bench.learning import WAYS
-from bench.report import WAITING, Round, table
+from bench.report import WAITING, Round, median, ratio, table
 from bench.waiting import LOADS
 
 RATIO_MAX = 1.5
@@ -86,10 +87,16 @@ def cost_rows(rounds: Sequence[Round], kind: str) -> list[list[str]]:
         without, among = ([one[f"{kind}_{state}_{name}"] for one in rounds] for state in ("without", "with"))
         middles = [number(statistics.median(values)) for values in (without, among)]
         if name.endswith(("p50", "p99", "submitted", "order")):
-            ratios = [with_them / alone for alone, with_them in zip(without, among, strict=True)]
-            median = statistics.median(ratios)
-            verdict = "" if not name.endswith("p99") else ", yes" if median <= RATIO_MAX else ", NO"
-            middles += [", ".join(f"{ratio:.2f}" for ratio in ratios), f"{median:.2f}{verdict}"]
+            ratios = [ratio(with_them, alone) for alone, with_them in zip(without, among, strict=True)]
+            middle_ratio = median(ratios)
+            verdict = (
+                ""
+                if not name.endswith("p99") or math.isnan(middle_ratio)
+                else ", yes"
+                if middle_ratio <= RATIO_MAX
+                else ", NO"
+            )
+            middles += [", ".join(f"{one:.2f}" for one in ratios), f"{middle_ratio:.2f}{verdict}"]
         else:
             middles += ["", ""]
         rows.append([KINDS[kind], title, *middles])

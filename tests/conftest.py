@@ -11,7 +11,16 @@ from embedded.home import Home
 from embedded.postgres import Postgres
 from embedded.stack import Stack
 from embedded.valkey import Valkey
-from tests.support import TEMPLATE, Database, engine_of, free_of_commission, memory, migrate, new_database
+from tests.support import (
+    TEMPLATE,
+    Database,
+    charge_commission,
+    engine_of,
+    free_of_commission,
+    memory,
+    migrate,
+    new_database,
+)
 
 
 @pytest.fixture(scope="session")
@@ -97,13 +106,21 @@ def stack_settings() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def stack(stack_settings: dict[str, str]) -> Iterator[Stack]:
+def commission_percent() -> int:
+    """What the terms take on the module's stack from its start; a module may have others."""
+    return 0
+
+
+@pytest.fixture(scope="module")
+def stack(stack_settings: dict[str, str], commission_percent: int) -> Iterator[Stack]:
     """A stack of its own for this module, durable and with every process; nothing restarts what a test kills."""
     with homes.temporary() as home:
         stack = Stack(home, environ=UNLIMITED | stack_settings)
         try:
-            stack.start()
-            free_of_commission(stack.postgres)
+            stack.start_servers()
+            stack.migrate()
+            charge_commission(stack.postgres, percent=commission_percent)  # a poster remembers the terms it has read
+            stack.start_processes()
             yield stack
         finally:
             stack.stop()

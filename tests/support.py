@@ -22,7 +22,7 @@ from models.session import open_engine
 
 T = TypeVar("T")
 POLL_SECONDS = 0.02
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 """What takes a moment, on a machine that is busy with something else: costs only who waits for what never comes."""
 
 TEMPLATE = "migrated"

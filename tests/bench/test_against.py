@@ -43,6 +43,11 @@ def test_the_median_is_that_of_ratios_within_rounds() -> None:
     assert line(page, "8 connections, GETs by id/s")[1:] == ["100", "100", "1.00, 0.50, 0.90", "0.90", "yes"]
 
 
+def test_a_product_that_did_nothing_leaves_nothing_to_compare_with() -> None:
+    page = render([{"old": turn(reads=0), "new": turn(reads=7)}], {}, {})
+    assert line(page, "8 connections, GETs by id/s")[1:] == ["0", "7", "nan", "nan", "nothing to compare with"]
+
+
 def test_every_turn_and_what_was_amiss_is_shown() -> None:
     page = render([{"new": turn(), "old": turn(full_8_submit_p99=7)}], {}, {"old, reads": ["3 answers 500"], "x": []})
     assert "| 1 | old | 100 % | 100 | 100 | 100 | 100 | 7 | 100 | 100 |" in page

@@ -1,5 +1,8 @@
 """Every way learns the end of every payment, and takes as long as the end, or its own pause, lets it."""
 
+import resource
+import subprocess
+import sys
 import threading
 from itertools import pairwise
 
@@ -7,6 +10,7 @@ import pytest
 
 from bench.learning import WAYS, follow, learn
 from bench.load import LoadError, Plan, post
+from embedded.home import CHECKOUT
 from tests.bench.conftest import PATIENCE_SECONDS, Gateway
 from tests.support import eventually
 
@@ -58,6 +62,22 @@ def test_at_a_rate_as_many_connections_are_opened_as_it_takes(gateway: Gateway) 
     assert 3 < len(outcome.ids) <= RATE * SECONDS + 1
     sent = sorted(outcome.sent)
     assert [after - before for before, after in pairwise(sent)] == pytest.approx([1 / RATE] * (len(sent) - 1), abs=1e-4)
+
+
+def test_more_connections_are_opened_than_the_soft_limit_of_open_files(gateway: Gateway) -> None:
+    few = 16
+    code = f"""
+import resource
+from bench.learning import WAYS, follow
+from bench.load import Plan, post
+resource.setrlimit(resource.RLIMIT_NOFILE, ({few}, {resource.getrlimit(resource.RLIMIT_NOFILE)[1]}))
+plan = Plan({gateway.server_address}, [post("/v1/transfers", "t", b"{{}}")], {4 * few}, 0.1, 0.0)
+print(len(follow(plan, WAYS["wait"], ["t"]).ids))
+"""
+    gateway.ended.set()
+    done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= 4 * few
 
 
 def test_what_is_refused_is_recorded_and_not_followed(gateway: Gateway) -> None:

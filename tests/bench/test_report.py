@@ -18,6 +18,7 @@ LESS = Target("less is better", "ms", None, reach=30, dream=10, unit=" ms")
         (LESS, {"ms": 30}, "yes"),
         (LESS, {"ms": 10}, "yes, the dream"),
         (MORE, {"theirs": 100}, "not measured"),
+        (MORE, {"ours": 40, "theirs": 0}, "nothing to compare with"),
     ],
 )
 def test_a_figure_is_held_against_both_marks(target: Target, figures: dict[str, float], verdict: str) -> None:

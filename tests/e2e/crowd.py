@@ -13,11 +13,11 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from embedded.stack import Stack
-from tests.support import eventually
+from tests.support import PATIENCE_SECONDS, eventually
 
 CURRENCY = "EUR"
 IBAN = "DE89370400440532013000"
-ANSWER_SECONDS_MAX = 20
+ANSWER_SECONDS_MAX = 60
 ACCEPTED = 202
 
 
@@ -129,7 +129,7 @@ class Crowd:
             assert answer.status == ACCEPTED, answer
             assert self.final(answer)["state"] == "COMPLETED"
 
-    def final(self, answer: Answer, seconds: float = 30) -> dict:
+    def final(self, answer: Answer, seconds: float = PATIENCE_SECONDS) -> dict:
         """The answer's payment once it is final."""
 
         def look() -> dict | None:
@@ -193,7 +193,7 @@ class Crowd:
                 for number, order in enumerate(orders)
             ]
 
-    def submit_until_accepted(self, orders: list[Order], seconds: float = 60) -> list[Answer]:
+    def submit_until_accepted(self, orders: list[Order], seconds: float = 2 * PATIENCE_SECONDS) -> list[Answer]:
         """Submit each again, with its own key, until it is answered 202."""
 
         def insist(order: Order) -> Answer:

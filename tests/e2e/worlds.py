@@ -19,7 +19,7 @@ from tests.support import Database, eventually
 from workers.rails.instructing import Instructor
 from workers.rails.rail import Answer, News, Outcome
 
-POSTED_SECONDS_MAX = 60
+POSTED_SECONDS_MAX = 300
 UNDECIDED = """
 SELECT (id, type, state, due_at, attempts, last_error)::text FROM payments
 WHERE (state = 'INITIATED' AND (due_at <= now() OR attempts > 0))

@@ -10,7 +10,7 @@ from embedded.stack import Stack
 from tests.e2e.crowd import Answer, Crowd
 from tests.e2e.reckoning import Reckoning, reckon, wait_until_decided
 
-DECIDED_SECONDS_MAX = 60
+DECIDED_SECONDS_MAX = 300
 Reckon = Callable[[Sequence[Answer]], Reckoning]
 
 

@@ -13,7 +13,7 @@ from embedded.postgres import SUPERUSER
 from embedded.stack import Stack
 from tests.support import eventually
 
-CATCH_SECONDS_MAX = 60
+CATCH_SECONDS_MAX = 300
 LOOK_SECONDS = 0.15
 STANDING_STILL = """
 SELECT count(*) FROM pg_stat_activity
