@@ -16,6 +16,7 @@ from gateway.bulks import own
 from gateway.envelope import REQUEST_ID
 from gateway.errors import Flaw, Refusal, flawed
 from gateway.exports import CSV, JSON_LINES
+from gateway.media_types import is_utf8
 from gateway.parsing import decode, flatten, parse, refuse_compressed
 from gateway.services import Services
 from models import bank_account, bulk
@@ -141,8 +142,8 @@ def _cells(text: bytes) -> list[str]:
 def _texts(request: Request) -> Iterator[bytes]:
     """The lines of the body, without blank ones; raises Refusal if it is of another form, or breaks off."""
     refuse_compressed(request)
-    charset = request.mimetype_params.get("charset", "utf-8").lower()
-    if request.mimetype not in (CSV, JSON_LINES) or charset != "utf-8":
+    charset = request.mimetype_params.get("charset", "utf-8")
+    if request.mimetype not in (CSV, JSON_LINES) or not is_utf8(charset):
         raise Refusal("unsupported_media_type", f"Send Content-Type: {CSV} or {JSON_LINES}.")
     return (text for text in _split(request) if text.strip())
 

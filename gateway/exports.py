@@ -14,10 +14,11 @@ from flask import Response, request
 from gateway import lists
 from gateway.contract import encode
 from gateway.errors import flawed
+from gateway.media_types import JSON, best
 from gateway.schemas import Output
 from models.walk import START, Found, Place, TooMany
 
-JSON, CSV, JSON_LINES, HTML = "application/json", "text/csv", "application/x-ndjson", "text/html"
+CSV, JSON_LINES, HTML = "text/csv", "application/x-ndjson", "text/html"
 FILES = (CSV, JSON_LINES)
 ROWS_MAX = 100_000
 """What a spreadsheet still opens; a file with so many rows may have a continuation, by created_at[lte]."""
@@ -47,7 +48,7 @@ def as_well(*media_types: str) -> dict[int, Any]:
 
 def wanted(*media_types: str) -> str:
     """The media type that the request likes best; JSON if it says nothing."""
-    return request.accept_mimetypes.best_match([JSON, *media_types]) or JSON
+    return best(request.environ.get("HTTP_ACCEPT"), JSON, *media_types) or JSON
 
 
 def answer(

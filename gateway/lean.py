@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from gateway.auth import Caller, authenticate
 from gateway.contract import encode
 from gateway.envelope import FAULT, Application, Environ
+from gateway.media_types import JSON, PROBLEM, best, is_json
 from gateway.parsing import BODY_BYTES_MAX, decode, parse, through
 from gateway.placing import ROUTES, place
 from gateway.prefer import asked, awaited, is_decided, is_final
@@ -99,7 +100,8 @@ def _is_plain(environ: Environ) -> bool:
     return (
         not environ.get("QUERY_STRING")
         and not environ.get("SCRIPT_NAME")
-        and environ.get("HTTP_ACCEPT") in {None, "*/*", "application/json"}
+        and "HTTP_CONTENT_ENCODING" not in environ
+        and best(environ.get("HTTP_ACCEPT"), JSON, PROBLEM) is not None
     )
 
 
@@ -108,8 +110,7 @@ def _is_clean_order(environ: Environ) -> bool:
     length = environ.get("CONTENT_LENGTH", "")
     return (
         environ.get("PATH_INFO") in ROUTES
-        and environ.get("CONTENT_TYPE") == "application/json"
-        and "HTTP_CONTENT_ENCODING" not in environ
+        and is_json(environ.get("CONTENT_TYPE", ""))
         and "HTTP_TRANSFER_ENCODING" not in environ
         and LENGTH.fullmatch(length) is not None
         and int(length) <= BODY_BYTES_MAX

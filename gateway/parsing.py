@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import marshmallow as ma
 from flask import Request, request
-from werkzeug.http import parse_options_header
 
 from gateway.errors import Flaw, Refusal, flawed
+from gateway.media_types import JSON, PROBLEM, best, is_json
 
 BODY_BYTES_MAX = 64 * 1024
 """A single order is some hundred bytes; whatever passes this is no order."""
@@ -82,11 +82,8 @@ def received(incoming: StrictRequest) -> bytes:
 
 def read(incoming: StrictRequest) -> str:
     """The body as text, if it is declared as plain JSON and is UTF-8."""
-    declared = incoming.environ.get("CONTENT_TYPE", "")
-    if declared != "application/json":
-        media_type, options = parse_options_header(declared)
-        if media_type.lower() != "application/json" or options.get("charset", "utf-8").lower() != "utf-8":
-            raise Refusal("unsupported_media_type", "Send Content-Type: application/json.")
+    if not is_json(incoming.environ.get("CONTENT_TYPE", "")):
+        raise Refusal("unsupported_media_type", "Send Content-Type: application/json.")
     return decode(received(incoming))
 
 
@@ -213,11 +210,8 @@ def refuse_query() -> None:
 
 def refuse_other_than_json(*others: str) -> None:
     """Refuse a request that accepts neither JSON nor one of the other media types that the route answers with."""
-    accepted = request.environ.get("HTTP_ACCEPT")
-    if accepted in (None, "", "*/*", "application/json"):
-        return
-    if not request.accept_mimetypes.best_match(["application/json", "application/problem+json", *others]):
-        raise Refusal("not_acceptable", f"Accept {' or '.join(['application/json', *others])}.")
+    if best(request.environ.get("HTTP_ACCEPT"), JSON, PROBLEM, *others) is None:
+        raise Refusal("not_acceptable", f"Accept {' or '.join([JSON, *others])}.")
 
 
 UNKNOWN_FIELD = Flaw("unknown_field", "This member is not known.")

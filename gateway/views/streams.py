@@ -9,6 +9,7 @@ from gateway import sockets, streaming
 from gateway.auth import requires
 from gateway.contract import Blueprint, no_content
 from gateway.errors import Refusal
+from gateway.media_types import best
 from gateway.services import services
 from gateway.streaming import EVENT_STREAM, SCOPE, Fits, Subject, Told
 from models.bulk import Bulk, Kind
@@ -82,7 +83,7 @@ streams.record(lambda state: state.add_url_rule(SOCKET_PATH, "socket", socket, w
 
 def _streamed(id: str, fits: Fits) -> Response:
     """The stream of events; it holds its place among the waiters until it ends or its reader is gone."""
-    if request.accept_mimetypes and not request.accept_mimetypes.best_match([EVENT_STREAM]):
+    if best(request.environ.get("HTTP_ACCEPT"), EVENT_STREAM) is None:
         raise Refusal("not_acceptable", f"Accept {EVENT_STREAM}.")
     after = streaming.sequence_of(request.headers.get("Last-Event-ID", ""))
     first, told = _begun(id, fits)

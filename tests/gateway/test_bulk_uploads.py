@@ -146,6 +146,13 @@ def test_other_forms_are_not_read(house: House, merchant: Person, opened: TestRe
         assert put(merchant, opened, json_lines([line()]), media_type=media_type).status_code == 415
 
 
+@pytest.mark.parametrize(
+    "declared", ["application/X-NDJSON", f"{JSON_LINES}; charset=utf8", f'{JSON_LINES};charset="UTF-8"']
+)
+def test_content_type_is_read_in_whatever_words(merchant: Person, opened: TestResponse, declared: str) -> None:
+    assert put(merchant, opened, json_lines([line()]), media_type=declared).status_code == 200
+
+
 def test_a_line_that_was_cut_off_is_not_kept(house: House, merchant: Person, opened: TestResponse) -> None:
     """Of a line of CSV a part can look like a whole one."""
     data = table([{**line(), "amount": "1400"}])
