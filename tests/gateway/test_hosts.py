@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from gateway.gate import is_ours
+from gateway.gate import HEALTH_PATHS, is_ours
+from gateway.media_types import JSON
 from tests.gateway.house import House
 from tests.gateway.test_lean import ODD, deposit_into
 from tests.support import Database
@@ -31,7 +32,7 @@ def test_which_hosts_are_ours(host: str, is_one: bool) -> None:
     assert is_ours(hosts, host) is is_one
 
 
-@pytest.mark.parametrize("path", ["/v1/wallets", "/health/live", "/docs", "/v1/nope", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/v1/wallets", "/health/lives", "/health", "/docs", "/v1/nope", "/openapi.json"])
 def test_a_strange_host_is_refused_on_every_route(house: House, path: str) -> None:
     person = house.person()
     for host in ("evil.example", "local host", ""):
@@ -49,10 +50,26 @@ def test_a_strange_host_is_refused_alike_on_either_way(house: House) -> None:
     assert short.get_json()["code"] == "host_unknown"
 
 
-def without_host(house: House, protocol: str) -> str:
+@pytest.mark.parametrize("path", sorted(HEALTH_PATHS))
+@pytest.mark.parametrize(
+    "host", ["10.0.3.7", "10.0.3.7:8000", "[fd00::7]:8000", "evil.example", "local host", "", "@", "é"]
+)
+def test_health_answers_whatever_the_host(house: House, path: str, host: str) -> None:
+    usual = house.nobody().get(path, Host="localhost")
+    for answer in (house.nobody().get(path, Host=host), house.nobody().call("HEAD", path, headers={"Host": host})):
+        assert (answer.status_code, answer.mimetype) == (usual.status_code, JSON)
+    assert without_host(house, "HTTP/1.1", path) == usual.status
+
+
+def test_health_is_public_and_named_in_full(house: House) -> None:
+    paths = {rule.rule for rule in house.app.url_map.iter_rules() if rule.endpoint.startswith("health.")}
+    assert paths == HEALTH_PATHS
+
+
+def without_host(house: House, protocol: str, path: str = "/v1/nope") -> str:
     """The status of a request that names no host."""
     environ = {
-        "REQUEST_METHOD": "GET", "PATH_INFO": "/health/live", "SERVER_PROTOCOL": protocol, "SERVER_NAME": "x",
+        "REQUEST_METHOD": "GET", "PATH_INFO": path, "SERVER_PROTOCOL": protocol, "SERVER_NAME": "x",
         "SERVER_PORT": "80", "wsgi.url_scheme": "http", "REMOTE_ADDR": "127.0.0.1",
     }  # fmt: skip
     said: list[str] = []
@@ -62,13 +79,13 @@ def without_host(house: House, protocol: str) -> str:
 
 def test_only_the_oldest_protocol_may_name_no_host(house: House) -> None:
     assert without_host(house, "HTTP/1.1") == "400 BAD REQUEST"
-    assert without_host(house, "HTTP/1.0") == "200 OK"
+    assert without_host(house, "HTTP/1.0") == "404 NOT FOUND"
 
 
 def test_every_host_where_none_is_named(database: Database) -> None:
     anyone = House(database, allowed_hosts=("*",)).nobody()
-    assert anyone.get("/health/live", Host="what.ever").status_code == 200
-    assert anyone.get("/health/live", Host="what ever").status_code == 400
+    assert anyone.get("/docs", Host="what.ever").status_code == 200
+    assert anyone.get("/docs", Host="what ever").status_code == 400
 
 
 def cross(answer: Any) -> dict[str, str]:
