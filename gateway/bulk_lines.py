@@ -127,7 +127,7 @@ def _refuse_twice(member: str, known: int, lines: Sequence[Line]) -> None:
 
 
 def _duplicates(member: str, places: Sequence[int], payment: str | None = None) -> Refusal:
-    detail = "A payment of yours with this reference exists, or another line has it."
+    detail = "A payment of yours with this reference exists and did not fail, or another line has it."
     flaws = [(f"/{member}/{n}/reference", "duplicate_reference", detail) for n in places]
     refusal = Refusal("duplicate_reference", detail, flawed(flaws).errors)
     if payment is not None:

@@ -134,7 +134,7 @@ class Intake:
     def _take_reference(self, connection: Connection, order: Order, reference: str) -> None:
         earlier = payment.keep_reference(connection, order.user_id, reference, order.id)
         if earlier is not None:
-            detail = "A charge with this reference exists; see payment."
+            detail = "A charge with this reference exists, and did not fail; see payment."
             raise Refusal("duplicate_reference", detail, payment=earlier)
 
     def _recall(

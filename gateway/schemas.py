@@ -178,7 +178,7 @@ class ProblemSchema(Output):
     errors = ma.fields.List(ma.fields.Nested(FlawSchema))
     request_id = ma.fields.String()
     retryable = ma.fields.Boolean()
-    payment = ma.fields.UUID(metadata={"description": "With duplicate_reference: the first payment's id."})
+    payment = ma.fields.UUID(metadata={"description": "With duplicate_reference: the id of the payment that has it."})
     lines = ma.fields.Integer(metadata={"description": "Of an upload that ended early: how many lines the bulk has."})
 
     def on_bind_field(self, name: str, field: ma.fields.Field) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Row
 
 from models import arrays, keyset
+from models.payment import UNLESS_TAKEN
 
 
 class Kind(StrEnum):
@@ -78,7 +79,7 @@ class Kept(NamedTuple):
     references: int
 
 
-LINES = """
+LINES = f"""
 line AS MATERIALIZED (
     SELECT * FROM unnest(
         %(ids)s::uuid[], %(amounts)s::numeric[], %(references)s::text[], %(source_ids)s::uuid[], %(summaries)s::text[],
@@ -87,8 +88,7 @@ line AS MATERIALIZED (
 ), taken AS (
     INSERT INTO payment_references (merchant_id, reference, payment_id)
     SELECT bulk.user_id, line.reference, line.id FROM line, bulk WHERE line.reference IS NOT NULL
-    ORDER BY line.reference
-    ON CONFLICT DO NOTHING
+    ORDER BY line.reference {UNLESS_TAKEN}
     RETURNING 1
 ), ordered AS (
     INSERT INTO payments (id, type, user_id, source_id, target_id, amount, currency, summary, reference, bulk_id,
@@ -131,7 +131,7 @@ WITH bulk AS (
 def accept(connection: Connection, head: Head, key: str, fingerprint: bytes, lines: Sequence[Line]) -> Kept:
     """Keep key, bulk and lines in one statement; nothing if the key is taken.
 
-    Fewer references kept than were given: the others are other payments' (`referred`), so roll back.
+    Fewer references kept than were given: the others are other payments' that did not fail (`referred`), so roll back.
     """
     return _keep(connection, ACCEPT, head, lines, {"key": key, "fingerprint": fingerprint})
 

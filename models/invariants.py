@@ -104,6 +104,10 @@ INVARIANTS = {
           AND NOT EXISTS (SELECT FROM adjustments a WHERE a.id = k.adjustment_id)
           AND NOT EXISTS (SELECT FROM bulks b WHERE b.id = k.bulk_id)
           AND NOT (k.signed_up IS TRUE AND EXISTS (SELECT FROM users u WHERE u.id = k.user_id))""",
+    "a reference names one payment of its merchant's that did not fail": """
+        SELECT p.id, p.reference, r.payment_id FROM payments p
+        LEFT JOIN payment_references r ON (r.merchant_id, r.reference) = (p.user_id, p.reference)
+        WHERE p.reference IS NOT NULL AND p.state <> 'FAILED' AND r.payment_id IS DISTINCT FROM p.id""",
     "what the house gives comes from its internal account": """
         SELECT p.id FROM payments p LEFT JOIN accounts a ON a.id = p.source_id
         WHERE p.type = 'bonus' AND p.state = 'COMPLETED' AND a.code IS DISTINCT FROM 'internal'""",

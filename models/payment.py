@@ -108,11 +108,18 @@ def _moment(time: datetime | None) -> str | None:
     return None if time is None else time.isoformat()
 
 
+UNLESS_TAKEN = """
+    ON CONFLICT (merchant_id, reference) DO UPDATE SET payment_id = excluded.payment_id
+    WHERE (SELECT state FROM payments WHERE id = payment_references.payment_id) = 'FAILED'"""
+"""Takes over the reference of a payment that FAILED, under the row's lock. The payment of a newcomer that was faster is
+not visible to this statement, thus not FAILED, so its reference is taken."""
+
+
 def keep_reference(connection: Connection, merchant_id: str, reference: str, payment_id: str) -> str | None:
-    """Take a merchant's reference for a payment; returns the id of the payment that already has it, or None."""
+    """Take a merchant's reference for a payment; None, or the id of the payment that has it and did not fail."""
     taken = connection.exec_driver_sql(
-        "INSERT INTO payment_references (merchant_id, reference, payment_id) VALUES (%s, %s, %s) "
-        "ON CONFLICT DO NOTHING RETURNING payment_id",
+        f"INSERT INTO payment_references (merchant_id, reference, payment_id) VALUES (%s, %s, %s) {UNLESS_TAKEN}"
+        " RETURNING payment_id",
         (merchant_id, reference, payment_id),
     ).first()
     if taken is not None:

@@ -56,8 +56,8 @@ def eventually(condition: Callable[[], T], seconds: float = PATIENCE_SECONDS, me
 
 
 def migrate(database_url: str, revision: str = "head") -> None:
-    """Run Alembic on this database as its owner, up to the revision or, for "base" and "-1", down."""
-    direction = "downgrade" if revision in ("base", "-1") else "upgrade"
+    """Run Alembic on this database as its owner, up to the revision or, for "base", "-1" and "0006-1", down."""
+    direction = "downgrade" if revision == "base" or "-" in revision else "upgrade"
     command = [sys.executable, "-m", "alembic", "-x", f"url={database_url}", direction, revision]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

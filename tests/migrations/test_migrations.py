@@ -15,6 +15,7 @@ from models import currency, event, instruction, invariants, partitions, payment
 from models.instruction import Counterparty
 from models.payment_list import Viewer
 from models.session import DatabaseAway, open_engine, transaction
+from models.user import Role
 from tests.models.world import World, new_id, scalar
 from tests.support import Database, migrate
 
@@ -146,10 +147,10 @@ def test_the_bank_does_not_go_while_money_waits_for_it(bare):
         payment.accept(connection, [wish])
         instruction.keep(connection, {id: Counterparty("DE89370400440532013000", "Bob", None, None)})
     assert (world.post(), world.state(id)) == (1, "AUTHORIZED")
-    migrate(bare.owner, "-1")
+    migrate(bare.owner, "0006-1")
     before = catalogue(world)
     with pytest.raises(AssertionError, match="wait for their bank"):
-        migrate(bare.owner, "-1")
+        migrate(bare.owner, "0005-1")
     assert catalogue(world) == before
 
 
@@ -189,7 +190,31 @@ def test_events_of_more_than_payments_do_not_go(bare):
         connection.exec_driver_sql("ALTER TABLE events DISABLE TRIGGER USER")
         connection.exec_driver_sql("INSERT INTO events (subject_id, version, name) VALUES (%s, 1, 'ping')", (new_id(),))
     with pytest.raises(AssertionError, match="more than payments"):
-        migrate(bare.owner, "-1")
+        migrate(bare.owner, "0006-1")
+
+
+def test_a_reference_that_passed_on_stays_where_it_is_and_the_guard_goes_as_it_came(bare):
+    world = World.of(bare)
+    migrate(bare.owner)
+    shop, ann = world.user(Role.MERCHANT), world.user()
+    purse, till = world.wallet(ann), world.wallet(shop)
+    ids = []
+    for _ in range(2):
+        [id] = world.accept(world.wish("charge", shop, purse, till, 5, reference="A-1"))
+        with transaction(world.gateway) as connection:
+            assert payment.keep_reference(connection, shop, "A-1", id) is None
+        assert (world.post(), world.state(id)) == (1, "FAILED")
+        ids.append(id)
+    after = catalogue(world)
+    migrate(bare.owner, "0009-1")
+    with transaction(world.owner) as connection, pytest.raises(DBAPIError, match="append_only"):
+        connection.exec_driver_sql("UPDATE payment_references SET payment_id = %s", (ids[0],))
+    migrate(bare.owner)
+    assert catalogue(world) == after
+    [next] = world.accept(world.wish("charge", shop, purse, till, 5, reference="A-1"))
+    with transaction(world.gateway) as connection:
+        assert scalar(connection, "SELECT payment_id::text FROM payment_references") == ids[1]
+        assert payment.keep_reference(connection, shop, "A-1", next) is None
 
 
 def test_two_migrations_at_once_make_one(bare):

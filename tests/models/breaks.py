@@ -12,6 +12,7 @@ DENIED = "denied"
 """insufficient_privilege: stopped before any constraint is asked."""
 OVERFLOW = "NumericValueOutOfRange"
 """numeric(38,0) itself, before any right is asked."""
+PASS = "payment_references_pass_from_failed"
 NO_BREAK = None
 """The role may do this by design."""
 
@@ -542,7 +543,6 @@ BREAKS = {
             "operations": "operations_are",
             "events": "events_are",
             "idempotency_keys": "idempotency_keys_are",
-            "payment_references": "payment_references_are",
             "audit_log": "audit_log_is",
             "payment_attempts": "payment_attempts_are",
             "{o}": "operations_are",
@@ -554,9 +554,13 @@ BREAKS = {
         ]
     },
     **{
-        f"{verb} {table}": Break(f"{verb} {table}", stop)
-        for table in ("payments", "{p}")
-        for verb, stop in [("DELETE FROM", "payments_are_never_deleted"), ("TRUNCATE", "payments_are_never_truncated")]
+        f"{verb} {table}": Break(f"{verb} {table}", f"{name}_are_never_{stop}")
+        for table, name in {
+            "payments": "payments",
+            "{p}": "payments",
+            "payment_references": "payment_references",
+        }.items()
+        for verb, stop in [("DELETE FROM", "deleted"), ("TRUNCATE", "truncated")]
     },
     "SELECT from a partition": Break("SELECT FROM {p}", NO_BREAK),
     "INSERT into a partition": Break(
@@ -586,6 +590,25 @@ BREAKS = {
     "second payment under one reference": gateways(
         "INSERT INTO payment_references (merchant_id, reference, payment_id) VALUES (%(shop)s, 'A-1', %(new)s)",
         "payment_references_pkey",
+    ),
+    **{
+        f"reference of {what}": gateways(
+            f"UPDATE payment_references SET {change} WHERE reference = '{reference}'", stopped_by
+        )
+        for what, reference, change, stopped_by in [
+            ("a completed payment for a new one", "A-1", "payment_id = %(paid_again)s", PASS),
+            ("a failed payment for none", "A-2", "payment_id = %(new)s", PASS),
+            ("a failed payment for one with another", "A-2", "payment_id = %(open)s", PASS),
+            ("a failed payment for the same", "A-2", "payment_id = payment_id", PASS),
+            ("a failed payment for another's", "A-2", "payment_id = %(others)s", PASS),
+            ("a failed payment for a new one", "A-2", "payment_id = %(again)s", NO_BREAK),
+        ]
+    },
+    "another word for a reference": Break(
+        "UPDATE payment_references SET reference = 'A-3' WHERE reference = 'A-2'", PASS
+    ),
+    "reference of another merchant": Break(
+        "UPDATE payment_references SET merchant_id = %(ann)s WHERE reference = 'A-2'", PASS
     ),
     # who is who
     **{

@@ -63,6 +63,7 @@ COLUMN_RIGHTS = {
             *("rejected_by", "rejected_at", "rejection_reason"),
         },
         ("INSERT", "payment_references"): {"merchant_id", "reference", "payment_id"},
+        ("UPDATE", "payment_references"): {"payment_id"},
         ("INSERT", "users"): {"id", "email", "role", *SELF},
         ("UPDATE", "users"): {"email_confirmed_at", "is_active", *SELF},
         ("INSERT", "tokens"): {"kind", "address", "user_agent", *TOKEN},

@@ -85,6 +85,7 @@ BREAKS = {
     "every idempotency key names a payment, an account, an adjustment, a bulk or a user that exists": [
         "DELETE FROM payments WHERE id = %(open)s"
     ],
+    "a reference names one payment of its merchant's that did not fail": [PAYMENT.format("reference = 'A-1'")],
     "what the house gives comes from its internal account": [PAYMENT.format("type = 'bonus'")],
     "an adjustment is what two of ops agreed on": [PAYMENT.format("type = 'adjustment'")],
     "every transition has its event": [EVENTS.format(1), EVENTS.format(2)],

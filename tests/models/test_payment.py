@@ -6,12 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import pytest
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from models import account, idempotency, payment, stuck
 from models.session import transaction
 from models.stuck import Which
 from tests.models.world import World, new_id, scalar
+from tests.support import eventually
 
 
 class Parties(NamedTuple):
@@ -123,6 +125,55 @@ def test_a_reference_is_taken_once_for_each_merchant(world, parties):
         assert payment.keep_reference(connection, parties.ann, "A-1", first) is None
         assert payment.keep_reference(connection, parties.ann, "A-1", second) == first
         assert payment.keep_reference(connection, parties.bob, "A-1", second) is None
+
+
+def failing(world: World, parties: Parties) -> str:
+    """A charge of bob's with a reference, which FAILED for want of money."""
+    [id] = world.accept(world.wish("charge", parties.bob, parties.rich, parties.poor, 9999, reference="A-1"))
+    with transaction(world.gateway) as connection:
+        assert payment.keep_reference(connection, parties.bob, "A-1", id) is None
+    assert (world.post(), world.state(id)) == (1, "FAILED")
+    return id
+
+
+@pytest.mark.parametrize("is_committed", [True, False])
+def test_who_comes_second_waits_for_who_takes_a_free_reference(world, parties, is_committed):
+    failing(world, parties)
+    first, second = (
+        world.wish("charge", parties.bob, parties.rich, parties.poor, 1, reference="A-1") for _ in range(2)
+    )
+
+    def take(wish: payment.Wish, connection: Connection) -> str | None:
+        payment.accept(connection, [wish])
+        return payment.keep_reference(connection, parties.bob, "A-1", wish.id)
+
+    def come_second() -> str | None:
+        with transaction(world.gateway) as connection:
+            return take(second, connection)
+
+    with ThreadPoolExecutor(1) as thread, world.gateway.connect() as connection:
+        assert take(first, connection) is None
+        later = thread.submit(come_second)
+        eventually(lambda: count(world, "pg_locks WHERE NOT granted AND locktype = 'transactionid'"))
+        connection.commit() if is_committed else connection.rollback()
+        assert later.result() == (first.id if is_committed else None)
+
+
+def test_a_reference_passes_on_once_the_failure_is_committed_and_not_before(world, parties):
+    [id] = world.accept(world.wish("charge", parties.bob, parties.rich, parties.poor, 9999, reference="A-1"))
+    [later] = world.accept(world.wish("charge", parties.bob, parties.rich, parties.poor, 1, reference="A-1"))
+    with transaction(world.gateway) as connection:
+        assert payment.keep_reference(connection, parties.bob, "A-1", id) is None
+    with world.worker.connect() as worker:
+        worker.exec_driver_sql(
+            "UPDATE payments SET state = 'FAILED', failure_code = 'expired', finalized_at = now() WHERE id = %s", (id,)
+        )
+        with transaction(world.gateway) as connection:
+            assert payment.keep_reference(connection, parties.bob, "A-1", later) == id
+        worker.commit()
+    with transaction(world.gateway) as connection:
+        assert payment.keep_reference(connection, parties.bob, "A-1", later) is None
+        assert payment.keep_reference(connection, parties.bob, "A-1", new_id()) == later
 
 
 def test_claims_go_by_due_time_and_leave_out_what_is_held(world, parties):

@@ -19,10 +19,22 @@ def names(shared_world: World) -> dict[str, str]:
     shared_world.post()
     [held] = shared_world.accept(shared_world.wish("charge", shop, rich, shared_world.wallet(shop), 10, capture=False))
     shared_world.post()
+    [failed] = shared_world.accept(
+        shared_world.wish("charge", shop, poor, shared_world.wallet(shop), 99, reference="A-2")
+    )
+    shared_world.post()
     still_open = shared_world.transfer(ann, rich, poor, 10)
+    named = [
+        shared_world.wish(type, who, rich, poor, 10, reference=reference)
+        for type, who, reference in [("charge", shop, "A-1"), ("charge", shop, "A-2"), ("transfer", ann, "A-2")]
+    ]
+    shared_world.accept(*named)
     with shared_world.owner.begin() as connection:
         connection.exec_driver_sql("UPDATE accounts SET ceiling = 5000 WHERE id = %s", (capped,))
-        connection.exec_driver_sql("INSERT INTO payment_references VALUES (%s, 'A-1', %s)", (shop, done))
+        connection.exec_driver_sql(
+            "INSERT INTO payment_references VALUES (%(shop)s, 'A-1', %(done)s), (%(shop)s, 'A-2', %(failed)s)",
+            {"shop": shop, "done": done, "failed": failed},
+        )
         connection.exec_driver_sql(
             "UPDATE users SET phone_number = '+491701234567', email = 'ann@elsewhere.example' WHERE id = %s", (ann,)
         )
@@ -44,6 +56,7 @@ def names(shared_world: World) -> dict[str, str]:
             "wire": shared_world.technical("wire"),
         },
         **proofs,
+        **{"paid_again": named[0].id, "again": named[1].id, "others": named[2].id},
         **{
             "held": held,
             "done": done,
@@ -109,7 +122,7 @@ def agree(connection: Connection, account_id: str, ops: str, chief: str, payment
 
 
 COLUMNS = {
-    **{"audit_log": "actor", "idempotency_keys": "key", "payment_references": "reference", "events": "name"},
+    **{"audit_log": "actor", "idempotency_keys": "key", "events": "name"},
     "payment_attempts": "actor",
 }
 
