@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
+import structlog
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from gateway.envelope import REQUEST_ID
-from models.session import Contention, DatabaseAway, Overdue
+from models.session import Contention, DatabaseAway, NoPartition, Overdue
 
 
 class Problem(NamedTuple):
@@ -118,6 +119,7 @@ PROBLEMS: dict[str, Problem] = {
     "rate_limited": Problem(429, "Too many requests", retryable=True),
     "internal_error": Problem(500, "Something went wrong on our side"),
     "database_unavailable": Problem(503, "The database is away", retryable=True),
+    "partition_missing": Problem(503, "There is no room for payments of this month yet", retryable=True),
 }
 """Code to its meaning; the code is the contract, listed in docs/errors.md."""
 
@@ -130,6 +132,8 @@ CODE_OF_STATUS = {
     500: "internal_error",
 }
 """The framework's own exceptions by their status; any other below 500 is a bad_request."""
+
+log = structlog.get_logger("gateway")
 
 MEDIA_TYPE = "application/problem+json"
 AUTHENTICATE = 'Bearer realm="payments"'
@@ -224,6 +228,12 @@ def render_away(_: Exception) -> Response:
     return render(Refusal("database_unavailable", "Try again, with the same idempotency key."))
 
 
+def render_no_partition(_: Exception) -> Response:
+    """Payments of this month cannot be stored: nothing was promised, and somebody must make its partitions."""
+    log.error("no partition for the month of a payment's id", command="flask payments partitions")
+    return render(Refusal("partition_missing", "Try again later, with the same idempotency key."))
+
+
 def register(app: Flask) -> None:
     """Answer every exception as a problem."""
     app.register_error_handler(Refusal, render)
@@ -231,3 +241,4 @@ def register(app: Flask) -> None:
     app.register_error_handler(DatabaseAway, render_away)
     app.register_error_handler(Contention, render_away)
     app.register_error_handler(Overdue, render_away)
+    app.register_error_handler(NoPartition, render_no_partition)

@@ -2,7 +2,40 @@
 
 from sqlalchemy import Connection
 
+from models import arrays
+
+PARTITIONED = ("payments", "operations")
+
+MONTHS_AHEAD_MIN = 1
+"""Three are made ahead, so that one missing so early leaves a month to find out why."""
+
 
 def ensure(connection: Connection) -> int:
     """Make those missing from last month to three months ahead; returns how many were made."""
     return connection.exec_driver_sql("SELECT ensure_partitions()").scalar_one()
+
+
+MISSING = r"""
+WITH months AS (
+    SELECT step, to_char(begin, 'YYYY-MM') AS month, uuid_floor(begin AT TIME ZONE 'UTC') AS first_id,
+           uuid_floor((begin + interval '1 month') AT TIME ZONE 'UTC') AS next_id
+    FROM generate_series(0, %(ahead)s) AS step,
+         LATERAL (SELECT date_trunc('month', now() AT TIME ZONE 'UTC') + step * interval '1 month') AS of (begin)
+), partitions AS (
+    SELECT inhparent, regexp_match(pg_get_expr(c.relpartbound, c.oid), $$FROM \('(.+)'\) TO \('(.+)'\)$$) AS bounds
+    FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = ANY(%(parents)s::regclass[])
+)
+SELECT DISTINCT step, month FROM months CROSS JOIN unnest(%(parents)s::regclass[]) AS parent
+WHERE NOT EXISTS (SELECT FROM partitions WHERE inhparent = parent
+                  AND bounds[1]::uuid <= first_id AND bounds[2]::uuid >= next_id)
+ORDER BY step
+"""
+
+
+def missing(connection: Connection) -> dict[str, int]:
+    """The months, such as 2026-12, without a partition of payments or operations, each with how far ahead it is.
+
+    They are looked for from this month (0) to MONTHS_AHEAD_MIN; a detached table is missing, whatever its name is.
+    """
+    rows = connection.exec_driver_sql(MISSING, {"ahead": MONTHS_AHEAD_MIN, "parents": arrays.plain(PARTITIONED)})
+    return {row.month: row.step for row in rows}

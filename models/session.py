@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from functools import partial
 
 from sqlalchemy import Connection, Engine, Pool, QueuePool, create_engine, event
-from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect, ExceptionContext
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from models.sqlstate import Meaning, meaning
 
 POOL_SIZE = 8
 """Connections a process keeps; its requests share flushes, so few are ever used at once."""
@@ -25,7 +27,9 @@ IDLE_SECONDS = 1.0
 
 
 class DatabaseAway(Exception):
-    """The database cannot be reached, is starting, or has no room: try again later, nothing was decided."""
+    """The database cannot be reached, is starting, has no room, or does not write: try again later, nothing was
+    decided.
+    """
 
 
 class CommitUnknown(DatabaseAway):
@@ -34,6 +38,10 @@ class CommitUnknown(DatabaseAway):
 
 class Overdue(Exception):
     """A statement took longer than its role may; it was canceled, and nothing was decided."""
+
+
+class NoPartition(Exception):
+    """The month of an id has no partition: partitions were not made ahead, or the clock that made the id is wrong."""
 
 
 class Contention(Exception):
@@ -50,6 +58,7 @@ def open_engine(url: str, poolclass: type[Pool] = QueuePool, application: str = 
         connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": application},
         **(sizes if poolclass is QueuePool else {}),
     )
+    event.listen(engine, "handle_error", _drop_useless)
     event.listen(engine, "checkin", _note_return)
     event.listen(engine, "checkout", partial(_ping_if_idle, engine.dialect))
     return engine
@@ -77,7 +86,8 @@ def _ping_if_idle(dialect: Dialect, line: DBAPIConnection, record: ConnectionPoo
 def transaction(engine: Engine) -> Iterator[Connection]:
     """One transaction: committed at the end of the block, rolled back if it raises.
 
-    Raises DatabaseAway, CommitUnknown, Contention or Overdue in place of the driver's errors that mean these.
+    Raises DatabaseAway, CommitUnknown, Contention, Overdue or NoPartition in place of the driver's errors that mean
+    these.
     """
     with _named(DatabaseAway), engine.connect() as connection:
         _set_autocommit(connection, False)
@@ -101,36 +111,31 @@ def statements(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def _named(lost: type[DatabaseAway]) -> Iterator[None]:
-    """Name the driver's errors; `lost` is what it means here that the line broke."""
+    """Name the driver's errors; `lost` is what it means here that the connection broke."""
     try:
         yield
     except PoolTimeout as error:
         raise DatabaseAway from error
     except DBAPIError as error:
-        if _is_away(error):
-            raise lost from error
-        if sqlstate(error) in CONTENTION_STATES:
-            raise Contention from error
-        if sqlstate(error) == QUERY_CANCELED:
-            raise Overdue from error
-        raise
+        found = meaning(error.orig)
+        if error.connection_invalidated and found is not Meaning.READ_ONLY:
+            found = Meaning.LOST
+        if found is Meaning.FAULT:
+            raise
+        raise {**NAMES, Meaning.LOST: lost}[found] from error
 
 
-QUERY_CANCELED = "57014"
-
-CONTENTION_STATES = {"55P03", "40P01", "40001"}
-"""lock_not_available, deadlock_detected, serialization_failure."""
-
-AWAY_STATES = ("08", "53", "57P", "25P03")
-"""Beginnings of SQLSTATEs: connection lost, no resources, operator intervention, idle in transaction too long."""
-
-
-def sqlstate(error: DBAPIError) -> str:
-    """The five-letter code of PostgreSQL; empty when the line broke before one was received."""
-    return getattr(error.orig, "pgcode", None) or ""
+NAMES: dict[Meaning, type[Exception]] = {
+    Meaning.AWAY: DatabaseAway,
+    Meaning.READ_ONLY: DatabaseAway,
+    Meaning.CONTENTION: Contention,
+    Meaning.OVERDUE: Overdue,
+    Meaning.NO_PARTITION: NoPartition,
+}
+"""Meanings that are the same wherever they are met."""
 
 
-def _is_away(error: DBAPIError) -> bool:
-    state = sqlstate(error)
-    lost = error.connection_invalidated or (not state and isinstance(error, OperationalError | InterfaceError))
-    return lost or state.startswith(AWAY_STATES)
+def _drop_useless(context: ExceptionContext) -> None:
+    """Have the pool's connections made again: after a failover they lead to a server that writes no more."""
+    if meaning(context.original_exception) in (Meaning.LOST, Meaning.READ_ONLY):
+        context.is_disconnect = True

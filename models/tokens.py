@@ -58,7 +58,8 @@ class Bearer(NamedTuple):
 
 BEARER = """
 SELECT t.id::text, u.id::text, u.role, u.is_active, u.email_confirmed_at IS NOT NULL, t.scopes,
-       t.last_used_at IS NULL OR t.last_used_at < now() - make_interval(secs => %(last_used_seconds)s)
+       (t.last_used_at IS NULL OR t.last_used_at < now() - make_interval(secs => %(last_used_seconds)s))
+           AND NOT current_setting('transaction_read_only')::boolean
 FROM tokens t JOIN users u ON u.id = t.user_id
 WHERE t.hash = %(hash)s AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())
 """

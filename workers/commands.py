@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from celery_config import BrokerAway, publish
-from models import audit, command, event, operation, payment, payment_view
+from models import audit, command, event, operation, partitions, payment, payment_view
 from models import stuck as stuck_payments
 from models.rules.money import render
 from models.session import Connection, transaction
@@ -146,6 +146,18 @@ def sweep() -> None:
         posted, remains = runtime.poster().drain()
         total += posted
     click.echo(f"{total} payments posted, nothing is due")
+
+
+@payments_cli.command("partitions")
+def make_partitions() -> None:
+    """Make the partitions of the coming months; exits with 1 if one is missing all the same."""
+    with transaction(runtime.engine()) as connection:
+        click.echo(f"{partitions.ensure(connection)} partitions made")
+    with transaction(runtime.engine()) as connection:
+        missing = partitions.missing(connection)
+    if missing:
+        months = ", ".join(missing)
+        raise click.ClickException(f"{months} has no partition: see that no table of its name is detached")
 
 
 def _find(connection: Connection, stuck_seconds: float | None, limit: int) -> list[Stuck]:

@@ -5,11 +5,11 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from models.session import DatabaseAway
+from models.session import Contention, DatabaseAway, Overdue
 
 
 class WorkerGroup(AppGroup):
-    """A group whose commands say in one line that the database is away."""
+    """A group whose commands say in one line that the database is away, or busy."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""
@@ -17,3 +17,5 @@ class WorkerGroup(AppGroup):
             return super().invoke(ctx)
         except DatabaseAway as error:
             raise click.ClickException(f"the database is away: {str(error.__cause__).strip()}") from error
+        except (Contention, Overdue) as error:
+            raise click.ClickException(f"the database is busy, try again: {str(error.__cause__).strip()}") from error

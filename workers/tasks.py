@@ -20,7 +20,7 @@ from celery_config import (
     publish,
 )
 from models import login_throttle, partitions, payment, webhook_queue
-from models.session import Contention, DatabaseAway, transaction
+from models.session import Contention, DatabaseAway, NoPartition, Overdue, transaction
 from workers import runtime
 
 log = structlog.get_logger("tasks")
@@ -79,9 +79,14 @@ def heartbeat(self) -> None:
 
 @app.task(name=ENSURE_PARTITIONS)
 def ensure_partitions() -> None:
-    """Make the partitions of the coming months."""
-    with _left_to_the_next_one(), transaction(runtime.engine()) as connection:
-        partitions.ensure(connection)
+    """Make the partitions of the coming months, and say so when one is missing all the same."""
+    with _left_to_the_next_one():
+        with transaction(runtime.engine()) as connection:
+            partitions.ensure(connection)
+        with transaction(runtime.engine()) as connection:
+            missing = partitions.missing(connection)
+        if missing:
+            log.error("months have no partition", months=list(missing), command="flask payments partitions")
 
 
 @app.task(name=WELCOME)
@@ -116,5 +121,5 @@ def _left_to_the_next_one() -> Iterator[None]:
     """Servers come and go; the timetable sends the same task again in a moment."""
     try:
         yield
-    except (DatabaseAway, Contention, BrokerAway) as error:
+    except (DatabaseAway, Contention, Overdue, NoPartition, BrokerAway) as error:
         log.warning("left to the next one", reason=type(error).__name__, error=str(error.__cause__).strip())

@@ -229,3 +229,20 @@ def test_users_deactivate_and_activate(flask: Run, books: Books) -> None:
     assert "--reason" in flask("users", "deactivate", "carol@example.com", fails=True).output
     refused = flask("users", "deactivate", "nobody@example.com", "--reason", "x", fails=True)
     assert "there is no user nobody@example.com" in refused.output
+
+
+def test_partitions_are_made_and_one_that_cannot_be_is_told(flask: Run, books: Books) -> None:
+    assert flask("payments", "partitions").output == "0 partitions made\n"
+    months = "SELECT to_char(date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month', %s)"
+    with books.as_owner() as connection:
+        suffix = connection.exec_driver_sql(months, ("_YYYY_MM",)).scalar_one()
+        connection.exec_driver_sql(f"DROP TABLE payments{suffix}")
+    assert flask("payments", "partitions").output == "1 partitions made\n"
+    with books.as_owner() as connection:
+        connection.exec_driver_sql(f"ALTER TABLE payments DETACH PARTITION payments{suffix}")
+        month = connection.exec_driver_sql(months, ("YYYY-MM",)).scalar_one()
+    told = flask("payments", "partitions", fails=True).output
+    assert f"{month} has no partition" in told
+    with books.as_owner() as connection:
+        connection.exec_driver_sql(f"DROP TABLE payments{suffix}")
+        connection.exec_driver_sql("SELECT ensure_partitions()")

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 import redis
+import structlog
 from celery import Task
 from celery.signals import worker_process_init
+from structlog.testing import LogCapture
 from uuid_utils.compat import uuid7
 
 import settings
@@ -124,6 +126,21 @@ def test_partitions_are_made_ahead_and_once(books: Books) -> None:
     count = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'payments'::regclass"
     with books.as_owner() as connection:
         assert connection.exec_driver_sql(count).scalar_one() == 5
+
+
+def test_a_month_that_lacks_its_partition_is_told(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    capture = LogCapture()
+    monkeypatch.setattr(tasks, "log", structlog.wrap_logger(None, processors=[capture]))
+    with books.as_owner() as connection:
+        suffix, month = connection.exec_driver_sql(
+            "SELECT to_char(ahead, '_YYYY_MM'), to_char(ahead, 'YYYY-MM')"
+            " FROM (SELECT date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month') AS next (ahead)"
+        ).one()
+        connection.exec_driver_sql(f"ALTER TABLE payments DETACH PARTITION payments{suffix}")
+    run(tasks.ensure_partitions)
+    assert [(line["log_level"], line["months"], line["command"]) for line in capture.entries] == [
+        ("error", [month], "flask payments partitions")
+    ]
 
 
 def test_welcome_rings_the_posters_only_if_somebody_was_welcomed(
