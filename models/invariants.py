@@ -69,6 +69,15 @@ INVARIANTS = {
         GROUP BY c.id, c.state, c.captured_amount, c.amount, c.commission, c.type
         HAVING c.state <> 'COMPLETED' OR sum(r.amount) > coalesce(c.captured_amount, c.amount)
             - CASE c.type WHEN 'withdrawal' THEN c.commission ELSE 0 END""",
+    "what was given back of a payment is counted beside it, with what was taken of it": """
+        SELECT coalesce(t.payment_id, r.parent_id), t.refunded, r.refunded, t.captured FROM refund_totals t
+        FULL JOIN (SELECT parent_id, sum(amount) AS refunded FROM payments
+                   WHERE parent_id IS NOT NULL AND state = 'COMPLETED' GROUP BY parent_id) r
+            ON r.parent_id = t.payment_id
+        LEFT JOIN payments p ON p.id = t.payment_id
+        WHERE (t.refunded, t.captured) IS DISTINCT FROM (r.refunded, CASE p.type
+            WHEN 'withdrawal' THEN p.amount - p.commission
+            WHEN 'charge' THEN coalesce(p.captured_amount, p.amount) END)""",
     "what a bank was told of ended as it answered, and not before": """
         SELECT p.id, p.state, i.answer FROM payments p JOIN instructions i ON i.payment_id = p.id
         WHERE (p.state = 'COMPLETED' AND i.answer IS DISTINCT FROM 'confirmed')

@@ -114,8 +114,7 @@ SELECT p.id::text, p.type, p.user_id::text, p.source_id::text, p.target_id::text
        CASE WHEN p.state <> 'COMPLETED' THEN 0
             WHEN p.type = 'withdrawal' THEN p.amount - p.commission
             ELSE coalesce(p.captured_amount, p.amount) END::text,
-       (SELECT coalesce(sum(r.amount), 0) FROM payments r
-        WHERE r.parent_id = p.id AND r.id > p.id AND r.state = 'COMPLETED')::text,
+       coalesce((SELECT t.refunded FROM refund_totals t WHERE t.payment_id = p.id), 0)::text,
        CASE p.type WHEN 'charge' THEN p.commission ELSE 0 END::text
 FROM payments p WHERE p.id = ANY(%(ids)s::uuid[]) AND p.type IN ('charge', 'withdrawal')
 """,

@@ -57,8 +57,7 @@ _IS_OPEN = f"p.type = 'transfer' AND p.finalized_at IS NULL AND p.target_amount 
 _MOVED = "coalesce(p.captured_amount, p.amount)"
 _ARRIVED = f"CASE p.type WHEN 'refund' THEN {_MOVED} ELSE {_MOVED} - p.commission END"
 _IS_PLAIN = "p.commission = 0 AND coalesce(p.captured_amount, p.target_amount) IS NULL"
-_REFUNDED = """coalesce((SELECT sum(r.amount) FROM payments r
-                         WHERE r.parent_id = p.id AND r.state = 'COMPLETED'), 0)"""
+_REFUNDED = "coalesce((SELECT t.refunded FROM refund_totals t WHERE t.payment_id = p.id), 0)"
 
 COLUMNS = {
     "id": Column("p.id", "uuid", is_keyed=True),

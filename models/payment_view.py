@@ -98,12 +98,9 @@ VIEWS = f"{_COLUMNS.format(ids='%(ids)s::uuid[]')} WHERE p.id = ANY(%(ids)s::uui
 REFUNDED = Prepared(
     "refunded",
     """
-SELECT r.parent_id::text, sum(r.amount)::text FROM payments r
-WHERE r.parent_id = ANY(%(ids)s::uuid[]) AND r.state = 'COMPLETED' GROUP BY r.parent_id
+SELECT payment_id::text, refunded::text FROM refund_totals WHERE payment_id = ANY(%(ids)s::uuid[])
 """,
 )
-"""Asked for charges alone: a refund may stand in any later month, and planning for all of them is not cheap."""
-
 
 PAYEES = "SELECT payment_id::text, name, right(iban, 4) FROM instructions WHERE payment_id = ANY(%s::uuid[])"
 

@@ -13,6 +13,7 @@ import settings
 from embedded.postgres import OWNER_ROLE, Postgres
 from models import currency, event, instruction, invariants, partitions, payment
 from models.instruction import Counterparty
+from models.invariants import INVARIANTS
 from models.payment_list import Viewer
 from models.session import DatabaseAway, open_engine, transaction
 from models.user import Role
@@ -215,6 +216,44 @@ def test_a_reference_that_passed_on_stays_where_it_is_and_the_guard_goes_as_it_c
     with transaction(world.gateway) as connection:
         assert scalar(connection, "SELECT payment_id::text FROM payment_references") == ids[1]
         assert payment.keep_reference(connection, shop, "A-1", next) is None
+
+
+GIVEN_BACK = """
+INSERT INTO payments (id, type, state, user_id, source_id, target_id, amount, currency, commission, capture,
+                      captured_amount, parent_id, finalized_at)
+SELECT uuid_floor(now() + made.seconds * interval '1 second'), type, 'COMPLETED', gen_random_uuid(), gen_random_uuid(),
+       gen_random_uuid(), amount, 'EUR', commission, captured IS NULL, captured,
+       uuid_floor(now() + parent * interval '1 second'), now()
+FROM (VALUES
+    (10, 'charge', 50, 1, NULL::int, NULL::int), (8, 'refund', 20, 0, NULL, 10), (12, 'refund', 30, 0, NULL, 10),
+    (20, 'charge', 50, 0, 40, NULL), (18, 'refund', 10, 0, NULL, 20),
+    (30, 'withdrawal', 100, 2, NULL, NULL), (25, 'return', 98, 0, NULL, 30),
+    (40, 'charge', 50, 0, NULL, NULL), (38, 'refund', 50, 0, NULL, 40), (39, 'refund', 50, 0, NULL, 40)
+) AS made (seconds, type, amount, commission, captured, parent)
+"""
+
+
+def test_refund_totals_are_filled_in_whatever_the_ids_and_go_as_they_came(bare):
+    """Of the last charge twice as much was given back as taken: no more can be, and the invariants go on saying so."""
+    world = World.of(bare)
+    migrate(bare.owner, "0009")
+    before = catalogue(world)
+    with world.owner.connect() as connection, connection.begin():
+        connection.exec_driver_sql("ALTER TABLE payments DISABLE TRIGGER USER")
+        connection.exec_driver_sql(GIVEN_BACK)
+        connection.exec_driver_sql("ALTER TABLE payments ENABLE TRIGGER USER")
+        filled = connection.exec_driver_sql("SELECT count(*) FROM payments WHERE parent_id IS NOT NULL").scalar_one()
+    assert filled == 6
+    migrate(bare.owner, "0007")
+    with world.worker.connect() as connection:
+        totals = connection.exec_driver_sql(
+            "SELECT captured::int, refunded::int FROM refund_totals ORDER BY payment_id"
+        )
+        assert [tuple(row) for row in totals] == [(50, 50), (40, 10), (98, 98), (50, 50)]
+        broken = {found.partition(":")[0] for found in invariants.violations(connection)}
+        assert {each for each in INVARIANTS if "refunded beyond" in each or "counted beside" in each} <= broken
+    migrate(bare.owner, "0007-1")
+    assert catalogue(world) == before
 
 
 def test_two_migrations_at_once_make_one(bare):

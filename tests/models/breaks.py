@@ -266,6 +266,15 @@ BREAKS = {
     "order for a whim": wished(pay(", reason", ", 'whim'"), "payments_reason_is_known"),
     "order with another reason": Break(of_open("reason = 'duplicate'"), "payments_orders_are_immutable"),
     "refund of another charge": Break(of_open("parent_id = %(done)s"), "payments_orders_are_immutable"),
+    "total of refunds made up": Break(
+        insert("refund_totals", {"payment_id": "%(new)s", "captured": "10", "refunded": "1"}),
+        "refund_totals_are_moved_by_refunds",
+    ),
+    "total of refunds reset": Break(
+        "UPDATE refund_totals SET refunded = 1, captured = 1000", "refund_totals_are_moved_by_refunds"
+    ),
+    "total of refunds forgotten": Break("DELETE FROM refund_totals", "refund_totals_are_never_deleted"),
+    "all totals of refunds forgotten": Break("TRUNCATE refund_totals", "refund_totals_are_never_truncated"),
     # commission
     "terms for a new type": gateways(terms(type="'gift'"), "commission_terms_type_is_known"),
     **{

@@ -14,6 +14,7 @@ READ_BY_BOTH = {
         *("bulks", "bank_accounts"),
         *("bank_statements", "bank_statement_lines"),
         *("login_throttles", "charge_limits", "blocked_merchants"),
+        "refund_totals",
         *("payment_attempts", "webhook_endpoints", "webhook_deliveries", "webhook_attempts"),
     ]
 }

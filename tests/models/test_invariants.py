@@ -63,6 +63,12 @@ BREAKS = {
         "UPDATE payments SET type = 'refund', parent_id = %(failed)s WHERE id = %(done)s",
         "UPDATE payments SET type = 'return', parent_id = %(failed)s WHERE id = %(done)s",
     ],
+    "what was given back of a payment is counted beside it, with what was taken of it": [
+        "UPDATE payments SET type = 'refund', parent_id = %(failed)s WHERE id = %(done)s",
+        "INSERT INTO refund_totals (payment_id, captured, refunded) VALUES (%(done)s, 700, 1)",
+        "UPDATE refund_totals SET refunded = refunded - 1 WHERE payment_id = %(refunded)s",
+        "UPDATE refund_totals SET captured = captured + 1 WHERE payment_id = %(refunded)s",
+    ],
     "what a bank was told of ended as it answered, and not before": [
         INSTRUCTION.format("%(done)s", "NULL"),
         INSTRUCTION.format("%(done)s", "'rejected'"),
@@ -117,11 +123,12 @@ def names(shared_world: World) -> dict[str, str]:
     done, failed = shared_world.transfer(ann, rich, poor, 700), shared_world.transfer(ann, rich, poor, 700)
     shared_world.transfer(bob, poor, rich, 5)
     exchanged = shared_world.exchange(ann, rich, shared_world.wallet(ann, "USD"), 10, 11)
+    refunded = shared_world.refunded_charge(rich, 50, 30)
     shared_world.post()
     shared_world.park(shared_world.transfer(ann, rich, poor, 1))
     still_open = shared_world.transfer(ann, rich, poor, 1)
     ids = {"rich": rich, "done": done, "failed": failed, "exchanged": exchanged, "open": still_open}
-    return ids | {"crypto": shared_world.technical("crypto")}
+    return ids | {"refunded": refunded, "crypto": shared_world.technical("crypto")}
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ def names(shared_world: World) -> dict[str, str]:
     shop = shared_world.user(Role.MERCHANT, "Shop")
     ops, chief = (shared_world.user(Role.OPS, name) for name in ("Ops", "Chief"))
     rich, poor, capped = (shared_world.wallet(ann, funds=1000), shared_world.wallet(bob), shared_world.wallet(bob))
+    shared_world.refunded_charge(rich, 50, 30)
     done = shared_world.transfer(ann, rich, poor, 10)
     shared_world.post()
     [held] = shared_world.accept(shared_world.wish("charge", shop, rich, shared_world.wallet(shop), 10, capture=False))

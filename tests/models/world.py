@@ -94,6 +94,17 @@ class World(NamedTuple):
             assert quote.use(connection, quote_id, id)
         return id
 
+    def refunded_charge(self, source_id: str, captured: int, refunded: int) -> str:
+        """The id of a COMPLETED charge of a new merchant's, of which a part was given back."""
+        shop = self.user(Role.MERCHANT)
+        wallet = self.wallet(shop, funds=captured)
+        [charge] = self.accept(self.wish("charge", shop, source_id, wallet, captured))
+        self.post()
+        [refund] = self.accept(self.wish("refund", shop, wallet, source_id, refunded, parent_id=charge))
+        self.post()
+        assert (self.state(charge), self.state(refund)) == ("COMPLETED", "COMPLETED")
+        return charge
+
     def post(self) -> int:
         """Post all that is due, as the worker does; how many payments became final."""
         posted, _ = Poster(self.worker, deposits_open=True, linger_seconds=0).drain()
