@@ -69,7 +69,8 @@ class Gate:
         environ[ADDRESS], environ[NETWORK] = self._client(environ.get("REMOTE_ADDR", ""), forwarded)
         try:
             self._limit.count(environ[NETWORK], environ)
-            self._refuse_strange_host(environ)
+            if FAULT not in environ:
+                self._refuse_strange_host(environ)
         except Refusal as refusal:
             environ[FAULT] = refusal
         return self._application(environ, start_response)

@@ -6,9 +6,7 @@ monkey.patch_all()
 
 import gc  # noqa: E402
 import resource  # noqa: E402
-from typing import Any  # noqa: E402
 
-import gevent  # noqa: E402
 import gunicorn  # noqa: E402 - what is imported from here on must find the standard library patched
 import structlog  # noqa: E402
 from environs import Env  # noqa: E402
@@ -17,11 +15,15 @@ from gunicorn.glogging import Logger  # noqa: E402
 
 gunicorn.SERVER = "payments"
 
-from gunicorn.workers.ggevent import GeventWorker  # noqa: E402 - it reads the name of the server but once
-
 import logs  # noqa: E402
 import settings  # noqa: E402
 from gateway import green  # noqa: E402
+from gateway.http_worker import (  # noqa: E402 - gunicorn's Response reads the name of the server but once
+    HEADER_BYTES_MAX,
+    HEADERS_MAX,
+    LINE_BYTES_MAX,
+    Worker,
+)
 from models import preflight  # noqa: E402
 from models.session import DatabaseAway  # noqa: E402
 
@@ -47,9 +49,13 @@ graceful_timeout = 10
 """As long as a statement may take, so that what was begun is answered; idle connections are cut off after it."""
 control_socket_disable = True
 keepalive = 75
-limit_request_line = 4094
-limit_request_fields = 50
-limit_request_field_size = 8190
+limit_request_line = LINE_BYTES_MAX
+limit_request_fields = HEADERS_MAX
+limit_request_field_size = HEADER_BYTES_MAX
+forwarded_allow_ips = ""
+forwarder_headers = ""
+secure_scheme_headers: dict[str, str] = {}
+"""No header, and no peer on the same machine either, says below which path or scheme this is served."""
 
 
 class Lines(Logger):
@@ -63,15 +69,6 @@ class Lines(Logger):
 
 
 logger_class = Lines
-
-
-class Worker(GeventWorker):
-    """A process of greenlets; told to stop, it lets none of them wait any longer, so that all are answered in time."""
-
-    def handle_exit(self, sig: int, frame: Any) -> None:
-        """Of SIGTERM."""
-        super().handle_exit(sig, frame)
-        gevent.spawn(self.wsgi.extensions["gateway"].waits.close)  # a signal's handler itself must not wait for a lock
 
 
 worker_class = Worker
