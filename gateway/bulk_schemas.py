@@ -9,7 +9,7 @@ from gateway.bank_fields import Bic, Iban, refuse_mismatch
 from gateway.errors import Flaw
 from gateway.fields import Amount, Choice, CurrencyCode, Flag, Input, Strict, Text, WalletToken, Words
 from gateway.list_schemas import CounterpartySchema
-from gateway.order_schemas import REFERENCE_LENGTH_MAX, SUMMARY_LENGTH_MAX
+from gateway.order_schemas import SUMMARY_LENGTH_MAX, Reference
 from gateway.schemas import FailureSchema, Output, PageQuery, amount_text, one_of
 from models.bulk import BulkState, Kind, Mode
 from models.rules.state import State
@@ -41,16 +41,6 @@ class Lines(ma.fields.List):
         if len(value) > LINES_MAX:
             raise ma.ValidationError([Flaw("invalid_value", f"At most {LINES_MAX} lines; more by upload.")])
         return super()._deserialize(value, *args, **kwargs)
-
-
-class Reference(Text):
-    """The maker's own name for a line; white space in it, of whatever kind and number, does not make another."""
-
-    def __init__(self) -> None:
-        super().__init__(REFERENCE_LENGTH_MAX)
-
-    def read(self, text: str) -> str:
-        return super().read(" ".join(text.split()))
 
 
 class TransferLine(Input):

@@ -17,6 +17,7 @@ from gateway.idempotency import fingerprint_of, key_of, recalled
 from gateway.services import Services
 from models import account, bank_account, bulk
 from models.bulk import Bulk, Head, Kind, Mode
+from models.rules.blanks import fold_blanks
 from models.session import CommitUnknown, Connection, Contention, statements, transaction
 
 Body = dict[str, Any]
@@ -135,7 +136,7 @@ HEADS: Mapping[Kind, Callable[[Connection, Body, Caller], Head]] = {
 
 
 def _folded(name: str) -> str:
-    return " ".join(name.split()).casefold()
+    return fold_blanks(name).casefold()
 
 
 def _whole_bic(bic: str) -> str:

@@ -10,6 +10,7 @@ import marshmallow as ma
 
 from gateway.errors import Flaw
 from gateway.parsing import NOT_AN_OBJECT, UNKNOWN_FIELD
+from models.rules.blanks import fold_blanks
 
 LIST_ITEMS_MAX = 20
 """A comma list longer than any set of values that may be asked for."""
@@ -87,6 +88,17 @@ class Text(Strict):
         if not text.strip():
             raise self.refuse("invalid_value", "Must not be empty.")
         return text
+
+
+class Folded(Text):
+    """A text that blanks of whatever kind and number do not make another."""
+
+    def __init__(self, length_max: int, **kwargs: Any) -> None:
+        super().__init__(length_max, **kwargs)
+        self.metadata = {**self.metadata, "description": "Read trimmed, and with one space for each run of blanks."}
+
+    def read(self, text: str) -> str:
+        return super().read(fold_blanks(text))
 
 
 class Amount(Strict):

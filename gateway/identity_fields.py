@@ -13,6 +13,7 @@ from gateway.auth import BY_TOKEN, SCOPES
 from gateway.errors import Flaw, flawed
 from gateway.fields import Strict, Text
 from models import tokens
+from models.rules.blanks import fold_blanks
 
 EMAIL_LENGTH_MAX = 254
 ENCODED_WORD = "=?"
@@ -35,7 +36,7 @@ _PHONE_NUMBER = re.compile(r"\+[0-9 ()./-]+", re.ASCII)
 
 
 class Email(Strict):
-    """An e-mail address by its syntax alone, normalised; nobody is asked whether it exists.
+    """An e-mail address by its syntax alone, normalised, without blanks around it; nobody is asked whether it exists.
 
     None with an encoded word: a mail's header would read as another address.
     """
@@ -44,6 +45,7 @@ class Email(Strict):
         super().__init__(metadata={"format": "email", "maxLength": EMAIL_LENGTH_MAX}, **kwargs)
 
     def read(self, text: str) -> str:
+        text = fold_blanks(text)
         if len(text) <= EMAIL_LENGTH_MAX and ENCODED_WORD not in text:
             try:
                 normalized = validate_email(text, check_deliverability=False).normalized

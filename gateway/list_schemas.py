@@ -24,7 +24,7 @@ from gateway.fields import (
     WalletToken,
     Words,
 )
-from gateway.order_schemas import REFERENCE_LENGTH_MAX, REFUND_REASONS, SUMMARY_LENGTH_MAX
+from gateway.order_schemas import REFERENCE_LENGTH_MAX, REFUND_REASONS, SUMMARY_LENGTH_MAX, Reference
 from gateway.schemas import FailureSchema, Input, Output, PageQuery, amount_text, one_of
 from models import history, payment_list
 from models.rules.failure import Failure
@@ -87,6 +87,7 @@ _ASKED: dict[str, Strict] = {
     "source": Several(WalletToken()),
     "target": Several(WalletToken()),
     "summary": Text(SUMMARY_LENGTH_MAX),
+    "reference": Reference(),
 }
 """How columns are asked for that take other than any text."""
 

@@ -6,7 +6,8 @@ from typing import Any
 import marshmallow as ma
 
 from gateway.errors import Flaw
-from gateway.fields import Activity, Amount, Choice, CurrencyCode, Flag, Id, Input, Strict, Text, Whole, Words
+from gateway.fields import Activity, Amount, Choice, CurrencyCode, Flag, Folded, Id, Input, Strict, Text, Whole, Words
+from gateway.identity_fields import EMAIL_LENGTH_MAX
 from gateway.schemas import Output, PageQuery, Part, amount_text, one_of
 from models.adjustment import AdjustmentState
 from models.rules.values import PaymentType
@@ -19,7 +20,6 @@ RETRIES_MAX = 1_000
 """Payments retried by one request, as by one command of the shell."""
 
 REASON_LENGTH_MAX = 500
-EMAIL_LENGTH_MAX = 254
 WORD_LENGTH_MAX = 255
 """Of an actor, action or target in the audit log."""
 
@@ -89,7 +89,7 @@ class UserChange(Input):
 class UserQuery(PageQuery):
     """Which users."""
 
-    email = Text(EMAIL_LENGTH_MAX)
+    email = Folded(EMAIL_LENGTH_MAX)
     role = Choice(Role)
     is_active = Activity()
 

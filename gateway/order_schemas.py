@@ -6,7 +6,20 @@ import marshmallow as ma
 
 from gateway.bank_fields import Bic, Iban, refuse_mismatch
 from gateway.errors import Flaw
-from gateway.fields import STANDARD, Amount, Choice, CurrencyCode, Flag, Id, Input, Metadata, Moment, Text, WalletToken
+from gateway.fields import (
+    STANDARD,
+    Amount,
+    Choice,
+    CurrencyCode,
+    Flag,
+    Folded,
+    Id,
+    Input,
+    Metadata,
+    Moment,
+    Text,
+    WalletToken,
+)
 from models.rules.values import OUTSIDE
 
 SUMMARY_LENGTH_MAX = 70
@@ -14,6 +27,13 @@ REFERENCE_LENGTH_MAX = 100
 NAME_LENGTH_MAX = 70
 """As long as a bank's forms have room for."""
 REFUND_REASONS = ("duplicate", "fraudulent", "requested_by_customer")
+
+
+class Reference(Folded):
+    """The maker's own name for a payment."""
+
+    def __init__(self) -> None:
+        super().__init__(REFERENCE_LENGTH_MAX)
 
 
 class Money(Input):
@@ -97,7 +117,7 @@ class ChargeInput(Timed):
     wallet = WalletToken(required=True)
     target = WalletToken()
     capture = Flag(load_default=True)
-    reference = Text(REFERENCE_LENGTH_MAX)
+    reference = Reference()
     summary = Text(SUMMARY_LENGTH_MAX)
 
 

@@ -8,6 +8,7 @@ from uuid_utils import compat as uuids
 
 from celery_config import WELCOME, BrokerAway, publish
 from models import audit, tokens, user
+from models.rules.blanks import fold_blanks
 from models.session import transaction
 from models.user import Role
 from workers import runtime
@@ -55,7 +56,7 @@ class EmailAddress(click.ParamType):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The address in its normal form."""
         try:
-            return validate_email(value.strip(), check_deliverability=False).normalized
+            return validate_email(fold_blanks(value), check_deliverability=False).normalized
         except EmailNotValidError as error:
             self.fail(f"not an e-mail address: {error}", param, ctx)
 
@@ -86,7 +87,7 @@ def create(email: str, role: str, name: str | None, wallets: bool, as_json: bool
 
 
 @users_cli.command("deactivate")
-@click.argument("email")
+@click.argument("email", type=EmailAddress())
 @reasoned
 def deactivate(email: str, reason: str) -> None:
     """Shut a user out: within a second none of his tokens is let in."""
@@ -94,7 +95,7 @@ def deactivate(email: str, reason: str) -> None:
 
 
 @users_cli.command("activate")
-@click.argument("email")
+@click.argument("email", type=EmailAddress())
 @reasoned
 def activate(email: str, reason: str) -> None:
     """Let a user in again."""

@@ -140,15 +140,6 @@ def test_a_merchant_without_a_wallet(house: House, merchant: Person, purse: str)
     assert (answer.status_code, answer.get_json()["code"]) == (422, "target_missing")
 
 
-def test_the_reference_of_a_failed_charge_stays_taken(house: House, merchant: Person, purse: str) -> None:
-    merchant.wallet()
-    first = merchant.order("/v1/charges", charge(purse, amount="1000.00", reference="R")).get_json()
-    house.post_payments()
-    with house.unchanged():
-        answer = merchant.order("/v1/charges", charge(purse, reference="R"))
-    assert (answer.status_code, answer.get_json()["payment"]) == (409, first["id"])
-
-
 def test_references_belong_to_their_merchant(house: House, purse: str) -> None:
     for _ in range(2):
         merchant = house.person("merchant")

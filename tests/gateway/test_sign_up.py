@@ -72,7 +72,7 @@ def test_n16_mass_assignment(house: House, name: str) -> None:
 
 EMAILS = [
     "", "x", "@", "a@", "@example.com", "a b@example.com", "a@b@example.com", "a@example", "a@-example.com",
-    "a@exa mple.com", "a@[127.0.0.1]", '"a b"@example.com', "Ann <ann@example.com>", "a@example.com\n",
+    "a@exa mple.com", "a@[127.0.0.1]", '"a b"@example.com', "Ann <ann@example.com>",
     "a\r\nBcc: x@example.com", "a\x00@example.com", "a@example.com\x00", "\ud800@example.com", "a@\ud800.com",
     "a" * 250 + "@example.com", "a@" + "b" * 60_000, ".a@example.com", "a@example..com", "a@localhost",
     "=?utf-8?q?ann?=@example.com",

@@ -197,7 +197,9 @@ def test_users_create_refuses_what_is_no_address(flask: Run, email: str) -> None
 def test_users_create_with_wallets_leaves_a_client_to_be_welcomed_and_rings(
     flask: Run, books: Books, bells: redis.Redis
 ) -> None:
-    made = json.loads(flask("users", "create", "carol@example.com", "--role", "client", "--wallets", "--json").output)
+    spelt = "\u00a0carol@example.com\u200b\u2003"
+    made = json.loads(flask("users", "create", spelt, "--role", "client", "--wallets", "--json").output)
+    assert made["email"] == "carol@example.com"
     assert [json.loads(bell)["headers"]["task"] for bell in bells.lrange("upkeep", 0, -1)] == [WELCOME]
     flask("users", "create", "dave@example.com", "--role", "client")
     with transaction(books.worker) as connection:
@@ -219,7 +221,7 @@ def test_users_create_with_wallets_while_the_broker_is_away(flask: Run, monkeypa
 def test_users_deactivate_and_activate(flask: Run, books: Books) -> None:
     id = json.loads(flask("users", "create", "carol@example.com", "--role", "client", "--json").output)["id"]
     for command, is_active in (("deactivate", False), ("activate", True)):
-        flask("users", command, "Carol@Example.com", "--reason", "asked for it")
+        flask("users", command, "\u00a0Carol@\u200bExample.com\u2009", "--reason", "asked for it")
         with transaction(books.worker) as connection:
             assert user.by_id(connection, id).is_active is is_active
     assert audited(books, id)[1:] == [

@@ -13,6 +13,7 @@ import structlog
 from models import bank_return, instruction
 from models.bank_return import Return
 from models.instruction import Instruction, Told, Wait
+from models.rules.blanks import fold_blanks
 from models.session import Connection, Engine, transaction
 from workers.rails.rail import Answer, News, Outcome, Rail, RailAway
 
@@ -221,5 +222,5 @@ def _wait(one: Instruction, outcome: Outcome) -> tuple[Wait, bool]:
 
 
 def _words(text: str | None, length_max: int) -> str | None:
-    """The bank's words as they can be kept and shown."""
-    return "".join(filter(str.isprintable, text or ""))[:length_max] or None
+    """The bank's words as they can be kept, shown, and compared with what a statement of its says."""
+    return "".join(filter(str.isprintable, fold_blanks(text or "")))[:length_max].rstrip() or None

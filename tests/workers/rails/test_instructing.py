@@ -105,7 +105,17 @@ def test_what_the_bank_rejects_fails_and_is_released(desk: Desk, rail: Script) -
     desk.instructor.drain()
     desk.post()
     assert (desk.state(id), desk.books.held(desk.wallet)) == ("rejected_by_bank", 0)
-    assert desk.row(id, "answer", "length(reason)", "left(reason, 13)") == ("rejected", 500, "nosuchaccount")
+    assert desk.row(id, "answer", "length(reason)", "left(reason, 14)") == ("rejected", 500, "nosuch account")
+
+
+def test_the_bank_s_numbers_are_kept_in_one_spelling(desk: Desk, rail: Script) -> None:
+    rail.says["told"] = Outcome(Answer.CONFIRMED, bank_reference=" B\u00a0\u2009e\u0301\u200b\n1 ")
+    [id] = desk.hold(10_00)
+    rail.pages += [[Return(number, id, 5_00, None)] for number in ("R 1", "\u00a0R\t 1\u200b")]
+    desk.instructor.drain()
+    assert desk.row(id, "bank_reference") == ("B \u00e9 1",)
+    desk.instructor.drain()
+    assert [bank_id for bank_id, _ in returns(desk)] == ["R 1"]
 
 
 def test_nothing_is_told_before_the_money_is_held(desk: Desk, rail: Script) -> None:
