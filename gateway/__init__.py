@@ -6,7 +6,7 @@ import settings as configuration
 from gateway import errors
 from gateway.contract import open_api
 from gateway.envelope import Envelope
-from gateway.gate import Gate, allow_origins, raise_fault
+from gateway.gate import Gate, admit, allow_origins
 from gateway.lean import Lean
 from gateway.parsing import StrictRequest
 from gateway.services import Services
@@ -29,7 +29,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["gateway"] = ours = Services(settings)
     app.wsgi_app = Envelope(Gate(Lean(app.wsgi_app, ours), ours))  # type: ignore[method-assign]
     errors.register(app)
-    app.before_request(raise_fault)
+    app.before_request(admit)
     allow_origins(app, settings.allowed_origins)
     api = open_api(app)
     for blueprint in BLUEPRINTS:

@@ -3,14 +3,14 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, NamedTuple, Protocol
 
 from flask import current_app, g, request
 
-from gateway.envelope import ADDRESS, CALLER, REQUEST_ID, USER_ID, Environ
+from gateway.envelope import ADDRESS, CALLER, NETWORK, REQUEST_ID, USER_ID, Environ
 from gateway.errors import AUTHENTICATE, Refusal
-from gateway.limits import Limits
+from gateway.limits import Limits, too_many
 from gateway.notices import Notices
 from gateway.parsing import refuse_other_than_json, refuse_query
 from models import tokens
@@ -62,6 +62,9 @@ ASKED_AT_ONCE_MAX = POOL_SIZE // 2
 TURN_SECONDS_MAX = 5.0
 """Who is not asked for by then is told that the database is away."""
 
+GUESS_SECONDS_MAX = 0.2
+"""So long a token waits to be looked up alone, from where too many were wrong: no flood of them fills a process."""
+
 REVOKED = "revoked"
 """The subject of the notices that name a user whose tokens are to be asked for again."""
 
@@ -94,15 +97,29 @@ class Tokens:
         self._known: dict[bytes, tuple[float, Caller]] = {}
         self._times_forgotten = 0
         self._turns = threading.Semaphore(ASKED_AT_ONCE_MAX)
+        self._guesses = threading.Semaphore(1)
         self._lock = threading.Lock()
         notices.listen(REVOKED, self.forget, self.forget_all)
 
-    def caller(self, token: str) -> Caller:
-        """Who holds the token; raises Refusal or DatabaseAway."""
+    def caller(self, token: str, is_guess: Callable[[], bool] = lambda: False) -> Caller:
+        """Who holds the token; raises Refusal or DatabaseAway.
+
+        One that may be a guess is looked up when no other such is, unless it was good here before.
+        """
         hash = tokens.hash_of(token)
         known = self._remembered(hash)
         if known is not None:
             return known
+        if hash not in self._known and is_guess():
+            if not self._guesses.acquire(timeout=GUESS_SECONDS_MAX):
+                raise too_many(1)
+            try:
+                return self._in_turn(token, hash)
+            finally:
+                self._guesses.release()
+        return self._in_turn(token, hash)
+
+    def _in_turn(self, token: str, hash: bytes) -> Caller:
         if not self._turns.acquire(timeout=TURN_SECONDS_MAX):
             raise DatabaseAway
         try:
@@ -116,7 +133,11 @@ class Tokens:
 
     def _asked(self, token: str, hash: bytes) -> Caller:
         asked_at, times_forgotten = time.monotonic(), self._times_forgotten
-        caller = self._look_up(token, hash)
+        try:
+            caller = self._look_up(token, hash)
+        except Refusal:
+            self._known.pop(hash, None)
+            raise
         with self._lock:
             if len(self._known) >= CACHED_MAX:
                 self._known.clear()
@@ -172,12 +193,25 @@ class KnowsTokens(Protocol):
 
 
 def authenticate(environ: Environ, ours: KnowsTokens) -> Caller:
-    """Who calls, by the Authorization header alone, once a request; raises Refusal."""
+    """Who calls, by the Authorization header alone, once a request; raises Refusal.
+
+    What fails is counted apart from the requests of those who have a token, and above that amount a wrong token is
+    429; a missing one is 401 all the same.
+    """
     if CALLER in environ:
         known: Caller = environ[CALLER]
         return known
-    caller = ours.tokens.caller(_token_of(environ))
+    network, unauthenticated = environ[NETWORK], ours.limits.unauthenticated
+    try:
+        caller = ours.tokens.caller(_token_of(environ), partial(unauthenticated.is_spent, network))
+    except Refusal as refusal:
+        try:
+            unauthenticated.count(network, environ)
+        except Refusal as above:
+            raise (above if refusal.code in ("token_invalid", "rate_limited") else refusal) from None
+        raise
     environ[USER_ID] = caller.id
+    ours.limits.address.count(network, environ)
     ours.limits.token.count(caller.token_id, environ)
     environ[CALLER] = caller
     return caller

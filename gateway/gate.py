@@ -6,13 +6,13 @@ from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
-from flask import Flask, request
+from flask import Flask, current_app, request
 from flask_cors import CORS
 from werkzeug.sansio.utils import host_is_trusted
 
 from gateway.envelope import ADDRESS, FAULT, NETWORK, Application, Environ
 from gateway.errors import Refusal
-from gateway.services import Services
+from gateway.services import Services, services
 
 REMEMBERED_MAX = 1024
 """Addresses, and hosts, whose reading a process remembers: at most some eight megabytes of headers each."""
@@ -58,7 +58,7 @@ class Gate:
 
     def __init__(self, application: Application, ours: Services) -> None:
         self._application = application
-        self._limit = ours.limits.address
+        self._unauthenticated = ours.limits.unauthenticated
         self._trusted = tuple(ip_network(network, strict=False) for network in ours.settings.trusted_proxies)
         hosts = frozenset(host.lower() for host in ours.settings.allowed_hosts)
         self._client = lru_cache(REMEMBERED_MAX)(partial(client, self._trusted))
@@ -67,23 +67,23 @@ class Gate:
     def __call__(self, environ: Environ, start_response: Callable[..., object]) -> Iterable[bytes]:
         forwarded = environ.get("HTTP_X_FORWARDED_FOR", "") if self._trusted else ""
         environ[ADDRESS], environ[NETWORK] = self._client(environ.get("REMOTE_ADDR", ""), forwarded)
-        try:
-            self._limit.count(environ[NETWORK], environ)
-            if FAULT not in environ:
-                self._refuse_strange_host(environ)
-        except Refusal as refusal:
-            environ[FAULT] = refusal
+        if FAULT not in environ and not self._is_for_us(environ):
+            environ[FAULT] = Refusal("host_unknown", "No service of this name is here; see the Host header.")
+        if FAULT in environ:
+            try:
+                self._unauthenticated.count(environ[NETWORK], environ)
+            except Refusal as too_many:
+                environ[FAULT] = too_many
         return self._application(environ, start_response)
 
-    def _refuse_strange_host(self, environ: Environ) -> None:
+    def _is_for_us(self, environ: Environ) -> bool:
         host = environ.get("HTTP_HOST")
         if environ.get("PATH_INFO") in HEALTH_PATHS:
             environ.pop("HTTP_HOST", None)  # else the framework refuses one that it cannot read
-            return
-        if host is None and environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
-            return
-        if host is None or not self._is_ours(host):
-            raise Refusal("host_unknown", "No service of this name is here; see the Host header.")
+            return True
+        if host is None:
+            return environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
+        return self._is_ours(host)
 
 
 def client(trusted: Collection[Network], peer: str, forwarded: str) -> Client:
@@ -111,10 +111,19 @@ def is_ours(hosts: Collection[str], host: str) -> bool:
     return "*" in hosts or literal in hosts or host_is_trusted(host, hosts)
 
 
-def raise_fault() -> None:
-    """Raise again what was met before the framework was asked."""
-    if FAULT in request.environ:
-        raise request.environ[FAULT]
+def admit() -> None:
+    """Raise again what was met before the framework was asked; count what is asked of no route that needs a token."""
+    environ = request.environ
+    if FAULT in environ:
+        raise environ[FAULT]
+    if not _needs_token():
+        services().limits.unauthenticated.count(environ[NETWORK], environ)
+
+
+def _needs_token() -> bool:
+    """Whether the caller will be asked for a token, and counted then."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    return bool(getattr(view, "scopes", ())) and request.method != "OPTIONS"
 
 
 def allow_origins(app: Flask, origins: Iterable[str]) -> None:

@@ -65,10 +65,16 @@ class Count:
 
 
 class Limit:
-    """An amount per window for each key; the windows of all processes begin at the same time."""
+    """An amount per window for each key; the windows of all processes begin at the same time.
 
-    def __init__(self, policy: str, amount: str, storage: Callable[[], Storage], breaker: patience.Breaker) -> None:
+    Callers know it as its `policy`; two limits of one policy have different names.
+    """
+
+    def __init__(
+        self, policy: str, amount: str, storage: Callable[[], Storage], breaker: patience.Breaker, name: str = ""
+    ) -> None:
         self._policy = policy
+        self._name = name or policy
         self._item = limits.parse(amount)
         self._amount = self._item.amount
         self._window_seconds = self._item.get_expiry()
@@ -97,6 +103,13 @@ class Limit:
         if not is_allowed:
             raise too_many(seconds)
 
+    def is_spent(self, key: str) -> bool:
+        """Whether nothing is left for the key in this window, as far as this process knows; counts nothing."""
+        count = self._counts.get(key)
+        if count is None or self._window != int(time.time()) // self._window_seconds:
+            return False
+        return count.used >= count.allowed and (count.is_spent or count.used >= self._amount)
+
     def _has_permits(self, count: Count, key: str, window: int) -> bool:
         """Whether more may be used after all; one request at a time asks for it."""
         if count.is_spent or count.used >= self._amount:
@@ -109,7 +122,7 @@ class Limit:
     def _ask(self, count: Count, key: str, window: int) -> None:
         """Take permits from Redis; while it is away, from what this process may use alone."""
         up_to = count.used + max(1, self._amount // PERMITS_SHARE)
-        names = (self._policy, key, str(window))
+        names = (self._name, key, str(window))
         try:
             with self._breaker.guard():
                 cost = up_to - count.told
@@ -125,13 +138,19 @@ class Limit:
 
 
 class Limits:
-    """Every limit of an app, over one line to Redis."""
+    """Every limit of an app, over one connection to Redis.
+
+    An address has its amount twice: for requests with a valid token, and for all others, so that these cannot use up
+    what those have.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.limits_redis_url
         self._rarely = settings.sign_up_limit
         breaker = patience.Breaker()
-        self.address = Limit("address", settings.rate_limit_address, lambda: self._limiter.storage, breaker)
+        by_address = settings.rate_limit_address
+        self.address = Limit("address", by_address, lambda: self._limiter.storage, breaker)
+        self.unauthenticated = Limit("address", by_address, lambda: self._limiter.storage, breaker, "unauthenticated")
         self.token = Limit("token", settings.rate_limit_token, lambda: self._limiter.storage, breaker)
 
     @cached_property

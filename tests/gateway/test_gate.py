@@ -122,7 +122,7 @@ def test_a_narrow_token_grants_nothing_wider(strict: House) -> None:
     ours = strict.app.extensions["gateway"]
 
     def grants(person: Person) -> frozenset[str]:
-        environ = {"HTTP_AUTHORIZATION": f"Bearer {person.token}"}
+        environ = {"HTTP_AUTHORIZATION": f"Bearer {person.token}", NETWORK: "192.0.2.9"}
         return may_grant(authenticate(environ, ours))
 
     assert grants(strict.person("client")) == SCOPES["client"]
@@ -157,6 +157,6 @@ def test_who_acts(house: House) -> None:
 def test_a_token_is_looked_up_once_a_request(house: House) -> None:
     person = house.person()
     ours = house.app.extensions["gateway"]
-    environ = {"HTTP_AUTHORIZATION": f"Bearer {person.token}"}
+    environ = {"HTTP_AUTHORIZATION": f"Bearer {person.token}", NETWORK: "192.0.2.9"}
     caller = authenticate(environ, ours)
     assert environ[CALLER] is authenticate(environ, ours) is caller

@@ -20,6 +20,7 @@ from gateway.contract import Blueprint
 from gateway.errors import Refusal
 from gateway.limits import Limits, per_address
 from gateway.patience import PATIENCE_SECONDS
+from models import tokens
 from tests.gateway.house import House, Person, settings_for
 from tests.gateway.test_lean import ODD, deposit_into
 from tests.support import Database
@@ -179,7 +180,7 @@ def assert_too_many(answer: Any, policy: str, amount: int, window: int = 86_400)
     assert answer.headers["RateLimit"] == f'"{policy}";r=0;t={answer.headers["Retry-After"]}'
 
 
-@pytest.mark.parametrize("path", ["/status", "/health/live", "/docs", "/openapi.json", "/v1/nope", "/", "/v1/wallets"])
+@pytest.mark.parametrize("path", ["/status", "/health/live", "/docs", "/openapi.json", "/v1/nope", "/"])
 def test_an_address_is_counted_whatever_it_asks_for(database: Database, path: str) -> None:
     house = House(database, rate_limit_address="3 per day")
     assert house.contract  # is the first of the three
@@ -197,6 +198,7 @@ def test_the_address_catches_who_has_many_keys_and_each_key_is_counted(database:
     house = House(database, rate_limit_token="4 per day", rate_limit_address="21 per day")
     assert house.contract
     keys = [house.person() for _ in range(6)]
+    assert keys[5].get("/v1/wallets").status_code == 200
     statuses = [[key.get("/v1/wallets").status_code for _ in range(5)] for key in keys[:4]]
     assert statuses == [[200, 200, 200, 200, 429]] * 4
     assert_too_many(keys[4].get("/v1/wallets"), "address", 21)
@@ -294,5 +296,95 @@ def test_a_refusal_on_the_short_way_is_not_counted_twice(database: Database) -> 
         )
     ]
     assert remaining == [f'"token";r={left}' for left in (18, 17, 16, 15)]
-    answer = house.nobody().get("/v1/nope")
-    assert answer.headers["RateLimit"].startswith('"address";r=23;')
+    assert house.app.extensions["gateway"].limits.address._counts["127.0.0.1"].used == 5
+
+
+def unknown() -> str:
+    """A well-formed token of nobody."""
+    return tokens.new()
+
+
+@pytest.fixture
+def crowd(database: Database, house: House) -> House:
+    """All come from one address, which has four requests of each kind."""
+    crowd = House(database, rate_limit_address="4 per day")
+    vars(crowd)["contract"] = house.contract  # else it would be asked for, and counted
+    return crowd
+
+
+GUESSES = {
+    "none": "",
+    "nonsense": "nonsense",
+    "no checksum": "pay_" + "a" * 50,
+    "no ASCII": "\xff",
+    "well-formed": unknown(),
+}
+
+
+@pytest.mark.parametrize("odd", [{}, ODD], ids=["lean", "canonical"])
+@pytest.mark.parametrize("guess", GUESSES)
+def test_who_has_no_valid_token_uses_up_nobodys_share(crowd: House, guess: str, odd: dict[str, str]) -> None:
+    path = "/v1/payments/00000000-0000-7000-8000-000000000000"
+    guessing = Person(crowd, "", GUESSES[guess])
+    codes = [guessing.get(path, **odd).status_code for _ in range(12)]
+    assert codes == [401] * 4 + [401 if guess == "none" else 429] * 8
+    newcomer = crowd.person()
+    assert [newcomer.get(path, **odd).status_code for _ in range(5)] == [404, 404, 404, 404, 429]
+
+
+@pytest.mark.parametrize("odd", [{}, ODD], ids=["lean", "canonical"])
+def test_401_comes_before_429(crowd: House, odd: dict[str, str]) -> None:
+    client = crowd.person()
+    assert [client.get("/v1/wallets").status_code for _ in range(5)] == [200] * 4 + [429]
+    for guess in ("", unknown()):
+        assert Person(crowd, "", guess).order("/v1/deposits", {}, **odd).status_code == 401
+    missing = [crowd.nobody().order("/v1/deposits", {}, **odd) for _ in range(10)]
+    assert {answer.status_code for answer in missing} == {401}
+    assert all("WWW-Authenticate" in answer.headers for answer in missing)
+
+
+def test_guesses_are_bounded_and_each_is_looked_up_alone_past_that(crowd: House) -> None:
+    good, looked_up = crowd.person(), []
+    assert good.get("/v1/wallets").status_code == 200
+    ours = crowd.app.extensions["gateway"]
+    look_up = ours.tokens._look_up
+    ours.tokens._look_up = lambda token, hash: looked_up.append(token) or look_up(token, hash)
+    answers = [Person(crowd, "", unknown()).get("/v1/wallets") for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [401] * 4 + [429] * 2
+    assert_too_many(answers[-1], "address", 4)
+    assert len(looked_up) == 6
+    with ours.tokens._guesses:
+        assert_too_many(Person(crowd, "", unknown()).get("/v1/wallets"), "address", 4)
+        assert len(looked_up) == 6
+        ours.tokens._known = {hash: (0.0, caller) for hash, (_, caller) in ours.tokens._known.items()}
+        assert good.get("/v1/wallets").status_code == 200, "was good before"
+        elsewhere = {"environ_base": {"REMOTE_ADDR": "192.0.2.7"}}
+        assert Person(crowd, "", unknown()).call("GET", "/v1/wallets", **elsewhere).status_code == 401
+    assert crowd.person().get("/v1/wallets").status_code == 200
+
+
+def test_a_token_that_ended_is_no_longer_one_that_was_good(crowd: House) -> None:
+    person = crowd.person()
+    assert person.get("/v1/wallets").status_code == 200
+    ours = crowd.app.extensions["gateway"]
+    crowd.execute("UPDATE tokens SET revoked_at = now() WHERE user_id = %s", person.id)
+    ours.tokens._known = {hash: (0.0, caller) for hash, (_, caller) in ours.tokens._known.items()}
+    assert [person.get("/v1/wallets").status_code for _ in range(5)] == [401] * 4 + [429]
+    assert not ours.tokens._known
+
+
+def test_a_deactivated_user_is_told_so_however_often(crowd: House) -> None:
+    person = crowd.person()
+    crowd.execute("UPDATE users SET is_active = false WHERE id = %s", person.id)
+    assert {person.get("/v1/wallets").status_code for _ in range(8)} == {403}
+
+
+def test_public_routes_and_strange_hosts_are_counted_apart_from_tokens(crowd: House) -> None:
+    nobody, client = crowd.nobody(), crowd.person()
+    assert nobody.get("/v1/wallets", Host="evil").status_code == 400
+    assert nobody.call("OPTIONS", "/v1/wallets").status_code == 200
+    assert client.get("/docs").status_code == 200, "a token that is not asked for does not count"
+    assert client.get("/v1/nope").status_code == 404
+    assert_too_many(client.get("/v1/nope"), "address", 4)
+    assert_too_many(nobody.get("/v1/wallets", Host="evil"), "address", 4)
+    assert client.get("/v1/wallets").status_code == 200
