@@ -110,6 +110,9 @@ class BulkChargeInput(Input):
 class LineNumber(Strict):
     """The number of a line, from 1, as a query parameter."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"type": "integer", "minimum": 1, "maximum": UPLOADED_LINES_MAX}, **kwargs)
+
     def read(self, text: str) -> int:
         if not _NUMBER.fullmatch(text) or int(text) > UPLOADED_LINES_MAX:
             raise self.refuse("invalid_value", f"1 to {UPLOADED_LINES_MAX}.")
@@ -119,7 +122,7 @@ class LineNumber(Strict):
 class UploadQuery(Input):
     """Which line the upload begins with."""
 
-    first = LineNumber(data_key="from", load_default=1, metadata={"example": "1"})
+    first = LineNumber(data_key="from", load_default=1)
 
 
 class CloseInput(Input):

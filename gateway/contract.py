@@ -13,6 +13,7 @@ from flask_smorest.utils import prepare_response
 from werkzeug.datastructures import Headers
 
 from gateway.errors import MEDIA_TYPE
+from gateway.openapi import finished
 from gateway.parsing import StrictParser
 from gateway.schemas import ProblemSchema
 
@@ -62,7 +63,9 @@ class Blueprint(flask_smorest.Blueprint):
     def outcome(self, schema: type[ma.Schema], final: int = HTTPStatus.CREATED) -> Callable[..., Any]:
         """Decorator for a view that answers 202 as `response` does, or `final` if the outcome was waited for."""
         accepted = self.response(HTTPStatus.ACCEPTED, schema)
-        ended = self.alt_response(final, schema=schema, description="The outcome, in the time that Prefer gave")
+        ended = self.alt_response(
+            final, schema=schema, description="Final within the time that `Prefer: wait` gave: this is the outcome."
+        )
         return lambda view: accepted(ended(view))
 
 
@@ -70,6 +73,11 @@ class Api(flask_smorest.Api):
     """The OpenAPI document; errors are problems and are rendered by gateway/errors.py alone."""
 
     ERROR_SCHEMA = ProblemSchema
+
+    def _init_spec(self, **options: Any) -> None:
+        super()._init_spec(**options)
+        derived = self.spec.to_dict
+        self.spec.to_dict = lambda: finished(derived())
 
     def _register_error_handlers(self) -> None:
         pass

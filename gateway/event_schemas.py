@@ -2,7 +2,8 @@
 
 import marshmallow as ma
 
-from gateway.fields import LIMIT_DEFAULT, Cursor, Input, Limit, Strict
+from gateway.fields import Input, Strict
+from gateway.page_fields import LIMIT_DEFAULT, Cursor, Limit
 from gateway.schemas import FailureSchema, Output, one_of
 from models.command import Outcome
 from models.event import NAMES
@@ -34,7 +35,7 @@ class EventQuery(Input):
     """Which events."""
 
     limit = Limit(load_default=LIMIT_DEFAULT)
-    after = Cursor(metadata={"description": f"The next_cursor of before, or {NEWEST}: only what happens from now on."})
+    after = Cursor(description=f"The next_cursor of before, or {NEWEST}: only what happens from now on.")
     type = EventTypes()
 
 

@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import marshmallow as ma
@@ -18,9 +19,6 @@ LIST_ITEMS_MAX = 20
 YEAR_MIN, YEAR_MAX = 1971, 9998
 """Ids carry the time since 1970; and a time zone must not carry a time out of the calendar."""
 
-LIMIT_DEFAULT = 20
-LIMIT_MAX = 100
-
 METADATA_MEMBERS_MAX = 20
 METADATA_NAME_LENGTH_MAX = 40
 METADATA_TEXT_LENGTH_MAX = 500
@@ -32,7 +30,6 @@ _CURRENCY = re.compile(r"[A-Z][A-Z0-9]{2,11}", re.ASCII)
 _WALLET = re.compile(r"wal_[A-Za-z0-9_-]{22,64}", re.ASCII)
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
-_LIMIT = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 STANDARD = {
     "required": Flaw("required", "This member is required."),
@@ -119,9 +116,10 @@ class Pattern(Strict):
 
     expression: re.Pattern[str]
     code = "invalid_value"
+    described: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(metadata={"pattern": f"^{self.expression.pattern}$"}, **kwargs)
+        super().__init__(metadata={"pattern": f"^{self.expression.pattern}$", **self.described}, **kwargs)
 
     def read(self, text: str) -> str:
         if not self.expression.fullmatch(text):
@@ -152,6 +150,7 @@ class Id(Pattern):
     """The id of a payment or a user."""
 
     expression = _ID
+    described = MappingProxyType({"format": "uuid"})
 
 
 class Choice(Strict):
@@ -238,25 +237,6 @@ class Moment(Strict):
             except ValueError:
                 pass
         raise self.refuse("invalid_value", "An RFC 3339 time with offset, such as 2026-01-31T12:00:00Z.")
-
-
-class Limit(Strict):
-    """How many rows a page has, 1 to 100, as a query parameter."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(metadata={"pattern": "^[1-9][0-9]?$|^100$", "example": str(LIMIT_DEFAULT)}, **kwargs)
-
-    def read(self, text: str) -> int:
-        if not _LIMIT.fullmatch(text) or not 1 <= int(text) <= LIMIT_MAX:
-            raise self.refuse("limit_out_of_range", f"1 to {LIMIT_MAX}.")
-        return int(text)
-
-
-class Cursor(Strict):
-    """An opaque cursor; judged by what signed it."""
-
-    def read(self, text: str) -> str:
-        return text
 
 
 class Metadata(ma.fields.Field):

@@ -142,6 +142,9 @@ def refuse_weak(password: str, email: str) -> None:
 class ConfirmationToken(Strict):
     """The token of a mail; whatever is wrong with one, the answer is the same."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"maxLength": tokens.LENGTH, "pattern": tokens.PATTERN_OF_CONFIRMATION}, **kwargs)
+
     def read(self, text: str) -> str:
         if not tokens.is_well_formed(text, tokens.CONFIRMATION_PREFIX):
             raise ma.ValidationError([CONFIRMATION_INVALID])

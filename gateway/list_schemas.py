@@ -35,6 +35,9 @@ from models.walk import BY_ID, COMPARED, Column
 METADATA = "metadata[key]"
 _MONTH = re.compile("[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
 _WHOLE = re.compile("[0-9]{1,9}", re.ASCII)
+COUNT_MAX = 999_999_999
+"""Of what can be counted in a query."""
+
 _METADATA_NAME = re.compile(r"metadata\[(.+)\]", re.DOTALL)
 
 
@@ -57,7 +60,7 @@ class Count(Strict):
     """A whole number in a query."""
 
     def __init__(self) -> None:
-        super().__init__(metadata={"pattern": f"^{_WHOLE.pattern}$"})
+        super().__init__(metadata={"type": "integer", "minimum": 0, "maximum": 999_999_999})
 
     def read(self, text: str) -> int:
         if not _WHOLE.fullmatch(text):

@@ -11,6 +11,7 @@ from flask import g, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from gateway.errors import Refusal, flawed
+from gateway.page_fields import CURSOR_LENGTH_MAX
 from gateway.services import services
 from models.currency import Currency
 from models.rules import money
@@ -18,9 +19,6 @@ from models.walk import COMPARED, LOOKED_THROUGH_MAX, START, Asked, Column, Foun
 
 CURSOR_SECONDS_MAX = 24 * 3600
 """A walk through a list ends within a day."""
-
-CURSOR_LENGTH_MAX = 2_000
-"""What it is sorted by may be a text of a hundred characters of any script."""
 
 SORTED_DAYS_MAX = 31
 """Other orders than that of time have no index: what is sorted is bounded by a month."""

@@ -32,6 +32,9 @@ _SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 class Seconds(Strict):
     """A time in whole seconds, as a query parameter."""
 
+    def __init__(self) -> None:
+        super().__init__(metadata={"type": "integer", "minimum": 0, "maximum": STUCK_SECONDS_MAX})
+
     def read(self, text: str) -> int:
         if not _SECONDS.fullmatch(text) or int(text) > STUCK_SECONDS_MAX:
             raise self.refuse("invalid_value", f"0 to {STUCK_SECONDS_MAX}.")

@@ -2,7 +2,8 @@
 
 import marshmallow as ma
 
-from gateway.fields import LIMIT_DEFAULT, Cursor, Input, Limit, Strict
+from gateway.fields import Input, Strict
+from gateway.page_fields import LIMIT_DEFAULT, Cursor, Limit
 from models.rules.failure import Failure
 from models.rules.state import State
 from models.rules.values import Kind, PaymentType

@@ -40,10 +40,18 @@ class EventTypes(ma.fields.Field):
         return value
 
 
+class ReceiverUrl(Text):
+    """Where events are to be sent; whether anything may be sent there is judged apart."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(URL_LENGTH_MAX, **kwargs)
+        self.metadata = {**self.metadata, "format": "uri"}
+
+
 class EndpointInput(Input):
     """Where events are to be sent, and which."""
 
-    url = Text(URL_LENGTH_MAX, required=True)
+    url = ReceiverUrl(required=True)
     event_types = EventTypes(required=True)
     description = Text(DESCRIPTION_LENGTH_MAX)
 
@@ -51,7 +59,7 @@ class EndpointInput(Input):
 class EndpointChange(Input):
     """What its owner changes of an endpoint; a description that is null is taken away."""
 
-    url = Text(URL_LENGTH_MAX)
+    url = ReceiverUrl()
     event_types = EventTypes()
     description = Text(DESCRIPTION_LENGTH_MAX, allow_none=True)
     is_active = Flag()

@@ -26,6 +26,11 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 LENGTH = len(PREFIX) + 43 + 6
 """Prefix, 256 random bits in base 62, CRC-32 of both in base 62."""
 
+PATTERN, PATTERN_OF_CONFIRMATION = (
+    f"^{prefix}[0-9A-Za-z]{{{LENGTH - len(PREFIX)}}}$" for prefix in (PREFIX, CONFIRMATION_PREFIX)
+)
+"""How the contract describes them."""
+
 
 def new(prefix: str = PREFIX) -> str:
     """A new token: prefix, 256 random bits, and a checksum by which a typing error is told without a look-up."""

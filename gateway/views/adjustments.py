@@ -28,7 +28,10 @@ from models.rules.values import PaymentType
 from models.session import Connection, Contention, transaction
 
 adjustments = Blueprint(
-    "adjustments", __name__, url_prefix="/v1/ops/adjustments", description="Two of ops put a balance right."
+    "adjustments",
+    __name__,
+    url_prefix="/v1/ops/adjustments",
+    description="Corrections of a balance: one of ops proposes, another approves.",
 )
 
 Body = dict[str, Any]

@@ -19,7 +19,12 @@ from models import audit, tokens, user
 from models.session import Connection, Contention, transaction
 from models.tokens import API_KEY, LIVING_MAX, SESSION, Kept
 
-api_keys = Blueprint("api_keys", __name__, url_prefix="/v1/api-keys", description="Tokens for servers.")
+api_keys = Blueprint(
+    "api_keys",
+    __name__,
+    url_prefix="/v1/api-keys",
+    description="Long-lived tokens for servers: made, rolled and ended.",
+)
 
 Body = dict[str, Any]
 Answer = tuple[dict[str, Any], dict[str, str]]

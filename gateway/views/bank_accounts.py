@@ -25,7 +25,10 @@ from models.session import Connection, statements, transaction
 READ_ALL = "wallets:read-all"
 
 bank_accounts = Blueprint(
-    "bank_accounts", __name__, url_prefix="/v1/bank-accounts", description="In whose name a merchant pays."
+    "bank_accounts",
+    __name__,
+    url_prefix="/v1/bank-accounts",
+    description="Bank accounts of organisations that pay by bulk transfer.",
 )
 
 Body = dict[str, Any]

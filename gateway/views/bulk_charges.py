@@ -7,7 +7,7 @@ from gateway.parsing import takes_up_to
 from gateway.views.bulks import BODY_BYTES_MAX, KEYED, Body, blueprint, placed
 from models.bulk import Kind
 
-bulk_charges = blueprint(Kind.CHARGES, "One merchant charges many wallets.")
+bulk_charges = blueprint(Kind.CHARGES, "Many charges in one order.")
 
 
 @bulk_charges.route("", methods=["POST"])

@@ -10,7 +10,7 @@ from models.bulk import Kind
 
 XML = "application/xml"
 
-bulk_transfers = blueprint(Kind.TRANSFERS, "An organisation pays many bank accounts.")
+bulk_transfers = blueprint(Kind.TRANSFERS, "Many payments to bank accounts in one order.")
 
 
 @bulk_transfers.route("", methods=["POST"])

@@ -29,7 +29,9 @@ from models.rules.money import MoneyError, parse, render
 from models.session import statements, transaction
 from models.takings import Takings
 
-commissions = Blueprint("commissions", __name__, url_prefix="/v1", description="What moving money costs.")
+commissions = Blueprint(
+    "commissions", __name__, url_prefix="/v1", description="What a payment costs: preview, terms and a report."
+)
 
 Body = dict[str, Any]
 Answer = tuple[Body, dict[str, str]]

@@ -22,7 +22,9 @@ from models.session import Connection, transaction
 from models.tokens import API_KEY, SESSION
 from models.user import User
 
-confirmations = Blueprint("confirmations", __name__, url_prefix="/v1", description="What a mail proves.")
+confirmations = Blueprint(
+    "confirmations", __name__, url_prefix="/v1", description="Confirming an e-mail address, and setting a new password."
+)
 
 Body = dict[str, Any]
 Answer = tuple[dict[str, Any], dict[str, str]]

@@ -19,7 +19,9 @@ from models import audit, currency
 from models.currency import Currency
 from models.session import Connection, statements, transaction
 
-currencies = Blueprint("currencies", __name__, url_prefix="/v1/currencies", description="What money there is.")
+currencies = Blueprint(
+    "currencies", __name__, url_prefix="/v1/currencies", description="The currencies, their digits and bounds."
+)
 
 Answer = tuple[dict[str, Any], dict[str, str]]
 

@@ -26,7 +26,12 @@ from models.rules.posting import ENDS
 from models.rules.values import Ending, PaymentType
 from models.session import Connection, transaction
 
-endings = Blueprint("endings", __name__, url_prefix="/v1", description="What was ordered is captured or taken back.")
+endings = Blueprint(
+    "endings",
+    __name__,
+    url_prefix="/v1",
+    description="Taking or releasing what a charge holds, and cancelling what is not posted yet.",
+)
 keyed = endings.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}, PREFER])
 
 Body = dict[str, Any]

@@ -16,7 +16,12 @@ from models.event import Event
 from models.session import Connection, statements
 from models.shown import bulk_body, endpoint_body, event_body, payment_body
 
-events = Blueprint("events", __name__, url_prefix="/v1/events", description="What happened, in one order.")
+events = Blueprint(
+    "events",
+    __name__,
+    url_prefix="/v1/events",
+    description="Everything that happened to you, in one order, to be read on from a cursor.",
+)
 
 CURSOR_LENGTH_MAX = 500
 

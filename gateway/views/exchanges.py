@@ -27,7 +27,12 @@ from models.rules.money import MoneyError, render
 from models.rules.values import PaymentType
 from models.session import Connection, transaction
 
-exchanges = Blueprint("exchanges", __name__, url_prefix="/v1", description="One currency is exchanged for another.")
+exchanges = Blueprint(
+    "exchanges",
+    __name__,
+    url_prefix="/v1",
+    description="Quotes that freeze a rate, and exchanges between your wallets.",
+)
 
 Body = dict[str, Any]
 Answer = tuple[Body, dict[str, str]]

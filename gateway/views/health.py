@@ -11,7 +11,7 @@ from gateway.services import services
 from models import heartbeat, payment
 from models.session import statements
 
-health = Blueprint("health", __name__, description="Whether it works.")
+health = Blueprint("health", __name__, description="Whether the service works; for monitoring.")
 
 BROKER_TIMEOUT_SECONDS = 0.5
 """A broker that is slower than this is as good as away; payments are posted by the sweep meanwhile."""

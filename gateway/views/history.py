@@ -28,7 +28,12 @@ from models.session import statements
 from models.shown import failure
 from models.walk import Found, Place
 
-history = Blueprint("history", __name__, url_prefix="/v1/wallets", description="What a wallet went through.")
+history = Blueprint(
+    "history",
+    __name__,
+    url_prefix="/v1/wallets",
+    description="A wallet's operations, its balance at a time, and monthly statements.",
+)
 
 LONGEST_MONTH_DAYS = 31
 

@@ -20,7 +20,7 @@ from models.session import Connection, statements, transaction
 from models.tokens import SESSION
 from models.user import Role, User
 
-me = Blueprint("me", __name__, url_prefix="/v1/me", description="Who you are.")
+me = Blueprint("me", __name__, url_prefix="/v1/me", description="Your own data.")
 
 Body = dict[str, Any]
 Answer = tuple[dict[str, Any], dict[str, str]]

@@ -21,7 +21,7 @@ from models import account, audit, user
 from models.session import Connection, statements, transaction
 from models.user import User
 
-ops = Blueprint("ops", __name__, url_prefix="/v1/ops", description="What ops look at and decide.")
+ops = Blueprint("ops", __name__, url_prefix="/v1/ops", description="Users, accounts and the audit log, for ops.")
 
 Answer = tuple[dict[str, Any], dict[str, str]]
 

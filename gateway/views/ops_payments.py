@@ -25,7 +25,10 @@ from models.session import Connection, statements
 from models.stuck import OLDEST_FIRST, Which
 
 ops_payments = Blueprint(
-    "ops_payments", __name__, url_prefix="/v1/ops/payments", description="Payments that did not post by themselves."
+    "ops_payments",
+    __name__,
+    url_prefix="/v1/ops/payments",
+    description="Payments that were not posted by themselves, and retrying them.",
 )
 
 Answer = tuple[dict[str, Any], dict[str, str]]
@@ -64,7 +67,7 @@ def retry(body: dict[str, Any], id: str) -> Outcome:
 @requires("ops:retry")
 @ops_payments.arguments(RetriesInput)
 @ops_payments.response(202, RetriesSchema)
-@ops_payments.alt_response(200, schema=RetriesSchema, description="Of a dry run")
+@ops_payments.alt_response(200, schema=RetriesSchema, description="The payments that would be retried: a dry run.")
 def retry_many(body: dict[str, Any]) -> Answer | Response:
     """Have many payments tried now, the oldest first; unless dry_run is false, only say which."""
     asked, dry_run = body["filter"], body["dry_run"]

@@ -11,7 +11,7 @@ from gateway.placing import ROUTES, Body, place
 from gateway.schemas import PaymentSchema
 from gateway.services import services
 
-orders = Blueprint("orders", __name__, url_prefix="/v1", description="Money is ordered to move.")
+orders = Blueprint("orders", __name__, url_prefix="/v1", description="Deposits, transfers and charges.")
 keyed = orders.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}, PREFER])
 
 

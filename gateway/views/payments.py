@@ -22,7 +22,12 @@ from models.session import statements
 from models.shown import is_visible, payment_body
 from models.walk import Found, Place
 
-payments = Blueprint("payments", __name__, url_prefix="/v1/payments", description="How far orders have come.")
+payments = Blueprint(
+    "payments",
+    __name__,
+    url_prefix="/v1/payments",
+    description="Every payment, how far it has come, and its operations.",
+)
 
 EMPTY_PAGE = {"data": [], "has_more": False, "next_cursor": None, "prev_cursor": None}
 

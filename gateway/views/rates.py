@@ -16,7 +16,7 @@ from models.rules.exchange import rate_text
 from models.rules.money import render
 from models.session import statements, transaction
 
-rates = Blueprint("rates", __name__, url_prefix="/v1/exchange-rates", description="What currencies are worth.")
+rates = Blueprint("rates", __name__, url_prefix="/v1/exchange-rates", description="Rates between currencies.")
 
 Answer = tuple[dict[str, Any], dict[str, str]]
 

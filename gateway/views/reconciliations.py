@@ -36,7 +36,7 @@ reconciliations = Blueprint(
     "reconciliations",
     __name__,
     url_prefix="/v1/ops/reconciliations",
-    description="What a bank says was booked beside what we know of it; no money moves.",
+    description="Comparing a bank's statement with the payments here; no money moves.",
 )
 
 Body = dict[str, Any]

@@ -21,7 +21,9 @@ from models.payment_view import PaymentView
 from models.rules.values import PaymentType
 from models.session import statements
 
-refunds = Blueprint("refunds", __name__, url_prefix="/v1/refunds", description="What was charged is given back.")
+refunds = Blueprint(
+    "refunds", __name__, url_prefix="/v1/refunds", description="Giving back a charge, in whole or in part."
+)
 
 
 @refunds.route("", methods=["POST"])

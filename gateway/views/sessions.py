@@ -21,7 +21,9 @@ from models.session import Connection, statements, transaction
 from models.tokens import SESSION, Kept
 from models.user import User
 
-sessions = Blueprint("sessions", __name__, url_prefix="/v1/sessions", description="Signing in and out.")
+sessions = Blueprint(
+    "sessions", __name__, url_prefix="/v1/sessions", description="Signing in and out, and the sessions that are open."
+)
 
 Answer = tuple[dict[str, Any], dict[str, str]]
 

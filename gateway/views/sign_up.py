@@ -23,7 +23,7 @@ from models.confirmation import Purpose
 from models.session import Connection, Contention, statements, transaction
 from models.user import NewUser, Role, User
 
-sign_up = Blueprint("sign_up", __name__, url_prefix="/v1", description="Customers sign up.")
+sign_up = Blueprint("sign_up", __name__, url_prefix="/v1", description="New clients and merchants.")
 
 Body = dict[str, Any]
 Answer = tuple[dict[str, Any], dict[str, str]]

@@ -15,7 +15,9 @@ from gateway.streaming import EVENT_STREAM, SCOPE, Fits, Subject, Told
 from models.bulk import Bulk, Kind
 from models.payment_view import PaymentView
 
-streams = Blueprint("streams", __name__, url_prefix="/v1", description="What happens, told while it happens.")
+streams = Blueprint(
+    "streams", __name__, url_prefix="/v1", description="Events while they happen, by Server-Sent Events or WebSocket."
+)
 
 LAST_EVENT_ID = {
     "in": "header",
@@ -28,7 +30,7 @@ STREAMED: dict[str, Any] = {
     "parameters": [LAST_EVENT_ID],
     "responses": {
         200: {"content": {EVENT_STREAM: {"schema": {"type": "string", "description": "Server-Sent Events."}}}},
-        204: {"description": "All is told: do not come again."},
+        204: {"description": "Every event was sent; do not connect again."},
     },
 }
 

@@ -19,7 +19,9 @@ from models.session import statements
 from models.shown import failure, is_visible, moment
 from models.timeline import Actor, Entry, Step
 
-timeline = Blueprint("timeline", __name__, url_prefix="/v1/payments", description="What a payment went through.")
+timeline = Blueprint(
+    "timeline", __name__, url_prefix="/v1/payments", description="The steps of one payment, failed attempts included."
+)
 
 NEUTRAL = {
     Actor.WORKER: "The payment could not be posted yet.",

@@ -33,7 +33,9 @@ from models.rules.money import render
 from models.session import Connection, Contention, statements, transaction
 from models.user import Role
 
-wallets = Blueprint("wallets", __name__, url_prefix="/v1/wallets", description="Balances, one currency each.")
+wallets = Blueprint(
+    "wallets", __name__, url_prefix="/v1/wallets", description="Wallets, each with a balance in one currency."
+)
 
 CHANGEABLE = ("label", "is_active", "charge_limits", "blocked_merchants")
 """What an owner sets of a wallet; of these is its ETag."""

@@ -26,7 +26,10 @@ from models.shown import moment
 from models.webhook_delivery import Attempt, Delivery
 
 webhook_deliveries = Blueprint(
-    "webhook_deliveries", __name__, url_prefix="/v1", description="What was sent to webhook endpoints."
+    "webhook_deliveries",
+    __name__,
+    url_prefix="/v1",
+    description="What was sent to your webhook endpoints, and sending it again.",
 )
 
 Body = dict[str, Any]

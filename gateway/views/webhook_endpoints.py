@@ -30,7 +30,10 @@ from models.shown import endpoint_body
 from models.webhook_endpoint import ENDPOINTS_MAX, Endpoint, new_secret
 
 webhook_endpoints = Blueprint(
-    "webhook_endpoints", __name__, url_prefix="/v1/webhook-endpoints", description="Where events are sent to."
+    "webhook_endpoints",
+    __name__,
+    url_prefix="/v1/webhook-endpoints",
+    description="Where events are sent, and the events that are sent.",
 )
 
 WHAT = "webhook endpoint"

@@ -13,7 +13,12 @@ from gateway.placing import ROUTES, place
 from gateway.schemas import PaymentSchema
 from gateway.services import services
 
-withdrawals = Blueprint("withdrawals", __name__, url_prefix="/v1/withdrawals", description="Money leaves the house.")
+withdrawals = Blueprint(
+    "withdrawals",
+    __name__,
+    url_prefix="/v1/withdrawals",
+    description="Payouts to bank accounts, e-wallets and crypto addresses.",
+)
 
 
 @withdrawals.route("", methods=["POST"])

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -10,10 +10,12 @@ from typing import Any
 from flask import Flask
 from jsonschema import Draft202012Validator
 from uuid_utils import compat as uuids
+from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
 import settings
 from gateway import create_app
+from gateway.envelope import HEADERS
 from gateway.errors import PROBLEMS
 from models import tokens, user
 from models.session import transaction
@@ -107,14 +109,37 @@ class House:
         """Hold an answer to the contract; the answer itself."""
         text = "" if (answer.mimetype or "").startswith("text/") else answer.get_data(as_text=True)
         assert not [word for word in NEVER_SAID if word in text], text
-        assert "whsec_" not in text or answer.request.method == "POST", "a webhook's secret is shown when it is made"
+        if answer.request.path != "/openapi.json":  # which has an example of one
+            assert "whsec_" not in text or answer.request.method == "POST", "a webhook's secret is shown when made"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Request-Id"]
         if answer.status_code >= 400:
             self._check_problem(answer)
         elif answer.status_code not in (204, 304) and answer.request.method in ("GET", "POST") and not is_file(answer):
             self._check_body(answer)
+        self._check_declared(answer)
         return answer
+
+    def _operation(self, answer: TestResponse) -> dict[str, Any] | None:
+        """What the contract says of the operation that answered, if one did."""
+        method = answer.request.method.replace("HEAD", "GET")
+        with suppress(HTTPException):
+            rule = self.app.url_map.bind("").match(answer.request.path, method, return_rule=True)[0].rule
+            return self.contract["paths"].get(rule.replace("<", "{").replace(">", "}"), {}).get(method.lower())
+        return None
+
+    def _check_declared(self, answer: TestResponse) -> None:
+        """The contract names this status for this operation, and every header that came with it."""
+        operation = self._operation(answer)
+        if operation is None or answer.status_code >= 500:
+            return
+        said = operation["responses"].get(str(answer.status_code))
+        assert said is not None, f"{operation['operationId']} does not declare {answer.status_code}: {answer.text}"
+        if "$ref" in said:
+            said = self.contract["components"]["responses"][said["$ref"].rpartition("/")[2]]
+        undeclared = {name for name, _ in answer.headers if not name.startswith("Access-Control-")}
+        undeclared -= {*said["headers"], *HEADERS, "Content-Type", "Content-Length", "Vary"}
+        assert not undeclared, f"{operation['operationId']} does not declare at {answer.status_code}: {undeclared}"
 
     def _check_problem(self, answer: TestResponse) -> None:
         body = answer.get_json()
@@ -125,9 +150,7 @@ class House:
         self._validate(self.contract["components"]["schemas"]["Problem"], body)
 
     def _check_body(self, answer: TestResponse) -> None:
-        path = self.app.url_map.bind("").match(answer.request.path, answer.request.method, return_rule=True)[0].rule
-        path = path.replace("<", "{").replace(">", "}")
-        operation = self.contract["paths"].get(path, {}).get(answer.request.method.lower())
+        operation = self._operation(answer)
         if operation is not None:
             content = operation["responses"][str(answer.status_code)]["content"]["application/json"]
             self._validate(content["schema"], answer.get_json(), exact=True)

@@ -1,0 +1,71 @@
+"""What is sent to webhook endpoints: an event a name, described as an operation of the receiver's."""
+
+from typing import Any
+
+from models.event import NAMES
+
+SUBJECTS = {"payment": "Payment", "bulk": "Bulk", "webhook_endpoint": "Endpoint", "ping": "Endpoint"}
+"""By the beginning of an event's name, the schema of what it is about."""
+
+TITLES = {
+    "payment.initiated": "A payment was accepted",
+    "payment.authorized": "A payment holds money and awaits the merchant's or the bank's word",
+    "payment.completed": "A payment moved its money",
+    "payment.failed": "A payment moved no money, and never will",
+    "payment.parked": "A payment was set aside for a person",
+    "bulk.completed": "All lines of a bulk are COMPLETED",
+    "bulk.partially_completed": "Some lines of a bulk are COMPLETED and some FAILED",
+    "bulk.failed": "No line of a bulk moved money",
+    "webhook_endpoint.disabled": "A webhook endpoint was disabled",
+    "ping": "A test that you asked for",
+}
+
+HEADERS = {
+    "webhook-id": "The same whenever this event is sent to this endpoint: what you know already, do not do again.",
+    "webhook-timestamp": "When it was sent, in seconds since 1970.",
+    "webhook-signature": "Signatures by Standard Webhooks 1.0, one for each secret in use: check one first.",
+}
+
+DESCRIPTION = "Answer with 2xx within 15 s; anything else is tried again. Order is kept for each subject."
+
+
+def describe(document: dict[str, Any]) -> None:
+    """Add the webhooks, and what the data of an event may be."""
+    schemas = document["components"]["schemas"]
+    event = schemas["Event"]
+    subjects = {subject: f"{subject}Event" for subject in dict.fromkeys(SUBJECTS.values())}
+    for subject, name in subjects.items():
+        names = [name for name in NAMES if SUBJECTS[name.partition(".")[0]] == subject]
+        typed = {"type": {**event["properties"]["type"], "enum": names}, "data": _reference(subject)}
+        typed["data"]["description"] = event["properties"]["data"]["description"]
+        schemas[name] = {**event, "properties": {**event["properties"], **typed}}
+    event["properties"]["data"] = {
+        "description": event["properties"]["data"]["description"],
+        "anyOf": [_reference(subject) for subject in subjects],
+    }
+    document["webhooks"] = {
+        name: {"post": _operation(name, subjects[SUBJECTS[name.partition(".")[0]]])} for name in NAMES
+    }
+
+
+def _operation(name: str, schema: str) -> dict[str, Any]:
+    return {
+        "operationId": f"receive_{name.replace('.', '_')}",
+        "summary": TITLES[name] + ".",
+        "description": DESCRIPTION,
+        "tags": ["Webhook endpoints"],
+        "security": [],
+        "parameters": [
+            {"in": "header", "name": header, "required": True, "description": text, "schema": {"type": "string"}}
+            for header, text in HEADERS.items()
+        ],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": _reference(schema)}}},
+        "responses": {
+            "2XX": {"description": "Received."},
+            "410": {"description": "Gone: the endpoint is disabled, nothing more is sent to it."},
+        },
+    }
+
+
+def _reference(schema: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{schema}"}
