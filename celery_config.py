@@ -12,12 +12,10 @@ from celery import Celery
 from celery.signals import setup_logging, worker_init, worker_process_init, worker_shutdown
 from kombu import Connection, Exchange, Queue
 from kombu.exceptions import OperationalError
-from kombu.transport import redis as transport
-from kombu.transport import virtual
 from redis import Redis
-from redis.exceptions import ConnectionError as LineLost
 from redis.exceptions import RedisError
 
+import broker
 import logs
 import settings
 
@@ -40,21 +38,35 @@ RAILS = "rails"
 WEBHOOKS = "webhooks"
 """The queue of those who send webhooks."""
 
-QUEUES = (BELLS, "upkeep", RAILS, WEBHOOKS)
-"""All queues that anything is routed to; each has a worker of its own."""
+UPKEEP = "upkeep"
 
-ONE_BELL_IS_ENOUGH = {POST: BELLS, INSTRUCT: RAILS, DISPATCH: WEBHOOKS}
-"""Tasks with a queue of their own: whoever takes the bell that waits there sees all that is committed by then."""
+QUEUE_OF = {
+    POST: BELLS,
+    INSTRUCT: RAILS,
+    DISPATCH: WEBHOOKS,
+    **dict.fromkeys((SWEEP, HEARTBEAT, ENSURE_PARTITIONS, WELCOME, MAIL, FORGET), UPKEEP),
+}
+"""Where each task waits; each queue has a worker of its own, which takes no other task from it."""
+
+QUEUES = tuple(dict.fromkeys(QUEUE_OF.values()))
+
+WAITING_MAX = 32
+"""Messages of a queue that are looked through for a bell that is enough: more than there are tasks."""
 
 SWEEP_SECONDS = 3.0
-NEWCOMERS_SECONDS = 5.0
-"""Who signed up is welcomed and written to at once; this finds those whose bell was lost."""
-INSTRUCT_SECONDS = 2.0
-"""What is held is told to the bank at once; this hears its news, and asks again."""
-DISPATCH_SECONDS = 1.0
-"""So soon after its transition an event is on its way."""
-HEARTBEAT_SECONDS = 5.0
-HOUSEKEEPING_SECONDS = 3600.0
+
+TIMETABLE = {
+    SWEEP: SWEEP_SECONDS,
+    POST: 5.0,  # besides the sweep's bells, so that the posters have a heartbeat
+    INSTRUCT: 2.0,  # what is held is told to the bank at once; this hears its news, and asks again
+    DISPATCH: 1.0,  # so soon after its transition an event is on its way
+    HEARTBEAT: 5.0,
+    WELCOME: 5.0,  # who signed up is welcomed and written to at once; these find those whose bell was lost
+    MAIL: 5.0,
+    ENSURE_PARTITIONS: 3600.0,
+    FORGET: 3600.0,
+}
+"""After how many seconds beat sends each task again: without `expires`, which another process's clock would judge."""
 
 BREAKER_SECONDS = 5.0
 """After a failed ring nobody tries for so long: the timetable finds the rows once the broker is back."""
@@ -65,47 +77,9 @@ IMPATIENT = {"socket_timeout": 1, "socket_connect_timeout": 1, "max_retries": 0}
 log = structlog.get_logger("bell")
 
 
-def _broker_url(url: str) -> str:
-    """The broker's URL as kombu spells it: a Unix socket is redis+socket://."""
-    return url.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
+broker.use(QUEUE_OF)
 
-
-class QoS(transport.QoS):
-    """Kombu 5.7 gives the place of a message back once it is acknowledged, and never if the line is lost by then; a
-    worker whose places were all gone listened no more, and did not notice that its line was lost.
-    """
-
-    def ack(self, delivery_tag: str) -> None:
-        """Give the place back whatever happens: a bell that is not acknowledged rings again."""
-        try:
-            super().ack(delivery_tag)
-        finally:
-            virtual.QoS.ack(self, delivery_tag)
-
-    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
-        """As `ack`."""
-        try:
-            super().reject(delivery_tag, requeue)
-        finally:
-            virtual.QoS.ack(self, delivery_tag)
-
-
-class Channel(transport.Channel):
-    """Celery 5.7 closes a lost connection twice. A channel with a bell in hand would give it back the second time, over
-    what is no connection any more; the AttributeError of that ended the worker.
-    """
-
-    QoS = QoS
-
-    def _connparams(self, *args: object, **kwargs: object) -> dict[str, object]:
-        if self.connection.client is None:
-            raise LineLost("this connection to the broker was closed")
-        return super()._connparams(*args, **kwargs)
-
-
-transport.Transport.Channel = Channel
-
-app = Celery("payments", broker=_broker_url(settings.load().redis_url), include=["workers.tasks"])
+app = Celery("payments", broker=broker.url(settings.load().redis_url), include=["workers.tasks"])
 app.conf.update(
     task_serializer="json",
     result_serializer="json",
@@ -113,9 +87,9 @@ app.conf.update(
     result_accept_content=["json"],
     task_ignore_result=True,
     task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
-    task_default_queue="upkeep",
+    task_default_queue=UPKEEP,
     task_create_missing_queues=False,
-    task_routes={task: {"queue": queue} for task, queue in ONE_BELL_IS_ENOUGH.items()},
+    task_routes={task: {"queue": queue} for task, queue in QUEUE_OF.items()},
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     task_retry_on_worker_lost=True,
@@ -141,28 +115,10 @@ app.conf.update(
         "health_check_interval": 10,
     },
     broker_pool_limit=2,
+    result_expires=None,  # no results, and so no timed task of Celery's own that would clean them up
+    beat_scheduler="timetable:MonotonicScheduler",
     beat_max_loop_interval=SWEEP_SECONDS,
-    beat_schedule={
-        "sweep": {"task": SWEEP, "schedule": SWEEP_SECONDS, "options": {"expires": 2 * SWEEP_SECONDS}},
-        "instruct": {"task": INSTRUCT, "schedule": INSTRUCT_SECONDS, "options": {"expires": 2 * INSTRUCT_SECONDS}},
-        "dispatch": {"task": DISPATCH, "schedule": DISPATCH_SECONDS, "options": {"expires": 2 * DISPATCH_SECONDS}},
-        "heartbeat of posting": {
-            "task": POST,
-            "schedule": HEARTBEAT_SECONDS,
-            "options": {"expires": 2 * HEARTBEAT_SECONDS},
-        },
-        "heartbeat of upkeep": {
-            "task": HEARTBEAT,
-            "schedule": HEARTBEAT_SECONDS,
-            "options": {"expires": 2 * HEARTBEAT_SECONDS},
-        },
-        **{
-            task: {"task": task, "schedule": NEWCOMERS_SECONDS, "options": {"expires": 2 * NEWCOMERS_SECONDS}}
-            for task in (WELCOME, MAIL)
-        },
-        "partitions": {"task": ENSURE_PARTITIONS, "schedule": HOUSEKEEPING_SECONDS},
-        "forget": {"task": FORGET, "schedule": HOUSEKEEPING_SECONDS},
-    },
+    beat_schedule={task: {"task": task, "schedule": seconds} for task, seconds in TIMETABLE.items()},
 )
 
 
@@ -211,6 +167,9 @@ class Bell:
         except BrokerAway as error:
             self._is_broken_until = time.monotonic() + BREAKER_SECONDS
             log.warning("the broker is away, the timetable will find what is due", task=self.task, error=str(error))
+        except Exception:  # whatever stands in the broker must not end this thread
+            self._is_broken_until = time.monotonic() + BREAKER_SECONDS
+            log.exception("the bell could not be sent, the timetable will find what is due", task=self.task)
 
 
 _bells = {task: Bell(task, settings.load().bell_debounce_ms / 1000) for task in (POST, WELCOME, MAIL, INSTRUCT)}
@@ -228,7 +187,7 @@ _publishing: Connection | None = None
 
 
 def publish(request_id: str | None = None, task: str = POST) -> None:
-    """Send one bell now, unless one that is enough waits already.
+    """Send one bell now, unless one for the same task waits: whoever takes it sees all that is committed by then.
 
     Raises BrokerAway after a second at the most.
     """
@@ -237,8 +196,9 @@ def publish(request_id: str | None = None, task: str = POST) -> None:
         if _publishing is None:
             _publishing = app.connection_for_write()
             _publishing.transport_options = {**app.conf.broker_transport_options, **IMPATIENT}
-        broker: Redis = _publishing.default_channel.client  # type: ignore[union-attr]
-        if task not in ONE_BELL_IS_ENOUGH or broker.llen(ONE_BELL_IS_ENOUGH[task]) == 0:
+        client: Redis = _publishing.default_channel.client  # type: ignore[union-attr]
+        waiting = client.lrange(QUEUE_OF[task], 0, WAITING_MAX - 1)
+        if not any(f'"{task}"'.encode() in message for message in waiting):
             app.send_task(task, producer=app.amqp.Producer(_publishing), headers={"request_id": request_id})
     except (OperationalError, RedisError, OSError) as error:
         broken, _publishing = _publishing, None

@@ -25,7 +25,7 @@ HOUSE = Path(__file__).parent.parent
 TOOLS = Path(sys.executable).parent
 LINES_MAX = 300
 
-PRODUCT = ("gateway", "workers", "models", "settings.py", "celery_config.py", "logs.py", "wsgi.py")
+PRODUCT = ("gateway", "workers", "models", "settings.py", "celery_config.py", "broker.py", "timetable.py", "logs.py", "wsgi.py")
 REST = ("migrations", "embedded", "bench", "deploy")
 SQL = sorted((HOUSE / "migrations" / "sql").rglob("*.sql"))
 DOCS = [HOUSE / "README.md", HOUSE / "CONTRIBUTING.md", HOUSE / "CHANGELOG.md", *sorted((HOUSE / "docs").rglob("*.md"))]
@@ -241,11 +241,14 @@ def test_import_contracts_are_kept():
     run_tool("lint-imports", "--no-logo", "--no-cache")
 
 
-@pytest.mark.parametrize("module", ["celery", "kombu"])
-def test_only_celery_config_speaks_celery(module: str):
+@pytest.mark.parametrize(
+    ("module", "speakers"),
+    [("celery", {"celery_config.py", "timetable.py"}), ("kombu", {"celery_config.py", "broker.py"})],
+)
+def test_only_celery_config_speaks_celery(module: str, speakers: set[str]):
     assert {
         name_of(p) for p in sources(*PRODUCT, "embedded") if any(m.split(".")[0] == module for m in imported(p))
-    } == {"celery_config.py"}
+    } == speakers
 
 
 def test_a_file_tells_one_story():

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+import broker
 import celery_config
 from embedded.valkey import Valkey
 
@@ -14,7 +15,7 @@ from embedded.valkey import Valkey
 @contextmanager
 def ringing_at(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let the app ring at this server, on a connection of its own."""
-    url = celery_config._broker_url(valkey.url())
+    url = broker.url(valkey.url())
     monkeypatch.setitem(celery_config.app.conf, "broker_url", url)
     monkeypatch.setattr(celery_config, "_publishing", None)
     yield

@@ -1,0 +1,146 @@
+"""What is heard from the broker: our bells as if just written, and of all else nothing."""
+
+import base64
+import copy
+import json
+from collections.abc import Callable
+
+import pytest
+import redis
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker import BODY, MESSAGE_BYTES_MAX, NotABell, read
+from celery_config import BELLS, POST, QUEUE_OF, UPKEEP, publish
+from embedded.valkey import Valkey
+from tests.workers.bells import ringing_at
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@pytest.fixture(scope="module")
+def sent(valkey: Valkey, redis_url: str) -> dict:
+    """A bell as Celery and kombu write it."""
+    with pytest.MonkeyPatch.context() as monkeypatch, ringing_at(valkey, monkeypatch):
+        publish("request-1")
+    with redis.Redis.from_url(redis_url) as client:
+        return json.loads(client.rpop(BELLS))
+
+
+def told(envelope: object, queue: str = BELLS) -> dict:
+    return json.loads(read(json.dumps(envelope).encode(), queue, QUEUE_OF))
+
+
+def body(content: object) -> str:
+    return base64.b64encode(json.dumps(content).encode()).decode()
+
+
+def test_a_bell_is_told_with_its_task_and_request_and_nothing_else(sent: dict) -> None:
+    bell = told(sent)
+    assert bell["headers"] == {"task": POST, "id": sent["headers"]["id"], "retries": 0, "request_id": "request-1", "lang": "py"}
+    assert (bell["body"], sent["body"]) == (BODY, BODY)
+    assert bell["properties"]["delivery_info"] == {"exchange": BELLS, "routing_key": BELLS}
+    assert bell["properties"]["delivery_tag"] != sent["properties"]["delivery_tag"], "two with one tag would be one"
+
+
+def test_what_is_told_can_be_told_again(sent: dict) -> None:
+    """As a message that was given back by a worker that ended."""
+    assert told(told(sent))["headers"] == told(sent)["headers"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"eta": "9999-12-31T23:59:59Z"},
+        {"eta": [1]},
+        {"expires": "yesterday"},
+        {"timelimit": "soon"},
+        {"compression": "lz4"},
+        {"shadow": {}},
+        {"stamped_headers": 7},
+        {"argsrepr": "x" * 100},
+    ],
+)
+def test_what_a_stranger_wrote_beside_is_not_read(sent: dict, written: dict) -> None:
+    envelope = copy.deepcopy(sent)
+    envelope["headers"] |= written
+    envelope |= {"content-type": "application/x-python-serialize", "content-encoding": "rot13", "properties": written}
+    assert told(envelope)["headers"] == told(sent)["headers"]
+
+
+BROKEN: dict[str, Callable[[dict], object]] = {
+    "body of a bare number": lambda e: e.update(body=body(42)),
+    "body of null": lambda e: e.update(body=body(None)),
+    "body of two": lambda e: e.update(body=body([[], {}])),
+    "body of three letters": lambda e: e.update(body=body("abc")),
+    "arguments": lambda e: e.update(body=body([[1], {}, {}])),
+    "named arguments": lambda e: e.update(body=body([[], {"amount": 1}, {}])),
+    "a callback": lambda e: e.update(body=body([[], {}, {"callbacks": [{"task": POST}]}])),
+    "embed of a list": lambda e: e.update(body=body([[], {}, [1]])),
+    "no base64": lambda e: e.update(body="###"),
+    "no JSON in it": lambda e: e.update(body=base64.b64encode(b"{").decode()),
+    "bare body": lambda e: e.update(body=42),
+    "no body": lambda e: e.pop("body"),
+    "no headers": lambda e: e.pop("headers"),
+    "headers of a list": lambda e: e.update(headers=[1]),
+    "unknown task": lambda e: e["headers"].update(task="workers.tasks.nothing"),
+    "task of Celery's": lambda e: e["headers"].update(task="celery.map"),
+    "task of another queue": lambda e: e["headers"].update(task="workers.tasks.mail"),
+    "task of a list": lambda e: e["headers"].update(task=[POST]),
+    "no task": lambda e: e["headers"].pop("task"),
+    "huge id": lambda e: e["headers"].update(id="x" * 65),
+    "id of a number": lambda e: e["headers"].update(id=1),
+    "no id": lambda e: e["headers"].pop("id"),
+    "huge retries": lambda e: e["headers"].update(retries=10**20),
+    "negative retries": lambda e: e["headers"].update(retries=-1),
+    "retries of true": lambda e: e["headers"].update(retries=True),
+    "request of two lines": lambda e: e["headers"].update(request_id="a\nb"),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_what_is_no_bell_is_refused(sent: dict, how: str) -> None:
+    envelope = copy.deepcopy(sent)
+    BROKEN[how](envelope)
+    with pytest.raises(NotABell):
+        told(envelope)
+
+
+@pytest.mark.parametrize(
+    "text", [b"42", b"", b"\xff\xfe", b"null", b"[]", b"{", b"[" * 10_000, b"1" * 5_000, b" " * (MESSAGE_BYTES_MAX + 1)]
+)
+def test_what_is_no_envelope_is_refused(text: bytes) -> None:
+    with pytest.raises(NotABell):
+        read(text, BELLS, QUEUE_OF)
+
+
+def test_a_bell_in_the_queue_of_another_worker_is_refused(sent: dict) -> None:
+    with pytest.raises(NotABell):
+        told(sent, UPKEEP)
+
+
+@given(st.binary(max_size=200))
+def test_whatever_the_bytes_they_are_refused(text: bytes) -> None:
+    with pytest.raises(NotABell):
+        read(text, BELLS, QUEUE_OF)
+
+
+@given(headers=JSON, content=JSON, extra=JSON)
+def test_whatever_the_envelope_it_is_refused(headers: object, content: object, extra: object) -> None:
+    for envelope in (extra, {"headers": headers, "body": body(content), "properties": extra}):
+        with pytest.raises(NotABell):
+            told(envelope)
+
+
+@given(name=st.sampled_from(["task", "id", "retries", "request_id"]), value=JSON)
+def test_whatever_a_header_it_is_refused_or_told_as_it_stands(sent: dict, name: str, value: object) -> None:
+    envelope = copy.deepcopy(sent)
+    envelope["headers"][name] = value
+    try:
+        assert told(envelope)["headers"][name] == value
+    except NotABell:
+        pass
