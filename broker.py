@@ -11,7 +11,8 @@ from kombu.transport import redis as transport
 from kombu.transport import virtual
 from redis import Redis
 from redis.exceptions import ConnectionError as ConnectionLost
-from redis.exceptions import RedisError
+from redis.exceptions import ResponseError
+from redis.exceptions import TimeoutError as TimedOut
 
 MESSAGE_BYTES_MAX = 16 * 1024
 """A bell has about one KiB."""
@@ -111,7 +112,7 @@ class QoS(transport.QoS):
         """Forget what was never a message: kombu would raise at each look for those of workers that died."""
         try:
             super().restore_by_tag(tag, client, leftmost)
-        except (RedisError, OSError):
+        except (ConnectionLost, TimedOut, ResponseError, OSError):
             raise
         except Exception as error:
             log.warning("unacknowledged message dropped", tag=repr(tag[:SHOWN_BYTES_MAX]), reason=repr(error))
@@ -126,7 +127,7 @@ class Channel(transport.Channel):
     """
 
     QoS = QoS
-    queues: Mapping[str, str] = {}  # noqa: RUF012 - replaced, never changed
+    queues: Mapping[str, str] = {}
     dropped = 0
 
     def _connparams(self, *args: object, **kwargs: object) -> dict[str, object]:

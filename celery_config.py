@@ -68,6 +68,12 @@ TIMETABLE = {
 }
 """After how many seconds beat sends each task again: without `expires`, which another process's clock would judge."""
 
+SILENT_PERIODS = 3
+"""Without a bell for so long, a worker does by itself what beat sends."""
+
+FREQUENT_SECONDS = 60.0
+"""What is sent more often than this waits no longer than a sweep would."""
+
 BREAKER_SECONDS = 5.0
 """After a failed ring nobody tries for so long: the timetable finds the rows once the broker is back."""
 
@@ -99,7 +105,7 @@ app.conf.update(
     task_soft_time_limit=20,
     task_time_limit=30,
     worker_prefetch_multiplier=1,
-    worker_cancel_long_running_tasks_on_connection_loss=True,
+    worker_cancel_long_running_tasks_on_connection_loss=False,  # posters would be gone until it is back
     worker_soft_shutdown_timeout=25,
     worker_enable_remote_control=False,  # a worker whose broker was frozen could read its line for ever
     worker_send_task_events=False,
@@ -219,6 +225,21 @@ def _forget_the_parents_connections(**_: object) -> None:
     from workers import runtime  # noqa: PLC0415 - the workers import this module
 
     runtime.forget_connections()
+
+
+@worker_process_init.connect
+def _keep_going(**_: object) -> None:
+    """In each process that does tasks: those of its queues go on without bells."""
+    from workers import turns  # noqa: PLC0415 - the workers import this module
+
+    tasks = {task for task, queue in QUEUE_OF.items() if queue in app.amqp.queues.consume_from}
+    turns.keep_going({task: (app.tasks[task], silence_seconds(task)) for task in tasks})
+
+
+def silence_seconds(task: str) -> float:
+    """After how long a worker does this task by itself."""
+    seconds = TIMETABLE[task]
+    return SILENT_PERIODS * (min(seconds, SWEEP_SECONDS) if seconds < FREQUENT_SECONDS else seconds)
 
 
 @worker_process_init.connect

@@ -8,10 +8,13 @@ from celery.schedules import schedstate
 
 from celery_config import BrokerAway, publish
 
+SOON_SECONDS = 0.001
+"""What is due so soon is due: no turn is spent on waiting for less."""
+
 log = structlog.get_logger("beat")
 
 
-class Entry(ScheduleEntry):
+class MonotonicEntry(ScheduleEntry):
     """A task of the timetable, which remembers in monotonic seconds when it was last sent; at first it is due."""
 
     def default_now(self) -> float:
@@ -23,7 +26,8 @@ class Entry(ScheduleEntry):
         if self.total_run_count == 0:
             return schedstate(True, self._period)
         left = self.last_run_at + self._period - time.monotonic()
-        return schedstate(left <= 0, self._period if left <= 0 else left)
+        is_due = left < SOON_SECONDS
+        return schedstate(is_due, self._period if is_due else left)
 
     @property
     def _period(self) -> float:
@@ -33,11 +37,11 @@ class Entry(ScheduleEntry):
 class MonotonicScheduler(Scheduler):
     """Keeps nothing in a file, and sends a task only if no bell for it waits: queues stay short while nobody serves."""
 
-    Entry = Entry
+    Entry = MonotonicEntry
     producer = None
     """Celery's would wait for the broker; ours gives up within a second, and the next turn comes."""
 
-    def apply_entry(self, entry: Entry, producer: object = None) -> None:
+    def apply_entry(self, entry: ScheduleEntry, producer: object = None) -> None:  # noqa: ARG002 - as Celery calls it
         """Send it, unless one that is enough waits already."""
         try:
             publish(task=entry.task)
@@ -45,5 +49,5 @@ class MonotonicScheduler(Scheduler):
         except BrokerAway as error:
             log.warning("not sent, the broker is away", task=entry.task, error=str(error))
 
-    def _when(self, entry: Entry, next_time_to_run: float, mktime: object = None) -> float:
-        return time.monotonic() + (self.adjust(next_time_to_run) or 0)
+    def _when(self, entry: ScheduleEntry, next_time_to_run: float, mktime: object = None) -> float:  # noqa: ARG002 - as above
+        return time.monotonic() + (next_time_to_run or 0)

@@ -27,7 +27,7 @@ COMMANDS = {
     "upkeep": [*WORKER, "--queues", "upkeep", "--pool", "solo", "-n", "upkeep@%h"],
     "rails": [*WORKER, "--queues", "rails", "--pool", "solo", "-n", "rails@%h"],
     "webhooks": [*WORKER, "--queues", "webhooks", "--pool", "solo", "-n", "webhooks@%h"],
-    "beat": ["celery", "-A", "celery_config", "beat", "--schedule", "{directory}/beat-schedule"],
+    "beat": ["celery", "-A", "celery_config", "beat"],
 }
 """Every process of ours, by name; each is a Python module and its arguments."""
 

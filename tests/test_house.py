@@ -25,7 +25,17 @@ HOUSE = Path(__file__).parent.parent
 TOOLS = Path(sys.executable).parent
 LINES_MAX = 300
 
-PRODUCT = ("gateway", "workers", "models", "settings.py", "celery_config.py", "broker.py", "timetable.py", "logs.py", "wsgi.py")
+PRODUCT = (
+    "gateway",
+    "workers",
+    "models",
+    "settings.py",
+    "celery_config.py",
+    "broker.py",
+    "timetable.py",
+    "logs.py",
+    "wsgi.py",
+)
 REST = ("migrations", "embedded", "bench", "deploy")
 SQL = sorted((HOUSE / "migrations" / "sql").rglob("*.sql"))
 DOCS = [HOUSE / "README.md", HOUSE / "CONTRIBUTING.md", HOUSE / "CHANGELOG.md", *sorted((HOUSE / "docs").rglob("*.md"))]

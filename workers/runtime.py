@@ -117,10 +117,13 @@ def preflight(*, rails: bool = False) -> None:
 _pulses: dict[str, float] = {}
 
 
-def pulse(name: str) -> None:
-    """Note in the database that the worker of this name takes and ends tasks, every few seconds at most."""
+def pulse(name: str | None) -> None:
+    """Note in the database that the worker of this name takes and ends tasks, every few seconds at most.
+
+    No name, no note: what a process does by its own clock does not tell that bells reach it.
+    """
     now = time.monotonic()
-    if now - _pulses.get(name, -PULSE_SECONDS) < PULSE_SECONDS:
+    if name is None or now - _pulses.get(name, -PULSE_SECONDS) < PULSE_SECONDS:
         return
     with transaction(engine()) as connection:
         heartbeat.beat(connection, name)

@@ -21,7 +21,7 @@ from celery_config import (
 )
 from models import login_throttle, partitions, payment, webhook_queue
 from models.session import Contention, DatabaseAway, NoPartition, Overdue, transaction
-from workers import runtime
+from workers import runtime, turns
 
 log = structlog.get_logger("tasks")
 
@@ -29,7 +29,7 @@ log = structlog.get_logger("tasks")
 @app.task(name=POST, bind=True)
 def post(self) -> None:
     """Post what is due; ring again only if time ran out before the work did."""
-    with _left_to_the_next_one(), structlog.contextvars.bound_contextvars(request_id=self.request.get("request_id")):
+    with _turn(POST), structlog.contextvars.bound_contextvars(request_id=self.request.get("request_id")):
         poster = runtime.poster()
         _, remains = poster.drain()
         if remains:
@@ -43,7 +43,7 @@ def post(self) -> None:
 @app.task(name=INSTRUCT, bind=True)
 def instruct(self) -> None:
     """Tell the bank what is due and hear what it tells; the posters end what it has answered."""
-    with _left_to_the_next_one(), structlog.contextvars.bound_contextvars(request_id=self.request.get("request_id")):
+    with _turn(INSTRUCT), structlog.contextvars.bound_contextvars(request_id=self.request.get("request_id")):
         has_ended, remains = runtime.instructor().drain()
         if has_ended:
             publish()
@@ -55,7 +55,7 @@ def instruct(self) -> None:
 @app.task(name=DISPATCH, bind=True)
 def dispatch(self) -> None:
     """Begin to send the webhooks that are due; no receiver is waited for."""
-    with _left_to_the_next_one():
+    with _turn(DISPATCH):
         runtime.dispatcher().dispatch()
         runtime.pulse(self.request.hostname)
 
@@ -63,7 +63,7 @@ def dispatch(self) -> None:
 @app.task(name=SWEEP)
 def sweep() -> None:
     """Ring if anything is due or to be ended: for bells lost, times that have come, and workers that died."""
-    with _left_to_the_next_one():
+    with _turn(SWEEP):
         with transaction(runtime.engine()) as connection:
             due = payment.is_anything_due(connection) or payment.is_anything_to_end(connection)
         if due:
@@ -73,14 +73,14 @@ def sweep() -> None:
 @app.task(name=HEARTBEAT, bind=True)
 def heartbeat(self) -> None:
     """Say that this worker takes and ends tasks: a stuck one answers pings, but not this."""
-    with _left_to_the_next_one():
+    with _turn(HEARTBEAT):
         runtime.pulse(self.request.hostname)
 
 
 @app.task(name=ENSURE_PARTITIONS)
 def ensure_partitions() -> None:
     """Make the partitions of the coming months, and say so when one is missing all the same."""
-    with _left_to_the_next_one():
+    with _turn(ENSURE_PARTITIONS):
         with transaction(runtime.engine()) as connection:
             partitions.ensure(connection)
         with transaction(runtime.engine()) as connection:
@@ -92,7 +92,7 @@ def ensure_partitions() -> None:
 @app.task(name=WELCOME)
 def welcome() -> None:
     """Open wallets for those who signed up, and pay their bonus."""
-    with _left_to_the_next_one():
+    with _turn(WELCOME):
         if runtime.welcomer().welcome():
             publish()
 
@@ -100,14 +100,14 @@ def welcome() -> None:
 @app.task(name=MAIL)
 def mail() -> None:
     """Send the mail that is due."""
-    with _left_to_the_next_one():
+    with _turn(MAIL):
         runtime.postman().deliver()
 
 
 @app.task(name=FORGET)
 def forget() -> None:
     """Forget guesses at passwords that no longer count, and old deliveries of webhooks."""
-    with _left_to_the_next_one():
+    with _turn(FORGET):
         with transaction(runtime.engine()) as connection:
             login_throttle.forget_old(connection)
         with transaction(runtime.engine()) as connection:
@@ -117,9 +117,10 @@ def forget() -> None:
 
 
 @contextmanager
-def _left_to_the_next_one() -> Iterator[None]:
-    """Servers come and go; the timetable sends the same task again in a moment."""
+def _turn(task: str) -> Iterator[None]:
+    """One task at a time. Servers come and go; the timetable sends the same task again in a moment."""
     try:
-        yield
+        with turns.turns.take(task):
+            yield
     except (DatabaseAway, Contention, Overdue, NoPartition, BrokerAway) as error:
         log.warning("left to the next one", reason=type(error).__name__, error=str(error.__cause__).strip())

@@ -12,6 +12,7 @@ from structlog.testing import LogCapture
 from uuid_utils.compat import uuid7
 
 import settings
+from celery_config import _forget_the_parents_connections
 from models import command, confirmation, heartbeat, user, webhook_endpoint, webhook_queue
 from models.audit import Actor
 from models.instruction import Instruction
@@ -259,7 +260,8 @@ def test_a_child_forgets_its_parents_connections(books: Books, monkeypatch: pyte
     works_for_parent = [runtime.poster(), runtime.welcomer(), runtime.postman()]
     with transaction(parents) as connection:
         parents_pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
-    worker_process_init.send(sender=None)
+    assert _forget_the_parents_connections in [receiver() for _, receiver in worker_process_init.receivers]
+    _forget_the_parents_connections()
     with transaction(runtime.engine()) as connection:
         assert connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() != parents_pid
     ours = [runtime.poster(), runtime.welcomer(), runtime.postman()]

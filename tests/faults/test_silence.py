@@ -1,0 +1,75 @@
+"""Neither beat nor broker: what is accepted goes on all the same, by each worker's own clock."""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from uuid import uuid4
+
+import pytest
+
+from embedded.stack import Stack
+from tests.e2e.crowd import ACCEPTED, Crowd
+from tests.e2e.reckoning import scalar
+from tests.faults.conftest import Reckon
+from tests.faults.injury import stopped
+from tests.receiver import Receiver
+from tests.support import eventually
+
+pytestmark = pytest.mark.slow
+CREATED = 201
+UNWELCOMED = "SELECT count(*) FROM users WHERE welcomed_at IS NULL"
+Injury = Callable[[Stack], AbstractContextManager[None]]
+
+
+@contextmanager
+def killed(stack: Stack) -> Iterator[None]:
+    stack.valkey.kill()
+    try:
+        yield
+    finally:
+        stack.valkey.start()
+
+
+@contextmanager
+def frozen(stack: Stack) -> Iterator[None]:
+    with stopped(stack.valkey.pid):
+        yield
+
+
+@pytest.mark.parametrize("broker_is", [killed, frozen])
+def test_without_beat_and_broker_all_goes_on(stack: Stack, crowd: Crowd, reckoned: Reckon, broker_is: Injury) -> None:
+    """A charge is posted and told to a webhook; a withdrawal is told to the bank and ended by what that says; who signs
+    up is welcomed and written to.
+    """
+    receiver = Receiver()
+    body = {"url": receiver.url, "event_types": ["payment.*"]}
+    assert crowd.line.call("POST", "/v1/webhook-endpoints", crowd.merchant.token, body)[0] == CREATED
+    stack.processes["beat"].stop()
+    answers = []
+    try:
+        with broker_is(stack):
+            for _ in range(2):
+                heard, written = len(receiver.heard), letters(stack)
+                answers += [
+                    crowd.line.submit(crowd.charge(crowd.clients[0], "1.00")),
+                    crowd.line.submit(crowd.withdrawal(crowd.clients[0], "6660.01")),
+                ]
+                assert [answer.status for answer in answers[-2:]] == [ACCEPTED] * 2
+                number = f"+1415{random.randrange(2_000_000, 9_999_999)}"
+                newcomer = {"email": f"{uuid4()}@example.com", "password": f"correct {uuid4()}", "phone_number": number}
+                newcomer |= {"first_name": "Carol", "last_name": "Clear"}
+                assert crowd.line.call("POST", "/v1/clients", "", newcomer)[0] == CREATED
+                for answer in answers[-2:]:
+                    assert crowd.final(answer, seconds=120)["state"] == "COMPLETED"
+                eventually(lambda heard=heard: len(receiver.heard) >= heard + 2, seconds=120, message="they are told")
+                eventually(lambda written=written: letters(stack) > written, seconds=120, message="mail is sent")
+                eventually(lambda: scalar(stack, UNWELCOMED) == 0, seconds=120, message="who signs up is welcomed")
+        reckoned(answers + crowd.submit(crowd.mixed(50)))
+    finally:
+        receiver.close()
+        stack.processes["beat"].start()
+    assert all(process.is_alive for process in stack.processes.values())
+
+
+def letters(stack: Stack) -> int:
+    return len(list((stack.home.path / "mail").glob("*.eml")))
