@@ -37,6 +37,13 @@ SHARED: list[structlog.types.Processor] = [
 """What both structlog's and the standard library's records pass."""
 
 
+ROUTINE_LOGGERS = ("celery.beat", "celery.worker.strategy", "celery.app.trace", "httpx")
+"""Loggers of libraries that write an INFO line for each task sent, received and done, and for each call to the bank.
+
+They are heard at DEBUG only: the timetable sends several tasks a second, so an idle stack would fill the disk.
+"""
+
+
 def formatter() -> logging.Formatter:
     """Renders a record as one line."""
     return structlog.stdlib.ProcessorFormatter(
@@ -61,3 +68,5 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    for name in ROUTINE_LOGGERS:
+        logging.getLogger(name).setLevel("DEBUG" if level == "DEBUG" else max(logging.WARNING, root.level))

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import os
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +20,11 @@ STACK_FILE = Path(__file__).parent / ".run" / "stack.json"
 
 WORKER_ROLE = "payments_worker"
 GATEWAY_ROLE = "payments_gateway"
+
+LIBPQ_PREFIX = "PG"
+"""Of the variables that PostgreSQL's server and clients read by themselves: PGHOST, PGPORT, PGOPTIONS, …"""
+CELERY_PREFIXES = ("CELERY_", "GUNICORN_")
+"""Of those by which Celery and gunicorn let the environment win over their settings."""
 
 CURRENCY = "[A-Z][A-Z0-9]{2,11}"
 RATE = r"^[1-9]\d{0,6} per (second|minute|hour|day)$"
@@ -184,9 +190,16 @@ def _beside(redis_url: str) -> str:
 def _running_stack() -> dict[str, str]:
     try:
         stack: dict[str, str] = json.loads(STACK_FILE.read_text())
-        return stack
     except (FileNotFoundError, PermissionError):
         return {}
+    forget_variables(LIBPQ_PREFIX, *CELERY_PREFIXES)
+    return stack
+
+
+def forget_variables(*prefixes: str) -> None:
+    """Take variables about other servers out of the environment of this process and of those it starts."""
+    for name in [name for name in os.environ if name.startswith(prefixes)]:
+        del os.environ[name]
 
 
 def normalized(url: str | None) -> str | None:

@@ -1,10 +1,15 @@
 """`python -m embedded`: the stack of this checkout, started, shown and ended."""
 
+import errno
+
 import click
 
 from embedded import supervisor
 from embedded.demo import NotCompletedError
-from embedded.home import StackError
+from embedded.home import CHECKOUT, StackError
+
+CANNOT_WRITE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC}
+"""Why the stack's own files cannot be written, which a person must mend: permissions, a read-only or full disk."""
 
 
 @click.group()
@@ -49,6 +54,10 @@ def main() -> None:
         cli(prog_name="python -m embedded")
     except (StackError, NotCompletedError) as error:
         raise SystemExit(f"embedded: {error}") from None
+    except OSError as error:
+        if error.errno not in CANNOT_WRITE:
+            raise
+        raise SystemExit(f"embedded: {error.filename or CHECKOUT}: {error.strerror}") from None
 
 
 if __name__ == "__main__":

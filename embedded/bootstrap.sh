@@ -25,10 +25,16 @@ if is_installed "$requirements" || is_installed "$superset"; then
     exit 0
 fi
 
+[ -w . ] || fail "$PWD cannot be written to, and .venv and .run are made in it: clone it into a folder of your own"
+
 python=${PYTHON:-$(command -v python3.11 || command -v python3 || true)}
 [ -n "$python" ] || fail "Python 3.11 is needed, and no python3 is on PATH"
-"$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null ||
-    fail "Python 3.11 is needed, $python is $("$python" -V 2>&1); name another by PYTHON=/path/to/python3.11"
+version=$("$python" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null) ||
+    fail "Python 3.11 is needed, and $python is no Python that runs; name another by PYTHON=/path/to/python3.11"
+case $version in
+3.11.*) ;;
+*) fail "Python 3.11 is needed, $python is Python $version; name another by PYTHON=/path/to/python3.11" ;;
+esac
 
 if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
     echo "making .venv with $python"
@@ -42,7 +48,32 @@ if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
     fi
 fi
 
-echo "installing $requirements"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check \
-    --require-hashes --only-binary :all: --requirement "$requirements"
+packages=$(grep -c '^[a-z0-9].*==' "$requirements" || true)
+progress() { # shows what pip does on one line of a terminal, and returns pip's exit code, which comes last
+    count=0
+    while read -r word rest; do
+        case $word in
+        Collecting | Processing) count=$((count + 1)) name=${rest%% *} name=${name##*/} step=$name ;;
+        Downloading | Using) step="$name (${rest##*(}" ;;
+        Installing) step="unpacking them into .venv" ;;
+        exit) return "$rest" ;;
+        *) continue ;;
+        esac
+        [ ! -t 1 ] || printf '\r\033[K  %s of %s: %s' "$count" "$packages" "$step"
+    done
+}
+
+case $requirements in
+"$superset") size="500 MB on disk" ;;
+*) size="50 MB to download, 280 MB on disk" ;;
+esac
+echo "installing $packages packages of $requirements into .venv, about $size"
+code=0
+{
+    .venv/bin/python -m pip install --no-color --progress-bar off --disable-pip-version-check \
+        --require-hashes --only-binary :all: --requirement "$requirements" && echo "exit 0" || echo "exit $?"
+} | progress || code=$?
+[ ! -t 1 ] || printf '\r\033[K'
+[ "$code" = 0 ] || fail "pip could not install $requirements; its words are above"
 sha256sum "$requirements" >"$(stamp_of "$requirements")"
+echo "installed"

@@ -57,7 +57,7 @@ def show(url: str, people: People, screen: Console) -> None:
     alice, shop = people["alice"], people["shop"]
     try:
         order = {"wallet": alice["wallet"], "amount": DEPOSITED, "currency": CURRENCY, "source": "wire"}
-        screen.print(f"\n[bold]Alice deposits {DEPOSITED} {CURRENCY}[/]")
+        screen.print(f"[bold]Alice deposits {DEPOSITED} {CURRENCY}[/]")
         deposit = _follow(url, "deposits", order, alice["token"], screen)
         order = {
             "wallet": alice["wallet"],
@@ -66,50 +66,28 @@ def show(url: str, people: People, screen: Console) -> None:
             "summary": "Coffee beans",
         }
         order["reference"] = f"demo-{uuid.uuid4()}"
-        screen.print(f"\n[bold]The shop charges her {CHARGED} {CURRENCY}[/]")
+        screen.print(f"[bold]The shop charges her {CHARGED} {CURRENCY}[/]")
         charge = _follow(url, "charges", order, shop["token"], screen)
         screen.print(_operations(url, people["ops"]["token"], {"deposit": deposit, "charge": charge}))
-        screen.print(_balances(url, people))
+        screen.print(f"Balances: {_balances(url, people)}")
     except (OSError, api.ApiError) as error:
         raise NotCompletedError(f"the demonstration got no further: {error}") from None
 
 
-def suggest(url: str, mail: str, people: People, screen: Console) -> None:
-    """What to try next, ready to be pasted."""
-    alice, bob, shop = people["alice"], people["bob"], people["shop"]
-    charge = {"wallet": alice["wallet"], "amount": "3.20", "currency": CURRENCY, "summary": "Espresso"}
-    transfer = {"source": alice["wallet"], "target": bob["wallet"], "amount": "5.00", "currency": CURRENCY}
+def suggest(url: str, people: People, screen: Console) -> None:
+    """Where it runs, and how to go on."""
     lines = [
-        f"URL={url} ALICE={alice['token']} SHOP={shop['token']}",
-        f"curl -s $URL/v1/wallets/{alice['wallet']} {_bearer('ALICE')}",
-        f"curl -s $URL/v1/charges {_bearer('SHOP')} {_json(charge)}",
-        f"curl -s $URL/v1/transfers {_bearer('ALICE')} {_json(transfer)}",
-        f'curl -s "$URL/v1/payments?limit=5" {_bearer("ALICE")}',
+        "",
+        f"URL: {url}   docs: {url}/docs",
+        f"ops token: {people['ops']['token']}",
+        "To try it, in a second terminal in this folder:  . .run/env",
+        'and go on in README.md at "Try it"; .run/env has the URL and everybody\'s tokens.',
     ]
-    screen.print(f"\n[bold]{url}[/]   docs: {url}/docs   status: {url}/status\n\nTo try next:\n")
-    _print(lines, screen)
-    credentials = {"email": "carol@example.com", "password": "correct horse battery"}
-    names = {"first_name": "Carol", "last_name": "Client", "phone_number": "+14155550123"}
-    screen.print(f"To sign up; the mail goes to {mail}\n", markup=False)
-    _print(
-        [
-            f"curl -s $URL/v1/clients {_json(credentials | names)}",
-            f"grep -h ^cfm_ {mail.removeprefix('file://')}/*.eml | tail -1   # the newest token",
-            f"curl -s $URL/v1/confirmations {_json({'token': 'cfm_...'})}",
-            f"curl -s $URL/v1/sessions {_json(credentials)}",
-        ],
-        screen,
-    )
-
-
-def _print(lines: list[str], screen: Console) -> None:
-    for line in lines:
-        screen.print(f"  {line}", markup=False)
-    screen.print()
+    screen.print("\n".join(lines), markup=False)
 
 
 def _follow(url: str, collection: str, order: dict, token: str, screen: Console) -> dict[str, Any]:
-    """Submit the order and print each new state of its payment with its time; raises NotCompletedError."""
+    """Submit the order and print the states of its payment with their times; raises NotCompletedError."""
     began = time.monotonic()
     payment = api.insist(f"{url}/v1/{collection}", token, order, key=str(uuid.uuid4()))
     screen.print(f"  POST /v1/{collection} -> 202, payment {payment['id']}")
@@ -117,7 +95,8 @@ def _follow(url: str, collection: str, order: dict, token: str, screen: Console)
     while time.monotonic() - began < FINAL_SECONDS_MAX:
         if payment["state"] != state:
             state = payment["state"]
-            screen.print(f"  {(time.monotonic() - began) * 1000:6.0f} ms  {state}")
+            end = "\n" if state in {"COMPLETED", "FAILED"} else ""
+            screen.print(f"  {(time.monotonic() - began) * 1000:6.0f} ms  {state}", end=end)
         if state == "COMPLETED":
             return payment
         if state == "FAILED":
@@ -128,7 +107,7 @@ def _follow(url: str, collection: str, order: dict, token: str, screen: Console)
 
 
 def _operations(url: str, token: str, payments: dict[str, dict]) -> Table:
-    table = Table("payment", "kind", "account", title=f"Operations, {CURRENCY}", title_justify="left")
+    table = Table("operations of", "kind", "account", box=None, pad_edge=False)
     table.add_column("amount", justify="right")
     table.add_column("balance after", justify="right")
     for name, payment in payments.items():
@@ -137,15 +116,13 @@ def _operations(url: str, token: str, payments: dict[str, dict]) -> Table:
     return table
 
 
-def _balances(url: str, people: People) -> Table:
-    table = Table("wallet", title=f"Balances, {CURRENCY}", title_justify="left")
-    table.add_column("balance", justify="right")
-    table.add_column("available", justify="right")
+def _balances(url: str, people: People) -> str:
+    balances = {}
     for name, person in people.items():
         if "wallet" in person:
             wallet = api.insist(f"{url}/v1/wallets/{person['wallet']}", person["token"])
-            table.add_row(USERS[name]["name"], wallet["balance"], wallet["available"])
-    return table
+            balances[USERS[name]["name"]] = wallet["balance"]
+    return ", ".join(f"{name} {balance}" for name, balance in balances.items()) + f" {CURRENCY}"
 
 
 def _are_known(url: str, people: People) -> bool:
@@ -166,12 +143,3 @@ def _wallet(url: str, token: str) -> str:
         if wallet["currency"] == CURRENCY:
             return wallet["token"]
     return api.call(f"{url}/v1/wallets", token, {"currency": CURRENCY})["token"]
-
-
-def _bearer(variable: str) -> str:
-    return f'-H "Authorization: Bearer ${variable}"'
-
-
-def _json(body: dict[str, str]) -> str:
-    headers = "-H 'Content-Type: application/json' -H \"Idempotency-Key: $(date +%s%N)\""
-    return f"\\\n    {headers} \\\n    -d '{json.dumps(body)}'"

@@ -34,6 +34,7 @@ class Postgres:
     """One cluster in `home`; `durable=False` gives up fsync for speed, `options` are the server's settings."""
 
     def __init__(self, home: Home, *, durable: bool = True, options: dict[str, str] | None = None) -> None:
+        settings.forget_variables(settings.LIBPQ_PREFIX)
         self.home = home
         self.durable = durable
         self.data = home.path / "postgres"

@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from urllib.parse import quote, urlsplit
 
@@ -62,6 +62,8 @@ PORT_WANTED = 8000
 BACKLOG = 1024
 READY_SECONDS_MAX = 180
 COMMAND_SECONDS_MAX = 300
+WORDS_MAX = 2_000
+"""Characters of what a failed command printed last."""
 STOP_SECONDS_MAX = 40
 """A poster ends its batch first, within Celery's soft shutdown."""
 
@@ -83,6 +85,7 @@ class Stack:
         durable: bool = True,
         options: dict[str, str] | None = None,
     ) -> None:
+        settings.forget_variables(*settings.CELERY_PREFIXES)
         self.home = home
         self.postgres: Postgres | None = None
         self.valkey: Valkey | None = None
@@ -130,10 +133,11 @@ class Stack:
         given = None if self.postgres else os.environ.get(ROLE_VARIABLES[role])
         return given or settings.as_role(self.database_url, role)
 
-    def start(self) -> None:
-        """Start everything, and return when the gateway is ready; raises StackError."""
+    def start(self, say: Callable[[str], object] = lambda _: None) -> None:
+        """Start everything, say which migrations ran, and return when the gateway is ready; raises StackError."""
         self.start_servers()
-        self.migrate()
+        for line in self.migrate():
+            say(line)
         self.start_processes()
 
     def start_servers(self) -> None:
@@ -141,9 +145,10 @@ class Stack:
             if server:
                 server.start()
 
-    def migrate(self) -> None:
-        """Bring the database to the newest revision."""
-        self._run(["alembic", "upgrade", "head"], identity.invoker(), {"DATABASE_URL": self.database_url})
+    def migrate(self) -> list[str]:
+        """Bring the database to the newest revision; the lines that Alembic printed, one a migration."""
+        told = {"DATABASE_URL": self.database_url}
+        return self._run(["alembic", "upgrade", "head"], identity.invoker(), told).splitlines()
 
     def start_processes(self) -> None:
         """Start the gateway, the workers and beat, and return when the gateway is ready; raises StackError."""
@@ -223,7 +228,7 @@ class Stack:
             **runs_as.popen_options(),
         )
         if done.returncode:
-            raise StackError(f"{' '.join(module)} failed:\n{done.stderr.strip()[-2000:]}")
+            raise StackError(f"{' '.join(module)} failed:\n{(done.stdout + done.stderr).strip()[-WORDS_MAX:]}")
         return done.stdout
 
 

@@ -1,7 +1,6 @@
 """Keeps the checkout's stack running: a crashed part is started again, a signal ends all in good order."""
 
 import fcntl
-import json
 import os
 import select
 import signal
@@ -15,13 +14,10 @@ from typing import Any, NoReturn, TextIO
 
 from rich.console import Console
 
-from embedded import demo
-from embedded.home import CHECKOUT, Home, StackError, write_private
+from embedded import connection_files, demo
+from embedded.home import CHECKOUT, Home, StackError
 from embedded.process import tail
 from embedded.stack import Stack
-
-STACK_FILE = CHECKOUT / ".run" / "stack.json"
-"""What a running stack tells those who may read it (mode 0600): URLs, tokens, pids."""
 
 POLL_SECONDS = 0.2
 BACKOFF_SECONDS_MIN = 0.5
@@ -41,23 +37,25 @@ def run(with_demo: bool = True) -> None:
     home = Home.of_checkout()
     with _the_only_supervisor(home), _started(home) as (stack, people):
         try:
-            _tell(stack, people)
+            connection_files.write(stack, people)
             if with_demo:
                 _show(stack.url, people)
-                demo.suggest(stack.url, stack.mail, people, screen)
+                demo.suggest(stack.url, people, screen)
+                screen.print("Ctrl-C ends it; the data stays.")
             _keep_running(stack, people)
         except KeyboardInterrupt:
             screen.print("\nending: the workers finish what they hold")
         finally:
-            STACK_FILE.unlink(missing_ok=True)
+            connection_files.remove()
     screen.print("ended; the data stays")
 
 
 def up() -> None:
-    """Start the stack in the background and return when it is ready; raises StackError."""
+    """Start the stack in the background, unless it runs, and return when it is ready; raises StackError."""
     home = Home.of_checkout()
     log = home.log("supervisor")
-    if supervisor_pid(home) is None:
+    was_running = supervisor_pid(home) is not None
+    if not was_running:
         with log.open("wb") as output:
             subprocess.Popen(
                 [sys.executable, "-m", "embedded", "run", "--background"],
@@ -68,11 +66,16 @@ def up() -> None:
                 start_new_session=True,
             )
         _wait(lambda: supervisor_pid(home), LOCK_SECONDS_MAX * 10)
-    _wait(lambda: running(home) or supervisor_pid(home) is None, UP_SECONDS_MAX)
-    told = running(home)
-    if told is None:
+    with log.open() as lines:
+        _wait(lambda: _is_settled(home, None if was_running else lines), UP_SECONDS_MAX)
+        _echo(None if was_running else lines)
+    ready = running(home)
+    if ready is None:
         raise StackError(f"the stack did not start; the end of {log}:\n{tail(log)}")
-    screen.print(f"running at {told['url']}, told in {STACK_FILE.relative_to(CHECKOUT)}; make down ends it")
+    if was_running:
+        screen.print(f"it was running already, process {ready['pids']['supervisor']}")
+    demo.suggest(ready["url"], ready["users"], screen)
+    screen.print("make down ends it; the data stays.")
 
 
 def down() -> None:
@@ -80,7 +83,7 @@ def down() -> None:
     home = Home.of_checkout()
     pid = supervisor_pid(home)
     if pid is None:
-        STACK_FILE.unlink(missing_ok=True)
+        connection_files.remove()
         screen.print("not running")
         return
     supervisor = os.pidfd_open(pid)  # readable once the process has ended
@@ -96,9 +99,9 @@ def demonstrate() -> None:
     Raises demo.NotCompletedError, or StackError.
     """
     home = Home.of_checkout()
-    if told := running(home):
-        demo.show(told["url"], told["users"], screen)
-        demo.suggest(told["url"], told["mail"], told["users"], screen)
+    if ready := running(home):
+        demo.show(ready["url"], ready["users"], screen)
+        demo.suggest(ready["url"], ready["users"], screen)
         return
     with _the_only_supervisor(home), _started(home) as (stack, people):
         demo.show(stack.url, people, screen)
@@ -106,18 +109,15 @@ def demonstrate() -> None:
 
 def status() -> bool:
     """Print where the stack runs, if it does."""
-    told = running(Home.of_checkout())
-    screen.print(f"running at {told['url']}, process {told['pids']['supervisor']}" if told else "not running")
-    return told is not None
+    ready = running(Home.of_checkout())
+    screen.print(f"running at {ready['url']}, process {ready['pids']['supervisor']}" if ready else "not running")
+    return ready is not None
 
 
 def running(home: Home) -> dict[str, Any] | None:
     """What the running, ready stack told, or None; a file left by a killed supervisor does not count."""
-    try:
-        told = json.loads(STACK_FILE.read_text())
-    except FileNotFoundError:
-        return None
-    return told if told["pids"]["supervisor"] == supervisor_pid(home) else None
+    info = connection_files.read()
+    return info if info and info["pids"]["supervisor"] == supervisor_pid(home) else None
 
 
 def supervisor_pid(home: Home) -> int | None:
@@ -158,7 +158,7 @@ def _started(home: Home) -> Iterator[tuple[Stack, demo.People]]:
     began = time.monotonic()
     try:
         screen.print(f"starting in {home.path}")
-        stack.start()
+        stack.start(screen.print)
         people = demo.prepare(stack)
         screen.print(f"{', '.join(stack.parts)} are up after {time.monotonic() - began:.1f} s")
         yield stack, people
@@ -196,23 +196,8 @@ def _keep_running(stack: Stack, people: demo.People) -> NoReturn:
                     part.start()
                 except StackError as error:
                     screen.print(error)
-                _tell(stack, people)
+                connection_files.write(stack, people)
         time.sleep(POLL_SECONDS)
-
-
-def _tell(stack: Stack, people: demo.People) -> None:
-    told = {
-        "url": stack.url,
-        "database_url": stack.database_url,
-        "redis_url": stack.redis_url,
-        "secret_key": stack.secret_key,
-        "mail": stack.mail,
-        "bank": stack.bank_url if stack.bank else None,
-        "ops_token": people["ops"]["token"],
-        "users": people,
-        "pids": {"supervisor": os.getpid()} | stack.pids,
-    }
-    write_private(STACK_FILE, json.dumps(told, indent=2) + "\n")
 
 
 def _show(url: str, people: demo.People) -> None:
@@ -220,6 +205,17 @@ def _show(url: str, people: demo.People) -> None:
         demo.show(url, people, screen)
     except demo.NotCompletedError as error:
         screen.print(f"[red]{error}[/]")
+
+
+def _is_settled(home: Home, lines: TextIO | None) -> bool:
+    """Whether the stack is ready, or has ended; what its supervisor wrote meanwhile is shown."""
+    _echo(lines)
+    return running(home) is not None or supervisor_pid(home) is None
+
+
+def _echo(lines: TextIO | None) -> None:
+    if lines:
+        screen.print(lines.read(), end="", markup=False)
 
 
 def _open_lock(home: Home) -> TextIO:

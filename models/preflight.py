@@ -4,6 +4,9 @@ from sqlalchemy import Connection, NullPool
 
 from models.session import open_engine, transaction
 
+VERSION_MIN = 15
+"""Of PostgreSQL."""
+
 DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")
 """Settings without which PostgreSQL may forget what it answered."""
 
@@ -48,15 +51,33 @@ def refuse(url: str, process: str, *, durability: bool) -> None:
         raise SystemExit(f"{process} refuses to start: " + "; ".join(found))
 
 
+def owner_faults(connection: Connection) -> list[str]:
+    """Why this role cannot migrate this database, a line each; empty if it can."""
+    found = _version_faults(connection)
+    is_super, may_make_roles, owns, encoding = connection.exec_driver_sql(
+        "SELECT rolsuper, rolcreaterole, pg_has_role(datdba, 'USAGE'), pg_encoding_to_char(encoding)"
+        " FROM pg_roles, pg_database WHERE rolname = current_user AND datname = current_database()"
+    ).one()
+    if not (is_super or may_make_roles):
+        found.append("its role may not make roles (CREATE ROLE … LOGIN CREATEROLE)")
+    if not (is_super or owns):
+        found.append("its role does not own the database (CREATE DATABASE … OWNER …)")
+    if encoding != "UTF8":
+        found.append(f"its encoding is {encoding}, not UTF8")
+    return [f"{fault}, see docs/settings.md" for fault in found]
+
+
+def _version_faults(connection: Connection) -> list[str]:
+    version = int(connection.exec_driver_sql("SHOW server_version_num").scalar_one()) // 10000
+    return [] if version >= VERSION_MIN else [f"PostgreSQL {VERSION_MIN} or newer is needed, this is {version}"]
+
+
 def faults(connection: Connection, process: str, *, durability: bool) -> list[str]:
     """What is wrong, a line each; empty if this process ("worker" or "gateway") may start.
 
     `durability` asks for a server that cannot forget a commit.
     """
-    found = []
-    version = int(connection.exec_driver_sql("SHOW server_version_num").scalar_one())
-    if version < 150000:  # noqa: PLR2004 - PostgreSQL 15
-        found.append(f"PostgreSQL 15 or newer is needed, this is {version // 10000}")
+    found = _version_faults(connection)
     if connection.exec_driver_sql("SELECT to_regclass('payments') IS NULL").scalar_one():
         return [*found, "the database is not migrated: alembic upgrade head"]
     if durability:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg2
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from embedded import home as homes
 from embedded.home import Home, StackError
 from embedded.postgres import SUPERUSER, Postgres
+from tests.support import memory
 
 
 @pytest.fixture(scope="module")
@@ -138,3 +140,23 @@ def test_a_new_database_belongs_to_the_owner_and_is_like_its_template(server: Po
 def test_it_does_not_listen_on_tcp(server: Postgres):
     with pytest.raises(psycopg2.OperationalError):
         psycopg2.connect(host="127.0.0.1", user=SUPERUSER, password=server.home.secret(SUPERUSER))
+
+
+def test_variables_about_another_server_reach_neither_the_server_nor_its_clients(monkeypatch: pytest.MonkeyPatch):
+    others = {
+        "PGHOST": "/nowhere", "PGHOSTADDR": "192.0.2.1", "PGPORT": "5999", "PGUSER": "me", "PGPASSWORD": "x",
+        "PGDATABASE": "mine", "PGOPTIONS": "-c search_path=elsewhere", "PGSERVICE": "none", "PGSSLMODE": "verify-full",
+        "PGTZ": "Asia/Tokyo", "PGDATA": "/nowhere", "PGCLIENTENCODING": "LATIN1", "PGTARGETSESSIONATTRS": "read-only",
+    }  # fmt: skip
+    for name, value in others.items():
+        monkeypatch.setenv(name, value)
+    with homes.temporary(memory() or homes.SHARED) as home:
+        server = Postgres(home, durable=False)
+        server.start()
+        try:
+            environ = Path(f"/proc/{server.pid}/environ").read_text()
+            assert [name for name in others if f"{name}=" in environ] == []
+            with create_engine(server.url(), poolclass=NullPool).connect() as connection:
+                assert connection.exec_driver_sql("SHOW search_path").scalar_one() == '"$user", public'
+        finally:
+            server.stop("immediate")

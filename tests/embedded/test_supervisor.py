@@ -2,23 +2,38 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import NullPool, create_engine
 
+import settings
 from embedded import api
 from embedded import home as homes
+from embedded.__main__ import main
 from embedded.home import CHECKOUT
 from embedded.stack import TOLD_BY_US
 from tests.support import eventually
 
-NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "tests", "bench", "docs")
+NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "tests", "bench", "adr")
+WORKERS = {"posting", "upkeep", "rails", "webhooks"}
+SERVERS = {"postgres", "valkey"}
+"""Their logs tell of checkpoints and the like now and then."""
+SEVERAL_ROUNDS = timedelta(seconds=12)
+SCREEN_LINES, SCREEN_COLUMNS = 24, 80
 COMMAND_SECONDS_MAX = 240
+ELSEWHERE = {
+    "PGHOST": "/nowhere", "PGPORT": "5999", "PGUSER": "me", "PGOPTIONS": "-c search_path=elsewhere",
+    "PGSERVICE": "none", "CELERY_BROKER_URL": "redis://127.0.0.1:1/0", "GUNICORN_CMD_ARGS": "--bind 127.0.0.1:1",
+}  # fmt: skip
+"""What its user's environment says of other servers."""
 
 pytestmark = pytest.mark.slow
 
@@ -29,13 +44,14 @@ class Checkout:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.stack_file = path / ".run" / "stack.json"
+        self.first_words = ""
 
     def run(self, command: str, **environ: str) -> subprocess.CompletedProcess:
         kept = {key: value for key, value in os.environ.items() if key not in TOLD_BY_US}
         return subprocess.run(
             [sys.executable, "-m", "embedded", command],
             cwd=self.path,
-            env=kept | environ,
+            env=kept | environ if "DATABASE_URL" in environ else kept | ELSEWHERE,
             capture_output=True,
             text=True,
             timeout=COMMAND_SECONDS_MAX,
@@ -55,6 +71,7 @@ def checkout() -> Iterator[Checkout]:
         checkout = Checkout(path)
         up = checkout.run("up")
         assert up.returncode == 0, up.stderr
+        checkout.first_words = up.stdout
         yield checkout
         checkout.run("down")
 
@@ -85,6 +102,26 @@ def test_stack_json_is_complete_and_its_owners_alone(checkout: Checkout):
     assert api.call(f"{told['url']}/v1/payments?limit=1", told["ops_token"])["data"] is not None
 
 
+def test_run_env_tells_any_shell_the_same_and_defines_no_function(checkout: Checkout):
+    told = checkout.told()
+    file = checkout.path / ".run" / "env"
+    assert file.stat().st_mode & 0o777 == 0o600
+    before, after = "set > before", "set > after"
+    script = f"{before}; . .run/env; . .run/env; {after}; echo $URL $OPS $ALICE $BOBS_WALLET; command -v flask pick"
+    done = subprocess.run(
+        ["/bin/dash", "-euc", script], cwd=checkout.path, capture_output=True, text=True, check=False
+    )  # fmt: skip
+    values = [told["url"], told["ops_token"], told["users"]["alice"]["token"], told["users"]["bob"]["wallet"]]
+    programs = [f"{sys.prefix}/bin/flask", f"{checkout.path}/docs/guides/bin/pick"]
+    assert done.stdout.split() == values + programs[:1], done.stderr
+    names = {line.partition("=")[0] for line in (checkout.path / "after").read_text().splitlines()}
+    names -= {line.partition("=")[0] for line in (checkout.path / "before").read_text().splitlines()}
+    wallets = {"ALICES_WALLET", "BOBS_WALLET", "SHOPS_WALLET"}
+    assert names == {"URL", "OPS", "ALICE", "BOB", "SHOP", "MAIL_DIR", "BANK"} | wallets
+    path = next(line for line in (checkout.path / "after").read_text().splitlines() if line.startswith("PATH="))
+    assert path.count("docs/guides/bin") == 1
+
+
 def test_the_gateway_knows_neither_the_owners_nor_the_workers_secrets(checkout: Checkout):
     told = checkout.told()
     environ = Path(f"/proc/{told['pids']['gateway']}/environ").read_text()
@@ -107,8 +144,31 @@ def test_servers_listen_on_no_port(checkout: Checkout):
 
 def test_up_again_is_the_same_stack(checkout: Checkout):
     before = checkout.told()
-    assert checkout.run("up").returncode == 0
+    again = checkout.run("up")
+    assert again.returncode == 0
+    assert "running already" in again.stdout
     assert checkout.told() == before
+
+
+def test_up_says_that_it_started_and_migrated_or_that_it_ran_already(checkout: Checkout):
+    revisions = sorted(path.name[:4] for path in (CHECKOUT / "migrations" / "versions").glob("*.py"))
+    assert re.findall(r"^migrated to (\w+):", checkout.first_words, re.M) == revisions
+    assert "running already" not in checkout.first_words
+
+
+def test_the_logs_of_an_idle_stack_do_not_grow(checkout: Checkout):
+    """Over a time in which every worker is seen to have done several rounds of the timetable."""
+    logs = [path for path in (checkout.path / ".run" / "logs").glob("*.log") if path.stem not in SERVERS]
+    engine = create_engine(settings.normalized(checkout.told()["database_url"]), poolclass=NullPool)
+
+    def heartbeats() -> dict[str, datetime]:
+        with engine.connect() as connection:
+            return dict(connection.exec_driver_sql("SELECT name, seen_at FROM worker_heartbeats").all())
+
+    eventually(lambda: {name.partition("@")[0] for name in heartbeats()} >= WORKERS, 60, "all workers have been seen")
+    sizes, began = {path.name: path.stat().st_size for path in logs}, heartbeats()
+    eventually(lambda: all(heartbeats()[name] - at > SEVERAL_ROUNDS for name, at in began.items()), 120, "later ones")
+    assert {path.name: path.stat().st_size for path in logs} == sizes
 
 
 def test_a_second_supervisor_is_refused(checkout: Checkout):
@@ -160,7 +220,7 @@ def test_commands_in_the_checkout_find_the_stack(checkout: Checkout):
     kept = {key: value for key, value in os.environ.items() if key not in TOLD_BY_US}
     done = subprocess.run(
         [sys.executable, "-m", "flask", "--app", "wsgi", "payments", "stuck"],
-        cwd=checkout.path, env=kept, capture_output=True, text=True, check=False,
+        cwd=checkout.path, env=kept | ELSEWHERE, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "none\n"), done.stderr
 
@@ -195,6 +255,17 @@ def test_a_stack_that_cannot_start_says_why(checkout: Checkout):
     assert "/nonexistent" in failed.stderr
 
 
+def test_a_checkout_that_cannot_be_written_is_one_line(monkeypatch: pytest.MonkeyPatch):
+    of_checkout = homes.Home.of_checkout
+    monkeypatch.setattr(homes.Home, "of_checkout", lambda: of_checkout(Path("/sys")))  # nobody makes folders there
+    monkeypatch.setattr(sys, "argv", ["embedded", "up"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert re.fullmatch(
+        r"embedded: /sys/\.run: (Permission denied|Operation not permitted|Read-only.*)", ended.value.code
+    )
+
+
 def heeding_signals() -> None:
     """A shell makes its background jobs ignore SIGINT, and `nohup` SIGHUP; a person at a terminal does not."""
     for number in (signal.SIGINT, signal.SIGHUP):
@@ -210,7 +281,7 @@ def test_run_shows_a_payment_and_a_signal_ends_it(checkout: Checkout, number: si
         preexec_fn=heeding_signals,  # noqa: PLW1509 - one line, and then exec
     ) as running:  # fmt: skip
         shown = ""
-        while "/v1/payments?limit" not in shown:
+        while "Ctrl-C" not in shown:
             line = running.stdout.readline()
             assert line, f"it ended: {shown}"
             shown += line
@@ -219,4 +290,9 @@ def test_run_shows_a_payment_and_a_signal_ends_it(checkout: Checkout, number: si
         shown += running.stdout.read()
         assert running.wait() == 0, shown
     assert shown.index("INITIATED") < shown.index("COMPLETED") < shown.index("ended; the data stays")
+    screen = shown[shown.index("Alice deposits") : shown.index("Ctrl-C ends it; the data stays.")].splitlines()
+    assert len(screen) + 2 < SCREEN_LINES, "the demonstration and how to go on, before the next prompt"
+    assert max(map(len, screen)) <= SCREEN_COLUMNS
+    for told in ("URL: http://127.0.0.1:", "docs: http://", "ops token: pay_", "in a second terminal", ". .run/env"):
+        assert told in shown
     assert all(map(is_gone, pids.values()))

@@ -1,0 +1,69 @@
+"""How to reach the running stack: `.run/stack.json` for programs, `.run/env` for a shell; mode 0600, gone with it."""
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from embedded.home import CHECKOUT, write_private
+
+if TYPE_CHECKING:
+    from embedded.demo import People
+    from embedded.stack import Stack
+
+STACK_FILE = CHECKOUT / ".run" / "stack.json"
+ENV_FILE = CHECKOUT / ".run" / "env"
+
+PROGRAMS = (Path(sys.prefix) / "bin", CHECKOUT / "docs" / "guides" / "bin")
+"""What `.run/env` puts first on PATH: flask and its like, and what the guides use."""
+
+
+def write(stack: "Stack", people: "People") -> None:
+    """Write both files for this stack, run by this process."""
+    info = {
+        "url": stack.url,
+        "database_url": stack.database_url,
+        "redis_url": stack.redis_url,
+        "secret_key": stack.secret_key,
+        "mail": stack.mail,
+        "bank": stack.bank_url if stack.bank else None,
+        "ops_token": people["ops"]["token"],
+        "users": people,
+        "pids": {"supervisor": os.getpid()} | stack.pids,
+    }
+    write_private(ENV_FILE, shell_variables(info))
+    write_private(STACK_FILE, json.dumps(info, indent=2) + "\n")
+
+
+def remove() -> None:
+    """Remove both files."""
+    for file in (STACK_FILE, ENV_FILE):
+        file.unlink(missing_ok=True)
+
+
+def read() -> dict[str, Any] | None:
+    """The content of stack.json, or None; a killed supervisor leaves it behind."""
+    try:
+        info: dict[str, Any] = json.loads(STACK_FILE.read_text())
+    except FileNotFoundError:
+        return None
+    return info
+
+
+def shell_variables(info: dict[str, Any]) -> str:
+    """The text of `.run/env`: assignments that any POSIX shell reads, and nothing else."""
+    people = {name.upper(): user for name, user in info["users"].items()}
+    variables = {
+        "URL": info["url"],
+        **{name: user["token"] for name, user in people.items()},
+        **{f"{name}S_WALLET": user["wallet"] for name, user in people.items() if "wallet" in user},
+        "MAIL_DIR": unquote(info["mail"].removeprefix("file://")),
+        "BANK": info["bank"] or "",
+    }
+    lines = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
+    programs = ":".join(map(str, PROGRAMS))
+    lines.append(f"case :$PATH: in *:{shlex.quote(programs)}:*) ;; *) PATH={shlex.quote(programs)}:$PATH ;; esac")
+    return "\n".join(lines) + "\n"
