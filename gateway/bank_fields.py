@@ -9,6 +9,7 @@ from schwifty.exceptions import SchwiftyException
 
 from gateway.errors import Flaw
 from gateway.fields import Strict
+from models.rules.creditor_reference import kind_of
 
 TEXT_LENGTH_MAX = 50
 """The longest IBAN has 34 characters, written in groups of four 42."""
@@ -51,6 +52,20 @@ class Bic(Strict):
         except SchwiftyException:
             pass
         raise self.refuse("bic_invalid", "This is no BIC.")
+
+
+class CreditorReference(Strict):
+    """A structured reference whose check digits fit, ISO 11649 or that of a QR-bill; read in its compact form."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"maxLength": TEXT_LENGTH_MAX, "example": "RF18539007547034"}, **kwargs)
+
+    def read(self, text: str) -> str:
+        reference = "".join(text[: TEXT_LENGTH_MAX + 1].split()).upper()
+        if len(text) > TEXT_LENGTH_MAX or kind_of(reference) is None:
+            detail = "This is no creditor reference (RF, or of a QR-bill), or its check digits do not fit."
+            raise self.refuse("creditor_reference_invalid", detail)
+        return reference
 
 
 def refuse_mismatch(iban: str, bic: str | None, member: str = "bic") -> None:

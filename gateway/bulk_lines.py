@@ -1,6 +1,7 @@
 """From the checked lines of a bulk to lines that can be kept: each flaw is named by its place."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from uuid_utils import uuid7
@@ -16,6 +17,9 @@ from models.rules import money
 from models.session import Connection
 
 UNFIT = 422
+
+DAYS_LATE_MAX = 5
+"""An order that took so long on its way is still meant, as banks have it; an older one is a mistake."""
 
 Row = dict[str, Any]
 Flaws = list[tuple[str, str, str]]
@@ -41,7 +45,8 @@ def lines_of(
         raise flawed([("/currency", "currency_inactive", "This currency is not in use.")])
     payers = _payers(connection, head, rows)
     flaws: Flaws = []
-    lines = [_line(head, currency, row, payers, f"/{member}/{known + n}", flaws) for n, row in enumerate(rows)]
+    now = bulk.moment(connection) if any("scheduled_at" in row for row in rows) else None
+    lines = [_line(head, currency, row, payers, now, f"/{member}/{known + n}", flaws) for n, row in enumerate(rows)]
     if known + len(rows) > UPLOADED_LINES_MAX:
         flaws.append((f"/{member}/{UPLOADED_LINES_MAX}", "invalid_value", f"At most {UPLOADED_LINES_MAX} lines."))
     if total + sum(line.amount for line in lines) > money.MINOR_UNITS_MAX:
@@ -79,7 +84,15 @@ def _payers(connection: Connection, head: Head, rows: Sequence[Row]) -> Mapping[
     return account.parties_by_token(connection, {row["wallet"] for row in rows})
 
 
-def _line(head: Head, currency: Currency, row: Row, payers: Mapping[str, Party], place: str, flaws: Flaws) -> Line:
+def _line(
+    head: Head,
+    currency: Currency,
+    row: Row,
+    payers: Mapping[str, Party],
+    now: datetime | None,
+    place: str,
+    flaws: Flaws,
+) -> Line:
     amount, reference = _amount(row, currency, place, flaws), row.get("reference")
     if row.get("currency", head.currency) != head.currency:
         flaws.append((f"{place}/currency", "currency_mismatch", f"All lines are in {head.currency}."))
@@ -87,7 +100,18 @@ def _line(head: Head, currency: Currency, row: Row, payers: Mapping[str, Party],
         source_id = _payer(head, row, payers, place, flaws)
         return Line(str(uuid7()), amount, reference, source_id, row.get("summary"))
     bank = (row["counterparty_iban"], row.get("counterparty_bic"), row["counterparty_name"], row.get("description"))
-    return Line(str(uuid7()), amount, reference, None, None, *bank)
+    told = (row.get("creditor_reference"), row.get("instruction_id"), row.get("end_to_end_id"))
+    return Line(str(uuid7()), amount, reference, None, None, *bank, *told, _time(row, now, place, flaws))
+
+
+def _time(row: Row, now: datetime | None, place: str, flaws: Flaws) -> datetime | None:
+    """When the line is to be paid, None for at once, as well if its day was missed by a few."""
+    at: datetime | None = row.get("scheduled_at")
+    if at is None or now is None:
+        return None
+    if (now.astimezone(UTC).date() - at.date()).days > DAYS_LATE_MAX:
+        flaws.append((f"{place}/scheduled_at", "invalid_value", f"More than {DAYS_LATE_MAX} days ago."))
+    return at if at > now else None
 
 
 def _amount(row: Row, currency: Currency, place: str, flaws: Flaws) -> int:

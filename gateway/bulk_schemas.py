@@ -5,9 +5,9 @@ from typing import Any
 
 import marshmallow as ma
 
-from gateway.bank_fields import Bic, Iban, refuse_mismatch
+from gateway.bank_fields import Bic, CreditorReference, Iban, refuse_mismatch
 from gateway.errors import Flaw
-from gateway.fields import Amount, Choice, CurrencyCode, Flag, Input, Strict, Text, WalletToken, Words
+from gateway.fields import Amount, Choice, CurrencyCode, Flag, Folded, Input, Moment, Strict, Text, WalletToken, Words
 from gateway.list_schemas import CounterpartySchema
 from gateway.order_schemas import SUMMARY_LENGTH_MAX, Reference
 from gateway.schemas import FailureSchema, Output, PageQuery, amount_text, one_of
@@ -22,6 +22,7 @@ UPLOADED_LINES_MAX = 100_000
 
 NAME_LENGTH_MAX = 70
 DESCRIPTION_LENGTH_MAX = 140
+MESSAGE_ID_LENGTH_MAX = 35
 """What a credit transfer carries at most."""
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
@@ -52,11 +53,21 @@ class TransferLine(Input):
     counterparty_iban = Iban(required=True)
     counterparty_bic = Bic()
     description = Text(DESCRIPTION_LENGTH_MAX)
+    creditor_reference = CreditorReference()
     reference = Reference()
+    instruction_id = Folded(MESSAGE_ID_LENGTH_MAX)
+    end_to_end_id = Folded(MESSAGE_ID_LENGTH_MAX)
+    scheduled_at = Moment()
 
     @ma.validates_schema
     def _is_one_bank(self, given: dict[str, Any], **_: Any) -> None:
         refuse_mismatch(given["counterparty_iban"], given.get("counterparty_bic"), "counterparty_bic")
+
+    @ma.validates_schema
+    def _is_one_remittance(self, given: dict[str, Any], **_: Any) -> None:
+        if "description" in given and "creditor_reference" in given:
+            flaw = Flaw("invalid_value", "A credit transfer carries a description or a creditor reference, not both.")
+            raise ma.ValidationError({"creditor_reference": [flaw]})
 
 
 class ChargeLine(Input):
@@ -209,6 +220,10 @@ class LineSchema(Output):
     amount = amount_text()
     counterparty = ma.fields.Nested(CounterpartySchema)
     description = ma.fields.String(allow_none=True)
+    creditor_reference = ma.fields.String(allow_none=True)
     reference = ma.fields.String(allow_none=True)
+    instruction_id = ma.fields.String(allow_none=True)
+    end_to_end_id = ma.fields.String(allow_none=True)
+    scheduled_at = ma.fields.DateTime(allow_none=True)
     failure = ma.fields.Nested(FailureSchema, allow_none=True)
     finalized_at = ma.fields.DateTime(allow_none=True)

@@ -35,7 +35,11 @@ def line_body(line: LineView, digits: int) -> dict[str, Any]:
         "amount": render(line.amount, digits),
         "counterparty": {"name": line.name, "last4": line.last4},
         "description": line.description,
+        "creditor_reference": line.creditor_reference,
         "reference": line.reference,
+        "instruction_id": line.instruction_id,
+        "end_to_end_id": line.end_to_end_id,
+        "scheduled_at": line.scheduled_at.isoformat() if line.scheduled_at else None,
         "failure": failure(line.failure_code),
         "finalized_at": line.finalized_at.isoformat() if line.finalized_at else None,
     }

@@ -9,6 +9,7 @@ from uuid_utils import uuid7
 import celery_config
 from gateway.auth import Caller
 from gateway.bulk_lines import FORMS, lines_of, refuse_referred, unfit
+from gateway.bulk_schemas import NAME_LENGTH_MAX
 from gateway.bulk_showing import is_visible
 from gateway.envelope import REQUEST_ID
 from gateway.errors import flawed, not_found
@@ -17,7 +18,7 @@ from gateway.idempotency import fingerprint_of, key_of, recalled
 from gateway.services import Services
 from models import account, bank_account, bulk
 from models.bulk import Bulk, Head, Kind, Mode
-from models.rules.blanks import fold_blanks
+from models.sepa_letters import is_same_name
 from models.session import CommitUnknown, Connection, Contention, statements, transaction
 
 Body = dict[str, Any]
@@ -97,7 +98,7 @@ def _of_transfers(connection: Connection, body: Body, caller: Caller) -> Head:
         detail = "You have registered no such bank account."
         raise flawed([("/organization_iban", "bank_account_unknown", detail)])
     flaws = []
-    if _folded(body["organization_name"]) != _folded(organization.organization_name):
+    if not is_same_name(body["organization_name"], organization.organization_name, NAME_LENGTH_MAX):
         flaws.append(("/organization_name", "bank_account_unknown", "The account is registered under another name."))
     if organization.bic and _whole_bic(body.get("organization_bic", organization.bic)) != _whole_bic(organization.bic):
         flaws.append(("/organization_bic", "bank_account_unknown", "The account is registered with another BIC."))
@@ -133,10 +134,6 @@ HEADS: Mapping[Kind, Callable[[Connection, Body, Caller], Head]] = {
     Kind.TRANSFERS: _of_transfers,
     Kind.CHARGES: _of_charges,
 }
-
-
-def _folded(name: str) -> str:
-    return fold_blanks(name).casefold()
 
 
 def _whole_bic(bic: str) -> str:

@@ -98,6 +98,7 @@ PROBLEMS: dict[str, Problem] = {
     "amount_too_small": Problem(422, "An amount is below the minimum"),
     "iban_invalid": Problem(422, "This is no IBAN"),
     "bic_invalid": Problem(422, "This is no BIC"),
+    "creditor_reference_invalid": Problem(422, "This is no creditor reference"),
     "bic_required": Problem(422, "A BIC is missing"),
     "bic_mismatch": Problem(422, "BIC and IBAN name different countries"),
     "bank_account_unknown": Problem(422, "The bank account is not registered, or otherwise"),

@@ -29,7 +29,7 @@ TEXT_LENGTH_MAX = 140
 
 STATEMENTS = r"camt\.053\.001\.\d\d"
 
-_AMOUNT = re.compile(r"\+?0*(\d{1,18})(?:\.(\d{0,5}?)0*)?", re.ASCII)
+_NUMBER = re.compile(r"\+?(?=\.?\d)0*(\d{0,18})(?:\.(\d{0,5}?)0*)?", re.ASCII)
 _DATE = re.compile(r"(\d{4}-\d\d-\d\d)(?:[TZ+-].*)?", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 
@@ -93,6 +93,15 @@ def document(data: bytes, messages: str) -> Element:
 def text(element: Element, *paths: str) -> str | None:
     """The text of the first of these paths that has any, in one line."""
     return next((words for path in paths if (words := " ".join((element.findtext(path) or "").split()))), None)
+
+
+def number(words: str) -> str | None:
+    """A number of xs:decimal that is not negative, in its shortest form: 1.5 for +01.500; None for other words."""
+    match = _NUMBER.fullmatch(words.strip())
+    if match is None:
+        return None
+    whole, fraction = match[1] or "0", match[2]
+    return f"{whole}.{fraction}" if fraction else whole
 
 
 def statement(root: Element) -> Statement:
@@ -181,8 +190,8 @@ def _amount(element: Element, *paths: str) -> tuple[str, str] | None:
     """Amount and currency of the first of these paths that there is."""
     found: Iterable[Element] = (given for path in paths if (given := element.find(path)) is not None)
     for given in found:
-        match, currency = _AMOUNT.fullmatch((given.text or "").strip()), given.get("Ccy", "")
-        if match is None or not _CURRENCY.fullmatch(currency):
+        amount, currency = number(given.text or ""), given.get("Ccy", "")
+        if amount is None or not _CURRENCY.fullmatch(currency):
             raise Broken("An amount that is none.")
-        return f"{match[1]}.{match[2]}" if match[2] else match[1], currency
+        return amount, currency
     return None

@@ -58,7 +58,7 @@ class Head(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A line about to be kept, the amount in minor units; of a transfer `iban` to `description`, of a charge
+    """A line about to be kept, the amount in minor units; of a transfer `iban` to `scheduled_at`, of a charge
     `source_id` and `summary`."""
 
     id: str
@@ -70,6 +70,10 @@ class Line(NamedTuple):
     bic: str | None = None
     name: str | None = None
     description: str | None = None
+    creditor_reference: str | None = None
+    instruction_id: str | None = None
+    end_to_end_id: str | None = None
+    scheduled_at: datetime | None = None
 
 
 class Kept(NamedTuple):
@@ -83,8 +87,11 @@ LINES = f"""
 line AS MATERIALIZED (
     SELECT * FROM unnest(
         %(ids)s::uuid[], %(amounts)s::numeric[], %(references)s::text[], %(source_ids)s::uuid[], %(summaries)s::text[],
-        %(ibans)s::text[], %(bics)s::text[], %(names)s::text[], %(descriptions)s::text[]
-    ) WITH ORDINALITY AS line (id, amount, reference, source_id, summary, iban, bic, name, description, n)
+        %(ibans)s::text[], %(bics)s::text[], %(names)s::text[], %(descriptions)s::text[],
+        %(creditor_references)s::text[], %(instruction_ids)s::text[], %(end_to_end_ids)s::text[],
+        %(times)s::timestamptz[]
+    ) WITH ORDINALITY AS line (id, amount, reference, source_id, summary, iban, bic, name, description,
+                               creditor_reference, instruction_id, end_to_end_id, scheduled_at, n)
 ), taken AS (
     INSERT INTO payment_references (merchant_id, reference, payment_id)
     SELECT bulk.user_id, line.reference, line.id FROM line, bulk WHERE line.reference IS NOT NULL
@@ -92,14 +99,18 @@ line AS MATERIALIZED (
     RETURNING 1
 ), ordered AS (
     INSERT INTO payments (id, type, user_id, source_id, target_id, amount, currency, summary, reference, bulk_id,
-                          bulk_line)
+                          bulk_line, scheduled_at)
     SELECT line.id, CASE bulk.kind WHEN 'charges' THEN 'charge' ELSE 'withdrawal' END, bulk.user_id,
            coalesce(bulk.source_id, line.source_id), coalesce(bulk.target_id, %(wire_id)s::uuid), line.amount,
-           bulk.currency, line.summary, line.reference, bulk.id, bulk.lines - %(count)s + line.n
+           bulk.currency, line.summary, line.reference, bulk.id, bulk.lines - %(count)s + line.n,
+           line.scheduled_at
     FROM line, bulk
 ), instructed AS (
-    INSERT INTO instructions (payment_id, iban, bic, name, description)
-    SELECT line.id, line.iban, line.bic, line.name, line.description FROM line, bulk WHERE bulk.kind = 'transfers'
+    INSERT INTO instructions (payment_id, iban, bic, name, description, creditor_reference, instruction_id,
+                              end_to_end_id)
+    SELECT line.id, line.iban, line.bic, line.name, line.description, line.creditor_reference, line.instruction_id,
+           line.end_to_end_id
+    FROM line, bulk WHERE bulk.kind = 'transfers'
 )
 SELECT (SELECT lines FROM bulk), (SELECT count(*) FROM taken)
 """
@@ -158,6 +169,12 @@ def _keep(connection: Connection, statement: str, head: Head, lines: Sequence[Li
             "bics": arrays.plain(line.bic for line in lines),
             "names": arrays.quoted(line.name for line in lines),
             "descriptions": arrays.quoted(line.description for line in lines),
+            "creditor_references": arrays.plain(line.creditor_reference for line in lines),
+            "instruction_ids": arrays.quoted(line.instruction_id for line in lines),
+            "end_to_end_ids": arrays.quoted(line.end_to_end_id for line in lines),
+            "times": arrays.quoted(
+                None if line.scheduled_at is None else line.scheduled_at.isoformat() for line in lines
+            ),
         },
     ).one()
     return Kept(*row)
@@ -169,6 +186,12 @@ def close(connection: Connection, id: str) -> bool:
         "UPDATE bulks SET is_open = false WHERE id = %s AND is_open AND lines > 0", (id,)
     )
     return closed.rowcount == 1
+
+
+def moment(connection: Connection) -> datetime:
+    """The time by the database's clock, which says what is past."""
+    moment: datetime = connection.exec_driver_sql("SELECT now()").scalar_one()
+    return moment
 
 
 def referred(connection: Connection, user_id: str, references: Iterable[str]) -> dict[str, str]:

@@ -19,9 +19,13 @@ class LineView(NamedTuple):
     reference: str | None
     failure_code: str | None
     finalized_at: datetime | None
+    scheduled_at: datetime | None
     name: str
     last4: str
     description: str | None
+    creditor_reference: str | None = None
+    instruction_id: str | None = None
+    end_to_end_id: str | None = None
 
 
 LINE_VIEWS = """
@@ -31,10 +35,12 @@ WITH p AS MATERIALIZED (
     ORDER BY bulk_line {order} LIMIT %(limit)s
 )
 SELECT p.bulk_line::text, p.id::text, p.state, p.amount::text, p.reference, p.failure_code, p.finalized_at,
+       p.scheduled_at,
        CASE p.type WHEN 'charge'
             THEN (SELECT ARRAY[u.name, right(a.token, 4), p.summary] FROM accounts a JOIN users u ON u.id = a.owner_id
                   WHERE a.id = p.source_id)
-            ELSE (SELECT ARRAY[name, right(iban, 4), description] FROM instructions WHERE payment_id = p.id) END
+            ELSE (SELECT ARRAY[name, right(iban, 4), description, creditor_reference, instruction_id, end_to_end_id]
+                  FROM instructions WHERE payment_id = p.id) END
 FROM p ORDER BY p.bulk_line {order}
 """
 """The page first, and sub-selects, so that no plan looks up the others of all lines."""
@@ -55,4 +61,4 @@ def page(
         LINE_VIEWS.format(edge=edge, order=order),
         {"id": id, "edge": after or before or "0", "states": arrays.plain(states), "limit": limit},
     )
-    return [LineView._make((*row[:3], int(row[3]), *row[4:7], *row[7])) for row in rows]
+    return [LineView._make((*row[:3], int(row[3]), *row[4:8], *row[8])) for row in rows]

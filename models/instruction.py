@@ -40,6 +40,7 @@ class Instruction(NamedTuple):
     submitted_at: datetime | None
     waited_seconds: float = 0.0
     was_pending: bool = False
+    creditor_reference: str | None = None
 
 
 def keep(connection: Connection, counterparties: Mapping[str, Counterparty]) -> None:
@@ -74,11 +75,11 @@ WITH due AS (
         due_at = now() + make_interval(secs => %(lease_seconds)s)
     FROM due WHERE i.payment_id = due.payment_id
     RETURNING i.payment_id, i.iban, i.bic, i.name, i.description, i.rail, i.attempts, due.submitted_at,
-              i.pending_at
+              i.pending_at, i.creditor_reference
 )
 SELECT i.payment_id::text, (p.amount - p.commission)::text, c.digits, p.currency, i.iban, i.bic, i.name, i.description,
        i.rail, i.attempts, i.submitted_at, coalesce(extract(epoch FROM now() - i.submitted_at), 0)::float,
-       i.pending_at IS NOT NULL
+       i.pending_at IS NOT NULL, i.creditor_reference
 FROM intent i JOIN payments p ON p.id = i.payment_id JOIN currencies c ON c.code = p.currency ORDER BY i.payment_id
 """
 

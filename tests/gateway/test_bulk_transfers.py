@@ -410,11 +410,12 @@ def test_pain_001_says_the_same_as_json(house: House, merchant: Person) -> None:
         f"<CdtrAcct><Id><IBAN>{iban(n)}</IBAN></Id></CdtrAcct><RmtInf><Ustrd>Salary {n}</Ustrd></RmtInf></CdtTrfTxInf>"
         for n, amount in enumerate(["14.5", "666.60"], 1)
     )
+    [day] = house.execute("SELECT (now() AT TIME ZONE 'UTC')::date::text")
     document = (
         "<Document xmlns='urn:iso:std:iso:20022:tech:xsd:pain.001.001.09'><CstmrCdtTrfInitn><GrpHdr><MsgId>M-1</MsgId>"
         "<CreDtTm>2026-11-21T10:00:00</CreDtTm><NbOfTxs>2</NbOfTxs><CtrlSum>681.10</CtrlSum><InitgPty/></GrpHdr><PmtInf>"
         "<PmtInfId>P-1</PmtInfId><PmtMtd>TRF</PmtMtd><NbOfTxs>2</NbOfTxs><CtrlSum>681.10</CtrlSum>"
-        f"<ReqdExctnDt><Dt>2026-11-21</Dt></ReqdExctnDt><Dbtr><Nm>{ORGANIZATION['organization_name']}</Nm></Dbtr>"
+        f"<ReqdExctnDt><Dt>{day}</Dt></ReqdExctnDt><Dbtr><Nm>{ORGANIZATION['organization_name']}</Nm></Dbtr>"
         f"<DbtrAcct><Id><IBAN>{ORGANIZATION['organization_iban']}</IBAN></Id></DbtrAcct><DbtrAgt><FinInstnId><BICFI>"
         f"{BIC}</BICFI></FinInstnId></DbtrAgt>{lines_of_it}</PmtInf></CstmrCdtTrfInitn></Document>"
     ).encode()

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from importlib import import_module
 
 import iso4217
 import pytest
@@ -11,7 +13,8 @@ from sqlalchemy.exc import DBAPIError
 
 import settings
 from embedded.postgres import OWNER_ROLE, Postgres
-from models import currency, event, instruction, invariants, partitions, payment
+from models import bank_account, bulk, currency, event, instruction, invariants, partitions, payment
+from models.bulk import Head, Kind, Line, Mode
 from models.instruction import Counterparty
 from models.invariants import INVARIANTS
 from models.payment_list import Viewer
@@ -19,6 +22,8 @@ from models.session import DatabaseAway, open_engine, transaction
 from models.user import Role
 from tests.models.world import World, new_id, scalar
 from tests.support import Database, migrate
+
+IBAN = "DE89370400440532013000"
 
 CATALOGUE = {
     "columns": """
@@ -254,6 +259,28 @@ def test_refund_totals_are_filled_in_whatever_the_ids_and_go_as_they_came(bare):
         assert {each for each in INVARIANTS if "refunded beyond" in each or "counted beside" in each} <= broken
     migrate(bare.owner, "0007-1")
     assert catalogue(world) == before
+
+
+def test_what_banks_files_order_goes_as_it_came_unless_money_waits_for_its_day(bare):
+    world = World.of(bare)
+    migrate(bare.owner, import_module("migrations.versions.0012_bank_files").down_revision)
+    before = catalogue(world)
+    migrate(bare.owner, "0012")
+    after = catalogue(world)
+    migrate(bare.owner, "0012-1")
+    assert catalogue(world) == before
+    migrate(bare.owner)
+    shop = world.user(Role.MERCHANT)
+    till, account, at = world.wallet(shop, funds=1000), new_id(), datetime(9000, 1, 1, tzinfo=UTC)
+    with transaction(world.gateway) as connection:
+        assert bank_account.register(connection, account, shop, "Shop", IBAN, None, till)
+        head = Head(new_id(), Kind.TRANSFERS, Mode.ATOMIC, shop, "EUR", account, till, None, world.technical("wire"))
+        later = Line(new_id(), 10, None, iban=IBAN, name="Bob", scheduled_at=at)
+        assert bulk.accept(connection, head, "key", bytes(32), [later]).lines == 1
+    with pytest.raises(AssertionError, match="wait for their day"):
+        migrate(bare.owner, "0012-1")
+    left = catalogue(world)
+    assert [name for name in after if not set(after[name]) <= set(left[name])] == []
 
 
 def test_two_migrations_at_once_make_one(bare):

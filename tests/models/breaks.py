@@ -257,6 +257,9 @@ BREAKS = {
         *["payments_scheduled_are_orders"] * 2,
         "payments_of_the_house_are_the_workers",
     ),
+    "withdrawal for later outside a bulk": Break(
+        pay(", scheduled_at", ", now()").replace("'transfer'", "'withdrawal'"), *["payments_scheduled_are_orders"] * 3
+    ),
     "order captured at once after all": Break(of_held("capture = true"), "payments_orders_are_immutable"),
     "order scheduled after all": Break(of_open("scheduled_at = now()"), "payments_orders_are_immutable"),
     "order prolonged": Break(of_open("expires_at = now()"), "payments_orders_are_immutable"),

@@ -82,7 +82,10 @@ COLUMN_RIGHTS = {
             *("transfer_source_amount", "transfer_target_amount", "transfer_commission"),
         },
         ("UPDATE", "quotes"): {"payment_id"},
-        ("INSERT", "instructions"): {"payment_id", "iban", "bic", "name", "description"},
+        ("INSERT", "instructions"): {
+            *("payment_id", "iban", "bic", "name", "description", "creditor_reference", "instruction_id"),
+            "end_to_end_id",
+        },
         ("INSERT", "bank_statements"): {"id", "hash", "form", "account", "begins_on", "ends_on", "uploaded_by"},
         ("INSERT", "bank_statement_lines"): {
             *("statement_id", "line", "booked_on", "direction", "amount", "currency", "end_to_end_id"),

@@ -10,6 +10,7 @@ from schwifty.exceptions import SchwiftyException
 
 from models.bank_files import Broken
 from models.instruction import Instruction
+from models.sepa_letters import plain
 from workers.rails.rail import Answer, Outcome, RailAway
 from workers.rails.sepa_files import (
     CURRENCY,
@@ -20,7 +21,6 @@ from workers.rails.sepa_files import (
     items_in,
     key_of,
     order,
-    plain,
 )
 from workers.rails.sepa_folders import BROKEN, DONE, Arrived, Busy, Inbox, Outbox
 

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 from uuid import UUID
@@ -13,6 +13,8 @@ from models.bank_files import STATEMENTS, Broken, document, statement, text
 from models.bank_return import Return
 from models.instruction import Instruction
 from models.rules import money
+from models.rules.creditor_reference import kind_of
+from models.sepa_letters import plain
 from workers.rails.rail import Answer, News, Outcome
 
 SCHEMA = "pain.001.001.09"
@@ -35,8 +37,6 @@ DUPLICATES = frozenset({"AM05", "DU01", "DU02", "DU03", "DU04", "DU05"})
 KEY = re.compile(r"[0-9a-f]{32}", re.ASCII)
 """An end-to-end id of ours, the payment's id in hexadecimal digits, or the id of a message of ours."""
 
-_STRANGE = re.compile(r"[^A-Za-z0-9/\-?:().,'+ ]", re.ASCII)
-
 Item = News | Return
 
 
@@ -57,15 +57,7 @@ def key_of(payment_id: str) -> str:
     return UUID(payment_id).hex
 
 
-def plain(words: str, length_max: int) -> str:
-    """The words in the characters that every bank of SEPA takes: é as e, & as +, others as a full stop."""
-    from text_unidecode import unidecode  # noqa: PLC0415 - megabytes of tables, of which only this rail has any use
-
-    latin = _STRANGE.sub(".", unidecode(words).replace("&", "+"))
-    return " ".join(latin[:length_max].split())
-
-
-def order(debtor: Debtor, message_id: str, instructions: Iterable[Instruction]) -> bytes:
+def order(debtor: Debtor, message_id: str, instructions: Sequence[Instruction]) -> bytes:
     """The file that orders these transfers in EUR as soon as possible; raises Unwritable.
 
     Each is to be booked by itself, so that statements name it. Amounts, IBAN, BIC and keys stand in it as they are,
@@ -91,6 +83,7 @@ def order(debtor: Debtor, message_id: str, instructions: Iterable[Instruction]) 
         )
     root = ElementTree.fromstring(transfer.export(validate=False))  # noqa: S314 - written a line ago
     _settle(root, message_id)
+    _refer(root, {key_of(one.payment_id): one.creditor_reference for one in instructions})
     written: bytes = ElementTree.tostring(root, "utf-8", xml_declaration=True)
     try:
         try_valid_xml(written, SCHEMA)
@@ -117,6 +110,21 @@ def _settle(root: Element, message_id: str) -> None:
         remittance = line.find(f"{space}RmtInf")
         if remittance is not None and not remittance.findtext(f"{space}Ustrd"):
             line.remove(remittance)
+
+
+def _refer(root: Element, references: Mapping[str, str | None]) -> None:
+    """Write the structured references of creditors, by end-to-end id; a line that has one has no other remittance."""
+    space = f"{{{root.tag[1:].partition('}')[0]}}}"
+    for line in root.iter(f"{space}CdtTrfTxInf"):
+        reference = references.get(line.findtext(f"{space}PmtId/{space}EndToEndId") or "")
+        if reference is not None:
+            kind = kind_of(reference)
+            structured = line
+            for name in ("RmtInf", "Strd", "CdtrRefInf"):
+                structured = ElementTree.SubElement(structured, f"{space}{name}")
+            kinds = ElementTree.SubElement(ElementTree.SubElement(structured, f"{space}Tp"), f"{space}CdOrPrtry")
+            ElementTree.SubElement(kinds, f"{space}{'Cd' if kind == 'SCOR' else 'Prtry'}").text = kind
+            ElementTree.SubElement(structured, f"{space}Ref").text = reference
 
 
 def keys_in(data: bytes) -> list[str]:

@@ -87,6 +87,8 @@ class SimulatorRail:
             "name": one.name,
             "description": one.description,
         }
+        if one.creditor_reference is not None:
+            body["creditor_reference"] = one.creditor_reference
         return self._call("POST", "/payouts", headers={"Idempotency-Key": one.payment_id}, json=body)
 
     def _inquire(self, one: Instruction) -> Outcome:

@@ -17,15 +17,17 @@ from schwifty import IBAN
 
 import settings as configuration
 from gateway.pain import bulk_of
+from models.bank_files import document, number
 from models.bank_return import Return
 from models.instruction import Instruction
 from models.rules.money import render
-from tests.bank_messages import CAMT, REPORT, RETURNED, SCHEMA, STRANGE, camt, entry, report, status, strange
+from models.sepa_letters import plain
+from tests.bank_messages import CAMT, ORDER, REPORT, RETURNED, SCHEMA, STRANGE, camt, entry, report, status, strange
 from tests.workers.rails.conftest import Desk
 from workers.rails import RailError, open_rail, sepa, sepa_folders
 from workers.rails.rail import Answer, News, Rail, RailAway
 from workers.rails.sepa import AMOUNT_MAX, SepaRail
-from workers.rails.sepa_files import Debtor, key_of, keys_in, plain
+from workers.rails.sepa_files import Debtor, key_of, keys_in
 
 DEBTOR = Debtor("Payments GmbH", "DE89370400440532013000", "COBADEFFXXX")
 PAYEE = "FR1420041010050500013M02606"
@@ -121,12 +123,13 @@ def test_a_file_is_valid_and_says_the_same_lines(
     }
     expected = [
         {
-            "amount": render(line.amount, 2),
+            "amount": number(render(line.amount, 2)),
             "counterparty_name": line.name,
             "counterparty_iban": line.iban,
             "counterparty_bic": line.bic,
             "description": line.description,
-            "reference": key_of(line.payment_id),
+            "end_to_end_id": key_of(line.payment_id),
+            "scheduled_at": f"{document(data, ORDER).findtext('.//ReqdExctnDt/Dt')}T00:00:00Z",
         }
         for line in lines
     ]
@@ -145,8 +148,8 @@ def test_whatever_the_words_the_money_goes_where_it_should(
     for data in written(outbox):
         schema.validate(data.decode())
         transfers = bulk_of(data)["credit_transfers"]
-        assert [(t["reference"], t["amount"], t["counterparty_iban"]) for t in transfers] == [
-            (key_of(line.payment_id), render(line.amount, 2), line.iban) for line in pending
+        assert [(t["end_to_end_id"], t["amount"], t["counterparty_iban"]) for t in transfers] == [
+            (key_of(line.payment_id), number(render(line.amount, 2)), line.iban) for line in pending
         ]
 
 
@@ -167,6 +170,23 @@ def test_words_as_every_bank_takes_them(words: str, length: int, written: str) -
 def test_the_sum_of_the_lines(files: SepaRail, outbox: Path) -> None:
     files.submit([one(amount=1450), one(amount=66660)])
     assert written(outbox)[0].count(b"<CtrlSum>681.10</CtrlSum>") == 2
+
+
+@pytest.mark.parametrize(
+    ("reference", "kind"),
+    [("RF18539007547034", "<Cd>SCOR</Cd>"), ("210000000003139471430009017", "<Prtry>QRR</Prtry>")],
+)
+def test_a_reference_of_the_creditor_stands_in_the_file(
+    files: SepaRail, outbox: Path, schema: xmlschema.XMLSchema, reference: str, kind: str
+) -> None:
+    referred = one(description=None, creditor_reference=reference)
+    files.submit([one(), referred])
+    [data] = written(outbox)
+    schema.validate(data.decode())
+    assert kind.encode() in data
+    lines = {line["end_to_end_id"]: line for line in bulk_of(data)["credit_transfers"]}
+    assert lines[key_of(referred.payment_id)]["creditor_reference"] == reference
+    assert sum("creditor_reference" in line for line in lines.values()) == 1
 
 
 def test_without_a_bic_of_ours(outbox: Path, inbox: Path, schema: xmlschema.XMLSchema) -> None:
