@@ -41,7 +41,8 @@ SCOPE = "payments:read"
 
 EVENT_STREAM = "text/event-stream"
 
-HEARTBEAT = ":\n\n"
+HEARTBEAT = ":\n"
+"""A comment, without the blank line that ends a block: some readers would take that for an empty event."""
 
 _SEQUENCE = re.compile(r"[0-9]{1,18}", re.ASCII)
 
@@ -128,7 +129,7 @@ def lines(first: Told, told: Iterator[Told], after: int) -> Iterator[str]:
 
     They end, too, when the caller may not read on, or nobody can say whether he may.
     """
-    yield f"retry: {RETRY_MILLISECONDS}\n\n"
+    yield f"retry: {RETRY_MILLISECONDS}\n"  # a line of the first event's block: alone it would be an empty event
     try:
         for caller, subject, events in chain([first], told):
             shown = body_of(subject, caller) if events else {}

@@ -1,5 +1,6 @@
 """The answers of every operation: what it may refuse with, and which headers come with what."""
 
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -82,6 +83,9 @@ DESCRIPTIONS = {
 
 UNCHANGED = "304"
 
+DECLARED = {400, 401, 403, 404, 406, 409, 412, 413, 415, 422, 426, 428, 429, 503}
+"""The statuses that operations declare; what may meet any request is left to `default`."""
+
 
 def describe(document: dict[str, Any]) -> None:
     """Give every answer its headers, and every operation its refusals."""
@@ -89,10 +93,11 @@ def describe(document: dict[str, Any]) -> None:
     components["headers"] = {
         name: {"description": text, "schema": {"type": "string"}} for name, text in sorted(HEADERS.items())
     }
-    components["responses"] = {_name(status): _problem(status) for status in _statuses()}
+    components["responses"] = {_name(status): _problem(status) for status in sorted(DECLARED)}
+    others = [code for code, problem in PROBLEMS.items() if problem.status not in DECLARED]
     components["responses"]["Refusal"] = {
         **_problem(500),
-        "description": "Any other refusal; its `code` says which.",
+        "description": f"What may meet any request: {_listed(others)}.",
         "headers": _headers(*ALWAYS, "Allow", "Retry-After"),
     }
     for path, method, operation in operations(document["paths"]):
@@ -155,10 +160,6 @@ def _refusals(path: str, operation: dict[str, Any], names: set[str]) -> list[int
     return [status for status, is_given in grounds.items() if is_given]
 
 
-def _statuses() -> list[int]:
-    return sorted({problem.status for problem in PROBLEMS.values()} - {405, 500})
-
-
 def _name(status: int) -> str:
     return HTTPStatus(status).phrase.replace(" ", "").replace("-", "")
 
@@ -178,10 +179,14 @@ def _problem(status: int) -> Answer:
     }
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}}
     return {
-        "description": f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in codes)}.",
+        "description": f"{HTTPStatus(status).phrase}: {_listed(codes)}.",
         "headers": _headers(*ALWAYS, *WITH_PROBLEM.get(status, ())),
         "content": content,
     }
+
+
+def _listed(codes: Iterable[str]) -> str:
+    return ", ".join(f"`{code}`" for code in codes)
 
 
 def _headers(*names: str) -> dict[str, Any]:

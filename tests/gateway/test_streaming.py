@@ -57,7 +57,7 @@ def test_what_was_is_replayed_and_what_happens_is_told(house: House, client: Per
         assert answer.status_code == 200
         assert answer.content_type == "text/event-stream; charset=utf-8"
         assert (answer.headers["Cache-Control"], answer.headers["X-Accel-Buffering"]) == ("no-store", "no")
-        assert next(pieces) == "retry: 2000\n\n"
+        assert next(pieces) == "retry: 2000\n"
         [begun] = events_of(next(pieces))
         assert begun["event"] == begun["data"]["type"] == "payment.initiated"
         assert begun["id"] == begun["data"]["id"]
@@ -214,7 +214,7 @@ def test_the_end_of_a_bulk_is_an_event(house: House, client: Person, merchant: P
     order = {"currency": "EUR", "charges": [{"wallet": purse, "amount": amount} for amount in ("1.00", "9.00")]}
     id = merchant.order(CHARGES, order).get_json()["id"]
     with stream(merchant, f"{CHARGES}/{id}/events") as (_, pieces):
-        assert next(pieces) + next(pieces) == "retry: 2000\n\n" + HEARTBEAT
+        assert next(pieces) + next(pieces) == "retry: 2000\n" + HEARTBEAT
         house.post_payments()
         [end] = events_of("".join(pieces))
     assert end["event"] == "bulk.partially_completed"

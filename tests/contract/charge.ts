@@ -1,0 +1,45 @@
+// The README's charge with types generated from the document: accepted, then polled until it is final.
+import createClient from "openapi-fetch";
+import type { paths } from "./generated/api.js";
+
+declare const process: { env: Record<string, string | undefined> };
+
+function given(name: string): string {
+  const value = process.env[name];
+  if (value === undefined) throw new Error(`${name} is missing`);
+  return value;
+}
+
+const client = createClient<paths, "application/json" | "application/problem+json">({
+  baseUrl: given("URL"),
+  headers: { Authorization: `Bearer ${given("SHOP")}` },
+});
+
+const accepted = await client.POST("/v1/charges", {
+  params: { header: { "Idempotency-Key": given("KEY") } },
+  body: {
+    wallet: given("WALLET"),
+    amount: "12.50",
+    currency: "EUR",
+    summary: "Coffee beans",
+    reference: given("KEY"),
+  },
+});
+if (accepted.data === undefined) throw new Error(accepted.error.code);
+
+let payment = accepted.data;
+while (payment.state === "INITIATED") {
+  const polled = await client.GET("/v1/payments/{id}", {
+    params: { path: { id: payment.id }, header: { Prefer: "wait=5" } },
+  });
+  if (polled.data === undefined) throw new Error(polled.error.code);
+  payment = polled.data;
+}
+
+const listed = await client.GET("/v1/payments", {
+  params: { query: { limit: 1, currency: "EUR", amount: { gte: "12.00", lt: "13.00" } } },
+});
+if (listed.data === undefined) throw new Error(listed.error.code);
+
+const ids = listed.data.data.map((one) => one.id);
+console.log(JSON.stringify({ id: payment.id, state: payment.state, amount: payment.amount, listed: ids }));

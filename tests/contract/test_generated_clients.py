@@ -1,0 +1,91 @@
+"""Clients generated from the document, in Python and TypeScript, make the charge of the README."""
+
+import importlib
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.contract import node
+from tests.gateway.house import House, Person
+from tests.gateway.served import Served, serving
+from tests.support import Database
+
+DOCUMENT = node.HERE.parents[1] / "docs" / "openapi.json"
+POSTING_SECONDS = 0.05
+
+
+@pytest.fixture(scope="module")
+def served(
+    database: Database, house: House, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    """A running gateway, and a poster beside it."""
+    ended = threading.Event()
+
+    def post() -> None:
+        while not ended.wait(POSTING_SECONDS):
+            house.post_payments()
+
+    poster = threading.Thread(target=post)
+    with serving(database, house, redis_url, tmp_path_factory.mktemp("gateway"), ALLOWED_HOSTS="127.0.0.1") as served:
+        poster.start()
+        try:
+            yield served
+        finally:
+            ended.set()
+            poster.join()
+
+
+@pytest.fixture(scope="module")
+def shop(house: House) -> Person:
+    shop = house.person("merchant", "Shop")
+    shop.wallet()
+    return shop
+
+
+@pytest.fixture(scope="module")
+def wallet(house: House) -> str:
+    """The token of Alice's wallet, with 100.00 EUR in it."""
+    return house.person("client", "Alice").wallet("100.00")
+
+
+def test_typescript_is_strict_and_charges(served: Served, shop: Person, wallet: str) -> None:
+    node.run("openapi-typescript", "../../docs/openapi.json", "--output", "generated/api.d.ts")
+    node.run("tsc", "--project", "tsconfig.json", "--outDir", "generated")
+    given = {"URL": f"http://127.0.0.1:{served.port}", "SHOP": shop.token, "WALLET": wallet, "KEY": "by-typescript"}
+    told = json.loads(node.run("node", "generated/charge.js", **given))
+    assert (told["state"], told["amount"], told["listed"]) == ("COMPLETED", "12.50", [told["id"]])
+
+
+@pytest.fixture(scope="module")
+def payments_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The package that openapi-python-client makes; it warns of nothing."""
+    folder = tmp_path_factory.mktemp("python")
+    command = ["-m", "openapi_python_client", "generate", "--path", DOCUMENT, "--meta", "none", "--fail-on-warning"]
+    where = ["--config", node.HERE / "python-client.yaml", "--output-path", folder / "payments_client"]
+    done = subprocess.run([sys.executable, *command, *where], check=False, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    sys.path.insert(0, str(folder))
+    yield importlib.import_module
+    sys.path.remove(str(folder))
+
+
+def test_python_charges(served: Served, shop: Person, wallet: str, payments_client: Any) -> None:
+    package = payments_client("payments_client")
+    models = payments_client("payments_client.models")
+    create_charge = payments_client("payments_client.api.orders.create_charge")
+    get_payment = payments_client("payments_client.api.payments.get_payment")
+    client = package.AuthenticatedClient(base_url=f"http://127.0.0.1:{served.port}", token=shop.token)
+    order = models.ChargeInput(
+        wallet=wallet, amount="12.50", currency="EUR", summary="Coffee beans", reference="by-python"
+    )
+    with client:
+        payment = create_charge.sync(client=client, body=order, idempotency_key="by-python")
+        while payment.state == models.PaymentState.INITIATED:
+            payment = get_payment.sync(payment.id, client=client, prefer="wait=5")
+    assert (payment.state, payment.amount) == (models.PaymentState.COMPLETED, "12.50")
+    assert payment.type_ == models.PaymentType.CHARGE
