@@ -10,7 +10,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from gateway.envelope import REQUEST_ID
-from models.session import Contention, DatabaseAway, NoPartition, Overdue
+from models.session import Contention, DatabaseAway, NoPartition, Overdue, WrongClock
 
 
 class Problem(NamedTuple):
@@ -239,6 +239,12 @@ def render_no_partition(_: Exception) -> Response:
     return render(Refusal("partition_missing", "Try again later, with the same idempotency key."))
 
 
+def render_wrong_clock(_: Exception) -> Response:
+    """This process makes ids that the database refuses: another gateway may do better."""
+    log.error("the clock of this process is more than a day off the database's: no payment is accepted")
+    return render_away(_)
+
+
 def register(app: Flask) -> None:
     """Answer every exception as a problem."""
     app.register_error_handler(Refusal, render)
@@ -247,3 +253,4 @@ def register(app: Flask) -> None:
     app.register_error_handler(Contention, render_away)
     app.register_error_handler(Overdue, render_away)
     app.register_error_handler(NoPartition, render_no_partition)
+    app.register_error_handler(WrongClock, render_wrong_clock)

@@ -41,7 +41,11 @@ class Overdue(Exception):
 
 
 class NoPartition(Exception):
-    """The month of an id has no partition: partitions were not made ahead, or the clock that made the id is wrong."""
+    """The month of an id has no partition: partitions were not made ahead, or the clock that made the id is far off."""
+
+
+class WrongClock(NoPartition):
+    """The id of a payment is more than a day off the database's clock: that of the process that made it is wrong."""
 
 
 class Contention(Exception):
@@ -131,6 +135,7 @@ NAMES: dict[Meaning, type[Exception]] = {
     Meaning.CONTENTION: Contention,
     Meaning.OVERDUE: Overdue,
     Meaning.NO_PARTITION: NoPartition,
+    Meaning.WRONG_CLOCK: WrongClock,
 }
 """Meanings that are the same wherever they are met."""
 

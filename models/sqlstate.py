@@ -21,6 +21,8 @@ class Meaning(Enum):
     """The statement was canceled."""
     NO_PARTITION = auto()
     """The month of an id has no partition."""
+    WRONG_CLOCK = auto()
+    """The clock that made the id of a payment is more than a day off."""
     FAULT = auto()
     """Our own fault, or damage that is the same at the next try: an unexpected error of one request or payment."""
 
@@ -80,6 +82,9 @@ MEANINGS: dict[str, Meaning] = {
 """By code, and by class for codes of later versions. Of classes that are not here, every code is a FAULT."""
 
 
+CLOCK_GUARD = "payments_ids_are_of_their_day"
+
+
 def meaning(error: BaseException | None) -> Meaning:
     """What an error of the driver means; LOST for one that comes without a code because the connection broke."""
     code = error.pgcode if isinstance(error, psycopg2.Error) else None
@@ -87,6 +92,8 @@ def meaning(error: BaseException | None) -> Meaning:
         return Meaning.LOST if type(error) in BROKEN else Meaning.FAULT
     if isinstance(error, psycopg2.errors.CheckViolation) and error.diag.constraint_name is None:
         return Meaning.NO_PARTITION  # PostgreSQL's own check: all of ours have a name
+    if isinstance(error, psycopg2.errors.CheckViolation) and error.diag.constraint_name == CLOCK_GUARD:
+        return Meaning.WRONG_CLOCK
     return MEANINGS.get(code) or MEANINGS.get(code[:2], Meaning.FAULT)
 
 

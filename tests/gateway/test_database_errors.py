@@ -1,11 +1,15 @@
 """What callers are answered when PostgreSQL refuses: 503 and again, for every code that says it is in trouble."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
 import pytest
 from sqlalchemy import make_url
+from uuid_utils.compat import uuid7
 
+from gateway import bulk_lines, placing
 from models.sqlstate import MEANINGS, Meaning
 from tests.gateway.house import House, Person
 from tests.support import Database
@@ -105,6 +109,36 @@ def test_a_database_without_room_for_connections(fresh_database: Database) -> No
     assert (answer.status_code, answer.get_json()["code"]) == (503, "database_unavailable")
     house.execute(f"ALTER DATABASE {name} CONNECTION LIMIT -1")
     assert client.get("/v1/wallets").status_code == 200
+
+
+def test_a_gateway_whose_clock_is_days_off_accepts_nothing(
+    fresh_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would ask for limits and lines of the wrong days; another gateway accepts the same order, and it once."""
+    house = House(fresh_database)
+    client, merchant = house.person(), house.person("merchant")
+    wallet, _ = client.wallet(), merchant.wallet()
+    before = int((time.time() - 26 * 3600) * 1000)
+    with monkeypatch.context() as off:
+        for module in (placing, bulk_lines):
+            off.setattr(module, "uuid7", lambda: UUID(int=before << 80 | uuid7().int & (1 << 80) - 1))
+        refused = [
+            client.order("/v1/deposits", deposit(wallet), "key"),
+            merchant.order("/v1/charges", charge(wallet, reference="R-1"), "key"),
+            merchant.order(
+                "/v1/bulk-charges", {"charges": [{"wallet": wallet, "amount": "1.00"}], "currency": "EUR"}, "key"
+            ),
+        ]
+    for answer in refused:
+        assert (answer.status_code, answer.get_json()["code"]) == (503, "database_unavailable"), answer.get_json()
+        assert answer.headers["Retry-After"] == "1"
+    assert house.execute("SELECT count(*) FROM payments") == [0]
+    for order in (
+        lambda: client.order("/v1/deposits", deposit(wallet), "key"),
+        lambda: merchant.order("/v1/charges", charge(wallet, reference="R-1"), "key"),
+    ):
+        assert order().status_code == 202
+    assert house.execute("SELECT count(*) FROM payments") == [2]
 
 
 def test_a_month_without_partition(fresh_database: Database) -> None:

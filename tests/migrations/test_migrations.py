@@ -333,8 +333,9 @@ def test_partitions_stand_from_last_month_to_three_ahead_without_a_gap(world):
             assert scalar(connection, CHILDREN, parent) == [parent + suffix for suffix, _, _ in months]
     for suffix, first_id, last_id in months:
         ids = [first_id, last_id]
-        world.accept(*(world.deposit(ann, wallet, 1)._replace(id=id) for id in ids))
         with transaction(world.owner) as connection:
+            connection.exec_driver_sql("ALTER TABLE payments DISABLE TRIGGER payments_ids_are_of_their_day")
+            payment.accept(connection, [world.deposit(ann, wallet, 1)._replace(id=id) for id in ids])
             where = "SELECT array_agg(DISTINCT tableoid::regclass::text) FROM payments WHERE id = ANY(%s::uuid[])"
             assert scalar(connection, where, ids) == ["payments" + suffix]
     assert world.post() == 10

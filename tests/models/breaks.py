@@ -185,6 +185,21 @@ def pair(payment: str, **rest: str | int) -> str:
     return operations((payment, "-5"), (payment, "5"), **rest)
 
 
+def posted(
+    *, moves: str = "%(open)s", books: str = "%(rich)s", account: str = "id", currency: str = "currency", **adds: int
+) -> str:
+    """Two operations that sum to zero, of a payment that the same statement completes, as the ledger would write them
+    but for what is given; `adds` to their `seq` and to the `after` of the last.
+    """
+    return f"""
+        WITH moved AS (UPDATE payments SET state = 'COMPLETED', finalized_at = clock_timestamp() WHERE id = {moves}),
+        booked AS (UPDATE accounts SET last_seq = last_seq + 2 WHERE id = {books})
+        INSERT INTO operations (payment_id, line, account_id, amount, currency, kind, balance_after, account_seq)
+        SELECT %(open)s, n, {account}, CASE n WHEN 1 THEN -5 ELSE 5 END, {currency}, 'transfer',
+               balance + CASE n WHEN 1 THEN -5 ELSE {adds.get("after", 0)} END, last_seq + n + {adds.get("seq", 0)}
+        FROM accounts, generate_series(1, 2) AS n WHERE id = %(rich)s"""
+
+
 def of_open(assignments: str) -> str:
     """A change of a payment that is INITIATED."""
     return f"UPDATE payments SET {assignments} WHERE id = %(open)s"
@@ -263,6 +278,16 @@ BREAKS = {
     "order captured at once after all": Break(of_held("capture = true"), "payments_orders_are_immutable"),
     "order scheduled after all": Break(of_open("scheduled_at = now()"), "payments_orders_are_immutable"),
     "order prolonged": Break(of_open("expires_at = now()"), "payments_orders_are_immutable"),
+    # clocks
+    **{
+        f"order by a clock {off}": wished(
+            pay().replace("%(new)s", f"uuid_floor(now() {off})"), "payments_ids_are_of_their_day"
+        )
+        for off in ("+ interval '25 hours'", "- interval '25 hours'")
+    },
+    "order by a clock that is hours off": Break(
+        pay().replace("%(new)s", "uuid_floor(now() - interval '23 hours')"), *[NO_BREAK] * 3
+    ),
     # refunds
     "refund of nothing": wished(pay().replace("'transfer'", "'refund'"), "payments_refunds_name_their_charge"),
     "transfer that gives back": wished(pay(", parent_id", ", %(done)s"), "payments_refunds_name_their_charge"),
@@ -539,7 +564,19 @@ BREAKS = {
     "two bad payments that cancel out": both(operations((HERE, "-5"), (THERE, "5")), "operations_sum_to_zero"),
     "two currencies that cancel out": both(pair(HERE).replace("'EUR'", "'USD'", 1), "operations_sum_to_zero"),
     "sum not zero, into a partition": Break(operations((HERE, "5"), into="{o}"), "operations_sum_to_zero"),
-    "sum zero, into a partition": Break(pair(HERE, into="{o}"), NO_BREAK),
+    "operations as the ledger writes them": Break(posted(), NO_BREAK, NO_BREAK),
+    "operations of what stays open": both(posted(moves="%(new)s"), "operations_are_of_what_is_completed"),
+    "operations of what was completed before": both(pair(THERE), "operations_are_of_what_is_completed"),
+    "operations of no payment": both(pair("%(new)s"), "operations_are_of_what_is_completed"),
+    "operations of what stays open, into a partition": Break(
+        pair(HERE, into="{o}"), "operations_are_of_what_is_completed"
+    ),
+    "operations in another currency": both(posted(currency="'USD'"), "operations_lead_to_the_balance"),
+    "operations beyond last_seq": both(posted(seq=1), "operations_lead_to_the_balance"),
+    "operations that last_seq does not count": both(posted(books="%(new)s"), "operations_lead_to_the_balance"),
+    "operations that leave another balance": both(posted(after=1), "operations_lead_to_the_balance"),
+    "operations of no account": both(posted(account="%(new)s"), "operations_lead_to_the_balance"),
+    "operations numbered as those of another": both(posted(account="%(wire)s"), "operations_lead_to_the_balance"),
     "operation of zero": both(operations((HERE, "0")), "operations_amount_is_not_zero"),
     "operation of NaN": both(operations((HERE, "'NaN'"), (HERE, "'NaN'")), "operations_amount_is_not_zero"),
     "operation of Infinity": overflow(operations((HERE, "'Infinity'"))),

@@ -3,7 +3,7 @@
 import pytest
 
 from models import partitions, payment
-from models.session import NoPartition, transaction
+from models.session import NoPartition, WrongClock, transaction
 from tests.models.world import World, scalar
 
 MONTH = "SELECT to_char(date_trunc('month', now() AT TIME ZONE 'UTC') + %s * interval '1 month', %s)"
@@ -63,3 +63,18 @@ def test_an_id_of_a_wrong_clock_has_no_partition(world: World, id: str) -> None:
     wallet = world.wallet(ann)
     with pytest.raises(NoPartition), transaction(world.gateway) as connection:
         payment.accept(connection, [world.deposit(ann, wallet, 1)._replace(id=id)])
+
+
+@pytest.mark.parametrize(("hours", "is_kept"), [(-25, False), (-23, True), (0, True), (23, True), (25, False)])
+def test_an_id_more_than_a_day_off_is_of_a_wrong_clock(world: World, hours: int, is_kept: bool) -> None:
+    ann = world.user()
+    wallet = world.wallet(ann)
+    with transaction(world.owner) as connection:
+        id = scalar(connection, "SELECT uuid_floor(now() + make_interval(hours => %s))::text", hours)
+    wish = world.deposit(ann, wallet, 1)._replace(id=id)
+    if is_kept:
+        assert world.accept(wish) == [id]
+        assert world.post() == 1
+    else:
+        with pytest.raises(WrongClock):
+            world.accept(wish)

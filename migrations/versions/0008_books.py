@@ -1,0 +1,16 @@
+"""Operations of what the same transaction completes alone, and ids of payments by clocks that are about right."""
+
+from migrations import steps
+
+revision = "0008"
+down_revision = "0012"
+
+STEPS = ["1_operations", "2_clocks"]
+
+
+def upgrade() -> None:
+    steps.run("books", *STEPS)
+
+
+def downgrade() -> None:
+    steps.run("books", "down")
