@@ -35,6 +35,14 @@ class VerdictCountsSchema(Output):
     missing_there = ma.fields.Integer()
 
 
+class SetAsideSchema(Output):
+    """A line that could not be read, by its place in the file."""
+
+    pointer = ma.fields.String()
+    code = ma.fields.String()
+    detail = ma.fields.String()
+
+
 class ReconciliationSchema(Output):
     """A statement of a bank's, and what was found of its lines when it was uploaded."""
 
@@ -44,6 +52,7 @@ class ReconciliationSchema(Output):
     begins_on = ma.fields.Date()
     ends_on = ma.fields.Date()
     counts = ma.fields.Nested(VerdictCountsSchema)
+    set_aside = ma.fields.List(ma.fields.Nested(SetAsideSchema))
     uploaded_by = ma.fields.UUID()
     created_at = ma.fields.DateTime()
 
@@ -61,6 +70,7 @@ class StatementLineSchema(Output):
     """A line of a statement, or, missing there, a payment of ours that is not in it."""
 
     line = ma.fields.Integer()
+    account = ma.fields.String(allow_none=True)
     booked_on = ma.fields.Date()
     direction = one_of(DIRECTIONS)
     amount = amount_text()

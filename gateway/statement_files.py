@@ -5,18 +5,18 @@ import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import NamedTuple, TypeVar
-from uuid import UUID
+from typing import NamedTuple
 
 import marshmallow as ma
 
-from gateway.errors import ERRORS_MAX, Flaw, Refusal, flawed
+from gateway.errors import POINTER_LENGTH_MAX, Flaw, Refusal, flawed
 from gateway.exports import CSV
 from gateway.fields import YEAR_MAX, YEAR_MIN, Text
 from gateway.parsing import flatten
-from models.bank_files import STATEMENTS, TEXT_LENGTH_MAX, Broken, Statement, document, statement
+from models.bank_files import Broken, document
+from models.camt import STATEMENTS, TEXT_LENGTH_MAX, payment_id, statements
 from models.currency import Currency
-from models.reconciliation import Told
+from models.reconciliation import Period, Told
 from models.rules import money
 
 BYTES_MAX = 4 * 1024 * 1024
@@ -25,6 +25,9 @@ LINES_MAX = 50_000
 """Of some eighty bytes: what is longer comes in several files."""
 
 DAYS_MAX = 366
+
+SET_ASIDE_MAX = 1_000
+"""A file with more lines that cannot be read is another file than it seems."""
 
 REQUIRED = ("booked_on", "direction", "amount", "currency")
 OPTIONAL = ("end_to_end_id", "bank_reference", "description")
@@ -36,30 +39,32 @@ DIRECTIONS = ("credit", "debit")
 XML = ("application/xml", "text/xml")
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_KEY = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _WORDS = Text(TEXT_LENGTH_MAX)
 
-Row = TypeVar("Row")
+Flaws = list[tuple[str, str, str]]
 Currencies = Mapping[str, Currency]
 
 
 class Parsed(NamedTuple):
-    """A statement that was read: its form, whose account, the days that it covers, its currencies and lines."""
+    """A statement that was read: its form, whose account if it is of one, its days, lines, and what was set aside."""
 
     form: str
     account: str | None
     begins_on: date
     ends_on: date
-    currencies: set[str]
+    periods: list[Period]
     lines: list[Told]
+    set_aside: list[dict[str, str]]
 
 
 class Raw(NamedTuple):
-    """A line whose values are still to be judged."""
+    """A line whose values are still to be judged, and its place in the file."""
 
+    pointer: str
+    account: str | None
     booked_on: date | None
     direction: str
-    amount: str
+    amount: str | None
     currency: str
     end_to_end_id: str | None = None
     bank_reference: str | None = None
@@ -67,7 +72,7 @@ class Raw(NamedTuple):
 
 
 def reading(media_type: str) -> Callable[[bytes, Currencies], Parsed]:
-    """What reads files of this media type, and raises Refusal with a pointer to each wrong line; raises Refusal."""
+    """What reads files of this media type, and sets aside each wrong line by its pointer; raises Refusal."""
     if media_type == CSV:
         return of_csv
     if media_type in XML:
@@ -88,50 +93,70 @@ def of_csv(data: bytes, currencies: Currencies) -> Parsed:
     if not set(REQUIRED) <= set(names):
         raise flawed([("/header", "required", f"Columns that must be there: {', '.join(REQUIRED)}.")])
 
-    def read(cells: list[str]) -> Raw:
+    def read(number: int, cells: list[str]) -> Raw:
         if len(cells) != len(names):
             raise ma.ValidationError([Flaw("invalid_value", f"The header names {len(names)} cells.")])
         given = dict(zip(names, cells, strict=True))
         words = {name: _words(name, given[name]) for name in OPTIONAL if given.get(name)}
-        return Raw(_day(given["booked_on"]), given["direction"], given["amount"], given["currency"], **words)
+        place, day = f"/lines/{number}", _day(given["booked_on"])
+        return Raw(place, None, day, given["direction"], given["amount"], given["currency"], **words)
 
-    return _parsed("csv", Statement(None, None, None, None, []), _lines(texts, read, currencies))
+    lines: list[Told] = []
+    flaws: Flaws = []
+    _refuse_too_many(texts)
+    for number, cells in enumerate(texts, 1):
+        try:
+            lines.append(_told(number, read(number, cells), currencies))
+        except ma.ValidationError as error:
+            flaws += flatten(error.messages, f"/lines/{number}")
+    days = [line.booked_on for line in lines]
+    found = frozenset(line.currency for line in lines)
+    return _parsed("csv", [Period(min(days), max(days), found)] if days else [], lines, flaws)
 
 
 def of_camt(data: bytes, currencies: Currencies) -> Parsed:
     """The booked entries of a camt.053; characters that nobody can see are left out of its texts."""
     try:
-        told = statement(document(data, STATEMENTS))
+        told, odd = statements(document(data, STATEMENTS))
     except Broken as broken:
         raise Refusal("malformed_xml", str(broken)) from None
-    rows = [
-        Raw(*entry[:4], *map(_visible, (entry.end_to_end_id, entry.bank_reference, entry.description)))
-        for entry in told.entries
-    ]
-    if told.currency is not None and told.currency not in currencies:
-        raise flawed([("/account", "currency_unknown", "This currency is not known.")])
-    return _parsed("camt.053", told._replace(account=_visible(told.account)), _lines(rows, lambda row: row, currencies))
+    flaws: Flaws = [(one.pointer, "invalid_value", one.detail) for one in odd]
+    lines: list[Told] = []
+    periods = []
+    _refuse_too_many([entry for one in told for entry in one.entries])
+    number = 0
+    for one in told:
+        if one.currency is not None and one.currency not in currencies:
+            flaws.append((one.pointer, "currency_unknown", "The currency of this account is not known."))
+            continue
+        kept = []
+        spoilt = set()
+        for entry in one.entries:
+            number += 1
+            words = map(_visible, (entry.end_to_end_id, entry.bank_reference, entry.description))
+            raw = Raw(entry.pointer, _visible(one.account), *entry[:4], *words)
+            try:
+                kept.append((entry.pointer, _told(number, raw, currencies)))
+            except ma.ValidationError as error:
+                flaws += flatten(error.messages, entry.pointer)
+                spoilt.add(entry.pointer)
+        fit = [line for pointer, line in kept if pointer not in spoilt]  # an entry is judged whole, or set aside
+        lines += fit
+        days = [line.booked_on for line in fit] + [day for day in (one.begins_on, one.ends_on) if day is not None]
+        days = days or ([one.made_on] if one.made_on and not one.entries else [])
+        if days:
+            found = {line.currency for line in fit} | ({one.currency} if one.currency else set())
+            periods.append(Period(min(days), max(days), frozenset(found)))
+    accounts = {_visible(one.account) for one in told}
+    return _parsed("camt.053", periods, lines, flaws, accounts.pop() if len(accounts) == 1 else None)
 
 
-def _lines(rows: Sequence[Row], read: Callable[[Row], Raw], currencies: Currencies) -> list[Told]:
-    """The lines; raises Refusal that names each wrong one by its number, from 1."""
+def _refuse_too_many(rows: Sequence[object]) -> None:
     if len(rows) > LINES_MAX:
         raise flawed([("/lines", "invalid_value", f"At most {LINES_MAX} lines.")])
-    lines: list[Told] = []
-    flaws: list[tuple[str, str, str]] = []
-    for number, row in enumerate(rows, 1):
-        try:
-            lines.append(_told(read(row), currencies))
-        except ma.ValidationError as error:
-            flaws += flatten(error.messages, f"/lines/{number}")
-            if len(flaws) >= ERRORS_MAX:
-                break
-    if flaws:
-        raise flawed(flaws)
-    return lines
 
 
-def _told(raw: Raw, currencies: Currencies) -> Told:
+def _told(number: int, raw: Raw, currencies: Currencies) -> Told:
     """The line with its amount in minor units, and the payment that its end-to-end id names; raises ValidationError."""
     if raw.direction not in DIRECTIONS:
         raise _wrong("direction", "invalid_value", f"One of: {', '.join(DIRECTIONS)}.")
@@ -141,13 +166,12 @@ def _told(raw: Raw, currencies: Currencies) -> Told:
     if known is None:
         raise _wrong("currency", "currency_unknown", "This currency is not known.")
     try:
-        amount = money.parse(raw.amount, known.digits)
+        amount = None if raw.amount is None else money.parse(raw.amount, known.digits)
     except money.MoneyError as error:
         raise _wrong("amount", error.code, error.detail) from None
-    key = (raw.end_to_end_id or "").lower()
-    payment_id = str(UUID(key)) if _KEY.fullmatch(key) else None
     words = (raw.end_to_end_id, raw.bank_reference, raw.description)
-    return Told(raw.booked_on, raw.direction, amount, raw.currency, *words, payment_id)
+    day = (raw.booked_on, raw.direction, amount, raw.currency)
+    return Told(number, raw.account, *day, *words, payment_id(raw.end_to_end_id))
 
 
 def _day(text: str) -> date | None:
@@ -168,17 +192,17 @@ def _wrong(name: str, code: str, detail: str) -> ma.ValidationError:
     return ma.ValidationError({name: [Flaw(code, detail)]})
 
 
-def _parsed(form: str, told: Statement, lines: list[Told]) -> Parsed:
-    """The statement as a whole; raises Refusal for one of no lines and no days, or of too many."""
-    days = [line.booked_on for line in lines]
-    days += [day for day in (told.begins_on, told.ends_on) if day is not None]
-    if not days:
+def _parsed(form: str, periods: list[Period], lines: list[Told], flaws: Flaws, account: str | None = None) -> Parsed:
+    """The statement as a whole; raises Refusal if nothing of it can be read, or it is of no days, or of too many."""
+    if (flaws and not lines) or len(flaws) > SET_ASIDE_MAX:
+        raise flawed(flaws)
+    if not periods:
         raise flawed([("/lines", "invalid_value", "At least one line.")])
-    begins_on, ends_on = min(days), max(days)
-    if (ends_on - begins_on).days > DAYS_MAX:
+    begins_on, ends_on = min(one.begins_on for one in periods), max(one.ends_on for one in periods)
+    if not (begins_on.year >= YEAR_MIN and ends_on.year <= YEAR_MAX and (ends_on - begins_on).days <= DAYS_MAX):
         raise flawed([("/lines", "invalid_value", f"At most {DAYS_MAX} days.")])
-    found = {line.currency for line in lines} | ({told.currency} if told.currency else set())
-    return Parsed(form, told.account, begins_on, ends_on, found, lines)
+    set_aside = [{"pointer": place[:POINTER_LENGTH_MAX], "code": code, "detail": words} for place, code, words in flaws]
+    return Parsed(form, account, begins_on, ends_on, periods, lines, set_aside)
 
 
 def _visible(words: str | None) -> str | None:

@@ -19,6 +19,7 @@ class Kept(NamedTuple):
     ends_on: date
     uploaded_by: str
     created_at: datetime
+    set_aside: Sequence[Mapping[str, str]]
     counts: Mapping[str, int]
 
 
@@ -27,6 +28,7 @@ class Line(NamedTuple):
 
     id: str
     line: int
+    account: str | None
     booked_on: date
     direction: str
     amount: int
@@ -47,7 +49,7 @@ class Line(NamedTuple):
 VERDICT = "CASE WHEN l.matched_by IS NULL THEN l.verdict ELSE 'matched' END"
 
 STATEMENT = f"""
-SELECT s.id::text, s.form, s.account, s.begins_on, s.ends_on, s.uploaded_by::text, s.created_at,
+SELECT s.id::text, s.form, s.account, s.begins_on, s.ends_on, s.uploaded_by::text, s.created_at, s.set_aside,
        (SELECT coalesce(jsonb_object_agg(verdict, lines), '{{}}')
         FROM (SELECT {VERDICT} AS verdict, count(*) AS lines FROM bank_statement_lines l
               WHERE l.statement_id = s.id GROUP BY 1) counted)
@@ -68,7 +70,7 @@ def by_hash(connection: Connection, hash: bytes) -> Kept | None:
 
 
 LINE = f"""
-SELECT l.line::text, l.line, l.booked_on, l.direction, l.amount::text, l.currency, c.digits, l.end_to_end_id,
+SELECT l.line::text, l.line, l.account, l.booked_on, l.direction, l.amount::text, l.currency, c.digits, l.end_to_end_id,
        l.bank_reference, l.description, {VERDICT}, l.difference, l.payment_id::text, l.matched_payment_id::text,
        l.match_reason, l.matched_by::text, l.matched_at
 FROM bank_statement_lines l JOIN currencies c ON c.code = l.currency

@@ -13,16 +13,23 @@ from models.rules.reconciling import Booking, Expected, Judgement, Verdict, judg
 ROWS_AT_ONCE = 5_000
 """Lines judged and kept by one set of statements: each stays far below the role's statement_timeout."""
 
+DESCRIPTION_LENGTH_MAX = 140
+
 MISSING_THERE_MAX = 50_000
 """As many as the lines of a file: more are no differences, but the statement of another account."""
 
 
 class Told(NamedTuple):
-    """A line as the bank tells it; `payment_id` where its end-to-end id can be one of ours, amount in minor units."""
+    """A line as the bank tells it; `payment_id` where its end-to-end id can be one of ours, amount in minor units.
 
+    Its number is that in the file. `amount` None: a part of the next line whose amount the bank does not say.
+    """
+
+    line: int
+    account: str | None
     booked_on: date
     direction: str
-    amount: int
+    amount: int | None
     currency: str
     end_to_end_id: str | None
     bank_reference: str | None
@@ -32,11 +39,20 @@ class Told(NamedTuple):
     @property
     def booking(self) -> Booking:
         """What of it is judged."""
-        return Booking(self.direction, self.amount, self.currency, self.bank_reference)
+        return Booking(self.direction, self.amount or 0, self.currency, self.bank_reference)
+
+
+class Period(NamedTuple):
+    """Days of which a bank told all that it booked in these currencies."""
+
+    begins_on: date
+    ends_on: date
+    currencies: frozenset[str]
 
 
 class Upload(NamedTuple):
-    """A file as it is kept: the SHA-256 of its bytes, its form, whose account, and the days that it covers."""
+    """A file as it is kept: the SHA-256 of its bytes, its form, whose account, the days that it covers, what of it was
+    set aside (JSON), and by whom it was uploaded."""
 
     id: str
     hash: bytes
@@ -44,6 +60,7 @@ class Upload(NamedTuple):
     account: str | None
     begins_on: date
     ends_on: date
+    set_aside: str
     uploaded_by: str
 
 
@@ -51,36 +68,83 @@ class Overfull(Exception):
     """More payments of the statement's days are missing there than a statement has room for."""
 
 
-def add(connection: Connection, upload: Upload, lines: Sequence[Told], currencies: Iterable[str]) -> bool:
+def add(connection: Connection, upload: Upload, lines: Sequence[Told], periods: Iterable[Period]) -> bool:
     """Keep a statement with a verdict for each line; False if the file is kept already.
 
-    Behind its lines come those of our payments in these currencies that the bank answered within its days, and did not
+    Behind its lines come those of our payments that the bank answered within a period, in its currencies, and did not
     book. Raises Overfull.
     """
     is_new = connection.exec_driver_sql(
-        "INSERT INTO bank_statements (id, hash, form, account, begins_on, ends_on, uploaded_by)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (hash) DO NOTHING",
+        "INSERT INTO bank_statements (id, hash, form, account, begins_on, ends_on, set_aside,"
+        " uploaded_by) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (hash) DO NOTHING",
         tuple(upload),
     ).rowcount
     if not is_new:
         return False
     seen: set[str] = set()
+    last = known = max((line.line for line in lines), default=0)
+    lines = _weighed(connection, lines)
     for start in range(0, len(lines), ROWS_AT_ONCE):
         told = lines[start : start + ROWS_AT_ONCE]
-        _keep(connection, upload.id, start + 1, told, list(_judged(connection, told, seen)))
-    known = len(lines)
-    for rows in _unbooked(connection, upload):
-        known += _keep_missing(connection, upload.id, known, rows, currencies)
-        if known - len(lines) > MISSING_THERE_MAX:
-            raise Overfull
+        _keep(connection, upload.id, told, list(_judged(connection, told, seen)))
+    for period in periods:
+        for rows in _unbooked(connection, upload.id, period):
+            known += _keep_missing(connection, upload.id, known, rows, period.currencies)
+            if known - last > MISSING_THERE_MAX:
+                raise Overfull
     return True
+
+
+def _weighed(connection: Connection, lines: Sequence[Told]) -> Sequence[Told]:
+    """The lines, each with an amount: a part of an entry that has none takes what we expect of it, as far as that goes.
+
+    One alone takes all that is left; of others the ids stand with what is left.
+    """
+    unknown = [line for line in lines if line.amount is None]
+    if not unknown:
+        return lines
+    expected: dict[str | None, list[Expected]] = {}
+    for start in range(0, len(unknown), ROWS_AT_ONCE):
+        for ours in _expected(connection, unknown[start : start + ROWS_AT_ONCE]):
+            expected.update(ours)
+    weighed: list[Told] = []
+    parts: list[Told] = []
+    for line in lines:
+        if line.amount is None:
+            parts.append(line)
+        elif parts:
+            weighed += _shared(line, line.amount, parts, expected)
+            parts = []
+        else:
+            weighed.append(line)
+    return weighed
+
+
+def _shared(
+    rest: Told, amount: int, parts: Iterable[Told], expected: Mapping[str | None, Sequence[Expected]]
+) -> Iterator[Told]:
+    """The parts of what is left of an entry, and what they leave of that."""
+    nameless = []
+    for part in parts:
+        ours = expected.get(part.payment_id) or expected.get(part.bank_reference) or ()
+        meant = [one.amount for one in ours if (one.direction, one.currency) == (part.direction, part.currency)]
+        if meant and meant[0] <= amount:
+            amount -= meant[0]
+            yield part._replace(amount=meant[0])
+        else:
+            nameless.append(part)
+    if amount and len(nameless) == 1:
+        yield nameless[0]._replace(amount=amount)
+    elif amount:
+        ids = ", ".join(filter(None, (part.end_to_end_id or part.bank_reference for part in nameless)))
+        yield rest._replace(amount=amount, description=(ids or rest.description or "")[:DESCRIPTION_LENGTH_MAX] or None)
 
 
 def _judged(connection: Connection, lines: Sequence[Told], seen: set[str]) -> Iterator[Judgement]:
     """The verdicts, in the order of the lines; adds to `seen` the payments that are matched."""
     by_id, by_reference = _expected(connection, lines)
     for line in lines:
-        candidates = by_id[line.payment_id] or by_reference[line.bank_reference]
+        candidates = by_id.get(line.payment_id) or by_reference.get(line.bank_reference) or []
         judgement = judge(line.booking, candidates, seen)
         if judgement.verdict == Verdict.MATCHED and judgement.payment_id is not None:
             seen.add(judgement.payment_id)
@@ -139,25 +203,27 @@ def _expected(
 
 
 KEEP = """
-INSERT INTO bank_statement_lines (statement_id, line, booked_on, direction, amount, currency, end_to_end_id,
+INSERT INTO bank_statement_lines (statement_id, line, account, booked_on, direction, amount, currency, end_to_end_id,
                                   bank_reference, description, verdict, difference, payment_id)
-SELECT %(id)s::uuid, %(first)s - 1 + told.position, booked_on, direction, amount, currency, end_to_end_id,
+SELECT %(id)s::uuid, line, account, booked_on, direction, amount, currency, end_to_end_id,
        bank_reference, description, verdict, difference, payment_id
 FROM unnest(
+    %(lines)s::integer[], %(accounts)s::text[],
     %(days)s::date[], %(directions)s::text[], %(amounts)s::numeric[], %(currencies)s::text[],
     %(end_to_end_ids)s::text[], %(references)s::text[], %(descriptions)s::text[], %(verdicts)s::text[],
     %(differences)s::text[], %(payment_ids)s::uuid[]
-) WITH ORDINALITY AS told (booked_on, direction, amount, currency, end_to_end_id, bank_reference, description, verdict,
-                           difference, payment_id, position)
+) AS told (line, account, booked_on, direction, amount, currency, end_to_end_id, bank_reference, description, verdict,
+           difference, payment_id)
 """
 
 
-def _keep(connection: Connection, id: str, first: int, lines: Sequence[Told], judgements: Sequence[Judgement]) -> None:
+def _keep(connection: Connection, id: str, lines: Sequence[Told], judgements: Sequence[Judgement]) -> None:
     connection.exec_driver_sql(
         KEEP,
         {
             "id": id,
-            "first": first,
+            "lines": arrays.plain(line.line for line in lines),
+            "accounts": arrays.quoted(line.account for line in lines),
             "days": arrays.plain(line.booked_on for line in lines),
             "directions": arrays.plain(line.direction for line in lines),
             "amounts": arrays.plain(line.amount for line in lines),
@@ -183,7 +249,8 @@ SELECT id::text, told_id::text, direction, bank_reference, at FROM (
 WHERE at < (%(ends_on)s::date + 1)::timestamp AT TIME ZONE 'UTC'
   AND at >= %(at)s::timestamptz AND (at, id) > (%(at)s::timestamptz, %(after)s::uuid)
   AND NOT EXISTS (SELECT FROM bank_statement_lines l
-                  WHERE l.payment_id = ours.id AND l.direction = ours.direction AND l.verdict <> 'missing_there')
+                  WHERE l.payment_id = ours.id AND l.direction = ours.direction
+                    AND (l.verdict <> 'missing_there' OR l.statement_id = %(id)s::uuid))
   AND NOT EXISTS (SELECT FROM bank_statement_lines l WHERE l.matched_payment_id = ours.id)
 ORDER BY at, ours.id LIMIT %(limit)s
 """
@@ -203,11 +270,12 @@ WHERE p.id = ANY(%(ids)s::uuid[]) AND p.state = 'COMPLETED' AND p.currency = ANY
 """
 
 
-def _unbooked(connection: Connection, upload: Upload) -> Iterator[Sequence[Row]]:
-    """What the bank should have booked within the days of the statement, and no statement has, in parts."""
+def _unbooked(connection: Connection, id: str, period: Period) -> Iterator[Sequence[Row]]:
+    """What the bank should have booked within the days of the period, and no statement has, in parts."""
     edge = START
     while True:
-        asked = {"begins_on": upload.begins_on, "ends_on": upload.ends_on, "limit": ROWS_AT_ONCE, **edge}
+        days = {"begins_on": period.begins_on, "ends_on": period.ends_on}
+        asked = {"id": id, **days, "limit": ROWS_AT_ONCE, **edge}
         rows = connection.exec_driver_sql(UNBOOKED, asked).all()
         yield rows
         if len(rows) < ROWS_AT_ONCE:

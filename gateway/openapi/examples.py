@@ -15,6 +15,9 @@ IBAN = "DE89370400440532013000"
 
 VALUES: dict[str, Any] = {
     "Reconciliation.account": IBAN,
+    "SetAside.pointer": "/lines/3/amount",
+    "SetAside.code": "amount_invalid",
+    "SetAside.detail": 'An amount is a plain decimal string such as "10.00".',
     "action": "wallets.change",
     "AuditLine.actor": ID,
     "AuditLine.target": ID,

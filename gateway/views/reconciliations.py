@@ -1,6 +1,7 @@
 """/v1/ops/reconciliations: a statement of the bank's beside our payments, judged line by line, matched by hand."""
 
 import hashlib
+import json
 import re
 from typing import Any, cast
 
@@ -63,10 +64,11 @@ def upload(_: Body) -> Answer:
     if earlier is not None:
         return _body(earlier), {"Idempotent-Replayed": "true"}
     parsed = aside(parse, data, currencies)
-    given = Upload(str(uuid7()), hash, parsed.form, parsed.account, parsed.begins_on, parsed.ends_on, g.caller.id)
+    days, odd = (parsed.begins_on, parsed.ends_on), json.dumps(parsed.set_aside)
+    given = Upload(str(uuid7()), hash, parsed.form, parsed.account, *days, odd, g.caller.id)
     with transaction(services().engine) as connection:
         try:
-            is_new = reconciliation.add(connection, given, parsed.lines, parsed.currencies)
+            is_new = reconciliation.add(connection, given, parsed.lines, parsed.periods)
         except Overfull:
             raise flawed([("/lines", "invalid_value", "Far too many payments of its days are missing.")]) from None
         kept = bank_statement.by_hash(connection, hash)
@@ -154,6 +156,7 @@ def _body(kept: Kept) -> Body:
         "account": kept.account,
         "begins_on": kept.begins_on.isoformat(),
         "ends_on": kept.ends_on.isoformat(),
+        "set_aside": kept.set_aside,
         "counts": {verdict.value: kept.counts.get(verdict, 0) for verdict in Verdict},
         "uploaded_by": kept.uploaded_by,
         "created_at": kept.created_at.isoformat(),
@@ -163,6 +166,7 @@ def _body(kept: Kept) -> Body:
 def _line_body(line: Line) -> Body:
     return {
         "line": line.line,
+        "account": line.account,
         "booked_on": line.booked_on.isoformat(),
         "direction": line.direction,
         "amount": render(line.amount, line.digits),

@@ -1,11 +1,11 @@
-"""What banks' files say: days of execution, creditor references and ids of orders."""
+"""What banks' files say: days of execution, creditor references, ids of orders; what of a statement is set aside."""
 
 from migrations import steps
 
 revision = "0012"
 down_revision = "0007"
 
-STEPS = ["1_orders"]
+STEPS = ["1_orders", "2_statements"]
 
 
 def upgrade() -> None:

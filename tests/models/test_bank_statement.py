@@ -39,7 +39,14 @@ BREAKS = {
     statement(ends_on="'2026-11-19'"): "bank_statements_period_is_bounded",
     statement(begins_on="'2025-11-18'"): "bank_statements_period_is_bounded",
     statement(uploaded_by="%(new)s"): "bank_statements_uploaded_by_fkey",
+    statement(set_aside="'[{}]'"): NO_BREAK,
+    statement(set_aside="'{}'"): "bank_statements_set_aside_is_a_short_list",
+    statement(set_aside="(SELECT jsonb_agg(n) FROM generate_series(1, 1001) n)"): (
+        "bank_statements_set_aside_is_a_short_list"
+    ),
     line(): NO_BREAK,
+    line(account="''"): "bank_statement_lines_account_is_bounded",
+    line(account="repeat('x', 141)"): "bank_statement_lines_account_is_bounded",
     line(line="1"): "bank_statement_lines_pkey",
     line(line="0"): "bank_statement_lines_number_is_bounded",
     line(line="100001"): "bank_statement_lines_number_is_bounded",
@@ -80,6 +87,7 @@ OWNERS = {
     "TRUNCATE bank_statements, bank_statement_lines": "bank_statements_are_never_truncated",
     of_line("verdict = 'matched', payment_id = %(new)s"): "bank_statement_lines_are_matched_once",
     of_line("amount = 1"): "bank_statement_lines_are_matched_once",
+    of_line("account = 'x'"): "bank_statement_lines_stay_with_their_account",
     of_line("line = 5"): "bank_statement_lines_are_matched_once",
     "DELETE FROM bank_statement_lines": "bank_statement_lines_are_never_deleted",
     "TRUNCATE bank_statement_lines": "bank_statement_lines_are_never_truncated",

@@ -86,8 +86,11 @@ COLUMN_RIGHTS = {
             *("payment_id", "iban", "bic", "name", "description", "creditor_reference", "instruction_id"),
             "end_to_end_id",
         },
-        ("INSERT", "bank_statements"): {"id", "hash", "form", "account", "begins_on", "ends_on", "uploaded_by"},
+        ("INSERT", "bank_statements"): {
+            *("id", "hash", "form", "account", "begins_on", "ends_on", "set_aside", "uploaded_by"),
+        },
         ("INSERT", "bank_statement_lines"): {
+            "account",
             *("statement_id", "line", "booked_on", "direction", "amount", "currency", "end_to_end_id"),
             *("bank_reference", "description", "verdict", "difference", "payment_id"),
         },

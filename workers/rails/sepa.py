@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import structlog
-from schwifty import IBAN
-from schwifty.exceptions import SchwiftyException
 
 from models.bank_files import Broken
 from models.instruction import Instruction
+from models.rules.sepa import is_in_sepa
 from models.sepa_letters import plain
 from workers.rails.rail import Answer, Outcome, RailAway
 from workers.rails.sepa_files import (
@@ -117,10 +116,12 @@ class SepaRail:
         try:
             if file.data is None:
                 raise Broken("Too large.")
-            items = items_in(file.data, self._outbox.keys_of)
+            items, odd = items_in(file.data, self._outbox.keys_of)
         except Broken as broken:
             log.error("a file of the bank is broken", file=file.path.name, error=str(broken))
             return None
+        for one in odd:
+            log.error("an entry of a file of the bank is set aside", file=file.path.name, **one._asdict())
         self._read = (file.hash, items)
         return items
 
@@ -131,15 +132,8 @@ def _refusal(one: Instruction) -> Outcome | None:
         return Outcome(Answer.REJECTED, f"SEPA pays {CURRENCY} alone, not {one.currency}")
     if one.amount > AMOUNT_MAX:
         return Outcome(Answer.REJECTED, "SEPA pays 999999999.99 at most")
-    if not _is_in_sepa(one.iban):
+    if not is_in_sepa(one.iban):
         return Outcome(Answer.REJECTED, "the account is outside SEPA")
     if not plain(one.name, NAME_LENGTH_MAX):
         return Outcome(Answer.REJECTED, "the name cannot be written in Latin letters")
     return None
-
-
-def _is_in_sepa(iban: str) -> bool:
-    try:
-        return bool(IBAN(iban, allow_invalid=True).in_sepa_zone)
-    except SchwiftyException:
-        return False

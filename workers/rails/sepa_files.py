@@ -9,8 +9,9 @@ from uuid import UUID
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from models.bank_files import STATEMENTS, Broken, document, statement, text
+from models.bank_files import Broken, document, text
 from models.bank_return import Return
+from models.camt import STATEMENTS, Entry, Odd, payment_id, statements
 from models.instruction import Instruction
 from models.rules import money
 from models.rules.creditor_reference import kind_of
@@ -132,24 +133,24 @@ def keys_in(data: bytes) -> list[str]:
     return [key.text or "" for key in document(data, ORDERS).iter("EndToEndId")]
 
 
-def items_in(data: bytes, keys_of: Callable[[str], Sequence[str]]) -> list[Item]:
-    """What a pain.002 or camt.053 says of payments of ours; raises Broken.
+def items_in(data: bytes, keys_of: Callable[[str], Sequence[str]]) -> tuple[list[Item], list[Odd]]:
+    """What a pain.002 or camt.053 says of payments of ours, and which entries cannot be read; raises Broken.
 
     `keys_of` tells the keys of a message of ours, which a report may answer as a whole.
     """
     root = document(data, f"{REPORTS}|{STATEMENTS}")
     report = root.find("CstmrPmtStsRpt")
-    return list(_booked(root) if report is None else _reported(report, keys_of))
+    return _booked(root) if report is None else (list(_reported(report, keys_of)), [])
 
 
 def _reported(report: Element, keys_of: Callable[[str], Sequence[str]]) -> Iterator[Item]:
     """Each transaction by itself, or its block's word, or its message's; nothing of a message that came twice."""
     if any(_is_duplicate(told) for part in ("Grp", "Pmt") for told in report.iterfind(f"Orgnl{part}InfAndSts")):
         return
-    message_id = text(report, "OrgnlGrpInfAndSts/OrgnlMsgId") or ""
+    message_id = (text(report, "OrgnlGrpInfAndSts/OrgnlMsgId") or "").lower()
     left = dict.fromkeys(keys_of(message_id) if KEY.fullmatch(message_id) else ())
     for told in report.iter("TxInfAndSts"):
-        key = text(told, "OrgnlEndToEndId") or ""
+        key = (text(told, "OrgnlEndToEndId") or "").lower()
         left.pop(key, None)
         yield from _news(told, "TxSts", [key])
     blocks = [(block, "PmtInfSts") for block in report.iterfind("OrgnlPmtInfAndSts")]
@@ -175,18 +176,35 @@ def _is_duplicate(told: Element) -> bool:
     return any(code.text in DUPLICATES for code in told.iterfind("StsRsnInf/Rsn/Cd"))
 
 
-def _booked(root: Element) -> Iterator[Item]:
-    """Money that went out under a key of ours, and money that came back under one."""
-    for entry in statement(root).entries:
-        key = entry.end_to_end_id or ""
-        if not KEY.fullmatch(key) or entry.currency != CURRENCY:
-            continue
-        id = str(UUID(key))
-        if entry.direction == "debit" and not entry.is_return:
-            yield News(id, Outcome(Answer.CONFIRMED, bank_reference=entry.bank_reference), _minor(entry.amount))
-        elif entry.direction == "credit" and entry.is_return:
-            number = entry.bank_reference or f"{key} {entry.booked_on} {entry.amount}"
-            yield Return(number, id, _minor(entry.amount), entry.reason)
+def _booked(root: Element) -> tuple[list[Item], list[Odd]]:
+    """Money that went out under a key of ours, and money that came back under one; raises Broken if nothing is read."""
+    told, odd = statements(root)
+    entries = [entry for one in told for entry in one.entries]
+    items: list[Item] = []
+    unread = 0
+    for entry in entries:
+        try:
+            items += _news_of(entry)
+        except Broken as broken:
+            odd.append(Odd(entry.pointer, str(broken)))
+            unread += 1
+    if odd and unread == len(entries):
+        raise Broken(f"No entry can be read. {odd[0].pointer}: {odd[0].detail}")
+    return items, odd
+
+
+def _news_of(entry: Entry) -> Iterator[Item]:
+    id = payment_id(entry.end_to_end_id)
+    if id is None or entry.currency != CURRENCY:
+        return
+    if entry.direction == "debit" and not entry.is_return:
+        outcome = Outcome(Answer.CONFIRMED, bank_reference=entry.bank_reference)
+        yield News(id, outcome, None if entry.amount is None else _minor(entry.amount))
+    elif entry.direction == "credit" and entry.is_return:
+        if entry.amount is None:
+            raise Broken("Money came back, and the bank does not say how much.")
+        number = entry.bank_reference or f"{key_of(id)} {entry.booked_on} {entry.amount}"
+        yield Return(number, id, _minor(entry.amount), entry.reason)
 
 
 def _minor(amount: str) -> int:

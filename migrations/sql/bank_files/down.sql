@@ -7,6 +7,9 @@ BEGIN
     END IF;
 END
 $$;
+DROP TRIGGER bank_statement_lines_stay_with_their_account ON bank_statement_lines;
+ALTER TABLE bank_statement_lines DROP COLUMN account;
+ALTER TABLE bank_statements DROP COLUMN set_aside;
 DROP TRIGGER instructions_orders_are_immutable ON instructions;
 ALTER TABLE instructions DROP COLUMN creditor_reference, DROP COLUMN instruction_id, DROP COLUMN end_to_end_id;
 -- Scheduled withdrawals that are final would break the old constraints: they are history, so then there is no way back.

@@ -430,6 +430,37 @@ def test_a_statement_confirms_what_went_out_and_brings_what_came_back(files: Sep
     assert other not in {item.payment_id for item in items}
 
 
+def test_one_odd_entry_keeps_no_other_back(files: SepaRail, inbox: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    ids = [key() for _ in range(2)]
+    odd = [entry(amount="1e3"), entry(day="2026-02-30"), entry("CRDT", "1.005", key()[1], detail=RETURNED)]
+    (inbox / "a.xml").write_bytes(camt(entry(key=ids[0][1]), *odd, entry(key=ids[1][1])))
+    items, _ = hear(files)
+    assert [item.payment_id for item in items] == [id for id, _ in ids]
+    assert [path.name[17:] for path in (inbox / "done").iterdir()] == ["a.xml"]
+    said = capfd.readouterr().out
+    assert [f"/Stmt/1/Ntry/{n}" in said for n in range(1, 6)] == [False, True, True, True, False]
+
+
+def test_ids_in_letters_of_any_size(files: SepaRail, inbox: Path) -> None:
+    (paid, k1), (refused, k2) = key(), key()
+    (inbox / "a.xml").write_bytes(camt(entry(key=k1.upper())))
+    (inbox / "b.xml").write_bytes(report(status(k2.upper(), "RJCT", "AC04")))
+    assert [item.payment_id for item in hear(files)[0]] == [paid, refused]
+
+
+def test_parts_of_an_entry_are_news_of_each(files: SepaRail, inbox: Path) -> None:
+    (first, k1), (second, k2), (third, k3) = key(), key(), key()
+    refs = "<TxDtls><Refs><EndToEndId>{}</EndToEndId></Refs>{}</TxDtls>"
+    told = [refs.format(k1, '<Amt Ccy="EUR">1500</Amt>'), refs.format(k2, ""), refs.format(k3, "")]
+    batch = entry(amount="1526.00").replace("<TxDtls><Refs></Refs></TxDtls>", "".join(told))
+    (inbox / "a.xml").write_bytes(camt(batch))
+    assert [(item.payment_id, item.amount) for item in hear(files)[0]] == [
+        (first, 150_000),
+        (second, None),
+        (third, None),
+    ]
+
+
 def test_a_file_is_put_away_when_all_of_it_is_committed(
     files: SepaRail, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
