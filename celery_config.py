@@ -217,6 +217,7 @@ def publish(request_id: str | None = None, task: str = POST) -> None:
 def _preflight(**_: object) -> None:
     from workers import runtime  # noqa: PLC0415 - the workers import this module
 
+    runtime.bound_statements()
     runtime.preflight(rails=RAILS in app.amqp.queues.consume_from)
 
 

@@ -4,15 +4,13 @@ from collections.abc import Callable
 from functools import cache
 from typing import TypeVar
 
-import psycopg2
 from gevent.socket import wait_read, wait_write
 from gevent.threadpool import ThreadPool
-from psycopg2.extensions import POLL_OK, POLL_READ, connection, get_wait_callback, set_wait_callback
+from psycopg2.extensions import get_wait_callback
+
+from models import client_timeout
 
 T = TypeVar("T")
-
-ANSWER_SECONDS_MAX = 15.0
-"""Longer than the role's statement_timeout: a server silent for so long is frozen, and the line is given up."""
 
 THREADS_MAX = 2
 """Hashes that a process makes at once: each takes 19 MiB and a core, and the loop needs one too."""
@@ -20,19 +18,21 @@ THREADS_MAX = 2
 
 def install() -> None:
     """Let every connection of this process wait in gevent's loop."""
-    set_wait_callback(wait)
+    client_timeout.install(wait)
 
 
-def wait(line: connection) -> None:
-    """Wait until the server has answered; raises psycopg2.OperationalError when it does not in time."""
-    silence = psycopg2.OperationalError(f"no answer from the database within {ANSWER_SECONDS_MAX:.0f} s")
-    while (state := line.poll()) != POLL_OK:
-        (wait_read if state == POLL_READ else wait_write)(line.fileno(), ANSWER_SECONDS_MAX, silence)
+def wait(descriptor: int, reads: bool, seconds: float) -> bool:
+    """Wait until it can be read, or else written, for so long; returns whether it can."""
+    try:
+        (wait_read if reads else wait_write)(descriptor, seconds, TimeoutError())
+    except TimeoutError:
+        return False
+    return True
 
 
 def aside(function: Callable[..., T], *args: object) -> T:
     """What the function returns: run in a thread beside gevent's loop, if there is one."""
-    if get_wait_callback() is not wait:
+    if get_wait_callback() is None:
         return function(*args)
     return _threads().apply(function, args)
 

@@ -23,6 +23,9 @@ FLUSH_ORDERS_MAX = 256
 WAIT_SECONDS_MAX = 15.0
 """Longer than the database's own time-outs: who waits past this will not be answered by the flush."""
 
+MUTE_SECONDS = 5.0
+"""A flush that lasted longer met a mute database, and is not tried again."""
+
 Answer = Shown | Exception
 """A kept payment, new or replayed, or why there is none."""
 
@@ -92,9 +95,12 @@ class Intake:
         return answers
 
     def _keep_surely(self, orders: Sequence[Order]) -> list[Answer]:
+        began = time.monotonic()
         try:
             return self._keep(orders)
         except CommitUnknown:
+            if time.monotonic() - began > MUTE_SECONDS:
+                raise  # others wait behind this flush; the caller asks again with the same key
             # Keeping again begins by asking for the keys: what was committed after all is found under them.
             return self._keep(orders)
 

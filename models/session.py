@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from models import client_timeout
 from models.sqlstate import Meaning, meaning
 
 POOL_SIZE = 8
@@ -19,8 +20,6 @@ POOL_SIZE = 8
 
 POOL_TIMEOUT_SECONDS = 2
 """Rather a 503 than a queue: a connection not had by then is a database that is away."""
-
-CONNECT_TIMEOUT_SECONDS = 3
 
 IDLE_SECONDS = 1.0
 """A connection unused for longer is asked whether it still lives."""
@@ -59,7 +58,7 @@ def open_engine(url: str, poolclass: type[Pool] = QueuePool, application: str = 
         url,
         poolclass=poolclass,
         hide_parameters=True,
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": application},
+        connect_args={**client_timeout.NETWORK, "application_name": application},
         **(sizes if poolclass is QueuePool else {}),
     )
     event.listen(engine, "handle_error", _drop_useless)
@@ -81,7 +80,8 @@ def _ping_if_idle(dialect: Dialect, line: DBAPIConnection, record: ConnectionPoo
     """What lay idle may be dead, and is replaced unseen; what was just used is not asked: a ping costs a trip."""
     if time.monotonic() - record.info.get("returned_at", math.inf) > IDLE_SECONDS:
         try:
-            dialect.do_ping(line)
+            with client_timeout.at_most(client_timeout.PING_SECONDS_MAX):
+                dialect.do_ping(line)
         except dialect.loaded_dbapi.Error as error:
             raise DisconnectionError from error
 

@@ -23,7 +23,8 @@ class Loss(Enum):
 class Line:
     """Passes connections on to the server's socket.
 
-    Each wish with the text `at` in it loses what is next in `to_lose`; `lost` tells what happened.
+    Each wish with the text `at` in it loses what is next in `to_lose`; `lost` tells what happened. One with the text
+    `mute_at` makes all connections mute, new ones too, until `is_mute` is taken back: nothing passes, nobody hangs up.
     """
 
     def __init__(self, directory: Path, server: Path) -> None:
@@ -31,6 +32,8 @@ class Line:
         self.at = COMMIT
         self.to_lose: deque[Loss] = deque()
         self.lost: list[Loss] = []
+        self.mute_at: bytes | None = None
+        self.is_mute = False
         self._server = server
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(str(directory / SOCKET_NAME))
@@ -38,6 +41,10 @@ class Line:
         self._sides: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
+
+    def hang_up(self) -> None:
+        """End all connections that there are."""
+        _hang_up(*self._sides)
 
     def close(self) -> None:
         """Hang up on everybody and end."""
@@ -57,12 +64,17 @@ class Line:
                 self._threads[-1].start()
 
     def _pass(self, client: socket.socket, server: socket.socket) -> None:
-        """Pass wishes on and answers back until one side hangs up, or the line is lost."""
-        is_answer_unwanted = threading.Event()
-        answers = threading.Thread(target=self._pass_answers, args=(client, server, is_answer_unwanted))
+        """Pass wishes on and answers back until one side hangs up, or the line is lost; or is mute, for good."""
+        is_answer_unwanted, is_mute = threading.Event(), threading.Event()
+        answers = threading.Thread(target=self._pass_answers, args=(client, server, is_answer_unwanted, is_mute))
         answers.start()
         with suppress(OSError):
             while wish := client.recv(RECEIVE_BYTES):
+                self.is_mute |= self.mute_at is not None and self.mute_at in wish
+                if self.is_mute:
+                    is_mute.set()
+                if is_mute.is_set():
+                    continue
                 if self.to_lose and self.at in wish:
                     self.lost.append(self.to_lose.popleft())
                     if self.lost[-1] is Loss.WISH:
@@ -74,11 +86,17 @@ class Line:
         client.close()
         server.close()
 
-    def _pass_answers(self, client: socket.socket, server: socket.socket, is_answer_unwanted: threading.Event) -> None:
+    def _pass_answers(
+        self, client: socket.socket, server: socket.socket, is_unwanted: threading.Event, is_mute: threading.Event
+    ) -> None:
         with suppress(OSError):
-            while (answer := server.recv(RECEIVE_BYTES)) and not is_answer_unwanted.is_set():
-                client.sendall(answer)
-        _hang_up(client, server)
+            while (answer := server.recv(RECEIVE_BYTES)) and not is_unwanted.is_set():
+                if self.is_mute:
+                    is_mute.set()
+                if not is_mute.is_set():
+                    client.sendall(answer)
+        if not is_mute.is_set():
+            _hang_up(client, server)
 
 
 def _hang_up(*sides: socket.socket) -> None:

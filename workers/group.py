@@ -5,6 +5,7 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
+from models import client_timeout
 from models.session import Contention, DatabaseAway, Overdue
 
 
@@ -14,7 +15,8 @@ class WorkerGroup(AppGroup):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""
         try:
-            return super().invoke(ctx)
+            with client_timeout.installed():
+                return super().invoke(ctx)
         except DatabaseAway as error:
             raise click.ClickException(f"the database is away: {str(error.__cause__).strip()}") from error
         except (Contention, Overdue) as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 import settings
-from models import currency, heartbeat
+from models import client_timeout, currency, heartbeat
 from models import preflight as preflights
 from models.rules.targets import Policy, networks_of
 from models.session import DatabaseAway, Engine, open_engine, transaction
@@ -82,6 +82,11 @@ def dispatcher() -> "Dispatcher":
 
     given = settings.load()
     return Dispatcher(engine(), Sender(Policy(given.webhook_http, networks_of(given.webhook_networks))))
+
+
+def bound_statements() -> None:
+    """Let no connection of this process, nor of its children, wait for a mute database for ever."""
+    client_timeout.install()
 
 
 def end_calls() -> None:
