@@ -1,18 +1,24 @@
-"""GET /openapi.json, and /docs: Swagger UI from vendored files, which works offline."""
+"""GET /, /openapi.json, and /docs: Swagger UI from vendored files, which works offline."""
 
 import json
+from http import HTTPStatus
 from pathlib import Path
 
 import flask
-from flask import Response, send_from_directory
+from flask import Response, request, send_from_directory
 
+from gateway import media_types
 from gateway.auth import public
 from gateway.contract import Api
 from gateway.errors import not_found
+from gateway.media_types import JSON
 
 STATIC = Path(__file__).parent.parent / "static"
 SERVED = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "start.js"})
 CACHE_SECONDS = 3600
+
+HTML = "text/html"
+LINKS = {"documentation": "/docs", "openapi": "/openapi.json", "status": "/status"}
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -25,6 +31,17 @@ def blueprint(api: Api) -> flask.Blueprint:
     """The routes that show `api`, whose routes are all registered."""
     routes = flask.Blueprint("docs", __name__)
     document = json.dumps(api.spec.to_dict())
+
+    @routes.get("/")
+    @public
+    def root() -> Response:
+        """Where to go from here: a browser to the documentation, programs by links."""
+        if media_types.best(request.headers.get("Accept"), JSON, HTML) == HTML:
+            answer = Response(status=HTTPStatus.FOUND, headers={"Location": LINKS["documentation"]})
+        else:
+            answer = Response(json.dumps({"name": "Payments", "links": LINKS}), content_type=JSON)
+        answer.headers["Vary"] = "Accept"
+        return answer
 
     @routes.get("/openapi.json")
     @public

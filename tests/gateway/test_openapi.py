@@ -57,7 +57,27 @@ def test_every_operation_says_what_it_answers_and_needs(house: House) -> None:
 
 def test_paths_of_the_document_are_the_routes(house: House) -> None:
     routes = {re.sub(r"<(\w+)>", r"{\1}", rule.rule) for rule in house.app.url_map.iter_rules()}
-    assert routes - house.contract["paths"].keys() == {"/openapi.json", "/docs", "/docs/{name}"}
+    assert routes - house.contract["paths"].keys() == {"/", "/openapi.json", "/docs", "/docs/{name}"}
+
+
+@pytest.mark.parametrize("accept", [None, "*/*", "application/json"])
+def test_the_root_links_to_what_is_here(house: House, accept: str | None) -> None:
+    answer = house.nobody().get("/", **({"Accept": accept} if accept else {}))
+    assert answer.status_code == 200
+    for link in answer.get_json()["links"].values():
+        assert house.nobody().get(link).status_code == 200
+
+
+def test_the_root_sends_browsers_to_the_documentation(house: House) -> None:
+    accept = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+    answer = house.nobody().get("/", Accept=accept)
+    assert (answer.status_code, answer.headers["Location"], answer.headers["Vary"]) == (302, "/docs", "Accept")
+
+
+def test_the_documentation_opens_with_an_introduction(house: House) -> None:
+    introduction = house.contract["info"]["description"]
+    for heading in ("Your first charge", "Authentication", "Idempotency", "Waiting for the outcome", "Errors", "Lists"):
+        assert f"\n## {heading}\n" in introduction
 
 
 def test_the_page_needs_only_its_own_files(house: House) -> None:
