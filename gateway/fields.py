@@ -11,7 +11,7 @@ import marshmallow as ma
 
 from gateway.errors import Flaw
 from gateway.parsing import NOT_AN_OBJECT, UNKNOWN_FIELD
-from models.rules.blanks import fold_blanks
+from models.rules.blanks import fold_blanks, is_blank
 
 LIST_ITEMS_MAX = 20
 """A comma list longer than any set of values that may be asked for."""
@@ -82,7 +82,7 @@ class Text(Strict):
             raise self.refuse("text_too_long", f"At most {self.length_max} characters.")
         if _FORBIDDEN.search(text):
             raise self.refuse("text_invalid", "Control characters are not allowed.")
-        if not text.strip():
+        if is_blank(text):
             raise self.refuse("invalid_value", "Must not be empty.")
         return text
 

@@ -19,8 +19,11 @@ EMAIL_LENGTH_MAX = 254
 ENCODED_WORD = "=?"
 """How a piece of a mail's header begins that is to be decoded."""
 PHONE_NUMBER_LENGTH_MAX = 32
-"""As it is written, with blanks and brackets; E.164 has 15 digits at the most."""
-PHONE_NUMBER_DIGITS_MIN = 9
+"""As it is written, with blanks and brackets."""
+PHONE_NUMBER_DIGITS_MAX = 15
+"""Of E.164; the column says the same."""
+PHONE_NUMBER_DIGITS_SHORT = 9
+"""Of fewer digits only those are numbers that some network has given out: a slip of a longer one looks like them."""
 URL_LENGTH_MAX = 200
 
 PASSWORD_LENGTH_MIN = 12
@@ -76,7 +79,10 @@ class PhoneNumber(Strict):
             else:
                 written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
                 reason = phonenumbers.is_possible_number_with_reason(number)
-                if reason == phonenumbers.ValidationResult.IS_POSSIBLE and len(written) > PHONE_NUMBER_DIGITS_MIN:
+                digits = len(written) - len("+")
+                is_whole = digits >= PHONE_NUMBER_DIGITS_SHORT or phonenumbers.is_valid_number(number)
+                is_possible = reason == phonenumbers.ValidationResult.IS_POSSIBLE
+                if is_possible and is_whole and digits <= PHONE_NUMBER_DIGITS_MAX:
                     return written
         raise self.refuse("phone_number_invalid", "A number with + and its country code, such as +49 30 1234567.")
 

@@ -10,6 +10,20 @@ _WITHOUT_WIDTH = dict.fromkeys((0xAD, 0x180E, 0x200B, 0x2060, 0xFEFF))
 """Characters that only say where a line may break: soft hyphen, zero-width spaces, byte order mark."""
 
 
+_INVISIBLE = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Fillers of Hangul and the empty pattern of Braille: letters and signs by their category, and nothing to see."""
+
+_UNSEEN = frozenset(("Cc", "Cf", "Cs", "Mc", "Me", "Mn", "Zl", "Zp", "Zs"))
+"""Categories of controls, of marks that want a letter, and of blanks."""
+
+
+def is_blank(text: str) -> bool:
+    """Whether there is nothing to see: blanks, fillers, controls, and marks without a letter."""
+    if text.isascii():
+        return not text.strip()
+    return all(character in _INVISIBLE or unicodedata.category(character) in _UNSEEN for character in text)
+
+
 def fold_blanks(text: str) -> str:
     """The text in NFC, trimmed, with one space for each run of blanks, and without characters of no width.
 

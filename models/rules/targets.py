@@ -8,6 +8,8 @@ from typing import NamedTuple
 URL_LENGTH_MAX = 2000
 """Longer ones are nobody's receiver; the column says the same."""
 
+PORT_MAX = 65_535
+
 PORTS = {"https": (443, 8443), "http": (80, 8080)}
 """By scheme, the default one first: other ports of the world are other people's databases and mail servers."""
 
@@ -103,7 +105,8 @@ def target_of(url: str, policy: Policy = STRICT) -> Target:
         _refuse_name(host)
     else:
         host = vetted([str(address)], policy)[0]
-    if port not in PORTS[scheme] and not (address is not None and _is_within(address, policy)):
+    is_ours = address is not None and _is_within(address, policy)
+    if port > PORT_MAX or not (port in PORTS[scheme] or is_ours):
         raise TargetRefused("port_refused", f"The port must be {' or '.join(map(str, PORTS[scheme]))}.")
     return Target(scheme, host, port, path if path.startswith("/") else f"/{path}", host if address else None)
 

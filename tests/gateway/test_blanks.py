@@ -9,7 +9,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from tests.gateway import newcomers
-from tests.gateway.bulk_orders import CHARGES, TRANSFERS, line, order, organization
+from tests.gateway.bulk_orders import CHARGES, TRANSFERS, line, lines, order, organization
 from tests.gateway.house import House, Person
 from tests.models.rules.test_blanks import BLANKS
 
@@ -64,6 +64,22 @@ def charges(scene: Scene) -> Outcome:
 
 def transfers(scene: Scene) -> Outcome:
     return taken(scene.merchant.order(TRANSFERS, order(line(reference=SPELT))))
+
+
+def ordered(scene: Scene, member: str, spelt: str) -> Outcome:
+    payee = line(**{member: spelt})
+    if member == "creditor_reference":
+        del payee["description"]
+    answer = scene.merchant.order(TRANSFERS, order(payee))
+    return answer.status_code, lines(scene.merchant, answer)[0][member]
+
+
+def end_to_end_id(scene: Scene) -> Outcome:
+    return ordered(scene, "end_to_end_id", SPELT)
+
+
+def creditor_reference(scene: Scene) -> Outcome:
+    return ordered(scene, "creditor_reference", "\u00a0RF18\u2009\t5390\u200b0754\u202f7034\n")
 
 
 def upload(scene: Scene, media_type: str, data: bytes) -> Outcome:
@@ -125,6 +141,8 @@ CASES: dict[str, tuple[Callable[[Scene], Outcome], Outcome]] = {
     "post /v1/charges /reference": (charge, DUPLICATE),
     "post /v1/bulk-charges /charges/0/reference": (charges, DUPLICATE),
     "post /v1/bulk-transfers /credit_transfers/0/reference": (transfers, DUPLICATE),
+    "post /v1/bulk-transfers /credit_transfers/0/end_to_end_id": (end_to_end_id, (202, PLAIN)),
+    "post /v1/bulk-transfers /credit_transfers/0/creditor_reference": (creditor_reference, (202, "RF18539007547034")),
     "get /v1/payments ?reference": (found("/v1/payments", "id"), (200, ["the charge"])),
     "get /v1/wallets/{token}/operations ?reference": (
         found("/v1/wallets/{wallet}/operations", "payment"),

@@ -88,7 +88,8 @@ def test_what_is_no_email(house: House, email: str) -> None:
 NUMBERS = [
     "", "+", "0301234567", "030 1234567", "+49", "+4930", "+0301234567", "+999123456789", "+493012345678901234",
     "tel:+49301234567", "+49301234567;ext=5", "+49 30 1234567 ext 5", "+\u0664\u0669301234567", "+49301234567\n",
-    "++49301234567", "+49301234567\x00", "\uff0b49301234567", "+1 800 FLOWERS", "+" + "4" * 60_000, "(+49)301234567",
+    "++49301234567", "+4930123456789012", "+81 0120 1234567890123", "+49 1234", "+500 12345",
+    "+49301234567\x00", "\uff0b49301234567", "+1 800 FLOWERS", "+" + "4" * 60_000, "(+49)301234567",
 ]  # fmt: skip
 
 
@@ -120,7 +121,8 @@ def test_a_url_is_bounded(house: House) -> None:
 @pytest.mark.parametrize(
     ("name", "code"),
     [("", "invalid_value"), (" ", "invalid_value"), ("x" * 51, "text_too_long"), ("a\x00", "text_invalid"),
-     ("a\u202eb", "text_invalid"), ("a\r\nb", "text_invalid")],
+     ("a\u202eb", "text_invalid"), ("a\r\nb", "text_invalid"), ("\u3164", "invalid_value"),
+     ("\u200b\u2060", "invalid_value"), ("\u0301", "invalid_value"), ("\u00a0\u2800", "invalid_value")],
 )  # fmt: skip
 def test_what_is_no_name(house: House, name: str, code: str) -> None:
     with house.unchanged():

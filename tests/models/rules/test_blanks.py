@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.rules.blanks import fold_blanks
+from models.rules.blanks import fold_blanks, is_blank
 
 BLANKS = [chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace() and not 0x1C <= code <= 0x1F]
 
@@ -38,6 +38,24 @@ def test_characters_without_width_are_dropped(character: str) -> None:
 )
 def test_what_is_folded_and_what_is_kept(text: str, folded: str) -> None:
     assert fold_blanks(text) == folded
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "\u00a0", "\u200b", "\u200d\u200c", "\u3164", "\u115f\u1160", "\uffa0", "\u2800", "\u034f", "\ufe0f",
+     "\u00ad", "\u180e", "\u2062", "\U000e0020", "\u0301", "\u17b4"],
+    ids=ascii,
+)  # fmt: skip
+def test_nothing_to_see(text: str) -> None:
+    assert is_blank(text)
+    assert not is_blank(f"{text}A{text}")
+
+
+@pytest.mark.parametrize(
+    "text", ["-", "1", "\u00e9", "e\u0301", "\u4e2d", "\u0e01\u0e34", "\U0001f9e8", "\u20ac"], ids=ascii
+)
+def test_something_to_see(text: str) -> None:
+    assert not is_blank(text)
 
 
 @given(st.text(st.sampled_from([*BLANKS, *"aA-1", "e", "\u0301", "\u200b", "\u200c", "\ufeff", "\u00e9"])))

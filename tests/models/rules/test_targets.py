@@ -32,6 +32,14 @@ def test_an_inner_address_is_refused_among_public_ones(address: str):
         assert refused.value.code == "address_refused"
 
 
+@pytest.mark.parametrize("port", ["65536", "70000", "99999"])
+def test_a_port_that_is_none_is_refused_where_any_is_allowed(port: str):
+    assert target_of("http://127.0.0.1:65535/", LOOPBACK).port == 65_535
+    with pytest.raises(TargetRefused) as refused:
+        target_of(f"http://127.0.0.1:{port}/", LOOPBACK)
+    assert refused.value.code == "port_refused"
+
+
 @pytest.mark.parametrize("prefix", ["::ffff:0:0", "64:ff9b::"])
 @given(inner=st.ip_addresses(v=4))
 def test_what_wraps_an_address_is_public_exactly_when_that_is(prefix: str, inner: IPv4Address):

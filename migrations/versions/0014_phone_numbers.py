@@ -1,0 +1,16 @@
+"""Phone numbers: short ones that can be dialled, too."""
+
+from migrations import steps
+
+revision = "0014"
+down_revision = "0008"
+
+STEPS = ["1_phone_numbers"]
+
+
+def upgrade() -> None:
+    steps.run("phone_numbers", *STEPS)
+
+
+def downgrade() -> None:
+    steps.run("phone_numbers", "down")
