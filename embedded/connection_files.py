@@ -23,7 +23,14 @@ PROGRAMS = (Path(sys.prefix) / "bin", CHECKOUT / "docs" / "guides" / "bin")
 
 def write(stack: "Stack", people: "People") -> None:
     """Write both files for this stack, run by this process."""
-    info = {
+    info = describe(stack, people)
+    write_private(ENV_FILE, shell_variables(info))
+    write_private(STACK_FILE, json.dumps(info, indent=2) + "\n")
+
+
+def describe(stack: "Stack", people: "People") -> dict[str, Any]:
+    """The content of stack.json."""
+    return {
         "url": stack.url,
         "database_url": stack.database_url,
         "redis_url": stack.redis_url,
@@ -34,8 +41,6 @@ def write(stack: "Stack", people: "People") -> None:
         "users": people,
         "pids": {"supervisor": os.getpid()} | stack.pids,
     }
-    write_private(ENV_FILE, shell_variables(info))
-    write_private(STACK_FILE, json.dumps(info, indent=2) + "\n")
 
 
 def remove() -> None:

@@ -1,45 +1,94 @@
-"""The guides do what they say: their commands, run in a shell as they stand."""
+"""README and guides do what they say: their commands, run as they stand by a POSIX shell, and once more."""
 
 import json
 import os
 import re
+import shutil
+import signal
 import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from embedded.home import CHECKOUT
+from embedded import connection_files, demo
+from embedded.home import CHECKOUT, write_private
 from embedded.stack import Stack
+from tests.support import charge_commission
 
-GUIDES = sorted((CHECKOUT / "docs" / "guides").glob("*.md"))
+PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs" / "guides").glob("*.md"))]
+SHELL = "/bin/dash"
 SECONDS_MAX = 240
+SHOWN_COMPLETED_MIN = 5
+NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "tests", "bench", "adr", "static")
+
+Files = dict[str, tuple[int, int]]
+"""By path: size and time of the last change."""
+
+
+@pytest.fixture(scope="module")
+def checkout(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A copy of the project in which the stack says that it runs, at the usual commission."""
+    path = tmp_path_factory.mktemp("guides") / "checkout"
+    shutil.copytree(CHECKOUT, path, ignore=NOT_COPIED)
+    (path / ".run").mkdir()
+    people = demo.prepare(stack)
+    charge_commission(stack.postgres)
+    info = connection_files.describe(stack, people)
+    write_private(path / ".run" / "stack.json", json.dumps(info))
+    write_private(path / ".run" / "env", connection_files.shell_variables(info))
+    return path
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    found = re.findall(r"^```(\w*)\n(.+?)^```", page.read_text(), re.M | re.S)
+    return [text for name, text in found if name == language]
+
+
+def files(folder: Path) -> Files:
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime_ns) for path in found}
+
+
+def run(script: str, checkout: Path, temporary: Path) -> str:
+    """What the script prints; it, and what it left running, is ended after SECONDS_MAX."""
+    bare = {"HOME": str(temporary), "TMPDIR": str(temporary), "PYTHONDONTWRITEBYTECODE": "1", "PATH": os.defpath}
+    with subprocess.Popen(
+        [SHELL, "-euc", script], cwd=checkout, env=bare, text=True, start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as shell:  # fmt: skip
+        try:
+            printed, errors = shell.communicate(timeout=SECONDS_MAX)
+        finally:
+            if shell.poll() is None:
+                os.killpg(shell.pid, signal.SIGKILL)
+    assert shell.returncode == 0, printed + errors
+    return printed.replace("\r", "")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
-def test_the_commands_of_a_guide_print_what_it_shows(stack: Stack, tmp_path: Path, guide: Path) -> None:
-    ops = stack.create_user("ops.of.the.guide@example.com", "ops")
-    (tmp_path / ".run").mkdir()
-    told = {"url": stack.url, "mail": stack.mail, "bank": stack.bank_url, "ops_token": ops["token"]}
-    (tmp_path / ".run" / "stack.json").write_text(json.dumps(told))
-    blocks = re.findall(r"^```(\w*)\n(.+?)^```", guide.read_text(), re.M | re.S)
-    script = "".join(text for language, text in blocks if language == "sh")
-    command = ["bash", "-euo", "pipefail", "-c", script]
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # python3 is the one that the project runs with
-    done = subprocess.run(
-        command,
-        cwd=tmp_path,
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=SECONDS_MAX,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    shown = [line for language, text in blocks if not language for line in text.splitlines() if "…" not in line]
-    assert shown
-    rest = done.stdout.replace("\r", "")
-    for line in shown:
-        _, found, rest = rest.partition(line)
-        assert found, f"{line!r} was not printed, or not in its turn:\n{done.stdout}"
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_the_commands_of_a_page_print_what_it_shows_twice_and_leave_nothing(
+    checkout: Path, tmp_path: Path, page: Path
+) -> None:
+    script = "".join(blocks(page, "sh"))
+    shown = [line for text in blocks(page, "") for line in text.splitlines() if "…" not in line]
+    assert shown or page.stem == "README"
+    before = files(checkout)
+    for _ in range(2):
+        printed = run(script, checkout, tmp_path)
+        rest = printed
+        for line in shown:
+            _, found, rest = rest.partition(line)
+            assert found, f"{line!r} was not printed, or not in its turn:\n{printed}"
+        if page.stem == "README":  # which shows no refusal
+            assert "urn:payments:problem" not in printed
+            assert printed.count('"state":"COMPLETED"') > SHOWN_COMPLETED_MIN
+    assert files(checkout) == before
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_a_page_defines_nothing_that_outlives_it_in_the_readers_shell(page: Path) -> None:
+    script = "".join(blocks(page, "sh"))
+    assert re.findall(r"^\s*(?:[\w-]+\s*\(\)|function\b|alias\b|trap\b|set\b|export\b).*", script, re.M) == []
