@@ -120,6 +120,19 @@ class TermsSchema(Output):
     fixed = amount_text()
     minimum = amount_text()
     maximum = amount_text(allow_none=True)
+    smallest_paying_amount = amount_text(
+        "The smallest amount of which any commission is taken. Smaller payments are free, and so is an amount that is"
+        " split into them, however many; ending_minimum ends that. Null if nothing ever pays, or for any currency.",
+        allow_none=True,
+    )
+    smallest_paying_units = ma.fields.Integer(
+        allow_none=True, metadata={"description": "The same in units of a currency's last digit, such as cents."}
+    )
+    ending_minimum = amount_text(
+        "The smallest `minimum` with which no payment is free, however an amount is split. Null if none is free as it"
+        " is, if nothing pays, or for any currency: a minimum needs its currency.",
+        allow_none=True,
+    )
 
 
 class PreviewSchema(Output):

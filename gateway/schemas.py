@@ -16,9 +16,10 @@ class PageQuery(Input):
     cursor = Cursor()
 
 
-def amount_text(**kwargs: object) -> ma.fields.String:
+def amount_text(description: str | None = None, **kwargs: object) -> ma.fields.String:
     """An amount, as it is answered."""
-    return ma.fields.String(metadata={"pattern": r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$"}, **kwargs)  # type: ignore[arg-type]
+    told = {"description": description} if description else {}
+    return ma.fields.String(metadata={"pattern": r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$", **told}, **kwargs)  # type: ignore[arg-type]
 
 
 def one_of(words: object, **kwargs: object) -> ma.fields.String:

@@ -24,7 +24,7 @@ from gateway.services import services
 from models import account, audit, commission_terms, takings, user
 from models.commission_terms import Kept
 from models.currency import Currency
-from models.rules.commission import FREE, PERCENT_DIGITS, Terms, commission
+from models.rules.commission import FREE, PERCENT_DIGITS, Terms, commission, smallest_paying
 from models.rules.money import MoneyError, parse, render
 from models.session import statements, transaction
 from models.takings import Takings
@@ -73,7 +73,7 @@ def preview(body: Body) -> Answer:
         "currency": known.code,
         "commission": render(fee, known.digits),
         "arrives": render(amount - fee, known.digits) if fee < amount else None,
-        "terms": _terms_body(terms, known.digits),
+        "terms": _terms_body(terms, known.code, known.digits),
     }, {}
 
 
@@ -140,12 +140,17 @@ def _part(text: str, name: str, known: Currency) -> int:
         raise flawed([(f"/{name}", error.code, error.detail)]) from None
 
 
-def _terms_body(terms: Terms, digits: int) -> Body:
+def _terms_body(terms: Terms, currency: str | None, digits: int) -> Body:
+    paying = smallest_paying(terms)
+    has_free = currency is not None and paying is not None and paying > 1
     return {
         "percent": render(terms.percent_millionths, PERCENT_DIGITS).rstrip("0").rstrip("."),
         "fixed": render(terms.fixed, digits),
         "minimum": render(terms.minimum, digits),
         "maximum": None if terms.maximum is None else render(terms.maximum, digits),
+        "smallest_paying_amount": render(paying, digits) if paying and currency else None,
+        "smallest_paying_units": paying,
+        "ending_minimum": render(1, digits) if has_free else None,
     }
 
 
@@ -155,7 +160,7 @@ def _kept_body(kept: Kept) -> Body:
         "type": kept.type,
         "currency": kept.currency,
         "merchant": kept.merchant_id,
-        **_terms_body(kept.terms, kept.digits),
+        **_terms_body(kept.terms, kept.currency, kept.digits),
         "valid_from": kept.valid_from.isoformat(),
         "created_at": kept.created_at.isoformat(),
     }

@@ -67,6 +67,16 @@ def commission(amount: int, terms: Terms) -> int:
     return fee if terms.maximum is None else min(fee, terms.maximum)
 
 
+def smallest_paying(terms: Terms) -> int | None:
+    """The smallest amount whose commission is not zero, in minor units; None if there is none."""
+    if terms.maximum == 0:
+        return None
+    if terms.fixed or terms.minimum:
+        return 1
+    # half-even: exactly half a unit is rounded to zero
+    return WHOLE // (2 * terms.percent_millionths) + 1 if terms.percent_millionths else None
+
+
 def returned(fee: int, captured: int, refunded_before: int, refund: int) -> int:
     """What a refund gives back of a charge's fee: in proportion, rounded on the sum of all refunds so far."""
     return half_even(fee * (refunded_before + refund), captured) - half_even(fee * refunded_before, captured)

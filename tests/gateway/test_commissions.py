@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests.support import Database, charge_commission, costing, past_the_trigger
 DAY = timedelta(days=1)
 WHY = {"reason": "as agreed"}
 TERMS = "/v1/ops/commission-terms"
+_days = count(1)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -207,7 +209,10 @@ def test_a_preview_is_what_is_taken(
     costing(postgres, name_of(database), "charge", "1.5", currency="EUR", merchant_id=merchant.id, fixed=25)
     purse, till = client.wallet("10.00"), merchant.wallet()
     told = preview(merchant, "charge", "10.00", source=purse, target=till).get_json()
-    assert told["terms"] == {"percent": "1.5", "fixed": "0.25", "minimum": "0.00", "maximum": None}
+    assert told["terms"] == {
+        **{"percent": "1.5", "fixed": "0.25", "minimum": "0.00", "maximum": None},
+        **{"smallest_paying_amount": "0.01", "smallest_paying_units": 1, "ending_minimum": None},
+    }
     id = ordered(merchant, "/v1/charges", wallet=purse, amount="10.00")
     house.post_payments()
     assert shown(merchant, id)[1:3] == (told["commission"], told["arrives"]) == ("0.40", "9.60")
@@ -243,6 +248,7 @@ def test_terms_are_added_and_listed(house: House, ops: Person, auditor: Person, 
     kept = answer.get_json()
     assert kept == {
         **{**body, "minimum": "50", "maximum": "500"},
+        **{"smallest_paying_amount": "1", "smallest_paying_units": 1, "ending_minimum": None},
         **{name: kept[name] for name in ("id", "valid_from", "created_at")},
     }
     ahead = datetime.fromisoformat(kept["valid_from"]) - datetime.fromisoformat(kept["created_at"])
@@ -252,6 +258,45 @@ def test_terms_are_added_and_listed(house: House, ops: Person, auditor: Person, 
     [line] = ops.get(f"/v1/ops/audit?action=commission_terms.add&target={kept['id']}").get_json()["data"]
     assert (line["actor"], line["reason"], line["after"]) == (ops.id, WHY["reason"], kept)
     assert preview(merchant, "charge", "10", "JPY").get_json()["commission"] == "0", "not yet in force"
+
+
+@pytest.mark.parametrize(
+    ("body", "amount", "units", "ending"),
+    [
+        ({"percent": "2", "currency": "EUR"}, "0.26", 26, "0.01"),
+        ({"percent": "2", "currency": "JPY"}, "26", 26, "1"),
+        ({"percent": "2", "currency": "BHD"}, "0.026", 26, "0.001"),
+        ({"percent": "2", "currency": "EUR", "minimum": "0.01"}, "0.01", 1, None),
+        ({"percent": "100", "currency": "EUR"}, "0.01", 1, None),
+        ({"percent": "50", "currency": "EUR"}, "0.02", 2, "0.01"),
+        ({"percent": "0", "currency": "EUR"}, None, None, None),
+        ({"percent": "2", "currency": "EUR", "maximum": "0"}, None, None, None),
+        ({"percent": "0.000001", "currency": "EUR"}, "500000.01", 50_000_001, "0.01"),
+        ({"percent": "2"}, None, 26, None),
+    ],
+)
+def test_terms_say_what_is_free_and_which_minimum_ends_it(
+    ops: Person, body: dict[str, Any], amount: str | None, units: int | None, ending: str | None
+) -> None:
+    later = datetime.now(UTC) + timedelta(days=next(_days))
+    answer = ops.call("POST", TERMS, json={"type": "transfer", "valid_from": later.isoformat(), **body, **WHY})
+    assert answer.status_code == 201
+    kept = answer.get_json()
+    told = (kept["smallest_paying_amount"], kept["smallest_paying_units"], kept["ending_minimum"])
+    assert told == (amount, units, ending)
+    [listed] = [row for row in ops.get(f"{TERMS}?limit=100").get_json()["data"] if row["id"] == kept["id"]]
+    assert listed == kept
+
+
+def test_what_splitting_saves_is_told_before_and_ended_by_that_minimum(
+    postgres: Postgres, database: Database, client: Person
+) -> None:
+    told = preview(client, "transfer", "0.25").get_json()
+    assert (told["commission"], told["terms"]["smallest_paying_amount"]) == ("0.00", "0.26")
+    assert preview(client, "transfer", "0.26").get_json()["commission"] == "0.01"
+    assert told["terms"]["ending_minimum"] == "0.01"
+    costing(postgres, name_of(database), "transfer", "2", currency="CHF", minimum=1)
+    assert preview(client, "transfer", "0.25", "CHF").get_json()["commission"] == "0.01"
 
 
 def test_of_racing_terms_for_one_moment_one_wins(house: House, ops: Person) -> None:

@@ -15,6 +15,7 @@ from models.rules.commission import (
     commission,
     half_even,
     returned,
+    smallest_paying,
     sorted_out,
     terms_for,
 )
@@ -155,3 +156,35 @@ def test_terms_are_in_force_from_their_very_moment() -> None:
     at = LATER.valid_from
     assert terms_for(sorted_out([ANY, LATER]), "charge", "EUR", "x", at - timedelta(microseconds=1)) == ANY.terms
     assert terms_for(sorted_out([ANY, LATER]), "charge", "EUR", "x", at) == LATER.terms
+
+
+@given(
+    st.builds(
+        Terms,
+        st.integers(0, WHOLE) | st.integers(0, 10_000),
+        st.sampled_from([0, 0, 0, 1, 25]),
+        st.sampled_from([0, 0, 0, 1, 50]),
+        st.none() | st.integers(0, 100),
+    )
+)
+def test_the_smallest_amount_that_pays_pays_and_none_below_it(terms: Terms) -> None:
+    smallest = smallest_paying(terms)
+    if smallest is None:
+        assert commission(MINOR_UNITS_MAX, terms) == 0
+    else:
+        assert commission(smallest, terms) > 0
+        assert smallest == 1 or commission(smallest - 1, terms) == 0
+
+
+@pytest.mark.parametrize(("percent", "smallest"), [(2, 26), (50, 2), (100, 1), (1, 51), (25, 3), (3, 17)])
+def test_the_smallest_amount_that_pays_of_a_percentage(percent: int, smallest: int) -> None:
+    assert smallest_paying(Terms(percent * WHOLE // 100)) == smallest
+
+
+@given(st.lists(st.integers(1, 10_000), min_size=1, max_size=40))
+def test_with_a_minimum_of_one_unit_no_part_of_a_split_is_free(parts: list[int]) -> None:
+    terms = TWO._replace(minimum=1)
+    paid = [commission(part, terms) for part in parts]
+    assert min(paid) >= 1
+    whole = commission(sum(parts), terms)
+    assert 2 * (whole - sum(paid)) <= len(parts) + 1, "what rounding saves is at most half a unit a part"
