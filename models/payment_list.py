@@ -33,7 +33,8 @@ def _token(side: str) -> str:
     """Its owner knows it, and who gave it, unless the account got another since."""
     return f"""(SELECT a.token FROM accounts a WHERE a.id = p.{side}_id AND (
         a.owner_id = %(user_id)s OR ({_IS_MAKER} AND p.type <> 'adjustment'
-                                     AND (coalesce(p.parent_id, p.id) < uuid_floor(a.token_since)) IS NOT TRUE)))"""
+                                     AND (p.created_at < a.token_since) IS NOT TRUE
+                                     AND (a.token_since IS NULL OR p.parent_id IS NULL))))"""
 
 
 def _name(side: str) -> str:

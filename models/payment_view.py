@@ -67,10 +67,14 @@ class PaymentView(NamedTuple):
 
 
 def _party(side: str) -> str:
+    """An account as ARRAY[token, owner, currency, name, whether its token is newer than what the payment was given].
+
+    When a refund's charge was given its token is not asked: that shows no token of an account that ever got another.
+    """
     return f"""(
         SELECT ARRAY[a.token, a.owner_id::text, a.currency,
                      coalesce((SELECT name FROM users WHERE id = a.owner_id), a.code),
-                     (coalesce(p.parent_id, p.id) < uuid_floor(a.token_since))::text]
+                     (p.created_at < a.token_since OR (a.token_since IS NOT NULL AND p.parent_id IS NOT NULL))::text]
         FROM accounts a WHERE a.id = p.{side}_id)"""
 
 

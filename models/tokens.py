@@ -132,7 +132,8 @@ def open_session(
     )
     connection.exec_driver_sql(
         "UPDATE tokens SET revoked_at = now() WHERE id IN ("
-        f"SELECT id FROM tokens WHERE user_id = %s AND kind = %s AND {LIVING} ORDER BY id DESC OFFSET %s)",
+        f"SELECT id FROM tokens WHERE user_id = %s AND kind = %s AND {LIVING}"
+        " ORDER BY created_at DESC, id DESC OFFSET %s)",
         (user_id, SESSION, LIVING_MAX),
     )
 

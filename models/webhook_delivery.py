@@ -122,7 +122,6 @@ REDELIVER_RANGE = f"""
 WITH found AS (
     SELECT d.id FROM webhook_deliveries d
     WHERE d.endpoint_id = %(endpoint)s AND d.occurred_at >= %(since)s AND d.occurred_at < %(until)s
-      AND d.id >= uuid_floor(%(since)s - interval '1 day')
       AND d.state = ANY(%(states)s::text[]) AND (d.state <> 'pending' OR d.next_attempt_at > now())
     ORDER BY d.id LIMIT %(limit)s FOR NO KEY UPDATE
 ), again AS (

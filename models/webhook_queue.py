@@ -116,6 +116,7 @@ class Claimed(NamedTuple):
     attempt: int
     tries_left: int
     is_spent: bool
+    claimed_at: datetime
 
 
 CLAIM = """
@@ -158,7 +159,7 @@ SET attempts = d.attempts + 1, tries_left = greatest(d.tries_left - 1, 0),
 FROM claimed c, webhook_endpoints e
 WHERE d.id = c.id AND e.id = d.endpoint_id
 RETURNING d.id::text, d.endpoint_id::text, e.user_id::text, e.url, c.is_troubled, d.sequence, d.name,
-          d.subject_id::text, d.version, d.occurred_at, d.attempts, d.tries_left, c.tries_left = 0
+          d.subject_id::text, d.version, d.occurred_at, d.attempts, d.tries_left, c.tries_left = 0, now()
 """
 """Endpoint by endpoint: none with a long queue is passed on the way to others. Further calls go to who has fewest."""
 
@@ -293,6 +294,7 @@ def forget_old(connection: Connection) -> int:
     )
     return connection.exec_driver_sql(
         "DELETE FROM webhook_deliveries WHERE id IN (SELECT id FROM webhook_deliveries"
-        " WHERE id < uuid_floor(now() - make_interval(days => %s)) ORDER BY id LIMIT %s)",
-        (KEPT_DAYS, FORGOTTEN_MAX),
+        " WHERE id < uuid_floor(now() - make_interval(days => %(days)s))"  # what a clock that was behind made stays
+        " AND created_at < now() - make_interval(days => %(days)s) ORDER BY id LIMIT %(most)s)",
+        {"days": KEPT_DAYS, "most": FORGOTTEN_MAX},
     ).rowcount

@@ -1,12 +1,16 @@
 """A wallet gets a new token: the old one is dead at once, and nobody who gave it is told the new one."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
 import pytest
+from uuid_utils.compat import uuid7
 from werkzeug.test import TestResponse
 
+from gateway import placing
 from tests.gateway.house import House, Person
 
 AT_ONCE = 10
@@ -101,6 +105,22 @@ def test_who_gives_the_new_token_sees_it(house: House, client: Person, merchant:
     assert shown(merchant, id)["source"]["wallet"] is None, "it might have been on its way with the old one"
     long_ago(house, new)
     assert shown(merchant, id)["source"]["wallet"] == new
+
+
+def test_a_gateway_whose_clock_is_ahead_tells_no_newer_token(
+    house: House, client: Person, merchant: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merchant.wallet()
+    wallet, ahead = client.wallet("10.00"), int((time.time() + 2 * 3600) * 1000)
+    with monkeypatch.context() as off:
+        off.setattr(placing, "uuid7", lambda: UUID(int=ahead << 80 | uuid7().int & (1 << 80) - 1))
+        id = charge(merchant, wallet).get_json()["id"]
+    new = rotated(client, wallet)
+    house.execute("UPDATE accounts SET token_since = clock_timestamp() WHERE token = %s", new)
+    assert shown(merchant, id)["source"]["wallet"] is None
+    [row] = merchant.get(f"/v1/payments?id={id}").get_json()["data"]
+    assert row["source"]["wallet"] is None
+    assert merchant.get(f"/v1/payments?source={new}").get_json()["data"] == []
 
 
 def test_a_refund_tells_no_more_than_its_charge(house: House, client: Person, merchant: Person) -> None:

@@ -133,6 +133,17 @@ def test_a_session_ends_by_itself_and_the_oldest_makes_room(world, monkeypatch):
         assert scalar(connection, left, ids[0]) == 3600
 
 
+def test_the_oldest_session_is_that_of_the_database_whatever_the_ids(world, monkeypatch):
+    """Somebody who signs in by a gateway whose clock is behind stays signed in."""
+    monkeypatch.setattr(tokens, "LIVING_MAX", 2)
+    ann, ids = world.user(), sorted((new_id() for _ in range(3)), reverse=True)
+    for id in ids:
+        with transaction(world.gateway) as connection:
+            tokens.open_session(connection, id, ann, tokens.new(), 1, "192.0.2.1", "curl")
+    with transaction(world.gateway) as connection:
+        assert {kept.id for kept in tokens.page(connection, ann, tokens.SESSION, 10)} == set(ids[1:])
+
+
 def test_tokens_end_one_by_one_and_all_at_once_and_only_ones_own(world):
     ann, bob = world.user(), world.user()
     ids = {owner: [new_id() for _ in range(3)] for owner in (ann, bob)}

@@ -21,7 +21,7 @@ from models.rules.webhook import Outcome, Trouble, wait_seconds
 from models.session import Connection, Contention, DatabaseAway, Engine, statements, transaction
 from models.shown import bulk_body, endpoint_body, event_body, payment_body
 from models.webhook_queue import Claimed, Ended, Room
-from workers.webhooks.sending import Call
+from workers.webhooks.sending import Call, Clock
 
 EVENTS_MAX = 200
 """Made into deliveries in one transaction: of each, three users may have twenty, so many in two seconds."""
@@ -119,12 +119,13 @@ class Dispatcher:
         first = len({one.endpoint_id for one in self._open.values() if not one.is_troubled})
         taken = Room(first, len(self._open) - troubled - first, troubled)
         room = Room(*(max(0, most - now) for most, now in zip(ROOM, taken, strict=True)))
+        asked_at = time.monotonic()
         with transaction(self.engine) as connection:
             claimed = webhook_queue.claim(connection, calls, self._slow, room)
         if claimed:
-            self._begin(claimed)
+            self._begin(claimed, Clock(claimed[0].claimed_at, asked_at))
 
-    def _begin(self, claimed: Sequence[Claimed]) -> None:
+    def _begin(self, claimed: Sequence[Claimed], clock: Clock) -> None:
         self._open.update({(one.id, one.attempt): one for one in claimed})
         try:
             with statements(self.engine) as connection:
@@ -142,7 +143,7 @@ class Dispatcher:
             elif one.id not in bodies:
                 self._end(one, Outcome(None, Trouble.INTERNAL))
             else:
-                call = Call(one.id, one.url, bodies[one.id], secrets[one.endpoint_id])
+                call = Call(one.id, one.url, bodies[one.id], secrets[one.endpoint_id], clock)
                 asyncio.run_coroutine_threadsafe(self._call(one, call), self._loop)
 
     async def _call(self, one: Claimed, call: Call) -> None:

@@ -7,7 +7,7 @@ import ssl
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import httpcore
@@ -38,6 +38,17 @@ Resolve = Callable[[str, int], Sequence[str]]
 """The addresses of a host for a port; raises OSError."""
 
 
+class Clock(NamedTuple):
+    """The database's time at a moment of this process's monotonic clock: what receivers compare with their own."""
+
+    at: datetime
+    monotonic_seconds: float
+
+    def read(self) -> datetime:
+        """The database's time by now."""
+        return self.at + timedelta(seconds=time.monotonic() - self.monotonic_seconds)
+
+
 class Call(NamedTuple):
     """What is to be sent where: `id` is the delivery's, the same on every try; the newest secret first."""
 
@@ -45,6 +56,7 @@ class Call(NamedTuple):
     url: str
     body: str
     secrets: Sequence[str]
+    clock: Clock
 
 
 class Sender:
@@ -133,7 +145,7 @@ class Sender:
         finally:
             await response.aclose()
         error = None if response.is_success else Trouble.HTTP_STATUS
-        return Outcome(status, error, retry_after=retry_after_seconds(wait, _now()))
+        return Outcome(status, error, retry_after=retry_after_seconds(wait, call.clock.read()))
 
 
 class _Transport(httpx.AsyncHTTPTransport):
@@ -156,7 +168,7 @@ def resolved(host: str, port: int) -> list[str]:
 
 def signed(call: Call) -> dict[str, str]:
     """The headers of Standard Webhooks 1.0, signed now with every secret."""
-    at = _now()
+    at = call.clock.read()
     return {
         "Content-Type": "application/json",
         "User-Agent": USER_AGENT,
@@ -164,10 +176,6 @@ def signed(call: Call) -> dict[str, str]:
         "webhook-timestamp": str(int(at.timestamp())),
         "webhook-signature": " ".join(Webhook(secret).sign(call.id, at, call.body) for secret in call.secrets),
     }
-
-
-def _now() -> datetime:
-    return datetime.fromtimestamp(time.time(), UTC)
 
 
 def _is_tls(error: BaseException | None) -> bool:

@@ -2,6 +2,8 @@
 
 import asyncio
 import threading
+import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from models.webhook_queue import Claimed, Ended, Room
 from tests.receiver import status
 from tests.workers.webhooks.conftest import Post
 from workers.webhooks import dispatching
-from workers.webhooks.sending import RESOLVERS_MAX, Call, Sender
+from workers.webhooks.sending import RESOLVERS_MAX, Call, Clock, Sender
 
 PLENTY = Room(100, 100, 100)
 NOWHERE = "http://127.0.0.1:9/"
@@ -234,14 +236,15 @@ def test_calls_to_one_name_share_the_thread_that_waits_for_its_server():
 
     async def send() -> list[Outcome]:
         sender, secrets = Sender(Policy(http=True), resolve=hang), [new_secret()]
+        clock = Clock(datetime(2026, 1, 1, tzinfo=UTC), time.monotonic())
 
         async def good() -> Outcome:
             try:
-                return await sender.send(Call("id", "http://good.example/", "{}", secrets))
+                return await sender.send(Call("id", "http://good.example/", "{}", secrets, clock))
             finally:
                 over.set()
 
-        bad = [sender.send(Call("id", "http://bad.example/", "{}", secrets)) for _ in range(RESOLVERS_MAX + 1)]
+        bad = [sender.send(Call("id", "http://bad.example/", "{}", secrets, clock)) for _ in range(RESOLVERS_MAX + 1)]
         return await asyncio.gather(*bad, good())
 
     outcomes = asyncio.run(send())

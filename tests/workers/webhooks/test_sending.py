@@ -7,7 +7,9 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
@@ -22,13 +24,14 @@ from models.webhook_endpoint import new_secret
 from tests.hostile import ADDRESSES, URLS
 from tests.receiver import Receiver, status
 from tests.workers.webhooks.conftest import LOOPBACK, Post
-from workers.webhooks.sending import Call, Sender, signed
+from workers.webhooks.sending import Call, Clock, Sender, signed
 
 QUICK = {"connect_seconds": 1.0, "total_seconds": 2.0}
 """Where nobody answers; for an answer a busy machine may need longer."""
 
 PUBLIC = "93.184.216.34"
 SECRETS = [new_secret()]
+CLOCK = Clock(datetime(2026, 1, 1, tzinfo=UTC), time.monotonic())
 
 
 class Connections:
@@ -66,7 +69,7 @@ def listener() -> Iterator[socket.socket]:
 
 
 def sent(sender: Sender, url: str) -> Outcome:
-    return asyncio.run(sender.send(Call("id", url, "{}", SECRETS)))
+    return asyncio.run(sender.send(Call("id", url, "{}", SECRETS, CLOCK)))
 
 
 def answering(*answers: list[str]) -> Callable[[str, int], list[str]]:
@@ -140,7 +143,9 @@ def test_a_name_server_that_hangs_is_not_waited_for_longer_than_a_call():
         return [PUBLIC]
 
     async def send() -> Outcome:
-        outcome = await Sender(STRICT, resolve=hang, **QUICK).send(Call("id", "https://good.example/", "{}", SECRETS))
+        outcome = await Sender(STRICT, resolve=hang, **QUICK).send(
+            Call("id", "https://good.example/", "{}", SECRETS, CLOCK)
+        )
         over.set()
         return outcome
 
@@ -178,7 +183,7 @@ def test_no_cookie_is_kept(post: Post):
 
     async def twice() -> None:
         for _ in range(2):
-            assert (await sender.send(Call("id", receiver.url, "{}", SECRETS))).status == 200
+            assert (await sender.send(Call("id", receiver.url, "{}", SECRETS, CLOCK))).status == 200
 
     asyncio.run(twice())
     assert [heard.headers.get("cookie") for heard in receiver.heard] == [None, None]
@@ -200,8 +205,15 @@ def test_neither_the_secret_nor_the_url_nor_the_answer_is_logged(post: Post, cap
 
 
 def test_nothing_in_a_header_can_be_split():
-    for name, value in signed(Call("id", "https://good.example/", "{}", SECRETS)).items():
+    for name, value in signed(Call("id", "https://good.example/", "{}", SECRETS, CLOCK)).items():
         assert "\n" not in name + value
+
+
+def test_what_is_signed_is_of_the_time_of_the_database():
+    """Receivers refuse what is minutes off theirs, so the clock of the worker has no say."""
+    begun = time.monotonic()
+    headers = signed(Call("id", "https://good.example/", "{}", SECRETS, Clock(CLOCK.at, begun - 60)))
+    assert 60 <= int(headers["webhook-timestamp"]) - CLOCK.at.timestamp() <= 60 + time.monotonic() - begun
 
 
 class Tls(Receiver):
@@ -243,7 +255,7 @@ def test_tls_is_with_the_name_though_an_address_is_connected_to(
 
     async def both() -> list[Outcome]:
         urls = ("https://secure.example/hook?a=b", "https://other.example/")
-        return [await sender.send(Call("id", url, "{}", SECRETS)) for url in urls]
+        return [await sender.send(Call("id", url, "{}", SECRETS, CLOCK)) for url in urls]
 
     right, wrong = asyncio.run(both())
     assert (right.status, wrong.error) == (204, "tls_failed"), "the line opened for one name is not used for another"

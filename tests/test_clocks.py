@@ -1,0 +1,66 @@
+"""Each use of a clock on the wall, and of the time or order of ids, stands in ADR 23 with why it is harmless."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.test_house import HOUSE, PRODUCT, SQL, name_of, sources
+
+RECORD = HOUSE / "docs/adr/0023-no-clock-decides-but-the-databases.md"
+WALL = (
+    r"\btime\.(time|time_ns|strftime|gmtime|localtime|ctime)\b|\bdate(time)?\.(now|today|utcnow|fromtimestamp)\b"
+    r"|from time import|CLOCK_REALTIME"
+)
+ID = r"(?:\w+\.)?(?:payment_|parent_)?id\b"
+ORDER = rf"ORDER BY {ID}|\b(?:\w+\.)id(?:::\w+)? (?:<|>|<=|>=) (?!ALL|ANY)|\b(?:max|min)\({ID}\)|\.id (?:<=|>=|<|>) \w"
+
+USES = {
+    "wall": {"gateway/limits.py": 3, "workers/mail.py": 2, "workers/rails/sepa_files.py": 1},
+    "time of ids": {
+        "models/charge_limit.py": 2,
+        "models/keyset.py": 2,
+        "models/ledger.py": 2,
+        "models/partitions.py": 2,
+        "models/webhook_queue.py": 1,
+    },
+    "order of ids": {
+        "models/audit.py": 1,
+        "models/bank_return.py": 1,
+        "models/charge_limit.py": 4,
+        "models/command.py": 3,
+        "models/instruction.py": 3,
+        "models/keyset.py": 2,
+        "models/ledger.py": 4,
+        "models/payment.py": 1,
+        "models/stuck.py": 2,
+        "models/timeline.py": 3,
+        "models/user.py": 2,
+        "models/walk.py": 5,
+        "models/webhook_delivery.py": 2,
+        "models/webhook_queue.py": 2,
+    },
+}
+"""How often each file of the product does it; whoever adds one says in the record why it decides nothing."""
+
+
+def found(pattern: str, paths: list[Path]) -> dict[str, int]:
+    counts = {name_of(path): len(re.findall(pattern, path.read_text())) for path in paths}
+    return {name: count for name, count in counts.items() if count}
+
+
+@pytest.mark.parametrize(
+    ("kind", "pattern"), [("wall", WALL), ("time of ids", r"\buuid_floor\b|\buuid_extract"), ("order of ids", ORDER)]
+)
+def test_every_use_of_a_clock_or_of_the_order_of_ids_is_known(kind: str, pattern: str) -> None:
+    assert found(pattern, sources(*PRODUCT)) == USES[kind]
+
+
+def test_every_use_stands_in_the_record() -> None:
+    record = RECORD.read_text()
+    assert {name for uses in USES.values() for name in uses if name not in record} == set()
+
+
+def test_the_schema_asks_for_the_time_of_an_id_in_partitions_and_their_guard_alone() -> None:
+    used = found(r"\buuid_floor\(|::bit\(64\)", SQL)
+    assert set(used) == {"migrations/sql/foundation/4_partitions.sql", "migrations/sql/books/2_clocks.sql"}
