@@ -1,18 +1,19 @@
 """Lines of an open bulk as a stream of JSON Lines or CSV: read in pieces, kept in chunks, resumed by line number."""
 
-import csv
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import marshmallow as ma
 from flask import Request
 
 import celery_config
+from gateway import csv_lines
 from gateway.auth import Caller
 from gateway.bulk_lines import FORMS, Flaws, Row, lines_of, refuse_referred, unfit
 from gateway.bulk_schemas import LINES_MAX
 from gateway.bulks import own
+from gateway.csv_lines import BOM, LINE_BYTES_MAX, cells
 from gateway.envelope import REQUEST_ID
 from gateway.errors import Flaw, Refusal, flawed
 from gateway.exports import CSV, JSON_LINES
@@ -21,6 +22,7 @@ from gateway.parsing import decode, flatten, parse, refuse_compressed
 from gateway.services import Services
 from models import bank_account, bulk
 from models.bulk import Bulk, Head, Kind, Mode
+from models.rules.blanks import fold_blanks
 from models.session import Connection, statements, transaction
 
 UPLOAD_BYTES_MAX = 64 * 1024 * 1024
@@ -28,10 +30,11 @@ UPLOAD_BYTES_MAX = 64 * 1024 * 1024
 
 PIECE_BYTES = 64 * 1024
 
-LINE_BYTES_MAX = 4 * 1024
-"""Every text of a line at its longest, in any script, and as much again for names and quotes."""
+IDS = ("wallet", "reference", "instruction_id", "end_to_end_id", "creditor_reference")
+"""Cells in which blanks around what is pasted do not count."""
 
-Reading = Callable[[bytes], Any]
+Reading = Callable[[bytes, str], Any]
+"""What makes of a line, and the pointer to it, what it says."""
 
 
 def upload(kind: Kind, id: str, first: int, request: Request, caller: Caller, ours: Services) -> Bulk:
@@ -102,10 +105,12 @@ def _rows(kind: Kind, chunk: list[bytes], reading: Reading, known: int) -> list[
         try:
             if len(text) > LINE_BYTES_MAX:
                 raise ma.ValidationError([Flaw("text_too_long", f"A line has at most {LINE_BYTES_MAX} bytes.")])
-            rows.append(schema.load(reading(text)))
+            rows.append(schema.load(reading(text, place)))
         except ma.ValidationError as error:
             flaws += flatten(error.messages, place)
         except Refusal as refusal:
+            if refusal.errors:  # it is the file that cannot be read on
+                raise
             flaws.append((place, refusal.code, refusal.detail))
     if flaws:
         raise unfit(flaws)
@@ -115,28 +120,22 @@ def _rows(kind: Kind, chunk: list[bytes], reading: Reading, known: int) -> list[
 def _reading(media_type: str, texts: Iterator[bytes]) -> Reading:
     """How a line is read; of CSV the first one names the members, and an empty cell is none."""
     if media_type == JSON_LINES:
-        return lambda text: parse(decode(text))
+        return lambda text, _: parse(decode(text))
     try:
-        names = _cells(next(texts, b"").removeprefix(b"\xef\xbb\xbf"))
+        names = [name.strip() for name in cells(next(texts, b""), "")]
     except ma.ValidationError:
         raise unfit([("", "invalid_value", "The first line names the members.")]) from None
     if len(set(names)) != len(names):  # else the last of two amounts would count
         raise unfit([("", "invalid_value", "The first line names a member twice.")])
 
-    def reading(text: bytes) -> Row:
-        cells = _cells(text)
-        if len(cells) != len(names):
+    def reading(text: bytes, pointer: str) -> Row:
+        given = cells(text, pointer)
+        if len(given) != len(names):
             raise ma.ValidationError([Flaw("invalid_value", f"The first line names {len(names)} cells.")])
-        return {name: cell for name, cell in zip(names, cells, strict=True) if cell}
+        trimmed = (fold_blanks(cell) if name in IDS else cell for name, cell in zip(names, given, strict=True))
+        return {name: cell for name, cell in zip(names, trimmed, strict=True) if cell}
 
     return reading
-
-
-def _cells(text: bytes) -> list[str]:
-    try:
-        return next(csv.reader([decode(text)], strict=True), [])
-    except csv.Error:
-        raise ma.ValidationError([Flaw("invalid_value", "This is no line of CSV.")]) from None
 
 
 def _texts(request: Request) -> Iterator[bytes]:
@@ -145,7 +144,10 @@ def _texts(request: Request) -> Iterator[bytes]:
     charset = request.mimetype_params.get("charset", "utf-8")
     if request.mimetype not in (CSV, JSON_LINES) or not is_utf8(charset):
         raise Refusal("unsupported_media_type", f"Send Content-Type: {CSV} or {JSON_LINES}.")
-    return (text for text in _split(request) if text.strip())
+    texts = _split(request)
+    first = next(texts).removeprefix(BOM)
+    texts = chain([first], texts)
+    return csv_lines.lines(texts) if request.mimetype == CSV else (text for text in texts if text.strip())
 
 
 def _split(request: Request) -> Iterator[bytes]:

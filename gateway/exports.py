@@ -32,7 +32,8 @@ FORMS = {
     HTML: "To be printed.",
 }
 
-_FORMULA = re.compile("[ \n]*[=+\\-@\t\r]")
+_FORMULA = re.compile("[\\s\u00ad\u180e\u200b-\u200f\u2060\ufeff]*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
+"""Behind blanks of any kind, and signs of full width: spreadsheets read past the ones, and the others as signs."""
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 
 Read = Callable[[int, Place], Found]

@@ -1,7 +1,5 @@
 """Statements of banks as they are uploaded: CSV under a header of ours, or camt.053, read to the same lines."""
 
-import csv
-import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
@@ -9,6 +7,7 @@ from typing import NamedTuple
 
 import marshmallow as ma
 
+from gateway import csv_lines
 from gateway.errors import POINTER_LENGTH_MAX, Flaw, Refusal, flawed
 from gateway.exports import CSV
 from gateway.fields import YEAR_MAX, YEAR_MIN, Text
@@ -18,6 +17,7 @@ from models.camt import STATEMENTS, TEXT_LENGTH_MAX, payment_id, statements
 from models.currency import Currency
 from models.reconciliation import Period, Told
 from models.rules import money
+from models.rules.blanks import fold_blanks
 
 BYTES_MAX = 4 * 1024 * 1024
 
@@ -32,6 +32,9 @@ SET_ASIDE_MAX = 1_000
 REQUIRED = ("booked_on", "direction", "amount", "currency")
 OPTIONAL = ("end_to_end_id", "bank_reference", "description")
 """The columns of a CSV, in any order."""
+
+IDS = ("end_to_end_id", "bank_reference")
+"""Blanks around these do not count."""
 
 DIRECTIONS = ("credit", "debit")
 """Of money that came in, and of money that went out."""
@@ -82,31 +85,34 @@ def reading(media_type: str) -> Callable[[bytes, Currencies], Parsed]:
 
 def of_csv(data: bytes, currencies: Currencies) -> Parsed:
     """A CSV in UTF-8 whose first line names its columns; amounts are above zero, and lines are numbered from 1."""
+    texts = csv_lines.lines(iter(data.removeprefix(csv_lines.BOM).split(b"\n")))
     try:
-        rows = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
-        names, *texts = [row for row in rows if row] or [[]]
-    except (UnicodeDecodeError, csv.Error):
-        raise Refusal("malformed_csv", "The body is not CSV in UTF-8.") from None
+        names = [name.strip() for name in csv_lines.cells(next(texts, b""), "/header")]
+    except ma.ValidationError:
+        raise Refusal("malformed_csv", "The first line names the columns.") from None
     strange = [name for name in names if name not in REQUIRED + OPTIONAL or names.count(name) > 1]
     if strange:
         raise flawed([("/header", "unknown_field", f"Columns are: {', '.join(REQUIRED + OPTIONAL)}.")])
     if not set(REQUIRED) <= set(names):
         raise flawed([("/header", "required", f"Columns that must be there: {', '.join(REQUIRED)}.")])
 
-    def read(number: int, cells: list[str]) -> Raw:
+    def read(number: int, text: bytes) -> Raw:
+        cells = csv_lines.cells(text, f"/lines/{number}")
         if len(cells) != len(names):
             raise ma.ValidationError([Flaw("invalid_value", f"The header names {len(names)} cells.")])
         given = dict(zip(names, cells, strict=True))
+        given |= {name: fold_blanks(given[name]) for name in IDS if name in given}
         words = {name: _words(name, given[name]) for name in OPTIONAL if given.get(name)}
         place, day = f"/lines/{number}", _day(given["booked_on"])
         return Raw(place, None, day, given["direction"], given["amount"], given["currency"], **words)
 
     lines: list[Told] = []
     flaws: Flaws = []
-    _refuse_too_many(texts)
-    for number, cells in enumerate(texts, 1):
+    rows = list(texts)
+    _refuse_too_many(rows)
+    for number, text in enumerate(rows, 1):
         try:
-            lines.append(_told(number, read(number, cells), currencies))
+            lines.append(_told(number, read(number, text), currencies))
         except ma.ValidationError as error:
             flaws += flatten(error.messages, f"/lines/{number}")
     days = [line.booked_on for line in lines]

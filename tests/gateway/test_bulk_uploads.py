@@ -118,10 +118,13 @@ def test_a_wrong_line_ends_it_and_is_named(
         (JSON_LINES, b'{"a": 1, "a": 2}\n', "/credit_transfers/0", "json_duplicate_key"),
         (JSON_LINES, json_lines([line()]) + b"x" * (LINE_BYTES_MAX + 1), "/credit_transfers/1", "text_too_long"),
         (JSON_LINES, b"x" * 3 * PIECE_BYTES, "/credit_transfers/0", "text_too_long"),
+        (JSON_LINES, json_lines([line()]) + b"\xef\xbb\xbf{}\n", "/credit_transfers/1", "malformed_json"),
         (CSV, b'amount,"', "", "invalid_value"),
         (CSV, b"amount\n1,2\n", "/credit_transfers/0", "invalid_value"),
         (CSV, table([line()]).replace(b"description", b"amount", 1), "", "invalid_value"),
-        (CSV, b'amount\n"1\n', "/credit_transfers/0", "invalid_value"),
+        (CSV, b'amount\n"1\n', "/credit_transfers/0", "malformed_csv"),
+        (CSV, table([line(), line(description="a\nb"), line()]), "/credit_transfers/1/description", "text_invalid"),
+        (CSV, table([line(), line(description="x" * 141)]), "/credit_transfers/1/description", "text_too_long"),
         (CSV, table([line(salary="1")]), "/credit_transfers/0/salary", "unknown_field"),
     ],
 )
@@ -138,6 +141,41 @@ def test_an_empty_cell_is_none_and_a_mark_of_bytes_is_no_name(merchant: Person, 
     data = b"\xef\xbb\xbf" + table([line(counterparty_bic="", counterparty_name='Smith, "J"')]) + b"\r\n"
     assert put(merchant, opened, data, media_type=f"{CSV}; charset=utf-8").status_code == 200
     assert lines(merchant, opened)[0]["counterparty"]["name"] == 'Smith, "J"'
+
+
+def test_of_lines_with_breaks_and_blank_ones_only_the_wrong_are_named(
+    house: House, merchant: Person, opened: TestResponse
+) -> None:
+    given = [line(n=n, counterparty_name="Smith\nJ" if n in (2, 5) else "Smith") for n in range(8)]
+    data = table(given).replace(b"\r\n", b"\r\n\r\n  \r\n,,,,\r\n")
+    with house.unchanged():
+        answer = put(merchant, opened, data, media_type=CSV)
+    assert [flaw["pointer"] for flaw in answer.get_json()["errors"]] == [
+        "/credit_transfers/2/counterparty_name",
+        "/credit_transfers/5/counterparty_name",
+    ]
+    right = data.replace(b"Smith\nJ", b"Smith")
+    assert put(merchant, opened, right, media_type=CSV).get_json()["counts"]["lines"] == 8
+
+
+def test_latin_1_is_named_by_its_line(house: House, merchant: Person, opened: TestResponse) -> None:
+    data = table([line(n=1), line(n=2, description="Caf\u00e9"), line(n=3)])
+    with house.unchanged():
+        answer = put(merchant, opened, data.decode().encode("latin-1"), media_type=CSV)
+    told = answer.get_json()
+    assert (answer.status_code, told["code"], told["lines"]) == (400, "malformed_csv", 0)
+    assert [flaw["pointer"] for flaw in told["errors"]] == ["/credit_transfers/1"]
+
+
+@pytest.mark.parametrize(("media_type", "written"), [(JSON_LINES, json_lines), (CSV, table)])
+def test_a_mark_of_bytes_and_blanks_around_ids_do_not_count(
+    merchant: Person, opened: TestResponse, media_type: str, written: Any
+) -> None:
+    ids = {"reference": " A-1\u00a0", "instruction_id": " I  1 ", "end_to_end_id": "\tE1"}
+    data = b"\xef\xbb\xbf" + written([line(**ids)])
+    assert put(merchant, opened, data, media_type=media_type).status_code == 200
+    [shown] = lines(merchant, opened)
+    assert [shown[name] for name in ids] == ["A-1", "I 1", "E1"]
 
 
 @pytest.mark.parametrize("media_type", ["application/json", "text/plain", "text/csv; charset=latin-1"])
@@ -231,7 +269,7 @@ def test_charges_are_uploaded_as_well(house: House, merchant: Person, client: Pe
     answer = put(merchant, opened, json_lines([{"wallet": purse, "amount": "1.00"} for purse in purses] + [unknown]))
     assert refused(answer) == (422, "validation_failed", 0)
     assert answer.get_json()["errors"][0]["pointer"] == "/charges/3/wallet"
-    data = table([{"wallet": purse, "amount": "1.00", "summary": "November"} for purse in purses])
+    data = table([{"wallet": f" {purse}\u00a0", "amount": "1.00", "summary": "November"} for purse in purses])
     assert put(merchant, opened, data, media_type=CSV).status_code == 200
     house.post_payments()
     assert close(merchant, opened).get_json()["state"] == "COMPLETED"

@@ -106,7 +106,10 @@ def test_n69_no_cell_is_a_formula(shelf: Shelf, name: str) -> None:
         *[(f"{sign}1", f"'{sign}1") for sign in "=+@\t\r"],
         *[(number, number) for number in ("-1", "-0.05", "12.50", "0")],
         *[(text, "'" + text) for text in ("-1\n", "-1e5", "-1.2.3", "- 1", "--1", "\n=1", "  @x", "-")],
-        *[(text, text) for text in ("x=1", "a@b", "", "'=1", "1-2")],
+        *[(f"{blank}=1", f"'{blank}=1") for blank in "\u00a0\u2003\u3000\u2028\v\f\u200b\ufeff\u00ad"],
+        *[(f"{sign}1", f"'{sign}1") for sign in "\uff1d\uff0b\uff0d\uff20"],
+        *[(f"\u3000 \t{sign}1", f"'\u3000 \t{sign}1") for sign in "=\uff0b"],
+        *[(text, text) for text in ("x=1", "\u00a0x", "\u00e9=1", "a@b", "", "'=1", "1-2")],
         *[(None, ""), (True, "true"), (3, "3"), (-3, "-3"), ({"=a": "é"}, '{"=a": "é"}')],
     ],
 )

@@ -528,7 +528,8 @@ def test_what_cannot_be_matched(house: House, ops: Person, client: Person, purse
         ({"description": "a\u202eb"}, "description", "text_invalid"),
         ({"description": "x" * 141}, "description", "text_too_long"),
         ({"end_to_end_id": "x" * 141}, "end_to_end_id", "text_too_long"),
-        ({"bank_reference": " "}, "bank_reference", "invalid_value"),
+        ({"bank_reference": "x" * 141}, "bank_reference", "text_too_long"),
+        ({"description": "a\nb"}, "description", "text_invalid"),
     ],
 )
 def test_a_wrong_line_is_set_aside_alone(ops: Person, line: dict[str, str], pointer: str, code: str) -> None:
@@ -560,7 +561,8 @@ LINE = b"2026-11-20,debit,1.00,EUR\n"
         (b"", 422, "required"),
         (HEADER, 422, "invalid_value"),
         (HEADER + LINE + b"2026-11-20,debit\n", 201, ""),
-        (HEADER + LINE + b'2026-11-20,"debit\n', 400, "malformed_csv"),
+        (HEADER + LINE + b'2026-11-20,"debit\n', 201, ""),
+        (HEADER + b'2026-11-20,"debit\n', 400, "malformed_csv"),
         (HEADER + LINE + b"\xff\xfe\n", 400, "malformed_csv"),
         (HEADER + b"x" * 140_000, 400, "malformed_csv"),
         (HEADER.replace(b"currency", b"id") + LINE, 422, "unknown_field"),
@@ -582,6 +584,24 @@ def test_a_csv_as_spreadsheets_write_it(ops: Person) -> None:
         + b"amount,direction,booked_on\r\n\r\nEUR,1,debit,2026-11-20\r\n"
     )
     assert judged(ops, data)[1][0]["amount"] == "1.00"
+
+
+def test_latin_1_is_named_by_its_line(house: House, ops: Person) -> None:
+    columns = HEADER.replace(b"\n", b",description\n")
+    lines = LINE.replace(b"\n", b",x\n") + LINE.replace(b"\n", b",Caf\xe9\n")
+    with house.unchanged():
+        answer = upload(ops, columns + lines)
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "malformed_csv")
+    assert [flaw["pointer"] for flaw in answer.get_json()["errors"]] == ["/lines/2"]
+
+
+def test_blanks_around_ids_do_not_count(house: House, ops: Person, client: Person, purse: str) -> None:
+    id, number = paid(house, client, purse), uuid4().hex
+    by_number = paid(house, client, purse, reference=number)
+    rows = [row(end_to_end_id=f"\u00a0{UUID(id).hex} "), row(bank_reference=f" {number}\u3000", end_to_end_id=" ")]
+    _, lines = judged(ops, table(*rows).replace(b"\r\n", b"\r\n \r\n,,\r\n"))
+    assert verdicts(lines)[:2] == [("matched", None, id), ("matched", None, by_number)]
+    assert [(line["line"], line["end_to_end_id"]) for line in lines[:2]] == [(1, UUID(id).hex), (2, None)]
 
 
 @pytest.mark.parametrize("name", STRANGE)
