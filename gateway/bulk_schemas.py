@@ -7,7 +7,20 @@ import marshmallow as ma
 
 from gateway.bank_fields import Bic, CreditorReference, Iban, refuse_mismatch
 from gateway.errors import Flaw
-from gateway.fields import Amount, Choice, CurrencyCode, Flag, Folded, Input, Moment, Strict, Text, WalletToken, Words
+from gateway.fields import (
+    Amount,
+    Choice,
+    CurrencyCode,
+    Flag,
+    Folded,
+    Input,
+    Moment,
+    Strict,
+    Text,
+    WalletToken,
+    Whole,
+    Words,
+)
 from gateway.list_schemas import CounterpartySchema
 from gateway.order_schemas import SUMMARY_LENGTH_MAX, Reference
 from gateway.schemas import FailureSchema, Output, PageQuery, amount_text, one_of
@@ -137,7 +150,9 @@ class UploadQuery(Input):
 
 
 class CloseInput(Input):
-    """Nothing more is to be said."""
+    """How many lines there are in all, to be compared before nothing more can be added."""
+
+    lines = Whole(UPLOADED_LINES_MAX)
 
 
 class BulkQuery(PageQuery):

@@ -6,7 +6,21 @@ from typing import Any
 import marshmallow as ma
 
 from gateway.errors import Flaw
-from gateway.fields import Activity, Amount, Choice, CurrencyCode, Flag, Folded, Id, Input, Strict, Text, Whole, Words
+from gateway.fields import (
+    Activity,
+    Amount,
+    Choice,
+    CurrencyCode,
+    Flag,
+    Folded,
+    Id,
+    Input,
+    Strict,
+    Text,
+    WalletToken,
+    Whole,
+    Words,
+)
 from gateway.identity_fields import EMAIL_LENGTH_MAX
 from gateway.schemas import Output, PageQuery, Part, amount_text, one_of
 from models.adjustment import AdjustmentState
@@ -116,11 +130,19 @@ class AuditQuery(PageQuery):
 class AdjustmentInput(Input):
     """What is to be put right, and why."""
 
-    account = Id(required=True)
+    account = Id()
+    wallet = WalletToken()
     direction = Choice(DIRECTIONS, required=True)
     amount = Amount(required=True)
     currency = CurrencyCode(required=True)
     reason = Text(REASON_LENGTH_MAX, required=True)
+
+    @ma.validates_schema
+    def _names_one_account(self, given: dict[str, Any], **_: Any) -> None:
+        if "account" not in given and "wallet" not in given:
+            raise ma.ValidationError({"account": [Flaw("required", "An account by its id, or a wallet by its token.")]})
+        if "account" in given and "wallet" in given:
+            raise ma.ValidationError({"wallet": [Flaw("invalid_value", "Name the account or the wallet, not both.")]})
 
 
 class ApprovalInput(Input):
@@ -147,6 +169,7 @@ class AdjustmentSchema(Output):
     id = ma.fields.UUID()
     state = one_of(AdjustmentState)
     account = ma.fields.UUID()
+    wallet = ma.fields.String(allow_none=True)
     direction = one_of(DIRECTIONS)
     amount = amount_text()
     currency = ma.fields.String()

@@ -146,6 +146,7 @@ def adjustment_body(adjustment: Adjustment) -> dict[str, Any]:
         "id": adjustment.id,
         "state": adjustment.state,
         "account": adjustment.account_id,
+        "wallet": None,
         "direction": adjustment.direction,
         "amount": render(adjustment.amount, adjustment.digits),
         "currency": adjustment.currency,

@@ -42,6 +42,7 @@ class Adjustment(NamedTuple):
     rejected_at: datetime | None
     rejection_reason: str | None
     state: str
+    token: str | None
 
 
 STATE = """CASE WHEN a.approved_by IS NOT NULL THEN 'approved' WHEN a.rejected_by IS NOT NULL THEN 'rejected'
@@ -49,7 +50,8 @@ STATE = """CASE WHEN a.approved_by IS NOT NULL THEN 'approved' WHEN a.rejected_b
 ADJUSTMENT = f"""
 SELECT a.id::text, a.account_id::text, a.direction, a.amount::text, a.currency, c.digits, a.reason,
        a.proposed_by::text, a.created_at, a.approved_by::text, a.approved_at, a.approval_reason, a.payment_id::text,
-       a.rejected_by::text, a.rejected_at, a.rejection_reason, {STATE}
+       a.rejected_by::text, a.rejected_at, a.rejection_reason, {STATE},
+       (SELECT w.token FROM accounts w WHERE w.id = a.account_id)
 FROM adjustments a JOIN currencies c ON c.code = a.currency
 """
 

@@ -180,10 +180,11 @@ def _keep(connection: Connection, statement: str, head: Head, lines: Sequence[Li
     return Kept(*row)
 
 
-def close(connection: Connection, id: str) -> bool:
-    """No line comes after those that are there; False if it is closed, or has none."""
+def close(connection: Connection, id: str, lines: int | None = None) -> bool:
+    """No line comes after those that are there; False if it is closed, has none, or has others than `lines`."""
     closed = connection.exec_driver_sql(
-        "UPDATE bulks SET is_open = false WHERE id = %s AND is_open AND lines > 0", (id,)
+        "UPDATE bulks SET is_open = false WHERE id = %s AND is_open AND lines > 0 AND lines = coalesce(%s, lines)",
+        (id, lines),
     )
     return closed.rowcount == 1
 

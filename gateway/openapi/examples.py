@@ -18,6 +18,7 @@ VALUES: dict[str, Any] = {
     "SetAside.pointer": "/lines/3/amount",
     "SetAside.code": "amount_invalid",
     "SetAside.detail": 'An amount is a plain decimal string such as "10.00".',
+    "CloseInput.lines": 1500,
     "action": "wallets.change",
     "AuditLine.actor": ID,
     "AuditLine.target": ID,
@@ -137,6 +138,8 @@ VALUES: dict[str, Any] = {
 """By `member` or `Schema.member`; what is not here follows from its schema."""
 
 SHOWN = {
+    "AdjustmentInput": ("wallet",),
+    "CloseInput": ("lines",),
     "WithdrawalInput": ("iban", "name"),
     "ChargeInput": ("reference", "summary"),
     "LimitInput": ("per_day",),

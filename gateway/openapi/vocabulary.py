@@ -6,7 +6,9 @@
 MEMBERS: dict[str, str] = {
     "account": "The account, by its id.",
     "StatementLine.account": "The bank account, as its bank writes it; null in a CSV.",
-    "AdjustmentInput.account": "The id of the account whose balance is to be corrected.",
+    "AdjustmentInput.account": "The id of the account whose balance is to be corrected; or name its `wallet`.",
+    "AdjustmentInput.wallet": "The token of the wallet whose balance is to be corrected; or name its `account`.",
+    "Adjustment.wallet": "The token of the wallet, for ops alone.",
     "Operation.account": "Whose account it is; the token is shown to those who may know it.",
     "Reconciliation.account": "The bank account that the statement is about, as its bank writes it.",
     "action": "What was done, such as `wallets.change`.",
@@ -137,6 +139,7 @@ MEMBERS: dict[str, str] = {
     "limit": "How many rows at most.",
     "line": "The number of the line, from 1.",
     "lines": "The lines.",
+    "CloseInput.lines": "How many lines you added in all; if it has others, it stays open.",
     "Counts.lines": "How many lines there are in all.",
     "match": "What a person found the line to mean.",
     "matched": "How many lines agree with a payment of ours.",

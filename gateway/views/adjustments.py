@@ -44,7 +44,7 @@ Answer = tuple[Body, dict[str, str]]
 @adjustments.response(200, page_of(AdjustmentSchema))
 def list_adjustments(query: Body) -> Answer:
     """Adjustments, newest first."""
-    return listed(query, adjustment.page, adjustment_body, states=query.get("state", list(AdjustmentState)))
+    return listed(query, adjustment.page, _shown, states=query.get("state", list(AdjustmentState)))
 
 
 @adjustments.route("", methods=["POST"])
@@ -60,10 +60,12 @@ def propose(body: Body) -> Answer:
     with transaction(services().engine) as connection:
         earlier = _earlier(connection, key, print_)
         if earlier is not None:
-            return adjustment_body(earlier), {"Idempotent-Replayed": "true"}
-        wallet = account.wallet_by_id(connection, body["account"])
+            return _shown(earlier), {"Idempotent-Replayed": "true"}
+        by_id = "account" in body
+        find = account.wallet_by_id if by_id else account.wallet_by_token
+        wallet = find(connection, body["account" if by_id else "wallet"])
         if wallet is None:
-            raise flawed([("/account", "not_found", "There is no such account.")])
+            raise flawed([("/account" if by_id else "/wallet", "not_found", "There is no such account.")])
         if wallet.currency != currency.code:
             raise flawed([("/currency", "currency_mismatch", f"The account does not hold {currency.code}.")])
         if not idempotency.keep(connection, g.caller.id, key, print_, adjustment_id=id):
@@ -71,12 +73,12 @@ def propose(body: Body) -> Answer:
             earlier = _earlier(connection, key, print_)
             if earlier is None:
                 raise Contention
-            return adjustment_body(earlier), {"Idempotent-Replayed": "true"}
+            return _shown(earlier), {"Idempotent-Replayed": "true"}
         said = (wallet.id, body["direction"], amount, currency.code, body["reason"])
         adjustment.propose(connection, id, *said, g.caller.id)
-        kept = adjustment_body(_known(connection, id))
-        audit.note(connection, auth.actor(), "adjustments.propose", id, body["reason"], after=kept)
-    return kept, {}
+        kept = _known(connection, id)
+        audit.note(connection, auth.actor(), "adjustments.propose", id, body["reason"], after=adjustment_body(kept))
+    return _shown(kept), {}
 
 
 @adjustments.route("/<id>/approve", methods=["POST"])
@@ -99,7 +101,7 @@ def approve(body: Body, id: str) -> Outcome:
         ordered = payment_view.by_id(connection, approved.payment_id or payment_id)
     if is_new:
         celery_config.ring(request.environ[REQUEST_ID])
-    return of_other(adjustment_body(approved), ordered)
+    return of_other(_shown(approved), ordered)
 
 
 @adjustments.route("/<id>/reject", methods=["POST"])
@@ -115,7 +117,12 @@ def reject(body: Body, id: str) -> Answer:
         before, after = adjustment_body(proposed), adjustment_body(rejected)
         if is_new:
             audit.note(connection, auth.actor(), "adjustments.reject", id, body["reason"], before, after)
-    return after, {}
+    return _shown(rejected), {}
+
+
+def _shown(known: Adjustment) -> Body:
+    """The adjustment as the caller sees it: the token, which the audit log has not, for those who may propose by it."""
+    return {**adjustment_body(known), "wallet": known.token if "ops:adjustments" in g.caller.scopes else None}
 
 
 def _decided(connection: Connection, id: str, state: AdjustmentState) -> Adjustment:

@@ -102,13 +102,18 @@ def blueprint(kind: Kind, description: str) -> Blueprint:
     @requires("bulks:write")
     @routes.arguments(CloseInput)
     @routes.response(200, BulkSchema)
-    def close(_: Body, id: str) -> Answer:
-        """Say that no more lines come: with the last of them it is final."""
+    def close(body: Body, id: str) -> Answer:
+        """Say that no more lines come, and how many there are: with the last of them it is final."""
+        lines = body.get("lines")
         with transaction(services().engine) as connection:
             known = bulks.own(connection, kind, id, g.caller)
-            if known.is_open and not bulk.close(connection, id) and not known.lines:
+            if known.is_open:
+                bulk.close(connection, id, lines)
+                known = bulks.own(connection, kind, id, g.caller)
+            if lines is not None and lines != known.lines:
+                raise Refusal("bulk_out_of_step", f"It has {known.lines} lines.", lines=known.lines)
+            if known.is_open and not known.lines:
                 raise Refusal("bulk_empty", "Add lines first.")
-            known = bulks.own(connection, kind, id, g.caller)
         return bulk_body(known), _headers(known)
 
     return routes

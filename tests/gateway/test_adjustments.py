@@ -74,6 +74,32 @@ def internal(house: House) -> int:
     return int(balance)
 
 
+def test_a_wallet_is_named_by_its_token_or_its_accounts_id(
+    house: House, ops: Person, chief: Person, client: Person, purse: str
+) -> None:
+    by_id = proposal(ops, client)
+    by_token = {name: value for name, value in by_id.items() if name != "account"} | {"wallet": purse}
+    for body in (by_id, by_token):
+        told = ops.order(PATH, body).get_json()
+        assert (told["account"], told["wallet"]) == (by_id["account"], purse)
+        shown = chief.get(f"{PATH}?state=proposed").get_json()["data"][0]
+        assert (shown["id"], shown["account"], shown["wallet"]) == (told["id"], by_id["account"], purse)
+        [seen] = [one for one in house.person("auditor").get(PATH).get_json()["data"] if one["id"] == told["id"]]
+        assert (seen["account"], seen["wallet"]) == (by_id["account"], None)
+        assert purse not in str(ops.get(f"/v1/ops/audit?target={told['id']}").get_json())
+        assert approve(chief, told["id"]).get_json()["wallet"] == purse
+    house.post_payments()
+    assert client.balance(purse) == "18.00"
+    for wrong, pointer, code in [
+        ({**by_id, "wallet": purse}, "/wallet", "invalid_value"),
+        ({**by_token, "wallet": "wal_" + "x" * 32}, "/wallet", "not_found"),
+        ({name: by_id[name] for name in by_id if name != "account"}, "/account", "required"),
+    ]:
+        with house.unchanged():
+            [flaw] = ops.order(PATH, wrong).get_json()["errors"]
+        assert (flaw["pointer"], flaw["code"]) == (pointer, code)
+
+
 @pytest.mark.parametrize(("direction", "balance", "moved"), [("credit", "14.00", -400), ("debit", "6.00", 400)])
 def test_two_people_put_a_balance_right(
     house: House, ops: Person, chief: Person, client: Person, purse: str, direction: str, balance: str, moved: int

@@ -220,6 +220,20 @@ def test_a_closed_bulk_takes_no_more(house: House) -> None:
     assert refused(put(merchant, at_once, json_lines([line()]))) == (409, "bulk_closed", None)
 
 
+def test_it_is_closed_with_as_many_lines_as_were_sent(house: House, merchant: Person, opened: TestResponse) -> None:
+    path = f"{opened.headers['Location']}/close"
+    put(merchant, opened, json_lines([line(n=n) for n in range(3)]))
+    with house.unchanged():
+        for count in (2, 4, 0):
+            assert refused(merchant.call("POST", path, json={"lines": count})) == (409, "bulk_out_of_step", 3)
+        for strange in (-1, "3", 3.0, 100_001):
+            assert merchant.call("POST", path, json={"lines": strange}).status_code == 422
+    assert merchant.call("POST", path, json={"lines": 3}).get_json()["is_open"] is False
+    with house.unchanged():
+        assert merchant.call("POST", path, json={"lines": 3}).status_code == 200
+        assert refused(merchant.call("POST", path, json={"lines": 2})) == (409, "bulk_out_of_step", 3)
+
+
 def test_two_uploads_at_once_keep_each_line_once(merchant: Person, opened: TestResponse) -> None:
     data = json_lines([line("0.01", n) for n in range(LINES_MAX + 10)])
     with ThreadPoolExecutor(4) as crowd:
