@@ -1,4 +1,4 @@
-"""The promises about money, asked of the books themselves: for tests, benchmarks, and a doubting person."""
+"""The promises about money, asked of the books themselves: for tests, benchmarks, and `flask books check`."""
 
 from sqlalchemy import Connection
 
@@ -161,11 +161,35 @@ INVARIANTS = {
 """What must hold, to the query that finds what breaks it."""
 
 
+CULPRITS_MAX = 5
+"""Rows that `violations` names of each."""
+
+CHECKED = ("payments", "operations", "accounts")
+"""Tables whose size says how much was checked."""
+
+
 def violations(connection: Connection) -> list[str]:
     """Each broken invariant with its first culprits; empty when the books are in order."""
-    found = []
-    for promise, query in INVARIANTS.items():
-        rows = connection.exec_driver_sql(f"SELECT * FROM ({query}) AS broken LIMIT 5").all()
-        if rows:
-            found.append(f"{promise}: {[tuple(map(str, row)) for row in rows]}")
-    return found
+    found = {name: broken(connection, name, CULPRITS_MAX) for name in INVARIANTS}
+    return [f"{name}: {[tuple(row.values()) for row in rows]}" for name, rows in found.items() if rows]
+
+
+def read_one_moment(connection: Connection, statement_seconds_max: int) -> None:
+    """Let this transaction, which has just begun, read a single snapshot, write nothing, and take its time."""
+    connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{statement_seconds_max:d}s'")
+
+
+def broken(connection: Connection, name: str, limit: int) -> list[dict[str, str | None]]:
+    """The first rows that break the invariant of this name, as texts by column."""
+    result = connection.exec_driver_sql(f"SELECT * FROM ({INVARIANTS[name]}) AS broken LIMIT {limit:d}")
+    columns = list(result.keys())
+    return [
+        {column: None if value is None else str(value) for column, value in zip(columns, row, strict=True)}
+        for row in result
+    ]
+
+
+def sizes(connection: Connection) -> dict[str, int]:
+    """How many rows there are to check, by table."""
+    return {table: connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one() for table in CHECKED}

@@ -394,7 +394,7 @@ def test_commands_in_the_docs_exist():
     assert set(re.findall(r"\bmake ([a-z]+)\b(?=[`\s;,])", "\n".join(re.findall(r"`+[^`]*`+", text)))) <= targets
     from wsgi import app  # noqa: PLC0415 - starts the whole application
 
-    for group, command in re.findall(r"flask (?:--app wsgi )?(payments|users|workers) ([a-z]+)", text):
+    for group, command in re.findall(r"flask (?:--app wsgi )?(books|payments|users|workers) ([a-z]+)", text):
         assert command in app.cli.commands[group].commands, f"flask {group} {command}"
 
 
