@@ -3,7 +3,7 @@ MAKEFLAGS += --no-print-directory
 python := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down demo test check faults bench lock fmt embedded dev
+.PHONY: help run up down demo test check faults bench contract lock fmt embedded dev
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -37,6 +37,10 @@ bench: dev ## measure, print, and write bench/report.md
 fmt: dev ## format, and repair what the linter can
 	@$(python) -m ruff format .
 	@$(python) -m ruff check --fix .
+
+contract: dev ## write docs/openapi.json, and the Postman collection made from it
+	$(python) -m flask --app wsgi openapi write docs/openapi.json
+	$(python) -c 'from tests.contract import node; node.install(); node.run("node", "postman.mjs", "../../docs/payments.postman_collection.json")'
 
 lock: ## pin what pyproject.toml allows, with hashes (needs uv)
 	uv lock

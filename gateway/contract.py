@@ -94,6 +94,7 @@ IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "description": "Names this order: the same key and body again answer with the same payment as it is now.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+    "example": "order-4711",
 }
 """The header as a parameter; whether it is required differs by route."""
 
@@ -102,6 +103,7 @@ IF_NONE_MATCH = {
     "name": "If-None-Match",
     "description": "The ETag of what is known already: 304 if nothing changed.",
     "schema": {"type": "string"},
+    "example": '"1-5f2a"',
 }
 
 PREFER = {
@@ -109,6 +111,7 @@ PREFER = {
     "name": "Prefer",
     "description": "`wait=N`: answer when the outcome is known, after N seconds at the latest (at most 30).",
     "schema": {"type": "string"},
+    "example": "wait=5",
 }
 
 IF_MATCH = {
@@ -117,6 +120,7 @@ IF_MATCH = {
     "required": True,
     "description": "The ETag of what is to be changed, or *: 412 if it has changed meanwhile.",
     "schema": {"type": "string"},
+    "example": "*",
 }
 
 

@@ -37,7 +37,8 @@ WITH p AS MATERIALIZED (
 SELECT p.bulk_line::text, p.id::text, p.state, p.amount::text, p.reference, p.failure_code, p.finalized_at,
        p.scheduled_at,
        CASE p.type WHEN 'charge'
-            THEN (SELECT ARRAY[u.name, right(a.token, 4), p.summary] FROM accounts a JOIN users u ON u.id = a.owner_id
+            THEN (SELECT ARRAY[u.name, right(a.token, 4), p.summary, NULL, NULL, NULL]
+                  FROM accounts a JOIN users u ON u.id = a.owner_id
                   WHERE a.id = p.source_id)
             ELSE (SELECT ARRAY[name, right(iban, 4), description, creditor_reference, instruction_id, end_to_end_id]
                   FROM instructions WHERE payment_id = p.id) END

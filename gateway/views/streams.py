@@ -24,6 +24,7 @@ LAST_EVENT_ID = {
     "name": "Last-Event-ID",
     "description": "The id of the newest event that is known already: those after it are told.",
     "schema": {"type": "string"},
+    "example": "42",
 }
 
 STREAMED: dict[str, Any] = {
