@@ -5,8 +5,6 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from celery_config import BrokerAway, publish
 from models import audit, command, event, operation, partitions, payment, payment_view
@@ -14,7 +12,7 @@ from models import stuck as stuck_payments
 from models.rules.money import render
 from models.session import Connection, transaction
 from models.stuck import OLDEST_FIRST, Stuck, Which
-from workers import runtime
+from workers import runtime, table
 from workers.group import WorkerGroup
 
 ROWS_MAX = 1_000
@@ -174,24 +172,28 @@ def _ring() -> None:
 def _print(rows: list[Stuck], as_json: bool) -> None:
     if as_json:
         for row in rows:
-            click.echo(json.dumps(row._asdict(), default=_text))
+            told = row._asdict() | {"amount": render(row.amount, row.digits)}
+            del told["digits"]
+            click.echo(json.dumps(told, default=_text))
         return
     if not rows:
         click.echo("none")
         return
-    table = Table("payment", "type", "accepted", "due", "attempts", "parked", "last error")
-    for row in rows:
-        parked_at = _text(row.parked_at) if row.parked_at else ""
-        table.add_row(
-            row.id,
-            row.type,
-            _text(row.created_at),
-            _text(row.due_at),
-            str(row.attempts),
-            parked_at,
-            row.last_error or "",
+    with transaction(runtime.engine()) as connection:
+        now = stuck_payments.clock(connection)
+
+    def ago(moment: datetime | None) -> str:
+        return table.ago((now - moment).total_seconds()) if moment else ""
+
+    header = ("payment", "type", "amount", "accepted", "due", "attempts", "parked", "last error")
+    cells = (
+        (
+            *(row.id, row.type, f"{render(row.amount, row.digits)} {row.currency}"),
+            *(ago(row.created_at), ago(row.due_at), str(row.attempts), ago(row.parked_at), row.last_error or ""),
         )
-    Console().print(table)
+        for row in rows
+    )
+    table.show(header, list(cells))
 
 
 def _text(moment: datetime) -> str:

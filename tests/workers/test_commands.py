@@ -1,6 +1,7 @@
 """`flask payments` and `flask users`, as ops call them."""
 
 import json
+import re
 from collections.abc import Callable
 from uuid import uuid4
 
@@ -27,7 +28,6 @@ def flask(books: Books, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> 
     """`flask WORDS...` in the worker's role; its result, whose exit code is 0 unless `fails`."""
     monkeypatch.setattr(runtime, "engine", lambda: books.worker)
     monkeypatch.setattr(runtime, "poster", books.poster)
-    monkeypatch.setenv("COLUMNS", "300")
     app = Flask(__name__)
     app.cli.add_command(payments_cli)
     app.cli.add_command(users_cli)
@@ -73,7 +73,10 @@ def listed(result: Result) -> list[str]:
 def test_stuck_lists_what_waits_too_long(flask: Run, waiting: str) -> None:
     assert flask("payments", "stuck", "--older-than", "3600").output == "none\n"
     assert listed(flask("payments", "stuck", "--older-than", "0", "--json")) == [waiting]
-    assert waiting in flask("payments", "stuck", "--older-than", "0").output
+    shown = json.loads(flask("payments", "stuck", "--older-than", "0", "--json").output)
+    assert (shown["amount"], shown["currency"]) == ("4.00", "EUR")
+    line = flask("payments", "stuck", "--older-than", "0").output.splitlines()[1]
+    assert re.fullmatch(rf"{waiting}  transfer  4\.00 EUR  \d+ seconds? ago +\d+ seconds? ago +0", line)
 
 
 def test_parked_lists_what_waits_for_a_person(flask: Run, parked: str) -> None:
