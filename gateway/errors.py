@@ -82,7 +82,6 @@ PROBLEMS: dict[str, Problem] = {
     "text_too_long": Problem(422, "A text is too long"),
     "text_invalid": Problem(422, "A text has characters that are not allowed"),
     "limit_out_of_range": Problem(422, "The limit is out of range"),
-    "statement_too_long": Problem(422, "The month has more lines than a statement shows"),
     "email_invalid": Problem(422, "This is no e-mail address"),
     "phone_number_invalid": Problem(422, "This is no international phone number"),
     "password_too_short": Problem(422, "The password is too short"),

@@ -76,13 +76,15 @@ def _file(media_type: str, read: Read, show: Show, schema: type[Output]) -> Resp
     batches = _batches(read)
     batches = chain([next(batches)], batches)  # what is wrong with the first is answered, not cut off
     shown = ([show(row) for row in rows] for rows in batches)
-    return stream(csv_of(shown, schema) if media_type == CSV else _json_lines_of(shown), media_type)
+    return stream(csv_of(shown, schema) if media_type == CSV else json_lines_of(shown), media_type)
 
 
-def stream(lines: Iterator[str], media_type: str) -> Response:
-    """A file of these lines, made as it is read."""
+def stream(lines: Iterator[str], media_type: str, rows_max: int | None = ROWS_MAX) -> Response:
+    """A file of these lines, made as it is read; without a bound if `rows_max` is None."""
     name = f"{request.path.rpartition('/')[2]}.{'csv' if media_type == CSV else 'jsonl'}"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Rows-Max": str(ROWS_MAX)}
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    if rows_max is not None:
+        headers["Rows-Max"] = str(rows_max)
     return Response(lines, headers=headers, content_type=f"{media_type}; charset=utf-8")
 
 
@@ -100,7 +102,8 @@ def _batches(read: Read) -> Iterator[Sequence[Any]]:
         at = Place(before=following.id, value=following.value)
 
 
-def _json_lines_of(batches: Iterable[list[dict[str, Any]]]) -> Iterator[str]:
+def json_lines_of(batches: Iterable[list[dict[str, Any]]]) -> Iterator[str]:
+    """JSON Lines, a body a line."""
     for bodies in batches:
         yield "".join(f"{encode(body)}\n" for body in bodies)
 

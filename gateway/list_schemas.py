@@ -199,6 +199,14 @@ class StatementQuery(Input):
     month = Month(required=True)
 
 
+class StatementTotalsSchema(Output):
+    """The sums of a statement's lines: opening, with what was received and without what was paid, is closing."""
+
+    lines = ma.fields.Integer()
+    received = amount_text()
+    paid = amount_text()
+
+
 class StatementSchema(Output):
     """What a wallet went through in a month: opening and the amounts of the lines, oldest first, make closing."""
 
@@ -206,5 +214,7 @@ class StatementSchema(Output):
     currency = ma.fields.String()
     month = ma.fields.String()
     opening = amount_text()
+    totals = ma.fields.Nested(StatementTotalsSchema)
+    is_complete = ma.fields.Boolean()
     lines = ma.fields.List(ma.fields.Nested(HistoryRowSchema))
     closing = amount_text()

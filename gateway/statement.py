@@ -2,16 +2,16 @@
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from flask import Response, render_template
 
-from gateway.exports import CSV, csv_of, stream
+from gateway.exports import CSV, csv_of, json_lines_of, stream
 from gateway.list_schemas import HistoryRowSchema
 
 LINES_MAX = 10_000
-"""More are no reading; the wallet's operations are listed without end."""
+"""More are no reading on a page or in one JSON; a file has them all."""
 
 STYLE = (
     "body{font:10pt sans-serif}table{border-collapse:collapse;width:100%}thead{display:table-header-group}"
@@ -32,13 +32,19 @@ def page(body: dict[str, Any]) -> Response:
     return Response(text, headers={"Content-Security-Policy": POLICY}, content_type="text/html; charset=utf-8")
 
 
-def sheet(body: dict[str, Any]) -> Response:
-    """The statement as CSV; its first and last rows are the opening and the closing balance."""
-    return stream(csv_of(_records(body), HistoryRowSchema), CSV)
+def file(body: dict[str, Any], batches: Iterable[list[dict[str, Any]]], media_type: str) -> Response:
+    """The statement as CSV or JSON Lines, however long; its first and last rows are the opening and closing balance."""
+    records = _records(body, batches)
+    text = csv_of(records, HistoryRowSchema) if media_type == CSV else json_lines_of(records)
+    return stream(text, media_type, rows_max=None)
 
 
-def _records(body: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
+def _records(body: dict[str, Any], batches: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
+    yield [_balance(body, "opening")]
+    yield from batches
+    yield [_balance(body, "closing")]
+
+
+def _balance(body: dict[str, Any], word: str) -> dict[str, Any]:
     nothing = dict.fromkeys(HistoryRowSchema().fields)
-    for word, lines in (("opening", body["lines"]), ("closing", [])):
-        balance = {"type": word, "currency": body["currency"], "balance_after": body[word]}
-        yield [{**nothing, **balance}, *lines]
+    return {**nothing, "type": word, "currency": body["currency"], "balance_after": body[word]}

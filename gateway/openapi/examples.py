@@ -90,6 +90,8 @@ VALUES: dict[str, Any] = {
     "organization_iban": IBAN,
     "organization_name": "Example Ltd",
     "overlap_seconds": 3600,
+    "paid": "10.00",
+    "received": "0.00",
     "password": "a long pass phrase",
     "percent": "2",
     "phone_number": "+49 30 1234567",

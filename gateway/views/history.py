@@ -1,6 +1,8 @@
 """GET /v1/wallets/{token}/operations, /balance and /statement: what a wallet went through, and what it held when."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from flask import Response
@@ -8,8 +10,7 @@ from flask import Response
 from gateway import exports, lists, statement
 from gateway.auth import requires
 from gateway.contract import Blueprint
-from gateway.errors import Refusal
-from gateway.exports import CSV, HTML
+from gateway.exports import CSV, HTML, JSON_LINES
 from gateway.list_schemas import (
     BalanceQuery,
     BalanceSchema,
@@ -24,7 +25,7 @@ from gateway.views.wallets import visible
 from models import history as rows
 from models.history import COLUMNS, HistoryRow
 from models.rules.money import render
-from models.session import statements
+from models.session import Engine, statements
 from models.shown import failure
 from models.walk import Found, Place
 
@@ -78,7 +79,7 @@ def get_balance(query: dict[str, Any], token: str) -> Answer:
     with statements(services().engine) as connection:
         wallet = visible(connection, token)
         position = rows.position(connection, wallet.id, query["at"] + lists.MOMENT)
-    body = {
+    body: dict[str, Any] = {
         "wallet": wallet.token,
         "balance": render(position.balance, wallet.digits),
         "currency": wallet.currency,
@@ -88,34 +89,53 @@ def get_balance(query: dict[str, Any], token: str) -> Answer:
 
 
 @history.route("/<token>/statement")
-@requires("wallets:read", others=(CSV, HTML))
-@history.doc(responses=exports.as_well(CSV, HTML))
+@requires("wallets:read", others=(CSV, JSON_LINES, HTML))
+@history.doc(responses=exports.as_well(CSV, JSON_LINES, HTML))
 @history.arguments(StatementQuery, location="query")
 @history.response(200, StatementSchema)
 def get_statement(query: dict[str, Any], token: str) -> Response | Answer:
-    """What was posted to the wallet in a month (UTC), oldest first: opening and lines make closing."""
+    """What was posted to the wallet in a month (UTC), oldest first: opening and lines make closing.
+
+    JSON and the page to print have totals, and the lines of a month that has at most 10,000; a file has them all.
+    """
     start: datetime = query["month"]
     end = (start + timedelta(days=LONGEST_MONTH_DAYS)).replace(day=1)
-    with statements(services().engine) as connection:
+    engine = services().engine
+    with statements(engine) as connection:
         wallet = visible(connection, token)
         opening, closing = (rows.position(connection, wallet.id, time) for time in (start, end))
-        lines = rows.between(connection, wallet.id, opening, closing, statement.LINES_MAX + 1)
-    if len(lines) > statement.LINES_MAX:
-        raise Refusal("statement_too_long", f"More than {statement.LINES_MAX} lines; list the wallet's operations.")
-    body = {
+    body: dict[str, Any] = {
         "wallet": wallet.token,
         "currency": wallet.currency,
         "month": f"{start:%Y-%m}",
         "opening": render(opening.balance, wallet.digits),
-        "lines": [row_body(row) for row in lines],
         "closing": render(closing.balance, wallet.digits),
     }
-    match exports.wanted(CSV, HTML):
-        case exports.CSV:
-            return statement.sheet(body)
-        case exports.HTML:
-            return statement.page(body)
-    return body, {}
+    batches = _batches(engine, wallet.id, opening.account_seq, closing.account_seq)
+    media_type = exports.wanted(CSV, JSON_LINES, HTML)
+    if media_type in exports.FILES:
+        first = next(batches, [])  # what is wrong with it is answered, not cut off
+        return statement.file(body, chain([first], batches), media_type)
+    with statements(engine) as connection:
+        totals = rows.totals(connection, wallet.id, opening.account_seq, closing.account_seq)
+    body |= {
+        "totals": {
+            "lines": totals.lines,
+            "received": render(totals.received, wallet.digits),
+            "paid": render(totals.paid, wallet.digits),
+        },
+        "is_complete": totals.lines <= statement.LINES_MAX,
+    }
+    body["lines"] = [line for batch in batches for line in batch] if body["is_complete"] else []
+    return statement.page(body) if media_type == HTML else (body, {})
+
+
+def _batches(engine: Engine, account_id: str, start: int, end: int) -> Iterator[list[dict[str, Any]]]:
+    """The lines between two operations of the account; no connection is held while a slow reader is written to."""
+    while start < end:
+        with statements(engine) as connection:
+            found, start = rows.between(connection, account_id, start, end)
+        yield [row_body(row) for row in found]
 
 
 def row_body(row: HistoryRow) -> dict[str, Any]:

@@ -214,7 +214,7 @@ def test_the_contract_names_the_forms_of_a_list(house: House) -> None:
     for path, others in {
         "/v1/payments": [CSV, JSON_LINES],
         "/v1/wallets/{token}/operations": [CSV, JSON_LINES],
-        "/v1/wallets/{token}/statement": [CSV, "text/html"],
+        "/v1/wallets/{token}/statement": [CSV, JSON_LINES, "text/html"],
     }.items():
         content = house.contract["paths"][path]["get"]["responses"]["200"]["content"]
         assert list(content) == ["application/json", *others]

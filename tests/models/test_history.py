@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from models import history
-from models.history import HistoryRow, Position
+from models.history import HistoryRow, Position, Totals
 from models.session import transaction
 from models.walk import Asked, Want
 from tests.models.world import World, new_id
@@ -71,7 +71,9 @@ def test_a_position_is_found_among_any_number_of_operations(world: World, count:
             seq = min(max(days - 1, 0), count)
             expected = Position(seq, seq * (seq + 1) // 2)
             assert history.position(connection, wallet, before) == expected
-            rows = history.between(connection, wallet, Position(0, 0), expected, 100)
+            rows, last = history.between(connection, wallet, 0, seq, 100)
+            assert last == seq
+            assert history.totals(connection, wallet, 0, seq) == Totals(seq, expected.balance, 0)
             assert [row.balance_after for row in rows] == [n * (n + 1) // 2 for n in range(1, seq + 1)]
 
 
