@@ -89,6 +89,15 @@ def take(connection: Connection, hash: bytes, wait_seconds: float, attempts_max:
     return Letter(*row) if row else None
 
 
+def give_back(connection: Connection, hash: bytes) -> None:
+    """Undo a taking after which nothing was mailed: it counts for nothing. What was taken anew has another hash."""
+    connection.exec_driver_sql(
+        "UPDATE confirmations SET attempts = attempts - 1, due_at = now()"
+        " WHERE hash = %s AND sent_at IS NULL AND used_at IS NULL",
+        (hash,),
+    )
+
+
 def note_sent(connection: Connection, id: str) -> None:
     """Note that the mail was handed over; one used up meanwhile is past being noted."""
     connection.exec_driver_sql(

@@ -41,6 +41,8 @@ class Instruction(NamedTuple):
     waited_seconds: float = 0.0
     was_pending: bool = False
     creditor_reference: str | None = None
+    lease: str = ""
+    """Until when it is taken: who took it is known by that."""
 
 
 def keep(connection: Connection, counterparties: Mapping[str, Counterparty]) -> None:
@@ -75,11 +77,11 @@ WITH due AS (
         due_at = now() + make_interval(secs => %(lease_seconds)s)
     FROM due WHERE i.payment_id = due.payment_id
     RETURNING i.payment_id, i.iban, i.bic, i.name, i.description, i.rail, i.attempts, due.submitted_at,
-              i.pending_at, i.creditor_reference
+              i.pending_at, i.creditor_reference, i.due_at
 )
 SELECT i.payment_id::text, (p.amount - p.commission)::text, c.digits, p.currency, i.iban, i.bic, i.name, i.description,
        i.rail, i.attempts, i.submitted_at, coalesce(extract(epoch FROM now() - i.submitted_at), 0)::float,
-       i.pending_at IS NOT NULL, i.creditor_reference
+       i.pending_at IS NOT NULL, i.creditor_reference, i.due_at::text
 FROM intent i JOIN payments p ON p.id = i.payment_id JOIN currencies c ON c.code = p.currency ORDER BY i.payment_id
 """
 

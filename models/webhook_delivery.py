@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from models import arrays, keyset
+from models.webhook_queue import LEASE_SECONDS, Claimed
 
 REDELIVERED_MAX = 10_000
 """In one call: a statement that stays well within what the gateway's role may take."""
@@ -148,3 +149,21 @@ def redeliver_range(
         },
     ).one()
     return row[0], row[1]
+
+
+GIVE_BACK = """
+UPDATE webhook_deliveries d
+SET attempts = d.attempts - 1, next_attempt_at = now(),
+    tries_left = CASE WHEN taken.is_spent THEN 0 ELSE d.tries_left + 1 END
+FROM unnest(%s::uuid[], %s::timestamptz[], %s::boolean[]) AS taken (id, claimed_at, is_spent)
+WHERE d.id = taken.id AND d.next_attempt_at = taken.claimed_at + make_interval(secs => %s) AND d.state = 'pending'
+"""
+
+
+def give_back(connection: Connection, claimed: Sequence[Claimed]) -> None:
+    """Undo a claim after which nobody was called: it does not count. What others hold stays theirs."""
+    if claimed:
+        claimed_at = arrays.quoted(one.claimed_at.isoformat() for one in claimed)
+        ids = arrays.plain(one.id for one in claimed)
+        spent = arrays.plain(one.is_spent for one in claimed)
+        connection.exec_driver_sql(GIVE_BACK, (ids, claimed_at, spent, LEASE_SECONDS))

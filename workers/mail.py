@@ -19,7 +19,7 @@ from email_validator import validate_email
 
 from models import confirmation, tokens
 from models.confirmation import VALID, Letter, Purpose
-from models.session import Engine, transaction
+from models.session import DatabaseAway, Engine, transaction
 
 log = structlog.get_logger("mail")
 
@@ -100,6 +100,8 @@ class Postman:
         self.mail_url = mail_url
         self.mail_from = mail_from
         self._is_quiet_until = 0.0
+        self._unsent: list[bytes] = []
+        """Hashes of tokens that were taken by a commit of unknown outcome: their mails are given back."""
 
     def deliver(self, seconds: float = DELIVER_SECONDS) -> int:
         """Send what is due, or as much as the time allows; returns how many. Raises DatabaseAway or Contention.
@@ -107,6 +109,7 @@ class Postman:
         Whom the server refuses does not hold up the others; a server that is away holds up all, and costs no attempt.
         """
         deadline = time.monotonic() + seconds
+        self._give_back()
         if time.monotonic() < self._is_quiet_until or not self._is_any_due():
             return 0
         sent = 0
@@ -126,9 +129,20 @@ class Postman:
     def _take(self) -> tuple[Letter, str] | None:
         """The next mail with its token, which works from now on."""
         token = tokens.new(tokens.CONFIRMATION_PREFIX)
-        with transaction(self.engine) as connection:
-            letter = confirmation.take(connection, tokens.hash_of(token), UNDER_WAY_SECONDS, ATTEMPTS_MAX)
+        hash = tokens.hash_of(token)
+        try:
+            with transaction(self.engine) as connection:
+                letter = confirmation.take(connection, hash, UNDER_WAY_SECONDS, ATTEMPTS_MAX)
+        except DatabaseAway:
+            self._unsent.append(hash)
+            raise
         return (letter, token) if letter else None
+
+    def _give_back(self) -> None:
+        for hash in tuple(self._unsent):
+            with transaction(self.engine) as connection:
+                confirmation.give_back(connection, hash)
+            self._unsent.remove(hash)
 
     def _send(self, send: Send, letter: Letter, token: str) -> bool:
         try:

@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 import pytest
 import structlog
+from sqlalchemy import make_url
 from structlog.testing import LogCapture
 from uuid_utils.compat import uuid7
 
 from models import confirmation, tokens, user
 from models.confirmation import Purpose
-from models.session import transaction
+from models.session import DatabaseAway, transaction
+from tests.line import SOCKET_NAME, Line, Loss
 from tests.workers.books import Books
 from tests.workers.smtp import Server, serving
 from workers import mail
@@ -378,3 +380,35 @@ def test_a_missing_folder_is_as_a_server_that_is_away(
     assert ours.deliver() == 0
     assert kept(books, id).attempts == 0
     assert "NotADirectoryError" in logged[0]["error"]
+
+
+@pytest.mark.parametrize("loss", Loss)
+def test_a_taking_whose_commit_was_lost_costs_no_attempt(
+    books: Books, server: Server, ask: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loss: Loss
+) -> None:
+    """However often: nothing was mailed by then."""
+    id = ask()
+    url = make_url(books.database.worker)
+    line = Line(tmp_path, Path(url.query["host"]) / SOCKET_NAME)
+    shaky = books.open(url.update_query_dict({"host": str(tmp_path)}).render_as_string(hide_password=False))
+    ours = Postman(shaky, f"smtp://localhost:{server.port}", FROM)
+    take = confirmation.take
+
+    def take_and_lose(*args: object) -> confirmation.Letter | None:
+        letter = take(*args)
+        line.to_lose += [loss] if letter else []
+        return letter
+
+    try:
+        with monkeypatch.context() as broken:
+            broken.setattr(confirmation, "take", take_and_lose)
+            for _ in range(ATTEMPTS_MAX + 1):
+                with pytest.raises(DatabaseAway):
+                    ours.deliver()
+        assert line.lost == [loss] * (ATTEMPTS_MAX + 1)
+        assert server.mail == []
+        assert ours.deliver() == 1
+        assert (kept(books, id).attempts, kept(books, id).is_sent) == (1, True)
+    finally:
+        shaky.dispose()
+        line.close()

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from models import bank_return, instruction
+from models import bank_return, instruction, instruction_claim
 from models.bank_return import Return
 from models.instruction import Instruction, Told, Wait
 from models.rules.blanks import fold_blanks
-from models.session import Connection, Engine, transaction
+from models.session import Connection, Contention, DatabaseAway, Engine, Overdue, transaction
 from workers.rails.rail import Answer, News, Outcome, Rail, RailAway
 
 log = structlog.get_logger("rails")
@@ -46,6 +46,9 @@ RETURNS_MAX = 100
 NEWS_PAGES_MAX = 20
 """Read in one task, so that instructing goes on."""
 
+HEAR_SECONDS = 10.0
+"""With a slow page at its end still far below what a task may last."""
+
 WORDS_LENGTH_MAX = 500
 REFERENCE_LENGTH_MAX = 100
 
@@ -60,6 +63,10 @@ class Instructor:
         self.engine = engine
         self.rail = rail
         self._is_away_until = 0.0
+        self._uncalled: list[Instruction] = []
+        """Claimed by a commit of unknown outcome: the bank was not called, so they are given back."""
+        self._unkept: list[tuple[Instruction, Outcome]] = []
+        """What the bank did or did not do, until the database knows it: our trouble with that is no attempt of its."""
 
     def drain(self, seconds: float = DRAIN_SECONDS) -> tuple[bool, bool]:
         """Tell what is due, or as much as the time allows, and hear the news.
@@ -77,12 +84,12 @@ class Instructor:
 
     def instruct(self) -> tuple[int, int]:
         """Tell or ask about one batch; returns how many instructions it was, and how many of them were answered."""
+        answered = self._keep(again=True)
         if time.monotonic() < self._is_away_until:
-            return 0, 0
-        with transaction(self.engine) as connection:
-            claimed = instruction.claim(connection, self.rail.name, self.rail.batch_max, LEASE_SECONDS)
+            return 0, answered
+        claimed = self._claim()
         if not claimed:
-            return 0, 0
+            return 0, answered
         strange = {one.payment_id for one in claimed if one.rail != self.rail.name}
         open = [one for one in claimed if one.attempts <= ATTEMPTS_MAX and one.payment_id not in strange]
         outcomes = {
@@ -91,26 +98,61 @@ class Instructor:
         }
         died = Outcome(Answer.UNKNOWN, "whoever told the bank died, again and again")
         outcomes |= dict.fromkeys(strange, Outcome(Answer.UNKNOWN, "nobody asks its rail any more"))
-        decided = [(one, outcomes.get(one.payment_id, died)) for one in claimed]
-        told = [_told(one.payment_id, outcome) for one, outcome in decided if outcome.answer in FINAL]
-        waits = [_wait(one, outcome) for one, outcome in decided if outcome.answer not in FINAL]
-        waits = [(wait, is_spent or wait.payment_id in strange) for wait, is_spent in waits]
-        spent = [wait for wait, is_spent in waits if is_spent]
-        with transaction(self.engine) as connection:
-            self._answer(connection, told)
-            instruction.postpone(connection, [wait for wait, is_spent in waits if not is_spent])
-            instruction.park(connection, spent)
-        if any(outcome.answer is Answer.AWAY for _, outcome in decided):
+        self._unkept = [(one, outcomes.get(one.payment_id, died)) for one in claimed]
+        if Answer.AWAY in (outcome.answer for _, outcome in self._unkept):
             self._is_away_until = time.monotonic() + AWAY_SECONDS
             log.warning("the bank cannot be reached", rail=self.rail.name, quiet_seconds=AWAY_SECONDS)
+        return len(claimed), answered + self._keep(again=False)
+
+    def _claim(self) -> list[Instruction]:
+        claimed: list[Instruction] = []
+        try:
+            with transaction(self.engine) as connection:
+                claimed = instruction.claim(connection, self.rail.name, self.rail.batch_max, LEASE_SECONDS)
+        except DatabaseAway:
+            self._uncalled += claimed
+            raise
+        return claimed
+
+    def _keep(self, *, again: bool) -> int:
+        """Keep what came of the calls, and give back what was not called; returns how many the bank has answered.
+
+        Raises DatabaseAway, Contention or Overdue; then it is kept at the next time, unless it was after all.
+        """
+        if self._uncalled:
+            with transaction(self.engine) as connection:
+                instruction_claim.give_back(connection, self._uncalled)
+            self._uncalled = []
+        if not self._unkept:
+            return 0
+        decided = self._unkept
+        told = [_told(one.payment_id, outcome) for one, outcome in decided if outcome.answer in FINAL]
+        waits = [_wait(one, outcome) for one, outcome in decided if outcome.answer not in FINAL]
+        strange = {one.payment_id for one, _ in decided if one.rail != self.rail.name}
+        try:
+            with transaction(self.engine) as connection:
+                self._answer(connection, told)
+                waits = [(wait, is_spent or wait.payment_id in strange) for wait, is_spent in waits]
+                if again:
+                    ours = instruction_claim.still_taken(connection, [one for one, _ in decided])
+                    waits = [(wait, is_spent) for wait, is_spent in waits if wait.payment_id in ours]
+                spent = [wait for wait, is_spent in waits if is_spent]
+                instruction.postpone(connection, [wait for wait, is_spent in waits if not is_spent])
+                instruction.park(connection, spent)
+        except (DatabaseAway, Contention, Overdue):
+            raise
+        except Exception:
+            self._unkept = []  # nobody can keep it: all are asked about when their lease is over
+            raise
+        self._unkept = []
         for wait in spent:
             log.error("payment set aside, the bank has no answer", payment=wait.payment_id, error=wait.error)
-        log.info("instructed", rail=self.rail.name, instructions=len(claimed), answered=len(told), parked=len(spent))
-        return len(claimed), len(told)
+        log.info("instructed", rail=self.rail.name, instructions=len(decided), answered=len(told), parked=len(spent))
+        return len(told)
 
     def hear(self) -> bool:
         """Keep what the bank tells by itself, and order what it sends back; returns whether anything was new."""
-        is_new = False
+        is_new, deadline = False, time.monotonic() + HEAR_SECONDS
         if time.monotonic() < self._is_away_until:
             return False
         with transaction(self.engine) as connection:
@@ -130,6 +172,8 @@ class Instructor:
                 is_new |= self._note(connection, items)
                 instruction.move_position(connection, self.rail.name, after)
             position = after
+            if time.monotonic() > deadline:
+                break
         with transaction(self.engine) as connection:
             returned = bank_return.give_back(connection, RETURNS_MAX)
         return is_new or returned > 0

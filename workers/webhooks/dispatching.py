@@ -15,10 +15,10 @@ from typing import Any, NamedTuple, Protocol
 
 import structlog
 
-from models import bulk, payment_view, webhook_endpoint, webhook_queue
+from models import bulk, payment_view, webhook_delivery, webhook_endpoint, webhook_queue
 from models.event import Event
 from models.rules.webhook import Outcome, Trouble, wait_seconds
-from models.session import Connection, Contention, DatabaseAway, Engine, statements, transaction
+from models.session import Connection, Contention, DatabaseAway, Engine, Overdue, statements, transaction
 from models.shown import bulk_body, endpoint_body, event_body, payment_body
 from models.webhook_queue import Claimed, Ended, Room
 from workers.webhooks.sending import Call, Clock
@@ -41,6 +41,9 @@ SLOW_MAX = 10_000
 
 CLOSE_SECONDS = 20.0
 """Longer than a call takes: who is told to end waits for those under way."""
+
+OUR_TROUBLE = (DatabaseAway, Contention, Overdue)
+"""Our own database is lost, locked or slow: no receiver has anything to do with that."""
 
 log = structlog.get_logger("webhooks")
 
@@ -68,6 +71,8 @@ class Dispatcher:
         self._slow: dict[str, None] = {}
         self._open: dict[tuple[str, int], Claimed] = {}
         self._ended: deque[Ended] = deque()
+        self._uncalled: list[Claimed] = []
+        """Claimed when our own database was lost: they are given back, which costs their receivers no try."""
         self._is_round_wanted = False
         self._is_closing = False
         self._desk = ThreadPoolExecutor(1, thread_name_prefix="webhooks")
@@ -112,6 +117,7 @@ class Dispatcher:
         """Keep what has ended, and begin as many calls as there is room for."""
         self._is_round_wanted = False
         self._note()
+        self._give_back()
         if self._is_closing:
             return
         calls = Counter(one.endpoint_id for one in self._open.values())
@@ -119,22 +125,36 @@ class Dispatcher:
         first = len({one.endpoint_id for one in self._open.values() if not one.is_troubled})
         taken = Room(first, len(self._open) - troubled - first, troubled)
         room = Room(*(max(0, most - now) for most, now in zip(ROOM, taken, strict=True)))
+        claimed: list[Claimed] = []
         asked_at = time.monotonic()
-        with transaction(self.engine) as connection:
-            claimed = webhook_queue.claim(connection, calls, self._slow, room)
-        if claimed:
-            self._begin(claimed, Clock(claimed[0].claimed_at, asked_at))
+        try:
+            with transaction(self.engine) as connection:
+                claimed = webhook_queue.claim(connection, calls, self._slow, room)
+            if claimed:
+                self._begin(claimed, Clock(claimed[0].claimed_at, asked_at))
+        except OUR_TROUBLE:
+            self._uncalled += claimed
+            raise
+
+    def _give_back(self) -> None:
+        if self._uncalled:
+            with transaction(self.engine) as connection:
+                webhook_delivery.give_back(connection, self._uncalled)
+            self._uncalled = []
 
     def _begin(self, claimed: Sequence[Claimed], clock: Clock) -> None:
-        self._open.update({(one.id, one.attempt): one for one in claimed})
+        """Call those who are to be told; raises OUR_TROUBLE before anybody was called."""
         try:
             with statements(self.engine) as connection:
                 secrets = webhook_queue.secrets(connection, [one.endpoint_id for one in claimed])
                 bodies = _bodies(connection, claimed)
-        except (DatabaseAway, Contention):
+        except OUR_TROUBLE:
+            raise
+        except Exception:  # whatever it is, it must not be tried without end
             for one in claimed:
                 self._end(one, Outcome(None, Trouble.INTERNAL))
             raise
+        self._open.update({(one.id, one.attempt): one for one in claimed})
         for one in claimed:
             if one.is_spent:
                 self._end(one, Outcome(None, Trouble.INTERRUPTED))
@@ -163,13 +183,13 @@ class Dispatcher:
         ended = list(self._ended)
         try:
             self._keep(ended)
-        except (DatabaseAway, Contention):
+        except OUR_TROUBLE:
             raise
         except Exception:
             for one in ended:
                 try:
                     self._keep([one])
-                except (DatabaseAway, Contention):
+                except OUR_TROUBLE:
                     raise
                 except Exception as error:
                     log.error("the outcome of a webhook cannot be kept", delivery=one.claimed.id, exc_info=error)

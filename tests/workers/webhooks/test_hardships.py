@@ -11,8 +11,8 @@ from uuid_utils.compat import uuid7
 
 from models import user, webhook_delivery, webhook_endpoint, webhook_queue
 from models.rules.targets import Policy
-from models.rules.webhook import WAITS_SECONDS, Outcome
-from models.session import DatabaseAway, transaction
+from models.rules.webhook import Outcome
+from models.session import transaction
 from models.webhook_endpoint import new_secret
 from models.webhook_queue import Claimed, Ended, Room
 from tests.receiver import status
@@ -192,26 +192,6 @@ def test_a_subject_that_cannot_be_shown_harms_no_other(post: Post, monkeypatch: 
     post.until(lambda: post.states(endpoint).count("delivered") == 2)
     post.until(lambda: any(one.error for one in post.deliveries(endpoint)))
     assert {(one.subject_id, one.error) for one in post.deliveries(endpoint) if one.error} == {(poison, "internal")}
-
-
-def test_a_database_lost_after_the_claim_costs_a_try_and_no_lease(post: Post, monkeypatch: pytest.MonkeyPatch):
-    receiver = post.receiver()
-    endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
-    post.pay()
-    with monkeypatch.context() as broken:
-        broken.setattr(webhook_queue, "secrets", lost)
-        with pytest.raises(DatabaseAway):
-            post.dispatcher.dispatch()
-    post.until(lambda: post.deliveries(endpoint)[0].error == "internal")
-    assert post.deliveries(endpoint)[0].wait < WAITS_SECONDS[0] * 1.1
-    assert rows(post, "SELECT failing_since FROM webhook_endpoints") == [(None,)], "it was no fault of its"
-    post.hasten()
-    post.until(lambda: post.states(endpoint) == ["delivered"])
-    assert len(receiver.heard) == 1
-
-
-def lost(*_: object) -> None:
-    raise DatabaseAway
 
 
 def test_a_date_beyond_all_calendars_is_no_wish_to_wait(post: Post):

@@ -1,0 +1,156 @@
+"""Our own trouble with the database costs the bank no attempt: it was not called, or it has answered."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+
+from models import instruction, instruction_claim
+from models.instruction import Instruction
+from models.session import Contention, DatabaseAway, transaction
+from tests.line import SOCKET_NAME, Line, Loss
+from tests.workers.books import Books
+from tests.workers.rails.conftest import Desk
+from workers.rails.instructing import ATTEMPTS_MAX, LEASE_SECONDS, Instructor
+from workers.rails.rail import Answer, News, Outcome
+
+CONFIRMED, UNKNOWN = Outcome(Answer.CONFIRMED), Outcome(Answer.UNKNOWN)
+LINES = "SELECT count(*) FROM payment_attempts WHERE payment_id = %s"
+
+
+class Script:
+    """A rail that answers as it is told, after doing what is to be done amid the call."""
+
+    name, batch_max = "script", 10
+
+    def __init__(self, outcome: Outcome = CONFIRMED) -> None:
+        self.outcome = outcome
+        self.calls: list[str] = []
+        self.amid = lambda: None
+
+    def submit(self, instructions: Sequence[Instruction]) -> Mapping[str, Outcome]:
+        return self._answer("told", instructions)
+
+    def inquire(self, instructions: Sequence[Instruction]) -> Mapping[str, Outcome]:
+        return self._answer("asked", instructions)
+
+    def news(self, position: str) -> tuple[list[News], str]:
+        return [], position
+
+    def _answer(self, call: str, instructions: Sequence[Instruction]) -> Mapping[str, Outcome]:
+        self.calls += [call] * len(instructions)
+        self.amid()
+        return {one.payment_id: self.outcome for one in instructions}
+
+
+@pytest.fixture
+def rail() -> Script:
+    return Script()
+
+
+@pytest.fixture
+def line(books: Books, tmp_path: Path) -> Iterator[Line]:
+    """The connections of the desk's instructor."""
+    line = Line(tmp_path, Path(make_url(books.database.worker).query["host"]) / SOCKET_NAME)
+    yield line
+    line.close()
+
+
+@pytest.fixture
+def desk(books: Books, line: Line, rail: Script) -> Desk:
+    url = make_url(books.database.worker).update_query_dict({"host": str(line.directory)})
+    return Desk(books, Instructor(books.open(url.render_as_string(hide_password=False)), rail))
+
+
+@pytest.mark.parametrize("loss", Loss)
+def test_the_commit_of_a_claim_was_lost(
+    desk: Desk, line: Line, rail: Script, monkeypatch: pytest.MonkeyPatch, loss: Loss
+) -> None:
+    """However often: the bank is told in the end, and for the first time, without being asked whether it knows."""
+    [id] = desk.hold(1_00)
+    claim = instruction.claim
+
+    def claim_and_lose(*args: object) -> list[Instruction]:
+        claimed = claim(*args)
+        line.to_lose += [loss] if claimed else []
+        return claimed
+
+    with monkeypatch.context() as broken:
+        broken.setattr(instruction, "claim", claim_and_lose)
+        for _ in range(ATTEMPTS_MAX + 1):
+            with pytest.raises(DatabaseAway):
+                desk.instructor.drain()
+    assert line.lost == [loss] * (ATTEMPTS_MAX + 1)
+    assert rail.calls == []
+    desk.instructor.drain()
+    assert rail.calls == ["told"]
+    assert desk.row(id, "attempts", "answer") == (1, "confirmed")
+    desk.post()
+    assert desk.state(id) == "COMPLETED"
+
+
+@pytest.mark.parametrize("outcome", [CONFIRMED, UNKNOWN])
+@pytest.mark.parametrize("loss", Loss)
+def test_the_commit_of_what_the_bank_did_was_lost(
+    desk: Desk, line: Line, rail: Script, books: Books, loss: Loss, outcome: Outcome
+) -> None:
+    """It is kept at the next time, once, and the bank is not called for it again."""
+    [id] = desk.hold(1_00)
+    rail.outcome = outcome
+    rail.amid = lambda: line.to_lose.append(loss)
+    with pytest.raises(DatabaseAway):
+        desk.instructor.drain()
+    rail.amid = lambda: None
+    for _ in range(2):
+        desk.instructor.drain()
+    assert rail.calls == ["told"]
+    answer = "confirmed" if outcome is CONFIRMED else None
+    assert desk.row(id, "attempts", "answer") == (1, answer)
+    with books.as_owner() as connection:
+        assert connection.exec_driver_sql(LINES, (id,)).scalar_one() == (0 if outcome is CONFIRMED else 1)
+
+
+def test_a_lock_is_met_when_its_answer_is_kept(desk: Desk, rail: Script, books: Books) -> None:
+    [id] = desk.hold(1_00)
+    with transaction(books.worker) as holder:
+        holder.exec_driver_sql("SELECT FROM payments WHERE id = %s FOR NO KEY UPDATE", (id,))
+        with pytest.raises(Contention):
+            desk.instructor.drain()
+    desk.instructor.drain()
+    assert rail.calls == ["told"]
+    assert desk.row(id, "attempts", "answer") == (1, "confirmed")
+
+
+def test_what_was_kept_by_another_meanwhile_is_kept_once(desk: Desk, rail: Script) -> None:
+    """The lease ran out, and another worker asked: what it has kept stands."""
+    [id] = desk.hold(1_00)
+    rail.outcome = UNKNOWN
+    desk.instructor.drain()
+    before = desk.row(id, "attempts", "due_at")
+    desk.instructor._unkept = [(claimed_long_ago(id), UNKNOWN)]
+    desk.instructor.drain()
+    assert desk.row(id, "attempts", "due_at") == before
+
+
+def claimed_long_ago(id: str) -> Instruction:
+    """The instruction as one had claimed it whose lease ran out long ago."""
+    return Instruction(id, 100, 2, "EUR", "", None, "", None, "script", 1, None, lease="2001-01-01 00:00:00+00")
+
+
+def test_a_claim_that_another_has_by_now_is_not_given_back(desk: Desk, books: Books) -> None:
+    [id] = desk.hold(1_00)
+
+    def claim() -> list[Instruction]:
+        with transaction(books.worker) as connection:
+            return instruction.claim(connection, "script", 10, LEASE_SECONDS)
+
+    mine = claim()
+    desk.hasten()
+    theirs = claim()
+    attempts = []
+    for claimed in (mine, theirs):
+        with transaction(books.worker) as connection:
+            instruction_claim.give_back(connection, claimed)
+        attempts.append(desk.row(id, "attempts", "submitted_at IS NULL", "rail"))
+    assert attempts == [(2, False, "script"), (1, False, "script")], "who had it first may have told the bank"

@@ -1,0 +1,161 @@
+"""Our own trouble with the database costs a receiver no try: it was not called, or it has answered."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+
+from models import webhook_delivery, webhook_queue
+from models.rules.webhook import TRIES_MAX, Outcome
+from models.session import Contention, DatabaseAway, Overdue, transaction
+from models.webhook_queue import Claimed, Room
+from tests.line import SOCKET_NAME, Line, Loss
+from tests.workers.webhooks.conftest import LOOPBACK, Post
+from workers.webhooks.dispatching import Dispatcher
+from workers.webhooks.sending import Call, Sender
+
+PLENTY = Room(100, 100, 100)
+
+
+@pytest.fixture
+def line(post: Post, tmp_path: Path) -> Iterator[Line]:
+    """The connections of the dispatcher `shaky`."""
+    line = Line(tmp_path, Path(make_url(post.books.database.worker).query["host"]) / SOCKET_NAME)
+    yield line
+    line.close()
+
+
+@pytest.fixture
+def shaky(post: Post, line: Line) -> Dispatcher:
+    url = make_url(post.books.database.worker).update_query_dict({"host": str(line.directory)})
+    post.dispatchers.append(
+        Dispatcher(post.books.open(url.render_as_string(hide_password=False)), Sender(LOOPBACK), 1_000)
+    )
+    return post.dispatchers[-1]
+
+
+def raising(error: type[Exception]) -> Callable[..., None]:
+    def raise_it(*_: object) -> None:
+        raise error
+
+    return raise_it
+
+
+def claim(post: Post) -> list[Claimed]:
+    with transaction(post.books.worker) as connection:
+        webhook_queue.fan_out(connection, 1_000)
+    with transaction(post.books.worker) as connection:
+        return webhook_queue.claim(connection, {}, (), PLENTY)
+
+
+@pytest.mark.parametrize("trouble", [DatabaseAway, Contention, Overdue])
+def test_after_the_claim(post: Post, monkeypatch: pytest.MonkeyPatch, trouble: type[Exception]):
+    """Again and again, and without a lease to wait for."""
+    receiver = post.receiver()
+    endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
+    post.pay()
+    with monkeypatch.context() as broken:
+        broken.setattr(webhook_queue, "secrets", raising(trouble))
+        for _ in range(TRIES_MAX + 1):
+            with pytest.raises(trouble):
+                post.dispatcher.dispatch()
+    post.until(lambda: post.states(endpoint) == ["delivered"])
+    [delivery] = post.deliveries(endpoint)
+    assert (delivery.attempts, delivery.tries_left, len(receiver.heard)) == (1, TRIES_MAX - 1, 1)
+
+
+def test_what_cannot_be_begun_at_all_costs_a_try_and_no_place(post: Post, monkeypatch: pytest.MonkeyPatch):
+    """Nothing is tried without end."""
+    receiver = post.receiver()
+    endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
+    post.pay()
+    with monkeypatch.context() as broken:
+        broken.setattr(webhook_queue, "secrets", raising(LookupError))
+        with pytest.raises(LookupError):
+            post.dispatcher.dispatch()
+    post.until(lambda: post.deliveries(endpoint)[0].error == "internal")
+    assert post.dispatcher._open == {}
+    with transaction(post.books.worker) as connection:
+        assert connection.exec_driver_sql("SELECT failing_since FROM webhook_endpoints").all() == [(None,)]
+    post.hasten()
+    post.until(lambda: post.states(endpoint) == ["delivered"])
+    assert post.deliveries(endpoint)[0].tries_left == TRIES_MAX - 2
+
+
+@pytest.mark.parametrize("loss", Loss)
+def test_the_commit_of_a_claim_was_lost(
+    post: Post, shaky: Dispatcher, line: Line, monkeypatch: pytest.MonkeyPatch, loss: Loss
+):
+    """Whether it was committed or not, nobody was called."""
+    receiver = post.receiver()
+    endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
+    post.pay()
+    claim = webhook_queue.claim
+
+    def claim_and_lose(*args: object) -> list[Claimed]:
+        claimed = claim(*args)
+        line.to_lose += [loss] if claimed else []
+        return claimed
+
+    with monkeypatch.context() as broken:
+        broken.setattr(webhook_queue, "claim", claim_and_lose)
+        for _ in range(TRIES_MAX + 1):
+            with pytest.raises(DatabaseAway):
+                shaky.dispatch()
+    assert line.lost == [loss] * (TRIES_MAX + 1)
+    assert receiver.heard == []
+    post.until(lambda: post.states(endpoint) == ["delivered"], dispatcher=shaky)
+    [delivery] = post.deliveries(endpoint)
+    assert (delivery.attempts, delivery.tries_left, len(receiver.heard)) == (1, TRIES_MAX - 1, 1)
+
+
+def test_a_claim_that_another_has_by_now_is_not_given_back(post: Post):
+    endpoint, _ = post.endpoint(post.receiver().url, types=("payment.completed",))
+    post.pay()
+    mine = claim(post)
+    post.hasten()
+    theirs = claim(post)
+    assert [one.id for one in mine] == [one.id for one in theirs]
+    left = []
+    for claimed in (mine, theirs):
+        with transaction(post.books.worker) as connection:
+            webhook_delivery.give_back(connection, claimed)
+        left.append(post.deliveries(endpoint)[0].tries_left)
+    assert left == [TRIES_MAX - 2, TRIES_MAX - 1]
+
+
+def test_a_last_try_of_who_died_is_none_that_can_be_given_back(post: Post):
+    endpoint, _ = post.endpoint(post.receiver().url, types=("payment.completed",))
+    post.pay()
+    for _ in range(TRIES_MAX + 1):
+        claimed = claim(post)
+        post.hasten()
+    assert claimed[0].is_spent
+    with transaction(post.books.worker) as connection:
+        webhook_delivery.give_back(connection, claim(post))
+    assert post.deliveries(endpoint)[0].tries_left == 0
+
+
+def test_a_lock_is_met_when_an_outcome_is_kept(post: Post):
+    """It is kept later: the receiver has been called once."""
+    calls: list[Call] = []
+    lock = "SELECT FROM webhook_deliveries WHERE id = %s FOR UPDATE"
+
+    class Told:
+        async def send(self, call: Call) -> Outcome:
+            calls.append(call)
+            holder.exec_driver_sql(lock, (call.id,))
+            return Outcome(204, None)
+
+    endpoint, _ = post.endpoint("https://shop.example/", types=("payment.completed",))
+    post.pay()
+    dispatcher = post.another_dispatcher(Told())
+    with transaction(post.books.worker) as holder:
+        dispatcher.dispatch()
+        with pytest.raises(Contention):
+            post.until(lambda: False, dispatcher=dispatcher)
+        holder.exec_driver_sql("SELECT 1")  # it must not have been put out for idling
+    post.until(lambda: post.states(endpoint) == ["delivered"], dispatcher=dispatcher)
+    [delivery] = post.deliveries(endpoint)
+    assert (delivery.attempts, delivery.tries_left, len(calls)) == (1, TRIES_MAX - 1, 1)
