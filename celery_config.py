@@ -4,12 +4,14 @@ A message is only a bell: losing, doubling or reordering every one of them is ha
 """
 
 import gc
+import sys
 import threading
 import time
+from pathlib import Path
 
 import structlog
 from celery import Celery
-from celery.signals import setup_logging, worker_init, worker_process_init, worker_shutdown
+from celery.signals import celeryd_init, setup_logging, worker_init, worker_process_init, worker_shutdown
 from kombu import Connection, Exchange, Queue
 from kombu.exceptions import OperationalError
 from redis import Redis
@@ -18,6 +20,9 @@ from redis.exceptions import RedisError
 import broker
 import logs
 import settings
+
+if "celery" in Path(sys.argv[0]).parts[-2:] and not {"worker", "beat"}.isdisjoint(sys.argv):
+    logs.take_over()  # this is a worker or beat, rather than a program that sends to them
 
 POST = "workers.tasks.post"
 SWEEP = "workers.tasks.sweep"
@@ -131,6 +136,15 @@ app.conf.update(
 @setup_logging.connect
 def _configure_logging(**_: object) -> None:
     logs.configure(settings.load().log_level)
+
+
+@celeryd_init.connect
+def _say_nothing_plain(instance: object, **_: object) -> None:
+    """The banner, and what is said when a signal comes, go past every stream that Python knows."""
+    from celery.apps import worker as program  # noqa: PLC0415 - of no use to those who only send
+
+    instance.quiet = True  # type: ignore[attr-defined]
+    program.safe_say = lambda words, *_: logs.say(words)
 
 
 class BrokerAway(Exception):

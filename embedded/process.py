@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -14,6 +15,7 @@ from embedded.identity import Identity, invoker
 
 PR_SET_PDEATHSIG = 1
 LOG_BYTES_MAX = 16 * 1024 * 1024
+"""Of a log so much is kept, and as much of what was before; all logs of a stack together stay below some 300 MB."""
 LOG_TAIL_LINES = 12
 POLL_SECONDS = 0.02
 _libc = ctypes.CDLL(None)
@@ -58,8 +60,7 @@ class Process:
         if self.is_alive:
             return
         self._end_group()
-        if self.log.exists() and self.log.stat().st_size > LOG_BYTES_MAX:
-            self.log.replace(self.log.with_suffix(".log.1"))
+        rotate(self.log)
         with self.log.open("ab") as output:
             self._popen = subprocess.Popen(
                 self.argv,
@@ -113,6 +114,16 @@ class Process:
             with suppress(ProcessLookupError):
                 os.killpg(self._popen.pid, signal.SIGKILL)
             self._popen.wait()
+
+
+def rotate(log: Path) -> None:
+    """Begin a log again that has become too long; whoever appends to it goes on in the same file."""
+    with suppress(FileNotFoundError):
+        if log.stat().st_size > LOG_BYTES_MAX:
+            before = log.with_suffix(".log.1")
+            shutil.copyfile(log, before)
+            before.chmod(0o600)
+            os.truncate(log, 0)
 
 
 def tail(log: Path) -> str:

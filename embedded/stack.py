@@ -32,8 +32,8 @@ COMMANDS = {
 """Every process of ours, by name; each is a Python module and its arguments."""
 
 BANK = [
-    *("gunicorn", "--worker-class", "gthread", "--threads", "64", "--graceful-timeout", "2"),
-    *("--no-control-socket", "--bind", "{bind}", "embedded.bank:app()"),
+    *("gunicorn", "--config", "embedded/bank_serve.py", "--worker-class", "gthread", "--threads", "64"),
+    *("--graceful-timeout", "2", "--no-control-socket", "--bind", "{bind}", "embedded.bank:app()"),
 ]
 """The simulated bank, a server of its own: one process, whose threads hang as long as they like."""
 

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from embedded import connection_files, demo
 from embedded.home import CHECKOUT, Home, StackError
-from embedded.process import tail
+from embedded.process import rotate, tail
 from embedded.stack import Stack
 
 POLL_SECONDS = 0.2
@@ -56,7 +56,8 @@ def up() -> None:
     log = home.log("supervisor")
     was_running = supervisor_pid(home) is not None
     if not was_running:
-        with log.open("wb") as output:
+        log.write_bytes(b"")
+        with log.open("ab") as output:  # so that it can be rotated
             subprocess.Popen(
                 [sys.executable, "-m", "embedded", "run", "--background"],
                 cwd=CHECKOUT,
@@ -188,6 +189,8 @@ class _Restart:
 def _keep_running(stack: Stack, people: demo.People) -> NoReturn:
     restarts = {name: _Restart() for name in stack.parts}
     while True:
+        for log in stack.home.directory("logs").glob("*.log"):
+            rotate(log)
         for name, part in stack.parts.items():
             if not part.is_alive and restarts[name].is_due():
                 screen.print(f"{name} ended; starting it again, see {stack.home.log(name)}")

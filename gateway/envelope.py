@@ -3,10 +3,9 @@
 import logging
 import re
 import secrets
-import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -48,7 +47,7 @@ def access_log() -> Any:
     """The access log's own short way to standard output: the common one would cost a tenth of a request."""
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
     return structlog.wrap_logger(
-        structlog.WriteLogger(sys.stdout), processors=[stamp, structlog.processors.JSONRenderer()]
+        structlog.WriteLogger(cast(TextIO, logs.output())), processors=[stamp, structlog.processors.JSONRenderer()]
     )
 
 

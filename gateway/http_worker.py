@@ -13,6 +13,7 @@ from gunicorn.http.message import Request
 from gunicorn.http.wsgi import Response, base_environ
 from gunicorn.workers.ggevent import GeventWorker
 
+import logs
 from gateway.envelope import FAULT, Environ
 from gateway.errors import Refusal, not_found
 
@@ -72,6 +73,11 @@ class ChunkedBody(Body):
 
 class Worker(GeventWorker):
     """A process of greenlets; told to stop, it lets none of them wait any longer, so that all are answered in time."""
+
+    def init_process(self) -> None:
+        """In the child, before anything is served."""
+        log_failed_greenlets()
+        super().init_process()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Of SIGTERM."""
@@ -139,6 +145,12 @@ class _Unread:
 
     def should_close(self) -> bool:
         return True
+
+
+def log_failed_greenlets() -> None:
+    """Have gevent log what it would print."""
+    hub: Any = gevent.get_hub()
+    hub.print_exception = lambda _, kind, error, traceback: logs.uncaught(kind, error, traceback)
 
 
 def refusal_of(exc: Exception) -> Refusal:

@@ -4,18 +4,19 @@ from gevent import monkey
 
 monkey.patch_all()
 
+import logs  # noqa: E402
+
+logs.take_over()
+
 import gc  # noqa: E402
 import resource  # noqa: E402
 
 import gunicorn  # noqa: E402 - what is imported from here on must find the standard library patched
 import structlog  # noqa: E402
 from environs import Env  # noqa: E402
-from gunicorn.config import Config  # noqa: E402
-from gunicorn.glogging import Logger  # noqa: E402
 
 gunicorn.SERVER = "payments"
 
-import logs  # noqa: E402
 import settings  # noqa: E402
 from gateway import green  # noqa: E402
 from gateway.http_worker import (  # noqa: E402 - gunicorn's Response reads the name of the server but once
@@ -58,19 +59,8 @@ secure_scheme_headers: dict[str, str] = {}
 """No header, and no peer on the same machine either, says below which path or scheme this is served."""
 
 
-class Lines(Logger):
-    """gunicorn's own lines go where all go; the access log is ours."""
-
-    def setup(self, cfg: Config) -> None:
-        logs.configure(settings.load().log_level)
-        super().setup(cfg)
-        self.error_log.handlers.clear()
-        self.error_log.propagate = True
-
-
-logger_class = Lines
-
-
+logs.configure(settings.load().log_level)
+logger_class = logs.gunicorn_logger()
 worker_class = Worker
 
 

@@ -1,5 +1,7 @@
 """Runs the migrations as the owner, one at a time: a second `alembic upgrade` waits for the first."""
 
+import sys
+
 import psycopg2
 from alembic import context
 from alembic.runtime.migration import MigrationInfo
@@ -8,6 +10,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
+import logs
 import settings
 from models import preflight
 
@@ -59,7 +62,11 @@ def words(error: DBAPIError | psycopg2.Error) -> str:
     return " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
 
 
-url = context.get_x_argument(as_dictionary=True).get("url") or settings.load().database_url
+options = context.get_x_argument(as_dictionary=True)
+if options.get("logs") == "json":
+    logs.take_over()
+    context.config.stdout = sys.stdout
+url = options.get("url") or settings.load().database_url
 if url is None:
     raise SystemExit("alembic: DATABASE_URL is not set and no embedded stack is running here")
 

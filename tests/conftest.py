@@ -1,6 +1,8 @@
 """Real servers for the tests: one PostgreSQL and one Valkey for each test process, a fresh database a module."""
 
+import signal
 from collections.abc import Iterator
+from typing import NoReturn
 
 import pytest
 import redis
@@ -9,18 +11,29 @@ from sqlalchemy import Engine
 from embedded import home as homes
 from embedded.home import Home
 from embedded.postgres import Postgres
-from embedded.stack import Stack
+from embedded.stack import COMMANDS, Stack
 from embedded.valkey import Valkey
 from tests.support import (
     TEMPLATE,
     Database,
     charge_commission,
     engine_of,
+    entries_of,
     free_of_commission,
     memory,
     migrate,
     new_database,
 )
+
+
+def pytest_configure() -> None:
+    """End by SIGTERM as by Ctrl-C: servers end, and their directories go."""
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(number: int, _: object) -> NoReturn:
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 @pytest.fixture(scope="session")
@@ -124,3 +137,5 @@ def stack(stack_settings: dict[str, str], commission_percent: int) -> Iterator[S
             yield stack
         finally:
             stack.stop()
+        for name in COMMANDS:
+            entries_of(stack.home.log(name).read_text())

@@ -1,5 +1,6 @@
 """What tests wait with, and what they make databases of."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, NullPool, create_engine, event
 
@@ -53,6 +54,13 @@ def eventually(condition: Callable[[], T], seconds: float = PATIENCE_SECONDS, me
         _pause.wait(POLL_SECONDS)
         is_last = time.monotonic() >= deadline
     return value
+
+
+def entries_of(log: str) -> list[dict[str, Any]]:
+    """The entries of a log; fails for a line that is no JSON object."""
+    entries = [json.loads(line) for line in log.splitlines()]
+    assert all({"event", "level", "logger", "timestamp"} <= entry.keys() for entry in entries), log
+    return entries
 
 
 def migrate(database_url: str, revision: str = "head") -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from embedded import process as processes
 from embedded.home import CHECKOUT, StackError
-from embedded.process import Process
+from embedded.process import Process, rotate
 from tests.support import eventually
 
 
@@ -90,3 +91,27 @@ def test_it_is_told_only_what_it_is_given(tmp_path: Path):
     eventually(lambda: not told.is_alive, message="env ends")
     assert "ONLY=this" in told.log.read_text()
     assert not set(os.environ) & {line.partition("=")[0] for line in told.log.read_text().splitlines()} - {"PWD"}
+
+
+def test_a_log_that_is_too_long_begins_again_while_its_process_appends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "LOG_BYTES_MAX", 100)
+    talking = process(tmp_path, "n=0; while read line; do echo $line; done < pipe")
+    os.mkfifo(tmp_path / "pipe")
+    talking.log = tmp_path / "talk.log"
+    talking.start()
+    with (tmp_path / "pipe").open("w", buffering=1) as pipe:
+        for number in range(30):
+            pipe.write(f"line {number}\n")
+        eventually(lambda: "line 29\n" in talking.log.read_text())
+        rotate(talking.log)
+        assert talking.log.read_text() == ""
+        pipe.write("and on\n")
+        eventually(lambda: talking.log.read_text() == "and on\n")
+        rotate(talking.log)
+        assert talking.log.read_text() == "and on\n", "short enough"
+    talking.stop()
+    before = tmp_path / "talk.log.1"
+    assert before.read_text() == "".join(f"line {number}\n" for number in range(30))
+    assert before.stat().st_mode & 0o777 == 0o600

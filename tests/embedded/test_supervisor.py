@@ -10,13 +10,15 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import NullPool, create_engine
 
 import settings
-from embedded import api
+from embedded import api, supervisor
 from embedded import home as homes
+from embedded import process as processes
 from embedded.__main__ import main
 from embedded.home import CHECKOUT
 from embedded.stack import TOLD_BY_US
@@ -237,6 +239,25 @@ def test_given_servers_are_used_instead_of_its_own(checkout: Checkout):
         assert "COMPLETED" in shown.stdout
         assert not (other.path / ".run" / "postgres").exists()
         assert not (other.path / ".run" / "valkey").exists()
+
+
+def test_logs_are_rotated_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    class Ended(Exception):
+        pass
+
+    def end(_: float) -> None:
+        raise Ended
+
+    monkeypatch.setattr(processes, "LOG_BYTES_MAX", 10)
+    monkeypatch.setattr(supervisor.time, "sleep", end)
+    home = homes.Home.at(tmp_path)
+    home.log("gateway").write_text("a long line\n")
+    home.log("beat").write_text("short\n")
+    with pytest.raises(Ended):
+        supervisor._keep_running(SimpleNamespace(home=home, parts={}), {})
+    assert home.log("gateway").read_text() == ""
+    assert (tmp_path / "logs" / "gateway.log.1").read_text() == "a long line\n"
+    assert home.log("beat").read_text() == "short\n"
 
 
 def test_down_leaves_nothing_running_and_may_be_said_twice(checkout: Checkout):

@@ -1,0 +1,6 @@
+"""gunicorn's settings of the simulated bank: it logs as our own processes do."""
+
+import logs
+
+logs.take_over()
+logger_class = logs.gunicorn_logger()
