@@ -11,7 +11,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from bench.measure import Bench, BenchError
 from bench.report import Round, table
 from bench.stack import Product
 from bench.world import User
-from embedded.home import CHECKOUT, SHARED
+from embedded.home import CHECKOUT, temporary_directory
 from models import arrays
 from models.payment import Wish
 from models.session import transaction
@@ -165,9 +164,9 @@ def hosted(checkout: Path) -> Iterator[tuple[Product, list[User], User]]:
 @contextmanager
 def worktree(revision: str) -> Iterator[Path]:
     """A checkout of that commit, gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="payments-", dir=SHARED) as directory:
-        Path(directory).chmod(0o711)
-        checkout = Path(directory) / "checkout"
+    with temporary_directory() as directory:
+        git("worktree", "prune")  # of what a killed run left
+        checkout = directory / "checkout"
         git("worktree", "add", "--quiet", "--detach", str(checkout), revision)
         try:
             yield checkout

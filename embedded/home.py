@@ -1,21 +1,31 @@
 """Where a stack keeps its data, sockets, logs and secrets."""
 
+import fcntl
 import hashlib
 import os
 import secrets
 import shutil
+import signal
 import stat
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from embedded import identity
 from embedded.identity import Identity
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SHARED = Path("/var/tmp")  # noqa: S108  survives a reboot, and every uid can go there; what is put in it is checked
+PREFIX = "payments-"
+"""Of what is made in a shared directory."""
+
+IN_USE = "in-use"
+"""A file in a temporary directory, locked by the process that made it as long as that lives."""
+
 SOCKET_PATH_BYTES_MAX = 107
 LONGEST_SOCKET_NAME = "/.s.PGSQL.5432"
 
@@ -81,14 +91,49 @@ class Home:
 
 @contextmanager
 def temporary(place: Path = SHARED) -> Iterator[Home]:
-    """A home for tests and measurements in a directory where every uid can go, gone afterwards."""
-    path = Path(tempfile.mkdtemp(prefix="payments-", dir=place))
-    path.chmod(0o711)
-    home = Home.at(path)
+    """A home for tests and measurements, gone afterwards."""
+    with temporary_directory(place) as path:
+        yield Home.at(path)
+
+
+@contextmanager
+def temporary_directory(place: Path = SHARED) -> Iterator[Path]:
+    """A directory where every uid can go, gone afterwards, after SIGTERM too; what killed processes left goes first."""
+    remove_abandoned(place)
+    end_in_order()
+    path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
     try:
-        yield home
+        path.chmod(0o711)
+        with (path / "marking").open("w") as mark:
+            fcntl.flock(mark, fcntl.LOCK_EX)
+            Path(mark.name).rename(path / IN_USE)  # locked from the first moment on
+            yield path
     finally:
         shutil.rmtree(path)
+
+
+def remove_abandoned(place: Path) -> None:
+    """Remove the temporary directories in this place whose process has ended without removing them."""
+    for mark in place.glob(f"{PREFIX}*/{IN_USE}"):
+        with suppress(OSError):  # locked by a process that lives, or gone meanwhile
+            found = mark.parent.lstat()
+            if stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid():
+                with mark.open() as lock:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(mark.parent)
+
+
+def end_in_order() -> None:
+    """Let SIGTERM and SIGHUP end this process as an exception does, unless they are handled already."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, _exit)
+
+
+def _exit(number: int, _: object) -> NoReturn:
+    signal.signal(number, signal.SIG_IGN)
+    raise SystemExit(128 + number)
 
 
 def write_private(path: Path, text: str) -> None:
@@ -99,7 +144,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def _private_place(path: Path) -> Path:
-    place = SHARED / f"payments-{hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]}"
+    place = SHARED / f"{PREFIX}{hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]}"
     with suppress(FileExistsError):
         place.mkdir(mode=0o711)
     found = place.lstat()

@@ -1,15 +1,20 @@
 """Where a stack lives: closed directories, secrets that stay, and nobody else's place taken."""
 
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from embedded import home as homes
 from embedded import identity
-from embedded.home import Home, StackError
+from embedded.home import CHECKOUT, IN_USE, Home, StackError
 from embedded.identity import Identity
+from tests.support import eventually
 
 
 @pytest.fixture
@@ -82,3 +87,95 @@ def test_a_program_the_servers_cannot_reach_is_copied_once(tmp_path: Path, monke
         assert (copy.stat().st_mode & 0o777, copy.parent.stat().st_mode & 0o777) == (0o755, 0o755)
         made = copy.stat().st_ino
         assert home.executable(program, tmp_path / "tree").stat().st_ino == made
+
+
+SERVER = """
+import sys, pathlib, threading
+from embedded import home as homes
+from embedded.valkey import Valkey
+with homes.temporary(pathlib.Path(sys.argv[1])) as home:
+    server = Valkey(home)
+    try:
+        server.start()
+        print(home.path, server.pid, flush=True)
+        threading.Event().wait()
+    finally:
+        server.stop()
+"""
+BENCH = """
+import threading
+from bench import stack
+with stack.running() as running:
+    print(running.home.path, running.postgres.pid, flush=True)
+    threading.Event().wait()
+"""
+TEST = """
+import threading
+def test_it(valkey, capfd):
+    with capfd.disabled():
+        print(valkey.home.path, valkey.pid, flush=True)
+    threading.Event().wait()
+"""
+
+
+@contextmanager
+def running(*arguments: str | Path) -> Iterator[tuple[subprocess.Popen, Path, int]]:
+    """A program that has made a directory and started a server: the program, the directory, and the server's pid."""
+    with subprocess.Popen([sys.executable, *arguments], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as program:
+        try:
+            line = next(line for line in program.stdout if "payments-" in line)
+            path, pid = line.removeprefix(".").split()
+            assert Path(path).is_dir()
+            yield program, Path(path), int(pid)
+        finally:
+            program.kill()
+
+
+def is_gone(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_ends_by_a_signal_leaves_nothing_behind(place: Path, number: signal.Signals):
+    with running("-c", SERVER, place) as (program, path, pid):
+        program.send_signal(number)
+        assert program.wait(60) == 128 + number
+        assert is_gone(pid)
+        assert not path.exists()
+    assert not list(place.glob("payments-*"))
+
+
+def test_a_bench_that_ends_by_a_signal_leaves_nothing_behind():
+    with running("-c", BENCH) as (program, path, pid):
+        program.terminate()
+        assert program.wait(120) == 128 + signal.SIGTERM
+        assert is_gone(pid)
+        assert not path.exists()
+
+
+def test_tests_that_end_by_a_signal_leave_nothing_behind(tmp_path: Path):
+    file = tmp_path / "test_it.py"
+    file.write_text(TEST)
+    options = ("-p", "tests.conftest", "-p", "no:cacheprovider", "--rootdir", tmp_path, "-c", os.devnull, "-q")
+    with running("-m", "pytest", *options, file) as (program, path, pid):
+        program.terminate()
+        assert program.wait(60) == pytest.ExitCode.INTERRUPTED
+        assert is_gone(pid)
+        assert not path.exists()
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next(place: Path):
+    with running("-c", SERVER, place) as (killed, left, pid), running("-c", SERVER, place) as (_, living, _):
+        killed.kill()
+        killed.wait()
+        eventually(lambda: is_gone(pid))
+        assert (left / IN_USE).exists()
+        stranger = place / "payments-of-others"
+        stranger.mkdir()
+        with homes.temporary(place) as home:
+            assert not left.exists()
+            assert living.exists()
+            assert stranger.exists()
+            homes.remove_abandoned(place)
+            assert home.path.exists()
+        assert not home.path.exists()
