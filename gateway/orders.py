@@ -100,12 +100,12 @@ def resolve(order: Order, parties: Parties) -> tuple[Party, Party]:
     if order.objection is not None:
         raise order.objection
     source, target = _RESOLVE[order.type](order, parties)
+    if source.id == target.id:
+        raise flawed([("/target", "same_source_and_target", "Source and target are the same wallet.")])
     for name, party, currency in (("source", source, order.currency), ("target", target, order.arrives_in)):
         if party.currency != currency:
             pointer = "/currency" if order.arrival is None else f"/{name}"
             raise flawed([(pointer, "currency_mismatch", f"The {name} does not hold {currency}.")])
-    if source.id == target.id:
-        raise flawed([("/target", "same_source_and_target", "Source and target are the same wallet.")])
     for given, party in zip(_POINTERS[order.type], (source, target), strict=True):
         if given is not None and not party.is_active:
             raise flawed([(given, "account_inactive", "This wallet or its owner is inactive.")])

@@ -25,6 +25,7 @@ const options = {
   folderStrategy: "Tags",
   requestParametersResolution: "Example",
   exampleParametersResolution: "Example",
+  enableOptionalParameters: false,
 };
 
 function kept(key, value) {

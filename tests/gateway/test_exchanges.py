@@ -387,6 +387,7 @@ def test_whose_quote_and_for_what(house: House, client: Person, stranger: Person
             assert exchange(client, euros, dollars, id).status_code == 404
         answers = {
             "the target is a stranger's": (exchange(client, euros, theirs, made["id"]), "not_found"),
+            "a wallet to itself": (exchange(client, euros, euros, made["id"]), "same_source_and_target"),
             "the source is in another currency": (exchange(client, dollars, euros, made["id"]), "currency_mismatch"),
             "another amount": (
                 client.order("/v1/transfers", order | {"quote": made["id"], "amount": "39.99"}), "quote_mismatch",
