@@ -85,6 +85,8 @@ BREAKER_SECONDS = 5.0
 IMPATIENT = {"socket_timeout": 1, "socket_connect_timeout": 1, "max_retries": 0}
 """For publishing: a frozen broker may cost a second, and then the breaker opens."""
 
+ANSWER_SECONDS = 0.5
+
 log = structlog.get_logger("bell")
 
 
@@ -227,11 +229,25 @@ def publish(request_id: str | None = None, task: str = POST) -> None:
         raise BrokerAway(str(error)) from error
 
 
+def is_broker_up(redis_url: str) -> bool:
+    """Whether the broker answers, within half a second: one that is slower is as good as away."""
+    address = redis_url.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")
+    timeouts = {"socket_timeout": ANSWER_SECONDS, "socket_connect_timeout": ANSWER_SECONDS}
+    if address.startswith("unix://"):
+        del timeouts["socket_connect_timeout"]
+    try:
+        with Redis.from_url(address, **timeouts, retry=None) as client:
+            return bool(client.ping())
+    except RedisError:
+        return False
+
+
 @worker_init.connect
-def _preflight(**_: object) -> None:
+def _preflight(sender: str | None = None, **_: object) -> None:
     from workers import runtime  # noqa: PLC0415 - the workers import this module
 
     runtime.bound_statements()
+    runtime.worker_name = sender
     runtime.preflight(rails=RAILS in app.amqp.queues.consume_from)
 
 

@@ -7,6 +7,7 @@ from celery.beat import ScheduleEntry, Scheduler
 from celery.schedules import schedstate
 
 from celery_config import BrokerAway, publish
+from models.heartbeat import BEAT
 
 SOON_SECONDS = 0.001
 """What is due so soon is due: no turn is spent on waiting for less."""
@@ -42,9 +43,9 @@ class MonotonicScheduler(Scheduler):
     """Celery's would wait for the broker; ours gives up within a second, and the next turn comes."""
 
     def apply_entry(self, entry: ScheduleEntry, producer: object = None) -> None:  # noqa: ARG002 - as Celery calls it
-        """Send it, unless one that is enough waits already."""
+        """Send it in beat's name, by which workers note that it lives, unless one that is enough waits already."""
         try:
-            publish(task=entry.task)
+            publish(BEAT, entry.task)
             log.debug("sent", task=entry.task)
         except BrokerAway as error:
             log.warning("not sent, the broker is away", task=entry.task, error=str(error))

@@ -18,6 +18,7 @@ class ApiError(Exception):
     def __init__(self, status: int, problem: dict[str, Any]) -> None:
         super().__init__(f"{status} {problem.get('code')}: {problem.get('detail') or problem.get('title')}")
         self.status = status
+        self.problem = problem
         self.is_retryable = problem.get("retryable") is True
 
 
@@ -59,6 +60,15 @@ def is_ready(url: str) -> bool:
     except (OSError, ApiError):
         return False
     return True
+
+
+def problems(url: str) -> list[dict[str, str]]:
+    """What is wrong there, as GET /status tells it: code, detail and the command that helps."""
+    try:
+        told = call(f"{url}/status")
+    except ApiError as error:
+        told = error.problem
+    return told.get("problems", [])
 
 
 def _problem(text: bytes) -> dict[str, Any]:

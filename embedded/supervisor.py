@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TextIO
 
 from rich.console import Console
 
-from embedded import connection_files, demo
+from embedded import api, connection_files, demo
 from embedded.home import CHECKOUT, Home, StackError
 from embedded.process import rotate, tail
 from embedded.stack import Stack
@@ -109,9 +109,11 @@ def demonstrate() -> None:
 
 
 def status() -> bool:
-    """Print where the stack runs, if it does."""
+    """Print where the stack runs, if it does, and what is wrong there."""
     ready = running(Home.of_checkout())
     screen.print(f"running at {ready['url']}, process {ready['pids']['supervisor']}" if ready else "not running")
+    for problem in api.problems(ready["url"]) if ready else []:
+        screen.print(f"{problem['code']}: {problem['detail']}; {problem['command']}")
     return ready is not None
 
 

@@ -123,6 +123,7 @@ PROBLEMS: dict[str, Problem] = {
     "internal_error": Problem(500, "Something went wrong on our side"),
     "transfer_coding_unsupported": Problem(501, "The transfer coding is not supported"),
     "database_unavailable": Problem(503, "The database is away", retryable=True),
+    "out_of_service": Problem(503, "Payments are not accepted, or not posted", retryable=True),
     "partition_missing": Problem(503, "There is no room for payments of this month yet", retryable=True),
 }
 """Code to its meaning; the code is the contract, listed in docs/errors.md."""
@@ -170,7 +171,7 @@ class Refusal(Exception):
         detail: str,
         errors: Iterable[dict[str, str]] = (),
         headers: Mapping[str, str] | None = None,
-        **members: str | int,
+        **members: Any,
     ) -> None:
         super().__init__(detail)
         self.code = code

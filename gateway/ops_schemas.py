@@ -62,9 +62,11 @@ class Which(Input):
     currency = CurrencyCode()
 
     @ma.validates_schema
-    def _is_one_of_two(self, given: dict[str, Any], **_: Any) -> None:
-        if ("stuck" in given) is ("parked" in given) or given.get("parked") is False:
-            flaw = Flaw("invalid_value", "Give either stuck, in seconds, or parked: true.")
+    def _is_one_of_them(self, given: dict[str, Any], **_: Any) -> None:
+        asked = given.keys() & {"stuck", "parked", "undecided"}
+        if len(asked) != 1 or given.get("parked") is False:
+            others = "parked: true or undecided: true" if "undecided" in self.fields else "parked: true"
+            flaw = Flaw("invalid_value", f"Give one of them: stuck, in seconds, {others}.")
             raise ma.ValidationError({"stuck": [flaw]})
 
 
@@ -73,6 +75,7 @@ class OpsPaymentQuery(Which, PageQuery):
 
     stuck = Seconds()
     parked = Choice(["true"])
+    undecided = Choice(["true"])
 
 
 class RetryFilter(Which):

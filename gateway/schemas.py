@@ -4,6 +4,7 @@ import marshmallow as ma
 
 from gateway.fields import Input, Strict
 from gateway.page_fields import LIMIT_DEFAULT, Cursor, Limit
+from models.health import KINDS
 from models.rules.failure import Failure
 from models.rules.state import State
 from models.rules.values import Kind, PaymentType
@@ -145,15 +146,24 @@ class WorkerSchema(Output):
     is_fresh = ma.fields.Boolean()
 
 
+class HealthProblemSchema(Output):
+    """Something that is wrong, and the command that helps."""
+
+    code = one_of(KINDS)
+    detail = ma.fields.String()
+    command = ma.fields.String()
+
+
 class StatusSchema(Output):
     """Whether payments are accepted, and how fast they are being posted."""
 
     status = one_of(["ok", "degraded"])
-    database = one_of(["ok"])
+    database = one_of(["ok", "read_only"])
     broker = one_of(["ok", "away"])
     workers = ma.fields.List(ma.fields.Nested(WorkerSchema))
     waiting = ma.fields.Integer()
     oldest_due_seconds = ma.fields.Float()
+    problems = ma.fields.List(ma.fields.Nested(HealthProblemSchema))
 
 
 class FlawSchema(ma.Schema):

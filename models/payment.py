@@ -247,11 +247,18 @@ def attempts(connection: Connection, id: str) -> int:
     return connection.exec_driver_sql("SELECT attempts FROM payments WHERE id = %s", (id,)).scalar_one()
 
 
-def is_anything_due(connection: Connection) -> bool:
-    """Whether a sweep would find work."""
+def is_anything_due(connection: Connection, since: datetime | None = None) -> bool:
+    """Whether a sweep would find work; or such as was due at the moment `since`."""
     return connection.exec_driver_sql(
-        "SELECT EXISTS (SELECT FROM payments WHERE state = 'INITIATED' AND parked_at IS NULL AND due_at <= now())"
+        "SELECT EXISTS (SELECT FROM payments WHERE state = 'INITIATED' AND parked_at IS NULL"
+        " AND due_at <= coalesce(%s, now()))",
+        (since,),
     ).scalar_one()
+
+
+def clock(connection: Connection) -> datetime:
+    """The time by the database's clock, which decides what is due."""
+    return connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
 
 
 ANYTHING_TO_END = Prepared(

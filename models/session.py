@@ -113,6 +113,20 @@ def statements(engine: Engine) -> Iterator[Connection]:
             yield connection
 
 
+def require_writable(connection: Connection) -> None:
+    """Raise, as a write would, where the database only reads: DatabaseAway outside, and the pool is made again."""
+    connection.exec_driver_sql(REQUIRE_WRITABLE)
+
+
+REQUIRE_WRITABLE = """
+DO $$ BEGIN
+    IF current_setting('transaction_read_only')::boolean THEN
+        RAISE EXCEPTION 'this database only reads' USING ERRCODE = 'read_only_sql_transaction';
+    END IF;
+END $$
+"""
+
+
 @contextmanager
 def _named(lost: type[DatabaseAway]) -> Iterator[None]:
     """Name the driver's errors; `lost` is what it means here that the connection broke."""

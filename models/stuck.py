@@ -1,4 +1,4 @@
-"""Payments that did not post by themselves: found, shown, and made due again."""
+"""Payments that did not end by themselves: found, shown, and made due again."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -13,7 +13,8 @@ OLDEST_FIRST = "00000000-0000-0000-0000-000000000000"
 
 
 class Which(NamedTuple):
-    """Parked payments; or, with `stuck_seconds`, those not parked and not final so long after they were due at first.
+    """Parked payments; or, with `stuck_seconds`, those not parked and not final so long after they were due at first;
+    or those `undecided` at the bank.
 
     There is no lower bound to their age. `types` and `currency` narrow it; none means any.
     """
@@ -21,6 +22,7 @@ class Which(NamedTuple):
     stuck_seconds: float | None = None
     types: Sequence[str] = ()
     currency: str | None = None
+    undecided: bool = False
 
 
 class Stuck(NamedTuple):
@@ -45,6 +47,21 @@ SELECT id::text, type, user_id::text, amount::text, currency, (SELECT digits FRO
 FROM payments
 """
 
+UNTRIED_SECONDS = 60.0
+"""A bank is told within seconds: a withdrawal that waits for so long has no worker that tells it."""
+
+UNDECIDED = f"""
+SELECT payments.id::text, type, user_id::text, amount::text, currency,
+       (SELECT digits FROM currencies WHERE code = currency), created_at, i.due_at, i.attempts, i.last_error, parked_at
+FROM payments JOIN (
+    SELECT payment_id, due_at, attempts, last_error FROM instructions
+    WHERE due_at IS NOT NULL
+      AND (last_error IS NOT NULL OR due_at < now() - make_interval(secs => {UNTRIED_SECONDS}))
+) AS i ON i.payment_id = payments.id
+"""
+"""Withdrawals whose money is held, with what the bank answered at the last try, from the first one without an end; and
+those that nobody tries. Their attempts are those at the bank."""
+
 REVIVABLE = "(state = 'INITIATED' OR (state = 'AUTHORIZED' AND parked_at IS NOT NULL))"
 """What waits for the poster, and holds that were set aside; other holds wait for their merchant."""
 
@@ -53,15 +70,17 @@ def find(
     connection: Connection, which: Which, limit: int, *, before: str | None = None, after: str | None = None
 ) -> list[Stuck]:
     """Such payments, newest first: those before id `before`, or (oldest first) those after id `after`."""
-    wanted = (
-        "parked_at IS NOT NULL"
-        if which.stuck_seconds is None
-        else "state = 'INITIATED' AND parked_at IS NULL"
-        " AND coalesce(scheduled_at, created_at) <= now() - make_interval(secs => %(seconds)s)"
-    )
+    table, wanted = STUCK, "parked_at IS NOT NULL"
+    if which.undecided:
+        table, wanted = UNDECIDED, "state = 'AUTHORIZED' AND parked_at IS NULL"
+    elif which.stuck_seconds is not None:
+        wanted = (
+            "state = 'INITIATED' AND parked_at IS NULL"
+            " AND coalesce(scheduled_at, created_at) <= now() - make_interval(secs => %(seconds)s)"
+        )
     condition, order = keyset.edge(before, after, "payments.id")
     rows = connection.exec_driver_sql(
-        f"{STUCK} WHERE {wanted} AND {condition} AND (%(currency)s IS NULL OR currency = %(currency)s)"
+        f"{table} WHERE {wanted} AND {condition} AND (%(currency)s IS NULL OR currency = %(currency)s)"
         " AND (cardinality(%(types)s::text[]) = 0 OR type = ANY(%(types)s::text[]))"
         f" ORDER BY {order} LIMIT %(limit)s",
         {

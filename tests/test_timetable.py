@@ -35,7 +35,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The tasks that were sent, in order, to a broker that takes every one."""
     sent: list[str] = []
-    monkeypatch.setattr(timetable, "publish", lambda *, task: sent.append(task))
+    monkeypatch.setattr(timetable, "publish", lambda _, task: sent.append(task))
     return sent
 
 
@@ -88,7 +88,7 @@ def test_no_queue_grows_while_its_worker_is_away(clock: Clock, bells: redis.Redi
 def test_a_broker_that_is_away_costs_a_turn_each_time(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
 
-    def away(task: str) -> None:
+    def away(_: str, task: str) -> None:
         tried.append(task)
         raise BrokerAway
 

@@ -21,6 +21,9 @@ ROWS_MAX = 1_000
 STUCK_SECONDS = 60.0
 """A payment not final so long after its acceptance is worth a look."""
 
+SWEEPS_IN_VAIN_MAX = 5
+"""Each takes two seconds: locks that last longer are for a person to look at."""
+
 payments_cli = WorkerGroup("payments", help="Look after payments that did not post by themselves (as the worker).")
 limited = click.option("--limit", type=click.IntRange(1, ROWS_MAX), default=100, show_default=True)
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
@@ -41,7 +44,10 @@ aged = click.option(
 def stuck(seconds: float, limit: int, as_json: bool) -> None:
     """Payments still INITIATED so long after they were accepted."""
     with transaction(runtime.engine()) as connection:
-        _print(_find(connection, seconds, limit), as_json)
+        rows = _find(connection, seconds, limit)
+    _print(rows, as_json)
+    if rows and not as_json:
+        click.echo("flask payments sweep posts here and now what is due", err=True)
 
 
 @payments_cli.command("parked")
@@ -51,6 +57,15 @@ def parked(limit: int, as_json: bool) -> None:
     """Payments set aside for a person after their last attempt."""
     with transaction(runtime.engine()) as connection:
         _print(_find(connection, None, limit), as_json)
+
+
+@payments_cli.command("undecided")
+@limited
+@as_json
+def undecided(limit: int, as_json: bool) -> None:
+    """Withdrawals that the bank has not ended yet, from its first answer that is none; it is asked again by itself."""
+    with transaction(runtime.engine()) as connection:
+        _print(stuck_payments.find(connection, Which(undecided=True), limit, after=OLDEST_FIRST), as_json)
 
 
 @payments_cli.command("show")
@@ -138,12 +153,19 @@ def retry(
 
 @payments_cli.command("sweep")
 def sweep() -> None:
-    """Post what is due, here and now, without the broker."""
-    total, remains = 0, True
+    """Post what is due now, here and without the broker; what becomes due meanwhile is left to others."""
+    with transaction(runtime.engine()) as connection:
+        began = payment.clock(connection)
+    total, in_vain, remains = 0, 0, True
     while remains:
         posted, remains = runtime.poster().drain()
         total += posted
-    click.echo(f"{total} payments posted, nothing is due")
+        in_vain = 0 if posted else in_vain + 1
+        with transaction(runtime.engine()) as connection:
+            remains = remains and payment.is_anything_due(connection, began)
+        if remains and in_vain == SWEEPS_IN_VAIN_MAX:
+            raise click.ClickException(f"{total} payments posted; others are due that somebody else holds locked")
+    click.echo(f"{total} payments posted, nothing of what was due is left")
 
 
 @payments_cli.command("partitions")

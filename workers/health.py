@@ -1,10 +1,13 @@
-"""`flask workers alive`: whether the workers take and end their tasks, for health checks. Runs in the worker's role."""
+"""`flask workers alive`: what is wrong with the workers, and with what they do. Runs in the worker's role."""
 
 import socket
 
 import click
 
-from models import heartbeat
+import celery_config
+import settings
+from models import health, heartbeat
+from models.health import KINDS
 from models.session import transaction
 from workers import runtime
 from workers.group import WorkerGroup
@@ -15,16 +18,39 @@ workers_cli = WorkerGroup("workers", help="See whether the workers work (as the 
 @workers_cli.command("alive")
 @click.argument("name", required=False)
 def alive(name: str | None) -> None:
-    """Exit with 0 if worker NAME has a fresh heartbeat, or any worker if no NAME is given; else with 1.
+    """Exit with 1 if worker NAME has no fresh heartbeat; without NAME, if anything is wrong, and say what helps.
 
-    NAME is posting or upkeep for that worker on this host, or a whole name such as posting@host.
+    NAME is posting, upkeep, rails or webhooks for that worker on this host, a whole name such as posting@host, or beat.
     """
+    if name is None:
+        _tell_all()
+    else:
+        _tell_one(name)
+
+
+def _tell_all() -> None:
+    broker_is_up = celery_config.is_broker_up(settings.load().redis_url)
     with transaction(runtime.engine()) as connection:
-        workers = heartbeat.everyone(connection)
-    if name is not None:
-        wanted = name if "@" in name else f"{name}@{socket.gethostname()}"
-        workers = [worker for worker in workers if worker.name == wanted]
-    for worker in workers:
-        click.echo(f"{worker.name} was seen {worker.age_seconds:.0f} s ago")
-    if not any(worker.is_fresh for worker in workers):
-        raise click.ClickException(f"no heartbeat of {name or 'any worker'} within {heartbeat.STALE_SECONDS:.0f} s")
+        report = health.report(connection, broker_is_up=broker_is_up)
+    for worker in report.workers:
+        heard = (
+            "never heard a message" if worker.heard_seconds is None else f"heard one {worker.heard_seconds:.0f} s ago"
+        )
+        click.echo(f"{worker.name} was seen {worker.age_seconds:.0f} s ago, {heard}")
+    for problem in report.problems:
+        click.echo(f"{problem.code}: {problem.detail}; {problem.command}", err=True)
+    if report.problems:
+        raise click.ClickException(f"{report.status}: {', '.join(problem.code for problem in report.problems)}")
+
+
+def _tell_one(name: str) -> None:
+    wanted = name if "@" in name or name == heartbeat.BEAT else f"{name}@{socket.gethostname()}"
+    with transaction(runtime.engine()) as connection:
+        seen = next((one for one in heartbeat.everyone(connection) if one.name == wanted), None)
+    if seen is not None:
+        click.echo(f"{seen.name} was seen {seen.age_seconds:.0f} s ago")
+    if seen is None or not seen.is_fresh:
+        kind = heartbeat.kind_of(wanted)
+        code = "beat_silent" if kind == heartbeat.BEAT else f"{kind}_stale"
+        helps = f"; {code}: {KINDS[code].command}" if code in KINDS else ""
+        raise click.ClickException(f"no heartbeat of {name} within {heartbeat.STALE_SECONDS:.0f} s{helps}")

@@ -119,20 +119,23 @@ def preflight(*, rails: bool = False) -> None:
             raise SystemExit(f"worker refuses to start: WELCOME_BONUS: {error}") from error
 
 
-_pulses: dict[str, float] = {}
+worker_name: str | None = None
+"""Of the worker that this process belongs to, such as posting@host."""
+
+_pulses: dict[tuple[str, bool], float] = {}
 
 
-def pulse(name: str | None) -> None:
+def pulse(name: str | None, *, has_heard: bool) -> None:
     """Note in the database that the worker of this name takes and ends tasks, every few seconds at most.
 
-    No name, no note: what a process does by its own clock does not tell that bells reach it.
+    What a process does by its own clock does not tell that bells reach it (`has_heard`).
     """
     now = time.monotonic()
-    if name is None or now - _pulses.get(name, -PULSE_SECONDS) < PULSE_SECONDS:
+    if name is None or now - _pulses.get((name, has_heard), -PULSE_SECONDS) < PULSE_SECONDS:
         return
     with transaction(engine()) as connection:
-        heartbeat.beat(connection, name)
-    _pulses[name] = now
+        heartbeat.beat(connection, name, has_heard=has_heard)
+    _pulses[name, has_heard] = now
 
 
 def forget_connections() -> None:

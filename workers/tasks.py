@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import structlog
 
@@ -20,6 +21,7 @@ from celery_config import (
     publish,
 )
 from models import login_throttle, partitions, payment, webhook_queue
+from models.heartbeat import BEAT
 from models.session import Contention, DatabaseAway, NoPartition, Overdue, transaction
 from workers import runtime, turns
 
@@ -37,7 +39,7 @@ def post(self) -> None:
         if poster.has_instructed:
             poster.has_instructed = False
             publish(task=INSTRUCT)
-        runtime.pulse(self.request.hostname)
+        _pulse(self.request)
 
 
 @app.task(name=INSTRUCT, bind=True)
@@ -49,7 +51,7 @@ def instruct(self) -> None:
             publish()
         if remains:
             publish(task=INSTRUCT)
-        runtime.pulse(self.request.hostname)
+        _pulse(self.request)
 
 
 @app.task(name=DISPATCH, bind=True)
@@ -57,7 +59,7 @@ def dispatch(self) -> None:
     """Begin to send the webhooks that are due; no receiver is waited for."""
     with _turn(DISPATCH):
         runtime.dispatcher().dispatch()
-        runtime.pulse(self.request.hostname)
+        _pulse(self.request)
 
 
 @app.task(name=SWEEP)
@@ -74,7 +76,7 @@ def sweep() -> None:
 def heartbeat(self) -> None:
     """Say that this worker takes and ends tasks: a stuck one answers pings, but not this."""
     with _turn(HEARTBEAT):
-        runtime.pulse(self.request.hostname)
+        _pulse(self.request)
 
 
 @app.task(name=ENSURE_PARTITIONS)
@@ -114,6 +116,13 @@ def forget() -> None:
             forgotten = webhook_queue.forget_old(connection)
         if forgotten == webhook_queue.FORGOTTEN_MAX:
             publish(task=FORGET)  # what else this worker has to do comes first
+
+
+def _pulse(request: Any) -> None:
+    """Note that this worker has ended a task, whether by a bell or its own clock, and that beat lives if it sent it."""
+    runtime.pulse(request.hostname or runtime.worker_name, has_heard=request.hostname is not None)
+    if request.get("request_id") == BEAT:
+        runtime.pulse(BEAT, has_heard=True)
 
 
 @contextmanager

@@ -40,7 +40,7 @@ TAGS = {
     "endings": "Captures, voids and cancellations",
     "rates": "Exchange rates",
     "streams": "Live updates",
-    "ops_payments": "Stuck and parked payments",
+    "ops_payments": "Stuck, parked and undecided payments",
     "ops": "Operations",
 }
 """Groups whose name in the code is not what a reader looks for."""

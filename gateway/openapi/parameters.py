@@ -28,7 +28,7 @@ IN_PATH: dict[str, Parameter] = {
     "line": {"schema": {"type": "integer", "minimum": 1}, "description": "The number of the {thing}, from 1."},
 }
 
-PAGING = {"limit", "cursor", "sort", "after", "at", "month", "from", "to", "stuck", "parked"}
+PAGING = {"limit", "cursor", "sort", "after", "at", "month", "from", "to", "stuck", "parked", "undecided"}
 """What says how or when to look, not for which rows."""
 
 FILTERS = "Only rows with this value. "

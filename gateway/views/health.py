@@ -2,19 +2,18 @@
 
 from typing import Any
 
-import redis
-
+import celery_config
 from gateway.auth import public
 from gateway.contract import Blueprint
+from gateway.errors import Refusal
 from gateway.schemas import HealthSchema, StatusSchema
 from gateway.services import services
-from models import heartbeat, payment
-from models.session import statements
+from models import health as healths
+from models import partitions
+from models.health import Report
+from models.session import require_writable, statements
 
 health = Blueprint("health", __name__, description="Whether the service works; for monitoring.")
-
-BROKER_TIMEOUT_SECONDS = 0.5
-"""A broker that is slower than this is as good as away; payments are posted by the sweep meanwhile."""
 
 Answer = tuple[dict[str, Any], dict[str, str]]
 
@@ -31,9 +30,13 @@ def live() -> Answer:
 @public
 @health.response(200, HealthSchema)
 def ready() -> Answer:
-    """This process reaches the database; 503 if not."""
+    """This process can accept payments: it reaches a database that writes and has room for this month; 503 if not."""
     with statements(services().engine) as connection:
-        payment.is_anything_due(connection)
+        require_writable(connection)
+        missing = partitions.missing(connection)
+    for month, months_ahead in missing.items():
+        if months_ahead == 0:
+            raise Refusal("partition_missing", f"Payments of {month} cannot be stored: flask payments partitions.")
     return {"status": "ok"}, {}
 
 
@@ -41,32 +44,30 @@ def ready() -> Answer:
 @public
 @health.response(200, StatusSchema)
 def status() -> Answer:
-    """Payments are accepted, and this is how they are being posted; 503 if the database is away."""
+    """How payments are accepted and posted, and what is wrong; 503 if they are not accepted, or not posted."""
+    broker_is_up = celery_config.is_broker_up(services().settings.redis_url)
     with statements(services().engine) as connection:
-        workers = heartbeat.everyone(connection)
-        waiting, oldest_due_seconds = payment.waiting(connection)
-    broker_is_up = _broker_answers(services().settings.redis_url)
-    is_well = broker_is_up and any(worker.is_fresh for worker in workers)
+        report = healths.report(connection, broker_is_up=broker_is_up)
+    body = _body(report, broker_is_up=broker_is_up)
+    if report.status == "down":
+        first = next(problem for problem in report.problems if problem.stops)
+        del body["status"]
+        raise Refusal("out_of_service", f"{healths.KINDS[first.code].title}: {first.detail}.", **body)
+    return body, {}
+
+
+def _body(report: Report, *, broker_is_up: bool) -> dict[str, Any]:
     return {
-        "status": "ok" if is_well else "degraded",
-        "database": "ok",
+        "status": report.status,
+        "database": "read_only" if report.has("database_read_only") else "ok",
         "broker": "ok" if broker_is_up else "away",
         "workers": [
             {"name": worker.name, "age_seconds": round(worker.age_seconds, 1), "is_fresh": worker.is_fresh}
-            for worker in workers
+            for worker in report.workers
         ],
-        "waiting": waiting,
-        "oldest_due_seconds": round(oldest_due_seconds, 3),
-    }, {}
-
-
-def _broker_answers(url: str) -> bool:
-    address = url.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")
-    timeouts = {"socket_timeout": BROKER_TIMEOUT_SECONDS, "socket_connect_timeout": BROKER_TIMEOUT_SECONDS}
-    if address.startswith("unix://"):
-        del timeouts["socket_connect_timeout"]
-    try:
-        with redis.Redis.from_url(address, **timeouts, retry=None) as client:
-            return bool(client.ping())
-    except redis.RedisError:
-        return False
+        "waiting": report.waiting,
+        "oldest_due_seconds": round(report.oldest_due_seconds, 3),
+        "problems": [
+            {"code": problem.code, "detail": problem.detail, "command": problem.command} for problem in report.problems
+        ],
+    }

@@ -39,7 +39,9 @@ Answer = tuple[dict[str, Any], dict[str, str]]
 @ops_payments.arguments(OpsPaymentQuery, location="query")
 @ops_payments.response(200, page_of(OpsPaymentSchema))
 def list_stuck(query: dict[str, Any]) -> Answer:
-    """Payments not final so many seconds after their acceptance, or parked ones; newest first."""
+    """Payments not posted so many seconds after their acceptance, or parked ones, or withdrawals that the bank was told
+    of without an end yet; newest first.
+    """
     return listed(query, stuck.find, stuck_body, which=_which(query))
 
 
@@ -84,7 +86,7 @@ def retry_many(body: dict[str, Any]) -> Answer | Response:
 
 
 def _which(given: dict[str, Any]) -> Which:
-    return Which(given.get("stuck"), given.get("type", ()), given.get("currency"))
+    return Which(given.get("stuck"), given.get("type", ()), given.get("currency"), "undecided" in given)
 
 
 def _order(connection: Connection, ids: list[str], reason: str) -> None:

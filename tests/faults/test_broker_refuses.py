@@ -13,7 +13,7 @@ from tests.support import eventually
 pytestmark = pytest.mark.slow
 WORKERS = ("posting", "upkeep", "rails", "webhooks")
 REFUSED = "server:ResponseError"
-SEEN = "SELECT count(*) FROM worker_heartbeats WHERE seen_at > {}"
+SEEN = "SELECT count(*) FROM worker_heartbeats WHERE name <> 'beat' AND heard_at > {}"
 LATELY = SEEN.format("now() - interval '10 seconds'")
 
 REFUSALS = {

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
+from models import heartbeat
+from models.session import transaction
 from tests.gateway.house import House, Person
 from tests.line import COMMIT, SOCKET_NAME, Line, Loss
 from tests.support import Database
@@ -45,10 +47,38 @@ def test_what_needs_no_database_answers_without_one(away: House) -> None:
 
 def test_the_status_tells_that_the_broker_is_away(fresh_database: Database, tmp_path: Path) -> None:
     house = House(fresh_database, redis_url=f"unix://{tmp_path}/none.sock?db=0")
+    with transaction(house.worker) as connection:
+        for name in ("posting@a", "upkeep@a", "webhooks@a"):
+            heartbeat.beat(connection, name)
     answer = house.nobody().get("/status")
     assert answer.status_code == 200
     assert (answer.get_json()["status"], answer.get_json()["broker"]) == ("degraded", "away")
     assert answer.get_json()["database"] == "ok"
+    assert answer.get_json()["problems"] == [
+        {"code": "broker_away", "detail": "no answer", "command": "flask payments sweep"}
+    ]
+
+
+def test_the_status_is_503_when_nothing_is_posted_and_the_gateway_is_ready_all_the_same(
+    fresh_database: Database,
+) -> None:
+    nobody = House(fresh_database).nobody()
+    answer = nobody.get("/status")
+    assert (answer.status_code, answer.get_json()["code"]) == (503, "out_of_service")
+    assert answer.get_json()["problems"][0]["code"] == "posting_stale"
+    assert answer.get_json()["detail"] == "No poster works: not seen within the last hour."
+    assert nobody.get("/health/ready").status_code == 200
+
+
+def test_a_gateway_that_cannot_accept_is_not_ready(fresh_database: Database) -> None:
+    house = House(fresh_database)
+    house.execute("DROP TABLE " + house.execute("SELECT to_char(now() AT TIME ZONE 'UTC', '\"payments_\"YYYY_MM')")[0])
+    answers = [house.nobody().get(path) for path in ("/health/ready", "/status")]
+    assert [(answer.status_code, answer.get_json()["code"]) for answer in answers] == [
+        (503, "partition_missing"),
+        (503, "out_of_service"),
+    ]
+    assert answers[1].get_json()["problems"][0]["code"] == "partition_missing"
 
 
 KEEPING = b"EXECUTE accept "

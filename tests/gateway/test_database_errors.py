@@ -94,7 +94,11 @@ def test_a_read_only_database_refuses_orders_answers_reads_and_recovers(fresh_da
         assert client.call("POST", "/v1/wallets", json={"currency": "EUR"}).status_code == 503
         assert client.get(f"/v1/wallets/{wallet}").status_code == 200
         assert unseen.get("/v1/payments").status_code == 200, "that a token was used need not be noted"
-        client.order("/v1/deposits", deposit(wallet))
+        status = client.get("/status")
+        assert (status.status_code, status.get_json()["code"]) == (503, "out_of_service")
+        assert status.get_json()["problems"][0]["code"] == "database_read_only"
+        assert client.get("/health/ready").status_code == 503
+    assert client.get("/health/ready").status_code == 200, "a look at it makes the connections again"
     assert client.order("/v1/deposits", deposit(wallet), "key").status_code == 202
     assert house.execute("SELECT count(*) FROM payments") == [1]
 

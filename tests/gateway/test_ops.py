@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from models import payment
+from models import instruction, payment
+from models.instruction import Wait
 from models.session import transaction
 from tests.gateway.house import House, Person
 
@@ -70,6 +71,25 @@ def test_stuck_and_parked_payments_are_shown(house: House, client: Person, ops: 
     assert waiting not in {row["id"] for row in ops.get("/v1/ops/payments?stuck=0&limit=100").get_json()["data"]}
 
 
+def test_withdrawals_that_the_bank_has_not_ended_are_shown(house: House, client: Person, ops: Person) -> None:
+    order = {"wallet": client.wallet("5.00"), "amount": "2.00", "currency": "EUR", "name": "Ann Example"}
+    id = client.order("/v1/withdrawals", {**order, "iban": "DE89370400440532013000"}).get_json()["id"]
+    house.post_payments()
+    assert ops.get("/v1/ops/payments?undecided=true").get_json()["data"] == []
+    with transaction(house.worker) as connection:
+        assert instruction.claim(connection, "bank", 10, 20.0)
+        instruction.postpone(connection, [Wait(id, 1, 1, 60.0, "500 from the bank")])
+    [row] = ops.get("/v1/ops/payments?undecided=true").get_json()["data"]
+    assert row.keys() == MEMBERS
+    assert (row["id"], row["attempts"], row["last_error"], row["parked_at"]) == (id, 1, "500 from the bank", None)
+    assert ops.get("/v1/ops/payments?undecided=true&type=withdrawal&currency=EUR").get_json()["data"] == [row]
+    assert ops.get("/v1/ops/payments?undecided=true&currency=USD").get_json()["data"] == []
+    for other in ("stuck=0", "parked=true"):
+        assert id not in {one["id"] for one in ops.get(f"/v1/ops/payments?{other}&limit=100").get_json()["data"]}
+    many = {"filter": {"undecided": True}, "reason": "why"}
+    assert ops.call("POST", "/v1/ops/payments/retry", json=many).get_json()["code"] == "unknown_field"
+
+
 def test_the_list_is_narrowed_by_type_and_currency(house: House, client: Person, ops: Person) -> None:
     source, target = client.wallet(), client.wallet()
     yen = client.wallet(currency="JPY")
@@ -99,9 +119,10 @@ def test_the_list_is_narrowed_by_type_and_currency(house: House, client: Person,
     "query",
     ["", "?stuck=1&parked=true", "?parked=false", "?parked=1", "?stuck=-1", "?stuck=1.5", "?stuck=x", "?stuck=",
      "?stuck=999999999", "?stuck=9999999999", "?stuck=\u0661", "?stuck=1;DROP TABLE payments", "?parked=TRUE",
+     "?undecided=1", "?undecided=false", "?undecided=true&parked=true", "?undecided=true&stuck=1",
      "?stuck=1&type=refund2", "?stuck=1&type="],
 )  # fmt: skip
-def test_exactly_one_of_stuck_and_parked(ops: Person, query: str) -> None:
+def test_exactly_one_of_stuck_parked_and_undecided(ops: Person, query: str) -> None:
     answer = ops.get(f"/v1/ops/payments{query}")
     assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid_value")
 

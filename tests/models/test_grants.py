@@ -15,7 +15,7 @@ READ_BY_BOTH = {
         *("bank_statements", "bank_statement_lines"),
         *("login_throttles", "charge_limits", "blocked_merchants"),
         "refund_totals",
-        *("payment_attempts", "webhook_endpoints", "webhook_deliveries", "webhook_attempts"),
+        *("payment_attempts", "webhook_endpoints", "webhook_deliveries", "webhook_attempts", "event_positions"),
     ]
 }
 TABLE_RIGHTS = {
@@ -24,7 +24,7 @@ TABLE_RIGHTS = {
     | {("DELETE", "charge_limits"), ("DELETE", "blocked_merchants")},
     "payments_worker": READ_BY_BOTH
     | {("INSERT", "worker_heartbeats"), ("UPDATE", "worker_heartbeats"), ("DELETE", "login_throttles")}
-    | {("SELECT", "webhook_secrets"), ("SELECT", "event_positions")}
+    | {("SELECT", "webhook_secrets")}
     | {("DELETE", "webhook_deliveries"), ("DELETE", "webhook_attempts")},
 }
 ACCOUNT = {"id", "token", "owner_id", "currency", "label"}

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import uuid4
 
 import pytest
@@ -12,12 +12,17 @@ from flask import Flask
 
 from celery_config import WELCOME
 from celery_config import app as celery_app
-from models import audit, user
+from models import audit, health, user
+from models.bank_return import Return
+from models.instruction import Instruction
 from models.rules.retry import ATTEMPTS_MAX
 from models.session import transaction
 from tests.workers.books import Books
 from workers import runtime
 from workers.commands import payments_cli
+from workers.posting import Poster
+from workers.rails.instructing import Instructor
+from workers.rails.rail import Answer, News, Outcome
 from workers.users import users_cli
 
 Run = Callable[..., Result]
@@ -77,6 +82,79 @@ def test_stuck_lists_what_waits_too_long(flask: Run, waiting: str) -> None:
     assert (shown["amount"], shown["currency"]) == ("4.00", "EUR")
     line = flask("payments", "stuck", "--older-than", "0").output.splitlines()[1]
     assert re.fullmatch(rf"{waiting}  transfer  4\.00 EUR  \d+ seconds? ago +\d+ seconds? ago +0", line)
+
+
+def test_stuck_says_what_helps(flask: Run, waiting: str) -> None:
+    assert "flask payments sweep" in flask("payments", "stuck", "--older-than", "0").output
+    assert "sweep" not in flask("payments", "stuck", "--older-than", "3600").output
+
+
+class Failing:
+    """A bank that answers every call with one outcome."""
+
+    name, batch_max = "failing", 10
+
+    def __init__(self, answer: Answer) -> None:
+        self.outcome = Outcome(answer, f"the bank said {answer}")
+
+    def submit(self, instructions: Sequence[Instruction]) -> dict[str, Outcome]:
+        return {one.payment_id: self.outcome for one in instructions}
+
+    inquire = submit
+
+    def news(self, position: str) -> tuple[list[News | Return], str]:
+        return [], position
+
+
+def withdrawal(books: Books) -> str:
+    """A withdrawal whose money is held, and that the bank is to be told of."""
+    client, wallet = books.client(1_00)
+    id = books.order("withdrawal", client, wallet, books.technical("wire"), 1_00)
+    books.poster().drain()
+    assert books.kept(id).state == "AUTHORIZED"
+    return id
+
+
+@pytest.mark.parametrize("answer", [Answer.UNKNOWN, Answer.AWAY, Answer.PENDING])
+def test_undecided_lists_what_the_bank_has_not_ended_from_the_first_try(
+    flask: Run, books: Books, answer: Answer
+) -> None:
+    id = withdrawal(books)
+    assert flask("payments", "undecided").output == "none\n", "no try yet"
+    Instructor(books.worker, Failing(answer)).instruct()
+    shown = json.loads(flask("payments", "undecided", "--json").output)
+    assert (shown["id"], shown["last_error"]) == (id, f"the bank said {answer}")
+    assert shown["attempts"] == (1 if answer is Answer.UNKNOWN else 0)
+    assert shown["parked_at"] is None
+    for other in (("parked",), ("stuck", "--older-than", "0")):
+        assert flask("payments", *other).output == "none\n"
+    with books.as_owner() as connection:
+        connection.exec_driver_sql("UPDATE instructions SET due_at = now()")
+    Instructor(books.worker, Failing(Answer.CONFIRMED)).instruct()
+    assert flask("payments", "undecided").output == "none\n"
+    books.poster().drain()
+
+
+def test_undecided_lists_what_nobody_tries(flask: Run, books: Books) -> None:
+    id = withdrawal(books)
+    with books.as_owner() as connection:
+        connection.exec_driver_sql("UPDATE instructions SET due_at = now() - interval '61 seconds'")
+    assert listed(flask("payments", "undecided", "--json")) == [id]
+
+
+def test_what_the_bank_fails_to_answer_is_a_problem_after_a_minute(books: Books) -> None:
+    def codes() -> list[str]:
+        with transaction(books.worker) as connection:
+            found = health.report(connection, broker_is_up=True)
+        return [problem.code for problem in found.problems if problem.code == "payments_undecided"]
+
+    id = withdrawal(books)
+    Instructor(books.worker, Failing(Answer.UNKNOWN)).instruct()
+    assert codes() == []
+    with books.superuser.begin() as connection:
+        connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        connection.exec_driver_sql("UPDATE payments SET created_at = now() - interval '61 s' WHERE id = %s", (id,))
+    assert codes() == ["payments_undecided"]
 
 
 def test_parked_lists_what_waits_for_a_person(flask: Run, parked: str) -> None:
@@ -161,9 +239,38 @@ def test_show_tells_the_whole_story(flask: Run, books: Books, parked: str) -> No
 
 
 def test_sweep_posts_what_is_due(flask: Run, books: Books, waiting: str) -> None:
-    assert flask("payments", "sweep").output == "1 payments posted, nothing is due\n"
+    assert flask("payments", "sweep").output == "1 payments posted, nothing of what was due is left\n"
     assert books.kept(waiting).state == "COMPLETED"
-    assert flask("payments", "sweep").output == "0 payments posted, nothing is due\n"
+    assert flask("payments", "sweep").output == "0 payments posted, nothing of what was due is left\n"
+
+
+def test_sweep_ends_after_what_was_due_at_its_start(flask: Run, books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though more becomes due all the time."""
+    poster, later = books.poster(), []
+    alice, source = books.client(100_00)
+    _, target = books.client()
+    first = books.order("transfer", alice, source, target, 1_00)
+
+    def drain() -> tuple[int, bool]:
+        assert len(later) < 3, "it goes on with what became due meanwhile"
+        posted, _ = Poster.drain(poster)
+        later.append(books.order("transfer", alice, source, target, 1_00))
+        return posted, True
+
+    monkeypatch.setattr(runtime, "poster", lambda: poster)
+    monkeypatch.setattr(poster, "drain", drain)
+    assert flask("payments", "sweep").output == "1 payments posted, nothing of what was due is left\n"
+    assert (books.kept(first).state, books.kept(later[0]).state) == ("COMPLETED", "INITIATED")
+
+
+def test_sweep_gives_up_on_what_somebody_else_holds(
+    flask: Run, books: Books, waiting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poster = books.poster()
+    monkeypatch.setattr(runtime, "poster", lambda: poster)
+    monkeypatch.setattr(poster, "drain", lambda: (0, True))
+    assert "somebody else holds" in flask("payments", "sweep", fails=True).output
+    assert books.kept(waiting).state == "INITIATED"
 
 
 def test_users_create_shows_a_token_that_is_kept_only_as_a_hash(flask: Run, books: Books) -> None:

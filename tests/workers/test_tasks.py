@@ -122,6 +122,26 @@ def test_a_worker_that_ends_tasks_has_a_heartbeat(books: Books, task: Task) -> N
     assert (seen.is_fresh, stale.is_fresh) == (True, False)
 
 
+def test_a_worker_that_goes_on_by_its_own_clock_is_alive_and_hears_nothing(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "worker_name", "upkeep@a")
+    tasks.heartbeat()
+    with transaction(books.worker) as connection:
+        assert [(one.name, one.is_fresh, one.hears) for one in heartbeat.everyone(connection)] == [
+            ("upkeep@a", True, False)
+        ]
+
+
+def test_what_beat_sent_says_that_it_lives(books: Books) -> None:
+    for sender, seen in (("shop-1", ["upkeep@a"]), ("beat", ["beat", "upkeep@a"])):
+        tasks.heartbeat.push_request(hostname="upkeep@a", request_id=sender)
+        tasks.heartbeat.run()
+        tasks.heartbeat.pop_request()
+        with transaction(books.worker) as connection:
+            assert [one.name for one in heartbeat.everyone(connection) if one.hears] == seen
+
+
 def test_partitions_are_made_ahead_and_once(books: Books) -> None:
     run(tasks.ensure_partitions)
     count = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'payments'::regclass"

@@ -1,0 +1,16 @@
+"""What the gateway may see to say what is wrong; what everybody might write by default, taken back."""
+
+from migrations import steps
+
+revision = "0010"
+down_revision = "0014"
+
+STEPS = ["1_status", "2_public"]
+
+
+def upgrade() -> None:
+    steps.run("watching", *STEPS)
+
+
+def downgrade() -> None:
+    steps.run("watching", "down")

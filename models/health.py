@@ -1,0 +1,167 @@
+"""What is wrong with the system as a whole, as the database shows it: one list for HTTP, the shell and monitors."""
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from models import heartbeat, partitions, payment
+from models.heartbeat import BEAT, Heartbeat
+
+OVERDUE_SECONDS = 60.0
+"""Posting takes milliseconds, and a sweep comes every few seconds: what waits for so long needs a look."""
+
+UNDECIDED_SECONDS = 60.0
+"""A bank that fails for a moment is asked again within seconds."""
+
+BEHIND_SECONDS = 60.0
+"""An event becomes webhooks within a second or two, and each of them is tried when it is due."""
+
+COUNTED_MAX = 1_000
+"""More are not counted: whoever looks needs no exact number."""
+
+WORKER = "celery -A celery_config worker --queues"
+
+
+class Kind(NamedTuple):
+    """What may be wrong, the command that helps, and whether payments are not accepted or not posted because of it."""
+
+    title: str
+    command: str
+    stops: bool = False
+
+
+KINDS = {
+    "database_read_only": Kind("The database only reads", "psql -c 'SHOW in_hot_standby'", stops=True),
+    "partition_missing": Kind("This month or the next has no partition", "flask payments partitions"),
+    "posting_stale": Kind("No poster works", f"{WORKER} payments --concurrency 2 -n posting@%h", stops=True),
+    "upkeep_stale": Kind("No upkeep worker works", f"{WORKER} upkeep --pool solo -n upkeep@%h"),
+    "rails_stale": Kind("No rails worker works", f"{WORKER} rails --pool solo -n rails@%h"),
+    "webhooks_stale": Kind("No webhooks worker works", f"{WORKER} webhooks --pool solo -n webhooks@%h"),
+    "broker_away": Kind("The broker does not answer", "flask payments sweep"),
+    "workers_deaf": Kind("Messages do not reach workers", "flask workers alive"),
+    "beat_silent": Kind("Beat sends nothing", "celery -A celery_config beat"),
+    "payments_overdue": Kind("Payments wait too long to be posted", "flask payments sweep"),
+    "payments_parked": Kind("Payments wait for a person", "flask payments parked"),
+    "payments_undecided": Kind("The bank gives no answer about withdrawals", "flask payments undecided"),
+    "webhooks_behind": Kind("Webhooks are late", f"{WORKER} webhooks --pool solo -n webhooks@%h"),
+}
+"""By code: the code is the contract, listed in docs/health.md."""
+
+NEEDED = ("posting", "upkeep", "webhooks")
+"""Workers by what they do; one fresh one of each is enough. That of `rails` is needed where one was, or should have."""
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong, with what was seen of it."""
+
+    code: str
+    detail: str
+    stops: bool
+
+    @property
+    def command(self) -> str:
+        """What helps."""
+        return KINDS[self.code].command
+
+
+class Report(NamedTuple):
+    """How the system is: the workers seen, the payments due (counted up to 10,000), and what is wrong."""
+
+    workers: list[Heartbeat]
+    waiting: int
+    oldest_due_seconds: float
+    problems: list[Problem]
+
+    @property
+    def status(self) -> str:
+        """ok, degraded, or down: payments are not accepted or not posted."""
+        if any(problem.stops for problem in self.problems):
+            return "down"
+        return "degraded" if self.problems else "ok"
+
+    def has(self, code: str) -> bool:
+        """Whether this is wrong."""
+        return any(problem.code == code for problem in self.problems)
+
+
+COUNTS = f"""
+SELECT current_setting('transaction_read_only')::boolean AS is_read_only,
+       (SELECT count(*) FROM (
+           SELECT FROM payments WHERE parked_at IS NOT NULL LIMIT {COUNTED_MAX}) AS parked
+       ) AS parked,
+       (SELECT count(*) FROM (
+           SELECT FROM instructions i JOIN payments p ON p.id = i.payment_id
+           WHERE i.due_at IS NOT NULL AND i.last_error IS NOT NULL AND (i.pending_at IS NULL OR i.attempts > 1)
+             AND p.created_at < now() - make_interval(secs => {UNDECIDED_SECONDS}) LIMIT {COUNTED_MAX}) AS undecided
+       ) AS undecided,
+       EXISTS (SELECT FROM instructions WHERE due_at < now() - make_interval(secs => {heartbeat.STALE_SECONDS}))
+           AS needs_rails,
+       EXISTS (
+           SELECT FROM (
+               SELECT e.created_at FROM events e, event_positions p
+               WHERE p.reader = 'webhooks' AND (e.xact, e.sequence) > (p.xact, p.sequence)
+               ORDER BY e.xact, e.sequence LIMIT 1) AS next
+           WHERE next.created_at < now() - make_interval(secs => {BEHIND_SECONDS}))
+       OR EXISTS (
+           SELECT FROM webhook_endpoints e JOIN users u ON u.id = e.user_id AND u.is_active CROSS JOIN LATERAL (
+               SELECT next_attempt_at FROM webhook_deliveries WHERE endpoint_id = e.id AND state = 'pending'
+               ORDER BY next_attempt_at LIMIT 1) AS next
+           WHERE e.is_active AND e.failing_since IS NULL
+             AND next.next_attempt_at < now() - make_interval(secs => {BEHIND_SECONDS})) AS is_behind
+"""
+
+
+def report(connection: Connection, *, broker_is_up: bool) -> Report:
+    """How the system is now; whether the broker answers is for the caller to find out."""
+    workers = heartbeat.everyone(connection)
+    waiting, oldest_due_seconds = payment.waiting(connection)
+    missing = partitions.missing(connection)
+    counts = connection.exec_driver_sql(COUNTS).one()
+    found = {
+        "database_read_only": "no transaction may write" if counts.is_read_only else "",
+        "partition_missing": ", ".join(missing),
+        **{f"{kind}_stale": detail for kind, detail in _stale(workers, needs_rails=counts.needs_rails).items()},
+        "broker_away": "" if broker_is_up else "no answer",
+        "workers_deaf": _deaf(workers) if broker_is_up else "",
+        "beat_silent": _unseen(BEAT, workers) if broker_is_up else "",
+        "payments_overdue": _overdue(waiting, oldest_due_seconds),
+        "payments_parked": f"{counts.parked} parked" if counts.parked else "",
+        "payments_undecided": f"{counts.undecided} undecided" if counts.undecided else "",
+        "webhooks_behind": f"some are due for more than {BEHIND_SECONDS:.0f} s" if counts.is_behind else "",
+    }
+    stops = {code for code, kind in KINDS.items() if kind.stops}
+    if 0 in missing.values():  # this month
+        stops.add("partition_missing")
+    problems = [Problem(code, found[code], code in stops) for code in KINDS if found[code]]
+    return Report([one for one in workers if one.name != BEAT], waiting, oldest_due_seconds, problems)
+
+
+def _stale(workers: list[Heartbeat], *, needs_rails: bool) -> dict[str, str]:
+    """What was seen of each kind of worker; empty for one that is fresh, or not needed."""
+    has_rails = any(one.kind == "rails" for one in workers)
+    found = dict.fromkeys((*NEEDED, "rails"), "")
+    for kind in (*NEEDED, *(["rails"] if needs_rails or has_rails else [])):
+        found[kind] = _unseen(kind, workers)
+    return found
+
+
+def _unseen(kind: str, workers: list[Heartbeat]) -> str:
+    """When one of this kind was last seen; empty if that is as it should be."""
+    seen = min((one for one in workers if one.kind == kind), key=lambda one: one.age_seconds, default=None)
+    if seen is None:
+        return "not seen within the last hour"
+    return "" if seen.is_fresh else f"{seen.name} was seen {seen.age_seconds:.0f} s ago"
+
+
+def _deaf(workers: list[Heartbeat]) -> str:
+    """The kinds that work, but none of which is reached by messages, though beat's reach others."""
+    if not any(one.kind == BEAT and one.is_fresh for one in workers):
+        return ""
+    fresh = {one.kind for one in workers if one.is_fresh}
+    return ", ".join(sorted(fresh - {one.kind for one in workers if one.hears}))
+
+
+def _overdue(waiting: int, oldest_due_seconds: float) -> str:
+    if oldest_due_seconds <= OVERDUE_SECONDS:
+        return ""
+    return f"{waiting} due, the oldest for {oldest_due_seconds:.0f} s"

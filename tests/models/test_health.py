@@ -1,0 +1,158 @@
+"""What is wrong is told, each by its code, and nothing else."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from models import health, heartbeat
+from models.health import KINDS, Report
+from models.session import transaction
+from tests.models.world import World
+from tests.support import Database, past_the_triggers
+
+ROW = re.compile(r"^\| `(\w+)` \| (.+?) \| (.+?) \| `(.+)` \|$", re.MULTILINE)
+
+
+@pytest.fixture
+def world(fresh_database: Database) -> World:
+    """One in which all workers were seen just now."""
+    world = World.of(fresh_database)
+    seen(world, "posting@a", "upkeep@a", "webhooks@a", "beat")
+    return world
+
+
+def seen(world: World, *names: str, seconds_ago: float = 0) -> None:
+    with transaction(world.worker) as connection:
+        for name in names:
+            heartbeat.beat(connection, name)
+    execute(
+        world,
+        "UPDATE worker_heartbeats SET seen_at = now() - make_interval(secs => %s) WHERE name = ANY(%s)",
+        *(seconds_ago, list(names)),
+    )
+
+
+def execute(world: World, statement: str, *parameters: object) -> None:
+    with transaction(world.owner) as connection:
+        connection.exec_driver_sql(statement, parameters)
+
+
+def report(world: World, *, broker_is_up: bool = True) -> Report:
+    """As the gateway asks for it."""
+    with transaction(world.gateway) as connection:
+        return health.report(connection, broker_is_up=broker_is_up)
+
+
+def codes(world: World, *, broker_is_up: bool = True) -> list[str]:
+    return [problem.code for problem in report(world, broker_is_up=broker_is_up).problems]
+
+
+def test_nothing_is_wrong(world: World) -> None:
+    assert (report(world).status, codes(world)) == ("ok", [])
+    assert [worker.name for worker in report(world).workers] == ["posting@a", "upkeep@a", "webhooks@a"]
+
+
+def test_the_codes_are_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "health.md").read_text()
+    stops = {"yes": True, "no": False, "this month's": False}
+    documented = {code: (title, command, stops[word]) for code, title, word, command in ROW.findall(text)}
+    assert documented == {code: tuple(kind) for code, kind in KINDS.items()}
+
+
+@pytest.mark.parametrize("kind", ["posting", "upkeep", "webhooks"])
+def test_a_stale_worker_of_those_needed_is_named(world: World, kind: str) -> None:
+    seen(world, f"{kind}@a", seconds_ago=31)
+    [problem] = report(world).problems
+    assert (problem.code, problem.detail) == (f"{kind}_stale", f"{kind}@a was seen 31 s ago")
+    assert report(world).status == ("down" if kind == "posting" else "degraded")
+    seen(world, f"{kind}-2@b")
+    assert codes(world) == [], "one is enough"
+
+
+def test_workers_taken_out_of_service_are_forgotten(world: World) -> None:
+    seen(world, "posting@old", "rails@old", seconds_ago=3700)
+    assert codes(world) == []
+    seen(world, "posting@a", seconds_ago=3700)
+    assert codes(world) == ["posting_stale"]
+
+
+def test_rails_is_needed_where_one_was(world: World) -> None:
+    seen(world, "rails@a", seconds_ago=31)
+    assert codes(world) == ["rails_stale"]
+    seen(world, "rails@a")
+    assert codes(world) == []
+
+
+def test_a_silent_beat_is_told_unless_the_broker_is_away(world: World) -> None:
+    seen(world, "beat", seconds_ago=31)
+    assert (report(world).status, codes(world)) == ("degraded", ["beat_silent"])
+    assert codes(world, broker_is_up=False) == ["broker_away"]
+
+
+def test_workers_that_no_message_reaches_are_told(world: World) -> None:
+    execute(world, "UPDATE worker_heartbeats SET heard_at = now() - interval '31 s' WHERE name = 'posting@a'")
+    [problem] = report(world).problems
+    assert (problem.code, problem.detail, report(world).status) == ("workers_deaf", "posting", "degraded")
+    assert codes(world, broker_is_up=False) == ["broker_away"], "that is why"
+    execute(
+        world, "UPDATE worker_heartbeats SET heard_at = NULL, seen_at = now() - interval '31 s' WHERE name = 'beat'"
+    )
+    assert codes(world) == ["beat_silent"], "that is why"
+
+
+def test_what_waits_too_long_is_told(world: World) -> None:
+    ann = world.user()
+    world.accept(world.deposit(ann, world.wallet(ann), 1))
+    assert codes(world) == []
+    past = "UPDATE payments SET due_at = now() - interval '61 seconds'"
+    execute(world, past)
+    [problem] = report(world).problems
+    assert (problem.code, problem.detail) == ("payments_overdue", "1 due, the oldest for 61 s")
+    execute(world, "UPDATE payments SET parked_at = now()")
+    assert codes(world) == ["payments_parked"]
+
+
+@pytest.mark.parametrize(("months_ahead", "status"), [(0, "down"), (1, "degraded")])
+def test_a_missing_partition_is_told(world: World, months_ahead: int, status: str) -> None:
+    month = f"date_trunc('month', now() AT TIME ZONE 'UTC') + {months_ahead} * interval '1 month'"
+    with transaction(world.owner) as connection:
+        suffix = connection.exec_driver_sql(f"SELECT to_char({month}, '_YYYY_MM')").scalar_one()
+        connection.exec_driver_sql(f"DROP TABLE payments{suffix}")
+    assert (report(world).status, codes(world)) == (status, ["partition_missing"])
+
+
+def test_a_database_that_only_reads_is_told(world: World) -> None:
+    with transaction(world.gateway) as connection:
+        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+        found = health.report(connection, broker_is_up=True)
+    assert (found.status, [problem.code for problem in found.problems]) == ("down", ["database_read_only"])
+
+
+AGED = "UPDATE events SET created_at = now() - interval '61 seconds'"
+
+
+def test_events_that_do_not_become_webhooks_are_told(world: World, postgres) -> None:
+    ann = world.user()
+    world.accept(world.deposit(ann, world.wallet(ann), 1))
+    assert codes(world) == []
+    past_the_triggers(postgres, world.owner.url.database, AGED)
+    assert codes(world) == ["webhooks_behind"]
+
+
+def test_webhooks_that_nobody_sends_are_told_but_not_those_whose_receiver_fails(world: World) -> None:
+    endpoint, delivery, subject = (f"00000000-0000-7000-8000-00000000000{digit}" for digit in "123")
+    execute(
+        world,
+        "INSERT INTO webhook_endpoints (id, user_id, url, event_types) VALUES (%s, %s, 'https://a.example/', '{*}')",
+        *(endpoint, world.user()),
+    )
+    execute(
+        world,
+        "INSERT INTO webhook_deliveries (id, endpoint_id, sequence, name, subject_id, version, occurred_at,"
+        " next_attempt_at) VALUES (%s, %s, 1, 'payment.completed', %s, 1, now(), now() - interval '61 seconds')",
+        *(delivery, endpoint, subject),
+    )
+    assert codes(world) == ["webhooks_behind"]
+    execute(world, "UPDATE webhook_endpoints SET failing_since = now()")
+    assert codes(world) == []
