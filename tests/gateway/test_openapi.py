@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import PROBLEMS
+from models import heartbeat
+from models.session import transaction
 from tests.gateway.house import House
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +66,8 @@ def test_paths_of_the_document_are_the_routes(house: House) -> None:
 def test_the_root_links_to_what_is_here(house: House, accept: str | None) -> None:
     answer = house.nobody().get("/", **({"Accept": accept} if accept else {}))
     assert answer.status_code == 200
+    with transaction(house.worker) as connection:
+        heartbeat.beat(connection, "posting@a")
     for link in answer.get_json()["links"].values():
         assert house.nobody().get(link).status_code == 200
 
