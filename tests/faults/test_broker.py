@@ -41,7 +41,7 @@ WHERE usename = 'payments_worker' AND wait_event = 'advisory'
 
 @contextmanager
 def broker(stack: Stack) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(stack.redis_url) as client:
+    with redis.Redis.from_url(stack.valkey.url()) as client:
         yield client
 
 

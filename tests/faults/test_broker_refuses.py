@@ -26,7 +26,7 @@ REFUSALS = {
 def test_a_broker_that_refuses_ends_no_worker(stack: Stack, refusal: str) -> None:
     before = {name: logged(stack, name, REFUSED) for name in WORKERS}
     begin, end = REFUSALS[refusal]
-    with redis.Redis.from_url(stack.redis_url) as client:
+    with redis.Redis.from_url(stack.valkey.url()) as client:
         client.execute_command(*begin)
         try:
             eventually(lambda: all(logged(stack, name, REFUSED) > before[name] for name in WORKERS), seconds=60)

@@ -165,7 +165,7 @@ BREAKS: tuple[Callable[[dict, random.Random], None], ...] = (
 def test_no_message_ends_a_worker(stack: Stack, crowd: Crowd, reckoned: Reckon, times: int) -> None:
     pids = dict(stack.pids)
     posters = set(children(stack, "posting"))
-    with redis.Redis.from_url(stack.redis_url) as client:
+    with redis.Redis.from_url(stack.valkey.url()) as client:
         for turn in range(times):
             for queue in QUEUES:
                 for number, message in enumerate(messages(queue, random.Random(f"{queue} {turn}"))):
@@ -185,7 +185,7 @@ def test_no_message_ends_a_worker(stack: Stack, crowd: Crowd, reckoned: Reckon, 
 
 def test_nor_does_one_that_a_dead_worker_seems_to_have_left(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
     """What is not acknowledged for long is looked at when a worker starts, and now and then."""
-    with redis.Redis.from_url(stack.redis_url) as client:
+    with redis.Redis.from_url(stack.valkey.url()) as client:
         for number, message in enumerate([*RAW, b"[1, 2, 3]", b'[{}, "payments", "payments"]', b"[{}, [], {}]"]):
             client.hset("unacked", f"tag-{number}", message)
             client.zadd("unacked_index", {f"tag-{number}": LONG_AGO})

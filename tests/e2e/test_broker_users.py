@@ -1,0 +1,51 @@
+"""All that the product does with Valkey is allowed to its users: nothing stands in the log of refusals."""
+
+from contextlib import suppress
+from json import JSONDecodeError
+from uuid import uuid4
+
+import pytest
+import redis
+
+from embedded.stack import Stack
+from embedded.valkey import GATEWAY, WORKER
+from tests.e2e.crowd import Crowd
+from tests.support import eventually
+
+pytestmark = pytest.mark.slow
+
+
+def test_nothing_that_the_product_does_is_refused(stack: Stack, crowd: Crowd) -> None:
+    """Payments, withdrawals, sign-ups, limits, notices; workers that end with bells in hand, and start again."""
+    client = crowd.clients[0]
+    answers = crowd.submit([*crowd.mixed(30), crowd.withdrawal(client, "6660.01")])
+    for answer in answers:
+        assert crowd.final(answer, seconds=60)
+    newcomer = {"email": f"{uuid4()}@example.com", "password": f"correct {uuid4()}", "phone_number": "+14155550123"}
+    newcomer |= {"first_name": "Carol", "last_name": "Clear"}
+    assert crowd.line.call("POST", "/v1/clients", "", newcomer)[0] == 201
+    session = {name: newcomer[name] for name in ("email", "password")}
+    status, opened, _ = crowd.line.call("POST", "/v1/sessions", "", session)
+    assert status == 201, opened
+    with suppress(JSONDecodeError):  # 204 has no body
+        crowd.line.call("DELETE", "/v1/sessions/current", opened["token"])
+    eventually(lambda: crowd.line.call("GET", "/v1/me", opened["token"])[0] == 401, message="all processes know")
+    with redis.Redis.from_url(stack.valkey.url()) as admin:
+        for name in ("posting", "upkeep", "rails", "webhooks", "beat"):
+            stack.processes[name].kill()
+            stack.processes[name].start()
+        admin.hset("unacked", "tag", b'[{}, "payments", "payments"]')
+        admin.zadd("unacked_index", {"tag": 1.0})
+        for name in ("posting", "upkeep"):
+            stack.processes[name].stop()
+            stack.processes[name].start()
+        eventually(
+            lambda: not admin.exists("unacked_index") or admin.zscore("unacked_index", "tag") is None, seconds=60
+        )
+        for answer in crowd.submit([crowd.charge(client, "1.00"), *crowd.mixed(10)]):
+            crowd.final(answer, seconds=60)
+        assert [entry for entry in admin.acl_log() if entry["reason"] != "auth"] == []
+        users = {one["user"] for one in admin.client_list()}
+        assert users == {"payments_admin", "payments_worker", "payments_gateway"}
+    told = "".join(stack.home.log(name).read_text(errors="replace") for name in stack.processes)
+    assert not [user for user in (WORKER, GATEWAY) if stack.home.secret(f"valkey_{user}") in told]
