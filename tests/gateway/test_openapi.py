@@ -37,7 +37,7 @@ FILES = {"/v1/ops/reconciliations": {"text/csv", "application/xml"}}
 
 def test_the_committed_document_is_the_served_one(house: House) -> None:
     committed = json.loads((ROOT / "docs" / "openapi.json").read_text())
-    assert committed == house.contract, "run: flask --app wsgi openapi write docs/openapi.json"
+    assert committed == house.contract, "run: make contract"
 
 
 def test_every_operation_says_what_it_answers_and_needs(house: House) -> None:

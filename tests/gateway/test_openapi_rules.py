@@ -50,7 +50,7 @@ def test_operation_ids_are_unique_and_stable(all_operations: Any) -> None:
     changed = {key: id for key, id in known.items() if ids.get(key) != id}
     assert not changed, "generated clients call operations by these names: keep them (openapi/operations.py)"
     added = {key: id for key, id in ids.items() if key not in known}
-    assert not added, f"add these lines to {STABLE_IDS.name}"
+    assert not added, f"add these lines to tests/gateway/{STABLE_IDS.name}"
 
 
 def test_everything_has_a_description_in_words(document: dict[str, Any], all_operations: Any) -> None:
