@@ -283,6 +283,18 @@ def test_what_banks_files_order_goes_as_it_came_unless_money_waits_for_its_day(b
     assert [name for name in after if not set(after[name]) <= set(left[name])] == []
 
 
+def test_the_guards_of_the_books_go_as_they_came(bare):
+    """Also with payments, operations and a month to come: the check of operations stands on each partition by name."""
+    world = World.of(bare)
+    migrate(bare.owner, import_module("migrations.versions.0008_books").down_revision)
+    before = catalogue(world)
+    migrate(bare.owner, "0008")
+    live(world)
+    migrate(bare.owner, "0008-1")
+    assert catalogue(world) == before
+    live(world)
+
+
 def test_two_migrations_at_once_make_one(bare):
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(migrate, [bare.owner] * 2))
