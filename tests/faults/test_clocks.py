@@ -51,8 +51,9 @@ class Clocked(NamedTuple):
     clocks: Clocks
 
     def step(self, seconds: int) -> None:
-        """Every other process is ahead by so much, the rest behind."""
-        self.clocks.set({name: seconds * (-1) ** place for place, name in enumerate([*self.stack.processes, "second"])})
+        """Every other process is ahead by so much, the rest behind: never both gateways."""
+        names = ["gateway", "second", *(name for name in self.stack.processes if name != "gateway")]
+        self.clocks.set({name: seconds * (-1) ** place for place, name in enumerate(names)})
 
 
 @pytest.fixture(scope="module")
@@ -118,9 +119,16 @@ class Shop:
         assert status == expected, found
         return found
 
-    def refund(self, charge: Answer, amount: str) -> Answer:
-        body = {"charge": charge.payment_id, "amount": amount, "reason": "requested_by_customer"}
-        return self.order(Order("/v1/refunds", self.crowd.merchant.token, body, str(uuid4())))
+    def refunded_once(self, client: Person) -> None:
+        """A charge by the next gateway is refunded by the other one, and then by both at once."""
+        charge = self.order(self.crowd.charge(client, "50.00"))
+        assert self.ends([charge]) == ["COMPLETED"]
+        body = {"charge": charge.payment_id, "amount": "50.00", "reason": "requested_by_customer"}
+        refunds = [Order("/v1/refunds", self.crowd.merchant.token, body, str(uuid4())) for _ in range(3)]
+        assert self.ends([self.order(refunds[0])]) == ["COMPLETED"]
+        assert self.ends([self.order(again) for again in refunds[1:]]) == ["refund_exceeds_charge"] * 2
+        shown = self.call("GET", f"/v1/payments/{charge.payment_id}", self.crowd.merchant)
+        assert shown["refunded_amount"] == "50.00"
 
     def ends(self, answers: list[Answer]) -> list[str]:
         """State or failure code of each."""
@@ -128,15 +136,12 @@ class Shop:
         return sorted(one["failure"]["code"] if one["failure"] else one["state"] for one in finals)
 
     def trade(self, round: int) -> None:
-        """A charge that is refunded twice, a key that is used twice, a quote used at the other gateway, and a key for
+        """Charges that are refunded again, a key that is used twice, a quote used at the other gateway, and a key for
         the API that is good there at once.
         """
         crowd, client = self.crowd, self.crowd.clients[round % 8]
-        charge = self.order(crowd.charge(client, "50.00"))
-        assert self.ends([charge]) == ["COMPLETED"]
-        assert self.ends([self.refund(charge, "50.00") for _ in self.lines]) == ["COMPLETED", "refund_exceeds_charge"]
-        shown = self.call("GET", f"/v1/payments/{charge.payment_id}", crowd.merchant)
-        assert shown["refunded_amount"] == "50.00"
+        self.refunded_once(client)
+        self.refunded_once(client)
         same = crowd.transfer(client, crowd.clients[8], "1.00")
         assert len({line.submit(same).body["id"] for line in self.lines}) == 1
         self.answers.append(self.lines[0].submit(same))
@@ -175,6 +180,7 @@ def test_no_clock_decides(clocked: Clocked, crowd: Crowd, shop: Shop, receiver: 
     rate = {"source": "EUR", "target": "USD", "rate": "1.1", "source_name": "ECB"}
     shop.call("PUT", "/v1/exchange-rates", ops, rate)
     limits = {"charge_limits": [{"merchant": None, "per_charge": None, "per_day": "10.00"}]}
+    crowd.fund([crowd.merchant], "10000.00")
     limited = crowd.clients[9]
     shop.call("PATCH", f"/v1/wallets/{limited.wallet}", limited, limits)
     hook = {"url": receiver.url, "event_types": ["payment.completed"]}
