@@ -11,12 +11,14 @@ from psycopg2 import sql
 from sqlalchemy import URL
 
 import settings
-from embedded.home import Home, StackError, write_private
+from embedded.home import CHECKOUT, Home, StackError, write_private
 from embedded.process import Process, wait_until_left
 
 OWNER_ROLE = "payments_owner"
 SUPERUSER = "postgres"
 DATABASE = "payments"
+TAKEN_BACK = CHECKOUT / "migrations" / "sql" / "watching" / "2_public.sql"
+"""What everybody might write by default; only a superuser can take it back."""
 START_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 60
 LEAVE_SECONDS_MAX = 30
@@ -141,11 +143,13 @@ class Postgres:
 
     def _make_owner(self) -> None:
         self._execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements", "template1")
+        self._execute(TAKEN_BACK.read_text(), "template1")
         if not self._execute("SELECT 1 FROM pg_roles WHERE rolname = %s", parameters=(OWNER_ROLE,)):
             statement = sql.SQL("CREATE ROLE {} LOGIN CREATEROLE PASSWORD {}")
             self._execute(statement.format(sql.Identifier(OWNER_ROLE), sql.Literal(self.home.secret(OWNER_ROLE))))
         if not self._execute("SELECT 1 FROM pg_database WHERE datname = %s", parameters=(DATABASE,)):
             self.create_database(DATABASE)
+        self._execute(TAKEN_BACK.read_text(), DATABASE)
 
     def _answers(self) -> bool:
         try:
