@@ -42,7 +42,7 @@ TABLE = {
     "text/csv;charset=utf-8": (None, CSV, CSV, None),
     "text/csv;header=present;q=.3, application/json;q=.2": (JSON, CSV, CSV, None),
     "text/csv;q=.2, application/json;q=.3": (JSON, JSON, JSON, None),
-    "application/x-ndjson; charset=utf-8": (None, LINES, None, None),
+    "application/x-ndjson; charset=utf-8": (None, LINES, LINES, None),
     "text/*;q=.5": (None, CSV, CSV, STREAM),
     "text/event-stream;charset=utf-8": (None, None, None, STREAM),
     "image/png": (None, None, None, None),
