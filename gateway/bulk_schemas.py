@@ -9,6 +9,7 @@ from gateway.bank_fields import Bic, CreditorReference, Iban, refuse_mismatch
 from gateway.errors import Flaw
 from gateway.fields import (
     Amount,
+    Change,
     Choice,
     CurrencyCode,
     Flag,
@@ -180,7 +181,7 @@ class BankAccountInput(Input):
         refuse_mismatch(given["iban"], given.get("bic"))
 
 
-class BankAccountChange(Input):
+class BankAccountChange(Change):
     """Whether it is in use."""
 
     is_active = Flag(required=True)

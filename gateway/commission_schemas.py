@@ -86,7 +86,7 @@ class TermsInput(Input):
 
     @ma.validates_schema(pass_original=True)
     def _amounts_have_a_currency(self, given: dict[str, Any], asked: Any, **_: Any) -> None:
-        if "currency" not in given and any(name in asked for name in ("fixed", "minimum", "maximum")):
+        if "currency" not in given and any(asked.get(name) is not None for name in ("fixed", "minimum", "maximum")):
             flaw = Flaw("required", "An amount needs its currency.")
             raise ma.ValidationError({"currency": [flaw]})
 

@@ -1,6 +1,6 @@
 """The shapes of currencies as ops add and change them."""
 
-from gateway.fields import Amount, Choice, Flag, Input, NewCurrencyCode, Text, Whole
+from gateway.fields import Amount, Change, Choice, Flag, Input, NewCurrencyCode, Text, Whole
 
 NAME_LENGTH_MAX = 100
 DIGITS_MAX = 18
@@ -19,7 +19,7 @@ class CurrencyInput(Input):
     balance_maximum = Amount()
 
 
-class CurrencyChange(Input):
+class CurrencyChange(Change):
     """What ops change of a currency; a bound that is null is taken away."""
 
     name = Text(NAME_LENGTH_MAX)

@@ -29,7 +29,9 @@ _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u206
 _CURRENCY = re.compile(r"[A-Z][A-Z0-9]{2,11}", re.ASCII)
 _WALLET = re.compile(r"wal_[A-Za-z0-9_-]{22,64}", re.ASCII)
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_TIME = re.compile(  # digits beyond microseconds are in no group
+    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?)(?:(?<=\.\d{6})\d{1,3})?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE
+)
 
 STANDARD = {
     "required": Flaw("required", "This member is required."),
@@ -45,6 +47,23 @@ class Input(ma.Schema):
         unknown = ma.RAISE
 
     error_messages = {"unknown": UNKNOWN_FIELD, "type": NOT_AN_OBJECT}  # noqa: RUF012 - marshmallow's own attribute
+
+    null_is_absent = True
+
+    @ma.pre_load
+    def _leave_out_nulls(self, given: Any, **_: Any) -> Any:
+        """Null for an optional member means that it is absent, unless the member itself knows null."""
+        if not self.null_is_absent or type(given) is not dict or None not in given.values():
+            return given
+        known = ((field.data_key or name, field) for name, field in self.load_fields.items())
+        optional = {name for name, field in known if not (field.required or field.allow_none)}
+        return {name: value for name, value in given.items() if value is not None or name not in optional}
+
+
+class Change(Input):
+    """What is to be changed: a member that is null is to be taken away, or refused, but never passed over."""
+
+    null_is_absent = False
 
 
 class Strict(ma.fields.String):
@@ -89,10 +108,6 @@ class Text(Strict):
 
 class Folded(Text):
     """A text that blanks of whatever kind and number do not make another."""
-
-    def __init__(self, length_max: int, **kwargs: Any) -> None:
-        super().__init__(length_max, **kwargs)
-        self.metadata = {**self.metadata, "description": "Read trimmed, and with one space for each run of blanks."}
 
     def read(self, text: str) -> str:
         return super().read(fold_blanks(text))
@@ -231,9 +246,10 @@ class Moment(Strict):
         super().__init__(metadata={"format": "date-time"}, **kwargs)
 
     def read(self, text: str) -> datetime:
-        if _TIME.fullmatch(text) and YEAR_MIN <= int(text[:4]) <= YEAR_MAX:
+        found = _TIME.fullmatch(text)
+        if found and YEAR_MIN <= int(text[:4]) <= YEAR_MAX:
             try:
-                return datetime.fromisoformat(text).astimezone(UTC)
+                return datetime.fromisoformat("".join(found.groups()).upper()).astimezone(UTC)
             except ValueError:
                 pass
         raise self.refuse("invalid_value", "An RFC 3339 time with offset, such as 2026-01-31T12:00:00Z.")

@@ -14,6 +14,9 @@ from models.session import Connection
 _BARE = re.compile(r"[\x21\x23-\x7e][\x21-\x7e]{0,254}", re.ASCII)
 _QUOTED = re.compile(r'"((?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"', re.ASCII)
 
+_NULL = ":null"
+"""How a member that is null ends in the canonical form; a text may have it, too."""
+
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
@@ -31,9 +34,18 @@ def key_of(environ: Mapping[str, Any]) -> str:
 
 
 def fingerprint_of(path: str, given: Any) -> bytes:
-    """SHA-256 over the POST of a parsed body; white space and the order of members do not matter."""
-    asked = f"POST {path}\n{_canonical(given)}"
-    return hashlib.sha256(asked.encode()).digest()
+    """SHA-256 over the POST of a parsed body; white space, the order of members and null ones do not matter."""
+    told = _canonical(given)
+    if _NULL in told:
+        told = _canonical(_without_nulls(given))
+    return hashlib.sha256(f"POST {path}\n{told}".encode()).digest()
+
+
+def _without_nulls(given: Any) -> Any:
+    """Null means absent wherever a key is taken: see Input."""
+    if isinstance(given, dict):
+        return {name: _without_nulls(value) for name, value in given.items() if value is not None}
+    return [_without_nulls(item) for item in given] if isinstance(given, list) else given
 
 
 def recalled(connection: Connection, claim: tuple[str, str], fingerprint: bytes) -> Kept | None:

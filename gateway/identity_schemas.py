@@ -2,7 +2,7 @@
 
 import marshmallow as ma
 
-from gateway.fields import Choice, Input, Moment, Text
+from gateway.fields import Change, Choice, Input, Moment, Text
 from gateway.identity_fields import (
     ConfirmationToken,
     Email,
@@ -39,7 +39,7 @@ class MerchantInput(ClientInput):
     url = Url(required=True)
 
 
-class MeChange(Input):
+class MeChange(Change):
     """What a user changes of himself; name and url are a merchant's, a new password needs the current one."""
 
     first_name = Text(PERSON_NAME_LENGTH_MAX)

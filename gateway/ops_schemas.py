@@ -9,6 +9,7 @@ from gateway.errors import Flaw
 from gateway.fields import (
     Activity,
     Amount,
+    Change,
     Choice,
     CurrencyCode,
     Flag,
@@ -99,7 +100,7 @@ class RetriesInput(RetryInput):
     dry_run = Flag(load_default=True)
 
 
-class UserChange(Input):
+class UserChange(Change):
     """Whether a user may come in, and why."""
 
     is_active = Flag(required=True)

@@ -1,6 +1,7 @@
 """The one way in for bodies and queries: strict JSON, every member known, every parameter given once."""
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from functools import wraps
 from types import MappingProxyType
@@ -35,6 +36,7 @@ class StrictRequest(Request):
     max_content_length = READ_BYTES_MAX
     body_bytes_max = BODY_BYTES_MAX
     readers: Mapping[str, Reader] = MappingProxyType({})
+    may_be_empty = False
     _strict: Any = None
 
     def strict_json(self) -> Any:
@@ -42,7 +44,10 @@ class StrictRequest(Request):
         if self._strict is None:
             refuse_compressed(self)
             reader = self.readers.get(self.mimetype)
-            self._strict = parse(read(self)) if reader is None else reader(received(self))
+            if self.may_be_empty and not self.get_data():
+                self._strict = {}
+            else:
+                self._strict = parse(read(self)) if reader is None else reader(received(self))
         return self._strict
 
 
@@ -88,9 +93,9 @@ def read(incoming: StrictRequest) -> str:
 
 
 def decode(data: bytes) -> str:
-    """The text of a body; raises Refusal."""
+    """The text of a body, without the byte order mark that some write before UTF-8; raises Refusal."""
     try:
-        return data.decode()
+        return data.removeprefix(BOM_UTF8).decode()
     except UnicodeDecodeError:
         raise Refusal("malformed_json", "The body is not UTF-8.") from None
 
@@ -173,7 +178,9 @@ class StrictParser:
 
 
 def load_body(schema: ma.Schema) -> Any:
-    """The request's JSON body through `schema`; raises Refusal."""
+    """The request's JSON body through `schema`; a POST of which nothing is required may have none. Raises Refusal."""
+    is_needed = request.method != "POST" or any(field.required for field in schema.load_fields.values())
+    cast(StrictRequest, request).may_be_empty = not is_needed
     return through(schema, body_of_request())
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import marshmallow as ma
 
 from gateway.errors import Flaw
-from gateway.fields import Activity, Amount, CurrencyCode, Flag, Id, Input, Strict, Text
+from gateway.fields import Activity, Amount, Change, CurrencyCode, Flag, Id, Input, Strict, Text
 from gateway.schemas import Output, PageQuery, Part, amount_text
 
 LABEL_LENGTH_MAX = 100
@@ -54,7 +54,7 @@ class LimitInput(Input):
             raise ma.ValidationError([Flaw("required", "Give per_charge, per_day or both.")])
 
 
-class WalletChange(Input):
+class WalletChange(Change):
     """What its owner changes of a wallet; what is null, or an empty list, is taken away."""
 
     label = Text(LABEL_LENGTH_MAX, allow_none=True)

@@ -5,7 +5,7 @@ from typing import Any
 import marshmallow as ma
 
 from gateway.errors import Flaw
-from gateway.fields import Choice, Flag, Input, Moment, Strict, Text, Words
+from gateway.fields import Change, Choice, Flag, Input, Moment, Strict, Text, Words
 from gateway.identity_fields import Seconds
 from gateway.schemas import Output, PageQuery, one_of
 from models.event import NAMES
@@ -56,7 +56,7 @@ class EndpointInput(Input):
     description = Text(DESCRIPTION_LENGTH_MAX)
 
 
-class EndpointChange(Input):
+class EndpointChange(Change):
     """What its owner changes of an endpoint; a description that is null is taken away."""
 
     url = ReceiverUrl()

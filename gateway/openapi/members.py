@@ -24,6 +24,10 @@ BOUNDS: dict[str, Mapping[str, Any]] = {
 """By `member` or `Schema.member`, for answers; what is sent is bounded by its field."""
 
 
+TIMES = "RFC 3339, with up to nine digits of a second; what is finer than microseconds is cut off."
+"""Of every time that is sent."""
+
+
 def describe(schemas: dict[str, Schema]) -> None:
     """Describe every member of every schema."""
     for name, schema in schemas.items():
@@ -31,6 +35,8 @@ def describe(schemas: dict[str, Schema]) -> None:
             for key, value in said_of(BOUNDS, name, member, {}).items():
                 described.setdefault(key, value)
             text = described.get("description") or said_of(MEMBERS, name, member, "")
+            if described.get("format") == "date-time" and name.endswith(("Input", "Change")):
+                text = f"{text} {TIMES}"
             described["description"] = with_default(described, text)
 
 

@@ -51,11 +51,20 @@ def describe(document: dict[str, Any]) -> None:
     for path, method, operation in operations(document["paths"]):
         operation["operationId"] = operation_id(method, path)
         operation["tags"] = [tag(name) for name in operation["tags"]]
+        _say_whether_a_body_is_needed(document, method, operation)
         scopes = operation.get("x-scopes")
         needed = f"Needs the scope {' or '.join(f'`{scope}`' for scope in scopes)}." if scopes else "Needs no token."
         operation["description"] = "\n\n".join(filter(None, [operation.get("description"), needed]))
     for group in document["tags"]:
         group["name"] = tag(group["name"])
+
+
+def _say_whether_a_body_is_needed(document: dict[str, Any], method: str, operation: Operation) -> None:
+    """None is for a POST of which nothing is required: see `load_body` in gateway/parsing.py."""
+    body = operation.get("requestBody", {})
+    reference = body.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref")
+    if method == "post" and reference:
+        body["required"] = bool(document["components"]["schemas"][reference.rpartition("/")[2]].get("required"))
 
 
 def operations(paths: dict[str, Any]) -> Iterator[tuple[str, str, Operation]]:

@@ -211,7 +211,7 @@ MEMBERS: dict[str, str] = {
     "RefundInput.reason": "Why the charge is refunded.",
     "received": "The sum of the lines that added to the balance.",
     "redelivered": "How many deliveries will be sent again.",
-    "reference": "Your own name for the order, unique among your charges; white space at its ends does not count.",
+    "reference": "Your name for the order, unique among payments that did not FAIL; blanks around it do not count.",
     "refunded_amount": "What of a charge was given back so far; null for what is no charge.",
     "rejected_at": "When the adjustment was rejected.",
     "rejected_by": "The id of the user who rejected it.",
