@@ -11,7 +11,8 @@ from models import idempotency
 from models.idempotency import Kept
 from models.session import Connection
 
-_BARE = re.compile(r"[\x21\x23-\x7e][\x21-\x7e]{0,254}", re.ASCII)
+_BARE = re.compile(r"[\x21\x23-\x2b\x2d-\x7e][\x21-\x2b\x2d-\x7e]{0,254}", re.ASCII)
+"""Without a comma: that is how a server joins two headers of one name."""
 _QUOTED = re.compile(r'"((?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"', re.ASCII)
 
 _NULL = ":null"
@@ -29,7 +30,9 @@ def key_of(environ: Mapping[str, Any]) -> str:
         return given
     quoted = _QUOTED.fullmatch(given)
     if quoted is None:
-        raise Refusal("idempotency_key_invalid", "1 to 255 visible ASCII characters, bare or quoted.")
+        raise Refusal(
+            "idempotency_key_invalid", "One header of 1 to 255 visible ASCII characters, quoted if there is a comma."
+        )
     return re.sub(r"\\(.)", r"\1", quoted[1])
 
 

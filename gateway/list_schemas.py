@@ -38,7 +38,7 @@ _WHOLE = re.compile("[0-9]{1,9}", re.ASCII)
 COUNT_MAX = 999_999_999
 """Of what can be counted in a query."""
 
-_METADATA_NAME = re.compile(r"metadata\[(.+)\]", re.DOTALL)
+_METADATA_NAME = re.compile(r"metadata\[([^\[\]]+)\]")
 
 
 class Several(Strict):

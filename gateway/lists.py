@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import g, request
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadData, BadSignature, URLSafeTimedSerializer
+from itsdangerous.encoding import base64_decode, base64_encode
 
 from gateway.errors import Refusal, flawed
 from gateway.page_fields import CURSOR_LENGTH_MAX
@@ -43,6 +44,13 @@ def _bond(query: Mapping[str, Any]) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:32]
 
 
+def refuse_other_spelling(cursor: str) -> None:
+    """Raise BadSignature for a cursor spelt in another way than it was given: padded, or with other spare bits."""
+    for part in cursor.removeprefix(".").split("."):
+        if base64_encode(base64_decode(part)).decode() != part:
+            raise BadSignature("another spelling")
+
+
 def place(query: Mapping[str, Any]) -> Place:
     """Where the asked page begins; raises Refusal for a cursor that was not given out for this list."""
     cursor = query.get("cursor")
@@ -51,8 +59,9 @@ def place(query: Mapping[str, Any]) -> Place:
     try:
         if len(cursor) > CURSOR_LENGTH_MAX:
             raise BadSignature("too long")
+        refuse_other_spelling(cursor)
         bond, *where = _serializer().loads(cursor, max_age=CURSOR_SECONDS_MAX)
-    except BadSignature:
+    except BadData:
         raise Refusal("bad_cursor", "Use a cursor as it was given, within a day.") from None
     if bond != _bond(query):
         raise Refusal("bad_cursor", "This cursor was given for another list.")

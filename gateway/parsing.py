@@ -195,6 +195,8 @@ def through(schema: ma.Schema, given: Any) -> Any:
 def load_query(schema: ma.Schema) -> Any:
     """The request's query through `schema`."""
     given = request.args
+    if request.query_string and not given:
+        raise flawed([("", "unknown_parameter", "The query names no parameter.")], "parameter")
     repeated = [name for name, texts in given.lists() if len(texts) > 1]
     if repeated:
         raise flawed([(name, "repeated_parameter", "Give each parameter once.") for name in repeated], "parameter")

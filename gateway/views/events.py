@@ -4,8 +4,9 @@ import hashlib
 from typing import Any
 
 from flask import g
-from itsdangerous import BadSignature, URLSafeSerializer
+from itsdangerous import BadData, BadSignature, URLSafeSerializer
 
+from gateway import lists
 from gateway.auth import Caller, requires
 from gateway.contract import Blueprint
 from gateway.errors import Refusal
@@ -93,8 +94,9 @@ def _place(connection: Connection, cursor: str | None, caller: Caller) -> Place:
     try:
         if len(cursor) > CURSOR_LENGTH_MAX:
             raise BadSignature("too long")
+        lists.refuse_other_spelling(cursor)
         user_id, xact, sequence = _serializer().loads(cursor)
-    except BadSignature:
+    except BadData:
         raise Refusal("bad_cursor", "Use a cursor as it was given.") from None
     if user_id != caller.id:
         raise Refusal("bad_cursor", "This cursor was given to somebody else.")
