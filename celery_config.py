@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from celery import Celery
@@ -20,6 +21,9 @@ from redis.exceptions import RedisError
 import broker
 import logs
 import settings
+
+if TYPE_CHECKING:
+    from celery.worker import WorkController
 
 if "celery" in Path(sys.argv[0]).parts[-2:] and not {"worker", "beat"}.isdisjoint(sys.argv):
     logs.take_over()  # this is a worker or beat, rather than a program that sends to them
@@ -243,11 +247,11 @@ def is_broker_up(redis_url: str) -> bool:
 
 
 @worker_init.connect
-def _preflight(sender: str | None = None, **_: object) -> None:
+def _preflight(sender: "WorkController", **_: object) -> None:
     from workers import runtime  # noqa: PLC0415 - the workers import this module
 
     runtime.bound_statements()
-    runtime.worker_name = sender
+    runtime.worker_name = sender.hostname
     runtime.preflight(rails=RAILS in app.amqp.queues.consume_from)
 
 
