@@ -102,14 +102,14 @@ def temporary_directory(place: Path = SHARED) -> Iterator[Path]:
     remove_abandoned(place)
     end_in_order()
     path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
-    try:
-        path.chmod(0o711)
-        with (path / "marking").open("w") as mark:
+    with (path / "marking").open("w") as mark:  # locked from before it has its name until the directory is gone
+        try:
             fcntl.flock(mark, fcntl.LOCK_EX)
-            Path(mark.name).rename(path / IN_USE)  # locked from the first moment on
+            Path(mark.name).rename(path / IN_USE)
+            path.chmod(0o711)
             yield path
-    finally:
-        shutil.rmtree(path)
+        finally:
+            shutil.rmtree(path)
 
 
 def remove_abandoned(place: Path) -> None:

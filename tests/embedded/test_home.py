@@ -179,3 +179,19 @@ def test_what_a_killed_run_left_is_removed_by_the_next(place: Path):
             homes.remove_abandoned(place)
             assert home.path.exists()
         assert not home.path.exists()
+
+
+def test_a_directory_is_in_use_until_it_is_gone(place: Path, monkeypatch: pytest.MonkeyPatch):
+    removed: list[Path] = []
+    rmtree = homes.shutil.rmtree
+
+    def remove(path: Path) -> None:
+        removed.append(path)
+        if len(removed) == 1:
+            homes.remove_abandoned(place)  # as another process that starts at this moment
+        rmtree(path)
+
+    monkeypatch.setattr(homes.shutil, "rmtree", remove)
+    with homes.temporary(place) as home:
+        pass
+    assert removed == [home.path]
