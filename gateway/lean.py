@@ -12,7 +12,7 @@ from gateway.auth import Caller, authenticate
 from gateway.contract import encode
 from gateway.envelope import FAULT, Application, Environ
 from gateway.media_types import JSON, PROBLEM, best, is_json
-from gateway.parsing import BODY_BYTES_MAX, decode, parse, through
+from gateway.parsing import BODY_BYTES_MAX, decode_body, parse, through
 from gateway.placing import ROUTES, place
 from gateway.prefer import asked, awaited, is_decided, is_final
 from gateway.services import Services
@@ -82,7 +82,7 @@ class Lean:
             caller = authenticate(environ, self._ours)
             if caller.scopes.isdisjoint(ROUTES[path].scopes):
                 return None
-            given = parse(decode(received))
+            given = parse(decode_body(received))
             shown = place(path, given, through(self._schemas[path], given), environ, caller, self._ours)
             applied = Headers()
             if "HTTP_PREFER" in environ:

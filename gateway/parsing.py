@@ -89,13 +89,18 @@ def read(incoming: StrictRequest) -> str:
     """The body as text, if it is declared as plain JSON and is UTF-8."""
     if not is_json(incoming.environ.get("CONTENT_TYPE", "")):
         raise Refusal("unsupported_media_type", "Send Content-Type: application/json.")
-    return decode(received(incoming))
+    return decode_body(received(incoming))
+
+
+def decode_body(data: bytes) -> str:
+    """The text of a whole body, without the byte order mark that some write before UTF-8; raises Refusal."""
+    return decode(data.removeprefix(BOM_UTF8))
 
 
 def decode(data: bytes) -> str:
-    """The text of a body, without the byte order mark that some write before UTF-8; raises Refusal."""
+    """The text of a body, or of a line of one; raises Refusal."""
     try:
-        return data.removeprefix(BOM_UTF8).decode()
+        return data.decode()
     except UnicodeDecodeError:
         raise Refusal("malformed_json", "The body is not UTF-8.") from None
 
