@@ -11,7 +11,7 @@ from embedded.stack import Stack
 from tests.e2e.crowd import ACCEPTED, Crowd
 from tests.e2e.reckoning import scalar
 from tests.faults.conftest import Reckon
-from tests.faults.injury import stopped
+from tests.faults.injury import logged, stopped
 from tests.receiver import Receiver
 from tests.support import eventually
 
@@ -69,6 +69,7 @@ def test_without_beat_and_broker_all_goes_on(stack: Stack, crowd: Crowd, reckone
         receiver.close()
         stack.processes["beat"].start()
     assert all(process.is_alive for process in stack.processes.values())
+    assert not [name for name in stack.processes if logged(stack, name, "task failed")]
 
 
 def letters(stack: Stack) -> int:
