@@ -295,6 +295,29 @@ def test_the_guards_of_the_books_go_as_they_came(bare):
     live(world)
 
 
+def test_the_rule_of_phone_numbers_goes_as_it_came_unless_short_ones_are_there(bare):
+    """Then it is for new ones alone."""
+    world = World.of(bare)
+    migrate(bare.owner, import_module("migrations.versions.0014_phone_numbers").down_revision)
+    before = catalogue(world)
+    migrate(bare.owner, "0014")
+    migrate(bare.owner, "0014-1")
+    assert catalogue(world) == before
+    migrate(bare.owner, "0014")
+    with world.owner.connect() as connection, connection.begin():
+        connection.exec_driver_sql(
+            "INSERT INTO users (id, email, role, name, phone_number)"
+            " VALUES (gen_random_uuid(), 'niue@example.com', 'merchant', 'Niue', '+6834000')"
+        )
+    migrate(bare.owner, "0014-1")
+    left = catalogue(world)
+    assert left.keys() == before.keys()
+    assert [name for name in before if left[name] != before[name]] == ["constraints"]
+    (changed,) = set(left["constraints"]) - set(before["constraints"])
+    assert "users_phone_number_is_e164" in changed
+    assert changed.endswith(' NOT VALID")')
+
+
 def test_two_migrations_at_once_make_one(bare):
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(migrate, [bare.owner] * 2))
