@@ -72,6 +72,27 @@ def _version_faults(connection: Connection) -> list[str]:
     return [] if version >= VERSION_MIN else [f"PostgreSQL {VERSION_MIN} or newer is needed, this is {version}"]
 
 
+NEWEST_EVENT = """
+SELECT (SELECT xact FROM events ORDER BY xact DESC, sequence DESC LIMIT 1)::text,
+       pg_snapshot_xmax(pg_current_snapshot())::text
+"""
+"""The number of the transaction that wrote it, and the first number that no transaction is known to have."""
+EPOCH_BITS = 32
+"""Of the number of a transaction, above those that PostgreSQL keeps in rows."""
+
+
+def _counter_faults(connection: Connection) -> list[str]:
+    """A dump was restored whose transactions have higher numbers than new ones would: readers would pass over these."""
+    newest, next_one = connection.exec_driver_sql(NEWEST_EVENT).one()
+    if newest is None or int(newest) < int(next_one):
+        return []
+    return [
+        f"a dump was restored: its events are of transactions up to {newest}, and new ones begin at {next_one}."
+        f" Stop PostgreSQL and run pg_resetwal --epoch={(int(newest) >> EPOCH_BITS) + 1} -D $PGDATA"
+        " (docs/settings.md, Restoring a dump)"
+    ]
+
+
 def faults(connection: Connection, process: str, *, durability: bool) -> list[str]:
     """What is wrong, a line each; empty if this process ("worker" or "gateway") may start.
 
@@ -98,4 +119,4 @@ def faults(connection: Connection, process: str, *, durability: bool) -> list[st
             ).scalar_one()
             if has is not wanted:
                 found.append(f"role {role} may {'not ' if wanted else ''}{right} {table}.{column}")
-    return found
+    return found + _counter_faults(connection)

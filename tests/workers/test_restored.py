@@ -1,0 +1,118 @@
+"""A dump restored in a cluster whose transactions have lower numbers: nothing starts; once mended, nothing is lost."""
+
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import NullPool, create_engine, make_url
+
+import settings
+from embedded import home as homes
+from embedded.home import CHECKOUT, write_private
+from embedded.postgres import DATABASE, OWNER_ROLE, SUPERUSER, Postgres
+from models import event, preflight
+from models.payment_list import Viewer
+from models.session import transaction
+from tests.models.test_webhook_queue import Shop
+from tests.models.world import World
+from tests.support import Database, eventually, memory
+
+AHEAD = 2_000
+"""Transactions of the old cluster that the new one has not had."""
+FUNDED_AND_TWO = 3
+"""Payments: the shop's funds, and two deposits."""
+PROCESSES = ("worker", "gateway")
+
+
+def run(server: Postgres, program: str, *arguments: str, given: bytes = b"") -> bytes:
+    """What a program of PostgreSQL's printed, connected to the server as its superuser."""
+    command = [str(server.bin_dir / program), "-h", str(server.home.sockets), "-U", SUPERUSER, *arguments]
+    environment = {"PGPASSWORD": server.home.secret(SUPERUSER)}
+    return subprocess.run(command, env=environment, input=given, capture_output=True, check=True).stdout
+
+
+@contextmanager
+def restored(source: Postgres, name: str) -> Iterator[Postgres]:
+    """A new cluster, with the same secrets, in which the dump of a database of another was restored."""
+    with homes.temporary(memory() or homes.SHARED) as home:
+        for role in (SUPERUSER, OWNER_ROLE):
+            write_private(home.directory("secrets") / role, source.home.secret(role))
+        server = Postgres(home, durable=False)
+        server.start()
+        run(server, "psql", "-d", SUPERUSER, given=run(source, "pg_dumpall", "--roles-only"))
+        dump = run(source, "pg_dump", "--format=custom", name)
+        run(server, "pg_restore", "--exit-on-error", "--single-transaction", "-d", DATABASE, given=dump)
+        yield server
+        server.stop("immediate")
+
+
+def as_owner(server: Postgres, statement: str) -> None:
+    engine = create_engine(server.url(), poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(statement)
+
+
+def raise_the_epoch(server: Postgres, refusal: str) -> None:
+    """What the refusal says."""
+    [command] = re.findall(r"pg_resetwal .*? \$PGDATA", refusal)
+    server.stop()
+    environment = {"PATH": f"{server.bin_dir}:/usr/bin:/bin", "PGDATA": str(server.data)}
+    subprocess.run(["/bin/sh", "-c", command], env=environment, check=True, **server.home.servers.popen_options())
+    server.start()
+
+
+def use_numbers_up(server: Postgres, _: str) -> None:
+    """What docs/settings.md says for a server whose files are somebody else's."""
+    [statement] = re.findall(r"^DO \$\$ .*?\$\$;$", (CHECKOUT / "docs" / "settings.md").read_text(), re.M | re.S)
+    as_owner(server, statement)
+
+
+@pytest.mark.parametrize("mend", [raise_the_epoch, use_numbers_up])
+def test_of_a_restored_dump_no_event_is_lost(
+    postgres: Postgres, fresh_database: Database, mend: Callable[[Postgres, str], None]
+) -> None:
+    shop = Shop(World.of(fresh_database))
+    as_owner(postgres, f"DO $$ BEGIN FOR i IN 1..{AHEAD} LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$")
+    shop.world.accept(shop.deposit())
+    eventually(shop.fan_out)
+    shop.world.accept(shop.deposit())
+    shop.world.post()
+    eventually(lambda: [one.name for one in feed(shop, event.START)].count("payment.completed") == FUNDED_AND_TWO)
+    read = feed(shop, event.START)
+    told = shop.delivered()
+    assert len(told) == 1 < len(shop.events())
+    with restored(postgres, str(make_url(fresh_database.owner).database)) as server:
+        roles = (OWNER_ROLE, settings.WORKER_ROLE, settings.GATEWAY_ROLE)
+        copy = Database(*(server.url(role=role) for role in roles))
+        for process in PROCESSES:
+            with pytest.raises(SystemExit, match=f"^{process} refuses to start: a dump was restored") as refused:
+                preflight.refuse(getattr(copy, process), process, durability=False)
+        mend(server, str(refused.value))
+        for process in PROCESSES:
+            preflight.refuse(getattr(copy, process), process, durability=False)
+        shop.world = World.of(copy)
+        shop.world.accept(shop.deposit())
+        shop.world.post()
+        eventually(lambda: shop.fan_out() == 0 and len(shop.delivered()) == len(shop.events()))
+        assert shop.delivered()[:1] == told
+        assert sorted(shop.delivered()) == sorted(shop.events())
+        new = feed(shop, (read[-1].xact, read[-1].sequence))
+        assert [(one.name, one.version) for one in new] == [("payment.initiated", 1), ("payment.completed", 2)]
+        assert feed(shop, event.START) == read + new
+        for engine in shop.world:
+            engine.dispose()
+
+
+def feed(shop: Shop, after: tuple[str, int]) -> list[event.Event]:
+    """What `GET /v1/events` shows the client behind a place."""
+    with transaction(shop.world.gateway) as connection:
+        return event.page(connection, Viewer(shop.client, False), after, 100)
+
+
+def test_an_index_tells_the_newest_event(owner) -> None:
+    with owner.connect() as connection:
+        connection.exec_driver_sql("SET enable_seqscan = off")
+        plan = [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {preflight.NEWEST_EVENT}")]
+    assert any("Index Only Scan Backward using events_pkey" in line for line in plan), plan
