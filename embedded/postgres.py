@@ -150,6 +150,8 @@ class Postgres:
         if not self._execute("SELECT 1 FROM pg_database WHERE datname = %s", parameters=(DATABASE,)):
             self.create_database(DATABASE)
         self._execute(TAKEN_BACK.read_text(), DATABASE)
+        for database in (SUPERUSER, "template1"):
+            self._execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
 
     def _answers(self) -> bool:
         try:

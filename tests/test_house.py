@@ -210,7 +210,7 @@ NEVER_FIRST = {"accounts_floor_is_bounded"}
 
 
 def test_rule_10_every_constraint_and_trigger_is_attacked_by_a_test():
-    schema = "".join(path.read_text() for path in SQL if path.name != "down.sql")
+    schema = "".join(path.read_text() for path in SQL if not path.name.startswith("down"))
     made = re.findall(r"(?<!DROP )\bCONSTRAINT (\w+)|\bCREATE TRIGGER (\w+) BEFORE|CONSTRAINT = '(\w+)'", schema)
     dropped = re.findall(r"\bDROP (?:CONSTRAINT|TRIGGER) (\w+)", schema)
     renamed = dict(re.findall(r"\bALTER TRIGGER (\w+) ON \w+ RENAME TO (\w+)", schema))

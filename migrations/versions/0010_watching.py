@@ -13,4 +13,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    steps.run("watching", "down")
+    steps.run("watching", "down", "down_public")

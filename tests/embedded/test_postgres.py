@@ -65,6 +65,14 @@ def test_every_role_needs_its_own_password(server: Postgres):
     assert ask(server, "SELECT current_user::text", role=SUPERUSER) == [("postgres",)]
 
 
+@pytest.mark.parametrize("database", ["postgres", "template1"])
+def test_nobody_but_the_superuser_enters_the_servers_own_databases(server: Postgres, database: str):
+    with pytest.raises(OperationalError, match="permission denied for database"):
+        ask(server, "SELECT 1", database=database)
+    rights = "has_database_privilege('public', datname, 'CONNECT'), has_database_privilege('public', datname, 'TEMP')"
+    assert ask(server, f"SELECT {rights} FROM pg_database WHERE datname = '{database}'") == [(False, False)]
+
+
 @pytest.mark.parametrize("end", ["fast", "immediate", "kill"])
 def test_what_was_committed_is_there_after_a_restart(server: Postgres, end: str):
     ask(server, f"CREATE TABLE kept_{end} AS SELECT 42 AS answer")

@@ -241,25 +241,6 @@ def test_the_timeouts_of_the_roles(shared_world, role):
     assert shown == ["2s", "10s", "5s" if role == "payments_worker" else "15s"]
 
 
-WRITES = """
-SELECT DISTINCT proname FROM pg_proc
-WHERE pronamespace = 'pg_catalog'::regnamespace AND has_function_privilege(%s, oid, 'EXECUTE')
-  AND (proname ~ '^(lo_|lowrite|pg_logical_emit|pg_notify|nextval|setval|pg_export_snapshot)'
-       OR proname ~ '^pg_(try_)?advisory_.*lock')
-  AND proname <> ALL('{lo_close,lo_get,lo_lseek,lo_lseek64,lo_tell,lo_tell64}')
-"""
-"""Functions of PostgreSQL's own that write, or hold something beyond their transaction."""
-
-LEFT = {"pg_notify", "nextval", "setval", "pg_export_snapshot"}
-"""Those that wake waiters, that need a right on a sequence, which nobody has, and that parallel dumps need."""
-
-
-@ROLES
-def test_what_everybody_might_write_is_taken_back(rows, role):
-    executable = {name for (name,) in rows(WRITES, role)}
-    assert {name for name in executable if "advisory" not in name} == LEFT
-
-
 @ROLES
 def test_no_large_object_can_be_made(shared_world, role):
     engine = shared_world.worker if role == "payments_worker" else shared_world.gateway

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from structlog.testing import capture_logs
 
 import settings
 from embedded.home import CHECKOUT
@@ -102,6 +103,25 @@ def test_a_process_that_must_not_start_ends_with_one_clear_line(books: Books) ->
     with pytest.raises(SystemExit, match=r"^worker refuses to start: PostgreSQL runs with fsync"):
         preflight.refuse(books.database.worker, "worker", durability=True)
     preflight.refuse(books.database.worker, "worker", durability=False)
+
+
+def test_who_starts_is_warned_of_what_everybody_can_write(books: Books) -> None:
+    with capture_logs() as lines:
+        preflight.refuse(books.database.worker, "worker", durability=False)
+    assert lines == []
+    with transaction(books.superuser) as connection:
+        connection.exec_driver_sql("GRANT EXECUTE ON FUNCTION lo_create(oid), lowrite(integer, bytea) TO PUBLIC")
+    for process in ("worker", "gateway"):
+        with capture_logs() as lines:
+            preflight.refuse(getattr(books.database, process), process, durability=False)
+        [warning] = lines
+        assert (warning["log_level"], warning["functions"]) == ("warning", ["lo_create", "lowrite"])
+        step = warning["command"].rpartition(" ")[2]
+    with transaction(books.superuser) as connection:
+        connection.execution_options(no_parameters=True).exec_driver_sql((CHECKOUT / step).read_text())
+    with capture_logs() as lines:
+        preflight.refuse(books.database.worker, "worker", durability=False)
+    assert lines == []
 
 
 def test_a_worker_refuses_to_start_on_a_server_that_could_forget(books: Books, valkey: Valkey) -> None:
