@@ -242,6 +242,15 @@ def postpone(connection: Connection, id: str, attempts: int, error: str, wait_se
     return result.rowcount == 1
 
 
+def put_off(connection: Connection, id: str, why: str, wait_seconds: float) -> None:
+    """Try again after `wait_seconds`, and count no attempt: the payment is not to blame."""
+    connection.exec_driver_sql(
+        "UPDATE payments SET last_error = %s, due_at = now() + make_interval(secs => %s)"
+        " WHERE id = %s AND state IN ('INITIATED', 'AUTHORIZED') AND parked_at IS NULL",
+        (why[:LAST_ERROR_LENGTH_MAX], wait_seconds, id),
+    )
+
+
 def attempts(connection: Connection, id: str) -> int:
     """How many attempts to post the payment have failed."""
     return connection.exec_driver_sql("SELECT attempts FROM payments WHERE id = %s", (id,)).scalar_one()
@@ -257,7 +266,7 @@ def is_anything_due(connection: Connection, since: datetime | None = None) -> bo
 
 
 def clock(connection: Connection) -> datetime:
-    """The time by the database's clock, which decides what is due."""
+    """The time by the database's clock, which decides what is due, and from which ages are told."""
     return connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
 
 

@@ -121,11 +121,5 @@ def open_among(connection: Connection, ids: Iterable[str]) -> list[Stuck]:
     return [_stuck(row) for row in rows]
 
 
-def clock(connection: Connection) -> datetime:
-    """The time by the database's clock, from which ages are told."""
-    moment: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
-    return moment
-
-
 def _stuck(row: Row) -> Stuck:
     return Stuck._make((*row[:3], int(row[3]), *row[4:]))

@@ -202,7 +202,7 @@ def _print(rows: list[Stuck], as_json: bool) -> None:
         click.echo("none")
         return
     with transaction(runtime.engine()) as connection:
-        now = stuck_payments.clock(connection)
+        now = payment.clock(connection)
 
     def ago(moment: datetime | None) -> str:
         return table.ago((now - moment).total_seconds()) if moment else ""

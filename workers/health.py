@@ -9,7 +9,7 @@ import settings
 from models import health, heartbeat
 from models.health import KINDS
 from models.session import transaction
-from workers import runtime
+from workers import runtime, table
 from workers.group import WorkerGroup
 
 workers_cli = WorkerGroup("workers", help="See whether the workers work (as the worker).")
@@ -34,9 +34,9 @@ def _tell_all() -> None:
         report = health.report(connection, broker_is_up=broker_is_up)
     for worker in report.workers:
         heard = (
-            "never heard a message" if worker.heard_seconds is None else f"heard one {worker.heard_seconds:.0f} s ago"
+            "never heard a message" if worker.heard_seconds is None else f"heard one {table.ago(worker.heard_seconds)}"
         )
-        click.echo(f"{worker.name} was seen {worker.age_seconds:.0f} s ago, {heard}")
+        click.echo(f"{worker.name} was seen {table.ago(worker.age_seconds)}, {heard}")
     for problem in report.problems:
         click.echo(f"{problem.code}: {problem.detail}; {problem.command}", err=True)
     if report.problems:
@@ -48,7 +48,7 @@ def _tell_one(name: str) -> None:
     with transaction(runtime.engine()) as connection:
         seen = next((one for one in heartbeat.everyone(connection) if one.name == wanted), None)
     if seen is not None:
-        click.echo(f"{seen.name} was seen {seen.age_seconds:.0f} s ago")
+        click.echo(f"{seen.name} was seen {table.ago(seen.age_seconds)}")
     if seen is None or not seen.is_fresh:
         kind = heartbeat.kind_of(wanted)
         code = "beat_silent" if kind == heartbeat.BEAT else f"{kind}_stale"

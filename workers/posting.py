@@ -15,7 +15,16 @@ from models.command import Outcome
 from models.rules import posting, retry
 from models.rules.commission import NO_SCHEDULES, Schedules
 from models.rules.values import Ending, Payment
-from models.session import CommitUnknown, Connection, Contention, DatabaseAway, Engine, statements, transaction
+from models.session import (
+    CommitUnknown,
+    Connection,
+    Contention,
+    DatabaseAway,
+    Engine,
+    NoPartition,
+    statements,
+    transaction,
+)
 from workers import deciding
 
 log = structlog.get_logger("posting")
@@ -26,6 +35,9 @@ BATCH_MAX = 500
 DRAIN_SECONDS = 2.0
 """How long one task drains before it lets its worker do something else: well below every time limit."""
 
+
+NO_PARTITION_SECONDS = 60.0
+"""How long a payment waits whose month has no partition: somebody is told of it, and makes one."""
 
 TERMS_SECONDS = 30.0
 """How long the terms of commission are known by heart: well below the minute that new ones are told ahead."""
@@ -114,7 +126,8 @@ class Poster:
         the few payments that have come until then.
 
         An unexpected error halves the next batch, down to the one payment that raises it: only that one
-        counts an attempt. A lock not had in time is no attempt of anybody's.
+        counts an attempt. A lock not had in time is no attempt of anybody's; nor is a month without a partition, but
+        of a payment that a command is to end: such a one is looked at again at once until it has counted one.
         """
         claimed: list[Payment] = []
         try:
@@ -175,6 +188,12 @@ class Poster:
             log.warning("batch failed, splitting it", payments=len(claimed), next=self.batch_limit, exc_info=error)
             return
         culprit = claimed[0]
+        if isinstance(error, NoPartition) and culprit.command_id is None:
+            cause = getattr(error.__cause__, "orig", error)
+            with transaction(self.engine) as connection:
+                payment.put_off(connection, culprit.id, f"NoPartition: {cause}", NO_PARTITION_SECONDS)
+            log.error("month without a partition", payment=culprit.id, command="flask payments partitions")
+            return
         with transaction(self.engine) as connection:
             attempts = payment.attempts(connection, culprit.id) + 1
             wait_seconds = retry.backoff_seconds(attempts, random.random())  # noqa: S311 - jitter, no secret
