@@ -1,12 +1,17 @@
 """A receiver of webhooks on loopback, which answers as a test wishes and remembers what it was sent."""
 
+import json
 import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from jsonschema import Draft202012Validator
 from standardwebhooks import Webhook
+
+DOCUMENT = json.loads((Path(__file__).parents[1] / "docs" / "openapi.json").read_text())
 
 
 class Heard(NamedTuple):
@@ -21,8 +26,18 @@ class Heard(NamedTuple):
         return self.headers["webhook-id"]
 
     def verified(self, secret: str) -> dict[str, Any]:
-        """The event, as a receiver with this secret takes it; raises WebhookVerificationError."""
-        return Webhook(secret).verify(self.body, self.headers)
+        """The event, as a receiver with this secret takes it, and as the OpenAPI document has it.
+
+        Raises WebhookVerificationError, or ValidationError.
+        """
+        event = Webhook(secret).verify(self.body, self.headers)
+        told = DOCUMENT["webhooks"][event["type"]]["post"]
+        schema = told["requestBody"]["content"]["application/json"]["schema"]
+        Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(event)
+        members = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]["properties"]
+        assert event.keys() == members.keys()
+        assert {one["name"] for one in told["parameters"]} <= self.headers.keys()
+        return event
 
 
 Answer = Callable[[BaseHTTPRequestHandler, Heard], None]
