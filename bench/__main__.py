@@ -64,7 +64,7 @@ def measure(options: argparse.Namespace) -> tuple[str, dict[str, list[str]]]:
         merchant = shop(running)
         say("funding the accounts through the product")
         bench.posting("funding", bench.world.deposits())
-        running.start_product()
+        running.start_processes()
         compared = prepare(running, options.accounts) if options.peers else []
         long = lengthen(running, bench, options) if options.long else {}
         waits = Bench(running, bench.world, options.seconds)
@@ -189,7 +189,7 @@ def arguments() -> argparse.Namespace:
     if options.report is None and not options.quick:
         options.report = REPORT
     if options.quick:
-        options.rounds, options.seconds, options.posting, options.accounts = 1, 1.0, 2_000, 200
+        options.rounds, options.seconds, options.posting, options.accounts = 1, 0.5, 2_000, 200
         options.history, options.waiters = 20_000, 50
     return options
 

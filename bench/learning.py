@@ -4,13 +4,11 @@ As the load generator does, it prepares nothing that can be prepared, and reads 
 """
 
 import heapq
-import multiprocessing
 import re
 import selectors
 import socket
 import time
 from collections import deque
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from itertools import count
 from typing import NamedTuple
@@ -83,7 +81,7 @@ class Line:
         if is_stream and self._told_at is None and FINAL_EVENT.search(received, end):
             self._told_at = time.time()
         if b"transfer-encoding: chunked" in head:
-            is_whole = received.endswith(b"0\r\n\r\n")
+            is_whole = received.endswith(b"0\r\n\r\n", end + 4)
         elif is_stream:
             is_whole = not piece
         else:
@@ -114,13 +112,12 @@ class Line:
 
 
 def learn(plan: Plan, way: str, tokens: list[str]) -> Outcome:
-    """The outcome of `plan` whose orders are each followed to their end, in a process of its own; raises LoadError.
+    """The outcome of `plan` whose orders are each followed to their end, in the load's process; raises LoadError.
 
     `tokens` run beside the orders. `answered` is when the end was known. With a rate, `connections` is the most that
     are opened, when they are needed.
     """
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(follow, plan, WAYS[way], tokens).result()
+    return load.process().submit(follow, plan, WAYS[way], tokens).result()
 
 
 def follow(plan: Plan, way: Way, tokens: list[str]) -> Outcome:

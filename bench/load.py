@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 
 SERIAL = b"<serial-number!>"
 """The blank in a request that a number of its own fills: of the same length, so Content-Length stays true."""
@@ -75,10 +76,15 @@ class Outcome:
         return len(self.in_window()) / (self.closed - self.opened)
 
 
+@cache
+def process() -> ProcessPoolExecutor:
+    """The one process that makes all load: to start it and import what it needs takes longer than a short run."""
+    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+
+
 def generate(plan: Plan) -> Outcome:
-    """The outcome of `plan`, run in a process of its own; raises LoadError."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(run, plan).result()
+    """The outcome of `plan`, run in the load's process; raises LoadError."""
+    return process().submit(run, plan).result()
 
 
 class Connection:

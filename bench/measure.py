@@ -25,6 +25,7 @@ DRAINED_SECONDS_MAX = 600
 """A backlog that is not posted by then is a fault: payments got stuck."""
 
 POLL_SECONDS = 0.1
+WARM_UP_SECONDS = 1.0
 ACCEPTED = 202
 BULKS_A_SECOND = 6
 """Bulks of a thousand lines sent for each second of a window: enough that starting and stopping do not count."""
@@ -48,10 +49,15 @@ class Bench:
     final: list[tuple[str, str]] = field(default_factory=list)
     """Final payments of the last run, each with the token of who made it."""
 
+    @property
+    def warm_up(self) -> float:
+        """Seconds before each window: a second, or less in a smoke test."""
+        return min(WARM_UP_SECONDS, self.seconds)
+
     def over_http(self, connections: int) -> dict[str, float]:
         """Full load, then half of what it completed: rates a second and latencies in ms."""
         figures = self.full_load(connections)
-        half = self._load("half", connections, figures[f"completed_{connections}"] / 2)
+        half = self._load("half", connections, half_of(figures[f"completed_{connections}"]))
         half.pop("completed")
         return figures | half
 
@@ -70,7 +76,7 @@ class Bench:
         """GETs a second of final payments, each by who made it."""
         sample = self.chance.choices(self.final, k=REQUESTS // 2)
         requests = [load.get(f"/v1/payments/{payment_id}", token) for payment_id, token in sample]
-        outcome = load.generate(Plan(self.stack.address, requests, connections, self.seconds))
+        outcome = load.generate(Plan(self.stack.address, requests, connections, self.seconds, self.warm_up))
         self.note("reads", other_answers(outcome, 200))
         return outcome.per_second()
 
@@ -119,7 +125,7 @@ class Bench:
         """POSTs, as many as it takes or so many a second: rates a second and latencies in ms."""
         requests, tokens = self.world.posts(REQUESTS, self.chance)
         since = self.now()
-        outcome = load.generate(Plan(self.stack.address, requests, connections, self.seconds, rate=rate))
+        outcome = load.generate(Plan(self.stack.address, requests, connections, self.seconds, self.warm_up, rate))
         finalized = self.finalized_since(since)
         self.note(run, other_answers(outcome, ACCEPTED) + lost_or_doubled(outcome, finalized, ACCEPTED))
         self.check_books(run)
@@ -149,6 +155,11 @@ class Bench:
         self.wait_until_posted()
         with self.stack.engine().connect() as connection:
             return {row[0]: row[1] for row in connection.execute(FINALIZED, {"since": since})}
+
+
+def half_of(rate: float) -> float:
+    """Half of a rate a second; one at least, for no rate means as many as it takes."""
+    return max(1.0, rate / 2)
 
 
 def other_answers(outcome: Outcome, expected: int) -> list[str]:

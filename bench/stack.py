@@ -70,12 +70,6 @@ class Stack(embedded.stack.Stack, Product):
         alembic = [PROGRAMS / "alembic", "upgrade", "head"]
         subprocess.run(alembic, cwd=CHECKOUT, env=environ, check=True, capture_output=True)
 
-    def start_product(self) -> None:
-        """Start gateway, posting, upkeep and beat; returns when the gateway serves."""
-        for name in COMMANDS:
-            self.processes[name].start()
-        self.wait_ready()
-
     @contextmanager
     def one_gateway_process(self) -> Iterator[None]:
         """The gateway anew and with a single process; as it was when the block ends."""

@@ -10,7 +10,7 @@ import settings
 from bench import waiters
 from bench.learning import WAYS, learn
 from bench.load import Plan
-from bench.measure import REQUESTS, Bench, BenchError, lost_or_doubled, other_answers
+from bench.measure import REQUESTS, Bench, BenchError, half_of, lost_or_doubled, other_answers
 from bench.report import percentile, ratio
 from bench.stack import SPENDERS, Stack
 from bench.waiters import Payment
@@ -52,7 +52,8 @@ def ways(running: Stack, bench: Bench, connections: int) -> dict[str, float]:
     full = one_way(running, bench, f"full load, {connections} connections, wait", "wait", connections, None)
     figures = {f"full_{connections}_{name}": value for name, value in full.items()}
     for way in WAYS:
-        half = one_way(running, bench, f"half load of {connections}, {way}", way, LINES_MAX, full["per_second"] / 2)
+        rate = half_of(full["per_second"])
+        half = one_way(running, bench, f"half load of {connections}, {way}", way, LINES_MAX, rate)
         figures |= {f"{way}_{connections}_{name}": value for name, value in half.items()}
     return figures
 
@@ -111,7 +112,7 @@ def crowd(running: Stack, bench: Bench, kind: str, count: int) -> dict[str, floa
 def submitting(running: Stack, bench: Bench, run: str, rate: float | None = None) -> dict[str, float]:
     """Full load, then `rate` orders a second, by default half of what was just submitted."""
     full = bench.submits(f"{run}, full load", CONNECTIONS, None)
-    rate = rate or full["submitted"] / 2
+    rate = rate or half_of(full["submitted"])
     spent = running.cpu_seconds()["gateway"]
     half = bench.submits(f"{run}, half load", CONNECTIONS, rate)
     spent = running.cpu_seconds()["gateway"] - spent

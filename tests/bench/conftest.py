@@ -76,8 +76,8 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def stream(self) -> None:
-        self.begin(200, {"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked"})
-        self.chunk(b"retry: 2000\n\nid: 1\nevent: payment.initiated\ndata: {}\n\n")
+        self.begin(200, {"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked", "Request-Id": "0"})
+        self.chunk(b"retry: 2000\nid: 1\nevent: payment.initiated\ndata: {}\n\n")
         if not self.server.is_cut_short:
             self.server.ended.wait(PATIENCE_SECONDS)
             self.chunk(b"id: 2\nevent: payment.completed\ndata: {}\n\n")
