@@ -2,7 +2,7 @@
 
 from migrations import steps
 
-revision = "0009"
+revision = "0007"
 down_revision = "0006"
 
 STEPS = ["1_references"]

@@ -2,8 +2,8 @@
 
 from migrations import steps
 
-revision = "0007"
-down_revision = "0009"
+revision = "0008"
+down_revision = "0007"
 
 STEPS = ["1_totals"]
 

@@ -2,8 +2,8 @@
 
 from migrations import steps
 
-revision = "0012"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 
 STEPS = ["1_orders", "2_statements"]
 

@@ -2,8 +2,8 @@
 
 from migrations import steps
 
-revision = "0008"
-down_revision = "0012"
+revision = "0010"
+down_revision = "0009"
 
 STEPS = ["1_operations", "2_clocks"]
 

@@ -2,8 +2,8 @@
 
 from migrations import steps
 
-revision = "0014"
-down_revision = "0008"
+revision = "0011"
+down_revision = "0010"
 
 STEPS = ["1_phone_numbers"]
 

@@ -2,8 +2,8 @@
 
 from migrations import steps
 
-revision = "0010"
-down_revision = "0014"
+revision = "0012"
+down_revision = "0011"
 
 STEPS = ["1_status", "2_public"]
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from importlib import import_module
 
 import iso4217
 import pytest
@@ -212,7 +211,7 @@ def test_a_reference_that_passed_on_stays_where_it_is_and_the_guard_goes_as_it_c
         assert (world.post(), world.state(id)) == (1, "FAILED")
         ids.append(id)
     after = catalogue(world)
-    migrate(bare.owner, "0009-1")
+    migrate(bare.owner, "0007-1")
     with transaction(world.owner) as connection, pytest.raises(DBAPIError, match="append_only"):
         connection.exec_driver_sql("UPDATE payment_references SET payment_id = %s", (ids[0],))
     migrate(bare.owner)
@@ -241,7 +240,7 @@ FROM (VALUES
 def test_refund_totals_are_filled_in_whatever_the_ids_and_go_as_they_came(bare):
     """Of the last charge twice as much was given back as taken: no more can be, and the invariants go on saying so."""
     world = World.of(bare)
-    migrate(bare.owner, "0009")
+    migrate(bare.owner, "0007")
     before = catalogue(world)
     with world.owner.connect() as connection, connection.begin():
         connection.exec_driver_sql("ALTER TABLE payments DISABLE TRIGGER USER")
@@ -249,7 +248,7 @@ def test_refund_totals_are_filled_in_whatever_the_ids_and_go_as_they_came(bare):
         connection.exec_driver_sql("ALTER TABLE payments ENABLE TRIGGER USER")
         filled = connection.exec_driver_sql("SELECT count(*) FROM payments WHERE parent_id IS NOT NULL").scalar_one()
     assert filled == 6
-    migrate(bare.owner, "0007")
+    migrate(bare.owner, "0008")
     with world.worker.connect() as connection:
         totals = connection.exec_driver_sql(
             "SELECT captured::int, refunded::int FROM refund_totals ORDER BY payment_id"
@@ -257,17 +256,17 @@ def test_refund_totals_are_filled_in_whatever_the_ids_and_go_as_they_came(bare):
         assert [tuple(row) for row in totals] == [(50, 50), (40, 10), (98, 98), (50, 50)]
         broken = {found.partition(":")[0] for found in invariants.violations(connection)}
         assert {each for each in INVARIANTS if "refunded beyond" in each or "counted beside" in each} <= broken
-    migrate(bare.owner, "0007-1")
+    migrate(bare.owner, "0008-1")
     assert catalogue(world) == before
 
 
 def test_what_banks_files_order_goes_as_it_came_unless_money_waits_for_its_day(bare):
     world = World.of(bare)
-    migrate(bare.owner, import_module("migrations.versions.0012_bank_files").down_revision)
+    migrate(bare.owner, "0008")
     before = catalogue(world)
-    migrate(bare.owner, "0012")
+    migrate(bare.owner, "0009")
     after = catalogue(world)
-    migrate(bare.owner, "0012-1")
+    migrate(bare.owner, "0009-1")
     assert catalogue(world) == before
     migrate(bare.owner)
     shop = world.user(Role.MERCHANT)
@@ -278,7 +277,7 @@ def test_what_banks_files_order_goes_as_it_came_unless_money_waits_for_its_day(b
         later = Line(new_id(), 10, None, iban=IBAN, name="Bob", scheduled_at=at)
         assert bulk.accept(connection, head, "key", bytes(32), [later]).lines == 1
     with pytest.raises(AssertionError, match="wait for their day"):
-        migrate(bare.owner, "0012-1")
+        migrate(bare.owner, "0009-1")
     left = catalogue(world)
     assert [name for name in after if not set(after[name]) <= set(left[name])] == []
 
@@ -286,11 +285,11 @@ def test_what_banks_files_order_goes_as_it_came_unless_money_waits_for_its_day(b
 def test_the_guards_of_the_books_go_as_they_came(bare):
     """Also with payments, operations and a month to come: the check of operations stands on each partition by name."""
     world = World.of(bare)
-    migrate(bare.owner, import_module("migrations.versions.0008_books").down_revision)
+    migrate(bare.owner, "0009")
     before = catalogue(world)
-    migrate(bare.owner, "0008")
+    migrate(bare.owner, "0010")
     live(world)
-    migrate(bare.owner, "0008-1")
+    migrate(bare.owner, "0010-1")
     assert catalogue(world) == before
     live(world)
 
@@ -298,18 +297,18 @@ def test_the_guards_of_the_books_go_as_they_came(bare):
 def test_the_rule_of_phone_numbers_goes_as_it_came_unless_short_ones_are_there(bare):
     """Then it is for new ones alone."""
     world = World.of(bare)
-    migrate(bare.owner, import_module("migrations.versions.0014_phone_numbers").down_revision)
+    migrate(bare.owner, "0010")
     before = catalogue(world)
-    migrate(bare.owner, "0014")
-    migrate(bare.owner, "0014-1")
+    migrate(bare.owner, "0011")
+    migrate(bare.owner, "0011-1")
     assert catalogue(world) == before
-    migrate(bare.owner, "0014")
+    migrate(bare.owner, "0011")
     with world.owner.connect() as connection, connection.begin():
         connection.exec_driver_sql(
             "INSERT INTO users (id, email, role, name, phone_number)"
             " VALUES (gen_random_uuid(), 'niue@example.com', 'merchant', 'Niue', '+6834000')"
         )
-    migrate(bare.owner, "0014-1")
+    migrate(bare.owner, "0011-1")
     left = catalogue(world)
     assert left.keys() == before.keys()
     assert [name for name in before if left[name] != before[name]] == ["constraints"]
