@@ -22,7 +22,7 @@ demo: embedded ## show a payment on the running stack, or on one started for the
 
 test: dev ## everything: checks, all tests, the faults too
 	@sh tests/check.sh
-	@$(python) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(python) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=30
 
 check: dev ## the quick part of it, for before a commit
 	@sh tests/check.sh
