@@ -168,9 +168,13 @@ def test_the_logs_of_an_idle_stack_do_not_grow(checkout: Checkout):
             return dict(connection.exec_driver_sql("SELECT name, seen_at FROM worker_heartbeats").all())
 
     eventually(lambda: {name.partition("@")[0] for name in heartbeats()} >= WORKERS, 60, "all workers have been seen")
-    sizes, began = {path.name: path.stat().st_size for path in logs}, heartbeats()
-    eventually(lambda: all(heartbeats()[name] - at > SEVERAL_ROUNDS for name, at in began.items()), 120, "later ones")
-    assert {path.name: path.stat().st_size for path in logs} == sizes
+
+    def do_not_grow() -> bool:
+        sizes, began = {path.name: path.stat().st_size for path in logs}, heartbeats()
+        eventually(lambda: all(heartbeats()[name] - at > SEVERAL_ROUNDS for name, at in began.items()), 120, "later")
+        return {path.name: path.stat().st_size for path in logs} == sizes
+
+    assert any(do_not_grow() for _ in range(3)), "last words of starting are written once, others in every round"
 
 
 def test_a_second_supervisor_is_refused(checkout: Checkout):
