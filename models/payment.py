@@ -178,7 +178,8 @@ CLAIM_COMMANDED = f"""{CLAIMED},
        c.amount::text, c.id::text
 FROM commands c JOIN payments p ON p.id = c.payment_id
 WHERE c.decided_at IS NULL AND c.kind <> 'retry' AND p.parked_at IS NULL
-  AND (p.attempts = 0 OR p.due_at <= statement_timestamp() OR p.scheduled_at > statement_timestamp())
+  AND ((p.attempts = 0 AND (p.last_error IS NULL OR p.state = 'INITIATED')) OR p.due_at <= statement_timestamp()
+       OR p.scheduled_at > statement_timestamp())
 ORDER BY c.id
 LIMIT %s
 FOR NO KEY UPDATE SKIP LOCKED
@@ -188,7 +189,8 @@ FOR NO KEY UPDATE SKIP LOCKED
 def claim_commanded(connection: Connection, limit: int, schedules: Schedules = NO_SCHEDULES) -> list[Payment]:
     """Lock up to `limit` payments that a command is to end, and the commands, in the order of the commands.
 
-    A hold that has expired meanwhile ends so, whatever the command says. What is scheduled never becomes due earlier
+    A hold that has expired meanwhile ends so, whatever the command says; one that was put off waits until it is due.
+    Canceling writes no operation, and so waits for no partition. What is scheduled never becomes due earlier
     because canceling it failed: that is tried again at once until it is parked.
     """
     return [_claimed(row, schedules) for row in connection.exec_driver_sql(CLAIM_COMMANDED, (limit,))]

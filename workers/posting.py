@@ -126,8 +126,7 @@ class Poster:
         the few payments that have come until then.
 
         An unexpected error halves the next batch, down to the one payment that raises it: only that one
-        counts an attempt. A lock not had in time is no attempt of anybody's; nor is a month without a partition, but
-        of a payment that a command is to end: such a one is looked at again at once until it has counted one.
+        counts an attempt. A lock not had in time is no attempt of anybody's; nor is a month without a partition.
         """
         claimed: list[Payment] = []
         try:
@@ -188,7 +187,7 @@ class Poster:
             log.warning("batch failed, splitting it", payments=len(claimed), next=self.batch_limit, exc_info=error)
             return
         culprit = claimed[0]
-        if isinstance(error, NoPartition) and culprit.command_id is None:
+        if isinstance(error, NoPartition):
             cause = getattr(error.__cause__, "orig", error)
             with transaction(self.engine) as connection:
                 payment.put_off(connection, culprit.id, f"NoPartition: {cause}", NO_PARTITION_SECONDS)

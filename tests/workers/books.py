@@ -158,6 +158,21 @@ class Books:
         with self.as_owner() as connection:
             connection.exec_driver_sql("UPDATE payments SET due_at = now() WHERE id = %s", (payment_id,))
 
+    @contextmanager
+    def without_partition(self) -> Iterator[None]:
+        """As if nobody had made this month's partition of operations."""
+        with self.as_owner() as connection:
+            month, bounds = connection.exec_driver_sql(
+                "SELECT relname, pg_get_expr(relpartbound, oid) FROM pg_class"
+                " WHERE relname = 'operations' || to_char(now() AT TIME ZONE 'UTC', '_YYYY_MM')"
+            ).one()
+            connection.exec_driver_sql(f"ALTER TABLE operations DETACH PARTITION {month}")
+        try:
+            yield
+        finally:
+            with self.as_owner() as connection:
+                connection.exec_driver_sql(f"ALTER TABLE operations ATTACH PARTITION {month} {bounds}")
+
     def poison(self, payment_id: str, venom: str = "RAISE EXCEPTION 'poison'") -> None:
         """From now on the database refuses to make this payment final, as a bug or a broken row would."""
         with self.as_owner() as connection:

@@ -10,16 +10,16 @@ import redis
 from celery import Task
 from uuid_utils.compat import uuid7
 
-from models import command, stuck
+from models import command, payment, stuck
 from models.audit import Actor
 from models.command import Wish
 from models.rules.retry import ATTEMPTS_MAX, backoff_seconds
 from models.rules.values import Ending
 from models.session import transaction
-from tests.support import eventually
+from tests.support import PATIENCE_SECONDS, eventually
 from tests.workers.books import Books
 from workers import runtime, tasks
-from workers.posting import Point
+from workers.posting import NO_PARTITION_SECONDS, Point
 
 FUNDS = 100_00
 AMOUNT = 40_00
@@ -262,6 +262,33 @@ def test_a_hold_that_waits_for_its_merchant_is_not_retried(books: Books, shop: S
     retry(books, id)
     books.poster().drain()
     assert (books.kept(id).state, shop.outcomes(id)) == ("AUTHORIZED", [("retry", "refused")])
+
+
+def test_a_month_without_a_partition_costs_no_command_an_attempt(books: Books, shop: Shop) -> None:
+    captured, voided = shop.hold(), shop.hold(10_00)
+    canceled = books.order("transfer", shop.merchant, shop.till, shop.purse, 1_00)
+    with books.without_partition():
+        for id, kind in ((captured, Ending.CAPTURE), (voided, Ending.VOID), (canceled, Ending.CANCEL)):
+            assert shop.end(id, kind)
+        assert books.poster().drain(PATIENCE_SECONDS) == (0, False)
+        kept = books.kept(captured)
+        assert (kept.state, kept.attempts, kept.is_parked) == ("AUTHORIZED", 0, False)
+        assert "no partition of relation" in (kept.last_error or "")
+        assert NO_PARTITION_SECONDS / 2 < kept.due_in_seconds <= NO_PARTITION_SECONDS
+        assert books.outcomes([voided, canceled]) == ["canceled", "canceled"]
+    books.make_due(captured)
+    books.poster().drain()
+    assert (books.outcomes([captured]), shop.outcomes(captured)) == (["COMPLETED"], [("capture", "done")])
+    assert shop.money == (FUNDS - AMOUNT, 0, AMOUNT)
+
+
+def test_what_waits_for_a_partition_is_canceled_at_once(books: Books, shop: Shop) -> None:
+    id = books.order("transfer", shop.merchant, shop.till, shop.purse, 1_00)
+    with transaction(books.worker) as connection:
+        payment.put_off(connection, id, "NoPartition", NO_PARTITION_SECONDS)
+    shop.end(id, Ending.CANCEL)
+    books.poster().drain()
+    assert (books.outcomes([id]), shop.outcomes(id)) == (["canceled"], [("cancel", "done")])
 
 
 def test_what_is_scheduled_is_never_posted_before_its_time_because_canceling_it_failed(

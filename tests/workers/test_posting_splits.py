@@ -120,19 +120,12 @@ def test_the_cured_payment_completes_once_it_is_due(books: Books, transfers: lis
 
 
 def test_a_month_without_a_partition_costs_no_payment_an_attempt(books: Books, transfers: list[str]) -> None:
-    with books.as_owner() as connection:
-        month, bounds = connection.exec_driver_sql(
-            "SELECT relname, pg_get_expr(relpartbound, oid) FROM pg_class"
-            " WHERE relname = 'operations' || to_char(now() AT TIME ZONE 'UTC', '_YYYY_MM')"
-        ).one()
-        connection.exec_driver_sql(f"ALTER TABLE operations DETACH PARTITION {month}")
-    assert books.poster().drain(PATIENCE_SECONDS)[0] == 0
-    for kept in map(books.kept, transfers):
-        assert (kept.state, kept.attempts, kept.is_parked) == ("INITIATED", 0, False)
-        assert 0 < kept.due_in_seconds <= NO_PARTITION_SECONDS
-        assert "no partition of relation" in (kept.last_error or "")
-    with books.as_owner() as connection:
-        connection.exec_driver_sql(f"ALTER TABLE operations ATTACH PARTITION {month} {bounds}")
+    with books.without_partition():
+        assert books.poster().drain(PATIENCE_SECONDS)[0] == 0
+        for kept in map(books.kept, transfers):
+            assert (kept.state, kept.attempts, kept.is_parked) == ("INITIATED", 0, False)
+            assert 0 < kept.due_in_seconds <= NO_PARTITION_SECONDS
+            assert "no partition of relation" in (kept.last_error or "")
     for id in transfers:
         books.make_due(id)
     books.poster().drain(PATIENCE_SECONDS)
