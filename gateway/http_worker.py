@@ -39,6 +39,15 @@ REFUSALS = {
 }
 """gunicorn's exceptions, of which the first that fits counts, as (code, detail)."""
 
+SINGLE = {
+    "AUTHORIZATION": "bad_request",
+    "CONTENT-TYPE": "bad_request",
+    "IDEMPOTENCY-KEY": "idempotency_key_invalid",
+    "LAST-EVENT-ID": "bad_request",
+    "ORIGIN": "bad_request",
+}
+"""Headers that a request has at most once, with the code for more; gunicorn refuses a second Host or Content-Length."""
+
 
 class MalformedBody(Refusal):
     """A chunked body is malformed or ended early: where the next request would begin is not known."""
@@ -86,6 +95,7 @@ class Worker(GeventWorker):
 
     def handle_request(self, listener_name: Any, req: Request, sock: socket.socket, addr: Any) -> None:
         """One request whose head is well-formed."""
+        refuse_repeated_headers(req)
         if isinstance(req.body.reader, ChunkedReader):
             refuse_other_codings(req)
             req.body = ChunkedBody(req)
@@ -155,11 +165,21 @@ def log_failed_greenlets() -> None:
 
 def refusal_of(exc: Exception) -> Refusal:
     """How an exception of gunicorn's is answered; what the application raised or tried to send is our own fault."""
+    if isinstance(exc, Refusal):
+        return exc
     ours = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName)
     for kind, (code, detail) in REFUSALS.items():
         if isinstance(exc, kind) and not isinstance(exc, ours):
             return Refusal(code, detail)
     return Refusal("internal_error", "Something went wrong on our side.")
+
+
+def refuse_repeated_headers(req: Request) -> None:
+    """Refuse two headers of which one may count: joined by a comma, as gunicorn hands them on, they could read as one."""
+    names = [name for name, _ in req.headers if name in SINGLE]
+    if len(set(names)) < len(names):
+        name = next(name for name in names if names.count(name) > 1)
+        raise Refusal(SINGLE[name], f"The header {name.title()} may be sent only once.")
 
 
 def refuse_other_codings(req: Request) -> None:

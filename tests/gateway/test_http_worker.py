@@ -168,6 +168,49 @@ def test_a_malformed_chunked_body_is_a_problem(served: Served, token: str, path:
     logged(served, refused(raw, 400, "bad_request"))
 
 
+KEYS = [("a", "a"), ("a", "b"), ('"a"', '"a"'), ('"a', 'b"')]
+REPEATED = {
+    **{f"keys {one} and {two}": ("Idempotency-Key", one, two, "idempotency_key_invalid") for one, two in KEYS},
+    "Authorization": ("Authorization", None, "Bearer x", "bad_request"),
+    "the same Authorization": ("Authorization", None, None, "bad_request"),
+    "Content-Type": ("Content-Type", "application/json", "application/json", "bad_request"),
+    "Content-Type of two kinds": ("content-type", "text/csv", "application/json", "bad_request"),
+    "Content-Length": ("Content-Length", "2", "2", "bad_request"),
+    "Origin": ("Origin", "https://a.example", "https://b.example", "bad_request"),
+    "Last-Event-ID": ("Last-Event-ID", "1", "2", "bad_request"),
+}
+
+
+@pytest.mark.parametrize("path", ["/v1/deposits", "/v1/deposits?", "/v1/bulk-transfers", "/v1/wallets"])
+@pytest.mark.parametrize("name", REPEATED)
+def test_a_header_that_must_be_single_is_refused_twice(served: Served, path: str, name: str) -> None:
+    header, one, two, code = REPEATED[name]
+    person = served.house.person("merchant")
+    body = json.dumps(deposit_into(person.wallet())).encode()
+    sent = {
+        "Host": "x",
+        "Connection": "close",
+        "Authorization": f"Bearer {person.token}",
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        "Idempotency-Key": "k",
+    }
+    bearer = sent["Authorization"]
+    lines = [f"{key}: {value}" for key, value in sent.items() if key.lower() != header.lower()]
+    lines += [f"{header}: {one or bearer}", f"{header}: {two or bearer}"]
+    with served.house.unchanged():
+        raw = served.say("\r\n".join([f"POST {path} HTTP/1.1", *lines, "", ""]).encode() + body, last=False)
+    logged(served, refused(raw, 400, code))
+
+
+def test_headers_that_are_lists_may_come_twice(served: Served) -> None:
+    person = served.house.person()
+    body = json.dumps(deposit_into(person.wallet())).encode()
+    twice = ["Prefer: respond-async", "Prefer: wait=0", "Accept: text/csv", "Accept: application/json"]
+    head = served.head("/v1/deposits", person, "Idempotency-Key: k", f"Content-Length: {len(body)}", *twice)
+    assert answer_of(served.say(head + body)).status == 202
+
+
 def test_too_long_a_trailer_is_a_problem(served: Served, token: str) -> None:
     head = f"POST /v1/deposits HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nTransfer-Encoding: chunked\r\n"
     body = b"Content-Type: application/json\r\n\r\n2\r\n{}\r\n0\r\n" + b"X-A: 1\r\n" * (HEADERS_MAX + 1) + b"\r\n"
