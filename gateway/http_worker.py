@@ -175,7 +175,7 @@ def refusal_of(exc: Exception) -> Refusal:
 
 
 def refuse_repeated_headers(req: Request) -> None:
-    """Refuse two headers of which one may count: joined by a comma, as gunicorn hands them on, they could read as one."""
+    """Refuse two headers of which one may count: joined by a comma, as gunicorn does, they could read as one."""
     names = [name for name, _ in req.headers if name in SINGLE]
     if len(set(names)) < len(names):
         name = next(name for name in names if names.count(name) > 1)
