@@ -235,6 +235,21 @@ def test_a_month_with_more_lines_than_a_page_has(year: Year, monkeypatch: pytest
         assert (answer.get_data(), answer.headers.get("Rows-Max")) == (data, None), "a file has all lines"
 
 
+@pytest.mark.parametrize("accept", ["text/csv", "application/x-ndjson"])
+def test_no_connection_is_held_while_a_statement_is_read(
+    year: Year, accept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history.between, "__defaults__", (1,))
+    monkeypatch.setattr(history, "OPERATIONS_PER_PAYMENT_MAX", 3)
+    services = year.house.app.extensions["gateway"]
+    headers = {"Authorization": f"Bearer {year.shop.token}", "Accept": accept}
+    path = f"/v1/wallets/{year.till}/statement?month=2026-02"
+    with year.house.app.test_client().get(path, headers=headers) as answer:
+        held = [services.engine.pool.checkedout() for piece in answer.iter_encoded() if piece]
+    assert len(held) > 4, "opening, closing, and several batches between them"
+    assert set(held) == {0}
+
+
 def test_a_statement_as_json_lines(year: Year, wallet: str) -> None:
     for month in MONTHS:
         body, answer = year.get(wallet, month).get_json(), year.get(wallet, month, "application/x-ndjson")
