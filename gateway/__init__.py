@@ -1,5 +1,8 @@
 """HTTP in, HTTP out: accepts payments and reads them, cannot move money."""
 
+import json
+from functools import cache
+
 from flask import Flask
 
 import settings as configuration
@@ -34,6 +37,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     api = open_api(app)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
-    app.register_blueprint(docs.blueprint(api))
+    app.extensions["contract"] = document = cache(lambda: json.dumps(api.spec.to_dict()))
+    app.register_blueprint(docs.blueprint(document))
     ours.limits.install(app)
     return app

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from http import HTTPStatus
 from typing import Any
 
@@ -68,6 +68,10 @@ class Blueprint(flask_smorest.Blueprint):
         )
         return lambda view: accepted(ended(view))
 
+    def register_views_in_doc(self, api: "Api", *args: Any, **kwargs: Any) -> None:
+        """Describe them once the document is wanted: a command needs the application, and no document."""
+        api.undescribed.append(partial(super().register_views_in_doc, api, *args, **kwargs))
+
 
 class Api(flask_smorest.Api):
     """The OpenAPI document; errors are problems and are rendered by gateway/errors.py alone."""
@@ -76,8 +80,15 @@ class Api(flask_smorest.Api):
 
     def _init_spec(self, **options: Any) -> None:
         super()._init_spec(**options)
+        self.undescribed: list[Callable[[], None]] = []
         derived = self.spec.to_dict
-        self.spec.to_dict = lambda: finished(derived())
+
+        def whole() -> dict[str, Any]:
+            while self.undescribed:
+                self.undescribed.pop(0)()
+            return finished(derived())
+
+        self.spec.to_dict = whole
 
     def _register_error_handlers(self) -> None:
         pass

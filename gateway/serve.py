@@ -14,6 +14,7 @@ import resource  # noqa: E402
 import gunicorn  # noqa: E402 - what is imported from here on must find the standard library patched
 import structlog  # noqa: E402
 from environs import Env  # noqa: E402
+from gunicorn.arbiter import Arbiter  # noqa: E402
 
 gunicorn.SERVER = "payments"
 
@@ -89,8 +90,12 @@ def _allow_files(needed: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
-def when_ready(_: object) -> None:
-    """What is loaded by now stays: no process need look through it for garbage again, and they share its memory."""
+def when_ready(server: Arbiter) -> None:
+    """What is loaded by now stays: no process need look through it for garbage again, and they share its memory.
+
+    The OpenAPI document is written before, so that no request waits for it.
+    """
+    server.app.wsgi().extensions["contract"]()
     gc.collect()
     gc.freeze()
 
