@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -22,7 +23,10 @@ from embedded.postgres import SUPERUSER, Postgres
 from models.session import open_engine
 
 T = TypeVar("T")
-POLL_SECONDS = 0.02
+POLL_SECONDS, POLL_SECONDS_MAX = 0.02, 0.2
+POLL_SHARE = 0.05
+"""Who has waited for long looks less often: a look costs the machine that is waited for."""
+
 PATIENCE_SECONDS = 120.0
 """What takes a moment, on a machine that is busy with something else: costs only who waits for what never comes."""
 
@@ -47,13 +51,19 @@ class Database:
 
 def eventually(condition: Callable[[], T], seconds: float = PATIENCE_SECONDS, message: str = "") -> T:
     """What the condition returned once it held; fails when it did not, looked at last after `seconds`."""
-    deadline = time.monotonic() + seconds
-    is_last = False
+    began = time.monotonic()
+    waited = 0.0
     while not (value := condition()):
-        assert not is_last, f"not within {seconds:g} s: {message or condition}"
-        _pause.wait(POLL_SECONDS)
-        is_last = time.monotonic() >= deadline
+        assert waited < seconds, f"not within {seconds:g} s: {message or condition}"
+        _pause.wait(min(max(POLL_SECONDS, POLL_SHARE * waited), POLL_SECONDS_MAX))
+        waited = time.monotonic() - began
     return value
+
+
+def heeding_signals() -> None:
+    """A shell makes its background jobs ignore SIGINT, and `nohup` SIGHUP; a person at a terminal does not."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def entries_of(log: str) -> list[dict[str, Any]]:

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
-from sqlalchemy import NullPool
+from sqlalchemy import Engine, create_engine
 
 from embedded.stack import Stack
 from models import invariants
-from models.session import DatabaseAway, Engine, open_engine, transaction
+from models.session import DatabaseAway, transaction
 from tests.e2e.crowd import ACCEPTED, Answer
 from tests.support import eventually
 
@@ -36,7 +37,14 @@ class Reckoning(NamedTuple):
 
 
 def owner(stack: Stack) -> Engine:
-    return open_engine(stack.database_url, NullPool)
+    """Its database as its owner, also after a restart."""
+    return kept_engine(stack.database_url)
+
+
+@cache
+def kept_engine(url: str) -> Engine:
+    """An engine whose connections are kept: to open one for each look costs more than all looks of a second."""
+    return create_engine(url, pool_pre_ping=True)
 
 
 def scalar(stack: Stack, query: str) -> int:

@@ -14,7 +14,7 @@ from embedded import home as homes
 from embedded import identity
 from embedded.home import CHECKOUT, IN_USE, Home, StackError
 from embedded.identity import Identity
-from tests.support import eventually
+from tests.support import eventually, heeding_signals
 
 
 @pytest.fixture
@@ -121,7 +121,10 @@ def test_it(valkey, capfd):
 @contextmanager
 def running(*arguments: str | Path) -> Iterator[tuple[subprocess.Popen, Path, int]]:
     """A program that has made a directory and started a server: the program, the directory, and the server's pid."""
-    with subprocess.Popen([sys.executable, *arguments], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as program:
+    with subprocess.Popen(
+        [sys.executable, *arguments], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True,
+        preexec_fn=heeding_signals,  # noqa: PLW1509 - one thread, and then exec
+    ) as program:  # fmt: skip
         try:
             line = next(line for line in program.stdout if "payments-" in line)
             path, pid = line.removeprefix(".").split()

@@ -22,7 +22,7 @@ from embedded import process as processes
 from embedded.__main__ import main
 from embedded.home import CHECKOUT
 from embedded.stack import TOLD_BY_US
-from tests.support import eventually
+from tests.support import eventually, heeding_signals
 
 NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "tests", "bench", "adr")
 WORKERS = {"posting", "upkeep", "rails", "webhooks"}
@@ -289,12 +289,6 @@ def test_a_checkout_that_cannot_be_written_is_one_line(monkeypatch: pytest.Monke
     assert re.fullmatch(
         r"embedded: /sys/\.run: (Permission denied|Operation not permitted|Read-only.*)", ended.value.code
     )
-
-
-def heeding_signals() -> None:
-    """A shell makes its background jobs ignore SIGINT, and `nohup` SIGHUP; a person at a terminal does not."""
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

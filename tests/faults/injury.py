@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import psutil
-from sqlalchemy import NullPool, create_engine
 
 from embedded.postgres import SUPERUSER
 from embedded.stack import Stack
+from tests.e2e.reckoning import kept_engine
 from tests.support import eventually
 
 CATCH_SECONDS_MAX = 300
@@ -94,7 +94,7 @@ def stopped(pid: int) -> Iterator[None]:
 
 def as_superuser(stack: Stack, query: str) -> int:
     """One number, from who sees and may end every session."""
-    with create_engine(stack.postgres.url(role=SUPERUSER), poolclass=NullPool).connect() as connection:
+    with kept_engine(stack.postgres.url(role=SUPERUSER)).connect() as connection:
         return connection.exec_driver_sql(query).scalar_one()
 
 

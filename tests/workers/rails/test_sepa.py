@@ -104,7 +104,7 @@ def instructions(words: st.SearchStrategy) -> st.SearchStrategy:
         name=words,
         description=st.none() | words,
     )
-    return st.lists(made, min_size=1, max_size=20, unique_by=lambda made: made.payment_id)
+    return st.lists(made, min_size=1, max_size=6, unique_by=lambda made: made.payment_id)
 
 
 @given(instructions(PLAIN))
