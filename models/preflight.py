@@ -1,14 +1,20 @@
 """Preflight: what must be true of the database before a process takes money in hand."""
 
+from pathlib import Path
+
 import structlog
 from sqlalchemy import Connection, NullPool
 
+from migrations import versions
 from models.session import open_engine, transaction
 
 log = structlog.get_logger("preflight")
 
 VERSION_MIN = 15
 """Of PostgreSQL."""
+
+REVISIONS = sorted(path.name[:4] for folder in versions.__path__ for path in Path(folder).glob("[0-9]*.py"))
+"""Those that this code knows, in the order in which they apply: they are numbered so."""
 
 DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")
 """Settings without which PostgreSQL may forget what it answered."""
@@ -59,8 +65,16 @@ def refuse(url: str, process: str, *, durability: bool) -> None:
     with transaction(open_engine(url, NullPool, "payments-preflight")) as connection:
         found = faults(connection, process, durability=durability)
         writable = writable_by_everybody(connection)
+        revision = _revision(connection)
     if found:
         raise SystemExit(f"{process} refuses to start: " + "; ".join(found))
+    if revision and revision not in REVISIONS:
+        log.warning(
+            "this code is older than its database",
+            database=revision,
+            code=REVISIONS[-1],
+            command="start the version that migrated the database, or a newer one",
+        )
     if writable:
         log.warning("every role can write large objects or messages", functions=writable, command=TAKE_BACK)
 
@@ -96,6 +110,24 @@ def _version_faults(connection: Connection) -> list[str]:
     return [] if version >= VERSION_MIN else [f"PostgreSQL {VERSION_MIN} or newer is needed, this is {version}"]
 
 
+def _revision(connection: Connection) -> str | None:
+    """That of the database; None if this role cannot read it."""
+    may_read = "SELECT has_column_privilege(to_regclass('alembic_version'), 'version_num', 'SELECT')"
+    if not connection.exec_driver_sql(may_read).scalar_one():
+        return None
+    return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+
+
+def _revision_faults(connection: Connection) -> list[str]:
+    """A database that lacks migrations of this code; one that has others is only warned of."""
+    revision = _revision(connection)
+    if revision not in REVISIONS[:-1]:
+        return []
+    return [
+        f"the database is older than this code, at revision {revision} instead of {REVISIONS[-1]}: alembic upgrade head"
+    ]
+
+
 NEWEST_EVENT = """
 SELECT (SELECT xact FROM events ORDER BY xact DESC, sequence DESC LIMIT 1)::text,
        pg_snapshot_xmax(pg_current_snapshot())::text
@@ -125,6 +157,7 @@ def faults(connection: Connection, process: str, *, durability: bool) -> list[st
     found = _version_faults(connection)
     if connection.exec_driver_sql("SELECT to_regclass('payments') IS NULL").scalar_one():
         return [*found, "the database is not migrated: alembic upgrade head"]
+    found += _revision_faults(connection)
     if durability:
         found += [
             f"PostgreSQL runs with {name} = {value}"

@@ -40,6 +40,7 @@ TOKEN = {"id", "user_id", "hash", "prefix", "last4", "name", "scopes", "expires_
 DEED = {"actor", "action", "target", "reason", "before", "after", "token_id", "address", "request_id"}
 COLUMN_RIGHTS = {
     "payments_gateway": {
+        ("SELECT", "alembic_version"): {"version_num"},
         ("INSERT", "accounts"): ACCOUNT,
         ("UPDATE", "accounts"): {"label", "is_active", "version", "token"},
         ("INSERT", "charge_limits"): {"account_id", "merchant_id", "per_charge", "per_day"},
@@ -110,6 +111,7 @@ COLUMN_RIGHTS = {
         },
     },
     "payments_worker": {
+        ("SELECT", "alembic_version"): {"version_num"},
         ("INSERT", "accounts"): ACCOUNT,
         ("UPDATE", "accounts"): {"balance", "held", "last_seq"},
         ("INSERT", "payments"): ORDER,

@@ -49,6 +49,52 @@ def test_a_database_without_tables(books: Books, postgres: Postgres) -> None:
         engine.dispose()
 
 
+def test_the_newest_revision_known_is_that_of_the_migrations(books: Books) -> None:
+    with books.as_owner() as connection:
+        migrated = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one()
+    assert preflight.REVISIONS[0] == "0001"
+    assert preflight.REVISIONS[-1] == migrated
+
+
+def test_a_database_older_than_the_code_is_refused(books: Books) -> None:
+    before, newest = preflight.REVISIONS[-2:]
+    with books.as_owner() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = %s", (before,))
+    for process in ("worker", "gateway"):
+        with pytest.raises(SystemExit) as refused:
+            preflight.refuse(getattr(books.database, process), process, durability=False)
+        assert str(refused.value) == (
+            f"{process} refuses to start: the database is older than this code, at revision {before} instead of"
+            f" {newest}: alembic upgrade head"
+        )
+
+
+def test_code_older_than_its_database_starts_with_a_warning(books: Books) -> None:
+    with books.as_owner() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    for process in ("worker", "gateway"):
+        with capture_logs() as lines:
+            preflight.refuse(getattr(books.database, process), process, durability=False)
+        [warning] = lines
+        assert warning.pop("command").startswith("start the version that migrated")
+        assert warning == {
+            "event": "this code is older than its database",
+            "log_level": "warning",
+            "database": "9999",
+            "code": preflight.REVISIONS[-1],
+        }
+
+
+def test_a_revision_that_cannot_be_read_stops_nobody(books: Books) -> None:
+    with books.as_owner() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+        connection.exec_driver_sql(f"REVOKE SELECT (version_num) ON alembic_version FROM {WORKER_ROLE}")
+    assert faults(books.worker) == []
+    with books.as_owner() as connection:
+        connection.exec_driver_sql("ALTER TABLE alembic_version RENAME TO elsewhere")
+    assert faults(books.gateway, "gateway") == []
+
+
 def test_a_superuser(books: Books) -> None:
     assert f"role {SUPERUSER} is a superuser" in faults(books.superuser)
 
