@@ -1,6 +1,8 @@
 """Real servers for the tests: one PostgreSQL and one Valkey for each test process, a fresh database a module."""
 
+import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from typing import NoReturn
 
@@ -24,6 +26,9 @@ from tests.support import (
     migrate,
     new_database,
 )
+
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+"""Hundreds of processes are started: each would compile the whole product again."""
 
 
 def pytest_configure() -> None:
@@ -124,14 +129,28 @@ def commission_percent() -> int:
     return 0
 
 
+@pytest.fixture(scope="session")
+def migrated() -> Iterator[Home]:
+    """Where stacks begin: a PostgreSQL that has stopped, with a migrated database, and its secrets."""
+    with homes.temporary(memory() or homes.SHARED) as home:
+        server = Postgres(home, durable=False)
+        server.start()
+        try:
+            migrate(server.url())
+        finally:
+            server.stop()
+        yield home
+
+
 @pytest.fixture(scope="module")
-def stack(stack_settings: dict[str, str], commission_percent: int) -> Iterator[Stack]:
+def stack(migrated: Home, stack_settings: dict[str, str], commission_percent: int) -> Iterator[Stack]:
     """A stack of its own for this module, durable and with every process; nothing restarts what a test kills."""
-    with homes.temporary() as home:
+    with homes.temporary(memory() or homes.SHARED) as home:
+        for name in ("postgres", "secrets"):
+            subprocess.run(["cp", "-a", migrated.path / name, home.path / name], check=True)
         stack = Stack(home, environ=UNLIMITED | stack_settings)
         try:
             stack.start_servers()
-            stack.migrate()
             charge_commission(stack.postgres, percent=commission_percent)  # a poster remembers the terms it has read
             stack.start_processes()
             yield stack

@@ -19,7 +19,7 @@ PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs" / "guides").glob("*.
 SHELL = shutil.which("dash", path=os.defpath) or "/bin/sh"
 SECONDS_MAX = 800
 SHOWN_COMPLETED_MIN = 5
-NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "tests", "bench", "adr", "static")
+NOT_COPIED = shutil.ignore_patterns(".*", "tests", "bench", "adr", "static")
 
 Files = dict[str, tuple[int, int]]
 """By path: size and time of the last change."""
