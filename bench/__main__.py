@@ -60,14 +60,14 @@ def measure(options: argparse.Namespace) -> tuple[str, dict[str, list[str]]]:
     with stack.running() as running:
         say("servers are up, filling the reference")
         reference = Reference(running.postgres)
-        bench = Bench(running, people(running, options.accounts), options.seconds)
+        bench = Bench(running, people(running, options.accounts), options.seconds, is_quick=options.quick)
         merchant = shop(running)
         say("funding the accounts through the product")
         bench.posting("funding", bench.world.deposits())
         running.start_processes()
         compared = prepare(running, options.accounts) if options.peers else []
         long = lengthen(running, bench, options) if options.long else {}
-        waits = Bench(running, bench.world, options.seconds)
+        waits = Bench(running, bench.world, options.seconds, is_quick=options.quick, unchecked=bench.unchecked)
         rounds, waiting_rounds = [], []
         for number in range(1, options.rounds + 1):
             if not options.only:
@@ -75,6 +75,7 @@ def measure(options: argparse.Namespace) -> tuple[str, dict[str, list[str]]]:
                 say_round(number, rounds[-1])
             waiting_rounds.append(waiting.one_round(running, waits, options.waiters))
             say_round(number, waiting_rounds[-1])
+        bench.check_unchecked()
         facts = circumstances(running, options)
         page = waiting_report.render(waiting_rounds, options.waiters, facts, waits.amiss)
         if rounds:
@@ -93,7 +94,7 @@ def one_round(
 ) -> dict[str, float]:
     """All figures once, pgbench before and after."""
     our_world, chance = bench.world, bench.chance
-    figures = {"busy_percent": psutil.cpu_percent(QUIET_SECONDS)}
+    figures = {"busy_percent": psutil.cpu_percent(min(QUIET_SECONDS, bench.seconds))}
     before = reference.tpcb_per_second(bench.seconds)
     for connections in CONNECTIONS:
         figures |= bench.over_http(connections)

@@ -78,15 +78,16 @@ def compare(options: argparse.Namespace) -> tuple[str, dict[str, list[str]]]:
 
 def one_turn(run: str, checkout: Path, options: argparse.Namespace, amiss: dict[str, list[str]]) -> dict[str, float]:
     """The figures of one product, on servers that are made for it and end with it."""
-    figures = {"busy_percent": psutil.cpu_percent(QUIET_SECONDS)}
+    figures = {"busy_percent": psutil.cpu_percent(min(QUIET_SECONDS, options.seconds))}
     with hosted(checkout) as (product, clients, ops):
         people = world.make(product.engine(settings.GATEWAY_ROLE), clients, ops, options.accounts)
-        bench = Bench(product, people, options.seconds)
+        bench = Bench(product, people, options.seconds, is_quick=options.quick)
         fund(product.engine(settings.GATEWAY_ROLE), people.deposits())
         bench.wait_until_posted()
         for connections in CONNECTIONS:
             figures |= bench.full_load(connections)
         figures["reads"] = bench.reads()
+        bench.check_unchecked()
     for name, found in bench.amiss.items():
         amiss.setdefault(run + name, []).extend(found)
     return figures

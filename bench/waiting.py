@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from sqlalchemy import text
 
 import settings
-from bench import waiters
+from bench import waiters, world
 from bench.learning import WAYS, learn
 from bench.load import Plan
-from bench.measure import REQUESTS, Bench, BenchError, half_of, lost_or_doubled, other_answers
+from bench.measure import Bench, BenchError, half_of, lost_or_doubled, other_answers
 from bench.report import percentile, ratio
 from bench.stack import SPENDERS, Stack
 from bench.waiters import Payment
@@ -37,13 +37,19 @@ IDLE_SECONDS = 4.0
 
 
 def one_round(running: Stack, bench: Bench, count: int) -> dict[str, float]:
-    """All figures once: every way in turn, then `count` waiters of each kind on a fresh gateway of one process."""
+    """All figures once: every way in turn, then `count` waiters of each kind on a fresh gateway of one process.
+
+    In a smoke test there is one load, and one such gateway for all kinds.
+    """
+    world.submit(running.engine(settings.GATEWAY_ROLE), bench.world.spread(1, bench.chance))
+    bench.wait_until_posted()  # by posters that have just been started, and would keep the first waiters waiting
     figures = {}
-    for connections in LOADS:
+    for connections in LOADS[:1] if bench.is_quick else LOADS:
         figures |= ways(running, bench, connections)
-    for kind in waiters.KINDS:
+    for kinds in [list(waiters.KINDS)] if bench.is_quick else [[kind] for kind in waiters.KINDS]:
         with running.one_gateway_process():
-            figures |= crowd(running, bench, kind, count)
+            for kind in kinds:
+                figures |= crowd(running, bench, kind, count)
     return figures
 
 
@@ -60,7 +66,7 @@ def ways(running: Stack, bench: Bench, connections: int) -> dict[str, float]:
 
 def one_way(running: Stack, bench: Bench, run: str, way: str, connections: int, rate: float | None) -> dict[str, float]:
     """Payments a second whose end the client knew, after how many ms, and the CPU each took, in us."""
-    requests, tokens = bench.world.posts(REQUESTS, bench.chance, *WAYS[way].order_headers)
+    requests, tokens = bench.world.posts(bench.requests, bench.chance, *WAYS[way].order_headers)
     since, spent = bench.now(), running.cpu_seconds()
     outcome = learn(
         Plan(running.address, requests, connections, bench.seconds, min(WARM_UP_SECONDS, bench.seconds), rate),

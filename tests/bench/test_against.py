@@ -92,4 +92,4 @@ def test_a_quick_run_beside_the_last_commit(tmp_path: Path) -> None:
     assert written.startswith(COMPARISON)
     for title in (*against.RATES, *against.LATENCIES):
         assert float(line(written, title)[3]) > 0
-    assert written.count("| nothing |") == 6
+    assert written.count("| nothing |") == 8
