@@ -20,8 +20,8 @@ from gateway.fields import (
     Text,
     WalletToken,
 )
-from gateway.ops_schemas import REASON_LENGTH_MAX
 from gateway.schemas import Output, PageQuery, amount_text, one_of
+from models.audit import REASON_LENGTH_MAX
 from models.rules.commission import PERCENT_DIGITS, TYPES, WHOLE
 
 DAYS_MAX = 366

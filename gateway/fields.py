@@ -11,7 +11,7 @@ import marshmallow as ma
 
 from gateway.errors import Flaw
 from gateway.parsing import NOT_AN_OBJECT, UNKNOWN_FIELD
-from models.rules.blanks import fold_blanks, is_blank
+from models.rules.blanks import fold_blanks, has_controls, is_blank
 
 LIST_ITEMS_MAX = 20
 """A comma list longer than any set of values that may be asked for."""
@@ -22,9 +22,6 @@ YEAR_MIN, YEAR_MAX = 1971, 9998
 METADATA_MEMBERS_MAX = 20
 METADATA_NAME_LENGTH_MAX = 40
 METADATA_TEXT_LENGTH_MAX = 500
-
-_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
-"""Control characters, bidirectional controls, line separators and lone surrogates."""
 
 _CURRENCY = re.compile(r"[A-Z][A-Z0-9]{2,11}", re.ASCII)
 _WALLET = re.compile(r"wal_[A-Za-z0-9_-]{22,64}", re.ASCII)
@@ -99,7 +96,7 @@ class Text(Strict):
             text = unicodedata.normalize("NFC", text)
         if len(text) > self.length_max:
             raise self.refuse("text_too_long", f"At most {self.length_max} characters.")
-        if _FORBIDDEN.search(text):
+        if has_controls(text):
             raise self.refuse("text_invalid", "Control characters are not allowed.")
         if is_blank(text):
             raise self.refuse("invalid_value", "Must not be empty.")

@@ -7,17 +7,13 @@ from urllib.parse import urlsplit
 
 import marshmallow as ma
 import phonenumbers
-from email_validator import EmailNotValidError, validate_email
 
 from gateway.auth import BY_TOKEN, SCOPES
 from gateway.errors import Flaw, flawed
 from gateway.fields import Strict, Text
 from models import tokens
-from models.rules.blanks import fold_blanks
+from models.user import EMAIL_LENGTH_MAX, normal_email
 
-EMAIL_LENGTH_MAX = 254
-ENCODED_WORD = "=?"
-"""How a piece of a mail's header begins that is to be decoded."""
 PHONE_NUMBER_LENGTH_MAX = 32
 """As it is written, with blanks and brackets."""
 PHONE_NUMBER_DIGITS_MAX = 15
@@ -39,24 +35,14 @@ _PHONE_NUMBER = re.compile(r"\+[0-9 ()./-]+", re.ASCII)
 
 
 class Email(Strict):
-    """An e-mail address by its syntax alone, normalised, without blanks around it; nobody is asked whether it exists.
-
-    None with an encoded word: a mail's header would read as another address.
-    """
+    """An e-mail address by its syntax alone, normalised, without blanks around it; it may not exist."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(metadata={"format": "email", "maxLength": EMAIL_LENGTH_MAX}, **kwargs)
 
     def read(self, text: str) -> str:
-        text = fold_blanks(text)
-        if len(text) <= EMAIL_LENGTH_MAX and ENCODED_WORD not in text:
-            try:
-                normalized = validate_email(text, check_deliverability=False).normalized
-            except (EmailNotValidError, UnicodeError):
-                pass
-            else:
-                if len(normalized) <= EMAIL_LENGTH_MAX:
-                    return normalized
+        if normalized := normal_email(text):
+            return normalized
         raise self.refuse("email_invalid", "An e-mail address is expected.")
 
 

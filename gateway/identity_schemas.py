@@ -14,10 +14,9 @@ from gateway.identity_fields import (
     Url,
 )
 from gateway.schemas import Output
-from models.user import Role
+from models.user import NAME_LENGTH_MAX, Role
 
 PERSON_NAME_LENGTH_MAX = 50
-NAME_LENGTH_MAX = 100
 OVERLAP_SECONDS_MAX = 7 * 24 * 3600
 """A week is enough to bring a new key to every server."""
 

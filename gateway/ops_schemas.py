@@ -22,19 +22,16 @@ from gateway.fields import (
     Whole,
     Words,
 )
-from gateway.identity_fields import EMAIL_LENGTH_MAX
 from gateway.schemas import Output, PageQuery, Part, amount_text, one_of
 from models.adjustment import AdjustmentState
+from models.audit import REASON_LENGTH_MAX
 from models.rules.values import PaymentType
-from models.user import Role
-
-STUCK_SECONDS_MAX = 10 * 366 * 24 * 3600
-"""Ten years: older than any payment, and a time that the database can still reckon with."""
+from models.stuck import STUCK_SECONDS_MAX
+from models.user import EMAIL_LENGTH_MAX, Role
 
 RETRIES_MAX = 1_000
 """Payments retried by one request, as by one command of the shell."""
 
-REASON_LENGTH_MAX = 500
 WORD_LENGTH_MAX = 255
 """Of an actor, action or target in the audit log."""
 

@@ -9,6 +9,8 @@ from sqlalchemy import Connection
 
 from models import keyset
 
+REASON_LENGTH_MAX = 500
+
 
 class Actor(NamedTuple):
     """Who acts: a user's id, with the token, network address and request he acted by; or SHELL, or WORKER."""

@@ -12,6 +12,10 @@ OLDEST_FIRST = "00000000-0000-0000-0000-000000000000"
 """As `after`: from the beginning."""
 
 
+STUCK_SECONDS_MAX = 10 * 366 * 24 * 3600
+"""Ten years: older than any payment, and a time that the database can still reckon with."""
+
+
 class Which(NamedTuple):
     """Parked payments; or, with `stuck_seconds`, those not parked and not final so long after they were due at first;
     or those `undecided` at the bank.

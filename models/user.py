@@ -5,10 +5,32 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from models import arrays, keyset
+from models.rules.blanks import fold_blanks
+
+NAME_LENGTH_MAX = 100
+EMAIL_LENGTH_MAX = 254
+ENCODED_WORD = "=?"
+"""How a piece of a mail's header begins that is to be decoded."""
+
+
+def normal_email(text: str) -> str | None:
+    """An e-mail address in its normal form, without blanks around it; None if it is none by its syntax.
+
+    None with an encoded word: a mail's header would read as another address.
+    """
+    text = fold_blanks(text)
+    if len(text) > EMAIL_LENGTH_MAX or ENCODED_WORD in text:
+        return None
+    try:
+        normalized = validate_email(text, check_deliverability=False).normalized
+    except (EmailNotValidError, UnicodeError):
+        return None
+    return normalized if len(normalized) <= EMAIL_LENGTH_MAX else None
 
 
 class Role(StrEnum):

@@ -11,14 +11,15 @@ from models import audit, command, event, operation, partitions, payment, paymen
 from models import stuck as stuck_payments
 from models.rules.money import render
 from models.session import Connection, transaction
-from models.stuck import OLDEST_FIRST, Stuck, Which
+from models.stuck import OLDEST_FIRST, STUCK_SECONDS_MAX, Stuck, Which
 from workers import runtime, table
+from workers.arguments import reasoned
 from workers.group import WorkerGroup
 
 ROWS_MAX = 1_000
 """Payments listed or retried by one command."""
 
-STUCK_SECONDS = 60.0
+STUCK_SECONDS = 60
 """A payment not final so long after its acceptance is worth a look."""
 
 SWEEPS_IN_VAIN_MAX = 5
@@ -30,7 +31,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object 
 aged = click.option(
     "--older-than",
     "seconds",
-    type=click.FloatRange(0),
+    type=click.IntRange(0, STUCK_SECONDS_MAX),
     default=STUCK_SECONDS,
     show_default=True,
     help="Seconds.",
@@ -41,7 +42,7 @@ aged = click.option(
 @aged
 @limited
 @as_json
-def stuck(seconds: float, limit: int, as_json: bool) -> None:
+def stuck(seconds: int, limit: int, as_json: bool) -> None:
     """Payments still INITIATED so long after they were accepted."""
     with transaction(runtime.engine()) as connection:
         rows = _find(connection, seconds, limit)
@@ -119,10 +120,10 @@ def show(payment_id: UUID) -> None:
 @click.option("--stuck", "which", flag_value="stuck", help="All that are stuck.")
 @aged
 @limited
-@click.option("--reason", required=True, help="Why; kept in the audit log.")
+@reasoned
 @click.option("--dry-run", is_flag=True, help="Only say which.")
 def retry(
-    payment_ids: tuple[UUID, ...], which: str | None, seconds: float, limit: int, reason: str, dry_run: bool
+    payment_ids: tuple[UUID, ...], which: str | None, seconds: int, limit: int, reason: str, dry_run: bool
 ) -> None:
     """Make payments due now, with all attempts before them again: by id, or all --parked or --stuck."""
     if bool(payment_ids) == bool(which):

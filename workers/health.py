@@ -10,13 +10,17 @@ from models import health, heartbeat
 from models.health import KINDS
 from models.session import transaction
 from workers import runtime, table
+from workers.arguments import Words
 from workers.group import WorkerGroup
+
+NAME_LENGTH_MAX = 255
+"""Of a worker, as the column of its heartbeats has it."""
 
 workers_cli = WorkerGroup("workers", help="See whether the workers work (as the worker).")
 
 
 @workers_cli.command("alive")
-@click.argument("name", required=False)
+@click.argument("name", type=Words(NAME_LENGTH_MAX), required=False)
 def alive(name: str | None) -> None:
     """Exit with 1 if worker NAME has no fresh heartbeat; without NAME, if anything is wrong, and say what helps.
 

@@ -3,15 +3,14 @@
 import json
 
 import click
-from email_validator import EmailNotValidError, validate_email
 from uuid_utils import compat as uuids
 
 from celery_config import WELCOME, BrokerAway, publish
 from models import audit, tokens, user
-from models.rules.blanks import fold_blanks
 from models.session import transaction
-from models.user import Role
+from models.user import NAME_LENGTH_MAX, Role
 from workers import runtime
+from workers.arguments import EmailAddress, Words, reasoned
 from workers.group import WorkerGroup
 
 users_cli = WorkerGroup("users", help="Create users, shut them out and let them in again (as the worker).")
@@ -48,26 +47,14 @@ def issue_token(email: str) -> str | None:
     return token
 
 
-class EmailAddress(click.ParamType):
-    """An e-mail address, as those who sign up may have."""
-
-    name = "email"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The address in its normal form."""
-        try:
-            return validate_email(fold_blanks(value), check_deliverability=False).normalized
-        except EmailNotValidError as error:
-            self.fail(f"not an e-mail address: {error}", param, ctx)
-
-
-reasoned = click.option("--reason", required=True, help="Why; kept in the audit log.")
-
-
 @users_cli.command("create")
 @click.argument("email", type=EmailAddress())
 @click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
-@click.option("--name", help="Shown to the other side of payments; the address's first part by default.")
+@click.option(
+    "--name",
+    type=Words(NAME_LENGTH_MAX),
+    help="Shown to the other side of payments; the address's first part by default.",
+)
 @click.option("--wallets", is_flag=True, help="For a client: a worker opens his wallets and pays his bonus.")
 @click.option("--json", "as_json", is_flag=True, help="Print {id, email, token}.")
 def create(email: str, role: str, name: str | None, wallets: bool, as_json: bool) -> None:

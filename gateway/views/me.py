@@ -10,7 +10,7 @@ from gateway.contract import Blueprint
 from gateway.errors import Refusal, flawed
 from gateway.identity import end_all, take_guess, user_body
 from gateway.identity_fields import refuse_weak
-from gateway.identity_schemas import NAME_LENGTH_MAX, MeChange, UserSchema
+from gateway.identity_schemas import MeChange, UserSchema
 from gateway.limits import per_address
 from gateway.parsing import UNKNOWN_FIELD
 from gateway.services import services
@@ -18,7 +18,7 @@ from models import audit, confirmation, login_throttle, user
 from models.confirmation import Purpose
 from models.session import Connection, statements, transaction
 from models.tokens import SESSION
-from models.user import Role, User
+from models.user import NAME_LENGTH_MAX, Role, User
 
 me = Blueprint("me", __name__, url_prefix="/v1/me", description="Your own data.")
 

@@ -14,14 +14,14 @@ from gateway.errors import Refusal
 from gateway.idempotency import fingerprint_of, key_of
 from gateway.identity import user_body
 from gateway.identity_fields import refuse_weak
-from gateway.identity_schemas import NAME_LENGTH_MAX, ClientInput, MerchantInput, UserSchema
+from gateway.identity_schemas import ClientInput, MerchantInput, UserSchema
 from gateway.limits import per_address
 from gateway.parsing import body_of_request
 from gateway.services import services
 from models import audit, confirmation, idempotency, user
 from models.confirmation import Purpose
 from models.session import Connection, Contention, statements, transaction
-from models.user import NewUser, Role, User
+from models.user import NAME_LENGTH_MAX, NewUser, Role, User
 
 sign_up = Blueprint("sign_up", __name__, url_prefix="/v1", description="New clients and merchants.")
 

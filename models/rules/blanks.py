@@ -17,6 +17,15 @@ _UNSEEN = frozenset(("Cc", "Cf", "Cs", "Mc", "Me", "Mn", "Zl", "Zp", "Zs"))
 """Categories of controls, of marks that want a letter, and of blanks."""
 
 
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+"""Control characters, bidirectional controls, line separators and lone surrogates."""
+
+
+def has_controls(text: str) -> bool:
+    """Whether the text has characters that are no text, but orders to whoever shows it."""
+    return _CONTROLS.search(text) is not None
+
+
 def is_blank(text: str) -> bool:
     """Whether there is nothing to see: blanks, fillers, controls, and marks without a letter."""
     if text.isascii():

@@ -1,0 +1,120 @@
+"""Whatever values the commands on `flask` are given: an answer or one line of refusal, never a traceback."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import click
+import pytest
+import redis
+from click.testing import Result
+
+from models.rules.blanks import fold_blanks
+from tests.workers.books import Books
+from workers import runtime
+from workers.arguments import Words
+from workers.group import WorkerGroup
+from wsgi import app
+
+NUMBERS = ["-1", "1.5", "1e309", "nan", "inf"]
+"""Which are words, too."""
+HOSTILE = ["", " ", "x" * 100_000, "9" * 5_000, "a\0b", "a\nb", "a\u202eb", "\u3164", "\u200b", "\ud800"]
+VALID = {
+    "email": "ann@example.com",
+    "role": "merchant",
+    "name": "Ann",
+    "reason": "asked for it",
+    "payment_id": str(uuid4()),
+    "payment_ids": str(uuid4()),
+    "seconds": "60",
+    "limit": "10",
+}
+"""By the name of the parameter."""
+
+
+@pytest.fixture(autouse=True)
+def database(books: Books, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the commands work on."""
+    monkeypatch.setattr(runtime, "engine", lambda: books.worker)
+    monkeypatch.setattr(runtime, "poster", books.poster)
+
+
+def commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """All of ours, with the words that call them."""
+    for name, command in group.commands.items():
+        if isinstance(command, WorkerGroup):
+            yield from commands(command, *path, name)
+        elif path:
+            yield (*path, name), command
+
+
+COMMANDS = dict(commands(app.cli))
+PARAMETERS = [
+    pytest.param(path, parameter, id=" ".join((*path, parameter.opts[-1])))
+    for path, command in COMMANDS.items()
+    for parameter in command.params
+]
+
+
+def run(path: tuple[str, ...], hostile: click.Parameter, value: str) -> Result:
+    """The command with this value of one parameter, and with valid ones of those that it needs, and of ids."""
+    words = list(path)
+    for parameter in COMMANDS[path].params:
+        chosen = value if parameter is hostile else VALID.get(parameter.name or "", "")
+        if not (parameter is hostile or parameter.required or isinstance(parameter, click.Argument)):
+            continue
+        if isinstance(parameter, click.Argument):
+            words.append(chosen)
+        else:
+            words.append(f"{parameter.opts[-1]}={chosen}")
+    return app.test_cli_runner().invoke(args=words)
+
+
+def refusals(result: Result) -> list[str]:
+    return [line for line in result.output.splitlines() if line.startswith("Error: ")]
+
+
+def test_the_commands_are_those_of_four_groups() -> None:
+    assert {path[0] for path in COMMANDS} == {"books", "payments", "users", "workers"}
+    options = {parameter.name for command in COMMANDS.values() for parameter in command.params}
+    assert VALID.keys() <= options
+
+
+@pytest.mark.parametrize(("path", "parameter"), PARAMETERS)
+def test_a_hostile_value_is_refused_with_one_line(path: tuple[str, ...], parameter: click.Parameter) -> None:
+    for value in HOSTILE:
+        result = run(path, parameter, value)
+        assert isinstance(result.exception, SystemExit), (value[:20], result.exc_info)
+        assert (result.exit_code, len(refusals(result))) == (2, 1), (value[:20], result.output)
+
+
+@pytest.mark.parametrize(("path", "parameter"), PARAMETERS)
+def test_a_number_is_taken_as_words_and_nowhere_else(path: tuple[str, ...], parameter: click.Parameter) -> None:
+    for value in NUMBERS:
+        result = run(path, parameter, value)
+        assert result.exception is None or isinstance(result.exception, SystemExit), (value, result.exc_info)
+        is_option_by_mistake = isinstance(parameter, click.Argument) and value.startswith("-")
+        is_taken = isinstance(parameter.type, Words) and not is_option_by_mistake
+        assert (result.exit_code != 2) == is_taken, (value, result.output)
+
+
+@pytest.mark.parametrize(("name", "exit_code"), [("n" * 100, 0), ("n" * 101, 2), ("e\u0301" * 100, 0)])
+def test_a_name_has_as_many_characters_as_in_the_api(name: str, exit_code: int) -> None:
+    result = app.test_cli_runner().invoke(args=["users", "create", "bo@example.com", "--role=client", f"--name={name}"])
+    assert result.exit_code == exit_code, result.output
+
+
+def test_ten_years_are_the_most_to_look_back() -> None:
+    most = 10 * 366 * 24 * 3600
+    for seconds, exit_code in ((most, 0), (most + 1, 2)):
+        result = app.test_cli_runner().invoke(args=["payments", "stuck", f"--older-than={seconds}"])
+        assert result.exit_code == exit_code, result.output
+
+
+def test_a_reason_is_kept_in_its_normal_form(books: Books) -> None:
+    given = "caf\u0065\u0301"
+    run(("users", "create"), COMMANDS["users", "create"].params[1], "client")
+    words = ["users", "deactivate", VALID["email"], f"--reason={given}"]
+    assert app.test_cli_runner().invoke(args=words).exit_code == 0
+    with books.as_owner() as connection:
+        reasons = connection.exec_driver_sql("SELECT reason FROM audit_log WHERE action = 'users.deactivate'").scalars()
+        assert list(reasons) == [fold_blanks(given)]

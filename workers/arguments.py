@@ -1,0 +1,42 @@
+"""The kinds of values that commands take, by the rules of the HTTP API; another one ends the command with one line."""
+
+import unicodedata
+
+import click
+
+from models.audit import REASON_LENGTH_MAX
+from models.rules.blanks import has_controls, is_blank
+from models.user import normal_email
+
+
+class EmailAddress(click.ParamType):
+    """An e-mail address, as those who sign up may have."""
+
+    name = "email"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The address in its normal form."""
+        return normal_email(value) or self.fail("not an e-mail address", param, ctx)
+
+
+class Words(click.ParamType):
+    """Words of people: NFC, at most `length_max` characters, none of them invisible orders."""
+
+    name = "text"
+
+    def __init__(self, length_max: int) -> None:
+        self.length_max = length_max
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text as it is kept."""
+        text = unicodedata.normalize("NFC", value)
+        if len(text) > self.length_max:
+            self.fail(f"at most {self.length_max} characters", param, ctx)
+        if has_controls(text):
+            self.fail("control characters are not allowed", param, ctx)
+        if is_blank(text):
+            self.fail("must not be empty", param, ctx)
+        return text
+
+
+reasoned = click.option("--reason", type=Words(REASON_LENGTH_MAX), required=True, help="Why; kept in the audit log.")
