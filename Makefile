@@ -22,11 +22,11 @@ demo: embedded ## show a payment on the running stack, or on one started for the
 
 test: dev ## everything: checks, all tests, the faults too
 	@sh tests/check.sh
-	@$(python) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=30
+	@$(python) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=30
 
 check: dev ## the quick part of it, for before a commit
 	@sh tests/check.sh
-	@$(python) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
+	@$(python) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 faults: dev ## kill, freeze, flush and restart things while payments flow: the long form
 	@FAULTS=full $(python) -m pytest tests/faults tests/e2e/test_machine.py
