@@ -55,6 +55,11 @@ class Process:
     def is_alive(self) -> bool:
         return self._popen is not None and self._popen.poll() is None
 
+    @property
+    def status(self) -> int | None:
+        """With which it ended, negative by a signal; None if it did not."""
+        return self._popen.poll() if self._popen else None
+
     def start(self) -> None:
         """Start it; from the main thread, because the death signal follows the thread that started it."""
         if self.is_alive:

@@ -127,9 +127,12 @@ def _pulse(request: Any) -> None:
 
 @contextmanager
 def _turn(task: str) -> Iterator[None]:
-    """One task at a time. Servers come and go; the timetable sends the same task again in a moment."""
-    try:
-        with turns.turns.take(task):
+    """One task at a time. Servers come and go; the timetable sends the same task again in a moment.
+
+    What it has to say is part of its turn: a log that nobody reads may be what it is stuck in.
+    """
+    with turns.turns.take(task):
+        try:
             yield
-    except (DatabaseAway, Contention, Overdue, NoPartition, BrokerAway) as error:
-        log.warning("left to the next one", reason=type(error).__name__, error=str(error.__cause__).strip())
+        except (DatabaseAway, Contention, Overdue, NoPartition, BrokerAway) as error:
+            log.warning("left to the next one", reason=type(error).__name__, error=str(error.__cause__).strip())

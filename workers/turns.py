@@ -20,6 +20,9 @@ Every wait in a task, for the database, the bank or the mail server, has a short
 STUCK_STATUS = 70
 """With which such a process ends, to be started again by whoever keeps it."""
 
+SAY_SECONDS = 1.0
+"""For the last entry of the log: it may be the log's reader, gone or stopped, on which the task waits."""
+
 log = structlog.get_logger("worker")
 
 
@@ -84,5 +87,8 @@ def _watch(turns: Turns, looks_max: int = round(STUCK_SECONDS / LOOK_SECONDS)) -
         now = turns.under_way()
         looks = looks + 1 if now == before and now[1] else 0
         before = now
-    log.error("stuck in a task, ending this process", task=before[1], seconds=STUCK_SECONDS)
+    said = {"task": before[1], "seconds": STUCK_SECONDS}
+    last = threading.Thread(target=log.error, args=("stuck in a task, ending this process",), kwargs=said, daemon=True)
+    last.start()
+    last.join(SAY_SECONDS)
     os._exit(STUCK_STATUS)

@@ -1,0 +1,121 @@
+"""A process that is stuck in a task, because nobody reads its log any more, ends itself; its next one works."""
+
+import os
+import select
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from embedded import home as homes
+from embedded.stack import Stack
+from tests.conftest import UNLIMITED
+from tests.e2e.reckoning import scalar
+from tests.faults.injury import children
+from tests.support import eventually
+from workers.turns import STUCK_STATUS
+
+pytestmark = pytest.mark.slow
+
+WORKERS = ("posting", "webhooks")
+PATIENCE_LOOKS = 5
+SHORT_OF_PATIENCE = (
+    "import sys; from celery.__main__ import main; from workers import turns;"
+    f" turns._watch.__defaults__ = ({PATIENCE_LOOKS},); sys.argv[0] = 'celery'; main()"
+)
+"""The worker as it is started always, but five seconds in a task are a minute to it."""
+
+NOW = "SELECT extract(epoch FROM clock_timestamp())::float"
+
+
+class Reader:
+    """Reads what a process logs into a pipe, until it is told to read no more."""
+
+    def __init__(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        os.mkfifo(path, 0o666)
+        path.chmod(0o666)
+        self._pipe = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+        self._reads, self._is_over = threading.Event(), threading.Event()
+        self._reads.set()
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def _read(self) -> None:
+        while not self._is_over.is_set():
+            if self._reads.wait(0.02) and select.select([self._pipe], [], [], 0.02)[0]:
+                os.read(self._pipe, 65_536)
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """As if its disk hung: the pipe is full."""
+        self._reads.clear()
+        try:
+            while not self._is_full():
+                pass
+            yield
+        finally:
+            self._reads.set()
+
+    def _is_full(self) -> bool:
+        try:
+            os.write(self._pipe, b"x")
+        except BlockingIOError:
+            return True
+        return False
+
+    def close(self) -> None:
+        self._is_over.set()
+        self._thread.join()
+        os.close(self._pipe)
+
+
+@pytest.fixture
+def readers() -> dict[str, Reader]:
+    """Of the logs, by the name of the process."""
+    return {}
+
+
+@pytest.fixture
+def stack(readers: dict[str, Reader]) -> Iterator[Stack]:
+    """Workers that log into pipes."""
+    with homes.temporary() as home:
+        stack = Stack(home, environ=UNLIMITED)
+        try:
+            stack.start_servers()
+            stack.migrate()
+            for name in WORKERS:
+                readers[name] = Reader(home.log(name))
+                process = stack.processes[name]
+                given = process.argv[process.argv.index("celery") + 1 :]
+                process.argv = [sys.executable, "-c", SHORT_OF_PATIENCE, *given]
+                process.start()
+            yield stack
+        finally:
+            stack.stop()
+            for reader in readers.values():
+                reader.close()
+
+
+def assert_beats(stack: Stack) -> None:
+    """Both workers end tasks."""
+    now = scalar(stack, NOW)
+    seen = f"SELECT count(*) FROM worker_heartbeats WHERE seen_at > to_timestamp({now})"
+    eventually(lambda: scalar(stack, seen) == len(WORKERS), message="both workers beat")
+
+
+def test_a_worker_whose_log_is_read_by_nobody_ends_itself(stack: Stack, readers: dict[str, Reader]) -> None:
+    assert_beats(stack)
+    webhooks, posters = stack.processes["webhooks"], children(stack, "posting")
+    with readers["webhooks"].stopped(), readers["posting"].stopped():
+        stack.postgres.stop("immediate")  # so that each task has a word to say
+        eventually(lambda: not webhooks.is_alive, message="the solo worker ends")
+        eventually(lambda: not set(children(stack, "posting")) & set(posters), message="the posters end")
+    assert webhooks.status == STUCK_STATUS
+    assert stack.processes["posting"].is_alive
+    stack.postgres.start()
+    webhooks.start()  # as its supervisor would
+    assert_beats(stack)
