@@ -16,6 +16,7 @@ class Gateway(ThreadingHTTPServer):
     """`ended` is when all payments end, `status` what orders are answered, `unknown` a payment that is not there."""
 
     daemon_threads = True
+    request_queue_size = 128  # of many connections at once, those beyond the queue are tried again after a second
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
