@@ -1,0 +1,48 @@
+"""References of uploaded lines: what FAILED frees its own for the next upload, what may come to something keeps it."""
+
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from models.invariants import violations
+from models.session import transaction
+from tests.gateway.bulk_orders import TRANSFERS, line, lines, order, organization
+from tests.gateway.house import House, Person
+from tests.gateway.test_bulk_uploads import CSV, JSON_LINES, OPEN, close, json_lines, put, table
+
+REFERENCES = ["U-1", "U-2"]
+
+
+@pytest.mark.parametrize(("media_type", "written"), [(JSON_LINES, json_lines), (CSV, table)])
+def test_an_upload_takes_the_references_of_one_that_failed(house: House, media_type: str, written: Any) -> None:
+    merchant, wallet = organization(house)
+    data = written([line("5.00", n, reference=reference) for n, reference in enumerate(REFERENCES)])
+
+    def upload(person: Person) -> tuple[TestResponse, TestResponse]:
+        opened = person.order(TRANSFERS, order(**OPEN))
+        return opened, put(person, opened, data, media_type=media_type)
+
+    first, answer = upload(merchant)
+    assert answer.status_code == 200
+    assert close(merchant, first).status_code in (200, 202)
+    house.post_payments()
+    assert {row["state"] for row in lines(merchant, first)} == {"FAILED"}
+
+    deposit = {"wallet": wallet, "amount": "10.00", "currency": "EUR", "source": "wire"}
+    assert merchant.order("/v1/deposits", deposit).status_code == 202
+    house.post_payments()
+    second, answer = upload(merchant)
+    assert answer.status_code == 200
+    assert close(merchant, second).status_code in (200, 202)
+    house.post_payments()
+    paid = {row["reference"]: (row["state"], row["payment"]) for row in lines(merchant, second)}
+    assert {reference: state for reference, (state, _) in paid.items()} == dict.fromkeys(REFERENCES, "AUTHORIZED")
+
+    third, answer = upload(merchant)
+    assert (answer.status_code, answer.get_json()["code"]) == (409, "duplicate_reference")
+    assert lines(merchant, third) == []
+    names = "SELECT payment_id::text FROM payment_references WHERE merchant_id = %s ORDER BY reference"
+    assert house.execute(names, merchant.id) == [paid[reference][1] for reference in REFERENCES]
+    with transaction(house.worker) as connection:
+        assert violations(connection) == []
