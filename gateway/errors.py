@@ -124,6 +124,7 @@ PROBLEMS: dict[str, Problem] = {
     "transfer_coding_unsupported": Problem(501, "The transfer coding is not supported"),
     "database_unavailable": Problem(503, "The database is away", retryable=True),
     "out_of_service": Problem(503, "Payments are not accepted, or not posted", retryable=True),
+    "clock_wrong": Problem(503, "The clock of this process is more than a day off", retryable=True),
     "partition_missing": Problem(503, "There is no room for payments of this month yet", retryable=True),
 }
 """Code to its meaning; the code is the contract, listed in docs/errors.md."""
@@ -241,8 +242,8 @@ def render_no_partition(_: Exception) -> Response:
 
 def render_wrong_clock(_: Exception) -> Response:
     """This process makes ids that the database refuses: another gateway may do better."""
-    log.error("the clock of this process is more than a day off the database's: no payment is accepted")
-    return render_away(_)
+    log.error("the clock of this process is more than a day off the database's", command="timedatectl set-ntp true")
+    return render(Refusal("clock_wrong", "Try again, with the same idempotency key."))
 
 
 def register(app: Flask) -> None:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from models import heartbeat, partitions, payment
+from models import clock, heartbeat, partitions, payment, preflight
 from models.heartbeat import BEAT, Heartbeat
 
 OVERDUE_SECONDS = 60.0
@@ -33,6 +33,8 @@ class Kind(NamedTuple):
 KINDS = {
     "database_read_only": Kind("The database only reads", "psql -c 'SHOW in_hot_standby'", stops=True),
     "partition_missing": Kind("This month or the next has no partition", "flask payments partitions"),
+    "clock_wrong": Kind("The clock of the process that answers is wrong", "timedatectl set-ntp true"),
+    "dump_restored": Kind("A restored dump hides new events", "pg_resetwal --epoch=1 -D $PGDATA"),
     "posting_stale": Kind("No poster works", f"{WORKER} payments --concurrency 2 -n posting@%h", stops=True),
     "upkeep_stale": Kind("No upkeep worker works", f"{WORKER} upkeep --pool solo -n upkeep@%h"),
     "rails_stale": Kind("No rails worker works", f"{WORKER} rails --pool solo -n rails@%h"),
@@ -117,9 +119,12 @@ def report(connection: Connection, *, broker_is_up: bool) -> Report:
     waiting, oldest_due_seconds = payment.waiting(connection)
     missing = partitions.missing(connection)
     counts = connection.exec_driver_sql(COUNTS).one()
+    seconds_off = clock.seconds_off(connection)
     found = {
         "database_read_only": "no transaction may write" if counts.is_read_only else "",
         "partition_missing": ", ".join(missing),
+        "clock_wrong": clock.told(seconds_off) if abs(seconds_off) > clock.OFF_SECONDS_TOLD else "",
+        "dump_restored": "; ".join(preflight.counter_faults(connection)),
         **{f"{kind}_stale": detail for kind, detail in _stale(workers, needs_rails=counts.needs_rails).items()},
         "broker_away": "" if broker_is_up else "no answer",
         "workers_deaf": _deaf(workers) if broker_is_up else "",
@@ -132,6 +137,8 @@ def report(connection: Connection, *, broker_is_up: bool) -> Report:
     stops = {code for code, kind in KINDS.items() if kind.stops}
     if 0 in missing.values():  # this month
         stops.add("partition_missing")
+    if abs(seconds_off) > clock.OFF_SECONDS_MAX:
+        stops.add("clock_wrong")
     problems = [Problem(code, found[code], code in stops) for code in KINDS if found[code]]
     return Report([one for one in workers if one.name != BEAT], waiting, oldest_due_seconds, problems)
 

@@ -137,7 +137,7 @@ EPOCH_BITS = 32
 """Of the number of a transaction, above those that PostgreSQL keeps in rows."""
 
 
-def _counter_faults(connection: Connection) -> list[str]:
+def counter_faults(connection: Connection) -> list[str]:
     """A dump was restored whose transactions have higher numbers than new ones would: readers would pass over these."""
     newest, next_one = connection.exec_driver_sql(NEWEST_EVENT).one()
     if newest is None or int(newest) < int(next_one):
@@ -176,4 +176,4 @@ def faults(connection: Connection, process: str, *, durability: bool) -> list[st
             ).scalar_one()
             if has is not wanted:
                 found.append(f"role {role} may {'not ' if wanted else ''}{right} {table}.{column}")
-    return found + _counter_faults(connection)
+    return found + counter_faults(connection)

@@ -16,7 +16,13 @@ ID = r"(?:\w+\.)?(?:payment_|parent_)?id\b"
 ORDER = rf"ORDER BY {ID}|\b(?:\w+\.)id(?:::\w+)? (?:<|>|<=|>=) (?!ALL|ANY)|\b(?:max|min)\({ID}\)|\.id (?:<=|>=|<|>) \w"
 
 USES = {
-    "wall": {"gateway/limits.py": 3, "logs.py": 1, "workers/mail.py": 2, "workers/rails/sepa_files.py": 1},
+    "wall": {
+        "gateway/limits.py": 3,
+        "logs.py": 1,
+        "models/clock.py": 1,
+        "workers/mail.py": 2,
+        "workers/rails/sepa_files.py": 1,
+    },
     "time of ids": {
         "models/charge_limit.py": 2,
         "models/keyset.py": 2,

@@ -8,8 +8,8 @@ from gateway.contract import Blueprint
 from gateway.errors import Refusal
 from gateway.schemas import HealthSchema, StatusSchema
 from gateway.services import services
+from models import clock, partitions
 from models import health as healths
-from models import partitions
 from models.health import Report
 from models.session import require_writable, statements
 
@@ -30,10 +30,13 @@ def live() -> Answer:
 @public
 @health.response(200, HealthSchema)
 def ready() -> Answer:
-    """This process can accept payments: it reaches a database that writes and has room for this month; 503 if not."""
+    """This process can accept payments: its clock is right, and the database can store them; 503 if not."""
     with statements(services().engine) as connection:
         require_writable(connection)
         missing = partitions.missing(connection)
+        seconds_off = clock.seconds_off(connection)
+    if abs(seconds_off) > clock.OFF_SECONDS_MAX:
+        raise Refusal("clock_wrong", f"Its clock is {clock.told(seconds_off)}: timedatectl set-ntp true.")
     for month, months_ahead in missing.items():
         if months_ahead == 0:
             raise Refusal("partition_missing", f"Payments of {month} cannot be stored: flask payments partitions.")

@@ -2,8 +2,11 @@
 
 import secrets
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from uuid import UUID
 
 import pytest
 from sqlalchemy import make_url
@@ -79,6 +82,33 @@ def test_a_gateway_that_cannot_accept_is_not_ready(fresh_database: Database) -> 
         (503, "out_of_service"),
     ]
     assert answers[1].get_json()["problems"][0]["code"] == "partition_missing"
+
+
+@pytest.mark.parametrize("hours", [-25, 25])
+def test_a_gateway_whose_clock_is_wrong_says_so(
+    fresh_database: Database, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    house = House(fresh_database)
+    client = house.person()
+    wallet = client.wallet()
+    now = time.time() + hours * 3600
+    monkeypatch.setattr("models.clock.time", SimpleNamespace(time=lambda: now))
+    monkeypatch.setattr("gateway.placing.uuid7", lambda: UUID(f"{int(now * 1000):012x}70008000000000000000"))
+    answers = [house.nobody().get(path) for path in ("/health/ready", "/status")]
+    answers.append(client.order("/v1/deposits", deposit_into(wallet), "k"))
+    assert [(answer.status_code, answer.get_json()["code"]) for answer in answers] == [
+        (503, "clock_wrong"),
+        (503, "out_of_service"),
+        (503, "clock_wrong"),
+    ]
+    assert "timedatectl set-ntp true" in answers[0].get_json()["detail"]
+    problem = answers[1].get_json()["problems"][0]
+    assert (problem["code"], problem["command"]) == ("clock_wrong", "timedatectl set-ntp true")
+    assert answers[2].headers["Retry-After"] == "1"
+    assert house.execute("SELECT count(*) FROM payments") == [0]
+    monkeypatch.undo()
+    assert house.nobody().get("/health/ready").status_code == 200
+    assert client.order("/v1/deposits", deposit_into(wallet), "k").status_code == 202
 
 
 KEEPING = b"EXECUTE accept "

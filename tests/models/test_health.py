@@ -1,7 +1,9 @@
 """What is wrong is told, each by its code, and nothing else."""
 
 import re
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -120,6 +122,30 @@ def test_a_missing_partition_is_told(world: World, months_ahead: int, status: st
         suffix = connection.exec_driver_sql(f"SELECT to_char({month}, '_YYYY_MM')").scalar_one()
         connection.exec_driver_sql(f"DROP TABLE payments{suffix}")
     assert (report(world).status, codes(world)) == (status, ["partition_missing"])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "status", "detail"),
+    [
+        (30, "ok", None),
+        (-30, "ok", None),
+        (120, "degraded", "ahead of"),
+        (-7_200, "degraded", "behind"),
+        (90_000, "down", "ahead of"),
+        (-90_000, "down", "behind"),
+    ],
+)
+def test_a_clock_that_is_off_is_told(
+    world: World, monkeypatch: pytest.MonkeyPatch, seconds: int, status: str, detail: str | None
+) -> None:
+    monkeypatch.setattr("models.clock.time", SimpleNamespace(time=lambda: time.time() + seconds))
+    found = report(world)
+    assert (found.status, [problem.code for problem in found.problems]) == (status, ["clock_wrong"] if detail else [])
+    for problem in found.problems:
+        off, words = re.fullmatch(r"(\d+) s (.+) the database's", problem.detail).groups()
+        assert words == detail
+        assert abs(int(off) - abs(seconds)) <= 30
+        assert problem.command == "timedatectl set-ntp true"
 
 
 def test_a_database_that_only_reads_is_told(world: World) -> None:

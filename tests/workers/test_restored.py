@@ -12,7 +12,7 @@ import settings
 from embedded import home as homes
 from embedded.home import CHECKOUT, write_private
 from embedded.postgres import DATABASE, OWNER_ROLE, SUPERUSER, Postgres
-from models import event, preflight
+from models import event, health, preflight
 from models.payment_list import Viewer
 from models.session import transaction
 from tests.models.test_webhook_queue import Shop
@@ -89,9 +89,11 @@ def test_of_a_restored_dump_no_event_is_lost(
         for process in PROCESSES:
             with pytest.raises(SystemExit, match=f"^{process} refuses to start: a dump was restored") as refused:
                 preflight.refuse(getattr(copy, process), process, durability=False)
+        assert alarms(copy) == [str(refused.value).partition("start: ")[2]], "under running processes, too"
         mend(server, str(refused.value))
         for process in PROCESSES:
             preflight.refuse(getattr(copy, process), process, durability=False)
+        assert alarms(copy) == []
         shop.world = World.of(copy)
         shop.world.accept(shop.deposit())
         shop.world.post()
@@ -103,6 +105,14 @@ def test_of_a_restored_dump_no_event_is_lost(
         assert feed(shop, event.START) == read + new
         for engine in shop.world:
             engine.dispose()
+
+
+def alarms(database: Database) -> list[str]:
+    """What the gateway's /status says of it."""
+    engine = create_engine(database.gateway, poolclass=NullPool)
+    with transaction(engine) as connection:
+        report = health.report(connection, broker_is_up=True)
+    return [problem.detail for problem in report.problems if problem.code == "dump_restored"]
 
 
 def feed(shop: Shop, after: tuple[str, int]) -> list[event.Event]:
