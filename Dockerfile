@@ -17,4 +17,4 @@ RUN install --directory --owner 10001 --mode 0700 /bank /bank/outbox /bank/inbox
 WORKDIR /srv/payments
 USER 10001
 EXPOSE 8000
-CMD ["gunicorn", "--config", "gateway/serve.py", "wsgi:app"]
+CMD ["gunicorn", "--config", "gateway/gunicorn_conf.py", "wsgi:app"]

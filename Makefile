@@ -29,7 +29,7 @@ check: dev ## the quick part of it, for before a commit
 	@$(python) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 faults: dev ## kill, freeze, flush and restart things while payments flow: the long form
-	@FAULTS=full $(python) -m pytest tests/faults tests/e2e/test_machine.py
+	@FAULTS=full $(python) -m pytest tests/faults tests/e2e/state_machine/test_state_machine.py
 
 bench: dev ## measure, print, and write bench/report.md
 	@$(python) -m bench

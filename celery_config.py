@@ -248,27 +248,27 @@ def is_broker_up(redis_url: str) -> bool:
 
 @worker_init.connect
 def _preflight(sender: "WorkController", **_: object) -> None:
-    from workers import runtime  # noqa: PLC0415 - the workers import this module
+    from workers import process  # noqa: PLC0415 - the workers import this module
 
-    runtime.bound_statements()
-    runtime.worker_name = sender.hostname
-    runtime.preflight(rails=RAILS in app.amqp.queues.consume_from)
+    process.bound_statements()
+    process.worker_name = sender.hostname
+    process.preflight(rails=RAILS in app.amqp.queues.consume_from)
 
 
 @worker_process_init.connect
 def _forget_the_parents_connections(**_: object) -> None:
-    from workers import runtime  # noqa: PLC0415 - the workers import this module
+    from workers import process  # noqa: PLC0415 - the workers import this module
 
-    runtime.forget_connections()
+    process.forget_connections()
 
 
 @worker_process_init.connect
 def _keep_going(**_: object) -> None:
     """In each process that does tasks: those of its queues go on without bells."""
-    from workers import turns  # noqa: PLC0415 - the workers import this module
+    from workers import task_loop  # noqa: PLC0415 - the workers import this module
 
     tasks = {task for task, queue in QUEUE_OF.items() if queue in app.amqp.queues.consume_from}
-    turns.keep_going({task: (app.tasks[task], silence_seconds(task)) for task in tasks})
+    task_loop.keep_going({task: (app.tasks[task], silence_seconds(task)) for task in tasks})
 
 
 def silence_seconds(task: str) -> float:
@@ -285,6 +285,6 @@ def _keep_what_is_loaded(**_: object) -> None:
 
 @worker_shutdown.connect
 def _end_calls(**_: object) -> None:
-    from workers import runtime  # noqa: PLC0415 - the workers import this module
+    from workers import process  # noqa: PLC0415 - the workers import this module
 
-    runtime.end_calls()
+    process.end_calls()

@@ -1,10 +1,10 @@
 """The WSGI application, and the commands of gateway and workers on `flask`."""
 
 from gateway import create_app
-from workers.books import books_cli
-from workers.commands import payments_cli
-from workers.health import workers_cli
-from workers.users import users_cli
+from workers.cli.books import books_cli
+from workers.cli.payments import payments_cli
+from workers.cli.users import users_cli
+from workers.cli.workers import workers_cli
 
 app = create_app()
 app.cli.add_command(books_cli)

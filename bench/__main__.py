@@ -16,13 +16,13 @@ from sqlalchemy import Connection, text
 from uuid_utils.compat import uuid7
 
 import settings
-from bench import against, history, report, stack, waiting, waiting_report, world
+from bench import compare, history, report, stack, waiting, waiting_report, world
 from bench.measure import Bench
 from bench.peers.drivers import Peer, prepare
 from bench.reference import Reference
 from bench.stack import Stack
 from bench.world import User, World
-from models import account, tokens, user
+from models import account, token, user
 from models.session import transaction
 
 CONNECTIONS = (8, 32)
@@ -48,7 +48,7 @@ REPORT = Path(__file__).parent / "report.md"
 def main() -> int:
     """Measure as the arguments say; returns 1 if a check found anything amiss."""
     options = arguments()
-    page, amiss = against.compare(options) if options.against else measure(options)
+    page, amiss = compare.compare(options) if options.against else measure(options)
     if options.report is not None:
         report.put(page, options.report)
     Console().print(Markdown(page))
@@ -137,9 +137,9 @@ def shop(running: Stack) -> User:
 
 def newcomer(connection: Connection, name: str, role: user.Role) -> User:
     """A user with a token of his."""
-    one = User(str(uuid7()), tokens.new())
+    one = User(str(uuid7()), token.new())
     user.create(connection, one.id, f"{name}@bench.example", role, name)
-    tokens.keep(connection, str(uuid7()), one.id, one.token)
+    token.keep(connection, str(uuid7()), one.id, one.token)
     return one
 
 

@@ -7,7 +7,7 @@ sequence number after each operation are known from k alone, and whole rounds le
 from sqlalchemy import Engine, text
 
 from bench.world import CURRENCY, DEPOSIT_MINOR, FINGERPRINT, TRANSFER_MINOR, World
-from models import arrays
+from models import pg_arrays
 
 CHUNK = 200_000
 """Payments a transaction."""
@@ -21,8 +21,8 @@ def write(owner: Engine, world: World, payments: int) -> None:
     accounts = len(world.accounts)
     total = -(-payments // accounts) * accounts
     ring = {
-        "ids": arrays.plain(one.id for one in world.accounts),
-        "users": arrays.plain(one.owner.id for one in world.accounts),
+        "ids": pg_arrays.plain(one.id for one in world.accounts),
+        "users": pg_arrays.plain(one.owner.id for one in world.accounts),
     }
     with owner.begin() as connection:
         connection.execute(RING, ring)

@@ -1,6 +1,6 @@
 """The product of whatever checkout this is run in, on fresh servers: says where, and ends with its input.
 
-`bench/against.py` runs this file with another commit's checkout as working directory and PYTHONPATH, so it uses of
+`bench/compare.py` runs this file with another commit's checkout as working directory and PYTHONPATH, so it uses of
 that checkout only what it imports. First a line of JSON in, the users to make, and one out: where the product is, and
 their ids and tokens. Then for each line in, one out: which invariants, as that checkout knows them, are broken.
 """

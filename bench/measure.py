@@ -19,7 +19,7 @@ from bench.stack import DATABASE, Product
 from bench.world import User, World
 from models.payment import Wish
 from models.session import open_engine
-from workers.posting import Poster
+from workers.posting.poster import Poster
 
 DRAINED_SECONDS_MAX = 600
 """A backlog that is not posted by then is a fault: payments got stuck."""

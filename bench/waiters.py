@@ -13,8 +13,8 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Message, Ping, RejectConnection, Request
 
 from bench import load
-from bench.learning import FINAL_EVENT
 from bench.load import RECEIVE_BYTES, LoadError
+from bench.notification_latency import FINAL_EVENT
 
 OPEN_SECONDS_MAX = 300.0
 HELD_SECONDS_MAX = 1200.0

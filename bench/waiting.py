@@ -8,13 +8,13 @@ from sqlalchemy import text
 
 import settings
 from bench import waiters, world
-from bench.learning import WAYS, learn
 from bench.load import Plan
 from bench.measure import Bench, BenchError, half_of, lost_or_doubled, other_answers
+from bench.notification_latency import WAYS, learn
 from bench.report import percentile, ratio
 from bench.stack import SPENDERS, Stack
 from bench.waiters import Payment
-from models import arrays, payment
+from models import payment, pg_arrays
 from models.session import transaction
 
 LOADS = (8, 32)
@@ -162,20 +162,20 @@ def open_payments(bench: Bench, count: int) -> list[Payment]:
     wishes = bench.world.spread(count, bench.chance)
     with transaction(bench.stack.engine()) as connection:
         payment.accept(connection, wishes)
-        connection.execute(PUT_OFF, {"ids": arrays.plain(wish.id for wish in wishes), "wait": "1 day"})
+        connection.execute(PUT_OFF, {"ids": pg_arrays.plain(wish.id for wish in wishes), "wait": "1 day"})
     return [(wish.id, tokens[wish.user_id]) for wish in wishes]
 
 
 def end(bench: Bench, payments: Sequence[Payment]) -> None:
     """Let them be posted by the next sweep."""
     with transaction(bench.stack.engine()) as connection:
-        connection.execute(PUT_OFF, {"ids": arrays.plain(id for id, _ in payments), "wait": "0"})
+        connection.execute(PUT_OFF, {"ids": pg_arrays.plain(id for id, _ in payments), "wait": "0"})
 
 
 def when_final(bench: Bench, payments: Sequence[Payment]) -> dict[str, float]:
     """When each was written to be final, just before its commit, in seconds of the epoch."""
     with bench.stack.engine().connect() as connection:
-        rows = connection.execute(WHEN_FINAL, {"ids": arrays.plain(id for id, _ in payments)})
+        rows = connection.execute(WHEN_FINAL, {"ids": pg_arrays.plain(id for id, _ in payments)})
         return {row[0]: row[1] for row in rows}
 
 

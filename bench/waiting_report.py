@@ -4,7 +4,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-from bench.learning import WAYS
+from bench.notification_latency import WAYS
 from bench.report import WAITING, Round, median, ratio, table
 from bench.waiting import LOADS
 

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, text
 from uuid_utils.compat import uuid7
 
 from bench import load
-from models import arrays, payment
+from models import payment, pg_arrays
 from models.payment import Wish
 from models.session import transaction
 
@@ -110,9 +110,9 @@ def make(gateway: Engine, clients: Sequence[User], ops: User, accounts: int = AC
             connection.execute(
                 OPEN_ACCOUNTS,
                 {
-                    "ids": arrays.plain(one.id for one in some),
-                    "tokens": arrays.plain(one.token for one in some),
-                    "owners": arrays.plain(one.owner.id for one in some),
+                    "ids": pg_arrays.plain(one.id for one in some),
+                    "tokens": pg_arrays.plain(one.token for one in some),
+                    "owners": pg_arrays.plain(one.owner.id for one in some),
                     "currency": CURRENCY,
                 },
             )

@@ -22,7 +22,7 @@ WORKER = ["celery", "-A", "celery_config", "worker", "--without-gossip", "--with
 """Nobody hears Celery's own heartbeats: a worker would try to send one until the broker is back, and hear no signal."""
 
 COMMANDS = {
-    "gateway": ["gunicorn", "--config", "gateway/serve.py", "wsgi:app"],
+    "gateway": ["gunicorn", "--config", "gateway/gunicorn_conf.py", "wsgi:app"],
     "posting": [*WORKER, "--queues", "payments", "--concurrency", "2", "-n", "posting@%h"],
     "upkeep": [*WORKER, "--queues", "upkeep", "--pool", "solo", "-n", "upkeep@%h"],
     "rails": [*WORKER, "--queues", "rails", "--pool", "solo", "-n", "rails@%h"],

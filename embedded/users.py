@@ -3,7 +3,7 @@
 import json
 import sys
 
-from workers.users import create_user, issue_token
+from workers.cli.users import create_user, issue_token
 
 
 def with_token(email: str, role: str, name: str) -> dict[str, str]:

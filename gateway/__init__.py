@@ -6,14 +6,15 @@ from functools import cache
 from flask import Flask
 
 import settings as configuration
-from gateway import errors
-from gateway.contract import open_api
-from gateway.envelope import Envelope
-from gateway.gate import Gate, admit, allow_origins
-from gateway.lean import Lean
-from gateway.parsing import StrictRequest
+from gateway import docs
+from gateway.blueprints import BLUEPRINTS
+from gateway.fast_path import Lean
+from gateway.http import errors
+from gateway.http.access_log import Envelope
+from gateway.http.blueprint import open_api
+from gateway.http.edge import Gate, admit, allow_origins
+from gateway.http.parsing import StrictRequest
 from gateway.services import Services
-from gateway.views import BLUEPRINTS, docs
 from settings import Settings
 
 

@@ -4,13 +4,13 @@ from functools import cached_property
 
 from flask import current_app
 
-from gateway.auth import Tokens
-from gateway.catalogue import Catalogue
-from gateway.finals import Finals
-from gateway.intake import Intake
-from gateway.limits import Limits
-from gateway.notices import Notices
-from gateway.waits import Waits
+from gateway.acceptance.final_payment_cache import Finals
+from gateway.acceptance.group_commit import Intake
+from gateway.acceptance.reference_data import Catalogue
+from gateway.auth.rate_limit import Limits
+from gateway.auth.revocation import Notices
+from gateway.auth.tokens import Tokens
+from gateway.waiting.waiters import Waits
 from models.session import Engine, open_engine
 from settings import Settings
 

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Row
 
-from models import arrays, charge_limit, keyset
-from models.prepared import Prepared
-from models.rules.limits import ChargeLimit
+from models import charge_limit, keyset, pg_arrays
+from models.prepared_statement import Prepared
+from models.rules.charge_limits import ChargeLimit
 
 WALLET_TOKEN_BYTES = 24
 """192 random bits: whoever holds the token may charge the wallet."""
@@ -71,7 +71,7 @@ BY_TOKEN = Prepared("parties_by_token", f"{PARTY} WHERE a.token = ANY(%(tokens)s
 
 def parties_by_token(connection: Connection, tokens: Iterable[str]) -> dict[str, Party]:
     """The accounts behind wallet tokens; unknown tokens are left out."""
-    rows = BY_TOKEN.run(connection, tokens=arrays.quoted(tokens))
+    rows = BY_TOKEN.run(connection, tokens=pg_arrays.quoted(tokens))
     return {row[1]: Party(*row) for row in rows}
 
 
@@ -95,7 +95,7 @@ WHERE a.is_active ORDER BY a.owner_id, a.currency, a.created_at, a.id
 def oldest_wallets(connection: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Party]:
     """By (owner, currency): the owner's oldest active wallet of that currency, to which charges go."""
     pairs = list(wanted)
-    owners, currencies = arrays.plain(owner for owner, _ in pairs), arrays.quoted(code for _, code in pairs)
+    owners, currencies = pg_arrays.plain(owner for owner, _ in pairs), pg_arrays.quoted(code for _, code in pairs)
     rows = OLDEST.run(connection, owners=owners, currencies=currencies)
     return {(row[2], row[3]): Party(*row) for row in rows}
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Row
 
-from models import arrays, keyset
-from models.rules.values import Agreed, Payment, PaymentType
+from models import keyset, pg_arrays
+from models.rules.types import Agreed, Payment, PaymentType
 
 
 class AdjustmentState(StrEnum):
@@ -69,7 +69,7 @@ def page(
     condition, order = keyset.edge(before, after, "a.id")
     rows = connection.exec_driver_sql(
         f"{ADJUSTMENT} WHERE {condition} AND {STATE} = ANY(%(states)s::text[]) ORDER BY {order} LIMIT %(limit)s",
-        {"edge": after or before, "states": arrays.plain(states), "limit": limit},
+        {"edge": after or before, "states": pg_arrays.plain(states), "limit": limit},
     )
     return [_adjustment(row) for row in rows]
 
@@ -129,7 +129,7 @@ def agreed(connection: Connection, payments: Iterable[Payment]) -> dict[str, Agr
     ids = [payment.id for payment in payments if payment.type == PaymentType.ADJUSTMENT]
     if not ids:
         return {}
-    rows = connection.exec_driver_sql(AGREED, (arrays.plain(ids),))
+    rows = connection.exec_driver_sql(AGREED, (pg_arrays.plain(ids),))
     return {row[0]: Agreed(row[1], row[2] == "credit", int(row[3]), *row[4:]) for row in rows}
 
 

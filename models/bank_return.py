@@ -7,9 +7,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 from uuid_utils import uuid7
 
-from models import arrays, payment
+from models import payment, pg_arrays
 from models.payment import Wish
-from models.rules.values import PaymentType
+from models.rules.types import PaymentType
 
 
 class Return(NamedTuple):
@@ -28,10 +28,10 @@ def keep(connection: Connection, rail: str, returns: Sequence[Return]) -> None:
         " SELECT %s, * FROM unnest(%s::text[], %s::uuid[], %s::numeric[], %s::text[]) ON CONFLICT DO NOTHING",
         (
             rail,
-            arrays.quoted(one.bank_id for one in returns),
-            arrays.plain(one.payment_id for one in returns),
-            arrays.plain(one.amount for one in returns),
-            arrays.quoted(one.reason for one in returns),
+            pg_arrays.quoted(one.bank_id for one in returns),
+            pg_arrays.plain(one.payment_id for one in returns),
+            pg_arrays.plain(one.amount for one in returns),
+            pg_arrays.quoted(one.reason for one in returns),
         ),
     )
 
@@ -77,10 +77,10 @@ def give_back(connection: Connection, limit: int) -> int:
         " FROM unnest(%s::text[], %s::text[], %s::uuid[], %s::uuid[]) AS made (rail, bank_id, parent_id, payment_id)"
         " WHERE (r.rail, r.bank_id, r.parent_id) = (made.rail, made.bank_id, made.parent_id)",
         (
-            arrays.quoted(row[0] for row in rows),
-            arrays.quoted(row[1] for row in rows),
-            arrays.plain(wish.parent_id for wish in wishes),
-            arrays.plain(wish.id for wish in wishes),
+            pg_arrays.quoted(row[0] for row in rows),
+            pg_arrays.quoted(row[1] for row in rows),
+            pg_arrays.plain(wish.parent_id for wish in wishes),
+            pg_arrays.plain(wish.id for wish in wishes),
         ),
     )
     return len(wishes)

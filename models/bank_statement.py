@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from models import arrays
+from models import pg_arrays
 
 
 class Kept(NamedTuple):
@@ -94,7 +94,7 @@ def page(
         {
             "id": id,
             "edge": after or before or 0,
-            "verdicts": None if verdicts is None else arrays.plain(verdicts),
+            "verdicts": None if verdicts is None else pg_arrays.plain(verdicts),
             "limit": limit,
         },
     )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Row
 
-from models import arrays, keyset
+from models import keyset, pg_arrays
 from models.payment import UNLESS_TAKEN
 
 
@@ -160,19 +160,19 @@ def _keep(connection: Connection, statement: str, head: Head, lines: Sequence[Li
             **more,
             "total": str(sum(line.amount for line in lines)),
             "count": len(lines),
-            "ids": arrays.plain(line.id for line in lines),
-            "amounts": arrays.plain(line.amount for line in lines),
-            "references": arrays.quoted(line.reference for line in lines),
-            "source_ids": arrays.plain(line.source_id for line in lines),
-            "summaries": arrays.quoted(line.summary for line in lines),
-            "ibans": arrays.plain(line.iban for line in lines),
-            "bics": arrays.plain(line.bic for line in lines),
-            "names": arrays.quoted(line.name for line in lines),
-            "descriptions": arrays.quoted(line.description for line in lines),
-            "creditor_references": arrays.plain(line.creditor_reference for line in lines),
-            "instruction_ids": arrays.quoted(line.instruction_id for line in lines),
-            "end_to_end_ids": arrays.quoted(line.end_to_end_id for line in lines),
-            "times": arrays.quoted(
+            "ids": pg_arrays.plain(line.id for line in lines),
+            "amounts": pg_arrays.plain(line.amount for line in lines),
+            "references": pg_arrays.quoted(line.reference for line in lines),
+            "source_ids": pg_arrays.plain(line.source_id for line in lines),
+            "summaries": pg_arrays.quoted(line.summary for line in lines),
+            "ibans": pg_arrays.plain(line.iban for line in lines),
+            "bics": pg_arrays.plain(line.bic for line in lines),
+            "names": pg_arrays.quoted(line.name for line in lines),
+            "descriptions": pg_arrays.quoted(line.description for line in lines),
+            "creditor_references": pg_arrays.plain(line.creditor_reference for line in lines),
+            "instruction_ids": pg_arrays.quoted(line.instruction_id for line in lines),
+            "end_to_end_ids": pg_arrays.quoted(line.end_to_end_id for line in lines),
+            "times": pg_arrays.quoted(
                 None if line.scheduled_at is None else line.scheduled_at.isoformat() for line in lines
             ),
         },
@@ -200,7 +200,7 @@ def referred(connection: Connection, user_id: str, references: Iterable[str]) ->
     rows = connection.exec_driver_sql(
         "SELECT reference, payment_id::text FROM payment_references"
         " WHERE merchant_id = %s AND reference = ANY(%s::text[])",
-        (user_id, arrays.quoted(references)),
+        (user_id, pg_arrays.quoted(references)),
     )
     return {row[0]: row[1] for row in rows}
 
@@ -246,7 +246,7 @@ def by_id(connection: Connection, id: str) -> Bulk | None:
 
 def by_ids(connection: Connection, ids: Sequence[str]) -> dict[str, Bulk]:
     """Several bulks by id; unknown ones are left out."""
-    rows = connection.exec_driver_sql(f"{BULK} WHERE b.id = ANY(%s::uuid[])", (arrays.plain(ids),))
+    rows = connection.exec_driver_sql(f"{BULK} WHERE b.id = ANY(%s::uuid[])", (pg_arrays.plain(ids),))
     return {row[0]: _bulk(row) for row in rows}
 
 
@@ -273,7 +273,7 @@ def page(
         f"{BULK} WHERE {owned} AND b.kind = %(kind)s AND {condition}"
         " AND (cardinality(%(states)s::text[]) = 0 OR b.state = ANY(%(states)s::text[]))"
         f" ORDER BY {order} LIMIT %(limit)s",
-        {"user": user_id, "kind": kind, "edge": after or before, "states": arrays.plain(states), "limit": limit},
+        {"user": user_id, "kind": kind, "edge": after or before, "states": pg_arrays.plain(states), "limit": limit},
     )
     return [_bulk(row) for row in rows]
 

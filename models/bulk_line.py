@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from models import arrays
+from models import pg_arrays
 
 
 class LineView(NamedTuple):
@@ -60,6 +60,6 @@ def page(
     edge, order = ("bulk_line < %(edge)s::integer", "DESC") if after else ("bulk_line > %(edge)s::integer", "ASC")
     rows = connection.exec_driver_sql(
         LINE_VIEWS.format(edge=edge, order=order),
-        {"id": id, "edge": after or before or "0", "states": arrays.plain(states), "limit": limit},
+        {"id": id, "edge": after or before or "0", "states": pg_arrays.plain(states), "limit": limit},
     )
     return [LineView._make((*row[:3], int(row[3]), *row[4:8], *row[8])) for row in rows]

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from models import arrays, keyset
-from models.rules.limits import Allowance, ChargeLimit, is_taking
-from models.rules.values import Account, Payment
+from models import keyset, pg_arrays
+from models.rules.charge_limits import Allowance, ChargeLimit, is_taking
+from models.rules.types import Account, Payment
 
 LIMITS = """CASE WHEN a.is_limited THEN (
     SELECT json_agg(json_build_array(l.merchant_id, l.per_charge::text, l.per_day::text)
@@ -39,14 +39,14 @@ def replace(connection: Connection, account_id: str, limits: Sequence[ChargeLimi
         " SELECT %s::uuid, * FROM unnest(%s::uuid[], %s::numeric[], %s::numeric[])",
         (
             account_id,
-            arrays.plain(limit.merchant_id for limit in limits),
-            arrays.plain(limit.per_charge for limit in limits),
-            arrays.plain(limit.per_day for limit in limits),
+            pg_arrays.plain(limit.merchant_id for limit in limits),
+            pg_arrays.plain(limit.per_charge for limit in limits),
+            pg_arrays.plain(limit.per_day for limit in limits),
         ),
     )
     connection.exec_driver_sql(
         "INSERT INTO blocked_merchants (account_id, merchant_id) SELECT %s::uuid, unnest(%s::uuid[])",
-        (account_id, arrays.plain(blocked)),
+        (account_id, pg_arrays.plain(blocked)),
     )
 
 
@@ -86,7 +86,7 @@ def allowances(
         return {}
     allowed = {
         id: Allowance(limits_of(limits), frozenset(blocked or ()))
-        for id, limits, blocked in connection.exec_driver_sql(ALLOWED, (arrays.plain(days),))
+        for id, limits, blocked in connection.exec_driver_sql(ALLOWED, (pg_arrays.plain(days),))
     }
     daily = {id for id, allowance in allowed.items() if any(limit.per_day is not None for limit in allowance.limits)}
     took: dict[str, dict[tuple[date | None, str], int]] = defaultdict(dict)
@@ -99,7 +99,7 @@ def allowances(
 def taken(connection: Connection, account_ids: Iterable[str], day: date) -> list[tuple[str, str, int]]:
     """What merchants took out of the accounts on a day (UTC), as (account, merchant, minor units)."""
     start = datetime.combine(day, time.min, UTC)
-    bounds = {"accounts": arrays.plain(account_ids), "start": start, "end": start + DAY}
+    bounds = {"accounts": pg_arrays.plain(account_ids), "start": start, "end": start + DAY}
     rows = connection.exec_driver_sql(TAKEN, bounds)
     return [(account_id, merchant_id, int(amount)) for account_id, merchant_id, amount in rows]
 

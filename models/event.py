@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from models import arrays
+from models import pg_arrays
 from models.payment_list import Viewer
 
 SETTLED = "(e.xact < pg_snapshot_xmin(pg_current_snapshot()) OR e.created_at < now() - interval '1 hour')"
@@ -79,4 +79,4 @@ OF_SUBJECTS = (
 
 def of_subjects(connection: Connection, ids: Sequence[str]) -> list[Event]:
     """All events of these subjects, each one's in their order: of one subject a later one never commits first."""
-    return [Event(*row) for row in connection.exec_driver_sql(OF_SUBJECTS, (arrays.plain(ids),))]
+    return [Event(*row) for row in connection.exec_driver_sql(OF_SUBJECTS, (pg_arrays.plain(ids),))]

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from models import arrays
-from models.prepared import Prepared
+from models import pg_arrays
+from models.prepared_statement import Prepared
 
 
 class Kept(NamedTuple):
@@ -34,7 +34,7 @@ JOIN idempotency_keys k USING (user_id, key)
 def find(connection: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Kept]:
     """What stands under each (user id, key); keys never used are left out."""
     pairs = list(wanted)
-    users, keys = arrays.plain(user for user, _ in pairs), arrays.quoted(key for _, key in pairs)
+    users, keys = pg_arrays.plain(user for user, _ in pairs), pg_arrays.quoted(key for _, key in pairs)
     rows = KEPT.run(connection, users=users, keys=keys)
     return {(row[0], row[1]): Kept(bytes(row[2]), row[3], row[4], bool(row[5]), row[6], row[7]) for row in rows}
 

@@ -5,10 +5,10 @@ from types import MappingProxyType
 
 from sqlalchemy import Connection
 
-from models import arrays
-from models.prepared import Prepared
+from models import pg_arrays
+from models.prepared_statement import Prepared
 from models.rules.commission import FREE
-from models.rules.values import Account, Bulk, Charge, Decision, Maker, Payment
+from models.rules.types import Account, Bulk, Charge, Decision, Maker, Payment
 
 POSTING_LOCK = 0x706F7374
 """Transaction lock of whoever posts ("post" in ASCII): one posts, the others stand by."""
@@ -56,7 +56,7 @@ def lock_accounts(
             ids.update(houses[desk] for desk in desks if desk in houses)
     return {
         row[0]: Account._make((*row[:4], int(row[4]), int(row[5]), _optional(row[6]), _optional(row[7]), *row[8:]))
-        for row in LOCK_ACCOUNTS.run(connection, ids=arrays.plain(sorted(ids)))
+        for row in LOCK_ACCOUNTS.run(connection, ids=pg_arrays.plain(sorted(ids)))
     }
 
 
@@ -80,7 +80,7 @@ def makers(connection: Connection, payments: Iterable[Payment]) -> dict[str, Mak
         users.add(payment.user_id)
         if payment.type == "deposit":
             depositors.add(payment.user_id)
-    rows = MAKERS.run(connection, ids=arrays.plain(users), depositors=arrays.plain(depositors))
+    rows = MAKERS.run(connection, ids=pg_arrays.plain(users), depositors=pg_arrays.plain(depositors))
     return {row[0]: Maker(*row) for row in rows}
 
 
@@ -100,7 +100,7 @@ def lock_bulks(connection: Connection, payments: Iterable[Payment]) -> dict[str,
     ids = {payment.bulk_id for payment in payments if payment.bulk_id}
     if not ids:
         return {}
-    rows = connection.exec_driver_sql(BULKS, (arrays.plain(ids),))
+    rows = connection.exec_driver_sql(BULKS, (pg_arrays.plain(ids),))
     return {
         row[0]: Bulk._make((*row[:4], int(row[4]), *row[5:7], int(row[7]), *row[8:12], int(row[12] or 1)))
         for row in rows
@@ -129,7 +129,7 @@ def charges(connection: Connection, payments: Iterable[Payment], *, gives_back: 
     ids = {payment.parent_id for payment in payments if payment.parent_id}
     if not ids:
         return {}
-    rows = REFUNDED.run(connection, ids=arrays.plain(ids))
+    rows = REFUNDED.run(connection, ids=pg_arrays.plain(ids))
     return {
         row[0]: Charge._make((*row[1:5], int(row[5]), int(row[6]), int(row[7]) if gives_back else 0)) for row in rows
     }
@@ -181,29 +181,29 @@ def post(connection: Connection, decision: Decision, hold_ttl_hours: int) -> Non
     ids = [verdict.payment_id for verdict in verdicts]
     counts = POST.run(
         connection,
-        ids=arrays.plain(ids),
-        states=arrays.plain(verdict.state for verdict in verdicts),
-        failures=arrays.plain(verdict.failure for verdict in verdicts),
-        captured=arrays.plain(verdict.captured for verdict in verdicts),
-        commissions=arrays.plain(verdict.commission for verdict in verdicts),
+        ids=pg_arrays.plain(ids),
+        states=pg_arrays.plain(verdict.state for verdict in verdicts),
+        failures=pg_arrays.plain(verdict.failure for verdict in verdicts),
+        captured=pg_arrays.plain(verdict.captured for verdict in verdicts),
+        commissions=pg_arrays.plain(verdict.commission for verdict in verdicts),
         hold_ttl_hours=hold_ttl_hours,
-        payment_ids=arrays.plain(o.payment_id for o in operations),
-        lines=arrays.plain(o.line for o in operations),
-        account_ids=arrays.plain(o.account_id for o in operations),
-        amounts=arrays.plain(o.amount for o in operations),
-        currencies=arrays.quoted(o.currency for o in operations),
-        kinds=arrays.plain(o.kind for o in operations),
-        balances_after=arrays.plain(o.balance_after for o in operations),
-        account_seqs=arrays.plain(o.account_seq for o in operations),
-        book_ids=arrays.plain(account.id for account in accounts),
-        balances=arrays.plain(account.balance for account in accounts),
-        helds=arrays.plain(account.held for account in accounts),
-        last_seqs=arrays.plain(account.last_seq for account in accounts),
+        payment_ids=pg_arrays.plain(o.payment_id for o in operations),
+        lines=pg_arrays.plain(o.line for o in operations),
+        account_ids=pg_arrays.plain(o.account_id for o in operations),
+        amounts=pg_arrays.plain(o.amount for o in operations),
+        currencies=pg_arrays.quoted(o.currency for o in operations),
+        kinds=pg_arrays.plain(o.kind for o in operations),
+        balances_after=pg_arrays.plain(o.balance_after for o in operations),
+        account_seqs=pg_arrays.plain(o.account_seq for o in operations),
+        book_ids=pg_arrays.plain(account.id for account in accounts),
+        balances=pg_arrays.plain(account.balance for account in accounts),
+        helds=pg_arrays.plain(account.held for account in accounts),
+        last_seqs=pg_arrays.plain(account.last_seq for account in accounts),
     ).one()
     _expect(tuple(counts), (len(verdicts), len(operations), len(accounts)))
     instructed = [verdict.payment_id for verdict in verdicts if verdict.instructs]
     if instructed:
-        _expect(connection.exec_driver_sql(INSTRUCT, (arrays.plain(instructed),)).rowcount, len(instructed))
+        _expect(connection.exec_driver_sql(INSTRUCT, (pg_arrays.plain(instructed),)).rowcount, len(instructed))
     if decision.bulks:
         _expect(_write_bulks(connection, decision.bulks), len(decision.bulks))
 
@@ -224,7 +224,7 @@ def _write_bulks(connection: Connection, bulks: Sequence[Bulk]) -> int:
         (b.id, b.is_decided, b.held, b.failure, b.authorized, b.completed, b.failed)  # as WRITE_BULKS takes them
         for b in bulks
     )
-    return connection.exec_driver_sql(WRITE_BULKS, tuple(map(arrays.plain, zip(*written, strict=True)))).rowcount
+    return connection.exec_driver_sql(WRITE_BULKS, tuple(map(pg_arrays.plain, zip(*written, strict=True)))).rowcount
 
 
 def _expect(written: object, decided: object) -> None:

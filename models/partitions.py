@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection
 
-from models import arrays
+from models import pg_arrays
 
 PARTITIONED = ("payments", "operations")
 
@@ -37,5 +37,5 @@ def missing(connection: Connection) -> dict[str, int]:
 
     They are looked for from this month (0) to MONTHS_AHEAD_MIN; a detached table is missing, whatever its name is.
     """
-    rows = connection.exec_driver_sql(MISSING, {"ahead": MONTHS_AHEAD_MIN, "parents": arrays.plain(PARTITIONED)})
+    rows = connection.exec_driver_sql(MISSING, {"ahead": MONTHS_AHEAD_MIN, "parents": pg_arrays.plain(PARTITIONED)})
     return {row.month: row.step for row in rows}

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from models import arrays
-from models.prepared import Prepared
+from models import pg_arrays
+from models.prepared_statement import Prepared
 from models.rules.commission import NO_SCHEDULES, Schedules, terms_for
-from models.rules.values import Ending, Payment, PaymentType
+from models.rules.types import Ending, Payment, PaymentType
 
 LAST_ERROR_LENGTH_MAX = 500
 
@@ -79,27 +79,27 @@ def accept(connection: Connection, wishes: Sequence[Wish]) -> dict[str, datetime
     """
     rows = ACCEPT.run(
         connection,
-        ids=arrays.plain(w.id for w in wishes),
-        types=arrays.plain(w.type for w in wishes),
-        user_ids=arrays.plain(w.user_id for w in wishes),
-        source_ids=arrays.plain(w.source_id for w in wishes),
-        target_ids=arrays.plain(w.target_id for w in wishes),
-        amounts=arrays.plain(w.amount for w in wishes),
-        currencies=arrays.quoted(w.currency for w in wishes),
-        keys=arrays.quoted(w.key for w in wishes),
-        fingerprints=arrays.quoted("\\x" + w.fingerprint.hex() for w in wishes),
-        summaries=arrays.quoted(w.summary for w in wishes),
-        references=arrays.quoted(w.reference for w in wishes),
-        metadata=arrays.quoted(w.metadata for w in wishes),
-        captures=arrays.plain(w.capture for w in wishes),
-        scheduled=arrays.quoted(_moment(w.scheduled_at) for w in wishes),
-        expire=arrays.quoted(_moment(w.expires_at) for w in wishes),
-        parent_ids=arrays.plain(w.parent_id for w in wishes),
-        reasons=arrays.plain(w.reason for w in wishes),
-        quote_ids=arrays.plain(w.quote_id for w in wishes),
-        target_amounts=arrays.plain(w.target_amount for w in wishes),
-        target_currencies=arrays.quoted(w.target_currency for w in wishes),
-        rates=arrays.plain(w.rate for w in wishes),
+        ids=pg_arrays.plain(w.id for w in wishes),
+        types=pg_arrays.plain(w.type for w in wishes),
+        user_ids=pg_arrays.plain(w.user_id for w in wishes),
+        source_ids=pg_arrays.plain(w.source_id for w in wishes),
+        target_ids=pg_arrays.plain(w.target_id for w in wishes),
+        amounts=pg_arrays.plain(w.amount for w in wishes),
+        currencies=pg_arrays.quoted(w.currency for w in wishes),
+        keys=pg_arrays.quoted(w.key for w in wishes),
+        fingerprints=pg_arrays.quoted("\\x" + w.fingerprint.hex() for w in wishes),
+        summaries=pg_arrays.quoted(w.summary for w in wishes),
+        references=pg_arrays.quoted(w.reference for w in wishes),
+        metadata=pg_arrays.quoted(w.metadata for w in wishes),
+        captures=pg_arrays.plain(w.capture for w in wishes),
+        scheduled=pg_arrays.quoted(_moment(w.scheduled_at) for w in wishes),
+        expire=pg_arrays.quoted(_moment(w.expires_at) for w in wishes),
+        parent_ids=pg_arrays.plain(w.parent_id for w in wishes),
+        reasons=pg_arrays.plain(w.reason for w in wishes),
+        quote_ids=pg_arrays.plain(w.quote_id for w in wishes),
+        target_amounts=pg_arrays.plain(w.target_amount for w in wishes),
+        target_currencies=pg_arrays.quoted(w.target_currency for w in wishes),
+        rates=pg_arrays.plain(w.rate for w in wishes),
     )
     return {str(row[0]): row[1] for row in rows}
 
@@ -209,7 +209,7 @@ def _claimed(row: Sequence[Any], schedules: Schedules) -> Payment:
 def states(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
     """State by id, of those that exist."""
     rows = connection.exec_driver_sql(
-        "SELECT id::text, state FROM payments WHERE id = ANY(%s::uuid[])", (arrays.plain(ids),)
+        "SELECT id::text, state FROM payments WHERE id = ANY(%s::uuid[])", (pg_arrays.plain(ids),)
     )
     return {row[0]: row[1] for row in rows}
 

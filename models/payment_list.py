@@ -6,8 +6,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from models.account import Party
+from models.payment_search import START, Asked, Column, Found, Keyset, Place, Want, walk
 from models.payment_view import by_ids
-from models.walk import START, Asked, Column, Found, Keyset, Place, Want, walk
 
 
 class Viewer(NamedTuple):
@@ -119,7 +119,7 @@ COLUMNS = {
     "created_at": Column("p.created_at", "timestamptz"),
     "finalized_at": Column("p.finalized_at", "timestamptz"),
 }
-"""What the payment `p` shows to whoever reads, as gateway/showing.py does: what he is not shown he cannot find."""
+"""What the payment `p` shows to whoever reads, as gateway/payments/representations.py does: what he is not shown he cannot find."""
 
 
 _OF_ACCOUNT = {"of account": Column("%(account_id)s IN (p.source_id, p.target_id)", "boolean")}

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row
 
-from models import arrays
+from models import pg_arrays
 from models.account import Party
-from models.prepared import Prepared
+from models.prepared_statement import Prepared
 from models.rules.state import State
-from models.rules.values import PaymentType
+from models.rules.types import PaymentType
 
 
 class Payee(NamedTuple):
@@ -116,19 +116,19 @@ def by_id(connection: Connection, id: str) -> PaymentView | None:
 
 def by_ids(connection: Connection, ids: Sequence[str]) -> dict[str, PaymentView]:
     """Several payments by id; unknown ones are left out."""
-    return _views(connection, connection.exec_driver_sql(VIEWS, {"ids": arrays.plain(ids)}).all())
+    return _views(connection, connection.exec_driver_sql(VIEWS, {"ids": pg_arrays.plain(ids)}).all())
 
 
 def _views(connection: Connection, rows: Sequence[Row]) -> dict[str, PaymentView]:
     charges = [row[0] for row in rows if row[1] == PaymentType.CHARGE and row[2] == State.COMPLETED]
     refunded: dict[str, int] = {}
     if charges:
-        sums = REFUNDED.run(connection, ids=arrays.plain(charges))
+        sums = REFUNDED.run(connection, ids=pg_arrays.plain(charges))
         refunded = {charge: int(total) for charge, total in sums}
     withdrawals = [row[0] for row in rows if row[1] == PaymentType.WITHDRAWAL]
     payees: dict[str, Payee] = {}
     if withdrawals:
-        told = connection.exec_driver_sql(PAYEES, (arrays.plain(withdrawals),))
+        told = connection.exec_driver_sql(PAYEES, (pg_arrays.plain(withdrawals),))
         payees = {payment_id: Payee(name, last4) for payment_id, name, last4 in told}
     return {row[0]: _view(row, refunded.get(row[0], 0), payees.get(row[0])) for row in rows}
 

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from models import arrays
+from models import pg_arrays
 from models.rules.exchange import Offer
-from models.rules.values import Payment, Quoted
+from models.rules.types import Payment, Quoted
 
 
 class Quote(NamedTuple):
@@ -88,7 +88,7 @@ def quoted(connection: Connection, payments: Iterable[Payment]) -> dict[str, Quo
     ids = [payment.id for payment in payments if payment.quote_id]
     if not ids:
         return {}
-    rows = connection.exec_driver_sql(QUOTED, (arrays.plain(ids),))
+    rows = connection.exec_driver_sql(QUOTED, (pg_arrays.plain(ids),))
     return {row[0]: Quoted._make((*row[1:4], *offer)) for row in rows if (offer := _offer(row[4]))}
 
 

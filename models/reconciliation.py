@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Row
 
-from models import arrays
-from models.rules.reconciling import Booking, Expected, Judgement, Verdict, judge
+from models import pg_arrays
+from models.rules.reconciliation import Booking, Expected, Judgement, Verdict, judge
 
 ROWS_AT_ONCE = 5_000
 """Lines judged and kept by one set of statements: each stays far below the role's statement_timeout."""
@@ -175,9 +175,9 @@ def _expected(
 ) -> tuple[Mapping[str | None, list[Expected]], Mapping[str | None, list[Expected]]]:
     """Which of our payments these lines may mean: by the id that the bank was told, and by the bank's reference."""
     ids, references = ({getattr(line, name) for line in lines} - {None} for name in ("payment_id", "bank_reference"))
-    asked = {"ids": arrays.plain(ids), "references": arrays.quoted(references)}
+    asked = {"ids": pg_arrays.plain(ids), "references": pg_arrays.quoted(references)}
     told = connection.exec_driver_sql(TOLD, asked).all()
-    ours = arrays.plain(row[0] for row in told)
+    ours = pg_arrays.plain(row[0] for row in told)
     rows = connection.exec_driver_sql(
         f"SELECT p.id::text, ({ARRIVES})::text, p.currency, p.state FROM payments p WHERE p.id = ANY(%s::uuid[])",
         (ours,),
@@ -222,18 +222,18 @@ def _keep(connection: Connection, id: str, lines: Sequence[Told], judgements: Se
         KEEP,
         {
             "id": id,
-            "lines": arrays.plain(line.line for line in lines),
-            "accounts": arrays.quoted(line.account for line in lines),
-            "days": arrays.plain(line.booked_on for line in lines),
-            "directions": arrays.plain(line.direction for line in lines),
-            "amounts": arrays.plain(line.amount for line in lines),
-            "currencies": arrays.plain(line.currency for line in lines),
-            "end_to_end_ids": arrays.quoted(line.end_to_end_id for line in lines),
-            "references": arrays.quoted(line.bank_reference for line in lines),
-            "descriptions": arrays.quoted(line.description for line in lines),
-            "verdicts": arrays.plain(judgement.verdict for judgement in judgements),
-            "differences": arrays.plain(judgement.difference for judgement in judgements),
-            "payment_ids": arrays.plain(judgement.payment_id for judgement in judgements),
+            "lines": pg_arrays.plain(line.line for line in lines),
+            "accounts": pg_arrays.quoted(line.account for line in lines),
+            "days": pg_arrays.plain(line.booked_on for line in lines),
+            "directions": pg_arrays.plain(line.direction for line in lines),
+            "amounts": pg_arrays.plain(line.amount for line in lines),
+            "currencies": pg_arrays.plain(line.currency for line in lines),
+            "end_to_end_ids": pg_arrays.quoted(line.end_to_end_id for line in lines),
+            "references": pg_arrays.quoted(line.bank_reference for line in lines),
+            "descriptions": pg_arrays.quoted(line.description for line in lines),
+            "verdicts": pg_arrays.plain(judgement.verdict for judgement in judgements),
+            "differences": pg_arrays.plain(judgement.difference for judgement in judgements),
+            "payment_ids": pg_arrays.plain(judgement.payment_id for judgement in judgements),
         },
     )
 
@@ -290,11 +290,11 @@ def _keep_missing(connection: Connection, id: str, known: int, rows: Sequence[Ro
         {
             "id": id,
             "known": known,
-            "ids": arrays.plain(row.id for row in rows),
-            "told_ids": arrays.plain(row.told_id for row in rows),
-            "directions": arrays.plain(row.direction for row in rows),
-            "references": arrays.quoted(row.bank_reference for row in rows),
-            "times": arrays.quoted(row.at.isoformat() for row in rows),
-            "currencies": arrays.quoted(sorted(currencies)),
+            "ids": pg_arrays.plain(row.id for row in rows),
+            "told_ids": pg_arrays.plain(row.told_id for row in rows),
+            "directions": pg_arrays.plain(row.direction for row in rows),
+            "references": pg_arrays.quoted(row.bank_reference for row in rows),
+            "times": pg_arrays.quoted(row.at.isoformat() for row in rows),
+            "currencies": pg_arrays.quoted(sorted(currencies)),
         },
     ).rowcount

@@ -9,7 +9,7 @@ from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from models import arrays, keyset
+from models import keyset, pg_arrays
 from models.rules.blanks import fold_blanks
 
 NAME_LENGTH_MAX = 100
@@ -165,7 +165,7 @@ def change(
 def merchants_among(connection: Connection, ids: Iterable[str]) -> set[str]:
     """Those of the ids that are merchants'."""
     rows = connection.exec_driver_sql(
-        "SELECT id::text FROM users WHERE id = ANY(%s::uuid[]) AND role = 'merchant'", (arrays.plain(ids),)
+        "SELECT id::text FROM users WHERE id = ANY(%s::uuid[]) AND role = 'merchant'", (pg_arrays.plain(ids),)
     )
     return {row[0] for row in rows}
 
@@ -211,4 +211,6 @@ def is_anyone_to_welcome(connection: Connection) -> bool:
 
 def note_welcomed(connection: Connection, ids: list[str]) -> None:
     """Note that these have been welcomed."""
-    connection.exec_driver_sql("UPDATE users SET welcomed_at = now() WHERE id = ANY(%s::uuid[])", (arrays.plain(ids),))
+    connection.exec_driver_sql(
+        "UPDATE users SET welcomed_at = now() WHERE id = ANY(%s::uuid[])", (pg_arrays.plain(ids),)
+    )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from models import arrays, keyset
+from models import keyset, pg_arrays
 from models.webhook_queue import LEASE_SECONDS, Claimed
 
 REDELIVERED_MAX = 10_000
@@ -103,7 +103,7 @@ def page(
         f" ORDER BY {order} LIMIT %(limit)s",
         {
             **{"endpoint": endpoint_id, "edge": after or before, "limit": limit},
-            **{"states": arrays.plain(states or ()), "names": arrays.plain(names or ())},
+            **{"states": pg_arrays.plain(states or ()), "names": pg_arrays.plain(names or ())},
         },
     )
     return [Delivery(*row) for row in rows]
@@ -144,7 +144,7 @@ def redeliver_range(
     row = connection.exec_driver_sql(
         REDELIVER_RANGE,
         {
-            **{"endpoint": endpoint_id, "since": since, "until": until, "states": arrays.plain(states)},
+            **{"endpoint": endpoint_id, "since": since, "until": until, "states": pg_arrays.plain(states)},
             **{"max": REDELIVERED_MAX, "limit": REDELIVERED_MAX + 1},
         },
     ).one()
@@ -163,7 +163,7 @@ WHERE d.id = taken.id AND d.next_attempt_at = taken.claimed_at + make_interval(s
 def give_back(connection: Connection, claimed: Sequence[Claimed]) -> None:
     """Undo a claim after which nobody was called: it does not count. What others hold stays theirs."""
     if claimed:
-        claimed_at = arrays.quoted(one.claimed_at.isoformat() for one in claimed)
-        ids = arrays.plain(one.id for one in claimed)
-        spent = arrays.plain(one.is_spent for one in claimed)
+        claimed_at = pg_arrays.quoted(one.claimed_at.isoformat() for one in claimed)
+        ids = pg_arrays.plain(one.id for one in claimed)
+        spent = pg_arrays.plain(one.is_spent for one in claimed)
         connection.exec_driver_sql(GIVE_BACK, (ids, claimed_at, spent, LEASE_SECONDS))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from models import arrays, event, keyset
+from models import event, keyset, pg_arrays
 
 ENDPOINTS_MAX = 20
 """Of one user, the inactive ones included: each is sent every event that it asks for."""
@@ -67,7 +67,7 @@ def by_id(connection: Connection, id: str) -> Endpoint | None:
 
 def by_ids(connection: Connection, ids: Sequence[str]) -> dict[str, Endpoint]:
     """Several endpoints by id, the deleted ones too; unknown ones are left out."""
-    rows = connection.exec_driver_sql(f"{ENDPOINT} WHERE e.id = ANY(%s::uuid[])", (arrays.plain(ids),))
+    rows = connection.exec_driver_sql(f"{ENDPOINT} WHERE e.id = ANY(%s::uuid[])", (pg_arrays.plain(ids),))
     return {row[0]: Endpoint(*row) for row in rows}
 
 

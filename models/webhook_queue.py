@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 from uuid_utils.compat import uuid7
 
-from models import arrays, audit
+from models import audit, pg_arrays
 from models.event import SETTLED
-from models.rules.webhook import FAILING_SECONDS_MAX, GONE, OURS, Outcome
+from models.rules.webhook_retry import FAILING_SECONDS_MAX, GONE, OURS, Outcome
 
 CALLS_OF_ENDPOINT_MAX = 8
 CALLS_OF_FAILING_MAX = 1
@@ -88,9 +88,9 @@ def fan_out(connection: Connection, limit: int) -> int:
     if wanted:
         *columns, times = zip(*wanted, strict=True)
         names = ("endpoints", "sequences", "names", "subjects", "versions")
-        deliveries = dict(zip(names, map(arrays.plain, columns), strict=True))
-        ids = arrays.plain(uuid7() for _ in wanted)
-        connection.exec_driver_sql(KEEP, {**deliveries, "ids": ids, "times": arrays.quoted(times)})
+        deliveries = dict(zip(names, map(pg_arrays.plain, columns), strict=True))
+        ids = pg_arrays.plain(uuid7() for _ in wanted)
+        connection.exec_driver_sql(KEEP, {**deliveries, "ids": ids, "times": pg_arrays.quoted(times)})
     connection.exec_driver_sql(MOVE, between)
     return int(end[2])
 
@@ -181,7 +181,7 @@ def claim(connection: Connection, calls: Mapping[str, int], slow: Collection[str
     rows = connection.exec_driver_sql(
         CLAIM,
         {
-            **{"busy": arrays.plain(calls), "calls": arrays.plain(calls.values()), "slow": arrays.plain(slow)},
+            **{"busy": pg_arrays.plain(calls), "calls": pg_arrays.plain(calls.values()), "slow": pg_arrays.plain(slow)},
             **{"calls_max": CALLS_OF_ENDPOINT_MAX, "failing_max": CALLS_OF_FAILING_MAX, "lease": LEASE_SECONDS},
             **room._asdict(),
         },
@@ -194,7 +194,7 @@ def secrets(connection: Connection, endpoint_ids: Sequence[str]) -> dict[str, li
     rows = connection.exec_driver_sql(
         "SELECT endpoint_id::text, array_agg(secret ORDER BY created_at DESC, id DESC) FROM webhook_secrets"
         " WHERE endpoint_id = ANY(%s::uuid[]) AND (expires_at IS NULL OR expires_at > now()) GROUP BY endpoint_id",
-        (arrays.plain(endpoint_ids),),
+        (pg_arrays.plain(endpoint_ids),),
     )
     return {row[0]: row[1] for row in rows}
 
@@ -244,14 +244,14 @@ def note(connection: Connection, ended: Sequence[Ended]) -> None:
     connection.exec_driver_sql(
         NOTE,
         {
-            "ids": arrays.plain(e.claimed.id for e in ended),
-            "attempts": arrays.plain(e.claimed.attempt for e in ended),
-            "states": arrays.plain(e.state for e in ended),
-            "statuses": arrays.plain(e.outcome.status for e in ended),
-            "errors": arrays.plain(e.outcome.error for e in ended),
-            "milliseconds": arrays.plain(e.outcome.milliseconds for e in ended),
-            "waits": arrays.plain(e.wait for e in ended),
-            "left": arrays.plain(e.claimed.tries_left for e in ended),
+            "ids": pg_arrays.plain(e.claimed.id for e in ended),
+            "attempts": pg_arrays.plain(e.claimed.attempt for e in ended),
+            "states": pg_arrays.plain(e.state for e in ended),
+            "statuses": pg_arrays.plain(e.outcome.status for e in ended),
+            "errors": pg_arrays.plain(e.outcome.error for e in ended),
+            "milliseconds": pg_arrays.plain(e.outcome.milliseconds for e in ended),
+            "waits": pg_arrays.plain(e.wait for e in ended),
+            "left": pg_arrays.plain(e.claimed.tries_left for e in ended),
         },
     )
     last = {e.claimed.endpoint_id: e.outcome.error is not None for e in ended if e.outcome.error not in OURS}
@@ -259,7 +259,7 @@ def note(connection: Connection, ended: Sequence[Ended]) -> None:
         connection.exec_driver_sql(
             f"UPDATE webhook_endpoints SET failing_since = {since} WHERE id = ANY(%s::uuid[])"
             " AND (failing_since IS NULL) = %s AND deleted_at IS NULL",
-            (arrays.plain(id for id, is_failing in last.items() if is_failing is failed), failed),
+            (pg_arrays.plain(id for id, is_failing in last.items() if is_failing is failed), failed),
         )
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from broker import BODY, MESSAGE_BYTES_MAX, NotABell, read
 from celery_config import BELLS, POST, QUEUE_OF, UPKEEP, publish
 from embedded.valkey import Valkey
-from tests.workers.bells import ringing_at
+from tests.broker import ringing_at
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_house import HOUSE, PRODUCT, SQL, name_of, sources
+from tests.test_architecture import HOUSE, PRODUCT, SQL, name_of, sources
 
 RECORD = HOUSE / "docs/adr/0023-no-clock-decides-but-the-databases.md"
 WALL = (
@@ -17,7 +17,7 @@ ORDER = rf"ORDER BY {ID}|\b(?:\w+\.)id(?:::\w+)? (?:<|>|<=|>=) (?!ALL|ANY)|\b(?:
 
 USES = {
     "wall": {
-        "gateway/limits.py": 3,
+        "gateway/auth/rate_limit.py": 3,
         "logs.py": 1,
         "models/clock.py": 1,
         "workers/mail.py": 2,
@@ -34,15 +34,15 @@ USES = {
         "models/audit.py": 1,
         "models/bank_return.py": 1,
         "models/charge_limit.py": 4,
-        "models/command.py": 3,
-        "models/instruction.py": 3,
+        "models/payment_command.py": 3,
+        "models/payout.py": 3,
         "models/keyset.py": 2,
         "models/ledger.py": 4,
         "models/payment.py": 1,
-        "models/stuck.py": 2,
-        "models/timeline.py": 3,
+        "models/payment_stuck.py": 2,
+        "models/payment_timeline.py": 3,
         "models/user.py": 2,
-        "models/walk.py": 5,
+        "models/payment_search.py": 5,
         "models/webhook_delivery.py": 2,
         "models/webhook_queue.py": 2,
     },

@@ -11,7 +11,7 @@ import pytest
 
 from embedded.home import CHECKOUT
 from embedded.stack import BANK, COMMANDS
-from tests.gateway.house import SECRET_KEY
+from tests.gateway.harness import SECRET_KEY
 from tests.support import Database, Postgres, entries_of
 
 NOWHERE = "postgresql+psycopg2://payments_gateway:x@127.0.0.1:1/x"
@@ -60,7 +60,7 @@ FAILURES = {
     "thread": "import threading; t = threading.Thread(target=int, args=['bad']); t.start(); t.join()",
     "finalizer": "class A:\n    def __del__(self): int('bad')\na = A()\ndel a",
     "greenlet": (
-        "import gevent; from gateway.http_worker import log_failed_greenlets as f\n"
+        "import gevent; from gateway.http.gunicorn_worker import log_failed_greenlets as f\n"
         "f(); gevent.spawn(int, 'bad').join(); gevent.get_hub().loop.run_callback(int, 'bad'); gevent.sleep(0)"
     ),
     "task of an event loop": (

@@ -9,7 +9,7 @@ import redis
 import timetable
 from celery_config import DISPATCH, ENSURE_PARTITIONS, FORGET, QUEUE_OF, QUEUES, TIMETABLE, BrokerAway, app
 from embedded.valkey import Valkey
-from tests.workers.bells import ringing_at
+from tests.broker import ringing_at
 from timetable import MonotonicScheduler
 
 START = 1_000.0

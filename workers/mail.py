@@ -17,7 +17,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import structlog
 from email_validator import validate_email
 
-from models import confirmation, tokens
+from models import confirmation
+from models import token as tokens
 from models.confirmation import VALID, Letter, Purpose
 from models.session import DatabaseAway, Engine, transaction
 

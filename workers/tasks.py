@@ -23,7 +23,7 @@ from celery_config import (
 from models import login_throttle, partitions, payment, webhook_queue
 from models.heartbeat import BEAT
 from models.session import Contention, DatabaseAway, NoPartition, Overdue, transaction
-from workers import runtime, turns
+from workers import process, task_loop
 
 log = structlog.get_logger("tasks")
 
@@ -32,7 +32,7 @@ log = structlog.get_logger("tasks")
 def post(self) -> None:
     """Post what is due; ring again only if time ran out before the work did."""
     with _turn(POST), structlog.contextvars.bound_contextvars(request_id=self.request.get("request_id")):
-        poster = runtime.poster()
+        poster = process.poster()
         _, remains = poster.drain()
         if remains:
             publish()
@@ -46,7 +46,7 @@ def post(self) -> None:
 def instruct(self) -> None:
     """Tell the bank what is due and hear what it tells; the posters end what it has answered."""
     with _turn(INSTRUCT), structlog.contextvars.bound_contextvars(request_id=self.request.get("request_id")):
-        has_ended, remains = runtime.instructor().drain()
+        has_ended, remains = process.instructor().drain()
         if has_ended:
             publish()
         if remains:
@@ -58,7 +58,7 @@ def instruct(self) -> None:
 def dispatch(self) -> None:
     """Begin to send the webhooks that are due; no receiver is waited for."""
     with _turn(DISPATCH):
-        runtime.dispatcher().dispatch()
+        process.dispatcher().dispatch()
         _pulse(self.request)
 
 
@@ -66,7 +66,7 @@ def dispatch(self) -> None:
 def sweep() -> None:
     """Ring if anything is due or to be ended: for bells lost, times that have come, and workers that died."""
     with _turn(SWEEP):
-        with transaction(runtime.engine()) as connection:
+        with transaction(process.engine()) as connection:
             due = payment.is_anything_due(connection) or payment.is_anything_to_end(connection)
         if due:
             publish()
@@ -83,9 +83,9 @@ def heartbeat(self) -> None:
 def ensure_partitions() -> None:
     """Make the partitions of the coming months, and say so when one is missing all the same."""
     with _turn(ENSURE_PARTITIONS):
-        with transaction(runtime.engine()) as connection:
+        with transaction(process.engine()) as connection:
             partitions.ensure(connection)
-        with transaction(runtime.engine()) as connection:
+        with transaction(process.engine()) as connection:
             missing = partitions.missing(connection)
         if missing:
             log.error("months have no partition", months=list(missing), command="flask payments partitions")
@@ -95,7 +95,7 @@ def ensure_partitions() -> None:
 def welcome() -> None:
     """Open wallets for those who signed up, and pay their bonus."""
     with _turn(WELCOME):
-        if runtime.welcomer().welcome():
+        if process.welcomer().welcome():
             publish()
 
 
@@ -103,16 +103,16 @@ def welcome() -> None:
 def mail() -> None:
     """Send the mail that is due."""
     with _turn(MAIL):
-        runtime.postman().deliver()
+        process.postman().deliver()
 
 
 @app.task(name=FORGET)
 def forget() -> None:
     """Forget guesses at passwords that no longer count, and old deliveries of webhooks."""
     with _turn(FORGET):
-        with transaction(runtime.engine()) as connection:
+        with transaction(process.engine()) as connection:
             login_throttle.forget_old(connection)
-        with transaction(runtime.engine()) as connection:
+        with transaction(process.engine()) as connection:
             forgotten = webhook_queue.forget_old(connection)
         if forgotten == webhook_queue.FORGOTTEN_MAX:
             publish(task=FORGET)  # what else this worker has to do comes first
@@ -120,9 +120,9 @@ def forget() -> None:
 
 def _pulse(request: Any) -> None:
     """Note that this worker has ended a task, whether by a bell or its own clock, and that beat lives if it sent it."""
-    runtime.pulse(request.hostname or runtime.worker_name, has_heard=request.hostname is not None)
+    process.pulse(request.hostname or process.worker_name, has_heard=request.hostname is not None)
     if request.get("request_id") == BEAT:
-        runtime.pulse(BEAT, has_heard=True)
+        process.pulse(BEAT, has_heard=True)
 
 
 @contextmanager
@@ -131,7 +131,7 @@ def _turn(task: str) -> Iterator[None]:
 
     What it has to say is part of its turn: a log that nobody reads may be what it is stuck in.
     """
-    with turns.turns.take(task):
+    with task_loop.turns.take(task):
         try:
             yield
         except (DatabaseAway, Contention, Overdue, NoPartition, BrokerAway) as error:

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable
 
 from models.rules.commission import commission
-from models.rules.failure import Failure
+from models.rules.failure_codes import Failure
 from models.rules.state import State
-from models.rules.values import Account, Bulk, Payment, Verdict
+from models.rules.types import Account, Bulk, Payment, Verdict
 
 
 def give_share(

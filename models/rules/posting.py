@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 
 from models.rules.bulk import counted, give_share
+from models.rules.charge_limits import NO_ALLOWANCES, UNLIMITED, Allowance
+from models.rules.checks import refusal
 from models.rules.commission import commission, returned
-from models.rules.failure import Failure
-from models.rules.limits import NO_ALLOWANCES, UNLIMITED, Allowance
+from models.rules.failure_codes import Failure
 from models.rules.money import MINOR_UNITS_MAX
-from models.rules.refusal import refusal
 from models.rules.state import State, move_to
-from models.rules.values import (
+from models.rules.types import (
     BANKS_WORDS,
     NO_BULKS,
     NO_CHARGES,

@@ -3,7 +3,7 @@
 import pytest
 
 from bench import waiting_report
-from bench.learning import WAYS
+from bench.notification_latency import WAYS
 from bench.report import WAITING
 from bench.waiters import KINDS
 from bench.waiting import LOADS

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.contract import node
-from tests.gateway.house import House, Person
-from tests.gateway.served import Served, serving
+from tests.gateway.events.live_gateway import Served, serving
+from tests.gateway.harness import House, Person
 from tests.support import Database
 
 DOCUMENT = node.HERE.parents[1] / "docs" / "openapi.json"

@@ -16,9 +16,9 @@ import pytest
 from werkzeug import Request, Response
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from gateway import streaming
+from gateway.events import subscription
 from tests.contract import browser, node
-from tests.gateway.house import House, Person
+from tests.gateway.harness import House, Person
 from tests.support import eventually
 
 HEARTBEATS = 3
@@ -49,7 +49,7 @@ class PageServer:
         environ["HTTP_AUTHORIZATION"] = f"Bearer {self.token}"
         self.last_event_id = environ.get("HTTP_LAST_EVENT_ID", "")
         for piece in self.house.app(environ, start_response):
-            self.heartbeats += piece.decode() == streaming.HEARTBEAT
+            self.heartbeats += piece.decode() == subscription.HEARTBEAT
             yield piece
 
 
@@ -61,8 +61,8 @@ class Handler(WSGIRequestHandler):
 
 @pytest.fixture
 def pages(house: House, client: Person, monkeypatch: pytest.MonkeyPatch) -> Iterator[PageServer]:
-    monkeypatch.setattr(streaming, "HEARTBEAT_SECONDS", 0.05)
-    monkeypatch.setattr(streaming, "RETRY_MILLISECONDS", 50)
+    monkeypatch.setattr(subscription, "HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr(subscription, "RETRY_MILLISECONDS", 50)
     pages = PageServer(house, client.token)
     server = make_server("127.0.0.1", 0, pages, threaded=True, request_handler=Handler)
     pages.url = f"http://127.0.0.1:{server.port}"

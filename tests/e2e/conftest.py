@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from embedded.stack import Stack
-from tests.e2e.crowd import Crowd
+from tests.e2e.state_machine.users import Crowd
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import redis
 
 from embedded.stack import Stack
 from embedded.valkey import GATEWAY, WORKER
-from tests.e2e.crowd import Crowd
+from tests.e2e.state_machine.users import Crowd
 from tests.support import eventually
 
 pytestmark = pytest.mark.slow

@@ -26,7 +26,7 @@ from embedded.postgres import SUPERUSER
 from embedded.stack import Stack
 from models import invariants
 from models.session import transaction
-from tests.e2e.reckoning import owner, scalar
+from tests.e2e.state_machine.audit import owner, scalar
 from tests.support import eventually
 from workers.mail import UNDER_WAY_SECONDS
 

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from tests.e2e.crowd import ACCEPTED, Crowd, Order
-from tests.e2e.reckoning import reckon, scalar, wait_until_decided
+from tests.e2e.state_machine.audit import reckon, scalar, wait_until_decided
+from tests.e2e.state_machine.users import ACCEPTED, Crowd, Order
 from tests.support import eventually
 
 pytestmark = pytest.mark.slow

@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.e2e.crowd import Crowd
-from tests.receiver import Receiver, status
+from tests.e2e.state_machine.users import Crowd
 from tests.support import eventually
+from tests.webhook_receiver import Receiver, status
 
 pytestmark = pytest.mark.slow
 CREATED, ACCEPTED = 201, 202

@@ -7,8 +7,8 @@ import click
 import pytest
 
 from embedded.stack import Stack
-from tests.e2e.crowd import Answer, Crowd
-from tests.e2e.reckoning import Reckoning, reckon, wait_until_decided
+from tests.e2e.state_machine.audit import Reckoning, reckon, wait_until_decided
+from tests.e2e.state_machine.users import Answer, Crowd
 
 DECIDED_SECONDS_MAX = 300
 Reckon = Callable[[Sequence[Answer]], Reckoning]

@@ -7,8 +7,8 @@ import pytest
 
 from embedded.stack import Stack
 from models.session import transaction
-from tests.e2e.crowd import ACCEPTED, Crowd
-from tests.e2e.reckoning import owner
+from tests.e2e.state_machine.audit import owner
+from tests.e2e.state_machine.users import ACCEPTED, Crowd
 from tests.faults.ops import flask, flask_fails
 from tests.support import eventually, past_the_triggers
 

@@ -16,10 +16,10 @@ from embedded.process import Process
 from embedded.stack import Stack
 from models.ledger import take_turn
 from models.session import transaction
-from tests.e2e.crowd import ACCEPTED, Answer, Crowd
-from tests.e2e.reckoning import owner, scalar
+from tests.e2e.state_machine.audit import owner, scalar
+from tests.e2e.state_machine.users import ACCEPTED, Answer, Crowd
 from tests.faults.conftest import Reckon
-from tests.faults.injury import as_superuser, children, logged, stopped
+from tests.faults.inject import as_superuser, children, logged, stopped
 from tests.faults.ops import flask
 from tests.support import eventually
 

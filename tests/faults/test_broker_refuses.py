@@ -6,8 +6,8 @@ import pytest
 import redis
 
 from embedded.stack import STOP_SECONDS_MAX, Stack
-from tests.e2e.reckoning import scalar
-from tests.faults.injury import logged, stopped
+from tests.e2e.state_machine.audit import scalar
+from tests.faults.inject import logged, stopped
 from tests.support import eventually
 
 pytestmark = pytest.mark.slow

@@ -5,9 +5,9 @@ from concurrent.futures import wait
 import pytest
 
 from embedded.stack import Stack
-from tests.e2e.crowd import ACCEPTED, Answer, Crowd
+from tests.e2e.state_machine.users import ACCEPTED, Answer, Crowd
 from tests.faults.conftest import Reckon
-from tests.faults.injury import as_superuser, kill, logged
+from tests.faults.inject import as_superuser, kill, logged
 from tests.support import eventually
 
 pytestmark = pytest.mark.slow

@@ -5,9 +5,9 @@ from concurrent.futures import wait
 import pytest
 
 from embedded.stack import Stack
-from tests.e2e.crowd import ACCEPTED, Answer, Crowd
+from tests.e2e.state_machine.users import ACCEPTED, Answer, Crowd
 from tests.faults.conftest import Reckon
-from tests.faults.injury import children, is_running, kill_a_child, kill_the_parent
+from tests.faults.inject import children, is_running, kill_a_child, kill_the_parent
 
 pytestmark = pytest.mark.slow
 PAYMENTS = 1_000

@@ -9,7 +9,7 @@ import pytest
 
 from embedded import api
 from embedded.stack import COMMANDS, Stack
-from tests.faults.injury import children, kill_a_child, kill_the_parent
+from tests.faults.inject import children, kill_a_child, kill_the_parent
 from tests.support import entries_of, eventually
 
 pytestmark = pytest.mark.slow

@@ -11,10 +11,10 @@ import redis
 
 from celery_config import INSTRUCT, POST, QUEUES
 from embedded.stack import Stack
-from tests.e2e.crowd import ACCEPTED, Crowd
-from tests.e2e.reckoning import scalar
+from tests.e2e.state_machine.audit import scalar
+from tests.e2e.state_machine.users import ACCEPTED, Crowd
 from tests.faults.conftest import Reckon
-from tests.faults.injury import children, logged
+from tests.faults.inject import children, logged
 from tests.support import eventually
 
 pytestmark = pytest.mark.slow

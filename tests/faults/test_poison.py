@@ -8,10 +8,10 @@ from embedded.stack import Stack
 from models.ledger import take_turn
 from models.rules.retry import ATTEMPTS_MAX
 from models.session import transaction
-from tests.e2e.crowd import ACCEPTED, Crowd
-from tests.e2e.reckoning import owner, scalar
+from tests.e2e.state_machine.audit import owner, scalar
+from tests.e2e.state_machine.users import ACCEPTED, Crowd
 from tests.faults.conftest import Reckon
-from tests.faults.injury import logged
+from tests.faults.inject import logged
 from tests.faults.ops import flask
 from tests.support import eventually
 

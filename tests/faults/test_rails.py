@@ -12,13 +12,13 @@ from embedded import api
 from embedded.bank import BEHAVIOURS, RETURN_SECONDS
 from embedded.stack import Stack
 from models.session import transaction
-from tests.e2e.crowd import ACCEPTED, Crowd
-from tests.e2e.reckoning import owner, scalar
+from tests.e2e.state_machine.audit import owner, scalar
+from tests.e2e.state_machine.users import ACCEPTED, Crowd
 from tests.faults.conftest import Reckon
-from tests.faults.injury import is_running, kill_the_parent
+from tests.faults.inject import is_running, kill_the_parent
 from tests.faults.ops import flask
 from tests.support import eventually
-from workers.rails.instructing import ATTEMPTS_MAX
+from workers.rails.payouts import ATTEMPTS_MAX
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 PAYOUTS, KILLS = 150, 4

@@ -8,12 +8,12 @@ from uuid import uuid4
 import pytest
 
 from embedded.stack import Stack
-from tests.e2e.crowd import ACCEPTED, Crowd
-from tests.e2e.reckoning import scalar
+from tests.e2e.state_machine.audit import scalar
+from tests.e2e.state_machine.users import ACCEPTED, Crowd
 from tests.faults.conftest import Reckon
-from tests.faults.injury import logged, stopped
-from tests.receiver import Receiver
+from tests.faults.inject import logged, stopped
 from tests.support import eventually
+from tests.webhook_receiver import Receiver
 
 pytestmark = pytest.mark.slow
 CREATED = 201

@@ -13,10 +13,10 @@ import pytest
 from embedded import home as homes
 from embedded.stack import Stack
 from tests.conftest import UNLIMITED
-from tests.e2e.reckoning import scalar
-from tests.faults.injury import children
+from tests.e2e.state_machine.audit import scalar
+from tests.faults.inject import children
 from tests.support import eventually
-from workers.turns import STUCK_STATUS
+from workers.task_loop import STUCK_STATUS
 
 pytestmark = pytest.mark.slow
 

@@ -15,14 +15,14 @@ from sqlalchemy import NullPool
 
 import settings
 from embedded.stack import Stack
-from gateway.prefer import WAIT_SECONDS_MAX
+from gateway.outcomes.prefer import WAIT_SECONDS_MAX
 from models.session import open_engine
-from tests.e2e.crowd import Answer, Crowd, Order
-from tests.e2e.reckoning import scalar
+from tests.e2e.state_machine.audit import scalar
+from tests.e2e.state_machine.users import Answer, Crowd, Order
 from tests.faults.conftest import Reckon
-from tests.faults.injury import as_superuser
+from tests.faults.inject import as_superuser
 from tests.support import eventually
-from workers.posting import Poster
+from workers.posting.poster import Poster
 
 pytestmark = pytest.mark.slow
 WAITERS = 50

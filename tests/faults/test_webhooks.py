@@ -8,11 +8,11 @@ import pytest
 
 from embedded.stack import Stack
 from models.session import transaction
-from tests.e2e.crowd import ACCEPTED, Crowd
-from tests.e2e.reckoning import owner, scalar, wait_until_decided
-from tests.faults.injury import is_running, kill_the_parent
-from tests.receiver import Receiver, status
+from tests.e2e.state_machine.audit import owner, scalar, wait_until_decided
+from tests.e2e.state_machine.users import ACCEPTED, Crowd
+from tests.faults.inject import is_running, kill_the_parent
 from tests.support import eventually
+from tests.webhook_receiver import Receiver, status
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 CHARGES, KILLS = 150, 4

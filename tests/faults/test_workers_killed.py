@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from embedded.stack import Stack
-from tests.e2e.crowd import ACCEPTED, Answer, Crowd
+from tests.e2e.state_machine.users import ACCEPTED, Answer, Crowd
 from tests.faults.conftest import Reckon
-from tests.faults.injury import catch_a_poster, is_running, kill_a_child, kill_the_parent, logged
+from tests.faults.inject import catch_a_poster, is_running, kill_a_child, kill_the_parent, logged
 from tests.support import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

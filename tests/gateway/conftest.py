@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 import celery_config
-from tests.gateway.house import House, Person
+from tests.gateway.harness import House, Person
 from tests.support import Database
 
 

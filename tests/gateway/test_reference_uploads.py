@@ -7,9 +7,9 @@ from werkzeug.test import TestResponse
 
 from models.invariants import violations
 from models.session import transaction
-from tests.gateway.bulk_orders import TRANSFERS, line, lines, order, organization
-from tests.gateway.house import House, Person
-from tests.gateway.test_bulk_uploads import CSV, JSON_LINES, OPEN, close, json_lines, put, table
+from tests.gateway.bulks.builders import TRANSFERS, line, lines, order, organization
+from tests.gateway.bulks.test_upload import CSV, JSON_LINES, OPEN, close, json_lines, put, table
+from tests.gateway.harness import House, Person
 
 REFERENCES = ["U-1", "U-2"]
 

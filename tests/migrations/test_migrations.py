@@ -12,11 +12,11 @@ from sqlalchemy.exc import DBAPIError
 
 import settings
 from embedded.postgres import OWNER_ROLE, Postgres
-from models import bank_account, bulk, currency, event, instruction, invariants, partitions, payment
+from models import bank_account, bulk, currency, event, invariants, partitions, payment, payout
 from models.bulk import Head, Kind, Line, Mode
-from models.instruction import Counterparty
 from models.invariants import INVARIANTS
 from models.payment_list import Viewer
+from models.payout import Counterparty
 from models.session import DatabaseAway, open_engine, transaction
 from models.user import Role
 from tests.models.world import World, new_id, scalar
@@ -150,7 +150,7 @@ def test_the_bank_does_not_go_while_money_waits_for_it(bare):
     wish = payment.Wish(id, "withdrawal", ann, rich, world.technical("wire"), 700, "EUR", id, bytes(32))
     with transaction(world.gateway) as connection:
         payment.accept(connection, [wish])
-        instruction.keep(connection, {id: Counterparty("DE89370400440532013000", "Bob", None, None)})
+        payout.keep(connection, {id: Counterparty("DE89370400440532013000", "Bob", None, None)})
     assert (world.post(), world.state(id)) == (1, "AUTHORIZED")
     migrate(bare.owner, "0006-1")
     before = catalogue(world)

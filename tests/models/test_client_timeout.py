@@ -14,7 +14,7 @@ from embedded.home import CHECKOUT
 from models import audit, client_timeout, session
 from models.audit import Actor
 from models.session import CommitUnknown, DatabaseAway, open_engine, statements, transaction
-from tests.line import COMMIT, SOCKET_NAME, Line
+from tests.lossy_postgres_proxy import COMMIT, SOCKET_NAME, Line
 from tests.support import Database
 
 MUTE_SECONDS = 0.3
@@ -132,13 +132,13 @@ assert psycopg2.extensions.get_wait_callback() is not None
     ("module", "install"),
     [
         ("celery_config", "celery_config.worker_init.send(sender=None)"),
-        ("workers.runtime", "workers.runtime.bound_statements()"),
-        ("gateway.green", "gateway.green.install()"),
+        ("workers.process", "workers.process.bound_statements()"),
+        ("gateway.http.gevent_support", "gateway.http.gevent_support.install()"),
     ],
 )
 def test_each_process_is_bounded(module: str, install: str, database: Database) -> None:
     if module == "celery_config":
-        install = "import workers.runtime; workers.runtime.preflight = lambda **_: None; " + install
+        install = "import workers.process; workers.process.preflight = lambda **_: None; " + install
     code = INSTALLED.format(module=module, install=install)
     done = subprocess.run(
         [sys.executable, "-c", code],

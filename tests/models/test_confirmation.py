@@ -4,7 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from models import confirmation, tokens
+from models import confirmation
+from models import token as tokens
 from models.confirmation import ASKED_PER_HOUR_MAX, Letter, Purpose
 from models.session import transaction
 from tests.models.world import World, new_id, scalar

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from models import event, payment, payment_view, timeline
+from models import event, payment, payment_timeline, payment_view
 from models.event import Event
 from models.payment import Wish
 from models.payment_list import Viewer
@@ -225,7 +225,7 @@ def test_an_endpoint_with_the_id_of_a_payment_does_not_keep_it_from_being_posted
         view = payment_view.by_id(connection, id)
         assert view is not None
         assert view.attempts == 0
-        assert [entry.step for entry in timeline.of_payment(connection, view)] == ["initiated", "completed"]
+        assert [entry.step for entry in payment_timeline.of_payment(connection, view)] == ["initiated", "completed"]
 
 
 @pytest.mark.parametrize("reads_all", [True, False])

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from models import account, idempotency, payment, stuck
+from models import account, idempotency, payment, payment_stuck
+from models.payment_stuck import Which
 from models.session import transaction
-from models.stuck import Which
 from tests.models.world import World, new_id, scalar
 from tests.support import eventually
 
@@ -222,10 +222,10 @@ def test_a_revived_payment_is_due_with_all_its_attempts_before_it(world, parties
     world.park(parked)
     world.post()
     with transaction(world.worker) as connection:
-        assert [s.id for s in stuck.find(connection, Which(), 10)] == [parked]
-        [was] = stuck.revive(connection, [parked, done, new_id()])
+        assert [s.id for s in payment_stuck.find(connection, Which(), 10)] == [parked]
+        [was] = payment_stuck.revive(connection, [parked, done, new_id()])
         assert (was.id, was.attempts, was.last_error, was.parked_at is None) == (parked, 1, "no luck", False)
-        assert stuck.find(connection, Which(), 10) == []
+        assert payment_stuck.find(connection, Which(), 10) == []
         assert payment.attempts(connection, parked) == 0
     assert world.post() == 1
     assert world.state(parked) == "COMPLETED"
@@ -239,9 +239,9 @@ def test_what_waits_and_what_is_stuck(world, parties):
     with transaction(world.worker) as connection:
         waiting, oldest_seconds = payment.waiting(connection)
         assert (waiting, 3600 <= oldest_seconds < 3700) == (2, True)
-        assert [s.id for s in stuck.find(connection, Which(0), 10)] == [ids[1], ids[0]]
-        assert stuck.find(connection, Which(3600), 10) == []
-        assert [s.id for s in stuck.open_among(connection, ids)] == ids
+        assert [s.id for s in payment_stuck.find(connection, Which(0), 10)] == [ids[1], ids[0]]
+        assert payment_stuck.find(connection, Which(3600), 10) == []
+        assert [s.id for s in payment_stuck.open_among(connection, ids)] == ids
     world.post()
     with transaction(world.worker) as connection:
         assert payment.waiting(connection) == (0, 0.0)

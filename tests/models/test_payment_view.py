@@ -7,10 +7,10 @@ import pytest
 from models import operation, payment_list, payment_view
 from models.account import Party
 from models.payment_list import Viewer
+from models.payment_search import START, Asked, Place, Want
 from models.payment_view import PaymentView
 from models.session import transaction
 from models.user import Role
-from models.walk import START, Asked, Place, Want
 from tests.models.world import World, new_id
 
 EPOCH = datetime(1960, 1, 1, tzinfo=UTC)

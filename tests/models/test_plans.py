@@ -24,18 +24,18 @@ from models import (
     operation,
     payment,
     payment_list,
+    payment_stuck,
     payment_view,
-    prepared,
-    stuck,
-    tokens,
+    prepared_statement,
+    token,
 )
 from models.account import Party
 from models.bulk import Head, Kind, Line, Mode
 from models.payment_list import Viewer
+from models.payment_search import Asked, Want
+from models.payment_stuck import Which
 from models.session import Connection, open_engine, transaction
-from models.stuck import Which
 from models.user import Role
-from models.walk import Asked, Want
 from tests.models.world import World, new_id
 
 pytestmark = pytest.mark.slow
@@ -204,11 +204,11 @@ QUESTIONS: dict[str, tuple[int, Callable[[Connection, dict[str, Any]], object]]]
     "what is due": (EVERY_MONTH, lambda c, _: payment.claim(c, 500)),
     "what is to end": (EVERY_MONTH, lambda c, _: payment.is_anything_to_end(c)),
     "holds that expired": (EVERY_MONTH, lambda c, _: payment.claim_expired(c, 500)),
-    "what is parked": (EVERY_MONTH, lambda c, _: stuck.find(c, Which(), 21)),
+    "what is parked": (EVERY_MONTH, lambda c, _: payment_stuck.find(c, Which(), 21)),
     "a bulk": (0, lambda c, some: bulk.by_id(c, some["bulk"])),
     "a page of its lines": (EVERY_MONTH, lambda c, some: bulk_line.page(c, some["bulk"], 21, before="4000")),
     "keys": (0, lambda c, some: idempotency.find(c, [(some["user"], "k")])),
-    "a token": (0, lambda c, _: tokens.bearer(c, tokens.hash_of(tokens.new()))),
+    "a token": (0, lambda c, _: token.bearer(c, token.hash_of(token.new()))),
     "wallets by token": (0, lambda c, _: account.parties_by_token(c, ["wal_" + "0" * 32])),
     "what merchants took of a day": (
         EVERY_MONTH,
@@ -227,7 +227,7 @@ def _party(account_id: str) -> Party:
 
 
 def _between(account_id: str) -> Any:
-    from models.rules.values import Payment  # noqa: PLC0415 - only here
+    from models.rules.types import Payment  # noqa: PLC0415 - only here
 
     return Payment(new_id(), "transfer", "INITIATED", new_id(), account_id, new_id(), 1, "EUR")
 
@@ -278,7 +278,7 @@ def test_a_plan_that_was_made_while_all_was_empty_is_made_anew(world: World, mon
     for question in PREPARED_ONCE:
         assert plans(worker, QUESTIONS[question][1], some)
     fill(world, 26_000)
-    later = time.monotonic() + prepared.PLAN_SECONDS_MAX
+    later = time.monotonic() + prepared_statement.PLAN_SECONDS_MAX
     monkeypatch.setattr(time, "monotonic", lambda: later)
     for question in PREPARED_ONCE:
         found = [

@@ -13,7 +13,7 @@ from models.rules.exchange import RATE_ONE, Offer, rate_text
 from models.session import transaction
 from models.user import Role
 from tests.support import Database, engine_of
-from workers.posting import Poster
+from workers.posting.poster import Poster
 
 
 def new_id() -> str:

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, make_url
 from uuid_utils.compat import uuid7
 
-from models import account, event, instruction, invariants, payment, user
-from models.instruction import Counterparty
+from models import account, event, invariants, payment, payout, user
 from models.payment import Wish
+from models.payout import Counterparty
 from models.session import Engine, open_engine, transaction
 from tests.support import Database
-from workers.posting import Poster
+from workers.posting.poster import Poster
 
 CURRENCY = "EUR"
 ANN = Counterparty("DE89370400440532013000", "Ann Example", "COBADEFFXXX", "Rent")
@@ -110,7 +110,7 @@ class Books:
         with transaction(self.gateway) as connection:
             assert payment.accept(connection, [wish]).keys() == {id}
             if type == "withdrawal" and target_id == self.technical("wire", currency):
-                instruction.keep(connection, {id: ANN})
+                payout.keep(connection, {id: ANN})
         return id
 
     def kept(self, payment_id: str) -> Kept:

@@ -11,10 +11,10 @@ from structlog.testing import LogCapture
 from embedded.postgres import SUPERUSER, Postgres
 from embedded.valkey import Valkey
 from models.rules import retry
+from tests.broker import ringing_at
 from tests.support import Database
-from tests.workers.bells import ringing_at
 from tests.workers.books import Books
-from workers import posting
+from workers.posting import poster
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def books(fresh_database: Database, postgres: Postgres) -> Iterator[Books]:
 def told(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
     """What the posting story logs meanwhile, whatever level is configured."""
     capture = LogCapture()
-    monkeypatch.setattr(posting, "log", structlog.wrap_logger(None, processors=[capture]))
+    monkeypatch.setattr(poster, "log", structlog.wrap_logger(None, processors=[capture]))
     return capture.entries
 
 

@@ -10,9 +10,9 @@ from click.testing import Result
 
 from models.rules.blanks import fold_blanks
 from tests.workers.books import Books
-from workers import runtime
+from workers import process
 from workers.arguments import Words
-from workers.group import WorkerGroup
+from workers.cli.group import WorkerGroup
 from wsgi import app
 
 NUMBERS = ["-1", "1.5", "1e309", "nan", "inf"]
@@ -34,8 +34,8 @@ VALID = {
 @pytest.fixture(autouse=True)
 def database(books: Books, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the commands work on."""
-    monkeypatch.setattr(runtime, "engine", lambda: books.worker)
-    monkeypatch.setattr(runtime, "poster", books.poster)
+    monkeypatch.setattr(process, "engine", lambda: books.worker)
+    monkeypatch.setattr(process, "poster", books.poster)
 
 
 def commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:

@@ -8,7 +8,7 @@ from sqlalchemy import make_url
 from models.session import CommitUnknown, DatabaseAway
 from models.sqlstate import MEANINGS, Meaning
 from tests.workers.books import Books
-from workers import runtime, tasks
+from workers import process, tasks
 
 CODES = {
     name: sorted(c for c in MEANINGS if len(c) == 5 and MEANINGS[c] is Meaning[name]) for name in Meaning.__members__
@@ -56,8 +56,8 @@ def test_a_read_only_database_is_waited_for(
     books: Books, bells: redis.Redis, transfer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poster = books.poster()
-    monkeypatch.setattr(runtime, "engine", lambda: books.worker)
-    monkeypatch.setattr(runtime, "poster", lambda: poster)
+    monkeypatch.setattr(process, "engine", lambda: books.worker)
+    monkeypatch.setattr(process, "poster", lambda: poster)
     name = make_url(books.database.worker).database
     with books.as_owner() as connection:
         connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_read_only = on")

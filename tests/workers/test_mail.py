@@ -15,12 +15,13 @@ from sqlalchemy import make_url
 from structlog.testing import LogCapture
 from uuid_utils.compat import uuid7
 
-from models import confirmation, tokens, user
+from models import confirmation, user
+from models import token as tokens
 from models.confirmation import Purpose
 from models.session import DatabaseAway, transaction
-from tests.line import SOCKET_NAME, Line, Loss
+from tests.lossy_postgres_proxy import SOCKET_NAME, Line, Loss
 from tests.workers.books import Books
-from tests.workers.smtp import Server, serving
+from tests.workers.smtp_server import Server, serving
 from workers import mail
 from workers.mail import ATTEMPTS_MAX, QUIET_SECONDS, UNDER_WAY_SECONDS, Postman
 

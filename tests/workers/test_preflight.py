@@ -16,7 +16,7 @@ from models.session import Engine, transaction
 from settings import GATEWAY_ROLE, WORKER_ROLE
 from tests.support import new_database
 from tests.workers.books import Books
-from workers import runtime
+from workers import process as runtime
 
 
 def faults(engine: Engine, process: str = "worker", *, durability: bool = False) -> list[str]:

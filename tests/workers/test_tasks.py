@@ -13,30 +13,30 @@ from uuid_utils.compat import uuid7
 
 import settings
 from celery_config import _forget_the_parents_connections
-from models import command, confirmation, heartbeat, user, webhook_endpoint, webhook_queue
+from models import confirmation, heartbeat, payment_command, user, webhook_endpoint, webhook_queue
 from models.audit import Actor
-from models.instruction import Instruction
-from models.rules import webhook
+from models.payout import Instruction
+from models.rules import webhook_retry
 from models.session import transaction
 from tests.support import eventually
 from tests.workers.books import Books
-from workers import runtime, tasks
+from workers import process, tasks
 from workers.mail import Postman
-from workers.posting import Poster
-from workers.rails.instructing import Instructor
-from workers.rails.rail import Answer, Outcome
-from workers.webhooks.dispatching import Dispatcher
-from workers.webhooks.sending import Call
-from workers.welcome import Welcomer
+from workers.onboarding import Welcomer
+from workers.posting.poster import Poster
+from workers.rails.base import Answer, Outcome
+from workers.rails.payouts import Instructor
+from workers.webhooks.dispatcher import Dispatcher
+from workers.webhooks.sender import Call
 
 
 @pytest.fixture(autouse=True)
 def worker(books: Books, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a worker process has, on the test's books."""
-    monkeypatch.setattr(runtime, "engine", lambda: books.worker)
-    monkeypatch.setattr(runtime, "poster", books.poster)
-    monkeypatch.setattr(runtime, "instructor", lambda: Instructor(books.worker, Deaf()))
-    monkeypatch.setattr(runtime, "_pulses", {})
+    monkeypatch.setattr(process, "engine", lambda: books.worker)
+    monkeypatch.setattr(process, "poster", books.poster)
+    monkeypatch.setattr(process, "instructor", lambda: Instructor(books.worker, Deaf()))
+    monkeypatch.setattr(process, "_pulses", {})
 
 
 def run(task: Task) -> None:
@@ -62,7 +62,7 @@ def test_post_rings_for_itself_when_its_time_ran_out(
     books: Books, bells: redis.Redis, waiting: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poster = books.poster()
-    monkeypatch.setattr(runtime, "poster", lambda: poster)
+    monkeypatch.setattr(process, "poster", lambda: poster)
     monkeypatch.setattr(poster, "drain", lambda: Poster.drain(poster, seconds=0))
     run(tasks.post)
     assert books.kept(waiting).state == "INITIATED"
@@ -73,7 +73,7 @@ def test_post_leaves_it_to_the_sweep_when_the_database_is_away(
     books: Books, bells: redis.Redis, waiting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nowhere = books.open(f"postgresql+psycopg2://nobody@/nothing?host={tmp_path}")
-    monkeypatch.setattr(runtime, "poster", lambda: books.poster(nowhere))
+    monkeypatch.setattr(process, "poster", lambda: books.poster(nowhere))
     run(tasks.post)
     assert bells.llen("payments") == 0
     assert books.kept(waiting).attempts == 0
@@ -125,7 +125,7 @@ def test_a_worker_that_ends_tasks_has_a_heartbeat(books: Books, task: Task) -> N
 def test_a_worker_that_goes_on_by_its_own_clock_is_alive_and_hears_nothing(
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime, "worker_name", "upkeep@a")
+    monkeypatch.setattr(process, "worker_name", "upkeep@a")
     tasks.heartbeat()
     with transaction(books.worker) as connection:
         assert [(one.name, one.is_fresh, one.hears) for one in heartbeat.everyone(connection)] == [
@@ -167,7 +167,7 @@ def test_a_month_that_lacks_its_partition_is_told(books: Books, monkeypatch: pyt
 def test_welcome_rings_the_posters_only_if_somebody_was_welcomed(
     books: Books, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime, "welcomer", lambda: Welcomer(books.worker, ["EUR"], "1 EUR", 0))
+    monkeypatch.setattr(process, "welcomer", lambda: Welcomer(books.worker, ["EUR"], "1 EUR", 0))
     run(tasks.welcome)
     assert bells.llen("payments") == 0
     with transaction(books.worker) as connection:
@@ -194,7 +194,7 @@ def test_instruct_rings_the_posters_for_what_the_bank_answered_and_itself_for_th
     books: Books, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instructor = Instructor(books.worker, Deaf())
-    monkeypatch.setattr(runtime, "instructor", lambda: instructor)
+    monkeypatch.setattr(process, "instructor", lambda: instructor)
     run(tasks.instruct)
     assert (bells.llen("payments"), bells.llen("rails")) == (0, 0)
     client, wallet = books.client(2_00)
@@ -215,7 +215,7 @@ def test_mail_sends_what_is_due(books: Books, tmp_path: Path, monkeypatch: pytes
     id = books.user()
     with transaction(books.gateway) as connection:
         assert confirmation.ask(connection, str(uuid7()), id, confirmation.Purpose.EMAIL)
-    monkeypatch.setattr(runtime, "postman", lambda: Postman(books.worker, f"file://{tmp_path}", "p@example.com"))
+    monkeypatch.setattr(process, "postman", lambda: Postman(books.worker, f"file://{tmp_path}", "p@example.com"))
     run(tasks.mail)
     assert len(list(tmp_path.glob("*.eml"))) == 1
 
@@ -225,20 +225,20 @@ def test_a_database_away_is_left_to_the_next_one(
     books: Books, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nowhere = books.open(f"postgresql+psycopg2://nobody@/nothing?host={tmp_path}")
-    monkeypatch.setattr(runtime, "engine", lambda: nowhere)
-    monkeypatch.setattr(runtime, "welcomer", lambda: Welcomer(nowhere, ["EUR"], "", 0))
-    monkeypatch.setattr(runtime, "postman", lambda: Postman(nowhere, f"file://{tmp_path}", "p@example.com"))
-    monkeypatch.setattr(runtime, "instructor", lambda: Instructor(nowhere, Deaf()))
+    monkeypatch.setattr(process, "engine", lambda: nowhere)
+    monkeypatch.setattr(process, "welcomer", lambda: Welcomer(nowhere, ["EUR"], "", 0))
+    monkeypatch.setattr(process, "postman", lambda: Postman(nowhere, f"file://{tmp_path}", "p@example.com"))
+    monkeypatch.setattr(process, "instructor", lambda: Instructor(nowhere, Deaf()))
     with closing(Dispatcher(nowhere, Silent())) as dispatcher:
-        monkeypatch.setattr(runtime, "dispatcher", lambda: dispatcher)
+        monkeypatch.setattr(process, "dispatcher", lambda: dispatcher)
         run(task)
 
 
 class Silent:
     """Sends nothing."""
 
-    async def send(self, _: Call) -> webhook.Outcome:
-        return webhook.Outcome(204, None)
+    async def send(self, _: Call) -> webhook_retry.Outcome:
+        return webhook_retry.Outcome(204, None)
 
 
 def test_dispatch_sends_and_says_that_its_worker_lives(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,7 +250,7 @@ def test_dispatch_sends_and_says_that_its_worker_lives(books: Books, monkeypatch
     books.order("transfer", client, wallet, books.client()[1], 1_00)
     books.poster().drain()
     with closing(Dispatcher(books.worker, Silent())) as dispatcher:
-        monkeypatch.setattr(runtime, "dispatcher", lambda: dispatcher)
+        monkeypatch.setattr(process, "dispatcher", lambda: dispatcher)
         run(tasks.dispatch)
         states = "SELECT count(*) FROM webhook_deliveries WHERE state = 'delivered'"
 
@@ -265,8 +265,8 @@ def test_dispatch_sends_and_says_that_its_worker_lives(books: Books, monkeypatch
 
 def test_a_sweep_rings_for_an_open_command(books: Books, bells: redis.Redis) -> None:
     with transaction(books.gateway) as connection:
-        wish = command.Wish(str(uuid7()), str(uuid7()))
-        command.order_retries(connection, [wish], Actor(books.user("ops")), "mended")
+        wish = payment_command.Wish(str(uuid7()), str(uuid7()))
+        payment_command.order_retries(connection, [wish], Actor(books.user("ops")), "mended")
     run(tasks.sweep)
     assert bells.llen("payments") == 1
 
@@ -275,20 +275,20 @@ def test_a_child_forgets_its_parents_connections(books: Books, monkeypatch: pyte
     monkeypatch.undo()
     monkeypatch.setenv("WORKER_DATABASE_URL", books.database.worker)
     settings.load.cache_clear()
-    runtime.forget_connections()
-    parents = runtime.engine()
-    works_for_parent = [runtime.poster(), runtime.welcomer(), runtime.postman()]
+    process.forget_connections()
+    parents = process.engine()
+    works_for_parent = [process.poster(), process.welcomer(), process.postman()]
     with transaction(parents) as connection:
         parents_pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
     assert _forget_the_parents_connections in [receiver() for _, receiver in worker_process_init.receivers]
     _forget_the_parents_connections()
-    with transaction(runtime.engine()) as connection:
+    with transaction(process.engine()) as connection:
         assert connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() != parents_pid
-    ours = [runtime.poster(), runtime.welcomer(), runtime.postman()]
-    assert all(one.engine is runtime.engine() for one in ours)
+    ours = [process.poster(), process.welcomer(), process.postman()]
+    assert all(one.engine is process.engine() for one in ours)
     assert all(one.engine is parents for one in works_for_parent)
-    runtime.engine().dispose()
-    runtime.forget_connections()
+    process.engine().dispose()
+    process.forget_connections()
     settings.load.cache_clear()
 
 

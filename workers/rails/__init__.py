@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from settings import Settings
-from workers.rails.rail import Rail
+from workers.rails.base import Rail
 
 
 class RailError(Exception):

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import structlog
 
-from models.bank_files import Broken
-from models.instruction import Instruction
+from models.iso20022 import Broken
+from models.payout import Instruction
 from models.rules.sepa import is_in_sepa
-from models.sepa_letters import plain
-from workers.rails.rail import Answer, Outcome, RailAway
+from models.sepa_charset import plain
+from workers.rails.base import Answer, Outcome, RailAway
+from workers.rails.sepa_exchange_folders import BROKEN, DONE, Arrived, Busy, Inbox, Outbox
 from workers.rails.sepa_files import (
     CURRENCY,
     NAME_LENGTH_MAX,
@@ -21,7 +22,6 @@ from workers.rails.sepa_files import (
     key_of,
     order,
 )
-from workers.rails.sepa_folders import BROKEN, DONE, Arrived, Busy, Inbox, Outbox
 
 log = structlog.get_logger("sepa")
 

@@ -9,14 +9,14 @@ from uuid import UUID
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from models.bank_files import Broken, document, text
 from models.bank_return import Return
-from models.camt import STATEMENTS, Entry, Odd, payment_id, statements
-from models.instruction import Instruction
+from models.camt053 import STATEMENTS, Entry, Odd, payment_id, statements
+from models.iso20022 import Broken, document, text
+from models.payout import Instruction
 from models.rules import money
 from models.rules.creditor_reference import kind_of
-from models.sepa_letters import plain
-from workers.rails.rail import Answer, News, Outcome
+from models.sepa_charset import plain
+from workers.rails.base import Answer, News, Outcome
 
 SCHEMA = "pain.001.001.09"
 ORDERS = r"pain\.001\.001\.09"

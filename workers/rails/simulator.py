@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 
 from models.bank_return import Return
-from models.instruction import Instruction
+from models.payout import Instruction
 from models.rules import money
-from workers.rails.rail import Answer, News, Outcome, RailAway
+from workers.rails.base import Answer, News, Outcome, RailAway
 
 CALLS_MAX = 32
 """At once: one slow answer does not hold up the others of its batch."""

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.rules.commission import Terms
-from models.rules.failure import Failure
+from models.rules.failure_codes import Failure
 from models.rules.posting import decide, may_end
 from models.rules.state import State
-from models.rules.values import NO_BULKS, Account, Bulk, Charge, Decision, Ending, Maker, Payment
+from models.rules.types import NO_BULKS, Account, Bulk, Charge, Decision, Ending, Maker, Payment
 
 ANN = Maker("ann", "client", is_active=True, may_deposit=False)
 WALLET = Account("ann-eur", "ann", None, "EUR", 1000, 0, 0, None, True, False, 1)

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.rules.failure import Failure
+from models.rules.failure_codes import Failure
 from models.rules.money import MINOR_UNITS_MAX
 from models.rules.posting import decide
 from models.rules.state import State
-from models.rules.values import Account, Decision, Maker, Payment, Quoted
+from models.rules.types import Account, Decision, Maker, Payment, Quoted
 
 ANN = Maker("ann", "client", is_active=True, may_deposit=False)
 EUROS = Account("ann-eur", "ann", None, "EUR", 1000, 0, 0, None, True, False, 1)

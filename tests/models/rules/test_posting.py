@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.rules.failure import MESSAGES, Failure
+from models.rules.failure_codes import MESSAGES, Failure
 from models.rules.money import MINOR_UNITS_MAX
 from models.rules.posting import decide
 from models.rules.state import State
-from models.rules.values import Account, Agreed, Maker, Payment
+from models.rules.types import Account, Agreed, Maker, Payment
 
 ANN = Maker("ann", "client", is_active=True, may_deposit=False)
 SHOP = Maker("shop", "merchant", is_active=True, may_deposit=False)

@@ -11,11 +11,11 @@ from structlog.testing import LogCapture
 from werkzeug.serving import make_server
 
 from embedded.bank import Bank, create_app
-from models import stuck
+from models import payment_stuck
 from models.session import transaction
 from tests.workers.books import Books
-from workers.rails import instructing
-from workers.rails.instructing import Instructor
+from workers.rails import payouts
+from workers.rails.payouts import Instructor
 from workers.rails.simulator import SimulatorRail
 
 TIMEOUT_SECONDS = 1.0
@@ -49,14 +49,14 @@ def rail(bank_url: str) -> Iterator[SimulatorRail]:
 def complaints(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
     """What the story of telling the bank logs."""
     capture = LogCapture()
-    monkeypatch.setattr(instructing, "log", structlog.wrap_logger(None, processors=[capture]))
+    monkeypatch.setattr(payouts, "log", structlog.wrap_logger(None, processors=[capture]))
     return capture.entries
 
 
 @pytest.fixture(autouse=True)
 def unhasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """What failed is due again when a test says so, not a second later: on a busy machine that is too soon."""
-    monkeypatch.setattr(instructing, "BACKOFF_MIN_SECONDS", 10 * instructing.BACKOFF_MIN_SECONDS)
+    monkeypatch.setattr(payouts, "BACKOFF_MIN_SECONDS", 10 * payouts.BACKOFF_MIN_SECONDS)
 
 
 class Desk:
@@ -77,7 +77,7 @@ class Desk:
     def retry(self, id: str) -> None:
         """As ops bring back what was set aside."""
         with transaction(self.books.worker) as connection:
-            assert [row.id for row in stuck.revive(connection, [id])] == [id]
+            assert [row.id for row in payment_stuck.revive(connection, [id])] == [id]
 
     def post(self) -> None:
         """End what has been answered, post what came back."""

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from models import instruction, instruction_claim
-from models.instruction import Instruction
+from models import payout, payout_claim
+from models.payout import Instruction
 from models.session import Contention, DatabaseAway, transaction
-from tests.line import SOCKET_NAME, Line, Loss
+from tests.lossy_postgres_proxy import SOCKET_NAME, Line, Loss
 from tests.workers.books import Books
 from tests.workers.rails.conftest import Desk
-from workers.rails.instructing import ATTEMPTS_MAX, LEASE_SECONDS, Instructor
-from workers.rails.rail import Answer, News, Outcome
+from workers.rails.base import Answer, News, Outcome
+from workers.rails.payouts import ATTEMPTS_MAX, LEASE_SECONDS, Instructor
 
 CONFIRMED, UNKNOWN = Outcome(Answer.CONFIRMED), Outcome(Answer.UNKNOWN)
 LINES = "SELECT count(*) FROM payment_attempts WHERE payment_id = %s"
@@ -69,7 +69,7 @@ def test_the_commit_of_a_claim_was_lost(
 ) -> None:
     """However often: the bank is told in the end, and for the first time, without being asked whether it knows."""
     [id] = desk.hold(1_00)
-    claim = instruction.claim
+    claim = payout.claim
 
     def claim_and_lose(*args: object) -> list[Instruction]:
         claimed = claim(*args)
@@ -77,7 +77,7 @@ def test_the_commit_of_a_claim_was_lost(
         return claimed
 
     with monkeypatch.context() as broken:
-        broken.setattr(instruction, "claim", claim_and_lose)
+        broken.setattr(payout, "claim", claim_and_lose)
         for _ in range(ATTEMPTS_MAX + 1):
             with pytest.raises(DatabaseAway):
                 desk.instructor.drain()
@@ -143,7 +143,7 @@ def test_a_claim_that_another_has_by_now_is_not_given_back(desk: Desk, books: Bo
 
     def claim() -> list[Instruction]:
         with transaction(books.worker) as connection:
-            return instruction.claim(connection, "script", 10, LEASE_SECONDS)
+            return payout.claim(connection, "script", 10, LEASE_SECONDS)
 
     mine = claim()
     desk.hasten()
@@ -151,6 +151,6 @@ def test_a_claim_that_another_has_by_now_is_not_given_back(desk: Desk, books: Bo
     attempts = []
     for claimed in (mine, theirs):
         with transaction(books.worker) as connection:
-            instruction_claim.give_back(connection, claimed)
+            payout_claim.give_back(connection, claimed)
         attempts.append(desk.row(id, "attempts", "submitted_at IS NULL", "rail"))
     assert attempts == [(2, False, "script"), (1, False, "script")], "who had it first may have told the bank"

@@ -16,16 +16,16 @@ from hypothesis import strategies as st
 from schwifty import IBAN
 
 import settings as configuration
-from gateway.pain import bulk_of
-from models.bank_files import document, number
+from gateway.bulks.pain001 import bulk_of
 from models.bank_return import Return
-from models.instruction import Instruction
+from models.iso20022 import document, number
+from models.payout import Instruction
 from models.rules.money import render
-from models.sepa_letters import plain
-from tests.bank_messages import CAMT, ORDER, REPORT, RETURNED, SCHEMA, STRANGE, camt, entry, report, status, strange
+from models.sepa_charset import plain
+from tests.iso20022_messages import CAMT, ORDER, REPORT, RETURNED, SCHEMA, STRANGE, camt, entry, report, status, strange
 from tests.workers.rails.conftest import Desk
-from workers.rails import RailError, open_rail, sepa, sepa_folders
-from workers.rails.rail import Answer, News, Rail, RailAway
+from workers.rails import RailError, open_rail, sepa, sepa_exchange_folders
+from workers.rails.base import Answer, News, Rail, RailAway
 from workers.rails.sepa import AMOUNT_MAX, SepaRail
 from workers.rails.sepa_files import Debtor, key_of, keys_in
 
@@ -507,7 +507,7 @@ def test_a_broken_file_harms_no_other(files: SepaRail, inbox: Path, name: str, k
 
 
 def test_what_else_is_broken(files: SepaRail, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sepa_folders, "FILE_BYTES_MAX", 2_000)
+    monkeypatch.setattr(sepa_exchange_folders, "FILE_BYTES_MAX", 2_000)
     _, k1 = key()
     (inbox / "large.xml").write_bytes(camt(entry(key=k1)) + b" " * 2_000)
     (inbox / "order.xml").write_bytes(camt(entry(key=k1)).replace(CAMT.encode(), b"pain.001.001.09"))

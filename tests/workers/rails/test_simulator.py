@@ -12,8 +12,8 @@ import pytest
 from embedded.bank import DELAY_SECONDS, RETURN_SECONDS, Bank
 from models.bank_return import Return
 from tests.workers.rails.conftest import HANG_SECONDS, TIMEOUT_SECONDS, Desk
-from workers.rails.instructing import ATTEMPTS_MAX
-from workers.rails.rail import Answer, RailAway
+from workers.rails.base import Answer, RailAway
+from workers.rails.payouts import ATTEMPTS_MAX
 from workers.rails.simulator import SimulatorRail
 
 CONFIRM, REJECT, DELAY, LATE, NEVER, BROKEN, DEAD, TWICE, BACK = range(6660_01, 6660_10)

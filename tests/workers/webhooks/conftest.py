@@ -7,14 +7,14 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from models import webhook_endpoint
-from models.rules.targets import Policy, networks_of
+from models.rules.webhook_url import Policy, networks_of
 from models.session import transaction
 from models.webhook_endpoint import new_secret
-from tests.receiver import Receiver
 from tests.support import PATIENCE_SECONDS, eventually
+from tests.webhook_receiver import Receiver
 from tests.workers.books import Books
-from workers.webhooks.dispatching import Dispatcher
-from workers.webhooks.sending import Sender
+from workers.webhooks.dispatcher import Dispatcher
+from workers.webhooks.sender import Sender
 
 LOOPBACK = Policy(http=True, networks=networks_of(["127.0.0.0/8"]))
 

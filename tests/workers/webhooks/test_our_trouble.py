@@ -7,13 +7,13 @@ import pytest
 from sqlalchemy import make_url
 
 from models import webhook_delivery, webhook_queue
-from models.rules.webhook import TRIES_MAX, Outcome
+from models.rules.webhook_retry import TRIES_MAX, Outcome
 from models.session import Contention, DatabaseAway, Overdue, transaction
 from models.webhook_queue import Claimed, Room
-from tests.line import SOCKET_NAME, Line, Loss
+from tests.lossy_postgres_proxy import SOCKET_NAME, Line, Loss
 from tests.workers.webhooks.conftest import LOOPBACK, Post
-from workers.webhooks.dispatching import Dispatcher
-from workers.webhooks.sending import Call, Sender
+from workers.webhooks.dispatcher import Dispatcher
+from workers.webhooks.sender import Call, Sender
 
 PLENTY = Room(100, 100, 100)
 

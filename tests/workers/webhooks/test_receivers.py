@@ -9,14 +9,14 @@ from email.utils import format_datetime
 import pytest
 
 from models import audit
-from models.rules.webhook import JITTER, TRIES_MAX, WAITS_SECONDS
+from models.rules.webhook_retry import JITTER, TRIES_MAX, WAITS_SECONDS
 from models.session import transaction
 from models.webhook_queue import LEASE_SECONDS, Room
-from tests.receiver import Answer, Receiver, status
+from tests.webhook_receiver import Answer, Receiver, status
 from tests.workers.webhooks.conftest import LOOPBACK, Delivery, Post
-from workers.webhooks import dispatching
-from workers.webhooks.dispatching import ROOM
-from workers.webhooks.sending import Sender
+from workers.webhooks import dispatcher as dispatching
+from workers.webhooks.dispatcher import ROOM
+from workers.webhooks.sender import Sender
 
 MISBEHAVIOURS: dict[str, tuple[Callable[[Receiver], Answer], int | None, str]] = {
     "fails": (lambda _: status(500), 500, "http_status"),

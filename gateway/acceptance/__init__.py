@@ -1,0 +1,1 @@
+"""How a payment is accepted: the request, reference data, one commit for many."""

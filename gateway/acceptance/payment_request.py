@@ -1,0 +1,190 @@
+"""What a user orders, before it is a payment: between which accounts, and whether he may."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from gateway.acceptance.reference_data import Catalogue
+from gateway.http.errors import Refusal, flawed
+from models import account
+from models.account import Party
+from models.payment import Wish
+from models.payment_view import Arrival
+from models.payout import Counterparty
+from models.rules.exchange import rate_text
+from models.rules.types import PaymentType
+from models.session import Connection
+
+
+class Order(NamedTuple):
+    """A payment as asked for: wallets by token, amount in minor units.
+
+    `source` of a deposit and `target` of a withdrawal are codes of technical accounts; `target` of a charge may be left
+    to us.
+    `objection` is a refusal that a replay must not meet; `into_any` lets a deposit go to another's wallet.
+    """
+
+    id: str
+    type: PaymentType
+    user_id: str
+    source: str
+    target: str | None
+    amount: int
+    currency: str
+    digits: int
+    key: str
+    fingerprint: bytes
+    summary: str | None = None
+    reference: str | None = None
+    metadata: dict[str, object] | None = None
+    objection: Refusal | None = None
+    into_any: bool = False
+    capture: bool = True
+    scheduled_at: datetime | None = None
+    expires_at: datetime | None = None
+    parent: str | None = None
+    reason: str | None = None
+    quote_id: str | None = None
+    arrival: Arrival | None = None
+    counterparty: Counterparty | None = None
+
+    @property
+    def arrives_in(self) -> str:
+        """The currency that the target receives."""
+        return self.arrival.currency if self.arrival else self.currency
+
+    @property
+    def comes_alone(self) -> bool:
+        """Whether more is to be kept of it than the payment, such as what only one payment may have."""
+        return self.reference is not None or self.quote_id is not None or self.counterparty is not None
+
+    @property
+    def claim(self) -> tuple[str, str]:
+        """Whose key it is, and which."""
+        return self.user_id, self.key
+
+    def wish(self, source: Party, target: Party) -> Wish:
+        """The order between the accounts that were found for it."""
+        return Wish(
+            self.id, self.type.value, self.user_id, source.id, target.id, self.amount, self.currency,
+            self.key, self.fingerprint, self.summary, self.reference,
+            None if self.metadata is None else json.dumps(self.metadata),
+            self.capture, self.scheduled_at, self.expires_at, self.parent, self.reason,
+            self.quote_id, *((a.amount, a.currency, rate_text(a.rate)) if (a := self.arrival) else ()),
+        )  # fmt: skip
+
+
+class Parties(NamedTuple):
+    """The accounts that a flush of orders speaks of."""
+
+    by_token: Mapping[str, Party]
+    oldest: Mapping[tuple[str, str], Party]
+    catalogue: Catalogue
+
+
+def find_parties(connection: Connection, orders: Sequence[Order], catalogue: Catalogue) -> Parties:
+    """The accounts of all orders: one statement for the tokens, one more if a charge leaves its target to us."""
+    tokens = {order.target for order in orders if order.target and order.type is not PaymentType.WITHDRAWAL}
+    tokens.update(order.source for order in orders if order.type is not PaymentType.DEPOSIT)
+    open_ended = {(order.user_id, order.currency) for order in orders if order.target is None}
+    return Parties(
+        account.parties_by_token(connection, tokens),
+        account.oldest_wallets(connection, open_ended) if open_ended else {},
+        catalogue,
+    )
+
+
+def resolve(order: Order, parties: Parties) -> tuple[Party, Party]:
+    """Source and target of the order; raises Refusal."""
+    if order.objection is not None:
+        raise order.objection
+    source, target = _RESOLVE[order.type](order, parties)
+    if source.id == target.id:
+        raise flawed([("/target", "same_source_and_target", "Source and target are the same wallet.")])
+    for name, party, currency in (("source", source, order.currency), ("target", target, order.arrives_in)):
+        if party.currency != currency:
+            pointer = "/currency" if order.arrival is None else f"/{name}"
+            raise flawed([(pointer, "currency_mismatch", f"The {name} does not hold {currency}.")])
+    for given, party in zip(_POINTERS[order.type], (source, target), strict=True):
+        if given is not None and not party.is_active:
+            raise flawed([(given, "account_inactive", "This wallet or its owner is inactive.")])
+    return source, target
+
+
+def _deposit(order: Order, parties: Parties) -> tuple[Party, Party]:
+    target = _known(parties, order.target, "/wallet")
+    if target.owner_id != order.user_id and not order.into_any:
+        raise _unknown("/wallet")
+    return parties.catalogue.technical(order.source, order.currency), target
+
+
+def _withdrawal(order: Order, parties: Parties) -> tuple[Party, Party]:
+    source = _known(parties, order.source, "/wallet")
+    if source.owner_id != order.user_id:
+        raise _unknown("/wallet")
+    return source, parties.catalogue.technical(order.target or "", order.currency)
+
+
+def _transfer(order: Order, parties: Parties) -> tuple[Party, Party]:
+    source = _known(parties, order.source, "/source")
+    if source.owner_id != order.user_id:
+        raise _unknown("/source")
+    return source, _known(parties, order.target, "/target")
+
+
+def _exchange(order: Order, parties: Parties) -> tuple[Party, Party]:
+    source, target = _transfer(order, parties)
+    if target.owner_id != order.user_id:
+        raise _unknown("/target")
+    return source, target
+
+
+def _charge(order: Order, parties: Parties) -> tuple[Party, Party]:
+    source = _known(parties, order.source, "/wallet")
+    if source.owner_id == order.user_id:
+        raise flawed([("/wallet", "own_wallet", "A merchant cannot charge a wallet of their own.")])
+    if order.target is None:
+        target = parties.oldest.get((order.user_id, order.currency))
+        if target is None:
+            raise flawed([("/target", "target_missing", f"You have no active {order.currency} wallet.")])
+        return source, target
+    target = _known(parties, order.target, "/target")
+    if target.owner_id != order.user_id:
+        raise _unknown("/target")
+    return source, target
+
+
+def _refund(order: Order, parties: Parties) -> tuple[Party, Party]:
+    return _known(parties, order.source, "/charge"), _known(parties, order.target, "/charge")
+
+
+_POINTERS: dict[PaymentType, tuple[str | None, str | None]] = {
+    PaymentType.DEPOSIT: ("/source", "/wallet"),
+    PaymentType.WITHDRAWAL: ("/wallet", "/target"),
+    PaymentType.TRANSFER: ("/source", "/target"),
+    PaymentType.EXCHANGE: ("/source", "/target"),
+    PaymentType.CHARGE: ("/wallet", "/target"),
+    PaymentType.REFUND: ("/charge", None),
+}
+"""What an order calls its source and its target; an inactive wallet can always be given back to."""
+
+_RESOLVE = {
+    PaymentType.DEPOSIT: _deposit,
+    PaymentType.WITHDRAWAL: _withdrawal,
+    PaymentType.TRANSFER: _transfer,
+    PaymentType.EXCHANGE: _exchange,
+    PaymentType.CHARGE: _charge,
+    PaymentType.REFUND: _refund,
+}
+
+
+def _known(parties: Parties, token: str | None, pointer: str) -> Party:
+    party = parties.by_token.get(token or "")
+    if party is None:
+        raise _unknown(pointer)
+    return party
+
+
+def _unknown(pointer: str) -> Refusal:
+    return flawed([(pointer, "not_found", "There is no such wallet that you may use.")])

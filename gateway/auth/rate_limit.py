@@ -1,0 +1,222 @@
+"""How often an address or a token may call: counted in Redis, without a trip to it for each request.
+
+A process counts alone until a tenth of the amount is used up within a window; from there on it takes permits from
+Redis, a twentieth of the amount at a time, and tells what it used before. So P processes together let through at most
+1 + (P - 1) / 10 times the amount; while Redis is away, each lets through the amount.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from functools import cache, cached_property, wraps
+from typing import Any, NamedTuple, TypeVar
+
+import limits
+from flask import Flask, Response, current_app, request
+from flask_limiter import Limiter, RateLimitExceeded
+from limits.storage import Storage
+from redis.exceptions import RedisError
+
+from gateway.http import redis_client
+from gateway.http.access_log import NETWORK, STANDING, Environ
+from gateway.http.errors import Refusal, render
+from settings import Settings
+
+ALONE_SHARE = 10
+"""One part in so many of an amount is used without asking Redis: who calls seldom costs nothing."""
+
+PERMITS_SHARE = 20
+"""One part in so many of an amount is taken from Redis at a time."""
+
+COUNTED_MAX = 100_000
+"""Addresses, or tokens, counted within a window; past that a process forgets its own counts, not those in Redis."""
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Standing(NamedTuple):
+    """How a caller stands with a limit: so many requests remain for so many seconds."""
+
+    policy: str
+    amount: int
+    window_seconds: int
+    remaining: int
+    seconds: int
+
+    def headers(self) -> list[tuple[str, str]]:
+        """As draft-ietf-httpapi-ratelimit-headers-10 writes it."""
+        return [
+            ("RateLimit-Policy", f'"{self.policy}";q={self.amount};w={self.window_seconds}'),
+            ("RateLimit", f'"{self.policy}";r={self.remaining};t={self.seconds}'),
+        ]
+
+
+class Count:
+    """What one caller used in a window, and may use before Redis is asked again; `told` is what Redis knows of."""
+
+    __slots__ = ("allowed", "by_others", "is_spent", "told", "used")
+
+    def __init__(self, allowed: int) -> None:
+        self.used = 0
+        self.allowed = allowed
+        self.told = 0
+        self.by_others = 0
+        self.is_spent = False
+
+
+class Limit:
+    """An amount per window for each key; the windows of all processes begin at the same time.
+
+    Callers know it as its `policy`; two limits of one policy have different names.
+    """
+
+    def __init__(
+        self, policy: str, amount: str, storage: Callable[[], Storage], breaker: redis_client.Breaker, name: str = ""
+    ) -> None:
+        self._policy = policy
+        self._name = name or policy
+        self._item = limits.parse(amount)
+        self._amount = self._item.amount
+        self._window_seconds = self._item.get_expiry()
+        self._storage = storage
+        self._breaker = breaker
+        self._window = 0
+        self._counts: dict[str, Count] = {}
+        self._asking = threading.Lock()
+
+    def count(self, key: str, environ: Environ) -> None:
+        """Count one request, and leave in the environment how its caller stands; raises Refusal."""
+        now = int(time.time())
+        window, begun_seconds = divmod(now, self._window_seconds)
+        if window != self._window:
+            self._window, self._counts = window, {}
+        count = self._counts.get(key)
+        if count is None:
+            if len(self._counts) >= COUNTED_MAX:
+                self._counts = {}
+            count = self._counts[key] = Count(self._amount // ALONE_SHARE)
+        is_allowed = count.used < count.allowed or self._has_permits(count, key, window)
+        count.used += is_allowed
+        remaining = max(0, self._amount - count.used - count.by_others) if is_allowed else 0
+        seconds = self._window_seconds - begun_seconds
+        environ[STANDING] = Standing(self._policy, self._amount, self._window_seconds, remaining, seconds)
+        if not is_allowed:
+            raise too_many(seconds)
+
+    def is_spent(self, key: str) -> bool:
+        """Whether nothing is left for the key in this window, as far as this process knows; counts nothing."""
+        count = self._counts.get(key)
+        if count is None or self._window != int(time.time()) // self._window_seconds:
+            return False
+        return count.used >= count.allowed and (count.is_spent or count.used >= self._amount)
+
+    def _has_permits(self, count: Count, key: str, window: int) -> bool:
+        """Whether more may be used after all; one request at a time asks for it."""
+        if count.is_spent or count.used >= self._amount:
+            return False
+        with self._asking:
+            if count.used >= count.allowed and not count.is_spent:
+                self._ask(count, key, window)
+        return count.used < count.allowed
+
+    def _ask(self, count: Count, key: str, window: int) -> None:
+        """Take permits from Redis; while it is away, from what this process may use alone."""
+        up_to = count.used + max(1, self._amount // PERMITS_SHARE)
+        names = (self._name, key, str(window))
+        try:
+            with self._breaker.guard():
+                cost = up_to - count.told
+                total = self._storage().incr(self._item.key_for(*names), self._window_seconds, amount=cost)
+        except redis_client.RedisAway:
+            count.allowed = min(up_to, self._amount)
+            return
+        too_much = max(0, total - self._amount)
+        count.told = up_to
+        count.by_others = max(0, total - up_to)
+        count.is_spent = too_much > 0
+        count.allowed = up_to - too_much
+
+
+class Limits:
+    """Every limit of an app, over one connection to Redis.
+
+    An address has its amount twice: for requests with a valid token, and for all others, so that these cannot use up
+    what those have.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = settings.limits_redis_url
+        self._rarely = settings.sign_up_limit
+        breaker = redis_client.Breaker()
+        by_address = settings.rate_limit_address
+        self.address = Limit("address", by_address, lambda: self._limiter.storage, breaker)
+        self.unauthenticated = Limit("address", by_address, lambda: self._limiter.storage, breaker, "unauthenticated")
+        self.token = Limit("token", settings.rate_limit_token, lambda: self._limiter.storage, breaker)
+
+    @cached_property
+    def _limiter(self) -> Limiter:
+        """Made at its first use, so after a fork: it starts a thread."""
+        return Limiter(
+            _network,
+            app=Flask("limits"),  # not ours: what it hooks into every request takes a tenth of a millisecond
+            storage_uri=f"redis+{self._url}" if self._url.startswith("unix://") else self._url,
+            storage_options=redis_client.options(self._url),
+            strategy="fixed-window",
+            in_memory_fallback_enabled=True,
+            headers_enabled=False,
+        )
+
+    def install(self, app: Flask) -> None:
+        """Limit the views of the app that `per_address` marks; all are registered."""
+        app.register_error_handler(RateLimitExceeded, self._answer)
+        views: dict[str, Any] = app.view_functions
+        for endpoint, view in views.items():
+            if hasattr(view, "limited_as"):
+                views[endpoint] = self._rarely_called(view)
+
+    def _rarely_called(self, view: Any) -> Callable[..., Any]:
+        @cache
+        def limited() -> Callable[..., Any]:
+            return self._limiter.shared_limit(self._rarely, scope=view.limited_as)(view)
+
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            return limited()(*args, **kwargs)
+
+        return guarded
+
+    def _answer(self, _: RateLimitExceeded) -> Response:
+        """429, with the time at which Redis begins to count anew."""
+        item = limits.parse(self._rarely)
+        seconds = item.get_expiry()
+        try:
+            if self._limiter.current_limit is not None:
+                seconds = max(1, min(seconds, self._limiter.current_limit.reset_at - int(time.time())))
+        except (RedisError, OSError):
+            pass  # it went away since it counted: the whole window, then
+        view: Any = current_app.view_functions[request.endpoint or ""]
+        request.environ[STANDING] = Standing(view.limited_as, item.amount, item.get_expiry(), 0, seconds)
+        return render(too_many(seconds))
+
+
+def per_address(name: str) -> Callable[[View], View]:
+    """Decorator: few calls from one network address, counted under this name; below `public` or `requires`.
+
+    Every call is counted in Redis, so it is for routes that are called rarely.
+    """
+
+    def decorator(view: View) -> View:
+        view.limited_as = name  # type: ignore[attr-defined]
+        return view
+
+    return decorator
+
+
+def too_many(seconds: int) -> Refusal:
+    """The refusal of a request above a limit, to be sent again in so many seconds."""
+    return Refusal("rate_limited", f"Try again in {seconds} s.", headers={"Retry-After": str(seconds)})
+
+
+def _network() -> str:
+    network: str = request.environ[NETWORK]
+    return network

@@ -1,0 +1,64 @@
+"""The routes, a file for each kind of thing."""
+
+from gateway.bulks.bank_account_routes import bank_accounts
+from gateway.bulks.charge_routes import bulk_charges
+from gateway.bulks.transfer_routes import bulk_transfers
+from gateway.commission.routes import commissions
+from gateway.events.feed_routes import events
+from gateway.events.stream_routes import streams
+from gateway.exchange.currency_routes import currencies
+from gateway.exchange.rate_routes import rates
+from gateway.exchange.routes import exchanges
+from gateway.identity.api_key_routes import api_keys
+from gateway.identity.confirmation_routes import confirmations
+from gateway.identity.me_routes import me
+from gateway.identity.session_routes import sessions
+from gateway.identity.sign_up_routes import sign_up
+from gateway.ops.adjustment_routes import adjustments
+from gateway.ops.health_routes import health
+from gateway.ops.payment_routes import ops_payments
+from gateway.ops.routes import ops
+from gateway.payments.action_routes import endings
+from gateway.payments.create_routes import orders
+from gateway.payments.refund_routes import refunds
+from gateway.payments.routes import payments
+from gateway.payments.timeline_routes import timeline
+from gateway.payments.withdrawal_routes import withdrawals
+from gateway.reconciliation.routes import reconciliations
+from gateway.wallets.history_routes import history
+from gateway.wallets.routes import wallets
+from gateway.webhooks.delivery_routes import webhook_deliveries
+from gateway.webhooks.endpoint_routes import webhook_endpoints
+
+BLUEPRINTS = (
+    sign_up,
+    confirmations,
+    sessions,
+    api_keys,
+    me,
+    orders,
+    withdrawals,
+    exchanges,
+    endings,
+    refunds,
+    bank_accounts,
+    bulk_transfers,
+    bulk_charges,
+    payments,
+    timeline,
+    streams,
+    events,
+    wallets,
+    history,
+    currencies,
+    rates,
+    commissions,
+    webhook_endpoints,
+    webhook_deliveries,
+    ops_payments,
+    adjustments,
+    reconciliations,
+    ops,
+    health,
+)
+"""All that the OpenAPI document describes, in its order."""

@@ -1,0 +1,1 @@
+"""Bulk transfers and charges, and the bank accounts they pay from."""

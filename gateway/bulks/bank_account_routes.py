@@ -1,0 +1,108 @@
+"""POST and GET /v1/bank-accounts, GET and PATCH /v1/bank-accounts/{id}: in whose name a merchant pays."""
+
+from typing import Any
+
+from flask import g
+from uuid_utils import uuid7
+
+from gateway.auth import tokens
+from gateway.auth.tokens import requires
+from gateway.bulks.lines import unfit
+from gateway.bulks.representations import bank_account_body
+from gateway.bulks.schemas import BankAccountChange, BankAccountInput, BankAccountSchema
+from gateway.http.blueprint import IF_MATCH, Blueprint
+from gateway.http.errors import Refusal, not_found
+from gateway.http.etag import changed_meanwhile, refuse_unless_seen
+from gateway.http.fields import is_id
+from gateway.http.schemas import PageQuery, page_of
+from gateway.lists.paging import listed
+from gateway.payments.representations import etag
+from gateway.services import services
+from models import account, audit, bank_account
+from models.bank_account import BankAccount
+from models.session import Connection, statements, transaction
+
+READ_ALL = "wallets:read-all"
+
+bank_accounts = Blueprint(
+    "bank_accounts",
+    __name__,
+    url_prefix="/v1/bank-accounts",
+    description="Bank accounts of organisations that pay by bulk transfer.",
+)
+
+Body = dict[str, Any]
+Answer = tuple[Body, dict[str, str]]
+
+
+@bank_accounts.route("", methods=["POST"])
+@requires("bulks:write")
+@bank_accounts.arguments(BankAccountInput)
+@bank_accounts.response(201, BankAccountSchema)
+def register(body: Body) -> Answer:
+    """Register a bank account of an organisation, and the wallet of yours that pays in its name."""
+    id = str(uuid7())
+    with transaction(services().engine) as connection:
+        wallet = account.parties_by_token(connection, [body["wallet"]]).get(body["wallet"])
+        if wallet is None or wallet.owner_id != g.caller.id:
+            raise unfit([("/wallet", "not_found", "There is no such wallet that you may use.")])
+        said = (body["organization_name"], body["iban"], body.get("bic"), wallet.id)
+        kept = bank_account.register(connection, id, g.caller.id, *said)
+        if kept is None:
+            raise Refusal("duplicate_bank_account", "You have registered this IBAN already.")
+        audit.note(connection, tokens.actor(), "bank_accounts.register", id)
+    return bank_account_body(kept, g.caller), {**_tag(kept), "Location": f"/v1/bank-accounts/{id}"}
+
+
+@bank_accounts.route("")
+@requires("wallets:read")
+@bank_accounts.arguments(PageQuery, location="query")
+@bank_accounts.response(200, page_of(BankAccountSchema))
+def list_bank_accounts(query: Body) -> Answer:
+    """Your bank accounts, newest first."""
+    caller = g.caller
+    merchant_id = None if READ_ALL in caller.scopes else caller.id
+    return listed(query, bank_account.page, lambda row: bank_account_body(row, caller), merchant_id=merchant_id)
+
+
+@bank_accounts.route("/<id>")
+@requires("wallets:read")
+@bank_accounts.response(200, BankAccountSchema)
+def get_bank_account(id: str) -> Answer:
+    """One of your bank accounts."""
+    with statements(services().engine) as connection:
+        known = _visible(connection, id, sees_all=READ_ALL in g.caller.scopes)
+    return bank_account_body(known, g.caller), _tag(known)
+
+
+@bank_accounts.route("/<id>", methods=["PATCH"])
+@requires("bulks:write")
+@bank_accounts.doc(parameters=[IF_MATCH])
+@bank_accounts.arguments(BankAccountChange)
+@bank_accounts.response(200, BankAccountSchema)
+def change_bank_account(body: Body, id: str) -> Answer:
+    """Take one of your bank accounts out of use, or into it again; an inactive one orders nothing."""
+    with transaction(services().engine) as connection:
+        known = _visible(connection, id, sees_all=False)
+        refuse_unless_seen(known.version, "bank account")
+        changed: BankAccount | None = known
+        if body["is_active"] != known.is_active:
+            changed = bank_account.change(connection, id, known.version, body["is_active"])
+        if changed is None:
+            raise changed_meanwhile("bank account")
+        if changed.version != known.version:
+            before = {"is_active": known.is_active}
+            audit.note(connection, tokens.actor(), "bank_accounts.change", id, before=before, after=body)
+    return bank_account_body(changed, g.caller), _tag(changed)
+
+
+def _tag(known: BankAccount) -> dict[str, str]:
+    return {"ETag": etag(known.version, g.caller)}
+
+
+def _visible(connection: Connection, id: str, *, sees_all: bool) -> BankAccount:
+    """The bank account, if it is the caller's or he sees all; raises Refusal not_found."""
+    known = bank_account.by_id(connection, id) if is_id(id) else None
+    if known is None or (known.merchant_id != g.caller.id and not sees_all):
+        raise not_found()
+    return known

@@ -1,0 +1,21 @@
+"""POST /v1/bulk-charges: one merchant charges many wallets, each line for itself."""
+
+from gateway.auth.tokens import requires
+from gateway.bulks.routes import BODY_BYTES_MAX, KEYED, Body, blueprint, placed
+from gateway.bulks.schemas import BulkChargeInput, BulkSchema
+from gateway.http.parsing import takes_up_to
+from gateway.outcomes.responses import Outcome
+from models.bulk import Kind
+
+bulk_charges = blueprint(Kind.CHARGES, "Many charges in one order.")
+
+
+@bulk_charges.route("", methods=["POST"])
+@requires("bulks:write")
+@takes_up_to(BODY_BYTES_MAX)
+@bulk_charges.doc(**KEYED)
+@bulk_charges.arguments(BulkChargeInput)
+@bulk_charges.outcome(BulkSchema)
+def charge_many(body: Body) -> Outcome:
+    """Take money out of many wallets, into one of yours."""
+    return placed(Kind.CHARGES, body)

@@ -1,0 +1,59 @@
+"""How bulks, their lines and bank accounts look to whoever asks."""
+
+from typing import Any
+
+from gateway.auth.tokens import Caller
+from gateway.payments.representations import etag
+from models.bank_account import BankAccount
+from models.bulk import Bulk, Kind
+from models.bulk_line import LineView
+from models.representations import failure
+from models.rules.money import render
+
+PATHS = {Kind.TRANSFERS.value: "/v1/bulk-transfers", Kind.CHARGES.value: "/v1/bulk-charges"}
+
+
+def is_visible(bulk: Bulk, caller: Caller) -> bool:
+    """Whether the caller ordered it, or may read all."""
+    return bulk.user_id == caller.id or caller.reads_all
+
+
+def bulk_headers(bulk: Bulk, caller: Caller) -> dict[str, str]:
+    """ETag, Location, and Retry-After while it is not final."""
+    headers = {"ETag": etag(bulk.version, caller), "Location": f"{PATHS[bulk.kind]}/{bulk.id}"}
+    if bulk.finalized_at is None:
+        headers["Retry-After"] = "1"
+    return headers
+
+
+def line_body(line: LineView, digits: int) -> dict[str, Any]:
+    """The line as it stands."""
+    return {
+        "line": int(line.id),
+        "payment": line.payment_id,
+        "state": line.state,
+        "amount": render(line.amount, digits),
+        "counterparty": {"name": line.name, "last4": line.last4},
+        "description": line.description,
+        "creditor_reference": line.creditor_reference,
+        "reference": line.reference,
+        "instruction_id": line.instruction_id,
+        "end_to_end_id": line.end_to_end_id,
+        "scheduled_at": line.scheduled_at.isoformat() if line.scheduled_at else None,
+        "failure": failure(line.failure_code),
+        "finalized_at": line.finalized_at.isoformat() if line.finalized_at else None,
+    }
+
+
+def bank_account_body(account: BankAccount, caller: Caller) -> dict[str, Any]:
+    """The bank account; the token of its wallet is its owner's to see."""
+    return {
+        "id": account.id,
+        "organization_name": account.organization_name,
+        "iban": account.iban,
+        "bic": account.bic,
+        "wallet": account.token if account.merchant_id == caller.id else None,
+        "currency": account.currency,
+        "is_active": account.is_active,
+        "created_at": account.created_at.isoformat(),
+    }

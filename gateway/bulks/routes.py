@@ -1,0 +1,126 @@
+"""What bulk transfers and bulk charges have in common once they are ordered: reading them, their lines, more lines."""
+
+from typing import Any
+
+from flask import Response, g, request
+
+from gateway.auth.tokens import requires
+from gateway.bulks import create
+from gateway.bulks.representations import PATHS, bulk_headers, line_body
+from gateway.bulks.schemas import BulkQuery, BulkSchema, CloseInput, LineQuery, LineSchema, UploadQuery
+from gateway.bulks.upload import UPLOAD_BYTES_MAX, upload
+from gateway.http.blueprint import IDEMPOTENCY_KEY, IF_NONE_MATCH, PREFER, Blueprint
+from gateway.http.errors import Refusal
+from gateway.http.parsing import body_of_request, takes_up_to
+from gateway.http.schemas import page_of
+from gateway.lists import exports
+from gateway.lists.paging import listed
+from gateway.outcomes.prefer import asked
+from gateway.outcomes.responses import Outcome, of_bulk
+from gateway.services import services
+from models import bulk, bulk_line
+from models.bulk import Bulk, Kind
+from models.payment_search import Found, Place, Spot
+from models.representations import bulk_body
+from models.session import statements, transaction
+
+BODY_BYTES_MAX = 1024 * 1024
+"""A thousand lines of some 600 bytes, and room for XML."""
+
+KEYED: dict[str, Any] = {"parameters": [{**IDEMPOTENCY_KEY, "required": True}, PREFER]}
+BULKS, LINES = page_of(BulkSchema), page_of(LineSchema)
+TEXT = {"schema": {"type": "string"}}
+
+Body = dict[str, Any]
+Answer = tuple[Body, dict[str, str]]
+
+
+def placed(kind: Kind, body: Body) -> Outcome:
+    """The answer to an order of the kind."""
+    return of_bulk(create.place(kind, request.path, body_of_request(), body, request, g.caller, services()))
+
+
+def blueprint(kind: Kind, description: str) -> Blueprint:
+    """The routes that bulks of the kind have in common."""
+    path = PATHS[kind]
+    routes = Blueprint(path.rpartition("/")[2].replace("-", "_"), __name__, url_prefix=path, description=description)
+
+    @routes.route("")
+    @requires("payments:read")
+    @routes.arguments(BulkQuery, location="query")
+    @routes.response(200, BULKS)
+    def list_bulks(query: Body) -> Answer:
+        """Those you ordered, newest first."""
+        user_id = None if g.caller.reads_all else g.caller.id
+        return listed(query, bulk.page, bulk_body, kind=kind, user_id=user_id, states=query.get("state", ()))
+
+    @routes.route("/<id>")
+    @requires("payments:read")
+    @routes.doc(parameters=[IF_NONE_MATCH, PREFER])
+    @routes.response(200, BulkSchema)
+    def get_bulk(id: str) -> Answer | Response:
+        """A bulk, in whatever state it is; with Prefer once it is final, or not as If-None-Match says."""
+        with statements(services().engine) as connection:
+            known = create.visible(connection, kind, id, g.caller)
+        known, is_known, applied = asked(known, request.environ, services())
+        headers = _headers(known) | applied
+        if is_known:
+            return Response(status=304, headers=headers)
+        return bulk_body(known), headers
+
+    @routes.route("/<id>/lines")
+    @requires("payments:read", others=exports.FILES)
+    @routes.doc(responses=exports.as_well(*exports.FILES))
+    @routes.arguments(LineQuery, location="query")
+    @routes.response(200, LINES)
+    def list_lines(query: Body, id: str) -> Answer | Response:
+        """Its lines as they were given, each a payment."""
+        engine = services().engine
+        with statements(engine) as connection:
+            known = create.visible(connection, kind, id, g.caller)
+
+        def read(limit: int, at: Place) -> Found:
+            with statements(engine) as connection:
+                rows = bulk_line.page(
+                    connection, known.id, limit, states=query.get("state", ()), before=at.before, after=at.after
+                )
+            return Found(rows, [Spot(row.id) for row in rows])
+
+        return exports.answer(query, read, lambda line: line_body(line, known.digits), LineSchema)
+
+    @routes.route("/<id>/lines", methods=["PUT"])
+    @requires("bulks:write")
+    @takes_up_to(UPLOAD_BYTES_MAX)
+    @routes.doc(requestBody={"content": {exports.JSON_LINES: TEXT, exports.CSV: TEXT}, "required": True})
+    @routes.arguments(UploadQuery, location="query")
+    @routes.response(200, BulkSchema)
+    def add_lines(query: Body, id: str) -> Answer:
+        """Add lines to an open bulk, one a line of the body; a thousand at a time they are kept."""
+        known = upload(kind, id, query["first"], request, g.caller, services())
+        return bulk_body(known), _headers(known)
+
+    @routes.route("/<id>/close", methods=["POST"])
+    @requires("bulks:write")
+    @routes.arguments(CloseInput)
+    @routes.response(200, BulkSchema)
+    def close(body: Body, id: str) -> Answer:
+        """Say that no more lines come, and how many there are: with the last of them it is final."""
+        lines = body.get("lines")
+        with transaction(services().engine) as connection:
+            known = create.own(connection, kind, id, g.caller)
+            if known.is_open:
+                bulk.close(connection, id, lines)
+                known = create.own(connection, kind, id, g.caller)
+            if lines is not None and lines != known.lines:
+                raise Refusal("bulk_out_of_step", f"It has {known.lines} lines.", lines=known.lines)
+            if known.is_open and not known.lines:
+                raise Refusal("bulk_empty", "Add lines first.")
+        return bulk_body(known), _headers(known)
+
+    return routes
+
+
+def _headers(known: Bulk) -> dict[str, str]:
+    headers = bulk_headers(known, g.caller)
+    del headers["Location"]
+    return headers

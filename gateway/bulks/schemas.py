@@ -1,0 +1,245 @@
+"""The shapes of bulks: what is ordered by many lines at once, and in whose name; and how far it has come."""
+
+import re
+from typing import Any
+
+import marshmallow as ma
+
+from gateway.http.bank_fields import Bic, CreditorReference, Iban, refuse_mismatch
+from gateway.http.errors import Flaw
+from gateway.http.fields import (
+    Amount,
+    Change,
+    Choice,
+    CurrencyCode,
+    Flag,
+    Folded,
+    Input,
+    Moment,
+    Strict,
+    Text,
+    WalletToken,
+    Whole,
+    Words,
+)
+from gateway.http.schemas import FailureSchema, Output, PageQuery, amount_text, one_of
+from gateway.lists.filters import CounterpartySchema
+from gateway.payments.schemas import SUMMARY_LENGTH_MAX, Reference
+from models.bulk import BulkState, Kind, Mode
+from models.rules.state import State
+
+LINES_MAX = 1_000
+"""In one request: they are kept by one statement, and an atomic bulk is decided by one hold."""
+
+UPLOADED_LINES_MAX = 100_000
+"""In all, of a bulk whose lines are uploaded."""
+
+NAME_LENGTH_MAX = 70
+DESCRIPTION_LENGTH_MAX = 140
+MESSAGE_ID_LENGTH_MAX = 35
+"""What a credit transfer carries at most."""
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
+
+
+class Lines(ma.fields.List):
+    """The lines of a bulk, a bounded list; each wrong one is named."""
+
+    make_error = Strict.make_error
+
+    def __init__(self, line: type[Input]) -> None:
+        super().__init__(ma.fields.Nested(line), required=True, metadata={"maxItems": LINES_MAX})
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
+        if type(value) is not list:
+            raise ma.ValidationError([Flaw("invalid_type", "A list is expected.")])
+        if len(value) > LINES_MAX:
+            raise ma.ValidationError([Flaw("invalid_value", f"At most {LINES_MAX} lines; more by upload.")])
+        return super()._deserialize(value, *args, **kwargs)
+
+
+class TransferLine(Input):
+    """Money to somebody's bank account."""
+
+    amount = Amount(required=True)
+    currency = CurrencyCode()
+    counterparty_name = Text(NAME_LENGTH_MAX, required=True)
+    counterparty_iban = Iban(required=True)
+    counterparty_bic = Bic()
+    description = Text(DESCRIPTION_LENGTH_MAX)
+    creditor_reference = CreditorReference()
+    reference = Reference()
+    instruction_id = Folded(MESSAGE_ID_LENGTH_MAX)
+    end_to_end_id = Folded(MESSAGE_ID_LENGTH_MAX)
+    scheduled_at = Moment()
+
+    @ma.validates_schema
+    def _is_one_bank(self, given: dict[str, Any], **_: Any) -> None:
+        refuse_mismatch(given["counterparty_iban"], given.get("counterparty_bic"), "counterparty_bic")
+
+    @ma.validates_schema
+    def _is_one_remittance(self, given: dict[str, Any], **_: Any) -> None:
+        if "description" in given and "creditor_reference" in given:
+            flaw = Flaw("invalid_value", "A credit transfer carries a description or a creditor reference, not both.")
+            raise ma.ValidationError({"creditor_reference": [flaw]})
+
+
+class ChargeLine(Input):
+    """Money out of a customer's wallet."""
+
+    wallet = WalletToken(required=True)
+    amount = Amount(required=True)
+    currency = CurrencyCode()
+    summary = Text(SUMMARY_LENGTH_MAX)
+    reference = Reference()
+
+
+def _refuse_empty(given: dict[str, Any], member: str) -> None:
+    if not given[member] and not given["is_open"]:
+        raise ma.ValidationError({member: [Flaw("invalid_value", "At least one line.")]})
+
+
+class BulkTransferInput(Input):
+    """Money out of the wallet behind a registered bank account, to the bank accounts of many."""
+
+    organization_name = Text(NAME_LENGTH_MAX, required=True)
+    organization_iban = Iban(required=True)
+    organization_bic = Bic()
+    currency = CurrencyCode()
+    mode = Choice(Mode, load_default=Mode.ATOMIC.value)
+    is_open = Flag(load_default=False)
+    credit_transfers = Lines(TransferLine)
+
+    @ma.validates_schema
+    def _is_whole(self, given: dict[str, Any], **_: Any) -> None:
+        if given["is_open"] and given["mode"] == Mode.ATOMIC:
+            raise ma.ValidationError({"mode": [Flaw("invalid_value", "What is atomic is there at once.")]})
+        _refuse_empty(given, "credit_transfers")
+        if "organization_bic" in given:
+            refuse_mismatch(given["organization_iban"], given["organization_bic"], "organization_bic")
+
+
+class BulkChargeInput(Input):
+    """Money out of many wallets, each for itself, into one of one's own."""
+
+    currency = CurrencyCode(required=True)
+    target = WalletToken()
+    is_open = Flag(load_default=False)
+    charges = Lines(ChargeLine)
+
+    @ma.validates_schema
+    def _is_whole(self, given: dict[str, Any], **_: Any) -> None:
+        _refuse_empty(given, "charges")
+
+
+class LineNumber(Strict):
+    """The number of a line, from 1, as a query parameter."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"type": "integer", "minimum": 1, "maximum": UPLOADED_LINES_MAX}, **kwargs)
+
+    def read(self, text: str) -> int:
+        if not _NUMBER.fullmatch(text) or int(text) > UPLOADED_LINES_MAX:
+            raise self.refuse("invalid_value", f"1 to {UPLOADED_LINES_MAX}.")
+        return int(text)
+
+
+class UploadQuery(Input):
+    """Which line the upload begins with."""
+
+    first = LineNumber(data_key="from", load_default=1)
+
+
+class CloseInput(Input):
+    """How many lines there are in all, to be compared before nothing more can be added."""
+
+    lines = Whole(UPLOADED_LINES_MAX)
+
+
+class BulkQuery(PageQuery):
+    """Which bulks."""
+
+    state = Words(BulkState)
+
+
+class LineQuery(PageQuery):
+    """Which lines."""
+
+    state = Words(State)
+
+
+class BankAccountInput(Input):
+    """A bank account of an organisation, and the wallet that pays what is ordered in its name."""
+
+    organization_name = Text(NAME_LENGTH_MAX, required=True)
+    iban = Iban(required=True)
+    bic = Bic()
+    wallet = WalletToken(required=True)
+
+    @ma.validates_schema
+    def _is_one_bank(self, given: dict[str, Any], **_: Any) -> None:
+        refuse_mismatch(given["iban"], given.get("bic"))
+
+
+class BankAccountChange(Change):
+    """Whether it is in use."""
+
+    is_active = Flag(required=True)
+
+
+class BankAccountSchema(Output):
+    """A bank account of an organisation."""
+
+    id = ma.fields.UUID()
+    organization_name = ma.fields.String()
+    iban = ma.fields.String()
+    bic = ma.fields.String(allow_none=True)
+    wallet = ma.fields.String(allow_none=True, metadata={"description": "For its owner alone."})
+    currency = ma.fields.String()
+    is_active = ma.fields.Boolean()
+    created_at = ma.fields.DateTime()
+
+
+class CountsSchema(Output):
+    """How many lines there are in all, and in each state."""
+
+    lines = ma.fields.Integer()
+    initiated = ma.fields.Integer()
+    authorized = ma.fields.Integer()
+    completed = ma.fields.Integer()
+    failed = ma.fields.Integer()
+
+
+class BulkSchema(Output):
+    """A bulk, in whatever state."""
+
+    id = ma.fields.UUID()
+    kind = one_of(Kind)
+    state = one_of(BulkState)
+    mode = one_of(Mode)
+    is_open = ma.fields.Boolean()
+    bank_account = ma.fields.UUID(allow_none=True)
+    total = amount_text()
+    currency = ma.fields.String()
+    counts = ma.fields.Nested(CountsSchema)
+    failure = ma.fields.Nested(FailureSchema, allow_none=True)
+    created_at = ma.fields.DateTime()
+    finalized_at = ma.fields.DateTime(allow_none=True)
+
+
+class LineSchema(Output):
+    """A line of a bulk: a payment."""
+
+    line = ma.fields.Integer()
+    payment = ma.fields.UUID()
+    state = one_of(State)
+    amount = amount_text()
+    counterparty = ma.fields.Nested(CounterpartySchema)
+    description = ma.fields.String(allow_none=True)
+    creditor_reference = ma.fields.String(allow_none=True)
+    reference = ma.fields.String(allow_none=True)
+    instruction_id = ma.fields.String(allow_none=True)
+    end_to_end_id = ma.fields.String(allow_none=True)
+    scheduled_at = ma.fields.DateTime(allow_none=True)
+    failure = ma.fields.Nested(FailureSchema, allow_none=True)
+    finalized_at = ma.fields.DateTime(allow_none=True)

@@ -1,0 +1,24 @@
+"""POST /v1/bulk-transfers: an organisation pays many bank accounts, all together or each line for itself."""
+
+from gateway.auth.tokens import requires
+from gateway.bulks.pain001 import bulk_of
+from gateway.bulks.routes import BODY_BYTES_MAX, KEYED, TEXT, Body, blueprint, placed
+from gateway.bulks.schemas import BulkSchema, BulkTransferInput
+from gateway.http.parsing import takes_up_to
+from gateway.outcomes.responses import Outcome
+from models.bulk import Kind
+
+XML = "application/xml"
+
+bulk_transfers = blueprint(Kind.TRANSFERS, "Many payments to bank accounts in one order.")
+
+
+@bulk_transfers.route("", methods=["POST"])
+@requires("bulks:write")
+@takes_up_to(BODY_BYTES_MAX, {XML: bulk_of})
+@bulk_transfers.doc(**KEYED, requestBody={"content": {XML: TEXT}})
+@bulk_transfers.arguments(BulkTransferInput)
+@bulk_transfers.outcome(BulkSchema)
+def transfer_many(body: Body) -> Outcome:
+    """Pay many bank accounts out of the wallet behind one of yours; in XML as pain.001.001.09."""
+    return placed(Kind.TRANSFERS, body)

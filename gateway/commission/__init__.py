@@ -1,0 +1,1 @@
+"""Commission terms, their preview and report."""

@@ -1,0 +1,1 @@
+"""Events: the feed, server-sent events and WebSocket."""

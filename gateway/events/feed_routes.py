@@ -1,0 +1,103 @@
+"""GET /v1/events: everything that concerned the caller, in one order, to be read on from where one stopped."""
+
+import hashlib
+from typing import Any
+
+from flask import g
+from itsdangerous import BadData, BadSignature, URLSafeSerializer
+
+from gateway.auth.tokens import Caller, requires
+from gateway.events.schemas import NEWEST, EventPageSchema, EventQuery
+from gateway.http.blueprint import Blueprint
+from gateway.http.errors import Refusal
+from gateway.lists import pagination
+from gateway.services import services
+from models import bulk, event, payment_view, webhook_endpoint
+from models.event import Event
+from models.representations import bulk_body, endpoint_body, event_body, payment_body
+from models.session import Connection, statements
+
+events = Blueprint(
+    "events",
+    __name__,
+    url_prefix="/v1/events",
+    description="Everything that happened to you, in one order, to be read on from a cursor.",
+)
+
+CURSOR_LENGTH_MAX = 500
+
+LOOKED_THROUGH_MAX = 1_000
+"""Events that a page looks through for those of the asked types."""
+
+Place = tuple[str, int]
+
+
+@events.route("")
+@requires("payments:read")
+@events.arguments(EventQuery, location="query")
+@events.response(200, EventPageSchema)
+def list_events(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Events of payments, bulks and webhook endpoints that concern you, oldest first.
+
+    Every page has a next_cursor, also the last: read on from it, today or in a year, and you miss nothing. `data` is
+    what the event is about as it is now; of several events of a payment the `version` tells which came when. A page of
+    some types looks through so many events at most: it may be short, or empty, and yet have more behind it.
+    """
+    limit, names = query["limit"], query.get("type")
+    wanted = LOOKED_THROUGH_MAX if names else limit + 1
+    with statements(services().engine) as connection:
+        after = _place(connection, query.get("after"), g.caller)
+        rows = event.page(connection, g.caller, after, wanted)
+        fitting = [row for row in rows if names is None or row.name in names]
+        shown = fitting[:limit]
+        data = _bodies(connection, shown, g.caller)
+    is_cut = len(fitting) > limit
+    last = (shown if is_cut else rows)[-1:]
+    place = (last[0].xact, last[0].sequence) if last else after
+    return {"data": data, "has_more": is_cut or len(rows) == wanted, "next_cursor": _cursor(place, g.caller)}, {}
+
+
+def _bodies(connection: Connection, rows: list[Event], caller: Caller) -> list[dict[str, Any]]:
+    """The events with what they are about, each kind of it read at once; of endpoints what GET would show."""
+    ids: dict[str, set[str]] = {}
+    for row in rows:
+        ids.setdefault(row.name.partition(".")[0], set()).add(row.subject_id)
+    payments = payment_view.by_ids(connection, list(ids.get("payment", ())))
+    bulks = bulk.by_ids(connection, list(ids.get("bulk", ())))
+    endpoints = webhook_endpoint.by_ids(connection, list(ids.get("webhook_endpoint", ())))
+    shown = {id: payment_body(view, caller) for id, view in payments.items()}
+    shown |= {id: bulk_body(known) for id, known in bulks.items()}
+    if "webhooks:read" in caller.scopes:
+        shown |= {id: endpoint_body(known) for id, known in endpoints.items() if known.user_id == caller.id}
+    return [event_body(row, shown[row.subject_id]) for row in rows if row.subject_id in shown]
+
+
+def _serializer() -> URLSafeSerializer:
+    return URLSafeSerializer(
+        services().settings.secret_key,
+        salt="event",
+        signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+    )
+
+
+def _cursor(place: Place, caller: Caller) -> str:
+    text = _serializer().dumps([caller.id, *place])
+    return text if isinstance(text, str) else text.decode()
+
+
+def _place(connection: Connection, cursor: str | None, caller: Caller) -> Place:
+    """Where to begin; raises Refusal for a cursor that was not given to the caller."""
+    if cursor is None:
+        return event.START
+    if cursor == NEWEST:
+        return event.newest(connection)
+    try:
+        if len(cursor) > CURSOR_LENGTH_MAX:
+            raise BadSignature("too long")
+        pagination.refuse_other_spelling(cursor)
+        user_id, xact, sequence = _serializer().loads(cursor)
+    except BadData:
+        raise Refusal("bad_cursor", "Use a cursor as it was given.") from None
+    if user_id != caller.id:
+        raise Refusal("bad_cursor", "This cursor was given to somebody else.")
+    return xact, sequence

@@ -1,0 +1,107 @@
+"""GET and POST /v1/currencies, GET and PATCH /v1/currencies/{code}."""
+
+from typing import Any
+
+from flask import Response, g, request
+
+from gateway.acceptance.reference_data import minor_units
+from gateway.auth import tokens
+from gateway.auth.tokens import requires
+from gateway.exchange.currency_schemas import CurrencyChange, CurrencyInput
+from gateway.http.blueprint import IF_MATCH, IF_NONE_MATCH, Blueprint
+from gateway.http.errors import Refusal, flawed, not_found
+from gateway.http.etag import changed_meanwhile, refuse_unless_seen
+from gateway.http.fields import is_currency_code
+from gateway.http.schemas import CurrencySchema, page_of
+from gateway.payments.representations import currency_body, etag
+from gateway.services import services
+from models import audit, currency
+from models.currency import Currency
+from models.session import Connection, statements, transaction
+
+currencies = Blueprint(
+    "currencies", __name__, url_prefix="/v1/currencies", description="The currencies, their digits and bounds."
+)
+
+Answer = tuple[dict[str, Any], dict[str, str]]
+
+BOUNDS = ("minimum", "maximum", "balance_maximum")
+
+
+@currencies.route("")
+@requires("currencies:read")
+@currencies.response(200, page_of(CurrencySchema))
+def list_currencies() -> Answer:
+    """All currencies by code, on one page."""
+    rows = [currency_body(known) for known in services().catalogue.currencies().values()]
+    return {"data": rows, "has_more": False, "next_cursor": None, "prev_cursor": None}, {}
+
+
+@currencies.route("/<code>")
+@requires("currencies:read")
+@currencies.doc(parameters=[IF_NONE_MATCH])
+@currencies.response(200, CurrencySchema)
+def get_currency(code: str) -> Answer | Response:
+    """A currency."""
+    with statements(services().engine) as connection:
+        known = _known(connection, code)
+    headers = {"ETag": etag(known.version, g.caller)}
+    if request.if_none_match.contains_weak(headers["ETag"][1:-1]):
+        return Response(status=304, headers=headers)
+    return currency_body(known), headers
+
+
+@currencies.route("", methods=["POST"])
+@requires("ops:currencies")
+@currencies.arguments(CurrencyInput)
+@currencies.response(201, CurrencySchema)
+def add_currency(body: dict[str, Any]) -> Answer:
+    """Add a currency; its code, digits and kind are for ever."""
+    code, digits = body["code"], body["digits"]
+    new = _bounded(Currency(code, digits, body["kind"], body["name"], None, None, None), body)
+    with transaction(services().engine) as connection:
+        if not currency.create(connection, new):
+            raise Refusal("duplicate_currency", f"There is a currency {code}.")
+        audit.note(connection, tokens.actor(), "currencies.add", code, after=currency_body(new))
+    services().catalogue.forget()
+    return currency_body(new), {"ETag": etag(new.version, g.caller), "Location": f"/v1/currencies/{code}"}
+
+
+@currencies.route("/<code>", methods=["PATCH"])
+@requires("ops:currencies")
+@currencies.doc(parameters=[IF_MATCH])
+@currencies.arguments(CurrencyChange)
+@currencies.response(200, CurrencySchema)
+def change_currency(body: dict[str, Any], code: str) -> Answer:
+    """Name a currency, bound it, or take it out of use: an inactive one takes no new payments."""
+    with transaction(services().engine) as connection:
+        known = _known(connection, code)
+        refuse_unless_seen(known.version, "currency")
+        wished = _bounded(known._replace(**{name: body[name] for name in body if name not in BOUNDS}), body)
+        changed = known if wished == known else currency.change(connection, wished)
+        if changed is None:
+            raise changed_meanwhile("currency")
+        if changed.version != known.version:
+            before, after = currency_body(known), currency_body(changed)
+            audit.note(connection, tokens.actor(), "currencies.change", code, before=before, after=after)
+    services().catalogue.forget()
+    return currency_body(changed), {"ETag": etag(changed.version, g.caller)}
+
+
+def _known(connection: Connection, code: str) -> Currency:
+    """The currency; raises Refusal not_found."""
+    known = currency.by_code(connection, code) if is_currency_code(code) else None
+    if known is None:
+        raise not_found()
+    return known
+
+
+def _bounded(wished: Currency, body: dict[str, Any]) -> Currency:
+    """The currency within the bounds that the body names, in its own digits; raises Refusal."""
+    bounds: dict[str, Any] = {name: body[name] for name in BOUNDS if name in body}
+    for name, text in bounds.items():
+        bounds[name] = None if text is None else minor_units(text, wished, f"/{name}")
+    wished = wished._replace(**bounds)
+    if wished.maximum is not None and wished.maximum < (wished.minimum or 0):
+        raise flawed([("/maximum", "invalid_value", "The maximum is below the minimum.")])
+    return wished

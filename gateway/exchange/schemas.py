@@ -1,0 +1,100 @@
+"""The shapes of exchange rates and quotes."""
+
+from typing import Any
+
+import marshmallow as ma
+
+from gateway.commission.schemas import Percent
+from gateway.http.errors import Flaw
+from gateway.http.fields import Amount, Choice, CurrencyCode, Input, Moment, Strict, Text
+from gateway.http.schemas import Output, amount_text
+from models.rules.commission import WHOLE
+from models.rules.exchange import RATE_DIGITS, Side
+from models.rules.money import MoneyError, parse
+
+SOURCE_NAME_LENGTH_MAX = 100
+
+
+class ExchangeRate(Strict):
+    """A rate as a decimal string of up to 18 digits behind the point; read as an integer of so many."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        metadata = {"pattern": r"^(0|[1-9][0-9]{0,19})(\.[0-9]{1,18})?$", "example": "1.0837"}
+        super().__init__(metadata=metadata, **kwargs)
+
+    def read(self, text: str) -> int:
+        try:
+            return parse(text, RATE_DIGITS)
+        except MoneyError:
+            detail = f"A decimal string above zero, up to {RATE_DIGITS} digits behind the point."
+            raise self.refuse("invalid_value", detail) from None
+
+
+class Between(Input):
+    """Two currencies."""
+
+    names = ("source", "target")
+
+    @ma.validates_schema
+    def _differ(self, given: dict[str, Any], **_: Any) -> None:
+        first, second = self.names
+        if first in given and given.get(first) == given.get(second):
+            raise ma.ValidationError({second: [Flaw("invalid_value", "Both currencies are the same.")]})
+
+
+class RateInput(Between):
+    """A rate that counts from `valid_from` on, or from now; the spread is a percentage, taken as commission."""
+
+    source = CurrencyCode(required=True)
+    target = CurrencyCode(required=True)
+    rate = ExchangeRate(required=True)
+    spread = Percent(load_default=0, validate=ma.validate.Range(max=WHOLE - 1, error="Below 100."))
+    source_name = Text(SOURCE_NAME_LENGTH_MAX, required=True)
+    valid_from = Moment()
+
+
+class RateSchema(Output):
+    """How many of the target currency one of the source currency is worth; `source_name` is who says so."""
+
+    source = ma.fields.String()
+    target = ma.fields.String()
+    rate = ma.fields.String(metadata={"example": "1.0837"})
+    spread = ma.fields.String(metadata={"example": "0.5"})
+    source_name = ma.fields.String()
+    valid_from = ma.fields.DateTime()
+
+
+class QuoteInput(Between):
+    """What is to be exchanged: `side` tells whether the amount is to be paid or to be received."""
+
+    names = ("source_currency", "target_currency")
+
+    source_currency = CurrencyCode(required=True)
+    target_currency = CurrencyCode(required=True)
+    amount = Amount(required=True)
+    side = Choice(Side, load_default=Side.SOURCE.value)
+
+
+class OfferSchema(Output):
+    """What is paid, commission included, and what is received for it."""
+
+    source_amount = amount_text()
+    target_amount = amount_text()
+    commission = amount_text()
+
+
+class QuoteSchema(Output):
+    """What is offered to one payment in time: between wallets of your own, and as a `transfer` to another's.
+
+    What would be nothing, or beyond the bounds of its currencies, is null.
+    """
+
+    id = ma.fields.UUID()
+    source_currency = ma.fields.String()
+    target_currency = ma.fields.String()
+    rate = ma.fields.String(metadata={"example": "1.0837"})
+    source_amount = amount_text(allow_none=True)
+    target_amount = amount_text(allow_none=True)
+    commission = amount_text(allow_none=True)
+    transfer = ma.fields.Nested(OfferSchema, allow_none=True)
+    expires_at = ma.fields.DateTime()

@@ -1,0 +1,122 @@
+"""The short way for clean orders and polls: answers as the canonical route would, without the framework's cost.
+
+Whatever is odd about a request is left to the canonical route, and so is every refusal and fault: it is raised
+there again, where the one table of errors answers it.
+"""
+
+import io
+import re
+from collections.abc import Callable, Iterable
+
+from gateway.auth.tokens import Caller, authenticate
+from gateway.http.access_log import FAULT, Application, Environ
+from gateway.http.blueprint import encode
+from gateway.http.media_types import JSON, PROBLEM, best, is_json
+from gateway.http.parsing import BODY_BYTES_MAX, decode_body, parse, through
+from gateway.outcomes.prefer import asked, awaited, is_decided, is_final
+from gateway.payments.create import ROUTES, place
+from gateway.payments.representations import Shown, payment_headers
+from gateway.services import Services
+from models.representations import is_visible, payment_body
+
+LENGTH = re.compile("[0-9]{1,6}", re.ASCII)
+
+PAYMENT_PATH = re.compile("/v1/payments/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.ASCII)
+
+Answer = tuple[str, bytes, dict[str, str]]
+Headers = dict[str, str]
+
+
+class Lean:
+    """Middleware around the application that answers clean orders and polls itself."""
+
+    def __init__(self, application: Application, ours: Services) -> None:
+        self._application = application
+        self._ours = ours
+        self._has_origins = bool(ours.settings.allowed_origins)
+        self._schemas = {path: route.schema() for path, route in ROUTES.items()}
+
+    def __call__(self, environ: Environ, start_response: Callable[..., object]) -> Iterable[bytes]:
+        answer = None
+        if FAULT not in environ and not (self._has_origins and "HTTP_ORIGIN" in environ) and _is_plain(environ):
+            if environ["REQUEST_METHOD"] == "GET":
+                answer = self._poll(environ)
+            elif environ["REQUEST_METHOD"] == "POST" and _is_clean_order(environ):
+                answer = self._order(environ)
+        if answer is None:
+            return self._application(environ, start_response)
+        status, body, headers = answer
+        if body:
+            headers |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        start_response(status, list(headers.items()))
+        return [body]
+
+    def _poll(self, environ: Environ) -> Answer | None:
+        """The payment that is asked for, if the caller may see it; else None."""
+        named = PAYMENT_PATH.fullmatch(environ.get("PATH_INFO", ""))
+        if named is None:
+            return None
+        try:
+            caller = authenticate(environ, self._ours)
+            view = self._ours.finals.payment(named[1]) if "payments:read" in caller.scopes else None
+            if view is None or not is_visible(view, caller):
+                return None
+            is_known, applied = False, Headers()
+            if "HTTP_PREFER" in environ or "HTTP_IF_NONE_MATCH" in environ:
+                view, is_known, applied = asked(view, environ, self._ours)
+        except Exception as fault:
+            environ[FAULT] = fault
+            return None
+        status, body, headers = _answer("200 OK", Shown(view, is_replay=False), caller, applied)
+        del headers["Location"]
+        return ("304 NOT MODIFIED", b"", headers) if is_known else (status, body, headers)
+
+    def _order(self, environ: Environ) -> Answer | None:
+        """The answer to the order, or None if that is for the canonical route to give; the body can be read again."""
+        path, length = environ["PATH_INFO"], int(environ["CONTENT_LENGTH"])
+        received = environ["wsgi.input"].read(length)
+        environ["wsgi.input"] = io.BytesIO(received)
+        if len(received) != length:
+            return None
+        try:
+            caller = authenticate(environ, self._ours)
+            if caller.scopes.isdisjoint(ROUTES[path].scopes):
+                return None
+            given = parse(decode_body(received))
+            shown = place(path, given, through(self._schemas[path], given), environ, caller, self._ours)
+            applied = Headers()
+            if "HTTP_PREFER" in environ:
+                view, applied = awaited(shown.view, is_decided, environ, self._ours)
+                shown = Shown(view, shown.is_replay)
+        except Exception as fault:
+            environ[FAULT] = fault
+            return None
+        status = "201 CREATED" if applied and is_final(shown.view) else "202 ACCEPTED"
+        return _answer(status, shown, caller, applied)
+
+
+def _is_plain(environ: Environ) -> bool:
+    """Whether nothing but the path and the body says what is asked."""
+    return (
+        not environ.get("QUERY_STRING")
+        and not environ.get("SCRIPT_NAME")
+        and "HTTP_CONTENT_ENCODING" not in environ
+        and best(environ.get("HTTP_ACCEPT"), JSON, PROBLEM) is not None
+    )
+
+
+def _is_clean_order(environ: Environ) -> bool:
+    """Whether it is an order of plain JSON, of a stated length that is allowed."""
+    length = environ.get("CONTENT_LENGTH", "")
+    return (
+        environ.get("PATH_INFO") in ROUTES
+        and is_json(environ.get("CONTENT_TYPE", ""))
+        and "HTTP_TRANSFER_ENCODING" not in environ
+        and LENGTH.fullmatch(length) is not None
+        and int(length) <= BODY_BYTES_MAX
+    )
+
+
+def _answer(status: str, shown: Shown, caller: Caller, applied: Headers) -> Answer:
+    headers = payment_headers(shown, caller) | applied
+    return status, encode(payment_body(shown.view, caller)).encode(), headers

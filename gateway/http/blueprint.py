@@ -1,0 +1,143 @@
+"""The decorators that are the contract (`arguments`, `response`), and the OpenAPI document they add up to."""
+
+import json
+from collections.abc import Callable
+from functools import partial, wraps
+from http import HTTPStatus
+from typing import Any
+
+import flask_smorest
+import marshmallow as ma
+from flask import Flask, Response
+from flask_smorest.utils import prepare_response
+from werkzeug.datastructures import Headers
+
+from gateway.http.errors import MEDIA_TYPE
+from gateway.http.openapi import finished
+from gateway.http.parsing import StrictParser
+from gateway.http.schemas import ProblemSchema
+
+encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class Plain(Response):
+    """An answer whose headers go out as the view set them: complete, and ASCII."""
+
+    def get_wsgi_headers(self, _: Any) -> Headers:
+        return self.headers
+
+
+def no_content() -> Response:
+    """204: done, and there is nothing to tell."""
+    answer = Response(status=HTTPStatus.NO_CONTENT)
+    del answer.headers["Content-Type"]
+    return answer
+
+
+class Blueprint(flask_smorest.Blueprint):
+    """A group of routes: strict input, and answers that are written once, as the view made them."""
+
+    ARGUMENTS_PARSER = StrictParser()
+
+    def response(self, status_code: int, schema: type[ma.Schema] | None = None, **kwargs: Any) -> Callable[..., Any]:
+        """Decorator for a view that returns a Response, or a body fit for JSON, headers and perhaps another status.
+
+        The schema documents the body; the tests hold every answer to it, so that no request pays for it.
+        """
+        document = super().response(status_code, schema, **kwargs)
+
+        def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
+            @wraps(view)
+            def wrapper(*args: Any, **kwargs: Any) -> Response:
+                answer = view(*args, **kwargs)
+                if isinstance(answer, Response):
+                    return answer
+                body, headers, status = (*answer, status_code)[:3]
+                return Plain(encode(body), status, headers, content_type="application/json")
+
+            wrapper._apidoc = document(view)._apidoc  # type: ignore[attr-defined]
+            return wrapper
+
+        return decorator
+
+    def outcome(self, schema: type[ma.Schema], final: int = HTTPStatus.CREATED) -> Callable[..., Any]:
+        """Decorator for a view that answers 202 as `response` does, or `final` if the outcome was waited for."""
+        accepted = self.response(HTTPStatus.ACCEPTED, schema)
+        ended = self.alt_response(
+            final, schema=schema, description="Final within the time that `Prefer: wait` gave: this is the outcome."
+        )
+        return lambda view: accepted(ended(view))
+
+    def register_views_in_doc(self, api: "Api", *args: Any, **kwargs: Any) -> None:
+        """Describe them once the document is wanted: a command needs the application, and no document."""
+        api.undescribed.append(partial(super().register_views_in_doc, api, *args, **kwargs))
+
+
+class Api(flask_smorest.Api):
+    """The OpenAPI document; errors are problems and are rendered by gateway/http/errors.py alone."""
+
+    ERROR_SCHEMA = ProblemSchema
+
+    def _init_spec(self, **options: Any) -> None:
+        super()._init_spec(**options)
+        self.undescribed: list[Callable[[], None]] = []
+        derived = self.spec.to_dict
+
+        def whole() -> dict[str, Any]:
+            while self.undescribed:
+                self.undescribed.pop(0)()
+            return finished(derived())
+
+        self.spec.to_dict = whole
+
+    def _register_error_handlers(self) -> None:
+        pass
+
+    def _register_responses(self) -> None:
+        for name, description in [*((s.name, s.phrase) for s in HTTPStatus), ("DEFAULT_ERROR", "A refusal")]:
+            response = {"description": description, "schema": self.ERROR_SCHEMA}
+            prepare_response(response, self.spec, MEDIA_TYPE)
+            self.spec.components.response(name, response, lazy=True)
+
+
+IDEMPOTENCY_KEY = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "description": "Names this order: the same key and body again answer with the same payment as it is now.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+    "example": "order-4711",
+}
+"""The header as a parameter; whether it is required differs by route."""
+
+IF_NONE_MATCH = {
+    "in": "header",
+    "name": "If-None-Match",
+    "description": "The ETag of what is known already: 304 if nothing changed.",
+    "schema": {"type": "string"},
+    "example": '"1-5f2a"',
+}
+
+PREFER = {
+    "in": "header",
+    "name": "Prefer",
+    "description": "`wait=N`: answer when the outcome is known, after N seconds at the latest (at most 30).",
+    "schema": {"type": "string"},
+    "example": "wait=5",
+}
+
+IF_MATCH = {
+    "in": "header",
+    "name": "If-Match",
+    "required": True,
+    "description": "The ETag of what is to be changed, or *: 412 if it has changed meanwhile.",
+    "schema": {"type": "string"},
+    "example": "*",
+}
+
+
+def open_api(app: Flask) -> Api:
+    """The app's API, without routes yet."""
+    app.config.update(API_TITLE="Payments", API_VERSION="1", OPENAPI_VERSION="3.1.0")
+    api = Api(app, spec_kwargs={"info": {"license": {"name": "MIT", "identifier": "MIT"}}})
+    api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
+    return api

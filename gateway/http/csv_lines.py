@@ -1,0 +1,64 @@
+"""CSV read line by line: a quoted line break belongs to its line, and what is wrong with a line is its own."""
+
+import csv
+from collections import deque
+from collections.abc import Iterator
+
+import marshmallow as ma
+
+from gateway.http.errors import Flaw, Refusal, flawed
+
+BOM = b"\xef\xbb\xbf"
+
+LINE_BYTES_MAX = 4 * 1024
+"""Every text of a line at its longest, in any script, and as much again for names and quotes."""
+
+_BLANK = b' \t\r,"'
+_UNENDED = "unexpected end of data"
+"""What the csv module says of a cell whose quotes are not closed."""
+
+
+def lines(texts: Iterator[bytes]) -> Iterator[bytes]:
+    """The lines of a CSV from pieces that were split at each line break; blank ones are left out.
+
+    A cell whose quotes are not closed within LINE_BYTES_MAX ends with its piece: it spoils one line, not the others.
+    """
+    held: deque[bytes] = deque()
+    while (text := held.popleft() if held else next(texts, None)) is not None:
+        whole, more = text, 0
+        while (is_whole := _is_whole(whole)) is False and len(whole) <= LINE_BYTES_MAX:
+            if more == len(held):
+                following = next(texts, None)
+                if following is None:
+                    break
+                held.append(following)
+            whole += b"\n" + held[more]
+            more += 1
+        if more and is_whole:
+            text = whole
+            for _ in range(more):
+                held.popleft()
+        if text.strip(_BLANK):
+            yield text
+
+
+def cells(text: bytes, pointer: str) -> list[str]:
+    """The cells of a line; raises ValidationError, and Refusal for what is not UTF-8: then nothing of the file is."""
+    try:
+        return next(csv.reader([text.decode()], strict=True), [])
+    except UnicodeDecodeError:
+        detail = "The body is not CSV in UTF-8."
+        raise Refusal("malformed_csv", detail, flawed([(pointer, "malformed_csv", detail)]).errors) from None
+    except csv.Error:
+        raise ma.ValidationError([Flaw("malformed_csv", "This is no line of CSV.")]) from None
+
+
+def _is_whole(text: bytes) -> bool | None:
+    """False if a quoted cell goes on behind the text, None if it is wrong whatever follows."""
+    if b'"' not in text:
+        return True
+    try:
+        next(csv.reader([text.decode(errors="replace")], strict=True), [])
+    except csv.Error as error:
+        return False if str(error) == _UNENDED else None
+    return True

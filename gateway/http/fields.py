@@ -1,0 +1,292 @@
+"""The kinds of values a request may hold; each refuses with a published code."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+import marshmallow as ma
+
+from gateway.http.errors import Flaw
+from gateway.http.parsing import NOT_AN_OBJECT, UNKNOWN_FIELD
+from models.rules.blanks import fold_blanks, has_controls, is_blank
+
+LIST_ITEMS_MAX = 20
+"""A comma list longer than any set of values that may be asked for."""
+
+YEAR_MIN, YEAR_MAX = 1971, 9998
+"""Ids carry the time since 1970; and a time zone must not carry a time out of the calendar."""
+
+METADATA_MEMBERS_MAX = 20
+METADATA_NAME_LENGTH_MAX = 40
+METADATA_TEXT_LENGTH_MAX = 500
+
+_CURRENCY = re.compile(r"[A-Z][A-Z0-9]{2,11}", re.ASCII)
+_WALLET = re.compile(r"wal_[A-Za-z0-9_-]{22,64}", re.ASCII)
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_TIME = re.compile(  # digits beyond microseconds are in no group
+    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?)(?:(?<=\.\d{6})\d{1,3})?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE
+)
+
+STANDARD = {
+    "required": Flaw("required", "This member is required."),
+    "null": Flaw("null_not_allowed", "This member must not be null."),
+    "validator_failed": Flaw("invalid_value", "This value is not allowed."),
+}
+
+
+class Input(ma.Schema):
+    """A body or query: unknown members are refused, never ignored."""
+
+    class Meta:
+        unknown = ma.RAISE
+
+    error_messages = {"unknown": UNKNOWN_FIELD, "type": NOT_AN_OBJECT}  # noqa: RUF012 - marshmallow's own attribute
+
+    null_is_absent = True
+
+    @ma.pre_load
+    def _leave_out_nulls(self, given: Any, **_: Any) -> Any:
+        """Null for an optional member means that it is absent, unless the member itself knows null."""
+        if not self.null_is_absent or type(given) is not dict or None not in given.values():
+            return given
+        known = ((field.data_key or name, field) for name, field in self.load_fields.items())
+        optional = {name for name, field in known if not (field.required or field.allow_none)}
+        return {name: value for name, value in given.items() if value is not None or name not in optional}
+
+
+class Change(Input):
+    """What is to be changed: a member that is null is to be taken away, or refused, but never passed over."""
+
+    null_is_absent = False
+
+
+class Strict(ma.fields.String):
+    """A JSON string and nothing that could be taken for one; the base of the fields below."""
+
+    def make_error(self, key: str, **_: Any) -> ma.ValidationError:
+        """marshmallow's own refusals, with our codes."""
+        return ma.ValidationError([STANDARD[key]])
+
+    def refuse(self, code: str, detail: str) -> ma.ValidationError:
+        """A refusal of this value."""
+        return ma.ValidationError([Flaw(code, detail)])
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        if type(value) is not str:
+            raise self.refuse("invalid_type", "A string is expected.")
+        return self.read(value)
+
+    def read(self, text: str) -> Any:
+        """The value of `text`; raises what `refuse` makes."""
+        raise NotImplementedError
+
+
+class Text(Strict):
+    """Words of people: NFC, at most `length_max` characters, none of them invisible orders."""
+
+    def __init__(self, length_max: int, **kwargs: Any) -> None:
+        super().__init__(metadata={"minLength": 1, "maxLength": length_max}, **kwargs)
+        self.length_max = length_max
+
+    def read(self, text: str) -> str:
+        if not text.isascii():
+            text = unicodedata.normalize("NFC", text)
+        if len(text) > self.length_max:
+            raise self.refuse("text_too_long", f"At most {self.length_max} characters.")
+        if has_controls(text):
+            raise self.refuse("text_invalid", "Control characters are not allowed.")
+        if is_blank(text):
+            raise self.refuse("invalid_value", "Must not be empty.")
+        return text
+
+
+class Folded(Text):
+    """A text that blanks of whatever kind and number do not make another."""
+
+    def read(self, text: str) -> str:
+        return super().read(fold_blanks(text))
+
+
+class Amount(Strict):
+    """A decimal string; its digits are judged once its currency is known."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        metadata = {"pattern": r"^(0|[1-9][0-9]*)(\.[0-9]+)?$", "maxLength": 60, "example": "10.00"}
+        super().__init__(metadata=metadata, **kwargs)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        if type(value) is not str:
+            raise self.refuse("amount_must_be_string", 'Send a decimal string such as "10.00".')
+        return value
+
+
+class Pattern(Strict):
+    """A string of one shape."""
+
+    expression: re.Pattern[str]
+    code = "invalid_value"
+    described: Mapping[str, str] = MappingProxyType({})
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"pattern": f"^{self.expression.pattern}$", **self.described}, **kwargs)
+
+    def read(self, text: str) -> str:
+        if not self.expression.fullmatch(text):
+            raise self.refuse(self.code, "Not of the expected form.")
+        return text
+
+
+class CurrencyCode(Pattern):
+    """A currency's code, upper case."""
+
+    expression = _CURRENCY
+    code = "currency_unknown"
+
+
+class NewCurrencyCode(Pattern):
+    """A code for a currency that is not there yet."""
+
+    expression = _CURRENCY
+
+
+class WalletToken(Pattern):
+    """The opaque token of a wallet."""
+
+    expression = _WALLET
+
+
+class Id(Pattern):
+    """The id of a payment or a user."""
+
+    expression = _ID
+    described = MappingProxyType({"format": "uuid"})
+
+
+class Choice(Strict):
+    """One of a few words."""
+
+    def __init__(self, words: Iterable[str], **kwargs: Any) -> None:
+        self.words = list(words)
+        super().__init__(metadata={"enum": self.words}, **kwargs)
+
+    def read(self, text: str) -> str:
+        if text not in self.words:
+            raise self.refuse("invalid_value", f"One of: {', '.join(self.words)}.")
+        return text
+
+
+class Flag(ma.fields.Boolean):
+    """true or false, not something like it."""
+
+    make_error = Strict.make_error
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
+        if type(value) is not bool:
+            raise ma.ValidationError([Flaw("invalid_type", "true or false is expected.")])
+        return value
+
+
+class Whole(ma.fields.Integer):
+    """A JSON integer, and nothing that could be taken for one."""
+
+    make_error = Strict.make_error
+
+    def __init__(self, most: int, least: int = 0, code: str = "invalid_value", **kwargs: Any) -> None:
+        super().__init__(metadata={"minimum": least, "maximum": most}, **kwargs)
+        self.least, self.most, self.code = least, most, code
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
+        if type(value) is not int:
+            raise ma.ValidationError([Flaw("invalid_type", "An integer is expected.")])
+        if not self.least <= value <= self.most:
+            raise ma.ValidationError([Flaw(self.code, f"{self.least} to {self.most}.")])
+        return value
+
+
+class Words(Strict):
+    """A comma list of some of a few words, as a query parameter."""
+
+    def __init__(self, words: Iterable[str], **kwargs: Any) -> None:
+        self.words = frozenset(words)
+        example = ",".join(sorted(self.words)[:2])
+        super().__init__(
+            metadata={"description": f"Comma list of {', '.join(sorted(self.words))}.", "example": example}, **kwargs
+        )
+
+    def read(self, text: str) -> list[str]:
+        given = text.split(",", LIST_ITEMS_MAX)
+        if len(given) > LIST_ITEMS_MAX or not self.words.issuperset(given):
+            raise self.refuse("invalid_value", f"A comma list of: {', '.join(sorted(self.words))}.")
+        return sorted(set(given))
+
+
+class Activity(Strict):
+    """Active things, inactive ones, or (None) both, as a query parameter."""
+
+    words = Words(("true", "false"))
+
+    def __init__(self) -> None:
+        super().__init__(metadata=self.words.metadata, load_default=True)
+
+    def read(self, text: str) -> bool | None:
+        given = self.words.read(text)
+        return None if len(given) > 1 else given == ["true"]
+
+
+class Moment(Strict):
+    """An RFC 3339 time with its offset, as an aware datetime in UTC."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"format": "date-time"}, **kwargs)
+
+    def read(self, text: str) -> datetime:
+        found = _TIME.fullmatch(text)
+        if found and YEAR_MIN <= int(text[:4]) <= YEAR_MAX:
+            try:
+                return datetime.fromisoformat("".join(found.groups()).upper()).astimezone(UTC)
+            except ValueError:
+                pass
+        raise self.refuse("invalid_value", "An RFC 3339 time with offset, such as 2026-01-31T12:00:00Z.")
+
+
+class Metadata(ma.fields.Field):
+    """Up to 20 texts of the maker's own under names of his own."""
+
+    make_error = Strict.make_error
+    naming = Text(METADATA_NAME_LENGTH_MAX)
+    content = Text(METADATA_TEXT_LENGTH_MAX)
+
+    def __init__(self, **kwargs: Any) -> None:
+        text = {"type": "string", "maxLength": METADATA_TEXT_LENGTH_MAX}
+        metadata = {"type": "object", "maxProperties": METADATA_MEMBERS_MAX, "additionalProperties": text}
+        super().__init__(metadata=metadata, **kwargs)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> dict[str, str]:
+        if type(value) is not dict:
+            raise ma.ValidationError([NOT_AN_OBJECT])
+        if len(value) > METADATA_MEMBERS_MAX:
+            raise ma.ValidationError([Flaw("invalid_value", f"At most {METADATA_MEMBERS_MAX} members.")])
+        texts: dict[Any, Any] = {
+            self.naming.deserialize(name): self.content.deserialize(text) for name, text in value.items()
+        }
+        if len(texts) != len(value):
+            raise ma.ValidationError([Flaw("invalid_value", "Two names are the same after normalisation.")])
+        return texts
+
+
+def is_wallet_token(text: str) -> bool:
+    """Whether a path can name a wallet at all."""
+    return _WALLET.fullmatch(text) is not None
+
+
+def is_currency_code(text: str) -> bool:
+    """Whether a path can name a currency at all."""
+    return _CURRENCY.fullmatch(text) is not None
+
+
+def is_id(text: str) -> bool:
+    """Whether a path can name a payment or a user at all: an id has one spelling."""
+    return _ID.fullmatch(text) is not None

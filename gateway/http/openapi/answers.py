@@ -1,0 +1,193 @@
+"""The answers of every operation: what it may refuse with, and which headers come with what."""
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+from gateway.http.errors import MEDIA_TYPE, PROBLEMS
+from gateway.http.openapi.operations import operations
+
+Answer = dict[str, Any]
+
+HEADERS = {
+    "Allow": "The methods that this path has.",
+    "Connection": "`Upgrade`: the connection must change its protocol.",
+    "Content-Disposition": "The name under which the file is to be saved.",
+    "ETag": "The version of what is shown; send it in `If-Match` or `If-None-Match`.",
+    "Idempotent-Replayed": "`true`: the key was used for this request before, and this is what became of it.",
+    "Link": 'The pages before and after, as URLs with `rel="prev"` and `rel="next"`.',
+    "Location": "The path of what was created.",
+    "Preference-Applied": "The `wait` that was applied; absent if the request was not held.",
+    "RateLimit": "How many requests remain, and for how many seconds.",
+    "RateLimit-Policy": "How many requests there may be in how many seconds.",
+    "Request-Id": "The id of this request, also in the logs; name it when you ask for help.",
+    "Retry-After": "After how many seconds to ask again.",
+    "Rows-Max": "How many rows the file has at most.",
+    "Sec-WebSocket-Version": "The version of the WebSocket protocol that is spoken here.",
+    "Upgrade": "`websocket`: the protocol that this path speaks.",
+    "WWW-Authenticate": "How to authenticate.",
+    "X-Accel-Buffering": "`no`: proxies are not to hold the stream back.",
+}
+
+ALWAYS = ("Request-Id", "RateLimit-Policy", "RateLimit")
+
+WITH_PARAMETER = {
+    "Idempotency-Key": ("Idempotent-Replayed",),
+    "If-Match": ("ETag",),
+    "If-None-Match": ("ETag",),
+    "Prefer": ("Preference-Applied", "Retry-After"),
+}
+"""The headers of success, by the request's header that asks for them."""
+
+WITH_SCHEMA = {
+    **dict.fromkeys(("Payment", "Bulk"), ("ETag", "Retry-After")),
+    **dict.fromkeys(("Wallet", "Currency", "Endpoint", "NewEndpoint", "BankAccount"), ("ETag",)),
+    "Reconciliation": ("Idempotent-Replayed",),
+}
+"""The headers of success, by what is shown."""
+
+WITH_OPERATION = {"rotate_wallet": ("Location",)}
+"""The headers of success that only this operation sends."""
+
+WITH_MEDIA_TYPE = {
+    "text/csv": ("Content-Disposition", "Rows-Max"),
+    "application/x-ndjson": ("Content-Disposition", "Rows-Max"),
+    "text/event-stream": ("X-Accel-Buffering",),
+}
+
+WITH_PROBLEM = {
+    401: ("WWW-Authenticate",),
+    405: ("Allow",),
+    426: ("Connection", "Upgrade", "Sec-WebSocket-Version"),
+    429: ("Retry-After",),
+    503: ("Retry-After",),
+}
+
+CONFLICTS = {
+    "create_client", "create_merchant", "update_me", "create_api_key", "roll_api_key", "create_wallet", "create_charge",
+    "create_transfer", "create_exchange", "capture_charge", "void_charge", "cancel_payment", "create_bank_account",
+    "create_bulk_transfer", "create_bulk_charge", "add_bulk_transfer_lines", "add_bulk_charge_lines",
+    "close_bulk_transfer", "close_bulk_charge",
+    "create_currency", "create_ops_commission_terms", "create_webhook_endpoint", "test_webhook_endpoint",
+    "redeliver_webhook_endpoint", "redeliver_webhook_delivery", "retry_ops_payment", "approve_ops_adjustment",
+    "reject_ops_adjustment", "match_ops_reconciliation_line", "update_ops_user",
+}  # fmt: skip
+"""Operations that the state of things may forbid."""
+
+DESCRIPTIONS = {
+    "200": "Done: this is the outcome.",
+    "201": "Created.",
+    "202": "Accepted: poll, wait or listen for the outcome.",
+    "204": "Done; there is nothing to show.",
+}
+
+UNCHANGED = "304"
+
+DECLARED = {400, 401, 403, 404, 406, 409, 412, 413, 415, 422, 426, 428, 429, 503}
+"""The statuses that operations declare; what may meet any request is left to `default`."""
+
+
+def describe(document: dict[str, Any]) -> None:
+    """Give every answer its headers, and every operation its refusals."""
+    components = document["components"]
+    components["headers"] = {
+        name: {"description": text, "schema": {"type": "string"}} for name, text in sorted(HEADERS.items())
+    }
+    components["responses"] = {_name(status): _problem(status) for status in sorted(DECLARED)}
+    others = [code for code, problem in PROBLEMS.items() if problem.status not in DECLARED]
+    components["responses"]["Refusal"] = {
+        **_problem(500),
+        "description": f"What may meet any request: {_listed(others)}.",
+        "headers": _headers(*ALWAYS, "Allow", "Retry-After"),
+    }
+    for path, method, operation in operations(document["paths"]):
+        given = {status: answer for status, answer in operation["responses"].items() if status[0] in "123"}
+        names = {parameter["name"] for parameter in operation.get("parameters", ())}
+        for status, answer in given.items():
+            _complete(status, answer, operation["operationId"], method, names)
+        if "If-None-Match" in names:
+            given[UNCHANGED] = {
+                "description": "Nothing changed since the version that you named.",
+                "headers": _headers(*ALWAYS, "ETag", *(WITH_PARAMETER["Prefer"] if "Prefer" in names else ())),
+            }
+        refused = {
+            str(status): {"$ref": f"#/components/responses/{_name(status)}"}
+            for status in _refusals(path, operation, names)
+        }
+        default = {"default": {"$ref": "#/components/responses/Refusal"}}
+        operation["responses"] = dict(sorted((given | refused).items())) | default
+
+
+def _complete(status: str, answer: Answer, operation_id: str, method: str, names: set[str]) -> None:
+    """Its description, and the headers that come with what it shows."""
+    content = answer.get("content", {})
+    schema = content.get("application/json", {}).get("schema", {}).get("$ref", "").rpartition("/")[2]
+    headers = [*ALWAYS, *WITH_SCHEMA.get(schema, ()), *WITH_OPERATION.get(operation_id, ())]
+    for name in names:
+        headers += WITH_PARAMETER.get(name, ())
+    for media_type in content:
+        headers += WITH_MEDIA_TYPE.get(media_type, ())
+    if schema.endswith("Page"):
+        headers.append("Link")
+    if method == "post" and (status in ("201", "202") or "Prefer" in names):
+        headers.append("Location")
+    phrase = HTTPStatus(int(status)).phrase
+    if answer["description"] in ("", phrase):
+        answer["description"] = DESCRIPTIONS.get(status, f"{phrase}.")
+    answer["headers"] = _headers(*headers)
+
+
+def _refusals(path: str, operation: dict[str, Any], names: set[str]) -> list[int]:
+    """The statuses that this operation may be refused with; what may meet any path or method is left to `default`."""
+    is_secured = bool(operation["security"])
+    has_body = "requestBody" in operation
+    grounds = {
+        400: True,
+        401: is_secured or "session" in operation["operationId"],
+        403: is_secured or has_body,
+        404: "{" in path or "current" in path or (is_secured and has_body),
+        406: is_secured,
+        409: operation["operationId"] in CONFLICTS,
+        412: "If-Match" in names,
+        413: has_body,
+        415: has_body,
+        422: True,
+        426: "101" in operation["responses"],
+        428: "If-Match" in names,
+        429: True,
+        503: True,
+    }
+    return [status for status, is_given in grounds.items() if is_given]
+
+
+def _name(status: int) -> str:
+    return HTTPStatus(status).phrase.replace(" ", "").replace("-", "")
+
+
+def _problem(status: int) -> Answer:
+    codes = [code for code, problem in PROBLEMS.items() if problem.status == status]
+    example = {
+        "type": f"urn:payments:problem:{codes[0]}",
+        "title": PROBLEMS[codes[0]].title,
+        "status": status,
+        "detail": f"{PROBLEMS[codes[0]].title}.",
+        "instance": "/v1/charges",
+        "code": codes[0],
+        "errors": [],
+        "request_id": "8f14e45fceea167a5a36dedd4bea2543",
+        "retryable": PROBLEMS[codes[0]].retryable,
+    }
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}}
+    return {
+        "description": f"{HTTPStatus(status).phrase}: {_listed(codes)}.",
+        "headers": _headers(*ALWAYS, *WITH_PROBLEM.get(status, ())),
+        "content": content,
+    }
+
+
+def _listed(codes: Iterable[str]) -> str:
+    return ", ".join(f"`{code}`" for code in codes)
+
+
+def _headers(*names: str) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in sorted(set(names))}

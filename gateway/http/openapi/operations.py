@@ -1,0 +1,110 @@
+"""What identifies an operation: its operationId, its tag in words, and its description."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+Operation = dict[str, Any]
+
+METHODS = ("get", "put", "post", "delete", "patch")
+
+ACTIONS = {
+    *("approve", "cancel", "capture", "close", "match", "redeliver", "reject", "retry", "roll", "rotate"),
+    *("rotate-secret", "test", "void"),
+}
+"""The last part of a path that says what is done, instead of naming a thing."""
+
+IRREGULAR = {
+    ("put", "/v1/bulk-transfers/{id}/lines"): "add_bulk_transfer_lines",
+    ("put", "/v1/bulk-charges/{id}/lines"): "add_bulk_charge_lines",
+    ("put", "/v1/exchange-rates"): "set_exchange_rate",
+    ("post", "/v1/commissions/preview"): "preview_commission",
+    ("post", "/v1/confirmations/resend"): "resend_confirmation",
+    ("post", "/v1/password-resets/confirm"): "confirm_password_reset",
+    ("post", "/v1/ops/commission-terms"): "create_ops_commission_terms",
+    ("delete", "/v1/sessions"): "delete_sessions",
+    ("delete", "/v1/sessions/current"): "delete_current_session",
+    ("get", "/v1/payments/{id}/events"): "stream_payment_events",
+    ("get", "/v1/bulk-transfers/{id}/events"): "stream_bulk_transfer_events",
+    ("get", "/v1/bulk-charges/{id}/events"): "stream_bulk_charge_events",
+    ("get", "/v1/payments/{id}/socket"): "open_payment_socket",
+    ("get", "/v1/ops/audit"): "list_ops_audit",
+}
+"""Names that the rule of `operation_id` would get wrong."""
+
+VERBS = {"get": "get", "post": "create", "put": "set", "patch": "update", "delete": "delete"}
+
+TAGS = {
+    "api_keys": "API keys",
+    "me": "Profile",
+    "endings": "Captures, voids and cancellations",
+    "rates": "Exchange rates",
+    "streams": "Live updates",
+    "ops_payments": "Stuck, parked and undecided payments",
+    "ops": "Operations",
+}
+"""Groups whose name in the code is not what a reader looks for."""
+
+
+def describe(document: dict[str, Any]) -> None:
+    """Name every operation and every group of them."""
+    for path, method, operation in operations(document["paths"]):
+        operation["operationId"] = operation_id(method, path)
+        operation["tags"] = [tag(name) for name in operation["tags"]]
+        _say_whether_a_body_is_needed(document, method, operation)
+        scopes = operation.get("x-scopes")
+        needed = f"Needs the scope {' or '.join(f'`{scope}`' for scope in scopes)}." if scopes else "Needs no token."
+        operation["description"] = "\n\n".join(filter(None, [operation.get("description"), needed]))
+    for group in document["tags"]:
+        group["name"] = tag(group["name"])
+
+
+def _say_whether_a_body_is_needed(document: dict[str, Any], method: str, operation: Operation) -> None:
+    """None is for a POST of which nothing is required: see `load_body` in gateway/http/parsing.py."""
+    body = operation.get("requestBody", {})
+    reference = body.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref")
+    if method == "post" and reference:
+        body["required"] = bool(document["components"]["schemas"][reference.rpartition("/")[2]].get("required"))
+
+
+def operations(paths: dict[str, Any]) -> Iterator[tuple[str, str, Operation]]:
+    """Path, method and operation of each."""
+    for path, item in paths.items():
+        for method in METHODS:
+            if method in item:
+                yield path, method, item[method]
+
+
+def tag(name: str) -> str:
+    """The name of a group of routes, in words."""
+    return TAGS.get(name) or name.replace("_", " ").capitalize()
+
+
+def operation_id(method: str, path: str) -> str:
+    """A verb and what it is done to, by the path alone: so it is unique, and stays while the path does."""
+    if (method, path) in IRREGULAR:
+        return IRREGULAR[method, path]
+    *parents, last = (part for part in path.split("/") if part not in ("", "v1"))
+    is_one = last.startswith("{")
+    if is_one:
+        last = parents.pop()
+    owners = [singular(part) for part in parents if not part.startswith("{")]
+    if method == "post" and last in ACTIONS:
+        verb, _, rest = last.partition("-")
+        if parents and not parents[-1].startswith("{"):  # of many at once
+            owners[-1] = parents[-1]
+        return _joined(verb, *owners, rest)
+    if method == "get" and not is_one:
+        return _joined("list" if singular(last) != last else "get", *owners, last)
+    return _joined(VERBS[method], *owners, singular(last))
+
+
+def singular(words: str) -> str:
+    """One of what the path names in the plural."""
+    if words in ("ops", "status"):
+        return words
+    return re.sub(r"s$", "", re.sub(r"ies$", "y", words))
+
+
+def _joined(*words: str) -> str:
+    return "_".join(word for word in words if word).replace("-", "_")

@@ -1,0 +1,91 @@
+"""The parameters of operations: described, typed, and `name[key]` gathered in one parameter with deepObject style."""
+
+import re
+from typing import Any
+
+from gateway.http.fields import METADATA_TEXT_LENGTH_MAX, CurrencyCode, WalletToken
+from gateway.http.openapi.members import with_default
+from gateway.http.openapi.operations import operations, singular
+from gateway.http.openapi.vocabulary import MEMBERS
+
+Parameter = dict[str, Any]
+
+BRACKETED = re.compile(r"(\w+)\[(\w+)\]")
+
+KEYS = {
+    "gte": "At least this.",
+    "gt": "More than this.",
+    "lte": "At most this.",
+    "lt": "Less than this.",
+    "name": "The name of that side.",
+    "last4": "The last four characters of the token of that side's wallet.",
+}
+
+IN_PATH: dict[str, Parameter] = {
+    "id": {"schema": {"type": "string", "format": "uuid"}, "description": "The id of the {thing}."},
+    "token": {"schema": {"type": "string", **WalletToken().metadata}, "description": "The token of the {thing}."},
+    "code": {"schema": {"type": "string", **CurrencyCode().metadata}, "description": "The code of the {thing}."},
+    "line": {"schema": {"type": "integer", "minimum": 1}, "description": "The number of the {thing}, from 1."},
+}
+
+PAGING = {"limit", "cursor", "sort", "after", "at", "month", "from", "to", "stuck", "parked", "undecided"}
+"""What says how or when to look, not for which rows."""
+
+FILTERS = "Only rows with this value. "
+
+
+def describe(paths: dict[str, Any]) -> None:
+    """Describe every parameter; what a path names is of the kind that its name says."""
+    for path, item in paths.items():
+        for parameter in item.get("parameters", ()):
+            before = path.partition("/{" + parameter["name"] + "}")[0].rpartition("/")[2]
+            known = IN_PATH[parameter["name"]]
+            thing = singular(before).replace("-", " ")
+            parameter |= {"schema": known["schema"], "description": known["description"].format(thing=thing)}
+    for _, _, operation in operations(paths):
+        given = operation.pop("parameters", [])
+        gathered = _gathered([_described(one) for one in given])
+        if gathered:
+            operation["parameters"] = gathered
+
+
+def _described(parameter: Parameter) -> Parameter:
+    name, schema = parameter["name"], parameter["schema"]
+    own = parameter.get("description") or schema.pop("description", "")
+    words = own
+    if parameter["in"] == "query" and not BRACKETED.fullmatch(name):
+        words = own if own and name in PAGING else f"{MEMBERS.get(name, '')} {own}".strip()
+        words = words if name in PAGING else FILTERS + words
+    return {**parameter, "description": with_default(schema, words)}
+
+
+def _gathered(given: list[Parameter]) -> list[Parameter]:
+    """`amount`, `amount[gte]`, `amount[lt]` … as one parameter: a value, or an object of bounds."""
+    plain: dict[str, Parameter] = {}
+    keyed: dict[str, dict[str, Any]] = {}
+    for parameter in given:
+        named = BRACKETED.fullmatch(parameter["name"])
+        if named:
+            schema = parameter["schema"]
+            text = KEYS.get(named[2]) or parameter["description"]
+            keyed.setdefault(named[1], {})[named[2]] = {**schema, "description": text}
+            words = {"description": f"{FILTERS}{MEMBERS[named[1]]}"}
+            plain.setdefault(named[1], {"in": "query", "name": named[1], "required": False, **words})
+        else:
+            plain[parameter["name"]] = parameter
+    for name, properties in keyed.items():
+        parameter = plain[name]
+        one = parameter.get("schema")
+        bounds = {"type": "object", "properties": properties, "additionalProperties": False}
+        if "key" in properties:
+            text = {"type": "string", "maxLength": METADATA_TEXT_LENGTH_MAX}
+            bounds = {"type": "object", "additionalProperties": text}
+            parameter["description"] = properties["key"]["description"]
+        spelled = ", ".join(f"`{name}[{key}]`" for key in properties)
+        parameter |= {
+            "style": "deepObject",
+            "explode": True,
+            "schema": bounds if one is None else {"anyOf": [one, bounds]},
+            "description": f"{parameter['description']} As an object: {spelled}.",
+        }
+    return list(plain.values())

@@ -1,0 +1,36 @@
+"""The query parameters of lists: how many rows, and where to read on."""
+
+import re
+from typing import Any
+
+from gateway.http.fields import Strict
+
+LIMIT_DEFAULT = 20
+LIMIT_MAX = 100
+
+CURSOR_LENGTH_MAX = 2_000
+"""What it is sorted by may be a text of a hundred characters of any script."""
+
+_LIMIT = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
+class Limit(Strict):
+    """How many rows a page has, 1 to 100, as a query parameter."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"type": "integer", "minimum": 1, "maximum": LIMIT_MAX}, **kwargs)
+
+    def read(self, text: str) -> int:
+        if not _LIMIT.fullmatch(text) or not 1 <= int(text) <= LIMIT_MAX:
+            raise self.refuse("limit_out_of_range", f"1 to {LIMIT_MAX}.")
+        return int(text)
+
+
+class Cursor(Strict):
+    """An opaque cursor; judged by what signed it."""
+
+    def __init__(self, **metadata: str) -> None:
+        super().__init__(metadata={"pattern": "^[A-Za-z0-9_.-]+$", "maxLength": CURSOR_LENGTH_MAX, **metadata})
+
+    def read(self, text: str) -> str:
+        return text

@@ -1,0 +1,1 @@
+"""Users: sign-up, sessions, API keys, passwords, confirmations."""

@@ -1,0 +1,180 @@
+"""The kinds of values that say who somebody is; each refuses with a published code, and never repeats the value."""
+
+import re
+import unicodedata
+from typing import Any
+from urllib.parse import urlsplit
+
+import marshmallow as ma
+import phonenumbers
+
+from gateway.auth.tokens import BY_TOKEN, SCOPES
+from gateway.http.errors import Flaw, flawed
+from gateway.http.fields import Strict, Text
+from models import token
+from models.user import EMAIL_LENGTH_MAX, normal_email
+
+PHONE_NUMBER_LENGTH_MAX = 32
+"""As it is written, with blanks and brackets."""
+PHONE_NUMBER_DIGITS_MAX = 15
+"""Of E.164; the column says the same."""
+PHONE_NUMBER_DIGITS_SHORT = 9
+"""Of fewer digits only those are numbers that some network has given out: a slip of a longer one looks like them."""
+URL_LENGTH_MAX = 200
+
+PASSWORD_LENGTH_MIN = 12
+PASSWORD_LENGTH_MAX = 128
+PASSWORD_CHARACTERS_MIN = 5
+"""Different ones."""
+LOCAL_PART_LENGTH_MIN = 4
+"""A shorter one stands in many a good password by chance."""
+
+KNOWN_SCOPES = frozenset().union(*SCOPES.values()) | BY_TOKEN
+
+_PHONE_NUMBER = re.compile(r"\+[0-9 ()./-]+", re.ASCII)
+
+
+class Email(Strict):
+    """An e-mail address by its syntax alone, normalised, without blanks around it; it may not exist."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"format": "email", "maxLength": EMAIL_LENGTH_MAX}, **kwargs)
+
+    def read(self, text: str) -> str:
+        if normalized := normal_email(text):
+            return normalized
+        raise self.refuse("email_invalid", "An e-mail address is expected.")
+
+
+class PhoneNumber(Strict):
+    """A phone number in its international form, as E.164.
+
+    Its length must be possible in its country; whether the number is in use changes faster than any table of ranges.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        metadata = {"pattern": f"^{_PHONE_NUMBER.pattern}$", "maxLength": PHONE_NUMBER_LENGTH_MAX}
+        super().__init__(metadata={**metadata, "example": "+49 30 1234567"}, **kwargs)
+
+    def read(self, text: str) -> str:
+        if len(text) <= PHONE_NUMBER_LENGTH_MAX and _PHONE_NUMBER.fullmatch(text):
+            try:
+                number = phonenumbers.parse(text)
+            except phonenumbers.NumberParseException:
+                pass
+            else:
+                written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+                reason = phonenumbers.is_possible_number_with_reason(number)
+                digits = len(written) - len("+")
+                is_whole = digits >= PHONE_NUMBER_DIGITS_SHORT or phonenumbers.is_valid_number(number)
+                is_possible = reason == phonenumbers.ValidationResult.IS_POSSIBLE
+                if is_possible and is_whole and digits <= PHONE_NUMBER_DIGITS_MAX:
+                    return written
+        raise self.refuse("phone_number_invalid", "A number with + and its country code, such as +49 30 1234567.")
+
+
+class Url(Text):
+    """The absolute address of a web site."""
+
+    is_absolute = ma.validate.URL(schemes={"http", "https"})
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(URL_LENGTH_MAX, **kwargs)
+        self.metadata = {**self.metadata, "format": "uri"}
+
+    def read(self, text: str) -> str:
+        url = super().read(text)
+        try:
+            self.is_absolute(url)
+            parts = urlsplit(url)
+            if parts.username is None and parts.port != 0:  # a port too high raises
+                return url
+        except ValueError:
+            pass
+        raise self.refuse("invalid_value", "An absolute http or https URL, without a user name.")
+
+
+class Password(Text):
+    """A password as it was once set: NFC, nothing cut off, not even spaces."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(PASSWORD_LENGTH_MAX, **kwargs)
+        self.metadata = {**self.metadata, "format": "password"}
+
+    def read(self, text: str) -> str:
+        if len(unicodedata.normalize("NFC", text)) > PASSWORD_LENGTH_MAX:
+            raise self.refuse("password_too_long", f"At most {PASSWORD_LENGTH_MAX} characters.")
+        return super().read(text)
+
+
+class NewPassword(Password):
+    """A password to be set; `refuse_weak` holds it against the e-mail address."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.metadata = {**self.metadata, "minLength": PASSWORD_LENGTH_MIN}
+
+    def read(self, text: str) -> str:
+        password = super().read(text)
+        if len(password) < PASSWORD_LENGTH_MIN:
+            raise self.refuse("password_too_short", f"At least {PASSWORD_LENGTH_MIN} characters.")
+        if len(set(password)) < PASSWORD_CHARACTERS_MIN:
+            raise self.refuse("password_too_weak", f"At least {PASSWORD_CHARACTERS_MIN} different characters.")
+        return password
+
+
+def refuse_weak(password: str, email: str) -> None:
+    """Refuse a new password that whoever knows the e-mail address would try first."""
+    guess, address = password.casefold(), email.casefold()
+    local_part = address.rpartition("@")[0]
+    if address in guess or (len(local_part) >= LOCAL_PART_LENGTH_MIN and local_part in guess):
+        raise flawed([("/password", "password_too_weak", "It must not contain the e-mail address.")])
+
+
+class ConfirmationToken(Strict):
+    """The token of a mail; whatever is wrong with one, the answer is the same."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"maxLength": token.LENGTH, "pattern": token.PATTERN_OF_CONFIRMATION}, **kwargs)
+
+    def read(self, text: str) -> str:
+        if not token.is_well_formed(text, token.CONFIRMATION_PREFIX):
+            raise ma.ValidationError([CONFIRMATION_INVALID])
+        return text
+
+
+CONFIRMATION_INVALID = Flaw("confirmation_invalid", "The token is unknown, expired or used.")
+
+
+class Scopes(ma.fields.Field):
+    """Some of the scopes there are, each once."""
+
+    make_error = Strict.make_error
+
+    def __init__(self, **kwargs: Any) -> None:
+        items = {"type": "string", "enum": sorted(KNOWN_SCOPES)}
+        super().__init__(metadata={"type": "array", "items": items, "uniqueItems": True, "minItems": 1}, **kwargs)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[str]:
+        if type(value) is not list or not all(type(scope) is str for scope in value):
+            raise ma.ValidationError([Flaw("invalid_type", "A list of scopes is expected.")])
+        if not value or len(set(value)) != len(value) or not KNOWN_SCOPES.issuperset(value):
+            raise ma.ValidationError([Flaw("invalid_value", "Known scopes, each once and at least one.")])
+        return sorted(value)
+
+
+class Seconds(ma.fields.Field):
+    """A whole number of seconds from 0 up."""
+
+    make_error = Strict.make_error
+
+    def __init__(self, seconds_max: int, **kwargs: Any) -> None:
+        super().__init__(metadata={"type": "integer", "minimum": 0, "maximum": seconds_max}, **kwargs)
+        self.seconds_max = seconds_max
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
+        if type(value) is not int:
+            raise ma.ValidationError([Flaw("invalid_type", "A whole number is expected.")])
+        if not 0 <= value <= self.seconds_max:
+            raise ma.ValidationError([Flaw("invalid_value", f"0 to {self.seconds_max}.")])
+        return value

@@ -1,0 +1,129 @@
+"""/v1/sessions: signing in and out, on each device by itself."""
+
+from typing import Any
+
+from flask import Response, g, request
+from uuid_utils import uuid7
+
+from gateway.auth.tokens import actor, public, requires
+from gateway.http.access_log import ADDRESS, NETWORK
+from gateway.http.blueprint import Blueprint, no_content
+from gateway.http.errors import Refusal, not_found
+from gateway.http.fields import is_id
+from gateway.http.schemas import PageQuery, page_of
+from gateway.identity import passwords
+from gateway.identity.representations import end_all, session_body, take_guess, user_agent
+from gateway.identity.schemas import NewSessionSchema, SessionInput, SessionSchema
+from gateway.lists.paging import listed
+from gateway.services import services
+from models import audit, login_throttle, user
+from models import token as tokens
+from models.session import Connection, statements, transaction
+from models.token import SESSION, Kept
+from models.user import User
+
+sessions = Blueprint(
+    "sessions", __name__, url_prefix="/v1/sessions", description="Signing in and out, and the sessions that are open."
+)
+
+Answer = tuple[dict[str, Any], dict[str, str]]
+
+
+@sessions.route("", methods=["POST"])
+@public
+@sessions.arguments(SessionInput)
+@sessions.response(201, NewSessionSchema)
+def open_session(body: dict[str, Any]) -> Answer:
+    """Sign in; the token is shown this once. An unknown address and a wrong password are answered alike."""
+    by_address = login_throttle.of_address(request.environ[NETWORK])
+    with statements(services().engine) as connection:
+        take_guess(connection, by_address)
+        known = user.by_email(connection, body["email"])
+        by_user = login_throttle.of_user(body["email"] if known is None else known.email)  # in one spelling of case
+        take_guess(connection, by_user)
+        kept = None if known is None else user.password_hash(connection, known.id)
+    is_right = passwords.verify(kept, body["password"])
+    if known is None or kept is None or not is_right or body.get("role", known.role) != known.role:
+        raise _wrong()
+    if not known.is_active:
+        raise Refusal("user_inactive", "This user has been deactivated.")
+    anew = passwords.hash(body["password"]) if passwords.needs_rehash(kept) else None
+    token = tokens.new()
+    with transaction(services().engine) as connection:
+        user.lock(connection, known.id)
+        if user.password_hash(connection, known.id) != kept:
+            raise _wrong()
+        if anew is not None:
+            user.set_password(connection, known.id, anew)
+        login_throttle.forgive(connection, by_user)
+        login_throttle.give_back(connection, by_address)
+        opened = _open(connection, known, token)
+    return {**session_body(opened, is_current=True), "token": token}, {}
+
+
+def _wrong() -> Refusal:
+    return Refusal("credentials_invalid", "There is no such user with this password.")
+
+
+def _open(connection: Connection, known: User, token: str) -> Kept:
+    id, address, agent = str(uuid7()), request.environ[ADDRESS], user_agent()
+    hours = services().settings.token_ttl_hours
+    tokens.open_session(connection, id, known.id, token, hours, address, agent)
+    opened = tokens.find(connection, known.id, SESSION, id)
+    if opened is None:
+        raise _wrong()
+    audit.note(connection, actor(known.id), "sessions.open", id, after={"user_agent": agent})
+    return opened
+
+
+@sessions.route("")
+@requires("sessions:read")
+@sessions.arguments(PageQuery, location="query")
+@sessions.response(200, page_of(SessionSchema))
+def list_sessions(query: dict[str, Any]) -> Answer:
+    """Where you are signed in, the newest first."""
+    return listed(
+        query,
+        tokens.page,
+        lambda row: session_body(row, is_current=row.id == g.caller.token_id),
+        user_id=g.caller.id,
+        kind=SESSION,
+    )
+
+
+@sessions.route("", methods=["DELETE"])
+@requires("sessions:write")
+@sessions.response(204)
+def end_all_sessions() -> Response:
+    """Sign out everywhere, here too; API keys stay."""
+    with transaction(services().engine) as connection:
+        end_all(connection, g.caller.id, SESSION)
+    services().tokens.forget_everywhere(g.caller.id)
+    return no_content()
+
+
+@sessions.route("/current", methods=["DELETE"])
+@requires("sessions:write")
+@sessions.response(204)
+def end_current_session() -> Response:
+    """Sign out here; other devices stay signed in."""
+    return _end(g.caller.token_id)
+
+
+@sessions.route("/<id>", methods=["DELETE"])
+@requires("sessions:write")
+@sessions.response(204)
+def end_session(id: str) -> Response:
+    """Sign out one device."""
+    return _end(id)
+
+
+def _end(id: str) -> Response:
+    if not is_id(id):
+        raise not_found()
+    with transaction(services().engine) as connection:
+        if not tokens.revoke(connection, g.caller.id, SESSION, id):
+            raise not_found()
+        audit.note(connection, actor(), "sessions.end", id)
+    services().tokens.forget_everywhere(g.caller.id)
+    return no_content()

@@ -1,0 +1,1 @@
+"""Pages, cursors, filters and exports of every list."""

@@ -1,0 +1,1 @@
+"""What operators see and do: stuck payments, adjustments, users, audit, health."""

@@ -1,0 +1,76 @@
+"""GET /status, /health/live, /health/ready: for whoever watches over the processes."""
+
+from typing import Any
+
+import celery_config
+from gateway.auth.tokens import public
+from gateway.http.blueprint import Blueprint
+from gateway.http.errors import Refusal
+from gateway.http.schemas import HealthSchema, StatusSchema
+from gateway.services import services
+from models import clock, partitions
+from models import health as healths
+from models.health import Report
+from models.session import require_writable, statements
+
+health = Blueprint("health", __name__, description="Whether the service works; for monitoring.")
+
+Answer = tuple[dict[str, Any], dict[str, str]]
+
+
+@health.route("/health/live")
+@public
+@health.response(200, HealthSchema)
+def live() -> Answer:
+    """This process answers."""
+    return {"status": "ok"}, {}
+
+
+@health.route("/health/ready")
+@public
+@health.response(200, HealthSchema)
+def ready() -> Answer:
+    """This process can accept payments: its clock is right, and the database can store them; 503 if not."""
+    with statements(services().engine) as connection:
+        require_writable(connection)
+        missing = partitions.missing(connection)
+        seconds_off = clock.seconds_off(connection)
+    if abs(seconds_off) > clock.OFF_SECONDS_MAX:
+        raise Refusal("clock_wrong", f"Its clock is {clock.told(seconds_off)}: timedatectl set-ntp true.")
+    for month, months_ahead in missing.items():
+        if months_ahead == 0:
+            raise Refusal("partition_missing", f"Payments of {month} cannot be stored: flask payments partitions.")
+    return {"status": "ok"}, {}
+
+
+@health.route("/status")
+@public
+@health.response(200, StatusSchema)
+def status() -> Answer:
+    """How payments are accepted and posted, and what is wrong; 503 if they are not accepted, or not posted."""
+    broker_is_up = celery_config.is_broker_up(services().settings.redis_url)
+    with statements(services().engine) as connection:
+        report = healths.report(connection, broker_is_up=broker_is_up)
+    body = _body(report, broker_is_up=broker_is_up)
+    if report.status == "down":
+        first = next(problem for problem in report.problems if problem.stops)
+        del body["status"]
+        raise Refusal("out_of_service", f"{healths.KINDS[first.code].title}: {first.detail}.", **body)
+    return body, {}
+
+
+def _body(report: Report, *, broker_is_up: bool) -> dict[str, Any]:
+    return {
+        "status": report.status,
+        "database": "read_only" if report.has("database_read_only") else "ok",
+        "broker": "ok" if broker_is_up else "away",
+        "workers": [
+            {"name": worker.name, "age_seconds": round(worker.age_seconds, 1), "is_fresh": worker.is_fresh}
+            for worker in report.workers
+        ],
+        "waiting": report.waiting,
+        "oldest_due_seconds": round(report.oldest_due_seconds, 3),
+        "problems": [
+            {"code": problem.code, "detail": problem.detail, "command": problem.command} for problem in report.problems
+        ],
+    }

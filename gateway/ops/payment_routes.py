@@ -1,0 +1,97 @@
+"""GET /v1/ops/payments; POST /v1/ops/payments/{id}/retry and /v1/ops/payments/retry: wishes that a worker decides."""
+
+from http import HTTPStatus
+from typing import Any
+
+from flask import Response, request
+from uuid_utils import uuid7
+
+import celery_config
+from gateway.auth import tokens
+from gateway.auth.tokens import requires
+from gateway.http.access_log import REQUEST_ID
+from gateway.http.blueprint import PREFER, Blueprint, Plain, encode
+from gateway.http.errors import Refusal, not_found
+from gateway.http.fields import is_id
+from gateway.http.schemas import PaymentSchema, page_of
+from gateway.lists.paging import listed
+from gateway.ops.schemas import OpsPaymentQuery, OpsPaymentSchema, RetriesInput, RetriesSchema, RetryInput
+from gateway.outcomes.responses import Outcome, of_wish
+from gateway.payments.representations import Shown, stuck_body
+from gateway.services import services
+from models import payment_command, payment_stuck, payment_view
+from models.payment_command import Wish
+from models.payment_stuck import OLDEST_FIRST, Which
+from models.session import Connection, statements
+
+ops_payments = Blueprint(
+    "ops_payments",
+    __name__,
+    url_prefix="/v1/ops/payments",
+    description="Payments that were not posted by themselves, and retrying them.",
+)
+
+Answer = tuple[dict[str, Any], dict[str, str]]
+
+
+@ops_payments.route("")
+@requires("ops:read")
+@ops_payments.arguments(OpsPaymentQuery, location="query")
+@ops_payments.response(200, page_of(OpsPaymentSchema))
+def list_stuck(query: dict[str, Any]) -> Answer:
+    """Payments not posted so many seconds after their acceptance, or parked ones, or withdrawals that the bank was told
+    of without an end yet; newest first.
+    """
+    return listed(query, payment_stuck.find, stuck_body, which=_which(query))
+
+
+@ops_payments.route("/<id>/retry", methods=["POST"])
+@requires("ops:retry")
+@ops_payments.doc(parameters=[PREFER])
+@ops_payments.arguments(RetryInput)
+@ops_payments.outcome(PaymentSchema, HTTPStatus.OK)
+def retry(body: dict[str, Any], id: str) -> Outcome:
+    """Have a payment tried now, with all its attempts before it again."""
+    if not is_id(id):
+        raise not_found()
+    with statements(services().engine) as connection:
+        view = payment_view.by_id(connection, id)
+        if view is None:
+            raise not_found()
+        if view.finalized_at is not None:
+            raise Refusal("payment_final", "Nothing changes a payment that has COMPLETED or FAILED.")
+        _order(connection, [id], body["reason"])
+    _ring()
+    return of_wish(Shown(view, is_replay=False))
+
+
+@ops_payments.route("/retry", methods=["POST"])
+@requires("ops:retry")
+@ops_payments.arguments(RetriesInput)
+@ops_payments.response(202, RetriesSchema)
+@ops_payments.alt_response(200, schema=RetriesSchema, description="The payments that would be retried: a dry run.")
+def retry_many(body: dict[str, Any]) -> Answer | Response:
+    """Have many payments tried now, the oldest first; unless dry_run is false, only say which."""
+    asked, dry_run = body["filter"], body["dry_run"]
+    with statements(services().engine) as connection:
+        rows = payment_stuck.find(connection, _which(asked), asked["limit"] + 1, after=OLDEST_FIRST)
+        ids = [row.id for row in rows[: asked["limit"]]]
+        if ids and not dry_run:
+            _order(connection, ids, body["reason"])
+    answer = {"dry_run": dry_run, "count": len(ids), "payments": ids, "has_more": len(rows) > len(ids)}
+    if dry_run:
+        return Plain(encode(answer), 200, content_type="application/json")
+    _ring()
+    return answer, {}
+
+
+def _which(given: dict[str, Any]) -> Which:
+    return Which(given.get("stuck"), given.get("type", ()), given.get("currency"), "undecided" in given)
+
+
+def _order(connection: Connection, ids: list[str], reason: str) -> None:
+    payment_command.order_retries(connection, [Wish(str(uuid7()), id) for id in ids], tokens.actor(), reason)
+
+
+def _ring() -> None:
+    celery_config.ring(request.environ[REQUEST_ID])

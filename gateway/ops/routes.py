@@ -1,0 +1,98 @@
+"""GET /v1/ops/users, /accounts and /audit; PATCH /v1/ops/users/{id}: who is who, and who did what."""
+
+from typing import Any
+
+from flask import g
+
+from gateway.auth import tokens
+from gateway.auth.tokens import requires
+from gateway.http.blueprint import Blueprint
+from gateway.http.errors import Refusal, not_found
+from gateway.http.fields import is_id
+from gateway.http.schemas import page_of
+from gateway.identity.representations import user_body
+from gateway.identity.schemas import UserSchema
+from gateway.lists.paging import listed
+from gateway.ops.schemas import AccountQuery, AuditLineSchema, AuditQuery, UserChange, UserQuery
+from gateway.payments.representations import account_body, audit_body
+from gateway.services import services
+from gateway.wallets.schemas import AccountSchema
+from models import account, audit, user
+from models.session import Connection, statements, transaction
+from models.user import User
+
+ops = Blueprint("ops", __name__, url_prefix="/v1/ops", description="Users, accounts and the audit log, for ops.")
+
+Answer = tuple[dict[str, Any], dict[str, str]]
+
+
+@ops.route("/users")
+@requires("ops:read")
+@ops.arguments(UserQuery, location="query")
+@ops.response(200, page_of(UserSchema))
+def list_users(query: dict[str, Any]) -> Answer:
+    """Users, newest first; deactivated ones only if asked for."""
+    asked = {name: query.get(name) for name in ("is_active", "role", "email")}
+    return listed(query, user.page, user_body, **asked)
+
+
+@ops.route("/users/<id>")
+@requires("ops:read")
+@ops.response(200, UserSchema)
+def get_user(id: str) -> Answer:
+    """A user."""
+    with statements(services().engine) as connection:
+        return user_body(_user(connection, id)), {}
+
+
+@ops.route("/users/<id>", methods=["PATCH"])
+@requires("ops:users")
+@ops.arguments(UserChange)
+@ops.response(200, UserSchema)
+def change_user(body: dict[str, Any], id: str) -> Answer:
+    """Deactivate a user, whose tokens and wallets are then of no use, or activate one again."""
+    is_active = body["is_active"]
+    if id == g.caller.id and not is_active:
+        raise Refusal("own_user", "Let somebody else deactivate you.")
+    with transaction(services().engine) as connection:
+        was_active = _user(connection, id, is_locked=True).is_active
+        if was_active != is_active:
+            user.set_active(connection, id, is_active)
+            action = "users.activate" if is_active else "users.deactivate"
+            before, after = {"is_active": was_active}, {"is_active": is_active}
+            audit.note(connection, tokens.actor(), action, id, body["reason"], before, after)
+        changed = _user(connection, id)
+    services().tokens.forget_everywhere(id)
+    return user_body(changed), {}
+
+
+def _user(connection: Connection, id: str, *, is_locked: bool = False) -> User:
+    """The user with this id; raises Refusal not_found."""
+    if not is_id(id):
+        raise not_found()
+    if is_locked:
+        user.lock(connection, id)
+    found = user.by_id(connection, id)
+    if found is None:
+        raise not_found()
+    return found
+
+
+@ops.route("/accounts")
+@requires("ops:read")
+@ops.arguments(AccountQuery, location="query")
+@ops.response(200, page_of(AccountSchema))
+def list_accounts(query: dict[str, Any]) -> Answer:
+    """Everybody's wallets, newest first; inactive ones only if asked for."""
+    asked = {name: query.get(name) for name in ("is_active", "currency")}
+    return listed(query, account.wallets, account_body, owner_id=query.get("owner"), **asked)
+
+
+@ops.route("/audit")
+@requires("ops:read")
+@ops.arguments(AuditQuery, location="query")
+@ops.response(200, page_of(AuditLineSchema))
+def list_audit(query: dict[str, Any]) -> Answer:
+    """The audit log, newest first."""
+    asked = {name: query.get(name) for name in ("target", "actor", "action")}
+    return listed(query, audit.page, audit_body, **asked)

@@ -1,0 +1,1 @@
+"""Payments: creating, reading, capturing, voiding, cancelling, refunding."""

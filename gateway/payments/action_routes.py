@@ -1,0 +1,108 @@
+"""POST /v1/charges/{id}/capture and /void, /v1/payments/{id}/cancel: wishes of the maker that a worker decides."""
+
+from http import HTTPStatus
+from typing import Any
+
+from flask import g, request
+from uuid_utils import uuid7
+
+import celery_config
+from gateway.acceptance.reference_data import minor_units
+from gateway.auth.tokens import actor, requires
+from gateway.http.access_log import REQUEST_ID
+from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint
+from gateway.http.errors import Refusal, flawed, not_found
+from gateway.http.fields import is_id
+from gateway.http.idempotency import fingerprint_of, key_of, recalled
+from gateway.http.parsing import body_of_request
+from gateway.http.schemas import PaymentSchema
+from gateway.outcomes.responses import Outcome, of_wish
+from gateway.payments.representations import Shown
+from gateway.payments.schemas import CaptureInput, EndingInput
+from gateway.services import services
+from models import bulk, idempotency, payment_command, payment_view
+from models.payment_view import PaymentView
+from models.rules.posting import ENDS
+from models.rules.types import Ending, PaymentType
+from models.session import Connection, transaction
+
+endings = Blueprint(
+    "endings",
+    __name__,
+    url_prefix="/v1",
+    description="Taking or releasing what a charge holds, and cancelling what is not posted yet.",
+)
+keyed = endings.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}, PREFER])
+
+Body = dict[str, Any]
+
+
+@endings.route("/charges/<id>/capture", methods=["POST"])
+@requires("charges:write")
+@keyed
+@endings.arguments(CaptureInput)
+@endings.outcome(PaymentSchema, HTTPStatus.OK)
+def capture(body: Body, id: str) -> Outcome:
+    """Take what a charge holds, or a part of it; the rest is released."""
+    return _ordered(id, Ending.CAPTURE, body.get("amount"))
+
+
+@endings.route("/charges/<id>/void", methods=["POST"])
+@requires("charges:write")
+@keyed
+@endings.arguments(EndingInput)
+@endings.outcome(PaymentSchema, HTTPStatus.OK)
+def void(_: Body, id: str) -> Outcome:
+    """Release what a charge holds."""
+    return _ordered(id, Ending.VOID)
+
+
+@endings.route("/payments/<id>/cancel", methods=["POST"])
+@requires("transfers:write", "withdrawals:write", "charges:write", "deposits:own", "deposits:write")
+@keyed
+@endings.arguments(EndingInput)
+@endings.outcome(PaymentSchema, HTTPStatus.OK)
+def cancel(_: Body, id: str) -> Outcome:
+    """Take back a payment that is INITIATED still, such as a scheduled one."""
+    return _ordered(id, Ending.CANCEL)
+
+
+def _ordered(id: str, ending: Ending, amount: str | None = None) -> Outcome:
+    """Keep the wish, or find that its key kept it before; the worker decides it under the payment's lock."""
+    key, fingerprint = key_of(request.environ), fingerprint_of(request.path, body_of_request())
+    with transaction(services().engine) as connection:
+        view = _own(connection, id, ending)
+        claim = (g.caller.id, key)
+        is_replay = recalled(connection, claim, fingerprint) is not None
+        if not is_replay:
+            if view.state not in ENDS[ending]:
+                raise Refusal("illegal_transition", f"The payment is {view.state}.")
+            if view.bulk_id is not None and bulk.is_atomic(connection, view.bulk_id):
+                raise Refusal("illegal_transition", "A line of an atomic bulk goes with its bulk.")
+            captured = None if amount is None else _part(view, amount)
+            is_replay = not idempotency.keep(connection, g.caller.id, key, fingerprint, payment_id=id)
+            if is_replay:  # another request with the key was faster; its row is committed now
+                recalled(connection, claim, fingerprint)
+            elif not payment_command.order_ending(connection, str(uuid7()), ending, id, captured, actor()):
+                raise Refusal("ending_ordered", "Only the first capture, void or cancel of a payment counts.")
+    if not is_replay:
+        celery_config.ring(request.environ[REQUEST_ID])
+    return of_wish(Shown(view, is_replay))
+
+
+def _own(connection: Connection, id: str, ending: Ending) -> PaymentView:
+    """The caller's own payment, of a type that can be ended so; raises Refusal not_found."""
+    view = payment_view.by_id(connection, id) if is_id(id) else None
+    if view is None or view.user_id != g.caller.id:
+        raise not_found()
+    if ending is not Ending.CANCEL and view.type != PaymentType.CHARGE:
+        raise not_found()
+    return view
+
+
+def _part(view: PaymentView, amount: str) -> int:
+    """What to capture, in minor units; raises Refusal for more than is held."""
+    part = minor_units(amount, services().catalogue.currency(view.currency))
+    if part > view.amount:
+        raise flawed([("/amount", "amount_too_large", "More than is held.")])
+    return part

@@ -1,0 +1,114 @@
+"""From a checked body to a kept payment: what the order routes have in common, whichever way a request came in."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import marshmallow as ma
+from uuid_utils import uuid7
+
+from gateway.acceptance.payment_request import Order
+from gateway.acceptance.reference_data import minor_units, objection
+from gateway.auth.tokens import Caller
+from gateway.http.errors import Refusal, flawed
+from gateway.http.idempotency import fingerprint_of, key_of
+from gateway.payments.quotes import quoted
+from gateway.payments.representations import Shown
+from gateway.payments.schemas import ChargeInput, DepositInput, TransferInput, WithdrawalInput
+from gateway.services import Services
+from models.payout import Counterparty
+from models.rules.types import PaymentType
+from settings import Settings
+
+Body = dict[str, Any]
+
+
+class Sides(NamedTuple):
+    """Between what an order moves money, as it names them: see Order."""
+
+    source: str
+    target: str | None
+    into_any: bool = False
+
+
+class Route(NamedTuple):
+    """A route that takes orders: who may, in what form, and between what; `sides` raises Refusal."""
+
+    orders: PaymentType
+    scopes: tuple[str, ...]
+    schema: type[ma.Schema]
+    sides: Callable[[Body, Caller, Settings], Sides]
+
+
+def _of_deposit(body: Body, caller: Caller, settings: Settings) -> Sides:
+    into_any = "deposits:write" in caller.scopes
+    if not into_any and not settings.deposits_open:
+        raise Refusal("deposits_closed", "This needs the scope deposits:write.")
+    return Sides(body["source"], body["wallet"], into_any)
+
+
+def _of_withdrawal(body: Body, _caller: Caller, _settings: Settings) -> Sides:
+    return Sides(body["wallet"], body["target"])
+
+
+def _of_transfer(body: Body, _caller: Caller, _settings: Settings) -> Sides:
+    if body["source"] == body["target"]:
+        raise flawed([("/target", "same_source_and_target", "Source and target are the same wallet.")])
+    return Sides(body["source"], body["target"])
+
+
+def _of_charge(body: Body, _caller: Caller, _settings: Settings) -> Sides:
+    return Sides(body["wallet"], body.get("target"))
+
+
+ROUTES = {
+    "/v1/deposits": Route(PaymentType.DEPOSIT, ("deposits:write", "deposits:own"), DepositInput, _of_deposit),
+    "/v1/withdrawals": Route(PaymentType.WITHDRAWAL, ("withdrawals:write",), WithdrawalInput, _of_withdrawal),
+    "/v1/transfers": Route(PaymentType.TRANSFER, ("transfers:write",), TransferInput, _of_transfer),
+    "/v1/charges": Route(PaymentType.CHARGE, ("charges:write",), ChargeInput, _of_charge),
+}
+"""Path to what is ordered there by POST."""
+
+
+def place(path: str, given: Any, body: Body, environ: Mapping[str, Any], caller: Caller, ours: Services) -> Shown:
+    """Keep the order, or find what its key kept before.
+
+    `given` is the parsed body, `body` the same through the route's schema. Raises Refusal, DatabaseAway, Contention
+    or Overdue.
+    """
+    route = ROUTES[path]
+    key = key_of(environ)
+    sides = route.sides(body, caller, ours.settings)
+    currency = ours.catalogue.currency(body["currency"])
+    amount = minor_units(body["amount"], currency)
+    quote = quoted(body["quote"], body["target"], caller, ours) if "quote" in body else None
+    return ours.intake.submit(
+        Order(
+            id=str(uuid7()),
+            type=route.orders,
+            user_id=caller.id,
+            source=sides.source,
+            target=sides.target,
+            amount=amount,
+            currency=currency.code,
+            digits=currency.digits,
+            key=key,
+            fingerprint=fingerprint_of(path, given),
+            summary=body.get("summary"),
+            reference=body.get("reference"),
+            metadata=body.get("metadata"),
+            objection=objection(amount, currency) or (quote and quote.objection(amount, currency.code)),
+            into_any=sides.into_any,
+            capture=body.get("capture", True),
+            scheduled_at=body.get("scheduled_at"),
+            expires_at=body.get("expires_at"),
+            quote_id=body.get("quote"),
+            arrival=quote and quote.arrival,
+            counterparty=_counterparty_of(body),
+        )
+    )
+
+
+def _counterparty_of(body: Body) -> Counterparty | None:
+    if "iban" not in body:
+        return None
+    return Counterparty(body["iban"], body["name"], body.get("bic"), body.get("summary"))

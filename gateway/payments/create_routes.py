@@ -1,0 +1,49 @@
+"""POST /v1/deposits, /v1/transfers, /v1/charges: a wish is checked, kept and answered with 202, or its outcome."""
+
+from flask import g, request
+
+from gateway.auth.tokens import requires
+from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint
+from gateway.http.parsing import body_of_request
+from gateway.http.schemas import PaymentSchema
+from gateway.outcomes.responses import Outcome, of_order
+from gateway.payments.create import ROUTES, Body, place
+from gateway.payments.schemas import ChargeInput, DepositInput, TransferInput
+from gateway.services import services
+
+orders = Blueprint("orders", __name__, url_prefix="/v1", description="Deposits, transfers and charges.")
+keyed = orders.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}, PREFER])
+
+
+@orders.route("/deposits", methods=["POST"])
+@requires(*ROUTES["/v1/deposits"].scopes)
+@keyed
+@orders.arguments(DepositInput)
+@orders.outcome(PaymentSchema)
+def deposit(body: Body) -> Outcome:
+    """Bring money into a wallet, from outside."""
+    return _placed(body)
+
+
+@orders.route("/transfers", methods=["POST"])
+@requires(*ROUTES["/v1/transfers"].scopes)
+@keyed
+@orders.arguments(TransferInput)
+@orders.outcome(PaymentSchema)
+def transfer(body: Body) -> Outcome:
+    """Move money from one of your wallets to any wallet."""
+    return _placed(body)
+
+
+@orders.route("/charges", methods=["POST"])
+@requires(*ROUTES["/v1/charges"].scopes)
+@keyed
+@orders.arguments(ChargeInput)
+@orders.outcome(PaymentSchema)
+def charge(body: Body) -> Outcome:
+    """Take money out of a customer's wallet, into one of yours."""
+    return _placed(body)
+
+
+def _placed(body: Body) -> Outcome:
+    return of_order(place(request.path, body_of_request(), body, request.environ, g.caller, services()))

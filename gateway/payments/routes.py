@@ -1,0 +1,94 @@
+"""GET /v1/payments, /v1/payments/{id} and its operations."""
+
+from functools import partial
+from typing import Any
+
+from flask import Response, g, request
+
+from gateway.auth.tokens import requires
+from gateway.http.blueprint import IF_NONE_MATCH, PREFER, Blueprint
+from gateway.http.errors import not_found
+from gateway.http.fields import is_id
+from gateway.http.schemas import OperationSchema, PaymentSchema, page_of
+from gateway.lists import exports, pagination
+from gateway.lists.filters import PaymentQuery
+from gateway.outcomes.prefer import asked
+from gateway.payments.representations import Shown, operation_bodies, payment_headers
+from gateway.services import services
+from models import account, operation, payment_list
+from models.payment_list import COLUMNS, Viewer
+from models.payment_search import Found, Place
+from models.payment_view import PaymentView
+from models.representations import is_visible, payment_body
+from models.session import statements
+
+payments = Blueprint(
+    "payments",
+    __name__,
+    url_prefix="/v1/payments",
+    description="Every payment, how far it has come, and its operations.",
+)
+
+EMPTY_PAGE = {"data": [], "has_more": False, "next_cursor": None, "prev_cursor": None}
+
+
+@payments.route("")
+@requires("payments:read", others=exports.FILES)
+@payments.doc(responses=exports.as_well(*exports.FILES))
+@payments.arguments(PaymentQuery, location="query")
+@payments.response(200, page_of(PaymentSchema))
+def list_payments(query: dict[str, Any]) -> Response | tuple[dict[str, Any], dict[str, str]]:
+    """The payments you ordered and those of your wallets, newest first, filtered and sorted by what they show you.
+
+    Amounts need one currency. Sorted by anything but created_at, that must be bounded to at most 31 days.
+    A page looks through so many payments at most: it may be short, or empty, and yet have more behind it.
+    """
+    caller, engine = g.caller, services().engine
+    where = pagination.asked(query, COLUMNS, partial(pagination.one_currency, query))
+    viewer = Viewer(caller.id, caller.reads_all)
+
+    def read(limit: int, at: Place) -> Found:
+        with statements(engine) as connection:
+            of = None
+            if "wallet" in query:
+                of = account.parties_by_token(connection, [query["wallet"]]).get(query["wallet"])
+                if of is None:
+                    return Found((), ())
+            return payment_list.page(connection, viewer, where, limit, at, of=of)
+
+    return exports.answer(query, read, lambda row: payment_body(row, caller), PaymentSchema)
+
+
+@payments.route("/<id>")
+@requires("payments:read")
+@payments.doc(parameters=[IF_NONE_MATCH, PREFER])
+@payments.response(200, PaymentSchema)
+def get_payment(id: str) -> tuple[dict[str, Any], dict[str, str]] | Response:
+    """A payment, in whatever state it is; with Prefer once it is final or AUTHORIZED, or not as If-None-Match says."""
+    view, is_known, applied = asked(_visible(id), request.environ, services())
+    headers = payment_headers(Shown(view, is_replay=False), g.caller) | applied
+    del headers["Location"]
+    if is_known:
+        return Response(status=304, headers=headers)
+    return payment_body(view, g.caller), headers
+
+
+@payments.route("/<id>/operations")
+@requires("payments:read")
+@payments.response(200, page_of(OperationSchema))
+def list_operations(id: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """The double entry of a payment; empty unless it COMPLETED."""
+    view = _visible(id)
+    with statements(services().engine) as connection:
+        rows = operation.of_payment(connection, id)
+    return {**EMPTY_PAGE, "data": operation_bodies(rows, view, g.caller)}, {}
+
+
+def _visible(text: str) -> PaymentView:
+    """The payment with this id; raises Refusal not_found, also for one that the caller may not see."""
+    if not is_id(text):
+        raise not_found()
+    view = services().finals.payment(text)
+    if view is None or not is_visible(view, g.caller):
+        raise not_found()
+    return view

@@ -1,0 +1,65 @@
+"""GET /v1/payments/{id}/timeline: every step of a payment, with who took it, and how long it waited before."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask import g
+
+from gateway.auth.tokens import Caller, requires
+from gateway.events.schemas import StepSchema
+from gateway.http.blueprint import Blueprint
+from gateway.http.errors import not_found
+from gateway.http.fields import is_id
+from gateway.http.schemas import page_of
+from gateway.payments.routes import EMPTY_PAGE
+from gateway.services import services
+from models import payment_timeline as steps
+from models.payment_timeline import Actor, Entry, Step
+from models.payment_view import PaymentView
+from models.representations import failure, is_visible, moment
+from models.session import statements
+
+timeline = Blueprint(
+    "timeline", __name__, url_prefix="/v1/payments", description="The steps of one payment, failed attempts included."
+)
+
+NEUTRAL = {
+    Actor.WORKER: "The payment could not be posted yet.",
+    Actor.BANK: "The bank could not be told or asked, or has not decided yet.",
+}
+"""What others than ops and auditors read of an attempt: the error itself speaks of our inside."""
+
+
+@timeline.route("/<id>/timeline")
+@requires("payments:read")
+@timeline.response(200, page_of(StepSchema))
+def list_steps(id: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Every step of a payment, oldest first; of very many attempts, commands or refunds the newest 200."""
+    view = services().finals.payment(id) if is_id(id) else None
+    if view is None or not is_visible(view, g.caller):
+        raise not_found()
+    with statements(services().engine) as connection:
+        entries = steps.of_payment(connection, view)
+    return {**EMPTY_PAGE, "data": list(_bodies(entries, view, g.caller))}, {}
+
+
+def _bodies(entries: list[Entry], view: PaymentView, caller: Caller) -> Iterator[dict[str, Any]]:
+    before = None
+    for entry in entries:
+        is_attempt = entry.step == Step.ATTEMPT_FAILED
+        text = entry.text if caller.reads_all else NEUTRAL.get(entry.actor) if is_attempt else None
+        yield {
+            "at": entry.at.isoformat(),
+            "step": entry.step,
+            "actor": entry.actor,
+            "actor_id": entry.actor_id if caller.reads_all or entry.actor_id == caller.id else None,
+            "attempt": entry.attempt,
+            "waited_seconds": None if before is None else round((entry.at - before).total_seconds(), 3),
+            "next_attempt_at": moment(entry.next_attempt_at),
+            "outcome": entry.outcome,
+            "reason": None if is_attempt else text,
+            "error": text if is_attempt else None,
+            "failure": failure(view.failure_code) if entry.step == Step.FAILED else None,
+            "payment": entry.payment_id,
+        }
+        before = entry.at

@@ -1,0 +1,31 @@
+"""POST /v1/withdrawals: money leaves the house, out of one of the caller's own wallets."""
+
+from typing import Any
+
+from flask import g, request
+
+from gateway.auth.tokens import requires
+from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint
+from gateway.http.parsing import body_of_request
+from gateway.http.schemas import PaymentSchema
+from gateway.outcomes.responses import Outcome, of_order
+from gateway.payments.create import ROUTES, place
+from gateway.payments.schemas import WithdrawalInput
+from gateway.services import services
+
+withdrawals = Blueprint(
+    "withdrawals",
+    __name__,
+    url_prefix="/v1/withdrawals",
+    description="Payouts to bank accounts, e-wallets and crypto addresses.",
+)
+
+
+@withdrawals.route("", methods=["POST"])
+@requires(*ROUTES["/v1/withdrawals"].scopes)
+@withdrawals.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}, PREFER])
+@withdrawals.arguments(WithdrawalInput)
+@withdrawals.outcome(PaymentSchema)
+def withdraw(body: dict[str, Any]) -> Outcome:
+    """Take money out of one of your wallets, to the outside."""
+    return of_order(place(request.path, body_of_request(), body, request.environ, g.caller, services()))

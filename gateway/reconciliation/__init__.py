@@ -1,0 +1,1 @@
+"""Bank statements and how they agree with the books."""

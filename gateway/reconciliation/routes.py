@@ -1,0 +1,190 @@
+"""/v1/ops/reconciliations: a statement of the bank's beside our payments, judged line by line, matched by hand."""
+
+import hashlib
+import json
+import re
+from typing import Any, cast
+
+from flask import g, request
+from uuid_utils import uuid7
+
+from gateway.auth import tokens
+from gateway.auth.tokens import requires
+from gateway.http.blueprint import Blueprint
+from gateway.http.errors import Refusal, flawed, not_found
+from gateway.http.fields import is_id
+from gateway.http.gevent_support import aside
+from gateway.http.parsing import StrictRequest, received, refuse_compressed, takes_up_to
+from gateway.http.schemas import page_of
+from gateway.lists import pagination
+from gateway.lists.exports import CSV
+from gateway.reconciliation.schemas import (
+    MatchInput,
+    ReconciliationSchema,
+    StatementLineQuery,
+    StatementLineSchema,
+    UploadInput,
+)
+from gateway.reconciliation.statement_files import BYTES_MAX, XML, reading
+from gateway.services import services
+from models import audit, bank_statement, payment, reconciliation
+from models.bank_statement import Kept, Line
+from models.reconciliation import Overfull, Upload
+from models.rules.money import render
+from models.rules.reconciliation import Verdict
+from models.session import Connection, Contention, statements, transaction
+
+reconciliations = Blueprint(
+    "reconciliations",
+    __name__,
+    url_prefix="/v1/ops/reconciliations",
+    description="Comparing a bank's statement with the payments here; no money moves.",
+)
+
+Body = dict[str, Any]
+Answer = tuple[Body, dict[str, str]]
+
+FILE = {"schema": {"type": "string"}}
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
+
+
+@reconciliations.route("", methods=["POST"])
+@requires("ops:reconciliations")
+@takes_up_to(BYTES_MAX)
+@reconciliations.doc(requestBody={"required": True, "content": {CSV: FILE, XML[0]: FILE}})
+@reconciliations.arguments(UploadInput, location="query")
+@reconciliations.response(201, ReconciliationSchema)
+def upload(_: Body) -> Answer:
+    """Compare a statement, CSV or camt.053, with our payments; the same file again answers with what was found then."""
+    refuse_compressed(request)
+    parse, data = reading(request.mimetype), received(cast(StrictRequest, request))
+    hash, currencies = hashlib.sha256(data).digest(), services().catalogue.currencies()
+    with statements(services().engine) as connection:
+        earlier = bank_statement.by_hash(connection, hash)
+    if earlier is not None:
+        return _body(earlier), {"Idempotent-Replayed": "true"}
+    parsed = aside(parse, data, currencies)
+    days, odd = (parsed.begins_on, parsed.ends_on), json.dumps(parsed.set_aside)
+    given = Upload(str(uuid7()), hash, parsed.form, parsed.account, *days, odd, g.caller.id)
+    with transaction(services().engine) as connection:
+        try:
+            is_new = reconciliation.add(connection, given, parsed.lines, parsed.periods)
+        except Overfull:
+            raise flawed([("/lines", "invalid_value", "Far too many payments of its days are missing.")]) from None
+        kept = bank_statement.by_hash(connection, hash)
+        if kept is None:
+            raise Contention
+        body = _body(kept)
+        if is_new:
+            audit.note(connection, tokens.actor(), "reconciliations.upload", kept.id, after=body)
+    return body, {} if is_new else {"Idempotent-Replayed": "true"}
+
+
+@reconciliations.route("/<id>")
+@requires("ops:read")
+@reconciliations.response(200, ReconciliationSchema)
+def get_reconciliation(id: str) -> Answer:
+    """A statement, and how many lines of each verdict it has."""
+    with statements(services().engine) as connection:
+        return _body(_known(connection, id)), {}
+
+
+@reconciliations.route("/<id>/lines")
+@requires("ops:read")
+@reconciliations.arguments(StatementLineQuery, location="query")
+@reconciliations.response(200, page_of(StatementLineSchema))
+def list_lines(query: Body, id: str) -> Answer:
+    """Its lines in their order; behind them our payments that are missing there."""
+    at = pagination.place(query)
+    with statements(services().engine) as connection:
+        known = _known(connection, id)
+        rows = bank_statement.page(
+            connection,
+            query["limit"] + 1,
+            known.id,
+            verdicts=query.get("verdict"),
+            before=at.before,
+            after=at.after,
+        )
+    return pagination.page(query, at, rows, _line_body)
+
+
+@reconciliations.route("/<id>/lines/<line>/match", methods=["POST"])
+@requires("ops:reconciliations")
+@reconciliations.arguments(MatchInput)
+@reconciliations.response(200, StatementLineSchema)
+def match(body: Body, id: str, line: str) -> Answer:
+    """Say which payment a line means that was not matched; of one that is missing there, that it may be missing."""
+    if not _NUMBER.fullmatch(line):
+        raise not_found()
+    with transaction(services().engine) as connection:
+        before = _line(connection, _known(connection, id), int(line))
+        if before.verdict == Verdict.MATCHED:
+            raise Refusal("line_matched", "It means a payment already.")
+        if before.verdict == Verdict.MISSING_THERE and before.payment_id != body["payment"]:
+            raise flawed([("/payment", "invalid_value", "The line is this very payment of ours, and no other.")])
+        if not payment.states(connection, [body["payment"]]):
+            raise flawed([("/payment", "not_found", "There is no such payment.")])
+        if not bank_statement.match(connection, id, before.line, body["payment"], body["reason"], g.caller.id):
+            raise Refusal("line_matched", "It means a payment already.")
+        after = _line_body(_line(connection, _known(connection, id), before.line))
+        target = f"{id}/{before.line}"
+        audit.note(
+            connection, tokens.actor(), "reconciliations.match", target, body["reason"], _line_body(before), after
+        )
+    return after, {}
+
+
+def _known(connection: Connection, id: str) -> Kept:
+    """The statement; raises Refusal not_found."""
+    known = bank_statement.by_id(connection, id) if is_id(id) else None
+    if known is None:
+        raise not_found()
+    return known
+
+
+def _line(connection: Connection, known: Kept, number: int) -> Line:
+    """Its line of that number; raises Refusal not_found."""
+    found = bank_statement.line(connection, known.id, number)
+    if found is None:
+        raise not_found()
+    return found
+
+
+def _body(kept: Kept) -> Body:
+    return {
+        "id": kept.id,
+        "form": kept.form,
+        "account": kept.account,
+        "begins_on": kept.begins_on.isoformat(),
+        "ends_on": kept.ends_on.isoformat(),
+        "set_aside": kept.set_aside,
+        "counts": {verdict.value: kept.counts.get(verdict, 0) for verdict in Verdict},
+        "uploaded_by": kept.uploaded_by,
+        "created_at": kept.created_at.isoformat(),
+    }
+
+
+def _line_body(line: Line) -> Body:
+    return {
+        "line": line.line,
+        "account": line.account,
+        "booked_on": line.booked_on.isoformat(),
+        "direction": line.direction,
+        "amount": render(line.amount, line.digits),
+        "currency": line.currency,
+        "end_to_end_id": line.end_to_end_id,
+        "bank_reference": line.bank_reference,
+        "description": line.description,
+        "verdict": line.verdict,
+        "difference": line.difference,
+        "payment": line.payment_id,
+        "match": line.matched_by
+        and {
+            "payment": line.matched_payment_id,
+            "reason": line.match_reason,
+            "matched_by": line.matched_by,
+            "matched_at": line.matched_at and line.matched_at.isoformat(),
+        },
+    }

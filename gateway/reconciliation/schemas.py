@@ -1,0 +1,84 @@
+"""The shapes of reconciliation: what a bank booked beside what we know of it."""
+
+import marshmallow as ma
+
+from gateway.http.fields import Id, Input, Text, Words
+from gateway.http.schemas import Output, PageQuery, amount_text, one_of
+from gateway.ops.schemas import REASON_LENGTH_MAX
+from gateway.reconciliation.statement_files import DIRECTIONS
+from models.rules.reconciliation import Difference, Verdict
+
+
+class UploadInput(Input):
+    """The file itself says all."""
+
+
+class StatementLineQuery(PageQuery):
+    """Which lines."""
+
+    verdict = Words(Verdict)
+
+
+class MatchInput(Input):
+    """Which payment a person found a line to mean, and why."""
+
+    payment = Id(required=True)
+    reason = Text(REASON_LENGTH_MAX, required=True)
+
+
+class VerdictCountsSchema(Output):
+    """How many lines of each verdict there are; what a person matched counts as matched."""
+
+    matched = ma.fields.Integer()
+    mismatched = ma.fields.Integer()
+    missing_here = ma.fields.Integer()
+    missing_there = ma.fields.Integer()
+
+
+class SetAsideSchema(Output):
+    """A line that could not be read, by its place in the file."""
+
+    pointer = ma.fields.String()
+    code = ma.fields.String()
+    detail = ma.fields.String()
+
+
+class ReconciliationSchema(Output):
+    """A statement of a bank's, and what was found of its lines when it was uploaded."""
+
+    id = ma.fields.UUID()
+    form = one_of(["csv", "camt.053"])
+    account = ma.fields.String(allow_none=True)
+    begins_on = ma.fields.Date()
+    ends_on = ma.fields.Date()
+    counts = ma.fields.Nested(VerdictCountsSchema)
+    set_aside = ma.fields.List(ma.fields.Nested(SetAsideSchema))
+    uploaded_by = ma.fields.UUID()
+    created_at = ma.fields.DateTime()
+
+
+class MatchSchema(Output):
+    """What a person found."""
+
+    payment = ma.fields.UUID()
+    reason = ma.fields.String()
+    matched_by = ma.fields.UUID()
+    matched_at = ma.fields.DateTime()
+
+
+class StatementLineSchema(Output):
+    """A line of a statement, or, missing there, a payment of ours that is not in it."""
+
+    line = ma.fields.Integer()
+    account = ma.fields.String(allow_none=True)
+    booked_on = ma.fields.Date()
+    direction = one_of(DIRECTIONS)
+    amount = amount_text()
+    currency = ma.fields.String()
+    end_to_end_id = ma.fields.String(allow_none=True)
+    bank_reference = ma.fields.String(allow_none=True)
+    description = ma.fields.String(allow_none=True)
+    verdict = one_of(Verdict)
+    difference = ma.fields.String(allow_none=True, metadata={"description": f"If mismatched: {', '.join(Difference)}."})
+    payment = ma.fields.UUID(allow_none=True)
+    match = ma.fields.Nested(MatchSchema, allow_none=True)

@@ -1,0 +1,1 @@
+"""Wallets, their charge limits, history and statements."""

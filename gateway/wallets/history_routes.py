@@ -1,0 +1,161 @@
+"""GET /v1/wallets/{token}/operations, /balance and /statement: what a wallet went through, and what it held when."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import Any
+
+from flask import Response
+
+from gateway.auth.tokens import requires
+from gateway.http.blueprint import Blueprint
+from gateway.http.schemas import page_of
+from gateway.lists import exports, pagination
+from gateway.lists.exports import CSV, HTML, JSON_LINES
+from gateway.lists.filters import (
+    BalanceQuery,
+    BalanceSchema,
+    HistoryQuery,
+    HistoryRowSchema,
+    StatementQuery,
+    StatementSchema,
+)
+from gateway.services import services
+from gateway.wallets import statement
+from gateway.wallets.routes import visible
+from models import account_history as rows
+from models.account_history import COLUMNS, HistoryRow
+from models.payment_search import Found, Place
+from models.representations import failure
+from models.rules.money import render
+from models.session import Engine, statements
+
+history = Blueprint(
+    "history",
+    __name__,
+    url_prefix="/v1/wallets",
+    description="A wallet's operations, its balance at a time, and monthly statements.",
+)
+
+LONGEST_MONTH_DAYS = 31
+
+Answer = tuple[dict[str, Any], dict[str, str]]
+
+
+@history.route("/<token>/operations")
+@requires("wallets:read", others=exports.FILES)
+@history.doc(responses=exports.as_well(*exports.FILES))
+@history.arguments(HistoryQuery, location="query")
+@history.response(200, page_of(HistoryRowSchema))
+def list_history(query: dict[str, Any], token: str) -> Response | Answer:
+    """What decided payments did to the wallet, and failed ones would have done, newest first.
+
+    Amounts are filtered and sorted without their sign. Sorted by anything but created_at, that must be bounded to at
+    most 31 days. A page looks through so many payments at most: it may be short, or empty, and yet have more behind it.
+    """
+    engine = services().engine
+    with statements(engine) as connection:
+        wallet = visible(connection, token)
+    where = pagination.asked(query, COLUMNS, lambda _: services().catalogue.currency(wallet.currency))
+    is_incoming = _only(query.get("direction"), "in")
+
+    def read(limit: int, at: Place) -> Found:
+        with statements(engine) as connection:
+            return rows.page(connection, wallet.id, where, limit, at, is_incoming=is_incoming)
+
+    return exports.answer(query, read, row_body, HistoryRowSchema)
+
+
+def _only(given: list[str] | None, word: str) -> bool | None:
+    """Whether the one of two words that was given is this one; None if it was neither, or both."""
+    return given == [word] if given and len(given) == 1 else None
+
+
+@history.route("/<token>/balance")
+@requires("wallets:read")
+@history.arguments(BalanceQuery, location="query")
+@history.response(200, BalanceSchema)
+def get_balance(query: dict[str, Any], token: str) -> Answer:
+    """What the wallet held at a time, after all that was posted by then."""
+    with statements(services().engine) as connection:
+        wallet = visible(connection, token)
+        position = rows.position(connection, wallet.id, query["at"] + pagination.MOMENT)
+    body: dict[str, Any] = {
+        "wallet": wallet.token,
+        "balance": render(position.balance, wallet.digits),
+        "currency": wallet.currency,
+        "at": query["at"].isoformat(),
+    }
+    return body, {}
+
+
+@history.route("/<token>/statement")
+@requires("wallets:read", others=(CSV, JSON_LINES, HTML))
+@history.doc(responses=exports.as_well(CSV, JSON_LINES, HTML))
+@history.arguments(StatementQuery, location="query")
+@history.response(200, StatementSchema)
+def get_statement(query: dict[str, Any], token: str) -> Response | Answer:
+    """What was posted to the wallet in a month (UTC), oldest first: opening and lines make closing.
+
+    JSON and the page to print have totals, and the lines of a month that has at most 10,000; a file has them all.
+    """
+    start: datetime = query["month"]
+    end = (start + timedelta(days=LONGEST_MONTH_DAYS)).replace(day=1)
+    engine = services().engine
+    with statements(engine) as connection:
+        wallet = visible(connection, token)
+        opening, closing = (rows.position(connection, wallet.id, time) for time in (start, end))
+    body: dict[str, Any] = {
+        "wallet": wallet.token,
+        "currency": wallet.currency,
+        "month": f"{start:%Y-%m}",
+        "opening": render(opening.balance, wallet.digits),
+        "closing": render(closing.balance, wallet.digits),
+    }
+    batches = _batches(engine, wallet.id, opening.account_seq, closing.account_seq)
+    media_type = exports.wanted(CSV, JSON_LINES, HTML)
+    if media_type in exports.FILES:
+        first = next(batches, [])  # what is wrong with it is answered, not cut off
+        return statement.file(body, chain([first], batches), media_type)
+    with statements(engine) as connection:
+        totals = rows.totals(connection, wallet.id, opening.account_seq, closing.account_seq)
+    body |= {
+        "totals": {
+            "lines": totals.lines,
+            "received": render(totals.received, wallet.digits),
+            "paid": render(totals.paid, wallet.digits),
+        },
+        "is_complete": totals.lines <= statement.LINES_MAX,
+    }
+    body["lines"] = [line for batch in batches for line in batch] if body["is_complete"] else []
+    return statement.page(body) if media_type == HTML else (body, {})
+
+
+def _batches(engine: Engine, account_id: str, start: int, end: int) -> Iterator[list[dict[str, Any]]]:
+    """The lines between two operations of the account; no connection is held while a slow reader is written to."""
+    while start < end:
+        with statements(engine) as connection:
+            found, start = rows.between(connection, account_id, start, end)
+        yield [row_body(row) for row in found]
+
+
+def row_body(row: HistoryRow) -> dict[str, Any]:
+    """The row, as whoever may see the wallet sees it."""
+    return {
+        "payment": row.id,
+        "type": row.type,
+        "success": row.is_success,
+        "amount": render(row.amount, row.digits),
+        "currency": row.currency,
+        "commission": None if row.commission is None else render(row.commission, row.digits),
+        "balance_after": None if row.balance_after is None else render(row.balance_after, row.digits),
+        "counterparty": {
+            "name": row.counterparty_name,
+            "last4": row.counterparty_token and row.counterparty_token[-4:],
+        },
+        "summary": row.summary,
+        "reference": row.reference,
+        "failure": failure(row.failure_code),
+        "created_at": row.created_at.isoformat(),
+        "finalized_at": row.finalized_at.isoformat(),
+    }

@@ -1,0 +1,238 @@
+"""POST and GET /v1/wallets, GET and PATCH /v1/wallets/{token}, its /merchants, and POST /v1/wallets/{token}/rotate."""
+
+from typing import Any
+
+from flask import Response, g, request
+from uuid_utils import uuid7
+
+from gateway.acceptance.reference_data import minor_units
+from gateway.auth import tokens
+from gateway.auth.tokens import requires
+from gateway.http.blueprint import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, Blueprint
+from gateway.http.errors import Refusal, flawed, not_found
+from gateway.http.etag import changed_meanwhile, refuse_unless_seen
+from gateway.http.fields import is_wallet_token
+from gateway.http.idempotency import fingerprint_of, key_of, recalled
+from gateway.http.parsing import body_of_request
+from gateway.http.schemas import PageQuery, page_of
+from gateway.lists import pagination
+from gateway.payments.representations import etag, wallet_body
+from gateway.services import services
+from gateway.wallets.schemas import (
+    ChargingMerchantSchema,
+    RotationInput,
+    WalletChange,
+    WalletInput,
+    WalletQuery,
+    WalletSchema,
+)
+from models import account, audit, charge_limit, idempotency, user
+from models.account import Wallet
+from models.charge_limit import ChargingMerchant
+from models.rules.charge_limits import ChargeLimit
+from models.rules.money import render
+from models.session import Connection, Contention, statements, transaction
+from models.user import Role
+
+wallets = Blueprint(
+    "wallets", __name__, url_prefix="/v1/wallets", description="Wallets, each with a balance in one currency."
+)
+
+CHANGEABLE = ("label", "is_active", "charge_limits", "blocked_merchants")
+"""What an owner sets of a wallet; of these is its ETag."""
+
+Answer = tuple[dict[str, Any], dict[str, str]]
+
+
+@wallets.route("", methods=["POST"])
+@requires("wallets:write")
+@wallets.doc(parameters=[IDEMPOTENCY_KEY])
+@wallets.arguments(WalletInput)
+@wallets.response(201, WalletSchema)
+def open_wallet(body: dict[str, Any]) -> Answer:
+    """Open a wallet in one currency, with nothing in it."""
+    currency = services().catalogue.currency(body["currency"])
+    key = key_of(request.environ) if "Idempotency-Key" in request.headers else None
+    print_ = fingerprint_of(request.path, body_of_request())
+    id, count_max = str(uuid7()), _wallets_max()
+    with transaction(services().engine) as connection:
+        if count_max:
+            user.lock(connection, g.caller.id)
+        if key is not None:
+            earlier = _earlier(connection, key, print_)
+            if earlier is not None:
+                return _answer(earlier, {"Idempotent-Replayed": "true"})
+        if not currency.is_active:
+            raise flawed([("/currency", "currency_inactive", "This currency is not in use.")])
+        if count_max and account.count_wallets(connection, g.caller.id) >= count_max:
+            raise Refusal("wallet_limit_reached", f"You may have {count_max} in all, inactive ones included.")
+        if key is not None and not idempotency.keep(connection, g.caller.id, key, print_, account_id=id):
+            # Another request with the key was faster; its row is committed now.
+            earlier = _earlier(connection, key, print_)
+            if earlier is None:
+                raise Contention
+            return _answer(earlier, {"Idempotent-Replayed": "true"})
+        token = account.new_wallet_token()
+        wallet = account.open_wallet(connection, id, token, g.caller.id, currency.code, body.get("label"))
+    return _answer(wallet, {})
+
+
+def _wallets_max() -> int:
+    """How many wallets the caller may have; 0 is unlimited."""
+    if g.caller.role == Role.MERCHANT:
+        return services().settings.max_wallets_per_merchant
+    return services().settings.max_wallets_per_client
+
+
+def _earlier(connection: Connection, key: str, print_: bytes) -> Wallet | None:
+    kept = recalled(connection, (g.caller.id, key), print_)
+    return account.wallet_by_id(connection, kept.account_id) if kept and kept.account_id else None
+
+
+def _answer(wallet: Wallet, headers: dict[str, str]) -> Answer:
+    headers = {"ETag": etag(wallet.version, g.caller), "Location": f"/v1/wallets/{wallet.token}", **headers}
+    return wallet_body(wallet), headers
+
+
+@wallets.route("")
+@requires("wallets:read")
+@wallets.arguments(WalletQuery, location="query")
+@wallets.response(200, page_of(WalletSchema))
+def list_wallets(query: dict[str, Any]) -> Answer:
+    """Your wallets, newest first; the inactive ones only if asked for."""
+    at = pagination.place(query)
+    with statements(services().engine) as connection:
+        rows = account.wallets(
+            connection,
+            query["limit"] + 1,
+            owner_id=g.caller.id,
+            is_active=query["is_active"],
+            currency=query.get("currency"),
+            before=at.before,
+            after=at.after,
+        )
+    return pagination.page(query, at, rows, wallet_body)
+
+
+@wallets.route("/<token>")
+@requires("wallets:read")
+@wallets.doc(parameters=[IF_NONE_MATCH])
+@wallets.response(200, WalletSchema)
+def get_wallet(token: str) -> Answer | Response:
+    """One of your wallets; its ETag is that of what PATCH changes, whatever the balance."""
+    with statements(services().engine) as connection:
+        wallet = visible(connection, token)
+    headers = {"ETag": etag(wallet.version, g.caller)}
+    if request.if_none_match.contains_weak(headers["ETag"][1:-1]):
+        return Response(status=304, headers=headers)
+    return wallet_body(wallet), headers
+
+
+@wallets.route("/<token>", methods=["PATCH"])
+@requires("wallets:write")
+@wallets.doc(parameters=[IF_MATCH])
+@wallets.arguments(WalletChange)
+@wallets.response(200, WalletSchema)
+def change_wallet(body: dict[str, Any], token: str) -> Answer:
+    """Label one of your wallets, take it out of use, or limit and block merchants who may charge it.
+
+    An inactive one neither pays nor receives. Limits hold for charges that are decided from then on, not for the
+    capture of what is held already.
+    """
+    with transaction(services().engine) as connection:
+        wallet = own(connection, token)
+        refuse_unless_seen(wallet.version, "wallet")
+        wished = _wished(connection, body, wallet)
+        changed = wallet if wished == wallet else account.change_wallet(connection, wished)
+        if changed is None:
+            raise changed_meanwhile("wallet")
+        before, after = (wallet_body(one) for one in (wallet, changed))
+        differing = [name for name in CHANGEABLE if before[name] != after[name]]
+        if differing:
+            told = ({name: one[name] for name in differing} for one in (before, after))
+            audit.note(connection, tokens.actor(), "wallets.change", wallet.id, None, *told)
+    return after, {"ETag": etag(changed.version, g.caller)}
+
+
+def _wished(connection: Connection, body: dict[str, Any], wallet: Wallet) -> Wallet:
+    """The wallet as its owner wants it, limits in the order of their merchants; raises Refusal."""
+    limits, blocked = (body.get(name) or [] for name in ("charge_limits", "blocked_merchants"))
+    named = {f"/charge_limits/{place}/merchant": limit["merchant"] for place, limit in enumerate(limits)}
+    named |= {f"/blocked_merchants/{place}": merchant for place, merchant in enumerate(blocked)}
+    asked = {pointer: merchant for pointer, merchant in named.items() if merchant is not None}
+    known = user.merchants_among(connection, asked.values()) if asked else set()
+    unknown = [pointer for pointer, merchant in asked.items() if merchant not in known]
+    if unknown:
+        raise flawed([(pointer, "merchant_unknown", "There is no such merchant.") for pointer in unknown])
+    wished = wallet._replace(**{name: body[name] for name in ("label", "is_active") if name in body})
+    if "charge_limits" in body:
+        terms = [_limit(limit, f"/charge_limits/{place}", wallet.currency) for place, limit in enumerate(limits)]
+        wished = wished._replace(charge_limits=tuple(sorted(terms, key=lambda limit: limit.merchant_id or "")))
+    if "blocked_merchants" in body:
+        wished = wished._replace(blocked_merchants=tuple(sorted(blocked)))
+    return wished
+
+
+def _limit(given: dict[str, Any], pointer: str, code: str) -> ChargeLimit:
+    """The limit in minor units of its wallet's currency; raises Refusal."""
+    currency = services().catalogue.currency(code)
+    per_charge, per_day = (
+        None if given[name] is None else minor_units(given[name], currency, f"{pointer}/{name}")
+        for name in ("per_charge", "per_day")
+    )
+    return ChargeLimit(given["merchant"], per_charge, per_day)
+
+
+@wallets.route("/<token>/merchants")
+@requires("wallets:read")
+@wallets.arguments(PageQuery, location="query")
+@wallets.response(200, page_of(ChargingMerchantSchema))
+def list_merchants(query: dict[str, Any], token: str) -> Answer:
+    """Who charged one of your wallets, by the newest charge, among the newest 10,000 payments out of it."""
+    at = pagination.place(query)
+    with statements(services().engine) as connection:
+        wallet = visible(connection, token)
+        rows = charge_limit.merchants(connection, wallet.id, query["limit"] + 1, before=at.before, after=at.after)
+
+    def show(row: ChargingMerchant) -> dict[str, Any]:
+        return {
+            "merchant": row.merchant_id,
+            "name": row.name,
+            "charges": row.charges,
+            "total": render(row.total, wallet.digits),
+            "last_charged_at": row.last_charged_at.isoformat(),
+            "is_blocked": row.is_blocked,
+        }
+
+    return pagination.page(query, at, rows, show)
+
+
+@wallets.route("/<token>/rotate", methods=["POST"])
+@requires("wallets:write")
+@wallets.arguments(RotationInput)
+@wallets.response(200, WalletSchema)
+def rotate_wallet(_: dict[str, Any], token: str) -> Answer:
+    """Give one of your wallets a new token; the old one is dead at once, for whoever knows it."""
+    with transaction(services().engine) as connection:
+        wallet = own(connection, token)
+        rotated = account.rotate_token(connection, wallet.id, token, account.new_wallet_token())
+        if rotated is None:
+            raise not_found()
+        audit.note(connection, tokens.actor(), "wallets.rotate", wallet.id)
+    return _answer(rotated, {})
+
+
+def visible(connection: Connection, token: str) -> Wallet:
+    """The wallet behind the token, if it is the caller's or he sees all; raises Refusal not_found."""
+    wallet = account.wallet_by_token(connection, token) if is_wallet_token(token) else None
+    if wallet is None or (wallet.owner_id != g.caller.id and "wallets:read-all" not in g.caller.scopes):
+        raise not_found()
+    return wallet
+
+
+def own(connection: Connection, token: str) -> Wallet:
+    """The wallet behind the token, if it is the caller's; raises Refusal not_found."""
+    wallet = visible(connection, token)
+    if wallet.owner_id != g.caller.id:
+        raise not_found()
+    return wallet

@@ -1,0 +1,120 @@
+"""What was sent to webhook endpoints: their /deliveries, /v1/webhook-deliveries/{id}, and sending it again."""
+
+from typing import Any
+
+from flask import g
+
+from gateway.auth.tokens import requires
+from gateway.http.blueprint import Blueprint
+from gateway.http.errors import not_found
+from gateway.http.fields import is_id
+from gateway.http.schemas import page_of
+from gateway.lists import pagination
+from gateway.services import services
+from gateway.webhooks.endpoint_routes import own
+from gateway.webhooks.schemas import (
+    DeliveryQuery,
+    DeliverySchema,
+    RangeInput,
+    RedeliveredSchema,
+    RedeliveryInput,
+    WholeDeliverySchema,
+)
+from models import webhook_delivery
+from models.representations import moment
+from models.session import Connection, statements, transaction
+from models.webhook_delivery import Attempt, Delivery
+
+webhook_deliveries = Blueprint(
+    "webhook_deliveries",
+    __name__,
+    url_prefix="/v1",
+    description="What was sent to your webhook endpoints, and sending it again.",
+)
+
+Body = dict[str, Any]
+Answer = tuple[Body, dict[str, str]]
+
+
+@webhook_deliveries.route("/webhook-endpoints/<id>/deliveries")
+@requires("webhooks:read")
+@webhook_deliveries.arguments(DeliveryQuery, location="query")
+@webhook_deliveries.response(200, page_of(DeliverySchema))
+def list_deliveries(query: Body, id: str) -> Answer:
+    """What was sent to one of your webhook endpoints, or is to be, newest first; of the last 30 days."""
+    at = pagination.place(query)
+    with statements(services().engine) as connection:
+        own(connection, id)
+        filters = {"states": query.get("state"), "names": query.get("type")}
+        rows = webhook_delivery.page(connection, id, query["limit"] + 1, **filters, before=at.before, after=at.after)
+    return pagination.page(query, at, rows, _body)
+
+
+@webhook_deliveries.route("/webhook-endpoints/<id>/redeliver", methods=["POST"])
+@requires("webhooks:write")
+@webhook_deliveries.arguments(RangeInput)
+@webhook_deliveries.response(202, RedeliveredSchema)
+def redeliver_range(body: Body, id: str) -> Answer:
+    """Send again what happened from one time until before another, oldest first, at most 10,000 of it in a call."""
+    with transaction(services().engine) as connection:
+        own(connection, id)
+        redelivered, has_more = webhook_delivery.redeliver_range(
+            connection, id, body["since"], body["until"], body["states"]
+        )
+    return {"redelivered": redelivered, "has_more": has_more}, {}
+
+
+@webhook_deliveries.route("/webhook-deliveries/<id>")
+@requires("webhooks:read")
+@webhook_deliveries.response(200, WholeDeliverySchema)
+def get_delivery(id: str) -> Answer:
+    """One delivery to a webhook endpoint of yours, with each attempt."""
+    with statements(services().engine) as connection:
+        known = _own_delivery(connection, id)
+        tries = webhook_delivery.attempts(connection, id)
+    return {**_body(known), "tries": [_try(one) for one in tries]}, {}
+
+
+@webhook_deliveries.route("/webhook-deliveries/<id>/redeliver", methods=["POST"])
+@requires("webhooks:write")
+@webhook_deliveries.arguments(RedeliveryInput)
+@webhook_deliveries.response(202, DeliverySchema)
+def redeliver(_: Body, id: str) -> Answer:
+    """Send it again, under the same webhook-id, with all tries; what still waits for its next try is sent now."""
+    with transaction(services().engine) as connection:
+        _own_delivery(connection, id)
+        again = webhook_delivery.redeliver(connection, id)
+        if again is None:
+            raise not_found()
+    return _body(again), {"Location": f"/v1/webhook-deliveries/{id}"}
+
+
+def _own_delivery(connection: Connection, id: str) -> Delivery:
+    """The delivery, if it is to an endpoint of the caller's; raises Refusal not_found."""
+    known = webhook_delivery.by_id(connection, id) if is_id(id) else None
+    if known is None or known.user_id != g.caller.id:
+        raise not_found()
+    return known
+
+
+def _body(delivery: Delivery) -> Body:
+    return {
+        "id": delivery.id,
+        "endpoint": delivery.endpoint_id,
+        "event": str(delivery.sequence),
+        "type": delivery.name,
+        "subject": delivery.subject_id,
+        "version": delivery.version,
+        "occurred_at": delivery.occurred_at.isoformat(),
+        "state": delivery.state,
+        "attempts": delivery.attempts,
+        "next_attempt_at": moment(delivery.next_attempt_at),
+        "last_status": delivery.last_status,
+        "last_error": delivery.last_error,
+        "finished_at": moment(delivery.finished_at),
+        "created_at": delivery.created_at.isoformat(),
+    }
+
+
+def _try(attempt: Attempt) -> Body:
+    return {**attempt._asdict(), "created_at": attempt.created_at.isoformat()}

@@ -1,0 +1,185 @@
+"""The shapes of webhook endpoints, and of what was sent to them."""
+
+from typing import Any
+
+import marshmallow as ma
+
+from gateway.http.errors import Flaw
+from gateway.http.fields import Change, Choice, Flag, Input, Moment, Strict, Text, Words
+from gateway.http.schemas import Output, PageQuery, one_of
+from gateway.identity.fields import Seconds
+from models.event import NAMES
+from models.rules.webhook_url import URL_LENGTH_MAX
+from models.webhook_delivery import DeliveryState
+from models.webhook_endpoint import EVENT_TYPES
+
+DESCRIPTION_LENGTH_MAX = 200
+
+OVERLAP_SECONDS_MAX = 7 * 24 * 3600
+"""A week is enough to bring a new secret to every receiver."""
+
+OVERLAP_SECONDS_DEFAULT = 24 * 3600
+
+
+class EventTypes(ma.fields.Field):
+    """Some of the names of events, or their beginnings, each once."""
+
+    make_error = Strict.make_error
+
+    def __init__(self, **kwargs: Any) -> None:
+        items = {"type": "string", "enum": list(EVENT_TYPES)}
+        metadata = {"type": "array", "items": items, "uniqueItems": True, "minItems": 1, "example": ["payment.*"]}
+        super().__init__(metadata=metadata, **kwargs)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[str]:
+        if type(value) is not list or not all(type(name) is str for name in value):
+            raise ma.ValidationError([Flaw("invalid_type", "A list of event types is expected.")])
+        if not value or len(set(value)) != len(value) or not set(EVENT_TYPES).issuperset(value):
+            detail = f"Each once and at least one of: {', '.join(EVENT_TYPES)}."
+            raise ma.ValidationError([Flaw("invalid_value", detail)])
+        return value
+
+
+class ReceiverUrl(Text):
+    """Where events are to be sent; whether anything may be sent there is judged apart."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(URL_LENGTH_MAX, **kwargs)
+        self.metadata = {**self.metadata, "format": "uri"}
+
+
+class EndpointInput(Input):
+    """Where events are to be sent, and which."""
+
+    url = ReceiverUrl(required=True)
+    event_types = EventTypes(required=True)
+    description = Text(DESCRIPTION_LENGTH_MAX)
+
+
+class EndpointChange(Change):
+    """What its owner changes of an endpoint; a description that is null is taken away."""
+
+    url = ReceiverUrl()
+    event_types = EventTypes()
+    description = Text(DESCRIPTION_LENGTH_MAX, allow_none=True)
+    is_active = Flag()
+
+
+class SecretRotationInput(Input):
+    """How long the secret of before signs as well."""
+
+    overlap_seconds = Seconds(OVERLAP_SECONDS_MAX, load_default=OVERLAP_SECONDS_DEFAULT)
+
+
+class PingInput(Input):
+    """Nothing is to be said."""
+
+
+class RedeliveryInput(Input):
+    """Nothing is to be said."""
+
+
+class StateNames(ma.fields.List):
+    """Some of the states of deliveries, each once."""
+
+    make_error = Strict.make_error
+
+    def __init__(self, **kwargs: Any) -> None:
+        metadata = {"uniqueItems": True, "minItems": 1}
+        super().__init__(Choice(DeliveryState), metadata=metadata, **kwargs)
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
+        if type(value) is not list:
+            raise ma.ValidationError([Flaw("invalid_type", "A list is expected.")])
+        if not 0 < len(value) <= len(DeliveryState):
+            raise ma.ValidationError([Flaw("invalid_value", f"1 to {len(DeliveryState)} states.")])
+        return super()._deserialize(value, *args, **kwargs)
+
+
+class RangeInput(Input):
+    """Whose events are to be sent again: from one time until before another, and how far they had come."""
+
+    since = Moment(data_key="from", required=True)
+    until = Moment(data_key="to", required=True)
+    states = StateNames(load_default=[DeliveryState.FAILED.value])
+
+    @ma.validates_schema
+    def _is_in_order(self, given: dict[str, Any], **_: Any) -> None:
+        if given["since"] >= given["until"]:
+            raise ma.ValidationError({"to": [Flaw("invalid_value", "It must be after `from`.")]})
+
+
+class DeliveryQuery(PageQuery):
+    """Which deliveries of an endpoint."""
+
+    state = Words(DeliveryState)
+    type = Words(NAMES)
+
+
+class EndpointSchema(Output):
+    """A webhook endpoint; `disabled_reason` says why we made it inactive, null if its owner did."""
+
+    id = ma.fields.UUID()
+    url = ma.fields.String()
+    event_types = ma.fields.List(ma.fields.String())
+    description = ma.fields.String(allow_none=True)
+    is_active = ma.fields.Boolean()
+    disabled_reason = ma.fields.String(allow_none=True, metadata={"enum": ["gone", "failing", None]})
+    failing_since = ma.fields.DateTime(allow_none=True)
+    created_at = ma.fields.DateTime()
+
+
+class NewEndpointSchema(EndpointSchema):
+    """A webhook endpoint with its newest secret, which is shown this once."""
+
+    secret = ma.fields.String()
+
+
+class PingSchema(Output):
+    """A ping that will be sent; `deliveries` is where its delivery will be seen."""
+
+    type = one_of(["ping"])
+    endpoint = ma.fields.UUID()
+    deliveries = ma.fields.String()
+
+
+class DeliverySchema(Output):
+    """An event on its way to an endpoint: `event` is its id, `subject` what it is about, at that `version`."""
+
+    id = ma.fields.UUID()
+    endpoint = ma.fields.UUID()
+    event = ma.fields.String()
+    type = one_of(NAMES)
+    subject = ma.fields.UUID()
+    version = ma.fields.Integer()
+    occurred_at = ma.fields.DateTime()
+    state = one_of(DeliveryState)
+    attempts = ma.fields.Integer()
+    next_attempt_at = ma.fields.DateTime(allow_none=True)
+    last_status = ma.fields.Integer(allow_none=True)
+    last_error = ma.fields.String(allow_none=True)
+    finished_at = ma.fields.DateTime(allow_none=True)
+    created_at = ma.fields.DateTime()
+
+
+class TrySchema(Output):
+    """One attempt: the status that was answered, or the kind of failure."""
+
+    attempt = ma.fields.Integer()
+    status = ma.fields.Integer(allow_none=True)
+    error = ma.fields.String(allow_none=True)
+    milliseconds = ma.fields.Integer()
+    created_at = ma.fields.DateTime()
+
+
+class WholeDeliverySchema(DeliverySchema):
+    """A delivery with what was tried, oldest first."""
+
+    tries = ma.fields.List(ma.fields.Nested(TrySchema))
+
+
+class RedeliveredSchema(Output):
+    """How many are sent again; `has_more` if there are others still, for a further call."""
+
+    redelivered = ma.fields.Integer()
+    has_more = ma.fields.Boolean()

@@ -1,0 +1,61 @@
+"""What commission came in and what of it was given back, told from the operations of our commission accounts."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from models import account_history
+
+DAY = timedelta(days=1)
+
+SLACK = timedelta(hours=1)
+"""Operations are numbered in time but for their transactions' wait for a turn, which is seconds."""
+
+
+class Takings(NamedTuple):
+    """One day (UTC) in one currency; amounts in minor units, `payments` those that took or gave back."""
+
+    date: date
+    currency: str
+    digits: int
+    taken: int
+    given_back: int
+    payments: int
+
+    @property
+    def net(self) -> int:
+        """What stayed, in minor units; below zero on a day of many refunds."""
+        return self.taken - self.given_back
+
+
+HOUSES = """
+SELECT a.id::text, a.currency, c.digits FROM accounts a JOIN currencies c ON c.code = a.currency
+WHERE a.code = 'commission' AND a.last_seq > 0 AND (%(currency)s IS NULL OR a.currency = %(currency)s)
+"""
+
+TAKINGS = """
+SELECT (created_at AT TIME ZONE 'UTC')::date AS day,
+       coalesce(sum(amount) FILTER (WHERE amount > 0), 0)::text,
+       coalesce(-sum(amount) FILTER (WHERE amount < 0), 0)::text, count(DISTINCT payment_id)
+FROM operations
+WHERE account_id = %(house)s AND account_seq > %(low)s AND account_seq <= %(high)s AND kind = 'commission'
+  AND created_at >= %(start)s AND created_at < %(end)s
+GROUP BY day
+"""
+
+
+def by_day(connection: Connection, since: date, until: date, currency: str | None = None) -> list[Takings]:
+    """The takings of these days, both included, by day and currency; days without any are left out.
+
+    It costs as much as was posted in these days, not as all that ever was.
+    """
+    start, end = (datetime.combine(day, time.min, UTC) for day in (since, until + DAY))
+    found = []
+    for house, code, digits in connection.exec_driver_sql(HOUSES, {"currency": currency}).all():
+        low = account_history.position(connection, house, start - SLACK).account_seq
+        high = account_history.position(connection, house, end + SLACK).account_seq
+        bounds = {"house": house, "low": low, "high": high, "start": start, "end": end}
+        for day, taken, given_back, payments in connection.exec_driver_sql(TAKINGS, bounds):
+            found.append(Takings(day, code, digits, int(taken), int(given_back), payments))
+    return sorted(found)

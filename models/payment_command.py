@@ -1,0 +1,108 @@
+"""Commands: later wishes about payments. The gateway keeps them, a worker decides them under the payment's lock."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from models import pg_arrays
+from models.audit import Actor
+from models.rules.types import Ending
+
+
+class Outcome(StrEnum):
+    """How a command ended."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    """The payment had moved on."""
+
+
+class Wish(NamedTuple):
+    """A command about to be kept."""
+
+    id: str
+    payment_id: str
+
+
+class Command(NamedTuple):
+    """A command that waits for its decision; `actor` is who gave it."""
+
+    id: str
+    kind: str
+    payment_id: str
+    reason: str
+    actor: Actor
+
+
+def order_retries(connection: Connection, wishes: Sequence[Wish], actor: Actor, reason: str) -> int:
+    """Keep commands to retry payments; returns how many: a payment with a retry still open needs no other."""
+    return connection.exec_driver_sql(
+        "INSERT INTO commands (id, kind, payment_id, user_id, token_id, address, request_id, reason)"
+        " SELECT id, 'retry', payment_id, %(user)s, %(token)s, %(address)s, %(request)s, %(reason)s"
+        " FROM unnest(%(ids)s::uuid[], %(payment_ids)s::uuid[]) AS wish (id, payment_id) ORDER BY payment_id"
+        " ON CONFLICT (payment_id) WHERE kind = 'retry' AND decided_at IS NULL DO NOTHING",
+        {
+            "ids": pg_arrays.plain(wish.id for wish in wishes),
+            "payment_ids": pg_arrays.plain(wish.payment_id for wish in wishes),
+            "user": actor.name,
+            "token": actor.token_id,
+            "address": actor.address,
+            "request": actor.request_id,
+            "reason": reason,
+        },
+    ).rowcount
+
+
+def order_ending(
+    connection: Connection, id: str, kind: Ending, payment_id: str, amount: int | None, actor: Actor
+) -> bool:
+    """Keep the command that ends a payment; False if another has come first: capture, void and cancel are one question.
+
+    `amount`, in minor units, is what to capture; None is the whole.
+    """
+    return (
+        connection.exec_driver_sql(
+            "INSERT INTO commands (id, kind, payment_id, amount, user_id, token_id, address, request_id)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            (id, kind.value, payment_id, amount, *actor),
+        ).rowcount
+        == 1
+    )
+
+
+def claim(connection: Connection, limit: int) -> list[Command]:
+    """Lock up to `limit` open retries, oldest first, leaving out those that somebody else decides."""
+    rows = connection.exec_driver_sql(
+        "SELECT id::text, kind, payment_id::text, reason, user_id::text, token_id::text, address, request_id"
+        " FROM commands WHERE decided_at IS NULL AND kind = 'retry' ORDER BY id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED",
+        (limit,),
+    )
+    return [Command._make((*row[:4], Actor(*row[4:]))) for row in rows]
+
+
+def is_any_open(connection: Connection) -> bool:
+    """Whether a command waits for its decision."""
+    return connection.exec_driver_sql("SELECT EXISTS (SELECT FROM commands WHERE decided_at IS NULL)").scalar_one()
+
+
+def decide(connection: Connection, outcomes: Mapping[str, Outcome]) -> None:
+    """Set the outcomes of claimed commands, by id."""
+    if not outcomes:
+        return
+    connection.exec_driver_sql(
+        "UPDATE commands c SET decided_at = now(), outcome = decision.outcome"
+        " FROM unnest(%s::uuid[], %s::text[]) AS decision (id, outcome) WHERE c.id = decision.id",
+        (pg_arrays.plain(outcomes), pg_arrays.plain(outcomes.values())),
+    )
+
+
+def about(connection: Connection, payment_id: str) -> list[dict[str, object]]:
+    """The commands given about one payment, oldest first."""
+    rows = connection.exec_driver_sql(
+        "SELECT kind, user_id::text AS user, reason, created_at, decided_at, outcome FROM commands"
+        " WHERE payment_id = %s ORDER BY id",
+        (payment_id,),
+    )
+    return [dict(row) for row in rows.mappings()]

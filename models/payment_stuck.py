@@ -1,0 +1,129 @@
+"""Payments that did not end by themselves: found, shown, and made due again."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Row
+
+from models import keyset, pg_arrays
+
+OLDEST_FIRST = "00000000-0000-0000-0000-000000000000"
+"""As `after`: from the beginning."""
+
+
+STUCK_SECONDS_MAX = 10 * 366 * 24 * 3600
+"""Ten years: older than any payment, and a time that the database can still reckon with."""
+
+
+class Which(NamedTuple):
+    """Parked payments; or, with `stuck_seconds`, those not parked and not final so long after they were due at first;
+    or those `undecided` at the bank.
+
+    There is no lower bound to their age. `types` and `currency` narrow it; none means any.
+    """
+
+    stuck_seconds: float | None = None
+    types: Sequence[str] = ()
+    currency: str | None = None
+    undecided: bool = False
+
+
+class Stuck(NamedTuple):
+    """A payment that waits longer than it should, or was set aside for a person; amount in minor units."""
+
+    id: str
+    type: str
+    user_id: str
+    amount: int
+    currency: str
+    digits: int
+    created_at: datetime
+    due_at: datetime
+    attempts: int
+    last_error: str | None
+    parked_at: datetime | None
+
+
+STUCK = """
+SELECT id::text, type, user_id::text, amount::text, currency, (SELECT digits FROM currencies WHERE code = currency),
+       created_at, due_at, attempts, last_error, parked_at
+FROM payments
+"""
+
+UNTRIED_SECONDS = 60.0
+"""A bank is told within seconds: a withdrawal that waits for so long has no worker that tells it."""
+
+UNDECIDED = f"""
+SELECT payments.id::text, type, user_id::text, amount::text, currency,
+       (SELECT digits FROM currencies WHERE code = currency), created_at, i.due_at, i.attempts, i.last_error, parked_at
+FROM payments JOIN (
+    SELECT payment_id, due_at, attempts, last_error FROM instructions
+    WHERE due_at IS NOT NULL
+      AND (last_error IS NOT NULL OR due_at < now() - make_interval(secs => {UNTRIED_SECONDS}))
+) AS i ON i.payment_id = payments.id
+"""
+"""Withdrawals whose money is held, with what the bank answered at the last try, from the first one without an end; and
+those that nobody tries. Their attempts are those at the bank."""
+
+REVIVABLE = "(state = 'INITIATED' OR (state = 'AUTHORIZED' AND parked_at IS NOT NULL))"
+"""What waits for the poster, and holds that were set aside; other holds wait for their merchant."""
+
+
+def find(
+    connection: Connection, which: Which, limit: int, *, before: str | None = None, after: str | None = None
+) -> list[Stuck]:
+    """Such payments, newest first: those before id `before`, or (oldest first) those after id `after`."""
+    table, wanted = STUCK, "parked_at IS NOT NULL"
+    if which.undecided:
+        table, wanted = UNDECIDED, "state = 'AUTHORIZED' AND parked_at IS NULL"
+    elif which.stuck_seconds is not None:
+        wanted = (
+            "state = 'INITIATED' AND parked_at IS NULL"
+            " AND coalesce(scheduled_at, created_at) <= now() - make_interval(secs => %(seconds)s)"
+        )
+    condition, order = keyset.edge(before, after, "payments.id")
+    rows = connection.exec_driver_sql(
+        f"{table} WHERE {wanted} AND {condition} AND (%(currency)s IS NULL OR currency = %(currency)s)"
+        " AND (cardinality(%(types)s::text[]) = 0 OR type = ANY(%(types)s::text[]))"
+        f" ORDER BY {order} LIMIT %(limit)s",
+        {
+            "seconds": which.stuck_seconds,
+            "edge": after or before,
+            "currency": which.currency,
+            "types": pg_arrays.plain(which.types),
+            "limit": limit,
+        },
+    )
+    return [_stuck(row) for row in rows]
+
+
+def revive(connection: Connection, ids: Iterable[str]) -> list[Stuck]:
+    """Make payments due, now or at their time, with all attempts before them again; returns those, as they were."""
+    rows = connection.exec_driver_sql(
+        "WITH before AS ("
+        f"{STUCK} WHERE id = ANY(%s::uuid[]) AND {REVIVABLE} ORDER BY id FOR NO KEY UPDATE"
+        "), revived AS ("
+        " UPDATE payments p SET attempts = 0, parked_at = NULL, due_at = greatest(now(), p.scheduled_at)"
+        " FROM before WHERE p.id = before.id::uuid"
+        "), instructed AS ("
+        " UPDATE instructions i SET attempts = 0, due_at = now(), pending_at = NULL"
+        " FROM before JOIN payments p ON p.id = before.id::uuid"
+        " WHERE i.payment_id = before.id::uuid AND p.state = 'AUTHORIZED' AND i.answer IS NULL"
+        ") SELECT * FROM before",
+        (pg_arrays.plain(ids),),
+    )
+    return [_stuck(row) for row in rows]
+
+
+def open_among(connection: Connection, ids: Iterable[str]) -> list[Stuck]:
+    """Those of the payments that a retry would make due."""
+    rows = connection.exec_driver_sql(
+        f"{STUCK} WHERE id = ANY(%s::uuid[]) AND {REVIVABLE} ORDER BY payments.id",
+        (pg_arrays.plain(ids),),
+    )
+    return [_stuck(row) for row in rows]
+
+
+def _stuck(row: Row) -> Stuck:
+    return Stuck._make((*row[:3], int(row[3]), *row[4:]))

@@ -1,0 +1,123 @@
+"""The timeline of a payment: every step of its way, each kept by whoever took it in the transaction that took it."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Row
+
+from models.payment_view import PaymentView
+from models.rules.types import PaymentType
+
+OF_A_KIND_MAX = 200
+"""Attempts, commands, or payments that followed: a timeline has the newest of each."""
+
+
+class Step(StrEnum):
+    """What happened; of one moment in this order."""
+
+    INITIATED = "initiated"
+    """Accepted and kept."""
+    ATTEMPT_FAILED = "attempt_failed"
+    """It could not be posted, or the bank could not be told or asked."""
+    SUBMITTED = "submitted"
+    """From here on the bank may know of it."""
+    PENDING = "pending"
+    """The bank says that it has it."""
+    PARKED = "parked"
+    """Set aside for a person."""
+    RETRY = "retry"
+    """Ops had it tried again."""
+    CAPTURE = "capture"
+    """Its maker asked to take what is held."""
+    VOID = "void"
+    """Its maker asked to release what is held."""
+    CANCEL = "cancel"
+    """Its maker took it back."""
+    CONFIRMED = "confirmed"
+    """The bank says that it has paid it out."""
+    REJECTED = "rejected"
+    """The bank says that it will not pay it out."""
+    AUTHORIZED = "authorized"
+    """Money is held."""
+    COMPLETED = "completed"
+    """Posted."""
+    FAILED = "failed"
+    """Refused."""
+    REFUNDED = "refunded"
+    """Some of it was given back."""
+    RETURNED = "returned"
+    """The bank sent some of it back."""
+
+
+class Actor(StrEnum):
+    """Who took a step."""
+
+    MAKER = "maker"
+    """Who ordered the payment."""
+    OPS = "ops"
+    WORKER = "worker"
+    BANK = "bank"
+
+
+class Entry(NamedTuple):
+    """A step; `text` is the error of an attempt, the reason of a command or of the bank's answer.
+
+    `outcome` is that of a command, `payment_id` the refund or return.
+    """
+
+    at: datetime
+    step: Step
+    actor: Actor
+    actor_id: str | None
+    attempt: int | None
+    next_attempt_at: datetime | None
+    outcome: str | None
+    text: str | None
+    payment_id: str | None
+
+
+ENTRIES = f"""
+SELECT created_at AS at, split_part(name, '.', 2) AS step, NULL AS actor, NULL AS actor_id,
+       NULL::smallint AS attempt, NULL::timestamptz AS next_attempt_at, NULL AS outcome, NULL AS text,
+       NULL AS payment_id
+FROM events WHERE subject_id = %(id)s AND name <> 'ping' AND starts_with(name, 'payment.')
+UNION ALL (
+    SELECT created_at, 'attempt_failed', actor, NULL, attempt, next_attempt_at, NULL, error, NULL
+    FROM payment_attempts WHERE payment_id = %(id)s ORDER BY id DESC LIMIT {OF_A_KIND_MAX})
+UNION ALL (
+    SELECT created_at, kind, NULL, user_id::text, NULL, NULL, outcome, reason, NULL
+    FROM commands WHERE payment_id = %(id)s AND user_id IS NOT NULL ORDER BY id DESC LIMIT {OF_A_KIND_MAX})
+UNION ALL SELECT submitted_at, 'submitted', 'worker', NULL, NULL, NULL, NULL, NULL, NULL
+    FROM instructions WHERE payment_id = %(id)s AND submitted_at IS NOT NULL
+UNION ALL SELECT pending_at, 'pending', 'bank', NULL, NULL, NULL, NULL, NULL, NULL
+    FROM instructions WHERE payment_id = %(id)s AND pending_at IS NOT NULL
+UNION ALL SELECT answered_at, answer, 'bank', NULL, NULL, NULL, NULL, reason, NULL
+    FROM instructions WHERE payment_id = %(id)s AND answered_at IS NOT NULL
+UNION ALL (
+    SELECT finalized_at, type || 'ed', 'worker', NULL, NULL, NULL, NULL, NULL, id::text
+    FROM payments WHERE parent_id = %(id)s AND state = 'COMPLETED' ORDER BY id DESC LIMIT {OF_A_KIND_MAX})
+"""
+
+_MADE_BY_WORKERS = frozenset({PaymentType.RETURN, PaymentType.BONUS})
+_ORDER = {step: place for place, step in enumerate(Step)}
+
+
+def of_payment(connection: Connection, view: PaymentView) -> list[Entry]:
+    """Its steps, oldest first, in one statement."""
+    rows = connection.exec_driver_sql(ENTRIES, {"id": view.id})
+    entries = [_entry(view, row) for row in rows]
+    return sorted(entries, key=lambda entry: (entry.at, _ORDER[entry.step]))
+
+
+def _entry(view: PaymentView, row: Row) -> Entry:
+    at, step, actor, actor_id, *rest = row
+    if step in (Step.COMPLETED, Step.FAILED):
+        at = view.finalized_at or at
+    if step == Step.INITIATED:
+        at = view.created_at
+    if step == Step.INITIATED and view.type not in _MADE_BY_WORKERS:
+        actor, actor_id = Actor.MAKER, view.user_id
+    elif actor_id is not None:
+        actor = Actor.OPS if step == Step.RETRY else Actor.MAKER
+    return Entry(at, Step(step), Actor(actor or Actor.WORKER), actor_id, *rest)

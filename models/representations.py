@@ -1,0 +1,171 @@
+"""How payments, bulks and events look on the wire: who sees what of them is decided here alone.
+
+The same for whoever asks the gateway and for whom a worker tells.
+"""
+
+from datetime import datetime
+from typing import Any, Protocol
+
+from models.account import Party
+from models.bulk import Bulk
+from models.event import Event
+from models.payment_view import Arrival, PaymentView
+from models.rules.exchange import rate_text
+from models.rules.failure_codes import MESSAGES, Failure
+from models.rules.money import render
+from models.rules.state import State
+from models.rules.types import PaymentType
+from models.webhook_endpoint import Endpoint
+
+
+class Viewer(Protocol):
+    """Who looks, and whether he may read all."""
+
+    @property
+    def id(self) -> str | None: ...
+
+    @property
+    def reads_all(self) -> bool: ...
+
+
+def is_visible(view: PaymentView, viewer: Viewer) -> bool:
+    """Whether the viewer ordered the payment, owns one of its wallets, or may read all."""
+    return viewer.id in (view.user_id, view.source.owner_id, view.target.owner_id) or viewer.reads_all
+
+
+def sees_commission(view: PaymentView, viewer: Viewer) -> bool:
+    """Whether the viewer bears the commission of the payment (or got it back), or may read all.
+
+    The merchant bears that of a charge and of its refunds, the owner that of a deposit, otherwise the payer does.
+    """
+    is_borne_by_target = view.type == PaymentType.CHARGE or view.source.owner_id is None
+    bearer = view.target if is_borne_by_target else view.source
+    return bearer.owner_id == viewer.id or viewer.reads_all
+
+
+def payment_body(view: PaymentView, viewer: Viewer) -> dict[str, Any]:
+    """The payment as the viewer may see it; who may not see the commission sees what left, or what arrived.
+
+    What will arrive of a transfer is known when its commission is taken: until then its payee sees no amount.
+    """
+    is_maker = view.user_id == viewer.id
+    is_supplier = is_maker and view.type != PaymentType.ADJUSTMENT  # which names an account, not its token
+    is_waiting = view.state == State.INITIATED and view.parked_at is None
+    is_charge = view.type == PaymentType.CHARGE
+    sees_all = is_maker or viewer.reads_all
+    moved = view.captured_amount or view.amount
+    arrived = moved if view.type == PaymentType.REFUND else moved - view.commission
+    amount, is_told = view.amount, sees_commission(view, viewer)
+    if not is_told:
+        amount = arrived = arrived if view.target.owner_id == viewer.id else moved
+    there = view.arrival or Arrival(arrived, view.currency, view.digits, 0)
+    here = Arrival(amount, view.currency, view.digits, 0) if is_told or viewer.id != view.target.owner_id else there
+    is_open = not is_told and view.type == PaymentType.TRANSFER and view.finalized_at is None and view.arrival is None
+    balance = None
+    if view.source.owner_id == viewer.id:
+        balance = rendered(view.source_balance_after, view.digits)
+    elif view.target.owner_id == viewer.id:
+        balance = rendered(view.target_balance_after, there.digits)
+    captured = moved if view.state == State.COMPLETED else 0
+    return {
+        "id": view.id,
+        "type": view.type,
+        "state": view.state,
+        "source": side(view.source, viewer, is_supplier),
+        "target": {"wallet": None, **view.payee._asdict()} if view.payee else side(view.target, viewer, is_supplier),
+        "amount": None if is_open else render(here.amount, here.digits),
+        "currency": here.currency,
+        "commission": render(view.commission, view.digits) if is_told else None,
+        "target_amount": None if is_open else render(there.amount, there.digits),
+        "target_currency": there.currency,
+        "rate": rate_text(there.rate) if view.arrival else None,
+        "summary": view.summary,
+        "reference": view.reference,
+        "metadata": view.metadata if sees_all else None,
+        "failure": failure(view.failure_code),
+        "attempts": view.attempts,
+        "next_attempt_at": view.due_at.isoformat() if is_waiting else None,
+        "captured_amount": render(captured, view.digits) if is_charge else None,
+        "refunded_amount": render(view.refunded, view.digits) if is_charge else None,
+        "balance_after": balance,
+        "merchant": view.user_id if is_charge else None,
+        "reason": view.reason,
+        "parent": view.parent_id,
+        "bulk": view.bulk_id,
+        "scheduled_at": moment(view.scheduled_at),
+        "expires_at": moment(view.expires_at),
+        "created_at": view.created_at.isoformat(),
+        "finalized_at": moment(view.finalized_at),
+    }
+
+
+def rendered(minor: int | None, digits: int) -> str | None:
+    """The amount, if there is one, as it is written."""
+    return None if minor is None else render(minor, digits)
+
+
+def moment(time: datetime | None) -> str | None:
+    """The time, if there is one, as it is written."""
+    return None if time is None else time.isoformat()
+
+
+def side(party: Party, viewer: Viewer, is_supplier: bool) -> dict[str, str | None]:
+    """One side of a payment; its token, by which any merchant may charge it, only for its owner and who gave it."""
+    knows = party.owner_id == viewer.id or (is_supplier and not party.is_token_newer)
+    return {
+        "wallet": party.token if knows else None,
+        "name": party.name,
+        "last4": party.token[-4:] if party.token else None,
+    }
+
+
+def failure(code: str | None) -> dict[str, Any] | None:
+    """Why the payment FAILED, with a sentence for people."""
+    if code is None:
+        return None
+    reason = Failure(code)
+    return {"code": code, "message": MESSAGES[reason], "retryable": reason.is_retryable}
+
+
+def bulk_body(bulk: Bulk) -> dict[str, Any]:
+    """The bulk as it stands."""
+    done = {"authorized": bulk.authorized, "completed": bulk.completed, "failed": bulk.failed}
+    return {
+        "id": bulk.id,
+        "kind": bulk.kind,
+        "state": bulk.state,
+        "mode": bulk.mode,
+        "is_open": bulk.is_open,
+        "bank_account": bulk.bank_account_id,
+        "total": render(bulk.total, bulk.digits),
+        "currency": bulk.currency,
+        "counts": {"lines": bulk.lines, "initiated": bulk.lines - sum(done.values()), **done},
+        "failure": failure(bulk.failure_code),
+        "created_at": bulk.created_at.isoformat(),
+        "finalized_at": bulk.finalized_at.isoformat() if bulk.finalized_at else None,
+    }
+
+
+def endpoint_body(endpoint: Endpoint) -> dict[str, Any]:
+    """The webhook endpoint as its owner sees it: without its secrets, which are shown when they are made."""
+    return {
+        "id": endpoint.id,
+        "url": endpoint.url,
+        "event_types": endpoint.event_types,
+        "description": endpoint.description,
+        "is_active": endpoint.is_active,
+        "disabled_reason": endpoint.disabled_reason,
+        "failing_since": moment(endpoint.failing_since),
+        "created_at": endpoint.created_at.isoformat(),
+    }
+
+
+def event_body(event: Event, data: dict[str, Any]) -> dict[str, Any]:
+    """The event about what `data` shows, as it is now."""
+    return {
+        "id": str(event.sequence),
+        "type": event.name,
+        "timestamp": event.created_at.isoformat(),
+        "version": event.version,
+        "data": data,
+    }

@@ -1,0 +1,95 @@
+"""This checkout beside a commit: the whole of it in small, and what the section says of figures."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import compare
+from bench.compare import BenchError, render, worktree
+from bench.report import COMPARISON, WAITING, put
+from embedded.home import CHECKOUT
+
+FIGURES = [*compare.RATES.values(), *compare.LATENCIES.values(), "busy_percent"]
+
+
+def turn(**figures: float) -> dict[str, float]:
+    return dict.fromkeys(FIGURES, 100.0) | figures
+
+
+def line(page: str, title: str) -> list[str]:
+    return next(
+        [cell.strip() for cell in row.strip("|").split("|")] for row in page.splitlines() if f" {title} " in row
+    )
+
+
+@pytest.mark.parametrize(("new", "ratio", "verdict"), [(84, "0.84", "NO"), (86, "0.86", "yes"), (130, "1.30", "yes")])
+def test_more_than_15_percent_slower_is_told(new: float, ratio: str, verdict: str) -> None:
+    page = render([{"old": turn(), "new": turn(completed_32=new)}], {}, {})
+    assert line(page, "32 connections, COMPLETED/s") == [
+        "32 connections, COMPLETED/s",
+        "100",
+        str(new),
+        ratio,
+        ratio,
+        verdict,
+    ]
+
+
+def test_the_median_is_that_of_ratios_within_rounds() -> None:
+    rounds = [(100, 100), (1000, 500), (10, 9)]
+    page = render([{"old": turn(reads=old), "new": turn(reads=new)} for old, new in rounds], {}, {})
+    assert line(page, "8 connections, GETs by id/s")[1:] == ["100", "100", "1.00, 0.50, 0.90", "0.90", "yes"]
+
+
+def test_a_product_that_did_nothing_leaves_nothing_to_compare_with() -> None:
+    page = render([{"old": turn(reads=0), "new": turn(reads=7)}], {}, {})
+    assert line(page, "8 connections, GETs by id/s")[1:] == ["0", "7", "nan", "nan", "nothing to compare with"]
+
+
+def test_every_turn_and_what_was_amiss_is_shown() -> None:
+    page = render([{"new": turn(), "old": turn(full_8_submit_p99=7)}], {}, {"old, reads": ["3 answers 500"], "x": []})
+    assert "| 1 | old | 100 % | 100 | 100 | 100 | 100 | 7 | 100 | 100 |" in page
+    assert "| old, reads | 3 answers 500 |" in page
+    assert "| x | nothing |" in page
+
+
+def test_each_part_of_the_report_is_written_without_the_other(tmp_path: Path) -> None:
+    report = tmp_path / "report.md"
+    for page in (
+        f"# Benchmark\n\nfirst\n\n{WAITING}\n\nslow\n",
+        f"{COMPARISON}\n\nold\n",
+        "# Benchmark\n\nsecond\n",
+        f"{COMPARISON}\n\nnew\n",
+        f"{WAITING}\n\nquick\n",
+    ):
+        put(page, report)
+    assert report.read_text() == f"# Benchmark\n\nsecond\n\n{WAITING}\n\nquick\n\n{COMPARISON}\n\nnew\n"
+
+
+def test_a_worktree_is_gone_afterwards_whatever_happened_in_it() -> None:
+    with pytest.raises(ZeroDivisionError), worktree("HEAD") as checkout:
+        assert (checkout / "settings.py").exists()
+        raise ZeroDivisionError
+    assert not checkout.exists()
+    assert str(checkout) not in compare.git("worktree", "list")
+
+
+def test_an_unknown_commit_is_told_in_words() -> None:
+    with pytest.raises(BenchError, match="no-such-commit"), worktree("no-such-commit"):
+        pass
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(700)
+def test_a_quick_run_beside_the_last_commit(tmp_path: Path) -> None:
+    page = tmp_path / "report.md"
+    command = [sys.executable, "-m", "bench", "--against", "HEAD", "--quick", "--report", page]
+    done = subprocess.run(command, check=False, cwd=CHECKOUT, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    written = page.read_text()
+    assert written.startswith(COMPARISON)
+    for title in (*compare.RATES, *compare.LATENCIES):
+        assert float(line(written, title)[3]) > 0
+    assert written.count("| nothing |") == 8

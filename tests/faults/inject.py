@@ -1,0 +1,103 @@
+"""What is done to the stack's processes, and how it shows afterwards that it was done."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import psutil
+
+from embedded.postgres import SUPERUSER
+from embedded.stack import Stack
+from tests.e2e.state_machine.audit import kept_engine
+from tests.support import eventually
+
+CATCH_SECONDS_MAX = 300
+LOOK_SECONDS = 0.15
+STANDING_STILL = """
+SELECT count(*) FROM pg_stat_activity
+WHERE usename = 'payments_worker' AND state = 'idle in transaction'
+  AND clock_timestamp() - state_change > interval '60 milliseconds'
+"""
+
+
+def children(stack: Stack, name: str) -> list[int]:
+    """The pids of the process's own living children: pool processes of a worker, workers of the gateway."""
+    return [child.pid for child in psutil.Process(stack.processes[name].pid).children() if is_running(child.pid)]
+
+
+def kill(pid: int) -> None:
+    """SIGKILL, and see it gone."""
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not is_running(pid), message=f"process {pid} is gone")
+
+
+def kill_a_child(stack: Stack, name: str, pid: int) -> int:
+    """Kill this child of the process, and see another take its place; returns its pid."""
+    before = children(stack, name)
+    kill(pid)
+    eventually(lambda: set(children(stack, name)) - set(before), message=f"{name} has a new child")
+    return pid
+
+
+def kill_the_parent(stack: Stack, name: str) -> int:
+    """Kill the process itself and start it again, as its supervisor would; returns its pid."""
+    pid = stack.processes[name].pid
+    stack.processes[name].kill()
+    stack.processes[name].start()
+    return pid
+
+
+def catch_a_poster(stack: Stack) -> int:
+    """Stop one of the posting children amid a transaction; returns its pid."""
+
+    def caught() -> int | None:
+        for pid in children(stack, "posting"):
+            with suppress(ProcessLookupError):  # a starting worker has children that end at once
+                os.kill(pid, signal.SIGSTOP)
+                if _is_amid_a_transaction(stack):
+                    return pid
+                os.kill(pid, signal.SIGCONT)
+        return None
+
+    return eventually(caught, CATCH_SECONDS_MAX, message="a poster stands still within its transaction")
+
+
+def _is_amid_a_transaction(stack: Stack) -> bool:
+    """Whether a worker's transaction stands still; one that goes on leaves this state within milliseconds."""
+    deadline = time.monotonic() + LOOK_SECONDS
+    while time.monotonic() < deadline:
+        if as_superuser(stack, STANDING_STILL):
+            return True
+    return False
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process, and it is no zombie."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """The process is frozen meanwhile: it holds its connections and answers nothing."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        eventually(lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def as_superuser(stack: Stack, query: str) -> int:
+    """One number, from who sees and may end every session."""
+    with kept_engine(stack.postgres.url(role=SUPERUSER)).connect() as connection:
+        return connection.exec_driver_sql(query).scalar_one()
+
+
+def logged(stack: Stack, name: str, words: str) -> int:
+    """How many lines of the process's log contain the words."""
+    return stack.home.log(name).read_text(errors="replace").count(words)

@@ -1,0 +1,68 @@
+"""Acceptance under a crowd: orders that arrive together share flushes, and each gets its own answer."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from sqlalchemy import event
+
+from gateway.acceptance.group_commit import FLUSH_ORDERS_MAX
+from tests.gateway.harness import House, Person
+
+CROWD = 60
+
+
+def test_a_crowd_shares_flushes_and_each_gets_his_own(house: House, client: Person, rings: list) -> None:
+    source, target = client.wallet("1.00"), client.wallet()
+    engine = house.app.extensions["gateway"].engine
+    inserts: list[int] = []
+
+    def note(_connection, _cursor, statement: str, *_: object) -> None:
+        if statement.startswith("EXECUTE accept "):
+            inserts.append(1)
+
+    event.listen(engine, "before_cursor_execute", note)
+    rings.clear()
+    gate = threading.Barrier(CROWD)
+
+    def order(number: int) -> tuple[str, str]:
+        gate.wait()
+        body = {"source": source, "target": target, "amount": f"{number + 1}.00", "currency": "EUR"}
+        answer = client.order("/v1/transfers", body)
+        assert answer.status_code == 202
+        return answer.get_json()["id"], answer.get_json()["amount"]
+
+    try:
+        with ThreadPoolExecutor(CROWD) as pool:
+            answers = list(pool.map(order, range(CROWD)))
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    assert [amount for _, amount in answers] == [f"{number + 1}.00" for number in range(CROWD)]
+    stored = house.execute("SELECT id::text || ' ' || amount FROM payments WHERE type = 'transfer'")
+    assert sorted(stored) == sorted(f"{id} {amount.replace('.', '')}" for id, amount in answers)
+    assert len(inserts) < CROWD
+    assert len(rings) == len(inserts)
+
+
+def test_refusals_in_a_crowd_are_each_ones_own(house: House, client: Person, stranger: Person) -> None:
+    source, target, foreign = client.wallet("1.00"), client.wallet(), stranger.wallet()
+    unknown = "wal_" + "u" * 32
+    cases = {
+        "good": ({"source": source, "target": target}, 202),
+        "foreign source": ({"source": foreign, "target": target}, 404),
+        "unknown target": ({"source": source, "target": unknown}, 404),
+        "another currency": ({"source": source, "target": target, "currency": "JPY", "amount": "1"}, 422),
+    }
+    gate = threading.Barrier(CROWD)
+
+    def order(number: int) -> tuple[str, int]:
+        gate.wait()
+        name = list(cases)[number % len(cases)]
+        return name, client.order("/v1/transfers", {"amount": "1.00", "currency": "EUR", **cases[name][0]}).status_code
+
+    with ThreadPoolExecutor(CROWD) as pool:
+        outcomes = list(pool.map(order, range(CROWD)))
+    assert [outcome for outcome in outcomes if outcome[1] != cases[outcome[0]][1]] == []
+
+
+def test_a_flush_is_bounded() -> None:
+    assert FLUSH_ORDERS_MAX == 256

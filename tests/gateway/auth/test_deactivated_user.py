@@ -1,0 +1,145 @@
+"""Inactive wallets and users: no new payments between them, and those under way fail."""
+
+from typing import Any
+
+import pytest
+
+from tests.gateway.harness import House, Person
+
+
+def deactivate(person: Person, wallet: str) -> None:
+    answer = person.call("PATCH", f"/v1/wallets/{wallet}", json={"is_active": False}, headers={"If-Match": "*"})
+    assert answer.status_code == 200
+
+
+def activate(person: Person, wallet: str) -> None:
+    answer = person.call("PATCH", f"/v1/wallets/{wallet}", json={"is_active": True}, headers={"If-Match": "*"})
+    assert answer.status_code == 200
+
+
+def deactivate_user(person: Person) -> None:
+    body = {"is_active": False, "reason": "fraud"}
+    answer = person.house.person("ops").call("PATCH", f"/v1/ops/users/{person.id}", json=body)
+    assert answer.status_code == 200
+
+
+class Trade:
+    """A client who pays, a merchant who is paid, and what each of them may order."""
+
+    def __init__(self, house: House) -> None:
+        self.client, self.merchant = house.person("client", "Ann"), house.person("merchant", "Shop")
+        self.purse, self.till = self.client.wallet("50.00"), self.merchant.wallet()
+
+    def order(self, type: str, key: str | None = None) -> Any:
+        money = {"amount": "1.00", "currency": "EUR"}
+        if type == "deposit":
+            return self.client.order("/v1/deposits", {**money, "wallet": self.purse, "source": "wire"}, key)
+        if type == "transfer":
+            return self.client.order("/v1/transfers", {**money, "source": self.purse, "target": self.till}, key)
+        return self.merchant.order("/v1/charges", {**money, "wallet": self.purse, "target": self.till}, key)
+
+
+@pytest.fixture
+def trade(house: House) -> Trade:
+    return Trade(house)
+
+
+REFUSED = [
+    ("deposit", "purse", "/wallet"),
+    ("transfer", "purse", "/source"),
+    ("transfer", "till", "/target"),
+    ("charge", "purse", "/wallet"),
+    ("charge", "till", "/target"),
+]
+
+
+@pytest.mark.parametrize(("type", "wallet", "pointer"), REFUSED)
+def test_no_new_order_with_an_inactive_wallet(house: House, trade: Trade, type: str, wallet: str, pointer: str) -> None:
+    owner = trade.client if wallet == "purse" else trade.merchant
+    deactivate(owner, getattr(trade, wallet))
+    with house.unchanged():
+        answer = trade.order(type)
+    [flaw] = answer.get_json()["errors"]
+    assert (answer.status_code, flaw["code"], flaw["pointer"]) == (422, "account_inactive", pointer)
+    activate(owner, getattr(trade, wallet))
+    assert trade.order(type).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("type", "inactive", "pointer"),
+    [("transfer", "merchant", "/target"), ("charge", "client", "/wallet")],
+)
+def test_no_new_order_with_the_wallet_of_an_inactive_user(
+    house: House, trade: Trade, type: str, inactive: str, pointer: str
+) -> None:
+    deactivate_user(getattr(trade, inactive))
+    with house.unchanged():
+        answer = trade.order(type)
+    [flaw] = answer.get_json()["errors"]
+    assert (answer.status_code, flaw["code"], flaw["pointer"]) == (422, "account_inactive", pointer)
+
+
+@pytest.mark.parametrize(("type", "wallet"), [row[:2] for row in REFUSED])
+def test_a_replay_is_answered_all_the_same(house: House, trade: Trade, type: str, wallet: str) -> None:
+    first = trade.order(type, "mine")
+    deactivate(trade.client if wallet == "purse" else trade.merchant, getattr(trade, wallet))
+    with house.unchanged():
+        again = trade.order(type, "mine")
+        assert trade.order(type, "another").get_json()["code"] == "account_inactive"
+    assert (again.status_code, again.get_json()) == (202, first.get_json())
+    assert again.headers["Idempotent-Replayed"] == "true"
+
+
+def test_a_key_refused_is_not_burnt(trade: Trade) -> None:
+    deactivate(trade.client, trade.purse)
+    assert trade.order("transfer", "mine").status_code == 422
+    activate(trade.client, trade.purse)
+    answer = trade.order("transfer", "mine")
+    assert answer.status_code == 202
+    assert "Idempotent-Replayed" not in answer.headers
+
+
+def test_a_charge_goes_to_the_oldest_active_wallet(house: House, trade: Trade) -> None:
+    second, third = trade.merchant.wallet(), trade.merchant.wallet()
+    charge = {"wallet": trade.purse, "amount": "1.00", "currency": "EUR"}
+
+    def target() -> str:
+        return trade.merchant.order("/v1/charges", charge).get_json()["target"]["wallet"]
+
+    assert target() == trade.till
+    deactivate(trade.merchant, trade.till)
+    assert target() == second
+    deactivate(trade.merchant, second)
+    assert target() == third
+    activate(trade.merchant, trade.till)
+    assert target() == trade.till
+    for wallet in (trade.till, third):
+        deactivate(trade.merchant, wallet)
+    with house.unchanged():
+        refused = trade.merchant.order("/v1/charges", charge)
+    assert (refused.status_code, refused.get_json()["code"]) == (422, "target_missing")
+
+
+@pytest.mark.parametrize(("type", "wallet"), [row[:2] for row in REFUSED])
+def test_a_payment_under_way_fails_with_its_wallet(house: House, trade: Trade, type: str, wallet: str) -> None:
+    id = trade.order(type).get_json()["id"]
+    deactivate(trade.client if wallet == "purse" else trade.merchant, getattr(trade, wallet))
+    house.post_payments()
+    seen = house.person("auditor").get(f"/v1/payments/{id}").get_json()
+    assert (seen["state"], seen["failure"]["code"]) == ("FAILED", "account_inactive")
+    assert (trade.client.balance(trade.purse), trade.merchant.balance(trade.till)) == ("50.00", "0.00")
+
+
+@pytest.mark.parametrize("inactive", ["client", "merchant"])
+@pytest.mark.parametrize("type", ["deposit", "transfer", "charge"])
+def test_a_payment_under_way_fails_with_its_user(house: House, trade: Trade, type: str, inactive: str) -> None:
+    auditor = house.person("auditor")
+    id = trade.order(type).get_json()["id"]
+    deactivate_user(getattr(trade, inactive))
+    house.post_payments()
+    seen = auditor.get(f"/v1/payments/{id}").get_json()
+    if (type, inactive) == ("deposit", "merchant"):
+        assert seen["state"] == "COMPLETED"  # nothing of his is in it
+        return
+    assert (seen["state"], seen["failure"]["code"]) == ("FAILED", "account_inactive")
+    assert auditor.get(f"/v1/wallets/{trade.purse}").get_json()["balance"] == "50.00"

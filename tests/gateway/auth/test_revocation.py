@@ -1,0 +1,152 @@
+"""What processes tell each other: a revoked token is forgotten everywhere at once, or within a second without Redis."""
+
+import time
+
+import pytest
+import redis
+
+from embedded.valkey import Valkey
+from gateway.auth import tokens as auth
+from gateway.auth.revocation import CHANNEL, Notices
+from gateway.http.redis_client import PATIENCE_SECONDS
+from models import token
+from tests.gateway.auth.test_rate_limit import NOTICEABLE_SECONDS, frail, frozen
+from tests.gateway.harness import House, Person
+from tests.support import Database, eventually
+
+__all__ = ["frail"]
+
+NOWHERE = "unix:///nowhere/redis.sock?db=1"
+
+
+def listening(url: str) -> int:
+    """How many processes hear notices."""
+    with redis.Redis.from_url(url) as client:
+        return dict(client.pubsub_numsub(CHANNEL))[CHANNEL.encode()]
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Redis that a busy machine keeps for a second is not away."""
+    monkeypatch.setattr("gateway.http.redis_client.PATIENCE_SECONDS", 10.0)
+
+
+def in_house(house: House, person: Person) -> Person:
+    """The same person, calling another process."""
+    return Person(house, person.id, person.token)
+
+
+def revoke(house: House, person: Person) -> None:
+    house.execute("UPDATE tokens SET revoked_at = now() WHERE user_id = %s", person.id)
+    house.app.extensions["gateway"].tokens.forget_everywhere(person.id)
+
+
+@pytest.mark.usefixtures("patient")
+def test_n30_a_revocation_is_known_everywhere_at_once(
+    database: Database, frail: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth, "CACHE_SECONDS", 3600.0)
+    one, two = (House(database, limits_redis_url=frail.url(1)) for _ in range(2))
+    person, other = one.person(), one.person()
+    for house in (one, two):
+        ours = house.app.extensions["gateway"].tokens
+        eventually(lambda ours=ours: ours._times_forgotten, message="that it listens")
+        assert in_house(house, person).get("/v1/wallets").status_code == 200
+        assert in_house(house, other).get("/v1/wallets").status_code == 200
+    one.execute("UPDATE tokens SET revoked_at = now() WHERE user_id IN (%s, %s)", person.id, other.id)
+    assert in_house(two, person).get("/v1/wallets").status_code == 200, "is remembered"
+    one.app.extensions["gateway"].tokens.forget_everywhere(person.id)
+    assert in_house(one, person).get("/v1/wallets").status_code == 401
+    eventually(lambda: in_house(two, person).get("/v1/wallets").status_code == 401)
+    assert in_house(two, other).get("/v1/wallets").status_code == 200, "others are still remembered"
+
+
+def test_n30_a_revocation_is_known_within_a_second_without_redis(database: Database) -> None:
+    one, two = (House(database, limits_redis_url=NOWHERE) for _ in range(2))
+    person = one.person()
+    assert in_house(two, person).get("/v1/wallets").status_code == 200
+    revoke(one, person)
+    assert in_house(one, person).get("/v1/wallets").status_code == 401
+    eventually(lambda: in_house(two, person).get("/v1/wallets").status_code == 401, seconds=auth.CACHE_SECONDS + 0.5)
+
+
+def test_what_was_missed_is_asked_again_once_redis_is_back(
+    database: Database, frail: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth, "CACHE_SECONDS", 3600.0)
+    house = House(database, limits_redis_url=frail.url(1))
+    person = house.person()
+    assert person.get("/v1/wallets").status_code == 200
+    eventually(lambda: listening(frail.url()) == 1)
+    frail.kill()
+    assert person.get("/v1/wallets").status_code == 200, "is remembered"
+    house.execute("UPDATE tokens SET revoked_at = now() WHERE user_id = %s", person.id)
+    frail.start()
+    eventually(lambda: person.get("/v1/wallets").status_code == 401)
+
+
+def test_a_look_up_under_way_does_not_bring_back_what_was_forgotten(
+    house: House, client: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth, "CACHE_SECONDS", 3600.0)
+    ours = house.app.extensions["gateway"].tokens
+    look_up = token.bearer
+
+    def revoked_meanwhile(*arguments: object) -> object:
+        found = look_up(*arguments)
+        house.execute("UPDATE tokens SET revoked_at = now() WHERE user_id = %s", client.id)
+        ours.forget(client.id)
+        return found
+
+    monkeypatch.setattr(token, "bearer", revoked_meanwhile)
+    assert client.get("/v1/wallets").status_code == 200
+    monkeypatch.setattr(token, "bearer", look_up)
+    assert client.get("/v1/wallets").status_code == 401
+
+
+def test_a_frozen_redis_costs_a_moment_once(frail: Valkey) -> None:
+    notices = Notices(frail.url(1))
+    notices.tell("x", "1")
+    with frozen(frail):
+        began = time.monotonic()
+        for _ in range(100):
+            notices.tell("x", "1")
+        assert PATIENCE_SECONDS <= time.monotonic() - began < NOTICEABLE_SECONDS
+
+
+@pytest.mark.usefixtures("patient")
+def test_each_listener_hears_its_own_subject_and_strange_notices_harm_nobody(frail: Valkey) -> None:
+    notices, heard, missed = Notices(frail.url(1)), [], []
+    notices.listen("cats", lambda word: heard.append(("cats", word)), lambda: missed.append("cats"))
+    notices.listen("dogs", lambda word: heard.append(("dogs", word)), lambda: missed.append("dogs"))
+    eventually(lambda: "cats" in missed)
+    with redis.Redis.from_url(frail.url()) as client:
+        for strange in (b"", b" ", b"\xff\xfe\x00", b"birds 1", b"cats", b"x" * 100_000):
+            client.publish(CHANNEL, strange)
+    notices.tell("dogs", "rex")
+    notices.tell("cats", "tom")
+    eventually(lambda: ("cats", "tom") in heard)
+    assert heard == [("cats", ""), ("dogs", "rex"), ("cats", "tom")]
+
+
+def test_a_line_that_fell_silent_is_given_up(frail: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.auth.revocation.SILENCE_SECONDS", 0.1)
+    notices, missed = Notices(frail.url(1)), []
+    notices.listen("cats", lambda _word: None, lambda: missed.append(time.monotonic()))
+    eventually(lambda: len(missed) == 1)
+    with frozen(frail):
+        eventually(lambda: notices._is_deaf, message="that it is noticed")
+    eventually(lambda: len(missed) > 1)
+
+
+@pytest.mark.usefixtures("patient")
+def test_notices_name_no_token(database: Database, frail: Valkey) -> None:
+    house = House(database, limits_redis_url=frail.url(1))
+    person = house.person()
+    assert person.get("/v1/wallets").status_code == 200
+    with redis.Redis.from_url(frail.url()) as client, client.pubsub(ignore_subscribe_messages=True) as line:
+        line.subscribe(CHANNEL)
+        eventually(lambda: listening(frail.url()) == 2)
+        revoke(house, person)
+        told = eventually(lambda: line.get_message(timeout=1))
+    assert told["data"].decode() == f"revoked {person.id}"

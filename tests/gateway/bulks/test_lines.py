@@ -1,0 +1,160 @@
+"""Lines of bulk transfers over HTTP: the day that they wait for, references of creditors, and ids of a message."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from gateway.bulks.lines import DAYS_LATE_MAX
+from tests.gateway.bulks.builders import (
+    BIC,
+    ORGANIZATION,
+    TRANSFERS,
+    funds,
+    iban,
+    line,
+    lines,
+    order,
+    organization,
+    read,
+)
+from tests.gateway.harness import House, Person
+from tests.iso20022_messages import ORDER, message
+
+RF = "RF18539007547034"
+
+
+def file_of(*transfers: str, day: str = "", name: str = ORGANIZATION["organization_name"]) -> bytes:
+    """A pain.001 of these transfers."""
+    requested = f"<ReqdExctnDt><Dt>{day}</Dt></ReqdExctnDt>" if day else ""
+    block = (
+        f"<PmtInf><PmtMtd>TRF</PmtMtd>{requested}<Dbtr><Nm>{name}</Nm></Dbtr><DbtrAcct><Id>"
+        f"<IBAN>{ORGANIZATION['organization_iban']}</IBAN></Id></DbtrAcct>{''.join(transfers)}</PmtInf>"
+    )
+    return message(ORDER, f"<CstmrCdtTrfInitn>{block}</CstmrCdtTrfInitn>")
+
+
+def transfer(n: int = 1, amount: str = "1.00", ids: str = "", rest: str = "") -> str:
+    """A transfer of a pain.001."""
+    return (
+        f'<CdtTrfTxInf><PmtId>{ids}</PmtId><Amt><InstdAmt Ccy="EUR">{amount}</InstdAmt></Amt><CdtrAgt><FinInstnId>'
+        f"<BICFI>{BIC}</BICFI></FinInstnId></CdtrAgt><Cdtr><Nm>Payee {n}</Nm></Cdtr>"
+        f"<CdtrAcct><Id><IBAN>{iban(n)}</IBAN></Id></CdtrAcct>{rest}</CdtTrfTxInf>"
+    )
+
+
+def sent(merchant: Person, data: bytes) -> Any:
+    return merchant.raw(TRANSFERS, data, "application/xml")
+
+
+def today(house: House) -> datetime:
+    """The first moment of the day, by the database's clock."""
+    [now] = house.execute("SELECT now()")
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def flaws(answer: Any) -> list[tuple[str, str]]:
+    """Pointer and code of each flaw."""
+    return [(flaw["pointer"], flaw["code"]) for flaw in answer.get_json()["errors"]]
+
+
+def test_a_later_day_is_waited_for(house: House) -> None:
+    merchant, wallet = organization(house, "5.00")
+    day = today(house) + timedelta(days=3)
+    answer = sent(merchant, file_of(transfer(), transfer(2), day=day.date().isoformat()))
+    assert answer.status_code == 202
+    house.post_payments()
+    assert (read(merchant, answer)["state"], funds(merchant, wallet)) == ("INITIATED", ("5.00", "5.00"))
+    assert [datetime.fromisoformat(one["scheduled_at"]) for one in lines(merchant, answer)] == [day, day]
+    payment = merchant.get(f"/v1/payments/{lines(merchant, answer)[0]['payment']}").get_json()
+    assert (payment["state"], datetime.fromisoformat(payment["scheduled_at"])) == ("INITIATED", day)
+    ids = [one["payment"] for one in lines(merchant, answer)]
+    house.execute("UPDATE payments SET due_at = now() WHERE id = ANY(%s::uuid[])", ids)
+    house.post_payments()
+    assert read(merchant, answer)["counts"]["authorized"] == 2, "on its day it is paid as any other"
+    assert funds(merchant, wallet) == ("5.00", "3.00")
+
+
+@pytest.mark.parametrize("days", [0, 1, DAYS_LATE_MAX])
+def test_a_day_that_was_missed_by_a_few_is_today(house: House, days: int) -> None:
+    merchant, _ = organization(house, "5.00")
+    answer = sent(merchant, file_of(transfer(), day=(today(house) - timedelta(days=days)).date().isoformat()))
+    house.post_payments()
+    assert (answer.status_code, read(merchant, answer)["counts"]["authorized"]) == (202, 1)
+    assert lines(merchant, answer)[0]["scheduled_at"] is None
+
+
+def test_a_day_long_past_or_none_is_refused(house: House) -> None:
+    merchant, _ = organization(house)
+    past = (today(house) - timedelta(days=DAYS_LATE_MAX + 1)).date().isoformat()
+    with house.unchanged():
+        for day in (past, "2026-02-30", "tomorrow", "9999-01-01"):
+            answer = sent(merchant, file_of(transfer(), day=day))
+            assert (answer.status_code, flaws(answer)) == (422, [("/credit_transfers/0/scheduled_at", "invalid_value")])
+
+
+def test_a_reference_of_the_creditor_is_carried(house: House) -> None:
+    merchant, _ = organization(house, "5.00")
+    structured = f"<RmtInf><Strd><CdtrRefInf><Ref>{RF}</Ref></CdtrRefInf></Strd></RmtInf>"
+    by_file = sent(merchant, file_of(transfer(rest=structured)))
+    as_json = line(creditor_reference="rf18 5390\u00a00754 7034")
+    del as_json["description"]
+    for answer in (by_file, merchant.order(TRANSFERS, order(as_json))):
+        assert answer.status_code == 202
+        [shown] = lines(merchant, answer)
+        assert (shown["creditor_reference"], shown["description"]) == (RF, None)
+        kept = "SELECT creditor_reference FROM instructions WHERE payment_id = %s"
+        assert house.execute(kept, shown["payment"]) == [RF]
+
+
+def test_a_reference_that_does_not_fit_is_refused(house: House) -> None:
+    merchant, _ = organization(house)
+    structured = f"<RmtInf><Strd><CdtrRefInf><Ref>{RF[:-1]}5</Ref></CdtrRefInf></Strd></RmtInf>"
+    with house.unchanged():
+        answer = sent(merchant, file_of(transfer(), transfer(2, rest=structured)))
+        pointer = "/credit_transfers/1/creditor_reference"
+        assert (answer.status_code, flaws(answer)) == (422, [(pointer, "creditor_reference_invalid")])
+        both = structured.replace(f"{RF[:-1]}5", RF).replace("<Strd>", "<Ustrd>May</Ustrd><Strd>")
+        answer = sent(merchant, file_of(transfer(rest=both)))
+        assert flaws(answer) == [("/credit_transfers/0/creditor_reference", "invalid_value")]
+
+
+def test_ids_are_kept_and_may_come_again_in_another_message(house: House) -> None:
+    merchant, _ = organization(house, "5.00")
+    data = file_of(
+        transfer(1, ids="<InstrId>I-1</InstrId><EndToEndId>SALARY</EndToEndId>"),
+        transfer(2, ids="<InstrId>I-2</InstrId><EndToEndId>SALARY</EndToEndId>"),
+        transfer(3, ids="<EndToEndId>NOTPROVIDED</EndToEndId>"),
+    )
+    for answer in (sent(merchant, data), sent(merchant, data)):
+        assert answer.status_code == 202
+        shown = [(one["instruction_id"], one["end_to_end_id"], one["reference"]) for one in lines(merchant, answer)]
+        assert shown == [("I-1", "SALARY", None), ("I-2", "SALARY", None), (None, None, None)]
+    with house.unchanged():
+        same = "<EndToEndId>A</EndToEndId>"
+        twice = sent(merchant, file_of(transfer(ids=same), transfer(2, ids=same)))
+        assert (twice.status_code, twice.get_json()["code"]) == (409, "duplicate_reference")
+        assert flaws(twice) == [("/credit_transfers/1/end_to_end_id", "duplicate_reference")]
+
+
+@pytest.mark.parametrize("amount", ["01.00", "1.000", "+1.00", "1."])
+def test_numbers_of_xml_that_fit_the_currency(house: House, amount: str) -> None:
+    merchant, _ = organization(house)
+    assert sent(merchant, file_of(transfer(amount=amount))).get_json()["total"] == "1.00"
+    with house.unchanged():
+        assert merchant.order(TRANSFERS, order(line(amount))).status_code == 422, "in JSON there is one spelling"
+        finer = sent(merchant, file_of(transfer(amount="1.001")))
+        assert flaws(finer) == [("/credit_transfers/0/amount", "amount_precision")]
+
+
+def test_the_debtor_in_letters_of_sepa(house: House) -> None:
+    merchant = house.person("merchant", "Bücher & Söhne")
+    registered = {"organization_name": "Bücher & Söhne", "iban": ORGANIZATION["organization_iban"], "bic": BIC}
+    body = {**registered, "wallet": merchant.wallet()}
+    assert merchant.call("POST", "/v1/bank-accounts", json=body).status_code == 201
+    for name in ("Bucher + Sohne", "BUECHER + SOEHNE"):
+        assert sent(merchant, file_of(transfer(), name=name)).status_code == 202
+    with house.unchanged():
+        assert flaws(sent(merchant, file_of(transfer(), name="Other"))) == [
+            ("/organization_name", "bank_account_unknown")
+        ]

@@ -1,0 +1,92 @@
+"""A gateway served as in life: gunicorn with greenlets, in processes of its own."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.gateway.harness import SECRET_KEY, House, Person
+from tests.support import Database, eventually
+
+ROOT = Path(__file__).parents[2]
+LIMITS_DB = 7
+"""Where no other test counts limits and hears notices."""
+
+COMMAND = [sys.executable, "-m", "gunicorn", "--config", "gateway/gunicorn_conf.py", "wsgi:app"]
+
+
+@dataclass
+class Served:
+    """A running gateway: its port, what it has written, and its process."""
+
+    port: int
+    log: Path
+    house: House
+    process: subprocess.Popen | None = None
+
+    def say(self, text: bytes, *, last: bool = True) -> bytes:
+        """The answer to these very bytes; `last` half-closes, so that nothing more is awaited."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as line:
+            with suppress(OSError):  # it may have hung up already
+                line.sendall(text)
+                if last:
+                    line.shutdown(socket.SHUT_WR)
+            answer = b""
+            with suppress(ConnectionError):
+                while piece := line.recv(65_536):
+                    answer += piece
+            return answer
+
+    def head(self, path: str, person: Person, *headers: str) -> bytes:
+        """The head of a POST, without its framing."""
+        lines = [f"POST {path} HTTP/1.1", "Host: x", "Connection: close", f"Authorization: Bearer {person.token}"]
+        return "\r\n".join([*lines, "Content-Type: application/json", *headers, "", ""]).encode()
+
+
+def free_port() -> int:
+    """A port on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+@contextmanager
+def serving(database: Database, house: House, redis_url: str, directory: Path, **changes: str) -> Iterator[Served]:
+    """The house, served on a port of its own by two processes; `changes` are settings."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    served = Served(listener.getsockname()[1], directory / "log", house)
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")},
+        "GATEWAY_DATABASE_URL": database.gateway,
+        "REDIS_URL": redis_url,
+        "SECRET_KEY": SECRET_KEY,
+        "PREFLIGHT_DURABILITY": "false",
+        "DEPOSITS_OPEN": "true",
+        "ALLOWED_HOSTS": "x",
+        "LIMITS_REDIS_URL": redis_url.replace("db=0", f"db={LIMITS_DB}"),
+        "RATE_LIMIT_ADDRESS": "100000 per day",
+        "GATEWAY_WORKERS": "2",
+        "GATEWAY_BIND": f"fd://{listener.fileno()}",
+        **changes,
+    }
+    with served.log.open("w") as log, listener:
+        given = {"pass_fds": [listener.fileno()], "stdout": log, "stderr": log}
+        served.process = process = subprocess.Popen(COMMAND, cwd=ROOT, env=environment, **given)
+    try:
+        eventually(lambda: is_ready(served, process), seconds=60)
+        yield served
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def is_ready(served: Served, process: subprocess.Popen) -> bool:
+    """Whether the gateway answers; fails when its process has ended."""
+    assert process.poll() is None, served.log.read_text()
+    try:
+        return b" 200 OK" in served.say(b"GET /health/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    except ConnectionRefusedError:
+        return False

@@ -1,0 +1,160 @@
+"""The feed of events: read on from where one stopped, by type, each as it may be seen."""
+
+import sys
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from uuid_utils import compat as uuids
+
+from models import token
+from models.session import transaction
+from tests.gateway.bulks.builders import CHARGES
+from tests.gateway.harness import House, Person
+
+
+def pages(person: Person, query: str = "limit=2", after: str | None = None) -> tuple[list[dict[str, Any]], str]:
+    """All events behind the cursor, and the cursor behind them."""
+    found: list[dict[str, Any]] = []
+    while True:
+        page = person.get(f"/v1/events?{query}" + (f"&after={after}" if after else "")).get_json()
+        found, after = found + page["data"], page["next_cursor"]
+        if not page["has_more"]:
+            return found, after
+
+
+def told(found: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(one["type"], one["data"]["id"]) for one in found]
+
+
+def deposit(person: Person, wallet: str, amount: str = "1.00") -> str:
+    order = {"wallet": wallet, "amount": amount, "currency": "EUR", "source": "wire"}
+    return person.order("/v1/deposits", order).get_json()["id"]
+
+
+def test_everything_in_its_order_and_then_what_is_new(house: House, client: Person) -> None:
+    wallet = client.wallet()
+    first, second = (deposit(client, wallet) for _ in range(2))
+    house.post_payments()
+    found, cursor = pages(client)
+    begun, done = "payment.initiated", "payment.completed"
+    assert sorted(told(found)) == sorted((word, id) for word in (begun, done) for id in (first, second))
+    assert [one["data"]["state"] for one in found] == ["COMPLETED"] * 4  # as they are now
+    assert [one["version"] for one in found if one["data"]["id"] == first] == [1, 2]
+    assert found[-1]["data"] == client.get(f"/v1/payments/{found[-1]['data']['id']}").get_json()
+    assert pages(client, after=cursor) == ([], cursor)
+    third = deposit(client, wallet)
+    new, cursor = pages(client, after=cursor)
+    assert told(new) == [(begun, third)]
+    assert {"id", "type", "timestamp", "version", "data"} == new[0].keys()
+
+
+def test_nothing_has_a_cursor_as_well(client: Person) -> None:
+    empty = client.get("/v1/events").get_json()
+    assert (empty["data"], empty["has_more"]) == ([], False)
+    id = deposit(client, client.wallet())
+    assert told(pages(client, after=empty["next_cursor"])[0]) == [("payment.initiated", id)]
+
+
+def test_from_now_on(house: House, client: Person) -> None:
+    wallet = client.wallet("5.00")
+    begun = client.get("/v1/events?after=now").get_json()
+    assert (begun["data"], begun["has_more"]) == ([], False)
+    id = deposit(client, wallet)
+    assert told(pages(client, after=begun["next_cursor"])[0]) == [("payment.initiated", id)]
+
+
+@pytest.mark.parametrize(
+    ("types", "names"),
+    [
+        ("payment.completed", ["payment.completed"] * 3),
+        ("payment.failed,bulk.*", ["payment.failed", "bulk.partially_completed"]),
+        ("webhook_endpoint.*", []),
+        ("*", None),
+    ],
+)
+def test_by_type(house: House, client: Person, types: str, names: list[str] | None) -> None:
+    merchant = house.person("merchant")
+    purse, _ = client.wallet("5.00"), merchant.wallet("1.00")
+    order = {"currency": "EUR", "charges": [{"wallet": purse, "amount": amount} for amount in ("1.00", "9.00", "1.00")]}
+    id = merchant.order(CHARGES, order).get_json()["id"]
+    house.post_payments()
+    found, _ = pages(merchant, f"limit=2&type={types}")
+    everything, _ = pages(merchant, "limit=100")
+    assert sorted(one["type"] for one in found) == sorted(
+        names if names is not None else [one["type"] for one in everything]
+    )
+    for one in found:
+        if one["type"].startswith("bulk."):
+            assert one["data"] == merchant.get(f"{CHARGES}/{id}").get_json()
+
+
+def test_a_page_of_rare_events_looks_through_so_many(
+    house: House, client: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["gateway.events.feed_routes"], "LOOKED_THROUGH_MAX", 3)
+    wallet = client.wallet()
+    for _ in range(4):
+        deposit(client, wallet)
+    house.post_payments()
+    page = client.get("/v1/events?type=payment.completed").get_json()
+    assert (page["data"], page["has_more"]) == ([], True)
+    found, cursor = pages(client, "limit=1&type=payment.completed")
+    assert len(found) == len({one["id"] for one in found}) == 4
+    assert pages(client, "limit=1&type=payment.completed", cursor) == ([], cursor)
+
+
+def test_each_reads_what_concerns_them_as_they_may_see_it(
+    house: House, client: Person, merchant: Person, stranger: Person
+) -> None:
+    purse, _ = client.wallet("5.00"), merchant.wallet()
+    order = {"wallet": purse, "amount": "1.00", "currency": "EUR", "metadata": {"note": "internal"}}
+    charge = merchant.order("/v1/charges", order).get_json()["id"]
+    ops = house.person("ops")
+    for person, note in ((merchant, {"note": "internal"}), (client, None), (ops, {"note": "internal"})):
+        [one] = [one for one in pages(person, "limit=100")[0] if one["data"]["id"] == charge]
+        assert one["data"]["metadata"] == note
+    assert pages(stranger)[0] == []
+
+
+def test_a_disabled_endpoint_is_told_to_its_owner(house: House, client: Person) -> None:
+    ops = house.person("ops")
+    before = ops.get("/v1/events?after=now").get_json()["next_cursor"]
+    begun = client.get("/v1/events?after=now").get_json()["next_cursor"]
+    id = "018f0000-0000-7000-8000-00000000000a"
+    with transaction(house.gateway) as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO webhook_endpoints (id, user_id, url, event_types) VALUES (%s, %s, 'https://x.test/', '{*}')",
+            (id, client.id),
+        )
+    with transaction(house.worker) as connection:
+        connection.exec_driver_sql(
+            "UPDATE webhook_endpoints SET is_active = false, disabled_reason = 'gone', version = version + 1"
+            " WHERE id = %s",
+            (id,),
+        )
+    [one] = pages(client, after=begun)[0]
+    assert (one["type"], one["data"]["id"], one["data"]["disabled_reason"]) == ("webhook_endpoint.disabled", id, "gone")
+    assert pages(ops, after=before)[0] == []
+    narrow = token.new()
+    with transaction(house.worker) as connection:
+        token.keep(connection, str(uuids.uuid7()), client.id, narrow, ["payments:read"])
+    assert pages(replace(client, token=narrow), after=begun)[0] == []  # nor may it ask for the endpoint
+
+
+def test_a_cursor_is_for_whom_it_was_given(client: Person, stranger: Person) -> None:
+    cursor = client.get("/v1/events").get_json()["next_cursor"]
+    for wrong in (cursor + "x", cursor[:-1], "x", "x" * 3000, "Now", f"{cursor}.{cursor}"):
+        answer = client.get(f"/v1/events?after={wrong}")
+        assert (answer.status_code, answer.get_json()["code"]) == (400, "bad_cursor")
+    assert stranger.get(f"/v1/events?after={cursor}").get_json()["code"] == "bad_cursor"
+    paged = client.get("/v1/payments?limit=1").get_json()["next_cursor"]
+    assert paged is None
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["type=payment", "type=", "type=payment.*,", "type=ping", "type=%20*", "limit=101", "cursor=x", "type=*&type=*"],
+)
+def test_queries_that_are_none(client: Person, query: str) -> None:
+    assert client.get(f"/v1/events?{query}").status_code == 422

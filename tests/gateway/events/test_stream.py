@@ -1,0 +1,235 @@
+"""Event streams: replay, then as it happens, to the end; what they cost, and who is cut off."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from gateway.events import subscription
+from gateway.events.subscription import EVENT_STREAM, HEARTBEAT
+from models import event
+from models.session import statements
+from tests.gateway.bulks.builders import CHARGES
+from tests.gateway.harness import House, Person
+from tests.support import Database, eventually
+
+ASKED = {"Accept": EVENT_STREAM}
+
+
+@pytest.fixture
+def payment(client: Person) -> str:
+    """A deposit of the client's that nobody has posted."""
+    order = {"wallet": client.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}
+    return client.order("/v1/deposits", order).get_json()["id"]
+
+
+def events_of(text: str) -> list[dict[str, Any]]:
+    """The events of a stream, as an EventSource would hand them out."""
+    found = []
+    for block in text.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith((":", "retry:")))
+        if fields:
+            found.append({**fields, "data": json.loads(fields["data"])})
+    return found
+
+
+@contextmanager
+def stream(person: Person, path: str, **headers: str) -> Iterator[tuple[TestResponse, Iterator[str]]]:
+    """An open stream: its head, and its pieces as they come."""
+    given = {"Authorization": f"Bearer {person.token}", **ASKED, **headers}
+    answer = person.house.app.test_client().open(path, headers=given)
+    try:
+        yield answer, (piece.decode() for piece in answer.response)
+    finally:
+        answer.close()
+
+
+def waiting(house: House) -> int:
+    return len(house.app.extensions["gateway"].waits)
+
+
+def test_what_was_is_replayed_and_what_happens_is_told(house: House, client: Person, payment: str) -> None:
+    with stream(client, f"/v1/payments/{payment}/events") as (answer, pieces):
+        assert answer.status_code == 200
+        assert answer.content_type == "text/event-stream; charset=utf-8"
+        assert (answer.headers["Cache-Control"], answer.headers["X-Accel-Buffering"]) == ("no-store", "no")
+        assert next(pieces) == "retry: 2000\n"
+        [begun] = events_of(next(pieces))
+        assert begun["event"] == begun["data"]["type"] == "payment.initiated"
+        assert begun["id"] == begun["data"]["id"]
+        assert (begun["data"]["version"], begun["data"]["data"]["state"]) == (1, "INITIATED")
+        house.post_payments()
+        rest = events_of("".join(pieces))
+    assert [one["event"] for one in rest] == ["payment.completed"]
+    assert rest[0]["data"]["data"] == client.get(f"/v1/payments/{payment}").get_json()
+    assert int(rest[0]["id"]) > int(begun["id"])
+    assert waiting(house) == 0
+
+
+def test_a_late_comer_hears_all_and_the_end(house: House, client: Person, payment: str) -> None:
+    house.post_payments()
+    told = events_of(client.get(f"/v1/payments/{payment}/events", **ASKED).get_data(as_text=True))
+    assert [one["event"] for one in told] == ["payment.initiated", "payment.completed"]
+    path = f"/v1/payments/{payment}/events"
+    rest = client.get(path, **ASKED, **{"Last-Event-ID": told[0]["id"]}).get_data(as_text=True)
+    assert [one["id"] for one in events_of(rest)] == [told[1]["id"]]
+    done = client.get(path, **ASKED, **{"Last-Event-ID": told[1]["id"]})
+    assert (done.status_code, done.get_data()) == (204, b"")
+    for nonsense in ("", "x", "-1", "1e9", "9" * 40, "٣"):
+        again = client.get(path, **ASKED, **{"Last-Event-ID": nonsense.encode().decode("latin-1")})
+        assert events_of(again.get_data(as_text=True)) == told
+
+
+def test_each_reads_the_payment_as_they_may_see_it(house: House, client: Person, merchant: Person) -> None:
+    purse, _ = client.wallet("5.00"), merchant.wallet()
+    order = {"wallet": purse, "amount": "1.00", "currency": "EUR", "metadata": {"note": "internal"}}
+    charge = merchant.order("/v1/charges", order).get_json()["id"]
+    house.post_payments()
+    path = f"/v1/payments/{charge}/events"
+    by_merchant, by_client = (
+        events_of(who.get(path, **ASKED).get_data(as_text=True))[-1]["data"]["data"] for who in (merchant, client)
+    )
+    assert (by_merchant["metadata"], by_client["metadata"]) == ({"note": "internal"}, None)
+    assert (by_merchant["source"]["wallet"], by_client["source"]["wallet"]) == (purse, purse)
+    assert by_client["target"]["wallet"] is None
+
+
+def test_a_waiting_stream_holds_no_connection(
+    house: House, client: Person, payment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscription, "HEARTBEAT_SECONDS", 0.3)
+    pool: Any = house.app.extensions["gateway"].engine.pool
+    with stream(client, f"/v1/payments/{payment}/events") as (_, pieces):
+        begun = [next(pieces), next(pieces)]
+        assert len(events_of(begun[1])) == 1
+        assert waiting(house) == 1
+        eventually(lambda: pool.checkedout() == 0)
+        heard: list[str] = []
+        thread = threading.Thread(target=lambda: heard.append(next(pieces)))
+        thread.start()
+        held = set()
+        eventually(lambda: held.add(pool.checkedout()) or heard)
+        thread.join()
+        assert held <= {0, 1, 2}  # one while the token is asked for again, one for the look of each second
+        assert heard == [HEARTBEAT]
+        eventually(lambda: pool.checkedout() == 0)
+
+
+@pytest.mark.parametrize(
+    "fate",
+    ["UPDATE tokens SET revoked_at = now() WHERE user_id = %s", "UPDATE users SET is_active = false WHERE id = %s"],
+)
+def test_who_may_not_call_any_more_hears_nothing_more(
+    house: House, client: Person, payment: str, monkeypatch: pytest.MonkeyPatch, fate: str
+) -> None:
+    monkeypatch.setattr(subscription, "HEARTBEAT_SECONDS", 0.1)
+    with stream(client, f"/v1/payments/{payment}/events") as (_, pieces):
+        assert len(events_of(next(pieces) + next(pieces))) == 1
+        house.execute(fate, client.id)
+        house.app.extensions["gateway"].tokens.forget(client.id)
+        house.post_payments()
+        assert events_of("".join(pieces)) == []
+    assert waiting(house) == 0
+
+
+def test_a_stream_ends_when_nobody_can_say_who_may_read_on(
+    house: House, client: Person, payment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscription, "HEARTBEAT_SECONDS", 0.1)
+    with stream(client, f"/v1/payments/{payment}/events") as (_, pieces), house.owner.begin() as locking:
+        assert len(events_of(next(pieces) + next(pieces))) == 1
+        house.execute("UPDATE tokens SET last_used_at = now() - interval '1 day' WHERE user_id = %s", client.id)
+        locking.exec_driver_sql("SELECT FROM tokens WHERE user_id = %s FOR UPDATE", (client.id,))
+        assert events_of("".join(pieces)) == []  # the note of the token's use waits for the lock, in vain
+    assert waiting(house) == 0
+
+
+def test_a_stream_ends_after_its_time(
+    house: House, client: Person, payment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscription, "HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr(subscription, "STREAM_SECONDS_MAX", 0.3)
+    told = client.get(f"/v1/payments/{payment}/events", **ASKED).get_data(as_text=True)
+    assert [one["event"] for one in events_of(told)] == ["payment.initiated"]
+    assert told.count(HEARTBEAT) <= 4
+    assert waiting(house) == 0
+
+
+def test_a_reader_who_is_gone_gives_back_the_place(house: House, client: Person, payment: str) -> None:
+    with stream(client, f"/v1/payments/{payment}/events") as (_, pieces):
+        next(pieces)
+        assert waiting(house) == 1
+    assert waiting(house) == 0
+    assert client.call("HEAD", f"/v1/payments/{payment}/events").status_code == 200
+    assert waiting(house) == 0
+
+
+def test_too_many_are_told_to_come_again(fresh_database: Database) -> None:
+    house = House(fresh_database, waiters_max=5, waiters_per_user_max=1)
+    client, path = house.person(), "/v1/payments/{}/events"
+    order = {"wallet": client.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}
+    first, second = (client.order("/v1/deposits", order).get_json()["id"] for _ in range(2))
+    with stream(client, path.format(first)):
+        refused = client.get(path.format(second), **ASKED)
+        assert (refused.status_code, refused.get_json()["code"]) == (429, "too_many_waiters")
+        assert refused.headers["Retry-After"] == "5"
+        house.post_payments()
+        assert client.get(path.format(second), **ASKED).status_code == 200  # all is told: nobody waits
+    assert client.get(path.format(first), **ASKED).status_code == 200
+
+
+def test_what_cannot_be_answered_is_not_acceptable(client: Person, payment: str) -> None:
+    for accept in ("application/json", "text/html", "text/csv"):
+        answer = client.get(f"/v1/payments/{payment}/events", Accept=accept)
+        assert (answer.status_code, answer.get_json()["code"]) == (406, "not_acceptable")
+
+
+def test_an_event_ahead_of_the_row_that_was_read_waits_for_the_next_reading(
+    house: House, client: Person, payment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Row and events are read one after the other: a transition in between must not show its state too early."""
+    real = event.of_subjects
+
+    def slowly(*args: Any) -> list[event.Event]:
+        house.post_payments()
+        return real(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(event, "of_subjects", slowly)
+        with house.app.app_context():
+            ours = house.app.extensions["gateway"]
+            caller = ours.tokens.caller(client.token)
+            told = subscription.read(ours, payment, lambda _: True, caller)
+    assert [(one.name, told.subject.state) for one in told.events] == [("payment.initiated", "INITIATED")]
+    with statements(house.gateway) as connection:
+        assert len(real(connection, [payment])) == 2
+
+
+def test_the_end_of_a_bulk_is_an_event(house: House, client: Person, merchant: Person, stranger: Person) -> None:
+    purse, _ = client.wallet("5.00"), merchant.wallet()
+    order = {"currency": "EUR", "charges": [{"wallet": purse, "amount": amount} for amount in ("1.00", "9.00")]}
+    id = merchant.order(CHARGES, order).get_json()["id"]
+    with stream(merchant, f"{CHARGES}/{id}/events") as (_, pieces):
+        assert next(pieces) + next(pieces) == "retry: 2000\n" + HEARTBEAT
+        house.post_payments()
+        [end] = events_of("".join(pieces))
+    assert end["event"] == "bulk.partially_completed"
+    assert end["data"]["data"] == merchant.get(f"{CHARGES}/{id}").get_json()
+    assert stranger.get(f"{CHARGES}/{id}/events", **ASKED).status_code == 404
+    assert merchant.get(f"/v1/bulk-transfers/{id}/events", **ASKED).status_code == 404
+    assert merchant.get(f"/v1/payments/{id}/events", **ASKED).status_code == 404
+
+
+def test_a_bulk_that_ended_before_there_were_events_is_told(house: House, client: Person, merchant: Person) -> None:
+    purse, _ = client.wallet("5.00"), merchant.wallet()
+    order = {"currency": "EUR", "charges": [{"wallet": purse, "amount": "1.00"}]}
+    id = merchant.order(CHARGES, order).get_json()["id"]
+    house.execute("ALTER TABLE bulks DISABLE TRIGGER bulks_tell_their_end")
+    house.post_payments()
+    house.execute("ALTER TABLE bulks ENABLE TRIGGER bulks_tell_their_end")
+    assert merchant.get(f"{CHARGES}/{id}").get_json()["state"] == "COMPLETED"
+    assert merchant.get(f"{CHARGES}/{id}/events", **ASKED).status_code == 204

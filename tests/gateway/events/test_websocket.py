@@ -1,0 +1,281 @@
+"""WebSockets, against the gateway as it is served, and what is refused before the upgrade."""
+
+import contextlib
+import json
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from simple_websocket import Client, ConnectionClosed
+from uuid_utils import compat as uuids
+from werkzeug.serving import make_server
+
+from gateway.events import subscription, websocket
+from gateway.events.websocket import MESSAGE_BYTES_MAX
+from tests.gateway.events.live_gateway import Served, serving
+from tests.gateway.harness import House, Person
+from tests.support import Database, eventually
+
+
+class Listener(Client):
+    """The library's client, that also hears what comes together with the answer to its handshake."""
+
+    def handshake(self) -> None:
+        super().handshake()
+        self._handle_events()
+        self.connected = True  # even if that was the end: the next reading finds it
+
+
+ORIGIN = "https://shop.example"
+SECONDS = 10
+
+
+@pytest.fixture(scope="module")
+def served(
+    database: Database, house: House, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    changes = {"ALLOWED_HOSTS": "x,127.0.0.1", "ALLOWED_ORIGINS": ORIGIN, "GATEWAY_WORKERS": "1"}
+    with serving(database, house, redis_url, tmp_path_factory.mktemp("served"), **changes) as served:
+        yield served
+
+
+@pytest.fixture
+def payment(client: Person) -> str:
+    """A deposit of the client's that nobody has posted."""
+    return deposit(client)
+
+
+def deposit(client: Person) -> str:
+    order = {"wallet": client.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}
+    return client.order("/v1/deposits", order).get_json()["id"]
+
+
+@contextmanager
+def line(port: int, id: str, person: Person, **given: Any) -> Iterator[Client]:
+    given = {"headers": {"Authorization": f"Bearer {person.token}"}, **given}
+    client = Listener(f"ws://127.0.0.1:{port}/v1/payments/{id}/socket", **given)
+    try:
+        yield client
+    finally:
+        with contextlib.suppress(OSError):
+            client.sock.shutdown(socket.SHUT_RDWR)
+        client.thread.join()  # it closes the line; closed before, the thread would read what the next one is told
+
+
+def heard(client: Client) -> dict[str, Any]:
+    text = client.receive(SECONDS)
+    assert text is not None
+    return json.loads(text)
+
+
+def closing(client: Client) -> int:
+    """The code with which the other side hangs up."""
+    with pytest.raises(ConnectionClosed) as ended:
+        raise AssertionError(client.receive(SECONDS))
+    return ended.value.reason
+
+
+def access_lines(served: Served, id: str) -> list[dict[str, Any]]:
+    lines = [json.loads(text) for text in served.log.read_text().splitlines() if id in text]
+    return [line for line in lines if line["event"] == "request"]
+
+
+def test_the_state_then_what_happens_then_the_end(served: Served, client: Person, payment: str) -> None:
+    with line(served.port, payment, client) as ws:
+        assert heard(ws) == {"type": "payment", "data": client.get(f"/v1/payments/{payment}").get_json()}
+        served.house.post_payments()
+        end = heard(ws)
+        assert end["type"] == "payment.completed"
+        assert end["data"] == client.get(f"/v1/payments/{payment}").get_json()
+        assert closing(ws) == 1000
+    [logged] = eventually(lambda: access_lines(served, payment))
+    assert (logged["status"], logged["user_id"]) == (101, client.id)
+
+
+def test_what_is_final_is_told_and_no_more(served: Served, client: Person, payment: str) -> None:
+    served.house.post_payments()
+    with line(served.port, payment, client) as ws:
+        assert heard(ws)["data"]["state"] == "COMPLETED"
+        assert closing(ws) == 1000
+
+
+def test_a_page_sends_its_token_as_subprotocol(served: Served, client: Person, payment: str) -> None:
+    offered = ["payments", f"bearer.{client.token}"]
+    with line(served.port, payment, client, headers={"Origin": ORIGIN}, subprotocols=offered) as ws:
+        assert ws.subprotocol == "payments"
+        assert heard(ws)["type"] == "payment"
+    eventually(lambda: access_lines(served, payment))
+    assert client.token not in served.log.read_text()
+
+
+def test_what_a_client_says_is_read_and_forgotten(served: Served, client: Person, payment: str) -> None:
+    with line(served.port, payment, client) as ws:
+        heard(ws)
+        for _ in range(50):
+            ws.send("x" * MESSAGE_BYTES_MAX)
+        served.house.post_payments()
+        assert heard(ws)["type"] == "payment.completed"
+        assert closing(ws) == 1000
+
+
+def test_a_client_that_says_too_much_is_left(served: Served, client: Person, payment: str) -> None:
+    with line(served.port, payment, client) as ws:
+        heard(ws)
+        ws.send("x" * (MESSAGE_BYTES_MAX + 1))
+        assert closing(ws) == 1009
+
+
+def test_who_may_not_call_any_more_is_cut_off(served: Served, client: Person, payment: str) -> None:
+    with line(served.port, payment, client) as ws:
+        heard(ws)
+        served.house.execute("UPDATE tokens SET revoked_at = now() WHERE user_id = %s", client.id)
+        eventually(lambda: b" 401 " in asked(served, "/v1/me", client))
+        served.house.post_payments()
+        with pytest.raises(ConnectionClosed) as ended:
+            while (told := ws.receive(20)) is not None:
+                assert json.loads(told)["type"] != "payment.completed"
+        assert ended.value.reason == 4401
+
+
+def asked(served: Served, path: str, person: Person) -> bytes:
+    head = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {person.token}\r\n\r\n"
+    return served.say(head.encode(), last=False)
+
+
+def test_a_server_that_stops_says_so(
+    database: Database, house: House, redis_url: str, tmp_path: Path, client: Person, payment: str
+) -> None:
+    with contextlib.ExitStack() as stack:
+        served = stack.enter_context(serving(database, house, redis_url, tmp_path, ALLOWED_HOSTS="x,127.0.0.1"))
+        ws = stack.enter_context(line(served.port, payment, client))
+        heard(ws)
+        served.process.terminate()
+        assert closing(ws) == 1001
+
+
+KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": KEY}
+
+
+def refused(house: House, person: Person, id: str, **changes: str | None) -> tuple[int, str]:
+    given = {**UPGRADE, **{name.replace("_", "-"): value for name, value in changes.items()}}
+    answer = person.get(f"/v1/payments/{id}/socket", **{name: value for name, value in given.items() if value})
+    return answer.status_code, answer.get_json()["code"]
+
+
+@pytest.mark.parametrize(
+    "missing", ["Connection", "Upgrade", "Sec_WebSocket_Version"], ids=["connection", "upgrade", "version"]
+)
+def test_a_plain_request_is_told_what_is_here(house: House, client: Person, payment: str, missing: str) -> None:
+    assert refused(house, client, payment, **{missing: None}) == (426, "upgrade_required")
+    answer = client.get(f"/v1/payments/{payment}/socket")
+    assert answer.headers["Upgrade"] == "websocket"
+    assert (answer.headers["Connection"], answer.headers["Sec-WebSocket-Version"]) == ("Upgrade", "13")
+
+
+def test_what_is_refused_before_the_upgrade(house: House, client: Person, stranger: Person, payment: str) -> None:
+    for key in ("x", "\xe9"):
+        assert refused(house, client, payment, Sec_WebSocket_Key=key) == (400, "bad_request")
+    assert refused(house, client, payment, Sec_WebSocket_Version="8") == (426, "upgrade_required")
+    assert refused(house, stranger, payment) == (404, "not_found")
+    assert refused(house, client, str(uuids.uuid7())) == (404, "not_found")
+    assert refused(house, house.nobody(), payment) == (401, "token_missing")
+    assert refused(house, house.person(scopes=["wallets:read"]), payment) == (403, "scope_missing")
+    for offered, code in {
+        f"payments, bearer.{client.token}x": "token_invalid",
+        f"bearer.{client.token}": "token_missing",
+        f"payments, bearer.{client.token}, bearer.{client.token}": "token_missing",
+    }.items():
+        assert refused(house, house.nobody(), payment, Sec_WebSocket_Protocol=offered) == (401, code)
+    assert len(house.app.extensions["gateway"].waits) == 0
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://localhost.evil.example", "x", "http://", "http://["]
+)
+def test_pages_of_strangers_are_refused(house: House, client: Person, payment: str, origin: str) -> None:
+    assert refused(house, client, payment, Origin=origin) == (403, "origin_not_allowed")
+
+
+def test_our_own_pages_are_not_strangers(house: House, client: Person, payment: str) -> None:
+    own = refused(house, client, payment, Origin="https://localhost", Upgrade=None)
+    assert own == (426, "upgrade_required")
+
+
+def test_a_client_that_vanishes_leaves_no_noise(served: Served, client: Person, payment: str) -> None:
+    with line(served.port, payment, client) as ws:
+        heard(ws)
+        ws.sock.shutdown(socket.SHUT_RDWR)
+    served.house.post_payments()
+    eventually(lambda: access_lines(served, payment))
+    entries = [json.loads(text) for text in served.log.read_text().splitlines()]
+    assert [entry for entry in entries if entry["level"] in ("error", "critical")] == []
+    assert not re.search("Traceback|Ignoring", served.log.read_text())
+
+
+@pytest.fixture
+def port(house: House) -> Iterator[int]:
+    """That of the development server, in this process."""
+    server = make_server("127.0.0.1", 0, house.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_the_development_server_speaks_it_too(house: House, client: Person, payment: str, port: int) -> None:
+    with line(port, payment, client) as ws:
+        assert heard(ws)["type"] == "payment"
+        house.post_payments()
+        assert heard(ws)["type"] == "payment.completed"
+        assert closing(ws) == 1000
+
+
+def handshake(port: int, id: str, person: Person, *more: str) -> socket.socket:
+    """A line that has asked for the upgrade, and says no more."""
+    head = [f"GET /v1/payments/{id}/socket HTTP/1.1", f"Authorization: Bearer {person.token}", "Host: 127.0.0.1"]
+    head += [f"{name}: {value}" for name, value in UPGRADE.items()]
+    raw = socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
+    raw.sendall("\r\n".join([*head, *more, "", ""]).encode("latin-1"))
+    return raw
+
+
+def test_who_answers_no_ping_is_gone(
+    house: House, client: Person, payment: str, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket, "PING_SECONDS", 0.2)
+    monkeypatch.setattr(subscription, "HEARTBEAT_SECONDS", 0.2)
+    waits = house.app.extensions["gateway"].waits
+    with handshake(port, payment, client) as raw:
+        said = b""
+        while piece := raw.recv(65_536):
+            said += piece
+    assert b"Ping/Pong timeout" in said
+    eventually(lambda: len(waits) == 0)
+
+
+AWKWARD = (
+    "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=x; y=,;",
+    "Sec-WebSocket-Protocol: \xe9, payments",
+    "Connection: \xe9",
+)
+
+
+def test_an_awkward_handshake_does_no_harm(served: Served, client: Person, payment: str) -> None:
+    served.house.post_payments()
+    with handshake(served.port, payment, client, *AWKWARD) as raw:
+        said = b""
+        while piece := raw.recv(65_536):
+            said += piece
+    head, _, frames = said.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 101 ")
+    assert b"permessage-deflate" not in head
+    assert b'"state":"COMPLETED"' in frames
+    assert frames.endswith(b"\x88\x02\x03\xe8")  # a close of 1000

@@ -1,0 +1,219 @@
+"""The gateway under test: people with tokens who call it, every answer held to the contract."""
+
+import json
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from flask import Flask
+from jsonschema import Draft202012Validator
+from uuid_utils import compat as uuids
+from werkzeug.exceptions import HTTPException
+from werkzeug.test import TestResponse
+
+import settings
+from gateway import create_app
+from gateway.http.access_log import HEADERS
+from gateway.http.errors import PROBLEMS
+from models import token as tokens
+from models import user
+from models.session import transaction
+from models.user import Role
+from tests.support import Database, engine_of
+from workers.posting.poster import Poster
+
+TABLES = (
+    "users", "accounts", "payments", "operations", "idempotency_keys", "payment_references", "events",
+    "commands", "confirmations", "audit_log", "exchange_rates", "quotes", "charge_limits", "blocked_merchants", "bulks",
+    "bank_accounts", "instructions", "bank_statements", "bank_statement_lines",
+    "webhook_endpoints", "webhook_secrets", "webhook_deliveries", "webhook_attempts",
+)  # fmt: skip
+SECRET_KEY = "a secret of the tests, long enough for a key"
+NEVER_SAID = ("Traceback", "psycopg2", "sqlalchemy", "SELECT ", "INSERT ", "argon2", SECRET_KEY)
+NO_LIMIT = "1000000 per second"
+
+
+def settings_for(database: Database, **changes: Any) -> settings.Settings:
+    """The gateway's settings in this database, deposits open."""
+    ours = {
+        "gateway_database_url": database.gateway,
+        "secret_key": SECRET_KEY,
+        "deposits_open": True,
+        "max_wallets_per_merchant": 0,
+        "limits_redis_url": "unix:///nowhere/redis.sock?db=1",
+        "rate_limit_token": NO_LIMIT,
+        "rate_limit_address": NO_LIMIT,
+        "sign_up_limit": NO_LIMIT,
+    }
+    return replace(settings.load(), **{**ours, **changes})
+
+
+FILES = {"text/csv", "application/x-ndjson", "text/html", "text/event-stream"}
+
+
+def is_file(answer: TestResponse) -> bool:
+    """Whether something else than JSON was asked for, and answered."""
+    asked = answer.request.headers.get("Accept", "")
+    return answer.mimetype in FILES and answer.mimetype in asked
+
+
+@cache
+def contract() -> dict[str, Any]:
+    """The OpenAPI document that every gateway of this process serves."""
+    return json.loads(create_app().extensions["contract"]())
+
+
+class House:
+    """The gateway over a migrated database, and those who use it."""
+
+    def __init__(self, database: Database, **changes: Any) -> None:
+        self.database = database
+        self.app: Flask = create_app(settings_for(database, **changes))
+        self.owner, self.worker, self.gateway = map(engine_of, (database.owner, database.worker, database.gateway))
+
+    @property
+    def contract(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        return contract()
+
+    def person(self, role: str = "client", name: str = "Ann", scopes: list[str] | None = None) -> "Person":
+        """A new user with a token."""
+        id, token = str(uuids.uuid7()), tokens.new()
+        with transaction(self.worker) as connection:
+            assert user.create(connection, id, f"{id}@example.com", Role(role), name)
+            tokens.keep(connection, str(uuids.uuid7()), id, token, scopes)
+        return Person(self, id, token)
+
+    def nobody(self) -> "Person":
+        """Somebody without a token."""
+        return Person(self, "", "")
+
+    def post_payments(self) -> None:
+        """Post all that is due, as a worker does."""
+        Poster(self.worker, deposits_open=True, linger_seconds=0).drain()
+
+    def execute(self, statement: str, *parameters: object) -> Any:
+        """Run a statement as the owner; the first column of its rows, if it has any."""
+        with transaction(self.owner) as connection:
+            result = connection.exec_driver_sql(statement, parameters)
+            return [row[0] for row in result] if result.returns_rows else None
+
+    def tables(self) -> dict[str, str]:
+        """A digest of every row of every table."""
+        digest = "SELECT ARRAY['{0}', md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), ''))] FROM {0} t"
+        return dict(self.execute(" UNION ALL ".join(map(digest.format, TABLES))))
+
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Nothing is stored within the block."""
+        before = self.tables()
+        yield
+        assert self.tables() == before
+
+    def check(self, answer: TestResponse) -> TestResponse:
+        """Hold an answer to the contract; the answer itself."""
+        text = "" if (answer.mimetype or "").startswith("text/") else answer.get_data(as_text=True)
+        assert not [word for word in NEVER_SAID if word in text], text
+        if answer.request.path != "/openapi.json":  # which has an example of one
+            assert "whsec_" not in text or answer.request.method == "POST", "a webhook's secret is shown when made"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Request-Id"]
+        if answer.status_code >= 400 and answer.request.method != "HEAD":
+            self._check_problem(answer)
+        elif answer.status_code not in (204, 304) and answer.request.method in ("GET", "POST") and not is_file(answer):
+            self._check_body(answer)
+        self._check_declared(answer)
+        return answer
+
+    def _operation(self, answer: TestResponse) -> dict[str, Any] | None:
+        """What the contract says of the operation that answered, if one did."""
+        method = answer.request.method.replace("HEAD", "GET")
+        with suppress(HTTPException):
+            rule = self.app.url_map.bind("").match(answer.request.path, method, return_rule=True)[0].rule
+            return self.contract["paths"].get(rule.replace("<", "{").replace(">", "}"), {}).get(method.lower())
+        return None
+
+    def _check_declared(self, answer: TestResponse) -> None:
+        """The contract names this status for this operation, and every header that came with it."""
+        operation = self._operation(answer)
+        if operation is None or answer.status_code >= 500:
+            return
+        said = operation["responses"].get(str(answer.status_code))
+        assert said is not None, f"{operation['operationId']} does not declare {answer.status_code}: {answer.text}"
+        if "$ref" in said:
+            said = self.contract["components"]["responses"][said["$ref"].rpartition("/")[2]]
+        undeclared = {name for name, _ in answer.headers if not name.startswith("Access-Control-")}
+        undeclared -= {*said["headers"], *HEADERS, "Content-Type", "Content-Length", "Vary"}
+        assert not undeclared, f"{operation['operationId']} does not declare at {answer.status_code}: {undeclared}"
+
+    def _check_problem(self, answer: TestResponse) -> None:
+        body = answer.get_json()
+        assert answer.mimetype == "application/problem+json"
+        assert answer.status_code == body["status"] == PROBLEMS[body["code"]].status
+        assert body["request_id"] == answer.headers["Request-Id"]
+        assert body["retryable"] is PROBLEMS[body["code"]].retryable
+        self._validate(self.contract["components"]["schemas"]["Problem"], body)
+
+    def _check_body(self, answer: TestResponse) -> None:
+        operation = self._operation(answer)
+        if operation is not None:
+            content = operation["responses"][str(answer.status_code)]["content"]["application/json"]
+            self._validate(content["schema"], answer.get_json(), exact=True)
+
+    def _validate(self, schema: dict[str, Any], body: Any, *, exact: bool = False) -> None:
+        components = self.contract["components"]
+        rooted = {**schema, "components": components}
+        Draft202012Validator(rooted).validate(body)
+        if exact:
+            named = components["schemas"][schema["$ref"].rpartition("/")[2]]
+            assert set(body) == set(named["properties"])
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with a token."""
+
+    house: House
+    id: str
+    token: str
+
+    def call(self, method: str, path: str, **kwargs: Any) -> TestResponse:
+        """One request, its answer held to the contract."""
+        headers = {**({"Authorization": f"Bearer {self.token}"} if self.token else {}), **kwargs.pop("headers", {})}
+        answer = self.house.app.test_client().open(path, method=method, headers=headers, buffered=True, **kwargs)
+        return self.house.check(answer)
+
+    def get(self, path: str, **headers: str) -> TestResponse:
+        return self.call("GET", path, headers=headers)
+
+    def order(self, path: str, body: Any, key: str | None = None, **headers: str) -> TestResponse:
+        """A POST under a key of its own, unless one is given."""
+        return self.call("POST", path, json=body, headers={"Idempotency-Key": key or secrets.token_hex(8), **headers})
+
+    def raw(
+        self, path: str, data: bytes, content_type: str | None = "application/json", **headers: str
+    ) -> TestResponse:
+        """A POST of these very bytes."""
+        return self.call(
+            "POST",
+            path,
+            data=data,
+            content_type=content_type,
+            headers={"Idempotency-Key": secrets.token_hex(8), **headers},
+        )
+
+    def wallet(self, funds: str | None = None, currency: str = "EUR") -> str:
+        """The token of a new wallet, with these funds posted to it."""
+        token = self.call("POST", "/v1/wallets", json={"currency": currency}).get_json()["token"]
+        if funds is not None:
+            deposit = {"wallet": token, "amount": funds, "currency": currency, "source": "wire"}
+            assert self.order("/v1/deposits", deposit).status_code == 202
+            self.house.post_payments()
+        return token
+
+    def balance(self, wallet: str) -> str:
+        """The wallet's balance, as the API tells it."""
+        return self.get(f"/v1/wallets/{wallet}").get_json()["balance"]

@@ -1,0 +1,171 @@
+"""What callers are answered when PostgreSQL refuses: 503 and again, for every code that says it is in trouble."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+import pytest
+from sqlalchemy import make_url
+from uuid_utils.compat import uuid7
+
+from gateway.bulks import lines
+from gateway.payments import create
+from models.sqlstate import MEANINGS, Meaning
+from tests.gateway.harness import House, Person
+from tests.support import Database
+
+CODES = sorted(code for code in MEANINGS if len(code) == 5)
+
+
+@pytest.fixture(scope="module")
+def refusing(house: House) -> House:
+    """The database refuses each new row whose text is an error code, with that error."""
+    house.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "RAISE EXCEPTION 'refused' USING ERRCODE = to_jsonb(NEW) ->> TG_ARGV[0]; END $$"
+    )
+    for table, column in (("payments", "summary"), ("accounts", "label")):
+        house.execute(
+            f"CREATE TRIGGER refuse BEFORE INSERT ON {table} FOR EACH ROW WHEN (NEW.{column} IS NOT NULL)"
+            f" EXECUTE FUNCTION refuse('{column}')"
+        )
+    return house
+
+
+@pytest.fixture(scope="module")
+def till(house: House) -> tuple[Person, str]:
+    """A merchant, and a wallet to charge."""
+    merchant = house.person("merchant", "Shop")
+    merchant.wallet()
+    return merchant, house.person().wallet()
+
+
+def charge(wallet: str, **members: str) -> dict[str, str]:
+    return {"wallet": wallet, "amount": "1.00", "currency": "EUR", **members}
+
+
+def deposit(wallet: str) -> dict[str, str]:
+    return {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_an_order_refused_by_this_code(refusing: House, till: tuple[Person, str], code: str) -> None:
+    merchant, wallet = till
+    expected = (500, "internal_error") if MEANINGS[code] is Meaning.FAULT else (503, "database_unavailable")
+    for reference in ({}, {"reference": f"R-{code}"}):  # each way to keep a charge
+        answer = merchant.order("/v1/charges", charge(wallet, summary=code, **reference), code)
+        assert (answer.status_code, answer.get_json()["code"]) == expected
+        assert answer.headers.get("Retry-After") == ("1" if answer.status_code == 503 else None)
+    again = merchant.order("/v1/charges", charge(wallet, reference=f"R-{code}"), code)
+    assert (again.status_code, "Idempotent-Replayed" in again.headers) == (202, False)
+
+
+@pytest.mark.parametrize("code", ["25006", "53100", "57P01", "58030"])
+def test_a_wallet_refused_by_this_code(refusing: House, client: Person, code: str) -> None:
+    answer = client.call("POST", "/v1/wallets", json={"currency": "EUR", "label": code})
+    assert (answer.status_code, answer.get_json()["code"]) == (503, "database_unavailable")
+    assert client.get("/v1/wallets").get_json()["data"] == []
+
+
+@contextmanager
+def read_only(house: House) -> Iterator[None]:
+    """Meanwhile new sessions only read, as those to a standby or on a full disk; those of before are put out."""
+    url = make_url(house.database.gateway)
+    try:
+        house.execute(f"ALTER DATABASE {url.database} SET default_transaction_read_only = on")
+        house.gateway.dispose()
+        house.app.extensions["gateway"].engine.dispose()
+        yield
+    finally:
+        house.execute(f"SET default_transaction_read_only = off; ALTER DATABASE {url.database} RESET ALL")
+
+
+def test_a_read_only_database_refuses_orders_answers_reads_and_recovers(fresh_database: Database) -> None:
+    house = House(fresh_database)
+    client = house.person()
+    wallet = client.wallet()
+    unseen = house.person()
+    with read_only(house):
+        answers = [client.order("/v1/deposits", deposit(wallet), "key") for _ in range(10)]
+        assert {(answer.status_code, answer.get_json()["code"]) for answer in answers} == {
+            (503, "database_unavailable")
+        }
+        assert {answer.headers["Retry-After"] for answer in answers} == {"1"}
+        assert client.call("POST", "/v1/wallets", json={"currency": "EUR"}).status_code == 503
+        assert client.get(f"/v1/wallets/{wallet}").status_code == 200
+        assert unseen.get("/v1/payments").status_code == 200, "that a token was used need not be noted"
+        status = client.get("/status")
+        assert (status.status_code, status.get_json()["code"]) == (503, "out_of_service")
+        assert status.get_json()["problems"][0]["code"] == "database_read_only"
+        assert client.get("/health/ready").status_code == 503
+    assert client.get("/health/ready").status_code == 200, "a look at it makes the connections again"
+    assert client.order("/v1/deposits", deposit(wallet), "key").status_code == 202
+    assert house.execute("SELECT count(*) FROM payments") == [1]
+
+
+def test_a_database_without_room_for_connections(fresh_database: Database) -> None:
+    house = House(fresh_database)
+    client = house.person()
+    name = make_url(fresh_database.gateway).database
+    house.execute(f"ALTER DATABASE {name} CONNECTION LIMIT 0")
+    house.app.extensions["gateway"].engine.dispose()
+    answer = client.get("/v1/wallets")
+    assert (answer.status_code, answer.get_json()["code"]) == (503, "database_unavailable")
+    house.execute(f"ALTER DATABASE {name} CONNECTION LIMIT -1")
+    assert client.get("/v1/wallets").status_code == 200
+
+
+def test_a_gateway_whose_clock_is_days_off_accepts_nothing(
+    fresh_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would ask for limits and lines of the wrong days; another gateway accepts the same order, and it once."""
+    house = House(fresh_database)
+    client, merchant = house.person(), house.person("merchant")
+    wallet, _ = client.wallet(), merchant.wallet()
+    before = int((time.time() - 26 * 3600) * 1000)
+    with monkeypatch.context() as off:
+        for module in (create, lines):
+            off.setattr(module, "uuid7", lambda: UUID(int=before << 80 | uuid7().int & (1 << 80) - 1))
+        refused = [
+            client.order("/v1/deposits", deposit(wallet), "key"),
+            merchant.order("/v1/charges", charge(wallet, reference="R-1"), "key"),
+            merchant.order(
+                "/v1/bulk-charges", {"charges": [{"wallet": wallet, "amount": "1.00"}], "currency": "EUR"}, "key"
+            ),
+        ]
+    for answer in refused:
+        assert (answer.status_code, answer.get_json()["code"]) == (503, "database_unavailable"), answer.get_json()
+        assert answer.headers["Retry-After"] == "1"
+    assert house.execute("SELECT count(*) FROM payments") == [0]
+    for order in (
+        lambda: client.order("/v1/deposits", deposit(wallet), "key"),
+        lambda: merchant.order("/v1/charges", charge(wallet, reference="R-1"), "key"),
+    ):
+        assert order().status_code == 202
+    assert house.execute("SELECT count(*) FROM payments") == [2]
+
+
+def test_a_month_without_partition(fresh_database: Database) -> None:
+    house = House(fresh_database)
+    client, merchant = house.person(), house.person("merchant")
+    merchant.wallet()
+    wallet = client.wallet()
+    [this_month] = house.execute("SELECT to_char(now() AT TIME ZONE 'UTC', '_YYYY_MM')")
+    house.execute(f"DROP TABLE payments{this_month}, operations{this_month}")
+    refused = [
+        client.order("/v1/deposits", deposit(wallet), "key"),
+        merchant.order("/v1/charges", charge(wallet), "key"),
+        merchant.order("/v1/charges", charge(wallet, reference="R-1"), "key"),
+        merchant.order(
+            "/v1/bulk-charges", {"charges": [{"wallet": wallet, "amount": "1.00"}], "currency": "EUR"}, "key"
+        ),
+    ]
+    for answer in refused:
+        assert (answer.status_code, answer.get_json()["code"]) == (503, "partition_missing"), answer.get_json()
+        assert answer.headers["Retry-After"] == "1"
+        assert answer.get_json()["retryable"] is True
+    assert client.get("/v1/payments").get_json()["data"] == []
+    house.execute("SELECT ensure_partitions()")
+    answer = client.order("/v1/deposits", deposit(wallet), "key")
+    assert (answer.status_code, "Idempotent-Replayed" in answer.headers) == (202, False)

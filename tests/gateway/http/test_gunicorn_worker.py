@@ -1,0 +1,313 @@
+"""What is no HTTP is refused as all else is, over a real gunicorn: a problem with the common headers, then the end."""
+
+import json
+import logging
+import re
+import socket
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+from gevent import GreenletExit
+from gunicorn.config import Config
+from gunicorn.http import errors
+
+from gateway.http.access_log import HEADERS
+from gateway.http.errors import PROBLEMS
+from gateway.http.gunicorn_worker import HEADER_BYTES_MAX, HEADERS_MAX, LINE_BYTES_MAX, MalformedBody, Worker
+from tests.gateway.events.live_gateway import Served, serving
+from tests.gateway.harness import House
+from tests.gateway.test_fast_path import deposit_into
+from tests.support import Database, eventually
+
+
+class Answer(NamedTuple):
+    """An answer, taken apart."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+@pytest.fixture(scope="module")
+def served(
+    database: Database, house: House, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    with serving(database, house, redis_url, tmp_path_factory.mktemp("served")) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def token(served: Served) -> str:
+    return served.house.person().token
+
+
+def answer_of(raw: bytes) -> Answer:
+    head, _, body = raw.partition(b"\r\n\r\n")
+    line, *headers = head.decode("latin-1").split("\r\n")
+    return Answer(int(line.split(" ")[1]), dict(header.split(": ", 1) for header in headers), body)
+
+
+def refused(raw: bytes, status: int, code: str) -> Answer:
+    """The only answer: this problem, with what every answer carries, and with the connection's end."""
+    assert raw.count(b"HTTP/1.1 ") == 1, raw
+    answer = answer_of(raw)
+    assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json"), raw
+    problem = json.loads(answer.body)
+    assert (problem["code"], problem["status"], PROBLEMS[code].status) == (code, status, status)
+    assert problem["request_id"] == answer.headers["Request-Id"]
+    assert HEADERS.items() <= answer.headers.items()
+    assert answer.headers["Server"] == "payments"
+    assert answer.headers["Connection"] == "close"
+    assert int(answer.headers["Content-Length"]) == len(answer.body)
+    return answer
+
+
+def logged(served: Served, answer: Answer) -> None:
+    """The log has a line of it, and of all that came no traceback: each line is an object."""
+    eventually(lambda: f'"{answer.headers["Request-Id"]}"' in served.log.read_text())
+    for line in served.log.read_text().splitlines():
+        assert "exception" not in json.loads(line), line
+
+
+GET = b"GET /v1/wallets HTTP/1.1\r\nHost: x\r\n"
+HEADS = {
+    "no version": (b"GET /v1/wallets\r\n\r\n", 400, "bad_request"),
+    "unknown version": (b"GET / HTTP/3.7\r\nHost: x\r\n\r\n", 400, "bad_request"),
+    "preface of HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "bad_request"),
+    "two blanks": (b"GET  /v1/wallets HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"),
+    "method in small letters": (b"get / HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"),
+    "method of control characters": (b"G\x00T / HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"),
+    "target that is not ASCII": (b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"),
+    "target without a slash": (b"GET v1 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"),
+    "target of half an address": (b"GET http://[::1/ HTTP/1.1\r\nHost: x\r\n\r\n", 400, "bad_request"),
+    "bare line feed": (b"GET / HTTP/1.1\nHost: x\n\n", 400, "bad_request"),
+    "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n\r\n\r\n", 400, "bad_request"),
+    "line too long": (b"GET /" + b"a" * LINE_BYTES_MAX + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414, "uri_too_long"),
+    "line without end": (b"GET /" + b"a" * 300_000, 414, "uri_too_long"),
+    "obsolete folding": (GET + b"X-A: 1\r\n 2\r\n\r\n", 400, "bad_request"),
+    "folded first": (GET + b" folded: 1\r\n\r\n", 400, "bad_request"),
+    "header without a name": (GET + b": 1\r\n\r\n", 400, "bad_request"),
+    "header without a colon": (GET + b"Authorization\r\n\r\n", 400, "bad_request"),
+    "blank before the colon": (GET + b"X-A : 1\r\n\r\n", 400, "bad_request"),
+    "NUL in a header": (GET + b"X-A: a\x00b\r\n\r\n", 400, "bad_request"),
+    "two hosts": (GET + b"Host: y\r\n\r\n", 400, "bad_request"),
+    "header too long": (GET + b"X-A: " + b"a" * HEADER_BYTES_MAX + b"\r\n\r\n", 431, "headers_too_large"),
+    "header without end": (GET + b"X-A: " + b"a" * 1_000_000, 431, "headers_too_large"),
+    "too many headers": (GET + b"X-A: 1\r\n" * HEADERS_MAX + b"\r\n", 431, "headers_too_large"),
+    "strange expectation": (GET + b"Expect: 200-ok\r\n\r\n", 417, "expectation_failed"),
+    "two lengths": (GET + b"Content-Length: 1\r\nContent-Length: 1\r\n\r\nx", 400, "bad_request"),
+    "lengths in a list": (GET + b"Content-Length: 1, 1\r\n\r\nx", 400, "bad_request"),
+    "length of 5000 digits": (GET + b"Content-Length: " + b"1" * 5_000 + b"\r\n\r\n", 400, "bad_request"),
+    "negative length": (GET + b"Content-Length: -1\r\n\r\n", 400, "bad_request"),
+    "length and chunks": (
+        GET + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+        "bad_request",
+    ),
+    "chunks in HTTP/1.0": (b"GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "bad_request"),
+    "chunked twice": (GET + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", 400, "bad_request"),
+    "gzip alone": (GET + b"Transfer-Encoding: gzip\r\n\r\nx", 400, "bad_request"),
+    "identity alone": (GET + b"Transfer-Encoding: identity\r\n\r\n", 400, "bad_request"),
+    "gzip in chunks": (GET + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501, "transfer_coding_unsupported"),
+    "identity in chunks": (
+        GET + b"Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        501,
+        "transfer_coding_unsupported",
+    ),
+    "unknown coding": (GET + b"Transfer-Encoding: xchunked\r\n\r\n", 501, "transfer_coding_unsupported"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_a_malformed_head_is_a_problem(served: Served, name: str) -> None:
+    text, status, code = HEADS[name]
+    answer = refused(served.say(text, last=name.endswith("without end")), status, code)
+    logged(served, answer)
+
+
+def test_a_malformed_head_ends_a_kept_connection(served: Served) -> None:
+    first = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+    said = served.say(first + HEADS["obsolete folding"][0] + first, last=False)
+    assert [int(status) for status in re.findall(rb"HTTP/1.1 (\d+) ", said)] == [200, 400]
+
+
+BODIES = {
+    "size that is none": b"zz\r\n{}\r\n0\r\n\r\n",
+    "size with a sign": b"+2\r\n{}\r\n0\r\n\r\n",
+    "size with a prefix": b"0x2\r\n{}\r\n0\r\n\r\n",
+    "size with an underscore": b"0_2\r\n{}\r\n0\r\n\r\n",
+    "no size": b"\r\n\r\n",
+    "empty line": b"2\r\n{}\r\n\r\n0\r\n\r\n",
+    "chunk longer than its size": b"1\r\n{}\r\n0\r\n\r\n",
+    "chunk ended by a line feed": b"2\r\n{}\n0\r\n\r\n",
+    "broken extension": b'2;a="\r\n{}\r\n0\r\n\r\n',
+    "carriage return in an extension": b"2;a\rb\r\n{}\r\n0\r\n\r\n",
+    "size line without end": b"2;" + b"a" * 20_000,
+    "forbidden trailer": b"2\r\n{}\r\n0\r\nContent-Length: 5\r\n\r\n",
+    "malformed trailer": b"2\r\n{}\r\n0\r\nX-A\r\n\r\n",
+}
+ENDED = {
+    "nothing": b"",
+    "half a chunk": b"5\r\n{",
+    "no last chunk": b"2\r\n{}\r\n",
+    "half a trailer": b"2\r\n{}\r\n0\r\n",
+}
+
+
+@pytest.mark.parametrize("path", ["/v1/deposits", "/v1/bulk-transfers", "/v1/sessions"])
+@pytest.mark.parametrize("name", [*BODIES, *ENDED])
+def test_a_malformed_chunked_body_is_a_problem(served: Served, token: str, path: str, name: str) -> None:
+    text = {**BODIES, **ENDED}[name]
+    headers = ["Host: x", f"Authorization: Bearer {token}", "Idempotency-Key: k", "Transfer-Encoding: chunked"]
+    head = "\r\n".join([f"POST {path} HTTP/1.1", *headers, "Content-Type: application/json", "", ""]).encode()
+    if path == "/v1/bulk-transfers":
+        head = head.replace(token.encode(), served.house.person("merchant").token.encode())
+    with served.house.unchanged():
+        raw = served.say(head + text, last=name in ENDED or "without end" in name)
+    logged(served, refused(raw, 400, "bad_request"))
+
+
+KEYS = [("a", "a"), ("a", "b"), ('"a"', '"a"'), ('"a', 'b"')]
+REPEATED = {
+    **{f"keys {one} and {two}": ("Idempotency-Key", one, two, "idempotency_key_invalid") for one, two in KEYS},
+    "Authorization": ("Authorization", None, "Bearer x", "bad_request"),
+    "the same Authorization": ("Authorization", None, None, "bad_request"),
+    "Content-Type": ("Content-Type", "application/json", "application/json", "bad_request"),
+    "Content-Type of two kinds": ("content-type", "text/csv", "application/json", "bad_request"),
+    "Content-Length": ("Content-Length", "2", "2", "bad_request"),
+    "Origin": ("Origin", "https://a.example", "https://b.example", "bad_request"),
+    "Last-Event-ID": ("Last-Event-ID", "1", "2", "bad_request"),
+}
+
+
+@pytest.mark.parametrize("path", ["/v1/deposits", "/v1/deposits?", "/v1/bulk-transfers", "/v1/wallets"])
+@pytest.mark.parametrize("name", REPEATED)
+def test_a_header_that_must_be_single_is_refused_twice(served: Served, path: str, name: str) -> None:
+    header, one, two, code = REPEATED[name]
+    person = served.house.person("merchant")
+    body = json.dumps(deposit_into(person.wallet())).encode()
+    sent = {
+        "Host": "x",
+        "Connection": "close",
+        "Authorization": f"Bearer {person.token}",
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        "Idempotency-Key": "k",
+    }
+    bearer = sent["Authorization"]
+    lines = [f"{key}: {value}" for key, value in sent.items() if key.lower() != header.lower()]
+    lines += [f"{header}: {one or bearer}", f"{header}: {two or bearer}"]
+    with served.house.unchanged():
+        raw = served.say("\r\n".join([f"POST {path} HTTP/1.1", *lines, "", ""]).encode() + body, last=False)
+    logged(served, refused(raw, 400, code))
+
+
+def test_headers_that_are_lists_may_come_twice(served: Served) -> None:
+    person = served.house.person()
+    body = json.dumps(deposit_into(person.wallet())).encode()
+    twice = ["Prefer: respond-async", "Prefer: wait=0", "Accept: text/csv", "Accept: application/json"]
+    head = served.head("/v1/deposits", person, "Idempotency-Key: k", f"Content-Length: {len(body)}", *twice)
+    assert answer_of(served.say(head + body)).status == 202
+
+
+def test_too_long_a_trailer_is_a_problem(served: Served, token: str) -> None:
+    head = f"POST /v1/deposits HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nTransfer-Encoding: chunked\r\n"
+    body = b"Content-Type: application/json\r\n\r\n2\r\n{}\r\n0\r\n" + b"X-A: 1\r\n" * (HEADERS_MAX + 1) + b"\r\n"
+    logged(served, refused(served.say(head.encode() + body, last=False), 431, "headers_too_large"))
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_malformed_body_that_nobody_reads_ends_the_connection(served: Served, name: str) -> None:
+    head = b"POST /v1/deposits HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    smuggled = b"GET /docs HTTP/1.1\r\nHost: x\r\n\r\n"
+    raw = served.say(head + BODIES[name] + smuggled)
+    assert [int(status) for status in re.findall(rb"HTTP/1.1 (\d+) ", raw)] == [401]
+
+
+@pytest.mark.parametrize("header", ["SCRIPT_NAME: /v1", "SCRIPT_NAME: /nope", "PATH_INFO: /docs", "REMOTE_USER: ops"])
+def test_no_header_moves_a_request_elsewhere(served: Served, token: str, header: str) -> None:
+    text = f"GET /v1/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n{header}\r\n\r\n"
+    answer = answer_of(served.say(text.encode()))
+    assert answer.status == 200
+    assert json.loads(answer.body)["role"] == "client"
+
+
+def test_contradictory_schemes_say_nothing(served: Served) -> None:
+    schemes = b"X-Forwarded-Proto: https\r\nX-Forwarded-Ssl: off\r\n"
+    assert answer_of(served.say(GET + schemes + b"Connection: close\r\n\r\n")).status == 401
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [("*", 404), ("http://x/health/live", 200), ("/health/live?", 200), ("//health/live", 200), ("/%00%ff", 404)],
+)
+def test_odd_targets_are_answered(served: Served, target: str, status: int) -> None:
+    method = "OPTIONS" if target == "*" else "GET"
+    answer = answer_of(served.say(f"{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()))
+    assert answer.status == status
+    logged(served, answer)
+
+
+@pytest.mark.parametrize("header", [b"Authorization: Bearer \xff", b"If-None-Match: \xe9", b"Prefer: wait=\xb2"])
+@pytest.mark.parametrize("path", [b"/v1/wallets", b"/v1/payments/00000000-0000-7000-8000-000000000000"])
+def test_headers_of_any_bytes_are_answered(served: Served, token: str, header: bytes, path: bytes) -> None:
+    bearer = b"" if header.startswith(b"Auth") else f"Authorization: Bearer {token}\r\n".encode()
+    text = b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + bearer + header + b"\r\n\r\n"
+    answer = answer_of(served.say(text))
+    assert answer.status in (200, 401, 404)
+    logged(served, answer)
+
+
+def test_a_kept_connection_goes_on_after_a_chunked_body(served: Served) -> None:
+    person = served.house.person()
+    body = json.dumps(deposit_into(person.wallet())).encode()
+    head = served.head("/v1/deposits", person, "Transfer-Encoding: chunked", "Idempotency-Key: a")
+    head = head.replace(b"Connection: close\r\n", b"")
+    chunked = head + b"%x\r\n%s\r\n0\r\nX-Trailer: 1\r\n\r\n" % (len(body), body)
+    raw = served.say(chunked * 2)
+    assert [int(status) for status in re.findall(rb"HTTP/1.1 (\d+) ", raw)] == [202, 202]
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "code"),
+    [
+        (RuntimeError("secret"), 500, "internal_error"),
+        (errors.InvalidResponseHeader("X-A"), 500, "internal_error"),
+        (errors.InvalidResponseHeaderName("X A"), 500, "internal_error"),
+        (errors.ConfigurationProblem("/v1 is not below SCRIPT_NAME"), 404, "not_found"),
+        (errors.InvalidProxyHeader("x"), 400, "bad_request"),
+    ],
+)
+def test_a_fault_outside_the_application_is_a_problem(
+    house: House,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Exception,
+    status: int,
+    code: str,
+) -> None:
+    monkeypatch.setattr("gunicorn.http.wsgi.SERVER", "payments")
+    raw = said_of(house, fault)
+    refused(raw, status, code)
+    assert b"secret" not in raw
+    assert [record.exc_info for record in caplog.records if record.exc_info] == (
+        [(type(fault), fault, fault.__traceback__)] if code == "internal_error" else []
+    )
+
+
+@pytest.mark.parametrize("end", [GreenletExit(), SystemExit(), MalformedBody("bad_request", "answered already")])
+def test_a_connection_that_ends_is_told_nothing(house: House, end: BaseException) -> None:
+    assert said_of(house, end) == b""
+
+
+def said_of(house: House, fault: BaseException) -> bytes:
+    """What a worker sends a client when this was raised outside the application."""
+    worker = Worker.__new__(Worker)
+    worker.cfg, worker.wsgi, worker.log = Config(), house.app, logging.getLogger("worker")
+    here, there = socket.socketpair()
+    with here, there:
+        there.shutdown(socket.SHUT_WR)
+        worker.handle_error(None, here, ("127.0.0.1", 1), fault)
+        here.close()
+        return there.recv(65_536)

@@ -1,0 +1,233 @@
+"""N57 to N61 over HTTP: one key of one user is one payment, however often and however it is sent."""
+
+import json
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from uuid_utils import compat as uuids
+from werkzeug.test import TestResponse
+
+from models import token
+from models.session import transaction
+from tests.gateway.harness import House, Person
+
+AT_ONCE = 20
+
+
+@pytest.fixture
+def order(client: Person) -> dict[str, Any]:
+    """A transfer between two wallets of the client's."""
+    return {"source": client.wallet("100.00"), "target": client.wallet(), "amount": "10.00", "currency": "EUR"}
+
+
+def payments_of(house: House, person: Person) -> int:
+    [count] = house.execute("SELECT count(*) FROM payments WHERE user_id = %s AND type <> 'deposit'", person.id)
+    return count
+
+
+def test_a_repeated_order_is_the_same_payment_as_it_is_now(
+    house: House, client: Person, order: dict, rings: list
+) -> None:
+    rings.clear()
+    first = client.order("/v1/transfers", order, "k1")
+    assert first.status_code == 202
+    assert "Idempotent-Replayed" not in first.headers
+    again = client.order("/v1/transfers", order, "k1")
+    assert (again.status_code, again.get_json()) == (202, first.get_json())
+    assert (again.headers["Idempotent-Replayed"], again.headers["ETag"]) == ("true", first.headers["ETag"])
+    assert again.headers["Retry-After"] == "1"
+    house.post_payments()
+    final = client.order("/v1/transfers", order, "k1")
+    assert (final.status_code, final.get_json()["id"]) == (202, first.get_json()["id"])
+    assert final.get_json()["state"] == "COMPLETED"
+    assert final.headers["ETag"] != first.headers["ETag"]
+    assert "Retry-After" not in final.headers
+    assert payments_of(house, client) == 1
+    assert len(rings) == 1
+
+
+def test_white_space_and_order_of_members_do_not_matter(house: House, client: Person, order: dict) -> None:
+    key = {"Idempotency-Key": "same"}
+    texts = [json.dumps(order), json.dumps(dict(reversed(order.items())), indent=4)]
+    ids = {client.raw("/v1/transfers", text.encode(), **key).get_json()["id"] for text in texts}
+    assert len(ids) == payments_of(house, client) == 1
+
+
+@pytest.mark.parametrize(("sent", "again"), [("k", '"k"'), ('"a\\"b"', '"a\\"b"'), ("a;b;c=d", '"a;b;c=d"')])
+def test_a_quoted_key_is_the_bare_one(house: House, client: Person, order: dict, sent: str, again: str) -> None:
+    first, second = (client.order("/v1/transfers", order, key) for key in (sent, again))
+    assert first.get_json()["id"] == second.get_json()["id"]
+
+
+@pytest.mark.parametrize("change", [{"amount": "10.01"}, {"amount": "10"}, {"summary": "x"}, {"metadata": {}}])
+def test_n58_the_key_with_another_body(house: House, client: Person, order: dict, change: dict) -> None:
+    client.order("/v1/transfers", order, "k")
+    with house.unchanged():
+        answer = client.order("/v1/transfers", {**order, **change}, "k")
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "idempotency_key_reused")
+
+
+def test_n58_the_key_on_another_path(house: House, client: Person, order: dict) -> None:
+    client.order("/v1/transfers", order, "k")
+    deposit = {"wallet": order["source"], "amount": "1.00", "currency": "EUR", "source": "wire"}
+    with house.unchanged():
+        outcomes = [
+            client.order("/v1/deposits", deposit, "k").get_json()["code"],
+            client.order("/v1/wallets", {"currency": "EUR"}, "k").get_json()["code"],
+        ]
+    assert outcomes == ["idempotency_key_reused"] * 2
+
+
+def test_n57_the_key_of_another_user(client: Person, stranger: Person, order: dict) -> None:
+    mine = client.order("/v1/transfers", order, "shared")
+    theirs = {"source": stranger.wallet(), "target": order["target"], "amount": "10.00", "currency": "EUR"}
+    answer = stranger.order("/v1/transfers", theirs, "shared")
+    assert answer.status_code == 202
+    assert answer.get_json()["id"] != mine.get_json()["id"]
+    assert "Idempotent-Replayed" not in answer.headers
+
+
+def test_a_key_belongs_to_the_user_not_to_the_token(house: House, client: Person, order: dict) -> None:
+    second = token.new()
+    with transaction(house.worker) as connection:
+        token.keep(connection, str(uuids.uuid7()), client.id, second)
+    first = client.order("/v1/transfers", order, "k")
+    again = Person(house, client.id, second).order("/v1/transfers", order, "k")
+    assert again.get_json()["id"] == first.get_json()["id"]
+
+
+def at_once(call: Any, count: int = AT_ONCE) -> list[TestResponse]:
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(call, range(count)))
+
+
+def test_n59_twenty_equal_orders_at_once_are_one_payment(house: House, client: Person, order: dict) -> None:
+    answers = at_once(lambda _: client.order("/v1/transfers", order, "twenty"))
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.get_data() for answer in answers}) == 1
+    assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == AT_ONCE - 1
+    assert payments_of(house, client) == 1
+
+
+def test_n59_twenty_equal_charges_with_a_reference_at_once(house: House, client: Person, merchant: Person) -> None:
+    purse = client.wallet("100.00")
+    merchant.wallet()
+    charge = {"wallet": purse, "amount": "1.00", "currency": "EUR", "reference": "R-1"}
+    answers = at_once(lambda _: merchant.order("/v1/charges", charge, "twenty"))
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.get_data() for answer in answers}) == 1
+    assert payments_of(house, merchant) == 1
+
+
+def test_n59_twenty_bodies_under_one_key_at_once(house: House, client: Person, order: dict) -> None:
+    answers = at_once(lambda n: client.order("/v1/transfers", {**order, "amount": f"{n + 1}.00"}, "one"))
+    accepted = [answer for answer in answers if answer.status_code == 202]
+    assert len(accepted) == payments_of(house, client) == 1
+    assert {a.get_json()["code"] for a in answers if a.status_code != 202} == {"idempotency_key_reused"}
+
+
+def test_n59_twenty_references_at_once(house: House, client: Person, merchant: Person) -> None:
+    purse = client.wallet("100.00")
+    merchant.wallet()
+    charge = {"wallet": purse, "amount": "1.00", "currency": "EUR", "reference": "R-2"}
+    answers = at_once(lambda _: merchant.order("/v1/charges", charge))
+    [accepted] = [answer.get_json()["id"] for answer in answers if answer.status_code == 202]
+    refused = [answer.get_json() for answer in answers if answer.status_code == 409]
+    assert len(refused) == AT_ONCE - 1
+    assert {(body["code"], body["payment"]) for body in refused} == {("duplicate_reference", accepted)}
+    assert payments_of(house, merchant) == 1
+
+
+def test_n59_twenty_equal_wallets_at_once(house: House, client: Person) -> None:
+    answers = at_once(lambda _: client.order("/v1/wallets", {"currency": "EUR"}, "w"))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.get_json()["token"] for answer in answers}) == 1
+    assert house.execute("SELECT count(*) FROM accounts WHERE owner_id = %s", client.id) == [1]
+
+
+@pytest.mark.parametrize("path", ["/v1/transfers", "/v1/deposits", "/v1/charges"])
+def test_an_order_without_a_key(house: House, merchant: Person, path: str) -> None:
+    wallet, other = "wal_" + "a" * 32, "wal_" + "b" * 32
+    body = {
+        "/v1/transfers": {"source": wallet, "target": other},
+        "/v1/deposits": {"wallet": wallet, "source": "wire"},
+        "/v1/charges": {"wallet": wallet},
+    }[path]
+    with house.unchanged():
+        answer = merchant.call("POST", path, json={**body, "amount": "1.00", "currency": "EUR"})
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "idempotency_key_missing")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        " ",
+        "a b",
+        "k" * 256,
+        f'"{"k" * 256}"',
+        '"',
+        '""',
+        '"open',
+        '"a"b"',
+        '"a\\x"',
+        "é",
+        "\u0661",
+        "a\tb",
+        "a\x00b",
+        "\x7f",
+    ],
+)
+def test_n60_malformed_keys(house: House, client: Person, order: dict, key: str) -> None:
+    with house.unchanged():
+        answer = client.call("POST", "/v1/transfers", json=order, environ_overrides={"HTTP_IDEMPOTENCY_KEY": key})
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "idempotency_key_invalid")
+
+
+@pytest.mark.parametrize("key", ["k" * 255, f'"{"k" * 255}"', "!", "~", "a'b", "a\\b", 'a"b'])
+def test_n60_unusual_keys_that_are_right(client: Person, order: dict, key: str) -> None:
+    first, second = (client.order("/v1/transfers", order, key) for _ in range(2))
+    assert (first.status_code, second.headers.get("Idempotent-Replayed")) == (202, "true")
+
+
+def test_n61_a_refusal_does_not_burn_its_key(house: House, client: Person, order: dict) -> None:
+    for change in ({"amount": "0"}, {"source": "wal_" + "z" * 32}, {"currency": "JPY", "amount": "1"}):
+        with house.unchanged():
+            assert client.order("/v1/transfers", {**order, **change}, "k").status_code in (404, 422)
+    assert client.order("/v1/transfers", order, "k").status_code == 202
+
+
+def test_the_key_is_looked_up_before_refusals_that_depend_on_state(
+    house: House, client: Person, merchant: Person
+) -> None:
+    purse, till = client.wallet("10.00"), merchant.wallet()
+    charge = {"wallet": purse, "amount": "1.00", "currency": "EUR"}
+    first = merchant.order("/v1/charges", charge, "k")
+    house.execute("UPDATE accounts SET is_active = false WHERE token = %s", till)
+    assert merchant.order("/v1/charges", charge).get_json()["code"] == "target_missing"
+    again = merchant.order("/v1/charges", charge, "k")
+    assert again.get_json()["id"] == first.get_json()["id"]
+    assert (
+        merchant.order("/v1/charges", {**charge, "amount": "2.00"}, "k").get_json()["code"] == "idempotency_key_reused"
+    )
+
+
+def test_a_repeated_charge_meets_its_own_reference(client: Person, merchant: Person) -> None:
+    purse = client.wallet("10.00")
+    merchant.wallet()
+    charge = {"wallet": purse, "amount": "1.00", "currency": "EUR", "reference": "R"}
+    first = merchant.order("/v1/charges", charge, "k")
+    again = merchant.order("/v1/charges", charge, "k")
+    assert (again.status_code, again.get_json()["id"]) == (202, first.get_json()["id"])
+    other = merchant.order("/v1/charges", charge, "k2")
+    assert (other.status_code, other.get_json()["payment"]) == (409, first.get_json()["id"])
+
+
+def test_a_wallet_under_a_key(client: Person) -> None:
+    first, again = (client.order("/v1/wallets", {"currency": "EUR"}, "k") for _ in range(2))
+    assert (again.status_code, again.get_json()) == (201, first.get_json())
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert client.order("/v1/wallets", {"currency": "USD"}, "k").get_json()["code"] == "idempotency_key_reused"
+    assert client.order("/v1/wallets", {"currency": "EUR"}, secrets.token_hex(8)).get_json() != first.get_json()

@@ -1,0 +1,98 @@
+"""People who sign up over HTTP, the mail they are sent, and how they sign in."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from typing import Any
+
+from werkzeug.test import TestResponse
+
+from models import confirmation
+from models import token as tokens
+from models.session import transaction
+from tests.gateway.harness import House, Person
+
+PASSWORD = "correct horse 4 battery"
+WAIT_SECONDS, ATTEMPTS_MAX = 60, 5
+
+_numbers = count(1)
+
+
+def form(role: str = "client", **changes: Any) -> dict[str, Any]:
+    """What somebody new says who signs up."""
+    number = next(_numbers)
+    body = {
+        "email": f"new{number}@example.com",
+        "password": PASSWORD,
+        "first_name": "Ann",
+        "last_name": "Ash",
+        "phone_number": f"+49 30 {number:07}",
+    }
+    of_merchant = {"name": "Shop", "url": "https://shop.example.com"} if role == "merchant" else {}
+    return {**body, **of_merchant, **changes}
+
+
+def sign_up(house: House, body: dict[str, Any], key: str | None = None) -> TestResponse:
+    """The answer to a sign-up; a body with a url is a merchant's."""
+    headers = {"Idempotency-Key": key} if key else {}
+    path = "/v1/merchants" if "url" in body else "/v1/clients"
+    return house.nobody().call("POST", path, json=body, headers=headers)
+
+
+def sign_in(house: House, email: str, password: str = PASSWORD, **more: Any) -> TestResponse:
+    """The answer to a sign-in."""
+    return house.nobody().call("POST", "/v1/sessions", json={"email": email, "password": password}, **more)
+
+
+def device(house: House, email: str, password: str = PASSWORD) -> Person:
+    """Somebody who has just signed in."""
+    answer = sign_in(house, email, password)
+    assert answer.status_code == 201, answer.get_json()
+    token = answer.get_json()["token"]
+    return Person(house, Person(house, "", token).get("/v1/me").get_json()["id"], token)
+
+
+def newcomer(house: House, role: str = "client", **changes: Any) -> tuple[str, Person]:
+    """The e-mail address of somebody who signed up, and his first device."""
+    body = form(role, **changes)
+    assert sign_up(house, body).status_code == 201
+    return body["email"], device(house, body["email"], body["password"])
+
+
+def mailed(house: House, email: str) -> str:
+    """The token of the mail that is due for this address, as a worker makes it."""
+    while True:
+        token = tokens.new(tokens.CONFIRMATION_PREFIX)
+        with transaction(house.worker) as connection:
+            letter = confirmation.take(connection, tokens.hash_of(token), WAIT_SECONDS, ATTEMPTS_MAX)
+        assert letter is not None, f"no mail is due for {email}"
+        if letter.email == email:
+            return token
+
+
+def post(house: House, path: str, **body: Any) -> TestResponse:
+    """The answer to a POST of somebody without a token."""
+    return house.nobody().call("POST", path, json=body)
+
+
+def outcome(answer: TestResponse) -> tuple[int, str]:
+    """Status and code of a refusal."""
+    return answer.status_code, answer.get_json()["code"]
+
+
+def at_once(times: int, call: Callable[[int], TestResponse]) -> list[TestResponse]:
+    """The answers to as many calls that begin together, each in a thread and on a connection of its own."""
+    gate = threading.Barrier(times)
+
+    def run(number: int) -> TestResponse:
+        gate.wait()
+        return call(number)
+
+    with ThreadPoolExecutor(times) as threads:
+        return list(threads.map(run, range(times)))
+
+
+def audited(house: House, target: str) -> list[str]:
+    """What was done to the target, oldest first."""
+    return house.execute("SELECT action FROM audit_log WHERE target = %s ORDER BY id", target)

@@ -1,0 +1,299 @@
+"""API keys: made with no more than their maker may, shown once, rolled with an overlap, ended: N07, N16, N30."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from uuid_utils import compat as uuids
+
+from gateway.auth.tokens import SCOPES
+from gateway.identity.schemas import OVERLAP_SECONDS_MAX
+from models import token
+from models.token import LIVING_MAX
+from tests.gateway.harness import House, Person
+from tests.gateway.identity.signed_up_users import at_once, audited, outcome
+
+KEYS = "/v1/api-keys"
+SHOWN = {
+    "id", "name", "prefix", "last4", "scopes", "created_at", "expires_at", "last_used_at", "replaced_by",
+}  # fmt: skip
+NARROW = ["api-keys:read", "api-keys:write", "me:read", "wallets:read"]
+
+
+def make(person: Person, name: str = "server", **body: Any) -> tuple[dict[str, Any], Person]:
+    """A new key as it is answered, and whoever calls with it."""
+    answer = person.call("POST", KEYS, json={"name": name, **body})
+    assert answer.status_code == 201, answer.get_json()
+    return answer.get_json(), Person(person.house, person.id, answer.get_json()["token"])
+
+
+def roll(person: Person, id: str, **body: Any) -> tuple[dict[str, Any], Person]:
+    answer = person.call("POST", f"{KEYS}/{id}/roll", json=body)
+    assert answer.status_code == 201, answer.get_json()
+    return answer.get_json(), Person(person.house, person.id, answer.get_json()["token"])
+
+
+def listed(person: Person) -> dict[str, dict[str, Any]]:
+    return {row["id"]: row for row in person.get(f"{KEYS}?limit=100").get_json()["data"]}
+
+
+def kept_scopes(house: House, id: str) -> list[str] | None:
+    return house.execute("SELECT scopes FROM tokens WHERE id = %s", id)[0]
+
+
+def test_a_key_is_shown_once(house: House, client: Person) -> None:
+    made, server = make(client, "my server")
+    assert token.is_well_formed(made["token"])
+    assert server.get("/v1/me").get_json()["id"] == client.id
+    row = listed(client)[made["id"]]
+    assert row.keys() == SHOWN
+    assert row["last_used_at"] is not None
+    assert {**made, "last_used_at": row["last_used_at"]} == {**row, "token": made["token"]}
+    assert made["prefix"] == made["token"][:8]
+    assert made["last4"] == made["token"][-4:]
+    assert audited(house, made["id"]) == ["api_keys.create"]
+
+
+@pytest.mark.parametrize("role", ["client", "merchant", "ops", "auditor"])
+def test_without_scopes_it_has_those_of_its_role(house: House, role: str) -> None:
+    made, _ = make(house.person(role))
+    assert made["scopes"] == sorted(SCOPES[role])
+    assert kept_scopes(house, made["id"]) is None
+
+
+def test_a_narrowed_key_makes_none_that_is_wider(house: House) -> None:
+    narrow = house.person("client", scopes=NARROW)
+    made, server = make(narrow)
+    assert made["scopes"] == kept_scopes(house, made["id"]) == NARROW
+    assert server.get("/v1/wallets").status_code == 200
+    assert outcome(server.get("/v1/payments")) == (403, "scope_missing")
+    assert make(narrow, scopes=["wallets:read"])[0]["scopes"] == ["wallets:read"]
+    with house.unchanged():
+        for scopes in (["payments:read"], ["wallets:read", "transfers:write"], ["ops:retry"]):
+            answer = narrow.call("POST", KEYS, json={"name": "x", "scopes": scopes})
+            assert outcome(answer) == (403, "scope_missing")
+
+
+def test_no_key_outlives_the_key_that_made_it(house: House, client: Person) -> None:
+    soon, late = "2126-01-01T00:00:00+00:00", "2127-01-01T00:00:00+00:00"
+    _, lasting = make(client)
+    brief, server = make(lasting, expires_at=soon)
+    assert brief["expires_at"] == soon
+    assert [make(server, **more)[0]["expires_at"] for more in ({}, {"expires_at": late})] == [soon, soon]
+    assert roll(server, make(lasting)[0]["id"])[0]["expires_at"] == soon
+    roll(client, brief["id"], overlap_seconds=60)
+    assert make(server)[0]["expires_at"] < soon
+
+
+def test_no_key_is_wider_than_the_role(house: House, client: Person) -> None:
+    beyond = set().union(*SCOPES.values()) - SCOPES["client"]
+    assert {"charges:write", "deposits:write", "ops:retry"} <= beyond
+    with house.unchanged():
+        for scope in beyond:
+            answer = client.call("POST", KEYS, json={"name": "x", "scopes": ["me:read", scope]})
+            assert outcome(answer) == (403, "scope_missing"), scope
+
+
+def test_the_right_to_deposits_from_outside_is_not_handed_on(house: House) -> None:
+    provider = house.person("merchant", scopes=["deposits:write", "api-keys:write", "api-keys:read"])
+    assert make(provider)[0]["scopes"] == ["api-keys:read", "api-keys:write"]
+    [own] = [row for row in listed(provider).values() if "deposits:write" in row["scopes"]]
+    with house.unchanged():
+        answer = provider.call("POST", KEYS, json={"name": "x", "scopes": ["deposits:write"]})
+        assert outcome(answer) == (403, "scope_missing")
+        assert outcome(provider.call("POST", f"{KEYS}/{own['id']}/roll", json={})) == (403, "scope_missing")
+    assert make(house.person("ops"), scopes=["deposits:write"])[0]["scopes"] == ["deposits:write"]
+
+
+def test_the_scopes_of_an_unconfirmed_user_are_not_lost_to_his_keys(house: House, client: Person) -> None:
+    house.execute("UPDATE users SET email_confirmed_at = NULL WHERE id = %s", client.id)
+    _, server = make(client, scopes=["deposits:own", "wallets:read"])
+    order = {"wallet": "wal_" + "a" * 32, "amount": "1.00", "currency": "EUR", "source": "wire"}
+    assert outcome(server.order("/v1/deposits", order)) == (403, "email_unconfirmed")
+    house.execute("UPDATE users SET email_confirmed_at = now() WHERE id = %s", client.id)
+    house.app.extensions["gateway"].tokens.forget_everywhere(client.id)
+    assert outcome(server.order("/v1/deposits", order)) == (404, "not_found")
+    assert make(client)[0]["scopes"] == sorted(SCOPES["client"])
+
+
+SCOPES_REFUSED = {
+    "none": ([], "invalid_value"),
+    "unknown": (["root"], "invalid_value"),
+    "twice": (["me:read", "me:read"], "invalid_value"),
+    "number": ([1], "invalid_type"),
+    "nested": ([["me:read"]], "invalid_type"),
+    "text": ("me:read", "invalid_type"),
+    "object": ({"me:read": True}, "invalid_type"),
+    "many": (["me:read"] * 5_000, "invalid_value"),
+}
+
+
+@pytest.mark.parametrize("case", SCOPES_REFUSED)
+def test_what_are_no_scopes(house: House, client: Person, case: str) -> None:
+    scopes, code = SCOPES_REFUSED[case]
+    with house.unchanged():
+        assert outcome(client.call("POST", KEYS, json={"name": "x", "scopes": scopes})) == (422, code)
+
+
+def test_a_key_may_expire(house: House, client: Person) -> None:
+    soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    made, server = make(client, expires_at=soon)
+    assert datetime.fromisoformat(made["expires_at"]) == datetime.fromisoformat(soon)
+    assert server.get("/v1/me").status_code == 200
+    house.execute("UPDATE tokens SET expires_at = now() WHERE id = %s", made["id"])
+    house.app.extensions["gateway"].tokens.forget_everywhere(client.id)
+    assert outcome(server.get("/v1/me")) == (401, "token_invalid")
+    assert made["id"] not in listed(client)
+
+
+@pytest.mark.parametrize("given", ["2001-01-01T00:00:00Z", "now", 1, "2030-01-01", "9999-12-31T23:59:59-23:59"])
+def test_when_no_key_expires(house: House, client: Person, given: object) -> None:
+    with house.unchanged():
+        answer = client.call("POST", KEYS, json={"name": "x", "expires_at": given})
+    assert answer.status_code == 422
+    assert answer.get_json()["errors"][0]["pointer"] == "/expires_at"
+
+
+def test_rolling_with_an_overlap(house: House, client: Person) -> None:
+    later = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    old, before = make(client, "till", scopes=["me:read"], expires_at=later)
+    new, after = roll(client, old["id"], overlap_seconds=60)
+    assert {k: new[k] for k in ("name", "scopes", "expires_at")} == {
+        k: old[k] for k in ("name", "scopes", "expires_at")
+    }
+    assert new["token"] != old["token"]
+    assert before.get("/v1/me").status_code == after.get("/v1/me").status_code == 200
+    row = listed(client)[old["id"]]
+    assert row["replaced_by"] == new["id"]
+    assert timedelta(0) < datetime.fromisoformat(row["expires_at"]) - datetime.now(UTC) <= timedelta(seconds=60)
+    assert audited(house, old["id"]) == ["api_keys.create", "api_keys.roll"]
+    with house.unchanged():
+        assert outcome(client.call("POST", f"{KEYS}/{old['id']}/roll", json={})) == (409, "api_key_replaced")
+    assert roll(client, new["id"])[1].get("/v1/me").status_code == 200
+
+
+def test_n30_rolling_at_once_ends_the_old_key(house: House, client: Person) -> None:
+    old, before = make(client)
+    assert before.get("/v1/me").status_code == 200
+    new, after = roll(client, old["id"])
+    assert outcome(before.get("/v1/me")) == (401, "token_invalid")
+    assert after.get("/v1/me").status_code == 200
+    assert kept_scopes(house, new["id"]) is None
+    assert old["id"] not in listed(client)
+    with house.unchanged():
+        assert outcome(client.call("POST", f"{KEYS}/{old['id']}/roll", json={})) == (409, "api_key_replaced")
+
+
+def test_an_overlap_does_not_lengthen_a_life(client: Person) -> None:
+    soon = (datetime.now(UTC) + timedelta(seconds=30)).isoformat()
+    old, _ = make(client, expires_at=soon)
+    roll(client, old["id"], overlap_seconds=OVERLAP_SECONDS_MAX)
+    assert datetime.fromisoformat(listed(client)[old["id"]]["expires_at"]) == datetime.fromisoformat(soon)
+
+
+def test_of_racing_rolls_one_wins(house: House, client: Person) -> None:
+    old, _ = make(client)
+    answers = at_once(10, lambda _: client.call("POST", f"{KEYS}/{old['id']}/roll", json={"overlap_seconds": 5}))
+    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 9
+    assert {answer.get_json()["code"] for answer in answers if answer.status_code == 409} == {"api_key_replaced"}
+    assert house.execute("SELECT count(*) FROM tokens WHERE user_id = %s", client.id) == [3]
+
+
+def test_a_narrowed_key_rolls_none_that_is_wider(house: House, client: Person) -> None:
+    wide, _ = make(client, "wide")
+    own, narrow = make(client, "narrow", scopes=NARROW)
+    with house.unchanged():
+        assert outcome(narrow.call("POST", f"{KEYS}/{wide['id']}/roll", json={})) == (403, "scope_missing")
+    assert kept_scopes(house, roll(narrow, own["id"])[0]["id"]) == NARROW
+
+
+@pytest.mark.parametrize("seconds", [-1, OVERLAP_SECONDS_MAX + 1, 1.5, "1", True, 10**29])
+def test_what_is_no_overlap(house: House, client: Person, seconds: object) -> None:
+    made, _ = make(client)
+    with house.unchanged():
+        answer = client.call("POST", f"{KEYS}/{made['id']}/roll", json={"overlap_seconds": seconds})
+    assert answer.status_code == 422
+    assert answer.get_json()["errors"][0]["pointer"] == "/overlap_seconds"
+
+
+def test_n30_an_ended_key_ends_at_once(house: House, client: Person) -> None:
+    made, server = make(client)
+    assert server.get("/v1/me").status_code == 200
+    answer = client.call("DELETE", f"{KEYS}/{made['id']}")
+    assert (answer.status_code, answer.get_data()) == (204, b"")
+    assert outcome(server.get("/v1/me")) == (401, "token_invalid")
+    assert outcome(client.call("DELETE", f"{KEYS}/{made['id']}")) == (404, "not_found")
+    assert audited(house, made["id"]) == ["api_keys.create", "api_keys.end"]
+
+
+def test_an_ended_key_leaves_no_key_behind(house: House, client: Person) -> None:
+    made, server = make(client, scopes=NARROW)
+    assert server.get("/v1/me").status_code == 200
+    house.execute("UPDATE tokens SET revoked_at = now() WHERE id = %s", made["id"])
+    with house.unchanged():
+        assert outcome(server.call("POST", KEYS, json={"name": "heir"})) == (401, "token_invalid")
+
+
+def test_n07_another_users_keys(house: House, client: Person, stranger: Person) -> None:
+    made, server = make(client)
+    assert made["id"] not in listed(stranger)
+    calls = [("DELETE", "", None), ("POST", "/roll", {})]
+    for method, suffix, body in calls:
+        with house.unchanged():
+            theirs, unknown = (
+                stranger.call(method, f"{KEYS}/{id}{suffix}", json=body) for id in (made["id"], uuids.uuid7())
+            )
+        bodies = [
+            {k: v for k, v in a.get_json().items() if k not in ("instance", "request_id")} for a in (theirs, unknown)
+        ]
+        assert theirs.status_code == 404
+        assert bodies[0] == bodies[1]
+    assert server.get("/v1/me").status_code == 200
+
+
+@pytest.mark.parametrize("id", ["x", "0", "%00", "00000000-0000-0000-0000-000000000000"])
+def test_unknown_keys(house: House, client: Person, id: str) -> None:
+    with house.unchanged():
+        assert client.call("DELETE", f"{KEYS}/{id}").status_code == 404
+        assert client.call("POST", f"{KEYS}/{id}/roll", json={}).status_code == 404
+
+
+def fill(house: House, person: Person, count: int) -> None:
+    house.execute(
+        "INSERT INTO tokens (id, user_id, hash, prefix, last4) SELECT gen_random_uuid(), %s,"
+        " sha256((%s || n)::bytea), 'pay_xxxx', 'xxxx' FROM generate_series(1, %s) n",
+        person.id, person.id, count,
+    )  # fmt: skip
+
+
+def test_keys_are_bounded_even_when_racing(house: House, client: Person) -> None:
+    fill(house, client, LIVING_MAX - 3)
+    answers = at_once(8, lambda number: client.call("POST", KEYS, json={"name": f"n{number}"}))
+    assert sorted(answer.status_code for answer in answers) == [201] * 2 + [409] * 6
+    assert {answer.get_json()["code"] for answer in answers if answer.status_code == 409} == {"api_key_limit_reached"}
+    made = next(answer.get_json() for answer in answers if answer.status_code == 201)
+    with house.unchanged():
+        answer = client.call("POST", f"{KEYS}/{made['id']}/roll", json={"overlap_seconds": 60})
+        assert outcome(answer) == (409, "api_key_limit_reached")
+    assert roll(client, made["id"])[1].get("/v1/me").status_code == 200
+
+
+def test_pages_of_keys(house: House, stranger: Person) -> None:
+    for number in range(3):
+        make(stranger, f"n{number}")
+    first = stranger.get(f"{KEYS}?limit=2").get_json()
+    assert [row["name"] for row in first["data"]] == ["n2", "n1"]
+    second = stranger.get(f"{KEYS}?limit=2&cursor={first['next_cursor']}").get_json()
+    assert [row["name"] for row in second["data"]] == ["n0", None]
+
+
+@pytest.mark.parametrize("name", ["token", "id", "user_id", "role", "hash", "prefix", "kind", "replaced_by"])
+def test_n16_mass_assignment(house: House, client: Person, name: str) -> None:
+    with house.unchanged():
+        assert outcome(client.call("POST", KEYS, json={"name": "x", name: "x"})) == (422, "unknown_field")
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 101, "a\x00", "a\u202eb", None, 1])
+def test_names_of_keys(house: House, client: Person, name: object) -> None:
+    with house.unchanged():
+        assert client.call("POST", KEYS, json={"name": name}).status_code == 422

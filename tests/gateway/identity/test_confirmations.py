@@ -1,0 +1,238 @@
+"""What a mail's token proves: an address, or the right to set a password; and N23, asking for such mails."""
+
+import pytest
+
+from models import token as tokens
+from models.confirmation import ASKED_PER_HOUR_MAX
+from tests.gateway.harness import House, Person
+from tests.gateway.identity.signed_up_users import (
+    PASSWORD,
+    at_once,
+    audited,
+    device,
+    form,
+    mailed,
+    newcomer,
+    outcome,
+    post,
+    sign_in,
+    sign_up,
+)
+from tests.support import Database
+
+CONFIRM, RESEND = "/v1/confirmations", "/v1/confirmations/resend"
+RESET, RESET_CONFIRM = "/v1/password-resets", "/v1/password-resets/confirm"
+NEW = "another staple 5 horse"
+
+
+@pytest.fixture(autouse=True)
+def _unthrottled(house: House) -> None:
+    house.execute("DELETE FROM login_throttles")
+
+
+def asked(house: House, email: str) -> int:
+    [count] = house.execute(
+        "SELECT count(*) FROM confirmations c JOIN users u ON u.id = user_id WHERE email = %s", email
+    )
+    return count
+
+
+def test_money_moves_once_the_address_is_confirmed(house: House) -> None:
+    email, person = newcomer(house)
+    wallet = person.wallet()
+    order = {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
+    assert outcome(person.order("/v1/deposits", order)) == (403, "email_unconfirmed")
+    assert person.get("/v1/me").get_json()["email_confirmed"] is False
+    answer = post(house, CONFIRM, token=mailed(house, email))
+    assert (answer.status_code, answer.get_data()) == (204, b"")
+    assert "Content-Type" not in answer.headers
+    assert person.get("/v1/me").get_json()["email_confirmed"] is True
+    assert person.order("/v1/deposits", order).status_code == 202
+    assert audited(house, person.id) == ["users.sign_up", "users.confirm"]
+
+
+def test_a_token_is_used_once(house: House) -> None:
+    email, _ = newcomer(house)
+    token = mailed(house, email)
+    assert post(house, CONFIRM, token=token).status_code == 204
+    with house.unchanged():
+        assert outcome(post(house, CONFIRM, token=token)) == (422, "confirmation_invalid")
+
+
+def test_of_twenty_at_once_one_uses_it(house: House) -> None:
+    email, person = newcomer(house)
+    token = mailed(house, email)
+    answers = at_once(20, lambda _: post(house, CONFIRM, token=token))
+    assert sorted(answer.status_code for answer in answers) == [204] + [422] * 19
+    assert audited(house, person.id).count("users.confirm") == 1
+
+
+def test_whatever_is_wrong_with_a_token_the_answer_is_the_same(house: House) -> None:
+    email, person = newcomer(house)
+    expired = mailed(house, email)
+    house.execute("UPDATE confirmations SET expires_at = now() WHERE hash = %s", tokens.hash_of(expired))
+    post(house, RESET, email=email)
+    of_other_purpose = mailed(house, email)
+    unknown = tokens.new(tokens.CONFIRMATION_PREFIX)
+    wrong = [
+        "",
+        "x",
+        expired,
+        of_other_purpose,
+        unknown,
+        unknown[:-1],
+        unknown + "x",
+        person.token,
+        "cfm_\x00",
+        "\ud800",
+    ]
+    with house.unchanged():
+        answers = [post(house, CONFIRM, token=token) for token in wrong]
+    bodies = [{k: v for k, v in answer.get_json().items() if k != "request_id"} for answer in answers]
+    assert bodies == [bodies[0]] * len(wrong)
+    assert outcome(answers[0]) == (422, "confirmation_invalid")
+
+
+@pytest.mark.parametrize("path", [RESEND, RESET])
+def test_n23_the_answer_is_the_same_for_any_address(house: House, path: str) -> None:
+    body = form()
+    sign_up(house, body)
+    confirmed = house.person()
+    [theirs] = house.execute("SELECT email FROM users WHERE id = %s", confirmed.id)
+    answers = [post(house, path, email=email) for email in (body["email"], "nobody@example.com", theirs)]
+    assert [answer.status_code for answer in answers] == [202] * 3
+    assert len({answer.get_data() for answer in answers}) == 1
+    assert {asked(house, body["email"]), asked(house, theirs)} == ({2, 0} if path == RESEND else {2, 1})
+
+
+@pytest.mark.parametrize("path", [RESEND, RESET])
+def test_a_bell_rings_only_for_a_mail(house: House, path: str, rings: list[str | None]) -> None:
+    body = form()
+    sign_up(house, body)
+    rings.clear()
+    post(house, path, email="nobody@example.com")
+    assert rings == []
+    answer = post(house, path, email=body["email"].upper())
+    assert rings == [answer.headers["Request-Id"]]
+
+
+def test_no_mailbox_is_filled(house: House) -> None:
+    body = form()
+    sign_up(house, body)
+    for _ in range(ASKED_PER_HOUR_MAX + 3):
+        assert post(house, RESEND, email=body["email"]).status_code == 202
+    assert asked(house, body["email"]) == ASKED_PER_HOUR_MAX
+
+
+def test_every_mail_of_a_user_works_until_one_is_used(house: House) -> None:
+    body = form()
+    sign_up(house, body)
+    post(house, RESEND, email=body["email"])
+    first, second = mailed(house, body["email"]), mailed(house, body["email"])
+    assert post(house, CONFIRM, token=first).status_code == 204
+    assert outcome(post(house, CONFIRM, token=second)) == (422, "confirmation_invalid")
+
+
+def reset_token(house: House, email: str) -> str:
+    """The token of a mail for a new password; the one that confirms the address is left unused."""
+    mailed(house, email)
+    assert post(house, RESET, email=email).status_code == 202
+    return mailed(house, email)
+
+
+def test_a_reset_sets_the_password_and_ends_sessions_but_not_keys(house: House) -> None:
+    email, person = newcomer(house)
+    assert post(house, CONFIRM, token=mailed(house, email)).status_code == 204
+    key = person.call("POST", "/v1/api-keys", json={"name": "server"}).get_json()["token"]
+    server = Person(house, person.id, key)
+    assert server.get("/v1/me").status_code == person.get("/v1/me").status_code == 200
+    post(house, RESET, email=email)
+    answer = post(house, RESET_CONFIRM, token=mailed(house, email), password=NEW)
+    assert (answer.status_code, answer.get_data()) == (204, b"")
+    assert outcome(person.get("/v1/me")) == (401, "token_invalid")
+    assert server.get("/v1/me").status_code == 200
+    assert outcome(sign_in(house, email, PASSWORD)) == (401, "credentials_invalid")
+    assert sign_in(house, email, NEW).status_code == 201
+    assert audited(house, person.id) == ["users.sign_up", "users.confirm", "users.password_reset", "sessions.end"]
+
+
+def test_a_reset_takes_an_unconfirmed_user_from_whoever_signed_up(house: House) -> None:
+    email, impostor = newcomer(house)
+    key = impostor.call("POST", "/v1/api-keys", json={"name": "later"}).get_json()["token"]
+    assert post(house, RESET_CONFIRM, token=reset_token(house, email), password=NEW).status_code == 204
+    for token in (impostor.token, key):
+        assert outcome(Person(house, "", token).get("/v1/me")) == (401, "token_invalid")
+    assert device(house, email, NEW).get("/v1/me").get_json()["email_confirmed"] is True
+    done = ["users.sign_up", "users.password_reset", "sessions.end", "api_keys.end", "users.confirm"]
+    assert audited(house, impostor.id) == done
+
+
+def test_a_reset_gives_a_password_to_whom_the_operator_made(house: House) -> None:
+    made = house.person("ops")
+    [email] = house.execute("SELECT email FROM users WHERE id = %s", made.id)
+    assert outcome(sign_in(house, email, NEW)) == (401, "credentials_invalid")
+    post(house, RESET, email=email)
+    assert post(house, RESET_CONFIRM, token=mailed(house, email), password=NEW).status_code == 204
+    assert device(house, email, NEW).id == made.id
+    assert "users.confirm" not in audited(house, made.id)
+
+
+def test_a_reset_forgets_the_throttle_of_its_user(house: House) -> None:
+    email, _ = newcomer(house)
+    token = reset_token(house, email)
+    for _ in range(6):
+        sign_in(house, email, PASSWORD + "!")
+    assert outcome(sign_in(house, email)) == (429, "login_throttled")
+    assert post(house, RESET_CONFIRM, token=token, password=NEW).status_code == 204
+    assert sign_in(house, email, NEW).status_code == 201
+
+
+def test_a_refused_password_does_not_spend_the_token(house: House) -> None:
+    email, _ = newcomer(house, email="reset.person@example.com")
+    token = reset_token(house, email)
+    for password, code in (("short", "password_too_short"), ("my reset.person pass", "password_too_weak")):
+        with house.unchanged():
+            assert outcome(post(house, RESET_CONFIRM, token=token, password=password)) == (422, code)
+    assert post(house, RESET_CONFIRM, token=token, password=NEW).status_code == 204
+    with house.unchanged():
+        assert outcome(post(house, RESET_CONFIRM, token=token, password=NEW)) == (422, "confirmation_invalid")
+
+
+def test_a_confirmation_sets_no_password(house: House) -> None:
+    body = form()
+    sign_up(house, body)
+    token = mailed(house, body["email"])
+    with house.unchanged():
+        answer = post(house, RESET_CONFIRM, token=token, password=NEW)
+    assert outcome(answer) == (422, "confirmation_invalid")
+
+
+def test_a_deactivated_user_is_sent_nothing(house: House) -> None:
+    body = form()
+    sign_up(house, body)
+    house.execute("UPDATE users SET is_active = false WHERE email = %s", body["email"])
+    with house.unchanged():
+        assert post(house, RESET, email=body["email"]).status_code == 202
+        assert post(house, RESEND, email=body["email"]).status_code == 202
+
+
+@pytest.mark.parametrize("path", [RESEND, RESET])
+def test_n23_mails_are_throttled_per_address(fresh_database: Database, path: str) -> None:
+    throttled = House(fresh_database, sign_up_limit="2 per hour")
+    answers = [post(throttled, path, email=f"a{number}@example.com") for number in range(4)]
+    assert [answer.status_code for answer in answers] == [202, 202, 429, 429]
+    assert answers[-1].get_json()["code"] == "rate_limited"
+
+
+def test_guesses_at_tokens_are_throttled_per_address(fresh_database: Database) -> None:
+    throttled = House(fresh_database, sign_up_limit="2 per hour")
+    guess = tokens.new(tokens.CONFIRMATION_PREFIX)
+    answers = [post(throttled, CONFIRM, token=guess) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [422, 422, 429]
+
+
+@pytest.mark.parametrize("path", [CONFIRM, RESEND, RESET, RESET_CONFIRM])
+def test_n16_unknown_members(house: House, path: str) -> None:
+    with house.unchanged():
+        answer = post(house, path, user_id="x")
+    assert "unknown_field" in {flaw["code"] for flaw in answer.get_json()["errors"]}

@@ -1,0 +1,187 @@
+"""Who the caller is, and what he changes of himself: N16, N17, N22, N24, N49."""
+
+from typing import Any
+
+import pytest
+
+from models.login_throttle import of_user
+from tests.gateway.harness import House, Person
+from tests.gateway.identity.signed_up_users import (
+    PASSWORD,
+    at_once,
+    audited,
+    device,
+    mailed,
+    newcomer,
+    outcome,
+    post,
+    sign_in,
+)
+from tests.support import Database
+
+NEW = "another staple 5 horse"
+
+
+@pytest.fixture(autouse=True)
+def _unthrottled(house: House) -> None:
+    house.execute("DELETE FROM login_throttles")
+
+
+def patch(person: Person, **body: Any) -> Any:
+    return person.call("PATCH", "/v1/me", json=body)
+
+
+def test_whom_the_operator_made(house: House) -> None:
+    for role in ("client", "merchant", "ops", "auditor"):
+        person = house.person(role, "Ann")
+        shown = person.get("/v1/me").get_json()
+        assert (shown["id"], shown["role"], shown["name"], shown["email_confirmed"]) == (person.id, role, "Ann", True)
+        assert (shown["first_name"], shown["last_name"], shown["phone_number"], shown["url"]) == (None,) * 4
+
+
+def test_a_client_changes_his_name(house: House) -> None:
+    _, person = newcomer(house)
+    answer = patch(person, first_name="Zoe\u0308", phone_number="+1 202 555 0133")
+    assert answer.status_code == 200
+    assert answer.get_json() == person.get("/v1/me").get_json()
+    shown = answer.get_json()
+    assert (shown["first_name"], shown["name"], shown["phone_number"]) == ("Zo\u00eb", "Zo\u00eb Ash", "+12025550133")
+    [before] = house.execute("SELECT before FROM audit_log WHERE target = %s AND action = 'users.change'", person.id)
+    [after] = house.execute("SELECT after FROM audit_log WHERE target = %s AND action = 'users.change'", person.id)
+    assert (before["first_name"], before["name"]) == ("Ann", "Ann Ash")
+    assert after == {"first_name": "Zo\u00eb", "name": "Zo\u00eb Ash", "phone_number": "+12025550133"}
+
+
+def test_a_merchant_changes_his_name_and_url(house: House) -> None:
+    _, person = newcomer(house, "merchant")
+    shown = patch(person, name="Other Shop", url="https://other.example.com", first_name="Bob").get_json()
+    assert (shown["name"], shown["url"], shown["first_name"]) == ("Other Shop", "https://other.example.com", "Bob")
+
+
+def test_half_a_name_leaves_the_name_that_the_operator_gave(client: Person) -> None:
+    assert patch(client, first_name="Zed").get_json()["name"] == "Ann"
+    assert patch(client, last_name="Zoo").get_json()["name"] == "Zed Zoo"
+
+
+def test_nothing_new_is_no_change(house: House) -> None:
+    _, person = newcomer(house)
+    with house.unchanged():
+        assert patch(person).status_code == 200
+        assert patch(person, first_name="Ann").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["id", "role", "email", "is_active", "email_confirmed", "email_confirmed_at", "created_at", "balance", "scopes",
+     "password_hash", "is_staff", "welcomed_at", "name", "url"],
+)  # fmt: skip
+def test_n16_n17_what_a_client_cannot_set(house: House, client: Person, name: str) -> None:
+    with house.unchanged():
+        answer = patch(client, **{name: "https://x.example.com"})
+    assert outcome(answer) == (422, "unknown_field")
+    assert answer.get_json()["errors"][0]["pointer"] == f"/{name}"
+
+
+@pytest.mark.parametrize("name", ["id", "role", "email", "is_active", "balance"])
+def test_n17_what_a_merchant_cannot_set(house: House, merchant: Person, name: str) -> None:
+    with house.unchanged():
+        assert outcome(patch(merchant, **{name: "x"})) == (422, "unknown_field")
+
+
+@pytest.mark.parametrize("name", ["first_name", "last_name", "phone_number"])
+def test_what_is_known_is_not_taken_back(house: House, client: Person, name: str) -> None:
+    with house.unchanged():
+        assert outcome(patch(client, **{name: None})) == (422, "null_not_allowed")
+
+
+def test_anothers_phone_number(house: House) -> None:
+    _, one = newcomer(house)
+    _, other = newcomer(house)
+    number = one.get("/v1/me").get_json()["phone_number"]
+    with house.unchanged():
+        assert outcome(patch(other, phone_number=number, first_name="X")) == (409, "duplicate_phone_number")
+    assert patch(one, phone_number=number).status_code == 200
+
+
+def test_n22_asking_for_known_phone_numbers_is_throttled_per_address(fresh_database: Database) -> None:
+    throttled = House(fresh_database, sign_up_limit="3 per hour")
+    _, one = newcomer(throttled)
+    number = one.get("/v1/me").get_json()["phone_number"]
+    others = [throttled.person() for _ in range(4)]
+    answers = [patch(other, phone_number=number) for other in others]
+    assert [answer.status_code for answer in answers] == [409] * 3 + [429]
+    assert answers[-1].get_json()["code"] == "rate_limited"
+
+
+def test_of_many_who_take_a_number_at_once_one_has_it(house: House) -> None:
+    people = [house.person() for _ in range(5)]
+    answers = at_once(5, lambda number: patch(people[number], phone_number="+12025550177"))
+    assert sorted(answer.status_code for answer in answers) == [200] + [409] * 4
+
+
+def test_a_new_password_ends_the_other_sessions(house: House) -> None:
+    email, here = newcomer(house)
+    there = device(house, email)
+    key = here.call("POST", "/v1/api-keys", json={"name": "server"}).get_json()["token"]
+    assert patch(here, current_password=PASSWORD, password=NEW, first_name="Zed").status_code == 200
+    assert outcome(there.get("/v1/me")) == (401, "token_invalid")
+    assert here.get("/v1/me").get_json()["first_name"] == "Zed"
+    assert Person(house, here.id, key).get("/v1/me").status_code == 200
+    assert outcome(sign_in(house, email, PASSWORD)) == (401, "credentials_invalid")
+    assert sign_in(house, email, NEW).status_code == 201
+    assert audited(house, here.id) == ["users.sign_up", "users.change", "users.password_change", "sessions.end"]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "code"),
+    [
+        ({"password": NEW}, "/current_password", "required"),
+        ({"current_password": PASSWORD}, "/password", "required"),
+        ({"current_password": PASSWORD + "!", "password": NEW}, "/current_password", "current_password_wrong"),
+        ({"current_password": PASSWORD, "password": "short"}, "/password", "password_too_short"),
+        ({"current_password": PASSWORD, "password": "New.Person-changes x"}, "/password", "password_too_weak"),
+    ],
+)
+def test_refused_changes_of_a_password(house: House, body: dict[str, str], pointer: str, code: str) -> None:
+    house.execute("UPDATE users SET email = id || '@example.com', phone_number = NULL WHERE email LIKE 'new.person%%'")
+    _, person = newcomer(house, email="new.person-changes@example.com")
+    with house.unchanged():
+        answer = patch(person, **body)
+    assert outcome(answer) == (422, code)
+    assert [flaw["pointer"] for flaw in answer.get_json()["errors"]] == [pointer]
+
+
+def test_who_has_no_password_sets_one_by_mail(house: House, client: Person) -> None:
+    with house.unchanged():
+        answer = patch(client, current_password=PASSWORD, password=NEW)
+    assert outcome(answer) == (422, "current_password_wrong")
+
+
+def test_a_new_password_withdraws_the_mails_that_would_reset_it(house: House) -> None:
+    email, phone = newcomer(house)
+    mailed(house, email)
+    post(house, "/v1/password-resets", email=email)
+    token = mailed(house, email)
+    assert patch(phone, current_password=PASSWORD, password=NEW).status_code == 200
+    answer = post(house, "/v1/password-resets/confirm", token=token, password=f"{NEW}!")
+    assert outcome(answer) == (422, "confirmation_invalid")
+    device(house, email, NEW)
+
+
+def test_n24_guesses_at_the_current_password_are_throttled(house: House) -> None:
+    email, person = newcomer(house)
+    for _ in range(of_user(email).free):
+        assert outcome(patch(person, current_password=PASSWORD + "!", password=NEW))[1] == "current_password_wrong"
+    answer = patch(person, current_password=PASSWORD, password=NEW)
+    assert outcome(answer) == (429, "login_throttled")
+    assert int(answer.headers["Retry-After"]) == 1
+    assert outcome(sign_in(house, email)) == (429, "login_throttled")
+
+
+def test_of_changes_at_once_one_wins(house: House) -> None:
+    email, person = newcomer(house)
+    choices = [f"{NEW} {number}" for number in range(4)]
+    answers = at_once(4, lambda number: patch(person, current_password=PASSWORD, password=choices[number]))
+    assert sorted(answer.status_code for answer in answers) == [200, 422, 422, 422]
+    [winner] = [choice for choice, answer in zip(choices, answers, strict=True) if answer.status_code == 200]
+    assert sign_in(house, email, winner).status_code == 201

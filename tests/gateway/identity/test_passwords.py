@@ -1,0 +1,179 @@
+"""N21 and N29: how passwords are kept and judged, which are refused, and that none is ever repeated."""
+
+import re
+import subprocess
+import sys
+import unicodedata
+
+import pytest
+from argon2 import PasswordHasher
+
+from gateway.identity import passwords
+from tests.gateway.harness import House
+from tests.gateway.identity.signed_up_users import PASSWORD, form, newcomer, outcome, sign_in, sign_up
+
+
+@pytest.fixture(autouse=True)
+def _unthrottled(house: House) -> None:
+    house.execute("DELETE FROM login_throttles")
+
+
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The hash that each verification was held against."""
+    seen: list[str] = []
+    verify = PasswordHasher.verify
+
+    def counted(self: PasswordHasher, kept: str, password: str) -> bool:
+        seen.append(kept)
+        return verify(self, kept, password)
+
+    monkeypatch.setattr(PasswordHasher, "verify", counted)
+    return seen
+
+
+def test_what_is_stored_is_argon2id_with_at_least_the_recommended_parameters(house: House) -> None:
+    email, _ = newcomer(house)
+    [kept] = house.execute("SELECT password_hash FROM users WHERE email = %s", email)
+    found = re.fullmatch(r"\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$[\w+/]{22}\$[\w+/]{43}", kept)
+    assert found
+    memory_kib, passes, lanes = map(int, found.groups())
+    assert memory_kib >= 19 * 1024
+    assert passes >= 2
+    assert lanes >= 1
+
+
+def test_the_same_password_is_kept_differently_each_time() -> None:
+    assert passwords.hash(PASSWORD) != passwords.hash(PASSWORD)
+
+
+def test_nobody_costs_one_verification_too(judged: list[str]) -> None:
+    assert not passwords.verify(None, PASSWORD)
+    assert len(judged) == 1
+    assert re.findall(r"m=\d+,t=\d+,p=\d+", judged[0]) == re.findall(r"m=\d+,t=\d+,p=\d+", passwords.hash(PASSWORD))
+
+
+def test_n21_as_many_verifications_for_unknown_as_for_known_users(house: House, judged: list[str]) -> None:
+    email, _ = newcomer(house)
+    somebody = house.person()
+    [without] = house.execute("SELECT email FROM users WHERE id = %s", somebody.id)
+    answers = []
+    for address in (email, "nobody@example.com", without):
+        judged.clear()
+        answer = sign_in(house, address, PASSWORD + "!")
+        assert len(judged) == 1, address
+        answers.append({k: v for k, v in answer.get_json().items() if k != "request_id"})
+        assert outcome(answer) == (401, "credentials_invalid")
+    assert answers[0] == answers[1] == answers[2]
+
+
+def test_a_hash_with_weaker_parameters_is_replaced_when_its_user_signs_in(house: House) -> None:
+    email, _ = newcomer(house)
+    weak = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
+    house.execute("UPDATE users SET password_hash = %s WHERE email = %s", weak, email)
+    assert sign_in(house, email).status_code == 201
+    [kept] = house.execute("SELECT password_hash FROM users WHERE email = %s", email)
+    assert not passwords.needs_rehash(kept)
+    assert passwords.needs_rehash(weak)
+    assert sign_in(house, email).status_code == 201
+
+
+LONG = "\u00e9" * 30 + "abcdefgh" * 12 + "zy"
+
+
+def test_n29_nothing_of_a_password_is_cut_off(house: House) -> None:
+    assert len(LONG) == 128
+    email, _ = newcomer(house, password=LONG)
+    assert outcome(sign_in(house, email, LONG[:-1] + "Y")) == (401, "credentials_invalid")
+    assert outcome(sign_in(house, email, LONG[:72])) == (401, "credentials_invalid")
+    assert sign_in(house, email, unicodedata.normalize("NFD", LONG)).status_code == 201
+
+
+def test_n29_spaces_belong_to_a_password(house: House) -> None:
+    padded = "  spaces all around  "
+    email, _ = newcomer(house, password=padded)
+    assert outcome(sign_in(house, email, padded.strip())) == (401, "credentials_invalid")
+    assert sign_in(house, email, padded).status_code == 201
+
+
+REFUSED = {
+    "short": ("elevenchars", "password_too_short"),
+    "short in characters, long in bytes": ("\u00e9\u00e8\u00ea\u00eb\u00e7" * 2, "password_too_short"),
+    "short once composed": ("e\u0301o\u0301a\u0301u\u0301i\u0301y\u0301", "password_too_short"),
+    "long": ("abcdef" * 21 + "xyz", "password_too_long"),
+    "very long": ("abcdef" * 10_000, "password_too_long"),
+    "few characters": ("abababababababab", "password_too_weak"),
+    "the address": ("CANARY.PERSON@example.com", "password_too_weak"),
+    "its local part": ("xx-Canary.Person-12", "password_too_weak"),
+    "NUL": ("canary\x00password", "text_invalid"),
+    "control": ("canary\npassword", "text_invalid"),
+    "surrogate": ("canary\ud800password", "text_invalid"),
+    "spaces": (" " * 20, "invalid_value"),
+    "number": (123456789012, "invalid_type"),
+    "null": (None, "null_not_allowed"),
+    "list": (["canary password 12"], "invalid_type"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_n29_refused_passwords_are_not_repeated(house: House, case: str) -> None:
+    password, code = REFUSED[case]
+    with house.unchanged():
+        answer = sign_up(house, form(email="canary.person@example.com", password=password))
+    assert outcome(answer) == (422, code)
+    assert [flaw["pointer"] for flaw in answer.get_json()["errors"]] == ["/password"]
+    if isinstance(password, str):
+        assert password.strip() == "" or password not in answer.get_data(as_text=True)
+
+
+def test_a_short_local_part_may_stand_in_a_password(house: House) -> None:
+    assert sign_up(house, form(email="ann@example.net", password="annual planning 7")).status_code == 201
+
+
+def test_n29_a_password_of_a_megabyte(house: House) -> None:
+    with house.unchanged():
+        assert outcome(sign_up(house, form(password="x" * 1_000_000))) == (413, "body_too_large")
+        assert outcome(sign_in(house, "a@example.com", "x" * 1_000_000)) == (413, "body_too_large")
+        assert outcome(sign_in(house, "a@example.com", "x" * 60_000)) == (422, "password_too_long")
+
+
+def test_a_short_guess_is_wrong_like_any_other(house: House) -> None:
+    assert outcome(sign_in(house, "a@example.com", "x")) == (401, "credentials_invalid")
+
+
+UNDER_GEVENT = """
+from gevent import monkey
+monkey.patch_all()
+import gevent
+from gevent.monkey import get_original
+from gateway import green
+from gateway.passwords import hash, verify
+
+ident, sleep = get_original("_thread", "get_ident"), get_original("time", "sleep")
+assert green.aside(ident) == ident()
+green.install()
+running, most, idents = set(), [], set()
+
+def work(number):
+    running.add(number)
+    most.append(len(running))
+    idents.add(ident())
+    sleep(0.1)
+    running.discard(number)
+
+jobs = [gevent.spawn(green.aside, work, number) for number in range(8)]
+turns = 0
+while not all(job.dead for job in jobs):
+    gevent.sleep(0.005)
+    turns += 1
+assert max(most) == 2, most
+assert ident() not in idents
+assert turns > 2, turns
+assert verify(hash("correct horse"), "correct horse")
+assert not verify(hash("correct horse"), "another horse")
+"""
+
+
+def test_under_gevent_two_threads_hash_and_the_loop_goes_on() -> None:
+    done = subprocess.run([sys.executable, "-c", UNDER_GEVENT], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,224 @@
+"""Signing in and out: N11, N21 to N25, N30."""
+
+from collections.abc import Iterator
+
+import pytest
+from argon2 import PasswordHasher
+from uuid_utils import compat as uuids
+
+from models import token
+from models.login_throttle import of_address, of_user
+from models.token import LIVING_MAX
+from tests.gateway.harness import House, Person
+from tests.gateway.identity.signed_up_users import PASSWORD, at_once, audited, device, newcomer, outcome, sign_in
+
+WRONG = PASSWORD + "!"
+FREE_OF_USER, FREE_OF_ADDRESS = of_user("a@example.com").free, of_address("127.0.0.1").free
+
+
+@pytest.fixture(autouse=True)
+def _unthrottled(house: House) -> Iterator[None]:
+    house.execute("DELETE FROM login_throttles")
+    yield
+    house.execute("DELETE FROM login_throttles")
+
+
+def test_signing_in(house: House) -> None:
+    email, _ = newcomer(house)
+    answer = sign_in(
+        house, email.upper(), headers={"User-Agent": "Browser 1.0"}, environ_base={"REMOTE_ADDR": "192.0.2.7"}
+    )
+    opened = answer.get_json()
+    assert answer.status_code == 201
+    assert token.is_well_formed(opened["token"])
+    assert (opened["address"], opened["user_agent"], opened["is_current"]) == ("192.0.2.7", "Browser 1.0", True)
+    assert opened["token"].startswith(opened["prefix"])
+    assert opened["token"].endswith(opened["last4"])
+    assert audited(house, opened["id"]) == ["sessions.open"]
+    [hours] = house.execute(
+        "SELECT extract(epoch FROM expires_at - created_at) / 3600 FROM tokens WHERE id = %s", opened["id"]
+    )
+    assert hours == house.app.extensions["gateway"].settings.token_ttl_hours
+
+
+@pytest.mark.parametrize(
+    ("agent", "kept"),
+    [("a" * 300, "a" * 200), ("", None), ("a\x00b\x1b[31mc\x7f\u0085d", "ab[31mcd"), ("\x01", None)],
+)
+def test_n68_the_user_agent_is_cleaned(house: House, agent: str, kept: str | None) -> None:
+    email, _ = newcomer(house)
+    opened = sign_in(house, email, environ_base={"HTTP_USER_AGENT": agent}).get_json()
+    assert opened["user_agent"] == kept
+
+
+def test_a_role_may_be_insisted_on(house: House) -> None:
+    email, _ = newcomer(house, "merchant")
+    call = house.nobody().call
+    body = {"email": email, "password": PASSWORD}
+    assert call("POST", "/v1/sessions", json={**body, "role": "merchant"}).status_code == 201
+    assert outcome(call("POST", "/v1/sessions", json={**body, "role": "ops"})) == (401, "credentials_invalid")
+    assert outcome(call("POST", "/v1/sessions", json={**body, "role": "root"})) == (422, "invalid_value")
+
+
+def test_n11_a_deactivated_user_neither_signs_in_nor_calls(house: House) -> None:
+    email, person = newcomer(house)
+    house.execute("UPDATE users SET is_active = false WHERE email = %s", email)
+    house.app.extensions["gateway"].tokens.forget_everywhere(person.id)
+    assert outcome(sign_in(house, email)) == (403, "user_inactive")
+    assert outcome(sign_in(house, email, WRONG)) == (401, "credentials_invalid")
+    assert outcome(person.get("/v1/me")) == (403, "user_inactive")
+
+
+def test_devices_are_listed_and_signed_out_one_by_one(house: House) -> None:
+    email, phone = newcomer(house)
+    laptop, tablet = device(house, email), device(house, email)
+    rows = laptop.get("/v1/sessions").get_json()["data"]
+    assert [row["is_current"] for row in rows] == [False, True, False]
+    assert all("token" not in row for row in rows)
+    assert rows[0]["last4"] == tablet.token[-4:]
+    assert laptop.call("DELETE", f"/v1/sessions/{rows[0]['id']}").status_code == 204
+    assert laptop.call("DELETE", "/v1/sessions/current").status_code == 204
+    assert outcome(tablet.get("/v1/me")) == outcome(laptop.get("/v1/me")) == (401, "token_invalid")
+    assert [row["id"] for row in phone.get("/v1/sessions").get_json()["data"]] == [rows[2]["id"]]
+    assert audited(house, rows[0]["id"]) == audited(house, rows[1]["id"]) == ["sessions.open", "sessions.end"]
+
+
+def test_all_devices_are_signed_out_at_once_and_keys_stay(house: House) -> None:
+    email, phone = newcomer(house)
+    laptop = device(house, email)
+    key = phone.call("POST", "/v1/api-keys", json={"name": "server"}).get_json()["token"]
+    stranger = newcomer(house)[1]
+    answer = phone.call("DELETE", "/v1/sessions")
+    assert (answer.status_code, answer.get_data()) == (204, b"")
+    assert phone.get("/v1/me").status_code == laptop.get("/v1/me").status_code == 401
+    assert Person(house, phone.id, key).get("/v1/me").status_code == 200
+    assert stranger.get("/v1/me").status_code == 200
+    assert audited(house, phone.id)[-1] == "sessions.end"
+
+
+def test_pages_of_sessions(house: House) -> None:
+    email, phone = newcomer(house)
+    for _ in range(2):
+        device(house, email)
+    ids = [row["id"] for row in phone.get("/v1/sessions").get_json()["data"]]
+    first = phone.get("/v1/sessions?limit=2").get_json()
+    second = phone.get(f"/v1/sessions?limit=2&cursor={first['next_cursor']}").get_json()
+    assert [row["id"] for row in first["data"] + second["data"]] == ids
+    assert len(ids) == 3
+    assert not second["has_more"]
+
+
+@pytest.mark.parametrize("id", ["x", "0", "01a1fe4b-120e-74ca-9ca6-b7715fec8752", "currents", "%00"])
+def test_unknown_sessions(house: House, client: Person, id: str) -> None:
+    with house.unchanged():
+        assert outcome(client.call("DELETE", f"/v1/sessions/{id}")) == (404, "not_found")
+
+
+def test_n07_another_users_session_is_as_unknown_as_none(house: House) -> None:
+    (_, owner), (_, stranger) = newcomer(house), newcomer(house)
+    [row] = owner.get("/v1/sessions").get_json()["data"]
+    with house.unchanged():
+        theirs, unknown = (stranger.call("DELETE", f"/v1/sessions/{id}") for id in (row["id"], uuids.uuid7()))
+    bodies = [{k: v for k, v in a.get_json().items() if k not in ("instance", "request_id")} for a in (theirs, unknown)]
+    assert theirs.status_code == 404
+    assert bodies[0] == bodies[1]
+    assert owner.get("/v1/me").status_code == 200
+
+
+def test_an_api_key_has_no_current_session_and_is_none(client: Person) -> None:
+    assert outcome(client.call("DELETE", "/v1/sessions/current")) == (404, "not_found")
+    assert client.get("/v1/sessions").get_json()["data"] == []
+
+
+def test_sessions_expire(house: House) -> None:
+    email, person = newcomer(house)
+    house.execute("UPDATE tokens SET expires_at = now() WHERE user_id = %s", person.id)
+    house.app.extensions["gateway"].tokens.forget_everywhere(person.id)
+    assert outcome(person.get("/v1/me")) == (401, "token_invalid")
+    assert device(house, email).get("/v1/sessions").get_json()["data"][0]["is_current"]
+
+
+def test_a_session_too_many_ends_the_oldest(house: House) -> None:
+    email, first = newcomer(house)
+    house.execute(
+        "INSERT INTO tokens (id, user_id, kind, hash, prefix, last4, expires_at)"
+        " SELECT gen_random_uuid(), %s, 'session', sha256(n::text::bytea), 'pay_xxxx', 'xxxx', 'infinity'"
+        " FROM generate_series(1, %s) n",
+        first.id, LIVING_MAX - 1,
+    )  # fmt: skip
+    house.execute(
+        "UPDATE tokens SET id = '00000000-0000-7000-8000-000000000000' WHERE hash = %s", token.hash_of(first.token)
+    )
+    assert device(house, email).get("/v1/me").status_code == 200
+    house.app.extensions["gateway"].tokens.forget_everywhere(first.id)
+    assert outcome(first.get("/v1/me")) == (401, "token_invalid")
+
+
+def lock_over(house: House) -> None:
+    house.execute("UPDATE login_throttles SET locked_until = now()")
+
+
+def test_n24_guesses_at_one_user(house: House) -> None:
+    email, _ = newcomer(house)
+    for _ in range(FREE_OF_USER):
+        assert outcome(sign_in(house, email, WRONG)) == (401, "credentials_invalid")
+    for password in (WRONG, PASSWORD):
+        answer = sign_in(house, email.upper(), password)
+        assert outcome(answer) == (429, "login_throttled")
+        assert int(answer.headers["Retry-After"]) == 1
+    lock_over(house)
+    assert outcome(sign_in(house, email, WRONG)) == (401, "credentials_invalid")
+    assert int(sign_in(house, email).headers["Retry-After"]) == 2
+    lock_over(house)
+    assert sign_in(house, email).status_code == 201
+    assert outcome(sign_in(house, email, WRONG)) == (401, "credentials_invalid")
+    assert sign_in(house, email).status_code == 201
+
+
+def test_n24_an_unknown_user_is_throttled_alike(house: House) -> None:
+    answers = [sign_in(house, "ghost@example.com", WRONG) for _ in range(FREE_OF_USER + 1)]
+    assert [answer.status_code for answer in answers] == [401] * FREE_OF_USER + [429]
+
+
+def test_n24_racing_guesses_count(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    email, _ = newcomer(house)
+    judged, verify = [], PasswordHasher.verify
+
+    def counted(self: PasswordHasher, kept: str, password: str) -> bool:
+        judged.append(password)
+        return verify(self, kept, password)
+
+    monkeypatch.setattr(PasswordHasher, "verify", counted)
+    answers = at_once(20, lambda _: sign_in(house, email, WRONG))
+    assert {outcome(answer) for answer in answers} == {(401, "credentials_invalid"), (429, "login_throttled")}
+    assert len(judged) == sum(answer.status_code == 401 for answer in answers) == FREE_OF_USER
+
+
+def test_n25_guesses_from_one_address(house: House) -> None:
+    email, _ = newcomer(house)
+    here, there = ({"environ_base": {"REMOTE_ADDR": address}} for address in ("198.51.100.1", "198.51.100.2"))
+    assert outcome(sign_in(house, "u0@example.com", WRONG, **here)) == (401, "credentials_invalid")
+    subject = of_address("198.51.100.1").hash
+    house.execute("UPDATE login_throttles SET attempts = %s WHERE subject = %s", FREE_OF_ADDRESS - 2, subject)
+    for number in (1, 2):
+        assert outcome(sign_in(house, f"u{number}@example.com", WRONG, **here)) == (401, "credentials_invalid")
+    assert outcome(sign_in(house, email, **here)) == (429, "login_throttled")
+    assert outcome(sign_in(house, "u3@example.com", WRONG, **here)) == (429, "login_throttled")
+    assert sign_in(house, email, **there).status_code == 201
+
+
+def test_who_signs_in_rightly_does_not_use_up_the_address(house: House) -> None:
+    email, _ = newcomer(house)
+    sign_in(house, "u0@example.com", WRONG)
+    counted = "SELECT attempts, locked_until > now() FROM login_throttles WHERE subject = %s"
+    before = house.execute(counted, of_address("127.0.0.1").hash)
+    for _ in range(3):
+        assert sign_in(house, email).status_code == 201
+    assert house.execute(counted, of_address("127.0.0.1").hash) == before
+
+
+@pytest.mark.parametrize("name", ["token", "id", "user_id", "scopes", "expires_at", "hours"])
+def test_n16_mass_assignment(house: House, name: str) -> None:
+    with house.unchanged():
+        body = {"email": "a@example.com", "password": PASSWORD, name: "x"}
+        assert outcome(house.nobody().call("POST", "/v1/sessions", json=body)) == (422, "unknown_field")

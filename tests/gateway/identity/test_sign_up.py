@@ -1,0 +1,251 @@
+"""Clients and merchants sign up: N16, N22, N49, N57, and many equal sign-ups at once."""
+
+import unicodedata
+
+import pytest
+
+from tests.gateway.harness import House
+from tests.gateway.identity.signed_up_users import PASSWORD, at_once, audited, form, mailed, outcome, sign_in, sign_up
+from tests.support import Database
+
+SHOWN = {
+    "id", "role", "email", "first_name", "last_name", "phone_number", "name", "url", "is_active", "email_confirmed",
+    "created_at",
+}  # fmt: skip
+
+
+def users(house: House, email: str) -> list[str]:
+    return house.execute("SELECT id::text FROM users WHERE lower(email) = lower(%s)", email)
+
+
+def test_a_client_signs_up(house: House, rings: list[str | None]) -> None:
+    body = form(first_name="Ann", last_name="von Ash")
+    answer = sign_up(house, body)
+    shown = answer.get_json()
+    assert answer.status_code == 201
+    assert answer.headers["Location"] == "/v1/me"
+    assert shown.keys() == SHOWN
+    assert shown["phone_number"] == body["phone_number"].replace(" ", "")
+    assert {name: shown[name] for name in ("role", "email", "name", "url", "is_active", "email_confirmed")} == {
+        "role": "client", "email": body["email"], "name": "Ann von Ash", "url": None, "is_active": True,
+        "email_confirmed": False,
+    }  # fmt: skip
+    assert audited(house, shown["id"]) == ["users.sign_up"]
+    assert house.execute("SELECT welcomed_at FROM users WHERE id = %s", shown["id"]) == [None]
+    assert mailed(house, body["email"])
+    assert rings == [answer.headers["Request-Id"]] * 2
+
+
+def test_a_merchant_signs_up(house: House) -> None:
+    shown = sign_up(house, form("merchant", name="Ann's Café", url="https://café.example.com/shop?x=1")).get_json()
+    assert (shown["role"], shown["name"], shown["first_name"]) == ("merchant", "Ann's Café", "Ann")
+    assert shown["url"] == "https://café.example.com/shop?x=1"
+
+
+def test_the_longest_names_are_a_clients_name(house: House) -> None:
+    shown = sign_up(house, form(first_name="f" * 50, last_name="l" * 50)).get_json()
+    assert shown["name"] == "f" * 50 + " " + "l" * 49
+
+
+@pytest.mark.parametrize("role", ["client", "merchant"])
+def test_every_member_is_required(house: House, role: str) -> None:
+    for name in form(role):
+        body = {k: v for k, v in form(role).items() if k != name}
+        path = "/v1/merchants" if role == "merchant" else "/v1/clients"
+        with house.unchanged():
+            answer = house.nobody().call("POST", path, json=body)
+        assert outcome(answer) == (422, "required")
+        assert answer.get_json()["errors"][0]["pointer"] == f"/{name}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["id", "role", "is_active", "email_confirmed", "email_confirmed_at", "welcomed_at", "password_hash", "created_at",
+     "is_staff", "scopes", "balance", "name"],
+)  # fmt: skip
+def test_n16_mass_assignment(house: House, name: str) -> None:
+    with house.unchanged():
+        answer = sign_up(house, {**form(), name: "ops"})
+    assert outcome(answer) == (422, "unknown_field")
+    assert answer.get_json()["errors"][0]["pointer"] == f"/{name}"
+
+
+EMAILS = [
+    "", "x", "@", "a@", "@example.com", "a b@example.com", "a@b@example.com", "a@example", "a@-example.com",
+    "a@exa mple.com", "a@[127.0.0.1]", '"a b"@example.com', "Ann <ann@example.com>",
+    "a\r\nBcc: x@example.com", "a\x00@example.com", "a@example.com\x00", "\ud800@example.com", "a@\ud800.com",
+    "a" * 250 + "@example.com", "a@" + "b" * 60_000, ".a@example.com", "a@example..com", "a@localhost",
+    "=?utf-8?q?ann?=@example.com",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("email", EMAILS, ids=range(len(EMAILS)))
+def test_what_is_no_email(house: House, email: str) -> None:
+    with house.unchanged():
+        assert outcome(sign_up(house, form(email=email))) == (422, "email_invalid")
+
+
+NUMBERS = [
+    "", "+", "0301234567", "030 1234567", "+49", "+4930", "+0301234567", "+999123456789", "+493012345678901234",
+    "tel:+49301234567", "+49301234567;ext=5", "+49 30 1234567 ext 5", "+\u0664\u0669301234567", "+49301234567\n",
+    "++49301234567", "+4930123456789012", "+81 0120 1234567890123", "+49 1234", "+500 12345",
+    "+49301234567\x00", "\uff0b49301234567", "+1 800 FLOWERS", "+" + "4" * 60_000, "(+49)301234567",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", NUMBERS, ids=range(len(NUMBERS)))
+def test_what_is_no_phone_number(house: House, number: str) -> None:
+    with house.unchanged():
+        assert outcome(sign_up(house, form(phone_number=number))) == (422, "phone_number_invalid")
+
+
+URLS = [
+    "x", "shop.example.com", "//shop.example.com", "ftp://shop.example.com", "javascript:alert(1)", "https://",
+    "https:///path", "https://a b.example.com", "https://user:pw@shop.example.com", "https://user@shop.example.com",
+    "https://[::1", "https://shop.example.com:99999999", "https://shop.example.com/a b", "https://localhost\\@x.com",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_what_is_no_url(house: House, url: str) -> None:
+    with house.unchanged():
+        assert outcome(sign_up(house, form("merchant", url=url))) == (422, "invalid_value")
+
+
+def test_a_url_is_bounded(house: House) -> None:
+    url = "https://shop.example.com/"
+    assert outcome(sign_up(house, form("merchant", url=url + "x" * 200)))[1] == "text_too_long"
+    assert sign_up(house, form("merchant", url=url + "x" * (200 - len(url)))).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("", "invalid_value"), (" ", "invalid_value"), ("x" * 51, "text_too_long"), ("a\x00", "text_invalid"),
+     ("a\u202eb", "text_invalid"), ("a\r\nb", "text_invalid"), ("\u3164", "invalid_value"),
+     ("\u200b\u2060", "invalid_value"), ("\u0301", "invalid_value"), ("\u00a0\u2800", "invalid_value")],
+)  # fmt: skip
+def test_what_is_no_name(house: House, name: str, code: str) -> None:
+    with house.unchanged():
+        assert outcome(sign_up(house, form(last_name=name))) == (422, code)
+
+
+def test_n22_a_taken_address_in_whatever_case(house: House) -> None:
+    body = form(email="Taken.Person@example.com")
+    assert sign_up(house, body).status_code == 201
+    for email in ("Taken.Person@example.com", "taken.person@EXAMPLE.com", "TAKEN.PERSON@example.com"):
+        with house.unchanged():
+            assert outcome(sign_up(house, form(email=email))) == (409, "duplicate_email")
+    with house.unchanged():
+        assert outcome(sign_up(house, form("merchant", email=body["email"]))) == (409, "duplicate_email")
+
+
+def test_a_taken_phone_number_in_whatever_spelling(house: House) -> None:
+    assert sign_up(house, form(phone_number="+1 (202) 555-0111")).status_code == 201
+    for number in ("+12025550111", "+1 202.555.0111", "+1-202-555-0111"):
+        with house.unchanged():
+            assert outcome(sign_up(house, form(phone_number=number))) == (409, "duplicate_phone_number")
+
+
+def test_n49_twins_of_normalisation(house: House) -> None:
+    composed = "zo\u00eb@example.com"
+    decomposed = unicodedata.normalize("NFD", composed)
+    assert decomposed != composed
+    made = sign_up(house, form(email=decomposed, first_name="Zoe\u0308"))
+    assert made.get_json()["email"] == composed
+    assert made.get_json()["first_name"] == "Zo\u00eb"
+    assert outcome(sign_up(house, form(email=composed))) == (409, "duplicate_email")
+    assert sign_in(house, decomposed).status_code == sign_in(house, composed).status_code == 201
+
+
+def test_with_a_key_the_same_sign_up_again_answers_the_same(house: House, rings: list[str | None]) -> None:
+    body = form()
+    first = sign_up(house, body, "key-of-the-same")
+    rings.clear()
+    with house.unchanged():
+        again = sign_up(house, dict(reversed(body.items())), "key-of-the-same")
+    assert (again.status_code, again.get_json()) == (201, first.get_json())
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.headers["Location"] == "/v1/me"
+    assert "Idempotent-Replayed" not in first.headers
+    assert rings == []
+
+
+@pytest.mark.parametrize(
+    "change", [{"password": PASSWORD + "!"}, {"first_name": "Bob"}, {"phone_number": "+12025550199"}]
+)
+def test_n58_the_same_key_with_anything_else(house: House, change: dict[str, str]) -> None:
+    body = form()
+    sign_up(house, body, "key-of-another")
+    with house.unchanged():
+        assert outcome(sign_up(house, {**body, **change}, "key-of-another")) == (422, "idempotency_key_reused")
+
+
+def test_another_key_or_none_meets_the_taken_address(house: House) -> None:
+    body = form()
+    sign_up(house, body, "key-one-of-two")
+    with house.unchanged():
+        assert outcome(sign_up(house, body, "key-two-of-two")) == (409, "duplicate_email")
+        assert outcome(sign_up(house, body)) == (409, "duplicate_email")
+
+
+def test_n57_the_same_key_is_another_users_own(house: House) -> None:
+    bodies = [form(), form()]
+    first, second = (sign_up(house, body, "key-of-everybody") for body in bodies)
+    assert first.status_code == second.status_code == 201
+    assert first.get_json()["id"] != second.get_json()["id"]
+    assert "Idempotent-Replayed" not in second.headers
+
+
+def test_the_key_of_a_sign_up_is_spent_for_its_user(house: House) -> None:
+    body = form("merchant")
+    sign_up(house, body, "key-that-is-spent")
+    token = sign_in(house, body["email"]).get_json()["token"]
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "key-that-is-spent"}
+    answer = house.nobody().call("POST", "/v1/wallets", json={"currency": "EUR"}, headers=headers)
+    assert outcome(answer) == (422, "idempotency_key_reused")
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256, "k\u00e9y", "a b"])
+def test_n60_malformed_keys(house: House, key: str) -> None:
+    with house.unchanged():
+        answer = house.nobody().call("POST", "/v1/clients", json=form(), headers={"Idempotency-Key": key})
+    assert outcome(answer) == (400, "idempotency_key_invalid")
+
+
+def test_no_fast_hash_of_a_password_is_kept(house: House) -> None:
+    bodies = [form(), form()]
+    for body, password in zip(bodies, (PASSWORD, PASSWORD + "!"), strict=True):
+        body |= {"email": bodies[0]["email"], "phone_number": bodies[0]["phone_number"], "password": password}
+    made = sign_up(house, bodies[0], "key-of-fingerprint").get_json()["id"]
+    [kept] = house.execute("SELECT fingerprint FROM idempotency_keys WHERE user_id = %s", made)
+    house.execute("UPDATE users SET email = %s, phone_number = NULL WHERE id = %s", f"{made}@example.com", made)
+    other = sign_up(house, bodies[1], "key-of-fingerprint").get_json()["id"]
+    assert house.execute("SELECT fingerprint FROM idempotency_keys WHERE user_id = %s", other) == [kept]
+
+
+def test_twenty_equal_sign_ups_with_a_key_make_one_user(house: House) -> None:
+    body = form()
+    answers = at_once(20, lambda _: sign_up(house, body, "key-of-twenty"))
+    assert [answer.status_code for answer in answers] == [201] * 20
+    assert len({answer.get_data() for answer in answers}) == 1
+    assert sum("Idempotent-Replayed" not in answer.headers for answer in answers) == 1
+    [id] = users(house, body["email"])
+    assert audited(house, id) == ["users.sign_up"]
+    assert house.execute("SELECT count(*) FROM confirmations WHERE user_id = %s", id) == [1]
+
+
+def test_twenty_equal_sign_ups_without_a_key_make_one_user(house: House) -> None:
+    body = form()
+    answers = at_once(20, lambda _: sign_up(house, body))
+    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 19
+    assert {answer.get_json()["code"] for answer in answers if answer.status_code == 409} == {"duplicate_email"}
+    assert len(users(house, body["email"])) == 1
+
+
+def test_n22_sign_ups_are_throttled_per_address(fresh_database: Database) -> None:
+    throttled = House(fresh_database, sign_up_limit="3 per hour")
+    body = form()
+    answers = [sign_up(throttled, body) for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [201, 409, 409, 429, 429]
+    assert answers[-1].get_json()["code"] == "rate_limited"
+    assert int(answers[-1].headers["Retry-After"]) > 0

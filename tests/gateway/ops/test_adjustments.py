@@ -1,0 +1,334 @@
+"""Adjustments: one of ops proposes, another approves, and only then money moves, once; or one rejects, for good."""
+
+import secrets
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from uuid_utils import compat as uuids
+from werkzeug.test import TestResponse
+
+from models import payment
+from models.invariants import violations
+from models.session import transaction
+from tests.gateway.harness import House, Person
+from tests.models.world import World
+
+AT_ONCE = 10
+PATH = "/v1/ops/adjustments"
+
+
+@pytest.fixture(scope="module")
+def ops(house: House) -> Person:
+    """Who proposes."""
+    return house.person("ops", "Ops")
+
+
+@pytest.fixture(scope="module")
+def chief(house: House) -> Person:
+    """Who approves."""
+    return house.person("ops", "Chief")
+
+
+@pytest.fixture
+def purse(client: Person) -> str:
+    """A wallet of the client's with 10.00 EUR."""
+    return client.wallet("10.00")
+
+
+def account_of(ops: Person, client: Person) -> str:
+    """The id of the client's only wallet, as ops find it."""
+    [account] = ops.get(f"/v1/ops/accounts?owner={client.id}").get_json()["data"]
+    return account["id"]
+
+
+def proposal(ops: Person, client: Person, **members: Any) -> dict[str, Any]:
+    body = {"direction": "credit", "amount": "4.00", "currency": "EUR", "reason": "Lost in the post"}
+    return {"account": account_of(ops, client), **body, **members}
+
+
+def proposed(ops: Person, client: Person, **members: Any) -> str:
+    """The id of a new proposal."""
+    answer = ops.order(PATH, proposal(ops, client, **members))
+    assert answer.status_code == 201
+    return answer.get_json()["id"]
+
+
+def approve(person: Person, id: str, **members: Any) -> TestResponse:
+    return person.call("POST", f"{PATH}/{id}/approve", json=members)
+
+
+def reject(person: Person, id: str, **members: Any) -> TestResponse:
+    return person.call("POST", f"{PATH}/{id}/reject", json={"reason": "Not ours", **members})
+
+
+def decided(decide: Callable[..., TestResponse], person: Person, id: str) -> int:
+    """The status of the decision, asked for again while the database is too busy to decide."""
+    return next(status for _ in range(AT_ONCE) if (status := decide(person, id).status_code) != 503)
+
+
+def internal(house: House) -> int:
+    [balance] = house.execute("SELECT balance FROM accounts WHERE code = 'internal' AND currency = 'EUR'")
+    return int(balance)
+
+
+def test_a_wallet_is_named_by_its_token_or_its_accounts_id(
+    house: House, ops: Person, chief: Person, client: Person, purse: str
+) -> None:
+    by_id = proposal(ops, client)
+    by_token = {name: value for name, value in by_id.items() if name != "account"} | {"wallet": purse}
+    for body in (by_id, by_token):
+        told = ops.order(PATH, body).get_json()
+        assert (told["account"], told["wallet"]) == (by_id["account"], purse)
+        shown = chief.get(f"{PATH}?state=proposed").get_json()["data"][0]
+        assert (shown["id"], shown["account"], shown["wallet"]) == (told["id"], by_id["account"], purse)
+        [seen] = [one for one in house.person("auditor").get(PATH).get_json()["data"] if one["id"] == told["id"]]
+        assert (seen["account"], seen["wallet"]) == (by_id["account"], None)
+        assert purse not in str(ops.get(f"/v1/ops/audit?target={told['id']}").get_json())
+        assert approve(chief, told["id"]).get_json()["wallet"] == purse
+    house.post_payments()
+    assert client.balance(purse) == "18.00"
+    for wrong, pointer, code in [
+        ({**by_id, "wallet": purse}, "/wallet", "invalid_value"),
+        ({**by_token, "wallet": "wal_" + "x" * 32}, "/wallet", "not_found"),
+        ({name: by_id[name] for name in by_id if name != "account"}, "/account", "required"),
+    ]:
+        with house.unchanged():
+            [flaw] = ops.order(PATH, wrong).get_json()["errors"]
+        assert (flaw["pointer"], flaw["code"]) == (pointer, code)
+
+
+@pytest.mark.parametrize(("direction", "balance", "moved"), [("credit", "14.00", -400), ("debit", "6.00", 400)])
+def test_two_people_put_a_balance_right(
+    house: House, ops: Person, chief: Person, client: Person, purse: str, direction: str, balance: str, moved: int
+) -> None:
+    before = internal(house)
+    id = proposed(ops, client, direction=direction)
+    house.post_payments()
+    assert client.balance(purse) == "10.00", "a proposal moves nothing"
+    answer = approve(chief, id, reason="Seen the receipt")
+    told = answer.get_json()
+    assert (answer.status_code, told["proposed_by"], told["approved_by"]) == (202, ops.id, chief.id)
+    assert (told["reason"], told["approval_reason"]) == ("Lost in the post", "Seen the receipt")
+    house.post_payments()
+    assert (client.balance(purse), internal(house) - before) == (balance, moved)
+    for reader in (client, ops, chief):
+        shown = reader.get(f"/v1/payments/{told['payment']}").get_json()
+        assert (shown["type"], shown["state"], shown["amount"]) == ("adjustment", "COMPLETED", "4.00")
+        assert shown["commission"] in ("0.00", None)
+        wallet = shown["target" if direction == "credit" else "source"]["wallet"]
+        assert wallet == (purse if reader is client else None)
+
+
+def test_nobody_approves_their_own(house: House, ops: Person, client: Person, purse: str) -> None:
+    id = proposed(ops, client)
+    with house.unchanged():
+        answer = approve(ops, id)
+    assert (answer.status_code, answer.get_json()["code"]) == (409, "own_adjustment")
+
+
+def test_an_approval_counts_once(house: House, ops: Person, chief: Person, client: Person, purse: str) -> None:
+    id, third = proposed(ops, client), house.person("ops")
+    first = approve(chief, id).get_json()
+    with house.unchanged():
+        assert approve(chief, id).get_json() == first
+        late = approve(third, id)
+        assert (late.status_code, late.get_json()["code"]) == (409, "adjustment_decided")
+    house.post_payments()
+    assert client.balance(purse) == "14.00"
+
+
+def test_of_approvals_at_once_one_moves_money(house: House, ops: Person, client: Person, purse: str) -> None:
+    id, together = proposed(ops, client), threading.Barrier(AT_ONCE)
+    people = [house.person("ops") for _ in range(AT_ONCE)]
+
+    def race(person: Person) -> int:
+        together.wait()
+        return decided(approve, person, id)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        assert sorted(pool.map(race, people)) == [202] + [409] * (AT_ONCE - 1)
+    house.post_payments()
+    assert client.balance(purse) == "14.00"
+
+
+@pytest.mark.parametrize("who", ["ops", "chief"])
+def test_a_rejection_is_final(
+    house: House, ops: Person, chief: Person, client: Person, purse: str, request: pytest.FixtureRequest, who: str
+) -> None:
+    """By another of ops, or by who proposed it."""
+    id, person, third = proposed(ops, client), request.getfixturevalue(who), house.person("ops")
+    answer = reject(person, id)
+    told = answer.get_json()
+    assert (answer.status_code, told["state"], told["rejected_by"]) == (200, "rejected", person.id)
+    assert (told["rejection_reason"], told["approved_by"], told["payment"]) == ("Not ours", None, None)
+    with house.unchanged():
+        assert reject(person, id, reason="Again").get_json() == told
+        for late in (approve(chief, id), reject(third, id)):
+            assert (late.status_code, late.get_json()["code"]) == (409, "adjustment_decided")
+    house.post_payments()
+    assert client.balance(purse) == "10.00"
+
+
+def test_what_is_approved_is_not_rejected(house: House, ops: Person, chief: Person, client: Person, purse: str) -> None:
+    id = proposed(ops, client)
+    assert approve(chief, id).get_json()["state"] == "approved"
+    with house.unchanged():
+        for person in (ops, chief):
+            assert reject(person, id).get_json()["code"] == "adjustment_decided"
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_of_approval_and_rejection_at_once_one_wins(
+    house: House, ops: Person, client: Person, purse: str, attempt: int
+) -> None:
+    id, together = proposed(ops, client), threading.Barrier(AT_ONCE)
+    deeds = [(approve, house.person("ops")) for _ in range(AT_ONCE // 2)]
+    deeds += [(reject, house.person("ops")) for _ in range(AT_ONCE // 2 - 1)] + [(reject, ops)]
+
+    def race(deed: tuple[Callable[..., TestResponse], Person]) -> int:
+        together.wait()
+        return decided(*deed, id)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        statuses = sorted(pool.map(race, deeds))
+    assert statuses[1:] == [409] * (AT_ONCE - 1)
+    house.post_payments()
+    assert client.balance(purse) == {202: "14.00", 200: "10.00"}[statuses[0]]
+    deeds_told = house.execute("SELECT action FROM audit_log WHERE target = %s ORDER BY id", id)
+    assert deeds_told == ["adjustments.propose", {202: "adjustments.approve", 200: "adjustments.reject"}[statuses[0]]]
+
+
+@pytest.mark.parametrize("members", [{"reason": None}, {"reason": ""}, {"reason": "x" * 501}, {"state": "proposed"}])
+def test_a_rejection_says_why(house: House, ops: Person, client: Person, purse: str, members: dict[str, Any]) -> None:
+    id = proposed(ops, client)
+    with house.unchanged():
+        assert reject(ops, id, **members).status_code == 422
+
+
+def test_one_key_one_proposal(house: House, ops: Person, client: Person, purse: str) -> None:
+    body, key = proposal(ops, client), secrets.token_hex(8)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(lambda _: ops.order(PATH, body, key), range(AT_ONCE)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.get_json()["id"] for answer in answers}) == 1
+    assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == AT_ONCE - 1
+    other = ops.order(PATH, {**body, "amount": "5.00"}, key)
+    assert (other.status_code, other.get_json()["code"]) == (422, "idempotency_key_reused")
+    deposit = {"wallet": purse, "amount": "1.00", "currency": "EUR", "source": "wire"}
+    assert ops.order("/v1/deposits", deposit, key).get_json()["code"] == "idempotency_key_reused"
+
+
+def test_a_debit_that_the_wallet_cannot_bear(
+    house: House, ops: Person, chief: Person, client: Person, purse: str
+) -> None:
+    told = approve(chief, proposed(ops, client, direction="debit", amount="10.01")).get_json()
+    house.post_payments()
+    assert ops.get(f"/v1/payments/{told['payment']}").get_json()["failure"]["code"] == "insufficient_funds"
+    assert client.balance(purse) == "10.00"
+
+
+def test_all_deeds_are_audited(house: House, ops: Person, chief: Person, client: Person, purse: str) -> None:
+    id = proposed(ops, client)
+    approve(chief, id, reason="Seen")
+    lines = house.execute("SELECT to_jsonb(l) FROM audit_log l WHERE target = %s ORDER BY id", id)
+    assert [(line["action"], line["actor"], line["reason"]) for line in lines] == [
+        ("adjustments.propose", ops.id, "Lost in the post"),
+        ("adjustments.approve", chief.id, "Seen"),
+    ]
+    assert lines[1]["before"] == lines[0]["after"]
+    assert purse not in str(lines)
+    reject(ops, second := proposed(ops, client))
+    [_, line] = house.execute("SELECT to_jsonb(l) FROM audit_log l WHERE target = %s ORDER BY id", second)
+    assert (line["action"], line["actor"], line["reason"]) == ("adjustments.reject", ops.id, "Not ours")
+    assert (line["before"]["state"], line["after"]["state"]) == ("proposed", "rejected")
+
+
+def test_the_list(house: House, ops: Person, chief: Person, client: Person, purse: str) -> None:
+    zeroth, first, second = (proposed(ops, client) for _ in range(3))
+    approve(chief, first)
+    reject(chief, zeroth)
+
+    def listed(query: str = "", reader: Person = ops) -> list[str]:
+        rows = reader.get(f"{PATH}?limit=3{query}").get_json()["data"]
+        return [row["id"] for row in rows if row["id"] in (zeroth, first, second)]
+
+    assert listed() == listed(reader=house.person("auditor")) == [second, first, zeroth]
+    assert listed("&state=approved") == [first]
+    assert listed("&state=proposed") == [second]
+    assert listed("&state=rejected,approved") == [first, zeroth]
+    assert ops.get(f"{PATH}?state=open").status_code == 422
+    page = ops.get(f"{PATH}?limit=1").get_json()
+    following = ops.get(f"{PATH}?limit=1&cursor={page['next_cursor']}").get_json()
+    assert [page["data"][0]["id"], following["data"][0]["id"]] == [second, first]
+
+
+@pytest.mark.parametrize("role", ["client", "merchant", "auditor"])
+def test_only_ops_propose_and_decide(house: House, ops: Person, client: Person, purse: str, role: str) -> None:
+    person, body, id = house.person(role), proposal(ops, client), proposed(ops, client)
+    with house.unchanged():
+        assert person.order(PATH, body).status_code == 403
+        assert approve(person, id).status_code == 403
+        assert reject(person, id).status_code == 403
+    if role != "auditor":
+        assert person.get(PATH).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("members", "status", "code"),
+    [
+        ({"account": str(uuids.uuid7())}, 404, "not_found"),
+        ({"account": "wal_" + "x" * 32}, 422, "invalid_value"),
+        ({"direction": "up"}, 422, "invalid_value"),
+        ({"amount": "0"}, 422, "amount_not_positive"),
+        ({"amount": "-1.00"}, 422, "amount_invalid"),
+        ({"amount": 4}, 422, "amount_must_be_string"),
+        ({"currency": "USD"}, 422, "currency_mismatch"),
+        ({"currency": "ZZZ"}, 422, "currency_unknown"),
+        ({"reason": ""}, 422, "invalid_value"),
+        ({"reason": "x" * 501}, 422, "text_too_long"),
+        ({"approved_by": str(uuids.uuid7())}, 422, "unknown_field"),
+    ],
+)
+def test_what_is_no_proposal(
+    house: House, ops: Person, client: Person, purse: str, members: dict[str, Any], status: int, code: str
+) -> None:
+    body = proposal(ops, client, **members)
+    with house.unchanged():
+        answer = ops.order(PATH, body)
+    assert (answer.status_code, answer.get_json()["code"]) == (status, code)
+
+
+def test_a_technical_account_is_nobodys_to_adjust(house: House, ops: Person, client: Person, purse: str) -> None:
+    [wire] = house.execute("SELECT id::text FROM accounts WHERE code = 'wire' AND currency = 'EUR'")
+    assert ops.order(PATH, proposal(ops, client, account=wire)).status_code == 404
+
+
+@pytest.mark.parametrize("id", ["x", "%00", str(uuids.uuid7())], ids=["word", "null", "unknown"])
+def test_what_was_never_proposed(house: House, chief: Person, id: str) -> None:
+    with house.unchanged():
+        assert approve(chief, id).status_code == 404
+        assert reject(chief, id).status_code == 404
+
+
+def test_a_payment_that_nobody_agreed_on_is_refused_by_the_worker(
+    house: House, ops: Person, chief: Person, client: Person, purse: str
+) -> None:
+    """What a taken gateway might insert: an adjustment of its own, or a second one by an approval that is known."""
+    world, account = World.of(house.database), account_of(ops, client)
+    approve(chief, proposed(ops, client))
+    ours = world.technical("internal")
+    forged = [world.wish("adjustment", maker, ours, account, 400) for maker in (client.id, ops.id, chief.id)]
+    with transaction(house.gateway) as connection:
+        payment.accept(connection, forged)
+    house.post_payments()
+    for wish in forged:
+        assert ops.get(f"/v1/payments/{wish.id}").get_json()["failure"]["code"] == "not_permitted"
+    assert client.balance(purse) == "14.00"
+
+
+def test_the_books_are_in_order_after_all_this(house: House) -> None:
+    with house.worker.connect() as connection:
+        assert violations(connection) == []

@@ -1,0 +1,236 @@
+"""Ops look at payments that did not post, and have them tried again: wishes that a worker decides."""
+
+from typing import Any
+
+import pytest
+
+from models import payment, payout
+from models.payout import Wait
+from models.session import transaction
+from tests.gateway.harness import House, Person
+
+UNKNOWN = "01890000-0000-7000-8000-000000000000"
+REASON = {"reason": "the disk is back"}
+MEMBERS = {
+    "id", "type", "amount", "currency", "user", "created_at", "due_at", "attempts", "last_error", "parked_at",
+}  # fmt: skip
+
+
+def order(person: Person, wallet: str, amount: str = "1.00") -> str:
+    """The id of a deposit that is accepted and not posted."""
+    deposit = {"wallet": wallet, "amount": amount, "currency": "EUR", "source": "wire"}
+    return person.order("/v1/deposits", deposit).get_json()["id"]
+
+
+def park(house: House, id: str) -> None:
+    """Set a due payment aside for a person, as a worker does."""
+    with transaction(house.worker) as connection:
+        attempts = payment.attempts(connection, id) + 1
+        assert payment.postpone(connection, id, attempts, "no luck", 0.0, park=True)
+
+
+@pytest.fixture
+def ops(house: House) -> Person:
+    return house.person("ops", "Ona")
+
+
+@pytest.fixture
+def parked(house: House, client: Person) -> str:
+    """The id of a parked deposit."""
+    id = order(client, client.wallet())
+    park(house, id)
+    return id
+
+
+def retry(person: Person, id: str, body: Any = REASON) -> Any:
+    return person.call("POST", f"/v1/ops/payments/{id}/retry", json=body)
+
+
+def commands(house: House, id: str) -> list[str | None]:
+    """The outcomes of the commands about a payment, oldest first."""
+    return house.execute("SELECT outcome FROM commands WHERE payment_id = %s ORDER BY id", id)
+
+
+def test_stuck_and_parked_payments_are_shown(house: House, client: Person, ops: Person, parked: str) -> None:
+    waiting = order(client, client.wallet(), "2.50")
+    rows = {
+        which: {row["id"]: row for row in ops.get(f"/v1/ops/payments?{which}&limit=100").get_json()["data"]}
+        for which in ("stuck=0", "stuck=3600", "parked=true")
+    }
+    assert (waiting in rows["stuck=0"], parked in rows["stuck=0"]) == (True, False)
+    assert (waiting in rows["parked=true"], parked in rows["parked=true"]) == (False, True)
+    assert rows["stuck=3600"] == {}
+    row = rows["stuck=0"][waiting]
+    assert row.keys() == MEMBERS
+    assert (row["type"], row["amount"], row["currency"], row["user"]) == ("deposit", "2.50", "EUR", client.id)
+    assert (row["attempts"], row["last_error"], row["parked_at"]) == (0, None, None)
+    row = rows["parked=true"][parked]
+    assert (row["attempts"], row["last_error"]) == (1, "no luck")
+    assert row["parked_at"] is not None
+    house.post_payments()
+    assert waiting not in {row["id"] for row in ops.get("/v1/ops/payments?stuck=0&limit=100").get_json()["data"]}
+
+
+def test_withdrawals_that_the_bank_has_not_ended_are_shown(house: House, client: Person, ops: Person) -> None:
+    order = {"wallet": client.wallet("5.00"), "amount": "2.00", "currency": "EUR", "name": "Ann Example"}
+    id = client.order("/v1/withdrawals", {**order, "iban": "DE89370400440532013000"}).get_json()["id"]
+    house.post_payments()
+    assert ops.get("/v1/ops/payments?undecided=true").get_json()["data"] == []
+    with transaction(house.worker) as connection:
+        assert payout.claim(connection, "bank", 10, 20.0)
+        payout.postpone(connection, [Wait(id, 1, 1, 60.0, "500 from the bank")])
+    [row] = ops.get("/v1/ops/payments?undecided=true").get_json()["data"]
+    assert row.keys() == MEMBERS
+    assert (row["id"], row["attempts"], row["last_error"], row["parked_at"]) == (id, 1, "500 from the bank", None)
+    assert ops.get("/v1/ops/payments?undecided=true&type=withdrawal&currency=EUR").get_json()["data"] == [row]
+    assert ops.get("/v1/ops/payments?undecided=true&currency=USD").get_json()["data"] == []
+    for other in ("stuck=0", "parked=true"):
+        assert id not in {one["id"] for one in ops.get(f"/v1/ops/payments?{other}&limit=100").get_json()["data"]}
+    many = {"filter": {"undecided": True}, "reason": "why"}
+    assert ops.call("POST", "/v1/ops/payments/retry", json=many).get_json()["code"] == "unknown_field"
+
+
+def test_the_list_is_narrowed_by_type_and_currency(house: House, client: Person, ops: Person) -> None:
+    source, target = client.wallet(), client.wallet()
+    yen = client.wallet(currency="JPY")
+    deposit = order(client, source)
+    transfer = client.order(
+        "/v1/transfers", {"source": source, "target": target, "amount": "1.00", "currency": "EUR"}
+    ).get_json()["id"]
+    in_yen = client.order(
+        "/v1/deposits", {"wallet": yen, "amount": "7", "currency": "JPY", "source": "wire"}
+    ).get_json()["id"]
+    mine = {deposit, transfer, in_yen}
+
+    def ids(query: str) -> set[str]:
+        rows = ops.get(f"/v1/ops/payments?stuck=0&limit=100{query}").get_json()["data"]
+        return mine & {row["id"] for row in rows}
+
+    assert ids("") == mine
+    assert ids("&type=transfer") == {transfer}
+    assert ids("&type=transfer,deposit") == mine
+    assert ids("&type=charge") == set()
+    assert ids("&currency=JPY") == {in_yen}
+    assert ids("&type=deposit&currency=EUR") == {deposit}
+    house.post_payments()
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", "?stuck=1&parked=true", "?parked=false", "?parked=1", "?stuck=-1", "?stuck=1.5", "?stuck=x", "?stuck=",
+     "?stuck=999999999", "?stuck=9999999999", "?stuck=\u0661", "?stuck=1;DROP TABLE payments", "?parked=TRUE",
+     "?undecided=1", "?undecided=false", "?undecided=true&parked=true", "?undecided=true&stuck=1",
+     "?stuck=1&type=refund2", "?stuck=1&type="],
+)  # fmt: skip
+def test_exactly_one_of_stuck_parked_and_undecided(ops: Person, query: str) -> None:
+    answer = ops.get(f"/v1/ops/payments{query}")
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid_value")
+
+
+def test_a_retry_is_a_wish_that_the_worker_decides(
+    house: House, client: Person, ops: Person, parked: str, rings: list
+) -> None:
+    before = house.execute("SELECT to_jsonb(p) FROM payments p WHERE id = %s", parked)
+    rings.clear()
+    answer = retry(ops, parked)
+    assert answer.status_code == 202
+    assert answer.get_json()["id"] == parked
+    assert (answer.headers["Location"], answer.headers["Retry-After"]) == (f"/v1/payments/{parked}", "1")
+    assert answer.headers["ETag"] == ops.get(f"/v1/payments/{parked}").headers["ETag"]
+    assert rings == [answer.headers["Request-Id"]]
+    assert house.execute("SELECT to_jsonb(p) FROM payments p WHERE id = %s", parked) == before
+    assert commands(house, parked) == [None]
+    house.post_payments()
+    assert commands(house, parked) == ["done"]
+    assert client.get(f"/v1/payments/{parked}").get_json()["state"] == "COMPLETED"
+
+
+def test_what_was_done_is_in_the_audit_log(house: House, ops: Person, parked: str) -> None:
+    request_id = retry(ops, parked).headers["Request-Id"]
+    house.post_payments()
+    auditor = house.person("auditor")
+    [line] = auditor.get(f"/v1/ops/audit?target={parked}").get_json()["data"]
+    [token_id] = house.execute("SELECT id::text FROM tokens WHERE user_id = %s", ops.id)
+    assert (line["actor"], line["action"], line["reason"]) == (ops.id, "payments.retry", REASON["reason"])
+    assert (line["token_id"], line["address"], line["request_id"]) == (token_id, "127.0.0.1", request_id)
+    assert (line["before"]["attempts"], line["before"]["last_error"]) == (1, "no luck")
+    assert line["before"]["parked_at"] is not None
+    assert line["after"] == {"attempts": 0, "parked_at": None}
+    assert line["written_by"] == "payments_worker"
+
+
+def test_a_second_retry_while_one_is_open_is_the_same_wish(house: House, ops: Person, parked: str) -> None:
+    assert [retry(ops, parked).status_code for _ in range(3)] == [202] * 3
+    assert commands(house, parked) == [None]
+    house.post_payments()
+    assert commands(house, parked) == ["done"]
+
+
+def test_a_payment_that_became_final_meanwhile_refuses_the_wish(house: House, client: Person, ops: Person) -> None:
+    id = order(client, client.wallet())
+    assert retry(ops, id).status_code == 202
+    statement = "UPDATE payments SET state = 'FAILED', failure_code = 'expired', finalized_at = now() WHERE id = %s"
+    house.execute(f"{statement} RETURNING id", id)
+    house.post_payments()
+    assert commands(house, id) == ["refused"]
+    assert ops.get(f"/v1/ops/audit?target={id}").get_json()["data"] == []
+
+
+@pytest.mark.parametrize("state", ["COMPLETED", "FAILED"])
+def test_a_final_payment_is_not_retried(
+    house: House, client: Person, stranger: Person, ops: Person, state: str, rings: list
+) -> None:
+    wallet = client.wallet("5.00")
+    transfer = {"source": wallet, "target": stranger.wallet(), "currency": "EUR"}
+    amount = {"COMPLETED": "1.00", "FAILED": "6.00"}[state]
+    id = client.order("/v1/transfers", {**transfer, "amount": amount}).get_json()["id"]
+    house.post_payments()
+    assert client.get(f"/v1/payments/{id}").get_json()["state"] == state
+    rings.clear()
+    with house.unchanged():
+        answer = retry(ops, id)
+    assert (answer.status_code, answer.get_json()["code"], rings) == (409, "payment_final", [])
+
+
+@pytest.mark.parametrize("id", [UNKNOWN, "1", "%27", "x" * 200, "1%20OR%201=1"])
+def test_n10_n52_there_is_no_such_payment(house: House, ops: Person, id: str) -> None:
+    with house.unchanged():
+        answer = retry(ops, id)
+    assert (answer.status_code, answer.get_json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({}, "required"),
+        ({"reason": ""}, "invalid_value"),
+        ({"reason": " "}, "invalid_value"),
+        ({"reason": "x" * 501}, "text_too_long"),
+        ({"reason": "a\x00b"}, "text_invalid"),
+        ({"reason": None}, "null_not_allowed"),
+        ({"reason": 1}, "invalid_type"),
+        ({"reason": "x", "attempts": 0}, "unknown_field"),
+        ({"reason": "x", "state": "INITIATED"}, "unknown_field"),
+        ([], "invalid_type"),
+    ],
+)
+def test_n16_a_retry_says_why_and_nothing_else(house: House, ops: Person, parked: str, body: Any, code: str) -> None:
+    with house.unchanged():
+        answer = retry(ops, parked, body)
+    assert (answer.status_code, answer.get_json()["code"]) == (422, code)
+
+
+@pytest.mark.parametrize("role", ["client", "merchant", "auditor"])
+def test_n05_n14_only_ops_retry(house: House, client: Person, parked: str, role: str) -> None:
+    person = client if role == "client" else house.person(role)
+    with house.unchanged():
+        many = {"filter": {"parked": True}, "dry_run": False, **REASON}
+        answers = [retry(person, parked), person.call("POST", "/v1/ops/payments/retry", json=many)]
+    assert [(a.status_code, a.get_json()["code"]) for a in answers] == [(403, "scope_missing")] * 2
+
+
+def test_n14_a_token_without_the_scope(house: House, parked: str) -> None:
+    reader = house.person("ops", scopes=["ops:read"])
+    assert reader.get("/v1/ops/payments?parked=true").status_code == 200
+    with house.unchanged():
+        assert retry(reader, parked).status_code == 403

@@ -1,0 +1,129 @@
+"""Ops have many payments tried again at once, or only ask which they would be."""
+
+from typing import Any
+
+import pytest
+
+from tests.gateway.harness import House, Person
+from tests.gateway.ops.test_audit_and_health import REASON, order, park
+from tests.support import Database
+
+
+def retry_many(person: Person, filter: Any, **rest: Any) -> Any:
+    return person.call("POST", "/v1/ops/payments/retry", json={"filter": filter, **REASON, **rest})
+
+
+class Crowd:
+    """A house with five parked payments and three stuck ones, oldest first, seen by ops."""
+
+    def __init__(self, database: Database) -> None:
+        self.house = House(database)
+        self.ops = self.house.person("ops")
+        client = self.house.person()
+        wallet = client.wallet()
+        self.parked = [order(client, wallet) for _ in range(5)]
+        for id in self.parked:
+            park(self.house, id)
+        self.stuck = [order(client, wallet) for _ in range(3)]
+
+    def attempts(self) -> set[int]:
+        """How often the parked ones were tried."""
+        return set(self.house.execute("SELECT attempts FROM payments WHERE id = ANY(%s::uuid[])", self.parked))
+
+
+@pytest.fixture
+def crowd(fresh_database: Database) -> Crowd:
+    return Crowd(fresh_database)
+
+
+def test_a_dry_run_only_says_which(crowd: Crowd, rings: list) -> None:
+    rings.clear()
+    with crowd.house.unchanged():
+        unasked = retry_many(crowd.ops, {"parked": True})
+        asked = retry_many(crowd.ops, {"parked": True}, dry_run=True)
+        limited = retry_many(crowd.ops, {"stuck": 0, "limit": 2})
+        exact = retry_many(crowd.ops, {"stuck": 0, "limit": 3, "type": "deposit,transfer", "currency": "EUR"})
+        none = retry_many(crowd.ops, {"stuck": 3600})
+    assert unasked.status_code == 200
+    assert unasked.get_json() == {"dry_run": True, "count": 5, "payments": crowd.parked, "has_more": False}
+    assert asked.get_json() == unasked.get_json()
+    assert limited.get_json() == {"dry_run": True, "count": 2, "payments": crowd.stuck[:2], "has_more": True}
+    assert exact.get_json() == {"dry_run": True, "count": 3, "payments": crowd.stuck, "has_more": False}
+    assert none.get_json() == {"dry_run": True, "count": 0, "payments": [], "has_more": False}
+    assert rings == []
+
+
+def test_many_are_retried_the_oldest_first(crowd: Crowd, rings: list) -> None:
+    rings.clear()
+    answer = retry_many(crowd.ops, {"parked": True, "limit": 4}, dry_run=False)
+    assert answer.status_code == 202
+    assert answer.get_json() == {"dry_run": False, "count": 4, "payments": crowd.parked[:4], "has_more": True}
+    assert rings == [answer.headers["Request-Id"]]
+    assert crowd.attempts() == {1}
+    crowd.house.post_payments()
+    left = crowd.ops.get("/v1/ops/payments?parked=true").get_json()["data"]
+    assert [row["id"] for row in left] == crowd.parked[4:]
+    lines = crowd.ops.get("/v1/ops/audit?action=payments.retry").get_json()["data"]
+    assert {line["target"] for line in lines} == set(crowd.parked[:4])
+    assert {line["reason"] for line in lines} == {REASON["reason"]}
+
+
+def test_many_retried_twice_are_one_wish_each(crowd: Crowd) -> None:
+    answers = [retry_many(crowd.ops, {"parked": True}, dry_run=False) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert crowd.house.execute("SELECT count(*) FROM commands") == [5]
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "pointer"),
+    [
+        ({"filter": {}}, "invalid_value", "/filter/stuck"),
+        ({"filter": {"stuck": 1, "parked": True}}, "invalid_value", "/filter/stuck"),
+        ({"filter": {"parked": False}}, "invalid_value", "/filter/stuck"),
+        ({"filter": {"parked": "true"}}, "invalid_type", "/filter/parked"),
+        ({"filter": {"stuck": "60"}}, "invalid_type", "/filter/stuck"),
+        ({"filter": {"stuck": 1.0}}, "invalid_type", "/filter/stuck"),
+        ({"filter": {"stuck": True}}, "invalid_type", "/filter/stuck"),
+        ({"filter": {"stuck": -1}}, "invalid_value", "/filter/stuck"),
+        ({"filter": {"stuck": 10**12}}, "invalid_value", "/filter/stuck"),
+        ({"filter": {"stuck": None}}, "invalid_value", "/filter/stuck"),
+        ({"filter": {"parked": True, "limit": 0}}, "limit_out_of_range", "/filter/limit"),
+        ({"filter": {"parked": True, "limit": 1001}}, "limit_out_of_range", "/filter/limit"),
+        ({"filter": {"parked": True, "limit": "10"}}, "invalid_type", "/filter/limit"),
+        ({"filter": {"parked": True, "type": "' OR 1=1--"}}, "invalid_value", "/filter/type"),
+        ({"filter": {"parked": True, "currency": "eur"}}, "currency_unknown", "/filter/currency"),
+        ({"filter": {"parked": True, "ids": []}}, "unknown_field", "/filter/ids"),
+        ({"filter": []}, "invalid_type", "/filter"),
+        ({"filter": None}, "null_not_allowed", "/filter"),
+        ({"dry_run": "false"}, "invalid_type", "/dry_run"),
+        ({"reason": ""}, "invalid_value", "/reason"),
+        ({"user": "x"}, "unknown_field", "/user"),
+    ],
+)
+def test_n16_a_filter_that_is_none(house: House, change: dict, code: str, pointer: str) -> None:
+    body = {"filter": {"parked": True}, "dry_run": False, **REASON, **change}
+    ops = house.person("ops")
+    with house.unchanged():
+        answer = ops.call("POST", "/v1/ops/payments/retry", json=body)
+    [flaw] = answer.get_json()["errors"]
+    assert (answer.status_code, flaw["code"], flaw["pointer"]) == (422, code, pointer)
+
+
+@pytest.mark.parametrize("body", [{"filter": {"parked": True}}, REASON])
+def test_a_filter_and_a_reason_are_required(house: House, body: dict) -> None:
+    answer = house.person("ops").call("POST", "/v1/ops/payments/retry", json=body)
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "required")
+
+
+def test_parked_payments_in_pages(crowd: Crowd) -> None:
+    def page(query: str) -> Any:
+        return crowd.ops.get(f"/v1/ops/payments?parked=true&{query}").get_json()
+
+    first = page("limit=2")
+    second = page(f"limit=2&cursor={first['next_cursor']}")
+    third = page(f"limit=2&cursor={second['next_cursor']}")
+    back = page(f"limit=2&cursor={third['prev_cursor']}")
+    rows = [row["id"] for page in (first, second, third) for row in page["data"]]
+    assert rows == crowd.parked[::-1]
+    assert back["data"] == second["data"]
+    assert (third["has_more"], first["prev_cursor"]) == (False, None)

@@ -1,0 +1,210 @@
+"""Charges captured later, voided, canceled and expired; payments scheduled: over HTTP, decided by the poster."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from uuid_utils import compat as uuids
+
+from tests.gateway.harness import House, Person
+
+LATER = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+LONG_AGO = "2001-02-03T04:05:06Z"
+
+
+@pytest.fixture
+def purse(client: Person) -> str:
+    """A wallet of the client's with 100.00 EUR."""
+    return client.wallet("100.00")
+
+
+@pytest.fixture
+def till(merchant: Person) -> str:
+    """A wallet of the merchant's."""
+    return merchant.wallet()
+
+
+@pytest.fixture
+def held(house: House, merchant: Person, purse: str, till: str) -> str:
+    """The id of a charge of 40.00 that is AUTHORIZED."""
+    charge = merchant.order("/v1/charges", order(purse, capture=False)).get_json()
+    house.post_payments()
+    assert merchant.get(f"/v1/payments/{charge['id']}").get_json()["state"] == "AUTHORIZED"
+    return charge["id"]
+
+
+def order(purse: str, **members: Any) -> dict[str, Any]:
+    return {"wallet": purse, "amount": "40.00", "currency": "EUR", **members}
+
+
+def funds(client: Person, purse: str) -> tuple[str, str, str]:
+    wallet = client.get(f"/v1/wallets/{purse}").get_json()
+    return wallet["balance"], wallet["held"], wallet["available"]
+
+
+def story(person: Person, id: str) -> tuple[str, str | None, str | None]:
+    payment = person.get(f"/v1/payments/{id}").get_json()
+    return payment["state"], payment["captured_amount"], payment["failure"] and payment["failure"]["code"]
+
+
+def test_what_is_held_is_not_available_and_not_gone(client: Person, purse: str, held: str, till: str) -> None:
+    assert funds(client, purse) == ("100.00", "40.00", "60.00")
+    assert story(client, held) == ("AUTHORIZED", "0.00", None)
+
+
+@pytest.mark.parametrize(("body", "taken", "left"), [({}, "40.00", "60.00"), ({"amount": "15.50"}, "15.50", "84.50")])
+def test_a_capture(
+    house: House, client: Person, merchant: Person, purse: str, till: str, held: str, body: dict, taken: str, left: str
+) -> None:
+    answer = merchant.order(f"/v1/charges/{held}/capture", body)
+    assert (answer.status_code, answer.headers["Location"]) == (202, f"/v1/payments/{held}")
+    house.post_payments()
+    assert story(merchant, held) == ("COMPLETED", taken, None)
+    assert funds(client, purse) == (left, "0.00", left)
+    assert merchant.balance(till) == taken
+    again = merchant.order(f"/v1/charges/{held}/capture", body)
+    assert (again.status_code, again.get_json()["code"]) == (409, "illegal_transition")
+
+
+def test_a_void(house: House, client: Person, merchant: Person, purse: str, till: str, held: str) -> None:
+    assert merchant.order(f"/v1/charges/{held}/void", {}).status_code == 202
+    house.post_payments()
+    assert story(merchant, held) == ("FAILED", "0.00", "canceled")
+    assert funds(client, purse) == ("100.00", "0.00", "100.00")
+    assert merchant.order(f"/v1/charges/{held}/capture", {}).get_json()["code"] == "illegal_transition"
+
+
+def test_a_hold_expires_and_cannot_be_captured_any_more(
+    house: House, client: Person, merchant: Person, purse: str, held: str
+) -> None:
+    house.execute("UPDATE payments SET hold_expires_at = now() WHERE id = %s", held)
+    assert merchant.order(f"/v1/charges/{held}/capture", {}).status_code == 202, "it is decided under lock"
+    house.post_payments()
+    assert story(merchant, held) == ("FAILED", "0.00", "expired")
+    assert funds(client, purse) == ("100.00", "0.00", "100.00")
+    assert house.execute("SELECT outcome FROM commands WHERE payment_id = %s", held) == ["refused"]
+    assert merchant.order(f"/v1/charges/{held}/capture", {}).get_json()["code"] == "illegal_transition"
+
+
+def test_a_hold_that_nobody_asks_about_expires(house: House, merchant: Person, held: str) -> None:
+    house.execute("UPDATE payments SET hold_expires_at = now() WHERE id = %s", held)
+    house.post_payments()
+    assert story(merchant, held) == ("FAILED", "0.00", "expired")
+
+
+def test_of_twenty_racing_captures_and_voids_one_counts(
+    house: House, client: Person, merchant: Person, purse: str, till: str, held: str
+) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        ends = ["capture", "void"] * 10
+        answers = list(pool.map(lambda end: merchant.order(f"/v1/charges/{held}/{end}", {}), ends))
+    codes = [answer.status_code for answer in answers]
+    assert (codes.count(202), codes.count(409)) == (1, 19)
+    assert {a.get_json()["code"] for a in answers if a.status_code == 409} == {"ending_ordered"}
+    house.post_payments()
+    won = ends[codes.index(202)]
+    assert story(merchant, held)[0] == ("COMPLETED" if won == "capture" else "FAILED")
+    assert merchant.balance(till) == ("40.00" if won == "capture" else "0.00")
+    assert funds(client, purse)[1] == "0.00"
+
+
+def test_one_key_orders_one_capture(house: House, merchant: Person, till: str, held: str) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: merchant.order(f"/v1/charges/{held}/capture", {}, key="k"), range(20)))
+    assert {answer.status_code for answer in answers} == {202}
+    assert sum("Idempotent-Replayed" not in answer.headers for answer in answers) == 1
+    house.post_payments()
+    replay = merchant.order(f"/v1/charges/{held}/capture", {}, key="k")
+    assert (replay.status_code, replay.get_json()["state"]) == (202, "COMPLETED")
+    other = merchant.order(f"/v1/charges/{held}/capture", {"amount": "1.00"}, key="k")
+    assert (other.status_code, other.get_json()["code"]) == (422, "idempotency_key_reused")
+    assert merchant.balance(till) == "40.00"
+
+
+@pytest.mark.parametrize(
+    ("amount", "code"),
+    [
+        ("40.01", "amount_too_large"),
+        ("0", "amount_not_positive"),
+        ("1.001", "amount_precision"),
+        (1, "amount_must_be_string"),
+    ],
+)
+def test_what_cannot_be_captured(merchant: Person, held: str, amount: Any, code: str, unchanged: None) -> None:
+    answer = merchant.order(f"/v1/charges/{held}/capture", {"amount": amount})
+    assert (answer.status_code, answer.get_json()["code"]) == (422, code)
+
+
+@pytest.mark.parametrize("end", ["charges/{}/capture", "charges/{}/void", "payments/{}/cancel"])
+def test_only_the_maker_ends_a_payment(house: House, client: Person, held: str, end: str) -> None:
+    people = (house.person("merchant"), client)
+    with house.unchanged():
+        for person in people:
+            theirs, unknown = (person.order("/v1/" + end.format(id), {}) for id in (held, uuids.uuid7()))
+            assert theirs.status_code == unknown.status_code
+            assert theirs.get_json()["code"] == unknown.get_json()["code"]
+            assert theirs.status_code in (403, 404)
+
+
+def test_a_scheduled_transfer_waits_and_can_be_canceled(house: House, client: Person, purse: str) -> None:
+    target = client.wallet()
+    transfer = {"source": purse, "target": target, "amount": "1.00", "currency": "EUR", "scheduled_at": LATER}
+    waiting, canceled = (client.order("/v1/transfers", transfer).get_json()["id"] for _ in range(2))
+    house.post_payments()
+    shown = client.get(f"/v1/payments/{waiting}").get_json()
+    assert (shown["state"], shown["scheduled_at"]) == ("INITIATED", shown["next_attempt_at"])
+    assert client.order(f"/v1/payments/{canceled}/cancel", {}).status_code == 202
+    house.post_payments()
+    assert story(client, canceled)[::2] == ("FAILED", "canceled")
+    house.execute("UPDATE payments SET due_at = now() WHERE id = %s", waiting)
+    house.post_payments()
+    assert story(client, waiting)[0] == "COMPLETED"
+    assert client.balance(target) == "1.00"
+    assert client.order(f"/v1/payments/{waiting}/cancel", {}).get_json()["code"] == "illegal_transition"
+
+
+def test_what_is_scheduled_for_the_past_is_due_at_once(house: House, client: Person, purse: str) -> None:
+    transfer = {"source": purse, "target": client.wallet(), "amount": "1.00", "currency": "EUR"}
+    id = client.order("/v1/transfers", {**transfer, "scheduled_at": LONG_AGO}).get_json()["id"]
+    house.post_payments()
+    assert story(client, id)[0] == "COMPLETED"
+
+
+def test_what_is_not_posted_in_time_fails(house: House, client: Person, purse: str) -> None:
+    transfer = {"source": purse, "target": client.wallet(), "amount": "1.00", "currency": "EUR"}
+    id = client.order("/v1/transfers", {**transfer, "expires_at": LONG_AGO}).get_json()["id"]
+    house.post_payments()
+    assert story(client, id)[::2] == ("FAILED", "expired")
+    assert client.balance(purse) == "100.00"
+
+
+def test_what_would_expire_before_it_is_due_is_refused(client: Person, purse: str, unchanged: None) -> None:
+    transfer = {"source": purse, "target": purse[:-1] + "x", "amount": "1.00", "currency": "EUR"}
+    answer = client.order("/v1/transfers", {**transfer, "scheduled_at": LATER, "expires_at": LONG_AGO})
+    assert (answer.status_code, answer.get_json()["errors"][0]["pointer"]) == (422, "/expires_at")
+
+
+def test_what_is_scheduled_is_not_stuck(house: House, client: Person, purse: str) -> None:
+    transfer = {"source": purse, "target": client.wallet(), "amount": "1.00", "currency": "EUR"}
+    waiting = client.order("/v1/transfers", {**transfer, "scheduled_at": LATER}).get_json()["id"]
+    late = client.order("/v1/transfers", transfer).get_json()["id"]
+    stuck = house.person("ops").get("/v1/ops/payments?stuck=0").get_json()["data"]
+    assert late in {row["id"] for row in stuck}
+    assert waiting not in {row["id"] for row in stuck}
+
+
+def test_a_cancel_that_came_too_late_leaves_the_hold_to_be_captured(
+    house: House, client: Person, merchant: Person, purse: str, till: str
+) -> None:
+    id = merchant.order("/v1/charges", order(purse, capture=False)).get_json()["id"]
+    house.post_payments()
+    house.execute(
+        "INSERT INTO commands (id, kind, payment_id, user_id) VALUES (%s, 'cancel', %s, %s)",
+        *(str(uuids.uuid7()), id, merchant.id),
+    )
+    house.post_payments()
+    assert house.execute("SELECT outcome FROM commands WHERE payment_id = %s", id) == ["refused"]
+    assert merchant.order(f"/v1/charges/{id}/capture", {}).status_code == 202
+    house.post_payments()
+    assert story(merchant, id)[0] == "COMPLETED"

@@ -1,0 +1,201 @@
+"""What has gone wrong elsewhere with holds, refunds and two parties, each by its name; the rest stands elsewhere."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from uuid_utils import compat as uuids
+
+from tests.gateway.harness import House, Person
+from workers.posting.poster import Poster
+
+CROWD = 20
+
+
+@pytest.fixture
+def purse(client: Person) -> str:
+    """A wallet of the client's with 100.00 EUR."""
+    return client.wallet("100.00")
+
+
+@pytest.fixture
+def till(merchant: Person) -> str:
+    """A wallet of the merchant's."""
+    return merchant.wallet()
+
+
+def charge(merchant: Person, purse: str, amount: str = "40.00", **members: Any) -> str:
+    """The id of a charge, not yet posted."""
+    order = {"wallet": purse, "amount": amount, "currency": "EUR", **members}
+    return merchant.order("/v1/charges", order).get_json()["id"]
+
+
+def transfer(source: str, target: str, amount: str = "1.00") -> dict[str, str]:
+    return {"source": source, "target": target, "amount": amount, "currency": "EUR"}
+
+
+def story(person: Person, id: str) -> tuple[str, str | None]:
+    payment = person.get(f"/v1/payments/{id}").get_json()
+    return payment["state"], payment["failure"] and payment["failure"]["code"]
+
+
+def funds(person: Person, wallet: str) -> tuple[str, str]:
+    shown = person.get(f"/v1/wallets/{wallet}").get_json()
+    return shown["balance"], shown["held"]
+
+
+def race(house: House, *orders: Any) -> list[Any]:
+    """Order all at once, over connections of their own, while two posters post; their answers."""
+    with ThreadPoolExecutor(10) as crowd:
+        posters = [Poster(house.worker, deposits_open=True, linger_seconds=0) for _ in range(2)]
+        posting = [crowd.submit(poster.drain) for poster in posters]
+        answers = list(crowd.map(lambda order: order(), orders))
+        for drained in posting:
+            drained.result()
+    house.post_payments()
+    return answers
+
+
+def test_no_credit_is_lost_when_many_pay_one(house: House, client: Person, merchant: Person, till: str) -> None:
+    """Elsewhere only the payer was locked, and of two credits at once one was lost."""
+    purses = [client.wallet("10.00") for _ in range(5)]
+    orders = [lambda purse=purse: merchant.order("/v1/charges", body(purse)) for purse in purses for _ in range(4)]
+    assert {answer.status_code for answer in race(house, *orders)} == {202}
+    assert funds(merchant, till) == ("20.00", "0.00")
+    assert [funds(client, purse) for purse in purses] == [("6.00", "0.00")] * len(purses)
+
+
+def body(purse: str) -> dict[str, str]:
+    return {"wallet": purse, "amount": "1.00", "currency": "EUR"}
+
+
+def test_two_merchants_who_charge_each_other_at_once(house: House, merchant: Person) -> None:
+    """Elsewhere they were answered 500 for a deadlock."""
+    other = house.person("merchant", "Mall")
+    ours, theirs = merchant.wallet("50.00"), other.wallet("50.00")
+    sides = ((merchant, theirs), (other, ours)) * CROWD
+    orders = [lambda side=side: side[0].order("/v1/charges", body(side[1])) for side in sides]
+    answers = race(house, *orders)
+    assert {answer.status_code for answer in answers} == {202}
+    assert {story(side[0], a.get_json()["id"])[0] for side, a in zip(sides, answers, strict=True)} == {"COMPLETED"}
+    assert (merchant.balance(ours), other.balance(theirs)) == ("50.00", "50.00")
+
+
+def test_a_hold_that_was_refused_cannot_be_captured(
+    house: House, client: Person, merchant: Person, purse: str, till: str
+) -> None:
+    id = charge(merchant, purse, "100.01", capture=False)
+    house.post_payments()
+    assert story(merchant, id) == ("FAILED", "insufficient_funds")
+    with house.unchanged():
+        for end in ("capture", "void"):
+            answer = merchant.order(f"/v1/charges/{id}/{end}", {})
+            assert (answer.status_code, answer.get_json()["code"]) == (409, "illegal_transition")
+    house.execute(
+        "INSERT INTO commands (id, kind, payment_id, user_id) VALUES (%s, 'capture', %s, %s)",
+        *(str(uuids.uuid7()), id, merchant.id),
+    )
+    house.post_payments()
+    assert house.execute("SELECT outcome FROM commands WHERE payment_id = %s", id) == ["refused"]
+    assert (funds(client, purse), merchant.balance(till)) == (("100.00", "0.00"), "0.00")
+
+
+def test_a_refund_that_is_refused_moves_no_money(
+    house: House, client: Person, merchant: Person, purse: str, till: str
+) -> None:
+    """Elsewhere it was answered 409, and moved the money all the same."""
+    id = charge(merchant, purse)
+    house.post_payments()
+    refund = {"charge": id, "reason": "duplicate"}
+    assert merchant.order("/v1/refunds", {**refund, "amount": "10.00"}, "once").status_code == 202
+    house.post_payments()
+    with house.unchanged():
+        assert merchant.order("/v1/refunds", {**refund, "amount": "11.00"}, "once").status_code == 422
+        assert client.order("/v1/refunds", refund).status_code == 403
+        house.post_payments()
+    assert client.balance(purse) == "70.00"
+
+
+def test_two_refunds_do_not_exceed_their_charge(
+    house: House, client: Person, merchant: Person, purse: str, till: str
+) -> None:
+    merchant.order("/v1/deposits", {"wallet": till, "amount": "500.00", "currency": "EUR", "source": "wire"})
+    id = charge(merchant, purse)
+    house.post_payments()
+    refund = {"charge": id, "reason": "duplicate", "amount": "40.00"}
+    answers = race(house, *[lambda: merchant.order("/v1/refunds", refund)] * CROWD)
+    ends = [story(merchant, answer.get_json()["id"]) for answer in answers]
+    assert sorted(ends, key=str) == [("COMPLETED", None)] + [("FAILED", "refund_exceeds_charge")] * (CROWD - 1)
+    assert (client.balance(purse), merchant.balance(till)) == ("100.00", "500.00")
+
+
+def test_a_refund_is_not_refunded(house: House, client: Person, merchant: Person, purse: str, till: str) -> None:
+    id = charge(merchant, purse)
+    refund = merchant.order("/v1/refunds", {"charge": id, "reason": "duplicate"}).get_json()["id"]
+    house.post_payments()
+    with house.unchanged():
+        for kind, path in (("refunds", "/v1/refunds"), ("capture", f"/v1/charges/{refund}/capture")):
+            asked = {"charge": refund, "reason": "duplicate"} if kind == "refunds" else {}
+            assert merchant.order(path, asked).status_code == 404
+
+
+def test_time_alone_moves_no_money(house: House, client: Person, merchant: Person, purse: str, till: str) -> None:
+    """Elsewhere a time to live decided whether money existed: here it is held until the books say otherwise."""
+    id = charge(merchant, purse, capture=False)
+    house.post_payments()
+    house.execute("UPDATE payments SET hold_expires_at = now() - interval '400 days' WHERE id = %s", id)
+    spent = client.order("/v1/transfers", transfer(purse, till, "60.01")).get_json()["id"]
+    assert (story(merchant, id), funds(client, purse)) == (("AUTHORIZED", None), ("100.00", "40.00"))
+    house.post_payments()
+    assert (story(merchant, id), story(client, spent)) == (("FAILED", "expired"), ("COMPLETED", None))
+    assert funds(client, purse) == ("39.99", "0.00")
+
+
+@pytest.mark.parametrize("amount", ["-1.00", "-0.00", "\u22121.00", "0.00"])
+def test_no_amount_takes_from_the_payee(
+    house: House, client: Person, merchant: Person, purse: str, till: str, amount: str
+) -> None:
+    held = charge(merchant, purse, capture=False)
+    taken = charge(merchant, purse)
+    house.post_payments()
+    orders = [
+        (client, "/v1/deposits", {"wallet": purse, "currency": "EUR", "source": "wire"}),
+        (client, "/v1/transfers", {"source": purse, "target": till, "currency": "EUR"}),
+        (merchant, "/v1/charges", {"wallet": purse, "currency": "EUR"}),
+        (merchant, f"/v1/charges/{held}/capture", {}),
+        (merchant, "/v1/refunds", {"charge": taken, "reason": "duplicate"}),
+    ]
+    with house.unchanged():
+        for person, path, rest in orders:
+            answer = person.order(path, {**rest, "amount": amount})
+            assert answer.status_code == 422, path
+            assert [flaw["pointer"] for flaw in answer.get_json()["errors"]] == ["/amount"]
+
+
+def test_paying_oneself_mints_nothing(house: House, merchant: Person) -> None:
+    first, second = merchant.wallet("10.00"), merchant.wallet()
+    with house.unchanged():
+        for path, order in (
+            ("/v1/transfers", transfer(first, first)),
+            ("/v1/charges", {**body(first), "target": second}),
+            ("/v1/charges", {**body(first), "target": first, "capture": False}),
+        ):
+            assert merchant.order(path, order).status_code == 422
+    race(house, *[lambda: merchant.order("/v1/transfers", transfer(first, second))] * CROWD)
+    assert (merchant.balance(first), merchant.balance(second)) == ("0.00", "10.00")
+
+
+def test_a_legal_repeat_is_not_a_duplicate(
+    house: House, client: Person, merchant: Person, purse: str, till: str
+) -> None:
+    """Elsewhere next month's salaries were refused for ever: here only the key says what is the same."""
+    orders = [
+        (client, "/v1/transfers", transfer(purse, till, "5.00")),
+        (merchant, "/v1/charges", {**body(purse), "amount": "5.00"}),
+        (merchant, "/v1/refunds", {"charge": charge(merchant, purse), "reason": "duplicate", "amount": "5.00"}),
+    ]
+    for person, path, order in orders:
+        ids = {person.order(path, order).get_json()["id"] for _ in range(2)}
+        house.post_payments()
+        assert [story(person, id)[0] for id in ids] == ["COMPLETED"] * 2
+    assert client.balance(purse) == "50.00"

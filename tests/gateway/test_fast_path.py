@@ -1,0 +1,75 @@
+"""The short way for clean orders answers as the canonical route does, and leaves it all that is odd."""
+
+import pytest
+from flask import Flask
+
+from gateway.fast_path import Lean
+from tests.gateway.harness import House, Person
+
+ODD = {"Content-Encoding": "identity"}
+"""Means the same as no header, but the short way does not read it."""
+
+
+@pytest.fixture
+def no_framework(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever reaches the framework fails the test."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the framework was asked")
+
+    monkeypatch.setattr(Flask, "full_dispatch_request", refuse)
+
+
+def deposit_into(wallet: str) -> dict[str, str]:
+    return {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
+
+
+def test_a_clean_order_never_meets_the_framework(house: House, request: pytest.FixtureRequest) -> None:
+    client = house.person()
+    order = deposit_into(client.wallet())
+    request.getfixturevalue("no_framework")
+    assert client.order("/v1/deposits", order).status_code == 202
+
+
+def test_both_ways_answer_alike(house: House) -> None:
+    client = house.person()
+    order = deposit_into(client.wallet())
+    short = client.order("/v1/deposits", order, "one")
+    canonical = client.order("/v1/deposits", order, "two", **ODD)
+    own = {"id", "created_at", "next_attempt_at"}
+    assert {k: v for k, v in short.get_json().items() if k not in own} == {
+        k: v for k, v in canonical.get_json().items() if k not in own
+    }
+    assert sorted(short.headers.keys()) == sorted(canonical.headers.keys())
+    assert short.headers["Content-Type"] == canonical.headers["Content-Type"]
+
+
+def test_either_way_replays_what_the_other_kept(house: House) -> None:
+    client = house.person()
+    order = deposit_into(client.wallet())
+    short = client.order("/v1/deposits", order, "key")
+    canonical = client.order("/v1/deposits", order, "key", **ODD)
+    assert canonical.headers["Idempotent-Replayed"] == "true"
+    assert canonical.get_json()["id"] == short.get_json()["id"]
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [({"amount": "0"}, "amount_not_positive"), ({"extra": 1}, "unknown_field"), ({"wallet": "wal_" + "a" * 32}, None)],
+)
+def test_a_refusal_is_decided_once_and_reads_alike(
+    house: House, monkeypatch: pytest.MonkeyPatch, change: dict[str, object], code: str | None
+) -> None:
+    client: Person = house.person()
+    order = {**deposit_into(client.wallet()), **change}
+    canonical = client.order("/v1/deposits", order, **ODD)
+    asked = []
+    was = Lean._order
+    monkeypatch.setattr(Lean, "_order", lambda self, environ: asked.append(1) or was(self, environ))
+    short = client.order("/v1/deposits", order)
+    assert asked == [1]
+    assert short.status_code == canonical.status_code
+    mine, its = short.get_json(), canonical.get_json()
+    assert (mine["code"], mine["errors"]) == (its["code"], its["errors"])
+    if code is not None:
+        assert mine["errors"][0]["code"] == code

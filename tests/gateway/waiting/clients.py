@@ -1,0 +1,81 @@
+"""Those who wait at the gateway under test, each in a thread, and what happens meanwhile."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import pytest
+from werkzeug.test import TestResponse
+
+from gateway.services import Services
+from tests.gateway.harness import House
+from tests.support import eventually
+
+QUICK_SECONDS = 10.0
+"""Far less than anybody here would wait, and far more than it takes."""
+
+CANONICAL = {"Content-Encoding": "identity"}
+"""Means the same as no header, but the short way does not read it."""
+
+WAYS = pytest.mark.parametrize("way", [{}, CANONICAL], ids=["lean", "canonical"])
+PATIENT = {"Prefer": "wait=20"}
+
+
+class Answered(NamedTuple):
+    """An answer and how long it took."""
+
+    answer: TestResponse
+    seconds: float
+
+    @property
+    def status(self) -> int:
+        return self.answer.status_code
+
+    @property
+    def applied(self) -> str | None:
+        return self.answer.headers.get("Preference-Applied")
+
+    @property
+    def payment(self) -> Any:
+        return self.answer.get_json()
+
+
+def ours(house: House) -> Services:
+    """What the gateway's process shares."""
+    return house.app.extensions["gateway"]
+
+
+def timed(call: Callable[[], TestResponse]) -> Answered:
+    began = time.monotonic()
+    return Answered(call(), time.monotonic() - began)
+
+
+@contextmanager
+def waiting(house: House, *calls: Callable[[], TestResponse]) -> Iterator[list[Future[Answered]]]:
+    """The calls are made at once, and at the beginning of the block each of them waits; all are answered at its end."""
+    before = len(ours(house).waits)
+    with ThreadPoolExecutor(len(calls)) as pool:
+        answers = [pool.submit(timed, call) for call in calls]
+        eventually(lambda: len(ours(house).waits) == before + len(calls), message="all of them wait")
+        yield answers
+
+
+@contextmanager
+def posting(house: House) -> Iterator[None]:
+    """A worker posts whatever is ordered meanwhile."""
+    enough = threading.Event()
+
+    def post() -> None:
+        while not enough.wait(0.01):
+            house.post_payments()
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(post)
+        try:
+            yield
+        finally:
+            enough.set()
+    done.result()

@@ -1,0 +1,243 @@
+"""Who waits holds a place and nothing else; whatever is lost or comes at the worst moment costs a second at most."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from gateway.auth import tokens as auth
+from gateway.auth.tokens import ASKED_AT_ONCE_MAX
+from gateway.waiting import waiters
+from gateway.waiting.waiters import Place, Waits
+from models import change_listener, token
+from models.change_listener import Line
+from models.session import statements, transaction
+from tests.gateway.harness import House, Person
+from tests.gateway.ops.test_audit_and_health import order
+from tests.gateway.waiting.clients import QUICK_SECONDS, ours, posting, timed, waiting
+from tests.support import Database, eventually
+
+PATIENT = {"Prefer": "wait=25"}
+LOST_SECONDS_MAX = waiters.TICK_SECONDS + QUICK_SECONDS
+"""What a lost word may cost: one reading later, and what the test itself takes."""
+
+
+@pytest.fixture(scope="module")
+def house(database: Database) -> Iterator[House]:
+    house = House(database)
+    yield house
+    ours(house).waits.close()
+
+
+@contextmanager
+def another(database: Database, **changes: Any) -> Iterator[House]:
+    """A process of its own, with other settings."""
+    house = House(database, **changes)
+    try:
+        yield house
+    finally:
+        ours(house).waits.close()
+
+
+def lines(house: House, what: str) -> Any:
+    """This of the lines on which transitions are heard."""
+    wanted = "FROM pg_stat_activity WHERE application_name = 'payments-waits' AND datname = current_database()"
+    with statements(house.gateway) as connection:
+        return connection.exec_driver_sql(f"SELECT {what} {wanted}").scalar_one()
+
+
+def deposit(person: Person, wallet: str, **headers: str) -> Callable[[], Any]:
+    body = {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
+    return lambda: person.order("/v1/deposits", body, **headers)
+
+
+def test_no_line_to_the_database_is_held(house: House, client: Person) -> None:
+    ids = [order(client, client.wallet()) for _ in range(50)]
+    polls = [lambda id=id: client.get(f"/v1/payments/{id}", **PATIENT) for id in ids]
+    with waiting(house, *polls) as answers:
+        pool = ours(house).engine.pool
+        eventually(lambda: pool.checkedout() == 0, message="fifty wait, and none holds a line")
+        eventually(lambda: lines(house, "count(*)") == 1)
+        house.post_payments()
+    assert {answer.result().payment["state"] for answer in answers} == {"COMPLETED"}
+    assert max(answer.result().seconds for answer in answers) < QUICK_SECONDS
+    assert len(ours(house).waits) == 0
+
+
+def test_above_the_cap_of_the_process_the_answer_comes_at_once(database: Database) -> None:
+    with another(database, waiters_max=2) as house:
+        people = [house.person() for _ in range(3)]
+        wallets = [person.wallet() for person in people]
+        calls = [deposit(person, wallet, **PATIENT) for person, wallet in zip(people, wallets, strict=True)]
+        with waiting(house, *calls[:2]) as answers:
+            crowded = timed(calls[2])
+            polled = timed(lambda: people[2].get(crowded.answer.headers["Location"], **PATIENT))
+            house.post_payments()
+        assert [answer.result().status for answer in answers] == [201, 201]
+        assert (crowded.status, crowded.applied, crowded.payment["state"]) == (202, None, "INITIATED")
+        assert (polled.status, polled.applied) == (200, None)
+        assert max(crowded.seconds, polled.seconds) < QUICK_SECONDS
+        with posting(house):
+            assert timed(calls[2]).status == 201, "the places were given back"
+
+
+def test_one_user_at_his_cap_keeps_nobody_else_from_waiting(database: Database) -> None:
+    with another(database, waiters_max=4, waiters_per_user_max=2) as house:
+        greedy, other = house.person(), house.person()
+        wallet, others = greedy.wallet(), other.wallet()
+        with waiting(house, *[deposit(greedy, wallet, **PATIENT)] * 2) as answers:
+            crowded = timed(deposit(greedy, wallet, **PATIENT))
+            with waiting(house, deposit(other, others, **PATIENT)) as [fair]:
+                house.post_payments()
+        assert [answer.result().status for answer in answers] == [201, 201]
+        assert (crowded.status, crowded.applied) == (202, None)
+        assert (fair.result().status, fair.result().applied) == (201, "wait=25")
+
+
+@pytest.mark.parametrize("end", ["revoked", "deactivated"])
+def test_who_may_not_ask_any_more_is_not_answered(house: House, end: str) -> None:
+    person = house.person()
+    id = order(person, person.wallet())
+    calls = [lambda: person.get(f"/v1/payments/{id}", **PATIENT), deposit(person, person.wallet(), **PATIENT)]
+    with waiting(house, *calls) as [poll, ordered]:
+        if end == "revoked":
+            house.execute("UPDATE tokens SET revoked_at = now() WHERE user_id = %s", person.id)
+        else:
+            house.execute("UPDATE users SET is_active = false WHERE id = %s", person.id)
+        ours(house).tokens.forget_all()
+        house.post_payments()
+    for answer in (poll, ordered):
+        assert answer.result().payment["code"] == ("token_invalid" if end == "revoked" else "user_inactive")
+        assert answer.result().status == (401 if end == "revoked" else 403)
+
+
+def test_a_hundred_who_wake_at_once_are_asked_for_once(
+    house: House, client: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth, "CACHE_SECONDS", 60)  # whoever is slow to wake is remembered, too
+    asked, bearer = [], token.bearer
+    monkeypatch.setattr(token, "bearer", lambda *given: asked.append(given) or bearer(*given))
+    id = order(client, client.wallet())
+    with waiting(house, *[lambda: client.get(f"/v1/payments/{id}", **PATIENT)] * 100) as answers:
+        ours(house).tokens.forget_all()
+        asked.clear()
+        house.post_payments()
+    assert {answer.result().payment["state"] for answer in answers} == {"COMPLETED"}
+    assert 0 < len(asked) <= ASKED_AT_ONCE_MAX
+
+
+class Moment:
+    """A place in the code that a thread reaches, and stands still at until it is let go."""
+
+    def __init__(self) -> None:
+        self.reached, self.free = threading.Event(), threading.Event()
+
+    def pass_by(self) -> None:
+        self.reached.set()
+        assert self.free.wait(QUICK_SECONDS)
+
+
+@pytest.mark.parametrize("moment", ["before the place is taken", "after the place is taken", "before the wait begins"])
+@pytest.mark.parametrize("is_heard", [True, False])
+def test_a_transition_at_the_worst_moment(
+    house: House, client: Person, monkeypatch: pytest.MonkeyPatch, moment: str, is_heard: bool
+) -> None:
+    """The payment is posted, and all of it heard or not, while the request stands still between two steps.
+
+    What is heard is not looked for as well, and is remembered for as long as that takes.
+    """
+    wallet, stop = client.wallet(), Moment()
+    with waiting(house, deposit(client, wallet, **PATIENT)):
+        house.post_payments()  # so the line is there already
+    take, next_ = Waits._take, Place.next
+    if moment == "before the place is taken":
+        monkeypatch.setattr(Waits, "_take", lambda self, place: stop.pass_by() or take(self, place))
+    elif moment == "after the place is taken":
+        monkeypatch.setattr(Waits, "_take", lambda self, place: [take(self, place), stop.pass_by()][0])
+    else:
+        monkeypatch.setattr(Place, "next", lambda self, *given: stop.pass_by() or next_(self, *given))
+    if is_heard:
+        monkeypatch.setattr(waiters, "REMEMBERED_SECONDS", 60)
+        monkeypatch.setattr(change_listener, "versions", lambda *_: {})
+    else:
+        deafen(monkeypatch)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(timed, deposit(client, wallet, **PATIENT))
+        assert stop.reached.wait(QUICK_SECONDS)
+        house.post_payments()
+        if is_heard:
+            newest = house.execute("SELECT id::text FROM payments ORDER BY id DESC LIMIT 1")[0]
+            eventually(lambda: newest in ours(house).waits._heard)
+        stop.free.set()
+        began = timed(answer.result).seconds
+    assert (answer.result().status, answer.result().payment["state"]) == (201, "COMPLETED")
+    assert began < (QUICK_SECONDS if is_heard else LOST_SECONDS_MAX)
+
+
+def deafen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is told from now on is lost."""
+    hear = Line.hear
+    monkeypatch.setattr(Line, "hear", lambda self, seconds: hear(self, seconds) and [])
+
+
+def test_what_is_not_heard_is_read_within_a_second(
+    house: House, client: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wallet = client.wallet()
+    deafen(monkeypatch)
+    with waiting(house, *[deposit(client, wallet, **PATIENT)] * 5) as answers:
+        house.post_payments()
+        assert timed(lambda: [answer.result() for answer in answers]).seconds < LOST_SECONDS_MAX
+    assert {answer.result().status for answer in answers} == {201}
+
+
+def test_a_change_of_which_nobody_is_told(house: House, client: Person) -> None:
+    """A payment tried in vain has another version, and no event."""
+    id = order(client, client.wallet())
+    tag = client.get(f"/v1/payments/{id}").headers["ETag"]
+    poll = lambda: client.get(f"/v1/payments/{id}", **PATIENT, **{"If-None-Match": tag})  # noqa: E731
+    with waiting(house, poll) as [answer]:
+        with transaction(house.worker) as connection:
+            connection.exec_driver_sql("UPDATE payments SET attempts = attempts + 1 WHERE id = %s", (id,))
+        assert timed(answer.result).seconds < LOST_SECONDS_MAX
+    assert (answer.result().status, answer.result().payment["attempts"]) == (200, 1)
+
+
+def test_the_line_is_cut_and_comes_back(house: House, client: Person) -> None:
+    wallet = client.wallet()
+    with waiting(house, *[deposit(client, wallet, **PATIENT)] * 5) as answers:
+        eventually(lambda: lines(house, "bool_or(pg_terminate_backend(pid))"))
+        house.post_payments()
+        lost = timed(lambda: [answer.result() for answer in answers])
+    assert {answer.result().status for answer in answers} == {201}
+    assert lost.seconds < LOST_SECONDS_MAX + waiters.RECONNECT_SECONDS
+    with posting(house):
+        assert timed(deposit(client, wallet, **PATIENT)).status == 201
+
+
+def test_five_hundred_at_once_while_they_are_posted(house: House) -> None:
+    people = [house.person() for _ in range(10)]
+    wallets = [person.wallet() for person in people]
+    with posting(house), ThreadPoolExecutor(64) as pool:
+        calls = [deposit(people[n % 10], wallets[n % 10], **PATIENT) for n in range(500)]
+        answers = list(pool.map(timed, calls))
+    assert {(answer.status, answer.payment["state"]) for answer in answers} == {(201, "COMPLETED")}
+    assert max(answer.seconds for answer in answers) < QUICK_SECONDS
+    assert len(ours(house).waits) == 0
+
+
+def test_when_it_is_to_end_everybody_is_answered(database: Database) -> None:
+    with another(database) as house:
+        client = house.person()
+        wallet = client.wallet()
+        id = order(client, wallet)
+        calls = [deposit(client, wallet, **PATIENT), lambda: client.get(f"/v1/payments/{id}", **PATIENT)]
+        with waiting(house, *calls) as [ordered, polled]:
+            ours(house).waits.close()
+        assert (ordered.result().status, polled.result().status) == (202, 200)
+        late = timed(deposit(client, wallet, **PATIENT))
+        assert (late.status, late.applied) == (202, None)
+        assert max(late.seconds, ordered.result().seconds, polled.result().seconds) < QUICK_SECONDS

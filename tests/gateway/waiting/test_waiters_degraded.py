@@ -1,0 +1,85 @@
+"""Whatever befalls what wakes them, and whatever it is told, who waits is woken within a second."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from gateway.waiting import waiters as waits
+from models import change_listener
+from models.change_listener import Line
+from tests.gateway.waiting.clients import QUICK_SECONDS, ours, posting, timed, waiting
+from tests.gateway.waiting.test_waiters import LOST_SECONDS_MAX, PATIENT, another, deafen, deposit, lines
+from tests.support import Database, eventually
+
+
+def test_a_line_that_is_frozen_costs_a_second(database: Database) -> None:
+    """Nothing is heard on it, and nothing says that it is lost."""
+    with another(database) as house:
+        client = house.person()
+        with waiting(house, *[deposit(client, client.wallet(), **PATIENT)] * 5) as answers:
+            line = eventually(lambda: lines(house, "max(pid)"))
+            os.kill(line, signal.SIGSTOP)
+            try:
+                house.post_payments()
+                lost = timed(lambda: [answer.result() for answer in answers])
+            finally:
+                os.kill(line, signal.SIGCONT)
+        assert {answer.result().status for answer in answers} == {201}
+        assert lost.seconds < LOST_SECONDS_MAX
+
+
+@pytest.mark.parametrize("broken", ["hearing", "looking"])
+def test_whatever_is_raised_somebody_wakes_who_waits(
+    database: Database, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    raised = threading.Event()
+
+    def fail(*_: object) -> None:
+        raised.set()
+        raise ArithmeticError
+
+    with another(database) as house:
+        client = house.person()
+        with monkeypatch.context() as patched:
+            patched.setattr(*((Line, "hear") if broken == "hearing" else (change_listener, "versions")), fail)
+            with waiting(house, deposit(client, client.wallet(), **PATIENT)) as [answer]:
+                assert raised.wait(QUICK_SECONDS)
+                house.post_payments()
+                assert timed(answer.result).seconds < LOST_SECONDS_MAX
+        deafen(monkeypatch)
+        with waiting(house, deposit(client, client.wallet(), **PATIENT)) as [late]:
+            house.post_payments()
+            assert timed(late.result).seconds < LOST_SECONDS_MAX
+        assert (answer.result().status, late.result().status) == (201, 201)
+
+
+def test_a_flood_of_words_is_not_remembered(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any role may notify, of whatever it likes."""
+    words = "SELECT count(pg_notify('transitions', gen_random_uuid()::text)) FROM generate_series(1, 500)"
+    with another(database) as house:
+        monkeypatch.setattr(waits, "REMEMBERED_MAX", 100)
+        client = house.person()
+        with waiting(house, deposit(client, client.wallet(), **PATIENT)) as [answer]:
+            for _ in range(20):
+                house.execute(words)
+                assert len(ours(house).waits._heard) <= 500
+            house.post_payments()
+            assert timed(answer.result).seconds < LOST_SECONDS_MAX
+        assert answer.result().status == 201
+
+
+def test_a_place_is_not_lost_with_a_thread_that_does_not_start(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with another(database) as house:
+        waiters, start = ours(house).waits, threading.Thread.start
+        monkeypatch.setattr(threading.Thread, "start", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError), waiters.place("id", "ann"):
+            pass
+        monkeypatch.setattr(threading.Thread, "start", start)
+        assert len(waiters) == 0
+        client = house.person()
+        with posting(house):
+            assert timed(deposit(client, client.wallet(), **PATIENT)).status == 201

@@ -1,0 +1,175 @@
+"""A wallet gets a new token: the old one is dead at once, and nobody who gave it is told the new one."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID
+
+import pytest
+from uuid_utils.compat import uuid7
+from werkzeug.test import TestResponse
+
+from gateway.payments import create
+from tests.gateway.harness import House, Person
+
+AT_ONCE = 10
+
+
+def rotate(person: Person, wallet: str) -> TestResponse:
+    return person.call("POST", f"/v1/wallets/{wallet}/rotate", json={})
+
+
+def rotated(person: Person, wallet: str) -> str:
+    """The new token."""
+    answer = rotate(person, wallet)
+    assert answer.status_code == 200
+    return answer.get_json()["token"]
+
+
+def charge(merchant: Person, wallet: str, amount: str = "1.00") -> TestResponse:
+    return merchant.order("/v1/charges", {"wallet": wallet, "amount": amount, "currency": "EUR"})
+
+
+def shown(person: Person, id: str) -> dict[str, Any]:
+    return person.get(f"/v1/payments/{id}").get_json()
+
+
+def long_ago(house: House, wallet: str) -> None:
+    """As if the wallet had had this token from well before any payment of today's."""
+    house.execute("UPDATE accounts SET token_since = '2020-01-01' WHERE token = %s", wallet)
+
+
+def test_a_new_token_for_the_same_wallet(house: House, client: Person) -> None:
+    wallet = client.wallet("10.00")
+    before = client.get(f"/v1/wallets/{wallet}")
+    answer = rotate(client, wallet)
+    new = answer.get_json()["token"]
+    assert answer.get_json() == {**before.get_json(), "token": new}
+    assert new != wallet
+    assert answer.headers["ETag"] == client.get(f"/v1/wallets/{new}").headers["ETag"] != before.headers["ETag"]
+    assert answer.headers["Location"] == f"/v1/wallets/{new}"
+    assert [row["token"] for row in client.get("/v1/wallets").get_json()["data"]] == [new]
+
+
+def test_the_old_token_is_dead_at_once(house: House, client: Person, merchant: Person) -> None:
+    merchant.wallet()
+    wallet, other = client.wallet("10.00"), client.wallet("10.00")
+    new = rotated(client, wallet)
+    with house.unchanged():
+        assert client.get(f"/v1/wallets/{wallet}").status_code == 404
+        assert rotate(client, wallet).status_code == 404
+        assert charge(merchant, wallet).status_code == 404
+        money = {"amount": "1.00", "currency": "EUR"}
+        for path, members in (
+            ("/v1/transfers", {"source": wallet, "target": other}),
+            ("/v1/transfers", {"source": other, "target": wallet}),
+            ("/v1/deposits", {"wallet": wallet, "source": "wire"}),
+            ("/v1/withdrawals", {"wallet": wallet, "target": "wallet"}),
+        ):
+            assert client.order(path, {**money, **members}).status_code == 404
+    assert charge(merchant, new).status_code == 202
+
+
+def test_what_was_ordered_before_is_posted_after(house: House, client: Person, merchant: Person) -> None:
+    till, wallet = merchant.wallet(), client.wallet("10.00")
+    id = charge(merchant, wallet, "4.00").get_json()["id"]
+    new = rotated(client, wallet)
+    house.post_payments()
+    assert shown(client, id)["state"] == "COMPLETED"
+    assert (client.balance(new), merchant.balance(till)) == ("6.00", "4.00")
+
+
+def test_who_gave_the_old_token_is_not_told_the_new(house: House, client: Person, merchant: Person) -> None:
+    """The trigger accounts_tell_a_new_token notes since when there is one."""
+    merchant.wallet()
+    wallet = client.wallet("10.00")
+    id = charge(merchant, wallet).get_json()["id"]
+    house.post_payments()
+    assert shown(merchant, id)["source"]["wallet"] == wallet
+    new = rotated(client, wallet)
+    assert shown(merchant, id)["source"]["wallet"] is None
+    assert shown(client, id)["source"]["wallet"] == new
+    row = next(row for row in merchant.get("/v1/payments").get_json()["data"] if row["id"] == id)
+    assert row["source"]["wallet"] is None
+    for token in (wallet, new):
+        assert token not in merchant.get(f"/v1/payments/{id}").get_data(as_text=True)
+
+
+def test_who_gives_the_new_token_sees_it(house: House, client: Person, merchant: Person) -> None:
+    merchant.wallet()
+    new = rotated(client, client.wallet("10.00"))
+    answer = charge(merchant, new)
+    assert answer.get_json()["source"]["wallet"] == new
+    id = answer.get_json()["id"]
+    assert shown(merchant, id)["source"]["wallet"] is None, "it might have been on its way with the old one"
+    long_ago(house, new)
+    assert shown(merchant, id)["source"]["wallet"] == new
+
+
+def test_a_gateway_whose_clock_is_ahead_tells_no_newer_token(
+    house: House, client: Person, merchant: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merchant.wallet()
+    wallet, ahead = client.wallet("10.00"), int((time.time() + 2 * 3600) * 1000)
+    with monkeypatch.context() as off:
+        off.setattr(create, "uuid7", lambda: UUID(int=ahead << 80 | uuid7().int & (1 << 80) - 1))
+        id = charge(merchant, wallet).get_json()["id"]
+    new = rotated(client, wallet)
+    house.execute("UPDATE accounts SET token_since = clock_timestamp() WHERE token = %s", new)
+    assert shown(merchant, id)["source"]["wallet"] is None
+    [row] = merchant.get(f"/v1/payments?id={id}").get_json()["data"]
+    assert row["source"]["wallet"] is None
+    assert merchant.get(f"/v1/payments?source={new}").get_json()["data"] == []
+
+
+def test_a_refund_tells_no_more_than_its_charge(house: House, client: Person, merchant: Person) -> None:
+    merchant.wallet()
+    wallet = client.wallet("10.00")
+    id = charge(merchant, wallet).get_json()["id"]
+    house.post_payments()
+    new = rotated(client, wallet)
+    house.execute("UPDATE accounts SET token_since = clock_timestamp() WHERE token = %s", new)
+    answer = merchant.order("/v1/refunds", {"charge": id, "reason": "duplicate"})
+    assert (answer.status_code, answer.get_json()["target"]["wallet"]) == (202, None)
+    house.post_payments()
+    refund = shown(merchant, answer.get_json()["id"])
+    assert (refund["state"], refund["target"]["wallet"]) == ("COMPLETED", None)
+    assert client.balance(new) == "10.00"
+
+
+def test_a_rotation_is_audited_without_tokens(house: House, client: Person) -> None:
+    wallet = client.wallet()
+    new = rotated(client, wallet)
+    lines = house.execute(
+        "SELECT to_jsonb(l) FROM audit_log l JOIN accounts a ON a.id::text = l.target WHERE a.token = %s", new
+    )
+    assert [(line["action"], line["actor"]) for line in lines] == [("wallets.rotate", client.id)]
+    assert wallet not in str(lines)
+    assert new not in str(lines)
+
+
+def test_of_rotations_at_once_one_wins(house: House, client: Person) -> None:
+    wallet, together = client.wallet(), threading.Barrier(AT_ONCE)
+
+    def race(_: int) -> int:
+        together.wait()
+        return rotate(client, wallet).status_code
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        assert sorted(pool.map(race, range(AT_ONCE))) == [200] + [404] * (AT_ONCE - 1)
+
+
+@pytest.mark.parametrize("role", ["client", "merchant"])
+def test_only_its_owner_rotates_a_wallet(house: House, client: Person, role: str) -> None:
+    wallet, other, readers = client.wallet(), house.person(role), [house.person("ops"), house.person("auditor")]
+    with house.unchanged():
+        assert [rotate(other, token).status_code for token in (wallet, "wal_" + "x" * 32, "x", "%00")] == [404] * 4
+        assert [rotate(reader, wallet).status_code for reader in readers] == [403, 403]
+
+
+def test_nothing_is_to_be_said(house: House, client: Person) -> None:
+    wallet = client.wallet()
+    with house.unchanged():
+        answer = client.call("POST", f"/v1/wallets/{wallet}/rotate", json={"token": "wal_" + "x" * 32})
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "unknown_field")

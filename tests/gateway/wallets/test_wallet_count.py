@@ -1,0 +1,96 @@
+"""How many wallets a user may have, also when many are asked for at once."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from werkzeug.test import TestResponse
+
+from tests.gateway.harness import House, Person
+from tests.support import Database
+
+AT_ONCE = 20
+EUR = {"currency": "EUR"}
+
+
+def limited(database: Database, per_merchant: int, per_client: int) -> House:
+    return House(database, max_wallets_per_merchant=per_merchant, max_wallets_per_client=per_client)
+
+
+def open_wallet(person: Person, currency: str = "EUR", key: str | None = None) -> TestResponse:
+    return person.order("/v1/wallets", {"currency": currency}, key)
+
+
+def count(house: House, person: Person) -> int:
+    return house.execute("SELECT count(*) FROM accounts WHERE owner_id = %s", person.id)[0]
+
+
+@pytest.mark.parametrize(("role", "most"), [("merchant", 1), ("client", 3)])
+def test_beyond_the_limit_nothing_is_opened(database: Database, role: str, most: int) -> None:
+    house = limited(database, 1, 3)
+    person = house.person(role)
+    currencies = ["EUR", "USD", "JPY"][:most]
+    assert [open_wallet(person, currency).status_code for currency in currencies] == [201] * most
+    with house.unchanged():
+        answers = [open_wallet(person, currency) for currency in ("EUR", "CNY")]
+    assert [(a.status_code, a.get_json()["code"]) for a in answers] == [(409, "wallet_limit_reached")] * 2
+
+
+@pytest.mark.parametrize("role", ["merchant", "client"])
+def test_zero_is_unlimited(database: Database, role: str) -> None:
+    person = limited(database, 0, 0).person(role)
+    assert {open_wallet(person).status_code for _ in range(5)} == {201}
+
+
+def test_the_limits_of_clients_and_merchants_are_apart(database: Database) -> None:
+    house = limited(database, 1, 0)
+    client, merchant = house.person("client"), house.person("merchant")
+    assert [open_wallet(client).status_code for _ in range(2)] == [201, 201]
+    assert [open_wallet(merchant).status_code for _ in range(2)] == [201, 409]
+
+
+def test_inactive_wallets_count(database: Database) -> None:
+    merchant = limited(database, 1, 0).person("merchant")
+    wallet = merchant.wallet()
+    merchant.call("PATCH", f"/v1/wallets/{wallet}", json={"is_active": False}, headers={"If-Match": "*"})
+    assert merchant.get("/v1/wallets").get_json()["data"] == []
+    assert open_wallet(merchant).get_json()["code"] == "wallet_limit_reached"
+
+
+@pytest.mark.parametrize(("role", "most"), [("merchant", 1), ("client", 3)])
+def test_twenty_at_once_open_no_more_than_allowed(database: Database, role: str, most: int) -> None:
+    house = limited(database, 1, 3)
+    person = house.person(role)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(lambda _: open_wallet(person), range(AT_ONCE)))
+    assert sorted(answer.status_code for answer in answers) == [201] * most + [409] * (AT_ONCE - most)
+    assert count(house, person) == most
+
+
+def test_twenty_of_one_key_at_once_are_one_wallet(database: Database) -> None:
+    house = limited(database, 1, 0)
+    merchant = house.person("merchant")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(lambda _: open_wallet(merchant, key="twenty"), range(AT_ONCE)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.get_json()["token"] for answer in answers}) == count(house, merchant) == 1
+
+
+def test_a_replay_is_answered_at_the_limit(database: Database) -> None:
+    house = limited(database, 1, 0)
+    merchant = house.person("merchant")
+    first = open_wallet(merchant, key="mine")
+    with house.unchanged():
+        assert open_wallet(merchant, key="other").get_json()["code"] == "wallet_limit_reached"
+        again = open_wallet(merchant, key="mine")
+        reused = open_wallet(merchant, "USD", key="mine")
+    assert (again.status_code, again.get_json()) == (201, first.get_json())
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert reused.get_json()["code"] == "idempotency_key_reused"
+
+
+def test_a_refused_key_is_not_burnt(database: Database) -> None:
+    merchant = limited(database, 1, 0).person("merchant")
+    open_wallet(merchant)
+    assert open_wallet(merchant, key="later").status_code == 409
+    roomier = limited(database, 2, 0)
+    assert open_wallet(Person(roomier, merchant.id, merchant.token), key="later").status_code == 201

@@ -1,0 +1,49 @@
+"""Webhook endpoints over HTTP, and deliveries to them as a worker makes them."""
+
+from typing import Any
+
+from uuid_utils import compat as uuids
+from werkzeug.test import TestResponse
+
+from models.session import transaction
+from tests.gateway.harness import House, Person
+
+PATH = "/v1/webhook-endpoints"
+URL = "https://8.8.8.8/hooks"
+"""An address, so that no name is asked for; nothing is sent to it from here."""
+
+
+def ask_for(person: Person, **members: Any) -> TestResponse:
+    """The answer to who wants an endpoint."""
+    return person.call("POST", PATH, json={"url": URL, "event_types": ["payment.*"], **members})
+
+
+def endpoint(person: Person, **members: Any) -> str:
+    """The id of a new endpoint."""
+    answer = ask_for(person, **members)
+    assert answer.status_code == 201
+    return answer.get_json()["id"]
+
+
+def delivery(house: House, endpoint_id: str, **columns: object) -> str:
+    """The id of a delivery to the endpoint; some of its columns as the worker would have left them."""
+    id = str(uuids.uuid7())
+    given = {"sequence": uuids.uuid7().int % 2**62, "name": "payment.completed", "subject_id": str(uuids.uuid7())}
+    given |= {"version": 2, "occurred_at": "2026-11-01T12:00:00Z"}
+    made = {"id": id, "endpoint_id": endpoint_id, **{name: columns.pop(name, given[name]) for name in given}}
+    with transaction(house.worker) as connection:
+        connection.exec_driver_sql(
+            f"INSERT INTO webhook_deliveries ({', '.join(made)}) VALUES ({', '.join(['%s'] * len(made))})",
+            tuple(made.values()),
+        )
+        if columns:
+            assignments = ", ".join(f"{name} = %s" for name in columns)
+            connection.exec_driver_sql(
+                f"UPDATE webhook_deliveries SET {assignments} WHERE id = %s", (*columns.values(), id)
+            )
+    return id
+
+
+GIVEN_UP = {"state": "failed", "next_attempt_at": None, "finished_at": "2026-11-04T15:00:00Z", "attempts": 10}
+GIVEN_UP |= {"tries_left": 0, "last_status": 500, "last_error": "status"}
+DELIVERED = {**GIVEN_UP, "state": "delivered", "attempts": 1, "tries_left": 9, "last_status": 204, "last_error": None}

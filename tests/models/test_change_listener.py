@@ -1,0 +1,112 @@
+"""Transitions are heard on one line: each that is committed, none that is not, however many, whatever else it does."""
+
+import os
+import resource
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from models import change_listener, payment_view
+from models.change_listener import Line
+from models.session import DatabaseAway, statements, transaction
+from tests.models.world import World
+from tests.support import Database
+
+SELECT_SEES = 1024
+"""So many open files; what lies beyond, `select.select` cannot watch."""
+
+HEARD_SECONDS_MAX = 5.0
+
+
+@pytest.fixture
+def line(fresh_database: Database) -> Iterator[Line]:
+    with change_listener.listening(fresh_database.gateway) as line:
+        yield line
+
+
+def deposits(world: World, count: int = 1) -> list[str]:
+    """Ids of deposits that are accepted and not posted."""
+    ann = world.user()
+    wallet = world.wallet(ann)
+    return world.accept(*[world.deposit(ann, wallet, 100) for _ in range(count)])
+
+
+def hear(line: Line, count: int) -> list[str]:
+    """What is heard until it is so much."""
+    heard: list[str] = []
+    deadline = time.monotonic() + HEARD_SECONDS_MAX
+    while len(heard) < count and time.monotonic() < deadline:
+        heard += line.hear(HEARD_SECONDS_MAX)
+    return heard
+
+
+def test_what_is_posted_is_heard_and_what_is_accepted_is_not(world: World, line: Line) -> None:
+    [id] = deposits(world)
+    assert line.hear(0.1) == []
+    began = time.monotonic()
+    world.post()
+    assert line.hear(HEARD_SECONDS_MAX) == [id]
+    assert time.monotonic() - began < HEARD_SECONDS_MAX
+    with statements(world.gateway) as connection:
+        assert payment_view.by_id(connection, id).state == "COMPLETED"
+    assert line.hear(0.1) == []
+
+
+def test_what_is_rolled_back_is_never_heard(world: World, line: Line) -> None:
+    [id] = deposits(world)
+    park = "UPDATE payments SET parked_at = now(), last_error = 'no luck', attempts = 1 WHERE id = %s"
+    with pytest.raises(KeyError), transaction(world.worker) as connection:
+        connection.exec_driver_sql(park, (id,))
+        raise KeyError
+    assert line.hear(0.1) == []
+    with transaction(world.worker) as connection:
+        connection.exec_driver_sql(park, (id,))
+        assert line.hear(0.1) == [], "not before the commit"
+    assert line.hear(HEARD_SECONDS_MAX) == [id]
+
+
+def test_a_batch_is_heard_whole(world: World, line: Line) -> None:
+    """More than one notification can carry."""
+    ids = deposits(world, 450)
+    world.post()
+    heard = hear(line, 450)
+    assert (len(heard), set(heard)) == (450, set(ids))
+
+
+def test_what_is_heard_amid_statements_is_not_lost(world: World, line: Line) -> None:
+    [id] = deposits(world)
+    world.post()
+    assert change_listener.versions(line.connection, [id]) == {id: 2}
+    assert line.hear(0.0) == [id]
+
+
+def test_versions_of_whatever_is_asked_for(world: World, line: Line) -> None:
+    first, second = deposits(world, 2)
+    world.park(first)
+    unknown = "01890000-0000-7000-8000-000000000000"
+    assert change_listener.versions(line.connection, [first, second, unknown]) == {first: 2, second: 1}
+
+
+def test_a_line_that_breaks(world: World, fresh_database: Database) -> None:
+    with pytest.raises(DatabaseAway), change_listener.listening(fresh_database.gateway) as line:
+        pid = line.connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        with statements(world.gateway) as connection:
+            assert connection.exec_driver_sql("SELECT pg_terminate_backend(%s)", (pid,)).scalar_one()
+        line.hear(HEARD_SECONDS_MAX)  # the server's last words
+        line.hear(HEARD_SECONDS_MAX)
+
+
+def test_a_line_of_a_process_with_many_others(world: World, fresh_database: Database) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2 * SELECT_SEES), hard))
+    others = [os.dup(0) for _ in range(SELECT_SEES)]
+    try:
+        with change_listener.listening(fresh_database.gateway) as line:
+            [id] = deposits(world)
+            world.post()
+            assert line.hear(HEARD_SECONDS_MAX) == [id]
+    finally:
+        for other in others:
+            os.close(other)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -1,0 +1,41 @@
+"""The messages of banks: what is not even opened, and numbers as XML writes them."""
+
+import pytest
+
+from models import iso20022
+from models.camt053 import STATEMENTS
+from models.iso20022 import Broken, document, number
+from tests.iso20022_messages import CAMT, STRANGE, message, strange
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_what_is_no_message_is_broken(name: str) -> None:
+    with pytest.raises(Broken) as caught:
+        document(strange(name, CAMT), STATEMENTS)
+    assert "root:" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["camt.052.001.08", "camt.053.001.8", "camt.053.001.081", "pain.001.001.09"])
+def test_another_message_is_broken(kind: str) -> None:
+    with pytest.raises(Broken):
+        document(message(kind, "<BkToCstmrStmt/>"), STATEMENTS)
+
+
+def test_as_many_elements_as_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(iso20022, "ELEMENTS_MAX", 3)
+    document(message(CAMT, "<a/><a/>"), STATEMENTS)
+    with pytest.raises(Broken):
+        document(message(CAMT, "<a/><a/><a/>"), STATEMENTS)
+
+
+@pytest.mark.parametrize(
+    ("words", "shortest"),
+    [("1", "1"), ("01.00", "1"), ("+1.50", "1.5"), (".5", "0.5"), ("7.", "7"), ("0.00", "0"), ("1" * 18, "1" * 18)],
+)
+def test_numbers_as_xml_writes_them(words: str, shortest: str) -> None:
+    assert number(words) == shortest
+
+
+@pytest.mark.parametrize("words", ["", ".", "+", "-1", "1e3", "1,0", "NaN", "1" * 19, "0.000001", "\u0661"])
+def test_what_is_no_number(words: str) -> None:
+    assert number(words) is None

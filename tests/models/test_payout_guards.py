@@ -1,0 +1,148 @@
+"""What the schema keeps of instructions, answers and returns, broken in SQL under each role: which promise refuses."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from models import bank_return, payout
+from models.bank_return import Return
+from models.payout import Counterparty, Told
+from models.session import transaction
+from tests.models.breaks import DENIED, NO_BREAK, stopper
+from tests.models.world import World, new_id
+
+WHOM = Counterparty("DE89370400440532013000", "Ann", "COBADEFFXXX", "Rent")
+
+
+@pytest.fixture(scope="module")
+def names(shared_world: World) -> dict[str, str]:
+    """A withdrawal whose bank has not answered (open), and one that it confirmed (done) and sent back."""
+    ann = shared_world.user()
+    rich, wire = shared_world.wallet(ann, funds=1000), shared_world.technical("wire")
+    wishes = [shared_world.wish("withdrawal", ann, rich, wire, 10) for _ in range(2)]
+    ids = shared_world.accept(*wishes)
+    with transaction(shared_world.gateway) as connection:
+        payout.keep(connection, dict.fromkeys(ids, WHOM))
+    shared_world.post()
+    with transaction(shared_world.worker) as connection:
+        payout.answer(connection, [Told(ids[1], True)])
+        bank_return.keep(connection, "r", [Return("1", ids[1], 4)])
+    shared_world.post()
+    with transaction(shared_world.worker) as connection:
+        assert bank_return.give_back(connection, 9) == 1
+        bank_return.keep(connection, "r", [Return("2", ids[1], 4), Return("3", ids[1], 4)])
+        payout.move_position(connection, "r", "9")
+    return {"open": ids[0], "done": ids[1], "ann": ann, "rich": rich, "wire": wire}
+
+
+@pytest.fixture
+def new(names: dict[str, str]) -> Iterator[dict[str, str]]:
+    return {**names, "new": new_id()}
+
+
+def kept(**columns: str) -> str:
+    given = {"payment_id": "%(new)s", "iban": "'DE89370400440532013000'", "name": "'Ann'"} | columns
+    return f"INSERT INTO instructions ({', '.join(given)}) VALUES ({', '.join(given.values())})"
+
+
+def told(assignments: str, which: str = "open") -> str:
+    return f"UPDATE instructions SET {assignments} WHERE payment_id = %({which})s"
+
+
+def came_back(**columns: str) -> str:
+    given = {"rail": "'r'", "bank_id": "'new'", "parent_id": "%(done)s", "amount": "1"} | columns
+    return f"INSERT INTO returns ({', '.join(given)}) VALUES ({', '.join(given.values())})"
+
+
+def command(kind: str, **columns: str) -> str:
+    given = {"id": "%(new)s", "kind": f"'{kind}'", "payment_id": "%(open)s"} | columns
+    return f"INSERT INTO commands ({', '.join(given)}) VALUES ({', '.join(given.values())})"
+
+
+def gave_back(assignments: str, bank_id: str) -> str:
+    return f"UPDATE returns SET {assignments} WHERE bank_id = '{bank_id}'"
+
+
+ORDER = (
+    "INSERT INTO payments (id, type, user_id, source_id, target_id, amount, currency, parent_id)"
+    " VALUES (%(new)s, '{type}', %(ann)s, %(wire)s, %(rich)s, 1, 'EUR', {parent})"
+)
+GATEWAY_MAY_TRY, WORKER_MAY_TRY = {"worker": DENIED}, {"gateway": DENIED}
+OWNER_ALONE = {"worker": DENIED, "gateway": DENIED}
+
+BREAKS = [
+    ("instructions_iban_is_well_formed", kept(iban="'DE8'"), GATEWAY_MAY_TRY),
+    ("instructions_iban_is_well_formed", kept(iban="'de89370400440532013000'"), GATEWAY_MAY_TRY),
+    ("instructions_iban_is_well_formed", kept(iban="'DE89' || repeat('0', 31)"), GATEWAY_MAY_TRY),
+    ("instructions_bic_is_well_formed", kept(bic="'COBADEF'"), GATEWAY_MAY_TRY),
+    ("instructions_words_are_bounded", kept(name="''"), GATEWAY_MAY_TRY),
+    ("instructions_words_are_bounded", kept(name="repeat('x', 71)"), GATEWAY_MAY_TRY),
+    ("instructions_words_are_bounded", kept(description="repeat('x', 141)"), GATEWAY_MAY_TRY),
+    ("instructions_creditor_reference_is_well_formed", kept(creditor_reference="'RF18'"), GATEWAY_MAY_TRY),
+    ("instructions_creditor_reference_is_well_formed", kept(creditor_reference="repeat('1', 26)"), GATEWAY_MAY_TRY),
+    (NO_BREAK, kept(creditor_reference="repeat('1', 27)"), GATEWAY_MAY_TRY),
+    ("instructions_remittance_is_of_one_kind", kept(creditor_reference="'RF18539007547034'", description="'x'"),
+        GATEWAY_MAY_TRY),
+    ("instructions_ids_are_bounded", kept(instruction_id="''"), GATEWAY_MAY_TRY),
+    ("instructions_ids_are_bounded", kept(end_to_end_id="repeat('x', 36)"), GATEWAY_MAY_TRY),
+    (NO_BREAK, kept(end_to_end_id="repeat('x', 35)"), GATEWAY_MAY_TRY),
+    ("instructions_orders_are_immutable", told("end_to_end_id = 'x'"), OWNER_ALONE),
+    ("instructions_orders_are_immutable", told("creditor_reference = 'RF18539007547034'"), OWNER_ALONE),
+    ("instructions_pkey", kept(payment_id="%(open)s"), GATEWAY_MAY_TRY),
+    (NO_BREAK, kept(due_at="now()"), OWNER_ALONE),
+    (NO_BREAK, kept(answer="'confirmed'", answered_at="now()"), OWNER_ALONE),
+    ("instructions_answers_are_bounded", told("last_error = repeat('x', 501)"), WORKER_MAY_TRY),
+    ("instructions_answers_are_bounded", told("reason = ''"), WORKER_MAY_TRY),
+    ("instructions_answers_are_bounded", told("rail = repeat('x', 51)"), WORKER_MAY_TRY),
+    ("instructions_answers_are_bounded", told("bank_reference = repeat('x', 101)"), WORKER_MAY_TRY),
+    ("instructions_attempts_are_not_negative", told("attempts = -1"), WORKER_MAY_TRY),
+    ("instructions_are_submitted_by_a_rail", told("submitted_at = now(), rail = NULL"), WORKER_MAY_TRY),
+    ("instructions_answer_is_known", told("answer = 'perhaps', answered_at = now(), due_at = NULL"), WORKER_MAY_TRY),
+    ("instructions_answered_exactly_with_answer", told("answer = 'rejected', due_at = NULL"), WORKER_MAY_TRY),
+    ("instructions_answered_exactly_with_answer", told("answered_at = now()"), WORKER_MAY_TRY),
+    ("instructions_answered_are_not_due", told("answer = 'rejected', answered_at = now()"), WORKER_MAY_TRY),
+    ("instructions_are_answered_once", told("answer = 'rejected'", "done"), WORKER_MAY_TRY),
+    ("instructions_are_answered_once", told("due_at = now()", "done"), WORKER_MAY_TRY),
+    ("instructions_are_answered_once", told("iban = 'NO9386011117947'"), OWNER_ALONE),
+    ("instructions_are_never_deleted", "DELETE FROM instructions", OWNER_ALONE),
+    ("instructions_are_never_truncated", "TRUNCATE instructions", OWNER_ALONE),
+    ("returns_pkey", came_back(bank_id="'1'"), WORKER_MAY_TRY),
+    ("returns_amount_is_positive", came_back(amount="0"), WORKER_MAY_TRY),
+    ("returns_words_are_bounded", came_back(bank_id="''"), WORKER_MAY_TRY),
+    ("returns_words_are_bounded", came_back(reason="repeat('x', 501)"), WORKER_MAY_TRY),
+    (NO_BREAK, came_back(payment_id="%(new)s"), OWNER_ALONE),
+    ("returns_are_given_back_once", gave_back("payment_id = %(new)s", "1"), WORKER_MAY_TRY),
+    ("returns_are_given_back_once", gave_back("amount = 9", "2"), OWNER_ALONE),
+    (
+        "returns_one_a_payment",
+        gave_back("payment_id = (SELECT payment_id FROM returns WHERE bank_id = '1')", "2"),
+        WORKER_MAY_TRY,
+    ),
+    ("returns_are_never_deleted", "DELETE FROM returns", OWNER_ALONE),
+    ("returns_are_never_truncated", "TRUNCATE returns", OWNER_ALONE),
+    ("rail_positions_are_bounded", "UPDATE rail_positions SET position = repeat('x', 501)", WORKER_MAY_TRY),
+    ("commands_are_a_users_or_the_banks", command("cancel"), {}),
+    ("commands_are_a_users_or_the_banks", command("confirm", user_id="%(ann)s"), {
+        "worker": DENIED, "gateway": "commands_of_the_bank_are_the_workers",
+    }),
+    (NO_BREAK, command("confirm"), {"gateway": "commands_of_the_bank_are_the_workers"}),
+    (NO_BREAK, command("reject"), {"gateway": "commands_of_the_bank_are_the_workers"}),
+    ("commands_one_answer", command("reject", payment_id="%(done)s"), {
+        "gateway": "commands_of_the_bank_are_the_workers",
+    }),
+    (NO_BREAK, command("cancel", user_id="%(ann)s", payment_id="%(done)s"), GATEWAY_MAY_TRY),
+    (NO_BREAK, ORDER.format(type="return", parent="%(done)s"), {"gateway": "payments_returns_are_the_workers"}),
+    ("payments_refunds_name_their_charge", ORDER.format(type="return", parent="NULL"), {
+        "gateway": "payments_returns_are_the_workers",
+    }),
+    ("payments_refunds_name_their_charge", ORDER.format(type="withdrawal", parent="%(done)s"), {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("role", ["owner", "worker", "gateway"])
+@pytest.mark.parametrize(("owner", "sql", "others"), BREAKS, ids=lambda part: str(part)[:60])
+def test_what_stops_it(
+    shared_world: World, new: dict[str, str], owner: str | None, sql: str, others: dict[str, str], role: str
+) -> None:
+    with getattr(shared_world, role).connect() as connection:
+        assert stopper(connection, sql, new) == others.get(role, owner)

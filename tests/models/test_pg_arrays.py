@@ -1,0 +1,41 @@
+"""Texts sent as array literals come back from PostgreSQL as they were."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models import pg_arrays
+
+NASTY = st.sampled_from(['"', "\\", "{", "}", ",", "NULL", "null", "", " ", "\n", "'", "%s", "é", "💶", "\\x00", '\\"'])
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+COLUMNS = st.lists(st.none() | TEXTS | st.lists(NASTY, max_size=5).map("".join), max_size=20)
+
+
+@pytest.fixture(scope="module")
+def connection(worker):
+    with worker.connect() as connection:
+        yield connection
+
+
+@settings(deadline=None)
+@given(column=COLUMNS)
+def test_any_texts_survive_the_round_trip(connection, column):
+    answer = connection.exec_driver_sql("SELECT %s::text[]", (pg_arrays.quoted(column),)).scalar_one()
+    assert answer == column
+
+
+@settings(deadline=None)
+@given(column=st.lists(st.none() | st.integers(-(10**38) + 1, 10**38 - 1), max_size=20))
+def test_amounts_survive_the_round_trip(connection, column):
+    query = (
+        "SELECT array(SELECT amount::text FROM unnest(%s::numeric(38,0)[]) WITH ORDINALITY AS u (amount, n) ORDER BY n)"
+    )
+    answer = connection.exec_driver_sql(query, (pg_arrays.plain(column),)).scalar_one()
+    assert answer == [None if amount is None else str(amount) for amount in column]
+
+
+def test_fingerprints_survive_the_round_trip(connection):
+    fingerprint = bytes(range(256))
+    column = pg_arrays.quoted(["\\x" + fingerprint.hex()])
+    answer = connection.exec_driver_sql("SELECT (%s::bytea[])[1]", (column,)).scalar_one()
+    assert bytes(answer) == fingerprint

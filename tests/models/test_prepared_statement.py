@@ -1,0 +1,78 @@
+"""Statements that are planned once a line, and whose one plan is good."""
+
+import ast
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import ProgrammingError
+
+from models import payment_view
+from models.prepared_statement import Prepared
+from models.session import DatabaseAway, Engine, open_engine, statements, transaction
+from tests.models.world import World, scalar
+
+ADD = Prepared("add", "SELECT %(first)s::integer + %(second)s::integer + %(first)s::integer")
+PLANNED = "SELECT count(*) FROM pg_prepared_statements WHERE name = %s"
+PLANS = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE name = %s"
+MODELS = Path(payment_view.__file__).parent
+
+
+@pytest.fixture
+def worker(world: World) -> Engine:
+    """With a pool, which keeps its lines."""
+    return open_engine(world.worker.url.render_as_string(hide_password=False))
+
+
+def test_parameters_go_where_their_names_stand(shared_world):
+    with statements(shared_world.gateway) as connection:
+        assert ADD.run(connection, first=20, second=2).scalar_one() == 42
+        assert ADD.run(connection, second=20, first=2).scalar_one() == 24
+
+
+def test_a_line_prepares_a_statement_once_and_plans_it_once(worker):
+    for _ in range(3):  # the pool has one line as yet
+        with transaction(worker) as connection:
+            ADD.run(connection, first=1, second=2)
+            assert connection.exec_driver_sql(PLANNED, ("add",)).scalar_one() == 1
+    with statements(worker) as connection:
+        assert connection.exec_driver_sql(PLANS, ("add",)).one() == (3, 0)
+
+
+def test_what_is_rolled_back_leaves_the_line_prepared(worker):
+    with pytest.raises(LookupError), transaction(worker) as connection:
+        ADD.run(connection, first=1, second=2)
+        raise LookupError
+    with transaction(worker) as connection:
+        assert ADD.run(connection, first=1, second=2).scalar_one() == 4
+
+
+def test_a_statement_that_cannot_be_prepared_is_not_taken_for_one_that_was(worker):
+    wrong = Prepared("wrong", "SELECT nothing FROM nowhere WHERE id = %(id)s")
+    for _ in range(2):
+        with pytest.raises(ProgrammingError, match="nowhere"), transaction(worker) as connection:
+            wrong.run(connection, id=1)
+
+
+def test_a_new_line_prepares_anew(world, worker):
+    with transaction(worker) as connection:
+        ADD.run(connection, first=1, second=2)
+        pid = str(scalar(connection, "SELECT pg_backend_pid()"))
+    with world.worker.connect() as other:  # another line of the same role
+        assert scalar(other, "SELECT pg_terminate_backend(%s, 5000)", pid)
+    with pytest.raises(DatabaseAway), transaction(worker) as connection:
+        ADD.run(connection, first=1, second=2)
+    with transaction(worker) as connection:
+        assert ADD.run(connection, first=1, second=2).scalar_one() == 4
+
+
+def test_each_prepared_statement_has_a_name_of_its_own():
+    names = [
+        call.args[0].value
+        for path in MODELS.glob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Prepared"
+        and isinstance(call.args[0], ast.Constant)
+    ]  # fmt: skip
+    assert len(names) > 5
+    assert [name for name, count in Counter(names).items() if count > 1] == []

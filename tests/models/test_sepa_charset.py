@@ -1,0 +1,29 @@
+"""Names in letters of SEPA: the same if a bank writes them otherwise, and no other name."""
+
+import pytest
+
+from models.sepa_charset import is_same_name
+
+LENGTH = 70
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ACME Corp", "acme  CORP"),
+        ("Bücher & Söhne GmbH", "Bucher + Sohne GmbH"),
+        ("Bücher & Söhne GmbH", "BUECHER + SOEHNE GMBH"),
+        ("Société Générale", "Societe Generale"),
+        ("Łódź Sp. z o.o.", "Lodz Sp. z o.o."),
+        ("Лев", "Lev"),
+        ("é" * 80, "e" * 70),
+    ],
+)
+def test_the_same_name(one: str, other: str) -> None:
+    assert is_same_name(one, other, LENGTH)
+    assert is_same_name(other, one, LENGTH)
+
+
+@pytest.mark.parametrize(("one", "other"), [("ACME Corp", "ACME Corp."), ("Muller", "Mueller"), ("😀", "😁")])
+def test_another_name(one: str, other: str) -> None:
+    assert not is_same_name(one, other, LENGTH)

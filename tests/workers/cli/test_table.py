@@ -1,0 +1,49 @@
+"""Tables of the commands: whole ids everywhere, free text cut on a terminal alone, ages in words."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from embedded.home import CHECKOUT
+from tests.models.world import new_id
+from workers.cli import table
+
+ID, TEXT = new_id(), "no such account: " + "x" * 300
+SCRIPT = f"from workers import table; table.show(['payment', 'last error'], [['{ID}', '{TEXT}']])"
+
+
+def test_without_a_terminal_nothing_is_cut(capsys: pytest.CaptureFixture[str]):
+    table.show(["payment", "last error"], [[ID, TEXT], ["short", ""]])
+    header, line, short = capsys.readouterr().out.splitlines()
+    assert header == f"{'payment':36}  last error"
+    assert line == f"{ID}  {TEXT}"
+    assert short == "short"
+
+
+@pytest.mark.parametrize(("columns", "shown"), [(80, 42), (20, 20)])
+def test_on_a_terminal_an_id_is_whole_and_free_text_ends_at_its_edge(columns: int, shown: int):
+    command = ["script", "-qec", f'stty cols {columns}; {sys.executable} -c "{SCRIPT}"', "/dev/null"]
+    environ = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
+    printed = subprocess.run(
+        command, cwd=CHECKOUT, env=environ, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL
+    )
+    assert printed.stdout.splitlines()[1] == f"{ID}  {TEXT[:shown]}"
+
+
+def test_what_a_terminal_would_obey_is_not_printed(capsys: pytest.CaptureFixture[str]):
+    table.show(["payment", "last error"], [[ID, "two\nlines \x1b[31mred\x07"]])
+    assert capsys.readouterr().out.splitlines()[1] == f"{ID}  two lines ?[31mred?"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 seconds ago"), (1.9, "1 second ago"), (119, "119 seconds ago"), (120, "2 minutes ago"),
+        (7199, "119 minutes ago"), (7200, "2 hours ago"), (2 * 86_400, "2 days ago"), (-0.4, "0 seconds ago"),
+        (-1, "in 1 second"), (-300, "in 5 minutes"),
+    ],
+)  # fmt: skip
+def test_ages_are_told_in_words(seconds: float, words: str):
+    assert table.ago(seconds) == words

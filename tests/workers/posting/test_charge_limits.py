@@ -1,0 +1,112 @@
+"""What limits cost the poster, which is nothing where there are none, and that it knows the newest."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import event
+
+from models import account, charge_limit
+from models.rules.charge_limits import ChargeLimit
+from models.session import transaction
+from tests.support import eventually
+from tests.workers.books import Books
+from workers.posting.poster import Point
+
+FUNDS = 100_00
+ABOUT_LIMITS = ("charge_limits", "blocked_merchants", "scheduled_at >=")
+
+
+@pytest.fixture
+def asked(books: Books) -> Iterator[list[str]]:
+    """The statements of the worker, in their order."""
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(books.worker, "before_cursor_execute", note)
+    yield statements
+    event.remove(books.worker, "before_cursor_execute", note)
+
+
+def about_limits(asked: list[str]) -> int:
+    return sum(any(word in statement for word in ABOUT_LIMITS) for statement in asked)
+
+
+def limit(books: Books, account_id: str, *limits: ChargeLimit, blocked: tuple[str, ...] = ()) -> None:
+    """Set the limits as the gateway does."""
+    with transaction(books.gateway) as connection:
+        wallet = account.wallet_by_id(connection, account_id)
+        wished = wallet._replace(charge_limits=limits, blocked_merchants=blocked)
+        assert account.change_wallet(connection, wished) is not None
+
+
+def test_only_limited_wallets_that_are_charged_cost_a_statement(books: Books, asked: list[str]) -> None:
+    ann, purse = books.client(FUNDS)
+    _, other = books.client(FUNDS)
+    shop = books.user("merchant")
+    till = books.wallet(shop)
+    asked.clear()
+
+    def cost(*orders: tuple[str, str, str]) -> int:
+        asked.clear()
+        ids = [books.order(type, maker, source, till, 1_00) for type, maker, source in orders]
+        books.poster().drain()
+        assert {books.kept(id).state for id in ids} == {"COMPLETED"}
+        return about_limits(asked)
+
+    both = ("charge", shop, purse), ("charge", shop, other), ("transfer", ann, purse)
+    assert cost(*both) == 0
+    limit(books, other, ChargeLimit(None, FUNDS, None))
+    assert cost(both[0], both[2]) == 0, "another wallet is limited"
+    limit(books, purse, ChargeLimit(None, FUNDS, None))
+    assert cost(both[2]) == 0, "limited, but not charged"
+    assert cost(*both) == 1
+    limit(books, purse, ChargeLimit(shop, None, FUNDS))
+    assert cost(*both) == 2, "and what was taken of the day"
+    limit(books, purse)
+    limit(books, other)
+    assert cost(*both) == 0
+    assert books.violations() == []
+
+
+def test_limits_that_are_set_while_a_batch_waits_for_the_wallet_hold_for_it(books: Books) -> None:
+    """They are read after the lock is had, in a statement of its own."""
+    _, purse = books.client(FUNDS)
+    shop = books.user("merchant")
+    till = books.wallet(shop)
+    id = books.order("charge", shop, purse, till, 10_00)
+    poster = books.poster(books.impatient_worker(lock_timeout="60s"))
+    claimed = threading.Event()
+    poster.hook = lambda point: claimed.set() if point is Point.CLAIMED else None
+    with transaction(books.gateway) as connection:
+        wallet = account.wallet_by_id(connection, purse)
+        account.change_wallet(connection, wallet._replace(charge_limits=(ChargeLimit(shop, 9_99, None),)))
+        posting = threading.Thread(target=poster.drain)
+        posting.start()
+        assert claimed.wait(60)
+        eventually(lambda: _is_anybody_waiting(books))
+    posting.join(60)
+    assert books.kept(id).failure_code == "limit_exceeded"
+
+
+def _is_anybody_waiting(books: Books) -> bool:
+    with books.as_owner() as connection:
+        return bool(connection.exec_driver_sql("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)").scalar_one())
+
+
+def test_what_was_taken_by_whom_on_which_day(books: Books) -> None:
+    _, purse = books.client(FUNDS)
+    shops = [books.user("merchant") for _ in range(2)]
+    for shop in shops:
+        till = books.wallet(shop)
+        for amount in (1_00, 2_00):
+            books.order("charge", shop, purse, till, amount)
+        books.order("charge", shop, purse, till, 3_00, capture=False)
+        books.order("charge", shop, purse, till, 2 * FUNDS)
+    books.poster().drain()
+    with transaction(books.worker) as connection:
+        today = connection.exec_driver_sql("SELECT (now() AT TIME ZONE 'UTC')::date").scalar_one()
+        taken = charge_limit.taken(connection, [purse], today)
+    assert sorted(taken) == sorted((purse, shop, 6_00) for shop in shops)

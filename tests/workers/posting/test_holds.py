@@ -1,0 +1,315 @@
+"""Holds under kills and races: each is decided once, nothing of it is lost, and what is held adds up."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+import redis
+from celery import Task
+from uuid_utils.compat import uuid7
+
+from models import payment, payment_command, payment_stuck
+from models.audit import Actor
+from models.payment_command import Wish
+from models.rules.retry import ATTEMPTS_MAX, backoff_seconds
+from models.rules.types import Ending
+from models.session import transaction
+from tests.support import PATIENCE_SECONDS, eventually
+from tests.workers.books import Books
+from workers import process, tasks
+from workers.posting.poster import NO_PARTITION_SECONDS, Point
+
+FUNDS = 100_00
+AMOUNT = 40_00
+PART = 15_00
+EXPIRE = "UPDATE payments SET hold_expires_at = now() WHERE id = %s AND state = 'AUTHORIZED'"
+
+
+class KilledError(BaseException):
+    """What a poster dies of: nothing catches it, as nothing catches a kill."""
+
+
+class Shop:
+    """A merchant with a till, and a customer with 100.00 of whom he holds money."""
+
+    def __init__(self, books: Books) -> None:
+        self.books = books
+        self.merchant = books.user("merchant")
+        self.till = books.wallet(self.merchant)
+        _, self.purse = books.client(FUNDS)
+        self.actor = Actor(self.merchant, str(uuid7()), "192.0.2.7", str(uuid4()))
+
+    def charge(self, amount: int = AMOUNT) -> str:
+        """The id of a charge that will be held, not yet posted."""
+        return self.books.order("charge", self.merchant, self.purse, self.till, amount, capture=False)
+
+    def hold(self, amount: int = AMOUNT) -> str:
+        """The id of a charge that is held."""
+        id = self.charge(amount)
+        self.books.poster().drain()
+        assert self.books.kept(id).state == "AUTHORIZED"
+        return id
+
+    def end(self, id: str, kind: Ending, amount: int | None = None) -> bool:
+        """Whether this was the first command to end it; an expiry needs none."""
+        if kind is Ending.EXPIRE:
+            with self.books.as_owner() as connection:
+                return connection.exec_driver_sql(EXPIRE, (id,)).rowcount == 1
+        with transaction(self.books.gateway) as connection:
+            return payment_command.order_ending(connection, str(uuid7()), kind, id, amount, self.actor)
+
+    def outcomes(self, id: str) -> list[tuple[str, str | None]]:
+        """The commands about a payment, oldest first."""
+        with transaction(self.books.worker) as connection:
+            return [(str(one["kind"]), one["outcome"]) for one in payment_command.about(connection, id)]
+
+    @property
+    def money(self) -> tuple[int, int, int]:
+        """The purse's balance, what is held of it, and the till's balance."""
+        return self.books.balance(self.purse), self.books.held(self.purse), self.books.balance(self.till)
+
+
+@pytest.fixture
+def shop(books: Books) -> Shop:
+    return Shop(books)
+
+
+def die_at(point: Point) -> Callable[[Point], None]:
+    def hook(reached: Point) -> None:
+        if reached is point:
+            raise KilledError
+
+    return hook
+
+
+@pytest.mark.parametrize("point", Point)
+def test_a_poster_killed_while_it_authorizes(books: Books, shop: Shop, point: Point) -> None:
+    id = shop.charge()
+    poster = books.poster()
+    poster.hook = die_at(point)
+    with pytest.raises(KilledError):
+        poster.drain()
+    is_done = point is Point.COMMITTED
+    assert shop.money == (FUNDS, AMOUNT if is_done else 0, 0)
+    assert books.kept(id).state == ("AUTHORIZED" if is_done else "INITIATED")
+    books.poster().drain()
+    assert shop.money == (FUNDS, AMOUNT, 0)
+    assert (books.kept(id).state, books.kept(id).attempts) == ("AUTHORIZED", 0)
+    assert books.events(id) == ["payment.initiated", "payment.authorized"]
+
+
+ENDED = {
+    (Ending.CAPTURE, None): ("COMPLETED", (FUNDS - AMOUNT, 0, AMOUNT)),
+    (Ending.CAPTURE, PART): ("COMPLETED", (FUNDS - PART, 0, PART)),
+    (Ending.VOID, None): ("canceled", (FUNDS, 0, 0)),
+    (Ending.EXPIRE, None): ("expired", (FUNDS, 0, 0)),
+}
+
+
+@pytest.mark.parametrize("point", Point)
+@pytest.mark.parametrize("ending", ENDED, ids=str)
+def test_a_poster_killed_while_it_ends_a_hold(
+    books: Books, shop: Shop, point: Point, ending: tuple[Ending, int | None]
+) -> None:
+    id = shop.hold()
+    assert shop.end(id, *ending)
+    poster = books.poster()
+    poster.hook = die_at(point)
+    with pytest.raises(KilledError):
+        poster.drain()
+    state, money = ENDED[ending]
+    is_done = point is Point.COMMITTED
+    assert books.outcomes([id]) == [state if is_done else "AUTHORIZED"]
+    assert shop.money == (money if is_done else (FUNDS, AMOUNT, 0))
+    for _ in range(2):
+        books.poster().drain()
+    assert books.outcomes([id]) == [state]
+    assert shop.money == money
+    assert books.kept(id).attempts == 0
+    assert len(books.events(id)) == 3
+    assert {outcome for _, outcome in shop.outcomes(id)} <= {"done"}
+
+
+def test_captures_voids_and_expiries_race_under_two_posters(books: Books, shop: Shop) -> None:
+    ids = [shop.hold(amount) for amount in (10_00, 20_00, 30_00)]
+    kinds = [Ending.CAPTURE, Ending.VOID, Ending.EXPIRE, Ending.VOID, Ending.CAPTURE] * 4
+    with ThreadPoolExecutor(8) as crowd:
+        posting = [crowd.submit(books.poster().drain) for _ in range(2)]
+        list(crowd.map(lambda race: shop.end(*race), [(id, kind) for kind in kinds for id in ids]))
+        for drained in posting:
+            drained.result()
+    books.poster().drain()
+    ends = {"capture": "COMPLETED", "void": "canceled"}
+    for id, end in zip(ids, books.outcomes(ids), strict=True):
+        done = [kind for kind, outcome in shop.outcomes(id) if outcome == "done"]
+        assert [ends[kind] for kind in done] == ([] if end == "expired" else [end])
+        assert all(outcome for _, outcome in shop.outcomes(id)), "every command is decided"
+        assert len(books.events(id)) == 3
+    taken = sum(amount for amount, id in zip((10_00, 20_00, 30_00), ids, strict=True) if id in books.decided(shop.till))
+    assert shop.money == (FUNDS - taken, 0, taken)
+
+
+@pytest.mark.parametrize("kinds", [(Ending.CAPTURE, Ending.EXPIRE), (Ending.EXPIRE, Ending.CAPTURE)], ids=str)
+def test_a_hold_captured_after_its_time_is_decided_once(books: Books, shop: Shop, kinds: tuple[Ending, Ending]) -> None:
+    id = shop.hold()
+    assert all(shop.end(id, kind) for kind in kinds)
+    for _ in range(2):
+        books.poster().drain()
+    assert books.outcomes([id]) == ["expired"]
+    assert shop.outcomes(id) == [("capture", "refused")]
+    assert shop.money == (FUNDS, 0, 0)
+    assert books.events(id) == ["payment.initiated", "payment.authorized", "payment.failed"]
+
+
+def run(task: Task) -> None:
+    task.apply(throw=True)
+
+
+@pytest.mark.parametrize("ending", ENDED, ids=str)
+def test_a_sweep_finds_what_no_bell_was_heard_for(
+    books: Books, shop: Shop, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch, ending: tuple[Ending, int | None]
+) -> None:
+    monkeypatch.setattr(process, "engine", lambda: books.worker)
+    monkeypatch.setattr(process, "poster", books.poster)
+    monkeypatch.setattr(process, "_pulses", {})
+    id = shop.hold()
+    run(tasks.sweep)
+    assert bells.llen("payments") == 0, "a hold waits for its merchant"
+    shop.end(id, *ending)
+    run(tasks.sweep)
+    assert bells.llen("payments") == 1
+    run(tasks.post)
+    state, money = ENDED[ending]
+    assert (books.outcomes([id]), shop.money) == ([state], money)
+    bells.flushall()
+    run(tasks.sweep)
+    assert bells.llen("payments") == 0
+
+
+def drain_until_parked(books: Books, id: str) -> None:
+    for attempt in range(books.kept(id).attempts + 1, ATTEMPTS_MAX + 1):
+        books.make_due(id)
+        books.poster().drain()
+        assert (books.kept(id).attempts, books.kept(id).is_parked) == (attempt, attempt == ATTEMPTS_MAX)
+
+
+def retry(books: Books, id: str) -> None:
+    with transaction(books.gateway) as connection:
+        actor = Actor(books.user("ops"), str(uuid7()), "192.0.2.7", str(uuid4()))
+        assert payment_command.order_retries(connection, [Wish(str(uuid7()), id)], actor, "mended") == 1
+
+
+@pytest.fixture
+def parked(books: Books, shop: Shop) -> str:
+    """A hold whose capture could not be posted and was set aside; its neighbours were captured and posted."""
+    culprit, neighbour = shop.hold(), shop.hold(10_00)
+    transfer = books.order("transfer", shop.merchant, shop.till, shop.purse, 5_00)
+    books.poison(culprit)
+    for id in (culprit, neighbour):
+        assert shop.end(id, Ending.CAPTURE)
+    books.poster().drain()
+    kept = books.kept(culprit)
+    assert (kept.state, kept.attempts, kept.is_parked) == ("AUTHORIZED", 1, False)
+    assert 0 < kept.due_in_seconds <= backoff_seconds(1, jitter=0.0)
+    assert books.outcomes([neighbour, transfer]) == ["COMPLETED", "COMPLETED"]
+    drain_until_parked(books, culprit)
+    return culprit
+
+
+def test_a_capture_that_cannot_be_posted_is_parked_and_its_money_stays_held(
+    books: Books, shop: Shop, parked: str
+) -> None:
+    assert books.events(parked) == ["payment.initiated", "payment.authorized", "payment.parked"]
+    assert shop.money == (FUNDS - 5_00, AMOUNT, 5_00)
+    shop.end(parked, Ending.EXPIRE)
+    books.make_due(parked)
+    books.poster().drain()
+    assert (books.kept(parked).state, shop.outcomes(parked)) == ("AUTHORIZED", [("capture", None)])
+
+
+@pytest.mark.parametrize(("in_time", "state", "outcome"), [(True, "COMPLETED", "done"), (False, "FAILED", "refused")])
+def test_ops_have_a_parked_capture_tried_again(
+    books: Books, shop: Shop, parked: str, in_time: bool, state: str, outcome: str
+) -> None:
+    books.cure()
+    if not in_time:
+        shop.end(parked, Ending.EXPIRE)
+    retry(books, parked)
+    books.poster().drain()
+    assert books.kept(parked).state == state
+    assert shop.outcomes(parked) == [("capture", outcome), ("retry", "done")]
+    taken = AMOUNT if in_time else 0
+    assert shop.money == (FUNDS - 5_00 - taken, 0, 5_00 + taken)
+
+
+def test_an_expiry_that_cannot_be_posted_is_parked_and_tried_again(books: Books, shop: Shop) -> None:
+    id = shop.hold()
+    books.poison(id)
+    shop.end(id, Ending.EXPIRE)
+    drain_until_parked(books, id)
+    books.cure()
+    with transaction(books.worker) as connection:
+        assert [row.id for row in payment_stuck.open_among(connection, [id])] == [id]
+    retry(books, id)
+    books.poster().drain()
+    assert (books.outcomes([id]), shop.money) == (["expired"], (FUNDS, 0, 0))
+
+
+def test_a_hold_that_waits_for_its_merchant_is_not_retried(books: Books, shop: Shop) -> None:
+    id = shop.hold()
+    retry(books, id)
+    books.poster().drain()
+    assert (books.kept(id).state, shop.outcomes(id)) == ("AUTHORIZED", [("retry", "refused")])
+
+
+def test_a_month_without_a_partition_costs_no_command_an_attempt(books: Books, shop: Shop) -> None:
+    captured, voided = shop.hold(), shop.hold(10_00)
+    canceled = books.order("transfer", shop.merchant, shop.till, shop.purse, 1_00)
+    with books.without_partition():
+        for id, kind in ((captured, Ending.CAPTURE), (voided, Ending.VOID), (canceled, Ending.CANCEL)):
+            assert shop.end(id, kind)
+        assert books.poster().drain(PATIENCE_SECONDS) == (0, False)
+        kept = books.kept(captured)
+        assert (kept.state, kept.attempts, kept.is_parked) == ("AUTHORIZED", 0, False)
+        assert "no partition of relation" in (kept.last_error or "")
+        assert NO_PARTITION_SECONDS / 2 < kept.due_in_seconds <= NO_PARTITION_SECONDS
+        assert books.outcomes([voided, canceled]) == ["canceled", "canceled"]
+    books.make_due(captured)
+    books.poster().drain()
+    assert (books.outcomes([captured]), shop.outcomes(captured)) == (["COMPLETED"], [("capture", "done")])
+    assert shop.money == (FUNDS - AMOUNT, 0, AMOUNT)
+
+
+def test_what_waits_for_a_partition_is_canceled_at_once(books: Books, shop: Shop) -> None:
+    id = books.order("transfer", shop.merchant, shop.till, shop.purse, 1_00)
+    with transaction(books.worker) as connection:
+        payment.put_off(connection, id, "NoPartition", NO_PARTITION_SECONDS)
+    shop.end(id, Ending.CANCEL)
+    books.poster().drain()
+    assert (books.outcomes([id]), shop.outcomes(id)) == (["canceled"], [("cancel", "done")])
+
+
+def test_what_is_scheduled_is_never_posted_before_its_time_because_canceling_it_failed(
+    books: Books, shop: Shop
+) -> None:
+    at = datetime.now(UTC) + timedelta(hours=1)
+    id = books.order("transfer", shop.merchant, shop.till, shop.purse, 1_00, scheduled_at=at)
+    books.poison(id)
+    shop.end(id, Ending.CANCEL)
+    eventually(lambda: books.poster().drain() and books.kept(id).is_parked)
+    assert books.kept(id).due_in_seconds > 3_000
+    books.cure()
+    retry(books, id)
+    books.poster().drain()
+    assert (books.outcomes([id]), shop.outcomes(id)) == (["canceled"], [("cancel", "done"), ("retry", "done")])
+
+
+def test_a_retry_does_not_bring_a_scheduled_payment_forward(books: Books, shop: Shop) -> None:
+    at = datetime.now(UTC) + timedelta(hours=1)
+    id = books.order("transfer", shop.merchant, shop.till, shop.purse, 1_00, scheduled_at=at)
+    retry(books, id)
+    books.poster().drain()
+    assert books.kept(id).state == "INITIATED"
+    assert books.kept(id).due_in_seconds > 3_000

@@ -1,0 +1,115 @@
+"""A commit of unknown outcome: the rows are read again, and nothing is posted blindly a second time."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import make_url
+
+from embedded.postgres import Postgres
+from models.session import DatabaseAway, Engine, transaction
+from tests.lossy_postgres_proxy import SOCKET_NAME, Line, Loss
+from tests.workers.books import Books
+from workers.posting.poster import Point
+
+TRANSFERS = 5
+
+KILL_THE_POSTER = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_locks
+WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+"""The poster is who holds the posting lock; returns once it has gone."""
+
+
+@pytest.fixture
+def transfers(books: Books) -> list[str]:
+    alice, source = books.client(TRANSFERS * 1_00)
+    _, target = books.client()
+    return [books.order("transfer", alice, source, target, 1_00) for _ in range(TRANSFERS)]
+
+
+@pytest.fixture
+def line(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+    line = Line(tmp_path_factory.mktemp("line"), postgres.home.sockets / SOCKET_NAME)
+    yield line
+    line.close()
+
+
+@pytest.fixture
+def over_the_line(books: Books, line: Line) -> Engine:
+    """The worker's role, connected over the line."""
+    url = make_url(books.database.worker).update_query_dict({"host": str(line.directory)})
+    return books.open(url.render_as_string(hide_password=False))
+
+
+def unknown(told: list[dict]) -> list[bool]:
+    """Of each commit of unknown outcome: whether it had happened."""
+    return [entry["had_committed"] for entry in told if entry["event"] == "commit of unknown outcome"]
+
+
+def assert_posted_once(books: Books, transfers: list[str]) -> None:
+    kept = [books.kept(id) for id in transfers]
+    assert [(one.state, one.attempts) for one in kept] == [("COMPLETED", 0)] * TRANSFERS
+    with transaction(books.worker) as connection:
+        counted = connection.exec_driver_sql(
+            "SELECT count(*) FROM operations WHERE payment_id = ANY(%s::uuid[])", (transfers,)
+        ).scalar_one()
+    assert counted == 2 * TRANSFERS
+
+
+def test_a_backend_killed_before_the_commit_had_not_committed(
+    books: Books, transfers: list[str], told: list[dict]
+) -> None:
+    poster, killed = books.poster(), []
+
+    def kill(point: Point) -> None:
+        if point is Point.WRITTEN and not killed:
+            with books.superuser.connect() as connection:
+                killed.extend(connection.exec_driver_sql(KILL_THE_POSTER).scalars())
+
+    poster.hook = kill
+    assert poster.post_batch() is None
+    assert killed == [True]
+    assert unknown(told) == [False]
+    assert set(books.outcomes(transfers)) == {"INITIATED"}
+    assert poster.drain() == (TRANSFERS, False)
+    assert_posted_once(books, transfers)
+
+
+def test_a_commit_whose_answer_was_lost_had_committed(
+    books: Books, transfers: list[str], told: list[dict], line: Line, over_the_line: Engine
+) -> None:
+    poster = books.poster(over_the_line)
+    line.to_lose.append(Loss.ANSWER)
+    assert poster.post_batch() == TRANSFERS
+    assert line.lost == [Loss.ANSWER]
+    assert unknown(told) == [True]
+    assert poster.drain() == (0, False)
+    assert_posted_once(books, transfers)
+
+
+def test_a_commit_that_never_arrived_had_not_committed(
+    books: Books, transfers: list[str], told: list[dict], line: Line, over_the_line: Engine
+) -> None:
+    poster = books.poster(over_the_line)
+    line.to_lose.append(Loss.WISH)
+    assert poster.post_batch() is None
+    assert line.lost == [Loss.WISH]
+    assert unknown(told) == [False]
+    assert poster.drain() == (TRANSFERS, False)
+    assert_posted_once(books, transfers)
+
+
+def test_a_backend_killed_amid_the_batch_costs_nobody_an_attempt(books: Books, transfers: list[str]) -> None:
+    poster, killed = books.poster(), []
+
+    def kill(point: Point) -> None:
+        if point is Point.CLAIMED and not killed:
+            with books.superuser.connect() as connection:
+                killed.extend(connection.exec_driver_sql(KILL_THE_POSTER).scalars())
+
+    poster.hook = kill
+    with pytest.raises(DatabaseAway):
+        poster.post_batch()
+    assert killed == [True]
+    assert poster.drain() == (TRANSFERS, False)
+    assert_posted_once(books, transfers)

@@ -1,0 +1,141 @@
+"""A worker's own clock: tasks go on without bells, one at a time, and a process that is stuck in one ends."""
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from celery_config import DISPATCH, ENSURE_PARTITIONS, INSTRUCT, POST, TIMETABLE, silence_seconds
+from embedded.home import CHECKOUT
+from tests.support import PATIENCE_SECONDS, eventually
+from workers import task_loop
+from workers.task_loop import STUCK_STATUS, Turns
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(task_loop, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(task_loop, "turns", Turns())
+
+
+class Served:
+    """A task that notes its turns; `_serve` of it goes on until the test ends it by raising out of its thread."""
+
+    class Over(BaseException):
+        """Ends the thread: it outlives every Exception."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.is_over = False
+        self.fails = 0
+
+    def __call__(self) -> None:
+        if self.is_over:
+            raise Served.Over
+        with task_loop.turns.take("task"):
+            self.done += 1
+        if self.fails:
+            self.fails -= 1
+            raise LookupError
+
+    def serve(self, silence_seconds: float) -> threading.Thread:
+        thread = threading.Thread(target=self._serve, args=(silence_seconds,))
+        thread.start()
+        return thread
+
+    def _serve(self, silence_seconds: float) -> None:
+        try:
+            task_loop._serve(task_loop.turns, {"task": (self, silence_seconds)})
+        except Served.Over:
+            return
+
+
+def test_what_nobody_rings_for_is_done_all_the_same_again_and_again() -> None:
+    task = Served()
+    thread = task.serve(silence_seconds=0)
+    eventually(lambda: task.done >= 3)
+    task.is_over = True
+    thread.join(PATIENCE_SECONDS)
+
+
+def test_it_outlives_a_task_that_raises() -> None:
+    task = Served()
+    task.fails = 2
+    thread = task.serve(silence_seconds=0)
+    eventually(lambda: task.done >= 4)
+    task.is_over = True
+    thread.join(PATIENCE_SECONDS)
+
+
+def test_what_is_rung_for_in_time_is_left_to_the_bells() -> None:
+    ours = Turns()
+    with ours.take("task"):
+        pass
+    assert ours.idle_seconds("task") <= ours.idle_seconds("another")
+
+
+def test_one_task_at_a_time() -> None:
+    ours, order = Turns(), []
+    is_inside, may_go = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with ours.take("first"):
+            is_inside.set()
+            may_go.wait(PATIENCE_SECONDS)
+            order.append("first")
+
+    def second() -> None:
+        is_inside.wait(PATIENCE_SECONDS)
+        with ours.take("second"):
+            order.append("second")
+
+    threads = [threading.Thread(target=target) for target in (first, second)]
+    for thread in threads:
+        thread.start()
+    is_inside.wait(PATIENCE_SECONDS)
+    assert ours.under_way() == (1, "first")
+    may_go.set()
+    for thread in threads:
+        thread.join(PATIENCE_SECONDS)
+    assert order == ["first", "second"]
+    assert ours.under_way() == (2, None)
+
+
+STUCK = """
+import threading
+from workers import turns
+turns.LOOK_SECONDS, turns.STUCK_SECONDS = 0.01, 0.1
+threading.Thread(target=turns._watch, args=(turns.turns, 10), daemon=True).start()
+with turns.turns.take("stuck"):
+    threading.Event().wait()
+"""
+
+
+def test_a_process_that_is_stuck_in_a_task_ends() -> None:
+    done = subprocess.run([sys.executable, "-c", STUCK], cwd=CHECKOUT, timeout=PATIENCE_SECONDS * 2, check=False)
+    assert done.returncode == STUCK_STATUS
+
+
+BUSY = """
+import threading
+from workers import turns
+turns.LOOK_SECONDS = 0.001
+watch = threading.Thread(target=turns._watch, args=(turns.turns, 100), daemon=True)
+watch.start()
+for _ in range(300):
+    with turns.turns.take("short"):
+        threading.Event().wait(0.002)
+"""
+
+
+def test_one_that_ends_its_tasks_goes_on_however_many_they_are() -> None:
+    done = subprocess.run([sys.executable, "-c", BUSY], cwd=CHECKOUT, timeout=PATIENCE_SECONDS * 4, check=False)
+    assert done.returncode == 0
+
+
+def test_all_that_is_frequent_goes_on_within_ten_seconds() -> None:
+    frequent = {task for task in TIMETABLE if silence_seconds(task) < 10}
+    assert frequent == {task for task, seconds in TIMETABLE.items() if seconds < 60}
+    assert frequent >= {POST, INSTRUCT, DISPATCH}
+    assert silence_seconds(ENSURE_PARTITIONS) == 3 * TIMETABLE[ENSURE_PARTITIONS]

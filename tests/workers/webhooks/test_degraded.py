@@ -1,0 +1,232 @@
+"""What a hostile merchant, or a mishap of ours, does to the sending of webhooks: to his own at the most."""
+
+import asyncio
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from uuid_utils.compat import uuid7
+
+from models import user, webhook_delivery, webhook_endpoint, webhook_queue
+from models.rules.webhook_retry import Outcome
+from models.rules.webhook_url import Policy
+from models.session import transaction
+from models.webhook_endpoint import new_secret
+from models.webhook_queue import Claimed, Ended, Room
+from tests.webhook_receiver import status
+from tests.workers.webhooks.conftest import Post
+from workers.webhooks import dispatcher
+from workers.webhooks.sender import RESOLVERS_MAX, Call, Clock, Sender
+
+PLENTY = Room(100, 100, 100)
+NOWHERE = "http://127.0.0.1:9/"
+FAILED = Outcome(500, "http_status")
+
+
+def rows(post: Post, query: str, *parameters: object) -> list[tuple]:
+    with transaction(post.books.worker) as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(query, parameters)]
+
+
+def fan_out(post: Post) -> None:
+    with transaction(post.books.worker) as connection:
+        webhook_queue.fan_out(connection, 1_000)
+
+
+def claim(post: Post) -> list[Claimed]:
+    with transaction(post.books.worker) as connection:
+        return webhook_queue.claim(connection, {}, (), PLENTY)
+
+
+def note(post: Post, claimed: Claimed, outcome: Outcome, wait: float | None) -> None:
+    with transaction(post.books.worker) as connection:
+        webhook_queue.note(connection, [Ended(claimed, outcome, wait)])
+
+
+def redeliver(post: Post, id: str) -> None:
+    with transaction(post.books.gateway) as connection:
+        assert webhook_delivery.redeliver(connection, id)
+
+
+def ping(post: Post, endpoint: str) -> None:
+    with transaction(post.books.gateway) as connection:
+        assert webhook_endpoint.ping(connection, endpoint)
+
+
+PINGS = "SELECT ctid::text, xmin::text FROM webhook_deliveries WHERE attempts = 0 ORDER BY id"
+
+
+@pytest.mark.parametrize(("outcome", "wait"), [(FAILED, 5.0), (Outcome(204, None), None)], ids=["fails", "arrives"])
+def test_any_number_of_pings_wait_for_none_of_them(post: Post, outcome: Outcome, wait: float | None):
+    """Each end of one would else touch all behind it: whoever asks for enough of them stops everybody's webhooks."""
+    endpoint, _ = post.endpoint(NOWHERE)
+    for _ in range(20):
+        ping(post, endpoint)
+    fan_out(post)
+    claimed = claim(post)
+    assert len(claimed) == webhook_queue.CALLS_OF_ENDPOINT_MAX
+    waiting = rows(post, PINGS)
+    note(post, claimed[0], outcome, wait)
+    assert rows(post, PINGS) == waiting
+    ping(post, endpoint)
+    fan_out(post)
+    assert post.deliveries(endpoint)[-1].wait <= 0
+
+
+def test_a_redelivery_asked_for_amid_the_last_try_is_not_lost_when_that_fails(post: Post):
+    endpoint, _ = post.endpoint(NOWHERE, types=("payment.completed",))
+    post.pay()
+    fan_out(post)
+    post.execute("UPDATE webhook_deliveries SET tries_left = 1")
+    [last] = claim(post)
+    redeliver(post, last.id)
+    note(post, last, FAILED, None)
+    [delivery] = post.deliveries(endpoint)
+    assert (delivery.state, delivery.tries_left, delivery.wait <= 0) == ("pending", 10, True)
+    assert rows(post, "SELECT attempt, status FROM webhook_attempts") == [(1, 500)]
+    [again] = claim(post)
+    assert again.attempt == 2
+
+
+def test_a_redelivery_asked_for_amid_a_try_that_arrives_has_been_made(post: Post):
+    endpoint, _ = post.endpoint(NOWHERE, types=("payment.completed",))
+    post.pay()
+    fan_out(post)
+    [claimed] = claim(post)
+    redeliver(post, claimed.id)
+    note(post, claimed, Outcome(204, None), None)
+    assert post.states(endpoint) == ["delivered"]
+
+
+def test_what_is_sent_again_behind_another_is_due_with_it(post: Post):
+    endpoint, _ = post.endpoint(NOWHERE)
+    post.pay()
+    fan_out(post)
+    for _ in range(2):
+        [claimed] = claim(post)
+        note(post, claimed, Outcome(204, None), None)
+    for one in post.deliveries(endpoint):
+        redeliver(post, one.id)
+    [first] = claim(post)
+    note(post, first, FAILED, 300.0)
+    assert [one.wait > 200 for one in post.deliveries(endpoint)] == [True, True]
+
+
+def test_what_a_deleted_endpoint_waited_for_goes_with_it(post: Post):
+    """Else endpoints made, pinged and deleted, again and again, would be passed in every search for a month."""
+    endpoint, _ = post.endpoint(NOWHERE, types=("payment.completed",))
+    post.pay(2)
+    fan_out(post)
+    note(post, claim(post)[0], Outcome(204, None), None)
+    with transaction(post.books.gateway) as connection:
+        assert webhook_endpoint.delete(connection, endpoint, 1)
+    assert post.states(endpoint) == ["delivered"]
+    post.execute(
+        "INSERT INTO webhook_deliveries (id, endpoint_id, sequence, name, subject_id, version, occurred_at)"
+        " VALUES (%s, %s, 0, 'ping', %s, 1, now())",
+        *(str(uuid7()), endpoint, endpoint),
+    )
+    with transaction(post.books.worker) as connection:
+        webhook_queue.forget_old(connection)
+    assert post.states(endpoint) == ["delivered"]
+
+
+def test_who_is_deactivated_is_told_nothing_until_he_is_active_again(post: Post):
+    receiver = post.receiver()
+    endpoint, _ = post.endpoint(receiver.url)
+    post.pay()
+    with transaction(post.books.worker) as connection:
+        user.set_active(connection, post.user, False)
+    post.until(lambda: len(post.deliveries(endpoint)) == 2)
+    post.dispatcher.dispatch()
+    assert receiver.heard == []
+    with transaction(post.books.worker) as connection:
+        user.set_active(connection, post.user, True)
+    post.until(lambda: post.states(endpoint) == ["delivered"] * 2)
+
+
+def test_an_endpoint_disabled_again_and_again_makes_one_mail_an_hour(post: Post):
+    """Whoever signs up with another's address would else have us write to him without end."""
+    endpoint, _ = post.endpoint(NOWHERE)
+    disable = "UPDATE webhook_endpoints SET is_active = false, disabled_reason = 'gone', version = version + 1"
+    for _ in range(3):
+        post.execute(disable)
+        post.execute("UPDATE webhook_endpoints SET is_active = true, disabled_reason = NULL")
+    assert rows(post, "SELECT count(*) FROM confirmations WHERE purpose = 'webhook'") == [(1,)]
+    assert rows(post, "SELECT count(*) FROM events WHERE subject_id = %s", endpoint) == [(3,)]
+    post.execute("UPDATE confirmations SET created_at = created_at - interval '61 min' WHERE purpose = 'webhook'")
+    post.execute(disable)
+    assert rows(post, "SELECT count(*) FROM confirmations WHERE purpose = 'webhook'") == [(2,)]
+
+
+def test_an_outcome_that_cannot_be_kept_harms_no_other(post: Post):
+    receiver = post.receiver()
+    endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
+    poison, *others = post.pay(6)
+    post.until(lambda: len(post.deliveries(endpoint)) == 6)
+    post.until(lambda: post.states(endpoint) == ["delivered"] * 6)
+    [bad] = [one.id for one in post.deliveries(endpoint) if one.subject_id == poison]
+    post.execute(f"ALTER TABLE webhook_attempts ADD CONSTRAINT poison CHECK (delivery_id <> '{bad}') NOT VALID")
+    for one in post.deliveries(endpoint):
+        redeliver(post, one.id)
+    post.until(lambda: sum(one.attempts == 2 and one.state == "delivered" for one in post.deliveries(endpoint)) == 5)
+    [left] = [one for one in post.deliveries(endpoint) if one.state == "pending"]
+    assert left.id == bad
+    assert len(others) == 5
+
+
+def test_a_subject_that_cannot_be_shown_harms_no_other(post: Post, monkeypatch: pytest.MonkeyPatch):
+    receiver = post.receiver()
+    endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
+    poison, *_ = post.pay(3)
+    shown = dispatcher.payment_body
+
+    def payment_body(view: Any, viewer: Any) -> dict[str, Any]:
+        if view.id == poison:
+            raise KeyError("unknown")
+        return shown(view, viewer)
+
+    monkeypatch.setattr(dispatcher, "payment_body", payment_body)
+    post.until(lambda: post.states(endpoint).count("delivered") == 2)
+    post.until(lambda: any(one.error for one in post.deliveries(endpoint)))
+    assert {(one.subject_id, one.error) for one in post.deliveries(endpoint) if one.error} == {(poison, "internal")}
+
+
+def test_a_date_beyond_all_calendars_is_no_wish_to_wait(post: Post):
+    receiver = post.receiver()
+    receiver.answer = status(429, Retry_After="Mon, 01 Jan 99999999999999999999 00:00:00 GMT")
+    endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
+    post.pay()
+    delivery = post.until(lambda: post.deliveries(endpoint))[0]
+    tried = post.tried(delivery.id, 1)
+    assert (tried.status, tried.error) == (429, "http_status")
+
+
+def test_calls_to_one_name_share_the_thread_that_waits_for_its_server():
+    """A server that never answers keeps a thread for longer than the calls to its name last: one, not one a call."""
+    over, asked = threading.Event(), []
+
+    def hang(host: str, _port: int) -> list[str]:
+        asked.append(host)
+        if host == "bad.example":
+            over.wait()
+        return ["127.0.0.1"]
+
+    async def send() -> list[Outcome]:
+        sender, secrets = Sender(Policy(http=True), resolve=hang), [new_secret()]
+        clock = Clock(datetime(2026, 1, 1, tzinfo=UTC), time.monotonic())
+
+        async def good() -> Outcome:
+            try:
+                return await sender.send(Call("id", "http://good.example/", "{}", secrets, clock))
+            finally:
+                over.set()
+
+        bad = [sender.send(Call("id", "http://bad.example/", "{}", secrets, clock)) for _ in range(RESOLVERS_MAX + 1)]
+        return await asyncio.gather(*bad, good())
+
+    outcomes = asyncio.run(send())
+    assert {one.error for one in outcomes} == {"address_refused"}, "the good one was not waited for in vain"
+    assert sorted(asked) == ["bad.example", "good.example"]

@@ -1,0 +1,274 @@
+"""What is connected to: vetted addresses, never what a hostile URL or name server leads to; and TLS by the name."""
+
+import asyncio
+import logging
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from environs import EnvError
+from structlog.testing import capture_logs
+
+import settings
+from models.rules.webhook_retry import Outcome
+from models.rules.webhook_url import STRICT, Policy, networks_of, target_of
+from models.webhook_endpoint import new_secret
+from tests.ssrf_cases import ADDRESSES, URLS
+from tests.webhook_receiver import Receiver, status
+from tests.workers.webhooks.conftest import LOOPBACK, Post
+from workers.webhooks.sender import Call, Clock, Sender, signed
+
+QUICK = {"connect_seconds": 1.0, "total_seconds": 2.0}
+"""Where nobody answers; for an answer a busy machine may need longer."""
+
+PUBLIC = "93.184.216.34"
+SECRETS = [new_secret()]
+CLOCK = Clock(datetime(2026, 1, 1, tzinfo=UTC), time.monotonic())
+
+
+class Connections:
+    """Every address that this process asks the kernel to connect to, while it listens."""
+
+    def __init__(self) -> None:
+        self.made: list[object] = []
+        self.is_listening = False
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, arguments: tuple) -> None:
+        if self.is_listening and event in ("socket.connect", "socket.sendto") and not isinstance(arguments[1], str):
+            self.made.append(arguments[1])
+
+
+RECORDER = Connections()
+"""One for all: an audit hook is for ever."""
+
+
+@pytest.fixture
+def connections() -> Iterator[list]:
+    """What is connected to during the test."""
+    RECORDER.made.clear()
+    RECORDER.is_listening = True
+    yield RECORDER.made
+    RECORDER.is_listening = False
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """Somebody on loopback whom nobody may reach."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        yield listener
+
+
+def sent(sender: Sender, url: str) -> Outcome:
+    return asyncio.run(sender.send(Call("id", url, "{}", SECRETS, CLOCK)))
+
+
+def answering(*answers: list[str]) -> Callable[[str, int], list[str]]:
+    """A name server that gives one answer after the other, and then the last again and again."""
+    left = list(answers)
+    return lambda _host, _port: left.pop(0) if len(left) > 1 else left[0]
+
+
+def test_the_recorder_hears(connections: list, listener: socket.socket):
+    port = listener.getsockname()[1]
+    outcome = sent(Sender(LOOPBACK, **QUICK), f"http://127.0.0.1:{port}/")
+    assert outcome.error == "timed_out"
+    assert connections == [("127.0.0.1", port)]
+    listener.accept()[0].close()
+
+
+@pytest.mark.parametrize("policy", [STRICT, Policy(http=True)], ids=["strict", "http"])
+def test_no_hostile_url_is_connected_to(connections: list, listener: socket.socket, policy: Policy):
+    port = listener.getsockname()[1]
+    sender = Sender(policy, resolve=answering(["127.0.0.1"]))
+    assert len(URLS) > 20
+    for url in [*URLS, *(f"{scheme}://127.0.0.1:{port}/" for scheme in ("http", "https"))]:
+        outcome = sent(sender, url)
+        assert (outcome.status, outcome.error in REFUSALS) == (None, True), (url, outcome)
+    assert connections == []
+    with pytest.raises(BlockingIOError):
+        listener.accept()
+
+
+REFUSALS = {"url_malformed", "scheme_refused", "host_refused", "port_refused", "address_refused", "host_unknown"}
+
+
+def test_no_address_that_a_hostile_name_server_gives_is_connected_to(connections: list):
+    for address in ADDRESSES:
+        for answer in ([address], [PUBLIC, address], [address, PUBLIC]):
+            outcome = sent(Sender(STRICT, resolve=answering(answer)), "https://good.example/hook")
+            assert outcome.error == "address_refused", (answer, outcome)
+    assert connections == []
+
+
+def test_a_name_is_resolved_once_for_each_try_and_vetted_each_time(connections: list):
+    """Public at first, loopback when asked again, as a rebinding name server answers."""
+    asked: list[str] = []
+    answers = answering([PUBLIC], ["127.0.0.1"])
+
+    def resolve(host: str, port: int) -> list[str]:
+        asked.append(host)
+        return answers(host, port)
+
+    sender = Sender(STRICT, resolve=resolve, **QUICK)
+    sent(sender, "https://good.example/")
+    assert (asked, connections) == (["good.example"], [(PUBLIC, 443)])
+    assert sent(sender, "https://good.example/").error == "address_refused"
+    assert (len(asked), connections) == (2, [(PUBLIC, 443)])
+
+
+def test_a_name_that_is_not_known_is_connected_to_nowhere(connections: list):
+    def nowhere(_host: str, _port: int) -> list[str]:
+        raise socket.gaierror
+
+    assert sent(Sender(STRICT, resolve=nowhere), "https://good.example/").error == "host_unknown"
+    assert sent(Sender(STRICT, resolve=answering([])), "https://good.example/").error == "host_unknown"
+    assert connections == []
+
+
+def test_a_name_server_that_hangs_is_not_waited_for_longer_than_a_call():
+    over = threading.Event()
+
+    def hang(_host: str, _port: int) -> list[str]:
+        over.wait()
+        return [PUBLIC]
+
+    async def send() -> Outcome:
+        outcome = await Sender(STRICT, resolve=hang, **QUICK).send(
+            Call("id", "https://good.example/", "{}", SECRETS, CLOCK)
+        )
+        over.set()
+        return outcome
+
+    assert asyncio.run(send()).error == "timed_out"
+
+
+def test_the_next_address_is_tried_if_one_is_not_there(post: Post, connections: list, monkeypatch: pytest.MonkeyPatch):
+    receiver = post.receiver()
+    port = target_of(receiver.url, LOOPBACK).port
+    monkeypatch.setattr("models.rules.webhook_url.PORTS", {"http": (port,)})
+    sender = Sender(LOOPBACK, resolve=answering(["127.0.0.3", "127.0.0.1", "127.0.0.2"]))
+    assert sent(sender, "http://shop.example/").status == 204
+    assert connections == [("127.0.0.3", port), ("127.0.0.1", port)]
+
+
+def test_a_proxy_of_the_environment_is_not_used(post: Post, connections: list, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.9:3128")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.9:3128")
+    receiver = post.receiver()
+    assert sent(Sender(LOOPBACK), receiver.url).status == 204
+    assert "127.0.0.9" not in {address[0] for address in connections}
+
+
+def test_no_cookie_is_kept(post: Post):
+    receiver = post.receiver()
+
+    def give_cookie(handler, _heard) -> None:
+        handler.send_response(200)
+        handler.send_header("Set-Cookie", "a=b; Path=/")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    receiver.answer = give_cookie
+    sender = Sender(LOOPBACK)
+
+    async def twice() -> None:
+        for _ in range(2):
+            assert (await sender.send(Call("id", receiver.url, "{}", SECRETS, CLOCK))).status == 200
+
+    asyncio.run(twice())
+    assert [heard.headers.get("cookie") for heard in receiver.heard] == [None, None]
+
+
+def test_neither_the_secret_nor_the_url_nor_the_answer_is_logged(post: Post, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.DEBUG)
+    receiver = post.receiver()
+    receiver.answer = status(500, X_Told="the-answer")
+    endpoint, secret = post.endpoint(f"{receiver.url}?key=the-url", types=("payment.completed",))
+    post.pay()
+    with capture_logs() as lines:
+        delivery = post.until(lambda: post.deliveries(endpoint))[0]
+        post.tried(delivery.id, 1)
+    told = f"{lines} {caplog.text}"
+    assert delivery.id in told
+    for never in (secret, secret.removeprefix("whsec_"), "the-url", "the-answer", receiver.heard[0].body.decode()):
+        assert never not in told
+
+
+def test_nothing_in_a_header_can_be_split():
+    for name, value in signed(Call("id", "https://good.example/", "{}", SECRETS, CLOCK)).items():
+        assert "\n" not in name + value
+
+
+def test_what_is_signed_is_of_the_time_of_the_database():
+    """Receivers refuse what is minutes off theirs, so the clock of the worker has no say."""
+    begun = time.monotonic()
+    headers = signed(Call("id", "https://good.example/", "{}", SECRETS, Clock(CLOCK.at, begun - 60)))
+    assert 60 <= int(headers["webhook-timestamp"]) - CLOCK.at.timestamp() <= 60 + time.monotonic() - begun
+
+
+class Tls(Receiver):
+    """A receiver with the certificate of `secure.example`."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__("HTTP/1.1")
+        key, certificate = folder / "key.pem", folder / "certificate.pem"
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+             "-days", "2", "-subj", "/CN=secure.example", "-addext", "subjectAltName=DNS:secure.example",
+             "-keyout", key, "-out", certificate],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        server: ThreadingHTTPServer = self._server
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self.names: list[str | None] = []
+        context.sni_callback = lambda _socket, name, _context: self.names.append(name)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        self.certificate = certificate
+        self.port = server.server_port
+
+
+@pytest.fixture
+def secure(tmp_path: Path) -> Iterator[Tls]:
+    receiver = Tls(tmp_path)
+    yield receiver
+    receiver.close()
+
+
+def test_tls_is_with_the_name_though_an_address_is_connected_to(
+    secure: Tls, connections: list, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("models.rules.webhook_url.PORTS", {"https": (secure.port,), "http": (80,)})
+    policy = Policy(networks=networks_of(["127.0.0.0/8"]))
+    trusting = ssl.create_default_context(cafile=str(secure.certificate))
+    sender = Sender(policy, resolve=answering(["127.0.0.1"]), verify=trusting)
+
+    async def both() -> list[Outcome]:
+        urls = ("https://secure.example/hook?a=b", "https://other.example/")
+        return [await sender.send(Call("id", url, "{}", SECRETS, CLOCK)) for url in urls]
+
+    right, wrong = asyncio.run(both())
+    assert (right.status, wrong.error) == (204, "tls_failed"), "the line opened for one name is not used for another"
+    assert (secure.names, secure.heard[0].headers["host"]) == (["secure.example", "other.example"], "secure.example")
+    assert [address for address in connections if address[1] == secure.port] == [("127.0.0.1", secure.port)] * 2
+    assert sent(Sender(policy, resolve=answering(["127.0.0.1"])), "https://secure.example/").error == "tls_failed"
+    assert len(secure.heard) == 1
+
+
+@pytest.mark.parametrize("wrong", ["127.0.0.1/8", "localhost", "10.0.0.0/33", "10.0.0.0/8 192.168.0.0/16"])
+def test_a_network_that_is_none_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch, wrong: str):
+    monkeypatch.setenv("WEBHOOK_NETWORKS", wrong)
+    with pytest.raises(EnvError, match="WEBHOOK_NETWORKS"):
+        settings.load.__wrapped__()
+    monkeypatch.setenv("WEBHOOK_NETWORKS", "127.0.0.0/8, fd00::/8")
+    assert settings.load.__wrapped__().webhook_networks == ("127.0.0.0/8", "fd00::/8")

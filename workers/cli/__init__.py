@@ -1,0 +1,1 @@
+"""Commands of `flask`, run in the worker's role."""

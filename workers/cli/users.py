@@ -1,0 +1,109 @@
+"""Creating users and their tokens, and `flask users` for those who run the system."""
+
+import json
+
+import click
+from uuid_utils import compat as uuids
+
+from celery_config import WELCOME, BrokerAway, publish
+from models import audit, user
+from models import token as tokens
+from models.session import transaction
+from models.user import NAME_LENGTH_MAX, Role
+from workers import process
+from workers.arguments import EmailAddress, Words, reasoned
+from workers.cli.group import WorkerGroup
+
+users_cli = WorkerGroup("users", help="Create users, shut them out and let them in again (as the worker).")
+
+
+class EmailTaken(Exception):
+    """A user with this address exists."""
+
+
+def create_user(email: str, role: str, name: str | None = None, *, is_welcomed: bool = True) -> dict[str, str]:
+    """Create a user whose address counts as confirmed; returns {id, email, token}, the token for this once.
+
+    Without `is_welcomed` a worker opens his wallets and pays his bonus. Raises EmailTaken, or ValueError for an
+    unknown role.
+    """
+    id, token = str(uuids.uuid7()), tokens.new()
+    with transaction(process.engine()) as connection:
+        if not user.create(connection, id, email, Role(role), name or email.partition("@")[0], is_welcomed=is_welcomed):
+            raise EmailTaken(email)
+        tokens.keep(connection, str(uuids.uuid7()), id, token)
+        audit.note(connection, audit.SHELL, "users.create", id, after={"email": email, "role": role})
+    return {"id": id, "email": email, "token": token}
+
+
+def issue_token(email: str) -> str | None:
+    """A further token for the user with this address, or None if there is no such user."""
+    token = tokens.new()
+    with transaction(process.engine()) as connection:
+        known = user.by_email(connection, email)
+        if known is None:
+            return None
+        tokens.keep(connection, str(uuids.uuid7()), known.id, token)
+        audit.note(connection, audit.SHELL, "tokens.issue", known.id)
+    return token
+
+
+@users_cli.command("create")
+@click.argument("email", type=EmailAddress())
+@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
+@click.option(
+    "--name",
+    type=Words(NAME_LENGTH_MAX),
+    help="Shown to the other side of payments; the address's first part by default.",
+)
+@click.option("--wallets", is_flag=True, help="For a client: a worker opens his wallets and pays his bonus.")
+@click.option("--json", "as_json", is_flag=True, help="Print {id, email, token}.")
+def create(email: str, role: str, name: str | None, wallets: bool, as_json: bool) -> None:
+    """Create a user with a token, which is shown this once."""
+    if wallets and role != Role.CLIENT:
+        raise click.UsageError("--wallets is for clients")
+    try:
+        created = create_user(email, role, name, is_welcomed=not wallets)
+    except EmailTaken:
+        raise click.ClickException(f"{email} is taken") from None
+    if wallets:
+        _ring()
+    if as_json:
+        click.echo(json.dumps(created))
+    else:
+        click.echo(f"{role} {created['email']} has id {created['id']} and, shown this once, token {created['token']}")
+
+
+@users_cli.command("deactivate")
+@click.argument("email", type=EmailAddress())
+@reasoned
+def deactivate(email: str, reason: str) -> None:
+    """Shut a user out: within a second none of his tokens is let in."""
+    _set_active(email, False, reason)
+
+
+@users_cli.command("activate")
+@click.argument("email", type=EmailAddress())
+@reasoned
+def activate(email: str, reason: str) -> None:
+    """Let a user in again."""
+    _set_active(email, True, reason)
+
+
+def _set_active(email: str, is_active: bool, reason: str) -> None:
+    with transaction(process.engine()) as connection:
+        known = user.by_email(connection, email)
+        if known is None:
+            raise click.ClickException(f"there is no user {email}")
+        user.set_active(connection, known.id, is_active)
+        action = "users.activate" if is_active else "users.deactivate"
+        before, after = {"is_active": known.is_active}, {"is_active": is_active}
+        audit.note(connection, audit.SHELL, action, known.id, reason, before, after)
+    click.echo(f"{known.email} is {'active' if is_active else 'inactive'}")
+
+
+def _ring() -> None:
+    try:
+        publish(task=WELCOME)
+    except BrokerAway as error:
+        click.echo(f"the broker is away ({error}); the timetable finds him", err=True)

@@ -1,0 +1,1 @@
+"""Posting: the double entry of each payment, and its retries."""

@@ -1,0 +1,186 @@
+"""The call: one POST, signed, to an address that was vetted in the same breath; what is answered is a status."""
+
+import asyncio
+import logging
+import socket
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import httpcore
+import httpx
+import structlog
+from standardwebhooks import Webhook
+
+from models.rules.webhook_retry import ASK_TO_WAIT, Outcome, Trouble, retry_after_seconds
+from models.rules.webhook_url import Policy, Target, TargetRefused, target_of, vetted
+from workers.webhooks.bounded_stream import BoundedBackend
+
+CONNECT_SECONDS = 5.0
+TOTAL_SECONDS = 15.0
+"""From resolving the name to the answer's headers."""
+
+ADDRESSES_MAX = 3
+"""Of a name, tried one after the other while none can be connected to."""
+
+RESOLVERS_MAX = 256
+"""Threads, made as they are needed: a name whose server does not answer keeps one for longer than its call lasts."""
+
+USER_AGENT = "payments-webhooks/1"
+
+log = structlog.get_logger("webhooks")
+logging.getLogger("httpcore").setLevel(logging.WARNING)  # below, it tells what receivers answer
+
+Resolve = Callable[[str, int], Sequence[str]]
+"""The addresses of a host for a port; raises OSError."""
+
+
+class Clock(NamedTuple):
+    """The database's time at a moment of this process's monotonic clock: what receivers compare with their own."""
+
+    at: datetime
+    monotonic_seconds: float
+
+    def read(self) -> datetime:
+        """The database's time by now."""
+        return self.at + timedelta(seconds=time.monotonic() - self.monotonic_seconds)
+
+
+class Call(NamedTuple):
+    """What is to be sent where: `id` is the delivery's, the same on every try; the newest secret first."""
+
+    id: str
+    url: str
+    body: str
+    secrets: Sequence[str]
+    clock: Clock
+
+
+class Sender:
+    """Makes calls, any number at once in one event loop; one per process."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        resolve: Resolve | None = None,
+        verify: ssl.SSLContext | bool = True,
+        connect_seconds: float = CONNECT_SECONDS,
+        total_seconds: float = TOTAL_SECONDS,
+    ) -> None:
+        self._policy = policy
+        self._resolve = resolve or resolved
+        self._resolvers = ThreadPoolExecutor(RESOLVERS_MAX, thread_name_prefix="resolver")
+        self._timeout = httpx.Timeout(total_seconds, connect=connect_seconds).as_dict()
+        self._total_seconds = total_seconds
+        self._asked: dict[tuple[str, int], asyncio.Future[Sequence[str]]] = {}
+        self._transport = _Transport(verify)
+
+    async def send(self, call: Call) -> Outcome:
+        """Make the call; whatever happens is its outcome."""
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(self._total_seconds):
+                outcome = await self._sent(call)
+        except TimeoutError:
+            outcome = Outcome(None, Trouble.TIMED_OUT)
+        except TargetRefused as refused:
+            outcome = Outcome(None, refused.code)
+        except Exception as error:
+            log.error("a webhook could not be sent", delivery=call.id, exc_info=error)
+            outcome = Outcome(None, Trouble.INTERNAL)
+        return outcome._replace(milliseconds=round((time.monotonic() - began) * 1000))
+
+    async def _sent(self, call: Call) -> Outcome:
+        target = target_of(call.url, self._policy)
+        outcome = Outcome(None, Trouble.NOT_CONNECTED)
+        for address in (await self._addresses(target))[:ADDRESSES_MAX]:
+            try:
+                return await self._answered(call, target, address)
+            except httpx.ConnectError as error:
+                outcome = Outcome(None, Trouble.TLS_FAILED if _is_tls(error) else Trouble.NOT_CONNECTED)
+            except httpx.ConnectTimeout:
+                outcome = Outcome(None, Trouble.NOT_CONNECTED)
+            except httpx.TimeoutException:
+                return Outcome(None, Trouble.TIMED_OUT)
+            except httpx.TransportError:
+                return Outcome(None, Trouble.CONNECTION_BROKEN)
+        return outcome
+
+    async def _addresses(self, target: Target) -> list[str]:
+        """All addresses of the host, asked for once and vetted; raises TargetRefused."""
+        if target.address is not None:
+            return [target.address]
+        try:
+            found = await asyncio.shield(self._answer(target.host, target.port))
+        except (OSError, UnicodeError) as error:
+            raise TargetRefused("host_unknown", "The host has no address.") from error
+        return vetted(found, self._policy)
+
+    def _answer(self, host: str, port: int) -> asyncio.Future[Sequence[str]]:
+        """What the name server will say; calls to a name at once share the one thread that waits for it."""
+        key = (host, port)
+        if key not in self._asked:
+            loop = asyncio.get_running_loop()
+            self._asked[key] = loop.run_in_executor(self._resolvers, self._resolve, host, port)
+            self._asked[key].add_done_callback(lambda _: self._asked.pop(key))
+        return self._asked[key]
+
+    async def _answered(self, call: Call, target: Target, address: str) -> Outcome:
+        """The status is all that is read; what follows it, also to where a redirect leads, is nobody's business."""
+        request = httpx.Request(
+            "POST",
+            target.url_at(address),
+            headers={"Host": target.authority, **signed(call)},
+            content=call.body.encode(),
+            extensions={"timeout": self._timeout, "sni_hostname": target.host},
+        )
+        response = await self._transport.handle_async_request(request)
+        try:
+            status = response.status_code
+            wait = response.headers.get("Retry-After") if status in ASK_TO_WAIT else None
+        finally:
+            await response.aclose()
+        error = None if response.is_success else Trouble.HTTP_STATUS
+        return Outcome(status, error, retry_after=retry_after_seconds(wait, call.clock.read()))
+
+
+class _Transport(httpx.AsyncHTTPTransport):
+    """No line is kept: one that was opened for a name must not carry what is meant for another at its address."""
+
+    def __init__(self, verify: ssl.SSLContext | bool) -> None:
+        super().__init__(verify=verify, trust_env=False)
+        self._pool = httpcore.AsyncConnectionPool(
+            httpx.create_ssl_context(verify, trust_env=False),
+            max_connections=None,
+            max_keepalive_connections=0,
+            network_backend=BoundedBackend(),
+        )
+
+
+def resolved(host: str, port: int) -> list[str]:
+    """The addresses of the host by the system's resolver; raises OSError."""
+    return [str(answer[4][0]) for answer in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+def signed(call: Call) -> dict[str, str]:
+    """The headers of Standard Webhooks 1.0, signed now with every secret."""
+    at = call.clock.read()
+    return {
+        "Content-Type": "application/json",
+        "User-Agent": USER_AGENT,
+        "webhook-id": call.id,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": " ".join(Webhook(secret).sign(call.id, at, call.body) for secret in call.secrets),
+    }
+
+
+def _is_tls(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
