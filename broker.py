@@ -38,7 +38,7 @@ def url(redis_url: str) -> str:
     return redis_url.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
 
 
-class NotABell(Exception):
+class InvalidMessage(Exception):
     """A message that nobody of ours can have sent; says why."""
 
 
@@ -48,25 +48,25 @@ def read(message: bytes, queue: str, queues: Mapping[str, str]) -> bytes:
     `queues` has the queue of each task. Raises NotABell.
     """
     if len(message) > MESSAGE_BYTES_MAX:
-        raise NotABell(f"it has {len(message)} bytes")
+        raise InvalidMessage(f"it has {len(message)} bytes")
     try:
         envelope = json.loads(message)
         headers = dict(envelope["headers"])
         args, kwargs, embed = json.loads(base64.b64decode(envelope["body"], validate=True))
         has_more = any(dict(embed).values())
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise NotABell("it is no envelope around args, kwargs, embed") from error
+        raise InvalidMessage("it is no envelope around args, kwargs, embed") from error
     task, id, retries, request_id = (headers.get(name) for name in ("task", "id", "retries", "request_id"))
     if (args, kwargs, has_more) != ([], {}, False):
-        raise NotABell("it carries more than a bell does")
+        raise InvalidMessage("it carries more than a bell does")
     if not isinstance(task, str) or queues.get(task) != queue:
-        raise NotABell("its task is none of this queue's")
+        raise InvalidMessage("its task is none of this queue's")
     if not isinstance(id, str) or not _TASK_ID.fullmatch(id):
-        raise NotABell("its id is none")
+        raise InvalidMessage("its id is none")
     if request_id is not None and not (isinstance(request_id, str) and _REQUEST_ID.fullmatch(request_id)):
-        raise NotABell("its request id is none")
+        raise InvalidMessage("its request id is none")
     if type(retries) is not int or not 0 <= retries <= RETRIES_MAX:
-        raise NotABell("its number of retries is none")
+        raise InvalidMessage("its number of retries is none")
     return _bell(task, id, retries, request_id, queue)
 
 
@@ -142,7 +142,7 @@ class Channel(transport.Channel):
         name = queue.decode(errors="replace").partition(self.sep)[0]
         try:
             return queue, read(message, name, self.queues)
-        except NotABell as error:
+        except InvalidMessage as error:
             Channel.dropped += 1
             begins = repr(message[:SHOWN_BYTES_MAX])
             log.warning("message dropped", queue=name, reason=str(error), dropped=Channel.dropped, begins=begins)

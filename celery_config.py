@@ -268,7 +268,7 @@ def _keep_going(**_: object) -> None:
     from workers import task_loop  # noqa: PLC0415 - the workers import this module
 
     tasks = {task for task, queue in QUEUE_OF.items() if queue in app.amqp.queues.consume_from}
-    task_loop.keep_going({task: (app.tasks[task], silence_seconds(task)) for task in tasks})
+    task_loop.run_overdue_tasks({task: (app.tasks[task], silence_seconds(task)) for task in tasks})
 
 
 def silence_seconds(task: str) -> float:

@@ -27,7 +27,7 @@ from bench.stack import Product
 from bench.world import User
 from embedded.home import CHECKOUT, temporary_directory
 from models import pg_arrays
-from models.payment import Wish
+from models.payment import NewPayment
 from models.session import transaction
 
 CONNECTIONS = (8, 32)
@@ -93,7 +93,7 @@ def one_turn(run: str, checkout: Path, options: argparse.Namespace, amiss: dict[
     return figures
 
 
-def fund(gateway: Engine, deposits: Sequence[Wish]) -> None:
+def fund(gateway: Engine, deposits: Sequence[NewPayment]) -> None:
     """Accept the deposits by the columns that every commit knows: our own way to accept names later ones, too."""
     for some in world.batches(deposits):
         columns = {

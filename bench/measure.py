@@ -17,7 +17,7 @@ from bench.load import Outcome, Plan
 from bench.report import percentile
 from bench.stack import DATABASE, Product
 from bench.world import User, World
-from models.payment import Wish
+from models.payment import NewPayment
 from models.session import open_engine
 from workers.posting.poster import Poster
 
@@ -100,7 +100,7 @@ class Bench:
         lines = statuses[ACCEPTED] * bulk.LINES
         return {"bulk_accepted": lines / (answered - begun), "bulk": lines / (ended - begun)}
 
-    def posting(self, run: str, wishes: Sequence[Wish], database: str = DATABASE) -> float:
+    def posting(self, run: str, wishes: Sequence[NewPayment], database: str = DATABASE) -> float:
         """Payments a second that one poster drains when all of them wait already."""
         gateway = self.stack.engine(settings.GATEWAY_ROLE, database)
         world.submit(gateway, wishes)

@@ -16,7 +16,7 @@ from uuid_utils.compat import uuid7
 
 from bench import load
 from models import payment, pg_arrays
-from models.payment import Wish
+from models.payment import NewPayment
 from models.session import transaction
 
 CURRENCY = "EUR"
@@ -59,21 +59,21 @@ class World:
     ops: User
     wire: str
 
-    def deposits(self) -> list[Wish]:
+    def deposits(self) -> list[NewPayment]:
         """What funds everybody; the hot account gets as much as all others together."""
         fortune = DEPOSIT_MINOR * len(self.accounts)
         orders = [wish(self.ops, "deposit", self.wire, one.id, DEPOSIT_MINOR) for one in self.accounts]
         return [*orders, wish(self.ops, "deposit", self.wire, self.hot.id, fortune)]
 
-    def spread(self, count: int, chance: random.Random) -> list[Wish]:
+    def spread(self, count: int, chance: random.Random) -> list[NewPayment]:
         """Transfers between random accounts."""
         return [transfer(*chance.sample(self.accounts, 2)) for _ in range(count)]
 
-    def into_hot(self, count: int, chance: random.Random) -> list[Wish]:
+    def into_hot(self, count: int, chance: random.Random) -> list[NewPayment]:
         """Transfers from random accounts to the hot one."""
         return [transfer(one, self.hot) for one in chance.choices(self.accounts, k=count)]
 
-    def out_of_hot(self, count: int, chance: random.Random) -> list[Wish]:
+    def out_of_hot(self, count: int, chance: random.Random) -> list[NewPayment]:
         """Transfers from the hot account to random ones."""
         return [transfer(self.hot, one) for one in chance.choices(self.accounts, k=count)]
 
@@ -88,13 +88,13 @@ class World:
         return requests, tokens
 
 
-def wish(user: User, kind: str, source: str, target: str, amount: int) -> Wish:
+def wish(user: User, kind: str, source: str, target: str, amount: int) -> NewPayment:
     """A payment of the given type, with a key of its own."""
     id = str(uuid7())
-    return Wish(id, kind, user.id, source, target, amount, CURRENCY, f"bench-{id}", FINGERPRINT)
+    return NewPayment(id, kind, user.id, source, target, amount, CURRENCY, f"bench-{id}", FINGERPRINT)
 
 
-def transfer(source: Account, target: Account) -> Wish:
+def transfer(source: Account, target: Account) -> NewPayment:
     """A transfer of 1.00 that the source's owner orders."""
     return wish(source.owner, "transfer", source.id, target.id, TRANSFER_MINOR)
 
@@ -121,7 +121,7 @@ def make(gateway: Engine, clients: Sequence[User], ops: User, accounts: int = AC
     return World(others, hot, ops, wire)
 
 
-def submit(gateway: Engine, wishes: Sequence[Wish]) -> None:
+def submit(gateway: Engine, wishes: Sequence[NewPayment]) -> None:
     """Accept the wishes as the gateway does, many a statement; nobody is rung for."""
     for some in batches(wishes):
         with transaction(gateway) as connection:

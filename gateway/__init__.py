@@ -8,11 +8,11 @@ from flask import Flask
 import settings as configuration
 from gateway import docs
 from gateway.blueprints import BLUEPRINTS
-from gateway.fast_path import Lean
+from gateway.fast_path import FastPath
 from gateway.http import errors
-from gateway.http.access_log import Envelope
+from gateway.http.access_log import AccessLog
 from gateway.http.blueprint import open_api
-from gateway.http.edge import Gate, admit, allow_origins
+from gateway.http.edge import Edge, admit, allow_origins
 from gateway.http.parsing import StrictRequest
 from gateway.services import Services
 from settings import Settings
@@ -31,7 +31,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
     app.extensions["gateway"] = ours = Services(settings)
-    app.wsgi_app = Envelope(Gate(Lean(app.wsgi_app, ours), ours))  # type: ignore[method-assign]
+    app.wsgi_app = AccessLog(Edge(FastPath(app.wsgi_app, ours), ours))  # type: ignore[method-assign]
     errors.register(app)
     app.before_request(admit)
     allow_origins(app, settings.allowed_origins)

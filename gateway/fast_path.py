@@ -13,9 +13,9 @@ from gateway.http.access_log import FAULT, Application, Environ
 from gateway.http.blueprint import encode
 from gateway.http.media_types import JSON, PROBLEM, best, is_json
 from gateway.http.parsing import BODY_BYTES_MAX, decode_body, parse, through
-from gateway.outcomes.prefer import asked, awaited, is_decided, is_final
-from gateway.payments.create import ROUTES, place
-from gateway.payments.representations import Shown, payment_headers
+from gateway.outcomes.prefer import is_decided, is_final, wait_for, wait_for_change
+from gateway.payments.create import ROUTES, create_payment
+from gateway.payments.representations import AcceptedPayment, payment_headers
 from gateway.services import Services
 from models.representations import is_visible, payment_body
 
@@ -27,7 +27,7 @@ Answer = tuple[str, bytes, dict[str, str]]
 Headers = dict[str, str]
 
 
-class Lean:
+class FastPath:
     """Middleware around the application that answers clean orders and polls itself."""
 
     def __init__(self, application: Application, ours: Services) -> None:
@@ -63,11 +63,11 @@ class Lean:
                 return None
             is_known, applied = False, Headers()
             if "HTTP_PREFER" in environ or "HTTP_IF_NONE_MATCH" in environ:
-                view, is_known, applied = asked(view, environ, self._ours)
+                view, is_known, applied = wait_for_change(view, environ, self._ours)
         except Exception as fault:
             environ[FAULT] = fault
             return None
-        status, body, headers = _answer("200 OK", Shown(view, is_replay=False), caller, applied)
+        status, body, headers = _answer("200 OK", AcceptedPayment(view, is_replay=False), caller, applied)
         del headers["Location"]
         return ("304 NOT MODIFIED", b"", headers) if is_known else (status, body, headers)
 
@@ -83,11 +83,11 @@ class Lean:
             if caller.scopes.isdisjoint(ROUTES[path].scopes):
                 return None
             given = parse(decode_body(received))
-            shown = place(path, given, through(self._schemas[path], given), environ, caller, self._ours)
+            shown = create_payment(path, given, through(self._schemas[path], given), environ, caller, self._ours)
             applied = Headers()
             if "HTTP_PREFER" in environ:
-                view, applied = awaited(shown.view, is_decided, environ, self._ours)
-                shown = Shown(view, shown.is_replay)
+                view, applied = wait_for(shown.view, is_decided, environ, self._ours)
+                shown = AcceptedPayment(view, shown.is_replay)
         except Exception as fault:
             environ[FAULT] = fault
             return None
@@ -117,6 +117,6 @@ def _is_clean_order(environ: Environ) -> bool:
     )
 
 
-def _answer(status: str, shown: Shown, caller: Caller, applied: Headers) -> Answer:
+def _answer(status: str, shown: AcceptedPayment, caller: Caller, applied: Headers) -> Answer:
     headers = payment_headers(shown, caller) | applied
     return status, encode(payment_body(shown.view, caller)).encode(), headers

@@ -74,7 +74,7 @@ def on_starting(_: object) -> None:
         raise SystemExit("GATEWAY_DATABASE_URL is not set")
     _allow_files(worker_connections + FILES_BESIDE)
     try:
-        preflight.refuse(current.gateway_database_url, "gateway", durability=current.preflight_durability)
+        preflight.check_or_exit(current.gateway_database_url, "gateway", durability=current.preflight_durability)
     except DatabaseAway:
         structlog.get_logger("gateway").warning("the database is away, starting all the same")
 

@@ -4,13 +4,13 @@ from functools import cached_property
 
 from flask import current_app
 
-from gateway.acceptance.final_payment_cache import Finals
-from gateway.acceptance.group_commit import Intake
-from gateway.acceptance.reference_data import Catalogue
-from gateway.auth.rate_limit import Limits
-from gateway.auth.revocation import Notices
-from gateway.auth.tokens import Tokens
-from gateway.waiting.waiters import Waits
+from gateway.acceptance.final_payment_cache import FinalPaymentCache
+from gateway.acceptance.group_commit import GroupCommit
+from gateway.acceptance.reference_data import ReferenceData
+from gateway.auth.rate_limit import RateLimits
+from gateway.auth.revocation import TokenRevocations
+from gateway.auth.tokens import TokenCache
+from gateway.waiting.waiters import Waiters
 from models.session import Engine, open_engine
 from settings import Settings
 
@@ -29,42 +29,42 @@ class Services:
         return open_engine(self.settings.gateway_database_url, application="gateway")
 
     @cached_property
-    def tokens(self) -> Tokens:
+    def tokens(self) -> TokenCache:
         """Who holds which token."""
         confirmed = self.settings.require_confirmation
-        return Tokens(self.engine, self.notices, require_confirmation=confirmed)
+        return TokenCache(self.engine, self.notices, require_confirmation=confirmed)
 
     @cached_property
-    def notices(self) -> Notices:
+    def notices(self) -> TokenRevocations:
         """What processes tell each other."""
-        return Notices(self.settings.limits_redis_url)
+        return TokenRevocations(self.settings.limits_redis_url)
 
     @cached_property
-    def limits(self) -> Limits:
+    def limits(self) -> RateLimits:
         """How often who may call."""
-        return Limits(self.settings)
+        return RateLimits(self.settings)
 
     @cached_property
-    def catalogue(self) -> Catalogue:
+    def catalogue(self) -> ReferenceData:
         """Currencies and technical accounts."""
-        return Catalogue(self.engine)
+        return ReferenceData(self.engine)
 
     @cached_property
-    def finals(self) -> Finals:
+    def finals(self) -> FinalPaymentCache:
         """Payments by id."""
-        return Finals(self.engine)
+        return FinalPaymentCache(self.engine)
 
     @cached_property
-    def intake(self) -> Intake:
+    def intake(self) -> GroupCommit:
         """Where orders are kept."""
-        return Intake(self.engine, self.catalogue)
+        return GroupCommit(self.engine, self.catalogue)
 
     @cached_property
-    def waits(self) -> Waits:
+    def waits(self) -> Waiters:
         """Who waits for what."""
         given = self.settings
         url = given.gateway_database_url or ""
-        return Waits(self.engine, url, waiters_max=given.waiters_max, of_user_max=given.waiters_per_user_max)
+        return Waiters(self.engine, url, waiters_max=given.waiters_max, of_user_max=given.waiters_per_user_max)
 
 
 def services() -> Services:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Row
 
 from models import charge_limit, keyset, pg_arrays
-from models.prepared_statement import Prepared
+from models.prepared_statement import PreparedStatement
 from models.rules.charge_limits import ChargeLimit
 
 WALLET_TOKEN_BYTES = 24
@@ -66,7 +66,7 @@ FROM accounts a LEFT JOIN users u ON u.id = a.owner_id
 """
 
 
-BY_TOKEN = Prepared("parties_by_token", f"{PARTY} WHERE a.token = ANY(%(tokens)s::text[])")
+BY_TOKEN = PreparedStatement("parties_by_token", f"{PARTY} WHERE a.token = ANY(%(tokens)s::text[])")
 
 
 def parties_by_token(connection: Connection, tokens: Iterable[str]) -> dict[str, Party]:
@@ -81,7 +81,7 @@ def technical_parties(connection: Connection) -> dict[tuple[str, str], Party]:
     return {(row[4], row[3]): Party(*row) for row in rows}
 
 
-OLDEST = Prepared(
+OLDEST = PreparedStatement(
     "oldest_wallets",
     """
 SELECT DISTINCT ON (a.owner_id, a.currency) a.id::text, a.token, a.owner_id::text, a.currency, u.name

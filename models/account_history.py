@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Row
 
 from models import pg_arrays
-from models.payment_search import START, Asked, Column, Found, Keyset, Place, walk
+from models.payment_search import START, Column, Cursor, Keyset, ListQuery, Page, search
 
 
 class HistoryRow(NamedTuple):
@@ -101,12 +101,12 @@ COLUMNS = {
 def page(
     connection: Connection,
     account_id: str,
-    asked: Asked,
+    asked: ListQuery,
     limit: int,
-    at: Place = START,
+    at: Cursor = START,
     *,
     is_incoming: bool | None = None,
-) -> Found:
+) -> Page:
     """What decided payments did to the account, as HistoryRow, in the order of the orders; raises TooMany.
 
     Two keysets, out of the account and into it.
@@ -117,7 +117,7 @@ def page(
         for side, applies in sides.items()
         if applies
     ]
-    found = walk(connection, COLUMNS, keysets, asked, limit, at, {"account_id": account_id})
+    found = search(connection, COLUMNS, keysets, asked, limit, at, {"account_id": account_id})
     return found._replace(rows=_rows(connection, account_id, [spot.id for spot in found.spots]))
 
 
@@ -157,7 +157,7 @@ def _row(row: Row) -> HistoryRow:
     )
 
 
-class Position(NamedTuple):
+class HistoryPosition(NamedTuple):
     """How far an account had come at a time: the account_seq of its newest operation, 0 if none, and its balance."""
 
     account_seq: int
@@ -182,11 +182,11 @@ FROM search WHERE low = high
 """The operations of an account are numbered densely and in time: halving finds one of a million in twenty looks."""
 
 
-def position(connection: Connection, account_id: str, before: datetime) -> Position:
+def position(connection: Connection, account_id: str, before: datetime) -> HistoryPosition:
     """Where the account stood right before that time."""
     parameters = {"account_id": account_id, "moment": before}
     seq, balance = connection.exec_driver_sql(POSITION, parameters).one()
-    return Position(seq, int(balance))
+    return HistoryPosition(seq, int(balance))
 
 
 _TAKEN = """

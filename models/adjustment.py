@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Row
 
 from models import keyset, pg_arrays
-from models.rules.types import Agreed, Payment, PaymentType
+from models.rules.types import ApprovedAdjustment, ClaimedPayment, PaymentType
 
 
 class AdjustmentState(StrEnum):
@@ -124,13 +124,13 @@ WHERE a.payment_id = ANY(%s::uuid[]) AND p.id <> q.id AND p.role = 'ops' AND q.r
 neither can be unwritten, but it takes a person who reads them. It cannot make a user of ops."""
 
 
-def agreed(connection: Connection, payments: Iterable[Payment]) -> dict[str, Agreed]:
+def agreed(connection: Connection, payments: Iterable[ClaimedPayment]) -> dict[str, ApprovedAdjustment]:
     """What two of ops have agreed on, by the payment that this ordered, for the adjustments among these."""
     ids = [payment.id for payment in payments if payment.type == PaymentType.ADJUSTMENT]
     if not ids:
         return {}
     rows = connection.exec_driver_sql(AGREED, (pg_arrays.plain(ids),))
-    return {row[0]: Agreed(row[1], row[2] == "credit", int(row[3]), *row[4:]) for row in rows}
+    return {row[0]: ApprovedAdjustment(row[1], row[2] == "credit", int(row[3]), *row[4:]) for row in rows}
 
 
 def _adjustment(row: Row) -> Adjustment:

@@ -49,7 +49,7 @@ def _json(value: Mapping[str, object] | None) -> str | None:
     return None if value is None else json.dumps(value, default=str)
 
 
-class Line(NamedTuple):
+class AuditEntry(NamedTuple):
     """One line of the log; `written_by` is the database role."""
 
     id: str
@@ -76,7 +76,7 @@ FROM audit_log
 def about(connection: Connection, target: str) -> list[dict[str, object]]:
     """What was done to one target, oldest first."""
     rows = connection.exec_driver_sql(f"{LINE} WHERE target = %s ORDER BY id", (target,))
-    return [Line(*row)._asdict() for row in rows]
+    return [AuditEntry(*row)._asdict() for row in rows]
 
 
 def page(
@@ -88,7 +88,7 @@ def page(
     action: str | None = None,
     before: str | None = None,
     after: str | None = None,
-) -> list[Line]:
+) -> list[AuditEntry]:
     """Lines, newest first: those older than id `before`, or (oldest first) newer than id `after`."""
     condition, order = keyset.edge(before, after, "audit_log.id", "bigint")
     rows = connection.exec_driver_sql(
@@ -97,4 +97,4 @@ def page(
         f" ORDER BY {order} LIMIT %(limit)s",
         {"edge": after or before, "actor": actor, "target": target, "action": action, "limit": limit},
     )
-    return [Line(*row) for row in rows]
+    return [AuditEntry(*row) for row in rows]

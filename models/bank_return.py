@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from uuid_utils import uuid7
 
 from models import payment, pg_arrays
-from models.payment import Wish
+from models.payment import NewPayment
 from models.rules.types import PaymentType
 
 
@@ -55,7 +55,7 @@ def give_back(connection: Connection, limit: int) -> int:
         id = str(uuid7())
         key = f"return {id}"  # with a space nobody can send it, and by chance not even the gateway can take it first
         wishes.append(
-            Wish(
+            NewPayment(
                 id=id,
                 type=PaymentType.RETURN.value,
                 user_id=user_id,

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from models import pg_arrays
 
 
-class Kept(NamedTuple):
+class StatementRecord(NamedTuple):
     """A statement and how many lines of each verdict it has; what a person matched counts as matched."""
 
     id: str
@@ -23,7 +23,7 @@ class Kept(NamedTuple):
     counts: Mapping[str, int]
 
 
-class Line(NamedTuple):
+class StatementLine(NamedTuple):
     """A line and its verdict; amount in minor units, `digits` those of its currency; `id` is its number as text."""
 
     id: str
@@ -57,16 +57,16 @@ FROM bank_statements s
 """
 
 
-def by_id(connection: Connection, id: str) -> Kept | None:
+def by_id(connection: Connection, id: str) -> StatementRecord | None:
     """The statement, or None."""
     row = connection.exec_driver_sql(f"{STATEMENT} WHERE s.id = %s", (id,)).first()
-    return Kept(*row) if row else None
+    return StatementRecord(*row) if row else None
 
 
-def by_hash(connection: Connection, hash: bytes) -> Kept | None:
+def by_hash(connection: Connection, hash: bytes) -> StatementRecord | None:
     """The statement that was made of a file with this hash, or None."""
     row = connection.exec_driver_sql(f"{STATEMENT} WHERE s.hash = %s", (hash,)).first()
-    return Kept(*row) if row else None
+    return StatementRecord(*row) if row else None
 
 
 LINE = f"""
@@ -85,7 +85,7 @@ def page(
     verdicts: Sequence[str] | None,
     before: str | None,
     after: str | None,
-) -> list[Line]:
+) -> list[StatementLine]:
     """Lines of a statement in their order: those behind line `before`, or (the last first) those ahead of `after`."""
     side, order = ("<", "DESC") if after else (">", "ASC")
     rows = connection.exec_driver_sql(
@@ -101,7 +101,7 @@ def page(
     return [_line(row) for row in rows]
 
 
-def line(connection: Connection, id: str, number: int) -> Line | None:
+def line(connection: Connection, id: str, number: int) -> StatementLine | None:
     """One line of a statement, or None."""
     row = connection.exec_driver_sql(f"{LINE} WHERE l.statement_id = %s AND l.line = %s", (id, number)).first()
     return _line(row) if row else None
@@ -126,6 +126,6 @@ def match(connection: Connection, id: str, number: int, payment_id: str, reason:
     return True
 
 
-def _line(row: Sequence[Any]) -> Line:
-    line = Line(*row)
+def _line(row: Sequence[Any]) -> StatementLine:
+    line = StatementLine(*row)
     return line._replace(amount=int(line.amount))

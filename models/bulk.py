@@ -11,7 +11,7 @@ from models import keyset, pg_arrays
 from models.payment import UNLESS_TAKEN
 
 
-class Kind(StrEnum):
+class BulkKind(StrEnum):
     """What the lines of a bulk are."""
 
     TRANSFERS = "transfers"
@@ -20,7 +20,7 @@ class Kind(StrEnum):
     """Charges of many wallets, into one."""
 
 
-class Mode(StrEnum):
+class BulkMode(StrEnum):
     """What becomes of the other lines if one cannot be paid."""
 
     ATOMIC = "atomic"
@@ -38,7 +38,7 @@ class BulkState(StrEnum):
     FAILED = "FAILED"
 
 
-class Head(NamedTuple):
+class NewBulk(NamedTuple):
     """What is common to the lines of a bulk about to be kept.
 
     One side of each line is the same: `source_id` of transfers, `target_id` of charges; `wire_id` is the other side of
@@ -46,8 +46,8 @@ class Head(NamedTuple):
     """
 
     id: str
-    kind: Kind
-    mode: Mode
+    kind: BulkKind
+    mode: BulkMode
     user_id: str
     currency: str
     bank_account_id: str | None = None
@@ -57,7 +57,7 @@ class Head(NamedTuple):
     is_open: bool = False
 
 
-class Line(NamedTuple):
+class NewLine(NamedTuple):
     """A line about to be kept, the amount in minor units; of a transfer `iban` to `scheduled_at`, of a charge
     `source_id` and `summary`."""
 
@@ -76,7 +76,7 @@ class Line(NamedTuple):
     scheduled_at: datetime | None = None
 
 
-class Kept(NamedTuple):
+class BulkRecord(NamedTuple):
     """What a statement kept of a bulk: the number of the newest line, None if nothing; and how many references."""
 
     lines: int | None
@@ -139,7 +139,7 @@ WITH bulk AS (
 """
 
 
-def accept(connection: Connection, head: Head, key: str, fingerprint: bytes, lines: Sequence[Line]) -> Kept:
+def accept(connection: Connection, head: NewBulk, key: str, fingerprint: bytes, lines: Sequence[NewLine]) -> BulkRecord:
     """Keep key, bulk and lines in one statement; nothing if the key is taken.
 
     Fewer references kept than were given: the others are other payments' that did not fail (`referred`), so roll back.
@@ -147,12 +147,14 @@ def accept(connection: Connection, head: Head, key: str, fingerprint: bytes, lin
     return _keep(connection, ACCEPT, head, lines, {"key": key, "fingerprint": fingerprint})
 
 
-def add(connection: Connection, head: Head, known: int, lines: Sequence[Line]) -> Kept:
+def add(connection: Connection, head: NewBulk, known: int, lines: Sequence[NewLine]) -> BulkRecord:
     """Add lines to an open bulk that has `known` ones still; nothing if it has not, or is closed. Else as `accept`."""
     return _keep(connection, ADD, head, lines, {"known": known})
 
 
-def _keep(connection: Connection, statement: str, head: Head, lines: Sequence[Line], more: dict[str, object]) -> Kept:
+def _keep(
+    connection: Connection, statement: str, head: NewBulk, lines: Sequence[NewLine], more: dict[str, object]
+) -> BulkRecord:
     row = connection.exec_driver_sql(
         statement,
         {
@@ -177,7 +179,7 @@ def _keep(connection: Connection, statement: str, head: Head, lines: Sequence[Li
             ),
         },
     ).one()
-    return Kept(*row)
+    return BulkRecord(*row)
 
 
 def close(connection: Connection, id: str, lines: int | None = None) -> bool:
@@ -257,7 +259,7 @@ def is_atomic(connection: Connection, id: str) -> bool:
 
 def page(
     connection: Connection,
-    kind: Kind,
+    kind: BulkKind,
     user_id: str | None,
     limit: int,
     *,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 from xml.etree.ElementTree import Element
 
-from models.iso20022 import NOT_PROVIDED, Broken, number, text
+from models.iso20022 import NOT_PROVIDED, InvalidFile, number, text
 
 TEXT_LENGTH_MAX = 140
 """Where the texts of an entry are cut: remittance information has as many characters, references have fewer."""
@@ -31,7 +31,7 @@ _DATE = re.compile(r"(\d{4}-\d\d-\d\d)(?:[TZ+-].*)?", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 
 
-class Entry(NamedTuple):
+class StatementEntry(NamedTuple):
     """One booking on the account; the amount as a decimal string, `is_return` where the bank gives money back.
 
     `amount` None: a part whose amount the bank does not say, of the next entry, which is what its parts leave.
@@ -50,7 +50,7 @@ class Entry(NamedTuple):
     pointer: str = ""
 
 
-class Odd(NamedTuple):
+class SetAside(NamedTuple):
     """What cannot be read and is set aside, by its place in the file."""
 
     pointer: str
@@ -68,34 +68,34 @@ class Statement(NamedTuple):
     begins_on: date | None
     ends_on: date | None
     made_on: date | None
-    entries: list[Entry]
+    entries: list[StatementEntry]
     pointer: str
 
 
-def statements(root: Element) -> tuple[list[Statement], list[Odd]]:
+def statements(root: Element) -> tuple[list[Statement], list[SetAside]]:
     """What a camt.053 says of each account, its booked entries one by one, batches by their parts; raises Broken.
 
     What is only announced (pending) is left out, and so is an entry of nothing; one that cannot be read is odd.
     """
     stated = root.findall("BkToCstmrStmt/Stmt")
     if not stated:
-        raise Broken("A camt.053 without a statement.")
-    odd: list[Odd] = []
+        raise InvalidFile("A camt.053 without a statement.")
+    odd: list[SetAside] = []
     return [_statement(root, one, f"/Stmt/{n}", odd) for n, one in enumerate(stated, 1)], odd
 
 
-def _statement(root: Element, stated: Element, place: str, odd: list[Odd]) -> Statement:
+def _statement(root: Element, stated: Element, place: str, odd: list[SetAside]) -> Statement:
     entries = []
     for n, booked in enumerate(stated.iterfind("Ntry"), 1):
         pointer = f"{place}/Ntry/{n}"
         try:
             entries += [entry._replace(pointer=pointer) for entry in _entries(booked)]
-        except Broken as broken:
-            odd.append(Odd(f"{pointer}{broken.place}", str(broken)))
+        except InvalidFile as broken:
+            odd.append(SetAside(f"{pointer}{broken.place}", str(broken)))
     try:
         begins_on, ends_on = (_date(text(stated, f"FrToDt/{side}DtTm", f"FrToDt/{side}Dt")) for side in ("Fr", "To"))
-    except Broken as broken:
-        odd.append(Odd(f"{place}/FrToDt", str(broken)))
+    except InvalidFile as broken:
+        odd.append(SetAside(f"{place}/FrToDt", str(broken)))
         begins_on = ends_on = None
     return Statement(
         _kept(text(stated, "Acct/Id/IBAN", "Acct/Id/Othr/Id")),
@@ -115,17 +115,17 @@ def _days_of_balance(root: Element, stated: Element) -> Iterator[date | None]:
     for words in (*told, text(root, "BkToCstmrStmt/GrpHdr/CreDtTm")):
         try:
             yield _date(words)
-        except Broken:
+        except InvalidFile:
             yield None
 
 
-def _entries(booked: Element) -> list[Entry]:
+def _entries(booked: Element) -> list[StatementEntry]:
     """The transactions of an entry, and what they leave of it; raises Broken."""
     if text(booked, "Sts/Cd", "Sts") not in ("BOOK", None):
         return []
     day = _date(text(booked, "BookgDt/Dt", "BookgDt/DtTm", "ValDt/Dt", "ValDt/DtTm"), "/BookgDt")
     if day is None:
-        raise Broken("An entry without its day.", "/BookgDt")
+        raise InvalidFile("An entry without its day.", "/BookgDt")
     amount, currency = _amount(booked, "Amt")
     direction = _direction(booked, booked)
     details = booked.findall("NtryDtls/TxDtls")
@@ -142,7 +142,7 @@ def _entries(booked: Element) -> list[Entry]:
     if shares.count(None) == 1 and rest > 0 and sides[shares.index(None)] == direction:
         shares[shares.index(None)], rest = _plain(rest), Decimal(0)
     if None in shares and rest <= 0:
-        raise Broken("Parts without an amount, for which nothing is left.", "/Amt")
+        raise InvalidFile("Parts without an amount, for which nothing is left.", "/Amt")
     parts = [
         _entry(booked, detail, day, side, share, currency)
         for detail, side, share in zip(details, sides, shares, strict=True)
@@ -151,11 +151,13 @@ def _entries(booked: Element) -> list[Entry]:
     if rest:
         side = direction if rest > 0 else OTHER_SIDE[direction]
         words = text(booked, "AddtlNtryInf") or f"What its parts leave of {amount} {currency}"
-        parts.append(Entry(day, side, _plain(abs(rest)), currency, None, None, _kept(words), False, None))
+        parts.append(StatementEntry(day, side, _plain(abs(rest)), currency, None, None, _kept(words), False, None))
     return parts
 
 
-def _entry(booked: Element, detail: Element, day: date, direction: str, amount: str | None, currency: str) -> Entry:
+def _entry(
+    booked: Element, detail: Element, day: date, direction: str, amount: str | None, currency: str
+) -> StatementEntry:
     """One transaction of an entry; the number that the bank gave to the entry is its own if it is the only one."""
     marks = (
         detail.find("RtrInf") is not None,
@@ -165,7 +167,7 @@ def _entry(booked: Element, detail: Element, day: date, direction: str, amount: 
     end_to_end_id, own = text(detail, "Refs/EndToEndId"), text(detail, "Refs/AcctSvcrRef")
     is_only = len(booked.findall("NtryDtls/TxDtls")) <= 1 or detail is booked
     reference = own or (text(booked, "AcctSvcrRef") if is_only else None)
-    return Entry(
+    return StatementEntry(
         day,
         direction,
         amount,
@@ -199,7 +201,7 @@ def _has_id(detail: Element) -> bool:
 def _direction(element: Element, booked: Element, place: str = "") -> str:
     direction = DIRECTIONS.get(text(element, "CdtDbtInd") or text(booked, "CdtDbtInd") or "")
     if direction is None:
-        raise Broken("An entry that is neither debit nor credit.", f"{place}/CdtDbtInd")
+        raise InvalidFile("An entry that is neither debit nor credit.", f"{place}/CdtDbtInd")
     return direction
 
 
@@ -236,7 +238,7 @@ def _date(words: str | None, place: str = "") -> date | None:
     try:
         return date.fromisoformat(match[1])
     except ValueError:
-        raise Broken("A day that is none.", place) from None
+        raise InvalidFile("A day that is none.", place) from None
 
 
 def _amount(element: Element, path: str) -> tuple[str, str]:
@@ -244,5 +246,5 @@ def _amount(element: Element, path: str) -> tuple[str, str]:
     given = element.find(path)
     amount, currency = (None, "") if given is None else (number(given.text or ""), given.get("Ccy", ""))
     if amount is None or not _CURRENCY.fullmatch(currency):
-        raise Broken("An amount that is none.", f"/{path}")
+        raise InvalidFile("An amount that is none.", f"/{path}")
     return amount, currency

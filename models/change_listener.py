@@ -17,7 +17,7 @@ UNION ALL SELECT id::text, version FROM bulks WHERE id = ANY(%(ids)s::uuid[])
 """
 
 
-class Line:
+class Listener:
     """A line that hears of each transition once it is committed; `connection` reads as well, each statement alone."""
 
     def __init__(self, connection: Connection) -> None:
@@ -47,11 +47,11 @@ class Line:
 
 
 @contextmanager
-def listening(url: str) -> Iterator[Line]:
+def listening(url: str) -> Iterator[Listener]:
     """A line of its own to the database, as the role of the URL; raises DatabaseAway when it breaks."""
     with statements(open_engine(url, NullPool, "payments-waits")) as connection:
         connection.exec_driver_sql("LISTEN transitions")
-        yield Line(connection)
+        yield Listener(connection)
 
 
 def versions(connection: Connection, ids: Sequence[str]) -> dict[str, int]:

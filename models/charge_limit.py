@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from models import keyset, pg_arrays
 from models.rules.charge_limits import Allowance, ChargeLimit, is_taking
-from models.rules.types import Account, Payment
+from models.rules.types import ClaimedPayment, LockedAccount
 
 LIMITS = """CASE WHEN a.is_limited THEN (
     SELECT json_agg(json_build_array(l.merchant_id, l.per_charge::text, l.per_day::text)
@@ -71,7 +71,7 @@ SELECT source_id::text, user_id::text, sum(amount)::text FROM (
 
 
 def allowances(
-    connection: Connection, payments: Iterable[Payment], accounts: Mapping[str, Account]
+    connection: Connection, payments: Iterable[ClaimedPayment], accounts: Mapping[str, LockedAccount]
 ) -> dict[str, Allowance]:
     """What merchants may take, by account, of those that the payments charge; asks nothing where nothing is limited.
 

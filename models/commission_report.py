@@ -13,7 +13,7 @@ SLACK = timedelta(hours=1)
 """Operations are numbered in time but for their transactions' wait for a turn, which is seconds."""
 
 
-class Takings(NamedTuple):
+class DailyCommission(NamedTuple):
     """One day (UTC) in one currency; amounts in minor units, `payments` those that took or gave back."""
 
     date: date
@@ -45,7 +45,7 @@ GROUP BY day
 """
 
 
-def by_day(connection: Connection, since: date, until: date, currency: str | None = None) -> list[Takings]:
+def by_day(connection: Connection, since: date, until: date, currency: str | None = None) -> list[DailyCommission]:
     """The takings of these days, both included, by day and currency; days without any are left out.
 
     It costs as much as was posted in these days, not as all that ever was.
@@ -57,5 +57,5 @@ def by_day(connection: Connection, since: date, until: date, currency: str | Non
         high = account_history.position(connection, house, end + SLACK).account_seq
         bounds = {"house": house, "low": low, "high": high, "start": start, "end": end}
         for day, taken, given_back, payments in connection.exec_driver_sql(TAKINGS, bounds):
-            found.append(Takings(day, code, digits, int(taken), int(given_back), payments))
+            found.append(DailyCommission(day, code, digits, int(taken), int(given_back), payments))
     return sorted(found)

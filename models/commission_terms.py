@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Row
 
 from models import keyset
-from models.rules.commission import FREE, Schedule, Schedules, Terms, sorted_out, terms_for
+from models.rules.commission import FREE, Schedule, Schedules, Terms, newest_terms, terms_for
 
 TERMS = """
 SELECT type, currency, merchant_id::text, valid_from, (percent * 1000000)::bigint, fixed::text, minimum::text,
@@ -17,7 +17,7 @@ FROM commission_terms
 
 def schedules(connection: Connection) -> Schedules:
     """All terms there are; whoever knows them for less than a minute knows all that are in force."""
-    return sorted_out(_schedule(row) for row in connection.exec_driver_sql(TERMS))
+    return newest_terms(_schedule(row) for row in connection.exec_driver_sql(TERMS))
 
 
 def in_force(connection: Connection, type: str, currency: str, user_id: str) -> Terms:
@@ -27,7 +27,7 @@ def in_force(connection: Connection, type: str, currency: str, user_id: str) -> 
         " AND valid_from <= now()",
         (type, currency, user_id),
     ).all()
-    return terms_for(sorted_out(map(_schedule, rows)), type, currency, user_id, rows[0][8]) if rows else FREE
+    return terms_for(newest_terms(map(_schedule, rows)), type, currency, user_id, rows[0][8]) if rows else FREE
 
 
 def _schedule(row: Row) -> Schedule:
@@ -38,7 +38,7 @@ def _terms(percent: int, fixed: str, minimum: str, maximum: str | None) -> Terms
     return Terms(percent, int(fixed), int(minimum), None if maximum is None else int(maximum))
 
 
-class Kept(NamedTuple):
+class TermsRecord(NamedTuple):
     """Terms as they are kept; `digits` those of their currency, 0 without one."""
 
     id: str
@@ -67,7 +67,7 @@ def page(
     merchant_id: str | None = None,
     before: str | None = None,
     after: str | None = None,
-) -> list[Kept]:
+) -> list[TermsRecord]:
     """Terms, newest first: those older than id `before`, or, oldest first, newer than id `after`."""
     condition, order = keyset.edge(before, after, "t.id", "bigint")
     rows = connection.exec_driver_sql(
@@ -92,7 +92,7 @@ def add(
     merchant_id: str | None,
     terms: Terms,
     valid_from: datetime | None = None,
-) -> Kept | None:
+) -> TermsRecord | None:
     """Keep new terms, valid from a minute ahead unless told otherwise; None if others begin at that very moment."""
     id = connection.exec_driver_sql(
         "INSERT INTO commission_terms (type, currency, merchant_id, percent, fixed, minimum, maximum, valid_from)"
@@ -103,5 +103,5 @@ def add(
     return None if id is None else _kept(connection.exec_driver_sql(f"{KEPT} WHERE t.id = %s", (id,)).one())
 
 
-def _kept(row: Row) -> Kept:
-    return Kept._make((*row[:7], _terms(*row[7:])))
+def _kept(row: Row) -> TermsRecord:
+    return TermsRecord._make((*row[:7], _terms(*row[7:])))

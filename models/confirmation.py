@@ -30,7 +30,7 @@ class Purpose(StrEnum):
     """Nothing: the user is told that a webhook endpoint has been disabled, by a mail without a token."""
 
 
-class Letter(NamedTuple):
+class PendingMail(NamedTuple):
     """A confirmation that is due to be mailed; `attempts` this one included."""
 
     id: str
@@ -78,7 +78,7 @@ RETURNING c.id::text, c.user_id::text, c.purpose, u.email, c.attempts
 """
 
 
-def take(connection: Connection, hash: bytes, wait_seconds: float, attempts_max: int) -> Letter | None:
+def take(connection: Connection, hash: bytes, wait_seconds: float, attempts_max: int) -> PendingMail | None:
     """Take the mail that is due longest, for the token with this hash; due again after `wait_seconds` if not sent.
 
     Commit before it is mailed: then the token works as soon as it arrives, and a crash only mails another.
@@ -86,7 +86,7 @@ def take(connection: Connection, hash: bytes, wait_seconds: float, attempts_max:
     row = connection.exec_driver_sql(
         TAKE, {"hash": hash, "valid": VALID, "wait_seconds": wait_seconds, "attempts_max": attempts_max}
     ).first()
-    return Letter(*row) if row else None
+    return PendingMail(*row) if row else None
 
 
 def give_back(connection: Connection, hash: bytes) -> None:

@@ -14,7 +14,7 @@ ORDER BY source, target, valid_from DESC, id DESC
 """
 
 
-class Rate(NamedTuple):
+class ExchangeRate(NamedTuple):
     """One unit of the source currency in units of the target currency, of 18 digits; spread in millionths of a percent,
     taken as commission."""
 
@@ -26,10 +26,10 @@ class Rate(NamedTuple):
     valid_from: datetime
 
 
-def in_force(connection: Connection, source: str | None = None, target: str | None = None) -> list[Rate]:
+def in_force(connection: Connection, source: str | None = None, target: str | None = None) -> list[ExchangeRate]:
     """The rates that count now, by currencies; with `source` and `target` the one between them, if there is one."""
     rows = connection.exec_driver_sql(RATES, {"source": source, "target": target})
-    return [Rate._make((*row[:2], int(row[2]), *row[3:])) for row in rows]
+    return [ExchangeRate._make((*row[:2], int(row[2]), *row[3:])) for row in rows]
 
 
 def tell(
@@ -40,7 +40,7 @@ def tell(
     spread_millionths: int,
     source_name: str,
     valid_from: datetime | None,
-) -> Rate | None:
+) -> ExchangeRate | None:
     """Keep a rate that counts from then on, or from now; None if that time is over."""
     row = connection.exec_driver_sql(
         "INSERT INTO exchange_rates (source, target, rate, spread, source_name, valid_from)"
@@ -56,4 +56,4 @@ def tell(
             "valid_from": valid_from,
         },
     ).first()
-    return Rate(source, target, rate, spread_millionths, source_name, row[0]) if row else None
+    return ExchangeRate(source, target, rate, spread_millionths, source_name, row[0]) if row else None

@@ -22,7 +22,7 @@ COUNTED_MAX = 1_000
 WORKER = "celery -A celery_config worker --queues"
 
 
-class Kind(NamedTuple):
+class ProblemKind(NamedTuple):
     """What may be wrong, the command that helps, and whether payments are not accepted or not posted because of it."""
 
     title: str
@@ -31,21 +31,21 @@ class Kind(NamedTuple):
 
 
 KINDS = {
-    "database_read_only": Kind("The database only reads", "psql -c 'SHOW in_hot_standby'", stops=True),
-    "partition_missing": Kind("This month or the next has no partition", "flask payments partitions"),
-    "clock_wrong": Kind("The clock of the process that answers is wrong", "timedatectl set-ntp true"),
-    "dump_restored": Kind("A restored dump hides new events", "pg_resetwal --epoch=1 -D $PGDATA"),
-    "posting_stale": Kind("No poster works", f"{WORKER} payments --concurrency 2 -n posting@%h", stops=True),
-    "upkeep_stale": Kind("No upkeep worker works", f"{WORKER} upkeep --pool solo -n upkeep@%h"),
-    "rails_stale": Kind("No rails worker works", f"{WORKER} rails --pool solo -n rails@%h"),
-    "webhooks_stale": Kind("No webhooks worker works", f"{WORKER} webhooks --pool solo -n webhooks@%h"),
-    "broker_away": Kind("The broker does not answer", "flask payments sweep"),
-    "workers_deaf": Kind("Messages do not reach workers", "flask workers alive"),
-    "beat_silent": Kind("Beat sends nothing", "celery -A celery_config beat"),
-    "payments_overdue": Kind("Payments wait too long to be posted", "flask payments sweep"),
-    "payments_parked": Kind("Payments wait for a person", "flask payments parked"),
-    "payments_undecided": Kind("The bank gives no answer about withdrawals", "flask payments undecided"),
-    "webhooks_behind": Kind("Webhooks are late", f"{WORKER} webhooks --pool solo -n webhooks@%h"),
+    "database_read_only": ProblemKind("The database only reads", "psql -c 'SHOW in_hot_standby'", stops=True),
+    "partition_missing": ProblemKind("This month or the next has no partition", "flask payments partitions"),
+    "clock_wrong": ProblemKind("The clock of the process that answers is wrong", "timedatectl set-ntp true"),
+    "dump_restored": ProblemKind("A restored dump hides new events", "pg_resetwal --epoch=1 -D $PGDATA"),
+    "posting_stale": ProblemKind("No poster works", f"{WORKER} payments --concurrency 2 -n posting@%h", stops=True),
+    "upkeep_stale": ProblemKind("No upkeep worker works", f"{WORKER} upkeep --pool solo -n upkeep@%h"),
+    "rails_stale": ProblemKind("No rails worker works", f"{WORKER} rails --pool solo -n rails@%h"),
+    "webhooks_stale": ProblemKind("No webhooks worker works", f"{WORKER} webhooks --pool solo -n webhooks@%h"),
+    "broker_away": ProblemKind("The broker does not answer", "flask payments sweep"),
+    "workers_deaf": ProblemKind("Messages do not reach workers", "flask workers alive"),
+    "beat_silent": ProblemKind("Beat sends nothing", "celery -A celery_config beat"),
+    "payments_overdue": ProblemKind("Payments wait too long to be posted", "flask payments sweep"),
+    "payments_parked": ProblemKind("Payments wait for a person", "flask payments parked"),
+    "payments_undecided": ProblemKind("The bank gives no answer about withdrawals", "flask payments undecided"),
+    "webhooks_behind": ProblemKind("Webhooks are late", f"{WORKER} webhooks --pool solo -n webhooks@%h"),
 }
 """By code: the code is the contract, listed in docs/health.md."""
 
@@ -53,7 +53,7 @@ NEEDED = ("posting", "upkeep", "webhooks")
 """Workers by what they do; one fresh one of each is enough. That of `rails` is needed where one was, or should have."""
 
 
-class Problem(NamedTuple):
+class HealthProblem(NamedTuple):
     """One thing that is wrong, with what was seen of it."""
 
     code: str
@@ -66,13 +66,13 @@ class Problem(NamedTuple):
         return KINDS[self.code].command
 
 
-class Report(NamedTuple):
+class HealthReport(NamedTuple):
     """How the system is: the workers seen, the payments due (counted up to 10,000), and what is wrong."""
 
     workers: list[Heartbeat]
     waiting: int
     oldest_due_seconds: float
-    problems: list[Problem]
+    problems: list[HealthProblem]
 
     @property
     def status(self) -> str:
@@ -113,7 +113,7 @@ SELECT current_setting('transaction_read_only')::boolean AS is_read_only,
 """
 
 
-def report(connection: Connection, *, broker_is_up: bool) -> Report:
+def report(connection: Connection, *, broker_is_up: bool) -> HealthReport:
     """How the system is now; whether the broker answers is for the caller to find out."""
     workers = heartbeat.everyone(connection)
     waiting, oldest_due_seconds = payment.waiting(connection)
@@ -139,8 +139,8 @@ def report(connection: Connection, *, broker_is_up: bool) -> Report:
         stops.add("partition_missing")
     if abs(seconds_off) > clock.OFF_SECONDS_MAX:
         stops.add("clock_wrong")
-    problems = [Problem(code, found[code], code in stops) for code in KINDS if found[code]]
-    return Report([one for one in workers if one.name != BEAT], waiting, oldest_due_seconds, problems)
+    problems = [HealthProblem(code, found[code], code in stops) for code in KINDS if found[code]]
+    return HealthReport([one for one in workers if one.name != BEAT], waiting, oldest_due_seconds, problems)
 
 
 def _stale(workers: list[Heartbeat], *, needs_rails: bool) -> dict[str, str]:

@@ -6,10 +6,10 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from models import pg_arrays
-from models.prepared_statement import Prepared
+from models.prepared_statement import PreparedStatement
 
 
-class Kept(NamedTuple):
+class StoredKey(NamedTuple):
     """What a key was first used for: the request's fingerprint, and what that made, of which there is one."""
 
     fingerprint: bytes
@@ -20,7 +20,7 @@ class Kept(NamedTuple):
     bulk_id: str | None = None
 
 
-KEPT = Prepared(
+KEPT = PreparedStatement(
     "kept",
     """
 SELECT k.user_id::text, k.key, k.fingerprint, k.payment_id::text, k.account_id::text, k.signed_up,
@@ -31,12 +31,12 @@ JOIN idempotency_keys k USING (user_id, key)
 )
 
 
-def find(connection: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Kept]:
+def find(connection: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], StoredKey]:
     """What stands under each (user id, key); keys never used are left out."""
     pairs = list(wanted)
     users, keys = pg_arrays.plain(user for user, _ in pairs), pg_arrays.quoted(key for _, key in pairs)
     rows = KEPT.run(connection, users=users, keys=keys)
-    return {(row[0], row[1]): Kept(bytes(row[2]), row[3], row[4], bool(row[5]), row[6], row[7]) for row in rows}
+    return {(row[0], row[1]): StoredKey(bytes(row[2]), row[3], row[4], bool(row[5]), row[6], row[7]) for row in rows}
 
 
 def keep(

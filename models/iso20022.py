@@ -21,7 +21,7 @@ ELEMENTS_MAX = 1_000_000
 _NUMBER = re.compile(r"\+?(?=\.?\d)0*(\d{0,18})(?:\.(\d{0,5}?)0*)?", re.ASCII)
 
 
-class Broken(ValueError):
+class InvalidFile(ValueError):
     """What is not as it should be, in words for people and without its content; `place` is where in the entry."""
 
     def __init__(self, words: str, place: str = "") -> None:
@@ -42,18 +42,18 @@ def document(data: bytes, messages: str) -> Element:
                 continue
             depth, elements = depth + 1, elements + 1
             if depth > DEPTH_MAX or elements > ELEMENTS_MAX:
-                raise Broken(f"More than {DEPTH_MAX} levels or {ELEMENTS_MAX} elements.")
+                raise InvalidFile(f"More than {DEPTH_MAX} levels or {ELEMENTS_MAX} elements.")
             if root is None:
                 root, namespace = element, element.tag.rpartition("Document")[0]
                 if not re.fullmatch(rf"\{{{NAMESPACE}({messages})\}}", namespace):
-                    raise Broken("Not a document of the expected namespace.")
+                    raise InvalidFile("Not a document of the expected namespace.")
             element.tag = element.tag.removeprefix(namespace)
-    except Broken:
+    except InvalidFile:
         raise
     except (ParseError, DefusedXmlException, LookupError, ValueError) as error:
-        raise Broken("Not well-formed XML, or with a document type.") from error
+        raise InvalidFile("Not well-formed XML, or with a document type.") from error
     if root is None:
-        raise Broken("Empty.")
+        raise InvalidFile("Empty.")
     return root
 
 

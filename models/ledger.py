@@ -6,9 +6,9 @@ from types import MappingProxyType
 from sqlalchemy import Connection
 
 from models import pg_arrays
-from models.prepared_statement import Prepared
+from models.prepared_statement import PreparedStatement
 from models.rules.commission import FREE
-from models.rules.types import Account, Bulk, Charge, Decision, Maker, Payment
+from models.rules.types import ClaimedPayment, Decision, Initiator, LockedAccount, LockedBulk, RefundableAmount
 
 POSTING_LOCK = 0x706F7374
 """Transaction lock of whoever posts ("post" in ASCII): one posts, the others stand by."""
@@ -18,7 +18,7 @@ class LedgerMismatch(Exception):
     """A write touched other rows than were locked and decided: a fault of ours, so nothing is committed."""
 
 
-def take_turn(connection: Connection) -> None:
+def acquire_posting_lock(connection: Connection) -> None:
     """Wait until nobody else posts, until this transaction ends.
 
     A statement of its own, so that what is read next sees all that the one before committed.
@@ -28,7 +28,7 @@ def take_turn(connection: Connection) -> None:
 
 NO_HOUSES: Mapping[tuple[str, str], str] = MappingProxyType({})
 
-LOCK_ACCOUNTS = Prepared(
+LOCK_ACCOUNTS = PreparedStatement(
     "lock_accounts",
     """
 SELECT id::text, owner_id::text, code, currency, balance::text, held::text, floor::text, ceiling::text,
@@ -40,8 +40,8 @@ FROM accounts WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id FOR NO KEY UPDATE
 
 
 def lock_accounts(
-    connection: Connection, payments: Iterable[Payment], houses: Mapping[tuple[str, str], str] = NO_HOUSES
-) -> dict[str, Account]:
+    connection: Connection, payments: Iterable[ClaimedPayment], houses: Mapping[tuple[str, str], str] = NO_HOUSES
+) -> dict[str, LockedAccount]:
     """All accounts of the batch by id, locked in id order with the weakest lock that protects a balance.
 
     With `houses`, by code and currency, those that take commission and through which is exchanged, as needed.
@@ -55,12 +55,14 @@ def lock_accounts(
             desks = [("exchange", currency) for currency in (payment.currency, payment.arrives_in)]
             ids.update(houses[desk] for desk in desks if desk in houses)
     return {
-        row[0]: Account._make((*row[:4], int(row[4]), int(row[5]), _optional(row[6]), _optional(row[7]), *row[8:]))
+        row[0]: LockedAccount._make(
+            (*row[:4], int(row[4]), int(row[5]), _optional(row[6]), _optional(row[7]), *row[8:])
+        )
         for row in LOCK_ACCOUNTS.run(connection, ids=pg_arrays.plain(sorted(ids)))
     }
 
 
-MAKERS = Prepared(
+MAKERS = PreparedStatement(
     "makers",
     """
 SELECT u.id::text, u.role, u.is_active,
@@ -73,7 +75,7 @@ FROM users u WHERE u.id = ANY(%(ids)s::uuid[])
 )
 
 
-def makers(connection: Connection, payments: Iterable[Payment]) -> dict[str, Maker]:
+def initiators(connection: Connection, payments: Iterable[ClaimedPayment]) -> dict[str, Initiator]:
     """Who ordered the payments, by id, with the rights they have now."""
     users, depositors = set(), set()
     for payment in payments:
@@ -81,7 +83,7 @@ def makers(connection: Connection, payments: Iterable[Payment]) -> dict[str, Mak
         if payment.type == "deposit":
             depositors.add(payment.user_id)
     rows = MAKERS.run(connection, ids=pg_arrays.plain(users), depositors=pg_arrays.plain(depositors))
-    return {row[0]: Maker(*row) for row in rows}
+    return {row[0]: Initiator(*row) for row in rows}
 
 
 BULKS = """
@@ -95,19 +97,19 @@ FROM bulks WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
 
 
-def lock_bulks(connection: Connection, payments: Iterable[Payment]) -> dict[str, Bulk]:
+def lock_bulks(connection: Connection, payments: Iterable[ClaimedPayment]) -> dict[str, LockedBulk]:
     """The bulks that the batch has lines of, by id, locked; call it before `lock_accounts`, as whoever adds lines."""
     ids = {payment.bulk_id for payment in payments if payment.bulk_id}
     if not ids:
         return {}
     rows = connection.exec_driver_sql(BULKS, (pg_arrays.plain(ids),))
     return {
-        row[0]: Bulk._make((*row[:4], int(row[4]), *row[5:7], int(row[7]), *row[8:12], int(row[12] or 1)))
+        row[0]: LockedBulk._make((*row[:4], int(row[4]), *row[5:7], int(row[7]), *row[8:12], int(row[12] or 1)))
         for row in rows
     }
 
 
-REFUNDED = Prepared(
+REFUNDED = PreparedStatement(
     "charges",
     """
 SELECT p.id::text, p.type, p.user_id::text, p.source_id::text, p.target_id::text,
@@ -121,7 +123,9 @@ FROM payments p WHERE p.id = ANY(%(ids)s::uuid[]) AND p.type IN ('charge', 'with
 )
 
 
-def charges(connection: Connection, payments: Iterable[Payment], *, gives_back: bool = True) -> dict[str, Charge]:
+def charges(
+    connection: Connection, payments: Iterable[ClaimedPayment], *, gives_back: bool = True
+) -> dict[str, RefundableAmount]:
     """The charges and withdrawals that the batch gives back, by id; only a poster, in its turn, changes them.
 
     Their commission counts only if refunds give that back, too.
@@ -131,11 +135,12 @@ def charges(connection: Connection, payments: Iterable[Payment], *, gives_back: 
         return {}
     rows = REFUNDED.run(connection, ids=pg_arrays.plain(ids))
     return {
-        row[0]: Charge._make((*row[1:5], int(row[5]), int(row[6]), int(row[7]) if gives_back else 0)) for row in rows
+        row[0]: RefundableAmount._make((*row[1:5], int(row[5]), int(row[6]), int(row[7]) if gives_back else 0))
+        for row in rows
     }
 
 
-POST = Prepared(
+POST = PreparedStatement(
     "post",
     """
 WITH verdict AS (
@@ -219,7 +224,7 @@ WHERE b.id = lot.id
 """
 
 
-def _write_bulks(connection: Connection, bulks: Sequence[Bulk]) -> int:
+def _write_bulks(connection: Connection, bulks: Sequence[LockedBulk]) -> int:
     written = (
         (b.id, b.is_decided, b.held, b.failure, b.authorized, b.completed, b.failed)  # as WRITE_BULKS takes them
         for b in bulks

@@ -41,7 +41,7 @@ RETURNING 1
 """Who is not locked out has a time long past: by now() a guess that began a moment earlier would have to wait."""
 
 
-def take(connection: Connection, subject: Subject) -> float:
+def count_attempt(connection: Connection, subject: Subject) -> float:
     """Count a guess; returns 0, or the seconds to wait before one is allowed (then it is not counted)."""
     taken = connection.exec_driver_sql(
         TAKE,

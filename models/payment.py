@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from models import pg_arrays
-from models.prepared_statement import Prepared
+from models.prepared_statement import PreparedStatement
 from models.rules.commission import NO_SCHEDULES, Schedules, terms_for
-from models.rules.types import Ending, Payment, PaymentType
+from models.rules.types import ClaimedPayment, PaymentAction, PaymentType
 
 LAST_ERROR_LENGTH_MAX = 500
 
 
-class Wish(NamedTuple):
+class NewPayment(NamedTuple):
     """A payment as the gateway wishes it, not yet kept: ids as text, amount in minor units, metadata as JSON text."""
 
     id: str
@@ -40,7 +40,7 @@ class Wish(NamedTuple):
     rate: str | None = None
 
 
-ACCEPT = Prepared(
+ACCEPT = PreparedStatement(
     "accept",
     """
 WITH wish AS (
@@ -71,7 +71,7 @@ RETURNING id, created_at
 )
 
 
-def accept(connection: Connection, wishes: Sequence[Wish]) -> dict[str, datetime]:
+def accept(connection: Connection, wishes: Sequence[NewPayment]) -> dict[str, datetime]:
     """Keep keys and payments in one statement; returns created_at by id of those that were new.
 
     One whose key was taken is not kept: read the key's payment with `idempotency.find` in a second statement,
@@ -137,7 +137,7 @@ SELECT p.id::text, p.type, p.state, p.user_id::text, p.source_id::text, p.target
        p.capture, p.parent_id::text, p.quote_id::text, p.target_amount::text, p.target_currency, p.bulk_id::text,
        p.created_at, p.scheduled_at"""
 
-CLAIM = Prepared(
+CLAIM = PreparedStatement(
     "claim",
     f"""{CLAIMED}, CASE WHEN expires_at <= statement_timestamp() THEN 'expire' END, NULL, NULL
 FROM payments p
@@ -149,7 +149,7 @@ FOR NO KEY UPDATE SKIP LOCKED
 )
 
 
-def claim(connection: Connection, limit: int, schedules: Schedules = NO_SCHEDULES) -> list[Payment]:
+def claim(connection: Connection, limit: int, schedules: Schedules = NO_SCHEDULES) -> list[ClaimedPayment]:
     """Lock up to `limit` due payments, oldest first, leaving out those that somebody else holds.
 
     Due by the time of the statement: the transaction may be older, having waited for its turn. Of the `schedules`
@@ -168,7 +168,7 @@ FOR NO KEY UPDATE SKIP LOCKED
 """
 
 
-def claim_expired(connection: Connection, limit: int, schedules: Schedules = NO_SCHEDULES) -> list[Payment]:
+def claim_expired(connection: Connection, limit: int, schedules: Schedules = NO_SCHEDULES) -> list[ClaimedPayment]:
     """Lock up to `limit` payments whose hold has expired, the oldest first."""
     return [_claimed(row, schedules) for row in connection.exec_driver_sql(CLAIM_EXPIRED, (limit,))]
 
@@ -186,7 +186,7 @@ FOR NO KEY UPDATE SKIP LOCKED
 """
 
 
-def claim_commanded(connection: Connection, limit: int, schedules: Schedules = NO_SCHEDULES) -> list[Payment]:
+def claim_commanded(connection: Connection, limit: int, schedules: Schedules = NO_SCHEDULES) -> list[ClaimedPayment]:
     """Lock up to `limit` payments that a command is to end, and the commands, in the order of the commands.
 
     A hold that has expired meanwhile ends so, whatever the command says; one that was put off waits until it is due.
@@ -196,14 +196,14 @@ def claim_commanded(connection: Connection, limit: int, schedules: Schedules = N
     return [_claimed(row, schedules) for row in connection.exec_driver_sql(CLAIM_COMMANDED, (limit,))]
 
 
-def _claimed(row: Sequence[Any], schedules: Schedules) -> Payment:
+def _claimed(row: Sequence[Any], schedules: Schedules) -> ClaimedPayment:
     parent_id, quote_id, target_amount, target_currency, bulk_id, created_at, scheduled_at = row[9:16]
     ending, amount, command_id = row[16:19]
     terms = terms_for(schedules, row[1], row[7], row[3], created_at)
-    ended = (ending and Ending(ending), amount and int(amount), command_id)
+    ended = (ending and PaymentAction(ending), amount and int(amount), command_id)
     quoted = (quote_id, target_amount and int(target_amount), target_currency)
     day = max(created_at, scheduled_at or created_at).astimezone(UTC).date() if row[1] == PaymentType.CHARGE else None
-    return Payment._make((*row[:6], int(row[6]), *row[7:9], *ended, parent_id, terms, *quoted, day, bulk_id))
+    return ClaimedPayment._make((*row[:6], int(row[6]), *row[7:9], *ended, parent_id, terms, *quoted, day, bulk_id))
 
 
 def states(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
@@ -272,7 +272,7 @@ def clock(connection: Connection) -> datetime:
     return connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
 
 
-ANYTHING_TO_END = Prepared(
+ANYTHING_TO_END = PreparedStatement(
     "anything_to_end",
     "SELECT EXISTS (SELECT FROM commands WHERE decided_at IS NULL) OR EXISTS ("
     "SELECT FROM payments WHERE state = 'AUTHORIZED' AND parked_at IS NULL AND hold_expires_at <= now())",

@@ -8,10 +8,10 @@ from sqlalchemy import Connection
 
 from models import pg_arrays
 from models.audit import Actor
-from models.rules.types import Ending
+from models.rules.types import PaymentAction
 
 
-class Outcome(StrEnum):
+class CommandOutcome(StrEnum):
     """How a command ended."""
 
     DONE = "done"
@@ -19,14 +19,14 @@ class Outcome(StrEnum):
     """The payment had moved on."""
 
 
-class Wish(NamedTuple):
+class NewCommand(NamedTuple):
     """A command about to be kept."""
 
     id: str
     payment_id: str
 
 
-class Command(NamedTuple):
+class PaymentCommand(NamedTuple):
     """A command that waits for its decision; `actor` is who gave it."""
 
     id: str
@@ -36,7 +36,7 @@ class Command(NamedTuple):
     actor: Actor
 
 
-def order_retries(connection: Connection, wishes: Sequence[Wish], actor: Actor, reason: str) -> int:
+def order_retries(connection: Connection, wishes: Sequence[NewCommand], actor: Actor, reason: str) -> int:
     """Keep commands to retry payments; returns how many: a payment with a retry still open needs no other."""
     return connection.exec_driver_sql(
         "INSERT INTO commands (id, kind, payment_id, user_id, token_id, address, request_id, reason)"
@@ -56,7 +56,7 @@ def order_retries(connection: Connection, wishes: Sequence[Wish], actor: Actor, 
 
 
 def order_ending(
-    connection: Connection, id: str, kind: Ending, payment_id: str, amount: int | None, actor: Actor
+    connection: Connection, id: str, kind: PaymentAction, payment_id: str, amount: int | None, actor: Actor
 ) -> bool:
     """Keep the command that ends a payment; False if another has come first: capture, void and cancel are one question.
 
@@ -72,14 +72,14 @@ def order_ending(
     )
 
 
-def claim(connection: Connection, limit: int) -> list[Command]:
+def claim(connection: Connection, limit: int) -> list[PaymentCommand]:
     """Lock up to `limit` open retries, oldest first, leaving out those that somebody else decides."""
     rows = connection.exec_driver_sql(
         "SELECT id::text, kind, payment_id::text, reason, user_id::text, token_id::text, address, request_id"
         " FROM commands WHERE decided_at IS NULL AND kind = 'retry' ORDER BY id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED",
         (limit,),
     )
-    return [Command._make((*row[:4], Actor(*row[4:]))) for row in rows]
+    return [PaymentCommand._make((*row[:4], Actor(*row[4:]))) for row in rows]
 
 
 def is_any_open(connection: Connection) -> bool:
@@ -87,7 +87,7 @@ def is_any_open(connection: Connection) -> bool:
     return connection.exec_driver_sql("SELECT EXISTS (SELECT FROM commands WHERE decided_at IS NULL)").scalar_one()
 
 
-def decide(connection: Connection, outcomes: Mapping[str, Outcome]) -> None:
+def decide(connection: Connection, outcomes: Mapping[str, CommandOutcome]) -> None:
     """Set the outcomes of claimed commands, by id."""
     if not outcomes:
         return

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from models.account import Party
-from models.payment_search import START, Asked, Column, Found, Keyset, Place, Want, walk
+from models.payment_search import START, Column, Cursor, Filter, Keyset, ListQuery, Page, search
 from models.payment_view import by_ids
 
 
@@ -128,12 +128,12 @@ _OF_ACCOUNT = {"of account": Column("%(account_id)s IN (p.source_id, p.target_id
 def page(
     connection: Connection,
     viewer: Viewer,
-    asked: Asked,
+    asked: ListQuery,
     limit: int,
-    at: Place = START,
+    at: Cursor = START,
     *,
     of: Party | None = None,
-) -> Found:
+) -> Page:
     """Payments visible to the viewer, as PaymentView, only those `of` an account if it is given; raises TooMany.
 
     Three keysets: ordered by him, out of his accounts, and into his accounts. In another's account he looks through
@@ -144,8 +144,8 @@ def page(
     if of is not None and (viewer.reads_all or of.owner_id == viewer.id):
         keysets = [Keyset(f"p.{side}_id = %(account_id)s") for side in ("source", "target")]
     elif of is not None:
-        asked = replace(asked, wants=[*asked.wants, Want("of account", "is", ["true"])])
+        asked = replace(asked, wants=[*asked.wants, Filter("of account", "is", ["true"])])
     told = {"user_id": viewer.id, "reads_all": viewer.reads_all, "account_id": of and of.id}
-    found = walk(connection, COLUMNS | _OF_ACCOUNT, keysets, asked, limit, at, told)
+    found = search(connection, COLUMNS | _OF_ACCOUNT, keysets, asked, limit, at, told)
     views = by_ids(connection, [spot.id for spot in found.spots])
     return found._replace(rows=[views[spot.id] for spot in found.spots])

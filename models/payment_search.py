@@ -29,7 +29,7 @@ class Column(NamedTuple):
     is_keyed: bool = False
 
 
-class Want(NamedTuple):
+class Filter(NamedTuple):
     """What is asked of a column: a word of TESTS, and a list for `is`, otherwise a value; amounts in minor units."""
 
     column: str
@@ -48,10 +48,10 @@ TESTS = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class ListQuery:
     """What a list is asked for; times: created_at from (inclusive) and before. Nothing counts as less than anything."""
 
-    wants: Sequence[Want] = ()
+    wants: Sequence[Filter] = ()
     created_from: datetime | None = None
     created_before: datetime | None = None
     sort: str = BY_ID
@@ -70,7 +70,7 @@ class Keyset(NamedTuple):
     each_own: bool = False
 
 
-class Place(NamedTuple):
+class Cursor(NamedTuple):
     """Where a page begins: right behind the row `before`, or, going back, right ahead of the row `after`.
 
     `value` is what that row shows in the column by which the list is sorted, as text; without a row it is the start.
@@ -81,41 +81,41 @@ class Place(NamedTuple):
     value: str | None = None
 
 
-START = Place()
+START = Cursor()
 
 
-class Spot(NamedTuple):
+class RowKey(NamedTuple):
     """Where a row stands in its list."""
 
     id: str
     value: str | None = None
 
 
-class Found(NamedTuple):
+class Page(NamedTuple):
     """Rows in the order of the walk, and where each stands.
 
     `horizon`: where the look ended, if before the rows did. `turn`: from where one gets back if there are no rows.
     """
 
     rows: Sequence[Any]
-    spots: Sequence[Spot]
-    horizon: Spot | None = None
-    turn: Spot | None = None
+    spots: Sequence[RowKey]
+    horizon: RowKey | None = None
+    turn: RowKey | None = None
 
 
 class TooMany(Exception):
     """More than LOOKED_THROUGH_MAX payments would have to be sorted."""
 
 
-def walk(
+def search(
     connection: Connection,
     columns: Mapping[str, Column],
     keysets: Iterable[Keyset],
-    asked: Asked,
+    asked: ListQuery,
     limit: int,
-    at: Place,
+    at: Cursor,
     parameters: Mapping[str, object],
-) -> Found:
+) -> Page:
     """Where the next rows stand, up to `limit`, going back from `at.after` in the opposite order; raises TooMany.
 
     Each keyset is bounded by `limit`, or by LOOKED_THROUGH_MAX, so that a page costs the same however long the
@@ -173,13 +173,13 @@ def walk(
         f" ORDER BY {_order(asked, order)} LIMIT %(limit)s",
         told,
     )
-    spots = [Spot(*row) for row in rows]
+    spots = [RowKey(*row) for row in rows]
     if horizon is not None:
         spots = [spot for spot in spots if (spot.id <= horizon if is_ascending else spot.id >= horizon)]
-    return Found((), spots, Spot(horizon) if horizon else None, _turn(asked, at, is_ascending))
+    return Page((), spots, RowKey(horizon) if horizon else None, _turn(asked, at, is_ascending))
 
 
-def _tests(columns: Mapping[str, Column], wants: Sequence[Want], *, is_keyed: bool) -> dict[str, bool]:
+def _tests(columns: Mapping[str, Column], wants: Sequence[Filter], *, is_keyed: bool) -> dict[str, bool]:
     return {
         TESTS[want.word].format(sql=f"({column.sql})", name=f"want_{number}", kind=column.kind): True
         for number, want in enumerate(wants)
@@ -193,7 +193,7 @@ def _of(keyset: Keyset, statement: str) -> str:
     return f"SELECT k.id, k.rank FROM accounts a CROSS JOIN LATERAL ({statement}) k WHERE a.owner_id = %(user_id)s"
 
 
-def _rank(columns: Mapping[str, Column], asked: Asked) -> str:
+def _rank(columns: Mapping[str, Column], asked: ListQuery) -> str:
     """What is sorted by; texts by their code points."""
     if not asked.is_sorted:
         return "NULL::text"
@@ -201,12 +201,12 @@ def _rank(columns: Mapping[str, Column], asked: Asked) -> str:
     return f'({column.sql}) COLLATE "C"' if column.kind == "text" else f"({column.sql})"
 
 
-def _order(asked: Asked, order: str) -> str:
+def _order(asked: ListQuery, order: str) -> str:
     nulls = "FIRST" if order == "ASC" else "LAST"
     return f"p.rank {order} NULLS {nulls}, p.id {order}" if asked.is_sorted else f"p.id {order}"
 
 
-def _edge(columns: Mapping[str, Column], asked: Asked, at: Place, is_ascending: bool) -> str:
+def _edge(columns: Mapping[str, Column], asked: ListQuery, at: Cursor, is_ascending: bool) -> str:
     """Of what is sorted, that which comes behind the place."""
     if not asked.is_sorted or at == START:
         return "TRUE"
@@ -219,9 +219,9 @@ def _edge(columns: Mapping[str, Column], asked: Asked, at: Place, is_ascending: 
     return f"(p.rank IS NULL OR p.rank < {value} OR (p.rank = {value} AND {behind}))"
 
 
-def _turn(asked: Asked, at: Place, is_ascending: bool) -> Spot | None:
+def _turn(asked: ListQuery, at: Cursor, is_ascending: bool) -> RowKey | None:
     """The neighbour of the place, so that the row at the place itself is among those on the way back."""
     edge = at.after or at.before
     if edge is None or asked.is_sorted:
         return None
-    return Spot(str(UUID(int=UUID(edge).int + (1 if is_ascending else -1))))
+    return RowKey(str(UUID(int=UUID(edge).int + (1 if is_ascending else -1))))

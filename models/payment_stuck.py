@@ -16,7 +16,7 @@ STUCK_SECONDS_MAX = 10 * 366 * 24 * 3600
 """Ten years: older than any payment, and a time that the database can still reckon with."""
 
 
-class Which(NamedTuple):
+class StuckFilter(NamedTuple):
     """Parked payments; or, with `stuck_seconds`, those not parked and not final so long after they were due at first;
     or those `undecided` at the bank.
 
@@ -29,7 +29,7 @@ class Which(NamedTuple):
     undecided: bool = False
 
 
-class Stuck(NamedTuple):
+class StuckPayment(NamedTuple):
     """A payment that waits longer than it should, or was set aside for a person; amount in minor units."""
 
     id: str
@@ -71,8 +71,8 @@ REVIVABLE = "(state = 'INITIATED' OR (state = 'AUTHORIZED' AND parked_at IS NOT 
 
 
 def find(
-    connection: Connection, which: Which, limit: int, *, before: str | None = None, after: str | None = None
-) -> list[Stuck]:
+    connection: Connection, which: StuckFilter, limit: int, *, before: str | None = None, after: str | None = None
+) -> list[StuckPayment]:
     """Such payments, newest first: those before id `before`, or (oldest first) those after id `after`."""
     table, wanted = STUCK, "parked_at IS NOT NULL"
     if which.undecided:
@@ -98,7 +98,7 @@ def find(
     return [_stuck(row) for row in rows]
 
 
-def revive(connection: Connection, ids: Iterable[str]) -> list[Stuck]:
+def reset_for_retry(connection: Connection, ids: Iterable[str]) -> list[StuckPayment]:
     """Make payments due, now or at their time, with all attempts before them again; returns those, as they were."""
     rows = connection.exec_driver_sql(
         "WITH before AS ("
@@ -116,7 +116,7 @@ def revive(connection: Connection, ids: Iterable[str]) -> list[Stuck]:
     return [_stuck(row) for row in rows]
 
 
-def open_among(connection: Connection, ids: Iterable[str]) -> list[Stuck]:
+def open_among(connection: Connection, ids: Iterable[str]) -> list[StuckPayment]:
     """Those of the payments that a retry would make due."""
     rows = connection.exec_driver_sql(
         f"{STUCK} WHERE id = ANY(%s::uuid[]) AND {REVIVABLE} ORDER BY payments.id",
@@ -125,5 +125,5 @@ def open_among(connection: Connection, ids: Iterable[str]) -> list[Stuck]:
     return [_stuck(row) for row in rows]
 
 
-def _stuck(row: Row) -> Stuck:
-    return Stuck._make((*row[:3], int(row[3]), *row[4:]))
+def _stuck(row: Row) -> StuckPayment:
+    return StuckPayment._make((*row[:3], int(row[3]), *row[4:]))

@@ -50,7 +50,7 @@ class Step(StrEnum):
     """The bank sent some of it back."""
 
 
-class Actor(StrEnum):
+class TimelineActor(StrEnum):
     """Who took a step."""
 
     MAKER = "maker"
@@ -60,7 +60,7 @@ class Actor(StrEnum):
     BANK = "bank"
 
 
-class Entry(NamedTuple):
+class TimelineEntry(NamedTuple):
     """A step; `text` is the error of an attempt, the reason of a command or of the bank's answer.
 
     `outcome` is that of a command, `payment_id` the refund or return.
@@ -68,7 +68,7 @@ class Entry(NamedTuple):
 
     at: datetime
     step: Step
-    actor: Actor
+    actor: TimelineActor
     actor_id: str | None
     attempt: int | None
     next_attempt_at: datetime | None
@@ -103,21 +103,21 @@ _MADE_BY_WORKERS = frozenset({PaymentType.RETURN, PaymentType.BONUS})
 _ORDER = {step: place for place, step in enumerate(Step)}
 
 
-def of_payment(connection: Connection, view: PaymentView) -> list[Entry]:
+def of_payment(connection: Connection, view: PaymentView) -> list[TimelineEntry]:
     """Its steps, oldest first, in one statement."""
     rows = connection.exec_driver_sql(ENTRIES, {"id": view.id})
     entries = [_entry(view, row) for row in rows]
     return sorted(entries, key=lambda entry: (entry.at, _ORDER[entry.step]))
 
 
-def _entry(view: PaymentView, row: Row) -> Entry:
+def _entry(view: PaymentView, row: Row) -> TimelineEntry:
     at, step, actor, actor_id, *rest = row
     if step in (Step.COMPLETED, Step.FAILED):
         at = view.finalized_at or at
     if step == Step.INITIATED:
         at = view.created_at
     if step == Step.INITIATED and view.type not in _MADE_BY_WORKERS:
-        actor, actor_id = Actor.MAKER, view.user_id
+        actor, actor_id = TimelineActor.MAKER, view.user_id
     elif actor_id is not None:
-        actor = Actor.OPS if step == Step.RETRY else Actor.MAKER
-    return Entry(at, Step(step), Actor(actor or Actor.WORKER), actor_id, *rest)
+        actor = TimelineActor.OPS if step == Step.RETRY else TimelineActor.MAKER
+    return TimelineEntry(at, Step(step), TimelineActor(actor or TimelineActor.WORKER), actor_id, *rest)

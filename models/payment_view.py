@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row
 
 from models import pg_arrays
 from models.account import Party
-from models.prepared_statement import Prepared
+from models.prepared_statement import PreparedStatement
 from models.rules.state import State
 from models.rules.types import PaymentType
 
@@ -20,7 +20,7 @@ class Payee(NamedTuple):
     last4: str
 
 
-class Arrival(NamedTuple):
+class ConvertedAmount(NamedTuple):
     """What arrives in another currency: minor units, `digits` those of the currency, the rate of 18 digits."""
 
     amount: int
@@ -61,7 +61,7 @@ class PaymentView(NamedTuple):
     target: Party
     source_balance_after: int | None
     target_balance_after: int | None
-    arrival: Arrival | None = None
+    arrival: ConvertedAmount | None = None
     bulk_id: str | None = None
     payee: Payee | None = None
 
@@ -95,11 +95,11 @@ FROM payments p
 """
 """Sub-selects, not joins: planning one join of all these tables costs more than everything else."""
 
-VIEW = Prepared("view", f"{_COLUMNS.format(ids='ARRAY[%(id)s::uuid]')} WHERE p.id = %(id)s::uuid")
+VIEW = PreparedStatement("view", f"{_COLUMNS.format(ids='ARRAY[%(id)s::uuid]')} WHERE p.id = %(id)s::uuid")
 VIEWS = f"{_COLUMNS.format(ids='%(ids)s::uuid[]')} WHERE p.id = ANY(%(ids)s::uuid[])"
 """What a list reads is planned for its ids: only then are partitions pruned that it does not need."""
 
-REFUNDED = Prepared(
+REFUNDED = PreparedStatement(
     "refunded",
     """
 SELECT payment_id::text, refunded::text FROM refund_totals WHERE payment_id = ANY(%(ids)s::uuid[])
@@ -150,7 +150,7 @@ def _view(row: Row, refunded: int, payee: Payee | None) -> PaymentView:
             _as_party(target_id, target or (None, None, row[5], "", None)),
             after.get(source_id),
             after.get(target_id),
-            arrival and Arrival(int(arrival[0]), arrival[1], int(arrival[3]), int(arrival[2])),
+            arrival and ConvertedAmount(int(arrival[0]), arrival[1], int(arrival[3]), int(arrival[2])),
             bulk_id,
             payee,
         )

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from uuid_utils import uuid7
 
 from models import pg_arrays
-from models.rules.types import Ending
+from models.rules.types import PaymentAction
 
 
 class Counterparty(NamedTuple):
@@ -20,7 +20,7 @@ class Counterparty(NamedTuple):
     description: str | None = None
 
 
-class Instruction(NamedTuple):
+class Payout(NamedTuple):
     """What a bank is told; the payment's id is the key by which it knows the same one again.
 
     `amount` is what is to arrive, in minor units. `submitted_at` None: the bank surely has not been told before;
@@ -86,17 +86,17 @@ FROM intent i JOIN payments p ON p.id = i.payment_id JOIN currencies c ON c.code
 """
 
 
-def claim(connection: Connection, rail: str, limit: int, lease_seconds: float) -> list[Instruction]:
+def claim(connection: Connection, rail: str, limit: int, lease_seconds: float) -> list[Payout]:
     """Write the intent to tell this rail, or to ask it again, of up to `limit` due instructions, the oldest first.
 
     Whoever dies after the commit leaves them to be asked about, never to be told again, once the lease is over.
     """
     asked = {"rail": rail, "limit": limit, "lease_seconds": lease_seconds, "forsaken_seconds": FORSAKEN_SECONDS}
     rows = connection.exec_driver_sql(CLAIM, asked)
-    return [Instruction._make((row[0], int(row[1]), *row[2:])) for row in rows]
+    return [Payout._make((row[0], int(row[1]), *row[2:])) for row in rows]
 
 
-class Told(NamedTuple):
+class BankResult(NamedTuple):
     """The bank's last word about a payment."""
 
     payment_id: str
@@ -142,7 +142,7 @@ RETURNING payment_id::text
 """
 
 
-def answer(connection: Connection, told: Sequence[Told]) -> set[str]:
+def answer(connection: Connection, told: Sequence[BankResult]) -> set[str]:
     """Keep the bank's answers, each with the command that ends its payment; one set aside for a person goes on.
 
     Returns the payments that had no answer before, and wait for one: the first is final.
@@ -162,7 +162,9 @@ def answer(connection: Connection, told: Sequence[Told]) -> set[str]:
             "reasons": pg_arrays.quoted(one.reason for one in told),
             "references": pg_arrays.quoted(one.bank_reference for one in told),
             "command_ids": pg_arrays.plain(uuid7() for _ in told),
-            "kinds": pg_arrays.plain((Ending.CONFIRM if one.is_confirmed else Ending.REJECT).value for one in told),
+            "kinds": pg_arrays.plain(
+                (PaymentAction.CONFIRM if one.is_confirmed else PaymentAction.REJECT).value for one in told
+            ),
         },
     )
     return {row[0] for row in rows}
@@ -186,7 +188,7 @@ def amounts(connection: Connection, payment_ids: Iterable[str]) -> dict[str, int
     return {row[0]: int(row[1]) for row in rows}
 
 
-class Wait(NamedTuple):
+class Retry(NamedTuple):
     """When to ask again about an instruction that had been claimed with `tried` attempts, and why not now.
 
     `attempts` is what counts from now on. `is_unknown_there` if the bank surely has not been told, `is_known_there` if
@@ -222,7 +224,7 @@ SELECT payment_id, 'bank', tried, last_error, due_at FROM waiting WHERE is_news
 """What costs no attempt, a bank that is away or has it for days, is noted once and not each time that it says so."""
 
 
-def postpone(connection: Connection, waits: Sequence[Wait]) -> None:
+def postpone(connection: Connection, waits: Sequence[Retry]) -> None:
     """Ask again later; what has been answered or claimed anew meanwhile stays as it is."""
     if waits:
         connection.exec_driver_sql(LOCK_INSTRUCTIONS, (pg_arrays.plain(wait.payment_id for wait in waits),))
@@ -248,7 +250,7 @@ FROM given_up WHERE p.id = given_up.payment_id AND p.id = ANY(%s::uuid[]) AND p.
 """
 
 
-def park(connection: Connection, waits: Sequence[Wait]) -> None:
+def park(connection: Connection, waits: Sequence[Retry]) -> None:
     """Set the payments aside for a person; a late answer, or a retry, brings them back."""
     if waits:
         ids = pg_arrays.plain(wait.payment_id for wait in waits)
@@ -257,7 +259,7 @@ def park(connection: Connection, waits: Sequence[Wait]) -> None:
         connection.exec_driver_sql(PARK, (*_columns(waits), ids))
 
 
-def _columns(waits: Sequence[Wait]) -> tuple[str, ...]:
+def _columns(waits: Sequence[Retry]) -> tuple[str, ...]:
     *numbers, errors, unknown, known = zip(*waits, strict=True)
     return (*map(pg_arrays.plain, numbers), pg_arrays.quoted(errors), pg_arrays.plain(unknown), pg_arrays.plain(known))
 

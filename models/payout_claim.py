@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from models import pg_arrays
-from models.payout import LOCK_INSTRUCTIONS, Instruction
+from models.payout import LOCK_INSTRUCTIONS, Payout
 
 GIVE_BACK = """
 UPDATE instructions i
@@ -16,7 +16,7 @@ WHERE i.payment_id = taken.payment_id AND i.due_at = taken.lease AND i.answer IS
 """
 
 
-def give_back(connection: Connection, claimed: Sequence[Instruction]) -> None:
+def give_back(connection: Connection, claimed: Sequence[Payout]) -> None:
     """Undo a claim of which the bank surely heard nothing: it does not count. What others hold stays theirs."""
     if claimed:
         ids = pg_arrays.plain(one.payment_id for one in claimed)
@@ -26,7 +26,7 @@ def give_back(connection: Connection, claimed: Sequence[Instruction]) -> None:
         connection.exec_driver_sql(GIVE_BACK, (ids, leases, submitted))
 
 
-def still_taken(connection: Connection, claimed: Sequence[Instruction]) -> set[str]:
+def still_taken(connection: Connection, claimed: Sequence[Payout]) -> set[str]:
     """Payments whose claim nobody has ended or taken over."""
     rows = connection.exec_driver_sql(
         "SELECT payment_id::text FROM instructions i JOIN unnest(%s::uuid[], %s::timestamptz[]) AS taken (id, lease)"

@@ -60,7 +60,7 @@ TAKE_BACK = "psql -U postgres -d payments -f migrations/sql/watching/2_public.sq
 """Needs a superuser, which the owner need not be."""
 
 
-def refuse(url: str, process: str, *, durability: bool) -> None:
+def check_or_exit(url: str, process: str, *, durability: bool) -> None:
     """End this process with one clear line if it must not start; raises DatabaseAway if that cannot be told."""
     with transaction(open_engine(url, NullPool, "payments-preflight")) as connection:
         found = faults(connection, process, durability=durability)

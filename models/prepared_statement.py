@@ -12,7 +12,7 @@ PLAN_SECONDS_MIN, PLAN_SECONDS_MAX = 1.0, 60.0
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
-class Prepared:
+class PreparedStatement:
     """A statement with parameters as `%(name)s`, planned at its first run on each line to the database.
 
     One plan serves whatever the parameters are, by the roles' plan_cache_mode; partitions are pruned when it runs.
@@ -30,7 +30,7 @@ class Prepared:
         """Execute it; a line that was lost is a new one here, too."""
         line = connection.info.get("prepared")
         if line is None:
-            line = connection.info["prepared"] = _Line()
+            line = connection.info["prepared"] = _PreparedConnection()
         if time.monotonic() >= line.replan_at:
             connection.exec_driver_sql("DISCARD PLANS")
             line.keep_longer()
@@ -40,7 +40,7 @@ class Prepared:
         return connection.exec_driver_sql(self._execute, parameters)
 
 
-class _Line:
+class _PreparedConnection:
     """What a line has prepared, and until when it keeps the plans."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from models import pg_arrays
 from models.rules.exchange import Offer
-from models.rules.types import Payment, Quoted
+from models.rules.types import ClaimedPayment, QuotedAmounts
 
 
 class Quote(NamedTuple):
@@ -83,13 +83,13 @@ WHERE p.id = ANY(%s::uuid[]) AND q.rate = p.rate AND p.created_at < q.expires_at
 """
 
 
-def quoted(connection: Connection, payments: Iterable[Payment]) -> dict[str, Quoted]:
+def quoted(connection: Connection, payments: Iterable[ClaimedPayment]) -> dict[str, QuotedAmounts]:
     """By id of the payment, what was quoted to it while the quote was good; only to the one that used the quote."""
     ids = [payment.id for payment in payments if payment.quote_id]
     if not ids:
         return {}
     rows = connection.exec_driver_sql(QUOTED, (pg_arrays.plain(ids),))
-    return {row[0]: Quoted._make((*row[1:4], *offer)) for row in rows if (offer := _offer(row[4]))}
+    return {row[0]: QuotedAmounts._make((*row[1:4], *offer)) for row in rows if (offer := _offer(row[4]))}
 
 
 def _offer(amounts: Sequence[str | None]) -> Offer | None:

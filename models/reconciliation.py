@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Row
 
 from models import pg_arrays
-from models.rules.reconciliation import Booking, Expected, Judgement, Verdict, judge
+from models.rules.reconciliation import Booking, Expected, MatchResult, MatchVerdict, judge
 
 ROWS_AT_ONCE = 5_000
 """Lines judged and kept by one set of statements: each stays far below the role's statement_timeout."""
@@ -19,7 +19,7 @@ MISSING_THERE_MAX = 50_000
 """As many as the lines of a file: more are no differences, but the statement of another account."""
 
 
-class Told(NamedTuple):
+class ReportedLine(NamedTuple):
     """A line as the bank tells it; `payment_id` where its end-to-end id can be one of ours, amount in minor units.
 
     Its number is that in the file. `amount` None: a part of the next line whose amount the bank does not say.
@@ -64,11 +64,11 @@ class Upload(NamedTuple):
     uploaded_by: str
 
 
-class Overfull(Exception):
+class StatementTooLarge(Exception):
     """More payments of the statement's days are missing there than a statement has room for."""
 
 
-def add(connection: Connection, upload: Upload, lines: Sequence[Told], periods: Iterable[Period]) -> bool:
+def add(connection: Connection, upload: Upload, lines: Sequence[ReportedLine], periods: Iterable[Period]) -> bool:
     """Keep a statement with a verdict for each line; False if the file is kept already.
 
     Behind its lines come those of our payments that the bank answered within a period, in its currencies, and did not
@@ -91,11 +91,11 @@ def add(connection: Connection, upload: Upload, lines: Sequence[Told], periods: 
         for rows in _unbooked(connection, upload.id, period):
             known += _keep_missing(connection, upload.id, known, rows, period.currencies)
             if known - last > MISSING_THERE_MAX:
-                raise Overfull
+                raise StatementTooLarge
     return True
 
 
-def _weighed(connection: Connection, lines: Sequence[Told]) -> Sequence[Told]:
+def _weighed(connection: Connection, lines: Sequence[ReportedLine]) -> Sequence[ReportedLine]:
     """The lines, each with an amount: a part of an entry that has none takes what we expect of it, as far as that goes.
 
     One alone takes all that is left; of others the ids stand with what is left.
@@ -107,8 +107,8 @@ def _weighed(connection: Connection, lines: Sequence[Told]) -> Sequence[Told]:
     for start in range(0, len(unknown), ROWS_AT_ONCE):
         for ours in _expected(connection, unknown[start : start + ROWS_AT_ONCE]):
             expected.update(ours)
-    weighed: list[Told] = []
-    parts: list[Told] = []
+    weighed: list[ReportedLine] = []
+    parts: list[ReportedLine] = []
     for line in lines:
         if line.amount is None:
             parts.append(line)
@@ -121,8 +121,8 @@ def _weighed(connection: Connection, lines: Sequence[Told]) -> Sequence[Told]:
 
 
 def _shared(
-    rest: Told, amount: int, parts: Iterable[Told], expected: Mapping[str | None, Sequence[Expected]]
-) -> Iterator[Told]:
+    rest: ReportedLine, amount: int, parts: Iterable[ReportedLine], expected: Mapping[str | None, Sequence[Expected]]
+) -> Iterator[ReportedLine]:
     """The parts of what is left of an entry, and what they leave of that."""
     nameless = []
     for part in parts:
@@ -140,13 +140,13 @@ def _shared(
         yield rest._replace(amount=amount, description=(ids or rest.description or "")[:DESCRIPTION_LENGTH_MAX] or None)
 
 
-def _judged(connection: Connection, lines: Sequence[Told], seen: set[str]) -> Iterator[Judgement]:
+def _judged(connection: Connection, lines: Sequence[ReportedLine], seen: set[str]) -> Iterator[MatchResult]:
     """The verdicts, in the order of the lines; adds to `seen` the payments that are matched."""
     by_id, by_reference = _expected(connection, lines)
     for line in lines:
         candidates = by_id.get(line.payment_id) or by_reference.get(line.bank_reference) or []
         judgement = judge(line.booking, candidates, seen)
-        if judgement.verdict == Verdict.MATCHED and judgement.payment_id is not None:
+        if judgement.verdict == MatchVerdict.MATCHED and judgement.payment_id is not None:
             seen.add(judgement.payment_id)
         yield judgement
 
@@ -171,7 +171,7 @@ ARRIVES = "p.amount - CASE p.type WHEN 'withdrawal' THEN coalesce(p.commission, 
 
 
 def _expected(
-    connection: Connection, lines: Iterable[Told]
+    connection: Connection, lines: Iterable[ReportedLine]
 ) -> tuple[Mapping[str | None, list[Expected]], Mapping[str | None, list[Expected]]]:
     """Which of our payments these lines may mean: by the id that the bank was told, and by the bank's reference."""
     ids, references = ({getattr(line, name) for line in lines} - {None} for name in ("payment_id", "bank_reference"))
@@ -217,7 +217,7 @@ FROM unnest(
 """
 
 
-def _keep(connection: Connection, id: str, lines: Sequence[Told], judgements: Sequence[Judgement]) -> None:
+def _keep(connection: Connection, id: str, lines: Sequence[ReportedLine], judgements: Sequence[MatchResult]) -> None:
     connection.exec_driver_sql(
         KEEP,
         {

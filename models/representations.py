@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from models.account import Party
 from models.bulk import Bulk
 from models.event import Event
-from models.payment_view import Arrival, PaymentView
+from models.payment_view import ConvertedAmount, PaymentView
 from models.rules.exchange import rate_text
 from models.rules.failure_codes import MESSAGES, Failure
 from models.rules.money import render
@@ -18,7 +18,7 @@ from models.rules.types import PaymentType
 from models.webhook_endpoint import Endpoint
 
 
-class Viewer(Protocol):
+class ViewerLike(Protocol):
     """Who looks, and whether he may read all."""
 
     @property
@@ -28,12 +28,12 @@ class Viewer(Protocol):
     def reads_all(self) -> bool: ...
 
 
-def is_visible(view: PaymentView, viewer: Viewer) -> bool:
+def is_visible(view: PaymentView, viewer: ViewerLike) -> bool:
     """Whether the viewer ordered the payment, owns one of its wallets, or may read all."""
     return viewer.id in (view.user_id, view.source.owner_id, view.target.owner_id) or viewer.reads_all
 
 
-def sees_commission(view: PaymentView, viewer: Viewer) -> bool:
+def sees_commission(view: PaymentView, viewer: ViewerLike) -> bool:
     """Whether the viewer bears the commission of the payment (or got it back), or may read all.
 
     The merchant bears that of a charge and of its refunds, the owner that of a deposit, otherwise the payer does.
@@ -43,7 +43,7 @@ def sees_commission(view: PaymentView, viewer: Viewer) -> bool:
     return bearer.owner_id == viewer.id or viewer.reads_all
 
 
-def payment_body(view: PaymentView, viewer: Viewer) -> dict[str, Any]:
+def payment_body(view: PaymentView, viewer: ViewerLike) -> dict[str, Any]:
     """The payment as the viewer may see it; who may not see the commission sees what left, or what arrived.
 
     What will arrive of a transfer is known when its commission is taken: until then its payee sees no amount.
@@ -58,21 +58,27 @@ def payment_body(view: PaymentView, viewer: Viewer) -> dict[str, Any]:
     amount, is_told = view.amount, sees_commission(view, viewer)
     if not is_told:
         amount = arrived = arrived if view.target.owner_id == viewer.id else moved
-    there = view.arrival or Arrival(arrived, view.currency, view.digits, 0)
-    here = Arrival(amount, view.currency, view.digits, 0) if is_told or viewer.id != view.target.owner_id else there
+    there = view.arrival or ConvertedAmount(arrived, view.currency, view.digits, 0)
+    here = (
+        ConvertedAmount(amount, view.currency, view.digits, 0)
+        if is_told or viewer.id != view.target.owner_id
+        else there
+    )
     is_open = not is_told and view.type == PaymentType.TRANSFER and view.finalized_at is None and view.arrival is None
     balance = None
     if view.source.owner_id == viewer.id:
-        balance = rendered(view.source_balance_after, view.digits)
+        balance = amount_or_none(view.source_balance_after, view.digits)
     elif view.target.owner_id == viewer.id:
-        balance = rendered(view.target_balance_after, there.digits)
+        balance = amount_or_none(view.target_balance_after, there.digits)
     captured = moved if view.state == State.COMPLETED else 0
     return {
         "id": view.id,
         "type": view.type,
         "state": view.state,
-        "source": side(view.source, viewer, is_supplier),
-        "target": {"wallet": None, **view.payee._asdict()} if view.payee else side(view.target, viewer, is_supplier),
+        "source": party_body(view.source, viewer, is_supplier),
+        "target": {"wallet": None, **view.payee._asdict()}
+        if view.payee
+        else party_body(view.target, viewer, is_supplier),
         "amount": None if is_open else render(here.amount, here.digits),
         "currency": here.currency,
         "commission": render(view.commission, view.digits) if is_told else None,
@@ -82,7 +88,7 @@ def payment_body(view: PaymentView, viewer: Viewer) -> dict[str, Any]:
         "summary": view.summary,
         "reference": view.reference,
         "metadata": view.metadata if sees_all else None,
-        "failure": failure(view.failure_code),
+        "failure": failure_body(view.failure_code),
         "attempts": view.attempts,
         "next_attempt_at": view.due_at.isoformat() if is_waiting else None,
         "captured_amount": render(captured, view.digits) if is_charge else None,
@@ -92,24 +98,24 @@ def payment_body(view: PaymentView, viewer: Viewer) -> dict[str, Any]:
         "reason": view.reason,
         "parent": view.parent_id,
         "bulk": view.bulk_id,
-        "scheduled_at": moment(view.scheduled_at),
-        "expires_at": moment(view.expires_at),
+        "scheduled_at": iso(view.scheduled_at),
+        "expires_at": iso(view.expires_at),
         "created_at": view.created_at.isoformat(),
-        "finalized_at": moment(view.finalized_at),
+        "finalized_at": iso(view.finalized_at),
     }
 
 
-def rendered(minor: int | None, digits: int) -> str | None:
+def amount_or_none(minor: int | None, digits: int) -> str | None:
     """The amount, if there is one, as it is written."""
     return None if minor is None else render(minor, digits)
 
 
-def moment(time: datetime | None) -> str | None:
+def iso(time: datetime | None) -> str | None:
     """The time, if there is one, as it is written."""
     return None if time is None else time.isoformat()
 
 
-def side(party: Party, viewer: Viewer, is_supplier: bool) -> dict[str, str | None]:
+def party_body(party: Party, viewer: ViewerLike, is_supplier: bool) -> dict[str, str | None]:
     """One side of a payment; its token, by which any merchant may charge it, only for its owner and who gave it."""
     knows = party.owner_id == viewer.id or (is_supplier and not party.is_token_newer)
     return {
@@ -119,7 +125,7 @@ def side(party: Party, viewer: Viewer, is_supplier: bool) -> dict[str, str | Non
     }
 
 
-def failure(code: str | None) -> dict[str, Any] | None:
+def failure_body(code: str | None) -> dict[str, Any] | None:
     """Why the payment FAILED, with a sentence for people."""
     if code is None:
         return None
@@ -140,7 +146,7 @@ def bulk_body(bulk: Bulk) -> dict[str, Any]:
         "total": render(bulk.total, bulk.digits),
         "currency": bulk.currency,
         "counts": {"lines": bulk.lines, "initiated": bulk.lines - sum(done.values()), **done},
-        "failure": failure(bulk.failure_code),
+        "failure": failure_body(bulk.failure_code),
         "created_at": bulk.created_at.isoformat(),
         "finalized_at": bulk.finalized_at.isoformat() if bulk.finalized_at else None,
     }
@@ -155,7 +161,7 @@ def endpoint_body(endpoint: Endpoint) -> dict[str, Any]:
         "description": endpoint.description,
         "is_active": endpoint.is_active,
         "disabled_reason": endpoint.disabled_reason,
-        "failing_since": moment(endpoint.failing_since),
+        "failing_since": iso(endpoint.failing_since),
         "created_at": endpoint.created_at.isoformat(),
     }
 

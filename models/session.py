@@ -35,7 +35,7 @@ class CommitUnknown(DatabaseAway):
     """The line was lost at COMMIT: it may have happened. Read the rows again before anything is retried."""
 
 
-class Overdue(Exception):
+class StatementTimeout(Exception):
     """A statement took longer than its role may; it was canceled, and nothing was decided."""
 
 
@@ -147,7 +147,7 @@ NAMES: dict[Meaning, type[Exception]] = {
     Meaning.AWAY: DatabaseAway,
     Meaning.READ_ONLY: DatabaseAway,
     Meaning.CONTENTION: Contention,
-    Meaning.OVERDUE: Overdue,
+    Meaning.OVERDUE: StatementTimeout,
     Meaning.NO_PARTITION: NoPartition,
     Meaning.WRONG_CLOCK: WrongClock,
 }

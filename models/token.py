@@ -80,7 +80,7 @@ def bearer(connection: Connection, hash: bytes) -> Bearer | None:
     return Bearer._make((*row[:5], None if row[5] is None else frozenset(row[5])))
 
 
-class Kept(NamedTuple):
+class TokenRecord(NamedTuple):
     """A token as its owner sees it afterwards; `address` and `user_agent` are those of a session's login."""
 
     id: str
@@ -138,17 +138,17 @@ def open_session(
     )
 
 
-def find(connection: Connection, user_id: str, kind: str, id: str) -> Kept | None:
+def find(connection: Connection, user_id: str, kind: str, id: str) -> TokenRecord | None:
     """A living token of the user's, or None."""
     row = connection.exec_driver_sql(
         f"{KEPT} WHERE id = %s AND user_id = %s AND kind = %s AND {LIVING}", (id, user_id, kind)
     ).first()
-    return Kept(*row) if row else None
+    return TokenRecord(*row) if row else None
 
 
 def page(
     connection: Connection, user_id: str, kind: str, limit: int, *, before: str | None = None, after: str | None = None
-) -> list[Kept]:
+) -> list[TokenRecord]:
     """A user's living tokens, newest first: those older than id `before`, or (oldest first) newer than `after`."""
     condition, order = keyset.edge(before, after, "tokens.id")
     rows = connection.exec_driver_sql(
@@ -156,7 +156,7 @@ def page(
         f" ORDER BY {order} LIMIT %(limit)s",
         {"user": user_id, "kind": kind, "edge": after or before, "limit": limit},
     )
-    return [Kept(*row) for row in rows]
+    return [TokenRecord(*row) for row in rows]
 
 
 def living(connection: Connection, user_id: str, kind: str) -> int:

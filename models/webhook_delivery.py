@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from models import keyset, pg_arrays
-from models.webhook_queue import LEASE_SECONDS, Claimed
+from models.webhook_queue import LEASE_SECONDS, ClaimedDelivery
 
 REDELIVERED_MAX = 10_000
 """In one call: a statement that stays well within what the gateway's role may take."""
@@ -160,7 +160,7 @@ WHERE d.id = taken.id AND d.next_attempt_at = taken.claimed_at + make_interval(s
 """
 
 
-def give_back(connection: Connection, claimed: Sequence[Claimed]) -> None:
+def give_back(connection: Connection, claimed: Sequence[ClaimedDelivery]) -> None:
     """Undo a claim after which nobody was called: it does not count. What others hold stays theirs."""
     if claimed:
         claimed_at = pg_arrays.quoted(one.claimed_at.isoformat() for one in claimed)

@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 
 from models import audit, pg_arrays
 from models.event import SETTLED
-from models.rules.webhook_retry import FAILING_SECONDS_MAX, GONE, OURS, Outcome
+from models.rules.webhook_retry import FAILING_SECONDS_MAX, GONE, OURS, AttemptOutcome
 
 CALLS_OF_ENDPOINT_MAX = 8
 CALLS_OF_FAILING_MAX = 1
@@ -100,7 +100,7 @@ def _chunk_end(connection: Connection, place: Sequence[Any], limit: int) -> Sequ
     return connection.exec_driver_sql(CHUNK_END, {"xact": place[0], "sequence": place[1], "limit": limit}).one_or_none()
 
 
-class Claimed(NamedTuple):
+class ClaimedDelivery(NamedTuple):
     """A delivery to be tried now, for the `attempt`-th time; `is_spent`: whoever made its last try died amid it."""
 
     id: str
@@ -164,7 +164,7 @@ RETURNING d.id::text, d.endpoint_id::text, e.user_id::text, e.url, c.is_troubled
 """Endpoint by endpoint: none with a long queue is passed on the way to others. Further calls go to who has fewest."""
 
 
-class Room(NamedTuple):
+class Capacity(NamedTuple):
     """How many calls may be begun: the first at once of an endpoint, further ones, and those to troubled endpoints."""
 
     first: int
@@ -172,7 +172,9 @@ class Room(NamedTuple):
     troubled: int
 
 
-def claim(connection: Connection, calls: Mapping[str, int], slow: Collection[str], room: Room) -> list[Claimed]:
+def claim(
+    connection: Connection, calls: Mapping[str, int], slow: Collection[str], room: Capacity
+) -> list[ClaimedDelivery]:
     """Take what is due for LEASE_SECONDS, as far as there is room beside the calls under way by endpoint.
 
     Troubled endpoints are those that fail, and the slow ones: they take room from nobody else. Never is one claimed
@@ -186,7 +188,7 @@ def claim(connection: Connection, calls: Mapping[str, int], slow: Collection[str
             **room._asdict(),
         },
     )
-    return sorted((Claimed(*row) for row in rows), key=lambda one: one.id)
+    return sorted((ClaimedDelivery(*row) for row in rows), key=lambda one: one.id)
 
 
 def secrets(connection: Connection, endpoint_ids: Sequence[str]) -> dict[str, list[str]]:
@@ -199,11 +201,11 @@ def secrets(connection: Connection, endpoint_ids: Sequence[str]) -> dict[str, li
     return {row[0]: row[1] for row in rows}
 
 
-class Ended(NamedTuple):
+class EndedAttempt(NamedTuple):
     """A try that is over; the next one is after `wait` seconds, None if it was delivered or is given up."""
 
-    claimed: Claimed
-    outcome: Outcome
+    claimed: ClaimedDelivery
+    outcome: AttemptOutcome
     wait: float | None
 
     @property
@@ -239,7 +241,7 @@ WHERE behind.endpoint_id = n.endpoint_id AND behind.subject_id = n.subject_id AN
 """A try that outlived its lease, or failed after a redelivery was asked for, is known by its numbers, and ignored."""
 
 
-def note(connection: Connection, ended: Sequence[Ended]) -> None:
+def note(connection: Connection, ended: Sequence[EndedAttempt]) -> None:
     """Keep what came of the tries, and let what waits behind each come due with it, or now."""
     connection.exec_driver_sql(
         NOTE,
@@ -270,7 +272,7 @@ WHERE id = %(id)s AND url = %(url)s AND is_active
 """
 
 
-def disable_hopeless(connection: Connection, ended: Sequence[Ended]) -> list[tuple[str, str]]:
+def disable_hopeless(connection: Connection, ended: Sequence[EndedAttempt]) -> list[tuple[str, str]]:
     """Send nothing more to whom these tries show to be gone, or failing for too long: (id, reason) of each.
 
     Called after `note`, in its transaction.

@@ -11,7 +11,7 @@ import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker import BODY, MESSAGE_BYTES_MAX, NotABell, read
+from broker import BODY, MESSAGE_BYTES_MAX, InvalidMessage, read
 from celery_config import BELLS, POST, QUEUE_OF, UPKEEP, publish
 from embedded.valkey import Valkey
 from tests.broker import ringing_at
@@ -113,7 +113,7 @@ BROKEN: dict[str, Callable[[dict], object]] = {
 def test_what_is_no_bell_is_refused(sent: dict, how: str) -> None:
     envelope = copy.deepcopy(sent)
     BROKEN[how](envelope)
-    with pytest.raises(NotABell):
+    with pytest.raises(InvalidMessage):
         told(envelope)
 
 
@@ -121,25 +121,25 @@ def test_what_is_no_bell_is_refused(sent: dict, how: str) -> None:
     "text", [b"42", b"", b"\xff\xfe", b"null", b"[]", b"{", b"[" * 10_000, b"1" * 5_000, b" " * (MESSAGE_BYTES_MAX + 1)]
 )
 def test_what_is_no_envelope_is_refused(text: bytes) -> None:
-    with pytest.raises(NotABell):
+    with pytest.raises(InvalidMessage):
         read(text, BELLS, QUEUE_OF)
 
 
 def test_a_bell_in_the_queue_of_another_worker_is_refused(sent: dict) -> None:
-    with pytest.raises(NotABell):
+    with pytest.raises(InvalidMessage):
         told(sent, UPKEEP)
 
 
 @given(st.binary(max_size=200))
 def test_whatever_the_bytes_they_are_refused(text: bytes) -> None:
-    with pytest.raises(NotABell):
+    with pytest.raises(InvalidMessage):
         read(text, BELLS, QUEUE_OF)
 
 
 @given(headers=JSON, content=JSON, extra=JSON)
 def test_whatever_the_envelope_it_is_refused(headers: object, content: object, extra: object) -> None:
     for envelope in (extra, {"headers": headers, "body": body(content), "properties": extra}):
-        with pytest.raises(NotABell):
+        with pytest.raises(InvalidMessage):
             told(envelope)
 
 
@@ -147,5 +147,5 @@ def test_whatever_the_envelope_it_is_refused(headers: object, content: object, e
 def test_whatever_a_header_it_is_refused_or_told_as_it_stands(sent: dict, name: str, value: object) -> None:
     envelope = copy.deepcopy(sent)
     envelope["headers"][name] = value
-    with suppress(NotABell):
+    with suppress(InvalidMessage):
         assert told(envelope)["headers"][name] == value

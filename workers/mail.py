@@ -19,7 +19,7 @@ from email_validator import validate_email
 
 from models import confirmation
 from models import token as tokens
-from models.confirmation import VALID, Letter, Purpose
+from models.confirmation import VALID, PendingMail, Purpose
 from models.session import DatabaseAway, Engine, transaction
 
 log = structlog.get_logger("mail")
@@ -93,7 +93,7 @@ class MailFailed(Exception):
         self.for_good = for_good
 
 
-class Postman:
+class MailSender:
     """Sends the mail that is due to the server or folder of `mail_url`; one per process."""
 
     def __init__(self, engine: Engine, mail_url: str, mail_from: str) -> None:
@@ -127,7 +127,7 @@ class Postman:
         with transaction(self.engine) as connection:
             return confirmation.is_any_due(connection, ATTEMPTS_MAX)
 
-    def _take(self) -> tuple[Letter, str] | None:
+    def _take(self) -> tuple[PendingMail, str] | None:
         """The next mail with its token, which works from now on."""
         token = tokens.new(tokens.CONFIRMATION_PREFIX)
         hash = tokens.hash_of(token)
@@ -145,7 +145,7 @@ class Postman:
                 confirmation.give_back(connection, hash)
             self._unsent.remove(hash)
 
-    def _send(self, send: Send, letter: Letter, token: str) -> bool:
+    def _send(self, send: Send, letter: PendingMail, token: str) -> bool:
         try:
             where = send(letter.id, self._made_out(letter, token))
         except MailFailed as error:
@@ -159,7 +159,7 @@ class Postman:
         log.info("mailed", confirmation=letter.id, purpose=letter.purpose, to=letter.email, where=where)
         return True
 
-    def _note_failed(self, letter: Letter, error: Exception, for_good: bool = False) -> None:
+    def _note_failed(self, letter: PendingMail, error: Exception, for_good: bool = False) -> None:
         for_good = for_good or letter.attempts >= ATTEMPTS_MAX
         wait = min(BACKOFF_MAX_SECONDS, BACKOFF_MIN_SECONDS * 2.0 ** (letter.attempts - 1))
         wait *= 1 - random.random() / 2  # noqa: S311 - jitter, no secret
@@ -167,7 +167,7 @@ class Postman:
             confirmation.note_failed(connection, letter.id, _cause(error), None if for_good else wait)
         log.warning("mail failed", confirmation=letter.id, to=letter.email, error=_cause(error), given_up=for_good)
 
-    def _made_out(self, letter: Letter, token: str) -> EmailMessage:
+    def _made_out(self, letter: PendingMail, token: str) -> EmailMessage:
         subject, text = TEXTS[Purpose(letter.purpose)]
         mail = EmailMessage()
         try:

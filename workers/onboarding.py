@@ -9,7 +9,7 @@ from uuid_utils import compat as uuids
 
 from models import account, currency, payment, user
 from models.currency import Currency
-from models.payment import Wish
+from models.payment import NewPayment
 from models.rules import money
 from models.rules.money import Money, MoneyError
 from models.rules.types import PaymentType
@@ -46,7 +46,7 @@ def parse_bonus(text: str, known: Mapping[str, Currency]) -> Money | None:
         raise BonusError(error.detail) from error
 
 
-class Welcomer:
+class Onboarding:
     """Opens a client's wallets in the default currencies and pays the bonus, both by setting; one per process."""
 
     def __init__(self, engine: Engine, currencies: Collection[str], bonus: str, max_wallets_per_client: int) -> None:
@@ -109,7 +109,7 @@ class Welcomer:
         source = account.technical_parties(connection)[BONUS_SOURCE, bonus.currency]
         wallets = account.oldest_wallets(connection, [(id, bonus.currency) for id in clients])
         wishes = [
-            Wish(
+            NewPayment(
                 id=str(uuids.uuid7()),
                 type=PaymentType.BONUS.value,
                 user_id=id,

@@ -9,13 +9,13 @@ import structlog
 import settings
 from models import client_timeout, currency, heartbeat
 from models import preflight as preflights
-from models.rules.webhook_url import Policy, networks_of
+from models.rules.webhook_url import UrlPolicy, networks_of
 from models.session import DatabaseAway, Engine, open_engine, transaction
-from workers.mail import Postman
-from workers.onboarding import BonusError, Welcomer, parse_bonus
+from workers.mail import MailSender
+from workers.onboarding import BonusError, Onboarding, parse_bonus
 from workers.posting.poster import Poster
 from workers.rails import RailError, open_rail
-from workers.rails.payouts import Instructor
+from workers.rails.payouts import PayoutSender
 
 if TYPE_CHECKING:
     from workers.webhooks.dispatcher import Dispatcher
@@ -24,7 +24,7 @@ log = structlog.get_logger("worker")
 
 RECONNECT_SECONDS = 1.0
 
-PULSE_SECONDS = 2.0
+HEARTBEAT_SECONDS = 2.0
 """A busy worker notes its heartbeat no more often than this."""
 
 
@@ -55,23 +55,23 @@ def poster() -> Poster:
 
 
 @cache
-def welcomer() -> Welcomer:
+def onboarding() -> Onboarding:
     """The one welcomer of this process."""
     given = settings.load()
-    return Welcomer(engine(), given.default_currencies, given.welcome_bonus, given.max_wallets_per_client)
+    return Onboarding(engine(), given.default_currencies, given.welcome_bonus, given.max_wallets_per_client)
 
 
 @cache
-def postman() -> Postman:
+def mail_sender() -> MailSender:
     """The one postman of this process."""
     given = settings.load()
-    return Postman(engine(), given.mail_url, given.mail_from)
+    return MailSender(engine(), given.mail_url, given.mail_from)
 
 
 @cache
-def instructor() -> Instructor:
+def payout_sender() -> PayoutSender:
     """The one instructor of this process; raises RailError."""
-    return Instructor(engine(), open_rail(settings.load()))
+    return PayoutSender(engine(), open_rail(settings.load()))
 
 
 @cache
@@ -81,7 +81,7 @@ def dispatcher() -> "Dispatcher":
     from workers.webhooks.sender import Sender  # noqa: PLC0415
 
     given = settings.load()
-    return Dispatcher(engine(), Sender(Policy(given.webhook_http, networks_of(given.webhook_networks))))
+    return Dispatcher(engine(), Sender(UrlPolicy(given.webhook_http, networks_of(given.webhook_networks))))
 
 
 def bound_statements() -> None:
@@ -108,7 +108,7 @@ def preflight(*, rails: bool = False) -> None:
         raise SystemExit(f"worker refuses to start: {error}") from error
     while True:
         try:
-            preflights.refuse(_url(), "worker", durability=given.preflight_durability)
+            preflights.check_or_exit(_url(), "worker", durability=given.preflight_durability)
             with transaction(engine()) as connection:
                 parse_bonus(given.welcome_bonus, currency.all_by_code(connection))
             return engine().dispose()
@@ -125,13 +125,13 @@ worker_name: str | None = None
 _pulses: dict[tuple[str, bool], float] = {}
 
 
-def pulse(name: str | None, *, has_heard: bool) -> None:
+def record_heartbeat(name: str | None, *, has_heard: bool) -> None:
     """Note in the database that the worker of this name takes and ends tasks, every few seconds at most.
 
     What a process does by its own clock does not tell that bells reach it (`has_heard`).
     """
     now = time.monotonic()
-    if name is None or now - _pulses.get((name, has_heard), -PULSE_SECONDS) < PULSE_SECONDS:
+    if name is None or now - _pulses.get((name, has_heard), -HEARTBEAT_SECONDS) < HEARTBEAT_SECONDS:
         return
     with transaction(engine()) as connection:
         heartbeat.beat(connection, name, has_heard=has_heard)
@@ -142,5 +142,5 @@ def forget_connections() -> None:
     """After a fork: the parent's connections are the parent's; they are left to it unclosed."""
     if engine.cache_info().currsize:
         engine().dispose(close=False)
-    for made in (engine, poster, welcomer, postman, instructor, dispatcher):
+    for made in (engine, poster, onboarding, mail_sender, payout_sender, dispatcher):
         made.cache_clear()

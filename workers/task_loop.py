@@ -26,7 +26,7 @@ SAY_SECONDS = 1.0
 log = structlog.get_logger("worker")
 
 
-class Turns:
+class TaskLock:
     """Who may work now, and when each task was last done, in seconds of a monotonic clock."""
 
     def __init__(self) -> None:
@@ -57,18 +57,18 @@ class Turns:
         return self._number, self._task
 
 
-turns = Turns()
+task_lock = TaskLock()
 
 
-def keep_going(tasks: Mapping[str, tuple[Callable[[], object], float]]) -> None:
+def run_overdue_tasks(tasks: Mapping[str, tuple[Callable[[], object], float]]) -> None:
     """Do in this process each task that nobody has done for so many seconds, and end it when it is stuck in one."""
-    global turns  # noqa: PLW0603 - a process that was forked begins anew
-    turns = Turns()
-    threading.Thread(target=_serve, args=(turns, tasks), name="own clock", daemon=True).start()
-    threading.Thread(target=_watch, args=(turns,), name="watchdog", daemon=True).start()
+    global turns
+    task_lock = TaskLock()
+    threading.Thread(target=_serve, args=(task_lock, tasks), name="own clock", daemon=True).start()
+    threading.Thread(target=_watch, args=(task_lock,), name="watchdog", daemon=True).start()
 
 
-def _serve(turns: Turns, tasks: Mapping[str, tuple[Callable[[], object], float]]) -> None:
+def _serve(turns: TaskLock, tasks: Mapping[str, tuple[Callable[[], object], float]]) -> None:
     while True:
         time.sleep(LOOK_SECONDS)
         for task, (run, silence_seconds) in tasks.items():
@@ -79,7 +79,7 @@ def _serve(turns: Turns, tasks: Mapping[str, tuple[Callable[[], object], float]]
                     log.exception("task failed", task=task)
 
 
-def _watch(turns: Turns, looks_max: int = round(STUCK_SECONDS / LOOK_SECONDS)) -> None:
+def _watch(turns: TaskLock, looks_max: int = round(STUCK_SECONDS / LOOK_SECONDS)) -> None:
     """Counts looks, not time: a process that was stopped for a while is not stuck."""
     before, looks = turns.under_way(), 0
     while looks < looks_max:

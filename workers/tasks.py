@@ -22,7 +22,7 @@ from celery_config import (
 )
 from models import login_throttle, partitions, payment, webhook_queue
 from models.heartbeat import BEAT
-from models.session import Contention, DatabaseAway, NoPartition, Overdue, transaction
+from models.session import Contention, DatabaseAway, NoPartition, StatementTimeout, transaction
 from workers import process, task_loop
 
 log = structlog.get_logger("tasks")
@@ -46,7 +46,7 @@ def post(self) -> None:
 def instruct(self) -> None:
     """Tell the bank what is due and hear what it tells; the posters end what it has answered."""
     with _turn(INSTRUCT), structlog.contextvars.bound_contextvars(request_id=self.request.get("request_id")):
-        has_ended, remains = process.instructor().drain()
+        has_ended, remains = process.payout_sender().drain()
         if has_ended:
             publish()
         if remains:
@@ -95,7 +95,7 @@ def ensure_partitions() -> None:
 def welcome() -> None:
     """Open wallets for those who signed up, and pay their bonus."""
     with _turn(WELCOME):
-        if process.welcomer().welcome():
+        if process.onboarding().welcome():
             publish()
 
 
@@ -103,7 +103,7 @@ def welcome() -> None:
 def mail() -> None:
     """Send the mail that is due."""
     with _turn(MAIL):
-        process.postman().deliver()
+        process.mail_sender().deliver()
 
 
 @app.task(name=FORGET)
@@ -120,9 +120,9 @@ def forget() -> None:
 
 def _pulse(request: Any) -> None:
     """Note that this worker has ended a task, whether by a bell or its own clock, and that beat lives if it sent it."""
-    process.pulse(request.hostname or process.worker_name, has_heard=request.hostname is not None)
+    process.record_heartbeat(request.hostname or process.worker_name, has_heard=request.hostname is not None)
     if request.get("request_id") == BEAT:
-        process.pulse(BEAT, has_heard=True)
+        process.record_heartbeat(BEAT, has_heard=True)
 
 
 @contextmanager
@@ -131,8 +131,8 @@ def _turn(task: str) -> Iterator[None]:
 
     What it has to say is part of its turn: a log that nobody reads may be what it is stuck in.
     """
-    with task_loop.turns.take(task):
+    with task_loop.task_lock.take(task):
         try:
             yield
-        except (DatabaseAway, Contention, Overdue, NoPartition, BrokerAway) as error:
+        except (DatabaseAway, Contention, StatementTimeout, NoPartition, BrokerAway) as error:
             log.warning("left to the next one", reason=type(error).__name__, error=str(error.__cause__).strip())

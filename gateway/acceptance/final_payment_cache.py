@@ -18,7 +18,7 @@ REMEMBERED_MAX = 2_000
 """Some eight megabytes; past that a process forgets them all and reads again."""
 
 
-class Finals:
+class FinalPaymentCache:
     """Payments by id, read from the database or, if final, remembered."""
 
     def __init__(self, engine: Engine) -> None:

@@ -5,19 +5,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from gateway.acceptance.reference_data import Catalogue
-from gateway.http.errors import Refusal, flawed
+from gateway.acceptance.reference_data import ReferenceData
+from gateway.http.errors import ApiError, invalid
 from models import account
 from models.account import Party
-from models.payment import Wish
-from models.payment_view import Arrival
+from models.payment import NewPayment
+from models.payment_view import ConvertedAmount
 from models.payout import Counterparty
 from models.rules.exchange import rate_text
 from models.rules.types import PaymentType
 from models.session import Connection
 
 
-class Order(NamedTuple):
+class PaymentRequest(NamedTuple):
     """A payment as asked for: wallets by token, amount in minor units.
 
     `source` of a deposit and `target` of a withdrawal are codes of technical accounts; `target` of a charge may be left
@@ -38,7 +38,7 @@ class Order(NamedTuple):
     summary: str | None = None
     reference: str | None = None
     metadata: dict[str, object] | None = None
-    objection: Refusal | None = None
+    objection: ApiError | None = None
     into_any: bool = False
     capture: bool = True
     scheduled_at: datetime | None = None
@@ -46,7 +46,7 @@ class Order(NamedTuple):
     parent: str | None = None
     reason: str | None = None
     quote_id: str | None = None
-    arrival: Arrival | None = None
+    arrival: ConvertedAmount | None = None
     counterparty: Counterparty | None = None
 
     @property
@@ -64,9 +64,9 @@ class Order(NamedTuple):
         """Whose key it is, and which."""
         return self.user_id, self.key
 
-    def wish(self, source: Party, target: Party) -> Wish:
+    def wish(self, source: Party, target: Party) -> NewPayment:
         """The order between the accounts that were found for it."""
-        return Wish(
+        return NewPayment(
             self.id, self.type.value, self.user_id, source.id, target.id, self.amount, self.currency,
             self.key, self.fingerprint, self.summary, self.reference,
             None if self.metadata is None else json.dumps(self.metadata),
@@ -80,10 +80,10 @@ class Parties(NamedTuple):
 
     by_token: Mapping[str, Party]
     oldest: Mapping[tuple[str, str], Party]
-    catalogue: Catalogue
+    catalogue: ReferenceData
 
 
-def find_parties(connection: Connection, orders: Sequence[Order], catalogue: Catalogue) -> Parties:
+def find_parties(connection: Connection, orders: Sequence[PaymentRequest], catalogue: ReferenceData) -> Parties:
     """The accounts of all orders: one statement for the tokens, one more if a charge leaves its target to us."""
     tokens = {order.target for order in orders if order.target and order.type is not PaymentType.WITHDRAWAL}
     tokens.update(order.source for order in orders if order.type is not PaymentType.DEPOSIT)
@@ -95,59 +95,59 @@ def find_parties(connection: Connection, orders: Sequence[Order], catalogue: Cat
     )
 
 
-def resolve(order: Order, parties: Parties) -> tuple[Party, Party]:
-    """Source and target of the order; raises Refusal."""
+def resolve(order: PaymentRequest, parties: Parties) -> tuple[Party, Party]:
+    """Source and target of the order; raises ApiError."""
     if order.objection is not None:
         raise order.objection
     source, target = _RESOLVE[order.type](order, parties)
     if source.id == target.id:
-        raise flawed([("/target", "same_source_and_target", "Source and target are the same wallet.")])
+        raise invalid([("/target", "same_source_and_target", "Source and target are the same wallet.")])
     for name, party, currency in (("source", source, order.currency), ("target", target, order.arrives_in)):
         if party.currency != currency:
             pointer = "/currency" if order.arrival is None else f"/{name}"
-            raise flawed([(pointer, "currency_mismatch", f"The {name} does not hold {currency}.")])
+            raise invalid([(pointer, "currency_mismatch", f"The {name} does not hold {currency}.")])
     for given, party in zip(_POINTERS[order.type], (source, target), strict=True):
         if given is not None and not party.is_active:
-            raise flawed([(given, "account_inactive", "This wallet or its owner is inactive.")])
+            raise invalid([(given, "account_inactive", "This wallet or its owner is inactive.")])
     return source, target
 
 
-def _deposit(order: Order, parties: Parties) -> tuple[Party, Party]:
+def _deposit(order: PaymentRequest, parties: Parties) -> tuple[Party, Party]:
     target = _known(parties, order.target, "/wallet")
     if target.owner_id != order.user_id and not order.into_any:
         raise _unknown("/wallet")
     return parties.catalogue.technical(order.source, order.currency), target
 
 
-def _withdrawal(order: Order, parties: Parties) -> tuple[Party, Party]:
+def _withdrawal(order: PaymentRequest, parties: Parties) -> tuple[Party, Party]:
     source = _known(parties, order.source, "/wallet")
     if source.owner_id != order.user_id:
         raise _unknown("/wallet")
     return source, parties.catalogue.technical(order.target or "", order.currency)
 
 
-def _transfer(order: Order, parties: Parties) -> tuple[Party, Party]:
+def _transfer(order: PaymentRequest, parties: Parties) -> tuple[Party, Party]:
     source = _known(parties, order.source, "/source")
     if source.owner_id != order.user_id:
         raise _unknown("/source")
     return source, _known(parties, order.target, "/target")
 
 
-def _exchange(order: Order, parties: Parties) -> tuple[Party, Party]:
+def _exchange(order: PaymentRequest, parties: Parties) -> tuple[Party, Party]:
     source, target = _transfer(order, parties)
     if target.owner_id != order.user_id:
         raise _unknown("/target")
     return source, target
 
 
-def _charge(order: Order, parties: Parties) -> tuple[Party, Party]:
+def _charge(order: PaymentRequest, parties: Parties) -> tuple[Party, Party]:
     source = _known(parties, order.source, "/wallet")
     if source.owner_id == order.user_id:
-        raise flawed([("/wallet", "own_wallet", "A merchant cannot charge a wallet of their own.")])
+        raise invalid([("/wallet", "own_wallet", "A merchant cannot charge a wallet of their own.")])
     if order.target is None:
         target = parties.oldest.get((order.user_id, order.currency))
         if target is None:
-            raise flawed([("/target", "target_missing", f"You have no active {order.currency} wallet.")])
+            raise invalid([("/target", "target_missing", f"You have no active {order.currency} wallet.")])
         return source, target
     target = _known(parties, order.target, "/target")
     if target.owner_id != order.user_id:
@@ -155,7 +155,7 @@ def _charge(order: Order, parties: Parties) -> tuple[Party, Party]:
     return source, target
 
 
-def _refund(order: Order, parties: Parties) -> tuple[Party, Party]:
+def _refund(order: PaymentRequest, parties: Parties) -> tuple[Party, Party]:
     return _known(parties, order.source, "/charge"), _known(parties, order.target, "/charge")
 
 
@@ -186,5 +186,5 @@ def _known(parties: Parties, token: str | None, pointer: str) -> Party:
     return party
 
 
-def _unknown(pointer: str) -> Refusal:
-    return flawed([(pointer, "not_found", "There is no such wallet that you may use.")])
+def _unknown(pointer: str) -> ApiError:
+    return invalid([(pointer, "not_found", "There is no such wallet that you may use.")])

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from gateway.http.errors import Refusal, flawed
+from gateway.http.errors import ApiError, invalid
 from models import account, currency
 from models.account import Party
 from models.currency import Currency
@@ -17,7 +17,7 @@ ANEW_SECONDS = 0.5
 """A code that is not known is asked for again at most so often."""
 
 
-class Catalogue:
+class ReferenceData:
     """Currencies by code, technical accounts by (code, currency)."""
 
     def __init__(self, engine: Engine) -> None:
@@ -33,12 +33,12 @@ class Catalogue:
         return self._currencies
 
     def currency(self, code: str, pointer: str = "/currency") -> Currency:
-        """The currency; raises Refusal currency_unknown, at the pointer."""
+        """The currency; raises ApiError currency_unknown, at the pointer."""
         if code not in self.currencies():
             self._refresh(ANEW_SECONDS)
         known = self._currencies.get(code)
         if known is None:
-            raise flawed([(pointer, "currency_unknown", "This currency is not known.")])
+            raise invalid([(pointer, "currency_unknown", "This currency is not known.")])
         return known
 
     def technical(self, code: str, currency: str) -> Party:
@@ -62,21 +62,21 @@ class Catalogue:
 
 
 def minor_units(text: str, known: Currency, pointer: str = "/amount") -> int:
-    """The amount in minor units; raises Refusal with the code of what is wrong, at the pointer."""
+    """The amount in minor units; raises ApiError with the code of what is wrong, at the pointer."""
     try:
         return money.parse(text, known.digits)
     except money.MoneyError as error:
-        raise flawed([(pointer, error.code, error.detail)]) from None
+        raise invalid([(pointer, error.code, error.detail)]) from None
 
 
-def objection(amount: int, known: Currency) -> Refusal | None:
+def limits_error(amount: int, known: Currency) -> ApiError | None:
     """What the operator's present terms have against this amount; a replay is not held to them."""
     if not known.is_active:
-        return flawed([("/currency", "currency_inactive", "This currency is not in use.")])
+        return invalid([("/currency", "currency_inactive", "This currency is not in use.")])
     if known.maximum is not None and amount > known.maximum:
         most = money.render(known.maximum, known.digits)
-        return flawed([("/amount", "amount_too_large", f"At most {most} {known.code}.")])
+        return invalid([("/amount", "amount_too_large", f"At most {most} {known.code}.")])
     if known.minimum is not None and amount < known.minimum:
         least = money.render(known.minimum, known.digits)
-        return flawed([("/amount", "amount_too_small", f"At least {least} {known.code}.")])
+        return invalid([("/amount", "amount_too_small", f"At least {least} {known.code}.")])
     return None

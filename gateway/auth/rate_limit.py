@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 
 from gateway.http import redis_client
 from gateway.http.access_log import NETWORK, STANDING, Environ
-from gateway.http.errors import Refusal, render
+from gateway.http.errors import ApiError, render
 from settings import Settings
 
 ALONE_SHARE = 10
@@ -34,7 +34,7 @@ COUNTED_MAX = 100_000
 View = TypeVar("View", bound=Callable[..., Any])
 
 
-class Standing(NamedTuple):
+class RateLimitStatus(NamedTuple):
     """How a caller stands with a limit: so many requests remain for so many seconds."""
 
     policy: str
@@ -51,7 +51,7 @@ class Standing(NamedTuple):
         ]
 
 
-class Count:
+class RequestCount:
     """What one caller used in a window, and may use before Redis is asked again; `told` is what Redis knows of."""
 
     __slots__ = ("allowed", "by_others", "is_spent", "told", "used")
@@ -64,14 +64,19 @@ class Count:
         self.is_spent = False
 
 
-class Limit:
+class RateLimiter:
     """An amount per window for each key; the windows of all processes begin at the same time.
 
     Callers know it as its `policy`; two limits of one policy have different names.
     """
 
     def __init__(
-        self, policy: str, amount: str, storage: Callable[[], Storage], breaker: redis_client.Breaker, name: str = ""
+        self,
+        policy: str,
+        amount: str,
+        storage: Callable[[], Storage],
+        breaker: redis_client.CircuitBreaker,
+        name: str = "",
     ) -> None:
         self._policy = policy
         self._name = name or policy
@@ -81,11 +86,11 @@ class Limit:
         self._storage = storage
         self._breaker = breaker
         self._window = 0
-        self._counts: dict[str, Count] = {}
+        self._counts: dict[str, RequestCount] = {}
         self._asking = threading.Lock()
 
     def count(self, key: str, environ: Environ) -> None:
-        """Count one request, and leave in the environment how its caller stands; raises Refusal."""
+        """Count one request, and leave in the environment how its caller stands; raises ApiError."""
         now = int(time.time())
         window, begun_seconds = divmod(now, self._window_seconds)
         if window != self._window:
@@ -94,12 +99,12 @@ class Limit:
         if count is None:
             if len(self._counts) >= COUNTED_MAX:
                 self._counts = {}
-            count = self._counts[key] = Count(self._amount // ALONE_SHARE)
+            count = self._counts[key] = RequestCount(self._amount // ALONE_SHARE)
         is_allowed = count.used < count.allowed or self._has_permits(count, key, window)
         count.used += is_allowed
         remaining = max(0, self._amount - count.used - count.by_others) if is_allowed else 0
         seconds = self._window_seconds - begun_seconds
-        environ[STANDING] = Standing(self._policy, self._amount, self._window_seconds, remaining, seconds)
+        environ[STANDING] = RateLimitStatus(self._policy, self._amount, self._window_seconds, remaining, seconds)
         if not is_allowed:
             raise too_many(seconds)
 
@@ -110,7 +115,7 @@ class Limit:
             return False
         return count.used >= count.allowed and (count.is_spent or count.used >= self._amount)
 
-    def _has_permits(self, count: Count, key: str, window: int) -> bool:
+    def _has_permits(self, count: RequestCount, key: str, window: int) -> bool:
         """Whether more may be used after all; one request at a time asks for it."""
         if count.is_spent or count.used >= self._amount:
             return False
@@ -119,7 +124,7 @@ class Limit:
                 self._ask(count, key, window)
         return count.used < count.allowed
 
-    def _ask(self, count: Count, key: str, window: int) -> None:
+    def _ask(self, count: RequestCount, key: str, window: int) -> None:
         """Take permits from Redis; while it is away, from what this process may use alone."""
         up_to = count.used + max(1, self._amount // PERMITS_SHARE)
         names = (self._name, key, str(window))
@@ -137,7 +142,7 @@ class Limit:
         count.allowed = up_to - too_much
 
 
-class Limits:
+class RateLimits:
     """Every limit of an app, over one connection to Redis.
 
     An address has its amount twice: for requests with a valid token, and for all others, so that these cannot use up
@@ -147,11 +152,13 @@ class Limits:
     def __init__(self, settings: Settings) -> None:
         self._url = settings.limits_redis_url
         self._rarely = settings.sign_up_limit
-        breaker = redis_client.Breaker()
+        breaker = redis_client.CircuitBreaker()
         by_address = settings.rate_limit_address
-        self.address = Limit("address", by_address, lambda: self._limiter.storage, breaker)
-        self.unauthenticated = Limit("address", by_address, lambda: self._limiter.storage, breaker, "unauthenticated")
-        self.token = Limit("token", settings.rate_limit_token, lambda: self._limiter.storage, breaker)
+        self.address = RateLimiter("address", by_address, lambda: self._limiter.storage, breaker)
+        self.unauthenticated = RateLimiter(
+            "address", by_address, lambda: self._limiter.storage, breaker, "unauthenticated"
+        )
+        self.token = RateLimiter("token", settings.rate_limit_token, lambda: self._limiter.storage, breaker)
 
     @cached_property
     def _limiter(self) -> Limiter:
@@ -195,7 +202,7 @@ class Limits:
         except (RedisError, OSError):
             pass  # it went away since it counted: the whole window, then
         view: Any = current_app.view_functions[request.endpoint or ""]
-        request.environ[STANDING] = Standing(view.limited_as, item.amount, item.get_expiry(), 0, seconds)
+        request.environ[STANDING] = RateLimitStatus(view.limited_as, item.amount, item.get_expiry(), 0, seconds)
         return render(too_many(seconds))
 
 
@@ -212,9 +219,9 @@ def per_address(name: str) -> Callable[[View], View]:
     return decorator
 
 
-def too_many(seconds: int) -> Refusal:
+def too_many(seconds: int) -> ApiError:
     """The refusal of a request above a limit, to be sent again in so many seconds."""
-    return Refusal("rate_limited", f"Try again in {seconds} s.", headers={"Retry-After": str(seconds)})
+    return ApiError("rate_limited", f"Try again in {seconds} s.", headers={"Retry-After": str(seconds)})
 
 
 def _network() -> str:

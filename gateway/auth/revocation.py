@@ -25,13 +25,13 @@ RECONNECT_SECONDS = 1.0
 log = structlog.get_logger("notices")
 
 
-class Notices:
+class TokenRevocations:
     """Tells the other processes, and hears them in a thread of its own, which starts with the first listener."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._telling = Redis.from_url(url, **redis_client.options(url))
-        self._breaker = redis_client.Breaker()
+        self._breaker = redis_client.CircuitBreaker()
         self._listeners: dict[str, tuple[Callable[[str], None], Callable[[], None]]] = {}
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()

@@ -8,17 +8,17 @@ from typing import Any, NamedTuple, Protocol
 
 from flask import current_app, g, request
 
-from gateway.auth.rate_limit import Limits, too_many
-from gateway.auth.revocation import Notices
+from gateway.auth.rate_limit import RateLimits, too_many
+from gateway.auth.revocation import TokenRevocations
 from gateway.http.access_log import ADDRESS, CALLER, NETWORK, REQUEST_ID, USER_ID, Environ
-from gateway.http.errors import AUTHENTICATE, Refusal
+from gateway.http.errors import AUTHENTICATE, ApiError
 from gateway.http.parsing import refuse_other_than_json, refuse_query
 from models import token as tokens
 from models.audit import Actor
 from models.session import POOL_SIZE, DatabaseAway, Engine, statements
 from models.user import Role
 
-EVERYBODY = frozenset(
+BASE_SCOPES = frozenset(
     {
         "payments:read", "wallets:read", "currencies:read", "me:read", "me:write",
         "sessions:read", "sessions:write", "api-keys:read", "api-keys:write",
@@ -26,7 +26,7 @@ EVERYBODY = frozenset(
 )  # fmt: skip
 """Everybody reads what is theirs, and manages themselves."""
 
-CUSTOMER = EVERYBODY | {
+CUSTOMER = BASE_SCOPES | {
     *("wallets:write", "transfers:write", "withdrawals:write", "deposits:own", "webhooks:read", "webhooks:write"),
 }
 READ_ALL = {"payments:read-all", "wallets:read-all", "ops:read"}
@@ -34,15 +34,15 @@ READ_ALL = {"payments:read-all", "wallets:read-all", "ops:read"}
 SCOPES: dict[str, frozenset[str]] = {
     Role.CLIENT: CUSTOMER,
     Role.MERCHANT: CUSTOMER | {"charges:write", "bulks:write"},
-    Role.OPS: EVERYBODY
+    Role.OPS: BASE_SCOPES
     | READ_ALL
     | {"deposits:write", "ops:retry", "ops:users", "ops:currencies", "ops:adjustments", "ops:commissions", "ops:rates"}
     | {"ops:reconciliations"},
-    Role.AUDITOR: EVERYBODY | READ_ALL,
+    Role.AUDITOR: BASE_SCOPES | READ_ALL,
 }
 """Role to what its tokens may do; the scopes of a token narrow it."""
 
-BY_TOKEN = frozenset({"deposits:write"})
+GRANTABLE_SCOPES = frozenset({"deposits:write"})
 """What a role need not have for one of its tokens to be given it: bringing in money from outside."""
 
 MOVES_MONEY = frozenset(
@@ -87,10 +87,10 @@ class Caller(NamedTuple):
         return "payments:read-all" in self.scopes
 
 
-class Tokens:
+class TokenCache:
     """Bearer tokens to callers, asked of the database at most once a second each."""
 
-    def __init__(self, engine: Engine, notices: Notices, *, require_confirmation: bool) -> None:
+    def __init__(self, engine: Engine, notices: TokenRevocations, *, require_confirmation: bool) -> None:
         self._engine = engine
         self._notices = notices
         self._require_confirmation = require_confirmation
@@ -102,7 +102,7 @@ class Tokens:
         notices.listen(REVOKED, self.forget, self.forget_all)
 
     def caller(self, token: str, is_guess: Callable[[], bool] = lambda: False) -> Caller:
-        """Who holds the token; raises Refusal or DatabaseAway.
+        """Who holds the token; raises ApiError or DatabaseAway.
 
         One that may be a guess is looked up when no other such is, unless it was good here before.
         """
@@ -135,7 +135,7 @@ class Tokens:
         asked_at, times_forgotten = time.monotonic(), self._times_forgotten
         try:
             caller = self._look_up(token, hash)
-        except Refusal:
+        except ApiError:
             self._known.pop(hash, None)
             raise
         with self._lock:
@@ -163,37 +163,37 @@ class Tokens:
         self._notices.tell(REVOKED, user_id)
 
     def _look_up(self, token: str, hash: bytes) -> Caller:
-        """Who holds the token, by the database; raises Refusal."""
+        """Who holds the token, by the database; raises ApiError."""
         holder = None
         if tokens.is_well_formed(token):
             with statements(self._engine) as connection:
                 holder = tokens.bearer(connection, hash)
         if holder is None:
             headers = {"WWW-Authenticate": f'{AUTHENTICATE}, error="invalid_token"'}
-            raise Refusal("token_invalid", "The token is unknown, expired or revoked.", headers=headers)
+            raise ApiError("token_invalid", "The token is unknown, expired or revoked.", headers=headers)
         if not holder.is_active:
-            raise Refusal("user_inactive", "This user has been deactivated.")
+            raise ApiError("user_inactive", "This user has been deactivated.")
         scopes = SCOPES[holder.role]
         if holder.scopes is not None:
-            scopes = (scopes | BY_TOKEN) & holder.scopes
+            scopes = (scopes | GRANTABLE_SCOPES) & holder.scopes
         withheld = frozenset[str]()
         if self._require_confirmation and not holder.is_confirmed:
             withheld = scopes & MOVES_MONEY
         return Caller(holder.user_id, holder.role, scopes - withheld, holder.token_id, withheld)
 
 
-class KnowsTokens(Protocol):
+class AuthServices(Protocol):
     """Whoever knows the tokens of this process, and how often they may call."""
 
     @property
-    def tokens(self) -> Tokens: ...
+    def tokens(self) -> TokenCache: ...
 
     @property
-    def limits(self) -> Limits: ...
+    def limits(self) -> RateLimits: ...
 
 
-def authenticate(environ: Environ, ours: KnowsTokens) -> Caller:
-    """Who calls, by the Authorization header alone, once a request; raises Refusal.
+def authenticate(environ: Environ, ours: AuthServices) -> Caller:
+    """Who calls, by the Authorization header alone, once a request; raises ApiError.
 
     What fails is counted apart from the requests of those who have a token, and above that amount a wrong token is
     429; a missing one is 401 all the same.
@@ -204,10 +204,10 @@ def authenticate(environ: Environ, ours: KnowsTokens) -> Caller:
     network, unauthenticated = environ[NETWORK], ours.limits.unauthenticated
     try:
         caller = ours.tokens.caller(_token_of(environ), partial(unauthenticated.is_spent, network))
-    except Refusal as refusal:
+    except ApiError as refusal:
         try:
             unauthenticated.count(network, environ)
-        except Refusal as above:
+        except ApiError as above:
             raise (above if refusal.code in ("token_invalid", "rate_limited") else refusal) from None
         raise
     environ[USER_ID] = caller.id
@@ -217,8 +217,8 @@ def authenticate(environ: Environ, ours: KnowsTokens) -> Caller:
     return caller
 
 
-def authenticate_again(environ: Environ, ours: KnowsTokens) -> Caller:
-    """Who calls, after a wait in which the token may have ended; raises Refusal."""
+def authenticate_again(environ: Environ, ours: AuthServices) -> Caller:
+    """Who calls, after a wait in which the token may have ended; raises ApiError."""
     environ[CALLER] = caller = ours.tokens.caller(_token_of(environ))
     return caller
 
@@ -226,7 +226,7 @@ def authenticate_again(environ: Environ, ours: KnowsTokens) -> Caller:
 def _token_of(environ: Environ) -> str:
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
-        raise Refusal("token_missing", "Send Authorization: Bearer and the token.")
+        raise ApiError("token_missing", "Send Authorization: Bearer and the token.")
     return token.strip()
 
 
@@ -260,8 +260,8 @@ def requires(*scopes: str, others: Sequence[str] = ()) -> Callable[[Callable[...
             g.caller = caller = authenticate(request.environ, current_app.extensions["gateway"])
             if caller.scopes.isdisjoint(scopes):
                 if not caller.withheld.isdisjoint(scopes):
-                    raise Refusal("email_unconfirmed", "Confirm your e-mail address first; then money moves.")
-                raise Refusal("scope_missing", f"This needs the scope {' or '.join(scopes)}.")
+                    raise ApiError("email_unconfirmed", "Confirm your e-mail address first; then money moves.")
+                raise ApiError("scope_missing", f"This needs the scope {' or '.join(scopes)}.")
             if not takes_query:
                 refuse_query()
             refuse_other_than_json(*others)

@@ -11,11 +11,11 @@ from gateway.bulks.lines import unfit
 from gateway.bulks.representations import bank_account_body
 from gateway.bulks.schemas import BankAccountChange, BankAccountInput, BankAccountSchema
 from gateway.http.blueprint import IF_MATCH, Blueprint
-from gateway.http.errors import Refusal, not_found
-from gateway.http.etag import changed_meanwhile, refuse_unless_seen
+from gateway.http.errors import ApiError, not_found
+from gateway.http.etag import precondition_failed, require_if_match
 from gateway.http.fields import is_id
 from gateway.http.schemas import PageQuery, page_of
-from gateway.lists.paging import listed
+from gateway.lists.paging import paginated
 from gateway.payments.representations import etag
 from gateway.services import services
 from models import account, audit, bank_account
@@ -49,7 +49,7 @@ def register(body: Body) -> Answer:
         said = (body["organization_name"], body["iban"], body.get("bic"), wallet.id)
         kept = bank_account.register(connection, id, g.caller.id, *said)
         if kept is None:
-            raise Refusal("duplicate_bank_account", "You have registered this IBAN already.")
+            raise ApiError("duplicate_bank_account", "You have registered this IBAN already.")
         audit.note(connection, tokens.actor(), "bank_accounts.register", id)
     return bank_account_body(kept, g.caller), {**_tag(kept), "Location": f"/v1/bank-accounts/{id}"}
 
@@ -62,7 +62,7 @@ def list_bank_accounts(query: Body) -> Answer:
     """Your bank accounts, newest first."""
     caller = g.caller
     merchant_id = None if READ_ALL in caller.scopes else caller.id
-    return listed(query, bank_account.page, lambda row: bank_account_body(row, caller), merchant_id=merchant_id)
+    return paginated(query, bank_account.page, lambda row: bank_account_body(row, caller), merchant_id=merchant_id)
 
 
 @bank_accounts.route("/<id>")
@@ -84,12 +84,12 @@ def change_bank_account(body: Body, id: str) -> Answer:
     """Take one of your bank accounts out of use, or into it again; an inactive one orders nothing."""
     with transaction(services().engine) as connection:
         known = _visible(connection, id, sees_all=False)
-        refuse_unless_seen(known.version, "bank account")
+        require_if_match(known.version, "bank account")
         changed: BankAccount | None = known
         if body["is_active"] != known.is_active:
             changed = bank_account.change(connection, id, known.version, body["is_active"])
         if changed is None:
-            raise changed_meanwhile("bank account")
+            raise precondition_failed("bank account")
         if changed.version != known.version:
             before = {"is_active": known.is_active}
             audit.note(connection, tokens.actor(), "bank_accounts.change", id, before=before, after=body)
@@ -101,7 +101,7 @@ def _tag(known: BankAccount) -> dict[str, str]:
 
 
 def _visible(connection: Connection, id: str, *, sees_all: bool) -> BankAccount:
-    """The bank account, if it is the caller's or he sees all; raises Refusal not_found."""
+    """The bank account, if it is the caller's or he sees all; raises ApiError not_found."""
     known = bank_account.by_id(connection, id) if is_id(id) else None
     if known is None or (known.merchant_id != g.caller.id and not sees_all):
         raise not_found()

@@ -1,13 +1,13 @@
 """POST /v1/bulk-charges: one merchant charges many wallets, each line for itself."""
 
 from gateway.auth.tokens import requires
-from gateway.bulks.routes import BODY_BYTES_MAX, KEYED, Body, blueprint, placed
+from gateway.bulks.routes import BODY_BYTES_MAX, KEYED, Body, accept_bulk, blueprint
 from gateway.bulks.schemas import BulkChargeInput, BulkSchema
 from gateway.http.parsing import takes_up_to
-from gateway.outcomes.responses import Outcome
-from models.bulk import Kind
+from gateway.outcomes.responses import JsonResult
+from models.bulk import BulkKind
 
-bulk_charges = blueprint(Kind.CHARGES, "Many charges in one order.")
+bulk_charges = blueprint(BulkKind.CHARGES, "Many charges in one order.")
 
 
 @bulk_charges.route("", methods=["POST"])
@@ -16,6 +16,6 @@ bulk_charges = blueprint(Kind.CHARGES, "Many charges in one order.")
 @bulk_charges.doc(**KEYED)
 @bulk_charges.arguments(BulkChargeInput)
 @bulk_charges.outcome(BulkSchema)
-def charge_many(body: Body) -> Outcome:
+def charge_many(body: Body) -> JsonResult:
     """Take money out of many wallets, into one of yours."""
-    return placed(Kind.CHARGES, body)
+    return accept_bulk(BulkKind.CHARGES, body)

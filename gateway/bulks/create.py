@@ -12,32 +12,34 @@ from gateway.bulks.lines import FORMS, lines_of, refuse_referred, unfit
 from gateway.bulks.representations import is_visible
 from gateway.bulks.schemas import NAME_LENGTH_MAX
 from gateway.http.access_log import REQUEST_ID
-from gateway.http.errors import flawed, not_found
+from gateway.http.errors import invalid, not_found
 from gateway.http.fields import is_id
-from gateway.http.idempotency import fingerprint_of, key_of, recalled
+from gateway.http.idempotency import find_replay, idempotency_key, request_fingerprint
 from gateway.services import Services
 from models import account, bank_account, bulk
-from models.bulk import Bulk, Head, Kind, Mode
+from models.bulk import Bulk, BulkKind, BulkMode, NewBulk
 from models.sepa_charset import is_same_name
 from models.session import CommitUnknown, Connection, Contention, statements, transaction
 
 Body = dict[str, Any]
 
 
-class Placed(NamedTuple):
+class AcceptedBulk(NamedTuple):
     """A bulk about to be answered; `is_replay` when its key had been used before."""
 
     bulk: Bulk
     is_replay: bool
 
 
-def place(kind: Kind, path: str, given: Any, body: Body, request: Request, caller: Caller, ours: Services) -> Placed:
+def create_bulk(
+    kind: BulkKind, path: str, given: Any, body: Body, request: Request, caller: Caller, ours: Services
+) -> AcceptedBulk:
     """Keep the bulk, or find what its key kept before.
 
-    `given` is the parsed body, `body` the same through the route's schema. Raises Refusal, DatabaseAway, Contention or
+    `given` is the parsed body, `body` the same through the route's schema. Raises ApiError, DatabaseAway, Contention or
     Overdue.
     """
-    claim, fingerprint = (caller.id, key_of(request.environ)), fingerprint_of(path, given)
+    claim, fingerprint = (caller.id, idempotency_key(request.environ)), request_fingerprint(path, given)
     if "currency" in body:
         ours.catalogue.currency(body["currency"])
     try:
@@ -50,14 +52,16 @@ def place(kind: Kind, path: str, given: Any, body: Body, request: Request, calle
     return placed
 
 
-def _keep(kind: Kind, claim: tuple[str, str], fingerprint: bytes, body: Body, caller: Caller, ours: Services) -> Placed:
+def _keep(
+    kind: BulkKind, claim: tuple[str, str], fingerprint: bytes, body: Body, caller: Caller, ours: Services
+) -> AcceptedBulk:
     with statements(ours.engine) as connection:
         earlier = _earlier(connection, claim, fingerprint)
         if earlier is not None:
-            return Placed(earlier, is_replay=True)
+            return AcceptedBulk(earlier, is_replay=True)
         head = HEADS[kind](connection, body, caller)
     currency = ours.catalogue.currency(head.currency)  # in between: who holds a line and waits for another blocks all
-    if kind is Kind.TRANSFERS:
+    if kind is BulkKind.TRANSFERS:
         head = head._replace(wire_id=ours.catalogue.technical("wire", currency.code).id)
     with transaction(ours.engine) as connection:
         lines = lines_of(connection, head, currency, body[FORMS[kind].member])
@@ -66,37 +70,37 @@ def _keep(kind: Kind, claim: tuple[str, str], fingerprint: bytes, body: Body, ca
             earlier = _earlier(connection, claim, fingerprint)
             if earlier is None:
                 raise Contention
-            return Placed(earlier, is_replay=True)
+            return AcceptedBulk(earlier, is_replay=True)
         refuse_referred(connection, head, lines, kept)
-        return Placed(visible(connection, kind, head.id, caller), is_replay=False)
+        return AcceptedBulk(visible(connection, kind, head.id, caller), is_replay=False)
 
 
 def _earlier(connection: Connection, claim: tuple[str, str], fingerprint: bytes) -> Bulk | None:
-    kept = recalled(connection, claim, fingerprint)
+    kept = find_replay(connection, claim, fingerprint)
     return bulk.by_id(connection, kept.bulk_id) if kept and kept.bulk_id else None
 
 
-def visible(connection: Connection, kind: Kind, id: str, caller: Caller) -> Bulk:
-    """The bulk, if the caller ordered it or may read all; raises Refusal not_found."""
+def visible(connection: Connection, kind: BulkKind, id: str, caller: Caller) -> Bulk:
+    """The bulk, if the caller ordered it or may read all; raises ApiError not_found."""
     known = bulk.by_id(connection, id) if is_id(id) else None
     if known is None or known.kind != kind or not is_visible(known, caller):
         raise not_found()
     return known
 
 
-def own(connection: Connection, kind: Kind, id: str, caller: Caller) -> Bulk:
-    """The bulk, if the caller ordered it; raises Refusal not_found."""
+def own(connection: Connection, kind: BulkKind, id: str, caller: Caller) -> Bulk:
+    """The bulk, if the caller ordered it; raises ApiError not_found."""
     known = visible(connection, kind, id, caller)
     if known.user_id != caller.id:
         raise not_found()
     return known
 
 
-def _of_transfers(connection: Connection, body: Body, caller: Caller) -> Head:
+def _of_transfers(connection: Connection, body: Body, caller: Caller) -> NewBulk:
     organization = bank_account.by_iban(connection, caller.id, body["organization_iban"])
     if organization is None:
         detail = "You have registered no such bank account."
-        raise flawed([("/organization_iban", "bank_account_unknown", detail)])
+        raise invalid([("/organization_iban", "bank_account_unknown", detail)])
     flaws = []
     if not is_same_name(body["organization_name"], organization.organization_name, NAME_LENGTH_MAX):
         flaws.append(("/organization_name", "bank_account_unknown", "The account is registered under another name."))
@@ -108,31 +112,31 @@ def _of_transfers(connection: Connection, body: Body, caller: Caller) -> Head:
         flaws.append(("/organization_iban", "account_inactive", "The bank account or its wallet is inactive."))
     if flaws:
         raise unfit(flaws)
-    common = (str(uuid7()), Kind.TRANSFERS, Mode(body["mode"]), caller.id, organization.currency)
-    return Head(*common, organization.id, organization.account_id, is_open=body["is_open"])
+    common = (str(uuid7()), BulkKind.TRANSFERS, BulkMode(body["mode"]), caller.id, organization.currency)
+    return NewBulk(*common, organization.id, organization.account_id, is_open=body["is_open"])
 
 
-def _of_charges(connection: Connection, body: Body, caller: Caller) -> Head:
+def _of_charges(connection: Connection, body: Body, caller: Caller) -> NewBulk:
     currency = body["currency"]
     if "target" in body:
         till = account.parties_by_token(connection, [body["target"]]).get(body["target"])
         if till is None or till.owner_id != caller.id:
             raise unfit([("/target", "not_found", "There is no such wallet that you may use.")])
         if till.currency != currency:
-            raise flawed([("/target", "currency_mismatch", f"The target does not hold {currency}.")])
+            raise invalid([("/target", "currency_mismatch", f"The target does not hold {currency}.")])
     else:
         till = account.oldest_wallets(connection, [(caller.id, currency)]).get((caller.id, currency))
         if till is None:
-            raise flawed([("/target", "target_missing", f"You have no active {currency} wallet.")])
+            raise invalid([("/target", "target_missing", f"You have no active {currency} wallet.")])
     if not till.is_active:
-        raise flawed([("/target", "account_inactive", "This wallet or its owner is inactive.")])
-    common = (str(uuid7()), Kind.CHARGES, Mode.BEST_EFFORT, caller.id, currency)
-    return Head(*common, target_id=till.id, is_open=body["is_open"])
+        raise invalid([("/target", "account_inactive", "This wallet or its owner is inactive.")])
+    common = (str(uuid7()), BulkKind.CHARGES, BulkMode.BEST_EFFORT, caller.id, currency)
+    return NewBulk(*common, target_id=till.id, is_open=body["is_open"])
 
 
-HEADS: Mapping[Kind, Callable[[Connection, Body, Caller], Head]] = {
-    Kind.TRANSFERS: _of_transfers,
-    Kind.CHARGES: _of_charges,
+HEADS: Mapping[BulkKind, Callable[[Connection, Body, Caller], NewBulk]] = {
+    BulkKind.TRANSFERS: _of_transfers,
+    BulkKind.CHARGES: _of_charges,
 }
 
 

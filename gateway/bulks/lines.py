@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 from uuid_utils import uuid7
 
-from gateway.acceptance.reference_data import objection
+from gateway.acceptance.reference_data import limits_error
 from gateway.bulks.schemas import UPLOADED_LINES_MAX, ChargeLine, Input, TransferLine
-from gateway.http.errors import PROBLEMS, Refusal, flawed
+from gateway.http.errors import PROBLEMS, ApiError, invalid
 from models import account, bulk
 from models.account import Party
-from models.bulk import Head, Kept, Kind, Line
+from models.bulk import BulkKind, BulkRecord, NewBulk, NewLine
 from models.currency import Currency
 from models.rules import money
 from models.session import Connection
@@ -22,29 +22,32 @@ DAYS_LATE_MAX = 5
 """An order that took so long on its way is still meant, as banks have it; an older one is a mistake."""
 
 Row = dict[str, Any]
-Flaws = list[tuple[str, str, str]]
+LineErrors = list[tuple[str, str, str]]
 
 
-class Form(NamedTuple):
+class LineShape(NamedTuple):
     """What a bulk of a kind calls its lines, and what one looks like."""
 
     member: str
     line: type[Input]
 
 
-FORMS = {Kind.TRANSFERS: Form("credit_transfers", TransferLine), Kind.CHARGES: Form("charges", ChargeLine)}
+FORMS = {
+    BulkKind.TRANSFERS: LineShape("credit_transfers", TransferLine),
+    BulkKind.CHARGES: LineShape("charges", ChargeLine),
+}
 
 
 def lines_of(
-    connection: Connection, head: Head, currency: Currency, rows: Sequence[Row], known: int = 0, total: int = 0
-) -> list[Line]:
-    """What is to be kept of these lines, which come behind `known` ones of that `total`; raises Refusal that names each
+    connection: Connection, head: NewBulk, currency: Currency, rows: Sequence[Row], known: int = 0, total: int = 0
+) -> list[NewLine]:
+    """What is to be kept of these lines, which come behind `known` ones of that `total`; raises ApiError that names each
     flaw."""
     member = FORMS[head.kind].member
     if not currency.is_active:
-        raise flawed([("/currency", "currency_inactive", "This currency is not in use.")])
+        raise invalid([("/currency", "currency_inactive", "This currency is not in use.")])
     payers = _payers(connection, head, rows)
-    flaws: Flaws = []
+    flaws: LineErrors = []
     now = bulk.moment(connection) if any("scheduled_at" in row for row in rows) else None
     lines = [_line(head, currency, row, payers, now, f"/{member}/{known + n}", flaws) for n, row in enumerate(rows)]
     if known + len(rows) > UPLOADED_LINES_MAX:
@@ -57,15 +60,17 @@ def lines_of(
     return lines
 
 
-def unfit(flaws: Flaws) -> Refusal:
+def unfit(flaws: LineErrors) -> ApiError:
     """422 whatever the flaws are: it is the bulk that does not fit, for what a line names."""
-    refusal = flawed(flaws)
+    refusal = invalid(flaws)
     if PROBLEMS[refusal.code].status != UNFIT:
-        return Refusal("validation_failed", refusal.detail, refusal.errors)
+        return ApiError("validation_failed", refusal.detail, refusal.errors)
     return refusal
 
 
-def refuse_referred(connection: Connection, head: Head, lines: Sequence[Line], kept: Kept, known: int = 0) -> None:
+def refuse_referred(
+    connection: Connection, head: NewBulk, lines: Sequence[NewLine], kept: BulkRecord, known: int = 0
+) -> None:
     """Refuse lines whose references are other payments' already, so that nothing is kept."""
     references = [line.reference for line in lines if line.reference is not None]
     if kept.references == len(references):
@@ -78,33 +83,33 @@ def refuse_referred(connection: Connection, head: Head, lines: Sequence[Line], k
     raise _duplicates(FORMS[head.kind].member, places, payment=first)
 
 
-def _payers(connection: Connection, head: Head, rows: Sequence[Row]) -> Mapping[str, Party]:
-    if head.kind is Kind.TRANSFERS:
+def _payers(connection: Connection, head: NewBulk, rows: Sequence[Row]) -> Mapping[str, Party]:
+    if head.kind is BulkKind.TRANSFERS:
         return {}
     return account.parties_by_token(connection, {row["wallet"] for row in rows})
 
 
 def _line(
-    head: Head,
+    head: NewBulk,
     currency: Currency,
     row: Row,
     payers: Mapping[str, Party],
     now: datetime | None,
     place: str,
-    flaws: Flaws,
-) -> Line:
+    flaws: LineErrors,
+) -> NewLine:
     amount, reference = _amount(row, currency, place, flaws), row.get("reference")
     if row.get("currency", head.currency) != head.currency:
         flaws.append((f"{place}/currency", "currency_mismatch", f"All lines are in {head.currency}."))
-    if head.kind is Kind.CHARGES:
+    if head.kind is BulkKind.CHARGES:
         source_id = _payer(head, row, payers, place, flaws)
-        return Line(str(uuid7()), amount, reference, source_id, row.get("summary"))
+        return NewLine(str(uuid7()), amount, reference, source_id, row.get("summary"))
     bank = (row["counterparty_iban"], row.get("counterparty_bic"), row["counterparty_name"], row.get("description"))
     told = (row.get("creditor_reference"), row.get("instruction_id"), row.get("end_to_end_id"))
-    return Line(str(uuid7()), amount, reference, None, None, *bank, *told, _time(row, now, place, flaws))
+    return NewLine(str(uuid7()), amount, reference, None, None, *bank, *told, _time(row, now, place, flaws))
 
 
-def _time(row: Row, now: datetime | None, place: str, flaws: Flaws) -> datetime | None:
+def _time(row: Row, now: datetime | None, place: str, flaws: LineErrors) -> datetime | None:
     """When the line is to be paid, None for at once, as well if its day was missed by a few."""
     at: datetime | None = row.get("scheduled_at")
     if at is None or now is None:
@@ -114,19 +119,19 @@ def _time(row: Row, now: datetime | None, place: str, flaws: Flaws) -> datetime 
     return at if at > now else None
 
 
-def _amount(row: Row, currency: Currency, place: str, flaws: Flaws) -> int:
+def _amount(row: Row, currency: Currency, place: str, flaws: LineErrors) -> int:
     try:
         amount = money.parse(row["amount"], currency.digits)
     except money.MoneyError as error:
         flaws.append((f"{place}/amount", error.code, error.detail))
         return 0
-    against = objection(amount, currency)
+    against = limits_error(amount, currency)
     if against is not None:
         flaws.append((f"{place}/amount", against.code, against.detail))
     return amount
 
 
-def _payer(head: Head, row: Row, payers: Mapping[str, Party], place: str, flaws: Flaws) -> str | None:
+def _payer(head: NewBulk, row: Row, payers: Mapping[str, Party], place: str, flaws: LineErrors) -> str | None:
     """An inactive wallet is left to the line's own verdict."""
     party = payers.get(row["wallet"])
     if party is None:
@@ -138,7 +143,7 @@ def _payer(head: Head, row: Row, payers: Mapping[str, Party], place: str, flaws:
     return party.id if party else None
 
 
-def _refuse_twice(member: str, known: int, lines: Sequence[Line]) -> None:
+def _refuse_twice(member: str, known: int, lines: Sequence[NewLine]) -> None:
     seen: set[str] = set()
     places = []
     for n, line in enumerate(lines):
@@ -150,10 +155,10 @@ def _refuse_twice(member: str, known: int, lines: Sequence[Line]) -> None:
         raise _duplicates(member, places)
 
 
-def _duplicates(member: str, places: Sequence[int], payment: str | None = None) -> Refusal:
+def _duplicates(member: str, places: Sequence[int], payment: str | None = None) -> ApiError:
     detail = "A payment of yours with this reference exists and did not fail, or another line has it."
     flaws = [(f"/{member}/{n}/reference", "duplicate_reference", detail) for n in places]
-    refusal = Refusal("duplicate_reference", detail, flawed(flaws).errors)
+    refusal = ApiError("duplicate_reference", detail, invalid(flaws).errors)
     if payment is not None:
         refusal.members["payment"] = payment
     return refusal

@@ -5,8 +5,8 @@ from decimal import Decimal
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from gateway.http.errors import Refusal, flawed
-from models.iso20022 import NOT_PROVIDED, Broken, document, number, text
+from gateway.http.errors import ApiError, invalid
+from models.iso20022 import NOT_PROVIDED, InvalidFile, document, number, text
 from models.rules.creditor_reference import kind_of
 
 BYTES_MAX = 1024 * 1024
@@ -26,25 +26,25 @@ Body = dict[str, Any]
 def bulk_of(data: bytes) -> Body:
     """The body of POST /v1/bulk-transfers that says the same, with `currency`; its schema judges the values.
 
-    Ids are those of this message alone, so none is a line's `reference`. Raises Refusal with pointers into that body.
+    Ids are those of this message alone, so none is a line's `reference`. Raises ApiError with pointers into that body.
     """
     if len(data) > BYTES_MAX:
-        raise Refusal("body_too_large", f"At most {BYTES_MAX} bytes.")
+        raise ApiError("body_too_large", f"At most {BYTES_MAX} bytes.")
     try:
         order = document(data, MESSAGES).find("CstmrCdtTrfInitn")
-    except Broken as broken:
-        raise Refusal("malformed_xml", str(broken)) from None
+    except InvalidFile as broken:
+        raise ApiError("malformed_xml", str(broken)) from None
     blocks = [] if order is None else order.findall("PmtInf")
     if order is None or not blocks:
-        raise flawed([("", "invalid_value", "There is no payment information.")])
+        raise invalid([("", "invalid_value", "There is no payment information.")])
     if any(text(block, "PmtMtd") != "TRF" for block in blocks):
-        raise flawed([("", "invalid_value", "Only transfers (TRF) are ordered here.")])
+        raise invalid([("", "invalid_value", "Only transfers (TRF) are ordered here.")])
     debtors = {tuple(_debtor(block).items()) for block in blocks}
     if len(debtors) > 1:
-        raise flawed([("/organization_iban", "invalid_value", "One debtor and one account for the whole file.")])
+        raise invalid([("/organization_iban", "invalid_value", "One debtor and one account for the whole file.")])
     lines = [line for block in blocks for line in block.iterfind("CdtTrfTxInf")]
     if len(lines) > LINES_MAX:
-        raise flawed([("/credit_transfers", "invalid_value", f"At most {LINES_MAX} transfers.")])
+        raise invalid([("/credit_transfers", "invalid_value", f"At most {LINES_MAX} transfers.")])
     currency = _currency(lines)
     _refuse_miscounted(order, lines)
     for block in blocks:
@@ -117,7 +117,7 @@ def _refuse_torn(lines: list[Element]) -> None:
             place = f"/credit_transfers/{n}/creditor_reference"
             flaws.append((place, "invalid_value", "One reference of the creditor (CdtrRefInf), and nothing else."))
     if flaws:
-        raise flawed(flaws)
+        raise invalid(flaws)
 
 
 def _refuse_twice(transfers: list[dict[str, str]]) -> None:
@@ -132,7 +132,7 @@ def _refuse_twice(transfers: list[dict[str, str]]) -> None:
         elif id is not None:
             seen.add(id)
     if flaws:
-        raise Refusal("duplicate_reference", "Two lines of this message have the same id.", flawed(flaws).errors)
+        raise ApiError("duplicate_reference", "Two lines of this message have the same id.", invalid(flaws).errors)
 
 
 def _bic(element: Element, agent: str) -> str | None:
@@ -144,16 +144,16 @@ def _given(**members: str | None) -> dict[str, str]:
 
 
 def _currency(lines: list[Element]) -> str | None:
-    """The currency of all lines; raises Refusal at the first that has another, or that is no amount in a currency."""
+    """The currency of all lines; raises ApiError at the first that has another, or that is no amount in a currency."""
     currency = None
     for n, line in enumerate(lines):
         given = line.find("Amt/InstdAmt")
         if given is None or not given.get("Ccy"):
-            raise flawed([(f"/credit_transfers/{n}/amount", "required", "An instructed amount and its currency.")])
+            raise invalid([(f"/credit_transfers/{n}/amount", "required", "An instructed amount and its currency.")])
         currency = currency or given.get("Ccy")
         if given.get("Ccy") != currency:
             pointer = f"/credit_transfers/{n}/currency"
-            raise flawed([(pointer, "currency_mismatch", "All transfers are in one currency.")])
+            raise invalid([(pointer, "currency_mismatch", "All transfers are in one currency.")])
     return currency
 
 
@@ -161,9 +161,9 @@ def _refuse_miscounted(told: Element, lines: list[Element]) -> None:
     """Refuse lines that are not as many, or do not sum up to as much, as the file itself says."""
     count, total = (text(told, name, f"GrpHdr/{name}") for name in ("NbOfTxs", "CtrlSum"))
     if count is not None and not (_COUNT.fullmatch(count) and int(count) == len(lines)):
-        raise flawed([("/credit_transfers", "invalid_value", "Not as many as the file says (NbOfTxs).")])
+        raise invalid([("/credit_transfers", "invalid_value", "Not as many as the file says (NbOfTxs).")])
     amounts = [text(line, "Amt/InstdAmt") or "" for line in lines]
     if total is None or not all(map(number, amounts)):  # then the schema has something to say of a line
         return
     if number(total) is None or Decimal(total) != sum(map(Decimal, amounts)):
-        raise flawed([("/credit_transfers", "invalid_value", "Their sum is not what the file says (CtrlSum).")])
+        raise invalid([("/credit_transfers", "invalid_value", "Their sum is not what the file says (CtrlSum).")])

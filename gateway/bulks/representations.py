@@ -5,12 +5,12 @@ from typing import Any
 from gateway.auth.tokens import Caller
 from gateway.payments.representations import etag
 from models.bank_account import BankAccount
-from models.bulk import Bulk, Kind
+from models.bulk import Bulk, BulkKind
 from models.bulk_line import LineView
-from models.representations import failure
+from models.representations import failure_body
 from models.rules.money import render
 
-PATHS = {Kind.TRANSFERS.value: "/v1/bulk-transfers", Kind.CHARGES.value: "/v1/bulk-charges"}
+PATHS = {BulkKind.TRANSFERS.value: "/v1/bulk-transfers", BulkKind.CHARGES.value: "/v1/bulk-charges"}
 
 
 def is_visible(bulk: Bulk, caller: Caller) -> bool:
@@ -40,7 +40,7 @@ def line_body(line: LineView, digits: int) -> dict[str, Any]:
         "instruction_id": line.instruction_id,
         "end_to_end_id": line.end_to_end_id,
         "scheduled_at": line.scheduled_at.isoformat() if line.scheduled_at else None,
-        "failure": failure(line.failure_code),
+        "failure": failure_body(line.failure_code),
         "finalized_at": line.finalized_at.isoformat() if line.finalized_at else None,
     }
 

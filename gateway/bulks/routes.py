@@ -10,17 +10,17 @@ from gateway.bulks.representations import PATHS, bulk_headers, line_body
 from gateway.bulks.schemas import BulkQuery, BulkSchema, CloseInput, LineQuery, LineSchema, UploadQuery
 from gateway.bulks.upload import UPLOAD_BYTES_MAX, upload
 from gateway.http.blueprint import IDEMPOTENCY_KEY, IF_NONE_MATCH, PREFER, Blueprint
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from gateway.http.parsing import body_of_request, takes_up_to
 from gateway.http.schemas import page_of
 from gateway.lists import exports
-from gateway.lists.paging import listed
-from gateway.outcomes.prefer import asked
-from gateway.outcomes.responses import Outcome, of_bulk
+from gateway.lists.paging import paginated
+from gateway.outcomes.prefer import wait_for_change
+from gateway.outcomes.responses import JsonResult, bulk_response
 from gateway.services import services
 from models import bulk, bulk_line
-from models.bulk import Bulk, Kind
-from models.payment_search import Found, Place, Spot
+from models.bulk import Bulk, BulkKind
+from models.payment_search import Cursor, Page, RowKey
 from models.representations import bulk_body
 from models.session import statements, transaction
 
@@ -35,12 +35,12 @@ Body = dict[str, Any]
 Answer = tuple[Body, dict[str, str]]
 
 
-def placed(kind: Kind, body: Body) -> Outcome:
+def accept_bulk(kind: BulkKind, body: Body) -> JsonResult:
     """The answer to an order of the kind."""
-    return of_bulk(create.place(kind, request.path, body_of_request(), body, request, g.caller, services()))
+    return bulk_response(create.create_bulk(kind, request.path, body_of_request(), body, request, g.caller, services()))
 
 
-def blueprint(kind: Kind, description: str) -> Blueprint:
+def blueprint(kind: BulkKind, description: str) -> Blueprint:
     """The routes that bulks of the kind have in common."""
     path = PATHS[kind]
     routes = Blueprint(path.rpartition("/")[2].replace("-", "_"), __name__, url_prefix=path, description=description)
@@ -52,7 +52,7 @@ def blueprint(kind: Kind, description: str) -> Blueprint:
     def list_bulks(query: Body) -> Answer:
         """Those you ordered, newest first."""
         user_id = None if g.caller.reads_all else g.caller.id
-        return listed(query, bulk.page, bulk_body, kind=kind, user_id=user_id, states=query.get("state", ()))
+        return paginated(query, bulk.page, bulk_body, kind=kind, user_id=user_id, states=query.get("state", ()))
 
     @routes.route("/<id>")
     @requires("payments:read")
@@ -62,7 +62,7 @@ def blueprint(kind: Kind, description: str) -> Blueprint:
         """A bulk, in whatever state it is; with Prefer once it is final, or not as If-None-Match says."""
         with statements(services().engine) as connection:
             known = create.visible(connection, kind, id, g.caller)
-        known, is_known, applied = asked(known, request.environ, services())
+        known, is_known, applied = wait_for_change(known, request.environ, services())
         headers = _headers(known) | applied
         if is_known:
             return Response(status=304, headers=headers)
@@ -70,7 +70,7 @@ def blueprint(kind: Kind, description: str) -> Blueprint:
 
     @routes.route("/<id>/lines")
     @requires("payments:read", others=exports.FILES)
-    @routes.doc(responses=exports.as_well(*exports.FILES))
+    @routes.doc(responses=exports.document_formats(*exports.FILES))
     @routes.arguments(LineQuery, location="query")
     @routes.response(200, LINES)
     def list_lines(query: Body, id: str) -> Answer | Response:
@@ -79,14 +79,14 @@ def blueprint(kind: Kind, description: str) -> Blueprint:
         with statements(engine) as connection:
             known = create.visible(connection, kind, id, g.caller)
 
-        def read(limit: int, at: Place) -> Found:
+        def read(limit: int, at: Cursor) -> Page:
             with statements(engine) as connection:
                 rows = bulk_line.page(
                     connection, known.id, limit, states=query.get("state", ()), before=at.before, after=at.after
                 )
-            return Found(rows, [Spot(row.id) for row in rows])
+            return Page(rows, [RowKey(row.id) for row in rows])
 
-        return exports.answer(query, read, lambda line: line_body(line, known.digits), LineSchema)
+        return exports.export_response(query, read, lambda line: line_body(line, known.digits), LineSchema)
 
     @routes.route("/<id>/lines", methods=["PUT"])
     @requires("bulks:write")
@@ -112,9 +112,9 @@ def blueprint(kind: Kind, description: str) -> Blueprint:
                 bulk.close(connection, id, lines)
                 known = create.own(connection, kind, id, g.caller)
             if lines is not None and lines != known.lines:
-                raise Refusal("bulk_out_of_step", f"It has {known.lines} lines.", lines=known.lines)
+                raise ApiError("bulk_out_of_step", f"It has {known.lines} lines.", lines=known.lines)
             if known.is_open and not known.lines:
-                raise Refusal("bulk_empty", "Add lines first.")
+                raise ApiError("bulk_empty", "Add lines first.")
         return bulk_body(known), _headers(known)
 
     return routes

@@ -6,26 +6,26 @@ from typing import Any
 import marshmallow as ma
 
 from gateway.http.bank_fields import Bic, CreditorReference, Iban, refuse_mismatch
-from gateway.http.errors import Flaw
+from gateway.http.errors import FieldError
 from gateway.http.fields import (
     Amount,
-    Change,
+    ChangeInput,
     Choice,
+    ChoiceList,
     CurrencyCode,
-    Flag,
-    Folded,
     Input,
-    Moment,
-    Strict,
+    SingleSpacedText,
+    StrictField,
     Text,
+    Timestamp,
+    TrueOrFalse,
     WalletToken,
-    Whole,
-    Words,
+    WholeNumber,
 )
 from gateway.http.schemas import FailureSchema, Output, PageQuery, amount_text, one_of
 from gateway.lists.filters import CounterpartySchema
 from gateway.payments.schemas import SUMMARY_LENGTH_MAX, Reference
-from models.bulk import BulkState, Kind, Mode
+from models.bulk import BulkKind, BulkMode, BulkState
 from models.rules.state import State
 
 LINES_MAX = 1_000
@@ -42,19 +42,19 @@ MESSAGE_ID_LENGTH_MAX = 35
 _NUMBER = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 
 
-class Lines(ma.fields.List):
+class LineList(ma.fields.List):
     """The lines of a bulk, a bounded list; each wrong one is named."""
 
-    make_error = Strict.make_error
+    make_error = StrictField.make_error
 
     def __init__(self, line: type[Input]) -> None:
         super().__init__(ma.fields.Nested(line), required=True, metadata={"maxItems": LINES_MAX})
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
         if type(value) is not list:
-            raise ma.ValidationError([Flaw("invalid_type", "A list is expected.")])
+            raise ma.ValidationError([FieldError("invalid_type", "A list is expected.")])
         if len(value) > LINES_MAX:
-            raise ma.ValidationError([Flaw("invalid_value", f"At most {LINES_MAX} lines; more by upload.")])
+            raise ma.ValidationError([FieldError("invalid_value", f"At most {LINES_MAX} lines; more by upload.")])
         return super()._deserialize(value, *args, **kwargs)
 
 
@@ -69,9 +69,9 @@ class TransferLine(Input):
     description = Text(DESCRIPTION_LENGTH_MAX)
     creditor_reference = CreditorReference()
     reference = Reference()
-    instruction_id = Folded(MESSAGE_ID_LENGTH_MAX)
-    end_to_end_id = Folded(MESSAGE_ID_LENGTH_MAX)
-    scheduled_at = Moment()
+    instruction_id = SingleSpacedText(MESSAGE_ID_LENGTH_MAX)
+    end_to_end_id = SingleSpacedText(MESSAGE_ID_LENGTH_MAX)
+    scheduled_at = Timestamp()
 
     @ma.validates_schema
     def _is_one_bank(self, given: dict[str, Any], **_: Any) -> None:
@@ -80,7 +80,9 @@ class TransferLine(Input):
     @ma.validates_schema
     def _is_one_remittance(self, given: dict[str, Any], **_: Any) -> None:
         if "description" in given and "creditor_reference" in given:
-            flaw = Flaw("invalid_value", "A credit transfer carries a description or a creditor reference, not both.")
+            flaw = FieldError(
+                "invalid_value", "A credit transfer carries a description or a creditor reference, not both."
+            )
             raise ma.ValidationError({"creditor_reference": [flaw]})
 
 
@@ -96,7 +98,7 @@ class ChargeLine(Input):
 
 def _refuse_empty(given: dict[str, Any], member: str) -> None:
     if not given[member] and not given["is_open"]:
-        raise ma.ValidationError({member: [Flaw("invalid_value", "At least one line.")]})
+        raise ma.ValidationError({member: [FieldError("invalid_value", "At least one line.")]})
 
 
 class BulkTransferInput(Input):
@@ -106,14 +108,14 @@ class BulkTransferInput(Input):
     organization_iban = Iban(required=True)
     organization_bic = Bic()
     currency = CurrencyCode()
-    mode = Choice(Mode, load_default=Mode.ATOMIC.value)
-    is_open = Flag(load_default=False)
-    credit_transfers = Lines(TransferLine)
+    mode = Choice(BulkMode, load_default=BulkMode.ATOMIC.value)
+    is_open = TrueOrFalse(load_default=False)
+    credit_transfers = LineList(TransferLine)
 
     @ma.validates_schema
     def _is_whole(self, given: dict[str, Any], **_: Any) -> None:
-        if given["is_open"] and given["mode"] == Mode.ATOMIC:
-            raise ma.ValidationError({"mode": [Flaw("invalid_value", "What is atomic is there at once.")]})
+        if given["is_open"] and given["mode"] == BulkMode.ATOMIC:
+            raise ma.ValidationError({"mode": [FieldError("invalid_value", "What is atomic is there at once.")]})
         _refuse_empty(given, "credit_transfers")
         if "organization_bic" in given:
             refuse_mismatch(given["organization_iban"], given["organization_bic"], "organization_bic")
@@ -124,15 +126,15 @@ class BulkChargeInput(Input):
 
     currency = CurrencyCode(required=True)
     target = WalletToken()
-    is_open = Flag(load_default=False)
-    charges = Lines(ChargeLine)
+    is_open = TrueOrFalse(load_default=False)
+    charges = LineList(ChargeLine)
 
     @ma.validates_schema
     def _is_whole(self, given: dict[str, Any], **_: Any) -> None:
         _refuse_empty(given, "charges")
 
 
-class LineNumber(Strict):
+class LineNumber(StrictField):
     """The number of a line, from 1, as a query parameter."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -153,19 +155,19 @@ class UploadQuery(Input):
 class CloseInput(Input):
     """How many lines there are in all, to be compared before nothing more can be added."""
 
-    lines = Whole(UPLOADED_LINES_MAX)
+    lines = WholeNumber(UPLOADED_LINES_MAX)
 
 
 class BulkQuery(PageQuery):
     """Which bulks."""
 
-    state = Words(BulkState)
+    state = ChoiceList(BulkState)
 
 
 class LineQuery(PageQuery):
     """Which lines."""
 
-    state = Words(State)
+    state = ChoiceList(State)
 
 
 class BankAccountInput(Input):
@@ -181,10 +183,10 @@ class BankAccountInput(Input):
         refuse_mismatch(given["iban"], given.get("bic"))
 
 
-class BankAccountChange(Change):
+class BankAccountChange(ChangeInput):
     """Whether it is in use."""
 
-    is_active = Flag(required=True)
+    is_active = TrueOrFalse(required=True)
 
 
 class BankAccountSchema(Output):
@@ -214,9 +216,9 @@ class BulkSchema(Output):
     """A bulk, in whatever state."""
 
     id = ma.fields.UUID()
-    kind = one_of(Kind)
+    kind = one_of(BulkKind)
     state = one_of(BulkState)
-    mode = one_of(Mode)
+    mode = one_of(BulkMode)
     is_open = ma.fields.Boolean()
     bank_account = ma.fields.UUID(allow_none=True)
     total = amount_text()

@@ -2,15 +2,15 @@
 
 from gateway.auth.tokens import requires
 from gateway.bulks.pain001 import bulk_of
-from gateway.bulks.routes import BODY_BYTES_MAX, KEYED, TEXT, Body, blueprint, placed
+from gateway.bulks.routes import BODY_BYTES_MAX, KEYED, TEXT, Body, accept_bulk, blueprint
 from gateway.bulks.schemas import BulkSchema, BulkTransferInput
 from gateway.http.parsing import takes_up_to
-from gateway.outcomes.responses import Outcome
-from models.bulk import Kind
+from gateway.outcomes.responses import JsonResult
+from models.bulk import BulkKind
 
 XML = "application/xml"
 
-bulk_transfers = blueprint(Kind.TRANSFERS, "Many payments to bank accounts in one order.")
+bulk_transfers = blueprint(BulkKind.TRANSFERS, "Many payments to bank accounts in one order.")
 
 
 @bulk_transfers.route("", methods=["POST"])
@@ -19,6 +19,6 @@ bulk_transfers = blueprint(Kind.TRANSFERS, "Many payments to bank accounts in on
 @bulk_transfers.doc(**KEYED, requestBody={"content": {XML: TEXT}})
 @bulk_transfers.arguments(BulkTransferInput)
 @bulk_transfers.outcome(BulkSchema)
-def transfer_many(body: Body) -> Outcome:
+def transfer_many(body: Body) -> JsonResult:
     """Pay many bank accounts out of the wallet behind one of yours; in XML as pain.001.001.09."""
-    return placed(Kind.TRANSFERS, body)
+    return accept_bulk(BulkKind.TRANSFERS, body)

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import g
 
-from gateway.acceptance.reference_data import minor_units, objection
+from gateway.acceptance.reference_data import limits_error, minor_units
 from gateway.auth import tokens
 from gateway.auth.tokens import requires
 from gateway.commission.schemas import (
@@ -17,13 +17,13 @@ from gateway.commission.schemas import (
     TermsQuery,
 )
 from gateway.http.blueprint import Blueprint
-from gateway.http.errors import Refusal, flawed
+from gateway.http.errors import ApiError, invalid
 from gateway.http.schemas import page_of
-from gateway.lists.paging import listed
+from gateway.lists.paging import paginated
 from gateway.services import services
 from models import account, audit, commission_report, commission_terms, user
-from models.commission_report import Takings
-from models.commission_terms import Kept
+from models.commission_report import DailyCommission
+from models.commission_terms import TermsRecord
 from models.currency import Currency
 from models.rules.commission import FREE, PERCENT_DIGITS, Terms, commission, smallest_paying
 from models.rules.money import MoneyError, parse, render
@@ -48,12 +48,12 @@ def preview(body: Body) -> Answer:
     """What would be taken of a payment that you order now, or, for ops, a merchant; moves nothing."""
     known = services().catalogue.currency(body["currency"])
     amount = minor_units(body["amount"], known)
-    refused = objection(amount, known)
+    refused = limits_error(amount, known)
     if refused is not None:
         raise refused
     maker = body.get("merchant", g.caller.id)
     if maker != g.caller.id and "ops:read" not in g.caller.scopes:
-        raise flawed([("/merchant", "not_found", "Only your own terms are yours to see.")])
+        raise invalid([("/merchant", "not_found", "Only your own terms are yours to see.")])
     with statements(services().engine) as connection:
         parties = account.parties_by_token(connection, {body[side] for side in ("source", "target") if side in body})
         terms = commission_terms.in_force(connection, body["type"], known.code, maker)
@@ -62,7 +62,7 @@ def preview(body: Body) -> Answer:
     for side in {"source", "target"} & body.keys():
         party = parties.get(body[side])
         if party is None or (side == own and party.owner_id != maker):
-            raise flawed([(f"/{side}", "not_found", "There is no such wallet that you may use.")])
+            raise invalid([(f"/{side}", "not_found", "There is no such wallet that you may use.")])
         owners[side] = party.owner_id
     if any(owners.get(side) == maker for side in other):
         terms = FREE
@@ -84,7 +84,7 @@ def preview(body: Body) -> Answer:
 def list_terms(query: Body) -> Answer:
     """Terms of commission, newest first: those in force, those that were, and those to come."""
     asked = {name: query.get(name) for name in ("type", "currency")}
-    return listed(query, commission_terms.page, _kept_body, merchant_id=query.get("merchant"), **asked)
+    return paginated(query, commission_terms.page, _kept_body, merchant_id=query.get("merchant"), **asked)
 
 
 @commissions.route("/ops/commission-terms", methods=["POST"])
@@ -96,12 +96,12 @@ def add_terms(body: Body) -> Answer:
     terms, merchant, since = _terms(body), body.get("merchant"), body.get("valid_from")
     with transaction(services().engine) as connection:
         if merchant is not None and user.by_id(connection, merchant) is None:
-            raise flawed([("/merchant", "not_found", "There is no such user.")])
+            raise invalid([("/merchant", "not_found", "There is no such user.")])
         if since is not None and not commission_terms.is_told_ahead(connection, since):
-            raise flawed([("/valid_from", "invalid_value", "A minute from now at the earliest.")])
+            raise invalid([("/valid_from", "invalid_value", "A minute from now at the earliest.")])
         kept = commission_terms.add(connection, body["type"], body.get("currency"), merchant, terms, since)
         if kept is None:
-            raise Refusal("duplicate_terms", "Other terms for the same begin at this very moment.")
+            raise ApiError("duplicate_terms", "Other terms for the same begin at this very moment.")
         shown = _kept_body(kept)
         audit.note(connection, tokens.actor(), "commission_terms.add", kept.id, body["reason"], None, shown)
     return shown, {}
@@ -119,25 +119,25 @@ def report(query: Body) -> Answer:
 
 
 def _terms(body: Body) -> Terms:
-    """The terms of the body, in minor units; raises Refusal."""
+    """The terms of the body, in minor units; raises ApiError."""
     if "currency" not in body:
         return Terms(body["percent"])
     known = services().catalogue.currency(body["currency"])
     fixed, minimum = (_part(body[name], name, known) for name in ("fixed", "minimum"))
     maximum = _part(body["maximum"], "maximum", known) if "maximum" in body else None
     if maximum is not None and maximum < minimum:
-        raise flawed([("/maximum", "invalid_value", "Below the minimum.")])
+        raise invalid([("/maximum", "invalid_value", "Below the minimum.")])
     return Terms(body["percent"], fixed, minimum, maximum)
 
 
 def _part(text: str, name: str, known: Currency) -> int:
-    """An amount in minor units that may be zero; raises Refusal."""
+    """An amount in minor units that may be zero; raises ApiError."""
     try:
         return parse(text, known.digits)
     except MoneyError as error:
         if error.code == "amount_not_positive":
             return 0
-        raise flawed([(f"/{name}", error.code, error.detail)]) from None
+        raise invalid([(f"/{name}", error.code, error.detail)]) from None
 
 
 def _terms_body(terms: Terms, currency: str | None, digits: int) -> Body:
@@ -154,7 +154,7 @@ def _terms_body(terms: Terms, currency: str | None, digits: int) -> Body:
     }
 
 
-def _kept_body(kept: Kept) -> Body:
+def _kept_body(kept: TermsRecord) -> Body:
     return {
         "id": kept.id,
         "type": kept.type,
@@ -166,7 +166,7 @@ def _kept_body(kept: Kept) -> Body:
     }
 
 
-def _day_body(day: Takings) -> Body:
+def _day_body(day: DailyCommission) -> Body:
     return {
         "date": day.date.isoformat(),
         "currency": day.currency,

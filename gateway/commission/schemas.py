@@ -6,7 +6,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from gateway.http.errors import Flaw
+from gateway.http.errors import FieldError
 from gateway.http.fields import (
     YEAR_MAX,
     YEAR_MIN,
@@ -15,9 +15,9 @@ from gateway.http.fields import (
     CurrencyCode,
     Id,
     Input,
-    Moment,
-    Strict,
+    StrictField,
     Text,
+    Timestamp,
     WalletToken,
 )
 from gateway.http.schemas import Output, PageQuery, amount_text, one_of
@@ -31,7 +31,7 @@ _PERCENT = re.compile(rf"(0|[1-9][0-9]{{0,2}})(?:\.([0-9]{{1,{PERCENT_DIGITS}}})
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
-class Percent(Strict):
+class Percent(StrictField):
     """A percentage as a decimal string, 0 to 100; read as millionths of a percent."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -45,7 +45,7 @@ class Percent(Strict):
         return millionths
 
 
-class Day(Strict):
+class CalendarDay(StrictField):
     """A day of the calendar in UTC."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -81,13 +81,13 @@ class TermsInput(Input):
     fixed = Amount(load_default="0")
     minimum = Amount(load_default="0")
     maximum = Amount()
-    valid_from = Moment()
+    valid_from = Timestamp()
     reason = Text(REASON_LENGTH_MAX, required=True)
 
     @ma.validates_schema(pass_original=True)
     def _amounts_have_a_currency(self, given: dict[str, Any], asked: Any, **_: Any) -> None:
         if "currency" not in given and any(asked.get(name) is not None for name in ("fixed", "minimum", "maximum")):
-            flaw = Flaw("required", "An amount needs its currency.")
+            flaw = FieldError("required", "An amount needs its currency.")
             raise ma.ValidationError({"currency": [flaw]})
 
 
@@ -102,14 +102,14 @@ class TermsQuery(PageQuery):
 class TakingsQuery(Input):
     """Which days, both included, and which currency."""
 
-    since = Day(data_key="from", required=True)
-    until = Day(data_key="to", required=True)
+    since = CalendarDay(data_key="from", required=True)
+    until = CalendarDay(data_key="to", required=True)
     currency = CurrencyCode()
 
     @ma.validates_schema
     def _is_in_order(self, given: dict[str, Any], **_: Any) -> None:
         if not 0 <= (given["until"] - given["since"]).days < DAYS_MAX:
-            flaw = Flaw("invalid_value", f"From the first day to the last, at most {DAYS_MAX}.")
+            flaw = FieldError("invalid_value", f"From the first day to the last, at most {DAYS_MAX}.")
             raise ma.ValidationError({"to": [flaw]})
 
 

@@ -9,7 +9,7 @@ from itsdangerous import BadData, BadSignature, URLSafeSerializer
 from gateway.auth.tokens import Caller, requires
 from gateway.events.schemas import NEWEST, EventPageSchema, EventQuery
 from gateway.http.blueprint import Blueprint
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from gateway.lists import pagination
 from gateway.services import services
 from models import bulk, event, payment_view, webhook_endpoint
@@ -86,7 +86,7 @@ def _cursor(place: Place, caller: Caller) -> str:
 
 
 def _place(connection: Connection, cursor: str | None, caller: Caller) -> Place:
-    """Where to begin; raises Refusal for a cursor that was not given to the caller."""
+    """Where to begin; raises ApiError for a cursor that was not given to the caller."""
     if cursor is None:
         return event.START
     if cursor == NEWEST:
@@ -94,10 +94,10 @@ def _place(connection: Connection, cursor: str | None, caller: Caller) -> Place:
     try:
         if len(cursor) > CURSOR_LENGTH_MAX:
             raise BadSignature("too long")
-        pagination.refuse_other_spelling(cursor)
+        pagination.check_spelling(cursor)
         user_id, xact, sequence = _serializer().loads(cursor)
     except BadData:
-        raise Refusal("bad_cursor", "Use a cursor as it was given.") from None
+        raise ApiError("bad_cursor", "Use a cursor as it was given.") from None
     if user_id != caller.id:
-        raise Refusal("bad_cursor", "This cursor was given to somebody else.")
+        raise ApiError("bad_cursor", "This cursor was given to somebody else.")
     return xact, sequence

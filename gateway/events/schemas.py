@@ -2,12 +2,12 @@
 
 import marshmallow as ma
 
-from gateway.http.fields import Input, Strict
-from gateway.http.page_fields import LIMIT_DEFAULT, Cursor, Limit
+from gateway.http.fields import Input, StrictField
+from gateway.http.page_fields import LIMIT_DEFAULT, CursorField, LimitField
 from gateway.http.schemas import FailureSchema, Output, one_of
 from models.event import NAMES
-from models.payment_command import Outcome
-from models.payment_timeline import Actor, Step
+from models.payment_command import CommandOutcome
+from models.payment_timeline import Step, TimelineActor
 
 NEWEST = "now"
 """Instead of a cursor: only what happens from now on."""
@@ -16,7 +16,7 @@ TOLD = tuple(name for name in NAMES if name != "ping")
 """What a page of events may have: a ping concerns nobody but its endpoint."""
 
 
-class EventTypes(Strict):
+class EventTypeFilter(StrictField):
     """A comma list of names of events, or their beginnings with an asterisk, as the names that are meant."""
 
     def __init__(self) -> None:
@@ -34,9 +34,9 @@ class EventTypes(Strict):
 class EventQuery(Input):
     """Which events."""
 
-    limit = Limit(load_default=LIMIT_DEFAULT)
-    after = Cursor(description=f"The next_cursor of before, or {NEWEST}: only what happens from now on.")
-    type = EventTypes()
+    limit = LimitField(load_default=LIMIT_DEFAULT)
+    after = CursorField(description=f"The next_cursor of before, or {NEWEST}: only what happens from now on.")
+    type = EventTypeFilter()
 
 
 class EventSchema(Output):
@@ -62,12 +62,12 @@ class StepSchema(Output):
 
     at = ma.fields.DateTime()
     step = one_of(Step)
-    actor = one_of(Actor)
+    actor = one_of(TimelineActor)
     actor_id = ma.fields.UUID(allow_none=True)
     attempt = ma.fields.Integer(allow_none=True)
     waited_seconds = ma.fields.Float(allow_none=True)
     next_attempt_at = ma.fields.DateTime(allow_none=True)
-    outcome = ma.fields.String(allow_none=True, metadata={"enum": [*Outcome, None]})
+    outcome = ma.fields.String(allow_none=True, metadata={"enum": [*CommandOutcome, None]})
     reason = ma.fields.String(allow_none=True)
     error = ma.fields.String(allow_none=True)
     failure = ma.fields.Nested(FailureSchema, allow_none=True)

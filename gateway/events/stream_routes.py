@@ -7,12 +7,12 @@ from flask import Response, g, request
 
 from gateway.auth.tokens import requires
 from gateway.events import subscription, websocket
-from gateway.events.subscription import EVENT_STREAM, SCOPE, Fits, Subject, Told
+from gateway.events.subscription import EVENT_STREAM, SCOPE, Fits, StreamUpdate, Subject
 from gateway.http.blueprint import Blueprint, no_content
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from gateway.http.media_types import best
 from gateway.services import services
-from models.bulk import Bulk, Kind
+from models.bulk import Bulk, BulkKind
 from models.payment_view import PaymentView
 
 streams = Blueprint(
@@ -56,7 +56,7 @@ def payment_events(id: str) -> Response:
 @streams.response(200)
 def bulk_transfer_events(id: str) -> Response:
     """The event of the end of a bulk transfer, when it comes."""
-    return _streamed(id, _is_bulk(Kind.TRANSFERS))
+    return _streamed(id, _is_bulk(BulkKind.TRANSFERS))
 
 
 @streams.route("/bulk-charges/<id>/events")
@@ -65,7 +65,7 @@ def bulk_transfer_events(id: str) -> Response:
 @streams.response(200)
 def bulk_charge_events(id: str) -> Response:
     """The event of the end of a bulk charge, when it comes."""
-    return _streamed(id, _is_bulk(Kind.CHARGES))
+    return _streamed(id, _is_bulk(BulkKind.CHARGES))
 
 
 @streams.route(SOCKET_PATH)
@@ -78,7 +78,7 @@ def socket(id: str) -> Response:
     websocket.refuse_strange_origin(ours.settings.allowed_origins)
     subscription.read(ours, id, _is_payment, g.caller)
     websocket.refuse_other_than_upgrade()
-    return websocket.Talk("payment", *_begun(id, _is_payment))
+    return websocket.WebSocketResponse("payment", *_begun(id, _is_payment))
 
 
 streams.record(lambda state: state.add_url_rule(SOCKET_PATH, "socket", socket, websocket=True))
@@ -87,7 +87,7 @@ streams.record(lambda state: state.add_url_rule(SOCKET_PATH, "socket", socket, w
 def _streamed(id: str, fits: Fits) -> Response:
     """The stream of events; it holds its place among the waiters until it ends or its reader is gone."""
     if best(request.environ.get("HTTP_ACCEPT"), EVENT_STREAM) is None:
-        raise Refusal("not_acceptable", f"Accept {EVENT_STREAM}.")
+        raise ApiError("not_acceptable", f"Accept {EVENT_STREAM}.")
     after = subscription.sequence_of(request.headers.get("Last-Event-ID", ""))
     first, told = _begun(id, fits)
     if first.subject.finalized_at is not None and all(one.sequence <= after for one in first.events):
@@ -99,9 +99,9 @@ def _streamed(id: str, fits: Fits) -> Response:
     return answer
 
 
-def _begun(id: str, fits: Fits) -> tuple[Told, Generator[Told]]:
-    """What is asked for as it is now, and what will be told of it; raises Refusal."""
-    told = subscription.follow(services(), id, fits, request.environ)
+def _begun(id: str, fits: Fits) -> tuple[StreamUpdate, Generator[StreamUpdate]]:
+    """What is asked for as it is now, and what will be told of it; raises ApiError."""
+    told = subscription.subscribe(services(), id, fits, request.environ)
     return next(told), told
 
 
@@ -109,5 +109,5 @@ def _is_payment(subject: Subject) -> bool:
     return isinstance(subject, PaymentView)
 
 
-def _is_bulk(kind: Kind) -> Fits:
+def _is_bulk(kind: BulkKind) -> Fits:
     return lambda subject: isinstance(subject, Bulk) and subject.kind == kind

@@ -14,17 +14,17 @@ from gateway.auth.tokens import Caller, authenticate, authenticate_again
 from gateway.bulks import representations
 from gateway.http.access_log import Environ
 from gateway.http.blueprint import encode
-from gateway.http.errors import Refusal, not_found
+from gateway.http.errors import ApiError, not_found
 from gateway.http.fields import is_id
 from gateway.services import Services
-from gateway.waiting.disconnect import line_of
-from gateway.waiting.waiters import Change
+from gateway.waiting.disconnect import socket_of
+from gateway.waiting.waiters import SubjectChange
 from models import bulk, event, payment_view
 from models.bulk import Bulk
 from models.event import Event
 from models.payment_view import PaymentView
 from models.representations import bulk_body, event_body, is_visible, payment_body
-from models.session import Contention, DatabaseAway, Overdue, statements
+from models.session import Contention, DatabaseAway, StatementTimeout, statements
 
 HEARTBEAT_SECONDS = 15.0
 """No proxy ends a line on which something comes so often."""
@@ -46,14 +46,14 @@ HEARTBEAT = ":\n"
 
 _SEQUENCE = re.compile(r"[0-9]{1,18}", re.ASCII)
 
-NOBODY_CAN_SAY = (DatabaseAway, Contention, Overdue)
+UNKNOWN_SEQUENCE = (DatabaseAway, Contention, StatementTimeout)
 """What the database answers who asks whether a caller may listen on, while it is away or too busy."""
 
 Subject = PaymentView | Bulk
 Fits = Callable[[Subject], bool]
 
 
-class Told(NamedTuple):
+class StreamUpdate(NamedTuple):
     """What is new of the subject, as this caller may see it; no event: nothing was for a while."""
 
     caller: Caller
@@ -78,53 +78,53 @@ def sequence_of(text: str) -> int:
     return int(text) if _SEQUENCE.fullmatch(text) else 0
 
 
-def follow(ours: Services, id: str, fits: Fits, environ: Environ) -> Generator[Told]:
+def subscribe(ours: Services, id: str, fits: Fits, environ: Environ) -> Generator[StreamUpdate]:
     """The payment or bulk with all its events so far, and then what happens; without any each HEARTBEAT_SECONDS.
 
-    Ends with the final event, after STREAM_SECONDS_MAX, when the caller hangs up or the process ends. Raises Refusal,
+    Ends with the final event, after STREAM_SECONDS_MAX, when the caller hangs up or the process ends. Raises ApiError,
     also once he may not ask any more, and NOBODY_CAN_SAY. Whoever takes the first must close it: until then it holds a
     place.
     """
     caller = authenticate(environ, ours)
     if not is_id(id):
         raise not_found()
-    with ours.waits.place(id, caller.id, line_of(environ), with_events=True) as place:
+    with ours.waits.place(id, caller.id, socket_of(environ), with_events=True) as place:
         until, told = time.monotonic() + STREAM_SECONDS_MAX, read(ours, id, fits, caller)
         if place is None and told.subject.finalized_at is None:
             detail = "Poll for the outcome, or try again later."
-            raise Refusal("too_many_waiters", detail, headers={"Retry-After": RETRY_AFTER_SECONDS})
+            raise ApiError("too_many_waiters", detail, headers={"Retry-After": RETRY_AFTER_SECONDS})
         yield told
         after = told.events[-1].sequence if told.events else 0
         pause = HEARTBEAT_SECONDS * random.random()  # noqa: S311 - so that a thousand who came at once go on one by one
         while place and told.subject.finalized_at is None and not place.is_closed and time.monotonic() < until:
-            change = place.next(pause, told.subject.version) or Change(told.subject)
+            change = place.next(pause, told.subject.version) or SubjectChange(told.subject)
             pause = HEARTBEAT_SECONDS
             told = _fresh(change, after, authenticate_again(environ, ours))
             yield told
             after = told.events[-1].sequence if told.events else after
 
 
-def read(ours: Services, id: str, fits: Fits, caller: Caller) -> Told:
-    """What is asked for as it is now, with all its events; raises Refusal not_found."""
+def read(ours: Services, id: str, fits: Fits, caller: Caller) -> StreamUpdate:
+    """What is asked for as it is now, with all its events; raises ApiError not_found."""
     if not is_id(id):
         raise not_found()
     with statements(ours.engine) as connection:
         subject = payment_view.by_id(connection, id) or bulk.by_id(connection, id)
         if subject is None or not fits(subject):
             raise not_found()
-        return _fresh(Change(subject, tuple(event.of_subjects(connection, [id]))), 0, caller)
+        return _fresh(SubjectChange(subject, tuple(event.of_subjects(connection, [id]))), 0, caller)
 
 
-def _fresh(change: Change, after: int, caller: Caller) -> Told:
+def _fresh(change: SubjectChange, after: int, caller: Caller) -> StreamUpdate:
     """What is new to the caller, if he may see it; what happened since the subject was read comes with the next."""
     subject = change.subject
     if SCOPE not in caller.scopes or not sees(subject, caller):
         raise not_found()
     events = [one for one in change.events if one.sequence > after and one.version <= subject.version]
-    return Told(caller, subject, tuple(events))
+    return StreamUpdate(caller, subject, tuple(events))
 
 
-def lines(first: Told, told: Iterator[Told], after: int) -> Iterator[str]:
+def lines(first: StreamUpdate, told: Iterator[StreamUpdate], after: int) -> Iterator[str]:
     """Server-Sent Events of what is told, from behind the sequence `after` on.
 
     They end, too, when the caller may not read on, or nobody can say whether he may.
@@ -134,7 +134,7 @@ def lines(first: Told, told: Iterator[Told], after: int) -> Iterator[str]:
         for caller, subject, events in chain([first], told):
             shown = body_of(subject, caller) if events else {}
             yield "".join(_written(one, shown) for one in events if one.sequence > after) or HEARTBEAT
-    except (Refusal, *NOBODY_CAN_SAY):
+    except (ApiError, *UNKNOWN_SEQUENCE):
         return
 
 

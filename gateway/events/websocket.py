@@ -16,10 +16,10 @@ from flask import Response, request
 from simple_websocket import ConnectionClosed, Server
 from wsproto.utilities import LocalProtocolError
 
-from gateway.events.subscription import NOBODY_CAN_SAY, Told, body_of
+from gateway.events.subscription import UNKNOWN_SEQUENCE, StreamUpdate, body_of
 from gateway.http.access_log import Environ
 from gateway.http.blueprint import encode
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from gateway.waiting.disconnect import SOCKETS
 from models.representations import event_body
 
@@ -58,7 +58,7 @@ GONE = (ConnectionClosed, LocalProtocolError, OSError)
 """What is raised on a line that has ended, or is just being ended by its own thread."""
 
 
-class Whole:
+class SendAllSocket:
     """A socket that sends all that it is given in one piece, or raises OSError after SEND_SECONDS_MAX."""
 
     def __init__(self, socket: Any) -> None:
@@ -75,12 +75,12 @@ class Whole:
             self._socket.sendall(data)
 
 
-class Line(Server):
+class WebSocketConnection(Server):
     """A line to a client."""
 
     def __init__(self, environ: Environ) -> None:
         given = ASKED | {name: environ[name] for name in HEADERS}
-        given |= {name: Whole(environ[name]) for name in SOCKETS if name in environ}
+        given |= {name: SendAllSocket(environ[name]) for name in SOCKETS if name in environ}
         if PROTOCOL in _listed(environ.get("HTTP_SEC_WEBSOCKET_PROTOCOL", "")):
             given["HTTP_SEC_WEBSOCKET_PROTOCOL"] = PROTOCOL
         super().__init__(given, [PROTOCOL], ping_interval=PING_SECONDS, max_message_size=MESSAGE_BYTES_MAX)
@@ -99,10 +99,10 @@ class Line(Server):
             self.sock.shutdown(SHUT_RDWR)  # the thread, should it still read, hears of it
 
 
-class Talk(Response):
+class WebSocketResponse(Response):
     """An answer that is a talk: takes the line, tells the state that it begins with, then what happens."""
 
-    def __init__(self, kind: str, first: Told, told: Generator[Told]) -> None:
+    def __init__(self, kind: str, first: StreamUpdate, told: Generator[StreamUpdate]) -> None:
         super().__init__(status=101)
         self._kind, self._first, self._told = kind, first, told
 
@@ -110,14 +110,14 @@ class Talk(Response):
         """Talk until the end; raises what the server takes for the end of a line that is not its any more."""
         with closing(self._told):
             start_response("101 SWITCHING PROTOCOLS", [])  # for the access log alone: the handshake is the line's
-            line, code = Line(environ), GOING_AWAY
+            line, code = WebSocketConnection(environ), GOING_AWAY
             try:
                 code = self._talk(line)
             finally:
                 line.hang_up(code)
         raise StopIteration if line.mode == "gunicorn" else ConnectionError
 
-    def _talk(self, line: Line) -> int:
+    def _talk(self, line: WebSocketConnection) -> int:
         """Tell all; the code with which to hang up."""
         caller, subject, _ = self._first
         try:
@@ -128,9 +128,9 @@ class Talk(Response):
                     line.tell(event_body(one, shown))
                 if not line.connected:
                     return GOING_AWAY
-        except Refusal:
+        except ApiError:
             return TOKEN_ENDED
-        except NOBODY_CAN_SAY:
+        except UNKNOWN_SEQUENCE:
             return TRY_AGAIN_LATER
         except GONE:
             return GOING_AWAY
@@ -152,15 +152,15 @@ def takes_token_of_page(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def refuse_strange_origin(allowed: Iterable[str]) -> None:
-    """Refuse the pages of others than ours and those allowed; raises Refusal."""
+    """Refuse the pages of others than ours and those allowed; raises ApiError."""
     origin = request.headers.get("Origin")
     known = {f"{scheme}://{request.host}" for scheme in ("http", "https")}.union(allowed)
     if origin is not None and origin.lower() not in {one.lower() for one in known}:
-        raise Refusal("origin_not_allowed", "Pages of this origin may not open a WebSocket here.")
+        raise ApiError("origin_not_allowed", "Pages of this origin may not open a WebSocket here.")
 
 
 def refuse_other_than_upgrade() -> None:
-    """Refuse what does not ask for a WebSocket, or not as RFC 6455 has it; raises Refusal."""
+    """Refuse what does not ask for a WebSocket, or not as RFC 6455 has it; raises ApiError."""
     asked = request.headers
     is_upgrade = (
         (request.method, request.environ["SERVER_PROTOCOL"]) == ("GET", "HTTP/1.1")
@@ -169,13 +169,13 @@ def refuse_other_than_upgrade() -> None:
     )
     if not is_upgrade or asked.get("Sec-WebSocket-Version") != VERSION:
         headers = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": VERSION}
-        raise Refusal("upgrade_required", "Ask for an upgrade to a WebSocket of version 13.", headers=headers)
+        raise ApiError("upgrade_required", "Ask for an upgrade to a WebSocket of version 13.", headers=headers)
     try:
         is_key = len(base64.b64decode(asked.get("Sec-WebSocket-Key", ""), validate=True)) == KEY_BYTES
     except ValueError:
         is_key = False
     if not is_key:
-        raise Refusal("bad_request", "Sec-WebSocket-Key is 16 bytes in Base64.")
+        raise ApiError("bad_request", "Sec-WebSocket-Key is 16 bytes in Base64.")
 
 
 def _listed(header: str) -> list[str]:

@@ -9,8 +9,8 @@ from gateway.auth import tokens
 from gateway.auth.tokens import requires
 from gateway.exchange.currency_schemas import CurrencyChange, CurrencyInput
 from gateway.http.blueprint import IF_MATCH, IF_NONE_MATCH, Blueprint
-from gateway.http.errors import Refusal, flawed, not_found
-from gateway.http.etag import changed_meanwhile, refuse_unless_seen
+from gateway.http.errors import ApiError, invalid, not_found
+from gateway.http.etag import precondition_failed, require_if_match
 from gateway.http.fields import is_currency_code
 from gateway.http.schemas import CurrencySchema, page_of
 from gateway.payments.representations import currency_body, etag
@@ -61,7 +61,7 @@ def add_currency(body: dict[str, Any]) -> Answer:
     new = _bounded(Currency(code, digits, body["kind"], body["name"], None, None, None), body)
     with transaction(services().engine) as connection:
         if not currency.create(connection, new):
-            raise Refusal("duplicate_currency", f"There is a currency {code}.")
+            raise ApiError("duplicate_currency", f"There is a currency {code}.")
         audit.note(connection, tokens.actor(), "currencies.add", code, after=currency_body(new))
     services().catalogue.forget()
     return currency_body(new), {"ETag": etag(new.version, g.caller), "Location": f"/v1/currencies/{code}"}
@@ -76,11 +76,11 @@ def change_currency(body: dict[str, Any], code: str) -> Answer:
     """Name a currency, bound it, or take it out of use: an inactive one takes no new payments."""
     with transaction(services().engine) as connection:
         known = _known(connection, code)
-        refuse_unless_seen(known.version, "currency")
+        require_if_match(known.version, "currency")
         wished = _bounded(known._replace(**{name: body[name] for name in body if name not in BOUNDS}), body)
         changed = known if wished == known else currency.change(connection, wished)
         if changed is None:
-            raise changed_meanwhile("currency")
+            raise precondition_failed("currency")
         if changed.version != known.version:
             before, after = currency_body(known), currency_body(changed)
             audit.note(connection, tokens.actor(), "currencies.change", code, before=before, after=after)
@@ -89,7 +89,7 @@ def change_currency(body: dict[str, Any], code: str) -> Answer:
 
 
 def _known(connection: Connection, code: str) -> Currency:
-    """The currency; raises Refusal not_found."""
+    """The currency; raises ApiError not_found."""
     known = currency.by_code(connection, code) if is_currency_code(code) else None
     if known is None:
         raise not_found()
@@ -97,11 +97,11 @@ def _known(connection: Connection, code: str) -> Currency:
 
 
 def _bounded(wished: Currency, body: dict[str, Any]) -> Currency:
-    """The currency within the bounds that the body names, in its own digits; raises Refusal."""
+    """The currency within the bounds that the body names, in its own digits; raises ApiError."""
     bounds: dict[str, Any] = {name: body[name] for name in BOUNDS if name in body}
     for name, text in bounds.items():
         bounds[name] = None if text is None else minor_units(text, wished, f"/{name}")
     wished = wished._replace(**bounds)
     if wished.maximum is not None and wished.maximum < (wished.minimum or 0):
-        raise flawed([("/maximum", "invalid_value", "The maximum is below the minimum.")])
+        raise invalid([("/maximum", "invalid_value", "The maximum is below the minimum.")])
     return wished

@@ -1,6 +1,6 @@
 """The shapes of currencies as ops add and change them."""
 
-from gateway.http.fields import Amount, Change, Choice, Flag, Input, NewCurrencyCode, Text, Whole
+from gateway.http.fields import Amount, ChangeInput, Choice, Input, NewCurrencyCode, Text, TrueOrFalse, WholeNumber
 
 NAME_LENGTH_MAX = 100
 DIGITS_MAX = 18
@@ -11,7 +11,7 @@ class CurrencyInput(Input):
     """A currency of ops' own, with the bounds of one payment and of a balance."""
 
     code = NewCurrencyCode(required=True)
-    digits = Whole(DIGITS_MAX, required=True)
+    digits = WholeNumber(DIGITS_MAX, required=True)
     kind = Choice(("crypto", "custom"), required=True)
     name = Text(NAME_LENGTH_MAX, required=True)
     minimum = Amount()
@@ -19,11 +19,11 @@ class CurrencyInput(Input):
     balance_maximum = Amount()
 
 
-class CurrencyChange(Change):
+class CurrencyChange(ChangeInput):
     """What ops change of a currency; a bound that is null is taken away."""
 
     name = Text(NAME_LENGTH_MAX)
     minimum = Amount(allow_none=True)
     maximum = Amount(allow_none=True)
     balance_maximum = Amount(allow_none=True)
-    is_active = Flag()
+    is_active = TrueOrFalse()

@@ -6,11 +6,11 @@ from gateway.auth import tokens
 from gateway.auth.tokens import requires
 from gateway.exchange.schemas import RateInput, RateSchema
 from gateway.http.blueprint import Blueprint
-from gateway.http.errors import flawed
+from gateway.http.errors import invalid
 from gateway.http.schemas import page_of
 from gateway.services import services
 from models import audit, exchange_rate
-from models.exchange_rate import Rate
+from models.exchange_rate import ExchangeRate
 from models.rules.commission import PERCENT_DIGITS
 from models.rules.exchange import rate_text
 from models.rules.money import render
@@ -50,12 +50,12 @@ def tell_rate(body: dict[str, Any]) -> Answer:
             body.get("valid_from"),
         )
         if told is None:
-            raise flawed([("/valid_from", "invalid_value", "A rate does not count backwards.")])
+            raise invalid([("/valid_from", "invalid_value", "A rate does not count backwards.")])
         audit.note(connection, tokens.actor(), "exchange_rates.tell", f"{told.source}/{told.target}", after=_body(told))
     return _body(told), {}
 
 
-def _body(told: Rate) -> dict[str, Any]:
+def _body(told: ExchangeRate) -> dict[str, Any]:
     return {
         "source": told.source,
         "target": told.target,

@@ -5,17 +5,17 @@ from typing import Any
 from flask import g, request
 from uuid_utils import uuid7
 
-from gateway.acceptance.payment_request import Order
-from gateway.acceptance.reference_data import minor_units, objection
+from gateway.acceptance.payment_request import PaymentRequest
+from gateway.acceptance.reference_data import limits_error, minor_units
 from gateway.auth.tokens import requires
 from gateway.exchange.schemas import QuoteInput, QuoteSchema
 from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint
-from gateway.http.errors import Refusal, flawed
-from gateway.http.idempotency import fingerprint_of, key_of
+from gateway.http.errors import ApiError, invalid
+from gateway.http.idempotency import idempotency_key, request_fingerprint
 from gateway.http.parsing import body_of_request
 from gateway.http.schemas import PaymentSchema
-from gateway.outcomes.responses import Outcome, of_order
-from gateway.payments.quotes import quoted
+from gateway.outcomes.responses import JsonResult, payment_response
+from gateway.payments.quotes import usable_quote
 from gateway.payments.schemas import ExchangeInput
 from gateway.services import services
 from models import commission_terms, exchange_rate, quote
@@ -73,26 +73,26 @@ def _offer_body(made: Offer | None, source: Currency, target: Currency) -> dict[
 
 
 def _quote(connection: Connection, body: Body, source: Currency, target: Currency) -> Quote:
-    """The quote at the rate and on the terms of commission that count now; raises Refusal."""
+    """The quote at the rate and on the terms of commission that count now; raises ApiError."""
     side = Side(body["side"])
     amount = minor_units(body["amount"], source if side is Side.SOURCE else target)
     told = exchange_rate.in_force(connection, source.code, target.code)
     if not told:
-        raise flawed([("/target_currency", "rate_unknown", f"No rate from {source.code} to {target.code} is known.")])
+        raise invalid([("/target_currency", "rate_unknown", f"No rate from {source.code} to {target.code} is known.")])
     [current] = told
     market = Market(current.rate, source.digits, target.digits)
     spread = Terms(current.spread_millionths)
     terms = commission_terms.in_force(connection, PaymentType.TRANSFER, source.code, g.caller.id)
 
-    def offered(*terms: Terms) -> Offer | Refusal:
+    def offered(*terms: Terms) -> Offer | ApiError:
         try:
             made = offer(side, amount, market, terms)
         except MoneyError as error:
-            return flawed([("/amount", error.code, error.detail)])
-        return objection(made.source_amount, source) or objection(made.target_amount, target) or made
+            return invalid([("/amount", error.code, error.detail)])
+        return limits_error(made.source_amount, source) or limits_error(made.target_amount, target) or made
 
     own, beyond = offered(spread), offered(spread, terms)
-    if isinstance(own, Refusal) and isinstance(beyond, Refusal):
+    if isinstance(own, ApiError) and isinstance(beyond, ApiError):
         raise own
     return Quote(
         id=str(uuid7()),
@@ -100,8 +100,8 @@ def _quote(connection: Connection, body: Body, source: Currency, target: Currenc
         source_currency=source.code,
         target_currency=target.code,
         rate=current.rate,
-        exchange=None if isinstance(own, Refusal) else own,
-        transfer=None if isinstance(beyond, Refusal) else beyond,
+        exchange=None if isinstance(own, ApiError) else own,
+        transfer=None if isinstance(beyond, ApiError) else beyond,
         expires_at=quote.good_until(connection, services().settings.quote_ttl_seconds),
     )
 
@@ -111,13 +111,13 @@ def _quote(connection: Connection, body: Body, source: Currency, target: Currenc
 @exchanges.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}, PREFER])
 @exchanges.arguments(ExchangeInput)
 @exchanges.outcome(PaymentSchema)
-def exchange(body: Body) -> Outcome:
+def exchange(body: Body) -> JsonResult:
     """Exchange between two of your wallets, as a quote says."""
-    key = key_of(request.environ)
-    given = quoted(body["quote"], body["target"], g.caller, services())
+    key = idempotency_key(request.environ)
+    given = usable_quote(body["quote"], body["target"], g.caller, services())
     currency = services().catalogue.currency(given.currency)
     shown = services().intake.submit(
-        Order(
+        PaymentRequest(
             id=str(uuid7()),
             type=PaymentType.EXCHANGE,
             user_id=g.caller.id,
@@ -127,11 +127,11 @@ def exchange(body: Body) -> Outcome:
             currency=currency.code,
             digits=currency.digits,
             key=key,
-            fingerprint=fingerprint_of(request.path, body_of_request()),
+            fingerprint=request_fingerprint(request.path, body_of_request()),
             metadata=body.get("metadata"),
-            objection=objection(given.amount, currency) or given.objection(given.amount, currency.code),
+            objection=limits_error(given.amount, currency) or given.objection(given.amount, currency.code),
             quote_id=body["quote"],
             arrival=given.arrival,
         )
     )
-    return of_order(shown)
+    return payment_response(shown)

@@ -5,8 +5,8 @@ from typing import Any
 import marshmallow as ma
 
 from gateway.commission.schemas import Percent
-from gateway.http.errors import Flaw
-from gateway.http.fields import Amount, Choice, CurrencyCode, Input, Moment, Strict, Text
+from gateway.http.errors import FieldError
+from gateway.http.fields import Amount, Choice, CurrencyCode, Input, StrictField, Text, Timestamp
 from gateway.http.schemas import Output, amount_text
 from models.rules.commission import WHOLE
 from models.rules.exchange import RATE_DIGITS, Side
@@ -15,7 +15,7 @@ from models.rules.money import MoneyError, parse
 SOURCE_NAME_LENGTH_MAX = 100
 
 
-class ExchangeRate(Strict):
+class RateText(StrictField):
     """A rate as a decimal string of up to 18 digits behind the point; read as an integer of so many."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -30,7 +30,7 @@ class ExchangeRate(Strict):
             raise self.refuse("invalid_value", detail) from None
 
 
-class Between(Input):
+class CurrencyPair(Input):
     """Two currencies."""
 
     names = ("source", "target")
@@ -39,18 +39,18 @@ class Between(Input):
     def _differ(self, given: dict[str, Any], **_: Any) -> None:
         first, second = self.names
         if first in given and given.get(first) == given.get(second):
-            raise ma.ValidationError({second: [Flaw("invalid_value", "Both currencies are the same.")]})
+            raise ma.ValidationError({second: [FieldError("invalid_value", "Both currencies are the same.")]})
 
 
-class RateInput(Between):
+class RateInput(CurrencyPair):
     """A rate that counts from `valid_from` on, or from now; the spread is a percentage, taken as commission."""
 
     source = CurrencyCode(required=True)
     target = CurrencyCode(required=True)
-    rate = ExchangeRate(required=True)
+    rate = RateText(required=True)
     spread = Percent(load_default=0, validate=ma.validate.Range(max=WHOLE - 1, error="Below 100."))
     source_name = Text(SOURCE_NAME_LENGTH_MAX, required=True)
-    valid_from = Moment()
+    valid_from = Timestamp()
 
 
 class RateSchema(Output):
@@ -64,7 +64,7 @@ class RateSchema(Output):
     valid_from = ma.fields.DateTime()
 
 
-class QuoteInput(Between):
+class QuoteInput(CurrencyPair):
     """What is to be exchanged: `side` tells whether the amount is to be paid or to be received."""
 
     names = ("source_currency", "target_currency")

@@ -51,7 +51,7 @@ def access_log() -> Any:
     )
 
 
-class Envelope:
+class AccessLog:
     """Middleware around the application; never logs the query, which may hold what was meant to be secret."""
 
     def __init__(self, application: Application) -> None:

@@ -7,8 +7,8 @@ import marshmallow as ma
 from schwifty import BIC, IBAN
 from schwifty.exceptions import InvalidCountryCode, SchwiftyException
 
-from gateway.http.errors import Flaw
-from gateway.http.fields import Strict
+from gateway.http.errors import FieldError
+from gateway.http.fields import StrictField
 from models.rules.blanks import fold_blanks
 from models.rules.creditor_reference import kind_of
 from models.rules.sepa import is_in_sepa
@@ -32,7 +32,7 @@ _DASHES_AND_BLANKS = re.compile("[ \u2010-\u2015\u2212\ufe58\ufe63\uff0d-]")
 """What stands between the groups of what is pasted, once its blanks are folded."""
 
 
-class Iban(Strict):
+class Iban(StrictField):
     """An IBAN whose checksum fits, with or without blanks and dashes; read in its compact form."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -48,7 +48,7 @@ class Iban(Strict):
         raise self.refuse("iban_invalid", "This is no IBAN, or its checksum does not fit.")
 
 
-class Bic(Strict):
+class Bic(StrictField):
     """A BIC of 8 or 11 characters; that a bank has it is not asked."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -67,7 +67,7 @@ class Bic(Strict):
         raise self.refuse("bic_invalid", "This is no BIC.")
 
 
-class CreditorReference(Strict):
+class CreditorReference(StrictField):
     """A structured reference whose check digits fit, ISO 11649 or that of a QR-bill; read in its compact form."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -89,6 +89,6 @@ def _compact(text: str) -> str:
 def refuse_mismatch(iban: str, bic: str | None, member: str = "bic") -> None:
     """Refuse a BIC of another country than the IBAN's, and none for an IBAN outside SEPA; `member` is the BIC's."""
     if bic is None and not is_in_sepa(iban):
-        raise ma.ValidationError({member: [Flaw("bic_required", "Outside SEPA a BIC is required.")]})
+        raise ma.ValidationError({member: [FieldError("bic_required", "Outside SEPA a BIC is required.")]})
     if bic is not None and bic[_COUNTRY] not in {iban[:2], *_TERRITORIES.get(iban[:2], ())}:
-        raise ma.ValidationError({member: [Flaw("bic_mismatch", "BIC and IBAN name different countries.")]})
+        raise ma.ValidationError({member: [FieldError("bic_mismatch", "BIC and IBAN name different countries.")]})

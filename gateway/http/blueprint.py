@@ -20,7 +20,7 @@ from gateway.http.schemas import ProblemSchema
 encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
-class Plain(Response):
+class JsonResponse(Response):
     """An answer whose headers go out as the view set them: complete, and ASCII."""
 
     def get_wsgi_headers(self, _: Any) -> Headers:
@@ -53,7 +53,7 @@ class Blueprint(flask_smorest.Blueprint):
                 if isinstance(answer, Response):
                     return answer
                 body, headers, status = (*answer, status_code)[:3]
-                return Plain(encode(body), status, headers, content_type="application/json")
+                return JsonResponse(encode(body), status, headers, content_type="application/json")
 
             wrapper._apidoc = document(view)._apidoc  # type: ignore[attr-defined]
             return wrapper

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import marshmallow as ma
 
-from gateway.http.errors import Flaw, Refusal, flawed
+from gateway.http.errors import ApiError, FieldError, invalid
 
 BOM = b"\xef\xbb\xbf"
 
@@ -43,14 +43,14 @@ def lines(texts: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def cells(text: bytes, pointer: str) -> list[str]:
-    """The cells of a line; raises ValidationError, and Refusal for what is not UTF-8: then nothing of the file is."""
+    """The cells of a line; raises ValidationError, and ApiError for what is not UTF-8: then nothing of the file is."""
     try:
         return next(csv.reader([text.decode()], strict=True), [])
     except UnicodeDecodeError:
         detail = "The body is not CSV in UTF-8."
-        raise Refusal("malformed_csv", detail, flawed([(pointer, "malformed_csv", detail)]).errors) from None
+        raise ApiError("malformed_csv", detail, invalid([(pointer, "malformed_csv", detail)]).errors) from None
     except csv.Error:
-        raise ma.ValidationError([Flaw("malformed_csv", "This is no line of CSV.")]) from None
+        raise ma.ValidationError([FieldError("malformed_csv", "This is no line of CSV.")]) from None
 
 
 def _is_whole(text: bytes) -> bool | None:

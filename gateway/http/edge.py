@@ -11,7 +11,7 @@ from flask_cors import CORS
 from werkzeug.sansio.utils import host_is_trusted
 
 from gateway.http.access_log import ADDRESS, FAULT, NETWORK, Application, Environ
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from gateway.services import Services, services
 
 REMEMBERED_MAX = 1024
@@ -46,14 +46,14 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 
-class Client(NamedTuple):
+class ClientAddress(NamedTuple):
     """A network address (None if the server knows none), and the network by which it is counted."""
 
     address: str | None
     network: str
 
 
-class Gate:
+class Edge:
     """Middleware around both ways to answer; what it refuses is refused by the framework, in the common form."""
 
     def __init__(self, application: Application, ours: Services) -> None:
@@ -61,18 +61,18 @@ class Gate:
         self._unauthenticated = ours.limits.unauthenticated
         self._trusted = tuple(ip_network(network, strict=False) for network in ours.settings.trusted_proxies)
         hosts = frozenset(host.lower() for host in ours.settings.allowed_hosts)
-        self._client = lru_cache(REMEMBERED_MAX)(partial(client, self._trusted))
-        self._is_ours = lru_cache(REMEMBERED_MAX)(partial(is_ours, hosts))
+        self._client = lru_cache(REMEMBERED_MAX)(partial(client_address, self._trusted))
+        self._is_ours = lru_cache(REMEMBERED_MAX)(partial(is_known_host, hosts))
 
     def __call__(self, environ: Environ, start_response: Callable[..., object]) -> Iterable[bytes]:
         forwarded = environ.get("HTTP_X_FORWARDED_FOR", "") if self._trusted else ""
         environ[ADDRESS], environ[NETWORK] = self._client(environ.get("REMOTE_ADDR", ""), forwarded)
         if FAULT not in environ and not self._is_for_us(environ):
-            environ[FAULT] = Refusal("host_unknown", "No service of this name is here; see the Host header.")
+            environ[FAULT] = ApiError("host_unknown", "No service of this name is here; see the Host header.")
         if FAULT in environ:
             try:
                 self._unauthenticated.count(environ[NETWORK], environ)
-            except Refusal as too_many:
+            except ApiError as too_many:
                 environ[FAULT] = too_many
         return self._application(environ, start_response)
 
@@ -86,7 +86,7 @@ class Gate:
         return self._is_ours(host)
 
 
-def client(trusted: Collection[Network], peer: str, forwarded: str) -> Client:
+def client_address(trusted: Collection[Network], peer: str, forwarded: str) -> ClientAddress:
     """Who sent a request that came from `peer`; X-Forwarded-For counts as far as trusted proxies wrote it."""
     address = _parse(peer)
     hops = forwarded.split(",")
@@ -96,13 +96,13 @@ def client(trusted: Collection[Network], peer: str, forwarded: str) -> Client:
             break
         address = before
     if address is None:
-        return Client(None, "unknown")
+        return ClientAddress(None, "unknown")
     if address.version == 4:  # noqa: PLR2004 - IPv4
-        return Client(str(address), str(address))
-    return Client(str(address), str(ip_network((int(address), NETWORK_BITS), strict=False)))
+        return ClientAddress(str(address), str(address))
+    return ClientAddress(str(address), str(ip_network((int(address), NETWORK_BITS), strict=False)))
 
 
-def is_ours(hosts: Collection[str], host: str) -> bool:
+def is_known_host(hosts: Collection[str], host: str) -> bool:
     """Whether a Host header names one of our hosts, whatever the port; a leading dot stands for subdomains."""
     host = host.lower()
     if not host_is_trusted(host):

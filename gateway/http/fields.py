@@ -9,7 +9,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from gateway.http.errors import Flaw
+from gateway.http.errors import FieldError
 from gateway.http.parsing import NOT_AN_OBJECT, UNKNOWN_FIELD
 from models.rules.blanks import fold_blanks, has_controls, is_blank
 
@@ -31,9 +31,9 @@ _TIME = re.compile(  # digits beyond microseconds are in no group
 )
 
 STANDARD = {
-    "required": Flaw("required", "This member is required."),
-    "null": Flaw("null_not_allowed", "This member must not be null."),
-    "validator_failed": Flaw("invalid_value", "This value is not allowed."),
+    "required": FieldError("required", "This member is required."),
+    "null": FieldError("null_not_allowed", "This member must not be null."),
+    "validator_failed": FieldError("invalid_value", "This value is not allowed."),
 }
 
 
@@ -57,13 +57,13 @@ class Input(ma.Schema):
         return {name: value for name, value in given.items() if value is not None or name not in optional}
 
 
-class Change(Input):
+class ChangeInput(Input):
     """What is to be changed: a member that is null is to be taken away, or refused, but never passed over."""
 
     null_is_absent = False
 
 
-class Strict(ma.fields.String):
+class StrictField(ma.fields.String):
     """A JSON string and nothing that could be taken for one; the base of the fields below."""
 
     def make_error(self, key: str, **_: Any) -> ma.ValidationError:
@@ -72,7 +72,7 @@ class Strict(ma.fields.String):
 
     def refuse(self, code: str, detail: str) -> ma.ValidationError:
         """A refusal of this value."""
-        return ma.ValidationError([Flaw(code, detail)])
+        return ma.ValidationError([FieldError(code, detail)])
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
         if type(value) is not str:
@@ -84,7 +84,7 @@ class Strict(ma.fields.String):
         raise NotImplementedError
 
 
-class Text(Strict):
+class Text(StrictField):
     """Words of people: NFC, at most `length_max` characters, none of them invisible orders."""
 
     def __init__(self, length_max: int, **kwargs: Any) -> None:
@@ -103,14 +103,14 @@ class Text(Strict):
         return text
 
 
-class Folded(Text):
+class SingleSpacedText(Text):
     """A text that blanks of whatever kind and number do not make another."""
 
     def read(self, text: str) -> str:
         return super().read(fold_blanks(text))
 
 
-class Amount(Strict):
+class Amount(StrictField):
     """A decimal string; its digits are judged once its currency is known."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -123,7 +123,7 @@ class Amount(Strict):
         return value
 
 
-class Pattern(Strict):
+class Pattern(StrictField):
     """A string of one shape."""
 
     expression: re.Pattern[str]
@@ -165,7 +165,7 @@ class Id(Pattern):
     described = MappingProxyType({"format": "uuid"})
 
 
-class Choice(Strict):
+class Choice(StrictField):
     """One of a few words."""
 
     def __init__(self, words: Iterable[str], **kwargs: Any) -> None:
@@ -178,21 +178,21 @@ class Choice(Strict):
         return text
 
 
-class Flag(ma.fields.Boolean):
+class TrueOrFalse(ma.fields.Boolean):
     """true or false, not something like it."""
 
-    make_error = Strict.make_error
+    make_error = StrictField.make_error
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
         if type(value) is not bool:
-            raise ma.ValidationError([Flaw("invalid_type", "true or false is expected.")])
+            raise ma.ValidationError([FieldError("invalid_type", "true or false is expected.")])
         return value
 
 
-class Whole(ma.fields.Integer):
+class WholeNumber(ma.fields.Integer):
     """A JSON integer, and nothing that could be taken for one."""
 
-    make_error = Strict.make_error
+    make_error = StrictField.make_error
 
     def __init__(self, most: int, least: int = 0, code: str = "invalid_value", **kwargs: Any) -> None:
         super().__init__(metadata={"minimum": least, "maximum": most}, **kwargs)
@@ -200,13 +200,13 @@ class Whole(ma.fields.Integer):
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
         if type(value) is not int:
-            raise ma.ValidationError([Flaw("invalid_type", "An integer is expected.")])
+            raise ma.ValidationError([FieldError("invalid_type", "An integer is expected.")])
         if not self.least <= value <= self.most:
-            raise ma.ValidationError([Flaw(self.code, f"{self.least} to {self.most}.")])
+            raise ma.ValidationError([FieldError(self.code, f"{self.least} to {self.most}.")])
         return value
 
 
-class Words(Strict):
+class ChoiceList(StrictField):
     """A comma list of some of a few words, as a query parameter."""
 
     def __init__(self, words: Iterable[str], **kwargs: Any) -> None:
@@ -223,10 +223,10 @@ class Words(Strict):
         return sorted(set(given))
 
 
-class Activity(Strict):
+class ActiveFilter(StrictField):
     """Active things, inactive ones, or (None) both, as a query parameter."""
 
-    words = Words(("true", "false"))
+    words = ChoiceList(("true", "false"))
 
     def __init__(self) -> None:
         super().__init__(metadata=self.words.metadata, load_default=True)
@@ -236,7 +236,7 @@ class Activity(Strict):
         return None if len(given) > 1 else given == ["true"]
 
 
-class Moment(Strict):
+class Timestamp(StrictField):
     """An RFC 3339 time with its offset, as an aware datetime in UTC."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -255,7 +255,7 @@ class Moment(Strict):
 class Metadata(ma.fields.Field):
     """Up to 20 texts of the maker's own under names of his own."""
 
-    make_error = Strict.make_error
+    make_error = StrictField.make_error
     naming = Text(METADATA_NAME_LENGTH_MAX)
     content = Text(METADATA_TEXT_LENGTH_MAX)
 
@@ -268,12 +268,12 @@ class Metadata(ma.fields.Field):
         if type(value) is not dict:
             raise ma.ValidationError([NOT_AN_OBJECT])
         if len(value) > METADATA_MEMBERS_MAX:
-            raise ma.ValidationError([Flaw("invalid_value", f"At most {METADATA_MEMBERS_MAX} members.")])
+            raise ma.ValidationError([FieldError("invalid_value", f"At most {METADATA_MEMBERS_MAX} members.")])
         texts: dict[Any, Any] = {
             self.naming.deserialize(name): self.content.deserialize(text) for name, text in value.items()
         }
         if len(texts) != len(value):
-            raise ma.ValidationError([Flaw("invalid_value", "Two names are the same after normalisation.")])
+            raise ma.ValidationError([FieldError("invalid_value", "Two names are the same after normalisation.")])
         return texts
 
 

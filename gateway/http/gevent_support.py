@@ -30,7 +30,7 @@ def wait(descriptor: int, reads: bool, seconds: float) -> bool:
     return True
 
 
-def aside(function: Callable[..., T], *args: object) -> T:
+def run_in_thread(function: Callable[..., T], *args: object) -> T:
     """What the function returns: run in a thread beside gevent's loop, if there is one."""
     if get_wait_callback() is None:
         return function(*args)

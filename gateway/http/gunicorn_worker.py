@@ -15,7 +15,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 import logs
 from gateway.http.access_log import FAULT, Environ
-from gateway.http.errors import Refusal, not_found
+from gateway.http.errors import ApiError, not_found
 
 LINE_BYTES_MAX = 4094
 HEADERS_MAX = 50
@@ -49,12 +49,12 @@ SINGLE = {
 """Headers that a request has at most once, with the code for more; gunicorn refuses a second Host or Content-Length."""
 
 
-class MalformedBody(Refusal):
+class MalformedBody(ApiError):
     """A chunked body is malformed or ended early: where the next request would begin is not known."""
 
 
 class ChunkedBody(Body):
-    """The body of a request; if it is malformed its reader gets a Refusal, and the connection is closed."""
+    """The body of a request; if it is malformed its reader gets a ApiError, and the connection is closed."""
 
     def __init__(self, request: Request) -> None:
         super().__init__(request.body.reader)
@@ -123,7 +123,7 @@ class Worker(GeventWorker):
             self.log.info("a request from %s was not read: %s", address, exc)
         linger(client)
 
-    def _answer(self, refusal: Refusal, req: Any, client: socket.socket, address: str) -> None:
+    def _answer(self, refusal: ApiError, req: Any, client: socket.socket, address: str) -> None:
         """Send the refusal as the application renders it, with the headers and the access line of every answer."""
         method = req.method if isinstance(req, Request) and req.method else "UNKNOWN"
         response = Response(_Unread(method), client, self.cfg)
@@ -163,15 +163,15 @@ def log_failed_greenlets() -> None:
     hub.print_exception = lambda _, kind, error, traceback: logs.uncaught(kind, error, traceback)
 
 
-def refusal_of(exc: Exception) -> Refusal:
+def refusal_of(exc: Exception) -> ApiError:
     """How an exception of gunicorn's is answered; what the application raised or tried to send is our own fault."""
-    if isinstance(exc, Refusal):
+    if isinstance(exc, ApiError):
         return exc
     ours = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName)
     for kind, (code, detail) in REFUSALS.items():
         if isinstance(exc, kind) and not isinstance(exc, ours):
-            return Refusal(code, detail)
-    return Refusal("internal_error", "Something went wrong on our side.")
+            return ApiError(code, detail)
+    return ApiError("internal_error", "Something went wrong on our side.")
 
 
 def refuse_repeated_headers(req: Request) -> None:
@@ -179,7 +179,7 @@ def refuse_repeated_headers(req: Request) -> None:
     names = [name for name, _ in req.headers if name in SINGLE]
     if len(set(names)) < len(names):
         name = next(name for name in names if names.count(name) > 1)
-        raise Refusal(SINGLE[name], f"The header {name.title()} may be sent only once.")
+        raise ApiError(SINGLE[name], f"The header {name.title()} may be sent only once.")
 
 
 def refuse_other_codings(req: Request) -> None:

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from gateway.http.fields import Strict
+from gateway.http.fields import StrictField
 
 LIMIT_DEFAULT = 20
 LIMIT_MAX = 100
@@ -14,7 +14,7 @@ CURSOR_LENGTH_MAX = 2_000
 _LIMIT = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
-class Limit(Strict):
+class LimitField(StrictField):
     """How many rows a page has, 1 to 100, as a query parameter."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -26,7 +26,7 @@ class Limit(Strict):
         return int(text)
 
 
-class Cursor(Strict):
+class CursorField(StrictField):
     """An opaque cursor; judged by what signed it."""
 
     def __init__(self, **metadata: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any, cast
 import marshmallow as ma
 from flask import Request, request
 
-from gateway.http.errors import Flaw, Refusal, flawed
+from gateway.http.errors import ApiError, FieldError, invalid
 from gateway.http.media_types import JSON, PROBLEM, best, is_json
 
 BODY_BYTES_MAX = 64 * 1024
@@ -27,7 +27,7 @@ INTEGER_DIGITS_MAX = 30
 
 
 Reader = Callable[[bytes], Any]
-"""What makes of a body in another form what it would be in JSON; raises Refusal."""
+"""What makes of a body in another form what it would be in JSON; raises ApiError."""
 
 
 class StrictRequest(Request):
@@ -40,7 +40,7 @@ class StrictRequest(Request):
     _strict: Any = None
 
     def strict_json(self) -> Any:
-        """The parsed body; raises Refusal (400, 415, 422) or werkzeug's RequestEntityTooLarge."""
+        """The parsed body; raises ApiError (400, 415, 422) or werkzeug's RequestEntityTooLarge."""
         if self._strict is None:
             refuse_compressed(self)
             reader = self.readers.get(self.mimetype)
@@ -74,35 +74,35 @@ def takes_up_to(bytes_max: int, readers: Mapping[str, Reader] = MappingProxyType
 def refuse_compressed(incoming: Request) -> None:
     """Refuse a body whose length says nothing about what it unpacks to."""
     if incoming.environ.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
-        raise Refusal("unsupported_media_type", "A body must not be compressed.")
+        raise ApiError("unsupported_media_type", "A body must not be compressed.")
 
 
 def received(incoming: StrictRequest) -> bytes:
-    """The bytes of the body; raises Refusal if there are too many."""
+    """The bytes of the body; raises ApiError if there are too many."""
     data = incoming.get_data(cache=False)
     if len(data) > incoming.body_bytes_max:
-        raise Refusal("body_too_large", f"At most {incoming.body_bytes_max} bytes.")
+        raise ApiError("body_too_large", f"At most {incoming.body_bytes_max} bytes.")
     return data
 
 
 def read(incoming: StrictRequest) -> str:
     """The body as text, if it is declared as plain JSON and is UTF-8."""
     if not is_json(incoming.environ.get("CONTENT_TYPE", "")):
-        raise Refusal("unsupported_media_type", "Send Content-Type: application/json.")
+        raise ApiError("unsupported_media_type", "Send Content-Type: application/json.")
     return decode_body(received(incoming))
 
 
 def decode_body(data: bytes) -> str:
-    """The text of a whole body, without the byte order mark that some write before UTF-8; raises Refusal."""
+    """The text of a whole body, without the byte order mark that some write before UTF-8; raises ApiError."""
     return decode(data.removeprefix(BOM_UTF8))
 
 
 def decode(data: bytes) -> str:
-    """The text of a body, or of a line of one; raises Refusal."""
+    """The text of a body, or of a line of one; raises ApiError."""
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise Refusal("malformed_json", "The body is not UTF-8.") from None
+        raise ApiError("malformed_json", "The body is not UTF-8.") from None
 
 
 def parse(text: str) -> Any:
@@ -110,11 +110,11 @@ def parse(text: str) -> Any:
     try:
         value = _decode(text)
     except ValueError:
-        raise Refusal("malformed_json", "The body is not JSON.") from None
+        raise ApiError("malformed_json", "The body is not JSON.") from None
     except RecursionError:
-        raise Refusal("json_too_deep", f"At most {DEPTH_MAX} levels.") from None
+        raise ApiError("json_too_deep", f"At most {DEPTH_MAX} levels.") from None
     if text.count("{") + text.count("[") > DEPTH_MAX and depth(value) > DEPTH_MAX:
-        raise Refusal("json_too_deep", f"At most {DEPTH_MAX} levels.")
+        raise ApiError("json_too_deep", f"At most {DEPTH_MAX} levels.")
     return value
 
 
@@ -130,13 +130,13 @@ def depth(value: Any) -> int:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise Refusal("json_duplicate_key", "Each member may be given once.")
+        raise ApiError("json_duplicate_key", "Each member may be given once.")
     return members
 
 
 def _integer(digits: str) -> int:
     if len(digits) > INTEGER_DIGITS_MAX:
-        raise Refusal("integer_too_long", f"An integer has at most {INTEGER_DIGITS_MAX} digits.")
+        raise ApiError("integer_too_long", f"An integer has at most {INTEGER_DIGITS_MAX} digits.")
     return int(digits)
 
 
@@ -183,28 +183,28 @@ class StrictParser:
 
 
 def load_body(schema: ma.Schema) -> Any:
-    """The request's JSON body through `schema`; a POST of which nothing is required may have none. Raises Refusal."""
+    """The request's JSON body through `schema`; a POST of which nothing is required may have none. Raises ApiError."""
     is_needed = request.method != "POST" or any(field.required for field in schema.load_fields.values())
     cast(StrictRequest, request).may_be_empty = not is_needed
     return through(schema, body_of_request())
 
 
 def through(schema: ma.Schema, given: Any) -> Any:
-    """A parsed body through `schema`; raises Refusal with a pointer to each flaw."""
+    """A parsed body through `schema`; raises ApiError with a pointer to each flaw."""
     try:
         return schema.load(given)
     except ma.ValidationError as error:
-        raise flawed(flatten(error.messages)) from None
+        raise invalid(flatten(error.messages)) from None
 
 
 def load_query(schema: ma.Schema) -> Any:
     """The request's query through `schema`."""
     given = request.args
     if request.query_string and not given:
-        raise flawed([("", "unknown_parameter", "The query names no parameter.")], "parameter")
+        raise invalid([("", "unknown_parameter", "The query names no parameter.")], "parameter")
     repeated = [name for name, texts in given.lists() if len(texts) > 1]
     if repeated:
-        raise flawed([(name, "repeated_parameter", "Give each parameter once.") for name in repeated], "parameter")
+        raise invalid([(name, "repeated_parameter", "Give each parameter once.") for name in repeated], "parameter")
     try:
         return schema.load(given.to_dict())
     except ma.ValidationError as error:
@@ -212,21 +212,21 @@ def load_query(schema: ma.Schema) -> Any:
             (pointer[1:], "unknown_parameter" if code == "unknown_field" else code, detail)
             for pointer, code, detail in flatten(error.messages)
         ]
-        raise flawed(flaws, "parameter") from None
+        raise invalid(flaws, "parameter") from None
 
 
 def refuse_query() -> None:
     """Refuse any query on a route that declares none."""
     if request.query_string:
         names = list(request.args) or [""]
-        raise flawed([(name, "unknown_parameter", "This route takes no parameters.") for name in names], "parameter")
+        raise invalid([(name, "unknown_parameter", "This route takes no parameters.") for name in names], "parameter")
 
 
 def refuse_other_than_json(*others: str) -> None:
     """Refuse a request that accepts neither JSON nor one of the other media types that the route answers with."""
     if best(request.environ.get("HTTP_ACCEPT"), JSON, PROBLEM, *others) is None:
-        raise Refusal("not_acceptable", f"Accept {' or '.join([JSON, *others])}.")
+        raise ApiError("not_acceptable", f"Accept {' or '.join([JSON, *others])}.")
 
 
-UNKNOWN_FIELD = Flaw("unknown_field", "This member is not known.")
-NOT_AN_OBJECT = Flaw("invalid_type", "An object is expected.")
+UNKNOWN_FIELD = FieldError("unknown_field", "This member is not known.")
+NOT_AN_OBJECT = FieldError("invalid_type", "An object is expected.")

@@ -10,7 +10,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-PATIENCE_SECONDS = 0.2
+TIMEOUT_SECONDS = 0.2
 """Redis answers in less than a millisecond; when it is silent for so long it is frozen."""
 
 BREAKER_SECONDS = 5.0
@@ -25,13 +25,13 @@ class RedisAway(Exception):
 
 def options(url: str) -> dict[str, Any]:
     """For redis.Redis.from_url: no second try, and no long wait; a Unix socket takes no connect timeout."""
-    timeouts = {"socket_timeout": PATIENCE_SECONDS, "socket_connect_timeout": PATIENCE_SECONDS}
+    timeouts = {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}
     if "unix://" in url:
         del timeouts["socket_connect_timeout"]
     return {**timeouts, "retry": Retry(NoBackoff(), 0)}
 
 
-class Breaker:
+class CircuitBreaker:
     """Keeps the requests of a process from waiting for a dead Redis one after the other."""
 
     def __init__(self) -> None:

@@ -2,19 +2,19 @@
 
 import marshmallow as ma
 
-from gateway.http.fields import Input, Strict
-from gateway.http.page_fields import LIMIT_DEFAULT, Cursor, Limit
+from gateway.http.fields import Input, StrictField
+from gateway.http.page_fields import LIMIT_DEFAULT, CursorField, LimitField
 from models.health import KINDS
 from models.rules.failure_codes import Failure
 from models.rules.state import State
-from models.rules.types import Kind, PaymentType
+from models.rules.types import OperationKind, PaymentType
 
 
 class PageQuery(Input):
     """Which page of a list."""
 
-    limit = Limit(load_default=LIMIT_DEFAULT)
-    cursor = Cursor()
+    limit = LimitField(load_default=LIMIT_DEFAULT)
+    cursor = CursorField()
 
 
 def amount_text(description: str | None = None, **kwargs: object) -> ma.fields.String:
@@ -28,10 +28,10 @@ def one_of(words: object, **kwargs: object) -> ma.fields.String:
     return ma.fields.String(metadata={"enum": [str(word) for word in words]}, **kwargs)  # type: ignore[attr-defined, arg-type]
 
 
-class Part(ma.fields.Nested):
+class NestedInput(ma.fields.Nested):
     """An object within a body."""
 
-    make_error = Strict.make_error
+    make_error = StrictField.make_error
 
 
 class Output(ma.Schema):
@@ -100,7 +100,7 @@ class OperationSchema(Output):
     account = ma.fields.Nested(SideSchema)
     amount = amount_text()
     currency = ma.fields.String()
-    kind = one_of(Kind)
+    kind = one_of(OperationKind)
     balance_after = amount_text(allow_none=True)
     created_at = ma.fields.DateTime()
 

@@ -8,17 +8,17 @@ from uuid_utils import uuid7
 
 from gateway.auth.tokens import SCOPES, actor, may_grant, requires
 from gateway.http.blueprint import Blueprint, no_content
-from gateway.http.errors import AUTHENTICATE, Refusal, flawed, not_found
+from gateway.http.errors import AUTHENTICATE, ApiError, invalid, not_found
 from gateway.http.fields import is_id
 from gateway.http.schemas import PageQuery, page_of
 from gateway.identity.representations import api_key_body
 from gateway.identity.schemas import ApiKeyInput, ApiKeySchema, NewApiKeySchema, RollInput
-from gateway.lists.paging import listed
+from gateway.lists.paging import paginated
 from gateway.services import services
 from models import audit, user
 from models import token as tokens
 from models.session import Connection, Contention, transaction
-from models.token import API_KEY, LIVING_MAX, SESSION, Kept
+from models.token import API_KEY, LIVING_MAX, SESSION, TokenRecord
 
 api_keys = Blueprint(
     "api_keys",
@@ -58,7 +58,9 @@ def make_api_key(body: Body) -> Answer:
 @api_keys.response(200, page_of(ApiKeySchema))
 def list_api_keys(query: dict[str, Any]) -> Answer:
     """Your living API keys, the newest first."""
-    return listed(query, tokens.page, lambda row: api_key_body(row, g.caller.role), user_id=g.caller.id, kind=API_KEY)
+    return paginated(
+        query, tokens.page, lambda row: api_key_body(row, g.caller.role), user_id=g.caller.id, kind=API_KEY
+    )
 
 
 @api_keys.route("/<id>/roll", methods=["POST"])
@@ -73,7 +75,7 @@ def roll_api_key(body: Body, id: str) -> Answer:
     with transaction(services().engine) as connection:
         user.lock(connection, g.caller.id)
         if tokens.was_replaced(connection, g.caller.id, id):
-            raise Refusal("api_key_replaced", "This key has been rolled; roll its successor.")
+            raise ApiError("api_key_replaced", "This key has been rolled; roll its successor.")
         old = tokens.find(connection, g.caller.id, API_KEY, id)
         if old is None:
             raise not_found()
@@ -103,10 +105,10 @@ def end_api_key(id: str) -> Response:
     return no_content()
 
 
-def _own(connection: Connection) -> Kept:
+def _own(connection: Connection) -> TokenRecord:
     """The token that asks, read again under the user's lock: one that has just been ended leaves no key behind.
 
-    Without the end of a session, which does not bind the keys made in it. Raises Refusal.
+    Without the end of a session, which does not bind the keys made in it. Raises ApiError.
     """
     session = tokens.find(connection, g.caller.id, SESSION, g.caller.token_id)
     if session is not None:
@@ -114,12 +116,12 @@ def _own(connection: Connection) -> Kept:
     key = tokens.find(connection, g.caller.id, API_KEY, g.caller.token_id)
     if key is None:
         headers = {"WWW-Authenticate": f'{AUTHENTICATE}, error="invalid_token"'}
-        raise Refusal("token_invalid", "The token is unknown, expired or revoked.", headers=headers)
+        raise ApiError("token_invalid", "The token is unknown, expired or revoked.", headers=headers)
     return key
 
 
-def _within(own: Kept, asked: list[str] | None, *, is_given: bool) -> list[str] | None:
-    """The scopes of a new key: those asked for, or those of the token that asks; raises Refusal for any beyond these.
+def _within(own: TokenRecord, asked: list[str] | None, *, is_given: bool) -> list[str] | None:
+    """The scopes of a new key: those asked for, or those of the token that asks; raises ApiError for any beyond these.
 
     None is all that the role has, now and later.
     """
@@ -129,11 +131,11 @@ def _within(own: Kept, asked: list[str] | None, *, is_given: bool) -> list[str] 
     if asked is None and own.scopes is None:
         return None
     if asked is None or not allowed.issuperset(asked):
-        raise Refusal("scope_missing", "A key has no more scopes than the token that asks for it.")
+        raise ApiError("scope_missing", "A key has no more scopes than the token that asks for it.")
     return asked
 
 
-def _no_later(own: Kept, asked: datetime | None) -> datetime | None:
+def _no_later(own: TokenRecord, asked: datetime | None) -> datetime | None:
     """When a new key ends: as asked for, and not after the key that asks."""
     return min(filter(None, (own.expires_at, asked)), default=None)
 
@@ -141,12 +143,12 @@ def _no_later(own: Kept, asked: datetime | None) -> datetime | None:
 def _keep(
     connection: Connection, id: str, name: str | None, scopes: list[str] | None, expires_at: datetime | None
 ) -> dict[str, Any]:
-    """Keep a new key of the caller, who is locked; what is shown of it, this once with its token. Raises Refusal."""
+    """Keep a new key of the caller, who is locked; what is shown of it, this once with its token. Raises ApiError."""
     if tokens.living(connection, g.caller.id, API_KEY) >= LIVING_MAX:
-        raise Refusal("api_key_limit_reached", f"At most {LIVING_MAX} living keys; end one first.")
+        raise ApiError("api_key_limit_reached", f"At most {LIVING_MAX} living keys; end one first.")
     token = tokens.new()
     tokens.keep(connection, id, g.caller.id, token, scopes, expires_at, name)
     kept = tokens.find(connection, g.caller.id, API_KEY, id)
     if kept is None:
-        raise flawed([("/expires_at", "invalid_value", "A time in the future is expected.")])
+        raise invalid([("/expires_at", "invalid_value", "A time in the future is expected.")])
     return {**api_key_body(kept, g.caller.role), "token": token}

@@ -10,10 +10,10 @@ from gateway.auth.rate_limit import per_address
 from gateway.auth.tokens import actor, public
 from gateway.http.access_log import REQUEST_ID
 from gateway.http.blueprint import Blueprint, no_content
-from gateway.http.errors import flawed
+from gateway.http.errors import invalid
 from gateway.identity import passwords
 from gateway.identity.fields import CONFIRMATION_INVALID, refuse_weak
-from gateway.identity.representations import end_all
+from gateway.identity.representations import revoke_all
 from gateway.identity.schemas import ConfirmationInput, EmailInput, MailSchema, PasswordResetInput
 from gateway.services import services
 from models import audit, confirmation, login_throttle, user
@@ -81,9 +81,9 @@ def reset(body: Body) -> Response:
         refuse_weak(body["password"], owner.email)
         user.set_password(connection, owner.id, hashed)
         audit.note(connection, actor(owner.id), "users.password_reset", owner.id)
-        end_all(connection, owner.id, SESSION)
+        revoke_all(connection, owner.id, SESSION)
         if not owner.is_confirmed:
-            end_all(connection, owner.id, API_KEY)
+            revoke_all(connection, owner.id, API_KEY)
             _confirm(connection, owner)
         login_throttle.forgive(connection, login_throttle.of_user(owner.email))
     services().tokens.forget_everywhere(owner.id)
@@ -91,11 +91,11 @@ def reset(body: Body) -> Response:
 
 
 def _redeem(connection: Connection, token: str, purpose: Purpose) -> User:
-    """Whose mail the token came with, used up now; raises Refusal."""
+    """Whose mail the token came with, used up now; raises ApiError."""
     user_id = confirmation.redeem(connection, tokens.hash_of(token), purpose)
     owner = None if user_id is None else user.by_id(connection, user_id)
     if owner is None:
-        raise flawed([("/token", CONFIRMATION_INVALID.code, str(CONFIRMATION_INVALID))])
+        raise invalid([("/token", CONFIRMATION_INVALID.code, str(CONFIRMATION_INVALID))])
     return owner
 
 

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 import marshmallow as ma
 import phonenumbers
 
-from gateway.auth.tokens import BY_TOKEN, SCOPES
-from gateway.http.errors import Flaw, flawed
-from gateway.http.fields import Strict, Text
+from gateway.auth.tokens import GRANTABLE_SCOPES, SCOPES
+from gateway.http.errors import FieldError, invalid
+from gateway.http.fields import StrictField, Text
 from models import token
 from models.user import EMAIL_LENGTH_MAX, normal_email
 
@@ -29,12 +29,12 @@ PASSWORD_CHARACTERS_MIN = 5
 LOCAL_PART_LENGTH_MIN = 4
 """A shorter one stands in many a good password by chance."""
 
-KNOWN_SCOPES = frozenset().union(*SCOPES.values()) | BY_TOKEN
+KNOWN_SCOPES = frozenset().union(*SCOPES.values()) | GRANTABLE_SCOPES
 
 _PHONE_NUMBER = re.compile(r"\+[0-9 ()./-]+", re.ASCII)
 
 
-class Email(Strict):
+class Email(StrictField):
     """An e-mail address by its syntax alone, normalised, without blanks around it; it may not exist."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -46,7 +46,7 @@ class Email(Strict):
         raise self.refuse("email_invalid", "An e-mail address is expected.")
 
 
-class PhoneNumber(Strict):
+class PhoneNumber(StrictField):
     """A phone number in its international form, as E.164.
 
     Its length must be possible in its country; whether the number is in use changes faster than any table of ranges.
@@ -128,10 +128,10 @@ def refuse_weak(password: str, email: str) -> None:
     guess, address = password.casefold(), email.casefold()
     local_part = address.rpartition("@")[0]
     if address in guess or (len(local_part) >= LOCAL_PART_LENGTH_MIN and local_part in guess):
-        raise flawed([("/password", "password_too_weak", "It must not contain the e-mail address.")])
+        raise invalid([("/password", "password_too_weak", "It must not contain the e-mail address.")])
 
 
-class ConfirmationToken(Strict):
+class ConfirmationToken(StrictField):
     """The token of a mail; whatever is wrong with one, the answer is the same."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -143,13 +143,13 @@ class ConfirmationToken(Strict):
         return text
 
 
-CONFIRMATION_INVALID = Flaw("confirmation_invalid", "The token is unknown, expired or used.")
+CONFIRMATION_INVALID = FieldError("confirmation_invalid", "The token is unknown, expired or used.")
 
 
 class Scopes(ma.fields.Field):
     """Some of the scopes there are, each once."""
 
-    make_error = Strict.make_error
+    make_error = StrictField.make_error
 
     def __init__(self, **kwargs: Any) -> None:
         items = {"type": "string", "enum": sorted(KNOWN_SCOPES)}
@@ -157,16 +157,16 @@ class Scopes(ma.fields.Field):
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[str]:
         if type(value) is not list or not all(type(scope) is str for scope in value):
-            raise ma.ValidationError([Flaw("invalid_type", "A list of scopes is expected.")])
+            raise ma.ValidationError([FieldError("invalid_type", "A list of scopes is expected.")])
         if not value or len(set(value)) != len(value) or not KNOWN_SCOPES.issuperset(value):
-            raise ma.ValidationError([Flaw("invalid_value", "Known scopes, each once and at least one.")])
+            raise ma.ValidationError([FieldError("invalid_value", "Known scopes, each once and at least one.")])
         return sorted(value)
 
 
-class Seconds(ma.fields.Field):
+class WaitSeconds(ma.fields.Field):
     """A whole number of seconds from 0 up."""
 
-    make_error = Strict.make_error
+    make_error = StrictField.make_error
 
     def __init__(self, seconds_max: int, **kwargs: Any) -> None:
         super().__init__(metadata={"type": "integer", "minimum": 0, "maximum": seconds_max}, **kwargs)
@@ -174,7 +174,7 @@ class Seconds(ma.fields.Field):
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
         if type(value) is not int:
-            raise ma.ValidationError([Flaw("invalid_type", "A whole number is expected.")])
+            raise ma.ValidationError([FieldError("invalid_type", "A whole number is expected.")])
         if not 0 <= value <= self.seconds_max:
-            raise ma.ValidationError([Flaw("invalid_value", f"0 to {self.seconds_max}.")])
+            raise ma.ValidationError([FieldError("invalid_value", f"0 to {self.seconds_max}.")])
         return value

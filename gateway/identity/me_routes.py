@@ -7,11 +7,11 @@ from flask import g
 from gateway.auth.rate_limit import per_address
 from gateway.auth.tokens import actor, requires
 from gateway.http.blueprint import Blueprint
-from gateway.http.errors import Refusal, flawed
+from gateway.http.errors import ApiError, invalid
 from gateway.http.parsing import UNKNOWN_FIELD
 from gateway.identity import passwords
 from gateway.identity.fields import refuse_weak
-from gateway.identity.representations import end_all, take_guess, user_body
+from gateway.identity.representations import count_login_attempt, revoke_all, user_body
 from gateway.identity.schemas import MeChange, UserSchema
 from gateway.services import services
 from models import audit, confirmation, login_throttle, user
@@ -70,11 +70,11 @@ def _caller(connection: Connection) -> User:
 
 def _refuse(flaws: list[tuple[str, str, str]]) -> None:
     if flaws:
-        raise flawed([(f"/{name}", code, detail) for name, code, detail in flaws])
+        raise invalid([(f"/{name}", code, detail) for name, code, detail in flaws])
 
 
 def _change(connection: Connection, known: User, body: Body) -> None:
-    """What the body says of the user, noted if it differs; raises Refusal."""
+    """What the body says of the user, noted if it differs; raises ApiError."""
     wanted = known._replace(**{name: body[name] for name in CHANGED if name in body})
     if known.role == Role.CLIENT and wanted.first_name and wanted.last_name:
         wanted = wanted._replace(name=f"{wanted.first_name} {wanted.last_name}"[:NAME_LENGTH_MAX])
@@ -82,41 +82,41 @@ def _change(connection: Connection, known: User, body: Body) -> None:
     if not differing:
         return
     if not user.change(connection, known.id, *(getattr(wanted, name) for name in CHANGED)):
-        raise Refusal("duplicate_phone_number", "Another user has this phone number.")
+        raise ApiError("duplicate_phone_number", "Another user has this phone number.")
     before, after = ({name: getattr(who, name) for name in differing} for who in (known, wanted))
     audit.note(connection, actor(), "users.change", known.id, before=before, after=after)
 
 
-class Turn(NamedTuple):
+class PasswordChange(NamedTuple):
     """From one password to the next, by their hashes."""
 
     before: str
     after: str
 
 
-def _turn(body: Body) -> Turn:
-    """The change of password that the body asks for, judged like a sign-in; raises Refusal."""
+def _turn(body: Body) -> PasswordChange:
+    """The change of password that the body asks for, judged like a sign-in; raises ApiError."""
     _refuse([(name, "required", "Send both, or neither.") for name in OF_PASSWORD if name not in body])
     with statements(services().engine) as connection:
         known = _caller(connection)
         refuse_weak(body["password"], known.email)
-        take_guess(connection, login_throttle.of_user(known.email))
+        count_login_attempt(connection, login_throttle.of_user(known.email))
         kept = user.password_hash(connection, known.id)
     if not passwords.verify(kept, body["current_password"]) or kept is None:
         raise _wrong()
-    return Turn(kept, passwords.hash(body["password"]))
+    return PasswordChange(kept, passwords.hash(body["password"]))
 
 
-def _wrong() -> Refusal:
-    return flawed([("/current_password", "current_password_wrong", "This is not your password.")])
+def _wrong() -> ApiError:
+    return invalid([("/current_password", "current_password_wrong", "This is not your password.")])
 
 
-def _set_password(connection: Connection, known: User, turn: Turn) -> None:
+def _set_password(connection: Connection, known: User, turn: PasswordChange) -> None:
     """The new password, unless another has been set meanwhile; other sessions end, and mails that would reset it."""
     if user.password_hash(connection, known.id) != turn.before:
         raise _wrong()
     user.set_password(connection, known.id, turn.after)
     audit.note(connection, actor(), "users.password_change", known.id)
-    end_all(connection, known.id, SESSION, but=g.caller.token_id)
+    revoke_all(connection, known.id, SESSION, but=g.caller.token_id)
     confirmation.withdraw(connection, known.id, Purpose.PASSWORD)
     login_throttle.forgive(connection, login_throttle.of_user(known.email))

@@ -18,12 +18,12 @@ _NOBODYS = f"$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${'A' * 22}${'A' 
 
 def hash(password: str) -> str:
     """What is kept of the password."""
-    return gevent_support.aside(_hasher.hash, password)
+    return gevent_support.run_in_thread(_hasher.hash, password)
 
 
 def verify(kept: str | None, password: str) -> bool:
     """Whether the password is the one whose hash is kept: one verification, also where none is."""
-    return gevent_support.aside(_is_right, _NOBODYS if kept is None else kept, password) and kept is not None
+    return gevent_support.run_in_thread(_is_right, _NOBODYS if kept is None else kept, password) and kept is not None
 
 
 def needs_rehash(kept: str) -> bool:

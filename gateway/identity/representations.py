@@ -6,12 +6,12 @@ from typing import Any
 
 from flask import request
 
-from gateway.auth.tokens import BY_TOKEN, SCOPES, actor
-from gateway.http.errors import Refusal
+from gateway.auth.tokens import GRANTABLE_SCOPES, SCOPES, actor
+from gateway.http.errors import ApiError
 from models import audit, login_throttle, token
 from models.login_throttle import Subject
 from models.session import Connection
-from models.token import Kept
+from models.token import TokenRecord
 from models.user import User
 
 USER_AGENT_LENGTH_MAX = 200
@@ -34,7 +34,7 @@ def user_body(user: User) -> dict[str, Any]:
     }
 
 
-def session_body(kept: Kept, *, is_current: bool) -> dict[str, Any]:
+def session_body(kept: TokenRecord, *, is_current: bool) -> dict[str, Any]:
     """The session as its owner sees it."""
     return {
         "id": kept.id,
@@ -49,9 +49,9 @@ def session_body(kept: Kept, *, is_current: bool) -> dict[str, Any]:
     }
 
 
-def api_key_body(kept: Kept, role: str) -> dict[str, Any]:
+def api_key_body(kept: TokenRecord, role: str) -> dict[str, Any]:
     """The API key of a user with this role, as he sees it; its scopes are those it has in effect."""
-    scopes = SCOPES[role] if kept.scopes is None else (SCOPES[role] | BY_TOKEN) & set(kept.scopes)
+    scopes = SCOPES[role] if kept.scopes is None else (SCOPES[role] | GRANTABLE_SCOPES) & set(kept.scopes)
     return {
         "id": kept.id,
         "name": kept.name,
@@ -69,19 +69,19 @@ def _moment(time: datetime | None) -> str | None:
     return None if time is None else time.isoformat()
 
 
-def take_guess(connection: Connection, subject: Subject) -> None:
-    """Count a guess at a password before it is judged; raises Refusal while the subject has to wait."""
-    wait_seconds = login_throttle.take(connection, subject)
+def count_login_attempt(connection: Connection, subject: Subject) -> None:
+    """Count a guess at a password before it is judged; raises ApiError while the subject has to wait."""
+    wait_seconds = login_throttle.count_attempt(connection, subject)
     if wait_seconds:
         headers = {"Retry-After": str(math.ceil(wait_seconds))}
-        raise Refusal("login_throttled", "Too many wrong passwords; wait before the next.", headers=headers)
+        raise ApiError("login_throttled", "Too many wrong passwords; wait before the next.", headers=headers)
 
 
 ENDED = {token.SESSION: "sessions.end", token.API_KEY: "api_keys.end"}
 """Kind of token to what the audit log says of its end."""
 
 
-def end_all(connection: Connection, user_id: str, kind: str, *, but: str | None = None) -> None:
+def revoke_all(connection: Connection, user_id: str, kind: str, *, but: str | None = None) -> None:
     """End all tokens of that kind that the user has (all but one), and note which."""
     ended = token.revoke(connection, user_id, kind, but=but)
     if ended:

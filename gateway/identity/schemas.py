@@ -2,7 +2,7 @@
 
 import marshmallow as ma
 
-from gateway.http.fields import Change, Choice, Input, Moment, Text
+from gateway.http.fields import ChangeInput, Choice, Input, Text, Timestamp
 from gateway.http.schemas import Output
 from gateway.identity.fields import (
     ConfirmationToken,
@@ -11,8 +11,8 @@ from gateway.identity.fields import (
     Password,
     PhoneNumber,
     Scopes,
-    Seconds,
     Url,
+    WaitSeconds,
 )
 from models.user import NAME_LENGTH_MAX, Role
 
@@ -38,7 +38,7 @@ class MerchantInput(ClientInput):
     url = Url(required=True)
 
 
-class MeChange(Change):
+class MeChange(ChangeInput):
     """What a user changes of himself; name and url are a merchant's, a new password needs the current one."""
 
     first_name = Text(PERSON_NAME_LENGTH_MAX)
@@ -81,13 +81,13 @@ class ApiKeyInput(Input):
 
     name = Text(NAME_LENGTH_MAX, required=True)
     scopes = Scopes()
-    expires_at = Moment()
+    expires_at = Timestamp()
 
 
 class RollInput(Input):
     """How long the old key lives on beside the new one."""
 
-    overlap_seconds = Seconds(OVERLAP_SECONDS_MAX, load_default=0)
+    overlap_seconds = WaitSeconds(OVERLAP_SECONDS_MAX, load_default=0)
 
 
 class UserSchema(Output):

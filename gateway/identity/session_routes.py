@@ -8,18 +8,18 @@ from uuid_utils import uuid7
 from gateway.auth.tokens import actor, public, requires
 from gateway.http.access_log import ADDRESS, NETWORK
 from gateway.http.blueprint import Blueprint, no_content
-from gateway.http.errors import Refusal, not_found
+from gateway.http.errors import ApiError, not_found
 from gateway.http.fields import is_id
 from gateway.http.schemas import PageQuery, page_of
 from gateway.identity import passwords
-from gateway.identity.representations import end_all, session_body, take_guess, user_agent
+from gateway.identity.representations import count_login_attempt, revoke_all, session_body, user_agent
 from gateway.identity.schemas import NewSessionSchema, SessionInput, SessionSchema
-from gateway.lists.paging import listed
+from gateway.lists.paging import paginated
 from gateway.services import services
 from models import audit, login_throttle, user
 from models import token as tokens
 from models.session import Connection, statements, transaction
-from models.token import SESSION, Kept
+from models.token import SESSION, TokenRecord
 from models.user import User
 
 sessions = Blueprint(
@@ -37,16 +37,16 @@ def open_session(body: dict[str, Any]) -> Answer:
     """Sign in; the token is shown this once. An unknown address and a wrong password are answered alike."""
     by_address = login_throttle.of_address(request.environ[NETWORK])
     with statements(services().engine) as connection:
-        take_guess(connection, by_address)
+        count_login_attempt(connection, by_address)
         known = user.by_email(connection, body["email"])
         by_user = login_throttle.of_user(body["email"] if known is None else known.email)  # in one spelling of case
-        take_guess(connection, by_user)
+        count_login_attempt(connection, by_user)
         kept = None if known is None else user.password_hash(connection, known.id)
     is_right = passwords.verify(kept, body["password"])
     if known is None or kept is None or not is_right or body.get("role", known.role) != known.role:
         raise _wrong()
     if not known.is_active:
-        raise Refusal("user_inactive", "This user has been deactivated.")
+        raise ApiError("user_inactive", "This user has been deactivated.")
     anew = passwords.hash(body["password"]) if passwords.needs_rehash(kept) else None
     token = tokens.new()
     with transaction(services().engine) as connection:
@@ -61,11 +61,11 @@ def open_session(body: dict[str, Any]) -> Answer:
     return {**session_body(opened, is_current=True), "token": token}, {}
 
 
-def _wrong() -> Refusal:
-    return Refusal("credentials_invalid", "There is no such user with this password.")
+def _wrong() -> ApiError:
+    return ApiError("credentials_invalid", "There is no such user with this password.")
 
 
-def _open(connection: Connection, known: User, token: str) -> Kept:
+def _open(connection: Connection, known: User, token: str) -> TokenRecord:
     id, address, agent = str(uuid7()), request.environ[ADDRESS], user_agent()
     hours = services().settings.token_ttl_hours
     tokens.open_session(connection, id, known.id, token, hours, address, agent)
@@ -82,7 +82,7 @@ def _open(connection: Connection, known: User, token: str) -> Kept:
 @sessions.response(200, page_of(SessionSchema))
 def list_sessions(query: dict[str, Any]) -> Answer:
     """Where you are signed in, the newest first."""
-    return listed(
+    return paginated(
         query,
         tokens.page,
         lambda row: session_body(row, is_current=row.id == g.caller.token_id),
@@ -97,7 +97,7 @@ def list_sessions(query: dict[str, Any]) -> Answer:
 def end_all_sessions() -> Response:
     """Sign out everywhere, here too; API keys stay."""
     with transaction(services().engine) as connection:
-        end_all(connection, g.caller.id, SESSION)
+        revoke_all(connection, g.caller.id, SESSION)
     services().tokens.forget_everywhere(g.caller.id)
     return no_content()
 

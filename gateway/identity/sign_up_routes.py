@@ -10,8 +10,8 @@ from gateway.auth.rate_limit import per_address
 from gateway.auth.tokens import actor, public
 from gateway.http.access_log import REQUEST_ID
 from gateway.http.blueprint import IDEMPOTENCY_KEY, Blueprint
-from gateway.http.errors import Refusal
-from gateway.http.idempotency import fingerprint_of, key_of
+from gateway.http.errors import ApiError
+from gateway.http.idempotency import idempotency_key, request_fingerprint
 from gateway.http.parsing import body_of_request
 from gateway.identity import passwords
 from gateway.identity.fields import refuse_weak
@@ -51,7 +51,7 @@ def sign_up_merchant(body: Body) -> Answer:
     return _sign_up(Role.MERCHANT, body["name"], body["url"], body)
 
 
-class Claim(NamedTuple):
+class SignUpKey(NamedTuple):
     """The Idempotency-Key, and the fingerprint of all but the password: a fast hash of that must not be kept."""
 
     key: str
@@ -75,14 +75,14 @@ def _sign_up(role: Role, name: str, url: str | None, body: Body) -> Answer:
     return user_body(made), {"Location": "/v1/me"}
 
 
-def _claim() -> Claim | None:
+def _claim() -> SignUpKey | None:
     if "Idempotency-Key" not in request.headers:
         return None
     rest = {name: value for name, value in body_of_request().items() if name != "password"}
-    return Claim(key_of(request.environ), fingerprint_of(request.path, rest))
+    return SignUpKey(idempotency_key(request.environ), request_fingerprint(request.path, rest))
 
 
-def _keep(connection: Connection, new: NewUser, claim: Claim | None) -> User | None:
+def _keep(connection: Connection, new: NewUser, claim: SignUpKey | None) -> User | None:
     """The user, with the wish for a mail and the key; None if address or number is taken."""
     if not user.sign_up(connection, new):
         return None
@@ -93,8 +93,8 @@ def _keep(connection: Connection, new: NewUser, claim: Claim | None) -> User | N
     return user.by_id(connection, new.id)
 
 
-def _earlier(new: NewUser, claim: Claim | None, password: str) -> User:
-    """Whom this very request made before; raises Refusal with what is taken."""
+def _earlier(new: NewUser, claim: SignUpKey | None, password: str) -> User:
+    """Whom this very request made before; raises ApiError with what is taken."""
     with statements(services().engine) as connection:
         known = user.by_email(connection, new.email)
         if known is None or claim is None:
@@ -105,15 +105,15 @@ def _earlier(new: NewUser, claim: Claim | None, password: str) -> User:
             raise _taken(connection, new)
         hashed = user.password_hash(connection, known.id)
     if kept.fingerprint != claim.fingerprint or not passwords.verify(hashed, password):
-        raise Refusal("idempotency_key_reused", "This key stands for another sign-up.")
+        raise ApiError("idempotency_key_reused", "This key stands for another sign-up.")
     return known
 
 
 def _taken(connection: Connection, new: NewUser) -> Exception:
     match user.taken(connection, new.email, new.phone_number):
         case "email":
-            return Refusal("duplicate_email", "Sign in, or have the password reset.")
+            return ApiError("duplicate_email", "Sign in, or have the password reset.")
         case "phone_number":
-            return Refusal("duplicate_phone_number", "Another user has this phone number.")
+            return ApiError("duplicate_phone_number", "Another user has this phone number.")
         case _:
             return Contention()

@@ -12,11 +12,11 @@ import marshmallow as ma
 from flask import Response, request
 
 from gateway.http.blueprint import encode
-from gateway.http.errors import flawed
+from gateway.http.errors import invalid
 from gateway.http.media_types import JSON, best
 from gateway.http.schemas import Output
 from gateway.lists import pagination
-from models.payment_search import START, Found, Place, TooMany
+from models.payment_search import START, Cursor, Page, TooMany
 
 CSV, JSON_LINES, HTML = "text/csv", "application/x-ndjson", "text/html"
 FILES = (CSV, JSON_LINES)
@@ -36,34 +36,34 @@ _FORMULA = re.compile("[\\s\u00ad\u180e\u200b-\u200f\u2060\ufeff]*[=+\\-@\t\r\uf
 """Behind blanks of any kind, and signs of full width: spreadsheets read past the ones, and the others as signs."""
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 
-Read = Callable[[int, Place], Found]
+Read = Callable[[int, Cursor], Page]
 Show = Callable[[Any], dict[str, Any]]
 
 
-def as_well(*media_types: str) -> dict[int, Any]:
+def document_formats(*media_types: str) -> dict[int, Any]:
     """For the document: that the route answers in these forms, too, by Accept."""
     text = {"type": "string"}
     content = {media_type: {"schema": {**text, "description": FORMS[media_type]}} for media_type in media_types}
     return {200: {"content": content}}
 
 
-def wanted(*media_types: str) -> str:
+def accepted_format(*media_types: str) -> str:
     """The media type that the request likes best; JSON if it says nothing."""
     return best(request.environ.get("HTTP_ACCEPT"), JSON, *media_types) or JSON
 
 
-def answer(
+def export_response(
     query: Mapping[str, Any], read: Read, show: Show, schema: type[Output]
 ) -> Response | tuple[dict[str, Any], dict[str, str]]:
     """The page or file of the rows that `read` gives, up to so many from a place on, as `show` shows them.
 
     Both outlive the request when they are streamed, so they must not ask for it.
     """
-    at = pagination.place(query)
-    media_type = wanted(*FILES)
+    at = pagination.decode_cursor(query)
+    media_type = accepted_format(*FILES)
     try:
         if media_type == JSON:
-            return pagination.frame(query, at, read(query["limit"] + 1, at), show)
+            return pagination.page_body(query, at, read(query["limit"] + 1, at), show)
         return _file(media_type, read, show, schema)
     except TooMany:
         raise pagination.too_many() from None
@@ -72,7 +72,7 @@ def answer(
 def _file(media_type: str, read: Read, show: Show, schema: type[Output]) -> Response:
     paged = [name for name in ("limit", "cursor") if name in request.args]
     if paged:
-        raise flawed([(name, "invalid_value", "A file has no pages.") for name in paged], "parameter")
+        raise invalid([(name, "invalid_value", "A file has no pages.") for name in paged], "parameter")
     batches = _batches(read)
     batches = chain([next(batches)], batches)  # what is wrong with the first is answered, not cut off
     shown = ([show(row) for row in rows] for rows in batches)
@@ -99,7 +99,7 @@ def _batches(read: Read) -> Iterator[Sequence[Any]]:
         following = found.spots[-1] if len(found.rows) == wanted else found.horizon
         if following is None or not left:
             return
-        at = Place(before=following.id, value=following.value)
+        at = Cursor(before=following.id, value=following.value)
 
 
 def json_lines_of(batches: Iterable[list[dict[str, Any]]]) -> Iterator[str]:

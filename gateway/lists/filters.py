@@ -7,7 +7,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from gateway.exchange.schemas import ExchangeRate
+from gateway.exchange.schemas import RateText
 from gateway.http.fields import (
     LIST_ITEMS_MAX,
     METADATA_TEXT_LENGTH_MAX,
@@ -15,14 +15,14 @@ from gateway.http.fields import (
     YEAR_MIN,
     Amount,
     Choice,
+    ChoiceList,
     CurrencyCode,
     Id,
     Metadata,
-    Moment,
-    Strict,
+    StrictField,
     Text,
+    Timestamp,
     WalletToken,
-    Words,
 )
 from gateway.http.schemas import FailureSchema, Input, Output, PageQuery, amount_text, one_of
 from gateway.payments.schemas import REFERENCE_LENGTH_MAX, REFUND_REASONS, SUMMARY_LENGTH_MAX, Reference
@@ -41,10 +41,10 @@ COUNT_MAX = 999_999_999
 _METADATA_NAME = re.compile(r"metadata\[([^\[\]]+)\]")
 
 
-class Several(Strict):
+class CommaList(StrictField):
     """A comma list of values of one kind, as a query parameter; read as a list without repetitions."""
 
-    def __init__(self, one: Strict) -> None:
+    def __init__(self, one: StrictField) -> None:
         schema = {name: told for name, told in one.metadata.items() if name in ("example", "format")}
         super().__init__(metadata={**schema, "description": "Comma list."})
         self.one = one
@@ -56,7 +56,7 @@ class Several(Strict):
         return sorted({self.one.deserialize(item) for item in given})
 
 
-class Count(Strict):
+class CountFilter(StrictField):
     """A whole number in a query."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class Count(Strict):
         return int(text)
 
 
-class Labels(Metadata):
+class MetadataFilter(Metadata):
     """The members of `metadata` that are asked for, each a query parameter of its own."""
 
     def __init__(self) -> None:
@@ -79,26 +79,26 @@ class Labels(Metadata):
         }
 
 
-_ASKED: dict[str, Strict] = {
-    "state": Words(State),
-    "type": Words(PaymentType),
-    "reason": Words(REFUND_REASONS),
-    "failure": Words(Failure),
-    "success": Words(("true", "false")),
-    "currency": Several(CurrencyCode()),
-    "target_currency": Several(CurrencyCode()),
-    "source": Several(WalletToken()),
-    "target": Several(WalletToken()),
+_ASKED: dict[str, StrictField] = {
+    "state": ChoiceList(State),
+    "type": ChoiceList(PaymentType),
+    "reason": ChoiceList(REFUND_REASONS),
+    "failure": ChoiceList(Failure),
+    "success": ChoiceList(("true", "false")),
+    "currency": CommaList(CurrencyCode()),
+    "target_currency": CommaList(CurrencyCode()),
+    "source": CommaList(WalletToken()),
+    "target": CommaList(WalletToken()),
     "summary": Text(SUMMARY_LENGTH_MAX),
     "reference": Reference(),
 }
 """How columns are asked for that take other than any text."""
 
-_ONE: dict[str, Callable[[], Strict]] = {
+_ONE: dict[str, Callable[[], StrictField]] = {
     "uuid": Id,
-    "timestamptz": Moment,
-    "integer": Count,
-    "numeric": ExchangeRate,
+    "timestamptz": Timestamp,
+    "integer": CountFilter,
+    "numeric": RateText,
 }
 """By the kind of a column, how one value of it is read."""
 
@@ -113,7 +113,7 @@ def _parameters(columns: Mapping[str, Column], **others: ma.fields.Field) -> Any
         elif column.kind == "text":
             fields[name] = Text(REFERENCE_LENGTH_MAX)
         elif one is not None:
-            fields[name] = Several(one())
+            fields[name] = CommaList(one())
         if one not in (None, Id):
             fields |= {f"{name}[{word}]": one() for word in COMPARED}
     sorts = [name for name, column in columns.items() if column.kind != "jsonb"]
@@ -121,7 +121,7 @@ def _parameters(columns: Mapping[str, Column], **others: ma.fields.Field) -> Any
     return PageQuery.from_dict({**fields, **others, "sort": order})
 
 
-_PaymentParameters: Any = _parameters(payment_list.COLUMNS, wallet=WalletToken(), metadata=Labels())
+_PaymentParameters: Any = _parameters(payment_list.COLUMNS, wallet=WalletToken(), metadata=MetadataFilter())
 
 
 class PaymentQuery(_PaymentParameters):
@@ -134,7 +134,7 @@ class PaymentQuery(_PaymentParameters):
         return {**rest, METADATA: {key: given[name] for name, key in found.items()}} if found else rest
 
 
-_HistoryParameters: Any = _parameters(account_history.COLUMNS, direction=Words(("in", "out")))
+_HistoryParameters: Any = _parameters(account_history.COLUMNS, direction=ChoiceList(("in", "out")))
 
 
 class HistoryQuery(_HistoryParameters):
@@ -144,7 +144,7 @@ class HistoryQuery(_HistoryParameters):
 class BalanceQuery(Input):
     """When."""
 
-    at = Moment(required=True)
+    at = Timestamp(required=True)
 
 
 class CounterpartySchema(Output):
@@ -181,7 +181,7 @@ class BalanceSchema(Output):
     at = ma.fields.DateTime()
 
 
-class Month(Strict):
+class Month(StrictField):
     """A month as YYYY-MM; the time at which it begins, in UTC."""
 
     def __init__(self, **kwargs: Any) -> None:

@@ -11,11 +11,11 @@ from flask import g, request
 from itsdangerous import BadData, BadSignature, URLSafeTimedSerializer
 from itsdangerous.encoding import base64_decode, base64_encode
 
-from gateway.http.errors import Refusal, flawed
+from gateway.http.errors import ApiError, invalid
 from gateway.http.page_fields import CURSOR_LENGTH_MAX
 from gateway.services import services
 from models.currency import Currency
-from models.payment_search import COMPARED, LOOKED_THROUGH_MAX, START, Asked, Column, Found, Place, Spot, Want
+from models.payment_search import COMPARED, LOOKED_THROUGH_MAX, START, Column, Cursor, Filter, ListQuery, Page, RowKey
 from models.rules import money
 
 CURSOR_SECONDS_MAX = 24 * 3600
@@ -37,49 +37,49 @@ def _serializer() -> URLSafeTimedSerializer:
     )
 
 
-def _bond(query: Mapping[str, Any]) -> str:
+def _cursor_binding(query: Mapping[str, Any]) -> str:
     """What a cursor is tied to: the caller, the list and its filters, but not the length of the page."""
     filters = {name: value for name, value in query.items() if name not in ("cursor", "limit")}
     told = json.dumps([g.caller.id, request.path, filters], sort_keys=True, default=str)
     return hashlib.sha256(told.encode()).hexdigest()[:32]
 
 
-def refuse_other_spelling(cursor: str) -> None:
+def check_spelling(cursor: str) -> None:
     """Raise BadSignature for a cursor spelt in another way than it was given: padded, or with other spare bits."""
     for part in cursor.removeprefix(".").split("."):
         if base64_encode(base64_decode(part)).decode() != part:
             raise BadSignature("another spelling")
 
 
-def place(query: Mapping[str, Any]) -> Place:
-    """Where the asked page begins; raises Refusal for a cursor that was not given out for this list."""
+def decode_cursor(query: Mapping[str, Any]) -> Cursor:
+    """Where the asked page begins; raises ApiError for a cursor that was not given out for this list."""
     cursor = query.get("cursor")
     if cursor is None:
-        return Place()
+        return Cursor()
     try:
         if len(cursor) > CURSOR_LENGTH_MAX:
             raise BadSignature("too long")
-        refuse_other_spelling(cursor)
+        check_spelling(cursor)
         bond, *where = _serializer().loads(cursor, max_age=CURSOR_SECONDS_MAX)
     except BadData:
-        raise Refusal("bad_cursor", "Use a cursor as it was given, within a day.") from None
-    if bond != _bond(query):
-        raise Refusal("bad_cursor", "This cursor was given for another list.")
-    return Place(*where)
+        raise ApiError("bad_cursor", "Use a cursor as it was given, within a day.") from None
+    if bond != _cursor_binding(query):
+        raise ApiError("bad_cursor", "This cursor was given for another list.")
+    return Cursor(*where)
 
 
 def page(
     query: Mapping[str, Any],
-    at: Place,
+    at: Cursor,
     rows: Sequence[Any],
     show: Callable[[Any], dict[str, Any]],
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Body and Link header of the page; `rows` are up to limit + 1, oldest first if `at.after` is set."""
-    return frame(query, at, Found(rows, [Spot(row.id) for row in rows]), show)
+    return page_body(query, at, Page(rows, [RowKey(row.id) for row in rows]), show)
 
 
-def frame(
-    query: Mapping[str, Any], at: Place, found: Found, show: Callable[[Any], dict[str, Any]]
+def page_body(
+    query: Mapping[str, Any], at: Cursor, found: Page, show: Callable[[Any], dict[str, Any]]
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Body and Link header of the page of up to limit of these rows, in the opposite order if `at.after` is set."""
     limit, is_back = query["limit"], at.after is not None
@@ -87,7 +87,7 @@ def frame(
     far = spots[-1] if len(found.rows) > limit else found.horizon
     near = None if at == START else spots[0] if spots else found.turn
     forth, back = (near, far) if is_back else (far, near)
-    bond, seal = _bond(query), _serializer()
+    bond, seal = _cursor_binding(query), _serializer()
     following = forth and seal.dumps([bond, forth.id, None, forth.value])
     preceding = back and seal.dumps([bond, None, back.id, back.value])
     body = {
@@ -104,11 +104,15 @@ def frame(
     return body, {"Link": ", ".join(links)} if links else {}
 
 
-def asked(query: Mapping[str, Any], columns: Mapping[str, Column], currency_of: Callable[[str], Currency]) -> Asked:
-    """What the query asks of the columns, `currency_of` an amount's column said by the one who asks; raises Refusal."""
+def parse_filters(
+    query: Mapping[str, Any], columns: Mapping[str, Column], currency_of: Callable[[str], Currency]
+) -> ListQuery:
+    """What the query asks of the columns, `currency_of` an amount's column said by the one who asks; raises ApiError."""
     sort = query["sort"]
-    created_from, created_before = span(query)
-    order = Asked(_wants(query, columns, currency_of), created_from, created_before, sort.lstrip("-"), sort[0] != "-")
+    created_from, created_before = created_range(query)
+    order = ListQuery(
+        _wants(query, columns, currency_of), created_from, created_before, sort.lstrip("-"), sort[0] != "-"
+    )
     if order.is_sorted:
         _refuse_unbounded(created_from, created_before)
         if columns[order.sort].currency:
@@ -118,7 +122,7 @@ def asked(query: Mapping[str, Any], columns: Mapping[str, Column], currency_of: 
 
 def _wants(
     query: Mapping[str, Any], columns: Mapping[str, Column], currency_of: Callable[[str], Currency]
-) -> list[Want]:
+) -> list[Filter]:
     found = []
     for name, column in columns.items():
         for word, parameter in {"is": name, **{word: f"{name}[{word}]" for word in COMPARED}}.items():
@@ -126,18 +130,18 @@ def _wants(
                 continue
             value = query[parameter]
             if column.kind == "jsonb":
-                found.append(Want(name, "has", json.dumps(value)))
+                found.append(Filter(name, "has", json.dumps(value)))
             elif name == "created_at" and word != "is":
                 continue
             elif column.currency:
-                found.append(Want(name, word, _minor(parameter, value, currency_of(column.currency))))
+                found.append(Filter(name, word, _minor(parameter, value, currency_of(column.currency))))
             else:
-                found.append(Want(name, word, [value] if word == "is" and not isinstance(value, list) else value))
+                found.append(Filter(name, word, [value] if word == "is" and not isinstance(value, list) else value))
     return found
 
 
 def _minor(parameter: str, given: str | list[str], known: Currency) -> int | list[int]:
-    """What amounts are compared with, in minor units: zero, too; raises Refusal."""
+    """What amounts are compared with, in minor units: zero, too; raises ApiError."""
     if isinstance(given, list):
         return [number for text in given if isinstance(number := _minor(parameter, text, known), int)]
     try:
@@ -145,37 +149,37 @@ def _minor(parameter: str, given: str | list[str], known: Currency) -> int | lis
     except money.MoneyError as error:
         if error.code == "amount_not_positive":
             return 0
-        raise flawed([(parameter, error.code, error.detail)], "parameter") from None
+        raise invalid([(parameter, error.code, error.detail)], "parameter") from None
 
 
 def _refuse_unbounded(created_from: datetime | None, created_before: datetime | None) -> None:
     missing = {"created_at[gte]": created_from is None, "created_at[lt]": created_before is None}
     names = [name for name, is_missing in missing.items() if is_missing]
     if names:
-        raise flawed([(name, "required", "What is sorted is bounded in time.") for name in names], "parameter")
+        raise invalid([(name, "required", "What is sorted is bounded in time.") for name in names], "parameter")
     if created_from and created_before and created_before - created_from > timedelta(days=SORTED_DAYS_MAX):
         detail = f"At most {SORTED_DAYS_MAX} days are sorted."
-        raise flawed([("created_at[lt]", "invalid_value", detail)], "parameter")
+        raise invalid([("created_at[lt]", "invalid_value", detail)], "parameter")
 
 
-def too_many() -> Refusal:
+def too_many() -> ApiError:
     """The refusal of sorting more than can be."""
     detail = f"There are more than {LOOKED_THROUGH_MAX} payments in that time; sort fewer."
-    return flawed([("created_at[gte]", "invalid_value", detail)], "parameter")
+    return invalid([("created_at[gte]", "invalid_value", detail)], "parameter")
 
 
 def one_currency(query: Mapping[str, Any], name: str) -> Currency:
-    """The one currency that the query names; raises Refusal if there are several, or none that is known."""
+    """The one currency that the query names; raises ApiError if there are several, or none that is known."""
     codes = query.get(name, [])
     if len(codes) != 1:
-        raise flawed([(name, "required", "Amounts compare in one currency; name it.")], "parameter")
+        raise invalid([(name, "required", "Amounts compare in one currency; name it.")], "parameter")
     known = services().catalogue.currencies().get(codes[0])
     if known is None:
-        raise flawed([(name, "currency_unknown", "This currency is not known.")], "parameter")
+        raise invalid([(name, "currency_unknown", "This currency is not known.")], "parameter")
     return known
 
 
-def span(query: Mapping[str, Any]) -> tuple[datetime | None, datetime | None]:
+def created_range(query: Mapping[str, Any]) -> tuple[datetime | None, datetime | None]:
     """When to be created: from (inclusive) and before; None is unbounded."""
     given = {word: query.get(f"created_at[{word}]") for word in COMPARED}
     exact = query.get("created_at") or [None]

@@ -8,14 +8,14 @@ from gateway.services import services
 from models.session import statements
 
 
-def listed(
+def paginated(
     query: Mapping[str, Any],
     read: Callable[..., Sequence[Any]],
     show: Callable[[Any], dict[str, Any]],
     **filters: object,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Body and Link header of the page; `read` takes a connection, these filters, and limit, before and after."""
-    at = pagination.place(query)
+    at = pagination.decode_cursor(query)
     with statements(services().engine) as connection:
         rows = read(connection, limit=query["limit"] + 1, before=at.before, after=at.after, **filters)
     return pagination.page(query, at, rows, show)

@@ -11,19 +11,19 @@ from gateway.auth import tokens
 from gateway.auth.tokens import requires
 from gateway.http.access_log import REQUEST_ID
 from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint
-from gateway.http.errors import Refusal, flawed, not_found
+from gateway.http.errors import ApiError, invalid, not_found
 from gateway.http.fields import is_id
-from gateway.http.idempotency import fingerprint_of, key_of, recalled
+from gateway.http.idempotency import find_replay, idempotency_key, request_fingerprint
 from gateway.http.parsing import body_of_request
 from gateway.http.schemas import page_of
-from gateway.lists.paging import listed
+from gateway.lists.paging import paginated
 from gateway.ops.schemas import AdjustmentInput, AdjustmentQuery, AdjustmentSchema, ApprovalInput, RejectionInput
-from gateway.outcomes.responses import Outcome, of_other
+from gateway.outcomes.responses import JsonResult, related_response
 from gateway.payments.representations import adjustment_body
 from gateway.services import services
 from models import account, adjustment, audit, idempotency, payment, payment_view
 from models.adjustment import Adjustment, AdjustmentState
-from models.payment import Wish
+from models.payment import NewPayment
 from models.rules.types import PaymentType
 from models.session import Connection, Contention, transaction
 
@@ -44,7 +44,7 @@ Answer = tuple[Body, dict[str, str]]
 @adjustments.response(200, page_of(AdjustmentSchema))
 def list_adjustments(query: Body) -> Answer:
     """Adjustments, newest first."""
-    return listed(query, adjustment.page, _shown, states=query.get("state", list(AdjustmentState)))
+    return paginated(query, adjustment.page, _shown, states=query.get("state", list(AdjustmentState)))
 
 
 @adjustments.route("", methods=["POST"])
@@ -54,7 +54,7 @@ def list_adjustments(query: Body) -> Answer:
 @adjustments.response(201, AdjustmentSchema)
 def propose(body: Body) -> Answer:
     """Propose to credit or debit a wallet; nothing moves until another of ops approves it."""
-    key, print_ = key_of(request.environ), fingerprint_of(request.path, body_of_request())
+    key, print_ = idempotency_key(request.environ), request_fingerprint(request.path, body_of_request())
     currency = services().catalogue.currency(body["currency"])
     amount, id = minor_units(body["amount"], currency), str(uuid7())
     with transaction(services().engine) as connection:
@@ -65,9 +65,9 @@ def propose(body: Body) -> Answer:
         find = account.wallet_by_id if by_id else account.wallet_by_token
         wallet = find(connection, body["account" if by_id else "wallet"])
         if wallet is None:
-            raise flawed([("/account" if by_id else "/wallet", "not_found", "There is no such account.")])
+            raise invalid([("/account" if by_id else "/wallet", "not_found", "There is no such account.")])
         if wallet.currency != currency.code:
-            raise flawed([("/currency", "currency_mismatch", f"The account does not hold {currency.code}.")])
+            raise invalid([("/currency", "currency_mismatch", f"The account does not hold {currency.code}.")])
         if not idempotency.keep(connection, g.caller.id, key, print_, adjustment_id=id):
             # Another request with the key was faster; its row is committed now.
             earlier = _earlier(connection, key, print_)
@@ -86,12 +86,12 @@ def propose(body: Body) -> Answer:
 @adjustments.doc(parameters=[PREFER])
 @adjustments.arguments(ApprovalInput)
 @adjustments.outcome(AdjustmentSchema)
-def approve(body: Body, id: str) -> Outcome:
+def approve(body: Body, id: str) -> JsonResult:
     """Approve what another of ops proposed: the payment is ordered in your name; with Prefer 201 once it is final."""
     with transaction(services().engine) as connection:
         proposed, payment_id = _known(connection, id), str(uuid7())
         if proposed.proposed_by == g.caller.id:
-            raise Refusal("own_adjustment", "Another of ops approves what you propose; you may reject it.")
+            raise ApiError("own_adjustment", "Another of ops approves what you propose; you may reject it.")
         is_new = adjustment.approve(connection, id, g.caller.id, body.get("reason"), payment_id)
         approved = _decided(connection, id, AdjustmentState.APPROVED)
         if is_new:
@@ -101,7 +101,7 @@ def approve(body: Body, id: str) -> Outcome:
         ordered = payment_view.by_id(connection, approved.payment_id or payment_id)
     if is_new:
         celery_config.ring(request.environ[REQUEST_ID])
-    return of_other(_shown(approved), ordered)
+    return related_response(_shown(approved), ordered)
 
 
 @adjustments.route("/<id>/reject", methods=["POST"])
@@ -126,30 +126,30 @@ def _shown(known: Adjustment) -> Body:
 
 
 def _decided(connection: Connection, id: str, state: AdjustmentState) -> Adjustment:
-    """The adjustment as the caller decided it, now or before; raises Refusal if he did not."""
+    """The adjustment as the caller decided it, now or before; raises ApiError if he did not."""
     found = _known(connection, id)
     if found.state != state or g.caller.id not in (found.approved_by, found.rejected_by):
-        raise Refusal("adjustment_decided", f"It is {found.state} already.")
+        raise ApiError("adjustment_decided", f"It is {found.state} already.")
     return found
 
 
-def _wish(approved: Adjustment, payment_id: str) -> Wish:
+def _wish(approved: Adjustment, payment_id: str) -> NewPayment:
     """The payment that the approval orders, under a key that nobody can send: it has a space."""
     catalogue = services().catalogue
     ours = catalogue.technical("internal", catalogue.currency(approved.currency).code).id
     sides = (ours, approved.account_id) if approved.direction == "credit" else (approved.account_id, ours)
     key = f"adjustment {approved.id}"
     order = (payment_id, PaymentType.ADJUSTMENT.value, g.caller.id, *sides, approved.amount, approved.currency)
-    return Wish(*order, key, fingerprint_of(request.path, key))
+    return NewPayment(*order, key, request_fingerprint(request.path, key))
 
 
 def _earlier(connection: Connection, key: str, print_: bytes) -> Adjustment | None:
-    kept = recalled(connection, (g.caller.id, key), print_)
+    kept = find_replay(connection, (g.caller.id, key), print_)
     return adjustment.by_id(connection, kept.adjustment_id) if kept and kept.adjustment_id else None
 
 
 def _known(connection: Connection, id: str) -> Adjustment:
-    """The adjustment; raises Refusal not_found."""
+    """The adjustment; raises ApiError not_found."""
     known = adjustment.by_id(connection, id) if is_id(id) else None
     if known is None:
         raise not_found()

@@ -5,12 +5,12 @@ from typing import Any
 import celery_config
 from gateway.auth.tokens import public
 from gateway.http.blueprint import Blueprint
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 from gateway.http.schemas import HealthSchema, StatusSchema
 from gateway.services import services
 from models import clock, partitions
 from models import health as healths
-from models.health import Report
+from models.health import HealthReport
 from models.session import require_writable, statements
 
 health = Blueprint("health", __name__, description="Whether the service works; for monitoring.")
@@ -36,10 +36,10 @@ def ready() -> Answer:
         missing = partitions.missing(connection)
         seconds_off = clock.seconds_off(connection)
     if abs(seconds_off) > clock.OFF_SECONDS_MAX:
-        raise Refusal("clock_wrong", f"Its clock is {clock.told(seconds_off)}: timedatectl set-ntp true.")
+        raise ApiError("clock_wrong", f"Its clock is {clock.told(seconds_off)}: timedatectl set-ntp true.")
     for month, months_ahead in missing.items():
         if months_ahead == 0:
-            raise Refusal("partition_missing", f"Payments of {month} cannot be stored: flask payments partitions.")
+            raise ApiError("partition_missing", f"Payments of {month} cannot be stored: flask payments partitions.")
     return {"status": "ok"}, {}
 
 
@@ -55,11 +55,11 @@ def status() -> Answer:
     if report.status == "down":
         first = next(problem for problem in report.problems if problem.stops)
         del body["status"]
-        raise Refusal("out_of_service", f"{healths.KINDS[first.code].title}: {first.detail}.", **body)
+        raise ApiError("out_of_service", f"{healths.KINDS[first.code].title}: {first.detail}.", **body)
     return body, {}
 
 
-def _body(report: Report, *, broker_is_up: bool) -> dict[str, Any]:
+def _body(report: HealthReport, *, broker_is_up: bool) -> dict[str, Any]:
     return {
         "status": report.status,
         "database": "read_only" if report.has("database_read_only") else "ok",

@@ -10,18 +10,18 @@ import celery_config
 from gateway.auth import tokens
 from gateway.auth.tokens import requires
 from gateway.http.access_log import REQUEST_ID
-from gateway.http.blueprint import PREFER, Blueprint, Plain, encode
-from gateway.http.errors import Refusal, not_found
+from gateway.http.blueprint import PREFER, Blueprint, JsonResponse, encode
+from gateway.http.errors import ApiError, not_found
 from gateway.http.fields import is_id
 from gateway.http.schemas import PaymentSchema, page_of
-from gateway.lists.paging import listed
+from gateway.lists.paging import paginated
 from gateway.ops.schemas import OpsPaymentQuery, OpsPaymentSchema, RetriesInput, RetriesSchema, RetryInput
-from gateway.outcomes.responses import Outcome, of_wish
-from gateway.payments.representations import Shown, stuck_body
+from gateway.outcomes.responses import JsonResult, action_response
+from gateway.payments.representations import AcceptedPayment, stuck_body
 from gateway.services import services
 from models import payment_command, payment_stuck, payment_view
-from models.payment_command import Wish
-from models.payment_stuck import OLDEST_FIRST, Which
+from models.payment_command import NewCommand
+from models.payment_stuck import OLDEST_FIRST, StuckFilter
 from models.session import Connection, statements
 
 ops_payments = Blueprint(
@@ -42,7 +42,7 @@ def list_stuck(query: dict[str, Any]) -> Answer:
     """Payments not posted so many seconds after their acceptance, or parked ones, or withdrawals that the bank was told
     of without an end yet; newest first.
     """
-    return listed(query, payment_stuck.find, stuck_body, which=_which(query))
+    return paginated(query, payment_stuck.find, stuck_body, which=_which(query))
 
 
 @ops_payments.route("/<id>/retry", methods=["POST"])
@@ -50,7 +50,7 @@ def list_stuck(query: dict[str, Any]) -> Answer:
 @ops_payments.doc(parameters=[PREFER])
 @ops_payments.arguments(RetryInput)
 @ops_payments.outcome(PaymentSchema, HTTPStatus.OK)
-def retry(body: dict[str, Any], id: str) -> Outcome:
+def retry(body: dict[str, Any], id: str) -> JsonResult:
     """Have a payment tried now, with all its attempts before it again."""
     if not is_id(id):
         raise not_found()
@@ -59,10 +59,10 @@ def retry(body: dict[str, Any], id: str) -> Outcome:
         if view is None:
             raise not_found()
         if view.finalized_at is not None:
-            raise Refusal("payment_final", "Nothing changes a payment that has COMPLETED or FAILED.")
+            raise ApiError("payment_final", "Nothing changes a payment that has COMPLETED or FAILED.")
         _order(connection, [id], body["reason"])
     _ring()
-    return of_wish(Shown(view, is_replay=False))
+    return action_response(AcceptedPayment(view, is_replay=False))
 
 
 @ops_payments.route("/retry", methods=["POST"])
@@ -80,17 +80,17 @@ def retry_many(body: dict[str, Any]) -> Answer | Response:
             _order(connection, ids, body["reason"])
     answer = {"dry_run": dry_run, "count": len(ids), "payments": ids, "has_more": len(rows) > len(ids)}
     if dry_run:
-        return Plain(encode(answer), 200, content_type="application/json")
+        return JsonResponse(encode(answer), 200, content_type="application/json")
     _ring()
     return answer, {}
 
 
-def _which(given: dict[str, Any]) -> Which:
-    return Which(given.get("stuck"), given.get("type", ()), given.get("currency"), "undecided" in given)
+def _which(given: dict[str, Any]) -> StuckFilter:
+    return StuckFilter(given.get("stuck"), given.get("type", ()), given.get("currency"), "undecided" in given)
 
 
 def _order(connection: Connection, ids: list[str], reason: str) -> None:
-    payment_command.order_retries(connection, [Wish(str(uuid7()), id) for id in ids], tokens.actor(), reason)
+    payment_command.order_retries(connection, [NewCommand(str(uuid7()), id) for id in ids], tokens.actor(), reason)
 
 
 def _ring() -> None:

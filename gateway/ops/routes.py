@@ -7,12 +7,12 @@ from flask import g
 from gateway.auth import tokens
 from gateway.auth.tokens import requires
 from gateway.http.blueprint import Blueprint
-from gateway.http.errors import Refusal, not_found
+from gateway.http.errors import ApiError, not_found
 from gateway.http.fields import is_id
 from gateway.http.schemas import page_of
 from gateway.identity.representations import user_body
 from gateway.identity.schemas import UserSchema
-from gateway.lists.paging import listed
+from gateway.lists.paging import paginated
 from gateway.ops.schemas import AccountQuery, AuditLineSchema, AuditQuery, UserChange, UserQuery
 from gateway.payments.representations import account_body, audit_body
 from gateway.services import services
@@ -33,7 +33,7 @@ Answer = tuple[dict[str, Any], dict[str, str]]
 def list_users(query: dict[str, Any]) -> Answer:
     """Users, newest first; deactivated ones only if asked for."""
     asked = {name: query.get(name) for name in ("is_active", "role", "email")}
-    return listed(query, user.page, user_body, **asked)
+    return paginated(query, user.page, user_body, **asked)
 
 
 @ops.route("/users/<id>")
@@ -53,7 +53,7 @@ def change_user(body: dict[str, Any], id: str) -> Answer:
     """Deactivate a user, whose tokens and wallets are then of no use, or activate one again."""
     is_active = body["is_active"]
     if id == g.caller.id and not is_active:
-        raise Refusal("own_user", "Let somebody else deactivate you.")
+        raise ApiError("own_user", "Let somebody else deactivate you.")
     with transaction(services().engine) as connection:
         was_active = _user(connection, id, is_locked=True).is_active
         if was_active != is_active:
@@ -67,7 +67,7 @@ def change_user(body: dict[str, Any], id: str) -> Answer:
 
 
 def _user(connection: Connection, id: str, *, is_locked: bool = False) -> User:
-    """The user with this id; raises Refusal not_found."""
+    """The user with this id; raises ApiError not_found."""
     if not is_id(id):
         raise not_found()
     if is_locked:
@@ -85,7 +85,7 @@ def _user(connection: Connection, id: str, *, is_locked: bool = False) -> User:
 def list_accounts(query: dict[str, Any]) -> Answer:
     """Everybody's wallets, newest first; inactive ones only if asked for."""
     asked = {name: query.get(name) for name in ("is_active", "currency")}
-    return listed(query, account.wallets, account_body, owner_id=query.get("owner"), **asked)
+    return paginated(query, account.wallets, account_body, owner_id=query.get("owner"), **asked)
 
 
 @ops.route("/audit")
@@ -95,4 +95,4 @@ def list_accounts(query: dict[str, Any]) -> Answer:
 def list_audit(query: dict[str, Any]) -> Answer:
     """The audit log, newest first."""
     asked = {name: query.get(name) for name in ("target", "actor", "action")}
-    return listed(query, audit.page, audit_body, **asked)
+    return paginated(query, audit.page, audit_body, **asked)

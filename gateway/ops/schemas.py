@@ -5,24 +5,24 @@ from typing import Any
 
 import marshmallow as ma
 
-from gateway.http.errors import Flaw
+from gateway.http.errors import FieldError
 from gateway.http.fields import (
-    Activity,
+    ActiveFilter,
     Amount,
-    Change,
+    ChangeInput,
     Choice,
+    ChoiceList,
     CurrencyCode,
-    Flag,
-    Folded,
     Id,
     Input,
-    Strict,
+    SingleSpacedText,
+    StrictField,
     Text,
+    TrueOrFalse,
     WalletToken,
-    Whole,
-    Words,
+    WholeNumber,
 )
-from gateway.http.schemas import Output, PageQuery, Part, amount_text, one_of
+from gateway.http.schemas import NestedInput, Output, PageQuery, amount_text, one_of
 from models.adjustment import AdjustmentState
 from models.audit import REASON_LENGTH_MAX
 from models.payment_stuck import STUCK_SECONDS_MAX
@@ -41,7 +41,7 @@ DIRECTIONS = ("credit", "debit")
 _SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
-class Seconds(Strict):
+class SecondsParameter(StrictField):
     """A time in whole seconds, as a query parameter."""
 
     def __init__(self) -> None:
@@ -53,10 +53,10 @@ class Seconds(Strict):
         return int(text)
 
 
-class Which(Input):
+class StuckQuery(Input):
     """Stuck payments or parked ones, narrowed."""
 
-    type = Words(PaymentType)
+    type = ChoiceList(PaymentType)
     currency = CurrencyCode()
 
     @ma.validates_schema
@@ -64,24 +64,24 @@ class Which(Input):
         asked = given.keys() & {"stuck", "parked", "undecided"}
         if len(asked) != 1 or given.get("parked") is False:
             others = "parked: true or undecided: true" if "undecided" in self.fields else "parked: true"
-            flaw = Flaw("invalid_value", f"Give one of them: stuck, in seconds, {others}.")
+            flaw = FieldError("invalid_value", f"Give one of them: stuck, in seconds, {others}.")
             raise ma.ValidationError({"stuck": [flaw]})
 
 
-class OpsPaymentQuery(Which, PageQuery):
+class OpsPaymentQuery(StuckQuery, PageQuery):
     """Which payments that did not post by themselves."""
 
-    stuck = Seconds()
+    stuck = SecondsParameter()
     parked = Choice(["true"])
     undecided = Choice(["true"])
 
 
-class RetryFilter(Which):
+class RetryFilter(StuckQuery):
     """Which payments to retry, the oldest first."""
 
-    stuck = Whole(STUCK_SECONDS_MAX)
-    parked = Flag()
-    limit = Whole(RETRIES_MAX, 1, "limit_out_of_range", load_default=RETRIES_MAX)
+    stuck = WholeNumber(STUCK_SECONDS_MAX)
+    parked = TrueOrFalse()
+    limit = WholeNumber(RETRIES_MAX, 1, "limit_out_of_range", load_default=RETRIES_MAX)
 
 
 class RetryInput(Input):
@@ -93,23 +93,23 @@ class RetryInput(Input):
 class RetriesInput(RetryInput):
     """Many payments to retry, or only to be counted."""
 
-    filter = Part(RetryFilter, required=True)
-    dry_run = Flag(load_default=True)
+    filter = NestedInput(RetryFilter, required=True)
+    dry_run = TrueOrFalse(load_default=True)
 
 
-class UserChange(Change):
+class UserChange(ChangeInput):
     """Whether a user may come in, and why."""
 
-    is_active = Flag(required=True)
+    is_active = TrueOrFalse(required=True)
     reason = Text(REASON_LENGTH_MAX, required=True)
 
 
 class UserQuery(PageQuery):
     """Which users."""
 
-    email = Folded(EMAIL_LENGTH_MAX)
+    email = SingleSpacedText(EMAIL_LENGTH_MAX)
     role = Choice(Role)
-    is_active = Activity()
+    is_active = ActiveFilter()
 
 
 class AccountQuery(PageQuery):
@@ -117,7 +117,7 @@ class AccountQuery(PageQuery):
 
     owner = Id()
     currency = CurrencyCode()
-    is_active = Activity()
+    is_active = ActiveFilter()
 
 
 class AuditQuery(PageQuery):
@@ -141,9 +141,13 @@ class AdjustmentInput(Input):
     @ma.validates_schema
     def _names_one_account(self, given: dict[str, Any], **_: Any) -> None:
         if "account" not in given and "wallet" not in given:
-            raise ma.ValidationError({"account": [Flaw("required", "An account by its id, or a wallet by its token.")]})
+            raise ma.ValidationError(
+                {"account": [FieldError("required", "An account by its id, or a wallet by its token.")]}
+            )
         if "account" in given and "wallet" in given:
-            raise ma.ValidationError({"wallet": [Flaw("invalid_value", "Name the account or the wallet, not both.")]})
+            raise ma.ValidationError(
+                {"wallet": [FieldError("invalid_value", "Name the account or the wallet, not both.")]}
+            )
 
 
 class ApprovalInput(Input):
@@ -161,7 +165,7 @@ class RejectionInput(Input):
 class AdjustmentQuery(PageQuery):
     """Which adjustments."""
 
-    state = Words(AdjustmentState)
+    state = ChoiceList(AdjustmentState)
 
 
 class AdjustmentSchema(Output):

@@ -13,7 +13,7 @@ from gateway.auth.tokens import authenticate, authenticate_again
 from gateway.http.access_log import Environ
 from gateway.payments.representations import etag_of
 from gateway.services import Services
-from gateway.waiting.disconnect import line_of
+from gateway.waiting.disconnect import socket_of
 from models.bulk import Bulk
 from models.payment_view import PaymentView
 from models.rules.state import State
@@ -40,12 +40,12 @@ def wait_seconds(preferences: str) -> int | None:
     return None
 
 
-def awaited(
+def wait_for(
     subject: Awaited, is_over: Callable[[Awaited], bool], environ: Environ, ours: Services
 ) -> tuple[Awaited, dict[str, str]]:
     """The payment or bulk, once it is over if the caller would rather wait for that, and what was applied of his wish.
 
-    He is asked again after a wait; raises Refusal. Call it with no line to the database in hand.
+    He is asked again after a wait; raises ApiError. Call it with no line to the database in hand.
     """
     preferences = environ.get("HTTP_PREFER")
     seconds = None if preferences is None else wait_seconds(preferences)
@@ -55,7 +55,7 @@ def awaited(
     if seconds == 0 or is_over(subject):
         return subject, applied
     until = time.monotonic() + seconds
-    with ours.waits.place(subject.id, authenticate(environ, ours).id, line_of(environ)) as place:
+    with ours.waits.place(subject.id, authenticate(environ, ours).id, socket_of(environ)) as place:
         if place is None:
             return subject, {}
         while not is_over(subject):
@@ -67,7 +67,7 @@ def awaited(
     return subject, applied
 
 
-def asked(subject: Awaited, environ: Environ, ours: Services) -> tuple[Awaited, bool, dict[str, str]]:
+def wait_for_change(subject: Awaited, environ: Environ, ours: Services) -> tuple[Awaited, bool, dict[str, str]]:
     """What to answer a GET of a payment or bulk with; whether the caller knows that already (304); what was applied.
 
     Who says what he knows would wait for anything newer, else for the end or another state. Raises as `awaited` does.
@@ -83,7 +83,7 @@ def asked(subject: Awaited, environ: Environ, ours: Services) -> tuple[Awaited, 
     def is_over(now: Awaited) -> bool:
         return is_final(now) or not (is_known(now) if known else now.state == before.state)
 
-    subject, applied = awaited(subject, is_over, environ, ours)
+    subject, applied = wait_for(subject, is_over, environ, ours)
     return subject, is_known(subject), applied
 
 

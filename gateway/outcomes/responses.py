@@ -6,51 +6,51 @@ from typing import Any
 
 from flask import g, request
 
-from gateway.bulks.create import Placed
+from gateway.bulks.create import AcceptedBulk
 from gateway.bulks.representations import bulk_headers
 from gateway.http.access_log import CALLER
-from gateway.outcomes.prefer import awaited, is_decided, is_final, moved_on
-from gateway.payments.representations import Shown, payment_headers
+from gateway.outcomes.prefer import is_decided, is_final, moved_on, wait_for
+from gateway.payments.representations import AcceptedPayment, payment_headers
 from gateway.services import services
 from models.bulk import Bulk
 from models.payment_view import PaymentView
 from models.representations import bulk_body, payment_body
 
-Outcome = tuple[dict[str, Any], dict[str, str], int]
+JsonResult = tuple[dict[str, Any], dict[str, str], int]
 """Body, headers and status."""
 
 
-def of_order(shown: Shown) -> Outcome:
+def payment_response(shown: AcceptedPayment) -> JsonResult:
     """201 if the payment became final in the time that the caller gave it, else 202."""
     return _of_payment(shown, is_decided, HTTPStatus.CREATED)
 
 
-def of_wish(shown: Shown) -> Outcome:
+def action_response(shown: AcceptedPayment) -> JsonResult:
     """200 if the payment became final in the time that the caller gave it, else 202."""
     return _of_payment(shown, moved_on(shown.view), HTTPStatus.OK)
 
 
-def of_other(body: dict[str, Any], view: PaymentView | None) -> Outcome:
+def related_response(body: dict[str, Any], view: PaymentView | None) -> JsonResult:
     """201 with this body if the payment behind it became final in the time that the caller gave it, else 202."""
     if view is None:
         return body, {}, HTTPStatus.ACCEPTED
-    view, applied = awaited(view, is_decided, request.environ, services())
+    view, applied = wait_for(view, is_decided, request.environ, services())
     return body, applied, _status(view, applied, HTTPStatus.CREATED)
 
 
-def of_bulk(placed: Placed) -> Outcome:
+def bulk_response(placed: AcceptedBulk) -> JsonResult:
     """201 if the bulk became final in the time that the caller gave it, else 202: at once if lines are yet to come."""
-    bulk, applied = awaited(placed.bulk, lambda bulk: bulk.is_open or is_final(bulk), request.environ, services())
+    bulk, applied = wait_for(placed.bulk, lambda bulk: bulk.is_open or is_final(bulk), request.environ, services())
     g.caller = request.environ[CALLER]
     replayed = {"Idempotent-Replayed": "true"} if placed.is_replay else {}
     headers = {**bulk_headers(bulk, g.caller), **replayed, **applied}
     return bulk_body(bulk), headers, _status(bulk, applied, HTTPStatus.CREATED)
 
 
-def _of_payment(shown: Shown, is_over: Callable[[PaymentView], bool], final: HTTPStatus) -> Outcome:
-    view, applied = awaited(shown.view, is_over, request.environ, services())
+def _of_payment(shown: AcceptedPayment, is_over: Callable[[PaymentView], bool], final: HTTPStatus) -> JsonResult:
+    view, applied = wait_for(shown.view, is_over, request.environ, services())
     g.caller = request.environ[CALLER]
-    headers = payment_headers(Shown(view, shown.is_replay), g.caller) | applied
+    headers = payment_headers(AcceptedPayment(view, shown.is_replay), g.caller) | applied
     return payment_body(view, g.caller), headers, _status(view, applied, final)
 
 

@@ -11,19 +11,19 @@ from gateway.acceptance.reference_data import minor_units
 from gateway.auth.tokens import actor, requires
 from gateway.http.access_log import REQUEST_ID
 from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint
-from gateway.http.errors import Refusal, flawed, not_found
+from gateway.http.errors import ApiError, invalid, not_found
 from gateway.http.fields import is_id
-from gateway.http.idempotency import fingerprint_of, key_of, recalled
+from gateway.http.idempotency import find_replay, idempotency_key, request_fingerprint
 from gateway.http.parsing import body_of_request
 from gateway.http.schemas import PaymentSchema
-from gateway.outcomes.responses import Outcome, of_wish
-from gateway.payments.representations import Shown
+from gateway.outcomes.responses import JsonResult, action_response
+from gateway.payments.representations import AcceptedPayment
 from gateway.payments.schemas import CaptureInput, EndingInput
 from gateway.services import services
 from models import bulk, idempotency, payment_command, payment_view
 from models.payment_view import PaymentView
 from models.rules.posting import ENDS
-from models.rules.types import Ending, PaymentType
+from models.rules.types import PaymentAction, PaymentType
 from models.session import Connection, transaction
 
 endings = Blueprint(
@@ -42,9 +42,9 @@ Body = dict[str, Any]
 @keyed
 @endings.arguments(CaptureInput)
 @endings.outcome(PaymentSchema, HTTPStatus.OK)
-def capture(body: Body, id: str) -> Outcome:
+def capture(body: Body, id: str) -> JsonResult:
     """Take what a charge holds, or a part of it; the rest is released."""
-    return _ordered(id, Ending.CAPTURE, body.get("amount"))
+    return _ordered(id, PaymentAction.CAPTURE, body.get("amount"))
 
 
 @endings.route("/charges/<id>/void", methods=["POST"])
@@ -52,9 +52,9 @@ def capture(body: Body, id: str) -> Outcome:
 @keyed
 @endings.arguments(EndingInput)
 @endings.outcome(PaymentSchema, HTTPStatus.OK)
-def void(_: Body, id: str) -> Outcome:
+def void(_: Body, id: str) -> JsonResult:
     """Release what a charge holds."""
-    return _ordered(id, Ending.VOID)
+    return _ordered(id, PaymentAction.VOID)
 
 
 @endings.route("/payments/<id>/cancel", methods=["POST"])
@@ -62,47 +62,47 @@ def void(_: Body, id: str) -> Outcome:
 @keyed
 @endings.arguments(EndingInput)
 @endings.outcome(PaymentSchema, HTTPStatus.OK)
-def cancel(_: Body, id: str) -> Outcome:
+def cancel(_: Body, id: str) -> JsonResult:
     """Take back a payment that is INITIATED still, such as a scheduled one."""
-    return _ordered(id, Ending.CANCEL)
+    return _ordered(id, PaymentAction.CANCEL)
 
 
-def _ordered(id: str, ending: Ending, amount: str | None = None) -> Outcome:
+def _ordered(id: str, ending: PaymentAction, amount: str | None = None) -> JsonResult:
     """Keep the wish, or find that its key kept it before; the worker decides it under the payment's lock."""
-    key, fingerprint = key_of(request.environ), fingerprint_of(request.path, body_of_request())
+    key, fingerprint = idempotency_key(request.environ), request_fingerprint(request.path, body_of_request())
     with transaction(services().engine) as connection:
         view = _own(connection, id, ending)
         claim = (g.caller.id, key)
-        is_replay = recalled(connection, claim, fingerprint) is not None
+        is_replay = find_replay(connection, claim, fingerprint) is not None
         if not is_replay:
             if view.state not in ENDS[ending]:
-                raise Refusal("illegal_transition", f"The payment is {view.state}.")
+                raise ApiError("illegal_transition", f"The payment is {view.state}.")
             if view.bulk_id is not None and bulk.is_atomic(connection, view.bulk_id):
-                raise Refusal("illegal_transition", "A line of an atomic bulk goes with its bulk.")
+                raise ApiError("illegal_transition", "A line of an atomic bulk goes with its bulk.")
             captured = None if amount is None else _part(view, amount)
             is_replay = not idempotency.keep(connection, g.caller.id, key, fingerprint, payment_id=id)
             if is_replay:  # another request with the key was faster; its row is committed now
-                recalled(connection, claim, fingerprint)
+                find_replay(connection, claim, fingerprint)
             elif not payment_command.order_ending(connection, str(uuid7()), ending, id, captured, actor()):
-                raise Refusal("ending_ordered", "Only the first capture, void or cancel of a payment counts.")
+                raise ApiError("ending_ordered", "Only the first capture, void or cancel of a payment counts.")
     if not is_replay:
         celery_config.ring(request.environ[REQUEST_ID])
-    return of_wish(Shown(view, is_replay))
+    return action_response(AcceptedPayment(view, is_replay))
 
 
-def _own(connection: Connection, id: str, ending: Ending) -> PaymentView:
-    """The caller's own payment, of a type that can be ended so; raises Refusal not_found."""
+def _own(connection: Connection, id: str, ending: PaymentAction) -> PaymentView:
+    """The caller's own payment, of a type that can be ended so; raises ApiError not_found."""
     view = payment_view.by_id(connection, id) if is_id(id) else None
     if view is None or view.user_id != g.caller.id:
         raise not_found()
-    if ending is not Ending.CANCEL and view.type != PaymentType.CHARGE:
+    if ending is not PaymentAction.CANCEL and view.type != PaymentType.CHARGE:
         raise not_found()
     return view
 
 
 def _part(view: PaymentView, amount: str) -> int:
-    """What to capture, in minor units; raises Refusal for more than is held."""
+    """What to capture, in minor units; raises ApiError for more than is held."""
     part = minor_units(amount, services().catalogue.currency(view.currency))
     if part > view.amount:
-        raise flawed([("/amount", "amount_too_large", "More than is held.")])
+        raise invalid([("/amount", "amount_too_large", "More than is held.")])
     return part

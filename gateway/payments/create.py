@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 import marshmallow as ma
 from uuid_utils import uuid7
 
-from gateway.acceptance.payment_request import Order
-from gateway.acceptance.reference_data import minor_units, objection
+from gateway.acceptance.payment_request import PaymentRequest
+from gateway.acceptance.reference_data import limits_error, minor_units
 from gateway.auth.tokens import Caller
-from gateway.http.errors import Refusal, flawed
-from gateway.http.idempotency import fingerprint_of, key_of
-from gateway.payments.quotes import quoted
-from gateway.payments.representations import Shown
+from gateway.http.errors import ApiError, invalid
+from gateway.http.idempotency import idempotency_key, request_fingerprint
+from gateway.payments.quotes import usable_quote
+from gateway.payments.representations import AcceptedPayment
 from gateway.payments.schemas import ChargeInput, DepositInput, TransferInput, WithdrawalInput
 from gateway.services import Services
 from models.payout import Counterparty
@@ -22,7 +22,7 @@ from settings import Settings
 Body = dict[str, Any]
 
 
-class Sides(NamedTuple):
+class RequestedParties(NamedTuple):
     """Between what an order moves money, as it names them: see Order."""
 
     source: str
@@ -31,33 +31,33 @@ class Sides(NamedTuple):
 
 
 class Route(NamedTuple):
-    """A route that takes orders: who may, in what form, and between what; `sides` raises Refusal."""
+    """A route that takes orders: who may, in what form, and between what; `sides` raises ApiError."""
 
     orders: PaymentType
     scopes: tuple[str, ...]
     schema: type[ma.Schema]
-    sides: Callable[[Body, Caller, Settings], Sides]
+    sides: Callable[[Body, Caller, Settings], RequestedParties]
 
 
-def _of_deposit(body: Body, caller: Caller, settings: Settings) -> Sides:
+def _of_deposit(body: Body, caller: Caller, settings: Settings) -> RequestedParties:
     into_any = "deposits:write" in caller.scopes
     if not into_any and not settings.deposits_open:
-        raise Refusal("deposits_closed", "This needs the scope deposits:write.")
-    return Sides(body["source"], body["wallet"], into_any)
+        raise ApiError("deposits_closed", "This needs the scope deposits:write.")
+    return RequestedParties(body["source"], body["wallet"], into_any)
 
 
-def _of_withdrawal(body: Body, _caller: Caller, _settings: Settings) -> Sides:
-    return Sides(body["wallet"], body["target"])
+def _of_withdrawal(body: Body, _caller: Caller, _settings: Settings) -> RequestedParties:
+    return RequestedParties(body["wallet"], body["target"])
 
 
-def _of_transfer(body: Body, _caller: Caller, _settings: Settings) -> Sides:
+def _of_transfer(body: Body, _caller: Caller, _settings: Settings) -> RequestedParties:
     if body["source"] == body["target"]:
-        raise flawed([("/target", "same_source_and_target", "Source and target are the same wallet.")])
-    return Sides(body["source"], body["target"])
+        raise invalid([("/target", "same_source_and_target", "Source and target are the same wallet.")])
+    return RequestedParties(body["source"], body["target"])
 
 
-def _of_charge(body: Body, _caller: Caller, _settings: Settings) -> Sides:
-    return Sides(body["wallet"], body.get("target"))
+def _of_charge(body: Body, _caller: Caller, _settings: Settings) -> RequestedParties:
+    return RequestedParties(body["wallet"], body.get("target"))
 
 
 ROUTES = {
@@ -69,20 +69,22 @@ ROUTES = {
 """Path to what is ordered there by POST."""
 
 
-def place(path: str, given: Any, body: Body, environ: Mapping[str, Any], caller: Caller, ours: Services) -> Shown:
+def create_payment(
+    path: str, given: Any, body: Body, environ: Mapping[str, Any], caller: Caller, ours: Services
+) -> AcceptedPayment:
     """Keep the order, or find what its key kept before.
 
-    `given` is the parsed body, `body` the same through the route's schema. Raises Refusal, DatabaseAway, Contention
+    `given` is the parsed body, `body` the same through the route's schema. Raises ApiError, DatabaseAway, Contention
     or Overdue.
     """
     route = ROUTES[path]
-    key = key_of(environ)
+    key = idempotency_key(environ)
     sides = route.sides(body, caller, ours.settings)
     currency = ours.catalogue.currency(body["currency"])
     amount = minor_units(body["amount"], currency)
-    quote = quoted(body["quote"], body["target"], caller, ours) if "quote" in body else None
+    quote = usable_quote(body["quote"], body["target"], caller, ours) if "quote" in body else None
     return ours.intake.submit(
-        Order(
+        PaymentRequest(
             id=str(uuid7()),
             type=route.orders,
             user_id=caller.id,
@@ -92,11 +94,11 @@ def place(path: str, given: Any, body: Body, environ: Mapping[str, Any], caller:
             currency=currency.code,
             digits=currency.digits,
             key=key,
-            fingerprint=fingerprint_of(path, given),
+            fingerprint=request_fingerprint(path, given),
             summary=body.get("summary"),
             reference=body.get("reference"),
             metadata=body.get("metadata"),
-            objection=objection(amount, currency) or (quote and quote.objection(amount, currency.code)),
+            objection=limits_error(amount, currency) or (quote and quote.objection(amount, currency.code)),
             into_any=sides.into_any,
             capture=body.get("capture", True),
             scheduled_at=body.get("scheduled_at"),

@@ -6,8 +6,8 @@ from gateway.auth.tokens import requires
 from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint
 from gateway.http.parsing import body_of_request
 from gateway.http.schemas import PaymentSchema
-from gateway.outcomes.responses import Outcome, of_order
-from gateway.payments.create import ROUTES, Body, place
+from gateway.outcomes.responses import JsonResult, payment_response
+from gateway.payments.create import ROUTES, Body, create_payment
 from gateway.payments.schemas import ChargeInput, DepositInput, TransferInput
 from gateway.services import services
 
@@ -20,7 +20,7 @@ keyed = orders.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}, PREFER])
 @keyed
 @orders.arguments(DepositInput)
 @orders.outcome(PaymentSchema)
-def deposit(body: Body) -> Outcome:
+def deposit(body: Body) -> JsonResult:
     """Bring money into a wallet, from outside."""
     return _placed(body)
 
@@ -30,7 +30,7 @@ def deposit(body: Body) -> Outcome:
 @keyed
 @orders.arguments(TransferInput)
 @orders.outcome(PaymentSchema)
-def transfer(body: Body) -> Outcome:
+def transfer(body: Body) -> JsonResult:
     """Move money from one of your wallets to any wallet."""
     return _placed(body)
 
@@ -40,10 +40,12 @@ def transfer(body: Body) -> Outcome:
 @keyed
 @orders.arguments(ChargeInput)
 @orders.outcome(PaymentSchema)
-def charge(body: Body) -> Outcome:
+def charge(body: Body) -> JsonResult:
     """Take money out of a customer's wallet, into one of yours."""
     return _placed(body)
 
 
-def _placed(body: Body) -> Outcome:
-    return of_order(place(request.path, body_of_request(), body, request.environ, g.caller, services()))
+def _placed(body: Body) -> JsonResult:
+    return payment_response(
+        create_payment(request.path, body_of_request(), body, request.environ, g.caller, services())
+    )

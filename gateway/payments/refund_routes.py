@@ -5,15 +5,15 @@ from typing import Any
 from flask import g, request
 from uuid_utils import uuid7
 
-from gateway.acceptance.payment_request import Order
+from gateway.acceptance.payment_request import PaymentRequest
 from gateway.acceptance.reference_data import minor_units
 from gateway.auth.tokens import requires
 from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint
-from gateway.http.errors import flawed
-from gateway.http.idempotency import fingerprint_of, key_of
+from gateway.http.errors import invalid
+from gateway.http.idempotency import idempotency_key, request_fingerprint
 from gateway.http.parsing import body_of_request
 from gateway.http.schemas import PaymentSchema
-from gateway.outcomes.responses import Outcome, of_order
+from gateway.outcomes.responses import JsonResult, payment_response
 from gateway.payments.schemas import RefundInput
 from gateway.services import services
 from models import payment_view
@@ -31,15 +31,15 @@ refunds = Blueprint(
 @refunds.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}, PREFER])
 @refunds.arguments(RefundInput)
 @refunds.outcome(PaymentSchema)
-def refund(body: dict[str, Any]) -> Outcome:
+def refund(body: dict[str, Any]) -> JsonResult:
     """Give back a charge, whole or in part; the refunds of a charge never exceed what was captured of it."""
-    key = key_of(request.environ)
+    key = idempotency_key(request.environ)
     with statements(services().engine) as connection:
         charge = payment_view.by_id(connection, body["charge"])
     if charge is None or charge.user_id != g.caller.id or charge.type != PaymentType.CHARGE:
-        raise flawed([("/charge", "not_found", "There is no such charge of yours.")])
+        raise invalid([("/charge", "not_found", "There is no such charge of yours.")])
     shown = services().intake.submit(
-        Order(
+        PaymentRequest(
             id=str(uuid7()),
             type=PaymentType.REFUND,
             user_id=g.caller.id,
@@ -49,14 +49,14 @@ def refund(body: dict[str, Any]) -> Outcome:
             currency=charge.currency,
             digits=charge.digits,
             key=key,
-            fingerprint=fingerprint_of(request.path, body_of_request()),
+            fingerprint=request_fingerprint(request.path, body_of_request()),
             metadata=body.get("metadata"),
             parent=charge.id,
             reason=body["reason"],
         )
     )
     view = shown.view._replace(source=charge.target, target=charge.source)  # he gave tokens with the charge, if at all
-    return of_order(shown._replace(view=view))
+    return payment_response(shown._replace(view=view))
 
 
 def _amount(charge: PaymentView, asked: str | None) -> int:

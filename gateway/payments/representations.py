@@ -4,33 +4,33 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from gateway.acceptance.payment_request import Order
+from gateway.acceptance.payment_request import PaymentRequest
 from gateway.auth.tokens import Caller
 from models.account import Party, Wallet
 from models.adjustment import Adjustment
-from models.audit import Line
+from models.audit import AuditEntry
 from models.bulk import Bulk
 from models.currency import Currency
 from models.operation import OperationView
-from models.payment_stuck import Stuck
+from models.payment_stuck import StuckPayment
 from models.payment_view import Payee, PaymentView
-from models.representations import moment, rendered, sees_commission, side
+from models.representations import amount_or_none, iso, party_body, sees_commission
 from models.rules.charge_limits import ChargeLimit
 from models.rules.money import render
 from models.rules.state import State
-from models.rules.types import Kind
+from models.rules.types import OperationKind
 
 VERSION_OF_NEW = 1
 
 
-class Shown(NamedTuple):
+class AcceptedPayment(NamedTuple):
     """A payment about to be answered; `is_replay` when its key had been used before."""
 
     view: PaymentView
     is_replay: bool
 
 
-def fresh(order: Order, source: Party, target: Party, created_at: datetime) -> Shown:
+def new_payment(order: PaymentRequest, source: Party, target: Party, created_at: datetime) -> AcceptedPayment:
     """The payment just kept, without reading it again."""
     due_at = max(created_at, order.scheduled_at or created_at)
     payee = Payee(order.counterparty.name, order.counterparty.iban[-4:]) if order.counterparty else None
@@ -40,7 +40,7 @@ def fresh(order: Order, source: Party, target: Party, created_at: datetime) -> S
         order.capture, None, order.scheduled_at, order.expires_at, order.parent, order.reason, 0, source, target, None,
         None, order.arrival, None, payee,
     )  # fmt: skip
-    return Shown(view, is_replay=False)
+    return AcceptedPayment(view, is_replay=False)
 
 
 def etag(version: int | str, caller: Caller) -> str:
@@ -54,7 +54,7 @@ def etag_of(subject: PaymentView | Bulk, caller: Caller) -> str:
     return etag(f"{subject.version}.{refunded}" if refunded else subject.version, caller)
 
 
-def payment_headers(shown: Shown, caller: Caller) -> dict[str, str]:
+def payment_headers(shown: AcceptedPayment, caller: Caller) -> dict[str, str]:
     """ETag, Location, Retry-After while the payment is not final, and whether it is a replay."""
     view = shown.view
     headers = {"ETag": etag_of(view, caller), "Location": f"/v1/payments/{view.id}"}
@@ -68,7 +68,7 @@ def payment_headers(shown: Shown, caller: Caller) -> dict[str, str]:
 def operation_bodies(rows: Iterable[OperationView], view: PaymentView, caller: Caller) -> list[dict[str, Any]]:
     """The operations of a payment; those of commission only for whoever may see that."""
     is_told = sees_commission(view, caller)
-    return [operation_body(row, caller) for row in rows if is_told or row.kind != Kind.COMMISSION]
+    return [operation_body(row, caller) for row in rows if is_told or row.kind != OperationKind.COMMISSION]
 
 
 def operation_body(view: OperationView, caller: Caller) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def operation_body(view: OperationView, caller: Caller) -> dict[str, Any]:
     party = Party(view.account_id, view.token, view.owner_id, view.currency, view.name)
     return {
         "line": view.line,
-        "account": side(party, caller, is_owner),
+        "account": party_body(party, caller, is_owner),
         "amount": render(view.amount, view.digits),
         "currency": view.currency,
         "kind": view.kind,
@@ -106,8 +106,8 @@ def limit_body(limit: ChargeLimit, digits: int) -> dict[str, Any]:
     """The limit, with its amounts in a currency of so many digits."""
     return {
         "merchant": limit.merchant_id,
-        "per_charge": rendered(limit.per_charge, digits),
-        "per_day": rendered(limit.per_day, digits),
+        "per_charge": amount_or_none(limit.per_charge, digits),
+        "per_day": amount_or_none(limit.per_day, digits),
     }
 
 
@@ -124,7 +124,7 @@ def account_body(wallet: Wallet) -> dict[str, Any]:
     }
 
 
-def stuck_body(row: Stuck) -> dict[str, Any]:
+def stuck_body(row: StuckPayment) -> dict[str, Any]:
     """The payment as ops see it while it does not post."""
     return {
         "id": row.id,
@@ -154,16 +154,16 @@ def adjustment_body(adjustment: Adjustment) -> dict[str, Any]:
         "proposed_by": adjustment.proposed_by,
         "created_at": adjustment.created_at.isoformat(),
         "approved_by": adjustment.approved_by,
-        "approved_at": moment(adjustment.approved_at),
+        "approved_at": iso(adjustment.approved_at),
         "approval_reason": adjustment.approval_reason,
         "payment": adjustment.payment_id,
         "rejected_by": adjustment.rejected_by,
-        "rejected_at": moment(adjustment.rejected_at),
+        "rejected_at": iso(adjustment.rejected_at),
         "rejection_reason": adjustment.rejection_reason,
     }
 
 
-def audit_body(line: Line) -> dict[str, Any]:
+def audit_body(line: AuditEntry) -> dict[str, Any]:
     """The line as it was written."""
     return {**line._asdict(), "created_at": line.created_at.isoformat()}
 

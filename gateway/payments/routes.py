@@ -12,12 +12,12 @@ from gateway.http.fields import is_id
 from gateway.http.schemas import OperationSchema, PaymentSchema, page_of
 from gateway.lists import exports, pagination
 from gateway.lists.filters import PaymentQuery
-from gateway.outcomes.prefer import asked
-from gateway.payments.representations import Shown, operation_bodies, payment_headers
+from gateway.outcomes.prefer import wait_for_change
+from gateway.payments.representations import AcceptedPayment, operation_bodies, payment_headers
 from gateway.services import services
 from models import account, operation, payment_list
 from models.payment_list import COLUMNS, Viewer
-from models.payment_search import Found, Place
+from models.payment_search import Cursor, Page
 from models.payment_view import PaymentView
 from models.representations import is_visible, payment_body
 from models.session import statements
@@ -34,7 +34,7 @@ EMPTY_PAGE = {"data": [], "has_more": False, "next_cursor": None, "prev_cursor":
 
 @payments.route("")
 @requires("payments:read", others=exports.FILES)
-@payments.doc(responses=exports.as_well(*exports.FILES))
+@payments.doc(responses=exports.document_formats(*exports.FILES))
 @payments.arguments(PaymentQuery, location="query")
 @payments.response(200, page_of(PaymentSchema))
 def list_payments(query: dict[str, Any]) -> Response | tuple[dict[str, Any], dict[str, str]]:
@@ -44,19 +44,19 @@ def list_payments(query: dict[str, Any]) -> Response | tuple[dict[str, Any], dic
     A page looks through so many payments at most: it may be short, or empty, and yet have more behind it.
     """
     caller, engine = g.caller, services().engine
-    where = pagination.asked(query, COLUMNS, partial(pagination.one_currency, query))
+    where = pagination.parse_filters(query, COLUMNS, partial(pagination.one_currency, query))
     viewer = Viewer(caller.id, caller.reads_all)
 
-    def read(limit: int, at: Place) -> Found:
+    def read(limit: int, at: Cursor) -> Page:
         with statements(engine) as connection:
             of = None
             if "wallet" in query:
                 of = account.parties_by_token(connection, [query["wallet"]]).get(query["wallet"])
                 if of is None:
-                    return Found((), ())
+                    return Page((), ())
             return payment_list.page(connection, viewer, where, limit, at, of=of)
 
-    return exports.answer(query, read, lambda row: payment_body(row, caller), PaymentSchema)
+    return exports.export_response(query, read, lambda row: payment_body(row, caller), PaymentSchema)
 
 
 @payments.route("/<id>")
@@ -65,8 +65,8 @@ def list_payments(query: dict[str, Any]) -> Response | tuple[dict[str, Any], dic
 @payments.response(200, PaymentSchema)
 def get_payment(id: str) -> tuple[dict[str, Any], dict[str, str]] | Response:
     """A payment, in whatever state it is; with Prefer once it is final or AUTHORIZED, or not as If-None-Match says."""
-    view, is_known, applied = asked(_visible(id), request.environ, services())
-    headers = payment_headers(Shown(view, is_replay=False), g.caller) | applied
+    view, is_known, applied = wait_for_change(_visible(id), request.environ, services())
+    headers = payment_headers(AcceptedPayment(view, is_replay=False), g.caller) | applied
     del headers["Location"]
     if is_known:
         return Response(status=304, headers=headers)
@@ -85,7 +85,7 @@ def list_operations(id: str) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _visible(text: str) -> PaymentView:
-    """The payment with this id; raises Refusal not_found, also for one that the caller may not see."""
+    """The payment with this id; raises ApiError not_found, also for one that the caller may not see."""
     if not is_id(text):
         raise not_found()
     view = services().finals.payment(text)

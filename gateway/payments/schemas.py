@@ -5,19 +5,19 @@ from typing import Any
 import marshmallow as ma
 
 from gateway.http.bank_fields import Bic, Iban, refuse_mismatch
-from gateway.http.errors import Flaw
+from gateway.http.errors import FieldError
 from gateway.http.fields import (
     STANDARD,
     Amount,
     Choice,
     CurrencyCode,
-    Flag,
-    Folded,
     Id,
     Input,
     Metadata,
-    Moment,
+    SingleSpacedText,
     Text,
+    Timestamp,
+    TrueOrFalse,
     WalletToken,
 )
 from models.rules.types import OUTSIDE
@@ -29,14 +29,14 @@ NAME_LENGTH_MAX = 70
 REFUND_REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 
 
-class Reference(Folded):
+class Reference(SingleSpacedText):
     """The maker's own name for a payment."""
 
     def __init__(self) -> None:
         super().__init__(REFERENCE_LENGTH_MAX)
 
 
-class Money(Input):
+class AmountInput(Input):
     """What every order says."""
 
     amount = Amount(required=True)
@@ -44,27 +44,27 @@ class Money(Input):
     metadata = Metadata()
 
 
-class Timed(Money):
+class ScheduledInput(AmountInput):
     """An order that may wait for its time, and need not be posted after it."""
 
-    scheduled_at = Moment()
-    expires_at = Moment()
+    scheduled_at = Timestamp()
+    expires_at = Timestamp()
 
     @ma.validates_schema
     def _is_in_order(self, given: dict[str, Any], **_: Any) -> None:
         if "expires_at" in given and "scheduled_at" in given and given["expires_at"] <= given["scheduled_at"]:
-            flaw = Flaw("invalid_value", "It would expire before it is due.")
+            flaw = FieldError("invalid_value", "It would expire before it is due.")
             raise ma.ValidationError({"expires_at": [flaw]})
 
 
-class DepositInput(Money):
+class DepositInput(AmountInput):
     """Money in, from outside."""
 
     wallet = WalletToken(required=True)
     source = Choice(sorted(OUTSIDE), required=True)
 
 
-class WithdrawalInput(Money):
+class WithdrawalInput(AmountInput):
     """Money out, from one of one's own wallets; by wire it goes to a bank account."""
 
     wallet = WalletToken(required=True)
@@ -77,7 +77,7 @@ class WithdrawalInput(Money):
     @ma.validates_schema
     def _says_to_whom(self, given: dict[str, Any], **_: Any) -> None:
         if given["target"] != "wire":
-            flaw = Flaw("invalid_value", "Only a withdrawal by wire goes to a bank account.")
+            flaw = FieldError("invalid_value", "Only a withdrawal by wire goes to a bank account.")
             odd = {word: [flaw] for word in ("iban", "bic", "name") if word in given}
         else:
             odd = {word: [STANDARD["required"]] for word in ("iban", "name") if word not in given}
@@ -87,7 +87,7 @@ class WithdrawalInput(Money):
             refuse_mismatch(given["iban"], given.get("bic"))
 
 
-class TransferInput(Timed):
+class TransferInput(ScheduledInput):
     """Money from one of one's own wallets to any."""
 
     source = WalletToken(required=True)
@@ -98,7 +98,7 @@ class TransferInput(Timed):
     @ma.validates_schema
     def _is_at_once(self, given: dict[str, Any], **_: Any) -> None:
         if "quote" in given and "scheduled_at" in given:
-            flaw = Flaw("invalid_value", "The rate of a quote is good now, not later.")
+            flaw = FieldError("invalid_value", "The rate of a quote is good now, not later.")
             raise ma.ValidationError({"scheduled_at": [flaw]})
 
 
@@ -111,12 +111,12 @@ class ExchangeInput(Input):
     metadata = Metadata()
 
 
-class ChargeInput(Timed):
+class ChargeInput(ScheduledInput):
     """A merchant takes money out of a customer's wallet."""
 
     wallet = WalletToken(required=True)
     target = WalletToken()
-    capture = Flag(load_default=True)
+    capture = TrueOrFalse(load_default=True)
     reference = Reference()
     summary = Text(SUMMARY_LENGTH_MAX)
 

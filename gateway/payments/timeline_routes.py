@@ -14,9 +14,9 @@ from gateway.http.schemas import page_of
 from gateway.payments.routes import EMPTY_PAGE
 from gateway.services import services
 from models import payment_timeline as steps
-from models.payment_timeline import Actor, Entry, Step
+from models.payment_timeline import Step, TimelineActor, TimelineEntry
 from models.payment_view import PaymentView
-from models.representations import failure, is_visible, moment
+from models.representations import failure_body, is_visible, iso
 from models.session import statements
 
 timeline = Blueprint(
@@ -24,8 +24,8 @@ timeline = Blueprint(
 )
 
 NEUTRAL = {
-    Actor.WORKER: "The payment could not be posted yet.",
-    Actor.BANK: "The bank could not be told or asked, or has not decided yet.",
+    TimelineActor.WORKER: "The payment could not be posted yet.",
+    TimelineActor.BANK: "The bank could not be told or asked, or has not decided yet.",
 }
 """What others than ops and auditors read of an attempt: the error itself speaks of our inside."""
 
@@ -43,7 +43,7 @@ def list_steps(id: str) -> tuple[dict[str, Any], dict[str, str]]:
     return {**EMPTY_PAGE, "data": list(_bodies(entries, view, g.caller))}, {}
 
 
-def _bodies(entries: list[Entry], view: PaymentView, caller: Caller) -> Iterator[dict[str, Any]]:
+def _bodies(entries: list[TimelineEntry], view: PaymentView, caller: Caller) -> Iterator[dict[str, Any]]:
     before = None
     for entry in entries:
         is_attempt = entry.step == Step.ATTEMPT_FAILED
@@ -55,11 +55,11 @@ def _bodies(entries: list[Entry], view: PaymentView, caller: Caller) -> Iterator
             "actor_id": entry.actor_id if caller.reads_all or entry.actor_id == caller.id else None,
             "attempt": entry.attempt,
             "waited_seconds": None if before is None else round((entry.at - before).total_seconds(), 3),
-            "next_attempt_at": moment(entry.next_attempt_at),
+            "next_attempt_at": iso(entry.next_attempt_at),
             "outcome": entry.outcome,
             "reason": None if is_attempt else text,
             "error": text if is_attempt else None,
-            "failure": failure(view.failure_code) if entry.step == Step.FAILED else None,
+            "failure": failure_body(view.failure_code) if entry.step == Step.FAILED else None,
             "payment": entry.payment_id,
         }
         before = entry.at

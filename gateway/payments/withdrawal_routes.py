@@ -8,8 +8,8 @@ from gateway.auth.tokens import requires
 from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint
 from gateway.http.parsing import body_of_request
 from gateway.http.schemas import PaymentSchema
-from gateway.outcomes.responses import Outcome, of_order
-from gateway.payments.create import ROUTES, place
+from gateway.outcomes.responses import JsonResult, payment_response
+from gateway.payments.create import ROUTES, create_payment
 from gateway.payments.schemas import WithdrawalInput
 from gateway.services import services
 
@@ -26,6 +26,8 @@ withdrawals = Blueprint(
 @withdrawals.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}, PREFER])
 @withdrawals.arguments(WithdrawalInput)
 @withdrawals.outcome(PaymentSchema)
-def withdraw(body: dict[str, Any]) -> Outcome:
+def withdraw(body: dict[str, Any]) -> JsonResult:
     """Take money out of one of your wallets, to the outside."""
-    return of_order(place(request.path, body_of_request(), body, request.environ, g.caller, services()))
+    return payment_response(
+        create_payment(request.path, body_of_request(), body, request.environ, g.caller, services())
+    )

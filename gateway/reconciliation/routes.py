@@ -11,9 +11,9 @@ from uuid_utils import uuid7
 from gateway.auth import tokens
 from gateway.auth.tokens import requires
 from gateway.http.blueprint import Blueprint
-from gateway.http.errors import Refusal, flawed, not_found
+from gateway.http.errors import ApiError, invalid, not_found
 from gateway.http.fields import is_id
-from gateway.http.gevent_support import aside
+from gateway.http.gevent_support import run_in_thread
 from gateway.http.parsing import StrictRequest, received, refuse_compressed, takes_up_to
 from gateway.http.schemas import page_of
 from gateway.lists import pagination
@@ -28,10 +28,10 @@ from gateway.reconciliation.schemas import (
 from gateway.reconciliation.statement_files import BYTES_MAX, XML, reading
 from gateway.services import services
 from models import audit, bank_statement, payment, reconciliation
-from models.bank_statement import Kept, Line
-from models.reconciliation import Overfull, Upload
+from models.bank_statement import StatementLine, StatementRecord
+from models.reconciliation import StatementTooLarge, Upload
 from models.rules.money import render
-from models.rules.reconciliation import Verdict
+from models.rules.reconciliation import MatchVerdict
 from models.session import Connection, Contention, statements, transaction
 
 reconciliations = Blueprint(
@@ -64,14 +64,14 @@ def upload(_: Body) -> Answer:
         earlier = bank_statement.by_hash(connection, hash)
     if earlier is not None:
         return _body(earlier), {"Idempotent-Replayed": "true"}
-    parsed = aside(parse, data, currencies)
+    parsed = run_in_thread(parse, data, currencies)
     days, odd = (parsed.begins_on, parsed.ends_on), json.dumps(parsed.set_aside)
     given = Upload(str(uuid7()), hash, parsed.form, parsed.account, *days, odd, g.caller.id)
     with transaction(services().engine) as connection:
         try:
             is_new = reconciliation.add(connection, given, parsed.lines, parsed.periods)
-        except Overfull:
-            raise flawed([("/lines", "invalid_value", "Far too many payments of its days are missing.")]) from None
+        except StatementTooLarge:
+            raise invalid([("/lines", "invalid_value", "Far too many payments of its days are missing.")]) from None
         kept = bank_statement.by_hash(connection, hash)
         if kept is None:
             raise Contention
@@ -96,7 +96,7 @@ def get_reconciliation(id: str) -> Answer:
 @reconciliations.response(200, page_of(StatementLineSchema))
 def list_lines(query: Body, id: str) -> Answer:
     """Its lines in their order; behind them our payments that are missing there."""
-    at = pagination.place(query)
+    at = pagination.decode_cursor(query)
     with statements(services().engine) as connection:
         known = _known(connection, id)
         rows = bank_statement.page(
@@ -120,14 +120,14 @@ def match(body: Body, id: str, line: str) -> Answer:
         raise not_found()
     with transaction(services().engine) as connection:
         before = _line(connection, _known(connection, id), int(line))
-        if before.verdict == Verdict.MATCHED:
-            raise Refusal("line_matched", "It means a payment already.")
-        if before.verdict == Verdict.MISSING_THERE and before.payment_id != body["payment"]:
-            raise flawed([("/payment", "invalid_value", "The line is this very payment of ours, and no other.")])
+        if before.verdict == MatchVerdict.MATCHED:
+            raise ApiError("line_matched", "It means a payment already.")
+        if before.verdict == MatchVerdict.MISSING_THERE and before.payment_id != body["payment"]:
+            raise invalid([("/payment", "invalid_value", "The line is this very payment of ours, and no other.")])
         if not payment.states(connection, [body["payment"]]):
-            raise flawed([("/payment", "not_found", "There is no such payment.")])
+            raise invalid([("/payment", "not_found", "There is no such payment.")])
         if not bank_statement.match(connection, id, before.line, body["payment"], body["reason"], g.caller.id):
-            raise Refusal("line_matched", "It means a payment already.")
+            raise ApiError("line_matched", "It means a payment already.")
         after = _line_body(_line(connection, _known(connection, id), before.line))
         target = f"{id}/{before.line}"
         audit.note(
@@ -136,23 +136,23 @@ def match(body: Body, id: str, line: str) -> Answer:
     return after, {}
 
 
-def _known(connection: Connection, id: str) -> Kept:
-    """The statement; raises Refusal not_found."""
+def _known(connection: Connection, id: str) -> StatementRecord:
+    """The statement; raises ApiError not_found."""
     known = bank_statement.by_id(connection, id) if is_id(id) else None
     if known is None:
         raise not_found()
     return known
 
 
-def _line(connection: Connection, known: Kept, number: int) -> Line:
-    """Its line of that number; raises Refusal not_found."""
+def _line(connection: Connection, known: StatementRecord, number: int) -> StatementLine:
+    """Its line of that number; raises ApiError not_found."""
     found = bank_statement.line(connection, known.id, number)
     if found is None:
         raise not_found()
     return found
 
 
-def _body(kept: Kept) -> Body:
+def _body(kept: StatementRecord) -> Body:
     return {
         "id": kept.id,
         "form": kept.form,
@@ -160,13 +160,13 @@ def _body(kept: Kept) -> Body:
         "begins_on": kept.begins_on.isoformat(),
         "ends_on": kept.ends_on.isoformat(),
         "set_aside": kept.set_aside,
-        "counts": {verdict.value: kept.counts.get(verdict, 0) for verdict in Verdict},
+        "counts": {verdict.value: kept.counts.get(verdict, 0) for verdict in MatchVerdict},
         "uploaded_by": kept.uploaded_by,
         "created_at": kept.created_at.isoformat(),
     }
 
 
-def _line_body(line: Line) -> Body:
+def _line_body(line: StatementLine) -> Body:
     return {
         "line": line.line,
         "account": line.account,

@@ -2,11 +2,11 @@
 
 import marshmallow as ma
 
-from gateway.http.fields import Id, Input, Text, Words
+from gateway.http.fields import ChoiceList, Id, Input, Text
 from gateway.http.schemas import Output, PageQuery, amount_text, one_of
 from gateway.ops.schemas import REASON_LENGTH_MAX
 from gateway.reconciliation.statement_files import DIRECTIONS
-from models.rules.reconciliation import Difference, Verdict
+from models.rules.reconciliation import Difference, MatchVerdict
 
 
 class UploadInput(Input):
@@ -16,7 +16,7 @@ class UploadInput(Input):
 class StatementLineQuery(PageQuery):
     """Which lines."""
 
-    verdict = Words(Verdict)
+    verdict = ChoiceList(MatchVerdict)
 
 
 class MatchInput(Input):
@@ -78,7 +78,7 @@ class StatementLineSchema(Output):
     end_to_end_id = ma.fields.String(allow_none=True)
     bank_reference = ma.fields.String(allow_none=True)
     description = ma.fields.String(allow_none=True)
-    verdict = one_of(Verdict)
+    verdict = one_of(MatchVerdict)
     difference = ma.fields.String(allow_none=True, metadata={"description": f"If mismatched: {', '.join(Difference)}."})
     payment = ma.fields.UUID(allow_none=True)
     match = ma.fields.Nested(MatchSchema, allow_none=True)

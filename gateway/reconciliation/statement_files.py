@@ -8,14 +8,14 @@ from typing import NamedTuple
 import marshmallow as ma
 
 from gateway.http import csv_lines
-from gateway.http.errors import POINTER_LENGTH_MAX, Flaw, Refusal, flawed
+from gateway.http.errors import POINTER_LENGTH_MAX, ApiError, FieldError, invalid
 from gateway.http.fields import YEAR_MAX, YEAR_MIN, Text
 from gateway.http.parsing import flatten
 from gateway.lists.exports import CSV
 from models.camt053 import STATEMENTS, TEXT_LENGTH_MAX, payment_id, statements
 from models.currency import Currency
-from models.iso20022 import Broken, document
-from models.reconciliation import Period, Told
+from models.iso20022 import InvalidFile, document
+from models.reconciliation import Period, ReportedLine
 from models.rules import money
 from models.rules.blanks import fold_blanks
 
@@ -44,11 +44,11 @@ XML = ("application/xml", "text/xml")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _WORDS = Text(TEXT_LENGTH_MAX)
 
-Flaws = list[tuple[str, str, str]]
+StatementErrors = list[tuple[str, str, str]]
 Currencies = Mapping[str, Currency]
 
 
-class Parsed(NamedTuple):
+class ParsedStatement(NamedTuple):
     """A statement that was read: its form, whose account if it is of one, its days, lines, and what was set aside."""
 
     form: str
@@ -56,11 +56,11 @@ class Parsed(NamedTuple):
     begins_on: date
     ends_on: date
     periods: list[Period]
-    lines: list[Told]
+    lines: list[ReportedLine]
     set_aside: list[dict[str, str]]
 
 
-class Raw(NamedTuple):
+class RawLine(NamedTuple):
     """A line whose values are still to be judged, and its place in the file."""
 
     pointer: str
@@ -74,40 +74,40 @@ class Raw(NamedTuple):
     description: str | None = None
 
 
-def reading(media_type: str) -> Callable[[bytes, Currencies], Parsed]:
-    """What reads files of this media type, and sets aside each wrong line by its pointer; raises Refusal."""
+def reading(media_type: str) -> Callable[[bytes, Currencies], ParsedStatement]:
+    """What reads files of this media type, and sets aside each wrong line by its pointer; raises ApiError."""
     if media_type == CSV:
         return of_csv
     if media_type in XML:
         return of_camt
-    raise Refusal("unsupported_media_type", f"Send Content-Type: {CSV}, or {XML[0]} for camt.053.")
+    raise ApiError("unsupported_media_type", f"Send Content-Type: {CSV}, or {XML[0]} for camt.053.")
 
 
-def of_csv(data: bytes, currencies: Currencies) -> Parsed:
+def of_csv(data: bytes, currencies: Currencies) -> ParsedStatement:
     """A CSV in UTF-8 whose first line names its columns; amounts are above zero, and lines are numbered from 1."""
     texts = csv_lines.lines(iter(data.removeprefix(csv_lines.BOM).split(b"\n")))
     try:
         names = [name.strip() for name in csv_lines.cells(next(texts, b""), "/header")]
     except ma.ValidationError:
-        raise Refusal("malformed_csv", "The first line names the columns.") from None
+        raise ApiError("malformed_csv", "The first line names the columns.") from None
     strange = [name for name in names if name not in REQUIRED + OPTIONAL or names.count(name) > 1]
     if strange:
-        raise flawed([("/header", "unknown_field", f"Columns are: {', '.join(REQUIRED + OPTIONAL)}.")])
+        raise invalid([("/header", "unknown_field", f"Columns are: {', '.join(REQUIRED + OPTIONAL)}.")])
     if not set(REQUIRED) <= set(names):
-        raise flawed([("/header", "required", f"Columns that must be there: {', '.join(REQUIRED)}.")])
+        raise invalid([("/header", "required", f"Columns that must be there: {', '.join(REQUIRED)}.")])
 
-    def read(number: int, text: bytes) -> Raw:
+    def read(number: int, text: bytes) -> RawLine:
         cells = csv_lines.cells(text, f"/lines/{number}")
         if len(cells) != len(names):
-            raise ma.ValidationError([Flaw("invalid_value", f"The header names {len(names)} cells.")])
+            raise ma.ValidationError([FieldError("invalid_value", f"The header names {len(names)} cells.")])
         given = dict(zip(names, cells, strict=True))
         given |= {name: fold_blanks(given[name]) for name in IDS if name in given}
         words = {name: _words(name, given[name]) for name in OPTIONAL if given.get(name)}
         place, day = f"/lines/{number}", _day(given["booked_on"])
-        return Raw(place, None, day, given["direction"], given["amount"], given["currency"], **words)
+        return RawLine(place, None, day, given["direction"], given["amount"], given["currency"], **words)
 
-    lines: list[Told] = []
-    flaws: Flaws = []
+    lines: list[ReportedLine] = []
+    flaws: StatementErrors = []
     rows = list(texts)
     _refuse_too_many(rows)
     for number, text in enumerate(rows, 1):
@@ -120,14 +120,14 @@ def of_csv(data: bytes, currencies: Currencies) -> Parsed:
     return _parsed("csv", [Period(min(days), max(days), found)] if days else [], lines, flaws)
 
 
-def of_camt(data: bytes, currencies: Currencies) -> Parsed:
+def of_camt(data: bytes, currencies: Currencies) -> ParsedStatement:
     """The booked entries of a camt.053; characters that nobody can see are left out of its texts."""
     try:
         told, odd = statements(document(data, STATEMENTS))
-    except Broken as broken:
-        raise Refusal("malformed_xml", str(broken)) from None
-    flaws: Flaws = [(one.pointer, "invalid_value", one.detail) for one in odd]
-    lines: list[Told] = []
+    except InvalidFile as broken:
+        raise ApiError("malformed_xml", str(broken)) from None
+    flaws: StatementErrors = [(one.pointer, "invalid_value", one.detail) for one in odd]
+    lines: list[ReportedLine] = []
     periods = []
     _refuse_too_many([entry for one in told for entry in one.entries])
     number = 0
@@ -140,7 +140,7 @@ def of_camt(data: bytes, currencies: Currencies) -> Parsed:
         for entry in one.entries:
             number += 1
             words = map(_visible, (entry.end_to_end_id, entry.bank_reference, entry.description))
-            raw = Raw(entry.pointer, _visible(one.account), *entry[:4], *words)
+            raw = RawLine(entry.pointer, _visible(one.account), *entry[:4], *words)
             try:
                 kept.append((entry.pointer, _told(number, raw, currencies)))
             except ma.ValidationError as error:
@@ -159,10 +159,10 @@ def of_camt(data: bytes, currencies: Currencies) -> Parsed:
 
 def _refuse_too_many(rows: Sequence[object]) -> None:
     if len(rows) > LINES_MAX:
-        raise flawed([("/lines", "invalid_value", f"At most {LINES_MAX} lines.")])
+        raise invalid([("/lines", "invalid_value", f"At most {LINES_MAX} lines.")])
 
 
-def _told(number: int, raw: Raw, currencies: Currencies) -> Told:
+def _told(number: int, raw: RawLine, currencies: Currencies) -> ReportedLine:
     """The line with its amount in minor units, and the payment that its end-to-end id names; raises ValidationError."""
     if raw.direction not in DIRECTIONS:
         raise _wrong("direction", "invalid_value", f"One of: {', '.join(DIRECTIONS)}.")
@@ -177,7 +177,7 @@ def _told(number: int, raw: Raw, currencies: Currencies) -> Told:
         raise _wrong("amount", error.code, error.detail) from None
     words = (raw.end_to_end_id, raw.bank_reference, raw.description)
     day = (raw.booked_on, raw.direction, amount, raw.currency)
-    return Told(number, raw.account, *day, *words, payment_id(raw.end_to_end_id))
+    return ReportedLine(number, raw.account, *day, *words, payment_id(raw.end_to_end_id))
 
 
 def _day(text: str) -> date | None:
@@ -195,20 +195,22 @@ def _words(name: str, text: str) -> str:
 
 
 def _wrong(name: str, code: str, detail: str) -> ma.ValidationError:
-    return ma.ValidationError({name: [Flaw(code, detail)]})
+    return ma.ValidationError({name: [FieldError(code, detail)]})
 
 
-def _parsed(form: str, periods: list[Period], lines: list[Told], flaws: Flaws, account: str | None = None) -> Parsed:
-    """The statement as a whole; raises Refusal if nothing of it can be read, or it is of no days, or of too many."""
+def _parsed(
+    form: str, periods: list[Period], lines: list[ReportedLine], flaws: StatementErrors, account: str | None = None
+) -> ParsedStatement:
+    """The statement as a whole; raises ApiError if nothing of it can be read, or it is of no days, or of too many."""
     if (flaws and not lines) or len(flaws) > SET_ASIDE_MAX:
-        raise flawed(flaws)
+        raise invalid(flaws)
     if not periods:
-        raise flawed([("/lines", "invalid_value", "At least one line.")])
+        raise invalid([("/lines", "invalid_value", "At least one line.")])
     begins_on, ends_on = min(one.begins_on for one in periods), max(one.ends_on for one in periods)
     if not (begins_on.year >= YEAR_MIN and ends_on.year <= YEAR_MAX and (ends_on - begins_on).days <= DAYS_MAX):
-        raise flawed([("/lines", "invalid_value", f"At most {DAYS_MAX} days.")])
+        raise invalid([("/lines", "invalid_value", f"At most {DAYS_MAX} days.")])
     set_aside = [{"pointer": place[:POINTER_LENGTH_MAX], "code": code, "detail": words} for place, code, words in flaws]
-    return Parsed(form, account, begins_on, ends_on, periods, lines, set_aside)
+    return ParsedStatement(form, account, begins_on, ends_on, periods, lines, set_aside)
 
 
 def _visible(words: str | None) -> str | None:

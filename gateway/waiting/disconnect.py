@@ -17,19 +17,19 @@ GONE = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR | selec
 _poll = get_original("select", "poll")  # gevent's own would wait, and knows only what can be read or written
 
 
-class Line(Protocol):
+class Socket(Protocol):
     """A socket."""
 
     def fileno(self) -> int:
         """The number of the open file, -1 once it is closed."""
 
 
-def line_of(environ: Environ) -> Line | None:
+def socket_of(environ: Environ) -> Socket | None:
     """The line on which the request came, None if the server does not tell."""
     return next((environ[name] for name in SOCKETS if name in environ), None)
 
 
-def hung_up(lines: Iterable[Line]) -> list[bool]:
+def disconnected(lines: Iterable[Socket]) -> list[bool]:
     """Whether its client has closed it, of each line; one call of the system, which waits for nothing."""
     files = [line.fileno() for line in lines]
     poll = _poll()

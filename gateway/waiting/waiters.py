@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import structlog
 
-from gateway.waiting.disconnect import Line, hung_up
+from gateway.waiting.disconnect import Socket, disconnected
 from models import bulk, change_listener, event, payment_view
 from models.bulk import Bulk
 from models.event import Event
 from models.payment_view import PaymentView
-from models.session import Connection, Contention, DatabaseAway, Engine, Overdue, statements
+from models.session import Connection, Contention, DatabaseAway, Engine, StatementTimeout, statements
 
 TICK_SECONDS = 1.0
 """All that is waited for is read so often, whatever was heard: a lost word costs no more."""
@@ -29,17 +29,17 @@ RECONNECT_SECONDS = 1.0
 log = structlog.get_logger("waits")
 
 
-class Change(NamedTuple):
+class SubjectChange(NamedTuple):
     """A payment or a bulk as it is now, with all that happened to it if that was asked for."""
 
     subject: PaymentView | Bulk
     events: tuple[Event, ...] = ()
 
 
-class Place:
+class Waiter:
     """One waiter's; given back at the end of its block."""
 
-    def __init__(self, id: str, user_id: str, line: Line | None, *, with_events: bool) -> None:
+    def __init__(self, id: str, user_id: str, line: Socket | None, *, with_events: bool) -> None:
         self.id = id
         self.user_id = user_id
         self.line = line
@@ -47,10 +47,10 @@ class Place:
         self.version = 0
         self.is_closed = False
         """Who waited here has hung up, or the process is about to end: nothing more is waited for."""
-        self._change: Change | None = None
+        self._change: SubjectChange | None = None
         self._woken = threading.Event()
 
-    def next(self, seconds: float, version: int) -> Change | None:
+    def next(self, seconds: float, version: int) -> SubjectChange | None:
         """What is newer than this version, as soon as it is; None if nothing was within these seconds, or if closed."""
         self.version = version
         deadline = time.monotonic() + seconds
@@ -61,7 +61,7 @@ class Place:
             if self.is_closed or not self._woken.wait(max(0.0, deadline - time.monotonic())):
                 return None
 
-    def hand(self, change: Change) -> None:
+    def hand(self, change: SubjectChange) -> None:
         """Give what was read for it, unless it has something newer already."""
         if self._change is None or change.subject.version >= self._change.subject.version:
             self._change = change
@@ -73,7 +73,7 @@ class Place:
         self._woken.set()
 
 
-class Waits:
+class Waiters:
     """The waiters of a process; the line that wakes them begins with the first."""
 
     def __init__(self, engine: Engine, url: str, *, waiters_max: int, of_user_max: int) -> None:
@@ -81,7 +81,7 @@ class Waits:
         self._url = url
         self._waiters_max = waiters_max
         self._of_user_max = of_user_max
-        self._places: dict[str, set[Place]] = {}
+        self._places: dict[str, set[Waiter]] = {}
         self._of_user: dict[str, int] = {}
         self._heard: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -94,17 +94,17 @@ class Waits:
 
     @contextmanager
     def place(
-        self, id: str, user_id: str, line: Line | None = None, *, with_events: bool = False
-    ) -> Iterator[Place | None]:
+        self, id: str, user_id: str, line: Socket | None = None, *, with_events: bool = False
+    ) -> Iterator[Waiter | None]:
         """A place to wait for the payment or bulk, None if all are taken, or this user's share of them, or it closed.
 
         Read after taking it, or right after one's own commit; `line`: whose end is the end of the wait; `with_events`:
         also what happened to it.
         """
-        place = self._take(Place(id, user_id, line, with_events=with_events))
+        place = self._take(Waiter(id, user_id, line, with_events=with_events))
         try:
             if place is not None and id in self._heard:
-                with suppress(DatabaseAway, Contention, Overdue), statements(self._engine) as connection:
+                with suppress(DatabaseAway, Contention, StatementTimeout), statements(self._engine) as connection:
                     self._read(connection, [id])
             yield place
         finally:
@@ -118,11 +118,11 @@ class Waits:
         for place in self._taken():
             place.close()
 
-    def _taken(self) -> list[Place]:
+    def _taken(self) -> list[Waiter]:
         with self._lock:
             return [place for places in self._places.values() for place in places]
 
-    def _take(self, place: Place) -> Place | None:
+    def _take(self, place: Waiter) -> Waiter | None:
         with self._lock:
             of_user = self._of_user.get(place.user_id, 0)
             if self._is_closed or len(self) >= self._waiters_max or of_user >= self._of_user_max:
@@ -135,7 +135,7 @@ class Waits:
             self._places.setdefault(place.id, set()).add(place)
         return place
 
-    def _give_back(self, place: Place) -> None:
+    def _give_back(self, place: Waiter) -> None:
         with self._lock:
             self._of_user[place.user_id] -= 1
             if not self._of_user[place.user_id]:
@@ -149,7 +149,7 @@ class Waits:
         while not self._is_closed:
             try:
                 step()
-            except (DatabaseAway, Contention, Overdue) as error:
+            except (DatabaseAway, Contention, StatementTimeout) as error:
                 if not self._is_deaf:
                     log.warning("the line is lost, waiters wait on", error=str(error.__cause__).strip())
                 self._is_deaf = True
@@ -180,7 +180,7 @@ class Waits:
         Who has hung up gives his place to others.
         """
         lines = {place.line: place for place in self._taken() if place.line is not None}
-        for place, is_gone in zip(lines.values(), hung_up(lines), strict=True):
+        for place, is_gone in zip(lines.values(), disconnected(lines), strict=True):
             if is_gone:
                 place.close()
         if self._places:
@@ -209,4 +209,4 @@ class Waits:
         for one in event.of_subjects(connection, list(told)) if told else ():
             events.setdefault(one.subject_id, []).append(one)
         for place in waiting:
-            place.hand(Change(subjects[place.id], tuple(events.get(place.id, ()))))
+            place.hand(SubjectChange(subjects[place.id], tuple(events.get(place.id, ()))))

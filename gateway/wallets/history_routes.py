@@ -25,8 +25,8 @@ from gateway.wallets import statement
 from gateway.wallets.routes import visible
 from models import account_history as rows
 from models.account_history import COLUMNS, HistoryRow
-from models.payment_search import Found, Place
-from models.representations import failure
+from models.payment_search import Cursor, Page
+from models.representations import failure_body
 from models.rules.money import render
 from models.session import Engine, statements
 
@@ -44,7 +44,7 @@ Answer = tuple[dict[str, Any], dict[str, str]]
 
 @history.route("/<token>/operations")
 @requires("wallets:read", others=exports.FILES)
-@history.doc(responses=exports.as_well(*exports.FILES))
+@history.doc(responses=exports.document_formats(*exports.FILES))
 @history.arguments(HistoryQuery, location="query")
 @history.response(200, page_of(HistoryRowSchema))
 def list_history(query: dict[str, Any], token: str) -> Response | Answer:
@@ -56,14 +56,14 @@ def list_history(query: dict[str, Any], token: str) -> Response | Answer:
     engine = services().engine
     with statements(engine) as connection:
         wallet = visible(connection, token)
-    where = pagination.asked(query, COLUMNS, lambda _: services().catalogue.currency(wallet.currency))
+    where = pagination.parse_filters(query, COLUMNS, lambda _: services().catalogue.currency(wallet.currency))
     is_incoming = _only(query.get("direction"), "in")
 
-    def read(limit: int, at: Place) -> Found:
+    def read(limit: int, at: Cursor) -> Page:
         with statements(engine) as connection:
             return rows.page(connection, wallet.id, where, limit, at, is_incoming=is_incoming)
 
-    return exports.answer(query, read, row_body, HistoryRowSchema)
+    return exports.export_response(query, read, row_body, HistoryRowSchema)
 
 
 def _only(given: list[str] | None, word: str) -> bool | None:
@@ -91,7 +91,7 @@ def get_balance(query: dict[str, Any], token: str) -> Answer:
 
 @history.route("/<token>/statement")
 @requires("wallets:read", others=(CSV, JSON_LINES, HTML))
-@history.doc(responses=exports.as_well(CSV, JSON_LINES, HTML))
+@history.doc(responses=exports.document_formats(CSV, JSON_LINES, HTML))
 @history.arguments(StatementQuery, location="query")
 @history.response(200, StatementSchema)
 def get_statement(query: dict[str, Any], token: str) -> Response | Answer:
@@ -113,7 +113,7 @@ def get_statement(query: dict[str, Any], token: str) -> Response | Answer:
         "closing": render(closing.balance, wallet.digits),
     }
     batches = _batches(engine, wallet.id, opening.account_seq, closing.account_seq)
-    media_type = exports.wanted(CSV, JSON_LINES, HTML)
+    media_type = exports.accepted_format(CSV, JSON_LINES, HTML)
     if media_type in exports.FILES:
         first = next(batches, [])  # what is wrong with it is answered, not cut off
         return statement.file(body, chain([first], batches), media_type)
@@ -155,7 +155,7 @@ def row_body(row: HistoryRow) -> dict[str, Any]:
         },
         "summary": row.summary,
         "reference": row.reference,
-        "failure": failure(row.failure_code),
+        "failure": failure_body(row.failure_code),
         "created_at": row.created_at.isoformat(),
         "finalized_at": row.finalized_at.isoformat(),
     }

@@ -9,10 +9,10 @@ from gateway.acceptance.reference_data import minor_units
 from gateway.auth import tokens
 from gateway.auth.tokens import requires
 from gateway.http.blueprint import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, Blueprint
-from gateway.http.errors import Refusal, flawed, not_found
-from gateway.http.etag import changed_meanwhile, refuse_unless_seen
+from gateway.http.errors import ApiError, invalid, not_found
+from gateway.http.etag import precondition_failed, require_if_match
 from gateway.http.fields import is_wallet_token
-from gateway.http.idempotency import fingerprint_of, key_of, recalled
+from gateway.http.idempotency import find_replay, idempotency_key, request_fingerprint
 from gateway.http.parsing import body_of_request
 from gateway.http.schemas import PageQuery, page_of
 from gateway.lists import pagination
@@ -52,8 +52,8 @@ Answer = tuple[dict[str, Any], dict[str, str]]
 def open_wallet(body: dict[str, Any]) -> Answer:
     """Open a wallet in one currency, with nothing in it."""
     currency = services().catalogue.currency(body["currency"])
-    key = key_of(request.environ) if "Idempotency-Key" in request.headers else None
-    print_ = fingerprint_of(request.path, body_of_request())
+    key = idempotency_key(request.environ) if "Idempotency-Key" in request.headers else None
+    print_ = request_fingerprint(request.path, body_of_request())
     id, count_max = str(uuid7()), _wallets_max()
     with transaction(services().engine) as connection:
         if count_max:
@@ -63,9 +63,9 @@ def open_wallet(body: dict[str, Any]) -> Answer:
             if earlier is not None:
                 return _answer(earlier, {"Idempotent-Replayed": "true"})
         if not currency.is_active:
-            raise flawed([("/currency", "currency_inactive", "This currency is not in use.")])
+            raise invalid([("/currency", "currency_inactive", "This currency is not in use.")])
         if count_max and account.count_wallets(connection, g.caller.id) >= count_max:
-            raise Refusal("wallet_limit_reached", f"You may have {count_max} in all, inactive ones included.")
+            raise ApiError("wallet_limit_reached", f"You may have {count_max} in all, inactive ones included.")
         if key is not None and not idempotency.keep(connection, g.caller.id, key, print_, account_id=id):
             # Another request with the key was faster; its row is committed now.
             earlier = _earlier(connection, key, print_)
@@ -85,7 +85,7 @@ def _wallets_max() -> int:
 
 
 def _earlier(connection: Connection, key: str, print_: bytes) -> Wallet | None:
-    kept = recalled(connection, (g.caller.id, key), print_)
+    kept = find_replay(connection, (g.caller.id, key), print_)
     return account.wallet_by_id(connection, kept.account_id) if kept and kept.account_id else None
 
 
@@ -100,7 +100,7 @@ def _answer(wallet: Wallet, headers: dict[str, str]) -> Answer:
 @wallets.response(200, page_of(WalletSchema))
 def list_wallets(query: dict[str, Any]) -> Answer:
     """Your wallets, newest first; the inactive ones only if asked for."""
-    at = pagination.place(query)
+    at = pagination.decode_cursor(query)
     with statements(services().engine) as connection:
         rows = account.wallets(
             connection,
@@ -141,11 +141,11 @@ def change_wallet(body: dict[str, Any], token: str) -> Answer:
     """
     with transaction(services().engine) as connection:
         wallet = own(connection, token)
-        refuse_unless_seen(wallet.version, "wallet")
+        require_if_match(wallet.version, "wallet")
         wished = _wished(connection, body, wallet)
         changed = wallet if wished == wallet else account.change_wallet(connection, wished)
         if changed is None:
-            raise changed_meanwhile("wallet")
+            raise precondition_failed("wallet")
         before, after = (wallet_body(one) for one in (wallet, changed))
         differing = [name for name in CHANGEABLE if before[name] != after[name]]
         if differing:
@@ -155,7 +155,7 @@ def change_wallet(body: dict[str, Any], token: str) -> Answer:
 
 
 def _wished(connection: Connection, body: dict[str, Any], wallet: Wallet) -> Wallet:
-    """The wallet as its owner wants it, limits in the order of their merchants; raises Refusal."""
+    """The wallet as its owner wants it, limits in the order of their merchants; raises ApiError."""
     limits, blocked = (body.get(name) or [] for name in ("charge_limits", "blocked_merchants"))
     named = {f"/charge_limits/{place}/merchant": limit["merchant"] for place, limit in enumerate(limits)}
     named |= {f"/blocked_merchants/{place}": merchant for place, merchant in enumerate(blocked)}
@@ -163,7 +163,7 @@ def _wished(connection: Connection, body: dict[str, Any], wallet: Wallet) -> Wal
     known = user.merchants_among(connection, asked.values()) if asked else set()
     unknown = [pointer for pointer, merchant in asked.items() if merchant not in known]
     if unknown:
-        raise flawed([(pointer, "merchant_unknown", "There is no such merchant.") for pointer in unknown])
+        raise invalid([(pointer, "merchant_unknown", "There is no such merchant.") for pointer in unknown])
     wished = wallet._replace(**{name: body[name] for name in ("label", "is_active") if name in body})
     if "charge_limits" in body:
         terms = [_limit(limit, f"/charge_limits/{place}", wallet.currency) for place, limit in enumerate(limits)]
@@ -174,7 +174,7 @@ def _wished(connection: Connection, body: dict[str, Any], wallet: Wallet) -> Wal
 
 
 def _limit(given: dict[str, Any], pointer: str, code: str) -> ChargeLimit:
-    """The limit in minor units of its wallet's currency; raises Refusal."""
+    """The limit in minor units of its wallet's currency; raises ApiError."""
     currency = services().catalogue.currency(code)
     per_charge, per_day = (
         None if given[name] is None else minor_units(given[name], currency, f"{pointer}/{name}")
@@ -189,7 +189,7 @@ def _limit(given: dict[str, Any], pointer: str, code: str) -> ChargeLimit:
 @wallets.response(200, page_of(ChargingMerchantSchema))
 def list_merchants(query: dict[str, Any], token: str) -> Answer:
     """Who charged one of your wallets, by the newest charge, among the newest 10,000 payments out of it."""
-    at = pagination.place(query)
+    at = pagination.decode_cursor(query)
     with statements(services().engine) as connection:
         wallet = visible(connection, token)
         rows = charge_limit.merchants(connection, wallet.id, query["limit"] + 1, before=at.before, after=at.after)
@@ -223,7 +223,7 @@ def rotate_wallet(_: dict[str, Any], token: str) -> Answer:
 
 
 def visible(connection: Connection, token: str) -> Wallet:
-    """The wallet behind the token, if it is the caller's or he sees all; raises Refusal not_found."""
+    """The wallet behind the token, if it is the caller's or he sees all; raises ApiError not_found."""
     wallet = account.wallet_by_token(connection, token) if is_wallet_token(token) else None
     if wallet is None or (wallet.owner_id != g.caller.id and "wallets:read-all" not in g.caller.scopes):
         raise not_found()
@@ -231,7 +231,7 @@ def visible(connection: Connection, token: str) -> Wallet:
 
 
 def own(connection: Connection, token: str) -> Wallet:
-    """The wallet behind the token, if it is the caller's; raises Refusal not_found."""
+    """The wallet behind the token, if it is the caller's; raises ApiError not_found."""
     wallet = visible(connection, token)
     if wallet.owner_id != g.caller.id:
         raise not_found()

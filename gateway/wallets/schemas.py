@@ -5,9 +5,19 @@ from typing import Any
 
 import marshmallow as ma
 
-from gateway.http.errors import Flaw
-from gateway.http.fields import Activity, Amount, Change, CurrencyCode, Flag, Id, Input, Strict, Text
-from gateway.http.schemas import Output, PageQuery, Part, amount_text
+from gateway.http.errors import FieldError
+from gateway.http.fields import (
+    ActiveFilter,
+    Amount,
+    ChangeInput,
+    CurrencyCode,
+    Id,
+    Input,
+    StrictField,
+    Text,
+    TrueOrFalse,
+)
+from gateway.http.schemas import NestedInput, Output, PageQuery, amount_text
 
 LABEL_LENGTH_MAX = 100
 
@@ -17,10 +27,10 @@ CHARGE_LIMITS_MAX = 100
 BLOCKED_MERCHANTS_MAX = 1_000
 
 
-class Listed(ma.fields.List):
+class BoundedList(ma.fields.List):
     """A JSON list of at most so many values."""
 
-    make_error = Strict.make_error
+    make_error = StrictField.make_error
 
     def __init__(self, inner: ma.fields.Field, most: int, **kwargs: Any) -> None:
         super().__init__(inner, metadata={"maxItems": most}, **kwargs)
@@ -28,9 +38,9 @@ class Listed(ma.fields.List):
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
         if type(value) is not list:
-            raise ma.ValidationError([Flaw("invalid_type", "A list is expected.")])
+            raise ma.ValidationError([FieldError("invalid_type", "A list is expected.")])
         if len(value) > self.most:
-            raise ma.ValidationError([Flaw("invalid_value", f"At most {self.most}.")])
+            raise ma.ValidationError([FieldError("invalid_value", f"At most {self.most}.")])
         return super()._deserialize(value, *args, **kwargs)
 
 
@@ -51,16 +61,16 @@ class LimitInput(Input):
     @ma.validates_schema
     def _limits_something(self, given: dict[str, Any], **_: Any) -> None:
         if given["per_charge"] is given["per_day"] is None:
-            raise ma.ValidationError([Flaw("required", "Give per_charge, per_day or both.")])
+            raise ma.ValidationError([FieldError("required", "Give per_charge, per_day or both.")])
 
 
-class WalletChange(Change):
+class WalletChange(ChangeInput):
     """What its owner changes of a wallet; what is null, or an empty list, is taken away."""
 
     label = Text(LABEL_LENGTH_MAX, allow_none=True)
-    is_active = Flag()
-    charge_limits = Listed(Part(LimitInput), CHARGE_LIMITS_MAX, allow_none=True)
-    blocked_merchants = Listed(Id(), BLOCKED_MERCHANTS_MAX, allow_none=True)
+    is_active = TrueOrFalse()
+    charge_limits = BoundedList(NestedInput(LimitInput), CHARGE_LIMITS_MAX, allow_none=True)
+    blocked_merchants = BoundedList(Id(), BLOCKED_MERCHANTS_MAX, allow_none=True)
 
     @ma.validates_schema
     def _names_each_merchant_once(self, given: dict[str, Any], **_: Any) -> None:
@@ -73,13 +83,13 @@ class WalletChange(Change):
             raise ma.ValidationError({name: found for name, found in flaws.items() if found})
 
 
-def _repeated(merchants: Sequence[str | None]) -> dict[int, list[Flaw]]:
+def _repeated(merchants: Sequence[str | None]) -> dict[int, list[FieldError]]:
     """A flaw for each that stands there before, by its place."""
     seen: set[str | None] = set()
     flaws = {}
     for place, merchant in enumerate(merchants):
         if merchant in seen:
-            flaws[place] = [Flaw("invalid_value", "It is named twice.")]
+            flaws[place] = [FieldError("invalid_value", "It is named twice.")]
         seen.add(merchant)
     return flaws
 
@@ -91,7 +101,7 @@ class RotationInput(Input):
 class WalletQuery(PageQuery):
     """Which wallets."""
 
-    is_active = Activity()
+    is_active = ActiveFilter()
     currency = CurrencyCode()
 
 

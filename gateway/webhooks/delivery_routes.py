@@ -21,7 +21,7 @@ from gateway.webhooks.schemas import (
     WholeDeliverySchema,
 )
 from models import webhook_delivery
-from models.representations import moment
+from models.representations import iso
 from models.session import Connection, statements, transaction
 from models.webhook_delivery import Attempt, Delivery
 
@@ -42,7 +42,7 @@ Answer = tuple[Body, dict[str, str]]
 @webhook_deliveries.response(200, page_of(DeliverySchema))
 def list_deliveries(query: Body, id: str) -> Answer:
     """What was sent to one of your webhook endpoints, or is to be, newest first; of the last 30 days."""
-    at = pagination.place(query)
+    at = pagination.decode_cursor(query)
     with statements(services().engine) as connection:
         own(connection, id)
         filters = {"states": query.get("state"), "names": query.get("type")}
@@ -90,7 +90,7 @@ def redeliver(_: Body, id: str) -> Answer:
 
 
 def _own_delivery(connection: Connection, id: str) -> Delivery:
-    """The delivery, if it is to an endpoint of the caller's; raises Refusal not_found."""
+    """The delivery, if it is to an endpoint of the caller's; raises ApiError not_found."""
     known = webhook_delivery.by_id(connection, id) if is_id(id) else None
     if known is None or known.user_id != g.caller.id:
         raise not_found()
@@ -108,10 +108,10 @@ def _body(delivery: Delivery) -> Body:
         "occurred_at": delivery.occurred_at.isoformat(),
         "state": delivery.state,
         "attempts": delivery.attempts,
-        "next_attempt_at": moment(delivery.next_attempt_at),
+        "next_attempt_at": iso(delivery.next_attempt_at),
         "last_status": delivery.last_status,
         "last_error": delivery.last_error,
-        "finished_at": moment(delivery.finished_at),
+        "finished_at": iso(delivery.finished_at),
         "created_at": delivery.created_at.isoformat(),
     }
 

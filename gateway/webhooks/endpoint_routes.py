@@ -7,11 +7,11 @@ from uuid_utils import uuid7
 
 from gateway.auth.tokens import actor, requires
 from gateway.http.blueprint import IF_MATCH, Blueprint, no_content
-from gateway.http.errors import Refusal, not_found
-from gateway.http.etag import changed_meanwhile, refuse_unless_seen
+from gateway.http.errors import ApiError, not_found
+from gateway.http.etag import precondition_failed, require_if_match
 from gateway.http.fields import is_id
 from gateway.http.schemas import PageQuery, page_of
-from gateway.lists.paging import listed
+from gateway.lists.paging import paginated
 from gateway.payments.representations import etag
 from gateway.services import services
 from gateway.webhooks.schemas import (
@@ -23,7 +23,7 @@ from gateway.webhooks.schemas import (
     PingSchema,
     SecretRotationInput,
 )
-from gateway.webhooks.url_check import refuse_unless_allowed
+from gateway.webhooks.url_check import check_url
 from models import audit, user, webhook_endpoint
 from models.representations import endpoint_body
 from models.session import Connection, statements, transaction
@@ -49,7 +49,7 @@ Answer = tuple[Body, dict[str, str]]
 @webhook_endpoints.response(201, NewEndpointSchema)
 def create_endpoint(body: Body) -> Answer:
     """Have events sent to a URL; the secret that signs them is shown this once."""
-    refuse_unless_allowed(body["url"])
+    check_url(body["url"])
     id, secret = str(uuid7()), new_secret()
     with transaction(services().engine) as connection:
         user.lock(connection, g.caller.id)
@@ -57,7 +57,7 @@ def create_endpoint(body: Body) -> Answer:
             connection, id, g.caller.id, body["url"], body["event_types"], body.get("description")
         )
         if kept is None:
-            raise Refusal("too_many_webhook_endpoints", f"You may have {ENDPOINTS_MAX}; delete one first.")
+            raise ApiError("too_many_webhook_endpoints", f"You may have {ENDPOINTS_MAX}; delete one first.")
         webhook_endpoint.add_secret(connection, str(uuid7()), id, secret)
         audit.note(connection, actor(), "webhook_endpoints.create", id, after=body)
     headers = {**_tag(kept), "Location": f"/v1/webhook-endpoints/{id}"}
@@ -70,7 +70,7 @@ def create_endpoint(body: Body) -> Answer:
 @webhook_endpoints.response(200, page_of(EndpointSchema))
 def list_endpoints(query: Body) -> Answer:
     """Your webhook endpoints, newest first."""
-    return listed(query, webhook_endpoint.page, endpoint_body, user_id=g.caller.id)
+    return paginated(query, webhook_endpoint.page, endpoint_body, user_id=g.caller.id)
 
 
 @webhook_endpoints.route("/<id>")
@@ -95,16 +95,16 @@ def change_endpoint(body: Body, id: str) -> Answer:
     """
     with statements(services().engine) as connection:
         known = own(connection, id)
-    refuse_unless_seen(known.version, WHAT)
+    require_if_match(known.version, WHAT)
     if "url" in body:
-        refuse_unless_allowed(body["url"])
+        check_url(body["url"])
     wished, is_forgiven = known._replace(**body), body.get("is_active", False)
     if wished == known and not (is_forgiven and known.failing_since):
         return endpoint_body(known), _tag(known)
     with transaction(services().engine) as connection:
         changed = webhook_endpoint.change(connection, wished, is_forgiven=is_forgiven)
         if changed is None:
-            raise changed_meanwhile(WHAT)
+            raise precondition_failed(WHAT)
         before, after = (endpoint_body(one) for one in (known, changed))
         told = ({name: one[name] for name in CHANGEABLE if before[name] != after[name]} for one in (before, after))
         audit.note(connection, actor(), "webhook_endpoints.change", id, None, *told)
@@ -119,9 +119,9 @@ def delete_endpoint(id: str) -> Response:
     """Delete one of your webhook endpoints: nothing is sent to it any more, not even what was on its way."""
     with transaction(services().engine) as connection:
         known = own(connection, id)
-        refuse_unless_seen(known.version, WHAT)
+        require_if_match(known.version, WHAT)
         if not webhook_endpoint.delete(connection, id, known.version):
-            raise changed_meanwhile(WHAT)
+            raise precondition_failed(WHAT)
         audit.note(connection, actor(), "webhook_endpoints.delete", id, before={"url": known.url})
     return no_content()
 
@@ -150,13 +150,13 @@ def ping_endpoint(_: Body, id: str) -> Answer:
     with transaction(services().engine) as connection:
         own(connection, id)
         if not webhook_endpoint.ping(connection, id):
-            raise Refusal("webhook_endpoint_inactive", "Make it active first; then it can be tested.")
+            raise ApiError("webhook_endpoint_inactive", "Make it active first; then it can be tested.")
     deliveries = f"/v1/webhook-endpoints/{id}/deliveries?type=ping"
     return {"type": "ping", "endpoint": id, "deliveries": deliveries}, {"Location": deliveries}
 
 
 def own(connection: Connection, id: str) -> Endpoint:
-    """The caller's endpoint; raises Refusal not_found."""
+    """The caller's endpoint; raises ApiError not_found."""
     known = webhook_endpoint.by_id(connection, id) if is_id(id) else None
     if known is None or known.user_id != g.caller.id:
         raise not_found()

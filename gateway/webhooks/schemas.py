@@ -4,10 +4,10 @@ from typing import Any
 
 import marshmallow as ma
 
-from gateway.http.errors import Flaw
-from gateway.http.fields import Change, Choice, Flag, Input, Moment, Strict, Text, Words
+from gateway.http.errors import FieldError
+from gateway.http.fields import ChangeInput, Choice, ChoiceList, Input, StrictField, Text, Timestamp, TrueOrFalse
 from gateway.http.schemas import Output, PageQuery, one_of
-from gateway.identity.fields import Seconds
+from gateway.identity.fields import WaitSeconds
 from models.event import NAMES
 from models.rules.webhook_url import URL_LENGTH_MAX
 from models.webhook_delivery import DeliveryState
@@ -24,7 +24,7 @@ OVERLAP_SECONDS_DEFAULT = 24 * 3600
 class EventTypes(ma.fields.Field):
     """Some of the names of events, or their beginnings, each once."""
 
-    make_error = Strict.make_error
+    make_error = StrictField.make_error
 
     def __init__(self, **kwargs: Any) -> None:
         items = {"type": "string", "enum": list(EVENT_TYPES)}
@@ -33,10 +33,10 @@ class EventTypes(ma.fields.Field):
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[str]:
         if type(value) is not list or not all(type(name) is str for name in value):
-            raise ma.ValidationError([Flaw("invalid_type", "A list of event types is expected.")])
+            raise ma.ValidationError([FieldError("invalid_type", "A list of event types is expected.")])
         if not value or len(set(value)) != len(value) or not set(EVENT_TYPES).issuperset(value):
             detail = f"Each once and at least one of: {', '.join(EVENT_TYPES)}."
-            raise ma.ValidationError([Flaw("invalid_value", detail)])
+            raise ma.ValidationError([FieldError("invalid_value", detail)])
         return value
 
 
@@ -56,19 +56,19 @@ class EndpointInput(Input):
     description = Text(DESCRIPTION_LENGTH_MAX)
 
 
-class EndpointChange(Change):
+class EndpointChange(ChangeInput):
     """What its owner changes of an endpoint; a description that is null is taken away."""
 
     url = ReceiverUrl()
     event_types = EventTypes()
     description = Text(DESCRIPTION_LENGTH_MAX, allow_none=True)
-    is_active = Flag()
+    is_active = TrueOrFalse()
 
 
 class SecretRotationInput(Input):
     """How long the secret of before signs as well."""
 
-    overlap_seconds = Seconds(OVERLAP_SECONDS_MAX, load_default=OVERLAP_SECONDS_DEFAULT)
+    overlap_seconds = WaitSeconds(OVERLAP_SECONDS_MAX, load_default=OVERLAP_SECONDS_DEFAULT)
 
 
 class PingInput(Input):
@@ -79,10 +79,10 @@ class RedeliveryInput(Input):
     """Nothing is to be said."""
 
 
-class StateNames(ma.fields.List):
+class DeliveryStates(ma.fields.List):
     """Some of the states of deliveries, each once."""
 
-    make_error = Strict.make_error
+    make_error = StrictField.make_error
 
     def __init__(self, **kwargs: Any) -> None:
         metadata = {"uniqueItems": True, "minItems": 1}
@@ -90,30 +90,30 @@ class StateNames(ma.fields.List):
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
         if type(value) is not list:
-            raise ma.ValidationError([Flaw("invalid_type", "A list is expected.")])
+            raise ma.ValidationError([FieldError("invalid_type", "A list is expected.")])
         if not 0 < len(value) <= len(DeliveryState):
-            raise ma.ValidationError([Flaw("invalid_value", f"1 to {len(DeliveryState)} states.")])
+            raise ma.ValidationError([FieldError("invalid_value", f"1 to {len(DeliveryState)} states.")])
         return super()._deserialize(value, *args, **kwargs)
 
 
 class RangeInput(Input):
     """Whose events are to be sent again: from one time until before another, and how far they had come."""
 
-    since = Moment(data_key="from", required=True)
-    until = Moment(data_key="to", required=True)
-    states = StateNames(load_default=[DeliveryState.FAILED.value])
+    since = Timestamp(data_key="from", required=True)
+    until = Timestamp(data_key="to", required=True)
+    states = DeliveryStates(load_default=[DeliveryState.FAILED.value])
 
     @ma.validates_schema
     def _is_in_order(self, given: dict[str, Any], **_: Any) -> None:
         if given["since"] >= given["until"]:
-            raise ma.ValidationError({"to": [Flaw("invalid_value", "It must be after `from`.")]})
+            raise ma.ValidationError({"to": [FieldError("invalid_value", "It must be after `from`.")]})
 
 
 class DeliveryQuery(PageQuery):
     """Which deliveries of an endpoint."""
 
-    state = Words(DeliveryState)
-    type = Words(NAMES)
+    state = ChoiceList(DeliveryState)
+    type = ChoiceList(NAMES)
 
 
 class EndpointSchema(Output):

@@ -8,9 +8,9 @@ from functools import cache
 
 from flask import g
 
-from gateway.http.errors import Refusal, flawed
+from gateway.http.errors import ApiError, invalid
 from gateway.services import services
-from models.rules.webhook_url import Policy, TargetRefused, networks_of, target_of, vetted
+from models.rules.webhook_url import TargetRefused, UrlPolicy, networks_of, target_of, vetted
 
 RESOLVE_SECONDS_MAX = 3.0
 """A name that takes longer is not known; whoever waits holds a request."""
@@ -25,10 +25,10 @@ UNKNOWN = "The host's name is not known, or has an address that is not public."
 """One sentence for both: nobody learns here which names our network knows."""
 
 
-def refuse_unless_allowed(url: str) -> None:
+def check_url(url: str) -> None:
     """Refuse a URL that webhooks are not sent to, with a pointer to it; waits for the name's addresses."""
     settings = services().settings
-    policy = Policy(settings.webhook_http, networks_of(settings.webhook_networks))
+    policy = UrlPolicy(settings.webhook_http, networks_of(settings.webhook_networks))
     try:
         target = target_of(url, policy)
     except TargetRefused as refused:
@@ -67,5 +67,5 @@ def _resolvers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(RESOLVERS_MAX)
 
 
-def _refusal(detail: str) -> Refusal:
-    return flawed([("/url", "url_not_allowed", detail)])
+def _refusal(detail: str) -> ApiError:
+    return invalid([("/url", "url_not_allowed", detail)])

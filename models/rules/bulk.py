@@ -5,12 +5,15 @@ from collections.abc import Callable, Iterable
 from models.rules.commission import commission
 from models.rules.failure_codes import Failure
 from models.rules.state import State
-from models.rules.types import Account, Bulk, Payment, Verdict
+from models.rules.types import ClaimedPayment, LockedAccount, LockedBulk, Verdict
 
 
-def give_share(
-    bulk: Bulk, line: Payment, source: Account, refused: Callable[[Payment, Account], Failure | None]
-) -> tuple[Bulk, Account, Failure | None]:
+def release_reserved(
+    bulk: LockedBulk,
+    line: ClaimedPayment,
+    source: LockedAccount,
+    refused: Callable[[ClaimedPayment, LockedAccount], Failure | None],
+) -> tuple[LockedBulk, LockedAccount, Failure | None]:
     """Release what an atomic bulk holds for the line, which then asks for it itself; the first line decides the bulk.
 
     `refused` says why an order cannot be had from the source. Returns bulk and source as they are now, and, if the line
@@ -30,7 +33,7 @@ def give_share(
     return bulk._replace(held=bulk.held - line.amount), source._replace(held=source.held - line.amount), None
 
 
-def counted(bulks: dict[str, Bulk], decided: Iterable[tuple[Payment, Verdict]]) -> None:
+def update_counts(bulks: dict[str, LockedBulk], decided: Iterable[tuple[ClaimedPayment, Verdict]]) -> None:
     """Count in `bulks` where the verdicts leave their lines."""
     for line, verdict in decided if bulks else ():
         bulk = bulks.get(line.bulk_id or "")

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from models.rules.failure_codes import Failure
-from models.rules.types import Payment, PaymentType
+from models.rules.types import ClaimedPayment, PaymentType
 
 
 class ChargeLimit(NamedTuple):
@@ -27,7 +27,7 @@ class Allowance(NamedTuple):
     blocked: frozenset[str] = frozenset()
     took: Mapping[tuple[date | None, str], int] = MappingProxyType({})
 
-    def refusal(self, payment: Payment) -> Failure | None:
+    def refusal(self, payment: ClaimedPayment) -> Failure | None:
         """What forbids the payment, or None: every limit that applies must allow a charge; nothing else is limited."""
         if not is_taking(payment):
             return None
@@ -46,7 +46,7 @@ class Allowance(NamedTuple):
     def _taken(self, day: date | None, merchant_id: str | None) -> int:
         return sum(took for (on, by), took in self.took.items() if on == day and merchant_id in {None, by})
 
-    def after(self, payment: Payment) -> "Allowance":
+    def after(self, payment: ClaimedPayment) -> "Allowance":
         """The allowance that the payment leaves if it is not refused."""
         if not is_taking(payment):
             return self
@@ -54,7 +54,7 @@ class Allowance(NamedTuple):
         return self._replace(took={**self.took, taker: self.took.get(taker, 0) + payment.amount})
 
 
-def is_taking(payment: Payment) -> bool:
+def is_taking(payment: ClaimedPayment) -> bool:
     """Whether it is a charge that is decided for the first time: what has been held is promised."""
     return payment.type == PaymentType.CHARGE and payment.ending is None
 

@@ -3,17 +3,26 @@
 from models.rules.charge_limits import UNLIMITED, Allowance
 from models.rules.failure_codes import Failure
 from models.rules.money import MINOR_UNITS_MAX
-from models.rules.types import OUTSIDE, Account, Agreed, Charge, Maker, Payment, PaymentType, Quoted
+from models.rules.types import (
+    OUTSIDE,
+    ApprovedAdjustment,
+    ClaimedPayment,
+    Initiator,
+    LockedAccount,
+    PaymentType,
+    QuotedAmounts,
+    RefundableAmount,
+)
 
 
-def refusal(
-    payment: Payment,
-    source: Account,
-    target: Account,
-    maker: Maker,
-    charge: Charge | None = None,
-    quote: Quoted | None = None,
-    agreed: Agreed | None = None,
+def first_refusal(
+    payment: ClaimedPayment,
+    source: LockedAccount,
+    target: LockedAccount,
+    maker: Initiator,
+    charge: RefundableAmount | None = None,
+    quote: QuotedAmounts | None = None,
+    agreed: ApprovedAdjustment | None = None,
     allowance: Allowance = UNLIMITED,
     fee: int = 0,
     *,
@@ -56,12 +65,12 @@ def refusal(
 
 
 def _is_permitted(
-    payment: Payment,
-    source: Account,
-    target: Account,
-    maker: Maker,
-    charge: Charge | None,
-    agreed: Agreed | None,
+    payment: ClaimedPayment,
+    source: LockedAccount,
+    target: LockedAccount,
+    maker: Initiator,
+    charge: RefundableAmount | None,
+    agreed: ApprovedAdjustment | None,
     *,
     deposits_open: bool,
 ) -> bool:

@@ -43,7 +43,7 @@ Schedules = Mapping[tuple[str, str | None, str | None], Sequence[Schedule]]
 NO_SCHEDULES: Schedules = MappingProxyType({})
 
 
-def sorted_out(schedules: Iterable[Schedule]) -> Schedules:
+def newest_terms(schedules: Iterable[Schedule]) -> Schedules:
     """The schedules by what they are asked for."""
     found: dict[tuple[str, str | None, str | None], list[Schedule]] = {}
     for schedule in sorted(schedules, key=lambda s: s.valid_from, reverse=True):

@@ -6,9 +6,9 @@
 from collections.abc import Iterable, Mapping
 from functools import partial
 
-from models.rules.bulk import counted, give_share
+from models.rules.bulk import release_reserved, update_counts
 from models.rules.charge_limits import NO_ALLOWANCES, UNLIMITED, Allowance
-from models.rules.checks import refusal
+from models.rules.checks import first_refusal
 from models.rules.commission import commission, returned
 from models.rules.failure_codes import Failure
 from models.rules.money import MINOR_UNITS_MAX
@@ -19,32 +19,32 @@ from models.rules.types import (
     NO_CHARGES,
     NO_QUOTES,
     NOTHING_AGREED,
-    Account,
-    Agreed,
-    Bulk,
-    Charge,
+    ApprovedAdjustment,
+    ClaimedPayment,
     Decision,
-    Ending,
-    Kind,
-    Maker,
+    Initiator,
+    LockedAccount,
+    LockedBulk,
     Movement,
     Operation,
-    Payment,
+    OperationKind,
+    PaymentAction,
     PaymentType,
-    Quoted,
+    QuotedAmounts,
+    RefundableAmount,
     Verdict,
 )
 
 
 def decide(
-    payments: Iterable[Payment],
-    accounts: Mapping[str, Account],
-    makers: Mapping[str, Maker],
-    charges: Mapping[str, Charge] = NO_CHARGES,
-    quotes: Mapping[str, Quoted] = NO_QUOTES,
-    adjustments: Mapping[str, Agreed] = NOTHING_AGREED,
+    payments: Iterable[ClaimedPayment],
+    accounts: Mapping[str, LockedAccount],
+    makers: Mapping[str, Initiator],
+    charges: Mapping[str, RefundableAmount] = NO_CHARGES,
+    quotes: Mapping[str, QuotedAmounts] = NO_QUOTES,
+    adjustments: Mapping[str, ApprovedAdjustment] = NOTHING_AGREED,
     allowances: Mapping[str, Allowance] = NO_ALLOWANCES,
-    bulks: Mapping[str, Bulk] = NO_BULKS,
+    bulks: Mapping[str, LockedBulk] = NO_BULKS,
     *,
     deposits_open: bool,
 ) -> Decision:
@@ -57,7 +57,7 @@ def decide(
     """
     batch = _Batch(accounts, makers, charges, quotes, adjustments, allowances, bulks, deposits_open=deposits_open)
     decided = [(payment, batch.verdict(payment)) for payment in payments if may_end(payment)]
-    counted(batch.bulks, decided)
+    update_counts(batch.bulks, decided)
     return Decision(
         [verdict for _, verdict in decided],
         [batch.books[id] for id in sorted(batch.books) if batch.books[id] != accounts[id]],
@@ -70,13 +70,13 @@ class _Batch:
 
     def __init__(
         self,
-        accounts: Mapping[str, Account],
-        makers: Mapping[str, Maker],
-        charges: Mapping[str, Charge],
-        quotes: Mapping[str, Quoted],
-        adjustments: Mapping[str, Agreed],
+        accounts: Mapping[str, LockedAccount],
+        makers: Mapping[str, Initiator],
+        charges: Mapping[str, RefundableAmount],
+        quotes: Mapping[str, QuotedAmounts],
+        adjustments: Mapping[str, ApprovedAdjustment],
         allowances: Mapping[str, Allowance],
-        bulks: Mapping[str, Bulk],
+        bulks: Mapping[str, LockedBulk],
         *,
         deposits_open: bool,
     ) -> None:
@@ -86,7 +86,7 @@ class _Batch:
         self.houses = {(account.code, account.currency): account.id for account in accounts.values() if account.code}
         self.deposits_open = deposits_open
 
-    def verdict(self, payment: Payment) -> Verdict:
+    def verdict(self, payment: ClaimedPayment) -> Verdict:
         """What becomes of the payment; the books are then as it leaves them."""
         books = self.books
         source, target = books.get(payment.source_id), books.get(payment.target_id)
@@ -96,7 +96,7 @@ class _Batch:
         charge, quote = self.charges.get(payment.parent_id or ""), self.quotes.get(payment.id)
         fee = _fee(payment, source, target, charge, quote)
         refused = partial(
-            refusal,
+            first_refusal,
             target=target,
             maker=maker,
             charge=charge,
@@ -111,9 +111,11 @@ class _Batch:
         if payment.state == State.AUTHORIZED:  # its hold ends now, whatever becomes of it
             source = books[source.id] = source._replace(held=source.held - payment.amount)
         elif bulk is not None and bulk.is_atomic:
-            self.bulks[bulk.id], source, uncovered = give_share(bulk, payment, source, refused)
+            self.bulks[bulk.id], source, uncovered = release_reserved(bulk, payment, source, refused)
             books[source.id], failure, is_promised = source, failure or uncovered, True
-        if failure is None and payment.ending is not Ending.CONFIRM:  # what the bank has paid out is not asked again
+        if (
+            failure is None and payment.ending is not PaymentAction.CONFIRM
+        ):  # what the bank has paid out is not asked again
             failure = refused(payment, source, is_promised=is_promised)
         movements = _movements(payment, fee, self.houses) if failure is None else []
         if failure is None and quote is not None and _overflows(movements, books):
@@ -135,7 +137,7 @@ class _Batch:
         captured = None if payment.captures else payment.moved
         return Verdict(payment.id, completed, None, operations, captured, fee)
 
-    def _note(self, payment: Payment, charge: Charge | None, fee: int) -> None:
+    def _note(self, payment: ClaimedPayment, charge: RefundableAmount | None, fee: int) -> None:
         """Note how much more the payment gives back of another, and what there is to give back of itself."""
         if charge is not None and payment.parent_id is not None:
             self.charges[payment.parent_id] = charge._replace(refunded=charge.refunded + payment.amount)
@@ -146,7 +148,13 @@ class _Batch:
             self.charges[payment.id] = own._replace(captured=payment.moved, commission=fee)
 
 
-def _fee(payment: Payment, source: Account, target: Account, charge: Charge | None, quote: Quoted | None = None) -> int:
+def _fee(
+    payment: ClaimedPayment,
+    source: LockedAccount,
+    target: LockedAccount,
+    charge: RefundableAmount | None,
+    quote: QuotedAmounts | None = None,
+) -> int:
     """The commission taken, as quoted if it was, or given back by a refund; none between accounts of one owner."""
     if quote is not None:
         return quote.commission
@@ -157,56 +165,56 @@ def _fee(payment: Payment, source: Account, target: Account, charge: Charge | No
     return commission(payment.moved, payment.terms)
 
 
-def _movements(payment: Payment, fee: int, houses: Mapping[tuple[str, str], str]) -> list[Movement]:
+def _movements(payment: ClaimedPayment, fee: int, houses: Mapping[tuple[str, str], str]) -> list[Movement]:
     """The amount, and the commission: taken out of what a payer sends, of what a merchant charged, or given back."""
     amount, currency = payment.moved, payment.currency
     source_id, target_id = payment.source_id, payment.target_id
     if payment.target_amount is not None:
         ours, theirs = houses["exchange", currency], houses["exchange", payment.arrives_in]
         legs = [
-            Movement(source_id, ours, amount - fee, currency, Kind.EXCHANGE),
-            Movement(theirs, target_id, payment.target_amount, payment.arrives_in, Kind.EXCHANGE),
+            Movement(source_id, ours, amount - fee, currency, OperationKind.EXCHANGE),
+            Movement(theirs, target_id, payment.target_amount, payment.arrives_in, OperationKind.EXCHANGE),
         ]
         if fee:
-            legs.insert(0, Movement(source_id, houses["commission", currency], fee, currency, Kind.COMMISSION))
+            legs.insert(0, Movement(source_id, houses["commission", currency], fee, currency, OperationKind.COMMISSION))
         return legs
     if not fee:
         return [Movement(source_id, target_id, amount, currency)]
     house_id = houses["commission", currency]
     if payment.type == PaymentType.REFUND:
-        back = Movement(house_id, source_id, fee, currency, Kind.COMMISSION)
+        back = Movement(house_id, source_id, fee, currency, OperationKind.COMMISSION)
         return [back, Movement(source_id, target_id, amount, currency)]
     if payment.type == PaymentType.CHARGE:
-        taken = Movement(target_id, house_id, fee, currency, Kind.COMMISSION)
+        taken = Movement(target_id, house_id, fee, currency, OperationKind.COMMISSION)
         return [Movement(source_id, target_id, amount, currency), taken]
-    taken = Movement(source_id, house_id, fee, currency, Kind.COMMISSION)
+    taken = Movement(source_id, house_id, fee, currency, OperationKind.COMMISSION)
     return [Movement(source_id, target_id, amount - fee, currency), taken]
 
 
 ENDS = {
-    Ending.CAPTURE: {State.AUTHORIZED},
-    Ending.VOID: {State.AUTHORIZED},
-    Ending.CANCEL: {State.INITIATED},
-    Ending.EXPIRE: {State.INITIATED, State.AUTHORIZED},
-    Ending.CONFIRM: {State.AUTHORIZED},
-    Ending.REJECT: {State.AUTHORIZED},
+    PaymentAction.CAPTURE: {State.AUTHORIZED},
+    PaymentAction.VOID: {State.AUTHORIZED},
+    PaymentAction.CANCEL: {State.INITIATED},
+    PaymentAction.EXPIRE: {State.INITIATED, State.AUTHORIZED},
+    PaymentAction.CONFIRM: {State.AUTHORIZED},
+    PaymentAction.REJECT: {State.AUTHORIZED},
 }
 """What a payment can be ended from."""
 
 
-def ended_by(payment: Payment) -> Failure | None:
+def ended_by(payment: ClaimedPayment) -> Failure | None:
     """The reason that an ending without a movement leaves; None for others."""
     match payment.ending:
-        case Ending.VOID | Ending.CANCEL:
+        case PaymentAction.VOID | PaymentAction.CANCEL:
             return Failure.CANCELED
-        case Ending.EXPIRE:
+        case PaymentAction.EXPIRE:
             return Failure.EXPIRED
-        case Ending.REJECT:
+        case PaymentAction.REJECT:
             return Failure.REJECTED_BY_BANK
     return None
 
 
-def may_end(payment: Payment) -> bool:
+def may_end(payment: ClaimedPayment) -> bool:
     """Whether the payment can be ended as it is to be; one that has moved on meanwhile is left as it is."""
     if payment.ending is None:
         return True
@@ -217,7 +225,7 @@ def may_end(payment: Payment) -> bool:
     return payment.state in ENDS[payment.ending] and is_covered
 
 
-def _overflows(movements: list[Movement], books: Mapping[str, Account]) -> bool:
+def _overflows(movements: list[Movement], books: Mapping[str, LockedAccount]) -> bool:
     """Whether an account, one of ours too, would pass what numbers hold."""
     after = {account_id: books[account_id].balance for movement in movements for account_id in movement[:2]}
     for movement in movements:
@@ -226,11 +234,11 @@ def _overflows(movements: list[Movement], books: Mapping[str, Account]) -> bool:
     return any(abs(balance) > MINOR_UNITS_MAX for balance in after.values())
 
 
-def _failed(payment: Payment, failure: Failure) -> Verdict:
+def _failed(payment: ClaimedPayment, failure: Failure) -> Verdict:
     return Verdict(payment.id, move_to(State(payment.state), State.FAILED), failure, ())
 
 
-def _apply(payment_id: str, movements: Iterable[Movement], books: dict[str, Account]) -> tuple[Operation, ...]:
+def _apply(payment_id: str, movements: Iterable[Movement], books: dict[str, LockedAccount]) -> tuple[Operation, ...]:
     """Write the movements into `books`; returns their operations, two a movement."""
     operations: list[Operation] = []
     for movement in movements:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from models.rules.state import State
 
 
-class Verdict(StrEnum):
+class MatchVerdict(StrEnum):
     """What was found of a line of a bank's statement, or of a payment that should be in it."""
 
     MATCHED = "matched"
@@ -56,28 +56,28 @@ class Expected(NamedTuple):
     booked: tuple[str | None, ...]
 
 
-class Judgement(NamedTuple):
+class MatchResult(NamedTuple):
     """What is kept beside the line."""
 
-    verdict: Verdict
+    verdict: MatchVerdict
     difference: Difference | None = None
     payment_id: str | None = None
 
 
-def judge(booking: Booking, candidates: Sequence[Expected], seen: Collection[str]) -> Judgement:
+def judge(booking: Booking, candidates: Sequence[Expected], seen: Collection[str]) -> MatchResult:
     """What the booking says of those of our payments that it may mean.
 
     `seen` are the payments that earlier lines of the same statement were matched with.
     """
     if not candidates:
-        return Judgement(Verdict.MISSING_HERE)
-    meant = min(candidates, key=lambda expected: _strangeness(booking, expected, seen))
+        return MatchResult(MatchVerdict.MISSING_HERE)
+    meant = min(candidates, key=lambda expected: _mismatch_rank(booking, expected, seen))
     difference = _difference(booking, meant, seen)
-    verdict = Verdict.MATCHED if difference is None else Verdict.MISMATCHED
-    return Judgement(verdict, difference, meant.payment_id)
+    verdict = MatchVerdict.MATCHED if difference is None else MatchVerdict.MISMATCHED
+    return MatchResult(verdict, difference, meant.payment_id)
 
 
-def _strangeness(booking: Booking, expected: Expected, seen: Collection[str]) -> tuple[bool, ...]:
+def _mismatch_rank(booking: Booking, expected: Expected, seen: Collection[str]) -> tuple[bool, ...]:
     return (
         expected.direction != booking.direction,
         expected.payment_id in seen,

@@ -34,7 +34,7 @@ class PaymentType(StrEnum):
     """From `internal` to a wallet, in its owner's name; ordered by workers alone, as the schema sees to."""
 
 
-class Kind(StrEnum):
+class OperationKind(StrEnum):
     """What an operation is for."""
 
     TRANSFER = "transfer"
@@ -46,7 +46,7 @@ OUTSIDE = frozenset({"wire", "wallet", "crypto"})
 """Codes of the technical accounts by which money comes in and goes out."""
 
 
-class Ending(StrEnum):
+class PaymentAction(StrEnum):
     """How a payment is to be ended, instead of being decided for the first time."""
 
     CAPTURE = "capture"
@@ -63,11 +63,11 @@ class Ending(StrEnum):
     """The bank has not paid it out, and will not."""
 
 
-BANKS_WORDS = frozenset({Ending.CONFIRM, Ending.REJECT})
+BANKS_WORDS = frozenset({PaymentAction.CONFIRM, PaymentAction.REJECT})
 """What ends a withdrawal that waits for its bank, and nothing else does."""
 
 
-class Payment(NamedTuple):
+class ClaimedPayment(NamedTuple):
     """An order as claimed; amounts in minor units.
 
     `parent_id` is the charge of a refund, or the withdrawal of a return. With `ending` it is to be ended, by the
@@ -84,7 +84,7 @@ class Payment(NamedTuple):
     amount: int
     currency: str
     captures: bool = True
-    ending: Ending | None = None
+    ending: PaymentAction | None = None
     capture_amount: int | None = None
     command_id: str | None = None
     parent_id: str | None = None
@@ -106,7 +106,7 @@ class Payment(NamedTuple):
         return self.capture_amount or self.amount
 
 
-class Quoted(NamedTuple):
+class QuotedAmounts(NamedTuple):
     """What was quoted to a payment between its accounts, whose quote it used in time; amounts in minor units."""
 
     user_id: str
@@ -116,13 +116,13 @@ class Quoted(NamedTuple):
     target_amount: int
     commission: int
 
-    def fits(self, payment: Payment) -> bool:
+    def fits(self, payment: ClaimedPayment) -> bool:
         """Whether this is what the payment orders."""
         ordered = (payment.user_id, payment.currency, payment.target_currency, payment.amount, payment.target_amount)
         return self[:5] == ordered
 
 
-class Charge(NamedTuple):
+class RefundableAmount(NamedTuple):
     """What a refund or a return gives back; `captured` (nothing until it is COMPLETED) and `refunded` so far, in minor
     units.
 
@@ -138,7 +138,7 @@ class Charge(NamedTuple):
     commission: int = 0
 
 
-class Agreed(NamedTuple):
+class ApprovedAdjustment(NamedTuple):
     """What two of ops have agreed on; the amount in minor units, `is_credit` if the account is to receive it."""
 
     account_id: str
@@ -147,14 +147,14 @@ class Agreed(NamedTuple):
     currency: str
     approver_id: str
 
-    def fits(self, payment: Payment, source: "Account", target: "Account") -> bool:
+    def fits(self, payment: ClaimedPayment, source: "LockedAccount", target: "LockedAccount") -> bool:
         """Whether this is what the payment orders."""
         ours, theirs = (source, target) if self.is_credit else (target, source)
         ordered = (theirs.id, self.is_credit, payment.amount, payment.currency, payment.user_id)
         return self == ordered and ours.code == "internal" and theirs.owner_id is not None
 
 
-class Account(NamedTuple):
+class LockedAccount(NamedTuple):
     """An account as locked; amounts in minor units, `last_seq` the account_seq of its newest operation.
 
     `is_active` if both the account and its owner are, `is_limited` if its owner limits or blocks merchants.
@@ -174,7 +174,7 @@ class Account(NamedTuple):
     is_limited: bool = False
 
 
-class Bulk(NamedTuple):
+class LockedBulk(NamedTuple):
     """Many payments accepted in one request; amounts in minor units.
 
     An atomic one `is_decided` once: `held` for all its lines, which take it with them one by one, or a `failure` for
@@ -197,7 +197,7 @@ class Bulk(NamedTuple):
     least: int = 1
 
 
-class Maker(NamedTuple):
+class Initiator(NamedTuple):
     """Who ordered the payment, as he stands now; `may_deposit` from outside, into any wallet."""
 
     id: str
@@ -213,7 +213,7 @@ class Movement(NamedTuple):
     target_id: str
     amount: int
     currency: str
-    kind: Kind = Kind.TRANSFER
+    kind: OperationKind = OperationKind.TRANSFER
 
 
 class Operation(NamedTuple):
@@ -224,7 +224,7 @@ class Operation(NamedTuple):
     account_id: str
     amount: int
     currency: str
-    kind: Kind
+    kind: OperationKind
     balance_after: int
     account_seq: int
 
@@ -245,15 +245,15 @@ class Verdict(NamedTuple):
     instructs: bool = False
 
 
-NO_CHARGES: Mapping[str, Charge] = MappingProxyType({})
-NO_QUOTES: Mapping[str, Quoted] = MappingProxyType({})
-NOTHING_AGREED: Mapping[str, Agreed] = MappingProxyType({})
-NO_BULKS: Mapping[str, Bulk] = MappingProxyType({})
+NO_CHARGES: Mapping[str, RefundableAmount] = MappingProxyType({})
+NO_QUOTES: Mapping[str, QuotedAmounts] = MappingProxyType({})
+NOTHING_AGREED: Mapping[str, ApprovedAdjustment] = MappingProxyType({})
+NO_BULKS: Mapping[str, LockedBulk] = MappingProxyType({})
 
 
 class Decision(NamedTuple):
     """A batch decided: one verdict a payment that moved; the accounts and bulks that changed, as they are then."""
 
     verdicts: list[Verdict]
-    accounts: list[Account]
-    bulks: list[Bulk]
+    accounts: list[LockedAccount]
+    bulks: list[LockedBulk]

@@ -26,7 +26,7 @@ ASK_TO_WAIT = (429, 503)
 """Statuses whose Retry-After is heeded."""
 
 
-class Trouble(StrEnum):
+class AttemptFailure(StrEnum):
     """What kind of failure a try was, besides the codes of a refused target; never what the receiver said."""
 
     HTTP_STATUS = "http_status"
@@ -44,11 +44,11 @@ class Trouble(StrEnum):
     """Our fault; nothing was sent, or nothing is known of it."""
 
 
-OURS = (Trouble.INTERRUPTED, Trouble.UNSIGNED, Trouble.INTERNAL)
+OURS = (AttemptFailure.INTERRUPTED, AttemptFailure.UNSIGNED, AttemptFailure.INTERNAL)
 """Nothing that an endpoint is to be called failing for."""
 
 
-class Outcome(NamedTuple):
+class AttemptOutcome(NamedTuple):
     """What came of a try: delivered if there is no error; `retry_after` in seconds if the receiver asked for it."""
 
     status: int | None

@@ -39,14 +39,14 @@ _NAME = re.compile(rf"(?:{_LABEL}\.)+[a-z](?:[a-z0-9-]{{0,61}}[a-z0-9])", re.ASC
 _NAME_LENGTH_MAX = 253
 
 
-class Policy(NamedTuple):
+class UrlPolicy(NamedTuple):
     """What is allowed besides https to public addresses: `http`, and the addresses within `networks`."""
 
     http: bool = False
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
 
 
-STRICT = Policy()
+STRICT = UrlPolicy()
 
 
 class Target(NamedTuple):
@@ -84,7 +84,7 @@ def networks_of(texts: Iterable[str]) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(ip_network(text) for text in texts)
 
 
-def target_of(url: str, policy: Policy = STRICT) -> Target:
+def target_of(url: str, policy: UrlPolicy = STRICT) -> Target:
     """The target that the URL names; raises TargetRefused for one that could be read in two ways or is none of ours.
 
     A name is still to be resolved, and its addresses to be vetted; an address in the URL has been vetted.
@@ -128,7 +128,7 @@ def _refuse_name(host: str) -> None:
         raise TargetRefused("host_refused", "The host is a name of an inner network.")
 
 
-def vetted(addresses: Iterable[str], policy: Policy = STRICT) -> list[str]:
+def vetted(addresses: Iterable[str], policy: UrlPolicy = STRICT) -> list[str]:
     """The addresses of a host, each once, in their order, if ALL may be connected to; raises TargetRefused."""
     found = list(dict.fromkeys(addresses))
     if not found:
@@ -140,7 +140,7 @@ def vetted(addresses: Iterable[str], policy: Policy = STRICT) -> list[str]:
     return found
 
 
-def _is_within(address: IPv4Address | IPv6Address, policy: Policy) -> bool:
+def _is_within(address: IPv4Address | IPv6Address, policy: UrlPolicy) -> bool:
     return any(address in network for network in policy.networks)
 
 

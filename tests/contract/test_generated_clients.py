@@ -12,7 +12,7 @@ import pytest
 
 from tests.contract import node
 from tests.gateway.events.live_gateway import Served, serving
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import Database
 
 DOCUMENT = node.HERE.parents[1] / "docs" / "openapi.json"
@@ -21,7 +21,7 @@ POSTING_SECONDS = 0.05
 
 @pytest.fixture(scope="module")
 def served(
-    database: Database, house: House, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+    database: Database, house: ApiHarness, redis_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     """A running gateway, and a poster beside it."""
     ended = threading.Event()
@@ -41,19 +41,19 @@ def served(
 
 
 @pytest.fixture(scope="module")
-def shop(house: House) -> Person:
+def shop(house: ApiHarness) -> ApiUser:
     shop = house.person("merchant", "Shop")
     shop.wallet()
     return shop
 
 
 @pytest.fixture(scope="module")
-def wallet(house: House) -> str:
+def wallet(house: ApiHarness) -> str:
     """The token of Alice's wallet, with 100.00 EUR in it."""
     return house.person("client", "Alice").wallet("100.00")
 
 
-def test_typescript_is_strict_and_charges(served: Served, shop: Person, wallet: str) -> None:
+def test_typescript_is_strict_and_charges(served: Served, shop: ApiUser, wallet: str) -> None:
     node.run("openapi-typescript", "../../docs/openapi.json", "--output", "generated/api.d.ts")
     node.run("tsc", "--project", "tsconfig.json", "--outDir", "generated")
     given = {"URL": f"http://127.0.0.1:{served.port}", "SHOP": shop.token, "WALLET": wallet, "KEY": "by-typescript"}
@@ -74,7 +74,7 @@ def payments_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     sys.path.remove(str(folder))
 
 
-def test_python_charges(served: Served, shop: Person, wallet: str, payments_client: Any) -> None:
+def test_python_charges(served: Served, shop: ApiUser, wallet: str, payments_client: Any) -> None:
     package = payments_client("payments_client")
     models = payments_client("payments_client.models")
     create_charge = payments_client("payments_client.api.orders.create_charge")

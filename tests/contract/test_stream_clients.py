@@ -18,7 +18,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from gateway.events import subscription
 from tests.contract import browser, node
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import eventually
 
 HEARTBEATS = 3
@@ -29,7 +29,7 @@ FILES = {"/listen.html": "text/html", "/listening.js": "text/javascript"}
 class PageServer:
     """What stands between a page and the gateway: it has the page, and adds the token, as no EventSource can."""
 
-    house: House
+    house: ApiHarness
     token: str
     url: str = ""
     heartbeats: int = 0
@@ -60,7 +60,7 @@ class Handler(WSGIRequestHandler):
 
 
 @pytest.fixture
-def pages(house: House, client: Person, monkeypatch: pytest.MonkeyPatch) -> Iterator[PageServer]:
+def pages(house: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch) -> Iterator[PageServer]:
     monkeypatch.setattr(subscription, "HEARTBEAT_SECONDS", 0.05)
     monkeypatch.setattr(subscription, "RETRY_MILLISECONDS", 50)
     pages = PageServer(house, client.token)
@@ -109,7 +109,7 @@ READERS = {"httpx-sse": by_httpx_sse, "npm eventsource": by_npm, "node": by_node
 
 @pytest.mark.parametrize("reader", READERS)
 def test_a_reader_hears_each_event_once_and_nothing_else(
-    house: House, client: Person, pages: PageServer, reader: str
+    house: ApiHarness, client: ApiUser, pages: PageServer, reader: str
 ) -> None:
     order = {"wallet": client.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}
     id = client.order("/v1/deposits", order).get_json()["id"]

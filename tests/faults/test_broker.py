@@ -14,7 +14,7 @@ from celery_config import BREAKER_SECONDS, IMPATIENT, SWEEP_SECONDS
 from embedded.home import CHECKOUT
 from embedded.process import Process
 from embedded.stack import Stack
-from models.ledger import take_turn
+from models.ledger import acquire_posting_lock
 from models.session import transaction
 from tests.e2e.state_machine.audit import owner, scalar
 from tests.e2e.state_machine.users import ACCEPTED, Answer, Crowd
@@ -121,7 +121,7 @@ def test_stopped_with_a_bell_in_the_hand_of_every_poster(stack: Stack, crowd: Cr
         return None
 
     with transaction(owner(stack)) as stranger:
-        take_turn(stranger)
+        acquire_posting_lock(stranger)
         pids = eventually(caught, seconds=60, message="every poster waits for its turn")
         stack.valkey.kill()
         tell(pids, signal.SIGCONT)

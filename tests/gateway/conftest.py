@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 import celery_config
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import Database
 
 
@@ -18,31 +18,31 @@ def rings(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
 
 
 @pytest.fixture(scope="module")
-def house(database: Database) -> House:
+def house(database: Database) -> ApiHarness:
     """The gateway over the module's database."""
-    return House(database)
+    return ApiHarness(database)
 
 
 @pytest.fixture
-def client(house: House) -> Person:
+def client(house: ApiHarness) -> ApiUser:
     """A new client."""
     return house.person("client", "Ann")
 
 
 @pytest.fixture
-def merchant(house: House) -> Person:
+def merchant(house: ApiHarness) -> ApiUser:
     """A new merchant."""
     return house.person("merchant", "Shop")
 
 
 @pytest.fixture
-def stranger(house: House) -> Person:
+def stranger(house: ApiHarness) -> ApiUser:
     """A client who has to do with none of the others."""
     return house.person("client", "Zed")
 
 
 @pytest.fixture
-def unchanged(house: House) -> Iterator[None]:
+def unchanged(house: ApiHarness) -> Iterator[None]:
     """The tables are the same when the test ends as when it began (the test's people and wallets excepted)."""
     with house.unchanged():
         yield

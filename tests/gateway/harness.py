@@ -66,7 +66,7 @@ def contract() -> dict[str, Any]:
     return json.loads(create_app().extensions["contract"]())
 
 
-class House:
+class ApiHarness:
     """The gateway over a migrated database, and those who use it."""
 
     def __init__(self, database: Database, **changes: Any) -> None:
@@ -79,17 +79,17 @@ class House:
         """The OpenAPI document."""
         return contract()
 
-    def person(self, role: str = "client", name: str = "Ann", scopes: list[str] | None = None) -> "Person":
+    def person(self, role: str = "client", name: str = "Ann", scopes: list[str] | None = None) -> "ApiUser":
         """A new user with a token."""
         id, token = str(uuids.uuid7()), tokens.new()
         with transaction(self.worker) as connection:
             assert user.create(connection, id, f"{id}@example.com", Role(role), name)
             tokens.keep(connection, str(uuids.uuid7()), id, token, scopes)
-        return Person(self, id, token)
+        return ApiUser(self, id, token)
 
-    def nobody(self) -> "Person":
+    def nobody(self) -> "ApiUser":
         """Somebody without a token."""
-        return Person(self, "", "")
+        return ApiUser(self, "", "")
 
     def post_payments(self) -> None:
         """Post all that is due, as a worker does."""
@@ -173,10 +173,10 @@ class House:
 
 
 @dataclass(frozen=True)
-class Person:
+class ApiUser:
     """Somebody with a token."""
 
-    house: House
+    house: ApiHarness
     id: str
     token: str
 

@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 
 from models import heartbeat
 from models.session import transaction
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.lossy_postgres_proxy import COMMIT, SOCKET_NAME, Line, Loss
 from tests.support import Database
 
@@ -24,32 +24,32 @@ def through(url: str, directory: Path) -> str:
 
 
 @pytest.fixture
-def away(fresh_database: Database, tmp_path: Path) -> House:
+def away(fresh_database: Database, tmp_path: Path) -> ApiHarness:
     """A gateway whose database is nowhere."""
-    return House(fresh_database, gateway_database_url=through(fresh_database.gateway, tmp_path))
+    return ApiHarness(fresh_database, gateway_database_url=through(fresh_database.gateway, tmp_path))
 
 
 @pytest.mark.parametrize("path", ["/health/ready", "/status", "/v1/wallets", "/v1/payments?limit=1", "/v1/currencies"])
-def test_reads_without_a_database_are_503(away: House, path: str) -> None:
+def test_reads_without_a_database_are_503(away: ApiHarness, path: str) -> None:
     answer = away.person().get(path)
     assert (answer.status_code, answer.get_json()["code"]) == (503, "database_unavailable")
     assert answer.headers["Retry-After"] == "1"
 
 
-def test_orders_without_a_database_are_503(away: House) -> None:
+def test_orders_without_a_database_are_503(away: ApiHarness) -> None:
     order = {"wallet": "wal_" + "a" * 32, "amount": "1.00", "currency": "EUR", "source": "wire"}
     answer = away.person().order("/v1/deposits", order)
     assert (answer.status_code, answer.get_json()["retryable"]) == (503, True)
 
 
-def test_what_needs_no_database_answers_without_one(away: House) -> None:
+def test_what_needs_no_database_answers_without_one(away: ApiHarness) -> None:
     assert away.nobody().get("/health/live").status_code == 200
     assert away.nobody().get("/v1/wallets").status_code == 401
     assert away.nobody().get("/docs").status_code == 200
 
 
 def test_the_status_tells_that_the_broker_is_away(fresh_database: Database, tmp_path: Path) -> None:
-    house = House(fresh_database, redis_url=f"unix://{tmp_path}/none.sock?db=0")
+    house = ApiHarness(fresh_database, redis_url=f"unix://{tmp_path}/none.sock?db=0")
     with transaction(house.worker) as connection:
         for name in ("posting@a", "upkeep@a", "webhooks@a"):
             heartbeat.beat(connection, name)
@@ -65,7 +65,7 @@ def test_the_status_tells_that_the_broker_is_away(fresh_database: Database, tmp_
 def test_the_status_is_503_when_nothing_is_posted_and_the_gateway_is_ready_all_the_same(
     fresh_database: Database,
 ) -> None:
-    nobody = House(fresh_database).nobody()
+    nobody = ApiHarness(fresh_database).nobody()
     answer = nobody.get("/status")
     assert (answer.status_code, answer.get_json()["code"]) == (503, "out_of_service")
     assert answer.get_json()["problems"][0]["code"] == "posting_stale"
@@ -74,7 +74,7 @@ def test_the_status_is_503_when_nothing_is_posted_and_the_gateway_is_ready_all_t
 
 
 def test_a_gateway_that_cannot_accept_is_not_ready(fresh_database: Database) -> None:
-    house = House(fresh_database)
+    house = ApiHarness(fresh_database)
     house.execute("DROP TABLE " + house.execute("SELECT to_char(now() AT TIME ZONE 'UTC', '\"payments_\"YYYY_MM')")[0])
     answers = [house.nobody().get(path) for path in ("/health/ready", "/status")]
     assert [(answer.status_code, answer.get_json()["code"]) for answer in answers] == [
@@ -88,7 +88,7 @@ def test_a_gateway_that_cannot_accept_is_not_ready(fresh_database: Database) -> 
 def test_a_gateway_whose_clock_is_wrong_says_so(
     fresh_database: Database, monkeypatch: pytest.MonkeyPatch, hours: int
 ) -> None:
-    house = House(fresh_database)
+    house = ApiHarness(fresh_database)
     client = house.person()
     wallet = client.wallet()
     now = time.time() + hours * 3600
@@ -125,9 +125,9 @@ def line(fresh_database: Database, tmp_path: Path) -> Iterator[Line]:
 
 
 @pytest.fixture
-def shaky(fresh_database: Database, tmp_path: Path, line: Line) -> House:
+def shaky(fresh_database: Database, tmp_path: Path, line: Line) -> ApiHarness:
     """A gateway whose line to the database can be cut."""
-    return House(fresh_database, gateway_database_url=through(fresh_database.gateway, tmp_path))
+    return ApiHarness(fresh_database, gateway_database_url=through(fresh_database.gateway, tmp_path))
 
 
 def deposit_into(wallet: str) -> dict[str, str]:
@@ -135,7 +135,7 @@ def deposit_into(wallet: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("loss", Loss)
-def test_an_order_whose_line_was_lost_is_kept_once(shaky: House, line: Line, loss: Loss) -> None:
+def test_an_order_whose_line_was_lost_is_kept_once(shaky: ApiHarness, line: Line, loss: Loss) -> None:
     client = shaky.person()
     wallet, key = client.wallet(), secrets.token_hex(8)
     line.to_lose.append(loss)
@@ -148,7 +148,9 @@ def test_an_order_whose_line_was_lost_is_kept_once(shaky: House, line: Line, los
 
 
 @pytest.mark.parametrize("reference", [None, "R-1"])
-def test_a_charge_whose_commit_was_lost_is_answered_as_its_own(shaky: House, line: Line, reference: str | None) -> None:
+def test_a_charge_whose_commit_was_lost_is_answered_as_its_own(
+    shaky: ApiHarness, line: Line, reference: str | None
+) -> None:
     client, merchant = shaky.person(), shaky.person("merchant")
     purse = client.wallet()
     merchant.wallet()
@@ -160,7 +162,7 @@ def test_a_charge_whose_commit_was_lost_is_answered_as_its_own(shaky: House, lin
     assert shaky.execute("SELECT id::text FROM payments") == [answer.get_json()["id"]]
 
 
-def test_an_outcome_that_stays_unknown_is_503_and_the_key_tells_later(shaky: House, line: Line) -> None:
+def test_an_outcome_that_stays_unknown_is_503_and_the_key_tells_later(shaky: ApiHarness, line: Line) -> None:
     client = shaky.person()
     wallet, key = client.wallet(), secrets.token_hex(8)
     line.to_lose.extend([Loss.ANSWER] * 2)
@@ -171,14 +173,14 @@ def test_an_outcome_that_stays_unknown_is_503_and_the_key_tells_later(shaky: Hou
     assert shaky.execute("SELECT count(*) FROM payments") == [1]
 
 
-def make_unlucky(house: House, amount: int) -> None:
+def make_unlucky(house: ApiHarness, amount: int) -> None:
     """Let the database refuse every payment of this amount."""
     house.execute(f"ALTER TABLE payments ADD CONSTRAINT unlucky CHECK (amount <> {amount})")
 
 
 def test_a_flush_that_fails_is_tried_singly(fresh_database: Database) -> None:
-    house = House(fresh_database)
-    people: list[Person] = [house.person() for _ in range(12)]
+    house = ApiHarness(fresh_database)
+    people: list[ApiUser] = [house.person() for _ in range(12)]
     wallets = [person.wallet() for person in people]
     make_unlucky(house, 700)
     barrier = threading.Barrier(len(people))

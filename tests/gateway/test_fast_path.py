@@ -3,8 +3,8 @@
 import pytest
 from flask import Flask
 
-from gateway.fast_path import Lean
-from tests.gateway.harness import House, Person
+from gateway.fast_path import FastPath
+from tests.gateway.harness import ApiHarness, ApiUser
 
 ODD = {"Content-Encoding": "identity"}
 """Means the same as no header, but the short way does not read it."""
@@ -24,14 +24,14 @@ def deposit_into(wallet: str) -> dict[str, str]:
     return {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
 
 
-def test_a_clean_order_never_meets_the_framework(house: House, request: pytest.FixtureRequest) -> None:
+def test_a_clean_order_never_meets_the_framework(house: ApiHarness, request: pytest.FixtureRequest) -> None:
     client = house.person()
     order = deposit_into(client.wallet())
     request.getfixturevalue("no_framework")
     assert client.order("/v1/deposits", order).status_code == 202
 
 
-def test_both_ways_answer_alike(house: House) -> None:
+def test_both_ways_answer_alike(house: ApiHarness) -> None:
     client = house.person()
     order = deposit_into(client.wallet())
     short = client.order("/v1/deposits", order, "one")
@@ -44,7 +44,7 @@ def test_both_ways_answer_alike(house: House) -> None:
     assert short.headers["Content-Type"] == canonical.headers["Content-Type"]
 
 
-def test_either_way_replays_what_the_other_kept(house: House) -> None:
+def test_either_way_replays_what_the_other_kept(house: ApiHarness) -> None:
     client = house.person()
     order = deposit_into(client.wallet())
     short = client.order("/v1/deposits", order, "key")
@@ -58,14 +58,14 @@ def test_either_way_replays_what_the_other_kept(house: House) -> None:
     [({"amount": "0"}, "amount_not_positive"), ({"extra": 1}, "unknown_field"), ({"wallet": "wal_" + "a" * 32}, None)],
 )
 def test_a_refusal_is_decided_once_and_reads_alike(
-    house: House, monkeypatch: pytest.MonkeyPatch, change: dict[str, object], code: str | None
+    house: ApiHarness, monkeypatch: pytest.MonkeyPatch, change: dict[str, object], code: str | None
 ) -> None:
-    client: Person = house.person()
+    client: ApiUser = house.person()
     order = {**deposit_into(client.wallet()), **change}
     canonical = client.order("/v1/deposits", order, **ODD)
     asked = []
-    was = Lean._order
-    monkeypatch.setattr(Lean, "_order", lambda self, environ: asked.append(1) or was(self, environ))
+    was = FastPath._order
+    monkeypatch.setattr(FastPath, "_order", lambda self, environ: asked.append(1) or was(self, environ))
     short = client.order("/v1/deposits", order)
     assert asked == [1]
     assert short.status_code == canonical.status_code

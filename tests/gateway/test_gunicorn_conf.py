@@ -12,19 +12,19 @@ import redis
 
 from gateway.http.parsing import BODY_BYTES_MAX
 from tests.gateway.events.live_gateway import COMMAND, LIMITS_DB, ROOT, Served, free_port, serving
-from tests.gateway.harness import SECRET_KEY, House, Person
+from tests.gateway.harness import SECRET_KEY, ApiHarness, ApiUser
 from tests.support import Database, eventually
 
 
 @pytest.fixture(scope="module")
 def served(
-    database: Database, house: House, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+    database: Database, house: ApiHarness, redis_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     with serving(database, house, redis_url, tmp_path_factory.mktemp("served")) as served:
         yield served
 
 
-def order(served: Served, person: Person, body: bytes, *headers: str) -> bytes:
+def order(served: Served, person: ApiUser, body: bytes, *headers: str) -> bytes:
     length = f"Content-Length: {len(body)}"
     return served.say(served.head("/v1/deposits", person, length, *headers) + body)
 

@@ -9,17 +9,17 @@ from models.invariants import violations
 from models.session import transaction
 from tests.gateway.bulks.builders import TRANSFERS, line, lines, order, organization
 from tests.gateway.bulks.test_upload import CSV, JSON_LINES, OPEN, close, json_lines, put, table
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 REFERENCES = ["U-1", "U-2"]
 
 
 @pytest.mark.parametrize(("media_type", "written"), [(JSON_LINES, json_lines), (CSV, table)])
-def test_an_upload_takes_the_references_of_one_that_failed(house: House, media_type: str, written: Any) -> None:
+def test_an_upload_takes_the_references_of_one_that_failed(house: ApiHarness, media_type: str, written: Any) -> None:
     merchant, wallet = organization(house)
     data = written([line("5.00", n, reference=reference) for n, reference in enumerate(REFERENCES)])
 
-    def upload(person: Person) -> tuple[TestResponse, TestResponse]:
+    def upload(person: ApiUser) -> tuple[TestResponse, TestResponse]:
         opened = person.order(TRANSFERS, order(**OPEN))
         return opened, put(person, opened, data, media_type=media_type)
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 import settings
 from embedded.postgres import OWNER_ROLE, Postgres
 from models import bank_account, bulk, currency, event, invariants, partitions, payment, payout
-from models.bulk import Head, Kind, Line, Mode
+from models.bulk import BulkKind, BulkMode, NewBulk, NewLine
 from models.invariants import INVARIANTS
 from models.payment_list import Viewer
 from models.payout import Counterparty
@@ -147,7 +147,7 @@ def test_the_bank_does_not_go_while_money_waits_for_it(bare):
     migrate(bare.owner)
     ann = world.user()
     rich, id = world.wallet(ann, funds=1000), new_id()
-    wish = payment.Wish(id, "withdrawal", ann, rich, world.technical("wire"), 700, "EUR", id, bytes(32))
+    wish = payment.NewPayment(id, "withdrawal", ann, rich, world.technical("wire"), 700, "EUR", id, bytes(32))
     with transaction(world.gateway) as connection:
         payment.accept(connection, [wish])
         payout.keep(connection, {id: Counterparty("DE89370400440532013000", "Bob", None, None)})
@@ -273,8 +273,10 @@ def test_what_banks_files_order_goes_as_it_came_unless_money_waits_for_its_day(b
     till, account, at = world.wallet(shop, funds=1000), new_id(), datetime(9000, 1, 1, tzinfo=UTC)
     with transaction(world.gateway) as connection:
         assert bank_account.register(connection, account, shop, "Shop", IBAN, None, till)
-        head = Head(new_id(), Kind.TRANSFERS, Mode.ATOMIC, shop, "EUR", account, till, None, world.technical("wire"))
-        later = Line(new_id(), 10, None, iban=IBAN, name="Bob", scheduled_at=at)
+        head = NewBulk(
+            new_id(), BulkKind.TRANSFERS, BulkMode.ATOMIC, shop, "EUR", account, till, None, world.technical("wire")
+        )
+        later = NewLine(new_id(), 10, None, iban=IBAN, name="Bob", scheduled_at=at)
         assert bulk.accept(connection, head, "key", bytes(32), [later]).lines == 1
     with pytest.raises(AssertionError, match="wait for their day"):
         migrate(bare.owner, "0009-1")

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from models import account_history
-from models.account_history import HistoryRow, Position, Totals
-from models.payment_search import Asked, Want
+from models.account_history import HistoryPosition, HistoryRow, Totals
+from models.payment_search import Filter, ListQuery
 from models.session import transaction
 from tests.models.world import World, new_id
 
@@ -14,9 +14,9 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 COUNT = 9
 
 
-def page(world: World, account_id: str, *wants: Want, **of: bool) -> list[HistoryRow]:
+def page(world: World, account_id: str, *wants: Filter, **of: bool) -> list[HistoryRow]:
     with transaction(world.gateway) as connection:
-        return list(account_history.page(connection, account_id, Asked(wants), 100, **of).rows)
+        return list(account_history.page(connection, account_id, ListQuery(wants), 100, **of).rows)
 
 
 def test_a_side_that_is_unknown_to_us_has_no_name(world: World) -> None:
@@ -28,7 +28,7 @@ def test_a_side_that_is_unknown_to_us_has_no_name(world: World) -> None:
     assert (row.id, row.failure_code, row.amount) == (id, "account_unknown", -5)
     assert (row.counterparty_name, row.counterparty_token) == ("", None)
     with transaction(world.gateway) as connection:
-        assert account_history.position(connection, wallet, START) == Position(0, 0)
+        assert account_history.position(connection, wallet, START) == HistoryPosition(0, 0)
 
 
 def test_what_is_not_decided_yet_is_no_history(world: World) -> None:
@@ -47,8 +47,8 @@ def test_between_accounts_of_one_owner_both_sides_have_their_row(world: World) -
     left, _ = page(world, wallet)
     assert (left.amount, left.balance_after, left.commission) == (-4, 6, 0)
     assert [(row.amount, row.balance_after, row.commission) for row in page(world, other)] == [(4, 4, None)]
-    assert page(world, wallet, Want("amount", "gte", 4), Want("amount", "lt", 5), is_incoming=False) == [left]
-    assert page(world, wallet, Want("amount", "lt", 10), is_incoming=True) == []
+    assert page(world, wallet, Filter("amount", "gte", 4), Filter("amount", "lt", 5), is_incoming=False) == [left]
+    assert page(world, wallet, Filter("amount", "lt", 10), is_incoming=True) == []
 
 
 @pytest.mark.parametrize("count", range(COUNT))
@@ -69,7 +69,7 @@ def test_a_position_is_found_among_any_number_of_operations(world: World, count:
         for days in range(count + 2):
             before = START + timedelta(days=days)
             seq = min(max(days - 1, 0), count)
-            expected = Position(seq, seq * (seq + 1) // 2)
+            expected = HistoryPosition(seq, seq * (seq + 1) // 2)
             assert account_history.position(connection, wallet, before) == expected
             rows, last = account_history.between(connection, wallet, 0, seq, 100)
             assert last == seq

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from models import bank_account, bulk
-from models.bulk import Head, Kind, Line, Mode
+from models.bulk import BulkKind, BulkMode, NewBulk, NewLine
 from models.session import transaction
 from models.user import Role
 from tests.models.breaks import DENIED, NO_BREAK, stopper
@@ -14,7 +14,7 @@ from tests.models.world import World, new_id
 IBAN = "DE89370400440532013000"
 
 
-def accepted(world: World, head: Head, *lines: Line) -> str:
+def accepted(world: World, head: NewBulk, *lines: NewLine) -> str:
     """The id of a bulk as the gateway keeps it."""
     with transaction(world.gateway) as connection:
         assert bulk.accept(connection, head, head.id, bytes(32), lines).lines == len(lines)
@@ -31,15 +31,15 @@ def names(shared_world: World) -> dict[str, str]:
         assert bank_account.register(connection, account, shop, "Shop", IBAN, None, rich)
     common = (shop, "EUR", account, rich, None, wire)
     payee = {"reference": None, "iban": IBAN, "name": "Bob"}
-    atomic = Head(new_id(), Kind.TRANSFERS, Mode.ATOMIC, *common)
-    line, undecided_line = Line(new_id(), 10, **payee), Line(new_id(), 10, **payee)
+    atomic = NewBulk(new_id(), BulkKind.TRANSFERS, BulkMode.ATOMIC, *common)
+    line, undecided_line = NewLine(new_id(), 10, **payee), NewLine(new_id(), 10, **payee)
     ids = {"decided": accepted(shared_world, atomic, line)}
-    charges = Head(new_id(), Kind.CHARGES, Mode.BEST_EFFORT, shop, "EUR", target_id=rich)
-    ids["final"] = accepted(shared_world, charges, Line(new_id(), 10, None, purse))
+    charges = NewBulk(new_id(), BulkKind.CHARGES, BulkMode.BEST_EFFORT, shop, "EUR", target_id=rich)
+    ids["final"] = accepted(shared_world, charges, NewLine(new_id(), 10, None, purse))
     shared_world.post()
     ids["undecided"] = accepted(shared_world, atomic._replace(id=new_id()), undecided_line)
-    opened = Head(new_id(), Kind.TRANSFERS, Mode.BEST_EFFORT, *common, is_open=True)
-    ids["open"] = accepted(shared_world, opened, Line(new_id(), 10, **payee))
+    opened = NewBulk(new_id(), BulkKind.TRANSFERS, BulkMode.BEST_EFFORT, *common, is_open=True)
+    ids["open"] = accepted(shared_world, opened, NewLine(new_id(), 10, **payee))
     sides = {"shop": shop, "ann": ann, "rich": rich, "purse": purse, "account": account, "wire": wire}
     return {**ids, **sides, "line": undecided_line.id}
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from models import change_listener, payment_view
-from models.change_listener import Line
+from models.change_listener import Listener
 from models.session import DatabaseAway, statements, transaction
 from tests.models.world import World
 from tests.support import Database
@@ -20,7 +20,7 @@ HEARD_SECONDS_MAX = 5.0
 
 
 @pytest.fixture
-def line(fresh_database: Database) -> Iterator[Line]:
+def line(fresh_database: Database) -> Iterator[Listener]:
     with change_listener.listening(fresh_database.gateway) as line:
         yield line
 
@@ -32,7 +32,7 @@ def deposits(world: World, count: int = 1) -> list[str]:
     return world.accept(*[world.deposit(ann, wallet, 100) for _ in range(count)])
 
 
-def hear(line: Line, count: int) -> list[str]:
+def hear(line: Listener, count: int) -> list[str]:
     """What is heard until it is so much."""
     heard: list[str] = []
     deadline = time.monotonic() + HEARD_SECONDS_MAX
@@ -41,7 +41,7 @@ def hear(line: Line, count: int) -> list[str]:
     return heard
 
 
-def test_what_is_posted_is_heard_and_what_is_accepted_is_not(world: World, line: Line) -> None:
+def test_what_is_posted_is_heard_and_what_is_accepted_is_not(world: World, line: Listener) -> None:
     [id] = deposits(world)
     assert line.hear(0.1) == []
     began = time.monotonic()
@@ -53,7 +53,7 @@ def test_what_is_posted_is_heard_and_what_is_accepted_is_not(world: World, line:
     assert line.hear(0.1) == []
 
 
-def test_what_is_rolled_back_is_never_heard(world: World, line: Line) -> None:
+def test_what_is_rolled_back_is_never_heard(world: World, line: Listener) -> None:
     [id] = deposits(world)
     park = "UPDATE payments SET parked_at = now(), last_error = 'no luck', attempts = 1 WHERE id = %s"
     with pytest.raises(KeyError), transaction(world.worker) as connection:
@@ -66,7 +66,7 @@ def test_what_is_rolled_back_is_never_heard(world: World, line: Line) -> None:
     assert line.hear(HEARD_SECONDS_MAX) == [id]
 
 
-def test_a_batch_is_heard_whole(world: World, line: Line) -> None:
+def test_a_batch_is_heard_whole(world: World, line: Listener) -> None:
     """More than one notification can carry."""
     ids = deposits(world, 450)
     world.post()
@@ -74,14 +74,14 @@ def test_a_batch_is_heard_whole(world: World, line: Line) -> None:
     assert (len(heard), set(heard)) == (450, set(ids))
 
 
-def test_what_is_heard_amid_statements_is_not_lost(world: World, line: Line) -> None:
+def test_what_is_heard_amid_statements_is_not_lost(world: World, line: Listener) -> None:
     [id] = deposits(world)
     world.post()
     assert change_listener.versions(line.connection, [id]) == {id: 2}
     assert line.hear(0.0) == [id]
 
 
-def test_versions_of_whatever_is_asked_for(world: World, line: Line) -> None:
+def test_versions_of_whatever_is_asked_for(world: World, line: Listener) -> None:
     first, second = deposits(world, 2)
     world.park(first)
     unknown = "01890000-0000-7000-8000-000000000000"

@@ -6,7 +6,7 @@ import pytest
 
 from models import confirmation
 from models import token as tokens
-from models.confirmation import ASKED_PER_HOUR_MAX, Letter, Purpose
+from models.confirmation import ASKED_PER_HOUR_MAX, PendingMail, Purpose
 from models.session import transaction
 from tests.models.world import World, new_id, scalar
 
@@ -18,7 +18,7 @@ def ask(world: World, user_id: str, purpose: Purpose = Purpose.EMAIL) -> bool:
         return confirmation.ask(connection, new_id(), user_id, purpose)
 
 
-def take(world: World, hash: bytes, wait_seconds: float = 60) -> Letter | None:
+def take(world: World, hash: bytes, wait_seconds: float = 60) -> PendingMail | None:
     with transaction(world.worker) as connection:
         return confirmation.take(connection, hash, wait_seconds, ATTEMPTS_MAX)
 

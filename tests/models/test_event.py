@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from models import event, payment, payment_timeline, payment_view
 from models.event import Event
-from models.payment import Wish
+from models.payment import NewPayment
 from models.payment_list import Viewer
 from models.session import statements, transaction
 from tests.models.world import World
@@ -133,7 +133,7 @@ def test_no_interleaving_loses_an_event(
 ) -> None:
     begun, wire = event.newest(reading), shared_world.technical("wire")
     followers = [Follower(reading, viewer, begun) for viewer in (ALL, Viewer(ann, reads_all=False))]
-    kept: dict[int, list[Wish]] = {n: [] for n in range(TRANSACTIONS)}
+    kept: dict[int, list[NewPayment]] = {n: [] for n in range(TRANSACTIONS)}
     with ExitStack() as stack:
         lines = [stack.enter_context(open_transaction(shared_world)) for _ in range(TRANSACTIONS)]
         for n, step in in_turn(order):

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from models import health, heartbeat
-from models.health import KINDS, Report
+from models.health import KINDS, HealthReport
 from models.session import transaction
 from tests.models.world import World
 from tests.support import Database, past_the_triggers
@@ -40,7 +40,7 @@ def execute(world: World, statement: str, *parameters: object) -> None:
         connection.exec_driver_sql(statement, parameters)
 
 
-def report(world: World, *, broker_is_up: bool = True) -> Report:
+def report(world: World, *, broker_is_up: bool = True) -> HealthReport:
     """As the gateway asks for it."""
     with transaction(world.gateway) as connection:
         return health.report(connection, broker_is_up=broker_is_up)

@@ -4,27 +4,27 @@ import pytest
 
 from models import iso20022
 from models.camt053 import STATEMENTS
-from models.iso20022 import Broken, document, number
+from models.iso20022 import InvalidFile, document, number
 from tests.iso20022_messages import CAMT, STRANGE, message, strange
 
 
 @pytest.mark.parametrize("name", STRANGE)
 def test_what_is_no_message_is_broken(name: str) -> None:
-    with pytest.raises(Broken) as caught:
+    with pytest.raises(InvalidFile) as caught:
         document(strange(name, CAMT), STATEMENTS)
     assert "root:" not in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", ["camt.052.001.08", "camt.053.001.8", "camt.053.001.081", "pain.001.001.09"])
 def test_another_message_is_broken(kind: str) -> None:
-    with pytest.raises(Broken):
+    with pytest.raises(InvalidFile):
         document(message(kind, "<BkToCstmrStmt/>"), STATEMENTS)
 
 
 def test_as_many_elements_as_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(iso20022, "ELEMENTS_MAX", 3)
     document(message(CAMT, "<a/><a/>"), STATEMENTS)
-    with pytest.raises(Broken):
+    with pytest.raises(InvalidFile):
         document(message(CAMT, "<a/><a/><a/>"), STATEMENTS)
 
 

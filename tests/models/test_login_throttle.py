@@ -15,7 +15,7 @@ ANN = of_user("Ann@example.com")
 
 def take(world: World, subject: Subject = ANN) -> float:
     with statements(world.gateway) as connection:
-        return login_throttle.take(connection, subject)
+        return login_throttle.count_attempt(connection, subject)
 
 
 def let_pass(world: World, seconds: float) -> None:
@@ -44,7 +44,7 @@ def test_guesses_at_once_are_free_whichever_began_first(world):
     with transaction(world.gateway) as earlier:
         earlier.exec_driver_sql("SELECT now()")
         assert [take(world) for _ in range(3)] == [0.0] * 3
-        assert login_throttle.take(earlier, ANN) == 0.0
+        assert login_throttle.count_attempt(earlier, ANN) == 0.0
 
 
 def test_a_guess_that_is_refused_does_not_count(world):
@@ -64,7 +64,7 @@ def test_a_wait_that_somebody_ends_meanwhile_is_as_good_as_over(world):
 
     with statements(world.gateway) as connection:
         event.listen(connection, "before_cursor_execute", forgive)
-        assert 0 < login_throttle.take(connection, ANN) < 1
+        assert 0 < login_throttle.count_attempt(connection, ANN) < 1
 
 
 def test_racing_guesses_count_too(world):

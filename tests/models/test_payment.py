@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from models import account, idempotency, payment, payment_stuck
-from models.payment_stuck import Which
+from models.payment_stuck import StuckFilter
 from models.session import transaction
 from tests.models.world import World, new_id, scalar
 from tests.support import eventually
@@ -62,7 +62,7 @@ def test_a_taken_key_keeps_nothing_and_its_neighbours_are_kept(world, parties):
     with transaction(world.gateway) as connection:
         kept = idempotency.find(connection, [(parties.ann, "k"), (parties.ann, "other"), (parties.bob, "k")])
         assert payment.states(connection, [first.id, again.id, other.id]).keys() == {first.id, other.id}
-    assert kept == {(parties.ann, "k"): idempotency.Kept(bytes(32), first.id, None)}
+    assert kept == {(parties.ann, "k"): idempotency.StoredKey(bytes(32), first.id, None)}
 
 
 def test_the_same_key_of_another_user_is_another_key(world, parties):
@@ -143,7 +143,7 @@ def test_who_comes_second_waits_for_who_takes_a_free_reference(world, parties, i
         world.wish("charge", parties.bob, parties.rich, parties.poor, 1, reference="A-1") for _ in range(2)
     )
 
-    def take(wish: payment.Wish, connection: Connection) -> str | None:
+    def take(wish: payment.NewPayment, connection: Connection) -> str | None:
         payment.accept(connection, [wish])
         return payment.keep_reference(connection, parties.bob, "A-1", wish.id)
 
@@ -222,10 +222,10 @@ def test_a_revived_payment_is_due_with_all_its_attempts_before_it(world, parties
     world.park(parked)
     world.post()
     with transaction(world.worker) as connection:
-        assert [s.id for s in payment_stuck.find(connection, Which(), 10)] == [parked]
-        [was] = payment_stuck.revive(connection, [parked, done, new_id()])
+        assert [s.id for s in payment_stuck.find(connection, StuckFilter(), 10)] == [parked]
+        [was] = payment_stuck.reset_for_retry(connection, [parked, done, new_id()])
         assert (was.id, was.attempts, was.last_error, was.parked_at is None) == (parked, 1, "no luck", False)
-        assert payment_stuck.find(connection, Which(), 10) == []
+        assert payment_stuck.find(connection, StuckFilter(), 10) == []
         assert payment.attempts(connection, parked) == 0
     assert world.post() == 1
     assert world.state(parked) == "COMPLETED"
@@ -239,8 +239,8 @@ def test_what_waits_and_what_is_stuck(world, parties):
     with transaction(world.worker) as connection:
         waiting, oldest_seconds = payment.waiting(connection)
         assert (waiting, 3600 <= oldest_seconds < 3700) == (2, True)
-        assert [s.id for s in payment_stuck.find(connection, Which(0), 10)] == [ids[1], ids[0]]
-        assert payment_stuck.find(connection, Which(3600), 10) == []
+        assert [s.id for s in payment_stuck.find(connection, StuckFilter(0), 10)] == [ids[1], ids[0]]
+        assert payment_stuck.find(connection, StuckFilter(3600), 10) == []
         assert [s.id for s in payment_stuck.open_among(connection, ids)] == ids
     world.post()
     with transaction(world.worker) as connection:

@@ -2,14 +2,16 @@
 
 from models import payment_command
 from models.audit import Actor
-from models.payment_command import Outcome, Wish
+from models.payment_command import CommandOutcome, NewCommand
 from models.session import transaction
 from tests.models.world import World, new_id
 
 
 def order(world: World, actor: Actor, *payment_ids: str) -> int:
     with transaction(world.gateway) as connection:
-        return payment_command.order_retries(connection, [Wish(new_id(), id) for id in payment_ids], actor, "because")
+        return payment_command.order_retries(
+            connection, [NewCommand(new_id(), id) for id in payment_ids], actor, "because"
+        )
 
 
 def test_a_payment_has_one_open_retry(world):
@@ -19,7 +21,7 @@ def test_a_payment_has_one_open_retry(world):
     with transaction(world.worker) as connection:
         first, second = payment_command.claim(connection, 10)
         assert {first.payment_id, second.payment_id} == {here, there}
-        payment_command.decide(connection, {first.id: Outcome.DONE, second.id: Outcome.REFUSED})
+        payment_command.decide(connection, {first.id: CommandOutcome.DONE, second.id: CommandOutcome.REFUSED})
         assert not payment_command.is_any_open(connection)
         assert [c["outcome"] for c in payment_command.about(connection, first.payment_id)] == ["done"]
         assert [c["outcome"] for c in payment_command.about(connection, second.payment_id)] == ["refused"]

@@ -139,10 +139,10 @@ def test_parked_is_told_each_time_and_other_changes_are_not(world):
     world.park(id)
     with transaction(world.worker) as connection:
         connection.exec_driver_sql("UPDATE payments SET due_at = now() WHERE id = %s", (id,))
-        payment_stuck.revive(connection, [id])
+        payment_stuck.reset_for_retry(connection, [id])
     world.park(id)
     with transaction(world.worker) as connection:
-        payment_stuck.revive(connection, [id])
+        payment_stuck.reset_for_retry(connection, [id])
     world.post()
     assert story(world, id) == [
         *(("payment.initiated", 1), ("payment.parked", 3), ("payment.parked", 6), ("payment.completed", 8)),

@@ -7,7 +7,7 @@ import pytest
 from models import operation, payment_list, payment_view
 from models.account import Party
 from models.payment_list import Viewer
-from models.payment_search import START, Asked, Place, Want
+from models.payment_search import START, Cursor, Filter, ListQuery
 from models.payment_view import PaymentView
 from models.session import transaction
 from models.user import Role
@@ -43,7 +43,7 @@ class Street:
         self.ids = [wish.id for wish in [*wishes, last]]
 
     def page(
-        self, user_id: str | None, asked: Asked, limit: int = 100, at: Place = START, **of: Party
+        self, user_id: str | None, asked: ListQuery, limit: int = 100, at: Cursor = START, **of: Party
     ) -> list[PaymentView]:
         with transaction(self.world.gateway) as connection:
             viewer = Viewer(user_id, reads_all=user_id is None)
@@ -70,7 +70,7 @@ VISIBLE = {
 
 @pytest.mark.parametrize("who", list(VISIBLE))
 def test_a_payment_is_visible_to_who_ordered_it_and_to_the_owners_of_its_sides(street, who):
-    assert street.numbers(who and getattr(street, who), Asked()) == VISIBLE[who]
+    assert street.numbers(who and getattr(street, who), ListQuery()) == VISIBLE[who]
 
 
 @pytest.mark.parametrize("who", ["ann", "bob", None])
@@ -78,15 +78,15 @@ def test_a_payment_is_visible_to_who_ordered_it_and_to_the_owners_of_its_sides(s
 def test_pages_forwards_and_backwards_leave_out_and_repeat_nothing(street, who, limit):
     user_id = who and getattr(street, who)
     seen, at = [], START
-    while page := street.numbers(user_id, Asked(), limit, at):
+    while page := street.numbers(user_id, ListQuery(), limit, at):
         assert len(page) <= limit
         seen += page
-        at = Place(before=street.ids[page[-1]])
+        at = Cursor(before=street.ids[page[-1]])
     assert seen == VISIBLE[who]
-    seen, at = [], Place(after="00000000-0000-0000-0000-000000000000")
-    while page := street.numbers(user_id, Asked(), limit, at):
+    seen, at = [], Cursor(after="00000000-0000-0000-0000-000000000000")
+    while page := street.numbers(user_id, ListQuery(), limit, at):
         seen += page
-        at = Place(after=street.ids[page[-1]])
+        at = Cursor(after=street.ids[page[-1]])
     assert seen == VISIBLE[who][::-1]
 
 
@@ -103,18 +103,20 @@ def test_pages_forwards_and_backwards_leave_out_and_repeat_nothing(street, who, 
     ],
 )
 def test_filters(street, wants, numbers):
-    asked = Asked([Want(*want) for want in wants])
+    asked = ListQuery([Filter(*want) for want in wants])
     assert street.numbers(None, asked) == numbers
     assert street.numbers(street.ann, asked) == [n for n in numbers if n in VISIBLE["ann"]]
 
 
 def test_times_bound_from_inclusive_to_exclusive(street):
-    assert street.numbers(None, Asked(created_from=EPOCH, created_before=FAR)) == VISIBLE[None]
-    assert street.numbers(None, Asked(created_before=EPOCH)) == street.numbers(None, Asked(created_from=FAR)) == []
-    third = street.page(None, Asked())[-3].created_at
-    assert street.numbers(None, Asked(created_from=third)) == [7, 6, 5, 4, 3, 2]
-    assert street.numbers(None, Asked(created_before=third)) == [1, 0]
-    assert street.numbers(None, Asked(created_from=third, created_before=third + timedelta(microseconds=1))) == [2]
+    assert street.numbers(None, ListQuery(created_from=EPOCH, created_before=FAR)) == VISIBLE[None]
+    assert (
+        street.numbers(None, ListQuery(created_before=EPOCH)) == street.numbers(None, ListQuery(created_from=FAR)) == []
+    )
+    third = street.page(None, ListQuery())[-3].created_at
+    assert street.numbers(None, ListQuery(created_from=third)) == [7, 6, 5, 4, 3, 2]
+    assert street.numbers(None, ListQuery(created_before=third)) == [1, 0]
+    assert street.numbers(None, ListQuery(created_from=third, created_before=third + timedelta(microseconds=1))) == [2]
 
 
 @pytest.mark.parametrize(
@@ -132,8 +134,8 @@ def test_times_bound_from_inclusive_to_exclusive(street):
 def test_the_payments_of_a_wallet(street, wallet, who, numbers):
     owner = {"rich": street.ann, "second": street.ann, "till": street.shop}[wallet]
     of = Party(getattr(street, wallet), None, owner, "EUR", "")
-    assert street.numbers(who and getattr(street, who), Asked(), of=of) == numbers
-    assert street.numbers(who and getattr(street, who), Asked(), 2, of=of) == numbers[:2]
+    assert street.numbers(who and getattr(street, who), ListQuery(), of=of) == numbers
+    assert street.numbers(who and getattr(street, who), ListQuery(), 2, of=of) == numbers[:2]
 
 
 def test_a_payment_is_read_with_its_parties_and_what_it_left(street):

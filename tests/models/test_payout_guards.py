@@ -6,7 +6,7 @@ import pytest
 
 from models import bank_return, payout
 from models.bank_return import Return
-from models.payout import Counterparty, Told
+from models.payout import BankResult, Counterparty
 from models.session import transaction
 from tests.models.breaks import DENIED, NO_BREAK, stopper
 from tests.models.world import World, new_id
@@ -25,7 +25,7 @@ def names(shared_world: World) -> dict[str, str]:
         payout.keep(connection, dict.fromkeys(ids, WHOM))
     shared_world.post()
     with transaction(shared_world.worker) as connection:
-        payout.answer(connection, [Told(ids[1], True)])
+        payout.answer(connection, [BankResult(ids[1], True)])
         bank_return.keep(connection, "r", [Return("1", ids[1], 4)])
     shared_world.post()
     with transaction(shared_world.worker) as connection:

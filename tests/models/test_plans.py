@@ -30,10 +30,10 @@ from models import (
     token,
 )
 from models.account import Party
-from models.bulk import Head, Kind, Line, Mode
+from models.bulk import BulkKind, BulkMode, NewBulk, NewLine
 from models.payment_list import Viewer
-from models.payment_search import Asked, Want
-from models.payment_stuck import Which
+from models.payment_search import Filter, ListQuery
+from models.payment_stuck import StuckFilter
 from models.session import Connection, open_engine, transaction
 from models.user import Role
 from tests.models.world import World, new_id
@@ -119,12 +119,12 @@ def order_many(world: World) -> None:
     shop, account = world.user(Role.MERCHANT), new_id()
     wallet, wire = world.wallet(shop), world.technical("wire")
     said = (shop, "EUR", account, wallet, None, wire)
-    head = Head(new_id(), Kind.TRANSFERS, Mode.BEST_EFFORT, *said, is_open=True)
+    head = NewBulk(new_id(), BulkKind.TRANSFERS, BulkMode.BEST_EFFORT, *said, is_open=True)
     with transaction(world.gateway) as connection:
         bank_account.register(connection, account, shop, "Shop", IBAN, None, wallet)
         bulk.accept(connection, head, "many", bytes(32), [])
         for known in range(0, LINES, 1000):
-            lines = [Line(new_id(), 1, None, iban=IBAN, name="Bob") for _ in range(1000)]
+            lines = [NewLine(new_id(), 1, None, iban=IBAN, name="Bob") for _ in range(1000)]
             assert bulk.add(connection, head, known, lines).lines == known + 1000
 
 
@@ -178,33 +178,35 @@ QUESTIONS: dict[str, tuple[int, Callable[[Connection, dict[str, Any]], object]]]
     "its state": (1, lambda c, some: payment.states(c, [some["payment"]])),
     "a page of a user's payments": (
         EVERY_MONTH,
-        lambda c, some: payment_list.page(c, Viewer(some["user"]), Asked(), 21),
+        lambda c, some: payment_list.page(c, Viewer(some["user"]), ListQuery(), 21),
     ),
-    "a page of all payments": (6, lambda c, _: payment_list.page(c, EVERYBODY, Asked(), 21)),
+    "a page of all payments": (6, lambda c, _: payment_list.page(c, EVERYBODY, ListQuery(), 21)),
     "a page of one wallet's": (
         EVERY_MONTH,
-        lambda c, some: payment_list.page(c, EVERYBODY, Asked(), 21, of=_party(some["account"])),
+        lambda c, some: payment_list.page(c, EVERYBODY, ListQuery(), 21, of=_party(some["account"])),
     ),
     "a page of a user's of another wallet": (
         EVERY_MONTH,
-        lambda c, some: payment_list.page(c, Viewer(some["user"]), Asked(), 21, of=_party(new_id())),
+        lambda c, some: payment_list.page(c, Viewer(some["user"]), ListQuery(), 21, of=_party(new_id())),
     ),
     "a page of a user's by what no index answers": (
         EVERY_MONTH,
-        lambda c, some: payment_list.page(c, Viewer(some["user"]), Asked([Want("summary", "is", ["x"])]), 21),
+        lambda c, some: payment_list.page(c, Viewer(some["user"]), ListQuery([Filter("summary", "is", ["x"])]), 21),
     ),
     "a page of a user's month by amount": (
         6,
-        lambda c, some: payment_list.page(c, Viewer(some["user"]), Asked((), *some["month"], sort="amount"), 21),
+        lambda c, some: payment_list.page(c, Viewer(some["user"]), ListQuery((), *some["month"], sort="amount"), 21),
     ),
     "some payments by id in a user's list": (
         EVERY_MONTH,
-        lambda c, some: payment_list.page(c, Viewer(some["user"]), Asked([Want("id", "is", [some["payment"]])]), 21),
+        lambda c, some: payment_list.page(
+            c, Viewer(some["user"]), ListQuery([Filter("id", "is", [some["payment"]])]), 21
+        ),
     ),
     "what is due": (EVERY_MONTH, lambda c, _: payment.claim(c, 500)),
     "what is to end": (EVERY_MONTH, lambda c, _: payment.is_anything_to_end(c)),
     "holds that expired": (EVERY_MONTH, lambda c, _: payment.claim_expired(c, 500)),
-    "what is parked": (EVERY_MONTH, lambda c, _: payment_stuck.find(c, Which(), 21)),
+    "what is parked": (EVERY_MONTH, lambda c, _: payment_stuck.find(c, StuckFilter(), 21)),
     "a bulk": (0, lambda c, some: bulk.by_id(c, some["bulk"])),
     "a page of its lines": (EVERY_MONTH, lambda c, some: bulk_line.page(c, some["bulk"], 21, before="4000")),
     "keys": (0, lambda c, some: idempotency.find(c, [(some["user"], "k")])),
@@ -215,7 +217,7 @@ QUESTIONS: dict[str, tuple[int, Callable[[Connection, dict[str, Any]], object]]]
         lambda c, some: charge_limit.taken(c, [some["account"]], some["month"][0].date()),
     ),
     "who charged a wallet": (EVERY_MONTH, lambda c, some: charge_limit.merchants(c, some["account"], 21)),
-    "who ordered": (0, lambda c, some: ledger.makers(c, [_between(some["account"])])),
+    "who ordered": (0, lambda c, some: ledger.initiators(c, [_between(some["account"])])),
     "what is given back": (EVERY_MONTH, lambda c, some: ledger.charges(c, [_refund(some["payment"])])),
     "a merchant's till": (0, lambda c, some: account.oldest_wallets(c, [(some["user"], "EUR")])),
     "accounts to lock": (0, lambda c, some: ledger.lock_accounts(c, [_between(some["account"])])),
@@ -227,9 +229,9 @@ def _party(account_id: str) -> Party:
 
 
 def _between(account_id: str) -> Any:
-    from models.rules.types import Payment  # noqa: PLC0415 - only here
+    from models.rules.types import ClaimedPayment  # noqa: PLC0415 - only here
 
-    return Payment(new_id(), "transfer", "INITIATED", new_id(), account_id, new_id(), 1, "EUR")
+    return ClaimedPayment(new_id(), "transfer", "INITIATED", new_id(), account_id, new_id(), 1, "EUR")
 
 
 def _refund(charge_id: str) -> Any:

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy.exc import ProgrammingError
 
 from models import payment_view
-from models.prepared_statement import Prepared
+from models.prepared_statement import PreparedStatement
 from models.session import DatabaseAway, Engine, open_engine, statements, transaction
 from tests.models.world import World, scalar
 
-ADD = Prepared("add", "SELECT %(first)s::integer + %(second)s::integer + %(first)s::integer")
+ADD = PreparedStatement("add", "SELECT %(first)s::integer + %(second)s::integer + %(first)s::integer")
 PLANNED = "SELECT count(*) FROM pg_prepared_statements WHERE name = %s"
 PLANS = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE name = %s"
 MODELS = Path(payment_view.__file__).parent
@@ -48,7 +48,7 @@ def test_what_is_rolled_back_leaves_the_line_prepared(worker):
 
 
 def test_a_statement_that_cannot_be_prepared_is_not_taken_for_one_that_was(worker):
-    wrong = Prepared("wrong", "SELECT nothing FROM nowhere WHERE id = %(id)s")
+    wrong = PreparedStatement("wrong", "SELECT nothing FROM nowhere WHERE id = %(id)s")
     for _ in range(2):
         with pytest.raises(ProgrammingError, match="nowhere"), transaction(worker) as connection:
             wrong.run(connection, id=1)
@@ -71,7 +71,7 @@ def test_each_prepared_statement_has_a_name_of_its_own():
         call.args[0].value
         for path in MODELS.glob("*.py")
         for call in ast.walk(ast.parse(path.read_text()))
-        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Prepared"
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "PreparedStatement"
         and isinstance(call.args[0], ast.Constant)
     ]  # fmt: skip
     assert len(names) > 5

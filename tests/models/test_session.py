@@ -10,7 +10,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from models import audit, session
-from models.session import CommitUnknown, Contention, DatabaseAway, Overdue, open_engine, transaction
+from models.session import CommitUnknown, Contention, DatabaseAway, StatementTimeout, open_engine, transaction
 from tests.models.world import World, scalar
 from tests.support import Database, eventually
 
@@ -157,6 +157,6 @@ def test_an_error_shows_no_parameters(world):
 
 
 def test_a_statement_that_takes_too_long_is_overdue(world):
-    with pytest.raises(Overdue), transaction(world.worker) as connection:
+    with pytest.raises(StatementTimeout), transaction(world.worker) as connection:
         connection.exec_driver_sql("SET LOCAL statement_timeout = 20")
         connection.exec_driver_sql("SELECT pg_sleep(10)")

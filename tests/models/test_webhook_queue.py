@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from models import payment, webhook_endpoint, webhook_queue
-from models.payment import Wish
+from models.payment import NewPayment
 from models.session import Connection, transaction
-from models.webhook_queue import Room
+from models.webhook_queue import Capacity
 from tests.models.world import World, new_id
 
 ALL = 1_000
-PLENTY = Room(100, 100, 100)
+PLENTY = Capacity(100, 100, 100)
 
 
 class Shop:
@@ -28,7 +28,7 @@ class Shop:
         self.fan_out()
         assert self.delivered() == []
 
-    def deposit(self) -> Wish:
+    def deposit(self) -> NewPayment:
         return self.world.deposit(self.client, self.wallet, 100)
 
     def fan_out(self, limit: int = ALL) -> int:
@@ -227,7 +227,7 @@ def test_room_is_shared_among_endpoints_and_a_failing_one_has_one_call(shop: Sho
         shop.world.accept(shop.deposit())
     shop.fan_out()
 
-    def claimed(calls: dict[str, int], room: Room, slow: Sequence[str] = ()) -> list[str]:
+    def claimed(calls: dict[str, int], room: Capacity, slow: Sequence[str] = ()) -> list[str]:
         class Undo(Exception):
             """Leave them due."""
 
@@ -241,17 +241,17 @@ def test_room_is_shared_among_endpoints_and_a_failing_one_has_one_call(shop: Sho
 
     assert sorted(claimed({}, PLENTY)) == sorted([shop.endpoint] * 8 + [failing])
     assert claimed({shop.endpoint: 6, failing: 1}, PLENTY) == [shop.endpoint] * 2
-    assert claimed({shop.endpoint: 9}, Room(9, 9, 0)) == []
-    assert claimed({shop.endpoint: 1}, Room(9, 3, 0)) == [shop.endpoint] * 3
-    assert sorted(claimed({}, Room(1, 2, 1))) == sorted([shop.endpoint] * 3 + [failing])
-    assert claimed({}, Room(1, 0, 0)) == [shop.endpoint]
-    assert claimed({}, Room(9, 9, 1), slow=[shop.endpoint]) in ([shop.endpoint], [failing])
-    assert sorted(claimed({}, Room(0, 0, 4), slow=[shop.endpoint])) == sorted([shop.endpoint] * 3 + [failing])
-    assert claimed({shop.endpoint: 1}, Room(0, 0, 1), slow=[shop.endpoint]) == [failing], "it had none yet"
+    assert claimed({shop.endpoint: 9}, Capacity(9, 9, 0)) == []
+    assert claimed({shop.endpoint: 1}, Capacity(9, 3, 0)) == [shop.endpoint] * 3
+    assert sorted(claimed({}, Capacity(1, 2, 1))) == sorted([shop.endpoint] * 3 + [failing])
+    assert claimed({}, Capacity(1, 0, 0)) == [shop.endpoint]
+    assert claimed({}, Capacity(9, 9, 1), slow=[shop.endpoint]) in ([shop.endpoint], [failing])
+    assert sorted(claimed({}, Capacity(0, 0, 4), slow=[shop.endpoint])) == sorted([shop.endpoint] * 3 + [failing])
+    assert claimed({shop.endpoint: 1}, Capacity(0, 0, 1), slow=[shop.endpoint]) == [failing], "it had none yet"
     other = new_id()
     with transaction(shop.world.gateway) as connection:
         webhook_endpoint.create(connection, other, shop.client, "https://shop.example/", ["*"], None)
     for _ in range(9):
         shop.world.accept(shop.deposit())
     shop.fan_out()
-    assert claimed({shop.endpoint: 4, other: 1}, Room(0, 3, 0)) == [other] * 3, "who has the fewest is served first"
+    assert claimed({shop.endpoint: 4, other: 1}, Capacity(0, 3, 0)) == [other] * 3, "who has the fewest is served first"

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine
 from uuid_utils import compat as uuids
 
 from models import account, payment, quote, user
-from models.payment import Wish
+from models.payment import NewPayment
 from models.quote import Quote
 from models.rules.exchange import RATE_ONE, Offer, rate_text
 from models.session import transaction
@@ -55,7 +55,7 @@ class World(NamedTuple):
         with transaction(self.owner) as connection:
             return account.technical_parties(connection)[code, currency].id
 
-    def deposit(self, user_id: str, target_id: str, amount: int, currency: str = "EUR") -> Wish:
+    def deposit(self, user_id: str, target_id: str, amount: int, currency: str = "EUR") -> NewPayment:
         """A wish to pay into the wallet by wire."""
         return self.wish("deposit", user_id, self.technical("wire", currency), target_id, amount, currency)
 
@@ -68,12 +68,12 @@ class World(NamedTuple):
         amount: int,
         currency: str = "EUR",
         **rest: Any,
-    ) -> Wish:
+    ) -> NewPayment:
         """A wish under a key of its own, unless one is given."""
         given = {"key": secrets.token_hex(8), "fingerprint": bytes(32), **rest}
-        return Wish(new_id(), type, user_id, source_id, target_id, amount, currency, **given)
+        return NewPayment(new_id(), type, user_id, source_id, target_id, amount, currency, **given)
 
-    def accept(self, *wishes: Wish) -> list[str]:
+    def accept(self, *wishes: NewPayment) -> list[str]:
         """Keep the wishes as the gateway does; the ids of those that were new."""
         with transaction(self.gateway) as connection:
             return list(payment.accept(connection, wishes))

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, make_url
 from uuid_utils.compat import uuid7
 
 from models import account, event, invariants, payment, payout, user
-from models.payment import Wish
+from models.payment import NewPayment
 from models.payout import Counterparty
 from models.session import Engine, open_engine, transaction
 from tests.support import Database
@@ -106,7 +106,9 @@ class Books:
         """Accept a payment as the gateway's role, which a taken gateway could do with any of these; returns its id."""
         id = str(uuid7())
         fingerprint = hashlib.sha256(id.encode()).digest()
-        wish = Wish(id, type, user_id, source_id, target_id, amount, currency, f"key-{id}", fingerprint, **members)
+        wish = NewPayment(
+            id, type, user_id, source_id, target_id, amount, currency, f"key-{id}", fingerprint, **members
+        )
         with transaction(self.gateway) as connection:
             assert payment.accept(connection, [wish]).keys() == {id}
             if type == "withdrawal" and target_id == self.technical("wire", currency):

@@ -23,7 +23,7 @@ from tests.lossy_postgres_proxy import SOCKET_NAME, Line, Loss
 from tests.workers.books import Books
 from tests.workers.smtp_server import Server, serving
 from workers import mail
-from workers.mail import ATTEMPTS_MAX, QUIET_SECONDS, UNDER_WAY_SECONDS, Postman
+from workers.mail import ATTEMPTS_MAX, QUIET_SECONDS, UNDER_WAY_SECONDS, MailSender
 
 FROM = "Payments <payments@shop.example>"
 
@@ -97,8 +97,8 @@ def token_in(text: str) -> str:
     return token
 
 
-def postman(books: Books, server: Server, query: str = "", credentials: str = "") -> Postman:
-    return Postman(books.worker, f"smtp://{credentials}localhost:{server.port}{query}", FROM)
+def postman(books: Books, server: Server, query: str = "", credentials: str = "") -> MailSender:
+    return MailSender(books.worker, f"smtp://{credentials}localhost:{server.port}{query}", FROM)
 
 
 def test_a_mail_carries_a_token_that_works_once(books: Books, server: Server, ask: Callable[..., str]) -> None:
@@ -360,7 +360,7 @@ def test_a_folder_gets_a_file_of_its_owners_alone(
     folder = tmp_path / "the mail"
     folder.mkdir()
     id = ask("carol@example.com")
-    assert Postman(books.worker, f"file://{tmp_path}/the%20mail", FROM).deliver() == 1
+    assert MailSender(books.worker, f"file://{tmp_path}/the%20mail", FROM).deliver() == 1
     (path,) = folder.iterdir()
     assert re.fullmatch(rf"\d{{8}}T\d{{6}}Z-{id}\.eml", path.name)
     assert path.stat().st_mode & 0o777 == 0o600
@@ -377,7 +377,7 @@ def test_a_missing_folder_is_as_a_server_that_is_away(
     books: Books, ask: Callable[..., str], tmp_path: Path, logged: list[dict]
 ) -> None:
     id = ask()
-    ours = Postman(books.worker, f"file://{tmp_path}/nowhere", FROM)
+    ours = MailSender(books.worker, f"file://{tmp_path}/nowhere", FROM)
     assert ours.deliver() == 0
     assert kept(books, id).attempts == 0
     assert "NotADirectoryError" in logged[0]["error"]
@@ -392,10 +392,10 @@ def test_a_taking_whose_commit_was_lost_costs_no_attempt(
     url = make_url(books.database.worker)
     line = Line(tmp_path, Path(url.query["host"]) / SOCKET_NAME)
     shaky = books.open(url.update_query_dict({"host": str(tmp_path)}).render_as_string(hide_password=False))
-    ours = Postman(shaky, f"smtp://localhost:{server.port}", FROM)
+    ours = MailSender(shaky, f"smtp://localhost:{server.port}", FROM)
     take = confirmation.take
 
-    def take_and_lose(*args: object) -> confirmation.Letter | None:
+    def take_and_lose(*args: object) -> confirmation.PendingMail | None:
         letter = take(*args)
         line.to_lose += [loss] if letter else []
         return letter

@@ -19,7 +19,7 @@ from models.user import NewUser, Role
 from tests.support import eventually
 from tests.workers.books import Books
 from workers import onboarding
-from workers.onboarding import BATCH_MAX, BONUS_KEY, BonusError, Welcomer, parse_bonus
+from workers.onboarding import BATCH_MAX, BONUS_KEY, BonusError, Onboarding, parse_bonus
 
 DEFAULT = ("USD", "EUR", "CNY")
 HASH = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaA"
@@ -51,8 +51,8 @@ def sign_up(books: Books) -> Callable[..., str]:
 
 def welcomer(
     books: Books, bonus: str = "", most: int = 0, currencies: tuple[str, ...] = DEFAULT, **parameters: str
-) -> Welcomer:
-    return Welcomer(books.impatient_worker(**parameters) if parameters else books.worker, currencies, bonus, most)
+) -> Onboarding:
+    return Onboarding(books.impatient_worker(**parameters) if parameters else books.worker, currencies, bonus, most)
 
 
 def wallets(books: Books, id: str) -> dict[str, int]:

@@ -62,7 +62,7 @@ def test_a_database_older_than_the_code_is_refused(books: Books) -> None:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = %s", (before,))
     for process in ("worker", "gateway"):
         with pytest.raises(SystemExit) as refused:
-            preflight.refuse(getattr(books.database, process), process, durability=False)
+            preflight.check_or_exit(getattr(books.database, process), process, durability=False)
         assert str(refused.value) == (
             f"{process} refuses to start: the database is older than this code, at revision {before} instead of"
             f" {newest}: alembic upgrade head"
@@ -74,7 +74,7 @@ def test_code_older_than_its_database_starts_with_a_warning(books: Books) -> Non
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     for process in ("worker", "gateway"):
         with capture_logs() as lines:
-            preflight.refuse(getattr(books.database, process), process, durability=False)
+            preflight.check_or_exit(getattr(books.database, process), process, durability=False)
         [warning] = lines
         assert warning.pop("command").startswith("start the version that migrated")
         assert warning == {
@@ -147,26 +147,26 @@ def test_the_gateway_started_in_the_workers_role(books: Books) -> None:
 
 def test_a_process_that_must_not_start_ends_with_one_clear_line(books: Books) -> None:
     with pytest.raises(SystemExit, match=r"^worker refuses to start: PostgreSQL runs with fsync"):
-        preflight.refuse(books.database.worker, "worker", durability=True)
-    preflight.refuse(books.database.worker, "worker", durability=False)
+        preflight.check_or_exit(books.database.worker, "worker", durability=True)
+    preflight.check_or_exit(books.database.worker, "worker", durability=False)
 
 
 def test_who_starts_is_warned_of_what_everybody_can_write(books: Books) -> None:
     with capture_logs() as lines:
-        preflight.refuse(books.database.worker, "worker", durability=False)
+        preflight.check_or_exit(books.database.worker, "worker", durability=False)
     assert lines == []
     with transaction(books.superuser) as connection:
         connection.exec_driver_sql("GRANT EXECUTE ON FUNCTION lo_create(oid), lowrite(integer, bytea) TO PUBLIC")
     for process in ("worker", "gateway"):
         with capture_logs() as lines:
-            preflight.refuse(getattr(books.database, process), process, durability=False)
+            preflight.check_or_exit(getattr(books.database, process), process, durability=False)
         [warning] = lines
         assert (warning["log_level"], warning["functions"]) == ("warning", ["lo_create", "lowrite"])
         step = warning["command"].rpartition(" ")[2]
     with transaction(books.superuser) as connection:
         connection.execution_options(no_parameters=True).exec_driver_sql((CHECKOUT / step).read_text())
     with capture_logs() as lines:
-        preflight.refuse(books.database.worker, "worker", durability=False)
+        preflight.check_or_exit(books.database.worker, "worker", durability=False)
     assert lines == []
 
 

@@ -88,11 +88,11 @@ def test_of_a_restored_dump_no_event_is_lost(
         copy = Database(*(server.url(role=role) for role in roles))
         for process in PROCESSES:
             with pytest.raises(SystemExit, match=f"^{process} refuses to start: a dump was restored") as refused:
-                preflight.refuse(getattr(copy, process), process, durability=False)
+                preflight.check_or_exit(getattr(copy, process), process, durability=False)
         assert alarms(copy) == [str(refused.value).partition("start: ")[2]], "under running processes, too"
         mend(server, str(refused.value))
         for process in PROCESSES:
-            preflight.refuse(getattr(copy, process), process, durability=False)
+            preflight.check_or_exit(getattr(copy, process), process, durability=False)
         assert alarms(copy) == []
         shop.world = World.of(copy)
         shop.world.accept(shop.deposit())

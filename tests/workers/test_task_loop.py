@@ -10,13 +10,13 @@ from celery_config import DISPATCH, ENSURE_PARTITIONS, INSTRUCT, POST, TIMETABLE
 from embedded.home import CHECKOUT
 from tests.support import PATIENCE_SECONDS, eventually
 from workers import task_loop
-from workers.task_loop import STUCK_STATUS, Turns
+from workers.task_loop import STUCK_STATUS, TaskLock
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task_loop, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(task_loop, "turns", Turns())
+    monkeypatch.setattr(task_loop, "task_lock", TaskLock())
 
 
 class Served:
@@ -33,7 +33,7 @@ class Served:
     def __call__(self) -> None:
         if self.is_over:
             raise Served.Over
-        with task_loop.turns.take("task"):
+        with task_loop.task_lock.take("task"):
             self.done += 1
         if self.fails:
             self.fails -= 1
@@ -46,7 +46,7 @@ class Served:
 
     def _serve(self, silence_seconds: float) -> None:
         try:
-            task_loop._serve(task_loop.turns, {"task": (self, silence_seconds)})
+            task_loop._serve(task_loop.task_lock, {"task": (self, silence_seconds)})
         except Served.Over:
             return
 
@@ -69,14 +69,14 @@ def test_it_outlives_a_task_that_raises() -> None:
 
 
 def test_what_is_rung_for_in_time_is_left_to_the_bells() -> None:
-    ours = Turns()
+    ours = TaskLock()
     with ours.take("task"):
         pass
     assert ours.idle_seconds("task") <= ours.idle_seconds("another")
 
 
 def test_one_task_at_a_time() -> None:
-    ours, order = Turns(), []
+    ours, order = TaskLock(), []
     is_inside, may_go = threading.Event(), threading.Event()
 
     def first() -> None:

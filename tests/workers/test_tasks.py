@@ -15,19 +15,19 @@ import settings
 from celery_config import _forget_the_parents_connections
 from models import confirmation, heartbeat, payment_command, user, webhook_endpoint, webhook_queue
 from models.audit import Actor
-from models.payout import Instruction
+from models.payout import Payout
 from models.rules import webhook_retry
 from models.session import transaction
 from tests.support import eventually
 from tests.workers.books import Books
 from workers import process, tasks
-from workers.mail import Postman
-from workers.onboarding import Welcomer
+from workers.mail import MailSender
+from workers.onboarding import Onboarding
 from workers.posting.poster import Poster
-from workers.rails.base import Answer, Outcome
-from workers.rails.payouts import Instructor
+from workers.rails.base import PayoutAnswer, PayoutState
+from workers.rails.payouts import PayoutSender
 from workers.webhooks.dispatcher import Dispatcher
-from workers.webhooks.sender import Call
+from workers.webhooks.sender import WebhookCall
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,7 @@ def worker(books: Books, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch) ->
     """What a worker process has, on the test's books."""
     monkeypatch.setattr(process, "engine", lambda: books.worker)
     monkeypatch.setattr(process, "poster", books.poster)
-    monkeypatch.setattr(process, "instructor", lambda: Instructor(books.worker, Deaf()))
+    monkeypatch.setattr(process, "payout_sender", lambda: PayoutSender(books.worker, Deaf()))
     monkeypatch.setattr(process, "_pulses", {})
 
 
@@ -167,7 +167,7 @@ def test_a_month_that_lacks_its_partition_is_told(books: Books, monkeypatch: pyt
 def test_welcome_rings_the_posters_only_if_somebody_was_welcomed(
     books: Books, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "welcomer", lambda: Welcomer(books.worker, ["EUR"], "1 EUR", 0))
+    monkeypatch.setattr(process, "onboarding", lambda: Onboarding(books.worker, ["EUR"], "1 EUR", 0))
     run(tasks.welcome)
     assert bells.llen("payments") == 0
     with transaction(books.worker) as connection:
@@ -184,8 +184,8 @@ class Deaf:
     def news(self, position: str) -> tuple[list, str]:
         return [], position
 
-    def submit(self, instructions: list[Instruction]) -> dict[str, Outcome]:
-        return {one.payment_id: Outcome(Answer.CONFIRMED) for one in instructions}
+    def submit(self, instructions: list[Payout]) -> dict[str, PayoutAnswer]:
+        return {one.payment_id: PayoutAnswer(PayoutState.CONFIRMED) for one in instructions}
 
     inquire = submit
 
@@ -193,17 +193,17 @@ class Deaf:
 def test_instruct_rings_the_posters_for_what_the_bank_answered_and_itself_for_the_rest(
     books: Books, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    instructor = Instructor(books.worker, Deaf())
-    monkeypatch.setattr(process, "instructor", lambda: instructor)
+    instructor = PayoutSender(books.worker, Deaf())
+    monkeypatch.setattr(process, "payout_sender", lambda: instructor)
     run(tasks.instruct)
     assert (bells.llen("payments"), bells.llen("rails")) == (0, 0)
     client, wallet = books.client(2_00)
     ids = [books.order("withdrawal", client, wallet, books.technical("wire"), 1_00) for _ in range(2)]
     books.poster().drain()
-    monkeypatch.setattr(instructor, "drain", lambda: Instructor.drain(instructor, seconds=0))
+    monkeypatch.setattr(instructor, "drain", lambda: PayoutSender.drain(instructor, seconds=0))
     run(tasks.instruct)
     assert (bells.llen("payments"), bells.llen("rails")) == (0, 1)
-    monkeypatch.setattr(instructor, "drain", lambda: Instructor.drain(instructor))
+    monkeypatch.setattr(instructor, "drain", lambda: PayoutSender.drain(instructor))
     for _ in range(2):
         run(tasks.instruct)
     assert (bells.llen("payments"), bells.llen("rails")) == (1, 1), "one bell is enough"
@@ -215,7 +215,7 @@ def test_mail_sends_what_is_due(books: Books, tmp_path: Path, monkeypatch: pytes
     id = books.user()
     with transaction(books.gateway) as connection:
         assert confirmation.ask(connection, str(uuid7()), id, confirmation.Purpose.EMAIL)
-    monkeypatch.setattr(process, "postman", lambda: Postman(books.worker, f"file://{tmp_path}", "p@example.com"))
+    monkeypatch.setattr(process, "mail_sender", lambda: MailSender(books.worker, f"file://{tmp_path}", "p@example.com"))
     run(tasks.mail)
     assert len(list(tmp_path.glob("*.eml"))) == 1
 
@@ -226,9 +226,9 @@ def test_a_database_away_is_left_to_the_next_one(
 ) -> None:
     nowhere = books.open(f"postgresql+psycopg2://nobody@/nothing?host={tmp_path}")
     monkeypatch.setattr(process, "engine", lambda: nowhere)
-    monkeypatch.setattr(process, "welcomer", lambda: Welcomer(nowhere, ["EUR"], "", 0))
-    monkeypatch.setattr(process, "postman", lambda: Postman(nowhere, f"file://{tmp_path}", "p@example.com"))
-    monkeypatch.setattr(process, "instructor", lambda: Instructor(nowhere, Deaf()))
+    monkeypatch.setattr(process, "onboarding", lambda: Onboarding(nowhere, ["EUR"], "", 0))
+    monkeypatch.setattr(process, "mail_sender", lambda: MailSender(nowhere, f"file://{tmp_path}", "p@example.com"))
+    monkeypatch.setattr(process, "payout_sender", lambda: PayoutSender(nowhere, Deaf()))
     with closing(Dispatcher(nowhere, Silent())) as dispatcher:
         monkeypatch.setattr(process, "dispatcher", lambda: dispatcher)
         run(task)
@@ -237,8 +237,8 @@ def test_a_database_away_is_left_to_the_next_one(
 class Silent:
     """Sends nothing."""
 
-    async def send(self, _: Call) -> webhook_retry.Outcome:
-        return webhook_retry.Outcome(204, None)
+    async def send(self, _: WebhookCall) -> webhook_retry.AttemptOutcome:
+        return webhook_retry.AttemptOutcome(204, None)
 
 
 def test_dispatch_sends_and_says_that_its_worker_lives(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,7 +265,7 @@ def test_dispatch_sends_and_says_that_its_worker_lives(books: Books, monkeypatch
 
 def test_a_sweep_rings_for_an_open_command(books: Books, bells: redis.Redis) -> None:
     with transaction(books.gateway) as connection:
-        wish = payment_command.Wish(str(uuid7()), str(uuid7()))
+        wish = payment_command.NewCommand(str(uuid7()), str(uuid7()))
         payment_command.order_retries(connection, [wish], Actor(books.user("ops")), "mended")
     run(tasks.sweep)
     assert bells.llen("payments") == 1
@@ -277,14 +277,14 @@ def test_a_child_forgets_its_parents_connections(books: Books, monkeypatch: pyte
     settings.load.cache_clear()
     process.forget_connections()
     parents = process.engine()
-    works_for_parent = [process.poster(), process.welcomer(), process.postman()]
+    works_for_parent = [process.poster(), process.onboarding(), process.mail_sender()]
     with transaction(parents) as connection:
         parents_pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
     assert _forget_the_parents_connections in [receiver() for _, receiver in worker_process_init.receivers]
     _forget_the_parents_connections()
     with transaction(process.engine()) as connection:
         assert connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() != parents_pid
-    ours = [process.poster(), process.welcomer(), process.postman()]
+    ours = [process.poster(), process.onboarding(), process.mail_sender()]
     assert all(one.engine is process.engine() for one in ours)
     assert all(one.engine is parents for one in works_for_parent)
     process.engine().dispose()

@@ -19,7 +19,7 @@ ROWS_MAX = 100
 """Rows shown of a broken invariant."""
 
 
-class Checked(NamedTuple):
+class CheckedInvariant(NamedTuple):
     """An invariant, how long its query took, and the first rows that break it."""
 
     invariant: str
@@ -39,7 +39,7 @@ def check(as_json: bool) -> None:
     Reads only, all from one moment; payments go on meanwhile.
     """
     count = len(invariants.INVARIANTS)
-    report: list[Checked] = []
+    report: list[CheckedInvariant] = []
     with client_timeout.at_most(INVARIANT_SECONDS_MAX + 2), transaction(process.engine()) as connection:
         invariants.read_one_moment(connection, INVARIANT_SECONDS_MAX)
         checked = invariants.sizes(connection)
@@ -48,7 +48,7 @@ def check(as_json: bool) -> None:
             began = time.monotonic()
             rows = invariants.broken(connection, name, ROWS_MAX + 1)
             seconds = round(time.monotonic() - began, 3)
-            report.append(Checked(name, seconds, rows[:ROWS_MAX], len(rows) > ROWS_MAX))
+            report.append(CheckedInvariant(name, seconds, rows[:ROWS_MAX], len(rows) > ROWS_MAX))
     _progress("")
     found = [one for one in report if one.rows]
     if as_json:

@@ -6,7 +6,7 @@ import click
 from flask.cli import AppGroup
 
 from models import client_timeout
-from models.session import Contention, DatabaseAway, Overdue
+from models.session import Contention, DatabaseAway, StatementTimeout
 
 
 class WorkerGroup(AppGroup):
@@ -19,5 +19,5 @@ class WorkerGroup(AppGroup):
                 return super().invoke(ctx)
         except DatabaseAway as error:
             raise click.ClickException(f"the database is away: {str(error.__cause__).strip()}") from error
-        except (Contention, Overdue) as error:
+        except (Contention, StatementTimeout) as error:
             raise click.ClickException(f"the database is busy, try again: {str(error.__cause__).strip()}") from error

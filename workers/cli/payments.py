@@ -9,7 +9,7 @@ import click
 from celery_config import BrokerAway, publish
 from models import audit, event, operation, partitions, payment, payment_command, payment_view
 from models import payment_stuck as stuck_payments
-from models.payment_stuck import OLDEST_FIRST, STUCK_SECONDS_MAX, Stuck, Which
+from models.payment_stuck import OLDEST_FIRST, STUCK_SECONDS_MAX, StuckFilter, StuckPayment
 from models.rules.money import render
 from models.session import Connection, transaction
 from workers import process
@@ -67,7 +67,7 @@ def parked(limit: int, as_json: bool) -> None:
 def undecided(limit: int, as_json: bool) -> None:
     """Withdrawals that the bank has not ended yet, from its first answer that is none; it is asked again by itself."""
     with transaction(process.engine()) as connection:
-        _print(stuck_payments.find(connection, Which(undecided=True), limit, after=OLDEST_FIRST), as_json)
+        _print(stuck_payments.find(connection, StuckFilter(undecided=True), limit, after=OLDEST_FIRST), as_json)
 
 
 @payments_cli.command("show")
@@ -142,7 +142,7 @@ def retry(
         if dry_run:
             chosen = stuck_payments.open_among(connection, ids)
         else:
-            chosen = stuck_payments.revive(connection, ids)
+            chosen = stuck_payments.reset_for_retry(connection, ids)
             for row in chosen:
                 before = {"attempts": row.attempts, "parked_at": row.parked_at, "last_error": row.last_error}
                 audit.note(connection, audit.SHELL, "payments.retry", row.id, reason, before)
@@ -182,8 +182,8 @@ def make_partitions() -> None:
         raise click.ClickException(f"{months} has no partition: see that no table of its name is detached")
 
 
-def _find(connection: Connection, stuck_seconds: float | None, limit: int) -> list[Stuck]:
-    return stuck_payments.find(connection, Which(stuck_seconds), limit, after=OLDEST_FIRST)
+def _find(connection: Connection, stuck_seconds: float | None, limit: int) -> list[StuckPayment]:
+    return stuck_payments.find(connection, StuckFilter(stuck_seconds), limit, after=OLDEST_FIRST)
 
 
 def _ring() -> None:
@@ -193,7 +193,7 @@ def _ring() -> None:
         click.echo(f"the broker is away ({error}); the next sweep finds them, or: flask payments sweep", err=True)
 
 
-def _print(rows: list[Stuck], as_json: bool) -> None:
+def _print(rows: list[StuckPayment], as_json: bool) -> None:
     if as_json:
         for row in rows:
             told = row._asdict() | {"amount": render(row.amount, row.digits)}

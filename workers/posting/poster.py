@@ -11,10 +11,10 @@ from enum import StrEnum
 import structlog
 
 from models import account, adjustment, charge_limit, commission_terms, ledger, payment, payment_command, quote
-from models.payment_command import Outcome
+from models.payment_command import CommandOutcome
 from models.rules import posting, retry
 from models.rules.commission import NO_SCHEDULES, Schedules
-from models.rules.types import Ending, Payment
+from models.rules.types import ClaimedPayment, PaymentAction
 from models.session import (
     CommitUnknown,
     Connection,
@@ -46,7 +46,7 @@ HOLD_TTL_HOURS = 7 * 24
 """How long a hold lasts unless told otherwise."""
 
 
-class Point(StrEnum):
+class BatchPoint(StrEnum):
     """The named points of a batch, for those who want to see what dies there."""
 
     CLAIMED = "claimed"
@@ -55,8 +55,8 @@ class Point(StrEnum):
     COMMITTED = "committed"
 
 
-Hook = Callable[[Point], None]
-Claim = Callable[[Connection, int, Schedules], list[Payment]]
+Hook = Callable[[BatchPoint], None]
+Claim = Callable[[Connection, int, Schedules], list[ClaimedPayment]]
 
 
 class Poster:
@@ -107,7 +107,7 @@ class Poster:
         if time.monotonic() < self._terms_are_old_at:
             return
         self._schedules = commission_terms.schedules(connection)
-        self._houses = _houses(connection)
+        self._houses = _technical_account_ids(connection)
         self._terms_are_old_at = time.monotonic() + TERMS_SECONDS
 
     def _end_what_is_to_end(self, deadline: float) -> None:
@@ -128,10 +128,10 @@ class Poster:
         An unexpected error halves the next batch, down to the one payment that raises it: only that one
         counts an attempt. A lock not had in time is no attempt of anybody's; nor is a month without a partition.
         """
-        claimed: list[Payment] = []
+        claimed: list[ClaimedPayment] = []
         try:
             with transaction(self.engine) as connection:
-                ledger.take_turn(connection)
+                ledger.acquire_posting_lock(connection)
                 time.sleep(linger_seconds)
                 self._learn_terms(connection)
                 claimed = claim(connection, self.batch_limit, self._schedules)
@@ -140,21 +140,21 @@ class Poster:
                 if not self._houses.keys() >= {
                     ("exchange", code) for p in claimed for code in (p.currency, p.arrives_in)
                 }:  # ops have added one
-                    self._houses = _houses(connection)
-                self._reach(Point.CLAIMED)
+                    self._houses = _technical_account_ids(connection)
+                self._reach(BatchPoint.CLAIMED)
                 bulks = ledger.lock_bulks(connection, claimed)
                 accounts = ledger.lock_accounts(connection, claimed, self._houses)
-                makers = ledger.makers(connection, claimed)
+                makers = ledger.initiators(connection, claimed)
                 charges = ledger.charges(connection, claimed, gives_back=self.refunds_commission)
                 quotes = quote.quoted(connection, claimed)
                 adjustments = adjustment.agreed(connection, claimed)
                 allowances = charge_limit.allowances(connection, claimed, accounts)
-                self._reach(Point.LOCKED)
+                self._reach(BatchPoint.LOCKED)
                 told = charges, quotes, adjustments, allowances, bulks
                 decision = posting.decide(claimed, accounts, makers, *told, deposits_open=self.deposits_open)
                 ledger.post(connection, decision, self.hold_ttl_hours)
                 payment_command.decide(connection, _outcomes(claimed))
-                self._reach(Point.WRITTEN)
+                self._reach(BatchPoint.WRITTEN)
         except Contention:
             log.info("lock not had in time, trying again", claimed=len(claimed))
             return None
@@ -165,13 +165,13 @@ class Poster:
         except Exception as error:
             self._split(claimed, error)
             return None
-        self._reach(Point.COMMITTED)
+        self._reach(BatchPoint.COMMITTED)
         self.has_instructed |= any(verdict.instructs for verdict in decision.verdicts)
         self.batch_limit = min(BATCH_MAX, self.batch_limit * 2)
         log.debug("posted", payments=len(claimed))
         return len(claimed)
 
-    def _read_again(self, claimed: list[Payment]) -> int | None:
+    def _read_again(self, claimed: list[ClaimedPayment]) -> int | None:
         """After a commit of unknown outcome: the rows know whether it happened; it is never posted blindly again."""
         with transaction(self.engine) as connection:
             states = payment.states(connection, [p.id for p in claimed])
@@ -179,7 +179,7 @@ class Poster:
         log.warning("commit of unknown outcome", payments=len(claimed), had_committed=is_posted)
         return len(claimed) if is_posted else None
 
-    def _split(self, claimed: list[Payment], error: Exception) -> None:
+    def _split(self, claimed: list[ClaimedPayment], error: Exception) -> None:
         if not claimed:
             raise error
         if len(claimed) > 1:
@@ -201,20 +201,22 @@ class Poster:
             payment.postpone(connection, culprit.id, attempts, cause, wait_seconds, park)
         log.error("payment failed to post", payment=culprit.id, attempts=attempts, parked=park, exc_info=error)
 
-    def _reach(self, point: Point) -> None:
+    def _reach(self, point: BatchPoint) -> None:
         if self.hook is not None:
             self.hook(point)
 
 
-def _houses(connection: Connection) -> dict[tuple[str, str], str]:
+def _technical_account_ids(connection: Connection) -> dict[tuple[str, str], str]:
     """The technical accounts by code and currency."""
     return {key: party.id for key, party in account.technical_parties(connection).items()}
 
 
-def _outcomes(claimed: list[Payment]) -> dict[str, Outcome]:
+def _outcomes(claimed: list[ClaimedPayment]) -> dict[str, CommandOutcome]:
     """What became of the commands that the payments were claimed for."""
     return {
-        p.command_id: Outcome.DONE if posting.may_end(p) and p.ending is not Ending.EXPIRE else Outcome.REFUSED
+        p.command_id: CommandOutcome.DONE
+        if posting.may_end(p) and p.ending is not PaymentAction.EXPIRE
+        else CommandOutcome.REFUSED
         for p in claimed
         if p.command_id
     }

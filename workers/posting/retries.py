@@ -3,7 +3,7 @@
 import structlog
 
 from models import audit, payment_command, payment_stuck
-from models.payment_command import Outcome
+from models.payment_command import CommandOutcome
 from models.session import CommitUnknown, Contention, Engine, transaction
 
 log = structlog.get_logger("commands")
@@ -33,15 +33,15 @@ def _decide_some(engine: Engine) -> int:
         if not commands:
             return 0
         # From here those still INITIATED are locked, and due.
-        revived = {row.id: row for row in payment_stuck.revive(connection, {c.payment_id for c in commands})}
+        revived = {row.id: row for row in payment_stuck.reset_for_retry(connection, {c.payment_id for c in commands})}
         outcomes = {}
         for wish in commands:
             row = revived.get(wish.payment_id)
-            outcomes[wish.id] = Outcome.REFUSED if row is None else Outcome.DONE
+            outcomes[wish.id] = CommandOutcome.REFUSED if row is None else CommandOutcome.DONE
             if row is not None:
                 before = {"attempts": row.attempts, "parked_at": row.parked_at, "last_error": row.last_error}
                 after = {"attempts": 0, "parked_at": None}
                 audit.note(connection, wish.actor, "payments.retry", wish.payment_id, wish.reason, before, after)
         payment_command.decide(connection, outcomes)
-    log.info("commands decided", commands=len(commands), done=list(outcomes.values()).count(Outcome.DONE))
+    log.info("commands decided", commands=len(commands), done=list(outcomes.values()).count(CommandOutcome.DONE))
     return len(commands)

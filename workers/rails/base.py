@@ -5,10 +5,10 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from models.bank_return import Return
-from models.payout import Instruction
+from models.payout import Payout
 
 
-class Answer(StrEnum):
+class PayoutState(StrEnum):
     """What is known after a call."""
 
     CONFIRMED = "confirmed"
@@ -25,22 +25,22 @@ class Answer(StrEnum):
     """Nobody was reached, so nobody was told or asked."""
 
 
-class Outcome(NamedTuple):
+class PayoutAnswer(NamedTuple):
     """An answer, with the bank's own words and number."""
 
-    answer: Answer
+    answer: PayoutState
     reason: str | None = None
     bank_reference: str | None = None
 
 
-class News(NamedTuple):
+class BankUpdate(NamedTuple):
     """What a bank tells of a payment by itself: CONFIRMED or REJECTED, perhaps again.
 
     `amount`, in minor units, is how much it was, where the bank says so.
     """
 
     payment_id: str
-    outcome: Outcome
+    outcome: PayoutAnswer
     amount: int | None = None
 
 
@@ -55,15 +55,15 @@ class Rail(Protocol):
     batch_max: int
     """How many instructions one call takes: its answers are to come within the lease."""
 
-    def submit(self, instructions: Sequence[Instruction]) -> Mapping[str, Outcome]:
+    def submit(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
         """Tell the bank what to pay; outcomes by payment id, never NOT_FOUND."""
         ...
 
-    def inquire(self, instructions: Sequence[Instruction]) -> Mapping[str, Outcome]:
+    def inquire(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
         """Ask what became of what it may have been told."""
         ...
 
-    def news(self, position: str) -> tuple[list[News | Return], str]:
+    def news(self, position: str) -> tuple[list[BankUpdate | Return], str]:
         """What has happened since that position (empty: ever), a page at a time, and the position after it.
 
         Raises RailAway.

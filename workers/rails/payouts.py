@@ -12,10 +12,10 @@ import structlog
 
 from models import bank_return, payout, payout_claim
 from models.bank_return import Return
-from models.payout import Instruction, Told, Wait
+from models.payout import BankResult, Payout, Retry
 from models.rules.blanks import fold_blanks
-from models.session import Connection, Contention, DatabaseAway, Engine, Overdue, transaction
-from workers.rails.base import Answer, News, Outcome, Rail, RailAway
+from models.session import Connection, Contention, DatabaseAway, Engine, StatementTimeout, transaction
+from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState, Rail, RailAway
 
 log = structlog.get_logger("rails")
 
@@ -53,19 +53,19 @@ WORDS_LENGTH_MAX = 500
 REFERENCE_LENGTH_MAX = 100
 
 _PAYMENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
-FINAL = {Answer.CONFIRMED, Answer.REJECTED}
+FINAL = {PayoutState.CONFIRMED, PayoutState.REJECTED}
 
 
-class Instructor:
+class PayoutSender:
     """Tells one rail what is due, and hears what it tells; one per process."""
 
     def __init__(self, engine: Engine, rail: Rail) -> None:
         self.engine = engine
         self.rail = rail
         self._is_away_until = 0.0
-        self._uncalled: list[Instruction] = []
+        self._uncalled: list[Payout] = []
         """Claimed by a commit of unknown outcome: the bank was not called, so they are given back."""
-        self._unkept: list[tuple[Instruction, Outcome]] = []
+        self._unkept: list[tuple[Payout, PayoutAnswer]] = []
         """What the bank did or did not do, until the database knows it: our trouble with that is no attempt of its."""
 
     def drain(self, seconds: float = DRAIN_SECONDS) -> tuple[bool, bool]:
@@ -96,16 +96,16 @@ class Instructor:
             **self._call(self.rail.submit, [one for one in open if one.submitted_at is None]),
             **self._call(self.rail.inquire, [one for one in open if one.submitted_at is not None]),
         }
-        died = Outcome(Answer.UNKNOWN, "whoever told the bank died, again and again")
-        outcomes |= dict.fromkeys(strange, Outcome(Answer.UNKNOWN, "nobody asks its rail any more"))
+        died = PayoutAnswer(PayoutState.UNKNOWN, "whoever told the bank died, again and again")
+        outcomes |= dict.fromkeys(strange, PayoutAnswer(PayoutState.UNKNOWN, "nobody asks its rail any more"))
         self._unkept = [(one, outcomes.get(one.payment_id, died)) for one in claimed]
-        if Answer.AWAY in (outcome.answer for _, outcome in self._unkept):
+        if PayoutState.AWAY in (outcome.answer for _, outcome in self._unkept):
             self._is_away_until = time.monotonic() + AWAY_SECONDS
             log.warning("the bank cannot be reached", rail=self.rail.name, quiet_seconds=AWAY_SECONDS)
         return len(claimed), answered + self._keep(again=False)
 
-    def _claim(self) -> list[Instruction]:
-        claimed: list[Instruction] = []
+    def _claim(self) -> list[Payout]:
+        claimed: list[Payout] = []
         try:
             with transaction(self.engine) as connection:
                 claimed = payout.claim(connection, self.rail.name, self.rail.batch_max, LEASE_SECONDS)
@@ -139,7 +139,7 @@ class Instructor:
                 spent = [wait for wait, is_spent in waits if is_spent]
                 payout.postpone(connection, [wait for wait, is_spent in waits if not is_spent])
                 payout.park(connection, spent)
-        except (DatabaseAway, Contention, Overdue):
+        except (DatabaseAway, Contention, StatementTimeout):
             raise
         except Exception:
             self._unkept = []  # nobody can keep it: all are asked about when their lease is over
@@ -179,8 +179,8 @@ class Instructor:
         return is_new or returned > 0
 
     def _call(
-        self, ask: Callable[[Sequence[Instruction]], Mapping[str, Outcome]], instructions: list[Instruction]
-    ) -> dict[str, Outcome]:
+        self, ask: Callable[[Sequence[Payout]], Mapping[str, PayoutAnswer]], instructions: list[Payout]
+    ) -> dict[str, PayoutAnswer]:
         """An outcome for each; whatever else happens, the bank may have acted."""
         if not instructions:
             return {}
@@ -189,13 +189,13 @@ class Instructor:
         except Exception as error:
             log.error("a call of the rail raised", rail=self.rail.name, exc_info=error)
             outcomes = {}
-        unknown = Outcome(Answer.UNKNOWN, "the rail gave no outcome")
+        unknown = PayoutAnswer(PayoutState.UNKNOWN, "the rail gave no outcome")
         return {one.payment_id: outcomes.get(one.payment_id, unknown) for one in instructions}
 
-    def _note(self, connection: Connection, items: Sequence[News | Return]) -> bool:
+    def _note(self, connection: Connection, items: Sequence[BankUpdate | Return]) -> bool:
         """Keep a page of news; what comes back had been paid out. Another amount is no word about the payment."""
-        told: dict[str, Told] = {}
-        stated = [item.payment_id for item in items if isinstance(item, News) and item.amount is not None]
+        told: dict[str, BankResult] = {}
+        stated = [item.payment_id for item in items if isinstance(item, BankUpdate) and item.amount is not None]
         ordered = payout.amounts(connection, filter(_PAYMENT_ID.fullmatch, stated))
         returns = []
         for item in items:
@@ -209,13 +209,13 @@ class Instructor:
             elif item.outcome.answer in FINAL:
                 told.setdefault(item.payment_id, _told(item.payment_id, item.outcome))
         for item in returns:
-            told.setdefault(item.payment_id, Told(item.payment_id, is_confirmed=True))
+            told.setdefault(item.payment_id, BankResult(item.payment_id, is_confirmed=True))
         answered = self._answer(connection, list(told.values()))
         known = payout.answers(connection, [item.payment_id for item in returns])
         bank_return.keep(connection, self.rail.name, [item for item in returns if item.payment_id in known])
         return bool(answered)
 
-    def _answer(self, connection: Connection, told: Sequence[Told]) -> set[str]:
+    def _answer(self, connection: Connection, told: Sequence[BankResult]) -> set[str]:
         """Keep the answers; the first stands, and a bank that says otherwise later is a person's to ask."""
         told = sorted(told)
         answered = payout.answer(connection, told)
@@ -231,34 +231,34 @@ class Instructor:
         return answered
 
 
-def _told(payment_id: str, outcome: Outcome) -> Told:
-    return Told(
+def _told(payment_id: str, outcome: PayoutAnswer) -> BankResult:
+    return BankResult(
         payment_id,
-        outcome.answer is Answer.CONFIRMED,
+        outcome.answer is PayoutState.CONFIRMED,
         _words(outcome.reason, WORDS_LENGTH_MAX),
         _words(outcome.bank_reference, REFERENCE_LENGTH_MAX),
     )
 
 
-def _wait(one: Instruction, outcome: Outcome) -> tuple[Wait, bool]:
+def _wait(one: Payout, outcome: PayoutAnswer) -> tuple[Retry, bool]:
     """When to ask again about what has no answer, and whether that is enough."""
     jitter = 1 - random.random() / 2  # noqa: S311 - no secret: what failed together does not return together
     error = _words(outcome.reason, WORDS_LENGTH_MAX) or outcome.answer.value
-    wait = Wait(one.payment_id, one.attempts, one.attempts, 0.0, error)
+    wait = Retry(one.payment_id, one.attempts, one.attempts, 0.0, error)
     is_overdue = one.waited_seconds > PENDING_DAYS_MAX * 24 * 3600
     match outcome.answer:
-        case Answer.PENDING:
+        case PayoutState.PENDING:
             seconds = min(max(BACKOFF_MIN_SECONDS, one.waited_seconds / 2), PENDING_MAX_SECONDS)
             error = f"no answer within {PENDING_DAYS_MAX} days" if is_overdue else error
             there = wait._replace(is_known_there=True)
             return there._replace(attempts=0, seconds=seconds * jitter, error=error), is_overdue
-        case Answer.AWAY:
+        case PayoutState.AWAY:
             was_told = one.submitted_at is not None
             back = wait._replace(attempts=one.attempts - 1, seconds=AWAY_SECONDS * jitter)
             return back._replace(is_unknown_there=not was_told), is_overdue
-        case Answer.NOT_FOUND if one.was_pending:  # it has lost its books: told again, it could pay again
+        case PayoutState.NOT_FOUND if one.was_pending:  # it has lost its books: told again, it could pay again
             return wait._replace(error="the bank had it, and does not know it any more"), True
-        case Answer.NOT_FOUND:
+        case PayoutState.NOT_FOUND:
             return wait._replace(is_unknown_there=True), one.attempts >= ATTEMPTS_MAX
         case _:
             seconds = min(BACKOFF_MIN_SECONDS * 2.0 ** (one.attempts - 1), BACKOFF_MAX_SECONDS)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import structlog
 
-from models.iso20022 import Broken
-from models.payout import Instruction
+from models.iso20022 import InvalidFile
+from models.payout import Payout
 from models.rules.sepa import is_in_sepa
 from models.sepa_charset import plain
-from workers.rails.base import Answer, Outcome, RailAway
-from workers.rails.sepa_exchange_folders import BROKEN, DONE, Arrived, Busy, Inbox, Outbox
+from workers.rails.base import PayoutAnswer, PayoutState, RailAway
+from workers.rails.sepa_exchange_folders import BROKEN, DONE, FolderBusy, Inbox, Outbox, ReceivedFile
 from workers.rails.sepa_files import (
     CURRENCY,
     NAME_LENGTH_MAX,
@@ -34,9 +34,9 @@ BATCH_MAX = 500
 ITEMS_MAX = 500
 """Of news at once: each page is kept in one transaction."""
 
-PENDING = Outcome(Answer.PENDING, "it stands in a file for the bank")
-NOT_FOUND = Outcome(Answer.NOT_FOUND, "it stands in no file for the bank")
-BUSY = Outcome(Answer.UNKNOWN, "another process writes to the outbox")
+PENDING = PayoutAnswer(PayoutState.PENDING, "it stands in a file for the bank")
+NOT_FOUND = PayoutAnswer(PayoutState.NOT_FOUND, "it stands in no file for the bank")
+BUSY = PayoutAnswer(PayoutState.UNKNOWN, "another process writes to the outbox")
 
 
 class SepaRail:
@@ -49,7 +49,7 @@ class SepaRail:
         self._outbox, self._inbox, self._debtor = Outbox(outbox), Inbox(inbox), debtor
         self._read: tuple[str, list[Item]] = ("", [])
 
-    def submit(self, instructions: Sequence[Instruction]) -> Mapping[str, Outcome]:
+    def submit(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
         """Write those that stand in no file yet into one file; REJECTED is what SEPA does not pay."""
         refused = {one.payment_id: refusal for one in instructions if (refusal := _refusal(one))}
         told = {one.payment_id: PENDING for one in instructions if one.payment_id not in refused}
@@ -57,15 +57,15 @@ class SepaRail:
             with self._outbox.locked():
                 new = [one for one in instructions if one.payment_id in told and not self._is_told(one)]
                 return {**refused, **told, **self._tell(new)}
-        except Busy:
+        except FolderBusy:
             return {**refused, **dict.fromkeys(told, BUSY)}
 
-    def inquire(self, instructions: Sequence[Instruction]) -> Mapping[str, Outcome]:
+    def inquire(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
         """PENDING is what stands in a file; the bank's answer comes as news."""
         try:
             with self._outbox.locked():
                 return {one.payment_id: PENDING if self._is_told(one) else NOT_FOUND for one in instructions}
-        except Busy:
+        except FolderBusy:
             return {one.payment_id: BUSY for one in instructions}
 
     def news(self, position: str) -> tuple[list[Item], str]:
@@ -90,10 +90,10 @@ class SepaRail:
             raise RailAway(f"{type(error).__name__}: {error}") from error
         return [], position
 
-    def _is_told(self, one: Instruction) -> bool:
+    def _is_told(self, one: Payout) -> bool:
         return self._outbox.is_told(key_of(one.payment_id))
 
-    def _tell(self, instructions: Sequence[Instruction]) -> dict[str, Outcome]:
+    def _tell(self, instructions: Sequence[Payout]) -> dict[str, PayoutAnswer]:
         """Write one file; what does not fit its schema keeps none of the others back."""
         if not instructions:
             return {}
@@ -103,21 +103,21 @@ class SepaRail:
             data = order(self._debtor, message_id, instructions)
         except Unwritable:
             if len(instructions) == 1:
-                return {instructions[0].payment_id: Outcome(Answer.REJECTED, "it does not fit pain.001")}
+                return {instructions[0].payment_id: PayoutAnswer(PayoutState.REJECTED, "it does not fit pain.001")}
             return {id: outcome for one in instructions for id, outcome in self._tell([one]).items()}
         self._outbox.tell(message_id, data, keys)
         log.info("file for the bank written", message=message_id, payments=len(keys))
         return {}
 
-    def _items(self, file: Arrived) -> list[Item] | None:
+    def _items(self, file: ReceivedFile) -> list[Item] | None:
         """What the file says, None if it is broken; the last one is remembered while it is read by pages."""
         if file.hash == self._read[0]:
             return self._read[1]
         try:
             if file.data is None:
-                raise Broken("Too large.")
+                raise InvalidFile("Too large.")
             items, odd = items_in(file.data, self._outbox.keys_of)
-        except Broken as broken:
+        except InvalidFile as broken:
             log.error("a file of the bank is broken", file=file.path.name, error=str(broken))
             return None
         for one in odd:
@@ -126,14 +126,14 @@ class SepaRail:
         return items
 
 
-def _refusal(one: Instruction) -> Outcome | None:
+def _refusal(one: Payout) -> PayoutAnswer | None:
     """Why SEPA does not pay it, if it does not."""
     if one.currency != CURRENCY:
-        return Outcome(Answer.REJECTED, f"SEPA pays {CURRENCY} alone, not {one.currency}")
+        return PayoutAnswer(PayoutState.REJECTED, f"SEPA pays {CURRENCY} alone, not {one.currency}")
     if one.amount > AMOUNT_MAX:
-        return Outcome(Answer.REJECTED, "SEPA pays 999999999.99 at most")
+        return PayoutAnswer(PayoutState.REJECTED, "SEPA pays 999999999.99 at most")
     if not is_in_sepa(one.iban):
-        return Outcome(Answer.REJECTED, "the account is outside SEPA")
+        return PayoutAnswer(PayoutState.REJECTED, "the account is outside SEPA")
     if not plain(one.name, NAME_LENGTH_MAX):
-        return Outcome(Answer.REJECTED, "the name cannot be written in Latin letters")
+        return PayoutAnswer(PayoutState.REJECTED, "the name cannot be written in Latin letters")
     return None

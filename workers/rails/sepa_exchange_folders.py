@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import structlog
 
-from models.iso20022 import Broken
+from models.iso20022 import InvalidFile
 from workers.rails.sepa_files import keys_in
 
 log = structlog.get_logger("sepa")
@@ -23,7 +23,7 @@ NAME_LENGTH_KEPT = 60
 DONE, BROKEN = "done", "broken"
 
 
-class Busy(Exception):
+class FolderBusy(Exception):
     """Another process writes to the outbox."""
 
 
@@ -52,7 +52,7 @@ class Outbox:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise Busy from error
+                raise FolderBusy from error
             for begun in sorted(self._staged.glob("*.xml")):
                 self._recover(begun)
             yield
@@ -78,7 +78,7 @@ class Outbox:
     def _recover(self, begun: Path) -> None:
         try:
             keys = keys_in(begun.read_bytes())
-        except Broken:
+        except InvalidFile:
             begun.unlink()
         else:
             self._finish(begun, keys)
@@ -93,7 +93,7 @@ class Outbox:
         _sync(self._folder)
 
 
-class Arrived(NamedTuple):
+class ReceivedFile(NamedTuple):
     """A file of the bank's, known by the SHA-256 of its content; None if it is too large to be read."""
 
     path: Path
@@ -107,7 +107,7 @@ class Inbox:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def files(self) -> Iterator[Arrived]:
+    def files(self) -> Iterator[ReceivedFile]:
         """The files that can be read, in the order of their names; raises OSError if the folder cannot."""
         for path in sorted(self._folder.iterdir()):
             if path.suffix.lower() == ".xml" and path.is_file() and not path.is_symlink():
@@ -118,18 +118,18 @@ class Inbox:
                 else:
                     yield arrived
 
-    def put_away(self, file: Arrived, where: str) -> None:
+    def put_away(self, file: ReceivedFile, where: str) -> None:
         """Move a file to `done` or `broken`, under a name that no other content has."""
         folder = self._folder / where
         folder.mkdir(mode=0o700, exist_ok=True)
         file.path.rename(folder / f"{file.hash[:16]}-{file.path.name[-NAME_LENGTH_KEPT:]}")
 
 
-def _arrived(path: Path) -> Arrived:
+def _arrived(path: Path) -> ReceivedFile:
     with path.open("rb") as file:
         data = file.read(FILE_BYTES_MAX + 1)
     kept = data if len(data) <= FILE_BYTES_MAX else None
-    return Arrived(path, hashlib.sha256(data).hexdigest(), kept)
+    return ReceivedFile(path, hashlib.sha256(data).hexdigest(), kept)
 
 
 def _sync(path: Path) -> None:

@@ -10,13 +10,13 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from models.bank_return import Return
-from models.camt053 import STATEMENTS, Entry, Odd, payment_id, statements
-from models.iso20022 import Broken, document, text
-from models.payout import Instruction
+from models.camt053 import STATEMENTS, SetAside, StatementEntry, payment_id, statements
+from models.iso20022 import InvalidFile, document, text
+from models.payout import Payout
 from models.rules import money
 from models.rules.creditor_reference import kind_of
 from models.sepa_charset import plain
-from workers.rails.base import Answer, News, Outcome
+from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState
 
 SCHEMA = "pain.001.001.09"
 ORDERS = r"pain\.001\.001\.09"
@@ -28,7 +28,7 @@ NAME_LENGTH_MAX = 70
 DESCRIPTION_LENGTH_MAX = 140
 """Of the SEPA rulebook."""
 
-ANSWERS = {"ACSC": Answer.CONFIRMED, "ACCC": Answer.CONFIRMED, "RJCT": Answer.REJECTED}
+ANSWERS = {"ACSC": PayoutState.CONFIRMED, "ACCC": PayoutState.CONFIRMED, "RJCT": PayoutState.REJECTED}
 """Settled on our account, or credited to the payee's. What is accepted (ACTC, ACCP, ACSP) may still be rejected: the
 statement that books it, or a later report, confirms it."""
 
@@ -38,7 +38,7 @@ DUPLICATES = frozenset({"AM05", "DU01", "DU02", "DU03", "DU04", "DU05"})
 KEY = re.compile(r"[0-9a-f]{32}", re.ASCII)
 """An end-to-end id of ours, the payment's id in hexadecimal digits, or the id of a message of ours."""
 
-Item = News | Return
+Item = BankUpdate | Return
 
 
 class Unwritable(Exception):
@@ -58,7 +58,7 @@ def key_of(payment_id: str) -> str:
     return UUID(payment_id).hex
 
 
-def order(debtor: Debtor, message_id: str, instructions: Sequence[Instruction]) -> bytes:
+def order(debtor: Debtor, message_id: str, instructions: Sequence[Payout]) -> bytes:
     """The file that orders these transfers in EUR as soon as possible; raises Unwritable.
 
     Each is to be booked by itself, so that statements name it. Amounts, IBAN, BIC and keys stand in it as they are,
@@ -133,7 +133,7 @@ def keys_in(data: bytes) -> list[str]:
     return [key.text or "" for key in document(data, ORDERS).iter("EndToEndId")]
 
 
-def items_in(data: bytes, keys_of: Callable[[str], Sequence[str]]) -> tuple[list[Item], list[Odd]]:
+def items_in(data: bytes, keys_of: Callable[[str], Sequence[str]]) -> tuple[list[Item], list[SetAside]]:
     """What a pain.002 or camt.053 says of payments of ours, and which entries cannot be read; raises Broken.
 
     `keys_of` tells the keys of a message of ours, which a report may answer as a whole.
@@ -160,23 +160,23 @@ def _reported(report: Element, keys_of: Callable[[str], Sequence[str]]) -> Itera
             left = {}
 
 
-def _news(told: Element, status: str, keys: Iterable[str]) -> Iterator[News]:
+def _news(told: Element, status: str, keys: Iterable[str]) -> Iterator[BankUpdate]:
     answer = ANSWERS.get(text(told, status) or "")
     if answer is None or _is_duplicate(told):
         return
     why = (text(told, "StsRsnInf/Rsn/Cd", "StsRsnInf/Rsn/Prtry"), text(told, "StsRsnInf/AddtlInf"))
     reason = ": ".join(filter(None, why)) or None
-    outcome = Outcome(answer, reason if answer is Answer.REJECTED else None, text(told, "AcctSvcrRef"))
+    outcome = PayoutAnswer(answer, reason if answer is PayoutState.REJECTED else None, text(told, "AcctSvcrRef"))
     for key in keys:
         if KEY.fullmatch(key):
-            yield News(str(UUID(key)), outcome)
+            yield BankUpdate(str(UUID(key)), outcome)
 
 
 def _is_duplicate(told: Element) -> bool:
     return any(code.text in DUPLICATES for code in told.iterfind("StsRsnInf/Rsn/Cd"))
 
 
-def _booked(root: Element) -> tuple[list[Item], list[Odd]]:
+def _booked(root: Element) -> tuple[list[Item], list[SetAside]]:
     """Money that went out under a key of ours, and money that came back under one; raises Broken if nothing is read."""
     told, odd = statements(root)
     entries = [entry for one in told for entry in one.entries]
@@ -185,24 +185,24 @@ def _booked(root: Element) -> tuple[list[Item], list[Odd]]:
     for entry in entries:
         try:
             items += _news_of(entry)
-        except Broken as broken:
-            odd.append(Odd(entry.pointer, str(broken)))
+        except InvalidFile as broken:
+            odd.append(SetAside(entry.pointer, str(broken)))
             unread += 1
     if odd and unread == len(entries):
-        raise Broken(f"No entry can be read. {odd[0].pointer}: {odd[0].detail}")
+        raise InvalidFile(f"No entry can be read. {odd[0].pointer}: {odd[0].detail}")
     return items, odd
 
 
-def _news_of(entry: Entry) -> Iterator[Item]:
+def _news_of(entry: StatementEntry) -> Iterator[Item]:
     id = payment_id(entry.end_to_end_id)
     if id is None or entry.currency != CURRENCY:
         return
     if entry.direction == "debit" and not entry.is_return:
-        outcome = Outcome(Answer.CONFIRMED, bank_reference=entry.bank_reference)
-        yield News(id, outcome, None if entry.amount is None else _minor(entry.amount))
+        outcome = PayoutAnswer(PayoutState.CONFIRMED, bank_reference=entry.bank_reference)
+        yield BankUpdate(id, outcome, None if entry.amount is None else _minor(entry.amount))
     elif entry.direction == "credit" and entry.is_return:
         if entry.amount is None:
-            raise Broken("Money came back, and the bank does not say how much.")
+            raise InvalidFile("Money came back, and the bank does not say how much.")
         number = entry.bank_reference or f"{key_of(id)} {entry.booked_on} {entry.amount}"
         yield Return(number, id, _minor(entry.amount), entry.reason)
 
@@ -211,4 +211,4 @@ def _minor(amount: str) -> int:
     try:
         return money.parse(amount, DIGITS)
     except money.MoneyError as error:
-        raise Broken("An amount with more digits than its currency.") from error
+        raise InvalidFile("An amount with more digits than its currency.") from error

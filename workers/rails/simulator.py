@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 
 from models.bank_return import Return
-from models.payout import Instruction
+from models.payout import Payout
 from models.rules import money
-from workers.rails.base import Answer, News, Outcome, RailAway
+from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState, RailAway
 
 CALLS_MAX = 32
 """At once: one slow answer does not hold up the others of its batch."""
@@ -22,7 +22,7 @@ SLACK_SECONDS = 1.0
 
 NEWS_ITEMS_MAX = 200
 
-ANSWERS = {"confirmed": Answer.CONFIRMED, "rejected": Answer.REJECTED, "pending": Answer.PENDING}
+ANSWERS = {"confirmed": PayoutState.CONFIRMED, "rejected": PayoutState.REJECTED, "pending": PayoutState.PENDING}
 
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 """Before a byte of the request went out; after any other error the bank may have read it."""
@@ -49,15 +49,15 @@ class SimulatorRail:
         self._client.close()
         self._callers.shutdown(wait=False)
 
-    def submit(self, instructions: Sequence[Instruction]) -> Mapping[str, Outcome]:
+    def submit(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
         """Tell the bank, each by a call of its own."""
         return self._each(self._submit, instructions)
 
-    def inquire(self, instructions: Sequence[Instruction]) -> Mapping[str, Outcome]:
+    def inquire(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
         """Ask, each by a call of its own."""
         return self._each(self._inquire, instructions)
 
-    def news(self, position: str) -> tuple[list[News | Return], str]:
+    def news(self, position: str) -> tuple[list[BankUpdate | Return], str]:
         """The next page of what the bank tells by itself; raises RailAway."""
         asked = {"after": position or "0", "limit": str(NEWS_ITEMS_MAX)}
         try:
@@ -69,8 +69,8 @@ class SimulatorRail:
         return [_item(told) for told in page["items"]], str(page["position"])
 
     def _each(
-        self, ask: Callable[[Instruction], Outcome], instructions: Sequence[Instruction]
-    ) -> Mapping[str, Outcome]:
+        self, ask: Callable[[Payout], PayoutAnswer], instructions: Sequence[Payout]
+    ) -> Mapping[str, PayoutAnswer]:
         """What is known in time; an answer that trickles in is none."""
         calls = {one.payment_id: self._callers.submit(ask, one) for one in instructions}
         done, late = wait(calls.values(), self._patience_seconds)
@@ -78,7 +78,7 @@ class SimulatorRail:
             call.cancel()
         return {id: call.result() for id, call in calls.items() if call in done}
 
-    def _submit(self, one: Instruction) -> Outcome:
+    def _submit(self, one: Payout) -> PayoutAnswer:
         body = {
             "amount": money.render(one.amount, one.digits),
             "currency": one.currency,
@@ -91,17 +91,17 @@ class SimulatorRail:
             body["creditor_reference"] = one.creditor_reference
         return self._call("POST", "/payouts", headers={"Idempotency-Key": one.payment_id}, json=body)
 
-    def _inquire(self, one: Instruction) -> Outcome:
+    def _inquire(self, one: Payout) -> PayoutAnswer:
         return self._call("GET", f"/payouts/{one.payment_id}")
 
-    def _call(self, method: str, path: str, **rest: Any) -> Outcome:
+    def _call(self, method: str, path: str, **rest: Any) -> PayoutAnswer:
         """What is known afterwards; only what the bank says in its own words is more than UNKNOWN."""
         try:
             answer = self._client.request(method, path, **rest)
         except NOT_SENT as error:
-            return Outcome(Answer.AWAY, f"{type(error).__name__}: {error}")
+            return PayoutAnswer(PayoutState.AWAY, f"{type(error).__name__}: {error}")
         except httpx.HTTPError as error:
-            return Outcome(Answer.UNKNOWN, f"{type(error).__name__}: {error}")
+            return PayoutAnswer(PayoutState.UNKNOWN, f"{type(error).__name__}: {error}")
         try:
             said = answer.json()
         except ValueError:
@@ -110,18 +110,18 @@ class SimulatorRail:
             if answer.is_success and said.get("status") in ANSWERS:
                 return _outcome(said)
             if answer.status_code == HTTPStatus.NOT_FOUND and said.get("code") == "payout_unknown":
-                return Outcome(Answer.NOT_FOUND, "the bank does not know it")
+                return PayoutAnswer(PayoutState.NOT_FOUND, "the bank does not know it")
             if answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY and said.get("code") == "payout_refused":
-                return Outcome(Answer.REJECTED, str(said.get("reason")))
-        return Outcome(Answer.UNKNOWN, f"the bank answered {answer.status_code}")
+                return PayoutAnswer(PayoutState.REJECTED, str(said.get("reason")))
+        return PayoutAnswer(PayoutState.UNKNOWN, f"the bank answered {answer.status_code}")
 
 
-def _outcome(said: dict[str, Any]) -> Outcome:
-    return Outcome(ANSWERS[said["status"]], said.get("reason"), said.get("reference"))
+def _outcome(said: dict[str, Any]) -> PayoutAnswer:
+    return PayoutAnswer(ANSWERS[said["status"]], said.get("reason"), said.get("reference"))
 
 
-def _item(told: dict[str, Any]) -> News | Return:
+def _item(told: dict[str, Any]) -> BankUpdate | Return:
     if told["kind"] == "return":
         amount = money.parse(told["amount"], len(told["amount"].partition(".")[2]))  # with all digits, as it was told
         return Return(told["id"], told["key"], amount, told.get("reason"))
-    return News(told["key"], _outcome(told))
+    return BankUpdate(told["key"], _outcome(told))

@@ -25,10 +25,10 @@ class BoundedBackend(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """A line of which little is read."""
-        return _Bounded(await self._backend.connect_tcp(host, port, timeout, local_address, socket_options))
+        return _BoundedStream(await self._backend.connect_tcp(host, port, timeout, local_address, socket_options))
 
 
-class _Bounded(httpcore.AsyncNetworkStream):
+class _BoundedStream(httpcore.AsyncNetworkStream):
     def __init__(self, line: httpcore.AsyncNetworkStream) -> None:
         self._line = line
         self._left = READ_BYTES_MAX
@@ -46,7 +46,7 @@ class _Bounded(httpcore.AsyncNetworkStream):
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.AsyncNetworkStream:
-        return _Bounded(await self._line.start_tls(ssl_context, server_hostname, timeout))
+        return _BoundedStream(await self._line.start_tls(ssl_context, server_hostname, timeout))
 
     async def aclose(self) -> None:
         await self._line.aclose()

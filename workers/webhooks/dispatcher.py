@@ -18,10 +18,10 @@ import structlog
 from models import bulk, payment_view, webhook_delivery, webhook_endpoint, webhook_queue
 from models.event import Event
 from models.representations import bulk_body, endpoint_body, event_body, payment_body
-from models.rules.webhook_retry import Outcome, Trouble, wait_seconds
-from models.session import Connection, Contention, DatabaseAway, Engine, Overdue, statements, transaction
-from models.webhook_queue import Claimed, Ended, Room
-from workers.webhooks.sender import Call, Clock
+from models.rules.webhook_retry import AttemptFailure, AttemptOutcome, wait_seconds
+from models.session import Connection, Contention, DatabaseAway, Engine, StatementTimeout, statements, transaction
+from models.webhook_queue import Capacity, ClaimedDelivery, EndedAttempt
+from workers.webhooks.sender import Clock, WebhookCall
 
 EVENTS_MAX = 200
 """Made into deliveries in one transaction: of each, three users may have twenty, so many in two seconds."""
@@ -29,7 +29,7 @@ EVENTS_MAX = 200
 FAN_OUT_SECONDS = 2.0
 """How long one task goes on with that; the timetable goes on."""
 
-ROOM = Room(first=128, further=128, troubled=64)
+ROOM = Capacity(first=128, further=128, troubled=64)
 """For calls at once, in one process: each kind has places of its own, so that endpoints which hang eight times over, or
 are slow or fail, however many, take none from the first call of one that works."""
 
@@ -42,19 +42,19 @@ SLOW_MAX = 10_000
 CLOSE_SECONDS = 20.0
 """Longer than a call takes: who is told to end waits for those under way."""
 
-OUR_TROUBLE = (DatabaseAway, Contention, Overdue)
+OUR_TROUBLE = (DatabaseAway, Contention, StatementTimeout)
 """Our own database is lost, locked or slow: no receiver has anything to do with that."""
 
 log = structlog.get_logger("webhooks")
 
 
-class Sends(Protocol):
+class SendsWebhooks(Protocol):
     """Makes a call, and never raises."""
 
-    async def send(self, call: Call) -> Outcome: ...
+    async def send(self, call: WebhookCall) -> AttemptOutcome: ...
 
 
-class Owner(NamedTuple):
+class EndpointOwner(NamedTuple):
     """Whose endpoint it is: he sees in a webhook what he would see of it at the gateway."""
 
     id: str
@@ -64,14 +64,14 @@ class Owner(NamedTuple):
 class Dispatcher:
     """Sends what is due; one per process. One thread speaks to the database, another makes all calls in its loop."""
 
-    def __init__(self, engine: Engine, sender: Sends, events_max: int = EVENTS_MAX) -> None:
+    def __init__(self, engine: Engine, sender: SendsWebhooks, events_max: int = EVENTS_MAX) -> None:
         self.engine = engine
         self._sender = sender
         self._events_max = events_max
         self._slow: dict[str, None] = {}
-        self._open: dict[tuple[str, int], Claimed] = {}
-        self._ended: deque[Ended] = deque()
-        self._uncalled: list[Claimed] = []
+        self._open: dict[tuple[str, int], ClaimedDelivery] = {}
+        self._ended: deque[EndedAttempt] = deque()
+        self._uncalled: list[ClaimedDelivery] = []
         """Claimed when our own database was lost: they are given back, which costs their receivers no try."""
         self._is_round_wanted = False
         self._is_closing = False
@@ -123,9 +123,9 @@ class Dispatcher:
         calls = Counter(one.endpoint_id for one in self._open.values())
         troubled = sum(one.is_troubled for one in self._open.values())
         first = len({one.endpoint_id for one in self._open.values() if not one.is_troubled})
-        taken = Room(first, len(self._open) - troubled - first, troubled)
-        room = Room(*(max(0, most - now) for most, now in zip(ROOM, taken, strict=True)))
-        claimed: list[Claimed] = []
+        taken = Capacity(first, len(self._open) - troubled - first, troubled)
+        room = Capacity(*(max(0, most - now) for most, now in zip(ROOM, taken, strict=True)))
+        claimed: list[ClaimedDelivery] = []
         asked_at = time.monotonic()
         try:
             with transaction(self.engine) as connection:
@@ -142,7 +142,7 @@ class Dispatcher:
                 webhook_delivery.give_back(connection, self._uncalled)
             self._uncalled = []
 
-    def _begin(self, claimed: Sequence[Claimed], clock: Clock) -> None:
+    def _begin(self, claimed: Sequence[ClaimedDelivery], clock: Clock) -> None:
         """Call those who are to be told; raises OUR_TROUBLE before anybody was called."""
         try:
             with statements(self.engine) as connection:
@@ -152,28 +152,28 @@ class Dispatcher:
             raise
         except Exception:  # whatever it is, it must not be tried without end
             for one in claimed:
-                self._end(one, Outcome(None, Trouble.INTERNAL))
+                self._end(one, AttemptOutcome(None, AttemptFailure.INTERNAL))
             raise
         self._open.update({(one.id, one.attempt): one for one in claimed})
         for one in claimed:
             if one.is_spent:
-                self._end(one, Outcome(None, Trouble.INTERRUPTED))
+                self._end(one, AttemptOutcome(None, AttemptFailure.INTERRUPTED))
             elif one.endpoint_id not in secrets:
-                self._end(one, Outcome(None, Trouble.UNSIGNED))
+                self._end(one, AttemptOutcome(None, AttemptFailure.UNSIGNED))
             elif one.id not in bodies:
-                self._end(one, Outcome(None, Trouble.INTERNAL))
+                self._end(one, AttemptOutcome(None, AttemptFailure.INTERNAL))
             else:
-                call = Call(one.id, one.url, bodies[one.id], secrets[one.endpoint_id], clock)
+                call = WebhookCall(one.id, one.url, bodies[one.id], secrets[one.endpoint_id], clock)
                 asyncio.run_coroutine_threadsafe(self._call(one, call), self._loop)
 
-    async def _call(self, one: Claimed, call: Call) -> None:
+    async def _call(self, one: ClaimedDelivery, call: WebhookCall) -> None:
         self._end(one, await self._sender.send(call))
 
-    def _end(self, one: Claimed, outcome: Outcome) -> None:
+    def _end(self, one: ClaimedDelivery, outcome: AttemptOutcome) -> None:
         """Note the outcome soon, with those of others. If that fails, the next task does it, and says why it cannot."""
         chance = random.random()  # noqa: S311 - jitter, no secret
         wait = None if outcome.error is None else wait_seconds(one.tries_left, chance, outcome.retry_after)
-        self._ended.append(Ended(one, outcome, wait))
+        self._ended.append(EndedAttempt(one, outcome, wait))
         if not self._is_round_wanted and not self._is_closing:
             self._is_round_wanted = True
             self._desk.submit(self._round).add_done_callback(_complain)
@@ -195,7 +195,7 @@ class Dispatcher:
                     log.error("the outcome of a webhook cannot be kept", delivery=one.claimed.id, exc_info=error)
                     self._forget(one)
 
-    def _forget(self, one: Ended) -> None:
+    def _forget(self, one: EndedAttempt) -> None:
         self._ended.popleft()
         self._open.pop((one.claimed.id, one.claimed.attempt), None)
         self._slow.pop(one.claimed.endpoint_id, None)
@@ -204,7 +204,7 @@ class Dispatcher:
             if len(self._slow) > SLOW_MAX:
                 del self._slow[next(iter(self._slow))]
 
-    def _keep(self, ended: Sequence[Ended]) -> None:
+    def _keep(self, ended: Sequence[EndedAttempt]) -> None:
         if not ended:
             return
         with transaction(self.engine) as connection:
@@ -228,7 +228,7 @@ def _complain(round: Future[None]) -> None:
         log.warning("left to the next task", error=f"{type(error).__name__}: {error}")
 
 
-def _bodies(connection: Connection, claimed: Sequence[Claimed]) -> dict[str, str]:
+def _bodies(connection: Connection, claimed: Sequence[ClaimedDelivery]) -> dict[str, str]:
     """What each delivery says, by its id: the event, with its subject as the endpoint's owner may see it now.
 
     One that cannot be shown is left out: it harms no other.
@@ -242,7 +242,7 @@ def _bodies(connection: Connection, claimed: Sequence[Claimed]) -> dict[str, str
         data: dict[str, Any] = {"id": one.subject_id}  # all that is left to say of what is gone
         try:
             if one.subject_id in views:
-                data = payment_body(views[one.subject_id], Owner(one.user_id))
+                data = payment_body(views[one.subject_id], EndpointOwner(one.user_id))
             elif one.subject_id in bulks:
                 data = bulk_body(bulks[one.subject_id])
             elif one.subject_id in endpoints:

@@ -15,8 +15,8 @@ import httpx
 import structlog
 from standardwebhooks import Webhook
 
-from models.rules.webhook_retry import ASK_TO_WAIT, Outcome, Trouble, retry_after_seconds
-from models.rules.webhook_url import Policy, Target, TargetRefused, target_of, vetted
+from models.rules.webhook_retry import ASK_TO_WAIT, AttemptFailure, AttemptOutcome, retry_after_seconds
+from models.rules.webhook_url import Target, TargetRefused, UrlPolicy, target_of, vetted
 from workers.webhooks.bounded_stream import BoundedBackend
 
 CONNECT_SECONDS = 5.0
@@ -49,7 +49,7 @@ class Clock(NamedTuple):
         return self.at + timedelta(seconds=time.monotonic() - self.monotonic_seconds)
 
 
-class Call(NamedTuple):
+class WebhookCall(NamedTuple):
     """What is to be sent where: `id` is the delivery's, the same on every try; the newest secret first."""
 
     id: str
@@ -64,7 +64,7 @@ class Sender:
 
     def __init__(
         self,
-        policy: Policy,
+        policy: UrlPolicy,
         *,
         resolve: Resolve | None = None,
         verify: ssl.SSLContext | bool = True,
@@ -79,35 +79,37 @@ class Sender:
         self._asked: dict[tuple[str, int], asyncio.Future[Sequence[str]]] = {}
         self._transport = _Transport(verify)
 
-    async def send(self, call: Call) -> Outcome:
+    async def send(self, call: WebhookCall) -> AttemptOutcome:
         """Make the call; whatever happens is its outcome."""
         began = time.monotonic()
         try:
             async with asyncio.timeout(self._total_seconds):
                 outcome = await self._sent(call)
         except TimeoutError:
-            outcome = Outcome(None, Trouble.TIMED_OUT)
+            outcome = AttemptOutcome(None, AttemptFailure.TIMED_OUT)
         except TargetRefused as refused:
-            outcome = Outcome(None, refused.code)
+            outcome = AttemptOutcome(None, refused.code)
         except Exception as error:
             log.error("a webhook could not be sent", delivery=call.id, exc_info=error)
-            outcome = Outcome(None, Trouble.INTERNAL)
+            outcome = AttemptOutcome(None, AttemptFailure.INTERNAL)
         return outcome._replace(milliseconds=round((time.monotonic() - began) * 1000))
 
-    async def _sent(self, call: Call) -> Outcome:
+    async def _sent(self, call: WebhookCall) -> AttemptOutcome:
         target = target_of(call.url, self._policy)
-        outcome = Outcome(None, Trouble.NOT_CONNECTED)
+        outcome = AttemptOutcome(None, AttemptFailure.NOT_CONNECTED)
         for address in (await self._addresses(target))[:ADDRESSES_MAX]:
             try:
                 return await self._answered(call, target, address)
             except httpx.ConnectError as error:
-                outcome = Outcome(None, Trouble.TLS_FAILED if _is_tls(error) else Trouble.NOT_CONNECTED)
+                outcome = AttemptOutcome(
+                    None, AttemptFailure.TLS_FAILED if _is_tls(error) else AttemptFailure.NOT_CONNECTED
+                )
             except httpx.ConnectTimeout:
-                outcome = Outcome(None, Trouble.NOT_CONNECTED)
+                outcome = AttemptOutcome(None, AttemptFailure.NOT_CONNECTED)
             except httpx.TimeoutException:
-                return Outcome(None, Trouble.TIMED_OUT)
+                return AttemptOutcome(None, AttemptFailure.TIMED_OUT)
             except httpx.TransportError:
-                return Outcome(None, Trouble.CONNECTION_BROKEN)
+                return AttemptOutcome(None, AttemptFailure.CONNECTION_BROKEN)
         return outcome
 
     async def _addresses(self, target: Target) -> list[str]:
@@ -129,7 +131,7 @@ class Sender:
             self._asked[key].add_done_callback(lambda _: self._asked.pop(key))
         return self._asked[key]
 
-    async def _answered(self, call: Call, target: Target, address: str) -> Outcome:
+    async def _answered(self, call: WebhookCall, target: Target, address: str) -> AttemptOutcome:
         """The status is all that is read; what follows it, also to where a redirect leads, is nobody's business."""
         request = httpx.Request(
             "POST",
@@ -144,8 +146,8 @@ class Sender:
             wait = response.headers.get("Retry-After") if status in ASK_TO_WAIT else None
         finally:
             await response.aclose()
-        error = None if response.is_success else Trouble.HTTP_STATUS
-        return Outcome(status, error, retry_after=retry_after_seconds(wait, call.clock.read()))
+        error = None if response.is_success else AttemptFailure.HTTP_STATUS
+        return AttemptOutcome(status, error, retry_after=retry_after_seconds(wait, call.clock.read()))
 
 
 class _Transport(httpx.AsyncHTTPTransport):
@@ -166,7 +168,7 @@ def resolved(host: str, port: int) -> list[str]:
     return [str(answer[4][0]) for answer in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
-def signed(call: Call) -> dict[str, str]:
+def signed(call: WebhookCall) -> dict[str, str]:
     """The headers of Standard Webhooks 1.0, signed now with every secret."""
     at = call.clock.read()
     return {

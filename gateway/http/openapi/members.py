@@ -7,15 +7,15 @@ from typing import Any
 
 from gateway.http.fields import WalletToken
 from gateway.http.openapi.vocabulary import MEMBERS
-from gateway.http.page_fields import Cursor
+from gateway.http.page_fields import CursorField
 from models import token
 from models.rules.webhook_url import URL_LENGTH_MAX
 
 Schema = dict[str, Any]
 
 BOUNDS: dict[str, Mapping[str, Any]] = {
-    "next_cursor": Cursor().metadata,
-    "prev_cursor": Cursor().metadata,
+    "next_cursor": CursorField().metadata,
+    "prev_cursor": CursorField().metadata,
     "token": {"pattern": token.PATTERN, "maxLength": token.LENGTH},
     "Wallet.token": WalletToken().metadata,
     "wallet": WalletToken().metadata,

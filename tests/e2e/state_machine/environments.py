@@ -11,13 +11,13 @@ import celery_config
 import settings
 from embedded.stack import Stack
 from models.bank_return import Return
-from models.payout import Instruction
+from models.payout import Payout
 from models.session import open_engine, transaction
 from tests.e2e.state_machine.users import Line
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import Database, eventually
-from workers.rails.base import Answer, News, Outcome
-from workers.rails.payouts import Instructor
+from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState
+from workers.rails.payouts import PayoutSender
 
 POSTED_SECONDS_MAX = 300
 UNDECIDED = """
@@ -65,16 +65,16 @@ class Willing:
 
     name, batch_max = "willing", 100
 
-    def submit(self, instructions: Sequence[Instruction]) -> Mapping[str, Outcome]:
-        return {one.payment_id: Outcome(Answer.CONFIRMED) for one in instructions}
+    def submit(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
+        return {one.payment_id: PayoutAnswer(PayoutState.CONFIRMED) for one in instructions}
 
     inquire = submit
 
-    def news(self, position: str) -> tuple[list[News | Return], str]:
+    def news(self, position: str) -> tuple[list[BankUpdate | Return], str]:
         return [], position
 
 
-class Rehearsal(House):
+class Rehearsal(ApiHarness):
     """The gateway in this process, and a poster when it is told to."""
 
     posts_by_itself = False
@@ -93,12 +93,12 @@ class Rehearsal(House):
 
     def call(self, token: str, method: str, path: str, body: Any = None, key: str | None = None) -> Reply:
         headers = {"If-Match": "*"} if method == "PATCH" else {"Idempotency-Key": key} if key else {}
-        answer = Person(self, "", token).call(method, path, json=body, headers=headers)
+        answer = ApiUser(self, "", token).call(method, path, json=body, headers=headers)
         return Reply(answer.status_code, answer.get_json(), "Idempotent-Replayed" in answer.headers)
 
     def post(self) -> None:
         self.post_payments()
-        ended, _ = Instructor(self.worker, Willing()).drain()
+        ended, _ = PayoutSender(self.worker, Willing()).drain()
         if ended:
             self.post_payments()
 

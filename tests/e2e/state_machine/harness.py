@@ -9,7 +9,7 @@ from uuid_utils import compat as uuids
 
 from gateway.http.errors import PROBLEMS
 from models import payment as kept_payments
-from models.payment import Wish
+from models.payment import NewPayment
 from models.session import transaction
 from tests.e2e.state_machine.environments import Reply, World
 from tests.e2e.state_machine.model import Account, Model, Payment, User
@@ -181,7 +181,7 @@ class Stage(RuleBasedStateMachine):
         sides, print_ = (self.our_ids[source], target_id), hashlib.sha256(key.encode()).digest()
         with transaction(self.world.worker) as connection:
             kept_payments.accept(
-                connection, [Wish(id, "bonus", owner_id, *sides, amount, wallet.currency, key, print_)]
+                connection, [NewPayment(id, "bonus", owner_id, *sides, amount, wallet.currency, key, print_)]
             )
         self.keep(id, payment := Payment("bonus", wallet.owner, self.model.ours[source], wallet, amount))
         return payment

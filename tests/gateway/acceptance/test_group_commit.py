@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from sqlalchemy import event
 
 from gateway.acceptance.group_commit import FLUSH_ORDERS_MAX
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 CROWD = 60
 
 
-def test_a_crowd_shares_flushes_and_each_gets_his_own(house: House, client: Person, rings: list) -> None:
+def test_a_crowd_shares_flushes_and_each_gets_his_own(house: ApiHarness, client: ApiUser, rings: list) -> None:
     source, target = client.wallet("1.00"), client.wallet()
     engine = house.app.extensions["gateway"].engine
     inserts: list[int] = []
@@ -43,7 +43,7 @@ def test_a_crowd_shares_flushes_and_each_gets_his_own(house: House, client: Pers
     assert len(rings) == len(inserts)
 
 
-def test_refusals_in_a_crowd_are_each_ones_own(house: House, client: Person, stranger: Person) -> None:
+def test_refusals_in_a_crowd_are_each_ones_own(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     source, target, foreign = client.wallet("1.00"), client.wallet(), stranger.wallet()
     unknown = "wal_" + "u" * 32
     cases = {

@@ -11,7 +11,7 @@ from models.invariants import violations
 from models.session import transaction
 from tests.gateway.bulks.builders import CHARGES, TRANSFERS, lines, order, organization
 from tests.gateway.bulks.builders import line as transfer_line
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 AT_ONCE = 20
 
@@ -21,7 +21,7 @@ Body = dict[str, Any]
 class Shop:
     """A merchant who charges the wallet of one customer."""
 
-    def __init__(self, house: House, merchant: Person, customer: Person) -> None:
+    def __init__(self, house: ApiHarness, merchant: ApiUser, customer: ApiUser) -> None:
         self.house, self.merchant, self.customer = house, merchant, customer
         self.purse = customer.wallet()
         self.till = merchant.wallet()
@@ -55,7 +55,7 @@ class Shop:
 
 
 @pytest.fixture
-def shop(house: House, merchant: Person, client: Person) -> Shop:
+def shop(house: ApiHarness, merchant: ApiUser, client: ApiUser) -> Shop:
     """A shop whose customer has no money yet."""
     return Shop(house, merchant, client)
 
@@ -69,12 +69,12 @@ def taken(by: str) -> tuple[int, str, str]:
     return 409, "duplicate_reference", by
 
 
-def intact(house: House) -> bool:
+def intact(house: ApiHarness) -> bool:
     with transaction(house.worker) as connection:
         return violations(connection) == []
 
 
-def test_an_order_is_paid_on_the_second_try(house: House, shop: Shop) -> None:
+def test_an_order_is_paid_on_the_second_try(house: ApiHarness, shop: Shop) -> None:
     first = shop.failed("A-1", "first")
     shop.fund("20.00")
     second = shop.charge("A-1", "second")
@@ -95,7 +95,7 @@ def test_an_order_is_paid_on_the_second_try(house: House, shop: Shop) -> None:
     assert intact(house)
 
 
-def test_it_fails_and_passes_on_as_often_as_it_takes(house: House, shop: Shop) -> None:
+def test_it_fails_and_passes_on_as_often_as_it_takes(house: ApiHarness, shop: Shop) -> None:
     ids = [shop.failed("A-2").get_json()["id"] for _ in range(3)]
     assert len(set(ids)) == 3
     assert house.execute("SELECT payment_id::text FROM payment_references WHERE reference = 'A-2'") == ids[-1:]
@@ -117,7 +117,7 @@ def voided(shop: Shop, answer: TestResponse) -> None:
     ("members", "end"), [({"scheduled_at": "2200-01-01T00:00:00Z"}, canceled), ({"capture": False}, voided)]
 )
 def test_what_was_taken_back_frees_its_reference_once_it_is_failed(
-    house: House, shop: Shop, members: Body, end: Callable[[Shop, TestResponse], None]
+    house: ApiHarness, shop: Shop, members: Body, end: Callable[[Shop, TestResponse], None]
 ) -> None:
     shop.fund("20.00")
     first = shop.charge("A-3", **members)
@@ -130,7 +130,7 @@ def test_what_was_taken_back_frees_its_reference_once_it_is_failed(
     assert shop.state(second) == "COMPLETED"
 
 
-def test_a_hold_keeps_its_reference(house: House, shop: Shop) -> None:
+def test_a_hold_keeps_its_reference(house: ApiHarness, shop: Shop) -> None:
     shop.fund("20.00")
     held = shop.charge("A-4", capture=False)
     house.post_payments()
@@ -138,7 +138,7 @@ def test_a_hold_keeps_its_reference(house: House, shop: Shop) -> None:
     assert refusal(shop.charge("A-4")) == taken(held.get_json()["id"])
 
 
-def test_of_twenty_that_race_for_a_free_reference_one_wins(house: House, shop: Shop) -> None:
+def test_of_twenty_that_race_for_a_free_reference_one_wins(house: ApiHarness, shop: Shop) -> None:
     shop.failed("A-5")
     with ThreadPoolExecutor(AT_ONCE) as crowd:
         answers = list(crowd.map(lambda _: shop.charge("A-5"), range(AT_ONCE)))
@@ -147,7 +147,7 @@ def test_of_twenty_that_race_for_a_free_reference_one_wins(house: House, shop: S
     assert intact(house)
 
 
-def test_orders_and_lines_of_bulks_race_for_a_free_reference(house: House, shop: Shop) -> None:
+def test_orders_and_lines_of_bulks_race_for_a_free_reference(house: ApiHarness, shop: Shop) -> None:
     for reference in ("B-1", "B-2"):
         shop.failed(reference)
 
@@ -162,7 +162,7 @@ def test_orders_and_lines_of_bulks_race_for_a_free_reference(house: House, shop:
     assert intact(house)
 
 
-def test_lines_of_a_bulk_take_what_failed_and_no_more(house: House, shop: Shop) -> None:
+def test_lines_of_a_bulk_take_what_failed_and_no_more(house: ApiHarness, shop: Shop) -> None:
     shop.failed("C-1")
     shop.fund("5.00")
     done = shop.charge("C-2")
@@ -183,7 +183,7 @@ def test_lines_of_a_bulk_take_what_failed_and_no_more(house: House, shop: Shop) 
     assert intact(house)
 
 
-def test_the_salaries_of_a_bulk_that_failed_are_ordered_again(house: House) -> None:
+def test_the_salaries_of_a_bulk_that_failed_are_ordered_again(house: ApiHarness) -> None:
     merchant, wallet = organization(house)
     body = order(transfer_line("5.00", 1, reference="S-1"), transfer_line("5.00", 2, reference="S-2"))
     first = merchant.order(TRANSFERS, body)

@@ -4,20 +4,20 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 
-def deactivate(person: Person, wallet: str) -> None:
+def deactivate(person: ApiUser, wallet: str) -> None:
     answer = person.call("PATCH", f"/v1/wallets/{wallet}", json={"is_active": False}, headers={"If-Match": "*"})
     assert answer.status_code == 200
 
 
-def activate(person: Person, wallet: str) -> None:
+def activate(person: ApiUser, wallet: str) -> None:
     answer = person.call("PATCH", f"/v1/wallets/{wallet}", json={"is_active": True}, headers={"If-Match": "*"})
     assert answer.status_code == 200
 
 
-def deactivate_user(person: Person) -> None:
+def deactivate_user(person: ApiUser) -> None:
     body = {"is_active": False, "reason": "fraud"}
     answer = person.house.person("ops").call("PATCH", f"/v1/ops/users/{person.id}", json=body)
     assert answer.status_code == 200
@@ -26,7 +26,7 @@ def deactivate_user(person: Person) -> None:
 class Trade:
     """A client who pays, a merchant who is paid, and what each of them may order."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: ApiHarness) -> None:
         self.client, self.merchant = house.person("client", "Ann"), house.person("merchant", "Shop")
         self.purse, self.till = self.client.wallet("50.00"), self.merchant.wallet()
 
@@ -40,7 +40,7 @@ class Trade:
 
 
 @pytest.fixture
-def trade(house: House) -> Trade:
+def trade(house: ApiHarness) -> Trade:
     return Trade(house)
 
 
@@ -54,7 +54,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("type", "wallet", "pointer"), REFUSED)
-def test_no_new_order_with_an_inactive_wallet(house: House, trade: Trade, type: str, wallet: str, pointer: str) -> None:
+def test_no_new_order_with_an_inactive_wallet(
+    house: ApiHarness, trade: Trade, type: str, wallet: str, pointer: str
+) -> None:
     owner = trade.client if wallet == "purse" else trade.merchant
     deactivate(owner, getattr(trade, wallet))
     with house.unchanged():
@@ -70,7 +72,7 @@ def test_no_new_order_with_an_inactive_wallet(house: House, trade: Trade, type: 
     [("transfer", "merchant", "/target"), ("charge", "client", "/wallet")],
 )
 def test_no_new_order_with_the_wallet_of_an_inactive_user(
-    house: House, trade: Trade, type: str, inactive: str, pointer: str
+    house: ApiHarness, trade: Trade, type: str, inactive: str, pointer: str
 ) -> None:
     deactivate_user(getattr(trade, inactive))
     with house.unchanged():
@@ -80,7 +82,7 @@ def test_no_new_order_with_the_wallet_of_an_inactive_user(
 
 
 @pytest.mark.parametrize(("type", "wallet"), [row[:2] for row in REFUSED])
-def test_a_replay_is_answered_all_the_same(house: House, trade: Trade, type: str, wallet: str) -> None:
+def test_a_replay_is_answered_all_the_same(house: ApiHarness, trade: Trade, type: str, wallet: str) -> None:
     first = trade.order(type, "mine")
     deactivate(trade.client if wallet == "purse" else trade.merchant, getattr(trade, wallet))
     with house.unchanged():
@@ -99,7 +101,7 @@ def test_a_key_refused_is_not_burnt(trade: Trade) -> None:
     assert "Idempotent-Replayed" not in answer.headers
 
 
-def test_a_charge_goes_to_the_oldest_active_wallet(house: House, trade: Trade) -> None:
+def test_a_charge_goes_to_the_oldest_active_wallet(house: ApiHarness, trade: Trade) -> None:
     second, third = trade.merchant.wallet(), trade.merchant.wallet()
     charge = {"wallet": trade.purse, "amount": "1.00", "currency": "EUR"}
 
@@ -121,7 +123,7 @@ def test_a_charge_goes_to_the_oldest_active_wallet(house: House, trade: Trade) -
 
 
 @pytest.mark.parametrize(("type", "wallet"), [row[:2] for row in REFUSED])
-def test_a_payment_under_way_fails_with_its_wallet(house: House, trade: Trade, type: str, wallet: str) -> None:
+def test_a_payment_under_way_fails_with_its_wallet(house: ApiHarness, trade: Trade, type: str, wallet: str) -> None:
     id = trade.order(type).get_json()["id"]
     deactivate(trade.client if wallet == "purse" else trade.merchant, getattr(trade, wallet))
     house.post_payments()
@@ -132,7 +134,7 @@ def test_a_payment_under_way_fails_with_its_wallet(house: House, trade: Trade, t
 
 @pytest.mark.parametrize("inactive", ["client", "merchant"])
 @pytest.mark.parametrize("type", ["deposit", "transfer", "charge"])
-def test_a_payment_under_way_fails_with_its_user(house: House, trade: Trade, type: str, inactive: str) -> None:
+def test_a_payment_under_way_fails_with_its_user(house: ApiHarness, trade: Trade, type: str, inactive: str) -> None:
     auditor = house.person("auditor")
     id = trade.order(type).get_json()["id"]
     deactivate_user(getattr(trade, inactive))

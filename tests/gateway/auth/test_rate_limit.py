@@ -16,13 +16,13 @@ from embedded import home as homes
 from embedded.valkey import Valkey
 from gateway import BLUEPRINTS, create_app
 from gateway.auth import rate_limit
-from gateway.auth.rate_limit import Limits, per_address
+from gateway.auth.rate_limit import RateLimits, per_address
 from gateway.auth.tokens import public, requires
 from gateway.http.blueprint import Blueprint
-from gateway.http.errors import Refusal
-from gateway.http.redis_client import PATIENCE_SECONDS
+from gateway.http.errors import ApiError
+from gateway.http.redis_client import TIMEOUT_SECONDS
 from models import token as tokens
-from tests.gateway.harness import House, Person, settings_for
+from tests.gateway.harness import ApiHarness, ApiUser, settings_for
 from tests.gateway.test_fast_path import ODD, deposit_into
 from tests.support import Database
 
@@ -60,20 +60,20 @@ def frozen(server: Valkey) -> Iterator[None]:
         os.kill(server.pid, signal.SIGCONT)
 
 
-def limits_for(database: Database, url: str, **changes: Any) -> Limits:
+def limits_for(database: Database, url: str, **changes: Any) -> RateLimits:
     """The limits of an app, as those of one more process."""
     app = Flask(__name__)
-    ours = Limits(settings_for(database, limits_redis_url=url, **changes))
+    ours = RateLimits(settings_for(database, limits_redis_url=url, **changes))
     ours.install(app)
     return ours
 
 
-def passes(limit: rate_limit.Limit, key: str = "k", most: int = 5_000) -> int:
+def passes(limit: rate_limit.RateLimiter, key: str = "k", most: int = 5_000) -> int:
     """How many requests the limit lets through before it refuses one."""
     for number in range(most):
         try:
             limit.count(key, {})
-        except Refusal:
+        except ApiError:
             return number
     return most
 
@@ -149,13 +149,13 @@ def test_a_frozen_redis_costs_a_moment_once(database: Database, frail: Valkey) -
         began = time.monotonic()
         assert passes(ours.token) == 700
         assert passes(ours.address) == 1000
-        assert PATIENCE_SECONDS <= time.monotonic() - began < NOTICEABLE_SECONDS
+        assert TIMEOUT_SECONDS <= time.monotonic() - began < NOTICEABLE_SECONDS
 
 
 def test_the_headers_say_how_a_token_stands_on_either_way(
     database: Database, valkey: Valkey, shared: redis.Redis
 ) -> None:
-    house = House(database, limits_redis_url=valkey.url(1), rate_limit_token="10 per day")
+    house = ApiHarness(database, limits_redis_url=valkey.url(1), rate_limit_token="10 per day")
     client = house.person()
     wallet = client.wallet()
     short = client.order("/v1/deposits", deposit_into(wallet))
@@ -183,7 +183,7 @@ def assert_too_many(answer: Any, policy: str, amount: int, window: int = 86_400)
 
 @pytest.mark.parametrize("path", ["/status", "/health/live", "/docs", "/openapi.json", "/v1/nope", "/"])
 def test_an_address_is_counted_whatever_it_asks_for(database: Database, path: str) -> None:
-    house = House(database, rate_limit_address="2 per day")
+    house = ApiHarness(database, rate_limit_address="2 per day")
     nobody = house.nobody()
     for remaining in (1, 0):
         answer = nobody.get(path)
@@ -195,7 +195,7 @@ def test_an_address_is_counted_whatever_it_asks_for(database: Database, path: st
 
 
 def test_the_address_catches_who_has_many_keys_and_each_key_is_counted(database: Database) -> None:
-    house = House(database, rate_limit_token="4 per day", rate_limit_address="20 per day")
+    house = ApiHarness(database, rate_limit_token="4 per day", rate_limit_address="20 per day")
     keys = [house.person() for _ in range(6)]
     assert keys[5].get("/v1/wallets").status_code == 200
     statuses = [[key.get("/v1/wallets").status_code for _ in range(5)] for key in keys[:4]]
@@ -208,7 +208,7 @@ def test_the_address_catches_who_has_many_keys_and_each_key_is_counted(database:
 
 def test_no_request_makes_a_trip_to_redis(database: Database, valkey: Valkey, shared: redis.Redis) -> None:
     plenty = "1000 per day"
-    house = House(database, limits_redis_url=valkey.url(1), rate_limit_token=plenty, rate_limit_address=plenty)
+    house = ApiHarness(database, limits_redis_url=valkey.url(1), rate_limit_token=plenty, rate_limit_address=plenty)
     client = house.person()
     wallet = client.wallet()
     before = {name: stat["calls"] for name, stat in shared.info("commandstats").items()}
@@ -282,8 +282,8 @@ def test_rare_routes_do_not_wait_for_a_frozen_redis(database: Database, frail: V
 
 
 def test_a_refusal_on_the_short_way_is_not_counted_twice(database: Database) -> None:
-    house = House(database, rate_limit_token="20 per day", rate_limit_address="30 per day")
-    client: Person = house.person()
+    house = ApiHarness(database, rate_limit_token="20 per day", rate_limit_address="30 per day")
+    client: ApiUser = house.person()
     wallet = client.wallet()
     remaining = [
         answer.headers["RateLimit"].partition(";t=")[0]
@@ -304,9 +304,9 @@ def unknown() -> str:
 
 
 @pytest.fixture
-def crowd(database: Database) -> House:
+def crowd(database: Database) -> ApiHarness:
     """All come from one address, which has four requests of each kind."""
-    return House(database, rate_limit_address="4 per day")
+    return ApiHarness(database, rate_limit_address="4 per day")
 
 
 GUESSES = {
@@ -320,9 +320,9 @@ GUESSES = {
 
 @pytest.mark.parametrize("odd", [{}, ODD], ids=["lean", "canonical"])
 @pytest.mark.parametrize("guess", GUESSES)
-def test_who_has_no_valid_token_uses_up_nobodys_share(crowd: House, guess: str, odd: dict[str, str]) -> None:
+def test_who_has_no_valid_token_uses_up_nobodys_share(crowd: ApiHarness, guess: str, odd: dict[str, str]) -> None:
     path = "/v1/payments/00000000-0000-7000-8000-000000000000"
-    guessing = Person(crowd, "", GUESSES[guess])
+    guessing = ApiUser(crowd, "", GUESSES[guess])
     codes = [guessing.get(path, **odd).status_code for _ in range(12)]
     assert codes == [401] * 4 + [401 if guess == "none" else 429] * 8
     newcomer = crowd.person()
@@ -330,37 +330,37 @@ def test_who_has_no_valid_token_uses_up_nobodys_share(crowd: House, guess: str, 
 
 
 @pytest.mark.parametrize("odd", [{}, ODD], ids=["lean", "canonical"])
-def test_401_comes_before_429(crowd: House, odd: dict[str, str]) -> None:
+def test_401_comes_before_429(crowd: ApiHarness, odd: dict[str, str]) -> None:
     client = crowd.person()
     assert [client.get("/v1/wallets").status_code for _ in range(5)] == [200] * 4 + [429]
     for guess in ("", unknown()):
-        assert Person(crowd, "", guess).order("/v1/deposits", {}, **odd).status_code == 401
+        assert ApiUser(crowd, "", guess).order("/v1/deposits", {}, **odd).status_code == 401
     missing = [crowd.nobody().order("/v1/deposits", {}, **odd) for _ in range(10)]
     assert {answer.status_code for answer in missing} == {401}
     assert all("WWW-Authenticate" in answer.headers for answer in missing)
 
 
-def test_guesses_are_bounded_and_each_is_looked_up_alone_past_that(crowd: House) -> None:
+def test_guesses_are_bounded_and_each_is_looked_up_alone_past_that(crowd: ApiHarness) -> None:
     good, looked_up = crowd.person(), []
     assert good.get("/v1/wallets").status_code == 200
     ours = crowd.app.extensions["gateway"]
     look_up = ours.tokens._look_up
     ours.tokens._look_up = lambda token, hash: looked_up.append(token) or look_up(token, hash)
-    answers = [Person(crowd, "", unknown()).get("/v1/wallets") for _ in range(6)]
+    answers = [ApiUser(crowd, "", unknown()).get("/v1/wallets") for _ in range(6)]
     assert [answer.status_code for answer in answers] == [401] * 4 + [429] * 2
     assert_too_many(answers[-1], "address", 4)
     assert len(looked_up) == 6
     with ours.tokens._guesses:
-        assert_too_many(Person(crowd, "", unknown()).get("/v1/wallets"), "address", 4)
+        assert_too_many(ApiUser(crowd, "", unknown()).get("/v1/wallets"), "address", 4)
         assert len(looked_up) == 6
         ours.tokens._known = {hash: (0.0, caller) for hash, (_, caller) in ours.tokens._known.items()}
         assert good.get("/v1/wallets").status_code == 200, "was good before"
         elsewhere = {"environ_base": {"REMOTE_ADDR": "192.0.2.7"}}
-        assert Person(crowd, "", unknown()).call("GET", "/v1/wallets", **elsewhere).status_code == 401
+        assert ApiUser(crowd, "", unknown()).call("GET", "/v1/wallets", **elsewhere).status_code == 401
     assert crowd.person().get("/v1/wallets").status_code == 200
 
 
-def test_a_token_that_ended_is_no_longer_one_that_was_good(crowd: House) -> None:
+def test_a_token_that_ended_is_no_longer_one_that_was_good(crowd: ApiHarness) -> None:
     person = crowd.person()
     assert person.get("/v1/wallets").status_code == 200
     ours = crowd.app.extensions["gateway"]
@@ -370,13 +370,13 @@ def test_a_token_that_ended_is_no_longer_one_that_was_good(crowd: House) -> None
     assert not ours.tokens._known
 
 
-def test_a_deactivated_user_is_told_so_however_often(crowd: House) -> None:
+def test_a_deactivated_user_is_told_so_however_often(crowd: ApiHarness) -> None:
     person = crowd.person()
     crowd.execute("UPDATE users SET is_active = false WHERE id = %s", person.id)
     assert {person.get("/v1/wallets").status_code for _ in range(8)} == {403}
 
 
-def test_public_routes_and_strange_hosts_are_counted_apart_from_tokens(crowd: House) -> None:
+def test_public_routes_and_strange_hosts_are_counted_apart_from_tokens(crowd: ApiHarness) -> None:
     nobody, client = crowd.nobody(), crowd.person()
     assert nobody.get("/v1/wallets", Host="evil").status_code == 400
     assert nobody.call("OPTIONS", "/v1/wallets").status_code == 200

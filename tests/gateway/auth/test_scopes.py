@@ -12,7 +12,7 @@ from models import token as tokens
 from models.session import transaction
 from tests.gateway.bulks.builders import CHARGES, ORGANIZATION, TRANSFERS, line
 from tests.gateway.bulks.builders import order as order_of_transfers
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.webhooks.helpers import delivery, endpoint
 from tests.support import Database, eventually
 
@@ -23,13 +23,13 @@ PUBLIC = {
 }
 
 
-def test_every_route_declares_its_scopes(house: House) -> None:
+def test_every_route_declares_its_scopes(house: ApiHarness) -> None:
     views = {rule.endpoint: house.app.view_functions[rule.endpoint] for rule in house.app.url_map.iter_rules()}
     assert [name for name, view in views.items() if not hasattr(view, "scopes")] == []
     assert {name for name, view in views.items() if not view.scopes} == PUBLIC
 
 
-def test_every_scope_of_a_route_is_some_roles(house: House) -> None:
+def test_every_scope_of_a_route_is_some_roles(house: ApiHarness) -> None:
     declared = set().union(*(view.scopes for view in house.app.view_functions.values()))
     assert declared <= set().union(*SCOPES.values())
 
@@ -248,21 +248,21 @@ MOVES_MONEY = {
 """What needs a scope that waits for the confirmed address."""
 
 
-def rule_of(house: House, call: str) -> tuple[str, str]:
+def rule_of(house: ApiHarness, call: str) -> tuple[str, str]:
     """Method and route of a call."""
     method, path, _ = CALLS[call]
     adapter = house.app.url_map.bind("")
     return method, adapter.match(path.partition("?")[0], method, return_rule=True)[0].rule
 
 
-def do(person: Person, call: str) -> TestResponse:
+def do(person: ApiUser, call: str) -> TestResponse:
     method, path, body = CALLS[call]
     if body is None:
         return person.call(method, path)
     return person.call(method, path, json=body, headers={"Idempotency-Key": secrets.token_hex(8), "If-Match": "*"})
 
 
-def test_every_protected_route_has_its_row_in_the_matrix(house: House) -> None:
+def test_every_protected_route_has_its_row_in_the_matrix(house: ApiHarness) -> None:
     routes = {
         (method, rule.rule)
         for rule in house.app.url_map.iter_rules()
@@ -274,7 +274,7 @@ def test_every_protected_route_has_its_row_in_the_matrix(house: House) -> None:
 
 
 @pytest.mark.parametrize("call", MATRIX)
-def test_n13_n14_the_matrix(house: House, call: str) -> None:
+def test_n13_n14_the_matrix(house: ApiHarness, call: str) -> None:
     people = [house.nobody(), *map(house.person, ROLES)]
     with house.unchanged():
         answers = [do(person, call) for person in people]
@@ -284,7 +284,7 @@ def test_n13_n14_the_matrix(house: House, call: str) -> None:
 
 
 @pytest.mark.parametrize("call", MATRIX)
-def test_the_matrix_is_that_of_the_scopes(house: House, call: str) -> None:
+def test_the_matrix_is_that_of_the_scopes(house: ApiHarness, call: str) -> None:
     method, rule = rule_of(house, call)
     [endpoint] = {r.endpoint for r in house.app.url_map.iter_rules() if r.rule == rule and method in r.methods}
     scopes = house.app.view_functions[endpoint].scopes
@@ -294,7 +294,7 @@ def test_the_matrix_is_that_of_the_scopes(house: House, call: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def outcasts(house: House) -> dict[str, list[Person]]:
+def outcasts(house: ApiHarness) -> dict[str, list[ApiUser]]:
     """Somebody of each role whose token, or who himself, is no good; by what he is answered."""
     fates = {
         "token_invalid": (
@@ -303,7 +303,7 @@ def outcasts(house: House) -> dict[str, list[Person]]:
         ),
         "user_inactive": ("UPDATE users SET is_active = false WHERE id = %s",),
     }
-    found: dict[str, list[Person]] = {"scope_missing": [house.person(role, scopes=[]) for role in ROLES]}
+    found: dict[str, list[ApiUser]] = {"scope_missing": [house.person(role, scopes=[]) for role in ROLES]}
     for code, statements in fates.items():
         found[code] = [house.person(role) for role in ROLES for _ in statements]
         for at, person in enumerate(found[code]):
@@ -313,7 +313,7 @@ def outcasts(house: House) -> dict[str, list[Person]]:
 
 @pytest.mark.parametrize("call", MATRIX)
 def test_the_matrix_of_those_whom_nothing_is_allowed(
-    house: House, call: str, outcasts: dict[str, list[Person]]
+    house: ApiHarness, call: str, outcasts: dict[str, list[ApiUser]]
 ) -> None:
     with house.unchanged():
         for code, people in outcasts.items():
@@ -321,7 +321,7 @@ def test_the_matrix_of_those_whom_nothing_is_allowed(
 
 
 @pytest.mark.parametrize("call", MATRIX)
-def test_the_unconfirmed_read_and_move_no_money(house: House, call: str) -> None:
+def test_the_unconfirmed_read_and_move_no_money(house: ApiHarness, call: str) -> None:
     people = list(map(house.person, ROLES))
     for person in people:
         house.execute("UPDATE users SET email_confirmed_at = NULL WHERE id = %s", person.id)
@@ -337,7 +337,7 @@ def test_the_unconfirmed_read_and_move_no_money(house: House, call: str) -> None
     assert unconfirmed == ({"email_unconfirmed"} if call in MOVES_MONEY else set())
 
 
-def objects_of(owner: Person, house: House) -> dict[str, dict[str, str]]:
+def objects_of(owner: ApiUser, house: ApiHarness) -> dict[str, dict[str, str]]:
     """Something of the owner's, or of who charged him, for every parameter in a route, by the route's beginning."""
     wallet = owner.wallet("10.00")
     [payment] = owner.get("/v1/payments").get_json()["data"]
@@ -375,13 +375,13 @@ OF_SOMEBODY = [
 
 
 @pytest.fixture(scope="module")
-def holder(house: House) -> Person:
+def holder(house: ApiHarness) -> ApiUser:
     """A merchant with one of everything."""
     return house.person("merchant")
 
 
 @pytest.fixture(scope="module")
-def owned(house: House, holder: Person) -> dict[str, dict[str, str]]:
+def owned(house: ApiHarness, holder: ApiUser) -> dict[str, dict[str, str]]:
     """What the holder has, which no stranger changes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(celery_config, "ring", lambda *_: None)
@@ -390,7 +390,7 @@ def owned(house: House, holder: Person) -> dict[str, dict[str, str]]:
 
 @pytest.mark.parametrize("call", OF_SOMEBODY)
 def test_anothers_object_is_as_unknown_as_none(
-    house: House, call: str, holder: Person, owned: dict[str, dict[str, str]]
+    house: ApiHarness, call: str, holder: ApiUser, owned: dict[str, dict[str, str]]
 ) -> None:
     method, rule = rule_of(house, call)
     stranger = house.person("merchant")
@@ -411,7 +411,7 @@ def test_anothers_object_is_as_unknown_as_none(
         assert holder.call("HEAD", real).status_code == 200
 
 
-def test_n01_n03_a_strangers_payment_is_as_unknown_as_none(client: Person, stranger: Person) -> None:
+def test_n01_n03_a_strangers_payment_is_as_unknown_as_none(client: ApiUser, stranger: ApiUser) -> None:
     client.wallet("10.00")
     [payment] = client.get("/v1/payments").get_json()["data"]
     for suffix in ("", "/operations"):
@@ -424,26 +424,26 @@ def test_n01_n03_a_strangers_payment_is_as_unknown_as_none(client: Person, stran
         assert same[0] == same[1]
 
 
-def test_n02_another_merchants_charge(house: House, client: Person, merchant: Person) -> None:
+def test_n02_another_merchants_charge(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     purse = client.wallet("10.00")
     merchant.wallet()
     charge = merchant.order("/v1/charges", {"wallet": purse, "amount": "1.00", "currency": "EUR"}).get_json()
     assert house.person("merchant").get(f"/v1/payments/{charge['id']}").status_code == 404
 
 
-def test_n03_a_strangers_wallet(client: Person, stranger: Person) -> None:
+def test_n03_a_strangers_wallet(client: ApiUser, stranger: ApiUser) -> None:
     wallet = client.wallet()
     assert stranger.get(f"/v1/wallets/{wallet}").status_code == 404
     assert client.get(f"/v1/wallets/{wallet}").status_code == 200
 
 
-def test_n04_filtering_by_a_strangers_wallet_shows_no_rows(client: Person, stranger: Person) -> None:
+def test_n04_filtering_by_a_strangers_wallet_shows_no_rows(client: ApiUser, stranger: ApiUser) -> None:
     wallet = client.wallet("10.00")
     assert stranger.get(f"/v1/payments?wallet={wallet}").get_json()["data"] == []
     assert len(client.get(f"/v1/payments?wallet={wallet}").get_json()["data"]) == 1
 
 
-def test_n06_n12_a_strangers_wallet_as_source(house: House, client: Person, stranger: Person) -> None:
+def test_n06_n12_a_strangers_wallet_as_source(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     purse, own = client.wallet("10.00"), stranger.wallet()
     order = {"target": own, "amount": "1.00", "currency": "EUR"}
     with house.unchanged():
@@ -453,14 +453,16 @@ def test_n06_n12_a_strangers_wallet_as_source(house: House, client: Person, stra
     assert theirs.get_json()["errors"] == unknown.get_json()["errors"]
 
 
-def test_n12_a_deposit_into_a_strangers_wallet(house: House, client: Person, stranger: Person) -> None:
+def test_n12_a_deposit_into_a_strangers_wallet(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     wallet = client.wallet()
     with house.unchanged():
         order = {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
         assert stranger.order("/v1/deposits", order).status_code == 404
 
 
-def test_n12_a_charge_into_a_strangers_wallet(house: House, client: Person, merchant: Person, stranger: Person) -> None:
+def test_n12_a_charge_into_a_strangers_wallet(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, stranger: ApiUser
+) -> None:
     purse, foreign = client.wallet("5.00"), stranger.wallet()
     with house.unchanged():
         order = {"wallet": purse, "target": foreign, "amount": "1.00", "currency": "EUR"}
@@ -470,19 +472,21 @@ def test_n12_a_charge_into_a_strangers_wallet(house: House, client: Person, merc
 @pytest.mark.parametrize(
     "id", ["1", "0", "x", "%27", "1%20OR%201=1", "{8}", "..%2f..", "00000000-0000-0000-0000-000000000000", "%00", "é"]
 )
-def test_n10_n52_guessed_ids(client: Person, id: str) -> None:
+def test_n10_n52_guessed_ids(client: ApiUser, id: str) -> None:
     assert client.get(f"/v1/payments/{id}").status_code == 404
     assert client.get(f"/v1/wallets/{id}").status_code == 404
 
 
-def test_an_id_has_one_spelling(client: Person) -> None:
+def test_an_id_has_one_spelling(client: ApiUser) -> None:
     client.wallet("1.00")
     [payment] = client.get("/v1/payments").get_json()["data"]
     for spelling in (payment["id"].upper(), payment["id"].replace("-", ""), f"{{{payment['id']}}}"):
         assert client.get(f"/v1/payments/{spelling}").status_code == 404
 
 
-def test_n18_the_other_side_sees_neither_token_nor_balance(client: Person, merchant: Person, house: House) -> None:
+def test_n18_the_other_side_sees_neither_token_nor_balance(
+    client: ApiUser, merchant: ApiUser, house: ApiHarness
+) -> None:
     purse = client.wallet("50.00")
     till = merchant.wallet()
     order = {"wallet": purse, "amount": "10.00", "currency": "EUR", "metadata": {"note": "internal"}}
@@ -500,7 +504,7 @@ def test_n18_the_other_side_sees_neither_token_nor_balance(client: Person, merch
 
 
 @pytest.mark.parametrize("role", ["ops", "auditor"])
-def test_ops_and_auditor_read_all_but_no_token(house: House, client: Person, role: str) -> None:
+def test_ops_and_auditor_read_all_but_no_token(house: ApiHarness, client: ApiUser, role: str) -> None:
     wallet = client.wallet("10.00")
     reader = house.person(role)
     [payment] = reader.get(f"/v1/payments?wallet={wallet}").get_json()["data"]
@@ -516,17 +520,17 @@ def test_ops_and_auditor_read_all_but_no_token(house: House, client: Person, rol
      "Bearer eyJhbGciOiJub25lIn0.e30.", "Bearer {}x", "Bearer x{}", "Bearer {} {}", "Bearer {}\x00",
      "Bearer {}, Bearer {}"],
 )  # fmt: skip
-def test_n15_n26_tokens_that_are_none(house: House, client: Person, header: str) -> None:
+def test_n15_n26_tokens_that_are_none(house: ApiHarness, client: ApiUser, header: str) -> None:
     headers = {"Authorization": header.replace("{}", client.token)} if header else {}
     answer = house.nobody().call("GET", "/v1/wallets", headers=headers)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="payments"')
 
 
-def test_n26_a_truncated_or_edited_token(house: House, client: Person) -> None:
+def test_n26_a_truncated_or_edited_token(house: ApiHarness, client: ApiUser) -> None:
     edited = client.token[:10] + ("x" if client.token[10] != "x" else "y") + client.token[11:]
     for token in (client.token[:-1], edited, client.token.upper(), tokens.new()):
-        answer = Person(house, client.id, token).get("/v1/wallets")
+        answer = ApiUser(house, client.id, token).get("/v1/wallets")
         assert (answer.status_code, answer.get_json()["code"]) == (401, "token_invalid")
 
 
@@ -538,13 +542,15 @@ def test_n26_a_truncated_or_edited_token(house: House, client: Person) -> None:
         ("UPDATE users SET is_active = false WHERE id = %s", 403),
     ],
 )
-def test_n11_n26_n30_an_end_takes_effect_within_a_second(house: House, client: Person, fate: str, status: int) -> None:
+def test_n11_n26_n30_an_end_takes_effect_within_a_second(
+    house: ApiHarness, client: ApiUser, fate: str, status: int
+) -> None:
     assert client.get("/v1/wallets").status_code == 200
     house.execute(fate, client.id)
     eventually(lambda: client.get("/v1/wallets").status_code == status, seconds=CACHE_SECONDS + 0.5)
 
 
-def test_n27_only_the_hash_is_stored(house: House, client: Person) -> None:
+def test_n27_only_the_hash_is_stored(house: ApiHarness, client: ApiUser) -> None:
     [kept] = house.execute("SELECT encode(hash, 'hex') FROM tokens WHERE user_id = %s", client.id)
     assert kept == tokens.hash_of(client.token).hex()
     assert not house.execute("SELECT 1 FROM tokens t WHERE strpos(t::text, %s) > 0", client.token)
@@ -552,7 +558,7 @@ def test_n27_only_the_hash_is_stored(house: House, client: Person) -> None:
 
 @pytest.mark.parametrize("name", ["token", "access_token", "api_key", "authorization"])
 def test_n28_a_token_in_the_query_is_refused_and_not_logged(
-    house: House, client: Person, name: str, capfd: pytest.CaptureFixture[str]
+    house: ApiHarness, client: ApiUser, name: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert house.nobody().get(f"/v1/wallets?{name}={client.token}").status_code == 401
     answer = client.get(f"/v1/currencies?{name}={client.token}")
@@ -561,7 +567,7 @@ def test_n28_a_token_in_the_query_is_refused_and_not_logged(
     assert client.token not in "".join(capfd.readouterr())
 
 
-def test_a_token_with_scopes_of_its_own_has_no_others(house: House) -> None:
+def test_a_token_with_scopes_of_its_own_has_no_others(house: ApiHarness) -> None:
     reader = house.person("client", scopes=["wallets:read"])
     assert reader.get("/v1/wallets").status_code == 200
     assert reader.get("/v1/payments").get_json()["code"] == "scope_missing"
@@ -569,7 +575,7 @@ def test_a_token_with_scopes_of_its_own_has_no_others(house: House) -> None:
 
 
 def test_deposits_when_owners_may_not(fresh_database: Database) -> None:
-    closed = House(fresh_database, deposits_open=False)
+    closed = ApiHarness(fresh_database, deposits_open=False)
     owner = closed.person()
     wallet = owner.wallet()
     order = {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
@@ -583,7 +589,7 @@ def test_deposits_when_owners_may_not(fresh_database: Database) -> None:
         assert answer.get_json()["target"]["wallet"] == wallet
 
 
-def test_last_used_is_noted(house: House, client: Person) -> None:
+def test_last_used_is_noted(house: ApiHarness, client: ApiUser) -> None:
     assert house.execute("SELECT last_used_at FROM tokens WHERE user_id = %s", client.id) == [None]
     client.get("/v1/wallets")
     assert house.execute("SELECT last_used_at IS NOT NULL FROM tokens WHERE user_id = %s", client.id) == [True]

@@ -5,7 +5,7 @@ from typing import Any
 from schwifty import IBAN
 from werkzeug.test import TestResponse
 
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 ORGANIZATION = {"organization_name": "ACME Corp", "organization_iban": "DE89370400440532013000"}
 BIC = "COBADEFFXXX"
@@ -28,7 +28,7 @@ def order(*lines: dict[str, Any], **members: Any) -> dict[str, Any]:
     return {**ORGANIZATION, "organization_bic": BIC, "credit_transfers": list(lines), **members}
 
 
-def organization(house: House, funds: str | None = None, currency: str = "EUR") -> tuple[Person, str]:
+def organization(house: ApiHarness, funds: str | None = None, currency: str = "EUR") -> tuple[ApiUser, str]:
     """A merchant with a registered bank account, and the token of the wallet that pays for it."""
     merchant = house.person("merchant", "ACME Corp")
     wallet = merchant.wallet(funds, currency)
@@ -38,17 +38,17 @@ def organization(house: House, funds: str | None = None, currency: str = "EUR") 
     return merchant, wallet
 
 
-def read(person: Person, answer: TestResponse) -> dict[str, Any]:
+def read(person: ApiUser, answer: TestResponse) -> dict[str, Any]:
     """The bulk that was ordered, as it is now."""
     return person.get(answer.headers["Location"]).get_json()
 
 
-def lines(person: Person, answer: TestResponse, query: str = "limit=100") -> list[dict[str, Any]]:
+def lines(person: ApiUser, answer: TestResponse, query: str = "limit=100") -> list[dict[str, Any]]:
     """A page of its lines."""
     return person.get(f"{answer.headers['Location']}/lines?{query}").get_json()["data"]
 
 
-def answer_of_the_bank(house: House, word: str, payments: list[str]) -> None:
+def answer_of_the_bank(house: ApiHarness, word: str, payments: list[str]) -> None:
     """The bank confirms or rejects these, and a worker ends them so."""
     house.execute(
         "WITH answered AS (UPDATE instructions SET answer = %s, answered_at = now(), due_at = NULL"
@@ -59,7 +59,7 @@ def answer_of_the_bank(house: House, word: str, payments: list[str]) -> None:
     house.post_payments()
 
 
-def funds(person: Person, wallet: str) -> tuple[str, str]:
+def funds(person: ApiUser, wallet: str) -> tuple[str, str]:
     """Balance and available."""
     shown = person.get(f"/v1/wallets/{wallet}").get_json()
     return shown["balance"], shown["available"]

@@ -7,17 +7,17 @@ from uuid_utils import compat as uuids
 from werkzeug.test import TestResponse
 
 from tests.gateway.bulks.builders import BIC, iban
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 PATH = "/v1/bank-accounts"
 
 
-def register(person: Person, token: str, **members: Any) -> TestResponse:
+def register(person: ApiUser, token: str, **members: Any) -> TestResponse:
     body = {"organization_name": "ACME Corp", "iban": iban(1), "bic": BIC, "wallet": token}
     return person.call("POST", PATH, json={**body, **members})
 
 
-def test_a_merchant_registers_and_reads(merchant: Person) -> None:
+def test_a_merchant_registers_and_reads(merchant: ApiUser) -> None:
     wallet = merchant.wallet()
     answer = register(merchant, wallet, iban=" ".join([iban(1)[:4], iban(1)[4:]]).lower())
     kept = answer.get_json()
@@ -29,7 +29,7 @@ def test_a_merchant_registers_and_reads(merchant: Person) -> None:
     assert [row["id"] for row in merchant.get(PATH).get_json()["data"]] == [second["id"], kept["id"]]
 
 
-def test_an_iban_is_registered_once_a_merchant(house: House, merchant: Person) -> None:
+def test_an_iban_is_registered_once_a_merchant(house: ApiHarness, merchant: ApiUser) -> None:
     wallet = merchant.wallet()
     register(merchant, wallet)
     with house.unchanged():
@@ -50,7 +50,7 @@ def test_an_iban_is_registered_once_a_merchant(house: House, merchant: Person) -
     ],
 )
 def test_what_is_no_bank_account(
-    house: House, merchant: Person, members: dict[str, str], pointer: str, code: str
+    house: ApiHarness, merchant: ApiUser, members: dict[str, str], pointer: str, code: str
 ) -> None:
     wallet = merchant.wallet()
     with house.unchanged():
@@ -59,14 +59,14 @@ def test_what_is_no_bank_account(
     assert [(flaw["pointer"], flaw["code"]) for flaw in answer.get_json()["errors"]] == [(pointer, code)]
 
 
-def test_nobody_pays_from_anothers_wallet(house: House, merchant: Person, client: Person) -> None:
+def test_nobody_pays_from_anothers_wallet(house: ApiHarness, merchant: ApiUser, client: ApiUser) -> None:
     wallet = client.wallet("10.00")
     with house.unchanged():
         assert register(merchant, wallet).status_code == 422
         assert register(client, wallet).status_code == 403
 
 
-def test_it_is_its_owners(house: House, merchant: Person, stranger: Person) -> None:
+def test_it_is_its_owners(house: ApiHarness, merchant: ApiUser, stranger: ApiUser) -> None:
     path = register(merchant, merchant.wallet()).headers["Location"]
     assert stranger.get(path).get_json()["detail"] == stranger.get(f"{PATH}/{uuids.uuid7()}").get_json()["detail"]
     assert (stranger.get(path).status_code, stranger.get(PATH).get_json()["data"]) == (404, [])
@@ -75,7 +75,7 @@ def test_it_is_its_owners(house: House, merchant: Person, stranger: Person) -> N
     assert ops.call("PATCH", path, json={"is_active": False}, headers={"If-Match": "*"}).status_code == 403
 
 
-def test_it_is_changed_by_who_knows_it(house: House, merchant: Person) -> None:
+def test_it_is_changed_by_who_knows_it(house: ApiHarness, merchant: ApiUser) -> None:
     answer = register(merchant, merchant.wallet())
     path, tag = answer.headers["Location"], answer.headers["ETag"]
     off = {"is_active": False}

@@ -8,7 +8,7 @@ import pytest
 from models.invariants import violations
 from models.session import transaction
 from tests.gateway.bulks.builders import CHARGES, lines, read
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 AT_ONCE = 20
 
@@ -18,12 +18,12 @@ def run(*charges: dict[str, Any], **members: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def till(merchant: Person) -> str:
+def till(merchant: ApiUser) -> str:
     """A wallet of the merchant's."""
     return merchant.wallet()
 
 
-def test_each_line_has_a_verdict_of_its_own(house: House, client: Person, merchant: Person, till: str) -> None:
+def test_each_line_has_a_verdict_of_its_own(house: ApiHarness, client: ApiUser, merchant: ApiUser, till: str) -> None:
     rich, poor, closed = client.wallet("10.00"), client.wallet("1.00"), client.wallet("10.00")
     client.call("PATCH", f"/v1/wallets/{closed}", json={"is_active": False}, headers={"If-Match": "*"})
     given = [{"wallet": purse, "amount": "4.5", "summary": "November"} for purse in (rich, poor, closed, rich)]
@@ -46,14 +46,14 @@ def test_each_line_has_a_verdict_of_its_own(house: House, client: Person, mercha
         assert violations(connection) == []
 
 
-def test_they_go_to_the_named_wallet(house: House, client: Person, merchant: Person, till: str) -> None:
+def test_they_go_to_the_named_wallet(house: ApiHarness, client: ApiUser, merchant: ApiUser, till: str) -> None:
     purse, other = client.wallet("5.00"), merchant.wallet()
     merchant.order(CHARGES, run({"wallet": purse, "amount": "5.00"}, target=other))
     house.post_payments()
     assert (merchant.balance(till), merchant.balance(other)) == ("0.00", "5.00")
 
 
-def test_twenty_equal_requests_are_one_bulk(house: House, client: Person, merchant: Person, till: str) -> None:
+def test_twenty_equal_requests_are_one_bulk(house: ApiHarness, client: ApiUser, merchant: ApiUser, till: str) -> None:
     body = run({"wallet": client.wallet("5.00"), "amount": "5.00", "reference": "sub-11"})
     with ThreadPoolExecutor(AT_ONCE) as crowd:
         answers = list(crowd.map(lambda _: merchant.order(CHARGES, body, "once"), range(AT_ONCE)))
@@ -79,7 +79,7 @@ def test_twenty_equal_requests_are_one_bulk(house: House, client: Person, mercha
     ],
 )
 def test_each_wrong_line_is_named(
-    house: House, client: Person, merchant: Person, till: str, wrong: dict[str, Any], pointer: str, code: str
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, till: str, wrong: dict[str, Any], pointer: str, code: str
 ) -> None:
     right = {"wallet": client.wallet("5.00"), "amount": "1.00"}
     with house.unchanged():
@@ -88,7 +88,9 @@ def test_each_wrong_line_is_named(
     assert [(flaw["pointer"], flaw["code"]) for flaw in answer.get_json()["errors"]] == [(pointer, code)]
 
 
-def test_wallets_that_cannot_be_charged_are_named(house: House, client: Person, merchant: Person, till: str) -> None:
+def test_wallets_that_cannot_be_charged_are_named(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, till: str
+) -> None:
     dollars = client.wallet(currency="USD")
     with house.unchanged():
         answer = merchant.order(CHARGES, run({"wallet": till, "amount": "1.00"}, {"wallet": dollars, "amount": "1.00"}))
@@ -98,7 +100,7 @@ def test_wallets_that_cannot_be_charged_are_named(house: House, client: Person, 
     ]
 
 
-def test_what_is_no_bulk(house: House, client: Person, merchant: Person, till: str) -> None:
+def test_what_is_no_bulk(house: ApiHarness, client: ApiUser, merchant: ApiUser, till: str) -> None:
     charge = {"wallet": client.wallet(), "amount": "1.00"}
     theirs, dollars = client.wallet(), merchant.wallet(currency="USD")
     closed = merchant.wallet()

@@ -27,7 +27,7 @@ from tests.gateway.bulks.builders import (
     organization,
     read,
 )
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import costing
 
 CROWD = 60
@@ -35,7 +35,7 @@ AT_ONCE = 20
 
 
 @pytest.fixture
-def merchant(house: House) -> Person:
+def merchant(house: ApiHarness) -> ApiUser:
     """A merchant with a registered bank account that pays from an empty wallet."""
     return organization(house)[0]
 
@@ -45,7 +45,7 @@ def flaws(answer: Any) -> list[tuple[str, str]]:
     return [(flaw["pointer"], flaw["code"]) for flaw in answer.get_json()["errors"]]
 
 
-def test_whole_units_become_a_total(house: House) -> None:
+def test_whole_units_become_a_total(house: ApiHarness) -> None:
     merchant, wallet = organization(house, "1000.00")
     answer = merchant.order(TRANSFERS, order(line("14.5"), line("666.6", 2, reference="A-2")))
     kept = answer.get_json()
@@ -73,7 +73,7 @@ def test_whole_units_become_a_total(house: House) -> None:
         (("reject", "reject"), "FAILED", ("10.00", "10.00")),
     ],
 )
-def test_it_is_final_with_its_last_line(house: House, words: tuple[str, str], state: str, balance: Any) -> None:
+def test_it_is_final_with_its_last_line(house: ApiHarness, words: tuple[str, str], state: str, balance: Any) -> None:
     merchant, wallet = organization(house, "10.00")
     answer = merchant.order(TRANSFERS, order(line(), line(n=2)))
     house.post_payments()
@@ -88,7 +88,7 @@ def test_it_is_final_with_its_last_line(house: House, words: tuple[str, str], st
         assert violations(connection) == []
 
 
-def test_an_atomic_bulk_that_cannot_be_paid_keeps_no_first_legs(house: House) -> None:
+def test_an_atomic_bulk_that_cannot_be_paid_keeps_no_first_legs(house: ApiHarness) -> None:
     """Elsewhere those that still fitted were paid."""
     merchant, wallet = organization(house, "2.50")
     answer = merchant.order(TRANSFERS, order(*(line(n=n) for n in range(3))))
@@ -100,7 +100,7 @@ def test_an_atomic_bulk_that_cannot_be_paid_keeps_no_first_legs(house: House) ->
 
 
 def test_an_atomic_bulk_fails_as_a_whole_for_a_line_that_commission_would_eat_up(
-    house: House, postgres: Postgres
+    house: ApiHarness, postgres: Postgres
 ) -> None:
     merchant, wallet = organization(house, "100.00")
     terms = {"currency": "EUR", "merchant_id": merchant.id, "minimum": 50}
@@ -115,7 +115,7 @@ def test_an_atomic_bulk_fails_as_a_whole_for_a_line_that_commission_would_eat_up
     assert read(merchant, fitting)["counts"]["authorized"] == 2
 
 
-def test_best_effort_pays_what_there_is(house: House) -> None:
+def test_best_effort_pays_what_there_is(house: ApiHarness) -> None:
     merchant, wallet = organization(house, "2.50")
     answer = merchant.order(TRANSFERS, order(*(line(n=n) for n in range(3)), mode="best_effort"))
     house.post_payments()
@@ -123,7 +123,7 @@ def test_best_effort_pays_what_there_is(house: House) -> None:
     assert (read(merchant, answer)["failure"], funds(merchant, wallet)) == (None, ("2.50", "0.50"))
 
 
-def test_a_line_is_canceled_alone_only_where_it_stands_alone(house: House) -> None:
+def test_a_line_is_canceled_alone_only_where_it_stands_alone(house: ApiHarness) -> None:
     merchant, wallet = organization(house, "2.00")
     together = merchant.order(TRANSFERS, order(line(), line(n=2)))
     alone = merchant.order(TRANSFERS, order(line(), line(n=2), mode="best_effort"))
@@ -138,7 +138,7 @@ def test_a_line_is_canceled_alone_only_where_it_stands_alone(house: House) -> No
 
 
 @pytest.mark.parametrize(("purse", "paid"), [("60.00", 60), ("17.00", 17)])
-def test_a_crowd_of_bulks_pays_what_there_is(house: House, purse: str, paid: int) -> None:
+def test_a_crowd_of_bulks_pays_what_there_is(house: ApiHarness, purse: str, paid: int) -> None:
     merchant, wallet = organization(house, purse)
     with ThreadPoolExecutor(10) as crowd:
         answers = list(crowd.map(lambda n: merchant.order(TRANSFERS, order(line("1.00", n))), range(CROWD)))
@@ -148,7 +148,7 @@ def test_a_crowd_of_bulks_pays_what_there_is(house: House, purse: str, paid: int
     assert (CROWD - states.count("FAILED"), funds(merchant, wallet)) == (paid, (purse, "0.00"))
 
 
-def test_twenty_equal_requests_are_one_bulk(house: House, merchant: Person) -> None:
+def test_twenty_equal_requests_are_one_bulk(house: ApiHarness, merchant: ApiUser) -> None:
     body = order(line(reference="A-1"), line(n=2))
     with ThreadPoolExecutor(AT_ONCE) as crowd:
         answers = list(crowd.map(lambda _: merchant.order(TRANSFERS, body, "once"), range(AT_ONCE)))
@@ -158,7 +158,7 @@ def test_twenty_equal_requests_are_one_bulk(house: House, merchant: Person) -> N
     assert read(merchant, answers[0])["counts"]["lines"] == len(lines(merchant, answers[0])) == 2
 
 
-def test_white_space_and_the_order_of_members_do_not_make_another_bulk(house: House, merchant: Person) -> None:
+def test_white_space_and_the_order_of_members_do_not_make_another_bulk(house: ApiHarness, merchant: ApiUser) -> None:
     """Elsewhere a blank in a line beat the search for duplicates."""
     body = order(line(), line(n=2))
     first = merchant.order(TRANSFERS, body, "salaries")
@@ -172,7 +172,7 @@ def test_white_space_and_the_order_of_members_do_not_make_another_bulk(house: Ho
     assert (other.status_code, other.get_json()["code"]) == (422, "idempotency_key_reused")
 
 
-def test_next_months_salaries_are_no_duplicates(house: House) -> None:
+def test_next_months_salaries_are_no_duplicates(house: ApiHarness) -> None:
     """Elsewhere a legal repeat was refused for ever."""
     merchant, wallet = organization(house, "10.00")
     body = order(line("2.00"), line("2.00", 2))
@@ -181,7 +181,7 @@ def test_next_months_salaries_are_no_duplicates(house: House) -> None:
     assert (len(ids), funds(merchant, wallet)) == (2, ("10.00", "2.00"))
 
 
-def test_a_reference_is_given_once(house: House, merchant: Person) -> None:
+def test_a_reference_is_given_once(house: ApiHarness, merchant: ApiUser) -> None:
     """Elsewhere a blank behind it made it another."""
     first = merchant.order(TRANSFERS, order(line(reference="A-1"), line(n=2, reference="A-2")))
     taken = lines(merchant, first)[1]["payment"]
@@ -211,7 +211,7 @@ AMOUNTS = {
 
 
 @pytest.mark.parametrize(("amount", "code"), list(AMOUNTS.items()))
-def test_an_amount_that_cannot_be_paid_is_named(house: House, merchant: Person, amount: Any, code: str) -> None:
+def test_an_amount_that_cannot_be_paid_is_named(house: ApiHarness, merchant: ApiUser, amount: Any, code: str) -> None:
     """Elsewhere the sub-cents of a line were rounded away, and the total with them."""
     with house.unchanged():
         answer = merchant.order(TRANSFERS, order(line(), line(n=2, **{"amount": amount})))
@@ -236,14 +236,14 @@ def test_an_amount_that_cannot_be_paid_is_named(house: House, merchant: Person, 
     ],
 )
 def test_each_wrong_line_is_named(
-    house: House, merchant: Person, members: dict[str, Any], code: str, where: str
+    house: ApiHarness, merchant: ApiUser, members: dict[str, Any], code: str, where: str
 ) -> None:
     with house.unchanged():
         answer = merchant.order(TRANSFERS, order(*(line(n=n) for n in range(3)), line(n=3, **members)))
     assert (answer.status_code, flaws(answer)) == (422, [(f"/credit_transfers/3/{where}", code)])
 
 
-def test_outside_sepa_a_bic_is_required(house: House, merchant: Person) -> None:
+def test_outside_sepa_a_bic_is_required(house: ApiHarness, merchant: ApiUser) -> None:
     turkish = line(counterparty_iban="TR330006100519786457841326")
     del turkish["counterparty_bic"]
     german = {**line(), "counterparty_iban": " ".join([iban(1)[:4], iban(1)[4:]])}
@@ -268,13 +268,15 @@ def test_outside_sepa_a_bic_is_required(house: House, merchant: Person) -> None:
         ({"credit_transfers": [1]}, "invalid_type", "/credit_transfers/0"),
     ],
 )
-def test_what_is_no_bulk(house: House, merchant: Person, members: dict[str, Any], code: str, pointer: str) -> None:
+def test_what_is_no_bulk(
+    house: ApiHarness, merchant: ApiUser, members: dict[str, Any], code: str, pointer: str
+) -> None:
     with house.unchanged():
         answer = merchant.order(TRANSFERS, order(line(), **members))
     assert (answer.status_code, flaws(answer)) == (422, [(pointer, code)])
 
 
-def test_the_organizations_bic_is_of_its_ibans_country(house: House, merchant: Person) -> None:
+def test_the_organizations_bic_is_of_its_ibans_country(house: ApiHarness, merchant: ApiUser) -> None:
     registered = {"organization_name": "Branch", "iban": iban(77), "wallet": merchant.wallet()}
     assert merchant.call("POST", "/v1/bank-accounts", json=registered).status_code == 201
     named = {"organization_name": "Branch", "organization_iban": iban(77)}
@@ -284,12 +286,12 @@ def test_the_organizations_bic_is_of_its_ibans_country(house: House, merchant: P
     assert merchant.order(TRANSFERS, order(line(), **named)).status_code == 202
 
 
-def test_the_organization_may_be_written_otherwise(merchant: Person) -> None:
+def test_the_organization_may_be_written_otherwise(merchant: ApiUser) -> None:
     written = {"organization_name": "acme  CORP", "organization_iban": "de89 3704 0044 0532 0130 00"}
     assert merchant.order(TRANSFERS, order(line(), **written, currency="EUR")).status_code == 202
 
 
-def test_a_thousand_lines_and_not_one_more(house: House, merchant: Person) -> None:
+def test_a_thousand_lines_and_not_one_more(house: ApiHarness, merchant: ApiUser) -> None:
     given = [line("0.01", n) for n in range(LINES_MAX + 1)]
     with house.unchanged():
         answer = merchant.order(TRANSFERS, order(*given))
@@ -302,7 +304,7 @@ def test_a_thousand_lines_and_not_one_more(house: House, merchant: Person) -> No
     assert (kept.status_code, kept.get_json()["total"]) == (202, "10.00")
 
 
-def test_a_bulk_counts_as_one_request(house: House, merchant: Person) -> None:
+def test_a_bulk_counts_as_one_request(house: ApiHarness, merchant: ApiUser) -> None:
     limits = [
         answer.headers["RateLimit"].partition("r=")[2].partition(";")[0]
         for answer in (merchant.get("/v1/me"), merchant.order(TRANSFERS, order(*(line(n=n) for n in range(50)))))
@@ -310,7 +312,7 @@ def test_a_bulk_counts_as_one_request(house: House, merchant: Person) -> None:
     assert int(limits[0]) - int(limits[1]) in (1, int(limits[0]) - 999_999), "or a new second has begun"
 
 
-def test_lines_are_read_in_pages_and_by_state(house: House) -> None:
+def test_lines_are_read_in_pages_and_by_state(house: ApiHarness) -> None:
     merchant, _ = organization(house, "2.00")
     answer = merchant.order(TRANSFERS, order(*(line(n=n) for n in range(5)), mode="best_effort"))
     house.post_payments()
@@ -326,7 +328,7 @@ def test_lines_are_read_in_pages_and_by_state(house: House) -> None:
     assert merchant.get(f"{path}?limit=101").status_code == 422
 
 
-def test_lines_are_downloaded(house: House) -> None:
+def test_lines_are_downloaded(house: ApiHarness) -> None:
     merchant, _ = organization(house, "1.00")
     given = [line(n=n, counterparty_name=name) for n, name in enumerate(["=1+1", "Ödön, Bt."])]
     answer = merchant.order(TRANSFERS, order(*given, mode="best_effort"))
@@ -342,7 +344,7 @@ def test_lines_are_downloaded(house: House) -> None:
     assert [json.loads(text) for text in told] == lines(merchant, answer)
 
 
-def test_who_sees_a_bulk(house: House, merchant: Person) -> None:
+def test_who_sees_a_bulk(house: ApiHarness, merchant: ApiUser) -> None:
     answer = merchant.order(TRANSFERS, order(line()))
     path, other = answer.headers["Location"], organization(house)[0]
     unknown = f"{TRANSFERS}/{uuids.uuid7()}"
@@ -360,7 +362,7 @@ def test_who_sees_a_bulk(house: House, merchant: Person) -> None:
         assert reader.get(f"{TRANSFERS}?limit=1").get_json()["data"][0]["id"] == answer.get_json()["id"]
 
 
-def test_the_list_is_newest_first_and_by_state(house: House, merchant: Person) -> None:
+def test_the_list_is_newest_first_and_by_state(house: ApiHarness, merchant: ApiUser) -> None:
     ids = [merchant.order(TRANSFERS, order(line(n=n))).get_json()["id"] for n in range(3)]
     assert [bulk["id"] for bulk in merchant.get(f"{TRANSFERS}?limit=2").get_json()["data"]] == ids[:0:-1]
     house.post_payments()
@@ -369,7 +371,7 @@ def test_the_list_is_newest_first_and_by_state(house: House, merchant: Person) -
     assert merchant.get(f"{TRANSFERS}?state=AUTHORIZED").status_code == 422
 
 
-def test_a_poll_that_knows_the_version_is_answered_with_nothing(house: House, merchant: Person) -> None:
+def test_a_poll_that_knows_the_version_is_answered_with_nothing(house: ApiHarness, merchant: ApiUser) -> None:
     answer = merchant.order(TRANSFERS, order(line()))
     path, tag = answer.headers["Location"], answer.headers["ETag"]
     assert merchant.get(path, **{"If-None-Match": tag}).status_code == 304
@@ -377,7 +379,7 @@ def test_a_poll_that_knows_the_version_is_answered_with_nothing(house: House, me
     assert merchant.get(path, **{"If-None-Match": tag}).status_code == 200
 
 
-def test_a_bulk_needs_a_key_and_the_scope(house: House, merchant: Person) -> None:
+def test_a_bulk_needs_a_key_and_the_scope(house: ApiHarness, merchant: ApiUser) -> None:
     people = (house.person("client"), house.person("ops"), house.person("merchant", scopes=["charges:write"]))
     with house.unchanged():
         answer = merchant.call("POST", TRANSFERS, json=order(line()))
@@ -386,7 +388,7 @@ def test_a_bulk_needs_a_key_and_the_scope(house: House, merchant: Person) -> Non
             assert person.order(TRANSFERS, order(line())).get_json()["code"] == "scope_missing"
 
 
-def test_an_inactive_account_or_wallet_orders_nothing(house: House) -> None:
+def test_an_inactive_account_or_wallet_orders_nothing(house: ApiHarness) -> None:
     merchant, wallet = organization(house, "5.00")
     kept = merchant.order(TRANSFERS, order(line()), "once")
     [account] = merchant.get("/v1/bank-accounts").get_json()["data"]
@@ -403,7 +405,7 @@ def test_an_inactive_account_or_wallet_orders_nothing(house: House) -> None:
         merchant.call("PATCH", path, json={"is_active": True}, headers={"If-Match": "*"})
 
 
-def test_pain_001_says_the_same_as_json(house: House, merchant: Person) -> None:
+def test_pain_001_says_the_same_as_json(house: ApiHarness, merchant: ApiUser) -> None:
     lines_of_it = "".join(
         f"<CdtTrfTxInf><PmtId><EndToEndId>E-{n}</EndToEndId></PmtId><Amt><InstdAmt Ccy='EUR'>{amount}</InstdAmt></Amt>"
         f"<CdtrAgt><FinInstnId><BICFI>{BIC}</BICFI></FinInstnId></CdtrAgt><Cdtr><Nm>Payee {n}</Nm></Cdtr>"

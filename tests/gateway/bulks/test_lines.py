@@ -18,7 +18,7 @@ from tests.gateway.bulks.builders import (
     organization,
     read,
 )
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.iso20022_messages import ORDER, message
 
 RF = "RF18539007547034"
@@ -43,11 +43,11 @@ def transfer(n: int = 1, amount: str = "1.00", ids: str = "", rest: str = "") ->
     )
 
 
-def sent(merchant: Person, data: bytes) -> Any:
+def sent(merchant: ApiUser, data: bytes) -> Any:
     return merchant.raw(TRANSFERS, data, "application/xml")
 
 
-def today(house: House) -> datetime:
+def today(house: ApiHarness) -> datetime:
     """The first moment of the day, by the database's clock."""
     [now] = house.execute("SELECT now()")
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -58,7 +58,7 @@ def flaws(answer: Any) -> list[tuple[str, str]]:
     return [(flaw["pointer"], flaw["code"]) for flaw in answer.get_json()["errors"]]
 
 
-def test_a_later_day_is_waited_for(house: House) -> None:
+def test_a_later_day_is_waited_for(house: ApiHarness) -> None:
     merchant, wallet = organization(house, "5.00")
     day = today(house) + timedelta(days=3)
     answer = sent(merchant, file_of(transfer(), transfer(2), day=day.date().isoformat()))
@@ -76,7 +76,7 @@ def test_a_later_day_is_waited_for(house: House) -> None:
 
 
 @pytest.mark.parametrize("days", [0, 1, DAYS_LATE_MAX])
-def test_a_day_that_was_missed_by_a_few_is_today(house: House, days: int) -> None:
+def test_a_day_that_was_missed_by_a_few_is_today(house: ApiHarness, days: int) -> None:
     merchant, _ = organization(house, "5.00")
     answer = sent(merchant, file_of(transfer(), day=(today(house) - timedelta(days=days)).date().isoformat()))
     house.post_payments()
@@ -84,7 +84,7 @@ def test_a_day_that_was_missed_by_a_few_is_today(house: House, days: int) -> Non
     assert lines(merchant, answer)[0]["scheduled_at"] is None
 
 
-def test_a_day_long_past_or_none_is_refused(house: House) -> None:
+def test_a_day_long_past_or_none_is_refused(house: ApiHarness) -> None:
     merchant, _ = organization(house)
     past = (today(house) - timedelta(days=DAYS_LATE_MAX + 1)).date().isoformat()
     with house.unchanged():
@@ -93,7 +93,7 @@ def test_a_day_long_past_or_none_is_refused(house: House) -> None:
             assert (answer.status_code, flaws(answer)) == (422, [("/credit_transfers/0/scheduled_at", "invalid_value")])
 
 
-def test_a_reference_of_the_creditor_is_carried(house: House) -> None:
+def test_a_reference_of_the_creditor_is_carried(house: ApiHarness) -> None:
     merchant, _ = organization(house, "5.00")
     structured = f"<RmtInf><Strd><CdtrRefInf><Ref>{RF}</Ref></CdtrRefInf></Strd></RmtInf>"
     by_file = sent(merchant, file_of(transfer(rest=structured)))
@@ -107,7 +107,7 @@ def test_a_reference_of_the_creditor_is_carried(house: House) -> None:
         assert house.execute(kept, shown["payment"]) == [RF]
 
 
-def test_a_reference_that_does_not_fit_is_refused(house: House) -> None:
+def test_a_reference_that_does_not_fit_is_refused(house: ApiHarness) -> None:
     merchant, _ = organization(house)
     structured = f"<RmtInf><Strd><CdtrRefInf><Ref>{RF[:-1]}5</Ref></CdtrRefInf></Strd></RmtInf>"
     with house.unchanged():
@@ -119,7 +119,7 @@ def test_a_reference_that_does_not_fit_is_refused(house: House) -> None:
         assert flaws(answer) == [("/credit_transfers/0/creditor_reference", "invalid_value")]
 
 
-def test_ids_are_kept_and_may_come_again_in_another_message(house: House) -> None:
+def test_ids_are_kept_and_may_come_again_in_another_message(house: ApiHarness) -> None:
     merchant, _ = organization(house, "5.00")
     data = file_of(
         transfer(1, ids="<InstrId>I-1</InstrId><EndToEndId>SALARY</EndToEndId>"),
@@ -138,7 +138,7 @@ def test_ids_are_kept_and_may_come_again_in_another_message(house: House) -> Non
 
 
 @pytest.mark.parametrize("amount", ["01.00", "1.000", "+1.00", "1."])
-def test_numbers_of_xml_that_fit_the_currency(house: House, amount: str) -> None:
+def test_numbers_of_xml_that_fit_the_currency(house: ApiHarness, amount: str) -> None:
     merchant, _ = organization(house)
     assert sent(merchant, file_of(transfer(amount=amount))).get_json()["total"] == "1.00"
     with house.unchanged():
@@ -147,7 +147,7 @@ def test_numbers_of_xml_that_fit_the_currency(house: House, amount: str) -> None
         assert flaws(finer) == [("/credit_transfers/0/amount", "amount_precision")]
 
 
-def test_the_debtor_in_letters_of_sepa(house: House) -> None:
+def test_the_debtor_in_letters_of_sepa(house: ApiHarness) -> None:
     merchant = house.person("merchant", "Bücher & Söhne")
     registered = {"organization_name": "Bücher & Söhne", "iban": ORGANIZATION["organization_iban"], "bic": BIC}
     body = {**registered, "wallet": merchant.wallet()}

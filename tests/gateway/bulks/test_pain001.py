@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.bulks.pain001 import BYTES_MAX, LINES_MAX, bulk_of
-from gateway.http.errors import PROBLEMS, Refusal
+from gateway.http.errors import PROBLEMS, ApiError
 from tests.iso20022_messages import CAMT, ORDER, STRANGE, message, strange
 
 IBAN, OTHER = "DE89370400440532013000", "FR1420041010050500013M02606"
@@ -33,7 +33,7 @@ def order(*blocks: str, header: str = "") -> bytes:
 
 
 def refused(data: bytes) -> tuple[int, str, str]:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(ApiError) as caught:
         bulk_of(data)
     refusal = caught.value
     return PROBLEMS[refusal.code].status, refusal.code, refusal.errors[0]["pointer"] if refusal.errors else ""

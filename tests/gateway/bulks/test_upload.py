@@ -13,20 +13,20 @@ from gateway.bulks.schemas import LINES_MAX
 from gateway.bulks.upload import LINE_BYTES_MAX, PIECE_BYTES
 from gateway.http.errors import PROBLEMS
 from tests.gateway.bulks.builders import CHARGES, TRANSFERS, funds, line, lines, order, organization, read
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 JSON_LINES, CSV = "application/x-ndjson", "text/csv"
 OPEN = {"mode": "best_effort", "is_open": True}
 
 
 @pytest.fixture
-def merchant(house: House) -> Person:
+def merchant(house: ApiHarness) -> ApiUser:
     """A merchant with a registered bank account that pays from an empty wallet."""
     return organization(house)[0]
 
 
 @pytest.fixture
-def opened(merchant: Person) -> TestResponse:
+def opened(merchant: ApiUser) -> TestResponse:
     """An open bulk of the merchant's, without lines."""
     return merchant.order(TRANSFERS, order(**OPEN))
 
@@ -44,13 +44,13 @@ def table(given: list[dict[str, Any]]) -> bytes:
 
 
 def put(
-    person: Person, opened: TestResponse, data: bytes, query: str = "", media_type: str = JSON_LINES
+    person: ApiUser, opened: TestResponse, data: bytes, query: str = "", media_type: str = JSON_LINES
 ) -> TestResponse:
     path = f"{opened.headers['Location']}/lines{query}"
     return person.call("PUT", path, data=data, content_type=media_type)
 
 
-def close(person: Person, opened: TestResponse) -> TestResponse:
+def close(person: ApiUser, opened: TestResponse) -> TestResponse:
     return person.call("POST", f"{opened.headers['Location']}/close", json={})
 
 
@@ -60,7 +60,7 @@ def refused(answer: TestResponse) -> tuple[int, str, int | None]:
 
 
 @pytest.mark.parametrize(("media_type", "written"), [(JSON_LINES, json_lines), (CSV, table)])
-def test_lines_are_streamed_and_kept_in_chunks(house: House, media_type: str, written: Any) -> None:
+def test_lines_are_streamed_and_kept_in_chunks(house: ApiHarness, media_type: str, written: Any) -> None:
     merchant, wallet = organization(house, "25.00")
     opened = merchant.order(TRANSFERS, order(**OPEN))
     assert (opened.status_code, opened.get_json()["total"], opened.get_json()["is_open"]) == (202, "0.00", True)
@@ -76,7 +76,7 @@ def test_lines_are_streamed_and_kept_in_chunks(house: House, media_type: str, wr
     assert (first["line"], first["reference"], first["description"]) == (1, "A-0", "Salary 0")
 
 
-def test_an_upload_goes_on_where_it_stopped(merchant: Person, opened: TestResponse) -> None:
+def test_an_upload_goes_on_where_it_stopped(merchant: ApiUser, opened: TestResponse) -> None:
     given = [line("0.01", n) for n in range(30)]
     assert put(merchant, opened, json_lines(given[:20])).get_json()["counts"]["lines"] == 20
     assert put(merchant, opened, json_lines(given)).get_json()["counts"]["lines"] == 30, "from the beginning"
@@ -96,7 +96,7 @@ def test_an_upload_goes_on_where_it_stopped(merchant: Person, opened: TestRespon
     ],
 )
 def test_a_wrong_line_ends_it_and_is_named(
-    house: House, merchant: Person, opened: TestResponse, wrong: dict[str, str], code: str
+    house: ApiHarness, merchant: ApiUser, opened: TestResponse, wrong: dict[str, str], code: str
 ) -> None:
     """All that came before its chunk is kept, nothing of its chunk or behind."""
     right = [line("0.01", n, reference=f"A-{n}") for n in range(LINES_MAX + 20)]
@@ -129,7 +129,7 @@ def test_a_wrong_line_ends_it_and_is_named(
     ],
 )
 def test_what_is_no_line(
-    house: House, merchant: Person, opened: TestResponse, media_type: str, data: bytes, pointer: str, code: str
+    house: ApiHarness, merchant: ApiUser, opened: TestResponse, media_type: str, data: bytes, pointer: str, code: str
 ) -> None:
     with house.unchanged():
         answer = put(merchant, opened, data, media_type=media_type)
@@ -137,14 +137,14 @@ def test_what_is_no_line(
     assert (pointer, code) in [(flaw["pointer"], flaw["code"]) for flaw in answer.get_json()["errors"]]
 
 
-def test_an_empty_cell_is_none_and_a_mark_of_bytes_is_no_name(merchant: Person, opened: TestResponse) -> None:
+def test_an_empty_cell_is_none_and_a_mark_of_bytes_is_no_name(merchant: ApiUser, opened: TestResponse) -> None:
     data = b"\xef\xbb\xbf" + table([line(counterparty_bic="", counterparty_name='Smith, "J"')]) + b"\r\n"
     assert put(merchant, opened, data, media_type=f"{CSV}; charset=utf-8").status_code == 200
     assert lines(merchant, opened)[0]["counterparty"]["name"] == 'Smith, "J"'
 
 
 def test_of_lines_with_breaks_and_blank_ones_only_the_wrong_are_named(
-    house: House, merchant: Person, opened: TestResponse
+    house: ApiHarness, merchant: ApiUser, opened: TestResponse
 ) -> None:
     given = [line(n=n, counterparty_name="Smith\nJ" if n in (2, 5) else "Smith") for n in range(8)]
     data = table(given).replace(b"\r\n", b"\r\n\r\n  \r\n,,,,\r\n")
@@ -158,7 +158,7 @@ def test_of_lines_with_breaks_and_blank_ones_only_the_wrong_are_named(
     assert put(merchant, opened, right, media_type=CSV).get_json()["counts"]["lines"] == 8
 
 
-def test_latin_1_is_named_by_its_line(house: House, merchant: Person, opened: TestResponse) -> None:
+def test_latin_1_is_named_by_its_line(house: ApiHarness, merchant: ApiUser, opened: TestResponse) -> None:
     data = table([line(n=1), line(n=2, description="Caf\u00e9"), line(n=3)])
     with house.unchanged():
         answer = put(merchant, opened, data.decode().encode("latin-1"), media_type=CSV)
@@ -169,7 +169,7 @@ def test_latin_1_is_named_by_its_line(house: House, merchant: Person, opened: Te
 
 @pytest.mark.parametrize(("media_type", "written"), [(JSON_LINES, json_lines), (CSV, table)])
 def test_a_mark_of_bytes_and_blanks_around_ids_do_not_count(
-    merchant: Person, opened: TestResponse, media_type: str, written: Any
+    merchant: ApiUser, opened: TestResponse, media_type: str, written: Any
 ) -> None:
     ids = {"reference": " A-1\u00a0", "instruction_id": " I  1 ", "end_to_end_id": "\tE1"}
     data = b"\xef\xbb\xbf" + written([line(**ids)])
@@ -179,7 +179,7 @@ def test_a_mark_of_bytes_and_blanks_around_ids_do_not_count(
 
 
 @pytest.mark.parametrize("media_type", ["application/json", "text/plain", "text/csv; charset=latin-1"])
-def test_other_forms_are_not_read(house: House, merchant: Person, opened: TestResponse, media_type: str) -> None:
+def test_other_forms_are_not_read(house: ApiHarness, merchant: ApiUser, opened: TestResponse, media_type: str) -> None:
     with house.unchanged():
         assert put(merchant, opened, json_lines([line()]), media_type=media_type).status_code == 415
 
@@ -187,11 +187,11 @@ def test_other_forms_are_not_read(house: House, merchant: Person, opened: TestRe
 @pytest.mark.parametrize(
     "declared", ["application/X-NDJSON", f"{JSON_LINES}; charset=utf8", f'{JSON_LINES};charset="UTF-8"']
 )
-def test_content_type_is_read_in_whatever_words(merchant: Person, opened: TestResponse, declared: str) -> None:
+def test_content_type_is_read_in_whatever_words(merchant: ApiUser, opened: TestResponse, declared: str) -> None:
     assert put(merchant, opened, json_lines([line()]), media_type=declared).status_code == 200
 
 
-def test_a_line_that_was_cut_off_is_not_kept(house: House, merchant: Person, opened: TestResponse) -> None:
+def test_a_line_that_was_cut_off_is_not_kept(house: ApiHarness, merchant: ApiUser, opened: TestResponse) -> None:
     """Of a line of CSV a part can look like a whole one."""
     data = table([{**line(), "amount": "1400"}])
     with house.unchanged():
@@ -205,7 +205,7 @@ def test_a_line_that_was_cut_off_is_not_kept(house: House, merchant: Person, ope
     assert (answer.status_code, answer.get_json()["code"]) == (400, "bad_request")
 
 
-def test_a_closed_bulk_takes_no_more(house: House) -> None:
+def test_a_closed_bulk_takes_no_more(house: ApiHarness) -> None:
     merchant, _ = organization(house, "1.00")
     opened = merchant.order(TRANSFERS, order(**OPEN))
     assert refused(close(merchant, opened)) == (409, "bulk_empty", None)
@@ -220,7 +220,9 @@ def test_a_closed_bulk_takes_no_more(house: House) -> None:
     assert refused(put(merchant, at_once, json_lines([line()]))) == (409, "bulk_closed", None)
 
 
-def test_it_is_closed_with_as_many_lines_as_were_sent(house: House, merchant: Person, opened: TestResponse) -> None:
+def test_it_is_closed_with_as_many_lines_as_were_sent(
+    house: ApiHarness, merchant: ApiUser, opened: TestResponse
+) -> None:
     path = f"{opened.headers['Location']}/close"
     put(merchant, opened, json_lines([line(n=n) for n in range(3)]))
     with house.unchanged():
@@ -234,7 +236,7 @@ def test_it_is_closed_with_as_many_lines_as_were_sent(house: House, merchant: Pe
         assert refused(merchant.call("POST", path, json={"lines": 2})) == (409, "bulk_out_of_step", 3)
 
 
-def test_two_uploads_at_once_keep_each_line_once(merchant: Person, opened: TestResponse) -> None:
+def test_two_uploads_at_once_keep_each_line_once(merchant: ApiUser, opened: TestResponse) -> None:
     data = json_lines([line("0.01", n) for n in range(LINES_MAX + 10)])
     with ThreadPoolExecutor(4) as crowd:
         answers = list(crowd.map(lambda _: put(merchant, opened, data), range(4)))
@@ -243,7 +245,7 @@ def test_two_uploads_at_once_keep_each_line_once(merchant: Person, opened: TestR
     assert len(lines(merchant, opened, "limit=100&state=INITIATED")) == 100
 
 
-def test_only_its_maker_adds_lines(house: House, opened: TestResponse) -> None:
+def test_only_its_maker_adds_lines(house: ApiHarness, opened: TestResponse) -> None:
     stranger, ops = organization(house)[0], house.person("ops")
     with house.unchanged():
         assert put(stranger, opened, json_lines([line()])).status_code == 404
@@ -251,7 +253,7 @@ def test_only_its_maker_adds_lines(house: House, opened: TestResponse) -> None:
 
 
 def test_no_more_lines_than_a_bulk_may_have(
-    house: House, merchant: Person, opened: TestResponse, monkeypatch: pytest.MonkeyPatch
+    house: ApiHarness, merchant: ApiUser, opened: TestResponse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.bulks.lines.UPLOADED_LINES_MAX", 3)
     put(merchant, opened, json_lines([line(n=n) for n in range(2)]))
@@ -261,7 +263,7 @@ def test_no_more_lines_than_a_bulk_may_have(
     assert answer.get_json()["errors"][0]["pointer"] == "/credit_transfers/3"
 
 
-def test_the_total_of_all_chunks_is_bounded(house: House, merchant: Person, opened: TestResponse) -> None:
+def test_the_total_of_all_chunks_is_bounded(house: ApiHarness, merchant: ApiUser, opened: TestResponse) -> None:
     most = "9" * 36 + ".99"
     put(merchant, opened, json_lines([line(most)]))
     with house.unchanged():
@@ -269,14 +271,14 @@ def test_the_total_of_all_chunks_is_bounded(house: House, merchant: Person, open
     assert refused(answer) == (422, "amount_too_large", 1)
 
 
-def test_a_bank_account_out_of_use_takes_no_more(house: House, merchant: Person, opened: TestResponse) -> None:
+def test_a_bank_account_out_of_use_takes_no_more(house: ApiHarness, merchant: ApiUser, opened: TestResponse) -> None:
     [account] = merchant.get("/v1/bank-accounts").get_json()["data"]
     merchant.call("PATCH", f"/v1/bank-accounts/{account['id']}", json={"is_active": False}, headers={"If-Match": "*"})
     with house.unchanged():
         assert refused(put(merchant, opened, json_lines([line()]))) == (422, "account_inactive", 0)
 
 
-def test_charges_are_uploaded_as_well(house: House, merchant: Person, client: Person) -> None:
+def test_charges_are_uploaded_as_well(house: ApiHarness, merchant: ApiUser, client: ApiUser) -> None:
     purses = [client.wallet("1.00") for _ in range(3)]
     opened = merchant.order(CHARGES, {"currency": "EUR", "charges": [], "is_open": True})
     unknown = {"wallet": "wal_" + "x" * 32, "amount": "1.00"}

@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 from embedded.postgres import Postgres
 from models import invariants
 from models.session import transaction
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import Database, charge_commission, costing, past_the_triggers
 
 DAY = timedelta(days=1)
@@ -21,14 +21,14 @@ _days = count(1)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def house(postgres: Postgres, database: Database) -> House:
+def house(postgres: Postgres, database: Database) -> ApiHarness:
     """The gateway over a database where transfers and charges cost 2 %."""
     charge_commission(postgres, name_of(database))
-    return House(database)
+    return ApiHarness(database)
 
 
 @pytest.fixture(autouse=True)
-def sound(house: House) -> Any:
+def sound(house: ApiHarness) -> Any:
     """The promises about money hold when the test ends."""
     yield
     with transaction(house.owner) as connection:
@@ -40,33 +40,33 @@ def name_of(database: Database) -> str:
 
 
 @pytest.fixture
-def ops(house: House) -> Person:
+def ops(house: ApiHarness) -> ApiUser:
     return house.person("ops", "Ona")
 
 
 @pytest.fixture
-def auditor(house: House) -> Person:
+def auditor(house: ApiHarness) -> ApiUser:
     return house.person("auditor", "Aud")
 
 
-def shown(person: Person, id: str, *names: str) -> tuple[Any, ...]:
+def shown(person: ApiUser, id: str, *names: str) -> tuple[Any, ...]:
     payment = person.get(f"/v1/payments/{id}").get_json()
     return tuple(payment[name] for name in names or ("amount", "commission", "target_amount", "balance_after"))
 
 
-def kinds(person: Person, id: str) -> list[tuple[str, str]]:
+def kinds(person: ApiUser, id: str) -> list[tuple[str, str]]:
     rows = person.get(f"/v1/payments/{id}/operations").get_json()["data"]
     return [(row["kind"], row["amount"]) for row in rows]
 
 
-def ordered(person: Person, path: str, **body: Any) -> str:
+def ordered(person: ApiUser, path: str, **body: Any) -> str:
     answer = person.order(path, {"currency": "EUR", **body})
     assert answer.status_code == 202, answer.get_json()
     return answer.get_json()["id"]
 
 
 def test_on_a_transfer_the_payer_sees_it(
-    house: House, client: Person, stranger: Person, ops: Person, auditor: Person
+    house: ApiHarness, client: ApiUser, stranger: ApiUser, ops: ApiUser, auditor: ApiUser
 ) -> None:
     purse, target = client.wallet("10.00"), stranger.wallet()
     id = ordered(client, "/v1/transfers", source=purse, target=target, amount="10.00")
@@ -86,7 +86,7 @@ def test_on_a_transfer_the_payer_sees_it(
     assert (listed["amount"], listed["commission"]) == ("9.80", None)
 
 
-def test_on_a_charge_the_merchant_sees_it(house: House, client: Person, merchant: Person, ops: Person) -> None:
+def test_on_a_charge_the_merchant_sees_it(house: ApiHarness, client: ApiUser, merchant: ApiUser, ops: ApiUser) -> None:
     purse, _ = client.wallet("10.00"), merchant.wallet()
     id = ordered(merchant, "/v1/charges", wallet=purse, amount="10.00")
     house.post_payments()
@@ -101,7 +101,7 @@ def test_on_a_charge_the_merchant_sees_it(house: House, client: Person, merchant
     assert house_side["balance_after"] is None, "ours alone"
 
 
-def test_of_a_part_that_is_captured(house: House, client: Person, merchant: Person) -> None:
+def test_of_a_part_that_is_captured(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     purse, _ = client.wallet("10.00"), merchant.wallet()
     id = ordered(merchant, "/v1/charges", wallet=purse, amount="10.00", capture=False)
     house.post_payments()
@@ -114,7 +114,7 @@ def test_of_a_part_that_is_captured(house: House, client: Person, merchant: Pers
 
 
 def test_what_a_refund_gives_back_is_for_the_merchant_to_see(
-    house: House, client: Person, merchant: Person, ops: Person
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, ops: ApiUser
 ) -> None:
     purse, _ = client.wallet("10.00"), merchant.wallet()
     charge = ordered(merchant, "/v1/charges", wallet=purse, amount="10.00")
@@ -131,7 +131,9 @@ def test_what_a_refund_gives_back_is_for_the_merchant_to_see(
     assert shown(client, charge)[:3] == ("10.00", None, "10.00")
 
 
-def test_between_ones_own_wallets_and_of_deposits_none_is_taken(house: House, client: Person, ops: Person) -> None:
+def test_between_ones_own_wallets_and_of_deposits_none_is_taken(
+    house: ApiHarness, client: ApiUser, ops: ApiUser
+) -> None:
     purse, savings = client.wallet("10.00"), client.wallet()
     id = ordered(client, "/v1/transfers", source=purse, target=savings, amount="10.00")
     house.post_payments()
@@ -145,7 +147,7 @@ def test_of_a_deposit_the_owner_bears_it_and_a_provider_does_not_see_it(
     postgres: Postgres, fresh_database: Database
 ) -> None:
     costing(postgres, name_of(fresh_database), "deposit", "1")
-    house = House(fresh_database)
+    house = ApiHarness(fresh_database)
     client, provider = house.person(), house.person("merchant", scopes=["deposits:write", "payments:read"])
     purse = client.wallet()
     id = ordered(provider, "/v1/deposits", wallet=purse, amount="10.00", source="wire")
@@ -156,7 +158,7 @@ def test_of_a_deposit_the_owner_bears_it_and_a_provider_does_not_see_it(
     assert len(kinds(provider, id)) == 2
 
 
-def test_what_failed_cost_nothing(house: House, client: Person, stranger: Person) -> None:
+def test_what_failed_cost_nothing(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     purse, target = client.wallet("9.99"), stranger.wallet()
     id = ordered(client, "/v1/transfers", source=purse, target=target, amount="10.00")
     house.post_payments()
@@ -164,7 +166,7 @@ def test_what_failed_cost_nothing(house: House, client: Person, stranger: Person
     assert shown(stranger, id)[:3] == ("10.00", None, "10.00")
 
 
-def preview(person: Person, type: str, amount: str, currency: str = "EUR", **members: Any) -> Any:
+def preview(person: ApiUser, type: str, amount: str, currency: str = "EUR", **members: Any) -> Any:
     body = {"type": type, "amount": amount, "currency": currency, **members}
     return person.call("POST", "/v1/commissions/preview", json=body)
 
@@ -183,7 +185,7 @@ def preview(person: Person, type: str, amount: str, currency: str = "EUR", **mem
     ],
 )
 def test_a_preview(
-    house: House, merchant: Person, type: str, amount: str, currency: str, commission: str, arrives: str
+    house: ApiHarness, merchant: ApiUser, type: str, amount: str, currency: str, commission: str, arrives: str
 ) -> None:
     with house.unchanged():
         answer = preview(merchant, type, amount, currency)
@@ -193,7 +195,7 @@ def test_a_preview(
     assert told["terms"]["percent"] == ("2" if type in ("transfer", "charge") else "0")
 
 
-def test_a_preview_between_ones_own_wallets(client: Person, stranger: Person) -> None:
+def test_a_preview_between_ones_own_wallets(client: ApiUser, stranger: ApiUser) -> None:
     purse, savings, theirs = client.wallet(), client.wallet(), stranger.wallet()
     assert preview(client, "transfer", "10.00", source=purse, target=savings).get_json()["commission"] == "0.00"
     assert preview(client, "transfer", "10.00", source=purse, target=theirs).get_json()["commission"] == "0.20"
@@ -204,7 +206,7 @@ def test_a_preview_between_ones_own_wallets(client: Person, stranger: Person) ->
 
 
 def test_a_preview_is_what_is_taken(
-    postgres: Postgres, database: Database, house: House, client: Person, merchant: Person, ops: Person
+    postgres: Postgres, database: Database, house: ApiHarness, client: ApiUser, merchant: ApiUser, ops: ApiUser
 ) -> None:
     costing(postgres, name_of(database), "charge", "1.5", currency="EUR", merchant_id=merchant.id, fixed=25)
     purse, till = client.wallet("10.00"), merchant.wallet()
@@ -236,12 +238,12 @@ def test_a_preview_is_what_is_taken(
         ({"source": "x"}, "invalid_value"),
     ],
 )
-def test_a_preview_of_what_cannot_be(client: Person, body: dict[str, Any], code: str) -> None:
+def test_a_preview_of_what_cannot_be(client: ApiUser, body: dict[str, Any], code: str) -> None:
     answer = preview(client, **{"type": "transfer", "amount": "1.00", **body})
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
 
-def test_terms_are_added_and_listed(house: House, ops: Person, auditor: Person, merchant: Person) -> None:
+def test_terms_are_added_and_listed(house: ApiHarness, ops: ApiUser, auditor: ApiUser, merchant: ApiUser) -> None:
     body = {"type": "charge", "percent": "2.5", "currency": "JPY", "merchant": merchant.id, "fixed": "30"}
     answer = ops.call("POST", TERMS, json={**body, "minimum": "50", "maximum": "500", **WHY})
     assert answer.status_code == 201
@@ -276,7 +278,7 @@ def test_terms_are_added_and_listed(house: House, ops: Person, auditor: Person, 
     ],
 )
 def test_terms_say_what_is_free_and_which_minimum_ends_it(
-    ops: Person, body: dict[str, Any], amount: str | None, units: int | None, ending: str | None
+    ops: ApiUser, body: dict[str, Any], amount: str | None, units: int | None, ending: str | None
 ) -> None:
     later = datetime.now(UTC) + timedelta(days=next(_days))
     answer = ops.call("POST", TERMS, json={"type": "transfer", "valid_from": later.isoformat(), **body, **WHY})
@@ -289,7 +291,7 @@ def test_terms_say_what_is_free_and_which_minimum_ends_it(
 
 
 def test_what_splitting_saves_is_told_before_and_ended_by_that_minimum(
-    postgres: Postgres, database: Database, client: Person
+    postgres: Postgres, database: Database, client: ApiUser
 ) -> None:
     told = preview(client, "transfer", "0.25").get_json()
     assert (told["commission"], told["terms"]["smallest_paying_amount"]) == ("0.00", "0.26")
@@ -299,7 +301,7 @@ def test_what_splitting_saves_is_told_before_and_ended_by_that_minimum(
     assert preview(client, "transfer", "0.25", "CHF").get_json()["commission"] == "0.01"
 
 
-def test_of_racing_terms_for_one_moment_one_wins(house: House, ops: Person) -> None:
+def test_of_racing_terms_for_one_moment_one_wins(house: ApiHarness, ops: ApiUser) -> None:
     body = {"type": "charge", "percent": "9", "valid_from": "2199-01-01T00:00:00Z", **WHY}
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: ops.call("POST", TERMS, json=body).status_code, range(8)))
@@ -308,7 +310,7 @@ def test_of_racing_terms_for_one_moment_one_wins(house: House, ops: Person) -> N
     assert lines == [1]
 
 
-def test_all_terms_page_by_page(ops: Person) -> None:
+def test_all_terms_page_by_page(ops: ApiUser) -> None:
     for _ in range(2):
         assert ops.call("POST", TERMS, json={"type": "withdrawal", "percent": "0", **WHY}).status_code == 201
     seen, cursor = [], ""
@@ -320,7 +322,7 @@ def test_all_terms_page_by_page(ops: Person) -> None:
     assert seen == sorted(set(seen), reverse=True)
 
 
-def test_terms_are_told_a_minute_ahead_and_once(house: House, ops: Person) -> None:
+def test_terms_are_told_a_minute_ahead_and_once(house: ApiHarness, ops: ApiUser) -> None:
     now = house.execute("SELECT now()")[0]
     body = {"type": "withdrawal", "percent": "1", **WHY}
     for early in (now - DAY, now, now + timedelta(seconds=50)):
@@ -360,7 +362,7 @@ def test_terms_are_told_a_minute_ahead_and_once(house: House, ops: Person) -> No
         ({"rate": "1"}, "unknown_field", "/rate"),
     ],
 )  # fmt: skip
-def test_terms_that_cannot_be(house: House, ops: Person, body: dict[str, Any], code: str, pointer: str) -> None:
+def test_terms_that_cannot_be(house: ApiHarness, ops: ApiUser, body: dict[str, Any], code: str, pointer: str) -> None:
     count = "SELECT count(*) FROM commission_terms"
     before = house.execute(count)
     answer = ops.call("POST", TERMS, json={"type": "charge", "percent": "2", **WHY, **body})
@@ -378,14 +380,14 @@ def test_terms_that_cannot_be(house: House, ops: Person, body: dict[str, Any], c
         ("99.999999", {"minimum": "1.00"}),
     ],
 )
-def test_the_outermost_terms(ops: Person, percent: str, bounds: dict[str, str]) -> None:
+def test_the_outermost_terms(ops: ApiUser, percent: str, bounds: dict[str, str]) -> None:
     answer = ops.call("POST", TERMS, json={"type": "deposit", "percent": percent, "currency": "EUR", **bounds, **WHY})
     assert answer.status_code == 201
     assert answer.get_json()["percent"] == percent
 
 
 @pytest.mark.parametrize("role", ["client", "merchant", "auditor"])
-def test_only_ops_make_terms_and_only_readers_see_them(house: House, role: str) -> None:
+def test_only_ops_make_terms_and_only_readers_see_them(house: ApiHarness, role: str) -> None:
     person = house.person(role)
     assert person.call("POST", TERMS, json={"type": "charge", "percent": "0", **WHY}).status_code == 403
     today = datetime.now(UTC).date().isoformat()
@@ -395,7 +397,7 @@ def test_only_ops_make_terms_and_only_readers_see_them(house: House, role: str) 
 
 def test_the_report_is_that_of_the_operations(postgres: Postgres, fresh_database: Database) -> None:
     charge_commission(postgres, name_of(fresh_database))
-    house = House(fresh_database)
+    house = ApiHarness(fresh_database)
     ops, client, merchant = house.person("ops"), house.person(), house.person("merchant")
     today = house.execute("SELECT (now() AT TIME ZONE 'UTC')::date")[0]
     for currency, funds, amount in (("EUR", "100.00", "10.00"), ("JPY", "10000", "1000")):
@@ -440,10 +442,10 @@ def test_the_report_is_that_of_the_operations(postgres: Postgres, fresh_database
         ("from=2026-01-01&to=2026-01-01&type=charge", "unknown_parameter"),
     ],
 )
-def test_a_report_of_days_that_cannot_be(ops: Person, query: str, code: str) -> None:
+def test_a_report_of_days_that_cannot_be(ops: ApiUser, query: str, code: str) -> None:
     answer = ops.get(f"/v1/ops/commissions?{query}")
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
 
-def test_a_report_of_a_leap_year(ops: Person) -> None:
+def test_a_report_of_a_leap_year(ops: ApiUser) -> None:
     assert ops.get("/v1/ops/commissions?from=2024-01-01&to=2024-12-31").status_code == 200

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.gateway.harness import SECRET_KEY, House, Person
+from tests.gateway.harness import SECRET_KEY, ApiHarness, ApiUser
 from tests.support import Database, eventually
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ class Served:
 
     port: int
     log: Path
-    house: House
+    house: ApiHarness
     process: subprocess.Popen | None = None
 
     def say(self, text: bytes, *, last: bool = True) -> bytes:
@@ -41,7 +41,7 @@ class Served:
                     answer += piece
             return answer
 
-    def head(self, path: str, person: Person, *headers: str) -> bytes:
+    def head(self, path: str, person: ApiUser, *headers: str) -> bytes:
         """The head of a POST, without its framing."""
         lines = [f"POST {path} HTTP/1.1", "Host: x", "Connection: close", f"Authorization: Bearer {person.token}"]
         return "\r\n".join([*lines, "Content-Type: application/json", *headers, "", ""]).encode()
@@ -54,7 +54,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(database: Database, house: House, redis_url: str, directory: Path, **changes: str) -> Iterator[Served]:
+def serving(database: Database, house: ApiHarness, redis_url: str, directory: Path, **changes: str) -> Iterator[Served]:
     """The house, served on a port of its own by two processes; `changes` are settings."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     served = Served(listener.getsockname()[1], directory / "log", house)

@@ -10,10 +10,10 @@ from uuid_utils import compat as uuids
 from models import token
 from models.session import transaction
 from tests.gateway.bulks.builders import CHARGES
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 
-def pages(person: Person, query: str = "limit=2", after: str | None = None) -> tuple[list[dict[str, Any]], str]:
+def pages(person: ApiUser, query: str = "limit=2", after: str | None = None) -> tuple[list[dict[str, Any]], str]:
     """All events behind the cursor, and the cursor behind them."""
     found: list[dict[str, Any]] = []
     while True:
@@ -27,12 +27,12 @@ def told(found: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(one["type"], one["data"]["id"]) for one in found]
 
 
-def deposit(person: Person, wallet: str, amount: str = "1.00") -> str:
+def deposit(person: ApiUser, wallet: str, amount: str = "1.00") -> str:
     order = {"wallet": wallet, "amount": amount, "currency": "EUR", "source": "wire"}
     return person.order("/v1/deposits", order).get_json()["id"]
 
 
-def test_everything_in_its_order_and_then_what_is_new(house: House, client: Person) -> None:
+def test_everything_in_its_order_and_then_what_is_new(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet()
     first, second = (deposit(client, wallet) for _ in range(2))
     house.post_payments()
@@ -49,14 +49,14 @@ def test_everything_in_its_order_and_then_what_is_new(house: House, client: Pers
     assert {"id", "type", "timestamp", "version", "data"} == new[0].keys()
 
 
-def test_nothing_has_a_cursor_as_well(client: Person) -> None:
+def test_nothing_has_a_cursor_as_well(client: ApiUser) -> None:
     empty = client.get("/v1/events").get_json()
     assert (empty["data"], empty["has_more"]) == ([], False)
     id = deposit(client, client.wallet())
     assert told(pages(client, after=empty["next_cursor"])[0]) == [("payment.initiated", id)]
 
 
-def test_from_now_on(house: House, client: Person) -> None:
+def test_from_now_on(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet("5.00")
     begun = client.get("/v1/events?after=now").get_json()
     assert (begun["data"], begun["has_more"]) == ([], False)
@@ -73,7 +73,7 @@ def test_from_now_on(house: House, client: Person) -> None:
         ("*", None),
     ],
 )
-def test_by_type(house: House, client: Person, types: str, names: list[str] | None) -> None:
+def test_by_type(house: ApiHarness, client: ApiUser, types: str, names: list[str] | None) -> None:
     merchant = house.person("merchant")
     purse, _ = client.wallet("5.00"), merchant.wallet("1.00")
     order = {"currency": "EUR", "charges": [{"wallet": purse, "amount": amount} for amount in ("1.00", "9.00", "1.00")]}
@@ -90,7 +90,7 @@ def test_by_type(house: House, client: Person, types: str, names: list[str] | No
 
 
 def test_a_page_of_rare_events_looks_through_so_many(
-    house: House, client: Person, monkeypatch: pytest.MonkeyPatch
+    house: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.modules["gateway.events.feed_routes"], "LOOKED_THROUGH_MAX", 3)
     wallet = client.wallet()
@@ -105,7 +105,7 @@ def test_a_page_of_rare_events_looks_through_so_many(
 
 
 def test_each_reads_what_concerns_them_as_they_may_see_it(
-    house: House, client: Person, merchant: Person, stranger: Person
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, stranger: ApiUser
 ) -> None:
     purse, _ = client.wallet("5.00"), merchant.wallet()
     order = {"wallet": purse, "amount": "1.00", "currency": "EUR", "metadata": {"note": "internal"}}
@@ -117,7 +117,7 @@ def test_each_reads_what_concerns_them_as_they_may_see_it(
     assert pages(stranger)[0] == []
 
 
-def test_a_disabled_endpoint_is_told_to_its_owner(house: House, client: Person) -> None:
+def test_a_disabled_endpoint_is_told_to_its_owner(house: ApiHarness, client: ApiUser) -> None:
     ops = house.person("ops")
     before = ops.get("/v1/events?after=now").get_json()["next_cursor"]
     begun = client.get("/v1/events?after=now").get_json()["next_cursor"]
@@ -142,7 +142,7 @@ def test_a_disabled_endpoint_is_told_to_its_owner(house: House, client: Person) 
     assert pages(replace(client, token=narrow), after=begun)[0] == []  # nor may it ask for the endpoint
 
 
-def test_a_cursor_is_for_whom_it_was_given(client: Person, stranger: Person) -> None:
+def test_a_cursor_is_for_whom_it_was_given(client: ApiUser, stranger: ApiUser) -> None:
     cursor = client.get("/v1/events").get_json()["next_cursor"]
     for wrong in (cursor + "x", cursor[:-1], "x", "x" * 3000, "Now", f"{cursor}.{cursor}"):
         answer = client.get(f"/v1/events?after={wrong}")
@@ -156,5 +156,5 @@ def test_a_cursor_is_for_whom_it_was_given(client: Person, stranger: Person) -> 
     "query",
     ["type=payment", "type=", "type=payment.*,", "type=ping", "type=%20*", "limit=101", "cursor=x", "type=*&type=*"],
 )
-def test_queries_that_are_none(client: Person, query: str) -> None:
+def test_queries_that_are_none(client: ApiUser, query: str) -> None:
     assert client.get(f"/v1/events?{query}").status_code == 422

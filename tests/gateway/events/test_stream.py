@@ -14,14 +14,14 @@ from gateway.events.subscription import EVENT_STREAM, HEARTBEAT
 from models import event
 from models.session import statements
 from tests.gateway.bulks.builders import CHARGES
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import Database, eventually
 
 ASKED = {"Accept": EVENT_STREAM}
 
 
 @pytest.fixture
-def payment(client: Person) -> str:
+def payment(client: ApiUser) -> str:
     """A deposit of the client's that nobody has posted."""
     order = {"wallet": client.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}
     return client.order("/v1/deposits", order).get_json()["id"]
@@ -38,7 +38,7 @@ def events_of(text: str) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def stream(person: Person, path: str, **headers: str) -> Iterator[tuple[TestResponse, Iterator[str]]]:
+def stream(person: ApiUser, path: str, **headers: str) -> Iterator[tuple[TestResponse, Iterator[str]]]:
     """An open stream: its head, and its pieces as they come."""
     given = {"Authorization": f"Bearer {person.token}", **ASKED, **headers}
     answer = person.house.app.test_client().open(path, headers=given)
@@ -48,11 +48,11 @@ def stream(person: Person, path: str, **headers: str) -> Iterator[tuple[TestResp
         answer.close()
 
 
-def waiting(house: House) -> int:
+def waiting(house: ApiHarness) -> int:
     return len(house.app.extensions["gateway"].waits)
 
 
-def test_what_was_is_replayed_and_what_happens_is_told(house: House, client: Person, payment: str) -> None:
+def test_what_was_is_replayed_and_what_happens_is_told(house: ApiHarness, client: ApiUser, payment: str) -> None:
     with stream(client, f"/v1/payments/{payment}/events") as (answer, pieces):
         assert answer.status_code == 200
         assert answer.content_type == "text/event-stream; charset=utf-8"
@@ -70,7 +70,7 @@ def test_what_was_is_replayed_and_what_happens_is_told(house: House, client: Per
     assert waiting(house) == 0
 
 
-def test_a_late_comer_hears_all_and_the_end(house: House, client: Person, payment: str) -> None:
+def test_a_late_comer_hears_all_and_the_end(house: ApiHarness, client: ApiUser, payment: str) -> None:
     house.post_payments()
     told = events_of(client.get(f"/v1/payments/{payment}/events", **ASKED).get_data(as_text=True))
     assert [one["event"] for one in told] == ["payment.initiated", "payment.completed"]
@@ -84,7 +84,7 @@ def test_a_late_comer_hears_all_and_the_end(house: House, client: Person, paymen
         assert events_of(again.get_data(as_text=True)) == told
 
 
-def test_each_reads_the_payment_as_they_may_see_it(house: House, client: Person, merchant: Person) -> None:
+def test_each_reads_the_payment_as_they_may_see_it(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     purse, _ = client.wallet("5.00"), merchant.wallet()
     order = {"wallet": purse, "amount": "1.00", "currency": "EUR", "metadata": {"note": "internal"}}
     charge = merchant.order("/v1/charges", order).get_json()["id"]
@@ -99,7 +99,7 @@ def test_each_reads_the_payment_as_they_may_see_it(house: House, client: Person,
 
 
 def test_a_waiting_stream_holds_no_connection(
-    house: House, client: Person, payment: str, monkeypatch: pytest.MonkeyPatch
+    house: ApiHarness, client: ApiUser, payment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subscription, "HEARTBEAT_SECONDS", 0.3)
     pool: Any = house.app.extensions["gateway"].engine.pool
@@ -124,7 +124,7 @@ def test_a_waiting_stream_holds_no_connection(
     ["UPDATE tokens SET revoked_at = now() WHERE user_id = %s", "UPDATE users SET is_active = false WHERE id = %s"],
 )
 def test_who_may_not_call_any_more_hears_nothing_more(
-    house: House, client: Person, payment: str, monkeypatch: pytest.MonkeyPatch, fate: str
+    house: ApiHarness, client: ApiUser, payment: str, monkeypatch: pytest.MonkeyPatch, fate: str
 ) -> None:
     monkeypatch.setattr(subscription, "HEARTBEAT_SECONDS", 0.1)
     with stream(client, f"/v1/payments/{payment}/events") as (_, pieces):
@@ -137,7 +137,7 @@ def test_who_may_not_call_any_more_hears_nothing_more(
 
 
 def test_a_stream_ends_when_nobody_can_say_who_may_read_on(
-    house: House, client: Person, payment: str, monkeypatch: pytest.MonkeyPatch
+    house: ApiHarness, client: ApiUser, payment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subscription, "HEARTBEAT_SECONDS", 0.1)
     with stream(client, f"/v1/payments/{payment}/events") as (_, pieces), house.owner.begin() as locking:
@@ -149,7 +149,7 @@ def test_a_stream_ends_when_nobody_can_say_who_may_read_on(
 
 
 def test_a_stream_ends_after_its_time(
-    house: House, client: Person, payment: str, monkeypatch: pytest.MonkeyPatch
+    house: ApiHarness, client: ApiUser, payment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subscription, "HEARTBEAT_SECONDS", 0.1)
     monkeypatch.setattr(subscription, "STREAM_SECONDS_MAX", 0.3)
@@ -159,7 +159,7 @@ def test_a_stream_ends_after_its_time(
     assert waiting(house) == 0
 
 
-def test_a_reader_who_is_gone_gives_back_the_place(house: House, client: Person, payment: str) -> None:
+def test_a_reader_who_is_gone_gives_back_the_place(house: ApiHarness, client: ApiUser, payment: str) -> None:
     with stream(client, f"/v1/payments/{payment}/events") as (_, pieces):
         next(pieces)
         assert waiting(house) == 1
@@ -169,7 +169,7 @@ def test_a_reader_who_is_gone_gives_back_the_place(house: House, client: Person,
 
 
 def test_too_many_are_told_to_come_again(fresh_database: Database) -> None:
-    house = House(fresh_database, waiters_max=5, waiters_per_user_max=1)
+    house = ApiHarness(fresh_database, waiters_max=5, waiters_per_user_max=1)
     client, path = house.person(), "/v1/payments/{}/events"
     order = {"wallet": client.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}
     first, second = (client.order("/v1/deposits", order).get_json()["id"] for _ in range(2))
@@ -182,14 +182,14 @@ def test_too_many_are_told_to_come_again(fresh_database: Database) -> None:
     assert client.get(path.format(first), **ASKED).status_code == 200
 
 
-def test_what_cannot_be_answered_is_not_acceptable(client: Person, payment: str) -> None:
+def test_what_cannot_be_answered_is_not_acceptable(client: ApiUser, payment: str) -> None:
     for accept in ("application/json", "text/html", "text/csv"):
         answer = client.get(f"/v1/payments/{payment}/events", Accept=accept)
         assert (answer.status_code, answer.get_json()["code"]) == (406, "not_acceptable")
 
 
 def test_an_event_ahead_of_the_row_that_was_read_waits_for_the_next_reading(
-    house: House, client: Person, payment: str, monkeypatch: pytest.MonkeyPatch
+    house: ApiHarness, client: ApiUser, payment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Row and events are read one after the other: a transition in between must not show its state too early."""
     real = event.of_subjects
@@ -209,7 +209,9 @@ def test_an_event_ahead_of_the_row_that_was_read_waits_for_the_next_reading(
         assert len(real(connection, [payment])) == 2
 
 
-def test_the_end_of_a_bulk_is_an_event(house: House, client: Person, merchant: Person, stranger: Person) -> None:
+def test_the_end_of_a_bulk_is_an_event(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, stranger: ApiUser
+) -> None:
     purse, _ = client.wallet("5.00"), merchant.wallet()
     order = {"currency": "EUR", "charges": [{"wallet": purse, "amount": amount} for amount in ("1.00", "9.00")]}
     id = merchant.order(CHARGES, order).get_json()["id"]
@@ -224,7 +226,9 @@ def test_the_end_of_a_bulk_is_an_event(house: House, client: Person, merchant: P
     assert merchant.get(f"/v1/payments/{id}/events", **ASKED).status_code == 404
 
 
-def test_a_bulk_that_ended_before_there_were_events_is_told(house: House, client: Person, merchant: Person) -> None:
+def test_a_bulk_that_ended_before_there_were_events_is_told(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser
+) -> None:
     purse, _ = client.wallet("5.00"), merchant.wallet()
     order = {"currency": "EUR", "charges": [{"wallet": purse, "amount": "1.00"}]}
     id = merchant.order(CHARGES, order).get_json()["id"]

@@ -18,7 +18,7 @@ from werkzeug.serving import make_server
 from gateway.events import subscription, websocket
 from gateway.events.websocket import MESSAGE_BYTES_MAX
 from tests.gateway.events.live_gateway import Served, serving
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import Database, eventually
 
 
@@ -37,7 +37,7 @@ SECONDS = 10
 
 @pytest.fixture(scope="module")
 def served(
-    database: Database, house: House, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+    database: Database, house: ApiHarness, redis_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     changes = {"ALLOWED_HOSTS": "x,127.0.0.1", "ALLOWED_ORIGINS": ORIGIN, "GATEWAY_WORKERS": "1"}
     with serving(database, house, redis_url, tmp_path_factory.mktemp("served"), **changes) as served:
@@ -45,18 +45,18 @@ def served(
 
 
 @pytest.fixture
-def payment(client: Person) -> str:
+def payment(client: ApiUser) -> str:
     """A deposit of the client's that nobody has posted."""
     return deposit(client)
 
 
-def deposit(client: Person) -> str:
+def deposit(client: ApiUser) -> str:
     order = {"wallet": client.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}
     return client.order("/v1/deposits", order).get_json()["id"]
 
 
 @contextmanager
-def line(port: int, id: str, person: Person, **given: Any) -> Iterator[Client]:
+def line(port: int, id: str, person: ApiUser, **given: Any) -> Iterator[Client]:
     given = {"headers": {"Authorization": f"Bearer {person.token}"}, **given}
     client = Listener(f"ws://127.0.0.1:{port}/v1/payments/{id}/socket", **given)
     try:
@@ -85,7 +85,7 @@ def access_lines(served: Served, id: str) -> list[dict[str, Any]]:
     return [line for line in lines if line["event"] == "request"]
 
 
-def test_the_state_then_what_happens_then_the_end(served: Served, client: Person, payment: str) -> None:
+def test_the_state_then_what_happens_then_the_end(served: Served, client: ApiUser, payment: str) -> None:
     with line(served.port, payment, client) as ws:
         assert heard(ws) == {"type": "payment", "data": client.get(f"/v1/payments/{payment}").get_json()}
         served.house.post_payments()
@@ -97,14 +97,14 @@ def test_the_state_then_what_happens_then_the_end(served: Served, client: Person
     assert (logged["status"], logged["user_id"]) == (101, client.id)
 
 
-def test_what_is_final_is_told_and_no_more(served: Served, client: Person, payment: str) -> None:
+def test_what_is_final_is_told_and_no_more(served: Served, client: ApiUser, payment: str) -> None:
     served.house.post_payments()
     with line(served.port, payment, client) as ws:
         assert heard(ws)["data"]["state"] == "COMPLETED"
         assert closing(ws) == 1000
 
 
-def test_a_page_sends_its_token_as_subprotocol(served: Served, client: Person, payment: str) -> None:
+def test_a_page_sends_its_token_as_subprotocol(served: Served, client: ApiUser, payment: str) -> None:
     offered = ["payments", f"bearer.{client.token}"]
     with line(served.port, payment, client, headers={"Origin": ORIGIN}, subprotocols=offered) as ws:
         assert ws.subprotocol == "payments"
@@ -113,7 +113,7 @@ def test_a_page_sends_its_token_as_subprotocol(served: Served, client: Person, p
     assert client.token not in served.log.read_text()
 
 
-def test_what_a_client_says_is_read_and_forgotten(served: Served, client: Person, payment: str) -> None:
+def test_what_a_client_says_is_read_and_forgotten(served: Served, client: ApiUser, payment: str) -> None:
     with line(served.port, payment, client) as ws:
         heard(ws)
         for _ in range(50):
@@ -123,14 +123,14 @@ def test_what_a_client_says_is_read_and_forgotten(served: Served, client: Person
         assert closing(ws) == 1000
 
 
-def test_a_client_that_says_too_much_is_left(served: Served, client: Person, payment: str) -> None:
+def test_a_client_that_says_too_much_is_left(served: Served, client: ApiUser, payment: str) -> None:
     with line(served.port, payment, client) as ws:
         heard(ws)
         ws.send("x" * (MESSAGE_BYTES_MAX + 1))
         assert closing(ws) == 1009
 
 
-def test_who_may_not_call_any_more_is_cut_off(served: Served, client: Person, payment: str) -> None:
+def test_who_may_not_call_any_more_is_cut_off(served: Served, client: ApiUser, payment: str) -> None:
     with line(served.port, payment, client) as ws:
         heard(ws)
         served.house.execute("UPDATE tokens SET revoked_at = now() WHERE user_id = %s", client.id)
@@ -142,13 +142,13 @@ def test_who_may_not_call_any_more_is_cut_off(served: Served, client: Person, pa
         assert ended.value.reason == 4401
 
 
-def asked(served: Served, path: str, person: Person) -> bytes:
+def asked(served: Served, path: str, person: ApiUser) -> bytes:
     head = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {person.token}\r\n\r\n"
     return served.say(head.encode(), last=False)
 
 
 def test_a_server_that_stops_says_so(
-    database: Database, house: House, redis_url: str, tmp_path: Path, client: Person, payment: str
+    database: Database, house: ApiHarness, redis_url: str, tmp_path: Path, client: ApiUser, payment: str
 ) -> None:
     with contextlib.ExitStack() as stack:
         served = stack.enter_context(serving(database, house, redis_url, tmp_path, ALLOWED_HOSTS="x,127.0.0.1"))
@@ -162,7 +162,7 @@ KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": KEY}
 
 
-def refused(house: House, person: Person, id: str, **changes: str | None) -> tuple[int, str]:
+def refused(house: ApiHarness, person: ApiUser, id: str, **changes: str | None) -> tuple[int, str]:
     given = {**UPGRADE, **{name.replace("_", "-"): value for name, value in changes.items()}}
     answer = person.get(f"/v1/payments/{id}/socket", **{name: value for name, value in given.items() if value})
     return answer.status_code, answer.get_json()["code"]
@@ -171,14 +171,16 @@ def refused(house: House, person: Person, id: str, **changes: str | None) -> tup
 @pytest.mark.parametrize(
     "missing", ["Connection", "Upgrade", "Sec_WebSocket_Version"], ids=["connection", "upgrade", "version"]
 )
-def test_a_plain_request_is_told_what_is_here(house: House, client: Person, payment: str, missing: str) -> None:
+def test_a_plain_request_is_told_what_is_here(house: ApiHarness, client: ApiUser, payment: str, missing: str) -> None:
     assert refused(house, client, payment, **{missing: None}) == (426, "upgrade_required")
     answer = client.get(f"/v1/payments/{payment}/socket")
     assert answer.headers["Upgrade"] == "websocket"
     assert (answer.headers["Connection"], answer.headers["Sec-WebSocket-Version"]) == ("Upgrade", "13")
 
 
-def test_what_is_refused_before_the_upgrade(house: House, client: Person, stranger: Person, payment: str) -> None:
+def test_what_is_refused_before_the_upgrade(
+    house: ApiHarness, client: ApiUser, stranger: ApiUser, payment: str
+) -> None:
     for key in ("x", "\xe9"):
         assert refused(house, client, payment, Sec_WebSocket_Key=key) == (400, "bad_request")
     assert refused(house, client, payment, Sec_WebSocket_Version="8") == (426, "upgrade_required")
@@ -198,16 +200,16 @@ def test_what_is_refused_before_the_upgrade(house: House, client: Person, strang
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", "http://localhost.evil.example", "x", "http://", "http://["]
 )
-def test_pages_of_strangers_are_refused(house: House, client: Person, payment: str, origin: str) -> None:
+def test_pages_of_strangers_are_refused(house: ApiHarness, client: ApiUser, payment: str, origin: str) -> None:
     assert refused(house, client, payment, Origin=origin) == (403, "origin_not_allowed")
 
 
-def test_our_own_pages_are_not_strangers(house: House, client: Person, payment: str) -> None:
+def test_our_own_pages_are_not_strangers(house: ApiHarness, client: ApiUser, payment: str) -> None:
     own = refused(house, client, payment, Origin="https://localhost", Upgrade=None)
     assert own == (426, "upgrade_required")
 
 
-def test_a_client_that_vanishes_leaves_no_noise(served: Served, client: Person, payment: str) -> None:
+def test_a_client_that_vanishes_leaves_no_noise(served: Served, client: ApiUser, payment: str) -> None:
     with line(served.port, payment, client) as ws:
         heard(ws)
         ws.sock.shutdown(socket.SHUT_RDWR)
@@ -219,7 +221,7 @@ def test_a_client_that_vanishes_leaves_no_noise(served: Served, client: Person, 
 
 
 @pytest.fixture
-def port(house: House) -> Iterator[int]:
+def port(house: ApiHarness) -> Iterator[int]:
     """That of the development server, in this process."""
     server = make_server("127.0.0.1", 0, house.app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
@@ -230,7 +232,7 @@ def port(house: House) -> Iterator[int]:
     server.server_close()
 
 
-def test_the_development_server_speaks_it_too(house: House, client: Person, payment: str, port: int) -> None:
+def test_the_development_server_speaks_it_too(house: ApiHarness, client: ApiUser, payment: str, port: int) -> None:
     with line(port, payment, client) as ws:
         assert heard(ws)["type"] == "payment"
         house.post_payments()
@@ -238,7 +240,7 @@ def test_the_development_server_speaks_it_too(house: House, client: Person, paym
         assert closing(ws) == 1000
 
 
-def handshake(port: int, id: str, person: Person, *more: str) -> socket.socket:
+def handshake(port: int, id: str, person: ApiUser, *more: str) -> socket.socket:
     """A line that has asked for the upgrade, and says no more."""
     head = [f"GET /v1/payments/{id}/socket HTTP/1.1", f"Authorization: Bearer {person.token}", "Host: 127.0.0.1"]
     head += [f"{name}: {value}" for name, value in UPGRADE.items()]
@@ -248,7 +250,7 @@ def handshake(port: int, id: str, person: Person, *more: str) -> socket.socket:
 
 
 def test_who_answers_no_ping_is_gone(
-    house: House, client: Person, payment: str, port: int, monkeypatch: pytest.MonkeyPatch
+    house: ApiHarness, client: ApiUser, payment: str, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(websocket, "PING_SECONDS", 0.2)
     monkeypatch.setattr(subscription, "HEARTBEAT_SECONDS", 0.2)
@@ -268,7 +270,7 @@ AWKWARD = (
 )
 
 
-def test_an_awkward_handshake_does_no_harm(served: Served, client: Person, payment: str) -> None:
+def test_an_awkward_handshake_does_no_harm(served: Served, client: ApiUser, payment: str) -> None:
     served.house.post_payments()
     with handshake(served.port, payment, client, *AWKWARD) as raw:
         said = b""

@@ -12,7 +12,7 @@ from tests.gateway.events.test_websocket import KEY, SECONDS
 
 def test_two_who_send_at_once_send_one_after_the_other() -> None:
     ours, theirs = socket.socketpair()
-    whole, size = websocket.Whole(ours), 1_000_000
+    whole, size = websocket.SendAllSocket(ours), 1_000_000
     with ours, theirs:
         senders = [threading.Thread(target=whole.send, args=(letter * size,)) for letter in (b"a", b"b")]
         for sender in senders:
@@ -29,7 +29,7 @@ def test_a_line_that_its_own_thread_is_closing_is_gone() -> None:
     ours, theirs = socket.socketpair()
     asked = {"HTTP_HOST": "x", "HTTP_SEC_WEBSOCKET_KEY": KEY, "werkzeug.socket": ours}
     with ours, theirs:
-        line = websocket.Line(asked)
+        line = websocket.WebSocketConnection(asked)
         line.ws.send(CloseConnection(1009))  # as for too long a message, while its goodbye is still on its way
         with pytest.raises(websocket.GONE):
             line.tell({})

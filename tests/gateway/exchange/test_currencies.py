@@ -9,12 +9,12 @@ from werkzeug.test import TestResponse
 
 from models.invariants import violations
 from models.session import transaction
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from workers.posting.poster import Poster
 
 
 @pytest.fixture(scope="module")
-def ops(house: House) -> Person:
+def ops(house: ApiHarness) -> ApiUser:
     """Whoever runs the house."""
     return house.person("ops")
 
@@ -24,24 +24,24 @@ def new_code() -> str:
     return "Z" + "".join(secrets.choice(string.ascii_uppercase) for _ in range(7))
 
 
-def add(ops: Person, **members: Any) -> TestResponse:
+def add(ops: ApiUser, **members: Any) -> TestResponse:
     body = {"code": new_code(), "digits": 2, "kind": "custom", "name": "Points", **members}
     return ops.call("POST", "/v1/currencies", json=body)
 
 
-def added(ops: Person, **members: Any) -> str:
+def added(ops: ApiUser, **members: Any) -> str:
     """The code of a new currency."""
     answer = add(ops, **members)
     assert answer.status_code == 201, answer.get_json()
     return answer.get_json()["code"]
 
 
-def change(ops: Person, code: str, body: Any, etag: str | None = "*") -> TestResponse:
+def change(ops: ApiUser, code: str, body: Any, etag: str | None = "*") -> TestResponse:
     headers = {} if etag is None else {"If-Match": etag}
     return ops.call("PATCH", f"/v1/currencies/{code}", json=body, headers=headers)
 
 
-def pay(client: Person, source: str, target: str, amount: str, currency: str) -> dict[str, Any]:
+def pay(client: ApiUser, source: str, target: str, amount: str, currency: str) -> dict[str, Any]:
     """A posted transfer, as its payer sees it."""
     body = {"source": source, "target": target, "amount": amount, "currency": currency}
     id = client.order("/v1/transfers", body).get_json()["id"]
@@ -49,11 +49,11 @@ def pay(client: Person, source: str, target: str, amount: str, currency: str) ->
     return client.get(f"/v1/payments/{id}").get_json()
 
 
-def audited(house: House, code: str) -> list[dict[str, Any]]:
+def audited(house: ApiHarness, code: str) -> list[dict[str, Any]]:
     return house.execute("SELECT to_jsonb(l) FROM audit_log l WHERE target = %s ORDER BY id", code)
 
 
-def test_a_new_currency(house: House, ops: Person, client: Person) -> None:
+def test_a_new_currency(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
     answer = add(ops, kind="crypto", digits=8, name="Coin", minimum="0.00000010", balance_maximum="21000000")
     body = answer.get_json()
     code = body["code"]
@@ -77,7 +77,7 @@ def test_a_new_currency(house: House, ops: Person, client: Person) -> None:
     assert accounts == ["commission", "crypto", "exchange", "internal", "wallet", "wire"]
 
 
-def test_what_is_known_already_is_not_sent_again(ops: Person, client: Person) -> None:
+def test_what_is_known_already_is_not_sent_again(ops: ApiUser, client: ApiUser) -> None:
     code = added(ops)
     tag = client.get(f"/v1/currencies/{code}").headers["ETag"]
     assert client.get(f"/v1/currencies/{code}", **{"If-None-Match": tag}).status_code == 304
@@ -85,7 +85,7 @@ def test_what_is_known_already_is_not_sent_again(ops: Person, client: Person) ->
     assert client.get(f"/v1/currencies/{code}", **{"If-None-Match": tag}).status_code == 200
 
 
-def test_a_code_that_is_taken(house: House, ops: Person) -> None:
+def test_a_code_that_is_taken(house: ApiHarness, ops: ApiUser) -> None:
     code = added(ops)
     before = house.execute("SELECT count(*) FROM currencies") + house.execute("SELECT count(*) FROM accounts")
     for taken in (code, "EUR"):
@@ -122,7 +122,7 @@ def test_a_code_that_is_taken(house: House, ops: Person) -> None:
         ({"version": 7}, "unknown_field"),
     ],
 )
-def test_what_is_no_currency(house: House, ops: Person, members: dict[str, Any], code: str) -> None:
+def test_what_is_no_currency(house: ApiHarness, ops: ApiUser, members: dict[str, Any], code: str) -> None:
     count = house.execute("SELECT count(*) FROM currencies")
     with house.unchanged():
         answer = add(ops, **members)
@@ -130,7 +130,7 @@ def test_what_is_no_currency(house: House, ops: Person, members: dict[str, Any],
     assert house.execute("SELECT count(*) FROM currencies") == count
 
 
-def test_a_change_is_audited_with_before_and_after(house: House, ops: Person) -> None:
+def test_a_change_is_audited_with_before_and_after(house: ApiHarness, ops: ApiUser) -> None:
     code = added(ops, minimum="1.00", maximum="9.00")
     before = ops.get(f"/v1/currencies/{code}")
     answer = change(ops, code, {"name": "Stars", "minimum": None, "maximum": "5"}, before.headers["ETag"])
@@ -148,7 +148,7 @@ def test_a_change_is_audited_with_before_and_after(house: House, ops: Person) ->
     ("etag", "outcome"), [(None, (428, "precondition_required")), ('"0-x"', (412, "precondition_failed"))]
 )
 def test_a_change_needs_the_etag_of_what_is_changed(
-    house: House, ops: Person, etag: str | None, outcome: tuple[int, str]
+    house: ApiHarness, ops: ApiUser, etag: str | None, outcome: tuple[int, str]
 ) -> None:
     code = added(ops)
     with house.unchanged():
@@ -157,7 +157,7 @@ def test_a_change_needs_the_etag_of_what_is_changed(
     assert ops.get(f"/v1/currencies/{code}").get_json()["name"] == "Points"
 
 
-def test_an_old_etag_loses(ops: Person) -> None:
+def test_an_old_etag_loses(ops: ApiUser) -> None:
     code = added(ops)
     old = ops.get(f"/v1/currencies/{code}").headers["ETag"]
     assert change(ops, code, {"name": "Points"}, old).headers["ETag"] == old, "what changes nothing is no version"
@@ -179,7 +179,7 @@ def test_an_old_etag_loses(ops: Person) -> None:
         ({"is_active": "false"}, "invalid_type"),
     ],
 )
-def test_what_is_no_change(house: House, ops: Person, body: dict[str, Any], code: str) -> None:
+def test_what_is_no_change(house: ApiHarness, ops: ApiUser, body: dict[str, Any], code: str) -> None:
     bounded = added(ops, minimum="1.00", maximum="9.00")
     before = ops.get(f"/v1/currencies/{bounded}").get_json()
     with house.unchanged():
@@ -189,13 +189,13 @@ def test_what_is_no_change(house: House, ops: Person, body: dict[str, Any], code
 
 
 @pytest.mark.parametrize("code", ["ZZZ", "eur", "EUR%00", "%27%20OR%201=1", "A" * 200])
-def test_an_unknown_currency(ops: Person, code: str) -> None:
+def test_an_unknown_currency(ops: ApiUser, code: str) -> None:
     assert ops.get(f"/v1/currencies/{code}").status_code == 404
     assert change(ops, code, {"name": "x"}).status_code == 404
 
 
 @pytest.mark.parametrize("role", ["client", "merchant", "auditor"])
-def test_only_ops_add_and_change(house: House, ops: Person, role: str) -> None:
+def test_only_ops_add_and_change(house: ApiHarness, ops: ApiUser, role: str) -> None:
     person, code = house.person(role), added(ops)
     with house.unchanged():
         assert add(person).status_code == 403
@@ -203,7 +203,7 @@ def test_only_ops_add_and_change(house: House, ops: Person, role: str) -> None:
     assert person.get(f"/v1/currencies/{code}").get_json()["is_active"] is True
 
 
-def test_the_bounds_of_a_payment(house: House, ops: Person, client: Person) -> None:
+def test_the_bounds_of_a_payment(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
     code = added(ops, minimum="1.00", maximum="9.00")
     wallet = client.wallet("9.00", code)
     deposit = {"wallet": wallet, "currency": code, "source": "wire"}
@@ -216,7 +216,7 @@ def test_the_bounds_of_a_payment(house: House, ops: Person, client: Person) -> N
         assert client.order("/v1/deposits", {**deposit, "amount": amount}).status_code == 202
 
 
-def test_an_inactive_currency_takes_no_new_payments(house: House, ops: Person, client: Person) -> None:
+def test_an_inactive_currency_takes_no_new_payments(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
     code = added(ops)
     wallet, other = client.wallet("5.00", code), client.wallet(currency=code)
     order = {"source": wallet, "target": other, "amount": "1.00", "currency": code}
@@ -238,7 +238,7 @@ def test_an_inactive_currency_takes_no_new_payments(house: House, ops: Person, c
     assert pay(client, wallet, other, "1.00", code)["state"] == "COMPLETED"
 
 
-def test_the_most_that_a_wallet_may_hold(house: House, ops: Person, client: Person) -> None:
+def test_the_most_that_a_wallet_may_hold(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
     """The trigger accounts_get_their_ceiling gives it to wallets that are opened from then on."""
     code = added(ops)
     before = client.wallet("50.00", code)
@@ -263,7 +263,7 @@ def test_the_most_that_a_wallet_may_hold(house: House, ops: Person, client: Pers
     ],
 )
 def test_amounts_at_the_edges_of_every_digit(
-    house: House, ops: Person, client: Person, stranger: Person, digits: int, funds: str, amount: str, rest: str
+    house: ApiHarness, ops: ApiUser, client: ApiUser, stranger: ApiUser, digits: int, funds: str, amount: str, rest: str
 ) -> None:
     code = added(ops, digits=digits)
     source, target = client.wallet(funds, code), stranger.wallet(currency=code)
@@ -277,7 +277,7 @@ def test_amounts_at_the_edges_of_every_digit(
     assert client.get(f"/v1/wallets/{source}").get_json()["available"].strip("0.") == ""
 
 
-def test_more_than_a_balance_can_hold(house: House, ops: Person, client: Person) -> None:
+def test_more_than_a_balance_can_hold(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
     code = added(ops, digits=18)
     most = "9" * 20 + "." + "9" * 18
     full, other = client.wallet(most, code), client.wallet(currency=code)
@@ -289,7 +289,9 @@ def test_more_than_a_balance_can_hold(house: House, ops: Person, client: Person)
     assert client.balance(full) == most
 
 
-def test_a_poster_learns_who_takes_commission_in_a_new_currency(house: House, ops: Person, client: Person) -> None:
+def test_a_poster_learns_who_takes_commission_in_a_new_currency(
+    house: ApiHarness, ops: ApiUser, client: ApiUser
+) -> None:
     with transaction(house.owner) as connection:
         connection.exec_driver_sql("ALTER TABLE commission_terms DISABLE TRIGGER commission_terms_are_told_ahead")
         connection.exec_driver_sql(
@@ -308,6 +310,6 @@ def test_a_poster_learns_who_takes_commission_in_a_new_currency(house: House, op
     assert (paid["state"], paid["commission"], paid["attempts"]) == ("COMPLETED", "0.50", 0)
 
 
-def test_the_books_are_in_order_after_all_this(house: House) -> None:
+def test_the_books_are_in_order_after_all_this(house: ApiHarness) -> None:
     with house.worker.connect() as connection:
         assert violations(connection) == []

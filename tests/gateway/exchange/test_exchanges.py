@@ -11,7 +11,7 @@ from uuid_utils import compat as uuids
 from embedded.postgres import Postgres
 from models.invariants import violations
 from models.session import transaction
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import Database, past_the_triggers
 
 OFFER = ("source_amount", "target_amount", "commission")
@@ -19,20 +19,20 @@ RATE = {"source": "EUR", "target": "USD", "rate": "1.0837", "source_name": "ECB"
 
 
 @pytest.fixture(scope="module")
-def ops(house: House) -> Person:
+def ops(house: ApiHarness) -> ApiUser:
     """Somebody who tells rates."""
     return house.person("ops")
 
 
 @pytest.fixture(autouse=True)
-def told(ops: Person) -> None:
+def told(ops: ApiUser) -> None:
     """The rates of the tests: EUR to USD without a spread, to JPY with one, JPY to USD."""
     for change in ({}, {"target": "JPY", "rate": "162.456", "spread": "1"}, {"source": "JPY", "rate": "0.0067"}):
         assert ops.call("PUT", "/v1/exchange-rates", json=RATE | change).status_code == 200
 
 
 @pytest.fixture(autouse=True)
-def kept_promises(house: House) -> Iterator[None]:
+def kept_promises(house: ApiHarness) -> Iterator[None]:
     """Whatever a test did, the books are in order."""
     yield
     with transaction(house.worker) as connection:
@@ -40,18 +40,18 @@ def kept_promises(house: House) -> Iterator[None]:
 
 
 @pytest.fixture
-def euros(client: Person) -> str:
+def euros(client: ApiUser) -> str:
     """A wallet of the client's with 100.00 EUR."""
     return client.wallet("100.00")
 
 
 @pytest.fixture
-def dollars(client: Person) -> str:
+def dollars(client: ApiUser) -> str:
     """A wallet of the client's for USD."""
     return client.wallet(currency="USD")
 
 
-def quote(person: Person, amount: str = "40.00", target: str = "USD", **members: Any) -> dict[str, Any]:
+def quote(person: ApiUser, amount: str = "40.00", target: str = "USD", **members: Any) -> dict[str, Any]:
     """A quote from EUR."""
     body = {"source_currency": "EUR", "target_currency": target, "amount": amount, "side": "source", **members}
     answer = person.call("POST", "/v1/quotes", json=body)
@@ -59,26 +59,26 @@ def quote(person: Person, amount: str = "40.00", target: str = "USD", **members:
     return answer.get_json()
 
 
-def exchange(person: Person, source: str, target: str, quote_id: str, key: str | None = None) -> Any:
+def exchange(person: ApiUser, source: str, target: str, quote_id: str, key: str | None = None) -> Any:
     return person.order("/v1/exchanges", {"source": source, "target": target, "quote": quote_id}, key)
 
 
-def send(person: Person, source: str, target: str, made: dict[str, Any], amount: str, currency: str = "EUR") -> Any:
+def send(person: ApiUser, source: str, target: str, made: dict[str, Any], amount: str, currency: str = "EUR") -> Any:
     """A transfer by the quote."""
     order = {"source": source, "target": target, "amount": amount, "currency": currency, "quote": made["id"]}
     return person.order("/v1/transfers", order)
 
 
-def shown(person: Person, id: str) -> dict[str, Any]:
+def shown(person: ApiUser, id: str) -> dict[str, Any]:
     return person.get(f"/v1/payments/{id}").get_json()
 
 
-def position(house: House, code: str, currency: str) -> int:
+def position(house: ApiHarness, code: str, currency: str) -> int:
     """The balance of a technical account."""
     return int(house.execute("SELECT balance FROM accounts WHERE code = %s AND currency = %s", code, currency)[0])
 
 
-def test_rates_are_told_by_ops_and_seen_by_all(client: Person, ops: Person) -> None:
+def test_rates_are_told_by_ops_and_seen_by_all(client: ApiUser, ops: ApiUser) -> None:
     ops.call("PUT", "/v1/exchange-rates", json=RATE | {"rate": "1.1", "valid_from": "2190-01-01T00:00:00Z"})
     listed = client.get("/v1/exchange-rates").get_json()["data"]
     assert [(row["source"], row["target"], row["rate"], row["spread"], row["source_name"]) for row in listed] == [
@@ -106,7 +106,7 @@ def test_rates_are_told_by_ops_and_seen_by_all(client: Person, ops: Person) -> N
         ({"source_name": ""}, "invalid_value"),
     ],
 )
-def test_what_is_no_rate(ops: Person, change: dict, code: str, unchanged: None) -> None:
+def test_what_is_no_rate(ops: ApiUser, change: dict, code: str, unchanged: None) -> None:
     answer = ops.call("PUT", "/v1/exchange-rates", json=RATE | change)
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
@@ -114,7 +114,7 @@ def test_what_is_no_rate(ops: Person, change: dict, code: str, unchanged: None) 
 @pytest.mark.parametrize(
     "rate", ["99999999999999999999.999999999999999999", "0.000000000000000001", "1.000000000000000001"]
 )
-def test_a_rate_is_kept_to_its_last_digit(ops: Person, rate: str) -> None:
+def test_a_rate_is_kept_to_its_last_digit(ops: ApiUser, rate: str) -> None:
     assert ops.call("PUT", "/v1/exchange-rates", json=RATE | {"target": "KWD", "rate": rate}).get_json()["rate"] == rate
     listed = ops.get("/v1/exchange-rates").get_json()["data"]
     assert [row["rate"] for row in listed if row["target"] == "KWD"] == [rate]
@@ -133,7 +133,7 @@ def test_a_rate_is_kept_to_its_last_digit(ops: Person, rate: str) -> None:
         ({"amount": "6433", "target": "JPY", "side": "target"}, "40.00", "6433", "0.40"),
     ],
 )
-def test_quotes(client: Person, asked: dict, source: str, target: str, commission: str) -> None:
+def test_quotes(client: ApiUser, asked: dict, source: str, target: str, commission: str) -> None:
     made = quote(client, **asked)
     assert (made["source_amount"], made["target_amount"], made["commission"]) == (source, target, commission)
     assert made["rate"] == ("162.456" if asked.get("target") else "1.0837")
@@ -154,13 +154,13 @@ def test_quotes(client: Person, asked: dict, source: str, target: str, commissio
         ({"type": "transfer"}, "unknown_field"),
     ],
 )
-def test_what_is_not_quoted(house: House, client: Person, asked: dict, code: str | None) -> None:
+def test_what_is_not_quoted(house: ApiHarness, client: ApiUser, asked: dict, code: str | None) -> None:
     body = {"source_currency": "EUR", "target_currency": "USD", "amount": "1.00", "side": "source"} | asked
     answer = client.call("POST", "/v1/quotes", json=body)
     assert (answer.status_code, answer.get_json().get("code")) == ((422, code) if code else (201, None))
 
 
-def test_an_exchange(house: House, client: Person, euros: str, dollars: str) -> None:
+def test_an_exchange(house: ApiHarness, client: ApiUser, euros: str, dollars: str) -> None:
     before = position(house, "exchange", "EUR"), position(house, "exchange", "USD")
     answer = exchange(client, euros, dollars, quote(client)["id"])
     assert (answer.status_code, answer.get_json()["state"]) == (202, "INITIATED")
@@ -180,7 +180,7 @@ def test_an_exchange(house: House, client: Person, euros: str, dollars: str) -> 
     ]  # fmt: skip
 
 
-def test_the_spread_is_commission_and_in_no_rate(house: House, client: Person, euros: str) -> None:
+def test_the_spread_is_commission_and_in_no_rate(house: ApiHarness, client: ApiUser, euros: str) -> None:
     yen, taken = client.wallet(currency="JPY"), position(house, "commission", "EUR")
     id = exchange(client, euros, yen, quote(client, target="JPY")["id"]).get_json()["id"]
     house.post_payments()
@@ -195,7 +195,7 @@ def test_the_spread_is_commission_and_in_no_rate(house: House, client: Person, e
     assert position(house, "commission", "EUR") - taken == 40
 
 
-def test_a_transfer_across_currencies(house: House, client: Person, stranger: Person, euros: str) -> None:
+def test_a_transfer_across_currencies(house: ApiHarness, client: ApiUser, stranger: ApiUser, euros: str) -> None:
     theirs, made = stranger.wallet(currency="USD"), quote(client)
     answer = send(client, euros, theirs, made, "40.00")
     assert (answer.status_code, answer.get_json()["target_amount"]) == (202, "43.34")
@@ -228,7 +228,7 @@ def terms(postgres: Postgres, database: Database) -> Iterator[Callable[[str], No
     ],
 )
 def test_one_quote_is_good_for_either_use(
-    house: House, client: Person, stranger: Person, terms: Any, asked: dict, exchange_offer: tuple,
+    house: ApiHarness, client: ApiUser, stranger: ApiUser, terms: Any, asked: dict, exchange_offer: tuple,
     transfer_offer: tuple,
 ) -> None:  # fmt: skip
     terms("percent = 2")
@@ -248,7 +248,7 @@ def test_one_quote_is_good_for_either_use(
 
 
 def test_a_transfer_is_for_what_the_quote_says(
-    client: Person, stranger: Person, euros: str, dollars: str, terms: Any
+    client: ApiUser, stranger: ApiUser, euros: str, dollars: str, terms: Any
 ) -> None:
     terms("percent = 2")
     made, theirs = quote(client, "43.34", side="target"), stranger.wallet(currency="USD")
@@ -259,7 +259,7 @@ def test_a_transfer_is_for_what_the_quote_says(
 
 
 def test_what_one_use_would_bring_nothing_of_is_offered_to_the_other(
-    house: House, client: Person, stranger: Person, dollars: str, terms: Any
+    house: ApiHarness, client: ApiUser, stranger: ApiUser, dollars: str, terms: Any
 ) -> None:
     terms("percent = 50")
     made = quote(client, "2", source_currency="JPY")
@@ -279,7 +279,7 @@ def test_what_one_use_would_bring_nothing_of_is_offered_to_the_other(
     ],
 )
 def test_the_poster_looks_at_the_offer_to_others(
-    house: House, client: Person, stranger: Person, euros: str, forged: str
+    house: ApiHarness, client: ApiUser, stranger: ApiUser, euros: str, forged: str
 ) -> None:
     theirs, made = stranger.wallet(currency="USD"), quote(client)
     id = send(client, euros, theirs, made, "40.00").get_json()["id"]
@@ -292,7 +292,7 @@ def test_the_poster_looks_at_the_offer_to_others(
 
 
 def test_of_twenty_racing_uses_of_one_quote_one_is_a_payment(
-    house: House, client: Person, euros: str, dollars: str
+    house: ApiHarness, client: ApiUser, euros: str, dollars: str
 ) -> None:
     made = quote(client, "5.00")
     with ThreadPoolExecutor(20) as pool:
@@ -306,7 +306,7 @@ def test_of_twenty_racing_uses_of_one_quote_one_is_a_payment(
 
 
 def test_one_key_one_exchange_even_after_the_quote_is_over(
-    house: House, client: Person, euros: str, dollars: str
+    house: ApiHarness, client: ApiUser, euros: str, dollars: str
 ) -> None:
     made = quote(client, "5.00")
     with ThreadPoolExecutor(10) as pool:
@@ -318,7 +318,7 @@ def test_one_key_one_exchange_even_after_the_quote_is_over(
     house.execute("UPDATE payments SET due_at = now() WHERE quote_id = %s", made["id"])
 
 
-def over(house: House, quote_id: str) -> None:
+def over(house: ApiHarness, quote_id: str) -> None:
     """The quote was given an hour earlier, as the owner past the triggers."""
     house.execute("ALTER TABLE quotes DISABLE TRIGGER USER")
     house.execute(
@@ -329,7 +329,7 @@ def over(house: House, quote_id: str) -> None:
     house.execute("ALTER TABLE quotes ENABLE TRIGGER USER")
 
 
-def test_a_quote_that_is_over(house: House, client: Person, euros: str, dollars: str) -> None:
+def test_a_quote_that_is_over(house: ApiHarness, client: ApiUser, euros: str, dollars: str) -> None:
     made = quote(client)
     over(house, made["id"])
     with house.unchanged():
@@ -347,7 +347,7 @@ def test_a_quote_that_is_over(house: House, client: Person, euros: str, dollars:
         "UPDATE quotes SET created_at = '2020-01-01', expires_at = '2020-01-02' WHERE id = %s",
     ],
 )
-def test_the_poster_looks_again(house: House, client: Person, euros: str, dollars: str, forged: str) -> None:
+def test_the_poster_looks_again(house: ApiHarness, client: ApiUser, euros: str, dollars: str, forged: str) -> None:
     made = quote(client)
     id = exchange(client, euros, dollars, made["id"]).get_json()["id"]
     house.execute("ALTER TABLE quotes DISABLE TRIGGER USER")
@@ -358,7 +358,7 @@ def test_the_poster_looks_again(house: House, client: Person, euros: str, dollar
     assert (client.balance(euros), client.balance(dollars)) == ("100.00", "0.00")
 
 
-def test_what_was_ordered_in_time_is_posted_later(house: House, client: Person, euros: str, dollars: str) -> None:
+def test_what_was_ordered_in_time_is_posted_later(house: ApiHarness, client: ApiUser, euros: str, dollars: str) -> None:
     made = quote(client)
     id = exchange(client, euros, dollars, made["id"]).get_json()["id"]
     house.execute("ALTER TABLE quotes DISABLE TRIGGER USER")
@@ -372,14 +372,16 @@ def test_what_was_ordered_in_time_is_posted_later(house: House, client: Person, 
     assert shown(client, id)["state"] == "COMPLETED"
 
 
-def test_an_exchange_fails_when_the_money_lacks(house: House, client: Person, euros: str, dollars: str) -> None:
+def test_an_exchange_fails_when_the_money_lacks(house: ApiHarness, client: ApiUser, euros: str, dollars: str) -> None:
     id = exchange(client, euros, dollars, quote(client, "100.01")["id"]).get_json()["id"]
     house.post_payments()
     assert shown(client, id)["failure"]["code"] == "insufficient_funds"
     assert (client.balance(euros), client.balance(dollars)) == ("100.00", "0.00")
 
 
-def test_whose_quote_and_for_what(house: House, client: Person, stranger: Person, euros: str, dollars: str) -> None:
+def test_whose_quote_and_for_what(
+    house: ApiHarness, client: ApiUser, stranger: ApiUser, euros: str, dollars: str
+) -> None:
     made, foreign, theirs = quote(client), quote(stranger), stranger.wallet(currency="USD")
     order = {"source": euros, "target": theirs, "amount": "40.00", "currency": "EUR"}
     with house.unchanged():

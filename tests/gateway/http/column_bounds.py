@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from werkzeug.test import TestResponse
 
 from tests.gateway.bulks.builders import CHARGES, TRANSFERS, iban, line, order, organization
-from tests.gateway.harness import House
+from tests.gateway.harness import ApiHarness
 from tests.gateway.identity import signed_up_users
 from tests.gateway.webhooks.helpers import URL
 
@@ -18,7 +18,7 @@ _numbers = count(1)
 class Scene:
     """People with wallets, and what they have ordered."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: ApiHarness) -> None:
         self.house = house
         self.ops, self.chief = house.person("ops", "Ops"), house.person("ops", "Chief")
         self.client, (self.merchant, self.till) = house.person(), organization(house)

@@ -5,15 +5,15 @@ import secrets
 
 import pytest
 
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 
 class Till:
     """A client with a wallet in each of three currencies, and a second one to pay into."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: ApiHarness) -> None:
         self.house = house
-        self.person: Person = house.person()
+        self.person: ApiUser = house.person()
         self.wallets = {code: self.person.wallet(currency=code) for code in ("EUR", "JPY", "KWD")}
         self.others = {code: self.person.wallet(currency=code) for code in self.wallets}
 
@@ -30,7 +30,7 @@ class Till:
 
 
 @pytest.fixture(scope="module")
-def till(house: House) -> Till:
+def till(house: ApiHarness) -> Till:
     return Till(house)
 
 
@@ -133,7 +133,7 @@ def test_n41_from_a_wallet_to_itself(till: Till) -> None:
     assert till.pay_text(json.dumps(body)) == (422, "same_source_and_target")
 
 
-def test_the_bounds_of_a_currency(house: House) -> None:
+def test_the_bounds_of_a_currency(house: ApiHarness) -> None:
     person = house.person()
     source, target = person.wallet(currency="CHF"), person.wallet(currency="CHF")
     order = {"source": source, "target": target, "amount": "5.00", "currency": "CHF"}

@@ -9,7 +9,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from tests.gateway.bulks.builders import CHARGES, TRANSFERS, line, lines, order, organization
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.identity import signed_up_users
 from tests.models.rules.test_blanks import BLANKS
 
@@ -27,8 +27,8 @@ Outcome = tuple[Any, ...]
 class Scene(NamedTuple):
     """A merchant whose charge of a customer has the reference, and somebody who signed up."""
 
-    house: House
-    merchant: Person
+    house: ApiHarness
+    merchant: ApiUser
     purse: str
     charged: str
     email: str
@@ -39,7 +39,7 @@ class Scene(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def scene(house: House) -> Scene:
+def scene(house: ApiHarness) -> Scene:
     merchant, _ = organization(house)
     purse = house.person().wallet("10.00")
     charge = {"wallet": purse, "amount": "1.00", "currency": "EUR", "reference": PLAIN}
@@ -190,7 +190,7 @@ def ways_in(contract: dict[str, Any]) -> Iterator[str]:
                         yield f"{method} {path} {pointer}"
 
 
-def test_every_way_in_for_such_a_text_is_tried(house: House) -> None:
+def test_every_way_in_for_such_a_text_is_tried(house: ApiHarness) -> None:
     assert set(ways_in(house.contract)) == CASES.keys()
 
 

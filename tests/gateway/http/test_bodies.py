@@ -7,7 +7,7 @@ import json
 import pytest
 
 from gateway.http.parsing import BODY_BYTES_MAX
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 PATH = "/v1/transfers"
 WALLET = "wal_" + "a" * 32
@@ -16,11 +16,11 @@ GOOD = {"source": WALLET, "target": OTHER, "amount": "1.00", "currency": "EUR"}
 
 
 @pytest.fixture
-def sender(house: House) -> Person:
+def sender(house: ApiHarness) -> ApiUser:
     return house.person()
 
 
-def refused(house: House, sender: Person, data: bytes, **kwargs: str) -> tuple[int, str]:
+def refused(house: ApiHarness, sender: ApiUser, data: bytes, **kwargs: str) -> tuple[int, str]:
     with house.unchanged():
         answer = sender.raw(PATH, data, **kwargs)
     return answer.status_code, answer.get_json()["code"]
@@ -28,28 +28,28 @@ def refused(house: House, sender: Person, data: bytes, **kwargs: str) -> tuple[i
 
 @pytest.mark.parametrize("depth", [33, 1_000, 30_000])
 @pytest.mark.parametrize("pair", ["[]", "{}"])
-def test_n43_deep_nesting(house: House, sender: Person, depth: int, pair: str) -> None:
+def test_n43_deep_nesting(house: ApiHarness, sender: ApiUser, depth: int, pair: str) -> None:
     opening = pair[0] if pair == "[]" else '{"a":'
     text = opening * depth + ("1" if pair == "{}" else "") + pair[1] * depth
     code = "json_too_deep" if len(text) <= BODY_BYTES_MAX else "body_too_large"
     assert refused(house, sender, text.encode()) == (400 if code == "json_too_deep" else 413, code)
 
 
-def test_n43_unclosed_nesting(house: House, sender: Person) -> None:
+def test_n43_unclosed_nesting(house: ApiHarness, sender: ApiUser) -> None:
     status, _ = refused(house, sender, b"[" * 50_000)
     assert status == 400
 
 
-def test_depth_of_32_is_read(house: House, sender: Person) -> None:
+def test_depth_of_32_is_read(house: ApiHarness, sender: ApiUser) -> None:
     body = json.dumps(GOOD)[:-1] + ',"metadata":' + "[" * 31 + "]" * 31 + "}"
     assert refused(house, sender, body.encode()) == (422, "invalid_type")
 
 
-def test_n44_body_above_the_limit_with_length(house: House, sender: Person) -> None:
+def test_n44_body_above_the_limit_with_length(house: ApiHarness, sender: ApiUser) -> None:
     assert refused(house, sender, b" " * (BODY_BYTES_MAX + 1)) == (413, "body_too_large")
 
 
-def test_n44_body_above_the_limit_chunked(house: House, sender: Person) -> None:
+def test_n44_body_above_the_limit_chunked(house: ApiHarness, sender: ApiUser) -> None:
     with house.unchanged():
         answer = sender.call(
             "POST",
@@ -66,7 +66,7 @@ def test_n44_body_above_the_limit_chunked(house: House, sender: Person) -> None:
     "text",
     ['{"amount":"1.00","amount":"2.00"}', '{"metadata":{"a":"1","a":"2"}}', '{"a":1,"\\u0061":2}', '[{"a":1,"a":1}]'],
 )
-def test_n45_duplicate_keys(house: House, sender: Person, text: str) -> None:
+def test_n45_duplicate_keys(house: ApiHarness, sender: ApiUser, text: str) -> None:
     assert refused(house, sender, text.encode()) == (400, "json_duplicate_key")
 
 
@@ -85,7 +85,7 @@ def test_n45_duplicate_keys(house: House, sender: Person, text: str) -> None:
         "text/json",
     ],
 )
-def test_n46_content_types(house: House, sender: Person, content_type: str | None) -> None:
+def test_n46_content_types(house: ApiHarness, sender: ApiUser, content_type: str | None) -> None:
     outcome = refused(house, sender, json.dumps(GOOD).encode(), content_type=content_type)
     assert outcome == (415, "unsupported_media_type")
 
@@ -93,7 +93,7 @@ def test_n46_content_types(house: House, sender: Person, content_type: str | Non
 @pytest.mark.parametrize(
     "content_type", ["application/json; charset=utf-8", "Application/JSON", 'application/json;charset="UTF-8"']
 )
-def test_json_in_whatever_words_is_taken(house: House, sender: Person, content_type: str) -> None:
+def test_json_in_whatever_words_is_taken(house: ApiHarness, sender: ApiUser, content_type: str) -> None:
     assert refused(house, sender, json.dumps(GOOD).encode(), content_type=content_type) == (404, "not_found")
 
 
@@ -127,12 +127,12 @@ def test_json_in_whatever_words_is_taken(house: House, sender: Person, content_t
         b'{"a":-Infinity}',
     ],
 )
-def test_n47_malformed_json(house: House, sender: Person, data: bytes) -> None:
+def test_n47_malformed_json(house: ApiHarness, sender: ApiUser, data: bytes) -> None:
     assert refused(house, sender, data) == (400, "malformed_json")
 
 
 @pytest.mark.parametrize("data", [b"[]", b"null", b'"text"', b"1", b"true", b"1e400"])
-def test_json_that_is_no_object(house: House, sender: Person, data: bytes) -> None:
+def test_json_that_is_no_object(house: ApiHarness, sender: ApiUser, data: bytes) -> None:
     assert refused(house, sender, data) == (422, "invalid_type")
 
 
@@ -140,7 +140,7 @@ def test_json_that_is_no_object(house: House, sender: Person, data: bytes) -> No
     "summary",
     ["\x00", "a\x00b", "\ud800", "x\udfffx", "\u202eevil", "\u2066x", "a\nb", "a\x1b[31m", "\x7f", "\u0085", "\u2028"],
 )
-def test_n48_characters_that_are_no_text(house: House, sender: Person, summary: str) -> None:
+def test_n48_characters_that_are_no_text(house: ApiHarness, sender: ApiUser, summary: str) -> None:
     body = json.dumps({**GOOD, "summary": summary})
     assert refused(house, sender, body.encode()) == (422, "text_invalid")
 
@@ -149,11 +149,11 @@ def test_n48_characters_that_are_no_text(house: House, sender: Person, summary: 
     ("summary", "code"),
     [("x" * 71, "text_too_long"), ("é" * 71, "text_too_long"), ("", "invalid_value"), (" ", "invalid_value")],
 )
-def test_n48_length_of_texts(house: House, sender: Person, summary: str, code: str) -> None:
+def test_n48_length_of_texts(house: ApiHarness, sender: ApiUser, summary: str, code: str) -> None:
     assert refused(house, sender, json.dumps({**GOOD, "summary": summary}).encode()) == (422, code)
 
 
-def test_n48_a_memo_of_megabytes(house: House, sender: Person) -> None:
+def test_n48_a_memo_of_megabytes(house: ApiHarness, sender: ApiUser) -> None:
     body = json.dumps({**GOOD, "summary": "x" * 10_000_000})
     assert refused(house, sender, body.encode()) == (413, "body_too_large")
 
@@ -175,13 +175,13 @@ def test_n48_a_memo_of_megabytes(house: House, sender: Person) -> None:
         {"\u00e9": "composed", "e\u0301": "decomposed"},
     ],
 )
-def test_n48_n49_metadata(house: House, sender: Person, metadata: object) -> None:
+def test_n48_n49_metadata(house: ApiHarness, sender: ApiUser, metadata: object) -> None:
     status, _ = refused(house, sender, json.dumps({**GOOD, "metadata": metadata}).encode())
     assert status == 422
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "identity, gzip", "x"])
-def test_n51_compressed_bodies(house: House, sender: Person, encoding: str) -> None:
+def test_n51_compressed_bodies(house: ApiHarness, sender: ApiUser, encoding: str) -> None:
     bomb = gzip.compress(b" " * 10_000_000)
     outcome = refused(house, sender, bomb, **{"Content-Encoding": encoding})
     assert outcome == (415, "unsupported_media_type")
@@ -204,14 +204,14 @@ def test_n51_compressed_bodies(house: House, sender: Person, encoding: str) -> N
         "__proto__",
     ],
 )
-def test_n16_mass_assignment(house: House, sender: Person, name: str) -> None:
+def test_n16_mass_assignment(house: ApiHarness, sender: ApiUser, name: str) -> None:
     with house.unchanged():
         answer = sender.order(PATH, {**GOOD, name: "1"})
     assert (answer.status_code, answer.get_json()["code"]) == (422, "unknown_field")
     assert answer.get_json()["errors"][0]["pointer"] == f"/{name}"
 
 
-def test_several_flaws_are_told_at_once_by_their_place(sender: Person) -> None:
+def test_several_flaws_are_told_at_once_by_their_place(sender: ApiUser) -> None:
     answer = sender.order(PATH, {"source": 1, "amount": 1, "currency": "EUR", "a/b~c": 0})
     assert answer.get_json()["code"] == "validation_failed"
     flaws = {flaw["pointer"]: flaw["code"] for flaw in answer.get_json()["errors"]}
@@ -223,7 +223,7 @@ def test_several_flaws_are_told_at_once_by_their_place(sender: Person) -> None:
     }
 
 
-def test_a_flood_of_unknown_members_gives_a_short_answer(sender: Person) -> None:
+def test_a_flood_of_unknown_members_gives_a_short_answer(sender: ApiUser) -> None:
     answer = sender.order(PATH, {f"{number:03}" + "n" * 200: number for number in range(250)})
     assert answer.status_code == 422
     assert len(answer.get_json()["errors"]) == 20

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.harness import House
+from tests.gateway.harness import ApiHarness
 from tests.gateway.http import column_bounds as ways
 from tests.gateway.http.column_bounds import Probe, Scene, amount, choice, member, text
 
@@ -273,11 +273,11 @@ AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = conrelid)
 
 
 @pytest.fixture(scope="module")
-def scene(house: House) -> Scene:
+def scene(house: ApiHarness) -> Scene:
     return Scene(house)
 
 
-def test_every_check_is_met_or_known_to_be_ours_alone(house: House) -> None:
+def test_every_check_is_met_or_known_to_be_ours_alone(house: ApiHarness) -> None:
     ours = {f"{table}_{name}" for table, names in OURS.items() for name in names.split()}
     assert not ours & REACHED.keys()
     assert set(house.execute(CHECKS)) == ours | REACHED.keys()

@@ -5,7 +5,7 @@ import pytest
 
 from gateway.http import csv_lines
 from gateway.http.csv_lines import LINE_BYTES_MAX, cells
-from gateway.http.errors import Refusal
+from gateway.http.errors import ApiError
 
 
 def lines(text: str) -> list[str]:
@@ -37,7 +37,7 @@ def test_what_is_no_line(text: str) -> None:
 
 
 def test_what_is_not_utf_8_is_named() -> None:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(ApiError) as caught:
         cells("é".encode("latin-1"), "/lines/7")
     [flaw] = caught.value.errors
     assert (caught.value.code, flaw["pointer"], flaw["code"]) == ("malformed_csv", "/lines/7", "malformed_csv")

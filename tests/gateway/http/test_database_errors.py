@@ -12,14 +12,14 @@ from uuid_utils.compat import uuid7
 from gateway.bulks import lines
 from gateway.payments import create
 from models.sqlstate import MEANINGS, Meaning
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import Database
 
 CODES = sorted(code for code in MEANINGS if len(code) == 5)
 
 
 @pytest.fixture(scope="module")
-def refusing(house: House) -> House:
+def refusing(house: ApiHarness) -> ApiHarness:
     """The database refuses each new row whose text is an error code, with that error."""
     house.execute(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
@@ -34,7 +34,7 @@ def refusing(house: House) -> House:
 
 
 @pytest.fixture(scope="module")
-def till(house: House) -> tuple[Person, str]:
+def till(house: ApiHarness) -> tuple[ApiUser, str]:
     """A merchant, and a wallet to charge."""
     merchant = house.person("merchant", "Shop")
     merchant.wallet()
@@ -50,7 +50,7 @@ def deposit(wallet: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_an_order_refused_by_this_code(refusing: House, till: tuple[Person, str], code: str) -> None:
+def test_an_order_refused_by_this_code(refusing: ApiHarness, till: tuple[ApiUser, str], code: str) -> None:
     merchant, wallet = till
     expected = (500, "internal_error") if MEANINGS[code] is Meaning.FAULT else (503, "database_unavailable")
     for reference in ({}, {"reference": f"R-{code}"}):  # each way to keep a charge
@@ -62,14 +62,14 @@ def test_an_order_refused_by_this_code(refusing: House, till: tuple[Person, str]
 
 
 @pytest.mark.parametrize("code", ["25006", "53100", "57P01", "58030"])
-def test_a_wallet_refused_by_this_code(refusing: House, client: Person, code: str) -> None:
+def test_a_wallet_refused_by_this_code(refusing: ApiHarness, client: ApiUser, code: str) -> None:
     answer = client.call("POST", "/v1/wallets", json={"currency": "EUR", "label": code})
     assert (answer.status_code, answer.get_json()["code"]) == (503, "database_unavailable")
     assert client.get("/v1/wallets").get_json()["data"] == []
 
 
 @contextmanager
-def read_only(house: House) -> Iterator[None]:
+def read_only(house: ApiHarness) -> Iterator[None]:
     """Meanwhile new sessions only read, as those to a standby or on a full disk; those of before are put out."""
     url = make_url(house.database.gateway)
     try:
@@ -82,7 +82,7 @@ def read_only(house: House) -> Iterator[None]:
 
 
 def test_a_read_only_database_refuses_orders_answers_reads_and_recovers(fresh_database: Database) -> None:
-    house = House(fresh_database)
+    house = ApiHarness(fresh_database)
     client = house.person()
     wallet = client.wallet()
     unseen = house.person()
@@ -105,7 +105,7 @@ def test_a_read_only_database_refuses_orders_answers_reads_and_recovers(fresh_da
 
 
 def test_a_database_without_room_for_connections(fresh_database: Database) -> None:
-    house = House(fresh_database)
+    house = ApiHarness(fresh_database)
     client = house.person()
     name = make_url(fresh_database.gateway).database
     house.execute(f"ALTER DATABASE {name} CONNECTION LIMIT 0")
@@ -120,7 +120,7 @@ def test_a_gateway_whose_clock_is_days_off_accepts_nothing(
     fresh_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would ask for limits and lines of the wrong days; another gateway accepts the same order, and it once."""
-    house = House(fresh_database)
+    house = ApiHarness(fresh_database)
     client, merchant = house.person(), house.person("merchant")
     wallet, _ = client.wallet(), merchant.wallet()
     before = int((time.time() - 26 * 3600) * 1000)
@@ -147,7 +147,7 @@ def test_a_gateway_whose_clock_is_days_off_accepts_nothing(
 
 
 def test_a_month_without_partition(fresh_database: Database) -> None:
-    house = House(fresh_database)
+    house = ApiHarness(fresh_database)
     client, merchant = house.person(), house.person("merchant")
     merchant.wallet()
     wallet = client.wallet()

@@ -6,9 +6,9 @@ import pytest
 
 from gateway.auth.tokens import SCOPES, actor, authenticate, may_grant
 from gateway.http.access_log import ADDRESS, CALLER, NETWORK, REQUEST_ID
-from gateway.http.edge import client as client_of
+from gateway.http.edge import client_address as client_of
 from models.audit import Actor
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.test_fast_path import ODD, deposit_into
 from tests.support import Database
 
@@ -52,7 +52,7 @@ SPOOFS = [
 def test_n72_no_header_of_the_client_dodges_the_limit(
     database: Database, spoof: dict[str, str], trusted: tuple[str, ...]
 ) -> None:
-    house = House(database, rate_limit_address="4 per day", trusted_proxies=trusted)
+    house = ApiHarness(database, rate_limit_address="4 per day", trusted_proxies=trusted)
     nobody = house.nobody()
     headers = [{name: value.format(number) for name, value in spoof.items()} for number in range(6)]
     paths = ("/health/live", "/HEALTH/live", "/health//live", "/health/live/", "/health/live", "/health/live")
@@ -61,7 +61,7 @@ def test_n72_no_header_of_the_client_dodges_the_limit(
 
 
 def test_n72_clients_behind_one_proxy_are_counted_apart(database: Database) -> None:
-    house = House(database, rate_limit_address="2 per day", trusted_proxies=("127.0.0.1",))
+    house = ApiHarness(database, rate_limit_address="2 per day", trusted_proxies=("127.0.0.1",))
     nobody = house.nobody()
     for client in ("198.51.100.1", "2001:db8::1"):
         sent = [nobody.get("/health/live", **{"X-Forwarded-For": f"9.9.9.{n}, {client}"}) for n in range(3)]
@@ -71,11 +71,11 @@ def test_n72_clients_behind_one_proxy_are_counted_apart(database: Database) -> N
 
 
 @pytest.fixture
-def strict(database: Database) -> House:
-    return House(database, require_confirmation=True)
+def strict(database: Database) -> ApiHarness:
+    return ApiHarness(database, require_confirmation=True)
 
 
-def unconfirm(house: House, person: Person) -> None:
+def unconfirm(house: ApiHarness, person: ApiUser) -> None:
     """As if the person had signed up just now."""
     house.execute("ALTER TABLE users DISABLE TRIGGER USER")
     house.execute("UPDATE users SET email_confirmed_at = NULL WHERE id = %s", person.id)
@@ -86,7 +86,7 @@ def unconfirm(house: House, person: Person) -> None:
 @pytest.mark.parametrize("role", ["client", "merchant"])
 @pytest.mark.parametrize("odd", [{}, ODD])
 def test_an_unconfirmed_user_reads_and_opens_wallets_but_moves_no_money(
-    strict: House, role: str, odd: dict[str, str]
+    strict: ApiHarness, role: str, odd: dict[str, str]
 ) -> None:
     person = strict.person(role)
     unconfirm(strict, person)
@@ -110,16 +110,16 @@ def test_an_unconfirmed_user_reads_and_opens_wallets_but_moves_no_money(
 
 
 def test_confirmation_may_be_waived(database: Database) -> None:
-    easy = House(database, require_confirmation=False)
+    easy = ApiHarness(database, require_confirmation=False)
     person = easy.person()
     unconfirm(easy, person)
     assert person.order("/v1/deposits", deposit_into(person.wallet())).status_code == 202
 
 
-def test_a_narrow_token_grants_nothing_wider(strict: House) -> None:
+def test_a_narrow_token_grants_nothing_wider(strict: ApiHarness) -> None:
     ours = strict.app.extensions["gateway"]
 
-    def grants(person: Person) -> frozenset[str]:
+    def grants(person: ApiUser) -> frozenset[str]:
         environ = {"HTTP_AUTHORIZATION": f"Bearer {person.token}", NETWORK: "192.0.2.9"}
         return may_grant(authenticate(environ, ours))
 
@@ -136,7 +136,7 @@ def test_the_auditor_changes_nothing_of_others() -> None:
     }  # fmt: skip
 
 
-def test_who_acts(house: House) -> None:
+def test_who_acts(house: ApiHarness) -> None:
     person = house.person()
     environ = {ADDRESS: "192.0.2.9", NETWORK: "192.0.2.9", REQUEST_ID: "request-1"}
     with house.app.test_request_context("/", environ_overrides=environ):
@@ -152,7 +152,7 @@ def test_who_acts(house: House) -> None:
     assert seen[0] == Actor(person.id, token_id, "127.0.0.1", "request-22")
 
 
-def test_a_token_is_looked_up_once_a_request(house: House) -> None:
+def test_a_token_is_looked_up_once_a_request(house: ApiHarness) -> None:
     person = house.person()
     ours = house.app.extensions["gateway"]
     environ = {"HTTP_AUTHORIZATION": f"Bearer {person.token}", NETWORK: "192.0.2.9"}

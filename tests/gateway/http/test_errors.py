@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.http.errors import PROBLEMS
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 ROOT = Path(__file__).parents[2]
 RAISERS = {"Refusal": 0, "Flaw": 0, "refuse": 0, "MoneyError": 0}
@@ -47,7 +47,7 @@ def test_the_docs_list_every_code() -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1", "/v1/nope", "/v1/payments/", "//v1/payments", "/v1/wallets/a/b", "/%00"])
-def test_unknown_routes_are_problems(house: House, path: str) -> None:
+def test_unknown_routes_are_problems(house: ApiHarness, path: str) -> None:
     answer = house.nobody().get(path, Host="localhost")
     assert (answer.status_code, answer.get_json()["code"]) == (404, "not_found")
 
@@ -61,46 +61,50 @@ def test_unknown_routes_are_problems(house: House, path: str) -> None:
         ("PROPFIND", "/status", {"GET", "HEAD", "OPTIONS"}),
     ],
 )
-def test_n19_undeclared_methods_are_405_with_allow(house: House, method: str, path: str, allowed: set[str]) -> None:
+def test_n19_undeclared_methods_are_405_with_allow(
+    house: ApiHarness, method: str, path: str, allowed: set[str]
+) -> None:
     answer = house.nobody().call(method, path)
     assert answer.status_code == 405
     assert set(answer.headers["Allow"].split(", ")) == allowed
 
 
 @pytest.mark.parametrize("header", ["X-HTTP-Method-Override", "X-Method-Override", "X-HTTP-Method"])
-def test_n19_a_method_is_not_overridden_by_a_header(client: Person, header: str) -> None:
+def test_n19_a_method_is_not_overridden_by_a_header(client: ApiUser, header: str) -> None:
     assert client.call("GET", "/v1/transfers", headers={header: "POST"}).status_code == 405
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml", "image/*, text/csv;q=0.5"])
-def test_only_json_is_answered(client: Person, accept: str) -> None:
+def test_only_json_is_answered(client: ApiUser, accept: str) -> None:
     answer = client.get("/v1/wallets", Accept=accept)
     assert (answer.status_code, answer.get_json()["code"]) == (406, "not_acceptable")
 
 
 @pytest.mark.parametrize("accept", ["application/json", "*/*", "application/*;q=0.1", "text/html, */*;q=0.1"])
-def test_json_in_whatever_words_is_answered(client: Person, accept: str) -> None:
+def test_json_in_whatever_words_is_answered(client: ApiUser, accept: str) -> None:
     assert client.get("/v1/wallets", Accept=accept).status_code == 200
 
 
-def test_a_fault_of_ours_says_nothing_of_itself(house: House, client: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_ours_says_nothing_of_itself(
+    house: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(vars(house.app.extensions["gateway"]), "tokens", None)
     answer = client.get("/v1/wallets")
     assert (answer.status_code, answer.get_json()["code"]) == (500, "internal_error")
 
 
-def test_a_given_request_id_is_taken_over(client: Person) -> None:
+def test_a_given_request_id_is_taken_over(client: ApiUser) -> None:
     answer = client.get("/v1/wallets", **{"Request-Id": "order-4711.retry_2"})
     assert answer.headers["Request-Id"] == "order-4711.retry_2"
 
 
 @pytest.mark.parametrize("given", ["", "short", "a" * 65, 'in"jection....', "with blank 12", "\x1b[31mred1234567"])
-def test_n68_a_malformed_request_id_is_replaced(client: Person, given: str) -> None:
+def test_n68_a_malformed_request_id_is_replaced(client: ApiUser, given: str) -> None:
     answer = client.get("/v1/wallets", **{"Request-Id": given})
     assert answer.headers["Request-Id"] != given
 
 
-def test_n71_security_headers(client: Person) -> None:
+def test_n71_security_headers(client: ApiUser) -> None:
     headers = client.get("/v1/wallets").headers
     assert headers["Cache-Control"] == "no-store"
     assert headers["X-Frame-Options"] == "DENY"

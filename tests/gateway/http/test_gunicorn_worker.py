@@ -16,7 +16,7 @@ from gateway.http.access_log import HEADERS
 from gateway.http.errors import PROBLEMS
 from gateway.http.gunicorn_worker import HEADER_BYTES_MAX, HEADERS_MAX, LINE_BYTES_MAX, MalformedBody, Worker
 from tests.gateway.events.live_gateway import Served, serving
-from tests.gateway.harness import House
+from tests.gateway.harness import ApiHarness
 from tests.gateway.test_fast_path import deposit_into
 from tests.support import Database, eventually
 
@@ -31,7 +31,7 @@ class Answer(NamedTuple):
 
 @pytest.fixture(scope="module")
 def served(
-    database: Database, house: House, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+    database: Database, house: ApiHarness, redis_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     with serving(database, house, redis_url, tmp_path_factory.mktemp("served")) as served:
         yield served
@@ -280,7 +280,7 @@ def test_a_kept_connection_goes_on_after_a_chunked_body(served: Served) -> None:
     ],
 )
 def test_a_fault_outside_the_application_is_a_problem(
-    house: House,
+    house: ApiHarness,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
     fault: Exception,
@@ -297,11 +297,11 @@ def test_a_fault_outside_the_application_is_a_problem(
 
 
 @pytest.mark.parametrize("end", [GreenletExit(), SystemExit(), MalformedBody("bad_request", "answered already")])
-def test_a_connection_that_ends_is_told_nothing(house: House, end: BaseException) -> None:
+def test_a_connection_that_ends_is_told_nothing(house: ApiHarness, end: BaseException) -> None:
     assert said_of(house, end) == b""
 
 
-def said_of(house: House, fault: BaseException) -> bytes:
+def said_of(house: ApiHarness, fault: BaseException) -> bytes:
     """What a worker sends a client when this was raised outside the application."""
     worker = Worker.__new__(Worker)
     worker.cfg, worker.wsgi, worker.log = Config(), house.app, logging.getLogger("worker")

@@ -11,24 +11,24 @@ from werkzeug.test import TestResponse
 
 from models import token
 from models.session import transaction
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 AT_ONCE = 20
 
 
 @pytest.fixture
-def order(client: Person) -> dict[str, Any]:
+def order(client: ApiUser) -> dict[str, Any]:
     """A transfer between two wallets of the client's."""
     return {"source": client.wallet("100.00"), "target": client.wallet(), "amount": "10.00", "currency": "EUR"}
 
 
-def payments_of(house: House, person: Person) -> int:
+def payments_of(house: ApiHarness, person: ApiUser) -> int:
     [count] = house.execute("SELECT count(*) FROM payments WHERE user_id = %s AND type <> 'deposit'", person.id)
     return count
 
 
 def test_a_repeated_order_is_the_same_payment_as_it_is_now(
-    house: House, client: Person, order: dict, rings: list
+    house: ApiHarness, client: ApiUser, order: dict, rings: list
 ) -> None:
     rings.clear()
     first = client.order("/v1/transfers", order, "k1")
@@ -48,7 +48,7 @@ def test_a_repeated_order_is_the_same_payment_as_it_is_now(
     assert len(rings) == 1
 
 
-def test_white_space_and_order_of_members_do_not_matter(house: House, client: Person, order: dict) -> None:
+def test_white_space_and_order_of_members_do_not_matter(house: ApiHarness, client: ApiUser, order: dict) -> None:
     key = {"Idempotency-Key": "same"}
     texts = [json.dumps(order), json.dumps(dict(reversed(order.items())), indent=4)]
     ids = {client.raw("/v1/transfers", text.encode(), **key).get_json()["id"] for text in texts}
@@ -56,20 +56,20 @@ def test_white_space_and_order_of_members_do_not_matter(house: House, client: Pe
 
 
 @pytest.mark.parametrize(("sent", "again"), [("k", '"k"'), ('"a\\"b"', '"a\\"b"'), ("a;b;c=d", '"a;b;c=d"')])
-def test_a_quoted_key_is_the_bare_one(house: House, client: Person, order: dict, sent: str, again: str) -> None:
+def test_a_quoted_key_is_the_bare_one(house: ApiHarness, client: ApiUser, order: dict, sent: str, again: str) -> None:
     first, second = (client.order("/v1/transfers", order, key) for key in (sent, again))
     assert first.get_json()["id"] == second.get_json()["id"]
 
 
 @pytest.mark.parametrize("change", [{"amount": "10.01"}, {"amount": "10"}, {"summary": "x"}, {"metadata": {}}])
-def test_n58_the_key_with_another_body(house: House, client: Person, order: dict, change: dict) -> None:
+def test_n58_the_key_with_another_body(house: ApiHarness, client: ApiUser, order: dict, change: dict) -> None:
     client.order("/v1/transfers", order, "k")
     with house.unchanged():
         answer = client.order("/v1/transfers", {**order, **change}, "k")
     assert (answer.status_code, answer.get_json()["code"]) == (422, "idempotency_key_reused")
 
 
-def test_n58_the_key_on_another_path(house: House, client: Person, order: dict) -> None:
+def test_n58_the_key_on_another_path(house: ApiHarness, client: ApiUser, order: dict) -> None:
     client.order("/v1/transfers", order, "k")
     deposit = {"wallet": order["source"], "amount": "1.00", "currency": "EUR", "source": "wire"}
     with house.unchanged():
@@ -80,7 +80,7 @@ def test_n58_the_key_on_another_path(house: House, client: Person, order: dict) 
     assert outcomes == ["idempotency_key_reused"] * 2
 
 
-def test_n57_the_key_of_another_user(client: Person, stranger: Person, order: dict) -> None:
+def test_n57_the_key_of_another_user(client: ApiUser, stranger: ApiUser, order: dict) -> None:
     mine = client.order("/v1/transfers", order, "shared")
     theirs = {"source": stranger.wallet(), "target": order["target"], "amount": "10.00", "currency": "EUR"}
     answer = stranger.order("/v1/transfers", theirs, "shared")
@@ -89,12 +89,12 @@ def test_n57_the_key_of_another_user(client: Person, stranger: Person, order: di
     assert "Idempotent-Replayed" not in answer.headers
 
 
-def test_a_key_belongs_to_the_user_not_to_the_token(house: House, client: Person, order: dict) -> None:
+def test_a_key_belongs_to_the_user_not_to_the_token(house: ApiHarness, client: ApiUser, order: dict) -> None:
     second = token.new()
     with transaction(house.worker) as connection:
         token.keep(connection, str(uuids.uuid7()), client.id, second)
     first = client.order("/v1/transfers", order, "k")
-    again = Person(house, client.id, second).order("/v1/transfers", order, "k")
+    again = ApiUser(house, client.id, second).order("/v1/transfers", order, "k")
     assert again.get_json()["id"] == first.get_json()["id"]
 
 
@@ -103,7 +103,7 @@ def at_once(call: Any, count: int = AT_ONCE) -> list[TestResponse]:
         return list(pool.map(call, range(count)))
 
 
-def test_n59_twenty_equal_orders_at_once_are_one_payment(house: House, client: Person, order: dict) -> None:
+def test_n59_twenty_equal_orders_at_once_are_one_payment(house: ApiHarness, client: ApiUser, order: dict) -> None:
     answers = at_once(lambda _: client.order("/v1/transfers", order, "twenty"))
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.get_data() for answer in answers}) == 1
@@ -111,7 +111,9 @@ def test_n59_twenty_equal_orders_at_once_are_one_payment(house: House, client: P
     assert payments_of(house, client) == 1
 
 
-def test_n59_twenty_equal_charges_with_a_reference_at_once(house: House, client: Person, merchant: Person) -> None:
+def test_n59_twenty_equal_charges_with_a_reference_at_once(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser
+) -> None:
     purse = client.wallet("100.00")
     merchant.wallet()
     charge = {"wallet": purse, "amount": "1.00", "currency": "EUR", "reference": "R-1"}
@@ -121,14 +123,14 @@ def test_n59_twenty_equal_charges_with_a_reference_at_once(house: House, client:
     assert payments_of(house, merchant) == 1
 
 
-def test_n59_twenty_bodies_under_one_key_at_once(house: House, client: Person, order: dict) -> None:
+def test_n59_twenty_bodies_under_one_key_at_once(house: ApiHarness, client: ApiUser, order: dict) -> None:
     answers = at_once(lambda n: client.order("/v1/transfers", {**order, "amount": f"{n + 1}.00"}, "one"))
     accepted = [answer for answer in answers if answer.status_code == 202]
     assert len(accepted) == payments_of(house, client) == 1
     assert {a.get_json()["code"] for a in answers if a.status_code != 202} == {"idempotency_key_reused"}
 
 
-def test_n59_twenty_references_at_once(house: House, client: Person, merchant: Person) -> None:
+def test_n59_twenty_references_at_once(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     purse = client.wallet("100.00")
     merchant.wallet()
     charge = {"wallet": purse, "amount": "1.00", "currency": "EUR", "reference": "R-2"}
@@ -140,7 +142,7 @@ def test_n59_twenty_references_at_once(house: House, client: Person, merchant: P
     assert payments_of(house, merchant) == 1
 
 
-def test_n59_twenty_equal_wallets_at_once(house: House, client: Person) -> None:
+def test_n59_twenty_equal_wallets_at_once(house: ApiHarness, client: ApiUser) -> None:
     answers = at_once(lambda _: client.order("/v1/wallets", {"currency": "EUR"}, "w"))
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.get_json()["token"] for answer in answers}) == 1
@@ -148,7 +150,7 @@ def test_n59_twenty_equal_wallets_at_once(house: House, client: Person) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/transfers", "/v1/deposits", "/v1/charges"])
-def test_an_order_without_a_key(house: House, merchant: Person, path: str) -> None:
+def test_an_order_without_a_key(house: ApiHarness, merchant: ApiUser, path: str) -> None:
     wallet, other = "wal_" + "a" * 32, "wal_" + "b" * 32
     body = {
         "/v1/transfers": {"source": wallet, "target": other},
@@ -180,19 +182,19 @@ def test_an_order_without_a_key(house: House, merchant: Person, path: str) -> No
         "\x7f",
     ],
 )
-def test_n60_malformed_keys(house: House, client: Person, order: dict, key: str) -> None:
+def test_n60_malformed_keys(house: ApiHarness, client: ApiUser, order: dict, key: str) -> None:
     with house.unchanged():
         answer = client.call("POST", "/v1/transfers", json=order, environ_overrides={"HTTP_IDEMPOTENCY_KEY": key})
     assert (answer.status_code, answer.get_json()["code"]) == (400, "idempotency_key_invalid")
 
 
 @pytest.mark.parametrize("key", ["k" * 255, f'"{"k" * 255}"', "!", "~", "a'b", "a\\b", 'a"b'])
-def test_n60_unusual_keys_that_are_right(client: Person, order: dict, key: str) -> None:
+def test_n60_unusual_keys_that_are_right(client: ApiUser, order: dict, key: str) -> None:
     first, second = (client.order("/v1/transfers", order, key) for _ in range(2))
     assert (first.status_code, second.headers.get("Idempotent-Replayed")) == (202, "true")
 
 
-def test_n61_a_refusal_does_not_burn_its_key(house: House, client: Person, order: dict) -> None:
+def test_n61_a_refusal_does_not_burn_its_key(house: ApiHarness, client: ApiUser, order: dict) -> None:
     for change in ({"amount": "0"}, {"source": "wal_" + "z" * 32}, {"currency": "JPY", "amount": "1"}):
         with house.unchanged():
             assert client.order("/v1/transfers", {**order, **change}, "k").status_code in (404, 422)
@@ -200,7 +202,7 @@ def test_n61_a_refusal_does_not_burn_its_key(house: House, client: Person, order
 
 
 def test_the_key_is_looked_up_before_refusals_that_depend_on_state(
-    house: House, client: Person, merchant: Person
+    house: ApiHarness, client: ApiUser, merchant: ApiUser
 ) -> None:
     purse, till = client.wallet("10.00"), merchant.wallet()
     charge = {"wallet": purse, "amount": "1.00", "currency": "EUR"}
@@ -214,7 +216,7 @@ def test_the_key_is_looked_up_before_refusals_that_depend_on_state(
     )
 
 
-def test_a_repeated_charge_meets_its_own_reference(client: Person, merchant: Person) -> None:
+def test_a_repeated_charge_meets_its_own_reference(client: ApiUser, merchant: ApiUser) -> None:
     purse = client.wallet("10.00")
     merchant.wallet()
     charge = {"wallet": purse, "amount": "1.00", "currency": "EUR", "reference": "R"}
@@ -225,7 +227,7 @@ def test_a_repeated_charge_meets_its_own_reference(client: Person, merchant: Per
     assert (other.status_code, other.get_json()["payment"]) == (409, first.get_json()["id"])
 
 
-def test_a_wallet_under_a_key(client: Person) -> None:
+def test_a_wallet_under_a_key(client: ApiUser) -> None:
     first, again = (client.order("/v1/wallets", {"currency": "EUR"}, "k") for _ in range(2))
     assert (again.status_code, again.get_json()) == (201, first.get_json())
     assert again.headers["Idempotent-Replayed"] == "true"

@@ -8,7 +8,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from gateway.http.media_types import JSON, PROBLEM, best, is_json
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.test_fast_path import deposit_into
 from tests.gateway.waiting.clients import CANONICAL
 
@@ -55,7 +55,7 @@ TABLE = {
 class Routes:
     """One route of each kind, as their caller sees it."""
 
-    person: Person
+    person: ApiUser
     wallet: str
     payment: str
 
@@ -67,7 +67,7 @@ class Routes:
 
 
 @pytest.fixture(scope="module")
-def routes(house: House) -> Routes:
+def routes(house: ApiHarness) -> Routes:
     person = house.person()
     wallet = person.wallet("1.00")
     return Routes(person, wallet, person.get("/v1/payments").get_json()["data"][0]["id"])

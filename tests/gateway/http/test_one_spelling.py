@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from itsdangerous.encoding import base64_decode
 
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
 
@@ -23,7 +23,7 @@ def other_spellings(cursor: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(("path", "parameter"), [("/v1/payments?limit=1", "cursor"), ("/v1/events?limit=1", "after")])
-def test_a_cursor_has_one_spelling(client: Person, path: str, parameter: str) -> None:
+def test_a_cursor_has_one_spelling(client: ApiUser, path: str, parameter: str) -> None:
     purse, other = client.wallet("10.00"), client.wallet()
     for _ in range(2):
         client.order("/v1/transfers", {"source": purse, "target": other, "amount": "1.00", "currency": "EUR"})
@@ -38,7 +38,7 @@ def test_a_cursor_has_one_spelling(client: Person, path: str, parameter: str) ->
 
 @pytest.mark.parametrize("path", ["/v1/payments", "/v1/wallets", "/v1/me", "/v1/currencies"])
 @pytest.mark.parametrize("query", ["&", "&&&"])
-def test_a_query_that_names_nothing(client: Person, path: str, query: str) -> None:
+def test_a_query_that_names_nothing(client: ApiUser, path: str, query: str) -> None:
     answer = client.get(f"{path}?{query}")
     assert (answer.status_code, answer.get_json()["code"]) == (422, "unknown_parameter")
 
@@ -46,13 +46,13 @@ def test_a_query_that_names_nothing(client: Person, path: str, query: str) -> No
 @pytest.mark.parametrize(
     "name", ["metadata[a][b]", "metadata[[a]]", "metadata[]", "metadata[a", "metadata[a]b", "metadata"]
 )
-def test_metadata_is_asked_for_by_one_name(client: Person, name: str) -> None:
+def test_metadata_is_asked_for_by_one_name(client: ApiUser, name: str) -> None:
     answer = client.call("GET", "/v1/payments", query_string={name: "x"})
     assert (answer.status_code, answer.get_json()["code"]) == (422, "unknown_parameter")
 
 
 @pytest.mark.parametrize("joined", ["k1,k2", "k,k", "k1, k2", '"k1","k2"', '"k1", "k2"', "k,", ","])
-def test_two_idempotency_keys(house: House, client: Person, joined: str) -> None:
+def test_two_idempotency_keys(house: ApiHarness, client: ApiUser, joined: str) -> None:
     """As a server joins two headers of one name."""
     purse, other = client.wallet(), client.wallet()
     order = {"source": purse, "target": other, "amount": "1.00", "currency": "EUR"}

@@ -9,7 +9,7 @@ import pytest
 from gateway.http.errors import PROBLEMS
 from models import heartbeat
 from models.session import transaction
-from tests.gateway.harness import House
+from tests.gateway.harness import ApiHarness
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,13 +35,13 @@ FILES = {"/v1/ops/reconciliations": {"text/csv", "application/xml"}}
 """What is read where there is no JSON."""
 
 
-def test_the_committed_document_is_the_served_one(house: House) -> None:
+def test_the_committed_document_is_the_served_one(house: ApiHarness) -> None:
     committed = json.loads((ROOT / "docs" / "openapi.json").read_text())
     assert committed == house.app.test_client().get("/openapi.json").get_json(), "run: make contract"
     assert committed == house.contract
 
 
-def test_every_operation_says_what_it_answers_and_needs(house: House) -> None:
+def test_every_operation_says_what_it_answers_and_needs(house: ApiHarness) -> None:
     assert house.contract["openapi"] == "3.1.0"
     for path, operations in house.contract["paths"].items():
         for method, operation in operations.items():
@@ -58,13 +58,13 @@ def test_every_operation_says_what_it_answers_and_needs(house: House) -> None:
             assert keys.get("Idempotency-Key") is KEYED.get((method, path)), path
 
 
-def test_paths_of_the_document_are_the_routes(house: House) -> None:
+def test_paths_of_the_document_are_the_routes(house: ApiHarness) -> None:
     routes = {re.sub(r"<(\w+)>", r"{\1}", rule.rule) for rule in house.app.url_map.iter_rules()}
     assert routes - house.contract["paths"].keys() == {"/", "/openapi.json", "/docs", "/docs/{name}"}
 
 
 @pytest.mark.parametrize("accept", [None, "*/*", "application/json"])
-def test_the_root_links_to_what_is_here(house: House, accept: str | None) -> None:
+def test_the_root_links_to_what_is_here(house: ApiHarness, accept: str | None) -> None:
     answer = house.nobody().get("/", **({"Accept": accept} if accept else {}))
     assert answer.status_code == 200
     with transaction(house.worker) as connection:
@@ -73,19 +73,19 @@ def test_the_root_links_to_what_is_here(house: House, accept: str | None) -> Non
         assert house.nobody().get(link).status_code == 200
 
 
-def test_the_root_sends_browsers_to_the_documentation(house: House) -> None:
+def test_the_root_sends_browsers_to_the_documentation(house: ApiHarness) -> None:
     accept = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
     answer = house.nobody().get("/", Accept=accept)
     assert (answer.status_code, answer.headers["Location"], answer.headers["Vary"]) == (302, "/docs", "Accept")
 
 
-def test_the_documentation_opens_with_an_introduction(house: House) -> None:
+def test_the_documentation_opens_with_an_introduction(house: ApiHarness) -> None:
     introduction = house.contract["info"]["description"]
     for heading in ("Your first charge", "Authentication", "Idempotency", "Waiting for the outcome", "Errors", "Lists"):
         assert f"\n## {heading}\n" in introduction
 
 
-def test_the_page_needs_only_its_own_files(house: House) -> None:
+def test_the_page_needs_only_its_own_files(house: ApiHarness) -> None:
     nobody = house.nobody()
     page = nobody.get("/docs")
     policy = page.headers["Content-Security-Policy"]
@@ -98,7 +98,7 @@ def test_the_page_needs_only_its_own_files(house: House) -> None:
 
 
 @pytest.mark.parametrize("name", ["LICENSE", "docs.html", "..%2f__init__.py", "../__init__.py", "swagger-ui.css.map"])
-def test_other_files_are_not_served(house: House, name: str) -> None:
+def test_other_files_are_not_served(house: ApiHarness, name: str) -> None:
     assert house.nobody().get(f"/docs/{name}").status_code == 404
 
 

@@ -14,14 +14,14 @@ from gateway.http.errors import PROBLEMS
 from gateway.http.fields import Input
 from gateway.http.openapi import operations
 from models.event import NAMES
-from tests.gateway.harness import House
+from tests.gateway.harness import ApiHarness
 
 STABLE_IDS = Path(__file__).with_name("operation_ids.json")
 WORDS_MIN = 2
 
 
 @pytest.fixture(scope="module")
-def document(house: House) -> dict[str, Any]:
+def document(house: ApiHarness) -> dict[str, Any]:
     return house.contract
 
 

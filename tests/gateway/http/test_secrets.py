@@ -6,14 +6,14 @@ import logging
 import pytest
 
 import logs
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.identity.signed_up_users import device, form, mailed, newcomer, outcome, post, sign_in, sign_up
 from tests.support import Database
 
 FIRST, SECOND, THIRD = (f"canary {number} of the coal mine" for number in ("one", "two", "three"))
 
 
-def life(house: House) -> dict[str, str]:
+def life(house: ApiHarness) -> dict[str, str]:
     """Everything a user does with secrets, and those secrets by their names."""
     body = form(password=FIRST)
     assert sign_up(house, body, "key-of-canaries").status_code == 201
@@ -29,7 +29,7 @@ def life(house: House) -> dict[str, str]:
     assert phone.call("PATCH", "/v1/me", json=change).status_code == 200
     made = phone.call("POST", "/v1/api-keys", json={"name": "server"}).get_json()
     rolled = phone.call("POST", f"/v1/api-keys/{made['id']}/roll", json={"overlap_seconds": 60}).get_json()
-    assert Person(house, phone.id, rolled["token"]).get("/v1/wallets").status_code == 200
+    assert ApiUser(house, phone.id, rolled["token"]).get("/v1/wallets").status_code == 200
     assert phone.get("/v1/sessions").status_code == phone.get("/v1/api-keys").status_code == 200
     assert post(house, "/v1/password-resets", email=email).status_code == 202
     reset = mailed(house, email)
@@ -50,7 +50,7 @@ def forms_of(secret: str) -> set[str]:
     return plain
 
 
-def tables(house: House) -> str:
+def tables(house: ApiHarness) -> str:
     names = house.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     assert {"users", "tokens", "confirmations", "audit_log", "idempotency_keys", "login_throttles"} <= set(names)
     return "\n".join(row for name in names for row in house.execute(f"SELECT t::text FROM {name} t"))
@@ -66,7 +66,7 @@ def test_n18_n27_n68_no_secret_is_kept_or_logged(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.DEBUG, logger="access")
-    house = House(fresh_database)
+    house = ApiHarness(fresh_database)
     secrets = life(house)
     stored = tables(house)
     said = lines(capfd, caplog)
@@ -84,7 +84,7 @@ def test_a_fault_of_ours_tells_no_hash_either(
     fresh_database: Database, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    house = House(fresh_database)
+    house = ApiHarness(fresh_database)
     email, _ = newcomer(house)
     house.execute("ALTER TABLE users ADD CONSTRAINT broken CHECK (length(last_name) > 9) NOT VALID")
     house.execute("ALTER TABLE tokens ADD CONSTRAINT broken CHECK (hash IS NULL) NOT VALID")

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 BOM = b"\xef\xbb\xbf"
 
 
 @pytest.fixture
-def charge(client: Person, merchant: Person) -> dict[str, Any]:
+def charge(client: ApiUser, merchant: ApiUser) -> dict[str, Any]:
     """The body of a charge."""
     merchant.wallet()
     return {"wallet": client.wallet("10.00"), "amount": "1.00", "currency": "EUR"}
@@ -31,7 +31,7 @@ def charge(client: Person, merchant: Person) -> dict[str, Any]:
         ("2200-01-02T03:04:05-00:00", "2200-01-02T03:04:05+00:00"),
     ],
 )
-def test_a_time_is_read_as_rfc_3339_lets_it_be_written(merchant: Person, charge: dict, given: str, read: str) -> None:
+def test_a_time_is_read_as_rfc_3339_lets_it_be_written(merchant: ApiUser, charge: dict, given: str, read: str) -> None:
     answer = merchant.order("/v1/charges", {**charge, "scheduled_at": given})
     assert (answer.status_code, answer.get_json()["scheduled_at"]) == (202, read)
 
@@ -50,13 +50,13 @@ def test_a_time_is_read_as_rfc_3339_lets_it_be_written(merchant: Person, charge:
         *("2200-01-02T03:04:05+0530", "2200-01-02T03:04:05.\u0661Z", "2200-02-30T00:00:00Z", "2200-01-02"),
     ],
 )
-def test_what_is_no_time(house: House, merchant: Person, charge: dict, given: str) -> None:
+def test_what_is_no_time(house: ApiHarness, merchant: ApiUser, charge: dict, given: str) -> None:
     with house.unchanged():
         answer = merchant.order("/v1/charges", {**charge, "scheduled_at": given})
     assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid_value")
 
 
-def posts(house: House) -> Iterator[tuple[str, dict[str, Any], set[str]]]:
+def posts(house: ApiHarness) -> Iterator[tuple[str, dict[str, Any], set[str]]]:
     """Every POST and PUT of JSON: its path, the members of its body, and the required ones."""
     components = house.contract["components"]["schemas"]
     for path, operations in house.contract["paths"].items():
@@ -67,7 +67,7 @@ def posts(house: House) -> Iterator[tuple[str, dict[str, Any], set[str]]]:
                 yield f"{method} {path}", schema.get("properties", {}), set(schema.get("required", ()))
 
 
-def call(house: House, way: str, body: Any, **kwargs: Any) -> TestResponse:
+def call(house: ApiHarness, way: str, body: Any, **kwargs: Any) -> TestResponse:
     method, path = way.split()
     path = path.replace("{id}", "01900000-0000-7000-8000-000000000000").replace("{token}", "wal_" + "x" * 32)
     role = "ops" if "/ops/" in path or "exchange-rates" in path or "currencies" in path else "merchant"
@@ -75,7 +75,7 @@ def call(house: House, way: str, body: Any, **kwargs: Any) -> TestResponse:
     return house.person(role).call(method.upper(), path, json=body, headers=headers, **kwargs)
 
 
-def test_null_is_absent_for_every_optional_member_and_for_no_other(house: House) -> None:
+def test_null_is_absent_for_every_optional_member_and_for_no_other(house: ApiHarness) -> None:
     ways = list(posts(house))
     assert len(ways) > 30
     for way, members, required in ways:
@@ -87,7 +87,7 @@ def test_null_is_absent_for_every_optional_member_and_for_no_other(house: House)
         assert refused == required, way
 
 
-def test_a_charge_whose_other_members_are_null(house: House, merchant: Person, charge: dict) -> None:
+def test_a_charge_whose_other_members_are_null(house: ApiHarness, merchant: ApiUser, charge: dict) -> None:
     nulls = dict.fromkeys(("target", "capture", "reference", "summary", "metadata", "scheduled_at", "expires_at"))
     first = merchant.order("/v1/charges", {**charge, **nulls}, "k")
     again = merchant.order("/v1/charges", charge, "k")
@@ -97,7 +97,7 @@ def test_a_charge_whose_other_members_are_null(house: House, merchant: Person, c
     assert other.get_json()["code"] == "idempotency_key_reused"
 
 
-def test_lines_of_a_bulk_whose_other_members_are_null(house: House, merchant: Person, charge: dict) -> None:
+def test_lines_of_a_bulk_whose_other_members_are_null(house: ApiHarness, merchant: ApiUser, charge: dict) -> None:
     line = {"wallet": charge["wallet"], "amount": "1.00"}
     first, again = (
         merchant.order("/v1/bulk-charges", {"currency": "EUR", "charges": [given]}, "k")
@@ -107,7 +107,7 @@ def test_lines_of_a_bulk_whose_other_members_are_null(house: House, merchant: Pe
     assert first.get_json()["id"] == again.get_json()["id"]
 
 
-def test_a_null_that_is_no_member_is_refused(house: House, merchant: Person, charge: dict) -> None:
+def test_a_null_that_is_no_member_is_refused(house: ApiHarness, merchant: ApiUser, charge: dict) -> None:
     with house.unchanged():
         for given in ({"metadata": {"a": None}}, {"amount": None}):
             answer = merchant.order("/v1/charges", {**charge, **given})
@@ -116,7 +116,7 @@ def test_a_null_that_is_no_member_is_refused(house: House, merchant: Person, cha
         assert (unknown.status_code, unknown.get_json()["code"]) == (422, "unknown_field")
 
 
-def test_null_takes_away_or_is_refused_in_a_change(house: House, client: Person) -> None:
+def test_null_takes_away_or_is_refused_in_a_change(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.call("POST", "/v1/wallets", json={"currency": "EUR", "label": "Rent"}).get_json()["token"]
 
     def change(body: dict[str, Any]) -> TestResponse:
@@ -127,7 +127,7 @@ def test_null_takes_away_or_is_refused_in_a_change(house: House, client: Person)
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8"])
-def test_a_json_text_with_a_bom_is_read(house: House, merchant: Person, charge: dict, content_type: str) -> None:
+def test_a_json_text_with_a_bom_is_read(house: ApiHarness, merchant: ApiUser, charge: dict, content_type: str) -> None:
     data = str(charge).replace("'", '"').encode()
     first, again = (
         merchant.raw("/v1/charges", text, content_type, **{"Idempotency-Key": f"k {content_type}".replace(" ", "")})
@@ -138,7 +138,7 @@ def test_a_json_text_with_a_bom_is_read(house: House, merchant: Person, charge: 
 
 
 @pytest.mark.parametrize("content_type", [None, "application/json", "application/x-www-form-urlencoded"])
-def test_every_action_without_a_body_is_as_with_an_empty_object(house: House, content_type: str | None) -> None:
+def test_every_action_without_a_body_is_as_with_an_empty_object(house: ApiHarness, content_type: str | None) -> None:
     actions = [way for way, _, required in posts(house) if not required and way.startswith("post")]
     assert {"post /v1/charges/{id}/capture", "post /v1/charges/{id}/void", "post /v1/payments/{id}/cancel"} <= {
         *actions
@@ -150,7 +150,7 @@ def test_every_action_without_a_body_is_as_with_an_empty_object(house: House, co
 
 
 def test_an_action_under_a_key_is_the_same_with_and_without_a_body(
-    house: House, merchant: Person, charge: dict
+    house: ApiHarness, merchant: ApiUser, charge: dict
 ) -> None:
     id = merchant.order("/v1/charges", {**charge, "capture": False}).get_json()["id"]
     house.post_payments()
@@ -165,7 +165,7 @@ def test_an_action_under_a_key_is_the_same_with_and_without_a_body(
 
 
 @pytest.mark.parametrize("data", [b"", None])
-def test_an_order_or_a_change_needs_its_body(house: House, merchant: Person, data: bytes | None) -> None:
+def test_an_order_or_a_change_needs_its_body(house: ApiHarness, merchant: ApiUser, data: bytes | None) -> None:
     with house.unchanged():
         headers = {"Idempotency-Key": "k"}
         order = merchant.call("POST", "/v1/charges", data=data, content_type="application/json", headers=headers)

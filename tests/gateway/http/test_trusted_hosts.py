@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from gateway.http.edge import HEALTH_PATHS, is_ours
-from tests.gateway.harness import House
+from gateway.http.edge import HEALTH_PATHS, is_known_host
+from tests.gateway.harness import ApiHarness
 from tests.gateway.test_fast_path import ODD, deposit_into
 from tests.support import Database
 
@@ -28,11 +28,11 @@ PREFLIGHT = {
 )  # fmt: skip
 def test_which_hosts_are_ours(host: str, is_one: bool) -> None:
     hosts = {"localhost", "127.0.0.1", "[::1]", ".example.com"}
-    assert is_ours(hosts, host) is is_one
+    assert is_known_host(hosts, host) is is_one
 
 
 @pytest.mark.parametrize("path", ["/v1/wallets", "/health/lives", "/health", "/docs", "/v1/nope", "/openapi.json"])
-def test_a_strange_host_is_refused_on_every_route(house: House, path: str) -> None:
+def test_a_strange_host_is_refused_on_every_route(house: ApiHarness, path: str) -> None:
     person = house.person()
     for host in ("evil.example", "local host", ""):
         answer = person.get(path, Host=host)
@@ -40,7 +40,7 @@ def test_a_strange_host_is_refused_on_every_route(house: House, path: str) -> No
     assert person.get("/v1/wallets", Host="localhost:8000").status_code == 200
 
 
-def test_a_strange_host_is_refused_alike_on_either_way(house: House) -> None:
+def test_a_strange_host_is_refused_alike_on_either_way(house: ApiHarness) -> None:
     client = house.person()
     order = deposit_into(client.wallet())
     with house.unchanged():
@@ -53,19 +53,19 @@ def test_a_strange_host_is_refused_alike_on_either_way(house: House) -> None:
 @pytest.mark.parametrize(
     "host", ["10.0.3.7", "10.0.3.7:8000", "[fd00::7]:8000", "evil.example", "local host", "", "@", "é"]
 )
-def test_health_answers_whatever_the_host(house: House, path: str, host: str) -> None:
+def test_health_answers_whatever_the_host(house: ApiHarness, path: str, host: str) -> None:
     usual = house.nobody().get(path, Host="localhost")
     for answer in (house.nobody().get(path, Host=host), house.nobody().call("HEAD", path, headers={"Host": host})):
         assert (answer.status_code, answer.mimetype) == (usual.status_code, usual.mimetype)
     assert without_host(house, "HTTP/1.1", path) == usual.status
 
 
-def test_health_is_public_and_named_in_full(house: House) -> None:
+def test_health_is_public_and_named_in_full(house: ApiHarness) -> None:
     paths = {rule.rule for rule in house.app.url_map.iter_rules() if rule.endpoint.startswith("health.")}
     assert paths == HEALTH_PATHS
 
 
-def without_host(house: House, protocol: str, path: str = "/v1/nope") -> str:
+def without_host(house: ApiHarness, protocol: str, path: str = "/v1/nope") -> str:
     """The status of a request that names no host."""
     environ = {
         "REQUEST_METHOD": "GET", "PATH_INFO": path, "SERVER_PROTOCOL": protocol, "SERVER_NAME": "x",
@@ -76,13 +76,13 @@ def without_host(house: House, protocol: str, path: str = "/v1/nope") -> str:
     return said[0]
 
 
-def test_only_the_oldest_protocol_may_name_no_host(house: House) -> None:
+def test_only_the_oldest_protocol_may_name_no_host(house: ApiHarness) -> None:
     assert without_host(house, "HTTP/1.1") == "400 BAD REQUEST"
     assert without_host(house, "HTTP/1.0") == "404 NOT FOUND"
 
 
 def test_every_host_where_none_is_named(database: Database) -> None:
-    anyone = House(database, allowed_hosts=("*",)).nobody()
+    anyone = ApiHarness(database, allowed_hosts=("*",)).nobody()
     assert anyone.get("/docs", Host="what.ever").status_code == 200
     assert anyone.get("/docs", Host="what ever").status_code == 400
 
@@ -92,7 +92,7 @@ def cross(answer: Any) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name.startswith("Access-Control")}
 
 
-def test_without_origins_no_answer_speaks_of_them(house: House) -> None:
+def test_without_origins_no_answer_speaks_of_them(house: ApiHarness) -> None:
     client = house.person()
     for answer in (
         client.get("/v1/wallets", Origin=OURS),
@@ -103,11 +103,11 @@ def test_without_origins_no_answer_speaks_of_them(house: House) -> None:
 
 
 @pytest.fixture(scope="module")
-def open_house(database: Database) -> House:
-    return House(database, allowed_origins=(OURS, "http://[::1]:3000"), rate_limit_token="5 per day")
+def open_house(database: Database) -> ApiHarness:
+    return ApiHarness(database, allowed_origins=(OURS, "http://[::1]:3000"), rate_limit_token="5 per day")
 
 
-def test_every_answer_to_a_declared_origin_may_be_read(open_house: House) -> None:
+def test_every_answer_to_a_declared_origin_may_be_read(open_house: ApiHarness) -> None:
     client = open_house.person()
     wallet = client.wallet()
     answers = [
@@ -133,12 +133,12 @@ def test_every_answer_to_a_declared_origin_may_be_read(open_house: House) -> Non
 
 
 def test_a_database_that_is_away_is_told_to_other_origins_too(database: Database) -> None:
-    away = House(database, allowed_origins=(OURS,), gateway_database_url="postgresql+psycopg2://x@127.0.0.1:1/x")
+    away = ApiHarness(database, allowed_origins=(OURS,), gateway_database_url="postgresql+psycopg2://x@127.0.0.1:1/x")
     answer = away.person().get("/v1/wallets", Origin=OURS)
     assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (503, OURS)
 
 
-def test_a_preflight_is_answered_for_declared_origins(open_house: House) -> None:
+def test_a_preflight_is_answered_for_declared_origins(open_house: ApiHarness) -> None:
     answer = open_house.nobody().call("OPTIONS", "/v1/deposits", headers={"Origin": OURS, **PREFLIGHT})
     said = cross(answer)
     assert answer.status_code == 200
@@ -158,7 +158,7 @@ def test_a_preflight_is_answered_for_declared_origins(open_house: House) -> None
         "https://shopxexample",
     ],
 )
-def test_other_origins_get_nothing(open_house: House, origin: str) -> None:
+def test_other_origins_get_nothing(open_house: ApiHarness, origin: str) -> None:
     client = open_house.person()
     assert cross(client.get("/v1/wallets", Origin=origin)) == {}
     assert cross(client.call("OPTIONS", "/v1/wallets", headers={"Origin": origin, **PREFLIGHT})) == {}

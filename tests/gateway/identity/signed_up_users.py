@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 from models import confirmation
 from models import token as tokens
 from models.session import transaction
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 PASSWORD = "correct horse 4 battery"
 WAIT_SECONDS, ATTEMPTS_MAX = 60, 5
@@ -33,34 +33,34 @@ def form(role: str = "client", **changes: Any) -> dict[str, Any]:
     return {**body, **of_merchant, **changes}
 
 
-def sign_up(house: House, body: dict[str, Any], key: str | None = None) -> TestResponse:
+def sign_up(house: ApiHarness, body: dict[str, Any], key: str | None = None) -> TestResponse:
     """The answer to a sign-up; a body with a url is a merchant's."""
     headers = {"Idempotency-Key": key} if key else {}
     path = "/v1/merchants" if "url" in body else "/v1/clients"
     return house.nobody().call("POST", path, json=body, headers=headers)
 
 
-def sign_in(house: House, email: str, password: str = PASSWORD, **more: Any) -> TestResponse:
+def sign_in(house: ApiHarness, email: str, password: str = PASSWORD, **more: Any) -> TestResponse:
     """The answer to a sign-in."""
     return house.nobody().call("POST", "/v1/sessions", json={"email": email, "password": password}, **more)
 
 
-def device(house: House, email: str, password: str = PASSWORD) -> Person:
+def device(house: ApiHarness, email: str, password: str = PASSWORD) -> ApiUser:
     """Somebody who has just signed in."""
     answer = sign_in(house, email, password)
     assert answer.status_code == 201, answer.get_json()
     token = answer.get_json()["token"]
-    return Person(house, Person(house, "", token).get("/v1/me").get_json()["id"], token)
+    return ApiUser(house, ApiUser(house, "", token).get("/v1/me").get_json()["id"], token)
 
 
-def newcomer(house: House, role: str = "client", **changes: Any) -> tuple[str, Person]:
+def newcomer(house: ApiHarness, role: str = "client", **changes: Any) -> tuple[str, ApiUser]:
     """The e-mail address of somebody who signed up, and his first device."""
     body = form(role, **changes)
     assert sign_up(house, body).status_code == 201
     return body["email"], device(house, body["email"], body["password"])
 
 
-def mailed(house: House, email: str) -> str:
+def mailed(house: ApiHarness, email: str) -> str:
     """The token of the mail that is due for this address, as a worker makes it."""
     while True:
         token = tokens.new(tokens.CONFIRMATION_PREFIX)
@@ -71,7 +71,7 @@ def mailed(house: House, email: str) -> str:
             return token
 
 
-def post(house: House, path: str, **body: Any) -> TestResponse:
+def post(house: ApiHarness, path: str, **body: Any) -> TestResponse:
     """The answer to a POST of somebody without a token."""
     return house.nobody().call("POST", path, json=body)
 
@@ -93,6 +93,6 @@ def at_once(times: int, call: Callable[[int], TestResponse]) -> list[TestRespons
         return list(threads.map(run, range(times)))
 
 
-def audited(house: House, target: str) -> list[str]:
+def audited(house: ApiHarness, target: str) -> list[str]:
     """What was done to the target, oldest first."""
     return house.execute("SELECT action FROM audit_log WHERE target = %s ORDER BY id", target)

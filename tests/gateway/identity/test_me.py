@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from models.login_throttle import of_user
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.identity.signed_up_users import (
     PASSWORD,
     at_once,
@@ -23,15 +23,15 @@ NEW = "another staple 5 horse"
 
 
 @pytest.fixture(autouse=True)
-def _unthrottled(house: House) -> None:
+def _unthrottled(house: ApiHarness) -> None:
     house.execute("DELETE FROM login_throttles")
 
 
-def patch(person: Person, **body: Any) -> Any:
+def patch(person: ApiUser, **body: Any) -> Any:
     return person.call("PATCH", "/v1/me", json=body)
 
 
-def test_whom_the_operator_made(house: House) -> None:
+def test_whom_the_operator_made(house: ApiHarness) -> None:
     for role in ("client", "merchant", "ops", "auditor"):
         person = house.person(role, "Ann")
         shown = person.get("/v1/me").get_json()
@@ -39,7 +39,7 @@ def test_whom_the_operator_made(house: House) -> None:
         assert (shown["first_name"], shown["last_name"], shown["phone_number"], shown["url"]) == (None,) * 4
 
 
-def test_a_client_changes_his_name(house: House) -> None:
+def test_a_client_changes_his_name(house: ApiHarness) -> None:
     _, person = newcomer(house)
     answer = patch(person, first_name="Zoe\u0308", phone_number="+1 202 555 0133")
     assert answer.status_code == 200
@@ -52,18 +52,18 @@ def test_a_client_changes_his_name(house: House) -> None:
     assert after == {"first_name": "Zo\u00eb", "name": "Zo\u00eb Ash", "phone_number": "+12025550133"}
 
 
-def test_a_merchant_changes_his_name_and_url(house: House) -> None:
+def test_a_merchant_changes_his_name_and_url(house: ApiHarness) -> None:
     _, person = newcomer(house, "merchant")
     shown = patch(person, name="Other Shop", url="https://other.example.com", first_name="Bob").get_json()
     assert (shown["name"], shown["url"], shown["first_name"]) == ("Other Shop", "https://other.example.com", "Bob")
 
 
-def test_half_a_name_leaves_the_name_that_the_operator_gave(client: Person) -> None:
+def test_half_a_name_leaves_the_name_that_the_operator_gave(client: ApiUser) -> None:
     assert patch(client, first_name="Zed").get_json()["name"] == "Ann"
     assert patch(client, last_name="Zoo").get_json()["name"] == "Zed Zoo"
 
 
-def test_nothing_new_is_no_change(house: House) -> None:
+def test_nothing_new_is_no_change(house: ApiHarness) -> None:
     _, person = newcomer(house)
     with house.unchanged():
         assert patch(person).status_code == 200
@@ -75,7 +75,7 @@ def test_nothing_new_is_no_change(house: House) -> None:
     ["id", "role", "email", "is_active", "email_confirmed", "email_confirmed_at", "created_at", "balance", "scopes",
      "password_hash", "is_staff", "welcomed_at", "name", "url"],
 )  # fmt: skip
-def test_n16_n17_what_a_client_cannot_set(house: House, client: Person, name: str) -> None:
+def test_n16_n17_what_a_client_cannot_set(house: ApiHarness, client: ApiUser, name: str) -> None:
     with house.unchanged():
         answer = patch(client, **{name: "https://x.example.com"})
     assert outcome(answer) == (422, "unknown_field")
@@ -83,18 +83,18 @@ def test_n16_n17_what_a_client_cannot_set(house: House, client: Person, name: st
 
 
 @pytest.mark.parametrize("name", ["id", "role", "email", "is_active", "balance"])
-def test_n17_what_a_merchant_cannot_set(house: House, merchant: Person, name: str) -> None:
+def test_n17_what_a_merchant_cannot_set(house: ApiHarness, merchant: ApiUser, name: str) -> None:
     with house.unchanged():
         assert outcome(patch(merchant, **{name: "x"})) == (422, "unknown_field")
 
 
 @pytest.mark.parametrize("name", ["first_name", "last_name", "phone_number"])
-def test_what_is_known_is_not_taken_back(house: House, client: Person, name: str) -> None:
+def test_what_is_known_is_not_taken_back(house: ApiHarness, client: ApiUser, name: str) -> None:
     with house.unchanged():
         assert outcome(patch(client, **{name: None})) == (422, "null_not_allowed")
 
 
-def test_anothers_phone_number(house: House) -> None:
+def test_anothers_phone_number(house: ApiHarness) -> None:
     _, one = newcomer(house)
     _, other = newcomer(house)
     number = one.get("/v1/me").get_json()["phone_number"]
@@ -104,7 +104,7 @@ def test_anothers_phone_number(house: House) -> None:
 
 
 def test_n22_asking_for_known_phone_numbers_is_throttled_per_address(fresh_database: Database) -> None:
-    throttled = House(fresh_database, sign_up_limit="3 per hour")
+    throttled = ApiHarness(fresh_database, sign_up_limit="3 per hour")
     _, one = newcomer(throttled)
     number = one.get("/v1/me").get_json()["phone_number"]
     others = [throttled.person() for _ in range(4)]
@@ -113,20 +113,20 @@ def test_n22_asking_for_known_phone_numbers_is_throttled_per_address(fresh_datab
     assert answers[-1].get_json()["code"] == "rate_limited"
 
 
-def test_of_many_who_take_a_number_at_once_one_has_it(house: House) -> None:
+def test_of_many_who_take_a_number_at_once_one_has_it(house: ApiHarness) -> None:
     people = [house.person() for _ in range(5)]
     answers = at_once(5, lambda number: patch(people[number], phone_number="+12025550177"))
     assert sorted(answer.status_code for answer in answers) == [200] + [409] * 4
 
 
-def test_a_new_password_ends_the_other_sessions(house: House) -> None:
+def test_a_new_password_ends_the_other_sessions(house: ApiHarness) -> None:
     email, here = newcomer(house)
     there = device(house, email)
     key = here.call("POST", "/v1/api-keys", json={"name": "server"}).get_json()["token"]
     assert patch(here, current_password=PASSWORD, password=NEW, first_name="Zed").status_code == 200
     assert outcome(there.get("/v1/me")) == (401, "token_invalid")
     assert here.get("/v1/me").get_json()["first_name"] == "Zed"
-    assert Person(house, here.id, key).get("/v1/me").status_code == 200
+    assert ApiUser(house, here.id, key).get("/v1/me").status_code == 200
     assert outcome(sign_in(house, email, PASSWORD)) == (401, "credentials_invalid")
     assert sign_in(house, email, NEW).status_code == 201
     assert audited(house, here.id) == ["users.sign_up", "users.change", "users.password_change", "sessions.end"]
@@ -142,7 +142,7 @@ def test_a_new_password_ends_the_other_sessions(house: House) -> None:
         ({"current_password": PASSWORD, "password": "New.Person-changes x"}, "/password", "password_too_weak"),
     ],
 )
-def test_refused_changes_of_a_password(house: House, body: dict[str, str], pointer: str, code: str) -> None:
+def test_refused_changes_of_a_password(house: ApiHarness, body: dict[str, str], pointer: str, code: str) -> None:
     house.execute("UPDATE users SET email = id || '@example.com', phone_number = NULL WHERE email LIKE 'new.person%%'")
     _, person = newcomer(house, email="new.person-changes@example.com")
     with house.unchanged():
@@ -151,13 +151,13 @@ def test_refused_changes_of_a_password(house: House, body: dict[str, str], point
     assert [flaw["pointer"] for flaw in answer.get_json()["errors"]] == [pointer]
 
 
-def test_who_has_no_password_sets_one_by_mail(house: House, client: Person) -> None:
+def test_who_has_no_password_sets_one_by_mail(house: ApiHarness, client: ApiUser) -> None:
     with house.unchanged():
         answer = patch(client, current_password=PASSWORD, password=NEW)
     assert outcome(answer) == (422, "current_password_wrong")
 
 
-def test_a_new_password_withdraws_the_mails_that_would_reset_it(house: House) -> None:
+def test_a_new_password_withdraws_the_mails_that_would_reset_it(house: ApiHarness) -> None:
     email, phone = newcomer(house)
     mailed(house, email)
     post(house, "/v1/password-resets", email=email)
@@ -168,7 +168,7 @@ def test_a_new_password_withdraws_the_mails_that_would_reset_it(house: House) ->
     device(house, email, NEW)
 
 
-def test_n24_guesses_at_the_current_password_are_throttled(house: House) -> None:
+def test_n24_guesses_at_the_current_password_are_throttled(house: ApiHarness) -> None:
     email, person = newcomer(house)
     for _ in range(of_user(email).free):
         assert outcome(patch(person, current_password=PASSWORD + "!", password=NEW))[1] == "current_password_wrong"
@@ -178,7 +178,7 @@ def test_n24_guesses_at_the_current_password_are_throttled(house: House) -> None
     assert outcome(sign_in(house, email)) == (429, "login_throttled")
 
 
-def test_of_changes_at_once_one_wins(house: House) -> None:
+def test_of_changes_at_once_one_wins(house: ApiHarness) -> None:
     email, person = newcomer(house)
     choices = [f"{NEW} {number}" for number in range(4)]
     answers = at_once(4, lambda number: patch(person, current_password=PASSWORD, password=choices[number]))

@@ -9,12 +9,12 @@ import pytest
 from argon2 import PasswordHasher
 
 from gateway.identity import passwords
-from tests.gateway.harness import House
+from tests.gateway.harness import ApiHarness
 from tests.gateway.identity.signed_up_users import PASSWORD, form, newcomer, outcome, sign_in, sign_up
 
 
 @pytest.fixture(autouse=True)
-def _unthrottled(house: House) -> None:
+def _unthrottled(house: ApiHarness) -> None:
     house.execute("DELETE FROM login_throttles")
 
 
@@ -32,7 +32,7 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-def test_what_is_stored_is_argon2id_with_at_least_the_recommended_parameters(house: House) -> None:
+def test_what_is_stored_is_argon2id_with_at_least_the_recommended_parameters(house: ApiHarness) -> None:
     email, _ = newcomer(house)
     [kept] = house.execute("SELECT password_hash FROM users WHERE email = %s", email)
     found = re.fullmatch(r"\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$[\w+/]{22}\$[\w+/]{43}", kept)
@@ -53,7 +53,7 @@ def test_nobody_costs_one_verification_too(judged: list[str]) -> None:
     assert re.findall(r"m=\d+,t=\d+,p=\d+", judged[0]) == re.findall(r"m=\d+,t=\d+,p=\d+", passwords.hash(PASSWORD))
 
 
-def test_n21_as_many_verifications_for_unknown_as_for_known_users(house: House, judged: list[str]) -> None:
+def test_n21_as_many_verifications_for_unknown_as_for_known_users(house: ApiHarness, judged: list[str]) -> None:
     email, _ = newcomer(house)
     somebody = house.person()
     [without] = house.execute("SELECT email FROM users WHERE id = %s", somebody.id)
@@ -67,7 +67,7 @@ def test_n21_as_many_verifications_for_unknown_as_for_known_users(house: House, 
     assert answers[0] == answers[1] == answers[2]
 
 
-def test_a_hash_with_weaker_parameters_is_replaced_when_its_user_signs_in(house: House) -> None:
+def test_a_hash_with_weaker_parameters_is_replaced_when_its_user_signs_in(house: ApiHarness) -> None:
     email, _ = newcomer(house)
     weak = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
     house.execute("UPDATE users SET password_hash = %s WHERE email = %s", weak, email)
@@ -81,7 +81,7 @@ def test_a_hash_with_weaker_parameters_is_replaced_when_its_user_signs_in(house:
 LONG = "\u00e9" * 30 + "abcdefgh" * 12 + "zy"
 
 
-def test_n29_nothing_of_a_password_is_cut_off(house: House) -> None:
+def test_n29_nothing_of_a_password_is_cut_off(house: ApiHarness) -> None:
     assert len(LONG) == 128
     email, _ = newcomer(house, password=LONG)
     assert outcome(sign_in(house, email, LONG[:-1] + "Y")) == (401, "credentials_invalid")
@@ -89,7 +89,7 @@ def test_n29_nothing_of_a_password_is_cut_off(house: House) -> None:
     assert sign_in(house, email, unicodedata.normalize("NFD", LONG)).status_code == 201
 
 
-def test_n29_spaces_belong_to_a_password(house: House) -> None:
+def test_n29_spaces_belong_to_a_password(house: ApiHarness) -> None:
     padded = "  spaces all around  "
     email, _ = newcomer(house, password=padded)
     assert outcome(sign_in(house, email, padded.strip())) == (401, "credentials_invalid")
@@ -116,7 +116,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_n29_refused_passwords_are_not_repeated(house: House, case: str) -> None:
+def test_n29_refused_passwords_are_not_repeated(house: ApiHarness, case: str) -> None:
     password, code = REFUSED[case]
     with house.unchanged():
         answer = sign_up(house, form(email="canary.person@example.com", password=password))
@@ -126,18 +126,18 @@ def test_n29_refused_passwords_are_not_repeated(house: House, case: str) -> None
         assert password.strip() == "" or password not in answer.get_data(as_text=True)
 
 
-def test_a_short_local_part_may_stand_in_a_password(house: House) -> None:
+def test_a_short_local_part_may_stand_in_a_password(house: ApiHarness) -> None:
     assert sign_up(house, form(email="ann@example.net", password="annual planning 7")).status_code == 201
 
 
-def test_n29_a_password_of_a_megabyte(house: House) -> None:
+def test_n29_a_password_of_a_megabyte(house: ApiHarness) -> None:
     with house.unchanged():
         assert outcome(sign_up(house, form(password="x" * 1_000_000))) == (413, "body_too_large")
         assert outcome(sign_in(house, "a@example.com", "x" * 1_000_000)) == (413, "body_too_large")
         assert outcome(sign_in(house, "a@example.com", "x" * 60_000)) == (422, "password_too_long")
 
 
-def test_a_short_guess_is_wrong_like_any_other(house: House) -> None:
+def test_a_short_guess_is_wrong_like_any_other(house: ApiHarness) -> None:
     assert outcome(sign_in(house, "a@example.com", "x")) == (401, "credentials_invalid")
 
 

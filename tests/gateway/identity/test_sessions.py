@@ -9,7 +9,7 @@ from uuid_utils import compat as uuids
 from models import token
 from models.login_throttle import of_address, of_user
 from models.token import LIVING_MAX
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.identity.signed_up_users import PASSWORD, at_once, audited, device, newcomer, outcome, sign_in
 
 WRONG = PASSWORD + "!"
@@ -17,13 +17,13 @@ FREE_OF_USER, FREE_OF_ADDRESS = of_user("a@example.com").free, of_address("127.0
 
 
 @pytest.fixture(autouse=True)
-def _unthrottled(house: House) -> Iterator[None]:
+def _unthrottled(house: ApiHarness) -> Iterator[None]:
     house.execute("DELETE FROM login_throttles")
     yield
     house.execute("DELETE FROM login_throttles")
 
 
-def test_signing_in(house: House) -> None:
+def test_signing_in(house: ApiHarness) -> None:
     email, _ = newcomer(house)
     answer = sign_in(
         house, email.upper(), headers={"User-Agent": "Browser 1.0"}, environ_base={"REMOTE_ADDR": "192.0.2.7"}
@@ -45,13 +45,13 @@ def test_signing_in(house: House) -> None:
     ("agent", "kept"),
     [("a" * 300, "a" * 200), ("", None), ("a\x00b\x1b[31mc\x7f\u0085d", "ab[31mcd"), ("\x01", None)],
 )
-def test_n68_the_user_agent_is_cleaned(house: House, agent: str, kept: str | None) -> None:
+def test_n68_the_user_agent_is_cleaned(house: ApiHarness, agent: str, kept: str | None) -> None:
     email, _ = newcomer(house)
     opened = sign_in(house, email, environ_base={"HTTP_USER_AGENT": agent}).get_json()
     assert opened["user_agent"] == kept
 
 
-def test_a_role_may_be_insisted_on(house: House) -> None:
+def test_a_role_may_be_insisted_on(house: ApiHarness) -> None:
     email, _ = newcomer(house, "merchant")
     call = house.nobody().call
     body = {"email": email, "password": PASSWORD}
@@ -60,7 +60,7 @@ def test_a_role_may_be_insisted_on(house: House) -> None:
     assert outcome(call("POST", "/v1/sessions", json={**body, "role": "root"})) == (422, "invalid_value")
 
 
-def test_n11_a_deactivated_user_neither_signs_in_nor_calls(house: House) -> None:
+def test_n11_a_deactivated_user_neither_signs_in_nor_calls(house: ApiHarness) -> None:
     email, person = newcomer(house)
     house.execute("UPDATE users SET is_active = false WHERE email = %s", email)
     house.app.extensions["gateway"].tokens.forget_everywhere(person.id)
@@ -69,7 +69,7 @@ def test_n11_a_deactivated_user_neither_signs_in_nor_calls(house: House) -> None
     assert outcome(person.get("/v1/me")) == (403, "user_inactive")
 
 
-def test_devices_are_listed_and_signed_out_one_by_one(house: House) -> None:
+def test_devices_are_listed_and_signed_out_one_by_one(house: ApiHarness) -> None:
     email, phone = newcomer(house)
     laptop, tablet = device(house, email), device(house, email)
     rows = laptop.get("/v1/sessions").get_json()["data"]
@@ -83,7 +83,7 @@ def test_devices_are_listed_and_signed_out_one_by_one(house: House) -> None:
     assert audited(house, rows[0]["id"]) == audited(house, rows[1]["id"]) == ["sessions.open", "sessions.end"]
 
 
-def test_all_devices_are_signed_out_at_once_and_keys_stay(house: House) -> None:
+def test_all_devices_are_signed_out_at_once_and_keys_stay(house: ApiHarness) -> None:
     email, phone = newcomer(house)
     laptop = device(house, email)
     key = phone.call("POST", "/v1/api-keys", json={"name": "server"}).get_json()["token"]
@@ -91,12 +91,12 @@ def test_all_devices_are_signed_out_at_once_and_keys_stay(house: House) -> None:
     answer = phone.call("DELETE", "/v1/sessions")
     assert (answer.status_code, answer.get_data()) == (204, b"")
     assert phone.get("/v1/me").status_code == laptop.get("/v1/me").status_code == 401
-    assert Person(house, phone.id, key).get("/v1/me").status_code == 200
+    assert ApiUser(house, phone.id, key).get("/v1/me").status_code == 200
     assert stranger.get("/v1/me").status_code == 200
     assert audited(house, phone.id)[-1] == "sessions.end"
 
 
-def test_pages_of_sessions(house: House) -> None:
+def test_pages_of_sessions(house: ApiHarness) -> None:
     email, phone = newcomer(house)
     for _ in range(2):
         device(house, email)
@@ -109,12 +109,12 @@ def test_pages_of_sessions(house: House) -> None:
 
 
 @pytest.mark.parametrize("id", ["x", "0", "01a1fe4b-120e-74ca-9ca6-b7715fec8752", "currents", "%00"])
-def test_unknown_sessions(house: House, client: Person, id: str) -> None:
+def test_unknown_sessions(house: ApiHarness, client: ApiUser, id: str) -> None:
     with house.unchanged():
         assert outcome(client.call("DELETE", f"/v1/sessions/{id}")) == (404, "not_found")
 
 
-def test_n07_another_users_session_is_as_unknown_as_none(house: House) -> None:
+def test_n07_another_users_session_is_as_unknown_as_none(house: ApiHarness) -> None:
     (_, owner), (_, stranger) = newcomer(house), newcomer(house)
     [row] = owner.get("/v1/sessions").get_json()["data"]
     with house.unchanged():
@@ -125,12 +125,12 @@ def test_n07_another_users_session_is_as_unknown_as_none(house: House) -> None:
     assert owner.get("/v1/me").status_code == 200
 
 
-def test_an_api_key_has_no_current_session_and_is_none(client: Person) -> None:
+def test_an_api_key_has_no_current_session_and_is_none(client: ApiUser) -> None:
     assert outcome(client.call("DELETE", "/v1/sessions/current")) == (404, "not_found")
     assert client.get("/v1/sessions").get_json()["data"] == []
 
 
-def test_sessions_expire(house: House) -> None:
+def test_sessions_expire(house: ApiHarness) -> None:
     email, person = newcomer(house)
     house.execute("UPDATE tokens SET expires_at = now() WHERE user_id = %s", person.id)
     house.app.extensions["gateway"].tokens.forget_everywhere(person.id)
@@ -138,7 +138,7 @@ def test_sessions_expire(house: House) -> None:
     assert device(house, email).get("/v1/sessions").get_json()["data"][0]["is_current"]
 
 
-def test_a_session_too_many_ends_the_oldest(house: House) -> None:
+def test_a_session_too_many_ends_the_oldest(house: ApiHarness) -> None:
     email, first = newcomer(house)
     house.execute(
         "INSERT INTO tokens (id, user_id, kind, hash, prefix, last4, expires_at)"
@@ -154,11 +154,11 @@ def test_a_session_too_many_ends_the_oldest(house: House) -> None:
     assert outcome(first.get("/v1/me")) == (401, "token_invalid")
 
 
-def lock_over(house: House) -> None:
+def lock_over(house: ApiHarness) -> None:
     house.execute("UPDATE login_throttles SET locked_until = now()")
 
 
-def test_n24_guesses_at_one_user(house: House) -> None:
+def test_n24_guesses_at_one_user(house: ApiHarness) -> None:
     email, _ = newcomer(house)
     for _ in range(FREE_OF_USER):
         assert outcome(sign_in(house, email, WRONG)) == (401, "credentials_invalid")
@@ -175,12 +175,12 @@ def test_n24_guesses_at_one_user(house: House) -> None:
     assert sign_in(house, email).status_code == 201
 
 
-def test_n24_an_unknown_user_is_throttled_alike(house: House) -> None:
+def test_n24_an_unknown_user_is_throttled_alike(house: ApiHarness) -> None:
     answers = [sign_in(house, "ghost@example.com", WRONG) for _ in range(FREE_OF_USER + 1)]
     assert [answer.status_code for answer in answers] == [401] * FREE_OF_USER + [429]
 
 
-def test_n24_racing_guesses_count(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_n24_racing_guesses_count(house: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     email, _ = newcomer(house)
     judged, verify = [], PasswordHasher.verify
 
@@ -194,7 +194,7 @@ def test_n24_racing_guesses_count(house: House, monkeypatch: pytest.MonkeyPatch)
     assert len(judged) == sum(answer.status_code == 401 for answer in answers) == FREE_OF_USER
 
 
-def test_n25_guesses_from_one_address(house: House) -> None:
+def test_n25_guesses_from_one_address(house: ApiHarness) -> None:
     email, _ = newcomer(house)
     here, there = ({"environ_base": {"REMOTE_ADDR": address}} for address in ("198.51.100.1", "198.51.100.2"))
     assert outcome(sign_in(house, "u0@example.com", WRONG, **here)) == (401, "credentials_invalid")
@@ -207,7 +207,7 @@ def test_n25_guesses_from_one_address(house: House) -> None:
     assert sign_in(house, email, **there).status_code == 201
 
 
-def test_who_signs_in_rightly_does_not_use_up_the_address(house: House) -> None:
+def test_who_signs_in_rightly_does_not_use_up_the_address(house: ApiHarness) -> None:
     email, _ = newcomer(house)
     sign_in(house, "u0@example.com", WRONG)
     counted = "SELECT attempts, locked_until > now() FROM login_throttles WHERE subject = %s"
@@ -218,7 +218,7 @@ def test_who_signs_in_rightly_does_not_use_up_the_address(house: House) -> None:
 
 
 @pytest.mark.parametrize("name", ["token", "id", "user_id", "scopes", "expires_at", "hours"])
-def test_n16_mass_assignment(house: House, name: str) -> None:
+def test_n16_mass_assignment(house: ApiHarness, name: str) -> None:
     with house.unchanged():
         body = {"email": "a@example.com", "password": PASSWORD, name: "x"}
         assert outcome(house.nobody().call("POST", "/v1/sessions", json=body)) == (422, "unknown_field")

@@ -11,7 +11,7 @@ import marshmallow as ma
 
 from gateway.http.schemas import Output
 from models.payment_search import Column
-from tests.gateway.harness import Person
+from tests.gateway.harness import ApiUser
 
 Row = dict[str, Any]
 
@@ -40,7 +40,7 @@ def wire(time: datetime) -> str:
 class Listing:
     """A list in the eyes of one viewer; `currency` is that of a wallet's history."""
 
-    viewer: Person
+    viewer: ApiUser
     path: str
     columns: Mapping[str, Column]
     currency: str | None = None

@@ -12,7 +12,7 @@ from gateway.http.schemas import PaymentSchema
 from gateway.lists import exports
 from gateway.lists.exports import CSV, JSON_LINES, cell
 from gateway.lists.filters import HistoryRowSchema
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 EVIL = [
     "=1+1",
@@ -32,7 +32,7 @@ EVIL = [
 class Shelf:
     """A client whose transfers have summaries that want to be more than text, oldest first."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: ApiHarness) -> None:
         self.person = house.person("client", "=Ann")
         self.purse, self.other = self.person.wallet("100.00"), self.person.wallet()
         for text in EVIL:
@@ -56,7 +56,7 @@ class Shelf:
 
 
 @pytest.fixture(scope="module")
-def shelf(house: House) -> Shelf:
+def shelf(house: ApiHarness) -> Shelf:
     return Shelf(house)
 
 
@@ -145,7 +145,7 @@ def test_files_are_sorted_as_the_list_is(shelf: Shelf, monkeypatch: pytest.Monke
 
 
 def test_no_connection_is_held_while_a_file_is_read(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, house: House
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, house: ApiHarness
 ) -> None:
     monkeypatch.setattr(exports, "PAGE_ROWS", 1)
     pool = house.app.extensions["gateway"].engine.pool
@@ -203,14 +203,14 @@ def test_what_cannot_be_answered_with(shelf: Shelf, name: str) -> None:
     assert shelf.person.get("/v1/wallets", Accept=CSV).status_code == 406
 
 
-def test_n08_files_are_for_those_who_see_the_list(shelf: Shelf, stranger: Person) -> None:
+def test_n08_files_are_for_those_who_see_the_list(shelf: Shelf, stranger: ApiUser) -> None:
     for media_type in (CSV, JSON_LINES):
         assert stranger.get(shelf.lists["operations"], Accept=media_type).status_code == 404
         assert stranger.get("/v1/payments", Accept=media_type).get_data(as_text=True).count("\n") == (media_type == CSV)
         assert shelf.person.house.nobody().get("/v1/payments", Accept=media_type).status_code == 401
 
 
-def test_the_contract_names_the_forms_of_a_list(house: House) -> None:
+def test_the_contract_names_the_forms_of_a_list(house: ApiHarness) -> None:
     for path, others in {
         "/v1/payments": [CSV, JSON_LINES],
         "/v1/wallets/{token}/operations": [CSV, JSON_LINES],

@@ -14,7 +14,7 @@ import pytest
 from gateway.http.schemas import PaymentSchema
 from gateway.lists.filters import HistoryQuery, HistoryRowSchema, PaymentQuery
 from models import account_history, payment_list, payment_search
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.lists.list_oracle import SHORT, Listing, members, wire
 
 SEED = 20261121
@@ -33,7 +33,7 @@ SUMMARIES = ["Coffee", "coffee", "Tea, hot", "Ünïcode 水", "zebra", "'; DROP 
 class World:
     """People, wallets and random payments between them: all types, all states, with commission and rates."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: ApiHarness) -> None:
         self.house, self.dice = house, random.Random(SEED)
         house.execute("ALTER TABLE commission_terms DISABLE TRIGGER USER")
         house.execute("UPDATE commission_terms SET percent = 2 WHERE type IN ('transfer', 'charge')")
@@ -64,13 +64,13 @@ class World:
         whole = self.dice.randint(3, most)
         return str(whole * 100) if currency == "JPY" else f"{whole}.{self.dice.choice(('00', '50', '99'))}"
 
-    def pick(self, *but: Person) -> tuple[Person, str, str]:
+    def pick(self, *but: ApiUser) -> tuple[ApiUser, str, str]:
         """Somebody else than these, one of his wallets and its currency."""
         person = self.dice.choice([one for one in self.people if one not in but])
         currency = self.dice.choice(("EUR", "EUR", "JPY"))
         return person, self.wallets[person.id, currency], currency
 
-    def order(self, person: Person, path: str, **body: Any) -> dict[str, Any]:
+    def order(self, person: ApiUser, path: str, **body: Any) -> dict[str, Any]:
         if path != "refunds":
             labels = {"table": self.dice.choice("12"), "%": self.dice.choice(("a,b", "x"))}
             body |= {"metadata": labels} if self.dice.random() < 0.8 else {}
@@ -118,7 +118,7 @@ class World:
         body = {"charge": charge, "reason": self.dice.choice(("duplicate", "fraudulent"))}
         self.shop.order("/v1/refunds", {**body, "amount": {"EUR": "1.50", "JPY": "50"}[currency]})
 
-    def quote(self, person: Person) -> dict[str, Any]:
+    def quote(self, person: ApiUser) -> dict[str, Any]:
         asked = {"source_currency": "EUR", "target_currency": "JPY", "amount": self.amount("EUR"), "side": "source"}
         return person.call("POST", "/v1/quotes", json=asked).get_json()
 
@@ -206,7 +206,7 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def listings(house: House) -> dict[str, Listing]:
+def listings(house: ApiHarness) -> dict[str, Listing]:
     return World(house).listings()
 
 

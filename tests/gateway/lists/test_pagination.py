@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 COUNT = 7
 
@@ -12,7 +12,7 @@ COUNT = 7
 class History:
     """A client with some payments, newest first."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: ApiHarness) -> None:
         self.person = house.person()
         self.wallet = self.person.wallet("1.00")
         self.other = self.person.wallet()
@@ -32,7 +32,7 @@ class History:
 
 
 @pytest.fixture(scope="module")
-def history(house: House) -> History:
+def history(house: ApiHarness) -> History:
     return History(house)
 
 
@@ -76,7 +76,7 @@ def test_n54_limits(history: History) -> None:
     assert history.refusal("page=2") == (422, "unknown_parameter")
 
 
-def test_n55_cursors_that_were_not_given(history: History, stranger: Person) -> None:
+def test_n55_cursors_that_were_not_given(history: History, stranger: ApiUser) -> None:
     cursor = history.page("limit=2")["next_cursor"]
     edited = [
         cursor[:-1],
@@ -162,16 +162,16 @@ def test_n56_an_inverted_range_is_empty(history: History) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/currencies?limit=1", "/status?x=1", "/v1/payments/x?y", "/health/live?verbose"])
-def test_n50_routes_without_parameters_take_none(client: Person, path: str) -> None:
+def test_n50_routes_without_parameters_take_none(client: ApiUser, path: str) -> None:
     assert client.get(path).get_json()["code"] == "unknown_parameter"
 
 
-def test_orders_take_no_parameters(house: House, client: Person) -> None:
+def test_orders_take_no_parameters(house: ApiHarness, client: ApiUser) -> None:
     with house.unchanged():
         assert client.order("/v1/wallets?dry_run=1", {"currency": "EUR"}).get_json()["code"] == "unknown_parameter"
 
 
-def test_wallets_in_pages(client: Person) -> None:
+def test_wallets_in_pages(client: ApiUser) -> None:
     tokens = [client.wallet() for _ in range(3)][::-1]
     first = client.get("/v1/wallets?limit=2").get_json()
     second = client.get(f"/v1/wallets?limit=2&cursor={first['next_cursor']}").get_json()
@@ -181,7 +181,7 @@ def test_wallets_in_pages(client: Person) -> None:
     assert (first["has_more"], second["has_more"], second["next_cursor"]) == (True, False, None)
 
 
-def test_currencies_are_listed_with_their_digits(client: Person) -> None:
+def test_currencies_are_listed_with_their_digits(client: ApiUser) -> None:
     digits = {row["code"]: row["digits"] for row in client.get("/v1/currencies").get_json()["data"]}
     assert (digits["EUR"], digits["JPY"], digits["KWD"]) == (2, 0, 3)
     assert list(digits) == sorted(digits)

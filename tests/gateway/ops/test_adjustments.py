@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 from models import payment
 from models.invariants import violations
 from models.session import transaction
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.models.world import World
 
 AT_ONCE = 10
@@ -21,61 +21,61 @@ PATH = "/v1/ops/adjustments"
 
 
 @pytest.fixture(scope="module")
-def ops(house: House) -> Person:
+def ops(house: ApiHarness) -> ApiUser:
     """Who proposes."""
     return house.person("ops", "Ops")
 
 
 @pytest.fixture(scope="module")
-def chief(house: House) -> Person:
+def chief(house: ApiHarness) -> ApiUser:
     """Who approves."""
     return house.person("ops", "Chief")
 
 
 @pytest.fixture
-def purse(client: Person) -> str:
+def purse(client: ApiUser) -> str:
     """A wallet of the client's with 10.00 EUR."""
     return client.wallet("10.00")
 
 
-def account_of(ops: Person, client: Person) -> str:
+def account_of(ops: ApiUser, client: ApiUser) -> str:
     """The id of the client's only wallet, as ops find it."""
     [account] = ops.get(f"/v1/ops/accounts?owner={client.id}").get_json()["data"]
     return account["id"]
 
 
-def proposal(ops: Person, client: Person, **members: Any) -> dict[str, Any]:
+def proposal(ops: ApiUser, client: ApiUser, **members: Any) -> dict[str, Any]:
     body = {"direction": "credit", "amount": "4.00", "currency": "EUR", "reason": "Lost in the post"}
     return {"account": account_of(ops, client), **body, **members}
 
 
-def proposed(ops: Person, client: Person, **members: Any) -> str:
+def proposed(ops: ApiUser, client: ApiUser, **members: Any) -> str:
     """The id of a new proposal."""
     answer = ops.order(PATH, proposal(ops, client, **members))
     assert answer.status_code == 201
     return answer.get_json()["id"]
 
 
-def approve(person: Person, id: str, **members: Any) -> TestResponse:
+def approve(person: ApiUser, id: str, **members: Any) -> TestResponse:
     return person.call("POST", f"{PATH}/{id}/approve", json=members)
 
 
-def reject(person: Person, id: str, **members: Any) -> TestResponse:
+def reject(person: ApiUser, id: str, **members: Any) -> TestResponse:
     return person.call("POST", f"{PATH}/{id}/reject", json={"reason": "Not ours", **members})
 
 
-def decided(decide: Callable[..., TestResponse], person: Person, id: str) -> int:
+def decided(decide: Callable[..., TestResponse], person: ApiUser, id: str) -> int:
     """The status of the decision, asked for again while the database is too busy to decide."""
     return next(status for _ in range(AT_ONCE) if (status := decide(person, id).status_code) != 503)
 
 
-def internal(house: House) -> int:
+def internal(house: ApiHarness) -> int:
     [balance] = house.execute("SELECT balance FROM accounts WHERE code = 'internal' AND currency = 'EUR'")
     return int(balance)
 
 
 def test_a_wallet_is_named_by_its_token_or_its_accounts_id(
-    house: House, ops: Person, chief: Person, client: Person, purse: str
+    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str
 ) -> None:
     by_id = proposal(ops, client)
     by_token = {name: value for name, value in by_id.items() if name != "account"} | {"wallet": purse}
@@ -102,7 +102,14 @@ def test_a_wallet_is_named_by_its_token_or_its_accounts_id(
 
 @pytest.mark.parametrize(("direction", "balance", "moved"), [("credit", "14.00", -400), ("debit", "6.00", 400)])
 def test_two_people_put_a_balance_right(
-    house: House, ops: Person, chief: Person, client: Person, purse: str, direction: str, balance: str, moved: int
+    house: ApiHarness,
+    ops: ApiUser,
+    chief: ApiUser,
+    client: ApiUser,
+    purse: str,
+    direction: str,
+    balance: str,
+    moved: int,
 ) -> None:
     before = internal(house)
     id = proposed(ops, client, direction=direction)
@@ -122,14 +129,14 @@ def test_two_people_put_a_balance_right(
         assert wallet == (purse if reader is client else None)
 
 
-def test_nobody_approves_their_own(house: House, ops: Person, client: Person, purse: str) -> None:
+def test_nobody_approves_their_own(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     id = proposed(ops, client)
     with house.unchanged():
         answer = approve(ops, id)
     assert (answer.status_code, answer.get_json()["code"]) == (409, "own_adjustment")
 
 
-def test_an_approval_counts_once(house: House, ops: Person, chief: Person, client: Person, purse: str) -> None:
+def test_an_approval_counts_once(house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str) -> None:
     id, third = proposed(ops, client), house.person("ops")
     first = approve(chief, id).get_json()
     with house.unchanged():
@@ -140,11 +147,11 @@ def test_an_approval_counts_once(house: House, ops: Person, chief: Person, clien
     assert client.balance(purse) == "14.00"
 
 
-def test_of_approvals_at_once_one_moves_money(house: House, ops: Person, client: Person, purse: str) -> None:
+def test_of_approvals_at_once_one_moves_money(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     id, together = proposed(ops, client), threading.Barrier(AT_ONCE)
     people = [house.person("ops") for _ in range(AT_ONCE)]
 
-    def race(person: Person) -> int:
+    def race(person: ApiUser) -> int:
         together.wait()
         return decided(approve, person, id)
 
@@ -156,7 +163,13 @@ def test_of_approvals_at_once_one_moves_money(house: House, ops: Person, client:
 
 @pytest.mark.parametrize("who", ["ops", "chief"])
 def test_a_rejection_is_final(
-    house: House, ops: Person, chief: Person, client: Person, purse: str, request: pytest.FixtureRequest, who: str
+    house: ApiHarness,
+    ops: ApiUser,
+    chief: ApiUser,
+    client: ApiUser,
+    purse: str,
+    request: pytest.FixtureRequest,
+    who: str,
 ) -> None:
     """By another of ops, or by who proposed it."""
     id, person, third = proposed(ops, client), request.getfixturevalue(who), house.person("ops")
@@ -172,7 +185,9 @@ def test_a_rejection_is_final(
     assert client.balance(purse) == "10.00"
 
 
-def test_what_is_approved_is_not_rejected(house: House, ops: Person, chief: Person, client: Person, purse: str) -> None:
+def test_what_is_approved_is_not_rejected(
+    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str
+) -> None:
     id = proposed(ops, client)
     assert approve(chief, id).get_json()["state"] == "approved"
     with house.unchanged():
@@ -182,13 +197,13 @@ def test_what_is_approved_is_not_rejected(house: House, ops: Person, chief: Pers
 
 @pytest.mark.parametrize("attempt", range(5))
 def test_of_approval_and_rejection_at_once_one_wins(
-    house: House, ops: Person, client: Person, purse: str, attempt: int
+    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, attempt: int
 ) -> None:
     id, together = proposed(ops, client), threading.Barrier(AT_ONCE)
     deeds = [(approve, house.person("ops")) for _ in range(AT_ONCE // 2)]
     deeds += [(reject, house.person("ops")) for _ in range(AT_ONCE // 2 - 1)] + [(reject, ops)]
 
-    def race(deed: tuple[Callable[..., TestResponse], Person]) -> int:
+    def race(deed: tuple[Callable[..., TestResponse], ApiUser]) -> int:
         together.wait()
         return decided(*deed, id)
 
@@ -202,13 +217,15 @@ def test_of_approval_and_rejection_at_once_one_wins(
 
 
 @pytest.mark.parametrize("members", [{"reason": None}, {"reason": ""}, {"reason": "x" * 501}, {"state": "proposed"}])
-def test_a_rejection_says_why(house: House, ops: Person, client: Person, purse: str, members: dict[str, Any]) -> None:
+def test_a_rejection_says_why(
+    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, members: dict[str, Any]
+) -> None:
     id = proposed(ops, client)
     with house.unchanged():
         assert reject(ops, id, **members).status_code == 422
 
 
-def test_one_key_one_proposal(house: House, ops: Person, client: Person, purse: str) -> None:
+def test_one_key_one_proposal(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     body, key = proposal(ops, client), secrets.token_hex(8)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = list(pool.map(lambda _: ops.order(PATH, body, key), range(AT_ONCE)))
@@ -222,7 +239,7 @@ def test_one_key_one_proposal(house: House, ops: Person, client: Person, purse: 
 
 
 def test_a_debit_that_the_wallet_cannot_bear(
-    house: House, ops: Person, chief: Person, client: Person, purse: str
+    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str
 ) -> None:
     told = approve(chief, proposed(ops, client, direction="debit", amount="10.01")).get_json()
     house.post_payments()
@@ -230,7 +247,7 @@ def test_a_debit_that_the_wallet_cannot_bear(
     assert client.balance(purse) == "10.00"
 
 
-def test_all_deeds_are_audited(house: House, ops: Person, chief: Person, client: Person, purse: str) -> None:
+def test_all_deeds_are_audited(house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str) -> None:
     id = proposed(ops, client)
     approve(chief, id, reason="Seen")
     lines = house.execute("SELECT to_jsonb(l) FROM audit_log l WHERE target = %s ORDER BY id", id)
@@ -246,12 +263,12 @@ def test_all_deeds_are_audited(house: House, ops: Person, chief: Person, client:
     assert (line["before"]["state"], line["after"]["state"]) == ("proposed", "rejected")
 
 
-def test_the_list(house: House, ops: Person, chief: Person, client: Person, purse: str) -> None:
+def test_the_list(house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str) -> None:
     zeroth, first, second = (proposed(ops, client) for _ in range(3))
     approve(chief, first)
     reject(chief, zeroth)
 
-    def listed(query: str = "", reader: Person = ops) -> list[str]:
+    def listed(query: str = "", reader: ApiUser = ops) -> list[str]:
         rows = reader.get(f"{PATH}?limit=3{query}").get_json()["data"]
         return [row["id"] for row in rows if row["id"] in (zeroth, first, second)]
 
@@ -266,7 +283,7 @@ def test_the_list(house: House, ops: Person, chief: Person, client: Person, purs
 
 
 @pytest.mark.parametrize("role", ["client", "merchant", "auditor"])
-def test_only_ops_propose_and_decide(house: House, ops: Person, client: Person, purse: str, role: str) -> None:
+def test_only_ops_propose_and_decide(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, role: str) -> None:
     person, body, id = house.person(role), proposal(ops, client), proposed(ops, client)
     with house.unchanged():
         assert person.order(PATH, body).status_code == 403
@@ -293,7 +310,7 @@ def test_only_ops_propose_and_decide(house: House, ops: Person, client: Person, 
     ],
 )
 def test_what_is_no_proposal(
-    house: House, ops: Person, client: Person, purse: str, members: dict[str, Any], status: int, code: str
+    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, members: dict[str, Any], status: int, code: str
 ) -> None:
     body = proposal(ops, client, **members)
     with house.unchanged():
@@ -301,20 +318,20 @@ def test_what_is_no_proposal(
     assert (answer.status_code, answer.get_json()["code"]) == (status, code)
 
 
-def test_a_technical_account_is_nobodys_to_adjust(house: House, ops: Person, client: Person, purse: str) -> None:
+def test_a_technical_account_is_nobodys_to_adjust(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     [wire] = house.execute("SELECT id::text FROM accounts WHERE code = 'wire' AND currency = 'EUR'")
     assert ops.order(PATH, proposal(ops, client, account=wire)).status_code == 404
 
 
 @pytest.mark.parametrize("id", ["x", "%00", str(uuids.uuid7())], ids=["word", "null", "unknown"])
-def test_what_was_never_proposed(house: House, chief: Person, id: str) -> None:
+def test_what_was_never_proposed(house: ApiHarness, chief: ApiUser, id: str) -> None:
     with house.unchanged():
         assert approve(chief, id).status_code == 404
         assert reject(chief, id).status_code == 404
 
 
 def test_a_payment_that_nobody_agreed_on_is_refused_by_the_worker(
-    house: House, ops: Person, chief: Person, client: Person, purse: str
+    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str
 ) -> None:
     """What a taken gateway might insert: an adjustment of its own, or a second one by an approval that is known."""
     world, account = World.of(house.database), account_of(ops, client)
@@ -329,6 +346,6 @@ def test_a_payment_that_nobody_agreed_on_is_refused_by_the_worker(
     assert client.balance(purse) == "14.00"
 
 
-def test_the_books_are_in_order_after_all_this(house: House) -> None:
+def test_the_books_are_in_order_after_all_this(house: ApiHarness) -> None:
     with house.worker.connect() as connection:
         assert violations(connection) == []

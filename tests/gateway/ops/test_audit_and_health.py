@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from models import payment, payout
-from models.payout import Wait
+from models.payout import Retry
 from models.session import transaction
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 UNKNOWN = "01890000-0000-7000-8000-000000000000"
 REASON = {"reason": "the disk is back"}
@@ -16,13 +16,13 @@ MEMBERS = {
 }  # fmt: skip
 
 
-def order(person: Person, wallet: str, amount: str = "1.00") -> str:
+def order(person: ApiUser, wallet: str, amount: str = "1.00") -> str:
     """The id of a deposit that is accepted and not posted."""
     deposit = {"wallet": wallet, "amount": amount, "currency": "EUR", "source": "wire"}
     return person.order("/v1/deposits", deposit).get_json()["id"]
 
 
-def park(house: House, id: str) -> None:
+def park(house: ApiHarness, id: str) -> None:
     """Set a due payment aside for a person, as a worker does."""
     with transaction(house.worker) as connection:
         attempts = payment.attempts(connection, id) + 1
@@ -30,28 +30,28 @@ def park(house: House, id: str) -> None:
 
 
 @pytest.fixture
-def ops(house: House) -> Person:
+def ops(house: ApiHarness) -> ApiUser:
     return house.person("ops", "Ona")
 
 
 @pytest.fixture
-def parked(house: House, client: Person) -> str:
+def parked(house: ApiHarness, client: ApiUser) -> str:
     """The id of a parked deposit."""
     id = order(client, client.wallet())
     park(house, id)
     return id
 
 
-def retry(person: Person, id: str, body: Any = REASON) -> Any:
+def retry(person: ApiUser, id: str, body: Any = REASON) -> Any:
     return person.call("POST", f"/v1/ops/payments/{id}/retry", json=body)
 
 
-def commands(house: House, id: str) -> list[str | None]:
+def commands(house: ApiHarness, id: str) -> list[str | None]:
     """The outcomes of the commands about a payment, oldest first."""
     return house.execute("SELECT outcome FROM commands WHERE payment_id = %s ORDER BY id", id)
 
 
-def test_stuck_and_parked_payments_are_shown(house: House, client: Person, ops: Person, parked: str) -> None:
+def test_stuck_and_parked_payments_are_shown(house: ApiHarness, client: ApiUser, ops: ApiUser, parked: str) -> None:
     waiting = order(client, client.wallet(), "2.50")
     rows = {
         which: {row["id"]: row for row in ops.get(f"/v1/ops/payments?{which}&limit=100").get_json()["data"]}
@@ -71,14 +71,14 @@ def test_stuck_and_parked_payments_are_shown(house: House, client: Person, ops: 
     assert waiting not in {row["id"] for row in ops.get("/v1/ops/payments?stuck=0&limit=100").get_json()["data"]}
 
 
-def test_withdrawals_that_the_bank_has_not_ended_are_shown(house: House, client: Person, ops: Person) -> None:
+def test_withdrawals_that_the_bank_has_not_ended_are_shown(house: ApiHarness, client: ApiUser, ops: ApiUser) -> None:
     order = {"wallet": client.wallet("5.00"), "amount": "2.00", "currency": "EUR", "name": "Ann Example"}
     id = client.order("/v1/withdrawals", {**order, "iban": "DE89370400440532013000"}).get_json()["id"]
     house.post_payments()
     assert ops.get("/v1/ops/payments?undecided=true").get_json()["data"] == []
     with transaction(house.worker) as connection:
         assert payout.claim(connection, "bank", 10, 20.0)
-        payout.postpone(connection, [Wait(id, 1, 1, 60.0, "500 from the bank")])
+        payout.postpone(connection, [Retry(id, 1, 1, 60.0, "500 from the bank")])
     [row] = ops.get("/v1/ops/payments?undecided=true").get_json()["data"]
     assert row.keys() == MEMBERS
     assert (row["id"], row["attempts"], row["last_error"], row["parked_at"]) == (id, 1, "500 from the bank", None)
@@ -90,7 +90,7 @@ def test_withdrawals_that_the_bank_has_not_ended_are_shown(house: House, client:
     assert ops.call("POST", "/v1/ops/payments/retry", json=many).get_json()["code"] == "unknown_field"
 
 
-def test_the_list_is_narrowed_by_type_and_currency(house: House, client: Person, ops: Person) -> None:
+def test_the_list_is_narrowed_by_type_and_currency(house: ApiHarness, client: ApiUser, ops: ApiUser) -> None:
     source, target = client.wallet(), client.wallet()
     yen = client.wallet(currency="JPY")
     deposit = order(client, source)
@@ -122,13 +122,13 @@ def test_the_list_is_narrowed_by_type_and_currency(house: House, client: Person,
      "?undecided=1", "?undecided=false", "?undecided=true&parked=true", "?undecided=true&stuck=1",
      "?stuck=1&type=refund2", "?stuck=1&type="],
 )  # fmt: skip
-def test_exactly_one_of_stuck_parked_and_undecided(ops: Person, query: str) -> None:
+def test_exactly_one_of_stuck_parked_and_undecided(ops: ApiUser, query: str) -> None:
     answer = ops.get(f"/v1/ops/payments{query}")
     assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid_value")
 
 
 def test_a_retry_is_a_wish_that_the_worker_decides(
-    house: House, client: Person, ops: Person, parked: str, rings: list
+    house: ApiHarness, client: ApiUser, ops: ApiUser, parked: str, rings: list
 ) -> None:
     before = house.execute("SELECT to_jsonb(p) FROM payments p WHERE id = %s", parked)
     rings.clear()
@@ -145,7 +145,7 @@ def test_a_retry_is_a_wish_that_the_worker_decides(
     assert client.get(f"/v1/payments/{parked}").get_json()["state"] == "COMPLETED"
 
 
-def test_what_was_done_is_in_the_audit_log(house: House, ops: Person, parked: str) -> None:
+def test_what_was_done_is_in_the_audit_log(house: ApiHarness, ops: ApiUser, parked: str) -> None:
     request_id = retry(ops, parked).headers["Request-Id"]
     house.post_payments()
     auditor = house.person("auditor")
@@ -159,14 +159,16 @@ def test_what_was_done_is_in_the_audit_log(house: House, ops: Person, parked: st
     assert line["written_by"] == "payments_worker"
 
 
-def test_a_second_retry_while_one_is_open_is_the_same_wish(house: House, ops: Person, parked: str) -> None:
+def test_a_second_retry_while_one_is_open_is_the_same_wish(house: ApiHarness, ops: ApiUser, parked: str) -> None:
     assert [retry(ops, parked).status_code for _ in range(3)] == [202] * 3
     assert commands(house, parked) == [None]
     house.post_payments()
     assert commands(house, parked) == ["done"]
 
 
-def test_a_payment_that_became_final_meanwhile_refuses_the_wish(house: House, client: Person, ops: Person) -> None:
+def test_a_payment_that_became_final_meanwhile_refuses_the_wish(
+    house: ApiHarness, client: ApiUser, ops: ApiUser
+) -> None:
     id = order(client, client.wallet())
     assert retry(ops, id).status_code == 202
     statement = "UPDATE payments SET state = 'FAILED', failure_code = 'expired', finalized_at = now() WHERE id = %s"
@@ -178,7 +180,7 @@ def test_a_payment_that_became_final_meanwhile_refuses_the_wish(house: House, cl
 
 @pytest.mark.parametrize("state", ["COMPLETED", "FAILED"])
 def test_a_final_payment_is_not_retried(
-    house: House, client: Person, stranger: Person, ops: Person, state: str, rings: list
+    house: ApiHarness, client: ApiUser, stranger: ApiUser, ops: ApiUser, state: str, rings: list
 ) -> None:
     wallet = client.wallet("5.00")
     transfer = {"source": wallet, "target": stranger.wallet(), "currency": "EUR"}
@@ -193,7 +195,7 @@ def test_a_final_payment_is_not_retried(
 
 
 @pytest.mark.parametrize("id", [UNKNOWN, "1", "%27", "x" * 200, "1%20OR%201=1"])
-def test_n10_n52_there_is_no_such_payment(house: House, ops: Person, id: str) -> None:
+def test_n10_n52_there_is_no_such_payment(house: ApiHarness, ops: ApiUser, id: str) -> None:
     with house.unchanged():
         answer = retry(ops, id)
     assert (answer.status_code, answer.get_json()["code"]) == (404, "not_found")
@@ -214,14 +216,16 @@ def test_n10_n52_there_is_no_such_payment(house: House, ops: Person, id: str) ->
         ([], "invalid_type"),
     ],
 )
-def test_n16_a_retry_says_why_and_nothing_else(house: House, ops: Person, parked: str, body: Any, code: str) -> None:
+def test_n16_a_retry_says_why_and_nothing_else(
+    house: ApiHarness, ops: ApiUser, parked: str, body: Any, code: str
+) -> None:
     with house.unchanged():
         answer = retry(ops, parked, body)
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
 
 @pytest.mark.parametrize("role", ["client", "merchant", "auditor"])
-def test_n05_n14_only_ops_retry(house: House, client: Person, parked: str, role: str) -> None:
+def test_n05_n14_only_ops_retry(house: ApiHarness, client: ApiUser, parked: str, role: str) -> None:
     person = client if role == "client" else house.person(role)
     with house.unchanged():
         many = {"filter": {"parked": True}, "dry_run": False, **REASON}
@@ -229,7 +233,7 @@ def test_n05_n14_only_ops_retry(house: House, client: Person, parked: str, role:
     assert [(a.status_code, a.get_json()["code"]) for a in answers] == [(403, "scope_missing")] * 2
 
 
-def test_n14_a_token_without_the_scope(house: House, parked: str) -> None:
+def test_n14_a_token_without_the_scope(house: ApiHarness, parked: str) -> None:
     reader = house.person("ops", scopes=["ops:read"])
     assert reader.get("/v1/ops/payments?parked=true").status_code == 200
     with house.unchanged():

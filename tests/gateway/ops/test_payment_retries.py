@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.ops.test_audit_and_health import REASON, order, park
 from tests.support import Database
 
 
-def retry_many(person: Person, filter: Any, **rest: Any) -> Any:
+def retry_many(person: ApiUser, filter: Any, **rest: Any) -> Any:
     return person.call("POST", "/v1/ops/payments/retry", json={"filter": filter, **REASON, **rest})
 
 
@@ -17,7 +17,7 @@ class Crowd:
     """A house with five parked payments and three stuck ones, oldest first, seen by ops."""
 
     def __init__(self, database: Database) -> None:
-        self.house = House(database)
+        self.house = ApiHarness(database)
         self.ops = self.house.person("ops")
         client = self.house.person()
         wallet = client.wallet()
@@ -100,7 +100,7 @@ def test_many_retried_twice_are_one_wish_each(crowd: Crowd) -> None:
         ({"user": "x"}, "unknown_field", "/user"),
     ],
 )
-def test_n16_a_filter_that_is_none(house: House, change: dict, code: str, pointer: str) -> None:
+def test_n16_a_filter_that_is_none(house: ApiHarness, change: dict, code: str, pointer: str) -> None:
     body = {"filter": {"parked": True}, "dry_run": False, **REASON, **change}
     ops = house.person("ops")
     with house.unchanged():
@@ -110,7 +110,7 @@ def test_n16_a_filter_that_is_none(house: House, change: dict, code: str, pointe
 
 
 @pytest.mark.parametrize("body", [{"filter": {"parked": True}}, REASON])
-def test_a_filter_and_a_reason_are_required(house: House, body: dict) -> None:
+def test_a_filter_and_a_reason_are_required(house: ApiHarness, body: dict) -> None:
     answer = house.person("ops").call("POST", "/v1/ops/payments/retry", json=body)
     assert (answer.status_code, answer.get_json()["code"]) == (422, "required")
 

@@ -6,7 +6,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from gateway.auth.tokens import CACHE_SECONDS
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import eventually
 
 UNKNOWN = "01890000-0000-7000-8000-000000000000"
@@ -23,23 +23,23 @@ ACCOUNT = {
 
 
 @pytest.fixture
-def ops(house: House) -> Person:
+def ops(house: ApiHarness) -> ApiUser:
     return house.person("ops", "Ona")
 
 
-def change(person: Person, id: str, body: Any) -> TestResponse:
+def change(person: ApiUser, id: str, body: Any) -> TestResponse:
     return person.call("PATCH", f"/v1/ops/users/{id}", json=body)
 
 
-def rows(person: Person, path: str) -> list[dict[str, Any]]:
+def rows(person: ApiUser, path: str) -> list[dict[str, Any]]:
     return person.get(f"/v1/ops/{path}").get_json()["data"]
 
 
-def email(person: Person) -> str:
+def email(person: ApiUser) -> str:
     return f"{person.id}@example.com"
 
 
-def test_a_user_is_shown_without_what_proves_who_he_is(ops: Person, client: Person) -> None:
+def test_a_user_is_shown_without_what_proves_who_he_is(ops: ApiUser, client: ApiUser) -> None:
     answer = ops.get(f"/v1/ops/users/{client.id}")
     shown = answer.get_json()
     assert (answer.status_code, shown.keys()) == (200, USER)
@@ -49,7 +49,7 @@ def test_a_user_is_shown_without_what_proves_who_he_is(ops: Person, client: Pers
     assert row == shown
 
 
-def test_users_are_filtered(ops: Person, client: Person, merchant: Person) -> None:
+def test_users_are_filtered(ops: ApiUser, client: ApiUser, merchant: ApiUser) -> None:
     def ids(query: str) -> set[str]:
         return {client.id, merchant.id} & {row["id"] for row in rows(ops, f"users?limit=100&{query}")}
 
@@ -63,8 +63,10 @@ def test_users_are_filtered(ops: Person, client: Person, merchant: Person) -> No
     assert ids(f"email={email(client)}") == set()
 
 
-def test_a_deactivated_user_is_out_within_a_second_in_every_process(house: House, ops: Person, client: Person) -> None:
-    elsewhere = Person(House(house.database), client.id, client.token)
+def test_a_deactivated_user_is_out_within_a_second_in_every_process(
+    house: ApiHarness, ops: ApiUser, client: ApiUser
+) -> None:
+    elsewhere = ApiUser(ApiHarness(house.database), client.id, client.token)
     assert [who.get("/v1/wallets").status_code for who in (client, elsewhere)] == [200, 200]
     answer = change(ops, client.id, OFF)
     assert (answer.status_code, answer.get_json()["is_active"]) == (200, False)
@@ -75,7 +77,7 @@ def test_a_deactivated_user_is_out_within_a_second_in_every_process(house: House
     assert [who.get("/v1/wallets").status_code for who in (client, elsewhere)] == [200, 200]
 
 
-def test_who_was_let_in_or_out_is_audited_with_the_reason(house: House, ops: Person, client: Person) -> None:
+def test_who_was_let_in_or_out_is_audited_with_the_reason(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
     ids = [change(ops, client.id, body).headers["Request-Id"] for body in (OFF, OFF, ON, ON)]
     [token_id] = house.execute("SELECT id::text FROM tokens WHERE user_id = %s", ops.id)
     on, off = rows(house.person("auditor"), f"audit?target={client.id}")
@@ -88,7 +90,7 @@ def test_who_was_let_in_or_out_is_audited_with_the_reason(house: House, ops: Per
         assert line["written_by"] == "payments_gateway"
 
 
-def test_n20_nobody_deactivates_himself(house: House, ops: Person) -> None:
+def test_n20_nobody_deactivates_himself(house: ApiHarness, ops: ApiUser) -> None:
     with house.unchanged():
         answer = change(ops, ops.id, OFF)
     assert (answer.status_code, answer.get_json()["code"]) == (409, "own_user")
@@ -97,7 +99,7 @@ def test_n20_nobody_deactivates_himself(house: House, ops: Person) -> None:
 
 
 @pytest.mark.parametrize("role", ["client", "merchant", "auditor"])
-def test_n14_only_ops_change_users(house: House, client: Person, role: str) -> None:
+def test_n14_only_ops_change_users(house: ApiHarness, client: ApiUser, role: str) -> None:
     person = house.person(role)
     with house.unchanged():
         answers = [change(person, id, OFF) for id in (client.id, person.id, UNKNOWN)]
@@ -105,13 +107,13 @@ def test_n14_only_ops_change_users(house: House, client: Person, role: str) -> N
 
 
 @pytest.mark.parametrize("path", ["payments?stuck=1", "users", "accounts", "audit", f"users/{UNKNOWN}"])
-def test_n14_customers_look_at_nothing_of_ops(house: House, client: Person, merchant: Person, path: str) -> None:
+def test_n14_customers_look_at_nothing_of_ops(house: ApiHarness, client: ApiUser, merchant: ApiUser, path: str) -> None:
     for person, status in ((client, 403), (merchant, 403), (house.nobody(), 401)):
         assert person.get(f"/v1/ops/{path}").status_code == status
 
 
 @pytest.mark.parametrize("id", [UNKNOWN, "1", "%27", "1%20OR%201=1", "%00", "me"])
-def test_n10_n52_there_is_no_such_user(house: House, ops: Person, id: str) -> None:
+def test_n10_n52_there_is_no_such_user(house: ApiHarness, ops: ApiUser, id: str) -> None:
     with house.unchanged():
         assert change(ops, id, OFF).status_code == ops.get(f"/v1/ops/users/{id}").status_code == 404
 
@@ -132,13 +134,15 @@ def test_n10_n52_there_is_no_such_user(house: House, ops: Person, id: str) -> No
         ({**OFF, "email_confirmed": True}, "unknown_field"),
     ],
 )
-def test_n16_n17_what_is_not_for_ops_to_set(house: House, ops: Person, client: Person, body: Any, code: str) -> None:
+def test_n16_n17_what_is_not_for_ops_to_set(
+    house: ApiHarness, ops: ApiUser, client: ApiUser, body: Any, code: str
+) -> None:
     with house.unchanged():
         answer = change(ops, client.id, body)
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
 
-def test_everybodys_wallets_are_shown_without_tokens(house: House, ops: Person, client: Person) -> None:
+def test_everybodys_wallets_are_shown_without_tokens(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
     wallet, other = client.wallet("7.00"), client.wallet(currency="USD")
     answer = ops.get(f"/v1/ops/accounts?owner={client.id}")
     dollars, euros = answer.get_json()["data"]
@@ -155,7 +159,7 @@ def test_everybodys_wallets_are_shown_without_tokens(house: House, ops: Person, 
     assert rows(ops, f"accounts?owner={UNKNOWN}") == []
 
 
-def test_the_audit_log_is_filtered_newest_first(ops: Person, client: Person, stranger: Person) -> None:
+def test_the_audit_log_is_filtered_newest_first(ops: ApiUser, client: ApiUser, stranger: ApiUser) -> None:
     for who in (client, stranger):
         change(ops, who.id, OFF)
     change(ops, client.id, ON)
@@ -180,7 +184,7 @@ LISTS = {"users": "role=client", "accounts": "currency=EUR", "audit": "action=us
 
 
 @pytest.fixture
-def listed(house: House, ops: Person) -> Person:
+def listed(house: ApiHarness, ops: ApiUser) -> ApiUser:
     """Ops with at least two rows in each list."""
     for _ in range(2):
         person = house.person()
@@ -191,7 +195,7 @@ def listed(house: House, ops: Person) -> Person:
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_n54_limits(listed: Person, name: str) -> None:
+def test_n54_limits(listed: ApiUser, name: str) -> None:
     path = f"/v1/ops/{name}?{LISTS[name]}"
     assert len(listed.get(f"{path}&limit=1").get_json()["data"]) == 1
     for limit in ("0", "-1", "101", "1000000000", "1e2", "", "NaN"):
@@ -200,7 +204,7 @@ def test_n54_limits(listed: Person, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_n55_cursors_that_were_not_given(house: House, listed: Person, name: str) -> None:
+def test_n55_cursors_that_were_not_given(house: ApiHarness, listed: ApiUser, name: str) -> None:
     path = f"/v1/ops/{name}?{LISTS[name]}&limit=1"
     cursor = listed.get(path).get_json()["next_cursor"]
     assert listed.get(f"{path}&cursor={cursor}").status_code == 200
@@ -228,7 +232,7 @@ def test_n55_cursors_that_were_not_given(house: House, listed: Person, name: str
 @pytest.mark.parametrize(
     "query", ["sort=email", "sort=id;DROP TABLE users", "offset=1", "order_by=1", "role[]=x", "%00=1", "password=x"]
 )
-def test_n50_n53_unknown_parameters(ops: Person, name: str, query: str) -> None:
+def test_n50_n53_unknown_parameters(ops: ApiUser, name: str, query: str) -> None:
     answer = ops.get(f"/v1/ops/{name}?{LISTS[name]}&{query}")
     assert (answer.status_code, answer.get_json()["code"]) == (422, "unknown_parameter")
 
@@ -253,7 +257,7 @@ def test_n50_n53_unknown_parameters(ops: Person, name: str, query: str) -> None:
         (f"audit?action={'a' * 256}", "text_too_long"),
     ],
 )
-def test_n52_n56_values_that_are_none(ops: Person, query: str, code: str) -> None:
+def test_n52_n56_values_that_are_none(ops: ApiUser, query: str, code: str) -> None:
     answer = ops.get(f"/v1/ops/{query}")
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
@@ -263,5 +267,5 @@ def test_n52_n56_values_that_are_none(ops: Person, query: str, code: str) -> Non
     ["users?email=%25", "users?email=%27 OR 1=1--", "users?email=_@example.com", "audit?target=%27;--",
      "audit?actor=%25", "audit?action=users.*"],
 )  # fmt: skip
-def test_n52_n56_metacharacters_mean_themselves(listed: Person, query: str) -> None:
+def test_n52_n56_metacharacters_mean_themselves(listed: ApiUser, query: str) -> None:
     assert rows(listed, query) == []

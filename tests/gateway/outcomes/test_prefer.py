@@ -9,7 +9,7 @@ import pytest
 from gateway.outcomes.prefer import wait_seconds
 from tests.gateway.bulks import builders
 from tests.gateway.exchange.test_exchanges import RATE, quote
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.ops.test_adjustments import proposed
 from tests.gateway.ops.test_audit_and_health import REASON, park
 from tests.gateway.payments.test_actions import LATER, LONG_AGO
@@ -21,14 +21,14 @@ from tests.support import Database
 
 
 @pytest.fixture(scope="module")
-def house(database: Database) -> Iterator[House]:
-    house = House(database)
+def house(database: Database) -> Iterator[ApiHarness]:
+    house = ApiHarness(database)
     yield house
     ours(house).waits.close()
 
 
 @pytest.fixture
-def purse(client: Person) -> str:
+def purse(client: ApiUser) -> str:
     """A wallet of the client's with 100.00 EUR."""
     return client.wallet("100.00")
 
@@ -80,7 +80,7 @@ def test_what_the_header_says(said: str, seconds: int | None) -> None:
 
 
 @WAYS
-def test_an_order_posted_in_time(house: House, client: Person, way: dict[str, str]) -> None:
+def test_an_order_posted_in_time(house: ApiHarness, client: ApiUser, way: dict[str, str]) -> None:
     wallet = client.wallet()
     with posting(house):
         answered = timed(lambda: client.order("/v1/deposits", deposit_into(wallet), **PATIENT, **way))
@@ -93,7 +93,7 @@ def test_an_order_posted_in_time(house: House, client: Person, way: dict[str, st
 
 
 @WAYS
-def test_an_order_not_posted_in_time(client: Person, way: dict[str, str]) -> None:
+def test_an_order_not_posted_in_time(client: ApiUser, way: dict[str, str]) -> None:
     answered = timed(lambda: client.order("/v1/deposits", deposit_into(client.wallet()), Prefer="wait=1", **way))
     assert (answered.status, answered.payment["state"], answered.applied) == (202, "INITIATED", "wait=1")
     assert answered.seconds >= 1
@@ -102,13 +102,13 @@ def test_an_order_not_posted_in_time(client: Person, way: dict[str, str]) -> Non
 
 @WAYS
 @pytest.mark.parametrize("said", ["wait=ten", "respond-async", "wait=0"])
-def test_who_would_not_wait_is_answered_at_once(client: Person, said: str, way: dict[str, str]) -> None:
+def test_who_would_not_wait_is_answered_at_once(client: ApiUser, said: str, way: dict[str, str]) -> None:
     answered = timed(lambda: client.order("/v1/deposits", deposit_into(client.wallet()), Prefer=said, **way))
     assert (answered.status, answered.applied) == (202, "wait=0" if said == "wait=0" else None)
     assert answered.seconds < QUICK_SECONDS
 
 
-def test_a_header_that_is_repeated(client: Person) -> None:
+def test_a_header_that_is_repeated(client: ApiUser) -> None:
     headers = [("Prefer", "respond-async"), ("Prefer", "wait=0"), ("Idempotency-Key", "k")]
     headers.append(("Authorization", f"Bearer {client.token}"))
     body = deposit_into(client.wallet())
@@ -117,7 +117,7 @@ def test_a_header_that_is_repeated(client: Person) -> None:
 
 
 @WAYS
-def test_what_fails_in_time_is_an_outcome_too(house: House, client: Person, way: dict[str, str]) -> None:
+def test_what_fails_in_time_is_an_outcome_too(house: ApiHarness, client: ApiUser, way: dict[str, str]) -> None:
     order = {"source": client.wallet(), "target": client.wallet(), "amount": "5.00", "currency": "EUR"}
     with posting(house):
         answered = timed(lambda: client.order("/v1/transfers", order, **PATIENT, **way))
@@ -125,7 +125,7 @@ def test_what_fails_in_time_is_an_outcome_too(house: House, client: Person, way:
 
 
 @WAYS
-def test_a_replay_waits_likewise(house: House, client: Person, way: dict[str, str]) -> None:
+def test_a_replay_waits_likewise(house: ApiHarness, client: ApiUser, way: dict[str, str]) -> None:
     order = deposit_into(client.wallet())
     first = client.order("/v1/deposits", order, "key")
     with waiting(house, lambda: client.order("/v1/deposits", order, "key", **PATIENT, **way)) as [answer]:
@@ -140,7 +140,9 @@ def test_a_replay_waits_likewise(house: House, client: Person, way: dict[str, st
 
 
 @WAYS
-def test_a_wait_ends_when_the_money_is_held(house: House, merchant: Person, purse: str, way: dict[str, str]) -> None:
+def test_a_wait_ends_when_the_money_is_held(
+    house: ApiHarness, merchant: ApiUser, purse: str, way: dict[str, str]
+) -> None:
     merchant.wallet()
     order = charge_of(purse, capture=False)
     with posting(house):
@@ -153,7 +155,9 @@ def test_a_wait_ends_when_the_money_is_held(house: House, merchant: Person, purs
 
 
 @WAYS
-def test_withdrawals_and_the_wait_for_the_bank(house: House, client: Person, purse: str, way: dict[str, str]) -> None:
+def test_withdrawals_and_the_wait_for_the_bank(
+    house: ApiHarness, client: ApiUser, purse: str, way: dict[str, str]
+) -> None:
     with posting(house):
         held = timed(lambda: client.order("/v1/withdrawals", wire(purse), **PATIENT, **way))
         out = timed(lambda: client.order("/v1/withdrawals", outward(purse, target="crypto"), **PATIENT, **way))
@@ -165,7 +169,7 @@ def test_withdrawals_and_the_wait_for_the_bank(house: House, client: Person, pur
     assert (out.status, out.payment["state"]) == (201, "COMPLETED")
 
 
-def test_refunds_and_exchanges(house: House, client: Person, merchant: Person, purse: str) -> None:
+def test_refunds_and_exchanges(house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str) -> None:
     house.person("ops").call("PUT", "/v1/exchange-rates", json=RATE)
     merchant.wallet()
     with posting(house):
@@ -178,7 +182,7 @@ def test_refunds_and_exchanges(house: House, client: Person, merchant: Person, p
         assert answer.headers["Preference-Applied"] == "wait=20"
 
 
-def test_captures_voids_and_cancels(house: House, client: Person, merchant: Person, purse: str) -> None:
+def test_captures_voids_and_cancels(house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str) -> None:
     merchant.wallet()
     held = [merchant.order("/v1/charges", charge_of(purse, capture=False)).get_json()["id"] for _ in range(2)]
     house.post_payments()
@@ -200,7 +204,7 @@ def test_captures_voids_and_cancels(house: House, client: Person, merchant: Pers
 
 
 @WAYS
-def test_what_is_scheduled_is_not_waited_for(client: Person, purse: str, way: dict[str, str]) -> None:
+def test_what_is_scheduled_is_not_waited_for(client: ApiUser, purse: str, way: dict[str, str]) -> None:
     order = _transfer(client, purse) | {"scheduled_at": LATER}
     answered = timed(lambda: client.order("/v1/transfers", order, **PATIENT, **way))
     assert (answered.status, answered.payment["state"], answered.applied) == (202, "INITIATED", "wait=20")
@@ -209,7 +213,7 @@ def test_what_is_scheduled_is_not_waited_for(client: Person, purse: str, way: di
 
 @WAYS
 def test_what_is_scheduled_for_a_time_within_the_wait_is_waited_for(
-    house: House, client: Person, purse: str, way: dict[str, str]
+    house: ApiHarness, client: ApiUser, purse: str, way: dict[str, str]
 ) -> None:
     soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
     with posting(house):
@@ -218,7 +222,7 @@ def test_what_is_scheduled_for_a_time_within_the_wait_is_waited_for(
             assert (answer.status_code, answer.get_json()["state"]) == (201, "COMPLETED"), at
 
 
-def test_a_bulk_whose_lines_are_yet_to_come_is_not_waited_for(house: House, purse: str) -> None:
+def test_a_bulk_whose_lines_are_yet_to_come_is_not_waited_for(house: ApiHarness, purse: str) -> None:
     merchant, _ = builders.organization(house, "100.00")
     order = {"currency": "EUR", "charges": [{"wallet": purse, "amount": "1.00"}], "is_open": True}
     answered = timed(lambda: merchant.order(builders.CHARGES, order, **PATIENT))
@@ -226,11 +230,11 @@ def test_a_bulk_whose_lines_are_yet_to_come_is_not_waited_for(house: House, purs
     assert answered.seconds < QUICK_SECONDS
 
 
-def _transfer(client: Person, purse: str) -> dict[str, Any]:
+def _transfer(client: ApiUser, purse: str) -> dict[str, Any]:
     return {"source": purse, "target": client.wallet(), "amount": "1.00", "currency": "EUR"}
 
 
-def test_a_retry_by_ops(house: House, client: Person) -> None:
+def test_a_retry_by_ops(house: ApiHarness, client: ApiUser) -> None:
     ops = house.person("ops")
     id = client.order("/v1/deposits", deposit_into(client.wallet())).get_json()["id"]
     park(house, id)
@@ -242,7 +246,7 @@ def test_a_retry_by_ops(house: House, client: Person) -> None:
     assert (done.status, done.payment["state"], done.applied) == (200, "COMPLETED", "wait=20")
 
 
-def test_the_approval_of_an_adjustment(house: House, client: Person) -> None:
+def test_the_approval_of_an_adjustment(house: ApiHarness, client: ApiUser) -> None:
     ops, chief = house.person("ops"), house.person("ops")
     wallet = client.wallet("10.00")
     path = f"/v1/ops/adjustments/{proposed(ops, client)}/approve"
@@ -252,7 +256,7 @@ def test_the_approval_of_an_adjustment(house: House, client: Person) -> None:
     assert client.balance(wallet) == "14.00"
 
 
-def test_bulks(house: House, client: Person, purse: str) -> None:
+def test_bulks(house: ApiHarness, client: ApiUser, purse: str) -> None:
     merchant, _ = builders.organization(house, "100.00")
     charges = {"currency": "EUR", "charges": [{"wallet": purse, "amount": "1.00"}]}
     with posting(house):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.ops.test_audit_and_health import order, park
 from tests.gateway.waiting.clients import CANONICAL, PATIENT, QUICK_SECONDS, WAYS, Answered, ours, timed, waiting
 from tests.support import Database
@@ -14,31 +14,31 @@ BRIEF = {"Prefer": "wait=1"}
 
 
 @pytest.fixture(scope="module")
-def house(database: Database) -> Iterator[House]:
-    house = House(database)
+def house(database: Database) -> Iterator[ApiHarness]:
+    house = ApiHarness(database)
     yield house
     ours(house).waits.close()
 
 
 @pytest.fixture
-def id(client: Person) -> str:
+def id(client: ApiUser) -> str:
     """Of a deposit that is accepted and not posted."""
     return order(client, client.wallet())
 
 
-def poll(person: Person, id: str, *headers: dict[str, str]) -> Answered:
+def poll(person: ApiUser, id: str, *headers: dict[str, str]) -> Answered:
     said: dict[str, Any] = {}
     for one in headers:
         said |= one
     return timed(lambda: person.get(f"/v1/payments/{id}", **said))
 
 
-def tag_of(person: Person, id: str) -> str:
+def tag_of(person: ApiUser, id: str) -> str:
     return person.get(f"/v1/payments/{id}").headers["ETag"]
 
 
 @WAYS
-def test_until_it_is_final(house: House, client: Person, id: str, way: dict[str, str]) -> None:
+def test_until_it_is_final(house: ApiHarness, client: ApiUser, id: str, way: dict[str, str]) -> None:
     with waiting(house, lambda: poll(client, id, PATIENT, way).answer) as [answer]:
         house.post_payments()
     answered = answer.result()
@@ -50,7 +50,7 @@ def test_until_it_is_final(house: House, client: Person, id: str, way: dict[str,
 
 
 @WAYS
-def test_until_the_time_is_over(client: Person, id: str, way: dict[str, str]) -> None:
+def test_until_the_time_is_over(client: ApiUser, id: str, way: dict[str, str]) -> None:
     answered = poll(client, id, BRIEF, way)
     assert (answered.status, answered.payment["state"], answered.applied) == (200, "INITIATED", "wait=1")
     assert answered.answer.headers["Retry-After"] == "1"
@@ -59,7 +59,7 @@ def test_until_the_time_is_over(client: Person, id: str, way: dict[str, str]) ->
 
 @WAYS
 def test_until_it_is_authorized_and_from_then_on_until_it_is_final(
-    house: House, client: Person, merchant: Person, way: dict[str, str]
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, way: dict[str, str]
 ) -> None:
     merchant.wallet()
     charge = {"wallet": client.wallet("10.00"), "amount": "4.00", "currency": "EUR", "capture": False}
@@ -76,7 +76,9 @@ def test_until_it_is_authorized_and_from_then_on_until_it_is_final(
 
 @WAYS
 @pytest.mark.parametrize("said", ["{}", "W/{}", '"0-other", {}', '"0-other",W/{}', "*"])
-def test_until_it_is_not_what_is_known(house: House, client: Person, id: str, said: str, way: dict[str, str]) -> None:
+def test_until_it_is_not_what_is_known(
+    house: ApiHarness, client: ApiUser, id: str, said: str, way: dict[str, str]
+) -> None:
     tag = tag_of(client, id)
     known = {"If-None-Match": said.format(tag)}
     same = poll(client, id, BRIEF, known, way)
@@ -94,7 +96,7 @@ def test_until_it_is_not_what_is_known(house: House, client: Person, id: str, sa
 
 
 @WAYS
-def test_who_knows_something_older_is_told_at_once(client: Person, id: str, way: dict[str, str]) -> None:
+def test_who_knows_something_older_is_told_at_once(client: ApiUser, id: str, way: dict[str, str]) -> None:
     for said in ('"0-other"', 'W/"0-other", "1"'):
         answered = poll(client, id, PATIENT, {"If-None-Match": said}, way)
         assert (answered.status, answered.payment["state"], answered.applied) == (200, "INITIATED", "wait=20")
@@ -102,7 +104,7 @@ def test_who_knows_something_older_is_told_at_once(client: Person, id: str, way:
 
 
 @WAYS
-def test_who_knows_the_end_waits_for_nothing(house: House, client: Person, id: str, way: dict[str, str]) -> None:
+def test_who_knows_the_end_waits_for_nothing(house: ApiHarness, client: ApiUser, id: str, way: dict[str, str]) -> None:
     house.post_payments()
     for said in (tag_of(client, id), "*"):
         answered = poll(client, id, PATIENT, {"If-None-Match": said}, way)
@@ -112,7 +114,7 @@ def test_who_knows_the_end_waits_for_nothing(house: House, client: Person, id: s
 
 
 @WAYS
-def test_without_prefer_nobody_waits(client: Person, id: str, way: dict[str, str]) -> None:
+def test_without_prefer_nobody_waits(client: ApiUser, id: str, way: dict[str, str]) -> None:
     tag = tag_of(client, id)
     for said, status in ((tag, 304), (f"W/{tag}", 304), ("*", 304), ('"0-other"', 200), ("nonsense", 200)):
         answered = poll(client, id, {"If-None-Match": said}, way)
@@ -121,12 +123,12 @@ def test_without_prefer_nobody_waits(client: Person, id: str, way: dict[str, str
 
 
 @WAYS
-def test_strangers_wait_for_nothing(house: House, stranger: Person, id: str, way: dict[str, str]) -> None:
+def test_strangers_wait_for_nothing(house: ApiHarness, stranger: ApiUser, id: str, way: dict[str, str]) -> None:
     answered = poll(stranger, id, PATIENT, way)
     assert (answered.status, answered.applied, len(ours(house).waits)) == (404, None, 0)
 
 
-def test_both_ways_answer_alike(client: Person, id: str) -> None:
+def test_both_ways_answer_alike(client: ApiUser, id: str) -> None:
     tag = {"If-None-Match": tag_of(client, id)}
     for headers in ({}, tag, BRIEF, BRIEF | tag):
         short, canonical = poll(client, id, headers), poll(client, id, headers, CANONICAL)

@@ -7,26 +7,26 @@ from typing import Any
 import pytest
 from uuid_utils import compat as uuids
 
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 LATER = (datetime.now(UTC) + timedelta(days=2)).isoformat()
 LONG_AGO = "2001-02-03T04:05:06Z"
 
 
 @pytest.fixture
-def purse(client: Person) -> str:
+def purse(client: ApiUser) -> str:
     """A wallet of the client's with 100.00 EUR."""
     return client.wallet("100.00")
 
 
 @pytest.fixture
-def till(merchant: Person) -> str:
+def till(merchant: ApiUser) -> str:
     """A wallet of the merchant's."""
     return merchant.wallet()
 
 
 @pytest.fixture
-def held(house: House, merchant: Person, purse: str, till: str) -> str:
+def held(house: ApiHarness, merchant: ApiUser, purse: str, till: str) -> str:
     """The id of a charge of 40.00 that is AUTHORIZED."""
     charge = merchant.order("/v1/charges", order(purse, capture=False)).get_json()
     house.post_payments()
@@ -38,24 +38,32 @@ def order(purse: str, **members: Any) -> dict[str, Any]:
     return {"wallet": purse, "amount": "40.00", "currency": "EUR", **members}
 
 
-def funds(client: Person, purse: str) -> tuple[str, str, str]:
+def funds(client: ApiUser, purse: str) -> tuple[str, str, str]:
     wallet = client.get(f"/v1/wallets/{purse}").get_json()
     return wallet["balance"], wallet["held"], wallet["available"]
 
 
-def story(person: Person, id: str) -> tuple[str, str | None, str | None]:
+def story(person: ApiUser, id: str) -> tuple[str, str | None, str | None]:
     payment = person.get(f"/v1/payments/{id}").get_json()
     return payment["state"], payment["captured_amount"], payment["failure"] and payment["failure"]["code"]
 
 
-def test_what_is_held_is_not_available_and_not_gone(client: Person, purse: str, held: str, till: str) -> None:
+def test_what_is_held_is_not_available_and_not_gone(client: ApiUser, purse: str, held: str, till: str) -> None:
     assert funds(client, purse) == ("100.00", "40.00", "60.00")
     assert story(client, held) == ("AUTHORIZED", "0.00", None)
 
 
 @pytest.mark.parametrize(("body", "taken", "left"), [({}, "40.00", "60.00"), ({"amount": "15.50"}, "15.50", "84.50")])
 def test_a_capture(
-    house: House, client: Person, merchant: Person, purse: str, till: str, held: str, body: dict, taken: str, left: str
+    house: ApiHarness,
+    client: ApiUser,
+    merchant: ApiUser,
+    purse: str,
+    till: str,
+    held: str,
+    body: dict,
+    taken: str,
+    left: str,
 ) -> None:
     answer = merchant.order(f"/v1/charges/{held}/capture", body)
     assert (answer.status_code, answer.headers["Location"]) == (202, f"/v1/payments/{held}")
@@ -67,7 +75,7 @@ def test_a_capture(
     assert (again.status_code, again.get_json()["code"]) == (409, "illegal_transition")
 
 
-def test_a_void(house: House, client: Person, merchant: Person, purse: str, till: str, held: str) -> None:
+def test_a_void(house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str, held: str) -> None:
     assert merchant.order(f"/v1/charges/{held}/void", {}).status_code == 202
     house.post_payments()
     assert story(merchant, held) == ("FAILED", "0.00", "canceled")
@@ -76,7 +84,7 @@ def test_a_void(house: House, client: Person, merchant: Person, purse: str, till
 
 
 def test_a_hold_expires_and_cannot_be_captured_any_more(
-    house: House, client: Person, merchant: Person, purse: str, held: str
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, held: str
 ) -> None:
     house.execute("UPDATE payments SET hold_expires_at = now() WHERE id = %s", held)
     assert merchant.order(f"/v1/charges/{held}/capture", {}).status_code == 202, "it is decided under lock"
@@ -87,14 +95,14 @@ def test_a_hold_expires_and_cannot_be_captured_any_more(
     assert merchant.order(f"/v1/charges/{held}/capture", {}).get_json()["code"] == "illegal_transition"
 
 
-def test_a_hold_that_nobody_asks_about_expires(house: House, merchant: Person, held: str) -> None:
+def test_a_hold_that_nobody_asks_about_expires(house: ApiHarness, merchant: ApiUser, held: str) -> None:
     house.execute("UPDATE payments SET hold_expires_at = now() WHERE id = %s", held)
     house.post_payments()
     assert story(merchant, held) == ("FAILED", "0.00", "expired")
 
 
 def test_of_twenty_racing_captures_and_voids_one_counts(
-    house: House, client: Person, merchant: Person, purse: str, till: str, held: str
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str, held: str
 ) -> None:
     with ThreadPoolExecutor(20) as pool:
         ends = ["capture", "void"] * 10
@@ -109,7 +117,7 @@ def test_of_twenty_racing_captures_and_voids_one_counts(
     assert funds(client, purse)[1] == "0.00"
 
 
-def test_one_key_orders_one_capture(house: House, merchant: Person, till: str, held: str) -> None:
+def test_one_key_orders_one_capture(house: ApiHarness, merchant: ApiUser, till: str, held: str) -> None:
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda _: merchant.order(f"/v1/charges/{held}/capture", {}, key="k"), range(20)))
     assert {answer.status_code for answer in answers} == {202}
@@ -131,13 +139,13 @@ def test_one_key_orders_one_capture(house: House, merchant: Person, till: str, h
         (1, "amount_must_be_string"),
     ],
 )
-def test_what_cannot_be_captured(merchant: Person, held: str, amount: Any, code: str, unchanged: None) -> None:
+def test_what_cannot_be_captured(merchant: ApiUser, held: str, amount: Any, code: str, unchanged: None) -> None:
     answer = merchant.order(f"/v1/charges/{held}/capture", {"amount": amount})
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
 
 @pytest.mark.parametrize("end", ["charges/{}/capture", "charges/{}/void", "payments/{}/cancel"])
-def test_only_the_maker_ends_a_payment(house: House, client: Person, held: str, end: str) -> None:
+def test_only_the_maker_ends_a_payment(house: ApiHarness, client: ApiUser, held: str, end: str) -> None:
     people = (house.person("merchant"), client)
     with house.unchanged():
         for person in people:
@@ -147,7 +155,7 @@ def test_only_the_maker_ends_a_payment(house: House, client: Person, held: str, 
             assert theirs.status_code in (403, 404)
 
 
-def test_a_scheduled_transfer_waits_and_can_be_canceled(house: House, client: Person, purse: str) -> None:
+def test_a_scheduled_transfer_waits_and_can_be_canceled(house: ApiHarness, client: ApiUser, purse: str) -> None:
     target = client.wallet()
     transfer = {"source": purse, "target": target, "amount": "1.00", "currency": "EUR", "scheduled_at": LATER}
     waiting, canceled = (client.order("/v1/transfers", transfer).get_json()["id"] for _ in range(2))
@@ -164,14 +172,14 @@ def test_a_scheduled_transfer_waits_and_can_be_canceled(house: House, client: Pe
     assert client.order(f"/v1/payments/{waiting}/cancel", {}).get_json()["code"] == "illegal_transition"
 
 
-def test_what_is_scheduled_for_the_past_is_due_at_once(house: House, client: Person, purse: str) -> None:
+def test_what_is_scheduled_for_the_past_is_due_at_once(house: ApiHarness, client: ApiUser, purse: str) -> None:
     transfer = {"source": purse, "target": client.wallet(), "amount": "1.00", "currency": "EUR"}
     id = client.order("/v1/transfers", {**transfer, "scheduled_at": LONG_AGO}).get_json()["id"]
     house.post_payments()
     assert story(client, id)[0] == "COMPLETED"
 
 
-def test_what_is_not_posted_in_time_fails(house: House, client: Person, purse: str) -> None:
+def test_what_is_not_posted_in_time_fails(house: ApiHarness, client: ApiUser, purse: str) -> None:
     transfer = {"source": purse, "target": client.wallet(), "amount": "1.00", "currency": "EUR"}
     id = client.order("/v1/transfers", {**transfer, "expires_at": LONG_AGO}).get_json()["id"]
     house.post_payments()
@@ -179,13 +187,13 @@ def test_what_is_not_posted_in_time_fails(house: House, client: Person, purse: s
     assert client.balance(purse) == "100.00"
 
 
-def test_what_would_expire_before_it_is_due_is_refused(client: Person, purse: str, unchanged: None) -> None:
+def test_what_would_expire_before_it_is_due_is_refused(client: ApiUser, purse: str, unchanged: None) -> None:
     transfer = {"source": purse, "target": purse[:-1] + "x", "amount": "1.00", "currency": "EUR"}
     answer = client.order("/v1/transfers", {**transfer, "scheduled_at": LATER, "expires_at": LONG_AGO})
     assert (answer.status_code, answer.get_json()["errors"][0]["pointer"]) == (422, "/expires_at")
 
 
-def test_what_is_scheduled_is_not_stuck(house: House, client: Person, purse: str) -> None:
+def test_what_is_scheduled_is_not_stuck(house: ApiHarness, client: ApiUser, purse: str) -> None:
     transfer = {"source": purse, "target": client.wallet(), "amount": "1.00", "currency": "EUR"}
     waiting = client.order("/v1/transfers", {**transfer, "scheduled_at": LATER}).get_json()["id"]
     late = client.order("/v1/transfers", transfer).get_json()["id"]
@@ -195,7 +203,7 @@ def test_what_is_scheduled_is_not_stuck(house: House, client: Person, purse: str
 
 
 def test_a_cancel_that_came_too_late_leaves_the_hold_to_be_captured(
-    house: House, client: Person, merchant: Person, purse: str, till: str
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
 ) -> None:
     id = merchant.order("/v1/charges", order(purse, capture=False)).get_json()["id"]
     house.post_payments()

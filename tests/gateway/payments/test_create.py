@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 
 @pytest.fixture
-def purse(client: Person) -> str:
+def purse(client: ApiUser) -> str:
     return client.wallet("100.00")
 
 
@@ -16,7 +16,7 @@ def charge(purse: str, **rest: Any) -> dict[str, Any]:
     return {"wallet": purse, "amount": "10.00", "currency": "EUR", **rest}
 
 
-def test_a_deposit(house: House, client: Person, rings: list) -> None:
+def test_a_deposit(house: ApiHarness, client: ApiUser, rings: list) -> None:
     wallet = client.wallet()
     rings.clear()
     order = {"wallet": wallet, "amount": "25", "currency": "EUR", "source": "crypto", "metadata": {"ref": "é"}}
@@ -42,13 +42,13 @@ def test_a_deposit(house: House, client: Person, rings: list) -> None:
 
 
 @pytest.mark.parametrize("source", ["bank", "internal", "commission", "", None, 1, "WIRE"])
-def test_a_deposit_from_nowhere(house: House, client: Person, purse: str, source: object) -> None:
+def test_a_deposit_from_nowhere(house: ApiHarness, client: ApiUser, purse: str, source: object) -> None:
     with house.unchanged():
         order = {"wallet": purse, "amount": "1.00", "currency": "EUR", "source": source}
         assert client.order("/v1/deposits", order).status_code == 422
 
 
-def test_a_transfer(house: House, client: Person, stranger: Person, purse: str) -> None:
+def test_a_transfer(house: ApiHarness, client: ApiUser, stranger: ApiUser, purse: str) -> None:
     target = stranger.wallet()
     order = {"source": purse, "target": target, "amount": "30.00", "currency": "EUR", "summary": "Re\u0301pas"}
     payment = client.order("/v1/transfers", order).get_json()
@@ -61,14 +61,16 @@ def test_a_transfer(house: House, client: Person, stranger: Person, purse: str) 
     assert (client.balance(purse), stranger.balance(target)) == ("70.00", "30.00")
 
 
-def test_a_transfer_between_own_wallets_shows_the_payers_balance(house: House, client: Person, purse: str) -> None:
+def test_a_transfer_between_own_wallets_shows_the_payers_balance(
+    house: ApiHarness, client: ApiUser, purse: str
+) -> None:
     order = {"source": purse, "target": client.wallet(), "amount": "30.00", "currency": "EUR"}
     id = client.order("/v1/transfers", order).get_json()["id"]
     house.post_payments()
     assert client.get(f"/v1/payments/{id}").get_json()["balance_after"] == "70.00"
 
 
-def test_a_transfer_that_is_not_covered(house: House, client: Person, stranger: Person, purse: str) -> None:
+def test_a_transfer_that_is_not_covered(house: ApiHarness, client: ApiUser, stranger: ApiUser, purse: str) -> None:
     order = {"source": purse, "target": stranger.wallet(), "amount": "100.01", "currency": "EUR"}
     id = client.order("/v1/transfers", order).get_json()["id"]
     house.post_payments()
@@ -81,14 +83,14 @@ def test_a_transfer_that_is_not_covered(house: House, client: Person, stranger: 
     assert client.balance(purse) == "100.00"
 
 
-def test_a_transfer_to_nobody(house: House, client: Person, purse: str) -> None:
+def test_a_transfer_to_nobody(house: ApiHarness, client: ApiUser, purse: str) -> None:
     with house.unchanged():
         order = {"source": purse, "target": "wal_" + "x" * 32, "amount": "1.00", "currency": "EUR"}
         answer = client.order("/v1/transfers", order)
     assert (answer.status_code, answer.get_json()["errors"][0]["pointer"]) == (404, "/target")
 
 
-def test_a_charge_goes_to_the_oldest_active_wallet(house: House, merchant: Person, purse: str) -> None:
+def test_a_charge_goes_to_the_oldest_active_wallet(house: ApiHarness, merchant: ApiUser, purse: str) -> None:
     merchant.wallet(currency="USD")
     inactive, oldest, newest = merchant.wallet(), merchant.wallet(), merchant.wallet()
     house.execute("UPDATE accounts SET is_active = false WHERE token = %s", inactive)
@@ -116,7 +118,7 @@ def test_a_charge_goes_to_the_oldest_active_wallet(house: House, merchant: Perso
         ({"wallet": "wal_short"}, "invalid_value"),
     ],
 )
-def test_charges_that_are_refused(house: House, merchant: Person, purse: str, change: dict, code: str) -> None:
+def test_charges_that_are_refused(house: ApiHarness, merchant: ApiUser, purse: str, change: dict, code: str) -> None:
     merchant.wallet()
     merchant.wallet(currency="USD")
     with house.unchanged():
@@ -124,7 +126,7 @@ def test_charges_that_are_refused(house: House, merchant: Person, purse: str, ch
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
 
-def test_a_merchant_cannot_charge_himself(house: House, merchant: Person) -> None:
+def test_a_merchant_cannot_charge_himself(house: ApiHarness, merchant: ApiUser) -> None:
     own = merchant.wallet("10.00")
     merchant.wallet()
     with house.unchanged():
@@ -132,20 +134,20 @@ def test_a_merchant_cannot_charge_himself(house: House, merchant: Person) -> Non
     assert (answer.status_code, answer.get_json()["code"]) == (422, "own_wallet")
 
 
-def test_a_merchant_without_a_wallet(house: House, merchant: Person, purse: str) -> None:
+def test_a_merchant_without_a_wallet(house: ApiHarness, merchant: ApiUser, purse: str) -> None:
     with house.unchanged():
         answer = merchant.order("/v1/charges", charge(purse))
     assert (answer.status_code, answer.get_json()["code"]) == (422, "target_missing")
 
 
-def test_references_belong_to_their_merchant(house: House, purse: str) -> None:
+def test_references_belong_to_their_merchant(house: ApiHarness, purse: str) -> None:
     for _ in range(2):
         merchant = house.person("merchant")
         merchant.wallet()
         assert merchant.order("/v1/charges", charge(purse, reference="same")).status_code == 202
 
 
-def test_a_known_version_is_not_sent_again(house: House, client: Person, purse: str) -> None:
+def test_a_known_version_is_not_sent_again(house: ApiHarness, client: ApiUser, purse: str) -> None:
     order = {"source": purse, "target": client.wallet(), "amount": "1.00", "currency": "EUR"}
     posted = client.order("/v1/transfers", order)
     path, tag = posted.headers["Location"], posted.headers["ETag"]
@@ -158,7 +160,7 @@ def test_a_known_version_is_not_sent_again(house: House, client: Person, purse: 
     assert house.person("auditor").get(path).headers["ETag"] != client.get(path).headers["ETag"]
 
 
-def test_a_wallet(client: Person) -> None:
+def test_a_wallet(client: ApiUser) -> None:
     answer = client.call("POST", "/v1/wallets", json={"currency": "JPY", "label": "Travel"})
     wallet = answer.get_json()
     assert (answer.status_code, answer.headers["Location"]) == (201, f"/v1/wallets/{wallet['token']}")
@@ -173,13 +175,15 @@ def test_a_wallet(client: Person) -> None:
      ({"currency": "EUR", "balance": "1.00"}, "unknown_field"),
      ({"currency": "EUR", "label": ""}, "invalid_value"), ({"currency": "EUR", "label": "x" * 101}, "text_too_long")],
 )  # fmt: skip
-def test_wallets_that_are_refused(house: House, client: Person, body: dict, code: str) -> None:
+def test_wallets_that_are_refused(house: ApiHarness, client: ApiUser, body: dict, code: str) -> None:
     with house.unchanged():
         answer = client.call("POST", "/v1/wallets", json=body)
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
 
-def test_a_remembered_final_payment_is_still_nobody_elses(house: House, client: Person, stranger: Person) -> None:
+def test_a_remembered_final_payment_is_still_nobody_elses(
+    house: ApiHarness, client: ApiUser, stranger: ApiUser
+) -> None:
     client.wallet("5.00")
     [payment] = client.get("/v1/payments").get_json()["data"]
     path = f"/v1/payments/{payment['id']}"
@@ -189,7 +193,7 @@ def test_a_remembered_final_payment_is_still_nobody_elses(house: House, client: 
     assert stranger.get(f"{path}/operations").status_code == 404
 
 
-def test_the_request_id_goes_along_with_the_bell(house: House, client: Person, rings: list) -> None:
+def test_the_request_id_goes_along_with_the_bell(house: ApiHarness, client: ApiUser, rings: list) -> None:
     rings.clear()
     answer = client.order(
         "/v1/deposits", {"wallet": client.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}

@@ -6,25 +6,25 @@ from typing import Any
 import pytest
 from uuid_utils import compat as uuids
 
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from workers.posting.poster import Poster
 
 CROWD = 20
 
 
 @pytest.fixture
-def purse(client: Person) -> str:
+def purse(client: ApiUser) -> str:
     """A wallet of the client's with 100.00 EUR."""
     return client.wallet("100.00")
 
 
 @pytest.fixture
-def till(merchant: Person) -> str:
+def till(merchant: ApiUser) -> str:
     """A wallet of the merchant's."""
     return merchant.wallet()
 
 
-def charge(merchant: Person, purse: str, amount: str = "40.00", **members: Any) -> str:
+def charge(merchant: ApiUser, purse: str, amount: str = "40.00", **members: Any) -> str:
     """The id of a charge, not yet posted."""
     order = {"wallet": purse, "amount": amount, "currency": "EUR", **members}
     return merchant.order("/v1/charges", order).get_json()["id"]
@@ -34,17 +34,17 @@ def transfer(source: str, target: str, amount: str = "1.00") -> dict[str, str]:
     return {"source": source, "target": target, "amount": amount, "currency": "EUR"}
 
 
-def story(person: Person, id: str) -> tuple[str, str | None]:
+def story(person: ApiUser, id: str) -> tuple[str, str | None]:
     payment = person.get(f"/v1/payments/{id}").get_json()
     return payment["state"], payment["failure"] and payment["failure"]["code"]
 
 
-def funds(person: Person, wallet: str) -> tuple[str, str]:
+def funds(person: ApiUser, wallet: str) -> tuple[str, str]:
     shown = person.get(f"/v1/wallets/{wallet}").get_json()
     return shown["balance"], shown["held"]
 
 
-def race(house: House, *orders: Any) -> list[Any]:
+def race(house: ApiHarness, *orders: Any) -> list[Any]:
     """Order all at once, over connections of their own, while two posters post; their answers."""
     with ThreadPoolExecutor(10) as crowd:
         posters = [Poster(house.worker, deposits_open=True, linger_seconds=0) for _ in range(2)]
@@ -56,7 +56,7 @@ def race(house: House, *orders: Any) -> list[Any]:
     return answers
 
 
-def test_no_credit_is_lost_when_many_pay_one(house: House, client: Person, merchant: Person, till: str) -> None:
+def test_no_credit_is_lost_when_many_pay_one(house: ApiHarness, client: ApiUser, merchant: ApiUser, till: str) -> None:
     """Elsewhere only the payer was locked, and of two credits at once one was lost."""
     purses = [client.wallet("10.00") for _ in range(5)]
     orders = [lambda purse=purse: merchant.order("/v1/charges", body(purse)) for purse in purses for _ in range(4)]
@@ -69,7 +69,7 @@ def body(purse: str) -> dict[str, str]:
     return {"wallet": purse, "amount": "1.00", "currency": "EUR"}
 
 
-def test_two_merchants_who_charge_each_other_at_once(house: House, merchant: Person) -> None:
+def test_two_merchants_who_charge_each_other_at_once(house: ApiHarness, merchant: ApiUser) -> None:
     """Elsewhere they were answered 500 for a deadlock."""
     other = house.person("merchant", "Mall")
     ours, theirs = merchant.wallet("50.00"), other.wallet("50.00")
@@ -82,7 +82,7 @@ def test_two_merchants_who_charge_each_other_at_once(house: House, merchant: Per
 
 
 def test_a_hold_that_was_refused_cannot_be_captured(
-    house: House, client: Person, merchant: Person, purse: str, till: str
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
 ) -> None:
     id = charge(merchant, purse, "100.01", capture=False)
     house.post_payments()
@@ -101,7 +101,7 @@ def test_a_hold_that_was_refused_cannot_be_captured(
 
 
 def test_a_refund_that_is_refused_moves_no_money(
-    house: House, client: Person, merchant: Person, purse: str, till: str
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
 ) -> None:
     """Elsewhere it was answered 409, and moved the money all the same."""
     id = charge(merchant, purse)
@@ -117,7 +117,7 @@ def test_a_refund_that_is_refused_moves_no_money(
 
 
 def test_two_refunds_do_not_exceed_their_charge(
-    house: House, client: Person, merchant: Person, purse: str, till: str
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
 ) -> None:
     merchant.order("/v1/deposits", {"wallet": till, "amount": "500.00", "currency": "EUR", "source": "wire"})
     id = charge(merchant, purse)
@@ -129,7 +129,7 @@ def test_two_refunds_do_not_exceed_their_charge(
     assert (client.balance(purse), merchant.balance(till)) == ("100.00", "500.00")
 
 
-def test_a_refund_is_not_refunded(house: House, client: Person, merchant: Person, purse: str, till: str) -> None:
+def test_a_refund_is_not_refunded(house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str) -> None:
     id = charge(merchant, purse)
     refund = merchant.order("/v1/refunds", {"charge": id, "reason": "duplicate"}).get_json()["id"]
     house.post_payments()
@@ -139,7 +139,9 @@ def test_a_refund_is_not_refunded(house: House, client: Person, merchant: Person
             assert merchant.order(path, asked).status_code == 404
 
 
-def test_time_alone_moves_no_money(house: House, client: Person, merchant: Person, purse: str, till: str) -> None:
+def test_time_alone_moves_no_money(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
+) -> None:
     """Elsewhere a time to live decided whether money existed: here it is held until the books say otherwise."""
     id = charge(merchant, purse, capture=False)
     house.post_payments()
@@ -153,7 +155,7 @@ def test_time_alone_moves_no_money(house: House, client: Person, merchant: Perso
 
 @pytest.mark.parametrize("amount", ["-1.00", "-0.00", "\u22121.00", "0.00"])
 def test_no_amount_takes_from_the_payee(
-    house: House, client: Person, merchant: Person, purse: str, till: str, amount: str
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str, amount: str
 ) -> None:
     held = charge(merchant, purse, capture=False)
     taken = charge(merchant, purse)
@@ -172,7 +174,7 @@ def test_no_amount_takes_from_the_payee(
             assert [flaw["pointer"] for flaw in answer.get_json()["errors"]] == ["/amount"]
 
 
-def test_paying_oneself_mints_nothing(house: House, merchant: Person) -> None:
+def test_paying_oneself_mints_nothing(house: ApiHarness, merchant: ApiUser) -> None:
     first, second = merchant.wallet("10.00"), merchant.wallet()
     with house.unchanged():
         for path, order in (
@@ -186,7 +188,7 @@ def test_paying_oneself_mints_nothing(house: House, merchant: Person) -> None:
 
 
 def test_a_legal_repeat_is_not_a_duplicate(
-    house: House, client: Person, merchant: Person, purse: str, till: str
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
 ) -> None:
     """Elsewhere next month's salaries were refused for ever: here only the key says what is the same."""
     orders = [

@@ -6,49 +6,49 @@ from typing import Any
 import pytest
 from uuid_utils import compat as uuids
 
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 WHY = {"reason": "requested_by_customer"}
 
 
 @pytest.fixture
-def purse(client: Person) -> str:
+def purse(client: ApiUser) -> str:
     """A wallet of the client's with 100.00 EUR."""
     return client.wallet("100.00")
 
 
 @pytest.fixture
-def till(merchant: Person) -> str:
+def till(merchant: ApiUser) -> str:
     """A wallet of the merchant's."""
     return merchant.wallet()
 
 
-def charged(merchant: Person, purse: str, amount: str = "40.00", **members: Any) -> str:
+def charged(merchant: ApiUser, purse: str, amount: str = "40.00", **members: Any) -> str:
     """The id of a charge, not yet posted."""
     order = {"wallet": purse, "amount": amount, "currency": "EUR", **members}
     return merchant.order("/v1/charges", order).get_json()["id"]
 
 
 @pytest.fixture
-def charge(house: House, merchant: Person, purse: str, till: str) -> str:
+def charge(house: ApiHarness, merchant: ApiUser, purse: str, till: str) -> str:
     """The id of a COMPLETED charge of 40.00."""
     id = charged(merchant, purse)
     house.post_payments()
     return id
 
 
-def refund(merchant: Person, charge: str, key: str | None = None, **members: Any) -> str:
+def refund(merchant: ApiUser, charge: str, key: str | None = None, **members: Any) -> str:
     """The id of an ordered refund."""
     answer = merchant.order("/v1/refunds", {"charge": charge, **WHY, **members}, key)
     assert answer.status_code == 202
     return answer.get_json()["id"]
 
 
-def shown(person: Person, id: str) -> dict[str, Any]:
+def shown(person: ApiUser, id: str) -> dict[str, Any]:
     return person.get(f"/v1/payments/{id}").get_json()
 
 
-def test_a_refund_gives_the_charge_another_tag(house: House, merchant: Person, till: str, charge: str) -> None:
+def test_a_refund_gives_the_charge_another_tag(house: ApiHarness, merchant: ApiUser, till: str, charge: str) -> None:
     tags = [merchant.get(f"/v1/payments/{charge}").headers["ETag"]]
     for amount in ("1.00", "2.00"):
         refund(merchant, charge, amount=amount)
@@ -60,7 +60,9 @@ def test_a_refund_gives_the_charge_another_tag(house: House, merchant: Person, t
     assert merchant.get(f"/v1/payments/{charge}", **{"If-None-Match": tags[-1]}).status_code == 304
 
 
-def test_a_whole_refund(house: House, client: Person, merchant: Person, purse: str, till: str, charge: str) -> None:
+def test_a_whole_refund(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str, charge: str
+) -> None:
     id = refund(merchant, charge)
     house.post_payments()
     given = shown(client, id)
@@ -72,7 +74,9 @@ def test_a_whole_refund(house: House, client: Person, merchant: Person, purse: s
         assert shown(person, charge)["state"] == "COMPLETED"
 
 
-def test_many_parts_up_to_the_whole(house: House, client: Person, merchant: Person, purse: str, charge: str) -> None:
+def test_many_parts_up_to_the_whole(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, charge: str
+) -> None:
     parts = [refund(merchant, charge, amount=amount) for amount in ("15.00", "15.01", "10.00", "9.99")]
     house.post_payments()
     ends = [(shown(merchant, id)["state"], (shown(merchant, id)["failure"] or {}).get("code")) for id in parts]
@@ -85,7 +89,7 @@ def test_many_parts_up_to_the_whole(house: House, client: Person, merchant: Pers
 
 
 def test_of_twenty_racing_refunds_only_the_sum_of_the_charge_is_given(
-    house: House, client: Person, merchant: Person, purse: str, charge: str
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, charge: str
 ) -> None:
     with ThreadPoolExecutor(20) as pool:
         ids = list(pool.map(lambda _: refund(merchant, charge, amount="3.00"), range(20)))
@@ -95,7 +99,7 @@ def test_of_twenty_racing_refunds_only_the_sum_of_the_charge_is_given(
     assert client.balance(purse) == "99.00"
 
 
-def test_one_key_one_refund(house: House, client: Person, merchant: Person, purse: str, charge: str) -> None:
+def test_one_key_one_refund(house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, charge: str) -> None:
     with ThreadPoolExecutor(10) as pool:
         ids = set(pool.map(lambda _: refund(merchant, charge, key="once", amount="1.00"), range(10)))
     assert len(ids) == 1
@@ -106,7 +110,7 @@ def test_one_key_one_refund(house: House, client: Person, merchant: Person, purs
 
 
 def test_a_refund_in_the_batch_of_its_charge(
-    house: House, client: Person, merchant: Person, purse: str, till: str
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
 ) -> None:
     charge = charged(merchant, purse, "10.00")
     first, second = (refund(merchant, charge, amount=amount) for amount in ("6.00", "6.00"))
@@ -116,7 +120,7 @@ def test_a_refund_in_the_batch_of_its_charge(
 
 
 def test_only_what_was_captured_is_refunded(
-    house: House, client: Person, merchant: Person, purse: str, till: str
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
 ) -> None:
     charge = charged(merchant, purse, "10.00", capture=False)
     house.post_payments()
@@ -132,7 +136,7 @@ def test_only_what_was_captured_is_refunded(
 
 
 def test_nothing_is_refunded_of_a_charge_that_failed(
-    house: House, client: Person, merchant: Person, purse: str, till: str
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
 ) -> None:
     charge = charged(merchant, purse, "100.01")
     house.post_payments()
@@ -143,7 +147,7 @@ def test_nothing_is_refunded_of_a_charge_that_failed(
 
 
 def test_a_refund_fails_when_the_merchant_lacks_the_money(
-    house: House, client: Person, merchant: Person, purse: str, till: str, charge: str
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str, charge: str
 ) -> None:
     away = {"source": till, "target": purse, "amount": "39.00", "currency": "EUR"}
     assert merchant.order("/v1/transfers", away).status_code == 202
@@ -154,7 +158,7 @@ def test_a_refund_fails_when_the_merchant_lacks_the_money(
 
 
 def test_an_inactive_wallet_is_credited_all_the_same(
-    house: House, client: Person, merchant: Person, purse: str, charge: str
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, charge: str
 ) -> None:
     closed = client.call("PATCH", f"/v1/wallets/{purse}", json={"is_active": False}, headers={"If-Match": "*"})
     assert closed.status_code == 200
@@ -164,7 +168,7 @@ def test_an_inactive_wallet_is_credited_all_the_same(
     assert client.balance(purse) == "100.00"
 
 
-def test_whose_charge_it_is(house: House, client: Person, merchant: Person, charge: str) -> None:
+def test_whose_charge_it_is(house: ApiHarness, client: ApiUser, merchant: ApiUser, charge: str) -> None:
     stranger = house.person("merchant")
     deposit = client.get("/v1/payments?type=deposit").get_json()["data"][0]["id"]
     with house.unchanged():
@@ -188,6 +192,6 @@ def test_whose_charge_it_is(house: House, client: Person, merchant: Person, char
         ({"currency": "EUR"}, "unknown_field"),
     ],
 )
-def test_what_is_no_refund(merchant: Person, charge: str, members: dict, code: str, unchanged: None) -> None:
+def test_what_is_no_refund(merchant: ApiUser, charge: str, members: dict, code: str, unchanged: None) -> None:
     answer = merchant.order("/v1/refunds", {"charge": charge, **WHY, **members})
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from models import payment, payout
-from models.payout import Told, Wait
+from models.payout import BankResult, Retry
 from models.session import transaction
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.payments.test_create_withdrawal import wire
 from workers.posting.retries import decide
 
@@ -16,25 +16,25 @@ POISON = "duplicate key value violates unique constraint of our inside"
 """What an attempt left: nobody's business but ours."""
 
 
-def timeline(person: Person, id: str) -> list[dict[str, Any]]:
+def timeline(person: ApiUser, id: str) -> list[dict[str, Any]]:
     return person.get(f"/v1/payments/{id}/timeline").get_json()["data"]
 
 
-def steps(person: Person, id: str) -> list[tuple[str, str]]:
+def steps(person: ApiUser, id: str) -> list[tuple[str, str]]:
     return [(step["step"], step["actor"]) for step in timeline(person, id)]
 
 
-def deposit(person: Person) -> str:
+def deposit(person: ApiUser) -> str:
     order = {"wallet": person.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}
     return person.order("/v1/deposits", order).get_json()["id"]
 
 
-def fail(house: House, id: str, attempts: int, *, park: bool = False) -> None:
+def fail(house: ApiHarness, id: str, attempts: int, *, park: bool = False) -> None:
     with transaction(house.worker) as connection:
         assert payment.postpone(connection, id, attempts, POISON, 0.0, park=park)
 
 
-def test_a_payment_that_just_works(house: House, client: Person, stranger: Person) -> None:
+def test_a_payment_that_just_works(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     id = deposit(client)
     house.post_payments()
     begun, done = timeline(client, id)
@@ -48,7 +48,7 @@ def test_a_payment_that_just_works(house: House, client: Person, stranger: Perso
     assert stranger.get(f"/v1/payments/{id}/timeline").status_code == 404
 
 
-def test_what_did_not_work_and_who_had_it_tried_again(house: House, client: Person) -> None:
+def test_what_did_not_work_and_who_had_it_tried_again(house: ApiHarness, client: ApiUser) -> None:
     id, ops = deposit(client), house.person("ops")
     fail(house, id, 1)
     fail(house, id, 2, park=True)
@@ -77,7 +77,7 @@ def test_what_did_not_work_and_who_had_it_tried_again(house: House, client: Pers
     assert POISON not in client.get(f"/v1/payments/{id}/timeline").get_data(as_text=True)
 
 
-def test_a_failed_payment_says_why(house: House, client: Person, stranger: Person) -> None:
+def test_a_failed_payment_says_why(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     order = {"source": client.wallet(), "target": stranger.wallet(), "amount": "1.00", "currency": "EUR"}
     id = client.order("/v1/transfers", order).get_json()["id"]
     house.post_payments()
@@ -86,7 +86,7 @@ def test_a_failed_payment_says_why(house: House, client: Person, stranger: Perso
     assert timeline(stranger, id)[0]["actor_id"] is None
 
 
-def test_a_charge_that_is_captured_and_refunded(house: House, client: Person, merchant: Person) -> None:
+def test_a_charge_that_is_captured_and_refunded(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     purse, _ = client.wallet("5.00"), merchant.wallet()
     order = {"wallet": purse, "amount": "2.00", "currency": "EUR", "capture": False}
     id = merchant.order("/v1/charges", order).get_json()["id"]
@@ -104,15 +104,15 @@ def test_a_charge_that_is_captured_and_refunded(house: House, client: Person, me
 
 
 @pytest.mark.parametrize("is_confirmed", [True, False])
-def test_a_withdrawal_and_its_bank(house: House, client: Person, is_confirmed: bool) -> None:
+def test_a_withdrawal_and_its_bank(house: ApiHarness, client: ApiUser, is_confirmed: bool) -> None:
     id = client.order("/v1/withdrawals", wire(client.wallet("9.00"))).get_json()["id"]
     house.post_payments()
     with transaction(house.worker) as connection:
         [told] = payout.claim(connection, "simulator", 1, 30.0)
-        wait = Wait(id, told.attempts, told.attempts, 0.0, "no answer within 5 s", is_known_there=True)
+        wait = Retry(id, told.attempts, told.attempts, 0.0, "no answer within 5 s", is_known_there=True)
         payout.postpone(connection, [wait])
     with transaction(house.worker) as connection:
-        payout.answer(connection, [Told(id, is_confirmed, "AC04 closed account")])
+        payout.answer(connection, [BankResult(id, is_confirmed, "AC04 closed account")])
     house.post_payments()
     names = ["initiated", "authorized", "submitted", "attempt_failed", "pending"]
     names += ["confirmed", "completed"] if is_confirmed else ["rejected", "failed"]

@@ -13,9 +13,9 @@ from werkzeug.test import TestResponse
 from gateway.reconciliation import statement_files
 from models import bank_return, payout, reconciliation
 from models.bank_return import Return
-from models.payout import Told
+from models.payout import BankResult
 from models.session import transaction
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.iso20022_messages import CAMT, RETURNED, STRANGE, camt, entry, strange
 from tests.support import Database, costing
 
@@ -26,18 +26,18 @@ AT_ONCE = 5
 
 
 @pytest.fixture(scope="module")
-def ops(house: House) -> Person:
+def ops(house: ApiHarness) -> ApiUser:
     """Who uploads."""
     return house.person("ops", "Ops")
 
 
 @pytest.fixture
-def purse(client: Person) -> str:
+def purse(client: ApiUser) -> str:
     """A wallet of the client's with 100.00 EUR."""
     return client.wallet("100.00")
 
 
-def withdraw(house: House, client: Person, purse: str, amount: str = "10.00", currency: str = "EUR") -> str:
+def withdraw(house: ApiHarness, client: ApiUser, purse: str, amount: str = "10.00", currency: str = "EUR") -> str:
     """The id of a withdrawal that waits for the bank."""
     order = {"wallet": purse, "amount": amount, "currency": currency, **PAYEE}
     id = client.order("/v1/withdrawals", order).get_json()["id"]
@@ -45,20 +45,20 @@ def withdraw(house: House, client: Person, purse: str, amount: str = "10.00", cu
     return id
 
 
-def answered(house: House, id: str, reference: str | None = None, *, is_confirmed: bool = True) -> str:
+def answered(house: ApiHarness, id: str, reference: str | None = None, *, is_confirmed: bool = True) -> str:
     """The same, after the bank's answer."""
     with transaction(house.worker) as connection:
-        assert payout.answer(connection, [Told(id, is_confirmed, None, reference)])
+        assert payout.answer(connection, [BankResult(id, is_confirmed, None, reference)])
     house.post_payments()
     return id
 
 
-def paid(house: House, client: Person, purse: str, amount: str = "10.00", reference: str | None = None) -> str:
+def paid(house: ApiHarness, client: ApiUser, purse: str, amount: str = "10.00", reference: str | None = None) -> str:
     """The id of a withdrawal that the bank has paid out."""
     return answered(house, withdraw(house, client, purse, amount), reference)
 
 
-def returned(house: House, id: str, amount: int, number: str) -> str:
+def returned(house: ApiHarness, id: str, amount: int, number: str) -> str:
     """The id of the payment by which so much of it came back."""
     with transaction(house.worker) as connection:
         bank_return.keep(connection, "sepa", [Return(number, id, amount)])
@@ -68,7 +68,7 @@ def returned(house: House, id: str, amount: int, number: str) -> str:
     return payment
 
 
-def today(house: House) -> str:
+def today(house: ApiHarness) -> str:
     return str(house.execute("SELECT (now() AT TIME ZONE 'UTC')::date")[0])
 
 
@@ -87,11 +87,11 @@ def table(*rows: dict[str, str], day: str = "2026-11-20", columns: tuple[str, ..
     return text.getvalue().encode()
 
 
-def upload(person: Person, data: bytes, media_type: str = "text/csv") -> TestResponse:
+def upload(person: ApiUser, data: bytes, media_type: str = "text/csv") -> TestResponse:
     return person.call("POST", PATH, data=data, content_type=media_type)
 
 
-def judged(ops: Person, data: bytes, media_type: str = "text/csv") -> tuple[str, list[dict[str, Any]]]:
+def judged(ops: ApiUser, data: bytes, media_type: str = "text/csv") -> tuple[str, list[dict[str, Any]]]:
     """The id of the statement, and its lines."""
     answer = upload(ops, data, media_type)
     assert answer.status_code == 201, answer.get_json()
@@ -103,14 +103,14 @@ def verdicts(lines: list[dict[str, Any]]) -> list[tuple[str, str | None, str | N
     return [(line["verdict"], line["difference"], line["payment"]) for line in lines]
 
 
-def match(person: Person, id: str, line: object, payment: str, reason: str = "Seen the receipt") -> TestResponse:
+def match(person: ApiUser, id: str, line: object, payment: str, reason: str = "Seen the receipt") -> TestResponse:
     return person.call("POST", f"{PATH}/{id}/lines/{line}/match", json={"payment": payment, "reason": reason})
 
 
 # Verdicts
 
 
-def test_each_verdict(house: House, ops: Person, client: Person, purse: str) -> None:
+def test_each_verdict(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     same, other, waiting, refused = (withdraw(house, client, purse) for _ in range(4))
     for id in (same, other):
         answered(house, id)
@@ -136,7 +136,7 @@ def test_each_verdict(house: House, ops: Person, client: Person, purse: str) -> 
     assert counts == {"matched": 1, "mismatched": 5, "missing_here": 2, "missing_there": len(lines) - 8}
 
 
-def test_money_does_not_move(house: House, ops: Person, client: Person, purse: str) -> None:
+def test_money_does_not_move(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     id = paid(house, client, purse)
     kept = ("payments", "operations", "accounts", "commands", "events")
     before = {table: digest for table, digest in house.tables().items() if table in kept}
@@ -146,7 +146,7 @@ def test_money_does_not_move(house: House, ops: Person, client: Person, purse: s
 
 
 def test_what_arrives_is_what_the_bank_books(fresh_database: Database, postgres: Any) -> None:
-    house = House(fresh_database)
+    house = ApiHarness(fresh_database)
     costing(
         postgres, fresh_database.owner.rpartition("/")[2].partition("?")[0], "withdrawal", currency="EUR", fixed=100
     )
@@ -157,13 +157,13 @@ def test_what_arrives_is_what_the_bank_books(fresh_database: Database, postgres:
     assert verdicts(lines) == [("matched", None, id)]
 
 
-def test_without_our_id_the_banks_reference_tells(house: House, ops: Person, client: Person, purse: str) -> None:
+def test_without_our_id_the_banks_reference_tells(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     id = paid(house, client, purse, reference='B"{1,\\')
     lines = judged(ops, table(row(bank_reference='B"{1,\\'), row(str(uuid4()), bank_reference="B2")))[1]
     assert verdicts(lines)[:2] == [("matched", None, id), ("missing_here", None, None)]
 
 
-def test_an_instruction_without_its_payment_is_nothing_that_is_known(house: House, ops: Person) -> None:
+def test_an_instruction_without_its_payment_is_nothing_that_is_known(house: ApiHarness, ops: ApiUser) -> None:
     detached = str(uuid4())
     whom = payout.Counterparty("DE89370400440532013000", "Bob")
     with transaction(house.gateway) as connection:
@@ -172,7 +172,7 @@ def test_an_instruction_without_its_payment_is_nothing_that_is_known(house: Hous
     assert verdicts(lines) == [("missing_here", None, None)]
 
 
-def test_returns(house: House, ops: Person, client: Person, purse: str) -> None:
+def test_returns(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     id = paid(house, client, purse)
     part, rest = returned(house, id, 400, "R1"), returned(house, id, 600, "R2")
     late = returned(house, paid(house, client, purse, "3.00", "B3"), 300, "R3")
@@ -188,14 +188,16 @@ def test_returns(house: House, ops: Person, client: Person, purse: str) -> None:
     assert {line["verdict"] for line in lines[4:]} <= {"missing_there"}
 
 
-def test_a_return_that_the_bank_did_not_book(house: House, ops: Person, client: Person, purse: str) -> None:
+def test_a_return_that_the_bank_did_not_book(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     id = paid(house, client, purse)
     back = returned(house, id, 1000, uuid4().hex)
     lines = judged(ops, table(row(id), day=today(house)))[1]
     assert ("missing_there", None, back) in verdicts(lines)
 
 
-def test_what_an_earlier_statement_booked_is_not_missing(house: House, ops: Person, client: Person, purse: str) -> None:
+def test_what_an_earlier_statement_booked_is_not_missing(
+    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str
+) -> None:
     id = paid(house, client, purse)
     judged(ops, table(row(id, bank_reference="B1"), day="2026-01-31"))
     lines = judged(ops, table(row(), day=today(house)))[1]
@@ -207,7 +209,7 @@ def test_what_an_earlier_statement_booked_is_not_missing(house: House, ops: Pers
     [("B1", ("matched", None)), ("", ("matched", None)), ("B2", ("mismatched", "duplicate"))],
 )
 def test_a_booking_in_a_second_statement(
-    house: House, ops: Person, client: Person, purse: str, reference: str, verdict: tuple[str, str | None]
+    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, reference: str, verdict: tuple[str, str | None]
 ) -> None:
     id = paid(house, client, purse)
     judged(ops, table(row(id, bank_reference="B1")))
@@ -217,7 +219,7 @@ def test_a_booking_in_a_second_statement(
 
 @pytest.mark.parametrize("days", [-1, 1])
 def test_what_was_paid_on_other_days_is_not_missing(
-    house: House, ops: Person, client: Person, purse: str, days: int
+    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, days: int
 ) -> None:
     id = paid(house, client, purse)
     [day] = house.execute("SELECT ((now() AT TIME ZONE 'UTC')::date + %s)::text", days)
@@ -225,7 +227,7 @@ def test_what_was_paid_on_other_days_is_not_missing(
 
 
 def test_what_was_paid_in_another_currency_is_not_missing(
-    house: House, ops: Person, client: Person, purse: str
+    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str
 ) -> None:
     id = paid(house, client, purse)
     assert id not in {line["payment"] for line in judged(ops, table(row(currency="USD"), day=today(house)))[1]}
@@ -233,7 +235,7 @@ def test_what_was_paid_in_another_currency_is_not_missing(
 
 
 def test_many_lines_are_judged_in_turns(
-    house: House, ops: Person, client: Person, purse: str, monkeypatch: pytest.MonkeyPatch
+    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciliation, "ROWS_AT_ONCE", 2)
     ids = [paid(house, client, purse, "1.00") for _ in range(4)]
@@ -245,7 +247,7 @@ def test_many_lines_are_judged_in_turns(
 
 
 def test_a_statement_of_another_account(
-    house: House, ops: Person, client: Person, purse: str, monkeypatch: pytest.MonkeyPatch
+    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciliation, "MISSING_THERE_MAX", 1)
     for _ in range(2):
@@ -259,7 +261,7 @@ def test_a_statement_of_another_account(
 
 
 @pytest.mark.parametrize("media_type", ["application/xml", "text/xml", "application/xml; charset=utf-8"])
-def test_a_camt(house: House, ops: Person, client: Person, purse: str, media_type: str) -> None:
+def test_a_camt(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, media_type: str) -> None:
     id, other = paid(house, client, purse, "10.00"), paid(house, client, purse, "5.50")
     back = returned(house, other, 550, uuid4().hex)
     entries = [
@@ -278,13 +280,15 @@ def test_a_camt(house: House, ops: Person, client: Person, purse: str, media_typ
     ]
 
 
-def test_an_empty_day_shows_what_is_missing(house: House, ops: Person, client: Person, purse: str) -> None:
+def test_an_empty_day_shows_what_is_missing(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     id, day = paid(house, client, purse), today(house)
     days = f"<FrToDt><FrDtTm>{day}T00:00:00</FrDtTm><ToDtTm>{day}T23:59:59</ToDtTm></FrToDt>"
     assert ("missing_there", None, id) in verdicts(judged(ops, camt(days=days), "application/xml")[1])
 
 
-def test_one_odd_entry_is_set_aside_with_its_place(house: House, ops: Person, client: Person, purse: str) -> None:
+def test_one_odd_entry_is_set_aside_with_its_place(
+    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str
+) -> None:
     id = paid(house, client, purse)
     odd = [entry(amount="1.005"), entry(day="2026-02-30"), entry(day="0001-01-01"), entry(currency="XXX")]
     answer = upload(ops, camt(*odd, entry("DBIT", "10.00", UUID(id).hex.upper())), "application/xml")
@@ -308,7 +312,9 @@ def batch(amount: str, transactions: str) -> str:
     return entry("DBIT", amount).replace("<TxDtls><Refs></Refs></TxDtls>", transactions)
 
 
-def test_a_charge_on_top_is_a_line_that_is_missing_here(house: House, ops: Person, client: Person, purse: str) -> None:
+def test_a_charge_on_top_is_a_line_that_is_missing_here(
+    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str
+) -> None:
     id = paid(house, client, purse, "15.00")
     _, lines = judged(ops, camt(batch("15.26", parts(UUID(id).hex, amount="15.00"))), "application/xml")
     assert verdicts(lines)[:2] == [("matched", None, id), ("missing_here", None, None)]
@@ -316,7 +322,7 @@ def test_a_charge_on_top_is_a_line_that_is_missing_here(house: House, ops: Perso
 
 
 def test_parts_without_an_amount_have_that_of_their_payments(
-    house: House, ops: Person, client: Person, purse: str
+    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str
 ) -> None:
     ids = [paid(house, client, purse, amount) for amount in ("1.00", "2.00", "3.00")]
     keys = [UUID(id).hex for id in ids]
@@ -336,7 +342,7 @@ def test_parts_without_an_amount_have_that_of_their_payments(
 
 
 def test_each_account_is_judged_by_its_own_days_and_currency(
-    house: House, ops: Person, client: Person, purse: str
+    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str
 ) -> None:
     id, day = paid(house, client, purse), today(house)
     dollars = (
@@ -353,7 +359,7 @@ def test_each_account_is_judged_by_its_own_days_and_currency(
     assert [line["payment"] for line in lines].count(id) == 1, "missing in both, it is told once"
 
 
-def test_an_empty_days_statement_counts_as_one(house: House, ops: Person, client: Person, purse: str) -> None:
+def test_an_empty_days_statement_counts_as_one(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     id, day = paid(house, client, purse), today(house)
     closing = f"<Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Dt><Dt>{day}</Dt></Dt></Bal>"
     statement, lines = judged(ops, camt(days=closing), "application/xml")
@@ -365,7 +371,7 @@ def test_an_empty_days_statement_counts_as_one(house: House, ops: Person, client
 # The same file
 
 
-def test_the_same_file_again_is_the_same_statement(house: House, ops: Person) -> None:
+def test_the_same_file_again_is_the_same_statement(house: ApiHarness, ops: ApiUser) -> None:
     data = table(row())
     first, another = upload(ops, data), house.person("ops")
     with house.unchanged():
@@ -374,7 +380,7 @@ def test_the_same_file_again_is_the_same_statement(house: House, ops: Person) ->
     assert (first.headers.get("Idempotent-Replayed"), again.headers.get("Idempotent-Replayed")) == (None, "true")
 
 
-def test_the_same_file_at_once_is_one_statement(house: House, ops: Person) -> None:
+def test_the_same_file_at_once_is_one_statement(house: ApiHarness, ops: ApiUser) -> None:
     data, together = table(row()), threading.Barrier(AT_ONCE)
 
     def race(_: int) -> TestResponse:
@@ -392,7 +398,7 @@ def test_the_same_file_at_once_is_one_statement(house: House, ops: Person) -> No
 # Lists
 
 
-def test_lines_come_in_their_order_by_pages(ops: Person) -> None:
+def test_lines_come_in_their_order_by_pages(ops: ApiUser) -> None:
     id, _ = judged(ops, table(*(row(amount=f"{n}.00") for n in range(1, 8))))
     first = ops.get(f"{PATH}/{id}/lines?limit=3").get_json()
     second = ops.get(f"{PATH}/{id}/lines?limit=3&cursor={first['next_cursor']}").get_json()
@@ -403,7 +409,7 @@ def test_lines_come_in_their_order_by_pages(ops: Person) -> None:
     assert back["data"] == second["data"]
 
 
-def test_lines_by_verdict(house: House, ops: Person, client: Person, purse: str) -> None:
+def test_lines_by_verdict(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     one = paid(house, client, purse)
     id, _ = judged(ops, table(row(one), row(one), row()))
     found = {
@@ -415,7 +421,7 @@ def test_lines_by_verdict(house: House, ops: Person, client: Person, purse: str)
     assert ops.get(f"{PATH}/{id}/lines?cursor=x").get_json()["code"] == "bad_cursor"
 
 
-def test_an_auditor_reads_and_matches_nothing(house: House, ops: Person) -> None:
+def test_an_auditor_reads_and_matches_nothing(house: ApiHarness, ops: ApiUser) -> None:
     id, _ = judged(ops, table(row()))
     auditor = house.person("auditor")
     assert auditor.get(f"{PATH}/{id}").get_json()["id"] == id
@@ -428,7 +434,7 @@ def test_an_auditor_reads_and_matches_nothing(house: House, ops: Person) -> None
 # By hand
 
 
-def test_a_person_matches_a_line_once(house: House, ops: Person, client: Person, purse: str) -> None:
+def test_a_person_matches_a_line_once(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     payment = paid(house, client, purse)
     id, lines = judged(ops, table(row(amount="10.00"), day=today(house)))
     assert ("missing_there", None, payment) in verdicts(lines)
@@ -453,7 +459,7 @@ def test_a_person_matches_a_line_once(house: House, ops: Person, client: Person,
     assert payment not in {line["payment"] for line in judged(ops, table(row(), day=today(house)))[1]}
 
 
-def test_of_people_at_once_one_matches(house: House, ops: Person, client: Person, purse: str) -> None:
+def test_of_people_at_once_one_matches(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     payment, together = paid(house, client, purse), threading.Barrier(AT_ONCE)
     id, _ = judged(ops, table(row(amount="1.00")))
 
@@ -466,7 +472,9 @@ def test_of_people_at_once_one_matches(house: House, ops: Person, client: Person
     assert house.execute("SELECT count(*) FROM audit_log WHERE target = %s", f"{id}/1") == [1]
 
 
-def test_what_is_missing_there_is_accepted_as_itself(house: House, ops: Person, client: Person, purse: str) -> None:
+def test_what_is_missing_there_is_accepted_as_itself(
+    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str
+) -> None:
     payment, other = paid(house, client, purse), paid(house, client, purse)
     id, lines = judged(ops, table(row(other), day=today(house)))
     [number] = [line["line"] for line in lines if line["payment"] == payment]
@@ -475,7 +483,7 @@ def test_what_is_missing_there_is_accepted_as_itself(house: House, ops: Person, 
     assert match(ops, id, number, payment, "Booked tomorrow").get_json()["verdict"] == "matched"
 
 
-def test_what_cannot_be_matched(house: House, ops: Person, client: Person, purse: str) -> None:
+def test_what_cannot_be_matched(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     payment = paid(house, client, purse)
     id, _ = judged(ops, table(row(payment), row()))
     with house.unchanged():
@@ -532,7 +540,7 @@ def test_what_cannot_be_matched(house: House, ops: Person, client: Person, purse
         ({"description": "a\nb"}, "description", "text_invalid"),
     ],
 )
-def test_a_wrong_line_is_set_aside_alone(ops: Person, line: dict[str, str], pointer: str, code: str) -> None:
+def test_a_wrong_line_is_set_aside_alone(ops: ApiUser, line: dict[str, str], pointer: str, code: str) -> None:
     answer = upload(ops, table(row(), {**row(), **line}, row()))
     [flaw] = answer.get_json()["set_aside"]
     assert (answer.status_code, flaw["pointer"], flaw["code"]) == (201, f"/lines/2/{pointer}", code)
@@ -542,7 +550,7 @@ def test_a_wrong_line_is_set_aside_alone(ops: Person, line: dict[str, str], poin
     assert [one["line"] for one in kept[:2]] == [1, 3], "lines keep the numbers that they have in the file"
 
 
-def test_of_a_file_something_must_be_read(house: House, ops: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_file_something_must_be_read(house: ApiHarness, ops: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
     with house.unchanged():
         answer = upload(ops, table(row(amount="0"), row(amount="x"))).get_json()
         assert [flaw["pointer"] for flaw in answer["errors"]] == ["/lines/1/amount", "/lines/2/amount"]
@@ -572,12 +580,12 @@ LINE = b"2026-11-20,debit,1.00,EUR\n"
         (HEADER + LINE + LINE.replace(b"2026-11-20", b"2025-11-18"), 422, "invalid_value"),
     ],
 )
-def test_files_that_are_no_statement(house: House, ops: Person, data: bytes, status: int, code: str) -> None:
+def test_files_that_are_no_statement(house: ApiHarness, ops: ApiUser, data: bytes, status: int, code: str) -> None:
     answer = upload(ops, data)
     assert (answer.status_code, answer.get_json().get("code", "")) == (status, code)
 
 
-def test_a_csv_as_spreadsheets_write_it(ops: Person) -> None:
+def test_a_csv_as_spreadsheets_write_it(ops: ApiUser) -> None:
     data = (
         b"\xef\xbb\xbf"
         + b'"currency";'.replace(b";", b",")
@@ -586,7 +594,7 @@ def test_a_csv_as_spreadsheets_write_it(ops: Person) -> None:
     assert judged(ops, data)[1][0]["amount"] == "1.00"
 
 
-def test_latin_1_is_named_by_its_line(house: House, ops: Person) -> None:
+def test_latin_1_is_named_by_its_line(house: ApiHarness, ops: ApiUser) -> None:
     columns = HEADER.replace(b"\n", b",description\n")
     lines = LINE.replace(b"\n", b",x\n") + LINE.replace(b"\n", b",Caf\xe9\n")
     with house.unchanged():
@@ -595,7 +603,7 @@ def test_latin_1_is_named_by_its_line(house: House, ops: Person) -> None:
     assert [flaw["pointer"] for flaw in answer.get_json()["errors"]] == ["/lines/2"]
 
 
-def test_blanks_around_ids_do_not_count(house: House, ops: Person, client: Person, purse: str) -> None:
+def test_blanks_around_ids_do_not_count(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     id, number = paid(house, client, purse), uuid4().hex
     by_number = paid(house, client, purse, reference=number)
     rows = [row(end_to_end_id=f"\u00a0{UUID(id).hex} "), row(bank_reference=f" {number}\u3000", end_to_end_id=" ")]
@@ -605,7 +613,7 @@ def test_blanks_around_ids_do_not_count(house: House, ops: Person, client: Perso
 
 
 @pytest.mark.parametrize("name", STRANGE)
-def test_xml_that_is_no_statement(house: House, ops: Person, name: str) -> None:
+def test_xml_that_is_no_statement(house: ApiHarness, ops: ApiUser, name: str) -> None:
     with house.unchanged():
         answer = upload(ops, strange(name, CAMT), "application/xml")
     assert (answer.status_code, answer.get_json()["code"]) == (400, "malformed_xml")
@@ -623,7 +631,7 @@ def test_xml_that_is_no_statement(house: House, ops: Person, name: str) -> None:
         (camt(entry(key="k" * 1000, number="n" * 1000), entry("CRDT", "1", "\u202ek")), 201, ""),
     ],
 )
-def test_camts_at_the_edge(house: House, ops: Person, data: bytes, status: int, code: str) -> None:
+def test_camts_at_the_edge(house: ApiHarness, ops: ApiUser, data: bytes, status: int, code: str) -> None:
     answer = upload(ops, data, "application/xml")
     assert (answer.status_code, answer.get_json().get("code", "")) == (status, code)
 
@@ -631,13 +639,13 @@ def test_camts_at_the_edge(house: House, ops: Person, data: bytes, status: int, 
 @pytest.mark.parametrize(
     "media_type", [None, "application/json", "multipart/form-data; boundary=x", "text/plain", "application/pdf"]
 )
-def test_other_forms_are_refused(house: House, ops: Person, media_type: str | None) -> None:
+def test_other_forms_are_refused(house: ApiHarness, ops: ApiUser, media_type: str | None) -> None:
     with house.unchanged():
         answer = ops.call("POST", PATH, data=table(row()), content_type=media_type)
     assert (answer.status_code, answer.get_json()["code"]) == (415, "unsupported_media_type")
 
 
-def test_what_is_too_large(house: House, ops: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_too_large(house: ApiHarness, ops: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statement_files, "LINES_MAX", 3)
     with house.unchanged():
         assert upload(ops, HEADER + LINE * 4).get_json()["errors"][0]["pointer"] == "/lines"

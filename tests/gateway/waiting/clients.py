@@ -11,7 +11,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from gateway.services import Services
-from tests.gateway.harness import House
+from tests.gateway.harness import ApiHarness
 from tests.support import eventually
 
 QUICK_SECONDS = 10.0
@@ -43,7 +43,7 @@ class Answered(NamedTuple):
         return self.answer.get_json()
 
 
-def ours(house: House) -> Services:
+def ours(house: ApiHarness) -> Services:
     """What the gateway's process shares."""
     return house.app.extensions["gateway"]
 
@@ -54,7 +54,7 @@ def timed(call: Callable[[], TestResponse]) -> Answered:
 
 
 @contextmanager
-def waiting(house: House, *calls: Callable[[], TestResponse]) -> Iterator[list[Future[Answered]]]:
+def waiting(house: ApiHarness, *calls: Callable[[], TestResponse]) -> Iterator[list[Future[Answered]]]:
     """The calls are made at once, and at the beginning of the block each of them waits; all are answered at its end."""
     before = len(ours(house).waits)
     with ThreadPoolExecutor(len(calls)) as pool:
@@ -64,7 +64,7 @@ def waiting(house: House, *calls: Callable[[], TestResponse]) -> Iterator[list[F
 
 
 @contextmanager
-def posting(house: House) -> Iterator[None]:
+def posting(house: ApiHarness) -> Iterator[None]:
     """A worker posts whatever is ordered meanwhile."""
     enough = threading.Event()
 

@@ -11,11 +11,11 @@ import pytest
 from gateway.auth import tokens as auth
 from gateway.auth.tokens import ASKED_AT_ONCE_MAX
 from gateway.waiting import waiters
-from gateway.waiting.waiters import Place, Waits
+from gateway.waiting.waiters import Waiter, Waiters
 from models import change_listener, token
-from models.change_listener import Line
+from models.change_listener import Listener
 from models.session import statements, transaction
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.ops.test_audit_and_health import order
 from tests.gateway.waiting.clients import QUICK_SECONDS, ours, posting, timed, waiting
 from tests.support import Database, eventually
@@ -26,35 +26,35 @@ LOST_SECONDS_MAX = waiters.TICK_SECONDS + QUICK_SECONDS
 
 
 @pytest.fixture(scope="module")
-def house(database: Database) -> Iterator[House]:
-    house = House(database)
+def house(database: Database) -> Iterator[ApiHarness]:
+    house = ApiHarness(database)
     yield house
     ours(house).waits.close()
 
 
 @contextmanager
-def another(database: Database, **changes: Any) -> Iterator[House]:
+def another(database: Database, **changes: Any) -> Iterator[ApiHarness]:
     """A process of its own, with other settings."""
-    house = House(database, **changes)
+    house = ApiHarness(database, **changes)
     try:
         yield house
     finally:
         ours(house).waits.close()
 
 
-def lines(house: House, what: str) -> Any:
+def lines(house: ApiHarness, what: str) -> Any:
     """This of the lines on which transitions are heard."""
     wanted = "FROM pg_stat_activity WHERE application_name = 'payments-waits' AND datname = current_database()"
     with statements(house.gateway) as connection:
         return connection.exec_driver_sql(f"SELECT {what} {wanted}").scalar_one()
 
 
-def deposit(person: Person, wallet: str, **headers: str) -> Callable[[], Any]:
+def deposit(person: ApiUser, wallet: str, **headers: str) -> Callable[[], Any]:
     body = {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
     return lambda: person.order("/v1/deposits", body, **headers)
 
 
-def test_no_line_to_the_database_is_held(house: House, client: Person) -> None:
+def test_no_line_to_the_database_is_held(house: ApiHarness, client: ApiUser) -> None:
     ids = [order(client, client.wallet()) for _ in range(50)]
     polls = [lambda id=id: client.get(f"/v1/payments/{id}", **PATIENT) for id in ids]
     with waiting(house, *polls) as answers:
@@ -98,7 +98,7 @@ def test_one_user_at_his_cap_keeps_nobody_else_from_waiting(database: Database) 
 
 
 @pytest.mark.parametrize("end", ["revoked", "deactivated"])
-def test_who_may_not_ask_any_more_is_not_answered(house: House, end: str) -> None:
+def test_who_may_not_ask_any_more_is_not_answered(house: ApiHarness, end: str) -> None:
     person = house.person()
     id = order(person, person.wallet())
     calls = [lambda: person.get(f"/v1/payments/{id}", **PATIENT), deposit(person, person.wallet(), **PATIENT)]
@@ -115,7 +115,7 @@ def test_who_may_not_ask_any_more_is_not_answered(house: House, end: str) -> Non
 
 
 def test_a_hundred_who_wake_at_once_are_asked_for_once(
-    house: House, client: Person, monkeypatch: pytest.MonkeyPatch
+    house: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(auth, "CACHE_SECONDS", 60)  # whoever is slow to wake is remembered, too
     asked, bearer = [], token.bearer
@@ -143,7 +143,7 @@ class Moment:
 @pytest.mark.parametrize("moment", ["before the place is taken", "after the place is taken", "before the wait begins"])
 @pytest.mark.parametrize("is_heard", [True, False])
 def test_a_transition_at_the_worst_moment(
-    house: House, client: Person, monkeypatch: pytest.MonkeyPatch, moment: str, is_heard: bool
+    house: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch, moment: str, is_heard: bool
 ) -> None:
     """The payment is posted, and all of it heard or not, while the request stands still between two steps.
 
@@ -152,13 +152,13 @@ def test_a_transition_at_the_worst_moment(
     wallet, stop = client.wallet(), Moment()
     with waiting(house, deposit(client, wallet, **PATIENT)):
         house.post_payments()  # so the line is there already
-    take, next_ = Waits._take, Place.next
+    take, next_ = Waiters._take, Waiter.next
     if moment == "before the place is taken":
-        monkeypatch.setattr(Waits, "_take", lambda self, place: stop.pass_by() or take(self, place))
+        monkeypatch.setattr(Waiters, "_take", lambda self, place: stop.pass_by() or take(self, place))
     elif moment == "after the place is taken":
-        monkeypatch.setattr(Waits, "_take", lambda self, place: [take(self, place), stop.pass_by()][0])
+        monkeypatch.setattr(Waiters, "_take", lambda self, place: [take(self, place), stop.pass_by()][0])
     else:
-        monkeypatch.setattr(Place, "next", lambda self, *given: stop.pass_by() or next_(self, *given))
+        monkeypatch.setattr(Waiter, "next", lambda self, *given: stop.pass_by() or next_(self, *given))
     if is_heard:
         monkeypatch.setattr(waiters, "REMEMBERED_SECONDS", 60)
         monkeypatch.setattr(change_listener, "versions", lambda *_: {})
@@ -179,12 +179,12 @@ def test_a_transition_at_the_worst_moment(
 
 def deafen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is told from now on is lost."""
-    hear = Line.hear
-    monkeypatch.setattr(Line, "hear", lambda self, seconds: hear(self, seconds) and [])
+    hear = Listener.hear
+    monkeypatch.setattr(Listener, "hear", lambda self, seconds: hear(self, seconds) and [])
 
 
 def test_what_is_not_heard_is_read_within_a_second(
-    house: House, client: Person, monkeypatch: pytest.MonkeyPatch
+    house: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wallet = client.wallet()
     deafen(monkeypatch)
@@ -194,7 +194,7 @@ def test_what_is_not_heard_is_read_within_a_second(
     assert {answer.result().status for answer in answers} == {201}
 
 
-def test_a_change_of_which_nobody_is_told(house: House, client: Person) -> None:
+def test_a_change_of_which_nobody_is_told(house: ApiHarness, client: ApiUser) -> None:
     """A payment tried in vain has another version, and no event."""
     id = order(client, client.wallet())
     tag = client.get(f"/v1/payments/{id}").headers["ETag"]
@@ -206,7 +206,7 @@ def test_a_change_of_which_nobody_is_told(house: House, client: Person) -> None:
     assert (answer.result().status, answer.result().payment["attempts"]) == (200, 1)
 
 
-def test_the_line_is_cut_and_comes_back(house: House, client: Person) -> None:
+def test_the_line_is_cut_and_comes_back(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet()
     with waiting(house, *[deposit(client, wallet, **PATIENT)] * 5) as answers:
         eventually(lambda: lines(house, "bool_or(pg_terminate_backend(pid))"))
@@ -218,7 +218,7 @@ def test_the_line_is_cut_and_comes_back(house: House, client: Person) -> None:
         assert timed(deposit(client, wallet, **PATIENT)).status == 201
 
 
-def test_five_hundred_at_once_while_they_are_posted(house: House) -> None:
+def test_five_hundred_at_once_while_they_are_posted(house: ApiHarness) -> None:
     people = [house.person() for _ in range(10)]
     wallets = [person.wallet() for person in people]
     with posting(house), ThreadPoolExecutor(64) as pool:

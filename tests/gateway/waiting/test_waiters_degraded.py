@@ -8,7 +8,7 @@ import pytest
 
 from gateway.waiting import waiters as waits
 from models import change_listener
-from models.change_listener import Line
+from models.change_listener import Listener
 from tests.gateway.waiting.clients import QUICK_SECONDS, ours, posting, timed, waiting
 from tests.gateway.waiting.test_waiters import LOST_SECONDS_MAX, PATIENT, another, deafen, deposit, lines
 from tests.support import Database, eventually
@@ -43,7 +43,7 @@ def test_whatever_is_raised_somebody_wakes_who_waits(
     with another(database) as house:
         client = house.person()
         with monkeypatch.context() as patched:
-            patched.setattr(*((Line, "hear") if broken == "hearing" else (change_listener, "versions")), fail)
+            patched.setattr(*((Listener, "hear") if broken == "hearing" else (change_listener, "versions")), fail)
             with waiting(house, deposit(client, client.wallet(), **PATIENT)) as [answer]:
                 assert raised.wait(QUICK_SECONDS)
                 house.post_payments()

@@ -21,7 +21,7 @@ import pytest
 
 from gateway.waiting.waiters import TICK_SECONDS
 from tests.gateway.events.live_gateway import COMMAND, ROOT, Served, serving
-from tests.gateway.harness import SECRET_KEY, House, Person
+from tests.gateway.harness import SECRET_KEY, ApiHarness, ApiUser
 from tests.support import Database, eventually
 
 WAITERS = 100
@@ -33,14 +33,14 @@ FEW_FILES = 512
 
 
 @pytest.fixture
-def served(database: Database, house: House, redis_url: str, tmp_path: Path) -> Iterator[Served]:
+def served(database: Database, house: ApiHarness, redis_url: str, tmp_path: Path) -> Iterator[Served]:
     with serving(database, house, redis_url, tmp_path, RATE_LIMIT_TOKEN="100000 per day") as served:
         yield served
 
 
 @pytest.fixture(scope="module")
 def one_place(
-    database: Database, house: House, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+    database: Database, house: ApiHarness, redis_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     changes = {"GATEWAY_WORKERS": "1", "WAITERS_MAX": "1"}
     with serving(database, house, redis_url, tmp_path_factory.mktemp("served"), **changes) as served:
@@ -48,7 +48,7 @@ def one_place(
 
 
 @pytest.fixture
-def person(house: House) -> Person:
+def person(house: ApiHarness) -> ApiUser:
     return house.person()
 
 
@@ -56,7 +56,7 @@ def deposit_into(wallet: str) -> dict[str, str]:
     return {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
 
 
-def ordered(served: Served, person: Person, wallet: str, prefer: str = "wait=30") -> bytes:
+def ordered(served: Served, person: ApiUser, wallet: str, prefer: str = "wait=30") -> bytes:
     """The whole answer to an order, its sender not half-closing: as clients are."""
     body = json.dumps(deposit_into(wallet)).encode()
     key = f"Idempotency-Key: {secrets.token_hex(8)}"
@@ -65,7 +65,7 @@ def ordered(served: Served, person: Person, wallet: str, prefer: str = "wait=30"
 
 
 @contextmanager
-def waiting(served: Served, person: Person) -> Iterator[list[Future[bytes]]]:
+def waiting(served: Served, person: ApiUser) -> Iterator[list[Future[bytes]]]:
     """So many orders are kept and wait at the beginning of the block; all are answered at its end."""
     kept = f"SELECT count(*) FROM payments WHERE user_id = '{person.id}'"
     wallet = person.wallet()
@@ -86,7 +86,7 @@ def payments(answers: list[Future[bytes]], status: int) -> list[dict]:
     return shown
 
 
-def test_they_are_answered_when_it_is_posted_and_keep_nobody_else_waiting(served: Served, person: Person) -> None:
+def test_they_are_answered_when_it_is_posted_and_keep_nobody_else_waiting(served: Served, person: ApiUser) -> None:
     with waiting(served, person) as answers:
         began = time.monotonic()
         assert ordered(served, person, person.wallet(), prefer="wait=0").startswith(b"HTTP/1.1 202 ")
@@ -98,7 +98,7 @@ def test_they_are_answered_when_it_is_posted_and_keep_nobody_else_waiting(served
         assert time.monotonic() - began < QUICK_SECONDS
 
 
-def test_all_are_answered_when_it_is_told_to_stop(served: Served, person: Person) -> None:
+def test_all_are_answered_when_it_is_told_to_stop(served: Served, person: ApiUser) -> None:
     with waiting(served, person) as answers:
         began = time.monotonic()
         os.kill(served.process.pid, signal.SIGTERM)
@@ -108,7 +108,7 @@ def test_all_are_answered_when_it_is_told_to_stop(served: Served, person: Person
     assert "graceful timeout" not in served.log.read_text()
 
 
-def test_all_are_answered_when_its_processes_are_replaced(served: Served, person: Person) -> None:
+def test_all_are_answered_when_its_processes_are_replaced(served: Served, person: ApiUser) -> None:
     before = {child.pid for child in psutil.Process(served.process.pid).children()}
     with waiting(served, person) as answers:
         os.kill(served.process.pid, signal.SIGHUP)
@@ -127,7 +127,7 @@ UPGRADE = ("/socket", "Upgrade: websocket", "Sec-WebSocket-Version: 13", f"Sec-W
 
 
 @pytest.mark.parametrize("asked", [LONG_POLL, STREAM, UPGRADE], ids=["long poll", "event stream", "WebSocket"])
-def test_who_hangs_up_leaves_his_place(one_place: Served, person: Person, asked: tuple[str, ...]) -> None:
+def test_who_hangs_up_leaves_his_place(one_place: Served, person: ApiUser, asked: tuple[str, ...]) -> None:
     id = person.order("/v1/deposits", deposit_into(person.wallet())).get_json()["id"]
 
     def get(below: str, *headers: str) -> bytes:
@@ -155,7 +155,9 @@ def test_who_hangs_up_leaves_his_place(one_place: Served, person: Person, asked:
     eventually(lambda: not is_place_taken(), 10 * TICK_SECONDS)
 
 
-def test_open_files_are_allowed_at_the_start(database: Database, house: House, redis_url: str, tmp_path: Path) -> None:
+def test_open_files_are_allowed_at_the_start(
+    database: Database, house: ApiHarness, redis_url: str, tmp_path: Path
+) -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (FEW_FILES, before[1]))
     try:

@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from embedded.postgres import Postgres
 from gateway.wallets.schemas import BLOCKED_MERCHANTS_MAX, CHARGE_LIMITS_MAX
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import past_the_triggers
 from workers.posting.poster import Poster
 
@@ -18,30 +18,30 @@ AT_ONCE = 20
 
 
 @pytest.fixture
-def purse(client: Person) -> str:
+def purse(client: ApiUser) -> str:
     """A wallet of the client's with 100.00 EUR."""
     return client.wallet("100.00")
 
 
 @pytest.fixture
-def till(merchant: Person) -> str:
+def till(merchant: ApiUser) -> str:
     """A wallet of the merchant's."""
     return merchant.wallet()
 
 
-def change(person: Person, wallet: str, **body: Any) -> TestResponse:
+def change(person: ApiUser, wallet: str, **body: Any) -> TestResponse:
     return person.call("PATCH", f"/v1/wallets/{wallet}", json=body, headers={"If-Match": "*"})
 
 
-def limit(merchant: Person | None = None, per_charge: str | None = None, per_day: str | None = None) -> dict[str, Any]:
+def limit(merchant: ApiUser | None = None, per_charge: str | None = None, per_day: str | None = None) -> dict[str, Any]:
     return {"merchant": merchant and merchant.id, "per_charge": per_charge, "per_day": per_day}
 
 
-def limited(client: Person, purse: str, *limits: dict[str, Any]) -> None:
+def limited(client: ApiUser, purse: str, *limits: dict[str, Any]) -> None:
     assert change(client, purse, charge_limits=list(limits)).status_code == 200
 
 
-def charge(merchant: Person, purse: str, amount: str = "10.00", **members: Any) -> str:
+def charge(merchant: ApiUser, purse: str, amount: str = "10.00", **members: Any) -> str:
     """The id of a charge, not yet posted."""
     order = {"wallet": purse, "amount": amount, "currency": "EUR", **members}
     answer = merchant.order("/v1/charges", order)
@@ -49,12 +49,12 @@ def charge(merchant: Person, purse: str, amount: str = "10.00", **members: Any) 
     return answer.get_json()["id"]
 
 
-def outcome(person: Person, id: str) -> str:
+def outcome(person: ApiUser, id: str) -> str:
     payment = person.get(f"/v1/payments/{id}").get_json()
     return payment["failure"]["code"] if payment["failure"] else payment["state"]
 
 
-def outcomes(house: House, merchant: Person, *ids: str) -> list[str]:
+def outcomes(house: ApiHarness, merchant: ApiUser, *ids: str) -> list[str]:
     """What becomes of these charges once all that is due is posted."""
     house.post_payments()
     return [outcome(merchant, id) for id in ids]
@@ -63,7 +63,7 @@ def outcomes(house: House, merchant: Person, *ids: str) -> list[str]:
 # Set and shown
 
 
-def test_limits_and_blocks_are_shown_as_they_were_set(house: House, client: Person, merchant: Person) -> None:
+def test_limits_and_blocks_are_shown_as_they_were_set(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     wallet, mart = client.wallet(), house.person("merchant", "Mart")
     first = client.get(f"/v1/wallets/{wallet}")
     assert (first.get_json()["charge_limits"], first.get_json()["blocked_merchants"]) == ([], [])
@@ -87,7 +87,7 @@ def test_limits_and_blocks_are_shown_as_they_were_set(house: House, client: Pers
 
 
 @pytest.mark.parametrize("nothing", [None, []])
-def test_null_or_an_empty_list_clears(house: House, client: Person, merchant: Person, nothing: Any) -> None:
+def test_null_or_an_empty_list_clears(house: ApiHarness, client: ApiUser, merchant: ApiUser, nothing: Any) -> None:
     wallet = client.wallet()
     fresh = client.get(f"/v1/wallets/{wallet}").get_json()
     change(client, wallet, charge_limits=[limit(merchant, "1.00")], blocked_merchants=[merchant.id])
@@ -99,13 +99,13 @@ def test_null_or_an_empty_list_clears(house: House, client: Person, merchant: Pe
     assert house.execute("SELECT is_limited FROM accounts WHERE token = %s", wallet) == [False]
 
 
-def test_a_change_of_the_label_leaves_the_limits(client: Person, merchant: Person) -> None:
+def test_a_change_of_the_label_leaves_the_limits(client: ApiUser, merchant: ApiUser) -> None:
     wallet = client.wallet()
     set_ = change(client, wallet, charge_limits=[limit(None, "1.00")], blocked_merchants=[merchant.id]).get_json()
     assert change(client, wallet, label="mine").get_json() == {**set_, "label": "mine"}
 
 
-def test_the_same_again_in_another_order_changes_nothing(house: House, client: Person, merchant: Person) -> None:
+def test_the_same_again_in_another_order_changes_nothing(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     wallet, mart = client.wallet(), house.person("merchant", "Mart")
     limits, blocked = [limit(mart, "1.00"), limit(None, "2.00")], [merchant.id, mart.id]
     first = change(client, wallet, charge_limits=limits, blocked_merchants=blocked)
@@ -114,7 +114,7 @@ def test_the_same_again_in_another_order_changes_nothing(house: House, client: P
     assert (again.get_json(), again.headers["ETag"]) == (first.get_json(), first.headers["ETag"])
 
 
-def test_a_change_is_audited(house: House, client: Person, merchant: Person) -> None:
+def test_a_change_is_audited(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     wallet = client.wallet()
     change(client, wallet, charge_limits=[limit(merchant, "1.00", "2.00")])
     change(client, wallet, blocked_merchants=[merchant.id], charge_limits=None)
@@ -125,14 +125,14 @@ def test_a_change_is_audited(house: House, client: Person, merchant: Person) -> 
     assert second["after"] == {"charge_limits": [], "blocked_merchants": [merchant.id]}
 
 
-def test_digits_are_those_of_the_wallets_currency(client: Person) -> None:
+def test_digits_are_those_of_the_wallets_currency(client: ApiUser) -> None:
     yen = client.wallet(currency="JPY")
     assert change(client, yen, charge_limits=[limit(None, "5")]).get_json()["charge_limits"] == [limit(None, "5")]
     refused = change(client, yen, charge_limits=[limit(None, "1"), limit(None, None, "5.0")])
     assert refused.status_code == 422
 
 
-def test_a_merchant_limits_others_in_his_own_wallet(house: House, merchant: Person) -> None:
+def test_a_merchant_limits_others_in_his_own_wallet(house: ApiHarness, merchant: ApiUser) -> None:
     wallet, mart = merchant.wallet("100.00"), house.person("merchant", "Mart")
     mart.wallet()
     limited(merchant, wallet, limit(mart, "9.99"))
@@ -195,7 +195,7 @@ NONE = {"merchant": None, "per_charge": None, "per_day": None}
         ({"is_limited": False}, "unknown_field", "/is_limited"),
     ],
 )
-def test_n16_n17_what_is_no_limit(house: House, client: Person, body: Any, code: str, pointer: str) -> None:
+def test_n16_n17_what_is_no_limit(house: ApiHarness, client: ApiUser, body: Any, code: str, pointer: str) -> None:
     wallet = client.wallet()
     with house.unchanged():
         answer = change(client, wallet, **body)
@@ -204,7 +204,7 @@ def test_n16_n17_what_is_no_limit(house: House, client: Person, body: Any, code:
     assert [flaw["pointer"] for flaw in problem["errors"]] == [pointer]
 
 
-def test_who_is_no_merchant_is_as_unknown_as_nobody(house: House, client: Person, stranger: Person) -> None:
+def test_who_is_no_merchant_is_as_unknown_as_nobody(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     wallet, ops = client.wallet(), house.person("ops")
     with house.unchanged():
         for person in (stranger, client, ops):
@@ -215,7 +215,7 @@ def test_who_is_no_merchant_is_as_unknown_as_nobody(house: House, client: Person
             ]
 
 
-def test_as_many_as_may_be(house: House, client: Person) -> None:
+def test_as_many_as_may_be(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet()
     ids = house.execute(
         "INSERT INTO users (id, email, role, name) SELECT gen_random_uuid(), 'many' || n || '@example.com', 'merchant',"
@@ -230,7 +230,9 @@ def test_as_many_as_may_be(house: House, client: Person) -> None:
 
 
 @pytest.mark.parametrize("body", [{"charge_limits": []}, {"blocked_merchants": []}])
-def test_n03_the_limits_of_a_stranger_are_nobodys(house: House, client: Person, merchant: Person, body: Any) -> None:
+def test_n03_the_limits_of_a_stranger_are_nobodys(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, body: Any
+) -> None:
     wallet, ops = client.wallet(), house.person("ops")
     change(client, wallet, charge_limits=[limit(merchant, "1.00")], blocked_merchants=[merchant.id])
     with house.unchanged():
@@ -241,7 +243,7 @@ def test_n03_the_limits_of_a_stranger_are_nobodys(house: House, client: Person, 
     assert all(each == bodies[0] for each in bodies)
 
 
-def test_of_changes_at_once_with_one_etag_one_wins(house: House, client: Person, merchant: Person) -> None:
+def test_of_changes_at_once_with_one_etag_one_wins(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     wallet = client.wallet()
     known = client.get(f"/v1/wallets/{wallet}").headers["ETag"]
 
@@ -260,7 +262,7 @@ def test_of_changes_at_once_with_one_etag_one_wins(house: House, client: Person,
 
 
 def test_a_charge_above_its_limit_fails_and_shows_in_both_histories(
-    house: House, client: Person, merchant: Person, purse: str, till: str
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
 ) -> None:
     limited(client, purse, limit(merchant, "9.99"))
     over, within = charge(merchant, purse), charge(merchant, purse, "9.99")
@@ -272,7 +274,7 @@ def test_a_charge_above_its_limit_fails_and_shows_in_both_histories(
         assert row["failure"]["retryable"] is True
 
 
-def test_blocked_and_unblocked(house: House, client: Person, merchant: Person, purse: str, till: str) -> None:
+def test_blocked_and_unblocked(house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str) -> None:
     mart = house.person("merchant", "Mart")
     mart.wallet()
     change(client, purse, blocked_merchants=[merchant.id])
@@ -287,7 +289,9 @@ def test_blocked_and_unblocked(house: House, client: Person, merchant: Person, p
     assert client.balance(purse) == "80.00"
 
 
-def test_blocked_after_it_was_ordered(house: House, client: Person, merchant: Person, purse: str, till: str) -> None:
+def test_blocked_after_it_was_ordered(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
+) -> None:
     waiting = charge(merchant, purse)
     change(client, purse, blocked_merchants=[merchant.id])
     assert outcomes(house, merchant, waiting) == ["merchant_blocked"]
@@ -295,7 +299,7 @@ def test_blocked_after_it_was_ordered(house: House, client: Person, merchant: Pe
 
 @pytest.mark.parametrize("batch", [500, 7])
 def test_of_twenty_racing_charges_only_as_many_as_the_day_allows(
-    house: House, client: Person, merchant: Person, purse: str, till: str, batch: int
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str, batch: int
 ) -> None:
     limited(client, purse, limit(merchant, None, "25.00"))
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -312,7 +316,7 @@ def test_of_twenty_racing_charges_only_as_many_as_the_day_allows(
 
 
 def test_the_day_of_any_merchant_is_that_of_all_together(
-    house: House, client: Person, merchant: Person, purse: str, till: str
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
 ) -> None:
     mart = house.person("merchant", "Mart")
     mart.wallet()
@@ -325,7 +329,7 @@ def test_the_day_of_any_merchant_is_that_of_all_together(
 
 
 def test_a_hold_counts_a_part_captured_counts_what_was_taken_and_a_void_nothing(
-    house: House, client: Person, merchant: Person, purse: str, till: str
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
 ) -> None:
     limited(client, purse, limit(merchant, None, "25.00"))
     first, second = (charge(merchant, purse, "12.00", capture=False) for _ in range(2))
@@ -346,7 +350,7 @@ def test_a_hold_counts_a_part_captured_counts_what_was_taken_and_a_void_nothing(
 
 @pytest.mark.parametrize("later", ["blocked", "limited"])
 def test_what_is_held_is_promised(
-    house: House, client: Person, merchant: Person, purse: str, till: str, later: str
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str, later: str
 ) -> None:
     held = charge(merchant, purse, capture=False)
     house.post_payments()
@@ -360,7 +364,7 @@ def test_what_is_held_is_promised(
 
 
 def test_a_refund_gives_back_money_and_no_allowance(
-    house: House, client: Person, merchant: Person, purse: str, till: str
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
 ) -> None:
     limited(client, purse, limit(merchant, None, "10.00"))
     taken = charge(merchant, purse)
@@ -372,7 +376,7 @@ def test_a_refund_gives_back_money_and_no_allowance(
 
 
 def test_a_blocked_merchant_still_gives_back(
-    house: House, client: Person, merchant: Person, purse: str, till: str
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
 ) -> None:
     taken = charge(merchant, purse)
     house.post_payments()
@@ -381,7 +385,7 @@ def test_a_blocked_merchant_still_gives_back(
     assert outcomes(house, merchant, refund) == ["COMPLETED"]
 
 
-def test_only_charges_are_limited(house: House, client: Person, merchant: Person, purse: str, till: str) -> None:
+def test_only_charges_are_limited(house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str) -> None:
     change(client, purse, charge_limits=[limit(None, "0.01", "0.01")], blocked_merchants=[merchant.id])
     transfer = {"source": purse, "target": till, "amount": "10.00", "currency": "EUR"}
     id = client.order("/v1/transfers", transfer).get_json()["id"]
@@ -403,10 +407,10 @@ MIDNIGHT = "date_trunc('day', now(), 'UTC')"
     ],
 )
 def test_a_day_ends_at_midnight_utc(
-    house: House,
+    house: ApiHarness,
     postgres: Postgres,
-    client: Person,
-    merchant: Person,
+    client: ApiUser,
+    merchant: ApiUser,
     purse: str,
     till: str,
     moment: str,
@@ -424,7 +428,7 @@ def test_a_day_ends_at_midnight_utc(
 
 
 def test_a_scheduled_charge_counts_on_its_day(
-    house: House, postgres: Postgres, client: Person, merchant: Person, purse: str, till: str
+    house: ApiHarness, postgres: Postgres, client: ApiUser, merchant: ApiUser, purse: str, till: str
 ) -> None:
     limited(client, purse, limit(merchant, None, "10.00"))
     waited = charge(merchant, purse, "4.00", scheduled_at="2999-01-01T00:00:00Z")
@@ -451,7 +455,7 @@ def test_a_scheduled_charge_counts_on_its_day(
 
 
 def test_a_charge_scheduled_for_long_ago_is_of_today(
-    house: House, client: Person, merchant: Person, purse: str, till: str
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
 ) -> None:
     limited(client, purse, limit(merchant, None, "10.00"))
     ids = [charge(merchant, purse, scheduled_at=f"2001-02-0{day}T00:00:00Z") for day in (3, 4)]
@@ -462,13 +466,13 @@ def test_a_charge_scheduled_for_long_ago_is_of_today(
 # Who charged
 
 
-def charging(person: Person, wallet: str, query: str = "") -> dict[str, Any]:
+def charging(person: ApiUser, wallet: str, query: str = "") -> dict[str, Any]:
     answer = person.get(f"/v1/wallets/{wallet}/merchants{query}")
     assert answer.status_code == 200
     return answer.get_json()
 
 
-def test_who_charged_a_wallet(house: House, client: Person, merchant: Person, purse: str, till: str) -> None:
+def test_who_charged_a_wallet(house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str) -> None:
     mart, club = house.person("merchant", "Mart"), house.person("merchant", "Club")
     mart.wallet(), club.wallet()
     assert charging(client, purse)["data"] == []
@@ -493,7 +497,7 @@ def test_who_charged_a_wallet(house: House, client: Person, merchant: Person, pu
         assert charging(reader, purse)["data"] == page["data"]
 
 
-def test_who_charged_page_by_page(house: House, client: Person, purse: str) -> None:
+def test_who_charged_page_by_page(house: ApiHarness, client: ApiUser, purse: str) -> None:
     shops = [house.person("merchant", f"Shop {number}") for number in range(5)]
     for shop in shops:
         shop.wallet()
@@ -513,11 +517,13 @@ def test_who_charged_page_by_page(house: House, client: Person, purse: str) -> N
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "x=1", "currency=EUR", "cursor=x", "limit=1&limit=2"])
-def test_n50_n52_parameters_that_are_none(client: Person, purse: str, query: str) -> None:
+def test_n50_n52_parameters_that_are_none(client: ApiUser, purse: str, query: str) -> None:
     assert client.get(f"/v1/wallets/{purse}/merchants?{query}").status_code in {400, 422}
 
 
-def test_n03_who_charged_a_stranger_is_nobodys(client: Person, merchant: Person, stranger: Person, purse: str) -> None:
+def test_n03_who_charged_a_stranger_is_nobodys(
+    client: ApiUser, merchant: ApiUser, stranger: ApiUser, purse: str
+) -> None:
     answers = [
         person.get(f"/v1/wallets/{wallet}/merchants")
         for person in (merchant, stranger)
@@ -529,7 +535,7 @@ def test_n03_who_charged_a_stranger_is_nobodys(client: Person, merchant: Person,
 
 
 def test_the_payer_of_a_charge_sees_whose_it_is(
-    house: House, client: Person, merchant: Person, purse: str, till: str
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
 ) -> None:
     id = charge(merchant, purse)
     house.post_payments()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 WEEK = timedelta(days=7)
 
@@ -15,7 +15,7 @@ def shift(text: str, by: timedelta) -> str:
     return (datetime.fromisoformat(text) + by).astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def rows(person: Person, wallet: str, query: str = "limit=100") -> list[dict[str, Any]]:
+def rows(person: ApiUser, wallet: str, query: str = "limit=100") -> list[dict[str, Any]]:
     answer = person.get(f"/v1/wallets/{wallet}/operations?{query}")
     assert answer.status_code == 200, answer.get_json()
     return answer.get_json()["data"]
@@ -24,7 +24,7 @@ def rows(person: Person, wallet: str, query: str = "limit=100") -> list[dict[str
 class Street:
     """A client and a shop, with commission of 2 % on what they pay each other; oldest first in `ids`."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: ApiHarness) -> None:
         house.execute("ALTER TABLE commission_terms DISABLE TRIGGER USER")
         house.execute("UPDATE commission_terms SET percent = 2 WHERE type IN ('transfer', 'charge')")
         self.house = house
@@ -46,24 +46,24 @@ class Street:
             getattr(self, name): name for name in ("deposit", "transfer", "charge", "refused", "held", "refund")
         }
 
-    def order(self, person: Person, kind: str, **body: Any) -> str:
+    def order(self, person: ApiUser, kind: str, **body: Any) -> str:
         body = {"currency": "EUR", **body}
         answer = person.order(f"/v1/{kind}", {name: value for name, value in body.items() if value is not None})
         assert answer.status_code == 202, answer.get_json()
         self.house.post_payments()
         return answer.get_json()["id"]
 
-    def history(self, person: Person, wallet: str, query: str = "limit=100") -> list[str]:
+    def history(self, person: ApiUser, wallet: str, query: str = "limit=100") -> list[str]:
         return [self.names[row["payment"]] for row in rows(person, wallet, query)]
 
-    def payments(self, person: Person, query: str) -> list[str]:
+    def payments(self, person: ApiUser, query: str) -> list[str]:
         answer = person.get(f"/v1/payments?{query}")
         assert answer.status_code == 200, answer.get_json()
         return [self.names.get(row["id"], row["type"]) for row in answer.get_json()["data"]]
 
 
 @pytest.fixture(scope="module")
-def street(house: House) -> Street:
+def street(house: ApiHarness) -> Street:
     return Street(house)
 
 

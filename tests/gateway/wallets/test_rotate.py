@@ -11,36 +11,36 @@ from uuid_utils.compat import uuid7
 from werkzeug.test import TestResponse
 
 from gateway.payments import create
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 AT_ONCE = 10
 
 
-def rotate(person: Person, wallet: str) -> TestResponse:
+def rotate(person: ApiUser, wallet: str) -> TestResponse:
     return person.call("POST", f"/v1/wallets/{wallet}/rotate", json={})
 
 
-def rotated(person: Person, wallet: str) -> str:
+def rotated(person: ApiUser, wallet: str) -> str:
     """The new token."""
     answer = rotate(person, wallet)
     assert answer.status_code == 200
     return answer.get_json()["token"]
 
 
-def charge(merchant: Person, wallet: str, amount: str = "1.00") -> TestResponse:
+def charge(merchant: ApiUser, wallet: str, amount: str = "1.00") -> TestResponse:
     return merchant.order("/v1/charges", {"wallet": wallet, "amount": amount, "currency": "EUR"})
 
 
-def shown(person: Person, id: str) -> dict[str, Any]:
+def shown(person: ApiUser, id: str) -> dict[str, Any]:
     return person.get(f"/v1/payments/{id}").get_json()
 
 
-def long_ago(house: House, wallet: str) -> None:
+def long_ago(house: ApiHarness, wallet: str) -> None:
     """As if the wallet had had this token from well before any payment of today's."""
     house.execute("UPDATE accounts SET token_since = '2020-01-01' WHERE token = %s", wallet)
 
 
-def test_a_new_token_for_the_same_wallet(house: House, client: Person) -> None:
+def test_a_new_token_for_the_same_wallet(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet("10.00")
     before = client.get(f"/v1/wallets/{wallet}")
     answer = rotate(client, wallet)
@@ -52,7 +52,7 @@ def test_a_new_token_for_the_same_wallet(house: House, client: Person) -> None:
     assert [row["token"] for row in client.get("/v1/wallets").get_json()["data"]] == [new]
 
 
-def test_the_old_token_is_dead_at_once(house: House, client: Person, merchant: Person) -> None:
+def test_the_old_token_is_dead_at_once(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     merchant.wallet()
     wallet, other = client.wallet("10.00"), client.wallet("10.00")
     new = rotated(client, wallet)
@@ -71,7 +71,7 @@ def test_the_old_token_is_dead_at_once(house: House, client: Person, merchant: P
     assert charge(merchant, new).status_code == 202
 
 
-def test_what_was_ordered_before_is_posted_after(house: House, client: Person, merchant: Person) -> None:
+def test_what_was_ordered_before_is_posted_after(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     till, wallet = merchant.wallet(), client.wallet("10.00")
     id = charge(merchant, wallet, "4.00").get_json()["id"]
     new = rotated(client, wallet)
@@ -80,7 +80,7 @@ def test_what_was_ordered_before_is_posted_after(house: House, client: Person, m
     assert (client.balance(new), merchant.balance(till)) == ("6.00", "4.00")
 
 
-def test_who_gave_the_old_token_is_not_told_the_new(house: House, client: Person, merchant: Person) -> None:
+def test_who_gave_the_old_token_is_not_told_the_new(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     """The trigger accounts_tell_a_new_token notes since when there is one."""
     merchant.wallet()
     wallet = client.wallet("10.00")
@@ -96,7 +96,7 @@ def test_who_gave_the_old_token_is_not_told_the_new(house: House, client: Person
         assert token not in merchant.get(f"/v1/payments/{id}").get_data(as_text=True)
 
 
-def test_who_gives_the_new_token_sees_it(house: House, client: Person, merchant: Person) -> None:
+def test_who_gives_the_new_token_sees_it(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     merchant.wallet()
     new = rotated(client, client.wallet("10.00"))
     answer = charge(merchant, new)
@@ -108,7 +108,7 @@ def test_who_gives_the_new_token_sees_it(house: House, client: Person, merchant:
 
 
 def test_a_gateway_whose_clock_is_ahead_tells_no_newer_token(
-    house: House, client: Person, merchant: Person, monkeypatch: pytest.MonkeyPatch
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     merchant.wallet()
     wallet, ahead = client.wallet("10.00"), int((time.time() + 2 * 3600) * 1000)
@@ -123,7 +123,7 @@ def test_a_gateway_whose_clock_is_ahead_tells_no_newer_token(
     assert merchant.get(f"/v1/payments?source={new}").get_json()["data"] == []
 
 
-def test_a_refund_tells_no_more_than_its_charge(house: House, client: Person, merchant: Person) -> None:
+def test_a_refund_tells_no_more_than_its_charge(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     merchant.wallet()
     wallet = client.wallet("10.00")
     id = charge(merchant, wallet).get_json()["id"]
@@ -138,7 +138,7 @@ def test_a_refund_tells_no_more_than_its_charge(house: House, client: Person, me
     assert client.balance(new) == "10.00"
 
 
-def test_a_rotation_is_audited_without_tokens(house: House, client: Person) -> None:
+def test_a_rotation_is_audited_without_tokens(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet()
     new = rotated(client, wallet)
     lines = house.execute(
@@ -149,7 +149,7 @@ def test_a_rotation_is_audited_without_tokens(house: House, client: Person) -> N
     assert new not in str(lines)
 
 
-def test_of_rotations_at_once_one_wins(house: House, client: Person) -> None:
+def test_of_rotations_at_once_one_wins(house: ApiHarness, client: ApiUser) -> None:
     wallet, together = client.wallet(), threading.Barrier(AT_ONCE)
 
     def race(_: int) -> int:
@@ -161,14 +161,14 @@ def test_of_rotations_at_once_one_wins(house: House, client: Person) -> None:
 
 
 @pytest.mark.parametrize("role", ["client", "merchant"])
-def test_only_its_owner_rotates_a_wallet(house: House, client: Person, role: str) -> None:
+def test_only_its_owner_rotates_a_wallet(house: ApiHarness, client: ApiUser, role: str) -> None:
     wallet, other, readers = client.wallet(), house.person(role), [house.person("ops"), house.person("auditor")]
     with house.unchanged():
         assert [rotate(other, token).status_code for token in (wallet, "wal_" + "x" * 32, "x", "%00")] == [404] * 4
         assert [rotate(reader, wallet).status_code for reader in readers] == [403, 403]
 
 
-def test_nothing_is_to_be_said(house: House, client: Person) -> None:
+def test_nothing_is_to_be_said(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet()
     with house.unchanged():
         answer = client.call("POST", f"/v1/wallets/{wallet}/rotate", json={"token": "wal_" + "x" * 32})

@@ -17,7 +17,7 @@ import pytest
 from gateway.wallets import statement
 from gateway.wallets.statement import STYLE
 from models import account_history
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 MONTHS = [f"2026-{month:02}" for month in range(1, 7)]
 MOVEMENTS = 60
@@ -31,7 +31,7 @@ def cents(text: str) -> int:
 class Year:
     """A client and a shop whose random payments, with commission on them, were spread over half a year."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: ApiHarness) -> None:
         house.execute("ALTER TABLE commission_terms DISABLE TRIGGER USER")
         house.execute("UPDATE commission_terms SET percent = 3.33 WHERE type IN ('transfer', 'charge')")
         self.house, chance = house, random.Random(4)
@@ -75,7 +75,7 @@ class Year:
 
 
 @pytest.fixture(scope="module")
-def year(house: House) -> Year:
+def year(house: ApiHarness) -> Year:
     return Year(house)
 
 
@@ -182,7 +182,7 @@ def test_n50_a_statement_takes_a_month_and_nothing_else(year: Year) -> None:
     assert year.ann.get(f"{path}?month=2026-01", Accept="application/pdf").status_code == 406
 
 
-def test_n03_the_statement_of_somebody_else_is_like_none(year: Year, stranger: Person) -> None:
+def test_n03_the_statement_of_somebody_else_is_like_none(year: Year, stranger: ApiUser) -> None:
     for accept in ("application/json", "text/csv", "application/x-ndjson", "text/html"):
         theirs, unknown = (
             stranger.get(f"/v1/wallets/{wallet}/statement?month=2026-01", Accept=accept)

@@ -7,32 +7,32 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 AT_ONCE = 20
 
 
-def change(person: Person, wallet: str, body: Any, etag: str | None = "*") -> TestResponse:
+def change(person: ApiUser, wallet: str, body: Any, etag: str | None = "*") -> TestResponse:
     headers = {} if etag is None else {"If-Match": etag}
     return person.call("PATCH", f"/v1/wallets/{wallet}", json=body, headers=headers)
 
 
-def etag(person: Person, wallet: str) -> str:
+def etag(person: ApiUser, wallet: str) -> str:
     return person.get(f"/v1/wallets/{wallet}").headers["ETag"]
 
 
-def tokens(person: Person, query: str = "") -> list[str]:
+def tokens(person: ApiUser, query: str = "") -> list[str]:
     return [row["token"] for row in person.get(f"/v1/wallets?limit=100{query}").get_json()["data"]]
 
 
-def audited(house: House, wallet: str) -> list[dict[str, Any]]:
+def audited(house: ApiHarness, wallet: str) -> list[dict[str, Any]]:
     return house.execute(
         "SELECT to_jsonb(l) FROM audit_log l JOIN accounts a ON a.id::text = l.target WHERE a.token = %s ORDER BY l.id",
         wallet,
     )
 
 
-def test_a_label_and_a_flag(house: House, client: Person) -> None:
+def test_a_label_and_a_flag(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet("5.00")
     shown, old = client.get(f"/v1/wallets/{wallet}").get_json(), etag(client, wallet)
     answer = change(client, wallet, {"label": "Savings", "is_active": False}, old)
@@ -44,7 +44,7 @@ def test_a_label_and_a_flag(house: House, client: Person) -> None:
     assert change(client, wallet, {"label": None}).get_json()["label"] is None
 
 
-def test_a_change_is_audited_with_before_and_after(house: House, client: Person) -> None:
+def test_a_change_is_audited_with_before_and_after(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet()
     request_id = change(client, wallet, {"label": "Savings"}).headers["Request-Id"]
     [line] = audited(house, wallet)
@@ -56,7 +56,7 @@ def test_a_change_is_audited_with_before_and_after(house: House, client: Person)
 
 
 @pytest.mark.parametrize("body", [{}, {"is_active": True}, {"label": None}])
-def test_what_changes_nothing_stores_nothing(house: House, client: Person, body: dict) -> None:
+def test_what_changes_nothing_stores_nothing(house: ApiHarness, client: ApiUser, body: dict) -> None:
     wallet = client.wallet()
     before = etag(client, wallet)
     with house.unchanged():
@@ -65,27 +65,27 @@ def test_what_changes_nothing_stores_nothing(house: House, client: Person, body:
 
 
 @pytest.mark.parametrize("tag", ['"0-x"', "x", '"', "", 'W/"0"', '"a", "b"', "null"])
-def test_an_etag_of_another_version(house: House, client: Person, tag: str) -> None:
+def test_an_etag_of_another_version(house: ApiHarness, client: ApiUser, tag: str) -> None:
     wallet = client.wallet()
     with house.unchanged():
         answer = change(client, wallet, {"label": "x"}, tag)
     assert (answer.status_code, answer.get_json()["code"]) == (412, "precondition_failed")
 
 
-def test_a_change_needs_an_etag(house: House, client: Person) -> None:
+def test_a_change_needs_an_etag(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet()
     with house.unchanged():
         answer = change(client, wallet, {"label": "x"}, None)
     assert (answer.status_code, answer.get_json()["code"]) == (428, "precondition_required")
 
 
-def test_an_etag_may_be_one_of_several_and_weak(client: Person) -> None:
+def test_an_etag_may_be_one_of_several_and_weak(client: ApiUser) -> None:
     wallet = client.wallet()
     assert change(client, wallet, {"label": "a"}, f'"x", {etag(client, wallet)}').status_code == 200
     assert change(client, wallet, {"label": "b"}, f"W/{etag(client, wallet)}").status_code == 200
 
 
-def test_an_old_etag_and_a_posting(client: Person) -> None:
+def test_an_old_etag_and_a_posting(client: ApiUser) -> None:
     wallet = client.wallet()
     old = etag(client, wallet)
     client.order("/v1/deposits", {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"})
@@ -95,7 +95,7 @@ def test_an_old_etag_and_a_posting(client: Person) -> None:
     assert change(client, wallet, {"label": "b"}, old).status_code == 412
 
 
-def test_of_changes_at_once_with_one_etag_one_wins(house: House, client: Person) -> None:
+def test_of_changes_at_once_with_one_etag_one_wins(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet()
     old, together = etag(client, wallet), threading.Barrier(AT_ONCE)
 
@@ -112,7 +112,7 @@ def test_of_changes_at_once_with_one_etag_one_wins(house: House, client: Person)
 
 
 @pytest.mark.parametrize("role", ["client", "merchant"])
-def test_a_strangers_wallet_is_as_unknown_as_none(house: House, client: Person, role: str) -> None:
+def test_a_strangers_wallet_is_as_unknown_as_none(house: ApiHarness, client: ApiUser, role: str) -> None:
     wallet, other = client.wallet(), house.person(role)
     with house.unchanged():
         answers = [change(other, token, {"is_active": False}) for token in (wallet, "wal_" + "x" * 32, "x", "%27")]
@@ -123,7 +123,7 @@ def test_a_strangers_wallet_is_as_unknown_as_none(house: House, client: Person, 
 
 
 @pytest.mark.parametrize("role", ["ops", "auditor"])
-def test_n14_ops_read_wallets_and_change_none(house: House, client: Person, role: str) -> None:
+def test_n14_ops_read_wallets_and_change_none(house: ApiHarness, client: ApiUser, role: str) -> None:
     wallet, reader = client.wallet(), house.person(role)
     with house.unchanged():
         assert change(reader, wallet, {"is_active": False}).status_code == 403
@@ -150,14 +150,14 @@ def test_n14_ops_read_wallets_and_change_none(house: House, client: Person, role
         ([], "invalid_type"),
     ],
 )
-def test_n16_n17_what_is_not_the_owners_to_set(house: House, client: Person, body: Any, code: str) -> None:
+def test_n16_n17_what_is_not_the_owners_to_set(house: ApiHarness, client: ApiUser, body: Any, code: str) -> None:
     wallet = client.wallet()
     with house.unchanged():
         answer = change(client, wallet, body)
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
 
-def test_lists_show_active_wallets_unless_asked(house: House, client: Person) -> None:
+def test_lists_show_active_wallets_unless_asked(house: ApiHarness, client: ApiUser) -> None:
     used, unused, dollars = client.wallet(), client.wallet(), client.wallet(currency="USD")
     change(client, unused, {"is_active": False})
     assert tokens(client) == [dollars, used]
@@ -170,7 +170,9 @@ def test_lists_show_active_wallets_unless_asked(house: House, client: Person) ->
     assert tokens(client, "&currency=XTS") == []
 
 
-def test_an_inactive_wallet_is_shown_to_its_owner_and_to_ops(house: House, client: Person, stranger: Person) -> None:
+def test_an_inactive_wallet_is_shown_to_its_owner_and_to_ops(
+    house: ApiHarness, client: ApiUser, stranger: ApiUser
+) -> None:
     wallet = client.wallet()
     change(client, wallet, {"is_active": False})
     for reader in (client, house.person("ops"), house.person("auditor")):
@@ -195,12 +197,12 @@ def test_an_inactive_wallet_is_shown_to_its_owner_and_to_ops(house: House, clien
         ("is_active=true&is_active=false", "repeated_parameter"),
     ],
 )
-def test_n50_n52_filters_that_are_none(client: Person, query: str, code: str) -> None:
+def test_n50_n52_filters_that_are_none(client: ApiUser, query: str, code: str) -> None:
     answer = client.get(f"/v1/wallets?{query}")
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
 
-def test_n55_a_cursor_belongs_to_its_filter(client: Person) -> None:
+def test_n55_a_cursor_belongs_to_its_filter(client: ApiUser) -> None:
     for _ in range(2):
         client.wallet()
     cursor = client.get("/v1/wallets?limit=1").get_json()["next_cursor"]
@@ -209,7 +211,7 @@ def test_n55_a_cursor_belongs_to_its_filter(client: Person) -> None:
         assert client.get(f"/v1/wallets?limit=1&{other}&cursor={cursor}").get_json()["code"] == "bad_cursor"
 
 
-def test_what_is_known_already_is_not_sent_again(client: Person) -> None:
+def test_what_is_known_already_is_not_sent_again(client: ApiUser) -> None:
     wallet = client.wallet()
     known = etag(client, wallet)
     for tag in (known, f"W/{known}", f'"x", {known}', "*"):

@@ -5,22 +5,22 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import Database
 
 AT_ONCE = 20
 EUR = {"currency": "EUR"}
 
 
-def limited(database: Database, per_merchant: int, per_client: int) -> House:
-    return House(database, max_wallets_per_merchant=per_merchant, max_wallets_per_client=per_client)
+def limited(database: Database, per_merchant: int, per_client: int) -> ApiHarness:
+    return ApiHarness(database, max_wallets_per_merchant=per_merchant, max_wallets_per_client=per_client)
 
 
-def open_wallet(person: Person, currency: str = "EUR", key: str | None = None) -> TestResponse:
+def open_wallet(person: ApiUser, currency: str = "EUR", key: str | None = None) -> TestResponse:
     return person.order("/v1/wallets", {"currency": currency}, key)
 
 
-def count(house: House, person: Person) -> int:
+def count(house: ApiHarness, person: ApiUser) -> int:
     return house.execute("SELECT count(*) FROM accounts WHERE owner_id = %s", person.id)[0]
 
 
@@ -93,4 +93,4 @@ def test_a_refused_key_is_not_burnt(database: Database) -> None:
     open_wallet(merchant)
     assert open_wallet(merchant, key="later").status_code == 409
     roomier = limited(database, 2, 0)
-    assert open_wallet(Person(roomier, merchant.id, merchant.token), key="later").status_code == 201
+    assert open_wallet(ApiUser(roomier, merchant.id, merchant.token), key="later").status_code == 201

@@ -6,26 +6,26 @@ from uuid_utils import compat as uuids
 from werkzeug.test import TestResponse
 
 from models.session import transaction
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 
 PATH = "/v1/webhook-endpoints"
 URL = "https://8.8.8.8/hooks"
 """An address, so that no name is asked for; nothing is sent to it from here."""
 
 
-def ask_for(person: Person, **members: Any) -> TestResponse:
+def ask_for(person: ApiUser, **members: Any) -> TestResponse:
     """The answer to who wants an endpoint."""
     return person.call("POST", PATH, json={"url": URL, "event_types": ["payment.*"], **members})
 
 
-def endpoint(person: Person, **members: Any) -> str:
+def endpoint(person: ApiUser, **members: Any) -> str:
     """The id of a new endpoint."""
     answer = ask_for(person, **members)
     assert answer.status_code == 201
     return answer.get_json()["id"]
 
 
-def delivery(house: House, endpoint_id: str, **columns: object) -> str:
+def delivery(house: ApiHarness, endpoint_id: str, **columns: object) -> str:
     """The id of a delivery to the endpoint; some of its columns as the worker would have left them."""
     id = str(uuids.uuid7())
     given = {"sequence": uuids.uuid7().int % 2**62, "name": "payment.completed", "subject_id": str(uuids.uuid7())}

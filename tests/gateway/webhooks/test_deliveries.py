@@ -7,7 +7,7 @@ from uuid_utils import compat as uuids
 
 from models import webhook_delivery
 from models.session import transaction
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.webhooks.helpers import DELIVERED, GIVEN_UP, PATH, delivery, endpoint
 
 NOVEMBER = {"from": "2026-11-01T00:00:00Z", "to": "2026-12-01T00:00:00Z"}
@@ -15,7 +15,7 @@ AFRESH = {"state": "pending", "finished_at": None}
 REST = "(state, tries_left, finished_at IS NULL, next_attempt_at <= now())::text"
 
 
-def ids(person: Person, endpoint_id: str, query: str = "") -> list[str]:
+def ids(person: ApiUser, endpoint_id: str, query: str = "") -> list[str]:
     """Those of all pages of an endpoint's deliveries."""
     found, at = [], f"{PATH}/{endpoint_id}/deliveries?limit=2{query and '&' + query}"
     while True:
@@ -26,13 +26,13 @@ def ids(person: Person, endpoint_id: str, query: str = "") -> list[str]:
         at = f"{at.partition('&cursor')[0]}&cursor={page['next_cursor']}"
 
 
-def again(person: Person, endpoint_id: str, **members: Any) -> dict[str, Any]:
+def again(person: ApiUser, endpoint_id: str, **members: Any) -> dict[str, Any]:
     answer = person.call("POST", f"{PATH}/{endpoint_id}/redeliver", json={**NOVEMBER, **members})
     assert answer.status_code == 202
     return answer.get_json()
 
 
-def attempted(house: House, id: str, *outcomes: tuple[int | None, str | None]) -> None:
+def attempted(house: ApiHarness, id: str, *outcomes: tuple[int | None, str | None]) -> None:
     """Attempts as a worker notes them."""
     with transaction(house.worker) as connection:
         for number, (status, error) in enumerate(outcomes, 1):
@@ -43,7 +43,7 @@ def attempted(house: House, id: str, *outcomes: tuple[int | None, str | None]) -
             )
 
 
-def test_an_owner_reads_one_with_its_attempts(house: House, client: Person) -> None:
+def test_an_owner_reads_one_with_its_attempts(house: ApiHarness, client: ApiUser) -> None:
     hook, subject = endpoint(client), str(uuids.uuid7())
     id = delivery(house, hook, sequence=41, subject_id=subject, attempts=2, last_status=500, last_error="status")
     attempted(house, id, (None, "timeout"), (500, "status"))
@@ -62,7 +62,7 @@ def test_an_owner_reads_one_with_its_attempts(house: House, client: Person) -> N
     assert client.get(f"{PATH}/{hook}/deliveries").get_json()["data"] == [shown]
 
 
-def test_the_list_is_walked_and_filtered(house: House, client: Person) -> None:
+def test_the_list_is_walked_and_filtered(house: ApiHarness, client: ApiUser) -> None:
     hook, other = endpoint(client), endpoint(client)
     delivery(house, other)
     failed = delivery(house, hook, **GIVEN_UP)
@@ -93,12 +93,12 @@ def test_the_list_is_walked_and_filtered(house: House, client: Person) -> None:
         ("cursor=x", "bad_cursor"),
     ],
 )
-def test_n50_what_is_no_filter(client: Person, query: str, code: str) -> None:
+def test_n50_what_is_no_filter(client: ApiUser, query: str, code: str) -> None:
     answer = client.get(f"{PATH}/{endpoint(client)}/deliveries?{query}")
     assert answer.get_json()["code"] == code
 
 
-def test_n55_a_cursor_is_for_its_list(house: House, client: Person) -> None:
+def test_n55_a_cursor_is_for_its_list(house: ApiHarness, client: ApiUser) -> None:
     hook, other = endpoint(client), endpoint(client)
     for _ in range(2):
         delivery(house, hook)
@@ -108,7 +108,7 @@ def test_n55_a_cursor_is_for_its_list(house: House, client: Person) -> None:
 
 
 @pytest.mark.parametrize("columns", [GIVEN_UP, DELIVERED, {"next_attempt_at": "2027-01-01T00:00:00Z", "tries_left": 3}])
-def test_one_is_sent_again_with_all_tries(house: House, client: Person, columns: dict[str, Any]) -> None:
+def test_one_is_sent_again_with_all_tries(house: ApiHarness, client: ApiUser, columns: dict[str, Any]) -> None:
     hook = endpoint(client)
     id, other = (delivery(house, hook, **columns) for _ in range(2))
     [before] = house.execute(f"SELECT {REST} FROM webhook_deliveries WHERE id = %s", other)
@@ -121,7 +121,9 @@ def test_one_is_sent_again_with_all_tries(house: House, client: Person, columns:
     assert house.execute(f"SELECT {REST} FROM webhook_deliveries WHERE id = %s", other) == [before]
 
 
-def test_of_many_attempts_the_newest_are_shown(house: House, client: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_many_attempts_the_newest_are_shown(
+    house: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(webhook_delivery, "ATTEMPTS_SHOWN_MAX", 3)
     id = delivery(house, endpoint(client), **GIVEN_UP)
     attempted(house, id, *[(500, "http_status")] * 5)
@@ -129,7 +131,7 @@ def test_of_many_attempts_the_newest_are_shown(house: House, client: Person, mon
     assert [one["attempt"] for one in tries] == [3, 4, 5]
 
 
-def test_a_range_is_sent_again(house: House, client: Person) -> None:
+def test_a_range_is_sent_again(house: ApiHarness, client: ApiUser) -> None:
     hook, other = endpoint(client), endpoint(client)
     first = delivery(house, hook, occurred_at="2026-11-01T00:00:00Z", **GIVEN_UP)
     last = delivery(house, hook, occurred_at="2026-11-30T23:59:59.999999Z", **GIVEN_UP)
@@ -148,7 +150,7 @@ def test_a_range_is_sent_again(house: House, client: Person) -> None:
     assert again(client, hook, states=["delivered"]) == {"redelivered": 1, "has_more": False}
 
 
-def test_what_waits_is_sent_at_once_but_not_for_ever(house: House, client: Person) -> None:
+def test_what_waits_is_sent_at_once_but_not_for_ever(house: ApiHarness, client: ApiUser) -> None:
     hook = endpoint(client)
     id = delivery(house, hook, next_attempt_at="2027-01-01T00:00:00Z", tries_left=2)
     assert again(client, hook) == {"redelivered": 0, "has_more": False}
@@ -157,7 +159,7 @@ def test_what_waits_is_sent_at_once_but_not_for_ever(house: House, client: Perso
     assert again(client, hook, states=["pending"]) == {"redelivered": 0, "has_more": False}
 
 
-def test_a_range_goes_on_in_further_calls(house: House, client: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_range_goes_on_in_further_calls(house: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook_delivery, "REDELIVERED_MAX", 2)
     hook = endpoint(client)
     kept = [delivery(house, hook, **GIVEN_UP) for _ in range(5)]
@@ -167,7 +169,7 @@ def test_a_range_goes_on_in_further_calls(house: House, client: Person, monkeypa
     assert again(client, hook) == {"redelivered": 1, "has_more": False}
 
 
-def test_ten_thousand_in_a_call(house: House, client: Person) -> None:
+def test_ten_thousand_in_a_call(house: ApiHarness, client: ApiUser) -> None:
     hook = endpoint(client)
     house.execute(
         "INSERT INTO webhook_deliveries (id, endpoint_id, sequence, name, subject_id, version, occurred_at, state,"
@@ -197,7 +199,7 @@ def test_ten_thousand_in_a_call(house: House, client: Person) -> None:
         ({"limit": 1}, "/limit", "unknown_field"),
     ],
 )
-def test_n56_what_is_no_range(house: House, client: Person, members: Any, pointer: str, code: str) -> None:
+def test_n56_what_is_no_range(house: ApiHarness, client: ApiUser, members: Any, pointer: str, code: str) -> None:
     hook = endpoint(client)
     delivery(house, hook, **GIVEN_UP)
     with house.unchanged():
@@ -206,14 +208,14 @@ def test_n56_what_is_no_range(house: House, client: Person, members: Any, pointe
     assert [(flaw["pointer"], flaw["code"]) for flaw in answer.get_json()["errors"]] == [(pointer, code)]
 
 
-def test_the_widest_range(house: House, client: Person) -> None:
+def test_the_widest_range(house: ApiHarness, client: ApiUser) -> None:
     hook = endpoint(client)
     delivery(house, hook, **GIVEN_UP)
     widest = {"from": "1971-01-01T00:00:00+14:00", "to": "9998-12-31T23:59:59-12:00"}
     assert again(client, hook, **widest) == {"redelivered": 1, "has_more": False}
 
 
-def test_n07_nobody_elses(house: House, client: Person, stranger: Person) -> None:
+def test_n07_nobody_elses(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     hook = endpoint(client)
     id = delivery(house, hook, **GIVEN_UP)
     with house.unchanged():
@@ -233,7 +235,7 @@ def test_n07_nobody_elses(house: House, client: Person, stranger: Person) -> Non
             assert same[0] == same[1]
 
 
-def test_those_of_a_deleted_endpoint_are_gone(house: House, client: Person) -> None:
+def test_those_of_a_deleted_endpoint_are_gone(house: ApiHarness, client: ApiUser) -> None:
     hook = endpoint(client)
     id = delivery(house, hook, **GIVEN_UP)
     client.call("DELETE", f"{PATH}/{hook}", headers={"If-Match": "*"})
@@ -245,7 +247,7 @@ def test_those_of_a_deleted_endpoint_are_gone(house: House, client: Person) -> N
 
 
 @pytest.mark.parametrize("body", [{"state": "delivered"}, {"tries_left": 99}, {"next_attempt_at": None}, {"url": "x"}])
-def test_n16_a_redelivery_says_nothing_else(house: House, client: Person, body: dict[str, Any]) -> None:
+def test_n16_a_redelivery_says_nothing_else(house: ApiHarness, client: ApiUser, body: dict[str, Any]) -> None:
     id = delivery(house, endpoint(client), **GIVEN_UP)
     with house.unchanged():
         answer = client.call("POST", f"/v1/webhook-deliveries/{id}/redeliver", json=body)

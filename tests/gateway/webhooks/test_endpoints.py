@@ -14,7 +14,7 @@ from gateway.webhooks import url_check
 from models import event, webhook_endpoint
 from models.session import transaction
 from models.webhook_endpoint import ENDPOINTS_MAX, EVENT_TYPES
-from tests.gateway.harness import House, Person
+from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.webhooks.helpers import PATH, URL, ask_for, endpoint
 from tests.ssrf_cases import ADDRESSES, URLS
 from tests.support import Database, eventually
@@ -51,14 +51,14 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return made
 
 
-def deeds(house: House, id: str) -> list[tuple[str, Any, Any]]:
+def deeds(house: ApiHarness, id: str) -> list[tuple[str, Any, Any]]:
     return [
         (line["action"], line["before"], line["after"])
         for line in house.execute("SELECT to_jsonb(a) FROM audit_log a WHERE target = %s ORDER BY id", id)
     ]
 
 
-def test_an_owner_sets_one_up_and_reads_it(house: House, client: Person) -> None:
+def test_an_owner_sets_one_up_and_reads_it(house: ApiHarness, client: ApiUser) -> None:
     answer = ask_for(client, description="Orders", event_types=["payment.completed", "bulk.*"])
     kept = answer.get_json()
     secret = kept.pop("secret")
@@ -80,7 +80,7 @@ def test_an_owner_sets_one_up_and_reads_it(house: House, client: Person) -> None
 
 
 def test_n62_n65_no_url_leads_inside(
-    house: House, client: Person, names: dict[str, list[str]], connections: list[object]
+    house: ApiHarness, client: ApiUser, names: dict[str, list[str]], connections: list[object]
 ) -> None:
     names["good.example"] = ["8.8.8.8"]
     path = f"{PATH}/{endpoint(client)}"
@@ -97,7 +97,7 @@ def test_n62_n65_no_url_leads_inside(
 
 
 def test_n63_every_address_of_a_name_is_vetted(
-    house: House, client: Person, names: dict[str, list[str]], connections: list[object]
+    house: ApiHarness, client: ApiUser, names: dict[str, list[str]], connections: list[object]
 ) -> None:
     details = set()
     with house.unchanged():
@@ -115,14 +115,14 @@ def test_n63_every_address_of_a_name_is_vetted(
     "url", ["https://good.example", "https://GOOD.example:8443/a?b=c", "https://[2001:4860::8888]/"]
 )
 def test_urls_that_lead_outside(
-    client: Person, names: dict[str, list[str]], connections: list[object], url: str
+    client: ApiUser, names: dict[str, list[str]], connections: list[object], url: str
 ) -> None:
     names["good.example"] = ["8.8.8.8", "2001:4860:4860::8888"]
     assert ask_for(client, url=url).get_json()["url"] == url
     assert connections == []
 
 
-def test_a_name_server_that_never_answers(client: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_server_that_never_answers(client: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
     answered = threading.Event()
     monkeypatch.setattr(url_check, "RESOLVE_SECONDS_MAX", 0.05)
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(60) and [])
@@ -131,7 +131,7 @@ def test_a_name_server_that_never_answers(client: Person, monkeypatch: pytest.Mo
 
 
 def test_names_that_one_user_asks_for_hold_up_nobody_else(
-    client: Person, stranger: Person, monkeypatch: pytest.MonkeyPatch
+    client: ApiUser, stranger: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answered, asked = threading.Event(), []
 
@@ -153,7 +153,7 @@ def test_names_that_one_user_asks_for_hold_up_nobody_else(
 
 
 def test_what_the_operator_allows_besides(fresh_database: Database) -> None:
-    lab = House(fresh_database, webhook_http=True, webhook_networks=("127.0.0.0/8",))
+    lab = ApiHarness(fresh_database, webhook_http=True, webhook_networks=("127.0.0.0/8",))
     person = lab.person()
     assert ask_for(person, url="http://127.0.0.1:5000/hooks").status_code == 201
     assert ask_for(person, url="http://192.168.0.1/hooks").status_code == 422
@@ -185,24 +185,24 @@ def test_what_the_operator_allows_besides(fresh_database: Database) -> None:
         ),
     ],
 )
-def test_n16_what_is_no_endpoint(house: House, client: Person, members: Any, pointer: str, code: str) -> None:
+def test_n16_what_is_no_endpoint(house: ApiHarness, client: ApiUser, members: Any, pointer: str, code: str) -> None:
     with house.unchanged():
         answer = ask_for(client, **members)
     assert answer.status_code == 422
     assert [(flaw["pointer"], flaw["code"]) for flaw in answer.get_json()["errors"]] == [(pointer, code)]
 
 
-def test_url_and_event_types_are_required(client: Person) -> None:
+def test_url_and_event_types_are_required(client: ApiUser) -> None:
     flaws = client.call("POST", PATH, json={}).get_json()["errors"]
     assert [(flaw["pointer"], flaw["code"]) for flaw in flaws] == [("/url", "required"), ("/event_types", "required")]
 
 
-def test_all_event_types_may_be_asked_for(client: Person) -> None:
+def test_all_event_types_may_be_asked_for(client: ApiUser) -> None:
     kept = client.get(f"{PATH}/{endpoint(client, event_types=list(EVENT_TYPES))}").get_json()
     assert kept["event_types"] == list(EVENT_TYPES)
 
 
-def test_event_types_are_what_triggers_tell(house: House) -> None:
+def test_event_types_are_what_triggers_tell(house: ApiHarness) -> None:
     [told] = house.execute(
         "SELECT string_agg(prosrc, '') FROM pg_proc WHERE proname ~ '^(payments|bulks|webhook_endpoints)_tell'"
     )
@@ -215,7 +215,7 @@ def test_event_types_are_what_triggers_tell(house: House) -> None:
         assert f"'{name}'" in told or f"'{what}'" in told or (f"'{kind}.'" in told and f"'{what.upper()}'" in edges)
 
 
-def test_so_many_and_no_more(house: House, client: Person, stranger: Person) -> None:
+def test_so_many_and_no_more(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     ids = [endpoint(client) for _ in range(ENDPOINTS_MAX)]
     with house.unchanged():
         refused = ask_for(client)
@@ -225,7 +225,7 @@ def test_so_many_and_no_more(house: House, client: Person, stranger: Person) -> 
     assert ask_for(client).status_code == 201
 
 
-def test_so_many_at_once_and_no_more(house: House, client: Person) -> None:
+def test_so_many_at_once_and_no_more(house: ApiHarness, client: ApiUser) -> None:
     for _ in range(ENDPOINTS_MAX - 1):
         endpoint(client)
     statuses: list[int] = []
@@ -238,7 +238,7 @@ def test_so_many_at_once_and_no_more(house: House, client: Person) -> None:
     assert len(client.get(f"{PATH}?limit=100").get_json()["data"]) == ENDPOINTS_MAX
 
 
-def test_it_is_changed_by_who_knows_it(house: House, client: Person) -> None:
+def test_it_is_changed_by_who_knows_it(house: ApiHarness, client: ApiUser) -> None:
     answer = ask_for(client, description="Orders")
     path, tag = answer.headers["Location"], answer.headers["ETag"]
     with house.unchanged():
@@ -269,14 +269,14 @@ def test_it_is_changed_by_who_knows_it(house: House, client: Person) -> None:
         ({"created_at": None}, "unknown_field"),
     ],
 )
-def test_n17_what_is_not_changed(house: House, client: Person, members: Any, code: str) -> None:
+def test_n17_what_is_not_changed(house: ApiHarness, client: ApiUser, members: Any, code: str) -> None:
     path = f"{PATH}/{endpoint(client)}"
     with house.unchanged():
         answer = client.call("PATCH", path, json=members, headers={"If-Match": "*"})
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
 
-def test_an_owner_lets_a_disabled_one_be_tried_again(house: House, client: Person) -> None:
+def test_an_owner_lets_a_disabled_one_be_tried_again(house: ApiHarness, client: ApiUser) -> None:
     id = endpoint(client)
     house.execute(
         "UPDATE webhook_endpoints SET is_active = false, disabled_reason = 'failing', failing_since = now(),"
@@ -295,7 +295,7 @@ def test_an_owner_lets_a_disabled_one_be_tried_again(house: House, client: Perso
     assert told == ["webhook_endpoint.disabled"]
 
 
-def test_a_change_keeps_what_was_noted_meanwhile(house: House, client: Person) -> None:
+def test_a_change_keeps_what_was_noted_meanwhile(house: ApiHarness, client: ApiUser) -> None:
     id = endpoint(client)
     with transaction(house.gateway) as connection:
         known = webhook_endpoint.by_id(connection, id)
@@ -307,7 +307,7 @@ def test_a_change_keeps_what_was_noted_meanwhile(house: House, client: Person) -
     assert answer.get_json()["failing_since"] is None
 
 
-def test_a_deleted_one_is_gone(house: House, client: Person) -> None:
+def test_a_deleted_one_is_gone(house: ApiHarness, client: ApiUser) -> None:
     id = endpoint(client)
     assert client.call("DELETE", f"{PATH}/{id}", headers={"If-Match": "*"}).data == b""
     with house.unchanged():
@@ -328,13 +328,13 @@ SIGNING = (
 )
 
 
-def rotated(person: Person, id: str, **members: Any) -> str:
+def rotated(person: ApiUser, id: str, **members: Any) -> str:
     answer = person.call("POST", f"{PATH}/{id}/rotate-secret", json=members)
     assert answer.status_code == 200
     return answer.get_json()["secret"]
 
 
-def test_the_newest_two_secrets_sign(house: House, client: Person) -> None:
+def test_the_newest_two_secrets_sign(house: ApiHarness, client: ApiUser) -> None:
     first = ask_for(client).get_json()
     id = first["id"]
     second = rotated(client, id)
@@ -352,7 +352,7 @@ def test_the_newest_two_secrets_sign(house: House, client: Person) -> None:
     assert not house.execute("SELECT 1 FROM audit_log a WHERE strpos(a::text, 'whsec_') > 0")
 
 
-def test_two_rotations_at_once_leave_one_newest(house: House, client: Person) -> None:
+def test_two_rotations_at_once_leave_one_newest(house: ApiHarness, client: ApiUser) -> None:
     id = endpoint(client)
     secrets: list[str] = []
     threads = [threading.Thread(target=lambda: secrets.append(rotated(client, id))) for _ in range(4)]
@@ -367,14 +367,14 @@ def test_two_rotations_at_once_leave_one_newest(house: House, client: Person) ->
 
 
 @pytest.mark.parametrize("seconds", [-1, WEEK + 1, 1.5, "60", True])
-def test_an_overlap_is_bounded(house: House, client: Person, seconds: Any) -> None:
+def test_an_overlap_is_bounded(house: ApiHarness, client: ApiUser, seconds: Any) -> None:
     id = endpoint(client)
     with house.unchanged():
         answer = client.call("POST", f"{PATH}/{id}/rotate-secret", json={"overlap_seconds": seconds})
     assert answer.status_code == 422
 
 
-def test_a_secret_is_shown_once_and_the_gateway_cannot_read_it_back(house: House, client: Person) -> None:
+def test_a_secret_is_shown_once_and_the_gateway_cannot_read_it_back(house: ApiHarness, client: ApiUser) -> None:
     answer = ask_for(client)
     id, secret = answer.get_json()["id"], answer.get_json()["secret"]
     for path in (PATH, f"{PATH}/{id}", f"{PATH}/{id}/deliveries"):
@@ -389,7 +389,7 @@ def test_a_secret_is_shown_once_and_the_gateway_cannot_read_it_back(house: House
     assert house.execute("SELECT secret FROM webhook_secrets WHERE endpoint_id = %s", id) == [secret]
 
 
-def test_a_ping_is_an_event_of_its_endpoint(house: House, client: Person) -> None:
+def test_a_ping_is_an_event_of_its_endpoint(house: ApiHarness, client: ApiUser) -> None:
     id = endpoint(client, event_types=["bulk.failed"])
     answer = client.call("POST", f"{PATH}/{id}/test", json={})
     assert answer.status_code == 202
@@ -403,7 +403,7 @@ def test_a_ping_is_an_event_of_its_endpoint(house: House, client: Person) -> Non
     assert client.get(f"{PATH}/{id}").headers["ETag"].startswith('"1-'), "a ping is no change"
 
 
-def test_an_inactive_one_is_not_pinged(house: House, client: Person) -> None:
+def test_an_inactive_one_is_not_pinged(house: ApiHarness, client: ApiUser) -> None:
     id = endpoint(client)
     client.call("PATCH", f"{PATH}/{id}", json={"is_active": False}, headers={"If-Match": "*"})
     with house.unchanged():
@@ -411,7 +411,7 @@ def test_an_inactive_one_is_not_pinged(house: House, client: Person) -> None:
     assert (answer.status_code, answer.get_json()["code"]) == (409, "webhook_endpoint_inactive")
 
 
-def test_n07_nobody_elses(house: House, client: Person, stranger: Person) -> None:
+def test_n07_nobody_elses(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     id = endpoint(client)
     assert stranger.get(PATH).get_json()["data"] == []
     assert house.person("ops").get(PATH).get_json()["code"] == "scope_missing"

@@ -7,17 +7,19 @@ from hypothesis import strategies as st
 from models.rules.failure_codes import Failure
 from models.rules.posting import decide, may_end
 from models.rules.state import State
-from models.rules.types import Account, Decision, Ending, Maker, Payment
+from models.rules.types import ClaimedPayment, Decision, Initiator, LockedAccount, PaymentAction
 
-SHOP = Maker("shop", "merchant", is_active=True, may_deposit=False)
-WALLET = Account("ann-eur", "ann", None, "EUR", 1000, 0, 0, None, True, False, 1)
+SHOP = Initiator("shop", "merchant", is_active=True, may_deposit=False)
+WALLET = LockedAccount("ann-eur", "ann", None, "EUR", 1000, 0, 0, None, True, False, 1)
 HOLDING = WALLET._replace(held=100)
 TILL = WALLET._replace(id="shop-eur", owner_id="shop", balance=0, last_seq=0)
-CHARGE = Payment("p", "charge", "INITIATED", "shop", "ann-eur", "shop-eur", 100, "EUR", captures=False)
+CHARGE = ClaimedPayment("p", "charge", "INITIATED", "shop", "ann-eur", "shop-eur", 100, "EUR", captures=False)
 HELD = CHARGE._replace(state="AUTHORIZED")
 
 
-def decided(payment: Payment, wallet: Account = HOLDING, till: Account = TILL, maker: Maker = SHOP) -> Decision:
+def decided(
+    payment: ClaimedPayment, wallet: LockedAccount = HOLDING, till: LockedAccount = TILL, maker: Initiator = SHOP
+) -> Decision:
     return decide([payment], {wallet.id: wallet, till.id: till}, {maker.id: maker}, deposits_open=False)
 
 
@@ -41,14 +43,16 @@ def test_what_is_held_cannot_be_held_again():
 
 @pytest.mark.parametrize(("asked", "taken"), [(None, 100), (100, 100), (1, 1), (40, 40)])
 def test_a_capture_takes_the_whole_or_a_part_and_releases_the_rest(asked, taken):
-    decision = decided(HELD._replace(ending=Ending.CAPTURE, capture_amount=asked))
+    decision = decided(HELD._replace(ending=PaymentAction.CAPTURE, capture_amount=asked))
     [only] = decision.verdicts
     assert (only.state, only.captured) == (State.COMPLETED, taken)
     assert [operation.amount for operation in only.operations] == [-taken, taken]
     assert books(decision) == {"ann-eur": (1000 - taken, 0), "shop-eur": (taken, 0)}
 
 
-@pytest.mark.parametrize(("ending", "failure"), [(Ending.VOID, Failure.CANCELED), (Ending.EXPIRE, Failure.EXPIRED)])
+@pytest.mark.parametrize(
+    ("ending", "failure"), [(PaymentAction.VOID, Failure.CANCELED), (PaymentAction.EXPIRE, Failure.EXPIRED)]
+)
 def test_a_hold_is_released(ending, failure):
     decision = decided(HELD._replace(ending=ending))
     [only] = decision.verdicts
@@ -56,7 +60,9 @@ def test_a_hold_is_released(ending, failure):
     assert books(decision) == {"ann-eur": (1000, 0)}
 
 
-@pytest.mark.parametrize(("ending", "failure"), [(Ending.CANCEL, Failure.CANCELED), (Ending.EXPIRE, Failure.EXPIRED)])
+@pytest.mark.parametrize(
+    ("ending", "failure"), [(PaymentAction.CANCEL, Failure.CANCELED), (PaymentAction.EXPIRE, Failure.EXPIRED)]
+)
 def test_what_was_never_posted_ends_without_a_trace_in_the_books(ending, failure):
     decision = decided(CHARGE._replace(ending=ending))
     assert (decision.verdicts[0].state, decision.verdicts[0].failure) == (State.FAILED, failure)
@@ -66,10 +72,10 @@ def test_what_was_never_posted_ends_without_a_trace_in_the_books(ending, failure
 @pytest.mark.parametrize(
     ("payment", "ending"),
     [
-        *((CHARGE, ending) for ending in (Ending.CAPTURE, Ending.VOID)),
-        (HELD, Ending.CANCEL),
-        *((CHARGE._replace(state=final), ending) for final in ("COMPLETED", "FAILED") for ending in Ending),
-        (HELD._replace(capture_amount=101), Ending.CAPTURE),
+        *((CHARGE, ending) for ending in (PaymentAction.CAPTURE, PaymentAction.VOID)),
+        (HELD, PaymentAction.CANCEL),
+        *((CHARGE._replace(state=final), ending) for final in ("COMPLETED", "FAILED") for ending in PaymentAction),
+        (HELD._replace(capture_amount=101), PaymentAction.CAPTURE),
     ],
 )
 def test_what_cannot_be_ended_so_stays_as_it_is(payment, ending):
@@ -89,16 +95,16 @@ def test_what_cannot_be_ended_so_stays_as_it_is(payment, ending):
     ],
 )
 def test_a_capture_that_is_refused_releases_the_hold(wallet, till, maker, failure):
-    decision = decided(HELD._replace(ending=Ending.CAPTURE), wallet, till, maker)
+    decision = decided(HELD._replace(ending=PaymentAction.CAPTURE), wallet, till, maker)
     assert decision.verdicts[0].failure == failure
     assert books(decision) == {"ann-eur": (1000, 0)}
 
 
-endings = st.sampled_from([None, *Ending])
+endings = st.sampled_from([None, *PaymentAction])
 orders = st.builds(
-    lambda number, state, amount, ending, part, captures: Payment(
+    lambda number, state, amount, ending, part, captures: ClaimedPayment(
         f"p{number}", "charge", state, "shop", "ann-eur", "shop-eur", amount, "EUR", captures,
-        ending, part if ending is Ending.CAPTURE else None,
+        ending, part if ending is PaymentAction.CAPTURE else None,
     ),
     st.integers(0, 9), st.sampled_from(["INITIATED", "AUTHORIZED"]), st.integers(1, 400), endings,
     st.none() | st.integers(1, 400), st.booleans(),

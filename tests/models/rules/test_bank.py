@@ -8,23 +8,32 @@ from models.rules.commission import Terms
 from models.rules.failure_codes import Failure
 from models.rules.posting import decide, may_end
 from models.rules.state import State
-from models.rules.types import NO_BULKS, Account, Bulk, Charge, Decision, Ending, Maker, Payment
+from models.rules.types import (
+    NO_BULKS,
+    ClaimedPayment,
+    Decision,
+    Initiator,
+    LockedAccount,
+    LockedBulk,
+    PaymentAction,
+    RefundableAmount,
+)
 
-ANN = Maker("ann", "client", is_active=True, may_deposit=False)
-WALLET = Account("ann-eur", "ann", None, "EUR", 1000, 0, 0, None, True, False, 1)
+ANN = Initiator("ann", "client", is_active=True, may_deposit=False)
+WALLET = LockedAccount("ann-eur", "ann", None, "EUR", 1000, 0, 0, None, True, False, 1)
 HOLDING = WALLET._replace(held=100)
-WIRE = Account("wire-eur", None, "wire", "EUR", 0, 0, None, None, True, False, 0)
+WIRE = LockedAccount("wire-eur", None, "wire", "EUR", 0, 0, None, None, True, False, 0)
 HOUSE = WIRE._replace(id="commission-eur", code="commission")
-WITHDRAWAL = Payment("p", "withdrawal", "INITIATED", "ann", "ann-eur", "wire-eur", 100, "EUR")
+WITHDRAWAL = ClaimedPayment("p", "withdrawal", "INITIATED", "ann", "ann-eur", "wire-eur", 100, "EUR")
 WAITING = WITHDRAWAL._replace(state="AUTHORIZED")
-RETURN = Payment("r", "return", "INITIATED", "ann", "wire-eur", "ann-eur", 60, "EUR", parent_id="p")
-PAID_OUT = Charge("withdrawal", "ann", "ann-eur", "wire-eur", 100, 0)
-ATOMIC = Bulk("b", "ann", "ann-eur", "EUR", 300, True, False, 0, None, 0, 0, 0)
+RETURN = ClaimedPayment("r", "return", "INITIATED", "ann", "wire-eur", "ann-eur", 60, "EUR", parent_id="p")
+PAID_OUT = RefundableAmount("withdrawal", "ann", "ann-eur", "wire-eur", 100, 0)
+ATOMIC = LockedBulk("b", "ann", "ann-eur", "EUR", 300, True, False, 0, None, 0, 0, 0)
 TWO_PERCENT = Terms(2_000_000)
 
 
 def decided(
-    *payments: Payment, wallet: Account = WALLET, maker: Maker = ANN, charge=PAID_OUT, bulks=NO_BULKS
+    *payments: ClaimedPayment, wallet: LockedAccount = WALLET, maker: Initiator = ANN, charge=PAID_OUT, bulks=NO_BULKS
 ) -> Decision:
     accounts = {account.id: account for account in (wallet, WIRE, HOUSE)}
     return decide(payments, accounts, {"ann": maker}, {"p": charge}, bulks=bulks, deposits_open=False)
@@ -56,7 +65,7 @@ def test_a_withdrawal_to_elsewhere_moves_at_once(code):
 def test_the_bank_is_told_what_arrives_and_commission_moves_once_it_has_paid():
     order = WITHDRAWAL._replace(terms=TWO_PERCENT)
     assert decided(order).verdicts[0].commission == 2
-    decision = decided(order._replace(state="AUTHORIZED", ending=Ending.CONFIRM), wallet=HOLDING)
+    decision = decided(order._replace(state="AUTHORIZED", ending=PaymentAction.CONFIRM), wallet=HOLDING)
     assert books(decision) == {"ann-eur": (900, 0), "wire-eur": (98, 0), "commission-eur": (2, 0)}
     assert decision.verdicts[0].commission == 2
 
@@ -72,23 +81,25 @@ def test_the_bank_is_told_what_arrives_and_commission_moves_once_it_has_paid():
     ],
 )
 def test_what_the_bank_has_paid_out_is_not_refused_any_more(wallet, maker):
-    decision = decided(WAITING._replace(ending=Ending.CONFIRM), wallet=wallet, maker=maker)
+    decision = decided(WAITING._replace(ending=PaymentAction.CONFIRM), wallet=wallet, maker=maker)
     assert outcomes(decision) == [State.COMPLETED]
     assert books(decision) == {"ann-eur": (wallet.balance - 100, 0), "wire-eur": (100, 0)}
 
 
 def test_what_the_bank_rejects_is_released():
-    decision = decided(WAITING._replace(ending=Ending.REJECT), wallet=HOLDING)
+    decision = decided(WAITING._replace(ending=PaymentAction.REJECT), wallet=HOLDING)
     assert outcomes(decision) == [Failure.REJECTED_BY_BANK]
     assert books(decision) == {"ann-eur": (1000, 0)}
 
 
-@pytest.mark.parametrize("ending", [Ending.CAPTURE, Ending.VOID, Ending.CANCEL, Ending.EXPIRE])
+@pytest.mark.parametrize(
+    "ending", [PaymentAction.CAPTURE, PaymentAction.VOID, PaymentAction.CANCEL, PaymentAction.EXPIRE]
+)
 def test_nobody_but_the_bank_ends_what_it_was_told_of(ending):
     assert not may_end(WAITING._replace(ending=ending))
 
 
-@pytest.mark.parametrize("ending", [Ending.CONFIRM, Ending.REJECT])
+@pytest.mark.parametrize("ending", [PaymentAction.CONFIRM, PaymentAction.REJECT])
 @pytest.mark.parametrize("order", [WITHDRAWAL, WAITING._replace(type="charge"), WAITING._replace(state="COMPLETED")])
 def test_the_bank_ends_nothing_else(order, ending):
     assert not may_end(order._replace(ending=ending))
@@ -124,7 +135,7 @@ def test_only_a_withdrawal_returns_and_only_to_where_it_came_from(order, charge)
     assert outcomes(decided(order, charge=charge)) == [Failure.NOT_PERMITTED]
 
 
-def lines(*amounts: int) -> list[Payment]:
+def lines(*amounts: int) -> list[ClaimedPayment]:
     return [WITHDRAWAL._replace(id=f"p{n}", amount=amount, bulk_id="b") for n, amount in enumerate(amounts)]
 
 
@@ -178,7 +189,7 @@ def test_an_atomic_bulk_fails_as_a_whole_for_a_line_that_commission_would_eat_up
 
 def test_a_line_that_was_canceled_takes_its_share_of_the_hold_with_it():
     first, second, third = lines(100, 100, 100)
-    decision = decided(first._replace(ending=Ending.CANCEL), second, third, bulks={"b": ATOMIC})
+    decision = decided(first._replace(ending=PaymentAction.CANCEL), second, third, bulks={"b": ATOMIC})
     assert outcomes(decision) == [Failure.CANCELED, State.AUTHORIZED, State.AUTHORIZED]
     assert books(decision) == {"ann-eur": (1000, 200)}
     assert decision.bulks[0][7:12] == (0, None, 2, 0, 1)
@@ -207,7 +218,7 @@ def test_lines_of_best_effort_stand_alone():
 @given(
     st.lists(st.integers(1, 400), min_size=1, max_size=8),
     st.integers(0, 1500),
-    st.lists(st.sampled_from([None, Ending.CANCEL, Ending.CONFIRM, Ending.REJECT]), max_size=24),
+    st.lists(st.sampled_from([None, PaymentAction.CANCEL, PaymentAction.CONFIRM, PaymentAction.REJECT]), max_size=24),
     st.integers(1, 3),
 )
 def test_however_the_lines_go_holds_add_up_and_money_is_conserved(amounts, balance, endings, batch):

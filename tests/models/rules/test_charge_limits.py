@@ -11,23 +11,23 @@ from models.rules.charge_limits import Allowance, ChargeLimit
 from models.rules.failure_codes import Failure
 from models.rules.posting import decide
 from models.rules.state import State
-from models.rules.types import Account, Ending, Maker, Payment
+from models.rules.types import ClaimedPayment, Initiator, LockedAccount, PaymentAction
 
 TODAY = date(2026, 11, 21)
 TOMORROW = TODAY + timedelta(days=1)
 SHOPS = ("shop", "mart", "club")
-MAKERS = {id: Maker(id, "merchant" if id in SHOPS else "client", True, False) for id in (*SHOPS, "ann")}
-PURSE = Account("purse", "ann", None, "EUR", 10_000, 0, 0, None, True, False, 0, True)
+MAKERS = {id: Initiator(id, "merchant" if id in SHOPS else "client", True, False) for id in (*SHOPS, "ann")}
+PURSE = LockedAccount("purse", "ann", None, "EUR", 10_000, 0, 0, None, True, False, 0, True)
 OTHER = PURSE._replace(id="other", is_limited=False)
 BOOKS = {a.id: a for a in (PURSE, OTHER, *(PURSE._replace(id=f"{shop}-till", owner_id=shop) for shop in SHOPS))}
 
 
-def charge(amount: int = 100, shop: str = "shop", **changes: object) -> Payment:
-    order = Payment("p", "charge", "INITIATED", shop, "purse", f"{shop}-till", amount, "EUR", day=TODAY)
+def charge(amount: int = 100, shop: str = "shop", **changes: object) -> ClaimedPayment:
+    order = ClaimedPayment("p", "charge", "INITIATED", shop, "purse", f"{shop}-till", amount, "EUR", day=TODAY)
     return order._replace(**changes)
 
 
-def outcomes(allowance: Allowance, *batch: Payment) -> list[str]:
+def outcomes(allowance: Allowance, *batch: ClaimedPayment) -> list[str]:
     decision = decide(batch, BOOKS, MAKERS, allowances={"purse": allowance}, deposits_open=False)
     return [verdict.failure or verdict.state for verdict in decision.verdicts]
 
@@ -100,7 +100,7 @@ def test_the_payers_word_comes_before_his_money_and_after_what_closes_the_wallet
 
 def test_what_is_held_is_promised():
     allowance = Allowance((ChargeLimit(None, 1, 1),), frozenset({"shop"}), {(TODAY, "shop"): 100})
-    held = charge(state="AUTHORIZED", captures=False, ending=Ending.CAPTURE)
+    held = charge(state="AUTHORIZED", captures=False, ending=PaymentAction.CAPTURE)
     books = BOOKS | {"purse": PURSE._replace(held=100)}
     [verdict] = decide([held], books, MAKERS, allowances={"purse": allowance}, deposits_open=False).verdicts
     assert verdict.state is DONE
@@ -108,7 +108,7 @@ def test_what_is_held_is_promised():
 
 def test_only_charges_of_the_wallet_are_limited():
     allowance = Allowance((ChargeLimit(None, 1, 1),), frozenset(SHOPS))
-    transfer = Payment("p", "transfer", "INITIATED", "ann", "purse", "other", 100, "EUR")
+    transfer = ClaimedPayment("p", "transfer", "INITIATED", "ann", "purse", "other", 100, "EUR")
     assert outcomes(allowance, transfer, charge(source_id="other")) == [DONE, DONE]
 
 

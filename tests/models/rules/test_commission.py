@@ -14,9 +14,9 @@ from models.rules.commission import (
     Terms,
     commission,
     half_even,
+    newest_terms,
     returned,
     smallest_paying,
-    sorted_out,
     terms_for,
 )
 from models.rules.money import MINOR_UNITS_MAX, parse
@@ -148,14 +148,14 @@ ALL = [LATER, SHOP_EUR, EUR, TRANSFERS, ANY, SHOP]
 def test_the_narrowest_terms_that_apply(
     schedules: list[Schedule], type: str, currency: str, user_id: str, days: int, percent: int
 ) -> None:
-    found = terms_for(sorted_out(schedules), type, currency, user_id, AT + timedelta(days=days))
+    found = terms_for(newest_terms(schedules), type, currency, user_id, AT + timedelta(days=days))
     assert found == Terms(percent)
 
 
 def test_terms_are_in_force_from_their_very_moment() -> None:
     at = LATER.valid_from
-    assert terms_for(sorted_out([ANY, LATER]), "charge", "EUR", "x", at - timedelta(microseconds=1)) == ANY.terms
-    assert terms_for(sorted_out([ANY, LATER]), "charge", "EUR", "x", at) == LATER.terms
+    assert terms_for(newest_terms([ANY, LATER]), "charge", "EUR", "x", at - timedelta(microseconds=1)) == ANY.terms
+    assert terms_for(newest_terms([ANY, LATER]), "charge", "EUR", "x", at) == LATER.terms
 
 
 @given(

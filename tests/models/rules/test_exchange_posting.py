@@ -10,18 +10,18 @@ from models.rules.failure_codes import Failure
 from models.rules.money import MINOR_UNITS_MAX
 from models.rules.posting import decide
 from models.rules.state import State
-from models.rules.types import Account, Decision, Maker, Payment, Quoted
+from models.rules.types import ClaimedPayment, Decision, Initiator, LockedAccount, QuotedAmounts
 
-ANN = Maker("ann", "client", is_active=True, may_deposit=False)
-EUROS = Account("ann-eur", "ann", None, "EUR", 1000, 0, 0, None, True, False, 1)
+ANN = Initiator("ann", "client", is_active=True, may_deposit=False)
+EUROS = LockedAccount("ann-eur", "ann", None, "EUR", 1000, 0, 0, None, True, False, 1)
 DOLLARS = EUROS._replace(id="ann-usd", currency="USD", balance=0, last_seq=0)
 BOBS = DOLLARS._replace(id="bob-usd", owner_id="bob")
-DESK_EUR = Account("desk-eur", None, "exchange", "EUR", 0, 0, None, None, True, False, 0)
+DESK_EUR = LockedAccount("desk-eur", None, "exchange", "EUR", 0, 0, None, None, True, False, 0)
 DESK_USD = DESK_EUR._replace(id="desk-usd", currency="USD")
 HOUSE = DESK_EUR._replace(id="house-eur", code="commission")
 
-QUOTED = Quoted("ann", "EUR", "USD", 100, 108, 2)
-EXCHANGE = Payment(
+QUOTED = QuotedAmounts("ann", "EUR", "USD", 100, 108, 2)
+EXCHANGE = ClaimedPayment(
     "p", "exchange", "INITIATED", "ann", "ann-eur", "ann-usd", 100, "EUR",
     quote_id="q", target_amount=108, target_currency="USD",
 )  # fmt: skip
@@ -33,7 +33,9 @@ ORDERS = {
 }
 
 
-def decided(payment: Payment, target: Account, quote: Quoted | None, source: Account = EUROS) -> Decision:
+def decided(
+    payment: ClaimedPayment, target: LockedAccount, quote: QuotedAmounts | None, source: LockedAccount = EUROS
+) -> Decision:
     books = {account.id: account for account in (source, target, DESK_EUR, DESK_USD, HOUSE)}
     quotes = {} if quote is None else {"p": quote}
     return decide([payment], books, {"ann": ANN}, quotes=quotes, deposits_open=False)

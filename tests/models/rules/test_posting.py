@@ -11,26 +11,26 @@ from models.rules.failure_codes import MESSAGES, Failure
 from models.rules.money import MINOR_UNITS_MAX
 from models.rules.posting import decide
 from models.rules.state import State
-from models.rules.types import Account, Agreed, Maker, Payment
+from models.rules.types import ApprovedAdjustment, ClaimedPayment, Initiator, LockedAccount
 
-ANN = Maker("ann", "client", is_active=True, may_deposit=False)
-SHOP = Maker("shop", "merchant", is_active=True, may_deposit=False)
-OPS = Maker("ops", "ops", is_active=True, may_deposit=True)
+ANN = Initiator("ann", "client", is_active=True, may_deposit=False)
+SHOP = Initiator("shop", "merchant", is_active=True, may_deposit=False)
+OPS = Initiator("ops", "ops", is_active=True, may_deposit=True)
 
-WALLET = Account("ann-eur", "ann", None, "EUR", 1000, 0, 0, None, True, False, 1)
+WALLET = LockedAccount("ann-eur", "ann", None, "EUR", 1000, 0, 0, None, True, False, 1)
 OTHER = WALLET._replace(id="ann-eur-2", balance=0, last_seq=0)
 BOBS = WALLET._replace(id="bob-eur", owner_id="bob", balance=500)
 SHOPS = WALLET._replace(id="shop-eur", owner_id="shop", balance=0, last_seq=0)
-E_WALLET = Account("e-eur", None, "wallet", "EUR", 0, 0, None, None, True, False, 0)
-WIRE = Account("wire-eur", None, "wire", "EUR", 0, 0, None, None, True, False, 0)
+E_WALLET = LockedAccount("e-eur", None, "wallet", "EUR", 0, 0, None, None, True, False, 0)
+WIRE = LockedAccount("wire-eur", None, "wire", "EUR", 0, 0, None, None, True, False, 0)
 
-DEPOSIT = Payment("p", "deposit", "INITIATED", "ann", "wire-eur", "ann-eur", 100, "EUR")
-TRANSFER = Payment("p", "transfer", "INITIATED", "ann", "ann-eur", "bob-eur", 100, "EUR")
+DEPOSIT = ClaimedPayment("p", "deposit", "INITIATED", "ann", "wire-eur", "ann-eur", 100, "EUR")
+TRANSFER = ClaimedPayment("p", "transfer", "INITIATED", "ann", "ann-eur", "bob-eur", 100, "EUR")
 INTERNAL = WIRE._replace(id="internal-eur", code="internal")
 
-BONUS = Payment("p", "bonus", "INITIATED", "ann", "internal-eur", "ann-eur", 100, "EUR")
-CHARGE = Payment("p", "charge", "INITIATED", "shop", "ann-eur", "shop-eur", 100, "EUR")
-WITHDRAWAL = Payment("p", "withdrawal", "INITIATED", "ann", "ann-eur", "e-eur", 100, "EUR")
+BONUS = ClaimedPayment("p", "bonus", "INITIATED", "ann", "internal-eur", "ann-eur", 100, "EUR")
+CHARGE = ClaimedPayment("p", "charge", "INITIATED", "shop", "ann-eur", "shop-eur", 100, "EUR")
+WITHDRAWAL = ClaimedPayment("p", "withdrawal", "INITIATED", "ann", "ann-eur", "e-eur", 100, "EUR")
 ORDERS = {
     "deposit": (DEPOSIT, WIRE, WALLET, ANN),
     "withdrawal": (WITHDRAWAL, WALLET, E_WALLET, ANN),
@@ -183,9 +183,9 @@ def test_what_is_just_allowed(payment, source, target):
     assert verdict(payment, source, target) is State.COMPLETED
 
 
-CREDIT = Payment("p", "adjustment", "INITIATED", "ops", "internal-eur", "ann-eur", 100, "EUR")
+CREDIT = ClaimedPayment("p", "adjustment", "INITIATED", "ops", "internal-eur", "ann-eur", 100, "EUR")
 DEBIT = CREDIT._replace(source_id="ann-eur", target_id="internal-eur")
-TO_ANN = Agreed("ann-eur", True, 100, "EUR", "ops")
+TO_ANN = ApprovedAdjustment("ann-eur", True, 100, "EUR", "ops")
 FROM_ANN = TO_ANN._replace(is_credit=False)
 
 
@@ -287,7 +287,7 @@ def books(draw):
         ceiling = draw(st.none() | st.integers(max(balance, 0), max(balance, 0) + 500))
         code = None if owner else ["wire", "internal"][number]
         frozen = draw(st.integers(0, 9)) == 0
-        accounts[id] = Account(
+        accounts[id] = LockedAccount(
             id, owner, code, currency, balance, held, floor, ceiling, True, frozen, draw(st.integers(0, 9))
         )
     return accounts
@@ -307,7 +307,7 @@ def orders(draw):
     numbers = (0 if source is None else draw(st.integers(0, 1)), draw(st.integers(0, 1)))
     source_id, target_id = (f"{owner}-{currency}-{n}" for owner, n in zip((source, target), numbers, strict=True))
     id = str(draw(st.uuids()))
-    order = Payment(id, type, "INITIATED", maker, source_id, target_id, draw(st.integers(1, 400)), currency)
+    order = ClaimedPayment(id, type, "INITIATED", maker, source_id, target_id, draw(st.integers(1, 400)), currency)
     if draw(st.integers(0, 5)):
         return order
     wrong = [{"user_id": "nobody"}, {"user_id": other}, {"source_id": "none"}, {"target_id": source_id}]

@@ -2,18 +2,18 @@
 
 import pytest
 
-from models.rules.reconciliation import Booking, Difference, Expected, Judgement, Verdict, judge
+from models.rules.reconciliation import Booking, Difference, Expected, MatchResult, MatchVerdict, judge
 
 BOOKING = Booking("debit", 1450, "EUR", "B1")
 OURS = Expected("p1", "debit", 1450, "EUR", "COMPLETED", "B1", ())
 
 
 def test_both_say_the_same() -> None:
-    assert judge(BOOKING, [OURS], set()) == Judgement(Verdict.MATCHED, None, "p1")
+    assert judge(BOOKING, [OURS], set()) == MatchResult(MatchVerdict.MATCHED, None, "p1")
 
 
 def test_what_is_not_ours() -> None:
-    assert judge(BOOKING, [], set()) == Judgement(Verdict.MISSING_HERE)
+    assert judge(BOOKING, [], set()) == MatchResult(MatchVerdict.MISSING_HERE)
 
 
 @pytest.mark.parametrize(
@@ -29,12 +29,12 @@ def test_what_is_not_ours() -> None:
     ],
 )
 def test_each_difference_the_gravest_first(ours: dict[str, object], seen: tuple[str, ...], difference: str) -> None:
-    assert judge(BOOKING, [OURS._replace(**ours)], seen) == Judgement(Verdict.MISMATCHED, difference, "p1")
+    assert judge(BOOKING, [OURS._replace(**ours)], seen) == MatchResult(MatchVerdict.MISMATCHED, difference, "p1")
 
 
 @pytest.mark.parametrize("booked", [("B1",), (None,), ()])
 def test_the_same_booking_may_stand_in_two_statements(booked: tuple[str | None, ...]) -> None:
-    assert judge(BOOKING, [OURS._replace(booked=booked)], ()).verdict is Verdict.MATCHED
+    assert judge(BOOKING, [OURS._replace(booked=booked)], ()).verdict is MatchVerdict.MATCHED
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from models.rules.webhook_retry import (
     RETRY_AFTER_SECONDS_MAX,
     TRIES_MAX,
     WAITS_SECONDS,
-    Trouble,
+    AttemptFailure,
     retry_after_seconds,
     wait_seconds,
 )
@@ -87,4 +87,4 @@ def test_every_kind_of_failure_is_in_the_guide():
     refused = re.findall(r"TargetRefused\(\s*\"(\w+)\"", (root / "models/rules/webhook_url.py").read_text())
     table = [line for line in (root / "docs/guides/webhooks.md").read_text().splitlines() if line.startswith("| `")]
     told = [code for line in table for code in re.findall(r"`(\w+)`", line.split("|")[1])]
-    assert sorted(told) == sorted({*refused, *Trouble} | {"last_error"})
+    assert sorted(told) == sorted({*refused, *AttemptFailure} | {"last_error"})

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.rules.webhook_url import Policy, Target, TargetRefused, networks_of, target_of, vetted
+from models.rules.webhook_url import Target, TargetRefused, UrlPolicy, networks_of, target_of, vetted
 from tests.ssrf_cases import ADDRESSES, URLS
 
-LOOPBACK = Policy(http=True, networks=networks_of(["127.0.0.0/8"]))
+LOOPBACK = UrlPolicy(http=True, networks=networks_of(["127.0.0.0/8"]))
 
 
 @pytest.mark.parametrize("url", URLS)
@@ -21,7 +21,7 @@ def test_a_hostile_url_is_refused(url: str):
 @pytest.mark.parametrize("url", URLS)
 def test_a_hostile_url_is_refused_over_http_too(url: str):
     with pytest.raises(TargetRefused):
-        target_of(url, Policy(http=True))
+        target_of(url, UrlPolicy(http=True))
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -89,7 +89,7 @@ def test_http_is_taken_only_when_the_policy_says_so():
     with pytest.raises(TargetRefused) as refused:
         target_of("http://shop.example/")
     assert refused.value.code == "scheme_refused"
-    assert target_of("http://shop.example:8080/", Policy(http=True)).port == 8080
+    assert target_of("http://shop.example:8080/", UrlPolicy(http=True)).port == 8080
 
 
 def test_a_literal_within_a_network_of_the_policy_may_have_any_port_and_nothing_else_may():

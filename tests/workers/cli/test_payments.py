@@ -14,7 +14,7 @@ from celery_config import WELCOME
 from celery_config import app as celery_app
 from models import audit, health, user
 from models.bank_return import Return
-from models.payout import Instruction
+from models.payout import Payout
 from models.rules.retry import ATTEMPTS_MAX
 from models.session import transaction
 from tests.workers.books import Books
@@ -22,8 +22,8 @@ from workers import process
 from workers.cli.payments import payments_cli
 from workers.cli.users import users_cli
 from workers.posting.poster import Poster
-from workers.rails.base import Answer, News, Outcome
-from workers.rails.payouts import Instructor
+from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState
+from workers.rails.payouts import PayoutSender
 
 Run = Callable[..., Result]
 
@@ -94,15 +94,15 @@ class Failing:
 
     name, batch_max = "failing", 10
 
-    def __init__(self, answer: Answer) -> None:
-        self.outcome = Outcome(answer, f"the bank said {answer}")
+    def __init__(self, answer: PayoutState) -> None:
+        self.outcome = PayoutAnswer(answer, f"the bank said {answer}")
 
-    def submit(self, instructions: Sequence[Instruction]) -> dict[str, Outcome]:
+    def submit(self, instructions: Sequence[Payout]) -> dict[str, PayoutAnswer]:
         return {one.payment_id: self.outcome for one in instructions}
 
     inquire = submit
 
-    def news(self, position: str) -> tuple[list[News | Return], str]:
+    def news(self, position: str) -> tuple[list[BankUpdate | Return], str]:
         return [], position
 
 
@@ -115,22 +115,22 @@ def withdrawal(books: Books) -> str:
     return id
 
 
-@pytest.mark.parametrize("answer", [Answer.UNKNOWN, Answer.AWAY, Answer.PENDING])
+@pytest.mark.parametrize("answer", [PayoutState.UNKNOWN, PayoutState.AWAY, PayoutState.PENDING])
 def test_undecided_lists_what_the_bank_has_not_ended_from_the_first_try(
-    flask: Run, books: Books, answer: Answer
+    flask: Run, books: Books, answer: PayoutState
 ) -> None:
     id = withdrawal(books)
     assert flask("payments", "undecided").output == "none\n", "no try yet"
-    Instructor(books.worker, Failing(answer)).instruct()
+    PayoutSender(books.worker, Failing(answer)).instruct()
     shown = json.loads(flask("payments", "undecided", "--json").output)
     assert (shown["id"], shown["last_error"]) == (id, f"the bank said {answer}")
-    assert shown["attempts"] == (1 if answer is Answer.UNKNOWN else 0)
+    assert shown["attempts"] == (1 if answer is PayoutState.UNKNOWN else 0)
     assert shown["parked_at"] is None
     for other in (("parked",), ("stuck", "--older-than", "0")):
         assert flask("payments", *other).output == "none\n"
     with books.as_owner() as connection:
         connection.exec_driver_sql("UPDATE instructions SET due_at = now()")
-    Instructor(books.worker, Failing(Answer.CONFIRMED)).instruct()
+    PayoutSender(books.worker, Failing(PayoutState.CONFIRMED)).instruct()
     assert flask("payments", "undecided").output == "none\n"
     books.poster().drain()
 
@@ -149,7 +149,7 @@ def test_what_the_bank_fails_to_answer_is_a_problem_after_a_minute(books: Books)
         return [problem.code for problem in found.problems if problem.code == "payments_undecided"]
 
     id = withdrawal(books)
-    Instructor(books.worker, Failing(Answer.UNKNOWN)).instruct()
+    PayoutSender(books.worker, Failing(PayoutState.UNKNOWN)).instruct()
     assert codes() == []
     with books.superuser.begin() as connection:
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")

@@ -5,11 +5,11 @@ import signal
 import sys
 
 from models.session import open_engine
-from workers.posting.poster import Point, Poster
+from workers.posting.poster import BatchPoint, Poster
 
 
-def stop(point: Point) -> None:
-    if point is Point.LOCKED:
+def stop(point: BatchPoint) -> None:
+    if point is BatchPoint.LOCKED:
         os.kill(os.getpid(), signal.SIGSTOP)
 
 

@@ -11,7 +11,7 @@ from models.rules.charge_limits import ChargeLimit
 from models.session import transaction
 from tests.support import eventually
 from tests.workers.books import Books
-from workers.posting.poster import Point
+from workers.posting.poster import BatchPoint
 
 FUNDS = 100_00
 ABOUT_LIMITS = ("charge_limits", "blocked_merchants", "scheduled_at >=")
@@ -79,7 +79,7 @@ def test_limits_that_are_set_while_a_batch_waits_for_the_wallet_hold_for_it(book
     id = books.order("charge", shop, purse, till, 10_00)
     poster = books.poster(books.impatient_worker(lock_timeout="60s"))
     claimed = threading.Event()
-    poster.hook = lambda point: claimed.set() if point is Point.CLAIMED else None
+    poster.hook = lambda point: claimed.set() if point is BatchPoint.CLAIMED else None
     with transaction(books.gateway) as connection:
         wallet = account.wallet_by_id(connection, purse)
         account.change_wallet(connection, wallet._replace(charge_limits=(ChargeLimit(shop, 9_99, None),)))

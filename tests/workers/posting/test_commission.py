@@ -10,8 +10,8 @@ from uuid_utils.compat import uuid7
 from embedded.postgres import Postgres
 from models import operation, payment, payment_command
 from models.audit import Actor
-from models.payment import Wish
-from models.rules.types import Ending
+from models.payment import NewPayment
+from models.rules.types import PaymentAction
 from models.session import transaction
 from tests.support import charge_commission, costing
 from tests.workers.books import Books
@@ -38,13 +38,13 @@ def two_percent(books: Books, postgres: Postgres) -> None:
 def order(books: Books, type: str, user: str, source: str, target: str, amount: int, **members: Any) -> str:
     """The id of an accepted payment."""
     id = str(uuid7())
-    wish = Wish(id, type, user, source, target, amount, "EUR", f"key-{id}", bytes(32), **members)
+    wish = NewPayment(id, type, user, source, target, amount, "EUR", f"key-{id}", bytes(32), **members)
     with transaction(books.gateway) as connection:
         assert payment.accept(connection, [wish]).keys() == {id}
     return id
 
 
-def end(books: Books, id: str, merchant: str, ending: Ending, amount: int | None = None) -> None:
+def end(books: Books, id: str, merchant: str, ending: PaymentAction, amount: int | None = None) -> None:
     with transaction(books.gateway) as connection:
         assert payment_command.order_ending(connection, str(uuid7()), ending, id, amount, Actor(merchant))
 
@@ -116,18 +116,18 @@ def test_the_commission_is_on_what_is_captured(books: Books, house: str) -> None
     id = order(books, "charge", merchant, purse, till, 40_00, capture=False)
     books.poster().drain()
     assert (books.kept(id).state, taken(books, id), books.balance(house)) == ("AUTHORIZED", 0, 0)
-    end(books, id, merchant, Ending.CAPTURE, 12_50)
+    end(books, id, merchant, PaymentAction.CAPTURE, 12_50)
     books.poster().drain()
     assert (books.kept(id).state, taken(books, id)) == ("COMPLETED", 25)
     assert balances(books, purse, till, house) == [37_50, 12_25, 25]
 
 
-@pytest.mark.parametrize("ending", [Ending.VOID, Ending.CANCEL])
-def test_what_does_not_move_costs_nothing(books: Books, house: str, ending: Ending) -> None:
+@pytest.mark.parametrize("ending", [PaymentAction.VOID, PaymentAction.CANCEL])
+def test_what_does_not_move_costs_nothing(books: Books, house: str, ending: PaymentAction) -> None:
     _, purse = books.client(50_00)
     merchant, till = shop(books)
     id = order(books, "charge", merchant, purse, till, 40_00, capture=False)
-    if ending is Ending.VOID:
+    if ending is PaymentAction.VOID:
         books.poster().drain()
     end(books, id, merchant, ending)
     books.poster().drain()
@@ -216,7 +216,7 @@ def test_a_hold_whose_captured_part_is_below_the_minimum_is_released(books: Book
     merchant, till = shop(books)
     id = order(books, "charge", merchant, purse, till, 40_00, capture=False)
     books.poster().drain()
-    end(books, id, merchant, Ending.CAPTURE, 20)
+    end(books, id, merchant, PaymentAction.CAPTURE, 20)
     books.poster().drain()
     assert books.outcomes([id]) == ["commission_exceeds_amount"]
     again = order(books, "charge", merchant, purse, till, 50_00)
@@ -234,7 +234,7 @@ def test_terms_are_those_of_the_acceptance(books: Books, house: str, impose: Any
     impose("charge", "50", merchant_id=merchant)
     after = order(books, "transfer", ann, purse, till, 10_00)
     books.poster().drain()
-    end(books, held, merchant, Ending.CAPTURE)
+    end(books, held, merchant, PaymentAction.CAPTURE)
     charge = order(books, "charge", merchant, purse, till, 10_00)
     books.poster().drain()
     assert [taken(books, id) for id in (before, held, after, charge)] == [20, 20, 5_00, 5_00]

@@ -12,14 +12,14 @@ from uuid_utils.compat import uuid7
 
 from models import payment, payment_command, payment_stuck
 from models.audit import Actor
-from models.payment_command import Wish
+from models.payment_command import NewCommand
 from models.rules.retry import ATTEMPTS_MAX, backoff_seconds
-from models.rules.types import Ending
+from models.rules.types import PaymentAction
 from models.session import transaction
 from tests.support import PATIENCE_SECONDS, eventually
 from tests.workers.books import Books
 from workers import process, tasks
-from workers.posting.poster import NO_PARTITION_SECONDS, Point
+from workers.posting.poster import NO_PARTITION_SECONDS, BatchPoint
 
 FUNDS = 100_00
 AMOUNT = 40_00
@@ -52,9 +52,9 @@ class Shop:
         assert self.books.kept(id).state == "AUTHORIZED"
         return id
 
-    def end(self, id: str, kind: Ending, amount: int | None = None) -> bool:
+    def end(self, id: str, kind: PaymentAction, amount: int | None = None) -> bool:
         """Whether this was the first command to end it; an expiry needs none."""
-        if kind is Ending.EXPIRE:
+        if kind is PaymentAction.EXPIRE:
             with self.books.as_owner() as connection:
                 return connection.exec_driver_sql(EXPIRE, (id,)).rowcount == 1
         with transaction(self.books.gateway) as connection:
@@ -76,22 +76,22 @@ def shop(books: Books) -> Shop:
     return Shop(books)
 
 
-def die_at(point: Point) -> Callable[[Point], None]:
-    def hook(reached: Point) -> None:
+def die_at(point: BatchPoint) -> Callable[[BatchPoint], None]:
+    def hook(reached: BatchPoint) -> None:
         if reached is point:
             raise KilledError
 
     return hook
 
 
-@pytest.mark.parametrize("point", Point)
-def test_a_poster_killed_while_it_authorizes(books: Books, shop: Shop, point: Point) -> None:
+@pytest.mark.parametrize("point", BatchPoint)
+def test_a_poster_killed_while_it_authorizes(books: Books, shop: Shop, point: BatchPoint) -> None:
     id = shop.charge()
     poster = books.poster()
     poster.hook = die_at(point)
     with pytest.raises(KilledError):
         poster.drain()
-    is_done = point is Point.COMMITTED
+    is_done = point is BatchPoint.COMMITTED
     assert shop.money == (FUNDS, AMOUNT if is_done else 0, 0)
     assert books.kept(id).state == ("AUTHORIZED" if is_done else "INITIATED")
     books.poster().drain()
@@ -101,17 +101,17 @@ def test_a_poster_killed_while_it_authorizes(books: Books, shop: Shop, point: Po
 
 
 ENDED = {
-    (Ending.CAPTURE, None): ("COMPLETED", (FUNDS - AMOUNT, 0, AMOUNT)),
-    (Ending.CAPTURE, PART): ("COMPLETED", (FUNDS - PART, 0, PART)),
-    (Ending.VOID, None): ("canceled", (FUNDS, 0, 0)),
-    (Ending.EXPIRE, None): ("expired", (FUNDS, 0, 0)),
+    (PaymentAction.CAPTURE, None): ("COMPLETED", (FUNDS - AMOUNT, 0, AMOUNT)),
+    (PaymentAction.CAPTURE, PART): ("COMPLETED", (FUNDS - PART, 0, PART)),
+    (PaymentAction.VOID, None): ("canceled", (FUNDS, 0, 0)),
+    (PaymentAction.EXPIRE, None): ("expired", (FUNDS, 0, 0)),
 }
 
 
-@pytest.mark.parametrize("point", Point)
+@pytest.mark.parametrize("point", BatchPoint)
 @pytest.mark.parametrize("ending", ENDED, ids=str)
 def test_a_poster_killed_while_it_ends_a_hold(
-    books: Books, shop: Shop, point: Point, ending: tuple[Ending, int | None]
+    books: Books, shop: Shop, point: BatchPoint, ending: tuple[PaymentAction, int | None]
 ) -> None:
     id = shop.hold()
     assert shop.end(id, *ending)
@@ -120,7 +120,7 @@ def test_a_poster_killed_while_it_ends_a_hold(
     with pytest.raises(KilledError):
         poster.drain()
     state, money = ENDED[ending]
-    is_done = point is Point.COMMITTED
+    is_done = point is BatchPoint.COMMITTED
     assert books.outcomes([id]) == [state if is_done else "AUTHORIZED"]
     assert shop.money == (money if is_done else (FUNDS, AMOUNT, 0))
     for _ in range(2):
@@ -134,7 +134,13 @@ def test_a_poster_killed_while_it_ends_a_hold(
 
 def test_captures_voids_and_expiries_race_under_two_posters(books: Books, shop: Shop) -> None:
     ids = [shop.hold(amount) for amount in (10_00, 20_00, 30_00)]
-    kinds = [Ending.CAPTURE, Ending.VOID, Ending.EXPIRE, Ending.VOID, Ending.CAPTURE] * 4
+    kinds = [
+        PaymentAction.CAPTURE,
+        PaymentAction.VOID,
+        PaymentAction.EXPIRE,
+        PaymentAction.VOID,
+        PaymentAction.CAPTURE,
+    ] * 4
     with ThreadPoolExecutor(8) as crowd:
         posting = [crowd.submit(books.poster().drain) for _ in range(2)]
         list(crowd.map(lambda race: shop.end(*race), [(id, kind) for kind in kinds for id in ids]))
@@ -151,8 +157,12 @@ def test_captures_voids_and_expiries_race_under_two_posters(books: Books, shop: 
     assert shop.money == (FUNDS - taken, 0, taken)
 
 
-@pytest.mark.parametrize("kinds", [(Ending.CAPTURE, Ending.EXPIRE), (Ending.EXPIRE, Ending.CAPTURE)], ids=str)
-def test_a_hold_captured_after_its_time_is_decided_once(books: Books, shop: Shop, kinds: tuple[Ending, Ending]) -> None:
+@pytest.mark.parametrize(
+    "kinds", [(PaymentAction.CAPTURE, PaymentAction.EXPIRE), (PaymentAction.EXPIRE, PaymentAction.CAPTURE)], ids=str
+)
+def test_a_hold_captured_after_its_time_is_decided_once(
+    books: Books, shop: Shop, kinds: tuple[PaymentAction, PaymentAction]
+) -> None:
     id = shop.hold()
     assert all(shop.end(id, kind) for kind in kinds)
     for _ in range(2):
@@ -169,7 +179,11 @@ def run(task: Task) -> None:
 
 @pytest.mark.parametrize("ending", ENDED, ids=str)
 def test_a_sweep_finds_what_no_bell_was_heard_for(
-    books: Books, shop: Shop, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch, ending: tuple[Ending, int | None]
+    books: Books,
+    shop: Shop,
+    bells: redis.Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    ending: tuple[PaymentAction, int | None],
 ) -> None:
     monkeypatch.setattr(process, "engine", lambda: books.worker)
     monkeypatch.setattr(process, "poster", books.poster)
@@ -198,7 +212,7 @@ def drain_until_parked(books: Books, id: str) -> None:
 def retry(books: Books, id: str) -> None:
     with transaction(books.gateway) as connection:
         actor = Actor(books.user("ops"), str(uuid7()), "192.0.2.7", str(uuid4()))
-        assert payment_command.order_retries(connection, [Wish(str(uuid7()), id)], actor, "mended") == 1
+        assert payment_command.order_retries(connection, [NewCommand(str(uuid7()), id)], actor, "mended") == 1
 
 
 @pytest.fixture
@@ -208,7 +222,7 @@ def parked(books: Books, shop: Shop) -> str:
     transfer = books.order("transfer", shop.merchant, shop.till, shop.purse, 5_00)
     books.poison(culprit)
     for id in (culprit, neighbour):
-        assert shop.end(id, Ending.CAPTURE)
+        assert shop.end(id, PaymentAction.CAPTURE)
     books.poster().drain()
     kept = books.kept(culprit)
     assert (kept.state, kept.attempts, kept.is_parked) == ("AUTHORIZED", 1, False)
@@ -223,7 +237,7 @@ def test_a_capture_that_cannot_be_posted_is_parked_and_its_money_stays_held(
 ) -> None:
     assert books.events(parked) == ["payment.initiated", "payment.authorized", "payment.parked"]
     assert shop.money == (FUNDS - 5_00, AMOUNT, 5_00)
-    shop.end(parked, Ending.EXPIRE)
+    shop.end(parked, PaymentAction.EXPIRE)
     books.make_due(parked)
     books.poster().drain()
     assert (books.kept(parked).state, shop.outcomes(parked)) == ("AUTHORIZED", [("capture", None)])
@@ -235,7 +249,7 @@ def test_ops_have_a_parked_capture_tried_again(
 ) -> None:
     books.cure()
     if not in_time:
-        shop.end(parked, Ending.EXPIRE)
+        shop.end(parked, PaymentAction.EXPIRE)
     retry(books, parked)
     books.poster().drain()
     assert books.kept(parked).state == state
@@ -247,7 +261,7 @@ def test_ops_have_a_parked_capture_tried_again(
 def test_an_expiry_that_cannot_be_posted_is_parked_and_tried_again(books: Books, shop: Shop) -> None:
     id = shop.hold()
     books.poison(id)
-    shop.end(id, Ending.EXPIRE)
+    shop.end(id, PaymentAction.EXPIRE)
     drain_until_parked(books, id)
     books.cure()
     with transaction(books.worker) as connection:
@@ -268,7 +282,11 @@ def test_a_month_without_a_partition_costs_no_command_an_attempt(books: Books, s
     captured, voided = shop.hold(), shop.hold(10_00)
     canceled = books.order("transfer", shop.merchant, shop.till, shop.purse, 1_00)
     with books.without_partition():
-        for id, kind in ((captured, Ending.CAPTURE), (voided, Ending.VOID), (canceled, Ending.CANCEL)):
+        for id, kind in (
+            (captured, PaymentAction.CAPTURE),
+            (voided, PaymentAction.VOID),
+            (canceled, PaymentAction.CANCEL),
+        ):
             assert shop.end(id, kind)
         assert books.poster().drain(PATIENCE_SECONDS) == (0, False)
         kept = books.kept(captured)
@@ -286,7 +304,7 @@ def test_what_waits_for_a_partition_is_canceled_at_once(books: Books, shop: Shop
     id = books.order("transfer", shop.merchant, shop.till, shop.purse, 1_00)
     with transaction(books.worker) as connection:
         payment.put_off(connection, id, "NoPartition", NO_PARTITION_SECONDS)
-    shop.end(id, Ending.CANCEL)
+    shop.end(id, PaymentAction.CANCEL)
     books.poster().drain()
     assert (books.outcomes([id]), shop.outcomes(id)) == (["canceled"], [("cancel", "done")])
 
@@ -297,7 +315,7 @@ def test_what_is_scheduled_is_never_posted_before_its_time_because_canceling_it_
     at = datetime.now(UTC) + timedelta(hours=1)
     id = books.order("transfer", shop.merchant, shop.till, shop.purse, 1_00, scheduled_at=at)
     books.poison(id)
-    shop.end(id, Ending.CANCEL)
+    shop.end(id, PaymentAction.CANCEL)
     eventually(lambda: books.poster().drain() and books.kept(id).is_parked)
     assert books.kept(id).due_in_seconds > 3_000
     books.cure()

@@ -16,7 +16,7 @@ from embedded.home import CHECKOUT
 from models.session import Engine, transaction
 from tests.support import eventually
 from tests.workers.books import Books
-from workers.posting.poster import Point, Poster
+from workers.posting.poster import BatchPoint, Poster
 
 TRANSFERS = 10
 WAIT_SECONDS_MAX = 30
@@ -37,11 +37,11 @@ def transfers(books: Books) -> list[str]:
 
 
 @contextmanager
-def pausing(point: Point) -> Iterator[tuple[Callable[[Point], None], threading.Event, threading.Event]]:
+def pausing(point: BatchPoint) -> Iterator[tuple[Callable[[BatchPoint], None], threading.Event, threading.Event]]:
     """A hook that waits at that point, the event that says it is there, and the one that lets it go on."""
     is_there, may_go = threading.Event(), threading.Event()
 
-    def hook(reached: Point) -> None:
+    def hook(reached: BatchPoint) -> None:
         if reached is point and not is_there.is_set():
             is_there.set()
             assert may_go.wait(WAIT_SECONDS_MAX)
@@ -90,7 +90,7 @@ def patient_poster(books: Books) -> Poster:
 
 def test_one_posts_while_the_other_stands_by(books: Books, transfers: list[str]) -> None:
     holder, stand_by = patient_poster(books), patient_poster(books)
-    with ThreadPoolExecutor(2) as threads, pausing(Point.LOCKED) as (hook, is_there, may_go):
+    with ThreadPoolExecutor(2) as threads, pausing(BatchPoint.LOCKED) as (hook, is_there, may_go):
         holder.hook = hook
         first = threads.submit(holder.post_batch)
         assert is_there.wait(WAIT_SECONDS_MAX)
@@ -104,7 +104,7 @@ def test_one_posts_while_the_other_stands_by(books: Books, transfers: list[str])
 
 def test_a_turn_not_had_in_time_is_no_attempt(books: Books, transfers: list[str], told: list[dict]) -> None:
     holder, stand_by = patient_poster(books), books.poster(books.impatient_worker(lock_timeout="100ms"))
-    with ThreadPoolExecutor(1) as threads, pausing(Point.LOCKED) as (hook, is_there, may_go):
+    with ThreadPoolExecutor(1) as threads, pausing(BatchPoint.LOCKED) as (hook, is_there, may_go):
         holder.hook = hook
         first = threads.submit(holder.post_batch)
         assert is_there.wait(WAIT_SECONDS_MAX)

@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 from models import bank_return, payment
 from models.bank_return import Return
-from models.payment import Wish
+from models.payment import NewPayment
 from models.session import transaction
 from tests.workers.books import Books
 
@@ -29,7 +29,7 @@ def order(
 ) -> str:  # fmt: skip
     """Accept a payment by a gateway whose clock is that many seconds off."""
     id = id_at(clock)
-    wish = Wish(id, type, user, source, target, amount, "EUR", f"key-{id}", bytes(32), **rest)
+    wish = NewPayment(id, type, user, source, target, amount, "EUR", f"key-{id}", bytes(32), **rest)
     with transaction(books.gateway) as connection:
         assert payment.accept(connection, [wish]).keys() == {id}
     return id

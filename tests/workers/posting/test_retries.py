@@ -8,7 +8,7 @@ from uuid_utils.compat import uuid7
 
 from models import audit, payment_command
 from models.audit import Actor
-from models.payment_command import Wish
+from models.payment_command import NewCommand
 from models.session import transaction
 from tests.workers.books import Books
 from workers.posting import retries
@@ -41,7 +41,9 @@ def waiting(books: Books) -> Callable[[], str]:
 
 def order(books: Books, actor: Actor, *payment_ids: str, reason: str = "mended") -> int:
     with transaction(books.gateway) as connection:
-        return payment_command.order_retries(connection, [Wish(str(uuid7()), id) for id in payment_ids], actor, reason)
+        return payment_command.order_retries(
+            connection, [NewCommand(str(uuid7()), id) for id in payment_ids], actor, reason
+        )
 
 
 def outcomes(books: Books, payment_id: str) -> list[object]:

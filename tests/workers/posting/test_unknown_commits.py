@@ -9,7 +9,7 @@ from embedded.postgres import Postgres
 from models.session import DatabaseAway, Engine, transaction
 from tests.lossy_postgres_proxy import SOCKET_NAME, Line, Loss
 from tests.workers.books import Books
-from workers.posting.poster import Point
+from workers.posting.poster import BatchPoint
 
 TRANSFERS = 5
 
@@ -61,8 +61,8 @@ def test_a_backend_killed_before_the_commit_had_not_committed(
 ) -> None:
     poster, killed = books.poster(), []
 
-    def kill(point: Point) -> None:
-        if point is Point.WRITTEN and not killed:
+    def kill(point: BatchPoint) -> None:
+        if point is BatchPoint.WRITTEN and not killed:
             with books.superuser.connect() as connection:
                 killed.extend(connection.exec_driver_sql(KILL_THE_POSTER).scalars())
 
@@ -102,8 +102,8 @@ def test_a_commit_that_never_arrived_had_not_committed(
 def test_a_backend_killed_amid_the_batch_costs_nobody_an_attempt(books: Books, transfers: list[str]) -> None:
     poster, killed = books.poster(), []
 
-    def kill(point: Point) -> None:
-        if point is Point.CLAIMED and not killed:
+    def kill(point: BatchPoint) -> None:
+        if point is BatchPoint.CLAIMED and not killed:
             with books.superuser.connect() as connection:
                 killed.extend(connection.exec_driver_sql(KILL_THE_POSTER).scalars())
 

@@ -15,7 +15,7 @@ from models import payment_stuck
 from models.session import transaction
 from tests.workers.books import Books
 from workers.rails import payouts
-from workers.rails.payouts import Instructor
+from workers.rails.payouts import PayoutSender
 from workers.rails.simulator import SimulatorRail
 
 TIMEOUT_SECONDS = 1.0
@@ -62,7 +62,7 @@ def unhasty(monkeypatch: pytest.MonkeyPatch) -> None:
 class Desk:
     """Books, with a client who withdraws and a worker who tells the bank."""
 
-    def __init__(self, books: Books, instructor: Instructor) -> None:
+    def __init__(self, books: Books, instructor: PayoutSender) -> None:
         self.books, self.instructor = books, instructor
         self.client, self.wallet = books.client(1_000_000_00)
         self.wire = books.technical("wire")
@@ -77,7 +77,7 @@ class Desk:
     def retry(self, id: str) -> None:
         """As ops bring back what was set aside."""
         with transaction(self.books.worker) as connection:
-            assert [row.id for row in payment_stuck.revive(connection, [id])] == [id]
+            assert [row.id for row in payment_stuck.reset_for_retry(connection, [id])] == [id]
 
     def post(self) -> None:
         """End what has been answered, post what came back."""
@@ -103,7 +103,7 @@ class Desk:
 @pytest.fixture
 def desk_at(books: Books) -> Callable[[object], Desk]:
     """A desk that tells the bank by this rail."""
-    return lambda rail: Desk(books, Instructor(books.worker, rail))
+    return lambda rail: Desk(books, PayoutSender(books.worker, rail))
 
 
 @pytest.fixture

@@ -7,15 +7,15 @@ import pytest
 from sqlalchemy import make_url
 
 from models import payout, payout_claim
-from models.payout import Instruction
+from models.payout import Payout
 from models.session import Contention, DatabaseAway, transaction
 from tests.lossy_postgres_proxy import SOCKET_NAME, Line, Loss
 from tests.workers.books import Books
 from tests.workers.rails.conftest import Desk
-from workers.rails.base import Answer, News, Outcome
-from workers.rails.payouts import ATTEMPTS_MAX, LEASE_SECONDS, Instructor
+from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState
+from workers.rails.payouts import ATTEMPTS_MAX, LEASE_SECONDS, PayoutSender
 
-CONFIRMED, UNKNOWN = Outcome(Answer.CONFIRMED), Outcome(Answer.UNKNOWN)
+CONFIRMED, UNKNOWN = PayoutAnswer(PayoutState.CONFIRMED), PayoutAnswer(PayoutState.UNKNOWN)
 LINES = "SELECT count(*) FROM payment_attempts WHERE payment_id = %s"
 
 
@@ -24,21 +24,21 @@ class Script:
 
     name, batch_max = "script", 10
 
-    def __init__(self, outcome: Outcome = CONFIRMED) -> None:
+    def __init__(self, outcome: PayoutAnswer = CONFIRMED) -> None:
         self.outcome = outcome
         self.calls: list[str] = []
         self.amid = lambda: None
 
-    def submit(self, instructions: Sequence[Instruction]) -> Mapping[str, Outcome]:
+    def submit(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
         return self._answer("told", instructions)
 
-    def inquire(self, instructions: Sequence[Instruction]) -> Mapping[str, Outcome]:
+    def inquire(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
         return self._answer("asked", instructions)
 
-    def news(self, position: str) -> tuple[list[News], str]:
+    def news(self, position: str) -> tuple[list[BankUpdate], str]:
         return [], position
 
-    def _answer(self, call: str, instructions: Sequence[Instruction]) -> Mapping[str, Outcome]:
+    def _answer(self, call: str, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
         self.calls += [call] * len(instructions)
         self.amid()
         return {one.payment_id: self.outcome for one in instructions}
@@ -60,7 +60,7 @@ def line(books: Books, tmp_path: Path) -> Iterator[Line]:
 @pytest.fixture
 def desk(books: Books, line: Line, rail: Script) -> Desk:
     url = make_url(books.database.worker).update_query_dict({"host": str(line.directory)})
-    return Desk(books, Instructor(books.open(url.render_as_string(hide_password=False)), rail))
+    return Desk(books, PayoutSender(books.open(url.render_as_string(hide_password=False)), rail))
 
 
 @pytest.mark.parametrize("loss", Loss)
@@ -71,7 +71,7 @@ def test_the_commit_of_a_claim_was_lost(
     [id] = desk.hold(1_00)
     claim = payout.claim
 
-    def claim_and_lose(*args: object) -> list[Instruction]:
+    def claim_and_lose(*args: object) -> list[Payout]:
         claimed = claim(*args)
         line.to_lose += [loss] if claimed else []
         return claimed
@@ -93,7 +93,7 @@ def test_the_commit_of_a_claim_was_lost(
 @pytest.mark.parametrize("outcome", [CONFIRMED, UNKNOWN])
 @pytest.mark.parametrize("loss", Loss)
 def test_the_commit_of_what_the_bank_did_was_lost(
-    desk: Desk, line: Line, rail: Script, books: Books, loss: Loss, outcome: Outcome
+    desk: Desk, line: Line, rail: Script, books: Books, loss: Loss, outcome: PayoutAnswer
 ) -> None:
     """It is kept at the next time, once, and the bank is not called for it again."""
     [id] = desk.hold(1_00)
@@ -133,15 +133,15 @@ def test_what_was_kept_by_another_meanwhile_is_kept_once(desk: Desk, rail: Scrip
     assert desk.row(id, "attempts", "due_at") == before
 
 
-def claimed_long_ago(id: str) -> Instruction:
+def claimed_long_ago(id: str) -> Payout:
     """The instruction as one had claimed it whose lease ran out long ago."""
-    return Instruction(id, 100, 2, "EUR", "", None, "", None, "script", 1, None, lease="2001-01-01 00:00:00+00")
+    return Payout(id, 100, 2, "EUR", "", None, "", None, "script", 1, None, lease="2001-01-01 00:00:00+00")
 
 
 def test_a_claim_that_another_has_by_now_is_not_given_back(desk: Desk, books: Books) -> None:
     [id] = desk.hold(1_00)
 
-    def claim() -> list[Instruction]:
+    def claim() -> list[Payout]:
         with transaction(books.worker) as connection:
             return payout.claim(connection, "script", 10, LEASE_SECONDS)
 

@@ -11,17 +11,21 @@ from sqlalchemy import make_url
 from embedded.postgres import Postgres
 from models import payout
 from models.bank_return import Return
-from models.payout import Instruction
+from models.payout import Payout
 from models.rules import retry
 from models.session import transaction
 from tests.support import costing
 from tests.workers.rails.conftest import Desk
 from workers.rails import payouts
-from workers.rails.base import Answer, News, Outcome, RailAway
-from workers.rails.payouts import ATTEMPTS_MAX, LEASE_SECONDS, Instructor
+from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState, RailAway
+from workers.rails.payouts import ATTEMPTS_MAX, LEASE_SECONDS, PayoutSender
 
-CONFIRMED, REJECTED = Outcome(Answer.CONFIRMED), Outcome(Answer.REJECTED, "no such account")
-PENDING, UNKNOWN, NOT_FOUND = Outcome(Answer.PENDING), Outcome(Answer.UNKNOWN), Outcome(Answer.NOT_FOUND)
+CONFIRMED, REJECTED = PayoutAnswer(PayoutState.CONFIRMED), PayoutAnswer(PayoutState.REJECTED, "no such account")
+PENDING, UNKNOWN, NOT_FOUND = (
+    PayoutAnswer(PayoutState.PENDING),
+    PayoutAnswer(PayoutState.UNKNOWN),
+    PayoutAnswer(PayoutState.NOT_FOUND),
+)
 
 DeskAt = Callable[[object], Desk]
 
@@ -36,22 +40,24 @@ class Script:
     name = "script"
     batch_max = 10
 
-    def __init__(self, told: Outcome | BaseException = CONFIRMED, asked: Outcome | BaseException = CONFIRMED) -> None:
+    def __init__(
+        self, told: PayoutAnswer | BaseException = CONFIRMED, asked: PayoutAnswer | BaseException = CONFIRMED
+    ) -> None:
         self.says = {"told": told, "asked": asked}
-        self.calls: list[tuple[str, Instruction]] = []
-        self.pages: list[list[News | Return]] = []
+        self.calls: list[tuple[str, Payout]] = []
+        self.pages: list[list[BankUpdate | Return]] = []
 
-    def submit(self, instructions: Sequence[Instruction]) -> Mapping[str, Outcome]:
+    def submit(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
         return self._answer("told", instructions)
 
-    def inquire(self, instructions: Sequence[Instruction]) -> Mapping[str, Outcome]:
+    def inquire(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
         return self._answer("asked", instructions)
 
-    def news(self, position: str) -> tuple[list[News | Return], str]:
+    def news(self, position: str) -> tuple[list[BankUpdate | Return], str]:
         number = int(position or 0)
         return (self.pages[number], str(number + 1)) if number < len(self.pages) else ([], position)
 
-    def _answer(self, call: str, instructions: Sequence[Instruction]) -> Mapping[str, Outcome]:
+    def _answer(self, call: str, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
         self.calls += [(call, one) for one in instructions]
         said = self.says[call]
         if isinstance(said, BaseException):
@@ -100,7 +106,7 @@ def test_the_bank_is_told_what_is_to_arrive(desk: Desk, rail: Script, postgres: 
 
 
 def test_what_the_bank_rejects_fails_and_is_released(desk: Desk, rail: Script) -> None:
-    rail.says["told"] = Outcome(Answer.REJECTED, "no\u0000such\naccount" + "x" * 600)
+    rail.says["told"] = PayoutAnswer(PayoutState.REJECTED, "no\u0000such\naccount" + "x" * 600)
     [id] = desk.hold(10_00)
     desk.instructor.drain()
     desk.post()
@@ -109,7 +115,7 @@ def test_what_the_bank_rejects_fails_and_is_released(desk: Desk, rail: Script) -
 
 
 def test_the_bank_s_numbers_are_kept_in_one_spelling(desk: Desk, rail: Script) -> None:
-    rail.says["told"] = Outcome(Answer.CONFIRMED, bank_reference=" B\u00a0\u2009e\u0301\u200b\n1 ")
+    rail.says["told"] = PayoutAnswer(PayoutState.CONFIRMED, bank_reference=" B\u00a0\u2009e\u0301\u200b\n1 ")
     [id] = desk.hold(10_00)
     rail.pages += [[Return(number, id, 5_00, None)] for number in ("R 1", "\u00a0R\t 1\u200b")]
     desk.instructor.drain()
@@ -161,7 +167,7 @@ def test_the_lease_is_as_long_as_said(desk: Desk, rail: Script) -> None:
 
 @pytest.mark.parametrize("outcome", [UNKNOWN, RuntimeError("a bug")])
 def test_what_is_unknown_is_asked_again_later_and_in_the_end_set_aside(
-    desk: Desk, rail: Script, outcome: Outcome | Exception
+    desk: Desk, rail: Script, outcome: PayoutAnswer | Exception
 ) -> None:
     rail.says = {"told": outcome, "asked": outcome}
     [id] = desk.hold(10_00)
@@ -219,7 +225,7 @@ def test_what_is_pending_is_asked_about_ever_more_rarely_and_for_a_week(desk: De
     desk.instructor.drain()
     assert desk.state(id) == "parked"
     assert desk.row(id, "last_error") == ("no answer within 7 days",)
-    rail.pages.append([News(id, CONFIRMED)])
+    rail.pages.append([BankUpdate(id, CONFIRMED)])
     desk.instructor.drain()
     desk.post()
     assert desk.state(id) == "COMPLETED", "a late answer is enough"
@@ -230,7 +236,7 @@ def test_an_answer_told_again_changes_nothing_and_another_is_complained_of(
 ) -> None:
     [id] = desk.hold(1_00)
     desk.instructor.drain()
-    rail.pages += [[News(id, CONFIRMED), News(id, CONFIRMED)], [News(id, REJECTED)]]
+    rail.pages += [[BankUpdate(id, CONFIRMED), BankUpdate(id, CONFIRMED)], [BankUpdate(id, REJECTED)]]
     assert desk.instructor.drain() == (False, False)
     [told] = [entry for entry in complaints if entry["log_level"] == "error"]
     assert (told["event"], told["known"], told["told"]) == ("the bank contradicts itself", "confirmed", "rejected")
@@ -240,7 +246,9 @@ def test_an_answer_told_again_changes_nothing_and_another_is_complained_of(
 
 def test_news_of_what_is_not_ours(desk: Desk, rail: Script, complaints: list[dict]) -> None:
     transfer = desk.books.order("transfer", desk.client, desk.wallet, desk.books.client()[1], 1_00)
-    rail.pages += [[News("somebody else's", CONFIRMED), News(transfer, CONFIRMED), Return("r", transfer, 1_00)]]
+    rail.pages += [
+        [BankUpdate("somebody else's", CONFIRMED), BankUpdate(transfer, CONFIRMED), Return("r", transfer, 1_00)]
+    ]
     assert desk.instructor.drain() == (False, False)
     assert {entry["event"] for entry in complaints if entry["log_level"] != "info"} == {
         "news of something that is not ours",
@@ -279,7 +287,7 @@ def test_what_another_rail_was_told_is_its_own_to_ask(desk_at: DeskAt, desk: Des
     desk.hasten()
     other = Script()
     other.name = "other"
-    assert Instructor(desk.books.worker, other).drain() == (False, False)
+    assert PayoutSender(desk.books.worker, other).drain() == (False, False)
     assert other.calls == []
 
 
@@ -291,7 +299,7 @@ def test_what_no_worker_of_its_rail_asks_about_is_set_aside(desk_at: DeskAt, des
         connection.exec_driver_sql("UPDATE instructions SET due_at = now() - interval '61 minutes'")
     other = Script()
     other.name = "other"
-    Instructor(desk.books.worker, other).drain()
+    PayoutSender(desk.books.worker, other).drain()
     assert (desk.state(id), desk.row(id, "rail"), other.calls) == ("parked", ("script",), [])
     desk.retry(id)
     desk.instructor.drain()
@@ -300,7 +308,7 @@ def test_what_no_worker_of_its_rail_asks_about_is_set_aside(desk_at: DeskAt, des
 
 
 def test_a_bank_that_is_away_for_good_leaves_nothing_unknown(desk: Desk, rail: Script) -> None:
-    rail.says |= {"told": UNKNOWN, "asked": Outcome(Answer.AWAY)}
+    rail.says |= {"told": UNKNOWN, "asked": PayoutAnswer(PayoutState.AWAY)}
     [id] = desk.hold(1_00)
     desk.instructor.drain()
     with desk.books.as_owner() as connection:
@@ -309,10 +317,10 @@ def test_a_bank_that_is_away_for_good_leaves_nothing_unknown(desk: Desk, rail: S
     assert desk.state(id) == "parked"
 
 
-@pytest.mark.parametrize(("said", "noted"), [(Answer.AWAY, 1), (Answer.PENDING, 1), (Answer.UNKNOWN, 5)])
-def test_what_costs_no_attempt_is_noted_once(desk: Desk, rail: Script, said: Answer, noted: int) -> None:
+@pytest.mark.parametrize(("said", "noted"), [(PayoutState.AWAY, 1), (PayoutState.PENDING, 1), (PayoutState.UNKNOWN, 5)])
+def test_what_costs_no_attempt_is_noted_once(desk: Desk, rail: Script, said: PayoutState, noted: int) -> None:
     """A bank that is away for a day is asked thousands of times."""
-    rail.says |= {"told": Outcome(said), "asked": Outcome(said)}
+    rail.says |= {"told": PayoutAnswer(said), "asked": PayoutAnswer(said)}
     [id] = desk.hold(1_00)
     for _ in range(5):
         desk.hasten()
@@ -325,7 +333,7 @@ def test_what_costs_no_attempt_is_noted_once(desk: Desk, rail: Script, said: Ans
 
 def test_no_answer_is_kept_of_what_does_not_wait_for_one(desk: Desk, rail: Script, complaints: list[dict]) -> None:
     id = desk.books.order("withdrawal", desk.client, desk.wallet, desk.wire, 1_00)
-    rail.pages.append([News(id, CONFIRMED)])
+    rail.pages.append([BankUpdate(id, CONFIRMED)])
     assert desk.instructor.drain() == (False, False)
     assert [entry["event"] for entry in complaints if entry["log_level"] == "error"] == ["the bank contradicts itself"]
     desk.post()
@@ -374,7 +382,7 @@ def test_the_position_moves_with_what_was_read(desk: Desk, rail: Script, monkeyp
     [id] = desk.hold(1_00)
     rail.says["told"] = PENDING
     desk.instructor.drain()
-    rail.pages.append([News(id, CONFIRMED)])
+    rail.pages.append([BankUpdate(id, CONFIRMED)])
     with monkeypatch.context() as broken:
         broken.setattr(payout, "move_position", lambda *_: (_ for _ in ()).throw(Death()))
         die(desk)
@@ -391,7 +399,7 @@ def test_two_at_once_tell_each_thing_once(desk: Desk) -> None:
 
     def drain(rail: Script) -> None:
         together.wait()
-        Instructor(desk.books.open(desk.books.database.worker), rail).drain()
+        PayoutSender(desk.books.open(desk.books.database.worker), rail).drain()
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(drain, rails))

@@ -19,13 +19,13 @@ import settings as configuration
 from gateway.bulks.pain001 import bulk_of
 from models.bank_return import Return
 from models.iso20022 import document, number
-from models.payout import Instruction
+from models.payout import Payout
 from models.rules.money import render
 from models.sepa_charset import plain
 from tests.iso20022_messages import CAMT, ORDER, REPORT, RETURNED, SCHEMA, STRANGE, camt, entry, report, status, strange
 from tests.workers.rails.conftest import Desk
 from workers.rails import RailError, open_rail, sepa, sepa_exchange_folders
-from workers.rails.base import Answer, News, Rail, RailAway
+from workers.rails.base import BankUpdate, PayoutState, Rail, RailAway
 from workers.rails.sepa import AMOUNT_MAX, SepaRail
 from workers.rails.sepa_files import Debtor, key_of, keys_in
 
@@ -34,13 +34,13 @@ PAYEE = "FR1420041010050500013M02606"
 POINTS_MAX = 100
 
 
-def one(**changes: object) -> Instruction:
+def one(**changes: object) -> Payout:
     """An instruction of its own."""
     given = {
         **{"payment_id": str(uuid4()), "amount": 1450, "digits": 2, "currency": "EUR", "iban": PAYEE, "bic": None},
         **{"name": "Marie Curie", "description": "Salary", "rail": "sepa", "attempts": 1, "submitted_at": None},
     }
-    return Instruction(**{**given, **changes})
+    return Payout(**{**given, **changes})
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def told(outbox: Path) -> list[str]:
     return sorted(key for data in written(outbox) for key in keys_in(data))
 
 
-def answers(outcomes: dict) -> set[Answer]:
+def answers(outcomes: dict) -> set[PayoutState]:
     return {outcome.answer for outcome in outcomes.values()}
 
 
@@ -110,10 +110,10 @@ def instructions(words: st.SearchStrategy) -> st.SearchStrategy:
 @given(instructions(PLAIN))
 @thoroughly(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_file_is_valid_and_says_the_same_lines(
-    tmp_path_factory: pytest.TempPathFactory, schema: xmlschema.XMLSchema, lines: list[Instruction]
+    tmp_path_factory: pytest.TempPathFactory, schema: xmlschema.XMLSchema, lines: list[Payout]
 ) -> None:
     outbox = tmp_path_factory.mktemp("out")
-    assert answers(SepaRail(outbox, outbox, DEBTOR).submit(lines)) == {Answer.PENDING}
+    assert answers(SepaRail(outbox, outbox, DEBTOR).submit(lines)) == {PayoutState.PENDING}
     [data] = written(outbox)
     schema.validate(data.decode())
     body = bulk_of(data)
@@ -139,11 +139,11 @@ def test_a_file_is_valid_and_says_the_same_lines(
 @given(instructions(WORDS))
 @thoroughly(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_the_words_the_money_goes_where_it_should(
-    tmp_path_factory: pytest.TempPathFactory, schema: xmlschema.XMLSchema, lines: list[Instruction]
+    tmp_path_factory: pytest.TempPathFactory, schema: xmlschema.XMLSchema, lines: list[Payout]
 ) -> None:
     outbox = tmp_path_factory.mktemp("out")
     outcomes = SepaRail(outbox, outbox, DEBTOR).submit(lines)
-    pending = [line for line in lines if outcomes[line.payment_id].answer is Answer.PENDING]
+    pending = [line for line in lines if outcomes[line.payment_id].answer is PayoutState.PENDING]
     assert [line for line in lines if plain(line.name, 70)] == pending
     for data in written(outbox):
         schema.validate(data.decode())
@@ -212,10 +212,13 @@ def test_what_sepa_does_not_pay_is_rejected_alone(
 ) -> None:
     good, bad = one(), one(**changes)
     outcomes = files.submit([bad, good])
-    assert (outcomes[bad.payment_id].answer, outcomes[good.payment_id].answer) == (Answer.REJECTED, Answer.PENDING)
+    assert (outcomes[bad.payment_id].answer, outcomes[good.payment_id].answer) == (
+        PayoutState.REJECTED,
+        PayoutState.PENDING,
+    )
     assert word in (outcomes[bad.payment_id].reason or "")
     assert told(outbox) == [key_of(good.payment_id)]
-    assert answers(files.inquire([bad])) == {Answer.NOT_FOUND}
+    assert answers(files.inquire([bad])) == {PayoutState.NOT_FOUND}
 
 
 # Once
@@ -223,12 +226,12 @@ def test_what_sepa_does_not_pay_is_rejected_alone(
 
 def test_the_same_again_writes_nothing_even_if_the_bank_has_the_file(files: SepaRail, outbox: Path) -> None:
     lines = [one() for _ in range(3)]
-    assert answers(files.submit(lines)) == {Answer.PENDING}
+    assert answers(files.submit(lines)) == {PayoutState.PENDING}
     names = sorted(path.name for path in outbox.glob("*.xml"))
-    assert answers(files.submit(lines[::-1])) == {Answer.PENDING}
+    assert answers(files.submit(lines[::-1])) == {PayoutState.PENDING}
     assert sorted(path.name for path in outbox.glob("*.xml")) == names
     (outbox / names[0]).unlink()
-    assert answers(files.submit(lines)) == answers(files.inquire(lines)) == {Answer.PENDING}
+    assert answers(files.submit(lines)) == answers(files.inquire(lines)) == {PayoutState.PENDING}
     assert written(outbox) == []
 
 
@@ -249,7 +252,7 @@ def test_a_message_is_named_by_its_payments(files: SepaRail, outbox: Path, tmp_p
 
 
 def test_what_was_never_told_is_not_found(files: SepaRail) -> None:
-    assert answers(files.inquire([one()])) == {Answer.NOT_FOUND}
+    assert answers(files.inquire([one()])) == {PayoutState.NOT_FOUND}
 
 
 def test_while_another_process_writes_nothing_is_known(files: SepaRail, outbox: Path) -> None:
@@ -257,8 +260,11 @@ def test_while_another_process_writes_nothing_is_known(files: SepaRail, outbox: 
     with (outbox / "staged" / ".lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lines = [one(), one(currency="USD")]
-        assert [outcome.answer for outcome in files.submit(lines).values()] == [Answer.REJECTED, Answer.UNKNOWN]
-        assert answers(files.inquire(lines)) == {Answer.UNKNOWN}
+        assert [outcome.answer for outcome in files.submit(lines).values()] == [
+            PayoutState.REJECTED,
+            PayoutState.UNKNOWN,
+        ]
+        assert answers(files.inquire(lines)) == {PayoutState.UNKNOWN}
     assert written(outbox) == []
 
 
@@ -308,12 +314,12 @@ def test_whenever_it_dies_each_payment_stands_in_one_file(tmp_path: Path, files:
         take()
         asked = rail().inquire(lines)
         take()
-        unknown = [line for line in lines if asked[line.payment_id].answer is Answer.NOT_FOUND]
+        unknown = [line for line in lines if asked[line.payment_id].answer is PayoutState.NOT_FOUND]
         assert len(unknown) in (0, len(lines))
         if unknown:
             rail().submit([*unknown, one()])
         take()
-        assert answers(rail().submit(lines)) == answers(rail().inquire(lines)) == {Answer.PENDING}
+        assert answers(rail().submit(lines)) == answers(rail().inquire(lines)) == {PayoutState.PENDING}
         take()
         keys = sorted(bank + told(outbox))
         assert len(keys) == len(set(keys))
@@ -329,9 +335,9 @@ def test_a_torn_file_is_written_again(files: SepaRail, outbox: Path) -> None:
     line = one()
     files.inquire([line])
     (outbox / "staged" / f"{'0' * 32}.xml").write_bytes(b'<?xml version="1.0"?><Document xmlns="urn:iso:std:iso:200')
-    assert answers(files.inquire([line])) == {Answer.NOT_FOUND}
+    assert answers(files.inquire([line])) == {PayoutState.NOT_FOUND}
     assert list((outbox / "staged").glob("*.xml")) == []
-    assert answers(files.submit([line])) == {Answer.PENDING}
+    assert answers(files.submit([line])) == {PayoutState.PENDING}
 
 
 # What is read
@@ -359,8 +365,8 @@ def test_a_report_on_transactions(files: SepaRail, inbox: Path) -> None:
     (inbox / "a.xml").write_bytes(report(*rows))
     items, _ = hear(files)
     assert [(item.payment_id, item.outcome.answer, item.outcome.reason) for item in items] == [
-        (paid, Answer.CONFIRMED, None),
-        (refused, Answer.REJECTED, "AC04: Account closed"),
+        (paid, PayoutState.CONFIRMED, None),
+        (refused, PayoutState.REJECTED, "AC04: Account closed"),
     ]
     assert accepted not in {item.payment_id for item in items}
 
@@ -375,9 +381,9 @@ def test_a_report_on_a_whole_message(files: SepaRail, outbox: Path, inbox: Path,
     )
     items, _ = hear(files)
     assert {item.payment_id: item.outcome.answer for item in items} == {
-        lines[0].payment_id: Answer.CONFIRMED,
-        lines[1].payment_id: Answer.REJECTED,
-        lines[2].payment_id: Answer.REJECTED,
+        lines[0].payment_id: PayoutState.CONFIRMED,
+        lines[1].payment_id: PayoutState.REJECTED,
+        lines[2].payment_id: PayoutState.REJECTED,
     }
     assert len(items) == 3
 
@@ -421,11 +427,11 @@ def test_a_statement_confirms_what_went_out_and_brings_what_came_back(files: Sep
     (inbox / "a.XML").write_bytes(camt(*entries))
     items, _ = hear(files)
     assert items == [
-        News(paid, items[0].outcome, 1000),
+        BankUpdate(paid, items[0].outcome, 1000),
         Return("B2", returned, 950, "AC04"),
         Return(f"{k2} 2026-11-20 7", returned, 700, "AC04"),
     ]
-    assert (items[0].outcome.answer, items[0].outcome.bank_reference) == (Answer.CONFIRMED, "B1")
+    assert (items[0].outcome.answer, items[0].outcome.bank_reference) == (PayoutState.CONFIRMED, "B1")
     assert len(items[2].bank_id) <= 100
     assert other not in {item.payment_id for item in items}
 
@@ -542,7 +548,7 @@ def opened(outbox: Path, inbox: Path, **changes: str) -> Rail:
 @pytest.mark.parametrize("bic", ["", "COBADEFFXXX"])
 def test_the_rail_of_the_settings(outbox: Path, inbox: Path, bic: str) -> None:
     rail = opened(outbox, inbox, rail_sepa_bic=bic)
-    assert answers(rail.submit([one()])) == {Answer.PENDING}
+    assert answers(rail.submit([one()])) == {PayoutState.PENDING}
     body = bulk_of(written(outbox)[0])
     assert (body["organization_iban"], body.get("organization_bic", "")) == ("DE89370400440532013000", bic)
 

@@ -12,7 +12,7 @@ import pytest
 from embedded.bank import DELAY_SECONDS, RETURN_SECONDS, Bank
 from models.bank_return import Return
 from tests.workers.rails.conftest import HANG_SECONDS, TIMEOUT_SECONDS, Desk
-from workers.rails.base import Answer, RailAway
+from workers.rails.base import PayoutState, RailAway
 from workers.rails.payouts import ATTEMPTS_MAX
 from workers.rails.simulator import SimulatorRail
 
@@ -140,22 +140,24 @@ def test_a_bank_that_is_away_costs_no_attempt(desk: Desk, bank_url: str, complai
 @pytest.mark.parametrize(
     ("answer", "known"),
     [
-        ((200, {"status": "confirmed"}), Answer.CONFIRMED),
-        ((200, {"status": "done"}), Answer.UNKNOWN),
-        ((200, ["confirmed"]), Answer.UNKNOWN),
-        ((200, "<html>"), Answer.UNKNOWN),
-        ((302, {"status": "confirmed"}), Answer.UNKNOWN),
-        ((404, {"code": "payout_unknown"}), Answer.NOT_FOUND),
-        ((404, {"code": "no_such_route"}), Answer.UNKNOWN),
-        ((404, "not here"), Answer.UNKNOWN),
-        ((409, {"code": "key_reused"}), Answer.UNKNOWN),
-        ((422, {"code": "payout_refused", "reason": "no"}), Answer.REJECTED),
-        ((422, {"code": "other"}), Answer.UNKNOWN),
-        ((500, {"status": "confirmed"}), Answer.UNKNOWN),
-        ((503, {"code": "payout_unknown"}), Answer.UNKNOWN),
+        ((200, {"status": "confirmed"}), PayoutState.CONFIRMED),
+        ((200, {"status": "done"}), PayoutState.UNKNOWN),
+        ((200, ["confirmed"]), PayoutState.UNKNOWN),
+        ((200, "<html>"), PayoutState.UNKNOWN),
+        ((302, {"status": "confirmed"}), PayoutState.UNKNOWN),
+        ((404, {"code": "payout_unknown"}), PayoutState.NOT_FOUND),
+        ((404, {"code": "no_such_route"}), PayoutState.UNKNOWN),
+        ((404, "not here"), PayoutState.UNKNOWN),
+        ((409, {"code": "key_reused"}), PayoutState.UNKNOWN),
+        ((422, {"code": "payout_refused", "reason": "no"}), PayoutState.REJECTED),
+        ((422, {"code": "other"}), PayoutState.UNKNOWN),
+        ((500, {"status": "confirmed"}), PayoutState.UNKNOWN),
+        ((503, {"code": "payout_unknown"}), PayoutState.UNKNOWN),
     ],
 )
-def test_only_the_banks_own_words_are_believed(desk: Desk, rail: SimulatorRail, answer: tuple, known: Answer) -> None:
+def test_only_the_banks_own_words_are_believed(
+    desk: Desk, rail: SimulatorRail, answer: tuple, known: PayoutState
+) -> None:
     status, body = answer
     content = {"text": body} if isinstance(body, str) else {"json": body}
     transport = httpx.MockTransport(lambda _: httpx.Response(status, **content))

@@ -7,7 +7,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from models import webhook_endpoint
-from models.rules.webhook_url import Policy, networks_of
+from models.rules.webhook_url import UrlPolicy, networks_of
 from models.session import transaction
 from models.webhook_endpoint import new_secret
 from tests.support import PATIENCE_SECONDS, eventually
@@ -16,7 +16,7 @@ from tests.workers.books import Books
 from workers.webhooks.dispatcher import Dispatcher
 from workers.webhooks.sender import Sender
 
-LOOPBACK = Policy(http=True, networks=networks_of(["127.0.0.0/8"]))
+LOOPBACK = UrlPolicy(http=True, networks=networks_of(["127.0.0.0/8"]))
 
 
 class Delivery(NamedTuple):

@@ -10,19 +10,19 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from models import user, webhook_delivery, webhook_endpoint, webhook_queue
-from models.rules.webhook_retry import Outcome
-from models.rules.webhook_url import Policy
+from models.rules.webhook_retry import AttemptOutcome
+from models.rules.webhook_url import UrlPolicy
 from models.session import transaction
 from models.webhook_endpoint import new_secret
-from models.webhook_queue import Claimed, Ended, Room
+from models.webhook_queue import Capacity, ClaimedDelivery, EndedAttempt
 from tests.webhook_receiver import status
 from tests.workers.webhooks.conftest import Post
 from workers.webhooks import dispatcher
-from workers.webhooks.sender import RESOLVERS_MAX, Call, Clock, Sender
+from workers.webhooks.sender import RESOLVERS_MAX, Clock, Sender, WebhookCall
 
-PLENTY = Room(100, 100, 100)
+PLENTY = Capacity(100, 100, 100)
 NOWHERE = "http://127.0.0.1:9/"
-FAILED = Outcome(500, "http_status")
+FAILED = AttemptOutcome(500, "http_status")
 
 
 def rows(post: Post, query: str, *parameters: object) -> list[tuple]:
@@ -35,14 +35,14 @@ def fan_out(post: Post) -> None:
         webhook_queue.fan_out(connection, 1_000)
 
 
-def claim(post: Post) -> list[Claimed]:
+def claim(post: Post) -> list[ClaimedDelivery]:
     with transaction(post.books.worker) as connection:
         return webhook_queue.claim(connection, {}, (), PLENTY)
 
 
-def note(post: Post, claimed: Claimed, outcome: Outcome, wait: float | None) -> None:
+def note(post: Post, claimed: ClaimedDelivery, outcome: AttemptOutcome, wait: float | None) -> None:
     with transaction(post.books.worker) as connection:
-        webhook_queue.note(connection, [Ended(claimed, outcome, wait)])
+        webhook_queue.note(connection, [EndedAttempt(claimed, outcome, wait)])
 
 
 def redeliver(post: Post, id: str) -> None:
@@ -58,8 +58,10 @@ def ping(post: Post, endpoint: str) -> None:
 PINGS = "SELECT ctid::text, xmin::text FROM webhook_deliveries WHERE attempts = 0 ORDER BY id"
 
 
-@pytest.mark.parametrize(("outcome", "wait"), [(FAILED, 5.0), (Outcome(204, None), None)], ids=["fails", "arrives"])
-def test_any_number_of_pings_wait_for_none_of_them(post: Post, outcome: Outcome, wait: float | None):
+@pytest.mark.parametrize(
+    ("outcome", "wait"), [(FAILED, 5.0), (AttemptOutcome(204, None), None)], ids=["fails", "arrives"]
+)
+def test_any_number_of_pings_wait_for_none_of_them(post: Post, outcome: AttemptOutcome, wait: float | None):
     """Each end of one would else touch all behind it: whoever asks for enough of them stops everybody's webhooks."""
     endpoint, _ = post.endpoint(NOWHERE)
     for _ in range(20):
@@ -96,7 +98,7 @@ def test_a_redelivery_asked_for_amid_a_try_that_arrives_has_been_made(post: Post
     fan_out(post)
     [claimed] = claim(post)
     redeliver(post, claimed.id)
-    note(post, claimed, Outcome(204, None), None)
+    note(post, claimed, AttemptOutcome(204, None), None)
     assert post.states(endpoint) == ["delivered"]
 
 
@@ -106,7 +108,7 @@ def test_what_is_sent_again_behind_another_is_due_with_it(post: Post):
     fan_out(post)
     for _ in range(2):
         [claimed] = claim(post)
-        note(post, claimed, Outcome(204, None), None)
+        note(post, claimed, AttemptOutcome(204, None), None)
     for one in post.deliveries(endpoint):
         redeliver(post, one.id)
     [first] = claim(post)
@@ -119,7 +121,7 @@ def test_what_a_deleted_endpoint_waited_for_goes_with_it(post: Post):
     endpoint, _ = post.endpoint(NOWHERE, types=("payment.completed",))
     post.pay(2)
     fan_out(post)
-    note(post, claim(post)[0], Outcome(204, None), None)
+    note(post, claim(post)[0], AttemptOutcome(204, None), None)
     with transaction(post.books.gateway) as connection:
         assert webhook_endpoint.delete(connection, endpoint, 1)
     assert post.states(endpoint) == ["delivered"]
@@ -214,17 +216,20 @@ def test_calls_to_one_name_share_the_thread_that_waits_for_its_server():
             over.wait()
         return ["127.0.0.1"]
 
-    async def send() -> list[Outcome]:
-        sender, secrets = Sender(Policy(http=True), resolve=hang), [new_secret()]
+    async def send() -> list[AttemptOutcome]:
+        sender, secrets = Sender(UrlPolicy(http=True), resolve=hang), [new_secret()]
         clock = Clock(datetime(2026, 1, 1, tzinfo=UTC), time.monotonic())
 
-        async def good() -> Outcome:
+        async def good() -> AttemptOutcome:
             try:
-                return await sender.send(Call("id", "http://good.example/", "{}", secrets, clock))
+                return await sender.send(WebhookCall("id", "http://good.example/", "{}", secrets, clock))
             finally:
                 over.set()
 
-        bad = [sender.send(Call("id", "http://bad.example/", "{}", secrets, clock)) for _ in range(RESOLVERS_MAX + 1)]
+        bad = [
+            sender.send(WebhookCall("id", "http://bad.example/", "{}", secrets, clock))
+            for _ in range(RESOLVERS_MAX + 1)
+        ]
         return await asyncio.gather(*bad, good())
 
     outcomes = asyncio.run(send())

@@ -10,14 +10,14 @@ from uuid_utils.compat import uuid7
 
 from models import payment_view, webhook_endpoint, webhook_queue
 from models.representations import payment_body
-from models.rules.webhook_retry import Outcome
+from models.rules.webhook_retry import AttemptOutcome
 from models.session import transaction
 from models.webhook_endpoint import new_secret
 from tests.support import eventually
 from tests.webhook_receiver import Heard, status
 from tests.workers.webhooks.conftest import Post
-from workers.webhooks.dispatcher import Owner
-from workers.webhooks.sender import USER_AGENT, Call
+from workers.webhooks.dispatcher import EndpointOwner
+from workers.webhooks.sender import USER_AGENT, WebhookCall
 
 BOTH = ["payment.initiated", "payment.completed"]
 
@@ -36,7 +36,7 @@ def test_a_payment_is_told_as_its_owner_sees_it(post: Post):
     assert [event["type"] for event in events] == BOTH
     with transaction(post.books.worker) as connection:
         view = payment_view.by_ids(connection, [payment_id])[payment_id]
-    assert events[1]["data"] == json.loads(json.dumps(payment_body(view, Owner(post.user))))
+    assert events[1]["data"] == json.loads(json.dumps(payment_body(view, EndpointOwner(post.user))))
     assert events[1]["data"]["balance_after"] == "999999.99"
     deliveries = post.deliveries(endpoint)
     assert [(event["id"], event["version"]) for event in events] == [
@@ -216,15 +216,15 @@ def test_who_dies_amid_a_call_leaves_it_due_after_its_lease(post: Post):
     with transaction(post.books.worker) as connection:
         assert webhook_queue.fan_out(connection, 1000)
     with transaction(post.books.worker) as connection:
-        [claimed] = webhook_queue.claim(connection, {}, (), webhook_queue.Room(8, 8, 8))
+        [claimed] = webhook_queue.claim(connection, {}, (), webhook_queue.Capacity(8, 8, 8))
     post.dispatcher.dispatch()
     [delivery] = post.deliveries(endpoint)
     assert (receiver.heard, delivery.state, delivery.attempts) == ([], "pending", 1)
     assert webhook_queue.LEASE_SECONDS - 5 < delivery.wait <= webhook_queue.LEASE_SECONDS
     post.hasten()
     with transaction(post.books.worker) as connection:
-        [again] = webhook_queue.claim(connection, {}, (), webhook_queue.Room(8, 8, 8))
-        late = webhook_queue.Ended(claimed, Outcome(500, "http_status"), 3600.0)
+        [again] = webhook_queue.claim(connection, {}, (), webhook_queue.Capacity(8, 8, 8))
+        late = webhook_queue.EndedAttempt(claimed, AttemptOutcome(500, "http_status"), 3600.0)
         webhook_queue.note(connection, [late])
     [delivery] = post.deliveries(endpoint)
     assert (again.attempt, delivery.attempts, delivery.status) == (2, 2, None), "the late one changes nothing"
@@ -319,11 +319,11 @@ class Unsent:
     """Sends nothing and says that it did."""
 
     def __init__(self) -> None:
-        self.calls: list[Call] = []
+        self.calls: list[WebhookCall] = []
 
-    async def send(self, call: Call) -> Outcome:
+    async def send(self, call: WebhookCall) -> AttemptOutcome:
         self.calls.append(call)
-        return Outcome(204, None)
+        return AttemptOutcome(204, None)
 
 
 def test_a_subject_that_is_gone_is_told_by_its_id_and_nothing_goes_unsigned(post: Post):

@@ -7,15 +7,15 @@ import pytest
 from sqlalchemy import make_url
 
 from models import webhook_delivery, webhook_queue
-from models.rules.webhook_retry import TRIES_MAX, Outcome
-from models.session import Contention, DatabaseAway, Overdue, transaction
-from models.webhook_queue import Claimed, Room
+from models.rules.webhook_retry import TRIES_MAX, AttemptOutcome
+from models.session import Contention, DatabaseAway, StatementTimeout, transaction
+from models.webhook_queue import Capacity, ClaimedDelivery
 from tests.lossy_postgres_proxy import SOCKET_NAME, Line, Loss
 from tests.workers.webhooks.conftest import LOOPBACK, Post
 from workers.webhooks.dispatcher import Dispatcher
-from workers.webhooks.sender import Call, Sender
+from workers.webhooks.sender import Sender, WebhookCall
 
-PLENTY = Room(100, 100, 100)
+PLENTY = Capacity(100, 100, 100)
 
 
 @pytest.fixture
@@ -42,14 +42,14 @@ def raising(error: type[Exception]) -> Callable[..., None]:
     return raise_it
 
 
-def claim(post: Post) -> list[Claimed]:
+def claim(post: Post) -> list[ClaimedDelivery]:
     with transaction(post.books.worker) as connection:
         webhook_queue.fan_out(connection, 1_000)
     with transaction(post.books.worker) as connection:
         return webhook_queue.claim(connection, {}, (), PLENTY)
 
 
-@pytest.mark.parametrize("trouble", [DatabaseAway, Contention, Overdue])
+@pytest.mark.parametrize("trouble", [DatabaseAway, Contention, StatementTimeout])
 def test_after_the_claim(post: Post, monkeypatch: pytest.MonkeyPatch, trouble: type[Exception]):
     """Again and again, and without a lease to wait for."""
     receiver = post.receiver()
@@ -93,7 +93,7 @@ def test_the_commit_of_a_claim_was_lost(
     post.pay()
     claim = webhook_queue.claim
 
-    def claim_and_lose(*args: object) -> list[Claimed]:
+    def claim_and_lose(*args: object) -> list[ClaimedDelivery]:
         claimed = claim(*args)
         line.to_lose += [loss] if claimed else []
         return claimed
@@ -139,14 +139,14 @@ def test_a_last_try_of_who_died_is_none_that_can_be_given_back(post: Post):
 
 def test_a_lock_is_met_when_an_outcome_is_kept(post: Post):
     """It is kept later: the receiver has been called once."""
-    calls: list[Call] = []
+    calls: list[WebhookCall] = []
     lock = "SELECT FROM webhook_deliveries WHERE id = %s FOR UPDATE"
 
     class Told:
-        async def send(self, call: Call) -> Outcome:
+        async def send(self, call: WebhookCall) -> AttemptOutcome:
             calls.append(call)
             holder.exec_driver_sql(lock, (call.id,))
-            return Outcome(204, None)
+            return AttemptOutcome(204, None)
 
     endpoint, _ = post.endpoint("https://shop.example/", types=("payment.completed",))
     post.pay()

@@ -11,7 +11,7 @@ import pytest
 from models import audit
 from models.rules.webhook_retry import JITTER, TRIES_MAX, WAITS_SECONDS
 from models.session import transaction
-from models.webhook_queue import LEASE_SECONDS, Room
+from models.webhook_queue import LEASE_SECONDS, Capacity
 from tests.webhook_receiver import Answer, Receiver, status
 from tests.workers.webhooks.conftest import LOOPBACK, Delivery, Post
 from workers.webhooks import dispatcher as dispatching
@@ -233,7 +233,7 @@ def test_who_hangs_slows_nobody_else(post: Post):
 
 
 def test_who_was_slow_takes_no_place_of_others(post: Post, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(dispatching, "ROOM", Room(1, 1, 1))
+    monkeypatch.setattr(dispatching, "ROOM", Capacity(1, 1, 1))
     monkeypatch.setattr(dispatching, "SLOW_SECONDS", -1.0)
     slow, working = post.receiver(), post.receiver()
     endpoint, _ = post.endpoint(slow.url, types=("payment.completed",))

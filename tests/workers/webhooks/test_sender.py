@@ -18,13 +18,13 @@ from environs import EnvError
 from structlog.testing import capture_logs
 
 import settings
-from models.rules.webhook_retry import Outcome
-from models.rules.webhook_url import STRICT, Policy, networks_of, target_of
+from models.rules.webhook_retry import AttemptOutcome
+from models.rules.webhook_url import STRICT, UrlPolicy, networks_of, target_of
 from models.webhook_endpoint import new_secret
 from tests.ssrf_cases import ADDRESSES, URLS
 from tests.webhook_receiver import Receiver, status
 from tests.workers.webhooks.conftest import LOOPBACK, Post
-from workers.webhooks.sender import Call, Clock, Sender, signed
+from workers.webhooks.sender import Clock, Sender, WebhookCall, signed
 
 QUICK = {"connect_seconds": 1.0, "total_seconds": 2.0}
 """Where nobody answers; for an answer a busy machine may need longer."""
@@ -68,8 +68,8 @@ def listener() -> Iterator[socket.socket]:
         yield listener
 
 
-def sent(sender: Sender, url: str) -> Outcome:
-    return asyncio.run(sender.send(Call("id", url, "{}", SECRETS, CLOCK)))
+def sent(sender: Sender, url: str) -> AttemptOutcome:
+    return asyncio.run(sender.send(WebhookCall("id", url, "{}", SECRETS, CLOCK)))
 
 
 def answering(*answers: list[str]) -> Callable[[str, int], list[str]]:
@@ -86,8 +86,8 @@ def test_the_recorder_hears(connections: list, listener: socket.socket):
     listener.accept()[0].close()
 
 
-@pytest.mark.parametrize("policy", [STRICT, Policy(http=True)], ids=["strict", "http"])
-def test_no_hostile_url_is_connected_to(connections: list, listener: socket.socket, policy: Policy):
+@pytest.mark.parametrize("policy", [STRICT, UrlPolicy(http=True)], ids=["strict", "http"])
+def test_no_hostile_url_is_connected_to(connections: list, listener: socket.socket, policy: UrlPolicy):
     port = listener.getsockname()[1]
     sender = Sender(policy, resolve=answering(["127.0.0.1"]))
     assert len(URLS) > 20
@@ -142,9 +142,9 @@ def test_a_name_server_that_hangs_is_not_waited_for_longer_than_a_call():
         over.wait()
         return [PUBLIC]
 
-    async def send() -> Outcome:
+    async def send() -> AttemptOutcome:
         outcome = await Sender(STRICT, resolve=hang, **QUICK).send(
-            Call("id", "https://good.example/", "{}", SECRETS, CLOCK)
+            WebhookCall("id", "https://good.example/", "{}", SECRETS, CLOCK)
         )
         over.set()
         return outcome
@@ -183,7 +183,7 @@ def test_no_cookie_is_kept(post: Post):
 
     async def twice() -> None:
         for _ in range(2):
-            assert (await sender.send(Call("id", receiver.url, "{}", SECRETS, CLOCK))).status == 200
+            assert (await sender.send(WebhookCall("id", receiver.url, "{}", SECRETS, CLOCK))).status == 200
 
     asyncio.run(twice())
     assert [heard.headers.get("cookie") for heard in receiver.heard] == [None, None]
@@ -205,14 +205,14 @@ def test_neither_the_secret_nor_the_url_nor_the_answer_is_logged(post: Post, cap
 
 
 def test_nothing_in_a_header_can_be_split():
-    for name, value in signed(Call("id", "https://good.example/", "{}", SECRETS, CLOCK)).items():
+    for name, value in signed(WebhookCall("id", "https://good.example/", "{}", SECRETS, CLOCK)).items():
         assert "\n" not in name + value
 
 
 def test_what_is_signed_is_of_the_time_of_the_database():
     """Receivers refuse what is minutes off theirs, so the clock of the worker has no say."""
     begun = time.monotonic()
-    headers = signed(Call("id", "https://good.example/", "{}", SECRETS, Clock(CLOCK.at, begun - 60)))
+    headers = signed(WebhookCall("id", "https://good.example/", "{}", SECRETS, Clock(CLOCK.at, begun - 60)))
     assert 60 <= int(headers["webhook-timestamp"]) - CLOCK.at.timestamp() <= 60 + time.monotonic() - begun
 
 
@@ -249,13 +249,13 @@ def test_tls_is_with_the_name_though_an_address_is_connected_to(
     secure: Tls, connections: list, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("models.rules.webhook_url.PORTS", {"https": (secure.port,), "http": (80,)})
-    policy = Policy(networks=networks_of(["127.0.0.0/8"]))
+    policy = UrlPolicy(networks=networks_of(["127.0.0.0/8"]))
     trusting = ssl.create_default_context(cafile=str(secure.certificate))
     sender = Sender(policy, resolve=answering(["127.0.0.1"]), verify=trusting)
 
-    async def both() -> list[Outcome]:
+    async def both() -> list[AttemptOutcome]:
         urls = ("https://secure.example/hook?a=b", "https://other.example/")
-        return [await sender.send(Call("id", url, "{}", SECRETS, CLOCK)) for url in urls]
+        return [await sender.send(WebhookCall("id", url, "{}", SECRETS, CLOCK)) for url in urls]
 
     right, wrong = asyncio.run(both())
     assert (right.status, wrong.error) == (204, "tls_failed"), "the line opened for one name is not used for another"
