@@ -40,5 +40,5 @@ def create_app(settings: Settings | None = None) -> Flask:
         api.register_blueprint(blueprint)
     app.extensions["contract"] = document = cache(lambda: json.dumps(api.spec.to_dict()))
     app.register_blueprint(docs.blueprint(document))
-    ours.limits.install(app)
+    ours.rate_limits.install(app)
     return app

@@ -13,7 +13,7 @@ from gateway.http import media_types
 from gateway.http.errors import not_found
 from gateway.http.media_types import JSON
 
-STATIC = Path(__file__).parent.parent / "static"
+STATIC = Path(__file__).parent / "static"
 SERVED = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "start.js"})
 CACHE_SECONDS = 3600
 

@@ -58,7 +58,7 @@ class FastPath:
             return None
         try:
             caller = authenticate(environ, self._ours)
-            view = self._ours.finals.payment(named[1]) if "payments:read" in caller.scopes else None
+            view = self._ours.final_payments.payment(named[1]) if "payments:read" in caller.scopes else None
             if view is None or not is_visible(view, caller):
                 return None
             is_known, applied = False, Headers()

@@ -1,4 +1,4 @@
-"""gunicorn's settings: processes of greenlets, loaded once and forked. `gunicorn --config gateway/gunicorn_conf.py wsgi:app`"""
+"""Settings of gunicorn: forked processes that serve with gevent; `gunicorn -c gateway/gunicorn_conf.py wsgi:app`."""
 
 from gevent import monkey
 

@@ -32,35 +32,35 @@ class Services:
     def tokens(self) -> TokenCache:
         """Who holds which token."""
         confirmed = self.settings.require_confirmation
-        return TokenCache(self.engine, self.notices, require_confirmation=confirmed)
+        return TokenCache(self.engine, self.revocations, require_confirmation=confirmed)
 
     @cached_property
-    def notices(self) -> TokenRevocations:
+    def revocations(self) -> TokenRevocations:
         """What processes tell each other."""
         return TokenRevocations(self.settings.limits_redis_url)
 
     @cached_property
-    def limits(self) -> RateLimits:
+    def rate_limits(self) -> RateLimits:
         """How often who may call."""
         return RateLimits(self.settings)
 
     @cached_property
-    def catalogue(self) -> ReferenceData:
+    def reference_data(self) -> ReferenceData:
         """Currencies and technical accounts."""
         return ReferenceData(self.engine)
 
     @cached_property
-    def finals(self) -> FinalPaymentCache:
+    def final_payments(self) -> FinalPaymentCache:
         """Payments by id."""
         return FinalPaymentCache(self.engine)
 
     @cached_property
-    def intake(self) -> GroupCommit:
+    def group_commit(self) -> GroupCommit:
         """Where orders are kept."""
-        return GroupCommit(self.engine, self.catalogue)
+        return GroupCommit(self.engine, self.reference_data)
 
     @cached_property
-    def waits(self) -> Waiters:
+    def waiters(self) -> Waiters:
         """Who waits for what."""
         given = self.settings
         url = given.gateway_database_url or ""

@@ -119,7 +119,7 @@ COLUMNS = {
     "created_at": Column("p.created_at", "timestamptz"),
     "finalized_at": Column("p.finalized_at", "timestamptz"),
 }
-"""What the payment `p` shows to whoever reads, as gateway/payments/representations.py does: what he is not shown he cannot find."""
+"""Columns of payment `p` as models/representations.py shows them to the reader: a hidden value cannot be searched."""
 
 
 _OF_ACCOUNT = {"of account": Column("%(account_id)s IN (p.source_id, p.target_id)", "boolean")}

@@ -273,10 +273,7 @@ WHERE id = %(id)s AND url = %(url)s AND is_active
 
 
 def disable_hopeless(connection: Connection, ended: Sequence[EndedAttempt]) -> list[tuple[str, str]]:
-    """Send nothing more to whom these tries show to be gone, or failing for too long: (id, reason) of each.
-
-    Called after `note`, in its transaction.
-    """
+    """Disable endpoints that are gone or failed too long: (id, reason) of each; after `note`, in its transaction."""
     reasons = {e.claimed: "failing" for e in ended if e.state == "failed"}
     reasons |= {e.claimed: "gone" for e in ended if e.outcome.status == GONE}
     disabled = []

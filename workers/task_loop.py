@@ -62,7 +62,7 @@ task_lock = TaskLock()
 
 def run_overdue_tasks(tasks: Mapping[str, tuple[Callable[[], object], float]]) -> None:
     """Do in this process each task that nobody has done for so many seconds, and end it when it is stuck in one."""
-    global turns
+    global task_lock  # noqa: PLW0603 - a forked process starts with its own lock
     task_lock = TaskLock()
     threading.Thread(target=_serve, args=(task_lock, tasks), name="own clock", daemon=True).start()
     threading.Thread(target=_watch, args=(task_lock,), name="watchdog", daemon=True).start()

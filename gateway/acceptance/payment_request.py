@@ -80,7 +80,7 @@ class Parties(NamedTuple):
 
     by_token: Mapping[str, Party]
     oldest: Mapping[tuple[str, str], Party]
-    catalogue: ReferenceData
+    reference_data: ReferenceData
 
 
 def find_parties(connection: Connection, orders: Sequence[PaymentRequest], catalogue: ReferenceData) -> Parties:
@@ -116,14 +116,14 @@ def _deposit(order: PaymentRequest, parties: Parties) -> tuple[Party, Party]:
     target = _known(parties, order.target, "/wallet")
     if target.owner_id != order.user_id and not order.into_any:
         raise _unknown("/wallet")
-    return parties.catalogue.technical(order.source, order.currency), target
+    return parties.reference_data.technical(order.source, order.currency), target
 
 
 def _withdrawal(order: PaymentRequest, parties: Parties) -> tuple[Party, Party]:
     source = _known(parties, order.source, "/wallet")
     if source.owner_id != order.user_id:
         raise _unknown("/wallet")
-    return source, parties.catalogue.technical(order.target or "", order.currency)
+    return source, parties.reference_data.technical(order.target or "", order.currency)
 
 
 def _transfer(order: PaymentRequest, parties: Parties) -> tuple[Party, Party]:

@@ -73,13 +73,13 @@ NOBODY = "nobody"
 
 
 class Caller(NamedTuple):
-    """Who calls, and what the token lets them do; `withheld` is what it will once the user has confirmed."""
+    """Who calls, and what the token lets them do; `unconfirmed_scopes` is what it will once the user has confirmed."""
 
     id: str
     role: str
     scopes: frozenset[str]
     token_id: str
-    withheld: frozenset[str] = frozenset()
+    unconfirmed_scopes: frozenset[str] = frozenset()
 
     @property
     def reads_all(self) -> bool:
@@ -176,10 +176,10 @@ class TokenCache:
         scopes = SCOPES[holder.role]
         if holder.scopes is not None:
             scopes = (scopes | GRANTABLE_SCOPES) & holder.scopes
-        withheld = frozenset[str]()
+        unconfirmed_scopes = frozenset[str]()
         if self._require_confirmation and not holder.is_confirmed:
-            withheld = scopes & MOVES_MONEY
-        return Caller(holder.user_id, holder.role, scopes - withheld, holder.token_id, withheld)
+            unconfirmed_scopes = scopes & MOVES_MONEY
+        return Caller(holder.user_id, holder.role, scopes - unconfirmed_scopes, holder.token_id, unconfirmed_scopes)
 
 
 class AuthServices(Protocol):
@@ -189,7 +189,7 @@ class AuthServices(Protocol):
     def tokens(self) -> TokenCache: ...
 
     @property
-    def limits(self) -> RateLimits: ...
+    def rate_limits(self) -> RateLimits: ...
 
 
 def authenticate(environ: Environ, ours: AuthServices) -> Caller:
@@ -201,7 +201,7 @@ def authenticate(environ: Environ, ours: AuthServices) -> Caller:
     if CALLER in environ:
         known: Caller = environ[CALLER]
         return known
-    network, unauthenticated = environ[NETWORK], ours.limits.unauthenticated
+    network, unauthenticated = environ[NETWORK], ours.rate_limits.unauthenticated
     try:
         caller = ours.tokens.caller(_token_of(environ), partial(unauthenticated.is_spent, network))
     except ApiError as refusal:
@@ -211,8 +211,8 @@ def authenticate(environ: Environ, ours: AuthServices) -> Caller:
             raise (above if refusal.code in ("token_invalid", "rate_limited") else refusal) from None
         raise
     environ[USER_ID] = caller.id
-    ours.limits.address.count(network, environ)
-    ours.limits.token.count(caller.token_id, environ)
+    ours.rate_limits.address.count(network, environ)
+    ours.rate_limits.token.count(caller.token_id, environ)
     environ[CALLER] = caller
     return caller
 
@@ -232,7 +232,7 @@ def _token_of(environ: Environ) -> str:
 
 def may_grant(caller: Caller) -> frozenset[str]:
     """The scopes that the caller may give to a new token: his own, never more."""
-    return caller.scopes | caller.withheld
+    return caller.scopes | caller.unconfirmed_scopes
 
 
 def actor(user_id: str | None = None) -> Actor:
@@ -259,7 +259,7 @@ def requires(*scopes: str, others: Sequence[str] = ()) -> Callable[[Callable[...
         def guarded(*args: Any, **kwargs: Any) -> Any:
             g.caller = caller = authenticate(request.environ, current_app.extensions["gateway"])
             if caller.scopes.isdisjoint(scopes):
-                if not caller.withheld.isdisjoint(scopes):
+                if not caller.unconfirmed_scopes.isdisjoint(scopes):
                     raise ApiError("email_unconfirmed", "Confirm your e-mail address first; then money moves.")
                 raise ApiError("scope_missing", f"This needs the scope {' or '.join(scopes)}.")
             if not takes_query:

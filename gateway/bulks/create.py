@@ -41,7 +41,7 @@ def create_bulk(
     """
     claim, fingerprint = (caller.id, idempotency_key(request.environ)), request_fingerprint(path, given)
     if "currency" in body:
-        ours.catalogue.currency(body["currency"])
+        ours.reference_data.currency(body["currency"])
     try:
         placed = _keep(kind, claim, fingerprint, body, caller, ours)
     except CommitUnknown:
@@ -60,9 +60,11 @@ def _keep(
         if earlier is not None:
             return AcceptedBulk(earlier, is_replay=True)
         head = HEADS[kind](connection, body, caller)
-    currency = ours.catalogue.currency(head.currency)  # in between: who holds a line and waits for another blocks all
+    currency = ours.reference_data.currency(
+        head.currency
+    )  # in between: who holds a line and waits for another blocks all
     if kind is BulkKind.TRANSFERS:
-        head = head._replace(wire_id=ours.catalogue.technical("wire", currency.code).id)
+        head = head._replace(wire_id=ours.reference_data.technical("wire", currency.code).id)
     with transaction(ours.engine) as connection:
         lines = lines_of(connection, head, currency, body[FORMS[kind].member])
         kept = bulk.accept(connection, head, claim[1], fingerprint, lines)

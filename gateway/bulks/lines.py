@@ -41,8 +41,7 @@ FORMS = {
 def lines_of(
     connection: Connection, head: NewBulk, currency: Currency, rows: Sequence[Row], known: int = 0, total: int = 0
 ) -> list[NewLine]:
-    """What is to be kept of these lines, which come behind `known` ones of that `total`; raises ApiError that names each
-    flaw."""
+    """What is to be kept of these lines, after `known` ones of that `total`; raises ApiError that names each flaw."""
     member = FORMS[head.kind].member
     if not currency.is_active:
         raise invalid([("/currency", "currency_inactive", "This currency is not in use.")])

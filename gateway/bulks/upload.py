@@ -61,8 +61,8 @@ def upload(kind: BulkKind, id: str, first: int, request: Request, caller: Caller
 
 
 def _add(known: Bulk, rows: list[Row], ours: Services) -> Bulk:
-    currency = ours.catalogue.currency(known.currency)
-    wire = ours.catalogue.technical("wire", currency.code).id if known.source_id else None
+    currency = ours.reference_data.currency(known.currency)
+    wire = ours.reference_data.technical("wire", currency.code).id if known.source_id else None
     head = NewBulk(
         *(known.id, BulkKind(known.kind), BulkMode(known.mode), known.user_id, known.currency),
         *(known.bank_account_id, known.source_id, known.target_id, wire, known.is_open),

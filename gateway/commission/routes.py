@@ -46,7 +46,7 @@ SIDES = {"transfer": ("source", "target"), "charge": ("target", "source"), "with
 @commissions.response(200, PreviewSchema)
 def preview(body: Body) -> Answer:
     """What would be taken of a payment that you order now, or, for ops, a merchant; moves nothing."""
-    known = services().catalogue.currency(body["currency"])
+    known = services().reference_data.currency(body["currency"])
     amount = minor_units(body["amount"], known)
     refused = limits_error(amount, known)
     if refused is not None:
@@ -122,7 +122,7 @@ def _terms(body: Body) -> Terms:
     """The terms of the body, in minor units; raises ApiError."""
     if "currency" not in body:
         return Terms(body["percent"])
-    known = services().catalogue.currency(body["currency"])
+    known = services().reference_data.currency(body["currency"])
     fixed, minimum = (_part(body[name], name, known) for name in ("fixed", "minimum"))
     maximum = _part(body["maximum"], "maximum", known) if "maximum" in body else None
     if maximum is not None and maximum < minimum:

@@ -88,7 +88,7 @@ def subscribe(ours: Services, id: str, fits: Fits, environ: Environ) -> Generato
     caller = authenticate(environ, ours)
     if not is_id(id):
         raise not_found()
-    with ours.waits.place(id, caller.id, socket_of(environ), with_events=True) as place:
+    with ours.waiters.place(id, caller.id, socket_of(environ), with_events=True) as place:
         until, told = time.monotonic() + STREAM_SECONDS_MAX, read(ours, id, fits, caller)
         if place is None and told.subject.finalized_at is None:
             detail = "Poll for the outcome, or try again later."

@@ -33,7 +33,7 @@ BOUNDS = ("minimum", "maximum", "balance_maximum")
 @currencies.response(200, page_of(CurrencySchema))
 def list_currencies() -> Answer:
     """All currencies by code, on one page."""
-    rows = [currency_body(known) for known in services().catalogue.currencies().values()]
+    rows = [currency_body(known) for known in services().reference_data.currencies().values()]
     return {"data": rows, "has_more": False, "next_cursor": None, "prev_cursor": None}, {}
 
 
@@ -63,7 +63,7 @@ def add_currency(body: dict[str, Any]) -> Answer:
         if not currency.create(connection, new):
             raise ApiError("duplicate_currency", f"There is a currency {code}.")
         audit.note(connection, tokens.actor(), "currencies.add", code, after=currency_body(new))
-    services().catalogue.forget()
+    services().reference_data.forget()
     return currency_body(new), {"ETag": etag(new.version, g.caller), "Location": f"/v1/currencies/{code}"}
 
 
@@ -84,7 +84,7 @@ def change_currency(body: dict[str, Any], code: str) -> Answer:
         if changed.version != known.version:
             before, after = currency_body(known), currency_body(changed)
             audit.note(connection, tokens.actor(), "currencies.change", code, before=before, after=after)
-    services().catalogue.forget()
+    services().reference_data.forget()
     return currency_body(changed), {"ETag": etag(changed.version, g.caller)}
 
 

@@ -38,7 +38,7 @@ def list_rates() -> Answer:
 def tell_rate(body: dict[str, Any]) -> Answer:
     """Tell a rate; quotes that were given keep theirs."""
     for side in ("source", "target"):
-        services().catalogue.currency(body[side], f"/{side}")
+        services().reference_data.currency(body[side], f"/{side}")
     with transaction(services().engine) as connection:
         told = exchange_rate.tell(
             connection,

@@ -45,7 +45,7 @@ Answer = tuple[Body, dict[str, str]]
 def make_quote(body: Body) -> Answer:
     """Freeze a rate for one exchange between your wallets, or one transfer; commission is named, and in no rate."""
     source, target = (
-        services().catalogue.currency(body[name], f"/{name}") for name in ("source_currency", "target_currency")
+        services().reference_data.currency(body[name], f"/{name}") for name in ("source_currency", "target_currency")
     )
     with transaction(services().engine) as connection:
         made = _quote(connection, body, source, target)
@@ -115,8 +115,8 @@ def exchange(body: Body) -> JsonResult:
     """Exchange between two of your wallets, as a quote says."""
     key = idempotency_key(request.environ)
     given = usable_quote(body["quote"], body["target"], g.caller, services())
-    currency = services().catalogue.currency(given.currency)
-    shown = services().intake.submit(
+    currency = services().reference_data.currency(given.currency)
+    shown = services().group_commit.submit(
         PaymentRequest(
             id=str(uuid7()),
             type=PaymentType.EXCHANGE,

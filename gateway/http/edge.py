@@ -58,7 +58,7 @@ class Edge:
 
     def __init__(self, application: Application, ours: Services) -> None:
         self._application = application
-        self._unauthenticated = ours.limits.unauthenticated
+        self._unauthenticated = ours.rate_limits.unauthenticated
         self._trusted = tuple(ip_network(network, strict=False) for network in ours.settings.trusted_proxies)
         hosts = frozenset(host.lower() for host in ours.settings.allowed_hosts)
         self._client = lru_cache(REMEMBERED_MAX)(partial(client_address, self._trusted))
@@ -117,7 +117,7 @@ def admit() -> None:
     if FAULT in environ:
         raise environ[FAULT]
     if not _needs_token():
-        services().limits.unauthenticated.count(environ[NETWORK], environ)
+        services().rate_limits.unauthenticated.count(environ[NETWORK], environ)
 
 
 def _needs_token() -> bool:

@@ -91,7 +91,9 @@ class Worker(GeventWorker):
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Of SIGTERM."""
         super().handle_exit(sig, frame)
-        gevent.spawn(self.wsgi.extensions["gateway"].waits.close)  # a signal's handler itself must not wait for a lock
+        gevent.spawn(
+            self.wsgi.extensions["gateway"].waiters.close
+        )  # a signal's handler itself must not wait for a lock
 
     def handle_request(self, listener_name: Any, req: Request, sock: socket.socket, addr: Any) -> None:
         """One request whose head is well-formed."""

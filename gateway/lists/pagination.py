@@ -107,7 +107,7 @@ def page_body(
 def parse_filters(
     query: Mapping[str, Any], columns: Mapping[str, Column], currency_of: Callable[[str], Currency]
 ) -> ListQuery:
-    """What the query asks of the columns, `currency_of` an amount's column said by the one who asks; raises ApiError."""
+    """The query's filters and order; `currency_of` says the currency of an amount's column; raises ApiError."""
     sort = query["sort"]
     created_from, created_before = created_range(query)
     order = ListQuery(
@@ -173,7 +173,7 @@ def one_currency(query: Mapping[str, Any], name: str) -> Currency:
     codes = query.get(name, [])
     if len(codes) != 1:
         raise invalid([(name, "required", "Amounts compare in one currency; name it.")], "parameter")
-    known = services().catalogue.currencies().get(codes[0])
+    known = services().reference_data.currencies().get(codes[0])
     if known is None:
         raise invalid([(name, "currency_unknown", "This currency is not known.")], "parameter")
     return known

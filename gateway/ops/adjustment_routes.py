@@ -55,7 +55,7 @@ def list_adjustments(query: Body) -> Answer:
 def propose(body: Body) -> Answer:
     """Propose to credit or debit a wallet; nothing moves until another of ops approves it."""
     key, print_ = idempotency_key(request.environ), request_fingerprint(request.path, body_of_request())
-    currency = services().catalogue.currency(body["currency"])
+    currency = services().reference_data.currency(body["currency"])
     amount, id = minor_units(body["amount"], currency), str(uuid7())
     with transaction(services().engine) as connection:
         earlier = _earlier(connection, key, print_)
@@ -135,7 +135,7 @@ def _decided(connection: Connection, id: str, state: AdjustmentState) -> Adjustm
 
 def _wish(approved: Adjustment, payment_id: str) -> NewPayment:
     """The payment that the approval orders, under a key that nobody can send: it has a space."""
-    catalogue = services().catalogue
+    catalogue = services().reference_data
     ours = catalogue.technical("internal", catalogue.currency(approved.currency).code).id
     sides = (ours, approved.account_id) if approved.direction == "credit" else (approved.account_id, ours)
     key = f"adjustment {approved.id}"

@@ -55,7 +55,7 @@ def wait_for(
     if seconds == 0 or is_over(subject):
         return subject, applied
     until = time.monotonic() + seconds
-    with ours.waits.place(subject.id, authenticate(environ, ours).id, socket_of(environ)) as place:
+    with ours.waiters.place(subject.id, authenticate(environ, ours).id, socket_of(environ)) as place:
         if place is None:
             return subject, {}
         while not is_over(subject):

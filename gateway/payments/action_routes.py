@@ -102,7 +102,7 @@ def _own(connection: Connection, id: str, ending: PaymentAction) -> PaymentView:
 
 def _part(view: PaymentView, amount: str) -> int:
     """What to capture, in minor units; raises ApiError for more than is held."""
-    part = minor_units(amount, services().catalogue.currency(view.currency))
+    part = minor_units(amount, services().reference_data.currency(view.currency))
     if part > view.amount:
         raise invalid([("/amount", "amount_too_large", "More than is held.")])
     return part

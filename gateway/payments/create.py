@@ -80,10 +80,10 @@ def create_payment(
     route = ROUTES[path]
     key = idempotency_key(environ)
     sides = route.sides(body, caller, ours.settings)
-    currency = ours.catalogue.currency(body["currency"])
+    currency = ours.reference_data.currency(body["currency"])
     amount = minor_units(body["amount"], currency)
     quote = usable_quote(body["quote"], body["target"], caller, ours) if "quote" in body else None
-    return ours.intake.submit(
+    return ours.group_commit.submit(
         PaymentRequest(
             id=str(uuid7()),
             type=route.orders,

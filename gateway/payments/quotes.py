@@ -41,6 +41,6 @@ def usable_quote(id: str, target: str, caller: Caller, ours: Services) -> Usable
     offer = found.offer(is_own=there is not None and there.owner_id == caller.id)
     if offer is None:
         raise invalid([("/quote", "quote_mismatch", "To this target the quote offers nothing.")])
-    source, arriving = (ours.catalogue.currency(code) for code in (found.source_currency, found.target_currency))
+    source, arriving = (ours.reference_data.currency(code) for code in (found.source_currency, found.target_currency))
     arrival = ConvertedAmount(offer.target_amount, arriving.code, arriving.digits, found.rate)
     return UsableQuote(offer.source_amount, source.code, source.digits, arrival, found.is_expired)

@@ -38,7 +38,7 @@ def refund(body: dict[str, Any]) -> JsonResult:
         charge = payment_view.by_id(connection, body["charge"])
     if charge is None or charge.user_id != g.caller.id or charge.type != PaymentType.CHARGE:
         raise invalid([("/charge", "not_found", "There is no such charge of yours.")])
-    shown = services().intake.submit(
+    shown = services().group_commit.submit(
         PaymentRequest(
             id=str(uuid7()),
             type=PaymentType.REFUND,
@@ -62,6 +62,6 @@ def refund(body: dict[str, Any]) -> JsonResult:
 def _amount(charge: PaymentView, asked: str | None) -> int:
     """In minor units; unless an amount is named, what is left as far as can be told here."""
     if asked is not None:
-        return minor_units(asked, services().catalogue.currency(charge.currency))
+        return minor_units(asked, services().reference_data.currency(charge.currency))
     captured = charge.captured_amount or charge.amount
     return captured - charge.refunded or captured

@@ -88,7 +88,7 @@ def _visible(text: str) -> PaymentView:
     """The payment with this id; raises ApiError not_found, also for one that the caller may not see."""
     if not is_id(text):
         raise not_found()
-    view = services().finals.payment(text)
+    view = services().final_payments.payment(text)
     if view is None or not is_visible(view, g.caller):
         raise not_found()
     return view

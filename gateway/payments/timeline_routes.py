@@ -35,7 +35,7 @@ NEUTRAL = {
 @timeline.response(200, page_of(StepSchema))
 def list_steps(id: str) -> tuple[dict[str, Any], dict[str, str]]:
     """Every step of a payment, oldest first; of very many attempts, commands or refunds the newest 200."""
-    view = services().finals.payment(id) if is_id(id) else None
+    view = services().final_payments.payment(id) if is_id(id) else None
     if view is None or not is_visible(view, g.caller):
         raise not_found()
     with statements(services().engine) as connection:

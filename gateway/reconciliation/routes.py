@@ -59,7 +59,7 @@ def upload(_: Body) -> Answer:
     """Compare a statement, CSV or camt.053, with our payments; the same file again answers with what was found then."""
     refuse_compressed(request)
     parse, data = reading(request.mimetype), received(cast(StrictRequest, request))
-    hash, currencies = hashlib.sha256(data).digest(), services().catalogue.currencies()
+    hash, currencies = hashlib.sha256(data).digest(), services().reference_data.currencies()
     with statements(services().engine) as connection:
         earlier = bank_statement.by_hash(connection, hash)
     if earlier is not None:

@@ -56,7 +56,7 @@ def list_history(query: dict[str, Any], token: str) -> Response | Answer:
     engine = services().engine
     with statements(engine) as connection:
         wallet = visible(connection, token)
-    where = pagination.parse_filters(query, COLUMNS, lambda _: services().catalogue.currency(wallet.currency))
+    where = pagination.parse_filters(query, COLUMNS, lambda _: services().reference_data.currency(wallet.currency))
     is_incoming = _only(query.get("direction"), "in")
 
     def read(limit: int, at: Cursor) -> Page:

@@ -51,7 +51,7 @@ Answer = tuple[dict[str, Any], dict[str, str]]
 @wallets.response(201, WalletSchema)
 def open_wallet(body: dict[str, Any]) -> Answer:
     """Open a wallet in one currency, with nothing in it."""
-    currency = services().catalogue.currency(body["currency"])
+    currency = services().reference_data.currency(body["currency"])
     key = idempotency_key(request.environ) if "Idempotency-Key" in request.headers else None
     print_ = request_fingerprint(request.path, body_of_request())
     id, count_max = str(uuid7()), _wallets_max()
@@ -175,7 +175,7 @@ def _wished(connection: Connection, body: dict[str, Any], wallet: Wallet) -> Wal
 
 def _limit(given: dict[str, Any], pointer: str, code: str) -> ChargeLimit:
     """The limit in minor units of its wallet's currency; raises ApiError."""
-    currency = services().catalogue.currency(code)
+    currency = services().reference_data.currency(code)
     per_charge, per_day = (
         None if given[name] is None else minor_units(given[name], currency, f"{pointer}/{name}")
         for name in ("per_charge", "per_day")

@@ -13,8 +13,8 @@ from models.payment_stuck import OLDEST_FIRST, STUCK_SECONDS_MAX, StuckFilter, S
 from models.rules.money import render
 from models.session import Connection, transaction
 from workers import process
-from workers.arguments import reasoned
 from workers.cli import table
+from workers.cli.arguments import reasoned
 from workers.cli.group import WorkerGroup
 
 ROWS_MAX = 1_000

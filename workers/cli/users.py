@@ -11,7 +11,7 @@ from models import token as tokens
 from models.session import transaction
 from models.user import NAME_LENGTH_MAX, Role
 from workers import process
-from workers.arguments import EmailAddress, Words, reasoned
+from workers.cli.arguments import EmailAddress, Words, reasoned
 from workers.cli.group import WorkerGroup
 
 users_cli = WorkerGroup("users", help="Create users, shut them out and let them in again (as the worker).")

@@ -10,8 +10,8 @@ from models import health, heartbeat
 from models.health import KINDS
 from models.session import transaction
 from workers import process
-from workers.arguments import Words
 from workers.cli import table
+from workers.cli.arguments import Words
 from workers.cli.group import WorkerGroup
 
 NAME_LENGTH_MAX = 255

@@ -295,7 +295,7 @@ def test_a_refusal_on_the_short_way_is_not_counted_twice(database: Database) -> 
         )
     ]
     assert remaining == [f'"token";r={left}' for left in (18, 17, 16, 15)]
-    assert house.app.extensions["gateway"].limits.address._counts["127.0.0.1"].used == 5
+    assert house.app.extensions["gateway"].rate_limits.address._counts["127.0.0.1"].used == 5
 
 
 def unknown() -> str:

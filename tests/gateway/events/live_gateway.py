@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.gateway.harness import SECRET_KEY, ApiHarness, ApiUser
 from tests.support import Database, eventually
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LIMITS_DB = 7
 """Where no other test counts limits and hears notices."""
 

@@ -49,7 +49,7 @@ def stream(person: ApiUser, path: str, **headers: str) -> Iterator[tuple[TestRes
 
 
 def waiting(house: ApiHarness) -> int:
-    return len(house.app.extensions["gateway"].waits)
+    return len(house.app.extensions["gateway"].waiters)
 
 
 def test_what_was_is_replayed_and_what_happens_is_told(house: ApiHarness, client: ApiUser, payment: str) -> None:

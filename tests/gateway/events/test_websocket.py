@@ -194,7 +194,7 @@ def test_what_is_refused_before_the_upgrade(
         f"payments, bearer.{client.token}, bearer.{client.token}": "token_missing",
     }.items():
         assert refused(house, house.nobody(), payment, Sec_WebSocket_Protocol=offered) == (401, code)
-    assert len(house.app.extensions["gateway"].waits) == 0
+    assert len(house.app.extensions["gateway"].waiters) == 0
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_who_answers_no_ping_is_gone(
 ) -> None:
     monkeypatch.setattr(websocket, "PING_SECONDS", 0.2)
     monkeypatch.setattr(subscription, "HEARTBEAT_SECONDS", 0.2)
-    waits = house.app.extensions["gateway"].waits
+    waits = house.app.extensions["gateway"].waiters
     with handshake(port, payment, client) as raw:
         said = b""
         while piece := raw.recv(65_536):

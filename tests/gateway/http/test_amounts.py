@@ -144,8 +144,8 @@ def test_the_bounds_of_a_currency(house: ApiHarness) -> None:
         house.execute("UPDATE currencies SET minimum = NULL, maximum = NULL, is_active = true WHERE code = 'CHF'")
         for column, value in bounds.items():
             house.execute(f"UPDATE currencies SET {column} = %s WHERE code = 'CHF'", value)
-        vars(house.app.extensions["gateway"]).pop("catalogue")
-        vars(house.app.extensions["gateway"]).pop("intake")
+        vars(house.app.extensions["gateway"]).pop("reference_data")
+        vars(house.app.extensions["gateway"]).pop("group_commit")
         answer = person.order("/v1/transfers", order)
         outcomes[str(bounds)] = answer.get_json().get("code", answer.status_code)
         assert person.order("/v1/transfers", order, kept).headers["Idempotent-Replayed"] == "true"

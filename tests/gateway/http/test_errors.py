@@ -9,7 +9,7 @@ import pytest
 from gateway.http.errors import PROBLEMS
 from tests.gateway.harness import ApiHarness, ApiUser
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 RAISERS = {"Refusal": 0, "Flaw": 0, "refuse": 0, "MoneyError": 0}
 """Callables that name a code, and in which place."""
 
@@ -36,7 +36,7 @@ def test_every_raised_code_is_in_the_table() -> None:
 
 
 def test_every_code_of_the_table_is_raised() -> None:
-    by_framework = set(re.findall(r'\d{3}: "(\w+)"', (ROOT / "gateway" / "errors.py").read_text()))
+    by_framework = set(re.findall(r'\d{3}: "(\w+)"', (ROOT / "gateway" / "http" / "errors.py").read_text()))
     own = {"bad_request", "validation_failed", "database_unavailable", "not_found"}
     assert PROBLEMS.keys() == literal_codes() | by_framework | own
 

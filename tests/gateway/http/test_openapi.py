@@ -11,7 +11,7 @@ from models import heartbeat
 from models.session import transaction
 from tests.gateway.harness import ApiHarness
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 PUBLIC = {
     ("post", f"/v1/{path}")

@@ -24,7 +24,7 @@ from tests.support import Database
 def house(database: Database) -> Iterator[ApiHarness]:
     house = ApiHarness(database)
     yield house
-    ours(house).waits.close()
+    ours(house).waiters.close()
 
 
 @pytest.fixture

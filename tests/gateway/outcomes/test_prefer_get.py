@@ -17,7 +17,7 @@ BRIEF = {"Prefer": "wait=1"}
 def house(database: Database) -> Iterator[ApiHarness]:
     house = ApiHarness(database)
     yield house
-    ours(house).waits.close()
+    ours(house).waiters.close()
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_without_prefer_nobody_waits(client: ApiUser, id: str, way: dict[str, st
 @WAYS
 def test_strangers_wait_for_nothing(house: ApiHarness, stranger: ApiUser, id: str, way: dict[str, str]) -> None:
     answered = poll(stranger, id, PATIENT, way)
-    assert (answered.status, answered.applied, len(ours(house).waits)) == (404, None, 0)
+    assert (answered.status, answered.applied, len(ours(house).waiters)) == (404, None, 0)
 
 
 def test_both_ways_answer_alike(client: ApiUser, id: str) -> None:

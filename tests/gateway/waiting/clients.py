@@ -56,10 +56,10 @@ def timed(call: Callable[[], TestResponse]) -> Answered:
 @contextmanager
 def waiting(house: ApiHarness, *calls: Callable[[], TestResponse]) -> Iterator[list[Future[Answered]]]:
     """The calls are made at once, and at the beginning of the block each of them waits; all are answered at its end."""
-    before = len(ours(house).waits)
+    before = len(ours(house).waiters)
     with ThreadPoolExecutor(len(calls)) as pool:
         answers = [pool.submit(timed, call) for call in calls]
-        eventually(lambda: len(ours(house).waits) == before + len(calls), message="all of them wait")
+        eventually(lambda: len(ours(house).waiters) == before + len(calls), message="all of them wait")
         yield answers
 
 

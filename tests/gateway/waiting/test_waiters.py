@@ -29,7 +29,7 @@ LOST_SECONDS_MAX = waiters.TICK_SECONDS + QUICK_SECONDS
 def house(database: Database) -> Iterator[ApiHarness]:
     house = ApiHarness(database)
     yield house
-    ours(house).waits.close()
+    ours(house).waiters.close()
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def another(database: Database, **changes: Any) -> Iterator[ApiHarness]:
     try:
         yield house
     finally:
-        ours(house).waits.close()
+        ours(house).waiters.close()
 
 
 def lines(house: ApiHarness, what: str) -> Any:
@@ -64,7 +64,7 @@ def test_no_line_to_the_database_is_held(house: ApiHarness, client: ApiUser) -> 
         house.post_payments()
     assert {answer.result().payment["state"] for answer in answers} == {"COMPLETED"}
     assert max(answer.result().seconds for answer in answers) < QUICK_SECONDS
-    assert len(ours(house).waits) == 0
+    assert len(ours(house).waiters) == 0
 
 
 def test_above_the_cap_of_the_process_the_answer_comes_at_once(database: Database) -> None:
@@ -170,7 +170,7 @@ def test_a_transition_at_the_worst_moment(
         house.post_payments()
         if is_heard:
             newest = house.execute("SELECT id::text FROM payments ORDER BY id DESC LIMIT 1")[0]
-            eventually(lambda: newest in ours(house).waits._heard)
+            eventually(lambda: newest in ours(house).waiters._heard)
         stop.free.set()
         began = timed(answer.result).seconds
     assert (answer.result().status, answer.result().payment["state"]) == (201, "COMPLETED")
@@ -226,7 +226,7 @@ def test_five_hundred_at_once_while_they_are_posted(house: ApiHarness) -> None:
         answers = list(pool.map(timed, calls))
     assert {(answer.status, answer.payment["state"]) for answer in answers} == {(201, "COMPLETED")}
     assert max(answer.seconds for answer in answers) < QUICK_SECONDS
-    assert len(ours(house).waits) == 0
+    assert len(ours(house).waiters) == 0
 
 
 def test_when_it_is_to_end_everybody_is_answered(database: Database) -> None:
@@ -236,7 +236,7 @@ def test_when_it_is_to_end_everybody_is_answered(database: Database) -> None:
         id = order(client, wallet)
         calls = [deposit(client, wallet, **PATIENT), lambda: client.get(f"/v1/payments/{id}", **PATIENT)]
         with waiting(house, *calls) as [ordered, polled]:
-            ours(house).waits.close()
+            ours(house).waiters.close()
         assert (ordered.result().status, polled.result().status) == (202, 200)
         late = timed(deposit(client, wallet, **PATIENT))
         assert (late.status, late.applied) == (202, None)

@@ -11,7 +11,7 @@ from click.testing import Result
 from models.rules.blanks import fold_blanks
 from tests.workers.books import Books
 from workers import process
-from workers.arguments import Words
+from workers.cli.arguments import Words
 from workers.cli.group import WorkerGroup
 from wsgi import app
 
