@@ -11,7 +11,7 @@ from tests.models.world import new_id
 from workers.cli import table
 
 ID, TEXT = new_id(), "no such account: " + "x" * 300
-SCRIPT = f"from workers import table; table.show(['payment', 'last error'], [['{ID}', '{TEXT}']])"
+SCRIPT = f"from workers.cli import table; table.show(['payment', 'last error'], [['{ID}', '{TEXT}']])"
 
 
 def test_without_a_terminal_nothing_is_cut(capsys: pytest.CaptureFixture[str]):
