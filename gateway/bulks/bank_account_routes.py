@@ -1,7 +1,5 @@
 """POST and GET /v1/bank-accounts, GET and PATCH /v1/bank-accounts/{id}: in whose name a merchant pays."""
 
-from typing import Any
-
 from flask import g
 from uuid_utils import uuid7
 
@@ -10,7 +8,7 @@ from gateway.auth.tokens import requires
 from gateway.bulks.lines import unfit
 from gateway.bulks.representations import bank_account_body
 from gateway.bulks.schemas import BankAccountChange, BankAccountInput, BankAccountSchema
-from gateway.http.blueprint import IF_MATCH, Blueprint
+from gateway.http.blueprint import IF_MATCH, Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError, not_found
 from gateway.http.etag import precondition_failed, require_if_match
 from gateway.http.fields import is_id
@@ -31,15 +29,12 @@ bank_accounts = Blueprint(
     description="Bank accounts of organisations that pay by bulk transfer.",
 )
 
-Body = dict[str, Any]
-Answer = tuple[Body, dict[str, str]]
-
 
 @bank_accounts.route("", methods=["POST"])
 @requires("bulks:write")
 @bank_accounts.arguments(BankAccountInput)
 @bank_accounts.response(201, BankAccountSchema)
-def register(body: Body) -> Answer:
+def register(body: Body) -> JsonAnswer:
     """Register a bank account of an organisation, and the wallet of yours that pays in its name."""
     id = str(uuid7())
     with transaction(services().engine) as connection:
@@ -58,7 +53,7 @@ def register(body: Body) -> Answer:
 @requires("wallets:read")
 @bank_accounts.arguments(PageQuery, location="query")
 @bank_accounts.response(200, page_of(BankAccountSchema))
-def list_bank_accounts(query: Body) -> Answer:
+def list_bank_accounts(query: Body) -> JsonAnswer:
     """Your bank accounts, newest first."""
     caller = g.caller
     merchant_id = None if READ_ALL in caller.scopes else caller.id
@@ -68,7 +63,7 @@ def list_bank_accounts(query: Body) -> Answer:
 @bank_accounts.route("/<id>")
 @requires("wallets:read")
 @bank_accounts.response(200, BankAccountSchema)
-def get_bank_account(id: str) -> Answer:
+def get_bank_account(id: str) -> JsonAnswer:
     """One of your bank accounts."""
     with statements(services().engine) as connection:
         known = _visible(connection, id, sees_all=READ_ALL in g.caller.scopes)
@@ -80,7 +75,7 @@ def get_bank_account(id: str) -> Answer:
 @bank_accounts.doc(parameters=[IF_MATCH])
 @bank_accounts.arguments(BankAccountChange)
 @bank_accounts.response(200, BankAccountSchema)
-def change_bank_account(body: Body, id: str) -> Answer:
+def change_bank_account(body: Body, id: str) -> JsonAnswer:
     """Take one of your bank accounts out of use, or into it again; an inactive one orders nothing."""
     with transaction(services().engine) as connection:
         known = _visible(connection, id, sees_all=False)

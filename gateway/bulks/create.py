@@ -12,6 +12,7 @@ from gateway.bulks.lines import FORMS, lines_of, refuse_referred, unfit
 from gateway.bulks.representations import is_visible
 from gateway.bulks.schemas import NAME_LENGTH_MAX
 from gateway.http.access_log import REQUEST_ID
+from gateway.http.blueprint import Body
 from gateway.http.errors import invalid, not_found
 from gateway.http.fields import is_id
 from gateway.http.idempotency import find_replay, idempotency_key, request_fingerprint
@@ -20,8 +21,6 @@ from models import account, bank_account, bulk
 from models.bulk import Bulk, BulkKind, BulkMode, NewBulk
 from models.sepa_charset import is_same_name
 from models.session import CommitUnknown, Connection, Contention, statements, transaction
-
-Body = dict[str, Any]
 
 
 class AcceptedBulk(NamedTuple):

@@ -2,9 +2,9 @@
 
 import re
 from decimal import Decimal
-from typing import Any
 from xml.etree.ElementTree import Element
 
+from gateway.http.blueprint import Body
 from gateway.http.errors import ApiError, invalid
 from models.iso20022 import NOT_PROVIDED, InvalidFile, document, number, text
 from models.rules.creditor_reference import kind_of
@@ -19,8 +19,6 @@ MESSAGES = r"pain\.001\.001\.09"
 _COUNT = re.compile(r"\d{1,15}", re.ASCII)
 _DAY = re.compile(r"(\d{4}-\d\d-\d\d)(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
 _TIME_WITHOUT_ZONE = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]{8,15}", re.ASCII)
-
-Body = dict[str, Any]
 
 
 def bulk_of(data: bytes) -> Body:

@@ -9,7 +9,7 @@ from gateway.bulks import create
 from gateway.bulks.representations import PATHS, bulk_headers, line_body
 from gateway.bulks.schemas import BulkQuery, BulkSchema, CloseInput, LineQuery, LineSchema, UploadQuery
 from gateway.bulks.upload import UPLOAD_BYTES_MAX, upload
-from gateway.http.blueprint import IDEMPOTENCY_KEY, IF_NONE_MATCH, PREFER, Blueprint
+from gateway.http.blueprint import IDEMPOTENCY_KEY, IF_NONE_MATCH, PREFER, Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError
 from gateway.http.parsing import body_of_request, takes_up_to
 from gateway.http.schemas import page_of
@@ -31,9 +31,6 @@ KEYED: dict[str, Any] = {"parameters": [{**IDEMPOTENCY_KEY, "required": True}, P
 BULKS, LINES = page_of(BulkSchema), page_of(LineSchema)
 TEXT = {"schema": {"type": "string"}}
 
-Body = dict[str, Any]
-Answer = tuple[Body, dict[str, str]]
-
 
 def accept_bulk(kind: BulkKind, body: Body) -> JsonResult:
     """The answer to an order of the kind."""
@@ -49,7 +46,7 @@ def blueprint(kind: BulkKind, description: str) -> Blueprint:
     @requires("payments:read")
     @routes.arguments(BulkQuery, location="query")
     @routes.response(200, BULKS)
-    def list_bulks(query: Body) -> Answer:
+    def list_bulks(query: Body) -> JsonAnswer:
         """Those you ordered, newest first."""
         user_id = None if g.caller.reads_all else g.caller.id
         return paginated(query, bulk.page, bulk_body, kind=kind, user_id=user_id, states=query.get("state", ()))
@@ -58,7 +55,7 @@ def blueprint(kind: BulkKind, description: str) -> Blueprint:
     @requires("payments:read")
     @routes.doc(parameters=[IF_NONE_MATCH, PREFER])
     @routes.response(200, BulkSchema)
-    def get_bulk(id: str) -> Answer | Response:
+    def get_bulk(id: str) -> JsonAnswer | Response:
         """A bulk, in whatever state it is; with Prefer once it is final, or not as If-None-Match says."""
         with statements(services().engine) as connection:
             known = create.visible(connection, kind, id, g.caller)
@@ -73,7 +70,7 @@ def blueprint(kind: BulkKind, description: str) -> Blueprint:
     @routes.doc(responses=exports.document_formats(*exports.FILES))
     @routes.arguments(LineQuery, location="query")
     @routes.response(200, LINES)
-    def list_lines(query: Body, id: str) -> Answer | Response:
+    def list_lines(query: Body, id: str) -> JsonAnswer | Response:
         """Its lines as they were given, each a payment."""
         engine = services().engine
         with statements(engine) as connection:
@@ -94,7 +91,7 @@ def blueprint(kind: BulkKind, description: str) -> Blueprint:
     @routes.doc(requestBody={"content": {exports.JSON_LINES: TEXT, exports.CSV: TEXT}, "required": True})
     @routes.arguments(UploadQuery, location="query")
     @routes.response(200, BulkSchema)
-    def add_lines(query: Body, id: str) -> Answer:
+    def add_lines(query: Body, id: str) -> JsonAnswer:
         """Add lines to an open bulk, one a line of the body; a thousand at a time they are kept."""
         known = upload(kind, id, query["first"], request, g.caller, services())
         return bulk_body(known), _headers(known)
@@ -103,7 +100,7 @@ def blueprint(kind: BulkKind, description: str) -> Blueprint:
     @requires("bulks:write")
     @routes.arguments(CloseInput)
     @routes.response(200, BulkSchema)
-    def close(body: Body, id: str) -> Answer:
+    def close(body: Body, id: str) -> JsonAnswer:
         """Say that no more lines come, and how many there are: with the last of them it is final."""
         lines = body.get("lines")
         with transaction(services().engine) as connection:

@@ -1,7 +1,5 @@
 """POST /v1/commissions/preview; /v1/ops/commission-terms and GET /v1/ops/commissions: what moving money costs."""
 
-from typing import Any
-
 from flask import g
 
 from gateway.acceptance.reference_data import limits_error, minor_units
@@ -16,7 +14,7 @@ from gateway.commission.schemas import (
     TermsInput,
     TermsQuery,
 )
-from gateway.http.blueprint import Blueprint
+from gateway.http.blueprint import Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError, invalid
 from gateway.http.schemas import page_of
 from gateway.lists.paging import paginated
@@ -33,8 +31,6 @@ commissions = Blueprint(
     "commissions", __name__, url_prefix="/v1", description="What a payment costs: preview, terms and a report."
 )
 
-Body = dict[str, Any]
-Answer = tuple[Body, dict[str, str]]
 
 SIDES = {"transfer": ("source", "target"), "charge": ("target", "source"), "withdrawal": ("source",)}
 """Which wallet is the maker's own, and which may be; a deposit goes into the maker's own, from outside."""
@@ -44,7 +40,7 @@ SIDES = {"transfer": ("source", "target"), "charge": ("target", "source"), "with
 @requires("payments:read")
 @commissions.arguments(PreviewInput)
 @commissions.response(200, PreviewSchema)
-def preview(body: Body) -> Answer:
+def preview(body: Body) -> JsonAnswer:
     """What would be taken of a payment that you order now, or, for ops, a merchant; moves nothing."""
     known = services().reference_data.currency(body["currency"])
     amount = minor_units(body["amount"], known)
@@ -81,7 +77,7 @@ def preview(body: Body) -> Answer:
 @requires("ops:read")
 @commissions.arguments(TermsQuery, location="query")
 @commissions.response(200, page_of(KeptTermsSchema))
-def list_terms(query: Body) -> Answer:
+def list_terms(query: Body) -> JsonAnswer:
     """Terms of commission, newest first: those in force, those that were, and those to come."""
     asked = {name: query.get(name) for name in ("type", "currency")}
     return paginated(query, commission_terms.page, _kept_body, merchant_id=query.get("merchant"), **asked)
@@ -91,7 +87,7 @@ def list_terms(query: Body) -> Answer:
 @requires("ops:commissions")
 @commissions.arguments(TermsInput)
 @commissions.response(201, KeptTermsSchema)
-def add_terms(body: Body) -> Answer:
+def add_terms(body: Body) -> JsonAnswer:
     """New terms, for payments accepted from `valid_from` on: a minute from now at the earliest, and by default."""
     terms, merchant, since = _terms(body), body.get("merchant"), body.get("valid_from")
     with transaction(services().engine) as connection:
@@ -111,7 +107,7 @@ def add_terms(body: Body) -> Answer:
 @requires("ops:read")
 @commissions.arguments(TakingsQuery, location="query")
 @commissions.response(200, TakingsSchema)
-def report(query: Body) -> Answer:
+def report(query: Body) -> JsonAnswer:
     """What commission was taken and given back, by day (UTC) and currency."""
     with statements(services().engine) as connection:
         days = commission_report.by_day(connection, query["since"], query["until"], query.get("currency"))

@@ -8,7 +8,7 @@ from itsdangerous import BadData, BadSignature, URLSafeSerializer
 
 from gateway.auth.tokens import Caller, requires
 from gateway.events.schemas import NEWEST, EventPageSchema, EventQuery
-from gateway.http.blueprint import Blueprint
+from gateway.http.blueprint import Blueprint, JsonAnswer
 from gateway.http.errors import ApiError
 from gateway.lists import pagination
 from gateway.services import services
@@ -36,7 +36,7 @@ Place = tuple[str, int]
 @requires("payments:read")
 @events.arguments(EventQuery, location="query")
 @events.response(200, EventPageSchema)
-def list_events(query: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+def list_events(query: dict[str, Any]) -> JsonAnswer:
     """Events of payments, bulks and webhook endpoints that concern you, oldest first.
 
     Every page has a next_cursor, also the last: read on from it, today or in a year, and you miss nothing. `data` is

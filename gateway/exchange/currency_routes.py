@@ -8,7 +8,7 @@ from gateway.acceptance.reference_data import minor_units
 from gateway.auth import tokens
 from gateway.auth.tokens import requires
 from gateway.exchange.currency_schemas import CurrencyChange, CurrencyInput
-from gateway.http.blueprint import IF_MATCH, IF_NONE_MATCH, Blueprint
+from gateway.http.blueprint import IF_MATCH, IF_NONE_MATCH, Blueprint, JsonAnswer
 from gateway.http.errors import ApiError, invalid, not_found
 from gateway.http.etag import precondition_failed, require_if_match
 from gateway.http.fields import is_currency_code
@@ -23,7 +23,6 @@ currencies = Blueprint(
     "currencies", __name__, url_prefix="/v1/currencies", description="The currencies, their digits and bounds."
 )
 
-Answer = tuple[dict[str, Any], dict[str, str]]
 
 BOUNDS = ("minimum", "maximum", "balance_maximum")
 
@@ -31,7 +30,7 @@ BOUNDS = ("minimum", "maximum", "balance_maximum")
 @currencies.route("")
 @requires("currencies:read")
 @currencies.response(200, page_of(CurrencySchema))
-def list_currencies() -> Answer:
+def list_currencies() -> JsonAnswer:
     """All currencies by code, on one page."""
     rows = [currency_body(known) for known in services().reference_data.currencies().values()]
     return {"data": rows, "has_more": False, "next_cursor": None, "prev_cursor": None}, {}
@@ -41,7 +40,7 @@ def list_currencies() -> Answer:
 @requires("currencies:read")
 @currencies.doc(parameters=[IF_NONE_MATCH])
 @currencies.response(200, CurrencySchema)
-def get_currency(code: str) -> Answer | Response:
+def get_currency(code: str) -> JsonAnswer | Response:
     """A currency."""
     with statements(services().engine) as connection:
         known = _known(connection, code)
@@ -55,7 +54,7 @@ def get_currency(code: str) -> Answer | Response:
 @requires("ops:currencies")
 @currencies.arguments(CurrencyInput)
 @currencies.response(201, CurrencySchema)
-def add_currency(body: dict[str, Any]) -> Answer:
+def add_currency(body: dict[str, Any]) -> JsonAnswer:
     """Add a currency; its code, digits and kind are for ever."""
     code, digits = body["code"], body["digits"]
     new = _bounded(Currency(code, digits, body["kind"], body["name"], None, None, None), body)
@@ -72,7 +71,7 @@ def add_currency(body: dict[str, Any]) -> Answer:
 @currencies.doc(parameters=[IF_MATCH])
 @currencies.arguments(CurrencyChange)
 @currencies.response(200, CurrencySchema)
-def change_currency(body: dict[str, Any], code: str) -> Answer:
+def change_currency(body: dict[str, Any], code: str) -> JsonAnswer:
     """Name a currency, bound it, or take it out of use: an inactive one takes no new payments."""
     with transaction(services().engine) as connection:
         known = _known(connection, code)

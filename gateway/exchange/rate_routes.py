@@ -5,7 +5,7 @@ from typing import Any
 from gateway.auth import tokens
 from gateway.auth.tokens import requires
 from gateway.exchange.schemas import RateInput, RateSchema
-from gateway.http.blueprint import Blueprint
+from gateway.http.blueprint import Blueprint, JsonAnswer
 from gateway.http.errors import invalid
 from gateway.http.schemas import page_of
 from gateway.services import services
@@ -18,13 +18,11 @@ from models.session import statements, transaction
 
 rates = Blueprint("rates", __name__, url_prefix="/v1/exchange-rates", description="Rates between currencies.")
 
-Answer = tuple[dict[str, Any], dict[str, str]]
-
 
 @rates.route("")
 @requires("currencies:read")
 @rates.response(200, page_of(RateSchema))
-def list_rates() -> Answer:
+def list_rates() -> JsonAnswer:
     """The rates that count now, by currencies, on one page."""
     with statements(services().engine) as connection:
         rows = exchange_rate.in_force(connection)
@@ -35,7 +33,7 @@ def list_rates() -> Answer:
 @requires("ops:rates")
 @rates.arguments(RateInput)
 @rates.response(200, RateSchema)
-def tell_rate(body: dict[str, Any]) -> Answer:
+def tell_rate(body: dict[str, Any]) -> JsonAnswer:
     """Tell a rate; quotes that were given keep theirs."""
     for side in ("source", "target"):
         services().reference_data.currency(body[side], f"/{side}")

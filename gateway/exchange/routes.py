@@ -1,7 +1,5 @@
 """POST /v1/quotes and /v1/exchanges: a rate is frozen for a while, and used by one payment."""
 
-from typing import Any
-
 from flask import g, request
 from uuid_utils import uuid7
 
@@ -9,7 +7,7 @@ from gateway.acceptance.payment_request import PaymentRequest
 from gateway.acceptance.reference_data import limits_error, minor_units
 from gateway.auth.tokens import requires
 from gateway.exchange.schemas import QuoteInput, QuoteSchema
-from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint
+from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError, invalid
 from gateway.http.idempotency import idempotency_key, request_fingerprint
 from gateway.http.parsing import body_of_request
@@ -34,15 +32,12 @@ exchanges = Blueprint(
     description="Quotes that freeze a rate, and exchanges between your wallets.",
 )
 
-Body = dict[str, Any]
-Answer = tuple[Body, dict[str, str]]
-
 
 @exchanges.route("/quotes", methods=["POST"])
 @requires("transfers:write")
 @exchanges.arguments(QuoteInput)
 @exchanges.response(201, QuoteSchema)
-def make_quote(body: Body) -> Answer:
+def make_quote(body: Body) -> JsonAnswer:
     """Freeze a rate for one exchange between your wallets, or one transfer; commission is named, and in no rate."""
     source, target = (
         services().reference_data.currency(body[name], f"/{name}") for name in ("source_currency", "target_currency")

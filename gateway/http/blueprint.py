@@ -17,6 +17,12 @@ from gateway.http.openapi import finished
 from gateway.http.parsing import StrictParser
 from gateway.http.schemas import ProblemSchema
 
+Body = dict[str, Any]
+"""A JSON object, read or about to be written."""
+
+JsonAnswer = tuple[Body, dict[str, str]]
+"""What a view answers: the body and its headers; the status is the one that the route declares."""
+
 encode = json.JSONEncoder(separators=(",", ":")).encode
 
 

@@ -7,7 +7,7 @@ from flask import Response, g
 from uuid_utils import uuid7
 
 from gateway.auth.tokens import SCOPES, actor, may_grant, requires
-from gateway.http.blueprint import Blueprint, no_content
+from gateway.http.blueprint import Blueprint, Body, JsonAnswer, no_content
 from gateway.http.errors import AUTHENTICATE, ApiError, invalid, not_found
 from gateway.http.fields import is_id
 from gateway.http.schemas import PageQuery, page_of
@@ -27,15 +27,12 @@ api_keys = Blueprint(
     description="Long-lived tokens for servers: made, rolled and ended.",
 )
 
-Body = dict[str, Any]
-Answer = tuple[dict[str, Any], dict[str, str]]
-
 
 @api_keys.route("", methods=["POST"])
 @requires("api-keys:write")
 @api_keys.arguments(ApiKeyInput)
 @api_keys.response(201, NewApiKeySchema)
-def make_api_key(body: Body) -> Answer:
+def make_api_key(body: Body) -> JsonAnswer:
     """Make an API key, with no more scopes than the token that asks for it; the key is shown this once.
 
     A key that is asked for with a key ends with that one at the latest.
@@ -56,7 +53,7 @@ def make_api_key(body: Body) -> Answer:
 @requires("api-keys:read")
 @api_keys.arguments(PageQuery, location="query")
 @api_keys.response(200, page_of(ApiKeySchema))
-def list_api_keys(query: dict[str, Any]) -> Answer:
+def list_api_keys(query: dict[str, Any]) -> JsonAnswer:
     """Your living API keys, the newest first."""
     return paginated(
         query, tokens.page, lambda row: api_key_body(row, g.caller.role), user_id=g.caller.id, kind=API_KEY
@@ -67,7 +64,7 @@ def list_api_keys(query: dict[str, Any]) -> Answer:
 @requires("api-keys:write")
 @api_keys.arguments(RollInput)
 @api_keys.response(201, NewApiKeySchema)
-def roll_api_key(body: Body, id: str) -> Answer:
+def roll_api_key(body: Body, id: str) -> JsonAnswer:
     """Replace an API key by a new one of the same name, scopes and expiry; the old one ends after the overlap."""
     if not is_id(id):
         raise not_found()

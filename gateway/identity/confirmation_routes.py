@@ -1,7 +1,5 @@
 """POST /v1/confirmations, /v1/password-resets: what a mail's token proves, and asking for such a mail."""
 
-from typing import Any
-
 from flask import Response, request
 from uuid_utils import uuid7
 
@@ -9,7 +7,7 @@ import celery_config
 from gateway.auth.rate_limit import per_address
 from gateway.auth.tokens import actor, public
 from gateway.http.access_log import REQUEST_ID
-from gateway.http.blueprint import Blueprint, no_content
+from gateway.http.blueprint import Blueprint, Body, JsonAnswer, no_content
 from gateway.http.errors import invalid
 from gateway.identity import passwords
 from gateway.identity.fields import CONFIRMATION_INVALID, refuse_weak
@@ -26,9 +24,6 @@ from models.user import User
 confirmations = Blueprint(
     "confirmations", __name__, url_prefix="/v1", description="Confirming an e-mail address, and setting a new password."
 )
-
-Body = dict[str, Any]
-Answer = tuple[dict[str, Any], dict[str, str]]
 
 
 @confirmations.route("/confirmations", methods=["POST"])
@@ -50,7 +45,7 @@ def confirm(body: Body) -> Response:
 @per_address("mail")
 @confirmations.arguments(EmailInput)
 @confirmations.response(202, MailSchema)
-def resend(body: Body) -> Answer:
+def resend(body: Body) -> JsonAnswer:
     """Have the mail sent again; the answer is the same for any address."""
     return _mail(body["email"], Purpose.EMAIL)
 
@@ -60,7 +55,7 @@ def resend(body: Body) -> Answer:
 @per_address("mail")
 @confirmations.arguments(EmailInput)
 @confirmations.response(202, MailSchema)
-def ask_for_reset(body: Body) -> Answer:
+def ask_for_reset(body: Body) -> JsonAnswer:
     """Have a mail sent by which a new password can be set; the answer is the same for any address."""
     return _mail(body["email"], Purpose.PASSWORD)
 
@@ -105,7 +100,7 @@ def _confirm(connection: Connection, owner: User) -> None:
     audit.note(connection, actor(owner.id), "users.confirm", owner.id, before=before, after=after)
 
 
-def _mail(email: str, purpose: Purpose) -> Answer:
+def _mail(email: str, purpose: Purpose) -> JsonAnswer:
     """Wish for a mail to the address, if it is that of a user who can use one."""
     with transaction(services().engine) as connection:
         owner = user.by_email(connection, email)

@@ -1,12 +1,12 @@
 """GET and PATCH /v1/me: who the caller is."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from flask import g
 
 from gateway.auth.rate_limit import per_address
 from gateway.auth.tokens import actor, requires
-from gateway.http.blueprint import Blueprint
+from gateway.http.blueprint import Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError, invalid
 from gateway.http.parsing import UNKNOWN_FIELD
 from gateway.identity import passwords
@@ -22,8 +22,6 @@ from models.user import NAME_LENGTH_MAX, Role, User
 
 me = Blueprint("me", __name__, url_prefix="/v1/me", description="Your own data.")
 
-Body = dict[str, Any]
-Answer = tuple[dict[str, Any], dict[str, str]]
 
 OF_MERCHANTS = ("name", "url")
 OF_PASSWORD = ("current_password", "password")
@@ -33,7 +31,7 @@ CHANGED = ("name", "first_name", "last_name", "phone_number", "url")
 @me.route("")
 @requires("me:read")
 @me.response(200, UserSchema)
-def get_me() -> Answer:
+def get_me() -> JsonAnswer:
     """You, as we know you."""
     with statements(services().engine) as connection:
         return user_body(_caller(connection)), {}
@@ -44,7 +42,7 @@ def get_me() -> Answer:
 @per_address("me")  # else whoever is signed in asks at leisure whose phone number is known
 @me.arguments(MeChange)
 @me.response(200, UserSchema)
-def change_me(body: Body) -> Answer:
+def change_me(body: Body) -> JsonAnswer:
     """Change what you say of yourself; a new password needs the current one, and ends your other sessions."""
     if g.caller.role != Role.MERCHANT:
         _refuse([(name, UNKNOWN_FIELD.code, str(UNKNOWN_FIELD)) for name in OF_MERCHANTS if name in body])

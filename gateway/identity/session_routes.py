@@ -7,7 +7,7 @@ from uuid_utils import uuid7
 
 from gateway.auth.tokens import actor, public, requires
 from gateway.http.access_log import ADDRESS, NETWORK
-from gateway.http.blueprint import Blueprint, no_content
+from gateway.http.blueprint import Blueprint, JsonAnswer, no_content
 from gateway.http.errors import ApiError, not_found
 from gateway.http.fields import is_id
 from gateway.http.schemas import PageQuery, page_of
@@ -26,14 +26,12 @@ sessions = Blueprint(
     "sessions", __name__, url_prefix="/v1/sessions", description="Signing in and out, and the sessions that are open."
 )
 
-Answer = tuple[dict[str, Any], dict[str, str]]
-
 
 @sessions.route("", methods=["POST"])
 @public
 @sessions.arguments(SessionInput)
 @sessions.response(201, NewSessionSchema)
-def open_session(body: dict[str, Any]) -> Answer:
+def open_session(body: dict[str, Any]) -> JsonAnswer:
     """Sign in; the token is shown this once. An unknown address and a wrong password are answered alike."""
     by_address = login_throttle.of_address(request.environ[NETWORK])
     with statements(services().engine) as connection:
@@ -80,7 +78,7 @@ def _open(connection: Connection, known: User, token: str) -> TokenRecord:
 @requires("sessions:read")
 @sessions.arguments(PageQuery, location="query")
 @sessions.response(200, page_of(SessionSchema))
-def list_sessions(query: dict[str, Any]) -> Answer:
+def list_sessions(query: dict[str, Any]) -> JsonAnswer:
     """Where you are signed in, the newest first."""
     return paginated(
         query,

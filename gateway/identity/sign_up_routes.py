@@ -1,6 +1,6 @@
 """POST /v1/clients, /v1/merchants: a customer signs up."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from flask import request
 from uuid_utils import uuid7
@@ -9,7 +9,7 @@ import celery_config
 from gateway.auth.rate_limit import per_address
 from gateway.auth.tokens import actor, public
 from gateway.http.access_log import REQUEST_ID
-from gateway.http.blueprint import IDEMPOTENCY_KEY, Blueprint
+from gateway.http.blueprint import IDEMPOTENCY_KEY, Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError
 from gateway.http.idempotency import idempotency_key, request_fingerprint
 from gateway.http.parsing import body_of_request
@@ -25,9 +25,6 @@ from models.user import NAME_LENGTH_MAX, NewUser, Role, User
 
 sign_up = Blueprint("sign_up", __name__, url_prefix="/v1", description="New clients and merchants.")
 
-Body = dict[str, Any]
-Answer = tuple[dict[str, Any], dict[str, str]]
-
 
 @sign_up.route("/clients", methods=["POST"])
 @public
@@ -35,7 +32,7 @@ Answer = tuple[dict[str, Any], dict[str, str]]
 @sign_up.doc(parameters=[IDEMPOTENCY_KEY])
 @sign_up.arguments(ClientInput)
 @sign_up.response(201, UserSchema)
-def sign_up_client(body: Body) -> Answer:
+def sign_up_client(body: Body) -> JsonAnswer:
     """Sign up as a client; a mail asks to confirm the address, and wallets are opened at once."""
     return _sign_up(Role.CLIENT, f"{body['first_name']} {body['last_name']}"[:NAME_LENGTH_MAX], None, body)
 
@@ -46,7 +43,7 @@ def sign_up_client(body: Body) -> Answer:
 @sign_up.doc(parameters=[IDEMPOTENCY_KEY])
 @sign_up.arguments(MerchantInput)
 @sign_up.response(201, UserSchema)
-def sign_up_merchant(body: Body) -> Answer:
+def sign_up_merchant(body: Body) -> JsonAnswer:
     """Sign up as a merchant; a mail asks to confirm the address."""
     return _sign_up(Role.MERCHANT, body["name"], body["url"], body)
 
@@ -58,7 +55,7 @@ class SignUpKey(NamedTuple):
     fingerprint: bytes
 
 
-def _sign_up(role: Role, name: str, url: str | None, body: Body) -> Answer:
+def _sign_up(role: Role, name: str, url: str | None, body: Body) -> JsonAnswer:
     refuse_weak(body["password"], body["email"])
     claim = _claim()
     new = NewUser(

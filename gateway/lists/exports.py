@@ -11,7 +11,7 @@ from typing import Any
 import marshmallow as ma
 from flask import Response, request
 
-from gateway.http.blueprint import encode
+from gateway.http.blueprint import JsonAnswer, encode
 from gateway.http.errors import invalid
 from gateway.http.media_types import JSON, best
 from gateway.http.schemas import Output
@@ -52,9 +52,7 @@ def accepted_format(*media_types: str) -> str:
     return best(request.environ.get("HTTP_ACCEPT"), JSON, *media_types) or JSON
 
 
-def export_response(
-    query: Mapping[str, Any], read: Read, show: Show, schema: type[Output]
-) -> Response | tuple[dict[str, Any], dict[str, str]]:
+def export_response(query: Mapping[str, Any], read: Read, show: Show, schema: type[Output]) -> Response | JsonAnswer:
     """The page or file of the rows that `read` gives, up to so many from a place on, as `show` shows them.
 
     Both outlive the request when they are streamed, so they must not ask for it.

@@ -11,6 +11,7 @@ from flask import g, request
 from itsdangerous import BadData, BadSignature, URLSafeTimedSerializer
 from itsdangerous.encoding import base64_decode, base64_encode
 
+from gateway.http.blueprint import JsonAnswer
 from gateway.http.errors import ApiError, invalid
 from gateway.http.page_fields import CURSOR_LENGTH_MAX
 from gateway.services import services
@@ -73,14 +74,12 @@ def page(
     at: Cursor,
     rows: Sequence[Any],
     show: Callable[[Any], dict[str, Any]],
-) -> tuple[dict[str, Any], dict[str, str]]:
+) -> JsonAnswer:
     """Body and Link header of the page; `rows` are up to limit + 1, oldest first if `at.after` is set."""
     return page_body(query, at, Page(rows, [RowKey(row.id) for row in rows]), show)
 
 
-def page_body(
-    query: Mapping[str, Any], at: Cursor, found: Page, show: Callable[[Any], dict[str, Any]]
-) -> tuple[dict[str, Any], dict[str, str]]:
+def page_body(query: Mapping[str, Any], at: Cursor, found: Page, show: Callable[[Any], dict[str, Any]]) -> JsonAnswer:
     """Body and Link header of the page of up to limit of these rows, in the opposite order if `at.after` is set."""
     limit, is_back = query["limit"], at.after is not None
     rows, spots = list(found.rows[:limit]), found.spots[:limit]

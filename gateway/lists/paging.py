@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from gateway.http.blueprint import JsonAnswer
 from gateway.lists import pagination
 from gateway.services import services
 from models.session import statements
@@ -13,7 +14,7 @@ def paginated(
     read: Callable[..., Sequence[Any]],
     show: Callable[[Any], dict[str, Any]],
     **filters: object,
-) -> tuple[dict[str, Any], dict[str, str]]:
+) -> JsonAnswer:
     """Body and Link header of the page; `read` takes a connection, these filters, and limit, before and after."""
     at = pagination.decode_cursor(query)
     with statements(services().engine) as connection:

@@ -1,7 +1,5 @@
 """GET and POST /v1/ops/adjustments, and /{id}/approve and /reject: two of ops put a balance right, or do not."""
 
-from typing import Any
-
 from flask import g, request
 from uuid_utils import uuid7
 
@@ -10,7 +8,7 @@ from gateway.acceptance.reference_data import minor_units
 from gateway.auth import tokens
 from gateway.auth.tokens import requires
 from gateway.http.access_log import REQUEST_ID
-from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint
+from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError, invalid, not_found
 from gateway.http.fields import is_id
 from gateway.http.idempotency import find_replay, idempotency_key, request_fingerprint
@@ -34,15 +32,12 @@ adjustments = Blueprint(
     description="Corrections of a balance: one of ops proposes, another approves.",
 )
 
-Body = dict[str, Any]
-Answer = tuple[Body, dict[str, str]]
-
 
 @adjustments.route("")
 @requires("ops:read")
 @adjustments.arguments(AdjustmentQuery, location="query")
 @adjustments.response(200, page_of(AdjustmentSchema))
-def list_adjustments(query: Body) -> Answer:
+def list_adjustments(query: Body) -> JsonAnswer:
     """Adjustments, newest first."""
     return paginated(query, adjustment.page, _shown, states=query.get("state", list(AdjustmentState)))
 
@@ -52,7 +47,7 @@ def list_adjustments(query: Body) -> Answer:
 @adjustments.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}])
 @adjustments.arguments(AdjustmentInput)
 @adjustments.response(201, AdjustmentSchema)
-def propose(body: Body) -> Answer:
+def propose(body: Body) -> JsonAnswer:
     """Propose to credit or debit a wallet; nothing moves until another of ops approves it."""
     key, print_ = idempotency_key(request.environ), request_fingerprint(request.path, body_of_request())
     currency = services().reference_data.currency(body["currency"])
@@ -108,7 +103,7 @@ def approve(body: Body, id: str) -> JsonResult:
 @requires("ops:adjustments")
 @adjustments.arguments(RejectionInput)
 @adjustments.response(200, AdjustmentSchema)
-def reject(body: Body, id: str) -> Answer:
+def reject(body: Body, id: str) -> JsonAnswer:
     """Reject what another of ops proposed, or take back what you did: nothing will move by it."""
     with transaction(services().engine) as connection:
         proposed = _known(connection, id)

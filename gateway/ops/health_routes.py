@@ -4,7 +4,7 @@ from typing import Any
 
 import celery_config
 from gateway.auth.tokens import public
-from gateway.http.blueprint import Blueprint
+from gateway.http.blueprint import Blueprint, JsonAnswer
 from gateway.http.errors import ApiError
 from gateway.http.schemas import HealthSchema, StatusSchema
 from gateway.services import services
@@ -15,13 +15,11 @@ from models.session import require_writable, statements
 
 health = Blueprint("health", __name__, description="Whether the service works; for monitoring.")
 
-Answer = tuple[dict[str, Any], dict[str, str]]
-
 
 @health.route("/health/live")
 @public
 @health.response(200, HealthSchema)
-def live() -> Answer:
+def live() -> JsonAnswer:
     """This process answers."""
     return {"status": "ok"}, {}
 
@@ -29,7 +27,7 @@ def live() -> Answer:
 @health.route("/health/ready")
 @public
 @health.response(200, HealthSchema)
-def ready() -> Answer:
+def ready() -> JsonAnswer:
     """This process can accept payments: its clock is right, and the database can store them; 503 if not."""
     with statements(services().engine) as connection:
         require_writable(connection)
@@ -46,7 +44,7 @@ def ready() -> Answer:
 @health.route("/status")
 @public
 @health.response(200, StatusSchema)
-def status() -> Answer:
+def status() -> JsonAnswer:
     """How payments are accepted and posted, and what is wrong; 503 if they are not accepted, or not posted."""
     broker_is_up = celery_config.is_broker_up(services().settings.redis_url)
     with statements(services().engine) as connection:

@@ -10,7 +10,7 @@ import celery_config
 from gateway.auth import tokens
 from gateway.auth.tokens import requires
 from gateway.http.access_log import REQUEST_ID
-from gateway.http.blueprint import PREFER, Blueprint, JsonResponse, encode
+from gateway.http.blueprint import PREFER, Blueprint, JsonAnswer, JsonResponse, encode
 from gateway.http.errors import ApiError, not_found
 from gateway.http.fields import is_id
 from gateway.http.schemas import PaymentSchema, page_of
@@ -31,14 +31,12 @@ ops_payments = Blueprint(
     description="Payments that were not posted by themselves, and retrying them.",
 )
 
-Answer = tuple[dict[str, Any], dict[str, str]]
-
 
 @ops_payments.route("")
 @requires("ops:read")
 @ops_payments.arguments(OpsPaymentQuery, location="query")
 @ops_payments.response(200, page_of(OpsPaymentSchema))
-def list_stuck(query: dict[str, Any]) -> Answer:
+def list_stuck(query: dict[str, Any]) -> JsonAnswer:
     """Payments not posted so many seconds after their acceptance, or parked ones, or withdrawals that the bank was told
     of without an end yet; newest first.
     """
@@ -70,7 +68,7 @@ def retry(body: dict[str, Any], id: str) -> JsonResult:
 @ops_payments.arguments(RetriesInput)
 @ops_payments.response(202, RetriesSchema)
 @ops_payments.alt_response(200, schema=RetriesSchema, description="The payments that would be retried: a dry run.")
-def retry_many(body: dict[str, Any]) -> Answer | Response:
+def retry_many(body: dict[str, Any]) -> JsonAnswer | Response:
     """Have many payments tried now, the oldest first; unless dry_run is false, only say which."""
     asked, dry_run = body["filter"], body["dry_run"]
     with statements(services().engine) as connection:

@@ -6,7 +6,7 @@ from flask import g
 
 from gateway.auth import tokens
 from gateway.auth.tokens import requires
-from gateway.http.blueprint import Blueprint
+from gateway.http.blueprint import Blueprint, JsonAnswer
 from gateway.http.errors import ApiError, not_found
 from gateway.http.fields import is_id
 from gateway.http.schemas import page_of
@@ -23,14 +23,12 @@ from models.user import User
 
 ops = Blueprint("ops", __name__, url_prefix="/v1/ops", description="Users, accounts and the audit log, for ops.")
 
-Answer = tuple[dict[str, Any], dict[str, str]]
-
 
 @ops.route("/users")
 @requires("ops:read")
 @ops.arguments(UserQuery, location="query")
 @ops.response(200, page_of(UserSchema))
-def list_users(query: dict[str, Any]) -> Answer:
+def list_users(query: dict[str, Any]) -> JsonAnswer:
     """Users, newest first; deactivated ones only if asked for."""
     asked = {name: query.get(name) for name in ("is_active", "role", "email")}
     return paginated(query, user.page, user_body, **asked)
@@ -39,7 +37,7 @@ def list_users(query: dict[str, Any]) -> Answer:
 @ops.route("/users/<id>")
 @requires("ops:read")
 @ops.response(200, UserSchema)
-def get_user(id: str) -> Answer:
+def get_user(id: str) -> JsonAnswer:
     """A user."""
     with statements(services().engine) as connection:
         return user_body(_user(connection, id)), {}
@@ -49,7 +47,7 @@ def get_user(id: str) -> Answer:
 @requires("ops:users")
 @ops.arguments(UserChange)
 @ops.response(200, UserSchema)
-def change_user(body: dict[str, Any], id: str) -> Answer:
+def change_user(body: dict[str, Any], id: str) -> JsonAnswer:
     """Deactivate a user, whose tokens and wallets are then of no use, or activate one again."""
     is_active = body["is_active"]
     if id == g.caller.id and not is_active:
@@ -82,7 +80,7 @@ def _user(connection: Connection, id: str, *, is_locked: bool = False) -> User:
 @requires("ops:read")
 @ops.arguments(AccountQuery, location="query")
 @ops.response(200, page_of(AccountSchema))
-def list_accounts(query: dict[str, Any]) -> Answer:
+def list_accounts(query: dict[str, Any]) -> JsonAnswer:
     """Everybody's wallets, newest first; inactive ones only if asked for."""
     asked = {name: query.get(name) for name in ("is_active", "currency")}
     return paginated(query, account.wallets, account_body, owner_id=query.get("owner"), **asked)
@@ -92,7 +90,7 @@ def list_accounts(query: dict[str, Any]) -> Answer:
 @requires("ops:read")
 @ops.arguments(AuditQuery, location="query")
 @ops.response(200, page_of(AuditLineSchema))
-def list_audit(query: dict[str, Any]) -> Answer:
+def list_audit(query: dict[str, Any]) -> JsonAnswer:
     """The audit log, newest first."""
     asked = {name: query.get(name) for name in ("target", "actor", "action")}
     return paginated(query, audit.page, audit_body, **asked)

@@ -1,7 +1,6 @@
 """POST /v1/charges/{id}/capture and /void, /v1/payments/{id}/cancel: wishes of the maker that a worker decides."""
 
 from http import HTTPStatus
-from typing import Any
 
 from flask import g, request
 from uuid_utils import uuid7
@@ -10,7 +9,7 @@ import celery_config
 from gateway.acceptance.reference_data import minor_units
 from gateway.auth.tokens import actor, requires
 from gateway.http.access_log import REQUEST_ID
-from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint
+from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint, Body
 from gateway.http.errors import ApiError, invalid, not_found
 from gateway.http.fields import is_id
 from gateway.http.idempotency import find_replay, idempotency_key, request_fingerprint
@@ -33,8 +32,6 @@ endings = Blueprint(
     description="Taking or releasing what a charge holds, and cancelling what is not posted yet.",
 )
 keyed = endings.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}, PREFER])
-
-Body = dict[str, Any]
 
 
 @endings.route("/charges/<id>/capture", methods=["POST"])

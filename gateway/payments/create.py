@@ -9,6 +9,7 @@ from uuid_utils import uuid7
 from gateway.acceptance.payment_request import PaymentRequest
 from gateway.acceptance.reference_data import limits_error, minor_units
 from gateway.auth.tokens import Caller
+from gateway.http.blueprint import Body
 from gateway.http.errors import ApiError, invalid
 from gateway.http.idempotency import idempotency_key, request_fingerprint
 from gateway.payments.quotes import usable_quote
@@ -18,8 +19,6 @@ from gateway.services import Services
 from models.payout import Counterparty
 from models.rules.types import PaymentType
 from settings import Settings
-
-Body = dict[str, Any]
 
 
 class RequestedParties(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response, g, request
 
 from gateway.auth.tokens import requires
-from gateway.http.blueprint import IF_NONE_MATCH, PREFER, Blueprint
+from gateway.http.blueprint import IF_NONE_MATCH, PREFER, Blueprint, JsonAnswer
 from gateway.http.errors import not_found
 from gateway.http.fields import is_id
 from gateway.http.schemas import OperationSchema, PaymentSchema, page_of
@@ -37,7 +37,7 @@ EMPTY_PAGE = {"data": [], "has_more": False, "next_cursor": None, "prev_cursor":
 @payments.doc(responses=exports.document_formats(*exports.FILES))
 @payments.arguments(PaymentQuery, location="query")
 @payments.response(200, page_of(PaymentSchema))
-def list_payments(query: dict[str, Any]) -> Response | tuple[dict[str, Any], dict[str, str]]:
+def list_payments(query: dict[str, Any]) -> Response | JsonAnswer:
     """The payments you ordered and those of your wallets, newest first, filtered and sorted by what they show you.
 
     Amounts need one currency. Sorted by anything but created_at, that must be bounded to at most 31 days.
@@ -63,7 +63,7 @@ def list_payments(query: dict[str, Any]) -> Response | tuple[dict[str, Any], dic
 @requires("payments:read")
 @payments.doc(parameters=[IF_NONE_MATCH, PREFER])
 @payments.response(200, PaymentSchema)
-def get_payment(id: str) -> tuple[dict[str, Any], dict[str, str]] | Response:
+def get_payment(id: str) -> JsonAnswer | Response:
     """A payment, in whatever state it is; with Prefer once it is final or AUTHORIZED, or not as If-None-Match says."""
     view, is_known, applied = wait_for_change(_visible(id), request.environ, services())
     headers = payment_headers(AcceptedPayment(view, is_replay=False), g.caller) | applied
@@ -76,7 +76,7 @@ def get_payment(id: str) -> tuple[dict[str, Any], dict[str, str]] | Response:
 @payments.route("/<id>/operations")
 @requires("payments:read")
 @payments.response(200, page_of(OperationSchema))
-def list_operations(id: str) -> tuple[dict[str, Any], dict[str, str]]:
+def list_operations(id: str) -> JsonAnswer:
     """The double entry of a payment; empty unless it COMPLETED."""
     view = _visible(id)
     with statements(services().engine) as connection:

@@ -7,7 +7,7 @@ from flask import g
 
 from gateway.auth.tokens import Caller, requires
 from gateway.events.schemas import StepSchema
-from gateway.http.blueprint import Blueprint
+from gateway.http.blueprint import Blueprint, JsonAnswer
 from gateway.http.errors import not_found
 from gateway.http.fields import is_id
 from gateway.http.schemas import page_of
@@ -33,7 +33,7 @@ NEUTRAL = {
 @timeline.route("/<id>/timeline")
 @requires("payments:read")
 @timeline.response(200, page_of(StepSchema))
-def list_steps(id: str) -> tuple[dict[str, Any], dict[str, str]]:
+def list_steps(id: str) -> JsonAnswer:
     """Every step of a payment, oldest first; of very many attempts, commands or refunds the newest 200."""
     view = services().final_payments.payment(id) if is_id(id) else None
     if view is None or not is_visible(view, g.caller):

@@ -3,14 +3,14 @@
 import hashlib
 import json
 import re
-from typing import Any, cast
+from typing import cast
 
 from flask import g, request
 from uuid_utils import uuid7
 
 from gateway.auth import tokens
 from gateway.auth.tokens import requires
-from gateway.http.blueprint import Blueprint
+from gateway.http.blueprint import Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError, invalid, not_found
 from gateway.http.fields import is_id
 from gateway.http.gevent_support import run_in_thread
@@ -41,8 +41,6 @@ reconciliations = Blueprint(
     description="Comparing a bank's statement with the payments here; no money moves.",
 )
 
-Body = dict[str, Any]
-Answer = tuple[Body, dict[str, str]]
 
 FILE = {"schema": {"type": "string"}}
 
@@ -55,7 +53,7 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 @reconciliations.doc(requestBody={"required": True, "content": {CSV: FILE, XML[0]: FILE}})
 @reconciliations.arguments(UploadInput, location="query")
 @reconciliations.response(201, ReconciliationSchema)
-def upload(_: Body) -> Answer:
+def upload(_: Body) -> JsonAnswer:
     """Compare a statement, CSV or camt.053, with our payments; the same file again answers with what was found then."""
     refuse_compressed(request)
     parse, data = reading(request.mimetype), received(cast(StrictRequest, request))
@@ -84,7 +82,7 @@ def upload(_: Body) -> Answer:
 @reconciliations.route("/<id>")
 @requires("ops:read")
 @reconciliations.response(200, ReconciliationSchema)
-def get_reconciliation(id: str) -> Answer:
+def get_reconciliation(id: str) -> JsonAnswer:
     """A statement, and how many lines of each verdict it has."""
     with statements(services().engine) as connection:
         return _body(_known(connection, id)), {}
@@ -94,7 +92,7 @@ def get_reconciliation(id: str) -> Answer:
 @requires("ops:read")
 @reconciliations.arguments(StatementLineQuery, location="query")
 @reconciliations.response(200, page_of(StatementLineSchema))
-def list_lines(query: Body, id: str) -> Answer:
+def list_lines(query: Body, id: str) -> JsonAnswer:
     """Its lines in their order; behind them our payments that are missing there."""
     at = pagination.decode_cursor(query)
     with statements(services().engine) as connection:
@@ -114,7 +112,7 @@ def list_lines(query: Body, id: str) -> Answer:
 @requires("ops:reconciliations")
 @reconciliations.arguments(MatchInput)
 @reconciliations.response(200, StatementLineSchema)
-def match(body: Body, id: str, line: str) -> Answer:
+def match(body: Body, id: str, line: str) -> JsonAnswer:
     """Say which payment a line means that was not matched; of one that is missing there, that it may be missing."""
     if not _NUMBER.fullmatch(line):
         raise not_found()

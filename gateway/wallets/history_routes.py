@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response
 
 from gateway.auth.tokens import requires
-from gateway.http.blueprint import Blueprint
+from gateway.http.blueprint import Blueprint, JsonAnswer
 from gateway.http.schemas import page_of
 from gateway.lists import exports, pagination
 from gateway.lists.exports import CSV, HTML, JSON_LINES
@@ -39,15 +39,13 @@ history = Blueprint(
 
 LONGEST_MONTH_DAYS = 31
 
-Answer = tuple[dict[str, Any], dict[str, str]]
-
 
 @history.route("/<token>/operations")
 @requires("wallets:read", others=exports.FILES)
 @history.doc(responses=exports.document_formats(*exports.FILES))
 @history.arguments(HistoryQuery, location="query")
 @history.response(200, page_of(HistoryRowSchema))
-def list_history(query: dict[str, Any], token: str) -> Response | Answer:
+def list_history(query: dict[str, Any], token: str) -> Response | JsonAnswer:
     """What decided payments did to the wallet, and failed ones would have done, newest first.
 
     Amounts are filtered and sorted without their sign. Sorted by anything but created_at, that must be bounded to at
@@ -75,7 +73,7 @@ def _only(given: list[str] | None, word: str) -> bool | None:
 @requires("wallets:read")
 @history.arguments(BalanceQuery, location="query")
 @history.response(200, BalanceSchema)
-def get_balance(query: dict[str, Any], token: str) -> Answer:
+def get_balance(query: dict[str, Any], token: str) -> JsonAnswer:
     """What the wallet held at a time, after all that was posted by then."""
     with statements(services().engine) as connection:
         wallet = visible(connection, token)
@@ -94,7 +92,7 @@ def get_balance(query: dict[str, Any], token: str) -> Answer:
 @history.doc(responses=exports.document_formats(CSV, JSON_LINES, HTML))
 @history.arguments(StatementQuery, location="query")
 @history.response(200, StatementSchema)
-def get_statement(query: dict[str, Any], token: str) -> Response | Answer:
+def get_statement(query: dict[str, Any], token: str) -> Response | JsonAnswer:
     """What was posted to the wallet in a month (UTC), oldest first: opening and lines make closing.
 
     JSON and the page to print have totals, and the lines of a month that has at most 10,000; a file has them all.

@@ -8,7 +8,7 @@ from uuid_utils import uuid7
 from gateway.acceptance.reference_data import minor_units
 from gateway.auth import tokens
 from gateway.auth.tokens import requires
-from gateway.http.blueprint import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, Blueprint
+from gateway.http.blueprint import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, Blueprint, JsonAnswer
 from gateway.http.errors import ApiError, invalid, not_found
 from gateway.http.etag import precondition_failed, require_if_match
 from gateway.http.fields import is_wallet_token
@@ -41,15 +41,13 @@ wallets = Blueprint(
 CHANGEABLE = ("label", "is_active", "charge_limits", "blocked_merchants")
 """What an owner sets of a wallet; of these is its ETag."""
 
-Answer = tuple[dict[str, Any], dict[str, str]]
-
 
 @wallets.route("", methods=["POST"])
 @requires("wallets:write")
 @wallets.doc(parameters=[IDEMPOTENCY_KEY])
 @wallets.arguments(WalletInput)
 @wallets.response(201, WalletSchema)
-def open_wallet(body: dict[str, Any]) -> Answer:
+def open_wallet(body: dict[str, Any]) -> JsonAnswer:
     """Open a wallet in one currency, with nothing in it."""
     currency = services().reference_data.currency(body["currency"])
     key = idempotency_key(request.environ) if "Idempotency-Key" in request.headers else None
@@ -89,7 +87,7 @@ def _earlier(connection: Connection, key: str, print_: bytes) -> Wallet | None:
     return account.wallet_by_id(connection, kept.account_id) if kept and kept.account_id else None
 
 
-def _answer(wallet: Wallet, headers: dict[str, str]) -> Answer:
+def _answer(wallet: Wallet, headers: dict[str, str]) -> JsonAnswer:
     headers = {"ETag": etag(wallet.version, g.caller), "Location": f"/v1/wallets/{wallet.token}", **headers}
     return wallet_body(wallet), headers
 
@@ -98,7 +96,7 @@ def _answer(wallet: Wallet, headers: dict[str, str]) -> Answer:
 @requires("wallets:read")
 @wallets.arguments(WalletQuery, location="query")
 @wallets.response(200, page_of(WalletSchema))
-def list_wallets(query: dict[str, Any]) -> Answer:
+def list_wallets(query: dict[str, Any]) -> JsonAnswer:
     """Your wallets, newest first; the inactive ones only if asked for."""
     at = pagination.decode_cursor(query)
     with statements(services().engine) as connection:
@@ -118,7 +116,7 @@ def list_wallets(query: dict[str, Any]) -> Answer:
 @requires("wallets:read")
 @wallets.doc(parameters=[IF_NONE_MATCH])
 @wallets.response(200, WalletSchema)
-def get_wallet(token: str) -> Answer | Response:
+def get_wallet(token: str) -> JsonAnswer | Response:
     """One of your wallets; its ETag is that of what PATCH changes, whatever the balance."""
     with statements(services().engine) as connection:
         wallet = visible(connection, token)
@@ -133,7 +131,7 @@ def get_wallet(token: str) -> Answer | Response:
 @wallets.doc(parameters=[IF_MATCH])
 @wallets.arguments(WalletChange)
 @wallets.response(200, WalletSchema)
-def change_wallet(body: dict[str, Any], token: str) -> Answer:
+def change_wallet(body: dict[str, Any], token: str) -> JsonAnswer:
     """Label one of your wallets, take it out of use, or limit and block merchants who may charge it.
 
     An inactive one neither pays nor receives. Limits hold for charges that are decided from then on, not for the
@@ -187,7 +185,7 @@ def _limit(given: dict[str, Any], pointer: str, code: str) -> ChargeLimit:
 @requires("wallets:read")
 @wallets.arguments(PageQuery, location="query")
 @wallets.response(200, page_of(ChargingMerchantSchema))
-def list_merchants(query: dict[str, Any], token: str) -> Answer:
+def list_merchants(query: dict[str, Any], token: str) -> JsonAnswer:
     """Who charged one of your wallets, by the newest charge, among the newest 10,000 payments out of it."""
     at = pagination.decode_cursor(query)
     with statements(services().engine) as connection:
@@ -211,7 +209,7 @@ def list_merchants(query: dict[str, Any], token: str) -> Answer:
 @requires("wallets:write")
 @wallets.arguments(RotationInput)
 @wallets.response(200, WalletSchema)
-def rotate_wallet(_: dict[str, Any], token: str) -> Answer:
+def rotate_wallet(_: dict[str, Any], token: str) -> JsonAnswer:
     """Give one of your wallets a new token; the old one is dead at once, for whoever knows it."""
     with transaction(services().engine) as connection:
         wallet = own(connection, token)

@@ -1,11 +1,9 @@
 """What was sent to webhook endpoints: their /deliveries, /v1/webhook-deliveries/{id}, and sending it again."""
 
-from typing import Any
-
 from flask import g
 
 from gateway.auth.tokens import requires
-from gateway.http.blueprint import Blueprint
+from gateway.http.blueprint import Blueprint, Body, JsonAnswer
 from gateway.http.errors import not_found
 from gateway.http.fields import is_id
 from gateway.http.schemas import page_of
@@ -32,15 +30,12 @@ webhook_deliveries = Blueprint(
     description="What was sent to your webhook endpoints, and sending it again.",
 )
 
-Body = dict[str, Any]
-Answer = tuple[Body, dict[str, str]]
-
 
 @webhook_deliveries.route("/webhook-endpoints/<id>/deliveries")
 @requires("webhooks:read")
 @webhook_deliveries.arguments(DeliveryQuery, location="query")
 @webhook_deliveries.response(200, page_of(DeliverySchema))
-def list_deliveries(query: Body, id: str) -> Answer:
+def list_deliveries(query: Body, id: str) -> JsonAnswer:
     """What was sent to one of your webhook endpoints, or is to be, newest first; of the last 30 days."""
     at = pagination.decode_cursor(query)
     with statements(services().engine) as connection:
@@ -54,7 +49,7 @@ def list_deliveries(query: Body, id: str) -> Answer:
 @requires("webhooks:write")
 @webhook_deliveries.arguments(RangeInput)
 @webhook_deliveries.response(202, RedeliveredSchema)
-def redeliver_range(body: Body, id: str) -> Answer:
+def redeliver_range(body: Body, id: str) -> JsonAnswer:
     """Send again what happened from one time until before another, oldest first, at most 10,000 of it in a call."""
     with transaction(services().engine) as connection:
         own(connection, id)
@@ -67,7 +62,7 @@ def redeliver_range(body: Body, id: str) -> Answer:
 @webhook_deliveries.route("/webhook-deliveries/<id>")
 @requires("webhooks:read")
 @webhook_deliveries.response(200, WholeDeliverySchema)
-def get_delivery(id: str) -> Answer:
+def get_delivery(id: str) -> JsonAnswer:
     """One delivery to a webhook endpoint of yours, with each attempt."""
     with statements(services().engine) as connection:
         known = _own_delivery(connection, id)
@@ -79,7 +74,7 @@ def get_delivery(id: str) -> Answer:
 @requires("webhooks:write")
 @webhook_deliveries.arguments(RedeliveryInput)
 @webhook_deliveries.response(202, DeliverySchema)
-def redeliver(_: Body, id: str) -> Answer:
+def redeliver(_: Body, id: str) -> JsonAnswer:
     """Send it again, under the same webhook-id, with all tries; what still waits for its next try is sent now."""
     with transaction(services().engine) as connection:
         _own_delivery(connection, id)

@@ -1,12 +1,10 @@
 """/v1/webhook-endpoints: where events are sent to; made, changed, tested and deleted by their owner."""
 
-from typing import Any
-
 from flask import Response, g
 from uuid_utils import uuid7
 
 from gateway.auth.tokens import actor, requires
-from gateway.http.blueprint import IF_MATCH, Blueprint, no_content
+from gateway.http.blueprint import IF_MATCH, Blueprint, Body, JsonAnswer, no_content
 from gateway.http.errors import ApiError, not_found
 from gateway.http.etag import precondition_failed, require_if_match
 from gateway.http.fields import is_id
@@ -39,15 +37,12 @@ webhook_endpoints = Blueprint(
 WHAT = "webhook endpoint"
 CHANGEABLE = ("url", "event_types", "description", "is_active")
 
-Body = dict[str, Any]
-Answer = tuple[Body, dict[str, str]]
-
 
 @webhook_endpoints.route("", methods=["POST"])
 @requires("webhooks:write")
 @webhook_endpoints.arguments(EndpointInput)
 @webhook_endpoints.response(201, NewEndpointSchema)
-def create_endpoint(body: Body) -> Answer:
+def create_endpoint(body: Body) -> JsonAnswer:
     """Have events sent to a URL; the secret that signs them is shown this once."""
     check_url(body["url"])
     id, secret = str(uuid7()), new_secret()
@@ -68,7 +63,7 @@ def create_endpoint(body: Body) -> Answer:
 @requires("webhooks:read")
 @webhook_endpoints.arguments(PageQuery, location="query")
 @webhook_endpoints.response(200, page_of(EndpointSchema))
-def list_endpoints(query: Body) -> Answer:
+def list_endpoints(query: Body) -> JsonAnswer:
     """Your webhook endpoints, newest first."""
     return paginated(query, webhook_endpoint.page, endpoint_body, user_id=g.caller.id)
 
@@ -76,7 +71,7 @@ def list_endpoints(query: Body) -> Answer:
 @webhook_endpoints.route("/<id>")
 @requires("webhooks:read")
 @webhook_endpoints.response(200, EndpointSchema)
-def get_endpoint(id: str) -> Answer:
+def get_endpoint(id: str) -> JsonAnswer:
     """One of your webhook endpoints; its ETag is that of what PATCH changes."""
     with statements(services().engine) as connection:
         known = own(connection, id)
@@ -88,7 +83,7 @@ def get_endpoint(id: str) -> Answer:
 @webhook_endpoints.doc(parameters=[IF_MATCH])
 @webhook_endpoints.arguments(EndpointChange)
 @webhook_endpoints.response(200, EndpointSchema)
-def change_endpoint(body: Body, id: str) -> Answer:
+def change_endpoint(body: Body, id: str) -> JsonAnswer:
     """Change one of your webhook endpoints, make it inactive, or active again, also after we disabled it.
 
     What happens while it is inactive is sent once it is active again.
@@ -130,7 +125,7 @@ def delete_endpoint(id: str) -> Response:
 @requires("webhooks:write")
 @webhook_endpoints.arguments(SecretRotationInput)
 @webhook_endpoints.response(200, NewEndpointSchema)
-def rotate_secret(body: Body, id: str) -> Answer:
+def rotate_secret(body: Body, id: str) -> JsonAnswer:
     """Sign with a new secret, shown this once, and for a while with the one before it as well; older ones end."""
     secret = new_secret()
     with transaction(services().engine) as connection:
@@ -145,7 +140,7 @@ def rotate_secret(body: Body, id: str) -> Answer:
 @requires("webhooks:write")
 @webhook_endpoints.arguments(PingInput)
 @webhook_endpoints.response(202, PingSchema)
-def ping_endpoint(_: Body, id: str) -> Answer:
+def ping_endpoint(_: Body, id: str) -> JsonAnswer:
     """Have a ping sent to one of your webhook endpoints, whatever event types it asks for."""
     with transaction(services().engine) as connection:
         own(connection, id)
