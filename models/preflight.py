@@ -5,7 +5,6 @@ from pathlib import Path
 import structlog
 from sqlalchemy import Connection, NullPool
 
-from migrations import versions
 from models.session import open_engine, transaction
 
 log = structlog.get_logger("preflight")
@@ -13,7 +12,7 @@ log = structlog.get_logger("preflight")
 VERSION_MIN = 15
 """Of PostgreSQL."""
 
-REVISIONS = sorted(path.name[:4] for folder in versions.__path__ for path in Path(folder).glob("[0-9]*.py"))
+REVISIONS = sorted(path.name[:4] for path in (Path(__file__).parents[1] / "migrations" / "versions").glob("[0-9]*.py"))
 """Those that this code knows, in the order in which they apply: they are numbered so."""
 
 DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")
