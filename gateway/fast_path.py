@@ -8,14 +8,15 @@ import io
 import re
 from collections.abc import Callable, Iterable
 
+from gateway.acceptance.accepted import AcceptedPayment
 from gateway.auth.tokens import Caller, authenticate
 from gateway.http.access_log import FAULT, Application, Environ
 from gateway.http.blueprint import encode
 from gateway.http.media_types import JSON, PROBLEM, best, is_json
 from gateway.http.parsing import BODY_BYTES_MAX, decode_body, parse, through
 from gateway.outcomes.prefer import is_decided, is_final, wait_for, wait_for_change
+from gateway.outcomes.responses import payment_headers
 from gateway.payments.create import ROUTES, create_payment
-from gateway.payments.representations import AcceptedPayment, payment_headers
 from gateway.services import Services
 from models.representations import is_visible, payment_body
 

@@ -33,6 +33,11 @@ def is_visible(view: PaymentView, viewer: ViewerLike) -> bool:
     return viewer.id in (view.user_id, view.source.owner_id, view.target.owner_id) or viewer.reads_all
 
 
+def is_bulk_visible(bulk: Bulk, viewer: ViewerLike) -> bool:
+    """Whether the viewer created the bulk, or may read all."""
+    return bulk.user_id == viewer.id or viewer.reads_all
+
+
 def sees_commission(view: PaymentView, viewer: ViewerLike) -> bool:
     """Whether the viewer bears the commission of the payment (or got it back), or may read all.
 

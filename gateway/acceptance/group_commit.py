@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 import celery_config
+from gateway.acceptance.accepted import AcceptedPayment, new_payment
 from gateway.acceptance.payment_request import PaymentRequest, find_parties, resolve
 from gateway.acceptance.reference_data import ReferenceData
 from gateway.http.errors import ApiError
-from gateway.payments.representations import AcceptedPayment, new_payment
 from models import idempotency, payment, payment_view, payout, quote
 from models.account import Party
 from models.payment import NewPayment

@@ -10,11 +10,10 @@ from gateway.bulks.representations import bank_account_body
 from gateway.bulks.schemas import BankAccountChange, BankAccountInput, BankAccountSchema
 from gateway.http.blueprint import IF_MATCH, Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError, not_found
-from gateway.http.etag import precondition_failed, require_if_match
+from gateway.http.etag import etag, precondition_failed, require_if_match
 from gateway.http.fields import is_id
 from gateway.http.schemas import PageQuery, page_of
 from gateway.lists.paging import paginated
-from gateway.payments.representations import etag
 from gateway.services import services
 from models import account, audit, bank_account
 from models.bank_account import BankAccount
@@ -92,7 +91,7 @@ def change_bank_account(body: Body, id: str) -> JsonAnswer:
 
 
 def _tag(known: BankAccount) -> dict[str, str]:
-    return {"ETag": etag(known.version, g.caller)}
+    return {"ETag": etag(known.version, g.caller.id)}
 
 
 def _visible(connection: Connection, id: str, *, sees_all: bool) -> BankAccount:

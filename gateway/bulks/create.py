@@ -9,7 +9,6 @@ from uuid_utils import uuid7
 import celery_config
 from gateway.auth.tokens import Caller
 from gateway.bulks.lines import FORMS, lines_of, refuse_referred, unfit
-from gateway.bulks.representations import is_visible
 from gateway.bulks.schemas import NAME_LENGTH_MAX
 from gateway.http.access_log import REQUEST_ID
 from gateway.http.blueprint import Body
@@ -19,6 +18,7 @@ from gateway.http.idempotency import find_replay, idempotency_key, request_finge
 from gateway.services import Services
 from models import account, bank_account, bulk
 from models.bulk import Bulk, BulkKind, BulkMode, NewBulk
+from models.representations import is_bulk_visible
 from models.sepa_charset import is_same_name
 from models.session import CommitUnknown, Connection, Contention, statements, transaction
 
@@ -84,7 +84,7 @@ def _earlier(connection: Connection, claim: tuple[str, str], fingerprint: bytes)
 def visible(connection: Connection, kind: BulkKind, id: str, caller: Caller) -> Bulk:
     """The bulk, if the caller ordered it or may read all; raises ApiError not_found."""
     known = bulk.by_id(connection, id) if is_id(id) else None
-    if known is None or known.kind != kind or not is_visible(known, caller):
+    if known is None or known.kind != kind or not is_bulk_visible(known, caller):
         raise not_found()
     return known
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.auth.tokens import Caller
-from gateway.payments.representations import etag
+from gateway.http.etag import etag
 from models.bank_account import BankAccount
 from models.bulk import Bulk, BulkKind
 from models.bulk_line import LineView
@@ -13,14 +13,9 @@ from models.rules.money import render
 PATHS = {BulkKind.TRANSFERS.value: "/v1/bulk-transfers", BulkKind.CHARGES.value: "/v1/bulk-charges"}
 
 
-def is_visible(bulk: Bulk, caller: Caller) -> bool:
-    """Whether the caller ordered it, or may read all."""
-    return bulk.user_id == caller.id or caller.reads_all
-
-
 def bulk_headers(bulk: Bulk, caller: Caller) -> dict[str, str]:
     """ETag, Location, and Retry-After while it is not final."""
-    headers = {"ETag": etag(bulk.version, caller), "Location": f"{PATHS[bulk.kind]}/{bulk.id}"}
+    headers = {"ETag": etag(bulk.version, caller.id), "Location": f"{PATHS[bulk.kind]}/{bulk.id}"}
     if bulk.finalized_at is None:
         headers["Retry-After"] = "1"
     return headers

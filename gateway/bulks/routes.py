@@ -7,6 +7,7 @@ from flask import Response, g, request
 from gateway.auth.tokens import requires
 from gateway.bulks import create
 from gateway.bulks.representations import PATHS, bulk_headers, line_body
+from gateway.bulks.responses import bulk_response
 from gateway.bulks.schemas import BulkQuery, BulkSchema, CloseInput, LineQuery, LineSchema, UploadQuery
 from gateway.bulks.upload import UPLOAD_BYTES_MAX, upload
 from gateway.http.blueprint import IDEMPOTENCY_KEY, IF_NONE_MATCH, PREFER, Blueprint, Body, JsonAnswer
@@ -16,7 +17,7 @@ from gateway.http.schemas import page_of
 from gateway.lists import exports
 from gateway.lists.paging import paginated
 from gateway.outcomes.prefer import wait_for_change
-from gateway.outcomes.responses import JsonResult, bulk_response
+from gateway.outcomes.responses import JsonResult
 from gateway.services import services
 from models import bulk, bulk_line
 from models.bulk import Bulk, BulkKind

@@ -11,7 +11,6 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from gateway.auth.tokens import Caller, authenticate, authenticate_again
-from gateway.bulks import representations
 from gateway.http.access_log import Environ
 from gateway.http.blueprint import encode
 from gateway.http.errors import ApiError, not_found
@@ -23,7 +22,7 @@ from models import bulk, event, payment_view
 from models.bulk import Bulk
 from models.event import Event
 from models.payment_view import PaymentView
-from models.representations import bulk_body, event_body, is_visible, payment_body
+from models.representations import bulk_body, event_body, is_bulk_visible, is_visible, payment_body
 from models.session import Contention, DatabaseAway, StatementTimeout, statements
 
 HEARTBEAT_SECONDS = 15.0
@@ -64,7 +63,7 @@ class StreamUpdate(NamedTuple):
 def sees(subject: Subject, caller: Caller) -> bool:
     """Whether the caller may see it."""
     if isinstance(subject, Bulk):
-        return representations.is_visible(subject, caller)
+        return is_bulk_visible(subject, caller)
     return is_visible(subject, caller)
 
 

@@ -8,12 +8,12 @@ from gateway.acceptance.reference_data import minor_units
 from gateway.auth import tokens
 from gateway.auth.tokens import requires
 from gateway.exchange.currency_schemas import CurrencyChange, CurrencyInput
+from gateway.exchange.representations import currency_body
 from gateway.http.blueprint import IF_MATCH, IF_NONE_MATCH, Blueprint, JsonAnswer
 from gateway.http.errors import ApiError, invalid, not_found
-from gateway.http.etag import precondition_failed, require_if_match
+from gateway.http.etag import etag, precondition_failed, require_if_match
 from gateway.http.fields import is_currency_code
 from gateway.http.schemas import CurrencySchema, page_of
-from gateway.payments.representations import currency_body, etag
 from gateway.services import services
 from models import audit, currency
 from models.currency import Currency
@@ -44,7 +44,7 @@ def get_currency(code: str) -> JsonAnswer | Response:
     """A currency."""
     with statements(services().engine) as connection:
         known = _known(connection, code)
-    headers = {"ETag": etag(known.version, g.caller)}
+    headers = {"ETag": etag(known.version, g.caller.id)}
     if request.if_none_match.contains_weak(headers["ETag"][1:-1]):
         return Response(status=304, headers=headers)
     return currency_body(known), headers
@@ -63,7 +63,7 @@ def add_currency(body: dict[str, Any]) -> JsonAnswer:
             raise ApiError("duplicate_currency", f"There is a currency {code}.")
         audit.note(connection, tokens.actor(), "currencies.add", code, after=currency_body(new))
     services().reference_data.forget()
-    return currency_body(new), {"ETag": etag(new.version, g.caller), "Location": f"/v1/currencies/{code}"}
+    return currency_body(new), {"ETag": etag(new.version, g.caller.id), "Location": f"/v1/currencies/{code}"}
 
 
 @currencies.route("/<code>", methods=["PATCH"])
@@ -84,7 +84,7 @@ def change_currency(body: dict[str, Any], code: str) -> JsonAnswer:
             before, after = currency_body(known), currency_body(changed)
             audit.note(connection, tokens.actor(), "currencies.change", code, before=before, after=after)
     services().reference_data.forget()
-    return currency_body(changed), {"ETag": etag(changed.version, g.caller)}
+    return currency_body(changed), {"ETag": etag(changed.version, g.caller.id)}
 
 
 def _known(connection: Connection, code: str) -> Currency:

@@ -1,19 +1,31 @@
-"""If-Match: whoever changes configuration says which version of it he has seen."""
+"""Entity tags, and If-Match on changes of configuration."""
 
 from flask import g, request
 
 from gateway.http.errors import ApiError
-from gateway.payments.representations import etag
+from models.bulk import Bulk
+from models.payment_view import PaymentView
 
 
 def require_if_match(version: int, what: str) -> None:
     """Refuse a change by a caller who has not seen this version, unless he says that any will do; raises ApiError."""
     if "If-Match" not in request.headers:
         raise ApiError("precondition_required", f"Send If-Match with the {what}'s ETag.")
-    if not request.if_match.contains_weak(etag(version, g.caller)[1:-1]):
+    if not request.if_match.contains_weak(etag(version, g.caller.id)[1:-1]):
         raise precondition_failed(what)
 
 
 def precondition_failed(what: str) -> ApiError:
     """The refusal of a change of something that another has changed by now."""
     return ApiError("precondition_failed", f"The {what} has changed; read it again.")
+
+
+def etag(version: int | str, viewer_id: str) -> str:
+    """The entity tag of a version as this viewer sees it; two viewers may see different bodies of one version."""
+    return f'"{version}-{viewer_id[-12:]}"'
+
+
+def etag_of(subject: PaymentView | Bulk, viewer_id: str) -> str:
+    """The entity tag of a payment or bulk; a charge's version does not count its refunds."""
+    refunded = subject.refunded if isinstance(subject, PaymentView) else 0
+    return etag(f"{subject.version}.{refunded}" if refunded else subject.version, viewer_id)

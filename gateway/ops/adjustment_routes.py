@@ -15,9 +15,9 @@ from gateway.http.idempotency import find_replay, idempotency_key, request_finge
 from gateway.http.parsing import body_of_request
 from gateway.http.schemas import page_of
 from gateway.lists.paging import paginated
+from gateway.ops.representations import adjustment_body
 from gateway.ops.schemas import AdjustmentInput, AdjustmentQuery, AdjustmentSchema, ApprovalInput, RejectionInput
 from gateway.outcomes.responses import JsonResult, related_response
-from gateway.payments.representations import adjustment_body
 from gateway.services import services
 from models import account, adjustment, audit, idempotency, payment, payment_view
 from models.adjustment import Adjustment, AdjustmentState

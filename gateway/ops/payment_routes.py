@@ -7,6 +7,7 @@ from flask import Response, request
 from uuid_utils import uuid7
 
 import celery_config
+from gateway.acceptance.accepted import AcceptedPayment
 from gateway.auth import tokens
 from gateway.auth.tokens import requires
 from gateway.http.access_log import REQUEST_ID
@@ -15,9 +16,9 @@ from gateway.http.errors import ApiError, not_found
 from gateway.http.fields import is_id
 from gateway.http.schemas import PaymentSchema, page_of
 from gateway.lists.paging import paginated
+from gateway.ops.representations import stuck_body
 from gateway.ops.schemas import OpsPaymentQuery, OpsPaymentSchema, RetriesInput, RetriesSchema, RetryInput
 from gateway.outcomes.responses import JsonResult, action_response
-from gateway.payments.representations import AcceptedPayment, stuck_body
 from gateway.services import services
 from models import payment_command, payment_stuck, payment_view
 from models.payment_command import NewCommand

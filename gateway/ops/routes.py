@@ -13,9 +13,10 @@ from gateway.http.schemas import page_of
 from gateway.identity.representations import user_body
 from gateway.identity.schemas import UserSchema
 from gateway.lists.paging import paginated
+from gateway.ops.representations import audit_body
 from gateway.ops.schemas import AccountQuery, AuditLineSchema, AuditQuery, UserChange, UserQuery
-from gateway.payments.representations import account_body, audit_body
 from gateway.services import services
+from gateway.wallets.representations import account_body
 from gateway.wallets.schemas import AccountSchema
 from models import account, audit, user
 from models.session import Connection, statements, transaction

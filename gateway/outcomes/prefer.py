@@ -11,7 +11,7 @@ from werkzeug.http import parse_etags
 
 from gateway.auth.tokens import authenticate, authenticate_again
 from gateway.http.access_log import Environ
-from gateway.payments.representations import etag_of
+from gateway.http.etag import etag_of
 from gateway.services import Services
 from gateway.waiting.disconnect import socket_of
 from models.bulk import Bulk
@@ -78,7 +78,7 @@ def wait_for_change(subject: Awaited, environ: Environ, ours: Services) -> tuple
     def is_known(now: Awaited) -> bool:
         if known.star_tag:
             return now.version == before.version
-        return known.contains_weak(etag_of(now, caller)[1:-1])
+        return known.contains_weak(etag_of(now, caller.id)[1:-1])
 
     def is_over(now: Awaited) -> bool:
         return is_final(now) or not (is_known(now) if known else now.state == before.state)

@@ -6,15 +6,15 @@ from typing import Any
 
 from flask import g, request
 
-from gateway.bulks.create import AcceptedBulk
-from gateway.bulks.representations import bulk_headers
+from gateway.acceptance.accepted import AcceptedPayment
+from gateway.auth.tokens import Caller
 from gateway.http.access_log import CALLER
+from gateway.http.etag import etag_of
 from gateway.outcomes.prefer import is_decided, is_final, moved_on, wait_for
-from gateway.payments.representations import AcceptedPayment, payment_headers
 from gateway.services import services
 from models.bulk import Bulk
 from models.payment_view import PaymentView
-from models.representations import bulk_body, payment_body
+from models.representations import payment_body
 
 JsonResult = tuple[dict[str, Any], dict[str, str], int]
 """Body, headers and status."""
@@ -35,24 +35,27 @@ def related_response(body: dict[str, Any], view: PaymentView | None) -> JsonResu
     if view is None:
         return body, {}, HTTPStatus.ACCEPTED
     view, applied = wait_for(view, is_decided, request.environ, services())
-    return body, applied, _status(view, applied, HTTPStatus.CREATED)
-
-
-def bulk_response(placed: AcceptedBulk) -> JsonResult:
-    """201 if the bulk became final in the time that the caller gave it, else 202: at once if lines are yet to come."""
-    bulk, applied = wait_for(placed.bulk, lambda bulk: bulk.is_open or is_final(bulk), request.environ, services())
-    g.caller = request.environ[CALLER]
-    replayed = {"Idempotent-Replayed": "true"} if placed.is_replay else {}
-    headers = {**bulk_headers(bulk, g.caller), **replayed, **applied}
-    return bulk_body(bulk), headers, _status(bulk, applied, HTTPStatus.CREATED)
+    return body, applied, outcome_status(view, applied, HTTPStatus.CREATED)
 
 
 def _of_payment(shown: AcceptedPayment, is_over: Callable[[PaymentView], bool], final: HTTPStatus) -> JsonResult:
     view, applied = wait_for(shown.view, is_over, request.environ, services())
     g.caller = request.environ[CALLER]
     headers = payment_headers(AcceptedPayment(view, shown.is_replay), g.caller) | applied
-    return payment_body(view, g.caller), headers, _status(view, applied, final)
+    return payment_body(view, g.caller), headers, outcome_status(view, applied, final)
 
 
-def _status(subject: PaymentView | Bulk, applied: dict[str, str], final: HTTPStatus) -> HTTPStatus:
+def outcome_status(subject: PaymentView | Bulk, applied: dict[str, str], final: HTTPStatus) -> HTTPStatus:
+    """`final` if the caller waited and the payment or bulk became final, else 202."""
     return final if applied and is_final(subject) else HTTPStatus.ACCEPTED
+
+
+def payment_headers(shown: AcceptedPayment, caller: Caller) -> dict[str, str]:
+    """ETag, Location, Retry-After while the payment is not final, and whether it is a replay."""
+    view = shown.view
+    headers = {"ETag": etag_of(view, caller.id), "Location": f"/v1/payments/{view.id}"}
+    if view.finalized_at is None:
+        headers["Retry-After"] = "1"
+    if shown.is_replay:
+        headers["Idempotent-Replayed"] = "true"
+    return headers

@@ -6,6 +6,7 @@ from flask import g, request
 from uuid_utils import uuid7
 
 import celery_config
+from gateway.acceptance.accepted import AcceptedPayment
 from gateway.acceptance.reference_data import minor_units
 from gateway.auth.tokens import actor, requires
 from gateway.http.access_log import REQUEST_ID
@@ -16,7 +17,6 @@ from gateway.http.idempotency import find_replay, idempotency_key, request_finge
 from gateway.http.parsing import body_of_request
 from gateway.http.schemas import PaymentSchema
 from gateway.outcomes.responses import JsonResult, action_response
-from gateway.payments.representations import AcceptedPayment
 from gateway.payments.schemas import CaptureInput, EndingInput
 from gateway.services import services
 from models import bulk, idempotency, payment_command, payment_view

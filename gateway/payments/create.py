@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import marshmallow as ma
 from uuid_utils import uuid7
 
+from gateway.acceptance.accepted import AcceptedPayment
 from gateway.acceptance.payment_request import PaymentRequest
 from gateway.acceptance.reference_data import limits_error, minor_units
 from gateway.auth.tokens import Caller
@@ -13,7 +14,6 @@ from gateway.http.blueprint import Body
 from gateway.http.errors import ApiError, invalid
 from gateway.http.idempotency import idempotency_key, request_fingerprint
 from gateway.payments.quotes import usable_quote
-from gateway.payments.representations import AcceptedPayment
 from gateway.payments.schemas import ChargeInput, DepositInput, TransferInput, WithdrawalInput
 from gateway.services import Services
 from models.payout import Counterparty

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Response, g, request
 
+from gateway.acceptance.accepted import AcceptedPayment
 from gateway.auth.tokens import requires
 from gateway.http.blueprint import IF_NONE_MATCH, PREFER, Blueprint, JsonAnswer
 from gateway.http.errors import not_found
@@ -13,7 +14,8 @@ from gateway.http.schemas import OperationSchema, PaymentSchema, page_of
 from gateway.lists import exports, pagination
 from gateway.lists.filters import PaymentQuery
 from gateway.outcomes.prefer import wait_for_change
-from gateway.payments.representations import AcceptedPayment, operation_bodies, payment_headers
+from gateway.outcomes.responses import payment_headers
+from gateway.payments.representations import operation_bodies
 from gateway.services import services
 from models import account, operation, payment_list
 from models.payment_list import COLUMNS, Viewer

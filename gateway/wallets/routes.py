@@ -10,14 +10,14 @@ from gateway.auth import tokens
 from gateway.auth.tokens import requires
 from gateway.http.blueprint import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, Blueprint, JsonAnswer
 from gateway.http.errors import ApiError, invalid, not_found
-from gateway.http.etag import precondition_failed, require_if_match
+from gateway.http.etag import etag, precondition_failed, require_if_match
 from gateway.http.fields import is_wallet_token
 from gateway.http.idempotency import find_replay, idempotency_key, request_fingerprint
 from gateway.http.parsing import body_of_request
 from gateway.http.schemas import PageQuery, page_of
 from gateway.lists import pagination
-from gateway.payments.representations import etag, wallet_body
 from gateway.services import services
+from gateway.wallets.representations import wallet_body
 from gateway.wallets.schemas import (
     ChargingMerchantSchema,
     RotationInput,
@@ -88,7 +88,7 @@ def _earlier(connection: Connection, key: str, print_: bytes) -> Wallet | None:
 
 
 def _answer(wallet: Wallet, headers: dict[str, str]) -> JsonAnswer:
-    headers = {"ETag": etag(wallet.version, g.caller), "Location": f"/v1/wallets/{wallet.token}", **headers}
+    headers = {"ETag": etag(wallet.version, g.caller.id), "Location": f"/v1/wallets/{wallet.token}", **headers}
     return wallet_body(wallet), headers
 
 
@@ -120,7 +120,7 @@ def get_wallet(token: str) -> JsonAnswer | Response:
     """One of your wallets; its ETag is that of what PATCH changes, whatever the balance."""
     with statements(services().engine) as connection:
         wallet = visible(connection, token)
-    headers = {"ETag": etag(wallet.version, g.caller)}
+    headers = {"ETag": etag(wallet.version, g.caller.id)}
     if request.if_none_match.contains_weak(headers["ETag"][1:-1]):
         return Response(status=304, headers=headers)
     return wallet_body(wallet), headers
@@ -149,7 +149,7 @@ def change_wallet(body: dict[str, Any], token: str) -> JsonAnswer:
         if differing:
             told = ({name: one[name] for name in differing} for one in (before, after))
             audit.note(connection, tokens.actor(), "wallets.change", wallet.id, None, *told)
-    return after, {"ETag": etag(changed.version, g.caller)}
+    return after, {"ETag": etag(changed.version, g.caller.id)}
 
 
 def _wished(connection: Connection, body: dict[str, Any], wallet: Wallet) -> Wallet:

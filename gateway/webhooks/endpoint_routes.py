@@ -6,11 +6,10 @@ from uuid_utils import uuid7
 from gateway.auth.tokens import actor, requires
 from gateway.http.blueprint import IF_MATCH, Blueprint, Body, JsonAnswer, no_content
 from gateway.http.errors import ApiError, not_found
-from gateway.http.etag import precondition_failed, require_if_match
+from gateway.http.etag import etag, precondition_failed, require_if_match
 from gateway.http.fields import is_id
 from gateway.http.schemas import PageQuery, page_of
 from gateway.lists.paging import paginated
-from gateway.payments.representations import etag
 from gateway.services import services
 from gateway.webhooks.schemas import (
     EndpointChange,
@@ -159,4 +158,4 @@ def own(connection: Connection, id: str) -> Endpoint:
 
 
 def _tag(known: Endpoint) -> dict[str, str]:
-    return {"ETag": etag(known.version, g.caller)}
+    return {"ETag": etag(known.version, g.caller.id)}

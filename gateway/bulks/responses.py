@@ -1,0 +1,22 @@
+"""Responses about a bulk: at once, or after a wait for its outcome."""
+
+from http import HTTPStatus
+
+from flask import g, request
+
+from gateway.bulks.create import AcceptedBulk
+from gateway.bulks.representations import bulk_headers
+from gateway.http.access_log import CALLER
+from gateway.outcomes.prefer import is_final, wait_for
+from gateway.outcomes.responses import JsonResult, outcome_status
+from gateway.services import services
+from models.representations import bulk_body
+
+
+def bulk_response(placed: AcceptedBulk) -> JsonResult:
+    """201 if the bulk became final in the time that the caller gave it, else 202: at once if lines are yet to come."""
+    bulk, applied = wait_for(placed.bulk, lambda bulk: bulk.is_open or is_final(bulk), request.environ, services())
+    g.caller = request.environ[CALLER]
+    replayed = {"Idempotent-Replayed": "true"} if placed.is_replay else {}
+    headers = {**bulk_headers(bulk, g.caller), **replayed, **applied}
+    return bulk_body(bulk), headers, outcome_status(bulk, applied, HTTPStatus.CREATED)
