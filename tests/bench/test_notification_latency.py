@@ -68,7 +68,7 @@ def test_more_connections_are_opened_than_the_soft_limit_of_open_files(gateway: 
     few = 16
     code = f"""
 import resource
-from bench.learning import WAYS, follow
+from bench.notification_latency import WAYS, follow
 from bench.load import Plan, post
 resource.setrlimit(resource.RLIMIT_NOFILE, ({few}, {resource.getrlimit(resource.RLIMIT_NOFILE)[1]}))
 plan = Plan({gateway.server_address}, [post("/v1/transfers", "t", b"{{}}")], {4 * few}, 0.1, 0.0)

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.slow
 WORKERS = ("posting", "webhooks")
 PATIENCE_LOOKS = 5
 SHORT_OF_PATIENCE = (
-    "import sys; from celery.__main__ import main; from workers import turns;"
-    f" turns._watch.__defaults__ = ({PATIENCE_LOOKS},); sys.argv[0] = 'celery'; main()"
+    "import sys; from celery.__main__ import main; from workers import task_loop;"
+    f" task_loop._watch.__defaults__ = ({PATIENCE_LOOKS},); sys.argv[0] = 'celery'; main()"
 )
 """The worker as it is started always, but five seconds in a task are a minute to it."""
 

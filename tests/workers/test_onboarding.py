@@ -185,8 +185,8 @@ def test_racing_welcomers_double_nothing(books: Books, sign_up: Callable[..., st
 KILLED = """
 import sys
 from models.session import open_engine
-from workers.welcome import Welcomer
-Welcomer(open_engine(sys.argv[1]), ("USD", "EUR", "CNY"), "3 USD", 0).welcome()
+from workers.onboarding import Onboarding
+Onboarding(open_engine(sys.argv[1]), ("USD", "EUR", "CNY"), "3 USD", 0).welcome()
 """
 WAITING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 

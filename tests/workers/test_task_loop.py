@@ -104,10 +104,10 @@ def test_one_task_at_a_time() -> None:
 
 STUCK = """
 import threading
-from workers import turns
-turns.LOOK_SECONDS, turns.STUCK_SECONDS = 0.01, 0.1
-threading.Thread(target=turns._watch, args=(turns.turns, 10), daemon=True).start()
-with turns.turns.take("stuck"):
+from workers import task_loop
+task_loop.LOOK_SECONDS, task_loop.STUCK_SECONDS = 0.01, 0.1
+threading.Thread(target=task_loop._watch, args=(task_loop.task_lock, 10), daemon=True).start()
+with task_loop.task_lock.take("stuck"):
     threading.Event().wait()
 """
 
@@ -119,12 +119,12 @@ def test_a_process_that_is_stuck_in_a_task_ends() -> None:
 
 BUSY = """
 import threading
-from workers import turns
-turns.LOOK_SECONDS = 0.001
-watch = threading.Thread(target=turns._watch, args=(turns.turns, 100), daemon=True)
+from workers import task_loop
+task_loop.LOOK_SECONDS = 0.001
+watch = threading.Thread(target=task_loop._watch, args=(task_loop.task_lock, 100), daemon=True)
 watch.start()
 for _ in range(300):
-    with turns.turns.take("short"):
+    with task_loop.task_lock.take("short"):
         threading.Event().wait(0.002)
 """
 

@@ -146,12 +146,12 @@ from gevent import monkey
 monkey.patch_all()
 import gevent
 from gevent.monkey import get_original
-from gateway import green
-from gateway.passwords import hash, verify
+from gateway.http import gevent_support
+from gateway.identity.passwords import hash, verify
 
 ident, sleep = get_original("_thread", "get_ident"), get_original("time", "sleep")
-assert green.aside(ident) == ident()
-green.install()
+assert gevent_support.run_in_thread(ident) == ident()
+gevent_support.install()
 running, most, idents = set(), [], set()
 
 def work(number):
@@ -161,7 +161,7 @@ def work(number):
     sleep(0.1)
     running.discard(number)
 
-jobs = [gevent.spawn(green.aside, work, number) for number in range(8)]
+jobs = [gevent.spawn(gevent_support.run_in_thread, work, number) for number in range(8)]
 turns = 0
 while not all(job.dead for job in jobs):
     gevent.sleep(0.005)
