@@ -5,7 +5,7 @@ from uuid_utils import uuid7
 
 from gateway.auth import tokens
 from gateway.auth.tokens import requires
-from gateway.bulks.lines import unfit
+from gateway.bulks.lines import invalid_bulk
 from gateway.bulks.representations import bank_account_body
 from gateway.bulks.schemas import BankAccountChange, BankAccountInput, BankAccountSchema
 from gateway.http.blueprint import IF_MATCH, Blueprint, Body, JsonAnswer
@@ -39,7 +39,7 @@ def register(body: Body) -> JsonAnswer:
     with transaction(services().engine) as connection:
         wallet = account.parties_by_token(connection, [body["wallet"]]).get(body["wallet"])
         if wallet is None or wallet.owner_id != g.caller.id:
-            raise unfit([("/wallet", "not_found", "There is no such wallet that you may use.")])
+            raise invalid_bulk([("/wallet", "not_found", "There is no such wallet that you may use.")])
         said = (body["organization_name"], body["iban"], body.get("bic"), wallet.id)
         kept = bank_account.register(connection, id, g.caller.id, *said)
         if kept is None:

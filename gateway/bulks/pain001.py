@@ -1,4 +1,4 @@
-"""pain.001.001.09, the order that banks' customers write, as the body of a bulk of transfers."""
+"""Reads pain.001.001.09, the ISO 20022 order of credit transfers, as the body of a bulk of transfers."""
 
 import re
 from decimal import Decimal
@@ -10,7 +10,7 @@ from models.iso20022 import NOT_PROVIDED, InvalidFile, document, number, text
 from models.rules.creditor_reference import kind_of
 
 BYTES_MAX = 1024 * 1024
-"""As the same lines in JSON."""
+"""As for the same lines in JSON."""
 
 LINES_MAX = 1_000
 
@@ -21,22 +21,23 @@ _DAY = re.compile(r"(\d{4}-\d\d-\d\d)(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
 _TIME_WITHOUT_ZONE = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]{8,15}", re.ASCII)
 
 
-def bulk_of(data: bytes) -> Body:
-    """The body of POST /v1/bulk-transfers that says the same, with `currency`; its schema judges the values.
+def read_pain001(data: bytes) -> Body:
+    """The body of POST /v1/bulk-transfers with the same content, and `currency`; its schema validates the values.
 
-    Ids are those of this message alone, so none is a line's `reference`. Raises ApiError with pointers into that body.
+    Ids are unique in this message alone, so none becomes a line's `reference`. Raises ApiError with pointers into the
+    body.
     """
     if len(data) > BYTES_MAX:
         raise ApiError("body_too_large", f"At most {BYTES_MAX} bytes.")
     try:
         order = document(data, MESSAGES).find("CstmrCdtTrfInitn")
-    except InvalidFile as broken:
-        raise ApiError("malformed_xml", str(broken)) from None
+    except InvalidFile as error:
+        raise ApiError("malformed_xml", str(error)) from None
     blocks = [] if order is None else order.findall("PmtInf")
     if order is None or not blocks:
         raise invalid([("", "invalid_value", "There is no payment information.")])
     if any(text(block, "PmtMtd") != "TRF" for block in blocks):
-        raise invalid([("", "invalid_value", "Only transfers (TRF) are ordered here.")])
+        raise invalid([("", "invalid_value", "Only transfers (TRF) are accepted here.")])
     debtors = {tuple(_debtor(block).items()) for block in blocks}
     if len(debtors) > 1:
         raise invalid([("/organization_iban", "invalid_value", "One debtor and one account for the whole file.")])
@@ -44,17 +45,17 @@ def bulk_of(data: bytes) -> Body:
     if len(lines) > LINES_MAX:
         raise invalid([("/credit_transfers", "invalid_value", f"At most {LINES_MAX} transfers.")])
     currency = _currency(lines)
-    _refuse_miscounted(order, lines)
+    _check_totals(order, lines)
     for block in blocks:
-        _refuse_miscounted(block, block.findall("CdtTrfTxInf"))
+        _check_totals(block, block.findall("CdtTrfTxInf"))
     transfers = [_line(line, _time(block)) for block in blocks for line in block.iterfind("CdtTrfTxInf")]
-    _refuse_torn(lines)
-    _refuse_twice(transfers)
-    return {**dict(debtors.pop()), **_given(currency=currency), "credit_transfers": transfers}
+    _check_remittance(lines)
+    _check_ids(transfers)
+    return {**dict(debtors.pop()), **_present(currency=currency), "credit_transfers": transfers}
 
 
 def _debtor(block: Element) -> dict[str, str]:
-    return _given(
+    return _present(
         organization_name=text(block, "Dbtr/Nm"),
         organization_iban=text(block, "DbtrAcct/Id/IBAN"),
         organization_bic=_bic(block, "DbtrAgt"),
@@ -62,23 +63,23 @@ def _debtor(block: Element) -> dict[str, str]:
 
 
 def _time(block: Element) -> str | None:
-    """When it should be executed: a day as its first moment in UTC, whatever its time zone; a time without one in UTC.
+    """The requested execution time: a date as its start in UTC, whatever its time zone; a time without zone in UTC.
 
-    What is neither is given as it is, for the schema to refuse.
+    Any other text is returned as it is, for the schema to refuse.
     """
     requested = block.find("ReqdExctnDt")
     if requested is None:
         return None
-    told = text(requested, "Dt", "DtTm") or (requested.text or "").strip()
-    if match := _DAY.fullmatch(told):
+    time = text(requested, "Dt", "DtTm") or (requested.text or "").strip()
+    if match := _DAY.fullmatch(time):
         return f"{match[1]}T00:00:00Z"
-    return f"{told}Z" if _TIME_WITHOUT_ZONE.fullmatch(told) else told
+    return f"{time}Z" if _TIME_WITHOUT_ZONE.fullmatch(time) else time
 
 
 def _line(line: Element, time: str | None) -> dict[str, str]:
     amount = text(line, "Amt/InstdAmt")
     notes = " ".join(note.text or "" for note in line.iterfind("RmtInf/Ustrd"))
-    return _given(
+    return _present(
         amount=amount and (number(amount) or amount),
         counterparty_name=text(line, "Cdtr/Nm"),
         counterparty_iban=text(line, "CdtrAcct/Id/IBAN"),
@@ -97,71 +98,81 @@ def _id(line: Element, name: str) -> str | None:
 
 
 def _creditor_reference(line: Element) -> str | None:
-    """The structured reference; what is not of the kind that it says is given with it, for the schema to refuse."""
-    told = line.find("RmtInf/Strd/CdtrRefInf")
-    if told is None:
+    """The structured reference, preceded by its type if that is not what it has, for the schema to refuse."""
+    information = line.find("RmtInf/Strd/CdtrRefInf")
+    if information is None:
         return None
-    kind, reference = text(told, "Tp/CdOrPrtry/Cd", "Tp/CdOrPrtry/Prtry"), text(told, "Ref") or ""
+    kind, reference = text(information, "Tp/CdOrPrtry/Cd", "Tp/CdOrPrtry/Prtry"), text(information, "Ref") or ""
     compact = "".join(reference.split()).upper()
     return reference if kind in (None, kind_of(compact)) else f"{kind} {reference}"
 
 
-def _refuse_torn(lines: list[Element]) -> None:
-    """Refuse structured remittance information that would be lost: more than one, or other than a reference."""
-    flaws = []
+def _check_remittance(lines: list[Element]) -> None:
+    """Refuse structured remittance information that cannot be carried: several, or other than a reference."""
+    errors = []
     for n, line in enumerate(lines):
         structured = line.findall("RmtInf/Strd")
-        if len(structured) > 1 or any([part.tag for part in one] != ["CdtrRefInf"] for one in structured):
-            place = f"/credit_transfers/{n}/creditor_reference"
-            flaws.append((place, "invalid_value", "One reference of the creditor (CdtrRefInf), and nothing else."))
-    if flaws:
-        raise invalid(flaws)
+        if len(structured) > 1 or any(
+            [part.tag for part in information] != ["CdtrRefInf"] for information in structured
+        ):
+            pointer = f"/credit_transfers/{n}/creditor_reference"
+            errors.append((pointer, "invalid_value", "Exactly one creditor reference (CdtrRefInf), and nothing else."))
+    if errors:
+        raise invalid(errors)
 
 
-def _refuse_twice(transfers: list[dict[str, str]]) -> None:
+def _check_ids(transfers: list[dict[str, str]]) -> None:
     """Refuse lines with the same instruction id, or, without one, the same end-to-end id."""
     seen: set[str] = set()
-    flaws = []
+    errors = []
     for n, transfer in enumerate(transfers):
         name = "instruction_id" if "instruction_id" in transfer else "end_to_end_id"
         id = transfer.get(name)
         if id in seen:
-            flaws.append((f"/credit_transfers/{n}/{name}", "duplicate_reference", "Another line has this id."))
+            errors.append((f"/credit_transfers/{n}/{name}", "duplicate_reference", "Another line has this id."))
         elif id is not None:
             seen.add(id)
-    if flaws:
-        raise ApiError("duplicate_reference", "Two lines of this message have the same id.", invalid(flaws).errors)
+    if errors:
+        raise ApiError("duplicate_reference", "Two lines of this message have the same id.", invalid(errors).errors)
 
 
 def _bic(element: Element, agent: str) -> str | None:
     return text(element, f"{agent}/FinInstnId/BICFI")
 
 
-def _given(**members: str | None) -> dict[str, str]:
+def _present(**members: str | None) -> dict[str, str]:
     return {name: value for name, value in members.items() if value is not None}
 
 
 def _currency(lines: list[Element]) -> str | None:
-    """The currency of all lines; raises ApiError at the first that has another, or that is no amount in a currency."""
+    """The currency of all lines; raises ApiError for a line with another currency, or without amount or currency."""
     currency = None
     for n, line in enumerate(lines):
-        given = line.find("Amt/InstdAmt")
-        if given is None or not given.get("Ccy"):
-            raise invalid([(f"/credit_transfers/{n}/amount", "required", "An instructed amount and its currency.")])
-        currency = currency or given.get("Ccy")
-        if given.get("Ccy") != currency:
+        amount = line.find("Amt/InstdAmt")
+        if amount is None or not amount.get("Ccy"):
+            raise invalid(
+                [
+                    (
+                        f"/credit_transfers/{n}/amount",
+                        "required",
+                        "An instructed amount (InstdAmt) with its currency is required.",
+                    )
+                ]
+            )
+        currency = currency or amount.get("Ccy")
+        if amount.get("Ccy") != currency:
             pointer = f"/credit_transfers/{n}/currency"
-            raise invalid([(pointer, "currency_mismatch", "All transfers are in one currency.")])
+            raise invalid([(pointer, "currency_mismatch", "All transfers must be in one currency.")])
     return currency
 
 
-def _refuse_miscounted(told: Element, lines: list[Element]) -> None:
-    """Refuse lines that are not as many, or do not sum up to as much, as the file itself says."""
-    count, total = (text(told, name, f"GrpHdr/{name}") for name in ("NbOfTxs", "CtrlSum"))
+def _check_totals(element: Element, lines: list[Element]) -> None:
+    """Refuse lines whose number or sum differs from what the file itself states."""
+    count, total = (text(element, name, f"GrpHdr/{name}") for name in ("NbOfTxs", "CtrlSum"))
     if count is not None and not (_COUNT.fullmatch(count) and int(count) == len(lines)):
-        raise invalid([("/credit_transfers", "invalid_value", "Not as many as the file says (NbOfTxs).")])
+        raise invalid([("/credit_transfers", "invalid_value", "Their number is not that in the file (NbOfTxs).")])
     amounts = [text(line, "Amt/InstdAmt") or "" for line in lines]
-    if total is None or not all(map(number, amounts)):  # then the schema has something to say of a line
+    if total is None or not all(map(number, amounts)):  # the schema will refuse the line
         return
     if number(total) is None or Decimal(total) != sum(map(Decimal, amounts)):
-        raise invalid([("/credit_transfers", "invalid_value", "Their sum is not what the file says (CtrlSum).")])
+        raise invalid([("/credit_transfers", "invalid_value", "Their sum is not that in the file (CtrlSum).")])

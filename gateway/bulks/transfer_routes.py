@@ -1,7 +1,7 @@
 """POST /v1/bulk-transfers: an organisation pays many bank accounts, all together or each line for itself."""
 
 from gateway.auth.tokens import requires
-from gateway.bulks.pain001 import bulk_of
+from gateway.bulks.pain001 import read_pain001
 from gateway.bulks.routes import BODY_BYTES_MAX, KEYED, TEXT, Body, accept_bulk, blueprint
 from gateway.bulks.schemas import BulkSchema, BulkTransferInput
 from gateway.http.parsing import takes_up_to
@@ -15,7 +15,7 @@ bulk_transfers = blueprint(BulkKind.TRANSFERS, "Many payments to bank accounts i
 
 @bulk_transfers.route("", methods=["POST"])
 @requires("bulks:write")
-@takes_up_to(BODY_BYTES_MAX, {XML: bulk_of})
+@takes_up_to(BODY_BYTES_MAX, {XML: read_pain001})
 @bulk_transfers.doc(**KEYED, requestBody={"content": {XML: TEXT}})
 @bulk_transfers.arguments(BulkTransferInput)
 @bulk_transfers.outcome(BulkSchema)

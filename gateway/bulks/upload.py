@@ -1,4 +1,4 @@
-"""Lines of an open bulk as a stream of JSON Lines or CSV: read in pieces, kept in chunks, resumed by line number."""
+"""Uploads lines to an open bulk as JSON Lines or CSV: streamed, stored in chunks, and resumed by line number."""
 
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
@@ -10,7 +10,7 @@ from flask import Request
 import celery_config
 from gateway.auth.tokens import Caller
 from gateway.bulks.create import own
-from gateway.bulks.lines import FORMS, LineErrors, Row, lines_of, refuse_referred, unfit
+from gateway.bulks.lines import LINE_SHAPES, LineErrors, Row, build_lines, invalid_bulk, refuse_used_references
 from gateway.bulks.schemas import LINES_MAX
 from gateway.http import csv_lines
 from gateway.http.access_log import REQUEST_ID
@@ -26,120 +26,120 @@ from models.rules.blanks import fold_blanks
 from models.session import Connection, statements, transaction
 
 UPLOAD_BYTES_MAX = 64 * 1024 * 1024
-"""100,000 lines of some 600 bytes."""
+"""100,000 lines of about 600 bytes."""
 
-PIECE_BYTES = 64 * 1024
+BLOCK_BYTES = 64 * 1024
 
-IDS = ("wallet", "reference", "instruction_id", "end_to_end_id", "creditor_reference")
-"""Cells in which blanks around what is pasted do not count."""
+TRIMMED = ("wallet", "reference", "instruction_id", "end_to_end_id", "creditor_reference")
+"""Members of CSV whose surrounding blanks are removed, since they are often pasted."""
 
-Reading = Callable[[bytes, str], Any]
-"""What makes of a line, and the pointer to it, what it says."""
+LineReader = Callable[[bytes, str], Any]
+"""Reads a line, given its JSON pointer for errors."""
 
 
-def upload(kind: BulkKind, id: str, first: int, request: Request, caller: Caller, ours: Services) -> Bulk:
-    """Add the lines of the request's body, of which the first is number `first`; those that are there are skipped.
+def upload(kind: BulkKind, id: str, first: int, request: Request, caller: Caller, services: Services) -> Bulk:
+    """Add the lines of the request's body, the first of which has the number `first`; lines stored before are skipped.
 
-    So many as one request may order are kept together or, if one of them is wrong, refused together; the ApiError tells
-    in `lines` how many there are then.
+    Each chunk of LINES_MAX lines is stored, or refused if one of them is wrong, as a whole. The ApiError has the number
+    of lines stored by then as `lines`.
     """
-    with statements(ours.engine) as connection:
-        known = own(connection, kind, id, caller)
-    if first > known.lines + 1 or not known.is_open:
-        raise _refused(known)
+    with statements(services.engine) as connection:
+        open_bulk = own(connection, kind, id, caller)
+    if first > open_bulk.lines + 1 or not open_bulk.is_open:
+        raise _refusal(open_bulk)
     texts = _texts(request)
-    reading = _reading(request.mimetype, texts)
-    fresh = islice(texts, known.lines + 1 - first, None)
-    while chunk := list(islice(fresh, LINES_MAX)):
+    read_line = _line_reader(request.mimetype, texts)
+    new_texts = islice(texts, open_bulk.lines + 1 - first, None)
+    while chunk := list(islice(new_texts, LINES_MAX)):
         try:
-            known = _add(known, _rows(kind, chunk, reading, known.lines), ours)
+            open_bulk = _add(open_bulk, _rows(kind, chunk, read_line, open_bulk.lines), services)
         except ApiError as refusal:
-            refusal.members["lines"] = known.lines
+            refusal.members["lines"] = open_bulk.lines
             raise
         celery_config.ring(request.environ[REQUEST_ID])
-    return known
+    return open_bulk
 
 
-def _add(known: Bulk, rows: list[Row], ours: Services) -> Bulk:
-    currency = ours.reference_data.currency(known.currency)
-    wire = ours.reference_data.technical("wire", currency.code).id if known.source_id else None
-    head = NewBulk(
-        *(known.id, BulkKind(known.kind), BulkMode(known.mode), known.user_id, known.currency),
-        *(known.bank_account_id, known.source_id, known.target_id, wire, known.is_open),
+def _add(open_bulk: Bulk, rows: list[Row], services: Services) -> Bulk:
+    currency = services.reference_data.currency(open_bulk.currency)
+    wire = services.reference_data.technical("wire", currency.code).id if open_bulk.source_id else None
+    new_bulk = NewBulk(
+        *(open_bulk.id, BulkKind(open_bulk.kind), BulkMode(open_bulk.mode), open_bulk.user_id, open_bulk.currency),
+        *(open_bulk.bank_account_id, open_bulk.source_id, open_bulk.target_id, wire, open_bulk.is_open),
     )
-    with transaction(ours.engine) as connection:
-        _refuse_inactive(connection, known.bank_account_id)
-        lines = lines_of(connection, head, currency, rows, known.lines, known.total)
-        kept = bulk.add(connection, head, known.lines, lines)
-        if kept.lines is None:
-            raise _refused(_again(connection, known))
-        refuse_referred(connection, head, lines, kept, known.lines)
-        return _again(connection, known)
+    with transaction(services.engine) as connection:
+        _refuse_inactive(connection, open_bulk.bank_account_id)
+        lines = build_lines(connection, new_bulk, currency, rows, open_bulk.lines, open_bulk.total)
+        record = bulk.add(connection, new_bulk, open_bulk.lines, lines)
+        if record.lines is None:
+            raise _refusal(_reread(connection, open_bulk))
+        refuse_used_references(connection, new_bulk, lines, record, open_bulk.lines)
+        return _reread(connection, open_bulk)
 
 
 def _refuse_inactive(connection: Connection, id: str | None) -> None:
-    """Refuse what would be ordered by a bank account that has been put out of use."""
+    """Refuse lines that an inactive bank account would pay."""
     organization = bank_account.by_id(connection, id) if id else None
     if organization is not None and not (organization.is_active and organization.is_payable):
         raise invalid([("", "account_inactive", "The bank account or its wallet is inactive.")])
 
 
-def _again(connection: Connection, known: Bulk) -> Bulk:
-    return bulk.by_id(connection, known.id) or known
+def _reread(connection: Connection, open_bulk: Bulk) -> Bulk:
+    return bulk.by_id(connection, open_bulk.id) or open_bulk
 
 
-def _refused(known: Bulk) -> ApiError:
-    """Why it takes no such lines, or not here."""
-    if not known.is_open:
-        return ApiError("bulk_closed", "It was closed, or was never open.")
-    return ApiError("bulk_out_of_step", f"Line {known.lines + 1} is next.", lines=known.lines)
+def _refusal(open_bulk: Bulk) -> ApiError:
+    """The error for lines that cannot be added, or not with this number."""
+    if not open_bulk.is_open:
+        return ApiError("bulk_closed", "The bulk is closed, or was never open.")
+    return ApiError("bulk_out_of_step", f"Line {open_bulk.lines + 1} is next.", lines=open_bulk.lines)
 
 
-def _rows(kind: BulkKind, chunk: list[bytes], reading: Reading, known: int) -> list[Row]:
-    """The chunk's lines through the schema of the kind; raises ApiError that names each flaw."""
-    member, schema = FORMS[kind].member, FORMS[kind].line()
+def _rows(kind: BulkKind, chunk: list[bytes], read_line: LineReader, start: int) -> list[Row]:
+    """The lines of a chunk, validated; raises an ApiError that names every error."""
+    member, schema = LINE_SHAPES[kind].member, LINE_SHAPES[kind].schema()
     rows: list[Row] = []
-    flaws: LineErrors = []
-    for n, text in enumerate(chunk, known):
-        place = f"/{member}/{n}"
+    errors: LineErrors = []
+    for n, text in enumerate(chunk, start):
+        pointer = f"/{member}/{n}"
         try:
             if len(text) > LINE_BYTES_MAX:
                 raise ma.ValidationError([FieldError("text_too_long", f"A line has at most {LINE_BYTES_MAX} bytes.")])
-            rows.append(schema.load(reading(text, place)))
+            rows.append(schema.load(read_line(text, pointer)))
         except ma.ValidationError as error:
-            flaws += flatten(error.messages, place)
+            errors += flatten(error.messages, pointer)
         except ApiError as refusal:
-            if refusal.errors:  # it is the file that cannot be read on
+            if refusal.errors:  # the rest of the file cannot be read
                 raise
-            flaws.append((place, refusal.code, refusal.detail))
-    if flaws:
-        raise unfit(flaws)
+            errors.append((pointer, refusal.code, refusal.detail))
+    if errors:
+        raise invalid_bulk(errors)
     return rows
 
 
-def _reading(media_type: str, texts: Iterator[bytes]) -> Reading:
-    """How a line is read; of CSV the first one names the members, and an empty cell is none."""
+def _line_reader(media_type: str, texts: Iterator[bytes]) -> LineReader:
+    """The reader for the media type; the first line of CSV names the members, and an empty cell is left out."""
     if media_type == JSON_LINES:
         return lambda text, _: parse(decode(text))
     try:
         names = [name.strip() for name in cells(next(texts, b""), "")]
     except ma.ValidationError:
-        raise unfit([("", "invalid_value", "The first line names the members.")]) from None
-    if len(set(names)) != len(names):  # else the last of two amounts would count
-        raise unfit([("", "invalid_value", "The first line names a member twice.")])
+        raise invalid_bulk([("", "invalid_value", "The first line names the members.")]) from None
+    if len(set(names)) != len(names):  # otherwise the last of two amounts would be taken
+        raise invalid_bulk([("", "invalid_value", "The first line names a member twice.")])
 
-    def reading(text: bytes, pointer: str) -> Row:
-        given = cells(text, pointer)
-        if len(given) != len(names):
+    def read_line(text: bytes, pointer: str) -> Row:
+        values = cells(text, pointer)
+        if len(values) != len(names):
             raise ma.ValidationError([FieldError("invalid_value", f"The first line names {len(names)} cells.")])
-        trimmed = (fold_blanks(cell) if name in IDS else cell for name, cell in zip(names, given, strict=True))
+        trimmed = (fold_blanks(cell) if name in TRIMMED else cell for name, cell in zip(names, values, strict=True))
         return {name: cell for name, cell in zip(names, trimmed, strict=True) if cell}
 
-    return reading
+    return read_line
 
 
 def _texts(request: Request) -> Iterator[bytes]:
-    """The lines of the body, without blank ones; raises ApiError if it is of another form, or breaks off."""
+    """The lines of the body that are not blank; raises ApiError for another media type, or a body that breaks off."""
     refuse_compressed(request)
     charset = request.mimetype_params.get("charset", "utf-8")
     if request.mimetype not in (CSV, JSON_LINES) or not is_utf8(charset):
@@ -151,13 +151,13 @@ def _texts(request: Request) -> Iterator[bytes]:
 
 
 def _split(request: Request) -> Iterator[bytes]:
-    """One that is too long is given as far as it was read, and is the last: whoever reads it refuses it."""
+    """The body split at line ends; a line that is too long is cut off and comes last, for the reader to refuse."""
     rest, received = b"", 0
-    while piece := request.stream.read(PIECE_BYTES):
-        received += len(piece)
+    while block := request.stream.read(BLOCK_BYTES):
+        received += len(block)
         if received > UPLOAD_BYTES_MAX:
             raise ApiError("body_too_large", f"At most {UPLOAD_BYTES_MAX} bytes.")
-        *texts, rest = (rest + piece).split(b"\n")
+        *texts, rest = (rest + block).split(b"\n")
         yield from texts
         if len(rest) > LINE_BYTES_MAX:
             break

@@ -1,4 +1,4 @@
-"""POST /v1/commissions/preview; /v1/ops/commission-terms and GET /v1/ops/commissions: what moving money costs."""
+"""POST /v1/commissions/preview, /v1/ops/commission-terms and GET /v1/ops/commissions: the price of payments."""
 
 from flask import g
 
@@ -28,12 +28,12 @@ from models.rules.money import MoneyError, parse, render
 from models.session import statements, transaction
 
 commissions = Blueprint(
-    "commissions", __name__, url_prefix="/v1", description="What a payment costs: preview, terms and a report."
+    "commissions", __name__, url_prefix="/v1", description="The commission of payments: preview, terms and a report."
 )
 
 
 SIDES = {"transfer": ("source", "target"), "charge": ("target", "source"), "withdrawal": ("source",)}
-"""Which wallet is the maker's own, and which may be; a deposit goes into the maker's own, from outside."""
+"""First the wallet that must be the initiator's own, then the one that may be; a deposit only has a target."""
 
 
 @commissions.route("/commissions/preview", methods=["POST"])
@@ -41,35 +41,35 @@ SIDES = {"transfer": ("source", "target"), "charge": ("target", "source"), "with
 @commissions.arguments(PreviewInput)
 @commissions.response(200, PreviewSchema)
 def preview(body: Body) -> JsonAnswer:
-    """What would be taken of a payment that you order now, or, for ops, a merchant; moves nothing."""
-    known = services().reference_data.currency(body["currency"])
-    amount = minor_units(body["amount"], known)
-    refused = limits_error(amount, known)
-    if refused is not None:
-        raise refused
-    maker = body.get("merchant", g.caller.id)
-    if maker != g.caller.id and "ops:read" not in g.caller.scopes:
-        raise invalid([("/merchant", "not_found", "Only your own terms are yours to see.")])
+    """Preview the commission of a payment that you, or for ops a merchant, would create now; moves no money."""
+    currency = services().reference_data.currency(body["currency"])
+    amount = minor_units(body["amount"], currency)
+    limit_error = limits_error(amount, currency)
+    if limit_error is not None:
+        raise limit_error
+    initiator_id = body.get("merchant", g.caller.id)
+    if initiator_id != g.caller.id and "ops:read" not in g.caller.scopes:
+        raise invalid([("/merchant", "not_found", "You may preview your own terms only.")])
     with statements(services().engine) as connection:
         parties = account.parties_by_token(connection, {body[side] for side in ("source", "target") if side in body})
-        terms = commission_terms.in_force(connection, body["type"], known.code, maker)
-    own, *other = SIDES.get(body["type"], ("target",))
+        terms = commission_terms.in_force(connection, body["type"], currency.code, initiator_id)
+    own_side, *other_sides = SIDES.get(body["type"], ("target",))
     owners = {}
     for side in {"source", "target"} & body.keys():
         party = parties.get(body[side])
-        if party is None or (side == own and party.owner_id != maker):
+        if party is None or (side == own_side and party.owner_id != initiator_id):
             raise invalid([(f"/{side}", "not_found", "There is no such wallet that you may use.")])
         owners[side] = party.owner_id
-    if any(owners.get(side) == maker for side in other):
+    if any(owners.get(side) == initiator_id for side in other_sides):
         terms = FREE
     fee = commission(amount, terms)
     return {
         "type": body["type"],
-        "amount": render(amount, known.digits),
-        "currency": known.code,
-        "commission": render(fee, known.digits),
-        "arrives": render(amount - fee, known.digits) if fee < amount else None,
-        "terms": _terms_body(terms, known.code, known.digits),
+        "amount": render(amount, currency.digits),
+        "currency": currency.code,
+        "commission": render(fee, currency.digits),
+        "arrives": render(amount - fee, currency.digits) if fee < amount else None,
+        "terms": _terms_body(terms, currency.code, currency.digits),
     }, {}
 
 
@@ -78,9 +78,9 @@ def preview(body: Body) -> JsonAnswer:
 @commissions.arguments(TermsQuery, location="query")
 @commissions.response(200, page_of(KeptTermsSchema))
 def list_terms(query: Body) -> JsonAnswer:
-    """Terms of commission, newest first: those in force, those that were, and those to come."""
-    asked = {name: query.get(name) for name in ("type", "currency")}
-    return paginated(query, commission_terms.page, _kept_body, merchant_id=query.get("merchant"), **asked)
+    """List the terms of commission, newest first: current, past and future ones."""
+    filters = {name: query.get(name) for name in ("type", "currency")}
+    return paginated(query, commission_terms.page, _record_body, merchant_id=query.get("merchant"), **filters)
 
 
 @commissions.route("/ops/commission-terms", methods=["POST"])
@@ -88,19 +88,19 @@ def list_terms(query: Body) -> JsonAnswer:
 @commissions.arguments(TermsInput)
 @commissions.response(201, KeptTermsSchema)
 def add_terms(body: Body) -> JsonAnswer:
-    """New terms, for payments accepted from `valid_from` on: a minute from now at the earliest, and by default."""
-    terms, merchant, since = _terms(body), body.get("merchant"), body.get("valid_from")
+    """Add terms for payments accepted from `valid_from` on; earliest, and by default, a minute from now."""
+    terms, merchant, valid_from = _terms(body), body.get("merchant"), body.get("valid_from")
     with transaction(services().engine) as connection:
         if merchant is not None and user.by_id(connection, merchant) is None:
             raise invalid([("/merchant", "not_found", "There is no such user.")])
-        if since is not None and not commission_terms.is_told_ahead(connection, since):
+        if valid_from is not None and not commission_terms.is_told_ahead(connection, valid_from):
             raise invalid([("/valid_from", "invalid_value", "A minute from now at the earliest.")])
-        kept = commission_terms.add(connection, body["type"], body.get("currency"), merchant, terms, since)
-        if kept is None:
-            raise ApiError("duplicate_terms", "Other terms for the same begin at this very moment.")
-        shown = _kept_body(kept)
-        audit.note(connection, tokens.actor(), "commission_terms.add", kept.id, body["reason"], None, shown)
-    return shown, {}
+        record = commission_terms.add(connection, body["type"], body.get("currency"), merchant, terms, valid_from)
+        if record is None:
+            raise ApiError("duplicate_terms", "There are terms for the same payments with the same valid_from.")
+        created = _record_body(record)
+        audit.note(connection, tokens.actor(), "commission_terms.add", record.id, body["reason"], None, created)
+    return created, {}
 
 
 @commissions.route("/ops/commissions")
@@ -108,7 +108,7 @@ def add_terms(body: Body) -> JsonAnswer:
 @commissions.arguments(TakingsQuery, location="query")
 @commissions.response(200, TakingsSchema)
 def report(query: Body) -> JsonAnswer:
-    """What commission was taken and given back, by day (UTC) and currency."""
+    """Report the commission taken and given back, by day (UTC) and currency."""
     with statements(services().engine) as connection:
         days = commission_report.by_day(connection, query["since"], query["until"], query.get("currency"))
     return {"data": [_day_body(day) for day in days]}, {}
@@ -118,18 +118,18 @@ def _terms(body: Body) -> Terms:
     """The terms of the body, in minor units; raises ApiError."""
     if "currency" not in body:
         return Terms(body["percent"])
-    known = services().reference_data.currency(body["currency"])
-    fixed, minimum = (_part(body[name], name, known) for name in ("fixed", "minimum"))
-    maximum = _part(body["maximum"], "maximum", known) if "maximum" in body else None
+    currency = services().reference_data.currency(body["currency"])
+    fixed, minimum = (_minor_units(body[name], name, currency) for name in ("fixed", "minimum"))
+    maximum = _minor_units(body["maximum"], "maximum", currency) if "maximum" in body else None
     if maximum is not None and maximum < minimum:
-        raise invalid([("/maximum", "invalid_value", "Below the minimum.")])
+        raise invalid([("/maximum", "invalid_value", "The maximum is below the minimum.")])
     return Terms(body["percent"], fixed, minimum, maximum)
 
 
-def _part(text: str, name: str, known: Currency) -> int:
+def _minor_units(text: str, name: str, currency: Currency) -> int:
     """An amount in minor units that may be zero; raises ApiError."""
     try:
-        return parse(text, known.digits)
+        return parse(text, currency.digits)
     except MoneyError as error:
         if error.code == "amount_not_positive":
             return 0
@@ -137,28 +137,28 @@ def _part(text: str, name: str, known: Currency) -> int:
 
 
 def _terms_body(terms: Terms, currency: str | None, digits: int) -> Body:
-    paying = smallest_paying(terms)
-    has_free = currency is not None and paying is not None and paying > 1
+    smallest = smallest_paying(terms)
+    has_free = currency is not None and smallest is not None and smallest > 1
     return {
         "percent": render(terms.percent_millionths, PERCENT_DIGITS).rstrip("0").rstrip("."),
         "fixed": render(terms.fixed, digits),
         "minimum": render(terms.minimum, digits),
         "maximum": None if terms.maximum is None else render(terms.maximum, digits),
-        "smallest_paying_amount": render(paying, digits) if paying and currency else None,
-        "smallest_paying_units": paying,
+        "smallest_paying_amount": render(smallest, digits) if smallest and currency else None,
+        "smallest_paying_units": smallest,
         "ending_minimum": render(1, digits) if has_free else None,
     }
 
 
-def _kept_body(kept: TermsRecord) -> Body:
+def _record_body(record: TermsRecord) -> Body:
     return {
-        "id": kept.id,
-        "type": kept.type,
-        "currency": kept.currency,
-        "merchant": kept.merchant_id,
-        **_terms_body(kept.terms, kept.currency, kept.digits),
-        "valid_from": kept.valid_from.isoformat(),
-        "created_at": kept.created_at.isoformat(),
+        "id": record.id,
+        "type": record.type,
+        "currency": record.currency,
+        "merchant": record.merchant_id,
+        **_terms_body(record.terms, record.currency, record.digits),
+        "valid_from": record.valid_from.isoformat(),
+        "created_at": record.created_at.isoformat(),
     }
 
 

@@ -1,4 +1,4 @@
-"""The shapes of commission: its preview, its terms, and what it brought in."""
+"""Schemas of commission: its preview, its terms and its report."""
 
 import re
 from datetime import date
@@ -25,7 +25,7 @@ from models.audit import REASON_LENGTH_MAX
 from models.rules.commission import PERCENT_DIGITS, TYPES, WHOLE
 
 DAYS_MAX = 366
-"""A report of a year."""
+"""A report covers a year at most."""
 
 _PERCENT = re.compile(rf"(0|[1-9][0-9]{{0,2}})(?:\.([0-9]{{1,{PERCENT_DIGITS}}}))?", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -41,7 +41,7 @@ class Percent(StrictField):
         match = _PERCENT.fullmatch(text)
         millionths = int(match[1] + (match[2] or "").ljust(PERCENT_DIGITS, "0")) if match else -1
         if not 0 <= millionths <= WHOLE:
-            raise self.refuse("invalid_value", f'"0" to "100", up to {PERCENT_DIGITS} digits behind the point.')
+            raise self.refuse("invalid_value", f'"0" to "100", with up to {PERCENT_DIGITS} digits after the point.')
         return millionths
 
 
@@ -57,11 +57,11 @@ class CalendarDay(StrictField):
                 return date.fromisoformat(text)
             except ValueError:
                 pass
-        raise self.refuse("invalid_value", "A day such as 2026-01-31.")
+        raise self.refuse("invalid_value", "A date such as 2026-01-31.")
 
 
 class PreviewInput(Input):
-    """A payment that might be ordered; its wallets tell whether it stays between your own."""
+    """A payment to preview; with its wallets given, payments between your own are recognised as free."""
 
     type = Choice(TYPES, required=True)
     amount = Amount(required=True)
@@ -72,7 +72,7 @@ class PreviewInput(Input):
 
 
 class TermsInput(Input):
-    """New terms; fixed, minimum and maximum are amounts of their currency."""
+    """New terms; `fixed`, `minimum` and `maximum` are amounts in `currency`."""
 
     type = Choice(TYPES, required=True)
     percent = Percent(required=True)
@@ -85,14 +85,14 @@ class TermsInput(Input):
     reason = Text(REASON_LENGTH_MAX, required=True)
 
     @ma.validates_schema(pass_original=True)
-    def _amounts_have_a_currency(self, given: dict[str, Any], asked: Any, **_: Any) -> None:
-        if "currency" not in given and any(asked.get(name) is not None for name in ("fixed", "minimum", "maximum")):
-            flaw = FieldError("required", "An amount needs its currency.")
-            raise ma.ValidationError({"currency": [flaw]})
+    def _amounts_have_a_currency(self, data: dict[str, Any], original: Any, **_: Any) -> None:
+        if "currency" not in data and any(original.get(name) is not None for name in ("fixed", "minimum", "maximum")):
+            error = FieldError("required", "An amount needs a currency.")
+            raise ma.ValidationError({"currency": [error]})
 
 
 class TermsQuery(PageQuery):
-    """Which terms."""
+    """Filters of the list of terms."""
 
     type = Choice(TYPES)
     currency = CurrencyCode()
@@ -100,43 +100,43 @@ class TermsQuery(PageQuery):
 
 
 class TakingsQuery(Input):
-    """Which days, both included, and which currency."""
+    """The first and the last day of the report, both included, and its currency."""
 
     since = CalendarDay(data_key="from", required=True)
     until = CalendarDay(data_key="to", required=True)
     currency = CurrencyCode()
 
     @ma.validates_schema
-    def _is_in_order(self, given: dict[str, Any], **_: Any) -> None:
-        if not 0 <= (given["until"] - given["since"]).days < DAYS_MAX:
-            flaw = FieldError("invalid_value", f"From the first day to the last, at most {DAYS_MAX}.")
-            raise ma.ValidationError({"to": [flaw]})
+    def _is_in_order(self, data: dict[str, Any], **_: Any) -> None:
+        if not 0 <= (data["until"] - data["since"]).days < DAYS_MAX:
+            error = FieldError("invalid_value", f"At most {DAYS_MAX} days, in order of time.")
+            raise ma.ValidationError({"to": [error]})
 
 
 class TermsSchema(Output):
-    """What moving money costs: a percentage and a fixed part, within minimum and maximum."""
+    """The commission of a payment: a percentage plus a fixed part, within minimum and maximum."""
 
     percent = ma.fields.String(metadata={"example": "2.5"})
     fixed = amount_text()
     minimum = amount_text()
     maximum = amount_text(allow_none=True)
     smallest_paying_amount = amount_text(
-        "The smallest amount of which any commission is taken. Smaller payments are free, and so is an amount that is"
-        " split into them, however many; ending_minimum ends that. Null if nothing ever pays, or for any currency.",
+        "The smallest amount on which commission is taken. Smaller payments are free, and so is any amount that is"
+        " split into them; ending_minimum prevents that. Null if no amount pays, or if the terms are for any currency.",
         allow_none=True,
     )
     smallest_paying_units = ma.fields.Integer(
-        allow_none=True, metadata={"description": "The same in units of a currency's last digit, such as cents."}
+        allow_none=True, metadata={"description": "The same in minor units, such as cents."}
     )
     ending_minimum = amount_text(
-        "The smallest `minimum` with which no payment is free, however an amount is split. Null if none is free as it"
-        " is, if nothing pays, or for any currency: a minimum needs its currency.",
+        "The smallest `minimum` with which no payment is free, however an amount is split. Null if no payment is free"
+        " already, if no amount pays, or if the terms are for any currency, since a minimum needs one.",
         allow_none=True,
     )
 
 
 class PreviewSchema(Output):
-    """What would be taken; `arrives` is null if that is all there is, and then the payment would FAIL."""
+    """The commission of a payment; `arrives` is null if commission would take all, and the payment would fail."""
 
     type = one_of(TYPES)
     amount = amount_text()
@@ -147,7 +147,7 @@ class PreviewSchema(Output):
 
 
 class KeptTermsSchema(TermsSchema):
-    """Terms and where they apply: currency null is any, merchant null is whoever orders; from `valid_from` on."""
+    """Terms and the payments they apply to, from `valid_from` on; a null currency or merchant means any."""
 
     id = ma.fields.String()
     type = one_of(TYPES)
@@ -158,7 +158,7 @@ class KeptTermsSchema(TermsSchema):
 
 
 class DaySchema(Output):
-    """One day (UTC) in one currency; `payments` took commission or gave it back."""
+    """A day (UTC) in one currency; `payments` counts those that took commission or gave it back."""
 
     date = ma.fields.Date()
     currency = ma.fields.String()
@@ -169,6 +169,6 @@ class DaySchema(Output):
 
 
 class TakingsSchema(Output):
-    """What commission brought in, by day and currency; days without any are left out."""
+    """Commission by day and currency; days without any are left out."""
 
     data = ma.fields.List(ma.fields.Nested(DaySchema))

@@ -1,4 +1,4 @@
-"""POST /v1/charges/{id}/capture and /void, /v1/payments/{id}/cancel: wishes of the maker that a worker decides."""
+"""POST /v1/charges/{id}/capture and /void, /v1/payments/{id}/cancel: commands that a worker carries out."""
 
 from http import HTTPStatus
 
@@ -29,7 +29,7 @@ endings = Blueprint(
     "endings",
     __name__,
     url_prefix="/v1",
-    description="Taking or releasing what a charge holds, and cancelling what is not posted yet.",
+    description="Capture or release the amount that a charge holds, and cancel a payment that is not posted yet.",
 )
 keyed = endings.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}, PREFER])
 
@@ -40,8 +40,8 @@ keyed = endings.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}, PREFER])
 @endings.arguments(CaptureInput)
 @endings.outcome(PaymentSchema, HTTPStatus.OK)
 def capture(body: Body, id: str) -> JsonResult:
-    """Take what a charge holds, or a part of it; the rest is released."""
-    return _ordered(id, PaymentAction.CAPTURE, body.get("amount"))
+    """Capture a charge, in full or in part; the rest of the hold is released."""
+    return _order_action(id, PaymentAction.CAPTURE, body.get("amount"))
 
 
 @endings.route("/charges/<id>/void", methods=["POST"])
@@ -50,8 +50,8 @@ def capture(body: Body, id: str) -> JsonResult:
 @endings.arguments(EndingInput)
 @endings.outcome(PaymentSchema, HTTPStatus.OK)
 def void(_: Body, id: str) -> JsonResult:
-    """Release what a charge holds."""
-    return _ordered(id, PaymentAction.VOID)
+    """Void a charge: release its hold."""
+    return _order_action(id, PaymentAction.VOID)
 
 
 @endings.route("/payments/<id>/cancel", methods=["POST"])
@@ -60,46 +60,46 @@ def void(_: Body, id: str) -> JsonResult:
 @endings.arguments(EndingInput)
 @endings.outcome(PaymentSchema, HTTPStatus.OK)
 def cancel(_: Body, id: str) -> JsonResult:
-    """Take back a payment that is INITIATED still, such as a scheduled one."""
-    return _ordered(id, PaymentAction.CANCEL)
+    """Cancel a payment that is still INITIATED, such as a scheduled one."""
+    return _order_action(id, PaymentAction.CANCEL)
 
 
-def _ordered(id: str, ending: PaymentAction, amount: str | None = None) -> JsonResult:
-    """Keep the wish, or find that its key kept it before; the worker decides it under the payment's lock."""
+def _order_action(id: str, action: PaymentAction, amount: str | None = None) -> JsonResult:
+    """Store the command, unless its idempotency key already did; the worker decides it under the payment's lock."""
     key, fingerprint = idempotency_key(request.environ), request_fingerprint(request.path, body_of_request())
     with transaction(services().engine) as connection:
-        view = _own(connection, id, ending)
+        view = _own_payment(connection, id, action)
         claim = (g.caller.id, key)
         is_replay = find_replay(connection, claim, fingerprint) is not None
         if not is_replay:
-            if view.state not in ENDS[ending]:
+            if view.state not in ENDS[action]:
                 raise ApiError("illegal_transition", f"The payment is {view.state}.")
             if view.bulk_id is not None and bulk.is_atomic(connection, view.bulk_id):
-                raise ApiError("illegal_transition", "A line of an atomic bulk goes with its bulk.")
-            captured = None if amount is None else _part(view, amount)
+                raise ApiError("illegal_transition", "A line of an atomic bulk is decided with its bulk.")
+            captured = None if amount is None else _captured_amount(view, amount)
             is_replay = not idempotency.keep(connection, g.caller.id, key, fingerprint, payment_id=id)
-            if is_replay:  # another request with the key was faster; its row is committed now
+            if is_replay:  # a concurrent request with the same key has committed first
                 find_replay(connection, claim, fingerprint)
-            elif not payment_command.order_ending(connection, str(uuid7()), ending, id, captured, actor()):
-                raise ApiError("ending_ordered", "Only the first capture, void or cancel of a payment counts.")
+            elif not payment_command.order_ending(connection, str(uuid7()), action, id, captured, actor()):
+                raise ApiError("ending_ordered", "Only the first capture, void or cancel of a payment is accepted.")
     if not is_replay:
         celery_config.ring(request.environ[REQUEST_ID])
     return action_response(AcceptedPayment(view, is_replay))
 
 
-def _own(connection: Connection, id: str, ending: PaymentAction) -> PaymentView:
-    """The caller's own payment, of a type that can be ended so; raises ApiError not_found."""
+def _own_payment(connection: Connection, id: str, action: PaymentAction) -> PaymentView:
+    """The caller's own payment, of a type that the action applies to; raises ApiError not_found."""
     view = payment_view.by_id(connection, id) if is_id(id) else None
     if view is None or view.user_id != g.caller.id:
         raise not_found()
-    if ending is not PaymentAction.CANCEL and view.type != PaymentType.CHARGE:
+    if action is not PaymentAction.CANCEL and view.type != PaymentType.CHARGE:
         raise not_found()
     return view
 
 
-def _part(view: PaymentView, amount: str) -> int:
-    """What to capture, in minor units; raises ApiError for more than is held."""
-    part = minor_units(amount, services().reference_data.currency(view.currency))
-    if part > view.amount:
+def _captured_amount(view: PaymentView, amount: str) -> int:
+    """The amount to capture, in minor units; raises ApiError for more than the hold."""
+    captured = minor_units(amount, services().reference_data.currency(view.currency))
+    if captured > view.amount:
         raise invalid([("/amount", "amount_too_large", "More than is held.")])
-    return part
+    return captured

@@ -1,4 +1,4 @@
-"""From a checked body to a kept payment: what the order routes have in common, whichever way a request came in."""
+"""Creates payments from validated bodies; the routes and the fast path share it."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from settings import Settings
 
 
 class RequestedParties(NamedTuple):
-    """Between what an order moves money, as it names them: see Order."""
+    """Source and target as the body names them; see PaymentRequest."""
 
     source: str
     target: str | None
@@ -30,86 +30,89 @@ class RequestedParties(NamedTuple):
 
 
 class Route(NamedTuple):
-    """A route that takes orders: who may, in what form, and between what; `sides` raises ApiError."""
+    """A route that creates payments: their type, the scopes that allow it, its schema, and its parties.
 
-    orders: PaymentType
+    `parties` raises ApiError.
+    """
+
+    payment_type: PaymentType
     scopes: tuple[str, ...]
     schema: type[ma.Schema]
-    sides: Callable[[Body, Caller, Settings], RequestedParties]
+    parties: Callable[[Body, Caller, Settings], RequestedParties]
 
 
-def _of_deposit(body: Body, caller: Caller, settings: Settings) -> RequestedParties:
+def _deposit_parties(body: Body, caller: Caller, settings: Settings) -> RequestedParties:
     into_any = "deposits:write" in caller.scopes
     if not into_any and not settings.deposits_open:
         raise ApiError("deposits_closed", "This needs the scope deposits:write.")
     return RequestedParties(body["source"], body["wallet"], into_any)
 
 
-def _of_withdrawal(body: Body, _caller: Caller, _settings: Settings) -> RequestedParties:
+def _withdrawal_parties(body: Body, _caller: Caller, _settings: Settings) -> RequestedParties:
     return RequestedParties(body["wallet"], body["target"])
 
 
-def _of_transfer(body: Body, _caller: Caller, _settings: Settings) -> RequestedParties:
+def _transfer_parties(body: Body, _caller: Caller, _settings: Settings) -> RequestedParties:
     if body["source"] == body["target"]:
         raise invalid([("/target", "same_source_and_target", "Source and target are the same wallet.")])
     return RequestedParties(body["source"], body["target"])
 
 
-def _of_charge(body: Body, _caller: Caller, _settings: Settings) -> RequestedParties:
+def _charge_parties(body: Body, _caller: Caller, _settings: Settings) -> RequestedParties:
     return RequestedParties(body["wallet"], body.get("target"))
 
 
 ROUTES = {
-    "/v1/deposits": Route(PaymentType.DEPOSIT, ("deposits:write", "deposits:own"), DepositInput, _of_deposit),
-    "/v1/withdrawals": Route(PaymentType.WITHDRAWAL, ("withdrawals:write",), WithdrawalInput, _of_withdrawal),
-    "/v1/transfers": Route(PaymentType.TRANSFER, ("transfers:write",), TransferInput, _of_transfer),
-    "/v1/charges": Route(PaymentType.CHARGE, ("charges:write",), ChargeInput, _of_charge),
+    "/v1/deposits": Route(PaymentType.DEPOSIT, ("deposits:write", "deposits:own"), DepositInput, _deposit_parties),
+    "/v1/withdrawals": Route(PaymentType.WITHDRAWAL, ("withdrawals:write",), WithdrawalInput, _withdrawal_parties),
+    "/v1/transfers": Route(PaymentType.TRANSFER, ("transfers:write",), TransferInput, _transfer_parties),
+    "/v1/charges": Route(PaymentType.CHARGE, ("charges:write",), ChargeInput, _charge_parties),
 }
-"""Path to what is ordered there by POST."""
+"""The routes that create payments, by path."""
 
 
 def create_payment(
-    path: str, given: Any, body: Body, environ: Mapping[str, Any], caller: Caller, ours: Services
+    path: str, json: Any, body: Body, environ: Mapping[str, Any], caller: Caller, services: Services
 ) -> AcceptedPayment:
-    """Keep the order, or find what its key kept before.
+    """Create the payment, or return the one that the same idempotency key created before.
 
-    `given` is the parsed body, `body` the same through the route's schema. Raises ApiError, DatabaseAway, Contention
-    or Overdue.
+    `json` is the parsed body, `body` the same body loaded by the route's schema. Raises ApiError, DatabaseAway,
+    Contention or StatementTimeout.
     """
     route = ROUTES[path]
     key = idempotency_key(environ)
-    sides = route.sides(body, caller, ours.settings)
-    currency = ours.reference_data.currency(body["currency"])
+    parties = route.parties(body, caller, services.settings)
+    currency = services.reference_data.currency(body["currency"])
     amount = minor_units(body["amount"], currency)
-    quote = usable_quote(body["quote"], body["target"], caller, ours) if "quote" in body else None
-    return ours.group_commit.submit(
+    quote = usable_quote(body["quote"], body["target"], caller, services) if "quote" in body else None
+    return services.group_commit.submit(
         PaymentRequest(
             id=str(uuid7()),
-            type=route.orders,
+            type=route.payment_type,
             user_id=caller.id,
-            source=sides.source,
-            target=sides.target,
+            source=parties.source,
+            target=parties.target,
             amount=amount,
             currency=currency.code,
             digits=currency.digits,
             key=key,
-            fingerprint=request_fingerprint(path, given),
+            fingerprint=request_fingerprint(path, json),
             summary=body.get("summary"),
             reference=body.get("reference"),
             metadata=body.get("metadata"),
             objection=limits_error(amount, currency) or (quote and quote.objection(amount, currency.code)),
-            into_any=sides.into_any,
+            into_any=parties.into_any,
             capture=body.get("capture", True),
             scheduled_at=body.get("scheduled_at"),
             expires_at=body.get("expires_at"),
             quote_id=body.get("quote"),
             arrival=quote and quote.arrival,
-            counterparty=_counterparty_of(body),
+            counterparty=_counterparty(body),
         )
     )
 
 
-def _counterparty_of(body: Body) -> Counterparty | None:
+def _counterparty(body: Body) -> Counterparty | None:
     if "iban" not in body:
         return None
     return Counterparty(body["iban"], body["name"], body.get("bic"), body.get("summary"))

@@ -1,4 +1,4 @@
-"""Quotes as orders use them: whose they are, what they offer to whom, and whether they are still good."""
+"""Checks whether a payment may use a quote, and what the quote offers to it."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from models.session import statements
 
 
 class UsableQuote(NamedTuple):
-    """What a quote offers to one order; the amount in minor units, `digits` those of its currency."""
+    """What a quote offers to one payment; the amount is in minor units of a currency with `digits`."""
 
     amount: int
     currency: str
@@ -21,26 +21,28 @@ class UsableQuote(NamedTuple):
     is_expired: bool
 
     def objection(self, amount: int, currency: str) -> ApiError | None:
-        """What is against using it for that amount now; a replay is not held to it."""
+        """The error if it cannot be used for this amount now; a replay ignores it."""
         if (amount, currency) != (self.amount, self.currency):
-            asked = f"{render(self.amount, self.digits)} {self.currency}"
-            return invalid([("/quote", "quote_mismatch", f"To this target the quote is for {asked}.")])
+            quoted = f"{render(self.amount, self.digits)} {self.currency}"
+            return invalid([("/quote", "quote_mismatch", f"For this target the quote is for {quoted}.")])
         return ApiError("quote_expired", "Ask for a new quote.") if self.is_expired else None
 
 
-def usable_quote(id: str, target: str, caller: Caller, ours: Services) -> UsableQuote:
-    """What the caller's own quote offers to an order into the wallet of that token; raises ApiError.
+def usable_quote(id: str, target: str, caller: Caller, services: Services) -> UsableQuote:
+    """What the caller's own quote offers to a payment into the target wallet; raises ApiError.
 
-    To a wallet of one's own that is the exchange, however it is ordered: there is no commission of transfers on it.
+    Into the caller's own wallet that is the offer of an exchange, on any route: it bears no transfer commission.
     """
-    with statements(ours.engine) as connection:
-        found = quote.by_id(connection, id)
-        there = account.parties_by_token(connection, [target]).get(target)
-    if found is None or found.user_id != caller.id:
-        raise invalid([("/quote", "not_found", "There is no such quote of yours.")])
-    offer = found.offer(is_own=there is not None and there.owner_id == caller.id)
+    with statements(services.engine) as connection:
+        record = quote.by_id(connection, id)
+        party = account.parties_by_token(connection, [target]).get(target)
+    if record is None or record.user_id != caller.id:
+        raise invalid([("/quote", "not_found", "You have no such quote.")])
+    offer = record.offer(is_own=party is not None and party.owner_id == caller.id)
     if offer is None:
-        raise invalid([("/quote", "quote_mismatch", "To this target the quote offers nothing.")])
-    source, arriving = (ours.reference_data.currency(code) for code in (found.source_currency, found.target_currency))
-    arrival = ConvertedAmount(offer.target_amount, arriving.code, arriving.digits, found.rate)
-    return UsableQuote(offer.source_amount, source.code, source.digits, arrival, found.is_expired)
+        raise invalid([("/quote", "quote_mismatch", "The quote cannot be used for this target.")])
+    source, target_currency = (
+        services.reference_data.currency(code) for code in (record.source_currency, record.target_currency)
+    )
+    arrival = ConvertedAmount(offer.target_amount, target_currency.code, target_currency.digits, record.rate)
+    return UsableQuote(offer.source_amount, source.code, source.digits, arrival, record.is_expired)

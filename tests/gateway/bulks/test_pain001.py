@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.bulks.pain001 import BYTES_MAX, LINES_MAX, bulk_of
+from gateway.bulks.pain001 import BYTES_MAX, LINES_MAX, read_pain001
 from gateway.http.errors import PROBLEMS, ApiError
 from tests.iso20022_messages import CAMT, ORDER, STRANGE, message, strange
 
@@ -34,7 +34,7 @@ def order(*blocks: str, header: str = "") -> bytes:
 
 def refused(data: bytes) -> tuple[int, str, str]:
     with pytest.raises(ApiError) as caught:
-        bulk_of(data)
+        read_pain001(data)
     refusal = caught.value
     return PROBLEMS[refusal.code].status, refusal.code, refusal.errors[0]["pointer"] if refusal.errors else ""
 
@@ -46,7 +46,7 @@ def test_a_file_is_the_body_that_says_the_same() -> None:
         block(line(rest=notes), line("666.6", ids=ids)), block(line(ids="<EndToEndId>NOTPROVIDED</EndToEndId>"))
     )
     payee = {"counterparty_name": "Marie", "counterparty_iban": OTHER, "counterparty_bic": "PSSTFRPPPAR"}
-    assert bulk_of(data) == {
+    assert read_pain001(data) == {
         "organization_name": "ACME",
         "organization_iban": IBAN,
         "organization_bic": "COBADEFFXXX",
@@ -60,7 +60,7 @@ def test_a_file_is_the_body_that_says_the_same() -> None:
 
 
 def test_what_is_missing_is_for_the_schema_to_say() -> None:
-    assert bulk_of(order("<PmtInf><PmtMtd>TRF</PmtMtd></PmtInf>")) == {"credit_transfers": []}
+    assert read_pain001(order("<PmtInf><PmtMtd>TRF</PmtMtd></PmtInf>")) == {"credit_transfers": []}
 
 
 @pytest.mark.parametrize("name", STRANGE)
@@ -75,13 +75,13 @@ def test_another_message(kind: str) -> None:
 
 def test_too_many_bytes() -> None:
     data = order(block(line()))
-    assert bulk_of(data + b" " * (BYTES_MAX - len(data)))
+    assert read_pain001(data + b" " * (BYTES_MAX - len(data)))
     assert refused(data + b" " * (BYTES_MAX - len(data) + 1))[:2] == (413, "body_too_large")
 
 
 def test_too_many_lines() -> None:
     many = [line(ids=f"<EndToEndId>E{n}</EndToEndId>") for n in range(LINES_MAX)]
-    assert len(bulk_of(order(block(*many)))["credit_transfers"]) == LINES_MAX
+    assert len(read_pain001(order(block(*many)))["credit_transfers"]) == LINES_MAX
     data = order(block(*many), block(line()))
     assert refused(data) == (422, "invalid_value", "/credit_transfers")
 
@@ -112,13 +112,13 @@ def test_a_file_that_is_refused(data: bytes, code: str, pointer: str) -> None:
 
 def test_sums_are_counted_exactly() -> None:
     header = "<NbOfTxs>2</NbOfTxs><CtrlSum>681.1</CtrlSum>"
-    assert len(bulk_of(order(block(line("14.5"), line("666.6", ids="")), header=header))["credit_transfers"]) == 2
+    assert len(read_pain001(order(block(line("14.5"), line("666.6", ids="")), header=header))["credit_transfers"]) == 2
 
 
 @pytest.mark.parametrize("amount", ["1e3", "NaN", "-1", "", "1" * 400, "\u0661\u0660"])
 def test_an_amount_that_is_none_is_for_the_schema_to_refuse(amount: str) -> None:
     header = "<CtrlSum>1</CtrlSum>"
-    [transfer] = bulk_of(order(block(line(amount)), header=header))["credit_transfers"]
+    [transfer] = read_pain001(order(block(line(amount)), header=header))["credit_transfers"]
     assert transfer.get("amount", "") == amount
 
 
@@ -128,13 +128,13 @@ def test_an_amount_that_is_none_is_for_the_schema_to_refuse(amount: str) -> None
 )
 def test_numbers_as_xml_writes_them(told: str, amount: str) -> None:
     header = f"<CtrlSum>{told}</CtrlSum>"
-    [transfer] = bulk_of(order(block(line(told)), header=header))["credit_transfers"]
+    [transfer] = read_pain001(order(block(line(told)), header=header))["credit_transfers"]
     assert transfer["amount"] == amount
 
 
 @pytest.mark.parametrize("told", [".", "+", "++1", "1.2.3", "1,00", "0x1", "1e2", "-0"])
 def test_what_is_no_number_is_for_the_schema_to_refuse(told: str) -> None:
-    assert bulk_of(order(block(line(told))))["credit_transfers"][0]["amount"] == told
+    assert read_pain001(order(block(line(told))))["credit_transfers"][0]["amount"] == told
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_what_is_no_number_is_for_the_schema_to_refuse(told: str) -> None:
 )
 def test_when_it_should_be_executed(told: str, time: str) -> None:
     data = order(block(line(), counts=f"<ReqdExctnDt>{told}</ReqdExctnDt>"), block(line(ids="")))
-    assert [one.get("scheduled_at") for one in bulk_of(data)["credit_transfers"]] == [time, None]
+    assert [one.get("scheduled_at") for one in read_pain001(data)["credit_transfers"]] == [time, None]
 
 
 def structured(reference: str, kind: str = "", more: str = "") -> str:
@@ -174,7 +174,7 @@ def structured(reference: str, kind: str = "", more: str = "") -> str:
     ],
 )
 def test_a_reference_of_the_creditor(rest: str, reference: str) -> None:
-    assert bulk_of(order(block(line(rest=rest))))["credit_transfers"][0]["creditor_reference"] == reference
+    assert read_pain001(order(block(line(rest=rest))))["credit_transfers"][0]["creditor_reference"] == reference
 
 
 @pytest.mark.parametrize(
@@ -194,8 +194,8 @@ def test_ids_are_those_of_one_line_of_the_message() -> None:
     def ids(instruction: str, end_to_end: str) -> str:
         return line(ids=f"<InstrId>{instruction}</InstrId><EndToEndId>{end_to_end}</EndToEndId>")
 
-    assert len(bulk_of(order(block(ids("1", "E"), ids("2", "E"))))["credit_transfers"]) == 2
-    assert bulk_of(order(block(*[ids("notprovided", "NOTPROVIDED")] * 2)))["credit_transfers"][1].keys() == {
+    assert len(read_pain001(order(block(ids("1", "E"), ids("2", "E"))))["credit_transfers"]) == 2
+    assert read_pain001(order(block(*[ids("notprovided", "NOTPROVIDED")] * 2)))["credit_transfers"][1].keys() == {
         *("amount", "counterparty_name", "counterparty_iban", "counterparty_bic")
     }
     twice = refused(order(block(ids("1", "E")), block(ids("1", "F"))))

@@ -10,7 +10,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from gateway.bulks.schemas import LINES_MAX
-from gateway.bulks.upload import LINE_BYTES_MAX, PIECE_BYTES
+from gateway.bulks.upload import BLOCK_BYTES, LINE_BYTES_MAX
 from gateway.http.errors import PROBLEMS
 from tests.gateway.bulks.builders import CHARGES, TRANSFERS, funds, line, lines, order, organization, read
 from tests.gateway.harness import ApiHarness, ApiUser
@@ -117,7 +117,7 @@ def test_a_wrong_line_ends_it_and_is_named(
         (JSON_LINES, b"[]\n", "/credit_transfers/0", "invalid_type"),
         (JSON_LINES, b'{"a": 1, "a": 2}\n', "/credit_transfers/0", "json_duplicate_key"),
         (JSON_LINES, json_lines([line()]) + b"x" * (LINE_BYTES_MAX + 1), "/credit_transfers/1", "text_too_long"),
-        (JSON_LINES, b"x" * 3 * PIECE_BYTES, "/credit_transfers/0", "text_too_long"),
+        (JSON_LINES, b"x" * 3 * BLOCK_BYTES, "/credit_transfers/0", "text_too_long"),
         (JSON_LINES, json_lines([line()]) + b"\xef\xbb\xbf{}\n", "/credit_transfers/1", "malformed_json"),
         (CSV, b'amount,"', "", "invalid_value"),
         (CSV, b"amount\n1,2\n", "/credit_transfers/0", "invalid_value"),

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from schwifty import IBAN
 
 import settings as configuration
-from gateway.bulks.pain001 import bulk_of
+from gateway.bulks.pain001 import read_pain001
 from models.bank_return import Return
 from models.iso20022 import document, number
 from models.payout import Payout
@@ -116,7 +116,7 @@ def test_a_file_is_valid_and_says_the_same_lines(
     assert answers(SepaRail(outbox, outbox, DEBTOR).submit(lines)) == {PayoutState.PENDING}
     [data] = written(outbox)
     schema.validate(data.decode())
-    body = bulk_of(data)
+    body = read_pain001(data)
     assert {name: body[name] for name in body if name != "credit_transfers"} == {
         **{"organization_name": "Payments GmbH", "organization_iban": DEBTOR.iban, "organization_bic": DEBTOR.bic},
         "currency": "EUR",
@@ -147,7 +147,7 @@ def test_whatever_the_words_the_money_goes_where_it_should(
     assert [line for line in lines if plain(line.name, 70)] == pending
     for data in written(outbox):
         schema.validate(data.decode())
-        transfers = bulk_of(data)["credit_transfers"]
+        transfers = read_pain001(data)["credit_transfers"]
         assert [(t["end_to_end_id"], t["amount"], t["counterparty_iban"]) for t in transfers] == [
             (key_of(line.payment_id), number(render(line.amount, 2)), line.iban) for line in pending
         ]
@@ -184,7 +184,7 @@ def test_a_reference_of_the_creditor_stands_in_the_file(
     [data] = written(outbox)
     schema.validate(data.decode())
     assert kind.encode() in data
-    lines = {line["end_to_end_id"]: line for line in bulk_of(data)["credit_transfers"]}
+    lines = {line["end_to_end_id"]: line for line in read_pain001(data)["credit_transfers"]}
     assert lines[key_of(referred.payment_id)]["creditor_reference"] == reference
     assert sum("creditor_reference" in line for line in lines.values()) == 1
 
@@ -549,7 +549,7 @@ def opened(outbox: Path, inbox: Path, **changes: str) -> Rail:
 def test_the_rail_of_the_settings(outbox: Path, inbox: Path, bic: str) -> None:
     rail = opened(outbox, inbox, rail_sepa_bic=bic)
     assert answers(rail.submit([one()])) == {PayoutState.PENDING}
-    body = bulk_of(written(outbox)[0])
+    body = read_pain001(written(outbox)[0])
     assert (body["organization_iban"], body.get("organization_bic", "")) == ("DE89370400440532013000", bic)
 
 
