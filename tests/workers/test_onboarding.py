@@ -22,6 +22,7 @@ from workers import onboarding
 from workers.onboarding import BATCH_MAX, BONUS_KEY, BonusError, Onboarding, parse_bonus
 
 DEFAULT = ("USD", "EUR", "CNY")
+PATIENCE_SECONDS = 60.0
 HASH = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaA"
 
 
@@ -160,7 +161,7 @@ def test_currencies_unknown_or_out_of_use_are_told_once_and_skipped(
 
 def test_more_than_a_batch(books: Books, sign_up: Callable[..., str]) -> None:
     clients = [sign_up() for _ in range(BATCH_MAX + 3)]
-    assert welcomer(books, "1 USD").welcome() == len(clients)
+    assert welcomer(books, "1 USD").welcome(PATIENCE_SECONDS) == len(clients)
     books.poster().drain()
     assert bonuses(books) == [(client, "COMPLETED", 2) for client in sorted(clients)]
 

@@ -70,8 +70,13 @@ class Line:
         body: dict | None = None,
         key: str | None = None,
         etag: str | None = None,
+        *,
+        is_again: bool = False,
     ) -> tuple[int, dict, dict[str, str]]:
-        """(status, body, headers); raises OSError or HTTPException when the line breaks before an answer."""
+        """(status, body, headers); raises OSError or HTTPException when the connection breaks before an answer.
+
+        A GET is sent once more: the gateway closes connections that were idle for a while, at any moment.
+        """
         headers = {"Authorization": f"Bearer {token}"}
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -83,6 +88,11 @@ class Line:
             self._connection.request(method, path, None if body is None else json.dumps(body), headers)
             response = self._connection.getresponse()
             return response.status, json.loads(response.read()), dict(response.getheaders())
+        except http.client.RemoteDisconnected:
+            self._connection.close()
+            if method != "GET" or is_again:
+                raise
+            return self.call(method, path, token, body, key, etag, is_again=True)
         except (OSError, http.client.HTTPException):
             self._connection.close()
             raise
