@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 import broker
 import logs
 import settings
+from models.circuit_breaker import CircuitBreaker
 
 if TYPE_CHECKING:
     from celery.worker import WorkController
@@ -165,7 +166,7 @@ class Bell:
         self.debounce_seconds = debounce_seconds
         self._is_wanted = threading.Event()
         self._request_id: str | None = None
-        self._is_broken_until = 0.0
+        self._breaker = CircuitBreaker(BREAKER_SECONDS)
         self._ringer: threading.Thread | None = None
         self._starting = threading.Lock()
 
@@ -184,17 +185,17 @@ class Bell:
             self._is_wanted.wait()
             time.sleep(self.debounce_seconds)
             self._is_wanted.clear()
-            if time.monotonic() >= self._is_broken_until:
+            if not self._breaker.is_open:
                 self._publish()
 
     def _publish(self) -> None:
         try:
             publish(self._request_id, self.task)
         except BrokerAway as error:
-            self._is_broken_until = time.monotonic() + BREAKER_SECONDS
+            self._breaker.open()
             log.warning("the broker is away, the timetable will find what is due", task=self.task, error=str(error))
         except Exception:  # whatever stands in the broker must not end this thread
-            self._is_broken_until = time.monotonic() + BREAKER_SECONDS
+            self._breaker.open()
             log.exception("the bell could not be sent, the timetable will find what is due", task=self.task)
 
 

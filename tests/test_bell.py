@@ -137,7 +137,7 @@ def test_the_breaker_spares_a_broker_that_was_away_for_a_while(
     own_valkey.kill()
     bell.ring()
     eventually(lambda: warnings)
-    broken_until = bell._is_broken_until
+    broken_until = bell._breaker._open_until
     own_valkey.start()
     bell.ring()
 

@@ -19,7 +19,9 @@ from email_validator import validate_email
 
 from models import confirmation
 from models import token as tokens
+from models.circuit_breaker import CircuitBreaker
 from models.confirmation import VALID, PendingMail, Purpose
+from models.rules.retry import backoff_seconds
 from models.session import DatabaseAway, Engine, transaction
 
 log = structlog.get_logger("mail")
@@ -100,7 +102,7 @@ class MailSender:
         self.engine = engine
         self.mail_url = mail_url
         self.mail_from = mail_from
-        self._is_quiet_until = 0.0
+        self._breaker = CircuitBreaker(QUIET_SECONDS)
         self._unsent: list[bytes] = []
         """Hashes of tokens that were taken by a commit of unknown outcome: their mails are given back."""
 
@@ -111,7 +113,7 @@ class MailSender:
         """
         deadline = time.monotonic() + seconds
         self._give_back()
-        if time.monotonic() < self._is_quiet_until or not self._is_any_due():
+        if self._breaker.is_open or not self._is_any_due():
             return 0
         sent = 0
         try:
@@ -119,7 +121,7 @@ class MailSender:
                 while time.monotonic() < deadline and (taken := self._take()):
                     sent += self._send(send, *taken)
         except OSError as error:
-            self._is_quiet_until = time.monotonic() + QUIET_SECONDS
+            self._breaker.open()
             log.warning("mail cannot be handed over", error=_cause(error), quiet_seconds=QUIET_SECONDS)
         return sent
 
@@ -161,8 +163,8 @@ class MailSender:
 
     def _note_failed(self, letter: PendingMail, error: Exception, for_good: bool = False) -> None:
         for_good = for_good or letter.attempts >= ATTEMPTS_MAX
-        wait = min(BACKOFF_MAX_SECONDS, BACKOFF_MIN_SECONDS * 2.0 ** (letter.attempts - 1))
-        wait *= 1 - random.random() / 2  # noqa: S311 - jitter, no secret
+        jitter = random.random()  # noqa: S311 - no secret
+        wait = backoff_seconds(letter.attempts, jitter, BACKOFF_MIN_SECONDS, BACKOFF_MAX_SECONDS)
         with transaction(self.engine) as connection:
             confirmation.note_failed(connection, letter.id, _cause(error), None if for_good else wait)
         log.warning("mail failed", confirmation=letter.id, to=letter.email, error=_cause(error), given_up=for_good)

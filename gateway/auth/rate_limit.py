@@ -75,7 +75,7 @@ class RateLimiter:
         policy: str,
         amount: str,
         storage: Callable[[], Storage],
-        breaker: redis_client.CircuitBreaker,
+        breaker: redis_client.RedisBreaker,
         name: str = "",
     ) -> None:
         self._policy = policy
@@ -152,7 +152,7 @@ class RateLimits:
     def __init__(self, settings: Settings) -> None:
         self._url = settings.limits_redis_url
         self._rarely = settings.sign_up_limit
-        breaker = redis_client.CircuitBreaker()
+        breaker = redis_client.RedisBreaker()
         by_address = settings.rate_limit_address
         self.address = RateLimiter("address", by_address, lambda: self._limiter.storage, breaker)
         self.unauthenticated = RateLimiter(

@@ -31,7 +31,7 @@ class TokenRevocations:
     def __init__(self, url: str) -> None:
         self._url = url
         self._telling = Redis.from_url(url, **redis_client.options(url))
-        self._breaker = redis_client.CircuitBreaker()
+        self._breaker = redis_client.RedisBreaker()
         self._listeners: dict[str, tuple[Callable[[str], None], Callable[[], None]]] = {}
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()

@@ -1,6 +1,5 @@
 """How long a request may wait for Redis: a moment once, and then not at all for some seconds."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +8,8 @@ import structlog
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
+
+from models.circuit_breaker import CircuitBreaker
 
 TIMEOUT_SECONDS = 0.2
 """Redis answers in less than a millisecond; when it is silent for so long it is frozen."""
@@ -31,20 +32,20 @@ def options(url: str) -> dict[str, Any]:
     return {**timeouts, "retry": Retry(NoBackoff(), 0)}
 
 
-class CircuitBreaker:
+class RedisBreaker(CircuitBreaker):
     """Keeps the requests of a process from waiting for a dead Redis one after the other."""
 
     def __init__(self) -> None:
-        self._is_open_until = 0.0
+        super().__init__(BREAKER_SECONDS)
 
     @contextmanager
     def guard(self) -> Iterator[None]:
         """Talk to Redis in this block; raises RedisAway, at once if it was away a few seconds ago."""
-        if time.monotonic() < self._is_open_until:
+        if self.is_open:
             raise RedisAway
         try:
             yield
         except (RedisError, OSError) as error:
-            self._is_open_until = time.monotonic() + BREAKER_SECONDS
+            self.open()
             log.warning("redis is away, this process does without it", error=type(error).__name__)
             raise RedisAway from error

@@ -3,17 +3,19 @@
 ATTEMPTS_MAX = 8
 """After so many failed attempts (about four minutes) a payment is parked: a person sees more than a ninth try."""
 
-BACKOFF_BASE_SECONDS = 1.0
+BACKOFF_MIN_SECONDS = 1.0
 BACKOFF_MAX_SECONDS = 60.0
 
 
-def backoff_seconds(attempts: int, jitter: float) -> float:
+def backoff_seconds(
+    attempts: int, jitter: float, min_seconds: float = BACKOFF_MIN_SECONDS, max_seconds: float = BACKOFF_MAX_SECONDS
+) -> float:
     """The wait before the next attempt, after `attempts` (1 or more) failed ones.
 
-    Doubles from one second up to a minute; `jitter` in [0, 1) takes away up to half, so that
-    payments which failed together do not return together.
+    Doubles from `min_seconds` up to `max_seconds`; `jitter` in [0, 1) takes away up to half, so that
+    attempts which failed together are not repeated together.
     """
-    wait = min(BACKOFF_MAX_SECONDS, BACKOFF_BASE_SECONDS * 2.0 ** min(attempts - 1, 16))
+    wait = min(max_seconds, min_seconds * 2.0 ** min(attempts - 1, 16))
     return wait * (1 - jitter / 2)
 
 

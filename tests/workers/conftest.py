@@ -39,8 +39,10 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """What failed is due again when a test says so, not a second later: on a busy machine that is too soon."""
-    monkeypatch.setattr(retry, "BACKOFF_BASE_SECONDS", 60 * retry.BACKOFF_BASE_SECONDS)
+    monkeypatch.setattr(retry, "BACKOFF_MIN_SECONDS", 60 * retry.BACKOFF_MIN_SECONDS)
     monkeypatch.setattr(retry, "BACKOFF_MAX_SECONDS", 60 * retry.BACKOFF_MAX_SECONDS)
+    bounds = (retry.BACKOFF_MIN_SECONDS, retry.BACKOFF_MAX_SECONDS)
+    monkeypatch.setattr(retry.backoff_seconds, "__defaults__", bounds)
 
 
 @pytest.fixture

@@ -12,8 +12,10 @@ import structlog
 
 from models import bank_return, payout, payout_claim
 from models.bank_return import Return
+from models.circuit_breaker import CircuitBreaker
 from models.payout import BankResult, Payout, Retry
 from models.rules.blanks import fold_blanks
+from models.rules.retry import backoff_seconds
 from models.session import Connection, Contention, DatabaseAway, Engine, StatementTimeout, transaction
 from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState, Rail, RailAway
 
@@ -62,7 +64,7 @@ class PayoutSender:
     def __init__(self, engine: Engine, rail: Rail) -> None:
         self.engine = engine
         self.rail = rail
-        self._is_away_until = 0.0
+        self._breaker = CircuitBreaker(AWAY_SECONDS)
         self._uncalled: list[Payout] = []
         """Claimed by a commit of unknown outcome: the bank was not called, so they are given back."""
         self._unkept: list[tuple[Payout, PayoutAnswer]] = []
@@ -85,7 +87,7 @@ class PayoutSender:
     def instruct(self) -> tuple[int, int]:
         """Tell or ask about one batch; returns how many instructions it was, and how many of them were answered."""
         answered = self._keep(again=True)
-        if time.monotonic() < self._is_away_until:
+        if self._breaker.is_open:
             return 0, answered
         claimed = self._claim()
         if not claimed:
@@ -100,7 +102,7 @@ class PayoutSender:
         outcomes |= dict.fromkeys(strange, PayoutAnswer(PayoutState.UNKNOWN, "nobody asks its rail any more"))
         self._unkept = [(one, outcomes.get(one.payment_id, died)) for one in claimed]
         if PayoutState.AWAY in (outcome.answer for _, outcome in self._unkept):
-            self._is_away_until = time.monotonic() + AWAY_SECONDS
+            self._breaker.open()
             log.warning("the bank cannot be reached", rail=self.rail.name, quiet_seconds=AWAY_SECONDS)
         return len(claimed), answered + self._keep(again=False)
 
@@ -153,7 +155,7 @@ class PayoutSender:
     def hear(self) -> bool:
         """Keep what the bank tells by itself, and order what it sends back; returns whether anything was new."""
         is_new, deadline = False, time.monotonic() + HEAR_SECONDS
-        if time.monotonic() < self._is_away_until:
+        if self._breaker.is_open:
             return False
         with transaction(self.engine) as connection:
             position = payout.position(connection, self.rail.name)
@@ -242,7 +244,8 @@ def _told(payment_id: str, outcome: PayoutAnswer) -> BankResult:
 
 def _wait(one: Payout, outcome: PayoutAnswer) -> tuple[Retry, bool]:
     """When to ask again about what has no answer, and whether that is enough."""
-    jitter = 1 - random.random() / 2  # noqa: S311 - no secret: what failed together does not return together
+    chance = random.random()  # noqa: S311 - no secret: what failed together does not return together
+    jitter = 1 - chance / 2
     error = _words(outcome.reason, WORDS_LENGTH_MAX) or outcome.answer.value
     wait = Retry(one.payment_id, one.attempts, one.attempts, 0.0, error)
     is_overdue = one.waited_seconds > PENDING_DAYS_MAX * 24 * 3600
@@ -261,8 +264,8 @@ def _wait(one: Payout, outcome: PayoutAnswer) -> tuple[Retry, bool]:
         case PayoutState.NOT_FOUND:
             return wait._replace(is_unknown_there=True), one.attempts >= ATTEMPTS_MAX
         case _:
-            seconds = min(BACKOFF_MIN_SECONDS * 2.0 ** (one.attempts - 1), BACKOFF_MAX_SECONDS)
-            return wait._replace(seconds=seconds * jitter), one.attempts >= ATTEMPTS_MAX
+            seconds = backoff_seconds(one.attempts, chance, BACKOFF_MIN_SECONDS, BACKOFF_MAX_SECONDS)
+            return wait._replace(seconds=seconds), one.attempts >= ATTEMPTS_MAX
 
 
 def _words(text: str | None, length_max: int) -> str | None:

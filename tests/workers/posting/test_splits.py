@@ -37,7 +37,7 @@ def test_only_the_culprit_counts_an_attempt(
     assert post_all(books, told) >= 2
     kept = books.kept(culprit)
     assert (kept.state, kept.attempts, kept.is_parked) == ("INITIATED", 1, False)
-    assert 0 < kept.due_in_seconds <= retry.BACKOFF_BASE_SECONDS
+    assert 0 < kept.due_in_seconds <= retry.BACKOFF_MIN_SECONDS
     assert "poison" in (kept.last_error or "")
     neighbours = [id for id in transfers if id != culprit]
     assert [(kept.state, kept.attempts) for kept in map(books.kept, neighbours)] == [("COMPLETED", 0)] * len(neighbours)
@@ -74,7 +74,7 @@ def test_a_payment_that_always_fails_is_parked_in_plain_sight(books: Books, tran
         assert kept.attempts == attempt
         waits.append(kept.due_in_seconds)
         assert kept.is_parked == (attempt == ATTEMPTS_MAX)
-    longest = [min(retry.BACKOFF_MAX_SECONDS, retry.BACKOFF_BASE_SECONDS * 2**n) for n in range(ATTEMPTS_MAX)]
+    longest = [min(retry.BACKOFF_MAX_SECONDS, retry.BACKOFF_MIN_SECONDS * 2**n) for n in range(ATTEMPTS_MAX)]
     assert all(most / 2 - 20 < wait <= most for wait, most in zip(waits, longest, strict=True))
     assert books.events(culprit) == ["payment.initiated", "payment.parked"]
     books.make_due(culprit)

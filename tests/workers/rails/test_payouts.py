@@ -11,6 +11,7 @@ from sqlalchemy import make_url
 from embedded.postgres import Postgres
 from models import payout
 from models.bank_return import Return
+from models.circuit_breaker import CircuitBreaker
 from models.payout import Payout
 from models.rules import retry
 from models.session import transaction
@@ -18,7 +19,7 @@ from tests.support import costing
 from tests.workers.rails.conftest import Desk
 from workers.rails import payouts
 from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState, RailAway
-from workers.rails.payouts import ATTEMPTS_MAX, LEASE_SECONDS, PayoutSender
+from workers.rails.payouts import ATTEMPTS_MAX, AWAY_SECONDS, LEASE_SECONDS, PayoutSender
 
 CONFIRMED, REJECTED = PayoutAnswer(PayoutState.CONFIRMED), PayoutAnswer(PayoutState.REJECTED, "no such account")
 PENDING, UNKNOWN, NOT_FOUND = (
@@ -324,7 +325,7 @@ def test_what_costs_no_attempt_is_noted_once(desk: Desk, rail: Script, said: Pay
     [id] = desk.hold(1_00)
     for _ in range(5):
         desk.hasten()
-        desk.instructor._is_away_until = 0
+        desk.instructor._breaker = CircuitBreaker(AWAY_SECONDS)
         assert desk.instructor.instruct() == (1, 0)
     with desk.books.as_owner() as connection:
         rows = connection.exec_driver_sql("SELECT actor, error FROM payment_attempts WHERE payment_id = %s", (id,))

@@ -11,9 +11,10 @@ import pytest
 
 from embedded.bank import DELAY_SECONDS, RETURN_SECONDS, Bank
 from models.bank_return import Return
+from models.circuit_breaker import CircuitBreaker
 from tests.workers.rails.conftest import HANG_SECONDS, TIMEOUT_SECONDS, Desk
 from workers.rails.base import PayoutState, RailAway
-from workers.rails.payouts import ATTEMPTS_MAX
+from workers.rails.payouts import ATTEMPTS_MAX, AWAY_SECONDS
 from workers.rails.simulator import SimulatorRail
 
 CONFIRM, REJECT, DELAY, LATE, NEVER, BROKEN, DEAD, TWICE, BACK = range(6660_01, 6660_10)
@@ -132,7 +133,7 @@ def test_a_bank_that_is_away_costs_no_attempt(desk: Desk, bank_url: str, complai
     assert warnings == ["the bank cannot be reached"], "and is not asked for news either"
     desk.hasten()
     assert desk.instructor.instruct() == (0, 0), "it is left alone for a while"
-    desk.instructor._is_away_until = 0
+    desk.instructor._breaker = CircuitBreaker(AWAY_SECONDS)
     desk.instructor.rail = SimulatorRail(bank_url, TIMEOUT_SECONDS)
     assert until_ended(desk, id) == "COMPLETED"
 
