@@ -39,7 +39,7 @@ class Settings:
     worker_database_url: str | None
     gateway_database_url: str | None
     redis_url: str
-    """The broker is its database 0."""
+    """The broker is its database 0; as the redis client spells it, also where it was given as kombu does."""
     secret_key: str
     """Signs cursors; at least 32 characters."""
     deposits_open: bool
@@ -118,6 +118,7 @@ def load() -> Settings:
     stack = {} if given else _running_stack()
     owner = normalized(env.str("DATABASE_URL", stack.get("database_url")))
     redis_url = env.str("REDIS_URL", stack.get("redis_url", "redis://localhost:6379/0"))
+    redis_url = redis_url.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")
     return Settings(
         database_url=owner,
         worker_database_url=normalized(env.str("WORKER_DATABASE_URL", None)) or as_role(owner, WORKER_ROLE),
@@ -182,8 +183,8 @@ def _networks(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _beside(redis_url: str) -> str:
-    """Database 1 of the broker's server, as the redis client spells it."""
-    parts = urlsplit(redis_url.replace("redis+socket://", "unix://"))
+    """Database 1 of the broker's server."""
+    parts = urlsplit(redis_url)
     return f"unix://{parts.netloc}{parts.path}?db=1" if parts.scheme == "unix" else parts._replace(path="/1").geturl()
 
 

@@ -1,6 +1,5 @@
 """Whether a webhook may be sent to a URL, asked of its name's addresses before anything is kept."""
 
-import socket
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
@@ -10,7 +9,8 @@ from flask import g
 
 from gateway.http.errors import ApiError, invalid
 from gateway.services import services
-from models.rules.webhook_url import TargetRefused, UrlPolicy, networks_of, target_of, vetted
+from models.rules.webhook_url import Target, TargetRefused, UrlPolicy, networks_of, target_of
+from models.webhook_address import allowed_addresses
 
 RESOLVE_SECONDS_MAX = 3.0
 """A name that takes longer is not known; whoever waits holds a request."""
@@ -35,25 +35,28 @@ def check_url(url: str) -> None:
         raise _refusal(refused.detail) from None
     if target.address is None:
         try:
-            vetted(_resolved(target.host, target.port, g.caller.id), policy)
-        except (TargetRefused, OSError, Late):
+            _look_up(target, policy, g.caller.id)
+        except (TargetRefused, Late):
             raise _refusal(UNKNOWN) from None
 
 
 _asked_by: Counter[str] = Counter()
 
 
-def _resolved(host: str, port: int, user_id: str) -> list[str]:
-    """The addresses of a name; raises OSError, or Late. Under gevent the threads are greenlets, and nobody waits."""
+def _look_up(target: Target, policy: UrlPolicy, user_id: str) -> None:
+    """Resolve the host and check its addresses; raises TargetRefused, or Late.
+
+    Under gevent the threads are greenlets, so that no other request waits.
+    """
     if _asked_by[user_id] >= ASKED_BY_USER_MAX:
         raise Late
     _asked_by[user_id] += 1
-    asked = _resolvers().submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-    asked.add_done_callback(lambda _: _no_longer_asks(user_id))
+    lookup = _resolvers().submit(allowed_addresses, target, policy)
+    lookup.add_done_callback(lambda _: _no_longer_asks(user_id))
     try:
-        return [str(answer[4][0]) for answer in asked.result(timeout=RESOLVE_SECONDS_MAX)]
+        lookup.result(timeout=RESOLVE_SECONDS_MAX)
     finally:
-        asked.cancel()
+        lookup.cancel()
 
 
 def _no_longer_asks(user_id: str) -> None:

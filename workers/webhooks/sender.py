@@ -2,10 +2,9 @@
 
 import asyncio
 import logging
-import socket
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -16,7 +15,8 @@ import structlog
 from standardwebhooks import Webhook
 
 from models.rules.webhook_retry import ASK_TO_WAIT, AttemptFailure, AttemptOutcome, retry_after_seconds
-from models.rules.webhook_url import Target, TargetRefused, UrlPolicy, target_of, vetted
+from models.rules.webhook_url import Target, TargetRefused, UrlPolicy, target_of
+from models.webhook_address import Resolve, allowed_addresses, resolve_host
 from workers.webhooks.bounded_stream import BoundedBackend
 
 CONNECT_SECONDS = 5.0
@@ -33,9 +33,6 @@ USER_AGENT = "payments-webhooks/1"
 
 log = structlog.get_logger("webhooks")
 logging.getLogger("httpcore").setLevel(logging.WARNING)  # below, it tells what receivers answer
-
-Resolve = Callable[[str, int], Sequence[str]]
-"""The addresses of a host for a port; raises OSError."""
 
 
 class Clock(NamedTuple):
@@ -66,17 +63,17 @@ class Sender:
         self,
         policy: UrlPolicy,
         *,
-        resolve: Resolve | None = None,
+        resolve: Resolve = resolve_host,
         verify: ssl.SSLContext | bool = True,
         connect_seconds: float = CONNECT_SECONDS,
         total_seconds: float = TOTAL_SECONDS,
     ) -> None:
         self._policy = policy
-        self._resolve = resolve or resolved
+        self._resolve = resolve
         self._resolvers = ThreadPoolExecutor(RESOLVERS_MAX, thread_name_prefix="resolver")
         self._timeout = httpx.Timeout(total_seconds, connect=connect_seconds).as_dict()
         self._total_seconds = total_seconds
-        self._asked: dict[tuple[str, int], asyncio.Future[Sequence[str]]] = {}
+        self._lookups: dict[tuple[str, int], asyncio.Future[list[str]]] = {}
         self._transport = _Transport(verify)
 
     async def send(self, call: WebhookCall) -> AttemptOutcome:
@@ -97,7 +94,8 @@ class Sender:
     async def _sent(self, call: WebhookCall) -> AttemptOutcome:
         target = target_of(call.url, self._policy)
         outcome = AttemptOutcome(None, AttemptFailure.NOT_CONNECTED)
-        for address in (await self._addresses(target))[:ADDRESSES_MAX]:
+        addresses = [target.address] if target.address else await asyncio.shield(self._look_up(target))
+        for address in addresses[:ADDRESSES_MAX]:
             try:
                 return await self._answered(call, target, address)
             except httpx.ConnectError as error:
@@ -112,24 +110,15 @@ class Sender:
                 return AttemptOutcome(None, AttemptFailure.CONNECTION_BROKEN)
         return outcome
 
-    async def _addresses(self, target: Target) -> list[str]:
-        """All addresses of the host, asked for once and vetted; raises TargetRefused."""
-        if target.address is not None:
-            return [target.address]
-        try:
-            found = await asyncio.shield(self._answer(target.host, target.port))
-        except (OSError, UnicodeError) as error:
-            raise TargetRefused("host_unknown", "The host has no address.") from error
-        return vetted(found, self._policy)
-
-    def _answer(self, host: str, port: int) -> asyncio.Future[Sequence[str]]:
-        """What the name server will say; calls to a name at once share the one thread that waits for it."""
-        key = (host, port)
-        if key not in self._asked:
+    def _look_up(self, target: Target) -> asyncio.Future[list[str]]:
+        """The allowed addresses of the name; simultaneous calls to one name share the thread that resolves it."""
+        key = (target.host, target.port)
+        if key not in self._lookups:
             loop = asyncio.get_running_loop()
-            self._asked[key] = loop.run_in_executor(self._resolvers, self._resolve, host, port)
-            self._asked[key].add_done_callback(lambda _: self._asked.pop(key))
-        return self._asked[key]
+            lookup = loop.run_in_executor(self._resolvers, allowed_addresses, target, self._policy, self._resolve)
+            lookup.add_done_callback(lambda _: self._lookups.pop(key))
+            self._lookups[key] = lookup
+        return self._lookups[key]
 
     async def _answered(self, call: WebhookCall, target: Target, address: str) -> AttemptOutcome:
         """The status is all that is read; what follows it, also to where a redirect leads, is nobody's business."""
@@ -161,11 +150,6 @@ class _Transport(httpx.AsyncHTTPTransport):
             max_keepalive_connections=0,
             network_backend=BoundedBackend(),
         )
-
-
-def resolved(host: str, port: int) -> list[str]:
-    """The addresses of the host by the system's resolver; raises OSError."""
-    return [str(answer[4][0]) for answer in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
 def signed(call: WebhookCall) -> dict[str, str]:
