@@ -84,6 +84,10 @@ SILENT_PERIODS = 3
 FREQUENT_SECONDS = 60.0
 """What is sent more often than this waits no longer than a sweep would."""
 
+DEBOUNCE_SECONDS = 0.02
+"""A gateway process rings once for all that it accepted within this time: one message instead of hundreds, and a delay
+that nobody notices."""
+
 BREAKER_SECONDS = 5.0
 """After a failed ring nobody tries for so long: the timetable finds the rows once the broker is back."""
 
@@ -199,7 +203,7 @@ class Bell:
             log.exception("the bell could not be sent, the timetable will find what is due", task=self.task)
 
 
-_bells = {task: Bell(task, settings.load().bell_debounce_ms / 1000) for task in (POST, WELCOME, MAIL, INSTRUCT)}
+_bells = {task: Bell(task, DEBOUNCE_SECONDS) for task in (POST, WELCOME, MAIL, INSTRUCT)}
 
 
 def ring(request_id: str | None = None, task: str = POST) -> None:

@@ -101,10 +101,6 @@ class Settings:
     log_level: str
     preflight_durability: bool
     """Whether a PostgreSQL that could forget a commit is refused at the start."""
-    posting_linger_ms: int
-    """How long the poster waits after a small batch for the next payments: latency for throughput."""
-    bell_debounce_ms: int
-    """How long a gateway process collects payments before it rings once for all of them."""
 
 
 @cache
@@ -158,8 +154,6 @@ def load() -> Settings:
         rail_sepa_bic=env.str("RAIL_SEPA_BIC", ""),
         log_level=env.str("LOG_LEVEL", "INFO", validate=OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),
         preflight_durability=env.bool("PREFLIGHT_DURABILITY", True),
-        posting_linger_ms=env.int("POSTING_LINGER_MS", 20, validate=Range(0, 1_000)),
-        bell_debounce_ms=env.int("BELL_DEBOUNCE_MS", 20, validate=Range(1, 1_000)),
     )
 
 

@@ -48,7 +48,6 @@ def poster() -> Poster:
     return Poster(
         engine(),
         deposits_open=given.deposits_open,
-        linger_seconds=given.posting_linger_ms / 1000,
         hold_ttl_hours=given.hold_ttl_hours,
         refunds_commission=given.refunds_commission,
     )

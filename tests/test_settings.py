@@ -1,0 +1,56 @@
+"""Settings from the environment: read into their types, bounded, and refused in words."""
+
+from collections.abc import Iterator
+
+import pytest
+from environs import EnvError
+
+import settings
+
+
+@pytest.fixture(autouse=True)
+def read_again(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://owner:secret@db/payments")
+    settings.load.cache_clear()
+    yield
+    settings.load.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("WAITERS_PER_USER_MAX", "3", 3),
+        ("QUOTE_TTL_SECONDS", "90", 90),
+        ("HOLD_TTL_HOURS", "48", 48),
+        ("DEFAULT_CURRENCIES", "EUR, USD", ("EUR", "USD")),
+        ("MAIL_FROM", "Shop <shop@example.com>", "Shop <shop@example.com>"),
+        ("REDIS_URL", "redis+socket:///run/valkey.sock?virtual_host=0", "unix:///run/valkey.sock?db=0"),
+    ],
+)
+def test_setting_given_is_read(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object) -> None:
+    monkeypatch.setenv(name, text)
+    assert getattr(settings.load(), name.lower()) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("WAITERS_PER_USER_MAX", "10001"),
+        ("QUOTE_TTL_SECONDS", "0"),
+        ("HOLD_TTL_HOURS", "745"),
+        ("DEFAULT_CURRENCIES", "EUR,dollars"),
+    ],
+)
+def test_setting_out_of_bounds_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+    monkeypatch.setenv(name, text)
+    with pytest.raises(EnvError, match=name):
+        settings.load()
+
+
+@pytest.mark.parametrize(
+    "redis_url", ["unix:///run/valkey.sock?db=0", "redis+socket:///run/valkey.sock?virtual_host=0"]
+)
+def test_limits_redis_url_default_is_database_one(monkeypatch: pytest.MonkeyPatch, redis_url: str) -> None:
+    monkeypatch.delenv("LIMITS_REDIS_URL", raising=False)
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    assert settings.load().limits_redis_url == "unix:///run/valkey.sock?db=1"
