@@ -25,6 +25,14 @@ AT_ONCE_SECONDS = 0.5
 
 
 @pytest.fixture
+def bells(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
+    """An empty broker to which this process rings; its list `payments` has one message per bell."""
+    with redis.Redis.from_url(valkey.url()) as client, ringing_at(valkey, monkeypatch):
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
 def own_valkey(monkeypatch: pytest.MonkeyPatch) -> Iterator[Valkey]:
     """A broker that the test may kill and freeze, to which the app of this process rings."""
     with homes.temporary() as home:
