@@ -1,4 +1,4 @@
-"""What kombu and Celery's beat do not do by themselves: refuse messages, lose connections well, keep a steady clock."""
+"""Kombu's Redis transport, hardened: messages are validated before Celery reads them, and lost connections survived."""
 
 import base64
 import json
@@ -15,17 +15,17 @@ from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as TimedOut
 
 MESSAGE_BYTES_MAX = 16 * 1024
-"""A bell has about one KiB."""
+"""A message of ours has about one KiB."""
 
 RETRIES_MAX = 3
-"""How often Celery sends a bell again whose worker died; after that the timetable sends another."""
+"""Redeliveries of a message whose worker died; after that the timetable sends a new one."""
 
 SHOWN_BYTES_MAX = 200
-"""Of a message that is dropped, in the log."""
+"""Length of the excerpt of a dropped message in the log."""
 
 EMBED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 BODY = base64.b64encode(json.dumps([[], {}, EMBED]).encode()).decode()
-"""What every bell carries, as Celery writes it: no arguments, and nothing to do afterwards."""
+"""The body of every message, as Celery writes it: no arguments, no callbacks."""
 
 _TASK_ID = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
@@ -34,18 +34,18 @@ log = structlog.get_logger("broker")
 
 
 def url(redis_url: str) -> str:
-    """The broker's URL as kombu spells it: a Unix socket is redis+socket://."""
+    """The broker's URL in kombu's spelling: a Unix socket is redis+socket://."""
     return redis_url.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
 
 
 class InvalidMessage(Exception):
-    """A message that nobody of ours can have sent; says why."""
+    """A message that this system cannot have sent; the text is the reason."""
 
 
 def read(message: bytes, queue: str, queues: Mapping[str, str]) -> bytes:
-    """The bell as this process itself would have sent it: Celery unpacks nothing that a stranger wrote.
+    """Validate a message and rebuild it from its few valid fields, so that Celery decodes nothing that strangers wrote.
 
-    `queues` has the queue of each task. Raises NotABell.
+    `queues` maps each task to its queue. Raises InvalidMessage.
     """
     if len(message) > MESSAGE_BYTES_MAX:
         raise InvalidMessage(f"it has {len(message)} bytes")
@@ -55,18 +55,18 @@ def read(message: bytes, queue: str, queues: Mapping[str, str]) -> bytes:
         args, kwargs, embed = json.loads(base64.b64decode(envelope["body"], validate=True))
         has_more = any(dict(embed).values())
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise InvalidMessage("it is no envelope around args, kwargs, embed") from error
+        raise InvalidMessage("not an envelope around args, kwargs, embed") from error
     task, id, retries, request_id = (headers.get(name) for name in ("task", "id", "retries", "request_id"))
     if (args, kwargs, has_more) != ([], {}, False):
-        raise InvalidMessage("it carries more than a bell does")
+        raise InvalidMessage("it has arguments or callbacks")
     if not isinstance(task, str) or queues.get(task) != queue:
-        raise InvalidMessage("its task is none of this queue's")
+        raise InvalidMessage("its task does not belong to this queue")
     if not isinstance(id, str) or not _TASK_ID.fullmatch(id):
-        raise InvalidMessage("its id is none")
+        raise InvalidMessage("its id is invalid")
     if request_id is not None and not (isinstance(request_id, str) and _REQUEST_ID.fullmatch(request_id)):
-        raise InvalidMessage("its request id is none")
+        raise InvalidMessage("its request id is invalid")
     if type(retries) is not int or not 0 <= retries <= RETRIES_MAX:
-        raise InvalidMessage("its number of retries is none")
+        raise InvalidMessage("its number of retries is invalid")
     return _bell(task, id, retries, request_id, queue)
 
 
@@ -90,26 +90,28 @@ def _bell(task: str, id: str, retries: int, request_id: str | None, queue: str) 
 
 
 class QoS(transport.QoS):
-    """Kombu 5.7 gives the place of a message back once it is acknowledged, and never if the connection is lost by then;
-    a worker whose places were all gone listened no more, and did not notice that its connection was lost.
+    """Frees the prefetch slot of a message even if its acknowledgement fails.
+
+    Kombu 5.7 frees a slot on acknowledgement, but not if the connection is lost first; a worker without free slots
+    stops consuming, and does not notice that its connection is lost.
     """
 
     def ack(self, delivery_tag: str) -> None:
-        """Give the place back whatever happens: a bell that is not acknowledged rings again."""
+        """Free the slot in any case: a message that is not acknowledged is delivered again."""
         try:
             super().ack(delivery_tag)
         finally:
             virtual.QoS.ack(self, delivery_tag)
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
-        """As `ack`."""
+        """Free the slot in any case, as `ack` does."""
         try:
             super().reject(delivery_tag, requeue)
         finally:
             virtual.QoS.ack(self, delivery_tag)
 
     def restore_by_tag(self, tag: bytes, client: Redis | None = None, leftmost: bool = False) -> None:
-        """Forget what was never a message: kombu would raise at each look for those of workers that died."""
+        """Drop an entry that is not a message: kombu would raise each time it restores those of workers that died."""
         try:
             super().restore_by_tag(tag, client, leftmost)
         except (ConnectionLost, TimedOut, ResponseError, OSError):
@@ -120,10 +122,10 @@ class QoS(transport.QoS):
 
 
 class Channel(transport.Channel):
-    """Celery 5.7 closes a lost connection twice. A channel with a bell in hand would give it back the second time, over
-    what is no connection any more; the AttributeError of that ended the worker.
+    """Drops messages that are invalid for `queues` (task to queue), and survives being closed twice.
 
-    What it hears that is no bell of `queues`, task by task, is dropped as if nothing had come.
+    Celery 5.7 closes a lost connection twice. The second time a channel that holds a message would return it over a
+    connection that is gone; the AttributeError of that ended the worker.
     """
 
     QoS = QoS
@@ -153,7 +155,7 @@ Admit = Callable[[bytes, bytes], tuple[bytes, bytes] | None]
 
 
 def _client(base: type[Redis], admit: Admit) -> type[Redis]:
-    """A client of Redis that hears, of what waits in queues, only what is admitted."""
+    """A subclass of the Redis client that receives only the messages that `admit` returns."""
 
     class Client(base):  # type: ignore[misc, valid-type]
         def parse_response(self, connection: object, command_name: str, **options: object) -> object:
@@ -164,6 +166,6 @@ def _client(base: type[Redis], admit: Admit) -> type[Redis]:
 
 
 def use(queues: Mapping[str, str]) -> None:
-    """Let this process's connections to the broker be as told here, for tasks with these queues."""
+    """Make kombu use this channel in this process, for tasks with these queues."""
     Channel.queues = queues
     transport.Transport.Channel = Channel

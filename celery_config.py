@@ -1,6 +1,7 @@
-"""The Celery app: its safety settings, its timetable, and `ring()`, the bell that wakes a poster.
+"""The Celery app: queues, safety settings and timetable; and `ring()`, which sends a bell.
 
-A message is only a bell: losing, doubling or reordering every one of them is harmless.
+A bell is a message without content that wakes a worker, which then looks for due rows in the database. Losing,
+doubling or reordering every one of them is harmless.
 """
 
 import gc
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from celery.worker import WorkController
 
 if "celery" in Path(sys.argv[0]).parts[-2:] and not {"worker", "beat"}.isdisjoint(sys.argv):
-    logs.take_over()  # this is a worker or beat, rather than a program that sends to them
+    logs.take_over()  # a worker or beat, not a program that only sends to them
 
 POST = "workers.tasks.post"
 SWEEP = "workers.tasks.sweep"
@@ -40,13 +41,13 @@ INSTRUCT = "workers.tasks.instruct"
 DISPATCH = "workers.tasks.dispatch"
 
 BELLS = "payments"
-"""The posters' queue: nothing but bells are sent to it."""
+"""The posters' queue."""
 
 RAILS = "rails"
-"""The queue of those who tell the bank."""
+"""The queue of the workers that send payouts to the bank."""
 
 WEBHOOKS = "webhooks"
-"""The queue of those who send webhooks."""
+"""The queue of the workers that send webhooks."""
 
 UPKEEP = "upkeep"
 
@@ -56,45 +57,46 @@ QUEUE_OF = {
     DISPATCH: WEBHOOKS,
     **dict.fromkeys((SWEEP, HEARTBEAT, ENSURE_PARTITIONS, WELCOME, MAIL, FORGET), UPKEEP),
 }
-"""Where each task waits; each queue has a worker of its own, which takes no other task from it."""
+"""The queue of each task; each queue has a worker of its own."""
 
 QUEUES = tuple(dict.fromkeys(QUEUE_OF.values()))
 
 WAITING_MAX = 32
-"""Messages of a queue that are looked through for a bell that is enough: more than there are tasks."""
+"""Messages of a queue that are searched for a bell of the same task: more than there are tasks."""
 
 SWEEP_SECONDS = 3.0
 
 TIMETABLE = {
     SWEEP: SWEEP_SECONDS,
-    POST: 5.0,  # besides the sweep's bells, so that the posters have a heartbeat
-    INSTRUCT: 2.0,  # what is held is told to the bank at once; this hears its news, and asks again
-    DISPATCH: 1.0,  # so soon after its transition an event is on its way
+    POST: 5.0,  # besides the sweep's bells, so that posters record heartbeats
+    INSTRUCT: 2.0,  # payouts are sent at once; this polls the bank's updates, and asks again
+    DISPATCH: 1.0,  # the longest time until an event is sent
     HEARTBEAT: 5.0,
-    WELCOME: 5.0,  # who signed up is welcomed and written to at once; these find those whose bell was lost
+    WELCOME: 5.0,  # new users are rung for at once; these find those whose bell was lost
     MAIL: 5.0,
     ENSURE_PARTITIONS: 3600.0,
     FORGET: 3600.0,
 }
-"""After how many seconds beat sends each task again: without `expires`, which another process's clock would judge."""
+"""Seconds after which beat sends each task again: without `expires`, which another process's clock would judge."""
 
 SILENT_PERIODS = 3
-"""Without a bell for so long, a worker does by itself what beat sends."""
+"""After this many periods without a bell, a worker runs the task by itself."""
 
 FREQUENT_SECONDS = 60.0
-"""What is sent more often than this waits no longer than a sweep would."""
+"""Tasks sent more often than this are run by the worker itself after a sweep's silence at most."""
 
 DEBOUNCE_SECONDS = 0.02
-"""A gateway process rings once for all that it accepted within this time: one message instead of hundreds, and a delay
-that nobody notices."""
+"""A gateway process rings once for all payments accepted within this time: one message instead of hundreds, and an
+unnoticeable delay."""
 
 BREAKER_SECONDS = 5.0
-"""After a failed ring nobody tries for so long: the timetable finds the rows once the broker is back."""
+"""After a failed ring no other is tried for this time: the timetable finds the rows once the broker is back."""
 
 IMPATIENT = {"socket_timeout": 1, "socket_connect_timeout": 1, "max_retries": 0}
-"""For publishing: a frozen broker may cost a second, and then the breaker opens."""
+"""Options for publishing: a frozen broker costs one second, then the breaker opens."""
 
 ANSWER_SECONDS = 0.5
+"""A broker that is slower to answer a ping counts as away."""
 
 log = structlog.get_logger("bell")
 
@@ -121,15 +123,15 @@ app.conf.update(
     task_soft_time_limit=20,
     task_time_limit=30,
     worker_prefetch_multiplier=1,
-    worker_cancel_long_running_tasks_on_connection_loss=False,  # posters would be gone until it is back
+    worker_cancel_long_running_tasks_on_connection_loss=False,  # posters would be gone until the broker is back
     worker_soft_shutdown_timeout=25,
-    worker_enable_remote_control=False,  # a worker whose broker was frozen could read its line for ever
+    worker_enable_remote_control=False,  # a worker whose broker was frozen could read its connection without end
     worker_send_task_events=False,
     worker_hijack_root_logger=False,
     worker_redirect_stdouts=False,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
-    broker_channel_error_retry=True,  # a broker that refuses to write, or another has taken over from, ends no worker
+    broker_channel_error_retry=True,  # a broker that is read-only or failed over ends no worker
     broker_transport_options={
         "visibility_timeout": 120,
         "socket_timeout": 5,
@@ -137,7 +139,7 @@ app.conf.update(
         "health_check_interval": 10,
     },
     broker_pool_limit=2,
-    result_expires=None,  # no results, and so no timed task of Celery's own that would clean them up
+    result_expires=None,  # there are no results, so Celery's own clean-up task is not needed
     beat_scheduler="timetable:MonotonicScheduler",
     beat_max_loop_interval=SWEEP_SECONDS,
     beat_schedule={task: {"task": task, "schedule": seconds} for task, seconds in TIMETABLE.items()},
@@ -150,20 +152,20 @@ def _configure_logging(**_: object) -> None:
 
 
 @celeryd_init.connect
-def _say_nothing_plain(instance: object, **_: object) -> None:
-    """The banner, and what is said when a signal comes, go past every stream that Python knows."""
+def _log_plain_output(instance: object, **_: object) -> None:
+    """Silence the banner and log the messages about signals, which Celery writes past sys.stdout."""
     from celery.apps import worker as program  # noqa: PLC0415 - of no use to those who only send
 
     instance.quiet = True  # type: ignore[attr-defined]
-    program.safe_say = lambda words, *_: logs.say(words)
+    program.safe_say = lambda text, *_: logs.say(text)
 
 
 class BrokerAway(Exception):
-    """The broker cannot be reached; nothing is lost, a sweep finds what is due."""
+    """The broker cannot be reached; nothing is lost, since a sweep finds what is due."""
 
 
 class Bell:
-    """Rings at the trailing edge: one message for all rows that this process kept in the last few milliseconds."""
+    """Debounced wake-up of a worker: one message for all rows that this process commits within some milliseconds."""
 
     def __init__(self, task: str, debounce_seconds: float) -> None:
         self.task = task
@@ -175,16 +177,16 @@ class Bell:
         self._starting = threading.Lock()
 
     def ring(self, request_id: str | None = None) -> None:
-        """Ask for a ring; returns at once and never raises: the row is kept, and the timetable would find it."""
+        """Request a message; returns at once and never raises: the timetable would find the committed row."""
         if self._ringer is None:
             with self._starting:
                 if self._ringer is None:
-                    self._ringer = threading.Thread(target=self._ring_for_ever, name="bell", daemon=True)
+                    self._ringer = threading.Thread(target=self._ring_when_wanted, name="bell", daemon=True)
                     self._ringer.start()
         self._request_id = request_id
         self._is_wanted.set()
 
-    def _ring_for_ever(self) -> None:
+    def _ring_when_wanted(self) -> None:
         while True:
             self._is_wanted.wait()
             time.sleep(self.debounce_seconds)
@@ -198,18 +200,18 @@ class Bell:
         except BrokerAway as error:
             self._breaker.open()
             log.warning("the broker is away, the timetable will find what is due", task=self.task, error=str(error))
-        except Exception:  # whatever stands in the broker must not end this thread
+        except Exception:  # no content of the broker may end this thread
             self._breaker.open()
-            log.exception("the bell could not be sent, the timetable will find what is due", task=self.task)
+            log.exception("bell could not be sent, the timetable will find what is due", task=self.task)
 
 
 _bells = {task: Bell(task, DEBOUNCE_SECONDS) for task in (POST, WELCOME, MAIL, INSTRUCT)}
 
 
 def ring(request_id: str | None = None, task: str = POST) -> None:
-    """Wake a poster, or whoever does that task, soon; call it after the commit.
+    """Wake a worker for the task soon, a poster by default; call it after the commit.
 
-    The request's id goes along into the worker's log.
+    The request's id is sent along for the worker's log.
     """
     _bells[task].ring(request_id)
 
@@ -218,7 +220,7 @@ _publishing: Connection | None = None
 
 
 def publish(request_id: str | None = None, task: str = POST) -> None:
-    """Send one bell now, unless one for the same task waits: whoever takes it sees all that is committed by then.
+    """Send one bell now, unless one for the same task waits: its worker will see all rows committed until it is taken.
 
     Raises BrokerAway after a second at the most.
     """
@@ -239,7 +241,7 @@ def publish(request_id: str | None = None, task: str = POST) -> None:
 
 
 def is_broker_up(redis_url: str) -> bool:
-    """Whether the broker answers, within half a second: one that is slower is as good as away."""
+    """Return True if the broker answers a ping in time."""
     timeouts = {"socket_timeout": ANSWER_SECONDS, "socket_connect_timeout": ANSWER_SECONDS}
     if redis_url.startswith("unix://"):
         del timeouts["socket_connect_timeout"]
@@ -260,15 +262,15 @@ def _preflight(sender: "WorkController", **_: object) -> None:
 
 
 @worker_process_init.connect
-def _forget_the_parents_connections(**_: object) -> None:
+def _drop_inherited_connections(**_: object) -> None:
     from workers import process  # noqa: PLC0415 - the workers import this module
 
     process.forget_connections()
 
 
 @worker_process_init.connect
-def _keep_going(**_: object) -> None:
-    """In each process that does tasks: those of its queues go on without bells."""
+def _start_own_clock(**_: object) -> None:
+    """Let each task process run the tasks of its queues by its own clock when no bells arrive."""
     from workers import task_loop  # noqa: PLC0415 - the workers import this module
 
     tasks = {task for task, queue in QUEUE_OF.items() if queue in app.amqp.queues.consume_from}
@@ -276,19 +278,19 @@ def _keep_going(**_: object) -> None:
 
 
 def silence_seconds(task: str) -> float:
-    """After how long a worker does this task by itself."""
+    """Seconds without a bell after which a worker runs this task by itself."""
     seconds = TIMETABLE[task]
     return SILENT_PERIODS * (min(seconds, SWEEP_SECONDS) if seconds < FREQUENT_SECONDS else seconds)
 
 
 @worker_process_init.connect
-def _keep_what_is_loaded(**_: object) -> None:
-    """No need to look through it for garbage again, which would also copy what the processes of a pool share."""
+def _freeze_loaded_objects(**_: object) -> None:
+    """Exclude loaded objects from garbage collection, which would also copy memory that the pool's processes share."""
     gc.freeze()
 
 
 @worker_shutdown.connect
-def _end_calls(**_: object) -> None:
+def _finish_webhooks(**_: object) -> None:
     from workers import process  # noqa: PLC0415 - the workers import this module
 
-    process.end_calls()
+    process.finish_webhooks()

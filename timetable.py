@@ -1,4 +1,4 @@
-"""Beat's scheduler: each task so many seconds after the last time, whatever becomes of the clock on the wall."""
+"""Beat's scheduler on a monotonic clock: setting the system clock neither stops nor repeats a task."""
 
 import time
 
@@ -10,20 +10,20 @@ from celery_config import BrokerAway, publish
 from models.heartbeat import BEAT
 
 SOON_SECONDS = 0.001
-"""What is due so soon is due: no turn is spent on waiting for less."""
+"""A task due within this time counts as due: no tick waits for less."""
 
 log = structlog.get_logger("beat")
 
 
 class MonotonicEntry(ScheduleEntry):
-    """A task of the timetable, which remembers in monotonic seconds when it was last sent; at first it is due."""
+    """A task of the timetable with the monotonic time of its last sending; due at first."""
 
     def default_now(self) -> float:
-        """Seconds of a clock that nobody sets."""
+        """Seconds of the monotonic clock."""
         return time.monotonic()
 
     def is_due(self) -> schedstate:
-        """Whether to send it now, and in how many seconds to look again."""
+        """Return whether to send it now, and in how many seconds to check again."""
         if self.total_run_count == 0:
             return schedstate(True, self._period)
         left = self.last_run_at + self._period - time.monotonic()
@@ -36,14 +36,14 @@ class MonotonicEntry(ScheduleEntry):
 
 
 class MonotonicScheduler(Scheduler):
-    """Keeps nothing in a file, and sends a task only if no bell for it waits: queues stay short while nobody serves."""
+    """Stores nothing in a file, and sends a task only if none waits: queues stay short while workers are down."""
 
     Entry = MonotonicEntry
     producer = None
-    """Celery's would wait for the broker; ours gives up within a second, and the next turn comes."""
+    """Not used: Celery's would wait for the broker; `publish` gives up within a second, until the next tick."""
 
     def apply_entry(self, entry: ScheduleEntry, producer: object = None) -> None:  # noqa: ARG002 - as Celery calls it
-        """Send it in beat's name, by which workers note that it lives, unless one that is enough waits already."""
+        """Send it marked as beat's, by which workers record beat's heartbeat, unless one waits already."""
         try:
             publish(BEAT, entry.task)
             log.debug("sent", task=entry.task)

@@ -107,7 +107,7 @@ class ClaimedDelivery(NamedTuple):
     endpoint_id: str
     user_id: str
     url: str
-    is_troubled: bool
+    is_degraded: bool
     sequence: int
     name: str
     subject_id: str
@@ -127,14 +127,14 @@ WITH RECURSIVE waiting (endpoint_id) AS (
             ORDER BY d.endpoint_id LIMIT 1)
     FROM waiting w WHERE w.endpoint_id IS NOT NULL
 ), ready AS (
-    SELECT e.id, e.failing_since IS NOT NULL OR e.id = ANY(%(slow)s::uuid[]) AS is_troubled,
+    SELECT e.id, e.failing_since IS NOT NULL OR e.id = ANY(%(slow)s::uuid[]) AS is_degraded,
            coalesce(b.calls, 0) AS calls,
            CASE WHEN e.failing_since IS NULL THEN %(calls_max)s ELSE %(failing_max)s END - coalesce(b.calls, 0) AS room
     FROM waiting w JOIN webhook_endpoints e ON e.id = w.endpoint_id AND e.is_active
     JOIN users u ON u.id = e.user_id AND u.is_active
     LEFT JOIN unnest(%(busy)s::uuid[], %(calls)s::integer[]) AS b (endpoint_id, calls) ON b.endpoint_id = e.id
 ), due AS (
-    SELECT own.*, r.calls + own.place AS nth, r.is_troubled FROM ready r CROSS JOIN LATERAL (
+    SELECT own.*, r.calls + own.place AS nth, r.is_degraded FROM ready r CROSS JOIN LATERAL (
         SELECT d.id, d.next_attempt_at, row_number() OVER (ORDER BY d.next_attempt_at, d.id) AS place
         FROM webhook_deliveries d
         WHERE d.endpoint_id = r.id AND d.state = 'pending' AND d.next_attempt_at <= now() AND (d.name = 'ping' OR
@@ -142,13 +142,13 @@ WITH RECURSIVE waiting (endpoint_id) AS (
             AND before.subject_id = d.subject_id AND before.state = 'pending' AND before.sequence < d.sequence))
         ORDER BY d.next_attempt_at, d.id LIMIT greatest(r.room, 0)) AS own
 ), chosen AS (
-    (SELECT id FROM due WHERE NOT is_troubled AND nth = 1 ORDER BY next_attempt_at, id LIMIT %(first)s)
+    (SELECT id FROM due WHERE NOT is_degraded AND nth = 1 ORDER BY next_attempt_at, id LIMIT %(first)s)
     UNION ALL
-    (SELECT id FROM due WHERE NOT is_troubled AND nth > 1 ORDER BY nth, next_attempt_at, id LIMIT %(further)s)
+    (SELECT id FROM due WHERE NOT is_degraded AND nth > 1 ORDER BY nth, next_attempt_at, id LIMIT %(further)s)
     UNION ALL
-    (SELECT id FROM due WHERE is_troubled ORDER BY nth, next_attempt_at, id LIMIT %(troubled)s)
+    (SELECT id FROM due WHERE is_degraded ORDER BY nth, next_attempt_at, id LIMIT %(degraded)s)
 ), claimed AS (
-    SELECT d.id, d.tries_left, d.id = ANY(ARRAY(SELECT id FROM due WHERE is_troubled)) AS is_troubled
+    SELECT d.id, d.tries_left, d.id = ANY(ARRAY(SELECT id FROM due WHERE is_degraded)) AS is_degraded
     FROM webhook_deliveries d
     WHERE d.id = ANY(ARRAY(SELECT id FROM chosen)) AND d.state = 'pending' AND d.next_attempt_at <= now()
     ORDER BY d.id FOR NO KEY UPDATE SKIP LOCKED
@@ -158,18 +158,18 @@ SET attempts = d.attempts + 1, tries_left = greatest(d.tries_left - 1, 0),
     next_attempt_at = now() + make_interval(secs => %(lease)s)
 FROM claimed c, webhook_endpoints e
 WHERE d.id = c.id AND e.id = d.endpoint_id
-RETURNING d.id::text, d.endpoint_id::text, e.user_id::text, e.url, c.is_troubled, d.sequence, d.name,
+RETURNING d.id::text, d.endpoint_id::text, e.user_id::text, e.url, c.is_degraded, d.sequence, d.name,
           d.subject_id::text, d.version, d.occurred_at, d.attempts, d.tries_left, c.tries_left = 0, now()
 """
 """Endpoint by endpoint: none with a long queue is passed on the way to others. Further calls go to who has fewest."""
 
 
 class Capacity(NamedTuple):
-    """How many calls may be begun: the first at once of an endpoint, further ones, and those to troubled endpoints."""
+    """How many calls may be begun: the first at once of an endpoint, further ones, and those to degraded endpoints."""
 
     first: int
     further: int
-    troubled: int
+    degraded: int
 
 
 def claim(

@@ -1,1 +1,1 @@
-"""What moves the money: the posting story, the tasks that ring it, and the commands for ops."""
+"""The Celery workers: posting of payments, payouts, webhooks, mail, and the commands for ops."""

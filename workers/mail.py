@@ -1,4 +1,4 @@
-"""The mail that proves an address: made out when it is sent, so that its token is nowhere but in the mail."""
+"""Sending mail to users: its token is created at sending, so that it exists nowhere but in the mail."""
 
 import random
 import smtplib
@@ -29,25 +29,25 @@ log = structlog.get_logger("mail")
 SMTP_PORT, SMTPS_PORT = 25, 465
 
 SMTP_TIMEOUT_SECONDS = 5.0
-"""For each word of the server's: its worker sweeps too."""
+"""For each reply of the server: the same worker sweeps too."""
 
 DELIVER_SECONDS = 5.0
-"""How long one task delivers; the timetable goes on."""
+"""Duration of one task; the timetable sends it again."""
 
 QUIET_SECONDS = 30.0
-"""After a failed connection nobody tries for so long."""
+"""After a failed connection the server is left alone for this time."""
 
 UNDER_WAY_SECONDS = 30.0
-"""A mail not noted as sent by then died with its worker, and is sent again."""
+"""A mail not recorded as sent within this time is sent again: its worker died."""
 
 ATTEMPTS_MAX = 12
-"""About six hours of them: a server that greylists wants patience, one that refuses for good is asked no more."""
+"""About six hours of attempts, for servers that greylist; a permanent refusal is not tried again."""
 
 BACKOFF_MIN_SECONDS = 30.0
 BACKOFF_MAX_SECONDS = 3600.0
 
 REFUSED_FOR_GOOD = 500
-"""From this reply on, SMTP asks not to be tried again."""
+"""The first SMTP reply code of permanent failures."""
 
 TEXTS = {
     Purpose.EMAIL: (
@@ -81,22 +81,22 @@ What happens meanwhile is kept for 30 days, and sent once you make the endpoint 
 """,
     ),
 }
-"""Subject and text by purpose. Nothing in them was written by whoever asked: our mail carries nobody's words."""
+"""Subject and text by purpose. They contain no text of the requester, so that the mail cannot be abused for spam."""
 
 Send = Callable[[str, EmailMessage], str]
-"""Hands over the mail of a confirmation, by its id; returns where it went. Raises OSError, which SMTP's errors are."""
+"""Sends the mail of a confirmation, by its id; returns the destination. Raises OSError, which SMTP's errors are."""
 
 
 class MailFailed(Exception):
-    """This one mail was refused, `for_good` or for now; the message says why."""
+    """The server refused this mail, permanently (`for_good`) or for now; the message is the reason."""
 
-    def __init__(self, why: str, *, for_good: bool) -> None:
-        super().__init__(why)
+    def __init__(self, reason: str, *, for_good: bool) -> None:
+        super().__init__(reason)
         self.for_good = for_good
 
 
 class MailSender:
-    """Sends the mail that is due to the server or folder of `mail_url`; one per process."""
+    """Sends due mail to the server or folder of `mail_url`; one per process."""
 
     def __init__(self, engine: Engine, mail_url: str, mail_from: str) -> None:
         self.engine = engine
@@ -104,89 +104,89 @@ class MailSender:
         self.mail_from = mail_from
         self._breaker = CircuitBreaker(QUIET_SECONDS)
         self._unsent: list[bytes] = []
-        """Hashes of tokens that were taken by a commit of unknown outcome: their mails are given back."""
+        """Token hashes of mails claimed by a commit of unknown outcome: these mails are released."""
 
     def deliver(self, seconds: float = DELIVER_SECONDS) -> int:
-        """Send what is due, or as much as the time allows; returns how many. Raises DatabaseAway or Contention.
+        """Send due mail, or as much as the time allows; returns how many. Raises DatabaseAway or Contention.
 
-        Whom the server refuses does not hold up the others; a server that is away holds up all, and costs no attempt.
+        A refused recipient does not delay the others; an unreachable server delays all, and costs no attempt.
         """
         deadline = time.monotonic() + seconds
-        self._give_back()
+        self._release()
         if self._breaker.is_open or not self._is_any_due():
             return 0
         sent = 0
         try:
-            with _opened(self.mail_url) as send:
-                while time.monotonic() < deadline and (taken := self._take()):
-                    sent += self._send(send, *taken)
+            with _open(self.mail_url) as send:
+                while time.monotonic() < deadline and (claimed := self._claim()):
+                    sent += self._send(send, *claimed)
         except OSError as error:
             self._breaker.open()
-            log.warning("mail cannot be handed over", error=_cause(error), quiet_seconds=QUIET_SECONDS)
+            log.warning("mail server cannot be reached", error=_cause(error), quiet_seconds=QUIET_SECONDS)
         return sent
 
     def _is_any_due(self) -> bool:
         with transaction(self.engine) as connection:
             return confirmation.is_any_due(connection, ATTEMPTS_MAX)
 
-    def _take(self) -> tuple[PendingMail, str] | None:
-        """The next mail with its token, which works from now on."""
+    def _claim(self) -> tuple[PendingMail, str] | None:
+        """Claim the next mail, with its new token, which is valid from now on."""
         token = tokens.new(tokens.CONFIRMATION_PREFIX)
         hash = tokens.hash_of(token)
         try:
             with transaction(self.engine) as connection:
-                letter = confirmation.take(connection, hash, UNDER_WAY_SECONDS, ATTEMPTS_MAX)
+                pending = confirmation.take(connection, hash, UNDER_WAY_SECONDS, ATTEMPTS_MAX)
         except DatabaseAway:
             self._unsent.append(hash)
             raise
-        return (letter, token) if letter else None
+        return (pending, token) if pending else None
 
-    def _give_back(self) -> None:
+    def _release(self) -> None:
         for hash in tuple(self._unsent):
             with transaction(self.engine) as connection:
                 confirmation.give_back(connection, hash)
             self._unsent.remove(hash)
 
-    def _send(self, send: Send, letter: PendingMail, token: str) -> bool:
+    def _send(self, send: Send, pending: PendingMail, token: str) -> bool:
         try:
-            where = send(letter.id, self._made_out(letter, token))
+            where = send(pending.id, self._compose(pending, token))
         except MailFailed as error:
-            self._note_failed(letter, error, error.for_good)
+            self._note_failed(pending, error, error.for_good)
             return False
         except OSError as error:
-            self._note_failed(letter, error)
+            self._note_failed(pending, error)
             raise
         with transaction(self.engine) as connection:
-            confirmation.note_sent(connection, letter.id)
-        log.info("mailed", confirmation=letter.id, purpose=letter.purpose, to=letter.email, where=where)
+            confirmation.note_sent(connection, pending.id)
+        log.info("mailed", confirmation=pending.id, purpose=pending.purpose, to=pending.email, where=where)
         return True
 
-    def _note_failed(self, letter: PendingMail, error: Exception, for_good: bool = False) -> None:
-        for_good = for_good or letter.attempts >= ATTEMPTS_MAX
+    def _note_failed(self, pending: PendingMail, error: Exception, for_good: bool = False) -> None:
+        for_good = for_good or pending.attempts >= ATTEMPTS_MAX
         jitter = random.random()  # noqa: S311 - no secret
-        wait = backoff_seconds(letter.attempts, jitter, BACKOFF_MIN_SECONDS, BACKOFF_MAX_SECONDS)
+        wait = backoff_seconds(pending.attempts, jitter, BACKOFF_MIN_SECONDS, BACKOFF_MAX_SECONDS)
         with transaction(self.engine) as connection:
-            confirmation.note_failed(connection, letter.id, _cause(error), None if for_good else wait)
-        log.warning("mail failed", confirmation=letter.id, to=letter.email, error=_cause(error), given_up=for_good)
+            confirmation.note_failed(connection, pending.id, _cause(error), None if for_good else wait)
+        log.warning("mail failed", confirmation=pending.id, to=pending.email, error=_cause(error), given_up=for_good)
 
-    def _made_out(self, letter: PendingMail, token: str) -> EmailMessage:
-        subject, text = TEXTS[Purpose(letter.purpose)]
+    def _compose(self, pending: PendingMail, token: str) -> EmailMessage:
+        subject, text = TEXTS[Purpose(pending.purpose)]
         mail = EmailMessage()
         try:
-            mail["To"] = _spelled_for_smtp(letter.email)
+            mail["To"] = _smtp_address(pending.email)
         except ValueError as error:
             raise MailFailed(str(error), for_good=True) from error
         mail["From"] = self.mail_from
         mail["Subject"] = subject
         mail["Date"] = formatdate(usegmt=True)
-        mail["Message-ID"] = make_msgid(letter.id, domain=self.mail_from.rpartition("@")[2].rstrip("> "))
+        mail["Message-ID"] = make_msgid(pending.id, domain=self.mail_from.rpartition("@")[2].rstrip("> "))
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(text.format(token=token, hours=VALID // timedelta(hours=1)))
         return mail
 
 
-def _spelled_for_smtp(email: str) -> str:
-    """The address with its domain in ASCII, which every server takes; raises ValueError if it is none."""
+def _smtp_address(email: str) -> str:
+    """The address with its domain in ASCII, which every server accepts; raises ValueError if it is invalid."""
     return email if email.isascii() else validate_email(email, check_deliverability=False).ascii_email or email
 
 
@@ -194,13 +194,13 @@ def _cause(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _opened(mail_url: str) -> AbstractContextManager[Send]:
+def _open(mail_url: str) -> AbstractContextManager[Send]:
     return _folder(mail_url) if mail_url.startswith("file:") else _server(mail_url)
 
 
 @contextmanager
 def _folder(mail_url: str) -> Iterator[Send]:
-    """A folder of .eml files, for who looks at mail by hand."""
+    """Send into a folder of .eml files, for development."""
     folder = Path(unquote(urlsplit(mail_url).path))
     if not folder.is_dir():
         raise NotADirectoryError(folder)
@@ -217,9 +217,9 @@ def _folder(mail_url: str) -> Iterator[Send]:
 
 @contextmanager
 def _server(mail_url: str) -> Iterator[Send]:
-    """One connection to an SMTP server; with a password, or ?tls=required, to none that TLS does not vouch for."""
+    """Send over one SMTP connection; with a password or ?tls=required, TLS with a valid certificate is mandatory."""
     url = urlsplit(mail_url)
-    must_be_safe = url.username is not None or parse_qs(url.query).get("tls") == ["required"]
+    requires_tls = url.username is not None or parse_qs(url.query).get("tls") == ["required"]
     tls = ssl.create_default_context()
     with (
         smtplib.SMTP_SSL(url.hostname or "", url.port or SMTPS_PORT, timeout=SMTP_TIMEOUT_SECONDS, context=tls)
@@ -227,8 +227,8 @@ def _server(mail_url: str) -> Iterator[Send]:
         else smtplib.SMTP(url.hostname or "", url.port or SMTP_PORT, timeout=SMTP_TIMEOUT_SECONDS)
     ) as server:
         server.ehlo_or_helo_if_needed()
-        if url.scheme == "smtp" and (must_be_safe or server.has_extn("starttls")):
-            if not must_be_safe:  # better than nothing, as between all mail servers
+        if url.scheme == "smtp" and (requires_tls or server.has_extn("starttls")):
+            if not requires_tls:  # unverified TLS is better than none, as between mail servers
                 tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
             server.starttls(context=tls)
         if url.username is not None:
@@ -242,7 +242,7 @@ def _server(mail_url: str) -> Iterator[Send]:
                 raise MailFailed(f"{code} {why!r}", for_good=code >= REFUSED_FOR_GOOD) from error
             except smtplib.SMTPDataError as error:
                 raise MailFailed(_cause(error), for_good=False) from error
-            except smtplib.SMTPNotSupportedError as error:  # an address that is not ASCII before its @
+            except smtplib.SMTPNotSupportedError as error:  # an address whose local part is not ASCII
                 raise MailFailed(_cause(error), for_good=True) from error
             return url.hostname or ""
 

@@ -1,4 +1,4 @@
-"""The welcome of those who signed up: a client's first wallets and his bonus, in one transaction with its note."""
+"""Onboarding of new users: a client's first wallets and bonus, in one transaction with the mark that it is done."""
 
 import hashlib
 import time
@@ -19,29 +19,29 @@ from models.user import Role
 log = structlog.get_logger("welcome")
 
 BATCH_MAX = 20
-"""Users in one transaction: they are locked until it ends."""
+"""Users per transaction: they are locked until it ends."""
 
 WELCOME_SECONDS = 2.0
-"""How long one task welcomes before it lets its worker do something else; the timetable goes on."""
+"""Duration of one task, so that its worker can run others; the timetable sends it again."""
 
 BONUS_SOURCE = "internal"
 BONUS_KEY = "welcome bonus"
-"""One per user, ever; nobody can send a key with a space over HTTP."""
+"""Idempotency key: one bonus per user. A key with a space cannot be sent over HTTP."""
 
 
 class BonusError(ValueError):
-    """A bonus that cannot be paid; the message says why."""
+    """A bonus that cannot be paid; the message is the reason."""
 
 
-def parse_bonus(text: str, known: Mapping[str, Currency]) -> Money | None:
+def parse_bonus(text: str, currencies: Mapping[str, Currency]) -> Money | None:
     """The bonus in a text such as "100 USD", None for an empty one; raises BonusError."""
     if not text:
         return None
     amount, _, code = text.partition(" ")
-    if code not in known or not known[code].is_active:
-        raise BonusError(f"{code or text!r} is no currency in use")
+    if code not in currencies or not currencies[code].is_active:
+        raise BonusError(f"{code or text!r} is not an active currency")
     try:
-        return Money(money.parse(amount, known[code].digits), code)
+        return Money(money.parse(amount, currencies[code].digits), code)
     except MoneyError as error:
         raise BonusError(error.detail) from error
 
@@ -54,10 +54,10 @@ class Onboarding:
         self.currencies = currencies
         self.bonus = bonus
         self.max_wallets_per_client = max_wallets_per_client
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     def welcome(self, seconds: float = WELCOME_SECONDS) -> int:
-        """Welcome all who wait for it, or as many as the time allows; returns how many.
+        """Welcome all new users, or as many as the time allows; returns how many.
 
         Raises DatabaseAway, Contention, or BonusError.
         """
@@ -71,33 +71,33 @@ class Onboarding:
 
     def _welcome_some(self) -> int:
         with transaction(self.engine) as connection:
-            newcomers = user.to_welcome(connection, BATCH_MAX)
-            if not newcomers:
+            new_users = user.to_welcome(connection, BATCH_MAX)
+            if not new_users:
                 return 0
-            known = currency.all_by_code(connection)
-            bonus = parse_bonus(self.bonus, known)
+            currencies = currency.all_by_code(connection)
+            bonus = parse_bonus(self.bonus, currencies)
             # The bonus comes first, so that a limit cannot keep it from a new client.
-            codes = dict.fromkeys([*([bonus.currency] if bonus else []), *self._usable(known)])
-            clients = [newcomer.id for newcomer in newcomers if newcomer.role == Role.CLIENT]
+            codes = dict.fromkeys([*([bonus.currency] if bonus else []), *self._usable(currencies)])
+            clients = [new_user.id for new_user in new_users if new_user.role == Role.CLIENT]
             for id in clients:
                 self._open_wallets(connection, id, codes)
             if bonus is not None:
                 self._pay(connection, clients, bonus)
-            user.note_welcomed(connection, [newcomer.id for newcomer in newcomers])
-        log.info("welcomed", users=len(newcomers), clients=len(clients))
-        return len(newcomers)
+            user.note_welcomed(connection, [new_user.id for new_user in new_users])
+        log.info("welcomed", users=len(new_users), clients=len(clients))
+        return len(new_users)
 
-    def _usable(self, known: Mapping[str, Currency]) -> list[str]:
-        usable = [code for code in self.currencies if code in known and known[code].is_active]
-        for code in set(self.currencies).difference(usable, self._told):
-            log.error("no wallets are opened in this default currency: it is unknown or not in use", currency=code)
-            self._told.add(code)
+    def _usable(self, currencies: Mapping[str, Currency]) -> list[str]:
+        usable = [code for code in self.currencies if code in currencies and currencies[code].is_active]
+        for code in set(self.currencies).difference(usable, self._logged):
+            log.error("no wallets opened in this default currency: it is unknown or inactive", currency=code)
+            self._logged.add(code)
         return usable
 
     def _open_wallets(self, connection: Connection, id: str, codes: Collection[str]) -> None:
-        """One in each of the currencies in which he has no active one, as far as the limit goes; he is locked."""
-        held = account.oldest_wallets(connection, [(id, code) for code in codes])
-        missing = [code for code in codes if (id, code) not in held]
+        """Open a wallet in each currency in which the client has none, up to the limit; the client is locked."""
+        existing = account.oldest_wallets(connection, [(id, code) for code in codes])
+        missing = [code for code in codes if (id, code) not in existing]
         if self.max_wallets_per_client:
             room = self.max_wallets_per_client - account.count_wallets(connection, id)
             missing = missing[: max(room, 0)]
@@ -105,10 +105,10 @@ class Onboarding:
             account.open_wallet(connection, str(uuids.uuid7()), account.new_wallet_token(), id, code, None)
 
     def _pay(self, connection: Connection, clients: Collection[str], bonus: Money) -> None:
-        """Order the bonus in each client's name; who has no wallet for it, by the limit, goes without."""
+        """Create the bonus payment of each client; clients without a wallet for it, because of the limit, get none."""
         source = account.technical_parties(connection)[BONUS_SOURCE, bonus.currency]
         wallets = account.oldest_wallets(connection, [(id, bonus.currency) for id in clients])
-        wishes = [
+        payments = [
             NewPayment(
                 id=str(uuids.uuid7()),
                 type=PaymentType.BONUS.value,
@@ -124,5 +124,5 @@ class Onboarding:
             for id in clients
             if (id, bonus.currency) in wallets
         ]
-        if wishes:
-            payment.accept(connection, wishes)
+        if payments:
+            payment.accept(connection, payments)

@@ -1,4 +1,4 @@
-"""What a worker process has once: its engine, and who works on it."""
+"""The singletons of a worker process: its engine, and the objects that do the work."""
 
 import time
 from functools import cache
@@ -25,7 +25,7 @@ log = structlog.get_logger("worker")
 RECONNECT_SECONDS = 1.0
 
 HEARTBEAT_SECONDS = 2.0
-"""A busy worker notes its heartbeat no more often than this."""
+"""A busy worker records its heartbeat no more often than this."""
 
 
 @cache
@@ -43,73 +43,73 @@ def _url() -> str:
 
 @cache
 def poster() -> Poster:
-    """The one poster of this process."""
-    given = settings.load()
+    """The poster of this process."""
+    config = settings.load()
     return Poster(
         engine(),
-        deposits_open=given.deposits_open,
-        hold_ttl_hours=given.hold_ttl_hours,
-        refunds_commission=given.refunds_commission,
+        deposits_open=config.deposits_open,
+        hold_ttl_hours=config.hold_ttl_hours,
+        refunds_commission=config.refunds_commission,
     )
 
 
 @cache
 def onboarding() -> Onboarding:
-    """The one welcomer of this process."""
-    given = settings.load()
-    return Onboarding(engine(), given.default_currencies, given.welcome_bonus, given.max_wallets_per_client)
+    """The onboarding of this process."""
+    config = settings.load()
+    return Onboarding(engine(), config.default_currencies, config.welcome_bonus, config.max_wallets_per_client)
 
 
 @cache
 def mail_sender() -> MailSender:
-    """The one postman of this process."""
-    given = settings.load()
-    return MailSender(engine(), given.mail_url, given.mail_from)
+    """The mail sender of this process."""
+    config = settings.load()
+    return MailSender(engine(), config.mail_url, config.mail_from)
 
 
 @cache
 def payout_sender() -> PayoutSender:
-    """The one instructor of this process; raises RailError."""
+    """The payout sender of this process; raises RailError."""
     return PayoutSender(engine(), open_rail(settings.load()))
 
 
 @cache
 def dispatcher() -> "Dispatcher":
-    """The one dispatcher of this process."""
+    """The dispatcher of this process."""
     from workers.webhooks.dispatcher import Dispatcher  # noqa: PLC0415 - its client is for this process alone
     from workers.webhooks.sender import Sender  # noqa: PLC0415
 
-    given = settings.load()
-    return Dispatcher(engine(), Sender(UrlPolicy(given.webhook_http, networks_of(given.webhook_networks))))
+    config = settings.load()
+    return Dispatcher(engine(), Sender(UrlPolicy(config.webhook_http, networks_of(config.webhook_networks))))
 
 
 def bound_statements() -> None:
-    """Let no connection of this process, nor of its children, wait for a mute database for ever."""
+    """Bound each wait of this process and its children for a database that does not answer."""
     client_timeout.install()
 
 
-def end_calls() -> None:
-    """Before this process ends: wait for the webhooks under way, if it sends any."""
+def finish_webhooks() -> None:
+    """Wait, before this process ends, for webhooks that are being sent."""
     if dispatcher.cache_info().currsize:
         dispatcher().close()
 
 
 def preflight(*, rails: bool = False) -> None:
-    """Wait for the database, and end this process if it, or the welcome bonus, is not what it should be.
+    """Wait for the database, and end this process if the database or the welcome bonus is not as it should be.
 
-    Whoever tells the bank (`rails`) needs a rail: there is none by default, least of all the simulated one.
+    With `rails`, a rail must be configured too: there is no default, least of all the simulated one.
     """
-    given = settings.load()
+    config = settings.load()
     try:
-        if rails and open_rail(given).name == "simulator":
+        if rails and open_rail(config).name == "simulator":
             log.warning("the simulated bank moves no money")
     except RailError as error:
         raise SystemExit(f"worker refuses to start: {error}") from error
     while True:
         try:
-            preflights.check_or_exit(_url(), "worker", durability=given.preflight_durability)
+            preflights.check_or_exit(_url(), "worker", durability=config.preflight_durability)
             with transaction(engine()) as connection:
-                parse_bonus(given.welcome_bonus, currency.all_by_code(connection))
+                parse_bonus(config.welcome_bonus, currency.all_by_code(connection))
             return engine().dispose()
         except DatabaseAway as error:
             log.warning("waiting for the database", error=str(error.__cause__))
@@ -119,27 +119,27 @@ def preflight(*, rails: bool = False) -> None:
 
 
 worker_name: str | None = None
-"""Of the worker that this process belongs to, such as posting@host."""
+"""Name of the worker that this process belongs to, such as posting@host."""
 
-_pulses: dict[tuple[str, bool], float] = {}
+_recorded_at: dict[tuple[str, bool], float] = {}
 
 
 def record_heartbeat(name: str | None, *, has_heard: bool) -> None:
-    """Note in the database that the worker of this name takes and ends tasks, every few seconds at most.
+    """Record in the database that the worker of this name finishes tasks, every few seconds at most.
 
-    What a process does by its own clock does not tell that bells reach it (`has_heard`).
+    `has_heard` is False for a task run by the process's own clock, which does not show that bells reach it.
     """
     now = time.monotonic()
-    if name is None or now - _pulses.get((name, has_heard), -HEARTBEAT_SECONDS) < HEARTBEAT_SECONDS:
+    if name is None or now - _recorded_at.get((name, has_heard), -HEARTBEAT_SECONDS) < HEARTBEAT_SECONDS:
         return
     with transaction(engine()) as connection:
         heartbeat.beat(connection, name, has_heard=has_heard)
-    _pulses[name, has_heard] = now
+    _recorded_at[name, has_heard] = now
 
 
 def forget_connections() -> None:
-    """After a fork: the parent's connections are the parent's; they are left to it unclosed."""
+    """After a fork: forget the parent's connections without closing them."""
     if engine.cache_info().currsize:
         engine().dispose(close=False)
-    for made in (engine, poster, onboarding, mail_sender, payout_sender, dispatcher):
-        made.cache_clear()
+    for singleton in (engine, poster, onboarding, mail_sender, payout_sender, dispatcher):
+        singleton.cache_clear()

@@ -1,6 +1,6 @@
-"""One task at a time in each process of a worker: rung for by a bell or, when none comes, begun by the process itself.
+"""Runs one task at a time in each worker process: started by a bell or, when none comes, by the process itself.
 
-So without beat and without a broker all work goes on, only later; and a process that is stuck in a task ends.
+So without beat and without a broker all work goes on, only later; a process that is stuck in a task ends itself.
 """
 
 import os
@@ -14,20 +14,20 @@ import structlog
 LOOK_SECONDS = 1.0
 
 STUCK_SECONDS = 60.0
-"""Twice Celery's hard limit of a task, which a solo worker does not keep: whoever is in one for longer does not return.
-Every wait in a task, for the database, the bank or the mail server, has a shorter end of its own."""
+"""Twice Celery's hard limit of a task, which a solo worker does not enforce: a task that takes longer does not return.
+Every wait in a task, for the database, the bank or the mail server, has a shorter limit of its own."""
 
 STUCK_STATUS = 70
-"""With which such a process ends, to be started again by whoever keeps it."""
+"""Exit status of a process that ends itself, to be restarted by its supervisor."""
 
 SAY_SECONDS = 1.0
-"""For the last entry of the log: it may be the log's reader, gone or stopped, on which the task waits."""
+"""Time for the last log entry: the task may be stuck in logging itself, if the log's reader is gone or stopped."""
 
 log = structlog.get_logger("worker")
 
 
 class TaskLock:
-    """Who may work now, and when each task was last done, in seconds of a monotonic clock."""
+    """Lock that admits one task at a time, and the monotonic time at which each task last ended."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -37,8 +37,8 @@ class TaskLock:
         self._task: str | None = None
 
     @contextmanager
-    def take(self, task: str) -> Iterator[None]:
-        """Wait until no other task runs in this process, and be the one that does."""
+    def hold(self, task: str) -> Iterator[None]:
+        """Wait until no other task runs in this process, and run the block as this one."""
         with self._lock:
             self._number += 1
             self._task = task
@@ -49,11 +49,11 @@ class TaskLock:
                 self._ended[task] = time.monotonic()
 
     def idle_seconds(self, task: str) -> float:
-        """For how long nobody has done that task."""
+        """Seconds since that task last ended in this process."""
         return time.monotonic() - self._ended.get(task, self._began)
 
     def under_way(self) -> tuple[int, str | None]:
-        """The number of the newest turn, and its task while it lasts."""
+        """The number of the newest task run, and its task while it runs."""
         return self._number, self._task
 
 
@@ -61,34 +61,36 @@ task_lock = TaskLock()
 
 
 def run_overdue_tasks(tasks: Mapping[str, tuple[Callable[[], object], float]]) -> None:
-    """Do in this process each task that nobody has done for so many seconds, and end it when it is stuck in one."""
+    """Run each task that has been idle for its number of seconds, and end this process when it is stuck in one."""
     global task_lock  # noqa: PLW0603 - a forked process starts with its own lock
     task_lock = TaskLock()
     threading.Thread(target=_serve, args=(task_lock, tasks), name="own clock", daemon=True).start()
     threading.Thread(target=_watch, args=(task_lock,), name="watchdog", daemon=True).start()
 
 
-def _serve(turns: TaskLock, tasks: Mapping[str, tuple[Callable[[], object], float]]) -> None:
+def _serve(lock: TaskLock, tasks: Mapping[str, tuple[Callable[[], object], float]]) -> None:
     while True:
         time.sleep(LOOK_SECONDS)
         for task, (run, silence_seconds) in tasks.items():
-            if turns.idle_seconds(task) > silence_seconds:
+            if lock.idle_seconds(task) > silence_seconds:
                 try:
                     run()
-                except Exception:  # as a worker outlives a task that raises
+                except Exception:  # a worker outlives a task that raises
                     log.exception("task failed", task=task)
 
 
-def _watch(turns: TaskLock, looks_max: int = round(STUCK_SECONDS / LOOK_SECONDS)) -> None:
-    """Counts looks, not time: a process that was stopped for a while is not stuck."""
-    before, looks = turns.under_way(), 0
+def _watch(lock: TaskLock, looks_max: int = round(STUCK_SECONDS / LOOK_SECONDS)) -> None:
+    """Count checks, not time: a process that was stopped (SIGSTOP) for a while is not stuck."""
+    before, looks = lock.under_way(), 0
     while looks < looks_max:
         time.sleep(LOOK_SECONDS)
-        now = turns.under_way()
+        now = lock.under_way()
         looks = looks + 1 if now == before and now[1] else 0
         before = now
-    said = {"task": before[1], "seconds": STUCK_SECONDS}
-    last = threading.Thread(target=log.error, args=("stuck in a task, ending this process",), kwargs=said, daemon=True)
+    fields = {"task": before[1], "seconds": STUCK_SECONDS}
+    last = threading.Thread(
+        target=log.error, args=("stuck in a task, ending this process",), kwargs=fields, daemon=True
+    )
     last.start()
     last.join(SAY_SECONDS)
     os._exit(STUCK_STATUS)

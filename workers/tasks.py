@@ -1,4 +1,4 @@
-"""The Celery tasks: each wakes a story that stands elsewhere, and may run twice or never."""
+"""The Celery tasks: each calls one function of the workers, and may run twice or never without harm."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,8 +30,8 @@ log = structlog.get_logger("tasks")
 
 @app.task(name=POST, bind=True)
 def post(self) -> None:
-    """Post what is due; ring again only if time ran out before the work did."""
-    with _turn(POST), structlog.contextvars.bound_contextvars(request_id=self.request.get("request_id")):
+    """Post due payments; ring again only if time ran out before the work was done."""
+    with _exclusive(POST), structlog.contextvars.bound_contextvars(request_id=self.request.get("request_id")):
         poster = process.poster()
         _, remains = poster.drain()
         if remains:
@@ -39,33 +39,33 @@ def post(self) -> None:
         if poster.has_instructed:
             poster.has_instructed = False
             publish(task=INSTRUCT)
-        _pulse(self.request)
+        _record_heartbeat(self.request)
 
 
 @app.task(name=INSTRUCT, bind=True)
 def instruct(self) -> None:
-    """Tell the bank what is due and hear what it tells; the posters end what it has answered."""
-    with _turn(INSTRUCT), structlog.contextvars.bound_contextvars(request_id=self.request.get("request_id")):
+    """Send due payouts to the bank and poll its updates; posters finish the payments that it has answered."""
+    with _exclusive(INSTRUCT), structlog.contextvars.bound_contextvars(request_id=self.request.get("request_id")):
         has_ended, remains = process.payout_sender().drain()
         if has_ended:
             publish()
         if remains:
             publish(task=INSTRUCT)
-        _pulse(self.request)
+        _record_heartbeat(self.request)
 
 
 @app.task(name=DISPATCH, bind=True)
 def dispatch(self) -> None:
-    """Begin to send the webhooks that are due; no receiver is waited for."""
-    with _turn(DISPATCH):
+    """Begin to send due webhooks, without waiting for receivers."""
+    with _exclusive(DISPATCH):
         process.dispatcher().dispatch()
-        _pulse(self.request)
+        _record_heartbeat(self.request)
 
 
 @app.task(name=SWEEP)
 def sweep() -> None:
-    """Ring if anything is due or to be ended: for bells lost, times that have come, and workers that died."""
-    with _turn(SWEEP):
+    """Ring if any payment is due or has to end: after lost bells, reached deadlines and worker deaths."""
+    with _exclusive(SWEEP):
         with transaction(process.engine()) as connection:
             due = payment.is_anything_due(connection) or payment.is_anything_to_end(connection)
         if due:
@@ -74,15 +74,15 @@ def sweep() -> None:
 
 @app.task(name=HEARTBEAT, bind=True)
 def heartbeat(self) -> None:
-    """Say that this worker takes and ends tasks: a stuck one answers pings, but not this."""
-    with _turn(HEARTBEAT):
-        _pulse(self.request)
+    """Record that this worker finishes tasks: a stuck one answers pings, but not this."""
+    with _exclusive(HEARTBEAT):
+        _record_heartbeat(self.request)
 
 
 @app.task(name=ENSURE_PARTITIONS)
 def ensure_partitions() -> None:
-    """Make the partitions of the coming months, and say so when one is missing all the same."""
-    with _turn(ENSURE_PARTITIONS):
+    """Create the partitions of the coming months, and log an error if one is still missing."""
+    with _exclusive(ENSURE_PARTITIONS):
         with transaction(process.engine()) as connection:
             partitions.ensure(connection)
         with transaction(process.engine()) as connection:
@@ -93,45 +93,45 @@ def ensure_partitions() -> None:
 
 @app.task(name=WELCOME)
 def welcome() -> None:
-    """Open wallets for those who signed up, and pay their bonus."""
-    with _turn(WELCOME):
+    """Open wallets for new users, and pay their bonus."""
+    with _exclusive(WELCOME):
         if process.onboarding().welcome():
             publish()
 
 
 @app.task(name=MAIL)
 def mail() -> None:
-    """Send the mail that is due."""
-    with _turn(MAIL):
+    """Send due mail."""
+    with _exclusive(MAIL):
         process.mail_sender().deliver()
 
 
 @app.task(name=FORGET)
 def forget() -> None:
-    """Forget guesses at passwords that no longer count, and old deliveries of webhooks."""
-    with _turn(FORGET):
+    """Delete expired login attempts and old webhook deliveries."""
+    with _exclusive(FORGET):
         with transaction(process.engine()) as connection:
             login_throttle.forget_old(connection)
         with transaction(process.engine()) as connection:
-            forgotten = webhook_queue.forget_old(connection)
-        if forgotten == webhook_queue.FORGOTTEN_MAX:
-            publish(task=FORGET)  # what else this worker has to do comes first
+            deleted = webhook_queue.forget_old(connection)
+        if deleted == webhook_queue.FORGOTTEN_MAX:
+            publish(task=FORGET)  # other tasks of this worker come first
 
 
-def _pulse(request: Any) -> None:
-    """Note that this worker has ended a task, whether by a bell or its own clock, and that beat lives if it sent it."""
+def _record_heartbeat(request: Any) -> None:
+    """Record that this worker ended a task, by a bell or its own clock, and beat's heartbeat if beat sent it."""
     process.record_heartbeat(request.hostname or process.worker_name, has_heard=request.hostname is not None)
     if request.get("request_id") == BEAT:
         process.record_heartbeat(BEAT, has_heard=True)
 
 
 @contextmanager
-def _turn(task: str) -> Iterator[None]:
-    """One task at a time. Servers come and go; the timetable sends the same task again in a moment.
+def _exclusive(task: str) -> Iterator[None]:
+    """Run one task at a time, and log unavailable servers as a warning: the timetable sends the task again soon.
 
-    What it has to say is part of its turn: a log that nobody reads may be what it is stuck in.
+    Logging is inside the lock, because a task can be stuck in a log that is not read.
     """
-    with task_loop.task_lock.take(task):
+    with task_loop.task_lock.hold(task):
         try:
             yield
         except (DatabaseAway, Contention, StatementTimeout, NoPartition, BrokerAway) as error:

@@ -265,7 +265,7 @@ def test_a_server_away_costs_no_attempt_and_is_left_alone_for_a_while(
         ours = postman(books, gone)
     assert ours.deliver() == 0
     assert kept(books, id)[:3] == (0, False, None)
-    assert [entry["event"] for entry in logged] == ["mail cannot be handed over"]
+    assert [entry["event"] for entry in logged] == ["mail server cannot be reached"]
     with serving() as server:
         ours.mail_url = f"smtp://localhost:{server.port}"
         assert ours.deliver() == 0, "not so soon"

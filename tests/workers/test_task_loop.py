@@ -33,7 +33,7 @@ class Served:
     def __call__(self) -> None:
         if self.is_over:
             raise Served.Over
-        with task_loop.task_lock.take("task"):
+        with task_loop.task_lock.hold("task"):
             self.done += 1
         if self.fails:
             self.fails -= 1
@@ -70,7 +70,7 @@ def test_it_outlives_a_task_that_raises() -> None:
 
 def test_what_is_rung_for_in_time_is_left_to_the_bells() -> None:
     ours = TaskLock()
-    with ours.take("task"):
+    with ours.hold("task"):
         pass
     assert ours.idle_seconds("task") <= ours.idle_seconds("another")
 
@@ -80,14 +80,14 @@ def test_one_task_at_a_time() -> None:
     is_inside, may_go = threading.Event(), threading.Event()
 
     def first() -> None:
-        with ours.take("first"):
+        with ours.hold("first"):
             is_inside.set()
             may_go.wait(PATIENCE_SECONDS)
             order.append("first")
 
     def second() -> None:
         is_inside.wait(PATIENCE_SECONDS)
-        with ours.take("second"):
+        with ours.hold("second"):
             order.append("second")
 
     threads = [threading.Thread(target=target) for target in (first, second)]
@@ -107,7 +107,7 @@ import threading
 from workers import task_loop
 task_loop.LOOK_SECONDS, task_loop.STUCK_SECONDS = 0.01, 0.1
 threading.Thread(target=task_loop._watch, args=(task_loop.task_lock, 10), daemon=True).start()
-with task_loop.task_lock.take("stuck"):
+with task_loop.task_lock.hold("stuck"):
     threading.Event().wait()
 """
 
@@ -124,7 +124,7 @@ task_loop.LOOK_SECONDS = 0.001
 watch = threading.Thread(target=task_loop._watch, args=(task_loop.task_lock, 100), daemon=True)
 watch.start()
 for _ in range(300):
-    with task_loop.task_lock.take("short"):
+    with task_loop.task_lock.hold("short"):
         threading.Event().wait(0.002)
 """
 

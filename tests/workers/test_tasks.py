@@ -36,7 +36,7 @@ def worker(books: Books, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(process, "engine", lambda: books.worker)
     monkeypatch.setattr(process, "poster", books.poster)
     monkeypatch.setattr(process, "payout_sender", lambda: PayoutSender(books.worker, Deaf()))
-    monkeypatch.setattr(process, "_pulses", {})
+    monkeypatch.setattr(process, "_recorded_at", {})
 
 
 def run(task: Task) -> None:

@@ -79,12 +79,12 @@ class PayoutSender:
         deadline = time.monotonic() + seconds
         has_ended, remains = False, True
         while remains and time.monotonic() < deadline:
-            claimed, ended = self.instruct()
+            claimed, ended = self.send()
             has_ended |= ended > 0
             remains = claimed == self.rail.batch_max
-        return self.hear() or has_ended, remains
+        return self.poll_updates() or has_ended, remains
 
-    def instruct(self) -> tuple[int, int]:
+    def send(self) -> tuple[int, int]:
         """Tell or ask about one batch; returns how many instructions it was, and how many of them were answered."""
         answered = self._keep(again=True)
         if self._breaker.is_open:
@@ -152,7 +152,7 @@ class PayoutSender:
         log.info("instructed", rail=self.rail.name, instructions=len(decided), answered=len(told), parked=len(spent))
         return len(told)
 
-    def hear(self) -> bool:
+    def poll_updates(self) -> bool:
         """Keep what the bank tells by itself, and order what it sends back; returns whether anything was new."""
         is_new, deadline = False, time.monotonic() + HEAR_SECONDS
         if self._breaker.is_open:

@@ -29,7 +29,7 @@ EVENTS_MAX = 200
 FAN_OUT_SECONDS = 2.0
 """How long one task goes on with that; the timetable goes on."""
 
-ROOM = Capacity(first=128, further=128, troubled=64)
+ROOM = Capacity(first=128, further=128, degraded=64)
 """For calls at once, in one process: each kind has places of its own, so that endpoints which hang eight times over, or
 are slow or fail, however many, take none from the first call of one that works."""
 
@@ -73,9 +73,9 @@ class Dispatcher:
         self._ended: deque[EndedAttempt] = deque()
         self._uncalled: list[ClaimedDelivery] = []
         """Claimed when our own database was lost: they are given back, which costs their receivers no try."""
-        self._is_round_wanted = False
+        self._is_cycle_wanted = False
         self._is_closing = False
-        self._desk = ThreadPoolExecutor(1, thread_name_prefix="webhooks")
+        self._db_thread = ThreadPoolExecutor(1, thread_name_prefix="webhooks")
         self._loop = asyncio.new_event_loop()
         self._caller = Thread(target=self._loop.run_forever, name="webhook calls", daemon=True)
         self._caller.start()
@@ -85,19 +85,19 @@ class Dispatcher:
 
         Raises DatabaseAway or Contention: what was claimed by then is due again when its lease is over.
         """
-        self._desk.submit(self._dispatch).result()
+        self._db_thread.submit(self._dispatch).result()
 
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
         """Begin no more, wait for the calls under way, and keep what came of them."""
         self._is_closing = True
         deadline = time.monotonic() + seconds
         try:
-            self._desk.submit(self._round).result()  # after whatever is under way, which may have begun calls
+            self._db_thread.submit(self._cycle).result()  # after whatever is under way, which may have begun calls
             while self._open and time.monotonic() < deadline:
                 wait([asyncio.run_coroutine_threadsafe(self._all_ended(), self._loop)], deadline - time.monotonic())
-                self._desk.submit(self._round).result()
+                self._db_thread.submit(self._cycle).result()
         finally:
-            self._desk.shutdown()
+            self._db_thread.shutdown()
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._caller.join()
             self._loop.close()
@@ -111,19 +111,19 @@ class Dispatcher:
         while is_full and time.monotonic() < deadline:
             with transaction(self.engine) as connection:
                 is_full = webhook_queue.fan_out(connection, self._events_max) == self._events_max
-        self._round()
+        self._cycle()
 
-    def _round(self) -> None:
+    def _cycle(self) -> None:
         """Keep what has ended, and begin as many calls as there is room for."""
-        self._is_round_wanted = False
+        self._is_cycle_wanted = False
         self._note()
         self._give_back()
         if self._is_closing:
             return
         calls = Counter(one.endpoint_id for one in self._open.values())
-        troubled = sum(one.is_troubled for one in self._open.values())
-        first = len({one.endpoint_id for one in self._open.values() if not one.is_troubled})
-        taken = Capacity(first, len(self._open) - troubled - first, troubled)
+        degraded = sum(one.is_degraded for one in self._open.values())
+        first = len({one.endpoint_id for one in self._open.values() if not one.is_degraded})
+        taken = Capacity(first, len(self._open) - degraded - first, degraded)
         room = Capacity(*(max(0, most - now) for most, now in zip(ROOM, taken, strict=True)))
         claimed: list[ClaimedDelivery] = []
         asked_at = time.monotonic()
@@ -174,9 +174,9 @@ class Dispatcher:
         chance = random.random()  # noqa: S311 - jitter, no secret
         wait = None if outcome.error is None else wait_seconds(one.tries_left, chance, outcome.retry_after)
         self._ended.append(EndedAttempt(one, outcome, wait))
-        if not self._is_round_wanted and not self._is_closing:
-            self._is_round_wanted = True
-            self._desk.submit(self._round).add_done_callback(_complain)
+        if not self._is_cycle_wanted and not self._is_closing:
+            self._is_cycle_wanted = True
+            self._db_thread.submit(self._cycle).add_done_callback(_complain)
 
     def _note(self) -> None:
         """Keep what has ended; what cannot be kept harms no other, and is tried again after its lease."""

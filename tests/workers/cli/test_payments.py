@@ -121,7 +121,7 @@ def test_undecided_lists_what_the_bank_has_not_ended_from_the_first_try(
 ) -> None:
     id = withdrawal(books)
     assert flask("payments", "undecided").output == "none\n", "no try yet"
-    PayoutSender(books.worker, Failing(answer)).instruct()
+    PayoutSender(books.worker, Failing(answer)).send()
     shown = json.loads(flask("payments", "undecided", "--json").output)
     assert (shown["id"], shown["last_error"]) == (id, f"the bank said {answer}")
     assert shown["attempts"] == (1 if answer is PayoutState.UNKNOWN else 0)
@@ -130,7 +130,7 @@ def test_undecided_lists_what_the_bank_has_not_ended_from_the_first_try(
         assert flask("payments", *other).output == "none\n"
     with books.as_owner() as connection:
         connection.exec_driver_sql("UPDATE instructions SET due_at = now()")
-    PayoutSender(books.worker, Failing(PayoutState.CONFIRMED)).instruct()
+    PayoutSender(books.worker, Failing(PayoutState.CONFIRMED)).send()
     assert flask("payments", "undecided").output == "none\n"
     books.poster().drain()
 
@@ -149,7 +149,7 @@ def test_what_the_bank_fails_to_answer_is_a_problem_after_a_minute(books: Books)
         return [problem.code for problem in found.problems if problem.code == "payments_undecided"]
 
     id = withdrawal(books)
-    PayoutSender(books.worker, Failing(PayoutState.UNKNOWN)).instruct()
+    PayoutSender(books.worker, Failing(PayoutState.UNKNOWN)).send()
     assert codes() == []
     with books.superuser.begin() as connection:
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")

@@ -187,7 +187,7 @@ def test_a_sweep_finds_what_no_bell_was_heard_for(
 ) -> None:
     monkeypatch.setattr(process, "engine", lambda: books.worker)
     monkeypatch.setattr(process, "poster", books.poster)
-    monkeypatch.setattr(process, "_pulses", {})
+    monkeypatch.setattr(process, "_recorded_at", {})
     id = shop.hold()
     run(tasks.sweep)
     assert bells.llen("payments") == 0, "a hold waits for its merchant"

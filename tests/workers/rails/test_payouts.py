@@ -326,7 +326,7 @@ def test_what_costs_no_attempt_is_noted_once(desk: Desk, rail: Script, said: Pay
     for _ in range(5):
         desk.hasten()
         desk.instructor._breaker = CircuitBreaker(AWAY_SECONDS)
-        assert desk.instructor.instruct() == (1, 0)
+        assert desk.instructor.send() == (1, 0)
     with desk.books.as_owner() as connection:
         rows = connection.exec_driver_sql("SELECT actor, error FROM payment_attempts WHERE payment_id = %s", (id,))
         assert [tuple(row) for row in rows] == [("bank", said.value)] * noted

@@ -132,7 +132,7 @@ def test_a_bank_that_is_away_costs_no_attempt(desk: Desk, bank_url: str, complai
     warnings = [entry["event"] for entry in complaints if entry["log_level"] == "warning"]
     assert warnings == ["the bank cannot be reached"], "and is not asked for news either"
     desk.hasten()
-    assert desk.instructor.instruct() == (0, 0), "it is left alone for a while"
+    assert desk.instructor.send() == (0, 0), "it is left alone for a while"
     desk.instructor._breaker = CircuitBreaker(AWAY_SECONDS)
     desk.instructor.rail = SimulatorRail(bank_url, TIMEOUT_SECONDS)
     assert until_ended(desk, id) == "COMPLETED"
