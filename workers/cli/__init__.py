@@ -1,1 +1,1 @@
-"""Commands of `flask`, run in the worker's role."""
+"""Commands of `flask` that run with the worker's database role."""

@@ -1,4 +1,4 @@
-"""The kinds of values that commands take, by the rules of the HTTP API; another one ends the command with one line."""
+"""Parameter types of the commands, with the rules of the HTTP API; an invalid value ends the command with one line."""
 
 import unicodedata
 
@@ -10,7 +10,7 @@ from models.user import normal_email
 
 
 class EmailAddress(click.ParamType):
-    """An e-mail address, as those who sign up may have."""
+    """An e-mail address, with the rules of sign-up."""
 
     name = "email"
 
@@ -19,8 +19,8 @@ class EmailAddress(click.ParamType):
         return normal_email(value) or self.fail("not an e-mail address", param, ctx)
 
 
-class Words(click.ParamType):
-    """Words of people: NFC, at most `length_max` characters, none of them invisible orders."""
+class Text(click.ParamType):
+    """Free text: NFC, at most `length_max` characters, without control characters."""
 
     name = "text"
 
@@ -28,7 +28,7 @@ class Words(click.ParamType):
         self.length_max = length_max
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The text as it is kept."""
+        """The text as it is stored."""
         text = unicodedata.normalize("NFC", value)
         if len(text) > self.length_max:
             self.fail(f"at most {self.length_max} characters", param, ctx)
@@ -39,4 +39,4 @@ class Words(click.ParamType):
         return text
 
 
-reasoned = click.option("--reason", type=Words(REASON_LENGTH_MAX), required=True, help="Why; kept in the audit log.")
+reasoned = click.option("--reason", type=Text(REASON_LENGTH_MAX), required=True, help="Why; stored in the audit log.")

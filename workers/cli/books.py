@@ -1,4 +1,4 @@
-"""`flask books check`: whether the invariants about money hold over everything. Runs in the worker's role."""
+"""`flask books check`: checks the invariants about money over all data, with the worker's database role."""
 
 import json
 import sys
@@ -13,14 +13,14 @@ from workers import process
 from workers.cli.group import WorkerGroup
 
 INVARIANT_SECONDS_MAX = 3600
-"""An invariant reads whole tables: far longer than a statement of the workers may take, but not for ever."""
+"""Time limit of one invariant: it reads whole tables, so far longer than other statements of the workers may take."""
 
 ROWS_MAX = 100
-"""Rows shown of a broken invariant."""
+"""Rows shown of a violated invariant."""
 
 
 class CheckedInvariant(NamedTuple):
-    """An invariant, how long its query took, and the first rows that break it."""
+    """An invariant, the duration of its query, and the first rows that violate it."""
 
     invariant: str
     seconds: float
@@ -28,15 +28,15 @@ class CheckedInvariant(NamedTuple):
     has_more: bool
 
 
-books_cli = WorkerGroup("books", help="See whether the books are in order (as the worker).")
+books_cli = WorkerGroup("books", help="Check the invariants about money (with the worker's database role).")
 
 
 @books_cli.command("check")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def check(as_json: bool) -> None:
-    """Check every invariant over all payments, operations and accounts; exit with 1 if one is broken.
+    """Check every invariant over all payments, operations and accounts; exit with 1 if one is violated.
 
-    Reads only, all from one moment; payments go on meanwhile.
+    Reads only, from one snapshot; payments go on meanwhile.
     """
     count = len(invariants.INVARIANTS)
     report: list[CheckedInvariant] = []
@@ -50,24 +50,24 @@ def check(as_json: bool) -> None:
             seconds = round(time.monotonic() - began, 3)
             report.append(CheckedInvariant(name, seconds, rows[:ROWS_MAX], len(rows) > ROWS_MAX))
     _progress("")
-    found = [one for one in report if one.rows]
+    violated = [entry for entry in report if entry.rows]
     if as_json:
-        told = [one._asdict() for one in report]
-        click.echo(json.dumps({"is_ok": not found, "checked": checked, "invariants": told}))
+        entries = [entry._asdict() for entry in report]
+        click.echo(json.dumps({"is_ok": not violated, "checked": checked, "invariants": entries}))
     else:
-        for one in found:
-            click.echo(f"BROKEN: {one.invariant}")
-            for row in one.rows:
+        for entry in violated:
+            click.echo(f"BROKEN: {entry.invariant}")
+            for row in entry.rows:
                 click.echo("  " + ", ".join(f"{name}={value}" for name, value in row.items()))
-            if one.has_more:
+            if entry.has_more:
                 click.echo(f"  and more than these {ROWS_MAX}")
         sizes = ", ".join(f"{size} {name}" for name, size in checked.items())
-        click.echo(f"{count - len(found)} of {count} invariants hold over {sizes}")
-    if found:
+        click.echo(f"{count - len(violated)} of {count} invariants hold over {sizes}")
+    if violated:
         sys.exit(1)
 
 
 def _progress(text: str) -> None:
-    """Which invariant is being checked, on one line of a terminal."""
+    """Show on a terminal which invariant is being checked."""
     if sys.stderr.isatty():
         click.echo(f"\r\033[K{text}", nl=False, err=True)

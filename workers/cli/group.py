@@ -1,4 +1,4 @@
-"""The groups of commands on `flask` that run in the worker's role."""
+"""The group class of the commands that run with the worker's database role."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from models.session import Contention, DatabaseAway, StatementTimeout
 
 
 class WorkerGroup(AppGroup):
-    """A group whose commands say in one line that the database is away, or busy."""
+    """A group whose commands report an unreachable or busy database in one line."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was asked for."""
+        """Run the command."""
         try:
             with client_timeout.installed():
                 return super().invoke(ctx)

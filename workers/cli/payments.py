@@ -1,4 +1,4 @@
-"""`flask payments`: what ops do about payments that did not post by themselves. Runs in the worker's role."""
+"""`flask payments`: lists and retries payments that did not post, with the worker's database role."""
 
 import json
 from datetime import UTC, datetime
@@ -18,17 +18,17 @@ from workers.cli.arguments import reasoned
 from workers.cli.group import WorkerGroup
 
 ROWS_MAX = 1_000
-"""Payments listed or retried by one command."""
+"""Most payments listed or retried by one command."""
 
 STUCK_SECONDS = 60
-"""A payment not final so long after its acceptance is worth a look."""
+"""Default age after which a payment that is not final counts as stuck."""
 
-SWEEPS_IN_VAIN_MAX = 5
-"""Each takes two seconds: locks that last longer are for a person to look at."""
+IDLE_SWEEPS_MAX = 5
+"""Sweeps without progress, of two seconds each, after which the command gives up: a person has to look at the locks."""
 
-payments_cli = WorkerGroup("payments", help="Look after payments that did not post by themselves (as the worker).")
+payments_cli = WorkerGroup("payments", help="List and retry payments that did not post (as the worker).")
 limited = click.option("--limit", type=click.IntRange(1, ROWS_MAX), default=100, show_default=True)
-as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 aged = click.option(
     "--older-than",
     "seconds",
@@ -44,19 +44,19 @@ aged = click.option(
 @limited
 @as_json
 def stuck(seconds: int, limit: int, as_json: bool) -> None:
-    """Payments still INITIATED so long after they were accepted."""
+    """List payments still INITIATED some time after they were accepted."""
     with transaction(process.engine()) as connection:
         rows = _find(connection, seconds, limit)
     _print(rows, as_json)
     if rows and not as_json:
-        click.echo("flask payments sweep posts here and now what is due", err=True)
+        click.echo("flask payments sweep posts due payments now", err=True)
 
 
 @payments_cli.command("parked")
 @limited
 @as_json
 def parked(limit: int, as_json: bool) -> None:
-    """Payments set aside for a person after their last attempt."""
+    """List payments parked for a person after their last attempt."""
     with transaction(process.engine()) as connection:
         _print(_find(connection, None, limit), as_json)
 
@@ -65,7 +65,7 @@ def parked(limit: int, as_json: bool) -> None:
 @limited
 @as_json
 def undecided(limit: int, as_json: bool) -> None:
-    """Withdrawals that the bank has not ended yet, from its first answer that is none; it is asked again by itself."""
+    """List withdrawals about which the bank gave no final answer yet; it is asked again automatically."""
     with transaction(process.engine()) as connection:
         _print(stuck_payments.find(connection, StuckFilter(undecided=True), limit, after=OLDEST_FIRST), as_json)
 
@@ -73,12 +73,12 @@ def undecided(limit: int, as_json: bool) -> None:
 @payments_cli.command("show")
 @click.argument("payment_id", type=click.UUID)
 def show(payment_id: UUID) -> None:
-    """One payment with its operations, events and what was done about it, as JSON."""
+    """Print a payment with its operations, events, commands and audit entries, as JSON."""
     with transaction(process.engine()) as connection:
         view = payment_view.by_id(connection, str(payment_id))
         if view is None:
             raise click.ClickException(f"there is no payment {payment_id}")
-        story = {
+        body = {
             "id": view.id,
             "type": view.type,
             "state": view.state,
@@ -112,7 +112,7 @@ def show(payment_id: UUID) -> None:
             "commands": payment_command.about(connection, view.id),
             "audit": audit.about(connection, view.id),
         }
-    click.echo(json.dumps(story, indent=2, default=_text))
+    click.echo(json.dumps(body, indent=2, default=_iso))
 
 
 @payments_cli.command("retry")
@@ -122,11 +122,11 @@ def show(payment_id: UUID) -> None:
 @aged
 @limited
 @reasoned
-@click.option("--dry-run", is_flag=True, help="Only say which.")
+@click.option("--dry-run", is_flag=True, help="Only list them.")
 def retry(
     payment_ids: tuple[UUID, ...], which: str | None, seconds: int, limit: int, reason: str, dry_run: bool
 ) -> None:
-    """Make payments due now, with all attempts before them again: by id, or all --parked or --stuck."""
+    """Make payments due now, with their attempts reset: by id, or all --parked or --stuck."""
     if bool(payment_ids) == bool(which):
         raise click.UsageError("name payments by id, or choose --parked or --stuck")
     with transaction(process.engine()) as connection:
@@ -155,31 +155,31 @@ def retry(
 
 @payments_cli.command("sweep")
 def sweep() -> None:
-    """Post what is due now, here and without the broker; what becomes due meanwhile is left to others."""
+    """Post the payments due now, in this process and without the broker; later ones are left to the workers."""
     with transaction(process.engine()) as connection:
         began = payment.clock(connection)
-    total, in_vain, remains = 0, 0, True
+    total, idle, remains = 0, 0, True
     while remains:
         posted, remains = process.poster().drain()
         total += posted
-        in_vain = 0 if posted else in_vain + 1
+        idle = 0 if posted else idle + 1
         with transaction(process.engine()) as connection:
             remains = remains and payment.is_anything_due(connection, began)
-        if remains and in_vain == SWEEPS_IN_VAIN_MAX:
-            raise click.ClickException(f"{total} payments posted; others are due that somebody else holds locked")
+        if remains and idle == IDLE_SWEEPS_MAX:
+            raise click.ClickException(f"{total} payments posted; others are due but locked by another transaction")
     click.echo(f"{total} payments posted, nothing of what was due is left")
 
 
 @payments_cli.command("partitions")
 def make_partitions() -> None:
-    """Make the partitions of the coming months; exits with 1 if one is missing all the same."""
+    """Create the partitions of the coming months; exit with 1 if one is still missing."""
     with transaction(process.engine()) as connection:
-        click.echo(f"{partitions.ensure(connection)} partitions made")
+        click.echo(f"{partitions.ensure(connection)} partitions created")
     with transaction(process.engine()) as connection:
         missing = partitions.missing(connection)
     if missing:
         months = ", ".join(missing)
-        raise click.ClickException(f"{months} has no partition: see that no table of its name is detached")
+        raise click.ClickException(f"{months} has no partition: check for a detached table of its name")
 
 
 def _find(connection: Connection, stuck_seconds: float | None, limit: int) -> list[StuckPayment]:
@@ -190,15 +190,15 @@ def _ring() -> None:
     try:
         publish()
     except BrokerAway as error:
-        click.echo(f"the broker is away ({error}); the next sweep finds them, or: flask payments sweep", err=True)
+        click.echo(f"the broker is away ({error}); the next sweep posts them, or: flask payments sweep", err=True)
 
 
 def _print(rows: list[StuckPayment], as_json: bool) -> None:
     if as_json:
         for row in rows:
-            told = row._asdict() | {"amount": render(row.amount, row.digits)}
-            del told["digits"]
-            click.echo(json.dumps(told, default=_text))
+            fields = row._asdict() | {"amount": render(row.amount, row.digits)}
+            del fields["digits"]
+            click.echo(json.dumps(fields, default=_iso))
         return
     if not rows:
         click.echo("none")
@@ -220,5 +220,5 @@ def _print(rows: list[StuckPayment], as_json: bool) -> None:
     table.show(header, list(cells))
 
 
-def _text(moment: datetime) -> str:
+def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -1,4 +1,4 @@
-"""Tables of the commands: a header and a line for each row, of which nothing is cut but free text on a terminal."""
+"""Text tables of the commands: a header and one line per row; only free text is cut, at the edge of a terminal."""
 
 import shutil
 import sys
@@ -8,11 +8,11 @@ import click
 
 GAP = "  "
 TEXT_COLUMNS_MIN = 20
-"""So much of the last column is shown on a terminal, however narrow it is."""
+"""Columns of the last cell shown on a terminal, however narrow it is."""
 
 UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 FEW = 2
-"""Fewer of a unit than this are told in the next smaller one: 90 seconds, not 1 minute."""
+"""Fewer of a unit than this are given in the next smaller one: 90 seconds, not 1 minute."""
 
 
 def show(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -35,10 +35,10 @@ def ago(seconds: float) -> str:
 
 
 def _room(taken: int) -> int | None:
-    """Characters left on the terminal's line; None: as many as there are."""
+    """Characters left on the terminal's line; None if unlimited."""
     return max(shutil.get_terminal_size().columns - taken, TEXT_COLUMNS_MIN) if sys.stdout.isatty() else None
 
 
 def _plain(text: str) -> str:
-    """The text on one line, without what a terminal would obey."""
+    """The text on one line, without control characters that a terminal would interpret."""
     return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))

@@ -1,4 +1,4 @@
-"""Creating users and their tokens, and `flask users` for those who run the system."""
+"""`flask users`: creates, activates and deactivates users, and issues tokens."""
 
 import json
 
@@ -11,10 +11,10 @@ from models import token as tokens
 from models.session import transaction
 from models.user import NAME_LENGTH_MAX, Role
 from workers import process
-from workers.cli.arguments import EmailAddress, Words, reasoned
+from workers.cli.arguments import EmailAddress, Text, reasoned
 from workers.cli.group import WorkerGroup
 
-users_cli = WorkerGroup("users", help="Create users, shut them out and let them in again (as the worker).")
+users_cli = WorkerGroup("users", help="Create, deactivate and activate users (with the worker's database role).")
 
 
 class EmailTaken(Exception):
@@ -24,7 +24,7 @@ class EmailTaken(Exception):
 def create_user(email: str, role: str, name: str | None = None, *, is_welcomed: bool = True) -> dict[str, str]:
     """Create a user whose address counts as confirmed; returns {id, email, token}, the token for this once.
 
-    Without `is_welcomed` a worker opens his wallets and pays his bonus. Raises EmailTaken, or ValueError for an
+    Without `is_welcomed` a worker opens their wallets and pays their bonus. Raises EmailTaken, or ValueError for an
     unknown role.
     """
     id, token = str(uuids.uuid7()), tokens.new()
@@ -40,11 +40,11 @@ def issue_token(email: str) -> str | None:
     """A further token for the user with this address, or None if there is no such user."""
     token = tokens.new()
     with transaction(process.engine()) as connection:
-        known = user.by_email(connection, email)
-        if known is None:
+        existing = user.by_email(connection, email)
+        if existing is None:
             return None
-        tokens.keep(connection, str(uuids.uuid7()), known.id, token)
-        audit.note(connection, audit.SHELL, "tokens.issue", known.id)
+        tokens.keep(connection, str(uuids.uuid7()), existing.id, token)
+        audit.note(connection, audit.SHELL, "tokens.issue", existing.id)
     return token
 
 
@@ -53,13 +53,13 @@ def issue_token(email: str) -> str | None:
 @click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
 @click.option(
     "--name",
-    type=Words(NAME_LENGTH_MAX),
+    type=Text(NAME_LENGTH_MAX),
     help="Shown to the other side of payments; the address's first part by default.",
 )
-@click.option("--wallets", is_flag=True, help="For a client: a worker opens his wallets and pays his bonus.")
+@click.option("--wallets", is_flag=True, help="For a client: a worker opens their wallets and pays their bonus.")
 @click.option("--json", "as_json", is_flag=True, help="Print {id, email, token}.")
 def create(email: str, role: str, name: str | None, wallets: bool, as_json: bool) -> None:
-    """Create a user with a token, which is shown this once."""
+    """Create a user with a token, which is shown only once."""
     if wallets and role != Role.CLIENT:
         raise click.UsageError("--wallets is for clients")
     try:
@@ -78,7 +78,7 @@ def create(email: str, role: str, name: str | None, wallets: bool, as_json: bool
 @click.argument("email", type=EmailAddress())
 @reasoned
 def deactivate(email: str, reason: str) -> None:
-    """Shut a user out: within a second none of his tokens is let in."""
+    """Deactivate a user: within a second none of their tokens is accepted."""
     _set_active(email, False, reason)
 
 
@@ -86,24 +86,24 @@ def deactivate(email: str, reason: str) -> None:
 @click.argument("email", type=EmailAddress())
 @reasoned
 def activate(email: str, reason: str) -> None:
-    """Let a user in again."""
+    """Activate a user again."""
     _set_active(email, True, reason)
 
 
 def _set_active(email: str, is_active: bool, reason: str) -> None:
     with transaction(process.engine()) as connection:
-        known = user.by_email(connection, email)
-        if known is None:
+        existing = user.by_email(connection, email)
+        if existing is None:
             raise click.ClickException(f"there is no user {email}")
-        user.set_active(connection, known.id, is_active)
+        user.set_active(connection, existing.id, is_active)
         action = "users.activate" if is_active else "users.deactivate"
-        before, after = {"is_active": known.is_active}, {"is_active": is_active}
-        audit.note(connection, audit.SHELL, action, known.id, reason, before, after)
-    click.echo(f"{known.email} is {'active' if is_active else 'inactive'}")
+        before, after = {"is_active": existing.is_active}, {"is_active": is_active}
+        audit.note(connection, audit.SHELL, action, existing.id, reason, before, after)
+    click.echo(f"{existing.email} is {'active' if is_active else 'inactive'}")
 
 
 def _ring() -> None:
     try:
         publish(task=WELCOME)
     except BrokerAway as error:
-        click.echo(f"the broker is away ({error}); the timetable finds him", err=True)
+        click.echo(f"the broker is away ({error}); the timetable finds the user", err=True)

@@ -1,6 +1,6 @@
-"""Telling the bank: write the intent, commit, call, write the outcome. What is not known is asked again, never guessed.
+"""Sending payouts: write the intent, commit, call the bank, write the outcome. An unknown outcome is asked for again.
 
-It knows no Celery.
+It does not depend on Celery.
 """
 
 import random
@@ -22,36 +22,36 @@ from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState, Rail, Rail
 log = structlog.get_logger("rails")
 
 DRAIN_SECONDS = 5.0
-"""How long one task goes on: with one more call well below every time limit."""
+"""Duration of one task: with one more call well below every time limit."""
 
 LEASE_SECONDS = 20.0
-"""Longer than a call takes: whoever died amid one has its instructions asked about after so long."""
+"""Longer than a call takes: the payouts of a worker that died during one are asked about after this time."""
 
 ATTEMPTS_MAX = 12
-"""About forty minutes of them: then a person sees more than another try."""
+"""About forty minutes of attempts: then the payout is parked for a person."""
 
 BACKOFF_MIN_SECONDS = 1.0
 BACKOFF_MAX_SECONDS = 600.0
 
 PENDING_MAX_SECONDS = 3600.0
-"""What a bank has had for hours or days is asked about once an hour."""
+"""A payout pending at the bank for hours or days is asked about once an hour."""
 
 PENDING_DAYS_MAX = 7
-"""An answer that has not come by then is a person's to ask for."""
+"""A payout pending for longer is parked for a person."""
 
 AWAY_SECONDS = 10.0
-"""A bank that cannot be reached is left alone for so long; that costs nobody an attempt."""
+"""A bank that cannot be reached is left alone for this time; that costs no attempt."""
 
 RETURNS_MAX = 100
-"""Given back in one transaction."""
+"""Returned payouts booked in one transaction."""
 
-NEWS_PAGES_MAX = 20
-"""Read in one task, so that instructing goes on."""
+UPDATE_PAGES_MAX = 20
+"""Pages of updates read in one task, so that sending goes on."""
 
-HEAR_SECONDS = 10.0
-"""With a slow page at its end still far below what a task may last."""
+POLL_SECONDS = 10.0
+"""Time limit of polling: with one slow page more still far below a task's time limit."""
 
-WORDS_LENGTH_MAX = 500
+REASON_LENGTH_MAX = 500
 REFERENCE_LENGTH_MAX = 100
 
 _PAYMENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -59,22 +59,22 @@ FINAL = {PayoutState.CONFIRMED, PayoutState.REJECTED}
 
 
 class PayoutSender:
-    """Tells one rail what is due, and hears what it tells; one per process."""
+    """Sends due payouts over one rail, and polls its updates; one per process."""
 
     def __init__(self, engine: Engine, rail: Rail) -> None:
         self.engine = engine
         self.rail = rail
         self._breaker = CircuitBreaker(AWAY_SECONDS)
         self._uncalled: list[Payout] = []
-        """Claimed by a commit of unknown outcome: the bank was not called, so they are given back."""
-        self._unkept: list[tuple[Payout, PayoutAnswer]] = []
-        """What the bank did or did not do, until the database knows it: our trouble with that is no attempt of its."""
+        """Payouts claimed by a commit of unknown outcome: the bank was not called, so their claims are released."""
+        self._unsaved: list[tuple[Payout, PayoutAnswer]] = []
+        """The bank's answers that are not yet written to the database: a database error costs the payout no attempt."""
 
     def drain(self, seconds: float = DRAIN_SECONDS) -> tuple[bool, bool]:
-        """Tell what is due, or as much as the time allows, and hear the news.
+        """Send due payouts, or as many as the time allows, and poll the bank's updates.
 
-        Returns whether the posters have something to end or to post, and whether work may remain. Raises DatabaseAway
-        or Contention: what was told by then is asked about when its lease is over.
+        Returns whether the posters have something to do, and whether work may remain. Raises DatabaseAway or
+        Contention: payouts sent by then are asked about when their lease is over.
         """
         deadline = time.monotonic() + seconds
         has_ended, remains = False, True
@@ -85,26 +85,26 @@ class PayoutSender:
         return self.poll_updates() or has_ended, remains
 
     def send(self) -> tuple[int, int]:
-        """Tell or ask about one batch; returns how many instructions it was, and how many of them were answered."""
-        answered = self._keep(again=True)
+        """Send or ask about one batch; returns the numbers of payouts claimed and of payouts answered."""
+        answered = self._save(again=True)
         if self._breaker.is_open:
             return 0, answered
         claimed = self._claim()
         if not claimed:
             return 0, answered
-        strange = {one.payment_id for one in claimed if one.rail != self.rail.name}
-        open = [one for one in claimed if one.attempts <= ATTEMPTS_MAX and one.payment_id not in strange]
+        other_rail = {one.payment_id for one in claimed if one.rail != self.rail.name}
+        open = [one for one in claimed if one.attempts <= ATTEMPTS_MAX and one.payment_id not in other_rail]
         outcomes = {
             **self._call(self.rail.submit, [one for one in open if one.submitted_at is None]),
             **self._call(self.rail.inquire, [one for one in open if one.submitted_at is not None]),
         }
-        died = PayoutAnswer(PayoutState.UNKNOWN, "whoever told the bank died, again and again")
-        outcomes |= dict.fromkeys(strange, PayoutAnswer(PayoutState.UNKNOWN, "nobody asks its rail any more"))
-        self._unkept = [(one, outcomes.get(one.payment_id, died)) for one in claimed]
-        if PayoutState.AWAY in (outcome.answer for _, outcome in self._unkept):
+        died = PayoutAnswer(PayoutState.UNKNOWN, "its worker died repeatedly")
+        outcomes |= dict.fromkeys(other_rail, PayoutAnswer(PayoutState.UNKNOWN, "its rail is no longer in use"))
+        self._unsaved = [(one, outcomes.get(one.payment_id, died)) for one in claimed]
+        if PayoutState.AWAY in (outcome.answer for _, outcome in self._unsaved):
             self._breaker.open()
             log.warning("the bank cannot be reached", rail=self.rail.name, quiet_seconds=AWAY_SECONDS)
-        return len(claimed), answered + self._keep(again=False)
+        return len(claimed), answered + self._save(again=False)
 
     def _claim(self) -> list[Payout]:
         claimed: list[Payout] = []
@@ -116,62 +116,62 @@ class PayoutSender:
             raise
         return claimed
 
-    def _keep(self, *, again: bool) -> int:
-        """Keep what came of the calls, and give back what was not called; returns how many the bank has answered.
+    def _save(self, *, again: bool) -> int:
+        """Write the outcomes of the calls, and release uncalled claims; returns how many payouts the bank has answered.
 
-        Raises DatabaseAway, Contention or Overdue; then it is kept at the next time, unless it was after all.
+        Raises DatabaseAway, Contention or StatementTimeout; then the next call writes them, unless they were written.
         """
         if self._uncalled:
             with transaction(self.engine) as connection:
                 payout_claim.give_back(connection, self._uncalled)
             self._uncalled = []
-        if not self._unkept:
+        if not self._unsaved:
             return 0
-        decided = self._unkept
-        told = [_told(one.payment_id, outcome) for one, outcome in decided if outcome.answer in FINAL]
-        waits = [_wait(one, outcome) for one, outcome in decided if outcome.answer not in FINAL]
-        strange = {one.payment_id for one, _ in decided if one.rail != self.rail.name}
+        outcomes = self._unsaved
+        results = [_result(one.payment_id, outcome) for one, outcome in outcomes if outcome.answer in FINAL]
+        retries = [_retry(one, outcome) for one, outcome in outcomes if outcome.answer not in FINAL]
+        other_rail = {one.payment_id for one, _ in outcomes if one.rail != self.rail.name}
         try:
             with transaction(self.engine) as connection:
-                self._answer(connection, told)
-                waits = [(wait, is_spent or wait.payment_id in strange) for wait, is_spent in waits]
+                self._answer(connection, results)
+                retries = [(wait, is_spent or wait.payment_id in other_rail) for wait, is_spent in retries]
                 if again:
-                    ours = payout_claim.still_taken(connection, [one for one, _ in decided])
-                    waits = [(wait, is_spent) for wait, is_spent in waits if wait.payment_id in ours]
-                spent = [wait for wait, is_spent in waits if is_spent]
-                payout.postpone(connection, [wait for wait, is_spent in waits if not is_spent])
+                    held = payout_claim.still_taken(connection, [one for one, _ in outcomes])
+                    retries = [(wait, is_spent) for wait, is_spent in retries if wait.payment_id in held]
+                spent = [wait for wait, is_spent in retries if is_spent]
+                payout.postpone(connection, [wait for wait, is_spent in retries if not is_spent])
                 payout.park(connection, spent)
         except (DatabaseAway, Contention, StatementTimeout):
             raise
         except Exception:
-            self._unkept = []  # nobody can keep it: all are asked about when their lease is over
+            self._unsaved = []  # it cannot be written: all are asked about when their lease is over
             raise
-        self._unkept = []
+        self._unsaved = []
         for wait in spent:
             log.error("payment set aside, the bank has no answer", payment=wait.payment_id, error=wait.error)
-        log.info("instructed", rail=self.rail.name, instructions=len(decided), answered=len(told), parked=len(spent))
-        return len(told)
+        log.info("payouts sent", rail=self.rail.name, payouts=len(outcomes), answered=len(results), parked=len(spent))
+        return len(results)
 
     def poll_updates(self) -> bool:
-        """Keep what the bank tells by itself, and order what it sends back; returns whether anything was new."""
-        is_new, deadline = False, time.monotonic() + HEAR_SECONDS
+        """Record the bank's updates and book returned payouts; returns whether anything was new."""
+        is_new, deadline = False, time.monotonic() + POLL_SECONDS
         if self._breaker.is_open:
             return False
         with transaction(self.engine) as connection:
             position = payout.position(connection, self.rail.name)
-        for _ in range(NEWS_PAGES_MAX):
+        for _ in range(UPDATE_PAGES_MAX):
             try:
                 items, after = self.rail.news(position)
             except RailAway as error:
-                log.warning("no news, the bank cannot be reached", rail=self.rail.name, error=str(error))
+                log.warning("no updates, the bank cannot be reached", rail=self.rail.name, error=str(error))
                 break
             except Exception as error:
-                log.error("the news of the rail cannot be read", rail=self.rail.name, exc_info=error)
+                log.error("the updates of the rail cannot be read", rail=self.rail.name, exc_info=error)
                 break
             if after == position:
                 break
             with transaction(self.engine) as connection:
-                is_new |= self._note(connection, items)
+                is_new |= self._record(connection, items)
                 payout.move_position(connection, self.rail.name, after)
             position = after
             if time.monotonic() > deadline:
@@ -183,7 +183,7 @@ class PayoutSender:
     def _call(
         self, ask: Callable[[Sequence[Payout]], Mapping[str, PayoutAnswer]], instructions: list[Payout]
     ) -> dict[str, PayoutAnswer]:
-        """An outcome for each; whatever else happens, the bank may have acted."""
+        """An outcome for each payout; after any exception it is UNKNOWN, because the bank may have acted."""
         if not instructions:
             return {}
         try:
@@ -194,80 +194,80 @@ class PayoutSender:
         unknown = PayoutAnswer(PayoutState.UNKNOWN, "the rail gave no outcome")
         return {one.payment_id: outcomes.get(one.payment_id, unknown) for one in instructions}
 
-    def _note(self, connection: Connection, items: Sequence[BankUpdate | Return]) -> bool:
-        """Keep a page of news; what comes back had been paid out. Another amount is no word about the payment."""
-        told: dict[str, BankResult] = {}
+    def _record(self, connection: Connection, items: Sequence[BankUpdate | Return]) -> bool:
+        """Record a page of updates. A returned payout counts as paid; an update with another amount is only logged."""
+        results: dict[str, BankResult] = {}
         stated = [item.payment_id for item in items if isinstance(item, BankUpdate) and item.amount is not None]
         ordered = payout.amounts(connection, filter(_PAYMENT_ID.fullmatch, stated))
         returns = []
         for item in items:
             if not _PAYMENT_ID.fullmatch(item.payment_id):
-                log.warning("news of something that is not ours", rail=self.rail.name, key=item.payment_id[:50])
+                log.warning("update of an unknown key", rail=self.rail.name, key=item.payment_id[:50])
             elif isinstance(item, Return):
-                number = _words(item.bank_id, REFERENCE_LENGTH_MAX) or "without a number"
-                returns.append(item._replace(bank_id=number, reason=_words(item.reason, WORDS_LENGTH_MAX)))
+                number = _clean(item.bank_id, REFERENCE_LENGTH_MAX) or "without a number"
+                returns.append(item._replace(bank_id=number, reason=_clean(item.reason, REASON_LENGTH_MAX)))
             elif item.amount is not None and item.amount != ordered.get(item.payment_id):
-                log.error("the bank booked what was not ordered", payment=item.payment_id, amount=item.amount)
+                log.error("the bank booked another amount than ordered", payment=item.payment_id, amount=item.amount)
             elif item.outcome.answer in FINAL:
-                told.setdefault(item.payment_id, _told(item.payment_id, item.outcome))
+                results.setdefault(item.payment_id, _result(item.payment_id, item.outcome))
         for item in returns:
-            told.setdefault(item.payment_id, BankResult(item.payment_id, is_confirmed=True))
-        answered = self._answer(connection, list(told.values()))
+            results.setdefault(item.payment_id, BankResult(item.payment_id, is_confirmed=True))
+        answered = self._answer(connection, list(results.values()))
         known = payout.answers(connection, [item.payment_id for item in returns])
         bank_return.keep(connection, self.rail.name, [item for item in returns if item.payment_id in known])
         return bool(answered)
 
-    def _answer(self, connection: Connection, told: Sequence[BankResult]) -> set[str]:
-        """Keep the answers; the first stands, and a bank that says otherwise later is a person's to ask."""
-        told = sorted(told)
-        answered = payout.answer(connection, told)
-        again = [one for one in told if one.payment_id not in answered]
+    def _answer(self, connection: Connection, results: Sequence[BankResult]) -> set[str]:
+        """Record the bank's answers; the first one stands, and a later contradiction is logged for a person."""
+        results = sorted(results)
+        answered = payout.answer(connection, results)
+        again = [one for one in results if one.payment_id not in answered]
         if again:
             before = payout.answers(connection, [one.payment_id for one in again])
             for one in again:
                 if one.payment_id not in before:
-                    log.error("the bank tells of a payment that is not ours", payment=one.payment_id)
+                    log.error("the bank answered about an unknown payment", payment=one.payment_id)
                 elif before[one.payment_id] != one.answer:
                     known = before[one.payment_id]
                     log.error("the bank contradicts itself", payment=one.payment_id, known=known, told=one.answer)
         return answered
 
 
-def _told(payment_id: str, outcome: PayoutAnswer) -> BankResult:
+def _result(payment_id: str, outcome: PayoutAnswer) -> BankResult:
     return BankResult(
         payment_id,
         outcome.answer is PayoutState.CONFIRMED,
-        _words(outcome.reason, WORDS_LENGTH_MAX),
-        _words(outcome.bank_reference, REFERENCE_LENGTH_MAX),
+        _clean(outcome.reason, REASON_LENGTH_MAX),
+        _clean(outcome.bank_reference, REFERENCE_LENGTH_MAX),
     )
 
 
-def _wait(one: Payout, outcome: PayoutAnswer) -> tuple[Retry, bool]:
-    """When to ask again about what has no answer, and whether that is enough."""
+def _retry(one: Payout, outcome: PayoutAnswer) -> tuple[Retry, bool]:
+    """When to ask again about a payout without an answer, and whether to park it instead."""
     chance = random.random()  # noqa: S311 - no secret: what failed together does not return together
     jitter = 1 - chance / 2
-    error = _words(outcome.reason, WORDS_LENGTH_MAX) or outcome.answer.value
-    wait = Retry(one.payment_id, one.attempts, one.attempts, 0.0, error)
+    error = _clean(outcome.reason, REASON_LENGTH_MAX) or outcome.answer.value
+    retry = Retry(one.payment_id, one.attempts, one.attempts, 0.0, error)
     is_overdue = one.waited_seconds > PENDING_DAYS_MAX * 24 * 3600
     match outcome.answer:
         case PayoutState.PENDING:
             seconds = min(max(BACKOFF_MIN_SECONDS, one.waited_seconds / 2), PENDING_MAX_SECONDS)
             error = f"no answer within {PENDING_DAYS_MAX} days" if is_overdue else error
-            there = wait._replace(is_known_there=True)
-            return there._replace(attempts=0, seconds=seconds * jitter, error=error), is_overdue
+            known = retry._replace(is_known_there=True)
+            return known._replace(attempts=0, seconds=seconds * jitter, error=error), is_overdue
         case PayoutState.AWAY:
-            was_told = one.submitted_at is not None
-            back = wait._replace(attempts=one.attempts - 1, seconds=AWAY_SECONDS * jitter)
-            return back._replace(is_unknown_there=not was_told), is_overdue
-        case PayoutState.NOT_FOUND if one.was_pending:  # it has lost its books: told again, it could pay again
-            return wait._replace(error="the bank had it, and does not know it any more"), True
+            was_submitted = one.submitted_at is not None
+            again = retry._replace(attempts=one.attempts - 1, seconds=AWAY_SECONDS * jitter)
+            return again._replace(is_unknown_there=not was_submitted), is_overdue
+        case PayoutState.NOT_FOUND if one.was_pending:  # its records are lost: sent again, it could be paid twice
+            return retry._replace(error="the bank had it, and no longer knows it"), True
         case PayoutState.NOT_FOUND:
-            return wait._replace(is_unknown_there=True), one.attempts >= ATTEMPTS_MAX
+            return retry._replace(is_unknown_there=True), one.attempts >= ATTEMPTS_MAX
         case _:
             seconds = backoff_seconds(one.attempts, chance, BACKOFF_MIN_SECONDS, BACKOFF_MAX_SECONDS)
-            return wait._replace(seconds=seconds), one.attempts >= ATTEMPTS_MAX
+            return retry._replace(seconds=seconds), one.attempts >= ATTEMPTS_MAX
 
 
-def _words(text: str | None, length_max: int) -> str | None:
-    """The bank's words as they can be kept, shown, and compared with what a statement of its says."""
+def _clean(text: str | None, length_max: int) -> str | None:
+    """The bank's text, printable and bounded, so that it can be stored, shown and compared with its statements."""
     return "".join(filter(str.isprintable, fold_blanks(text or "")))[:length_max].rstrip() or None

@@ -1,1 +1,1 @@
-"""Sending webhooks: which are due and what becomes of them, and the call itself."""
+"""Sending webhooks: the dispatcher claims due deliveries and records outcomes, the sender makes the calls."""

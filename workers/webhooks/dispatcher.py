@@ -1,6 +1,6 @@
-"""Dispatching webhooks: events become deliveries, what is due is claimed and called, and what came of it is kept.
+"""Dispatching webhooks: makes deliveries of events, claims and sends those that are due, and records the outcomes.
 
-It knows no Celery. A receiver may hang for as long as a call lasts: only its own call waits for it.
+It does not depend on Celery. A receiver that hangs delays only its own call.
 """
 
 import asyncio
@@ -24,45 +24,45 @@ from models.webhook_queue import Capacity, ClaimedDelivery, EndedAttempt
 from workers.webhooks.sender import Clock, WebhookCall
 
 EVENTS_MAX = 200
-"""Made into deliveries in one transaction: of each, three users may have twenty, so many in two seconds."""
+"""Events per transaction: each may have twenty deliveries for each of three users, made within two seconds."""
 
 FAN_OUT_SECONDS = 2.0
-"""How long one task goes on with that; the timetable goes on."""
+"""Time limit of making deliveries in one task; the timetable sends it again."""
 
-ROOM = Capacity(first=128, further=128, degraded=64)
-"""For calls at once, in one process: each kind has places of its own, so that endpoints which hang eight times over, or
-are slow or fail, however many, take none from the first call of one that works."""
+CAPACITY = Capacity(first=128, further=128, degraded=64)
+"""Simultaneous calls of one process. Each kind has a limit of its own, so that endpoints which hang, are slow or fail,
+however many, take no capacity from the first call of an endpoint that works."""
 
 SLOW_SECONDS = 2.0
-"""Whose last call here took longer is slow."""
+"""An endpoint is slow if its last call in this process took longer."""
 
 SLOW_MAX = 10_000
-"""Of more, those known for longest count as quick again: endpoints may be made and deleted without end."""
+"""Slow endpoints remembered; the oldest are dropped first, because endpoints can be created and deleted without end."""
 
 CLOSE_SECONDS = 20.0
-"""Longer than a call takes: who is told to end waits for those under way."""
+"""Longer than a call takes: `close` waits for those under way."""
 
-OUR_TROUBLE = (DatabaseAway, Contention, StatementTimeout)
-"""Our own database is lost, locked or slow: no receiver has anything to do with that."""
+DATABASE_ERRORS = (DatabaseAway, Contention, StatementTimeout)
+"""The system's own database is lost, locked or slow: no fault of a receiver."""
 
 log = structlog.get_logger("webhooks")
 
 
 class SendsWebhooks(Protocol):
-    """Makes a call, and never raises."""
+    """Sends one webhook, and never raises."""
 
     async def send(self, call: WebhookCall) -> AttemptOutcome: ...
 
 
 class EndpointOwner(NamedTuple):
-    """Whose endpoint it is: he sees in a webhook what he would see of it at the gateway."""
+    """The owner of an endpoint: a webhook shows them what the gateway would show them."""
 
     id: str
     reads_all: bool = False
 
 
 class Dispatcher:
-    """Sends what is due; one per process. One thread speaks to the database, another makes all calls in its loop."""
+    """Sends due webhooks; one per process. One thread talks to the database, another makes all calls."""
 
     def __init__(self, engine: Engine, sender: SendsWebhooks, events_max: int = EVENTS_MAX) -> None:
         self.engine = engine
@@ -72,7 +72,7 @@ class Dispatcher:
         self._open: dict[tuple[str, int], ClaimedDelivery] = {}
         self._ended: deque[EndedAttempt] = deque()
         self._uncalled: list[ClaimedDelivery] = []
-        """Claimed when our own database was lost: they are given back, which costs their receivers no try."""
+        """Deliveries claimed when the database was lost: their claims are released, which costs no attempt."""
         self._is_cycle_wanted = False
         self._is_closing = False
         self._db_thread = ThreadPoolExecutor(1, thread_name_prefix="webhooks")
@@ -81,18 +81,18 @@ class Dispatcher:
         self._caller.start()
 
     def dispatch(self) -> None:
-        """Make deliveries of new events, and begin the calls that are due; each one's end begins others by itself.
+        """Make deliveries of new events, and begin the calls that are due; the end of each call begins others.
 
-        Raises DatabaseAway or Contention: what was claimed by then is due again when its lease is over.
+        Raises DatabaseAway or Contention: deliveries claimed by then are due again when their lease is over.
         """
         self._db_thread.submit(self._dispatch).result()
 
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
-        """Begin no more, wait for the calls under way, and keep what came of them."""
+        """Begin no more calls, wait for those under way, and record their outcomes."""
         self._is_closing = True
         deadline = time.monotonic() + seconds
         try:
-            self._db_thread.submit(self._cycle).result()  # after whatever is under way, which may have begun calls
+            self._db_thread.submit(self._cycle).result()  # after the cycle under way, which may have begun calls
             while self._open and time.monotonic() < deadline:
                 wait([asyncio.run_coroutine_threadsafe(self._all_ended(), self._loop)], deadline - time.monotonic())
                 self._db_thread.submit(self._cycle).result()
@@ -114,17 +114,17 @@ class Dispatcher:
         self._cycle()
 
     def _cycle(self) -> None:
-        """Keep what has ended, and begin as many calls as there is room for."""
+        """Record ended calls, and begin as many as the capacity allows."""
         self._is_cycle_wanted = False
-        self._note()
-        self._give_back()
+        self._record()
+        self._release_uncalled()
         if self._is_closing:
             return
-        calls = Counter(one.endpoint_id for one in self._open.values())
-        degraded = sum(one.is_degraded for one in self._open.values())
-        first = len({one.endpoint_id for one in self._open.values() if not one.is_degraded})
+        calls = Counter(delivery.endpoint_id for delivery in self._open.values())
+        degraded = sum(delivery.is_degraded for delivery in self._open.values())
+        first = len({delivery.endpoint_id for delivery in self._open.values() if not delivery.is_degraded})
         taken = Capacity(first, len(self._open) - degraded - first, degraded)
-        room = Capacity(*(max(0, most - now) for most, now in zip(ROOM, taken, strict=True)))
+        room = Capacity(*(max(0, most - now) for most, now in zip(CAPACITY, taken, strict=True)))
         claimed: list[ClaimedDelivery] = []
         asked_at = time.monotonic()
         try:
@@ -132,124 +132,132 @@ class Dispatcher:
                 claimed = webhook_queue.claim(connection, calls, self._slow, room)
             if claimed:
                 self._begin(claimed, Clock(claimed[0].claimed_at, asked_at))
-        except OUR_TROUBLE:
+        except DATABASE_ERRORS:
             self._uncalled += claimed
             raise
 
-    def _give_back(self) -> None:
+    def _release_uncalled(self) -> None:
         if self._uncalled:
             with transaction(self.engine) as connection:
                 webhook_delivery.give_back(connection, self._uncalled)
             self._uncalled = []
 
     def _begin(self, claimed: Sequence[ClaimedDelivery], clock: Clock) -> None:
-        """Call those who are to be told; raises OUR_TROUBLE before anybody was called."""
+        """Begin the calls of claimed deliveries; raises one of DATABASE_ERRORS before any call is made."""
         try:
             with statements(self.engine) as connection:
-                secrets = webhook_queue.secrets(connection, [one.endpoint_id for one in claimed])
+                secrets = webhook_queue.secrets(connection, [delivery.endpoint_id for delivery in claimed])
                 bodies = _bodies(connection, claimed)
-        except OUR_TROUBLE:
+        except DATABASE_ERRORS:
             raise
-        except Exception:  # whatever it is, it must not be tried without end
-            for one in claimed:
-                self._end(one, AttemptOutcome(None, AttemptFailure.INTERNAL))
+        except Exception:  # the attempts count, so that this does not repeat without end
+            for delivery in claimed:
+                self._end(delivery, AttemptOutcome(None, AttemptFailure.INTERNAL))
             raise
-        self._open.update({(one.id, one.attempt): one for one in claimed})
-        for one in claimed:
-            if one.is_spent:
-                self._end(one, AttemptOutcome(None, AttemptFailure.INTERRUPTED))
-            elif one.endpoint_id not in secrets:
-                self._end(one, AttemptOutcome(None, AttemptFailure.UNSIGNED))
-            elif one.id not in bodies:
-                self._end(one, AttemptOutcome(None, AttemptFailure.INTERNAL))
+        self._open.update({(delivery.id, delivery.attempt): delivery for delivery in claimed})
+        for delivery in claimed:
+            if delivery.is_spent:
+                self._end(delivery, AttemptOutcome(None, AttemptFailure.INTERRUPTED))
+            elif delivery.endpoint_id not in secrets:
+                self._end(delivery, AttemptOutcome(None, AttemptFailure.UNSIGNED))
+            elif delivery.id not in bodies:
+                self._end(delivery, AttemptOutcome(None, AttemptFailure.INTERNAL))
             else:
-                call = WebhookCall(one.id, one.url, bodies[one.id], secrets[one.endpoint_id], clock)
-                asyncio.run_coroutine_threadsafe(self._call(one, call), self._loop)
+                call = WebhookCall(delivery.id, delivery.url, bodies[delivery.id], secrets[delivery.endpoint_id], clock)
+                asyncio.run_coroutine_threadsafe(self._call(delivery, call), self._loop)
 
-    async def _call(self, one: ClaimedDelivery, call: WebhookCall) -> None:
-        self._end(one, await self._sender.send(call))
+    async def _call(self, delivery: ClaimedDelivery, call: WebhookCall) -> None:
+        self._end(delivery, await self._sender.send(call))
 
-    def _end(self, one: ClaimedDelivery, outcome: AttemptOutcome) -> None:
-        """Note the outcome soon, with those of others. If that fails, the next task does it, and says why it cannot."""
+    def _end(self, delivery: ClaimedDelivery, outcome: AttemptOutcome) -> None:
+        """Record the outcome soon, together with others. If that fails, the next task repeats it and logs the error."""
         chance = random.random()  # noqa: S311 - jitter, no secret
-        wait = None if outcome.error is None else wait_seconds(one.tries_left, chance, outcome.retry_after)
-        self._ended.append(EndedAttempt(one, outcome, wait))
+        wait = None if outcome.error is None else wait_seconds(delivery.tries_left, chance, outcome.retry_after)
+        self._ended.append(EndedAttempt(delivery, outcome, wait))
         if not self._is_cycle_wanted and not self._is_closing:
             self._is_cycle_wanted = True
-            self._db_thread.submit(self._cycle).add_done_callback(_complain)
+            self._db_thread.submit(self._cycle).add_done_callback(_log_failure)
 
-    def _note(self) -> None:
-        """Keep what has ended; what cannot be kept harms no other, and is tried again after its lease."""
+    def _record(self) -> None:
+        """Record ended calls; one that cannot be recorded affects no other, and is due again after its lease."""
         ended = list(self._ended)
         try:
-            self._keep(ended)
-        except OUR_TROUBLE:
+            self._save(ended)
+        except DATABASE_ERRORS:
             raise
         except Exception:
-            for one in ended:
+            for attempt in ended:
                 try:
-                    self._keep([one])
-                except OUR_TROUBLE:
+                    self._save([attempt])
+                except DATABASE_ERRORS:
                     raise
                 except Exception as error:
-                    log.error("the outcome of a webhook cannot be kept", delivery=one.claimed.id, exc_info=error)
-                    self._forget(one)
+                    log.error(
+                        "the outcome of a webhook cannot be recorded", delivery=attempt.claimed.id, exc_info=error
+                    )
+                    self._forget(attempt)
 
-    def _forget(self, one: EndedAttempt) -> None:
+    def _forget(self, attempt: EndedAttempt) -> None:
         self._ended.popleft()
-        self._open.pop((one.claimed.id, one.claimed.attempt), None)
-        self._slow.pop(one.claimed.endpoint_id, None)
-        if one.outcome.milliseconds > SLOW_SECONDS * 1000:
-            self._slow[one.claimed.endpoint_id] = None
+        self._open.pop((attempt.claimed.id, attempt.claimed.attempt), None)
+        self._slow.pop(attempt.claimed.endpoint_id, None)
+        if attempt.outcome.milliseconds > SLOW_SECONDS * 1000:
+            self._slow[attempt.claimed.endpoint_id] = None
             if len(self._slow) > SLOW_MAX:
                 del self._slow[next(iter(self._slow))]
 
-    def _keep(self, ended: Sequence[EndedAttempt]) -> None:
+    def _save(self, ended: Sequence[EndedAttempt]) -> None:
         if not ended:
             return
         with transaction(self.engine) as connection:
             webhook_queue.note(connection, ended)
             disabled = webhook_queue.disable_hopeless(connection, ended)
-        for one in ended:
-            self._forget(one)
+        for attempt in ended:
+            self._forget(attempt)
             log.info(
-                "webhook " + one.state,
-                delivery=one.claimed.id,
-                endpoint=one.claimed.endpoint_id,
-                attempt=one.claimed.attempt,
-                **one.outcome._asdict(),
+                "webhook " + attempt.state,
+                delivery=attempt.claimed.id,
+                endpoint=attempt.claimed.endpoint_id,
+                attempt=attempt.claimed.attempt,
+                **attempt.outcome._asdict(),
             )
         for id, reason in disabled:
             log.warning("webhook endpoint disabled", endpoint=id, reason=reason)
 
 
-def _complain(round: Future[None]) -> None:
-    if (error := round.exception()) is not None:
+def _log_failure(cycle: Future[None]) -> None:
+    if (error := cycle.exception()) is not None:
         log.warning("left to the next task", error=f"{type(error).__name__}: {error}")
 
 
 def _bodies(connection: Connection, claimed: Sequence[ClaimedDelivery]) -> dict[str, str]:
-    """What each delivery says, by its id: the event, with its subject as the endpoint's owner may see it now.
+    """The JSON body of each delivery, by its id: the event, with its subject as the endpoint's owner may see it now.
 
-    One that cannot be shown is left out: it harms no other.
+    A subject that cannot be represented is left out and does not affect the others.
     """
-    views = payment_view.by_ids(connection, [one.subject_id for one in claimed if one.name.startswith("payment.")])
-    bulks = bulk.by_ids(connection, [one.subject_id for one in claimed if one.name.startswith("bulk.")])
-    others = [one.subject_id for one in claimed if one.subject_id not in views and one.subject_id not in bulks]
+    views = payment_view.by_ids(
+        connection, [delivery.subject_id for delivery in claimed if delivery.name.startswith("payment.")]
+    )
+    bulks = bulk.by_ids(connection, [delivery.subject_id for delivery in claimed if delivery.name.startswith("bulk.")])
+    others = [
+        delivery.subject_id
+        for delivery in claimed
+        if delivery.subject_id not in views and delivery.subject_id not in bulks
+    ]
     endpoints = webhook_endpoint.by_ids(connection, others)
     bodies = {}
-    for one in claimed:
-        data: dict[str, Any] = {"id": one.subject_id}  # all that is left to say of what is gone
+    for delivery in claimed:
+        data: dict[str, Any] = {"id": delivery.subject_id}  # the subject is deleted
         try:
-            if one.subject_id in views:
-                data = payment_body(views[one.subject_id], EndpointOwner(one.user_id))
-            elif one.subject_id in bulks:
-                data = bulk_body(bulks[one.subject_id])
-            elif one.subject_id in endpoints:
-                data = endpoint_body(endpoints[one.subject_id])
+            if delivery.subject_id in views:
+                data = payment_body(views[delivery.subject_id], EndpointOwner(delivery.user_id))
+            elif delivery.subject_id in bulks:
+                data = bulk_body(bulks[delivery.subject_id])
+            elif delivery.subject_id in endpoints:
+                data = endpoint_body(endpoints[delivery.subject_id])
         except Exception as error:
-            log.error("the subject of a webhook cannot be shown", delivery=one.id, exc_info=error)
+            log.error("the subject of a webhook cannot be represented", delivery=delivery.id, exc_info=error)
             continue
-        event = Event("", one.sequence, one.name, one.subject_id, one.version, one.occurred_at)
-        bodies[one.id] = json.dumps(event_body(event, data), separators=(",", ":"))
+        event = Event("", delivery.sequence, delivery.name, delivery.subject_id, delivery.version, delivery.occurred_at)
+        bodies[delivery.id] = json.dumps(event_body(event, data), separators=(",", ":"))
     return bodies

@@ -1,4 +1,4 @@
-"""The call: one POST, signed, to an address that was vetted in the same breath; what is answered is a status."""
+"""Sending one webhook: a signed POST to an address that was just vetted; only the status of the answer is read."""
 
 import asyncio
 import logging
@@ -21,33 +21,33 @@ from workers.webhooks.bounded_stream import BoundedBackend
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
-"""From resolving the name to the answer's headers."""
+"""Time limit from resolving the name to the answer's headers."""
 
 ADDRESSES_MAX = 3
-"""Of a name, tried one after the other while none can be connected to."""
+"""Addresses of a name that are tried, one after the other, until one can be connected to."""
 
 RESOLVERS_MAX = 256
-"""Threads, made as they are needed: a name whose server does not answer keeps one for longer than its call lasts."""
+"""Threads, created when needed: a name server that does not answer occupies one for longer than the call lasts."""
 
 USER_AGENT = "payments-webhooks/1"
 
 log = structlog.get_logger("webhooks")
-logging.getLogger("httpcore").setLevel(logging.WARNING)  # below, it tells what receivers answer
+logging.getLogger("httpcore").setLevel(logging.WARNING)  # below, it logs what receivers answer
 
 
 class Clock(NamedTuple):
-    """The database's time at a moment of this process's monotonic clock: what receivers compare with their own."""
+    """The database's time, carried on by the monotonic clock: receivers compare signatures' times with their own."""
 
     at: datetime
     monotonic_seconds: float
 
     def read(self) -> datetime:
-        """The database's time by now."""
+        """The database's time now."""
         return self.at + timedelta(seconds=time.monotonic() - self.monotonic_seconds)
 
 
 class WebhookCall(NamedTuple):
-    """What is to be sent where: `id` is the delivery's, the same on every try; the newest secret first."""
+    """A webhook to send: `id` is the delivery's, the same on every attempt; the newest secret comes first."""
 
     id: str
     url: str
@@ -57,7 +57,7 @@ class WebhookCall(NamedTuple):
 
 
 class Sender:
-    """Makes calls, any number at once in one event loop; one per process."""
+    """Sends webhooks, any number at once in one event loop; one per process."""
 
     def __init__(
         self,
@@ -77,11 +77,11 @@ class Sender:
         self._transport = _Transport(verify)
 
     async def send(self, call: WebhookCall) -> AttemptOutcome:
-        """Make the call; whatever happens is its outcome."""
+        """Make the call; every error becomes its outcome."""
         began = time.monotonic()
         try:
             async with asyncio.timeout(self._total_seconds):
-                outcome = await self._sent(call)
+                outcome = await self._try_addresses(call)
         except TimeoutError:
             outcome = AttemptOutcome(None, AttemptFailure.TIMED_OUT)
         except TargetRefused as refused:
@@ -91,13 +91,13 @@ class Sender:
             outcome = AttemptOutcome(None, AttemptFailure.INTERNAL)
         return outcome._replace(milliseconds=round((time.monotonic() - began) * 1000))
 
-    async def _sent(self, call: WebhookCall) -> AttemptOutcome:
+    async def _try_addresses(self, call: WebhookCall) -> AttemptOutcome:
         target = target_of(call.url, self._policy)
         outcome = AttemptOutcome(None, AttemptFailure.NOT_CONNECTED)
         addresses = [target.address] if target.address else await asyncio.shield(self._look_up(target))
         for address in addresses[:ADDRESSES_MAX]:
             try:
-                return await self._answered(call, target, address)
+                return await self._post(call, target, address)
             except httpx.ConnectError as error:
                 outcome = AttemptOutcome(
                     None, AttemptFailure.TLS_FAILED if _is_tls(error) else AttemptFailure.NOT_CONNECTED
@@ -120,12 +120,12 @@ class Sender:
             self._lookups[key] = lookup
         return self._lookups[key]
 
-    async def _answered(self, call: WebhookCall, target: Target, address: str) -> AttemptOutcome:
-        """The status is all that is read; what follows it, also to where a redirect leads, is nobody's business."""
+    async def _post(self, call: WebhookCall, target: Target, address: str) -> AttemptOutcome:
+        """POST to one address; only the status and Retry-After are read, and redirects are not followed."""
         request = httpx.Request(
             "POST",
             target.url_at(address),
-            headers={"Host": target.authority, **signed(call)},
+            headers={"Host": target.authority, **signed_headers(call)},
             content=call.body.encode(),
             extensions={"timeout": self._timeout, "sni_hostname": target.host},
         )
@@ -140,7 +140,7 @@ class Sender:
 
 
 class _Transport(httpx.AsyncHTTPTransport):
-    """No line is kept: one that was opened for a name must not carry what is meant for another at its address."""
+    """Keeps no connection alive: one opened for a name must not be reused for another name at the same address."""
 
     def __init__(self, verify: ssl.SSLContext | bool) -> None:
         super().__init__(verify=verify, trust_env=False)
@@ -152,8 +152,8 @@ class _Transport(httpx.AsyncHTTPTransport):
         )
 
 
-def signed(call: WebhookCall) -> dict[str, str]:
-    """The headers of Standard Webhooks 1.0, signed now with every secret."""
+def signed_headers(call: WebhookCall) -> dict[str, str]:
+    """The headers of Standard Webhooks 1.0, signed at this moment with every secret."""
     at = call.clock.read()
     return {
         "Content-Type": "application/json",

@@ -269,7 +269,7 @@ def test_sweep_gives_up_on_what_somebody_else_holds(
     poster = books.poster()
     monkeypatch.setattr(process, "poster", lambda: poster)
     monkeypatch.setattr(poster, "drain", lambda: (0, True))
-    assert "somebody else holds" in flask("payments", "sweep", fails=True).output
+    assert "locked by another transaction" in flask("payments", "sweep", fails=True).output
     assert books.kept(waiting).state == "INITIATED"
 
 
@@ -324,7 +324,7 @@ def test_users_create_with_wallets_while_the_broker_is_away(flask: Run, monkeypa
     monkeypatch.setitem(celery_app.conf, "broker_url", "redis+socket:///nowhere/valkey.sock")
     monkeypatch.setattr("celery_config._publishing", None)
     result = flask("users", "create", "carol@example.com", "--role", "client", "--wallets", "--json")
-    assert "the timetable finds him" in result.stderr
+    assert "the timetable finds the user" in result.stderr
     assert json.loads(result.stdout)["email"] == "carol@example.com"
 
 
@@ -344,12 +344,12 @@ def test_users_deactivate_and_activate(flask: Run, books: Books) -> None:
 
 
 def test_partitions_are_made_and_one_that_cannot_be_is_told(flask: Run, books: Books) -> None:
-    assert flask("payments", "partitions").output == "0 partitions made\n"
+    assert flask("payments", "partitions").output == "0 partitions created\n"
     months = "SELECT to_char(date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month', %s)"
     with books.as_owner() as connection:
         suffix = connection.exec_driver_sql(months, ("_YYYY_MM",)).scalar_one()
         connection.exec_driver_sql(f"DROP TABLE payments{suffix}")
-    assert flask("payments", "partitions").output == "1 partitions made\n"
+    assert flask("payments", "partitions").output == "1 partitions created\n"
     with books.as_owner() as connection:
         connection.exec_driver_sql(f"ALTER TABLE payments DETACH PARTITION payments{suffix}")
         month = connection.exec_driver_sql(months, ("YYYY-MM",)).scalar_one()

@@ -128,7 +128,7 @@ def test_what_was_kept_by_another_meanwhile_is_kept_once(desk: Desk, rail: Scrip
     rail.outcome = UNKNOWN
     desk.instructor.drain()
     before = desk.row(id, "attempts", "due_at")
-    desk.instructor._unkept = [(claimed_long_ago(id), UNKNOWN)]
+    desk.instructor._unsaved = [(claimed_long_ago(id), UNKNOWN)]
     desk.instructor.drain()
     assert desk.row(id, "attempts", "due_at") == before
 

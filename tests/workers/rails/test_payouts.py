@@ -252,8 +252,8 @@ def test_news_of_what_is_not_ours(desk: Desk, rail: Script, complaints: list[dic
     ]
     assert desk.instructor.drain() == (False, False)
     assert {entry["event"] for entry in complaints if entry["log_level"] != "info"} == {
-        "news of something that is not ours",
-        "the bank tells of a payment that is not ours",
+        "update of an unknown key",
+        "the bank answered about an unknown payment",
     }
     desk.post()
     assert desk.state(transfer) == "COMPLETED"

@@ -15,7 +15,7 @@ from models.webhook_queue import LEASE_SECONDS, Capacity
 from tests.webhook_receiver import Answer, Receiver, status
 from tests.workers.webhooks.conftest import LOOPBACK, Delivery, Post
 from workers.webhooks import dispatcher as dispatching
-from workers.webhooks.dispatcher import ROOM
+from workers.webhooks.dispatcher import CAPACITY
 from workers.webhooks.sender import Sender
 
 MISBEHAVIOURS: dict[str, tuple[Callable[[Receiver], Answer], int | None, str]] = {
@@ -224,7 +224,7 @@ def test_who_hangs_slows_nobody_else(post: Post):
         " FROM webhook_endpoints e, generate_series(1, 10) AS n"
     )
     dispatcher = post.another_dispatcher(Sender(LOOPBACK, total_seconds=LEASE_SECONDS - 5))
-    post.until(lambda: len(hanging.heard) == len(bad) + ROOM.further, dispatcher=dispatcher)
+    post.until(lambda: len(hanging.heard) == len(bad) + CAPACITY.further, dispatcher=dispatcher)
     good, _ = post.endpoint(working.url)
     post.pay(payments)
     post.until(lambda: post.states(good).count("delivered") == 2 * payments, dispatcher=dispatcher)
@@ -233,7 +233,7 @@ def test_who_hangs_slows_nobody_else(post: Post):
 
 
 def test_who_was_slow_takes_no_place_of_others(post: Post, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(dispatching, "ROOM", Capacity(1, 1, 1))
+    monkeypatch.setattr(dispatching, "CAPACITY", Capacity(1, 1, 1))
     monkeypatch.setattr(dispatching, "SLOW_SECONDS", -1.0)
     slow, working = post.receiver(), post.receiver()
     endpoint, _ = post.endpoint(slow.url, types=("payment.completed",))

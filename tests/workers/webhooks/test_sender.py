@@ -24,7 +24,7 @@ from models.webhook_endpoint import new_secret
 from tests.ssrf_cases import ADDRESSES, URLS
 from tests.webhook_receiver import Receiver, status
 from tests.workers.webhooks.conftest import LOOPBACK, Post
-from workers.webhooks.sender import Clock, Sender, WebhookCall, signed
+from workers.webhooks.sender import Clock, Sender, WebhookCall, signed_headers
 
 QUICK = {"connect_seconds": 1.0, "total_seconds": 2.0}
 """Where nobody answers; for an answer a busy machine may need longer."""
@@ -205,14 +205,14 @@ def test_neither_the_secret_nor_the_url_nor_the_answer_is_logged(post: Post, cap
 
 
 def test_nothing_in_a_header_can_be_split():
-    for name, value in signed(WebhookCall("id", "https://good.example/", "{}", SECRETS, CLOCK)).items():
+    for name, value in signed_headers(WebhookCall("id", "https://good.example/", "{}", SECRETS, CLOCK)).items():
         assert "\n" not in name + value
 
 
 def test_what_is_signed_is_of_the_time_of_the_database():
     """Receivers refuse what is minutes off theirs, so the clock of the worker has no say."""
     begun = time.monotonic()
-    headers = signed(WebhookCall("id", "https://good.example/", "{}", SECRETS, Clock(CLOCK.at, begun - 60)))
+    headers = signed_headers(WebhookCall("id", "https://good.example/", "{}", SECRETS, Clock(CLOCK.at, begun - 60)))
     assert 60 <= int(headers["webhook-timestamp"]) - CLOCK.at.timestamp() <= 60 + time.monotonic() - begun
 
 
