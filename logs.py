@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, on standard output, with what the context binds (request_id)."""
+"""Logs: one JSON object per line on standard output, with the fields that the context binds (request_id)."""
 
 import io
 import json
@@ -15,22 +15,22 @@ from typing import TextIO
 import structlog
 
 _ROWS = re.compile(r"^(DETAIL:  |LINE \d+: ).*$", re.MULTILINE)
-"""What PostgreSQL adds to an error: the row that failed, a piece of the statement, with the values in both."""
+"""PostgreSQL's details of an error: the failing row and a part of the statement, both with values."""
 
 _TOKEN = re.compile(r"\b((?:pay|cfm|wal)_)[\w-]{16,}([\w-]{4})", re.ASCII)
-"""A token of a user, of a mail or of a wallet, astray in a path or in a request that nobody can read."""
+"""A token of a user, a mail or a wallet that was misplaced in a path or in an unreadable request."""
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m", re.ASCII)
-"""What a library colours its words with."""
+"""Terminal colours in the output of libraries."""
 
 
 def without_tokens(text: str) -> str:
-    """The text, with of each token its prefix and its end."""
+    """The text with each token reduced to its prefix and last characters."""
     return _TOKEN.sub(r"\1...\2", text)
 
 
 def without_secrets(_: object, __: str, line: structlog.types.EventDict) -> structlog.types.EventDict:
-    """Processor: takes out tokens and, of a traceback, the values of rows, hashes of passwords among them."""
+    """Processor: removes tokens and, from tracebacks, the values of rows, which include password hashes."""
     line["event"] = without_tokens(_ROWS.sub(r"\1...", str(line["event"])))
     if "exception" in line:
         line["exception"] = without_tokens(_ROWS.sub(r"\1...", line["exception"]))
@@ -45,13 +45,12 @@ SHARED: list[structlog.types.Processor] = [
     structlog.processors.format_exc_info,
     without_secrets,
 ]
-"""What both structlog's and the standard library's records pass."""
-
+"""Processors of both structlog's and the standard library's records."""
 
 ROUTINE_LOGGERS = ("celery.beat", "celery.worker.strategy", "celery.app.trace", "httpx")
 """Loggers of libraries that write an INFO line for each task sent, received and done, and for each call to the bank.
 
-They are heard at DEBUG only: the timetable sends several tasks a second, so an idle stack would fill the disk.
+They log at DEBUG only: the timetable sends several tasks a second, so an idle stack would fill the disk.
 """
 
 
@@ -84,7 +83,7 @@ def configure(level: str) -> None:
 
 
 class Output(io.TextIOBase):
-    """Standard output, for whole lines; one that cannot be written, to a full disk say, is lost and stops nothing."""
+    """Standard output; a line that cannot be written, for example to a full disk, is dropped without an error."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
@@ -101,7 +100,7 @@ class Output(io.TextIOBase):
 
 
 class Printed(io.TextIOBase):
-    """A stream of a process that serves: what somebody prints there is an entry of the log, not a line of its own."""
+    """Replaces stdout or stderr of a server process: printed text becomes a log entry instead of a bare line."""
 
     encoding = "utf-8"
     errors = "backslashreplace"
@@ -114,14 +113,14 @@ class Printed(io.TextIOBase):
         self._begun = threading.local()
 
     def write(self, text: str) -> int:
-        """Keep what is written until a line is complete; several lines written at once are one entry."""
+        """Buffer the text until a line is complete; several lines written at once are one entry."""
         whole = getattr(self._begun, "text", "") + text
         if not whole.endswith("\n"):
             self._begun.text = whole
         else:
             self._begun.text = ""
             words = _COLOUR.sub("", whole).strip()
-            if words and not getattr(self._begun, "is_logging", False):  # else logging itself complains
+            if words and not getattr(self._begun, "is_logging", False):  # else logging itself reports an error
                 self._begun.is_logging = True
                 try:
                     self._log.log(self._level, "%s", words)
@@ -130,7 +129,7 @@ class Printed(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Nothing is held back but the beginning of a line."""
+        """Do nothing: only an incomplete line is buffered."""
 
     def fileno(self) -> int:
         return self._stream.fileno()
@@ -143,14 +142,14 @@ _output: Output | None = None
 
 
 def output() -> Output:
-    """Where logs go."""
+    """The stream that logs are written to."""
     return _output or Output(sys.stdout)
 
 
 def take_over(level: str = "INFO") -> None:
-    """As `configure`, for a process that serves: what it prints, warns of or does not catch goes to the log as well.
+    """Configure the logs of a server process: printed text, warnings and uncaught exceptions are logged as well.
 
-    Call it first of all: libraries keep the streams they find.
+    Call it before any other import: libraries keep the streams they find.
     """
     global _output  # noqa: PLW0603 - one a process
     if _output is None:
@@ -160,8 +159,8 @@ def take_over(level: str = "INFO") -> None:
             Printed(sys.stderr, "stderr", logging.ERROR),
         )
         sys.excepthook = uncaught
-        threading.excepthook = lambda given: uncaught(given.exc_type, given.exc_value, given.exc_traceback)
-        sys.unraisablehook = lambda given: uncaught(given.exc_type, given.exc_value, given.exc_traceback)
+        threading.excepthook = lambda args: uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+        sys.unraisablehook = lambda args: uncaught(args.exc_type, args.exc_value, args.exc_traceback)
         logging.captureWarnings(True)
     configure(level)
 
@@ -173,20 +172,20 @@ def uncaught(kind: type[BaseException], error: BaseException | None, traceback: 
 
 
 def gunicorn_logger() -> type:
-    """The class of a logger whose lines go where all go; there is no access log of gunicorn's."""
+    """The class of gunicorn's logger, whose records go to the common log; gunicorn's access log is off."""
     from gunicorn.glogging import Logger  # noqa: PLC0415 - workers have no gunicorn
 
-    class Lines(Logger):
+    class RootLogger(Logger):
         def setup(self, cfg: object) -> None:
             super().setup(cfg)
             self.error_log.handlers.clear()
             self.error_log.propagate = True
 
-    return Lines
+    return RootLogger
 
 
-def say(words: str) -> None:
-    """Log from the handler of a signal: by one write, past all buffers and locks."""
-    line = {"event": words, "logger": "signal", "level": "info", "timestamp": datetime.now(UTC).isoformat()}
+def say(text: str) -> None:
+    """Log from a signal handler: by one write, without buffers and locks."""
+    line = {"event": text, "logger": "signal", "level": "info", "timestamp": datetime.now(UTC).isoformat()}
     with suppress(OSError):
         os.write(1, f"{json.dumps(line)}\n".encode())

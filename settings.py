@@ -1,4 +1,4 @@
-"""Every environment variable, read once into one frozen object."""
+"""The settings: environment variables, read once into one frozen object."""
 
 import hashlib
 import hmac
@@ -16,15 +16,15 @@ from marshmallow.validate import OneOf, Range, Regexp
 from sqlalchemy import URL, make_url
 
 STACK_FILE = Path(__file__).parent / ".run" / "stack.json"
-"""Where a running embedded stack leaves its addresses, so that commands in the checkout find it."""
+"""File with the addresses of the running embedded stack, so that commands in the checkout find it."""
 
 WORKER_ROLE = "payments_worker"
 GATEWAY_ROLE = "payments_gateway"
 
 LIBPQ_PREFIX = "PG"
-"""Of the variables that PostgreSQL's server and clients read by themselves: PGHOST, PGPORT, PGOPTIONS, …"""
+"""Prefix of the variables that PostgreSQL's server and clients read themselves: PGHOST, PGPORT, PGOPTIONS, …"""
 CELERY_PREFIXES = ("CELERY_", "GUNICORN_")
-"""Of those by which Celery and gunicorn let the environment win over their settings."""
+"""Prefixes of the variables by which Celery and gunicorn let the environment override their settings."""
 
 CURRENCY = "[A-Z][A-Z0-9]{2,11}"
 RATE = r"^[1-9]\d{0,6} per (second|minute|hour|day)$"
@@ -32,43 +32,43 @@ RATE = r"^[1-9]\d{0,6} per (second|minute|hour|day)$"
 
 @dataclass(frozen=True)
 class Settings:
-    """What the processes may be told from outside. Database URLs are SQLAlchemy's, None where not given."""
+    """The settings of a process. Database URLs are SQLAlchemy's, None where not set."""
 
     database_url: str | None
     """As the owner; for migrations only."""
     worker_database_url: str | None
     gateway_database_url: str | None
     redis_url: str
-    """The broker is its database 0; as the redis client spells it, also where it was given as kombu does."""
+    """The broker, database 0; in the Redis client's spelling, even if it was set in kombu's."""
     secret_key: str
     """Signs cursors; at least 32 characters."""
     deposits_open: bool
     """Whether owners may deposit into their own wallets; else ops, or a token with scope deposits:write."""
     require_confirmation: bool
-    """Whether a user must have confirmed the e-mail address before money moves on his word."""
+    """Whether users must confirm their e-mail address before they can move money."""
     token_ttl_hours: int
     """How long a session lasts."""
     default_currencies: tuple[str, ...]
-    """In which a worker opens wallets for a client who signed up."""
+    """Currencies in which a worker opens wallets for a new client."""
     welcome_bonus: str
-    """What such a client is paid from `internal`, such as "100 USD"; empty: nothing."""
+    """Bonus of a new client, paid from `internal`, such as "100 USD"; empty: none."""
     max_wallets_per_merchant: int
-    """Over all currencies; 0: as many as he likes. So is the next."""
+    """Over all currencies, as the next one; 0: unlimited."""
     max_wallets_per_client: int
     mail_url: str
-    """Where mail goes: smtp://user:password@host:587, smtps://…, or file:///directory."""
+    """Destination of mail: smtp://user:password@host:587, smtps://…, or file:///directory."""
     mail_from: str
     rate_limit_token: str
-    """Requests of one token, such as "100 per second"; so are the next two, of one network address."""
+    """Limit per token, such as "100 per second"; the next two are per network address."""
     rate_limit_address: str
     sign_up_limit: str
-    """Sign-ups, and each kind of mail asked for."""
+    """Limit of sign-ups, and of each kind of requested mail."""
     limits_redis_url: str
-    """Where limits are counted and revocations are told; apart from the broker's database."""
+    """Counts limits and publishes revocations; separate from the broker's database."""
     waiters_max: int
-    """Requests and streams of one gateway process that wait for an outcome; above that none waits."""
+    """Most requests and streams of one gateway process that wait for an outcome; further ones do not wait."""
     waiters_per_user_max: int
-    """The most of them that are one user's."""
+    """Most of them that belong to one user."""
     trusted_proxies: tuple[str, ...]
     """Networks whose X-Forwarded-For is believed."""
     allowed_hosts: tuple[str, ...]
@@ -76,42 +76,42 @@ class Settings:
     allowed_origins: tuple[str, ...]
     """Web origins whose pages may call the API; none by default."""
     hold_ttl_hours: int
-    """How long money is held for a charge that is captured later."""
+    """Duration of the hold of a charge that is captured later."""
     refunds_commission: bool
     """Whether a refund gives the merchant back its part of the commission."""
     quote_ttl_seconds: int
-    """How long the rate of a quote is good."""
+    """Validity of a quote's rate."""
     webhook_http: bool
     """Whether webhooks may be sent over http too."""
     webhook_networks: tuple[str, ...]
-    """Networks that webhooks may be sent to, though they are not public."""
+    """Networks that webhooks may be sent to although they are not public."""
     rail: str
-    """The way out to a bank: "simulator" or "sepa"; empty: none, and no worker tells one."""
+    """The connection to a bank: "simulator" or "sepa"; empty: none, and no worker sends payouts."""
     rail_simulator_url: str
-    """Where the simulated bank listens."""
+    """URL of the simulated bank."""
     rail_timeout_seconds: int
-    """How long its answer is waited for; after that it is unknown."""
+    """Time limit of its answer; after that the outcome is unknown."""
     rail_outbox: str
-    """Where the sepa rail leaves files for the bank, and in the next where it finds those from there."""
+    """Folder of the sepa rail's files for the bank; the next is that of files from the bank."""
     rail_inbox: str
     rail_sepa_name: str
-    """Whose account the sepa rail pays from, and in the next two which."""
+    """Holder of the account that the sepa rail pays from; the next two are its IBAN and BIC."""
     rail_sepa_iban: str
     rail_sepa_bic: str
     log_level: str
     preflight_durability: bool
-    """Whether a PostgreSQL that could forget a commit is refused at the start."""
+    """Whether processes refuse to start on a PostgreSQL that could lose a commit."""
 
 
 @cache
 def load() -> Settings:
-    """Settings of this process; without database URLs in the environment, those of the embedded stack running here.
+    """The settings of this process; without database URLs in the environment, those of a running embedded stack.
 
-    Raises environs.EnvError, in words, for a value that is wrong.
+    Raises environs.EnvError for an invalid value.
     """
     env = Env()
-    given = any(env.str(f"{role}DATABASE_URL", None) for role in ("", "WORKER_", "GATEWAY_"))
-    stack = {} if given else _running_stack()
+    has_url = any(env.str(f"{role}DATABASE_URL", None) for role in ("", "WORKER_", "GATEWAY_"))
+    stack = {} if has_url else _running_stack()
     owner = normalized(env.str("DATABASE_URL", stack.get("database_url")))
     redis_url = env.str("REDIS_URL", stack.get("redis_url", "redis://localhost:6379/0"))
     redis_url = redis_url.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")
@@ -158,7 +158,7 @@ def load() -> Settings:
 
 
 def _words(env: Env, name: str, default: str, shape: str) -> tuple[str, ...]:
-    """A comma list of words of that shape; raises EnvError."""
+    """A comma-separated list of words of that shape; raises EnvError."""
     words = tuple(word.strip() for word in env.str(name, default).split(",") if word.strip())
     for word in words:
         if not re.fullmatch(shape, word, re.ASCII):
@@ -192,7 +192,7 @@ def _running_stack() -> dict[str, str]:
 
 
 def forget_variables(*prefixes: str) -> None:
-    """Take variables about other servers out of the environment of this process and of those it starts."""
+    """Remove variables about other servers from the environment of this process and its children."""
     for name in [name for name in os.environ if name.startswith(prefixes)]:
         del os.environ[name]
 
@@ -214,7 +214,7 @@ def as_role(owner_url: str | None, role: str) -> str | None:
 
 
 def role_password(owner_url: str, role: str) -> str | None:
-    """The password that the migration gives to `role`: from the owner's, which cannot be told from it."""
+    """The password that the migration gives to `role`: derived from the owner's, which it does not reveal."""
     secret = make_url(owner_url).password
     return hmac.new(secret.encode(), role.encode(), hashlib.sha256).hexdigest() if secret else None
 

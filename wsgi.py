@@ -1,4 +1,4 @@
-"""The WSGI application, and the commands of gateway and workers on `flask`."""
+"""The WSGI application, with the `flask` commands of gateway and workers."""
 
 from gateway import create_app
 from workers.cli.books import books_cli

@@ -1,4 +1,4 @@
-"""What a rail is: a way out to a bank, which is told, asked again, and tells what happened later."""
+"""The interface of a rail: submits payouts to a bank, asks about them, and reads the bank's later updates."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -9,7 +9,7 @@ from models.payout import Payout
 
 
 class PayoutState(StrEnum):
-    """What is known after a call."""
+    """The state of a payout after a call of the bank."""
 
     CONFIRMED = "confirmed"
     """The bank has paid it out, or surely will."""
@@ -18,15 +18,15 @@ class PayoutState(StrEnum):
     PENDING = "pending"
     """The bank has it; its answer comes later."""
     UNKNOWN = "unknown"
-    """A time-out, an error of the bank's, a cut line: it may have acted."""
+    """A time-out, an error of the bank or a lost connection: it may have acted."""
     NOT_FOUND = "not_found"
-    """Asked again, the bank says that it was never told."""
+    """The bank says that it never received the payout."""
     AWAY = "away"
-    """Nobody was reached, so nobody was told or asked."""
+    """The bank was not reached."""
 
 
 class PayoutAnswer(NamedTuple):
-    """An answer, with the bank's own words and number."""
+    """An answer, with the bank's reason and reference."""
 
     answer: PayoutState
     reason: str | None = None
@@ -34,9 +34,9 @@ class PayoutAnswer(NamedTuple):
 
 
 class BankUpdate(NamedTuple):
-    """What a bank tells of a payment by itself: CONFIRMED or REJECTED, perhaps again.
+    """A later message of the bank about a payment: CONFIRMED or REJECTED, perhaps repeated.
 
-    `amount`, in minor units, is how much it was, where the bank says so.
+    `amount` is in minor units, None if the bank does not state it.
     """
 
     payment_id: str
@@ -45,26 +45,26 @@ class BankUpdate(NamedTuple):
 
 
 class RailAway(Exception):
-    """The bank could not be asked for news."""
+    """The bank could not be asked for updates."""
 
 
 class Rail(Protocol):
-    """A way out to a bank that knows an instruction again by its payment's id, and acts on it once."""
+    """A connection to a bank that recognizes a payout by its payment's id, and executes it once."""
 
     name: str
     batch_max: int
-    """How many instructions one call takes: its answers are to come within the lease."""
+    """Most payouts per call: its answers must arrive within the lease."""
 
     def submit(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
-        """Tell the bank what to pay; outcomes by payment id, never NOT_FOUND."""
+        """Order the payouts; returns the answers by payment id, never NOT_FOUND."""
         ...
 
     def inquire(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
-        """Ask what became of what it may have been told."""
+        """Ask about payouts that may have been submitted."""
         ...
 
     def news(self, position: str) -> tuple[list[BankUpdate | Return], str]:
-        """What has happened since that position (empty: ever), a page at a time, and the position after it.
+        """One page of updates since that position (empty: from the start), and the position after it.
 
         Raises RailAway.
         """

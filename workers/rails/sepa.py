@@ -1,4 +1,4 @@
-"""The rail of files: payments are collected into pain.001 files for a bank, which answers by pain.002 and camt.053."""
+"""The SEPA rail: writes payouts into pain.001 files for a bank, which answers with pain.002 and camt.053 files."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -32,15 +32,15 @@ BATCH_MAX = 500
 """Written, validated and marked in some two seconds."""
 
 ITEMS_MAX = 500
-"""Of news at once: each page is kept in one transaction."""
+"""Updates per page: each page is written in one transaction."""
 
-PENDING = PayoutAnswer(PayoutState.PENDING, "it stands in a file for the bank")
-NOT_FOUND = PayoutAnswer(PayoutState.NOT_FOUND, "it stands in no file for the bank")
+PENDING = PayoutAnswer(PayoutState.PENDING, "it is in a file for the bank")
+NOT_FOUND = PayoutAnswer(PayoutState.NOT_FOUND, "it is in no file for the bank")
 BUSY = PayoutAnswer(PayoutState.UNKNOWN, "another process writes to the outbox")
 
 
 class SepaRail:
-    """A bank behind two folders; a payment stands in one file of the outbox, whatever is repeated or dies."""
+    """A bank behind two folders; a payment is in exactly one file of the outbox, whatever is repeated or dies."""
 
     name = "sepa"
     batch_max = BATCH_MAX
@@ -50,34 +50,34 @@ class SepaRail:
         self._read: tuple[str, list[Item]] = ("", [])
 
     def submit(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
-        """Write those that stand in no file yet into one file; REJECTED is what SEPA does not pay."""
+        """Write the payouts that are in no file yet into one file; SEPA's rules may reject some."""
         refused = {one.payment_id: refusal for one in instructions if (refusal := _refusal(one))}
-        told = {one.payment_id: PENDING for one in instructions if one.payment_id not in refused}
+        accepted = {one.payment_id: PENDING for one in instructions if one.payment_id not in refused}
         try:
             with self._outbox.locked():
-                new = [one for one in instructions if one.payment_id in told and not self._is_told(one)]
-                return {**refused, **told, **self._tell(new)}
+                new = [one for one in instructions if one.payment_id in accepted and not self._is_written(one)]
+                return {**refused, **accepted, **self._write(new)}
         except FolderBusy:
-            return {**refused, **dict.fromkeys(told, BUSY)}
+            return {**refused, **dict.fromkeys(accepted, BUSY)}
 
     def inquire(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
-        """PENDING is what stands in a file; the bank's answer comes as news."""
+        """PENDING if the payout is in a file; the bank's answer arrives as an update."""
         try:
             with self._outbox.locked():
-                return {one.payment_id: PENDING if self._is_told(one) else NOT_FOUND for one in instructions}
+                return {one.payment_id: PENDING if self._is_written(one) else NOT_FOUND for one in instructions}
         except FolderBusy:
             return {one.payment_id: BUSY for one in instructions}
 
     def news(self, position: str) -> tuple[list[Item], str]:
         """The next items of the first file in the inbox that has any left.
 
-        The position is the hash of a file and how many of its items were committed with it: a file is put away only
-        when it comes back with all of them, and one read again tells the same again.
+        The position is the hash of a file and the number of its committed items. A file is moved away only when the
+        position says that all are committed; a file read again gives the same items.
         """
-        known, _, taken = position.partition(" ")
+        hash, _, count = position.partition(" ")
         try:
             for file in self._inbox.files():
-                items, start = self._items(file), int(taken) if file.hash == known else 0
+                items, start = self._items(file), int(count) if file.hash == hash else 0
                 if items is None:
                     self._inbox.put_away(file, BROKEN)
                 elif start >= len(items):
@@ -90,11 +90,11 @@ class SepaRail:
             raise RailAway(f"{type(error).__name__}: {error}") from error
         return [], position
 
-    def _is_told(self, one: Payout) -> bool:
-        return self._outbox.is_told(key_of(one.payment_id))
+    def _is_written(self, one: Payout) -> bool:
+        return self._outbox.is_written(key_of(one.payment_id))
 
-    def _tell(self, instructions: Sequence[Payout]) -> dict[str, PayoutAnswer]:
-        """Write one file; what does not fit its schema keeps none of the others back."""
+    def _write(self, instructions: Sequence[Payout]) -> dict[str, PayoutAnswer]:
+        """Write one file; a payout that does not fit the schema is rejected without the others."""
         if not instructions:
             return {}
         keys = sorted(key_of(one.payment_id) for one in instructions)
@@ -104,13 +104,13 @@ class SepaRail:
         except Unwritable:
             if len(instructions) == 1:
                 return {instructions[0].payment_id: PayoutAnswer(PayoutState.REJECTED, "it does not fit pain.001")}
-            return {id: outcome for one in instructions for id, outcome in self._tell([one]).items()}
-        self._outbox.tell(message_id, data, keys)
+            return {id: outcome for one in instructions for id, outcome in self._write([one]).items()}
+        self._outbox.write(message_id, data, keys)
         log.info("file for the bank written", message=message_id, payments=len(keys))
         return {}
 
     def _items(self, file: ReceivedFile) -> list[Item] | None:
-        """What the file says, None if it is broken; the last one is remembered while it is read by pages."""
+        """The items of the file, None if it is invalid; the last file is cached while it is read by pages."""
         if file.hash == self._read[0]:
             return self._read[1]
         try:
@@ -118,7 +118,7 @@ class SepaRail:
                 raise InvalidFile("Too large.")
             items, odd = items_in(file.data, self._outbox.keys_of)
         except InvalidFile as broken:
-            log.error("a file of the bank is broken", file=file.path.name, error=str(broken))
+            log.error("a file of the bank is invalid", file=file.path.name, error=str(broken))
             return None
         for one in odd:
             log.error("an entry of a file of the bank is set aside", file=file.path.name, **one._asdict())
@@ -127,7 +127,7 @@ class SepaRail:
 
 
 def _refusal(one: Payout) -> PayoutAnswer | None:
-    """Why SEPA does not pay it, if it does not."""
+    """The rejection by SEPA's rules, if any."""
     if one.currency != CURRENCY:
         return PayoutAnswer(PayoutState.REJECTED, f"SEPA pays {CURRENCY} alone, not {one.currency}")
     if one.amount > AMOUNT_MAX:

@@ -1,4 +1,4 @@
-"""The folders by which a bank is told and tells: files that are written once and wholly, and read until committed."""
+"""Outbox and inbox of bank files: each file is written once, completely, and read until its items are committed."""
 
 import fcntl
 import hashlib
@@ -16,7 +16,7 @@ from workers.rails.sepa_files import keys_in
 log = structlog.get_logger("sepa")
 
 FILE_BYTES_MAX = 8 * 1024 * 1024
-"""Some ten thousand entries, read in some five seconds: what is larger is broken."""
+"""About ten thousand entries, read in about five seconds; a larger file counts as invalid."""
 
 NAME_LENGTH_KEPT = 60
 
@@ -28,16 +28,16 @@ class FolderBusy(Exception):
 
 
 class Outbox:
-    """Files for the bank in `folder`, from where they may be taken away; beside them `told`, which must stay.
+    """Files for the bank in `folder`, from where they may be removed; beside them `told`, which must stay.
 
-    `told` has a mark for every key that stands in a file, and for every message, as a further name of that file. A file
-    is written in `staged`, marked, and only then renamed into the folder. Whoever dies
+    `told` has a mark (a hard link to the file) for every key in a file, and for every message. A file is written in
+    `staged`, marked, and only then renamed into the folder. A process that dies
 
-    - amid the writing leaves a torn file, which the next one deletes: nothing had been told
-    - before, amid or after the marking leaves a whole file in `staged`, which the next one marks and renames
-    - after the renaming leaves marks, by which every repetition knows that all of it was told, whoever took the file
+    - during the writing leaves an incomplete file, which the next process deletes: nothing was sent
+    - before, during or after the marking leaves a complete file in `staged`, which the next process marks and renames
+    - after the renaming leaves marks, by which every repetition knows that the file was sent, even if it was removed
 
-    A renaming that a power cut undoes, is done again: under the same message id, which a bank takes once.
+    A renaming undone by a power cut is repeated under the same message id, which a bank accepts once.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -45,31 +45,31 @@ class Outbox:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Alone, and with everything finished that was begun; raises Busy, or OSError."""
-        for made in (self._staged, self._told):
-            made.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Hold the outbox's lock, with interrupted files finished first; raises FolderBusy, or OSError."""
+        for folder in (self._staged, self._told):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (self._staged / ".lock").open("ab") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise FolderBusy from error
-            for begun in sorted(self._staged.glob("*.xml")):
-                self._recover(begun)
+            for file in sorted(self._staged.glob("*.xml")):
+                self._recover(file)
             yield
 
-    def is_told(self, key: str) -> bool:
-        """Whether this key stands in a file."""
+    def is_written(self, key: str) -> bool:
+        """Whether this key is in a file."""
         return (self._told / key).exists()
 
-    def tell(self, message_id: str, data: bytes, keys: Iterable[str]) -> None:
-        """Put a file into the folder, within `locked`; none of its keys may have been told."""
+    def write(self, message_id: str, data: bytes, keys: Iterable[str]) -> None:
+        """Put a file into the folder, within `locked`; none of its keys may be in another file."""
         begun = self._staged / f"{message_id}.xml"
         with begun.open("wb") as file:
             file.write(data)
         self._finish(begun, keys)
 
     def keys_of(self, message_id: str) -> Sequence[str]:
-        """The keys that stood in the file of this message; none if there was no such file."""
+        """The keys in the file of this message; none if there is no such file."""
         try:
             return keys_in((self._told / f"{message_id}.xml").read_bytes())
         except FileNotFoundError:
@@ -94,7 +94,7 @@ class Outbox:
 
 
 class ReceivedFile(NamedTuple):
-    """A file of the bank's, known by the SHA-256 of its content; None if it is too large to be read."""
+    """A file of the bank, identified by the SHA-256 of its content; `data` is None if it is too large."""
 
     path: Path
     hash: str
@@ -102,34 +102,34 @@ class ReceivedFile(NamedTuple):
 
 
 class Inbox:
-    """Files from the bank, `*.xml` in `folder`, put there wholly (written elsewhere and renamed)."""
+    """Files from the bank, `*.xml` in `folder`, moved there complete (written elsewhere and renamed)."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def files(self) -> Iterator[ReceivedFile]:
-        """The files that can be read, in the order of their names; raises OSError if the folder cannot."""
+        """The readable files, in the order of their names; raises OSError if the folder is not readable."""
         for path in sorted(self._folder.iterdir()):
             if path.suffix.lower() == ".xml" and path.is_file() and not path.is_symlink():
                 try:
-                    arrived = _arrived(path)
+                    received = _read(path)
                 except OSError as error:
                     log.error("a file of the bank cannot be read", file=path.name, error=type(error).__name__)
                 else:
-                    yield arrived
+                    yield received
 
     def put_away(self, file: ReceivedFile, where: str) -> None:
-        """Move a file to `done` or `broken`, under a name that no other content has."""
+        """Move a file to `done` or `broken`, under a name unique to its content."""
         folder = self._folder / where
         folder.mkdir(mode=0o700, exist_ok=True)
         file.path.rename(folder / f"{file.hash[:16]}-{file.path.name[-NAME_LENGTH_KEPT:]}")
 
 
-def _arrived(path: Path) -> ReceivedFile:
+def _read(path: Path) -> ReceivedFile:
     with path.open("rb") as file:
         data = file.read(FILE_BYTES_MAX + 1)
-    kept = data if len(data) <= FILE_BYTES_MAX else None
-    return ReceivedFile(path, hashlib.sha256(data).hexdigest(), kept)
+    complete = data if len(data) <= FILE_BYTES_MAX else None
+    return ReceivedFile(path, hashlib.sha256(data).hexdigest(), complete)
 
 
 def _sync(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is written to and read from a bank by file: pain.001.001.09 out; pain.002 and camt.053 in."""
+"""Bank files of the SEPA rail: writes pain.001.001.09, reads pain.002 and camt.053."""
 
 import re
 import time
@@ -26,27 +26,27 @@ CURRENCY, DIGITS = "EUR", 2
 
 NAME_LENGTH_MAX = 70
 DESCRIPTION_LENGTH_MAX = 140
-"""Of the SEPA rulebook."""
+"""Limits of the SEPA rulebook."""
 
 ANSWERS = {"ACSC": PayoutState.CONFIRMED, "ACCC": PayoutState.CONFIRMED, "RJCT": PayoutState.REJECTED}
-"""Settled on our account, or credited to the payee's. What is accepted (ACTC, ACCP, ACSP) may still be rejected: the
+"""Settled on our account, or credited to the payee's. An accepted order (ACTC, ACCP, ACSP) may still be rejected: the
 statement that books it, or a later report, confirms it."""
 
 DUPLICATES = frozenset({"AM05", "DU01", "DU02", "DU03", "DU04", "DU05"})
-"""Why a bank refuses to be told again. That is no word about the first time: it may be paying that out."""
+"""A bank's reasons for refusing a duplicate. They say nothing about the first order, which it may be paying out."""
 
 KEY = re.compile(r"[0-9a-f]{32}", re.ASCII)
-"""An end-to-end id of ours, the payment's id in hexadecimal digits, or the id of a message of ours."""
+"""An end-to-end id of this system, the payment's id in hexadecimal digits, or the id of one of its messages."""
 
 Item = BankUpdate | Return
 
 
 class Unwritable(Exception):
-    """The instructions do not fit the schema."""
+    """The payouts do not fit the schema."""
 
 
 class Debtor(NamedTuple):
-    """Who pays: us, as the bank knows us."""
+    """The account that pays, as the bank knows it."""
 
     name: str
     iban: str
@@ -59,12 +59,12 @@ def key_of(payment_id: str) -> str:
 
 
 def order(debtor: Debtor, message_id: str, instructions: Sequence[Payout]) -> bytes:
-    """The file that orders these transfers in EUR as soon as possible; raises Unwritable.
+    """The file that orders these transfers in EUR for the earliest date; raises Unwritable.
 
-    Each is to be booked by itself, so that statements name it. Amounts, IBAN, BIC and keys stand in it as they are,
+    Each is to be booked separately, so that statements name it. Amounts, IBAN, BIC and keys are written unchanged,
     names and descriptions in plain characters.
     """
-    from sepaxml import SepaTransfer  # noqa: PLC0415 - takes seconds, and only this rail has any use for it
+    from sepaxml import SepaTransfer  # noqa: PLC0415 - takes seconds, and only this rail needs it
     from sepaxml.validation import ValidationError, try_valid_xml  # noqa: PLC0415
 
     config = {"name": plain(debtor.name, NAME_LENGTH_MAX), "IBAN": debtor.iban, "batch": True, "currency": CURRENCY}
@@ -82,7 +82,7 @@ def order(debtor: Debtor, message_id: str, instructions: Sequence[Payout]) -> by
                 "endtoend_id": key_of(one.payment_id),
             }
         )
-    root = ElementTree.fromstring(transfer.export(validate=False))  # noqa: S314 - written a line ago
+    root = ElementTree.fromstring(transfer.export(validate=False))  # noqa: S314 - written by sepaxml just now
     _settle(root, message_id)
     _refer(root, {key_of(one.payment_id): one.creditor_reference for one in instructions})
     written: bytes = ElementTree.tostring(root, "utf-8", xml_declaration=True)
@@ -98,11 +98,11 @@ def _bic(bic: str | None) -> dict[str, str]:
 
 
 def _settle(root: Element, message_id: str) -> None:
-    """What sepaxml draws at random comes from the content; what it leaves empty goes, or says that there is nothing."""
+    """Replace sepaxml's random ids by ids from the content; remove empty elements, or fill them with NOTPROVIDED."""
     space = f"{{{root.tag[1:].partition('}')[0]}}}"
-    for name, words in (("MsgId", message_id), ("PmtInfId", message_id), ("BtchBookg", "false")):
+    for name, value in (("MsgId", message_id), ("PmtInfId", message_id), ("BtchBookg", "false")):
         for element in root.iter(f"{space}{name}"):
-            element.text = words
+            element.text = value
     for agent in root.iterfind(f".//{space}DbtrAgt/{space}FinInstnId"):
         if not len(agent):
             other = ElementTree.SubElement(agent, f"{space}Othr")
@@ -114,7 +114,7 @@ def _settle(root: Element, message_id: str) -> None:
 
 
 def _refer(root: Element, references: Mapping[str, str | None]) -> None:
-    """Write the structured references of creditors, by end-to-end id; a line that has one has no other remittance."""
+    """Write the creditors' structured references, by end-to-end id; a transfer with one has no other remittance."""
     space = f"{{{root.tag[1:].partition('}')[0]}}}"
     for line in root.iter(f"{space}CdtTrfTxInf"):
         reference = references.get(line.findtext(f"{space}PmtId/{space}EndToEndId") or "")
@@ -129,14 +129,14 @@ def _refer(root: Element, references: Mapping[str, str | None]) -> None:
 
 
 def keys_in(data: bytes) -> list[str]:
-    """The keys that a file of ours orders to pay; raises Broken, also for one that was not written to its end."""
+    """The keys in a file of this system; raises InvalidFile, also if it was not written to its end."""
     return [key.text or "" for key in document(data, ORDERS).iter("EndToEndId")]
 
 
 def items_in(data: bytes, keys_of: Callable[[str], Sequence[str]]) -> tuple[list[Item], list[SetAside]]:
-    """What a pain.002 or camt.053 says of payments of ours, and which entries cannot be read; raises Broken.
+    """The items of a pain.002 or camt.053 about our payments, and its unreadable entries; raises InvalidFile.
 
-    `keys_of` tells the keys of a message of ours, which a report may answer as a whole.
+    `keys_of` returns the keys of a message of this system, which a report may answer as a whole.
     """
     root = document(data, f"{REPORTS}|{STATEMENTS}")
     report = root.find("CstmrPmtStsRpt")
@@ -144,47 +144,47 @@ def items_in(data: bytes, keys_of: Callable[[str], Sequence[str]]) -> tuple[list
 
 
 def _reported(report: Element, keys_of: Callable[[str], Sequence[str]]) -> Iterator[Item]:
-    """Each transaction by itself, or its block's word, or its message's; nothing of a message that came twice."""
-    if any(_is_duplicate(told) for part in ("Grp", "Pmt") for told in report.iterfind(f"Orgnl{part}InfAndSts")):
+    """The answer per transaction, else its block's or its message's; nothing from a message refused as a duplicate."""
+    if any(_is_duplicate(element) for part in ("Grp", "Pmt") for element in report.iterfind(f"Orgnl{part}InfAndSts")):
         return
     message_id = (text(report, "OrgnlGrpInfAndSts/OrgnlMsgId") or "").lower()
     left = dict.fromkeys(keys_of(message_id) if KEY.fullmatch(message_id) else ())
-    for told in report.iter("TxInfAndSts"):
-        key = (text(told, "OrgnlEndToEndId") or "").lower()
+    for element in report.iter("TxInfAndSts"):
+        key = (text(element, "OrgnlEndToEndId") or "").lower()
         left.pop(key, None)
-        yield from _news(told, "TxSts", [key])
+        yield from _updates(element, "TxSts", [key])
     blocks = [(block, "PmtInfSts") for block in report.iterfind("OrgnlPmtInfAndSts")]
-    for told, status in [*blocks, *((group, "GrpSts") for group in report.iterfind("OrgnlGrpInfAndSts"))]:
-        if text(told, status) in ANSWERS:
-            yield from _news(told, status, left)
+    for element, status in [*blocks, *((group, "GrpSts") for group in report.iterfind("OrgnlGrpInfAndSts"))]:
+        if text(element, status) in ANSWERS:
+            yield from _updates(element, status, left)
             left = {}
 
 
-def _news(told: Element, status: str, keys: Iterable[str]) -> Iterator[BankUpdate]:
-    answer = ANSWERS.get(text(told, status) or "")
-    if answer is None or _is_duplicate(told):
+def _updates(element: Element, status: str, keys: Iterable[str]) -> Iterator[BankUpdate]:
+    answer = ANSWERS.get(text(element, status) or "")
+    if answer is None or _is_duplicate(element):
         return
-    why = (text(told, "StsRsnInf/Rsn/Cd", "StsRsnInf/Rsn/Prtry"), text(told, "StsRsnInf/AddtlInf"))
-    reason = ": ".join(filter(None, why)) or None
-    outcome = PayoutAnswer(answer, reason if answer is PayoutState.REJECTED else None, text(told, "AcctSvcrRef"))
+    reasons = (text(element, "StsRsnInf/Rsn/Cd", "StsRsnInf/Rsn/Prtry"), text(element, "StsRsnInf/AddtlInf"))
+    reason = ": ".join(filter(None, reasons)) or None
+    outcome = PayoutAnswer(answer, reason if answer is PayoutState.REJECTED else None, text(element, "AcctSvcrRef"))
     for key in keys:
         if KEY.fullmatch(key):
             yield BankUpdate(str(UUID(key)), outcome)
 
 
-def _is_duplicate(told: Element) -> bool:
-    return any(code.text in DUPLICATES for code in told.iterfind("StsRsnInf/Rsn/Cd"))
+def _is_duplicate(element: Element) -> bool:
+    return any(code.text in DUPLICATES for code in element.iterfind("StsRsnInf/Rsn/Cd"))
 
 
 def _booked(root: Element) -> tuple[list[Item], list[SetAside]]:
-    """Money that went out under a key of ours, and money that came back under one; raises Broken if nothing is read."""
-    told, odd = statements(root)
-    entries = [entry for one in told for entry in one.entries]
+    """Money paid out or returned under a key of this system; raises InvalidFile if no entry is readable."""
+    booked, odd = statements(root)
+    entries = [entry for statement in booked for entry in statement.entries]
     items: list[Item] = []
     unread = 0
     for entry in entries:
         try:
-            items += _news_of(entry)
+            items += _items_of(entry)
         except InvalidFile as broken:
             odd.append(SetAside(entry.pointer, str(broken)))
             unread += 1
@@ -193,7 +193,7 @@ def _booked(root: Element) -> tuple[list[Item], list[SetAside]]:
     return items, odd
 
 
-def _news_of(entry: StatementEntry) -> Iterator[Item]:
+def _items_of(entry: StatementEntry) -> Iterator[Item]:
     id = payment_id(entry.end_to_end_id)
     if id is None or entry.currency != CURRENCY:
         return
@@ -202,7 +202,7 @@ def _news_of(entry: StatementEntry) -> Iterator[Item]:
         yield BankUpdate(id, outcome, None if entry.amount is None else _minor(entry.amount))
     elif entry.direction == "credit" and entry.is_return:
         if entry.amount is None:
-            raise InvalidFile("Money came back, and the bank does not say how much.")
+            raise InvalidFile("A return without an amount.")
         number = entry.bank_reference or f"{key_of(id)} {entry.booked_on} {entry.amount}"
         yield Return(number, id, _minor(entry.amount), entry.reason)
 
