@@ -49,7 +49,7 @@ def test_an_iban_is_registered_once_a_merchant(house: ApiHarness, merchant: ApiU
         ({"wallet": "wal_" + "x" * 32}, "/wallet", "not_found"),
     ],
 )
-def test_what_is_no_bank_account(
+def test_invalid_bank_accounts_are_refused(
     house: ApiHarness, merchant: ApiUser, members: dict[str, str], pointer: str, code: str
 ) -> None:
     wallet = merchant.wallet()
@@ -59,14 +59,14 @@ def test_what_is_no_bank_account(
     assert [(flaw["pointer"], flaw["code"]) for flaw in answer.get_json()["errors"]] == [(pointer, code)]
 
 
-def test_nobody_pays_from_anothers_wallet(house: ApiHarness, merchant: ApiUser, client: ApiUser) -> None:
+def test_bank_account_of_anothers_wallet_is_refused(house: ApiHarness, merchant: ApiUser, client: ApiUser) -> None:
     wallet = client.wallet("10.00")
     with house.unchanged():
         assert register(merchant, wallet).status_code == 422
         assert register(client, wallet).status_code == 403
 
 
-def test_it_is_its_owners(house: ApiHarness, merchant: ApiUser, stranger: ApiUser) -> None:
+def test_bank_account_is_visible_to_its_owner(house: ApiHarness, merchant: ApiUser, stranger: ApiUser) -> None:
     path = register(merchant, merchant.wallet()).headers["Location"]
     assert stranger.get(path).get_json()["detail"] == stranger.get(f"{PATH}/{uuids.uuid7()}").get_json()["detail"]
     assert (stranger.get(path).status_code, stranger.get(PATH).get_json()["data"]) == (404, [])
@@ -75,7 +75,7 @@ def test_it_is_its_owners(house: ApiHarness, merchant: ApiUser, stranger: ApiUse
     assert ops.call("PATCH", path, json={"is_active": False}, headers={"If-Match": "*"}).status_code == 403
 
 
-def test_it_is_changed_by_who_knows_it(house: ApiHarness, merchant: ApiUser) -> None:
+def test_bank_account_change_needs_the_etag(house: ApiHarness, merchant: ApiUser) -> None:
     answer = register(merchant, merchant.wallet())
     path, tag = answer.headers["Location"], answer.headers["ETag"]
     off = {"is_active": False}

@@ -18,15 +18,20 @@ def run(*charges: dict[str, Any], **members: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def till(merchant: ApiUser) -> str:
+def merchant_wallet(merchant: ApiUser) -> str:
     """A wallet of the merchant's."""
     return merchant.wallet()
 
 
-def test_each_line_has_a_verdict_of_its_own(house: ApiHarness, client: ApiUser, merchant: ApiUser, till: str) -> None:
+def test_each_line_has_a_verdict_of_its_own(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, merchant_wallet: str
+) -> None:
     rich, poor, closed = client.wallet("10.00"), client.wallet("1.00"), client.wallet("10.00")
     client.call("PATCH", f"/v1/wallets/{closed}", json={"is_active": False}, headers={"If-Match": "*"})
-    given = [{"wallet": purse, "amount": "4.5", "summary": "November"} for purse in (rich, poor, closed, rich)]
+    given = [
+        {"wallet": customer_wallet, "amount": "4.5", "summary": "November"}
+        for customer_wallet in (rich, poor, closed, rich)
+    ]
     answer = merchant.order(CHARGES, run(*given))
     kept = answer.get_json()
     assert (answer.status_code, kept["kind"], kept["mode"], kept["total"]) == (202, "charges", "best_effort", "18.00")
@@ -38,7 +43,7 @@ def test_each_line_has_a_verdict_of_its_own(house: ApiHarness, client: ApiUser, 
     assert (shown[0]["counterparty"], shown[0]["description"]) == ({"name": "Ann", "last4": rich[-4:]}, "November")
     bulk = read(merchant, answer)
     assert (bulk["state"], bulk["counts"]["completed"], bulk["counts"]["failed"]) == ("PARTIALLY_COMPLETED", 2, 2)
-    assert (client.balance(rich), client.balance(poor), merchant.balance(till)) == ("1.00", "1.00", "9.00")
+    assert (client.balance(rich), client.balance(poor), merchant.balance(merchant_wallet)) == ("1.00", "1.00", "9.00")
     payment = client.get(f"/v1/payments/{shown[0]['payment']}").get_json()
     assert (payment["type"], payment["bulk"]) == ("charge", kept["id"])
     assert client.get(answer.headers["Location"]).status_code == 404, "who else was charged is not theirs to see"
@@ -46,20 +51,24 @@ def test_each_line_has_a_verdict_of_its_own(house: ApiHarness, client: ApiUser, 
         assert violations(connection) == []
 
 
-def test_they_go_to_the_named_wallet(house: ApiHarness, client: ApiUser, merchant: ApiUser, till: str) -> None:
-    purse, other = client.wallet("5.00"), merchant.wallet()
-    merchant.order(CHARGES, run({"wallet": purse, "amount": "5.00"}, target=other))
+def test_bulk_charges_go_to_the_named_wallet(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, merchant_wallet: str
+) -> None:
+    customer_wallet, other = client.wallet("5.00"), merchant.wallet()
+    merchant.order(CHARGES, run({"wallet": customer_wallet, "amount": "5.00"}, target=other))
     house.post_payments()
-    assert (merchant.balance(till), merchant.balance(other)) == ("0.00", "5.00")
+    assert (merchant.balance(merchant_wallet), merchant.balance(other)) == ("0.00", "5.00")
 
 
-def test_twenty_equal_requests_are_one_bulk(house: ApiHarness, client: ApiUser, merchant: ApiUser, till: str) -> None:
+def test_twenty_equal_requests_are_one_bulk(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, merchant_wallet: str
+) -> None:
     body = run({"wallet": client.wallet("5.00"), "amount": "5.00", "reference": "sub-11"})
     with ThreadPoolExecutor(AT_ONCE) as crowd:
         answers = list(crowd.map(lambda _: merchant.order(CHARGES, body, "once"), range(AT_ONCE)))
     assert len({answer.get_json()["id"] for answer in answers}) == 1
     house.post_payments()
-    assert merchant.balance(till) == "5.00"
+    assert merchant.balance(merchant_wallet) == "5.00"
     other = merchant.order(CHARGES, body)
     assert (other.status_code, other.get_json()["code"]) == (409, "duplicate_reference")
     assert other.get_json()["payment"] == lines(merchant, answers[0])[0]["payment"]
@@ -79,7 +88,13 @@ def test_twenty_equal_requests_are_one_bulk(house: ApiHarness, client: ApiUser, 
     ],
 )
 def test_each_wrong_line_is_named(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, till: str, wrong: dict[str, Any], pointer: str, code: str
+    house: ApiHarness,
+    client: ApiUser,
+    merchant: ApiUser,
+    merchant_wallet: str,
+    wrong: dict[str, Any],
+    pointer: str,
+    code: str,
 ) -> None:
     right = {"wallet": client.wallet("5.00"), "amount": "1.00"}
     with house.unchanged():
@@ -89,18 +104,20 @@ def test_each_wrong_line_is_named(
 
 
 def test_wallets_that_cannot_be_charged_are_named(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, till: str
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, merchant_wallet: str
 ) -> None:
     dollars = client.wallet(currency="USD")
     with house.unchanged():
-        answer = merchant.order(CHARGES, run({"wallet": till, "amount": "1.00"}, {"wallet": dollars, "amount": "1.00"}))
+        answer = merchant.order(
+            CHARGES, run({"wallet": merchant_wallet, "amount": "1.00"}, {"wallet": dollars, "amount": "1.00"})
+        )
     assert [(flaw["pointer"], flaw["code"]) for flaw in answer.get_json()["errors"]] == [
         ("/charges/0/wallet", "own_wallet"),
         ("/charges/1/wallet", "currency_mismatch"),
     ]
 
 
-def test_what_is_no_bulk(house: ApiHarness, client: ApiUser, merchant: ApiUser, till: str) -> None:
+def test_invalid_bulks_are_refused(house: ApiHarness, client: ApiUser, merchant: ApiUser, merchant_wallet: str) -> None:
     charge = {"wallet": client.wallet(), "amount": "1.00"}
     theirs, dollars = client.wallet(), merchant.wallet(currency="USD")
     closed = merchant.wallet()

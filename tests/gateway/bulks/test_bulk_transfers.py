@@ -1,4 +1,4 @@
-"""Bulk transfers over HTTP: kept whole or not at all, decided whole or line by line, read line by line."""
+"""Bulk transfers over HTTP: stored as a whole, decided as a whole or line by line, read line by line."""
 
 import csv
 import io
@@ -73,7 +73,7 @@ def test_whole_units_become_a_total(house: ApiHarness) -> None:
         (("reject", "reject"), "FAILED", ("10.00", "10.00")),
     ],
 )
-def test_it_is_final_with_its_last_line(house: ApiHarness, words: tuple[str, str], state: str, balance: Any) -> None:
+def test_bulk_is_final_with_its_last_line(house: ApiHarness, words: tuple[str, str], state: str, balance: Any) -> None:
     merchant, wallet = organization(house, "10.00")
     answer = merchant.order(TRANSFERS, order(line(), line(n=2)))
     house.post_payments()
@@ -88,7 +88,7 @@ def test_it_is_final_with_its_last_line(house: ApiHarness, words: tuple[str, str
         assert violations(connection) == []
 
 
-def test_an_atomic_bulk_that_cannot_be_paid_keeps_no_first_legs(house: ApiHarness) -> None:
+def test_uncovered_atomic_bulk_posts_no_line(house: ApiHarness) -> None:
     """Elsewhere those that still fitted were paid."""
     merchant, wallet = organization(house, "2.50")
     answer = merchant.order(TRANSFERS, order(*(line(n=n) for n in range(3))))
@@ -99,9 +99,7 @@ def test_an_atomic_bulk_that_cannot_be_paid_keeps_no_first_legs(house: ApiHarnes
     assert funds(merchant, wallet) == ("2.50", "2.50")
 
 
-def test_an_atomic_bulk_fails_as_a_whole_for_a_line_that_commission_would_eat_up(
-    house: ApiHarness, postgres: Postgres
-) -> None:
+def test_atomic_bulk_fails_if_commission_consumes_a_line(house: ApiHarness, postgres: Postgres) -> None:
     merchant, wallet = organization(house, "100.00")
     terms = {"currency": "EUR", "merchant_id": merchant.id, "minimum": 50}
     costing(postgres, make_url(house.database.owner).database, "withdrawal", **terms)
@@ -115,7 +113,7 @@ def test_an_atomic_bulk_fails_as_a_whole_for_a_line_that_commission_would_eat_up
     assert read(merchant, fitting)["counts"]["authorized"] == 2
 
 
-def test_best_effort_pays_what_there_is(house: ApiHarness) -> None:
+def test_best_effort_pays_what_the_balance_allows(house: ApiHarness) -> None:
     merchant, wallet = organization(house, "2.50")
     answer = merchant.order(TRANSFERS, order(*(line(n=n) for n in range(3)), mode="best_effort"))
     house.post_payments()
@@ -123,7 +121,7 @@ def test_best_effort_pays_what_there_is(house: ApiHarness) -> None:
     assert (read(merchant, answer)["failure"], funds(merchant, wallet)) == (None, ("2.50", "0.50"))
 
 
-def test_a_line_is_canceled_alone_only_where_it_stands_alone(house: ApiHarness) -> None:
+def test_only_a_best_effort_line_can_be_canceled(house: ApiHarness) -> None:
     merchant, wallet = organization(house, "2.00")
     together = merchant.order(TRANSFERS, order(line(), line(n=2)))
     alone = merchant.order(TRANSFERS, order(line(), line(n=2), mode="best_effort"))
@@ -137,15 +135,15 @@ def test_a_line_is_canceled_alone_only_where_it_stands_alone(house: ApiHarness) 
     assert funds(merchant, wallet) == ("2.00", "0.00")
 
 
-@pytest.mark.parametrize(("purse", "paid"), [("60.00", 60), ("17.00", 17)])
-def test_a_crowd_of_bulks_pays_what_there_is(house: ApiHarness, purse: str, paid: int) -> None:
-    merchant, wallet = organization(house, purse)
+@pytest.mark.parametrize(("customer_wallet", "paid"), [("60.00", 60), ("17.00", 17)])
+def test_many_bulks_pay_what_the_balance_allows(house: ApiHarness, customer_wallet: str, paid: int) -> None:
+    merchant, wallet = organization(house, customer_wallet)
     with ThreadPoolExecutor(10) as crowd:
         answers = list(crowd.map(lambda n: merchant.order(TRANSFERS, order(line("1.00", n))), range(CROWD)))
     assert {answer.status_code for answer in answers} == {202}
     house.post_payments()
     states = [read(merchant, answer)["state"] for answer in answers]
-    assert (CROWD - states.count("FAILED"), funds(merchant, wallet)) == (paid, (purse, "0.00"))
+    assert (CROWD - states.count("FAILED"), funds(merchant, wallet)) == (paid, (customer_wallet, "0.00"))
 
 
 def test_twenty_equal_requests_are_one_bulk(house: ApiHarness, merchant: ApiUser) -> None:
@@ -158,7 +156,7 @@ def test_twenty_equal_requests_are_one_bulk(house: ApiHarness, merchant: ApiUser
     assert read(merchant, answers[0])["counts"]["lines"] == len(lines(merchant, answers[0])) == 2
 
 
-def test_white_space_and_the_order_of_members_do_not_make_another_bulk(house: ApiHarness, merchant: ApiUser) -> None:
+def test_whitespace_and_member_order_do_not_matter_to_the_key(house: ApiHarness, merchant: ApiUser) -> None:
     """Elsewhere a blank in a line beat the search for duplicates."""
     body = order(line(), line(n=2))
     first = merchant.order(TRANSFERS, body, "salaries")
@@ -268,7 +266,7 @@ def test_outside_sepa_a_bic_is_required(house: ApiHarness, merchant: ApiUser) ->
         ({"credit_transfers": [1]}, "invalid_type", "/credit_transfers/0"),
     ],
 )
-def test_what_is_no_bulk(
+def test_invalid_bulks_are_refused(
     house: ApiHarness, merchant: ApiUser, members: dict[str, Any], code: str, pointer: str
 ) -> None:
     with house.unchanged():
@@ -286,12 +284,12 @@ def test_the_organizations_bic_is_of_its_ibans_country(house: ApiHarness, mercha
     assert merchant.order(TRANSFERS, order(line(), **named)).status_code == 202
 
 
-def test_the_organization_may_be_written_otherwise(merchant: ApiUser) -> None:
+def test_organization_name_may_differ_in_spelling(merchant: ApiUser) -> None:
     written = {"organization_name": "acme  CORP", "organization_iban": "de89 3704 0044 0532 0130 00"}
     assert merchant.order(TRANSFERS, order(line(), **written, currency="EUR")).status_code == 202
 
 
-def test_a_thousand_lines_and_not_one_more(house: ApiHarness, merchant: ApiUser) -> None:
+def test_bulk_takes_a_thousand_lines_at_most(house: ApiHarness, merchant: ApiUser) -> None:
     given = [line("0.01", n) for n in range(LINES_MAX + 1)]
     with house.unchanged():
         answer = merchant.order(TRANSFERS, order(*given))
@@ -344,7 +342,7 @@ def test_lines_are_downloaded(house: ApiHarness) -> None:
     assert [json.loads(text) for text in told] == lines(merchant, answer)
 
 
-def test_who_sees_a_bulk(house: ApiHarness, merchant: ApiUser) -> None:
+def test_bulk_is_visible_to_its_initiator_and_readers(house: ApiHarness, merchant: ApiUser) -> None:
     answer = merchant.order(TRANSFERS, order(line()))
     path, other = answer.headers["Location"], organization(house)[0]
     unknown = f"{TRANSFERS}/{uuids.uuid7()}"
@@ -362,7 +360,7 @@ def test_who_sees_a_bulk(house: ApiHarness, merchant: ApiUser) -> None:
         assert reader.get(f"{TRANSFERS}?limit=1").get_json()["data"][0]["id"] == answer.get_json()["id"]
 
 
-def test_the_list_is_newest_first_and_by_state(house: ApiHarness, merchant: ApiUser) -> None:
+def test_bulks_are_listed_newest_first_and_by_state(house: ApiHarness, merchant: ApiUser) -> None:
     ids = [merchant.order(TRANSFERS, order(line(n=n))).get_json()["id"] for n in range(3)]
     assert [bulk["id"] for bulk in merchant.get(f"{TRANSFERS}?limit=2").get_json()["data"]] == ids[:0:-1]
     house.post_payments()
@@ -371,7 +369,7 @@ def test_the_list_is_newest_first_and_by_state(house: ApiHarness, merchant: ApiU
     assert merchant.get(f"{TRANSFERS}?state=AUTHORIZED").status_code == 422
 
 
-def test_a_poll_that_knows_the_version_is_answered_with_nothing(house: ApiHarness, merchant: ApiUser) -> None:
+def test_bulk_with_known_etag_answers_304(house: ApiHarness, merchant: ApiUser) -> None:
     answer = merchant.order(TRANSFERS, order(line()))
     path, tag = answer.headers["Location"], answer.headers["ETag"]
     assert merchant.get(path, **{"If-None-Match": tag}).status_code == 304
@@ -388,7 +386,7 @@ def test_a_bulk_needs_a_key_and_the_scope(house: ApiHarness, merchant: ApiUser) 
             assert person.order(TRANSFERS, order(line())).get_json()["code"] == "scope_missing"
 
 
-def test_an_inactive_account_or_wallet_orders_nothing(house: ApiHarness) -> None:
+def test_inactive_bank_account_or_wallet_is_refused(house: ApiHarness) -> None:
     merchant, wallet = organization(house, "5.00")
     kept = merchant.order(TRANSFERS, order(line()), "once")
     [account] = merchant.get("/v1/bank-accounts").get_json()["data"]

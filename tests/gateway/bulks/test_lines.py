@@ -58,7 +58,7 @@ def flaws(answer: Any) -> list[tuple[str, str]]:
     return [(flaw["pointer"], flaw["code"]) for flaw in answer.get_json()["errors"]]
 
 
-def test_a_later_day_is_waited_for(house: ApiHarness) -> None:
+def test_later_execution_day_is_waited_for(house: ApiHarness) -> None:
     merchant, wallet = organization(house, "5.00")
     day = today(house) + timedelta(days=3)
     answer = sent(merchant, file_of(transfer(), transfer(2), day=day.date().isoformat()))
@@ -76,7 +76,7 @@ def test_a_later_day_is_waited_for(house: ApiHarness) -> None:
 
 
 @pytest.mark.parametrize("days", [0, 1, DAYS_LATE_MAX])
-def test_a_day_that_was_missed_by_a_few_is_today(house: ApiHarness, days: int) -> None:
+def test_execution_day_missed_by_a_few_is_today(house: ApiHarness, days: int) -> None:
     merchant, _ = organization(house, "5.00")
     answer = sent(merchant, file_of(transfer(), day=(today(house) - timedelta(days=days)).date().isoformat()))
     house.post_payments()
@@ -84,7 +84,7 @@ def test_a_day_that_was_missed_by_a_few_is_today(house: ApiHarness, days: int) -
     assert lines(merchant, answer)[0]["scheduled_at"] is None
 
 
-def test_a_day_long_past_or_none_is_refused(house: ApiHarness) -> None:
+def test_execution_day_long_past_is_refused(house: ApiHarness) -> None:
     merchant, _ = organization(house)
     past = (today(house) - timedelta(days=DAYS_LATE_MAX + 1)).date().isoformat()
     with house.unchanged():
@@ -93,7 +93,7 @@ def test_a_day_long_past_or_none_is_refused(house: ApiHarness) -> None:
             assert (answer.status_code, flaws(answer)) == (422, [("/credit_transfers/0/scheduled_at", "invalid_value")])
 
 
-def test_a_reference_of_the_creditor_is_carried(house: ApiHarness) -> None:
+def test_creditor_reference_reaches_the_bank_file(house: ApiHarness) -> None:
     merchant, _ = organization(house, "5.00")
     structured = f"<RmtInf><Strd><CdtrRefInf><Ref>{RF}</Ref></CdtrRefInf></Strd></RmtInf>"
     by_file = sent(merchant, file_of(transfer(rest=structured)))
@@ -107,7 +107,7 @@ def test_a_reference_of_the_creditor_is_carried(house: ApiHarness) -> None:
         assert house.execute(kept, shown["payment"]) == [RF]
 
 
-def test_a_reference_that_does_not_fit_is_refused(house: ApiHarness) -> None:
+def test_invalid_creditor_reference_is_refused(house: ApiHarness) -> None:
     merchant, _ = organization(house)
     structured = f"<RmtInf><Strd><CdtrRefInf><Ref>{RF[:-1]}5</Ref></CdtrRefInf></Strd></RmtInf>"
     with house.unchanged():
@@ -147,7 +147,7 @@ def test_numbers_of_xml_that_fit_the_currency(house: ApiHarness, amount: str) ->
         assert flaws(finer) == [("/credit_transfers/0/amount", "amount_precision")]
 
 
-def test_the_debtor_in_letters_of_sepa(house: ApiHarness) -> None:
+def test_debtor_name_is_compared_in_sepa_letters(house: ApiHarness) -> None:
     merchant = house.person("merchant", "Bücher & Söhne")
     registered = {"organization_name": "Bücher & Söhne", "iban": ORGANIZATION["organization_iban"], "bic": BIC}
     body = {**registered, "wallet": merchant.wallet()}

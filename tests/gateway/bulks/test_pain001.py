@@ -1,4 +1,4 @@
-"""pain.001.001.09 as the body of a bulk: what it says, and what is refused with a pointer."""
+"""Reading pain.001.001.09 as the body of a bulk, and the pointers of its errors."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def block(*lines: str, name: str = "ACME", iban: str = IBAN, method: str = "TRF"
 
 
 def order(*blocks: str, header: str = "") -> bytes:
-    """The whole file."""
+    """A complete file."""
     return message(ORDER, f"<CstmrCdtTrfInitn><GrpHdr>{header}</GrpHdr>{''.join(blocks)}</CstmrCdtTrfInitn>")
 
 
@@ -39,7 +39,7 @@ def refused(data: bytes) -> tuple[int, str, str]:
     return PROBLEMS[refusal.code].status, refusal.code, refusal.errors[0]["pointer"] if refusal.errors else ""
 
 
-def test_a_file_is_the_body_that_says_the_same() -> None:
+def test_file_becomes_the_equivalent_body() -> None:
     notes = "<RmtInf><Ustrd>Salary\n  of</Ustrd><Ustrd>May</Ustrd></RmtInf>"
     ids = "<InstrId>I2</InstrId><EndToEndId>E2</EndToEndId>"
     data = order(
@@ -59,17 +59,17 @@ def test_a_file_is_the_body_that_says_the_same() -> None:
     }
 
 
-def test_what_is_missing_is_for_the_schema_to_say() -> None:
+def test_missing_members_are_left_to_the_schema() -> None:
     assert read_pain001(order("<PmtInf><PmtMtd>TRF</PmtMtd></PmtInf>")) == {"credit_transfers": []}
 
 
 @pytest.mark.parametrize("name", STRANGE)
-def test_what_is_no_file_of_this_kind(name: str) -> None:
+def test_other_files_are_refused(name: str) -> None:
     assert refused(strange(name, ORDER))[:2] == (400, "malformed_xml")
 
 
 @pytest.mark.parametrize("kind", ["pain.001.001.03", "pain.001.001.10", "pain.008.001.08", CAMT])
-def test_another_message(kind: str) -> None:
+def test_other_messages_are_refused(kind: str) -> None:
     assert refused(order(block(line())).replace(ORDER.encode(), kind.encode()))[:2] == (400, "malformed_xml")
 
 
@@ -106,7 +106,7 @@ def test_too_many_lines() -> None:
         (order(block(line(), counts="<CtrlSum>1</CtrlSum>")), "invalid_value", "/credit_transfers"),
     ],
 )
-def test_a_file_that_is_refused(data: bytes, code: str, pointer: str) -> None:
+def test_invalid_files_are_refused(data: bytes, code: str, pointer: str) -> None:
     assert refused(data) == (422, code, pointer)
 
 
@@ -116,7 +116,7 @@ def test_sums_are_counted_exactly() -> None:
 
 
 @pytest.mark.parametrize("amount", ["1e3", "NaN", "-1", "", "1" * 400, "\u0661\u0660"])
-def test_an_amount_that_is_none_is_for_the_schema_to_refuse(amount: str) -> None:
+def test_invalid_amount_is_left_to_the_schema(amount: str) -> None:
     header = "<CtrlSum>1</CtrlSum>"
     [transfer] = read_pain001(order(block(line(amount)), header=header))["credit_transfers"]
     assert transfer.get("amount", "") == amount
@@ -133,7 +133,7 @@ def test_numbers_as_xml_writes_them(told: str, amount: str) -> None:
 
 
 @pytest.mark.parametrize("told", [".", "+", "++1", "1.2.3", "1,00", "0x1", "1e2", "-0"])
-def test_what_is_no_number_is_for_the_schema_to_refuse(told: str) -> None:
+def test_invalid_number_is_left_to_the_schema(told: str) -> None:
     assert read_pain001(order(block(line(told))))["credit_transfers"][0]["amount"] == told
 
 
@@ -150,7 +150,7 @@ def test_what_is_no_number_is_for_the_schema_to_refuse(told: str) -> None:
         ("", ""),
     ],
 )
-def test_when_it_should_be_executed(told: str, time: str) -> None:
+def test_requested_execution_date_is_read(told: str, time: str) -> None:
     data = order(block(line(), counts=f"<ReqdExctnDt>{told}</ReqdExctnDt>"), block(line(ids="")))
     assert [one.get("scheduled_at") for one in read_pain001(data)["credit_transfers"]] == [time, None]
 
@@ -173,7 +173,7 @@ def structured(reference: str, kind: str = "", more: str = "") -> str:
         (structured(""), ""),
     ],
 )
-def test_a_reference_of_the_creditor(rest: str, reference: str) -> None:
+def test_creditor_reference_is_read(rest: str, reference: str) -> None:
     assert read_pain001(order(block(line(rest=rest))))["credit_transfers"][0]["creditor_reference"] == reference
 
 

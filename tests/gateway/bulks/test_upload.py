@@ -1,4 +1,4 @@
-"""Lines by upload: streamed, kept in chunks, resumed by number, ended by the first chunk that is wrong."""
+"""Upload of lines: streamed, stored in chunks, resumed by number, ended by the first invalid chunk."""
 
 import csv
 import io
@@ -76,7 +76,7 @@ def test_lines_are_streamed_and_kept_in_chunks(house: ApiHarness, media_type: st
     assert (first["line"], first["reference"], first["description"]) == (1, "A-0", "Salary 0")
 
 
-def test_an_upload_goes_on_where_it_stopped(merchant: ApiUser, opened: TestResponse) -> None:
+def test_upload_resumes_where_it_stopped(merchant: ApiUser, opened: TestResponse) -> None:
     given = [line("0.01", n) for n in range(30)]
     assert put(merchant, opened, json_lines(given[:20])).get_json()["counts"]["lines"] == 20
     assert put(merchant, opened, json_lines(given)).get_json()["counts"]["lines"] == 30, "from the beginning"
@@ -95,10 +95,10 @@ def test_an_upload_goes_on_where_it_stopped(merchant: ApiUser, opened: TestRespo
         ({"reference": "A-5"}, "duplicate_reference"),
     ],
 )
-def test_a_wrong_line_ends_it_and_is_named(
+def test_upload_stops_at_the_first_invalid_line(
     house: ApiHarness, merchant: ApiUser, opened: TestResponse, wrong: dict[str, str], code: str
 ) -> None:
-    """All that came before its chunk is kept, nothing of its chunk or behind."""
+    """All chunks before the invalid line are stored, its own and later chunks are not."""
     right = [line("0.01", n, reference=f"A-{n}") for n in range(LINES_MAX + 20)]
     given = [row | (wrong if n == LINES_MAX + 7 else {}) for n, row in enumerate(right)]
     answer = put(merchant, opened, json_lines(given))
@@ -128,7 +128,7 @@ def test_a_wrong_line_ends_it_and_is_named(
         (CSV, table([line(salary="1")]), "/credit_transfers/0/salary", "unknown_field"),
     ],
 )
-def test_what_is_no_line(
+def test_invalid_lines_are_refused(
     house: ApiHarness, merchant: ApiUser, opened: TestResponse, media_type: str, data: bytes, pointer: str, code: str
 ) -> None:
     with house.unchanged():
@@ -137,13 +137,13 @@ def test_what_is_no_line(
     assert (pointer, code) in [(flaw["pointer"], flaw["code"]) for flaw in answer.get_json()["errors"]]
 
 
-def test_an_empty_cell_is_none_and_a_mark_of_bytes_is_no_name(merchant: ApiUser, opened: TestResponse) -> None:
+def test_empty_cell_and_byte_order_mark_are_left_out(merchant: ApiUser, opened: TestResponse) -> None:
     data = b"\xef\xbb\xbf" + table([line(counterparty_bic="", counterparty_name='Smith, "J"')]) + b"\r\n"
     assert put(merchant, opened, data, media_type=f"{CSV}; charset=utf-8").status_code == 200
     assert lines(merchant, opened)[0]["counterparty"]["name"] == 'Smith, "J"'
 
 
-def test_of_lines_with_breaks_and_blank_ones_only_the_wrong_are_named(
+def test_line_breaks_and_blank_lines_keep_line_numbers(
     house: ApiHarness, merchant: ApiUser, opened: TestResponse
 ) -> None:
     given = [line(n=n, counterparty_name="Smith\nJ" if n in (2, 5) else "Smith") for n in range(8)]
@@ -168,7 +168,7 @@ def test_latin_1_is_named_by_its_line(house: ApiHarness, merchant: ApiUser, open
 
 
 @pytest.mark.parametrize(("media_type", "written"), [(JSON_LINES, json_lines), (CSV, table)])
-def test_a_mark_of_bytes_and_blanks_around_ids_do_not_count(
+def test_byte_order_mark_and_blanks_are_ignored(
     merchant: ApiUser, opened: TestResponse, media_type: str, written: Any
 ) -> None:
     ids = {"reference": " A-1\u00a0", "instruction_id": " I  1 ", "end_to_end_id": "\tE1"}
@@ -179,7 +179,9 @@ def test_a_mark_of_bytes_and_blanks_around_ids_do_not_count(
 
 
 @pytest.mark.parametrize("media_type", ["application/json", "text/plain", "text/csv; charset=latin-1"])
-def test_other_forms_are_not_read(house: ApiHarness, merchant: ApiUser, opened: TestResponse, media_type: str) -> None:
+def test_other_media_types_are_refused(
+    house: ApiHarness, merchant: ApiUser, opened: TestResponse, media_type: str
+) -> None:
     with house.unchanged():
         assert put(merchant, opened, json_lines([line()]), media_type=media_type).status_code == 415
 
@@ -187,12 +189,12 @@ def test_other_forms_are_not_read(house: ApiHarness, merchant: ApiUser, opened: 
 @pytest.mark.parametrize(
     "declared", ["application/X-NDJSON", f"{JSON_LINES}; charset=utf8", f'{JSON_LINES};charset="UTF-8"']
 )
-def test_content_type_is_read_in_whatever_words(merchant: ApiUser, opened: TestResponse, declared: str) -> None:
+def test_content_type_is_case_insensitive(merchant: ApiUser, opened: TestResponse, declared: str) -> None:
     assert put(merchant, opened, json_lines([line()]), media_type=declared).status_code == 200
 
 
-def test_a_line_that_was_cut_off_is_not_kept(house: ApiHarness, merchant: ApiUser, opened: TestResponse) -> None:
-    """Of a line of CSV a part can look like a whole one."""
+def test_line_cut_off_is_not_stored(house: ApiHarness, merchant: ApiUser, opened: TestResponse) -> None:
+    """A part of a CSV line can look like a complete line."""
     data = table([{**line(), "amount": "1400"}])
     with house.unchanged():
         answer = merchant.call(
@@ -220,9 +222,7 @@ def test_a_closed_bulk_takes_no_more(house: ApiHarness) -> None:
     assert refused(put(merchant, at_once, json_lines([line()]))) == (409, "bulk_closed", None)
 
 
-def test_it_is_closed_with_as_many_lines_as_were_sent(
-    house: ApiHarness, merchant: ApiUser, opened: TestResponse
-) -> None:
+def test_close_checks_the_number_of_lines(house: ApiHarness, merchant: ApiUser, opened: TestResponse) -> None:
     path = f"{opened.headers['Location']}/close"
     put(merchant, opened, json_lines([line(n=n) for n in range(3)]))
     with house.unchanged():
@@ -245,7 +245,7 @@ def test_two_uploads_at_once_keep_each_line_once(merchant: ApiUser, opened: Test
     assert len(lines(merchant, opened, "limit=100&state=INITIATED")) == 100
 
 
-def test_only_its_maker_adds_lines(house: ApiHarness, opened: TestResponse) -> None:
+def test_only_the_initiator_adds_lines(house: ApiHarness, opened: TestResponse) -> None:
     stranger, ops = organization(house)[0], house.person("ops")
     with house.unchanged():
         assert put(stranger, opened, json_lines([line()])).status_code == 404
@@ -282,10 +282,16 @@ def test_charges_are_uploaded_as_well(house: ApiHarness, merchant: ApiUser, clie
     purses = [client.wallet("1.00") for _ in range(3)]
     opened = merchant.order(CHARGES, {"currency": "EUR", "charges": [], "is_open": True})
     unknown = {"wallet": "wal_" + "x" * 32, "amount": "1.00"}
-    answer = put(merchant, opened, json_lines([{"wallet": purse, "amount": "1.00"} for purse in purses] + [unknown]))
+    answer = put(
+        merchant,
+        opened,
+        json_lines([{"wallet": customer_wallet, "amount": "1.00"} for customer_wallet in purses] + [unknown]),
+    )
     assert refused(answer) == (422, "validation_failed", 0)
     assert answer.get_json()["errors"][0]["pointer"] == "/charges/3/wallet"
-    data = table([{"wallet": f" {purse}\u00a0", "amount": "1.00", "summary": "November"} for purse in purses])
+    data = table(
+        [{"wallet": f" {customer_wallet}\u00a0", "amount": "1.00", "summary": "November"} for customer_wallet in purses]
+    )
     assert put(merchant, opened, data, media_type=CSV).status_code == 200
     house.post_payments()
     assert close(merchant, opened).get_json()["state"] == "COMPLETED"

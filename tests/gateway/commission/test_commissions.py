@@ -1,4 +1,4 @@
-"""Commission over HTTP: who sees it, what it would be, on which terms, and what it brought in."""
+"""Commission over HTTP: its visibility, preview, terms and report."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -65,11 +65,11 @@ def ordered(person: ApiUser, path: str, **body: Any) -> str:
     return answer.get_json()["id"]
 
 
-def test_on_a_transfer_the_payer_sees_it(
+def test_commission_of_a_transfer_is_shown_to_the_payer(
     house: ApiHarness, client: ApiUser, stranger: ApiUser, ops: ApiUser, auditor: ApiUser
 ) -> None:
-    purse, target = client.wallet("10.00"), stranger.wallet()
-    id = ordered(client, "/v1/transfers", source=purse, target=target, amount="10.00")
+    customer_wallet, target = client.wallet("10.00"), stranger.wallet()
+    id = ordered(client, "/v1/transfers", source=customer_wallet, target=target, amount="10.00")
     assert shown(client, id)[0] == "10.00"
     assert shown(stranger, id) == (None, None, None, None), "what will arrive is not known yet"
     [listed] = stranger.get("/v1/payments").get_json()["data"]
@@ -86,9 +86,11 @@ def test_on_a_transfer_the_payer_sees_it(
     assert (listed["amount"], listed["commission"]) == ("9.80", None)
 
 
-def test_on_a_charge_the_merchant_sees_it(house: ApiHarness, client: ApiUser, merchant: ApiUser, ops: ApiUser) -> None:
-    purse, _ = client.wallet("10.00"), merchant.wallet()
-    id = ordered(merchant, "/v1/charges", wallet=purse, amount="10.00")
+def test_commission_of_a_charge_is_shown_to_the_merchant(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, ops: ApiUser
+) -> None:
+    customer_wallet, _ = client.wallet("10.00"), merchant.wallet()
+    id = ordered(merchant, "/v1/charges", wallet=customer_wallet, amount="10.00")
     house.post_payments()
     assert shown(merchant, id) == ("10.00", "0.20", "9.80", "9.80")
     assert shown(client, id) == ("10.00", None, "10.00", "0.00")
@@ -101,9 +103,9 @@ def test_on_a_charge_the_merchant_sees_it(house: ApiHarness, client: ApiUser, me
     assert house_side["balance_after"] is None, "ours alone"
 
 
-def test_of_a_part_that_is_captured(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
-    purse, _ = client.wallet("10.00"), merchant.wallet()
-    id = ordered(merchant, "/v1/charges", wallet=purse, amount="10.00", capture=False)
+def test_commission_of_a_partial_capture(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
+    customer_wallet, _ = client.wallet("10.00"), merchant.wallet()
+    id = ordered(merchant, "/v1/charges", wallet=customer_wallet, amount="10.00", capture=False)
     house.post_payments()
     assert shown(client, id)[:3] == ("10.00", None, "10.00")
     assert merchant.order(f"/v1/charges/{id}/capture", {"amount": "5.00"}).status_code == 202
@@ -113,11 +115,11 @@ def test_of_a_part_that_is_captured(house: ApiHarness, client: ApiUser, merchant
     assert shown(client, id, *names) == ("5.00", "5.00", None, "5.00", "5.00")
 
 
-def test_what_a_refund_gives_back_is_for_the_merchant_to_see(
+def test_refunded_commission_is_shown_to_the_merchant(
     house: ApiHarness, client: ApiUser, merchant: ApiUser, ops: ApiUser
 ) -> None:
-    purse, _ = client.wallet("10.00"), merchant.wallet()
-    charge = ordered(merchant, "/v1/charges", wallet=purse, amount="10.00")
+    customer_wallet, _ = client.wallet("10.00"), merchant.wallet()
+    charge = ordered(merchant, "/v1/charges", wallet=customer_wallet, amount="10.00")
     house.post_payments()
     answer = merchant.order("/v1/refunds", {"charge": charge, "amount": "5.00", "reason": "duplicate"})
     id = answer.get_json()["id"]
@@ -131,26 +133,22 @@ def test_what_a_refund_gives_back_is_for_the_merchant_to_see(
     assert shown(client, charge)[:3] == ("10.00", None, "10.00")
 
 
-def test_between_ones_own_wallets_and_of_deposits_none_is_taken(
-    house: ApiHarness, client: ApiUser, ops: ApiUser
-) -> None:
-    purse, savings = client.wallet("10.00"), client.wallet()
-    id = ordered(client, "/v1/transfers", source=purse, target=savings, amount="10.00")
+def test_transfers_between_own_wallets_and_deposits_are_free(house: ApiHarness, client: ApiUser, ops: ApiUser) -> None:
+    customer_wallet, savings = client.wallet("10.00"), client.wallet()
+    id = ordered(client, "/v1/transfers", source=customer_wallet, target=savings, amount="10.00")
     house.post_payments()
     assert shown(client, id)[:3] == ("10.00", "0.00", "10.00")
-    deposit = ordered(ops, "/v1/deposits", wallet=purse, amount="3.00", source="wire")
+    deposit = ordered(ops, "/v1/deposits", wallet=customer_wallet, amount="3.00", source="wire")
     house.post_payments()
     assert shown(client, deposit)[:3] == shown(ops, deposit)[:3] == ("3.00", "0.00", "3.00")
 
 
-def test_of_a_deposit_the_owner_bears_it_and_a_provider_does_not_see_it(
-    postgres: Postgres, fresh_database: Database
-) -> None:
+def test_deposit_commission_is_hidden_from_the_provider(postgres: Postgres, fresh_database: Database) -> None:
     costing(postgres, name_of(fresh_database), "deposit", "1")
     house = ApiHarness(fresh_database)
     client, provider = house.person(), house.person("merchant", scopes=["deposits:write", "payments:read"])
-    purse = client.wallet()
-    id = ordered(provider, "/v1/deposits", wallet=purse, amount="10.00", source="wire")
+    customer_wallet = client.wallet()
+    id = ordered(provider, "/v1/deposits", wallet=customer_wallet, amount="10.00", source="wire")
     house.post_payments()
     assert shown(client, id) == ("10.00", "0.10", "9.90", "9.90")
     assert shown(provider, id)[:3] == ("10.00", None, "10.00")
@@ -158,9 +156,9 @@ def test_of_a_deposit_the_owner_bears_it_and_a_provider_does_not_see_it(
     assert len(kinds(provider, id)) == 2
 
 
-def test_what_failed_cost_nothing(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
-    purse, target = client.wallet("9.99"), stranger.wallet()
-    id = ordered(client, "/v1/transfers", source=purse, target=target, amount="10.00")
+def test_failed_payment_costs_no_commission(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
+    customer_wallet, target = client.wallet("9.99"), stranger.wallet()
+    id = ordered(client, "/v1/transfers", source=customer_wallet, target=target, amount="10.00")
     house.post_payments()
     assert shown(client, id)[:3] == ("10.00", "0.00", "10.00")
     assert shown(stranger, id)[:3] == ("10.00", None, "10.00")
@@ -184,7 +182,7 @@ def preview(person: ApiUser, type: str, amount: str, currency: str = "EUR", **me
         ("withdrawal", "10.00", "EUR", "0.00", "10.00"),
     ],
 )
-def test_a_preview(
+def test_preview_shows_the_commission(
     house: ApiHarness, merchant: ApiUser, type: str, amount: str, currency: str, commission: str, arrives: str
 ) -> None:
     with house.unchanged():
@@ -196,26 +194,30 @@ def test_a_preview(
 
 
 def test_a_preview_between_ones_own_wallets(client: ApiUser, stranger: ApiUser) -> None:
-    purse, savings, theirs = client.wallet(), client.wallet(), stranger.wallet()
-    assert preview(client, "transfer", "10.00", source=purse, target=savings).get_json()["commission"] == "0.00"
-    assert preview(client, "transfer", "10.00", source=purse, target=theirs).get_json()["commission"] == "0.20"
-    assert preview(client, "transfer", "10.00", source=purse).get_json()["commission"] == "0.20"
+    customer_wallet, savings, theirs = client.wallet(), client.wallet(), stranger.wallet()
+    assert (
+        preview(client, "transfer", "10.00", source=customer_wallet, target=savings).get_json()["commission"] == "0.00"
+    )
+    assert (
+        preview(client, "transfer", "10.00", source=customer_wallet, target=theirs).get_json()["commission"] == "0.20"
+    )
+    assert preview(client, "transfer", "10.00", source=customer_wallet).get_json()["commission"] == "0.20"
     assert preview(client, "transfer", "10.00", target=savings).get_json()["commission"] == "0.00"
-    assert preview(client, "transfer", "10.00", source=theirs, target=purse).status_code == 404
+    assert preview(client, "transfer", "10.00", source=theirs, target=customer_wallet).status_code == 404
     assert preview(client, "transfer", "10.00", target="wal_" + "x" * 32).status_code == 404
 
 
-def test_a_preview_is_what_is_taken(
+def test_preview_equals_the_commission_taken(
     postgres: Postgres, database: Database, house: ApiHarness, client: ApiUser, merchant: ApiUser, ops: ApiUser
 ) -> None:
     costing(postgres, name_of(database), "charge", "1.5", currency="EUR", merchant_id=merchant.id, fixed=25)
-    purse, till = client.wallet("10.00"), merchant.wallet()
-    told = preview(merchant, "charge", "10.00", source=purse, target=till).get_json()
+    customer_wallet, merchant_wallet = client.wallet("10.00"), merchant.wallet()
+    told = preview(merchant, "charge", "10.00", source=customer_wallet, target=merchant_wallet).get_json()
     assert told["terms"] == {
         **{"percent": "1.5", "fixed": "0.25", "minimum": "0.00", "maximum": None},
         **{"smallest_paying_amount": "0.01", "smallest_paying_units": 1, "ending_minimum": None},
     }
-    id = ordered(merchant, "/v1/charges", wallet=purse, amount="10.00")
+    id = ordered(merchant, "/v1/charges", wallet=customer_wallet, amount="10.00")
     house.post_payments()
     assert shown(merchant, id)[1:3] == (told["commission"], told["arrives"]) == ("0.40", "9.60")
     assert preview(ops, "charge", "10.00", merchant=merchant.id).get_json()["commission"] == "0.40"
@@ -238,7 +240,7 @@ def test_a_preview_is_what_is_taken(
         ({"source": "x"}, "invalid_value"),
     ],
 )
-def test_a_preview_of_what_cannot_be(client: ApiUser, body: dict[str, Any], code: str) -> None:
+def test_invalid_previews_are_refused(client: ApiUser, body: dict[str, Any], code: str) -> None:
     answer = preview(client, **{"type": "transfer", "amount": "1.00", **body})
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
@@ -277,7 +279,7 @@ def test_terms_are_added_and_listed(house: ApiHarness, ops: ApiUser, auditor: Ap
         ({"percent": "2"}, None, 26, None),
     ],
 )
-def test_terms_say_what_is_free_and_which_minimum_ends_it(
+def test_terms_show_the_smallest_paying_amount(
     ops: ApiUser, body: dict[str, Any], amount: str | None, units: int | None, ending: str | None
 ) -> None:
     later = datetime.now(UTC) + timedelta(days=next(_days))
@@ -290,7 +292,7 @@ def test_terms_say_what_is_free_and_which_minimum_ends_it(
     assert listed == kept
 
 
-def test_what_splitting_saves_is_told_before_and_ended_by_that_minimum(
+def test_splitting_saving_is_shown_and_prevented_by_minimum(
     postgres: Postgres, database: Database, client: ApiUser
 ) -> None:
     told = preview(client, "transfer", "0.25").get_json()
@@ -301,7 +303,7 @@ def test_what_splitting_saves_is_told_before_and_ended_by_that_minimum(
     assert preview(client, "transfer", "0.25", "CHF").get_json()["commission"] == "0.01"
 
 
-def test_of_racing_terms_for_one_moment_one_wins(house: ApiHarness, ops: ApiUser) -> None:
+def test_racing_terms_for_one_time_one_wins(house: ApiHarness, ops: ApiUser) -> None:
     body = {"type": "charge", "percent": "9", "valid_from": "2199-01-01T00:00:00Z", **WHY}
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: ops.call("POST", TERMS, json=body).status_code, range(8)))
@@ -322,7 +324,7 @@ def test_all_terms_page_by_page(ops: ApiUser) -> None:
     assert seen == sorted(set(seen), reverse=True)
 
 
-def test_terms_are_told_a_minute_ahead_and_once(house: ApiHarness, ops: ApiUser) -> None:
+def test_terms_need_a_minute_of_notice(house: ApiHarness, ops: ApiUser) -> None:
     now = house.execute("SELECT now()")[0]
     body = {"type": "withdrawal", "percent": "1", **WHY}
     for early in (now - DAY, now, now + timedelta(seconds=50)):
@@ -362,7 +364,9 @@ def test_terms_are_told_a_minute_ahead_and_once(house: ApiHarness, ops: ApiUser)
         ({"rate": "1"}, "unknown_field", "/rate"),
     ],
 )  # fmt: skip
-def test_terms_that_cannot_be(house: ApiHarness, ops: ApiUser, body: dict[str, Any], code: str, pointer: str) -> None:
+def test_invalid_terms_are_refused(
+    house: ApiHarness, ops: ApiUser, body: dict[str, Any], code: str, pointer: str
+) -> None:
     count = "SELECT count(*) FROM commission_terms"
     before = house.execute(count)
     answer = ops.call("POST", TERMS, json={"type": "charge", "percent": "2", **WHY, **body})
@@ -395,15 +399,17 @@ def test_only_ops_make_terms_and_only_readers_see_them(house: ApiHarness, role: 
         assert person.get(path).status_code == (200 if role == "auditor" else 403)
 
 
-def test_the_report_is_that_of_the_operations(postgres: Postgres, fresh_database: Database) -> None:
+def test_report_equals_the_operations(postgres: Postgres, fresh_database: Database) -> None:
     charge_commission(postgres, name_of(fresh_database))
     house = ApiHarness(fresh_database)
     ops, client, merchant = house.person("ops"), house.person(), house.person("merchant")
     today = house.execute("SELECT (now() AT TIME ZONE 'UTC')::date")[0]
     for currency, funds, amount in (("EUR", "100.00", "10.00"), ("JPY", "10000", "1000")):
-        purse, till = client.wallet(funds, currency), merchant.wallet(currency=currency)
-        ordered(client, "/v1/transfers", source=purse, target=till, amount=amount, currency=currency)
-        charge = ordered(merchant, "/v1/charges", wallet=purse, amount=amount, currency=currency)
+        customer_wallet, merchant_wallet = client.wallet(funds, currency), merchant.wallet(currency=currency)
+        ordered(
+            client, "/v1/transfers", source=customer_wallet, target=merchant_wallet, amount=amount, currency=currency
+        )
+        charge = ordered(merchant, "/v1/charges", wallet=customer_wallet, amount=amount, currency=currency)
         house.post_payments()
         merchant.order("/v1/refunds", {"charge": charge, "reason": "duplicate"})
         house.post_payments()
@@ -442,7 +448,7 @@ def test_the_report_is_that_of_the_operations(postgres: Postgres, fresh_database
         ("from=2026-01-01&to=2026-01-01&type=charge", "unknown_parameter"),
     ],
 )
-def test_a_report_of_days_that_cannot_be(ops: ApiUser, query: str, code: str) -> None:
+def test_invalid_report_ranges_are_refused(ops: ApiUser, query: str, code: str) -> None:
     answer = ops.get(f"/v1/ops/commissions?{query}")
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 

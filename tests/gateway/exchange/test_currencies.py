@@ -1,4 +1,4 @@
-"""Currencies that ops add and change while the house is open, and amounts at the edges of what they hold."""
+"""Currencies added and changed by ops at run time, and amounts at their bounds."""
 
 import secrets
 import string
@@ -15,7 +15,7 @@ from workers.posting.poster import Poster
 
 @pytest.fixture(scope="module")
 def ops(house: ApiHarness) -> ApiUser:
-    """Whoever runs the house."""
+    """A user with the role ops."""
     return house.person("ops")
 
 
@@ -53,7 +53,7 @@ def audited(house: ApiHarness, code: str) -> list[dict[str, Any]]:
     return house.execute("SELECT to_jsonb(l) FROM audit_log l WHERE target = %s ORDER BY id", code)
 
 
-def test_a_new_currency(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
+def test_new_currency_can_be_used_at_once(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
     answer = add(ops, kind="crypto", digits=8, name="Coin", minimum="0.00000010", balance_maximum="21000000")
     body = answer.get_json()
     code = body["code"]
@@ -77,7 +77,7 @@ def test_a_new_currency(house: ApiHarness, ops: ApiUser, client: ApiUser) -> Non
     assert accounts == ["commission", "crypto", "exchange", "internal", "wallet", "wire"]
 
 
-def test_what_is_known_already_is_not_sent_again(ops: ApiUser, client: ApiUser) -> None:
+def test_known_etag_answers_304(ops: ApiUser, client: ApiUser) -> None:
     code = added(ops)
     tag = client.get(f"/v1/currencies/{code}").headers["ETag"]
     assert client.get(f"/v1/currencies/{code}", **{"If-None-Match": tag}).status_code == 304
@@ -85,7 +85,7 @@ def test_what_is_known_already_is_not_sent_again(ops: ApiUser, client: ApiUser) 
     assert client.get(f"/v1/currencies/{code}", **{"If-None-Match": tag}).status_code == 200
 
 
-def test_a_code_that_is_taken(house: ApiHarness, ops: ApiUser) -> None:
+def test_duplicate_currency_code_is_refused(house: ApiHarness, ops: ApiUser) -> None:
     code = added(ops)
     before = house.execute("SELECT count(*) FROM currencies") + house.execute("SELECT count(*) FROM accounts")
     for taken in (code, "EUR"):
@@ -122,7 +122,7 @@ def test_a_code_that_is_taken(house: ApiHarness, ops: ApiUser) -> None:
         ({"version": 7}, "unknown_field"),
     ],
 )
-def test_what_is_no_currency(house: ApiHarness, ops: ApiUser, members: dict[str, Any], code: str) -> None:
+def test_invalid_currencies_are_refused(house: ApiHarness, ops: ApiUser, members: dict[str, Any], code: str) -> None:
     count = house.execute("SELECT count(*) FROM currencies")
     with house.unchanged():
         answer = add(ops, **members)
@@ -157,7 +157,7 @@ def test_a_change_needs_the_etag_of_what_is_changed(
     assert ops.get(f"/v1/currencies/{code}").get_json()["name"] == "Points"
 
 
-def test_an_old_etag_loses(ops: ApiUser) -> None:
+def test_currency_change_with_an_old_etag_is_refused(ops: ApiUser) -> None:
     code = added(ops)
     old = ops.get(f"/v1/currencies/{code}").headers["ETag"]
     assert change(ops, code, {"name": "Points"}, old).headers["ETag"] == old, "what changes nothing is no version"
@@ -179,7 +179,7 @@ def test_an_old_etag_loses(ops: ApiUser) -> None:
         ({"is_active": "false"}, "invalid_type"),
     ],
 )
-def test_what_is_no_change(house: ApiHarness, ops: ApiUser, body: dict[str, Any], code: str) -> None:
+def test_invalid_currency_changes_are_refused(house: ApiHarness, ops: ApiUser, body: dict[str, Any], code: str) -> None:
     bounded = added(ops, minimum="1.00", maximum="9.00")
     before = ops.get(f"/v1/currencies/{bounded}").get_json()
     with house.unchanged():
@@ -189,7 +189,7 @@ def test_what_is_no_change(house: ApiHarness, ops: ApiUser, body: dict[str, Any]
 
 
 @pytest.mark.parametrize("code", ["ZZZ", "eur", "EUR%00", "%27%20OR%201=1", "A" * 200])
-def test_an_unknown_currency(ops: ApiUser, code: str) -> None:
+def test_unknown_currency_answers_not_found(ops: ApiUser, code: str) -> None:
     assert ops.get(f"/v1/currencies/{code}").status_code == 404
     assert change(ops, code, {"name": "x"}).status_code == 404
 
@@ -238,7 +238,7 @@ def test_an_inactive_currency_takes_no_new_payments(house: ApiHarness, ops: ApiU
     assert pay(client, wallet, other, "1.00", code)["state"] == "COMPLETED"
 
 
-def test_the_most_that_a_wallet_may_hold(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
+def test_balance_maximum_of_a_currency_is_kept(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
     """The trigger accounts_get_their_ceiling gives it to wallets that are opened from then on."""
     code = added(ops)
     before = client.wallet("50.00", code)
@@ -277,7 +277,7 @@ def test_amounts_at_the_edges_of_every_digit(
     assert client.get(f"/v1/wallets/{source}").get_json()["available"].strip("0.") == ""
 
 
-def test_more_than_a_balance_can_hold(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
+def test_balance_above_the_storable_maximum_fails(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
     code = added(ops, digits=18)
     most = "9" * 20 + "." + "9" * 18
     full, other = client.wallet(most, code), client.wallet(currency=code)

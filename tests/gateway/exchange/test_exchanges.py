@@ -20,7 +20,7 @@ RATE = {"source": "EUR", "target": "USD", "rate": "1.0837", "source_name": "ECB"
 
 @pytest.fixture(scope="module")
 def ops(house: ApiHarness) -> ApiUser:
-    """Somebody who tells rates."""
+    """A user with the role ops, who sets rates."""
     return house.person("ops")
 
 
@@ -33,7 +33,7 @@ def told(ops: ApiUser) -> None:
 
 @pytest.fixture(autouse=True)
 def kept_promises(house: ApiHarness) -> Iterator[None]:
-    """Whatever a test did, the books are in order."""
+    """The invariants hold after each test."""
     yield
     with transaction(house.worker) as connection:
         assert violations(connection) == []
@@ -78,7 +78,7 @@ def position(house: ApiHarness, code: str, currency: str) -> int:
     return int(house.execute("SELECT balance FROM accounts WHERE code = %s AND currency = %s", code, currency)[0])
 
 
-def test_rates_are_told_by_ops_and_seen_by_all(client: ApiUser, ops: ApiUser) -> None:
+def test_rates_are_set_by_ops_and_read_by_all(client: ApiUser, ops: ApiUser) -> None:
     ops.call("PUT", "/v1/exchange-rates", json=RATE | {"rate": "1.1", "valid_from": "2190-01-01T00:00:00Z"})
     listed = client.get("/v1/exchange-rates").get_json()["data"]
     assert [(row["source"], row["target"], row["rate"], row["spread"], row["source_name"]) for row in listed] == [
@@ -106,7 +106,7 @@ def test_rates_are_told_by_ops_and_seen_by_all(client: ApiUser, ops: ApiUser) ->
         ({"source_name": ""}, "invalid_value"),
     ],
 )
-def test_what_is_no_rate(ops: ApiUser, change: dict, code: str, unchanged: None) -> None:
+def test_invalid_rates_are_refused(ops: ApiUser, change: dict, code: str, unchanged: None) -> None:
     answer = ops.call("PUT", "/v1/exchange-rates", json=RATE | change)
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
@@ -154,13 +154,13 @@ def test_quotes(client: ApiUser, asked: dict, source: str, target: str, commissi
         ({"type": "transfer"}, "unknown_field"),
     ],
 )
-def test_what_is_not_quoted(house: ApiHarness, client: ApiUser, asked: dict, code: str | None) -> None:
+def test_invalid_quotes_are_refused(house: ApiHarness, client: ApiUser, asked: dict, code: str | None) -> None:
     body = {"source_currency": "EUR", "target_currency": "USD", "amount": "1.00", "side": "source"} | asked
     answer = client.call("POST", "/v1/quotes", json=body)
     assert (answer.status_code, answer.get_json().get("code")) == ((422, code) if code else (201, None))
 
 
-def test_an_exchange(house: ApiHarness, client: ApiUser, euros: str, dollars: str) -> None:
+def test_exchange_is_accepted_and_completed(house: ApiHarness, client: ApiUser, euros: str, dollars: str) -> None:
     before = position(house, "exchange", "EUR"), position(house, "exchange", "USD")
     answer = exchange(client, euros, dollars, quote(client)["id"])
     assert (answer.status_code, answer.get_json()["state"]) == (202, "INITIATED")
@@ -258,7 +258,7 @@ def test_a_transfer_is_for_what_the_quote_says(
         assert f"{right} EUR" in answer.get_json()["detail"]
 
 
-def test_what_one_use_would_bring_nothing_of_is_offered_to_the_other(
+def test_quote_offers_only_the_use_that_is_not_zero(
     house: ApiHarness, client: ApiUser, stranger: ApiUser, dollars: str, terms: Any
 ) -> None:
     terms("percent = 50")
@@ -278,7 +278,7 @@ def test_what_one_use_would_bring_nothing_of_is_offered_to_the_other(
         " WHERE id = %s",
     ],
 )
-def test_the_poster_looks_at_the_offer_to_others(
+def test_poster_checks_the_transfer_offer(
     house: ApiHarness, client: ApiUser, stranger: ApiUser, euros: str, forged: str
 ) -> None:
     theirs, made = stranger.wallet(currency="USD"), quote(client)
@@ -291,9 +291,7 @@ def test_the_poster_looks_at_the_offer_to_others(
     assert (client.balance(euros), stranger.balance(theirs)) == ("100.00", "0.00")
 
 
-def test_of_twenty_racing_uses_of_one_quote_one_is_a_payment(
-    house: ApiHarness, client: ApiUser, euros: str, dollars: str
-) -> None:
+def test_twenty_racing_uses_of_a_quote_one_wins(house: ApiHarness, client: ApiUser, euros: str, dollars: str) -> None:
     made = quote(client, "5.00")
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda _: exchange(client, euros, dollars, made["id"]), range(20)))
@@ -305,7 +303,7 @@ def test_of_twenty_racing_uses_of_one_quote_one_is_a_payment(
     assert house.execute(used, made["id"]) == [1]
 
 
-def test_one_key_one_exchange_even_after_the_quote_is_over(
+def test_exchange_replay_works_after_the_quote_expired(
     house: ApiHarness, client: ApiUser, euros: str, dollars: str
 ) -> None:
     made = quote(client, "5.00")
@@ -319,7 +317,7 @@ def test_one_key_one_exchange_even_after_the_quote_is_over(
 
 
 def over(house: ApiHarness, quote_id: str) -> None:
-    """The quote was given an hour earlier, as the owner past the triggers."""
+    """Date the quote back by an hour, as the table owner without triggers."""
     house.execute("ALTER TABLE quotes DISABLE TRIGGER USER")
     house.execute(
         "UPDATE quotes SET created_at = created_at - interval '1 hour', expires_at = expires_at - interval '1 hour'"
@@ -329,7 +327,7 @@ def over(house: ApiHarness, quote_id: str) -> None:
     house.execute("ALTER TABLE quotes ENABLE TRIGGER USER")
 
 
-def test_a_quote_that_is_over(house: ApiHarness, client: ApiUser, euros: str, dollars: str) -> None:
+def test_expired_quote_is_refused(house: ApiHarness, client: ApiUser, euros: str, dollars: str) -> None:
     made = quote(client)
     over(house, made["id"])
     with house.unchanged():
@@ -347,7 +345,9 @@ def test_a_quote_that_is_over(house: ApiHarness, client: ApiUser, euros: str, do
         "UPDATE quotes SET created_at = '2020-01-01', expires_at = '2020-01-02' WHERE id = %s",
     ],
 )
-def test_the_poster_looks_again(house: ApiHarness, client: ApiUser, euros: str, dollars: str, forged: str) -> None:
+def test_poster_checks_the_quote_again(
+    house: ApiHarness, client: ApiUser, euros: str, dollars: str, forged: str
+) -> None:
     made = quote(client)
     id = exchange(client, euros, dollars, made["id"]).get_json()["id"]
     house.execute("ALTER TABLE quotes DISABLE TRIGGER USER")
@@ -358,7 +358,9 @@ def test_the_poster_looks_again(house: ApiHarness, client: ApiUser, euros: str, 
     assert (client.balance(euros), client.balance(dollars)) == ("100.00", "0.00")
 
 
-def test_what_was_ordered_in_time_is_posted_later(house: ApiHarness, client: ApiUser, euros: str, dollars: str) -> None:
+def test_exchange_created_in_time_is_posted_after_expiry(
+    house: ApiHarness, client: ApiUser, euros: str, dollars: str
+) -> None:
     made = quote(client)
     id = exchange(client, euros, dollars, made["id"]).get_json()["id"]
     house.execute("ALTER TABLE quotes DISABLE TRIGGER USER")
@@ -372,14 +374,14 @@ def test_what_was_ordered_in_time_is_posted_later(house: ApiHarness, client: Api
     assert shown(client, id)["state"] == "COMPLETED"
 
 
-def test_an_exchange_fails_when_the_money_lacks(house: ApiHarness, client: ApiUser, euros: str, dollars: str) -> None:
+def test_exchange_above_the_balance_fails(house: ApiHarness, client: ApiUser, euros: str, dollars: str) -> None:
     id = exchange(client, euros, dollars, quote(client, "100.01")["id"]).get_json()["id"]
     house.post_payments()
     assert shown(client, id)["failure"]["code"] == "insufficient_funds"
     assert (client.balance(euros), client.balance(dollars)) == ("100.00", "0.00")
 
 
-def test_whose_quote_and_for_what(
+def test_quote_of_another_or_for_another_use_is_refused(
     house: ApiHarness, client: ApiUser, stranger: ApiUser, euros: str, dollars: str
 ) -> None:
     made, foreign, theirs = quote(client), quote(stranger), stranger.wallet(currency="USD")

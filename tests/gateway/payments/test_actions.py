@@ -14,32 +14,32 @@ LONG_AGO = "2001-02-03T04:05:06Z"
 
 
 @pytest.fixture
-def purse(client: ApiUser) -> str:
+def customer_wallet(client: ApiUser) -> str:
     """A wallet of the client's with 100.00 EUR."""
     return client.wallet("100.00")
 
 
 @pytest.fixture
-def till(merchant: ApiUser) -> str:
+def merchant_wallet(merchant: ApiUser) -> str:
     """A wallet of the merchant's."""
     return merchant.wallet()
 
 
 @pytest.fixture
-def held(house: ApiHarness, merchant: ApiUser, purse: str, till: str) -> str:
+def held(house: ApiHarness, merchant: ApiUser, customer_wallet: str, merchant_wallet: str) -> str:
     """The id of a charge of 40.00 that is AUTHORIZED."""
-    charge = merchant.order("/v1/charges", order(purse, capture=False)).get_json()
+    charge = merchant.order("/v1/charges", order(customer_wallet, capture=False)).get_json()
     house.post_payments()
     assert merchant.get(f"/v1/payments/{charge['id']}").get_json()["state"] == "AUTHORIZED"
     return charge["id"]
 
 
-def order(purse: str, **members: Any) -> dict[str, Any]:
-    return {"wallet": purse, "amount": "40.00", "currency": "EUR", **members}
+def order(customer_wallet: str, **members: Any) -> dict[str, Any]:
+    return {"wallet": customer_wallet, "amount": "40.00", "currency": "EUR", **members}
 
 
-def funds(client: ApiUser, purse: str) -> tuple[str, str, str]:
-    wallet = client.get(f"/v1/wallets/{purse}").get_json()
+def funds(client: ApiUser, customer_wallet: str) -> tuple[str, str, str]:
+    wallet = client.get(f"/v1/wallets/{customer_wallet}").get_json()
     return wallet["balance"], wallet["held"], wallet["available"]
 
 
@@ -48,18 +48,20 @@ def story(person: ApiUser, id: str) -> tuple[str, str | None, str | None]:
     return payment["state"], payment["captured_amount"], payment["failure"] and payment["failure"]["code"]
 
 
-def test_what_is_held_is_not_available_and_not_gone(client: ApiUser, purse: str, held: str, till: str) -> None:
-    assert funds(client, purse) == ("100.00", "40.00", "60.00")
+def test_hold_reduces_available_but_not_balance(
+    client: ApiUser, customer_wallet: str, held: str, merchant_wallet: str
+) -> None:
+    assert funds(client, customer_wallet) == ("100.00", "40.00", "60.00")
     assert story(client, held) == ("AUTHORIZED", "0.00", None)
 
 
 @pytest.mark.parametrize(("body", "taken", "left"), [({}, "40.00", "60.00"), ({"amount": "15.50"}, "15.50", "84.50")])
-def test_a_capture(
+def test_capture_takes_the_amount_and_releases_the_rest(
     house: ApiHarness,
     client: ApiUser,
     merchant: ApiUser,
-    purse: str,
-    till: str,
+    customer_wallet: str,
+    merchant_wallet: str,
     held: str,
     body: dict,
     taken: str,
@@ -69,40 +71,42 @@ def test_a_capture(
     assert (answer.status_code, answer.headers["Location"]) == (202, f"/v1/payments/{held}")
     house.post_payments()
     assert story(merchant, held) == ("COMPLETED", taken, None)
-    assert funds(client, purse) == (left, "0.00", left)
-    assert merchant.balance(till) == taken
+    assert funds(client, customer_wallet) == (left, "0.00", left)
+    assert merchant.balance(merchant_wallet) == taken
     again = merchant.order(f"/v1/charges/{held}/capture", body)
     assert (again.status_code, again.get_json()["code"]) == (409, "illegal_transition")
 
 
-def test_a_void(house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str, held: str) -> None:
+def test_void_releases_the_hold(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str, held: str
+) -> None:
     assert merchant.order(f"/v1/charges/{held}/void", {}).status_code == 202
     house.post_payments()
     assert story(merchant, held) == ("FAILED", "0.00", "canceled")
-    assert funds(client, purse) == ("100.00", "0.00", "100.00")
+    assert funds(client, customer_wallet) == ("100.00", "0.00", "100.00")
     assert merchant.order(f"/v1/charges/{held}/capture", {}).get_json()["code"] == "illegal_transition"
 
 
-def test_a_hold_expires_and_cannot_be_captured_any_more(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, held: str
+def test_expired_hold_cannot_be_captured(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, held: str
 ) -> None:
     house.execute("UPDATE payments SET hold_expires_at = now() WHERE id = %s", held)
     assert merchant.order(f"/v1/charges/{held}/capture", {}).status_code == 202, "it is decided under lock"
     house.post_payments()
     assert story(merchant, held) == ("FAILED", "0.00", "expired")
-    assert funds(client, purse) == ("100.00", "0.00", "100.00")
+    assert funds(client, customer_wallet) == ("100.00", "0.00", "100.00")
     assert house.execute("SELECT outcome FROM commands WHERE payment_id = %s", held) == ["refused"]
     assert merchant.order(f"/v1/charges/{held}/capture", {}).get_json()["code"] == "illegal_transition"
 
 
-def test_a_hold_that_nobody_asks_about_expires(house: ApiHarness, merchant: ApiUser, held: str) -> None:
+def test_hold_expires_without_any_request(house: ApiHarness, merchant: ApiUser, held: str) -> None:
     house.execute("UPDATE payments SET hold_expires_at = now() WHERE id = %s", held)
     house.post_payments()
     assert story(merchant, held) == ("FAILED", "0.00", "expired")
 
 
-def test_of_twenty_racing_captures_and_voids_one_counts(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str, held: str
+def test_twenty_racing_captures_and_voids_one_wins(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str, held: str
 ) -> None:
     with ThreadPoolExecutor(20) as pool:
         ends = ["capture", "void"] * 10
@@ -113,11 +117,13 @@ def test_of_twenty_racing_captures_and_voids_one_counts(
     house.post_payments()
     won = ends[codes.index(202)]
     assert story(merchant, held)[0] == ("COMPLETED" if won == "capture" else "FAILED")
-    assert merchant.balance(till) == ("40.00" if won == "capture" else "0.00")
-    assert funds(client, purse)[1] == "0.00"
+    assert merchant.balance(merchant_wallet) == ("40.00" if won == "capture" else "0.00")
+    assert funds(client, customer_wallet)[1] == "0.00"
 
 
-def test_one_key_orders_one_capture(house: ApiHarness, merchant: ApiUser, till: str, held: str) -> None:
+def test_capture_with_a_used_key_is_a_replay(
+    house: ApiHarness, merchant: ApiUser, merchant_wallet: str, held: str
+) -> None:
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda _: merchant.order(f"/v1/charges/{held}/capture", {}, key="k"), range(20)))
     assert {answer.status_code for answer in answers} == {202}
@@ -127,7 +133,7 @@ def test_one_key_orders_one_capture(house: ApiHarness, merchant: ApiUser, till: 
     assert (replay.status_code, replay.get_json()["state"]) == (202, "COMPLETED")
     other = merchant.order(f"/v1/charges/{held}/capture", {"amount": "1.00"}, key="k")
     assert (other.status_code, other.get_json()["code"]) == (422, "idempotency_key_reused")
-    assert merchant.balance(till) == "40.00"
+    assert merchant.balance(merchant_wallet) == "40.00"
 
 
 @pytest.mark.parametrize(
@@ -139,13 +145,13 @@ def test_one_key_orders_one_capture(house: ApiHarness, merchant: ApiUser, till: 
         (1, "amount_must_be_string"),
     ],
 )
-def test_what_cannot_be_captured(merchant: ApiUser, held: str, amount: Any, code: str, unchanged: None) -> None:
+def test_invalid_captures_are_refused(merchant: ApiUser, held: str, amount: Any, code: str, unchanged: None) -> None:
     answer = merchant.order(f"/v1/charges/{held}/capture", {"amount": amount})
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
 
 @pytest.mark.parametrize("end", ["charges/{}/capture", "charges/{}/void", "payments/{}/cancel"])
-def test_only_the_maker_ends_a_payment(house: ApiHarness, client: ApiUser, held: str, end: str) -> None:
+def test_only_the_initiator_may_act_on_a_payment(house: ApiHarness, client: ApiUser, held: str, end: str) -> None:
     people = (house.person("merchant"), client)
     with house.unchanged():
         for person in people:
@@ -155,9 +161,9 @@ def test_only_the_maker_ends_a_payment(house: ApiHarness, client: ApiUser, held:
             assert theirs.status_code in (403, 404)
 
 
-def test_a_scheduled_transfer_waits_and_can_be_canceled(house: ApiHarness, client: ApiUser, purse: str) -> None:
+def test_scheduled_transfer_waits_and_can_be_canceled(house: ApiHarness, client: ApiUser, customer_wallet: str) -> None:
     target = client.wallet()
-    transfer = {"source": purse, "target": target, "amount": "1.00", "currency": "EUR", "scheduled_at": LATER}
+    transfer = {"source": customer_wallet, "target": target, "amount": "1.00", "currency": "EUR", "scheduled_at": LATER}
     waiting, canceled = (client.order("/v1/transfers", transfer).get_json()["id"] for _ in range(2))
     house.post_payments()
     shown = client.get(f"/v1/payments/{waiting}").get_json()
@@ -172,29 +178,29 @@ def test_a_scheduled_transfer_waits_and_can_be_canceled(house: ApiHarness, clien
     assert client.order(f"/v1/payments/{waiting}/cancel", {}).get_json()["code"] == "illegal_transition"
 
 
-def test_what_is_scheduled_for_the_past_is_due_at_once(house: ApiHarness, client: ApiUser, purse: str) -> None:
-    transfer = {"source": purse, "target": client.wallet(), "amount": "1.00", "currency": "EUR"}
+def test_payment_scheduled_in_the_past_is_due_at_once(house: ApiHarness, client: ApiUser, customer_wallet: str) -> None:
+    transfer = {"source": customer_wallet, "target": client.wallet(), "amount": "1.00", "currency": "EUR"}
     id = client.order("/v1/transfers", {**transfer, "scheduled_at": LONG_AGO}).get_json()["id"]
     house.post_payments()
     assert story(client, id)[0] == "COMPLETED"
 
 
-def test_what_is_not_posted_in_time_fails(house: ApiHarness, client: ApiUser, purse: str) -> None:
-    transfer = {"source": purse, "target": client.wallet(), "amount": "1.00", "currency": "EUR"}
+def test_payment_not_posted_before_expiry_fails(house: ApiHarness, client: ApiUser, customer_wallet: str) -> None:
+    transfer = {"source": customer_wallet, "target": client.wallet(), "amount": "1.00", "currency": "EUR"}
     id = client.order("/v1/transfers", {**transfer, "expires_at": LONG_AGO}).get_json()["id"]
     house.post_payments()
     assert story(client, id)[::2] == ("FAILED", "expired")
-    assert client.balance(purse) == "100.00"
+    assert client.balance(customer_wallet) == "100.00"
 
 
-def test_what_would_expire_before_it_is_due_is_refused(client: ApiUser, purse: str, unchanged: None) -> None:
-    transfer = {"source": purse, "target": purse[:-1] + "x", "amount": "1.00", "currency": "EUR"}
+def test_expiry_before_the_schedule_is_refused(client: ApiUser, customer_wallet: str, unchanged: None) -> None:
+    transfer = {"source": customer_wallet, "target": customer_wallet[:-1] + "x", "amount": "1.00", "currency": "EUR"}
     answer = client.order("/v1/transfers", {**transfer, "scheduled_at": LATER, "expires_at": LONG_AGO})
     assert (answer.status_code, answer.get_json()["errors"][0]["pointer"]) == (422, "/expires_at")
 
 
-def test_what_is_scheduled_is_not_stuck(house: ApiHarness, client: ApiUser, purse: str) -> None:
-    transfer = {"source": purse, "target": client.wallet(), "amount": "1.00", "currency": "EUR"}
+def test_scheduled_payment_is_not_stuck(house: ApiHarness, client: ApiUser, customer_wallet: str) -> None:
+    transfer = {"source": customer_wallet, "target": client.wallet(), "amount": "1.00", "currency": "EUR"}
     waiting = client.order("/v1/transfers", {**transfer, "scheduled_at": LATER}).get_json()["id"]
     late = client.order("/v1/transfers", transfer).get_json()["id"]
     stuck = house.person("ops").get("/v1/ops/payments?stuck=0").get_json()["data"]
@@ -202,10 +208,10 @@ def test_what_is_scheduled_is_not_stuck(house: ApiHarness, client: ApiUser, purs
     assert waiting not in {row["id"] for row in stuck}
 
 
-def test_a_cancel_that_came_too_late_leaves_the_hold_to_be_captured(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
+def test_cancel_after_authorization_leaves_the_hold(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
-    id = merchant.order("/v1/charges", order(purse, capture=False)).get_json()["id"]
+    id = merchant.order("/v1/charges", order(customer_wallet, capture=False)).get_json()["id"]
     house.post_payments()
     house.execute(
         "INSERT INTO commands (id, kind, payment_id, user_id) VALUES (%s, 'cancel', %s, %s)",

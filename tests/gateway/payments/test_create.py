@@ -8,15 +8,15 @@ from tests.gateway.harness import ApiHarness, ApiUser
 
 
 @pytest.fixture
-def purse(client: ApiUser) -> str:
+def customer_wallet(client: ApiUser) -> str:
     return client.wallet("100.00")
 
 
-def charge(purse: str, **rest: Any) -> dict[str, Any]:
-    return {"wallet": purse, "amount": "10.00", "currency": "EUR", **rest}
+def charge(customer_wallet: str, **rest: Any) -> dict[str, Any]:
+    return {"wallet": customer_wallet, "amount": "10.00", "currency": "EUR", **rest}
 
 
-def test_a_deposit(house: ApiHarness, client: ApiUser, rings: list) -> None:
+def test_deposit_is_accepted_and_completed(house: ApiHarness, client: ApiUser, rings: list) -> None:
     wallet = client.wallet()
     rings.clear()
     order = {"wallet": wallet, "amount": "25", "currency": "EUR", "source": "crypto", "metadata": {"ref": "é"}}
@@ -42,36 +42,48 @@ def test_a_deposit(house: ApiHarness, client: ApiUser, rings: list) -> None:
 
 
 @pytest.mark.parametrize("source", ["bank", "internal", "commission", "", None, 1, "WIRE"])
-def test_a_deposit_from_nowhere(house: ApiHarness, client: ApiUser, purse: str, source: object) -> None:
+def test_deposit_from_unknown_source_is_refused(
+    house: ApiHarness, client: ApiUser, customer_wallet: str, source: object
+) -> None:
     with house.unchanged():
-        order = {"wallet": purse, "amount": "1.00", "currency": "EUR", "source": source}
+        order = {"wallet": customer_wallet, "amount": "1.00", "currency": "EUR", "source": source}
         assert client.order("/v1/deposits", order).status_code == 422
 
 
-def test_a_transfer(house: ApiHarness, client: ApiUser, stranger: ApiUser, purse: str) -> None:
+def test_transfer_is_accepted_and_completed(
+    house: ApiHarness, client: ApiUser, stranger: ApiUser, customer_wallet: str
+) -> None:
     target = stranger.wallet()
-    order = {"source": purse, "target": target, "amount": "30.00", "currency": "EUR", "summary": "Re\u0301pas"}
+    order = {
+        "source": customer_wallet,
+        "target": target,
+        "amount": "30.00",
+        "currency": "EUR",
+        "summary": "Re\u0301pas",
+    }
     payment = client.order("/v1/transfers", order).get_json()
     assert payment["summary"] == "Répas"
     assert payment["target"] == {"wallet": target, "name": "Zed", "last4": target[-4:]}
     house.post_payments()
     received = stranger.get(f"/v1/payments/{payment['id']}").get_json()
-    assert received["source"] == {"wallet": None, "name": "Ann", "last4": purse[-4:]}
+    assert received["source"] == {"wallet": None, "name": "Ann", "last4": customer_wallet[-4:]}
     assert (received["balance_after"], received["commission"]) == ("30.00", None)
-    assert (client.balance(purse), stranger.balance(target)) == ("70.00", "30.00")
+    assert (client.balance(customer_wallet), stranger.balance(target)) == ("70.00", "30.00")
 
 
-def test_a_transfer_between_own_wallets_shows_the_payers_balance(
-    house: ApiHarness, client: ApiUser, purse: str
+def test_transfer_between_own_wallets_shows_payer_balance(
+    house: ApiHarness, client: ApiUser, customer_wallet: str
 ) -> None:
-    order = {"source": purse, "target": client.wallet(), "amount": "30.00", "currency": "EUR"}
+    order = {"source": customer_wallet, "target": client.wallet(), "amount": "30.00", "currency": "EUR"}
     id = client.order("/v1/transfers", order).get_json()["id"]
     house.post_payments()
     assert client.get(f"/v1/payments/{id}").get_json()["balance_after"] == "70.00"
 
 
-def test_a_transfer_that_is_not_covered(house: ApiHarness, client: ApiUser, stranger: ApiUser, purse: str) -> None:
-    order = {"source": purse, "target": stranger.wallet(), "amount": "100.01", "currency": "EUR"}
+def test_transfer_above_the_balance_fails(
+    house: ApiHarness, client: ApiUser, stranger: ApiUser, customer_wallet: str
+) -> None:
+    order = {"source": customer_wallet, "target": stranger.wallet(), "amount": "100.01", "currency": "EUR"}
     id = client.order("/v1/transfers", order).get_json()["id"]
     house.post_payments()
     answer = client.get(f"/v1/payments/{id}")
@@ -80,22 +92,22 @@ def test_a_transfer_that_is_not_covered(house: ApiHarness, client: ApiUser, stra
     assert answer.get_json()["failure"]["code"] == "insufficient_funds"
     assert answer.get_json()["failure"]["retryable"] is True
     assert client.get(f"/v1/payments/{id}/operations").get_json()["data"] == []
-    assert client.balance(purse) == "100.00"
+    assert client.balance(customer_wallet) == "100.00"
 
 
-def test_a_transfer_to_nobody(house: ApiHarness, client: ApiUser, purse: str) -> None:
+def test_transfer_to_unknown_wallet_is_refused(house: ApiHarness, client: ApiUser, customer_wallet: str) -> None:
     with house.unchanged():
-        order = {"source": purse, "target": "wal_" + "x" * 32, "amount": "1.00", "currency": "EUR"}
+        order = {"source": customer_wallet, "target": "wal_" + "x" * 32, "amount": "1.00", "currency": "EUR"}
         answer = client.order("/v1/transfers", order)
     assert (answer.status_code, answer.get_json()["errors"][0]["pointer"]) == (404, "/target")
 
 
-def test_a_charge_goes_to_the_oldest_active_wallet(house: ApiHarness, merchant: ApiUser, purse: str) -> None:
+def test_a_charge_goes_to_the_oldest_active_wallet(house: ApiHarness, merchant: ApiUser, customer_wallet: str) -> None:
     merchant.wallet(currency="USD")
     inactive, oldest, newest = merchant.wallet(), merchant.wallet(), merchant.wallet()
     house.execute("UPDATE accounts SET is_active = false WHERE token = %s", inactive)
-    to_oldest = merchant.order("/v1/charges", charge(purse, capture=True, summary="Coffee", reference="A-1"))
-    to_newest = merchant.order("/v1/charges", charge(purse, target=newest))
+    to_oldest = merchant.order("/v1/charges", charge(customer_wallet, capture=True, summary="Coffee", reference="A-1"))
+    to_newest = merchant.order("/v1/charges", charge(customer_wallet, target=newest))
     assert to_oldest.get_json()["target"]["wallet"] == oldest
     assert to_newest.get_json()["target"]["wallet"] == newest
     house.post_payments()
@@ -118,15 +130,17 @@ def test_a_charge_goes_to_the_oldest_active_wallet(house: ApiHarness, merchant: 
         ({"wallet": "wal_short"}, "invalid_value"),
     ],
 )
-def test_charges_that_are_refused(house: ApiHarness, merchant: ApiUser, purse: str, change: dict, code: str) -> None:
+def test_invalid_charges_are_refused(
+    house: ApiHarness, merchant: ApiUser, customer_wallet: str, change: dict, code: str
+) -> None:
     merchant.wallet()
     merchant.wallet(currency="USD")
     with house.unchanged():
-        answer = merchant.order("/v1/charges", charge(purse, **change))
+        answer = merchant.order("/v1/charges", charge(customer_wallet, **change))
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
 
-def test_a_merchant_cannot_charge_himself(house: ApiHarness, merchant: ApiUser) -> None:
+def test_charge_of_own_wallet_is_refused(house: ApiHarness, merchant: ApiUser) -> None:
     own = merchant.wallet("10.00")
     merchant.wallet()
     with house.unchanged():
@@ -134,21 +148,23 @@ def test_a_merchant_cannot_charge_himself(house: ApiHarness, merchant: ApiUser) 
     assert (answer.status_code, answer.get_json()["code"]) == (422, "own_wallet")
 
 
-def test_a_merchant_without_a_wallet(house: ApiHarness, merchant: ApiUser, purse: str) -> None:
+def test_charge_by_merchant_without_wallet_is_refused(
+    house: ApiHarness, merchant: ApiUser, customer_wallet: str
+) -> None:
     with house.unchanged():
-        answer = merchant.order("/v1/charges", charge(purse))
+        answer = merchant.order("/v1/charges", charge(customer_wallet))
     assert (answer.status_code, answer.get_json()["code"]) == (422, "target_missing")
 
 
-def test_references_belong_to_their_merchant(house: ApiHarness, purse: str) -> None:
+def test_references_are_unique_per_merchant(house: ApiHarness, customer_wallet: str) -> None:
     for _ in range(2):
         merchant = house.person("merchant")
         merchant.wallet()
-        assert merchant.order("/v1/charges", charge(purse, reference="same")).status_code == 202
+        assert merchant.order("/v1/charges", charge(customer_wallet, reference="same")).status_code == 202
 
 
-def test_a_known_version_is_not_sent_again(house: ApiHarness, client: ApiUser, purse: str) -> None:
-    order = {"source": purse, "target": client.wallet(), "amount": "1.00", "currency": "EUR"}
+def test_get_with_known_etag_answers_304(house: ApiHarness, client: ApiUser, customer_wallet: str) -> None:
+    order = {"source": customer_wallet, "target": client.wallet(), "amount": "1.00", "currency": "EUR"}
     posted = client.order("/v1/transfers", order)
     path, tag = posted.headers["Location"], posted.headers["ETag"]
     for known in (tag, f"W/{tag}", f'"x", {tag}', "*"):
@@ -160,7 +176,7 @@ def test_a_known_version_is_not_sent_again(house: ApiHarness, client: ApiUser, p
     assert house.person("auditor").get(path).headers["ETag"] != client.get(path).headers["ETag"]
 
 
-def test_a_wallet(client: ApiUser) -> None:
+def test_wallet_is_created_and_listed(client: ApiUser) -> None:
     answer = client.call("POST", "/v1/wallets", json={"currency": "JPY", "label": "Travel"})
     wallet = answer.get_json()
     assert (answer.status_code, answer.headers["Location"]) == (201, f"/v1/wallets/{wallet['token']}")
@@ -175,15 +191,13 @@ def test_a_wallet(client: ApiUser) -> None:
      ({"currency": "EUR", "balance": "1.00"}, "unknown_field"),
      ({"currency": "EUR", "label": ""}, "invalid_value"), ({"currency": "EUR", "label": "x" * 101}, "text_too_long")],
 )  # fmt: skip
-def test_wallets_that_are_refused(house: ApiHarness, client: ApiUser, body: dict, code: str) -> None:
+def test_invalid_wallets_are_refused(house: ApiHarness, client: ApiUser, body: dict, code: str) -> None:
     with house.unchanged():
         answer = client.call("POST", "/v1/wallets", json=body)
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
 
-def test_a_remembered_final_payment_is_still_nobody_elses(
-    house: ApiHarness, client: ApiUser, stranger: ApiUser
-) -> None:
+def test_cached_final_payment_stays_private(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     client.wallet("5.00")
     [payment] = client.get("/v1/payments").get_json()["data"]
     path = f"/v1/payments/{payment['id']}"
@@ -193,7 +207,7 @@ def test_a_remembered_final_payment_is_still_nobody_elses(
     assert stranger.get(f"{path}/operations").status_code == 404
 
 
-def test_the_request_id_goes_along_with_the_bell(house: ApiHarness, client: ApiUser, rings: list) -> None:
+def test_request_id_is_sent_with_the_bell(house: ApiHarness, client: ApiUser, rings: list) -> None:
     rings.clear()
     answer = client.order(
         "/v1/deposits", {"wallet": client.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}

@@ -14,7 +14,7 @@ IBAN, BIC = "DE89370400440532013000", "COBADEFFXXX"
 
 
 def order(wallet: str, amount: str = "4.00", **members: Any) -> dict[str, Any]:
-    """By e-wallet, unless told otherwise: at once."""
+    """A withdrawal to an e-wallet by default, which is posted at once."""
     return {"wallet": wallet, "amount": amount, "currency": "EUR", "target": "wallet", **members}
 
 
@@ -24,7 +24,7 @@ def wire(wallet: str, amount: str = "4.00", **members: Any) -> dict[str, Any]:
 
 
 def answer(house: ApiHarness, id: str, *, is_confirmed: bool) -> None:
-    """As the bank's worker keeps the bank's answer, and the poster ends what it answers."""
+    """Store the bank's answer as the rails worker does, and post its result."""
     with transaction(house.worker) as connection:
         assert payout.answer(connection, [BankResult(id, is_confirmed)]) == {id}
     house.post_payments()
@@ -41,7 +41,7 @@ def outside(house: ApiHarness, code: str) -> int:
 
 @pytest.mark.parametrize("target", ["wallet", "crypto"])
 @pytest.mark.parametrize("role", ["client", "merchant"])
-def test_money_goes_out(house: ApiHarness, role: str, target: str) -> None:
+def test_withdrawal_moves_money_out(house: ApiHarness, role: str, target: str) -> None:
     person = house.person(role)
     wallet = person.wallet("10.00")
     before = outside(house, target)
@@ -63,7 +63,7 @@ def test_money_goes_out(house: ApiHarness, role: str, target: str) -> None:
 
 @pytest.mark.parametrize("role", ["client", "merchant"])
 @pytest.mark.parametrize("is_confirmed", [True, False])
-def test_by_wire_it_is_held_until_the_bank_answers(house: ApiHarness, role: str, is_confirmed: bool) -> None:
+def test_wire_withdrawal_is_held_until_the_bank_answers(house: ApiHarness, role: str, is_confirmed: bool) -> None:
     person = house.person(role)
     wallet, before = person.wallet("10.00"), outside(house, "wire")
     ordered = person.order("/v1/withdrawals", wire(wallet, bic=BIC, summary="Rent")).get_json()
@@ -87,7 +87,7 @@ def test_by_wire_it_is_held_until_the_bank_answers(house: ApiHarness, role: str,
         assert ended["failure"]["code"] == "rejected_by_bank"
 
 
-def test_a_replay_shows_the_same_payee(house: ApiHarness, client: ApiUser) -> None:
+def test_withdrawal_replay_shows_the_same_payee(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet("10.00")
     first, again = (client.order("/v1/withdrawals", wire(wallet), "once") for _ in range(2))
     assert again.headers["Idempotent-Replayed"] == "true"
@@ -117,7 +117,9 @@ def test_a_replay_shows_the_same_payee(house: ApiHarness, client: ApiUser) -> No
         ({"iban": "TR330006100519786457841326", "bic": "zzzztrisxxx"}, "TR330006100519786457841326"),
     ],
 )
-def test_accounts_that_a_bank_may_have(house: ApiHarness, client: ApiUser, given: dict[str, str], stored: str) -> None:
+def test_valid_bank_accounts_are_accepted(
+    house: ApiHarness, client: ApiUser, given: dict[str, str], stored: str
+) -> None:
     ordered = client.order("/v1/withdrawals", wire(client.wallet(), **given))
     assert ordered.status_code == 202, ordered.get_json()
     assert kept(house, ordered.get_json()["id"], "iban") == [stored]
@@ -147,7 +149,7 @@ def test_accounts_that_a_bank_may_have(house: ApiHarness, client: ApiUser, given
         ({"target": "crypto"}, None, "validation_failed"),
     ],
 )
-def test_what_is_no_bank_account(
+def test_invalid_bank_accounts_are_refused(
     house: ApiHarness, client: ApiUser, members: dict[str, Any], pointer: str | None, code: str
 ) -> None:
     wallet = client.wallet()
@@ -158,7 +160,7 @@ def test_what_is_no_bank_account(
     assert errors == [(pointer, code)] if pointer else [("/iban", "invalid_value"), ("/name", "invalid_value")]
 
 
-def test_by_wire_unless_told_otherwise_and_to_whom_is_to_be_said(client: ApiUser) -> None:
+def test_withdrawal_defaults_to_wire_and_needs_a_recipient(client: ApiUser) -> None:
     refused = client.order("/v1/withdrawals", {"wallet": client.wallet(), "amount": "1.00", "currency": "EUR"})
     assert [(error["pointer"], error["code"]) for error in refused.get_json()["errors"]] == [
         ("/iban", "required"),
@@ -166,7 +168,7 @@ def test_by_wire_unless_told_otherwise_and_to_whom_is_to_be_said(client: ApiUser
     ]
 
 
-def test_what_waits_for_its_bank_is_not_canceled(house: ApiHarness, client: ApiUser) -> None:
+def test_withdrawal_at_the_bank_cannot_be_canceled(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet("10.00")
     id = client.order("/v1/withdrawals", wire(wallet)).get_json()["id"]
     house.post_payments()
@@ -176,7 +178,7 @@ def test_what_waits_for_its_bank_is_not_canceled(house: ApiHarness, client: ApiU
     assert client.get(f"/v1/payments/{id}").get_json()["state"] == "COMPLETED"
 
 
-def test_no_more_than_there_is(house: ApiHarness, client: ApiUser) -> None:
+def test_withdrawal_above_the_balance_fails(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet("10.00")
     ids = [client.order("/v1/withdrawals", order(wallet, "6.00")).get_json()["id"] for _ in range(2)]
     house.post_payments()
@@ -185,7 +187,7 @@ def test_no_more_than_there_is(house: ApiHarness, client: ApiUser) -> None:
     assert client.balance(wallet) == "4.00"
 
 
-def test_one_key_one_withdrawal(house: ApiHarness, client: ApiUser) -> None:
+def test_withdrawal_with_a_used_key_is_a_replay(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet("10.00")
     with ThreadPoolExecutor(10) as pool:
         answers = list(pool.map(lambda _: client.order("/v1/withdrawals", order(wallet), "once"), range(10)))
@@ -196,7 +198,7 @@ def test_one_key_one_withdrawal(house: ApiHarness, client: ApiUser) -> None:
     assert (other.status_code, other.get_json()["code"]) == (422, "idempotency_key_reused")
 
 
-def test_nobody_withdraws_from_anothers_wallet(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
+def test_withdrawal_from_anothers_wallet_is_refused(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     wallet, ops = client.wallet("10.00"), house.person("ops")
     with house.unchanged():
         theirs, unknown = (merchant.order("/v1/withdrawals", order(w)) for w in (wallet, "wal_" + "x" * 32))
@@ -207,7 +209,7 @@ def test_nobody_withdraws_from_anothers_wallet(house: ApiHarness, client: ApiUse
     assert reader.order("/v1/withdrawals", order(wallet)).get_json()["code"] == "scope_missing"
 
 
-def test_an_inactive_wallet_lets_nothing_out(house: ApiHarness, client: ApiUser) -> None:
+def test_withdrawal_from_an_inactive_wallet_is_refused(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet("10.00")
     under_way = client.order("/v1/withdrawals", order(wallet)).get_json()["id"]
     client.call("PATCH", f"/v1/wallets/{wallet}", json={"is_active": False}, headers={"If-Match": "*"})
@@ -235,13 +237,15 @@ def test_an_inactive_wallet_lets_nothing_out(house: ApiHarness, client: ApiUser)
         ({"source": "wire"}, "unknown_field"),
     ],
 )
-def test_what_is_no_withdrawal(house: ApiHarness, client: ApiUser, members: dict[str, Any], code: str) -> None:
+def test_invalid_withdrawals_are_refused(
+    house: ApiHarness, client: ApiUser, members: dict[str, Any], code: str
+) -> None:
     wallet = client.wallet()
     with house.unchanged():
         answer = client.order("/v1/withdrawals", {**order(wallet), **members})
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
 
-def test_a_withdrawal_needs_a_key(client: ApiUser) -> None:
+def test_withdrawal_without_key_is_refused(client: ApiUser) -> None:
     answer = client.call("POST", "/v1/withdrawals", json=order(client.wallet()))
     assert (answer.status_code, answer.get_json()["code"]) == (400, "idempotency_key_missing")

@@ -1,4 +1,4 @@
-"""What has gone wrong elsewhere with holds, refunds and two parties, each by its name; the rest stands elsewhere."""
+"""Failures reported in other payment systems with holds, refunds and two parties, each in the name of its test."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,20 +13,20 @@ CROWD = 20
 
 
 @pytest.fixture
-def purse(client: ApiUser) -> str:
+def customer_wallet(client: ApiUser) -> str:
     """A wallet of the client's with 100.00 EUR."""
     return client.wallet("100.00")
 
 
 @pytest.fixture
-def till(merchant: ApiUser) -> str:
+def merchant_wallet(merchant: ApiUser) -> str:
     """A wallet of the merchant's."""
     return merchant.wallet()
 
 
-def charge(merchant: ApiUser, purse: str, amount: str = "40.00", **members: Any) -> str:
+def charge(merchant: ApiUser, customer_wallet: str, amount: str = "40.00", **members: Any) -> str:
     """The id of a charge, not yet posted."""
-    order = {"wallet": purse, "amount": amount, "currency": "EUR", **members}
+    order = {"wallet": customer_wallet, "amount": amount, "currency": "EUR", **members}
     return merchant.order("/v1/charges", order).get_json()["id"]
 
 
@@ -56,20 +56,26 @@ def race(house: ApiHarness, *orders: Any) -> list[Any]:
     return answers
 
 
-def test_no_credit_is_lost_when_many_pay_one(house: ApiHarness, client: ApiUser, merchant: ApiUser, till: str) -> None:
+def test_concurrent_credits_of_one_wallet_all_count(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, merchant_wallet: str
+) -> None:
     """Elsewhere only the payer was locked, and of two credits at once one was lost."""
     purses = [client.wallet("10.00") for _ in range(5)]
-    orders = [lambda purse=purse: merchant.order("/v1/charges", body(purse)) for purse in purses for _ in range(4)]
+    orders = [
+        lambda customer_wallet=customer_wallet: merchant.order("/v1/charges", body(customer_wallet))
+        for customer_wallet in purses
+        for _ in range(4)
+    ]
     assert {answer.status_code for answer in race(house, *orders)} == {202}
-    assert funds(merchant, till) == ("20.00", "0.00")
-    assert [funds(client, purse) for purse in purses] == [("6.00", "0.00")] * len(purses)
+    assert funds(merchant, merchant_wallet) == ("20.00", "0.00")
+    assert [funds(client, customer_wallet) for customer_wallet in purses] == [("6.00", "0.00")] * len(purses)
 
 
-def body(purse: str) -> dict[str, str]:
-    return {"wallet": purse, "amount": "1.00", "currency": "EUR"}
+def body(customer_wallet: str) -> dict[str, str]:
+    return {"wallet": customer_wallet, "amount": "1.00", "currency": "EUR"}
 
 
-def test_two_merchants_who_charge_each_other_at_once(house: ApiHarness, merchant: ApiUser) -> None:
+def test_mutual_concurrent_charges_do_not_deadlock(house: ApiHarness, merchant: ApiUser) -> None:
     """Elsewhere they were answered 500 for a deadlock."""
     other = house.person("merchant", "Mall")
     ours, theirs = merchant.wallet("50.00"), other.wallet("50.00")
@@ -81,10 +87,10 @@ def test_two_merchants_who_charge_each_other_at_once(house: ApiHarness, merchant
     assert (merchant.balance(ours), other.balance(theirs)) == ("50.00", "50.00")
 
 
-def test_a_hold_that_was_refused_cannot_be_captured(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
+def test_failed_hold_cannot_be_captured(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
-    id = charge(merchant, purse, "100.01", capture=False)
+    id = charge(merchant, customer_wallet, "100.01", capture=False)
     house.post_payments()
     assert story(merchant, id) == ("FAILED", "insufficient_funds")
     with house.unchanged():
@@ -97,14 +103,14 @@ def test_a_hold_that_was_refused_cannot_be_captured(
     )
     house.post_payments()
     assert house.execute("SELECT outcome FROM commands WHERE payment_id = %s", id) == ["refused"]
-    assert (funds(client, purse), merchant.balance(till)) == (("100.00", "0.00"), "0.00")
+    assert (funds(client, customer_wallet), merchant.balance(merchant_wallet)) == (("100.00", "0.00"), "0.00")
 
 
-def test_a_refund_that_is_refused_moves_no_money(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
+def test_failed_refund_moves_no_money(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
     """Elsewhere it was answered 409, and moved the money all the same."""
-    id = charge(merchant, purse)
+    id = charge(merchant, customer_wallet)
     house.post_payments()
     refund = {"charge": id, "reason": "duplicate"}
     assert merchant.order("/v1/refunds", {**refund, "amount": "10.00"}, "once").status_code == 202
@@ -113,24 +119,26 @@ def test_a_refund_that_is_refused_moves_no_money(
         assert merchant.order("/v1/refunds", {**refund, "amount": "11.00"}, "once").status_code == 422
         assert client.order("/v1/refunds", refund).status_code == 403
         house.post_payments()
-    assert client.balance(purse) == "70.00"
+    assert client.balance(customer_wallet) == "70.00"
 
 
-def test_two_refunds_do_not_exceed_their_charge(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
+def test_two_refunds_never_exceed_the_charge(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
-    merchant.order("/v1/deposits", {"wallet": till, "amount": "500.00", "currency": "EUR", "source": "wire"})
-    id = charge(merchant, purse)
+    merchant.order("/v1/deposits", {"wallet": merchant_wallet, "amount": "500.00", "currency": "EUR", "source": "wire"})
+    id = charge(merchant, customer_wallet)
     house.post_payments()
     refund = {"charge": id, "reason": "duplicate", "amount": "40.00"}
     answers = race(house, *[lambda: merchant.order("/v1/refunds", refund)] * CROWD)
     ends = [story(merchant, answer.get_json()["id"]) for answer in answers]
     assert sorted(ends, key=str) == [("COMPLETED", None)] + [("FAILED", "refund_exceeds_charge")] * (CROWD - 1)
-    assert (client.balance(purse), merchant.balance(till)) == ("100.00", "500.00")
+    assert (client.balance(customer_wallet), merchant.balance(merchant_wallet)) == ("100.00", "500.00")
 
 
-def test_a_refund_is_not_refunded(house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str) -> None:
-    id = charge(merchant, purse)
+def test_refund_of_a_refund_is_refused(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
+) -> None:
+    id = charge(merchant, customer_wallet)
     refund = merchant.order("/v1/refunds", {"charge": id, "reason": "duplicate"}).get_json()["id"]
     house.post_payments()
     with house.unchanged():
@@ -139,31 +147,31 @@ def test_a_refund_is_not_refunded(house: ApiHarness, client: ApiUser, merchant: 
             assert merchant.order(path, asked).status_code == 404
 
 
-def test_time_alone_moves_no_money(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
+def test_passing_time_moves_no_money(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
     """Elsewhere a time to live decided whether money existed: here it is held until the books say otherwise."""
-    id = charge(merchant, purse, capture=False)
+    id = charge(merchant, customer_wallet, capture=False)
     house.post_payments()
     house.execute("UPDATE payments SET hold_expires_at = now() - interval '400 days' WHERE id = %s", id)
-    spent = client.order("/v1/transfers", transfer(purse, till, "60.01")).get_json()["id"]
-    assert (story(merchant, id), funds(client, purse)) == (("AUTHORIZED", None), ("100.00", "40.00"))
+    spent = client.order("/v1/transfers", transfer(customer_wallet, merchant_wallet, "60.01")).get_json()["id"]
+    assert (story(merchant, id), funds(client, customer_wallet)) == (("AUTHORIZED", None), ("100.00", "40.00"))
     house.post_payments()
     assert (story(merchant, id), story(client, spent)) == (("FAILED", "expired"), ("COMPLETED", None))
-    assert funds(client, purse) == ("39.99", "0.00")
+    assert funds(client, customer_wallet) == ("39.99", "0.00")
 
 
 @pytest.mark.parametrize("amount", ["-1.00", "-0.00", "\u22121.00", "0.00"])
-def test_no_amount_takes_from_the_payee(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str, amount: str
+def test_negative_or_zero_amounts_are_refused(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str, amount: str
 ) -> None:
-    held = charge(merchant, purse, capture=False)
-    taken = charge(merchant, purse)
+    held = charge(merchant, customer_wallet, capture=False)
+    taken = charge(merchant, customer_wallet)
     house.post_payments()
     orders = [
-        (client, "/v1/deposits", {"wallet": purse, "currency": "EUR", "source": "wire"}),
-        (client, "/v1/transfers", {"source": purse, "target": till, "currency": "EUR"}),
-        (merchant, "/v1/charges", {"wallet": purse, "currency": "EUR"}),
+        (client, "/v1/deposits", {"wallet": customer_wallet, "currency": "EUR", "source": "wire"}),
+        (client, "/v1/transfers", {"source": customer_wallet, "target": merchant_wallet, "currency": "EUR"}),
+        (merchant, "/v1/charges", {"wallet": customer_wallet, "currency": "EUR"}),
         (merchant, f"/v1/charges/{held}/capture", {}),
         (merchant, "/v1/refunds", {"charge": taken, "reason": "duplicate"}),
     ]
@@ -174,7 +182,7 @@ def test_no_amount_takes_from_the_payee(
             assert [flaw["pointer"] for flaw in answer.get_json()["errors"]] == ["/amount"]
 
 
-def test_paying_oneself_mints_nothing(house: ApiHarness, merchant: ApiUser) -> None:
+def test_payments_to_own_wallets_create_no_money(house: ApiHarness, merchant: ApiUser) -> None:
     first, second = merchant.wallet("10.00"), merchant.wallet()
     with house.unchanged():
         for path, order in (
@@ -187,17 +195,21 @@ def test_paying_oneself_mints_nothing(house: ApiHarness, merchant: ApiUser) -> N
     assert (merchant.balance(first), merchant.balance(second)) == ("0.00", "10.00")
 
 
-def test_a_legal_repeat_is_not_a_duplicate(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
+def test_same_payment_with_another_key_is_no_duplicate(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
-    """Elsewhere next month's salaries were refused for ever: here only the key says what is the same."""
+    """Another system refused next month's salaries as duplicates; here only the idempotency key decides."""
     orders = [
-        (client, "/v1/transfers", transfer(purse, till, "5.00")),
-        (merchant, "/v1/charges", {**body(purse), "amount": "5.00"}),
-        (merchant, "/v1/refunds", {"charge": charge(merchant, purse), "reason": "duplicate", "amount": "5.00"}),
+        (client, "/v1/transfers", transfer(customer_wallet, merchant_wallet, "5.00")),
+        (merchant, "/v1/charges", {**body(customer_wallet), "amount": "5.00"}),
+        (
+            merchant,
+            "/v1/refunds",
+            {"charge": charge(merchant, customer_wallet), "reason": "duplicate", "amount": "5.00"},
+        ),
     ]
     for person, path, order in orders:
         ids = {person.order(path, order).get_json()["id"] for _ in range(2)}
         house.post_payments()
         assert [story(person, id)[0] for id in ids] == ["COMPLETED"] * 2
-    assert client.balance(purse) == "50.00"
+    assert client.balance(customer_wallet) == "50.00"

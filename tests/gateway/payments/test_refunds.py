@@ -1,4 +1,4 @@
-"""Refunds over HTTP, decided by the poster: never more than was captured, however many race."""
+"""Refunds over HTTP, decided by the poster: never more than was captured, however many run at once."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,27 +12,27 @@ WHY = {"reason": "requested_by_customer"}
 
 
 @pytest.fixture
-def purse(client: ApiUser) -> str:
+def customer_wallet(client: ApiUser) -> str:
     """A wallet of the client's with 100.00 EUR."""
     return client.wallet("100.00")
 
 
 @pytest.fixture
-def till(merchant: ApiUser) -> str:
+def merchant_wallet(merchant: ApiUser) -> str:
     """A wallet of the merchant's."""
     return merchant.wallet()
 
 
-def charged(merchant: ApiUser, purse: str, amount: str = "40.00", **members: Any) -> str:
+def charged(merchant: ApiUser, customer_wallet: str, amount: str = "40.00", **members: Any) -> str:
     """The id of a charge, not yet posted."""
-    order = {"wallet": purse, "amount": amount, "currency": "EUR", **members}
+    order = {"wallet": customer_wallet, "amount": amount, "currency": "EUR", **members}
     return merchant.order("/v1/charges", order).get_json()["id"]
 
 
 @pytest.fixture
-def charge(house: ApiHarness, merchant: ApiUser, purse: str, till: str) -> str:
+def charge(house: ApiHarness, merchant: ApiUser, customer_wallet: str, merchant_wallet: str) -> str:
     """The id of a COMPLETED charge of 40.00."""
-    id = charged(merchant, purse)
+    id = charged(merchant, customer_wallet)
     house.post_payments()
     return id
 
@@ -48,7 +48,9 @@ def shown(person: ApiUser, id: str) -> dict[str, Any]:
     return person.get(f"/v1/payments/{id}").get_json()
 
 
-def test_a_refund_gives_the_charge_another_tag(house: ApiHarness, merchant: ApiUser, till: str, charge: str) -> None:
+def test_refund_changes_the_etag_of_the_charge(
+    house: ApiHarness, merchant: ApiUser, merchant_wallet: str, charge: str
+) -> None:
     tags = [merchant.get(f"/v1/payments/{charge}").headers["ETag"]]
     for amount in ("1.00", "2.00"):
         refund(merchant, charge, amount=amount)
@@ -60,69 +62,71 @@ def test_a_refund_gives_the_charge_another_tag(house: ApiHarness, merchant: ApiU
     assert merchant.get(f"/v1/payments/{charge}", **{"If-None-Match": tags[-1]}).status_code == 304
 
 
-def test_a_whole_refund(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str, charge: str
+def test_full_refund_returns_the_whole_charge(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str, charge: str
 ) -> None:
     id = refund(merchant, charge)
     house.post_payments()
     given = shown(client, id)
     assert (given["type"], given["state"], given["amount"]) == ("refund", "COMPLETED", "40.00")
     assert (given["parent"], given["reason"]) == (charge, "requested_by_customer")
-    assert (client.balance(purse), merchant.balance(till)) == ("100.00", "0.00")
+    assert (client.balance(customer_wallet), merchant.balance(merchant_wallet)) == ("100.00", "0.00")
     for person in (client, merchant):
         assert shown(person, charge)["refunded_amount"] == "40.00"
         assert shown(person, charge)["state"] == "COMPLETED"
 
 
-def test_many_parts_up_to_the_whole(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, charge: str
+def test_partial_refunds_add_up_to_the_charge(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, charge: str
 ) -> None:
     parts = [refund(merchant, charge, amount=amount) for amount in ("15.00", "15.01", "10.00", "9.99")]
     house.post_payments()
     ends = [(shown(merchant, id)["state"], (shown(merchant, id)["failure"] or {}).get("code")) for id in parts]
     assert ends == [("COMPLETED", None), ("COMPLETED", None), ("FAILED", "refund_exceeds_charge"), ("COMPLETED", None)]
     assert shown(merchant, charge)["refunded_amount"] == "40.00"
-    assert client.balance(purse) == "100.00"
+    assert client.balance(customer_wallet) == "100.00"
     assert shown(merchant, refund(merchant, charge))["amount"] == "40.00", "nothing is left, and so it will fail"
     house.post_payments()
-    assert client.balance(purse) == "100.00"
+    assert client.balance(customer_wallet) == "100.00"
 
 
-def test_of_twenty_racing_refunds_only_the_sum_of_the_charge_is_given(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, charge: str
+def test_twenty_racing_refunds_never_exceed_the_charge(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, charge: str
 ) -> None:
     with ThreadPoolExecutor(20) as pool:
         ids = list(pool.map(lambda _: refund(merchant, charge, amount="3.00"), range(20)))
     house.post_payments()
     states = [shown(merchant, id)["state"] for id in ids]
     assert (states.count("COMPLETED"), states.count("FAILED")) == (13, 7)
-    assert client.balance(purse) == "99.00"
+    assert client.balance(customer_wallet) == "99.00"
 
 
-def test_one_key_one_refund(house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, charge: str) -> None:
+def test_refund_with_a_used_key_is_a_replay(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, charge: str
+) -> None:
     with ThreadPoolExecutor(10) as pool:
         ids = set(pool.map(lambda _: refund(merchant, charge, key="once", amount="1.00"), range(10)))
     assert len(ids) == 1
     house.post_payments()
-    assert client.balance(purse) == "61.00"
+    assert client.balance(customer_wallet) == "61.00"
     other = merchant.order("/v1/refunds", {"charge": charge, "amount": "2.00", **WHY}, "once")
     assert (other.status_code, other.get_json()["code"]) == (422, "idempotency_key_reused")
 
 
-def test_a_refund_in_the_batch_of_its_charge(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
+def test_refund_in_the_batch_of_its_charge_completes(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
-    charge = charged(merchant, purse, "10.00")
+    charge = charged(merchant, customer_wallet, "10.00")
     first, second = (refund(merchant, charge, amount=amount) for amount in ("6.00", "6.00"))
     house.post_payments()
     assert [shown(merchant, id)["state"] for id in (charge, first, second)] == ["COMPLETED", "COMPLETED", "FAILED"]
-    assert client.balance(purse) == "96.00"
+    assert client.balance(customer_wallet) == "96.00"
 
 
-def test_only_what_was_captured_is_refunded(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
+def test_refund_is_limited_to_the_captured_amount(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
-    charge = charged(merchant, purse, "10.00", capture=False)
+    charge = charged(merchant, customer_wallet, "10.00", capture=False)
     house.post_payments()
     early = refund(merchant, charge, amount="1.00")
     house.post_payments()
@@ -132,24 +136,24 @@ def test_only_what_was_captured_is_refunded(
     late = refund(merchant, charge)
     house.post_payments()
     assert shown(merchant, late)["amount"] == "4.00"
-    assert client.balance(purse) == "100.00"
+    assert client.balance(customer_wallet) == "100.00"
 
 
-def test_nothing_is_refunded_of_a_charge_that_failed(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
+def test_refund_of_a_failed_charge_fails(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
-    charge = charged(merchant, purse, "100.01")
+    charge = charged(merchant, customer_wallet, "100.01")
     house.post_payments()
     id = refund(merchant, charge)
     house.post_payments()
     assert shown(merchant, id)["failure"]["code"] == "refund_exceeds_charge"
-    assert client.balance(purse) == "100.00"
+    assert client.balance(customer_wallet) == "100.00"
 
 
-def test_a_refund_fails_when_the_merchant_lacks_the_money(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str, charge: str
+def test_refund_fails_if_the_merchant_lacks_money(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str, charge: str
 ) -> None:
-    away = {"source": till, "target": purse, "amount": "39.00", "currency": "EUR"}
+    away = {"source": merchant_wallet, "target": customer_wallet, "amount": "39.00", "currency": "EUR"}
     assert merchant.order("/v1/transfers", away).status_code == 202
     id = refund(merchant, charge)
     house.post_payments()
@@ -157,18 +161,22 @@ def test_a_refund_fails_when_the_merchant_lacks_the_money(
     assert shown(merchant, charge)["refunded_amount"] == "0.00"
 
 
-def test_an_inactive_wallet_is_credited_all_the_same(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, charge: str
+def test_refund_to_an_inactive_wallet_completes(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, charge: str
 ) -> None:
-    closed = client.call("PATCH", f"/v1/wallets/{purse}", json={"is_active": False}, headers={"If-Match": "*"})
+    closed = client.call(
+        "PATCH", f"/v1/wallets/{customer_wallet}", json={"is_active": False}, headers={"If-Match": "*"}
+    )
     assert closed.status_code == 200
     id = refund(merchant, charge)
     house.post_payments()
     assert shown(merchant, id)["state"] == "COMPLETED"
-    assert client.balance(purse) == "100.00"
+    assert client.balance(customer_wallet) == "100.00"
 
 
-def test_whose_charge_it_is(house: ApiHarness, client: ApiUser, merchant: ApiUser, charge: str) -> None:
+def test_refund_of_anothers_charge_is_refused(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, charge: str
+) -> None:
     stranger = house.person("merchant")
     deposit = client.get("/v1/payments?type=deposit").get_json()["data"][0]["id"]
     with house.unchanged():
@@ -192,6 +200,6 @@ def test_whose_charge_it_is(house: ApiHarness, client: ApiUser, merchant: ApiUse
         ({"currency": "EUR"}, "unknown_field"),
     ],
 )
-def test_what_is_no_refund(merchant: ApiUser, charge: str, members: dict, code: str, unchanged: None) -> None:
+def test_invalid_refunds_are_refused(merchant: ApiUser, charge: str, members: dict, code: str, unchanged: None) -> None:
     answer = merchant.order("/v1/refunds", {"charge": charge, **WHY, **members})
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)

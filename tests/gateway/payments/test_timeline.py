@@ -1,4 +1,4 @@
-"""The timeline of a payment: every step with its time, who took it, and what of it is whose to read."""
+"""The timeline of a payment: each step with its time and actor, and what each viewer may read of it."""
 
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from tests.gateway.payments.test_create_withdrawal import wire
 from workers.posting.retries import decide
 
 POISON = "duplicate key value violates unique constraint of our inside"
-"""What an attempt left: nobody's business but ours."""
+"""The error of an attempt, for ops and auditors only."""
 
 
 def timeline(person: ApiUser, id: str) -> list[dict[str, Any]]:
@@ -34,7 +34,7 @@ def fail(house: ApiHarness, id: str, attempts: int, *, park: bool = False) -> No
         assert payment.postpone(connection, id, attempts, POISON, 0.0, park=park)
 
 
-def test_a_payment_that_just_works(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
+def test_timeline_of_a_payment_without_failures(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     id = deposit(client)
     house.post_payments()
     begun, done = timeline(client, id)
@@ -48,7 +48,7 @@ def test_a_payment_that_just_works(house: ApiHarness, client: ApiUser, stranger:
     assert stranger.get(f"/v1/payments/{id}/timeline").status_code == 404
 
 
-def test_what_did_not_work_and_who_had_it_tried_again(house: ApiHarness, client: ApiUser) -> None:
+def test_timeline_shows_failed_attempts_and_retries(house: ApiHarness, client: ApiUser) -> None:
     id, ops = deposit(client), house.person("ops")
     fail(house, id, 1)
     fail(house, id, 2, park=True)
@@ -77,7 +77,7 @@ def test_what_did_not_work_and_who_had_it_tried_again(house: ApiHarness, client:
     assert POISON not in client.get(f"/v1/payments/{id}/timeline").get_data(as_text=True)
 
 
-def test_a_failed_payment_says_why(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
+def test_timeline_of_a_failed_payment_shows_the_failure(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     order = {"source": client.wallet(), "target": stranger.wallet(), "amount": "1.00", "currency": "EUR"}
     id = client.order("/v1/transfers", order).get_json()["id"]
     house.post_payments()
@@ -86,9 +86,9 @@ def test_a_failed_payment_says_why(house: ApiHarness, client: ApiUser, stranger:
     assert timeline(stranger, id)[0]["actor_id"] is None
 
 
-def test_a_charge_that_is_captured_and_refunded(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
-    purse, _ = client.wallet("5.00"), merchant.wallet()
-    order = {"wallet": purse, "amount": "2.00", "currency": "EUR", "capture": False}
+def test_timeline_of_a_captured_and_refunded_charge(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
+    customer_wallet, _ = client.wallet("5.00"), merchant.wallet()
+    order = {"wallet": customer_wallet, "amount": "2.00", "currency": "EUR", "capture": False}
     id = merchant.order("/v1/charges", order).get_json()["id"]
     house.post_payments()
     assert merchant.order(f"/v1/charges/{id}/capture", {"amount": "1.50"}).status_code == 202
@@ -104,7 +104,7 @@ def test_a_charge_that_is_captured_and_refunded(house: ApiHarness, client: ApiUs
 
 
 @pytest.mark.parametrize("is_confirmed", [True, False])
-def test_a_withdrawal_and_its_bank(house: ApiHarness, client: ApiUser, is_confirmed: bool) -> None:
+def test_timeline_of_a_withdrawal_shows_the_bank(house: ApiHarness, client: ApiUser, is_confirmed: bool) -> None:
     id = client.order("/v1/withdrawals", wire(client.wallet("9.00"))).get_json()["id"]
     house.post_payments()
     with transaction(house.worker) as connection:

@@ -1,4 +1,4 @@
-"""What a client lets merchants take out of a wallet: set and shown over HTTP, decided by the poster."""
+"""Charge limits and blocked merchants of a wallet: set over HTTP, applied by the poster."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -18,13 +18,13 @@ AT_ONCE = 20
 
 
 @pytest.fixture
-def purse(client: ApiUser) -> str:
+def customer_wallet(client: ApiUser) -> str:
     """A wallet of the client's with 100.00 EUR."""
     return client.wallet("100.00")
 
 
 @pytest.fixture
-def till(merchant: ApiUser) -> str:
+def merchant_wallet(merchant: ApiUser) -> str:
     """A wallet of the merchant's."""
     return merchant.wallet()
 
@@ -37,13 +37,13 @@ def limit(merchant: ApiUser | None = None, per_charge: str | None = None, per_da
     return {"merchant": merchant and merchant.id, "per_charge": per_charge, "per_day": per_day}
 
 
-def limited(client: ApiUser, purse: str, *limits: dict[str, Any]) -> None:
-    assert change(client, purse, charge_limits=list(limits)).status_code == 200
+def limited(client: ApiUser, customer_wallet: str, *limits: dict[str, Any]) -> None:
+    assert change(client, customer_wallet, charge_limits=list(limits)).status_code == 200
 
 
-def charge(merchant: ApiUser, purse: str, amount: str = "10.00", **members: Any) -> str:
+def charge(merchant: ApiUser, customer_wallet: str, amount: str = "10.00", **members: Any) -> str:
     """The id of a charge, not yet posted."""
-    order = {"wallet": purse, "amount": amount, "currency": "EUR", **members}
+    order = {"wallet": customer_wallet, "amount": amount, "currency": "EUR", **members}
     answer = merchant.order("/v1/charges", order)
     assert answer.status_code == 202
     return answer.get_json()["id"]
@@ -55,7 +55,7 @@ def outcome(person: ApiUser, id: str) -> str:
 
 
 def outcomes(house: ApiHarness, merchant: ApiUser, *ids: str) -> list[str]:
-    """What becomes of these charges once all that is due is posted."""
+    """The outcomes of these charges after posting all due payments."""
     house.post_payments()
     return [outcome(merchant, id) for id in ids]
 
@@ -99,13 +99,13 @@ def test_null_or_an_empty_list_clears(house: ApiHarness, client: ApiUser, mercha
     assert house.execute("SELECT is_limited FROM accounts WHERE token = %s", wallet) == [False]
 
 
-def test_a_change_of_the_label_leaves_the_limits(client: ApiUser, merchant: ApiUser) -> None:
+def test_label_change_keeps_the_charge_limits(client: ApiUser, merchant: ApiUser) -> None:
     wallet = client.wallet()
     set_ = change(client, wallet, charge_limits=[limit(None, "1.00")], blocked_merchants=[merchant.id]).get_json()
     assert change(client, wallet, label="mine").get_json() == {**set_, "label": "mine"}
 
 
-def test_the_same_again_in_another_order_changes_nothing(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
+def test_same_limits_in_another_order_change_nothing(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     wallet, mart = client.wallet(), house.person("merchant", "Mart")
     limits, blocked = [limit(mart, "1.00"), limit(None, "2.00")], [merchant.id, mart.id]
     first = change(client, wallet, charge_limits=limits, blocked_merchants=blocked)
@@ -132,7 +132,7 @@ def test_digits_are_those_of_the_wallets_currency(client: ApiUser) -> None:
     assert refused.status_code == 422
 
 
-def test_a_merchant_limits_others_in_his_own_wallet(house: ApiHarness, merchant: ApiUser) -> None:
+def test_merchant_can_limit_charges_of_their_own_wallet(house: ApiHarness, merchant: ApiUser) -> None:
     wallet, mart = merchant.wallet("100.00"), house.person("merchant", "Mart")
     mart.wallet()
     limited(merchant, wallet, limit(mart, "9.99"))
@@ -195,7 +195,9 @@ NONE = {"merchant": None, "per_charge": None, "per_day": None}
         ({"is_limited": False}, "unknown_field", "/is_limited"),
     ],
 )
-def test_n16_n17_what_is_no_limit(house: ApiHarness, client: ApiUser, body: Any, code: str, pointer: str) -> None:
+def test_n16_n17_invalid_limits_are_refused(
+    house: ApiHarness, client: ApiUser, body: Any, code: str, pointer: str
+) -> None:
     wallet = client.wallet()
     with house.unchanged():
         answer = change(client, wallet, **body)
@@ -204,7 +206,7 @@ def test_n16_n17_what_is_no_limit(house: ApiHarness, client: ApiUser, body: Any,
     assert [flaw["pointer"] for flaw in problem["errors"]] == [pointer]
 
 
-def test_who_is_no_merchant_is_as_unknown_as_nobody(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
+def test_limit_of_a_non_merchant_is_refused_as_unknown(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     wallet, ops = client.wallet(), house.person("ops")
     with house.unchanged():
         for person in (stranger, client, ops):
@@ -215,7 +217,7 @@ def test_who_is_no_merchant_is_as_unknown_as_nobody(house: ApiHarness, client: A
             ]
 
 
-def test_as_many_as_may_be(house: ApiHarness, client: ApiUser) -> None:
+def test_maximum_number_of_limits_is_accepted(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet()
     ids = house.execute(
         "INSERT INTO users (id, email, role, name) SELECT gen_random_uuid(), 'many' || n || '@example.com', 'merchant',"
@@ -230,7 +232,7 @@ def test_as_many_as_may_be(house: ApiHarness, client: ApiUser) -> None:
 
 
 @pytest.mark.parametrize("body", [{"charge_limits": []}, {"blocked_merchants": []}])
-def test_n03_the_limits_of_a_stranger_are_nobodys(
+def test_n03_limits_of_anothers_wallet_answer_not_found(
     house: ApiHarness, client: ApiUser, merchant: ApiUser, body: Any
 ) -> None:
     wallet, ops = client.wallet(), house.person("ops")
@@ -243,7 +245,7 @@ def test_n03_the_limits_of_a_stranger_are_nobodys(
     assert all(each == bodies[0] for each in bodies)
 
 
-def test_of_changes_at_once_with_one_etag_one_wins(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
+def test_concurrent_changes_with_one_etag_one_wins(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     wallet = client.wallet()
     known = client.get(f"/v1/wallets/{wallet}").headers["ETag"]
 
@@ -261,133 +263,148 @@ def test_of_changes_at_once_with_one_etag_one_wins(house: ApiHarness, client: Ap
 # Decided
 
 
-def test_a_charge_above_its_limit_fails_and_shows_in_both_histories(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
+def test_charge_above_its_limit_fails_in_both_histories(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
-    limited(client, purse, limit(merchant, "9.99"))
-    over, within = charge(merchant, purse), charge(merchant, purse, "9.99")
+    limited(client, customer_wallet, limit(merchant, "9.99"))
+    over, within = charge(merchant, customer_wallet), charge(merchant, customer_wallet, "9.99")
     assert outcomes(house, merchant, over, within) == ["limit_exceeded", "COMPLETED"]
-    assert (client.balance(purse), merchant.balance(till)) == ("90.01", "9.99")
-    for person, wallet, sign in ((client, purse, "-"), (merchant, till, "")):
+    assert (client.balance(customer_wallet), merchant.balance(merchant_wallet)) == ("90.01", "9.99")
+    for person, wallet, sign in ((client, customer_wallet, "-"), (merchant, merchant_wallet, "")):
         [row] = person.get(f"/v1/wallets/{wallet}/operations?success=false").get_json()["data"]
         assert (row["payment"], row["amount"], row["failure"]["code"]) == (over, f"{sign}10.00", "limit_exceeded")
         assert row["failure"]["retryable"] is True
 
 
-def test_blocked_and_unblocked(house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str) -> None:
+def test_block_and_unblock_of_a_merchant(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
+) -> None:
     mart = house.person("merchant", "Mart")
     mart.wallet()
-    change(client, purse, blocked_merchants=[merchant.id])
-    blocked, other = charge(merchant, purse), charge(mart, purse)
+    change(client, customer_wallet, blocked_merchants=[merchant.id])
+    blocked, other = charge(merchant, customer_wallet), charge(mart, customer_wallet)
     assert outcomes(house, merchant, blocked) == ["merchant_blocked"]
     assert outcome(mart, other) == "COMPLETED"
-    for person, wallet in ((client, purse), (merchant, till)):
+    for person, wallet in ((client, customer_wallet), (merchant, merchant_wallet)):
         [row] = person.get(f"/v1/wallets/{wallet}/operations?success=false").get_json()["data"]
         assert (row["payment"], row["failure"]["code"]) == (blocked, "merchant_blocked")
-    change(client, purse, blocked_merchants=None)
-    assert outcomes(house, merchant, charge(merchant, purse)) == ["COMPLETED"]
-    assert client.balance(purse) == "80.00"
+    change(client, customer_wallet, blocked_merchants=None)
+    assert outcomes(house, merchant, charge(merchant, customer_wallet)) == ["COMPLETED"]
+    assert client.balance(customer_wallet) == "80.00"
 
 
-def test_blocked_after_it_was_ordered(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
+def test_charge_fails_if_blocked_before_posting(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
-    waiting = charge(merchant, purse)
-    change(client, purse, blocked_merchants=[merchant.id])
+    waiting = charge(merchant, customer_wallet)
+    change(client, customer_wallet, blocked_merchants=[merchant.id])
     assert outcomes(house, merchant, waiting) == ["merchant_blocked"]
 
 
 @pytest.mark.parametrize("batch", [500, 7])
-def test_of_twenty_racing_charges_only_as_many_as_the_day_allows(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str, batch: int
+def test_twenty_racing_charges_never_exceed_the_day_limit(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str, batch: int
 ) -> None:
-    limited(client, purse, limit(merchant, None, "25.00"))
+    limited(client, customer_wallet, limit(merchant, None, "25.00"))
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        ids = list(pool.map(lambda _: charge(merchant, purse, "3.00"), range(AT_ONCE)))
+        ids = list(pool.map(lambda _: charge(merchant, customer_wallet, "3.00"), range(AT_ONCE)))
     poster = Poster(house.worker, deposits_open=True, linger_seconds=0)
     poster.batch_limit = batch
     poster.drain()
     ends = [outcome(merchant, id) for id in ids]
     assert (ends.count("COMPLETED"), ends.count("limit_exceeded")) == (8, 12)
-    assert (client.balance(purse), merchant.balance(till)) == ("76.00", "24.00")
-    assert outcomes(house, merchant, charge(merchant, purse, "1.00"), charge(merchant, purse, "0.01")) == [
+    assert (client.balance(customer_wallet), merchant.balance(merchant_wallet)) == ("76.00", "24.00")
+    assert outcomes(
+        house, merchant, charge(merchant, customer_wallet, "1.00"), charge(merchant, customer_wallet, "0.01")
+    ) == [
         *("COMPLETED", "limit_exceeded"),
     ]
 
 
-def test_the_day_of_any_merchant_is_that_of_all_together(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
+def test_day_limit_of_any_merchant_covers_all_together(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
     mart = house.person("merchant", "Mart")
     mart.wallet()
-    limited(client, purse, limit(None, None, "25.00"), limit(mart, "12.00"))
-    ids = [charge(merchant, purse), charge(mart, purse), charge(mart, purse, "5.01"), charge(mart, purse, "12.01")]
+    limited(client, customer_wallet, limit(None, None, "25.00"), limit(mart, "12.00"))
+    ids = [
+        charge(merchant, customer_wallet),
+        charge(mart, customer_wallet),
+        charge(mart, customer_wallet, "5.01"),
+        charge(mart, customer_wallet, "12.01"),
+    ]
     house.post_payments()
     assert [outcome(client, id) for id in ids] == ["COMPLETED", "COMPLETED", "limit_exceeded", "limit_exceeded"]
-    last = charge(mart, purse, "5.00")
+    last = charge(mart, customer_wallet, "5.00")
     assert outcomes(house, mart, last) == ["COMPLETED"]
 
 
-def test_a_hold_counts_a_part_captured_counts_what_was_taken_and_a_void_nothing(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
+def test_day_limit_counts_holds_and_captures_but_not_voids(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
-    limited(client, purse, limit(merchant, None, "25.00"))
-    first, second = (charge(merchant, purse, "12.00", capture=False) for _ in range(2))
-    assert outcomes(house, merchant, first, second, charge(merchant, purse, "1.01")) == [
+    limited(client, customer_wallet, limit(merchant, None, "25.00"))
+    first, second = (charge(merchant, customer_wallet, "12.00", capture=False) for _ in range(2))
+    assert outcomes(house, merchant, first, second, charge(merchant, customer_wallet, "1.01")) == [
         *("AUTHORIZED", "AUTHORIZED", "limit_exceeded"),
     ]
     merchant.order(f"/v1/charges/{first}/capture", {"amount": "2.00"})
     assert outcomes(house, merchant, first) == ["COMPLETED"]
-    assert outcomes(house, merchant, charge(merchant, purse, "11.01"), charge(merchant, purse, "11.00")) == [
+    assert outcomes(
+        house, merchant, charge(merchant, customer_wallet, "11.01"), charge(merchant, customer_wallet, "11.00")
+    ) == [
         *("limit_exceeded", "COMPLETED"),
     ]
     merchant.order(f"/v1/charges/{second}/void", {})
     house.post_payments()
-    assert outcomes(house, merchant, charge(merchant, purse, "12.00"), charge(merchant, purse, "0.01")) == [
+    assert outcomes(
+        house, merchant, charge(merchant, customer_wallet, "12.00"), charge(merchant, customer_wallet, "0.01")
+    ) == [
         *("COMPLETED", "limit_exceeded"),
     ]
 
 
 @pytest.mark.parametrize("later", ["blocked", "limited"])
-def test_what_is_held_is_promised(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str, later: str
+def test_capture_ignores_later_limits_and_blocks(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str, later: str
 ) -> None:
-    held = charge(merchant, purse, capture=False)
+    held = charge(merchant, customer_wallet, capture=False)
     house.post_payments()
     if later == "blocked":
-        change(client, purse, blocked_merchants=[merchant.id])
+        change(client, customer_wallet, blocked_merchants=[merchant.id])
     else:
-        limited(client, purse, limit(merchant, "0.01", "0.01"))
+        limited(client, customer_wallet, limit(merchant, "0.01", "0.01"))
     assert merchant.order(f"/v1/charges/{held}/capture", {}).status_code == 202
     assert outcomes(house, merchant, held) == ["COMPLETED"]
-    assert merchant.balance(till) == "10.00"
+    assert merchant.balance(merchant_wallet) == "10.00"
 
 
-def test_a_refund_gives_back_money_and_no_allowance(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
+def test_refund_does_not_restore_the_day_limit(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
-    limited(client, purse, limit(merchant, None, "10.00"))
-    taken = charge(merchant, purse)
+    limited(client, customer_wallet, limit(merchant, None, "10.00"))
+    taken = charge(merchant, customer_wallet)
     house.post_payments()
     merchant.order("/v1/refunds", {"charge": taken, "reason": "duplicate"})
     house.post_payments()
-    assert client.balance(purse) == "100.00"
-    assert outcomes(house, merchant, charge(merchant, purse, "0.01")) == ["limit_exceeded"]
+    assert client.balance(customer_wallet) == "100.00"
+    assert outcomes(house, merchant, charge(merchant, customer_wallet, "0.01")) == ["limit_exceeded"]
 
 
-def test_a_blocked_merchant_still_gives_back(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
+def test_blocked_merchant_can_still_refund(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
-    taken = charge(merchant, purse)
+    taken = charge(merchant, customer_wallet)
     house.post_payments()
-    change(client, purse, blocked_merchants=[merchant.id])
+    change(client, customer_wallet, blocked_merchants=[merchant.id])
     refund = merchant.order("/v1/refunds", {"charge": taken, "reason": "duplicate"}).get_json()["id"]
     assert outcomes(house, merchant, refund) == ["COMPLETED"]
 
 
-def test_only_charges_are_limited(house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str) -> None:
-    change(client, purse, charge_limits=[limit(None, "0.01", "0.01")], blocked_merchants=[merchant.id])
-    transfer = {"source": purse, "target": till, "amount": "10.00", "currency": "EUR"}
+def test_only_charges_are_limited(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
+) -> None:
+    change(client, customer_wallet, charge_limits=[limit(None, "0.01", "0.01")], blocked_merchants=[merchant.id])
+    transfer = {"source": customer_wallet, "target": merchant_wallet, "amount": "10.00", "currency": "EUR"}
     id = client.order("/v1/transfers", transfer).get_json()["id"]
     assert outcomes(house, client, id) == ["COMPLETED"]
     other = client.wallet("100.00")
@@ -411,29 +428,34 @@ def test_a_day_ends_at_midnight_utc(
     postgres: Postgres,
     client: ApiUser,
     merchant: ApiUser,
-    purse: str,
-    till: str,
+    customer_wallet: str,
+    merchant_wallet: str,
     moment: str,
     is_of_today: bool,
 ) -> None:
-    limited(client, purse, limit(merchant, None, "10.00"))
-    earlier = charge(merchant, purse)
+    limited(client, customer_wallet, limit(merchant, None, "10.00"))
+    earlier = charge(merchant, customer_wallet)
     name = make_url(house.database.owner).database
     past_the_triggers(postgres, name, f"UPDATE payments SET created_at = {moment} WHERE id = %s", earlier)
-    same, of_today = charge(merchant, purse, "0.01"), charge(merchant, purse, "9.99")
+    same, of_today = charge(merchant, customer_wallet, "0.01"), charge(merchant, customer_wallet, "9.99")
     past_the_triggers(postgres, name, f"UPDATE payments SET created_at = {moment} WHERE id = %s", same)
     ends = outcomes(house, merchant, earlier, same, of_today)
     assert ends == ["COMPLETED", "limit_exceeded", "limit_exceeded" if is_of_today else "COMPLETED"]
-    assert outcomes(house, merchant, charge(merchant, purse, "0.02")) == ["limit_exceeded"]
+    assert outcomes(house, merchant, charge(merchant, customer_wallet, "0.02")) == ["limit_exceeded"]
 
 
 def test_a_scheduled_charge_counts_on_its_day(
-    house: ApiHarness, postgres: Postgres, client: ApiUser, merchant: ApiUser, purse: str, till: str
+    house: ApiHarness,
+    postgres: Postgres,
+    client: ApiUser,
+    merchant: ApiUser,
+    customer_wallet: str,
+    merchant_wallet: str,
 ) -> None:
-    limited(client, purse, limit(merchant, None, "10.00"))
-    waited = charge(merchant, purse, "4.00", scheduled_at="2999-01-01T00:00:00Z")
-    held = charge(merchant, purse, "6.00", scheduled_at="2999-01-01T00:00:00Z", capture=False)
-    today = charge(merchant, purse)
+    limited(client, customer_wallet, limit(merchant, None, "10.00"))
+    waited = charge(merchant, customer_wallet, "4.00", scheduled_at="2999-01-01T00:00:00Z")
+    held = charge(merchant, customer_wallet, "6.00", scheduled_at="2999-01-01T00:00:00Z", capture=False)
+    today = charge(merchant, customer_wallet)
     assert outcomes(house, merchant, waited, today) == ["INITIATED", "COMPLETED"]
     name = make_url(house.database.owner).database
     past_the_triggers(
@@ -447,20 +469,20 @@ def test_a_scheduled_charge_counts_on_its_day(
         held,
     )
     assert outcomes(house, merchant, waited, held) == ["COMPLETED", "AUTHORIZED"], "both yesterday, ten in all"
-    another = charge(merchant, purse, "0.01")
+    another = charge(merchant, customer_wallet, "0.01")
     past_the_triggers(
         postgres, name, f"UPDATE payments SET created_at = {MIDNIGHT} - interval '1 hour' WHERE id = %s", another
     )
     assert outcomes(house, merchant, another) == ["limit_exceeded"]
 
 
-def test_a_charge_scheduled_for_long_ago_is_of_today(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
+def test_charge_scheduled_long_ago_counts_today(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
-    limited(client, purse, limit(merchant, None, "10.00"))
-    ids = [charge(merchant, purse, scheduled_at=f"2001-02-0{day}T00:00:00Z") for day in (3, 4)]
+    limited(client, customer_wallet, limit(merchant, None, "10.00"))
+    ids = [charge(merchant, customer_wallet, scheduled_at=f"2001-02-0{day}T00:00:00Z") for day in (3, 4)]
     assert outcomes(house, merchant, *ids) == ["COMPLETED", "limit_exceeded"]
-    assert outcomes(house, merchant, charge(merchant, purse, "0.01")) == ["limit_exceeded"]
+    assert outcomes(house, merchant, charge(merchant, customer_wallet, "0.01")) == ["limit_exceeded"]
 
 
 # Who charged
@@ -472,19 +494,27 @@ def charging(person: ApiUser, wallet: str, query: str = "") -> dict[str, Any]:
     return answer.get_json()
 
 
-def test_who_charged_a_wallet(house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str) -> None:
+def test_merchants_list_shows_charges_and_totals(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
+) -> None:
     mart, club = house.person("merchant", "Mart"), house.person("merchant", "Club")
     mart.wallet(), club.wallet()
-    assert charging(client, purse)["data"] == []
-    change(client, purse, blocked_merchants=[club.id])
-    client.order("/v1/transfers", {"source": purse, "target": till, "amount": "1.00", "currency": "EUR"})
-    charge(merchant, purse), charge(merchant, purse, "500.00")
-    held = charge(mart, purse, "7.00", capture=False)
-    charge(club, purse), charge(mart, purse, "3.00", capture=False), charge(mart, purse, "2.00")
+    assert charging(client, customer_wallet)["data"] == []
+    change(client, customer_wallet, blocked_merchants=[club.id])
+    client.order(
+        "/v1/transfers", {"source": customer_wallet, "target": merchant_wallet, "amount": "1.00", "currency": "EUR"}
+    )
+    charge(merchant, customer_wallet), charge(merchant, customer_wallet, "500.00")
+    held = charge(mart, customer_wallet, "7.00", capture=False)
+    (
+        charge(club, customer_wallet),
+        charge(mart, customer_wallet, "3.00", capture=False),
+        charge(mart, customer_wallet, "2.00"),
+    )
     house.post_payments()
     mart.order(f"/v1/charges/{held}/capture", {"amount": "4.00"})
     house.post_payments()
-    page = charging(client, purse)
+    page = charging(client, customer_wallet)
     assert [{k: v for k, v in row.items() if k != "last_charged_at"} for row in page["data"]] == [
         {"merchant": mart.id, "name": "Mart", "charges": 3, "total": "9.00", "is_blocked": False},
         {"merchant": club.id, "name": "Club", "charges": 0, "total": "0.00", "is_blocked": True},
@@ -494,22 +524,22 @@ def test_who_charged_a_wallet(house: ApiHarness, client: ApiUser, merchant: ApiU
     assert page["data"][0]["last_charged_at"] == newest["created_at"]
     assert (page["has_more"], page["next_cursor"]) == (False, None)
     for reader in (house.person("ops"), house.person("auditor")):
-        assert charging(reader, purse)["data"] == page["data"]
+        assert charging(reader, customer_wallet)["data"] == page["data"]
 
 
-def test_who_charged_page_by_page(house: ApiHarness, client: ApiUser, purse: str) -> None:
+def test_merchants_list_is_paginated(house: ApiHarness, client: ApiUser, customer_wallet: str) -> None:
     shops = [house.person("merchant", f"Shop {number}") for number in range(5)]
     for shop in shops:
         shop.wallet()
-        charge(shop, purse, "1.00")
+        charge(shop, customer_wallet, "1.00")
     house.post_payments()
     walked, query = [], "?limit=2"
     while query:
-        page = charging(client, purse, query)
+        page = charging(client, customer_wallet, query)
         walked.append([row["merchant"] for row in page["data"]])
         query = f"?limit=2&cursor={page['next_cursor']}" if page["has_more"] else ""
     assert walked == [[shops[4].id, shops[3].id], [shops[2].id, shops[1].id], [shops[0].id]]
-    back = charging(client, purse, f"?limit=2&cursor={page['prev_cursor']}")
+    back = charging(client, customer_wallet, f"?limit=2&cursor={page['prev_cursor']}")
     assert [row["merchant"] for row in back["data"]] == walked[1]
     other = client.wallet()
     refused = client.get(f"/v1/wallets/{other}/merchants?limit=2&cursor={page['prev_cursor']}")
@@ -517,30 +547,30 @@ def test_who_charged_page_by_page(house: ApiHarness, client: ApiUser, purse: str
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "x=1", "currency=EUR", "cursor=x", "limit=1&limit=2"])
-def test_n50_n52_parameters_that_are_none(client: ApiUser, purse: str, query: str) -> None:
-    assert client.get(f"/v1/wallets/{purse}/merchants?{query}").status_code in {400, 422}
+def test_n50_n52_invalid_parameters_are_refused(client: ApiUser, customer_wallet: str, query: str) -> None:
+    assert client.get(f"/v1/wallets/{customer_wallet}/merchants?{query}").status_code in {400, 422}
 
 
-def test_n03_who_charged_a_stranger_is_nobodys(
-    client: ApiUser, merchant: ApiUser, stranger: ApiUser, purse: str
+def test_n03_merchants_of_anothers_wallet_answer_not_found(
+    client: ApiUser, merchant: ApiUser, stranger: ApiUser, customer_wallet: str
 ) -> None:
     answers = [
         person.get(f"/v1/wallets/{wallet}/merchants")
         for person in (merchant, stranger)
-        for wallet in (purse, "wal_" + "x" * 32, "x", "%00")
+        for wallet in (customer_wallet, "wal_" + "x" * 32, "x", "%00")
     ]
     bodies = [{k: v for k, v in a.get_json().items() if k not in ("instance", "request_id")} for a in answers]
     assert {answer.status_code for answer in answers} == {404}
     assert all(each == bodies[0] for each in bodies)
 
 
-def test_the_payer_of_a_charge_sees_whose_it_is(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str, till: str
+def test_payer_of_a_charge_sees_the_merchant(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
-    id = charge(merchant, purse)
+    id = charge(merchant, customer_wallet)
     house.post_payments()
     assert {p.get(f"/v1/payments/{id}").get_json()["merchant"] for p in (client, merchant)} == {merchant.id}
     refund = merchant.order("/v1/refunds", {"charge": id, "reason": "duplicate"}).get_json()
     assert refund["merchant"] is None
-    transfer = {"source": purse, "target": till, "amount": "1.00", "currency": "EUR"}
+    transfer = {"source": customer_wallet, "target": merchant_wallet, "amount": "1.00", "currency": "EUR"}
     assert client.order("/v1/transfers", transfer).get_json()["merchant"] is None

@@ -1,4 +1,4 @@
-"""What a wallet went through, what it held when, and which payments a list is of: N03 and N50 to N56 over HTTP."""
+"""The history and past balances of a wallet, and filtered lists of payments: N03 and N50 to N56 over HTTP."""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -22,26 +22,31 @@ def rows(person: ApiUser, wallet: str, query: str = "limit=100") -> list[dict[st
 
 
 class Street:
-    """A client and a shop, with commission of 2 % on what they pay each other; oldest first in `ids`."""
+    """A client and a merchant who pay each other, with 2 % commission; `ids` has the payments, oldest first."""
 
     def __init__(self, house: ApiHarness) -> None:
         house.execute("ALTER TABLE commission_terms DISABLE TRIGGER USER")
         house.execute("UPDATE commission_terms SET percent = 2 WHERE type IN ('transfer', 'charge')")
         self.house = house
         self.ann, self.shop = house.person("client", "Ann"), house.person("merchant", "Shop")
-        self.purse, self.till = self.ann.wallet("100.00"), self.shop.wallet()
+        self.customer_wallet, self.merchant_wallet = self.ann.wallet("100.00"), self.shop.wallet()
         self.yen = self.ann.wallet("7", "JPY")
         self.transfer = self.order(
-            self.ann, "transfers", source=self.purse, target=self.till, amount="10.00", summary="Thanks"
+            self.ann,
+            "transfers",
+            source=self.customer_wallet,
+            target=self.merchant_wallet,
+            amount="10.00",
+            summary="Thanks",
         )
         coffee = {"amount": "20.00", "summary": "Coffee", "reference": "A-1", "metadata": {"table": "7", "é": "a,b"}}
-        self.charge = self.order(self.shop, "charges", wallet=self.purse, **coffee)
-        self.refused = self.order(self.shop, "charges", wallet=self.purse, amount="999.00", reference="A-2")
-        self.held = self.order(self.shop, "charges", wallet=self.purse, amount="5.00", capture=False)
+        self.charge = self.order(self.shop, "charges", wallet=self.customer_wallet, **coffee)
+        self.refused = self.order(self.shop, "charges", wallet=self.customer_wallet, amount="999.00", reference="A-2")
+        self.held = self.order(self.shop, "charges", wallet=self.customer_wallet, amount="5.00", capture=False)
         self.refund = self.order(
             self.shop, "refunds", charge=self.charge, amount="10.00", reason="duplicate", currency=None
         )
-        [self.deposit] = [row["payment"] for row in rows(self.ann, self.purse, "type=deposit")]
+        [self.deposit] = [row["payment"] for row in rows(self.ann, self.customer_wallet, "type=deposit")]
         self.names = {
             getattr(self, name): name for name in ("deposit", "transfer", "charge", "refused", "held", "refund")
         }
@@ -72,8 +77,8 @@ def shown(row: dict[str, Any]) -> tuple[Any, ...]:
     return (*(row[name] for name in members), row["counterparty"]["name"], row["failure"] and row["failure"]["code"])
 
 
-def test_a_client_sees_what_each_payment_did_to_the_wallet(street: Street) -> None:
-    assert [shown(row) for row in rows(street.ann, street.purse)] == [
+def test_history_of_a_client_shows_each_payment(street: Street) -> None:
+    assert [shown(row) for row in rows(street.ann, street.customer_wallet)] == [
         ("refund", True, "10.00", None, "80.00", None, None, "Shop", None),
         ("charge", False, "-999.00", None, None, None, "A-2", "Shop", "insufficient_funds"),
         ("charge", True, "-20.00", None, "70.00", "Coffee", "A-1", "Shop", None),
@@ -82,20 +87,23 @@ def test_a_client_sees_what_each_payment_did_to_the_wallet(street: Street) -> No
     ]
 
 
-def test_the_merchant_sees_the_same_from_the_other_side_with_commission_folded_in(street: Street) -> None:
-    assert [shown(row) for row in rows(street.shop, street.till)] == [
+def test_history_of_a_merchant_includes_commission(street: Street) -> None:
+    assert [shown(row) for row in rows(street.shop, street.merchant_wallet)] == [
         ("refund", True, "-9.80", "0.20", "19.60", None, None, "Ann", None),
         ("charge", False, "999.00", "0.00", None, None, "A-2", "Ann", "insufficient_funds"),
         ("charge", True, "19.60", "0.40", "29.40", "Coffee", "A-1", "Ann", None),
         ("transfer", True, "9.80", None, "9.80", "Thanks", None, "Ann", None),
     ]
-    last4 = {row["counterparty"]["last4"] for row in rows(street.shop, street.till)}
-    assert last4 == {street.purse[-4:]}
-    assert rows(street.ann, street.purse)[-1]["counterparty"]["last4"] is None
+    last4 = {row["counterparty"]["last4"] for row in rows(street.shop, street.merchant_wallet)}
+    assert last4 == {street.customer_wallet[-4:]}
+    assert rows(street.ann, street.customer_wallet)[-1]["counterparty"]["last4"] is None
 
 
 def test_the_rows_add_up_to_the_balance(street: Street) -> None:
-    for person, wallet, cents in ((street.ann, street.purse, 8000), (street.shop, street.till, 1960)):
+    for person, wallet, cents in (
+        (street.ann, street.customer_wallet, 8000),
+        (street.shop, street.merchant_wallet, 1960),
+    ):
         done = rows(person, wallet, "success=true")
         assert sum(int(row["amount"].replace(".", "")) for row in done) == cents
         assert done[0]["balance_after"] == person.balance(wallet) == f"{cents // 100}.{cents % 100:02}"
@@ -126,31 +134,42 @@ def test_the_rows_add_up_to_the_balance(street: Street) -> None:
     ],
 )
 def test_filters_of_the_history(street: Street, query: str, names: list[str]) -> None:
-    assert street.history(street.ann, street.purse, query) == names
+    assert street.history(street.ann, street.customer_wallet, query) == names
 
 
-def test_the_amounts_of_the_history_are_those_that_it_shows(street: Street) -> None:
-    assert street.history(street.shop, street.till, "amount[gte]=9.80&amount[lte]=9.80") == ["refund", "transfer"]
-    assert street.history(street.shop, street.till, "amount[gte]=10.00&amount[lte]=10.00") == []
+def test_history_filters_use_the_shown_amounts(street: Street) -> None:
+    assert street.history(street.shop, street.merchant_wallet, "amount[gte]=9.80&amount[lte]=9.80") == [
+        "refund",
+        "transfer",
+    ]
+    assert street.history(street.shop, street.merchant_wallet, "amount[gte]=10.00&amount[lte]=10.00") == []
 
 
-def test_the_history_by_time(street: Street) -> None:
-    made = {street.names[row["payment"]]: row["created_at"] for row in rows(street.ann, street.purse)}
+def test_history_filtered_by_time(street: Street) -> None:
+    made = {street.names[row["payment"]]: row["created_at"] for row in rows(street.ann, street.customer_wallet)}
     at = shift(made["charge"], timedelta())
-    assert street.history(street.ann, street.purse, f"created_at[gte]={at}") == ["refund", "refused", "charge"]
-    assert street.history(street.ann, street.purse, f"created_at[gt]={at}") == ["refund", "refused"]
-    assert street.history(street.ann, street.purse, f"created_at[lte]={at}") == ["charge", "transfer", "deposit"]
-    assert street.history(street.ann, street.purse, f"created_at[lt]={at}") == ["transfer", "deposit"]
-    assert street.history(street.ann, street.purse, f"created_at[lt]={at}&created_at[gt]={at}") == []
+    assert street.history(street.ann, street.customer_wallet, f"created_at[gte]={at}") == [
+        "refund",
+        "refused",
+        "charge",
+    ]
+    assert street.history(street.ann, street.customer_wallet, f"created_at[gt]={at}") == ["refund", "refused"]
+    assert street.history(street.ann, street.customer_wallet, f"created_at[lte]={at}") == [
+        "charge",
+        "transfer",
+        "deposit",
+    ]
+    assert street.history(street.ann, street.customer_wallet, f"created_at[lt]={at}") == ["transfer", "deposit"]
+    assert street.history(street.ann, street.customer_wallet, f"created_at[lt]={at}&created_at[gt]={at}") == []
 
 
 @pytest.mark.parametrize("limit", [1, 2, 4, 5])
-def test_the_history_forth_and_back_again(street: Street, limit: int) -> None:
-    path = f"/v1/wallets/{street.purse}/operations?limit={limit}"
+def test_history_pages_both_ways(street: Street, limit: int) -> None:
+    path = f"/v1/wallets/{street.customer_wallet}/operations?limit={limit}"
     pages = [street.ann.get(path).get_json()]
     while pages[-1]["has_more"]:
         pages.append(street.ann.get(f"{path}&cursor={pages[-1]['next_cursor']}").get_json())
-    assert [row for page in pages for row in page["data"]] == rows(street.ann, street.purse)
+    assert [row for page in pages for row in page["data"]] == rows(street.ann, street.customer_wallet)
     for earlier, page in itertools.pairwise(pages):
         assert street.ann.get(f"{path}&cursor={page['prev_cursor']}").get_json()["data"] == earlier["data"]
     if len(pages) > 1:
@@ -168,9 +187,9 @@ LONG_AGO, NEVER = "1971-01-01T00:00:00Z", "9998-12-31T23:59:59Z"
 
 def test_the_balance_at_any_time(street: Street) -> None:
     def balance(at: str) -> str:
-        answer = street.ann.get(f"/v1/wallets/{street.purse}/balance?at={at}")
+        answer = street.ann.get(f"/v1/wallets/{street.customer_wallet}/balance?at={at}")
         assert answer.status_code == 200
-        assert answer.get_json()["wallet"] == street.purse
+        assert answer.get_json()["wallet"] == street.customer_wallet
         assert answer.get_json()["currency"] == "EUR"
         return answer.get_json()["balance"]
 
@@ -178,7 +197,7 @@ def test_the_balance_at_any_time(street: Street) -> None:
     posted = house.execute(
         "SELECT o.created_at FROM operations o JOIN accounts a ON a.id = o.account_id WHERE a.token = %s"
         " ORDER BY account_seq",
-        street.purse,
+        street.customer_wallet,
     )
     moment = timedelta(microseconds=1)
     after = ["100.00", "90.20", "90.00", "70.00", "80.00"]
@@ -194,13 +213,13 @@ def test_the_balance_at_any_time(street: Street) -> None:
 
 
 def test_the_balance_says_which_time_it_is_of(street: Street) -> None:
-    answer = street.ann.get(f"/v1/wallets/{street.purse}/balance?at=2026-01-01T01:00:00%2B01:00").get_json()
+    answer = street.ann.get(f"/v1/wallets/{street.customer_wallet}/balance?at=2026-01-01T01:00:00%2B01:00").get_json()
     assert (answer["at"], answer["balance"]) == ("2026-01-01T00:00:00+00:00", "0.00")
 
 
-def test_n56_the_balance_at_no_time(street: Street) -> None:
+def test_n56_balance_at_an_invalid_time_is_refused(street: Street) -> None:
     def refusal(query: str) -> tuple[int, str]:
-        answer = street.ann.get(f"/v1/wallets/{street.purse}/balance{query}")
+        answer = street.ann.get(f"/v1/wallets/{street.customer_wallet}/balance{query}")
         return answer.status_code, answer.get_json()["code"]
 
     assert refusal("") == (422, "required")
@@ -218,18 +237,18 @@ def test_n56_the_balance_at_no_time(street: Street) -> None:
 
 
 @pytest.mark.parametrize("end", ["operations", f"balance?at={NEVER}"])
-def test_n03_the_wallet_of_somebody_else_is_like_none(street: Street, end: str) -> None:
+def test_n03_anothers_wallet_answers_not_found(street: Street, end: str) -> None:
     unknown = "wal_" + "x" * 32
     for person in (street.shop, street.house.person("client"), street.house.person("merchant")):
         bodies = []
-        for wallet in (street.purse, unknown, "x", "%00"):
+        for wallet in (street.customer_wallet, unknown, "x", "%00"):
             answer = person.get(f"/v1/wallets/{wallet}/{end}")
             bodies.append({**answer.get_json(), "request_id": None, "instance": None})
             assert answer.status_code == 404
         assert bodies.count(bodies[0]) == len(bodies)
     for role in ("ops", "auditor"):
-        assert street.house.person(role).get(f"/v1/wallets/{street.purse}/{end}").status_code == 200
-    assert street.house.nobody().get(f"/v1/wallets/{street.purse}/{end}").status_code == 401
+        assert street.house.person(role).get(f"/v1/wallets/{street.customer_wallet}/{end}").status_code == 200
+    assert street.house.nobody().get(f"/v1/wallets/{street.customer_wallet}/{end}").status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -253,8 +272,8 @@ def test_n03_the_wallet_of_somebody_else_is_like_none(street: Street, end: str) 
         ("limit=1&limit=1", "repeated_parameter"),
     ],
 )  # fmt: skip
-def test_n50_n56_what_is_no_query_of_the_history(street: Street, query: str, code: str) -> None:
-    answer = street.ann.get(f"/v1/wallets/{street.purse}/operations?{query}")
+def test_n50_n56_invalid_history_queries_are_refused(street: Street, query: str, code: str) -> None:
+    answer = street.ann.get(f"/v1/wallets/{street.customer_wallet}/operations?{query}")
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
 
@@ -293,7 +312,7 @@ def test_the_children_of_a_payment(street: Street) -> None:
     assert street.payments(street.shop, f"parent={street.transfer}") == []
 
 
-def test_metadata_finds_payments_for_who_wrote_it_alone(street: Street) -> None:
+def test_metadata_filter_only_finds_own_payments(street: Street) -> None:
     ops = street.house.person("ops")
     for query in ("metadata[table]=7", "metadata[table]=7&metadata[é]=a,b", "metadata[%C3%A9]=a,b&type=charge"):
         assert street.payments(street.shop, query) == street.payments(ops, query) == ["charge"]
@@ -302,7 +321,7 @@ def test_metadata_finds_payments_for_who_wrote_it_alone(street: Street) -> None:
         assert street.payments(street.shop, query) == []
 
 
-def test_amounts_are_those_that_the_reader_is_shown_so_that_nobody_finds_out_a_commission(street: Street) -> None:
+def test_amount_filters_use_the_amounts_the_viewer_sees(street: Street) -> None:
     street.order(street.ann, "transfers", source=street.yen, target=street.ann.wallet(currency="JPY"), amount="3",
                  currency="JPY")  # fmt: skip
     for person in (street.ann, street.shop, street.house.person("ops")):
@@ -315,15 +334,17 @@ def test_amounts_are_those_that_the_reader_is_shown_so_that_nobody_finds_out_a_c
     assert street.payments(street.shop, "currency=EUR&amount[gte]=10.00&amount[lte]=10.00") == ["refund"]
 
 
-def test_of_a_hold_the_part_that_was_captured_is_history(street: Street) -> None:
+def test_history_shows_the_captured_part_of_a_hold(street: Street) -> None:
     client, merchant = street.house.person("client"), street.house.person("merchant")
-    purse, till = client.wallet("10.00"), merchant.wallet()
-    charge = street.order(merchant, "charges", wallet=purse, amount="8.00", capture=False)
-    assert rows(merchant, till) == []
+    customer_wallet, merchant_wallet = client.wallet("10.00"), merchant.wallet()
+    charge = street.order(merchant, "charges", wallet=customer_wallet, amount="8.00", capture=False)
+    assert rows(merchant, merchant_wallet) == []
     assert merchant.order(f"/v1/charges/{charge}/capture", {"amount": "3.00"}).status_code == 202
     street.house.post_payments()
-    assert [(row["amount"], row["balance_after"]) for row in rows(client, purse, "type=charge")] == [("-3.00", "7.00")]
-    assert [(row["amount"], row["commission"]) for row in rows(merchant, till)] == [("2.94", "0.06")]
+    assert [(row["amount"], row["balance_after"]) for row in rows(client, customer_wallet, "type=charge")] == [
+        ("-3.00", "7.00")
+    ]
+    assert [(row["amount"], row["commission"]) for row in rows(merchant, merchant_wallet)] == [("2.94", "0.06")]
     for person in (client, merchant):
         [shown] = person.get("/v1/payments?type=charge").get_json()["data"]
         query = f"type=charge&currency=EUR&amount[gte]={shown['amount']}&amount[lte]={shown['amount']}"
@@ -335,7 +356,7 @@ def bounded(street: Street) -> str:
     return f"created_at[gte]={shift(made, -WEEK)}&created_at[lt]={shift(made, WEEK)}&currency=EUR&sort=-amount"
 
 
-def test_sorted_by_amount_the_largest_first_forth_and_back(street: Street) -> None:
+def test_order_by_amount_pages_both_ways(street: Street) -> None:
     names = ["refused", "deposit", "charge", "refund", "transfer", "held"]
     assert street.payments(street.ann, bounded(street)) == names
     for limit in (1, 2, 5):
@@ -394,30 +415,30 @@ MAY, JUNE, JULY = "2026-05-01T00:00:00Z", "2026-06-01T00:00:00Z", "2026-07-01T00
         ("metadata[a]=b&metadata[a]=c", "repeated_parameter"),
     ],
 )  # fmt: skip
-def test_n50_n56_what_is_no_query_of_the_payments(street: Street, query: str, code: str) -> None:
+def test_n50_n56_invalid_payment_queries_are_refused(street: Street, query: str, code: str) -> None:
     answer = street.ann.get(f"/v1/payments?{query}")
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
 
-def test_a_range_the_wrong_way_round_is_empty_sorted_too(street: Street) -> None:
+def test_inverted_range_is_empty_in_any_order(street: Street) -> None:
     query = f"sort=amount&currency=EUR&created_at[gte]={JUNE}&created_at[lt]={MAY}"
     assert street.payments(street.ann, query) == []
     assert street.payments(street.ann, "currency=EUR&amount[gt]=2.00&amount[lt]=1.00") == []
 
 
-def test_n04_filters_never_show_what_is_somebody_elses(street: Street) -> None:
+def test_n04_filters_never_show_payments_of_others(street: Street) -> None:
     stranger = street.house.person("client", "Zed")
     for query in (
         f"parent={street.charge}",
         "reference=A-1",
         "metadata[table]=7",
-        f"wallet={street.purse}",
+        f"wallet={street.customer_wallet}",
         bounded(street),
     ):
         assert street.payments(stranger, query) == []
 
 
-def test_what_crosses_currencies_is_shown_to_each_side_in_its_own(street: Street) -> None:
+def test_cross_currency_payment_shows_each_side_its_own(street: Street) -> None:
     rate = {"source": "EUR", "target": "JPY", "rate": "160", "spread": "1", "source_name": "test"}
     assert street.house.person("ops").call("PUT", "/v1/exchange-rates", json=rate).status_code == 200
     payer, payee = street.house.person("client", "Pat"), street.house.person("client", "Kay")

@@ -1,4 +1,4 @@
-"""A wallet gets a new token: the old one is dead at once, and nobody who gave it is told the new one."""
+"""Rotation of a wallet's token: the old one stops working at once, and its users never see the new one."""
 
 import threading
 import time
@@ -36,11 +36,11 @@ def shown(person: ApiUser, id: str) -> dict[str, Any]:
 
 
 def long_ago(house: ApiHarness, wallet: str) -> None:
-    """As if the wallet had had this token from well before any payment of today's."""
+    """Date the token back, to well before any payment of today."""
     house.execute("UPDATE accounts SET token_since = '2020-01-01' WHERE token = %s", wallet)
 
 
-def test_a_new_token_for_the_same_wallet(house: ApiHarness, client: ApiUser) -> None:
+def test_rotation_gives_the_wallet_a_new_token(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet("10.00")
     before = client.get(f"/v1/wallets/{wallet}")
     answer = rotate(client, wallet)
@@ -52,7 +52,7 @@ def test_a_new_token_for_the_same_wallet(house: ApiHarness, client: ApiUser) -> 
     assert [row["token"] for row in client.get("/v1/wallets").get_json()["data"]] == [new]
 
 
-def test_the_old_token_is_dead_at_once(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
+def test_old_token_stops_working_at_once(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     merchant.wallet()
     wallet, other = client.wallet("10.00"), client.wallet("10.00")
     new = rotated(client, wallet)
@@ -71,16 +71,16 @@ def test_the_old_token_is_dead_at_once(house: ApiHarness, client: ApiUser, merch
     assert charge(merchant, new).status_code == 202
 
 
-def test_what_was_ordered_before_is_posted_after(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
-    till, wallet = merchant.wallet(), client.wallet("10.00")
+def test_payment_created_before_rotation_is_posted(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
+    merchant_wallet, wallet = merchant.wallet(), client.wallet("10.00")
     id = charge(merchant, wallet, "4.00").get_json()["id"]
     new = rotated(client, wallet)
     house.post_payments()
     assert shown(client, id)["state"] == "COMPLETED"
-    assert (client.balance(new), merchant.balance(till)) == ("6.00", "4.00")
+    assert (client.balance(new), merchant.balance(merchant_wallet)) == ("6.00", "4.00")
 
 
-def test_who_gave_the_old_token_is_not_told_the_new(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
+def test_user_of_the_old_token_never_sees_the_new_one(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     """The trigger accounts_tell_a_new_token notes since when there is one."""
     merchant.wallet()
     wallet = client.wallet("10.00")
@@ -96,7 +96,7 @@ def test_who_gave_the_old_token_is_not_told_the_new(house: ApiHarness, client: A
         assert token not in merchant.get(f"/v1/payments/{id}").get_data(as_text=True)
 
 
-def test_who_gives_the_new_token_sees_it(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
+def test_user_of_the_new_token_sees_it(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     merchant.wallet()
     new = rotated(client, client.wallet("10.00"))
     answer = charge(merchant, new)
@@ -107,7 +107,7 @@ def test_who_gives_the_new_token_sees_it(house: ApiHarness, client: ApiUser, mer
     assert shown(merchant, id)["source"]["wallet"] == new
 
 
-def test_a_gateway_whose_clock_is_ahead_tells_no_newer_token(
+def test_gateway_clock_ahead_reveals_no_newer_token(
     house: ApiHarness, client: ApiUser, merchant: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     merchant.wallet()
@@ -123,7 +123,7 @@ def test_a_gateway_whose_clock_is_ahead_tells_no_newer_token(
     assert merchant.get(f"/v1/payments?source={new}").get_json()["data"] == []
 
 
-def test_a_refund_tells_no_more_than_its_charge(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
+def test_refund_shows_no_more_than_its_charge(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     merchant.wallet()
     wallet = client.wallet("10.00")
     id = charge(merchant, wallet).get_json()["id"]
@@ -149,7 +149,7 @@ def test_a_rotation_is_audited_without_tokens(house: ApiHarness, client: ApiUser
     assert new not in str(lines)
 
 
-def test_of_rotations_at_once_one_wins(house: ApiHarness, client: ApiUser) -> None:
+def test_concurrent_rotations_one_wins(house: ApiHarness, client: ApiUser) -> None:
     wallet, together = client.wallet(), threading.Barrier(AT_ONCE)
 
     def race(_: int) -> int:

@@ -29,19 +29,19 @@ def cents(text: str) -> int:
 
 
 class Year:
-    """A client and a shop whose random payments, with commission on them, were spread over half a year."""
+    """A client and a merchant with random payments, commission included, spread over half a year."""
 
     def __init__(self, house: ApiHarness) -> None:
         house.execute("ALTER TABLE commission_terms DISABLE TRIGGER USER")
         house.execute("UPDATE commission_terms SET percent = 3.33 WHERE type IN ('transfer', 'charge')")
         self.house, chance = house, random.Random(4)
         self.ann, self.shop = house.person("client", SCRIPT), house.person("merchant", '=Shop & "Sons"')
-        self.purse, self.second, self.till = (
+        self.customer_wallet, self.second, self.merchant_wallet = (
             self.ann.wallet("500.00"),
             self.ann.wallet("50.00"),
             self.shop.wallet("100.00"),
         )
-        self.wallets = {self.purse: self.ann, self.second: self.ann, self.till: self.shop}
+        self.wallets = {self.customer_wallet: self.ann, self.second: self.ann, self.merchant_wallet: self.shop}
         for _ in range(MOVEMENTS):
             self._move(chance)
         house.post_payments()
@@ -50,7 +50,11 @@ class Year:
     def _move(self, chance: random.Random) -> None:
         money = {"amount": f"{chance.randint(1, 4000) / 100:.2f}", "currency": "EUR", "summary": f"{SCRIPT}&\"'=1"}
         if chance.random() < 0.5:
-            order = {**money, "wallet": chance.choice([self.purse, self.second]), "target": self.till}
+            order = {
+                **money,
+                "wallet": chance.choice([self.customer_wallet, self.second]),
+                "target": self.merchant_wallet,
+            }
             assert self.shop.order("/v1/charges", order).status_code == 202
         else:
             source, target = chance.sample(list(self.wallets), 2)
@@ -58,7 +62,7 @@ class Year:
             assert self.wallets[source].order("/v1/transfers", order).status_code == 202
 
     def _spread(self) -> None:
-        """Date back what was posted, past the trigger, evenly and in its order."""
+        """Date posted payments back evenly, in their order, without the trigger."""
         self.house.execute("ALTER TABLE operations DISABLE TRIGGER operations_are_append_only")
         self.house.execute(
             "UPDATE operations o SET created_at = timestamptz '2026-01-01T00:00Z' + n * interval '6 months' / %s FROM ("
@@ -79,7 +83,7 @@ def year(house: ApiHarness) -> Year:
     return Year(house)
 
 
-@pytest.fixture(params=["purse", "second", "till"])
+@pytest.fixture(params=["customer_wallet", "second", "merchant_wallet"])
 def wallet(request: pytest.FixtureRequest, year: Year) -> str:
     return getattr(year, request.param)
 
@@ -107,7 +111,7 @@ def test_the_lines_are_the_history_oldest_first(year: Year, wallet: str) -> None
     assert [line for month in MONTHS for line in year.get(wallet, month).get_json()["lines"]] == history[::-1]
 
 
-def test_a_statement_closes_with_the_balance_at_the_end_of_its_month(year: Year, wallet: str) -> None:
+def test_statement_closes_with_the_month_end_balance(year: Year, wallet: str) -> None:
     for month in MONTHS:
         _, days = calendar.monthrange(*map(int, month.split("-")))
         end = f"/v1/wallets/{wallet}/balance?at={month}-{days}T23:59:59.999999Z"
@@ -116,8 +120,12 @@ def test_a_statement_closes_with_the_balance_at_the_end_of_its_month(year: Year,
 
 
 def test_months_without_movement(year: Year) -> None:
-    for month, balance in (("1971-01", "0.00"), ("2025-12", "0.00"), ("9998-12", year.ann.balance(year.purse))):
-        statement = year.get(year.purse, month).get_json()
+    for month, balance in (
+        ("1971-01", "0.00"),
+        ("2025-12", "0.00"),
+        ("9998-12", year.ann.balance(year.customer_wallet)),
+    ):
+        statement = year.get(year.customer_wallet, month).get_json()
         assert (statement["opening"], statement["lines"], statement["closing"]) == (balance, [], balance)
 
 
@@ -148,8 +156,8 @@ def test_a_statement_to_be_printed(year: Year, wallet: str) -> None:
         assert wallet not in text, "whoever finds the paper could charge the wallet"
 
 
-def test_the_page_runs_nothing(year: Year) -> None:
-    answer = year.get(year.till, "2026-01", "text/html")
+def test_statement_page_runs_no_script(year: Year) -> None:
+    answer = year.get(year.merchant_wallet, "2026-01", "text/html")
     text, policy = answer.get_data(as_text=True), answer.headers["Content-Security-Policy"]
     assert "<script" not in text
     assert "&lt;script&gt;" in text
@@ -169,29 +177,29 @@ def test_the_page_runs_nothing(year: Year) -> None:
     "month",
     ["", "2026", "2026-1", "2026-13", "2026-00", "2026-01-01", "1970-12", "9999-01", "26-01", "2026-0\u0661", "%00"],
 )
-def test_n56_what_is_no_month(year: Year, month: str) -> None:
-    answer = year.ann.get(f"/v1/wallets/{year.purse}/statement?month={month}")
+def test_n56_invalid_months_are_refused(year: Year, month: str) -> None:
+    answer = year.ann.get(f"/v1/wallets/{year.customer_wallet}/statement?month={month}")
     assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid_value")
 
 
 def test_n50_a_statement_takes_a_month_and_nothing_else(year: Year) -> None:
-    path = f"/v1/wallets/{year.purse}/statement"
+    path = f"/v1/wallets/{year.customer_wallet}/statement"
     assert year.ann.get(path).get_json()["code"] == "required"
     assert year.ann.get(f"{path}?month=2026-01&limit=1").get_json()["code"] == "unknown_parameter"
     assert year.ann.get(f"{path}?month=2026-01&month=2026-02").get_json()["code"] == "repeated_parameter"
     assert year.ann.get(f"{path}?month=2026-01", Accept="application/pdf").status_code == 406
 
 
-def test_n03_the_statement_of_somebody_else_is_like_none(year: Year, stranger: ApiUser) -> None:
+def test_n03_statement_of_anothers_wallet_answers_not_found(year: Year, stranger: ApiUser) -> None:
     for accept in ("application/json", "text/csv", "application/x-ndjson", "text/html"):
         theirs, unknown = (
             stranger.get(f"/v1/wallets/{wallet}/statement?month=2026-01", Accept=accept)
-            for wallet in (year.purse, "wal_" + "x" * 32)
+            for wallet in (year.customer_wallet, "wal_" + "x" * 32)
         )
         assert theirs.status_code == unknown.status_code == 404
         assert theirs.get_json()["code"] == unknown.get_json()["code"] == "not_found"
     auditor = year.house.person("auditor")
-    assert auditor.get(f"/v1/wallets/{year.purse}/statement?month=2026-01").status_code == 200
+    assert auditor.get(f"/v1/wallets/{year.customer_wallet}/statement?month=2026-01").status_code == 200
 
 
 def net(lines: list[dict[str, Any]], sign: int) -> int:
@@ -217,21 +225,22 @@ def test_totals_and_lines_by_small_pages_are_the_same(year: Year, wallet: str, m
     assert [year.get(wallet, month).get_json() for month in MONTHS] == whole
 
 
-def test_a_month_with_more_lines_than_a_page_has(year: Year, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = year.get(year.till, "2026-02").get_json()
+def test_statement_above_the_line_limit_has_no_lines(year: Year, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = year.get(year.merchant_wallet, "2026-02").get_json()
     rows = {
-        accept: year.get(year.till, "2026-02", accept).get_data() for accept in ("text/csv", "application/x-ndjson")
+        accept: year.get(year.merchant_wallet, "2026-02", accept).get_data()
+        for accept in ("text/csv", "application/x-ndjson")
     }
     monkeypatch.setattr(statement, "LINES_MAX", len(before["lines"]))
-    assert year.get(year.till, "2026-02").get_json() == before
+    assert year.get(year.merchant_wallet, "2026-02").get_json() == before
     monkeypatch.setattr(statement, "LINES_MAX", len(before["lines"]) - 1)
-    body = year.get(year.till, "2026-02").get_json()
+    body = year.get(year.merchant_wallet, "2026-02").get_json()
     assert body == {**before, "is_complete": False, "lines": []}
-    page = year.get(year.till, "2026-02", "text/html").get_data(as_text=True)
+    page = year.get(year.merchant_wallet, "2026-02", "text/html").get_data(as_text=True)
     for words in (body["opening"], body["closing"], f"received {body['totals']['received']}", "text/csv"):
         assert words in page
     for accept, data in rows.items():
-        answer = year.get(year.till, "2026-02", accept)
+        answer = year.get(year.merchant_wallet, "2026-02", accept)
         assert (answer.get_data(), answer.headers.get("Rows-Max")) == (data, None), "a file has all lines"
 
 
@@ -243,7 +252,7 @@ def test_no_connection_is_held_while_a_statement_is_read(
     monkeypatch.setattr(account_history, "OPERATIONS_PER_PAYMENT_MAX", 3)
     services = year.house.app.extensions["gateway"]
     headers = {"Authorization": f"Bearer {year.shop.token}", "Accept": accept}
-    path = f"/v1/wallets/{year.till}/statement?month=2026-02"
+    path = f"/v1/wallets/{year.merchant_wallet}/statement?month=2026-02"
     with year.house.app.test_client().get(path, headers=headers) as answer:
         held = [services.engine.pool.checkedout() for piece in answer.iter_encoded() if piece]
     assert len(held) > 4, "opening, closing, and several batches between them"

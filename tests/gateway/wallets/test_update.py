@@ -1,4 +1,4 @@
-"""What an owner changes of a wallet: its label, and whether it is in use."""
+"""Changes of a wallet by its owner: its label, and whether it is active."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -56,7 +56,7 @@ def test_a_change_is_audited_with_before_and_after(house: ApiHarness, client: Ap
 
 
 @pytest.mark.parametrize("body", [{}, {"is_active": True}, {"label": None}])
-def test_what_changes_nothing_stores_nothing(house: ApiHarness, client: ApiUser, body: dict) -> None:
+def test_change_without_effect_stores_nothing(house: ApiHarness, client: ApiUser, body: dict) -> None:
     wallet = client.wallet()
     before = etag(client, wallet)
     with house.unchanged():
@@ -65,7 +65,7 @@ def test_what_changes_nothing_stores_nothing(house: ApiHarness, client: ApiUser,
 
 
 @pytest.mark.parametrize("tag", ['"0-x"', "x", '"', "", 'W/"0"', '"a", "b"', "null"])
-def test_an_etag_of_another_version(house: ApiHarness, client: ApiUser, tag: str) -> None:
+def test_change_with_an_old_etag_is_refused(house: ApiHarness, client: ApiUser, tag: str) -> None:
     wallet = client.wallet()
     with house.unchanged():
         answer = change(client, wallet, {"label": "x"}, tag)
@@ -85,7 +85,7 @@ def test_an_etag_may_be_one_of_several_and_weak(client: ApiUser) -> None:
     assert change(client, wallet, {"label": "b"}, f"W/{etag(client, wallet)}").status_code == 200
 
 
-def test_an_old_etag_and_a_posting(client: ApiUser) -> None:
+def test_posting_does_not_change_the_wallet_etag(client: ApiUser) -> None:
     wallet = client.wallet()
     old = etag(client, wallet)
     client.order("/v1/deposits", {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"})
@@ -95,7 +95,7 @@ def test_an_old_etag_and_a_posting(client: ApiUser) -> None:
     assert change(client, wallet, {"label": "b"}, old).status_code == 412
 
 
-def test_of_changes_at_once_with_one_etag_one_wins(house: ApiHarness, client: ApiUser) -> None:
+def test_concurrent_changes_with_one_etag_one_wins(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet()
     old, together = etag(client, wallet), threading.Barrier(AT_ONCE)
 
@@ -112,7 +112,7 @@ def test_of_changes_at_once_with_one_etag_one_wins(house: ApiHarness, client: Ap
 
 
 @pytest.mark.parametrize("role", ["client", "merchant"])
-def test_a_strangers_wallet_is_as_unknown_as_none(house: ApiHarness, client: ApiUser, role: str) -> None:
+def test_anothers_wallet_answers_not_found(house: ApiHarness, client: ApiUser, role: str) -> None:
     wallet, other = client.wallet(), house.person(role)
     with house.unchanged():
         answers = [change(other, token, {"is_active": False}) for token in (wallet, "wal_" + "x" * 32, "x", "%27")]
@@ -150,7 +150,7 @@ def test_n14_ops_read_wallets_and_change_none(house: ApiHarness, client: ApiUser
         ([], "invalid_type"),
     ],
 )
-def test_n16_n17_what_is_not_the_owners_to_set(house: ApiHarness, client: ApiUser, body: Any, code: str) -> None:
+def test_n16_n17_read_only_members_are_refused(house: ApiHarness, client: ApiUser, body: Any, code: str) -> None:
     wallet = client.wallet()
     with house.unchanged():
         answer = change(client, wallet, body)
@@ -197,7 +197,7 @@ def test_an_inactive_wallet_is_shown_to_its_owner_and_to_ops(
         ("is_active=true&is_active=false", "repeated_parameter"),
     ],
 )
-def test_n50_n52_filters_that_are_none(client: ApiUser, query: str, code: str) -> None:
+def test_n50_n52_invalid_filters_are_refused(client: ApiUser, query: str, code: str) -> None:
     answer = client.get(f"/v1/wallets?{query}")
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
@@ -211,7 +211,7 @@ def test_n55_a_cursor_belongs_to_its_filter(client: ApiUser) -> None:
         assert client.get(f"/v1/wallets?limit=1&{other}&cursor={cursor}").get_json()["code"] == "bad_cursor"
 
 
-def test_what_is_known_already_is_not_sent_again(client: ApiUser) -> None:
+def test_known_etag_answers_304(client: ApiUser) -> None:
     wallet = client.wallet()
     known = etag(client, wallet)
     for tag in (known, f"W/{known}", f'"x", {known}', "*"):

@@ -1,4 +1,4 @@
-"""How many wallets a user may have, also when many are asked for at once."""
+"""The maximum number of wallets of a user, also under concurrent requests."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -25,7 +25,7 @@ def count(house: ApiHarness, person: ApiUser) -> int:
 
 
 @pytest.mark.parametrize(("role", "most"), [("merchant", 1), ("client", 3)])
-def test_beyond_the_limit_nothing_is_opened(database: Database, role: str, most: int) -> None:
+def test_wallet_beyond_the_maximum_is_refused(database: Database, role: str, most: int) -> None:
     house = limited(database, 1, 3)
     person = house.person(role)
     currencies = ["EUR", "USD", "JPY"][:most]
@@ -57,7 +57,7 @@ def test_inactive_wallets_count(database: Database) -> None:
 
 
 @pytest.mark.parametrize(("role", "most"), [("merchant", 1), ("client", 3)])
-def test_twenty_at_once_open_no_more_than_allowed(database: Database, role: str, most: int) -> None:
+def test_twenty_concurrent_wallets_keep_the_maximum(database: Database, role: str, most: int) -> None:
     house = limited(database, 1, 3)
     person = house.person(role)
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -66,7 +66,7 @@ def test_twenty_at_once_open_no_more_than_allowed(database: Database, role: str,
     assert count(house, person) == most
 
 
-def test_twenty_of_one_key_at_once_are_one_wallet(database: Database) -> None:
+def test_twenty_concurrent_wallets_of_one_key_are_one(database: Database) -> None:
     house = limited(database, 1, 0)
     merchant = house.person("merchant")
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -88,7 +88,7 @@ def test_a_replay_is_answered_at_the_limit(database: Database) -> None:
     assert reused.get_json()["code"] == "idempotency_key_reused"
 
 
-def test_a_refused_key_is_not_burnt(database: Database) -> None:
+def test_key_of_a_refused_wallet_can_be_used_again(database: Database) -> None:
     merchant = limited(database, 1, 0).person("merchant")
     open_wallet(merchant)
     assert open_wallet(merchant, key="later").status_code == 409
