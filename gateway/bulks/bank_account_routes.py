@@ -1,4 +1,4 @@
-"""POST and GET /v1/bank-accounts, GET and PATCH /v1/bank-accounts/{id}: in whose name a merchant pays."""
+"""POST and GET /v1/bank-accounts, GET and PATCH /v1/bank-accounts/{id}: the debtors of bulk transfers."""
 
 from flask import g
 from uuid_utils import uuid7
@@ -34,18 +34,18 @@ bank_accounts = Blueprint(
 @bank_accounts.arguments(BankAccountInput)
 @bank_accounts.response(201, BankAccountSchema)
 def register(body: Body) -> JsonAnswer:
-    """Register a bank account of an organisation, and the wallet of yours that pays in its name."""
+    """Register a bank account of an organisation, with the wallet of yours that pays for it."""
     id = str(uuid7())
     with transaction(services().engine) as connection:
         wallet = account.parties_by_token(connection, [body["wallet"]]).get(body["wallet"])
         if wallet is None or wallet.owner_id != g.caller.id:
             raise invalid_bulk([("/wallet", "not_found", "There is no such wallet that you may use.")])
-        said = (body["organization_name"], body["iban"], body.get("bic"), wallet.id)
-        kept = bank_account.register(connection, id, g.caller.id, *said)
-        if kept is None:
+        details = (body["organization_name"], body["iban"], body.get("bic"), wallet.id)
+        created = bank_account.register(connection, id, g.caller.id, *details)
+        if created is None:
             raise ApiError("duplicate_bank_account", "You have registered this IBAN already.")
         audit.note(connection, tokens.actor(), "bank_accounts.register", id)
-    return bank_account_body(kept, g.caller), {**_tag(kept), "Location": f"/v1/bank-accounts/{id}"}
+    return bank_account_body(created, g.caller), {**_etag_header(created), "Location": f"/v1/bank-accounts/{id}"}
 
 
 @bank_accounts.route("")
@@ -53,7 +53,7 @@ def register(body: Body) -> JsonAnswer:
 @bank_accounts.arguments(PageQuery, location="query")
 @bank_accounts.response(200, page_of(BankAccountSchema))
 def list_bank_accounts(query: Body) -> JsonAnswer:
-    """Your bank accounts, newest first."""
+    """List your bank accounts, newest first."""
     caller = g.caller
     merchant_id = None if READ_ALL in caller.scopes else caller.id
     return paginated(query, bank_account.page, lambda row: bank_account_body(row, caller), merchant_id=merchant_id)
@@ -63,10 +63,10 @@ def list_bank_accounts(query: Body) -> JsonAnswer:
 @requires("wallets:read")
 @bank_accounts.response(200, BankAccountSchema)
 def get_bank_account(id: str) -> JsonAnswer:
-    """One of your bank accounts."""
+    """Get one of your bank accounts."""
     with statements(services().engine) as connection:
-        known = _visible(connection, id, sees_all=READ_ALL in g.caller.scopes)
-    return bank_account_body(known, g.caller), _tag(known)
+        current = _visible(connection, id, reads_all=READ_ALL in g.caller.scopes)
+    return bank_account_body(current, g.caller), _etag_header(current)
 
 
 @bank_accounts.route("/<id>", methods=["PATCH"])
@@ -75,28 +75,28 @@ def get_bank_account(id: str) -> JsonAnswer:
 @bank_accounts.arguments(BankAccountChange)
 @bank_accounts.response(200, BankAccountSchema)
 def change_bank_account(body: Body, id: str) -> JsonAnswer:
-    """Take one of your bank accounts out of use, or into it again; an inactive one orders nothing."""
+    """Activate or deactivate one of your bank accounts; an inactive one cannot pay."""
     with transaction(services().engine) as connection:
-        known = _visible(connection, id, sees_all=False)
-        require_if_match(known.version, "bank account")
-        changed: BankAccount | None = known
-        if body["is_active"] != known.is_active:
-            changed = bank_account.change(connection, id, known.version, body["is_active"])
+        current = _visible(connection, id, reads_all=False)
+        require_if_match(current.version, "bank account")
+        changed: BankAccount | None = current
+        if body["is_active"] != current.is_active:
+            changed = bank_account.change(connection, id, current.version, body["is_active"])
         if changed is None:
             raise precondition_failed("bank account")
-        if changed.version != known.version:
-            before = {"is_active": known.is_active}
+        if changed.version != current.version:
+            before = {"is_active": current.is_active}
             audit.note(connection, tokens.actor(), "bank_accounts.change", id, before=before, after=body)
-    return bank_account_body(changed, g.caller), _tag(changed)
+    return bank_account_body(changed, g.caller), _etag_header(changed)
 
 
-def _tag(known: BankAccount) -> dict[str, str]:
-    return {"ETag": etag(known.version, g.caller.id)}
+def _etag_header(current: BankAccount) -> dict[str, str]:
+    return {"ETag": etag(current.version, g.caller.id)}
 
 
-def _visible(connection: Connection, id: str, *, sees_all: bool) -> BankAccount:
-    """The bank account, if it is the caller's or he sees all; raises ApiError not_found."""
-    known = bank_account.by_id(connection, id) if is_id(id) else None
-    if known is None or (known.merchant_id != g.caller.id and not sees_all):
+def _visible(connection: Connection, id: str, *, reads_all: bool) -> BankAccount:
+    """The bank account, if it is the caller's or they may read all; raises ApiError not_found."""
+    current = bank_account.by_id(connection, id) if is_id(id) else None
+    if current is None or (current.merchant_id != g.caller.id and not reads_all):
         raise not_found()
-    return known
+    return current

@@ -7,7 +7,7 @@ from gateway.http.parsing import takes_up_to
 from gateway.outcomes.responses import JsonResult
 from models.bulk import BulkKind
 
-bulk_charges = blueprint(BulkKind.CHARGES, "Many charges in one order.")
+bulk_charges = blueprint(BulkKind.CHARGES, "Many charges in one request.")
 
 
 @bulk_charges.route("", methods=["POST"])
@@ -17,5 +17,5 @@ bulk_charges = blueprint(BulkKind.CHARGES, "Many charges in one order.")
 @bulk_charges.arguments(BulkChargeInput)
 @bulk_charges.outcome(BulkSchema)
 def charge_many(body: Body) -> JsonResult:
-    """Take money out of many wallets, into one of yours."""
+    """Create a bulk charge: money from many wallets into one of yours."""
     return accept_bulk(BulkKind.CHARGES, body)

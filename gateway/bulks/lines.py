@@ -44,7 +44,7 @@ def build_lines(
     """The lines to store, after `start` earlier ones with that `total`; raises an ApiError that names every error."""
     member = LINE_SHAPES[new_bulk.kind].member
     if not currency.is_active:
-        raise invalid([("/currency", "currency_inactive", "This currency is not in use.")])
+        raise invalid([("/currency", "currency_inactive", "This currency is inactive.")])
     payers = _payers(connection, new_bulk, rows)
     errors: LineErrors = []
     now = bulk.moment(connection) if any("scheduled_at" in row for row in rows) else None

@@ -1,4 +1,4 @@
-"""How bulks, their lines and bank accounts look to whoever asks."""
+"""The JSON of bulk lines and bank accounts, and the headers of bulks."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ PATHS = {BulkKind.TRANSFERS.value: "/v1/bulk-transfers", BulkKind.CHARGES.value:
 
 
 def bulk_headers(bulk: Bulk, caller: Caller) -> dict[str, str]:
-    """ETag, Location, and Retry-After while it is not final."""
+    """ETag, Location, and Retry-After while the bulk is not final."""
     headers = {"ETag": etag(bulk.version, caller.id), "Location": f"{PATHS[bulk.kind]}/{bulk.id}"}
     if bulk.finalized_at is None:
         headers["Retry-After"] = "1"
@@ -22,7 +22,7 @@ def bulk_headers(bulk: Bulk, caller: Caller) -> dict[str, str]:
 
 
 def line_body(line: LineView, digits: int) -> dict[str, Any]:
-    """The line as it stands."""
+    """The line of a bulk, with the state of its payment."""
     return {
         "line": int(line.id),
         "payment": line.payment_id,
@@ -41,7 +41,7 @@ def line_body(line: LineView, digits: int) -> dict[str, Any]:
 
 
 def bank_account_body(account: BankAccount, caller: Caller) -> dict[str, Any]:
-    """The bank account; the token of its wallet is its owner's to see."""
+    """The bank account; only its owner sees the token of its wallet."""
     return {
         "id": account.id,
         "organization_name": account.organization_name,

@@ -13,10 +13,10 @@ from gateway.services import services
 from models.representations import bulk_body
 
 
-def bulk_response(placed: AcceptedBulk) -> JsonResult:
-    """201 if the bulk became final in the time that the caller gave it, else 202: at once if lines are yet to come."""
-    bulk, applied = wait_for(placed.bulk, lambda bulk: bulk.is_open or is_final(bulk), request.environ, services())
+def bulk_response(accepted: AcceptedBulk) -> JsonResult:
+    """201 if the bulk became final within the caller's wait, else 202; an open bulk is answered without a wait."""
+    bulk, applied = wait_for(accepted.bulk, lambda bulk: bulk.is_open or is_final(bulk), request.environ, services())
     g.caller = request.environ[CALLER]
-    replayed = {"Idempotent-Replayed": "true"} if placed.is_replay else {}
+    replayed = {"Idempotent-Replayed": "true"} if accepted.is_replay else {}
     headers = {**bulk_headers(bulk, g.caller), **replayed, **applied}
     return bulk_body(bulk), headers, outcome_status(bulk, applied, HTTPStatus.CREATED)

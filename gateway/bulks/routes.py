@@ -26,7 +26,7 @@ from models.representations import bulk_body
 from models.session import statements, transaction
 
 BODY_BYTES_MAX = 1024 * 1024
-"""A thousand lines of some 600 bytes, and room for XML."""
+"""A thousand lines of about 600 bytes, and room for XML."""
 
 KEYED: dict[str, Any] = {"parameters": [{**IDEMPOTENCY_KEY, "required": True}, PREFER]}
 BULKS, LINES = page_of(BulkSchema), page_of(LineSchema)
@@ -34,12 +34,12 @@ TEXT = {"schema": {"type": "string"}}
 
 
 def accept_bulk(kind: BulkKind, body: Body) -> JsonResult:
-    """The answer to an order of the kind."""
+    """Create the bulk and answer with it."""
     return bulk_response(create.create_bulk(kind, request.path, body_of_request(), body, request, g.caller, services()))
 
 
 def blueprint(kind: BulkKind, description: str) -> Blueprint:
-    """The routes that bulks of the kind have in common."""
+    """The routes that bulks of both kinds have in common."""
     path = PATHS[kind]
     routes = Blueprint(path.rpartition("/")[2].replace("-", "_"), __name__, url_prefix=path, description=description)
 
@@ -48,7 +48,7 @@ def blueprint(kind: BulkKind, description: str) -> Blueprint:
     @routes.arguments(BulkQuery, location="query")
     @routes.response(200, BULKS)
     def list_bulks(query: Body) -> JsonAnswer:
-        """Those you ordered, newest first."""
+        """List the bulks you created, newest first."""
         user_id = None if g.caller.reads_all else g.caller.id
         return paginated(query, bulk.page, bulk_body, kind=kind, user_id=user_id, states=query.get("state", ()))
 
@@ -57,14 +57,14 @@ def blueprint(kind: BulkKind, description: str) -> Blueprint:
     @routes.doc(parameters=[IF_NONE_MATCH, PREFER])
     @routes.response(200, BulkSchema)
     def get_bulk(id: str) -> JsonAnswer | Response:
-        """A bulk, in whatever state it is; with Prefer once it is final, or not as If-None-Match says."""
+        """Get a bulk; with Prefer, wait until it is final, or differs from If-None-Match."""
         with statements(services().engine) as connection:
-            known = create.visible(connection, kind, id, g.caller)
-        known, is_known, applied = wait_for_change(known, request.environ, services())
-        headers = _headers(known) | applied
+            found = create.visible(connection, kind, id, g.caller)
+        found, is_known, applied = wait_for_change(found, request.environ, services())
+        headers = _headers(found) | applied
         if is_known:
             return Response(status=304, headers=headers)
-        return bulk_body(known), headers
+        return bulk_body(found), headers
 
     @routes.route("/<id>/lines")
     @requires("payments:read", others=exports.FILES)
@@ -72,19 +72,19 @@ def blueprint(kind: BulkKind, description: str) -> Blueprint:
     @routes.arguments(LineQuery, location="query")
     @routes.response(200, LINES)
     def list_lines(query: Body, id: str) -> JsonAnswer | Response:
-        """Its lines as they were given, each a payment."""
+        """List the lines of a bulk in order; each is a payment."""
         engine = services().engine
         with statements(engine) as connection:
-            known = create.visible(connection, kind, id, g.caller)
+            found = create.visible(connection, kind, id, g.caller)
 
         def read(limit: int, at: Cursor) -> Page:
             with statements(engine) as connection:
                 rows = bulk_line.page(
-                    connection, known.id, limit, states=query.get("state", ()), before=at.before, after=at.after
+                    connection, found.id, limit, states=query.get("state", ()), before=at.before, after=at.after
                 )
             return Page(rows, [RowKey(row.id) for row in rows])
 
-        return exports.export_response(query, read, lambda line: line_body(line, known.digits), LineSchema)
+        return exports.export_response(query, read, lambda line: line_body(line, found.digits), LineSchema)
 
     @routes.route("/<id>/lines", methods=["PUT"])
     @requires("bulks:write")
@@ -93,32 +93,32 @@ def blueprint(kind: BulkKind, description: str) -> Blueprint:
     @routes.arguments(UploadQuery, location="query")
     @routes.response(200, BulkSchema)
     def add_lines(query: Body, id: str) -> JsonAnswer:
-        """Add lines to an open bulk, one a line of the body; a thousand at a time they are kept."""
-        known = upload(kind, id, query["first"], request, g.caller, services())
-        return bulk_body(known), _headers(known)
+        """Add lines to an open bulk, one per line of the body; they are stored a thousand at a time."""
+        found = upload(kind, id, query["first"], request, g.caller, services())
+        return bulk_body(found), _headers(found)
 
     @routes.route("/<id>/close", methods=["POST"])
     @requires("bulks:write")
     @routes.arguments(CloseInput)
     @routes.response(200, BulkSchema)
     def close(body: Body, id: str) -> JsonAnswer:
-        """Say that no more lines come, and how many there are: with the last of them it is final."""
+        """Close an open bulk, and check its number of lines; it becomes final with its last line."""
         lines = body.get("lines")
         with transaction(services().engine) as connection:
-            known = create.own(connection, kind, id, g.caller)
-            if known.is_open:
+            found = create.own(connection, kind, id, g.caller)
+            if found.is_open:
                 bulk.close(connection, id, lines)
-                known = create.own(connection, kind, id, g.caller)
-            if lines is not None and lines != known.lines:
-                raise ApiError("bulk_out_of_step", f"It has {known.lines} lines.", lines=known.lines)
-            if known.is_open and not known.lines:
+                found = create.own(connection, kind, id, g.caller)
+            if lines is not None and lines != found.lines:
+                raise ApiError("bulk_out_of_step", f"The bulk has {found.lines} lines.", lines=found.lines)
+            if found.is_open and not found.lines:
                 raise ApiError("bulk_empty", "Add lines first.")
-        return bulk_body(known), _headers(known)
+        return bulk_body(found), _headers(found)
 
     return routes
 
 
-def _headers(known: Bulk) -> dict[str, str]:
-    headers = bulk_headers(known, g.caller)
+def _headers(found: Bulk) -> dict[str, str]:
+    headers = bulk_headers(found, g.caller)
     del headers["Location"]
     return headers

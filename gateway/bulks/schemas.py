@@ -1,4 +1,4 @@
-"""The shapes of bulks: what is ordered by many lines at once, and in whose name; and how far it has come."""
+"""Schemas of bulks, their lines and bank accounts."""
 
 import re
 from typing import Any
@@ -29,21 +29,21 @@ from models.bulk import BulkKind, BulkMode, BulkState
 from models.rules.state import State
 
 LINES_MAX = 1_000
-"""In one request: they are kept by one statement, and an atomic bulk is decided by one hold."""
+"""In one request: one statement stores them, and one hold decides an atomic bulk."""
 
 UPLOADED_LINES_MAX = 100_000
-"""In all, of a bulk whose lines are uploaded."""
+"""In all requests together, of a bulk whose lines are uploaded."""
 
 NAME_LENGTH_MAX = 70
 DESCRIPTION_LENGTH_MAX = 140
 MESSAGE_ID_LENGTH_MAX = 35
-"""What a credit transfer carries at most."""
+"""The maximum in a SEPA credit transfer."""
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 
 
 class LineList(ma.fields.List):
-    """The lines of a bulk, a bounded list; each wrong one is named."""
+    """The lines of a bulk, a bounded list; each invalid line has its error."""
 
     make_error = StrictField.make_error
 
@@ -54,12 +54,14 @@ class LineList(ma.fields.List):
         if type(value) is not list:
             raise ma.ValidationError([FieldError("invalid_type", "A list is expected.")])
         if len(value) > LINES_MAX:
-            raise ma.ValidationError([FieldError("invalid_value", f"At most {LINES_MAX} lines; more by upload.")])
+            raise ma.ValidationError(
+                [FieldError("invalid_value", f"At most {LINES_MAX} lines; upload more to an open bulk.")]
+            )
         return super()._deserialize(value, *args, **kwargs)
 
 
 class TransferLine(Input):
-    """Money to somebody's bank account."""
+    """A payment to a bank account."""
 
     amount = Amount(required=True)
     currency = CurrencyCode()
@@ -74,20 +76,20 @@ class TransferLine(Input):
     scheduled_at = Timestamp()
 
     @ma.validates_schema
-    def _is_one_bank(self, given: dict[str, Any], **_: Any) -> None:
-        refuse_mismatch(given["counterparty_iban"], given.get("counterparty_bic"), "counterparty_bic")
+    def _is_one_bank(self, data: dict[str, Any], **_: Any) -> None:
+        refuse_mismatch(data["counterparty_iban"], data.get("counterparty_bic"), "counterparty_bic")
 
     @ma.validates_schema
-    def _is_one_remittance(self, given: dict[str, Any], **_: Any) -> None:
-        if "description" in given and "creditor_reference" in given:
-            flaw = FieldError(
+    def _is_one_remittance(self, data: dict[str, Any], **_: Any) -> None:
+        if "description" in data and "creditor_reference" in data:
+            error = FieldError(
                 "invalid_value", "A credit transfer carries a description or a creditor reference, not both."
             )
-            raise ma.ValidationError({"creditor_reference": [flaw]})
+            raise ma.ValidationError({"creditor_reference": [error]})
 
 
 class ChargeLine(Input):
-    """Money out of a customer's wallet."""
+    """A charge of a customer's wallet."""
 
     wallet = WalletToken(required=True)
     amount = Amount(required=True)
@@ -96,13 +98,13 @@ class ChargeLine(Input):
     reference = Reference()
 
 
-def _refuse_empty(given: dict[str, Any], member: str) -> None:
-    if not given[member] and not given["is_open"]:
-        raise ma.ValidationError({member: [FieldError("invalid_value", "At least one line.")]})
+def _refuse_empty(data: dict[str, Any], member: str) -> None:
+    if not data[member] and not data["is_open"]:
+        raise ma.ValidationError({member: [FieldError("invalid_value", "At least one line is required.")]})
 
 
 class BulkTransferInput(Input):
-    """Money out of the wallet behind a registered bank account, to the bank accounts of many."""
+    """Payments from the wallet of a registered bank account to many bank accounts."""
 
     organization_name = Text(NAME_LENGTH_MAX, required=True)
     organization_iban = Iban(required=True)
@@ -113,16 +115,16 @@ class BulkTransferInput(Input):
     credit_transfers = LineList(TransferLine)
 
     @ma.validates_schema
-    def _is_whole(self, given: dict[str, Any], **_: Any) -> None:
-        if given["is_open"] and given["mode"] == BulkMode.ATOMIC:
-            raise ma.ValidationError({"mode": [FieldError("invalid_value", "What is atomic is there at once.")]})
-        _refuse_empty(given, "credit_transfers")
-        if "organization_bic" in given:
-            refuse_mismatch(given["organization_iban"], given["organization_bic"], "organization_bic")
+    def _is_whole(self, data: dict[str, Any], **_: Any) -> None:
+        if data["is_open"] and data["mode"] == BulkMode.ATOMIC:
+            raise ma.ValidationError({"mode": [FieldError("invalid_value", "An atomic bulk cannot be open.")]})
+        _refuse_empty(data, "credit_transfers")
+        if "organization_bic" in data:
+            refuse_mismatch(data["organization_iban"], data["organization_bic"], "organization_bic")
 
 
 class BulkChargeInput(Input):
-    """Money out of many wallets, each for itself, into one of one's own."""
+    """Charges of many wallets into one of your own, each decided by itself."""
 
     currency = CurrencyCode(required=True)
     target = WalletToken()
@@ -130,12 +132,12 @@ class BulkChargeInput(Input):
     charges = LineList(ChargeLine)
 
     @ma.validates_schema
-    def _is_whole(self, given: dict[str, Any], **_: Any) -> None:
-        _refuse_empty(given, "charges")
+    def _is_whole(self, data: dict[str, Any], **_: Any) -> None:
+        _refuse_empty(data, "charges")
 
 
 class LineNumber(StrictField):
-    """The number of a line, from 1, as a query parameter."""
+    """The number of a line, starting with 1, as a query parameter."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(metadata={"type": "integer", "minimum": 1, "maximum": UPLOADED_LINES_MAX}, **kwargs)
@@ -147,31 +149,31 @@ class LineNumber(StrictField):
 
 
 class UploadQuery(Input):
-    """Which line the upload begins with."""
+    """The number of the first line in the body."""
 
     first = LineNumber(data_key="from", load_default=1)
 
 
 class CloseInput(Input):
-    """How many lines there are in all, to be compared before nothing more can be added."""
+    """The total number of lines, checked before the bulk is closed."""
 
     lines = WholeNumber(UPLOADED_LINES_MAX)
 
 
 class BulkQuery(PageQuery):
-    """Which bulks."""
+    """Filters of the list of bulks."""
 
     state = ChoiceList(BulkState)
 
 
 class LineQuery(PageQuery):
-    """Which lines."""
+    """Filters of the list of lines."""
 
     state = ChoiceList(State)
 
 
 class BankAccountInput(Input):
-    """A bank account of an organisation, and the wallet that pays what is ordered in its name."""
+    """A bank account of an organisation, and the wallet that pays for it."""
 
     organization_name = Text(NAME_LENGTH_MAX, required=True)
     iban = Iban(required=True)
@@ -179,12 +181,12 @@ class BankAccountInput(Input):
     wallet = WalletToken(required=True)
 
     @ma.validates_schema
-    def _is_one_bank(self, given: dict[str, Any], **_: Any) -> None:
-        refuse_mismatch(given["iban"], given.get("bic"))
+    def _is_one_bank(self, data: dict[str, Any], **_: Any) -> None:
+        refuse_mismatch(data["iban"], data.get("bic"))
 
 
 class BankAccountChange(ChangeInput):
-    """Whether it is in use."""
+    """A change of a bank account."""
 
     is_active = TrueOrFalse(required=True)
 
@@ -196,14 +198,14 @@ class BankAccountSchema(Output):
     organization_name = ma.fields.String()
     iban = ma.fields.String()
     bic = ma.fields.String(allow_none=True)
-    wallet = ma.fields.String(allow_none=True, metadata={"description": "For its owner alone."})
+    wallet = ma.fields.String(allow_none=True, metadata={"description": "Only shown to its owner."})
     currency = ma.fields.String()
     is_active = ma.fields.Boolean()
     created_at = ma.fields.DateTime()
 
 
 class CountsSchema(Output):
-    """How many lines there are in all, and in each state."""
+    """The number of lines, in all and in each state."""
 
     lines = ma.fields.Integer()
     initiated = ma.fields.Integer()
@@ -213,7 +215,7 @@ class CountsSchema(Output):
 
 
 class BulkSchema(Output):
-    """A bulk, in whatever state."""
+    """A bulk."""
 
     id = ma.fields.UUID()
     kind = one_of(BulkKind)
@@ -230,7 +232,7 @@ class BulkSchema(Output):
 
 
 class LineSchema(Output):
-    """A line of a bulk: a payment."""
+    """A line of a bulk, with its payment."""
 
     line = ma.fields.Integer()
     payment = ma.fields.UUID()

@@ -10,7 +10,7 @@ from models.bulk import BulkKind
 
 XML = "application/xml"
 
-bulk_transfers = blueprint(BulkKind.TRANSFERS, "Many payments to bank accounts in one order.")
+bulk_transfers = blueprint(BulkKind.TRANSFERS, "Many payments to bank accounts in one request.")
 
 
 @bulk_transfers.route("", methods=["POST"])
@@ -20,5 +20,5 @@ bulk_transfers = blueprint(BulkKind.TRANSFERS, "Many payments to bank accounts i
 @bulk_transfers.arguments(BulkTransferInput)
 @bulk_transfers.outcome(BulkSchema)
 def transfer_many(body: Body) -> JsonResult:
-    """Pay many bank accounts out of the wallet behind one of yours; in XML as pain.001.001.09."""
+    """Create a bulk transfer from the wallet of one of your bank accounts to many; also as XML (pain.001.001.09)."""
     return accept_bulk(BulkKind.TRANSFERS, body)

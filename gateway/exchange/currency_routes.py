@@ -20,7 +20,7 @@ from models.currency import Currency
 from models.session import Connection, statements, transaction
 
 currencies = Blueprint(
-    "currencies", __name__, url_prefix="/v1/currencies", description="The currencies, their digits and bounds."
+    "currencies", __name__, url_prefix="/v1/currencies", description="Currencies, their digits and bounds."
 )
 
 
@@ -31,8 +31,8 @@ BOUNDS = ("minimum", "maximum", "balance_maximum")
 @requires("currencies:read")
 @currencies.response(200, page_of(CurrencySchema))
 def list_currencies() -> JsonAnswer:
-    """All currencies by code, on one page."""
-    rows = [currency_body(known) for known in services().reference_data.currencies().values()]
+    """List all currencies by code, on one page."""
+    rows = [currency_body(row) for row in services().reference_data.currencies().values()]
     return {"data": rows, "has_more": False, "next_cursor": None, "prev_cursor": None}, {}
 
 
@@ -41,13 +41,13 @@ def list_currencies() -> JsonAnswer:
 @currencies.doc(parameters=[IF_NONE_MATCH])
 @currencies.response(200, CurrencySchema)
 def get_currency(code: str) -> JsonAnswer | Response:
-    """A currency."""
+    """Get a currency."""
     with statements(services().engine) as connection:
-        known = _known(connection, code)
-    headers = {"ETag": etag(known.version, g.caller.id)}
+        current = _find_currency(connection, code)
+    headers = {"ETag": etag(current.version, g.caller.id)}
     if request.if_none_match.contains_weak(headers["ETag"][1:-1]):
         return Response(status=304, headers=headers)
-    return currency_body(known), headers
+    return currency_body(current), headers
 
 
 @currencies.route("", methods=["POST"])
@@ -55,12 +55,12 @@ def get_currency(code: str) -> JsonAnswer | Response:
 @currencies.arguments(CurrencyInput)
 @currencies.response(201, CurrencySchema)
 def add_currency(body: dict[str, Any]) -> JsonAnswer:
-    """Add a currency; its code, digits and kind are for ever."""
+    """Add a currency; its code, digits and kind cannot change later."""
     code, digits = body["code"], body["digits"]
     new = _bounded(Currency(code, digits, body["kind"], body["name"], None, None, None), body)
     with transaction(services().engine) as connection:
         if not currency.create(connection, new):
-            raise ApiError("duplicate_currency", f"There is a currency {code}.")
+            raise ApiError("duplicate_currency", f"The currency {code} exists.")
         audit.note(connection, tokens.actor(), "currencies.add", code, after=currency_body(new))
     services().reference_data.forget()
     return currency_body(new), {"ETag": etag(new.version, g.caller.id), "Location": f"/v1/currencies/{code}"}
@@ -72,35 +72,35 @@ def add_currency(body: dict[str, Any]) -> JsonAnswer:
 @currencies.arguments(CurrencyChange)
 @currencies.response(200, CurrencySchema)
 def change_currency(body: dict[str, Any], code: str) -> JsonAnswer:
-    """Name a currency, bound it, or take it out of use: an inactive one takes no new payments."""
+    """Update the name, bounds or use of a currency; an inactive one accepts no new payments."""
     with transaction(services().engine) as connection:
-        known = _known(connection, code)
-        require_if_match(known.version, "currency")
-        wished = _bounded(known._replace(**{name: body[name] for name in body if name not in BOUNDS}), body)
-        changed = known if wished == known else currency.change(connection, wished)
+        current = _find_currency(connection, code)
+        require_if_match(current.version, "currency")
+        wanted = _bounded(current._replace(**{name: body[name] for name in body if name not in BOUNDS}), body)
+        changed = current if wanted == current else currency.change(connection, wanted)
         if changed is None:
             raise precondition_failed("currency")
-        if changed.version != known.version:
-            before, after = currency_body(known), currency_body(changed)
+        if changed.version != current.version:
+            before, after = currency_body(current), currency_body(changed)
             audit.note(connection, tokens.actor(), "currencies.change", code, before=before, after=after)
     services().reference_data.forget()
     return currency_body(changed), {"ETag": etag(changed.version, g.caller.id)}
 
 
-def _known(connection: Connection, code: str) -> Currency:
+def _find_currency(connection: Connection, code: str) -> Currency:
     """The currency; raises ApiError not_found."""
-    known = currency.by_code(connection, code) if is_currency_code(code) else None
-    if known is None:
+    current = currency.by_code(connection, code) if is_currency_code(code) else None
+    if current is None:
         raise not_found()
-    return known
+    return current
 
 
-def _bounded(wished: Currency, body: dict[str, Any]) -> Currency:
-    """The currency within the bounds that the body names, in its own digits; raises ApiError."""
+def _bounded(currency: Currency, body: dict[str, Any]) -> Currency:
+    """The currency with the bounds of the body, in its own minor units; raises ApiError."""
     bounds: dict[str, Any] = {name: body[name] for name in BOUNDS if name in body}
     for name, text in bounds.items():
-        bounds[name] = None if text is None else minor_units(text, wished, f"/{name}")
-    wished = wished._replace(**bounds)
-    if wished.maximum is not None and wished.maximum < (wished.minimum or 0):
+        bounds[name] = None if text is None else minor_units(text, currency, f"/{name}")
+    bounded = currency._replace(**bounds)
+    if bounded.maximum is not None and bounded.maximum < (bounded.minimum or 0):
         raise invalid([("/maximum", "invalid_value", "The maximum is below the minimum.")])
-    return wished
+    return bounded

@@ -4,11 +4,11 @@ from gateway.http.fields import Amount, ChangeInput, Choice, Input, NewCurrencyC
 
 NAME_LENGTH_MAX = 100
 DIGITS_MAX = 18
-"""Of any coin there is; with 20 more before the point an amount still fits."""
+"""As many as any cryptocurrency has; with 20 more before the point an amount still fits its column."""
 
 
 class CurrencyInput(Input):
-    """A currency of ops' own, with the bounds of one payment and of a balance."""
+    """A new currency, with the bounds of a payment and of a balance."""
 
     code = NewCurrencyCode(required=True)
     digits = WholeNumber(DIGITS_MAX, required=True)
@@ -20,7 +20,7 @@ class CurrencyInput(Input):
 
 
 class CurrencyChange(ChangeInput):
-    """What ops change of a currency; a bound that is null is taken away."""
+    """A change of a currency by ops; null removes a bound."""
 
     name = Text(NAME_LENGTH_MAX)
     minimum = Amount(allow_none=True)

@@ -1,4 +1,4 @@
-"""GET and PUT /v1/exchange-rates: what one currency is worth in another, told by ops, seen by everybody."""
+"""GET and PUT /v1/exchange-rates: ops set the rates, everyone may read them."""
 
 from typing import Any
 
@@ -16,14 +16,14 @@ from models.rules.exchange import rate_text
 from models.rules.money import render
 from models.session import statements, transaction
 
-rates = Blueprint("rates", __name__, url_prefix="/v1/exchange-rates", description="Rates between currencies.")
+rates = Blueprint("rates", __name__, url_prefix="/v1/exchange-rates", description="Exchange rates between currencies.")
 
 
 @rates.route("")
 @requires("currencies:read")
 @rates.response(200, page_of(RateSchema))
 def list_rates() -> JsonAnswer:
-    """The rates that count now, by currencies, on one page."""
+    """List the current exchange rates, by currencies, on one page."""
     with statements(services().engine) as connection:
         rows = exchange_rate.in_force(connection)
     return {"data": [_body(row) for row in rows], "has_more": False, "next_cursor": None, "prev_cursor": None}, {}
@@ -34,11 +34,11 @@ def list_rates() -> JsonAnswer:
 @rates.arguments(RateInput)
 @rates.response(200, RateSchema)
 def tell_rate(body: dict[str, Any]) -> JsonAnswer:
-    """Tell a rate; quotes that were given keep theirs."""
+    """Set an exchange rate; existing quotes keep theirs."""
     for side in ("source", "target"):
         services().reference_data.currency(body[side], f"/{side}")
     with transaction(services().engine) as connection:
-        told = exchange_rate.tell(
+        rate = exchange_rate.tell(
             connection,
             body["source"],
             body["target"],
@@ -47,18 +47,18 @@ def tell_rate(body: dict[str, Any]) -> JsonAnswer:
             body["source_name"],
             body.get("valid_from"),
         )
-        if told is None:
-            raise invalid([("/valid_from", "invalid_value", "A rate does not count backwards.")])
-        audit.note(connection, tokens.actor(), "exchange_rates.tell", f"{told.source}/{told.target}", after=_body(told))
-    return _body(told), {}
+        if rate is None:
+            raise invalid([("/valid_from", "invalid_value", "A rate cannot apply to the past.")])
+        audit.note(connection, tokens.actor(), "exchange_rates.tell", f"{rate.source}/{rate.target}", after=_body(rate))
+    return _body(rate), {}
 
 
-def _body(told: ExchangeRate) -> dict[str, Any]:
+def _body(rate: ExchangeRate) -> dict[str, Any]:
     return {
-        "source": told.source,
-        "target": told.target,
-        "rate": rate_text(told.rate),
-        "spread": render(told.spread_millionths, PERCENT_DIGITS).rstrip("0").rstrip("."),
-        "source_name": told.source_name,
-        "valid_from": told.valid_from.isoformat(),
+        "source": rate.source,
+        "target": rate.target,
+        "rate": rate_text(rate.rate),
+        "spread": render(rate.spread_millionths, PERCENT_DIGITS).rstrip("0").rstrip("."),
+        "source_name": rate.source_name,
+        "valid_from": rate.valid_from.isoformat(),
     }

@@ -1,4 +1,4 @@
-"""POST /v1/quotes and /v1/exchanges: a rate is frozen for a while, and used by one payment."""
+"""POST /v1/quotes and /v1/exchanges: a quote fixes a rate for a limited time, for one payment."""
 
 from flask import g, request
 from uuid_utils import uuid7
@@ -29,7 +29,7 @@ exchanges = Blueprint(
     "exchanges",
     __name__,
     url_prefix="/v1",
-    description="Quotes that freeze a rate, and exchanges between your wallets.",
+    description="Quotes that fix a rate, and exchanges between your wallets.",
 )
 
 
@@ -38,65 +38,65 @@ exchanges = Blueprint(
 @exchanges.arguments(QuoteInput)
 @exchanges.response(201, QuoteSchema)
 def make_quote(body: Body) -> JsonAnswer:
-    """Freeze a rate for one exchange between your wallets, or one transfer; commission is named, and in no rate."""
+    """Create a quote: a fixed rate for one exchange or one transfer, with commission apart from the rate."""
     source, target = (
         services().reference_data.currency(body[name], f"/{name}") for name in ("source_currency", "target_currency")
     )
     with transaction(services().engine) as connection:
-        made = _quote(connection, body, source, target)
-        quote.keep(connection, made)
+        created = _quote(connection, body, source, target)
+        quote.keep(connection, created)
     nothing = dict.fromkeys(Offer._fields)
     return {
-        "id": made.id,
+        "id": created.id,
         "source_currency": source.code,
         "target_currency": target.code,
-        "rate": rate_text(made.rate),
-        **(_offer_body(made.exchange, source, target) or nothing),
-        "transfer": _offer_body(made.transfer, source, target),
-        "expires_at": made.expires_at.isoformat(),
+        "rate": rate_text(created.rate),
+        **(_offer_body(created.exchange, source, target) or nothing),
+        "transfer": _offer_body(created.transfer, source, target),
+        "expires_at": created.expires_at.isoformat(),
     }, {}
 
 
-def _offer_body(made: Offer | None, source: Currency, target: Currency) -> dict[str, str] | None:
-    if made is None:
+def _offer_body(offer: Offer | None, source: Currency, target: Currency) -> dict[str, str] | None:
+    if offer is None:
         return None
     return {
-        "source_amount": render(made.source_amount, source.digits),
-        "target_amount": render(made.target_amount, target.digits),
-        "commission": render(made.commission, source.digits),
+        "source_amount": render(offer.source_amount, source.digits),
+        "target_amount": render(offer.target_amount, target.digits),
+        "commission": render(offer.commission, source.digits),
     }
 
 
 def _quote(connection: Connection, body: Body, source: Currency, target: Currency) -> Quote:
-    """The quote at the rate and on the terms of commission that count now; raises ApiError."""
+    """The quote at the current rate and terms of commission; raises ApiError."""
     side = Side(body["side"])
     amount = minor_units(body["amount"], source if side is Side.SOURCE else target)
-    told = exchange_rate.in_force(connection, source.code, target.code)
-    if not told:
-        raise invalid([("/target_currency", "rate_unknown", f"No rate from {source.code} to {target.code} is known.")])
-    [current] = told
+    rates = exchange_rate.in_force(connection, source.code, target.code)
+    if not rates:
+        raise invalid([("/target_currency", "rate_unknown", f"There is no rate from {source.code} to {target.code}.")])
+    [current] = rates
     market = Market(current.rate, source.digits, target.digits)
     spread = Terms(current.spread_millionths)
     terms = commission_terms.in_force(connection, PaymentType.TRANSFER, source.code, g.caller.id)
 
-    def offered(*terms: Terms) -> Offer | ApiError:
+    def compute_offer(*terms: Terms) -> Offer | ApiError:
         try:
-            made = offer(side, amount, market, terms)
+            computed = offer(side, amount, market, terms)
         except MoneyError as error:
             return invalid([("/amount", error.code, error.detail)])
-        return limits_error(made.source_amount, source) or limits_error(made.target_amount, target) or made
+        return limits_error(computed.source_amount, source) or limits_error(computed.target_amount, target) or computed
 
-    own, beyond = offered(spread), offered(spread, terms)
-    if isinstance(own, ApiError) and isinstance(beyond, ApiError):
-        raise own
+    for_exchange, for_transfer = compute_offer(spread), compute_offer(spread, terms)
+    if isinstance(for_exchange, ApiError) and isinstance(for_transfer, ApiError):
+        raise for_exchange
     return Quote(
         id=str(uuid7()),
         user_id=g.caller.id,
         source_currency=source.code,
         target_currency=target.code,
         rate=current.rate,
-        exchange=None if isinstance(own, ApiError) else own,
-        transfer=None if isinstance(beyond, ApiError) else beyond,
+        exchange=None if isinstance(for_exchange, ApiError) else for_exchange,
+        transfer=None if isinstance(for_transfer, ApiError) else for_transfer,
         expires_at=quote.good_until(connection, services().settings.quote_ttl_seconds),
     )
 
@@ -107,26 +107,26 @@ def _quote(connection: Connection, body: Body, source: Currency, target: Currenc
 @exchanges.arguments(ExchangeInput)
 @exchanges.outcome(PaymentSchema)
 def exchange(body: Body) -> JsonResult:
-    """Exchange between two of your wallets, as a quote says."""
+    """Create an exchange between two of your wallets, on the terms of a quote."""
     key = idempotency_key(request.environ)
-    given = usable_quote(body["quote"], body["target"], g.caller, services())
-    currency = services().reference_data.currency(given.currency)
-    shown = services().group_commit.submit(
+    usable = usable_quote(body["quote"], body["target"], g.caller, services())
+    currency = services().reference_data.currency(usable.currency)
+    accepted = services().group_commit.submit(
         PaymentRequest(
             id=str(uuid7()),
             type=PaymentType.EXCHANGE,
             user_id=g.caller.id,
             source=body["source"],
             target=body["target"],
-            amount=given.amount,
+            amount=usable.amount,
             currency=currency.code,
             digits=currency.digits,
             key=key,
             fingerprint=request_fingerprint(request.path, body_of_request()),
             metadata=body.get("metadata"),
-            objection=limits_error(given.amount, currency) or given.objection(given.amount, currency.code),
+            objection=limits_error(usable.amount, currency) or usable.objection(usable.amount, currency.code),
             quote_id=body["quote"],
-            arrival=given.arrival,
+            arrival=usable.arrival,
         )
     )
-    return payment_response(shown)
+    return payment_response(accepted)

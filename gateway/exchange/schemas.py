@@ -16,7 +16,7 @@ SOURCE_NAME_LENGTH_MAX = 100
 
 
 class RateText(StrictField):
-    """A rate as a decimal string of up to 18 digits behind the point; read as an integer of so many."""
+    """A rate as a decimal string of up to 18 digits after the point; read as an integer number of its last digit."""
 
     def __init__(self, **kwargs: Any) -> None:
         metadata = {"pattern": r"^(0|[1-9][0-9]{0,19})(\.[0-9]{1,18})?$", "example": "1.0837"}
@@ -26,24 +26,24 @@ class RateText(StrictField):
         try:
             return parse(text, RATE_DIGITS)
         except MoneyError:
-            detail = f"A decimal string above zero, up to {RATE_DIGITS} digits behind the point."
+            detail = f"A decimal string above zero, with up to {RATE_DIGITS} digits after the point."
             raise self.refuse("invalid_value", detail) from None
 
 
 class CurrencyPair(Input):
-    """Two currencies."""
+    """Two different currencies."""
 
     names = ("source", "target")
 
     @ma.validates_schema
-    def _differ(self, given: dict[str, Any], **_: Any) -> None:
+    def _differ(self, data: dict[str, Any], **_: Any) -> None:
         first, second = self.names
-        if first in given and given.get(first) == given.get(second):
+        if first in data and data.get(first) == data.get(second):
             raise ma.ValidationError({second: [FieldError("invalid_value", "Both currencies are the same.")]})
 
 
 class RateInput(CurrencyPair):
-    """A rate that counts from `valid_from` on, or from now; the spread is a percentage, taken as commission."""
+    """A rate that applies from `valid_from` on, or from now; the spread is a percentage, taken as commission."""
 
     source = CurrencyCode(required=True)
     target = CurrencyCode(required=True)
@@ -54,7 +54,7 @@ class RateInput(CurrencyPair):
 
 
 class RateSchema(Output):
-    """How many of the target currency one of the source currency is worth; `source_name` is who says so."""
+    """The value of one unit of the source currency in the target currency; `source_name` says where it is from."""
 
     source = ma.fields.String()
     target = ma.fields.String()
@@ -65,7 +65,7 @@ class RateSchema(Output):
 
 
 class QuoteInput(CurrencyPair):
-    """What is to be exchanged: `side` tells whether the amount is to be paid or to be received."""
+    """A request for a quote; `side` says whether `amount` is to be paid (source) or received (target)."""
 
     names = ("source_currency", "target_currency")
 
@@ -76,7 +76,7 @@ class QuoteInput(CurrencyPair):
 
 
 class OfferSchema(Output):
-    """What is paid, commission included, and what is received for it."""
+    """The amount paid, commission included, and the amount received."""
 
     source_amount = amount_text()
     target_amount = amount_text()
@@ -84,9 +84,9 @@ class OfferSchema(Output):
 
 
 class QuoteSchema(Output):
-    """What is offered to one payment in time: between wallets of your own, and as a `transfer` to another's.
+    """The offer to one payment until `expires_at`: an exchange between your wallets, and a `transfer` to another's.
 
-    What would be nothing, or beyond the bounds of its currencies, is null.
+    An offer is null if it would be zero, or outside the bounds of its currencies.
     """
 
     id = ma.fields.UUID()

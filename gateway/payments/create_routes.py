@@ -1,4 +1,4 @@
-"""POST /v1/deposits, /v1/transfers, /v1/charges: a wish is checked, kept and answered with 202, or its outcome."""
+"""POST /v1/deposits, /v1/transfers, /v1/charges: validates and stores a payment, and answers 202 or its outcome."""
 
 from flask import g, request
 
@@ -11,7 +11,7 @@ from gateway.payments.create import ROUTES, Body, create_payment
 from gateway.payments.schemas import ChargeInput, DepositInput, TransferInput
 from gateway.services import services
 
-orders = Blueprint("orders", __name__, url_prefix="/v1", description="Deposits, transfers and charges.")
+orders = Blueprint("orders", __name__, url_prefix="/v1", description="Create deposits, transfers and charges.")
 keyed = orders.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}, PREFER])
 
 
@@ -21,8 +21,8 @@ keyed = orders.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}, PREFER])
 @orders.arguments(DepositInput)
 @orders.outcome(PaymentSchema)
 def deposit(body: Body) -> JsonResult:
-    """Bring money into a wallet, from outside."""
-    return _placed(body)
+    """Create a deposit: money from outside into a wallet."""
+    return _create(body)
 
 
 @orders.route("/transfers", methods=["POST"])
@@ -31,8 +31,8 @@ def deposit(body: Body) -> JsonResult:
 @orders.arguments(TransferInput)
 @orders.outcome(PaymentSchema)
 def transfer(body: Body) -> JsonResult:
-    """Move money from one of your wallets to any wallet."""
-    return _placed(body)
+    """Create a transfer from one of your wallets to any wallet."""
+    return _create(body)
 
 
 @orders.route("/charges", methods=["POST"])
@@ -41,11 +41,11 @@ def transfer(body: Body) -> JsonResult:
 @orders.arguments(ChargeInput)
 @orders.outcome(PaymentSchema)
 def charge(body: Body) -> JsonResult:
-    """Take money out of a customer's wallet, into one of yours."""
-    return _placed(body)
+    """Create a charge: money from a customer's wallet into one of yours."""
+    return _create(body)
 
 
-def _placed(body: Body) -> JsonResult:
+def _create(body: Body) -> JsonResult:
     return payment_response(
         create_payment(request.path, body_of_request(), body, request.environ, g.caller, services())
     )

@@ -1,4 +1,4 @@
-"""POST /v1/refunds: a merchant gives back a charge or a part of it; how much there is to give is decided under lock."""
+"""POST /v1/refunds: refunds a charge in full or in part; the worker checks under lock how much is left to refund."""
 
 from typing import Any
 
@@ -21,9 +21,7 @@ from models.payment_view import PaymentView
 from models.rules.types import PaymentType
 from models.session import statements
 
-refunds = Blueprint(
-    "refunds", __name__, url_prefix="/v1/refunds", description="Giving back a charge, in whole or in part."
-)
+refunds = Blueprint("refunds", __name__, url_prefix="/v1/refunds", description="Refund a charge, in full or in part.")
 
 
 @refunds.route("", methods=["POST"])
@@ -32,13 +30,13 @@ refunds = Blueprint(
 @refunds.arguments(RefundInput)
 @refunds.outcome(PaymentSchema)
 def refund(body: dict[str, Any]) -> JsonResult:
-    """Give back a charge, whole or in part; the refunds of a charge never exceed what was captured of it."""
+    """Refund a charge, in full or in part; its refunds never exceed the captured amount."""
     key = idempotency_key(request.environ)
     with statements(services().engine) as connection:
         charge = payment_view.by_id(connection, body["charge"])
     if charge is None or charge.user_id != g.caller.id or charge.type != PaymentType.CHARGE:
-        raise invalid([("/charge", "not_found", "There is no such charge of yours.")])
-    shown = services().group_commit.submit(
+        raise invalid([("/charge", "not_found", "You have no such charge.")])
+    accepted = services().group_commit.submit(
         PaymentRequest(
             id=str(uuid7()),
             type=PaymentType.REFUND,
@@ -55,13 +53,13 @@ def refund(body: dict[str, Any]) -> JsonResult:
             reason=body["reason"],
         )
     )
-    view = shown.view._replace(source=charge.target, target=charge.source)  # he gave tokens with the charge, if at all
-    return payment_response(shown._replace(view=view))
+    view = accepted.view._replace(source=charge.target, target=charge.source)  # no token was given with the refund
+    return payment_response(accepted._replace(view=view))
 
 
-def _amount(charge: PaymentView, asked: str | None) -> int:
-    """In minor units; unless an amount is named, what is left as far as can be told here."""
-    if asked is not None:
-        return minor_units(asked, services().reference_data.currency(charge.currency))
+def _amount(charge: PaymentView, amount: str | None) -> int:
+    """The amount in minor units; without `amount`, what is left to refund as read without a lock."""
+    if amount is not None:
+        return minor_units(amount, services().reference_data.currency(charge.currency))
     captured = charge.captured_amount or charge.amount
     return captured - charge.refunded or captured

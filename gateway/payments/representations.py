@@ -13,13 +13,13 @@ from models.rules.types import OperationKind
 
 
 def operation_bodies(rows: Iterable[OperationView], view: PaymentView, caller: Caller) -> list[dict[str, Any]]:
-    """The operations of a payment; those of commission only for whoever may see that."""
-    is_told = sees_commission(view, caller)
-    return [operation_body(row, caller) for row in rows if is_told or row.kind != OperationKind.COMMISSION]
+    """The operations of a payment; those of commission only for viewers who may see it."""
+    shows_commission = sees_commission(view, caller)
+    return [operation_body(row, caller) for row in rows if shows_commission or row.kind != OperationKind.COMMISSION]
 
 
 def operation_body(view: OperationView, caller: Caller) -> dict[str, Any]:
-    """One side of the double entry; the balance it left is its owner's to see."""
+    """One side of the double entry; its owner and readers of all see the balance after it."""
     is_owner = view.owner_id == caller.id
     party = Party(view.account_id, view.token, view.owner_id, view.currency, view.name)
     return {

@@ -1,4 +1,4 @@
-"""GET /v1/payments, /v1/payments/{id} and its operations."""
+"""GET /v1/payments, /v1/payments/{id} and /v1/payments/{id}/operations."""
 
 from functools import partial
 from typing import Any
@@ -28,7 +28,7 @@ payments = Blueprint(
     "payments",
     __name__,
     url_prefix="/v1/payments",
-    description="Every payment, how far it has come, and its operations.",
+    description="Read payments, their states and their operations.",
 )
 
 EMPTY_PAGE = {"data": [], "has_more": False, "next_cursor": None, "prev_cursor": None}
@@ -40,10 +40,10 @@ EMPTY_PAGE = {"data": [], "has_more": False, "next_cursor": None, "prev_cursor":
 @payments.arguments(PaymentQuery, location="query")
 @payments.response(200, page_of(PaymentSchema))
 def list_payments(query: dict[str, Any]) -> Response | JsonAnswer:
-    """The payments you ordered and those of your wallets, newest first, filtered and sorted by what they show you.
+    """List the payments you created and those of your wallets, newest first; filter and sort by what you can see.
 
-    Amounts need one currency. Sorted by anything but created_at, that must be bounded to at most 31 days.
-    A page looks through so many payments at most: it may be short, or empty, and yet have more behind it.
+    A filter or order by amount needs one currency. Any order but by created_at needs a range of created_at of at most
+    31 days. A page scans a limited number of payments: it may be short or empty while has_more is true.
     """
     caller, engine = g.caller, services().engine
     where = pagination.parse_filters(query, COLUMNS, partial(pagination.one_currency, query))
@@ -66,8 +66,8 @@ def list_payments(query: dict[str, Any]) -> Response | JsonAnswer:
 @payments.doc(parameters=[IF_NONE_MATCH, PREFER])
 @payments.response(200, PaymentSchema)
 def get_payment(id: str) -> JsonAnswer | Response:
-    """A payment, in whatever state it is; with Prefer once it is final or AUTHORIZED, or not as If-None-Match says."""
-    view, is_known, applied = wait_for_change(_visible(id), request.environ, services())
+    """Get a payment; with Prefer, wait until it is final or AUTHORIZED, or differs from If-None-Match."""
+    view, is_known, applied = wait_for_change(_visible_payment(id), request.environ, services())
     headers = payment_headers(AcceptedPayment(view, is_replay=False), g.caller) | applied
     del headers["Location"]
     if is_known:
@@ -79,18 +79,18 @@ def get_payment(id: str) -> JsonAnswer | Response:
 @requires("payments:read")
 @payments.response(200, page_of(OperationSchema))
 def list_operations(id: str) -> JsonAnswer:
-    """The double entry of a payment; empty unless it COMPLETED."""
-    view = _visible(id)
+    """List the double entry of a payment; empty unless it is COMPLETED."""
+    view = _visible_payment(id)
     with statements(services().engine) as connection:
         rows = operation.of_payment(connection, id)
     return {**EMPTY_PAGE, "data": operation_bodies(rows, view, g.caller)}, {}
 
 
-def _visible(text: str) -> PaymentView:
-    """The payment with this id; raises ApiError not_found, also for one that the caller may not see."""
-    if not is_id(text):
+def _visible_payment(id: str) -> PaymentView:
+    """The payment, if the caller may see it; raises ApiError not_found."""
+    if not is_id(id):
         raise not_found()
-    view = services().final_payments.payment(text)
+    view = services().final_payments.payment(id)
     if view is None or not is_visible(view, g.caller):
         raise not_found()
     return view

@@ -1,4 +1,4 @@
-"""What is ordered: the shapes of bodies that move money, or end what was ordered."""
+"""Schemas of the bodies that create payments or act on them."""
 
 from typing import Any
 
@@ -25,19 +25,19 @@ from models.rules.types import OUTSIDE
 SUMMARY_LENGTH_MAX = 70
 REFERENCE_LENGTH_MAX = 100
 NAME_LENGTH_MAX = 70
-"""As long as a bank's forms have room for."""
+"""The maximum length of a name in a SEPA credit transfer."""
 REFUND_REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 
 
 class Reference(SingleSpacedText):
-    """The maker's own name for a payment."""
+    """The initiator's own reference of a payment."""
 
     def __init__(self) -> None:
         super().__init__(REFERENCE_LENGTH_MAX)
 
 
 class AmountInput(Input):
-    """What every order says."""
+    """The members that most payments have."""
 
     amount = Amount(required=True)
     currency = CurrencyCode(required=True)
@@ -45,27 +45,27 @@ class AmountInput(Input):
 
 
 class ScheduledInput(AmountInput):
-    """An order that may wait for its time, and need not be posted after it."""
+    """A payment that may be scheduled, and may expire."""
 
     scheduled_at = Timestamp()
     expires_at = Timestamp()
 
     @ma.validates_schema
-    def _is_in_order(self, given: dict[str, Any], **_: Any) -> None:
-        if "expires_at" in given and "scheduled_at" in given and given["expires_at"] <= given["scheduled_at"]:
-            flaw = FieldError("invalid_value", "It would expire before it is due.")
-            raise ma.ValidationError({"expires_at": [flaw]})
+    def _is_in_order(self, data: dict[str, Any], **_: Any) -> None:
+        if "expires_at" in data and "scheduled_at" in data and data["expires_at"] <= data["scheduled_at"]:
+            error = FieldError("invalid_value", "expires_at must be after scheduled_at.")
+            raise ma.ValidationError({"expires_at": [error]})
 
 
 class DepositInput(AmountInput):
-    """Money in, from outside."""
+    """A deposit."""
 
     wallet = WalletToken(required=True)
     source = Choice(sorted(OUTSIDE), required=True)
 
 
 class WithdrawalInput(AmountInput):
-    """Money out, from one of one's own wallets; by wire it goes to a bank account."""
+    """A withdrawal from one of your wallets; by wire it goes to a bank account."""
 
     wallet = WalletToken(required=True)
     target = Choice(sorted(OUTSIDE), load_default="wire")
@@ -75,20 +75,20 @@ class WithdrawalInput(AmountInput):
     summary = Text(SUMMARY_LENGTH_MAX)
 
     @ma.validates_schema
-    def _says_to_whom(self, given: dict[str, Any], **_: Any) -> None:
-        if given["target"] != "wire":
-            flaw = FieldError("invalid_value", "Only a withdrawal by wire goes to a bank account.")
-            odd = {word: [flaw] for word in ("iban", "bic", "name") if word in given}
+    def _has_recipient(self, data: dict[str, Any], **_: Any) -> None:
+        if data["target"] != "wire":
+            error = FieldError("invalid_value", "Only a withdrawal by wire goes to a bank account.")
+            errors = {name: [error] for name in ("iban", "bic", "name") if name in data}
         else:
-            odd = {word: [STANDARD["required"]] for word in ("iban", "name") if word not in given}
-        if odd:
-            raise ma.ValidationError(odd)
-        if "iban" in given:
-            refuse_mismatch(given["iban"], given.get("bic"))
+            errors = {name: [STANDARD["required"]] for name in ("iban", "name") if name not in data}
+        if errors:
+            raise ma.ValidationError(errors)
+        if "iban" in data:
+            refuse_mismatch(data["iban"], data.get("bic"))
 
 
 class TransferInput(ScheduledInput):
-    """Money from one of one's own wallets to any."""
+    """A transfer from one of your wallets to any wallet."""
 
     source = WalletToken(required=True)
     target = WalletToken(required=True)
@@ -96,14 +96,14 @@ class TransferInput(ScheduledInput):
     summary = Text(SUMMARY_LENGTH_MAX)
 
     @ma.validates_schema
-    def _is_at_once(self, given: dict[str, Any], **_: Any) -> None:
-        if "quote" in given and "scheduled_at" in given:
-            flaw = FieldError("invalid_value", "The rate of a quote is good now, not later.")
-            raise ma.ValidationError({"scheduled_at": [flaw]})
+    def _is_not_scheduled(self, data: dict[str, Any], **_: Any) -> None:
+        if "quote" in data and "scheduled_at" in data:
+            error = FieldError("invalid_value", "A transfer with a quote cannot be scheduled.")
+            raise ma.ValidationError({"scheduled_at": [error]})
 
 
 class ExchangeInput(Input):
-    """Money from one of one's own wallets to another, in another currency."""
+    """An exchange between two of your wallets in different currencies."""
 
     source = WalletToken(required=True)
     target = WalletToken(required=True)
@@ -112,7 +112,7 @@ class ExchangeInput(Input):
 
 
 class ChargeInput(ScheduledInput):
-    """A merchant takes money out of a customer's wallet."""
+    """A charge of a customer's wallet by a merchant."""
 
     wallet = WalletToken(required=True)
     target = WalletToken()
@@ -122,13 +122,13 @@ class ChargeInput(ScheduledInput):
 
 
 class CaptureInput(Input):
-    """What to take of a hold; the whole, unless an amount is named."""
+    """The amount to capture; without it, the full hold."""
 
     amount = Amount()
 
 
 class RefundInput(Input):
-    """What to give back of a charge; all that was not refunded yet, unless an amount is named."""
+    """A refund of a charge; without an amount, of all that was not refunded yet."""
 
     charge = Id(required=True)
     amount = Amount()
@@ -137,4 +137,4 @@ class RefundInput(Input):
 
 
 class EndingInput(Input):
-    """Nothing more is to be said."""
+    """An empty body."""

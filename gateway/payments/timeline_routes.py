@@ -1,4 +1,4 @@
-"""GET /v1/payments/{id}/timeline: every step of a payment, with who took it, and how long it waited before."""
+"""GET /v1/payments/{id}/timeline: the steps of a payment, each with its actor and the time since the step before."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,21 +20,21 @@ from models.representations import failure_body, is_visible, iso
 from models.session import statements
 
 timeline = Blueprint(
-    "timeline", __name__, url_prefix="/v1/payments", description="The steps of one payment, failed attempts included."
+    "timeline", __name__, url_prefix="/v1/payments", description="The steps of a payment, failed attempts included."
 )
 
 NEUTRAL = {
     TimelineActor.WORKER: "The payment could not be posted yet.",
-    TimelineActor.BANK: "The bank could not be told or asked, or has not decided yet.",
+    TimelineActor.BANK: "The bank could not be reached, or has not decided yet.",
 }
-"""What others than ops and auditors read of an attempt: the error itself speaks of our inside."""
+"""The text of a failed attempt for all but ops and auditors: the error itself would reveal internals."""
 
 
 @timeline.route("/<id>/timeline")
 @requires("payments:read")
 @timeline.response(200, page_of(StepSchema))
 def list_steps(id: str) -> JsonAnswer:
-    """Every step of a payment, oldest first; of very many attempts, commands or refunds the newest 200."""
+    """List the steps of a payment, oldest first, with at most the newest 200 attempts, commands and refunds each."""
     view = services().final_payments.payment(id) if is_id(id) else None
     if view is None or not is_visible(view, g.caller):
         raise not_found()
@@ -44,7 +44,7 @@ def list_steps(id: str) -> JsonAnswer:
 
 
 def _bodies(entries: list[TimelineEntry], view: PaymentView, caller: Caller) -> Iterator[dict[str, Any]]:
-    before = None
+    previous = None
     for entry in entries:
         is_attempt = entry.step == Step.ATTEMPT_FAILED
         text = entry.text if caller.reads_all else NEUTRAL.get(entry.actor) if is_attempt else None
@@ -54,7 +54,7 @@ def _bodies(entries: list[TimelineEntry], view: PaymentView, caller: Caller) -> 
             "actor": entry.actor,
             "actor_id": entry.actor_id if caller.reads_all or entry.actor_id == caller.id else None,
             "attempt": entry.attempt,
-            "waited_seconds": None if before is None else round((entry.at - before).total_seconds(), 3),
+            "waited_seconds": None if previous is None else round((entry.at - previous).total_seconds(), 3),
             "next_attempt_at": iso(entry.next_attempt_at),
             "outcome": entry.outcome,
             "reason": None if is_attempt else text,
@@ -62,4 +62,4 @@ def _bodies(entries: list[TimelineEntry], view: PaymentView, caller: Caller) -> 
             "failure": failure_body(view.failure_code) if entry.step == Step.FAILED else None,
             "payment": entry.payment_id,
         }
-        before = entry.at
+        previous = entry.at

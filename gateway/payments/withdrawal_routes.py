@@ -27,7 +27,7 @@ withdrawals = Blueprint(
 @withdrawals.arguments(WithdrawalInput)
 @withdrawals.outcome(PaymentSchema)
 def withdraw(body: dict[str, Any]) -> JsonResult:
-    """Take money out of one of your wallets, to the outside."""
+    """Create a withdrawal from one of your wallets."""
     return payment_response(
         create_payment(request.path, body_of_request(), body, request.environ, g.caller, services())
     )

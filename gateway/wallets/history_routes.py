@@ -1,4 +1,4 @@
-"""GET /v1/wallets/{token}/operations, /balance and /statement: what a wallet went through, and what it held when."""
+"""GET /v1/wallets/{token}/operations, /balance and /statement: the history of a wallet, and its balance at a time."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -34,7 +34,7 @@ history = Blueprint(
     "history",
     __name__,
     url_prefix="/v1/wallets",
-    description="A wallet's operations, its balance at a time, and monthly statements.",
+    description="The operations of a wallet, its balance at a time, and monthly statements.",
 )
 
 LONGEST_MONTH_DAYS = 31
@@ -46,16 +46,16 @@ LONGEST_MONTH_DAYS = 31
 @history.arguments(HistoryQuery, location="query")
 @history.response(200, page_of(HistoryRowSchema))
 def list_history(query: dict[str, Any], token: str) -> Response | JsonAnswer:
-    """What decided payments did to the wallet, and failed ones would have done, newest first.
+    """List the completed and failed payments of a wallet, newest first.
 
-    Amounts are filtered and sorted without their sign. Sorted by anything but created_at, that must be bounded to at
-    most 31 days. A page looks through so many payments at most: it may be short, or empty, and yet have more behind it.
+    Amounts are filtered and sorted without their sign. Any order but by created_at needs a range of created_at of at
+    most 31 days. A page scans a limited number of payments: it may be short or empty while has_more is true.
     """
     engine = services().engine
     with statements(engine) as connection:
         wallet = visible(connection, token)
     where = pagination.parse_filters(query, COLUMNS, lambda _: services().reference_data.currency(wallet.currency))
-    is_incoming = _only(query.get("direction"), "in")
+    is_incoming = _is_only(query.get("direction"), "in")
 
     def read(limit: int, at: Cursor) -> Page:
         with statements(engine) as connection:
@@ -64,9 +64,9 @@ def list_history(query: dict[str, Any], token: str) -> Response | JsonAnswer:
     return exports.export_response(query, read, row_body, HistoryRowSchema)
 
 
-def _only(given: list[str] | None, word: str) -> bool | None:
-    """Whether the one of two words that was given is this one; None if it was neither, or both."""
-    return given == [word] if given and len(given) == 1 else None
+def _is_only(values: list[str] | None, value: str) -> bool | None:
+    """True if this is the only one of two values, False if the other is, None for neither or both."""
+    return values == [value] if values and len(values) == 1 else None
 
 
 @history.route("/<token>/balance")
@@ -74,7 +74,7 @@ def _only(given: list[str] | None, word: str) -> bool | None:
 @history.arguments(BalanceQuery, location="query")
 @history.response(200, BalanceSchema)
 def get_balance(query: dict[str, Any], token: str) -> JsonAnswer:
-    """What the wallet held at a time, after all that was posted by then."""
+    """Get the balance of a wallet at a time, after all payments posted by then."""
     with statements(services().engine) as connection:
         wallet = visible(connection, token)
         position = rows.position(connection, wallet.id, query["at"] + pagination.MOMENT)
@@ -93,9 +93,9 @@ def get_balance(query: dict[str, Any], token: str) -> JsonAnswer:
 @history.arguments(StatementQuery, location="query")
 @history.response(200, StatementSchema)
 def get_statement(query: dict[str, Any], token: str) -> Response | JsonAnswer:
-    """What was posted to the wallet in a month (UTC), oldest first: opening and lines make closing.
+    """Get the statement of a wallet for a month (UTC): opening balance, lines, oldest first, and closing balance.
 
-    JSON and the page to print have totals, and the lines of a month that has at most 10,000; a file has them all.
+    JSON and HTML have totals, and the lines of a month with at most 10,000; CSV and JSON Lines have all lines.
     """
     start: datetime = query["month"]
     end = (start + timedelta(days=LONGEST_MONTH_DAYS)).replace(day=1)
@@ -113,7 +113,7 @@ def get_statement(query: dict[str, Any], token: str) -> Response | JsonAnswer:
     batches = _batches(engine, wallet.id, opening.account_seq, closing.account_seq)
     media_type = exports.accepted_format(CSV, JSON_LINES, HTML)
     if media_type in exports.FILES:
-        first = next(batches, [])  # what is wrong with it is answered, not cut off
+        first = next(batches, [])  # an error at the start becomes an answer, not a file cut short
         return statement.file(body, chain([first], batches), media_type)
     with statements(engine) as connection:
         totals = rows.totals(connection, wallet.id, opening.account_seq, closing.account_seq)
@@ -130,15 +130,15 @@ def get_statement(query: dict[str, Any], token: str) -> Response | JsonAnswer:
 
 
 def _batches(engine: Engine, account_id: str, start: int, end: int) -> Iterator[list[dict[str, Any]]]:
-    """The lines between two operations of the account; no connection is held while a slow reader is written to."""
+    """The lines between two operations of the account; no connection is held while a slow client reads."""
     while start < end:
         with statements(engine) as connection:
-            found, start = rows.between(connection, account_id, start, end)
-        yield [row_body(row) for row in found]
+            page, start = rows.between(connection, account_id, start, end)
+        yield [row_body(row) for row in page]
 
 
 def row_body(row: HistoryRow) -> dict[str, Any]:
-    """The row, as whoever may see the wallet sees it."""
+    """The row, as all who may see the wallet see it."""
     return {
         "payment": row.id,
         "type": row.type,

@@ -25,7 +25,7 @@ def wallet_body(wallet: Wallet) -> dict[str, Any]:
 
 
 def limit_body(limit: ChargeLimit, digits: int) -> dict[str, Any]:
-    """The limit, with its amounts in a currency of so many digits."""
+    """The limit, with amounts in a currency with this number of digits."""
     return {
         "merchant": limit.merchant_id,
         "per_charge": amount_or_none(limit.per_charge, digits),
@@ -35,12 +35,12 @@ def limit_body(limit: ChargeLimit, digits: int) -> dict[str, Any]:
 
 def account_body(wallet: Wallet) -> dict[str, Any]:
     """The wallet as ops see it: without its token."""
-    shown = wallet_body(wallet)
-    token = shown.pop("token")
+    body = wallet_body(wallet)
+    token = body.pop("token")
     return {
         "id": wallet.id,
         "owner": wallet.owner_id,
         "last4": token[-4:],
-        **shown,
+        **body,
         "is_frozen": wallet.is_frozen,
     }

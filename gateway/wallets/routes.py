@@ -39,7 +39,7 @@ wallets = Blueprint(
 )
 
 CHANGEABLE = ("label", "is_active", "charge_limits", "blocked_merchants")
-"""What an owner sets of a wallet; of these is its ETag."""
+"""The members that the owner can change; the ETag covers them."""
 
 
 @wallets.route("", methods=["POST"])
@@ -48,25 +48,25 @@ CHANGEABLE = ("label", "is_active", "charge_limits", "blocked_merchants")
 @wallets.arguments(WalletInput)
 @wallets.response(201, WalletSchema)
 def open_wallet(body: dict[str, Any]) -> JsonAnswer:
-    """Open a wallet in one currency, with nothing in it."""
+    """Create a wallet in one currency; its balance is zero."""
     currency = services().reference_data.currency(body["currency"])
     key = idempotency_key(request.environ) if "Idempotency-Key" in request.headers else None
-    print_ = request_fingerprint(request.path, body_of_request())
+    fingerprint = request_fingerprint(request.path, body_of_request())
     id, count_max = str(uuid7()), _wallets_max()
     with transaction(services().engine) as connection:
         if count_max:
             user.lock(connection, g.caller.id)
         if key is not None:
-            earlier = _earlier(connection, key, print_)
+            earlier = _earlier(connection, key, fingerprint)
             if earlier is not None:
                 return _answer(earlier, {"Idempotent-Replayed": "true"})
         if not currency.is_active:
-            raise invalid([("/currency", "currency_inactive", "This currency is not in use.")])
+            raise invalid([("/currency", "currency_inactive", "This currency is inactive.")])
         if count_max and account.count_wallets(connection, g.caller.id) >= count_max:
-            raise ApiError("wallet_limit_reached", f"You may have {count_max} in all, inactive ones included.")
-        if key is not None and not idempotency.keep(connection, g.caller.id, key, print_, account_id=id):
-            # Another request with the key was faster; its row is committed now.
-            earlier = _earlier(connection, key, print_)
+            raise ApiError("wallet_limit_reached", f"You may have at most {count_max} wallets, inactive ones included.")
+        if key is not None and not idempotency.keep(connection, g.caller.id, key, fingerprint, account_id=id):
+            # A concurrent request with the same key has committed first.
+            earlier = _earlier(connection, key, fingerprint)
             if earlier is None:
                 raise Contention
             return _answer(earlier, {"Idempotent-Replayed": "true"})
@@ -76,15 +76,15 @@ def open_wallet(body: dict[str, Any]) -> JsonAnswer:
 
 
 def _wallets_max() -> int:
-    """How many wallets the caller may have; 0 is unlimited."""
+    """The number of wallets the caller may have; 0 is unlimited."""
     if g.caller.role == Role.MERCHANT:
         return services().settings.max_wallets_per_merchant
     return services().settings.max_wallets_per_client
 
 
-def _earlier(connection: Connection, key: str, print_: bytes) -> Wallet | None:
-    kept = find_replay(connection, (g.caller.id, key), print_)
-    return account.wallet_by_id(connection, kept.account_id) if kept and kept.account_id else None
+def _earlier(connection: Connection, key: str, fingerprint: bytes) -> Wallet | None:
+    stored = find_replay(connection, (g.caller.id, key), fingerprint)
+    return account.wallet_by_id(connection, stored.account_id) if stored and stored.account_id else None
 
 
 def _answer(wallet: Wallet, headers: dict[str, str]) -> JsonAnswer:
@@ -97,7 +97,7 @@ def _answer(wallet: Wallet, headers: dict[str, str]) -> JsonAnswer:
 @wallets.arguments(WalletQuery, location="query")
 @wallets.response(200, page_of(WalletSchema))
 def list_wallets(query: dict[str, Any]) -> JsonAnswer:
-    """Your wallets, newest first; the inactive ones only if asked for."""
+    """List your wallets, newest first; inactive ones only if asked for."""
     at = pagination.decode_cursor(query)
     with statements(services().engine) as connection:
         rows = account.wallets(
@@ -117,7 +117,7 @@ def list_wallets(query: dict[str, Any]) -> JsonAnswer:
 @wallets.doc(parameters=[IF_NONE_MATCH])
 @wallets.response(200, WalletSchema)
 def get_wallet(token: str) -> JsonAnswer | Response:
-    """One of your wallets; its ETag is that of what PATCH changes, whatever the balance."""
+    """Get one of your wallets; its ETag covers the members that PATCH changes, not the balance."""
     with statements(services().engine) as connection:
         wallet = visible(connection, token)
     headers = {"ETag": etag(wallet.version, g.caller.id)}
@@ -132,53 +132,53 @@ def get_wallet(token: str) -> JsonAnswer | Response:
 @wallets.arguments(WalletChange)
 @wallets.response(200, WalletSchema)
 def change_wallet(body: dict[str, Any], token: str) -> JsonAnswer:
-    """Label one of your wallets, take it out of use, or limit and block merchants who may charge it.
+    """Update the label, use, charge limits or blocked merchants of one of your wallets.
 
-    An inactive one neither pays nor receives. Limits hold for charges that are decided from then on, not for the
-    capture of what is held already.
+    An inactive wallet neither pays nor receives. Limits apply to charges decided after the change, not to the capture
+    of an existing hold.
     """
     with transaction(services().engine) as connection:
         wallet = own(connection, token)
         require_if_match(wallet.version, "wallet")
-        wished = _wished(connection, body, wallet)
-        changed = wallet if wished == wallet else account.change_wallet(connection, wished)
+        wanted = _merged(connection, body, wallet)
+        changed = wallet if wanted == wallet else account.change_wallet(connection, wanted)
         if changed is None:
             raise precondition_failed("wallet")
-        before, after = (wallet_body(one) for one in (wallet, changed))
+        before, after = (wallet_body(version) for version in (wallet, changed))
         differing = [name for name in CHANGEABLE if before[name] != after[name]]
         if differing:
-            told = ({name: one[name] for name in differing} for one in (before, after))
-            audit.note(connection, tokens.actor(), "wallets.change", wallet.id, None, *told)
+            changes = ({name: version[name] for name in differing} for version in (before, after))
+            audit.note(connection, tokens.actor(), "wallets.change", wallet.id, None, *changes)
     return after, {"ETag": etag(changed.version, g.caller.id)}
 
 
-def _wished(connection: Connection, body: dict[str, Any], wallet: Wallet) -> Wallet:
-    """The wallet as its owner wants it, limits in the order of their merchants; raises ApiError."""
+def _merged(connection: Connection, body: dict[str, Any], wallet: Wallet) -> Wallet:
+    """The wallet with the members of the body, limits ordered by merchant; raises ApiError."""
     limits, blocked = (body.get(name) or [] for name in ("charge_limits", "blocked_merchants"))
-    named = {f"/charge_limits/{place}/merchant": limit["merchant"] for place, limit in enumerate(limits)}
-    named |= {f"/blocked_merchants/{place}": merchant for place, merchant in enumerate(blocked)}
-    asked = {pointer: merchant for pointer, merchant in named.items() if merchant is not None}
-    known = user.merchants_among(connection, asked.values()) if asked else set()
-    unknown = [pointer for pointer, merchant in asked.items() if merchant not in known]
+    named = {f"/charge_limits/{index}/merchant": limit["merchant"] for index, limit in enumerate(limits)}
+    named |= {f"/blocked_merchants/{index}": merchant for index, merchant in enumerate(blocked)}
+    by_pointer = {pointer: merchant for pointer, merchant in named.items() if merchant is not None}
+    merchants = user.merchants_among(connection, by_pointer.values()) if by_pointer else set()
+    unknown = [pointer for pointer, merchant in by_pointer.items() if merchant not in merchants]
     if unknown:
         raise invalid([(pointer, "merchant_unknown", "There is no such merchant.") for pointer in unknown])
-    wished = wallet._replace(**{name: body[name] for name in ("label", "is_active") if name in body})
+    merged = wallet._replace(**{name: body[name] for name in ("label", "is_active") if name in body})
     if "charge_limits" in body:
-        terms = [_limit(limit, f"/charge_limits/{place}", wallet.currency) for place, limit in enumerate(limits)]
-        wished = wished._replace(charge_limits=tuple(sorted(terms, key=lambda limit: limit.merchant_id or "")))
+        terms = [_limit(limit, f"/charge_limits/{index}", wallet.currency) for index, limit in enumerate(limits)]
+        merged = merged._replace(charge_limits=tuple(sorted(terms, key=lambda limit: limit.merchant_id or "")))
     if "blocked_merchants" in body:
-        wished = wished._replace(blocked_merchants=tuple(sorted(blocked)))
-    return wished
+        merged = merged._replace(blocked_merchants=tuple(sorted(blocked)))
+    return merged
 
 
-def _limit(given: dict[str, Any], pointer: str, code: str) -> ChargeLimit:
+def _limit(data: dict[str, Any], pointer: str, code: str) -> ChargeLimit:
     """The limit in minor units of its wallet's currency; raises ApiError."""
     currency = services().reference_data.currency(code)
     per_charge, per_day = (
-        None if given[name] is None else minor_units(given[name], currency, f"{pointer}/{name}")
+        None if data[name] is None else minor_units(data[name], currency, f"{pointer}/{name}")
         for name in ("per_charge", "per_day")
     )
-    return ChargeLimit(given["merchant"], per_charge, per_day)
+    return ChargeLimit(data["merchant"], per_charge, per_day)
 
 
 @wallets.route("/<token>/merchants")
@@ -186,7 +186,7 @@ def _limit(given: dict[str, Any], pointer: str, code: str) -> ChargeLimit:
 @wallets.arguments(PageQuery, location="query")
 @wallets.response(200, page_of(ChargingMerchantSchema))
 def list_merchants(query: dict[str, Any], token: str) -> JsonAnswer:
-    """Who charged one of your wallets, by the newest charge, among the newest 10,000 payments out of it."""
+    """List the merchants that charged one of your wallets in its newest 10,000 outgoing payments, last charge first."""
     at = pagination.decode_cursor(query)
     with statements(services().engine) as connection:
         wallet = visible(connection, token)
@@ -210,7 +210,7 @@ def list_merchants(query: dict[str, Any], token: str) -> JsonAnswer:
 @wallets.arguments(RotationInput)
 @wallets.response(200, WalletSchema)
 def rotate_wallet(_: dict[str, Any], token: str) -> JsonAnswer:
-    """Give one of your wallets a new token; the old one is dead at once, for whoever knows it."""
+    """Rotate the token of one of your wallets; the old token stops working at once."""
     with transaction(services().engine) as connection:
         wallet = own(connection, token)
         rotated = account.rotate_token(connection, wallet.id, token, account.new_wallet_token())
@@ -221,7 +221,7 @@ def rotate_wallet(_: dict[str, Any], token: str) -> JsonAnswer:
 
 
 def visible(connection: Connection, token: str) -> Wallet:
-    """The wallet behind the token, if it is the caller's or he sees all; raises ApiError not_found."""
+    """The wallet with this token, if it is the caller's or they may read all; raises ApiError not_found."""
     wallet = account.wallet_by_token(connection, token) if is_wallet_token(token) else None
     if wallet is None or (wallet.owner_id != g.caller.id and "wallets:read-all" not in g.caller.scopes):
         raise not_found()
@@ -229,7 +229,7 @@ def visible(connection: Connection, token: str) -> Wallet:
 
 
 def own(connection: Connection, token: str) -> Wallet:
-    """The wallet behind the token, if it is the caller's; raises ApiError not_found."""
+    """The wallet with this token, if it is the caller's; raises ApiError not_found."""
     wallet = visible(connection, token)
     if wallet.owner_id != g.caller.id:
         raise not_found()

@@ -1,4 +1,4 @@
-"""The shapes of wallets, of what merchants may take out of them, and of who did."""
+"""Schemas of wallets, charge limits and charging merchants."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,50 +22,50 @@ from gateway.http.schemas import NestedInput, Output, PageQuery, amount_text
 LABEL_LENGTH_MAX = 100
 
 CHARGE_LIMITS_MAX = 100
-"""Merchants whom a client knows one by one; the rest are under the limit of any."""
+"""Limits for merchants by name; the limit without a merchant covers all others."""
 
 BLOCKED_MERCHANTS_MAX = 1_000
 
 
 class BoundedList(ma.fields.List):
-    """A JSON list of at most so many values."""
+    """A JSON list with at most `length_max` values."""
 
     make_error = StrictField.make_error
 
-    def __init__(self, inner: ma.fields.Field, most: int, **kwargs: Any) -> None:
-        super().__init__(inner, metadata={"maxItems": most}, **kwargs)
-        self.most = most
+    def __init__(self, inner: ma.fields.Field, length_max: int, **kwargs: Any) -> None:
+        super().__init__(inner, metadata={"maxItems": length_max}, **kwargs)
+        self.length_max = length_max
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
         if type(value) is not list:
             raise ma.ValidationError([FieldError("invalid_type", "A list is expected.")])
-        if len(value) > self.most:
-            raise ma.ValidationError([FieldError("invalid_value", f"At most {self.most}.")])
+        if len(value) > self.length_max:
+            raise ma.ValidationError([FieldError("invalid_value", f"At most {self.length_max}.")])
         return super()._deserialize(value, *args, **kwargs)
 
 
 class WalletInput(Input):
-    """A wallet to be opened."""
+    """A new wallet."""
 
     currency = CurrencyCode(required=True)
     label = Text(LABEL_LENGTH_MAX)
 
 
 class LimitInput(Input):
-    """The most that a merchant, or with null any, may take; null is no limit."""
+    """The maximum that a merchant may take, or any merchant if `merchant` is null; a null amount is no limit."""
 
     merchant = Id(load_default=None)
     per_charge = Amount(load_default=None)
     per_day = Amount(load_default=None)
 
     @ma.validates_schema
-    def _limits_something(self, given: dict[str, Any], **_: Any) -> None:
-        if given["per_charge"] is given["per_day"] is None:
+    def _limits_something(self, data: dict[str, Any], **_: Any) -> None:
+        if data["per_charge"] is data["per_day"] is None:
             raise ma.ValidationError([FieldError("required", "Give per_charge, per_day or both.")])
 
 
 class WalletChange(ChangeInput):
-    """What its owner changes of a wallet; what is null, or an empty list, is taken away."""
+    """A change of a wallet by its owner; null or an empty list removes the value."""
 
     label = Text(LABEL_LENGTH_MAX, allow_none=True)
     is_active = TrueOrFalse()
@@ -73,40 +73,40 @@ class WalletChange(ChangeInput):
     blocked_merchants = BoundedList(Id(), BLOCKED_MERCHANTS_MAX, allow_none=True)
 
     @ma.validates_schema
-    def _names_each_merchant_once(self, given: dict[str, Any], **_: Any) -> None:
-        limited = [limit["merchant"] for limit in given.get("charge_limits") or ()]
-        flaws = {
-            "charge_limits": {place: {"merchant": flaw} for place, flaw in _repeated(limited).items()},
-            "blocked_merchants": _repeated(given.get("blocked_merchants") or ()),
+    def _names_each_merchant_once(self, data: dict[str, Any], **_: Any) -> None:
+        limited = [limit["merchant"] for limit in data.get("charge_limits") or ()]
+        errors = {
+            "charge_limits": {index: {"merchant": error} for index, error in _repeated(limited).items()},
+            "blocked_merchants": _repeated(data.get("blocked_merchants") or ()),
         }
-        if any(flaws.values()):
-            raise ma.ValidationError({name: found for name, found in flaws.items() if found})
+        if any(errors.values()):
+            raise ma.ValidationError({name: repeated for name, repeated in errors.items() if repeated})
 
 
 def _repeated(merchants: Sequence[str | None]) -> dict[int, list[FieldError]]:
-    """A flaw for each that stands there before, by its place."""
+    """An error for each merchant that is in the list before, by its index."""
     seen: set[str | None] = set()
-    flaws = {}
-    for place, merchant in enumerate(merchants):
+    errors = {}
+    for index, merchant in enumerate(merchants):
         if merchant in seen:
-            flaws[place] = [FieldError("invalid_value", "It is named twice.")]
+            errors[index] = [FieldError("invalid_value", "It is named twice.")]
         seen.add(merchant)
-    return flaws
+    return errors
 
 
 class RotationInput(Input):
-    """Nothing is to be said."""
+    """An empty body."""
 
 
 class WalletQuery(PageQuery):
-    """Which wallets."""
+    """Filters of the list of wallets."""
 
     is_active = ActiveFilter()
     currency = CurrencyCode()
 
 
 class LimitSchema(Output):
-    """The most that a merchant, or with null any, may take by one charge, and all in all in a day (UTC)."""
+    """The maximum per charge and per day (UTC) of a merchant, or of any merchant if `merchant` is null."""
 
     merchant = ma.fields.UUID(allow_none=True)
     per_charge = amount_text(allow_none=True)
@@ -114,7 +114,7 @@ class LimitSchema(Output):
 
 
 class HoldingSchema(Output):
-    """What a wallet holds, and what merchants may take of it."""
+    """The balance of a wallet and its charge limits."""
 
     label = ma.fields.String(allow_none=True)
     currency = ma.fields.String()
@@ -134,7 +134,7 @@ class WalletSchema(HoldingSchema):
 
 
 class AccountSchema(HoldingSchema):
-    """A wallet as ops see it: without the token, by which any merchant may charge it."""
+    """A wallet as ops see it: without its token, with which any merchant could charge it."""
 
     id = ma.fields.UUID()
     owner = ma.fields.UUID()
@@ -143,7 +143,7 @@ class AccountSchema(HoldingSchema):
 
 
 class ChargingMerchantSchema(Output):
-    """A merchant who charged a wallet; `charges` and `total` are of those that took money, or hold it."""
+    """A merchant that charged a wallet; `charges` and `total` count charges that took money or hold it."""
 
     merchant = ma.fields.UUID()
     name = ma.fields.String()

@@ -1,4 +1,4 @@
-"""A wallet's statement of a month: for machines, for spreadsheets and for the printer."""
+"""Renders the monthly statement of a wallet as a page to print, CSV or JSON Lines."""
 
 import hashlib
 from base64 import b64encode
@@ -11,7 +11,7 @@ from gateway.lists.exports import CSV, csv_of, json_lines_of, stream
 from gateway.lists.filters import HistoryRowSchema
 
 LINES_MAX = 10_000
-"""More are no reading on a page or in one JSON; a file has them all."""
+"""Longer statements are only sent as CSV or JSON Lines: a page or one JSON document would be too large."""
 
 STYLE = (
     "body{font:10pt sans-serif}table{border-collapse:collapse;width:100%}thead{display:table-header-group}"
@@ -23,17 +23,17 @@ POLICY = (
     f"default-src 'none'; style-src 'sha256-{b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox allow-modals"
 )
-"""The page has this one style and runs nothing; it may be printed."""
+"""Allows this one style and the print dialog, and no script."""
 
 
 def page(body: dict[str, Any]) -> Response:
-    """The statement to be printed."""
+    """The statement as a page to print."""
     text = render_template("statement.html", style=STYLE, **body)
     return Response(text, headers={"Content-Security-Policy": POLICY}, content_type="text/html; charset=utf-8")
 
 
 def file(body: dict[str, Any], batches: Iterable[list[dict[str, Any]]], media_type: str) -> Response:
-    """The statement as CSV or JSON Lines, however long; its first and last rows are the opening and closing balance."""
+    """The statement as CSV or JSON Lines of any length; the first and last rows are the opening and closing balance."""
     records = _records(body, batches)
     text = csv_of(records, HistoryRowSchema) if media_type == CSV else json_lines_of(records)
     return stream(text, media_type, rows_max=None)
@@ -45,6 +45,6 @@ def _records(body: dict[str, Any], batches: Iterable[list[dict[str, Any]]]) -> I
     yield [_balance(body, "closing")]
 
 
-def _balance(body: dict[str, Any], word: str) -> dict[str, Any]:
-    nothing = dict.fromkeys(HistoryRowSchema().fields)
-    return {**nothing, "type": word, "currency": body["currency"], "balance_after": body[word]}
+def _balance(body: dict[str, Any], name: str) -> dict[str, Any]:
+    empty = dict.fromkeys(HistoryRowSchema().fields)
+    return {**empty, "type": name, "currency": body["currency"], "balance_after": body[name]}

@@ -123,7 +123,7 @@ def test_timeline_of_a_withdrawal_shows_the_bank(house: ApiHarness, client: ApiU
     assert (by_name["attempt_failed"]["actor"], by_name["pending"]["actor"], by_name[names[-2]]["actor"]) == (
         "bank",
     ) * 3
-    assert by_name["attempt_failed"]["error"].startswith("The bank could not be told")
+    assert by_name["attempt_failed"]["error"].startswith("The bank could not be reached")
     assert by_name[names[-2]]["reason"] is None
     reasons = {step["step"]: (step["error"], step["reason"]) for step in timeline(house.person("auditor"), id)}
     assert reasons["attempt_failed"] == ("no answer within 5 s", None)
