@@ -1,4 +1,4 @@
-"""/v1/api-keys: tokens for servers, made, rolled and ended by their user."""
+"""/v1/api-keys: long-lived tokens for servers, created, rolled and revoked by their user."""
 
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,7 @@ api_keys = Blueprint(
     "api_keys",
     __name__,
     url_prefix="/v1/api-keys",
-    description="Long-lived tokens for servers: made, rolled and ended.",
+    description="Long-lived tokens for servers: create, roll and revoke them.",
 )
 
 
@@ -32,21 +32,21 @@ api_keys = Blueprint(
 @requires("api-keys:write")
 @api_keys.arguments(ApiKeyInput)
 @api_keys.response(201, NewApiKeySchema)
-def make_api_key(body: Body) -> JsonAnswer:
-    """Make an API key, with no more scopes than the token that asks for it; the key is shown this once.
+def create_api_key(body: Body) -> JsonAnswer:
+    """Create an API key, with no more scopes than the token that creates it; the key is shown only once.
 
-    A key that is asked for with a key ends with that one at the latest.
+    A key created with another key expires with that one at the latest.
     """
     id = str(uuid7())
     with transaction(services().engine) as connection:
         user.lock(connection, g.caller.id)
-        own = _own(connection)
-        scopes = _within(own, body.get("scopes"), is_given="scopes" in body)
-        expires_at = _no_later(own, body.get("expires_at"))
-        shown = _keep(connection, id, body["name"], scopes, expires_at)
-        told = {"name": body["name"], "scopes": scopes, "expires_at": expires_at}
-        audit.note(connection, actor(), "api_keys.create", id, after=told)
-    return shown, {}
+        caller_token = _caller_token(connection)
+        scopes = _granted_scopes(caller_token, body.get("scopes"), is_given="scopes" in body)
+        expires_at = _expiry(caller_token, body.get("expires_at"))
+        created = _create(connection, id, body["name"], scopes, expires_at)
+        after = {"name": body["name"], "scopes": scopes, "expires_at": expires_at}
+        audit.note(connection, actor(), "api_keys.create", id, after=after)
+    return created, {}
 
 
 @api_keys.route("")
@@ -54,7 +54,7 @@ def make_api_key(body: Body) -> JsonAnswer:
 @api_keys.arguments(PageQuery, location="query")
 @api_keys.response(200, page_of(ApiKeySchema))
 def list_api_keys(query: dict[str, Any]) -> JsonAnswer:
-    """Your living API keys, the newest first."""
+    """List your active API keys, newest first."""
     return paginated(
         query, tokens.page, lambda row: api_key_body(row, g.caller.role), user_id=g.caller.id, kind=API_KEY
     )
@@ -65,7 +65,7 @@ def list_api_keys(query: dict[str, Any]) -> JsonAnswer:
 @api_keys.arguments(RollInput)
 @api_keys.response(201, NewApiKeySchema)
 def roll_api_key(body: Body, id: str) -> JsonAnswer:
-    """Replace an API key by a new one of the same name, scopes and expiry; the old one ends after the overlap."""
+    """Replace an API key with a new one of the same name, scopes and expiry; the old one ends after the overlap."""
     if not is_id(id):
         raise not_found()
     successor, overlap_seconds = str(uuid7()), body["overlap_seconds"]
@@ -76,22 +76,22 @@ def roll_api_key(body: Body, id: str) -> JsonAnswer:
         old = tokens.find(connection, g.caller.id, API_KEY, id)
         if old is None:
             raise not_found()
-        own = _own(connection)
-        scopes = _within(own, old.scopes, is_given=True)
+        caller_token = _caller_token(connection)
+        scopes = _granted_scopes(caller_token, old.scopes, is_given=True)
         if not tokens.replace(connection, g.caller.id, id, successor, overlap_seconds):
             raise Contention
-        shown = _keep(connection, successor, old.name, scopes, _no_later(own, old.expires_at))
-        told = {"replaced_by": successor, "overlap_seconds": overlap_seconds}
-        audit.note(connection, actor(), "api_keys.roll", id, after=told)
+        created = _create(connection, successor, old.name, scopes, _expiry(caller_token, old.expires_at))
+        after = {"replaced_by": successor, "overlap_seconds": overlap_seconds}
+        audit.note(connection, actor(), "api_keys.roll", id, after=after)
     services().tokens.forget_everywhere(g.caller.id)
-    return shown, {}
+    return created, {}
 
 
 @api_keys.route("/<id>", methods=["DELETE"])
 @requires("api-keys:write")
 @api_keys.response(204)
-def end_api_key(id: str) -> Response:
-    """End an API key."""
+def revoke_api_key(id: str) -> Response:
+    """Revoke an API key."""
     if not is_id(id):
         raise not_found()
     with transaction(services().engine) as connection:
@@ -102,10 +102,10 @@ def end_api_key(id: str) -> Response:
     return no_content()
 
 
-def _own(connection: Connection) -> TokenRecord:
-    """The token that asks, read again under the user's lock: one that has just been ended leaves no key behind.
+def _caller_token(connection: Connection) -> TokenRecord:
+    """The token of this request, read again under the user's lock; raises ApiError if it was revoked meanwhile.
 
-    Without the end of a session, which does not bind the keys made in it. Raises ApiError.
+    A session is returned without its expiry, which does not limit the keys created in it.
     """
     session = tokens.find(connection, g.caller.id, SESSION, g.caller.token_id)
     if session is not None:
@@ -117,35 +117,35 @@ def _own(connection: Connection) -> TokenRecord:
     return key
 
 
-def _within(own: TokenRecord, asked: list[str] | None, *, is_given: bool) -> list[str] | None:
-    """The scopes of a new key: those asked for, or those of the token that asks; raises ApiError for any beyond these.
+def _granted_scopes(caller_token: TokenRecord, scopes: list[str] | None, *, is_given: bool) -> list[str] | None:
+    """The scopes of a new key: those requested, by default those of the token of this request.
 
-    None is all that the role has, now and later.
+    None means all scopes that the role has, now and later. Raises ApiError for a scope that the token does not have.
     """
     allowed = may_grant(g.caller) & SCOPES[g.caller.role]
     if not is_given:
-        return None if own.scopes is None else sorted(allowed)
-    if asked is None and own.scopes is None:
+        return None if caller_token.scopes is None else sorted(allowed)
+    if scopes is None and caller_token.scopes is None:
         return None
-    if asked is None or not allowed.issuperset(asked):
-        raise ApiError("scope_missing", "A key has no more scopes than the token that asks for it.")
-    return asked
+    if scopes is None or not allowed.issuperset(scopes):
+        raise ApiError("scope_missing", "A key has no more scopes than the token that creates it.")
+    return scopes
 
 
-def _no_later(own: TokenRecord, asked: datetime | None) -> datetime | None:
-    """When a new key ends: as asked for, and not after the key that asks."""
-    return min(filter(None, (own.expires_at, asked)), default=None)
+def _expiry(caller_token: TokenRecord, expires_at: datetime | None) -> datetime | None:
+    """When a new key expires: as requested, but not later than the key that creates it."""
+    return min(filter(None, (caller_token.expires_at, expires_at)), default=None)
 
 
-def _keep(
+def _create(
     connection: Connection, id: str, name: str | None, scopes: list[str] | None, expires_at: datetime | None
 ) -> dict[str, Any]:
-    """Keep a new key of the caller, who is locked; what is shown of it, this once with its token. Raises ApiError."""
+    """Create a key of the caller, who is locked; its JSON with the token. Raises ApiError."""
     if tokens.living(connection, g.caller.id, API_KEY) >= LIVING_MAX:
-        raise ApiError("api_key_limit_reached", f"At most {LIVING_MAX} living keys; end one first.")
+        raise ApiError("api_key_limit_reached", f"At most {LIVING_MAX} active keys; revoke one first.")
     token = tokens.new()
     tokens.keep(connection, id, g.caller.id, token, scopes, expires_at, name)
-    kept = tokens.find(connection, g.caller.id, API_KEY, id)
-    if kept is None:
-        raise invalid([("/expires_at", "invalid_value", "A time in the future is expected.")])
-    return {**api_key_body(kept, g.caller.role), "token": token}
+    created = tokens.find(connection, g.caller.id, API_KEY, id)
+    if created is None:
+        raise invalid([("/expires_at", "invalid_value", "Must be a time in the future.")])
+    return {**api_key_body(created, g.caller.role), "token": token}

@@ -1,4 +1,4 @@
-"""POST /v1/confirmations, /v1/password-resets: what a mail's token proves, and asking for such a mail."""
+"""POST /v1/confirmations and /v1/password-resets: request an e-mail with a token, and redeem the token."""
 
 from flask import Response, request
 from uuid_utils import uuid7
@@ -32,7 +32,7 @@ confirmations = Blueprint(
 @confirmations.arguments(ConfirmationInput)
 @confirmations.response(204)
 def confirm(body: Body) -> Response:
-    """Confirm an e-mail address with the token of the mail; it works once, for 24 hours."""
+    """Confirm an e-mail address with the token from the e-mail; it works once, for 24 hours."""
     with transaction(services().engine) as connection:
         owner = _redeem(connection, body["token"], Purpose.EMAIL)
         _confirm(connection, owner)
@@ -46,8 +46,8 @@ def confirm(body: Body) -> Response:
 @confirmations.arguments(EmailInput)
 @confirmations.response(202, MailSchema)
 def resend(body: Body) -> JsonAnswer:
-    """Have the mail sent again; the answer is the same for any address."""
-    return _mail(body["email"], Purpose.EMAIL)
+    """Send the confirmation e-mail again; the answer is the same for any address."""
+    return _send(body["email"], Purpose.EMAIL)
 
 
 @confirmations.route("/password-resets", methods=["POST"])
@@ -55,9 +55,9 @@ def resend(body: Body) -> JsonAnswer:
 @per_address("mail")
 @confirmations.arguments(EmailInput)
 @confirmations.response(202, MailSchema)
-def ask_for_reset(body: Body) -> JsonAnswer:
-    """Have a mail sent by which a new password can be set; the answer is the same for any address."""
-    return _mail(body["email"], Purpose.PASSWORD)
+def request_reset(body: Body) -> JsonAnswer:
+    """Send an e-mail with which a new password can be set; the answer is the same for any address."""
+    return _send(body["email"], Purpose.PASSWORD)
 
 
 @confirmations.route("/password-resets/confirm", methods=["POST"])
@@ -66,9 +66,9 @@ def ask_for_reset(body: Body) -> JsonAnswer:
 @confirmations.arguments(PasswordResetInput)
 @confirmations.response(204)
 def reset(body: Body) -> Response:
-    """Set a new password with the token of the mail; ends all sessions, and confirms the address.
+    """Set a new password with the token from the e-mail; ends all sessions, and confirms the address.
 
-    API keys stay, unless the address had not been confirmed: then nobody knows who made them.
+    API keys stay valid, unless the address was not confirmed yet: then someone else may have created them.
     """
     hashed = passwords.hash(body["password"])
     with transaction(services().engine) as connection:
@@ -86,7 +86,7 @@ def reset(body: Body) -> Response:
 
 
 def _redeem(connection: Connection, token: str, purpose: Purpose) -> User:
-    """Whose mail the token came with, used up now; raises ApiError."""
+    """Use up the token and return the user it was sent to; raises ApiError if it is not valid."""
     user_id = confirmation.redeem(connection, tokens.hash_of(token), purpose)
     owner = None if user_id is None else user.by_id(connection, user_id)
     if owner is None:
@@ -100,12 +100,12 @@ def _confirm(connection: Connection, owner: User) -> None:
     audit.note(connection, actor(owner.id), "users.confirm", owner.id, before=before, after=after)
 
 
-def _mail(email: str, purpose: Purpose) -> JsonAnswer:
-    """Wish for a mail to the address, if it is that of a user who can use one."""
+def _send(email: str, purpose: Purpose) -> JsonAnswer:
+    """Request an e-mail to the address, if it belongs to a user who can use it."""
     with transaction(services().engine) as connection:
         owner = user.by_email(connection, email)
         is_wanted = owner is not None and owner.is_active and not (purpose is Purpose.EMAIL and owner.is_confirmed)
         is_due = is_wanted and owner and confirmation.ask(connection, str(uuid7()), owner.id, purpose)
     if is_due:
         celery_config.ring(request.environ[REQUEST_ID], celery_config.MAIL)
-    return {"detail": "If a user with this address can use it, a mail is on its way."}, {}
+    return {"detail": "If a user with this address can use it, an e-mail has been sent."}, {}

@@ -1,4 +1,4 @@
-"""The kinds of values that say who somebody is; each refuses with a published code, and never repeats the value."""
+"""Fields for personal data and credentials; errors have a published code and never repeat the value."""
 
 import re
 import unicodedata
@@ -15,19 +15,19 @@ from models import token
 from models.user import EMAIL_LENGTH_MAX, normal_email
 
 PHONE_NUMBER_LENGTH_MAX = 32
-"""As it is written, with blanks and brackets."""
+"""As written, with spaces and brackets."""
 PHONE_NUMBER_DIGITS_MAX = 15
-"""Of E.164; the column says the same."""
+"""The maximum of E.164; the column has the same limit."""
 PHONE_NUMBER_DIGITS_SHORT = 9
-"""Of fewer digits only those are numbers that some network has given out: a slip of a longer one looks like them."""
+"""A shorter number must also be in an assigned range: it may be a longer one with digits missing."""
 URL_LENGTH_MAX = 200
 
 PASSWORD_LENGTH_MIN = 12
 PASSWORD_LENGTH_MAX = 128
 PASSWORD_CHARACTERS_MIN = 5
-"""Different ones."""
+"""Distinct characters."""
 LOCAL_PART_LENGTH_MIN = 4
-"""A shorter one stands in many a good password by chance."""
+"""A shorter local part occurs in good passwords by chance."""
 
 KNOWN_SCOPES = frozenset().union(*SCOPES.values()) | GRANTABLE_SCOPES
 
@@ -35,7 +35,7 @@ _PHONE_NUMBER = re.compile(r"\+[0-9 ()./-]+", re.ASCII)
 
 
 class Email(StrictField):
-    """An e-mail address by its syntax alone, normalised, without blanks around it; it may not exist."""
+    """An e-mail address, normalised and stripped of spaces; only its syntax is checked."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(metadata={"format": "email", "maxLength": EMAIL_LENGTH_MAX}, **kwargs)
@@ -43,13 +43,13 @@ class Email(StrictField):
     def read(self, text: str) -> str:
         if normalized := normal_email(text):
             return normalized
-        raise self.refuse("email_invalid", "An e-mail address is expected.")
+        raise self.refuse("email_invalid", "Must be an e-mail address.")
 
 
 class PhoneNumber(StrictField):
-    """A phone number in its international form, as E.164.
+    """A phone number in international format, returned as E.164.
 
-    Its length must be possible in its country; whether the number is in use changes faster than any table of ranges.
+    Only its length is checked against its country: assigned ranges change faster than any table of them.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -63,18 +63,18 @@ class PhoneNumber(StrictField):
             except phonenumbers.NumberParseException:
                 pass
             else:
-                written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+                formatted = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
                 reason = phonenumbers.is_possible_number_with_reason(number)
-                digits = len(written) - len("+")
-                is_whole = digits >= PHONE_NUMBER_DIGITS_SHORT or phonenumbers.is_valid_number(number)
+                digits = len(formatted) - len("+")
+                is_complete = digits >= PHONE_NUMBER_DIGITS_SHORT or phonenumbers.is_valid_number(number)
                 is_possible = reason == phonenumbers.ValidationResult.IS_POSSIBLE
-                if is_possible and is_whole and digits <= PHONE_NUMBER_DIGITS_MAX:
-                    return written
-        raise self.refuse("phone_number_invalid", "A number with + and its country code, such as +49 30 1234567.")
+                if is_possible and is_complete and digits <= PHONE_NUMBER_DIGITS_MAX:
+                    return formatted
+        raise self.refuse("phone_number_invalid", "Must have + and the country code, such as +49 30 1234567.")
 
 
 class Url(Text):
-    """The absolute address of a web site."""
+    """An absolute http or https URL without a user name."""
 
     is_absolute = ma.validate.URL(schemes={"http", "https"})
 
@@ -91,11 +91,11 @@ class Url(Text):
                 return url
         except ValueError:
             pass
-        raise self.refuse("invalid_value", "An absolute http or https URL, without a user name.")
+        raise self.refuse("invalid_value", "Must be an absolute http or https URL without a user name.")
 
 
 class Password(Text):
-    """A password as it was once set: NFC, nothing cut off, not even spaces."""
+    """An existing password: NFC, with spaces at its ends kept."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(PASSWORD_LENGTH_MAX, **kwargs)
@@ -108,7 +108,7 @@ class Password(Text):
 
 
 class NewPassword(Password):
-    """A password to be set; `refuse_weak` holds it against the e-mail address."""
+    """A password to be set; `refuse_weak` compares it with the e-mail address."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -124,15 +124,15 @@ class NewPassword(Password):
 
 
 def refuse_weak(password: str, email: str) -> None:
-    """Refuse a new password that whoever knows the e-mail address would try first."""
+    """Refuse a new password that is easy to guess from the e-mail address; raises ApiError."""
     guess, address = password.casefold(), email.casefold()
     local_part = address.rpartition("@")[0]
     if address in guess or (len(local_part) >= LOCAL_PART_LENGTH_MIN and local_part in guess):
-        raise invalid([("/password", "password_too_weak", "It must not contain the e-mail address.")])
+        raise invalid([("/password", "password_too_weak", "Must not contain the e-mail address.")])
 
 
 class ConfirmationToken(StrictField):
-    """The token of a mail; whatever is wrong with one, the answer is the same."""
+    """The token from an e-mail; the error is the same whatever is wrong with it."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(metadata={"maxLength": token.LENGTH, "pattern": token.PATTERN_OF_CONFIRMATION}, **kwargs)
@@ -147,7 +147,7 @@ CONFIRMATION_INVALID = FieldError("confirmation_invalid", "The token is unknown,
 
 
 class Scopes(ma.fields.Field):
-    """Some of the scopes there are, each once."""
+    """A list of known scopes, without duplicates."""
 
     make_error = StrictField.make_error
 
@@ -157,14 +157,14 @@ class Scopes(ma.fields.Field):
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[str]:
         if type(value) is not list or not all(type(scope) is str for scope in value):
-            raise ma.ValidationError([FieldError("invalid_type", "A list of scopes is expected.")])
+            raise ma.ValidationError([FieldError("invalid_type", "Must be a list of scopes.")])
         if not value or len(set(value)) != len(value) or not KNOWN_SCOPES.issuperset(value):
-            raise ma.ValidationError([FieldError("invalid_value", "Known scopes, each once and at least one.")])
+            raise ma.ValidationError([FieldError("invalid_value", "Must be known scopes, each once and at least one.")])
         return sorted(value)
 
 
 class WaitSeconds(ma.fields.Field):
-    """A whole number of seconds from 0 up."""
+    """A whole number of seconds, from 0 to `seconds_max`."""
 
     make_error = StrictField.make_error
 
@@ -174,7 +174,7 @@ class WaitSeconds(ma.fields.Field):
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
         if type(value) is not int:
-            raise ma.ValidationError([FieldError("invalid_type", "A whole number is expected.")])
+            raise ma.ValidationError([FieldError("invalid_type", "Must be a whole number.")])
         if not 0 <= value <= self.seconds_max:
-            raise ma.ValidationError([FieldError("invalid_value", f"0 to {self.seconds_max}.")])
+            raise ma.ValidationError([FieldError("invalid_value", f"Must be 0 to {self.seconds_max}.")])
         return value

@@ -1,4 +1,4 @@
-"""GET and PATCH /v1/me: who the caller is."""
+"""GET and PATCH /v1/me: the caller's own user."""
 
 from typing import NamedTuple
 
@@ -23,98 +23,98 @@ from models.user import NAME_LENGTH_MAX, Role, User
 me = Blueprint("me", __name__, url_prefix="/v1/me", description="Your own data.")
 
 
-OF_MERCHANTS = ("name", "url")
-OF_PASSWORD = ("current_password", "password")
-CHANGED = ("name", "first_name", "last_name", "phone_number", "url")
+MERCHANT_FIELDS = ("name", "url")
+PASSWORD_FIELDS = ("current_password", "password")
+CHANGEABLE = ("name", "first_name", "last_name", "phone_number", "url")
 
 
 @me.route("")
 @requires("me:read")
 @me.response(200, UserSchema)
 def get_me() -> JsonAnswer:
-    """You, as we know you."""
+    """Show your own user."""
     with statements(services().engine) as connection:
         return user_body(_caller(connection)), {}
 
 
 @me.route("", methods=["PATCH"])
 @requires("me:write")
-@per_address("me")  # else whoever is signed in asks at leisure whose phone number is known
+@per_address("me")  # else a signed-in user could test which phone numbers are registered
 @me.arguments(MeChange)
 @me.response(200, UserSchema)
 def change_me(body: Body) -> JsonAnswer:
-    """Change what you say of yourself; a new password needs the current one, and ends your other sessions."""
+    """Change your own user; a new password needs the current one, and ends your other sessions."""
     if g.caller.role != Role.MERCHANT:
-        _refuse([(name, UNKNOWN_FIELD.code, str(UNKNOWN_FIELD)) for name in OF_MERCHANTS if name in body])
-    turn = _turn(body) if any(name in body for name in OF_PASSWORD) else None
+        _refuse([(name, UNKNOWN_FIELD.code, str(UNKNOWN_FIELD)) for name in MERCHANT_FIELDS if name in body])
+    password_change = _password_change(body) if any(name in body for name in PASSWORD_FIELDS) else None
     with transaction(services().engine) as connection:
         user.lock(connection, g.caller.id)
-        known = _caller(connection)
-        _change(connection, known, body)
-        if turn is not None:
-            _set_password(connection, known, turn)
+        current = _caller(connection)
+        _change(connection, current, body)
+        if password_change is not None:
+            _set_password(connection, current, password_change)
         changed = _caller(connection)
-    if turn is not None:
+    if password_change is not None:
         services().tokens.forget_everywhere(g.caller.id)
     return user_body(changed), {}
 
 
 def _caller(connection: Connection) -> User:
-    known = user.by_id(connection, g.caller.id)
-    if known is None:
+    caller = user.by_id(connection, g.caller.id)
+    if caller is None:
         raise RuntimeError("users are never deleted")
-    return known
+    return caller
 
 
-def _refuse(flaws: list[tuple[str, str, str]]) -> None:
-    if flaws:
-        raise invalid([(f"/{name}", code, detail) for name, code, detail in flaws])
+def _refuse(errors: list[tuple[str, str, str]]) -> None:
+    if errors:
+        raise invalid([(f"/{name}", code, detail) for name, code, detail in errors])
 
 
-def _change(connection: Connection, known: User, body: Body) -> None:
-    """What the body says of the user, noted if it differs; raises ApiError."""
-    wanted = known._replace(**{name: body[name] for name in CHANGED if name in body})
-    if known.role == Role.CLIENT and wanted.first_name and wanted.last_name:
+def _change(connection: Connection, current: User, body: Body) -> None:
+    """Apply the body to the user, and write differences to the audit log; raises ApiError."""
+    wanted = current._replace(**{name: body[name] for name in CHANGEABLE if name in body})
+    if current.role == Role.CLIENT and wanted.first_name and wanted.last_name:
         wanted = wanted._replace(name=f"{wanted.first_name} {wanted.last_name}"[:NAME_LENGTH_MAX])
-    differing = [name for name in CHANGED if getattr(wanted, name) != getattr(known, name)]
+    differing = [name for name in CHANGEABLE if getattr(wanted, name) != getattr(current, name)]
     if not differing:
         return
-    if not user.change(connection, known.id, *(getattr(wanted, name) for name in CHANGED)):
+    if not user.change(connection, current.id, *(getattr(wanted, name) for name in CHANGEABLE)):
         raise ApiError("duplicate_phone_number", "Another user has this phone number.")
-    before, after = ({name: getattr(who, name) for name in differing} for who in (known, wanted))
-    audit.note(connection, actor(), "users.change", known.id, before=before, after=after)
+    before, after = ({name: getattr(state, name) for name in differing} for state in (current, wanted))
+    audit.note(connection, actor(), "users.change", current.id, before=before, after=after)
 
 
 class PasswordChange(NamedTuple):
-    """From one password to the next, by their hashes."""
+    """The hashes of the old and the new password."""
 
     before: str
     after: str
 
 
-def _turn(body: Body) -> PasswordChange:
-    """The change of password that the body asks for, judged like a sign-in; raises ApiError."""
-    _refuse([(name, "required", "Send both, or neither.") for name in OF_PASSWORD if name not in body])
+def _password_change(body: Body) -> PasswordChange:
+    """The requested change of password; the current one is verified as at sign-in. Raises ApiError."""
+    _refuse([(name, "required", "Send both or neither.") for name in PASSWORD_FIELDS if name not in body])
     with statements(services().engine) as connection:
-        known = _caller(connection)
-        refuse_weak(body["password"], known.email)
-        count_login_attempt(connection, login_throttle.of_user(known.email))
-        kept = user.password_hash(connection, known.id)
-    if not passwords.verify(kept, body["current_password"]) or kept is None:
-        raise _wrong()
-    return PasswordChange(kept, passwords.hash(body["password"]))
+        caller = _caller(connection)
+        refuse_weak(body["password"], caller.email)
+        count_login_attempt(connection, login_throttle.of_user(caller.email))
+        before = user.password_hash(connection, caller.id)
+    if not passwords.verify(before, body["current_password"]) or before is None:
+        raise _wrong_password()
+    return PasswordChange(before, passwords.hash(body["password"]))
 
 
-def _wrong() -> ApiError:
-    return invalid([("/current_password", "current_password_wrong", "This is not your password.")])
+def _wrong_password() -> ApiError:
+    return invalid([("/current_password", "current_password_wrong", "Wrong password.")])
 
 
-def _set_password(connection: Connection, known: User, turn: PasswordChange) -> None:
-    """The new password, unless another has been set meanwhile; other sessions end, and mails that would reset it."""
-    if user.password_hash(connection, known.id) != turn.before:
-        raise _wrong()
-    user.set_password(connection, known.id, turn.after)
-    audit.note(connection, actor(), "users.password_change", known.id)
-    revoke_all(connection, known.id, SESSION, but=g.caller.token_id)
-    confirmation.withdraw(connection, known.id, Purpose.PASSWORD)
-    login_throttle.forgive(connection, login_throttle.of_user(known.email))
+def _set_password(connection: Connection, caller: User, change: PasswordChange) -> None:
+    """Set the new password, and end other sessions and pending resets; raises ApiError if it was changed meanwhile."""
+    if user.password_hash(connection, caller.id) != change.before:
+        raise _wrong_password()
+    user.set_password(connection, caller.id, change.after)
+    audit.note(connection, actor(), "users.password_change", caller.id)
+    revoke_all(connection, caller.id, SESSION, but=g.caller.token_id)
+    confirmation.withdraw(connection, caller.id, Purpose.PASSWORD)
+    login_throttle.forgive(connection, login_throttle.of_user(caller.email))

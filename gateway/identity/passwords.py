@@ -1,4 +1,4 @@
-"""Passwords: kept as argon2id hashes, judged beside the loop, and as often for nobody as for somebody."""
+"""Password hashing with argon2id, in threads; an unknown user costs as much time as a known one."""
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
@@ -12,27 +12,28 @@ LANES = 1
 
 _hasher = PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
 
-_NOBODYS = f"$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${'A' * 22}${'A' * 43}"
-"""A hash of no password, which costs as much to try as any other."""
+_DUMMY_HASH = f"$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${'A' * 22}${'A' * 43}"
+"""Matches no password, and takes as long to verify as any other hash."""
 
 
 def hash(password: str) -> str:
-    """What is kept of the password."""
+    """The argon2id hash of the password, as it is stored."""
     return gevent_support.run_in_thread(_hasher.hash, password)
 
 
-def verify(kept: str | None, password: str) -> bool:
-    """Whether the password is the one whose hash is kept: one verification, also where none is."""
-    return gevent_support.run_in_thread(_is_right, _NOBODYS if kept is None else kept, password) and kept is not None
+def verify(stored: str | None, password: str) -> bool:
+    """Whether the password matches the stored hash; without a hash it takes as long, and does not match."""
+    is_match = gevent_support.run_in_thread(_matches, stored or _DUMMY_HASH, password)
+    return is_match and stored is not None
 
 
-def needs_rehash(kept: str) -> bool:
-    """Whether the hash was made with other parameters than today's."""
-    return _hasher.check_needs_rehash(kept)
+def needs_rehash(stored: str) -> bool:
+    """Whether the hash was made with parameters other than the current ones."""
+    return _hasher.check_needs_rehash(stored)
 
 
-def _is_right(kept: str, password: str) -> bool:
+def _matches(stored: str, password: str) -> bool:
     try:
-        return _hasher.verify(kept, password)
+        return _hasher.verify(stored, password)
     except VerifyMismatchError:
         return False

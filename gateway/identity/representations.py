@@ -1,4 +1,4 @@
-"""How people, sessions and API keys look to their owner, and what several routes do to them."""
+"""The JSON of users, sessions and API keys, and what several identity routes share."""
 
 import math
 from datetime import datetime
@@ -18,7 +18,7 @@ USER_AGENT_LENGTH_MAX = 200
 
 
 def user_body(user: User) -> dict[str, Any]:
-    """The user as he sees himself."""
+    """The user, as shown to that user and to ops."""
     return {
         "id": user.id,
         "role": user.role,
@@ -34,34 +34,34 @@ def user_body(user: User) -> dict[str, Any]:
     }
 
 
-def session_body(kept: TokenRecord, *, is_current: bool) -> dict[str, Any]:
-    """The session as its owner sees it."""
+def session_body(session: TokenRecord, *, is_current: bool) -> dict[str, Any]:
+    """The session, as shown to its owner."""
     return {
-        "id": kept.id,
-        "prefix": kept.prefix,
-        "last4": kept.last4,
-        "address": kept.address,
-        "user_agent": kept.user_agent,
-        "created_at": kept.created_at.isoformat(),
-        "expires_at": _moment(kept.expires_at),
-        "last_used_at": _moment(kept.last_used_at),
+        "id": session.id,
+        "prefix": session.prefix,
+        "last4": session.last4,
+        "address": session.address,
+        "user_agent": session.user_agent,
+        "created_at": session.created_at.isoformat(),
+        "expires_at": _moment(session.expires_at),
+        "last_used_at": _moment(session.last_used_at),
         "is_current": is_current,
     }
 
 
-def api_key_body(kept: TokenRecord, role: str) -> dict[str, Any]:
-    """The API key of a user with this role, as he sees it; its scopes are those it has in effect."""
-    scopes = SCOPES[role] if kept.scopes is None else (SCOPES[role] | GRANTABLE_SCOPES) & set(kept.scopes)
+def api_key_body(key: TokenRecord, role: str) -> dict[str, Any]:
+    """The API key of a user with this role, as shown to its owner; the scopes are those in effect."""
+    scopes = SCOPES[role] if key.scopes is None else (SCOPES[role] | GRANTABLE_SCOPES) & set(key.scopes)
     return {
-        "id": kept.id,
-        "name": kept.name,
-        "prefix": kept.prefix,
-        "last4": kept.last4,
+        "id": key.id,
+        "name": key.name,
+        "prefix": key.prefix,
+        "last4": key.last4,
         "scopes": sorted(scopes),
-        "created_at": kept.created_at.isoformat(),
-        "expires_at": _moment(kept.expires_at),
-        "last_used_at": _moment(kept.last_used_at),
-        "replaced_by": kept.replaced_by,
+        "created_at": key.created_at.isoformat(),
+        "expires_at": _moment(key.expires_at),
+        "last_used_at": _moment(key.last_used_at),
+        "replaced_by": key.replaced_by,
     }
 
 
@@ -70,25 +70,25 @@ def _moment(time: datetime | None) -> str | None:
 
 
 def count_login_attempt(connection: Connection, subject: Subject) -> None:
-    """Count a guess at a password before it is judged; raises ApiError while the subject has to wait."""
+    """Count an attempt before the password is verified; raises ApiError while the subject has to wait."""
     wait_seconds = login_throttle.count_attempt(connection, subject)
     if wait_seconds:
         headers = {"Retry-After": str(math.ceil(wait_seconds))}
-        raise ApiError("login_throttled", "Too many wrong passwords; wait before the next.", headers=headers)
+        raise ApiError("login_throttled", "Too many wrong passwords; wait before the next attempt.", headers=headers)
 
 
 ENDED = {token.SESSION: "sessions.end", token.API_KEY: "api_keys.end"}
-"""Kind of token to what the audit log says of its end."""
+"""Kind of token to the audit action for its end."""
 
 
 def revoke_all(connection: Connection, user_id: str, kind: str, *, but: str | None = None) -> None:
-    """End all tokens of that kind that the user has (all but one), and note which."""
+    """Revoke all of the user's tokens of that kind except `but`, and write which ones to the audit log."""
     ended = token.revoke(connection, user_id, kind, but=but)
     if ended:
         audit.note(connection, actor(user_id), ENDED[kind], user_id, after={"ended": ended})
 
 
 def user_agent() -> str | None:
-    """What the caller says that it is, fit to be shown."""
-    given = request.headers.get("User-Agent", "")
-    return "".join(character for character in given if character.isprintable())[:USER_AGENT_LENGTH_MAX].strip() or None
+    """The caller's User-Agent, cut to what is safe to display; None if there is none."""
+    header = request.headers.get("User-Agent", "")
+    return "".join(character for character in header if character.isprintable())[:USER_AGENT_LENGTH_MAX].strip() or None

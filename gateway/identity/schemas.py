@@ -1,4 +1,4 @@
-"""The contract's shapes of people and what they sign in with."""
+"""Schemas of users, sessions, API keys and confirmations."""
 
 import marshmallow as ma
 
@@ -18,11 +18,11 @@ from models.user import NAME_LENGTH_MAX, Role
 
 PERSON_NAME_LENGTH_MAX = 50
 OVERLAP_SECONDS_MAX = 7 * 24 * 3600
-"""A week is enough to bring a new key to every server."""
+"""A week is enough to deploy a new key to every server."""
 
 
 class ClientInput(Input):
-    """A client who signs up."""
+    """Sign-up of a client."""
 
     email = Email(required=True)
     password = NewPassword(required=True)
@@ -32,14 +32,14 @@ class ClientInput(Input):
 
 
 class MerchantInput(ClientInput):
-    """A merchant who signs up; `name` is what customers are shown."""
+    """Sign-up of a merchant; `name` is shown to customers."""
 
     name = Text(NAME_LENGTH_MAX, required=True)
     url = Url(required=True)
 
 
 class MeChange(ChangeInput):
-    """What a user changes of himself; name and url are a merchant's, a new password needs the current one."""
+    """Changes to one's own user; only merchants have name and url, and a new password needs the current one."""
 
     first_name = Text(PERSON_NAME_LENGTH_MAX)
     last_name = Text(PERSON_NAME_LENGTH_MAX)
@@ -51,25 +51,25 @@ class MeChange(ChangeInput):
 
 
 class EmailInput(Input):
-    """To whom a mail is to go."""
+    """The address to send an e-mail to."""
 
     email = Email(required=True)
 
 
 class ConfirmationInput(Input):
-    """The token of a mail."""
+    """The token from an e-mail."""
 
     token = ConfirmationToken(required=True)
 
 
 class PasswordResetInput(ConfirmationInput):
-    """The token of a mail, and the password to be."""
+    """The token from an e-mail, and the new password."""
 
     password = NewPassword(required=True)
 
 
 class SessionInput(Input):
-    """Who signs in; with a role, only as that."""
+    """Credentials; with a role, only a user with that role can sign in."""
 
     email = Email(required=True)
     password = Password(required=True)
@@ -77,7 +77,7 @@ class SessionInput(Input):
 
 
 class ApiKeyInput(Input):
-    """A key to be made; without scopes it has those of the token it is asked for with."""
+    """An API key to create; without scopes it gets those of the token that creates it."""
 
     name = Text(NAME_LENGTH_MAX, required=True)
     scopes = Scopes()
@@ -85,13 +85,13 @@ class ApiKeyInput(Input):
 
 
 class RollInput(Input):
-    """How long the old key lives on beside the new one."""
+    """How long the old key stays valid beside the new one."""
 
     overlap_seconds = WaitSeconds(OVERLAP_SECONDS_MAX, load_default=0)
 
 
 class UserSchema(Output):
-    """A user, as he sees himself."""
+    """A user."""
 
     id = ma.fields.UUID()
     role = ma.fields.String(metadata={"enum": [role.value for role in Role]})
@@ -107,13 +107,13 @@ class UserSchema(Output):
 
 
 class MailSchema(Output):
-    """The same for every address."""
+    """The answer to a request for an e-mail, the same for every address."""
 
     detail = ma.fields.String()
 
 
 class SessionSchema(Output):
-    """A session; `is_current` is the one that asks."""
+    """A session; `is_current` marks the one that sent this request."""
 
     id = ma.fields.UUID()
     prefix = ma.fields.String()
@@ -127,13 +127,13 @@ class SessionSchema(Output):
 
 
 class NewSessionSchema(SessionSchema):
-    """A session just opened: its token is shown this once."""
+    """A new session; its token is shown only once."""
 
     token = ma.fields.String()
 
 
 class ApiKeySchema(Output):
-    """An API key; `replaced_by` is the key that a rolled one lives on beside."""
+    """An API key; `replaced_by` is its successor, if it was rolled."""
 
     id = ma.fields.UUID()
     name = ma.fields.String(allow_none=True)
@@ -147,6 +147,6 @@ class ApiKeySchema(Output):
 
 
 class NewApiKeySchema(ApiKeySchema):
-    """An API key just made: its token is shown this once."""
+    """A new API key; its token is shown only once."""
 
     token = ma.fields.String()

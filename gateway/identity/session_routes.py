@@ -1,4 +1,4 @@
-"""/v1/sessions: signing in and out, on each device by itself."""
+"""/v1/sessions: sign in and out, per device."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ from models.token import SESSION, TokenRecord
 from models.user import User
 
 sessions = Blueprint(
-    "sessions", __name__, url_prefix="/v1/sessions", description="Signing in and out, and the sessions that are open."
+    "sessions", __name__, url_prefix="/v1/sessions", description="Signing in and out, and your open sessions."
 )
 
 
@@ -32,45 +32,45 @@ sessions = Blueprint(
 @sessions.arguments(SessionInput)
 @sessions.response(201, NewSessionSchema)
 def open_session(body: dict[str, Any]) -> JsonAnswer:
-    """Sign in; the token is shown this once. An unknown address and a wrong password are answered alike."""
+    """Sign in; the token is shown only once. An unknown address and a wrong password get the same answer."""
     by_address = login_throttle.of_address(request.environ[NETWORK])
     with statements(services().engine) as connection:
         count_login_attempt(connection, by_address)
-        known = user.by_email(connection, body["email"])
-        by_user = login_throttle.of_user(body["email"] if known is None else known.email)  # in one spelling of case
+        owner = user.by_email(connection, body["email"])
+        by_user = login_throttle.of_user(body["email"] if owner is None else owner.email)  # one spelling of case
         count_login_attempt(connection, by_user)
-        kept = None if known is None else user.password_hash(connection, known.id)
-    is_right = passwords.verify(kept, body["password"])
-    if known is None or kept is None or not is_right or body.get("role", known.role) != known.role:
-        raise _wrong()
-    if not known.is_active:
+        stored = None if owner is None else user.password_hash(connection, owner.id)
+    is_right = passwords.verify(stored, body["password"])
+    if owner is None or stored is None or not is_right or body.get("role", owner.role) != owner.role:
+        raise _wrong_credentials()
+    if not owner.is_active:
         raise ApiError("user_inactive", "This user has been deactivated.")
-    anew = passwords.hash(body["password"]) if passwords.needs_rehash(kept) else None
+    rehashed = passwords.hash(body["password"]) if passwords.needs_rehash(stored) else None
     token = tokens.new()
     with transaction(services().engine) as connection:
-        user.lock(connection, known.id)
-        if user.password_hash(connection, known.id) != kept:
-            raise _wrong()
-        if anew is not None:
-            user.set_password(connection, known.id, anew)
+        user.lock(connection, owner.id)
+        if user.password_hash(connection, owner.id) != stored:
+            raise _wrong_credentials()
+        if rehashed is not None:
+            user.set_password(connection, owner.id, rehashed)
         login_throttle.forgive(connection, by_user)
         login_throttle.give_back(connection, by_address)
-        opened = _open(connection, known, token)
+        opened = _open(connection, owner, token)
     return {**session_body(opened, is_current=True), "token": token}, {}
 
 
-def _wrong() -> ApiError:
-    return ApiError("credentials_invalid", "There is no such user with this password.")
+def _wrong_credentials() -> ApiError:
+    return ApiError("credentials_invalid", "Check the e-mail address and the password.")
 
 
-def _open(connection: Connection, known: User, token: str) -> TokenRecord:
+def _open(connection: Connection, owner: User, token: str) -> TokenRecord:
     id, address, agent = str(uuid7()), request.environ[ADDRESS], user_agent()
     hours = services().settings.token_ttl_hours
-    tokens.open_session(connection, id, known.id, token, hours, address, agent)
-    opened = tokens.find(connection, known.id, SESSION, id)
+    tokens.open_session(connection, id, owner.id, token, hours, address, agent)
+    opened = tokens.find(connection, owner.id, SESSION, id)
     if opened is None:
-        raise _wrong()
-    audit.note(connection, actor(known.id), "sessions.open", id, after={"user_agent": agent})
+        raise _wrong_credentials()
+    audit.note(connection, actor(owner.id), "sessions.open", id, after={"user_agent": agent})
     return opened
 
 
@@ -79,7 +79,7 @@ def _open(connection: Connection, known: User, token: str) -> TokenRecord:
 @sessions.arguments(PageQuery, location="query")
 @sessions.response(200, page_of(SessionSchema))
 def list_sessions(query: dict[str, Any]) -> JsonAnswer:
-    """Where you are signed in, the newest first."""
+    """List your open sessions, newest first."""
     return paginated(
         query,
         tokens.page,
@@ -93,7 +93,7 @@ def list_sessions(query: dict[str, Any]) -> JsonAnswer:
 @requires("sessions:write")
 @sessions.response(204)
 def end_all_sessions() -> Response:
-    """Sign out everywhere, here too; API keys stay."""
+    """Sign out everywhere, here too; API keys stay valid."""
     with transaction(services().engine) as connection:
         revoke_all(connection, g.caller.id, SESSION)
     services().tokens.forget_everywhere(g.caller.id)

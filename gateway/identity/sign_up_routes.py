@@ -1,4 +1,4 @@
-"""POST /v1/clients, /v1/merchants: a customer signs up."""
+"""POST /v1/clients and /v1/merchants: customers sign up."""
 
 from typing import NamedTuple
 
@@ -33,7 +33,7 @@ sign_up = Blueprint("sign_up", __name__, url_prefix="/v1", description="New clie
 @sign_up.arguments(ClientInput)
 @sign_up.response(201, UserSchema)
 def sign_up_client(body: Body) -> JsonAnswer:
-    """Sign up as a client; a mail asks to confirm the address, and wallets are opened at once."""
+    """Sign up as a client; an e-mail asks to confirm the address, and wallets are opened at once."""
     return _sign_up(Role.CLIENT, f"{body['first_name']} {body['last_name']}"[:NAME_LENGTH_MAX], None, body)
 
 
@@ -44,12 +44,12 @@ def sign_up_client(body: Body) -> JsonAnswer:
 @sign_up.arguments(MerchantInput)
 @sign_up.response(201, UserSchema)
 def sign_up_merchant(body: Body) -> JsonAnswer:
-    """Sign up as a merchant; a mail asks to confirm the address."""
+    """Sign up as a merchant; an e-mail asks to confirm the address."""
     return _sign_up(Role.MERCHANT, body["name"], body["url"], body)
 
 
 class SignUpKey(NamedTuple):
-    """The Idempotency-Key, and the fingerprint of all but the password: a fast hash of that must not be kept."""
+    """The Idempotency-Key and a fingerprint of the body without the password, of which no fast hash may be stored."""
 
     key: str
     fingerprint: bytes
@@ -57,59 +57,59 @@ class SignUpKey(NamedTuple):
 
 def _sign_up(role: Role, name: str, url: str | None, body: Body) -> JsonAnswer:
     refuse_weak(body["password"], body["email"])
-    claim = _claim()
+    key = _sign_up_key()
     new = NewUser(
         str(uuid7()), body["email"], role, name, body["first_name"], body["last_name"], body["phone_number"], url,
         passwords.hash(body["password"]),
     )  # fmt: skip
     with transaction(services().engine) as connection:
-        made = _keep(connection, new, claim)
-    if made is None:
-        earlier = _earlier(new, claim, body["password"])
+        created = _create(connection, new, key)
+    if created is None:
+        earlier = _replayed(new, key, body["password"])
         return user_body(earlier), {"Location": "/v1/me", "Idempotent-Replayed": "true"}
     for task in (celery_config.WELCOME, celery_config.MAIL):
         celery_config.ring(request.environ[REQUEST_ID], task)
-    return user_body(made), {"Location": "/v1/me"}
+    return user_body(created), {"Location": "/v1/me"}
 
 
-def _claim() -> SignUpKey | None:
+def _sign_up_key() -> SignUpKey | None:
     if "Idempotency-Key" not in request.headers:
         return None
     rest = {name: value for name, value in body_of_request().items() if name != "password"}
     return SignUpKey(idempotency_key(request.environ), request_fingerprint(request.path, rest))
 
 
-def _keep(connection: Connection, new: NewUser, claim: SignUpKey | None) -> User | None:
-    """The user, with the wish for a mail and the key; None if address or number is taken."""
+def _create(connection: Connection, new: NewUser, key: SignUpKey | None) -> User | None:
+    """Create the user, request the confirmation e-mail and store the key; None if the address or number is in use."""
     if not user.sign_up(connection, new):
         return None
     confirmation.ask(connection, str(uuid7()), new.id, Purpose.EMAIL)
-    if claim is not None:
-        idempotency.keep_sign_up(connection, new.id, *claim)
+    if key is not None:
+        idempotency.keep_sign_up(connection, new.id, *key)
     audit.note(connection, actor(new.id), "users.sign_up", new.id, after={"role": new.role, "email": new.email})
     return user.by_id(connection, new.id)
 
 
-def _earlier(new: NewUser, claim: SignUpKey | None, password: str) -> User:
-    """Whom this very request made before; raises ApiError with what is taken."""
+def _replayed(new: NewUser, key: SignUpKey | None, password: str) -> User:
+    """The user that this same request created before; raises ApiError that says what is in use."""
     with statements(services().engine) as connection:
-        known = user.by_email(connection, new.email)
-        if known is None or claim is None:
-            raise _taken(connection, new)
-        named = (known.id, claim.key)
-        kept = idempotency.find(connection, [named]).get(named)
-        if kept is None or not kept.signed_up:
-            raise _taken(connection, new)
-        hashed = user.password_hash(connection, known.id)
-    if kept.fingerprint != claim.fingerprint or not passwords.verify(hashed, password):
-        raise ApiError("idempotency_key_reused", "This key stands for another sign-up.")
-    return known
+        existing = user.by_email(connection, new.email)
+        if existing is None or key is None:
+            raise _in_use_error(connection, new)
+        user_key = (existing.id, key.key)
+        stored = idempotency.find(connection, [user_key]).get(user_key)
+        if stored is None or not stored.signed_up:
+            raise _in_use_error(connection, new)
+        hashed = user.password_hash(connection, existing.id)
+    if stored.fingerprint != key.fingerprint or not passwords.verify(hashed, password):
+        raise ApiError("idempotency_key_reused", "This key was used for another sign-up.")
+    return existing
 
 
-def _taken(connection: Connection, new: NewUser) -> Exception:
+def _in_use_error(connection: Connection, new: NewUser) -> Exception:
     match user.taken(connection, new.email, new.phone_number):
         case "email":
-            return ApiError("duplicate_email", "Sign in, or have the password reset.")
+            return ApiError("duplicate_email", "Sign in, or reset the password.")
         case "phone_number":
             return ApiError("duplicate_phone_number", "Another user has this phone number.")
         case _:
