@@ -1,4 +1,4 @@
-"""GET /v1/events: everything that concerned the caller, in one order, to be read on from where one stopped."""
+"""GET /v1/events: all events that concern the caller, in one order, read in pages by cursor."""
 
 import hashlib
 from typing import Any
@@ -21,13 +21,13 @@ events = Blueprint(
     "events",
     __name__,
     url_prefix="/v1/events",
-    description="Everything that happened to you, in one order, to be read on from a cursor.",
+    description="All events that concern you, in one order, read in pages by cursor.",
 )
 
 CURSOR_LENGTH_MAX = 500
 
-LOOKED_THROUGH_MAX = 1_000
-"""Events that a page looks through for those of the asked types."""
+SCANNED_MAX = 1_000
+"""Events that one page scans for those of the requested types."""
 
 Place = tuple[str, int]
 
@@ -37,28 +37,28 @@ Place = tuple[str, int]
 @events.arguments(EventQuery, location="query")
 @events.response(200, EventPageSchema)
 def list_events(query: dict[str, Any]) -> JsonAnswer:
-    """Events of payments, bulks and webhook endpoints that concern you, oldest first.
+    """List events of payments, bulks and webhook endpoints that concern you, oldest first.
 
-    Every page has a next_cursor, also the last: read on from it, today or in a year, and you miss nothing. `data` is
-    what the event is about as it is now; of several events of a payment the `version` tells which came when. A page of
-    some types looks through so many events at most: it may be short, or empty, and yet have more behind it.
+    Every page has a next_cursor, also the last: continue from it, today or in a year, and no event is missed. `data` is
+    the current state of what the event is about; the `version` orders several events of one payment. A page filtered
+    by type scans a limited number of events: it may be short, or empty, although `has_more` is true.
     """
     limit, names = query["limit"], query.get("type")
-    wanted = LOOKED_THROUGH_MAX if names else limit + 1
+    scanned_max = SCANNED_MAX if names else limit + 1
     with statements(services().engine) as connection:
         after = _place(connection, query.get("after"), g.caller)
-        rows = event.page(connection, g.caller, after, wanted)
-        fitting = [row for row in rows if names is None or row.name in names]
-        shown = fitting[:limit]
+        rows = event.page(connection, g.caller, after, scanned_max)
+        matching = [row for row in rows if names is None or row.name in names]
+        shown = matching[:limit]
         data = _bodies(connection, shown, g.caller)
-    is_cut = len(fitting) > limit
+    is_cut = len(matching) > limit
     last = (shown if is_cut else rows)[-1:]
     place = (last[0].xact, last[0].sequence) if last else after
-    return {"data": data, "has_more": is_cut or len(rows) == wanted, "next_cursor": _cursor(place, g.caller)}, {}
+    return {"data": data, "has_more": is_cut or len(rows) == scanned_max, "next_cursor": _cursor(place, g.caller)}, {}
 
 
 def _bodies(connection: Connection, rows: list[Event], caller: Caller) -> list[dict[str, Any]]:
-    """The events with what they are about, each kind of it read at once; of endpoints what GET would show."""
+    """The events with their subjects, one query per kind; an endpoint needs the scope that GET needs."""
     ids: dict[str, set[str]] = {}
     for row in rows:
         ids.setdefault(row.name.partition(".")[0], set()).add(row.subject_id)
@@ -66,9 +66,9 @@ def _bodies(connection: Connection, rows: list[Event], caller: Caller) -> list[d
     bulks = bulk.by_ids(connection, list(ids.get("bulk", ())))
     endpoints = webhook_endpoint.by_ids(connection, list(ids.get("webhook_endpoint", ())))
     shown = {id: payment_body(view, caller) for id, view in payments.items()}
-    shown |= {id: bulk_body(known) for id, known in bulks.items()}
+    shown |= {id: bulk_body(view) for id, view in bulks.items()}
     if "webhooks:read" in caller.scopes:
-        shown |= {id: endpoint_body(known) for id, known in endpoints.items() if known.user_id == caller.id}
+        shown |= {id: endpoint_body(view) for id, view in endpoints.items() if view.user_id == caller.id}
     return [event_body(row, shown[row.subject_id]) for row in rows if row.subject_id in shown]
 
 

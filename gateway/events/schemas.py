@@ -1,4 +1,4 @@
-"""The shapes of events and of the steps of a payment."""
+"""Schemas of events and of the steps of a payment."""
 
 import marshmallow as ma
 
@@ -10,47 +10,49 @@ from models.payment_command import CommandOutcome
 from models.payment_timeline import Step, TimelineActor
 
 NEWEST = "now"
-"""Instead of a cursor: only what happens from now on."""
+"""In place of a cursor: only events from now on."""
 
-TOLD = tuple(name for name in NAMES if name != "ping")
-"""What a page of events may have: a ping concerns nobody but its endpoint."""
+FEED_NAMES = tuple(name for name in NAMES if name != "ping")
+"""The event types of the feed: a ping is sent only to its endpoint."""
 
 
 class EventTypeFilter(StrictField):
-    """A comma list of names of events, or their beginnings with an asterisk, as the names that are meant."""
+    """A comma-separated list of event types or prefixes such as payment.*, read as the set of types."""
 
     def __init__(self) -> None:
-        description = f"Comma list of {', '.join(TOLD)}, or their beginnings such as payment.*."
+        description = f"Comma-separated list of {', '.join(FEED_NAMES)}, or prefixes such as payment.*."
         super().__init__(metadata={"description": description, "example": "payment.*"})
 
     def read(self, text: str) -> set[str]:
-        given = text.split(",")
-        beginnings = {name.partition(".")[0] + ".*" for name in TOLD} | {"*"}
-        if not beginnings.union(TOLD).issuperset(given):
-            raise self.refuse("invalid_value", f"A comma list of: {', '.join((*TOLD, *sorted(beginnings)))}.")
-        return {name for name in TOLD if {name, name.partition(".")[0] + ".*", "*"} & set(given)}
+        names = text.split(",")
+        prefixes = {name.partition(".")[0] + ".*" for name in FEED_NAMES} | {"*"}
+        if not prefixes.union(FEED_NAMES).issuperset(names):
+            raise self.refuse(
+                "invalid_value", f"Must be a comma-separated list of: {', '.join((*FEED_NAMES, *sorted(prefixes)))}."
+            )
+        return {name for name in FEED_NAMES if {name, name.partition(".")[0] + ".*", "*"} & set(names)}
 
 
 class EventQuery(Input):
-    """Which events."""
+    """Page and filter of the event feed."""
 
     limit = LimitField(load_default=LIMIT_DEFAULT)
-    after = CursorField(description=f"The next_cursor of before, or {NEWEST}: only what happens from now on.")
+    after = CursorField(description=f"The next_cursor of the previous page, or {NEWEST} for only events from now on.")
     type = EventTypeFilter()
 
 
 class EventSchema(Output):
-    """Something that happened, and the payment, bulk or webhook endpoint that it is about, as it is now."""
+    """An event, and the current state of the payment, bulk or webhook endpoint that it is about."""
 
     id = ma.fields.String()
-    type = one_of(TOLD)
+    type = one_of(FEED_NAMES)
     timestamp = ma.fields.DateTime()
     version = ma.fields.Integer()
     data = ma.fields.Dict(keys=ma.fields.String())
 
 
 class EventPageSchema(Output):
-    """Events, oldest first; the next_cursor is always there."""
+    """A page of events, oldest first; next_cursor is always present."""
 
     data = ma.fields.List(ma.fields.Nested(EventSchema))
     has_more = ma.fields.Boolean()
@@ -58,7 +60,7 @@ class EventPageSchema(Output):
 
 
 class StepSchema(Output):
-    """A step of a payment; ids, reasons and errors of others are for ops and auditors."""
+    """A step of a payment; only ops and auditors see the ids, reasons and errors of other users."""
 
     at = ma.fields.DateTime()
     step = one_of(Step)

@@ -1,4 +1,4 @@
-"""GET /v1/payments/{id}/events and /socket, and the events of bulks: what happens, told while it happens."""
+"""GET /v1/payments/{id}/events and /socket, and the events of bulks: live updates."""
 
 from collections.abc import Generator
 from typing import Any
@@ -16,13 +16,13 @@ from models.bulk import Bulk, BulkKind
 from models.payment_view import PaymentView
 
 streams = Blueprint(
-    "streams", __name__, url_prefix="/v1", description="Events while they happen, by Server-Sent Events or WebSocket."
+    "streams", __name__, url_prefix="/v1", description="Live events by Server-Sent Events or WebSocket."
 )
 
 LAST_EVENT_ID = {
     "in": "header",
     "name": "Last-Event-ID",
-    "description": "The id of the newest event that is known already: those after it are told.",
+    "description": "The id of the last event received: only later ones are sent.",
     "schema": {"type": "string"},
     "example": "42",
 }
@@ -37,8 +37,8 @@ STREAMED: dict[str, Any] = {
 
 SOCKET_PATH = "/payments/<id>/socket"
 
-NEVER_BUFFERED = {"X-Accel-Buffering": "no"}
-"""nginx would keep a stream back until it is worth a packet."""
+UNBUFFERED = {"X-Accel-Buffering": "no"}
+"""nginx would otherwise buffer the stream."""
 
 
 @streams.route("/payments/<id>/events")
@@ -46,8 +46,8 @@ NEVER_BUFFERED = {"X-Accel-Buffering": "no"}
 @streams.doc(**STREAMED)
 @streams.response(200)
 def payment_events(id: str) -> Response:
-    """The events of a payment, first those that were, then as they happen; ends with the final one."""
-    return _streamed(id, _is_payment)
+    """Stream the events of a payment, past ones first, until the final one."""
+    return _event_stream(id, _is_payment)
 
 
 @streams.route("/bulk-transfers/<id>/events")
@@ -55,8 +55,8 @@ def payment_events(id: str) -> Response:
 @streams.doc(**STREAMED)
 @streams.response(200)
 def bulk_transfer_events(id: str) -> Response:
-    """The event of the end of a bulk transfer, when it comes."""
-    return _streamed(id, _is_bulk(BulkKind.TRANSFERS))
+    """Stream the final event of a bulk transfer."""
+    return _event_stream(id, _is_bulk(BulkKind.TRANSFERS))
 
 
 @streams.route("/bulk-charges/<id>/events")
@@ -64,45 +64,44 @@ def bulk_transfer_events(id: str) -> Response:
 @streams.doc(**STREAMED)
 @streams.response(200)
 def bulk_charge_events(id: str) -> Response:
-    """The event of the end of a bulk charge, when it comes."""
-    return _streamed(id, _is_bulk(BulkKind.CHARGES))
+    """Stream the final event of a bulk charge."""
+    return _event_stream(id, _is_bulk(BulkKind.CHARGES))
 
 
 @streams.route(SOCKET_PATH)
-@websocket.takes_token_of_page
+@websocket.accepts_token_subprotocol
 @requires(SCOPE)
-@streams.response(101, description="A WebSocket: the payment as it is, then its events; closes with the final one.")
+@streams.response(101, description="A WebSocket: the current payment, then its events; closed after the final one.")
 def socket(id: str) -> Response:
-    """The payment and then its events, by WebSocket; pages send the token as second subprotocol."""
-    ours = services()
-    websocket.refuse_strange_origin(ours.settings.allowed_origins)
-    subscription.read(ours, id, _is_payment, g.caller)
-    websocket.refuse_other_than_upgrade()
-    return websocket.WebSocketResponse("payment", *_begun(id, _is_payment))
+    """Open a WebSocket with a payment and then its events; browsers send the token as second subprotocol."""
+    websocket.require_allowed_origin(services().settings.allowed_origins)
+    subscription.read(services(), id, _is_payment, g.caller)
+    websocket.require_upgrade()
+    return websocket.WebSocketResponse("payment", *_subscribe(id, _is_payment))
 
 
 streams.record(lambda state: state.add_url_rule(SOCKET_PATH, "socket", socket, websocket=True))
 
 
-def _streamed(id: str, fits: Fits) -> Response:
-    """The stream of events; it holds its place among the waiters until it ends or its reader is gone."""
+def _event_stream(id: str, fits: Fits) -> Response:
+    """The event stream; it holds its place among the waiters until it ends or the client disconnects."""
     if best(request.environ.get("HTTP_ACCEPT"), EVENT_STREAM) is None:
         raise ApiError("not_acceptable", f"Accept {EVENT_STREAM}.")
     after = subscription.sequence_of(request.headers.get("Last-Event-ID", ""))
-    first, told = _begun(id, fits)
-    if first.subject.finalized_at is not None and all(one.sequence <= after for one in first.events):
-        told.close()
+    first, updates = _subscribe(id, fits)
+    if first.subject.finalized_at is not None and all(event.sequence <= after for event in first.events):
+        updates.close()
         return no_content()
-    lines = subscription.lines(first, told, after)
-    answer = Response(lines, headers=NEVER_BUFFERED, content_type=f"{EVENT_STREAM}; charset=utf-8")
-    answer.call_on_close(told.close)
+    lines = subscription.lines(first, updates, after)
+    answer = Response(lines, headers=UNBUFFERED, content_type=f"{EVENT_STREAM}; charset=utf-8")
+    answer.call_on_close(updates.close)
     return answer
 
 
-def _begun(id: str, fits: Fits) -> tuple[StreamUpdate, Generator[StreamUpdate]]:
-    """What is asked for as it is now, and what will be told of it; raises ApiError."""
-    told = subscription.subscribe(services(), id, fits, request.environ)
-    return next(told), told
+def _subscribe(id: str, fits: Fits) -> tuple[StreamUpdate, Generator[StreamUpdate]]:
+    """The current state of the subject, and the updates that follow; raises ApiError."""
+    updates = subscription.subscribe(services(), id, fits, request.environ)
+    return next(updates), updates
 
 
 def _is_payment(subject: Subject) -> bool:

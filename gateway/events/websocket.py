@@ -1,6 +1,6 @@
-"""WebSockets: the upgrade, refused in the common form, and the talk on a line that the server has handed over.
+"""WebSockets: the checks before the upgrade, and the response that takes over the connection.
 
-simple-websocket speaks the protocol, and pings in a thread of its own; what the client says is read and forgotten.
+simple-websocket speaks the protocol, and pings in a thread of its own; messages from the client are discarded.
 """
 
 import base64
@@ -16,7 +16,7 @@ from flask import Response, request
 from simple_websocket import ConnectionClosed, Server
 from wsproto.utilities import LocalProtocolError
 
-from gateway.events.subscription import UNKNOWN_SEQUENCE, StreamUpdate, body_of
+from gateway.events.subscription import UNAVAILABLE, StreamUpdate, body_of
 from gateway.http.access_log import Environ
 from gateway.http.blueprint import encode
 from gateway.http.errors import ApiError
@@ -25,125 +25,125 @@ from models.representations import event_body
 
 PROTOCOL = "payments"
 BEARER = "bearer."
-"""Pages cannot send Authorization with a WebSocket: they offer two subprotocols, ours and this with the token."""
+"""Browsers cannot send Authorization with a WebSocket: they offer two subprotocols, ours and this with the token."""
 
 VERSION = "13"
 KEY_BYTES = 16
 
-ASKED = {"HTTP_CONNECTION": "Upgrade", "HTTP_UPGRADE": "websocket", "HTTP_SEC_WEBSOCKET_VERSION": VERSION}
-HEADERS = ("HTTP_HOST", "HTTP_SEC_WEBSOCKET_KEY")
-"""What the handshake needs, once it is known to be asked for, and what of it only the request can tell.
+UPGRADE_HEADERS = {"HTTP_CONNECTION": "Upgrade", "HTTP_UPGRADE": "websocket", "HTTP_SEC_WEBSOCKET_VERSION": VERSION}
+COPIED_HEADERS = ("HTTP_HOST", "HTTP_SEC_WEBSOCKET_KEY")
+"""The handshake's headers: those with fixed values once `require_upgrade` passed, and those copied from the request.
 
-No extension of the protocol is agreed on: each compressor takes memory.
+No extension of the protocol is negotiated: each compressor takes memory.
 """
 
 MESSAGE_BYTES_MAX = 1024
-"""Nothing is expected of a client but its answers to pings."""
+"""Clients send nothing but pongs."""
 
 PING_SECONDS = 20.0
-"""Who does not answer a ping before the next is gone."""
+"""A client that does not answer a ping before the next one is disconnected."""
 
 SEND_SECONDS_MAX = 10.0
-"""A client that reads so slowly is left."""
+"""A client that reads more slowly is disconnected."""
 
 CLOSE_SECONDS_MAX = 2.0
-"""So long the client may take to say goodbye."""
+"""How long to wait for the client's close frame."""
 
 FINAL = 1000
 GOING_AWAY = 1001
 TRY_AGAIN_LATER = 1013
 TOKEN_ENDED = 4401
 
-GONE = (ConnectionClosed, LocalProtocolError, OSError)
-"""What is raised on a line that has ended, or is just being ended by its own thread."""
+DISCONNECTED = (ConnectionClosed, LocalProtocolError, OSError)
+"""Raised on a connection that is closed, or is being closed by its own thread."""
 
 
 class SendAllSocket:
-    """A socket that sends all that it is given in one piece, or raises OSError after SEND_SECONDS_MAX."""
+    """A socket whose `send` sends all of the data, or raises OSError after SEND_SECONDS_MAX."""
 
     def __init__(self, socket: Any) -> None:
         self._socket = socket
-        self._turn = Lock()
+        self._lock = Lock()
         socket.settimeout(SEND_SECONDS_MAX)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._socket, name)
 
     def send(self, data: bytes) -> None:
-        """Send it all: no pong of the line's thread gets into the midst of a message."""
-        with self._turn:
+        """Send all of the data, so that no pong from the ping thread gets into the middle of a message."""
+        with self._lock:
             self._socket.sendall(data)
 
 
 class WebSocketConnection(Server):
-    """A line to a client."""
+    """A WebSocket connection to a client."""
 
     def __init__(self, environ: Environ) -> None:
-        given = ASKED | {name: environ[name] for name in HEADERS}
-        given |= {name: SendAllSocket(environ[name]) for name in SOCKETS if name in environ}
-        if PROTOCOL in _listed(environ.get("HTTP_SEC_WEBSOCKET_PROTOCOL", "")):
-            given["HTTP_SEC_WEBSOCKET_PROTOCOL"] = PROTOCOL
-        super().__init__(given, [PROTOCOL], ping_interval=PING_SECONDS, max_message_size=MESSAGE_BYTES_MAX)
-        self.input_buffer: deque[str | bytes] = deque(maxlen=1)  # which nobody reads
+        handshake = UPGRADE_HEADERS | {name: environ[name] for name in COPIED_HEADERS}
+        handshake |= {name: SendAllSocket(environ[name]) for name in SOCKETS if name in environ}
+        if PROTOCOL in _names(environ.get("HTTP_SEC_WEBSOCKET_PROTOCOL", "")):
+            handshake["HTTP_SEC_WEBSOCKET_PROTOCOL"] = PROTOCOL
+        super().__init__(handshake, [PROTOCOL], ping_interval=PING_SECONDS, max_message_size=MESSAGE_BYTES_MAX)
+        self.input_buffer: deque[str | bytes] = deque(maxlen=1)  # messages from the client are not read
 
-    def tell(self, body: dict[str, Any]) -> None:
-        """Send the body; raises one of GONE."""
+    def send_json(self, body: dict[str, Any]) -> None:
+        """Send the body as JSON; raises one of DISCONNECTED."""
         self.send(encode(body))
 
-    def hang_up(self, code: int) -> None:
-        """Say goodbye, wait a moment for the client to do so, and leave."""
-        with suppress(*GONE):
+    def close_and_wait(self, code: int) -> None:
+        """Send a close frame, wait for the client's up to CLOSE_SECONDS_MAX, and shut the socket down."""
+        with suppress(*DISCONNECTED):
             self.close(code)
             self.thread.join(CLOSE_SECONDS_MAX)
         with suppress(OSError):
-            self.sock.shutdown(SHUT_RDWR)  # the thread, should it still read, hears of it
+            self.sock.shutdown(SHUT_RDWR)  # wakes the ping thread, should it still read
 
 
 class WebSocketResponse(Response):
-    """An answer that is a talk: takes the line, tells the state that it begins with, then what happens."""
+    """A response that takes over the connection, and sends the current state and then each event."""
 
-    def __init__(self, kind: str, first: StreamUpdate, told: Generator[StreamUpdate]) -> None:
+    def __init__(self, kind: str, first: StreamUpdate, updates: Generator[StreamUpdate]) -> None:
         super().__init__(status=101)
-        self._kind, self._first, self._told = kind, first, told
+        self._kind, self._first, self._updates = kind, first, updates
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> NoReturn:
-        """Talk until the end; raises what the server takes for the end of a line that is not its any more."""
-        with closing(self._told):
-            start_response("101 SWITCHING PROTOCOLS", [])  # for the access log alone: the handshake is the line's
-            line, code = WebSocketConnection(environ), GOING_AWAY
+        """Send until the end; raises what tells the WSGI server that the connection is no longer its own."""
+        with closing(self._updates):
+            start_response("101 SWITCHING PROTOCOLS", [])  # for the access log; simple-websocket does the handshake
+            connection, code = WebSocketConnection(environ), GOING_AWAY
             try:
-                code = self._talk(line)
+                code = self._send_all(connection)
             finally:
-                line.hang_up(code)
-        raise StopIteration if line.mode == "gunicorn" else ConnectionError
+                connection.close_and_wait(code)
+        raise StopIteration if connection.mode == "gunicorn" else ConnectionError
 
-    def _talk(self, line: WebSocketConnection) -> int:
-        """Tell all; the code with which to hang up."""
+    def _send_all(self, connection: WebSocketConnection) -> int:
+        """Send everything; the status code to close the connection with."""
         caller, subject, _ = self._first
         try:
-            line.tell({"type": self._kind, "data": body_of(subject, caller)})
-            for caller, subject, events in self._told:
-                shown = body_of(subject, caller) if events else {}
-                for one in events:
-                    line.tell(event_body(one, shown))
-                if not line.connected:
+            connection.send_json({"type": self._kind, "data": body_of(subject, caller)})
+            for caller, subject, events in self._updates:
+                body = body_of(subject, caller) if events else {}
+                for event in events:
+                    connection.send_json(event_body(event, body))
+                if not connection.connected:
                     return GOING_AWAY
         except ApiError:
             return TOKEN_ENDED
-        except UNKNOWN_SEQUENCE:
+        except UNAVAILABLE:
             return TRY_AGAIN_LATER
-        except GONE:
+        except DISCONNECTED:
             return GOING_AWAY
         return GOING_AWAY if subject.finalized_at is None else FINAL
 
 
-def takes_token_of_page(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator: a bearer token may come as subprotocol as well. Outermost but for the route."""
+def accepts_token_subprotocol(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: also accept a bearer token as subprotocol. Place it directly under the route."""
 
     @wraps(view)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        offered = _listed(request.headers.get("Sec-WebSocket-Protocol", ""))
-        tokens = [word.removeprefix(BEARER) for word in offered if word.startswith(BEARER)]
+        offered = _names(request.headers.get("Sec-WebSocket-Protocol", ""))
+        tokens = [name.removeprefix(BEARER) for name in offered if name.startswith(BEARER)]
         if "Authorization" not in request.headers and PROTOCOL in offered and len(tokens) == 1:
             request.environ["HTTP_AUTHORIZATION"] = f"Bearer {tokens[0]}"
         return view(*args, **kwargs)
@@ -151,32 +151,32 @@ def takes_token_of_page(view: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-def refuse_strange_origin(allowed: Iterable[str]) -> None:
-    """Refuse the pages of others than ours and those allowed; raises ApiError."""
+def require_allowed_origin(allowed: Iterable[str]) -> None:
+    """Refuse pages of an origin that is neither ours nor allowed; raises ApiError."""
     origin = request.headers.get("Origin")
-    known = {f"{scheme}://{request.host}" for scheme in ("http", "https")}.union(allowed)
-    if origin is not None and origin.lower() not in {one.lower() for one in known}:
+    origins = {f"{scheme}://{request.host}" for scheme in ("http", "https")}.union(allowed)
+    if origin is not None and origin.lower() not in {name.lower() for name in origins}:
         raise ApiError("origin_not_allowed", "Pages of this origin may not open a WebSocket here.")
 
 
-def refuse_other_than_upgrade() -> None:
-    """Refuse what does not ask for a WebSocket, or not as RFC 6455 has it; raises ApiError."""
-    asked = request.headers
+def require_upgrade() -> None:
+    """Refuse a request that is not a WebSocket upgrade by RFC 6455; raises ApiError."""
+    headers = request.headers
     is_upgrade = (
         (request.method, request.environ["SERVER_PROTOCOL"]) == ("GET", "HTTP/1.1")
-        and "upgrade" in _listed(asked.get("Connection", "").lower())
-        and asked.get("Upgrade", "").lower() == "websocket"
+        and "upgrade" in _names(headers.get("Connection", "").lower())
+        and headers.get("Upgrade", "").lower() == "websocket"
     )
-    if not is_upgrade or asked.get("Sec-WebSocket-Version") != VERSION:
-        headers = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": VERSION}
-        raise ApiError("upgrade_required", "Ask for an upgrade to a WebSocket of version 13.", headers=headers)
+    if not is_upgrade or headers.get("Sec-WebSocket-Version") != VERSION:
+        needed = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": VERSION}
+        raise ApiError("upgrade_required", "Send an upgrade to WebSocket version 13.", headers=needed)
     try:
-        is_key = len(base64.b64decode(asked.get("Sec-WebSocket-Key", ""), validate=True)) == KEY_BYTES
+        is_key = len(base64.b64decode(headers.get("Sec-WebSocket-Key", ""), validate=True)) == KEY_BYTES
     except ValueError:
         is_key = False
     if not is_key:
-        raise ApiError("bad_request", "Sec-WebSocket-Key is 16 bytes in Base64.")
+        raise ApiError("bad_request", "Sec-WebSocket-Key must be 16 bytes in Base64.")
 
 
-def _listed(header: str) -> list[str]:
-    return [word.strip() for word in header.split(",")]
+def _names(header: str) -> list[str]:
+    return [name.strip() for name in header.split(",")]

@@ -92,7 +92,7 @@ def test_by_type(house: ApiHarness, client: ApiUser, types: str, names: list[str
 def test_a_page_of_rare_events_looks_through_so_many(
     house: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys.modules["gateway.events.feed_routes"], "LOOKED_THROUGH_MAX", 3)
+    monkeypatch.setattr(sys.modules["gateway.events.feed_routes"], "SCANNED_MAX", 3)
     wallet = client.wallet()
     for _ in range(4):
         deposit(client, wallet)
