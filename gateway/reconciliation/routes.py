@@ -1,4 +1,4 @@
-"""/v1/ops/reconciliations: a statement of the bank's beside our payments, judged line by line, matched by hand."""
+"""/v1/ops/reconciliations: compare bank statements with payments line by line, and match lines manually."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ from gateway.reconciliation.schemas import (
     StatementLineSchema,
     UploadInput,
 )
-from gateway.reconciliation.statement_files import BYTES_MAX, XML, reading
+from gateway.reconciliation.statement_files import BYTES_MAX, XML, parser_for
 from gateway.services import services
 from models import audit, bank_statement, payment, reconciliation
 from models.bank_statement import StatementLine, StatementRecord
@@ -38,7 +38,7 @@ reconciliations = Blueprint(
     "reconciliations",
     __name__,
     url_prefix="/v1/ops/reconciliations",
-    description="Comparing a bank's statement with the payments here; no money moves.",
+    description="Comparing bank statements with payments; no money moves.",
 )
 
 
@@ -54,28 +54,28 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 @reconciliations.arguments(UploadInput, location="query")
 @reconciliations.response(201, ReconciliationSchema)
 def upload(_: Body) -> JsonAnswer:
-    """Compare a statement, CSV or camt.053, with our payments; the same file again answers with what was found then."""
+    """Compare a bank statement, CSV or camt.053, with payments; the same file again returns the earlier result."""
     refuse_compressed(request)
-    parse, data = reading(request.mimetype), received(cast(StrictRequest, request))
+    parse, data = parser_for(request.mimetype), received(cast(StrictRequest, request))
     hash, currencies = hashlib.sha256(data).digest(), services().reference_data.currencies()
     with statements(services().engine) as connection:
         earlier = bank_statement.by_hash(connection, hash)
     if earlier is not None:
         return _body(earlier), {"Idempotent-Replayed": "true"}
     parsed = run_in_thread(parse, data, currencies)
-    days, odd = (parsed.begins_on, parsed.ends_on), json.dumps(parsed.set_aside)
-    given = Upload(str(uuid7()), hash, parsed.form, parsed.account, *days, odd, g.caller.id)
+    days, set_aside = (parsed.begins_on, parsed.ends_on), json.dumps(parsed.set_aside)
+    new = Upload(str(uuid7()), hash, parsed.form, parsed.account, *days, set_aside, g.caller.id)
     with transaction(services().engine) as connection:
         try:
-            is_new = reconciliation.add(connection, given, parsed.lines, parsed.periods)
+            is_new = reconciliation.add(connection, new, parsed.lines, parsed.periods)
         except StatementTooLarge:
-            raise invalid([("/lines", "invalid_value", "Far too many payments of its days are missing.")]) from None
-        kept = bank_statement.by_hash(connection, hash)
-        if kept is None:
+            raise invalid([("/lines", "invalid_value", "Too many payments of these days are missing.")]) from None
+        statement = bank_statement.by_hash(connection, hash)
+        if statement is None:
             raise Contention
-        body = _body(kept)
+        body = _body(statement)
         if is_new:
-            audit.note(connection, tokens.actor(), "reconciliations.upload", kept.id, after=body)
+            audit.note(connection, tokens.actor(), "reconciliations.upload", statement.id, after=body)
     return body, {} if is_new else {"Idempotent-Replayed": "true"}
 
 
@@ -83,9 +83,9 @@ def upload(_: Body) -> JsonAnswer:
 @requires("ops:read")
 @reconciliations.response(200, ReconciliationSchema)
 def get_reconciliation(id: str) -> JsonAnswer:
-    """A statement, and how many lines of each verdict it has."""
+    """Show a bank statement, and its number of lines per verdict."""
     with statements(services().engine) as connection:
-        return _body(_known(connection, id)), {}
+        return _body(_statement(connection, id)), {}
 
 
 @reconciliations.route("/<id>/lines")
@@ -93,14 +93,14 @@ def get_reconciliation(id: str) -> JsonAnswer:
 @reconciliations.arguments(StatementLineQuery, location="query")
 @reconciliations.response(200, page_of(StatementLineSchema))
 def list_lines(query: Body, id: str) -> JsonAnswer:
-    """Its lines in their order; behind them our payments that are missing there."""
+    """List the lines of a bank statement in their order, and then the payments that are missing in it."""
     at = pagination.decode_cursor(query)
     with statements(services().engine) as connection:
-        known = _known(connection, id)
+        statement = _statement(connection, id)
         rows = bank_statement.page(
             connection,
             query["limit"] + 1,
-            known.id,
+            statement.id,
             verdicts=query.get("verdict"),
             before=at.before,
             after=at.after,
@@ -113,20 +113,20 @@ def list_lines(query: Body, id: str) -> JsonAnswer:
 @reconciliations.arguments(MatchInput)
 @reconciliations.response(200, StatementLineSchema)
 def match(body: Body, id: str, line: str) -> JsonAnswer:
-    """Say which payment a line means that was not matched; of one that is missing there, that it may be missing."""
+    """Match a line to a payment manually, or accept that a payment is missing in the statement."""
     if not _NUMBER.fullmatch(line):
         raise not_found()
     with transaction(services().engine) as connection:
-        before = _line(connection, _known(connection, id), int(line))
+        before = _line(connection, _statement(connection, id), int(line))
         if before.verdict == MatchVerdict.MATCHED:
-            raise ApiError("line_matched", "It means a payment already.")
+            raise ApiError("line_matched", "The line is already matched to a payment.")
         if before.verdict == MatchVerdict.MISSING_THERE and before.payment_id != body["payment"]:
-            raise invalid([("/payment", "invalid_value", "The line is this very payment of ours, and no other.")])
+            raise invalid([("/payment", "invalid_value", "Must be the payment of this line.")])
         if not payment.states(connection, [body["payment"]]):
             raise invalid([("/payment", "not_found", "There is no such payment.")])
         if not bank_statement.match(connection, id, before.line, body["payment"], body["reason"], g.caller.id):
-            raise ApiError("line_matched", "It means a payment already.")
-        after = _line_body(_line(connection, _known(connection, id), before.line))
+            raise ApiError("line_matched", "The line is already matched to a payment.")
+        after = _line_body(_line(connection, _statement(connection, id), before.line))
         target = f"{id}/{before.line}"
         audit.note(
             connection, tokens.actor(), "reconciliations.match", target, body["reason"], _line_body(before), after
@@ -134,33 +134,33 @@ def match(body: Body, id: str, line: str) -> JsonAnswer:
     return after, {}
 
 
-def _known(connection: Connection, id: str) -> StatementRecord:
+def _statement(connection: Connection, id: str) -> StatementRecord:
     """The statement; raises ApiError not_found."""
-    known = bank_statement.by_id(connection, id) if is_id(id) else None
-    if known is None:
+    statement = bank_statement.by_id(connection, id) if is_id(id) else None
+    if statement is None:
         raise not_found()
-    return known
+    return statement
 
 
-def _line(connection: Connection, known: StatementRecord, number: int) -> StatementLine:
-    """Its line of that number; raises ApiError not_found."""
-    found = bank_statement.line(connection, known.id, number)
-    if found is None:
+def _line(connection: Connection, statement: StatementRecord, number: int) -> StatementLine:
+    """The line with that number; raises ApiError not_found."""
+    line = bank_statement.line(connection, statement.id, number)
+    if line is None:
         raise not_found()
-    return found
+    return line
 
 
-def _body(kept: StatementRecord) -> Body:
+def _body(statement: StatementRecord) -> Body:
     return {
-        "id": kept.id,
-        "form": kept.form,
-        "account": kept.account,
-        "begins_on": kept.begins_on.isoformat(),
-        "ends_on": kept.ends_on.isoformat(),
-        "set_aside": kept.set_aside,
-        "counts": {verdict.value: kept.counts.get(verdict, 0) for verdict in MatchVerdict},
-        "uploaded_by": kept.uploaded_by,
-        "created_at": kept.created_at.isoformat(),
+        "id": statement.id,
+        "form": statement.form,
+        "account": statement.account,
+        "begins_on": statement.begins_on.isoformat(),
+        "ends_on": statement.ends_on.isoformat(),
+        "set_aside": statement.set_aside,
+        "counts": {verdict.value: statement.counts.get(verdict, 0) for verdict in MatchVerdict},
+        "uploaded_by": statement.uploaded_by,
+        "created_at": statement.created_at.isoformat(),
     }
 
 

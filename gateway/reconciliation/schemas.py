@@ -1,4 +1,4 @@
-"""The shapes of reconciliation: what a bank booked beside what we know of it."""
+"""Schemas of reconciliation: lines of a bank statement compared with payments."""
 
 import marshmallow as ma
 
@@ -10,24 +10,24 @@ from models.rules.reconciliation import Difference, MatchVerdict
 
 
 class UploadInput(Input):
-    """The file itself says all."""
+    """No parameters: the file is the body."""
 
 
 class StatementLineQuery(PageQuery):
-    """Which lines."""
+    """Page and filter of the lines of a statement."""
 
     verdict = ChoiceList(MatchVerdict)
 
 
 class MatchInput(Input):
-    """Which payment a person found a line to mean, and why."""
+    """A manual match: the payment that a line belongs to, and why."""
 
     payment = Id(required=True)
     reason = Text(REASON_LENGTH_MAX, required=True)
 
 
 class VerdictCountsSchema(Output):
-    """How many lines of each verdict there are; what a person matched counts as matched."""
+    """The number of lines per verdict; manual matches count as matched."""
 
     matched = ma.fields.Integer()
     mismatched = ma.fields.Integer()
@@ -36,7 +36,7 @@ class VerdictCountsSchema(Output):
 
 
 class SetAsideSchema(Output):
-    """A line that could not be read, by its place in the file."""
+    """A line that could not be read, with its position in the file."""
 
     pointer = ma.fields.String()
     code = ma.fields.String()
@@ -44,7 +44,7 @@ class SetAsideSchema(Output):
 
 
 class ReconciliationSchema(Output):
-    """A statement of a bank's, and what was found of its lines when it was uploaded."""
+    """A bank statement, and the verdicts of its lines when it was uploaded."""
 
     id = ma.fields.UUID()
     form = one_of(["csv", "camt.053"])
@@ -58,7 +58,7 @@ class ReconciliationSchema(Output):
 
 
 class MatchSchema(Output):
-    """What a person found."""
+    """A manual match."""
 
     payment = ma.fields.UUID()
     reason = ma.fields.String()
@@ -67,7 +67,7 @@ class MatchSchema(Output):
 
 
 class StatementLineSchema(Output):
-    """A line of a statement, or, missing there, a payment of ours that is not in it."""
+    """A line of a statement, or a payment that is missing in it."""
 
     line = ma.fields.Integer()
     account = ma.fields.String(allow_none=True)

@@ -1,4 +1,4 @@
-"""Statements of banks as they are uploaded: CSV under a header of ours, or camt.053, read to the same lines."""
+"""Parses uploaded bank statements, CSV or camt.053, into the same lines."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -22,34 +22,34 @@ from models.rules.blanks import fold_blanks
 BYTES_MAX = 4 * 1024 * 1024
 
 LINES_MAX = 50_000
-"""Of some eighty bytes: what is longer comes in several files."""
+"""At about eighty bytes each; longer statements are split into several files."""
 
 DAYS_MAX = 366
 
 SET_ASIDE_MAX = 1_000
-"""A file with more lines that cannot be read is another file than it seems."""
+"""A file with more unreadable lines is probably not a statement."""
 
 REQUIRED = ("booked_on", "direction", "amount", "currency")
 OPTIONAL = ("end_to_end_id", "bank_reference", "description")
 """The columns of a CSV, in any order."""
 
 IDS = ("end_to_end_id", "bank_reference")
-"""Blanks around these do not count."""
+"""Spaces around these are ignored."""
 
 DIRECTIONS = ("credit", "debit")
-"""Of money that came in, and of money that went out."""
+"""Money that came in, and money that went out."""
 
 XML = ("application/xml", "text/xml")
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_WORDS = Text(TEXT_LENGTH_MAX)
+_TEXT = Text(TEXT_LENGTH_MAX)
 
 StatementErrors = list[tuple[str, str, str]]
 Currencies = Mapping[str, Currency]
 
 
 class ParsedStatement(NamedTuple):
-    """A statement that was read: its form, whose account if it is of one, its days, lines, and what was set aside."""
+    """A parsed statement; `account` is None if it has several, `set_aside` are the lines that could not be read."""
 
     form: str
     account: str | None
@@ -61,7 +61,7 @@ class ParsedStatement(NamedTuple):
 
 
 class RawLine(NamedTuple):
-    """A line whose values are still to be judged, and its place in the file."""
+    """A line whose values are not checked yet, and its position in the file."""
 
     pointer: str
     account: str | None
@@ -74,87 +74,90 @@ class RawLine(NamedTuple):
     description: str | None = None
 
 
-def reading(media_type: str) -> Callable[[bytes, Currencies], ParsedStatement]:
-    """What reads files of this media type, and sets aside each wrong line by its pointer; raises ApiError."""
+def parser_for(media_type: str) -> Callable[[bytes, Currencies], ParsedStatement]:
+    """The parser of files of this media type, which sets invalid lines aside; raises ApiError."""
     if media_type == CSV:
-        return of_csv
+        return parse_csv
     if media_type in XML:
-        return of_camt
+        return parse_camt053
     raise ApiError("unsupported_media_type", f"Send Content-Type: {CSV}, or {XML[0]} for camt.053.")
 
 
-def of_csv(data: bytes, currencies: Currencies) -> ParsedStatement:
-    """A CSV in UTF-8 whose first line names its columns; amounts are above zero, and lines are numbered from 1."""
+def parse_csv(data: bytes, currencies: Currencies) -> ParsedStatement:
+    """Parse CSV in UTF-8 with a header; amounts are positive, and lines are numbered from 1."""
     texts = csv_lines.lines(iter(data.removeprefix(csv_lines.BOM).split(b"\n")))
     try:
         names = [name.strip() for name in csv_lines.cells(next(texts, b""), "/header")]
     except ma.ValidationError:
-        raise ApiError("malformed_csv", "The first line names the columns.") from None
-    strange = [name for name in names if name not in REQUIRED + OPTIONAL or names.count(name) > 1]
-    if strange:
-        raise invalid([("/header", "unknown_field", f"Columns are: {', '.join(REQUIRED + OPTIONAL)}.")])
+        raise ApiError("malformed_csv", "The first line must name the columns.") from None
+    unknown = [name for name in names if name not in REQUIRED + OPTIONAL or names.count(name) > 1]
+    if unknown:
+        raise invalid([("/header", "unknown_field", f"Columns can be, each once: {', '.join(REQUIRED + OPTIONAL)}.")])
     if not set(REQUIRED) <= set(names):
-        raise invalid([("/header", "required", f"Columns that must be there: {', '.join(REQUIRED)}.")])
+        raise invalid([("/header", "required", f"Required columns: {', '.join(REQUIRED)}.")])
 
     def read(number: int, text: bytes) -> RawLine:
         cells = csv_lines.cells(text, f"/lines/{number}")
         if len(cells) != len(names):
-            raise ma.ValidationError([FieldError("invalid_value", f"The header names {len(names)} cells.")])
-        given = dict(zip(names, cells, strict=True))
-        given |= {name: fold_blanks(given[name]) for name in IDS if name in given}
-        words = {name: _words(name, given[name]) for name in OPTIONAL if given.get(name)}
-        place, day = f"/lines/{number}", _day(given["booked_on"])
-        return RawLine(place, None, day, given["direction"], given["amount"], given["currency"], **words)
+            raise ma.ValidationError([FieldError("invalid_value", f"Must have {len(names)} cells, as the header.")])
+        row = dict(zip(names, cells, strict=True))
+        row |= {name: fold_blanks(row[name]) for name in IDS if name in row}
+        optional = {name: _text(name, row[name]) for name in OPTIONAL if row.get(name)}
+        pointer, day = f"/lines/{number}", _day(row["booked_on"])
+        return RawLine(pointer, None, day, row["direction"], row["amount"], row["currency"], **optional)
 
     lines: list[ReportedLine] = []
-    flaws: StatementErrors = []
+    errors: StatementErrors = []
     rows = list(texts)
     _refuse_too_many(rows)
     for number, text in enumerate(rows, 1):
         try:
-            lines.append(_told(number, read(number, text), currencies))
+            lines.append(_reported_line(number, read(number, text), currencies))
         except ma.ValidationError as error:
-            flaws += flatten(error.messages, f"/lines/{number}")
+            errors += flatten(error.messages, f"/lines/{number}")
     days = [line.booked_on for line in lines]
-    found = frozenset(line.currency for line in lines)
-    return _parsed("csv", [Period(min(days), max(days), found)] if days else [], lines, flaws)
+    seen = frozenset(line.currency for line in lines)
+    return _parsed("csv", [Period(min(days), max(days), seen)] if days else [], lines, errors)
 
 
-def of_camt(data: bytes, currencies: Currencies) -> ParsedStatement:
-    """The booked entries of a camt.053; characters that nobody can see are left out of its texts."""
+def parse_camt053(data: bytes, currencies: Currencies) -> ParsedStatement:
+    """Parse the booked entries of a camt.053; unprintable characters are removed from its texts."""
     try:
-        told, odd = statements(document(data, STATEMENTS))
-    except InvalidFile as broken:
-        raise ApiError("malformed_xml", str(broken)) from None
-    flaws: StatementErrors = [(one.pointer, "invalid_value", one.detail) for one in odd]
+        parsed, unreadable = statements(document(data, STATEMENTS))
+    except InvalidFile as error:
+        raise ApiError("malformed_xml", str(error)) from None
+    errors: StatementErrors = [(entry.pointer, "invalid_value", entry.detail) for entry in unreadable]
     lines: list[ReportedLine] = []
     periods = []
-    _refuse_too_many([entry for one in told for entry in one.entries])
+    _refuse_too_many([entry for statement in parsed for entry in statement.entries])
     number = 0
-    for one in told:
-        if one.currency is not None and one.currency not in currencies:
-            flaws.append((one.pointer, "currency_unknown", "The currency of this account is not known."))
+    for statement in parsed:
+        if statement.currency is not None and statement.currency not in currencies:
+            errors.append((statement.pointer, "currency_unknown", "The currency of this account is unknown."))
             continue
-        kept = []
-        spoilt = set()
-        for entry in one.entries:
+        read = []
+        invalid_entries = set()
+        for entry in statement.entries:
             number += 1
-            words = map(_visible, (entry.end_to_end_id, entry.bank_reference, entry.description))
-            raw = RawLine(entry.pointer, _visible(one.account), *entry[:4], *words)
+            texts = map(_printable, (entry.end_to_end_id, entry.bank_reference, entry.description))
+            raw = RawLine(entry.pointer, _printable(statement.account), *entry[:4], *texts)
             try:
-                kept.append((entry.pointer, _told(number, raw, currencies)))
+                read.append((entry.pointer, _reported_line(number, raw, currencies)))
             except ma.ValidationError as error:
-                flaws += flatten(error.messages, entry.pointer)
-                spoilt.add(entry.pointer)
-        fit = [line for pointer, line in kept if pointer not in spoilt]  # an entry is judged whole, or set aside
-        lines += fit
-        days = [line.booked_on for line in fit] + [day for day in (one.begins_on, one.ends_on) if day is not None]
-        days = days or ([one.made_on] if one.made_on and not one.entries else [])
+                errors += flatten(error.messages, entry.pointer)
+                invalid_entries.add(entry.pointer)
+        # Of an entry with several lines all are taken, or none.
+        valid = [line for pointer, line in read if pointer not in invalid_entries]
+        lines += valid
+        days = [line.booked_on for line in valid] + [
+            day for day in (statement.begins_on, statement.ends_on) if day is not None
+        ]
+        days = days or ([statement.made_on] if statement.made_on and not statement.entries else [])
         if days:
-            found = {line.currency for line in fit} | ({one.currency} if one.currency else set())
-            periods.append(Period(min(days), max(days), frozenset(found)))
-    accounts = {_visible(one.account) for one in told}
-    return _parsed("camt.053", periods, lines, flaws, accounts.pop() if len(accounts) == 1 else None)
+            seen = {line.currency for line in valid} | ({statement.currency} if statement.currency else set())
+            periods.append(Period(min(days), max(days), frozenset(seen)))
+    accounts = {_printable(statement.account) for statement in parsed}
+    return _parsed("camt.053", periods, lines, errors, accounts.pop() if len(accounts) == 1 else None)
 
 
 def _refuse_too_many(rows: Sequence[object]) -> None:
@@ -162,22 +165,22 @@ def _refuse_too_many(rows: Sequence[object]) -> None:
         raise invalid([("/lines", "invalid_value", f"At most {LINES_MAX} lines.")])
 
 
-def _told(number: int, raw: RawLine, currencies: Currencies) -> ReportedLine:
-    """The line with its amount in minor units, and the payment that its end-to-end id names; raises ValidationError."""
+def _reported_line(number: int, raw: RawLine, currencies: Currencies) -> ReportedLine:
+    """The line with its amount in minor units and the payment of its end-to-end id; raises ValidationError."""
     if raw.direction not in DIRECTIONS:
-        raise _wrong("direction", "invalid_value", f"One of: {', '.join(DIRECTIONS)}.")
+        raise _invalid("direction", "invalid_value", f"Must be one of: {', '.join(DIRECTIONS)}.")
     if raw.booked_on is None or not YEAR_MIN <= raw.booked_on.year <= YEAR_MAX:
-        raise _wrong("booked_on", "invalid_value", "A day, such as 2026-01-31.")
-    known = currencies.get(raw.currency)
-    if known is None:
-        raise _wrong("currency", "currency_unknown", "This currency is not known.")
+        raise _invalid("booked_on", "invalid_value", "Must be a date such as 2026-01-31.")
+    currency = currencies.get(raw.currency)
+    if currency is None:
+        raise _invalid("currency", "currency_unknown", "Unknown currency.")
     try:
-        amount = None if raw.amount is None else money.parse(raw.amount, known.digits)
+        amount = None if raw.amount is None else money.parse(raw.amount, currency.digits)
     except money.MoneyError as error:
-        raise _wrong("amount", error.code, error.detail) from None
-    words = (raw.end_to_end_id, raw.bank_reference, raw.description)
+        raise _invalid("amount", error.code, error.detail) from None
+    texts = (raw.end_to_end_id, raw.bank_reference, raw.description)
     day = (raw.booked_on, raw.direction, amount, raw.currency)
-    return ReportedLine(number, raw.account, *day, *words, payment_id(raw.end_to_end_id))
+    return ReportedLine(number, raw.account, *day, *texts, payment_id(raw.end_to_end_id))
 
 
 def _day(text: str) -> date | None:
@@ -187,31 +190,33 @@ def _day(text: str) -> date | None:
         return None
 
 
-def _words(name: str, text: str) -> str:
+def _text(name: str, text: str) -> str:
     try:
-        return _WORDS.read(text)
+        return _TEXT.read(text)
     except ma.ValidationError as error:
         raise ma.ValidationError({name: error.messages}) from None
 
 
-def _wrong(name: str, code: str, detail: str) -> ma.ValidationError:
+def _invalid(name: str, code: str, detail: str) -> ma.ValidationError:
     return ma.ValidationError({name: [FieldError(code, detail)]})
 
 
 def _parsed(
-    form: str, periods: list[Period], lines: list[ReportedLine], flaws: StatementErrors, account: str | None = None
+    form: str, periods: list[Period], lines: list[ReportedLine], errors: StatementErrors, account: str | None = None
 ) -> ParsedStatement:
-    """The statement as a whole; raises ApiError if nothing of it can be read, or it is of no days, or of too many."""
-    if (flaws and not lines) or len(flaws) > SET_ASIDE_MAX:
-        raise invalid(flaws)
+    """The whole statement; raises ApiError if no line is readable, or it has no days or too many."""
+    if (errors and not lines) or len(errors) > SET_ASIDE_MAX:
+        raise invalid(errors)
     if not periods:
-        raise invalid([("/lines", "invalid_value", "At least one line.")])
-    begins_on, ends_on = min(one.begins_on for one in periods), max(one.ends_on for one in periods)
+        raise invalid([("/lines", "invalid_value", "Must have at least one line.")])
+    begins_on, ends_on = min(period.begins_on for period in periods), max(period.ends_on for period in periods)
     if not (begins_on.year >= YEAR_MIN and ends_on.year <= YEAR_MAX and (ends_on - begins_on).days <= DAYS_MAX):
         raise invalid([("/lines", "invalid_value", f"At most {DAYS_MAX} days.")])
-    set_aside = [{"pointer": place[:POINTER_LENGTH_MAX], "code": code, "detail": words} for place, code, words in flaws]
+    set_aside = [
+        {"pointer": pointer[:POINTER_LENGTH_MAX], "code": code, "detail": detail} for pointer, code, detail in errors
+    ]
     return ParsedStatement(form, account, begins_on, ends_on, periods, lines, set_aside)
 
 
-def _visible(words: str | None) -> str | None:
-    return "".join(filter(str.isprintable, words or "")).strip() or None
+def _printable(text: str | None) -> str | None:
+    return "".join(filter(str.isprintable, text or "")).strip() or None

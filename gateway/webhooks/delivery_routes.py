@@ -1,4 +1,4 @@
-"""What was sent to webhook endpoints: their /deliveries, /v1/webhook-deliveries/{id}, and sending it again."""
+"""/v1/webhook-deliveries and the deliveries of an endpoint: what was sent, and sending it again."""
 
 from flask import g
 
@@ -9,7 +9,7 @@ from gateway.http.fields import is_id
 from gateway.http.schemas import page_of
 from gateway.lists import pagination
 from gateway.services import services
-from gateway.webhooks.endpoint_routes import own
+from gateway.webhooks.endpoint_routes import own_endpoint
 from gateway.webhooks.schemas import (
     DeliveryQuery,
     DeliverySchema,
@@ -27,7 +27,7 @@ webhook_deliveries = Blueprint(
     "webhook_deliveries",
     __name__,
     url_prefix="/v1",
-    description="What was sent to your webhook endpoints, and sending it again.",
+    description="Deliveries to your webhook endpoints, and sending them again.",
 )
 
 
@@ -36,10 +36,10 @@ webhook_deliveries = Blueprint(
 @webhook_deliveries.arguments(DeliveryQuery, location="query")
 @webhook_deliveries.response(200, page_of(DeliverySchema))
 def list_deliveries(query: Body, id: str) -> JsonAnswer:
-    """What was sent to one of your webhook endpoints, or is to be, newest first; of the last 30 days."""
+    """List the deliveries to one of your webhook endpoints, sent or pending, newest first; of the last 30 days."""
     at = pagination.decode_cursor(query)
     with statements(services().engine) as connection:
-        own(connection, id)
+        own_endpoint(connection, id)
         filters = {"states": query.get("state"), "names": query.get("type")}
         rows = webhook_delivery.page(connection, id, query["limit"] + 1, **filters, before=at.before, after=at.after)
     return pagination.page(query, at, rows, _body)
@@ -50,9 +50,9 @@ def list_deliveries(query: Body, id: str) -> JsonAnswer:
 @webhook_deliveries.arguments(RangeInput)
 @webhook_deliveries.response(202, RedeliveredSchema)
 def redeliver_range(body: Body, id: str) -> JsonAnswer:
-    """Send again what happened from one time until before another, oldest first, at most 10,000 of it in a call."""
+    """Send the events of a time range again, oldest first, at most 10,000 per call."""
     with transaction(services().engine) as connection:
-        own(connection, id)
+        own_endpoint(connection, id)
         redelivered, has_more = webhook_delivery.redeliver_range(
             connection, id, body["since"], body["until"], body["states"]
         )
@@ -63,11 +63,11 @@ def redeliver_range(body: Body, id: str) -> JsonAnswer:
 @requires("webhooks:read")
 @webhook_deliveries.response(200, WholeDeliverySchema)
 def get_delivery(id: str) -> JsonAnswer:
-    """One delivery to a webhook endpoint of yours, with each attempt."""
+    """Show a delivery to one of your webhook endpoints, with each attempt."""
     with statements(services().engine) as connection:
-        known = _own_delivery(connection, id)
-        tries = webhook_delivery.attempts(connection, id)
-    return {**_body(known), "tries": [_try(one) for one in tries]}, {}
+        delivery = _own_delivery(connection, id)
+        attempts = webhook_delivery.attempts(connection, id)
+    return {**_body(delivery), "tries": [_attempt_body(attempt) for attempt in attempts]}, {}
 
 
 @webhook_deliveries.route("/webhook-deliveries/<id>/redeliver", methods=["POST"])
@@ -75,21 +75,21 @@ def get_delivery(id: str) -> JsonAnswer:
 @webhook_deliveries.arguments(RedeliveryInput)
 @webhook_deliveries.response(202, DeliverySchema)
 def redeliver(_: Body, id: str) -> JsonAnswer:
-    """Send it again, under the same webhook-id, with all tries; what still waits for its next try is sent now."""
+    """Send a delivery again with the same webhook-id and a full set of attempts; a pending one is sent now."""
     with transaction(services().engine) as connection:
         _own_delivery(connection, id)
-        again = webhook_delivery.redeliver(connection, id)
-        if again is None:
+        redelivered = webhook_delivery.redeliver(connection, id)
+        if redelivered is None:
             raise not_found()
-    return _body(again), {"Location": f"/v1/webhook-deliveries/{id}"}
+    return _body(redelivered), {"Location": f"/v1/webhook-deliveries/{id}"}
 
 
 def _own_delivery(connection: Connection, id: str) -> Delivery:
-    """The delivery, if it is to an endpoint of the caller's; raises ApiError not_found."""
-    known = webhook_delivery.by_id(connection, id) if is_id(id) else None
-    if known is None or known.user_id != g.caller.id:
+    """The delivery to an endpoint of the caller; raises ApiError not_found."""
+    delivery = webhook_delivery.by_id(connection, id) if is_id(id) else None
+    if delivery is None or delivery.user_id != g.caller.id:
         raise not_found()
-    return known
+    return delivery
 
 
 def _body(delivery: Delivery) -> Body:
@@ -111,5 +111,5 @@ def _body(delivery: Delivery) -> Body:
     }
 
 
-def _try(attempt: Attempt) -> Body:
+def _attempt_body(attempt: Attempt) -> Body:
     return {**attempt._asdict(), "created_at": attempt.created_at.isoformat()}

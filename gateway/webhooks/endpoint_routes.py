@@ -1,4 +1,4 @@
-"""/v1/webhook-endpoints: where events are sent to; made, changed, tested and deleted by their owner."""
+"""/v1/webhook-endpoints: URLs that events are sent to; created, changed, tested and deleted by their owner."""
 
 from flask import Response, g
 from uuid_utils import uuid7
@@ -30,10 +30,10 @@ webhook_endpoints = Blueprint(
     "webhook_endpoints",
     __name__,
     url_prefix="/v1/webhook-endpoints",
-    description="Where events are sent, and the events that are sent.",
+    description="URLs that events are sent to, and the events that are sent.",
 )
 
-WHAT = "webhook endpoint"
+NOUN = "webhook endpoint"
 CHANGEABLE = ("url", "event_types", "description", "is_active")
 
 
@@ -42,20 +42,20 @@ CHANGEABLE = ("url", "event_types", "description", "is_active")
 @webhook_endpoints.arguments(EndpointInput)
 @webhook_endpoints.response(201, NewEndpointSchema)
 def create_endpoint(body: Body) -> JsonAnswer:
-    """Have events sent to a URL; the secret that signs them is shown this once."""
+    """Create a webhook endpoint; the secret that signs its events is shown only once."""
     check_url(body["url"])
     id, secret = str(uuid7()), new_secret()
     with transaction(services().engine) as connection:
         user.lock(connection, g.caller.id)
-        kept = webhook_endpoint.create(
+        created = webhook_endpoint.create(
             connection, id, g.caller.id, body["url"], body["event_types"], body.get("description")
         )
-        if kept is None:
-            raise ApiError("too_many_webhook_endpoints", f"You may have {ENDPOINTS_MAX}; delete one first.")
+        if created is None:
+            raise ApiError("too_many_webhook_endpoints", f"At most {ENDPOINTS_MAX}; delete one first.")
         webhook_endpoint.add_secret(connection, str(uuid7()), id, secret)
         audit.note(connection, actor(), "webhook_endpoints.create", id, after=body)
-    headers = {**_tag(kept), "Location": f"/v1/webhook-endpoints/{id}"}
-    return {**endpoint_body(kept), "secret": secret}, headers
+    headers = {**_etag_header(created), "Location": f"/v1/webhook-endpoints/{id}"}
+    return {**endpoint_body(created), "secret": secret}, headers
 
 
 @webhook_endpoints.route("")
@@ -63,7 +63,7 @@ def create_endpoint(body: Body) -> JsonAnswer:
 @webhook_endpoints.arguments(PageQuery, location="query")
 @webhook_endpoints.response(200, page_of(EndpointSchema))
 def list_endpoints(query: Body) -> JsonAnswer:
-    """Your webhook endpoints, newest first."""
+    """List your webhook endpoints, newest first."""
     return paginated(query, webhook_endpoint.page, endpoint_body, user_id=g.caller.id)
 
 
@@ -71,10 +71,10 @@ def list_endpoints(query: Body) -> JsonAnswer:
 @requires("webhooks:read")
 @webhook_endpoints.response(200, EndpointSchema)
 def get_endpoint(id: str) -> JsonAnswer:
-    """One of your webhook endpoints; its ETag is that of what PATCH changes."""
+    """Show one of your webhook endpoints; send its ETag as If-Match to change it."""
     with statements(services().engine) as connection:
-        known = own(connection, id)
-    return endpoint_body(known), _tag(known)
+        endpoint = own_endpoint(connection, id)
+    return endpoint_body(endpoint), _etag_header(endpoint)
 
 
 @webhook_endpoints.route("/<id>", methods=["PATCH"])
@@ -83,26 +83,27 @@ def get_endpoint(id: str) -> JsonAnswer:
 @webhook_endpoints.arguments(EndpointChange)
 @webhook_endpoints.response(200, EndpointSchema)
 def change_endpoint(body: Body, id: str) -> JsonAnswer:
-    """Change one of your webhook endpoints, make it inactive, or active again, also after we disabled it.
+    """Change one of your webhook endpoints, or deactivate or reactivate it, also after it was disabled automatically.
 
-    What happens while it is inactive is sent once it is active again.
+    Events that happen while it is inactive are sent once it is active again.
     """
     with statements(services().engine) as connection:
-        known = own(connection, id)
-    require_if_match(known.version, WHAT)
+        endpoint = own_endpoint(connection, id)
+    require_if_match(endpoint.version, NOUN)
     if "url" in body:
         check_url(body["url"])
-    wished, is_forgiven = known._replace(**body), body.get("is_active", False)
-    if wished == known and not (is_forgiven and known.failing_since):
-        return endpoint_body(known), _tag(known)
+    wanted, is_forgiven = endpoint._replace(**body), body.get("is_active", False)
+    if wanted == endpoint and not (is_forgiven and endpoint.failing_since):
+        return endpoint_body(endpoint), _etag_header(endpoint)
     with transaction(services().engine) as connection:
-        changed = webhook_endpoint.change(connection, wished, is_forgiven=is_forgiven)
+        changed = webhook_endpoint.change(connection, wanted, is_forgiven=is_forgiven)
         if changed is None:
-            raise precondition_failed(WHAT)
-        before, after = (endpoint_body(one) for one in (known, changed))
-        told = ({name: one[name] for name in CHANGEABLE if before[name] != after[name]} for one in (before, after))
-        audit.note(connection, actor(), "webhook_endpoints.change", id, None, *told)
-    return after, _tag(changed)
+            raise precondition_failed(NOUN)
+        before, after = (endpoint_body(state) for state in (endpoint, changed))
+        differing = [name for name in CHANGEABLE if before[name] != after[name]]
+        differences = ({name: body[name] for name in differing} for body in (before, after))
+        audit.note(connection, actor(), "webhook_endpoints.change", id, None, *differences)
+    return after, _etag_header(changed)
 
 
 @webhook_endpoints.route("/<id>", methods=["DELETE"])
@@ -110,13 +111,13 @@ def change_endpoint(body: Body, id: str) -> JsonAnswer:
 @webhook_endpoints.doc(parameters=[IF_MATCH])
 @webhook_endpoints.response(204)
 def delete_endpoint(id: str) -> Response:
-    """Delete one of your webhook endpoints: nothing is sent to it any more, not even what was on its way."""
+    """Delete one of your webhook endpoints; nothing more is sent to it, not even pending deliveries."""
     with transaction(services().engine) as connection:
-        known = own(connection, id)
-        require_if_match(known.version, WHAT)
-        if not webhook_endpoint.delete(connection, id, known.version):
-            raise precondition_failed(WHAT)
-        audit.note(connection, actor(), "webhook_endpoints.delete", id, before={"url": known.url})
+        endpoint = own_endpoint(connection, id)
+        require_if_match(endpoint.version, NOUN)
+        if not webhook_endpoint.delete(connection, id, endpoint.version):
+            raise precondition_failed(NOUN)
+        audit.note(connection, actor(), "webhook_endpoints.delete", id, before={"url": endpoint.url})
     return no_content()
 
 
@@ -125,14 +126,14 @@ def delete_endpoint(id: str) -> Response:
 @webhook_endpoints.arguments(SecretRotationInput)
 @webhook_endpoints.response(200, NewEndpointSchema)
 def rotate_secret(body: Body, id: str) -> JsonAnswer:
-    """Sign with a new secret, shown this once, and for a while with the one before it as well; older ones end."""
+    """Sign with a new secret, shown only once, and for a while also with the previous one; older ones end."""
     secret = new_secret()
     with transaction(services().engine) as connection:
         user.lock(connection, g.caller.id)
-        known = own(connection, id)
+        endpoint = own_endpoint(connection, id)
         webhook_endpoint.add_secret(connection, str(uuid7()), id, secret, body["overlap_seconds"])
         audit.note(connection, actor(), "webhook_endpoints.rotate", id, after=body)
-    return {**endpoint_body(known), "secret": secret}, _tag(known)
+    return {**endpoint_body(endpoint), "secret": secret}, _etag_header(endpoint)
 
 
 @webhook_endpoints.route("/<id>/test", methods=["POST"])
@@ -140,22 +141,22 @@ def rotate_secret(body: Body, id: str) -> JsonAnswer:
 @webhook_endpoints.arguments(PingInput)
 @webhook_endpoints.response(202, PingSchema)
 def ping_endpoint(_: Body, id: str) -> JsonAnswer:
-    """Have a ping sent to one of your webhook endpoints, whatever event types it asks for."""
+    """Send a ping to one of your webhook endpoints, whatever its event types."""
     with transaction(services().engine) as connection:
-        own(connection, id)
+        own_endpoint(connection, id)
         if not webhook_endpoint.ping(connection, id):
-            raise ApiError("webhook_endpoint_inactive", "Make it active first; then it can be tested.")
+            raise ApiError("webhook_endpoint_inactive", "Activate it first.")
     deliveries = f"/v1/webhook-endpoints/{id}/deliveries?type=ping"
     return {"type": "ping", "endpoint": id, "deliveries": deliveries}, {"Location": deliveries}
 
 
-def own(connection: Connection, id: str) -> Endpoint:
+def own_endpoint(connection: Connection, id: str) -> Endpoint:
     """The caller's endpoint; raises ApiError not_found."""
-    known = webhook_endpoint.by_id(connection, id) if is_id(id) else None
-    if known is None or known.user_id != g.caller.id:
+    endpoint = webhook_endpoint.by_id(connection, id) if is_id(id) else None
+    if endpoint is None or endpoint.user_id != g.caller.id:
         raise not_found()
-    return known
+    return endpoint
 
 
-def _tag(known: Endpoint) -> dict[str, str]:
-    return {"ETag": etag(known.version, g.caller.id)}
+def _etag_header(endpoint: Endpoint) -> dict[str, str]:
+    return {"ETag": etag(endpoint.version, g.caller.id)}

@@ -1,4 +1,4 @@
-"""The shapes of webhook endpoints, and of what was sent to them."""
+"""Schemas of webhook endpoints and of deliveries to them."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ from models.webhook_endpoint import EVENT_TYPES
 DESCRIPTION_LENGTH_MAX = 200
 
 OVERLAP_SECONDS_MAX = 7 * 24 * 3600
-"""A week is enough to bring a new secret to every receiver."""
+"""A week is enough to deploy a new secret to every receiver."""
 
 OVERLAP_SECONDS_DEFAULT = 24 * 3600
 
 
 class EventTypes(ma.fields.Field):
-    """Some of the names of events, or their beginnings, each once."""
+    """A list of event types or prefixes such as payment.*, without duplicates."""
 
     make_error = StrictField.make_error
 
@@ -33,15 +33,15 @@ class EventTypes(ma.fields.Field):
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[str]:
         if type(value) is not list or not all(type(name) is str for name in value):
-            raise ma.ValidationError([FieldError("invalid_type", "A list of event types is expected.")])
+            raise ma.ValidationError([FieldError("invalid_type", "Must be a list of event types.")])
         if not value or len(set(value)) != len(value) or not set(EVENT_TYPES).issuperset(value):
-            detail = f"Each once and at least one of: {', '.join(EVENT_TYPES)}."
+            detail = f"Must have at least one, each once, of: {', '.join(EVENT_TYPES)}."
             raise ma.ValidationError([FieldError("invalid_value", detail)])
         return value
 
 
 class ReceiverUrl(Text):
-    """Where events are to be sent; whether anything may be sent there is judged apart."""
+    """The URL to send events to; `check_url` decides whether it is allowed."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(URL_LENGTH_MAX, **kwargs)
@@ -49,7 +49,7 @@ class ReceiverUrl(Text):
 
 
 class EndpointInput(Input):
-    """Where events are to be sent, and which."""
+    """A webhook endpoint to create."""
 
     url = ReceiverUrl(required=True)
     event_types = EventTypes(required=True)
@@ -57,7 +57,7 @@ class EndpointInput(Input):
 
 
 class EndpointChange(ChangeInput):
-    """What its owner changes of an endpoint; a description that is null is taken away."""
+    """Changes to a webhook endpoint; null removes the description."""
 
     url = ReceiverUrl()
     event_types = EventTypes()
@@ -66,21 +66,21 @@ class EndpointChange(ChangeInput):
 
 
 class SecretRotationInput(Input):
-    """How long the secret of before signs as well."""
+    """How long the previous secret also signs."""
 
     overlap_seconds = WaitSeconds(OVERLAP_SECONDS_MAX, load_default=OVERLAP_SECONDS_DEFAULT)
 
 
 class PingInput(Input):
-    """Nothing is to be said."""
+    """An empty object."""
 
 
 class RedeliveryInput(Input):
-    """Nothing is to be said."""
+    """An empty object."""
 
 
 class DeliveryStates(ma.fields.List):
-    """Some of the states of deliveries, each once."""
+    """A list of delivery states, without duplicates."""
 
     make_error = StrictField.make_error
 
@@ -92,32 +92,32 @@ class DeliveryStates(ma.fields.List):
         if type(value) is not list:
             raise ma.ValidationError([FieldError("invalid_type", "A list is expected.")])
         if not 0 < len(value) <= len(DeliveryState):
-            raise ma.ValidationError([FieldError("invalid_value", f"1 to {len(DeliveryState)} states.")])
+            raise ma.ValidationError([FieldError("invalid_value", f"Must be 1 to {len(DeliveryState)} states.")])
         return super()._deserialize(value, *args, **kwargs)
 
 
 class RangeInput(Input):
-    """Whose events are to be sent again: from one time until before another, and how far they had come."""
+    """Deliveries to send again: events from a time (inclusive) to another (exclusive), with delivery states."""
 
     since = Timestamp(data_key="from", required=True)
     until = Timestamp(data_key="to", required=True)
     states = DeliveryStates(load_default=[DeliveryState.FAILED.value])
 
     @ma.validates_schema
-    def _is_in_order(self, given: dict[str, Any], **_: Any) -> None:
-        if given["since"] >= given["until"]:
-            raise ma.ValidationError({"to": [FieldError("invalid_value", "It must be after `from`.")]})
+    def _is_in_order(self, data: dict[str, Any], **_: Any) -> None:
+        if data["since"] >= data["until"]:
+            raise ma.ValidationError({"to": [FieldError("invalid_value", "Must be after `from`.")]})
 
 
 class DeliveryQuery(PageQuery):
-    """Which deliveries of an endpoint."""
+    """Page and filters of the deliveries of an endpoint."""
 
     state = ChoiceList(DeliveryState)
     type = ChoiceList(NAMES)
 
 
 class EndpointSchema(Output):
-    """A webhook endpoint; `disabled_reason` says why we made it inactive, null if its owner did."""
+    """A webhook endpoint; `disabled_reason` says why it was disabled automatically, null if its owner did it."""
 
     id = ma.fields.UUID()
     url = ma.fields.String()
@@ -130,13 +130,13 @@ class EndpointSchema(Output):
 
 
 class NewEndpointSchema(EndpointSchema):
-    """A webhook endpoint with its newest secret, which is shown this once."""
+    """A webhook endpoint with its newest secret, which is shown only once."""
 
     secret = ma.fields.String()
 
 
 class PingSchema(Output):
-    """A ping that will be sent; `deliveries` is where its delivery will be seen."""
+    """A ping that will be sent; `deliveries` lists its delivery."""
 
     type = one_of(["ping"])
     endpoint = ma.fields.UUID()
@@ -144,7 +144,7 @@ class PingSchema(Output):
 
 
 class DeliverySchema(Output):
-    """An event on its way to an endpoint: `event` is its id, `subject` what it is about, at that `version`."""
+    """A delivery of an event to an endpoint: `event` is its id, `subject` what it is about, at that `version`."""
 
     id = ma.fields.UUID()
     endpoint = ma.fields.UUID()
@@ -163,7 +163,7 @@ class DeliverySchema(Output):
 
 
 class TrySchema(Output):
-    """One attempt: the status that was answered, or the kind of failure."""
+    """An attempt: the HTTP status of the response, or the kind of failure."""
 
     attempt = ma.fields.Integer()
     status = ma.fields.Integer(allow_none=True)
@@ -173,13 +173,13 @@ class TrySchema(Output):
 
 
 class WholeDeliverySchema(DeliverySchema):
-    """A delivery with what was tried, oldest first."""
+    """A delivery with its attempts, oldest first."""
 
     tries = ma.fields.List(ma.fields.Nested(TrySchema))
 
 
 class RedeliveredSchema(Output):
-    """How many are sent again; `has_more` if there are others still, for a further call."""
+    """The number of deliveries sent again; `has_more` if another call is needed for the rest."""
 
     redelivered = ma.fields.Integer()
     has_more = ma.fields.Boolean()

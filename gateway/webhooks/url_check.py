@@ -1,8 +1,8 @@
-"""Whether a webhook may be sent to a URL, asked of its name's addresses before anything is kept."""
+"""SSRF check of a webhook URL: resolves the host and refuses internal addresses before anything is stored."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as Late
+from concurrent.futures import TimeoutError as ResolveTimeout
 from functools import cache
 
 from flask import g
@@ -13,56 +13,56 @@ from models.rules.webhook_url import Target, TargetRefused, UrlPolicy, networks_
 from models.webhook_address import allowed_addresses
 
 RESOLVE_SECONDS_MAX = 3.0
-"""A name that takes longer is not known; whoever waits holds a request."""
+"""A name that takes longer counts as unknown, because the request waits meanwhile."""
 
 RESOLVERS_MAX = 8
-"""Names that a process asks for at once: one that is never answered must not take a thread each."""
+"""Names that a process resolves at once: names that never resolve must not take a thread each."""
 
-ASKED_BY_USER_MAX = RESOLVERS_MAX // 2
-"""Of these, for one user: a name server of his that never answers holds up nobody else's."""
+RESOLVING_PER_USER_MAX = RESOLVERS_MAX // 2
+"""Of these, for one user: a name server that never answers must not delay other users."""
 
-UNKNOWN = "The host's name is not known, or has an address that is not public."
-"""One sentence for both: nobody learns here which names our network knows."""
+UNKNOWN = "The host name is unknown, or has an address that is not public."
+"""One sentence for both, so as not to reveal which names the internal network has."""
 
 
 def check_url(url: str) -> None:
-    """Refuse a URL that webhooks are not sent to, with a pointer to it; waits for the name's addresses."""
+    """Refuse a URL that webhooks must not be sent to; resolves its host. Raises ApiError."""
     settings = services().settings
     policy = UrlPolicy(settings.webhook_http, networks_of(settings.webhook_networks))
     try:
         target = target_of(url, policy)
     except TargetRefused as refused:
-        raise _refusal(refused.detail) from None
+        raise _url_not_allowed(refused.detail) from None
     if target.address is None:
         try:
             _look_up(target, policy, g.caller.id)
-        except (TargetRefused, Late):
-            raise _refusal(UNKNOWN) from None
+        except (TargetRefused, ResolveTimeout):
+            raise _url_not_allowed(UNKNOWN) from None
 
 
-_asked_by: Counter[str] = Counter()
+_resolving_by: Counter[str] = Counter()
 
 
 def _look_up(target: Target, policy: UrlPolicy, user_id: str) -> None:
-    """Resolve the host and check its addresses; raises TargetRefused, or Late.
+    """Resolve the host and check its addresses; raises TargetRefused, or ResolveTimeout.
 
     Under gevent the threads are greenlets, so that no other request waits.
     """
-    if _asked_by[user_id] >= ASKED_BY_USER_MAX:
-        raise Late
-    _asked_by[user_id] += 1
+    if _resolving_by[user_id] >= RESOLVING_PER_USER_MAX:
+        raise ResolveTimeout
+    _resolving_by[user_id] += 1
     lookup = _resolvers().submit(allowed_addresses, target, policy)
-    lookup.add_done_callback(lambda _: _no_longer_asks(user_id))
+    lookup.add_done_callback(lambda _: _done_resolving(user_id))
     try:
         lookup.result(timeout=RESOLVE_SECONDS_MAX)
     finally:
         lookup.cancel()
 
 
-def _no_longer_asks(user_id: str) -> None:
-    _asked_by[user_id] -= 1
-    if not _asked_by[user_id]:
-        del _asked_by[user_id]
+def _done_resolving(user_id: str) -> None:
+    _resolving_by[user_id] -= 1
+    if not _resolving_by[user_id]:
+        del _resolving_by[user_id]
 
 
 @cache
@@ -70,5 +70,5 @@ def _resolvers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(RESOLVERS_MAX)
 
 
-def _refusal(detail: str) -> ApiError:
+def _url_not_allowed(detail: str) -> ApiError:
     return invalid([("/url", "url_not_allowed", detail)])

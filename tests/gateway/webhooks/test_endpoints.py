@@ -145,7 +145,7 @@ def test_names_that_one_user_asks_for_hold_up_nobody_else(
     monkeypatch.setattr(socket, "getaddrinfo", ask)
     for _ in range(url_check.RESOLVERS_MAX):
         assert ask_for(client, url="https://slow.example/").get_json()["code"] == "url_not_allowed"
-    assert asked == ["slow.example"] * url_check.ASKED_BY_USER_MAX
+    assert asked == ["slow.example"] * url_check.RESOLVING_PER_USER_MAX
     monkeypatch.setattr(url_check, "RESOLVE_SECONDS_MAX", 30)
     assert ask_for(stranger, url="https://good.example/").status_code == 201
     answered.set()
