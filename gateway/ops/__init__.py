@@ -1,1 +1,1 @@
-"""What operators see and do: stuck payments, adjustments, users, audit, health."""
+"""Routes for operators: stuck payments, adjustments, users, audit log, health."""

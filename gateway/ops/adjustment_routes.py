@@ -1,4 +1,4 @@
-"""GET and POST /v1/ops/adjustments, and /{id}/approve and /reject: two of ops put a balance right, or do not."""
+"""GET and POST /v1/ops/adjustments, and /{id}/approve and /reject: corrections of a balance by two operators."""
 
 from flask import g, request
 from uuid_utils import uuid7
@@ -29,7 +29,7 @@ adjustments = Blueprint(
     "adjustments",
     __name__,
     url_prefix="/v1/ops/adjustments",
-    description="Corrections of a balance: one of ops proposes, another approves.",
+    description="Corrections of a balance: one operator proposes, another approves.",
 )
 
 
@@ -38,8 +38,8 @@ adjustments = Blueprint(
 @adjustments.arguments(AdjustmentQuery, location="query")
 @adjustments.response(200, page_of(AdjustmentSchema))
 def list_adjustments(query: Body) -> JsonAnswer:
-    """Adjustments, newest first."""
-    return paginated(query, adjustment.page, _shown, states=query.get("state", list(AdjustmentState)))
+    """List adjustments, newest first."""
+    return paginated(query, adjustment.page, _body, states=query.get("state", list(AdjustmentState)))
 
 
 @adjustments.route("", methods=["POST"])
@@ -48,14 +48,14 @@ def list_adjustments(query: Body) -> JsonAnswer:
 @adjustments.arguments(AdjustmentInput)
 @adjustments.response(201, AdjustmentSchema)
 def propose(body: Body) -> JsonAnswer:
-    """Propose to credit or debit a wallet; nothing moves until another of ops approves it."""
-    key, print_ = idempotency_key(request.environ), request_fingerprint(request.path, body_of_request())
+    """Propose to credit or debit a wallet; no money moves until another operator approves it."""
+    key, fingerprint = idempotency_key(request.environ), request_fingerprint(request.path, body_of_request())
     currency = services().reference_data.currency(body["currency"])
     amount, id = minor_units(body["amount"], currency), str(uuid7())
     with transaction(services().engine) as connection:
-        earlier = _earlier(connection, key, print_)
+        earlier = _replayed(connection, key, fingerprint)
         if earlier is not None:
-            return _shown(earlier), {"Idempotent-Replayed": "true"}
+            return _body(earlier), {"Idempotent-Replayed": "true"}
         by_id = "account" in body
         find = account.wallet_by_id if by_id else account.wallet_by_token
         wallet = find(connection, body["account" if by_id else "wallet"])
@@ -63,17 +63,19 @@ def propose(body: Body) -> JsonAnswer:
             raise invalid([("/account" if by_id else "/wallet", "not_found", "There is no such account.")])
         if wallet.currency != currency.code:
             raise invalid([("/currency", "currency_mismatch", f"The account does not hold {currency.code}.")])
-        if not idempotency.keep(connection, g.caller.id, key, print_, adjustment_id=id):
+        if not idempotency.keep(connection, g.caller.id, key, fingerprint, adjustment_id=id):
             # Another request with the key was faster; its row is committed now.
-            earlier = _earlier(connection, key, print_)
+            earlier = _replayed(connection, key, fingerprint)
             if earlier is None:
                 raise Contention
-            return _shown(earlier), {"Idempotent-Replayed": "true"}
-        said = (wallet.id, body["direction"], amount, currency.code, body["reason"])
-        adjustment.propose(connection, id, *said, g.caller.id)
-        kept = _known(connection, id)
-        audit.note(connection, tokens.actor(), "adjustments.propose", id, body["reason"], after=adjustment_body(kept))
-    return _shown(kept), {}
+            return _body(earlier), {"Idempotent-Replayed": "true"}
+        terms = (wallet.id, body["direction"], amount, currency.code, body["reason"])
+        adjustment.propose(connection, id, *terms, g.caller.id)
+        proposed = _adjustment(connection, id)
+        audit.note(
+            connection, tokens.actor(), "adjustments.propose", id, body["reason"], after=adjustment_body(proposed)
+        )
+    return _body(proposed), {}
 
 
 @adjustments.route("/<id>/approve", methods=["POST"])
@@ -82,21 +84,21 @@ def propose(body: Body) -> JsonAnswer:
 @adjustments.arguments(ApprovalInput)
 @adjustments.outcome(AdjustmentSchema)
 def approve(body: Body, id: str) -> JsonResult:
-    """Approve what another of ops proposed: the payment is ordered in your name; with Prefer 201 once it is final."""
+    """Approve another operator's adjustment; its payment is created in your name. With Prefer: 201 once it is final."""
     with transaction(services().engine) as connection:
-        proposed, payment_id = _known(connection, id), str(uuid7())
+        proposed, payment_id = _adjustment(connection, id), str(uuid7())
         if proposed.proposed_by == g.caller.id:
-            raise ApiError("own_adjustment", "Another of ops approves what you propose; you may reject it.")
+            raise ApiError("own_adjustment", "Another operator must approve it; you can reject it.")
         is_new = adjustment.approve(connection, id, g.caller.id, body.get("reason"), payment_id)
         approved = _decided(connection, id, AdjustmentState.APPROVED)
         if is_new:
-            payment.accept(connection, [_wish(approved, payment_id)])
+            payment.accept(connection, [_new_payment(approved, payment_id)])
             before, after = adjustment_body(proposed), adjustment_body(approved)
             audit.note(connection, tokens.actor(), "adjustments.approve", id, body.get("reason"), before, after)
-        ordered = payment_view.by_id(connection, approved.payment_id or payment_id)
+        view = payment_view.by_id(connection, approved.payment_id or payment_id)
     if is_new:
         celery_config.ring(request.environ[REQUEST_ID])
-    return related_response(_shown(approved), ordered)
+    return related_response(_body(approved), view)
 
 
 @adjustments.route("/<id>/reject", methods=["POST"])
@@ -104,48 +106,48 @@ def approve(body: Body, id: str) -> JsonResult:
 @adjustments.arguments(RejectionInput)
 @adjustments.response(200, AdjustmentSchema)
 def reject(body: Body, id: str) -> JsonAnswer:
-    """Reject what another of ops proposed, or take back what you did: nothing will move by it."""
+    """Reject another operator's adjustment, or withdraw your own; no money moves."""
     with transaction(services().engine) as connection:
-        proposed = _known(connection, id)
+        proposed = _adjustment(connection, id)
         is_new = adjustment.reject(connection, id, g.caller.id, body["reason"])
         rejected = _decided(connection, id, AdjustmentState.REJECTED)
         before, after = adjustment_body(proposed), adjustment_body(rejected)
         if is_new:
             audit.note(connection, tokens.actor(), "adjustments.reject", id, body["reason"], before, after)
-    return _shown(rejected), {}
+    return _body(rejected), {}
 
 
-def _shown(known: Adjustment) -> Body:
-    """The adjustment as the caller sees it: the token, which the audit log has not, for those who may propose by it."""
-    return {**adjustment_body(known), "wallet": known.token if "ops:adjustments" in g.caller.scopes else None}
+def _body(record: Adjustment) -> Body:
+    """The adjustment for the caller; only those who may propose see the wallet token, which the audit log lacks."""
+    return {**adjustment_body(record), "wallet": record.token if "ops:adjustments" in g.caller.scopes else None}
 
 
 def _decided(connection: Connection, id: str, state: AdjustmentState) -> Adjustment:
-    """The adjustment as the caller decided it, now or before; raises ApiError if he did not."""
-    found = _known(connection, id)
-    if found.state != state or g.caller.id not in (found.approved_by, found.rejected_by):
-        raise ApiError("adjustment_decided", f"It is {found.state} already.")
-    return found
+    """The adjustment that the caller decided, now or before; raises ApiError if somebody else did."""
+    decided = _adjustment(connection, id)
+    if decided.state != state or g.caller.id not in (decided.approved_by, decided.rejected_by):
+        raise ApiError("adjustment_decided", f"It is {decided.state} already.")
+    return decided
 
 
-def _wish(approved: Adjustment, payment_id: str) -> NewPayment:
-    """The payment that the approval orders, under a key that nobody can send: it has a space."""
-    catalogue = services().reference_data
-    ours = catalogue.technical("internal", catalogue.currency(approved.currency).code).id
-    sides = (ours, approved.account_id) if approved.direction == "credit" else (approved.account_id, ours)
+def _new_payment(approved: Adjustment, payment_id: str) -> NewPayment:
+    """The payment of an approved adjustment; its key contains a space, so that no client can send it."""
+    reference_data = services().reference_data
+    internal = reference_data.technical("internal", reference_data.currency(approved.currency).code).id
+    parties = (internal, approved.account_id) if approved.direction == "credit" else (approved.account_id, internal)
     key = f"adjustment {approved.id}"
-    order = (payment_id, PaymentType.ADJUSTMENT.value, g.caller.id, *sides, approved.amount, approved.currency)
+    order = (payment_id, PaymentType.ADJUSTMENT.value, g.caller.id, *parties, approved.amount, approved.currency)
     return NewPayment(*order, key, request_fingerprint(request.path, key))
 
 
-def _earlier(connection: Connection, key: str, print_: bytes) -> Adjustment | None:
-    kept = find_replay(connection, (g.caller.id, key), print_)
-    return adjustment.by_id(connection, kept.adjustment_id) if kept and kept.adjustment_id else None
+def _replayed(connection: Connection, key: str, fingerprint: bytes) -> Adjustment | None:
+    stored = find_replay(connection, (g.caller.id, key), fingerprint)
+    return adjustment.by_id(connection, stored.adjustment_id) if stored and stored.adjustment_id else None
 
 
-def _known(connection: Connection, id: str) -> Adjustment:
+def _adjustment(connection: Connection, id: str) -> Adjustment:
     """The adjustment; raises ApiError not_found."""
-    known = adjustment.by_id(connection, id) if is_id(id) else None
-    if known is None:
+    record = adjustment.by_id(connection, id) if is_id(id) else None
+    if record is None:
         raise not_found()
-    return known
+    return record

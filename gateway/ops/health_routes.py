@@ -1,4 +1,4 @@
-"""GET /status, /health/live, /health/ready: for whoever watches over the processes."""
+"""GET /status, /health/live and /health/ready: for monitoring."""
 
 from typing import Any
 
@@ -13,14 +13,14 @@ from models import health as healths
 from models.health import HealthReport
 from models.session import require_writable, statements
 
-health = Blueprint("health", __name__, description="Whether the service works; for monitoring.")
+health = Blueprint("health", __name__, description="State of the service, for monitoring.")
 
 
 @health.route("/health/live")
 @public
 @health.response(200, HealthSchema)
 def live() -> JsonAnswer:
-    """This process answers."""
+    """Check that this process answers."""
     return {"status": "ok"}, {}
 
 
@@ -28,7 +28,7 @@ def live() -> JsonAnswer:
 @public
 @health.response(200, HealthSchema)
 def ready() -> JsonAnswer:
-    """This process can accept payments: its clock is right, and the database can store them; 503 if not."""
+    """Check that this process can accept payments: clock and database are right; 503 if not."""
     with statements(services().engine) as connection:
         require_writable(connection)
         missing = partitions.missing(connection)
@@ -45,7 +45,7 @@ def ready() -> JsonAnswer:
 @public
 @health.response(200, StatusSchema)
 def status() -> JsonAnswer:
-    """How payments are accepted and posted, and what is wrong; 503 if they are not accepted, or not posted."""
+    """Show how payments are accepted and posted, and any problems; 503 if they are not accepted or not posted."""
     broker_is_up = celery_config.is_broker_up(services().settings.redis_url)
     with statements(services().engine) as connection:
         report = healths.report(connection, broker_is_up=broker_is_up)

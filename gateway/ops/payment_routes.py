@@ -1,4 +1,4 @@
-"""GET /v1/ops/payments; POST /v1/ops/payments/{id}/retry and /v1/ops/payments/retry: wishes that a worker decides."""
+"""GET /v1/ops/payments, and POST /{id}/retry and /retry: retries are commands that a worker carries out."""
 
 from http import HTTPStatus
 from typing import Any
@@ -29,7 +29,7 @@ ops_payments = Blueprint(
     "ops_payments",
     __name__,
     url_prefix="/v1/ops/payments",
-    description="Payments that were not posted by themselves, and retrying them.",
+    description="Payments that were not posted in time, and retrying them.",
 )
 
 
@@ -38,10 +38,8 @@ ops_payments = Blueprint(
 @ops_payments.arguments(OpsPaymentQuery, location="query")
 @ops_payments.response(200, page_of(OpsPaymentSchema))
 def list_stuck(query: dict[str, Any]) -> JsonAnswer:
-    """Payments not posted so many seconds after their acceptance, or parked ones, or withdrawals that the bank was told
-    of without an end yet; newest first.
-    """
-    return paginated(query, payment_stuck.find, stuck_body, which=_which(query))
+    """List payments that are stuck for some seconds, parked, or sent to the bank without a result yet; newest first."""
+    return paginated(query, payment_stuck.find, stuck_body, which=_stuck_filter(query))
 
 
 @ops_payments.route("/<id>/retry", methods=["POST"])
@@ -50,7 +48,7 @@ def list_stuck(query: dict[str, Any]) -> JsonAnswer:
 @ops_payments.arguments(RetryInput)
 @ops_payments.outcome(PaymentSchema, HTTPStatus.OK)
 def retry(body: dict[str, Any], id: str) -> JsonResult:
-    """Have a payment tried now, with all its attempts before it again."""
+    """Retry a payment now, with a full set of attempts."""
     if not is_id(id):
         raise not_found()
     with statements(services().engine) as connection:
@@ -58,8 +56,8 @@ def retry(body: dict[str, Any], id: str) -> JsonResult:
         if view is None:
             raise not_found()
         if view.finalized_at is not None:
-            raise ApiError("payment_final", "Nothing changes a payment that has COMPLETED or FAILED.")
-        _order(connection, [id], body["reason"])
+            raise ApiError("payment_final", "A payment that is COMPLETED or FAILED does not change.")
+        _order_retries(connection, [id], body["reason"])
     _ring()
     return action_response(AcceptedPayment(view, is_replay=False))
 
@@ -68,15 +66,15 @@ def retry(body: dict[str, Any], id: str) -> JsonResult:
 @requires("ops:retry")
 @ops_payments.arguments(RetriesInput)
 @ops_payments.response(202, RetriesSchema)
-@ops_payments.alt_response(200, schema=RetriesSchema, description="The payments that would be retried: a dry run.")
+@ops_payments.alt_response(200, schema=RetriesSchema, description="A dry run: the payments that would be retried.")
 def retry_many(body: dict[str, Any]) -> JsonAnswer | Response:
-    """Have many payments tried now, the oldest first; unless dry_run is false, only say which."""
-    asked, dry_run = body["filter"], body["dry_run"]
+    """Retry many payments now, oldest first; unless dry_run is false, only list them."""
+    filter, dry_run = body["filter"], body["dry_run"]
     with statements(services().engine) as connection:
-        rows = payment_stuck.find(connection, _which(asked), asked["limit"] + 1, after=OLDEST_FIRST)
-        ids = [row.id for row in rows[: asked["limit"]]]
+        rows = payment_stuck.find(connection, _stuck_filter(filter), filter["limit"] + 1, after=OLDEST_FIRST)
+        ids = [row.id for row in rows[: filter["limit"]]]
         if ids and not dry_run:
-            _order(connection, ids, body["reason"])
+            _order_retries(connection, ids, body["reason"])
     answer = {"dry_run": dry_run, "count": len(ids), "payments": ids, "has_more": len(rows) > len(ids)}
     if dry_run:
         return JsonResponse(encode(answer), 200, content_type="application/json")
@@ -84,11 +82,11 @@ def retry_many(body: dict[str, Any]) -> JsonAnswer | Response:
     return answer, {}
 
 
-def _which(given: dict[str, Any]) -> StuckFilter:
-    return StuckFilter(given.get("stuck"), given.get("type", ()), given.get("currency"), "undecided" in given)
+def _stuck_filter(query: dict[str, Any]) -> StuckFilter:
+    return StuckFilter(query.get("stuck"), query.get("type", ()), query.get("currency"), "undecided" in query)
 
 
-def _order(connection: Connection, ids: list[str], reason: str) -> None:
+def _order_retries(connection: Connection, ids: list[str], reason: str) -> None:
     payment_command.order_retries(connection, [NewCommand(str(uuid7()), id) for id in ids], tokens.actor(), reason)
 
 

@@ -10,7 +10,7 @@ from models.rules.money import render
 
 
 def stuck_body(row: StuckPayment) -> dict[str, Any]:
-    """The payment as ops see it while it does not post."""
+    """A stuck payment, as shown to ops."""
     return {
         "id": row.id,
         "type": row.type,
@@ -26,7 +26,7 @@ def stuck_body(row: StuckPayment) -> dict[str, Any]:
 
 
 def adjustment_body(adjustment: Adjustment) -> dict[str, Any]:
-    """The adjustment as ops see it."""
+    """An adjustment, without the wallet token."""
     return {
         "id": adjustment.id,
         "state": adjustment.state,
@@ -48,6 +48,6 @@ def adjustment_body(adjustment: Adjustment) -> dict[str, Any]:
     }
 
 
-def audit_body(line: AuditEntry) -> dict[str, Any]:
-    """The line as it was written."""
-    return {**line._asdict(), "created_at": line.created_at.isoformat()}
+def audit_body(entry: AuditEntry) -> dict[str, Any]:
+    """An entry of the audit log."""
+    return {**entry._asdict(), "created_at": entry.created_at.isoformat()}

@@ -1,4 +1,4 @@
-"""GET /v1/ops/users, /accounts and /audit; PATCH /v1/ops/users/{id}: who is who, and who did what."""
+"""GET /v1/ops/users, /accounts and /audit, and PATCH /v1/ops/users/{id}."""
 
 from typing import Any
 
@@ -30,16 +30,16 @@ ops = Blueprint("ops", __name__, url_prefix="/v1/ops", description="Users, accou
 @ops.arguments(UserQuery, location="query")
 @ops.response(200, page_of(UserSchema))
 def list_users(query: dict[str, Any]) -> JsonAnswer:
-    """Users, newest first; deactivated ones only if asked for."""
-    asked = {name: query.get(name) for name in ("is_active", "role", "email")}
-    return paginated(query, user.page, user_body, **asked)
+    """List users, newest first; deactivated ones only with is_active."""
+    filters = {name: query.get(name) for name in ("is_active", "role", "email")}
+    return paginated(query, user.page, user_body, **filters)
 
 
 @ops.route("/users/<id>")
 @requires("ops:read")
 @ops.response(200, UserSchema)
 def get_user(id: str) -> JsonAnswer:
-    """A user."""
+    """Show a user."""
     with statements(services().engine) as connection:
         return user_body(_user(connection, id)), {}
 
@@ -49,10 +49,10 @@ def get_user(id: str) -> JsonAnswer:
 @ops.arguments(UserChange)
 @ops.response(200, UserSchema)
 def change_user(body: dict[str, Any], id: str) -> JsonAnswer:
-    """Deactivate a user, whose tokens and wallets are then of no use, or activate one again."""
+    """Deactivate a user, whose tokens and wallets then stop working, or activate a user again."""
     is_active = body["is_active"]
     if id == g.caller.id and not is_active:
-        raise ApiError("own_user", "Let somebody else deactivate you.")
+        raise ApiError("own_user", "Another operator must deactivate you.")
     with transaction(services().engine) as connection:
         was_active = _user(connection, id, is_locked=True).is_active
         if was_active != is_active:
@@ -71,10 +71,10 @@ def _user(connection: Connection, id: str, *, is_locked: bool = False) -> User:
         raise not_found()
     if is_locked:
         user.lock(connection, id)
-    found = user.by_id(connection, id)
-    if found is None:
+    record = user.by_id(connection, id)
+    if record is None:
         raise not_found()
-    return found
+    return record
 
 
 @ops.route("/accounts")
@@ -82,9 +82,9 @@ def _user(connection: Connection, id: str, *, is_locked: bool = False) -> User:
 @ops.arguments(AccountQuery, location="query")
 @ops.response(200, page_of(AccountSchema))
 def list_accounts(query: dict[str, Any]) -> JsonAnswer:
-    """Everybody's wallets, newest first; inactive ones only if asked for."""
-    asked = {name: query.get(name) for name in ("is_active", "currency")}
-    return paginated(query, account.wallets, account_body, owner_id=query.get("owner"), **asked)
+    """List the wallets of all users, newest first; inactive ones only with is_active."""
+    filters = {name: query.get(name) for name in ("is_active", "currency")}
+    return paginated(query, account.wallets, account_body, owner_id=query.get("owner"), **filters)
 
 
 @ops.route("/audit")
@@ -92,6 +92,6 @@ def list_accounts(query: dict[str, Any]) -> JsonAnswer:
 @ops.arguments(AuditQuery, location="query")
 @ops.response(200, page_of(AuditLineSchema))
 def list_audit(query: dict[str, Any]) -> JsonAnswer:
-    """The audit log, newest first."""
-    asked = {name: query.get(name) for name in ("target", "actor", "action")}
-    return paginated(query, audit.page, audit_body, **asked)
+    """List the audit log, newest first."""
+    filters = {name: query.get(name) for name in ("target", "actor", "action")}
+    return paginated(query, audit.page, audit_body, **filters)

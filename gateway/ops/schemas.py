@@ -1,4 +1,4 @@
-"""The shapes of what ops look at and decide."""
+"""Schemas of the routes for ops."""
 
 import re
 from typing import Any
@@ -30,13 +30,13 @@ from models.rules.types import PaymentType
 from models.user import EMAIL_LENGTH_MAX, Role
 
 RETRIES_MAX = 1_000
-"""Payments retried by one request, as by one command of the shell."""
+"""Payments retried by one request, as by one CLI command."""
 
-WORD_LENGTH_MAX = 255
-"""Of an actor, action or target in the audit log."""
+AUDIT_TEXT_LENGTH_MAX = 255
+"""Length of an actor, action or target in the audit log."""
 
 DIRECTIONS = ("credit", "debit")
-"""Of an adjustment: whether the account receives the amount, or gives it."""
+"""Whether an adjustment adds the amount to the account, or takes it away."""
 
 _SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
@@ -49,27 +49,27 @@ class SecondsParameter(StrictField):
 
     def read(self, text: str) -> int:
         if not _SECONDS.fullmatch(text) or int(text) > STUCK_SECONDS_MAX:
-            raise self.refuse("invalid_value", f"0 to {STUCK_SECONDS_MAX}.")
+            raise self.refuse("invalid_value", f"Must be 0 to {STUCK_SECONDS_MAX}.")
         return int(text)
 
 
 class StuckQuery(Input):
-    """Stuck payments or parked ones, narrowed."""
+    """Filters of stuck or parked payments."""
 
     type = ChoiceList(PaymentType)
     currency = CurrencyCode()
 
     @ma.validates_schema
-    def _is_one_of_them(self, given: dict[str, Any], **_: Any) -> None:
-        asked = given.keys() & {"stuck", "parked", "undecided"}
-        if len(asked) != 1 or given.get("parked") is False:
+    def _has_one_criterion(self, data: dict[str, Any], **_: Any) -> None:
+        criteria = data.keys() & {"stuck", "parked", "undecided"}
+        if len(criteria) != 1 or data.get("parked") is False:
             others = "parked: true or undecided: true" if "undecided" in self.fields else "parked: true"
-            flaw = FieldError("invalid_value", f"Give one of them: stuck, in seconds, {others}.")
-            raise ma.ValidationError({"stuck": [flaw]})
+            error = FieldError("invalid_value", f"Send one of: stuck, in seconds, {others}.")
+            raise ma.ValidationError({"stuck": [error]})
 
 
 class OpsPaymentQuery(StuckQuery, PageQuery):
-    """Which payments that did not post by themselves."""
+    """Page and filters of payments that were not posted in time."""
 
     stuck = SecondsParameter()
     parked = Choice(["true"])
@@ -77,7 +77,7 @@ class OpsPaymentQuery(StuckQuery, PageQuery):
 
 
 class RetryFilter(StuckQuery):
-    """Which payments to retry, the oldest first."""
+    """The payments to retry, oldest first."""
 
     stuck = WholeNumber(STUCK_SECONDS_MAX)
     parked = TrueOrFalse()
@@ -85,27 +85,27 @@ class RetryFilter(StuckQuery):
 
 
 class RetryInput(Input):
-    """Why a payment is retried."""
+    """The reason for a retry."""
 
     reason = Text(REASON_LENGTH_MAX, required=True)
 
 
 class RetriesInput(RetryInput):
-    """Many payments to retry, or only to be counted."""
+    """Many payments to retry; by default a dry run that only lists them."""
 
     filter = NestedInput(RetryFilter, required=True)
     dry_run = TrueOrFalse(load_default=True)
 
 
 class UserChange(ChangeInput):
-    """Whether a user may come in, and why."""
+    """Activation or deactivation of a user, and the reason."""
 
     is_active = TrueOrFalse(required=True)
     reason = Text(REASON_LENGTH_MAX, required=True)
 
 
 class UserQuery(PageQuery):
-    """Which users."""
+    """Page and filters of users."""
 
     email = SingleSpacedText(EMAIL_LENGTH_MAX)
     role = Choice(Role)
@@ -113,7 +113,7 @@ class UserQuery(PageQuery):
 
 
 class AccountQuery(PageQuery):
-    """Which wallets of everybody's."""
+    """Page and filters of the wallets of all users."""
 
     owner = Id()
     currency = CurrencyCode()
@@ -121,15 +121,15 @@ class AccountQuery(PageQuery):
 
 
 class AuditQuery(PageQuery):
-    """Which lines of the audit log."""
+    """Page and filters of the audit log."""
 
-    target = Text(WORD_LENGTH_MAX)
-    actor = Text(WORD_LENGTH_MAX)
-    action = Text(WORD_LENGTH_MAX)
+    target = Text(AUDIT_TEXT_LENGTH_MAX)
+    actor = Text(AUDIT_TEXT_LENGTH_MAX)
+    action = Text(AUDIT_TEXT_LENGTH_MAX)
 
 
 class AdjustmentInput(Input):
-    """What is to be put right, and why."""
+    """A proposed adjustment of a balance, and the reason."""
 
     account = Id()
     wallet = WalletToken()
@@ -139,37 +139,37 @@ class AdjustmentInput(Input):
     reason = Text(REASON_LENGTH_MAX, required=True)
 
     @ma.validates_schema
-    def _names_one_account(self, given: dict[str, Any], **_: Any) -> None:
-        if "account" not in given and "wallet" not in given:
+    def _names_one_account(self, data: dict[str, Any], **_: Any) -> None:
+        if "account" not in data and "wallet" not in data:
             raise ma.ValidationError(
-                {"account": [FieldError("required", "An account by its id, or a wallet by its token.")]}
+                {"account": [FieldError("required", "Send the id of an account, or the token of a wallet.")]}
             )
-        if "account" in given and "wallet" in given:
+        if "account" in data and "wallet" in data:
             raise ma.ValidationError(
-                {"wallet": [FieldError("invalid_value", "Name the account or the wallet, not both.")]}
+                {"wallet": [FieldError("invalid_value", "Send the account or the wallet, not both.")]}
             )
 
 
 class ApprovalInput(Input):
-    """Why one agrees, if more is to be said."""
+    """An optional reason for the approval."""
 
     reason = Text(REASON_LENGTH_MAX)
 
 
 class RejectionInput(Input):
-    """Why it is not to be done."""
+    """The reason for the rejection."""
 
     reason = Text(REASON_LENGTH_MAX, required=True)
 
 
 class AdjustmentQuery(PageQuery):
-    """Which adjustments."""
+    """Page and filter of adjustments."""
 
     state = ChoiceList(AdjustmentState)
 
 
 class AdjustmentSchema(Output):
-    """What one of ops proposed, and what another ordered by it, or who rejected it."""
+    """An adjustment: the proposal, and its approval or rejection."""
 
     id = ma.fields.UUID()
     state = one_of(AdjustmentState)
@@ -191,7 +191,7 @@ class AdjustmentSchema(Output):
 
 
 class OpsPaymentSchema(Output):
-    """A payment that waits longer than it should, or was set aside for a person."""
+    """A payment that is stuck, or parked until an operator retries it."""
 
     id = ma.fields.UUID()
     type = one_of(PaymentType)
@@ -206,7 +206,7 @@ class OpsPaymentSchema(Output):
 
 
 class RetriesSchema(Output):
-    """The payments that are, or would be, retried; `has_more` if there were more than the limit."""
+    """The payments that are, or would be, retried; `has_more` if there are more than the limit."""
 
     dry_run = ma.fields.Boolean()
     count = ma.fields.Integer()
@@ -215,7 +215,7 @@ class RetriesSchema(Output):
 
 
 class AuditLineSchema(Output):
-    """Who did what to what, from where, and why; `written_by` is the database role."""
+    """An entry of the audit log; `written_by` is the database role."""
 
     id = ma.fields.String()
     created_at = ma.fields.DateTime()
