@@ -32,7 +32,7 @@ def deposit(person: ApiUser, wallet: str, amount: str = "1.00") -> str:
     return person.order("/v1/deposits", order).get_json()["id"]
 
 
-def test_everything_in_its_order_and_then_what_is_new(house: ApiHarness, client: ApiUser) -> None:
+def test_feed_lists_all_events_in_order_and_then_new_ones(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet()
     first, second = (deposit(client, wallet) for _ in range(2))
     house.post_payments()
@@ -49,14 +49,14 @@ def test_everything_in_its_order_and_then_what_is_new(house: ApiHarness, client:
     assert {"id", "type", "timestamp", "version", "data"} == new[0].keys()
 
 
-def test_nothing_has_a_cursor_as_well(client: ApiUser) -> None:
+def test_empty_feed_has_a_cursor(client: ApiUser) -> None:
     empty = client.get("/v1/events").get_json()
     assert (empty["data"], empty["has_more"]) == ([], False)
     id = deposit(client, client.wallet())
     assert told(pages(client, after=empty["next_cursor"])[0]) == [("payment.initiated", id)]
 
 
-def test_from_now_on(house: ApiHarness, client: ApiUser) -> None:
+def test_feed_after_now_lists_only_later_events(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet("5.00")
     begun = client.get("/v1/events?after=now").get_json()
     assert (begun["data"], begun["has_more"]) == ([], False)
@@ -73,7 +73,7 @@ def test_from_now_on(house: ApiHarness, client: ApiUser) -> None:
         ("*", None),
     ],
 )
-def test_by_type(house: ApiHarness, client: ApiUser, types: str, names: list[str] | None) -> None:
+def test_feed_is_filtered_by_type(house: ApiHarness, client: ApiUser, types: str, names: list[str] | None) -> None:
     merchant = house.person("merchant")
     purse, _ = client.wallet("5.00"), merchant.wallet("1.00")
     order = {"currency": "EUR", "charges": [{"wallet": purse, "amount": amount} for amount in ("1.00", "9.00", "1.00")]}
@@ -89,7 +89,7 @@ def test_by_type(house: ApiHarness, client: ApiUser, types: str, names: list[str
             assert one["data"] == merchant.get(f"{CHARGES}/{id}").get_json()
 
 
-def test_a_page_of_rare_events_looks_through_so_many(
+def test_page_filtered_by_type_scans_a_limited_number_of_events(
     house: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.modules["gateway.events.feed_routes"], "SCANNED_MAX", 3)
@@ -104,7 +104,7 @@ def test_a_page_of_rare_events_looks_through_so_many(
     assert pages(client, "limit=1&type=payment.completed", cursor) == ([], cursor)
 
 
-def test_each_reads_what_concerns_them_as_they_may_see_it(
+def test_feed_shows_each_user_only_what_they_may_see(
     house: ApiHarness, client: ApiUser, merchant: ApiUser, stranger: ApiUser
 ) -> None:
     purse, _ = client.wallet("5.00"), merchant.wallet()
@@ -117,7 +117,7 @@ def test_each_reads_what_concerns_them_as_they_may_see_it(
     assert pages(stranger)[0] == []
 
 
-def test_a_disabled_endpoint_is_told_to_its_owner(house: ApiHarness, client: ApiUser) -> None:
+def test_disabled_endpoint_is_an_event_of_its_owner(house: ApiHarness, client: ApiUser) -> None:
     ops = house.person("ops")
     before = ops.get("/v1/events?after=now").get_json()["next_cursor"]
     begun = client.get("/v1/events?after=now").get_json()["next_cursor"]
@@ -142,7 +142,7 @@ def test_a_disabled_endpoint_is_told_to_its_owner(house: ApiHarness, client: Api
     assert pages(replace(client, token=narrow), after=begun)[0] == []  # nor may it ask for the endpoint
 
 
-def test_a_cursor_is_for_whom_it_was_given(client: ApiUser, stranger: ApiUser) -> None:
+def test_cursor_of_another_user_is_refused(client: ApiUser, stranger: ApiUser) -> None:
     cursor = client.get("/v1/events").get_json()["next_cursor"]
     for wrong in (cursor + "x", cursor[:-1], "x", "x" * 3000, "Now", f"{cursor}.{cursor}"):
         answer = client.get(f"/v1/events?after={wrong}")
@@ -156,5 +156,5 @@ def test_a_cursor_is_for_whom_it_was_given(client: ApiUser, stranger: ApiUser) -
     "query",
     ["type=payment", "type=", "type=payment.*,", "type=ping", "type=%20*", "limit=101", "cursor=x", "type=*&type=*"],
 )
-def test_queries_that_are_none(client: ApiUser, query: str) -> None:
+def test_feed_with_invalid_query_is_refused(client: ApiUser, query: str) -> None:
     assert client.get(f"/v1/events?{query}").status_code == 422

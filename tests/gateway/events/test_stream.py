@@ -52,7 +52,7 @@ def waiting(house: ApiHarness) -> int:
     return len(house.app.extensions["gateway"].waiters)
 
 
-def test_what_was_is_replayed_and_what_happens_is_told(house: ApiHarness, client: ApiUser, payment: str) -> None:
+def test_stream_sends_past_events_and_then_new_ones(house: ApiHarness, client: ApiUser, payment: str) -> None:
     with stream(client, f"/v1/payments/{payment}/events") as (answer, pieces):
         assert answer.status_code == 200
         assert answer.content_type == "text/event-stream; charset=utf-8"
@@ -70,7 +70,7 @@ def test_what_was_is_replayed_and_what_happens_is_told(house: ApiHarness, client
     assert waiting(house) == 0
 
 
-def test_a_late_comer_hears_all_and_the_end(house: ApiHarness, client: ApiUser, payment: str) -> None:
+def test_stream_of_final_payment_sends_all_events_and_ends(house: ApiHarness, client: ApiUser, payment: str) -> None:
     house.post_payments()
     told = events_of(client.get(f"/v1/payments/{payment}/events", **ASKED).get_data(as_text=True))
     assert [one["event"] for one in told] == ["payment.initiated", "payment.completed"]
@@ -84,7 +84,7 @@ def test_a_late_comer_hears_all_and_the_end(house: ApiHarness, client: ApiUser, 
         assert events_of(again.get_data(as_text=True)) == told
 
 
-def test_each_reads_the_payment_as_they_may_see_it(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
+def test_stream_shows_each_party_only_what_they_may_see(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     purse, _ = client.wallet("5.00"), merchant.wallet()
     order = {"wallet": purse, "amount": "1.00", "currency": "EUR", "metadata": {"note": "internal"}}
     charge = merchant.order("/v1/charges", order).get_json()["id"]
@@ -98,7 +98,7 @@ def test_each_reads_the_payment_as_they_may_see_it(house: ApiHarness, client: Ap
     assert by_client["target"]["wallet"] is None
 
 
-def test_a_waiting_stream_holds_no_connection(
+def test_waiting_stream_holds_no_database_connection(
     house: ApiHarness, client: ApiUser, payment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subscription, "HEARTBEAT_SECONDS", 0.3)
@@ -123,7 +123,7 @@ def test_a_waiting_stream_holds_no_connection(
     "fate",
     ["UPDATE tokens SET revoked_at = now() WHERE user_id = %s", "UPDATE users SET is_active = false WHERE id = %s"],
 )
-def test_who_may_not_call_any_more_hears_nothing_more(
+def test_stream_ends_when_caller_loses_access(
     house: ApiHarness, client: ApiUser, payment: str, monkeypatch: pytest.MonkeyPatch, fate: str
 ) -> None:
     monkeypatch.setattr(subscription, "HEARTBEAT_SECONDS", 0.1)
@@ -136,7 +136,7 @@ def test_who_may_not_call_any_more_hears_nothing_more(
     assert waiting(house) == 0
 
 
-def test_a_stream_ends_when_nobody_can_say_who_may_read_on(
+def test_stream_ends_when_access_cannot_be_checked(
     house: ApiHarness, client: ApiUser, payment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subscription, "HEARTBEAT_SECONDS", 0.1)
@@ -148,7 +148,7 @@ def test_a_stream_ends_when_nobody_can_say_who_may_read_on(
     assert waiting(house) == 0
 
 
-def test_a_stream_ends_after_its_time(
+def test_stream_ends_after_its_maximum_time(
     house: ApiHarness, client: ApiUser, payment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subscription, "HEARTBEAT_SECONDS", 0.1)
@@ -159,7 +159,7 @@ def test_a_stream_ends_after_its_time(
     assert waiting(house) == 0
 
 
-def test_a_reader_who_is_gone_gives_back_the_place(house: ApiHarness, client: ApiUser, payment: str) -> None:
+def test_disconnected_client_frees_its_place(house: ApiHarness, client: ApiUser, payment: str) -> None:
     with stream(client, f"/v1/payments/{payment}/events") as (_, pieces):
         next(pieces)
         assert waiting(house) == 1
@@ -168,7 +168,7 @@ def test_a_reader_who_is_gone_gives_back_the_place(house: ApiHarness, client: Ap
     assert waiting(house) == 0
 
 
-def test_too_many_are_told_to_come_again(fresh_database: Database) -> None:
+def test_too_many_streams_are_refused_with_retry_after(fresh_database: Database) -> None:
     house = ApiHarness(fresh_database, waiters_max=5, waiters_per_user_max=1)
     client, path = house.person(), "/v1/payments/{}/events"
     order = {"wallet": client.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}
@@ -182,13 +182,13 @@ def test_too_many_are_told_to_come_again(fresh_database: Database) -> None:
     assert client.get(path.format(first), **ASKED).status_code == 200
 
 
-def test_what_cannot_be_answered_is_not_acceptable(client: ApiUser, payment: str) -> None:
+def test_stream_with_other_accept_is_not_acceptable(client: ApiUser, payment: str) -> None:
     for accept in ("application/json", "text/html", "text/csv"):
         answer = client.get(f"/v1/payments/{payment}/events", Accept=accept)
         assert (answer.status_code, answer.get_json()["code"]) == (406, "not_acceptable")
 
 
-def test_an_event_ahead_of_the_row_that_was_read_waits_for_the_next_reading(
+def test_event_newer_than_the_row_is_sent_with_the_next_read(
     house: ApiHarness, client: ApiUser, payment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Row and events are read one after the other: a transition in between must not show its state too early."""
@@ -209,9 +209,7 @@ def test_an_event_ahead_of_the_row_that_was_read_waits_for_the_next_reading(
         assert len(real(connection, [payment])) == 2
 
 
-def test_the_end_of_a_bulk_is_an_event(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, stranger: ApiUser
-) -> None:
+def test_final_bulk_is_streamed(house: ApiHarness, client: ApiUser, merchant: ApiUser, stranger: ApiUser) -> None:
     purse, _ = client.wallet("5.00"), merchant.wallet()
     order = {"currency": "EUR", "charges": [{"wallet": purse, "amount": amount} for amount in ("1.00", "9.00")]}
     id = merchant.order(CHARGES, order).get_json()["id"]
@@ -226,9 +224,7 @@ def test_the_end_of_a_bulk_is_an_event(
     assert merchant.get(f"/v1/payments/{id}/events", **ASKED).status_code == 404
 
 
-def test_a_bulk_that_ended_before_there_were_events_is_told(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser
-) -> None:
+def test_stream_of_bulk_final_without_event_ends_at_once(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     purse, _ = client.wallet("5.00"), merchant.wallet()
     order = {"currency": "EUR", "charges": [{"wallet": purse, "amount": "1.00"}]}
     id = merchant.order(CHARGES, order).get_json()["id"]

@@ -85,7 +85,7 @@ def access_lines(served: Served, id: str) -> list[dict[str, Any]]:
     return [line for line in lines if line["event"] == "request"]
 
 
-def test_the_state_then_what_happens_then_the_end(served: Served, client: ApiUser, payment: str) -> None:
+def test_websocket_sends_state_then_events_then_closes(served: Served, client: ApiUser, payment: str) -> None:
     with line(served.port, payment, client) as ws:
         assert heard(ws) == {"type": "payment", "data": client.get(f"/v1/payments/{payment}").get_json()}
         served.house.post_payments()
@@ -97,14 +97,14 @@ def test_the_state_then_what_happens_then_the_end(served: Served, client: ApiUse
     assert (logged["status"], logged["user_id"]) == (101, client.id)
 
 
-def test_what_is_final_is_told_and_no_more(served: Served, client: ApiUser, payment: str) -> None:
+def test_websocket_of_final_payment_sends_state_and_closes(served: Served, client: ApiUser, payment: str) -> None:
     served.house.post_payments()
     with line(served.port, payment, client) as ws:
         assert heard(ws)["data"]["state"] == "COMPLETED"
         assert closing(ws) == 1000
 
 
-def test_a_page_sends_its_token_as_subprotocol(served: Served, client: ApiUser, payment: str) -> None:
+def test_token_as_subprotocol_is_accepted(served: Served, client: ApiUser, payment: str) -> None:
     offered = ["payments", f"bearer.{client.token}"]
     with line(served.port, payment, client, headers={"Origin": ORIGIN}, subprotocols=offered) as ws:
         assert ws.subprotocol == "payments"
@@ -113,7 +113,7 @@ def test_a_page_sends_its_token_as_subprotocol(served: Served, client: ApiUser, 
     assert client.token not in served.log.read_text()
 
 
-def test_what_a_client_says_is_read_and_forgotten(served: Served, client: ApiUser, payment: str) -> None:
+def test_messages_from_client_are_discarded(served: Served, client: ApiUser, payment: str) -> None:
     with line(served.port, payment, client) as ws:
         heard(ws)
         for _ in range(50):
@@ -123,14 +123,14 @@ def test_what_a_client_says_is_read_and_forgotten(served: Served, client: ApiUse
         assert closing(ws) == 1000
 
 
-def test_a_client_that_says_too_much_is_left(served: Served, client: ApiUser, payment: str) -> None:
+def test_client_sending_too_long_message_is_disconnected(served: Served, client: ApiUser, payment: str) -> None:
     with line(served.port, payment, client) as ws:
         heard(ws)
         ws.send("x" * (MESSAGE_BYTES_MAX + 1))
         assert closing(ws) == 1009
 
 
-def test_who_may_not_call_any_more_is_cut_off(served: Served, client: ApiUser, payment: str) -> None:
+def test_websocket_closes_when_caller_loses_access(served: Served, client: ApiUser, payment: str) -> None:
     with line(served.port, payment, client) as ws:
         heard(ws)
         served.house.execute("UPDATE tokens SET revoked_at = now() WHERE user_id = %s", client.id)
@@ -147,7 +147,7 @@ def asked(served: Served, path: str, person: ApiUser) -> bytes:
     return served.say(head.encode(), last=False)
 
 
-def test_a_server_that_stops_says_so(
+def test_stopping_server_closes_with_going_away(
     database: Database, house: ApiHarness, redis_url: str, tmp_path: Path, client: ApiUser, payment: str
 ) -> None:
     with contextlib.ExitStack() as stack:
@@ -171,14 +171,16 @@ def refused(house: ApiHarness, person: ApiUser, id: str, **changes: str | None) 
 @pytest.mark.parametrize(
     "missing", ["Connection", "Upgrade", "Sec_WebSocket_Version"], ids=["connection", "upgrade", "version"]
 )
-def test_a_plain_request_is_told_what_is_here(house: ApiHarness, client: ApiUser, payment: str, missing: str) -> None:
+def test_request_without_upgrade_is_answered_426(
+    house: ApiHarness, client: ApiUser, payment: str, missing: str
+) -> None:
     assert refused(house, client, payment, **{missing: None}) == (426, "upgrade_required")
     answer = client.get(f"/v1/payments/{payment}/socket")
     assert answer.headers["Upgrade"] == "websocket"
     assert (answer.headers["Connection"], answer.headers["Sec-WebSocket-Version"]) == ("Upgrade", "13")
 
 
-def test_what_is_refused_before_the_upgrade(
+def test_invalid_upgrade_is_refused_as_problem(
     house: ApiHarness, client: ApiUser, stranger: ApiUser, payment: str
 ) -> None:
     for key in ("x", "\xe9"):
@@ -200,16 +202,16 @@ def test_what_is_refused_before_the_upgrade(
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", "http://localhost.evil.example", "x", "http://", "http://["]
 )
-def test_pages_of_strangers_are_refused(house: ApiHarness, client: ApiUser, payment: str, origin: str) -> None:
+def test_upgrade_from_foreign_origin_is_refused(house: ApiHarness, client: ApiUser, payment: str, origin: str) -> None:
     assert refused(house, client, payment, Origin=origin) == (403, "origin_not_allowed")
 
 
-def test_our_own_pages_are_not_strangers(house: ApiHarness, client: ApiUser, payment: str) -> None:
+def test_upgrade_from_own_origin_is_accepted(house: ApiHarness, client: ApiUser, payment: str) -> None:
     own = refused(house, client, payment, Origin="https://localhost", Upgrade=None)
     assert own == (426, "upgrade_required")
 
 
-def test_a_client_that_vanishes_leaves_no_noise(served: Served, client: ApiUser, payment: str) -> None:
+def test_vanished_client_logs_no_error(served: Served, client: ApiUser, payment: str) -> None:
     with line(served.port, payment, client) as ws:
         heard(ws)
         ws.sock.shutdown(socket.SHUT_RDWR)
@@ -232,7 +234,7 @@ def port(house: ApiHarness) -> Iterator[int]:
     server.server_close()
 
 
-def test_the_development_server_speaks_it_too(house: ApiHarness, client: ApiUser, payment: str, port: int) -> None:
+def test_development_server_supports_websocket(house: ApiHarness, client: ApiUser, payment: str, port: int) -> None:
     with line(port, payment, client) as ws:
         assert heard(ws)["type"] == "payment"
         house.post_payments()
@@ -249,7 +251,7 @@ def handshake(port: int, id: str, person: ApiUser, *more: str) -> socket.socket:
     return raw
 
 
-def test_who_answers_no_ping_is_gone(
+def test_client_without_pong_is_disconnected(
     house: ApiHarness, client: ApiUser, payment: str, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(websocket, "PING_SECONDS", 0.2)
@@ -270,7 +272,7 @@ AWKWARD = (
 )
 
 
-def test_an_awkward_handshake_does_no_harm(served: Served, client: ApiUser, payment: str) -> None:
+def test_unusual_handshake_is_accepted(served: Served, client: ApiUser, payment: str) -> None:
     served.house.post_payments()
     with handshake(served.port, payment, client, *AWKWARD) as raw:
         said = b""

@@ -25,7 +25,7 @@ def test_concurrent_senders_do_not_interleave() -> None:
     assert received in (b"a" * size + b"b" * size, b"b" * size + b"a" * size)
 
 
-def test_connection_being_closed_by_its_thread_counts_as_disconnected() -> None:
+def test_connection_closing_in_its_thread_raises_disconnected() -> None:
     ours, theirs = socket.socketpair()
     environ = {"HTTP_HOST": "x", "HTTP_SEC_WEBSOCKET_KEY": KEY, "werkzeug.socket": ours}
     with ours, theirs:

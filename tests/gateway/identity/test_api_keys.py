@@ -41,7 +41,7 @@ def kept_scopes(house: ApiHarness, id: str) -> list[str] | None:
     return house.execute("SELECT scopes FROM tokens WHERE id = %s", id)[0]
 
 
-def test_a_key_is_shown_once(house: ApiHarness, client: ApiUser) -> None:
+def test_api_key_is_shown_only_once(house: ApiHarness, client: ApiUser) -> None:
     made, server = make(client, "my server")
     assert token.is_well_formed(made["token"])
     assert server.get("/v1/me").get_json()["id"] == client.id
@@ -55,13 +55,13 @@ def test_a_key_is_shown_once(house: ApiHarness, client: ApiUser) -> None:
 
 
 @pytest.mark.parametrize("role", ["client", "merchant", "ops", "auditor"])
-def test_without_scopes_it_has_those_of_its_role(house: ApiHarness, role: str) -> None:
+def test_api_key_without_scopes_has_those_of_the_role(house: ApiHarness, role: str) -> None:
     made, _ = make(house.person(role))
     assert made["scopes"] == sorted(SCOPES[role])
     assert kept_scopes(house, made["id"]) is None
 
 
-def test_a_narrowed_key_makes_none_that_is_wider(house: ApiHarness) -> None:
+def test_narrow_api_key_cannot_create_a_wider_one(house: ApiHarness) -> None:
     narrow = house.person("client", scopes=NARROW)
     made, server = make(narrow)
     assert made["scopes"] == kept_scopes(house, made["id"]) == NARROW
@@ -74,7 +74,7 @@ def test_a_narrowed_key_makes_none_that_is_wider(house: ApiHarness) -> None:
             assert outcome(answer) == (403, "scope_missing")
 
 
-def test_no_key_outlives_the_key_that_made_it(house: ApiHarness, client: ApiUser) -> None:
+def test_api_key_expires_with_the_key_that_created_it(house: ApiHarness, client: ApiUser) -> None:
     soon, late = "2126-01-01T00:00:00+00:00", "2127-01-01T00:00:00+00:00"
     _, lasting = make(client)
     brief, server = make(lasting, expires_at=soon)
@@ -85,7 +85,7 @@ def test_no_key_outlives_the_key_that_made_it(house: ApiHarness, client: ApiUser
     assert make(server)[0]["expires_at"] < soon
 
 
-def test_no_key_is_wider_than_the_role(house: ApiHarness, client: ApiUser) -> None:
+def test_api_key_with_scope_beyond_the_role_is_refused(house: ApiHarness, client: ApiUser) -> None:
     beyond = set().union(*SCOPES.values()) - SCOPES["client"]
     assert {"charges:write", "deposits:write", "ops:retry"} <= beyond
     with house.unchanged():
@@ -94,7 +94,7 @@ def test_no_key_is_wider_than_the_role(house: ApiHarness, client: ApiUser) -> No
             assert outcome(answer) == (403, "scope_missing"), scope
 
 
-def test_the_right_to_deposits_from_outside_is_not_handed_on(house: ApiHarness) -> None:
+def test_scope_of_outside_deposits_cannot_be_granted(house: ApiHarness) -> None:
     provider = house.person("merchant", scopes=["deposits:write", "api-keys:write", "api-keys:read"])
     assert make(provider)[0]["scopes"] == ["api-keys:read", "api-keys:write"]
     [own] = [row for row in listed(provider).values() if "deposits:write" in row["scopes"]]
@@ -105,7 +105,7 @@ def test_the_right_to_deposits_from_outside_is_not_handed_on(house: ApiHarness) 
     assert make(house.person("ops"), scopes=["deposits:write"])[0]["scopes"] == ["deposits:write"]
 
 
-def test_the_scopes_of_an_unconfirmed_user_are_not_lost_to_his_keys(house: ApiHarness, client: ApiUser) -> None:
+def test_api_key_of_unconfirmed_user_keeps_withheld_scopes(house: ApiHarness, client: ApiUser) -> None:
     house.execute("UPDATE users SET email_confirmed_at = NULL WHERE id = %s", client.id)
     _, server = make(client, scopes=["deposits:own", "wallets:read"])
     order = {"wallet": "wal_" + "a" * 32, "amount": "1.00", "currency": "EUR", "source": "wire"}
@@ -129,13 +129,13 @@ SCOPES_REFUSED = {
 
 
 @pytest.mark.parametrize("case", SCOPES_REFUSED)
-def test_what_are_no_scopes(house: ApiHarness, client: ApiUser, case: str) -> None:
+def test_invalid_scopes_are_refused(house: ApiHarness, client: ApiUser, case: str) -> None:
     scopes, code = SCOPES_REFUSED[case]
     with house.unchanged():
         assert outcome(client.call("POST", KEYS, json={"name": "x", "scopes": scopes})) == (422, code)
 
 
-def test_a_key_may_expire(house: ApiHarness, client: ApiUser) -> None:
+def test_api_key_expires(house: ApiHarness, client: ApiUser) -> None:
     soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     made, server = make(client, expires_at=soon)
     assert datetime.fromisoformat(made["expires_at"]) == datetime.fromisoformat(soon)
@@ -147,14 +147,14 @@ def test_a_key_may_expire(house: ApiHarness, client: ApiUser) -> None:
 
 
 @pytest.mark.parametrize("given", ["2001-01-01T00:00:00Z", "now", 1, "2030-01-01", "9999-12-31T23:59:59-23:59"])
-def test_when_no_key_expires(house: ApiHarness, client: ApiUser, given: object) -> None:
+def test_invalid_expiry_is_refused(house: ApiHarness, client: ApiUser, given: object) -> None:
     with house.unchanged():
         answer = client.call("POST", KEYS, json={"name": "x", "expires_at": given})
     assert answer.status_code == 422
     assert answer.get_json()["errors"][0]["pointer"] == "/expires_at"
 
 
-def test_rolling_with_an_overlap(house: ApiHarness, client: ApiUser) -> None:
+def test_rolled_key_works_until_overlap_ends(house: ApiHarness, client: ApiUser) -> None:
     later = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     old, before = make(client, "till", scopes=["me:read"], expires_at=later)
     new, after = roll(client, old["id"], overlap_seconds=60)
@@ -172,7 +172,7 @@ def test_rolling_with_an_overlap(house: ApiHarness, client: ApiUser) -> None:
     assert roll(client, new["id"])[1].get("/v1/me").status_code == 200
 
 
-def test_n30_rolling_at_once_ends_the_old_key(house: ApiHarness, client: ApiUser) -> None:
+def test_n30_roll_without_overlap_ends_old_key_at_once(house: ApiHarness, client: ApiUser) -> None:
     old, before = make(client)
     assert before.get("/v1/me").status_code == 200
     new, after = roll(client, old["id"])
@@ -184,14 +184,14 @@ def test_n30_rolling_at_once_ends_the_old_key(house: ApiHarness, client: ApiUser
         assert outcome(client.call("POST", f"{KEYS}/{old['id']}/roll", json={})) == (409, "api_key_replaced")
 
 
-def test_an_overlap_does_not_lengthen_a_life(client: ApiUser) -> None:
+def test_overlap_does_not_extend_expiry(client: ApiUser) -> None:
     soon = (datetime.now(UTC) + timedelta(seconds=30)).isoformat()
     old, _ = make(client, expires_at=soon)
     roll(client, old["id"], overlap_seconds=OVERLAP_SECONDS_MAX)
     assert datetime.fromisoformat(listed(client)[old["id"]]["expires_at"]) == datetime.fromisoformat(soon)
 
 
-def test_of_racing_rolls_one_wins(house: ApiHarness, client: ApiUser) -> None:
+def test_concurrent_rolls_one_succeeds(house: ApiHarness, client: ApiUser) -> None:
     old, _ = make(client)
     answers = at_once(10, lambda _: client.call("POST", f"{KEYS}/{old['id']}/roll", json={"overlap_seconds": 5}))
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 9
@@ -199,7 +199,7 @@ def test_of_racing_rolls_one_wins(house: ApiHarness, client: ApiUser) -> None:
     assert house.execute("SELECT count(*) FROM tokens WHERE user_id = %s", client.id) == [3]
 
 
-def test_a_narrowed_key_rolls_none_that_is_wider(house: ApiHarness, client: ApiUser) -> None:
+def test_narrow_api_key_cannot_roll_a_wider_one(house: ApiHarness, client: ApiUser) -> None:
     wide, _ = make(client, "wide")
     own, narrow = make(client, "narrow", scopes=NARROW)
     with house.unchanged():
@@ -208,7 +208,7 @@ def test_a_narrowed_key_rolls_none_that_is_wider(house: ApiHarness, client: ApiU
 
 
 @pytest.mark.parametrize("seconds", [-1, OVERLAP_SECONDS_MAX + 1, 1.5, "1", True, 10**29])
-def test_what_is_no_overlap(house: ApiHarness, client: ApiUser, seconds: object) -> None:
+def test_invalid_overlap_is_refused(house: ApiHarness, client: ApiUser, seconds: object) -> None:
     made, _ = make(client)
     with house.unchanged():
         answer = client.call("POST", f"{KEYS}/{made['id']}/roll", json={"overlap_seconds": seconds})
@@ -216,7 +216,7 @@ def test_what_is_no_overlap(house: ApiHarness, client: ApiUser, seconds: object)
     assert answer.get_json()["errors"][0]["pointer"] == "/overlap_seconds"
 
 
-def test_n30_an_ended_key_ends_at_once(house: ApiHarness, client: ApiUser) -> None:
+def test_n30_revoked_key_stops_working_at_once(house: ApiHarness, client: ApiUser) -> None:
     made, server = make(client)
     assert server.get("/v1/me").status_code == 200
     answer = client.call("DELETE", f"{KEYS}/{made['id']}")
@@ -226,7 +226,7 @@ def test_n30_an_ended_key_ends_at_once(house: ApiHarness, client: ApiUser) -> No
     assert audited(house, made["id"]) == ["api_keys.create", "api_keys.end"]
 
 
-def test_an_ended_key_leaves_no_key_behind(house: ApiHarness, client: ApiUser) -> None:
+def test_revoked_key_cannot_create_a_key(house: ApiHarness, client: ApiUser) -> None:
     made, server = make(client, scopes=NARROW)
     assert server.get("/v1/me").status_code == 200
     house.execute("UPDATE tokens SET revoked_at = now() WHERE id = %s", made["id"])
@@ -234,7 +234,7 @@ def test_an_ended_key_leaves_no_key_behind(house: ApiHarness, client: ApiUser) -
         assert outcome(server.call("POST", KEYS, json={"name": "heir"})) == (401, "token_invalid")
 
 
-def test_n07_another_users_keys(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
+def test_n07_api_key_of_another_user_is_not_found(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     made, server = make(client)
     assert made["id"] not in listed(stranger)
     calls = [("DELETE", "", None), ("POST", "/roll", {})]
@@ -252,7 +252,7 @@ def test_n07_another_users_keys(house: ApiHarness, client: ApiUser, stranger: Ap
 
 
 @pytest.mark.parametrize("id", ["x", "0", "%00", "00000000-0000-0000-0000-000000000000"])
-def test_unknown_keys(house: ApiHarness, client: ApiUser, id: str) -> None:
+def test_unknown_api_key_is_not_found(house: ApiHarness, client: ApiUser, id: str) -> None:
     with house.unchanged():
         assert client.call("DELETE", f"{KEYS}/{id}").status_code == 404
         assert client.call("POST", f"{KEYS}/{id}/roll", json={}).status_code == 404
@@ -266,7 +266,7 @@ def fill(house: ApiHarness, person: ApiUser, count: int) -> None:
     )  # fmt: skip
 
 
-def test_keys_are_bounded_even_when_racing(house: ApiHarness, client: ApiUser) -> None:
+def test_number_of_api_keys_is_limited_even_when_concurrent(house: ApiHarness, client: ApiUser) -> None:
     fill(house, client, LIVING_MAX - 3)
     answers = at_once(8, lambda number: client.call("POST", KEYS, json={"name": f"n{number}"}))
     assert sorted(answer.status_code for answer in answers) == [201] * 2 + [409] * 6
@@ -278,7 +278,7 @@ def test_keys_are_bounded_even_when_racing(house: ApiHarness, client: ApiUser) -
     assert roll(client, made["id"])[1].get("/v1/me").status_code == 200
 
 
-def test_pages_of_keys(house: ApiHarness, stranger: ApiUser) -> None:
+def test_api_keys_are_listed_in_pages(house: ApiHarness, stranger: ApiUser) -> None:
     for number in range(3):
         make(stranger, f"n{number}")
     first = stranger.get(f"{KEYS}?limit=2").get_json()
@@ -288,12 +288,12 @@ def test_pages_of_keys(house: ApiHarness, stranger: ApiUser) -> None:
 
 
 @pytest.mark.parametrize("name", ["token", "id", "user_id", "role", "hash", "prefix", "kind", "replaced_by"])
-def test_n16_mass_assignment(house: ApiHarness, client: ApiUser, name: str) -> None:
+def test_n16_unknown_members_are_refused(house: ApiHarness, client: ApiUser, name: str) -> None:
     with house.unchanged():
         assert outcome(client.call("POST", KEYS, json={"name": "x", name: "x"})) == (422, "unknown_field")
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 101, "a\x00", "a\u202eb", None, 1])
-def test_names_of_keys(house: ApiHarness, client: ApiUser, name: object) -> None:
+def test_invalid_api_key_name_is_refused(house: ApiHarness, client: ApiUser, name: object) -> None:
     with house.unchanged():
         assert client.call("POST", KEYS, json={"name": name}).status_code == 422

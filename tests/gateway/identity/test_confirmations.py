@@ -37,7 +37,7 @@ def asked(house: ApiHarness, email: str) -> int:
     return count
 
 
-def test_money_moves_once_the_address_is_confirmed(house: ApiHarness) -> None:
+def test_confirmed_address_allows_payments(house: ApiHarness) -> None:
     email, person = newcomer(house)
     wallet = person.wallet()
     order = {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
@@ -51,7 +51,7 @@ def test_money_moves_once_the_address_is_confirmed(house: ApiHarness) -> None:
     assert audited(house, person.id) == ["users.sign_up", "users.confirm"]
 
 
-def test_a_token_is_used_once(house: ApiHarness) -> None:
+def test_confirmation_token_works_once(house: ApiHarness) -> None:
     email, _ = newcomer(house)
     token = mailed(house, email)
     assert post(house, CONFIRM, token=token).status_code == 204
@@ -59,7 +59,7 @@ def test_a_token_is_used_once(house: ApiHarness) -> None:
         assert outcome(post(house, CONFIRM, token=token)) == (422, "confirmation_invalid")
 
 
-def test_of_twenty_at_once_one_uses_it(house: ApiHarness) -> None:
+def test_concurrent_confirmations_one_succeeds(house: ApiHarness) -> None:
     email, person = newcomer(house)
     token = mailed(house, email)
     answers = at_once(20, lambda _: post(house, CONFIRM, token=token))
@@ -67,7 +67,7 @@ def test_of_twenty_at_once_one_uses_it(house: ApiHarness) -> None:
     assert audited(house, person.id).count("users.confirm") == 1
 
 
-def test_whatever_is_wrong_with_a_token_the_answer_is_the_same(house: ApiHarness) -> None:
+def test_invalid_confirmation_tokens_get_the_same_answer(house: ApiHarness) -> None:
     email, person = newcomer(house)
     expired = mailed(house, email)
     house.execute("UPDATE confirmations SET expires_at = now() WHERE hash = %s", tokens.hash_of(expired))
@@ -94,7 +94,7 @@ def test_whatever_is_wrong_with_a_token_the_answer_is_the_same(house: ApiHarness
 
 
 @pytest.mark.parametrize("path", [RESEND, RESET])
-def test_n23_the_answer_is_the_same_for_any_address(house: ApiHarness, path: str) -> None:
+def test_n23_email_request_gets_same_answer_for_any_address(house: ApiHarness, path: str) -> None:
     body = form()
     sign_up(house, body)
     confirmed = house.person()
@@ -106,7 +106,7 @@ def test_n23_the_answer_is_the_same_for_any_address(house: ApiHarness, path: str
 
 
 @pytest.mark.parametrize("path", [RESEND, RESET])
-def test_a_bell_rings_only_for_a_mail(house: ApiHarness, path: str, rings: list[str | None]) -> None:
+def test_email_request_rings_only_if_one_is_due(house: ApiHarness, path: str, rings: list[str | None]) -> None:
     body = form()
     sign_up(house, body)
     rings.clear()
@@ -116,7 +116,7 @@ def test_a_bell_rings_only_for_a_mail(house: ApiHarness, path: str, rings: list[
     assert rings == [answer.headers["Request-Id"]]
 
 
-def test_no_mailbox_is_filled(house: ApiHarness) -> None:
+def test_emails_per_user_are_limited(house: ApiHarness) -> None:
     body = form()
     sign_up(house, body)
     for _ in range(ASKED_PER_HOUR_MAX + 3):
@@ -124,7 +124,7 @@ def test_no_mailbox_is_filled(house: ApiHarness) -> None:
     assert asked(house, body["email"]) == ASKED_PER_HOUR_MAX
 
 
-def test_every_mail_of_a_user_works_until_one_is_used(house: ApiHarness) -> None:
+def test_confirming_once_invalidates_other_tokens(house: ApiHarness) -> None:
     body = form()
     sign_up(house, body)
     post(house, RESEND, email=body["email"])
@@ -140,7 +140,7 @@ def reset_token(house: ApiHarness, email: str) -> str:
     return mailed(house, email)
 
 
-def test_a_reset_sets_the_password_and_ends_sessions_but_not_keys(house: ApiHarness) -> None:
+def test_reset_ends_sessions_but_not_api_keys(house: ApiHarness) -> None:
     email, person = newcomer(house)
     assert post(house, CONFIRM, token=mailed(house, email)).status_code == 204
     key = person.call("POST", "/v1/api-keys", json={"name": "server"}).get_json()["token"]
@@ -156,7 +156,7 @@ def test_a_reset_sets_the_password_and_ends_sessions_but_not_keys(house: ApiHarn
     assert audited(house, person.id) == ["users.sign_up", "users.confirm", "users.password_reset", "sessions.end"]
 
 
-def test_a_reset_takes_an_unconfirmed_user_from_whoever_signed_up(house: ApiHarness) -> None:
+def test_reset_of_unconfirmed_user_revokes_sessions_and_keys(house: ApiHarness) -> None:
     email, impostor = newcomer(house)
     key = impostor.call("POST", "/v1/api-keys", json={"name": "later"}).get_json()["token"]
     assert post(house, RESET_CONFIRM, token=reset_token(house, email), password=NEW).status_code == 204
@@ -167,7 +167,7 @@ def test_a_reset_takes_an_unconfirmed_user_from_whoever_signed_up(house: ApiHarn
     assert audited(house, impostor.id) == done
 
 
-def test_a_reset_gives_a_password_to_whom_the_operator_made(house: ApiHarness) -> None:
+def test_reset_sets_first_password_of_user_created_by_cli(house: ApiHarness) -> None:
     made = house.person("ops")
     [email] = house.execute("SELECT email FROM users WHERE id = %s", made.id)
     assert outcome(sign_in(house, email, NEW)) == (401, "credentials_invalid")
@@ -177,7 +177,7 @@ def test_a_reset_gives_a_password_to_whom_the_operator_made(house: ApiHarness) -
     assert "users.confirm" not in audited(house, made.id)
 
 
-def test_a_reset_forgets_the_throttle_of_its_user(house: ApiHarness) -> None:
+def test_reset_clears_login_throttle(house: ApiHarness) -> None:
     email, _ = newcomer(house)
     token = reset_token(house, email)
     for _ in range(6):
@@ -187,7 +187,7 @@ def test_a_reset_forgets_the_throttle_of_its_user(house: ApiHarness) -> None:
     assert sign_in(house, email, NEW).status_code == 201
 
 
-def test_a_refused_password_does_not_spend_the_token(house: ApiHarness) -> None:
+def test_reset_with_refused_password_keeps_token_valid(house: ApiHarness) -> None:
     email, _ = newcomer(house, email="reset.person@example.com")
     token = reset_token(house, email)
     for password, code in (("short", "password_too_short"), ("my reset.person pass", "password_too_weak")):
@@ -198,7 +198,7 @@ def test_a_refused_password_does_not_spend_the_token(house: ApiHarness) -> None:
         assert outcome(post(house, RESET_CONFIRM, token=token, password=NEW)) == (422, "confirmation_invalid")
 
 
-def test_a_confirmation_sets_no_password(house: ApiHarness) -> None:
+def test_confirmation_token_cannot_reset_password(house: ApiHarness) -> None:
     body = form()
     sign_up(house, body)
     token = mailed(house, body["email"])
@@ -207,7 +207,7 @@ def test_a_confirmation_sets_no_password(house: ApiHarness) -> None:
     assert outcome(answer) == (422, "confirmation_invalid")
 
 
-def test_a_deactivated_user_is_sent_nothing(house: ApiHarness) -> None:
+def test_deactivated_user_gets_no_email(house: ApiHarness) -> None:
     body = form()
     sign_up(house, body)
     house.execute("UPDATE users SET is_active = false WHERE email = %s", body["email"])
@@ -217,14 +217,14 @@ def test_a_deactivated_user_is_sent_nothing(house: ApiHarness) -> None:
 
 
 @pytest.mark.parametrize("path", [RESEND, RESET])
-def test_n23_mails_are_throttled_per_address(fresh_database: Database, path: str) -> None:
+def test_n23_email_requests_are_limited_per_address(fresh_database: Database, path: str) -> None:
     throttled = ApiHarness(fresh_database, sign_up_limit="2 per hour")
     answers = [post(throttled, path, email=f"a{number}@example.com") for number in range(4)]
     assert [answer.status_code for answer in answers] == [202, 202, 429, 429]
     assert answers[-1].get_json()["code"] == "rate_limited"
 
 
-def test_guesses_at_tokens_are_throttled_per_address(fresh_database: Database) -> None:
+def test_confirmation_attempts_are_limited_per_address(fresh_database: Database) -> None:
     throttled = ApiHarness(fresh_database, sign_up_limit="2 per hour")
     guess = tokens.new(tokens.CONFIRMATION_PREFIX)
     answers = [post(throttled, CONFIRM, token=guess) for _ in range(3)]
@@ -232,7 +232,7 @@ def test_guesses_at_tokens_are_throttled_per_address(fresh_database: Database) -
 
 
 @pytest.mark.parametrize("path", [CONFIRM, RESEND, RESET, RESET_CONFIRM])
-def test_n16_unknown_members(house: ApiHarness, path: str) -> None:
+def test_n16_unknown_members_are_refused(house: ApiHarness, path: str) -> None:
     with house.unchanged():
         answer = post(house, path, user_id="x")
     assert "unknown_field" in {flaw["code"] for flaw in answer.get_json()["errors"]}

@@ -31,7 +31,7 @@ def patch(person: ApiUser, **body: Any) -> Any:
     return person.call("PATCH", "/v1/me", json=body)
 
 
-def test_whom_the_operator_made(house: ApiHarness) -> None:
+def test_me_shows_user_created_by_cli(house: ApiHarness) -> None:
     for role in ("client", "merchant", "ops", "auditor"):
         person = house.person(role, "Ann")
         shown = person.get("/v1/me").get_json()
@@ -39,7 +39,7 @@ def test_whom_the_operator_made(house: ApiHarness) -> None:
         assert (shown["first_name"], shown["last_name"], shown["phone_number"], shown["url"]) == (None,) * 4
 
 
-def test_a_client_changes_his_name(house: ApiHarness) -> None:
+def test_client_changes_name(house: ApiHarness) -> None:
     _, person = newcomer(house)
     answer = patch(person, first_name="Zoe\u0308", phone_number="+1 202 555 0133")
     assert answer.status_code == 200
@@ -52,18 +52,18 @@ def test_a_client_changes_his_name(house: ApiHarness) -> None:
     assert after == {"first_name": "Zo\u00eb", "name": "Zo\u00eb Ash", "phone_number": "+12025550133"}
 
 
-def test_a_merchant_changes_his_name_and_url(house: ApiHarness) -> None:
+def test_merchant_changes_name_and_url(house: ApiHarness) -> None:
     _, person = newcomer(house, "merchant")
     shown = patch(person, name="Other Shop", url="https://other.example.com", first_name="Bob").get_json()
     assert (shown["name"], shown["url"], shown["first_name"]) == ("Other Shop", "https://other.example.com", "Bob")
 
 
-def test_half_a_name_leaves_the_name_that_the_operator_gave(client: ApiUser) -> None:
+def test_half_a_name_keeps_name_set_by_cli(client: ApiUser) -> None:
     assert patch(client, first_name="Zed").get_json()["name"] == "Ann"
     assert patch(client, last_name="Zoo").get_json()["name"] == "Zed Zoo"
 
 
-def test_nothing_new_is_no_change(house: ApiHarness) -> None:
+def test_unchanged_values_change_nothing(house: ApiHarness) -> None:
     _, person = newcomer(house)
     with house.unchanged():
         assert patch(person).status_code == 200
@@ -75,7 +75,7 @@ def test_nothing_new_is_no_change(house: ApiHarness) -> None:
     ["id", "role", "email", "is_active", "email_confirmed", "email_confirmed_at", "created_at", "balance", "scopes",
      "password_hash", "is_staff", "welcomed_at", "name", "url"],
 )  # fmt: skip
-def test_n16_n17_what_a_client_cannot_set(house: ApiHarness, client: ApiUser, name: str) -> None:
+def test_n16_n17_client_cannot_set_other_members(house: ApiHarness, client: ApiUser, name: str) -> None:
     with house.unchanged():
         answer = patch(client, **{name: "https://x.example.com"})
     assert outcome(answer) == (422, "unknown_field")
@@ -83,18 +83,18 @@ def test_n16_n17_what_a_client_cannot_set(house: ApiHarness, client: ApiUser, na
 
 
 @pytest.mark.parametrize("name", ["id", "role", "email", "is_active", "balance"])
-def test_n17_what_a_merchant_cannot_set(house: ApiHarness, merchant: ApiUser, name: str) -> None:
+def test_n17_merchant_cannot_set_other_members(house: ApiHarness, merchant: ApiUser, name: str) -> None:
     with house.unchanged():
         assert outcome(patch(merchant, **{name: "x"})) == (422, "unknown_field")
 
 
 @pytest.mark.parametrize("name", ["first_name", "last_name", "phone_number"])
-def test_what_is_known_is_not_taken_back(house: ApiHarness, client: ApiUser, name: str) -> None:
+def test_known_value_cannot_be_set_to_null(house: ApiHarness, client: ApiUser, name: str) -> None:
     with house.unchanged():
         assert outcome(patch(client, **{name: None})) == (422, "null_not_allowed")
 
 
-def test_anothers_phone_number(house: ApiHarness) -> None:
+def test_phone_number_of_another_user_is_refused(house: ApiHarness) -> None:
     _, one = newcomer(house)
     _, other = newcomer(house)
     number = one.get("/v1/me").get_json()["phone_number"]
@@ -103,7 +103,7 @@ def test_anothers_phone_number(house: ApiHarness) -> None:
     assert patch(one, phone_number=number).status_code == 200
 
 
-def test_n22_asking_for_known_phone_numbers_is_throttled_per_address(fresh_database: Database) -> None:
+def test_n22_phone_number_changes_are_limited_per_address(fresh_database: Database) -> None:
     throttled = ApiHarness(fresh_database, sign_up_limit="3 per hour")
     _, one = newcomer(throttled)
     number = one.get("/v1/me").get_json()["phone_number"]
@@ -113,13 +113,13 @@ def test_n22_asking_for_known_phone_numbers_is_throttled_per_address(fresh_datab
     assert answers[-1].get_json()["code"] == "rate_limited"
 
 
-def test_of_many_who_take_a_number_at_once_one_has_it(house: ApiHarness) -> None:
+def test_concurrent_changes_to_one_phone_number_one_succeeds(house: ApiHarness) -> None:
     people = [house.person() for _ in range(5)]
     answers = at_once(5, lambda number: patch(people[number], phone_number="+12025550177"))
     assert sorted(answer.status_code for answer in answers) == [200] + [409] * 4
 
 
-def test_a_new_password_ends_the_other_sessions(house: ApiHarness) -> None:
+def test_new_password_ends_other_sessions(house: ApiHarness) -> None:
     email, here = newcomer(house)
     there = device(house, email)
     key = here.call("POST", "/v1/api-keys", json={"name": "server"}).get_json()["token"]
@@ -142,7 +142,7 @@ def test_a_new_password_ends_the_other_sessions(house: ApiHarness) -> None:
         ({"current_password": PASSWORD, "password": "New.Person-changes x"}, "/password", "password_too_weak"),
     ],
 )
-def test_refused_changes_of_a_password(house: ApiHarness, body: dict[str, str], pointer: str, code: str) -> None:
+def test_invalid_password_change_is_refused(house: ApiHarness, body: dict[str, str], pointer: str, code: str) -> None:
     house.execute("UPDATE users SET email = id || '@example.com', phone_number = NULL WHERE email LIKE 'new.person%%'")
     _, person = newcomer(house, email="new.person-changes@example.com")
     with house.unchanged():
@@ -151,13 +151,13 @@ def test_refused_changes_of_a_password(house: ApiHarness, body: dict[str, str], 
     assert [flaw["pointer"] for flaw in answer.get_json()["errors"]] == [pointer]
 
 
-def test_who_has_no_password_sets_one_by_mail(house: ApiHarness, client: ApiUser) -> None:
+def test_user_without_password_cannot_change_it(house: ApiHarness, client: ApiUser) -> None:
     with house.unchanged():
         answer = patch(client, current_password=PASSWORD, password=NEW)
     assert outcome(answer) == (422, "current_password_wrong")
 
 
-def test_a_new_password_withdraws_the_mails_that_would_reset_it(house: ApiHarness) -> None:
+def test_new_password_invalidates_pending_resets(house: ApiHarness) -> None:
     email, phone = newcomer(house)
     mailed(house, email)
     post(house, "/v1/password-resets", email=email)
@@ -168,7 +168,7 @@ def test_a_new_password_withdraws_the_mails_that_would_reset_it(house: ApiHarnes
     device(house, email, NEW)
 
 
-def test_n24_guesses_at_the_current_password_are_throttled(house: ApiHarness) -> None:
+def test_n24_wrong_current_passwords_are_throttled(house: ApiHarness) -> None:
     email, person = newcomer(house)
     for _ in range(of_user(email).free):
         assert outcome(patch(person, current_password=PASSWORD + "!", password=NEW))[1] == "current_password_wrong"
@@ -178,7 +178,7 @@ def test_n24_guesses_at_the_current_password_are_throttled(house: ApiHarness) ->
     assert outcome(sign_in(house, email)) == (429, "login_throttled")
 
 
-def test_of_changes_at_once_one_wins(house: ApiHarness) -> None:
+def test_concurrent_password_changes_one_succeeds(house: ApiHarness) -> None:
     email, person = newcomer(house)
     choices = [f"{NEW} {number}" for number in range(4)]
     answers = at_once(4, lambda number: patch(person, current_password=PASSWORD, password=choices[number]))

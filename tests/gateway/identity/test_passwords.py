@@ -32,7 +32,7 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-def test_what_is_stored_is_argon2id_with_at_least_the_recommended_parameters(house: ApiHarness) -> None:
+def test_stored_hash_is_argon2id_with_recommended_parameters(house: ApiHarness) -> None:
     email, _ = newcomer(house)
     [kept] = house.execute("SELECT password_hash FROM users WHERE email = %s", email)
     found = re.fullmatch(r"\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$[\w+/]{22}\$[\w+/]{43}", kept)
@@ -43,17 +43,17 @@ def test_what_is_stored_is_argon2id_with_at_least_the_recommended_parameters(hou
     assert lanes >= 1
 
 
-def test_the_same_password_is_kept_differently_each_time() -> None:
+def test_same_password_hashes_differently_each_time() -> None:
     assert passwords.hash(PASSWORD) != passwords.hash(PASSWORD)
 
 
-def test_nobody_costs_one_verification_too(judged: list[str]) -> None:
+def test_unknown_user_costs_one_verification(judged: list[str]) -> None:
     assert not passwords.verify(None, PASSWORD)
     assert len(judged) == 1
     assert re.findall(r"m=\d+,t=\d+,p=\d+", judged[0]) == re.findall(r"m=\d+,t=\d+,p=\d+", passwords.hash(PASSWORD))
 
 
-def test_n21_as_many_verifications_for_unknown_as_for_known_users(house: ApiHarness, judged: list[str]) -> None:
+def test_n21_unknown_and_known_users_cost_equal_verifications(house: ApiHarness, judged: list[str]) -> None:
     email, _ = newcomer(house)
     somebody = house.person()
     [without] = house.execute("SELECT email FROM users WHERE id = %s", somebody.id)
@@ -67,7 +67,7 @@ def test_n21_as_many_verifications_for_unknown_as_for_known_users(house: ApiHarn
     assert answers[0] == answers[1] == answers[2]
 
 
-def test_a_hash_with_weaker_parameters_is_replaced_when_its_user_signs_in(house: ApiHarness) -> None:
+def test_weak_hash_is_replaced_at_sign_in(house: ApiHarness) -> None:
     email, _ = newcomer(house)
     weak = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
     house.execute("UPDATE users SET password_hash = %s WHERE email = %s", weak, email)
@@ -81,7 +81,7 @@ def test_a_hash_with_weaker_parameters_is_replaced_when_its_user_signs_in(house:
 LONG = "\u00e9" * 30 + "abcdefgh" * 12 + "zy"
 
 
-def test_n29_nothing_of_a_password_is_cut_off(house: ApiHarness) -> None:
+def test_n29_long_password_is_not_truncated(house: ApiHarness) -> None:
     assert len(LONG) == 128
     email, _ = newcomer(house, password=LONG)
     assert outcome(sign_in(house, email, LONG[:-1] + "Y")) == (401, "credentials_invalid")
@@ -89,7 +89,7 @@ def test_n29_nothing_of_a_password_is_cut_off(house: ApiHarness) -> None:
     assert sign_in(house, email, unicodedata.normalize("NFD", LONG)).status_code == 201
 
 
-def test_n29_spaces_belong_to_a_password(house: ApiHarness) -> None:
+def test_n29_spaces_are_part_of_a_password(house: ApiHarness) -> None:
     padded = "  spaces all around  "
     email, _ = newcomer(house, password=padded)
     assert outcome(sign_in(house, email, padded.strip())) == (401, "credentials_invalid")
@@ -116,7 +116,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_n29_refused_passwords_are_not_repeated(house: ApiHarness, case: str) -> None:
+def test_n29_refused_password_is_not_repeated_in_answer(house: ApiHarness, case: str) -> None:
     password, code = REFUSED[case]
     with house.unchanged():
         answer = sign_up(house, form(email="canary.person@example.com", password=password))
@@ -126,18 +126,18 @@ def test_n29_refused_passwords_are_not_repeated(house: ApiHarness, case: str) ->
         assert password.strip() == "" or password not in answer.get_data(as_text=True)
 
 
-def test_a_short_local_part_may_stand_in_a_password(house: ApiHarness) -> None:
+def test_password_containing_short_local_part_is_accepted(house: ApiHarness) -> None:
     assert sign_up(house, form(email="ann@example.net", password="annual planning 7")).status_code == 201
 
 
-def test_n29_a_password_of_a_megabyte(house: ApiHarness) -> None:
+def test_n29_password_of_a_megabyte_is_refused(house: ApiHarness) -> None:
     with house.unchanged():
         assert outcome(sign_up(house, form(password="x" * 1_000_000))) == (413, "body_too_large")
         assert outcome(sign_in(house, "a@example.com", "x" * 1_000_000)) == (413, "body_too_large")
         assert outcome(sign_in(house, "a@example.com", "x" * 60_000)) == (422, "password_too_long")
 
 
-def test_a_short_guess_is_wrong_like_any_other(house: ApiHarness) -> None:
+def test_short_password_at_sign_in_is_wrong_not_invalid(house: ApiHarness) -> None:
     assert outcome(sign_in(house, "a@example.com", "x")) == (401, "credentials_invalid")
 
 
@@ -174,6 +174,6 @@ assert not verify(hash("correct horse"), "another horse")
 """
 
 
-def test_under_gevent_two_threads_hash_and_the_loop_goes_on() -> None:
+def test_gevent_loop_runs_while_two_threads_hash() -> None:
     done = subprocess.run([sys.executable, "-c", UNDER_GEVENT], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

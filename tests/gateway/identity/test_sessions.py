@@ -23,7 +23,7 @@ def _unthrottled(house: ApiHarness) -> Iterator[None]:
     house.execute("DELETE FROM login_throttles")
 
 
-def test_signing_in(house: ApiHarness) -> None:
+def test_sign_in_opens_a_session(house: ApiHarness) -> None:
     email, _ = newcomer(house)
     answer = sign_in(
         house, email.upper(), headers={"User-Agent": "Browser 1.0"}, environ_base={"REMOTE_ADDR": "192.0.2.7"}
@@ -45,13 +45,13 @@ def test_signing_in(house: ApiHarness) -> None:
     ("agent", "kept"),
     [("a" * 300, "a" * 200), ("", None), ("a\x00b\x1b[31mc\x7f\u0085d", "ab[31mcd"), ("\x01", None)],
 )
-def test_n68_the_user_agent_is_cleaned(house: ApiHarness, agent: str, kept: str | None) -> None:
+def test_n68_user_agent_is_cleaned(house: ApiHarness, agent: str, kept: str | None) -> None:
     email, _ = newcomer(house)
     opened = sign_in(house, email, environ_base={"HTTP_USER_AGENT": agent}).get_json()
     assert opened["user_agent"] == kept
 
 
-def test_a_role_may_be_insisted_on(house: ApiHarness) -> None:
+def test_sign_in_with_another_role_is_refused(house: ApiHarness) -> None:
     email, _ = newcomer(house, "merchant")
     call = house.nobody().call
     body = {"email": email, "password": PASSWORD}
@@ -60,7 +60,7 @@ def test_a_role_may_be_insisted_on(house: ApiHarness) -> None:
     assert outcome(call("POST", "/v1/sessions", json={**body, "role": "root"})) == (422, "invalid_value")
 
 
-def test_n11_a_deactivated_user_neither_signs_in_nor_calls(house: ApiHarness) -> None:
+def test_n11_deactivated_user_cannot_sign_in_or_call(house: ApiHarness) -> None:
     email, person = newcomer(house)
     house.execute("UPDATE users SET is_active = false WHERE email = %s", email)
     house.app.extensions["gateway"].tokens.forget_everywhere(person.id)
@@ -69,7 +69,7 @@ def test_n11_a_deactivated_user_neither_signs_in_nor_calls(house: ApiHarness) ->
     assert outcome(person.get("/v1/me")) == (403, "user_inactive")
 
 
-def test_devices_are_listed_and_signed_out_one_by_one(house: ApiHarness) -> None:
+def test_sessions_are_listed_and_ended_one_by_one(house: ApiHarness) -> None:
     email, phone = newcomer(house)
     laptop, tablet = device(house, email), device(house, email)
     rows = laptop.get("/v1/sessions").get_json()["data"]
@@ -83,7 +83,7 @@ def test_devices_are_listed_and_signed_out_one_by_one(house: ApiHarness) -> None
     assert audited(house, rows[0]["id"]) == audited(house, rows[1]["id"]) == ["sessions.open", "sessions.end"]
 
 
-def test_all_devices_are_signed_out_at_once_and_keys_stay(house: ApiHarness) -> None:
+def test_ending_all_sessions_keeps_api_keys(house: ApiHarness) -> None:
     email, phone = newcomer(house)
     laptop = device(house, email)
     key = phone.call("POST", "/v1/api-keys", json={"name": "server"}).get_json()["token"]
@@ -96,7 +96,7 @@ def test_all_devices_are_signed_out_at_once_and_keys_stay(house: ApiHarness) -> 
     assert audited(house, phone.id)[-1] == "sessions.end"
 
 
-def test_pages_of_sessions(house: ApiHarness) -> None:
+def test_sessions_are_listed_in_pages(house: ApiHarness) -> None:
     email, phone = newcomer(house)
     for _ in range(2):
         device(house, email)
@@ -109,12 +109,12 @@ def test_pages_of_sessions(house: ApiHarness) -> None:
 
 
 @pytest.mark.parametrize("id", ["x", "0", "01a1fe4b-120e-74ca-9ca6-b7715fec8752", "currents", "%00"])
-def test_unknown_sessions(house: ApiHarness, client: ApiUser, id: str) -> None:
+def test_unknown_session_is_not_found(house: ApiHarness, client: ApiUser, id: str) -> None:
     with house.unchanged():
         assert outcome(client.call("DELETE", f"/v1/sessions/{id}")) == (404, "not_found")
 
 
-def test_n07_another_users_session_is_as_unknown_as_none(house: ApiHarness) -> None:
+def test_n07_session_of_another_user_is_not_found(house: ApiHarness) -> None:
     (_, owner), (_, stranger) = newcomer(house), newcomer(house)
     [row] = owner.get("/v1/sessions").get_json()["data"]
     with house.unchanged():
@@ -125,12 +125,12 @@ def test_n07_another_users_session_is_as_unknown_as_none(house: ApiHarness) -> N
     assert owner.get("/v1/me").status_code == 200
 
 
-def test_an_api_key_has_no_current_session_and_is_none(client: ApiUser) -> None:
+def test_api_key_has_no_current_session(client: ApiUser) -> None:
     assert outcome(client.call("DELETE", "/v1/sessions/current")) == (404, "not_found")
     assert client.get("/v1/sessions").get_json()["data"] == []
 
 
-def test_sessions_expire(house: ApiHarness) -> None:
+def test_session_expires(house: ApiHarness) -> None:
     email, person = newcomer(house)
     house.execute("UPDATE tokens SET expires_at = now() WHERE user_id = %s", person.id)
     house.app.extensions["gateway"].tokens.forget_everywhere(person.id)
@@ -138,7 +138,7 @@ def test_sessions_expire(house: ApiHarness) -> None:
     assert device(house, email).get("/v1/sessions").get_json()["data"][0]["is_current"]
 
 
-def test_a_session_too_many_ends_the_oldest(house: ApiHarness) -> None:
+def test_session_above_limit_ends_the_oldest(house: ApiHarness) -> None:
     email, first = newcomer(house)
     house.execute(
         "INSERT INTO tokens (id, user_id, kind, hash, prefix, last4, expires_at)"
@@ -158,7 +158,7 @@ def lock_over(house: ApiHarness) -> None:
     house.execute("UPDATE login_throttles SET locked_until = now()")
 
 
-def test_n24_guesses_at_one_user(house: ApiHarness) -> None:
+def test_n24_wrong_passwords_for_one_user_are_throttled(house: ApiHarness) -> None:
     email, _ = newcomer(house)
     for _ in range(FREE_OF_USER):
         assert outcome(sign_in(house, email, WRONG)) == (401, "credentials_invalid")
@@ -175,12 +175,12 @@ def test_n24_guesses_at_one_user(house: ApiHarness) -> None:
     assert sign_in(house, email).status_code == 201
 
 
-def test_n24_an_unknown_user_is_throttled_alike(house: ApiHarness) -> None:
+def test_n24_unknown_user_is_throttled_alike(house: ApiHarness) -> None:
     answers = [sign_in(house, "ghost@example.com", WRONG) for _ in range(FREE_OF_USER + 1)]
     assert [answer.status_code for answer in answers] == [401] * FREE_OF_USER + [429]
 
 
-def test_n24_racing_guesses_count(house: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_n24_concurrent_attempts_are_counted(house: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     email, _ = newcomer(house)
     judged, verify = [], PasswordHasher.verify
 
@@ -194,7 +194,7 @@ def test_n24_racing_guesses_count(house: ApiHarness, monkeypatch: pytest.MonkeyP
     assert len(judged) == sum(answer.status_code == 401 for answer in answers) == FREE_OF_USER
 
 
-def test_n25_guesses_from_one_address(house: ApiHarness) -> None:
+def test_n25_attempts_from_one_address_are_throttled(house: ApiHarness) -> None:
     email, _ = newcomer(house)
     here, there = ({"environ_base": {"REMOTE_ADDR": address}} for address in ("198.51.100.1", "198.51.100.2"))
     assert outcome(sign_in(house, "u0@example.com", WRONG, **here)) == (401, "credentials_invalid")
@@ -207,7 +207,7 @@ def test_n25_guesses_from_one_address(house: ApiHarness) -> None:
     assert sign_in(house, email, **there).status_code == 201
 
 
-def test_who_signs_in_rightly_does_not_use_up_the_address(house: ApiHarness) -> None:
+def test_successful_sign_ins_do_not_throttle_the_address(house: ApiHarness) -> None:
     email, _ = newcomer(house)
     sign_in(house, "u0@example.com", WRONG)
     counted = "SELECT attempts, locked_until > now() FROM login_throttles WHERE subject = %s"
@@ -218,7 +218,7 @@ def test_who_signs_in_rightly_does_not_use_up_the_address(house: ApiHarness) -> 
 
 
 @pytest.mark.parametrize("name", ["token", "id", "user_id", "scopes", "expires_at", "hours"])
-def test_n16_mass_assignment(house: ApiHarness, name: str) -> None:
+def test_n16_unknown_members_are_refused(house: ApiHarness, name: str) -> None:
     with house.unchanged():
         body = {"email": "a@example.com", "password": PASSWORD, name: "x"}
         assert outcome(house.nobody().call("POST", "/v1/sessions", json=body)) == (422, "unknown_field")

@@ -18,7 +18,7 @@ def users(house: ApiHarness, email: str) -> list[str]:
     return house.execute("SELECT id::text FROM users WHERE lower(email) = lower(%s)", email)
 
 
-def test_a_client_signs_up(house: ApiHarness, rings: list[str | None]) -> None:
+def test_client_signs_up(house: ApiHarness, rings: list[str | None]) -> None:
     body = form(first_name="Ann", last_name="von Ash")
     answer = sign_up(house, body)
     shown = answer.get_json()
@@ -36,19 +36,19 @@ def test_a_client_signs_up(house: ApiHarness, rings: list[str | None]) -> None:
     assert rings == [answer.headers["Request-Id"]] * 2
 
 
-def test_a_merchant_signs_up(house: ApiHarness) -> None:
+def test_merchant_signs_up(house: ApiHarness) -> None:
     shown = sign_up(house, form("merchant", name="Ann's Café", url="https://café.example.com/shop?x=1")).get_json()
     assert (shown["role"], shown["name"], shown["first_name"]) == ("merchant", "Ann's Café", "Ann")
     assert shown["url"] == "https://café.example.com/shop?x=1"
 
 
-def test_the_longest_names_are_a_clients_name(house: ApiHarness) -> None:
+def test_longest_names_fit_into_client_name(house: ApiHarness) -> None:
     shown = sign_up(house, form(first_name="f" * 50, last_name="l" * 50)).get_json()
     assert shown["name"] == "f" * 50 + " " + "l" * 49
 
 
 @pytest.mark.parametrize("role", ["client", "merchant"])
-def test_every_member_is_required(house: ApiHarness, role: str) -> None:
+def test_sign_up_without_a_member_is_refused(house: ApiHarness, role: str) -> None:
     for name in form(role):
         body = {k: v for k, v in form(role).items() if k != name}
         path = "/v1/merchants" if role == "merchant" else "/v1/clients"
@@ -63,7 +63,7 @@ def test_every_member_is_required(house: ApiHarness, role: str) -> None:
     ["id", "role", "is_active", "email_confirmed", "email_confirmed_at", "welcomed_at", "password_hash", "created_at",
      "is_staff", "scopes", "balance", "name"],
 )  # fmt: skip
-def test_n16_mass_assignment(house: ApiHarness, name: str) -> None:
+def test_n16_unknown_members_are_refused(house: ApiHarness, name: str) -> None:
     with house.unchanged():
         answer = sign_up(house, {**form(), name: "ops"})
     assert outcome(answer) == (422, "unknown_field")
@@ -80,7 +80,7 @@ EMAILS = [
 
 
 @pytest.mark.parametrize("email", EMAILS, ids=range(len(EMAILS)))
-def test_what_is_no_email(house: ApiHarness, email: str) -> None:
+def test_invalid_email_is_refused(house: ApiHarness, email: str) -> None:
     with house.unchanged():
         assert outcome(sign_up(house, form(email=email))) == (422, "email_invalid")
 
@@ -94,7 +94,7 @@ NUMBERS = [
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=range(len(NUMBERS)))
-def test_what_is_no_phone_number(house: ApiHarness, number: str) -> None:
+def test_invalid_phone_number_is_refused(house: ApiHarness, number: str) -> None:
     with house.unchanged():
         assert outcome(sign_up(house, form(phone_number=number))) == (422, "phone_number_invalid")
 
@@ -107,12 +107,12 @@ URLS = [
 
 
 @pytest.mark.parametrize("url", URLS)
-def test_what_is_no_url(house: ApiHarness, url: str) -> None:
+def test_invalid_url_is_refused(house: ApiHarness, url: str) -> None:
     with house.unchanged():
         assert outcome(sign_up(house, form("merchant", url=url))) == (422, "invalid_value")
 
 
-def test_a_url_is_bounded(house: ApiHarness) -> None:
+def test_too_long_url_is_refused(house: ApiHarness) -> None:
     url = "https://shop.example.com/"
     assert outcome(sign_up(house, form("merchant", url=url + "x" * 200)))[1] == "text_too_long"
     assert sign_up(house, form("merchant", url=url + "x" * (200 - len(url)))).status_code == 201
@@ -124,12 +124,12 @@ def test_a_url_is_bounded(house: ApiHarness) -> None:
      ("a\u202eb", "text_invalid"), ("a\r\nb", "text_invalid"), ("\u3164", "invalid_value"),
      ("\u200b\u2060", "invalid_value"), ("\u0301", "invalid_value"), ("\u00a0\u2800", "invalid_value")],
 )  # fmt: skip
-def test_what_is_no_name(house: ApiHarness, name: str, code: str) -> None:
+def test_invalid_name_is_refused(house: ApiHarness, name: str, code: str) -> None:
     with house.unchanged():
         assert outcome(sign_up(house, form(last_name=name))) == (422, code)
 
 
-def test_n22_a_taken_address_in_whatever_case(house: ApiHarness) -> None:
+def test_n22_duplicate_address_in_any_case_is_refused(house: ApiHarness) -> None:
     body = form(email="Taken.Person@example.com")
     assert sign_up(house, body).status_code == 201
     for email in ("Taken.Person@example.com", "taken.person@EXAMPLE.com", "TAKEN.PERSON@example.com"):
@@ -139,14 +139,14 @@ def test_n22_a_taken_address_in_whatever_case(house: ApiHarness) -> None:
         assert outcome(sign_up(house, form("merchant", email=body["email"]))) == (409, "duplicate_email")
 
 
-def test_a_taken_phone_number_in_whatever_spelling(house: ApiHarness) -> None:
+def test_duplicate_phone_number_in_any_spelling_is_refused(house: ApiHarness) -> None:
     assert sign_up(house, form(phone_number="+1 (202) 555-0111")).status_code == 201
     for number in ("+12025550111", "+1 202.555.0111", "+1-202-555-0111"):
         with house.unchanged():
             assert outcome(sign_up(house, form(phone_number=number))) == (409, "duplicate_phone_number")
 
 
-def test_n49_twins_of_normalisation(house: ApiHarness) -> None:
+def test_n49_duplicates_after_normalisation_are_refused(house: ApiHarness) -> None:
     composed = "zo\u00eb@example.com"
     decomposed = unicodedata.normalize("NFD", composed)
     assert decomposed != composed
@@ -157,7 +157,7 @@ def test_n49_twins_of_normalisation(house: ApiHarness) -> None:
     assert sign_in(house, decomposed).status_code == sign_in(house, composed).status_code == 201
 
 
-def test_with_a_key_the_same_sign_up_again_answers_the_same(house: ApiHarness, rings: list[str | None]) -> None:
+def test_repeated_sign_up_with_key_is_replayed(house: ApiHarness, rings: list[str | None]) -> None:
     body = form()
     first = sign_up(house, body, "key-of-the-same")
     rings.clear()
@@ -173,14 +173,14 @@ def test_with_a_key_the_same_sign_up_again_answers_the_same(house: ApiHarness, r
 @pytest.mark.parametrize(
     "change", [{"password": PASSWORD + "!"}, {"first_name": "Bob"}, {"phone_number": "+12025550199"}]
 )
-def test_n58_the_same_key_with_anything_else(house: ApiHarness, change: dict[str, str]) -> None:
+def test_n58_key_reused_for_another_sign_up_is_refused(house: ApiHarness, change: dict[str, str]) -> None:
     body = form()
     sign_up(house, body, "key-of-another")
     with house.unchanged():
         assert outcome(sign_up(house, {**body, **change}, "key-of-another")) == (422, "idempotency_key_reused")
 
 
-def test_another_key_or_none_meets_the_taken_address(house: ApiHarness) -> None:
+def test_repeated_sign_up_without_its_key_is_refused(house: ApiHarness) -> None:
     body = form()
     sign_up(house, body, "key-one-of-two")
     with house.unchanged():
@@ -188,7 +188,7 @@ def test_another_key_or_none_meets_the_taken_address(house: ApiHarness) -> None:
         assert outcome(sign_up(house, body)) == (409, "duplicate_email")
 
 
-def test_n57_the_same_key_is_another_users_own(house: ApiHarness) -> None:
+def test_n57_same_key_of_another_user_is_independent(house: ApiHarness) -> None:
     bodies = [form(), form()]
     first, second = (sign_up(house, body, "key-of-everybody") for body in bodies)
     assert first.status_code == second.status_code == 201
@@ -196,7 +196,7 @@ def test_n57_the_same_key_is_another_users_own(house: ApiHarness) -> None:
     assert "Idempotent-Replayed" not in second.headers
 
 
-def test_the_key_of_a_sign_up_is_spent_for_its_user(house: ApiHarness) -> None:
+def test_sign_up_key_cannot_be_reused_for_a_payment(house: ApiHarness) -> None:
     body = form("merchant")
     sign_up(house, body, "key-that-is-spent")
     token = sign_in(house, body["email"]).get_json()["token"]
@@ -206,13 +206,13 @@ def test_the_key_of_a_sign_up_is_spent_for_its_user(house: ApiHarness) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256, "k\u00e9y", "a b"])
-def test_n60_malformed_keys(house: ApiHarness, key: str) -> None:
+def test_n60_malformed_key_is_refused(house: ApiHarness, key: str) -> None:
     with house.unchanged():
         answer = house.nobody().call("POST", "/v1/clients", json=form(), headers={"Idempotency-Key": key})
     assert outcome(answer) == (400, "idempotency_key_invalid")
 
 
-def test_no_fast_hash_of_a_password_is_kept(house: ApiHarness) -> None:
+def test_fingerprint_excludes_the_password(house: ApiHarness) -> None:
     bodies = [form(), form()]
     for body, password in zip(bodies, (PASSWORD, PASSWORD + "!"), strict=True):
         body |= {"email": bodies[0]["email"], "phone_number": bodies[0]["phone_number"], "password": password}
@@ -223,7 +223,7 @@ def test_no_fast_hash_of_a_password_is_kept(house: ApiHarness) -> None:
     assert house.execute("SELECT fingerprint FROM idempotency_keys WHERE user_id = %s", other) == [kept]
 
 
-def test_twenty_equal_sign_ups_with_a_key_make_one_user(house: ApiHarness) -> None:
+def test_concurrent_sign_ups_with_key_create_one_user(house: ApiHarness) -> None:
     body = form()
     answers = at_once(20, lambda _: sign_up(house, body, "key-of-twenty"))
     assert [answer.status_code for answer in answers] == [201] * 20
@@ -234,7 +234,7 @@ def test_twenty_equal_sign_ups_with_a_key_make_one_user(house: ApiHarness) -> No
     assert house.execute("SELECT count(*) FROM confirmations WHERE user_id = %s", id) == [1]
 
 
-def test_twenty_equal_sign_ups_without_a_key_make_one_user(house: ApiHarness) -> None:
+def test_concurrent_sign_ups_without_key_create_one_user(house: ApiHarness) -> None:
     body = form()
     answers = at_once(20, lambda _: sign_up(house, body))
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 19
@@ -242,7 +242,7 @@ def test_twenty_equal_sign_ups_without_a_key_make_one_user(house: ApiHarness) ->
     assert len(users(house, body["email"])) == 1
 
 
-def test_n22_sign_ups_are_throttled_per_address(fresh_database: Database) -> None:
+def test_n22_sign_ups_are_limited_per_address(fresh_database: Database) -> None:
     throttled = ApiHarness(fresh_database, sign_up_limit="3 per hour")
     body = form()
     answers = [sign_up(throttled, body) for _ in range(5)]

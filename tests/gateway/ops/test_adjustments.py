@@ -74,7 +74,7 @@ def internal(house: ApiHarness) -> int:
     return int(balance)
 
 
-def test_a_wallet_is_named_by_its_token_or_its_accounts_id(
+def test_adjustment_names_wallet_by_token_or_account_id(
     house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str
 ) -> None:
     by_id = proposal(ops, client)
@@ -101,7 +101,7 @@ def test_a_wallet_is_named_by_its_token_or_its_accounts_id(
 
 
 @pytest.mark.parametrize(("direction", "balance", "moved"), [("credit", "14.00", -400), ("debit", "6.00", 400)])
-def test_two_people_put_a_balance_right(
+def test_approved_adjustment_changes_balance(
     house: ApiHarness,
     ops: ApiUser,
     chief: ApiUser,
@@ -129,14 +129,16 @@ def test_two_people_put_a_balance_right(
         assert wallet == (purse if reader is client else None)
 
 
-def test_nobody_approves_their_own(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
+def test_own_adjustment_cannot_be_approved(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     id = proposed(ops, client)
     with house.unchanged():
         answer = approve(ops, id)
     assert (answer.status_code, answer.get_json()["code"]) == (409, "own_adjustment")
 
 
-def test_an_approval_counts_once(house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str) -> None:
+def test_repeated_approval_moves_money_once(
+    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str
+) -> None:
     id, third = proposed(ops, client), house.person("ops")
     first = approve(chief, id).get_json()
     with house.unchanged():
@@ -147,7 +149,7 @@ def test_an_approval_counts_once(house: ApiHarness, ops: ApiUser, chief: ApiUser
     assert client.balance(purse) == "14.00"
 
 
-def test_of_approvals_at_once_one_moves_money(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
+def test_concurrent_approvals_move_money_once(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     id, together = proposed(ops, client), threading.Barrier(AT_ONCE)
     people = [house.person("ops") for _ in range(AT_ONCE)]
 
@@ -162,7 +164,7 @@ def test_of_approvals_at_once_one_moves_money(house: ApiHarness, ops: ApiUser, c
 
 
 @pytest.mark.parametrize("who", ["ops", "chief"])
-def test_a_rejection_is_final(
+def test_rejected_adjustment_cannot_be_approved(
     house: ApiHarness,
     ops: ApiUser,
     chief: ApiUser,
@@ -185,7 +187,7 @@ def test_a_rejection_is_final(
     assert client.balance(purse) == "10.00"
 
 
-def test_what_is_approved_is_not_rejected(
+def test_approved_adjustment_cannot_be_rejected(
     house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str
 ) -> None:
     id = proposed(ops, client)
@@ -196,7 +198,7 @@ def test_what_is_approved_is_not_rejected(
 
 
 @pytest.mark.parametrize("attempt", range(5))
-def test_of_approval_and_rejection_at_once_one_wins(
+def test_concurrent_approval_and_rejection_one_succeeds(
     house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, attempt: int
 ) -> None:
     id, together = proposed(ops, client), threading.Barrier(AT_ONCE)
@@ -217,7 +219,7 @@ def test_of_approval_and_rejection_at_once_one_wins(
 
 
 @pytest.mark.parametrize("members", [{"reason": None}, {"reason": ""}, {"reason": "x" * 501}, {"state": "proposed"}])
-def test_a_rejection_says_why(
+def test_rejection_without_reason_is_refused(
     house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, members: dict[str, Any]
 ) -> None:
     id = proposed(ops, client)
@@ -225,7 +227,7 @@ def test_a_rejection_says_why(
         assert reject(ops, id, **members).status_code == 422
 
 
-def test_one_key_one_proposal(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
+def test_proposal_with_same_key_is_replayed(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     body, key = proposal(ops, client), secrets.token_hex(8)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = list(pool.map(lambda _: ops.order(PATH, body, key), range(AT_ONCE)))
@@ -238,7 +240,7 @@ def test_one_key_one_proposal(house: ApiHarness, ops: ApiUser, client: ApiUser, 
     assert ops.order("/v1/deposits", deposit, key).get_json()["code"] == "idempotency_key_reused"
 
 
-def test_a_debit_that_the_wallet_cannot_bear(
+def test_debit_above_balance_fails(
     house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str
 ) -> None:
     told = approve(chief, proposed(ops, client, direction="debit", amount="10.01")).get_json()
@@ -247,7 +249,9 @@ def test_a_debit_that_the_wallet_cannot_bear(
     assert client.balance(purse) == "10.00"
 
 
-def test_all_deeds_are_audited(house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str) -> None:
+def test_proposals_and_decisions_are_audited(
+    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str
+) -> None:
     id = proposed(ops, client)
     approve(chief, id, reason="Seen")
     lines = house.execute("SELECT to_jsonb(l) FROM audit_log l WHERE target = %s ORDER BY id", id)
@@ -263,7 +267,9 @@ def test_all_deeds_are_audited(house: ApiHarness, ops: ApiUser, chief: ApiUser, 
     assert (line["before"]["state"], line["after"]["state"]) == ("proposed", "rejected")
 
 
-def test_the_list(house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str) -> None:
+def test_adjustments_are_listed_and_filtered(
+    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str
+) -> None:
     zeroth, first, second = (proposed(ops, client) for _ in range(3))
     approve(chief, first)
     reject(chief, zeroth)
@@ -283,7 +289,9 @@ def test_the_list(house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUs
 
 
 @pytest.mark.parametrize("role", ["client", "merchant", "auditor"])
-def test_only_ops_propose_and_decide(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, role: str) -> None:
+def test_adjustments_need_the_ops_scope(
+    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, role: str
+) -> None:
     person, body, id = house.person(role), proposal(ops, client), proposed(ops, client)
     with house.unchanged():
         assert person.order(PATH, body).status_code == 403
@@ -309,7 +317,7 @@ def test_only_ops_propose_and_decide(house: ApiHarness, ops: ApiUser, client: Ap
         ({"approved_by": str(uuids.uuid7())}, 422, "unknown_field"),
     ],
 )
-def test_what_is_no_proposal(
+def test_invalid_proposal_is_refused(
     house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, members: dict[str, Any], status: int, code: str
 ) -> None:
     body = proposal(ops, client, **members)
@@ -318,19 +326,19 @@ def test_what_is_no_proposal(
     assert (answer.status_code, answer.get_json()["code"]) == (status, code)
 
 
-def test_a_technical_account_is_nobodys_to_adjust(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
+def test_technical_account_cannot_be_adjusted(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     [wire] = house.execute("SELECT id::text FROM accounts WHERE code = 'wire' AND currency = 'EUR'")
     assert ops.order(PATH, proposal(ops, client, account=wire)).status_code == 404
 
 
 @pytest.mark.parametrize("id", ["x", "%00", str(uuids.uuid7())], ids=["word", "null", "unknown"])
-def test_what_was_never_proposed(house: ApiHarness, chief: ApiUser, id: str) -> None:
+def test_unknown_adjustment_is_not_found(house: ApiHarness, chief: ApiUser, id: str) -> None:
     with house.unchanged():
         assert approve(chief, id).status_code == 404
         assert reject(chief, id).status_code == 404
 
 
-def test_a_payment_that_nobody_agreed_on_is_refused_by_the_worker(
+def test_worker_fails_adjustment_payment_without_approval(
     house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str
 ) -> None:
     """What a taken gateway might insert: an adjustment of its own, or a second one by an approval that is known."""
@@ -346,6 +354,6 @@ def test_a_payment_that_nobody_agreed_on_is_refused_by_the_worker(
     assert client.balance(purse) == "14.00"
 
 
-def test_the_books_are_in_order_after_all_this(house: ApiHarness) -> None:
+def test_ledger_invariants_hold_after_adjustments(house: ApiHarness) -> None:
     with house.worker.connect() as connection:
         assert violations(connection) == []

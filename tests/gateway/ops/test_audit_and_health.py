@@ -51,7 +51,7 @@ def commands(house: ApiHarness, id: str) -> list[str | None]:
     return house.execute("SELECT outcome FROM commands WHERE payment_id = %s ORDER BY id", id)
 
 
-def test_stuck_and_parked_payments_are_shown(house: ApiHarness, client: ApiUser, ops: ApiUser, parked: str) -> None:
+def test_stuck_and_parked_payments_are_listed(house: ApiHarness, client: ApiUser, ops: ApiUser, parked: str) -> None:
     waiting = order(client, client.wallet(), "2.50")
     rows = {
         which: {row["id"]: row for row in ops.get(f"/v1/ops/payments?{which}&limit=100").get_json()["data"]}
@@ -71,7 +71,7 @@ def test_stuck_and_parked_payments_are_shown(house: ApiHarness, client: ApiUser,
     assert waiting not in {row["id"] for row in ops.get("/v1/ops/payments?stuck=0&limit=100").get_json()["data"]}
 
 
-def test_withdrawals_that_the_bank_has_not_ended_are_shown(house: ApiHarness, client: ApiUser, ops: ApiUser) -> None:
+def test_undecided_withdrawals_are_listed(house: ApiHarness, client: ApiUser, ops: ApiUser) -> None:
     order = {"wallet": client.wallet("5.00"), "amount": "2.00", "currency": "EUR", "name": "Ann Example"}
     id = client.order("/v1/withdrawals", {**order, "iban": "DE89370400440532013000"}).get_json()["id"]
     house.post_payments()
@@ -90,7 +90,7 @@ def test_withdrawals_that_the_bank_has_not_ended_are_shown(house: ApiHarness, cl
     assert ops.call("POST", "/v1/ops/payments/retry", json=many).get_json()["code"] == "unknown_field"
 
 
-def test_the_list_is_narrowed_by_type_and_currency(house: ApiHarness, client: ApiUser, ops: ApiUser) -> None:
+def test_stuck_payments_are_filtered_by_type_and_currency(house: ApiHarness, client: ApiUser, ops: ApiUser) -> None:
     source, target = client.wallet(), client.wallet()
     yen = client.wallet(currency="JPY")
     deposit = order(client, source)
@@ -122,12 +122,12 @@ def test_the_list_is_narrowed_by_type_and_currency(house: ApiHarness, client: Ap
      "?undecided=1", "?undecided=false", "?undecided=true&parked=true", "?undecided=true&stuck=1",
      "?stuck=1&type=refund2", "?stuck=1&type="],
 )  # fmt: skip
-def test_exactly_one_of_stuck_parked_and_undecided(ops: ApiUser, query: str) -> None:
+def test_list_needs_exactly_one_of_stuck_parked_undecided(ops: ApiUser, query: str) -> None:
     answer = ops.get(f"/v1/ops/payments{query}")
     assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid_value")
 
 
-def test_a_retry_is_a_wish_that_the_worker_decides(
+def test_retry_is_a_command_that_the_worker_decides(
     house: ApiHarness, client: ApiUser, ops: ApiUser, parked: str, rings: list
 ) -> None:
     before = house.execute("SELECT to_jsonb(p) FROM payments p WHERE id = %s", parked)
@@ -145,7 +145,7 @@ def test_a_retry_is_a_wish_that_the_worker_decides(
     assert client.get(f"/v1/payments/{parked}").get_json()["state"] == "COMPLETED"
 
 
-def test_what_was_done_is_in_the_audit_log(house: ApiHarness, ops: ApiUser, parked: str) -> None:
+def test_retry_is_audited(house: ApiHarness, ops: ApiUser, parked: str) -> None:
     request_id = retry(ops, parked).headers["Request-Id"]
     house.post_payments()
     auditor = house.person("auditor")
@@ -159,14 +159,14 @@ def test_what_was_done_is_in_the_audit_log(house: ApiHarness, ops: ApiUser, park
     assert line["written_by"] == "payments_worker"
 
 
-def test_a_second_retry_while_one_is_open_is_the_same_wish(house: ApiHarness, ops: ApiUser, parked: str) -> None:
+def test_second_retry_while_one_is_open_adds_none(house: ApiHarness, ops: ApiUser, parked: str) -> None:
     assert [retry(ops, parked).status_code for _ in range(3)] == [202] * 3
     assert commands(house, parked) == [None]
     house.post_payments()
     assert commands(house, parked) == ["done"]
 
 
-def test_a_payment_that_became_final_meanwhile_refuses_the_wish(
+def test_retry_of_payment_final_meanwhile_is_refused_by_worker(
     house: ApiHarness, client: ApiUser, ops: ApiUser
 ) -> None:
     id = order(client, client.wallet())
@@ -179,7 +179,7 @@ def test_a_payment_that_became_final_meanwhile_refuses_the_wish(
 
 
 @pytest.mark.parametrize("state", ["COMPLETED", "FAILED"])
-def test_a_final_payment_is_not_retried(
+def test_retry_of_final_payment_is_refused(
     house: ApiHarness, client: ApiUser, stranger: ApiUser, ops: ApiUser, state: str, rings: list
 ) -> None:
     wallet = client.wallet("5.00")
@@ -195,7 +195,7 @@ def test_a_final_payment_is_not_retried(
 
 
 @pytest.mark.parametrize("id", [UNKNOWN, "1", "%27", "x" * 200, "1%20OR%201=1"])
-def test_n10_n52_there_is_no_such_payment(house: ApiHarness, ops: ApiUser, id: str) -> None:
+def test_n10_n52_unknown_payment_is_not_found(house: ApiHarness, ops: ApiUser, id: str) -> None:
     with house.unchanged():
         answer = retry(ops, id)
     assert (answer.status_code, answer.get_json()["code"]) == (404, "not_found")
@@ -216,7 +216,7 @@ def test_n10_n52_there_is_no_such_payment(house: ApiHarness, ops: ApiUser, id: s
         ([], "invalid_type"),
     ],
 )
-def test_n16_a_retry_says_why_and_nothing_else(
+def test_n16_retry_needs_a_reason_and_nothing_else(
     house: ApiHarness, ops: ApiUser, parked: str, body: Any, code: str
 ) -> None:
     with house.unchanged():
@@ -225,7 +225,7 @@ def test_n16_a_retry_says_why_and_nothing_else(
 
 
 @pytest.mark.parametrize("role", ["client", "merchant", "auditor"])
-def test_n05_n14_only_ops_retry(house: ApiHarness, client: ApiUser, parked: str, role: str) -> None:
+def test_n05_n14_retry_needs_ops(house: ApiHarness, client: ApiUser, parked: str, role: str) -> None:
     person = client if role == "client" else house.person(role)
     with house.unchanged():
         many = {"filter": {"parked": True}, "dry_run": False, **REASON}
@@ -233,7 +233,7 @@ def test_n05_n14_only_ops_retry(house: ApiHarness, client: ApiUser, parked: str,
     assert [(a.status_code, a.get_json()["code"]) for a in answers] == [(403, "scope_missing")] * 2
 
 
-def test_n14_a_token_without_the_scope(house: ApiHarness, parked: str) -> None:
+def test_n14_retry_without_the_scope_is_refused(house: ApiHarness, parked: str) -> None:
     reader = house.person("ops", scopes=["ops:read"])
     assert reader.get("/v1/ops/payments?parked=true").status_code == 200
     with house.unchanged():

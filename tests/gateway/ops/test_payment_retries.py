@@ -36,7 +36,7 @@ def crowd(fresh_database: Database) -> Crowd:
     return Crowd(fresh_database)
 
 
-def test_a_dry_run_only_says_which(crowd: Crowd, rings: list) -> None:
+def test_dry_run_retries_nothing(crowd: Crowd, rings: list) -> None:
     rings.clear()
     with crowd.house.unchanged():
         unasked = retry_many(crowd.ops, {"parked": True})
@@ -53,7 +53,7 @@ def test_a_dry_run_only_says_which(crowd: Crowd, rings: list) -> None:
     assert rings == []
 
 
-def test_many_are_retried_the_oldest_first(crowd: Crowd, rings: list) -> None:
+def test_many_retries_start_with_the_oldest(crowd: Crowd, rings: list) -> None:
     rings.clear()
     answer = retry_many(crowd.ops, {"parked": True, "limit": 4}, dry_run=False)
     assert answer.status_code == 202
@@ -68,7 +68,7 @@ def test_many_are_retried_the_oldest_first(crowd: Crowd, rings: list) -> None:
     assert {line["reason"] for line in lines} == {REASON["reason"]}
 
 
-def test_many_retried_twice_are_one_wish_each(crowd: Crowd) -> None:
+def test_repeated_retry_of_many_adds_one_command_each(crowd: Crowd) -> None:
     answers = [retry_many(crowd.ops, {"parked": True}, dry_run=False) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [202, 202]
     assert crowd.house.execute("SELECT count(*) FROM commands") == [5]
@@ -100,7 +100,7 @@ def test_many_retried_twice_are_one_wish_each(crowd: Crowd) -> None:
         ({"user": "x"}, "unknown_field", "/user"),
     ],
 )
-def test_n16_a_filter_that_is_none(house: ApiHarness, change: dict, code: str, pointer: str) -> None:
+def test_n16_invalid_retry_filter_is_refused(house: ApiHarness, change: dict, code: str, pointer: str) -> None:
     body = {"filter": {"parked": True}, "dry_run": False, **REASON, **change}
     ops = house.person("ops")
     with house.unchanged():
@@ -110,12 +110,12 @@ def test_n16_a_filter_that_is_none(house: ApiHarness, change: dict, code: str, p
 
 
 @pytest.mark.parametrize("body", [{"filter": {"parked": True}}, REASON])
-def test_a_filter_and_a_reason_are_required(house: ApiHarness, body: dict) -> None:
+def test_retry_of_many_needs_filter_and_reason(house: ApiHarness, body: dict) -> None:
     answer = house.person("ops").call("POST", "/v1/ops/payments/retry", json=body)
     assert (answer.status_code, answer.get_json()["code"]) == (422, "required")
 
 
-def test_parked_payments_in_pages(crowd: Crowd) -> None:
+def test_parked_payments_are_listed_in_pages(crowd: Crowd) -> None:
     def page(query: str) -> Any:
         return crowd.ops.get(f"/v1/ops/payments?parked=true&{query}").get_json()
 

@@ -39,7 +39,7 @@ def email(person: ApiUser) -> str:
     return f"{person.id}@example.com"
 
 
-def test_a_user_is_shown_without_what_proves_who_he_is(ops: ApiUser, client: ApiUser) -> None:
+def test_user_is_shown_without_credentials(ops: ApiUser, client: ApiUser) -> None:
     answer = ops.get(f"/v1/ops/users/{client.id}")
     shown = answer.get_json()
     assert (answer.status_code, shown.keys()) == (200, USER)
@@ -63,9 +63,7 @@ def test_users_are_filtered(ops: ApiUser, client: ApiUser, merchant: ApiUser) ->
     assert ids(f"email={email(client)}") == set()
 
 
-def test_a_deactivated_user_is_out_within_a_second_in_every_process(
-    house: ApiHarness, ops: ApiUser, client: ApiUser
-) -> None:
+def test_deactivated_user_is_refused_everywhere_in_a_second(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
     elsewhere = ApiUser(ApiHarness(house.database), client.id, client.token)
     assert [who.get("/v1/wallets").status_code for who in (client, elsewhere)] == [200, 200]
     answer = change(ops, client.id, OFF)
@@ -77,7 +75,7 @@ def test_a_deactivated_user_is_out_within_a_second_in_every_process(
     assert [who.get("/v1/wallets").status_code for who in (client, elsewhere)] == [200, 200]
 
 
-def test_who_was_let_in_or_out_is_audited_with_the_reason(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
+def test_activation_is_audited_with_reason(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
     ids = [change(ops, client.id, body).headers["Request-Id"] for body in (OFF, OFF, ON, ON)]
     [token_id] = house.execute("SELECT id::text FROM tokens WHERE user_id = %s", ops.id)
     on, off = rows(house.person("auditor"), f"audit?target={client.id}")
@@ -90,7 +88,7 @@ def test_who_was_let_in_or_out_is_audited_with_the_reason(house: ApiHarness, ops
         assert line["written_by"] == "payments_gateway"
 
 
-def test_n20_nobody_deactivates_himself(house: ApiHarness, ops: ApiUser) -> None:
+def test_n20_own_user_cannot_be_deactivated(house: ApiHarness, ops: ApiUser) -> None:
     with house.unchanged():
         answer = change(ops, ops.id, OFF)
     assert (answer.status_code, answer.get_json()["code"]) == (409, "own_user")
@@ -107,13 +105,13 @@ def test_n14_only_ops_change_users(house: ApiHarness, client: ApiUser, role: str
 
 
 @pytest.mark.parametrize("path", ["payments?stuck=1", "users", "accounts", "audit", f"users/{UNKNOWN}"])
-def test_n14_customers_look_at_nothing_of_ops(house: ApiHarness, client: ApiUser, merchant: ApiUser, path: str) -> None:
+def test_n14_customers_cannot_read_ops_routes(house: ApiHarness, client: ApiUser, merchant: ApiUser, path: str) -> None:
     for person, status in ((client, 403), (merchant, 403), (house.nobody(), 401)):
         assert person.get(f"/v1/ops/{path}").status_code == status
 
 
 @pytest.mark.parametrize("id", [UNKNOWN, "1", "%27", "1%20OR%201=1", "%00", "me"])
-def test_n10_n52_there_is_no_such_user(house: ApiHarness, ops: ApiUser, id: str) -> None:
+def test_n10_n52_unknown_user_is_not_found(house: ApiHarness, ops: ApiUser, id: str) -> None:
     with house.unchanged():
         assert change(ops, id, OFF).status_code == ops.get(f"/v1/ops/users/{id}").status_code == 404
 
@@ -134,7 +132,7 @@ def test_n10_n52_there_is_no_such_user(house: ApiHarness, ops: ApiUser, id: str)
         ({**OFF, "email_confirmed": True}, "unknown_field"),
     ],
 )
-def test_n16_n17_what_is_not_for_ops_to_set(
+def test_n16_n17_ops_cannot_set_other_members(
     house: ApiHarness, ops: ApiUser, client: ApiUser, body: Any, code: str
 ) -> None:
     with house.unchanged():
@@ -142,7 +140,7 @@ def test_n16_n17_what_is_not_for_ops_to_set(
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
 
-def test_everybodys_wallets_are_shown_without_tokens(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
+def test_wallets_of_all_users_are_listed_without_tokens(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
     wallet, other = client.wallet("7.00"), client.wallet(currency="USD")
     answer = ops.get(f"/v1/ops/accounts?owner={client.id}")
     dollars, euros = answer.get_json()["data"]
@@ -159,7 +157,7 @@ def test_everybodys_wallets_are_shown_without_tokens(house: ApiHarness, ops: Api
     assert rows(ops, f"accounts?owner={UNKNOWN}") == []
 
 
-def test_the_audit_log_is_filtered_newest_first(ops: ApiUser, client: ApiUser, stranger: ApiUser) -> None:
+def test_audit_log_is_filtered_newest_first(ops: ApiUser, client: ApiUser, stranger: ApiUser) -> None:
     for who in (client, stranger):
         change(ops, who.id, OFF)
     change(ops, client.id, ON)
@@ -195,7 +193,7 @@ def listed(house: ApiHarness, ops: ApiUser) -> ApiUser:
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_n54_limits(listed: ApiUser, name: str) -> None:
+def test_n54_invalid_limit_is_refused(listed: ApiUser, name: str) -> None:
     path = f"/v1/ops/{name}?{LISTS[name]}"
     assert len(listed.get(f"{path}&limit=1").get_json()["data"]) == 1
     for limit in ("0", "-1", "101", "1000000000", "1e2", "", "NaN"):
@@ -204,7 +202,7 @@ def test_n54_limits(listed: ApiUser, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_n55_cursors_that_were_not_given(house: ApiHarness, listed: ApiUser, name: str) -> None:
+def test_n55_foreign_cursor_is_refused(house: ApiHarness, listed: ApiUser, name: str) -> None:
     path = f"/v1/ops/{name}?{LISTS[name]}&limit=1"
     cursor = listed.get(path).get_json()["next_cursor"]
     assert listed.get(f"{path}&cursor={cursor}").status_code == 200
@@ -232,7 +230,7 @@ def test_n55_cursors_that_were_not_given(house: ApiHarness, listed: ApiUser, nam
 @pytest.mark.parametrize(
     "query", ["sort=email", "sort=id;DROP TABLE users", "offset=1", "order_by=1", "role[]=x", "%00=1", "password=x"]
 )
-def test_n50_n53_unknown_parameters(ops: ApiUser, name: str, query: str) -> None:
+def test_n50_n53_unknown_parameter_is_refused(ops: ApiUser, name: str, query: str) -> None:
     answer = ops.get(f"/v1/ops/{name}?{LISTS[name]}&{query}")
     assert (answer.status_code, answer.get_json()["code"]) == (422, "unknown_parameter")
 
@@ -257,7 +255,7 @@ def test_n50_n53_unknown_parameters(ops: ApiUser, name: str, query: str) -> None
         (f"audit?action={'a' * 256}", "text_too_long"),
     ],
 )
-def test_n52_n56_values_that_are_none(ops: ApiUser, query: str, code: str) -> None:
+def test_n52_n56_invalid_filter_value_is_refused(ops: ApiUser, query: str, code: str) -> None:
     answer = ops.get(f"/v1/ops/{query}")
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
@@ -267,5 +265,5 @@ def test_n52_n56_values_that_are_none(ops: ApiUser, query: str, code: str) -> No
     ["users?email=%25", "users?email=%27 OR 1=1--", "users?email=_@example.com", "audit?target=%27;--",
      "audit?actor=%25", "audit?action=users.*"],
 )  # fmt: skip
-def test_n52_n56_metacharacters_mean_themselves(listed: ApiUser, query: str) -> None:
+def test_n52_n56_metacharacters_are_literal(listed: ApiUser, query: str) -> None:
     assert rows(listed, query) == []

@@ -110,7 +110,7 @@ def match(person: ApiUser, id: str, line: object, payment: str, reason: str = "S
 # Verdicts
 
 
-def test_each_verdict(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
+def test_lines_get_each_verdict(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     same, other, waiting, refused = (withdraw(house, client, purse) for _ in range(4))
     for id in (same, other):
         answered(house, id)
@@ -136,7 +136,7 @@ def test_each_verdict(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: s
     assert counts == {"matched": 1, "mismatched": 5, "missing_here": 2, "missing_there": len(lines) - 8}
 
 
-def test_money_does_not_move(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
+def test_reconciliation_moves_no_money(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     id = paid(house, client, purse)
     kept = ("payments", "operations", "accounts", "commands", "events")
     before = {table: digest for table, digest in house.tables().items() if table in kept}
@@ -145,7 +145,7 @@ def test_money_does_not_move(house: ApiHarness, ops: ApiUser, client: ApiUser, p
     assert before == {table: digest for table, digest in house.tables().items() if table in kept}
 
 
-def test_what_arrives_is_what_the_bank_books(fresh_database: Database, postgres: Any) -> None:
+def test_withdrawal_is_compared_without_its_commission(fresh_database: Database, postgres: Any) -> None:
     house = ApiHarness(fresh_database)
     costing(
         postgres, fresh_database.owner.rpartition("/")[2].partition("?")[0], "withdrawal", currency="EUR", fixed=100
@@ -157,13 +157,15 @@ def test_what_arrives_is_what_the_bank_books(fresh_database: Database, postgres:
     assert verdicts(lines) == [("matched", None, id)]
 
 
-def test_without_our_id_the_banks_reference_tells(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
+def test_line_without_end_to_end_id_matches_by_bank_reference(
+    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str
+) -> None:
     id = paid(house, client, purse, reference='B"{1,\\')
     lines = judged(ops, table(row(bank_reference='B"{1,\\'), row(str(uuid4()), bank_reference="B2")))[1]
     assert verdicts(lines)[:2] == [("matched", None, id), ("missing_here", None, None)]
 
 
-def test_an_instruction_without_its_payment_is_nothing_that_is_known(house: ApiHarness, ops: ApiUser) -> None:
+def test_payout_without_payment_is_missing_here(house: ApiHarness, ops: ApiUser) -> None:
     detached = str(uuid4())
     whom = payout.Counterparty("DE89370400440532013000", "Bob")
     with transaction(house.gateway) as connection:
@@ -172,7 +174,7 @@ def test_an_instruction_without_its_payment_is_nothing_that_is_known(house: ApiH
     assert verdicts(lines) == [("missing_here", None, None)]
 
 
-def test_returns(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
+def test_returns_are_reconciled(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     id = paid(house, client, purse)
     part, rest = returned(house, id, 400, "R1"), returned(house, id, 600, "R2")
     late = returned(house, paid(house, client, purse, "3.00", "B3"), 300, "R3")
@@ -188,14 +190,14 @@ def test_returns(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -
     assert {line["verdict"] for line in lines[4:]} <= {"missing_there"}
 
 
-def test_a_return_that_the_bank_did_not_book(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
+def test_unbooked_return_is_missing_there(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     id = paid(house, client, purse)
     back = returned(house, id, 1000, uuid4().hex)
     lines = judged(ops, table(row(id), day=today(house)))[1]
     assert ("missing_there", None, back) in verdicts(lines)
 
 
-def test_what_an_earlier_statement_booked_is_not_missing(
+def test_payment_in_earlier_statement_is_not_missing(
     house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str
 ) -> None:
     id = paid(house, client, purse)
@@ -208,7 +210,7 @@ def test_what_an_earlier_statement_booked_is_not_missing(
     ("reference", "verdict"),
     [("B1", ("matched", None)), ("", ("matched", None)), ("B2", ("mismatched", "duplicate"))],
 )
-def test_a_booking_in_a_second_statement(
+def test_second_booking_gets_verdict_by_bank_reference(
     house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, reference: str, verdict: tuple[str, str | None]
 ) -> None:
     id = paid(house, client, purse)
@@ -218,7 +220,7 @@ def test_a_booking_in_a_second_statement(
 
 
 @pytest.mark.parametrize("days", [-1, 1])
-def test_what_was_paid_on_other_days_is_not_missing(
+def test_payment_of_other_days_is_not_missing(
     house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, days: int
 ) -> None:
     id = paid(house, client, purse)
@@ -226,15 +228,13 @@ def test_what_was_paid_on_other_days_is_not_missing(
     assert id not in {line["payment"] for line in judged(ops, table(row(), day=day))[1]}
 
 
-def test_what_was_paid_in_another_currency_is_not_missing(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str
-) -> None:
+def test_payment_in_other_currency_is_not_missing(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     id = paid(house, client, purse)
     assert id not in {line["payment"] for line in judged(ops, table(row(currency="USD"), day=today(house)))[1]}
     assert id in {line["payment"] for line in judged(ops, table(row(), day=today(house)))[1]}
 
 
-def test_many_lines_are_judged_in_turns(
+def test_many_lines_are_compared_in_batches(
     house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciliation, "ROWS_AT_ONCE", 2)
@@ -246,7 +246,7 @@ def test_many_lines_are_judged_in_turns(
     assert [line["payment"] for line in lines[5:]][-5:] == missing, "in the order of the bank's answers"
 
 
-def test_a_statement_of_another_account(
+def test_statement_with_too_many_missing_payments_is_refused(
     house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciliation, "MISSING_THERE_MAX", 1)
@@ -261,7 +261,7 @@ def test_a_statement_of_another_account(
 
 
 @pytest.mark.parametrize("media_type", ["application/xml", "text/xml", "application/xml; charset=utf-8"])
-def test_a_camt(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, media_type: str) -> None:
+def test_camt053_is_parsed(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, media_type: str) -> None:
     id, other = paid(house, client, purse, "10.00"), paid(house, client, purse, "5.50")
     back = returned(house, other, 550, uuid4().hex)
     entries = [
@@ -280,13 +280,15 @@ def test_a_camt(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, me
     ]
 
 
-def test_an_empty_day_shows_what_is_missing(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
+def test_statement_of_empty_day_shows_missing_payments(
+    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str
+) -> None:
     id, day = paid(house, client, purse), today(house)
     days = f"<FrToDt><FrDtTm>{day}T00:00:00</FrDtTm><ToDtTm>{day}T23:59:59</ToDtTm></FrToDt>"
     assert ("missing_there", None, id) in verdicts(judged(ops, camt(days=days), "application/xml")[1])
 
 
-def test_one_odd_entry_is_set_aside_with_its_place(
+def test_invalid_entry_is_set_aside_with_its_pointer(
     house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str
 ) -> None:
     id = paid(house, client, purse)
@@ -312,16 +314,14 @@ def batch(amount: str, transactions: str) -> str:
     return entry("DBIT", amount).replace("<TxDtls><Refs></Refs></TxDtls>", transactions)
 
 
-def test_a_charge_on_top_is_a_line_that_is_missing_here(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str
-) -> None:
+def test_amount_above_the_parts_is_missing_here(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     id = paid(house, client, purse, "15.00")
     _, lines = judged(ops, camt(batch("15.26", parts(UUID(id).hex, amount="15.00"))), "application/xml")
     assert verdicts(lines)[:2] == [("matched", None, id), ("missing_here", None, None)]
     assert [line["amount"] for line in lines[:2]] == ["15.00", "0.26"]
 
 
-def test_parts_without_an_amount_have_that_of_their_payments(
+def test_parts_without_amount_take_it_from_their_payments(
     house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str
 ) -> None:
     ids = [paid(house, client, purse, amount) for amount in ("1.00", "2.00", "3.00")]
@@ -341,7 +341,7 @@ def test_parts_without_an_amount_have_that_of_their_payments(
     ]
 
 
-def test_each_account_is_judged_by_its_own_days_and_currency(
+def test_accounts_are_compared_by_own_days_and_currency(
     house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str
 ) -> None:
     id, day = paid(house, client, purse), today(house)
@@ -359,7 +359,7 @@ def test_each_account_is_judged_by_its_own_days_and_currency(
     assert [line["payment"] for line in lines].count(id) == 1, "missing in both, it is told once"
 
 
-def test_an_empty_days_statement_counts_as_one(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
+def test_statement_without_entries_covers_its_day(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     id, day = paid(house, client, purse), today(house)
     closing = f"<Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Dt><Dt>{day}</Dt></Dt></Bal>"
     statement, lines = judged(ops, camt(days=closing), "application/xml")
@@ -371,7 +371,7 @@ def test_an_empty_days_statement_counts_as_one(house: ApiHarness, ops: ApiUser, 
 # The same file
 
 
-def test_the_same_file_again_is_the_same_statement(house: ApiHarness, ops: ApiUser) -> None:
+def test_same_file_again_is_replayed(house: ApiHarness, ops: ApiUser) -> None:
     data = table(row())
     first, another = upload(ops, data), house.person("ops")
     with house.unchanged():
@@ -380,7 +380,7 @@ def test_the_same_file_again_is_the_same_statement(house: ApiHarness, ops: ApiUs
     assert (first.headers.get("Idempotent-Replayed"), again.headers.get("Idempotent-Replayed")) == (None, "true")
 
 
-def test_the_same_file_at_once_is_one_statement(house: ApiHarness, ops: ApiUser) -> None:
+def test_concurrent_uploads_of_one_file_create_one_statement(house: ApiHarness, ops: ApiUser) -> None:
     data, together = table(row()), threading.Barrier(AT_ONCE)
 
     def race(_: int) -> TestResponse:
@@ -398,7 +398,7 @@ def test_the_same_file_at_once_is_one_statement(house: ApiHarness, ops: ApiUser)
 # Lists
 
 
-def test_lines_come_in_their_order_by_pages(ops: ApiUser) -> None:
+def test_lines_are_listed_in_order_in_pages(ops: ApiUser) -> None:
     id, _ = judged(ops, table(*(row(amount=f"{n}.00") for n in range(1, 8))))
     first = ops.get(f"{PATH}/{id}/lines?limit=3").get_json()
     second = ops.get(f"{PATH}/{id}/lines?limit=3&cursor={first['next_cursor']}").get_json()
@@ -409,7 +409,7 @@ def test_lines_come_in_their_order_by_pages(ops: ApiUser) -> None:
     assert back["data"] == second["data"]
 
 
-def test_lines_by_verdict(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
+def test_lines_are_filtered_by_verdict(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     one = paid(house, client, purse)
     id, _ = judged(ops, table(row(one), row(one), row()))
     found = {
@@ -421,7 +421,7 @@ def test_lines_by_verdict(house: ApiHarness, ops: ApiUser, client: ApiUser, purs
     assert ops.get(f"{PATH}/{id}/lines?cursor=x").get_json()["code"] == "bad_cursor"
 
 
-def test_an_auditor_reads_and_matches_nothing(house: ApiHarness, ops: ApiUser) -> None:
+def test_auditor_reads_but_cannot_match(house: ApiHarness, ops: ApiUser) -> None:
     id, _ = judged(ops, table(row()))
     auditor = house.person("auditor")
     assert auditor.get(f"{PATH}/{id}").get_json()["id"] == id
@@ -434,7 +434,7 @@ def test_an_auditor_reads_and_matches_nothing(house: ApiHarness, ops: ApiUser) -
 # By hand
 
 
-def test_a_person_matches_a_line_once(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
+def test_line_is_matched_manually_once(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     payment = paid(house, client, purse)
     id, lines = judged(ops, table(row(amount="10.00"), day=today(house)))
     assert ("missing_there", None, payment) in verdicts(lines)
@@ -459,7 +459,7 @@ def test_a_person_matches_a_line_once(house: ApiHarness, ops: ApiUser, client: A
     assert payment not in {line["payment"] for line in judged(ops, table(row(), day=today(house)))[1]}
 
 
-def test_of_people_at_once_one_matches(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
+def test_concurrent_matches_one_succeeds(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     payment, together = paid(house, client, purse), threading.Barrier(AT_ONCE)
     id, _ = judged(ops, table(row(amount="1.00")))
 
@@ -472,9 +472,7 @@ def test_of_people_at_once_one_matches(house: ApiHarness, ops: ApiUser, client: 
     assert house.execute("SELECT count(*) FROM audit_log WHERE target = %s", f"{id}/1") == [1]
 
 
-def test_what_is_missing_there_is_accepted_as_itself(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str
-) -> None:
+def test_missing_payment_is_accepted_as_missing(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     payment, other = paid(house, client, purse), paid(house, client, purse)
     id, lines = judged(ops, table(row(other), day=today(house)))
     [number] = [line["line"] for line in lines if line["payment"] == payment]
@@ -483,7 +481,7 @@ def test_what_is_missing_there_is_accepted_as_itself(
     assert match(ops, id, number, payment, "Booked tomorrow").get_json()["verdict"] == "matched"
 
 
-def test_what_cannot_be_matched(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
+def test_invalid_match_is_refused(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     payment = paid(house, client, purse)
     id, _ = judged(ops, table(row(payment), row()))
     with house.unchanged():
@@ -540,7 +538,7 @@ def test_what_cannot_be_matched(house: ApiHarness, ops: ApiUser, client: ApiUser
         ({"description": "a\nb"}, "description", "text_invalid"),
     ],
 )
-def test_a_wrong_line_is_set_aside_alone(ops: ApiUser, line: dict[str, str], pointer: str, code: str) -> None:
+def test_invalid_line_is_set_aside_alone(ops: ApiUser, line: dict[str, str], pointer: str, code: str) -> None:
     answer = upload(ops, table(row(), {**row(), **line}, row()))
     [flaw] = answer.get_json()["set_aside"]
     assert (answer.status_code, flaw["pointer"], flaw["code"]) == (201, f"/lines/2/{pointer}", code)
@@ -550,7 +548,7 @@ def test_a_wrong_line_is_set_aside_alone(ops: ApiUser, line: dict[str, str], poi
     assert [one["line"] for one in kept[:2]] == [1, 3], "lines keep the numbers that they have in the file"
 
 
-def test_of_a_file_something_must_be_read(house: ApiHarness, ops: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_without_valid_line_is_refused(house: ApiHarness, ops: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
     with house.unchanged():
         answer = upload(ops, table(row(amount="0"), row(amount="x"))).get_json()
         assert [flaw["pointer"] for flaw in answer["errors"]] == ["/lines/1/amount", "/lines/2/amount"]
@@ -580,12 +578,14 @@ LINE = b"2026-11-20,debit,1.00,EUR\n"
         (HEADER + LINE + LINE.replace(b"2026-11-20", b"2025-11-18"), 422, "invalid_value"),
     ],
 )
-def test_files_that_are_no_statement(house: ApiHarness, ops: ApiUser, data: bytes, status: int, code: str) -> None:
+def test_file_that_is_no_statement_is_refused(
+    house: ApiHarness, ops: ApiUser, data: bytes, status: int, code: str
+) -> None:
     answer = upload(ops, data)
     assert (answer.status_code, answer.get_json().get("code", "")) == (status, code)
 
 
-def test_a_csv_as_spreadsheets_write_it(ops: ApiUser) -> None:
+def test_csv_of_spreadsheets_is_read(ops: ApiUser) -> None:
     data = (
         b"\xef\xbb\xbf"
         + b'"currency";'.replace(b";", b",")
@@ -594,7 +594,7 @@ def test_a_csv_as_spreadsheets_write_it(ops: ApiUser) -> None:
     assert judged(ops, data)[1][0]["amount"] == "1.00"
 
 
-def test_latin_1_is_named_by_its_line(house: ApiHarness, ops: ApiUser) -> None:
+def test_file_in_latin_1_is_refused_with_its_line(house: ApiHarness, ops: ApiUser) -> None:
     columns = HEADER.replace(b"\n", b",description\n")
     lines = LINE.replace(b"\n", b",x\n") + LINE.replace(b"\n", b",Caf\xe9\n")
     with house.unchanged():
@@ -603,7 +603,7 @@ def test_latin_1_is_named_by_its_line(house: ApiHarness, ops: ApiUser) -> None:
     assert [flaw["pointer"] for flaw in answer.get_json()["errors"]] == ["/lines/2"]
 
 
-def test_blanks_around_ids_do_not_count(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
+def test_spaces_around_ids_are_ignored(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
     id, number = paid(house, client, purse), uuid4().hex
     by_number = paid(house, client, purse, reference=number)
     rows = [row(end_to_end_id=f"\u00a0{UUID(id).hex} "), row(bank_reference=f" {number}\u3000", end_to_end_id=" ")]
@@ -613,7 +613,7 @@ def test_blanks_around_ids_do_not_count(house: ApiHarness, ops: ApiUser, client:
 
 
 @pytest.mark.parametrize("name", STRANGE)
-def test_xml_that_is_no_statement(house: ApiHarness, ops: ApiUser, name: str) -> None:
+def test_xml_that_is_no_statement_is_refused(house: ApiHarness, ops: ApiUser, name: str) -> None:
     with house.unchanged():
         answer = upload(ops, strange(name, CAMT), "application/xml")
     assert (answer.status_code, answer.get_json()["code"]) == (400, "malformed_xml")
@@ -631,7 +631,7 @@ def test_xml_that_is_no_statement(house: ApiHarness, ops: ApiUser, name: str) ->
         (camt(entry(key="k" * 1000, number="n" * 1000), entry("CRDT", "1", "\u202ek")), 201, ""),
     ],
 )
-def test_camts_at_the_edge(house: ApiHarness, ops: ApiUser, data: bytes, status: int, code: str) -> None:
+def test_camt053_edge_cases_are_answered(house: ApiHarness, ops: ApiUser, data: bytes, status: int, code: str) -> None:
     answer = upload(ops, data, "application/xml")
     assert (answer.status_code, answer.get_json().get("code", "")) == (status, code)
 
@@ -639,13 +639,13 @@ def test_camts_at_the_edge(house: ApiHarness, ops: ApiUser, data: bytes, status:
 @pytest.mark.parametrize(
     "media_type", [None, "application/json", "multipart/form-data; boundary=x", "text/plain", "application/pdf"]
 )
-def test_other_forms_are_refused(house: ApiHarness, ops: ApiUser, media_type: str | None) -> None:
+def test_other_media_types_are_refused(house: ApiHarness, ops: ApiUser, media_type: str | None) -> None:
     with house.unchanged():
         answer = ops.call("POST", PATH, data=table(row()), content_type=media_type)
     assert (answer.status_code, answer.get_json()["code"]) == (415, "unsupported_media_type")
 
 
-def test_what_is_too_large(house: ApiHarness, ops: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_large_statement_is_refused(house: ApiHarness, ops: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statement_files, "LINES_MAX", 3)
     with house.unchanged():
         assert upload(ops, HEADER + LINE * 4).get_json()["errors"][0]["pointer"] == "/lines"

@@ -43,7 +43,7 @@ def attempted(house: ApiHarness, id: str, *outcomes: tuple[int | None, str | Non
             )
 
 
-def test_an_owner_reads_one_with_its_attempts(house: ApiHarness, client: ApiUser) -> None:
+def test_owner_reads_delivery_with_attempts(house: ApiHarness, client: ApiUser) -> None:
     hook, subject = endpoint(client), str(uuids.uuid7())
     id = delivery(house, hook, sequence=41, subject_id=subject, attempts=2, last_status=500, last_error="status")
     attempted(house, id, (None, "timeout"), (500, "status"))
@@ -62,7 +62,7 @@ def test_an_owner_reads_one_with_its_attempts(house: ApiHarness, client: ApiUser
     assert client.get(f"{PATH}/{hook}/deliveries").get_json()["data"] == [shown]
 
 
-def test_the_list_is_walked_and_filtered(house: ApiHarness, client: ApiUser) -> None:
+def test_deliveries_are_listed_and_filtered(house: ApiHarness, client: ApiUser) -> None:
     hook, other = endpoint(client), endpoint(client)
     delivery(house, other)
     failed = delivery(house, hook, **GIVEN_UP)
@@ -93,12 +93,12 @@ def test_the_list_is_walked_and_filtered(house: ApiHarness, client: ApiUser) -> 
         ("cursor=x", "bad_cursor"),
     ],
 )
-def test_n50_what_is_no_filter(client: ApiUser, query: str, code: str) -> None:
+def test_n50_invalid_filter_is_refused(client: ApiUser, query: str, code: str) -> None:
     answer = client.get(f"{PATH}/{endpoint(client)}/deliveries?{query}")
     assert answer.get_json()["code"] == code
 
 
-def test_n55_a_cursor_is_for_its_list(house: ApiHarness, client: ApiUser) -> None:
+def test_n55_cursor_of_another_list_is_refused(house: ApiHarness, client: ApiUser) -> None:
     hook, other = endpoint(client), endpoint(client)
     for _ in range(2):
         delivery(house, hook)
@@ -108,7 +108,7 @@ def test_n55_a_cursor_is_for_its_list(house: ApiHarness, client: ApiUser) -> Non
 
 
 @pytest.mark.parametrize("columns", [GIVEN_UP, DELIVERED, {"next_attempt_at": "2027-01-01T00:00:00Z", "tries_left": 3}])
-def test_one_is_sent_again_with_all_tries(house: ApiHarness, client: ApiUser, columns: dict[str, Any]) -> None:
+def test_redelivery_has_all_attempts_again(house: ApiHarness, client: ApiUser, columns: dict[str, Any]) -> None:
     hook = endpoint(client)
     id, other = (delivery(house, hook, **columns) for _ in range(2))
     [before] = house.execute(f"SELECT {REST} FROM webhook_deliveries WHERE id = %s", other)
@@ -121,7 +121,7 @@ def test_one_is_sent_again_with_all_tries(house: ApiHarness, client: ApiUser, co
     assert house.execute(f"SELECT {REST} FROM webhook_deliveries WHERE id = %s", other) == [before]
 
 
-def test_of_many_attempts_the_newest_are_shown(
+def test_delivery_shows_only_newest_attempts(
     house: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhook_delivery, "ATTEMPTS_SHOWN_MAX", 3)
@@ -131,7 +131,7 @@ def test_of_many_attempts_the_newest_are_shown(
     assert [one["attempt"] for one in tries] == [3, 4, 5]
 
 
-def test_a_range_is_sent_again(house: ApiHarness, client: ApiUser) -> None:
+def test_range_is_redelivered(house: ApiHarness, client: ApiUser) -> None:
     hook, other = endpoint(client), endpoint(client)
     first = delivery(house, hook, occurred_at="2026-11-01T00:00:00Z", **GIVEN_UP)
     last = delivery(house, hook, occurred_at="2026-11-30T23:59:59.999999Z", **GIVEN_UP)
@@ -150,7 +150,7 @@ def test_a_range_is_sent_again(house: ApiHarness, client: ApiUser) -> None:
     assert again(client, hook, states=["delivered"]) == {"redelivered": 1, "has_more": False}
 
 
-def test_what_waits_is_sent_at_once_but_not_for_ever(house: ApiHarness, client: ApiUser) -> None:
+def test_pending_delivery_is_sent_at_once(house: ApiHarness, client: ApiUser) -> None:
     hook = endpoint(client)
     id = delivery(house, hook, next_attempt_at="2027-01-01T00:00:00Z", tries_left=2)
     assert again(client, hook) == {"redelivered": 0, "has_more": False}
@@ -159,7 +159,9 @@ def test_what_waits_is_sent_at_once_but_not_for_ever(house: ApiHarness, client: 
     assert again(client, hook, states=["pending"]) == {"redelivered": 0, "has_more": False}
 
 
-def test_a_range_goes_on_in_further_calls(house: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_range_continues_in_further_calls(
+    house: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(webhook_delivery, "REDELIVERED_MAX", 2)
     hook = endpoint(client)
     kept = [delivery(house, hook, **GIVEN_UP) for _ in range(5)]
@@ -169,7 +171,7 @@ def test_a_range_goes_on_in_further_calls(house: ApiHarness, client: ApiUser, mo
     assert again(client, hook) == {"redelivered": 1, "has_more": False}
 
 
-def test_ten_thousand_in_a_call(house: ApiHarness, client: ApiUser) -> None:
+def test_range_is_limited_to_ten_thousand_per_call(house: ApiHarness, client: ApiUser) -> None:
     hook = endpoint(client)
     house.execute(
         "INSERT INTO webhook_deliveries (id, endpoint_id, sequence, name, subject_id, version, occurred_at, state,"
@@ -199,7 +201,9 @@ def test_ten_thousand_in_a_call(house: ApiHarness, client: ApiUser) -> None:
         ({"limit": 1}, "/limit", "unknown_field"),
     ],
 )
-def test_n56_what_is_no_range(house: ApiHarness, client: ApiUser, members: Any, pointer: str, code: str) -> None:
+def test_n56_invalid_range_is_refused(
+    house: ApiHarness, client: ApiUser, members: Any, pointer: str, code: str
+) -> None:
     hook = endpoint(client)
     delivery(house, hook, **GIVEN_UP)
     with house.unchanged():
@@ -208,14 +212,14 @@ def test_n56_what_is_no_range(house: ApiHarness, client: ApiUser, members: Any, 
     assert [(flaw["pointer"], flaw["code"]) for flaw in answer.get_json()["errors"]] == [(pointer, code)]
 
 
-def test_the_widest_range(house: ApiHarness, client: ApiUser) -> None:
+def test_widest_range_is_accepted(house: ApiHarness, client: ApiUser) -> None:
     hook = endpoint(client)
     delivery(house, hook, **GIVEN_UP)
     widest = {"from": "1971-01-01T00:00:00+14:00", "to": "9998-12-31T23:59:59-12:00"}
     assert again(client, hook, **widest) == {"redelivered": 1, "has_more": False}
 
 
-def test_n07_nobody_elses(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
+def test_n07_other_users_get_not_found(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     hook = endpoint(client)
     id = delivery(house, hook, **GIVEN_UP)
     with house.unchanged():
@@ -235,7 +239,7 @@ def test_n07_nobody_elses(house: ApiHarness, client: ApiUser, stranger: ApiUser)
             assert same[0] == same[1]
 
 
-def test_those_of_a_deleted_endpoint_are_gone(house: ApiHarness, client: ApiUser) -> None:
+def test_deliveries_of_deleted_endpoint_are_gone(house: ApiHarness, client: ApiUser) -> None:
     hook = endpoint(client)
     id = delivery(house, hook, **GIVEN_UP)
     client.call("DELETE", f"{PATH}/{hook}", headers={"If-Match": "*"})
@@ -247,7 +251,7 @@ def test_those_of_a_deleted_endpoint_are_gone(house: ApiHarness, client: ApiUser
 
 
 @pytest.mark.parametrize("body", [{"state": "delivered"}, {"tries_left": 99}, {"next_attempt_at": None}, {"url": "x"}])
-def test_n16_a_redelivery_says_nothing_else(house: ApiHarness, client: ApiUser, body: dict[str, Any]) -> None:
+def test_n16_redelivery_with_members_is_refused(house: ApiHarness, client: ApiUser, body: dict[str, Any]) -> None:
     id = delivery(house, endpoint(client), **GIVEN_UP)
     with house.unchanged():
         answer = client.call("POST", f"/v1/webhook-deliveries/{id}/redeliver", json=body)

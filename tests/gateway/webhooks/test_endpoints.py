@@ -58,7 +58,7 @@ def deeds(house: ApiHarness, id: str) -> list[tuple[str, Any, Any]]:
     ]
 
 
-def test_an_owner_sets_one_up_and_reads_it(house: ApiHarness, client: ApiUser) -> None:
+def test_owner_creates_and_reads_endpoint(house: ApiHarness, client: ApiUser) -> None:
     answer = ask_for(client, description="Orders", event_types=["payment.completed", "bulk.*"])
     kept = answer.get_json()
     secret = kept.pop("secret")
@@ -79,7 +79,7 @@ def test_an_owner_sets_one_up_and_reads_it(house: ApiHarness, client: ApiUser) -
     assert not house.execute("SELECT 1 FROM audit_log a WHERE strpos(a::text, 'whsec_') > 0")
 
 
-def test_n62_n65_no_url_leads_inside(
+def test_n62_n65_internal_url_is_refused(
     house: ApiHarness, client: ApiUser, names: dict[str, list[str]], connections: list[object]
 ) -> None:
     names["good.example"] = ["8.8.8.8"]
@@ -96,7 +96,7 @@ def test_n62_n65_no_url_leads_inside(
     assert connections == []
 
 
-def test_n63_every_address_of_a_name_is_vetted(
+def test_n63_every_address_of_a_name_is_checked(
     house: ApiHarness, client: ApiUser, names: dict[str, list[str]], connections: list[object]
 ) -> None:
     details = set()
@@ -114,7 +114,7 @@ def test_n63_every_address_of_a_name_is_vetted(
 @pytest.mark.parametrize(
     "url", ["https://good.example", "https://GOOD.example:8443/a?b=c", "https://[2001:4860::8888]/"]
 )
-def test_urls_that_lead_outside(
+def test_public_url_is_accepted(
     client: ApiUser, names: dict[str, list[str]], connections: list[object], url: str
 ) -> None:
     names["good.example"] = ["8.8.8.8", "2001:4860:4860::8888"]
@@ -122,7 +122,7 @@ def test_urls_that_lead_outside(
     assert connections == []
 
 
-def test_a_name_server_that_never_answers(client: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_name_that_never_resolves_is_refused(client: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
     answered = threading.Event()
     monkeypatch.setattr(url_check, "RESOLVE_SECONDS_MAX", 0.05)
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(60) and [])
@@ -130,7 +130,7 @@ def test_a_name_server_that_never_answers(client: ApiUser, monkeypatch: pytest.M
     answered.set()
 
 
-def test_names_that_one_user_asks_for_hold_up_nobody_else(
+def test_slow_names_of_one_user_do_not_delay_others(
     client: ApiUser, stranger: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answered, asked = threading.Event(), []
@@ -152,7 +152,7 @@ def test_names_that_one_user_asks_for_hold_up_nobody_else(
     eventually(lambda: ask_for(client, url="https://good.example/").status_code == 201)
 
 
-def test_what_the_operator_allows_besides(fresh_database: Database) -> None:
+def test_network_allowed_by_settings_is_accepted(fresh_database: Database) -> None:
     lab = ApiHarness(fresh_database, webhook_http=True, webhook_networks=("127.0.0.0/8",))
     person = lab.person()
     assert ask_for(person, url="http://127.0.0.1:5000/hooks").status_code == 201
@@ -185,24 +185,26 @@ def test_what_the_operator_allows_besides(fresh_database: Database) -> None:
         ),
     ],
 )
-def test_n16_what_is_no_endpoint(house: ApiHarness, client: ApiUser, members: Any, pointer: str, code: str) -> None:
+def test_n16_invalid_endpoint_is_refused(
+    house: ApiHarness, client: ApiUser, members: Any, pointer: str, code: str
+) -> None:
     with house.unchanged():
         answer = ask_for(client, **members)
     assert answer.status_code == 422
     assert [(flaw["pointer"], flaw["code"]) for flaw in answer.get_json()["errors"]] == [(pointer, code)]
 
 
-def test_url_and_event_types_are_required(client: ApiUser) -> None:
+def test_endpoint_without_url_or_event_types_is_refused(client: ApiUser) -> None:
     flaws = client.call("POST", PATH, json={}).get_json()["errors"]
     assert [(flaw["pointer"], flaw["code"]) for flaw in flaws] == [("/url", "required"), ("/event_types", "required")]
 
 
-def test_all_event_types_may_be_asked_for(client: ApiUser) -> None:
+def test_endpoint_accepts_all_event_types(client: ApiUser) -> None:
     kept = client.get(f"{PATH}/{endpoint(client, event_types=list(EVENT_TYPES))}").get_json()
     assert kept["event_types"] == list(EVENT_TYPES)
 
 
-def test_event_types_are_what_triggers_tell(house: ApiHarness) -> None:
+def test_event_types_equal_those_of_the_triggers(house: ApiHarness) -> None:
     [told] = house.execute(
         "SELECT string_agg(prosrc, '') FROM pg_proc WHERE proname ~ '^(payments|bulks|webhook_endpoints)_tell'"
     )
@@ -215,7 +217,7 @@ def test_event_types_are_what_triggers_tell(house: ApiHarness) -> None:
         assert f"'{name}'" in told or f"'{what}'" in told or (f"'{kind}.'" in told and f"'{what.upper()}'" in edges)
 
 
-def test_so_many_and_no_more(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
+def test_number_of_endpoints_is_limited(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     ids = [endpoint(client) for _ in range(ENDPOINTS_MAX)]
     with house.unchanged():
         refused = ask_for(client)
@@ -225,7 +227,7 @@ def test_so_many_and_no_more(house: ApiHarness, client: ApiUser, stranger: ApiUs
     assert ask_for(client).status_code == 201
 
 
-def test_so_many_at_once_and_no_more(house: ApiHarness, client: ApiUser) -> None:
+def test_number_of_endpoints_is_limited_when_concurrent(house: ApiHarness, client: ApiUser) -> None:
     for _ in range(ENDPOINTS_MAX - 1):
         endpoint(client)
     statuses: list[int] = []
@@ -238,7 +240,7 @@ def test_so_many_at_once_and_no_more(house: ApiHarness, client: ApiUser) -> None
     assert len(client.get(f"{PATH}?limit=100").get_json()["data"]) == ENDPOINTS_MAX
 
 
-def test_it_is_changed_by_who_knows_it(house: ApiHarness, client: ApiUser) -> None:
+def test_change_needs_current_etag(house: ApiHarness, client: ApiUser) -> None:
     answer = ask_for(client, description="Orders")
     path, tag = answer.headers["Location"], answer.headers["ETag"]
     with house.unchanged():
@@ -269,14 +271,14 @@ def test_it_is_changed_by_who_knows_it(house: ApiHarness, client: ApiUser) -> No
         ({"created_at": None}, "unknown_field"),
     ],
 )
-def test_n17_what_is_not_changed(house: ApiHarness, client: ApiUser, members: Any, code: str) -> None:
+def test_n17_other_members_cannot_be_changed(house: ApiHarness, client: ApiUser, members: Any, code: str) -> None:
     path = f"{PATH}/{endpoint(client)}"
     with house.unchanged():
         answer = client.call("PATCH", path, json=members, headers={"If-Match": "*"})
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
 
-def test_an_owner_lets_a_disabled_one_be_tried_again(house: ApiHarness, client: ApiUser) -> None:
+def test_owner_reactivates_disabled_endpoint(house: ApiHarness, client: ApiUser) -> None:
     id = endpoint(client)
     house.execute(
         "UPDATE webhook_endpoints SET is_active = false, disabled_reason = 'failing', failing_since = now(),"
@@ -295,7 +297,7 @@ def test_an_owner_lets_a_disabled_one_be_tried_again(house: ApiHarness, client: 
     assert told == ["webhook_endpoint.disabled"]
 
 
-def test_a_change_keeps_what_was_noted_meanwhile(house: ApiHarness, client: ApiUser) -> None:
+def test_change_keeps_failures_noted_meanwhile(house: ApiHarness, client: ApiUser) -> None:
     id = endpoint(client)
     with transaction(house.gateway) as connection:
         known = webhook_endpoint.by_id(connection, id)
@@ -307,7 +309,7 @@ def test_a_change_keeps_what_was_noted_meanwhile(house: ApiHarness, client: ApiU
     assert answer.get_json()["failing_since"] is None
 
 
-def test_a_deleted_one_is_gone(house: ApiHarness, client: ApiUser) -> None:
+def test_deleted_endpoint_is_gone(house: ApiHarness, client: ApiUser) -> None:
     id = endpoint(client)
     assert client.call("DELETE", f"{PATH}/{id}", headers={"If-Match": "*"}).data == b""
     with house.unchanged():
@@ -334,7 +336,7 @@ def rotated(person: ApiUser, id: str, **members: Any) -> str:
     return answer.get_json()["secret"]
 
 
-def test_the_newest_two_secrets_sign(house: ApiHarness, client: ApiUser) -> None:
+def test_two_newest_secrets_sign(house: ApiHarness, client: ApiUser) -> None:
     first = ask_for(client).get_json()
     id = first["id"]
     second = rotated(client, id)
@@ -352,7 +354,7 @@ def test_the_newest_two_secrets_sign(house: ApiHarness, client: ApiUser) -> None
     assert not house.execute("SELECT 1 FROM audit_log a WHERE strpos(a::text, 'whsec_') > 0")
 
 
-def test_two_rotations_at_once_leave_one_newest(house: ApiHarness, client: ApiUser) -> None:
+def test_concurrent_rotations_leave_one_newest_secret(house: ApiHarness, client: ApiUser) -> None:
     id = endpoint(client)
     secrets: list[str] = []
     threads = [threading.Thread(target=lambda: secrets.append(rotated(client, id))) for _ in range(4)]
@@ -367,14 +369,14 @@ def test_two_rotations_at_once_leave_one_newest(house: ApiHarness, client: ApiUs
 
 
 @pytest.mark.parametrize("seconds", [-1, WEEK + 1, 1.5, "60", True])
-def test_an_overlap_is_bounded(house: ApiHarness, client: ApiUser, seconds: Any) -> None:
+def test_too_long_overlap_is_refused(house: ApiHarness, client: ApiUser, seconds: Any) -> None:
     id = endpoint(client)
     with house.unchanged():
         answer = client.call("POST", f"{PATH}/{id}/rotate-secret", json={"overlap_seconds": seconds})
     assert answer.status_code == 422
 
 
-def test_a_secret_is_shown_once_and_the_gateway_cannot_read_it_back(house: ApiHarness, client: ApiUser) -> None:
+def test_secret_is_shown_once_and_not_readable_by_gateway(house: ApiHarness, client: ApiUser) -> None:
     answer = ask_for(client)
     id, secret = answer.get_json()["id"], answer.get_json()["secret"]
     for path in (PATH, f"{PATH}/{id}", f"{PATH}/{id}/deliveries"):
@@ -389,7 +391,7 @@ def test_a_secret_is_shown_once_and_the_gateway_cannot_read_it_back(house: ApiHa
     assert house.execute("SELECT secret FROM webhook_secrets WHERE endpoint_id = %s", id) == [secret]
 
 
-def test_a_ping_is_an_event_of_its_endpoint(house: ApiHarness, client: ApiUser) -> None:
+def test_ping_is_an_event_of_its_endpoint(house: ApiHarness, client: ApiUser) -> None:
     id = endpoint(client, event_types=["bulk.failed"])
     answer = client.call("POST", f"{PATH}/{id}/test", json={})
     assert answer.status_code == 202
@@ -403,7 +405,7 @@ def test_a_ping_is_an_event_of_its_endpoint(house: ApiHarness, client: ApiUser) 
     assert client.get(f"{PATH}/{id}").headers["ETag"].startswith('"1-'), "a ping is no change"
 
 
-def test_an_inactive_one_is_not_pinged(house: ApiHarness, client: ApiUser) -> None:
+def test_ping_of_inactive_endpoint_is_refused(house: ApiHarness, client: ApiUser) -> None:
     id = endpoint(client)
     client.call("PATCH", f"{PATH}/{id}", json={"is_active": False}, headers={"If-Match": "*"})
     with house.unchanged():
@@ -411,7 +413,7 @@ def test_an_inactive_one_is_not_pinged(house: ApiHarness, client: ApiUser) -> No
     assert (answer.status_code, answer.get_json()["code"]) == (409, "webhook_endpoint_inactive")
 
 
-def test_n07_nobody_elses(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
+def test_n07_other_users_get_not_found(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     id = endpoint(client)
     assert stranger.get(PATH).get_json()["data"] == []
     assert house.person("ops").get(PATH).get_json()["code"] == "scope_missing"
