@@ -1,72 +1,36 @@
-"""Adjustments: one of ops proposes, another approves, and only then money moves, once; or one rejects, for good."""
+"""Adjustments: one operator proposes, another approves, and only then money moves."""
 
 import secrets
-import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from uuid_utils import compat as uuids
-from werkzeug.test import TestResponse
 
 from models import payment
 from models.invariants import violations
 from models.session import transaction
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.ops.adjustments import AT_ONCE, PATH, account_of, approve, proposal, proposed, reject
 from tests.models.world import World
-
-AT_ONCE = 10
-PATH = "/v1/ops/adjustments"
 
 
 @pytest.fixture(scope="module")
 def ops(house: ApiHarness) -> ApiUser:
-    """Who proposes."""
+    """An operator who proposes."""
     return house.person("ops", "Ops")
 
 
 @pytest.fixture(scope="module")
 def chief(house: ApiHarness) -> ApiUser:
-    """Who approves."""
+    """An operator who approves."""
     return house.person("ops", "Chief")
 
 
 @pytest.fixture
 def purse(client: ApiUser) -> str:
-    """A wallet of the client's with 10.00 EUR."""
+    """A wallet of the client with 10.00 EUR."""
     return client.wallet("10.00")
-
-
-def account_of(ops: ApiUser, client: ApiUser) -> str:
-    """The id of the client's only wallet, as ops find it."""
-    [account] = ops.get(f"/v1/ops/accounts?owner={client.id}").get_json()["data"]
-    return account["id"]
-
-
-def proposal(ops: ApiUser, client: ApiUser, **members: Any) -> dict[str, Any]:
-    body = {"direction": "credit", "amount": "4.00", "currency": "EUR", "reason": "Lost in the post"}
-    return {"account": account_of(ops, client), **body, **members}
-
-
-def proposed(ops: ApiUser, client: ApiUser, **members: Any) -> str:
-    """The id of a new proposal."""
-    answer = ops.order(PATH, proposal(ops, client, **members))
-    assert answer.status_code == 201
-    return answer.get_json()["id"]
-
-
-def approve(person: ApiUser, id: str, **members: Any) -> TestResponse:
-    return person.call("POST", f"{PATH}/{id}/approve", json=members)
-
-
-def reject(person: ApiUser, id: str, **members: Any) -> TestResponse:
-    return person.call("POST", f"{PATH}/{id}/reject", json={"reason": "Not ours", **members})
-
-
-def decided(decide: Callable[..., TestResponse], person: ApiUser, id: str) -> int:
-    """The status of the decision, asked for again while the database is too busy to decide."""
-    return next(status for _ in range(AT_ONCE) if (status := decide(person, id).status_code) != 503)
 
 
 def internal(house: ApiHarness) -> int:
@@ -127,104 +91,6 @@ def test_approved_adjustment_changes_balance(
         assert shown["commission"] in ("0.00", None)
         wallet = shown["target" if direction == "credit" else "source"]["wallet"]
         assert wallet == (purse if reader is client else None)
-
-
-def test_own_adjustment_cannot_be_approved(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
-    id = proposed(ops, client)
-    with house.unchanged():
-        answer = approve(ops, id)
-    assert (answer.status_code, answer.get_json()["code"]) == (409, "own_adjustment")
-
-
-def test_repeated_approval_moves_money_once(
-    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str
-) -> None:
-    id, third = proposed(ops, client), house.person("ops")
-    first = approve(chief, id).get_json()
-    with house.unchanged():
-        assert approve(chief, id).get_json() == first
-        late = approve(third, id)
-        assert (late.status_code, late.get_json()["code"]) == (409, "adjustment_decided")
-    house.post_payments()
-    assert client.balance(purse) == "14.00"
-
-
-def test_concurrent_approvals_move_money_once(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
-    id, together = proposed(ops, client), threading.Barrier(AT_ONCE)
-    people = [house.person("ops") for _ in range(AT_ONCE)]
-
-    def race(person: ApiUser) -> int:
-        together.wait()
-        return decided(approve, person, id)
-
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        assert sorted(pool.map(race, people)) == [202] + [409] * (AT_ONCE - 1)
-    house.post_payments()
-    assert client.balance(purse) == "14.00"
-
-
-@pytest.mark.parametrize("who", ["ops", "chief"])
-def test_rejected_adjustment_cannot_be_approved(
-    house: ApiHarness,
-    ops: ApiUser,
-    chief: ApiUser,
-    client: ApiUser,
-    purse: str,
-    request: pytest.FixtureRequest,
-    who: str,
-) -> None:
-    """By another of ops, or by who proposed it."""
-    id, person, third = proposed(ops, client), request.getfixturevalue(who), house.person("ops")
-    answer = reject(person, id)
-    told = answer.get_json()
-    assert (answer.status_code, told["state"], told["rejected_by"]) == (200, "rejected", person.id)
-    assert (told["rejection_reason"], told["approved_by"], told["payment"]) == ("Not ours", None, None)
-    with house.unchanged():
-        assert reject(person, id, reason="Again").get_json() == told
-        for late in (approve(chief, id), reject(third, id)):
-            assert (late.status_code, late.get_json()["code"]) == (409, "adjustment_decided")
-    house.post_payments()
-    assert client.balance(purse) == "10.00"
-
-
-def test_approved_adjustment_cannot_be_rejected(
-    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str
-) -> None:
-    id = proposed(ops, client)
-    assert approve(chief, id).get_json()["state"] == "approved"
-    with house.unchanged():
-        for person in (ops, chief):
-            assert reject(person, id).get_json()["code"] == "adjustment_decided"
-
-
-@pytest.mark.parametrize("attempt", range(5))
-def test_concurrent_approval_and_rejection_one_succeeds(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, attempt: int
-) -> None:
-    id, together = proposed(ops, client), threading.Barrier(AT_ONCE)
-    deeds = [(approve, house.person("ops")) for _ in range(AT_ONCE // 2)]
-    deeds += [(reject, house.person("ops")) for _ in range(AT_ONCE // 2 - 1)] + [(reject, ops)]
-
-    def race(deed: tuple[Callable[..., TestResponse], ApiUser]) -> int:
-        together.wait()
-        return decided(*deed, id)
-
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        statuses = sorted(pool.map(race, deeds))
-    assert statuses[1:] == [409] * (AT_ONCE - 1)
-    house.post_payments()
-    assert client.balance(purse) == {202: "14.00", 200: "10.00"}[statuses[0]]
-    deeds_told = house.execute("SELECT action FROM audit_log WHERE target = %s ORDER BY id", id)
-    assert deeds_told == ["adjustments.propose", {202: "adjustments.approve", 200: "adjustments.reject"}[statuses[0]]]
-
-
-@pytest.mark.parametrize("members", [{"reason": None}, {"reason": ""}, {"reason": "x" * 501}, {"state": "proposed"}])
-def test_rejection_without_reason_is_refused(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, members: dict[str, Any]
-) -> None:
-    id = proposed(ops, client)
-    with house.unchanged():
-        assert reject(ops, id, **members).status_code == 422
 
 
 def test_proposal_with_same_key_is_replayed(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:

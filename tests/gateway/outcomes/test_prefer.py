@@ -10,7 +10,7 @@ from gateway.outcomes.prefer import wait_seconds
 from tests.gateway.bulks import builders
 from tests.gateway.exchange.test_exchanges import RATE, quote
 from tests.gateway.harness import ApiHarness, ApiUser
-from tests.gateway.ops.test_adjustments import proposed
+from tests.gateway.ops.adjustments import proposed
 from tests.gateway.ops.test_audit_and_health import REASON, park
 from tests.gateway.payments.test_actions import LATER, LONG_AGO
 from tests.gateway.payments.test_create_withdrawal import answer as answer_of_the_bank

@@ -44,6 +44,14 @@ def delivery(house: ApiHarness, endpoint_id: str, **columns: object) -> str:
     return id
 
 
+def audited_changes(house: ApiHarness, id: str) -> list[tuple[str, Any, Any]]:
+    """The audited actions on a target, with the state before and after."""
+    return [
+        (entry["action"], entry["before"], entry["after"])
+        for entry in house.execute("SELECT to_jsonb(a) FROM audit_log a WHERE target = %s ORDER BY id", id)
+    ]
+
+
 GIVEN_UP = {"state": "failed", "next_attempt_at": None, "finished_at": "2026-11-04T15:00:00Z", "attempts": 10}
 GIVEN_UP |= {"tries_left": 0, "last_status": 500, "last_error": "status"}
 DELIVERED = {**GIVEN_UP, "state": "delivered", "attempts": 1, "tries_left": 9, "last_status": 204, "last_error": None}
