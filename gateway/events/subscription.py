@@ -14,7 +14,7 @@ from gateway.auth.tokens import Caller, authenticate, authenticate_again
 from gateway.http.access_log import Environ
 from gateway.http.blueprint import encode
 from gateway.http.errors import ApiError, not_found
-from gateway.http.fields import is_id
+from gateway.http.found import path_id
 from gateway.services import Services
 from gateway.waiting.disconnect import socket_of
 from gateway.waiting.waiters import SubjectChange
@@ -85,9 +85,7 @@ def subscribe(services: Services, id: str, fits: Fits, environ: Environ) -> Gene
     it holds a waiter's place.
     """
     caller = authenticate(environ, services)
-    if not is_id(id):
-        raise not_found()
-    with services.waiters.place(id, caller.id, socket_of(environ), with_events=True) as place:
+    with services.waiters.place(path_id(id), caller.id, socket_of(environ), with_events=True) as place:
         until, update = time.monotonic() + STREAM_SECONDS_MAX, read(services, id, fits, caller)
         if place is None and update.subject.finalized_at is None:
             detail = "Poll for the outcome, or try again later."
@@ -105,10 +103,8 @@ def subscribe(services: Services, id: str, fits: Fits, environ: Environ) -> Gene
 
 def read(services: Services, id: str, fits: Fits, caller: Caller) -> StreamUpdate:
     """The current state of the subject, with all its events; raises ApiError not_found."""
-    if not is_id(id):
-        raise not_found()
     with statements(services.engine) as connection:
-        subject = payment_view.by_id(connection, id) or bulk.by_id(connection, id)
+        subject = payment_view.by_id(connection, path_id(id)) or bulk.by_id(connection, id)
         if subject is None or not fits(subject):
             raise not_found()
         return _update(SubjectChange(subject, tuple(event.of_subjects(connection, [id]))), 0, caller)

@@ -9,7 +9,7 @@ from uuid_utils import uuid7
 from gateway.auth.tokens import SCOPES, actor, may_grant, requires
 from gateway.http.blueprint import Blueprint, Body, JsonAnswer, no_content
 from gateway.http.errors import AUTHENTICATE, ApiError, invalid, not_found
-from gateway.http.fields import is_id
+from gateway.http.found import found, path_id
 from gateway.http.schemas import PageQuery, page_of
 from gateway.identity.representations import api_key_body
 from gateway.identity.schemas import ApiKeyInput, ApiKeySchema, NewApiKeySchema, RollInput
@@ -66,16 +66,12 @@ def list_api_keys(query: dict[str, Any]) -> JsonAnswer:
 @api_keys.response(201, NewApiKeySchema)
 def roll_api_key(body: Body, id: str) -> JsonAnswer:
     """Replace an API key with a new one of the same name, scopes and expiry; the old one ends after the overlap."""
-    if not is_id(id):
-        raise not_found()
-    successor, overlap_seconds = str(uuid7()), body["overlap_seconds"]
+    old_id, successor, overlap_seconds = path_id(id), str(uuid7()), body["overlap_seconds"]
     with transaction(services().engine) as connection:
         user.lock(connection, g.caller.id)
-        if tokens.was_replaced(connection, g.caller.id, id):
+        if tokens.was_replaced(connection, g.caller.id, old_id):
             raise ApiError("api_key_replaced", "This key has been rolled; roll its successor.")
-        old = tokens.find(connection, g.caller.id, API_KEY, id)
-        if old is None:
-            raise not_found()
+        old = found(tokens.find(connection, g.caller.id, API_KEY, old_id))
         caller_token = _caller_token(connection)
         scopes = _granted_scopes(caller_token, old.scopes, is_given=True)
         if not tokens.replace(connection, g.caller.id, id, successor, overlap_seconds):
@@ -92,10 +88,8 @@ def roll_api_key(body: Body, id: str) -> JsonAnswer:
 @api_keys.response(204)
 def revoke_api_key(id: str) -> Response:
     """Revoke an API key."""
-    if not is_id(id):
-        raise not_found()
     with transaction(services().engine) as connection:
-        if not tokens.revoke(connection, g.caller.id, API_KEY, id):
+        if not tokens.revoke(connection, g.caller.id, API_KEY, path_id(id)):
             raise not_found()
         audit.note(connection, actor(), "api_keys.end", id)
     services().tokens.forget_everywhere(g.caller.id)

@@ -9,7 +9,7 @@ from gateway.auth.tokens import actor, public, requires
 from gateway.http.access_log import ADDRESS, NETWORK
 from gateway.http.blueprint import Blueprint, JsonAnswer, no_content
 from gateway.http.errors import ApiError, not_found
-from gateway.http.fields import is_id
+from gateway.http.found import path_id
 from gateway.http.schemas import PageQuery, page_of
 from gateway.identity import passwords
 from gateway.identity.representations import count_login_attempt, revoke_all, session_body, user_agent
@@ -117,10 +117,8 @@ def end_session(id: str) -> Response:
 
 
 def _end(id: str) -> Response:
-    if not is_id(id):
-        raise not_found()
     with transaction(services().engine) as connection:
-        if not tokens.revoke(connection, g.caller.id, SESSION, id):
+        if not tokens.revoke(connection, g.caller.id, SESSION, path_id(id)):
             raise not_found()
         audit.note(connection, actor(), "sessions.end", id)
     services().tokens.forget_everywhere(g.caller.id)

@@ -9,8 +9,8 @@ from gateway.auth import tokens
 from gateway.auth.tokens import requires
 from gateway.http.access_log import REQUEST_ID
 from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint, Body, JsonAnswer
-from gateway.http.errors import ApiError, invalid, not_found
-from gateway.http.fields import is_id
+from gateway.http.errors import ApiError, invalid
+from gateway.http.found import found, path_id
 from gateway.http.idempotency import find_replay, idempotency_key, request_fingerprint
 from gateway.http.parsing import body_of_request
 from gateway.http.schemas import page_of
@@ -71,7 +71,7 @@ def propose(body: Body) -> JsonAnswer:
             return _body(earlier), {"Idempotent-Replayed": "true"}
         terms = (wallet.id, body["direction"], amount, currency.code, body["reason"])
         adjustment.propose(connection, id, *terms, g.caller.id)
-        proposed = _adjustment(connection, id)
+        proposed = found(adjustment.by_id(connection, path_id(id)))
         audit.note(
             connection, tokens.actor(), "adjustments.propose", id, body["reason"], after=adjustment_body(proposed)
         )
@@ -86,7 +86,7 @@ def propose(body: Body) -> JsonAnswer:
 def approve(body: Body, id: str) -> JsonResult:
     """Approve another operator's adjustment; its payment is created in your name. With Prefer: 201 once it is final."""
     with transaction(services().engine) as connection:
-        proposed, payment_id = _adjustment(connection, id), str(uuid7())
+        proposed, payment_id = found(adjustment.by_id(connection, path_id(id))), str(uuid7())
         if proposed.proposed_by == g.caller.id:
             raise ApiError("own_adjustment", "Another operator must approve it; you can reject it.")
         is_new = adjustment.approve(connection, id, g.caller.id, body.get("reason"), payment_id)
@@ -108,7 +108,7 @@ def approve(body: Body, id: str) -> JsonResult:
 def reject(body: Body, id: str) -> JsonAnswer:
     """Reject another operator's adjustment, or withdraw your own; no money moves."""
     with transaction(services().engine) as connection:
-        proposed = _adjustment(connection, id)
+        proposed = found(adjustment.by_id(connection, path_id(id)))
         is_new = adjustment.reject(connection, id, g.caller.id, body["reason"])
         rejected = _decided(connection, id, AdjustmentState.REJECTED)
         before, after = adjustment_body(proposed), adjustment_body(rejected)
@@ -124,7 +124,7 @@ def _body(record: Adjustment) -> Body:
 
 def _decided(connection: Connection, id: str, state: AdjustmentState) -> Adjustment:
     """The adjustment that the caller decided, now or before; raises ApiError if somebody else did."""
-    decided = _adjustment(connection, id)
+    decided = found(adjustment.by_id(connection, path_id(id)))
     if decided.state != state or g.caller.id not in (decided.approved_by, decided.rejected_by):
         raise ApiError("adjustment_decided", f"It is {decided.state} already.")
     return decided
@@ -143,11 +143,3 @@ def _new_payment(approved: Adjustment, payment_id: str) -> NewPayment:
 def _replayed(connection: Connection, key: str, fingerprint: bytes) -> Adjustment | None:
     stored = find_replay(connection, (g.caller.id, key), fingerprint)
     return adjustment.by_id(connection, stored.adjustment_id) if stored and stored.adjustment_id else None
-
-
-def _adjustment(connection: Connection, id: str) -> Adjustment:
-    """The adjustment; raises ApiError not_found."""
-    record = adjustment.by_id(connection, id) if is_id(id) else None
-    if record is None:
-        raise not_found()
-    return record

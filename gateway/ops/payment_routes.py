@@ -12,8 +12,8 @@ from gateway.auth import tokens
 from gateway.auth.tokens import requires
 from gateway.http.access_log import REQUEST_ID
 from gateway.http.blueprint import PREFER, Blueprint, JsonAnswer, JsonResponse, encode
-from gateway.http.errors import ApiError, not_found
-from gateway.http.fields import is_id
+from gateway.http.errors import ApiError
+from gateway.http.found import found, path_id
 from gateway.http.schemas import PaymentSchema, page_of
 from gateway.lists.paging import paginated
 from gateway.ops.representations import stuck_body
@@ -49,12 +49,8 @@ def list_stuck(query: dict[str, Any]) -> JsonAnswer:
 @ops_payments.outcome(PaymentSchema, HTTPStatus.OK)
 def retry(body: dict[str, Any], id: str) -> JsonResult:
     """Retry a payment now, with a full set of attempts."""
-    if not is_id(id):
-        raise not_found()
     with statements(services().engine) as connection:
-        view = payment_view.by_id(connection, id)
-        if view is None:
-            raise not_found()
+        view = found(payment_view.by_id(connection, path_id(id)))
         if view.finalized_at is not None:
             raise ApiError("payment_final", "A payment that is COMPLETED or FAILED does not change.")
         _order_retries(connection, [id], body["reason"])

@@ -7,8 +7,8 @@ from flask import g
 from gateway.auth import tokens
 from gateway.auth.tokens import requires
 from gateway.http.blueprint import Blueprint, JsonAnswer
-from gateway.http.errors import ApiError, not_found
-from gateway.http.fields import is_id
+from gateway.http.errors import ApiError
+from gateway.http.found import found, path_id
 from gateway.http.schemas import page_of
 from gateway.identity.representations import user_body
 from gateway.identity.schemas import UserSchema
@@ -67,14 +67,9 @@ def change_user(body: dict[str, Any], id: str) -> JsonAnswer:
 
 def _user(connection: Connection, id: str, *, is_locked: bool = False) -> User:
     """The user with this id; raises ApiError not_found."""
-    if not is_id(id):
-        raise not_found()
     if is_locked:
-        user.lock(connection, id)
-    record = user.by_id(connection, id)
-    if record is None:
-        raise not_found()
-    return record
+        user.lock(connection, path_id(id))
+    return found(user.by_id(connection, path_id(id)))
 
 
 @ops.route("/accounts")

@@ -12,7 +12,7 @@ from gateway.auth import tokens
 from gateway.auth.tokens import requires
 from gateway.http.blueprint import Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError, invalid, not_found
-from gateway.http.fields import is_id
+from gateway.http.found import found, path_id
 from gateway.http.gevent_support import run_in_thread
 from gateway.http.parsing import StrictRequest, received, refuse_compressed, takes_up_to
 from gateway.http.schemas import page_of
@@ -85,7 +85,7 @@ def upload(_: Body) -> JsonAnswer:
 def get_reconciliation(id: str) -> JsonAnswer:
     """Show a bank statement, and its number of lines per verdict."""
     with statements(services().engine) as connection:
-        return _body(_statement(connection, id)), {}
+        return _body(found(bank_statement.by_id(connection, path_id(id)))), {}
 
 
 @reconciliations.route("/<id>/lines")
@@ -96,7 +96,7 @@ def list_lines(query: Body, id: str) -> JsonAnswer:
     """List the lines of a bank statement in their order, and then the payments that are missing in it."""
     at = pagination.decode_cursor(query)
     with statements(services().engine) as connection:
-        statement = _statement(connection, id)
+        statement = found(bank_statement.by_id(connection, path_id(id)))
         rows = bank_statement.page(
             connection,
             query["limit"] + 1,
@@ -117,7 +117,7 @@ def match(body: Body, id: str, line: str) -> JsonAnswer:
     if not _NUMBER.fullmatch(line):
         raise not_found()
     with transaction(services().engine) as connection:
-        before = _line(connection, _statement(connection, id), int(line))
+        before = _line(connection, found(bank_statement.by_id(connection, path_id(id))), int(line))
         if before.verdict == MatchVerdict.MATCHED:
             raise ApiError("line_matched", "The line is already matched to a payment.")
         if before.verdict == MatchVerdict.MISSING_THERE and before.payment_id != body["payment"]:
@@ -126,7 +126,7 @@ def match(body: Body, id: str, line: str) -> JsonAnswer:
             raise invalid([("/payment", "not_found", "There is no such payment.")])
         if not bank_statement.match(connection, id, before.line, body["payment"], body["reason"], g.caller.id):
             raise ApiError("line_matched", "The line is already matched to a payment.")
-        after = _line_body(_line(connection, _statement(connection, id), before.line))
+        after = _line_body(_line(connection, found(bank_statement.by_id(connection, path_id(id))), before.line))
         target = f"{id}/{before.line}"
         audit.note(
             connection, tokens.actor(), "reconciliations.match", target, body["reason"], _line_body(before), after
@@ -134,20 +134,9 @@ def match(body: Body, id: str, line: str) -> JsonAnswer:
     return after, {}
 
 
-def _statement(connection: Connection, id: str) -> StatementRecord:
-    """The statement; raises ApiError not_found."""
-    statement = bank_statement.by_id(connection, id) if is_id(id) else None
-    if statement is None:
-        raise not_found()
-    return statement
-
-
 def _line(connection: Connection, statement: StatementRecord, number: int) -> StatementLine:
     """The line with that number; raises ApiError not_found."""
-    line = bank_statement.line(connection, statement.id, number)
-    if line is None:
-        raise not_found()
-    return line
+    return found(bank_statement.line(connection, statement.id, number))
 
 
 def _body(statement: StatementRecord) -> Body:

@@ -1,15 +1,11 @@
 """/v1/webhook-deliveries and the deliveries of an endpoint: what was sent, and sending it again."""
 
-from flask import g
-
 from gateway.auth.tokens import requires
 from gateway.http.blueprint import Blueprint, Body, JsonAnswer
-from gateway.http.errors import not_found
-from gateway.http.fields import is_id
+from gateway.http.found import found, owned, path_id
 from gateway.http.schemas import page_of
 from gateway.lists import pagination
 from gateway.services import services
-from gateway.webhooks.endpoint_routes import own_endpoint
 from gateway.webhooks.schemas import (
     DeliveryQuery,
     DeliverySchema,
@@ -18,9 +14,9 @@ from gateway.webhooks.schemas import (
     RedeliveryInput,
     WholeDeliverySchema,
 )
-from models import webhook_delivery
+from models import webhook_delivery, webhook_endpoint
 from models.representations import iso
-from models.session import Connection, statements, transaction
+from models.session import statements, transaction
 from models.webhook_delivery import Attempt, Delivery
 
 webhook_deliveries = Blueprint(
@@ -39,7 +35,7 @@ def list_deliveries(query: Body, id: str) -> JsonAnswer:
     """List the deliveries to one of your webhook endpoints, sent or pending, newest first; of the last 30 days."""
     at = pagination.decode_cursor(query)
     with statements(services().engine) as connection:
-        own_endpoint(connection, id)
+        owned(webhook_endpoint.by_id(connection, path_id(id)))
         filters = {"states": query.get("state"), "names": query.get("type")}
         rows = webhook_delivery.page(connection, id, query["limit"] + 1, **filters, before=at.before, after=at.after)
     return pagination.page(query, at, rows, _body)
@@ -52,7 +48,7 @@ def list_deliveries(query: Body, id: str) -> JsonAnswer:
 def redeliver_range(body: Body, id: str) -> JsonAnswer:
     """Send the events of a time range again, oldest first, at most 10,000 per call."""
     with transaction(services().engine) as connection:
-        own_endpoint(connection, id)
+        owned(webhook_endpoint.by_id(connection, path_id(id)))
         redelivered, has_more = webhook_delivery.redeliver_range(
             connection, id, body["since"], body["until"], body["states"]
         )
@@ -65,7 +61,7 @@ def redeliver_range(body: Body, id: str) -> JsonAnswer:
 def get_delivery(id: str) -> JsonAnswer:
     """Show a delivery to one of your webhook endpoints, with each attempt."""
     with statements(services().engine) as connection:
-        delivery = _own_delivery(connection, id)
+        delivery = owned(webhook_delivery.by_id(connection, path_id(id)))
         attempts = webhook_delivery.attempts(connection, id)
     return {**_body(delivery), "tries": [_attempt_body(attempt) for attempt in attempts]}, {}
 
@@ -77,19 +73,9 @@ def get_delivery(id: str) -> JsonAnswer:
 def redeliver(_: Body, id: str) -> JsonAnswer:
     """Send a delivery again with the same webhook-id and a full set of attempts; a pending one is sent now."""
     with transaction(services().engine) as connection:
-        _own_delivery(connection, id)
-        redelivered = webhook_delivery.redeliver(connection, id)
-        if redelivered is None:
-            raise not_found()
+        owned(webhook_delivery.by_id(connection, path_id(id)))
+        redelivered = found(webhook_delivery.redeliver(connection, id))
     return _body(redelivered), {"Location": f"/v1/webhook-deliveries/{id}"}
-
-
-def _own_delivery(connection: Connection, id: str) -> Delivery:
-    """The delivery to an endpoint of the caller; raises ApiError not_found."""
-    delivery = webhook_delivery.by_id(connection, id) if is_id(id) else None
-    if delivery is None or delivery.user_id != g.caller.id:
-        raise not_found()
-    return delivery
 
 
 def _body(delivery: Delivery) -> Body:

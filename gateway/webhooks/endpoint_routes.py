@@ -5,9 +5,9 @@ from uuid_utils import uuid7
 
 from gateway.auth.tokens import actor, requires
 from gateway.http.blueprint import IF_MATCH, Blueprint, Body, JsonAnswer, no_content
-from gateway.http.errors import ApiError, not_found
+from gateway.http.errors import ApiError
 from gateway.http.etag import etag, precondition_failed, require_if_match
-from gateway.http.fields import is_id
+from gateway.http.found import owned, path_id
 from gateway.http.schemas import PageQuery, page_of
 from gateway.lists.paging import paginated
 from gateway.services import services
@@ -23,7 +23,7 @@ from gateway.webhooks.schemas import (
 from gateway.webhooks.url_check import check_url
 from models import audit, user, webhook_endpoint
 from models.representations import endpoint_body
-from models.session import Connection, statements, transaction
+from models.session import statements, transaction
 from models.webhook_endpoint import ENDPOINTS_MAX, Endpoint, new_secret
 
 webhook_endpoints = Blueprint(
@@ -73,7 +73,7 @@ def list_endpoints(query: Body) -> JsonAnswer:
 def get_endpoint(id: str) -> JsonAnswer:
     """Show one of your webhook endpoints; send its ETag as If-Match to change it."""
     with statements(services().engine) as connection:
-        endpoint = own_endpoint(connection, id)
+        endpoint = owned(webhook_endpoint.by_id(connection, path_id(id)))
     return endpoint_body(endpoint), _etag_header(endpoint)
 
 
@@ -88,7 +88,7 @@ def change_endpoint(body: Body, id: str) -> JsonAnswer:
     Events that happen while it is inactive are sent once it is active again.
     """
     with statements(services().engine) as connection:
-        endpoint = own_endpoint(connection, id)
+        endpoint = owned(webhook_endpoint.by_id(connection, path_id(id)))
     require_if_match(endpoint.version, NOUN)
     if "url" in body:
         check_url(body["url"])
@@ -113,7 +113,7 @@ def change_endpoint(body: Body, id: str) -> JsonAnswer:
 def delete_endpoint(id: str) -> Response:
     """Delete one of your webhook endpoints; nothing more is sent to it, not even pending deliveries."""
     with transaction(services().engine) as connection:
-        endpoint = own_endpoint(connection, id)
+        endpoint = owned(webhook_endpoint.by_id(connection, path_id(id)))
         require_if_match(endpoint.version, NOUN)
         if not webhook_endpoint.delete(connection, id, endpoint.version):
             raise precondition_failed(NOUN)
@@ -130,7 +130,7 @@ def rotate_secret(body: Body, id: str) -> JsonAnswer:
     secret = new_secret()
     with transaction(services().engine) as connection:
         user.lock(connection, g.caller.id)
-        endpoint = own_endpoint(connection, id)
+        endpoint = owned(webhook_endpoint.by_id(connection, path_id(id)))
         webhook_endpoint.add_secret(connection, str(uuid7()), id, secret, body["overlap_seconds"])
         audit.note(connection, actor(), "webhook_endpoints.rotate", id, after=body)
     return {**endpoint_body(endpoint), "secret": secret}, _etag_header(endpoint)
@@ -143,19 +143,11 @@ def rotate_secret(body: Body, id: str) -> JsonAnswer:
 def ping_endpoint(_: Body, id: str) -> JsonAnswer:
     """Send a ping to one of your webhook endpoints, whatever its event types."""
     with transaction(services().engine) as connection:
-        own_endpoint(connection, id)
+        owned(webhook_endpoint.by_id(connection, path_id(id)))
         if not webhook_endpoint.ping(connection, id):
             raise ApiError("webhook_endpoint_inactive", "Activate it first.")
     deliveries = f"/v1/webhook-endpoints/{id}/deliveries?type=ping"
     return {"type": "ping", "endpoint": id, "deliveries": deliveries}, {"Location": deliveries}
-
-
-def own_endpoint(connection: Connection, id: str) -> Endpoint:
-    """The caller's endpoint; raises ApiError not_found."""
-    endpoint = webhook_endpoint.by_id(connection, id) if is_id(id) else None
-    if endpoint is None or endpoint.user_id != g.caller.id:
-        raise not_found()
-    return endpoint
 
 
 def _etag_header(endpoint: Endpoint) -> dict[str, str]:
