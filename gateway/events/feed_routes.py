@@ -86,7 +86,7 @@ def _cursor(place: Place, caller: Caller) -> str:
 
 
 def _place(connection: Connection, cursor: str | None, caller: Caller) -> Place:
-    """Where to begin; raises ApiError for a cursor that was not given to the caller."""
+    """The position to start after; raises ApiError for a cursor of another user."""
     if cursor is None:
         return event.START
     if cursor == NEWEST:
@@ -97,7 +97,7 @@ def _place(connection: Connection, cursor: str | None, caller: Caller) -> Place:
         pagination.check_spelling(cursor)
         user_id, xact, sequence = _serializer().loads(cursor)
     except BadData:
-        raise ApiError("bad_cursor", "Use a cursor as it was given.") from None
+        raise ApiError("bad_cursor", "Use a cursor exactly as received.") from None
     if user_id != caller.id:
-        raise ApiError("bad_cursor", "This cursor was given to somebody else.")
+        raise ApiError("bad_cursor", "This cursor belongs to another user.")
     return xact, sequence

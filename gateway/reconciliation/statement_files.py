@@ -146,7 +146,7 @@ def parse_camt053(data: bytes, currencies: Currencies) -> ParsedStatement:
             except ma.ValidationError as error:
                 errors += flatten(error.messages, entry.pointer)
                 invalid_entries.add(entry.pointer)
-        # Of an entry with several lines all are taken, or none.
+        # All lines of an entry are valid, or all are set aside.
         valid = [line for pointer, line in read if pointer not in invalid_entries]
         lines += valid
         days = [line.booked_on for line in valid] + [

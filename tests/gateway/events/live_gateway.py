@@ -1,4 +1,4 @@
-"""A gateway served as in life: gunicorn with greenlets, in processes of its own."""
+"""A gateway served as in production: gunicorn with greenlets, in its own processes."""
 
 import os
 import socket
@@ -14,14 +14,14 @@ from tests.support import Database, eventually
 
 ROOT = Path(__file__).parents[3]
 LIMITS_DB = 7
-"""Where no other test counts limits and hears notices."""
+"""A Redis database in which no other test counts limits or receives revocations."""
 
 COMMAND = [sys.executable, "-m", "gunicorn", "--config", "gateway/gunicorn_conf.py", "wsgi:app"]
 
 
 @dataclass
 class Served:
-    """A running gateway: its port, what it has written, and its process."""
+    """A running gateway: its port, log and process."""
 
     port: int
     log: Path
@@ -29,9 +29,9 @@ class Served:
     process: subprocess.Popen | None = None
 
     def say(self, text: bytes, *, last: bool = True) -> bytes:
-        """The answer to these very bytes; `last` half-closes, so that nothing more is awaited."""
+        """The response to these bytes; `last` half-closes the connection, so that the server expects no more."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=60) as line:
-            with suppress(OSError):  # it may have hung up already
+            with suppress(OSError):  # it may have disconnected already
                 line.sendall(text)
                 if last:
                     line.shutdown(socket.SHUT_WR)
@@ -48,14 +48,14 @@ class Served:
 
 
 def free_port() -> int:
-    """A port on which nobody listens."""
+    """A free port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
 
 
 @contextmanager
 def serving(database: Database, house: ApiHarness, redis_url: str, directory: Path, **changes: str) -> Iterator[Served]:
-    """The house, served on a port of its own by two processes; `changes` are settings."""
+    """The gateway, served on its own port by two processes; `changes` are settings."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     served = Served(listener.getsockname()[1], directory / "log", house)
     environment = {

@@ -1,4 +1,4 @@
-"""The feed of events: read on from where one stopped, by type, each as it may be seen."""
+"""The event feed: cursors, filters by type, and what each user may see."""
 
 import sys
 from dataclasses import replace
@@ -14,7 +14,7 @@ from tests.gateway.harness import ApiHarness, ApiUser
 
 
 def pages(person: ApiUser, query: str = "limit=2", after: str | None = None) -> tuple[list[dict[str, Any]], str]:
-    """All events behind the cursor, and the cursor behind them."""
+    """All events after the cursor, and the cursor after them."""
     found: list[dict[str, Any]] = []
     while True:
         page = person.get(f"/v1/events?{query}" + (f"&after={after}" if after else "")).get_json()
@@ -39,7 +39,7 @@ def test_feed_lists_all_events_in_order_and_then_new_ones(house: ApiHarness, cli
     found, cursor = pages(client)
     begun, done = "payment.initiated", "payment.completed"
     assert sorted(told(found)) == sorted((word, id) for word in (begun, done) for id in (first, second))
-    assert [one["data"]["state"] for one in found] == ["COMPLETED"] * 4  # as they are now
+    assert [one["data"]["state"] for one in found] == ["COMPLETED"] * 4  # the current state
     assert [one["version"] for one in found if one["data"]["id"] == first] == [1, 2]
     assert found[-1]["data"] == client.get(f"/v1/payments/{found[-1]['data']['id']}").get_json()
     assert pages(client, after=cursor) == ([], cursor)
@@ -139,7 +139,7 @@ def test_disabled_endpoint_is_an_event_of_its_owner(house: ApiHarness, client: A
     narrow = token.new()
     with transaction(house.worker) as connection:
         token.keep(connection, str(uuids.uuid7()), client.id, narrow, ["payments:read"])
-    assert pages(replace(client, token=narrow), after=begun)[0] == []  # nor may it ask for the endpoint
+    assert pages(replace(client, token=narrow), after=begun)[0] == []  # nor may it GET the endpoint
 
 
 def test_cursor_of_another_user_is_refused(client: ApiUser, stranger: ApiUser) -> None:

@@ -1,4 +1,4 @@
-"""Event streams: replay, then as it happens, to the end; what they cost, and who is cut off."""
+"""Event streams: replay, live events, end, cost, and loss of access."""
 
 import json
 import threading
@@ -22,13 +22,13 @@ ASKED = {"Accept": EVENT_STREAM}
 
 @pytest.fixture
 def payment(client: ApiUser) -> str:
-    """A deposit of the client's that nobody has posted."""
+    """A deposit of the client that is not posted yet."""
     order = {"wallet": client.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}
     return client.order("/v1/deposits", order).get_json()["id"]
 
 
 def events_of(text: str) -> list[dict[str, Any]]:
-    """The events of a stream, as an EventSource would hand them out."""
+    """The events of a stream, as an EventSource parses them."""
     found = []
     for block in text.split("\n\n"):
         fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith((":", "retry:")))
@@ -39,7 +39,7 @@ def events_of(text: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def stream(person: ApiUser, path: str, **headers: str) -> Iterator[tuple[TestResponse, Iterator[str]]]:
-    """An open stream: its head, and its pieces as they come."""
+    """An open stream: its head, and its chunks as they arrive."""
     given = {"Authorization": f"Bearer {person.token}", **ASKED, **headers}
     answer = person.house.app.test_client().open(path, headers=given)
     try:
@@ -114,7 +114,7 @@ def test_waiting_stream_holds_no_database_connection(
         held = set()
         eventually(lambda: held.add(pool.checkedout()) or heard)
         thread.join()
-        assert held <= {0, 1, 2}  # one while the token is asked for again, one for the look of each second
+        assert held <= {0, 1, 2}  # one to authenticate again, one for the poll of each second
         assert heard == [HEARTBEAT]
         eventually(lambda: pool.checkedout() == 0)
 
@@ -144,7 +144,7 @@ def test_stream_ends_when_access_cannot_be_checked(
         assert len(events_of(next(pieces) + next(pieces))) == 1
         house.execute("UPDATE tokens SET last_used_at = now() - interval '1 day' WHERE user_id = %s", client.id)
         locking.exec_driver_sql("SELECT FROM tokens WHERE user_id = %s FOR UPDATE", (client.id,))
-        assert events_of("".join(pieces)) == []  # the note of the token's use waits for the lock, in vain
+        assert events_of("".join(pieces)) == []  # recording the token's use waits for the lock until it times out
     assert waiting(house) == 0
 
 
@@ -178,7 +178,7 @@ def test_too_many_streams_are_refused_with_retry_after(fresh_database: Database)
         assert (refused.status_code, refused.get_json()["code"]) == (429, "too_many_waiters")
         assert refused.headers["Retry-After"] == "5"
         house.post_payments()
-        assert client.get(path.format(second), **ASKED).status_code == 200  # all is told: nobody waits
+        assert client.get(path.format(second), **ASKED).status_code == 200  # final: it does not wait
     assert client.get(path.format(first), **ASKED).status_code == 200
 
 
@@ -191,7 +191,7 @@ def test_stream_with_other_accept_is_not_acceptable(client: ApiUser, payment: st
 def test_event_newer_than_the_row_is_sent_with_the_next_read(
     house: ApiHarness, client: ApiUser, payment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Row and events are read one after the other: a transition in between must not show its state too early."""
+    """Row and events are read one after the other; a transition in between must not show its state too early."""
     real = event.of_subjects
 
     def slowly(*args: Any) -> list[event.Event]:

@@ -1,4 +1,4 @@
-"""WebSockets, against the gateway as it is served, and what is refused before the upgrade."""
+"""WebSockets of a served gateway, and requests that are refused before the upgrade."""
 
 import contextlib
 import json
@@ -23,12 +23,12 @@ from tests.support import Database, eventually
 
 
 class Listener(Client):
-    """The library's client, that also hears what comes together with the answer to its handshake."""
+    """The library's client, which also reads frames that arrive together with the handshake's response."""
 
     def handshake(self) -> None:
         super().handshake()
         self._handle_events()
-        self.connected = True  # even if that was the end: the next reading finds it
+        self.connected = True  # even if that was the end: the next read finds out
 
 
 ORIGIN = "https://shop.example"
@@ -46,7 +46,7 @@ def served(
 
 @pytest.fixture
 def payment(client: ApiUser) -> str:
-    """A deposit of the client's that nobody has posted."""
+    """A deposit of the client that is not posted yet."""
     return deposit(client)
 
 
@@ -64,7 +64,7 @@ def line(port: int, id: str, person: ApiUser, **given: Any) -> Iterator[Client]:
     finally:
         with contextlib.suppress(OSError):
             client.sock.shutdown(socket.SHUT_RDWR)
-        client.thread.join()  # it closes the line; closed before, the thread would read what the next one is told
+        client.thread.join()  # it closes the socket; closed earlier, the thread could read from the next test's
 
 
 def heard(client: Client) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def heard(client: Client) -> dict[str, Any]:
 
 
 def closing(client: Client) -> int:
-    """The code with which the other side hangs up."""
+    """The status code of the server's close frame."""
     with pytest.raises(ConnectionClosed) as ended:
         raise AssertionError(client.receive(SECONDS))
     return ended.value.reason
@@ -224,7 +224,7 @@ def test_vanished_client_logs_no_error(served: Served, client: ApiUser, payment:
 
 @pytest.fixture
 def port(house: ApiHarness) -> Iterator[int]:
-    """That of the development server, in this process."""
+    """The port of the development server, in this process."""
     server = make_server("127.0.0.1", 0, house.app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -243,7 +243,7 @@ def test_development_server_supports_websocket(house: ApiHarness, client: ApiUse
 
 
 def handshake(port: int, id: str, person: ApiUser, *more: str) -> socket.socket:
-    """A line that has asked for the upgrade, and says no more."""
+    """A connection that has requested the upgrade, and sends nothing more."""
     head = [f"GET /v1/payments/{id}/socket HTTP/1.1", f"Authorization: Bearer {person.token}", "Host: 127.0.0.1"]
     head += [f"{name}: {value}" for name, value in UPGRADE.items()]
     raw = socket.create_connection(("127.0.0.1", port), timeout=SECONDS)

@@ -1,4 +1,4 @@
-"""People who sign up over HTTP, the mail they are sent, and how they sign in."""
+"""Users who sign up over HTTP, their e-mails, and how they sign in."""
 
 import threading
 from collections.abc import Callable
@@ -20,7 +20,7 @@ _numbers = count(1)
 
 
 def form(role: str = "client", **changes: Any) -> dict[str, Any]:
-    """What somebody new says who signs up."""
+    """The body of a sign-up."""
     number = next(_numbers)
     body = {
         "email": f"new{number}@example.com",
@@ -46,7 +46,7 @@ def sign_in(house: ApiHarness, email: str, password: str = PASSWORD, **more: Any
 
 
 def device(house: ApiHarness, email: str, password: str = PASSWORD) -> ApiUser:
-    """Somebody who has just signed in."""
+    """A user with a new session."""
     answer = sign_in(house, email, password)
     assert answer.status_code == 201, answer.get_json()
     token = answer.get_json()["token"]
@@ -54,14 +54,14 @@ def device(house: ApiHarness, email: str, password: str = PASSWORD) -> ApiUser:
 
 
 def newcomer(house: ApiHarness, role: str = "client", **changes: Any) -> tuple[str, ApiUser]:
-    """The e-mail address of somebody who signed up, and his first device."""
+    """The e-mail address of a new user, and their first session."""
     body = form(role, **changes)
     assert sign_up(house, body).status_code == 201
     return body["email"], device(house, body["email"], body["password"])
 
 
 def mailed(house: ApiHarness, email: str) -> str:
-    """The token of the mail that is due for this address, as a worker makes it."""
+    """The token of the e-mail that is due for this address, created as a worker does."""
     while True:
         token = tokens.new(tokens.CONFIRMATION_PREFIX)
         with transaction(house.worker) as connection:
@@ -72,17 +72,17 @@ def mailed(house: ApiHarness, email: str) -> str:
 
 
 def post(house: ApiHarness, path: str, **body: Any) -> TestResponse:
-    """The answer to a POST of somebody without a token."""
+    """The answer to a POST without a bearer token."""
     return house.nobody().call("POST", path, json=body)
 
 
 def outcome(answer: TestResponse) -> tuple[int, str]:
-    """Status and code of a refusal."""
+    """Status and code of a problem."""
     return answer.status_code, answer.get_json()["code"]
 
 
 def at_once(times: int, call: Callable[[int], TestResponse]) -> list[TestResponse]:
-    """The answers to as many calls that begin together, each in a thread and on a connection of its own."""
+    """The answers to concurrent calls, each in its own thread with its own connection."""
     gate = threading.Barrier(times)
 
     def run(number: int) -> TestResponse:
@@ -94,5 +94,5 @@ def at_once(times: int, call: Callable[[int], TestResponse]) -> list[TestRespons
 
 
 def audited(house: ApiHarness, target: str) -> list[str]:
-    """What was done to the target, oldest first."""
+    """The audited actions on the target, oldest first."""
     return house.execute("SELECT action FROM audit_log WHERE target = %s ORDER BY id", target)

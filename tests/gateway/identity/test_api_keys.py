@@ -1,4 +1,4 @@
-"""API keys: made with no more than their maker may, shown once, rolled with an overlap, ended: N07, N16, N30."""
+"""API keys: scopes within those of their creator, shown once, rolled with an overlap, revoked: N07, N16, N30."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ NARROW = ["api-keys:read", "api-keys:write", "me:read", "wallets:read"]
 
 
 def make(person: ApiUser, name: str = "server", **body: Any) -> tuple[dict[str, Any], ApiUser]:
-    """A new key as it is answered, and whoever calls with it."""
+    """The answer with a new key, and a user who calls with it."""
     answer = person.call("POST", KEYS, json={"name": name, **body})
     assert answer.status_code == 201, answer.get_json()
     return answer.get_json(), ApiUser(person.house, person.id, answer.get_json()["token"])

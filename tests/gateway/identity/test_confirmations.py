@@ -1,4 +1,4 @@
-"""What a mail's token proves: an address, or the right to set a password; and N23, asking for such mails."""
+"""Confirmations and password resets by a token from an e-mail; N23."""
 
 import pytest
 
@@ -134,7 +134,7 @@ def test_confirming_once_invalidates_other_tokens(house: ApiHarness) -> None:
 
 
 def reset_token(house: ApiHarness, email: str) -> str:
-    """The token of a mail for a new password; the one that confirms the address is left unused."""
+    """The token of a password reset; the one that confirms the address stays unused."""
     mailed(house, email)
     assert post(house, RESET, email=email).status_code == 202
     return mailed(house, email)

@@ -1,4 +1,4 @@
-"""Who the caller is, and what he changes of himself: N16, N17, N22, N24, N49."""
+"""Reading and changing one's own user: N16, N17, N22, N24, N49."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""N21 and N29: how passwords are kept and judged, which are refused, and that none is ever repeated."""
+"""N21 and N29: how passwords are hashed, verified and refused, and that answers never repeat them."""
 
 import re
 import subprocess
@@ -20,7 +20,7 @@ def _unthrottled(house: ApiHarness) -> None:
 
 @pytest.fixture
 def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The hash that each verification was held against."""
+    """The hash that each verification used."""
     seen: list[str] = []
     verify = PasswordHasher.verify
 

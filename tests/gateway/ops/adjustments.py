@@ -11,7 +11,7 @@ PATH = "/v1/ops/adjustments"
 
 
 def account_of(ops: ApiUser, client: ApiUser) -> str:
-    """The id of the client's only wallet, as ops find it."""
+    """The account id of the client's only wallet."""
     [account] = ops.get(f"/v1/ops/accounts?owner={client.id}").get_json()["data"]
     return account["id"]
 

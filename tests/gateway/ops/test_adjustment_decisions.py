@@ -31,7 +31,7 @@ def purse(client: ApiUser) -> str:
 
 
 def decided(decide: Callable[..., TestResponse], person: ApiUser, id: str) -> int:
-    """The status of the decision, asked for again while the database is too busy to decide."""
+    """The status of the decision, retried while the database is too busy."""
     return next(status for _ in range(AT_ONCE) if (status := decide(person, id).status_code) != 503)
 
 
@@ -79,7 +79,7 @@ def test_rejected_adjustment_cannot_be_approved(
     request: pytest.FixtureRequest,
     who: str,
 ) -> None:
-    """By another of ops, or by who proposed it."""
+    """By another operator, or by the one who proposed it."""
     id, person, third = proposed(ops, client), request.getfixturevalue(who), house.person("ops")
     answer = reject(person, id)
     told = answer.get_json()

@@ -207,7 +207,7 @@ def test_unknown_adjustment_is_not_found(house: ApiHarness, chief: ApiUser, id: 
 def test_worker_fails_adjustment_payment_without_approval(
     house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str
 ) -> None:
-    """What a taken gateway might insert: an adjustment of its own, or a second one by an approval that is known."""
+    """A compromised gateway could insert an adjustment without approval, or a second one for an approval."""
     world, account = World.of(house.database), account_of(ops, client)
     approve(chief, proposed(ops, client))
     ours = world.technical("internal")

@@ -1,4 +1,4 @@
-"""Ops have many payments tried again at once, or only ask which they would be."""
+"""Retries of many payments, and dry runs."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def retry_many(person: ApiUser, filter: Any, **rest: Any) -> Any:
 
 
 class Crowd:
-    """A house with five parked payments and three stuck ones, oldest first, seen by ops."""
+    """Five parked payments and three stuck ones, oldest first, with an operator."""
 
     def __init__(self, database: Database) -> None:
         self.house = ApiHarness(database)
@@ -27,7 +27,7 @@ class Crowd:
         self.stuck = [order(client, wallet) for _ in range(3)]
 
     def attempts(self) -> set[int]:
-        """How often the parked ones were tried."""
+        """The attempts of the parked payments."""
         return set(self.house.execute("SELECT attempts FROM payments WHERE id = ANY(%s::uuid[])", self.parked))
 
 

@@ -1,4 +1,4 @@
-"""Ops let users in and out, and look at users, wallets and the audit log."""
+"""Ops activate and deactivate users, and list users, wallets and the audit log."""
 
 from typing import Any
 
@@ -183,7 +183,7 @@ LISTS = {"users": "role=client", "accounts": "currency=EUR", "audit": "action=us
 
 @pytest.fixture
 def listed(house: ApiHarness, ops: ApiUser) -> ApiUser:
-    """Ops with at least two rows in each list."""
+    """An operator, with at least two rows in each list."""
     for _ in range(2):
         person = house.person()
         order = {"wallet": person.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}

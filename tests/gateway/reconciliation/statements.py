@@ -1,4 +1,4 @@
-"""Bank statements over HTTP: withdrawals to find in them, files to upload, and what is answered."""
+"""Helpers for reconciliation: withdrawals, statement files, uploads and verdicts."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ def withdraw(house: ApiHarness, client: ApiUser, purse: str, amount: str = "10.0
 
 
 def answered(house: ApiHarness, id: str, reference: str | None = None, *, is_confirmed: bool = True) -> str:
-    """The same, after the bank's answer."""
+    """The same id, after the bank's answer."""
     with transaction(house.worker) as connection:
         assert payout.answer(connection, [BankResult(id, is_confirmed, None, reference)])
     house.post_payments()
@@ -42,7 +42,7 @@ def paid(house: ApiHarness, client: ApiUser, purse: str, amount: str = "10.00", 
 
 
 def returned(house: ApiHarness, id: str, amount: int, number: str) -> str:
-    """The id of the payment by which so much of it came back."""
+    """The id of the payment that returned this amount of it."""
     with transaction(house.worker) as connection:
         bank_return.keep(connection, "sepa", [Return(number, id, amount)])
         bank_return.give_back(connection, 10)
@@ -56,13 +56,13 @@ def today(house: ApiHarness) -> str:
 
 
 def row(id: str = "", amount: str = "10.00", direction: str = "debit", **others: str) -> dict[str, str]:
-    """A line of a CSV; unless it names its day, that is told later."""
+    """A line of a CSV; `table` adds the day unless it is here."""
     key = UUID(id).hex if id else ""
     return {"direction": direction, "amount": amount, "currency": "EUR", "end_to_end_id": key, **others}
 
 
 def table(*rows: dict[str, str], day: str = "2026-11-20", columns: tuple[str, ...] = COLUMNS) -> bytes:
-    """A CSV of these lines, no two files alike."""
+    """A CSV of these lines, different each time."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, extrasaction="ignore")
     writer.writeheader()
@@ -91,7 +91,7 @@ def match(person: ApiUser, id: str, line: object, payment: str, reason: str = "S
 
 
 def parts(*ids: str, amount: str = "") -> str:
-    """Transactions of an entry, of which the bank tells no amount, or each the same."""
+    """Transactions of an entry, without amounts or each with the same one."""
     told = f'<Amt Ccy="EUR">{amount}</Amt>' if amount else ""
     return "".join(f"<TxDtls><Refs><EndToEndId>{id}</EndToEndId></Refs>{told}</TxDtls>" for id in ids)
 

@@ -1,4 +1,4 @@
-"""Webhook endpoints over HTTP, and deliveries to them as a worker makes them."""
+"""Webhook endpoints created over HTTP, and deliveries as a worker writes them."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from tests.gateway.harness import ApiHarness, ApiUser
 
 PATH = "/v1/webhook-endpoints"
 URL = "https://8.8.8.8/hooks"
-"""An address, so that no name is asked for; nothing is sent to it from here."""
+"""An IP address, so that no name is resolved; nothing is sent to it."""
 
 
 def ask_for(person: ApiUser, **members: Any) -> TestResponse:
-    """The answer to who wants an endpoint."""
+    """The answer to creating an endpoint."""
     return person.call("POST", PATH, json={"url": URL, "event_types": ["payment.*"], **members})
 
 
@@ -26,7 +26,7 @@ def endpoint(person: ApiUser, **members: Any) -> str:
 
 
 def delivery(house: ApiHarness, endpoint_id: str, **columns: object) -> str:
-    """The id of a delivery to the endpoint; some of its columns as the worker would have left them."""
+    """The id of a delivery to the endpoint; `columns` are values as a worker leaves them."""
     id = str(uuids.uuid7())
     given = {"sequence": uuids.uuid7().int % 2**62, "name": "payment.completed", "subject_id": str(uuids.uuid7())}
     given |= {"version": 2, "occurred_at": "2026-11-01T12:00:00Z"}

@@ -1,4 +1,4 @@
-"""What was sent to webhook endpoints: seen by their owner alone, and sent again."""
+"""Deliveries to webhook endpoints: visible only to their owner, and redelivered."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ REST = "(state, tries_left, finished_at IS NULL, next_attempt_at <= now())::text
 
 
 def ids(person: ApiUser, endpoint_id: str, query: str = "") -> list[str]:
-    """Those of all pages of an endpoint's deliveries."""
+    """The deliveries to an endpoint, of all pages."""
     found, at = [], f"{PATH}/{endpoint_id}/deliveries?limit=2{query and '&' + query}"
     while True:
         page = person.get(at).get_json()
@@ -33,7 +33,7 @@ def again(person: ApiUser, endpoint_id: str, **members: Any) -> dict[str, Any]:
 
 
 def attempted(house: ApiHarness, id: str, *outcomes: tuple[int | None, str | None]) -> None:
-    """Attempts as a worker notes them."""
+    """Attempts as a worker records them."""
     with transaction(house.worker) as connection:
         for number, (status, error) in enumerate(outcomes, 1):
             connection.exec_driver_sql(

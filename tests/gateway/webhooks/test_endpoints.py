@@ -1,4 +1,4 @@
-"""Webhook endpoints: their owner's alone, at URLs that lead outside alone, with secrets that are shown once."""
+"""Webhook endpoints: created, changed, tested and deleted only by their owner."""
 
 import base64
 import threading

@@ -15,7 +15,7 @@ from tests.support import Database, eventually
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
-    """A name server that knows these names, to be filled."""
+    """The addresses that names resolve to, to be filled."""
     known: dict[str, list[str]] = {}
 
     def asked(host: str, port: int, **_: Any) -> list[tuple[Any, ...]]:
@@ -29,7 +29,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
 
 @pytest.fixture
 def connections(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Where Python's sockets were connected to over a network."""
+    """The addresses that sockets were connected to over a network."""
     made: list[object] = []
     connect = socket.socket.connect
 

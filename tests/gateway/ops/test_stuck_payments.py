@@ -1,4 +1,4 @@
-"""Ops look at payments that did not post, and have them tried again: wishes that a worker decides."""
+"""Stuck and parked payments, and retries of one of them."""
 
 from typing import Any
 
@@ -17,13 +17,13 @@ MEMBERS = {
 
 
 def order(person: ApiUser, wallet: str, amount: str = "1.00") -> str:
-    """The id of a deposit that is accepted and not posted."""
+    """The id of a deposit that is accepted but not posted."""
     deposit = {"wallet": wallet, "amount": amount, "currency": "EUR", "source": "wire"}
     return person.order("/v1/deposits", deposit).get_json()["id"]
 
 
 def park(house: ApiHarness, id: str) -> None:
-    """Set a due payment aside for a person, as a worker does."""
+    """Park a due payment, as a worker does."""
     with transaction(house.worker) as connection:
         attempts = payment.attempts(connection, id) + 1
         assert payment.postpone(connection, id, attempts, "no luck", 0.0, park=True)
