@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.gateway.harness import ApiHarness, ApiUser
-from tests.gateway.ops.test_audit_and_health import REASON, order, park
+from tests.gateway.ops.stuck_payments import REASON, order, park
 from tests.support import Database
 
 

@@ -4,29 +4,16 @@ from typing import Any
 
 import pytest
 
-from models import payment, payout
+from models import payout
 from models.payout import Retry
 from models.session import transaction
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.ops.stuck_payments import REASON, order, park
 
 UNKNOWN = "01890000-0000-7000-8000-000000000000"
-REASON = {"reason": "the disk is back"}
 MEMBERS = {
     "id", "type", "amount", "currency", "user", "created_at", "due_at", "attempts", "last_error", "parked_at",
 }  # fmt: skip
-
-
-def order(person: ApiUser, wallet: str, amount: str = "1.00") -> str:
-    """The id of a deposit that is accepted but not posted."""
-    deposit = {"wallet": wallet, "amount": amount, "currency": "EUR", "source": "wire"}
-    return person.order("/v1/deposits", deposit).get_json()["id"]
-
-
-def park(house: ApiHarness, id: str) -> None:
-    """Park a due payment, as a worker does."""
-    with transaction(house.worker) as connection:
-        attempts = payment.attempts(connection, id) + 1
-        assert payment.postpone(connection, id, attempts, "no luck", 0.0, park=True)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tests.gateway.bulks import builders
 from tests.gateway.exchange.test_exchanges import RATE, quote
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.ops.adjustments import proposed
-from tests.gateway.ops.test_audit_and_health import REASON, park
+from tests.gateway.ops.stuck_payments import REASON, park
 from tests.gateway.payments.test_actions import LATER, LONG_AGO
 from tests.gateway.payments.test_create_withdrawal import answer as answer_of_the_bank
 from tests.gateway.payments.test_create_withdrawal import order as outward

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.gateway.harness import ApiHarness, ApiUser
-from tests.gateway.ops.test_audit_and_health import order, park
+from tests.gateway.ops.stuck_payments import order, park
 from tests.gateway.waiting.clients import CANONICAL, PATIENT, QUICK_SECONDS, WAYS, Answered, ours, timed, waiting
 from tests.support import Database
 

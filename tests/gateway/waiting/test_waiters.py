@@ -16,7 +16,7 @@ from models import change_listener, token
 from models.change_listener import Listener
 from models.session import statements, transaction
 from tests.gateway.harness import ApiHarness, ApiUser
-from tests.gateway.ops.test_audit_and_health import order
+from tests.gateway.ops.stuck_payments import order
 from tests.gateway.waiting.clients import QUICK_SECONDS, ours, posting, timed, waiting
 from tests.support import Database, eventually
 
