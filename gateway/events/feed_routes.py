@@ -1,16 +1,14 @@
 """GET /v1/events: all events that concern the caller, in one order, read in pages by cursor."""
 
-import hashlib
 from typing import Any
 
 from flask import g
-from itsdangerous import BadData, BadSignature, URLSafeSerializer
 
 from gateway.auth.tokens import Caller, requires
 from gateway.events.schemas import NEWEST, EventPageSchema, EventQuery
 from gateway.http.blueprint import Blueprint, JsonAnswer
+from gateway.http.cursors import CursorSigner
 from gateway.http.errors import ApiError
-from gateway.lists import pagination
 from gateway.services import services
 from models import bulk, event, payment_view, webhook_endpoint
 from models.event import Event
@@ -23,8 +21,6 @@ events = Blueprint(
     url_prefix="/v1/events",
     description="All events that concern you, in one order, read in pages by cursor.",
 )
-
-CURSOR_LENGTH_MAX = 500
 
 SCANNED_MAX = 1_000
 """Events that one page scans for those of the requested types."""
@@ -54,7 +50,8 @@ def list_events(query: dict[str, Any]) -> JsonAnswer:
     is_cut = len(matching) > limit
     last = (shown if is_cut else rows)[-1:]
     place = (last[0].xact, last[0].sequence) if last else after
-    return {"data": data, "has_more": is_cut or len(rows) == scanned_max, "next_cursor": _cursor(place, g.caller)}, {}
+    cursor = _signer().encode(g.caller.id, *place)
+    return {"data": data, "has_more": is_cut or len(rows) == scanned_max, "next_cursor": cursor}, {}
 
 
 def _bodies(connection: Connection, rows: list[Event], caller: Caller) -> list[dict[str, Any]]:
@@ -72,17 +69,8 @@ def _bodies(connection: Connection, rows: list[Event], caller: Caller) -> list[d
     return [event_body(row, shown[row.subject_id]) for row in rows if row.subject_id in shown]
 
 
-def _serializer() -> URLSafeSerializer:
-    return URLSafeSerializer(
-        services().settings.secret_key,
-        salt="event",
-        signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
-    )
-
-
-def _cursor(place: Place, caller: Caller) -> str:
-    text = _serializer().dumps([caller.id, *place])
-    return text if isinstance(text, str) else text.decode()
+def _signer() -> CursorSigner:
+    return CursorSigner(services().settings.secret_key, "event")
 
 
 def _place(connection: Connection, cursor: str | None, caller: Caller) -> Place:
@@ -91,13 +79,7 @@ def _place(connection: Connection, cursor: str | None, caller: Caller) -> Place:
         return event.START
     if cursor == NEWEST:
         return event.newest(connection)
-    try:
-        if len(cursor) > CURSOR_LENGTH_MAX:
-            raise BadSignature("too long")
-        pagination.check_spelling(cursor)
-        user_id, xact, sequence = _serializer().loads(cursor)
-    except BadData:
-        raise ApiError("bad_cursor", "Use a cursor exactly as received.") from None
+    user_id, xact, sequence = _signer().decode(cursor)
     if user_id != caller.id:
         raise ApiError("bad_cursor", "This cursor belongs to another user.")
     return xact, sequence
