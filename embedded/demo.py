@@ -81,7 +81,7 @@ def suggest(url: str, people: People, screen: Console) -> None:
         f"URL: {url}   docs: {url}/docs",
         f"ops token: {people['ops']['token']}",
         "To try it, in a second terminal in this folder:  . .run/env",
-        'and go on in README.md at "Try it"; .run/env has the URL and everybody\'s tokens.',
+        "and go on in docs/guides/first-payment.md; .run/env has the URL and all tokens.",
     ]
     screen.print("\n".join(lines), markup=False)
 

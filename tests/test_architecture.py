@@ -39,7 +39,7 @@ PRODUCT = (
 REST = ("migrations", "embedded", "bench", "deploy")
 ROUTES = sorted([*(HOUSE / "gateway").rglob("*routes.py"), HOUSE / "gateway/docs.py"])
 SQL = sorted((HOUSE / "migrations" / "sql").rglob("*.sql"))
-DOCS = [HOUSE / "README.md", HOUSE / "CONTRIBUTING.md", HOUSE / "CHANGELOG.md", *sorted((HOUSE / "docs").rglob("*.md"))]
+DOCS = [*sorted(HOUSE.glob("*.md")), *sorted((HOUSE / "docs").rglob("*.md"))]
 SHELL = [HOUSE / ".ci" / "run", *HOUSE.glob("*/*.sh")]
 
 
@@ -360,7 +360,7 @@ def test_every_setting_is_documented():
 
 
 def test_the_scopes_of_the_roles_are_documented():
-    text = (HOUSE / "docs/ARCHITECTURE.md").read_text().partition("| scope | to | ")[2]
+    text = (HOUSE / "docs/scopes.md").read_text().partition("| scope | to | ")[2]
     roles = [cell.strip(" |") for cell in text.partition("\n")[0].split(" | ")]
     rows = re.findall(r"^\| `([a-z:-]+)` \| ([^|]+) \| (.+) \|$", text, re.M)
     ticks = {scope: dict(zip(roles, [c.strip() for c in cells.split("|")], strict=True)) for scope, _, cells in rows}
