@@ -1,4 +1,4 @@
-"""Each use of a clock on the wall, and of the time or order of ids, stands in ADR 23 with why it is harmless."""
+"""Each use of a clock on the wall, and of the time or order of ids, is in docs/clocks.md with why it is harmless."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from tests.test_architecture import HOUSE, PRODUCT, SQL, name_of, sources
 
-RECORD = HOUSE / "docs/adr/0023-no-clock-decides-but-the-databases.md"
+RECORD = HOUSE / "docs/clocks.md"
 WALL = (
     r"\btime\.(time|time_ns|strftime|gmtime|localtime|ctime)\b|\bdate(time)?\.(now|today|utcnow|fromtimestamp)\b"
     r"|from time import|CLOCK_REALTIME"
