@@ -12,7 +12,7 @@ from structlog.testing import LogCapture
 from uuid_utils.compat import uuid7
 
 import settings
-from celery_config import _forget_the_parents_connections
+from celery_config import _drop_inherited_connections
 from models import confirmation, heartbeat, payment_command, user, webhook_endpoint, webhook_queue
 from models.audit import Actor
 from models.payout import Payout
@@ -280,8 +280,8 @@ def test_a_child_forgets_its_parents_connections(books: Books, monkeypatch: pyte
     works_for_parent = [process.poster(), process.onboarding(), process.mail_sender()]
     with transaction(parents) as connection:
         parents_pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
-    assert _forget_the_parents_connections in [receiver() for _, receiver in worker_process_init.receivers]
-    _forget_the_parents_connections()
+    assert _drop_inherited_connections in [receiver() for _, receiver in worker_process_init.receivers]
+    _drop_inherited_connections()
     with transaction(process.engine()) as connection:
         assert connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() != parents_pid
     ours = [process.poster(), process.onboarding(), process.mail_sender()]
