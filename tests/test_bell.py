@@ -93,7 +93,7 @@ def test_a_bell_that_waits_already_is_not_rung_again(bells: redis.Redis) -> None
     assert bells.llen("payments") == 1
 
 
-def test_a_broker_that_has_forgotten_everything_is_rung_at_all_the_same(bells: redis.Redis) -> None:
+def test_bell_after_broker_lost_its_data_is_sent(bells: redis.Redis) -> None:
     """FLUSHALL takes the queues' bindings, too: a publisher that trusted them would ring for nobody."""
     publish()
     assert bells.keys("_kombu.binding.*")

@@ -40,7 +40,7 @@ def body(content: object) -> str:
     return base64.b64encode(json.dumps(content).encode()).decode()
 
 
-def test_a_bell_is_told_with_its_task_and_request_and_nothing_else(sent: dict) -> None:
+def test_message_read_keeps_task_and_request_id_only(sent: dict) -> None:
     bell = told(sent)
     assert bell["headers"] == {
         "task": POST,

@@ -67,6 +67,6 @@ def test_every_use_stands_in_the_record() -> None:
     assert {name for uses in USES.values() for name in uses if name not in record} == set()
 
 
-def test_the_schema_asks_for_the_time_of_an_id_in_partitions_and_their_guard_alone() -> None:
+def test_schema_reads_time_of_ids_only_for_partitions() -> None:
     used = found(r"\buuid_floor\(|::bit\(64\)", SQL)
     assert set(used) == {"migrations/sql/foundation/4_partitions.sql", "migrations/sql/books/2_clocks.sql"}

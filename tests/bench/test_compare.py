@@ -43,7 +43,7 @@ def test_the_median_is_that_of_ratios_within_rounds() -> None:
     assert line(page, "8 connections, GETs by id/s")[1:] == ["100", "100", "1.00, 0.50, 0.90", "0.90", "yes"]
 
 
-def test_a_product_that_did_nothing_leaves_nothing_to_compare_with() -> None:
+def test_compare_without_any_completed_payment_has_no_ratio() -> None:
     page = render([{"old": turn(reads=0), "new": turn(reads=7)}], {}, {})
     assert line(page, "8 connections, GETs by id/s")[1:] == ["0", "7", "nan", "nan", "nothing to compare with"]
 

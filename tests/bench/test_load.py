@@ -69,7 +69,7 @@ def responder() -> Iterator[ThreadingHTTPServer]:
     server.server_close()
 
 
-def test_every_answer_is_recorded_with_its_id_and_every_key_is_new(responder: ThreadingHTTPServer) -> None:
+def test_load_records_each_answer_with_id_and_unique_key(responder: ThreadingHTTPServer) -> None:
     requests = [post("/v1/transfers", "t", b'{"amount":"%d.00"}' % n) for n in (1, 2)]
     outcome = generate(Plan(responder.server_address, requests, connections=4, seconds=1.5, warm_up=0.8))
     seen = responder.RequestHandlerClass

@@ -64,7 +64,7 @@ def test_at_a_rate_as_many_connections_are_opened_as_it_takes(gateway: Gateway) 
     assert [after - before for before, after in pairwise(sent)] == pytest.approx([1 / RATE] * (len(sent) - 1), abs=1e-4)
 
 
-def test_more_connections_are_opened_than_the_soft_limit_of_open_files(gateway: Gateway) -> None:
+def test_connections_above_soft_file_limit_are_opened(gateway: Gateway) -> None:
     few = 16
     code = f"""
 import resource

@@ -37,7 +37,7 @@ def test_ratios_are_taken_within_a_round() -> None:
     assert cells[2:] == ["100", "110", "2.00, 1.10, 1.50", "1.50"]
 
 
-def test_every_way_has_a_line_for_each_load_and_what_was_amiss_is_shown() -> None:
+def test_waiting_report_has_a_row_per_way_and_load() -> None:
     page = render(
         [figures(wait_32_p50=1234.5, full_8_p50=7.25)], 20, {"machine": "2 cores"}, {"a": ["3 lost"], "b": []}
     )

@@ -67,7 +67,7 @@ def test_a_python_that_does_not_run_is_refused_in_one_line(place: Path, python: 
     assert f"Python 3.11 is needed, and {python} is no Python that runs" in refusal(place, python)
 
 
-def test_a_checkout_that_cannot_be_written_is_refused_in_one_line(place: Path):
+def test_bootstrap_in_read_only_checkout_fails_in_one_line(place: Path):
     nobody = {} if os.geteuid() else {"user": NOBODY_UID, "group": NOBODY_UID, "extra_groups": []}
     with homes.temporary() as home:
         checkout = shutil.copytree(place, home.path / "checkout")
@@ -76,7 +76,7 @@ def test_a_checkout_that_cannot_be_written_is_refused_in_one_line(place: Path):
         checkout.chmod(0o755)
 
 
-def test_what_pip_does_is_shown_on_one_line_of_a_terminal_and_its_failure_ends_it(place: Path):
+def test_pip_progress_takes_one_line_and_failure_ends_bootstrap(place: Path):
     pip = """[ "$2" = pip ] || exit 0
     [ "$3" = install ] || exit 0
     echo "Collecting flask==3.1 (from -r requirements-embedded.txt (line 1))"

@@ -39,9 +39,7 @@ def test_a_checkout_keeps_its_home_inside(tmp_path: Path, monkeypatch: pytest.Mo
     assert Home.of_checkout(tmp_path).path == tmp_path / ".run"
 
 
-def test_where_the_servers_cannot_go_the_home_lies_elsewhere_by_the_checkouts_path(
-    place: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_home_unreachable_for_servers_is_placed_elsewhere(place: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Identity, "can_enter", lambda *_: False)
     one, other = place / "one", place / "other"
     one.mkdir()

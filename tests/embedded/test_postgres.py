@@ -66,7 +66,7 @@ def test_every_role_needs_its_own_password(server: Postgres):
 
 
 @pytest.mark.parametrize("database", ["postgres", "template1"])
-def test_nobody_but_the_superuser_enters_the_servers_own_databases(server: Postgres, database: str):
+def test_server_databases_admit_only_the_superuser(server: Postgres, database: str):
     with pytest.raises(OperationalError, match="permission denied for database"):
         ask(server, "SELECT 1", database=database)
     rights = "has_database_privilege('public', datname, 'CONNECT'), has_database_privilege('public', datname, 'TEMP')"
@@ -134,7 +134,7 @@ def test_sockets_lie_elsewhere_when_their_path_would_be_too_long():
             home.sockets.parent.rmdir()
 
 
-def test_a_new_database_belongs_to_the_owner_and_is_like_its_template(server: Postgres):
+def test_new_database_has_the_owner_and_copies_its_template(server: Postgres):
     first = server.create_database("first")
     with create_engine(first, poolclass=NullPool).begin() as connection:
         connection.execute(text("CREATE TABLE copied AS SELECT 7 AS number"))
@@ -150,7 +150,7 @@ def test_it_does_not_listen_on_tcp(server: Postgres):
         psycopg2.connect(host="127.0.0.1", user=SUPERUSER, password=server.home.secret(SUPERUSER))
 
 
-def test_variables_about_another_server_reach_neither_the_server_nor_its_clients(monkeypatch: pytest.MonkeyPatch):
+def test_libpq_variables_do_not_reach_server_or_clients(monkeypatch: pytest.MonkeyPatch):
     others = {
         "PGHOST": "/nowhere", "PGHOSTADDR": "192.0.2.1", "PGPORT": "5999", "PGUSER": "me", "PGPASSWORD": "x",
         "PGDATABASE": "mine", "PGOPTIONS": "-c search_path=elsewhere", "PGSERVICE": "none", "PGSSLMODE": "verify-full",

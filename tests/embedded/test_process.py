@@ -46,7 +46,7 @@ def test_it_dies_with_a_killed_parent(tmp_path: Path):
     eventually(lambda: not lives(child), message="the child ends")
 
 
-def test_what_a_killed_process_left_behind_is_gone_before_the_next_start(tmp_path: Path):
+def test_start_removes_leftovers_of_a_killed_process(tmp_path: Path):
     family = process(tmp_path, "sleep 600 & echo $!; wait")
     family.start()
     grandchild = int(eventually(family.log.read_text, message="the grandchild's pid"))
@@ -93,9 +93,7 @@ def test_it_is_told_only_what_it_is_given(tmp_path: Path):
     assert not set(os.environ) & {line.partition("=")[0] for line in told.log.read_text().splitlines()} - {"PWD"}
 
 
-def test_a_log_that_is_too_long_begins_again_while_its_process_appends(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_log_too_long_is_rotated_while_process_appends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "LOG_BYTES_MAX", 100)
     talking = process(tmp_path, "n=0; while read line; do echo $line; done < pipe")
     os.mkfifo(tmp_path / "pipe")

@@ -77,7 +77,7 @@ def test_another_rail_needs_no_simulated_bank(home: Home, monkeypatch: pytest.Mo
         stack.stop()
 
 
-def test_a_mail_server_may_be_given_and_its_password_is_not_shown(home: Home, monkeypatch: pytest.MonkeyPatch):
+def test_mail_server_password_is_not_shown(home: Home, monkeypatch: pytest.MonkeyPatch):
     url = "smtp://carol:secret@mail.example:587?tls=required"
     monkeypatch.setenv("MAIL_URL", url)
     stack = Stack(home)

@@ -1,6 +1,5 @@
 """`python -m embedded` in a checkout of its own: up, shown, crashed, killed, resumed and down."""
 
-import json
 import os
 import re
 import shutil
@@ -22,6 +21,7 @@ from embedded import process as processes
 from embedded.__main__ import main
 from embedded.home import CHECKOUT
 from embedded.stack import TOLD_BY_US
+from tests.embedded.checkout import ELSEWHERE, Checkout
 from tests.support import eventually, heeding_signals
 
 NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "tests", "bench", "adr")
@@ -30,38 +30,8 @@ SERVERS = {"postgres", "valkey"}
 """Their logs tell of checkpoints and the like now and then."""
 SEVERAL_ROUNDS = timedelta(seconds=12)
 SCREEN_LINES, SCREEN_COLUMNS = 24, 80
-COMMAND_SECONDS_MAX = 240
-ELSEWHERE = {
-    "PGHOST": "/nowhere", "PGPORT": "5999", "PGUSER": "me", "PGOPTIONS": "-c search_path=elsewhere",
-    "PGSERVICE": "none", "CELERY_BROKER_URL": "redis://127.0.0.1:1/0", "GUNICORN_CMD_ARGS": "--bind 127.0.0.1:1",
-}  # fmt: skip
-"""What its user's environment says of other servers."""
 
 pytestmark = pytest.mark.slow
-
-
-class Checkout:
-    """A copy of the project, its commands, and what its running stack told."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.stack_file = path / ".run" / "stack.json"
-        self.first_words = ""
-
-    def run(self, command: str, **environ: str) -> subprocess.CompletedProcess:
-        kept = {key: value for key, value in os.environ.items() if key not in TOLD_BY_US}
-        return subprocess.run(
-            [sys.executable, "-m", "embedded", command],
-            cwd=self.path,
-            env=kept | environ if "DATABASE_URL" in environ else kept | ELSEWHERE,
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_SECONDS_MAX,
-            check=False,
-        )
-
-    def told(self) -> dict:
-        return json.loads(self.stack_file.read_text())
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +74,7 @@ def test_stack_json_is_complete_and_its_owners_alone(checkout: Checkout):
     assert api.call(f"{told['url']}/v1/payments?limit=1", told["ops_token"])["data"] is not None
 
 
-def test_run_env_tells_any_shell_the_same_and_defines_no_function(checkout: Checkout):
+def test_run_env_is_read_alike_by_any_shell(checkout: Checkout):
     told = checkout.told()
     file = checkout.path / ".run" / "env"
     assert file.stat().st_mode & 0o777 == 0o600
@@ -124,7 +94,7 @@ def test_run_env_tells_any_shell_the_same_and_defines_no_function(checkout: Chec
     assert path.count("docs/guides/bin") == 1
 
 
-def test_the_gateway_knows_neither_the_owners_nor_the_workers_secrets(checkout: Checkout):
+def test_gateway_gets_neither_owner_nor_worker_secrets(checkout: Checkout):
     told = checkout.told()
     environ = Path(f"/proc/{told['pids']['gateway']}/environ").read_text()
     worker = Path(f"/proc/{told['pids']['posting']}/environ").read_text()
@@ -152,7 +122,7 @@ def test_up_again_is_the_same_stack(checkout: Checkout):
     assert checkout.told() == before
 
 
-def test_up_says_that_it_started_and_migrated_or_that_it_ran_already(checkout: Checkout):
+def test_up_reports_start_and_migrations_or_already_running(checkout: Checkout):
     revisions = sorted(path.name[:4] for path in (CHECKOUT / "migrations" / "versions").glob("*.py"))
     assert sorted(re.findall(r"^migrated to (\w+):", checkout.first_words, re.M)) == revisions
     assert "running already" not in checkout.first_words

@@ -1,32 +1,20 @@
-"""Mail: one token a letter, handed to a real server or a folder, patient with both and told to nobody else."""
+"""Mail: its text and token, one per message, and a folder instead of a server."""
 
-import re
-import ssl
-import subprocess
 from collections.abc import Callable, Iterator
-from email import message_from_bytes
-from email.policy import default
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import structlog
-from sqlalchemy import make_url
 from structlog.testing import LogCapture
 from uuid_utils.compat import uuid7
 
 from models import confirmation, user
 from models import token as tokens
-from models.circuit_breaker import CircuitBreaker
 from models.confirmation import Purpose
-from models.session import DatabaseAway, transaction
-from tests.lossy_postgres_proxy import SOCKET_NAME, Line, Loss
+from models.session import transaction
 from tests.workers.books import Books
+from tests.workers.mail_senders import FROM, kept, postman, redeem, token_in
 from tests.workers.smtp_server import Server, serving
 from workers import mail
-from workers.mail import ATTEMPTS_MAX, QUIET_SECONDS, UNDER_WAY_SECONDS, MailSender
-
-FROM = "Payments <payments@shop.example>"
 
 
 @pytest.fixture
@@ -58,48 +46,6 @@ def ask(books: Books) -> Callable[..., str]:
         return id
 
     return ask
-
-
-class Kept(NamedTuple):
-    """What the confirmation's row says."""
-
-    attempts: int
-    is_sent: bool
-    last_error: str | None
-    is_given_up: bool
-    due_in_seconds: float | None
-
-
-def kept(books: Books, id: str) -> Kept:
-    with transaction(books.worker) as connection:
-        return Kept(
-            *connection.exec_driver_sql(
-                "SELECT attempts, sent_at IS NOT NULL, last_error, due_at = 'infinity',"
-                " CASE WHEN isfinite(due_at) THEN extract(epoch FROM due_at - now())::float END"
-                " FROM confirmations WHERE id = %s",
-                (id,),
-            ).one()
-        )
-
-
-def make_due(books: Books, id: str) -> None:
-    with books.as_owner() as connection:
-        connection.exec_driver_sql("UPDATE confirmations SET due_at = now() WHERE id = %s", (id,))
-
-
-def redeem(books: Books, token: str, purpose: Purpose = Purpose.EMAIL) -> str | None:
-    with transaction(books.gateway) as connection:
-        return confirmation.redeem(connection, tokens.hash_of(token), purpose)
-
-
-def token_in(text: str) -> str:
-    (token,) = [line for line in text.splitlines() if line.startswith(tokens.CONFIRMATION_PREFIX)]
-    assert tokens.is_well_formed(token, tokens.CONFIRMATION_PREFIX)
-    return token
-
-
-def postman(books: Books, server: Server, query: str = "", credentials: str = "") -> MailSender:
-    return MailSender(books.worker, f"smtp://{credentials}localhost:{server.port}{query}", FROM)
 
 
 def test_a_mail_carries_a_token_that_works_once(books: Books, server: Server, ask: Callable[..., str]) -> None:
@@ -183,234 +129,3 @@ def test_many_share_a_connection(books: Books, server: Server, ask: Callable[...
     assert server.connections == 1
     assert len({token_in(letter.get_content()) for letter in server.mail}) == 12
     assert all(kept(books, id).is_sent for id in ids)
-
-
-def test_nothing_due_calls_nobody(books: Books, server: Server) -> None:
-    assert postman(books, server).deliver() == 0
-    assert server.connections == 0
-
-
-def test_time_spent_leaves_the_rest_to_the_next_one(books: Books, server: Server, ask: Callable[..., str]) -> None:
-    ask()
-    assert postman(books, server).deliver(seconds=0) == 0
-    assert postman(books, server).deliver() == 1
-
-
-def test_who_is_refused_for_good_is_asked_no_more(books: Books, server: Server, ask: Callable[..., str]) -> None:
-    nobody = ask("nobody@example.com")
-    somebody = ask()
-    server.refuses["nobody@example.com"] = "550 no such user"
-    assert postman(books, server).deliver() == 1
-    assert kept(books, somebody).is_sent
-    row = kept(books, nobody)
-    assert (row.is_sent, row.is_given_up, "550" in row.last_error) == (False, True, True)
-
-
-@pytest.mark.parametrize("by", ["recipient", "content"])
-def test_who_is_refused_for_now_is_tried_again_later_and_not_for_ever(
-    books: Books, server: Server, ask: Callable[..., str], by: str
-) -> None:
-    id = ask("grey@example.com")
-    if by == "recipient":
-        server.refuses["grey@example.com"] = "450 try later"
-    else:
-        server.data_reply = "451 try later"
-    ours, waits = postman(books, server), []
-    for attempt in range(1, ATTEMPTS_MAX):
-        make_due(books, id)
-        assert ours.deliver() == 0
-        row = kept(books, id)
-        assert (row.attempts, row.is_given_up) == (attempt, False)
-        waits.append(row.due_in_seconds)
-    assert 10 < waits[0] <= 30
-    assert 1_700 < waits[-1] <= 3_600
-    assert sum(waits) > 2.5 * 3_600, "greylisting is waited for, with the shortest of waits too"
-    make_due(books, id)
-    ours.deliver()
-    assert kept(books, id).is_given_up
-    server.refuses.clear()
-    server.data_reply = "250 kept"
-    assert ours.deliver() == 0
-
-
-def test_a_retry_carries_another_token_and_only_that_one_works(
-    books: Books, server: Server, ask: Callable[..., str]
-) -> None:
-    """As after a worker that died between handing over and noting it."""
-    id = ask()
-    ours = postman(books, server)
-    ours.deliver()
-    with books.as_owner() as connection:
-        connection.exec_driver_sql("UPDATE confirmations SET sent_at = NULL, due_at = now() WHERE id = %s", (id,))
-    ours.deliver()
-    first, second = (token_in(letter.get_content()) for letter in server.mail)
-    assert redeem(books, first) is None
-    assert redeem(books, second)
-
-
-def test_a_mail_under_way_is_not_taken_by_another(books: Books, server: Server, ask: Callable[..., str]) -> None:
-    id = ask()
-    assert postman(books, server)._take()
-    assert postman(books, server).deliver() == 0
-    assert 20 < kept(books, id).due_in_seconds <= UNDER_WAY_SECONDS
-    make_due(books, id)
-    assert postman(books, server).deliver() == 1
-
-
-def test_a_server_away_costs_no_attempt_and_is_left_alone_for_a_while(
-    books: Books, ask: Callable[..., str], logged: list[dict], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    id = ask()
-    with serving() as gone:
-        ours = postman(books, gone)
-    assert ours.deliver() == 0
-    assert kept(books, id)[:3] == (0, False, None)
-    assert [entry["event"] for entry in logged] == ["mail server cannot be reached"]
-    with serving() as server:
-        ours.mail_url = f"smtp://localhost:{server.port}"
-        assert ours.deliver() == 0, "not so soon"
-        assert server.connections == 0
-        ours._breaker = CircuitBreaker(QUIET_SECONDS)
-        assert ours.deliver() == 1
-
-
-def test_a_silent_server_holds_its_worker_for_a_moment_only(
-    books: Books, ask: Callable[..., str], logged: list[dict], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ask()
-    monkeypatch.setattr(mail, "SMTP_TIMEOUT_SECONDS", 0.2)
-    with serving(is_silent=True) as server:
-        ours = postman(books, server)
-        assert [ours.deliver(), ours.deliver()] == [0, 0]
-        assert server.connections == 1
-    assert "timed out" in logged[0]["error"]
-
-
-def test_a_server_that_leaves_amid_a_mail_stops_the_run(
-    books: Books, server: Server, ask: Callable[..., str], logged: list[dict]
-) -> None:
-    first, second = ask("first@example.com"), ask()
-    server.refuses["first@example.com"] = "421 closing down"
-    ours = postman(books, server)
-    assert ours.deliver() == 0
-    assert kept(books, first).attempts == 1
-    assert (kept(books, second).is_sent, server.connections) == (False, 1)
-
-
-# Encryption
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for localhost that nobody signed, with its key."""
-    path = tmp_path_factory.mktemp("tls") / "localhost.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-days", "2",
-         "-keyout", path, "-out", path.with_suffix(".crt"), "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost"],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
-    path.write_text(path.read_text() + path.with_suffix(".crt").read_text())
-    return path
-
-
-@pytest.fixture
-def encrypting(certificate: Path) -> Iterator[Server]:
-    """A server that offers STARTTLS."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    with serving(context) as server:
-        yield server
-
-
-def test_what_is_offered_is_taken(books: Books, encrypting: Server, ask: Callable[..., str]) -> None:
-    ask()
-    assert postman(books, encrypting).deliver() == 1
-    assert encrypting.encrypted == [True]
-
-
-@pytest.mark.parametrize(("query", "credentials"), [("?tls=required", ""), ("", "carol:p%40ss@")])
-def test_what_is_required_is_verified(
-    books: Books,
-    server: Server,
-    encrypting: Server,
-    certificate: Path,
-    ask: Callable[..., str],
-    monkeypatch: pytest.MonkeyPatch,
-    query: str,
-    credentials: str,
-) -> None:
-    ask()
-    assert postman(books, server, query, credentials).deliver() == 0, "not offered"
-    assert postman(books, encrypting, query, credentials).deliver() == 0, "by nobody we know"
-    for distrusted in (server, encrypting):
-        assert not any(word.startswith(("AUTH", "MAIL")) for word in distrusted.words)
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    assert postman(books, encrypting, query, credentials).deliver() == 1
-    assert encrypting.encrypted == [True]
-    assert ("AUTH PLAIN AGNhcm9sAHBAc3M=" in encrypting.words) is bool(credentials)
-
-
-# The folder
-
-
-def test_a_folder_gets_a_file_of_its_owners_alone(
-    books: Books, ask: Callable[..., str], tmp_path: Path, logged: list[dict]
-) -> None:
-    folder = tmp_path / "the mail"
-    folder.mkdir()
-    id = ask("carol@example.com")
-    assert MailSender(books.worker, f"file://{tmp_path}/the%20mail", FROM).deliver() == 1
-    (path,) = folder.iterdir()
-    assert re.fullmatch(rf"\d{{8}}T\d{{6}}Z-{id}\.eml", path.name)
-    assert path.stat().st_mode & 0o777 == 0o600
-    letter = message_from_bytes(path.read_bytes(), policy=default)
-    assert letter["To"] == "carol@example.com"
-    token = token_in(path.read_text())
-    assert redeem(books, token)
-    (entry,) = logged
-    assert (entry["to"], entry["where"], entry["purpose"]) == ("carol@example.com", str(path), "email")
-    assert token not in str(logged)
-
-
-def test_a_missing_folder_is_as_a_server_that_is_away(
-    books: Books, ask: Callable[..., str], tmp_path: Path, logged: list[dict]
-) -> None:
-    id = ask()
-    ours = MailSender(books.worker, f"file://{tmp_path}/nowhere", FROM)
-    assert ours.deliver() == 0
-    assert kept(books, id).attempts == 0
-    assert "NotADirectoryError" in logged[0]["error"]
-
-
-@pytest.mark.parametrize("loss", Loss)
-def test_a_taking_whose_commit_was_lost_costs_no_attempt(
-    books: Books, server: Server, ask: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loss: Loss
-) -> None:
-    """However often: nothing was mailed by then."""
-    id = ask()
-    url = make_url(books.database.worker)
-    line = Line(tmp_path, Path(url.query["host"]) / SOCKET_NAME)
-    shaky = books.open(url.update_query_dict({"host": str(tmp_path)}).render_as_string(hide_password=False))
-    ours = MailSender(shaky, f"smtp://localhost:{server.port}", FROM)
-    take = confirmation.take
-
-    def take_and_lose(*args: object) -> confirmation.PendingMail | None:
-        letter = take(*args)
-        line.to_lose += [loss] if letter else []
-        return letter
-
-    try:
-        with monkeypatch.context() as broken:
-            broken.setattr(confirmation, "take", take_and_lose)
-            for _ in range(ATTEMPTS_MAX + 1):
-                with pytest.raises(DatabaseAway):
-                    ours.deliver()
-        assert line.lost == [loss] * (ATTEMPTS_MAX + 1)
-        assert server.mail == []
-        assert ours.deliver() == 1
-        assert (kept(books, id).attempts, kept(books, id).is_sent) == (1, True)
-    finally:
-        shaky.dispose()
-        line.close()

@@ -118,7 +118,7 @@ def test_a_bonus_in_another_currency_opens_its_wallet(books: Books, sign_up: Cal
 
 
 @pytest.mark.parametrize(("most", "expected"), [(1, ["EUR"]), (2, ["EUR", "USD"]), (0, ["EUR", "USD", "CNY"])])
-def test_no_more_wallets_than_allowed_and_that_of_the_bonus_first(
+def test_wallet_limit_opens_the_bonus_wallet_first(
     books: Books, sign_up: Callable[..., str], most: int, expected: list[str]
 ) -> None:
     client = sign_up()
@@ -145,7 +145,7 @@ def test_a_merchant_opens_his_own(books: Books, sign_up: Callable[..., str]) -> 
     assert (wallets(books, merchant), bonuses(books), is_welcomed(books, merchant)) == ({}, [], True)
 
 
-def test_currencies_unknown_or_out_of_use_are_told_once_and_skipped(
+def test_unknown_or_inactive_currency_is_logged_once_and_skipped(
     books: Books, sign_up: Callable[..., str], logged: list[dict]
 ) -> None:
     with books.as_owner() as connection:

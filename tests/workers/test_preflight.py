@@ -186,7 +186,7 @@ def test_a_worker_refuses_to_start_on_a_server_that_could_forget(books: Books, v
 
 
 @pytest.mark.parametrize("bonus", ["100 XYZ", "1.005 USD"])
-def test_a_worker_refuses_to_start_with_a_bonus_that_cannot_be_paid(
+def test_worker_with_unpayable_bonus_refuses_to_start(
     books: Books, bonus: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORKER_DATABASE_URL", books.database.worker)

@@ -51,7 +51,7 @@ class Served:
             return
 
 
-def test_what_nobody_rings_for_is_done_all_the_same_again_and_again() -> None:
+def test_task_without_bells_is_run_repeatedly() -> None:
     task = Served()
     thread = task.serve(silence_seconds=0)
     eventually(lambda: task.done >= 3)

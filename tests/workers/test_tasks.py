@@ -122,9 +122,7 @@ def test_a_worker_that_ends_tasks_has_a_heartbeat(books: Books, task: Task) -> N
     assert (seen.is_fresh, stale.is_fresh) == (True, False)
 
 
-def test_a_worker_that_goes_on_by_its_own_clock_is_alive_and_hears_nothing(
-    books: Books, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_worker_on_own_clock_is_alive_but_not_heard(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "worker_name", "upkeep@a")
     tasks.heartbeat()
     with transaction(books.worker) as connection:
@@ -190,7 +188,7 @@ class Deaf:
     inquire = submit
 
 
-def test_instruct_rings_the_posters_for_what_the_bank_answered_and_itself_for_the_rest(
+def test_instruct_rings_posters_for_answers_and_itself_for_rest(
     books: Books, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instructor = PayoutSender(books.worker, Deaf())

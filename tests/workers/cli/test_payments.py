@@ -1,48 +1,26 @@
-"""`flask payments` and `flask users`, as ops call them."""
+"""`flask payments`, as ops call it."""
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from uuid import uuid4
 
 import pytest
 import redis
 from click.testing import Result
-from flask import Flask
 
-from celery_config import WELCOME
 from celery_config import app as celery_app
-from models import audit, health, user
+from models import health
 from models.bank_return import Return
 from models.payout import Payout
 from models.rules.retry import ATTEMPTS_MAX
 from models.session import transaction
 from tests.workers.books import Books
+from tests.workers.cli.listing import Run, audited
 from workers import process
-from workers.cli.payments import payments_cli
-from workers.cli.users import users_cli
 from workers.posting.poster import Poster
 from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState
 from workers.rails.payouts import PayoutSender
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def flask(books: Books, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """`flask WORDS...` in the worker's role; its result, whose exit code is 0 unless `fails`."""
-    monkeypatch.setattr(process, "engine", lambda: books.worker)
-    monkeypatch.setattr(process, "poster", books.poster)
-    app = Flask(__name__)
-    app.cli.add_command(payments_cli)
-    app.cli.add_command(users_cli)
-
-    def run(*words: str, fails: bool = False) -> Result:
-        result = app.test_cli_runner().invoke(args=words)
-        assert (result.exit_code != 0) == fails, result.output
-        return result
-
-    return run
 
 
 @pytest.fixture
@@ -63,12 +41,6 @@ def parked(books: Books, waiting: str) -> str:
     books.cure()
     assert books.kept(waiting).is_parked
     return waiting
-
-
-def audited(books: Books, target: str) -> list[tuple[object, ...]]:
-    with transaction(books.worker) as connection:
-        lines = audit.about(connection, target)
-    return [(line["actor"], line["action"], line["reason"]) for line in lines]
 
 
 def listed(result: Result) -> list[str]:
@@ -116,9 +88,7 @@ def withdrawal(books: Books) -> str:
 
 
 @pytest.mark.parametrize("answer", [PayoutState.UNKNOWN, PayoutState.AWAY, PayoutState.PENDING])
-def test_undecided_lists_what_the_bank_has_not_ended_from_the_first_try(
-    flask: Run, books: Books, answer: PayoutState
-) -> None:
+def test_undecided_lists_unanswered_payouts_from_first_attempt(flask: Run, books: Books, answer: PayoutState) -> None:
     id = withdrawal(books)
     assert flask("payments", "undecided").output == "none\n", "no try yet"
     PayoutSender(books.worker, Failing(answer)).send()
@@ -142,7 +112,7 @@ def test_undecided_lists_what_nobody_tries(flask: Run, books: Books) -> None:
     assert listed(flask("payments", "undecided", "--json")) == [id]
 
 
-def test_what_the_bank_fails_to_answer_is_a_problem_after_a_minute(books: Books) -> None:
+def test_payout_unanswered_for_a_minute_is_a_problem(books: Books) -> None:
     def codes() -> list[str]:
         with transaction(books.worker) as connection:
             found = health.report(connection, broker_is_up=True)
@@ -271,90 +241,3 @@ def test_sweep_gives_up_on_what_somebody_else_holds(
     monkeypatch.setattr(poster, "drain", lambda: (0, True))
     assert "locked by another transaction" in flask("payments", "sweep", fails=True).output
     assert books.kept(waiting).state == "INITIATED"
-
-
-def test_users_create_shows_a_token_that_is_kept_only_as_a_hash(flask: Run, books: Books) -> None:
-    email = f"{uuid4()}@example.com"
-    made = json.loads(flask("users", "create", email, "--role", "merchant", "--name", "Shop", "--json").output)
-    assert made.keys() == {"id", "email", "token"}
-    assert made["email"] == email
-    with books.as_owner() as connection:
-        role, name, hash, last4 = connection.exec_driver_sql(
-            "SELECT role, u.name, encode(hash, 'escape'), last4 FROM users u JOIN tokens t ON t.user_id = u.id"
-            " WHERE u.id = %s",
-            (made["id"],),
-        ).one()
-    assert (role, name, last4) == ("merchant", "Shop", made["token"][-4:])
-    assert made["token"] not in hash
-    assert audited(books, made["id"]) == [("shell", "users.create", None)]
-
-
-def test_users_create_refuses_a_taken_address_in_any_case(flask: Run) -> None:
-    local = str(uuid4())
-    flask("users", "create", f"{local}@example.com", "--role", "client")
-    refused = flask("users", "create", f"{local.upper()}@Example.com", "--role", "client", fails=True)
-    assert "is taken" in refused.output
-
-
-@pytest.mark.parametrize(
-    "email",
-    ["nobody", "@example.com", "a@", "a b@example.com", "a\x07@example.com", "a@localhost", f"a@{'b.' * 130}com"],
-)
-def test_users_create_refuses_what_is_no_address(flask: Run, email: str) -> None:
-    assert "not an e-mail address" in flask("users", "create", email, "--role", "client", fails=True).output
-
-
-def test_users_create_with_wallets_leaves_a_client_to_be_welcomed_and_rings(
-    flask: Run, books: Books, bells: redis.Redis
-) -> None:
-    spelt = "\u00a0carol@example.com\u200b\u2003"
-    made = json.loads(flask("users", "create", spelt, "--role", "client", "--wallets", "--json").output)
-    assert made["email"] == "carol@example.com"
-    assert [json.loads(bell)["headers"]["task"] for bell in bells.lrange("upkeep", 0, -1)] == [WELCOME]
-    flask("users", "create", "dave@example.com", "--role", "client")
-    with transaction(books.worker) as connection:
-        assert [one.id for one in user.to_welcome(connection, 9)] == [made["id"]]
-    assert (
-        "is for clients"
-        in flask("users", "create", "s@example.com", "--role", "merchant", "--wallets", fails=True).output
-    )
-
-
-def test_users_create_with_wallets_while_the_broker_is_away(flask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(celery_app.conf, "broker_url", "redis+socket:///nowhere/valkey.sock")
-    monkeypatch.setattr("celery_config._publishing", None)
-    result = flask("users", "create", "carol@example.com", "--role", "client", "--wallets", "--json")
-    assert "the timetable finds the user" in result.stderr
-    assert json.loads(result.stdout)["email"] == "carol@example.com"
-
-
-def test_users_deactivate_and_activate(flask: Run, books: Books) -> None:
-    id = json.loads(flask("users", "create", "carol@example.com", "--role", "client", "--json").output)["id"]
-    for command, is_active in (("deactivate", False), ("activate", True)):
-        flask("users", command, "\u00a0Carol@\u200bExample.com\u2009", "--reason", "asked for it")
-        with transaction(books.worker) as connection:
-            assert user.by_id(connection, id).is_active is is_active
-    assert audited(books, id)[1:] == [
-        ("shell", "users.deactivate", "asked for it"),
-        ("shell", "users.activate", "asked for it"),
-    ]
-    assert "--reason" in flask("users", "deactivate", "carol@example.com", fails=True).output
-    refused = flask("users", "deactivate", "nobody@example.com", "--reason", "x", fails=True)
-    assert "there is no user nobody@example.com" in refused.output
-
-
-def test_partitions_are_made_and_one_that_cannot_be_is_told(flask: Run, books: Books) -> None:
-    assert flask("payments", "partitions").output == "0 partitions created\n"
-    months = "SELECT to_char(date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month', %s)"
-    with books.as_owner() as connection:
-        suffix = connection.exec_driver_sql(months, ("_YYYY_MM",)).scalar_one()
-        connection.exec_driver_sql(f"DROP TABLE payments{suffix}")
-    assert flask("payments", "partitions").output == "1 partitions created\n"
-    with books.as_owner() as connection:
-        connection.exec_driver_sql(f"ALTER TABLE payments DETACH PARTITION payments{suffix}")
-        month = connection.exec_driver_sql(months, ("YYYY-MM",)).scalar_one()
-    told = flask("payments", "partitions", fails=True).output
-    assert f"{month} has no partition" in told
-    with books.as_owner() as connection:
-        connection.exec_driver_sql(f"DROP TABLE payments{suffix}")
-        connection.exec_driver_sql("SELECT ensure_partitions()")

@@ -23,7 +23,7 @@ def test_without_a_terminal_nothing_is_cut(capsys: pytest.CaptureFixture[str]):
 
 
 @pytest.mark.parametrize(("columns", "shown"), [(80, 42), (20, 20)])
-def test_on_a_terminal_an_id_is_whole_and_free_text_ends_at_its_edge(columns: int, shown: int):
+def test_table_on_terminal_cuts_only_free_text(columns: int, shown: int):
     command = ["script", "-qec", f'stty cols {columns}; {sys.executable} -c "{SCRIPT}"', "/dev/null"]
     environ = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
     printed = subprocess.run(

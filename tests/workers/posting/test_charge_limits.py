@@ -71,7 +71,7 @@ def test_only_limited_wallets_that_are_charged_cost_a_statement(books: Books, as
     assert books.violations() == []
 
 
-def test_limits_that_are_set_while_a_batch_waits_for_the_wallet_hold_for_it(books: Books) -> None:
+def test_limit_set_while_batch_waits_for_wallet_applies(books: Books) -> None:
     """They are read after the lock is had, in a statement of its own."""
     _, purse = books.client(FUNDS)
     shop = books.user("merchant")

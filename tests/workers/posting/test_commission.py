@@ -87,7 +87,7 @@ def test_of_ten_sent_nine_eighty_arrive(books: Books, house: str) -> None:
     ]
 
 
-def test_of_ten_charged_ten_leave_and_the_merchant_keeps_nine_eighty(books: Books, house: str) -> None:
+def test_charge_of_ten_leaves_merchant_nine_eighty(books: Books, house: str) -> None:
     _, purse = books.client(10_00)
     merchant, till = shop(books)
     id = order(books, "charge", merchant, purse, till, 10_00)
@@ -101,7 +101,7 @@ def test_of_ten_charged_ten_leave_and_the_merchant_keeps_nine_eighty(books: Book
     ]
 
 
-def test_nothing_is_taken_between_ones_own_wallets_nor_of_what_comes_in(books: Books, house: str) -> None:
+def test_own_transfer_and_deposit_pay_no_commission(books: Books, house: str) -> None:
     ann, purse = books.client(10_00)
     savings = books.wallet(ann)
     id = order(books, "transfer", ann, purse, savings, 10_00)
@@ -210,7 +210,7 @@ def test_a_minimum_above_the_amount_fails_the_payment(books: Books, house: str, 
     assert balances(books, purse, target, house) == [9_49, 1, 50]
 
 
-def test_a_hold_whose_captured_part_is_below_the_minimum_is_released(books: Books, house: str, impose: Any) -> None:
+def test_capture_below_minimum_commission_releases_hold(books: Books, house: str, impose: Any) -> None:
     impose("charge", "2", currency="EUR", minimum=50)
     _, purse = books.client(50_00)
     merchant, till = shop(books)

@@ -1,4 +1,4 @@
-"""Holds under kills and races: each is decided once, nothing of it is lost, and what is held adds up."""
+"""Holds under kills and races: each is decided once, nothing is lost, and the held amounts add up."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,57 +18,15 @@ from models.rules.types import PaymentAction
 from models.session import transaction
 from tests.support import PATIENCE_SECONDS, eventually
 from tests.workers.books import Books
+from tests.workers.posting.hold_shop import AMOUNT, FUNDS, Shop
 from workers import process, tasks
 from workers.posting.poster import NO_PARTITION_SECONDS, BatchPoint
 
-FUNDS = 100_00
-AMOUNT = 40_00
 PART = 15_00
-EXPIRE = "UPDATE payments SET hold_expires_at = now() WHERE id = %s AND state = 'AUTHORIZED'"
 
 
 class KilledError(BaseException):
     """What a poster dies of: nothing catches it, as nothing catches a kill."""
-
-
-class Shop:
-    """A merchant with a till, and a customer with 100.00 of whom he holds money."""
-
-    def __init__(self, books: Books) -> None:
-        self.books = books
-        self.merchant = books.user("merchant")
-        self.till = books.wallet(self.merchant)
-        _, self.purse = books.client(FUNDS)
-        self.actor = Actor(self.merchant, str(uuid7()), "192.0.2.7", str(uuid4()))
-
-    def charge(self, amount: int = AMOUNT) -> str:
-        """The id of a charge that will be held, not yet posted."""
-        return self.books.order("charge", self.merchant, self.purse, self.till, amount, capture=False)
-
-    def hold(self, amount: int = AMOUNT) -> str:
-        """The id of a charge that is held."""
-        id = self.charge(amount)
-        self.books.poster().drain()
-        assert self.books.kept(id).state == "AUTHORIZED"
-        return id
-
-    def end(self, id: str, kind: PaymentAction, amount: int | None = None) -> bool:
-        """Whether this was the first command to end it; an expiry needs none."""
-        if kind is PaymentAction.EXPIRE:
-            with self.books.as_owner() as connection:
-                return connection.exec_driver_sql(EXPIRE, (id,)).rowcount == 1
-        with transaction(self.books.gateway) as connection:
-            return payment_command.order_ending(connection, str(uuid7()), kind, id, amount, self.actor)
-
-    def outcomes(self, id: str) -> list[tuple[str, str | None]]:
-        """The commands about a payment, oldest first."""
-        with transaction(self.books.worker) as connection:
-            return [(str(one["kind"]), one["outcome"]) for one in payment_command.about(connection, id)]
-
-    @property
-    def money(self) -> tuple[int, int, int]:
-        """The purse's balance, what is held of it, and the till's balance."""
-        return self.books.balance(self.purse), self.books.held(self.purse), self.books.balance(self.till)
 
 
 @pytest.fixture
@@ -232,9 +190,7 @@ def parked(books: Books, shop: Shop) -> str:
     return culprit
 
 
-def test_a_capture_that_cannot_be_posted_is_parked_and_its_money_stays_held(
-    books: Books, shop: Shop, parked: str
-) -> None:
+def test_capture_failing_to_post_is_parked_with_money_held(books: Books, shop: Shop, parked: str) -> None:
     assert books.events(parked) == ["payment.initiated", "payment.authorized", "payment.parked"]
     assert shop.money == (FUNDS - 5_00, AMOUNT, 5_00)
     shop.end(parked, PaymentAction.EXPIRE)
@@ -258,7 +214,7 @@ def test_ops_have_a_parked_capture_tried_again(
     assert shop.money == (FUNDS - 5_00 - taken, 0, 5_00 + taken)
 
 
-def test_an_expiry_that_cannot_be_posted_is_parked_and_tried_again(books: Books, shop: Shop) -> None:
+def test_expiry_failing_to_post_is_parked_and_retried(books: Books, shop: Shop) -> None:
     id = shop.hold()
     books.poison(id)
     shop.end(id, PaymentAction.EXPIRE)
@@ -309,9 +265,7 @@ def test_what_waits_for_a_partition_is_canceled_at_once(books: Books, shop: Shop
     assert (books.outcomes([id]), shop.outcomes(id)) == (["canceled"], [("cancel", "done")])
 
 
-def test_what_is_scheduled_is_never_posted_before_its_time_because_canceling_it_failed(
-    books: Books, shop: Shop
-) -> None:
+def test_scheduled_payment_after_failed_cancel_keeps_its_time(books: Books, shop: Shop) -> None:
     at = datetime.now(UTC) + timedelta(hours=1)
     id = books.order("transfer", shop.merchant, shop.till, shop.purse, 1_00, scheduled_at=at)
     books.poison(id)

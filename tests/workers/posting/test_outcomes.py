@@ -39,7 +39,7 @@ def test_an_unknown_account_fails_its_payment_not_the_batch(books: Books) -> Non
     assert books.outcomes(orders) == ["COMPLETED", *["account_unknown"] * 3, "COMPLETED"]
 
 
-def test_what_is_inactive_frozen_or_of_another_currency_is_refused(books: Books) -> None:
+def test_inactive_frozen_or_other_currency_account_is_refused(books: Books) -> None:
     alice, source = books.client(10_00)
     _, target = books.client()
     _, frozen = books.client()
@@ -88,7 +88,7 @@ def test_the_worker_looks_again_at_what_the_gateway_promised(books: Books, stole
     assert {what: books.kept(id).failure_code for what, id in stolen.items()} == dict.fromkeys(stolen, "not_permitted")
 
 
-def test_owners_may_deposit_for_themselves_alone_while_deposits_are_open(books: Books) -> None:
+def test_deposits_open_owner_deposits_only_to_own_wallet(books: Books) -> None:
     alice, hers = books.client()
     mallory, _ = books.client()
     wire = books.technical("wire")

@@ -14,8 +14,10 @@ from embedded.bank import Bank, create_app
 from models import payment_stuck
 from models.session import transaction
 from tests.workers.books import Books
+from tests.workers.rails.sepa_files import DEBTOR
 from workers.rails import payouts
 from workers.rails.payouts import PayoutSender
+from workers.rails.sepa import SepaRail
 from workers.rails.simulator import SimulatorRail
 
 TIMEOUT_SECONDS = 1.0
@@ -110,3 +112,23 @@ def desk_at(books: Books) -> Callable[[object], Desk]:
 def desk(desk_at: Callable[[object], Desk], rail: SimulatorRail) -> Desk:
     """A desk at the simulated bank."""
     return desk_at(rail)
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Path:
+    """Where the rail leaves files."""
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    """Where the rail finds files."""
+    (tmp_path / "in").mkdir()
+    return tmp_path / "in"
+
+
+@pytest.fixture
+def files(outbox: Path, inbox: Path) -> SepaRail:
+    """The rail between the two."""
+    return SepaRail(outbox, inbox, DEBTOR)

@@ -79,7 +79,7 @@ def test_what_is_delayed_waits_and_is_told_as_news(desk: Desk, bank: Bank) -> No
     assert counted(bank, id) == (1, 1)
 
 
-def test_money_that_comes_back_days_later_is_a_payment_of_its_own(desk: Desk, bank: Bank) -> None:
+def test_return_days_later_is_a_separate_payment(desk: Desk, bank: Bank) -> None:
     [id] = desk.hold(BACK)
     balance = desk.books.balance(desk.wallet)
     until_ended(desk, id)
@@ -98,7 +98,7 @@ def given_back(desk: Desk) -> list[tuple[str, str, str]]:
         return [tuple(row) for row in rows]
 
 
-def test_parts_that_come_back_are_given_back_as_far_as_they_went_out(desk: Desk, bank: Bank) -> None:
+def test_partial_returns_are_booked_up_to_the_payout(desk: Desk, bank: Bank) -> None:
     [id] = desk.hold(100_00)
     until_ended(desk, id)
     for amount in ("30.00", "70.00", "0.01"):
@@ -109,7 +109,7 @@ def test_parts_that_come_back_are_given_back_as_far_as_they_went_out(desk: Desk,
     assert desk.books.balance(desk.wallet) == 1_000_000_00
 
 
-def test_set_aside_it_is_brought_back_by_a_person_or_by_a_late_answer(desk: Desk, bank: Bank) -> None:
+def test_parked_payout_resumes_by_retry_or_late_answer(desk: Desk, bank: Bank) -> None:
     revived, late = desk.hold(DEAD, DEAD)
     assert [until_ended(desk, id) for id in (revived, late)] == ["parked", "parked"]
     assert desk.row(revived, "due_at", "submitted_at IS NULL") == (None, True)

@@ -77,7 +77,7 @@ def test_any_number_of_pings_wait_for_none_of_them(post: Post, outcome: AttemptO
     assert post.deliveries(endpoint)[-1].wait <= 0
 
 
-def test_a_redelivery_asked_for_amid_the_last_try_is_not_lost_when_that_fails(post: Post):
+def test_redelivery_requested_during_failing_last_try_is_kept(post: Post):
     endpoint, _ = post.endpoint(NOWHERE, types=("payment.completed",))
     post.pay()
     fan_out(post)
@@ -92,7 +92,7 @@ def test_a_redelivery_asked_for_amid_the_last_try_is_not_lost_when_that_fails(po
     assert again.attempt == 2
 
 
-def test_a_redelivery_asked_for_amid_a_try_that_arrives_has_been_made(post: Post):
+def test_redelivery_requested_during_successful_try_is_done(post: Post):
     endpoint, _ = post.endpoint(NOWHERE, types=("payment.completed",))
     post.pay()
     fan_out(post)
@@ -135,7 +135,7 @@ def test_what_a_deleted_endpoint_waited_for_goes_with_it(post: Post):
     assert post.states(endpoint) == ["delivered"]
 
 
-def test_who_is_deactivated_is_told_nothing_until_he_is_active_again(post: Post):
+def test_deactivated_user_gets_no_webhooks_until_active(post: Post):
     receiver = post.receiver()
     endpoint, _ = post.endpoint(receiver.url)
     post.pay()
@@ -149,7 +149,7 @@ def test_who_is_deactivated_is_told_nothing_until_he_is_active_again(post: Post)
     post.until(lambda: post.states(endpoint) == ["delivered"] * 2)
 
 
-def test_an_endpoint_disabled_again_and_again_makes_one_mail_an_hour(post: Post):
+def test_endpoint_disabled_repeatedly_mails_once_an_hour(post: Post):
     """Whoever signs up with another's address would else have us write to him without end."""
     endpoint, _ = post.endpoint(NOWHERE)
     disable = "UPDATE webhook_endpoints SET is_active = false, disabled_reason = 'gone', version = version + 1"
@@ -206,7 +206,7 @@ def test_a_date_beyond_all_calendars_is_no_wish_to_wait(post: Post):
     assert (tried.status, tried.error) == (429, "http_status")
 
 
-def test_calls_to_one_name_share_the_thread_that_waits_for_its_server():
+def test_calls_to_one_name_share_one_resolver_thread():
     """A server that never answers keeps a thread for longer than the calls to its name last: one, not one a call."""
     over, asked = threading.Event(), []
 

@@ -1,30 +1,21 @@
-"""What is sent, to whom, how often and in which order; by one dispatcher, by two, and after one that died."""
+"""Which webhooks are sent, to whom, how often and in which order."""
 
 import json
-import threading
 from collections import defaultdict
 
 import pytest
 from standardwebhooks import WebhookVerificationError
 from uuid_utils.compat import uuid7
 
-from models import payment_view, webhook_endpoint, webhook_queue
+from models import payment_view, webhook_endpoint
 from models.representations import payment_body
-from models.rules.webhook_retry import AttemptOutcome
 from models.session import transaction
 from models.webhook_endpoint import new_secret
-from tests.support import eventually
-from tests.webhook_receiver import Heard, status
+from tests.webhook_receiver import status
 from tests.workers.webhooks.conftest import Post
+from tests.workers.webhooks.heard import BOTH, told
 from workers.webhooks.dispatcher import EndpointOwner
-from workers.webhooks.sender import USER_AGENT, WebhookCall
-
-BOTH = ["payment.initiated", "payment.completed"]
-
-
-def told(heard: Heard) -> tuple[str, str]:
-    event = json.loads(heard.body)
-    return event["data"]["id"], event["type"]
+from workers.webhooks.sender import USER_AGENT
 
 
 def test_a_payment_is_told_as_its_owner_sees_it(post: Post):
@@ -59,7 +50,7 @@ def test_who_receives_the_money_is_told_what_he_may_see(post: Post):
     assert (data["source"]["wallet"], data["balance_after"], data["commission"]) == (None, "1.00", None)
 
 
-def test_each_endpoint_is_told_what_it_asks_for_and_strangers_nothing(post: Post):
+def test_endpoint_gets_only_subscribed_events_of_its_owner(post: Post):
     stranger, _ = post.books.client()
     asked = {
         "*": BOTH,
@@ -90,7 +81,7 @@ def test_a_ping_goes_to_the_endpoint_that_asked_and_to_no_other(post: Post):
     assert post.deliveries(other) == []
 
 
-def test_what_happened_before_an_endpoint_was_made_is_not_sent_to_it(post: Post):
+def test_event_before_endpoint_creation_is_not_sent(post: Post):
     post.pay()
     endpoint, _ = post.endpoint("http://127.0.0.1:9/")
     [later] = post.pay()
@@ -98,7 +89,7 @@ def test_what_happened_before_an_endpoint_was_made_is_not_sent_to_it(post: Post)
     assert {one.subject_id for one in post.deliveries(endpoint)} == {later}
 
 
-def test_both_secrets_sign_while_a_rotation_overlaps_and_then_the_new_one_alone(post: Post):
+def test_both_secrets_sign_during_rotation_overlap_only(post: Post):
     receiver = post.receiver()
     endpoint, old = post.endpoint(receiver.url, types=("payment.completed",))
     new = new_secret()
@@ -156,7 +147,7 @@ def test_of_one_payment_nothing_overtakes_and_others_flow(post: Post):
     assert [name for subject, name in map(told, receiver.heard) if subject == stuck][-2:] == BOTH
 
 
-def test_what_waits_behind_is_due_with_it_and_goes_on_when_it_is_given_up(post: Post):
+def test_deliveries_behind_a_failing_one_go_on_when_it_ends(post: Post):
     receiver = post.receiver()
     endpoint, _ = post.endpoint(receiver.url)
     receiver.answer = status(500)
@@ -172,7 +163,7 @@ def test_what_waits_behind_is_due_with_it_and_goes_on_when_it_is_given_up(post: 
     assert [told(heard)[1] for heard in receiver.heard] == [BOTH[0], BOTH[0], BOTH[1]]
 
 
-def test_an_inactive_endpoint_loses_nothing_and_a_deleted_one_is_sent_nothing(post: Post):
+def test_inactive_endpoint_keeps_events_and_deleted_gets_none(post: Post):
     receiver = post.receiver()
     paused, _ = post.endpoint(receiver.url)
     deleted, _ = post.endpoint(receiver.url)
@@ -185,164 +176,3 @@ def test_an_inactive_endpoint_loses_nothing_and_a_deleted_one_is_sent_nothing(po
     post.execute("UPDATE webhook_endpoints SET is_active = true WHERE deleted_at IS NULL")
     post.until(lambda: post.states(paused) == ["delivered"] * 2)
     assert len(receiver.heard) == 2
-
-
-def test_two_dispatchers_at_once_send_each_delivery_once(post: Post):
-    receiver = post.receiver()
-    endpoint, _ = post.endpoint(receiver.url)
-    other = post.another_dispatcher(events_max=7)
-    payments = post.pay(100)
-    start = threading.Barrier(2)
-
-    def dispatch(dispatcher):
-        start.wait()
-        for _ in range(20):
-            dispatcher.dispatch()
-
-    threads = [threading.Thread(target=dispatch, args=(each,)) for each in (post.dispatcher, other)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    post.until(lambda: set(post.states(endpoint)) == {"delivered"})
-    assert sorted(map(told, receiver.heard)) == sorted((id, name) for id in payments for name in BOTH)
-    assert [one.attempts for one in post.deliveries(endpoint)] == [1] * 200
-
-
-def test_who_dies_amid_a_call_leaves_it_due_after_its_lease(post: Post):
-    receiver = post.receiver()
-    endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
-    post.pay()
-    with transaction(post.books.worker) as connection:
-        assert webhook_queue.fan_out(connection, 1000)
-    with transaction(post.books.worker) as connection:
-        [claimed] = webhook_queue.claim(connection, {}, (), webhook_queue.Capacity(8, 8, 8))
-    post.dispatcher.dispatch()
-    [delivery] = post.deliveries(endpoint)
-    assert (receiver.heard, delivery.state, delivery.attempts) == ([], "pending", 1)
-    assert webhook_queue.LEASE_SECONDS - 5 < delivery.wait <= webhook_queue.LEASE_SECONDS
-    post.hasten()
-    with transaction(post.books.worker) as connection:
-        [again] = webhook_queue.claim(connection, {}, (), webhook_queue.Capacity(8, 8, 8))
-        late = webhook_queue.EndedAttempt(claimed, AttemptOutcome(500, "http_status"), 3600.0)
-        webhook_queue.note(connection, [late])
-    [delivery] = post.deliveries(endpoint)
-    assert (again.attempt, delivery.attempts, delivery.status) == (2, 2, None), "the late one changes nothing"
-    assert delivery.wait <= webhook_queue.LEASE_SECONDS
-    post.hasten()
-    post.until(lambda: post.states(endpoint) == ["delivered"])
-    assert len(receiver.heard) == 1
-
-
-def test_who_dies_amid_the_last_try_makes_no_more_of_them(post: Post):
-    receiver = post.receiver()
-    endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
-    post.pay()
-    with transaction(post.books.worker) as connection:
-        webhook_queue.fan_out(connection, 1000)
-    post.execute("UPDATE webhook_deliveries SET tries_left = 0")
-    post.until(lambda: post.states(endpoint) == ["failed"])
-    assert (receiver.heard, post.deliveries(endpoint)[0].error) == ([], "interrupted")
-
-
-def test_told_to_end_it_waits_for_the_calls_under_way(post: Post):
-    receiver = post.receiver()
-    endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
-    go_on = threading.Event()
-
-    def slowly(handler, heard):
-        go_on.wait()
-        status(204)(handler, heard)
-
-    receiver.answer = slowly
-    dispatcher = post.another_dispatcher()
-    post.pay()
-    post.until(lambda: receiver.heard, dispatcher=dispatcher)
-    ending = threading.Thread(target=dispatcher.close)
-    ending.start()
-    go_on.set()
-    ending.join()
-    post.dispatchers.remove(dispatcher)
-    assert post.states(endpoint) == ["delivered"]
-
-
-def test_told_to_end_amid_a_round_it_waits_for_the_calls_that_begin(post: Post, monkeypatch: pytest.MonkeyPatch):
-    receiver = post.receiver()
-    endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
-    post.pay()
-    is_claiming, go_on, claim = threading.Event(), threading.Event(), webhook_queue.claim
-
-    def claim_slowly(*arguments):
-        is_claiming.set()
-        go_on.wait()
-        return claim(*arguments)
-
-    monkeypatch.setattr(webhook_queue, "claim", claim_slowly)
-    dispatcher = post.another_dispatcher()
-    threads = [threading.Thread(target=does) for does in (dispatcher.dispatch, dispatcher.close)]
-    threads[0].start()
-    is_claiming.wait()
-    threads[1].start()
-    eventually(lambda: dispatcher._is_closing)
-    go_on.set()
-    for thread in threads:
-        thread.join()
-    post.dispatchers.remove(dispatcher)
-    assert post.states(endpoint) == ["delivered"]
-
-
-def test_old_deliveries_are_forgotten_with_their_tries(post: Post):
-    receiver = post.receiver()
-    endpoint, _ = post.endpoint(receiver.url)
-    post.pay()
-    post.until(lambda: post.states(endpoint) == ["delivered"] * 2)
-    long_ago, behind = (f"019a0000-0000-7000-8000-00000000000{number}" for number in range(2))
-    with post.books.as_owner() as connection:
-        for sequence, (id, days) in enumerate(((long_ago, 31), (behind, 0))):
-            connection.exec_driver_sql(
-                "INSERT INTO webhook_deliveries"
-                " (id, endpoint_id, sequence, name, subject_id, version, occurred_at, created_at)"
-                " VALUES (%s, %s, -%s, 'ping', %s, 1, now(), now() - make_interval(days => %s))",
-                (id, endpoint, sequence, endpoint, days),
-            )
-            connection.exec_driver_sql(
-                "INSERT INTO webhook_attempts (delivery_id, attempt, milliseconds) VALUES (%s, 1, 1)", (id,)
-            )
-    with transaction(post.books.worker) as connection:
-        connection.exec_driver_sql("SELECT 1")
-        forgotten = webhook_queue.forget_old(connection)
-        left = connection.exec_driver_sql("SELECT count(*) FROM webhook_attempts").scalar_one()
-    assert (forgotten, left, len(post.deliveries(endpoint))) == (1, 3, 3), "what a clock that is behind made is kept"
-
-
-class Unsent:
-    """Sends nothing and says that it did."""
-
-    def __init__(self) -> None:
-        self.calls: list[WebhookCall] = []
-
-    async def send(self, call: WebhookCall) -> AttemptOutcome:
-        self.calls.append(call)
-        return AttemptOutcome(204, None)
-
-
-def test_a_subject_that_is_gone_is_told_by_its_id_and_nothing_goes_unsigned(post: Post):
-    sender = Unsent()
-    dispatcher = post.another_dispatcher(sender)
-    endpoint, _ = post.endpoint("https://shop.example/")
-    gone = str(uuid7())
-    with transaction(post.books.worker) as connection:
-        for sequence, name in enumerate(("payment.completed", "payment.failed")):
-            connection.exec_driver_sql(
-                "INSERT INTO webhook_deliveries (id, endpoint_id, sequence, name, subject_id, version, occurred_at)"
-                " VALUES (%s, %s, %s, %s, %s, 1, now())",
-                (str(uuid7()), endpoint, sequence, name, gone),
-            )
-    post.until(lambda: "delivered" in post.states(endpoint), dispatcher=dispatcher)
-    assert json.loads(sender.calls[0].body)["data"] == {"id": gone}
-    eventually(lambda: set(post.states(endpoint)) == {"delivered"})
-    post.execute("UPDATE webhook_secrets SET expires_at = now()")
-    post.pay()
-    post.until(lambda: any(one.error for one in post.deliveries(endpoint)), dispatcher=dispatcher)
-    assert {one.error for one in post.deliveries(endpoint)} == {None, "unsigned"}
-    assert len(sender.calls) == 2

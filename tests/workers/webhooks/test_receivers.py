@@ -250,7 +250,7 @@ def test_who_was_slow_takes_no_place_of_others(post: Post, monkeypatch: pytest.M
     slow.over.set()
 
 
-def test_no_more_of_the_slow_are_kept_in_mind_than_there_is_room_for(post: Post, monkeypatch: pytest.MonkeyPatch):
+def test_slow_endpoints_remembered_are_bounded(post: Post, monkeypatch: pytest.MonkeyPatch):
     """Else whoever makes endpoints and deletes them, again and again, would have every claim look at all of them."""
     monkeypatch.setattr(dispatching, "SLOW_MAX", 2)
     monkeypatch.setattr(dispatching, "SLOW_SECONDS", -1.0)
@@ -278,7 +278,7 @@ def test_a_hanging_receiver_holds_no_task(post: Post):
     assert post.tried(post.deliveries(endpoint)[0].id, 1).error == "connection_broken"
 
 
-def test_a_failing_endpoint_has_one_call_at_once_and_a_working_one_eight(post: Post):
+def test_failing_endpoint_gets_one_call_and_working_one_eight(post: Post):
     receiver, first_over = post.receiver(), threading.Event()
     receiver.answer = lambda *_: first_over.wait()
     endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))

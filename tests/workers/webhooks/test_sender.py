@@ -102,7 +102,7 @@ def test_no_hostile_url_is_connected_to(connections: list, listener: socket.sock
 REFUSALS = {"url_malformed", "scheme_refused", "host_refused", "port_refused", "address_refused", "host_unknown"}
 
 
-def test_no_address_that_a_hostile_name_server_gives_is_connected_to(connections: list):
+def test_hostile_name_server_address_is_not_connected_to(connections: list):
     for address in ADDRESSES:
         for answer in ([address], [PUBLIC, address], [address, PUBLIC]):
             outcome = sent(Sender(STRICT, resolve=answering(answer)), "https://good.example/hook")
@@ -110,7 +110,7 @@ def test_no_address_that_a_hostile_name_server_gives_is_connected_to(connections
     assert connections == []
 
 
-def test_a_name_is_resolved_once_for_each_try_and_vetted_each_time(connections: list):
+def test_name_is_resolved_once_and_vetted_on_each_try(connections: list):
     """Public at first, loopback when asked again, as a rebinding name server answers."""
     asked: list[str] = []
     answers = answering([PUBLIC], ["127.0.0.1"])
@@ -135,7 +135,7 @@ def test_a_name_that_is_not_known_is_connected_to_nowhere(connections: list):
     assert connections == []
 
 
-def test_a_name_server_that_hangs_is_not_waited_for_longer_than_a_call():
+def test_hanging_name_server_is_bounded_by_the_call_timeout():
     over = threading.Event()
 
     def hang(_host: str, _port: int) -> list[str]:
