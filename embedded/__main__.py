@@ -1,4 +1,4 @@
-"""`python -m embedded`: the stack of this checkout, started, shown and ended."""
+"""`python -m embedded`: starts, demonstrates and stops the stack of this checkout."""
 
 import errno
 
@@ -9,7 +9,7 @@ from embedded.demo import NotCompletedError
 from embedded.home import CHECKOUT, StackError
 
 CANNOT_WRITE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC}
-"""Why the stack's own files cannot be written, which a person must mend: permissions, a read-only or full disk."""
+"""Errors of writing that a person must correct: permissions, a read-only or full disk."""
 
 
 @click.group()
@@ -18,7 +18,7 @@ def cli() -> None:
 
 
 @cli.command()
-@click.option("--background", is_flag=True, help="Without the demonstration, as `up` starts it.")
+@click.option("--background", is_flag=True, help="Without the demonstration.")
 def run(background: bool) -> None:
     """Start everything, show a payment, stay until Ctrl-C."""
     supervisor.run(with_demo=not background)
@@ -32,7 +32,7 @@ def up() -> None:
 
 @cli.command()
 def down() -> None:
-    """End what `up` or `run` started; the data stays."""
+    """Stop what `up` or `run` started; the data stays."""
     supervisor.down()
 
 
@@ -44,7 +44,7 @@ def demo() -> None:
 
 @cli.command()
 def status() -> None:
-    """Say whether it runs; exit 1 if not."""
+    """Show whether it runs; exit 1 if not."""
     if not supervisor.status():
         raise SystemExit(1)
 

@@ -1,4 +1,4 @@
-"""The HTTP API as the stack itself calls it."""
+"""A client of the HTTP API for the stack itself."""
 
 import json
 import time
@@ -13,7 +13,7 @@ _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class ApiError(Exception):
-    """The API answered with an error; the message is its status and its problem's words."""
+    """An error answer of the API; the message is its status, code and detail."""
 
     def __init__(self, status: int, problem: dict[str, Any]) -> None:
         super().__init__(f"{status} {problem.get('code')}: {problem.get('detail') or problem.get('title')}")
@@ -23,7 +23,7 @@ class ApiError(Exception):
 
 
 def call(url: str, token: str | None = None, body: dict | None = None, key: str | None = None) -> Any:
-    """GET, or POST with a body: the decoded answer; raises ApiError for 4xx and 5xx, OSError if nobody is there."""
+    """GET, or POST with a body, and return the decoded answer; raises ApiError, or OSError if unreachable."""
     headers = {"Accept": "application/json"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
@@ -42,7 +42,7 @@ def call(url: str, token: str | None = None, body: dict | None = None, key: str 
 
 
 def insist(url: str, token: str | None = None, body: dict | None = None, key: str | None = None) -> Any:
-    """The same for what may be sent twice (GET, or POST with a key): sent again while the answer is to come again."""
+    """As `call` for idempotent requests (GET, or POST with a key): repeated while the error is retryable."""
     deadline = time.monotonic() + INSIST_SECONDS_MAX
     while True:
         try:
@@ -54,7 +54,7 @@ def insist(url: str, token: str | None = None, body: dict | None = None, key: st
 
 
 def is_ready(url: str) -> bool:
-    """Whether the gateway answers, and reaches its database."""
+    """Return True if the gateway answers, and reaches its database."""
     try:
         call(f"{url}/health/ready")
     except (OSError, ApiError):
@@ -63,12 +63,12 @@ def is_ready(url: str) -> bool:
 
 
 def problems(url: str) -> list[dict[str, str]]:
-    """What is wrong there, as GET /status tells it: code, detail and the command that helps."""
+    """The problems that GET /status reports: code, detail and the command that helps."""
     try:
-        told = call(f"{url}/status")
+        status = call(f"{url}/status")
     except ApiError as error:
-        told = error.problem
-    return told.get("problems", [])
+        status = error.problem
+    return status.get("problems", [])
 
 
 def _problem(text: bytes) -> dict[str, Any]:

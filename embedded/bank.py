@@ -1,6 +1,6 @@
-"""A simulated bank over HTTP: pays out once per key, and misbehaves as the amount, or its operator, says.
+"""A simulated bank over HTTP: pays out once per key, and misbehaves as the amount, or its operator, demands.
 
-Its file is its own; it knows nothing of us but what it is told.
+It has a database file of its own, and knows only the requests it receives.
 """
 
 import os
@@ -30,17 +30,17 @@ BEHAVIOURS = {
     Decimal("6660.08"): ANSWER_TWICE,
     Decimal("6660.09"): RETURN,
 }
-"""Magic amounts, in whole units of whatever currency; any other is confirmed at once."""
+"""Magic amounts, in any currency; any other amount is confirmed at once."""
 
 TIMES_OUT = 2
-"""How often it times out before acting; then it acts."""
+"""Time-outs before it acts."""
 
 DELAY_SECONDS = 2.0
 RETURN_SECONDS = 3 * 24 * 3600.0
-"""By its own clock, which its operator can put forward."""
+"""By the bank's own clock, which its operator can advance."""
 
 HANG_SECONDS = 10.0
-"""How long no answer comes, unless told otherwise: longer than anybody waits."""
+"""Default delay of an answer that times out: longer than any client waits."""
 
 AMOUNT = re.compile(r"\d{1,40}(\.\d{1,18})?", re.ASCII)
 BODY_BYTES_MAX = 16 * 1024
@@ -67,7 +67,7 @@ AMOUNT_INVALID: Answer = ({"code": "amount_invalid"}, 422)
 
 
 class Bank:
-    """The books of the bank, in a file."""
+    """The accounts of the bank, in a file."""
 
     def __init__(self, path: str, hang_seconds: float = HANG_SECONDS) -> None:
         self.path = path
@@ -77,7 +77,7 @@ class Bank:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        """A connection for one transaction, in which what is due by now has happened already."""
+        """A connection, closed afterwards."""
         books = sqlite3.connect(self.path, timeout=BUSY_SECONDS_MAX, isolation_level=None)
         books.row_factory = sqlite3.Row
         try:
@@ -87,6 +87,7 @@ class Bank:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """A transaction in which all that is due by now has happened already."""
         with self._open() as books:
             books.execute("BEGIN IMMEDIATE")
             [ahead] = books.execute("SELECT ahead_seconds FROM clock").fetchone()
@@ -189,7 +190,7 @@ class Bank:
         return {"key": key}, 200
 
     def put_forward(self, seconds: float) -> Answer:
-        """For the operator: let time pass."""
+        """For the operator: advance the clock."""
         with self._transaction() as books:
             books.execute("UPDATE clock SET ahead_seconds = ahead_seconds + ?", (seconds,))
         return {"seconds": seconds}, 200
@@ -255,11 +256,11 @@ def create_app(bank: Bank) -> Flask:
 
     @app.post("/admin/payouts/<key>/return")
     def send_back(key: str) -> Answer:
-        wish = request.get_json()
-        amount = _text(wish, "amount")
-        if wish.get("amount") is not None and not (AMOUNT.fullmatch(amount) and Decimal(amount) > 0):
+        order = request.get_json()
+        amount = _text(order, "amount")
+        if order.get("amount") is not None and not (AMOUNT.fullmatch(amount) and Decimal(amount) > 0):
             return AMOUNT_INVALID
-        return bank.send_back(key, amount or None, _text(wish, "reason") or "returned")
+        return bank.send_back(key, amount or None, _text(order, "reason") or "returned")
 
     @app.post("/admin/clock")
     def put_forward() -> Answer:
@@ -269,5 +270,5 @@ def create_app(bank: Bank) -> Flask:
 
 
 def app() -> Flask:
-    """For gunicorn: the bank whose file the environment names."""
+    """The WSGI application for gunicorn: the bank whose file the environment names."""
     return create_app(Bank(os.environ["BANK_FILE"], float(os.environ.get("BANK_HANG_SECONDS", HANG_SECONDS))))

@@ -1,4 +1,4 @@
-"""gunicorn's settings of the simulated bank: it logs as our own processes do."""
+"""gunicorn's settings of the simulated bank: it logs as the product's processes do."""
 
 import logs
 

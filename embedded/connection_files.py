@@ -1,4 +1,4 @@
-"""How to reach the running stack: `.run/stack.json` for programs, `.run/env` for a shell; mode 0600, gone with it."""
+"""The running stack's addresses: `.run/stack.json` for programs, `.run/env` for a shell; mode 0600, removed with it."""
 
 import json
 import os
@@ -18,7 +18,7 @@ STACK_FILE = CHECKOUT / ".run" / "stack.json"
 ENV_FILE = CHECKOUT / ".run" / "env"
 
 PROGRAMS = (Path(sys.prefix) / "bin", CHECKOUT / "docs" / "guides" / "bin")
-"""What `.run/env` puts first on PATH: flask and its like, and what the guides use."""
+"""Directories that `.run/env` puts first on PATH: flask and other tools, and the programs of the guides."""
 
 
 def write(stack: "Stack", people: "People") -> None:
@@ -50,7 +50,7 @@ def remove() -> None:
 
 
 def read() -> dict[str, Any] | None:
-    """The content of stack.json, or None; a killed supervisor leaves it behind."""
+    """The content of stack.json, or None; it may be left over from a killed supervisor."""
     try:
         info: dict[str, Any] = json.loads(STACK_FILE.read_text())
     except FileNotFoundError:
@@ -59,7 +59,7 @@ def read() -> dict[str, Any] | None:
 
 
 def shell_variables(info: dict[str, Any]) -> str:
-    """The text of `.run/env`: assignments that any POSIX shell reads, and nothing else."""
+    """The text of `.run/env`: only assignments, for any POSIX shell."""
     people = {name.upper(): user for name, user in info["users"].items()}
     variables = {
         "URL": info["url"],

@@ -1,4 +1,4 @@
-"""The main job before the reader's eyes: money in, a charge, its way to COMPLETED, and the books."""
+"""The demonstration: a deposit, a charge, their way to COMPLETED, and the resulting operations and balances."""
 
 import json
 import time
@@ -20,7 +20,7 @@ DEPOSITED = "100.00"
 CHARGED = "12.50"
 FINAL_SECONDS_MAX = 30
 POLL_SECONDS = 0.005
-"""Often, to see INITIATED too: a payment is final within tens of milliseconds."""
+"""Short, to see INITIATED too: a payment is final within tens of milliseconds."""
 
 USERS = {
     "ops": {"email": "ops@example.com", "role": "ops", "name": "Olga Ops"},
@@ -28,27 +28,29 @@ USERS = {
     "bob": {"email": "bob@example.com", "role": "client", "name": "Bob Client"},
     "shop": {"email": "shop@example.com", "role": "merchant", "name": "Corner Shop"},
 }
-"""Who is there for the reader to play; all but ops have a wallet."""
+"""The users of the demonstration; all but ops have a wallet."""
 
 People = dict[str, dict[str, str]]
-"""By name: email, token and, for those who have one, wallet."""
+"""By name: email, token and, except for ops, wallet."""
 
 
 class NotCompletedError(Exception):
-    """Why the demonstration did not reach COMPLETED."""
+    """The demonstration did not reach COMPLETED; the message is the reason."""
 
 
 def prepare(stack: "Stack") -> People:
-    """The demonstration's users with tokens that work and wallets, made where they are not there yet."""
-    kept = stack.home.directory("secrets") / "people.json"
-    people = json.loads(kept.read_text()) if kept.exists() else {}
+    """The demonstration's users with valid tokens and wallets, created where missing."""
+    file = stack.home.directory("secrets") / "people.json"
+    people = json.loads(file.read_text()) if file.exists() else {}
     if not people or not _are_known(stack.url, people):
         made = stack.create_users(list(USERS.values()))
-        people = {name: {"email": one["email"], "token": one["token"]} for name, one in zip(USERS, made, strict=True)}
+        people = {
+            name: {"email": user["email"], "token": user["token"]} for name, user in zip(USERS, made, strict=True)
+        }
         for name, user in USERS.items():
             if user["role"] != "ops":
                 people[name]["wallet"] = _wallet(stack.url, people[name]["token"])
-        write_private(kept, json.dumps(people, indent=2))
+        write_private(file, json.dumps(people, indent=2))
     return people
 
 
@@ -75,7 +77,7 @@ def show(url: str, people: People, screen: Console) -> None:
 
 
 def suggest(url: str, people: People, screen: Console) -> None:
-    """Where it runs, and how to go on."""
+    """Print where it runs, and how to go on."""
     lines = [
         "",
         f"URL: {url}   docs: {url}/docs",
@@ -126,7 +128,7 @@ def _balances(url: str, people: People) -> str:
 
 
 def _are_known(url: str, people: People) -> bool:
-    """Whether all their tokens work: the data may be another than last time."""
+    """Return True if all tokens are valid: the data may have been replaced since last time."""
     try:
         for person in people.values():
             api.insist(f"{url}/v1/payments?limit=1", person["token"])

@@ -1,4 +1,4 @@
-"""Where a stack keeps its data, sockets, logs and secrets."""
+"""The directories of a stack: data, sockets, logs and secrets."""
 
 import fcntl
 import hashlib
@@ -19,24 +19,24 @@ from embedded import identity
 from embedded.identity import Identity
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-SHARED = Path("/var/tmp")  # noqa: S108  survives a reboot, and every uid can go there; what is put in it is checked
+SHARED = Path("/var/tmp")  # noqa: S108  survives a reboot, and every uid can enter it; its content is checked
 PREFIX = "payments-"
-"""Of what is made in a shared directory."""
+"""Prefix of the directories made in a shared directory."""
 
 IN_USE = "in-use"
-"""A file in a temporary directory, locked by the process that made it as long as that lives."""
+"""A file in a temporary directory, locked by its creating process for its lifetime."""
 
 SOCKET_PATH_BYTES_MAX = 107
 LONGEST_SOCKET_NAME = "/.s.PGSQL.5432"
 
 
 class StackError(Exception):
-    """Why the embedded stack cannot go on, in one line for its reader."""
+    """The embedded stack cannot go on; the message is the reason, in one line."""
 
 
 @dataclass(frozen=True)
 class Home:
-    """The directories of one stack; `servers` is whom its PostgreSQL and Valkey run as."""
+    """The directories of one stack; `servers` is the identity of its PostgreSQL and Valkey."""
 
     path: Path
     sockets: Path
@@ -44,14 +44,14 @@ class Home:
 
     @classmethod
     def of_checkout(cls, checkout: Path = CHECKOUT) -> "Home":
-        """`.run` in the checkout; if the servers cannot go there, a directory in /var/tmp keyed by its path."""
+        """`.run` in the checkout; if the servers cannot enter it, a directory in /var/tmp keyed by its path."""
         inside = _own_directory(checkout / ".run", identity.invoker(), 0o711)
         reachable = identity.of_servers().can_enter(inside)
         return cls.at(inside if reachable else _private_place(inside))
 
     @classmethod
     def at(cls, path: Path) -> "Home":
-        """The home in this directory; its sockets lie elsewhere if their names were too long for the kernel."""
+        """The home in this directory; its sockets are elsewhere if their paths would be too long for the kernel."""
         servers = identity.of_servers()
         sockets = path / "sockets"
         if len(os.fsencode(f"{sockets}{LONGEST_SOCKET_NAME}")) > SOCKET_PATH_BYTES_MAX:
@@ -60,21 +60,21 @@ class Home:
         return cls(path, sockets, servers)
 
     def directory(self, name: str, owner: Identity | None = None) -> Path:
-        """The home's directory of that name, closed to everybody but its owner (default: who runs this)."""
+        """The home's directory of that name, accessible only to its owner (default: the invoking user)."""
         return _own_directory(self.path / name, owner or identity.invoker(), 0o700)
 
     def log(self, name: str) -> Path:
         return self.directory("logs") / f"{name}.log"
 
     def secret(self, name: str) -> str:
-        """A random secret of that name: made once, the same ever after."""
+        """The random secret of that name, created once."""
         path = self.directory("secrets") / name
         if not path.exists():
             write_private(path, secrets.token_urlsafe(32))
         return path.read_text()
 
     def executable(self, program: Path, tree: Path) -> Path:
-        """The program, or its copy in this home if the servers cannot run it where it lies in `tree`."""
+        """The program, or its copy in this home if the servers cannot run it inside `tree`."""
         if self.servers.can_run(program, "--version"):
             return program
         copy = _own_directory(self.path / "programs", identity.invoker(), 0o711) / tree.name
@@ -91,18 +91,18 @@ class Home:
 
 @contextmanager
 def temporary(place: Path = SHARED) -> Iterator[Home]:
-    """A home for tests and measurements, gone afterwards."""
+    """A home for tests and measurements, removed afterwards."""
     with temporary_directory(place) as path:
         yield Home.at(path)
 
 
 @contextmanager
 def temporary_directory(place: Path = SHARED) -> Iterator[Path]:
-    """A directory where every uid can go, gone afterwards, after SIGTERM too; what killed processes left goes first."""
+    """A directory that every uid can enter, removed afterwards, also after SIGTERM; first removes abandoned ones."""
     remove_abandoned(place)
     end_in_order()
     path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
-    with (path / "marking").open("w") as mark:  # locked from before it has its name until the directory is gone
+    with (path / "marking").open("w") as mark:  # locked before it gets its name, until the directory is removed
         try:
             fcntl.flock(mark, fcntl.LOCK_EX)
             Path(mark.name).rename(path / IN_USE)
@@ -113,7 +113,7 @@ def temporary_directory(place: Path = SHARED) -> Iterator[Path]:
 
 
 def remove_abandoned(place: Path) -> None:
-    """Remove the temporary directories in this place whose process has ended without removing them."""
+    """Remove the temporary directories whose process ended without removing them."""
     for mark in place.glob(f"{PREFIX}*/{IN_USE}"):
         with suppress(OSError):  # locked by a process that lives, or gone meanwhile
             found = mark.parent.lstat()
@@ -155,7 +155,7 @@ def _private_place(path: Path) -> Path:
 
 
 def _own_directory(path: Path, owner: Identity, mode: int) -> Path:
-    """Make the directory for this owner; one that belongs to somebody else is refused."""
+    """Create the directory for this owner; raises StackError if it belongs to another user."""
     try:
         path.mkdir(parents=True)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""Whom the stack's processes run as: root gives each kind a uid of its own, an ordinary user runs all."""
+"""The users that the stack's processes run as: under root one uid per kind, else the invoking user."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ NOBODY_UID = 65534
 GATEWAY_UID = 60801
 WORKER_UID = 60802
 STACK_GID = 60800
-"""Numbers that systemd leaves unused; they need no entry in /etc/passwd."""
+"""Uids that systemd leaves unused; they need no entry in /etc/passwd."""
 PROBE_SECONDS_MAX = 30
 
 
@@ -31,7 +31,7 @@ class Identity:
         return {} if self.is_ours else {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def can_run(self, *argv: str | Path, cwd: Path | None = None) -> bool:
-        """Whether this command succeeds as this identity: the kernel's answer to "may it go there?"."""
+        """Return True if this command succeeds as this identity."""
         try:
             probe = subprocess.run(
                 argv,
@@ -51,27 +51,27 @@ class Identity:
 
 
 def invoker() -> Identity:
-    """Who runs this."""
+    """The invoking user."""
     return Identity(os.geteuid(), os.getegid())
 
 
 def of_servers() -> Identity:
-    """PostgreSQL refuses to run as root, so root's servers run as nobody, in the stack's group."""
+    """The servers' identity: PostgreSQL refuses to run as root, so under root it is nobody, in the stack's group."""
     return Identity(NOBODY_UID, STACK_GID) if os.geteuid() == 0 else invoker()
 
 
 def of_gateway(checkout: Path) -> Identity:
-    """A uid that may read neither the owner's secrets nor the workers' environment."""
+    """The gateway's identity, which can read neither the owner's secrets nor the workers' environment."""
     return _own(GATEWAY_UID, checkout)
 
 
 def of_workers(checkout: Path) -> Identity:
-    """A uid of the workers' and beat's own."""
+    """The identity of the workers and beat."""
     return _own(WORKER_UID, checkout)
 
 
 def _own(uid: int, checkout: Path) -> Identity:
-    """That uid under root, if it can read interpreter, libraries and checkout; else whoever runs this."""
+    """That uid under root, if it can read interpreter, libraries and checkout; else the invoking user."""
     identity = Identity(uid, STACK_GID)
     if os.geteuid() == 0 and identity.can_run(sys.executable, "-c", "import flask, settings", cwd=checkout):
         return identity

@@ -18,18 +18,18 @@ OWNER_ROLE = "payments_owner"
 SUPERUSER = "postgres"
 DATABASE = "payments"
 TAKEN_BACK = CHECKOUT / "migrations" / "sql" / "watching" / "2_public.sql"
-"""What everybody might write by default; only a superuser can take it back."""
+"""Privileges that every role has by default; only a superuser can revoke them."""
 START_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 60
 LEAVE_SECONDS_MAX = 30
 STOP_SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
 DISCREET = {"log_error_verbosity": "terse", "log_min_error_statement": "panic"}
-"""A refused statement goes to the caller alone: the server's log shows neither it nor the row that failed."""
+"""Errors go to the client alone: the server's log shows neither the statement nor the failing row."""
 
 DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "shared_buffers": "256MB"}
 FORGETFUL = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "shared_buffers": "64MB"}
-"""For tests alone: a power cut may lose the cluster."""
+"""Only for tests: a power cut may lose the cluster."""
 
 
 class Postgres:
@@ -73,7 +73,7 @@ class Postgres:
         return self._process.is_alive
 
     def start(self) -> None:
-        """Start; makes the cluster, the owner's role and its database where they lack. Raises StackError."""
+        """Start; creates the cluster, the owner's role and its database if missing. Raises StackError."""
         if self.is_alive:
             return
         if not self.data.exists():
@@ -87,7 +87,7 @@ class Postgres:
         self._make_owner()
 
     def stop(self, mode: str = "fast") -> None:
-        """Stop in PostgreSQL's own words: "fast" rolls back and checkpoints, "immediate" is a crash."""
+        """Stop in a mode of PostgreSQL: "fast" rolls back and checkpoints, "immediate" is a crash."""
         self._process.stop(STOP_SIGNALS[mode], STOP_SECONDS_MAX)
 
     def kill(self) -> None:
@@ -95,7 +95,7 @@ class Postgres:
         self._process.kill()
 
     def url(self, database: str = DATABASE, role: str = OWNER_ROLE, password: str | None = None) -> str:
-        """A SQLAlchemy URL; without a password, that kept here, or for our other roles the migration's."""
+        """A SQLAlchemy URL; the default password is the stored one, or the migration's for the other roles."""
         if not password and role in (OWNER_ROLE, SUPERUSER):
             password = self.home.secret(role)
         return URL.create(
@@ -107,7 +107,7 @@ class Postgres:
         ).render_as_string(hide_password=False)
 
     def create_database(self, name: str, template: str = "template1") -> str:
-        """Make a database that belongs to the owner's role, and return the owner's URL of it."""
+        """Create a database of the owner's role, and return the owner's URL of it."""
         statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}")
         self._execute(statement.format(*map(sql.Identifier, (name, OWNER_ROLE, template))))
         return self.url(name)
@@ -116,7 +116,7 @@ class Postgres:
         self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def _make_cluster(self) -> None:
-        """initdb beside the place and move it there, so that a half-made cluster is never taken for one."""
+        """Run initdb in another directory and rename it, so that an incomplete cluster is never used."""
         half = self.home.path / "postgres.half"
         shutil.rmtree(half, ignore_errors=True)
         self.home.directory(half.name, self.home.servers)

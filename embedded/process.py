@@ -1,4 +1,4 @@
-"""One long-running process of the stack: started with its log and identity, gone when its parent is."""
+"""One long-running process of the stack: started with its log and identity, and ended with its parent."""
 
 import ctypes
 import os
@@ -15,7 +15,7 @@ from embedded.identity import Identity, invoker
 
 PR_SET_PDEATHSIG = 1
 LOG_BYTES_MAX = 16 * 1024 * 1024
-"""Of a log so much is kept, and as much of what was before; all logs of a stack together stay below some 300 MB."""
+"""Size at which a log is rotated, with one older file; all logs of a stack together stay below some 300 MB."""
 LOG_TAIL_LINES = 12
 POLL_SECONDS = 0.02
 _libc = ctypes.CDLL(None)
@@ -57,7 +57,7 @@ class Process:
 
     @property
     def status(self) -> int | None:
-        """With which it ended, negative by a signal; None if it did not."""
+        """Its exit status, negative if by a signal; None while it runs."""
         return self._popen.poll() if self._popen else None
 
     def start(self) -> None:
@@ -86,7 +86,7 @@ class Process:
             self._popen.send_signal(number)
 
     def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 30) -> None:
-        """Ask it to end by this signal and wait; after `seconds` it is killed with all its children."""
+        """Send this signal and wait; after `seconds` it is killed with all its children."""
         if self._popen is None:
             return
         self.send(number)
@@ -95,7 +95,7 @@ class Process:
         self._end_group()
 
     def kill(self) -> None:
-        """End it as a crash would: SIGKILL to this process alone."""
+        """Simulate a crash: SIGKILL to this process alone."""
         self.send(signal.SIGKILL)
         if self._popen:
             self._popen.wait()
@@ -114,7 +114,7 @@ class Process:
             time.sleep(POLL_SECONDS)
 
     def _end_group(self) -> None:
-        """Kill what is left of the last run: grandchildren would keep its port."""
+        """Kill processes left over from the last run: grandchildren would hold its port."""
         if self._popen:
             with suppress(ProcessLookupError):
                 os.killpg(self._popen.pid, signal.SIGKILL)
@@ -122,7 +122,7 @@ class Process:
 
 
 def rotate(log: Path) -> None:
-    """Begin a log again that has become too long; whoever appends to it goes on in the same file."""
+    """Truncate a log that is too long, after copying it; processes go on appending to the same file."""
     with suppress(FileNotFoundError):
         if log.stat().st_size > LOG_BYTES_MAX:
             before = log.with_suffix(".log.1")
@@ -137,7 +137,7 @@ def tail(log: Path) -> str:
 
 
 def wait_until_left(directory: Path, seconds: float) -> None:
-    """Wait for the last run's server to leave its data; raises StackError if somebody is still in it.
+    """Wait for the last run's server to release its data; raises StackError if it is still in use.
 
     A pid file cannot tell, its number may be another program's by now; but a server works in its data.
     """

@@ -1,4 +1,4 @@
-"""The whole stack: its servers, its processes and what each of them is told."""
+"""The whole stack: its servers, its processes and the environment of each."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from embedded.process import Process
 from embedded.valkey import Valkey
 
 WORKER = ["celery", "-A", "celery_config", "worker", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-"""Nobody hears Celery's own heartbeats: a worker would try to send one until the broker is back, and hear no signal."""
+"""Celery's own heartbeats are off: a worker would try to send one until the broker is back, and ignore signals."""
 
 COMMANDS = {
     "gateway": ["gunicorn", "--config", "gateway/gunicorn_conf.py", "wsgi:app"],
@@ -29,13 +29,13 @@ COMMANDS = {
     "webhooks": [*WORKER, "--queues", "webhooks", "--pool", "solo", "-n", "webhooks@%h"],
     "beat": ["celery", "-A", "celery_config", "beat"],
 }
-"""Every process of ours, by name; each is a Python module and its arguments."""
+"""Every process of the product, by name: a Python module and its arguments."""
 
 BANK = [
     *("gunicorn", "--config", "embedded/bank_serve.py", "--worker-class", "gthread", "--threads", "64"),
     *("--graceful-timeout", "2", "--no-control-socket", "--bind", "{bind}", "embedded.bank:app()"),
 ]
-"""The simulated bank, a server of its own: one process, whose threads hang as long as they like."""
+"""The simulated bank: one server process, whose threads may hang."""
 
 ROLE_VARIABLES = {
     settings.WORKER_ROLE: "WORKER_DATABASE_URL",
@@ -45,8 +45,8 @@ TOLD_BY_US = {
     *("DATABASE_URL", *ROLE_VARIABLES.values(), "REDIS_URL", "SECRET_KEY", "MAIL_URL", "GATEWAY_BIND", "PORT"),
     *("RAIL", "RAIL_SIMULATOR_URL"),
 }
-"""Variables that reach only who needs them: the gateway never learns the owner's or worker's URL, the mail's, or the
-bank's."""
+"""Variables passed only to the processes that need them: the gateway never gets the URLs of the owner, the worker, the
+mail server or the bank."""
 
 DEFAULTS = {
     "RATE_LIMIT_TOKEN": "1000 per second",
@@ -54,8 +54,7 @@ DEFAULTS = {
     "WEBHOOK_HTTP": "true",
     "WEBHOOK_NETWORKS": "127.0.0.0/8",
 }
-"""What this stack is told where its environment says nothing: all its callers share an address, and their receivers of
-webhooks are on this machine as well."""
+"""Defaults of this stack: all its clients share one address, and their webhook receivers are on this machine."""
 
 HOST = "127.0.0.1"
 PORT_WANTED = 8000
@@ -63,7 +62,7 @@ BACKLOG = 1024
 READY_SECONDS_MAX = 180
 COMMAND_SECONDS_MAX = 300
 WORDS_MAX = 2_000
-"""Characters of what a failed command printed last."""
+"""Characters shown of a failed command's last output."""
 STOP_SECONDS_MAX = 40
 """A poster ends its batch first, within Celery's soft shutdown."""
 
@@ -120,7 +119,7 @@ class Stack:
 
     @property
     def mail(self) -> str:
-        """Where mail goes, without the password."""
+        """The destination of mail, without the password."""
         url = urlsplit(self.mail_url)
         return url._replace(netloc=url.netloc.rpartition("@")[2], query="").geturl()
 
@@ -134,7 +133,7 @@ class Stack:
         return given or settings.as_role(self.database_url, role)
 
     def start(self, say: Callable[[str], object] = lambda _: None) -> None:
-        """Start everything, say which migrations ran, and return when the gateway is ready; raises StackError."""
+        """Start everything, report which migrations ran, and return when the gateway is ready; raises StackError."""
         self.start_servers()
         for line in self.migrate():
             say(line)
@@ -146,7 +145,7 @@ class Stack:
                 server.start()
 
     def migrate(self) -> list[str]:
-        """Bring the database to the newest revision; the lines that Alembic printed, one a migration."""
+        """Migrate the database to the newest revision; returns Alembic's output, one line per migration."""
         told = {"DATABASE_URL": self.database_url}
         return self._run(["alembic", "upgrade", "head"], identity.invoker(), told).splitlines()
 
@@ -160,7 +159,7 @@ class Stack:
         self.processes["gateway"].wait_until(lambda: api.is_ready(self.url), READY_SECONDS_MAX)
 
     def stop(self) -> None:
-        """End everything: the processes first, finishing what they hold, the servers last."""
+        """Stop everything: first the processes, which finish their work, then the servers."""
         for process in self.processes.values():
             process.send(signal.SIGTERM)
         for process in self.processes.values():
@@ -172,12 +171,12 @@ class Stack:
         self._bank_listener.close()
 
     def create_users(self, users: list[dict[str, str]]) -> list[dict[str, str]]:
-        """Make users of {email, role, name}, or give a new token to who is there: {email, token}, new ones id."""
+        """Create users of {email, role, name}, or a token for existing ones; returns {email, token, id}."""
         environ = {"WORKER_DATABASE_URL": self.role_url(settings.WORKER_ROLE), "REDIS_URL": self.redis_url}
         return json.loads(self._run(["embedded.users"], self._workers, environ, json.dumps(users)))
 
     def create_user(self, email: str, role: str, name: str | None = None) -> dict[str, str]:
-        """Make one user: {id, email, token}."""
+        """Create one user; returns {id, email, token}."""
         return self.create_users([{"email": email, "role": role, "name": name or email}])[0]
 
     def _process(self, name: str, runs_as: Identity) -> Process:
@@ -212,11 +211,11 @@ class Stack:
         )
 
     def _directory(self, owner: Identity) -> str:
-        """Where processes of this identity may write, and their HOME."""
+        """The directory that processes of this identity may write to, also their HOME."""
         return str(self.home.directory(f"uid-{owner.uid}", owner))
 
     def _run(self, module: list[str], runs_as: Identity, told: dict[str, str], text: str | None = None) -> str:
-        """Run a module to its end and return what it printed; raises StackError with its last words."""
+        """Run a module and return its output; raises StackError with the end of its output."""
         done = subprocess.run(
             [sys.executable, "-m", *module],
             cwd=CHECKOUT,
@@ -241,4 +240,4 @@ def _listen(port: int | None) -> socket.socket:
     for wanted in (port,) if port else (PORT_WANTED, 0):
         with suppress(OSError):
             return socket.create_server((HOST, wanted), backlog=BACKLOG)
-    raise StackError(f"TCP port {port or 'of whatever number'} on {HOST} is not free")
+    raise StackError(f"TCP port {port or '(any)'} on {HOST} is not free")

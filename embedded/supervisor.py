@@ -1,4 +1,4 @@
-"""Keeps the checkout's stack running: a crashed part is started again, a signal ends all in good order."""
+"""Keeps the checkout's stack running: restarts crashed parts, and stops all of them in order on a signal."""
 
 import fcntl
 import os
@@ -23,9 +23,9 @@ POLL_SECONDS = 0.2
 BACKOFF_SECONDS_MIN = 0.5
 BACKOFF_SECONDS_MAX = 15.0
 HEALTHY_SECONDS = 60.0
-"""A part that ran for so long is started again after the shortest delay."""
+"""A part that ran for this time is restarted after the shortest delay."""
 LOCK_SECONDS_MAX = 1.0
-"""Who only looks whether a supervisor runs holds the lock for a moment."""
+"""A process that only checks whether a supervisor runs holds the lock for a moment."""
 UP_SECONDS_MAX = 180
 DOWN_SECONDS_MAX = 150
 
@@ -95,7 +95,7 @@ def down() -> None:
 
 
 def demonstrate() -> None:
-    """Show a payment on the running stack, or on one started for the occasion.
+    """Show a payment on the running stack, or on one started for this.
 
     Raises demo.NotCompletedError, or StackError.
     """
@@ -109,7 +109,7 @@ def demonstrate() -> None:
 
 
 def status() -> bool:
-    """Print where the stack runs, if it does, and what is wrong there."""
+    """Print where the stack runs, if it does, and its problems."""
     ready = running(Home.of_checkout())
     screen.print(f"running at {ready['url']}, process {ready['pids']['supervisor']}" if ready else "not running")
     for problem in api.problems(ready["url"]) if ready else []:
@@ -118,13 +118,13 @@ def status() -> bool:
 
 
 def running(home: Home) -> dict[str, Any] | None:
-    """What the running, ready stack told, or None; a file left by a killed supervisor does not count."""
+    """The content of the ready stack's stack.json, or None; a file of a killed supervisor is ignored."""
     info = connection_files.read()
     return info if info and info["pids"]["supervisor"] == supervisor_pid(home) else None
 
 
 def supervisor_pid(home: Home) -> int | None:
-    """The process that keeps this home's stack running, or None: it holds the lock as long as it lives."""
+    """The pid of the supervisor of this home's stack, or None: it holds the lock for its lifetime."""
     with _open_lock(home) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -148,7 +148,7 @@ def _the_only_supervisor(home: Home) -> Iterator[None]:
 
 @contextmanager
 def _started(home: Home) -> Iterator[tuple[Stack, demo.People]]:
-    """The stack of this environment, running and with people in it; ended afterwards, also by a signal."""
+    """The running stack of this environment, with users; stopped afterwards, also by a signal."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
             signal.signal(number, _interrupt)
@@ -173,7 +173,7 @@ def _started(home: Home) -> Iterator[tuple[Stack, demo.People]]:
 
 @dataclass
 class _Restart:
-    """When a part that ends may start again."""
+    """When an ended part may be restarted."""
 
     delay_seconds: float = BACKOFF_SECONDS_MIN
     started_at: float = 0.0
@@ -213,7 +213,7 @@ def _show(url: str, people: demo.People) -> None:
 
 
 def _is_settled(home: Home, lines: TextIO | None) -> bool:
-    """Whether the stack is ready, or has ended; what its supervisor wrote meanwhile is shown."""
+    """Return True if the stack is ready or has ended; shows the new output of its supervisor."""
     _echo(lines)
     return running(home) is not None or supervisor_pid(home) is None
 

@@ -9,7 +9,7 @@ from embedded.home import CHECKOUT, Home, write_private
 from embedded.process import Process, wait_until_left
 
 ACL = CHECKOUT / "deploy" / "valkey.acl"
-"""The users and what each may do, with a word in the place of each password."""
+"""The users and their permissions, with a placeholder for each password."""
 
 ADMIN, WORKER, GATEWAY = "payments_admin", "payments_worker", "payments_gateway"
 PASSWORD_OF = {ADMIN: "ADMIN_PASSWORD", WORKER: "WORKER_PASSWORD", GATEWAY: "GATEWAY_PASSWORD"}
@@ -19,7 +19,7 @@ LEAVE_SECONDS_MAX = 30
 
 
 class Valkey:
-    """One server in `home`: append-only, refusing to evict what it was given, with users as in production."""
+    """One server in `home`: append-only, without eviction, with users as in production."""
 
     def __init__(self, home: Home) -> None:
         self.home = home
@@ -63,11 +63,11 @@ class Valkey:
         self._process.stop()
 
     def kill(self) -> None:
-        """SIGKILL, as a crash would end it."""
+        """SIGKILL, as a crash."""
         self._process.kill()
 
     def url(self, db: int = 0, user: str = ADMIN) -> str:
-        """How that user reaches it; tests are the admin."""
+        """The URL for that user; tests use the admin."""
         return f"unix://{user}:{self._password(user)}@{self.socket}?db={db}"
 
     def _password(self, user: str) -> str:
