@@ -1,1 +1,1 @@
-"""What the product does per second beside what PostgreSQL itself does, measured in one run on one machine."""
+"""The benchmark: the product's rates beside those of PostgreSQL itself, measured in one run on one machine."""

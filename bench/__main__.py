@@ -28,7 +28,7 @@ from models.session import transaction
 CONNECTIONS = (8, 32)
 CLIENTS = 20
 QUIET_SECONDS = 2.0
-"""Before each round nothing of ours has work: what is busy then disturbs the figures."""
+"""Idle time before each round: CPU used meanwhile by others disturbs the figures."""
 
 SMALL, LARGE = "bench_small", "bench_large"
 SERVER_SETTINGS = (
@@ -46,7 +46,7 @@ REPORT = Path(__file__).parent / "report.md"
 
 
 def main() -> int:
-    """Measure as the arguments say; returns 1 if a check found anything amiss."""
+    """Measure according to the arguments; returns 1 if a check found an error."""
     options = arguments()
     page, amiss = compare.compare(options) if options.against else measure(options)
     if options.report is not None:
@@ -56,7 +56,7 @@ def main() -> int:
 
 
 def measure(options: argparse.Namespace) -> tuple[str, dict[str, list[str]]]:
-    """All rounds: the report, and what the checks found amiss, by run."""
+    """Run all rounds; returns the report, and the errors found by the checks, by run."""
     with stack.running() as running:
         say("servers are up, filling the reference")
         reference = Reference(running.postgres)
@@ -92,7 +92,7 @@ def one_round(
     compared: Sequence[Peer],
     long: Mapping[str, LongWorld],
 ) -> dict[str, float]:
-    """All figures once, pgbench before and after."""
+    """Measure all figures once, with pgbench before and after."""
     our_world, chance = bench.world, bench.chance
     figures = {"busy_percent": psutil.cpu_percent(min(QUIET_SECONDS, bench.seconds))}
     before = reference.tpcb_per_second(bench.seconds)
@@ -119,7 +119,7 @@ def one_round(
 
 
 def people(running: Stack, accounts: int, database: str = stack.DATABASE) -> World:
-    """Clients with their accounts, and an ops who deposits."""
+    """Create clients with accounts, and an ops user who deposits."""
     with transaction(running.engine(settings.WORKER_ROLE, database)) as connection:
         ops = newcomer(connection, "ops", user.Role.OPS)
         clients = [newcomer(connection, f"client{n}", user.Role.CLIENT) for n in range(CLIENTS)]
@@ -127,7 +127,7 @@ def people(running: Stack, accounts: int, database: str = stack.DATABASE) -> Wor
 
 
 def shop(running: Stack) -> User:
-    """A merchant with a wallet to charge into."""
+    """Create a merchant with a wallet for charges."""
     with transaction(running.engine(settings.WORKER_ROLE)) as connection:
         merchant = newcomer(connection, "shop", user.Role.MERCHANT)
     with transaction(running.engine(settings.GATEWAY_ROLE)) as connection:
@@ -136,7 +136,7 @@ def shop(running: Stack) -> User:
 
 
 def newcomer(connection: Connection, name: str, role: user.Role) -> User:
-    """A user with a token of his."""
+    """Create a user with a token."""
     one = User(str(uuid7()), token.new())
     user.create(connection, one.id, f"{name}@bench.example", role, name)
     token.keep(connection, str(uuid7()), one.id, one.token)
@@ -144,7 +144,7 @@ def newcomer(connection: Connection, name: str, role: user.Role) -> User:
 
 
 def lengthen(running: Stack, bench: Bench, options: argparse.Namespace) -> dict[str, LongWorld]:
-    """Two databases more, one with a long history and one without."""
+    """Create two more databases, one with a long history and one without."""
     worlds = {}
     for name, database, payments in (("posting_empty", SMALL, 0), ("posting_full", LARGE, options.history)):
         say(f"{database}: writing {payments:,} payments")
@@ -158,7 +158,7 @@ def lengthen(running: Stack, bench: Bench, options: argparse.Namespace) -> dict[
 
 
 def circumstances(running: Stack, options: argparse.Namespace) -> dict[str, str]:
-    """On what and how it was measured, without names and paths."""
+    """Describe the machine and the method, without names and paths."""
     facts = {"machine": report.processor()}
     with running.engine().connect() as connection:
         for name in SERVER_SETTINGS:
@@ -170,19 +170,19 @@ def circumstances(running: Stack, options: argparse.Namespace) -> dict[str, str]
 
 
 def arguments() -> argparse.Namespace:
-    """What the command line asks for; --quick is a smoke test whose figures mean nothing."""
+    """Parse the command line; the figures of --quick, a smoke test, are meaningless."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, help="of each window (default: 8, with --against 6)")
-    parser.add_argument("--posting", type=int, default=50_000, help="payments waiting for posting alone")
+    parser.add_argument("--seconds", type=float, help="duration of each window (default: 8, with --against 6)")
+    parser.add_argument("--posting", type=int, default=50_000, help="payments in the backlog for posting alone")
     parser.add_argument("--accounts", type=int, default=world.ACCOUNTS)
-    parser.add_argument("--peers", action="store_true", help="measure others, too: downloads django-hordak")
-    parser.add_argument("--long", action="store_true", help="measure after a long history, too")
-    parser.add_argument("--only", choices=["waiting"], help="measure nothing but that section")
-    parser.add_argument("--waiters", type=int, default=1_000, help="held open on one gateway process")
-    parser.add_argument("--against", metavar="REV", help="measure nothing but this checkout beside another commit")
-    parser.add_argument("--report", type=Path, help="where to write it (default: bench/report.md)")
-    parser.add_argument("--quick", action="store_true", help="a smoke test, by default not written")
+    parser.add_argument("--peers", action="store_true", help="measure other systems too: downloads django-hordak")
+    parser.add_argument("--long", action="store_true", help="also measure after a long history")
+    parser.add_argument("--only", choices=["waiting"], help="measure only that section")
+    parser.add_argument("--waiters", type=int, default=1_000, help="requests held open on one gateway process")
+    parser.add_argument("--against", metavar="REV", help="measure only this checkout beside another commit")
+    parser.add_argument("--report", type=Path, help="output file (default: bench/report.md)")
+    parser.add_argument("--quick", action="store_true", help="a smoke test; by default no report is written")
     parser.set_defaults(history=10_000_000)
     options = parser.parse_args()
     if options.seconds is None:
@@ -201,7 +201,7 @@ def say_round(number: int, figures: Mapping[str, float]) -> None:
 
 
 def say(text: str) -> None:
-    """A line about how far it has come."""
+    """Print a line of progress."""
     print(text, file=sys.stderr, flush=True)
 
 

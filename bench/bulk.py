@@ -15,7 +15,7 @@ from bench.world import CURRENCY, World
 PATH = "/v1/bulk-charges"
 LINES = 1_000
 CONNECTIONS = 4
-"""More gain nothing: accepting a thousand lines keeps a gateway process busy for long."""
+"""More connections gain nothing: accepting a thousand lines keeps a gateway process busy for long."""
 
 
 def bodies(world: World, count: int, chance: random.Random) -> list[bytes]:
@@ -32,7 +32,7 @@ def bodies(world: World, count: int, chance: random.Random) -> list[bytes]:
 
 
 def send(address: tuple[str, int], token: str, orders: Sequence[bytes]) -> tuple[Counter[int], float, float]:
-    """Send each order once: the answers' statuses, and when it began and ended, in seconds of the epoch."""
+    """Send each order once; returns the statuses, and the times of begin and end, in seconds of the epoch."""
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
     def some(share: Sequence[bytes]) -> list[int]:

@@ -35,7 +35,7 @@ CLIENTS = 20
 QUIET_SECONDS = 2.0
 STOP_SECONDS_MAX = 120
 SLOWER_MAX = 0.15
-"""How much of the other commit's rate may be lost."""
+"""The tolerated loss of rate against the other commit."""
 
 OLD, NEW = "old", "new"
 RATES = {
@@ -50,11 +50,11 @@ LATENCIES = {
     "32 connections, submit p99 ms": "full_32_submit_p99",
 }
 Pair = Mapping[str, Round]
-"""One round's figures of the old and of the new."""
+"""The figures of one round, of the old and the new commit."""
 
 
 def compare(options: argparse.Namespace) -> tuple[str, dict[str, list[str]]]:
-    """The section of the report, and what the checks found amiss, by run."""
+    """Measure; returns the section of the report, and the errors found by the checks, by run."""
     amiss: dict[str, list[str]] = {}
     pairs = []
     with worktree(options.against) as other:
@@ -77,7 +77,7 @@ def compare(options: argparse.Namespace) -> tuple[str, dict[str, list[str]]]:
 
 
 def one_turn(run: str, checkout: Path, options: argparse.Namespace, amiss: dict[str, list[str]]) -> dict[str, float]:
-    """The figures of one product, on servers that are made for it and end with it."""
+    """Measure one product, on servers created for it and stopped with it."""
     figures = {"busy_percent": psutil.cpu_percent(min(QUIET_SECONDS, options.seconds))}
     with hosted(checkout) as (product, clients, ops):
         people = world.make(product.engine(settings.GATEWAY_ROLE), clients, ops, options.accounts)
@@ -123,12 +123,12 @@ FUND = text("""
 
 @dataclass
 class Hosted(Product):
-    """A product that another checkout's code runs, and checks."""
+    """A product run and checked by another checkout's code."""
 
     host: subprocess.Popen[str]
 
     def violations(self, database: str = stack.DATABASE) -> list[str]:
-        """The invariants that are broken, as that checkout knows them."""
+        """The violated invariants, by that checkout's definition."""
         self.host.stdin.write(f"{database}\n")
         self.host.stdin.flush()
         return json.loads(self.host.stdout.readline())
@@ -164,7 +164,7 @@ def hosted(checkout: Path) -> Iterator[tuple[Product, list[User], User]]:
 
 @contextmanager
 def worktree(revision: str) -> Iterator[Path]:
-    """A checkout of that commit, gone afterwards."""
+    """A worktree of that commit, removed afterwards."""
     with temporary_directory() as directory:
         git("worktree", "prune")  # of what a killed run left
         checkout = directory / "checkout"
@@ -176,7 +176,7 @@ def worktree(revision: str) -> Iterator[Path]:
 
 
 def git(*arguments: str) -> str:
-    """What git prints in this checkout; raises BenchError with what it complains of."""
+    """Run git in this checkout and return its output; raises BenchError with its error message."""
     done = subprocess.run(["git", *arguments], cwd=CHECKOUT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BenchError(f"git {' '.join(arguments)}: {done.stderr.strip()}")

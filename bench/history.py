@@ -10,7 +10,7 @@ from bench.world import CURRENCY, DEPOSIT_MINOR, FINGERPRINT, TRANSFER_MINOR, Wo
 from models import pg_arrays
 
 CHUNK = 200_000
-"""Payments a transaction."""
+"""Payments per transaction."""
 
 
 def write(owner: Engine, world: World, payments: int) -> None:

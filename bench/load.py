@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from functools import cache
 
 SERIAL = b"<serial-number!>"
-"""The blank in a request that a number of its own fills: of the same length, so Content-Length stays true."""
+"""The placeholder in a request for a unique number of the same length, so that Content-Length stays right."""
 
 ANSWER_SECONDS_MAX = 120.0
-"""An answer that takes longer is taken for a fault of the server, and the run for void."""
+"""Time limit of an answer: above it the run is invalid."""
 
 RECEIVE_BYTES = 65_536
 LOCATION = b"/v1/payments/"
@@ -34,7 +34,7 @@ class LoadError(RuntimeError):
 
 @dataclass(frozen=True)
 class Plan:
-    """Which requests to send to (host, port), over how many connections, for how long.
+    """A run: requests to (host, port), the number of connections, and the duration.
 
     The requests are sent in turn, from the first again after the last. Without `rate` each connection sends
     as soon as it is answered; with it (requests a second) they are sent on time, whether or not answers came
@@ -52,7 +52,7 @@ class Plan:
 
 @dataclass
 class Outcome:
-    """What was sent and answered; arrays and `ids` run in parallel, times in seconds of the epoch."""
+    """The requests and answers of a run; arrays and `ids` are parallel, times in seconds of the epoch."""
 
     opened: float = 0.0
     closed: float = 0.0
@@ -64,7 +64,7 @@ class Outcome:
     ids: list[str] = field(default_factory=list)
 
     def in_window(self) -> list[int]:
-        """Positions of the answers that came within the window."""
+        """Positions of the answers within the window."""
         return [n for n, at in enumerate(self.answered) if self.opened <= at < self.closed]
 
     def latencies(self) -> list[float]:
@@ -72,13 +72,13 @@ class Outcome:
         return [self.answered[n] - self.sent[n] for n in self.in_window()]
 
     def per_second(self) -> float:
-        """Answers a second within the window."""
+        """Answers per second within the window."""
         return len(self.in_window()) / (self.closed - self.opened)
 
 
 @cache
 def process() -> ProcessPoolExecutor:
-    """The one process that makes all load: to start it and import what it needs takes longer than a short run."""
+    """The process that generates all load; kept, because starting it takes longer than a short run."""
     return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
 
 
@@ -101,13 +101,13 @@ class Connection:
         self.which = 0
 
     def send(self, request: bytes, which: int, at: float) -> None:
-        """Put one request, which always fits the empty socket buffer, on the wire."""
+        """Send one request, which always fits the empty socket buffer."""
         self.sent, self.which = at, which
         if self.sock.send(request) != len(request):
             raise LoadError("a request did not fit the socket buffer")
 
     def answer(self) -> tuple[int, bytes] | None:
-        """(status, head) once the whole answer has come, else None."""
+        """Return (status, head) once the answer is complete, else None."""
         piece = self.sock.recv(RECEIVE_BYTES)
         if not piece:
             raise LoadError("the server closed a connection")
@@ -123,7 +123,7 @@ class Connection:
 
 
 def content_length(head: bytes) -> int:
-    """Bytes of the body that follows `head`; raises LoadError if it does not say."""
+    """Length of the body after `head`, in bytes; raises LoadError if `head` does not state it."""
     at = head.find(b"Content-Length: ")
     if at < 0:
         at = head.lower().find(b"content-length: ")
@@ -134,7 +134,7 @@ def content_length(head: bytes) -> int:
 
 
 def allow_files() -> None:
-    """Let this process open as many connections as it may: the usual soft limit of 1,024 ends a run that needs more."""
+    """Raise the limit of open files to the hard limit: the usual soft limit of 1,024 is too low for some runs."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
@@ -184,7 +184,7 @@ def exchange(plan: Plan, poll: selectors.BaseSelector, idle: deque[Connection]) 
 
 
 def record(outcome: Outcome, connection: Connection, status: int, head: bytes) -> None:
-    """Note one answer."""
+    """Record one answer."""
     outcome.statuses[status] += 1
     outcome.which.append(connection.which)
     outcome.status.append(status)

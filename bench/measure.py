@@ -22,7 +22,7 @@ from models.session import open_engine
 from workers.posting.poster import Poster
 
 DRAINED_SECONDS_MAX = 600
-"""A backlog that is not posted by then is a fault: payments got stuck."""
+"""A backlog not posted within this time is an error: payments are stuck."""
 
 POLL_SECONDS = 0.1
 WARM_UP_SECONDS = 1.0
@@ -34,12 +34,12 @@ REQUESTS = 20_000
 
 
 class BenchError(RuntimeError):
-    """A run that measured something else than it was meant to."""
+    """A run whose measurement is invalid."""
 
 
 @dataclass
 class Bench:
-    """What all measurements share; `amiss` collects what the checks found, by run."""
+    """The common state of all measurements; `amiss` collects the errors found by the checks, by run."""
 
     stack: Product
     world: World
@@ -47,7 +47,7 @@ class Bench:
     chance: random.Random = field(default_factory=lambda: random.Random(20))
     amiss: dict[str, list[str]] = field(default_factory=dict)
     final: list[tuple[str, str]] = field(default_factory=list)
-    """Final payments of the last run, each with the token of who made it."""
+    """Final payments of the last run, each with its creator's token."""
     is_quick: bool = False
     """A smoke test prepares fewer requests, and has the books checked once, after its last run."""
     unchecked: set[str] = field(default_factory=set)
@@ -82,7 +82,7 @@ class Bench:
         return completed | {f"{kind}_{connections}_{name}": value for name, value in figures.items()}
 
     def reads(self, connections: int = 8) -> float:
-        """GETs a second of final payments, each by who made it."""
+        """GETs per second of final payments, each by its creator."""
         sample = self.chance.choices(self.final, k=self.requests // 2)
         requests = [load.get(f"/v1/payments/{payment_id}", token) for payment_id, token in sample]
         outcome = load.generate(Plan(self.stack.address, requests, connections, self.seconds, self.warm_up))
@@ -90,7 +90,7 @@ class Bench:
         return outcome.per_second()
 
     def bulks(self, merchant: User) -> dict[str, float]:
-        """Lines of bulk charges a second: accepted, and COMPLETED from the first request until the last is posted."""
+        """Lines of bulk charges per second: accepted, and COMPLETED from the first request until the last is posted."""
         orders = bulk.bodies(self.world, max(2, int(self.seconds * BULKS_A_SECOND)), self.chance)
         statuses, begun, answered = in_own_process(bulk.send, self.stack.address, merchant.token, orders)
         self.wait_until_posted()
@@ -101,7 +101,7 @@ class Bench:
         return {"bulk_accepted": lines / (answered - begun), "bulk": lines / (ended - begun)}
 
     def posting(self, run: str, wishes: Sequence[NewPayment], database: str = DATABASE) -> float:
-        """Payments a second that one poster drains when all of them wait already."""
+        """Payments per second that one poster posts from a backlog."""
         gateway = self.stack.engine(settings.GATEWAY_ROLE, database)
         world.submit(gateway, wishes)
         posted, seconds = in_own_process(drain, self.stack.url_of(settings.WORKER_ROLE, database))
@@ -139,7 +139,7 @@ class Bench:
                 time.sleep(POLL_SECONDS)
 
     def note(self, run: str, found: list[str]) -> None:
-        """Keep what was found amiss after a run; nothing found is worth keeping, too."""
+        """Record the errors found after a run, also an empty list."""
         self.amiss.setdefault(run, []).extend(found)
 
     def submits(self, run: str, connections: int, rate: float | None) -> dict[str, float]:
@@ -167,7 +167,7 @@ class Bench:
         }
 
     def now(self) -> datetime:
-        """What the database's clock says."""
+        """The time of the database."""
         with self.stack.engine().connect() as connection:
             return connection.scalar(text("SELECT now()"))
 

@@ -63,12 +63,12 @@ class Line:
         self._open()
 
     def send(self, request: bytes) -> None:
-        """Put a request, which always fits the empty socket buffer, on the wire."""
+        """Send a request, which always fits the empty socket buffer."""
         if self.sock.send(request) != len(request):
             raise LoadError("a request did not fit the socket buffer")
 
     def receive(self) -> Told | None:
-        """The answer once the whole of it has come, else None; raises LoadError."""
+        """Return the answer once it is complete, else None; raises LoadError."""
         piece = self.sock.recv(RECEIVE_BYTES)
         self._received = received = self._received + piece
         end = received.find(b"\r\n\r\n")
@@ -100,7 +100,7 @@ class Line:
         return told
 
     def close(self) -> None:
-        """Close it and watch it no more."""
+        """Close it and stop watching it."""
         self.poll.unregister(self.sock)
         self.sock.close()
 
@@ -173,7 +173,7 @@ def follow(plan: Plan, way: Way, tokens: list[str]) -> Outcome:
 
 
 def record(outcome: Outcome, line: Line, told: Told) -> None:
-    """Note one payment whose end is known, or that was refused."""
+    """Record one payment whose end is known, or that was refused."""
     outcome.statuses[told.status] += 1
     outcome.which.append(line.which)
     outcome.status.append(told.status)

@@ -1,4 +1,4 @@
-"""What PostgreSQL itself does: pgbench on the same server, in a database of its own."""
+"""The reference, PostgreSQL itself: pgbench on the same server, in a separate database."""
 
 import os
 import re
@@ -20,17 +20,17 @@ class Reference:
     """pgbench at scale 10 with 8 clients and 2 threads, on the server that is measured."""
 
     def __init__(self, postgres: Postgres) -> None:
-        """Make the database and fill it."""
+        """Create and fill the database."""
         self.pgbench = postgres.bin_dir / "pgbench"
         self.environ = os.environ | libpq_environ(postgres.create_database(DATABASE))
         self._run("-i", "-q", "-s", str(SCALE))
 
     def tpcb_per_second(self, seconds: float) -> float:
-        """Transactions a second of the tpcb-like script."""
+        """Transactions per second of the tpcb-like script."""
         return self._measure(seconds)
 
     def select_per_second(self, seconds: float) -> float:
-        """Transactions a second of one SELECT by key (`pgbench -S`, simple protocol)."""
+        """Transactions per second of one SELECT by key (`pgbench -S`, simple protocol)."""
         return self._measure(seconds, "-S")
 
     def _measure(self, seconds: float, *options: str) -> float:

@@ -1,4 +1,4 @@
-"""The report: each target with the ratio measured, then the figures it rests on; medians over the rounds."""
+"""The report: each target with its measured ratio, then the underlying figures; medians over the rounds."""
 
 import math
 import os
@@ -16,7 +16,7 @@ Round = Mapping[str, float]
 WAITING = "## Waiting"
 COMPARISON = "## Beside another commit"
 APART = (WAITING, COMPARISON)
-"""They head the report's last sections, which can be measured alone; what is not measured stays as it was."""
+"""Headings of the report's last sections, which can be measured alone; sections not measured stay unchanged."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Target:
 
     @property
     def at_most(self) -> bool:
-        """Whether smaller is better."""
+        """True if smaller is better."""
         return self.dream < self.reach
 
     def measured(self, rounds: Sequence[Round]) -> float | None:
@@ -175,7 +175,7 @@ def processor() -> str:
 
 
 def limits(environ: Mapping[str, str]) -> str:
-    """With which rate limits it was measured."""
+    """The rate limits during the measurement."""
     token, address = environ["RATE_LIMIT_TOKEN"], environ["RATE_LIMIT_ADDRESS"]
     return f"on and counting, where a commit has them: {token} by token, {address} by address; they refuse nothing here"
 

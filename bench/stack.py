@@ -1,4 +1,4 @@
-"""The product as it runs anywhere, on durable servers of its own, with what it takes to measure it."""
+"""The product on durable servers of its own, with the controls that measurements need."""
 
 import os
 import subprocess
@@ -26,11 +26,11 @@ ENVIRON = {
     "RATE_LIMIT_TOKEN": "500 per second",
     "RATE_LIMIT_ADDRESS": "10000 per second",
 }
-"""What every process is told. The limits refuse nobody here: all load comes from one address, with twenty tokens. But
-they are not so high that the gateway would count without ever asking Redis."""
+"""The environment of every process. The limits refuse no request: all load comes from one address, with twenty tokens.
+But they are low enough that the gateway still counts in Redis."""
 
 SPENDERS = ("gateway", "posting", "postgres")
-"""Whose CPU a payment takes."""
+"""The processes whose CPU a payment uses."""
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Product:
         return open_engine(self.url_of(role, database), poolclass=NullPool, application="payments-bench")
 
     def violations(self, database: str = DATABASE) -> list[str]:
-        """The invariants that are broken."""
+        """The violated invariants."""
         with self.engine(database=database).connect() as connection:
             return violations(connection)
 
@@ -72,7 +72,7 @@ class Stack(embedded.stack.Stack, Product):
 
     @contextmanager
     def one_gateway_process(self) -> Iterator[None]:
-        """The gateway anew and with a single process; as it was when the block ends."""
+        """Restart the gateway with a single process; restored at the end of the block."""
         environ = self.processes["gateway"].environ or {}
         try:
             self._restart_gateway({**environ, "GATEWAY_WORKERS": "1"})
@@ -123,7 +123,7 @@ class Stack(embedded.stack.Stack, Product):
 
 @contextmanager
 def running() -> Iterator[Stack]:
-    """Fresh servers with a migrated database; everything ends, and is removed, with the block."""
+    """Fresh servers with a migrated database; stopped and removed at the end of the block."""
     with home.temporary() as place:
         stack = Stack(place, environ=ENVIRON)
         try:

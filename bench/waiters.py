@@ -1,4 +1,4 @@
-"""A thousand who wait, held open by one process at next to no cost: long polls, event streams or WebSockets."""
+"""A thousand waiting clients, held open by one process at little cost: long polls, event streams or WebSockets."""
 
 import multiprocessing
 import re
@@ -18,12 +18,12 @@ from bench.notification_latency import FINAL_EVENT
 
 OPEN_SECONDS_MAX = 300.0
 HELD_SECONDS_MAX = 1200.0
-"""Longer than any measurement; after that the waiters are given up."""
+"""Time limit of the waiters, longer than any measurement."""
 
 HEAD = re.compile(rb"HTTP/1\.1 (\d{3}) .*?\r\n\r\n", re.DOTALL)
 
 Payment = tuple[str, str]
-"""The id of one that is waited for, and the token of who waits."""
+"""The id of an awaited payment, and the token of its waiter."""
 
 
 class LongPoll:
@@ -36,7 +36,7 @@ class LongPoll:
         self._received = b""
 
     def receive(self, piece: bytes) -> bytes:
-        """Take what came; returns what is to be sent."""
+        """Handle received data; returns the bytes to send."""
         self._received += piece
         head, _, body = self._received.partition(b"\r\n\r\n")
         if not body or len(body) < load.content_length(head):
@@ -57,7 +57,7 @@ class EventStream:
         self._received = b""
 
     def receive(self, piece: bytes) -> bytes:
-        """Take what came; returns what is to be sent: nothing."""
+        """Handle received data; returns the bytes to send: none."""
         self._received += piece
         if not self.is_greeted and b"\r\n\r\n" in self._received:
             expect(self._received, 200)
@@ -79,7 +79,7 @@ class WebSocket:
         self.is_over = False
 
     def receive(self, piece: bytes) -> bytes:
-        """Take what came; returns what is to be sent."""
+        """Handle received data; returns the bytes to send."""
         self._protocol.receive_data(piece or None)
         answer = b""
         for event in self._protocol.events():
@@ -102,7 +102,7 @@ KINDS = {"polls": LongPoll, "streams": EventStream, "sockets": WebSocket}
 
 
 class Waiters:
-    """Those that another process holds open."""
+    """The waiters held open by another process."""
 
     def __init__(self, pipe: Pipe) -> None:
         self._pipe = pipe
@@ -156,7 +156,7 @@ def hold(address: tuple[str, int], kind: str, payments: Sequence[Payment], pipe:
 
 
 def wait(address: tuple[str, int], kind: str, payments: Sequence[Payment], pipe: Pipe) -> dict[str, float]:
-    """When each ended."""
+    """The time at which each ended."""
     load.allow_files()
     deadline = time.monotonic() + HELD_SECONDS_MAX
     ended: dict[str, float] = {}

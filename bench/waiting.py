@@ -1,4 +1,4 @@
-"""Waiting: how soon a client knows how its payment ended, and what a thousand who wait cost one gateway process."""
+"""The measurement of waiting: how soon a client learns a payment's outcome, and the cost of a thousand waiters."""
 
 import statistics
 import time
@@ -129,7 +129,7 @@ def submitting(running: Stack, bench: Bench, run: str, rate: float | None = None
 
 
 def settle(running: Stack) -> None:
-    """Return once the gateway has taken in all who came; raises BenchError."""
+    """Return once the gateway has accepted all waiters; raises BenchError."""
     deadline = time.monotonic() + SETTLE_SECONDS_MAX
     used, before = 1.0, running.cpu_seconds()["gateway"]
     while used > SETTLED_CPU:

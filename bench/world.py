@@ -23,19 +23,19 @@ CURRENCY = "EUR"
 ACCOUNTS = 10_000
 
 DEPOSIT_MINOR = 100_000_00
-"""What each wallet starts with: no measured transfer fails for want of money."""
+"""Initial balance of each wallet: no measured transfer fails for lack of money."""
 
 TRANSFER_MINOR = 1_00
 
 BATCH = 5_000
-"""Rows a statement when seeding: well below the gateway's statement_timeout."""
+"""Rows per statement when seeding: well below the gateway's statement_timeout."""
 
 FINGERPRINT = hashlib.sha256(b"bench").digest()
 
 
 @dataclass(frozen=True)
 class User:
-    """A user and a bearer token of his."""
+    """A user with a bearer token."""
 
     id: str
     token: str
@@ -121,9 +121,9 @@ def make(gateway: Engine, clients: Sequence[User], ops: User, accounts: int = AC
     return World(others, hot, ops, wire)
 
 
-def submit(gateway: Engine, wishes: Sequence[NewPayment]) -> None:
-    """Accept the wishes as the gateway does, many a statement; nobody is rung for."""
-    for some in batches(wishes):
+def submit(gateway: Engine, payments: Sequence[NewPayment]) -> None:
+    """Accept the payments as the gateway does, many per statement, without a bell."""
+    for some in batches(payments):
         with transaction(gateway) as connection:
             payment.accept(connection, some)
 

@@ -1,1 +1,1 @@
-"""Other ways to do the same, measured on the same servers in the same run."""
+"""Other systems for the same task, measured on the same servers in the same run."""

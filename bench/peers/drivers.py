@@ -1,4 +1,4 @@
-"""How each peer is prepared and measured."""
+"""Drivers that prepare and measure each peer."""
 
 import json
 import os
@@ -29,12 +29,12 @@ WORKER = ["celery", "-A", "bench.peers.naive_peer", "worker", "--concurrency", "
 
 
 class Peer(Protocol):
-    """Something to compare with; `name` is its figure's."""
+    """A system to compare with; `name` is the name of its figure."""
 
     name: str
 
     def per_second(self, seconds: float) -> float:
-        """Payments a second, measured for so long."""
+        """Payments per second, measured for this time."""
 
 
 def prepare(stack: Stack, accounts: int) -> list[Peer]:
@@ -109,7 +109,7 @@ class Naive:
         return load.post("/v1/transfers", self.token, json.dumps(order).encode())
 
     def _is_posting(self) -> bool:
-        """Whether a payment submitted now, or before, has been COMPLETED."""
+        """Return True if a payment submitted now, or before, is COMPLETED."""
         plan = Plan(self.address, [self._request(1, 2)], connections=1, seconds=0.1, warm_up=0)
         try:
             load.run(plan)
@@ -126,7 +126,7 @@ COMPLETED = text("""
 
 
 def free_port() -> int:
-    """A TCP port that nobody listens on."""
+    """A free TCP port."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return sock.getsockname()[1]
