@@ -111,7 +111,7 @@ def test_a_turn_not_had_in_time_is_no_attempt(books: Books, transfers: list[str]
         assert stand_by.post_batch() is None
         may_go.set()
         assert first.result() == TRANSFERS
-    assert [entry["claimed"] for entry in told if "lock not had" in entry["event"]] == [0]
+    assert [entry["claimed"] for entry in told if "lock time-out" in entry["event"]] == [0]
     assert_completed_at_the_first_attempt(books, transfers)
 
 
@@ -122,7 +122,7 @@ def test_a_strangers_lock_is_waited_for_and_costs_no_attempt(
     with locked(books.superuser, sides(books, transfers[0])[:1]):
         assert poster.post_batch() is None
         assert set(books.outcomes(transfers)) == {"INITIATED"}
-    assert [entry["claimed"] for entry in told if "lock not had" in entry["event"]] == [TRANSFERS]
+    assert [entry["claimed"] for entry in told if "lock time-out" in entry["event"]] == [TRANSFERS]
     assert poster.drain() == (TRANSFERS, False)
     assert_completed_at_the_first_attempt(books, transfers)
 
@@ -151,7 +151,7 @@ def test_a_deadlock_resolved_against_the_poster_is_no_attempt(
         lock(stranger, low)
         assert posted.result() is None
     eventually(lambda: scalar(books, DEADLOCKS) == deadlocks + 1)
-    assert [entry["claimed"] for entry in told if "lock not had" in entry["event"]] == [TRANSFERS]
+    assert [entry["claimed"] for entry in told if "lock time-out" in entry["event"]] == [TRANSFERS]
     assert books.poster().drain() == (TRANSFERS, False)
     assert_completed_at_the_first_attempt(books, transfers)
 
