@@ -1,19 +1,17 @@
 """POST /v1/quotes and /v1/exchanges: a quote fixes a rate for a limited time, for one payment."""
 
-from flask import g, request
+from flask import g
 from uuid_utils import uuid7
 
-from gateway.acceptance.payment_request import PaymentRequest
 from gateway.acceptance.reference_data import limits_error, minor_units
 from gateway.auth.tokens import requires
 from gateway.exchange.schemas import QuoteInput, QuoteSchema
 from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError, invalid
-from gateway.http.idempotency import idempotency_key, request_fingerprint
-from gateway.http.parsing import body_of_request
 from gateway.http.schemas import PaymentSchema
-from gateway.outcomes.responses import JsonResult, payment_response
-from gateway.payments.quotes import usable_quote
+from gateway.outcomes.responses import JsonResult
+from gateway.payments.create import ROUTES
+from gateway.payments.create_routes import create
 from gateway.payments.schemas import ExchangeInput
 from gateway.services import services
 from models import commission_terms, exchange_rate, quote
@@ -102,31 +100,10 @@ def _quote(connection: Connection, body: Body, source: Currency, target: Currenc
 
 
 @exchanges.route("/exchanges", methods=["POST"])
-@requires("transfers:write")
+@requires(*ROUTES["/v1/exchanges"].scopes)
 @exchanges.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}, PREFER])
 @exchanges.arguments(ExchangeInput)
 @exchanges.outcome(PaymentSchema)
 def exchange(body: Body) -> JsonResult:
     """Create an exchange between two of your wallets, on the terms of a quote."""
-    key = idempotency_key(request.environ)
-    usable = usable_quote(body["quote"], body["target"], g.caller, services())
-    currency = services().reference_data.currency(usable.currency)
-    accepted = services().group_commit.submit(
-        PaymentRequest(
-            id=str(uuid7()),
-            type=PaymentType.EXCHANGE,
-            user_id=g.caller.id,
-            source=body["source"],
-            target=body["target"],
-            amount=usable.amount,
-            currency=currency.code,
-            digits=currency.digits,
-            key=key,
-            fingerprint=request_fingerprint(request.path, body_of_request()),
-            metadata=body.get("metadata"),
-            objection=limits_error(usable.amount, currency) or usable.objection(usable.amount, currency.code),
-            quote_id=body["quote"],
-            arrival=usable.arrival,
-        )
-    )
-    return payment_response(accepted)
+    return create(body)

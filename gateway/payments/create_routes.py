@@ -22,7 +22,7 @@ keyed = orders.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}, PREFER])
 @orders.outcome(PaymentSchema)
 def deposit(body: Body) -> JsonResult:
     """Create a deposit: money from outside into a wallet."""
-    return _create(body)
+    return create(body)
 
 
 @orders.route("/transfers", methods=["POST"])
@@ -32,7 +32,7 @@ def deposit(body: Body) -> JsonResult:
 @orders.outcome(PaymentSchema)
 def transfer(body: Body) -> JsonResult:
     """Create a transfer from one of your wallets to any wallet."""
-    return _create(body)
+    return create(body)
 
 
 @orders.route("/charges", methods=["POST"])
@@ -42,10 +42,11 @@ def transfer(body: Body) -> JsonResult:
 @orders.outcome(PaymentSchema)
 def charge(body: Body) -> JsonResult:
     """Create a charge: money from a customer's wallet into one of yours."""
-    return _create(body)
+    return create(body)
 
 
-def _create(body: Body) -> JsonResult:
+def create(body: Body) -> JsonResult:
+    """Create the payment of the request's path and answer with it."""
     return payment_response(
         create_payment(request.path, body_of_request(), body, request.environ, g.caller, services())
     )

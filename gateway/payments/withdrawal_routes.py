@@ -2,16 +2,13 @@
 
 from typing import Any
 
-from flask import g, request
-
 from gateway.auth.tokens import requires
 from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint
-from gateway.http.parsing import body_of_request
 from gateway.http.schemas import PaymentSchema
-from gateway.outcomes.responses import JsonResult, payment_response
-from gateway.payments.create import ROUTES, create_payment
+from gateway.outcomes.responses import JsonResult
+from gateway.payments.create import ROUTES
+from gateway.payments.create_routes import create
 from gateway.payments.schemas import WithdrawalInput
-from gateway.services import services
 
 withdrawals = Blueprint(
     "withdrawals",
@@ -28,6 +25,4 @@ withdrawals = Blueprint(
 @withdrawals.outcome(PaymentSchema)
 def withdraw(body: dict[str, Any]) -> JsonResult:
     """Create a withdrawal from one of your wallets."""
-    return payment_response(
-        create_payment(request.path, body_of_request(), body, request.environ, g.caller, services())
-    )
+    return create(body)
