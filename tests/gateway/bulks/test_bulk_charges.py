@@ -28,11 +28,11 @@ def test_each_line_has_a_verdict_of_its_own(
 ) -> None:
     rich, poor, closed = client.wallet("10.00"), client.wallet("1.00"), client.wallet("10.00")
     client.call("PATCH", f"/v1/wallets/{closed}", json={"is_active": False}, headers={"If-Match": "*"})
-    given = [
+    sent_lines = [
         {"wallet": customer_wallet, "amount": "4.5", "summary": "November"}
         for customer_wallet in (rich, poor, closed, rich)
     ]
-    answer = merchant.order(CHARGES, run(*given))
+    answer = merchant.order(CHARGES, run(*sent_lines))
     kept = answer.get_json()
     assert (answer.status_code, kept["kind"], kept["mode"], kept["total"]) == (202, "charges", "best_effort", "18.00")
     house.post_payments()

@@ -290,15 +290,15 @@ def test_organization_name_may_differ_in_spelling(merchant: ApiUser) -> None:
 
 
 def test_bulk_takes_a_thousand_lines_at_most(house: ApiHarness, merchant: ApiUser) -> None:
-    given = [line("0.01", n) for n in range(LINES_MAX + 1)]
+    sent_lines = [line("0.01", n) for n in range(LINES_MAX + 1)]
     with house.unchanged():
-        answer = merchant.order(TRANSFERS, order(*given))
+        answer = merchant.order(TRANSFERS, order(*sent_lines))
         assert (answer.status_code, flaws(answer)) == (422, [("/credit_transfers", "invalid_value")])
-        oversized = merchant.raw(TRANSFERS, json.dumps(order(*given[:-1])).encode().ljust(1024 * 1024 + 1))
+        oversized = merchant.raw(TRANSFERS, json.dumps(order(*sent_lines[:-1])).encode().ljust(1024 * 1024 + 1))
         assert oversized.status_code == 413
         elsewhere = merchant.raw("/v1/charges", b" " * 65 * 1024)
         assert elsewhere.status_code == 413, "only bulks are so large"
-    kept = merchant.order(TRANSFERS, order(*given[:-1]))
+    kept = merchant.order(TRANSFERS, order(*sent_lines[:-1]))
     assert (kept.status_code, kept.get_json()["total"]) == (202, "10.00")
 
 
@@ -328,8 +328,8 @@ def test_lines_are_read_in_pages_and_by_state(house: ApiHarness) -> None:
 
 def test_lines_are_downloaded(house: ApiHarness) -> None:
     merchant, _ = organization(house, "1.00")
-    given = [line(n=n, counterparty_name=name) for n, name in enumerate(["=1+1", "Ödön, Bt."])]
-    answer = merchant.order(TRANSFERS, order(*given, mode="best_effort"))
+    sent_lines = [line(n=n, counterparty_name=name) for n, name in enumerate(["=1+1", "Ödön, Bt."])]
+    answer = merchant.order(TRANSFERS, order(*sent_lines, mode="best_effort"))
     house.post_payments()
     path = f"{answer.headers['Location']}/lines"
     table = merchant.get(path, Accept="text/csv").get_data(as_text=True)
@@ -338,8 +338,8 @@ def test_lines_are_downloaded(house: ApiHarness) -> None:
         ("1", "'=1+1", "AUTHORIZED"),
         ("2", "Ödön, Bt.", "FAILED"),
     ]
-    told = merchant.get(path, Accept="application/x-ndjson").get_data(as_text=True).splitlines()
-    assert [json.loads(text) for text in told] == lines(merchant, answer)
+    answer_body = merchant.get(path, Accept="application/x-ndjson").get_data(as_text=True).splitlines()
+    assert [json.loads(text) for text in answer_body] == lines(merchant, answer)
 
 
 def test_bulk_is_visible_to_its_initiator_and_readers(house: ApiHarness, merchant: ApiUser) -> None:

@@ -123,22 +123,22 @@ def test_invalid_amount_is_left_to_the_schema(amount: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "amount"),
+    ("raw", "amount"),
     [("01.00", "1"), ("1.000", "1"), ("+1.00", "1"), (".50", "0.5"), ("7.", "7"), ("\n 1.05 ", "1.05"), ("0", "0")],
 )
-def test_numbers_as_xml_writes_them(told: str, amount: str) -> None:
-    header = f"<CtrlSum>{told}</CtrlSum>"
-    [transfer] = read_pain001(order(block(line(told)), header=header))["credit_transfers"]
+def test_numbers_as_xml_writes_them(raw: str, amount: str) -> None:
+    header = f"<CtrlSum>{raw}</CtrlSum>"
+    [transfer] = read_pain001(order(block(line(raw)), header=header))["credit_transfers"]
     assert transfer["amount"] == amount
 
 
-@pytest.mark.parametrize("told", [".", "+", "++1", "1.2.3", "1,00", "0x1", "1e2", "-0"])
-def test_invalid_number_is_left_to_the_schema(told: str) -> None:
-    assert read_pain001(order(block(line(told))))["credit_transfers"][0]["amount"] == told
+@pytest.mark.parametrize("raw", [".", "+", "++1", "1.2.3", "1,00", "0x1", "1e2", "-0"])
+def test_invalid_number_is_left_to_the_schema(raw: str) -> None:
+    assert read_pain001(order(block(line(raw))))["credit_transfers"][0]["amount"] == raw
 
 
 @pytest.mark.parametrize(
-    ("told", "time"),
+    ("raw", "time"),
     [
         ("<Dt>2027-01-31</Dt>", "2027-01-31T00:00:00Z"),
         ("2027-01-31", "2027-01-31T00:00:00Z"),
@@ -150,8 +150,8 @@ def test_invalid_number_is_left_to_the_schema(told: str) -> None:
         ("", ""),
     ],
 )
-def test_requested_execution_date_is_read(told: str, time: str) -> None:
-    data = order(block(line(), counts=f"<ReqdExctnDt>{told}</ReqdExctnDt>"), block(line(ids="")))
+def test_requested_execution_date_is_read(raw: str, time: str) -> None:
+    data = order(block(line(), counts=f"<ReqdExctnDt>{raw}</ReqdExctnDt>"), block(line(ids="")))
     assert [one.get("scheduled_at") for one in read_pain001(data)["credit_transfers"]] == [time, None]
 
 

@@ -31,15 +31,15 @@ def opened(merchant: ApiUser) -> TestResponse:
     return merchant.order(TRANSFERS, order(**OPEN))
 
 
-def json_lines(given: list[dict[str, Any]]) -> bytes:
-    return b"".join(json.dumps(row).encode() + b"\n" for row in given)
+def json_lines(sent_lines: list[dict[str, Any]]) -> bytes:
+    return b"".join(json.dumps(row).encode() + b"\n" for row in sent_lines)
 
 
-def table(given: list[dict[str, Any]]) -> bytes:
+def table(sent_lines: list[dict[str, Any]]) -> bytes:
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(given[0]))
+    writer = csv.DictWriter(text, list(sent_lines[0]))
     writer.writeheader()
-    writer.writerows(given)
+    writer.writerows(sent_lines)
     return text.getvalue().encode()
 
 
@@ -64,23 +64,23 @@ def test_lines_are_streamed_and_kept_in_chunks(house: ApiHarness, media_type: st
     merchant, wallet = organization(house, "25.00")
     opened = merchant.order(TRANSFERS, order(**OPEN))
     assert (opened.status_code, opened.get_json()["total"], opened.get_json()["is_open"]) == (202, "0.00", True)
-    given = [line("0.01", n, reference=f"A-{n}") for n in range(2 * LINES_MAX + 500)]
-    answer = put(merchant, opened, written(given), media_type=media_type)
-    assert (answer.status_code, answer.get_json()["counts"]["lines"]) == (200, len(given))
+    sent_lines = [line("0.01", n, reference=f"A-{n}") for n in range(2 * LINES_MAX + 500)]
+    answer = put(merchant, opened, written(sent_lines), media_type=media_type)
+    assert (answer.status_code, answer.get_json()["counts"]["lines"]) == (200, len(sent_lines))
     assert answer.get_json()["total"] == "25.00"
     house.post_payments()
     assert funds(merchant, wallet) == ("25.00", "0.00")
-    assert read(merchant, opened)["counts"]["authorized"] == len(given)
+    assert read(merchant, opened)["counts"]["authorized"] == len(sent_lines)
     assert close(merchant, opened).get_json()["is_open"] is False
     first = lines(merchant, opened)[0]
     assert (first["line"], first["reference"], first["description"]) == (1, "A-0", "Salary 0")
 
 
 def test_upload_resumes_where_it_stopped(merchant: ApiUser, opened: TestResponse) -> None:
-    given = [line("0.01", n) for n in range(30)]
-    assert put(merchant, opened, json_lines(given[:20])).get_json()["counts"]["lines"] == 20
-    assert put(merchant, opened, json_lines(given)).get_json()["counts"]["lines"] == 30, "from the beginning"
-    assert put(merchant, opened, json_lines(given[10:]), "?from=11").get_json()["total"] == "0.30", "nothing new"
+    sent_lines = [line("0.01", n) for n in range(30)]
+    assert put(merchant, opened, json_lines(sent_lines[:20])).get_json()["counts"]["lines"] == 20
+    assert put(merchant, opened, json_lines(sent_lines)).get_json()["counts"]["lines"] == 30, "from the beginning"
+    assert put(merchant, opened, json_lines(sent_lines[10:]), "?from=11").get_json()["total"] == "0.30", "nothing new"
     more = [line("0.02", n) for n in range(5)]
     assert put(merchant, opened, json_lines(more), "?from=31").get_json()["total"] == "0.40"
     assert refused(put(merchant, opened, json_lines(more), "?from=37")) == (409, "bulk_out_of_step", 35)
@@ -100,8 +100,8 @@ def test_upload_stops_at_the_first_invalid_line(
 ) -> None:
     """All chunks before the invalid line are stored, its own and later chunks are not."""
     right = [line("0.01", n, reference=f"A-{n}") for n in range(LINES_MAX + 20)]
-    given = [row | (wrong if n == LINES_MAX + 7 else {}) for n, row in enumerate(right)]
-    answer = put(merchant, opened, json_lines(given))
+    sent_lines = [row | (wrong if n == LINES_MAX + 7 else {}) for n, row in enumerate(right)]
+    answer = put(merchant, opened, json_lines(sent_lines))
     assert refused(answer) == (PROBLEMS[code].status, code, LINES_MAX)
     pointers = [flaw["pointer"] for flaw in answer.get_json()["errors"]]
     assert pointers == [f"/credit_transfers/{LINES_MAX + 7}/{next(iter(wrong))}"]
@@ -146,8 +146,8 @@ def test_empty_cell_and_byte_order_mark_are_left_out(merchant: ApiUser, opened: 
 def test_line_breaks_and_blank_lines_keep_line_numbers(
     house: ApiHarness, merchant: ApiUser, opened: TestResponse
 ) -> None:
-    given = [line(n=n, counterparty_name="Smith\nJ" if n in (2, 5) else "Smith") for n in range(8)]
-    data = table(given).replace(b"\r\n", b"\r\n\r\n  \r\n,,,,\r\n")
+    sent_lines = [line(n=n, counterparty_name="Smith\nJ" if n in (2, 5) else "Smith") for n in range(8)]
+    data = table(sent_lines).replace(b"\r\n", b"\r\n\r\n  \r\n,,,,\r\n")
     with house.unchanged():
         answer = put(merchant, opened, data, media_type=CSV)
     assert [flaw["pointer"] for flaw in answer.get_json()["errors"]] == [
@@ -162,9 +162,9 @@ def test_latin_1_is_named_by_its_line(house: ApiHarness, merchant: ApiUser, open
     data = table([line(n=1), line(n=2, description="Caf\u00e9"), line(n=3)])
     with house.unchanged():
         answer = put(merchant, opened, data.decode().encode("latin-1"), media_type=CSV)
-    told = answer.get_json()
-    assert (answer.status_code, told["code"], told["lines"]) == (400, "malformed_csv", 0)
-    assert [flaw["pointer"] for flaw in told["errors"]] == ["/credit_transfers/1"]
+    answer_body = answer.get_json()
+    assert (answer.status_code, answer_body["code"], answer_body["lines"]) == (400, "malformed_csv", 0)
+    assert [flaw["pointer"] for flaw in answer_body["errors"]] == ["/credit_transfers/1"]
 
 
 @pytest.mark.parametrize(("media_type", "written"), [(JSON_LINES, json_lines), (CSV, table)])

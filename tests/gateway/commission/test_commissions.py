@@ -188,9 +188,9 @@ def test_preview_shows_the_commission(
     with house.unchanged():
         answer = preview(merchant, type, amount, currency)
     assert answer.status_code == 200
-    told = answer.get_json()
-    assert (told["amount"], told["commission"], told["arrives"]) == (amount, commission, arrives)
-    assert told["terms"]["percent"] == ("2" if type in ("transfer", "charge") else "0")
+    answer_body = answer.get_json()
+    assert (answer_body["amount"], answer_body["commission"], answer_body["arrives"]) == (amount, commission, arrives)
+    assert answer_body["terms"]["percent"] == ("2" if type in ("transfer", "charge") else "0")
 
 
 def test_a_preview_between_ones_own_wallets(client: ApiUser, stranger: ApiUser) -> None:
@@ -212,14 +212,14 @@ def test_preview_equals_the_commission_taken(
 ) -> None:
     costing(postgres, name_of(database), "charge", "1.5", currency="EUR", merchant_id=merchant.id, fixed=25)
     customer_wallet, merchant_wallet = client.wallet("10.00"), merchant.wallet()
-    told = preview(merchant, "charge", "10.00", source=customer_wallet, target=merchant_wallet).get_json()
-    assert told["terms"] == {
+    answer_body = preview(merchant, "charge", "10.00", source=customer_wallet, target=merchant_wallet).get_json()
+    assert answer_body["terms"] == {
         **{"percent": "1.5", "fixed": "0.25", "minimum": "0.00", "maximum": None},
         **{"smallest_paying_amount": "0.01", "smallest_paying_units": 1, "ending_minimum": None},
     }
     id = ordered(merchant, "/v1/charges", wallet=customer_wallet, amount="10.00")
     house.post_payments()
-    assert shown(merchant, id)[1:3] == (told["commission"], told["arrives"]) == ("0.40", "9.60")
+    assert shown(merchant, id)[1:3] == (answer_body["commission"], answer_body["arrives"]) == ("0.40", "9.60")
     assert preview(ops, "charge", "10.00", merchant=merchant.id).get_json()["commission"] == "0.40"
     assert preview(ops, "charge", "10.00").get_json()["commission"] == "0.20"
     assert preview(client, "charge", "10.00", merchant=merchant.id).status_code == 404
@@ -286,8 +286,8 @@ def test_terms_show_the_smallest_paying_amount(
     answer = ops.call("POST", TERMS, json={"type": "transfer", "valid_from": later.isoformat(), **body, **WHY})
     assert answer.status_code == 201
     kept = answer.get_json()
-    told = (kept["smallest_paying_amount"], kept["smallest_paying_units"], kept["ending_minimum"])
-    assert told == (amount, units, ending)
+    answer_body = (kept["smallest_paying_amount"], kept["smallest_paying_units"], kept["ending_minimum"])
+    assert answer_body == (amount, units, ending)
     [listed] = [row for row in ops.get(f"{TERMS}?limit=100").get_json()["data"] if row["id"] == kept["id"]]
     assert listed == kept
 
@@ -295,10 +295,10 @@ def test_terms_show_the_smallest_paying_amount(
 def test_splitting_saving_is_shown_and_prevented_by_minimum(
     postgres: Postgres, database: Database, client: ApiUser
 ) -> None:
-    told = preview(client, "transfer", "0.25").get_json()
-    assert (told["commission"], told["terms"]["smallest_paying_amount"]) == ("0.00", "0.26")
+    answer_body = preview(client, "transfer", "0.25").get_json()
+    assert (answer_body["commission"], answer_body["terms"]["smallest_paying_amount"]) == ("0.00", "0.26")
     assert preview(client, "transfer", "0.26").get_json()["commission"] == "0.01"
-    assert told["terms"]["ending_minimum"] == "0.01"
+    assert answer_body["terms"]["ending_minimum"] == "0.01"
     costing(postgres, name_of(database), "transfer", "2", currency="CHF", minimum=1)
     assert preview(client, "transfer", "0.25", "CHF").get_json()["commission"] == "0.01"
 

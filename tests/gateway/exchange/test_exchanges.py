@@ -25,7 +25,7 @@ def ops(house: ApiHarness) -> ApiUser:
 
 
 @pytest.fixture(autouse=True)
-def told(ops: ApiUser) -> None:
+def rates(ops: ApiUser) -> None:
     """The rates of the tests: EUR to USD without a spread, to JPY with one, JPY to USD."""
     for change in ({}, {"target": "JPY", "rate": "162.456", "spread": "1"}, {"source": "JPY", "rate": "0.0067"}):
         assert ops.call("PUT", "/v1/exchange-rates", json=RATE | change).status_code == 200
@@ -124,7 +124,7 @@ def test_a_rate_is_kept_to_its_last_digit(ops: ApiUser, rate: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "source", "target", "commission"),
+    ("request_body", "source", "target", "commission"),
     [
         ({"amount": "40.00"}, "40.00", "43.34", "0.00"),
         ({"amount": "43.34", "side": "target"}, "40.00", "43.34", "0.00"),
@@ -133,14 +133,14 @@ def test_a_rate_is_kept_to_its_last_digit(ops: ApiUser, rate: str) -> None:
         ({"amount": "6433", "target": "JPY", "side": "target"}, "40.00", "6433", "0.40"),
     ],
 )
-def test_quotes(client: ApiUser, asked: dict, source: str, target: str, commission: str) -> None:
-    made = quote(client, **asked)
+def test_quotes(client: ApiUser, request_body: dict, source: str, target: str, commission: str) -> None:
+    made = quote(client, **request_body)
     assert (made["source_amount"], made["target_amount"], made["commission"]) == (source, target, commission)
-    assert made["rate"] == ("162.456" if asked.get("target") else "1.0837")
+    assert made["rate"] == ("162.456" if request_body.get("target") else "1.0837")
 
 
 @pytest.mark.parametrize(
-    ("asked", "code"),
+    ("request_body", "code"),
     [
         ({"source_currency": "JPY", "target_currency": "USD", "amount": "1"}, "amount_too_small"),
         ({"source_currency": "USD", "target_currency": "EUR"}, "rate_unknown"),
@@ -154,8 +154,8 @@ def test_quotes(client: ApiUser, asked: dict, source: str, target: str, commissi
         ({"type": "transfer"}, "unknown_field"),
     ],
 )
-def test_invalid_quotes_are_refused(house: ApiHarness, client: ApiUser, asked: dict, code: str | None) -> None:
-    body = {"source_currency": "EUR", "target_currency": "USD", "amount": "1.00", "side": "source"} | asked
+def test_invalid_quotes_are_refused(house: ApiHarness, client: ApiUser, request_body: dict, code: str | None) -> None:
+    body = {"source_currency": "EUR", "target_currency": "USD", "amount": "1.00", "side": "source"} | request_body
     answer = client.call("POST", "/v1/quotes", json=body)
     assert (answer.status_code, answer.get_json().get("code")) == ((422, code) if code else (201, None))
 
@@ -221,18 +221,18 @@ def terms(postgres: Postgres, database: Database) -> Iterator[Callable[[str], No
 
 
 @pytest.mark.parametrize(
-    ("asked", "exchange_offer", "transfer_offer"),
+    ("request_body", "exchange_offer", "transfer_offer"),
     [
         ({"amount": "40.00"}, ("40.00", "6433", "0.40"), ("40.00", "6303", "1.20")),
         ({"amount": "6433", "side": "target"}, ("40.00", "6433", "0.40"), ("40.83", "6433", "1.23")),
     ],
 )
 def test_one_quote_is_good_for_either_use(
-    house: ApiHarness, client: ApiUser, stranger: ApiUser, terms: Any, asked: dict, exchange_offer: tuple,
+    house: ApiHarness, client: ApiUser, stranger: ApiUser, terms: Any, request_body: dict, exchange_offer: tuple,
     transfer_offer: tuple,
 ) -> None:  # fmt: skip
     terms("percent = 2")
-    quotes = [quote(client, target="JPY", **asked) for _ in range(3)]
+    quotes = [quote(client, target="JPY", **request_body) for _ in range(3)]
     assert tuple(quotes[0][name] for name in OFFER) == exchange_offer
     assert tuple(quotes[0]["transfer"][name] for name in OFFER) == transfer_offer
     terms("percent = 50")
