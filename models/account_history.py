@@ -1,4 +1,4 @@
-"""A wallet's history: what each decided payment did to it, what it held at a time, and what happened between."""
+"""History of a wallet: the effect of each decided payment, the balance at a time, and totals between two times."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,10 +11,10 @@ from models.payment_search import START, Column, Cursor, Keyset, ListQuery, Page
 
 
 class HistoryRow(NamedTuple):
-    """What a payment, by its `id`, did to one wallet; amounts in minor units, negative where money left.
+    """Effect of the payment `id` on one wallet; amounts in minor units, negative where money left.
 
-    `amount` has the commission folded in. Of a FAILED payment it is what was ordered, in the order's currency, and no
-    balance is left. `commission` is None if the other side bears it.
+    `amount` includes the commission. For a FAILED payment it is the ordered amount in the order's currency, without a
+    balance. `commission` is None if the other side bears it.
     """
 
     id: str
@@ -50,7 +50,7 @@ FROM payments p WHERE p.id = ANY(%(ids)s::uuid[])
 """
 
 BATCH_MAX = 500
-"""Each row looks through the ids of its batch, so that partitions prune: ten thousand at once would take seconds."""
+"""Each row scans the ids of its batch, so that partitions are pruned: ten thousand at once would take seconds."""
 
 _IS_INCOMING = "(p.target_id = %(account_id)s::uuid)"
 _OTHER_ID = f"CASE WHEN {_IS_INCOMING} THEN p.source_id ELSE p.target_id END"
@@ -67,7 +67,7 @@ def _other(shown: str) -> str:
 
 
 def _of_own_currency(amount: str) -> Column:
-    """An amount; what FAILED because it was in another currency than the account's could not be compared."""
+    """Column of an amount, NULL if it is in another currency than the account's and so cannot be compared."""
     return Column(f"CASE WHEN {_CURRENCY} = {_OWN_CURRENCY} THEN {amount} END", "numeric", "currency")
 
 
@@ -95,19 +95,19 @@ COLUMNS = {
     "created_at": Column("p.created_at", "timestamptz"),
     "finalized_at": Column("p.finalized_at", "timestamptz"),
 }
-"""What a row shows of the payment `p`, as `_row` makes it; amounts without their sign."""
+"""Columns of a row for payment `p`, equal to those of `_row`; amounts without their sign."""
 
 
 def page(
     connection: Connection,
     account_id: str,
-    asked: ListQuery,
+    query: ListQuery,
     limit: int,
     at: Cursor = START,
     *,
     is_incoming: bool | None = None,
 ) -> Page:
-    """What decided payments did to the account, as HistoryRow, in the order of the orders; raises TooMany.
+    """A page of the effects of decided payments on the account, as HistoryRow, by time of acceptance; raises TooMany.
 
     Two keysets, out of the account and into it.
     """
@@ -117,12 +117,12 @@ def page(
         for side, applies in sides.items()
         if applies
     ]
-    found = search(connection, COLUMNS, keysets, asked, limit, at, {"account_id": account_id})
-    return found._replace(rows=_rows(connection, account_id, [spot.id for spot in found.spots]))
+    result = search(connection, COLUMNS, keysets, query, limit, at, {"account_id": account_id})
+    return result._replace(rows=_rows(connection, account_id, [key.id for key in result.keys]))
 
 
 def _rows(connection: Connection, account_id: str, ids: Sequence[str]) -> list[HistoryRow]:
-    """The rows of these payments, in the order of the ids."""
+    """Rows of these payments, in the order of the ids."""
     by_id = {}
     for at in range(0, len(ids), BATCH_MAX):
         batch = {"account_id": account_id, "ids": pg_arrays.plain(ids[at : at + BATCH_MAX])}
@@ -158,7 +158,7 @@ def _row(row: Row) -> HistoryRow:
 
 
 class HistoryPosition(NamedTuple):
-    """How far an account had come at a time: the account_seq of its newest operation, 0 if none, and its balance."""
+    """State of an account at a time: the account_seq of its newest operation (0 if none), and its balance."""
 
     account_seq: int
     balance: int
@@ -179,52 +179,54 @@ SELECT low, coalesce((SELECT o.balance_after FROM operations o
                       WHERE o.account_id = %(account_id)s AND o.account_seq = low), 0)::text
 FROM search WHERE low = high
 """
-"""The operations of an account are numbered densely and in time: halving finds one of a million in twenty looks."""
+"""Operations of an account are numbered without gaps in time order: bisection finds one of a million in 20 steps."""
 
 
 def position(connection: Connection, account_id: str, before: datetime) -> HistoryPosition:
-    """Where the account stood right before that time."""
+    """Position of the account right before that time."""
     parameters = {"account_id": account_id, "moment": before}
     seq, balance = connection.exec_driver_sql(POSITION, parameters).one()
     return HistoryPosition(seq, int(balance))
 
 
-_TAKEN = """
-WITH taken AS MATERIALIZED (
+_OPERATIONS = """
+WITH scanned AS MATERIALIZED (
     SELECT payment_id, account_seq, amount FROM operations
     WHERE account_id = %(account_id)s AND account_seq > %(start)s AND account_seq <= %(end)s
     ORDER BY account_seq LIMIT %(limit)s
 ), lines AS (
-    SELECT payment_id, sum(amount) AS amount, max(account_seq) AS last FROM taken GROUP BY payment_id
+    SELECT payment_id, sum(amount) AS amount, max(account_seq) AS last FROM scanned GROUP BY payment_id
 ), whole AS (
     SELECT * FROM lines
-    WHERE (SELECT count(*) FROM taken) < %(limit)s OR last < (SELECT max(account_seq) FROM taken)
+    WHERE (SELECT count(*) FROM scanned) < %(limit)s OR last < (SELECT max(account_seq) FROM scanned)
 )
 """
-"""What each payment did to the account; the last one of a full page may go on, and is left to the next: the operations
-of a payment on an account stand behind one another."""
+"""Effect of each payment on the account. The last payment of a full page may continue, so it is left to the next page:
+the operations of a payment on an account are consecutive."""
 
 OPERATIONS_PER_PAYMENT_MAX = 10
-"""Of one account; a page must be larger to get on."""
+"""On one account; a page must be larger than this to make progress."""
 
 TOTALS_PAGE = 20_000
-"""Operations that are added up by one statement, within a few hundredths of a second."""
+"""Operations summed by one statement, within a few hundredths of a second."""
 
 
 def between(
     connection: Connection, account_id: str, start: int, end: int, limit: int = BATCH_MAX
 ) -> tuple[list[HistoryRow], int]:
-    """What COMPLETED payments did to the account behind its operation number `start`, oldest first, and how far it is.
+    """Effects of COMPLETED payments after operation number `start`, oldest first, and the number reached.
 
-    `limit` bounds the operations that are looked at; `end` is the number of the last.
+    `limit` bounds the operations read; `end` is the number of the last one wanted.
     """
-    asked = {"account_id": account_id, "start": start, "end": end, "limit": max(limit, OPERATIONS_PER_PAYMENT_MAX)}
-    found = connection.exec_driver_sql(f"{_TAKEN} SELECT payment_id::text, last FROM whole ORDER BY last", asked).all()
-    return _rows(connection, account_id, [row[0] for row in found]), found[-1][1] if found else end
+    payments = connection.exec_driver_sql(
+        f"{_OPERATIONS} SELECT payment_id::text AS id, last FROM whole ORDER BY last",
+        {"account_id": account_id, "start": start, "end": end, "limit": max(limit, OPERATIONS_PER_PAYMENT_MAX)},
+    ).all()
+    return _rows(connection, account_id, [row.id for row in payments]), payments[-1].last if payments else end
 
 
 class Totals(NamedTuple):
-    """How many lines there are, what of them came in, and what went out, in minor units."""
+    """Number of lines, and the sums received and paid, in minor units."""
 
     lines: int
     received: int
@@ -232,14 +234,14 @@ class Totals(NamedTuple):
 
 
 def totals(connection: Connection, account_id: str, start: int, end: int, limit: int = TOTALS_PAGE) -> Totals:
-    """The sums over what `between` gives, page by page."""
+    """Sums over the rows of `between`, page by page."""
     sums = Totals(0, 0, 0)
     while start < end:
-        asked = {"account_id": account_id, "start": start, "end": end, "limit": max(limit, OPERATIONS_PER_PAYMENT_MAX)}
+        window = {"account_id": account_id, "start": start, "end": end, "limit": max(limit, OPERATIONS_PER_PAYMENT_MAX)}
         count, received, paid, last = connection.exec_driver_sql(
-            f"{_TAKEN} SELECT count(*), coalesce(sum(amount) FILTER (WHERE amount > 0), 0)::text,"
+            f"{_OPERATIONS} SELECT count(*), coalesce(sum(amount) FILTER (WHERE amount > 0), 0)::text,"
             " coalesce(-sum(amount) FILTER (WHERE amount < 0), 0)::text, max(last) FROM whole",
-            asked,
+            window,
         ).one()
         sums = Totals(sums.lines + count, sums.received + int(received), sums.paid + int(paid))
         start = end if last is None else last

@@ -115,7 +115,7 @@ def reject(connection: Connection, id: str, rejected_by: str, reason: str) -> bo
     return rejected.rowcount == 1
 
 
-AGREED = """
+APPROVED = """
 SELECT a.payment_id::text, a.account_id::text, a.direction, a.amount::text, a.currency, a.approved_by::text
 FROM adjustments a JOIN users p ON p.id = a.proposed_by JOIN users q ON q.id = a.approved_by
 WHERE a.payment_id = ANY(%s::uuid[]) AND p.id <> q.id AND p.role = 'ops' AND q.role = 'ops'
@@ -124,12 +124,12 @@ WHERE a.payment_id = ANY(%s::uuid[]) AND p.id <> q.id AND p.role = 'ops' AND q.r
 neither can be unwritten, but it takes a person who reads them. It cannot make a user of ops."""
 
 
-def agreed(connection: Connection, payments: Iterable[ClaimedPayment]) -> dict[str, ApprovedAdjustment]:
+def approved(connection: Connection, payments: Iterable[ClaimedPayment]) -> dict[str, ApprovedAdjustment]:
     """What two of ops have agreed on, by the payment that this ordered, for the adjustments among these."""
     ids = [payment.id for payment in payments if payment.type == PaymentType.ADJUSTMENT]
     if not ids:
         return {}
-    rows = connection.exec_driver_sql(AGREED, (pg_arrays.plain(ids),))
+    rows = connection.exec_driver_sql(APPROVED, (pg_arrays.plain(ids),))
     return {row[0]: ApprovedAdjustment(row[1], row[2] == "credit", int(row[3]), *row[4:]) for row in rows}
 
 

@@ -66,7 +66,7 @@ class AuditEntry(NamedTuple):
     written_by: str
 
 
-LINE = """
+ENTRY = """
 SELECT id::text, created_at, actor, token_id::text, address, request_id, action, target, reason, before, after,
        written_by
 FROM audit_log
@@ -75,7 +75,7 @@ FROM audit_log
 
 def about(connection: Connection, target: str) -> list[dict[str, object]]:
     """What was done to one target, oldest first."""
-    rows = connection.exec_driver_sql(f"{LINE} WHERE target = %s ORDER BY id", (target,))
+    rows = connection.exec_driver_sql(f"{ENTRY} WHERE target = %s ORDER BY id", (target,))
     return [AuditEntry(*row)._asdict() for row in rows]
 
 
@@ -92,7 +92,7 @@ def page(
     """Lines, newest first: those older than id `before`, or (oldest first) newer than id `after`."""
     condition, order = keyset.edge(before, after, "audit_log.id", "bigint")
     rows = connection.exec_driver_sql(
-        f"{LINE} WHERE {condition} AND (%(actor)s IS NULL OR actor = %(actor)s)"
+        f"{ENTRY} WHERE {condition} AND (%(actor)s IS NULL OR actor = %(actor)s)"
         " AND (%(target)s IS NULL OR target = %(target)s) AND (%(action)s IS NULL OR action = %(action)s)"
         f" ORDER BY {order} LIMIT %(limit)s",
         {"edge": after or before, "actor": actor, "target": target, "action": action, "limit": limit},

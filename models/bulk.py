@@ -197,7 +197,7 @@ def moment(connection: Connection) -> datetime:
     return moment
 
 
-def referred(connection: Connection, user_id: str, references: Iterable[str]) -> dict[str, str]:
+def referenced(connection: Connection, user_id: str, references: Iterable[str]) -> dict[str, str]:
     """The payments that have these references of the user's, by reference."""
     rows = connection.exec_driver_sql(
         "SELECT reference, payment_id::text FROM payment_references"

@@ -98,7 +98,7 @@ def _statement(root: Element, stated: Element, place: str, odd: list[SetAside]) 
         odd.append(SetAside(f"{place}/FrToDt", str(broken)))
         begins_on = ends_on = None
     return Statement(
-        _kept(text(stated, "Acct/Id/IBAN", "Acct/Id/Othr/Id")),
+        _shortened(text(stated, "Acct/Id/IBAN", "Acct/Id/Othr/Id")),
         text(stated, "Acct/Ccy"),
         begins_on or ends_on,
         ends_on or begins_on,
@@ -151,7 +151,7 @@ def _entries(booked: Element) -> list[StatementEntry]:
     if rest:
         side = direction if rest > 0 else OTHER_SIDE[direction]
         words = text(booked, "AddtlNtryInf") or f"What its parts leave of {amount} {currency}"
-        parts.append(StatementEntry(day, side, _plain(abs(rest)), currency, None, None, _kept(words), False, None))
+        parts.append(StatementEntry(day, side, _plain(abs(rest)), currency, None, None, _shortened(words), False, None))
     return parts
 
 
@@ -172,11 +172,11 @@ def _entry(
         direction,
         amount,
         currency,
-        None if (end_to_end_id or "").upper() == NOT_PROVIDED else _kept(end_to_end_id),
-        None if (reference or "").upper() in NO_REFERENCES else _kept(reference),
-        _kept(text(detail, "RmtInf/Ustrd", "AddtlTxInf") or text(booked, "AddtlNtryInf")),
+        None if (end_to_end_id or "").upper() == NOT_PROVIDED else _shortened(end_to_end_id),
+        None if (reference or "").upper() in NO_REFERENCES else _shortened(reference),
+        _shortened(text(detail, "RmtInf/Ustrd", "AddtlTxInf") or text(booked, "AddtlNtryInf")),
         any(marks),
-        _kept(text(detail, "RtrInf/Rsn/Cd", "RtrInf/Rsn/Prtry", "RtrInf/AddtlInf")),
+        _shortened(text(detail, "RtrInf/Rsn/Cd", "RtrInf/Rsn/Prtry", "RtrInf/AddtlInf")),
     )
 
 
@@ -186,7 +186,7 @@ def payment_id(end_to_end_id: str | None) -> str | None:
     return str(UUID(key)) if _KEY.fullmatch(key) else None
 
 
-def _kept(words: str | None) -> str | None:
+def _shortened(words: str | None) -> str | None:
     return words and words[:TEXT_LENGTH_MAX]
 
 
@@ -211,14 +211,14 @@ def _share(detail: Element, currency: str, direction: str = "debit") -> str | No
     Of money that went out it is what was ordered, without charges that were taken on top: the instructed amount, that
     of the transaction, the amount booked. Of money that came in it is what was booked.
     """
-    told = {path: _told(detail, path, currency) for path in ("Amt", "AmtDtls/TxAmt/Amt", "AmtDtls/InstdAmt/Amt")}
+    told = {path: _amount_in(detail, path, currency) for path in ("Amt", "AmtDtls/TxAmt/Amt", "AmtDtls/InstdAmt/Amt")}
     given = [share for share in told.values() if share is not None]
     if direction == "debit" and given:
         return next(share for share in reversed(given) if Decimal(share) <= Decimal(given[0]))
     return given[0] if given else None
 
 
-def _told(detail: Element, path: str, currency: str) -> str | None:
+def _amount_in(detail: Element, path: str, currency: str) -> str | None:
     """The amount at the path, if there is one in this currency."""
     if detail.find(path) is None:
         return None

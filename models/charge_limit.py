@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from models import keyset, pg_arrays
-from models.rules.charge_limits import Allowance, ChargeLimit, is_taking
+from models.rules.charge_limits import Allowance, ChargeLimit, is_new_charge
 from models.rules.types import ClaimedPayment, LockedAccount
 
 LIMITS = """CASE WHEN a.is_limited THEN (
@@ -50,11 +50,11 @@ def replace(connection: Connection, account_id: str, limits: Sequence[ChargeLimi
     )
 
 
-ALLOWED = f"SELECT a.id::text, {LIMITS}, {BLOCKED} FROM accounts a WHERE a.id = ANY(%s::uuid[])"
+ALLOWANCES = f"SELECT a.id::text, {LIMITS}, {BLOCKED} FROM accounts a WHERE a.id = ANY(%s::uuid[])"
 
 DAY = timedelta(days=1)
 
-TAKEN = """
+DAILY_TOTALS = """
 SELECT source_id::text, user_id::text, sum(amount)::text FROM (
     SELECT p.source_id, p.user_id, coalesce(p.captured_amount, p.amount) AS amount FROM payments p
     WHERE p.source_id = ANY(%(accounts)s::uuid[]) AND p.type = 'charge' AND p.state IN ('COMPLETED', 'AUTHORIZED')
@@ -80,27 +80,27 @@ def allowances(
     days = defaultdict(set)
     for payment in payments:
         source = accounts.get(payment.source_id)
-        if source is not None and source.is_limited and is_taking(payment) and payment.day is not None:
+        if source is not None and source.is_limited and is_new_charge(payment) and payment.day is not None:
             days[source.id].add(payment.day)
     if not days:
         return {}
     allowed = {
         id: Allowance(limits_of(limits), frozenset(blocked or ()))
-        for id, limits, blocked in connection.exec_driver_sql(ALLOWED, (pg_arrays.plain(days),))
+        for id, limits, blocked in connection.exec_driver_sql(ALLOWANCES, (pg_arrays.plain(days),))
     }
     daily = {id for id, allowance in allowed.items() if any(limit.per_day is not None for limit in allowance.limits)}
     took: dict[str, dict[tuple[date | None, str], int]] = defaultdict(dict)
     for day in sorted(set().union(*(days[id] for id in daily))):
-        for account_id, merchant_id, amount in taken(connection, daily, day):
+        for account_id, merchant_id, amount in daily_totals(connection, daily, day):
             took[account_id][day, merchant_id] = amount
     return {id: allowance._replace(took=took[id]) for id, allowance in allowed.items()}
 
 
-def taken(connection: Connection, account_ids: Iterable[str], day: date) -> list[tuple[str, str, int]]:
+def daily_totals(connection: Connection, account_ids: Iterable[str], day: date) -> list[tuple[str, str, int]]:
     """What merchants took out of the accounts on a day (UTC), as (account, merchant, minor units)."""
     start = datetime.combine(day, time.min, UTC)
     bounds = {"accounts": pg_arrays.plain(account_ids), "start": start, "end": start + DAY}
-    rows = connection.exec_driver_sql(TAKEN, bounds)
+    rows = connection.exec_driver_sql(DAILY_TOTALS, bounds)
     return [(account_id, merchant_id, int(amount)) for account_id, merchant_id, amount in rows]
 
 
@@ -119,7 +119,7 @@ class ChargingMerchant(NamedTuple):
     is_blocked: bool
 
 
-CHARGING = """
+CHARGING_MERCHANTS = """
 WITH newest AS (
     SELECT id, type, state, user_id, coalesce(captured_amount, amount) AS amount, created_at FROM payments
     WHERE source_id = %(account_id)s ORDER BY id DESC LIMIT %(payments)s
@@ -145,7 +145,7 @@ def merchants(
     """Who charged the account, by his newest charge, newest first: those before that id; or, oldest first, after it."""
     condition, order = keyset.edge(before, after, "c.id")
     rows = connection.exec_driver_sql(
-        f"{CHARGING} WHERE {condition} ORDER BY {order} LIMIT %(limit)s",
+        f"{CHARGING_MERCHANTS} WHERE {condition} ORDER BY {order} LIMIT %(limit)s",
         {"account_id": account_id, "payments": PAYMENTS_MAX, "edge": after or before, "limit": limit},
     )
     return [ChargingMerchant._make((*row[:4], int(row[4]), *row[5:])) for row in rows]

@@ -4,7 +4,7 @@ import time
 
 from sqlalchemy import Connection
 
-OFF_SECONDS_TOLD = 60.0
+OFF_SECONDS_REPORTED = 60.0
 """Clocks that are kept by the network differ by milliseconds."""
 
 OFF_SECONDS_MAX = 24 * 3600.0
@@ -17,6 +17,6 @@ def seconds_off(connection: Connection) -> float:
     return time.time() - now
 
 
-def told(seconds: float) -> str:
+def describe(seconds: float) -> str:
     """The distance in words."""
     return f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} the database's"

@@ -29,12 +29,12 @@ class DailyCommission(NamedTuple):
         return self.taken - self.given_back
 
 
-HOUSES = """
+COMMISSION_ACCOUNTS = """
 SELECT a.id::text, a.currency, c.digits FROM accounts a JOIN currencies c ON c.code = a.currency
 WHERE a.code = 'commission' AND a.last_seq > 0 AND (%(currency)s IS NULL OR a.currency = %(currency)s)
 """
 
-TAKINGS = """
+DAILY_COMMISSION = """
 SELECT (created_at AT TIME ZONE 'UTC')::date AS day,
        coalesce(sum(amount) FILTER (WHERE amount > 0), 0)::text,
        coalesce(-sum(amount) FILTER (WHERE amount < 0), 0)::text, count(DISTINCT payment_id)
@@ -52,10 +52,10 @@ def by_day(connection: Connection, since: date, until: date, currency: str | Non
     """
     start, end = (datetime.combine(day, time.min, UTC) for day in (since, until + DAY))
     found = []
-    for house, code, digits in connection.exec_driver_sql(HOUSES, {"currency": currency}).all():
+    for house, code, digits in connection.exec_driver_sql(COMMISSION_ACCOUNTS, {"currency": currency}).all():
         low = account_history.position(connection, house, start - SLACK).account_seq
         high = account_history.position(connection, house, end + SLACK).account_seq
         bounds = {"house": house, "low": low, "high": high, "start": start, "end": end}
-        for day, taken, given_back, payments in connection.exec_driver_sql(TAKINGS, bounds):
+        for day, taken, given_back, payments in connection.exec_driver_sql(DAILY_COMMISSION, bounds):
             found.append(DailyCommission(day, code, digits, int(taken), int(given_back), payments))
     return sorted(found)

@@ -51,7 +51,7 @@ class TermsRecord(NamedTuple):
     terms: Terms
 
 
-KEPT = """
+RECORDS = """
 SELECT t.id::text, t.type, t.currency, coalesce(c.digits, 0), t.merchant_id::text, t.valid_from, t.created_at,
        (t.percent * 1000000)::bigint, t.fixed::text, t.minimum::text, t.maximum::text
 FROM commission_terms t LEFT JOIN currencies c ON c.code = t.currency
@@ -71,7 +71,7 @@ def page(
     """Terms, newest first: those older than id `before`, or, oldest first, newer than id `after`."""
     condition, order = keyset.edge(before, after, "t.id", "bigint")
     rows = connection.exec_driver_sql(
-        f"{KEPT} WHERE {condition} AND (%(type)s IS NULL OR t.type = %(type)s)"
+        f"{RECORDS} WHERE {condition} AND (%(type)s IS NULL OR t.type = %(type)s)"
         " AND (%(currency)s IS NULL OR t.currency = %(currency)s)"
         f" AND (%(merchant)s::uuid IS NULL OR t.merchant_id = %(merchant)s::uuid) ORDER BY {order} LIMIT %(limit)s",
         {"edge": after or before, "type": type, "currency": currency, "merchant": merchant_id, "limit": limit},
@@ -79,7 +79,7 @@ def page(
     return [_kept(row) for row in rows]
 
 
-def is_told_ahead(connection: Connection, valid_from: datetime) -> bool:
+def is_announced_in_time(connection: Connection, valid_from: datetime) -> bool:
     """Whether terms made in this transaction may be valid from then on: a minute ahead, by the database's clock."""
     statement = "SELECT %s::timestamptz >= now() + interval '1 minute'"
     return bool(connection.exec_driver_sql(statement, (valid_from,)).scalar_one())
@@ -100,7 +100,7 @@ def add(
         " ON CONFLICT DO NOTHING RETURNING id",
         (type, currency, merchant_id, *terms, valid_from),
     ).scalar()
-    return None if id is None else _kept(connection.exec_driver_sql(f"{KEPT} WHERE t.id = %s", (id,)).one())
+    return None if id is None else _kept(connection.exec_driver_sql(f"{RECORDS} WHERE t.id = %s", (id,)).one())
 
 
 def _kept(row: Row) -> TermsRecord:

@@ -39,14 +39,14 @@ class Event(NamedTuple):
 _EVENT = "SELECT e.xact::text, e.sequence, e.name, e.subject_id::text, e.version, e.created_at FROM"
 _NEXT = """(e.xact, e.sequence) > (%(xact)s::xid8, %(sequence)s) AND e.name <> 'ping'
 ORDER BY e.xact, e.sequence LIMIT %(limit)s"""
-_OWN = " UNION ALL ".join(
+_CONCERNING = " UNION ALL ".join(
     f"(SELECT e.* FROM events e WHERE e.{who} = (SELECT %(user)s::uuid) AND {_NEXT})" for who in CONCERNS
 )
 """By sub-select: of a user who had many events the planner would expect one soon, and read those of all others."""
 _SETTLED = f"WHERE {SETTLED} ORDER BY e.xact, e.sequence LIMIT %(limit)s"
 
 PAGE_OF_ALL = f"{_EVENT} (SELECT e.* FROM events e WHERE {_NEXT}) AS e {_SETTLED}"
-PAGE = f"{_EVENT} ({_OWN}) AS e {_SETTLED}"
+PAGE = f"{_EVENT} ({_CONCERNING}) AS e {_SETTLED}"
 """The next ones, of those the settled: looking for settled ones would read all that a long transaction holds back."""
 
 START = ("0", 0)

@@ -32,7 +32,7 @@ def in_force(connection: Connection, source: str | None = None, target: str | No
     return [ExchangeRate._make((*row[:2], int(row[2]), *row[3:])) for row in rows]
 
 
-def tell(
+def add(
     connection: Connection,
     source: str,
     target: str,

@@ -49,7 +49,7 @@ KINDS = {
 }
 """By code: the code is the contract, listed in docs/health.md."""
 
-NEEDED = ("posting", "upkeep", "webhooks")
+REQUIRED_WORKERS = ("posting", "upkeep", "webhooks")
 """Workers by what they do; one fresh one of each is enough. That of `rails` is needed where one was, or should have."""
 
 
@@ -115,7 +115,7 @@ SELECT current_setting('transaction_read_only')::boolean AS is_read_only,
 
 def report(connection: Connection, *, broker_is_up: bool) -> HealthReport:
     """How the system is now; whether the broker answers is for the caller to find out."""
-    workers = heartbeat.everyone(connection)
+    workers = heartbeat.recent(connection)
     waiting, oldest_due_seconds = payment.waiting(connection)
     missing = partitions.missing(connection)
     counts = connection.exec_driver_sql(COUNTS).one()
@@ -123,7 +123,7 @@ def report(connection: Connection, *, broker_is_up: bool) -> HealthReport:
     found = {
         "database_read_only": "no transaction may write" if counts.is_read_only else "",
         "partition_missing": ", ".join(missing),
-        "clock_wrong": clock.told(seconds_off) if abs(seconds_off) > clock.OFF_SECONDS_TOLD else "",
+        "clock_wrong": clock.describe(seconds_off) if abs(seconds_off) > clock.OFF_SECONDS_REPORTED else "",
         "dump_restored": "; ".join(preflight.counter_faults(connection)),
         **{f"{kind}_stale": detail for kind, detail in _stale(workers, needs_rails=counts.needs_rails).items()},
         "broker_away": "" if broker_is_up else "no answer",
@@ -146,8 +146,8 @@ def report(connection: Connection, *, broker_is_up: bool) -> HealthReport:
 def _stale(workers: list[Heartbeat], *, needs_rails: bool) -> dict[str, str]:
     """What was seen of each kind of worker; empty for one that is fresh, or not needed."""
     has_rails = any(one.kind == "rails" for one in workers)
-    found = dict.fromkeys((*NEEDED, "rails"), "")
-    for kind in (*NEEDED, *(["rails"] if needs_rails or has_rails else [])):
+    found = dict.fromkeys((*REQUIRED_WORKERS, "rails"), "")
+    for kind in (*REQUIRED_WORKERS, *(["rails"] if needs_rails or has_rails else [])):
         found[kind] = _unseen(kind, workers)
     return found
 

@@ -52,7 +52,7 @@ def beat(connection: Connection, name: str, *, has_heard: bool = True) -> None:
     )
 
 
-def everyone(connection: Connection) -> list[Heartbeat]:
+def recent(connection: Connection) -> list[Heartbeat]:
     """All workers seen within the last hour, by name: one gone for longer was taken out of service."""
     rows = connection.exec_driver_sql(
         "SELECT name, extract(epoch FROM now() - seen_at)::float, extract(epoch FROM now() - heard_at)::float"

@@ -20,7 +20,7 @@ class StoredKey(NamedTuple):
     bulk_id: str | None = None
 
 
-KEPT = PreparedStatement(
+STORED_KEYS = PreparedStatement(
     "kept",
     """
 SELECT k.user_id::text, k.key, k.fingerprint, k.payment_id::text, k.account_id::text, k.signed_up,
@@ -35,7 +35,7 @@ def find(connection: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tupl
     """What stands under each (user id, key); keys never used are left out."""
     pairs = list(wanted)
     users, keys = pg_arrays.plain(user for user, _ in pairs), pg_arrays.quoted(key for _, key in pairs)
-    rows = KEPT.run(connection, users=users, keys=keys)
+    rows = STORED_KEYS.run(connection, users=users, keys=keys)
     return {(row[0], row[1]): StoredKey(bytes(row[2]), row[3], row[4], bool(row[5]), row[6], row[7]) for row in rows}
 
 

@@ -1,4 +1,4 @@
-"""The one door for money: only here are balances assigned and operations written."""
+"""The only module that changes money: it alone assigns balances and writes operations."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
@@ -11,22 +11,22 @@ from models.rules.commission import FREE
 from models.rules.types import ClaimedPayment, Decision, Initiator, LockedAccount, LockedBulk, RefundableAmount
 
 POSTING_LOCK = 0x706F7374
-"""Transaction lock of whoever posts ("post" in ASCII): one posts, the others stand by."""
+"""Advisory lock of the posting transaction ("post" in ASCII): one process posts, the others stand by."""
 
 
 class LedgerMismatch(Exception):
-    """A write touched other rows than were locked and decided: a fault of ours, so nothing is committed."""
+    """A write touched other rows than were locked and decided: a bug, so nothing is committed."""
 
 
 def acquire_posting_lock(connection: Connection) -> None:
-    """Wait until nobody else posts, until this transaction ends.
+    """Wait until no other transaction posts, and keep others out until this one ends.
 
-    A statement of its own, so that what is read next sees all that the one before committed.
+    A statement of its own, so that later reads see everything the previous poster committed.
     """
     connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (POSTING_LOCK,))
 
 
-NO_HOUSES: Mapping[tuple[str, str], str] = MappingProxyType({})
+NO_TECHNICAL_ACCOUNTS: Mapping[tuple[str, str], str] = MappingProxyType({})
 
 LOCK_ACCOUNTS = PreparedStatement(
     "lock_accounts",
@@ -40,20 +40,22 @@ FROM accounts WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id FOR NO KEY UPDATE
 
 
 def lock_accounts(
-    connection: Connection, payments: Iterable[ClaimedPayment], houses: Mapping[tuple[str, str], str] = NO_HOUSES
+    connection: Connection,
+    payments: Iterable[ClaimedPayment],
+    technical_account_ids: Mapping[tuple[str, str], str] = NO_TECHNICAL_ACCOUNTS,
 ) -> dict[str, LockedAccount]:
     """All accounts of the batch by id, locked in id order with the weakest lock that protects a balance.
 
-    With `houses`, by code and currency, those that take commission and through which is exchanged, as needed.
+    `technical_account_ids`, by code and currency, adds the commission and exchange accounts that the batch needs.
     """
     ids: set[str] = set()
     for payment in payments:
         ids.update((payment.source_id, payment.target_id))
         if payment.terms != FREE or payment.parent_id or payment.quote_id:
-            ids.add(houses.get(("commission", payment.currency), payment.source_id))
+            ids.add(technical_account_ids.get(("commission", payment.currency), payment.source_id))
         if payment.quote_id:
-            desks = [("exchange", currency) for currency in (payment.currency, payment.arrives_in)]
-            ids.update(houses[desk] for desk in desks if desk in houses)
+            exchanges = [("exchange", currency) for currency in (payment.currency, payment.arrives_in)]
+            ids.update(technical_account_ids[key] for key in exchanges if key in technical_account_ids)
     return {
         row[0]: LockedAccount._make(
             (*row[:4], int(row[4]), int(row[5]), _optional(row[6]), _optional(row[7]), *row[8:])
@@ -62,8 +64,8 @@ def lock_accounts(
     }
 
 
-MAKERS = PreparedStatement(
-    "makers",
+INITIATORS = PreparedStatement(
+    "initiators",
     """
 SELECT u.id::text, u.role, u.is_active,
        u.role = 'ops' OR (u.id = ANY(%(depositors)s::uuid[]) AND EXISTS (
@@ -76,13 +78,13 @@ FROM users u WHERE u.id = ANY(%(ids)s::uuid[])
 
 
 def initiators(connection: Connection, payments: Iterable[ClaimedPayment]) -> dict[str, Initiator]:
-    """Who ordered the payments, by id, with the rights they have now."""
+    """The users who ordered the payments, by id, with their current rights."""
     users, depositors = set(), set()
     for payment in payments:
         users.add(payment.user_id)
         if payment.type == "deposit":
             depositors.add(payment.user_id)
-    rows = MAKERS.run(connection, ids=pg_arrays.plain(users), depositors=pg_arrays.plain(depositors))
+    rows = INITIATORS.run(connection, ids=pg_arrays.plain(users), depositors=pg_arrays.plain(depositors))
     return {row[0]: Initiator(*row) for row in rows}
 
 
@@ -98,7 +100,7 @@ FROM bulks WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
 
 
 def lock_bulks(connection: Connection, payments: Iterable[ClaimedPayment]) -> dict[str, LockedBulk]:
-    """The bulks that the batch has lines of, by id, locked; call it before `lock_accounts`, as whoever adds lines."""
+    """The bulks that the batch has lines of, by id, locked; call it before `lock_accounts`, as all others do."""
     ids = {payment.bulk_id for payment in payments if payment.bulk_id}
     if not ids:
         return {}
@@ -123,12 +125,12 @@ FROM payments p WHERE p.id = ANY(%(ids)s::uuid[]) AND p.type IN ('charge', 'with
 )
 
 
-def charges(
+def refundable_amounts(
     connection: Connection, payments: Iterable[ClaimedPayment], *, gives_back: bool = True
 ) -> dict[str, RefundableAmount]:
-    """The charges and withdrawals that the batch gives back, by id; only a poster, in its turn, changes them.
+    """The charges and withdrawals that the batch gives back, by id; only the holder of the posting lock changes them.
 
-    Their commission counts only if refunds give that back, too.
+    Their commission is included only if refunds give it back too (`gives_back`).
     """
     ids = {payment.parent_id for payment in payments if payment.parent_id}
     if not ids:
@@ -174,11 +176,11 @@ WITH verdict AS (
 SELECT (SELECT count(*) FROM moved), (SELECT count(*) FROM written), (SELECT count(*) FROM booked)
 """,
 )
-"""Each `= ANY` repeats its join: it alone prunes partitions and keeps a fresh month's guesses from reading a table."""
+"""Each `= ANY` repeats its join: only it prunes partitions, and it avoids a full scan while statistics are missing."""
 
 
 def post(connection: Connection, decision: Decision, hold_ttl_hours: int) -> None:
-    """Write the verdicts, their operations and the balances they leave, in one statement; new holds get their time."""
+    """Write the verdicts, their operations and the resulting balances in one statement; new holds get their expiry."""
     verdicts, accounts = decision.verdicts, decision.accounts
     if not verdicts:
         return
@@ -206,14 +208,14 @@ def post(connection: Connection, decision: Decision, hold_ttl_hours: int) -> Non
         last_seqs=pg_arrays.plain(account.last_seq for account in accounts),
     ).one()
     _expect(tuple(counts), (len(verdicts), len(operations), len(accounts)))
-    instructed = [verdict.payment_id for verdict in verdicts if verdict.instructs]
-    if instructed:
-        _expect(connection.exec_driver_sql(INSTRUCT, (pg_arrays.plain(instructed),)).rowcount, len(instructed))
+    payouts = [verdict.payment_id for verdict in verdicts if verdict.sends_payout]
+    if payouts:
+        _expect(connection.exec_driver_sql(RELEASE_PAYOUTS, (pg_arrays.plain(payouts),)).rowcount, len(payouts))
     if decision.bulks:
         _expect(_write_bulks(connection, decision.bulks), len(decision.bulks))
 
 
-INSTRUCT = "UPDATE instructions SET due_at = statement_timestamp() WHERE payment_id = ANY(%s::uuid[])"
+RELEASE_PAYOUTS = "UPDATE instructions SET due_at = statement_timestamp() WHERE payment_id = ANY(%s::uuid[])"
 
 WRITE_BULKS = """
 UPDATE bulks b SET is_decided = lot.is_decided, held = lot.held, failure_code = lot.failure_code,

@@ -27,7 +27,7 @@ def of_address(address: str) -> Subject:
     return Subject(hashlib.sha256(f"address {address}".encode()).digest(), 50)
 
 
-TAKE = """
+COUNT_ATTEMPT = """
 INSERT INTO login_throttles AS t (subject, attempts, locked_until) VALUES (%(subject)s, 1, to_timestamp(0))
 ON CONFLICT (subject) DO UPDATE SET
     attempts = CASE WHEN t.seen_at < now() - make_interval(secs => %(forget)s) THEN 1 ELSE t.attempts + 1 END,
@@ -44,7 +44,7 @@ RETURNING 1
 def count_attempt(connection: Connection, subject: Subject) -> float:
     """Count a guess; returns 0, or the seconds to wait before one is allowed (then it is not counted)."""
     taken = connection.exec_driver_sql(
-        TAKE,
+        COUNT_ATTEMPT,
         {"subject": subject.hash, "free": subject.free, "most": WAIT_SECONDS_MAX, "forget": FORGET_SECONDS},
     ).first()
     if taken:

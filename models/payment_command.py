@@ -55,7 +55,7 @@ def order_retries(connection: Connection, wishes: Sequence[NewCommand], actor: A
     ).rowcount
 
 
-def order_ending(
+def order_action(
     connection: Connection, id: str, kind: PaymentAction, payment_id: str, amount: int | None, actor: Actor
 ) -> bool:
     """Keep the command that ends a payment; False if another has come first: capture, void and cancel are one question.

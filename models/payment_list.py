@@ -1,4 +1,4 @@
-"""Pages of payments: who sees which, and what each shows him."""
+"""Pages of payments: which ones a viewer sees, and with which values."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -11,14 +11,14 @@ from models.payment_view import by_ids
 
 
 class Viewer(NamedTuple):
-    """Who reads, and whether everything; nobody in particular reads all."""
+    """The user who reads, and whether they may read everything; without an id it is the system itself."""
 
     id: str | None = None
     reads_all: bool = False
 
 
 _READS_ALL = "%(reads_all)s"
-_IS_MAKER = "p.user_id = %(user_id)s"
+_IS_INITIATOR = "p.user_id = %(user_id)s"
 
 
 def _account(side: str, shown: str) -> str:
@@ -30,9 +30,9 @@ def _owns(side: str) -> str:
 
 
 def _token(side: str) -> str:
-    """Its owner knows it, and who gave it, unless the account got another since."""
+    """Token of one side: visible to its owner, and to the initiator unless the account got another token since."""
     return f"""(SELECT a.token FROM accounts a WHERE a.id = p.{side}_id AND (
-        a.owner_id = %(user_id)s OR ({_IS_MAKER} AND p.type <> 'adjustment'
+        a.owner_id = %(user_id)s OR ({_IS_INITIATOR} AND p.type <> 'adjustment'
                                      AND (p.created_at < a.token_since) IS NOT TRUE
                                      AND (a.token_since IS NULL OR p.parent_id IS NULL))))"""
 
@@ -43,7 +43,7 @@ def _name(side: str) -> str:
 
 
 def _payee(shown: str) -> str:
-    """What is shown of whom a bank is to pay."""
+    """A value of the payee of a bank payout."""
     return f"(SELECT {shown} FROM instructions i WHERE i.payment_id = p.id)"
 
 
@@ -52,9 +52,9 @@ def _balance(side: str) -> str:
                 ORDER BY o.line DESC LIMIT 1)"""
 
 
-_IS_TOLD = f"""({_READS_ALL} OR CASE WHEN p.type = 'charge' OR {_account("source", "a.owner_id")} IS NULL
+_SEES_COMMISSION = f"""({_READS_ALL} OR CASE WHEN p.type = 'charge' OR {_account("source", "a.owner_id")} IS NULL
                                 THEN {_owns("target")} ELSE {_owns("source")} END)"""
-_IS_OPEN = f"p.type = 'transfer' AND p.finalized_at IS NULL AND p.target_amount IS NULL AND NOT {_IS_TOLD}"
+_IS_OPEN = f"p.type = 'transfer' AND p.finalized_at IS NULL AND p.target_amount IS NULL AND NOT {_SEES_COMMISSION}"
 _MOVED = "coalesce(p.captured_amount, p.amount)"
 _ARRIVED = f"CASE p.type WHEN 'refund' THEN {_MOVED} ELSE {_MOVED} - p.commission END"
 _IS_PLAIN = "p.commission = 0 AND coalesce(p.captured_amount, p.target_amount) IS NULL"
@@ -71,20 +71,20 @@ COLUMNS = {
     "target[name]": Column(f"coalesce({_payee('i.name')}, {_name('target')})"),
     "target[last4]": Column(f"coalesce({_payee('right(i.iban, 4)')}, {_account('target', 'right(a.token, 4)')})"),
     "amount": Column(
-        f"""CASE WHEN {_IS_OPEN} THEN NULL WHEN {_IS_PLAIN} OR {_IS_TOLD} THEN p.amount
+        f"""CASE WHEN {_IS_OPEN} THEN NULL WHEN {_IS_PLAIN} OR {_SEES_COMMISSION} THEN p.amount
             WHEN NOT {_owns("target")} THEN {_MOVED} ELSE coalesce(p.target_amount, {_ARRIVED}) END""",
         "numeric",
         "currency",
     ),
     "currency": Column(
-        f"""CASE WHEN p.target_currency IS NULL OR {_IS_TOLD} OR NOT {_owns("target")}
+        f"""CASE WHEN p.target_currency IS NULL OR {_SEES_COMMISSION} OR NOT {_owns("target")}
             THEN p.currency ELSE p.target_currency END"""
     ),
-    "commission": Column(f"CASE WHEN {_IS_TOLD} THEN p.commission END", "numeric", "currency"),
+    "commission": Column(f"CASE WHEN {_SEES_COMMISSION} THEN p.commission END", "numeric", "currency"),
     "target_amount": Column(
         f"""CASE WHEN {_IS_OPEN} THEN NULL WHEN {_IS_PLAIN} THEN p.amount
             WHEN p.target_amount IS NOT NULL THEN p.target_amount
-            WHEN {_IS_TOLD} OR {_owns("target")} THEN {_ARRIVED} ELSE {_MOVED} END""",
+            WHEN {_SEES_COMMISSION} OR {_owns("target")} THEN {_ARRIVED} ELSE {_MOVED} END""",
         "numeric",
         "target_currency",
     ),
@@ -93,7 +93,7 @@ COLUMNS = {
     "summary": Column("p.summary"),
     "reference": Column("p.reference"),
     "reason": Column("p.reason"),
-    "metadata": Column(f"CASE WHEN {_READS_ALL} OR {_IS_MAKER} THEN p.metadata END", "jsonb"),
+    "metadata": Column(f"CASE WHEN {_READS_ALL} OR {_IS_INITIATOR} THEN p.metadata END", "jsonb"),
     "failure": Column("p.failure_code"),
     "attempts": Column("p.attempts", "integer"),
     "next_attempt_at": Column(
@@ -119,7 +119,7 @@ COLUMNS = {
     "created_at": Column("p.created_at", "timestamptz"),
     "finalized_at": Column("p.finalized_at", "timestamptz"),
 }
-"""Columns of payment `p` as models/representations.py shows them to the reader: a hidden value cannot be searched."""
+"""Columns of payment `p`, as `models/representations.py` shows them to the viewer: hidden values are not searched."""
 
 
 _OF_ACCOUNT = {"of account": Column("%(account_id)s IN (p.source_id, p.target_id)", "boolean")}
@@ -128,24 +128,24 @@ _OF_ACCOUNT = {"of account": Column("%(account_id)s IN (p.source_id, p.target_id
 def page(
     connection: Connection,
     viewer: Viewer,
-    asked: ListQuery,
+    query: ListQuery,
     limit: int,
     at: Cursor = START,
     *,
     of: Party | None = None,
 ) -> Page:
-    """Payments visible to the viewer, as PaymentView, only those `of` an account if it is given; raises TooMany.
+    """Payments visible to the viewer, as PaymentView, limited to the account `of` if given; raises TooMany.
 
-    Three keysets: ordered by him, out of his accounts, and into his accounts. In another's account he looks through
-    his own payments, so that nothing tells him how many others there are.
+    Three keysets: ordered by the viewer, out of their accounts, and into their accounts. For an account of someone
+    else the viewer's own payments are scanned, so that neither time nor size tells how many others there are.
     """
-    own = [Keyset(_IS_MAKER), *(Keyset(f"p.{side}_id = a.id", each_own=True) for side in ("source", "target"))]
+    own = [Keyset(_IS_INITIATOR), *(Keyset(f"p.{side}_id = a.id", each_own=True) for side in ("source", "target"))]
     keysets = [Keyset("TRUE")] if viewer.reads_all else own
     if of is not None and (viewer.reads_all or of.owner_id == viewer.id):
         keysets = [Keyset(f"p.{side}_id = %(account_id)s") for side in ("source", "target")]
     elif of is not None:
-        asked = replace(asked, wants=[*asked.wants, Filter("of account", "is", ["true"])])
-    told = {"user_id": viewer.id, "reads_all": viewer.reads_all, "account_id": of and of.id}
-    found = search(connection, COLUMNS | _OF_ACCOUNT, keysets, asked, limit, at, told)
-    views = by_ids(connection, [spot.id for spot in found.spots])
-    return found._replace(rows=[views[spot.id] for spot in found.spots])
+        query = replace(query, filters=[*query.filters, Filter("of account", "is", ["true"])])
+    parameters = {"user_id": viewer.id, "reads_all": viewer.reads_all, "account_id": of and of.id}
+    result = search(connection, COLUMNS | _OF_ACCOUNT, keysets, query, limit, at, parameters)
+    views = by_ids(connection, [key.id for key in result.keys])
+    return result._replace(rows=[views[key.id] for key in result.keys])

@@ -1,4 +1,4 @@
-"""Pages of payments by what their rows show: any filter, any order, within what one page may look through."""
+"""Pages of payments with any filter and order on the shown columns, bounded by the rows one page may scan."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from sqlalchemy import Connection
 
 from models.keyset import CREATED_BEFORE, CREATED_FROM, applying
 
-LOOKED_THROUGH_MAX = 10_000
-"""Of each keyset, for one page: what no index answers is looked for among so many payments, and sorted if fewer."""
+SCANNED_MAX = 10_000
+"""Per keyset and page: conditions without an index are tested on at most this many payments, and fewer are sorted."""
 
 BY_ID = "created_at"
-"""The order that costs nothing: ids carry the time at which a payment was ordered."""
+"""The default order, which needs no sort: ids carry the time of acceptance."""
 
 
 class Column(NamedTuple):
-    """What a row shows of a payment `p` to whoever reads, as SQL: the list is filtered and sorted by that alone.
+    """SQL for a value of payment `p` as the viewer sees it; lists are filtered and sorted by such values only.
 
-    `kind` is its type; `currency` the column that says what an amount is of; by an `is_keyed` one an index finds.
+    `kind` is its SQL type, `currency` the column with the currency of an amount; an `is_keyed` column has an index.
     """
 
     sql: str
@@ -30,28 +30,28 @@ class Column(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """What is asked of a column: a word of TESTS, and a list for `is`, otherwise a value; amounts in minor units."""
+    """A condition on a column: a key of TESTS, and a list for `is`, otherwise a value; amounts in minor units."""
 
     column: str
-    word: str
+    operator: str
     value: object
 
 
 COMPARED = {"gte": ">=", "gt": ">", "lte": "<=", "lt": "<"}
-"""How a value may be bounded: by the word that asks for it."""
+"""Operators that bound a value, by their name in a query."""
 
 TESTS = {
     "is": "{sql} = ANY(%({name})s::{kind}[])",
     "has": "{sql} @> %({name})s::{kind}",
-    **{word: f"{{sql}} {operator} %({{name}})s::{{kind}}" for word, operator in COMPARED.items()},
+    **{name: f"{{sql}} {operator} %({{name}})s::{{kind}}" for name, operator in COMPARED.items()},
 }
 
 
 @dataclass(frozen=True)
 class ListQuery:
-    """What a list is asked for; times: created_at from (inclusive) and before. Nothing counts as less than anything."""
+    """Filters and order of a list; created_at from (inclusive) and before (exclusive). NULL sorts below every value."""
 
-    wants: Sequence[Filter] = ()
+    filters: Sequence[Filter] = ()
     created_from: datetime | None = None
     created_before: datetime | None = None
     sort: str = BY_ID
@@ -59,21 +59,21 @@ class ListQuery:
 
     @property
     def is_sorted(self) -> bool:
-        """Whether by anything else than the time of the order."""
+        """Whether it is sorted by another column than the time of acceptance."""
         return self.sort != BY_ID
 
 
 class Keyset(NamedTuple):
-    """Some of the payments `p`, in the order of their ids by an index; `each_own`: for each account `a` of the user."""
+    """A condition on payments `p` that an index reads in id order; `each_own`: once per account `a` of the user."""
 
     where: str
     each_own: bool = False
 
 
 class Cursor(NamedTuple):
-    """Where a page begins: right behind the row `before`, or, going back, right ahead of the row `after`.
+    """Start of a page: right after the row `before`, or, going back, right ahead of the row `after`.
 
-    `value` is what that row shows in the column by which the list is sorted, as text; without a row it is the start.
+    `value` is that row's value in the sort column, as text; without a row the page is the first.
     """
 
     before: str | None = None
@@ -85,22 +85,22 @@ START = Cursor()
 
 
 class RowKey(NamedTuple):
-    """Where a row stands in its list."""
+    """Position of a row in its list."""
 
     id: str
     value: str | None = None
 
 
 class Page(NamedTuple):
-    """Rows in the order of the walk, and where each stands.
+    """Rows in the order of the search, and their keys.
 
-    `horizon`: where the look ended, if before the rows did. `turn`: from where one gets back if there are no rows.
+    `scan_limit`: the last row scanned, if the scan stopped early. `turn_key`: where to turn back if there are no rows.
     """
 
     rows: Sequence[Any]
-    spots: Sequence[RowKey]
-    horizon: RowKey | None = None
-    turn: RowKey | None = None
+    keys: Sequence[RowKey]
+    scan_limit: RowKey | None = None
+    turn_key: RowKey | None = None
 
 
 class TooMany(Exception):
@@ -111,79 +111,78 @@ def search(
     connection: Connection,
     columns: Mapping[str, Column],
     keysets: Iterable[Keyset],
-    asked: ListQuery,
+    query: ListQuery,
     limit: int,
     at: Cursor,
     parameters: Mapping[str, object],
 ) -> Page:
-    """Where the next rows stand, up to `limit`, going back from `at.after` in the opposite order; raises TooMany.
+    """Keys of the next rows, up to `limit`; backwards from `at.after` in the opposite order. Raises TooMany.
 
-    Each keyset is bounded by `limit`, or by LOOKED_THROUGH_MAX, so that a page costs the same however long the
-    history is.
+    Each keyset is bounded by `limit` or SCANNED_MAX, so that a page costs the same however long the history is.
     """
-    is_ascending = asked.is_ascending is (at.after is None)
+    is_ascending = query.is_ascending is (at.after is None)
     order = "ASC" if is_ascending else "DESC"
-    inner = order if not asked.is_sorted else "DESC"
+    inner = order if not query.is_sorted else "DESC"
     keyed = applying(
         {
-            CREATED_FROM: asked.created_from is not None,
-            CREATED_BEFORE: asked.created_before is not None,
-            f"p.id {'>' if is_ascending else '<'} %(edge)s::uuid": at != START and not asked.is_sorted,
-            **_tests(columns, asked.wants, is_keyed=True),
+            CREATED_FROM: query.created_from is not None,
+            CREATED_BEFORE: query.created_before is not None,
+            f"p.id {'>' if is_ascending else '<'} %(edge)s::uuid": at != START and not query.is_sorted,
+            **_tests(columns, query.filters, is_keyed=True),
         }
     )
-    tests = _tests(columns, asked.wants, is_keyed=False)
+    tests = _tests(columns, query.filters, is_keyed=False)
 
-    def found(keyset: Keyset) -> str:
-        looked = f"FROM payments p WHERE {keyset.where} AND {keyed} ORDER BY p.id {inner}"
-        if not tests and not asked.is_sorted:
-            return f"SELECT p.id, NULL::text AS rank {looked} LIMIT %(limit)s"
+    def matches(keyset: Keyset) -> str:
+        scanned = f"FROM payments p WHERE {keyset.where} AND {keyed} ORDER BY p.id {inner}"
+        if not tests and not query.is_sorted:
+            return f"SELECT p.id, NULL::text AS rank {scanned} LIMIT %(limit)s"
         return (
-            f"SELECT p.id, p.rank FROM (SELECT p.id, {_rank(columns, asked)} AS rank"
-            f" FROM (SELECT * {looked} LIMIT {LOOKED_THROUGH_MAX}) AS p WHERE {applying(tests)}) AS p"
-            f" WHERE {_edge(columns, asked, at, is_ascending)} ORDER BY {_order(asked, order)} LIMIT %(limit)s"
+            f"SELECT p.id, p.rank FROM (SELECT p.id, {_rank(columns, query)} AS rank"
+            f" FROM (SELECT * {scanned} LIMIT {SCANNED_MAX}) AS p WHERE {applying(tests)}) AS p"
+            f" WHERE {_edge(columns, query, at, is_ascending)} ORDER BY {_order(query, order)} LIMIT %(limit)s"
         )
 
     def end(keyset: Keyset) -> str:
-        looked = f"FROM payments p WHERE {keyset.where} AND {keyed} ORDER BY p.id {inner}"
-        return f"SELECT p.id, NULL::text AS rank {looked} OFFSET {LOOKED_THROUGH_MAX - 1} LIMIT 1"
+        scanned = f"FROM payments p WHERE {keyset.where} AND {keyed} ORDER BY p.id {inner}"
+        return f"SELECT p.id, NULL::text AS rank {scanned} OFFSET {SCANNED_MAX - 1} LIMIT 1"
 
     def union(parts: Iterable[str]) -> str:
         return " UNION ".join(f"({part})" for part in parts)
 
     keysets = list(keysets)
-    told = {
+    parameters = {
         **parameters,
         "limit": limit,
         "edge": at.after or at.before,
         "edge_value": at.value,
-        "created_from": asked.created_from,
-        "created_before": asked.created_before,
-        **{f"want_{number}": want.value for number, want in enumerate(asked.wants)},
+        "created_from": query.created_from,
+        "created_before": query.created_before,
+        **{f"filter_{number}": condition.value for number, condition in enumerate(query.filters)},
     }
-    horizon = None
-    if at == START if asked.is_sorted else tests:
+    scan_limit = None
+    if at == START if query.is_sorted else tests:
         ends = union(_of(keyset, end(keyset)) for keyset in keysets)
         statement = f"SELECT p.id::text FROM ({ends}) AS p ORDER BY p.id {inner} LIMIT 1"
-        horizon = connection.exec_driver_sql(statement, told).scalar()
-        if horizon is not None and asked.is_sorted:
+        scan_limit = connection.exec_driver_sql(statement, parameters).scalar()
+        if scan_limit is not None and query.is_sorted:
             raise TooMany
     rows = connection.exec_driver_sql(
-        f"SELECT p.id::text, p.rank::text FROM ({union(_of(keyset, found(keyset)) for keyset in keysets)}) AS p"
-        f" ORDER BY {_order(asked, order)} LIMIT %(limit)s",
-        told,
+        f"SELECT p.id::text, p.rank::text FROM ({union(_of(keyset, matches(keyset)) for keyset in keysets)}) AS p"
+        f" ORDER BY {_order(query, order)} LIMIT %(limit)s",
+        parameters,
     )
-    spots = [RowKey(*row) for row in rows]
-    if horizon is not None:
-        spots = [spot for spot in spots if (spot.id <= horizon if is_ascending else spot.id >= horizon)]
-    return Page((), spots, RowKey(horizon) if horizon else None, _turn(asked, at, is_ascending))
+    keys = [RowKey(*row) for row in rows]
+    if scan_limit is not None:
+        keys = [key for key in keys if (key.id <= scan_limit if is_ascending else key.id >= scan_limit)]
+    return Page((), keys, RowKey(scan_limit) if scan_limit else None, _turn(query, at, is_ascending))
 
 
-def _tests(columns: Mapping[str, Column], wants: Sequence[Filter], *, is_keyed: bool) -> dict[str, bool]:
+def _tests(columns: Mapping[str, Column], filters: Sequence[Filter], *, is_keyed: bool) -> dict[str, bool]:
     return {
-        TESTS[want.word].format(sql=f"({column.sql})", name=f"want_{number}", kind=column.kind): True
-        for number, want in enumerate(wants)
-        if (column := columns[want.column]).is_keyed is is_keyed
+        TESTS[condition.operator].format(sql=f"({column.sql})", name=f"filter_{number}", kind=column.kind): True
+        for number, condition in enumerate(filters)
+        if (column := columns[condition.column]).is_keyed is is_keyed
     }
 
 
@@ -193,35 +192,35 @@ def _of(keyset: Keyset, statement: str) -> str:
     return f"SELECT k.id, k.rank FROM accounts a CROSS JOIN LATERAL ({statement}) k WHERE a.owner_id = %(user_id)s"
 
 
-def _rank(columns: Mapping[str, Column], asked: ListQuery) -> str:
-    """What is sorted by; texts by their code points."""
-    if not asked.is_sorted:
+def _rank(columns: Mapping[str, Column], query: ListQuery) -> str:
+    """SQL of the sort value; texts are ordered by code point."""
+    if not query.is_sorted:
         return "NULL::text"
-    column = columns[asked.sort]
+    column = columns[query.sort]
     return f'({column.sql}) COLLATE "C"' if column.kind == "text" else f"({column.sql})"
 
 
-def _order(asked: ListQuery, order: str) -> str:
+def _order(query: ListQuery, order: str) -> str:
     nulls = "FIRST" if order == "ASC" else "LAST"
-    return f"p.rank {order} NULLS {nulls}, p.id {order}" if asked.is_sorted else f"p.id {order}"
+    return f"p.rank {order} NULLS {nulls}, p.id {order}" if query.is_sorted else f"p.id {order}"
 
 
-def _edge(columns: Mapping[str, Column], asked: ListQuery, at: Cursor, is_ascending: bool) -> str:
-    """Of what is sorted, that which comes behind the place."""
-    if not asked.is_sorted or at == START:
+def _edge(columns: Mapping[str, Column], query: ListQuery, at: Cursor, is_ascending: bool) -> str:
+    """Condition for rows after the cursor in a sorted list."""
+    if not query.is_sorted or at == START:
         return "TRUE"
     behind = f"p.id {'>' if is_ascending else '<'} %(edge)s::uuid"
     if at.value is None:
         return f"(p.rank IS NOT NULL OR {behind})" if is_ascending else f"(p.rank IS NULL AND {behind})"
-    value = f"%(edge_value)s::{columns[asked.sort].kind}"
+    value = f"%(edge_value)s::{columns[query.sort].kind}"
     if is_ascending:
         return f"(p.rank > {value} OR (p.rank = {value} AND {behind}))"
     return f"(p.rank IS NULL OR p.rank < {value} OR (p.rank = {value} AND {behind}))"
 
 
-def _turn(asked: ListQuery, at: Cursor, is_ascending: bool) -> RowKey | None:
-    """The neighbour of the place, so that the row at the place itself is among those on the way back."""
+def _turn(query: ListQuery, at: Cursor, is_ascending: bool) -> RowKey | None:
+    """The id next to the cursor, so that the row at the cursor itself is included on the way back."""
     edge = at.after or at.before
-    if edge is None or asked.is_sorted:
+    if edge is None or query.is_sorted:
         return None
     return RowKey(str(UUID(int=UUID(edge).int + (1 if is_ascending else -1))))

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row
 from models.payment_view import PaymentView
 from models.rules.types import PaymentType
 
-OF_A_KIND_MAX = 200
+ENTRIES_PER_SOURCE_MAX = 200
 """Attempts, commands, or payments that followed: a timeline has the newest of each."""
 
 
@@ -84,10 +84,10 @@ SELECT created_at AS at, split_part(name, '.', 2) AS step, NULL AS actor, NULL A
 FROM events WHERE subject_id = %(id)s AND name <> 'ping' AND starts_with(name, 'payment.')
 UNION ALL (
     SELECT created_at, 'attempt_failed', actor, NULL, attempt, next_attempt_at, NULL, error, NULL
-    FROM payment_attempts WHERE payment_id = %(id)s ORDER BY id DESC LIMIT {OF_A_KIND_MAX})
+    FROM payment_attempts WHERE payment_id = %(id)s ORDER BY id DESC LIMIT {ENTRIES_PER_SOURCE_MAX})
 UNION ALL (
     SELECT created_at, kind, NULL, user_id::text, NULL, NULL, outcome, reason, NULL
-    FROM commands WHERE payment_id = %(id)s AND user_id IS NOT NULL ORDER BY id DESC LIMIT {OF_A_KIND_MAX})
+    FROM commands WHERE payment_id = %(id)s AND user_id IS NOT NULL ORDER BY id DESC LIMIT {ENTRIES_PER_SOURCE_MAX})
 UNION ALL SELECT submitted_at, 'submitted', 'worker', NULL, NULL, NULL, NULL, NULL, NULL
     FROM instructions WHERE payment_id = %(id)s AND submitted_at IS NOT NULL
 UNION ALL SELECT pending_at, 'pending', 'bank', NULL, NULL, NULL, NULL, NULL, NULL
@@ -96,7 +96,7 @@ UNION ALL SELECT answered_at, answer, 'bank', NULL, NULL, NULL, NULL, reason, NU
     FROM instructions WHERE payment_id = %(id)s AND answered_at IS NOT NULL
 UNION ALL (
     SELECT finalized_at, type || 'ed', 'worker', NULL, NULL, NULL, NULL, NULL, id::text
-    FROM payments WHERE parent_id = %(id)s AND state = 'COMPLETED' ORDER BY id DESC LIMIT {OF_A_KIND_MAX})
+    FROM payments WHERE parent_id = %(id)s AND state = 'COMPLETED' ORDER BY id DESC LIMIT {ENTRIES_PER_SOURCE_MAX})
 """
 
 _MADE_BY_WORKERS = frozenset({PaymentType.RETURN, PaymentType.BONUS})

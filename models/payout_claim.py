@@ -26,7 +26,7 @@ def give_back(connection: Connection, claimed: Sequence[Payout]) -> None:
         connection.exec_driver_sql(GIVE_BACK, (ids, leases, submitted))
 
 
-def still_taken(connection: Connection, claimed: Sequence[Payout]) -> set[str]:
+def still_claimed(connection: Connection, claimed: Sequence[Payout]) -> set[str]:
     """Payments whose claim nobody has ended or taken over."""
     rows = connection.exec_driver_sql(
         "SELECT payment_id::text FROM instructions i JOIN unnest(%s::uuid[], %s::timestamptz[]) AS taken (id, lease)"

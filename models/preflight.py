@@ -50,12 +50,12 @@ MUST_NOT_HAVE = {
     },
 }
 
-NOT_FOR_EVERYBODY = (
+PUBLIC_WRITE_FUNCTIONS = (
     *("lo_creat", "lo_create", "lo_from_bytea", "lo_import", "lo_export", "lo_open", "lo_put"),
     *("lo_truncate", "lo_truncate64", "lo_unlink", "lowrite", "pg_logical_emit_message"),
 )
 """Functions of PostgreSQL's own that write, and that everybody may call by default."""
-TAKE_BACK = "psql -U postgres -d payments -f migrations/sql/watching/2_public.sql"
+REVOKE_COMMAND = "psql -U postgres -d payments -f migrations/sql/watching/2_public.sql"
 """Needs a superuser, which the owner need not be."""
 
 
@@ -63,7 +63,7 @@ def check_or_exit(url: str, process: str, *, durability: bool) -> None:
     """End this process with one clear line if it must not start; raises DatabaseAway if that cannot be told."""
     with transaction(open_engine(url, NullPool, "payments-preflight")) as connection:
         found = faults(connection, process, durability=durability)
-        writable = writable_by_everybody(connection)
+        writable = publicly_writable(connection)
         revision = _revision(connection)
     if found:
         raise SystemExit(f"{process} refuses to start: " + "; ".join(found))
@@ -75,15 +75,15 @@ def check_or_exit(url: str, process: str, *, durability: bool) -> None:
             command="start the version that migrated the database, or a newer one",
         )
     if writable:
-        log.warning("every role can write large objects or messages", functions=writable, command=TAKE_BACK)
+        log.warning("every role can write large objects or messages", functions=writable, command=REVOKE_COMMAND)
 
 
-def writable_by_everybody(connection: Connection) -> list[str]:
+def publicly_writable(connection: Connection) -> list[str]:
     """Which of NOT_FOR_EVERYBODY everybody can call."""
     rows = connection.exec_driver_sql(
         "SELECT DISTINCT proname::text FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace"
         " AND proname = ANY(%s) AND has_function_privilege('public', oid, 'EXECUTE') ORDER BY 1",
-        (list(NOT_FOR_EVERYBODY),),
+        (list(PUBLIC_WRITE_FUNCTIONS),),
     )
     return list(rows.scalars())
 

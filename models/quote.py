@@ -47,7 +47,7 @@ def by_id(connection: Connection, id: str) -> Quote | None:
     return Quote._make((*row[:4], int(row[4]), _offer(row[5]), _offer(row[6]), *row[7:])) if row else None
 
 
-def good_until(connection: Connection, seconds: int) -> datetime:
+def expiry_time(connection: Connection, seconds: int) -> datetime:
     """The end of a quote that is given now, by the clock of the database."""
     return connection.exec_driver_sql("SELECT now() + make_interval(secs => %s)", (seconds,)).scalar_one()
 

@@ -83,7 +83,7 @@ def add(connection: Connection, upload: Upload, lines: Sequence[ReportedLine], p
         return False
     seen: set[str] = set()
     last = known = max((line.line for line in lines), default=0)
-    lines = _weighed(connection, lines)
+    lines = _with_amounts(connection, lines)
     for start in range(0, len(lines), ROWS_AT_ONCE):
         told = lines[start : start + ROWS_AT_ONCE]
         _keep(connection, upload.id, told, list(_judged(connection, told, seen)))
@@ -95,7 +95,7 @@ def add(connection: Connection, upload: Upload, lines: Sequence[ReportedLine], p
     return True
 
 
-def _weighed(connection: Connection, lines: Sequence[ReportedLine]) -> Sequence[ReportedLine]:
+def _with_amounts(connection: Connection, lines: Sequence[ReportedLine]) -> Sequence[ReportedLine]:
     """The lines, each with an amount: a part of an entry that has none takes what we expect of it, as far as that goes.
 
     One alone takes all that is left; of others the ids stand with what is left.
@@ -113,14 +113,14 @@ def _weighed(connection: Connection, lines: Sequence[ReportedLine]) -> Sequence[
         if line.amount is None:
             parts.append(line)
         elif parts:
-            weighed += _shared(line, line.amount, parts, expected)
+            weighed += _split_rest(line, line.amount, parts, expected)
             parts = []
         else:
             weighed.append(line)
     return weighed
 
 
-def _shared(
+def _split_rest(
     rest: ReportedLine, amount: int, parts: Iterable[ReportedLine], expected: Mapping[str | None, Sequence[Expected]]
 ) -> Iterator[ReportedLine]:
     """The parts of what is left of an entry, and what they leave of that."""
@@ -151,7 +151,7 @@ def _judged(connection: Connection, lines: Sequence[ReportedLine], seen: set[str
         yield judgement
 
 
-TOLD = """
+CANDIDATES = """
 SELECT payment_id::text, 'debit', payment_id::text, bank_reference FROM instructions
 WHERE payment_id = ANY(%(ids)s::uuid[])
 UNION
@@ -176,7 +176,7 @@ def _expected(
     """Which of our payments these lines may mean: by the id that the bank was told, and by the bank's reference."""
     ids, references = ({getattr(line, name) for line in lines} - {None} for name in ("payment_id", "bank_reference"))
     asked = {"ids": pg_arrays.plain(ids), "references": pg_arrays.quoted(references)}
-    told = connection.exec_driver_sql(TOLD, asked).all()
+    told = connection.exec_driver_sql(CANDIDATES, asked).all()
     ours = pg_arrays.plain(row[0] for row in told)
     rows = connection.exec_driver_sql(
         f"SELECT p.id::text, ({ARRIVES})::text, p.currency, p.state FROM payments p WHERE p.id = ANY(%s::uuid[])",

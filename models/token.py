@@ -19,7 +19,7 @@ SESSION, API_KEY = "session", "api_key"
 LAST_USED_SECONDS = 60
 """`last_used_at` is written at most so often."""
 
-LIVING_MAX = 100
+ACTIVE_MAX = 100
 """Sessions, and API keys, of one user; a session too many ends the oldest."""
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -96,12 +96,12 @@ class TokenRecord(NamedTuple):
     replaced_by: str | None
 
 
-KEPT = """
+RECORDS = """
 SELECT id::text, name, prefix, last4, scopes, address, user_agent, created_at, expires_at, last_used_at,
        replaced_by::text
 FROM tokens
 """
-LIVING = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())"
+ACTIVE = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())"
 
 
 def keep(
@@ -132,16 +132,16 @@ def open_session(
     )
     connection.exec_driver_sql(
         "UPDATE tokens SET revoked_at = now() WHERE id IN ("
-        f"SELECT id FROM tokens WHERE user_id = %s AND kind = %s AND {LIVING}"
+        f"SELECT id FROM tokens WHERE user_id = %s AND kind = %s AND {ACTIVE}"
         " ORDER BY created_at DESC, id DESC OFFSET %s)",
-        (user_id, SESSION, LIVING_MAX),
+        (user_id, SESSION, ACTIVE_MAX),
     )
 
 
 def find(connection: Connection, user_id: str, kind: str, id: str) -> TokenRecord | None:
     """A living token of the user's, or None."""
     row = connection.exec_driver_sql(
-        f"{KEPT} WHERE id = %s AND user_id = %s AND kind = %s AND {LIVING}", (id, user_id, kind)
+        f"{RECORDS} WHERE id = %s AND user_id = %s AND kind = %s AND {ACTIVE}", (id, user_id, kind)
     ).first()
     return TokenRecord(*row) if row else None
 
@@ -152,17 +152,17 @@ def page(
     """A user's living tokens, newest first: those older than id `before`, or (oldest first) newer than `after`."""
     condition, order = keyset.edge(before, after, "tokens.id")
     rows = connection.exec_driver_sql(
-        f"{KEPT} WHERE user_id = %(user)s AND kind = %(kind)s AND {LIVING} AND {condition}"
+        f"{RECORDS} WHERE user_id = %(user)s AND kind = %(kind)s AND {ACTIVE} AND {condition}"
         f" ORDER BY {order} LIMIT %(limit)s",
         {"user": user_id, "kind": kind, "edge": after or before, "limit": limit},
     )
     return [TokenRecord(*row) for row in rows]
 
 
-def living(connection: Connection, user_id: str, kind: str) -> int:
+def count_active(connection: Connection, user_id: str, kind: str) -> int:
     """How many living tokens of this kind the user has; lock him first (user.lock) to decide by it."""
     return connection.exec_driver_sql(
-        f"SELECT count(*) FROM tokens WHERE user_id = %s AND kind = %s AND {LIVING}", (user_id, kind)
+        f"SELECT count(*) FROM tokens WHERE user_id = %s AND kind = %s AND {ACTIVE}", (user_id, kind)
     ).scalar_one()
 
 
@@ -176,7 +176,7 @@ def revoke(
     user.lock(connection, user_id)
     rows = connection.exec_driver_sql(
         "UPDATE tokens SET revoked_at = now() WHERE user_id = %(user)s AND kind = %(kind)s"
-        f" AND (%(id)s IS NULL OR id = %(id)s::uuid) AND id IS DISTINCT FROM %(but)s::uuid AND {LIVING}"
+        f" AND (%(id)s IS NULL OR id = %(id)s::uuid) AND id IS DISTINCT FROM %(but)s::uuid AND {ACTIVE}"
         " RETURNING id::text",
         {"user": user_id, "kind": kind, "id": id, "but": but},
     )
@@ -191,7 +191,7 @@ def replace(connection: Connection, user_id: str, id: str, successor: str, overl
     replaced = connection.exec_driver_sql(
         "UPDATE tokens SET replaced_by = %(successor)s,"
         " expires_at = least(expires_at, now() + make_interval(secs => %(overlap)s))"
-        f" WHERE id = %(id)s AND user_id = %(user)s AND kind = %(kind)s AND replaced_by IS NULL AND {LIVING}",
+        f" WHERE id = %(id)s AND user_id = %(user)s AND kind = %(kind)s AND replaced_by IS NULL AND {ACTIVE}",
         {"successor": successor, "overlap": overlap_seconds, "id": id, "user": user_id, "kind": API_KEY},
     )
     return replaced.rowcount == 1

@@ -102,7 +102,7 @@ def create(connection: Connection, id: str, email: str, role: Role, name: str, *
     return result.rowcount == 1
 
 
-def taken(connection: Connection, email: str, phone_number: str | None) -> str | None:
+def taken_field(connection: Connection, email: str, phone_number: str | None) -> str | None:
     """Which of the two another user has: "email", "phone_number" or None."""
     return connection.exec_driver_sql(
         "SELECT CASE WHEN EXISTS (SELECT FROM users WHERE lower(email) = lower(%s)) THEN 'email'"

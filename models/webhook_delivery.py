@@ -109,13 +109,13 @@ def page(
     return [Delivery(*row) for row in rows]
 
 
-_AFRESH = "state = DEFAULT, tries_left = DEFAULT, next_attempt_at = DEFAULT, finished_at = NULL"
+_RESET = "state = DEFAULT, tries_left = DEFAULT, next_attempt_at = DEFAULT, finished_at = NULL"
 """All tries again, the first of them now: as a delivery that was just made."""
 
 
 def redeliver(connection: Connection, id: str) -> Delivery | None:
     """Send it again, or at once what is still to be tried, under the same id; None if it is gone meanwhile."""
-    connection.exec_driver_sql(f"UPDATE webhook_deliveries SET {_AFRESH} WHERE id = %s", (id,))
+    connection.exec_driver_sql(f"UPDATE webhook_deliveries SET {_RESET} WHERE id = %s", (id,))
     return by_id(connection, id)
 
 
@@ -126,7 +126,7 @@ WITH found AS (
       AND d.state = ANY(%(states)s::text[]) AND (d.state <> 'pending' OR d.next_attempt_at > now())
     ORDER BY d.id LIMIT %(limit)s FOR NO KEY UPDATE
 ), again AS (
-    UPDATE webhook_deliveries d SET {_AFRESH}
+    UPDATE webhook_deliveries d SET {_RESET}
     FROM (SELECT id FROM found ORDER BY id LIMIT %(max)s) AS chosen WHERE d.id = chosen.id
     RETURNING d.id
 )

@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 
 from models import audit, pg_arrays
 from models.event import SETTLED
-from models.rules.webhook_retry import FAILING_SECONDS_MAX, GONE, OURS, AttemptOutcome
+from models.rules.webhook_retry import FAILING_SECONDS_MAX, GONE, OWN_FAILURES, AttemptOutcome
 
 CALLS_OF_ENDPOINT_MAX = 8
 CALLS_OF_FAILING_MAX = 1
@@ -22,9 +22,9 @@ KEPT_DAYS = 30
 FORGOTTEN_MAX = 10_000
 """Deliveries, in one transaction."""
 
-READ_PLACE = "SELECT xact::text, sequence FROM event_positions WHERE reader = 'webhooks'"
-LOCK_PLACE = "UPDATE event_positions SET updated_at = now() WHERE reader = 'webhooks' RETURNING xact::text, sequence"
-MOVE = "UPDATE event_positions SET xact = %(to_xact)s, sequence = %(to_sequence)s WHERE reader = 'webhooks'"
+READ_POSITION = "SELECT xact::text, sequence FROM event_positions WHERE reader = 'webhooks'"
+LOCK_POSITION = "UPDATE event_positions SET updated_at = now() WHERE reader = 'webhooks' RETURNING xact::text, sequence"
+MOVE_POSITION = "UPDATE event_positions SET xact = %(to_xact)s, sequence = %(to_sequence)s WHERE reader = 'webhooks'"
 CHUNK_END = f"""
 WITH chunk AS (
     SELECT e.xact, e.sequence FROM (
@@ -76,10 +76,10 @@ def fan_out(connection: Connection, limit: int) -> int:
 
     Whoever comes at the same time waits for the place, and goes on from where it is then.
     """
-    place = connection.exec_driver_sql(READ_PLACE).one()
+    place = connection.exec_driver_sql(READ_POSITION).one()
     if _chunk_end(connection, place, limit) is None:
         return 0
-    place = connection.exec_driver_sql(LOCK_PLACE).one()
+    place = connection.exec_driver_sql(LOCK_POSITION).one()
     end = _chunk_end(connection, place, limit)
     if end is None:
         return 0
@@ -91,7 +91,7 @@ def fan_out(connection: Connection, limit: int) -> int:
         deliveries = dict(zip(names, map(pg_arrays.plain, columns), strict=True))
         ids = pg_arrays.plain(uuid7() for _ in wanted)
         connection.exec_driver_sql(KEEP, {**deliveries, "ids": ids, "times": pg_arrays.quoted(times)})
-    connection.exec_driver_sql(MOVE, between)
+    connection.exec_driver_sql(MOVE_POSITION, between)
     return int(end[2])
 
 
@@ -256,7 +256,7 @@ def note(connection: Connection, ended: Sequence[EndedAttempt]) -> None:
             "left": pg_arrays.plain(e.claimed.tries_left for e in ended),
         },
     )
-    last = {e.claimed.endpoint_id: e.outcome.error is not None for e in ended if e.outcome.error not in OURS}
+    last = {e.claimed.endpoint_id: e.outcome.error is not None for e in ended if e.outcome.error not in OWN_FAILURES}
     for failed, since in ((True, "now()"), (False, "NULL")):
         connection.exec_driver_sql(
             f"UPDATE webhook_endpoints SET failing_since = {since} WHERE id = ANY(%s::uuid[])"

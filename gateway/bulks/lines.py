@@ -77,7 +77,7 @@ def refuse_used_references(
     if record.references == len(references):
         return
     own_ids = {line.id for line in lines}
-    others = bulk.referred(connection, new_bulk.user_id, references)
+    others = bulk.referenced(connection, new_bulk.user_id, references)
     used = {reference: id for reference, id in others.items() if id not in own_ids}
     numbers = [start + n for n, line in enumerate(lines) if line.reference in used]
     first = used[lines[numbers[0] - start].reference or ""]

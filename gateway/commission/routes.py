@@ -23,7 +23,7 @@ from models import account, audit, commission_report, commission_terms, user
 from models.commission_report import DailyCommission
 from models.commission_terms import TermsRecord
 from models.currency import Currency
-from models.rules.commission import FREE, PERCENT_DIGITS, Terms, commission, smallest_paying
+from models.rules.commission import FREE, PERCENT_DIGITS, Terms, commission, smallest_amount_with_fee
 from models.rules.money import MoneyError, parse, render
 from models.session import statements, transaction
 
@@ -93,7 +93,7 @@ def add_terms(body: Body) -> JsonAnswer:
     with transaction(services().engine) as connection:
         if merchant is not None and user.by_id(connection, merchant) is None:
             raise invalid([("/merchant", "not_found", "There is no such user.")])
-        if valid_from is not None and not commission_terms.is_told_ahead(connection, valid_from):
+        if valid_from is not None and not commission_terms.is_announced_in_time(connection, valid_from):
             raise invalid([("/valid_from", "invalid_value", "A minute from now at the earliest.")])
         record = commission_terms.add(connection, body["type"], body.get("currency"), merchant, terms, valid_from)
         if record is None:
@@ -137,7 +137,7 @@ def _minor_units(text: str, name: str, currency: Currency) -> int:
 
 
 def _terms_body(terms: Terms, currency: str | None, digits: int) -> Body:
-    smallest = smallest_paying(terms)
+    smallest = smallest_amount_with_fee(terms)
     has_free = currency is not None and smallest is not None and smallest > 1
     return {
         "percent": render(terms.percent_millionths, PERCENT_DIGITS).rstrip("0").rstrip("."),

@@ -38,7 +38,7 @@ def tell_rate(body: dict[str, Any]) -> JsonAnswer:
     for side in ("source", "target"):
         services().reference_data.currency(body[side], f"/{side}")
     with transaction(services().engine) as connection:
-        rate = exchange_rate.tell(
+        rate = exchange_rate.add(
             connection,
             body["source"],
             body["target"],

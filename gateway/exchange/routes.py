@@ -95,7 +95,7 @@ def _quote(connection: Connection, body: Body, source: Currency, target: Currenc
         rate=current.rate,
         exchange=None if isinstance(for_exchange, ApiError) else for_exchange,
         transfer=None if isinstance(for_transfer, ApiError) else for_transfer,
-        expires_at=quote.good_until(connection, services().settings.quote_ttl_seconds),
+        expires_at=quote.expiry_time(connection, services().settings.quote_ttl_seconds),
     )
 
 

@@ -18,7 +18,7 @@ from gateway.services import services
 from models import audit, user
 from models import token as tokens
 from models.session import Connection, Contention, transaction
-from models.token import API_KEY, LIVING_MAX, SESSION, TokenRecord
+from models.token import ACTIVE_MAX, API_KEY, SESSION, TokenRecord
 
 api_keys = Blueprint(
     "api_keys",
@@ -135,8 +135,8 @@ def _create(
     connection: Connection, id: str, name: str | None, scopes: list[str] | None, expires_at: datetime | None
 ) -> dict[str, Any]:
     """Create a key of the caller, who is locked; its JSON with the token. Raises ApiError."""
-    if tokens.living(connection, g.caller.id, API_KEY) >= LIVING_MAX:
-        raise ApiError("api_key_limit_reached", f"At most {LIVING_MAX} active keys; revoke one first.")
+    if tokens.living(connection, g.caller.id, API_KEY) >= ACTIVE_MAX:
+        raise ApiError("api_key_limit_reached", f"At most {ACTIVE_MAX} active keys; revoke one first.")
     token = tokens.new()
     tokens.keep(connection, id, g.caller.id, token, scopes, expires_at, name)
     created = tokens.find(connection, g.caller.id, API_KEY, id)

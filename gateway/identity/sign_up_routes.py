@@ -107,7 +107,7 @@ def _replayed(new: NewUser, key: SignUpKey | None, password: str) -> User:
 
 
 def _in_use_error(connection: Connection, new: NewUser) -> Exception:
-    match user.taken(connection, new.email, new.phone_number):
+    match user.taken_field(connection, new.email, new.phone_number):
         case "email":
             return ApiError("duplicate_email", "Sign in, or reset the password.")
         case "phone_number":

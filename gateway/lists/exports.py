@@ -94,7 +94,7 @@ def _batches(read: Read) -> Iterator[Sequence[Any]]:
         found = read(wanted, at)
         yield found.rows
         left -= len(found.rows)
-        following = found.spots[-1] if len(found.rows) == wanted else found.horizon
+        following = found.keys[-1] if len(found.rows) == wanted else found.scan_limit
         if following is None or not left:
             return
         at = Cursor(before=following.id, value=following.value)

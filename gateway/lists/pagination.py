@@ -14,7 +14,7 @@ from gateway.http.cursors import CursorSigner
 from gateway.http.errors import ApiError, invalid
 from gateway.services import services
 from models.currency import Currency
-from models.payment_search import COMPARED, LOOKED_THROUGH_MAX, START, Column, Cursor, Filter, ListQuery, Page, RowKey
+from models.payment_search import COMPARED, SCANNED_MAX, START, Column, Cursor, Filter, ListQuery, Page, RowKey
 from models.rules import money
 
 CURSOR_SECONDS_MAX = 24 * 3600
@@ -63,9 +63,9 @@ def page(
 def page_body(query: Mapping[str, Any], at: Cursor, found: Page, show: Callable[[Any], dict[str, Any]]) -> JsonAnswer:
     """Body and Link header of the page of up to limit of these rows, in the opposite order if `at.after` is set."""
     limit, is_back = query["limit"], at.after is not None
-    rows, spots = list(found.rows[:limit]), found.spots[:limit]
-    far = spots[-1] if len(found.rows) > limit else found.horizon
-    near = None if at == START else spots[0] if spots else found.turn
+    rows, spots = list(found.rows[:limit]), found.keys[:limit]
+    far = spots[-1] if len(found.rows) > limit else found.scan_limit
+    near = None if at == START else spots[0] if spots else found.turn_key
     forth, back = (near, far) if is_back else (far, near)
     bond, signer = _cursor_binding(query), _signer()
     following = forth and signer.encode(bond, forth.id, None, forth.value)
@@ -144,7 +144,7 @@ def _refuse_unbounded(created_from: datetime | None, created_before: datetime | 
 
 def too_many() -> ApiError:
     """The refusal of sorting more than can be."""
-    detail = f"There are more than {LOOKED_THROUGH_MAX} payments in that time; sort fewer."
+    detail = f"There are more than {SCANNED_MAX} payments in that time; sort fewer."
     return invalid([("created_at[gte]", "invalid_value", detail)], "parameter")
 
 

@@ -34,7 +34,7 @@ def ready() -> JsonAnswer:
         missing = partitions.missing(connection)
         seconds_off = clock.seconds_off(connection)
     if abs(seconds_off) > clock.OFF_SECONDS_MAX:
-        raise ApiError("clock_wrong", f"Its clock is {clock.told(seconds_off)}: timedatectl set-ntp true.")
+        raise ApiError("clock_wrong", f"Its clock is {clock.describe(seconds_off)}: timedatectl set-ntp true.")
     for month, months_ahead in missing.items():
         if months_ahead == 0:
             raise ApiError("partition_missing", f"Payments of {month} cannot be stored: flask payments partitions.")

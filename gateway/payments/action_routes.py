@@ -21,7 +21,7 @@ from gateway.payments.schemas import CaptureInput, EndingInput
 from gateway.services import services
 from models import bulk, idempotency, payment_command, payment_view
 from models.payment_view import PaymentView
-from models.rules.posting import ENDS
+from models.rules.posting import ACTION_STATES
 from models.rules.types import PaymentAction, PaymentType
 from models.session import Connection, transaction
 
@@ -72,7 +72,7 @@ def _order_action(id: str, action: PaymentAction, amount: str | None = None) -> 
         claim = (g.caller.id, key)
         is_replay = find_replay(connection, claim, fingerprint) is not None
         if not is_replay:
-            if view.state not in ENDS[action]:
+            if view.state not in ACTION_STATES[action]:
                 raise ApiError("illegal_transition", f"The payment is {view.state}.")
             if view.bulk_id is not None and bulk.is_atomic(connection, view.bulk_id):
                 raise ApiError("illegal_transition", "A line of an atomic bulk is decided with its bulk.")
@@ -80,7 +80,7 @@ def _order_action(id: str, action: PaymentAction, amount: str | None = None) -> 
             is_replay = not idempotency.keep(connection, g.caller.id, key, fingerprint, payment_id=id)
             if is_replay:  # a concurrent request with the same key has committed first
                 find_replay(connection, claim, fingerprint)
-            elif not payment_command.order_ending(connection, str(uuid7()), action, id, captured, actor()):
+            elif not payment_command.order_action(connection, str(uuid7()), action, id, captured, actor()):
                 raise ApiError("ending_ordered", "Only the first capture, void or cancel of a payment is accepted.")
     if not is_replay:
         celery_config.ring(request.environ[REQUEST_ID])

@@ -20,7 +20,7 @@ from gateway.http.fields import (
     TrueOrFalse,
     WalletToken,
 )
-from models.rules.types import OUTSIDE
+from models.rules.types import EXTERNAL_CODES
 
 SUMMARY_LENGTH_MAX = 70
 REFERENCE_LENGTH_MAX = 100
@@ -61,14 +61,14 @@ class DepositInput(AmountInput):
     """A deposit."""
 
     wallet = WalletToken(required=True)
-    source = Choice(sorted(OUTSIDE), required=True)
+    source = Choice(sorted(EXTERNAL_CODES), required=True)
 
 
 class WithdrawalInput(AmountInput):
     """A withdrawal from one of your wallets; by wire it goes to a bank account."""
 
     wallet = WalletToken(required=True)
-    target = Choice(sorted(OUTSIDE), load_default="wire")
+    target = Choice(sorted(EXTERNAL_CODES), load_default="wire")
     iban = Iban()
     bic = Bic()
     name = Text(NAME_LENGTH_MAX)

@@ -1,1 +1,1 @@
-"""What may happen to a payment and to money: values in, values out, standard library only."""
+"""Rules of payments and money: values in, values out, standard library only."""

@@ -1,4 +1,4 @@
-"""What becomes of a bulk: an atomic one holds its whole total before its first line moves, and lines are counted."""
+"""Rules of bulks: an atomic bulk holds its whole total before its first line moves; lines are counted by state."""
 
 from collections.abc import Callable, Iterable
 
@@ -14,10 +14,10 @@ def release_reserved(
     source: LockedAccount,
     refused: Callable[[ClaimedPayment, LockedAccount], Failure | None],
 ) -> tuple[LockedBulk, LockedAccount, Failure | None]:
-    """Release what an atomic bulk holds for the line, which then asks for it itself; the first line decides the bulk.
+    """Move the line's amount from an atomic bulk's hold back to available, so that posting can take it.
 
-    `refused` says why an order cannot be had from the source. Returns bulk and source as they are now, and, if the line
-    gets nothing of it, why.
+    The first line decides the whole bulk; `refused` returns why a payment cannot be made from the source. Returns the
+    updated bulk and source, and the failure if the line gets nothing.
     """
     if not bulk.is_decided:
         failure = refused(line._replace(amount=bulk.total), source)
@@ -34,7 +34,7 @@ def release_reserved(
 
 
 def update_counts(bulks: dict[str, LockedBulk], decided: Iterable[tuple[ClaimedPayment, Verdict]]) -> None:
-    """Count in `bulks` where the verdicts leave their lines."""
+    """Update the line counts in `bulks` by the verdicts."""
     for line, verdict in decided if bulks else ():
         bulk = bulks.get(line.bulk_id or "")
         if bulk is not None:

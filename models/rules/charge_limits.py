@@ -1,4 +1,4 @@
-"""What a client lets merchants take out of a wallet: by one charge, in a day, or nothing at all."""
+"""Limits that a client sets on merchants' charges to a wallet: per charge, per day, or none allowed."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -10,9 +10,9 @@ from models.rules.types import ClaimedPayment, PaymentType
 
 
 class ChargeLimit(NamedTuple):
-    """The most that a merchant, or with None any, may take by one charge and in one day (UTC); in minor units.
+    """Maximum per charge and per day (UTC) for one merchant, or with None for all; in minor units.
 
-    At least one of the two is a number. A day of any merchant's is what all of them take together.
+    At least one of the two is set. With None, `per_day` bounds the sum over all merchants.
     """
 
     merchant_id: str | None
@@ -21,15 +21,15 @@ class ChargeLimit(NamedTuple):
 
 
 class Allowance(NamedTuple):
-    """What merchants may take out of one wallet, and what each `took` on a day, in minor units."""
+    """Limits of one wallet, and the amount each merchant `took` per day, in minor units."""
 
     limits: tuple[ChargeLimit, ...] = ()
     blocked: frozenset[str] = frozenset()
     took: Mapping[tuple[date | None, str], int] = MappingProxyType({})
 
     def refusal(self, payment: ClaimedPayment) -> Failure | None:
-        """What forbids the payment, or None: every limit that applies must allow a charge; nothing else is limited."""
-        if not is_taking(payment):
+        """Why the payment is refused, or None: a charge must pass every limit that applies; nothing else is limited."""
+        if not is_new_charge(payment):
             return None
         merchant_id, amount = payment.user_id, payment.amount
         if merchant_id in self.blocked:
@@ -47,16 +47,16 @@ class Allowance(NamedTuple):
         return sum(took for (on, by), took in self.took.items() if on == day and merchant_id in {None, by})
 
     def after(self, payment: ClaimedPayment) -> "Allowance":
-        """The allowance that the payment leaves if it is not refused."""
-        if not is_taking(payment):
+        """The allowance after the payment is accepted."""
+        if not is_new_charge(payment):
             return self
         taker = payment.day, payment.user_id
         return self._replace(took={**self.took, taker: self.took.get(taker, 0) + payment.amount})
 
 
-def is_taking(payment: ClaimedPayment) -> bool:
-    """Whether it is a charge that is decided for the first time: what has been held is promised."""
-    return payment.type == PaymentType.CHARGE and payment.ending is None
+def is_new_charge(payment: ClaimedPayment) -> bool:
+    """Whether it is a charge on its first decision: limits do not apply again to an amount already held."""
+    return payment.type == PaymentType.CHARGE and payment.action is None
 
 
 UNLIMITED = Allowance()

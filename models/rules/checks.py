@@ -4,7 +4,7 @@ from models.rules.charge_limits import UNLIMITED, Allowance
 from models.rules.failure_codes import Failure
 from models.rules.money import MINOR_UNITS_MAX
 from models.rules.types import (
-    OUTSIDE,
+    EXTERNAL_CODES,
     ApprovedAdjustment,
     ClaimedPayment,
     Initiator,
@@ -19,34 +19,34 @@ def first_refusal(
     payment: ClaimedPayment,
     source: LockedAccount,
     target: LockedAccount,
-    maker: Initiator,
+    initiator: Initiator,
     charge: RefundableAmount | None = None,
     quote: QuotedAmounts | None = None,
-    agreed: ApprovedAdjustment | None = None,
+    adjustment: ApprovedAdjustment | None = None,
     allowance: Allowance = UNLIMITED,
     fee: int = 0,
     *,
     is_promised: bool = False,
     deposits_open: bool,
 ) -> Failure | None:
-    """The first rung of the ladder that refuses the payment, or None; `fee` is taken of it, or given back.
+    """The first rung of the ladder that refuses the payment, or None; `fee` is taken from it, or given back.
 
-    With `is_promised` it belongs to what was decided as a whole: whether its accounts are in use is not asked again.
+    `is_promised` for a line of an atomic bulk already decided: its accounts' activity is not checked again.
     """
-    if not _is_permitted(payment, source, target, maker, charge, agreed, deposits_open=deposits_open):
+    if not _is_permitted(payment, source, target, initiator, charge, adjustment, deposits_open=deposits_open):
         return Failure.NOT_PERMITTED
     if source.currency != payment.currency or target.currency != payment.arrives_in:
         return Failure.CURRENCY_MISMATCH
-    comes_back = payment.type == PaymentType.RETURN  # the money is here, whatever has become of whose it is
-    is_settled = comes_back or is_promised
-    may_receive = target.is_active or payment.type == PaymentType.REFUND  # what was taken can always be given back
-    if not (is_settled or (maker.is_active and source.is_active and may_receive)):
+    is_return = payment.type == PaymentType.RETURN  # the money is already here, whatever the state of the account
+    is_settled = is_return or is_promised
+    may_receive = target.is_active or payment.type == PaymentType.REFUND  # a charge can always be given back
+    if not (is_settled or (initiator.is_active and source.is_active and may_receive)):
         return Failure.ACCOUNT_INACTIVE
     if (source.is_frozen or target.is_frozen) and not is_settled:
         return Failure.ACCOUNT_FROZEN
-    forbidden = allowance.refusal(payment)
-    if forbidden is not None:
-        return forbidden
+    over_limit = allowance.refusal(payment)
+    if over_limit is not None:
+        return over_limit
     if payment.quote_id is not None and not (quote is not None and quote.fits(payment)):
         return Failure.QUOTE_EXPIRED
     if charge is not None and charge.refunded + payment.amount > charge.captured:
@@ -59,7 +59,7 @@ def first_refusal(
         return Failure.INSUFFICIENT_FUNDS
     ceiling = MINOR_UNITS_MAX if target.ceiling is None else target.ceiling
     arriving = payment.target_amount or payment.moved - (0 if gives_back else fee)
-    if target.balance + arriving > ceiling and payment.type != PaymentType.RETURN:  # that is set aside for ops, instead
+    if target.balance + arriving > ceiling and not is_return:
         return Failure.LIMIT_EXCEEDED
     return None
 
@@ -68,36 +68,36 @@ def _is_permitted(
     payment: ClaimedPayment,
     source: LockedAccount,
     target: LockedAccount,
-    maker: Initiator,
+    initiator: Initiator,
     charge: RefundableAmount | None,
-    agreed: ApprovedAdjustment | None,
+    adjustment: ApprovedAdjustment | None,
     *,
     deposits_open: bool,
 ) -> bool:
-    """What the gateway promised, looked at again: who may order this between these accounts."""
+    """Whether the initiator may order this between these accounts; the gateway checked the same at acceptance."""
     if source.id == target.id:
         return False
     if payment.type == PaymentType.WITHDRAWAL:
-        return source.owner_id == maker.id and target.code in OUTSIDE
+        return source.owner_id == initiator.id and target.code in EXTERNAL_CODES
     if payment.type == PaymentType.ADJUSTMENT:
-        return agreed is not None and agreed.fits(payment, source, target)
+        return adjustment is not None and adjustment.fits(payment, source, target)
     if target.owner_id is None:
         return False
     match payment.type:
         case PaymentType.DEPOSIT:
-            own = deposits_open and target.owner_id == maker.id
-            return source.code in OUTSIDE and (maker.may_deposit or own)
+            own = deposits_open and target.owner_id == initiator.id
+            return source.code in EXTERNAL_CODES and (initiator.may_deposit or own)
         case PaymentType.TRANSFER:
-            return source.owner_id == maker.id
+            return source.owner_id == initiator.id
         case PaymentType.EXCHANGE:
-            return source.owner_id == target.owner_id == maker.id and payment.quote_id is not None
+            return source.owner_id == target.owner_id == initiator.id and payment.quote_id is not None
         case PaymentType.CHARGE:
-            customers = source.owner_id is not None and source.owner_id != maker.id
-            return maker.role == "merchant" and target.owner_id == maker.id and customers
+            is_customers = source.owner_id is not None and source.owner_id != initiator.id
+            return initiator.role == "merchant" and target.owner_id == initiator.id and is_customers
         case PaymentType.REFUND:
-            return charge is not None and charge[:4] == (PaymentType.CHARGE, maker.id, target.id, source.id)
+            return charge is not None and charge[:4] == (PaymentType.CHARGE, initiator.id, target.id, source.id)
         case PaymentType.RETURN:
-            return charge is not None and charge[:4] == (PaymentType.WITHDRAWAL, maker.id, target.id, source.id)
+            return charge is not None and charge[:4] == (PaymentType.WITHDRAWAL, initiator.id, target.id, source.id)
         case PaymentType.BONUS:
-            return source.code == "internal" and target.owner_id == maker.id
+            return source.code == "internal" and target.owner_id == initiator.id
     raise ValueError(f"no rule for payments of type {payment.type}")

@@ -1,4 +1,4 @@
-"""Commission: our fee, rounded half-even once, on terms frozen when the payment was accepted."""
+"""Commission: the fee of a payment, rounded half-even once, on terms frozen when the payment was accepted."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -6,17 +6,17 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 TYPES = ("transfer", "charge", "deposit", "withdrawal")
-"""Types of payments that may cost something."""
+"""Types of payments that may carry commission."""
 
 PERCENT_DIGITS = 6
-"""A percentage has up to so many digits behind the point: it is kept in millionths of a percent."""
+"""Fraction digits of a percentage: it is stored in millionths of a percent."""
 
 WHOLE = 100 * 10**PERCENT_DIGITS
 """100 % in millionths of a percent."""
 
 
 class Terms(NamedTuple):
-    """What moving money costs; amounts in minor units, `percent_millionths` 2,000,000 is 2 %."""
+    """Terms of commission; amounts in minor units, `percent_millionths` 2,000,000 is 2 %."""
 
     percent_millionths: int
     fixed: int = 0
@@ -25,7 +25,7 @@ class Terms(NamedTuple):
 
 
 class Schedule(NamedTuple):
-    """Terms and where they apply: None is any currency, or whoever orders; from `valid_from` on."""
+    """Terms and where they apply from `valid_from` on: None is any currency, or any merchant."""
 
     type: str
     currency: str | None
@@ -38,17 +38,17 @@ FREE = Terms(0)
 
 
 Schedules = Mapping[tuple[str, str | None, str | None], Sequence[Schedule]]
-"""By type, currency and merchant, each the newest first: a payment asks for four, however many there are."""
+"""By type, currency and merchant, newest first each: a payment looks up four keys, however many there are."""
 
 NO_SCHEDULES: Schedules = MappingProxyType({})
 
 
 def newest_terms(schedules: Iterable[Schedule]) -> Schedules:
-    """The schedules by what they are asked for."""
-    found: dict[tuple[str, str | None, str | None], list[Schedule]] = {}
+    """The schedules by the key under which a payment looks them up."""
+    by_key: dict[tuple[str, str | None, str | None], list[Schedule]] = {}
     for schedule in sorted(schedules, key=lambda s: s.valid_from, reverse=True):
-        found.setdefault((schedule.type, schedule.currency, schedule.merchant_id), []).append(schedule)
-    return found
+        by_key.setdefault((schedule.type, schedule.currency, schedule.merchant_id), []).append(schedule)
+    return by_key
 
 
 def terms_for(schedules: Schedules, type: str, currency: str, user_id: str, at: datetime) -> Terms:
@@ -67,7 +67,7 @@ def commission(amount: int, terms: Terms) -> int:
     return fee if terms.maximum is None else min(fee, terms.maximum)
 
 
-def smallest_paying(terms: Terms) -> int | None:
+def smallest_amount_with_fee(terms: Terms) -> int | None:
     """The smallest amount whose commission is not zero, in minor units; None if there is none."""
     if terms.maximum == 0:
         return None
@@ -77,8 +77,8 @@ def smallest_paying(terms: Terms) -> int | None:
     return WHOLE // (2 * terms.percent_millionths) + 1 if terms.percent_millionths else None
 
 
-def returned(fee: int, captured: int, refunded_before: int, refund: int) -> int:
-    """What a refund gives back of a charge's fee: in proportion, rounded on the sum of all refunds so far."""
+def returned_fee(fee: int, captured: int, refunded_before: int, refund: int) -> int:
+    """Part of a charge's fee that a refund gives back: in proportion, rounded on the sum of all refunds so far."""
     return half_even(fee * (refunded_before + refund), captured) - half_even(fee * refunded_before, captured)
 
 

@@ -1,4 +1,4 @@
-"""Structured references of creditors whose check digits fit: ISO 11649 (RF), and that of the Swiss QR-bill."""
+"""Structured creditor references with check digits: ISO 11649 (RF) and the Swiss QR-bill."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Exchange at an exact rate, rounded against the customer; what the house earns of it is commission, said aloud."""
+"""Exchange at an exact rate, rounded against the customer; the margin is charged openly, as commission."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -8,22 +8,22 @@ from models.rules.commission import Terms, commission
 from models.rules.money import MINOR_UNITS_MAX, MoneyError, render
 
 RATE_DIGITS = 18
-"""Behind the point of a rate, which is kept as an integer of so many digits: 10**18 is one for one."""
+"""Fraction digits of a rate, which is stored as an integer: 10**18 is one for one."""
 
 RATE_ONE = 10**RATE_DIGITS
 
 
 class Side(StrEnum):
-    """Which amount is fixed."""
+    """The amount that is fixed."""
 
     SOURCE = "source"
-    """What is paid, commission included."""
+    """The amount paid, commission included."""
     TARGET = "target"
-    """What is received."""
+    """The amount received."""
 
 
 class Market(NamedTuple):
-    """How many units of the target currency one of the source currency is worth, and the digits of both."""
+    """Units of the target currency per unit of the source currency, and the digits of both."""
 
     rate: int
     source_digits: int
@@ -31,7 +31,7 @@ class Market(NamedTuple):
 
 
 class Offer(NamedTuple):
-    """What is paid, in minor units of the source currency, of it as commission, and what is received for the rest."""
+    """Amount paid and the commission in it, in minor units of the source currency, and the amount received."""
 
     source_amount: int
     target_amount: int
@@ -39,28 +39,28 @@ class Offer(NamedTuple):
 
 
 def received(amount: int, market: Market) -> int:
-    """What `amount` is exchanged for, in minor units of the target currency; rounded down, perhaps to nothing."""
+    """Amount received for `amount`, in minor units of the target currency; rounded down, perhaps to 0."""
     paid, worth = _parity(market)
     return amount * worth // paid
 
 
 def needed(amount: int, market: Market) -> int:
-    """What is to be exchanged to receive `amount`, in minor units of the source currency; rounded up."""
+    """Amount to exchange to receive `amount`, in minor units of the source currency; rounded up."""
     paid, worth = _parity(market)
     return -(-amount * paid // worth)
 
 
 def _parity(market: Market) -> tuple[int, int]:
-    """For how many minor units of the source currency there are how many of the target currency, exactly."""
+    """The exact rate as a pair: minor units of the source currency, and of the target currency they are worth."""
     paid: int = RATE_ONE * 10**market.source_digits
     worth: int = market.rate * 10**market.target_digits
     return paid, worth
 
 
 def offer(side: Side, amount: int, market: Market, terms: Sequence[Terms] = ()) -> Offer:
-    """The exchange with this amount above zero fixed, commission taken by each of the terms before it is exchanged.
+    """The exchange with this amount (above zero) fixed; commission by each of the terms is taken before the exchange.
 
-    Raises MoneyError amount_too_small when one side would be nothing, amount_too_large when it could not be kept.
+    Raises MoneyError amount_too_small when one side would be 0, amount_too_large when it could not be stored.
     """
     source_amount = amount if side is Side.SOURCE else _before_commission(needed(amount, market), terms)
     fee = _fee(source_amount, terms)
@@ -77,7 +77,7 @@ def _fee(amount: int, terms: Sequence[Terms]) -> int:
 
 
 def _before_commission(net: int, terms: Sequence[Terms]) -> int:
-    """An amount of which exactly `net` is left; what is left grows by at most one with the amount, so there is one."""
+    """The amount that leaves exactly `net`; it exists, since one unit more leaves at most one unit more."""
     too_little, enough = 0, MINOR_UNITS_MAX
     if net > enough - _fee(enough, terms):
         raise MoneyError("amount_too_large", "The amount is above what can be kept.")
@@ -91,5 +91,5 @@ def _before_commission(net: int, terms: Sequence[Terms]) -> int:
 
 
 def rate_text(rate: int) -> str:
-    """A rate as a decimal string, without zeros at its end: rate_text(RATE_ONE) is "1"."""
+    """A rate as a decimal string without trailing zeros: rate_text(RATE_ONE) is "1"."""
     return render(rate, RATE_DIGITS).rstrip("0").rstrip(".")

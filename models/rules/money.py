@@ -1,22 +1,22 @@
 """Amounts: integers of minor units inside, decimal strings on the wire, never a float.
 
-An amount never travels without its currency; how many digits a currency has is told by the caller.
+An amount never travels without its currency; the caller passes the digits of the currency.
 """
 
 import re
 from dataclasses import dataclass
 
 MINOR_UNITS_MAX = 10**38 - 1
-"""The largest amount or balance: what NUMERIC(38,0) holds."""
+"""Largest amount or balance: that of NUMERIC(38,0)."""
 
 TEXT_LENGTH_MAX = 60
-"""Longer texts are refused unread: 38 digits, a point and then some always suffice."""
+"""Longer texts are refused unread: 38 digits and a point always fit."""
 
 _GRAMMAR = re.compile(r"(0|[1-9][0-9]*)(?:\.([0-9]+))?", re.ASCII)
 
 
 class MoneyError(ValueError):
-    """A text that is not a payable amount; `code` is the published reason."""
+    """Raised for a text that is not a payable amount; `code` is the published reason."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)

@@ -1,6 +1,6 @@
-"""What becomes of each payment: a ladder of named refusals, then its movements.
+"""Decides each payment: a ladder of named refusals, then its movements.
 
-`decide` takes the due payments in their order and the locked accounts, and returns what is to be written.
+`decide` takes the due payments in order and the locked accounts, and returns what is to be written.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,16 +9,16 @@ from functools import partial
 from models.rules.bulk import release_reserved, update_counts
 from models.rules.charge_limits import NO_ALLOWANCES, UNLIMITED, Allowance
 from models.rules.checks import first_refusal
-from models.rules.commission import commission, returned
+from models.rules.commission import commission, returned_fee
 from models.rules.failure_codes import Failure
 from models.rules.money import MINOR_UNITS_MAX
 from models.rules.state import State, move_to
 from models.rules.types import (
-    BANKS_WORDS,
+    BANK_ACTIONS,
+    NO_ADJUSTMENTS,
     NO_BULKS,
     NO_CHARGES,
     NO_QUOTES,
-    NOTHING_AGREED,
     ApprovedAdjustment,
     ClaimedPayment,
     Decision,
@@ -39,24 +39,24 @@ from models.rules.types import (
 def decide(
     payments: Iterable[ClaimedPayment],
     accounts: Mapping[str, LockedAccount],
-    makers: Mapping[str, Initiator],
+    initiators: Mapping[str, Initiator],
     charges: Mapping[str, RefundableAmount] = NO_CHARGES,
     quotes: Mapping[str, QuotedAmounts] = NO_QUOTES,
-    adjustments: Mapping[str, ApprovedAdjustment] = NOTHING_AGREED,
+    adjustments: Mapping[str, ApprovedAdjustment] = NO_ADJUSTMENTS,
     allowances: Mapping[str, Allowance] = NO_ALLOWANCES,
     bulks: Mapping[str, LockedBulk] = NO_BULKS,
     *,
     deposits_open: bool,
 ) -> Decision:
-    """Decide the payments in order, each on the balances that the ones before it left behind.
+    """Decide the payments in order, each on the balances that the previous ones left.
 
-    `accounts`, `makers`, `charges`, those that are refunded or returned, and `bulks` are by id; one that is missing
-    fails its payment, never the batch. `quotes` are by the payment that used them, `adjustments` by the one they
-    ordered, `allowances` by the account that is limited. Commission goes to the account of code `commission`,
-    exchange through those of code `exchange`.
+    `accounts`, `initiators`, `bulks` and `charges` (the payments that are refunded or returned) are by id; a missing
+    one fails its payment, never the batch. `quotes` are by the payment that used them, `adjustments` by the payment
+    they ordered, `allowances` by the limited account. Commission goes to the account with code `commission`, exchanges
+    through those with code `exchange`.
     """
-    batch = _Batch(accounts, makers, charges, quotes, adjustments, allowances, bulks, deposits_open=deposits_open)
-    decided = [(payment, batch.verdict(payment)) for payment in payments if may_end(payment)]
+    batch = _Batch(accounts, initiators, charges, quotes, adjustments, allowances, bulks, deposits_open=deposits_open)
+    decided = [(payment, batch.verdict(payment)) for payment in payments if is_action_possible(payment)]
     update_counts(batch.bulks, decided)
     return Decision(
         [verdict for _, verdict in decided],
@@ -66,12 +66,12 @@ def decide(
 
 
 class _Batch:
-    """What payments are decided on, as the ones before have left it."""
+    """The balances and counts that a batch is decided on, updated by each verdict."""
 
     def __init__(
         self,
         accounts: Mapping[str, LockedAccount],
-        makers: Mapping[str, Initiator],
+        initiators: Mapping[str, Initiator],
         charges: Mapping[str, RefundableAmount],
         quotes: Mapping[str, QuotedAmounts],
         adjustments: Mapping[str, ApprovedAdjustment],
@@ -82,42 +82,42 @@ class _Batch:
     ) -> None:
         self.books, self.charges = dict(accounts), dict(charges)
         self.allowances, self.bulks = dict(allowances), dict(bulks)
-        self.makers, self.quotes, self.adjustments = makers, quotes, adjustments
-        self.houses = {(account.code, account.currency): account.id for account in accounts.values() if account.code}
+        self.initiators, self.quotes, self.adjustments = initiators, quotes, adjustments
+        self.technical_account_ids = {
+            (account.code, account.currency): account.id for account in accounts.values() if account.code
+        }
         self.deposits_open = deposits_open
 
     def verdict(self, payment: ClaimedPayment) -> Verdict:
-        """What becomes of the payment; the books are then as it leaves them."""
+        """Decide one payment and update the books accordingly."""
         books = self.books
         source, target = books.get(payment.source_id), books.get(payment.target_id)
-        maker = self.makers.get(payment.user_id)
-        if source is None or target is None or maker is None:
+        initiator = self.initiators.get(payment.user_id)
+        if source is None or target is None or initiator is None:
             return _failed(payment, Failure.ACCOUNT_UNKNOWN)
         charge, quote = self.charges.get(payment.parent_id or ""), self.quotes.get(payment.id)
         fee = _fee(payment, source, target, charge, quote)
         refused = partial(
             first_refusal,
             target=target,
-            maker=maker,
+            initiator=initiator,
             charge=charge,
             quote=quote,
-            agreed=self.adjustments.get(payment.id),
+            adjustment=self.adjustments.get(payment.id),
             allowance=self.allowances.get(source.id, UNLIMITED),
             fee=fee,
             deposits_open=self.deposits_open,
         )
-        failure, is_promised = ended_by(payment), False
+        failure, is_promised = action_failure(payment), False
         bulk = self.bulks.get(payment.bulk_id or "")
-        if payment.state == State.AUTHORIZED:  # its hold ends now, whatever becomes of it
+        if payment.state == State.AUTHORIZED:  # its hold ends now, whatever the verdict
             source = books[source.id] = source._replace(held=source.held - payment.amount)
         elif bulk is not None and bulk.is_atomic:
             self.bulks[bulk.id], source, uncovered = release_reserved(bulk, payment, source, refused)
             books[source.id], failure, is_promised = source, failure or uncovered, True
-        if (
-            failure is None and payment.ending is not PaymentAction.CONFIRM
-        ):  # what the bank has paid out is not asked again
+        if failure is None and payment.action is not PaymentAction.CONFIRM:  # what the bank has paid out is not refused
             failure = refused(payment, source, is_promised=is_promised)
-        movements = _movements(payment, fee, self.houses) if failure is None else []
+        movements = _movements(payment, fee, self.technical_account_ids) if failure is None else []
         if failure is None and quote is not None and _overflows(movements, books):
             failure = Failure.LIMIT_EXCEEDED
         if failure is not None:
@@ -125,12 +125,12 @@ class _Batch:
         # From here it must succeed.
         if source.id in self.allowances:
             self.allowances[source.id] = self.allowances[source.id].after(payment)
-        instructs = payment.type == PaymentType.WITHDRAWAL and target.code == "wire"
-        if payment.ending is None and (instructs or not payment.captures):
+        sends_payout = payment.type == PaymentType.WITHDRAWAL and target.code == "wire"
+        if payment.action is None and (sends_payout or not payment.captures):
             books[source.id] = source._replace(held=source.held + payment.amount)
             authorized = move_to(State(payment.state), State.AUTHORIZED)
-            taken = fee if instructs else 0  # the bank is told what arrives
-            return Verdict(payment.id, authorized, None, (), commission=taken, instructs=instructs)
+            taken = fee if sends_payout else 0  # the bank is told what arrives
+            return Verdict(payment.id, authorized, None, (), commission=taken, sends_payout=sends_payout)
         operations = _apply(payment.id, movements, books)
         self._note(payment, charge, fee)
         completed = move_to(State(payment.state), State.COMPLETED)
@@ -138,7 +138,7 @@ class _Batch:
         return Verdict(payment.id, completed, None, operations, captured, fee)
 
     def _note(self, payment: ClaimedPayment, charge: RefundableAmount | None, fee: int) -> None:
-        """Note how much more the payment gives back of another, and what there is to give back of itself."""
+        """Update how much of another payment this one gave back, and how much of itself can be given back."""
         if charge is not None and payment.parent_id is not None:
             self.charges[payment.parent_id] = charge._replace(refunded=charge.refunded + payment.amount)
         own = self.charges.get(payment.id)
@@ -155,43 +155,44 @@ def _fee(
     charge: RefundableAmount | None,
     quote: QuotedAmounts | None = None,
 ) -> int:
-    """The commission taken, as quoted if it was, or given back by a refund; none between accounts of one owner."""
+    """The commission taken (as quoted, with a quote) or given back by a refund; none between accounts of one owner."""
     if quote is not None:
         return quote.commission
     if charge is not None and charge.captured:
-        return returned(charge.commission, charge.captured, charge.refunded, payment.amount)
+        return returned_fee(charge.commission, charge.captured, charge.refunded, payment.amount)
     if source.owner_id == target.owner_id:
         return 0
     return commission(payment.moved, payment.terms)
 
 
-def _movements(payment: ClaimedPayment, fee: int, houses: Mapping[tuple[str, str], str]) -> list[Movement]:
-    """The amount, and the commission: taken out of what a payer sends, of what a merchant charged, or given back."""
+def _movements(payment: ClaimedPayment, fee: int, technical_ids: Mapping[tuple[str, str], str]) -> list[Movement]:
+    """Movements of the amount and of the commission, which is taken from the payer or the merchant, or given back."""
     amount, currency = payment.moved, payment.currency
     source_id, target_id = payment.source_id, payment.target_id
     if payment.target_amount is not None:
-        ours, theirs = houses["exchange", currency], houses["exchange", payment.arrives_in]
+        buys_id, sells_id = technical_ids["exchange", currency], technical_ids["exchange", payment.arrives_in]
         legs = [
-            Movement(source_id, ours, amount - fee, currency, OperationKind.EXCHANGE),
-            Movement(theirs, target_id, payment.target_amount, payment.arrives_in, OperationKind.EXCHANGE),
+            Movement(source_id, buys_id, amount - fee, currency, OperationKind.EXCHANGE),
+            Movement(sells_id, target_id, payment.target_amount, payment.arrives_in, OperationKind.EXCHANGE),
         ]
         if fee:
-            legs.insert(0, Movement(source_id, houses["commission", currency], fee, currency, OperationKind.COMMISSION))
+            commission_id = technical_ids["commission", currency]
+            legs.insert(0, Movement(source_id, commission_id, fee, currency, OperationKind.COMMISSION))
         return legs
     if not fee:
         return [Movement(source_id, target_id, amount, currency)]
-    house_id = houses["commission", currency]
+    commission_id = technical_ids["commission", currency]
     if payment.type == PaymentType.REFUND:
-        back = Movement(house_id, source_id, fee, currency, OperationKind.COMMISSION)
+        back = Movement(commission_id, source_id, fee, currency, OperationKind.COMMISSION)
         return [back, Movement(source_id, target_id, amount, currency)]
     if payment.type == PaymentType.CHARGE:
-        taken = Movement(target_id, house_id, fee, currency, OperationKind.COMMISSION)
+        taken = Movement(target_id, commission_id, fee, currency, OperationKind.COMMISSION)
         return [Movement(source_id, target_id, amount, currency), taken]
-    taken = Movement(source_id, house_id, fee, currency, OperationKind.COMMISSION)
+    taken = Movement(source_id, commission_id, fee, currency, OperationKind.COMMISSION)
     return [Movement(source_id, target_id, amount - fee, currency), taken]
 
 
-ENDS = {
+ACTION_STATES = {
     PaymentAction.CAPTURE: {State.AUTHORIZED},
     PaymentAction.VOID: {State.AUTHORIZED},
     PaymentAction.CANCEL: {State.INITIATED},
@@ -199,12 +200,12 @@ ENDS = {
     PaymentAction.CONFIRM: {State.AUTHORIZED},
     PaymentAction.REJECT: {State.AUTHORIZED},
 }
-"""What a payment can be ended from."""
+"""States from which each action is possible."""
 
 
-def ended_by(payment: ClaimedPayment) -> Failure | None:
-    """The reason that an ending without a movement leaves; None for others."""
-    match payment.ending:
+def action_failure(payment: ClaimedPayment) -> Failure | None:
+    """The failure code of an action that moves no money; None for other actions."""
+    match payment.action:
         case PaymentAction.VOID | PaymentAction.CANCEL:
             return Failure.CANCELED
         case PaymentAction.EXPIRE:
@@ -214,19 +215,19 @@ def ended_by(payment: ClaimedPayment) -> Failure | None:
     return None
 
 
-def may_end(payment: ClaimedPayment) -> bool:
-    """Whether the payment can be ended as it is to be; one that has moved on meanwhile is left as it is."""
-    if payment.ending is None:
+def is_action_possible(payment: ClaimedPayment) -> bool:
+    """Whether the payment's action applies to its state; a payment that has moved on meanwhile is left as it is."""
+    if payment.action is None:
         return True
     waits_for_bank = payment.state == State.AUTHORIZED and payment.type == PaymentType.WITHDRAWAL
-    if waits_for_bank != (payment.ending in BANKS_WORDS):
+    if waits_for_bank != (payment.action in BANK_ACTIONS):
         return False
     is_covered = payment.capture_amount is None or payment.capture_amount <= payment.amount
-    return payment.state in ENDS[payment.ending] and is_covered
+    return payment.state in ACTION_STATES[payment.action] and is_covered
 
 
 def _overflows(movements: list[Movement], books: Mapping[str, LockedAccount]) -> bool:
-    """Whether an account, one of ours too, would pass what numbers hold."""
+    """Whether any account, technical ones included, would exceed the largest storable balance."""
     after = {account_id: books[account_id].balance for movement in movements for account_id in movement[:2]}
     for movement in movements:
         after[movement.source_id] -= movement.amount
@@ -239,7 +240,7 @@ def _failed(payment: ClaimedPayment, failure: Failure) -> Verdict:
 
 
 def _apply(payment_id: str, movements: Iterable[Movement], books: dict[str, LockedAccount]) -> tuple[Operation, ...]:
-    """Write the movements into `books`; returns their operations, two a movement."""
+    """Apply the movements to `books`; returns their operations, two per movement."""
     operations: list[Operation] = []
     for movement in movements:
         sides = ((movement.source_id, -movement.amount), (movement.target_id, movement.amount))

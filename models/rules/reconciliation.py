@@ -1,4 +1,4 @@
-"""What a booking of the bank's says about a payment of ours: the same, or in what it differs."""
+"""Compares a booking of the bank with our payment: equal, or the first difference."""
 
 from collections.abc import Collection, Sequence
 from enum import StrEnum
@@ -8,23 +8,23 @@ from models.rules.state import State
 
 
 class MatchVerdict(StrEnum):
-    """What was found of a line of a bank's statement, or of a payment that should be in it."""
+    """Result for a line of a bank statement, or for a payment that should be in it."""
 
     MATCHED = "matched"
-    """The bank and we say the same."""
+    """The booking equals the payment."""
     MISMATCHED = "mismatched"
-    """Both know of it, but not the same."""
+    """Both sides have it, but differ."""
     MISSING_HERE = "missing_here"
-    """The bank booked what is not ours."""
+    """The bank booked something we do not have."""
     MISSING_THERE = "missing_there"
-    """We have what the bank did not book."""
+    """We have a payment that the bank did not book."""
 
 
 class Difference(StrEnum):
-    """In what a booking and its payment differ, the gravest first."""
+    """First difference between a booking and its payment, the gravest first."""
 
     DIRECTION = "direction"
-    """Money came in where it should have gone out, or the other way; such as a return that we do not know of."""
+    """Money came in instead of going out, or the reverse; such as an unknown return."""
     CURRENCY = "currency"
     """Another currency."""
     AMOUNT = "amount"
@@ -32,11 +32,11 @@ class Difference(StrEnum):
     STATE = "state"
     """The payment is not COMPLETED."""
     DUPLICATE = "duplicate"
-    """The bank booked it before."""
+    """The bank booked it twice."""
 
 
 class Booking(NamedTuple):
-    """A line of a statement, as far as it is judged; the amount in minor units."""
+    """The compared members of a statement line; the amount in minor units."""
 
     direction: str
     amount: int
@@ -57,7 +57,7 @@ class Expected(NamedTuple):
 
 
 class MatchResult(NamedTuple):
-    """What is kept beside the line."""
+    """Result stored with a statement line."""
 
     verdict: MatchVerdict
     difference: Difference | None = None
@@ -65,16 +65,16 @@ class MatchResult(NamedTuple):
 
 
 def judge(booking: Booking, candidates: Sequence[Expected], seen: Collection[str]) -> MatchResult:
-    """What the booking says of those of our payments that it may mean.
+    """Compare a booking with the payments it may refer to.
 
     `seen` are the payments that earlier lines of the same statement were matched with.
     """
     if not candidates:
         return MatchResult(MatchVerdict.MISSING_HERE)
-    meant = min(candidates, key=lambda expected: _mismatch_rank(booking, expected, seen))
-    difference = _difference(booking, meant, seen)
+    closest = min(candidates, key=lambda expected: _mismatch_rank(booking, expected, seen))
+    difference = _difference(booking, closest, seen)
     verdict = MatchVerdict.MATCHED if difference is None else MatchVerdict.MISMATCHED
-    return MatchResult(verdict, difference, meant.payment_id)
+    return MatchResult(verdict, difference, closest.payment_id)
 
 
 def _mismatch_rank(booking: Booking, expected: Expected, seen: Collection[str]) -> tuple[bool, ...]:
@@ -101,7 +101,7 @@ def _difference(booking: Booking, expected: Expected, seen: Collection[str]) -> 
 
 
 def _is_booked_elsewhere(booking: Booking, expected: Expected) -> bool:
-    """Whether an earlier statement had it under another reference; the same booking may stand in two statements."""
+    """Whether an earlier statement booked it under another reference; two statements may contain the same booking."""
     return booking.bank_reference is not None and any(
         reference not in (None, booking.bank_reference) for reference in expected.booked
     )

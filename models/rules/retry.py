@@ -1,7 +1,7 @@
-"""When a payment that could not be posted is tried again, and when it is set aside for a person."""
+"""Retry schedule of payments that could not be posted, and when they are parked for an operator."""
 
 ATTEMPTS_MAX = 8
-"""After so many failed attempts (about four minutes) a payment is parked: a person sees more than a ninth try."""
+"""A payment is parked after this many failed attempts (about four minutes): an operator helps more than a ninth."""
 
 BACKOFF_MIN_SECONDS = 1.0
 BACKOFF_MAX_SECONDS = 60.0
@@ -20,5 +20,5 @@ def backoff_seconds(
 
 
 def is_spent(attempts: int) -> bool:
-    """Whether `attempts` failed ones are enough, so that the payment is to be parked."""
+    """Whether the payment is to be parked after `attempts` failed ones."""
     return attempts >= ATTEMPTS_MAX

@@ -1,4 +1,4 @@
-"""The countries that pay each other in euro by SEPA, as their IBANs begin."""
+"""Countries of SEPA, by the first two letters of their IBANs."""
 
 SEPA = frozenset(
     {
@@ -9,7 +9,7 @@ SEPA = frozenset(
         "GI",
     }
 )
-"""The European Union, the European Economic Area, eleven other countries, and a territory that has IBANs of its own.
+"""The European Union, the European Economic Area, eleven other countries, and one territory with its own IBANs.
 
 Source: European Payments Council, EPC409-09 "EPC list of SEPA scheme countries", as of May 2025, when Serbia was
 admitted; 41 countries.
@@ -17,5 +17,5 @@ admitted; 41 countries.
 
 
 def is_in_sepa(iban: str) -> bool:
-    """Whether a bank of this IBAN is reached by SEPA."""
+    """Whether the bank of this IBAN can be reached by SEPA."""
     return iban[:2] in SEPA

@@ -1,4 +1,4 @@
-"""How far a payment has come, and the only edges along which it may move."""
+"""States of a payment, and the only transitions between them."""
 
 from enum import StrEnum
 
@@ -7,9 +7,9 @@ class State(StrEnum):
     """The state of a payment; the same word in the table, the API and the events."""
 
     INITIATED = "INITIATED"
-    """Accepted and kept; no money has moved."""
+    """Accepted and stored; no money has moved."""
     AUTHORIZED = "AUTHORIZED"
-    """Money is held and an outside word is awaited."""
+    """Money is held; a capture or the bank's answer is awaited."""
     COMPLETED = "COMPLETED"
     """Posted; final."""
     FAILED = "FAILED"
@@ -17,7 +17,7 @@ class State(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing can ever change it again."""
+        """Whether no transition leaves this state."""
         return not TRANSITIONS[self]
 
 
@@ -27,15 +27,15 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.COMPLETED: frozenset(),
     State.FAILED: frozenset(),
 }
-"""State to the states it may become; the trigger payments_move_along_edges says the same."""
+"""Allowed next states; the trigger payments_move_along_edges enforces the same."""
 
 
 class IllegalTransition(Exception):
-    """A move along an edge that does not exist: a fault of ours, never a client's."""
+    """Raised for a transition that does not exist: a bug, never a client's mistake."""
 
 
 def move_to(state: State, target: State) -> State:
-    """`target`, if the edge from `state` exists; raises IllegalTransition."""
+    """Return `target` if the transition from `state` exists; raises IllegalTransition."""
     if target not in TRANSITIONS[state]:
         raise IllegalTransition(f"{state} -> {target}")
     return target

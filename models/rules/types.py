@@ -1,4 +1,4 @@
-"""What the rules take and return: orders as claimed, accounts as locked, verdicts as they are to be written."""
+"""Types of the rules: payments as claimed, accounts as locked, verdicts as they are to be written."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -12,42 +12,42 @@ from models.rules.state import State
 
 
 class PaymentType(StrEnum):
-    """What may be ordered."""
+    """Type of a payment."""
 
     DEPOSIT = "deposit"
     """Money in, from a technical account to a wallet."""
     WITHDRAWAL = "withdrawal"
-    """Money out, from a wallet of the payer's to a technical account, ordered by the payer."""
+    """Money out, from a wallet of the payer to a technical account, ordered by the payer."""
     TRANSFER = "transfer"
-    """From a wallet of the payer's to any wallet, ordered by the payer."""
+    """From a wallet of the payer to any wallet, ordered by the payer."""
     CHARGE = "charge"
-    """From a customer's wallet to one of the merchant's, ordered by the merchant."""
+    """From a customer's wallet to a wallet of the merchant, ordered by the merchant."""
     EXCHANGE = "exchange"
-    """Between two wallets of the payer's in different currencies, by a quote."""
+    """Between two wallets of the payer in different currencies, by a quote."""
     REFUND = "refund"
     """From the wallet that a charge went to, back to the one it came from, ordered by its merchant."""
     ADJUSTMENT = "adjustment"
-    """From `internal` to a wallet or back, proposed by one of ops and ordered by another."""
+    """From `internal` to a wallet or back, proposed by one ops user and approved by another."""
     RETURN = "return"
-    """From `wire` back to the wallet that a withdrawal came from, ordered by workers alone: its bank sent it back."""
+    """From `wire` back to the wallet that a withdrawal came from: its bank sent it back. Ordered by workers only."""
     BONUS = "bonus"
-    """From `internal` to a wallet, in its owner's name; ordered by workers alone, as the schema sees to."""
+    """From `internal` to a wallet, in its owner's name; ordered by workers only, as the schema enforces."""
 
 
 class OperationKind(StrEnum):
-    """What an operation is for."""
+    """Purpose of an operation."""
 
     TRANSFER = "transfer"
     COMMISSION = "commission"
     EXCHANGE = "exchange"
 
 
-OUTSIDE = frozenset({"wire", "wallet", "crypto"})
-"""Codes of the technical accounts by which money comes in and goes out."""
+EXTERNAL_CODES = frozenset({"wire", "wallet", "crypto"})
+"""Codes of the technical accounts through which money enters and leaves."""
 
 
 class PaymentAction(StrEnum):
-    """How a payment is to be ended, instead of being decided for the first time."""
+    """An action on a payment that was accepted before, in place of its first decision."""
 
     CAPTURE = "capture"
     """Take what is held, or a part of it; the rest is released."""
@@ -56,23 +56,23 @@ class PaymentAction(StrEnum):
     CANCEL = "cancel"
     """Do not post it at all."""
     EXPIRE = "expire"
-    """Its time is over: nobody captured it, or nobody posted it."""
+    """It was not captured or not posted in time."""
     CONFIRM = "confirm"
     """The bank has paid it out."""
     REJECT = "reject"
     """The bank has not paid it out, and will not."""
 
 
-BANKS_WORDS = frozenset({PaymentAction.CONFIRM, PaymentAction.REJECT})
-"""What ends a withdrawal that waits for its bank, and nothing else does."""
+BANK_ACTIONS = frozenset({PaymentAction.CONFIRM, PaymentAction.REJECT})
+"""The only actions that finish a withdrawal that waits for its bank."""
 
 
 class ClaimedPayment(NamedTuple):
-    """An order as claimed; amounts in minor units.
+    """A payment as claimed for posting; amounts in minor units.
 
-    `parent_id` is the charge of a refund, or the withdrawal of a return. With `ending` it is to be ended, by the
-    command of that id if there is one; `capture_amount` None is the whole. With `quote_id` the target amount arrives in
-    the target currency. `day`, of a charge, is that (UTC) on which it counts towards the payer's limits.
+    `parent_id` is the charge of a refund, or the withdrawal of a return. `action` is set when it was decided before,
+    with the `command_id` that ordered it, if any; `capture_amount` None is the whole. With `quote_id` the target amount
+    arrives in the target currency. `day` is the day (UTC) on which a charge counts towards the payer's limits.
     """
 
     id: str
@@ -84,7 +84,7 @@ class ClaimedPayment(NamedTuple):
     amount: int
     currency: str
     captures: bool = True
-    ending: PaymentAction | None = None
+    action: PaymentAction | None = None
     capture_amount: int | None = None
     command_id: str | None = None
     parent_id: str | None = None
@@ -97,17 +97,17 @@ class ClaimedPayment(NamedTuple):
 
     @property
     def arrives_in(self) -> str:
-        """The currency that the target receives."""
+        """Currency that the target receives."""
         return self.target_currency or self.currency
 
     @property
     def moved(self) -> int:
-        """What moves if it moves: the amount, or the part of it that is captured."""
+        """Amount that moves if it is posted: all, or the part that is captured."""
         return self.capture_amount or self.amount
 
 
 class QuotedAmounts(NamedTuple):
-    """What was quoted to a payment between its accounts, whose quote it used in time; amounts in minor units."""
+    """Amounts of the quote that a payment used in time, for its pair of accounts; in minor units."""
 
     user_id: str
     currency: str
@@ -117,16 +117,16 @@ class QuotedAmounts(NamedTuple):
     commission: int
 
     def fits(self, payment: ClaimedPayment) -> bool:
-        """Whether this is what the payment orders."""
+        """Whether the payment orders exactly this."""
         ordered = (payment.user_id, payment.currency, payment.target_currency, payment.amount, payment.target_amount)
         return self[:5] == ordered
 
 
 class RefundableAmount(NamedTuple):
-    """What a refund or a return gives back; `captured` (nothing until it is COMPLETED) and `refunded` so far, in minor
-    units.
+    """The charge or withdrawal that a refund or return gives back; amounts in minor units.
 
-    `commission` was taken of it, if it is to be given back, too; of a withdrawal, whose bank never had it, it is not.
+    `captured` is 0 until it is COMPLETED, `refunded` the sum so far. `commission` is what refunds give back of it too;
+    0 for a withdrawal, whose commission never went to the bank.
     """
 
     type: str
@@ -139,7 +139,7 @@ class RefundableAmount(NamedTuple):
 
 
 class ApprovedAdjustment(NamedTuple):
-    """What two of ops have agreed on; the amount in minor units, `is_credit` if the account is to receive it."""
+    """An adjustment that two ops users agreed on; amount in minor units, `is_credit` if the account receives it."""
 
     account_id: str
     is_credit: bool
@@ -148,16 +148,16 @@ class ApprovedAdjustment(NamedTuple):
     approver_id: str
 
     def fits(self, payment: ClaimedPayment, source: "LockedAccount", target: "LockedAccount") -> bool:
-        """Whether this is what the payment orders."""
-        ours, theirs = (source, target) if self.is_credit else (target, source)
-        ordered = (theirs.id, self.is_credit, payment.amount, payment.currency, payment.user_id)
-        return self == ordered and ours.code == "internal" and theirs.owner_id is not None
+        """Whether the payment orders exactly this."""
+        internal, wallet = (source, target) if self.is_credit else (target, source)
+        ordered = (wallet.id, self.is_credit, payment.amount, payment.currency, payment.user_id)
+        return self == ordered and internal.code == "internal" and wallet.owner_id is not None
 
 
 class LockedAccount(NamedTuple):
     """An account as locked; amounts in minor units, `last_seq` the account_seq of its newest operation.
 
-    `is_active` if both the account and its owner are, `is_limited` if its owner limits or blocks merchants.
+    `is_active` if both the account and its owner are; `is_limited` if its owner limits or blocks merchants.
     """
 
     id: str
@@ -175,11 +175,10 @@ class LockedAccount(NamedTuple):
 
 
 class LockedBulk(NamedTuple):
-    """Many payments accepted in one request; amounts in minor units.
+    """A bulk as locked; amounts in minor units.
 
-    An atomic one `is_decided` once: `held` for all its lines, which take it with them one by one, or a `failure` for
-    all. `authorized`, `completed` and `failed` count its lines; `least` is the amount of the smallest, until it is
-    decided.
+    An atomic bulk `is_decided` once: either its total is `held` and each line takes its part, or all lines get the
+    `failure`. `authorized`, `completed` and `failed` count lines; `least` is the smallest line's amount until then.
     """
 
     id: str
@@ -198,7 +197,7 @@ class LockedBulk(NamedTuple):
 
 
 class Initiator(NamedTuple):
-    """Who ordered the payment, as he stands now; `may_deposit` from outside, into any wallet."""
+    """The user who ordered the payment, with current rights; `may_deposit` from outside into any wallet."""
 
     id: str
     role: str
@@ -207,7 +206,7 @@ class Initiator(NamedTuple):
 
 
 class Movement(NamedTuple):
-    """Money from one account to another in one currency; posts as two operations."""
+    """Money from one account to another in one currency; posted as two operations."""
 
     source_id: str
     target_id: str
@@ -230,10 +229,10 @@ class Operation(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What becomes of one payment: COMPLETED with its operations, or AUTHORIZED or, with its reason, FAILED without.
+    """Decision on one payment: COMPLETED with its operations, or without any AUTHORIZED, or FAILED with a reason.
 
-    `captured` is what was taken of a hold, `commission` what was taken for us, or given back, in minor units. With
-    `instructs` a bank is to be told of it now.
+    `captured` is what was taken of a hold, `commission` what was taken or given back, in minor units. With
+    `sends_payout` the bank is to be instructed now.
     """
 
     payment_id: str
@@ -242,17 +241,17 @@ class Verdict(NamedTuple):
     operations: tuple[Operation, ...]
     captured: int | None = None
     commission: int = 0
-    instructs: bool = False
+    sends_payout: bool = False
 
 
 NO_CHARGES: Mapping[str, RefundableAmount] = MappingProxyType({})
 NO_QUOTES: Mapping[str, QuotedAmounts] = MappingProxyType({})
-NOTHING_AGREED: Mapping[str, ApprovedAdjustment] = MappingProxyType({})
+NO_ADJUSTMENTS: Mapping[str, ApprovedAdjustment] = MappingProxyType({})
 NO_BULKS: Mapping[str, LockedBulk] = MappingProxyType({})
 
 
 class Decision(NamedTuple):
-    """A batch decided: one verdict a payment that moved; the accounts and bulks that changed, as they are then."""
+    """A decided batch: a verdict for each payment that moved on, and all changed accounts and bulks."""
 
     verdicts: list[Verdict]
     accounts: list[LockedAccount]

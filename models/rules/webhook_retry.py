@@ -1,4 +1,4 @@
-"""When a webhook is tried again, and when its endpoint is sent nothing any more."""
+"""Retry schedule of webhooks, and when their endpoint is disabled."""
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -8,48 +8,48 @@ from typing import NamedTuple
 HOUR_SECONDS = 3600
 
 WAITS_SECONDS = (5, 300, *(hours * HOUR_SECONDS for hours in (0.5, 2, 5, 10, 14, 20, 24)))
-"""After the first failed try, the second and so on: ten tries over 75 hours, a weekend with its nights."""
+"""Wait after the first failed try, the second and so on: ten tries over 75 hours, which spans a weekend."""
 
 TRIES_MAX = len(WAITS_SECONDS) + 1
 
 JITTER = 0.1
-"""A wait is so much shorter or longer: what failed together does not return together."""
+"""Waits vary by this fraction, so that deliveries which failed together are not retried together."""
 
 RETRY_AFTER_SECONDS_MAX = 24 * HOUR_SECONDS
-"""A receiver may ask for no longer a wait than the longest of ours."""
+"""Longest wait a receiver may ask for: that of our own schedule."""
 
 FAILING_SECONDS_MAX = 72 * HOUR_SECONDS
-"""An endpoint without any success for so long is disabled when the next delivery is given up."""
+"""An endpoint without success for this long is disabled when the next delivery is given up."""
 
 GONE = 410
 ASK_TO_WAIT = (429, 503)
-"""Statuses whose Retry-After is heeded."""
+"""Statuses whose Retry-After header is respected."""
 
 
 class AttemptFailure(StrEnum):
-    """What kind of failure a try was, besides the codes of a refused target; never what the receiver said."""
+    """Kind of a failed try, besides the codes of a refused target; never text from the receiver."""
 
     HTTP_STATUS = "http_status"
-    """It answered something else than 2xx; a redirect is not followed."""
+    """The answer was not 2xx; redirects are not followed."""
     TIMED_OUT = "timed_out"
     NOT_CONNECTED = "not_connected"
     TLS_FAILED = "tls_failed"
     CONNECTION_BROKEN = "connection_broken"
-    """The line was lost before an answer, or what came was no HTTP."""
+    """The connection was lost before an answer, or the answer was not HTTP."""
     INTERRUPTED = "interrupted"
-    """Our process ended amid the last try; whether it arrived is not known."""
+    """Our process ended during the last try; whether it arrived is not known."""
     UNSIGNED = "unsigned"
-    """There was no secret to sign it with; it was not sent."""
+    """No secret was left to sign it with; it was not sent."""
     INTERNAL = "internal"
-    """Our fault; nothing was sent, or nothing is known of it."""
+    """A fault on our side; it was not sent, or the result is not known."""
 
 
-OURS = (AttemptFailure.INTERRUPTED, AttemptFailure.UNSIGNED, AttemptFailure.INTERNAL)
-"""Nothing that an endpoint is to be called failing for."""
+OWN_FAILURES = (AttemptFailure.INTERRUPTED, AttemptFailure.UNSIGNED, AttemptFailure.INTERNAL)
+"""Failures on our side, which do not count against the endpoint."""
 
 
 class AttemptOutcome(NamedTuple):
-    """What came of a try: delivered if there is no error; `retry_after` in seconds if the receiver asked for it."""
+    """Outcome of a try: delivered if there is no error; `retry_after` in seconds if the receiver asked for it."""
 
     status: int | None
     error: str | None
@@ -58,7 +58,7 @@ class AttemptOutcome(NamedTuple):
 
 
 def wait_seconds(tries_left: int, chance: float, retry_after: float | None = None) -> float | None:
-    """The wait before the next try, None if there is none left; `chance` in [0, 1) is the jitter."""
+    """Wait before the next try, None if none is left; `chance` in [0, 1) is the jitter."""
     if tries_left == 0:
         return None
     wait = WAITS_SECONDS[TRIES_MAX - tries_left - 1] * (1 - JITTER + 2 * JITTER * chance)
@@ -66,7 +66,7 @@ def wait_seconds(tries_left: int, chance: float, retry_after: float | None = Non
 
 
 def retry_after_seconds(header: str | None, now: datetime) -> float | None:
-    """What a Retry-After header asks for, in seconds or as a date; None if it is none, or in the past."""
+    """Seconds asked for by a Retry-After header (a number or a date); None if it is invalid or in the past."""
     text = (header or "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])

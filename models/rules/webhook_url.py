@@ -1,4 +1,4 @@
-"""Where a webhook may be sent to: what its URL must look like, and which addresses may be connected to."""
+"""SSRF rules of webhooks: the accepted form of URLs, and the addresses that may be connected to."""
 
 import re
 from collections.abc import Iterable
@@ -6,15 +6,15 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import NamedTuple
 
 URL_LENGTH_MAX = 2000
-"""Longer ones are nobody's receiver; the column says the same."""
+"""Longest URL of an endpoint; the column has the same bound."""
 
 PORT_MAX = 65_535
 
 PORTS = {"https": (443, 8443), "http": (80, 8080)}
-"""By scheme, the default one first: other ports of the world are other people's databases and mail servers."""
+"""Accepted ports by scheme, the default one first: others may be databases or mail servers of third parties."""
 
 INNER_DOMAINS = ("localhost", "localdomain", "local", "internal", "intranet", "private", "corp", "home", "lan", "arpa")
-"""The ends of names that mean something within a network only."""
+"""Top-level names that are used inside networks only."""
 
 _IPV6_PUBLIC = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")
@@ -26,7 +26,7 @@ _REFUSED = (
     IPv6Network("2001:db8::/32"),
     IPv6Network("3fff::/20"),
 )
-"""What the standard library calls global, in one release or another, and is nobody's server."""
+"""Networks that some releases of the standard library call global, though no public server is there."""
 
 _ISATAP_MASK, _ISATAP = 0xFCFF_FFFF_0000_0000, 0x0000_5EFE_0000_0000
 
@@ -40,7 +40,7 @@ _NAME_LENGTH_MAX = 253
 
 
 class UrlPolicy(NamedTuple):
-    """What is allowed besides https to public addresses: `http`, and the addresses within `networks`."""
+    """Exceptions allowed besides https to public addresses: `http`, and the addresses within `networks`."""
 
     http: bool = False
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
@@ -50,7 +50,7 @@ STRICT = UrlPolicy()
 
 
 class Target(NamedTuple):
-    """A URL taken apart; `address` is its host if that is an address, so that nothing is to be resolved."""
+    """A parsed URL; `address` is its host if that is an IP address, so that nothing needs to be resolved."""
 
     scheme: str
     host: str
@@ -60,18 +60,18 @@ class Target(NamedTuple):
 
     @property
     def authority(self) -> str:
-        """What the Host header says."""
+        """Value of the Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == PORTS[self.scheme][0] else f"{host}:{self.port}"
 
     def url_at(self, address: str) -> str:
-        """The URL with its host replaced by one of its vetted addresses, to connect to that and to nothing else."""
+        """The URL with the host replaced by one of its vetted addresses, so that only that one is connected to."""
         host = f"[{address}]" if ":" in address else address
         return f"{self.scheme}://{host}:{self.port}{self.path}"
 
 
 class TargetRefused(ValueError):
-    """A URL or an address that is not sent to; `code` says what is wrong with it, `detail` says it to a person."""
+    """Raised for a URL or address that is not allowed; `code` is the reason, `detail` the same for people."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -80,14 +80,14 @@ class TargetRefused(ValueError):
 
 
 def networks_of(texts: Iterable[str]) -> tuple[IPv4Network | IPv6Network, ...]:
-    """Networks written as 127.0.0.0/8 or fd00::/8; raises ValueError for anything else, also with host bits set."""
+    """Parse networks such as 127.0.0.0/8 or fd00::/8; raises ValueError for anything else, also with host bits set."""
     return tuple(ip_network(text) for text in texts)
 
 
 def target_of(url: str, policy: UrlPolicy = STRICT) -> Target:
-    """The target that the URL names; raises TargetRefused for one that could be read in two ways or is none of ours.
+    """Parse the URL of a target; raises TargetRefused if it is ambiguous or not allowed.
 
-    A name is still to be resolved, and its addresses to be vetted; an address in the URL has been vetted.
+    A host name must still be resolved and its addresses vetted; an address in the URL has been vetted.
     """
     whole = _URL.fullmatch(url) if len(url) <= URL_LENGTH_MAX else None
     if whole is None:
@@ -105,14 +105,14 @@ def target_of(url: str, policy: UrlPolicy = STRICT) -> Target:
         _refuse_name(host)
     else:
         host = vetted([str(address)], policy)[0]
-    is_ours = address is not None and _is_within(address, policy)
-    if port > PORT_MAX or not (port in PORTS[scheme] or is_ours):
+    is_excepted = address is not None and _is_within(address, policy)
+    if port > PORT_MAX or not (port in PORTS[scheme] or is_excepted):
         raise TargetRefused("port_refused", f"The port must be {' or '.join(map(str, PORTS[scheme]))}.")
     return Target(scheme, host, port, path if path.startswith("/") else f"/{path}", host if address else None)
 
 
 def _literal(host: str) -> IPv4Address | IPv6Address | None:
-    """The address that the host is, in the one notation that everybody reads alike."""
+    """The host as an IP address in its canonical notation; None for a name."""
     try:
         return IPv6Address(host[1:-1]) if host.startswith("[") else IPv4Address(host)
     except ValueError:
@@ -129,15 +129,15 @@ def _refuse_name(host: str) -> None:
 
 
 def vetted(addresses: Iterable[str], policy: UrlPolicy = STRICT) -> list[str]:
-    """The addresses of a host, each once, in their order, if ALL may be connected to; raises TargetRefused."""
-    found = list(dict.fromkeys(addresses))
-    if not found:
+    """The distinct addresses of a host in their order, if ALL may be connected to; raises TargetRefused."""
+    distinct = list(dict.fromkeys(addresses))
+    if not distinct:
         raise TargetRefused("host_unknown", "The host has no address.")
-    for text in found:
+    for text in distinct:
         address = ip_address(text)
         if not (_is_within(address, policy) or _is_public(address)):
             raise TargetRefused("address_refused", "The host has an address that is not public.")
-    return found
+    return distinct
 
 
 def _is_within(address: IPv4Address | IPv6Address, policy: UrlPolicy) -> bool:
@@ -145,7 +145,7 @@ def _is_within(address: IPv4Address | IPv6Address, policy: UrlPolicy) -> bool:
 
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Whether it is one of the internet's own, also after unwrapping; `is_global` lies for those that wrap another."""
+    """Whether the address is public, also after unwrapping; `is_global` is wrong for addresses that wrap another."""
     if isinstance(address, IPv6Address):
         wrapped = address.ipv4_mapped or address.sixtofour or (_low_half(address) if address in _NAT64 else None)
         if wrapped is not None:

@@ -103,10 +103,10 @@ def test_what_is_taken_back_from_everybody_is_given_back_as_it_was(postgres: Pos
             connection.connection.cursor().execute(step.read_text())
 
         before = everybodys()
-        assert preflight.writable_by_everybody(connection)
+        assert preflight.publicly_writable(connection)
         run(WATCHING / "2_public.sql")
-        assert before - everybodys() == set(preflight.NOT_FOR_EVERYBODY) - {"lo_import", "lo_export"}
-        assert not preflight.writable_by_everybody(connection)
+        assert before - everybodys() == set(preflight.PUBLIC_WRITE_FUNCTIONS) - {"lo_import", "lo_export"}
+        assert not preflight.publicly_writable(connection)
         run(WATCHING / "down_public.sql")
         assert everybodys() == before
     postgres.drop_database(name)

@@ -13,7 +13,7 @@ def test_a_worker_is_fresh_when_it_beats_and_stale_later(world):
     with transaction(world.worker) as connection:
         heartbeat.beat(connection, "upkeep@here")
     with transaction(world.gateway) as connection:
-        assert [(beat.name, beat.is_fresh) for beat in heartbeat.everyone(connection)] == [
+        assert [(beat.name, beat.is_fresh) for beat in heartbeat.recent(connection)] == [
             *(("posting@here", False), ("upkeep@here", True)),
         ]
 

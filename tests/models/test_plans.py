@@ -214,11 +214,11 @@ QUESTIONS: dict[str, tuple[int, Callable[[Connection, dict[str, Any]], object]]]
     "wallets by token": (0, lambda c, _: account.parties_by_token(c, ["wal_" + "0" * 32])),
     "what merchants took of a day": (
         EVERY_MONTH,
-        lambda c, some: charge_limit.taken(c, [some["account"]], some["month"][0].date()),
+        lambda c, some: charge_limit.daily_totals(c, [some["account"]], some["month"][0].date()),
     ),
     "who charged a wallet": (EVERY_MONTH, lambda c, some: charge_limit.merchants(c, some["account"], 21)),
     "who ordered": (0, lambda c, some: ledger.initiators(c, [_between(some["account"])])),
-    "what is given back": (EVERY_MONTH, lambda c, some: ledger.charges(c, [_refund(some["payment"])])),
+    "what is given back": (EVERY_MONTH, lambda c, some: ledger.refundable_amounts(c, [_refund(some["payment"])])),
     "a merchant's till": (0, lambda c, some: account.oldest_wallets(c, [(some["user"], "EUR")])),
     "accounts to lock": (0, lambda c, some: ledger.lock_accounts(c, [_between(some["account"])])),
 }

@@ -122,21 +122,21 @@ def test_a_token_needs_its_user(world):
 
 
 def test_a_session_ends_by_itself_and_the_oldest_makes_room(world, monkeypatch):
-    monkeypatch.setattr(tokens, "LIVING_MAX", 3)
+    monkeypatch.setattr(tokens, "ACTIVE_MAX", 3)
     ann, ids = world.user(), [new_id() for _ in range(4)]
     with transaction(world.gateway) as connection:
         for id in ids:
             tokens.open_session(connection, id, ann, tokens.new(), 1, "192.0.2.1", "curl")
         assert [kept.id for kept in tokens.page(connection, ann, tokens.SESSION, 10)] == ids[:0:-1]
-        assert tokens.living(connection, ann, tokens.SESSION) == 3
-        assert tokens.living(connection, ann, tokens.API_KEY) == 0
+        assert tokens.count_active(connection, ann, tokens.SESSION) == 3
+        assert tokens.count_active(connection, ann, tokens.API_KEY) == 0
         left = "SELECT extract(epoch FROM expires_at - created_at) FROM tokens WHERE id = %s"
         assert scalar(connection, left, ids[0]) == 3600
 
 
 def test_the_oldest_session_is_that_of_the_database_whatever_the_ids(world, monkeypatch):
     """Somebody who signs in by a gateway whose clock is behind stays signed in."""
-    monkeypatch.setattr(tokens, "LIVING_MAX", 2)
+    monkeypatch.setattr(tokens, "ACTIVE_MAX", 2)
     ann, ids = world.user(), sorted((new_id() for _ in range(3)), reverse=True)
     for id in ids:
         with transaction(world.gateway) as connection:
@@ -159,7 +159,7 @@ def test_tokens_end_one_by_one_and_all_at_once_and_only_ones_own(world):
         assert tokens.revoke(connection, ann, tokens.API_KEY, but=ids[ann][1]) == [ids[ann][2]]
         assert tokens.find(connection, ann, tokens.API_KEY, ids[ann][0]) is None
         assert tokens.find(connection, ann, tokens.API_KEY, ids[ann][1]).name == "till"
-        assert tokens.living(connection, bob, tokens.API_KEY) == 3
+        assert tokens.count_active(connection, bob, tokens.API_KEY) == 3
 
 
 def test_what_is_made_at_that_moment_ends_too(world):

@@ -37,9 +37,9 @@ def test_an_address_or_a_number_is_taken_once(world):
     assert not sign_up(world, newcomer(id=new_id(), phone_number="+491701234568"))
     assert not sign_up(world, newcomer(id=new_id(), email="bob@example.com"))
     with transaction(world.gateway) as connection:
-        assert user.taken(connection, "Ann@Example.com", "+491701234567") == "email"
-        assert user.taken(connection, "bob@example.com", "+491701234567") == "phone_number"
-        assert user.taken(connection, "bob@example.com", None) is None
+        assert user.taken_field(connection, "Ann@Example.com", "+491701234567") == "email"
+        assert user.taken_field(connection, "bob@example.com", "+491701234567") == "phone_number"
+        assert user.taken_field(connection, "bob@example.com", None) is None
 
 
 def test_a_user_is_welcomed_once(world):

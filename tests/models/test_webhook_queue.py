@@ -210,7 +210,7 @@ def test_a_long_way_behind_the_events_each_chunk_reads_its_own_alone(shop: Shop)
         connection.exec_driver_sql("ALTER TABLE events ENABLE TRIGGER USER")
         connection.exec_driver_sql("ANALYZE events")
     with transaction(shop.world.worker) as connection:
-        [(xact, sequence)] = connection.exec_driver_sql(webhook_queue.READ_PLACE).all()
+        [(xact, sequence)] = connection.exec_driver_sql(webhook_queue.READ_POSITION).all()
         told = {"xact": xact, "sequence": sequence, "to_xact": xact, "to_sequence": sequence, "most": 400}
         plan = "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {webhook_queue.WANTED}", told))
     assert "Seq Scan on events" not in plan

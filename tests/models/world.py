@@ -88,7 +88,7 @@ class World(NamedTuple):
         quote_id, rate = new_id(), arriving * RATE_ONE // amount
         by = {"quote_id": quote_id, "target_amount": arriving, "target_currency": "USD", "rate": rate_text(rate)}
         with transaction(self.gateway) as connection:
-            offer, until = Offer(amount, arriving, 0), quote.good_until(connection, 60)
+            offer, until = Offer(amount, arriving, 0), quote.expiry_time(connection, 60)
             quote.keep(connection, Quote(quote_id, user_id, "EUR", "USD", rate, offer, None, until))
             [id] = payment.accept(connection, [self.wish("exchange", user_id, source_id, target_id, amount, **by)])
             assert quote.use(connection, quote_id, id)

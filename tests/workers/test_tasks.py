@@ -116,9 +116,9 @@ def test_a_worker_that_ends_tasks_has_a_heartbeat(books: Books, task: Task) -> N
     for _ in range(2):
         run(task)
     with transaction(books.worker) as connection:
-        (seen,) = heartbeat.everyone(connection)
+        (seen,) = heartbeat.recent(connection)
         connection.exec_driver_sql("UPDATE worker_heartbeats SET seen_at = now() - interval '31 seconds'")
-        (stale,) = heartbeat.everyone(connection)
+        (stale,) = heartbeat.recent(connection)
     assert (seen.is_fresh, stale.is_fresh) == (True, False)
 
 
@@ -126,7 +126,7 @@ def test_worker_on_own_clock_is_alive_but_not_heard(books: Books, monkeypatch: p
     monkeypatch.setattr(process, "worker_name", "upkeep@a")
     tasks.heartbeat()
     with transaction(books.worker) as connection:
-        assert [(one.name, one.is_fresh, one.hears) for one in heartbeat.everyone(connection)] == [
+        assert [(one.name, one.is_fresh, one.hears) for one in heartbeat.recent(connection)] == [
             ("upkeep@a", True, False)
         ]
 
@@ -137,7 +137,7 @@ def test_what_beat_sent_says_that_it_lives(books: Books) -> None:
         tasks.heartbeat.run()
         tasks.heartbeat.pop_request()
         with transaction(books.worker) as connection:
-            assert [one.name for one in heartbeat.everyone(connection) if one.hears] == seen
+            assert [one.name for one in heartbeat.recent(connection) if one.hears] == seen
 
 
 def test_partitions_are_made_ahead_and_once(books: Books) -> None:
@@ -258,7 +258,7 @@ def test_dispatch_sends_and_says_that_its_worker_lives(books: Books, monkeypatch
 
         assert eventually(lambda: sent() == 2)
     with transaction(books.worker) as connection:
-        assert heartbeat.everyone(connection)
+        assert heartbeat.recent(connection)
 
 
 def test_a_sweep_rings_for_an_open_command(books: Books, bells: redis.Redis) -> None:

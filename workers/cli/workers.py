@@ -53,7 +53,7 @@ def _check_all() -> None:
 def _check_one(name: str) -> None:
     full_name = name if "@" in name or name == heartbeat.BEAT else f"{name}@{socket.gethostname()}"
     with transaction(process.engine()) as connection:
-        seen = next((beat for beat in heartbeat.everyone(connection) if beat.name == full_name), None)
+        seen = next((beat for beat in heartbeat.recent(connection) if beat.name == full_name), None)
     if seen is not None:
         click.echo(f"{seen.name} was seen {table.ago(seen.age_seconds)}")
     if seen is None or not seen.is_fresh:

@@ -148,9 +148,9 @@ class Poster:
                 bulks = ledger.lock_bulks(connection, claimed)
                 accounts = ledger.lock_accounts(connection, claimed, self._technical_accounts)
                 initiators = ledger.initiators(connection, claimed)
-                charges = ledger.charges(connection, claimed, gives_back=self.refunds_commission)
+                charges = ledger.refundable_amounts(connection, claimed, gives_back=self.refunds_commission)
                 quotes = quote.quoted(connection, claimed)
-                adjustments = adjustment.agreed(connection, claimed)
+                adjustments = adjustment.approved(connection, claimed)
                 allowances = charge_limit.allowances(connection, claimed, accounts)
                 self._call_hook(BatchPoint.LOCKED)
                 facts = charges, quotes, adjustments, allowances, bulks
@@ -169,7 +169,7 @@ class Poster:
             self._split(claimed, error)
             return None
         self._call_hook(BatchPoint.COMMITTED)
-        self.has_instructed |= any(verdict.instructs for verdict in decision.verdicts)
+        self.has_instructed |= any(verdict.sends_payout for verdict in decision.verdicts)
         self.batch_limit = min(BATCH_MAX, self.batch_limit * 2)
         log.debug("posted", payments=len(claimed))
         return len(claimed)
@@ -178,7 +178,7 @@ class Poster:
         """After a commit of unknown outcome: read from the rows whether it happened; never post again without that."""
         with transaction(self.engine) as connection:
             states = payment.states(connection, [p.id for p in claimed])
-        is_posted = all(states[p.id] != p.state for p in claimed if posting.may_end(p))
+        is_posted = all(states[p.id] != p.state for p in claimed if posting.is_action_possible(p))
         log.warning("commit of unknown outcome", payments=len(claimed), had_committed=is_posted)
         return len(claimed) if is_posted else None
 
@@ -218,7 +218,7 @@ def _outcomes(claimed: list[ClaimedPayment]) -> dict[str, CommandOutcome]:
     """The outcomes of the commands for which the payments were claimed."""
     return {
         p.command_id: CommandOutcome.DONE
-        if posting.may_end(p) and p.ending is not PaymentAction.EXPIRE
+        if posting.is_action_possible(p) and p.action is not PaymentAction.EXPIRE
         else CommandOutcome.REFUSED
         for p in claimed
         if p.command_id

@@ -136,7 +136,7 @@ class PayoutSender:
                 self._answer(connection, results)
                 retries = [(wait, is_spent or wait.payment_id in other_rail) for wait, is_spent in retries]
                 if again:
-                    held = payout_claim.still_taken(connection, [one for one, _ in outcomes])
+                    held = payout_claim.still_claimed(connection, [one for one, _ in outcomes])
                     retries = [(wait, is_spent) for wait, is_spent in retries if wait.payment_id in held]
                 spent = [wait for wait, is_spent in retries if is_spent]
                 payout.postpone(connection, [wait for wait, is_spent in retries if not is_spent])

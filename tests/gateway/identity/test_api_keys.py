@@ -9,7 +9,7 @@ from uuid_utils import compat as uuids
 from gateway.auth.tokens import SCOPES
 from gateway.identity.schemas import OVERLAP_SECONDS_MAX
 from models import token
-from models.token import LIVING_MAX
+from models.token import ACTIVE_MAX
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.identity.signed_up_users import at_once, audited, outcome
 
@@ -267,7 +267,7 @@ def fill(house: ApiHarness, person: ApiUser, count: int) -> None:
 
 
 def test_number_of_api_keys_is_limited_even_when_concurrent(house: ApiHarness, client: ApiUser) -> None:
-    fill(house, client, LIVING_MAX - 3)
+    fill(house, client, ACTIVE_MAX - 3)
     answers = at_once(8, lambda number: client.call("POST", KEYS, json={"name": f"n{number}"}))
     assert sorted(answer.status_code for answer in answers) == [201] * 2 + [409] * 6
     assert {answer.get_json()["code"] for answer in answers if answer.status_code == 409} == {"api_key_limit_reached"}

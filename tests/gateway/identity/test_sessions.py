@@ -8,7 +8,7 @@ from uuid_utils import compat as uuids
 
 from models import token
 from models.login_throttle import of_address, of_user
-from models.token import LIVING_MAX
+from models.token import ACTIVE_MAX
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.identity.signed_up_users import PASSWORD, at_once, audited, device, newcomer, outcome, sign_in
 
@@ -144,7 +144,7 @@ def test_session_above_limit_ends_the_oldest(house: ApiHarness) -> None:
         "INSERT INTO tokens (id, user_id, kind, hash, prefix, last4, expires_at)"
         " SELECT gen_random_uuid(), %s, 'session', sha256(n::text::bytea), 'pay_xxxx', 'xxxx', 'infinity'"
         " FROM generate_series(1, %s) n",
-        first.id, LIVING_MAX - 1,
+        first.id, ACTIVE_MAX - 1,
     )  # fmt: skip
     house.execute(
         "UPDATE tokens SET id = '00000000-0000-7000-8000-000000000000' WHERE hash = %s", token.hash_of(first.token)

@@ -339,7 +339,7 @@ def test_a_page_looks_through_so_many_and_the_next_goes_on(
         listing = listings[name]
         some = [row for row in listing.rows if listing.text(row, column) == value]
         with monkeypatch.context() as patch:
-            patch.setattr(payment_search, "LOOKED_THROUGH_MAX", looked_through)
+            patch.setattr(payment_search, "SCANNED_MAX", looked_through)
             for sort, expected in (("-created_at", some), ("created_at", some[::-1])):
                 pages = listing.pages(**{column: value}, sort=sort, limit=limit, **listing.span)
                 assert [row for page in pages for row in page] == expected
@@ -349,10 +349,10 @@ def test_a_page_looks_through_so_many_and_the_next_goes_on(
 
 def test_more_than_can_be_sorted_is_refused(listings: dict[str, Listing], monkeypatch: pytest.MonkeyPatch) -> None:
     listing = listings["payments of Ops"]
-    monkeypatch.setattr(payment_search, "LOOKED_THROUGH_MAX", len(listing.rows))
+    monkeypatch.setattr(payment_search, "SCANNED_MAX", len(listing.rows))
     for accept in ("application/json", "text/csv"):
         query = "&".join(f"{name}={text}" for name, text in listing.span.items())
         answer = listing.viewer.get(f"/v1/payments?{query}&sort=state", Accept=accept)
         assert (answer.status_code, answer.get_json()["errors"][0]["parameter"]) == (422, "created_at[gte]")
-    monkeypatch.setattr(payment_search, "LOOKED_THROUGH_MAX", len(listing.rows) + 1)
+    monkeypatch.setattr(payment_search, "SCANNED_MAX", len(listing.rows) + 1)
     assert len(listing.get(**listing.span, sort="state", limit="100")["data"]) == len(listing.rows)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.rules.failure_codes import Failure
-from models.rules.posting import decide, may_end
+from models.rules.posting import decide, is_action_possible
 from models.rules.state import State
 from models.rules.types import ClaimedPayment, Decision, Initiator, LockedAccount, PaymentAction
 
@@ -18,9 +18,9 @@ HELD = CHARGE._replace(state="AUTHORIZED")
 
 
 def decided(
-    payment: ClaimedPayment, wallet: LockedAccount = HOLDING, till: LockedAccount = TILL, maker: Initiator = SHOP
+    payment: ClaimedPayment, wallet: LockedAccount = HOLDING, till: LockedAccount = TILL, initiator: Initiator = SHOP
 ) -> Decision:
-    return decide([payment], {wallet.id: wallet, till.id: till}, {maker.id: maker}, deposits_open=False)
+    return decide([payment], {wallet.id: wallet, till.id: till}, {initiator.id: initiator}, deposits_open=False)
 
 
 def books(decision: Decision) -> dict[str, tuple[int, int]]:
@@ -43,7 +43,7 @@ def test_what_is_held_cannot_be_held_again():
 
 @pytest.mark.parametrize(("asked", "taken"), [(None, 100), (100, 100), (1, 1), (40, 40)])
 def test_a_capture_takes_the_whole_or_a_part_and_releases_the_rest(asked, taken):
-    decision = decided(HELD._replace(ending=PaymentAction.CAPTURE, capture_amount=asked))
+    decision = decided(HELD._replace(action=PaymentAction.CAPTURE, capture_amount=asked))
     [only] = decision.verdicts
     assert (only.state, only.captured) == (State.COMPLETED, taken)
     assert [operation.amount for operation in only.operations] == [-taken, taken]
@@ -54,7 +54,7 @@ def test_a_capture_takes_the_whole_or_a_part_and_releases_the_rest(asked, taken)
     ("ending", "failure"), [(PaymentAction.VOID, Failure.CANCELED), (PaymentAction.EXPIRE, Failure.EXPIRED)]
 )
 def test_a_hold_is_released(ending, failure):
-    decision = decided(HELD._replace(ending=ending))
+    decision = decided(HELD._replace(action=ending))
     [only] = decision.verdicts
     assert (only.state, only.failure, only.operations) == (State.FAILED, failure, ())
     assert books(decision) == {"ann-eur": (1000, 0)}
@@ -64,7 +64,7 @@ def test_a_hold_is_released(ending, failure):
     ("ending", "failure"), [(PaymentAction.CANCEL, Failure.CANCELED), (PaymentAction.EXPIRE, Failure.EXPIRED)]
 )
 def test_what_was_never_posted_ends_without_a_trace_in_the_books(ending, failure):
-    decision = decided(CHARGE._replace(ending=ending))
+    decision = decided(CHARGE._replace(action=ending))
     assert (decision.verdicts[0].state, decision.verdicts[0].failure) == (State.FAILED, failure)
     assert decision.accounts == []
 
@@ -79,13 +79,13 @@ def test_what_was_never_posted_ends_without_a_trace_in_the_books(ending, failure
     ],
 )
 def test_what_cannot_be_ended_so_stays_as_it_is(payment, ending):
-    payment = payment._replace(ending=ending)
-    assert not may_end(payment)
+    payment = payment._replace(action=ending)
+    assert not is_action_possible(payment)
     assert decided(payment) == ([], [], [])
 
 
 @pytest.mark.parametrize(
-    ("wallet", "till", "maker", "failure"),
+    ("wallet", "till", "initiator", "failure"),
     [
         (HOLDING._replace(is_frozen=True), TILL, SHOP, Failure.ACCOUNT_FROZEN),
         (HOLDING._replace(is_active=False), TILL, SHOP, Failure.ACCOUNT_INACTIVE),
@@ -94,8 +94,8 @@ def test_what_cannot_be_ended_so_stays_as_it_is(payment, ending):
         (HOLDING, TILL, SHOP._replace(is_active=False), Failure.ACCOUNT_INACTIVE),
     ],
 )
-def test_a_capture_that_is_refused_releases_the_hold(wallet, till, maker, failure):
-    decision = decided(HELD._replace(ending=PaymentAction.CAPTURE), wallet, till, maker)
+def test_a_capture_that_is_refused_releases_the_hold(wallet, till, initiator, failure):
+    decision = decided(HELD._replace(action=PaymentAction.CAPTURE), wallet, till, initiator)
     assert decision.verdicts[0].failure == failure
     assert books(decision) == {"ann-eur": (1000, 0)}
 
@@ -114,7 +114,7 @@ orders = st.builds(
 @given(st.lists(orders, max_size=12, unique_by=lambda payment: payment.id))
 def test_whatever_ends_money_is_conserved_and_holds_add_up(batch):
     # Held already: whatever is AUTHORIZED; a claimed payment that is, is claimed to be ended.
-    batch = [p for p in batch if p.state == "INITIATED" or (p.ending is not None and not p.captures)]
+    batch = [p for p in batch if p.state == "INITIATED" or (p.action is not None and not p.captures)]
     held = sum(p.amount for p in batch if p.state == "AUTHORIZED")
     wallet = WALLET._replace(balance=1000 + held, held=held)
     before = {wallet.id: wallet, TILL.id: TILL}

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from models.rules.commission import Terms
 from models.rules.failure_codes import Failure
-from models.rules.posting import decide, may_end
+from models.rules.posting import decide, is_action_possible
 from models.rules.state import State
 from models.rules.types import (
     NO_BULKS,
@@ -33,10 +33,14 @@ TWO_PERCENT = Terms(2_000_000)
 
 
 def decided(
-    *payments: ClaimedPayment, wallet: LockedAccount = WALLET, maker: Initiator = ANN, charge=PAID_OUT, bulks=NO_BULKS
+    *payments: ClaimedPayment,
+    wallet: LockedAccount = WALLET,
+    initiator: Initiator = ANN,
+    charge=PAID_OUT,
+    bulks=NO_BULKS,
 ) -> Decision:
     accounts = {account.id: account for account in (wallet, WIRE, HOUSE)}
-    return decide(payments, accounts, {"ann": maker}, {"p": charge}, bulks=bulks, deposits_open=False)
+    return decide(payments, accounts, {"ann": initiator}, {"p": charge}, bulks=bulks, deposits_open=False)
 
 
 def books(decision: Decision) -> dict[str, tuple[int, int]]:
@@ -51,7 +55,7 @@ def outcomes(decision: Decision) -> list[str]:
 def test_a_withdrawal_to_a_bank_is_held_and_the_bank_told():
     decision = decided(WITHDRAWAL)
     [only] = decision.verdicts
-    assert (only.state, only.instructs, only.operations) == (State.AUTHORIZED, True, ())
+    assert (only.state, only.sends_payout, only.operations) == (State.AUTHORIZED, True, ())
     assert books(decision) == {"ann-eur": (1000, 100)}
 
 
@@ -59,19 +63,19 @@ def test_a_withdrawal_to_a_bank_is_held_and_the_bank_told():
 def test_a_withdrawal_to_elsewhere_moves_at_once(code):
     accounts = {"ann-eur": WALLET, "wire-eur": WIRE._replace(code=code)}
     [only] = decide([WITHDRAWAL], accounts, {"ann": ANN}, deposits_open=False).verdicts
-    assert (only.state, only.instructs) == (State.COMPLETED, False)
+    assert (only.state, only.sends_payout) == (State.COMPLETED, False)
 
 
 def test_the_bank_is_told_what_arrives_and_commission_moves_once_it_has_paid():
     order = WITHDRAWAL._replace(terms=TWO_PERCENT)
     assert decided(order).verdicts[0].commission == 2
-    decision = decided(order._replace(state="AUTHORIZED", ending=PaymentAction.CONFIRM), wallet=HOLDING)
+    decision = decided(order._replace(state="AUTHORIZED", action=PaymentAction.CONFIRM), wallet=HOLDING)
     assert books(decision) == {"ann-eur": (900, 0), "wire-eur": (98, 0), "commission-eur": (2, 0)}
     assert decision.verdicts[0].commission == 2
 
 
 @pytest.mark.parametrize(
-    ("wallet", "maker"),
+    ("wallet", "initiator"),
     [
         (HOLDING, ANN),
         (HOLDING._replace(is_frozen=True), ANN),
@@ -80,14 +84,14 @@ def test_the_bank_is_told_what_arrives_and_commission_moves_once_it_has_paid():
         (HOLDING._replace(balance=100), ANN),
     ],
 )
-def test_what_the_bank_has_paid_out_is_not_refused_any_more(wallet, maker):
-    decision = decided(WAITING._replace(ending=PaymentAction.CONFIRM), wallet=wallet, maker=maker)
+def test_what_the_bank_has_paid_out_is_not_refused_any_more(wallet, initiator):
+    decision = decided(WAITING._replace(action=PaymentAction.CONFIRM), wallet=wallet, initiator=initiator)
     assert outcomes(decision) == [State.COMPLETED]
     assert books(decision) == {"ann-eur": (wallet.balance - 100, 0), "wire-eur": (100, 0)}
 
 
 def test_what_the_bank_rejects_is_released():
-    decision = decided(WAITING._replace(ending=PaymentAction.REJECT), wallet=HOLDING)
+    decision = decided(WAITING._replace(action=PaymentAction.REJECT), wallet=HOLDING)
     assert outcomes(decision) == [Failure.REJECTED_BY_BANK]
     assert books(decision) == {"ann-eur": (1000, 0)}
 
@@ -96,19 +100,19 @@ def test_what_the_bank_rejects_is_released():
     "ending", [PaymentAction.CAPTURE, PaymentAction.VOID, PaymentAction.CANCEL, PaymentAction.EXPIRE]
 )
 def test_nobody_but_the_bank_ends_what_it_was_told_of(ending):
-    assert not may_end(WAITING._replace(ending=ending))
+    assert not is_action_possible(WAITING._replace(action=ending))
 
 
 @pytest.mark.parametrize("ending", [PaymentAction.CONFIRM, PaymentAction.REJECT])
 @pytest.mark.parametrize("order", [WITHDRAWAL, WAITING._replace(type="charge"), WAITING._replace(state="COMPLETED")])
 def test_the_bank_ends_nothing_else(order, ending):
-    assert not may_end(order._replace(ending=ending))
+    assert not is_action_possible(order._replace(action=ending))
 
 
 @pytest.mark.parametrize("is_usable", [True, False])
 def test_a_return_gives_the_money_back_whatever_has_become_of_the_wallet(is_usable):
     wallet = WALLET._replace(is_active=is_usable, is_frozen=not is_usable)
-    decision = decided(RETURN, wallet=wallet, maker=ANN._replace(is_active=is_usable))
+    decision = decided(RETURN, wallet=wallet, initiator=ANN._replace(is_active=is_usable))
     assert outcomes(decision) == [State.COMPLETED]
     assert books(decision) == {"ann-eur": (1060, 0), "wire-eur": (-60, 0)}
 
@@ -163,15 +167,18 @@ def test_what_an_atomic_bulk_holds_is_nobody_elses():
 
 
 @pytest.mark.parametrize(
-    ("wallet", "maker"),
+    ("wallet", "initiator"),
     [({"is_frozen": True}, ANN), ({"is_active": False}, ANN), ({}, ANN._replace(is_active=False))],
 )
-def test_what_was_held_as_a_whole_is_paid_as_a_whole(wallet, maker):
+def test_what_was_held_as_a_whole_is_paid_as_a_whole(wallet, initiator):
     """Whatever becomes of the wallet between two batches; a bulk that is not decided yet fails as a whole."""
     first = decided(*lines(100), bulks={"b": ATOMIC})
     later, rest = first.accounts[0]._replace(**wallet), lines(100, 100, 100)[1:]
-    assert outcomes(decided(*rest, wallet=later, maker=maker, bulks={"b": first.bulks[0]})) == [State.AUTHORIZED] * 2
-    none = decided(*lines(100, 100, 100), wallet=WALLET._replace(**wallet), maker=maker, bulks={"b": ATOMIC})
+    assert (
+        outcomes(decided(*rest, wallet=later, initiator=initiator, bulks={"b": first.bulks[0]}))
+        == [State.AUTHORIZED] * 2
+    )
+    none = decided(*lines(100, 100, 100), wallet=WALLET._replace(**wallet), initiator=initiator, bulks={"b": ATOMIC})
     assert (set(none.bulks), none.accounts) == (
         {ATOMIC._replace(is_decided=True, failure=outcomes(none)[0], failed=3)},
         [],
@@ -189,7 +196,7 @@ def test_an_atomic_bulk_fails_as_a_whole_for_a_line_that_commission_would_eat_up
 
 def test_a_line_that_was_canceled_takes_its_share_of_the_hold_with_it():
     first, second, third = lines(100, 100, 100)
-    decision = decided(first._replace(ending=PaymentAction.CANCEL), second, third, bulks={"b": ATOMIC})
+    decision = decided(first._replace(action=PaymentAction.CANCEL), second, third, bulks={"b": ATOMIC})
     assert outcomes(decision) == [Failure.CANCELED, State.AUTHORIZED, State.AUTHORIZED]
     assert books(decision) == {"ann-eur": (1000, 200)}
     assert decision.bulks[0][7:12] == (0, None, 2, 0, 1)
@@ -200,10 +207,10 @@ def test_a_line_that_was_canceled_takes_its_share_of_the_hold_with_it():
 )
 def test_a_bulk_holds_for_its_own_lines_alone(change):
     held = ATOMIC._replace(is_decided=True, held=300)
-    makers = {"ann": ANN, "bob": ANN._replace(id="bob")}
+    initiators = {"ann": ANN, "bob": ANN._replace(id="bob")}
     accounts = {"ann-eur": WALLET._replace(held=300), "wire-eur": WIRE}
     [line] = lines(100)
-    decision = decide([line._replace(**change)], accounts, makers, bulks={"b": held}, deposits_open=False)
+    decision = decide([line._replace(**change)], accounts, initiators, bulks={"b": held}, deposits_open=False)
     assert outcomes(decision) == [Failure.NOT_PERMITTED]
     assert (decision.accounts, decision.bulks[0].held) == ([], 300)
 
@@ -227,9 +234,9 @@ def test_however_the_lines_go_holds_add_up_and_money_is_conserved(amounts, balan
     states = {line.id: line for line in lines(*amounts)}
     todo = list(states)
     for ending in [*endings, *[None] * len(todo)]:
-        claimed = [states[id]._replace(ending=ending) for id in todo[:batch]]
+        claimed = [states[id]._replace(action=ending) for id in todo[:batch]]
         todo = todo[batch:] + todo[:batch]
-        claimed = [line for line in claimed if line.state == "INITIATED" or line.ending is not None]
+        claimed = [line for line in claimed if line.state == "INITIATED" or line.action is not None]
         decision = decide(claimed, accounts, {"ann": ANN}, bulks={"b": bulk}, deposits_open=False)
         accounts |= {account.id: account for account in decision.accounts}
         bulk = decision.bulks[0] if decision.bulks else bulk

@@ -100,7 +100,7 @@ def test_the_payers_word_comes_before_his_money_and_after_what_closes_the_wallet
 
 def test_what_is_held_is_promised():
     allowance = Allowance((ChargeLimit(None, 1, 1),), frozenset({"shop"}), {(TODAY, "shop"): 100})
-    held = charge(state="AUTHORIZED", captures=False, ending=PaymentAction.CAPTURE)
+    held = charge(state="AUTHORIZED", captures=False, action=PaymentAction.CAPTURE)
     books = BOOKS | {"purse": PURSE._replace(held=100)}
     [verdict] = decide([held], books, MAKERS, allowances={"purse": allowance}, deposits_open=False).verdicts
     assert verdict.state is DONE

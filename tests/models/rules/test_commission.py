@@ -15,8 +15,8 @@ from models.rules.commission import (
     commission,
     half_even,
     newest_terms,
-    returned,
-    smallest_paying,
+    returned_fee,
+    smallest_amount_with_fee,
     terms_for,
 )
 from models.rules.money import MINOR_UNITS_MAX, parse
@@ -113,7 +113,7 @@ def test_any_split_of_refunds_gives_back_the_whole_fee(parts: list[int], data: s
     fee = data.draw(st.integers(0, captured))
     before, given_back = 0, 0
     for part in parts:
-        back = returned(fee, captured, before, part)
+        back = returned_fee(fee, captured, before, part)
         assert 0 <= back <= part
         before, given_back = before + part, given_back + back
         assert abs(given_back - Fraction(fee * before, captured)) <= Fraction(1, 2)
@@ -168,7 +168,7 @@ def test_terms_are_in_force_from_their_very_moment() -> None:
     )
 )
 def test_the_smallest_amount_that_pays_pays_and_none_below_it(terms: Terms) -> None:
-    smallest = smallest_paying(terms)
+    smallest = smallest_amount_with_fee(terms)
     if smallest is None:
         assert commission(MINOR_UNITS_MAX, terms) == 0
     else:
@@ -178,7 +178,7 @@ def test_the_smallest_amount_that_pays_pays_and_none_below_it(terms: Terms) -> N
 
 @pytest.mark.parametrize(("percent", "smallest"), [(2, 26), (50, 2), (100, 1), (1, 51), (25, 3), (3, 17)])
 def test_the_smallest_amount_that_pays_of_a_percentage(percent: int, smallest: int) -> None:
-    assert smallest_paying(Terms(percent * WHOLE // 100)) == smallest
+    assert smallest_amount_with_fee(Terms(percent * WHOLE // 100)) == smallest
 
 
 @given(st.lists(st.integers(1, 10_000), min_size=1, max_size=40))

@@ -40,10 +40,12 @@ ORDERS = {
 }
 
 
-def verdict(payment, *accounts, makers=(ANN, SHOP, OPS), deposits_open=True):
+def verdict(payment, *accounts, initiators=(ANN, SHOP, OPS), deposits_open=True):
     """The one verdict, as (state, failure)."""
     books = {account.id: account for account in accounts}
-    [only] = decide([payment], books, {maker.id: maker for maker in makers}, deposits_open=deposits_open).verdicts
+    [only] = decide(
+        [payment], books, {initiator.id: initiator for initiator in initiators}, deposits_open=deposits_open
+    ).verdicts
     assert bool(only.operations) == (only.state is State.COMPLETED)
     assert (only.failure is None) == (only.state is State.COMPLETED)
     return only.failure or only.state
@@ -51,8 +53,8 @@ def verdict(payment, *accounts, makers=(ANN, SHOP, OPS), deposits_open=True):
 
 @pytest.mark.parametrize("order", list(ORDERS.values()), ids=list(ORDERS))
 def test_a_good_order_completes_with_two_operations(order):
-    payment, source, target, maker = order
-    decision = decide([payment], {source.id: source, target.id: target}, {maker.id: maker}, deposits_open=True)
+    payment, source, target, initiator = order
+    decision = decide([payment], {source.id: source, target.id: target}, {initiator.id: initiator}, deposits_open=True)
     [only] = decision.verdicts
     assert only.state is State.COMPLETED
     assert [operation[1:] for operation in only.operations] == [
@@ -65,7 +67,7 @@ def test_a_good_order_completes_with_two_operations(order):
     }
 
 
-# One row a rung: what is changed of the payment, its source, its target and its maker.
+# One row a rung: what is changed of the payment, its source, its target and its initiator.
 RUNGS = [
     ("not_permitted", "deposit from what lets no money in", {}, {"code": "internal"}, {}, {}),
     ("not_permitted", "deposit from a customer", {}, {"code": None, "owner_id": "bob"}, {}, {}),
@@ -127,8 +129,8 @@ RUNGS = [
 )
 def test_each_rung_refuses(failure, what, changes):
     order = ORDERS[what.split()[0]]
-    payment, source, target, maker = (part._replace(**change) for part, change in zip(order, changes, strict=True))
-    assert verdict(payment, source, target, makers=[maker]) == failure
+    payment, source, target, initiator = (part._replace(**change) for part, change in zip(order, changes, strict=True))
+    assert verdict(payment, source, target, initiators=[initiator]) == failure
 
 
 def test_every_failure_of_the_ladder_has_its_rung_and_every_failure_its_words():
@@ -158,9 +160,9 @@ def test_the_ladder_has_an_order():
         SHOP._replace(role="client"),
     ]
     for failure, part, cure in WRONG:
-        assert verdict(*parts[:3], makers=[parts[3]]) == failure
+        assert verdict(*parts[:3], initiators=[parts[3]]) == failure
         parts[part] = parts[part]._replace(**cure)
-    assert verdict(*parts[:3], makers=[parts[3]]) is State.COMPLETED
+    assert verdict(*parts[:3], initiators=[parts[3]]) is State.COMPLETED
 
 
 @pytest.mark.parametrize(
@@ -212,13 +214,13 @@ FROM_ANN = TO_ANN._replace(is_credit=False)
 def test_what_two_of_ops_agree_on(payment, agreed, wallet, outcome):
     books = {account.id: account for account in (INTERNAL, WIRE, BOBS, wallet)}
     adjustments = {} if agreed is None else {payment.id: agreed}
-    makers = {maker.id: maker for maker in (ANN, OPS)}
-    [only] = decide([payment], books, makers, adjustments=adjustments, deposits_open=True).verdicts
+    initiators = {initiator.id: initiator for initiator in (ANN, OPS)}
+    [only] = decide([payment], books, initiators, adjustments=adjustments, deposits_open=True).verdicts
     assert (only.failure or only.state) == outcome
 
 
 @pytest.mark.parametrize(
-    ("maker", "target", "deposits_open", "outcome"),
+    ("initiator", "target", "deposits_open", "outcome"),
     [
         (ANN, WALLET, True, State.COMPLETED),
         (ANN, WALLET, False, "not_permitted"),
@@ -227,9 +229,9 @@ def test_what_two_of_ops_agree_on(payment, agreed, wallet, outcome):
         (ANN._replace(may_deposit=True), BOBS, False, State.COMPLETED),
     ],
 )
-def test_who_may_deposit(maker, target, deposits_open, outcome):
-    order = DEPOSIT._replace(user_id=maker.id, target_id=target.id)
-    assert verdict(order, WIRE, target, makers=[maker], deposits_open=deposits_open) == outcome
+def test_who_may_deposit(initiator, target, deposits_open, outcome):
+    order = DEPOSIT._replace(user_id=initiator.id, target_id=target.id)
+    assert verdict(order, WIRE, target, initiators=[initiator], deposits_open=deposits_open) == outcome
 
 
 def test_nobody_pays_himself():
@@ -271,7 +273,7 @@ def test_a_type_without_a_rule_is_a_fault_of_ours():
         decide([TRANSFER._replace(type="gift")], {WALLET.id: WALLET, BOBS.id: BOBS}, {ANN.id: ANN}, deposits_open=True)
 
 
-MAKERS = {maker.id: maker for maker in (ANN, ANN._replace(id="bob"), SHOP, OPS)}
+MAKERS = {initiator.id: initiator for initiator in (ANN, ANN._replace(id="bob"), SHOP, OPS)}
 OWNERS = ["ann", "bob", "shop", None]
 
 
@@ -299,7 +301,7 @@ def orders(draw):
     type = draw(st.sampled_from(["deposit", "transfer", "charge"]))
     currency = draw(st.sampled_from(["EUR", "EUR", "JPY"]))
     client, other = draw(st.permutations(["ann", "bob"]))
-    maker, source, target = {
+    initiator, source, target = {
         "deposit": (client, None, client),
         "transfer": (client, client, draw(st.sampled_from([client, other, "shop"]))),
         "charge": ("shop", client, "shop"),
@@ -307,7 +309,7 @@ def orders(draw):
     numbers = (0 if source is None else draw(st.integers(0, 1)), draw(st.integers(0, 1)))
     source_id, target_id = (f"{owner}-{currency}-{n}" for owner, n in zip((source, target), numbers, strict=True))
     id = str(draw(st.uuids()))
-    order = ClaimedPayment(id, type, "INITIATED", maker, source_id, target_id, draw(st.integers(1, 400)), currency)
+    order = ClaimedPayment(id, type, "INITIATED", initiator, source_id, target_id, draw(st.integers(1, 400)), currency)
     if draw(st.integers(0, 5)):
         return order
     wrong = [{"user_id": "nobody"}, {"user_id": other}, {"source_id": "none"}, {"target_id": source_id}]

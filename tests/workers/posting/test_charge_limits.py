@@ -108,5 +108,5 @@ def test_what_was_taken_by_whom_on_which_day(books: Books) -> None:
     books.poster().drain()
     with transaction(books.worker) as connection:
         today = connection.exec_driver_sql("SELECT (now() AT TIME ZONE 'UTC')::date").scalar_one()
-        taken = charge_limit.taken(connection, [purse], today)
+        taken = charge_limit.daily_totals(connection, [purse], today)
     assert sorted(taken) == sorted((purse, shop, 6_00) for shop in shops)

@@ -46,7 +46,7 @@ def order(books: Books, type: str, user: str, source: str, target: str, amount: 
 
 def end(books: Books, id: str, merchant: str, ending: PaymentAction, amount: int | None = None) -> None:
     with transaction(books.gateway) as connection:
-        assert payment_command.order_ending(connection, str(uuid7()), ending, id, amount, Actor(merchant))
+        assert payment_command.order_action(connection, str(uuid7()), ending, id, amount, Actor(merchant))
 
 
 def lines(books: Books, id: str) -> list[tuple[str, int, str, int]]:
