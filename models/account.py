@@ -1,4 +1,4 @@
-"""Accounts: a customer's is shown as a wallet and addressed by its token; the technical ones are ours."""
+"""Accounts: a customer's account is shown as a wallet and addressed by its token; technical ones have no owner."""
 
 import secrets
 from collections.abc import Iterable
@@ -12,18 +12,18 @@ from models.prepared_statement import PreparedStatement
 from models.rules.charge_limits import ChargeLimit
 
 WALLET_TOKEN_BYTES = 24
-"""192 random bits: whoever holds the token may charge the wallet."""
+"""192 random bits: any merchant that has the token may charge the wallet."""
 
 
 def new_wallet_token() -> str:
-    """A new token, by which a wallet is addressed."""
+    """Generate a wallet token."""
     return f"wal_{secrets.token_urlsafe(WALLET_TOKEN_BYTES)}"
 
 
 class Party(NamedTuple):
-    """Who stands at one side of a payment; `is_active` if both account and owner are.
+    """One side of a payment; `is_active` if both account and owner are.
 
-    `is_token_newer` if the account got its token after the payment was ordered: its maker gave another one.
+    `is_token_newer` if the account got its token after the payment was ordered, so that its initiator used another.
     """
 
     id: str
@@ -55,7 +55,7 @@ class Wallet(NamedTuple):
 
     @property
     def available(self) -> int:
-        """What may be spent, in minor units."""
+        """Balance that may be spent, in minor units."""
         return self.balance - self.held
 
 
@@ -76,7 +76,7 @@ def parties_by_token(connection: Connection, tokens: Iterable[str]) -> dict[str,
 
 
 def technical_parties(connection: Connection) -> dict[tuple[str, str], Party]:
-    """All technical accounts by (code, currency); few, and they never change."""
+    """All technical accounts by (code, currency); there are few, and they never change."""
     rows = connection.exec_driver_sql(f"{PARTY} WHERE a.owner_id IS NULL")
     return {(row[4], row[3]): Party(*row) for row in rows}
 
@@ -93,7 +93,7 @@ WHERE a.is_active ORDER BY a.owner_id, a.currency, a.created_at, a.id
 
 
 def oldest_wallets(connection: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Party]:
-    """By (owner, currency): the owner's oldest active wallet of that currency, to which charges go."""
+    """The oldest active wallet of each (owner, currency), to which charges go."""
     pairs = list(wanted)
     owners, currencies = pg_arrays.plain(owner for owner, _ in pairs), pg_arrays.quoted(code for _, code in pairs)
     rows = OLDEST.run(connection, owners=owners, currencies=currencies)
@@ -108,7 +108,7 @@ FROM accounts a JOIN currencies c ON c.code = a.currency
 
 
 def open_wallet(connection: Connection, id: str, token: str, owner_id: str, currency: str, label: str | None) -> Wallet:
-    """Open a customer's account with nothing on it."""
+    """Open a customer's account with a balance of 0."""
     connection.exec_driver_sql(
         "INSERT INTO accounts (id, token, owner_id, currency, label) VALUES (%s, %s, %s, %s, %s)",
         (id, token, owner_id, currency, label),
@@ -129,12 +129,12 @@ def wallet_by_token(connection: Connection, token: str) -> Wallet | None:
 
 
 def count_wallets(connection: Connection, owner_id: str) -> int:
-    """How many wallets the owner has, inactive ones included; lock him first (user.lock) to decide by it."""
+    """Number of the owner's wallets, inactive ones included; call `user.lock` first to decide by it."""
     return connection.exec_driver_sql("SELECT count(*) FROM accounts WHERE owner_id = %s", (owner_id,)).scalar_one()
 
 
 def change_wallet(connection: Connection, wallet: Wallet) -> Wallet | None:
-    """Set what is the owner's to set as it is in `wallet`, if that is still its version; None if it is not."""
+    """Store the members of `wallet` that its owner may change, if its version is still current; None if it is not."""
     changed = connection.exec_driver_sql(
         "UPDATE accounts SET label = %s, is_active = %s, version = version + 1 WHERE id = %s AND version = %s",
         (wallet.label, wallet.is_active, wallet.id, wallet.version),
@@ -146,7 +146,7 @@ def change_wallet(connection: Connection, wallet: Wallet) -> Wallet | None:
 
 
 def rotate_token(connection: Connection, id: str, old: str, new: str) -> Wallet | None:
-    """Give the wallet a new token, if it still has this old one; None if it has not."""
+    """Replace the wallet's token, if it is still `old`; None if it is not."""
     rotated = connection.exec_driver_sql(
         "UPDATE accounts SET token = %s, version = version + 1 WHERE id = %s AND token = %s", (new, id, old)
     )

@@ -1,4 +1,4 @@
-"""Adjustments: what one of ops proposes to put right, and another approves, or somebody rejects."""
+"""Adjustments: corrections of a balance that one ops user proposes and another approves or rejects."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -12,18 +12,18 @@ from models.rules.types import ApprovedAdjustment, ClaimedPayment, PaymentType
 
 
 class AdjustmentState(StrEnum):
-    """How far a proposal has come."""
+    """State of an adjustment."""
 
     PROPOSED = "proposed"
-    """Nobody has decided."""
+    """Not decided yet."""
     APPROVED = "approved"
-    """Another of ops has ordered the payment."""
+    """Another ops user has ordered the payment."""
     REJECTED = "rejected"
-    """Another of ops said no, or who proposed it took it back; for good."""
+    """Another ops user rejected it, or its proposer withdrew it; final."""
 
 
 class Adjustment(NamedTuple):
-    """A proposal, and how it was decided; the amount in minor units, `digits` those of its currency."""
+    """A proposal and its decision; the amount in minor units, `digits` those of its currency."""
 
     id: str
     account_id: str
@@ -84,7 +84,7 @@ def propose(
     reason: str,
     proposed_by: str,
 ) -> None:
-    """Keep a proposal; the amount in minor units."""
+    """Store a proposal; the amount in minor units."""
     connection.exec_driver_sql(
         "INSERT INTO adjustments (id, account_id, direction, amount, currency, reason, proposed_by)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s)",
@@ -93,11 +93,11 @@ def propose(
 
 
 OPEN = "approved_by IS NULL AND rejected_by IS NULL"
-"""Looked at under the row's lock: of those who decide at once, one finds it so."""
+"""Checked under the row's lock: of concurrent decisions only the first finds it open."""
 
 
 def approve(connection: Connection, id: str, approved_by: str, reason: str | None, payment_id: str) -> bool:
-    """Note who approves the proposal, and the payment that he orders by it; False if it is decided already."""
+    """Record who approves the proposal and the payment they order by it; False if it is decided already."""
     approved = connection.exec_driver_sql(
         "UPDATE adjustments SET approved_by = %s, approved_at = now(), approval_reason = %s, payment_id = %s"
         f" WHERE id = %s AND {OPEN}",
@@ -107,7 +107,7 @@ def approve(connection: Connection, id: str, approved_by: str, reason: str | Non
 
 
 def reject(connection: Connection, id: str, rejected_by: str, reason: str) -> bool:
-    """Note who rejects the proposal, and why; False if it is decided already."""
+    """Record who rejects the proposal, and why; False if it is decided already."""
     rejected = connection.exec_driver_sql(
         f"UPDATE adjustments SET rejected_by = %s, rejected_at = now(), rejection_reason = %s WHERE id = %s AND {OPEN}",
         (rejected_by, reason, id),
@@ -120,12 +120,12 @@ SELECT a.payment_id::text, a.account_id::text, a.direction, a.amount::text, a.cu
 FROM adjustments a JOIN users p ON p.id = a.proposed_by JOIN users q ON q.id = a.approved_by
 WHERE a.payment_id = ANY(%s::uuid[]) AND p.id <> q.id AND p.role = 'ops' AND q.role = 'ops'
 """
-"""A taken gateway could name two of ops who know nothing of it: their names stand in the adjustment and the audit, and
-neither can be unwritten, but it takes a person who reads them. It cannot make a user of ops."""
+"""A compromised gateway could name two ops users who know nothing of it, though it cannot create one. Their names stay
+in the adjustment and the audit log, neither of which it can change, but a person must read them to notice."""
 
 
 def approved(connection: Connection, payments: Iterable[ClaimedPayment]) -> dict[str, ApprovedAdjustment]:
-    """What two of ops have agreed on, by the payment that this ordered, for the adjustments among these."""
+    """The adjustments that two ops users agreed on, by the payment they ordered, among these payments."""
     ids = [payment.id for payment in payments if payment.type == PaymentType.ADJUSTMENT]
     if not ids:
         return {}

@@ -1,4 +1,4 @@
-"""The audit log: who did what to what, from where, and why. Append-only."""
+"""The append-only audit log: actor, action, target, address and reason."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ REASON_LENGTH_MAX = 500
 
 
 class Actor(NamedTuple):
-    """Who acts: a user's id, with the token, network address and request he acted by; or SHELL, or WORKER."""
+    """The actor: a user's id, with the token, network address and request they used; or SHELL, or WORKER."""
 
     name: str
     token_id: str | None = None
@@ -22,10 +22,10 @@ class Actor(NamedTuple):
 
 
 SHELL = Actor("shell")
-"""Whoever runs the commands on the operator's machines."""
+"""The operator, who runs commands on their machines."""
 
 WORKER = Actor("worker")
-"""Nobody asked for it."""
+"""A worker, without a user's request."""
 
 
 def note(
@@ -37,7 +37,7 @@ def note(
     before: Mapping[str, object] | None = None,
     after: Mapping[str, object] | None = None,
 ) -> None:
-    """Keep one line, in the transaction of the deed itself; never with a password, a token or a hash of one."""
+    """Write one entry, in the transaction of the action itself; never with a password, a token or a hash of one."""
     connection.exec_driver_sql(
         "INSERT INTO audit_log (actor, token_id, address, request_id, action, target, reason, before, after)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
@@ -50,7 +50,7 @@ def _json(value: Mapping[str, object] | None) -> str | None:
 
 
 class AuditEntry(NamedTuple):
-    """One line of the log; `written_by` is the database role."""
+    """An entry of the log; `written_by` is the database role."""
 
     id: str
     created_at: datetime
@@ -74,7 +74,7 @@ FROM audit_log
 
 
 def about(connection: Connection, target: str) -> list[dict[str, object]]:
-    """What was done to one target, oldest first."""
+    """Entries about one target, oldest first."""
     rows = connection.exec_driver_sql(f"{ENTRY} WHERE target = %s ORDER BY id", (target,))
     return [AuditEntry(*row)._asdict() for row in rows]
 

@@ -1,4 +1,4 @@
-"""Bank accounts of organisations: in whose name a merchant pays out, and which of his wallets pays for it."""
+"""Bank accounts of organisations: the name a merchant pays out under, and the wallet that pays."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -35,13 +35,13 @@ FROM bank_accounts b JOIN accounts a ON a.id = b.account_id JOIN users u ON u.id
 def register(
     connection: Connection, id: str, merchant_id: str, name: str, iban: str, bic: str | None, account_id: str
 ) -> BankAccount | None:
-    """Keep a bank account; None if the merchant has registered this IBAN already."""
-    kept = connection.exec_driver_sql(
+    """Store a bank account; None if the merchant has registered this IBAN already."""
+    stored = connection.exec_driver_sql(
         "INSERT INTO bank_accounts (id, merchant_id, organization_name, iban, bic, account_id)"
         " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (merchant_id, iban) DO NOTHING",
         (id, merchant_id, name, iban, bic, account_id),
     )
-    return by_id(connection, id) if kept.rowcount else None
+    return by_id(connection, id) if stored.rowcount else None
 
 
 def by_id(connection: Connection, id: str) -> BankAccount | None:
@@ -73,7 +73,7 @@ def page(
 
 
 def change(connection: Connection, id: str, version: int, is_active: bool) -> BankAccount | None:
-    """Put it in or out of use, if it is still at this version; None if it is not."""
+    """Activate or deactivate it, if it is still at this version; None if it is not."""
     changed = connection.exec_driver_sql(
         "UPDATE bank_accounts SET is_active = %s, version = version + 1 WHERE id = %s AND version = %s",
         (is_active, id, version),

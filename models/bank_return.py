@@ -1,4 +1,4 @@
-"""What banks send back: kept once under their own number, and given back by payments of type return."""
+"""Returns of banks: stored once by the bank's id, and credited to the wallet by payments of type return."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from models.rules.types import PaymentType
 
 
 class Return(NamedTuple):
-    """Money that a bank sent back of a payment, under the bank's own id (of 1 to 100 characters); minor units."""
+    """Money that a bank sent back of a payment, with the bank's id (1 to 100 characters); amount in minor units."""
 
     bank_id: str
     payment_id: str
@@ -22,16 +22,16 @@ class Return(NamedTuple):
 
 
 def keep(connection: Connection, rail: str, returns: Sequence[Return]) -> None:
-    """Keep what came back, each once however often it is told."""
+    """Store the returns, each once however often the bank reports it."""
     connection.exec_driver_sql(
         "INSERT INTO returns (rail, bank_id, parent_id, amount, reason)"
         " SELECT %s, * FROM unnest(%s::text[], %s::uuid[], %s::numeric[], %s::text[]) ON CONFLICT DO NOTHING",
         (
             rail,
-            pg_arrays.quoted(one.bank_id for one in returns),
-            pg_arrays.plain(one.payment_id for one in returns),
-            pg_arrays.plain(one.amount for one in returns),
-            pg_arrays.quoted(one.reason for one in returns),
+            pg_arrays.quoted(item.bank_id for item in returns),
+            pg_arrays.plain(item.payment_id for item in returns),
+            pg_arrays.plain(item.amount for item in returns),
+            pg_arrays.quoted(item.reason for item in returns),
         ),
     )
 
@@ -48,13 +48,13 @@ RETURNED_SUMMARY_LENGTH_MAX = 70
 
 
 def give_back(connection: Connection, limit: int) -> int:
-    """Order the payments that give back what came back of COMPLETED withdrawals; returns how many."""
+    """Order the payments that credit returns of COMPLETED withdrawals; returns their number."""
     rows = connection.exec_driver_sql(OPEN_RETURNS, (limit,)).all()
-    wishes = []
+    payments = []
     for _, _, amount, reason, parent_id, user_id, wire_id, wallet_id, currency in rows:
         id = str(uuid7())
-        key = f"return {id}"  # with a space nobody can send it, and by chance not even the gateway can take it first
-        wishes.append(
+        key = f"return {id}"  # no client can send a key with a space, and the random id is never used twice
+        payments.append(
             NewPayment(
                 id=id,
                 type=PaymentType.RETURN.value,
@@ -69,9 +69,9 @@ def give_back(connection: Connection, limit: int) -> int:
                 parent_id=parent_id,
             )
         )
-    if not wishes:
+    if not payments:
         return 0
-    payment.accept(connection, wishes)
+    payment.accept(connection, payments)
     connection.exec_driver_sql(
         "UPDATE returns r SET payment_id = made.payment_id"
         " FROM unnest(%s::text[], %s::text[], %s::uuid[], %s::uuid[]) AS made (rail, bank_id, parent_id, payment_id)"
@@ -79,8 +79,8 @@ def give_back(connection: Connection, limit: int) -> int:
         (
             pg_arrays.quoted(row[0] for row in rows),
             pg_arrays.quoted(row[1] for row in rows),
-            pg_arrays.plain(wish.parent_id for wish in wishes),
-            pg_arrays.plain(wish.id for wish in wishes),
+            pg_arrays.plain(new.parent_id for new in payments),
+            pg_arrays.plain(new.id for new in payments),
         ),
     )
-    return len(wishes)
+    return len(payments)

@@ -1,4 +1,4 @@
-"""Statements of banks, as they were judged line by line when they were uploaded, and by persons since."""
+"""Bank statements with a verdict per line, given at upload and corrected by people later."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -10,7 +10,7 @@ from models import pg_arrays
 
 
 class StatementRecord(NamedTuple):
-    """A statement and how many lines of each verdict it has; what a person matched counts as matched."""
+    """A statement and its number of lines per verdict; a line matched by a person counts as matched."""
 
     id: str
     form: str
@@ -24,7 +24,7 @@ class StatementRecord(NamedTuple):
 
 
 class StatementLine(NamedTuple):
-    """A line and its verdict; amount in minor units, `digits` those of its currency; `id` is its number as text."""
+    """A line and its verdict; amount in minor units, `digits` those of its currency, `id` the line number as text."""
 
     id: str
     line: int
@@ -64,7 +64,7 @@ def by_id(connection: Connection, id: str) -> StatementRecord | None:
 
 
 def by_hash(connection: Connection, hash: bytes) -> StatementRecord | None:
-    """The statement that was made of a file with this hash, or None."""
+    """The statement of the file with this hash, or None."""
     row = connection.exec_driver_sql(f"{STATEMENT} WHERE s.hash = %s", (hash,)).first()
     return StatementRecord(*row) if row else None
 
@@ -86,7 +86,7 @@ def page(
     before: str | None,
     after: str | None,
 ) -> list[StatementLine]:
-    """Lines of a statement in their order: those behind line `before`, or (the last first) those ahead of `after`."""
+    """Lines of a statement in order: those after line `before`, or (last first) those ahead of line `after`."""
     side, order = ("<", "DESC") if after else (">", "ASC")
     rows = connection.exec_driver_sql(
         f"{LINE} WHERE l.statement_id = %(id)s AND l.line {side} %(edge)s::integer"
@@ -115,14 +115,14 @@ WHERE l.statement_id = %(id)s AND l.matched_by IS NULL AND l.verdict <> 'matched
 
 
 def match(connection: Connection, id: str, number: int, payment_id: str, reason: str, user_id: str) -> bool:
-    """Note which payment a person found a line to mean; False if it is matched already.
+    """Record the payment that a person assigns to a line; False if the line is matched already.
 
-    If that payment is missing in the same statement, it is matched with it.
+    A line of the same statement that reports this payment as missing is matched too.
     """
-    said = {"id": id, "line": number, "payment_id": payment_id, "reason": reason, "user_id": user_id}
-    if not connection.exec_driver_sql(f"{MATCH} AND l.line = %(line)s", said).rowcount:
+    parameters = {"id": id, "line": number, "payment_id": payment_id, "reason": reason, "user_id": user_id}
+    if not connection.exec_driver_sql(f"{MATCH} AND l.line = %(line)s", parameters).rowcount:
         return False
-    connection.exec_driver_sql(f"{MATCH} AND l.verdict = 'missing_there' AND l.payment_id = %(payment_id)s", said)
+    connection.exec_driver_sql(f"{MATCH} AND l.verdict = 'missing_there' AND l.payment_id = %(payment_id)s", parameters)
     return True
 
 

@@ -1,4 +1,4 @@
-"""Bulks: many payments accepted by one statement, read as one thing and line by line."""
+"""Bulks: many payments accepted by one statement, read as a whole and line by line."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -12,25 +12,25 @@ from models.payment import UNLESS_TAKEN
 
 
 class BulkKind(StrEnum):
-    """What the lines of a bulk are."""
+    """Kind of a bulk's lines."""
 
     TRANSFERS = "transfers"
-    """Withdrawals to the bank accounts of others, out of one wallet."""
+    """Withdrawals from one wallet to bank accounts of third parties."""
     CHARGES = "charges"
-    """Charges of many wallets, into one."""
+    """Charges of many wallets into one."""
 
 
 class BulkMode(StrEnum):
-    """What becomes of the other lines if one cannot be paid."""
+    """Effect on the other lines if one cannot be paid."""
 
     ATOMIC = "atomic"
     """The total is held first, or every line fails."""
     BEST_EFFORT = "best_effort"
-    """Each line stands for itself."""
+    """Each line is decided by itself."""
 
 
 class BulkState(StrEnum):
-    """How far a bulk has come; the schema derives it from its lines."""
+    """State of a bulk; the schema derives it from its lines."""
 
     INITIATED = "INITIATED"
     COMPLETED = "COMPLETED"
@@ -39,10 +39,10 @@ class BulkState(StrEnum):
 
 
 class NewBulk(NamedTuple):
-    """What is common to the lines of a bulk about to be kept.
+    """Members that the lines of a new bulk share.
 
-    One side of each line is the same: `source_id` of transfers, `target_id` of charges; `wire_id` is the other side of
-    transfers.
+    One side of each line is the same: `source_id` for transfers, `target_id` for charges; `wire_id` is the other side
+    of transfers.
     """
 
     id: str
@@ -58,8 +58,8 @@ class NewBulk(NamedTuple):
 
 
 class NewLine(NamedTuple):
-    """A line about to be kept, the amount in minor units; of a transfer `iban` to `scheduled_at`, of a charge
-    `source_id` and `summary`."""
+    """A new line, the amount in minor units; a transfer has `iban` to `scheduled_at`, a charge `source_id` and
+    `summary`."""
 
     id: str
     amount: int
@@ -77,7 +77,7 @@ class NewLine(NamedTuple):
 
 
 class BulkRecord(NamedTuple):
-    """What a statement kept of a bulk: the number of the newest line, None if nothing; and how many references."""
+    """Result of storing lines: the number of the last line, None if nothing was stored, and the references stored."""
 
     lines: int | None
     references: int
@@ -140,15 +140,16 @@ WITH bulk AS (
 
 
 def accept(connection: Connection, head: NewBulk, key: str, fingerprint: bytes, lines: Sequence[NewLine]) -> BulkRecord:
-    """Keep key, bulk and lines in one statement; nothing if the key is taken.
+    """Store key, bulk and lines in one statement; nothing if the key is taken.
 
-    Fewer references kept than were given: the others are other payments' that did not fail (`referred`), so roll back.
+    If fewer references were stored than passed, the others belong to payments that did not fail (`referenced`): roll
+    back then.
     """
     return _keep(connection, ACCEPT, head, lines, {"key": key, "fingerprint": fingerprint})
 
 
 def add(connection: Connection, head: NewBulk, known: int, lines: Sequence[NewLine]) -> BulkRecord:
-    """Add lines to an open bulk that has `known` ones still; nothing if it has not, or is closed. Else as `accept`."""
+    """Add lines to an open bulk that still has `known` ones; nothing if it has others or is closed. As `accept`."""
     return _keep(connection, ADD, head, lines, {"known": known})
 
 
@@ -183,7 +184,7 @@ def _keep(
 
 
 def close(connection: Connection, id: str, lines: int | None = None) -> bool:
-    """No line comes after those that are there; False if it is closed, has none, or has others than `lines`."""
+    """Close the bulk to further lines; False if it is closed already, has none, or not exactly `lines`."""
     closed = connection.exec_driver_sql(
         "UPDATE bulks SET is_open = false WHERE id = %s AND is_open AND lines > 0 AND lines = coalesce(%s, lines)",
         (id, lines),
@@ -192,13 +193,13 @@ def close(connection: Connection, id: str, lines: int | None = None) -> bool:
 
 
 def moment(connection: Connection) -> datetime:
-    """The time by the database's clock, which says what is past."""
+    """The time by the database's clock, which decides what is past."""
     moment: datetime = connection.exec_driver_sql("SELECT now()").scalar_one()
     return moment
 
 
 def referenced(connection: Connection, user_id: str, references: Iterable[str]) -> dict[str, str]:
-    """The payments that have these references of the user's, by reference."""
+    """Ids of the user's payments with these references, by reference."""
     rows = connection.exec_driver_sql(
         "SELECT reference, payment_id::text FROM payment_references"
         " WHERE merchant_id = %s AND reference = ANY(%s::text[])",
@@ -208,7 +209,7 @@ def referenced(connection: Connection, user_id: str, references: Iterable[str]) 
 
 
 class Bulk(NamedTuple):
-    """A bulk as it stands, the total in minor units; `authorized`, `completed` and `failed` count lines."""
+    """A stored bulk, the total in minor units; `authorized`, `completed` and `failed` count lines."""
 
     id: str
     kind: str
@@ -253,7 +254,7 @@ def by_ids(connection: Connection, ids: Sequence[str]) -> dict[str, Bulk]:
 
 
 def is_atomic(connection: Connection, id: str) -> bool:
-    """Whether its lines stand and fall together."""
+    """Whether its lines are paid or refused together."""
     return connection.exec_driver_sql("SELECT mode = 'atomic' FROM bulks WHERE id = %s", (id,)).scalar_one()
 
 

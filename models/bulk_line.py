@@ -1,4 +1,4 @@
-"""Lines of a bulk, as they stand."""
+"""Stored lines of a bulk."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from models import pg_arrays
 
 
 class LineView(NamedTuple):
-    """A line as it stands, the amount in minor units; `id` is its number, by which a page goes on."""
+    """A stored line, the amount in minor units; `id` is its number, which cursors of pages use."""
 
     id: str
     payment_id: str
@@ -44,7 +44,7 @@ SELECT p.bulk_line::text, p.id::text, p.state, p.amount::text, p.reference, p.fa
                   FROM instructions WHERE payment_id = p.id) END
 FROM p ORDER BY p.bulk_line {order}
 """
-"""The page first, and sub-selects, so that no plan looks up the others of all lines."""
+"""The page first, then sub-selects, so that no plan looks up parties for lines outside the page."""
 
 
 def page(
@@ -56,7 +56,7 @@ def page(
     before: str | None = None,
     after: str | None = None,
 ) -> list[LineView]:
-    """Lines of a bulk as they were given: those behind number `before`, or (backwards) those in front of `after`."""
+    """Lines of a bulk in order: those after number `before`, or (backwards) those ahead of number `after`."""
     edge, order = ("bulk_line < %(edge)s::integer", "DESC") if after else ("bulk_line > %(edge)s::integer", "ASC")
     rows = connection.exec_driver_sql(
         LINE_VIEWS.format(edge=edge, order=order),

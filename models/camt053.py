@@ -1,4 +1,4 @@
-"""camt.053, a bank's statement of accounts: its booked entries, one by one, with what their parts leave of them."""
+"""Reads camt.053, a bank's account statement: its booked entries, split into their transactions."""
 
 import re
 from collections.abc import Iterator
@@ -11,18 +11,18 @@ from xml.etree.ElementTree import Element
 from models.iso20022 import NOT_PROVIDED, InvalidFile, number, text
 
 TEXT_LENGTH_MAX = 140
-"""Where the texts of an entry are cut: remittance information has as many characters, references have fewer."""
+"""Texts of an entry are cut here: remittance information has at most this many characters, references fewer."""
 
 STATEMENTS = r"camt\.053\.001\.\d\d"
 
 NO_REFERENCES = frozenset({NOT_PROVIDED, "NONREF"})
-"""What banks write where they have no number of their own."""
+"""Placeholders that banks write instead of a reference."""
 
 DIRECTIONS = {"DBIT": "debit", "CRDT": "credit"}
 OTHER_SIDE = {"debit": "credit", "credit": "debit"}
 
 CLOSING = frozenset({"CLBD", "CLAV"})
-"""The kinds of a closing balance: booked, available."""
+"""Codes of a closing balance: booked, available."""
 
 NOTHING = "0"
 
@@ -32,10 +32,10 @@ _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 
 
 class StatementEntry(NamedTuple):
-    """One booking on the account; the amount as a decimal string, `is_return` where the bank gives money back.
+    """A booking on the account; the amount as a decimal string, `is_return` if the bank gives money back.
 
-    `amount` None: a part whose amount the bank does not say, of the next entry, which is what its parts leave.
-    `pointer` is its place in the file.
+    `amount` None: a part of the next entry without an amount of its own; that entry has the rest of the parts.
+    `pointer` is its path in the file.
     """
 
     booked_on: date
@@ -51,16 +51,16 @@ class StatementEntry(NamedTuple):
 
 
 class SetAside(NamedTuple):
-    """What cannot be read and is set aside, by its place in the file."""
+    """An entry that cannot be read and is skipped, with its path in the file."""
 
     pointer: str
     detail: str
 
 
 class Statement(NamedTuple):
-    """The entries of an account, and what the bank says of them: whose it is, in what currency, which days they cover.
+    """Entries of one account, with its owner, its currency and the days covered.
 
-    `made_on` is the day of its closing balance, or the one on which it was made; `pointer` its place in the file.
+    `made_on` is the day of the closing balance, or else of the statement; `pointer` its path in the file.
     """
 
     account: str | None
@@ -73,54 +73,54 @@ class Statement(NamedTuple):
 
 
 def statements(root: Element) -> tuple[list[Statement], list[SetAside]]:
-    """What a camt.053 says of each account, its booked entries one by one, batches by their parts; raises Broken.
+    """Statements of a camt.053 with their booked entries, batches split, and the unreadable entries.
 
-    What is only announced (pending) is left out, and so is an entry of nothing; one that cannot be read is odd.
+    Pending entries and those of amount 0 are left out. Raises InvalidFile.
     """
-    stated = root.findall("BkToCstmrStmt/Stmt")
-    if not stated:
+    elements = root.findall("BkToCstmrStmt/Stmt")
+    if not elements:
         raise InvalidFile("A camt.053 without a statement.")
-    odd: list[SetAside] = []
-    return [_statement(root, one, f"/Stmt/{n}", odd) for n, one in enumerate(stated, 1)], odd
+    unreadable: list[SetAside] = []
+    return [_statement(root, each, f"/Stmt/{n}", unreadable) for n, each in enumerate(elements, 1)], unreadable
 
 
-def _statement(root: Element, stated: Element, place: str, odd: list[SetAside]) -> Statement:
+def _statement(root: Element, statement: Element, place: str, unreadable: list[SetAside]) -> Statement:
     entries = []
-    for n, booked in enumerate(stated.iterfind("Ntry"), 1):
+    for n, booked in enumerate(statement.iterfind("Ntry"), 1):
         pointer = f"{place}/Ntry/{n}"
         try:
             entries += [entry._replace(pointer=pointer) for entry in _entries(booked)]
         except InvalidFile as broken:
-            odd.append(SetAside(f"{pointer}{broken.place}", str(broken)))
+            unreadable.append(SetAside(f"{pointer}{broken.place}", str(broken)))
     try:
-        begins_on, ends_on = (_date(text(stated, f"FrToDt/{side}DtTm", f"FrToDt/{side}Dt")) for side in ("Fr", "To"))
+        begins_on, ends_on = (_date(text(statement, f"FrToDt/{side}DtTm", f"FrToDt/{side}Dt")) for side in ("Fr", "To"))
     except InvalidFile as broken:
-        odd.append(SetAside(f"{place}/FrToDt", str(broken)))
+        unreadable.append(SetAside(f"{place}/FrToDt", str(broken)))
         begins_on = ends_on = None
     return Statement(
-        _shortened(text(stated, "Acct/Id/IBAN", "Acct/Id/Othr/Id")),
-        text(stated, "Acct/Ccy"),
+        _shortened(text(statement, "Acct/Id/IBAN", "Acct/Id/Othr/Id")),
+        text(statement, "Acct/Ccy"),
         begins_on or ends_on,
         ends_on or begins_on,
-        next(filter(None, _days_of_balance(root, stated)), None),
+        next(filter(None, _days_of_balance(root, statement)), None),
         entries,
         place,
     )
 
 
-def _days_of_balance(root: Element, stated: Element) -> Iterator[date | None]:
-    """The day of the closing balance; else when the statement, or the message, was made."""
-    closing = [one for one in stated.iterfind("Bal") if text(one, "Tp/CdOrPrtry/Cd") in CLOSING]
-    told = [text(one, "Dt/Dt", "Dt/DtTm") for one in closing] + [text(stated, "CreDtTm")]
-    for words in (*told, text(root, "BkToCstmrStmt/GrpHdr/CreDtTm")):
+def _days_of_balance(root: Element, statement: Element) -> Iterator[date | None]:
+    """The day of the closing balance, then of the statement, then of the message; None for an invalid one."""
+    closing = [balance for balance in statement.iterfind("Bal") if text(balance, "Tp/CdOrPrtry/Cd") in CLOSING]
+    dates = [text(balance, "Dt/Dt", "Dt/DtTm") for balance in closing] + [text(statement, "CreDtTm")]
+    for date_text in (*dates, text(root, "BkToCstmrStmt/GrpHdr/CreDtTm")):
         try:
-            yield _date(words)
+            yield _date(date_text)
         except InvalidFile:
             yield None
 
 
 def _entries(booked: Element) -> list[StatementEntry]:
-    """The transactions of an entry, and what they leave of it; raises Broken."""
+    """The transactions of an entry, and the rest of its amount as an entry; raises InvalidFile."""
     if text(booked, "Sts/Cd", "Sts") not in ("BOOK", None):
         return []
     day = _date(text(booked, "BookgDt/Dt", "BookgDt/DtTm", "ValDt/Dt", "ValDt/DtTm"), "/BookgDt")
@@ -150,15 +150,15 @@ def _entries(booked: Element) -> list[StatementEntry]:
     ]
     if rest:
         side = direction if rest > 0 else OTHER_SIDE[direction]
-        words = text(booked, "AddtlNtryInf") or f"What its parts leave of {amount} {currency}"
-        parts.append(StatementEntry(day, side, _plain(abs(rest)), currency, None, None, _shortened(words), False, None))
+        note = text(booked, "AddtlNtryInf") or f"Rest of {amount} {currency} after its parts"
+        parts.append(StatementEntry(day, side, _plain(abs(rest)), currency, None, None, _shortened(note), False, None))
     return parts
 
 
 def _entry(
     booked: Element, detail: Element, day: date, direction: str, amount: str | None, currency: str
 ) -> StatementEntry:
-    """One transaction of an entry; the number that the bank gave to the entry is its own if it is the only one."""
+    """One transaction of an entry; the bank's reference of the entry belongs to it if it is the only one."""
     marks = (
         detail.find("RtrInf") is not None,
         bool({text(booked, "RvslInd"), text(detail, "RvslInd")} & {"true", "1"}),
@@ -181,13 +181,13 @@ def _entry(
 
 
 def payment_id(end_to_end_id: str | None) -> str | None:
-    """The payment that a bank was told by this end-to-end id, in letters of any size, with or without hyphens."""
+    """The payment id that was sent to a bank as this end-to-end id, in any case, with or without hyphens."""
     key = (end_to_end_id or "").lower()
     return str(UUID(key)) if _KEY.fullmatch(key) else None
 
 
-def _shortened(words: str | None) -> str | None:
-    return words and words[:TEXT_LENGTH_MAX]
+def _shortened(value: str | None) -> str | None:
+    return value and value[:TEXT_LENGTH_MAX]
 
 
 def _family(element: Element) -> str | None:
@@ -206,45 +206,46 @@ def _direction(element: Element, booked: Element, place: str = "") -> str:
 
 
 def _share(detail: Element, currency: str, direction: str = "debit") -> str | None:
-    """What a transaction has of its entry, in the entry's currency; None if the bank does not say.
+    """A transaction's share of its entry, in the entry's currency; None if the bank does not report it.
 
-    Of money that went out it is what was ordered, without charges that were taken on top: the instructed amount, that
-    of the transaction, the amount booked. Of money that came in it is what was booked.
+    For a debit it is the ordered amount without bank charges: the instructed, else the transaction's, else the booked
+    amount. For a credit it is the booked amount.
     """
-    told = {path: _amount_in(detail, path, currency) for path in ("Amt", "AmtDtls/TxAmt/Amt", "AmtDtls/InstdAmt/Amt")}
-    given = [share for share in told.values() if share is not None]
-    if direction == "debit" and given:
-        return next(share for share in reversed(given) if Decimal(share) <= Decimal(given[0]))
-    return given[0] if given else None
+    paths = ("Amt", "AmtDtls/TxAmt/Amt", "AmtDtls/InstdAmt/Amt")
+    shares = [share for path in paths if (share := _amount_in(detail, path, currency)) is not None]
+    if direction == "debit" and shares:
+        return next(share for share in reversed(shares) if Decimal(share) <= Decimal(shares[0]))
+    return shares[0] if shares else None
 
 
 def _amount_in(detail: Element, path: str, currency: str) -> str | None:
     """The amount at the path, if there is one in this currency."""
     if detail.find(path) is None:
         return None
-    amount, given = _amount(detail, path)
-    return amount if given == currency else None
+    amount, amount_currency = _amount(detail, path)
+    return amount if amount_currency == currency else None
 
 
 def _plain(amount: Decimal) -> str:
     return number(f"{amount:f}") or NOTHING
 
 
-def _date(words: str | None, place: str = "") -> date | None:
-    """The day of a date or time as the bank wrote it, in its own zone."""
-    match = _DATE.fullmatch(words) if words else None
+def _date(value: str | None, place: str = "") -> date | None:
+    """The day of a date or time as the bank wrote it, in its own time zone; None if it has another form."""
+    match = _DATE.fullmatch(value) if value else None
     if match is None:
         return None
     try:
         return date.fromisoformat(match[1])
     except ValueError:
-        raise InvalidFile("A day that is none.", place) from None
+        raise InvalidFile("Not a valid date.", place) from None
 
 
 def _amount(element: Element, path: str) -> tuple[str, str]:
-    """Amount and currency of what is at the path; raises Broken."""
-    given = element.find(path)
-    amount, currency = (None, "") if given is None else (number(given.text or ""), given.get("Ccy", ""))
+    """Amount and currency at the path; raises InvalidFile."""
+    amount_element = element.find(path)
+    amount = None if amount_element is None else number(amount_element.text or "")
+    currency = "" if amount_element is None else amount_element.get("Ccy", "")
     if amount is None or not _CURRENCY.fullmatch(currency):
-        raise InvalidFile("An amount that is none.", f"/{path}")
+        raise InvalidFile("Not a valid amount.", f"/{path}")
     return amount, currency

@@ -1,4 +1,4 @@
-"""Hearing of transitions: a line to the database on which whoever waits for payments and bulks is woken and reads."""
+"""LISTEN connection that learns of transitions of payments and bulks as they are committed."""
 
 import select
 from collections.abc import Iterator, Sequence
@@ -18,43 +18,43 @@ UNION ALL SELECT id::text, version FROM bulks WHERE id = ANY(%(ids)s::uuid[])
 
 
 class Listener:
-    """A line that hears of each transition once it is committed; `connection` reads as well, each statement alone."""
+    """A connection that is notified of each committed transition; `connection` can read, one statement at a time."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         driver: Any = connection.connection.dbapi_connection
         self._driver = driver
-        self._sight = select.poll()  # select.select sees no further than the 1,024th line of a process
-        self._sight.register(driver, select.POLLIN)
+        self._poll = select.poll()  # select.select fails beyond descriptor 1,024
+        self._poll.register(driver, select.POLLIN)
 
     def hear(self, seconds: float) -> list[str]:
-        """Ids of payments and bulks that moved on, as soon as there are any, at the latest after so many seconds.
+        """Ids of payments and bulks that changed, as soon as there are any, or none after `seconds`.
 
-        What was heard amid other statements comes first. Raises DatabaseAway, after a silence asked by a statement:
-        of a line that is frozen or half open nothing else is heard.
+        Notifications received during other statements come first. After a silence it runs a statement, which is the
+        only way to notice a frozen or half-open connection; raises DatabaseAway then.
         """
         try:
             if not self._driver.notifies:
-                if self._sight.poll(seconds * 1000):
+                if self._poll.poll(seconds * 1000):
                     self._driver.poll()
                 else:
                     self.connection.exec_driver_sql("SELECT 1")
         except psycopg2.Error as error:
             self.connection.invalidate()
             raise DatabaseAway from error
-        heard, self._driver.notifies[:] = list(self._driver.notifies), []
-        return [id for notice in heard for id in notice.payload.split(",")]
+        notices, self._driver.notifies[:] = list(self._driver.notifies), []
+        return [id for notice in notices for id in notice.payload.split(",")]
 
 
 @contextmanager
 def listening(url: str) -> Iterator[Listener]:
-    """A line of its own to the database, as the role of the URL; raises DatabaseAway when it breaks."""
+    """Open a dedicated connection as the role of the URL; raises DatabaseAway when it breaks."""
     with statements(open_engine(url, NullPool, "payments-waits")) as connection:
         connection.exec_driver_sql("LISTEN transitions")
         yield Listener(connection)
 
 
 def versions(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
-    """The version of each of the payments and bulks, in one statement."""
+    """Current version of each of the payments and bulks, in one statement."""
     rows = connection.exec_driver_sql(VERSIONS, {"ids": pg_arrays.plain(ids)})
     return {row[0]: row[1] for row in rows}

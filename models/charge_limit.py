@@ -1,4 +1,4 @@
-"""What a client lets merchants take out of a wallet, whom he has blocked, and who charged it."""
+"""A client's limits on merchants' charges to a wallet, the merchants they blocked, and those who charged it."""
 
 import json
 from collections import defaultdict
@@ -19,11 +19,11 @@ LIMITS = """CASE WHEN a.is_limited THEN (
 BLOCKED = """CASE WHEN a.is_limited THEN (
     SELECT array_agg(b.merchant_id::text ORDER BY b.merchant_id)
     FROM blocked_merchants b WHERE b.account_id = a.id) END"""
-"""Columns of an account `a`: its limits, for `limits_of`, and the merchants it is closed to."""
+"""Columns of an account `a`: its limits, for `limits_of`, and its blocked merchants."""
 
 
 def limits_of(text: str | None) -> tuple[ChargeLimit, ...]:
-    """The limits of one account, as LIMITS tells them."""
+    """Parse the limits of one account from column LIMITS."""
     return tuple(
         ChargeLimit(merchant_id, per_charge and int(per_charge), per_day and int(per_day))
         for merchant_id, per_charge, per_day in json.loads(text or "[]")
@@ -31,7 +31,7 @@ def limits_of(text: str | None) -> tuple[ChargeLimit, ...]:
 
 
 def replace(connection: Connection, account_id: str, limits: Sequence[ChargeLimit], blocked: Iterable[str]) -> None:
-    """Put these limits and blocked merchants in the place of those there were; lock the account before."""
+    """Replace the account's limits and blocked merchants; lock the account before."""
     for table in ("charge_limits", "blocked_merchants"):
         connection.exec_driver_sql(f"DELETE FROM {table} WHERE account_id = %s", (account_id,))
     connection.exec_driver_sql(
@@ -67,15 +67,15 @@ SELECT source_id::text, user_id::text, sum(amount)::text FROM (
       AND p.scheduled_at >= %(start)s AND p.scheduled_at < %(end)s AND p.created_at < %(start)s
 ) AS charge GROUP BY source_id, user_id
 """
-"""By merchant, what charges took, or hold, of a day: that of their acceptance, or the later one they waited for."""
+"""Sum per merchant that charges took or hold on a day: that of acceptance, or the later one they are scheduled for."""
 
 
 def allowances(
     connection: Connection, payments: Iterable[ClaimedPayment], accounts: Mapping[str, LockedAccount]
 ) -> dict[str, Allowance]:
-    """What merchants may take, by account, of those that the payments charge; asks nothing where nothing is limited.
+    """Allowances of the limited accounts that the payments charge, by account; no query if none is limited.
 
-    The accounts are locked before, so the limits stay, and only a poster, in its turn, changes what was taken.
+    The accounts are locked before, so the limits cannot change, and only the holder of the posting lock changes sums.
     """
     days = defaultdict(set)
     for payment in payments:
@@ -84,20 +84,20 @@ def allowances(
             days[source.id].add(payment.day)
     if not days:
         return {}
-    allowed = {
+    allowances = {
         id: Allowance(limits_of(limits), frozenset(blocked or ()))
         for id, limits, blocked in connection.exec_driver_sql(ALLOWANCES, (pg_arrays.plain(days),))
     }
-    daily = {id for id, allowance in allowed.items() if any(limit.per_day is not None for limit in allowance.limits)}
+    daily = {id for id, allowance in allowances.items() if any(limit.per_day is not None for limit in allowance.limits)}
     took: dict[str, dict[tuple[date | None, str], int]] = defaultdict(dict)
     for day in sorted(set().union(*(days[id] for id in daily))):
         for account_id, merchant_id, amount in daily_totals(connection, daily, day):
             took[account_id][day, merchant_id] = amount
-    return {id: allowance._replace(took=took[id]) for id, allowance in allowed.items()}
+    return {id: allowance._replace(took=took[id]) for id, allowance in allowances.items()}
 
 
 def daily_totals(connection: Connection, account_ids: Iterable[str], day: date) -> list[tuple[str, str, int]]:
-    """What merchants took out of the accounts on a day (UTC), as (account, merchant, minor units)."""
+    """Sums that merchants took from the accounts on a day (UTC), as (account, merchant, minor units)."""
     start = datetime.combine(day, time.min, UTC)
     bounds = {"accounts": pg_arrays.plain(account_ids), "start": start, "end": start + DAY}
     rows = connection.exec_driver_sql(DAILY_TOTALS, bounds)
@@ -105,9 +105,9 @@ def daily_totals(connection: Connection, account_ids: Iterable[str], day: date) 
 
 
 class ChargingMerchant(NamedTuple):
-    """A merchant who charged a wallet; `id` is that of his newest charge, `total` what all took, in minor units.
+    """A merchant who charged a wallet; `id` is that of their newest charge, `total` the sum taken, in minor units.
 
-    `charges` are those that took something, or hold it.
+    `charges` counts those that took or hold money.
     """
 
     id: str
@@ -136,13 +136,14 @@ FROM charging c JOIN users u ON u.id = c.merchant_id
 """
 
 PAYMENTS_MAX = 10_000
-"""So many payments out of a wallet, the newest, are looked through for who charged it: some hundredths of a second."""
+"""Newest payments of a wallet that are scanned for merchants, within some hundredths of a second."""
 
 
 def merchants(
     connection: Connection, account_id: str, limit: int, *, before: str | None = None, after: str | None = None
 ) -> list[ChargingMerchant]:
-    """Who charged the account, by his newest charge, newest first: those before that id; or, oldest first, after it."""
+    """Merchants who charged the account, by their newest charge, newest first: those before id `before`, or (oldest
+    first) after id `after`."""
     condition, order = keyset.edge(before, after, "c.id")
     rows = connection.exec_driver_sql(
         f"{CHARGING_MERCHANTS} WHERE {condition} ORDER BY {order} LIMIT %(limit)s",

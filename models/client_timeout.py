@@ -1,4 +1,4 @@
-"""How long the database may be silent, on the client's side: the server's own time-outs end no wait for a mute one."""
+"""Client-side time-outs of the database: the server's own time-outs do not end a wait for a server that is silent."""
 
 import select
 import time
@@ -18,11 +18,11 @@ from psycopg2.extensions import (
 )
 
 STATEMENT_SECONDS_MAX = 12.0
-"""Two seconds more than `statement_timeout` of the roles: a server silent for longer is mute, and the connection is
-given up. It goes for whatever is asked, COMMIT too."""
+"""Two seconds more than `statement_timeout` of the roles: after a longer silence the connection is closed. It applies
+to every statement, COMMIT included."""
 
 CONNECT_SECONDS_MAX = 3.0
-"""libpq's own `connect_timeout` does not hold where a wait callback is installed."""
+"""libpq's own `connect_timeout` has no effect where a wait callback is installed."""
 
 PING_SECONDS_MAX = 2.0
 
@@ -33,17 +33,17 @@ NETWORK = {
     "keepalives_count": 3,
     "tcp_user_timeout": round(STATEMENT_SECONDS_MAX * 1000),
 }
-"""For libpq: what is idle or was sent to nobody is noticed by the kernel, where the connection is one of TCP."""
+"""For libpq: on TCP connections the kernel notices a dead peer while idle, or when data is not acknowledged."""
 
 Wait = Callable[[int, bool, float], bool]
-"""Waits until a descriptor can be read, or else written, for so many seconds; returns whether it can."""
+"""Waits up to a number of seconds until a descriptor can be read (or else written); returns whether it can."""
 
 _seconds_max: ContextVar[float] = ContextVar("seconds_max", default=STATEMENT_SECONDS_MAX)
 
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """What is asked within the block is to be answered sooner than usually."""
+    """Shorten the time-out of statements within the block."""
     token = _seconds_max.set(seconds)
     try:
         yield
@@ -53,7 +53,7 @@ def at_most(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def installed() -> Iterator[None]:
-    """Bound every wait for PostgreSQL within the block, as `install` does for good."""
+    """Bound every wait for PostgreSQL within the block, as `install` does permanently."""
     before = get_wait_callback()
     install()
     try:
@@ -68,20 +68,20 @@ def install(wait: Wait | None = None) -> None:
 
 
 def _bounded(wait: Wait) -> Callable[[connection], None]:
-    def answered(asked: connection) -> None:
+    def wait_for_answer(driver: connection) -> None:
         """Raises psycopg2.OperationalError when the server has not answered in time; psycopg2 then closes it."""
-        is_open = asked.status in (STATUS_READY, STATUS_BEGIN)
+        is_open = driver.status in (STATUS_READY, STATUS_BEGIN)
         seconds_max = _seconds_max.get() if is_open else CONNECT_SECONDS_MAX
         deadline = time.monotonic() + seconds_max
-        while (state := asked.poll()) != POLL_OK:
+        while (state := driver.poll()) != POLL_OK:
             left = deadline - time.monotonic()
-            if left <= 0 or not wait(asked.fileno(), state == POLL_READ, left):
+            if left <= 0 or not wait(driver.fileno(), state == POLL_READ, left):
                 raise psycopg2.OperationalError(f"no answer from the database within {seconds_max:g} s")
 
-    return answered
+    return wait_for_answer
 
 
 def _poll(descriptor: int, reads: bool, seconds: float) -> bool:
-    sight = select.poll()  # select.select sees no further than the 1,024th descriptor of a process
-    sight.register(descriptor, select.POLLIN if reads else select.POLLOUT)
-    return bool(sight.poll(seconds * 1000))
+    poll = select.poll()  # select.select fails beyond descriptor 1,024
+    poll.register(descriptor, select.POLLIN if reads else select.POLLOUT)
+    return bool(poll.poll(seconds * 1000))

@@ -1,4 +1,4 @@
-"""What commission came in and what of it was given back, told from the operations of our commission accounts."""
+"""Daily report of commission taken and given back, from the operations of the commission accounts."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
@@ -10,11 +10,11 @@ from models import account_history
 DAY = timedelta(days=1)
 
 SLACK = timedelta(hours=1)
-"""Operations are numbered in time but for their transactions' wait for a turn, which is seconds."""
+"""Operations are numbered in time order, except for their transactions' wait for the posting lock, which is seconds."""
 
 
 class DailyCommission(NamedTuple):
-    """One day (UTC) in one currency; amounts in minor units, `payments` those that took or gave back."""
+    """One day (UTC) in one currency; amounts in minor units, `payments` counts those that took or gave back."""
 
     date: date
     currency: str
@@ -25,7 +25,7 @@ class DailyCommission(NamedTuple):
 
     @property
     def net(self) -> int:
-        """What stayed, in minor units; below zero on a day of many refunds."""
+        """Taken minus given back, in minor units; negative on a day of many refunds."""
         return self.taken - self.given_back
 
 
@@ -39,23 +39,23 @@ SELECT (created_at AT TIME ZONE 'UTC')::date AS day,
        coalesce(sum(amount) FILTER (WHERE amount > 0), 0)::text,
        coalesce(-sum(amount) FILTER (WHERE amount < 0), 0)::text, count(DISTINCT payment_id)
 FROM operations
-WHERE account_id = %(house)s AND account_seq > %(low)s AND account_seq <= %(high)s AND kind = 'commission'
+WHERE account_id = %(account_id)s AND account_seq > %(low)s AND account_seq <= %(high)s AND kind = 'commission'
   AND created_at >= %(start)s AND created_at < %(end)s
 GROUP BY day
 """
 
 
 def by_day(connection: Connection, since: date, until: date, currency: str | None = None) -> list[DailyCommission]:
-    """The takings of these days, both included, by day and currency; days without any are left out.
+    """Commission of these days, both included, by day and currency; days without any are left out.
 
-    It costs as much as was posted in these days, not as all that ever was.
+    Its cost depends on the operations of these days, not on the whole history.
     """
     start, end = (datetime.combine(day, time.min, UTC) for day in (since, until + DAY))
-    found = []
-    for house, code, digits in connection.exec_driver_sql(COMMISSION_ACCOUNTS, {"currency": currency}).all():
-        low = account_history.position(connection, house, start - SLACK).account_seq
-        high = account_history.position(connection, house, end + SLACK).account_seq
-        bounds = {"house": house, "low": low, "high": high, "start": start, "end": end}
+    report = []
+    for account_id, code, digits in connection.exec_driver_sql(COMMISSION_ACCOUNTS, {"currency": currency}).all():
+        low = account_history.position(connection, account_id, start - SLACK).account_seq
+        high = account_history.position(connection, account_id, end + SLACK).account_seq
+        bounds = {"account_id": account_id, "low": low, "high": high, "start": start, "end": end}
         for day, taken, given_back, payments in connection.exec_driver_sql(DAILY_COMMISSION, bounds):
-            found.append(DailyCommission(day, code, digits, int(taken), int(given_back), payments))
-    return sorted(found)
+            report.append(DailyCommission(day, code, digits, int(taken), int(given_back), payments))
+    return sorted(report)

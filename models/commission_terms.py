@@ -1,4 +1,4 @@
-"""The terms of commission: append-only, told a minute ahead, kept for ever."""
+"""Terms of commission: append-only, announced a minute ahead, never deleted."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -16,12 +16,12 @@ FROM commission_terms
 
 
 def schedules(connection: Connection) -> Schedules:
-    """All terms there are; whoever knows them for less than a minute knows all that are in force."""
+    """All terms; a copy less than a minute old includes all that are in force."""
     return newest_terms(_schedule(row) for row in connection.exec_driver_sql(TERMS))
 
 
 def in_force(connection: Connection, type: str, currency: str, user_id: str) -> Terms:
-    """The terms of a payment that this user would order now."""
+    """Terms that apply to a payment ordered by this user now."""
     rows = connection.exec_driver_sql(
         f"{TERMS} WHERE type = %s AND (currency IS NULL OR currency = %s) AND (merchant_id IS NULL OR merchant_id = %s)"
         " AND valid_from <= now()",
@@ -39,7 +39,7 @@ def _terms(percent: int, fixed: str, minimum: str, maximum: str | None) -> Terms
 
 
 class TermsRecord(NamedTuple):
-    """Terms as they are kept; `digits` those of their currency, 0 without one."""
+    """Stored terms; `digits` are those of their currency, 0 without one."""
 
     id: str
     type: str
@@ -76,11 +76,11 @@ def page(
         f" AND (%(merchant)s::uuid IS NULL OR t.merchant_id = %(merchant)s::uuid) ORDER BY {order} LIMIT %(limit)s",
         {"edge": after or before, "type": type, "currency": currency, "merchant": merchant_id, "limit": limit},
     )
-    return [_kept(row) for row in rows]
+    return [_record(row) for row in rows]
 
 
 def is_announced_in_time(connection: Connection, valid_from: datetime) -> bool:
-    """Whether terms made in this transaction may be valid from then on: a minute ahead, by the database's clock."""
+    """Whether new terms may be valid from that time: at least a minute ahead, by the database's clock."""
     statement = "SELECT %s::timestamptz >= now() + interval '1 minute'"
     return bool(connection.exec_driver_sql(statement, (valid_from,)).scalar_one())
 
@@ -93,15 +93,15 @@ def add(
     terms: Terms,
     valid_from: datetime | None = None,
 ) -> TermsRecord | None:
-    """Keep new terms, valid from a minute ahead unless told otherwise; None if others begin at that very moment."""
+    """Store new terms, valid from a minute ahead by default; None if others begin at exactly that time."""
     id = connection.exec_driver_sql(
         "INSERT INTO commission_terms (type, currency, merchant_id, percent, fixed, minimum, maximum, valid_from)"
         " VALUES (%s, %s, %s, %s::numeric / 1000000, %s, %s, %s, coalesce(%s, now() + interval '1 minute'))"
         " ON CONFLICT DO NOTHING RETURNING id",
         (type, currency, merchant_id, *terms, valid_from),
     ).scalar()
-    return None if id is None else _kept(connection.exec_driver_sql(f"{RECORDS} WHERE t.id = %s", (id,)).one())
+    return None if id is None else _record(connection.exec_driver_sql(f"{RECORDS} WHERE t.id = %s", (id,)).one())
 
 
-def _kept(row: Row) -> TermsRecord:
+def _record(row: Row) -> TermsRecord:
     return TermsRecord._make((*row[:7], _terms(*row[7:])))

@@ -1,6 +1,6 @@
 """Confirmations: single-use tokens mailed to an address, which prove that it is the user's.
 
-The gateway keeps the wish; a worker makes the token when it mails it, so that the token is nowhere but in the mail.
+The gateway stores the request; a worker makes the token when it sends the mail, so that only the mail contains it.
 """
 
 from datetime import timedelta
@@ -14,24 +14,24 @@ from models import user
 VALID = timedelta(hours=24)
 
 ASKED_PER_HOUR_MAX = 5
-"""Mails of one purpose to one user: nobody's mailbox is filled by strangers."""
+"""Mails of one purpose to one user: strangers must not fill a mailbox."""
 
 LAST_ERROR_LENGTH_MAX = 500
 
 
 class Purpose(StrEnum):
-    """What a confirmation is for."""
+    """Purpose of a confirmation."""
 
     EMAIL = "email"
-    """The address is the user's."""
+    """Proves that the address is the user's."""
     PASSWORD = "password"  # noqa: S105 - a purpose
-    """The user may set a new password."""
+    """Lets the user set a new password."""
     WEBHOOK = "webhook"
-    """Nothing: the user is told that a webhook endpoint has been disabled, by a mail without a token."""
+    """Notifies the user, without a token, that a webhook endpoint has been disabled."""
 
 
 class PendingMail(NamedTuple):
-    """A confirmation that is due to be mailed; `attempts` this one included."""
+    """A confirmation that is due to be mailed; `attempts` includes this one."""
 
     id: str
     user_id: str
@@ -41,9 +41,9 @@ class PendingMail(NamedTuple):
 
 
 def ask(connection: Connection, id: str, user_id: str, purpose: Purpose) -> bool:
-    """Wish for a mail; False if the user has been sent enough of them this hour.
+    """Request a mail; False if the user has been sent ASKED_PER_HOUR_MAX this hour.
 
-    The user is locked first: wishes that come at the same moment are counted one after the other.
+    The user is locked first, so that concurrent requests are counted one after the other.
     """
     user.lock(connection, user_id)
     result = connection.exec_driver_sql(
@@ -56,7 +56,7 @@ def ask(connection: Connection, id: str, user_id: str, purpose: Purpose) -> bool
 
 
 def is_any_due(connection: Connection, attempts_max: int) -> bool:
-    """Whether `take` may find something."""
+    """Whether `take` would return a mail."""
     return connection.exec_driver_sql(
         "SELECT EXISTS (SELECT FROM confirmations"
         " WHERE sent_at IS NULL AND used_at IS NULL AND due_at <= now() AND attempts < %s)",
@@ -79,9 +79,9 @@ RETURNING c.id::text, c.user_id::text, c.purpose, u.email, c.attempts
 
 
 def take(connection: Connection, hash: bytes, wait_seconds: float, attempts_max: int) -> PendingMail | None:
-    """Take the mail that is due longest, for the token with this hash; due again after `wait_seconds` if not sent.
+    """Claim the longest due mail for the token with this hash; due again after `wait_seconds` unless sent.
 
-    Commit before it is mailed: then the token works as soon as it arrives, and a crash only mails another.
+    Commit before sending: then the token works as soon as it arrives, and a crash only leads to another mail.
     """
     row = connection.exec_driver_sql(
         TAKE, {"hash": hash, "valid": VALID, "wait_seconds": wait_seconds, "attempts_max": attempts_max}
@@ -90,7 +90,7 @@ def take(connection: Connection, hash: bytes, wait_seconds: float, attempts_max:
 
 
 def give_back(connection: Connection, hash: bytes) -> None:
-    """Undo a taking after which nothing was mailed: it counts for nothing. What was taken anew has another hash."""
+    """Undo a claim after which nothing was mailed, so that it does not count. A later claim has another hash."""
     connection.exec_driver_sql(
         "UPDATE confirmations SET attempts = attempts - 1, due_at = now()"
         " WHERE hash = %s AND sent_at IS NULL AND used_at IS NULL",
@@ -99,14 +99,14 @@ def give_back(connection: Connection, hash: bytes) -> None:
 
 
 def note_sent(connection: Connection, id: str) -> None:
-    """Note that the mail was handed over; one used up meanwhile is past being noted."""
+    """Record that the mail was handed over, unless its token has been used meanwhile."""
     connection.exec_driver_sql(
         "UPDATE confirmations SET sent_at = now(), last_error = NULL WHERE id = %s AND used_at IS NULL", (id,)
     )
 
 
 def note_failed(connection: Connection, id: str, error: str, wait_seconds: float | None) -> None:
-    """Note why the mail was not handed over, and try again after `wait_seconds`; None gives it up."""
+    """Record why the mail was not handed over, and retry after `wait_seconds`; None gives it up."""
     connection.exec_driver_sql(
         "UPDATE confirmations SET last_error = %s,"
         " due_at = coalesce(now() + make_interval(secs => %s), 'infinity') WHERE id = %s AND used_at IS NULL",
@@ -115,9 +115,9 @@ def note_failed(connection: Connection, id: str, error: str, wait_seconds: float
 
 
 def redeem(connection: Connection, hash: bytes, purpose: Purpose) -> str | None:
-    """Use up the token with this hash, and all others the user has for the purpose; his id, or None if it is no good.
+    """Use up the token with this hash and the user's others for the purpose; the user's id, or None if it is invalid.
 
-    The user is locked first: two of his tokens that come at the same moment wait for each other.
+    The user is locked first, so that concurrent uses of two tokens wait for each other.
     """
     user_id = connection.exec_driver_sql("SELECT user_id::text FROM confirmations WHERE hash = %s", (hash,)).scalar()
     if user_id is None:
@@ -134,7 +134,7 @@ def redeem(connection: Connection, hash: bytes, purpose: Purpose) -> str | None:
 
 
 def withdraw(connection: Connection, user_id: str, purpose: Purpose) -> None:
-    """Use up all tokens the user has been mailed for the purpose; lock him first (user.lock)."""
+    """Invalidate all tokens mailed to the user for the purpose; call `user.lock` first."""
     connection.exec_driver_sql(
         "UPDATE confirmations SET used_at = now()"
         " WHERE user_id = %s AND purpose = %s AND used_at IS NULL AND hash IS NOT NULL",

@@ -1,4 +1,4 @@
-"""Currencies: a table, seeded from ISO 4217 and added to by ops; digits give every stored amount its meaning."""
+"""Currencies: seeded from ISO 4217, extended by ops; their digits give every stored amount its meaning."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row
 class Currency(NamedTuple):
     """A currency; amounts in minor units, None where there is no bound.
 
-    `minimum` and `maximum` are of one payment, `balance_maximum` is the ceiling of wallets that are yet to be opened.
+    `minimum` and `maximum` bound one payment, `balance_maximum` is the ceiling of wallets opened from now on.
     """
 
     code: str
@@ -28,7 +28,7 @@ SELECT code, digits, kind, name, minimum::text, maximum::text, balance_maximum::
 
 
 def all_by_code(connection: Connection) -> dict[str, Currency]:
-    """Every currency by its code, in the order of the codes."""
+    """All currencies by code, in the order of the codes."""
     return {row[0]: _currency(row) for row in connection.exec_driver_sql(f"{CURRENCY} ORDER BY code")}
 
 
@@ -39,7 +39,7 @@ def by_code(connection: Connection, code: str) -> Currency | None:
 
 
 def create(connection: Connection, new: Currency) -> bool:
-    """Add a currency, and with it its technical accounts; False if there is one of this code."""
+    """Add a currency together with its technical accounts; False if its code exists."""
     created = connection.exec_driver_sql(
         "INSERT INTO currencies (code, digits, kind, name, minimum, maximum, balance_maximum)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
@@ -49,7 +49,7 @@ def create(connection: Connection, new: Currency) -> bool:
 
 
 def change(connection: Connection, changed: Currency) -> Currency | None:
-    """Set all but code, digits and kind, if the currency is still at this version; None if it is not."""
+    """Store all but code, digits and kind, if the currency is still at this version; None if it is not."""
     updated = connection.exec_driver_sql(
         "UPDATE currencies SET name = %(name)s, minimum = %(minimum)s, maximum = %(maximum)s,"
         " balance_maximum = %(balance_maximum)s, is_active = %(is_active)s, version = version + 1"

@@ -1,4 +1,4 @@
-"""Events: what happened to payments, bulks and webhook endpoints, in one order; triggers write them, nobody else."""
+"""Events of payments, bulks and webhook endpoints, in one order; only triggers write them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,10 +10,9 @@ from models import pg_arrays
 from models.payment_list import Viewer
 
 SETTLED = "(e.xact < pg_snapshot_xmin(pg_current_snapshot()) OR e.created_at < now() - interval '1 hour')"
-"""Nothing can appear before such an event any more: all transactions that began earlier are over.
+"""Whether no event can appear before this one any more: all transactions that began earlier are over.
 
-No transaction of ours lives for an hour; the second half is for a database restored elsewhere, whose transactions are
-counted anew.
+No transaction lasts an hour; the second half is for a restored database, whose transaction numbers start again.
 """
 
 CONCERNS = ("user_id", "payer_id", "payee_id")
@@ -22,11 +21,11 @@ NAMES = (
     *("payment.initiated", "payment.authorized", "payment.completed", "payment.failed", "payment.parked"),
     *("bulk.completed", "bulk.partially_completed", "bulk.failed", "webhook_endpoint.disabled", "ping"),
 )
-"""What can happen, as the triggers call it; a ping is an event of its endpoint alone."""
+"""Names of events, as the triggers write them; a ping concerns its endpoint only."""
 
 
 class Event(NamedTuple):
-    """Something that happened to its subject, which had this version then; `xact` and `sequence` say where."""
+    """A change of a subject, which had this version then; `xact` and `sequence` are its position in the feed."""
 
     xact: str
     sequence: int
@@ -42,20 +41,20 @@ ORDER BY e.xact, e.sequence LIMIT %(limit)s"""
 _CONCERNING = " UNION ALL ".join(
     f"(SELECT e.* FROM events e WHERE e.{who} = (SELECT %(user)s::uuid) AND {_NEXT})" for who in CONCERNS
 )
-"""By sub-select: of a user who had many events the planner would expect one soon, and read those of all others."""
+"""The user id by sub-select: for a user with many events the planner would otherwise scan those of all users."""
 _SETTLED = f"WHERE {SETTLED} ORDER BY e.xact, e.sequence LIMIT %(limit)s"
 
 PAGE_OF_ALL = f"{_EVENT} (SELECT e.* FROM events e WHERE {_NEXT}) AS e {_SETTLED}"
 PAGE = f"{_EVENT} ({_CONCERNING}) AS e {_SETTLED}"
-"""The next ones, of those the settled: looking for settled ones would read all that a long transaction holds back."""
+"""First the next events, then the settled of them: the reverse would scan all that a long transaction holds back."""
 
 START = ("0", 0)
 
 
 def page(connection: Connection, viewer: Viewer, after: tuple[str, int], limit: int) -> list[Event]:
-    """Events that concern the viewer, oldest first, behind the place (xact, sequence); pings concern nobody else.
+    """Events that concern the viewer, oldest first, after the position (xact, sequence); without pings.
 
-    Reading on from the last one finds every other, whichever transaction commits first.
+    Continuing after the last one misses none, in whatever order transactions commit.
     """
     rows = connection.exec_driver_sql(
         PAGE_OF_ALL if viewer.reads_all else PAGE,
@@ -65,7 +64,7 @@ def page(connection: Connection, viewer: Viewer, after: tuple[str, int], limit: 
 
 
 def newest(connection: Connection) -> tuple[str, int]:
-    """The place behind the newest settled event: where somebody begins who wants nothing of before."""
+    """Position of the newest settled event, for readers that want no earlier ones."""
     row = connection.exec_driver_sql(
         f"SELECT e.xact::text, e.sequence FROM events e WHERE {SETTLED} ORDER BY e.xact DESC, e.sequence DESC LIMIT 1"
     ).first()
@@ -78,5 +77,5 @@ OF_SUBJECTS = (
 
 
 def of_subjects(connection: Connection, ids: Sequence[str]) -> list[Event]:
-    """All events of these subjects, each one's in their order: of one subject a later one never commits first."""
+    """All events of these subjects, in order per subject: a subject's later event never commits first."""
     return [Event(*row) for row in connection.exec_driver_sql(OF_SUBJECTS, (pg_arrays.plain(ids),))]

@@ -1,4 +1,4 @@
-"""Exchange rates: append-only, from a named source, in force from a time on."""
+"""Exchange rates: append-only, from a named source, valid from a given time."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -15,8 +15,8 @@ ORDER BY source, target, valid_from DESC, id DESC
 
 
 class ExchangeRate(NamedTuple):
-    """One unit of the source currency in units of the target currency, of 18 digits; spread in millionths of a percent,
-    taken as commission."""
+    """Units of the target currency per unit of the source currency, with 18 fraction digits; spread in millionths of a
+    percent, taken as commission."""
 
     source: str
     target: str
@@ -27,7 +27,7 @@ class ExchangeRate(NamedTuple):
 
 
 def in_force(connection: Connection, source: str | None = None, target: str | None = None) -> list[ExchangeRate]:
-    """The rates that count now, by currencies; with `source` and `target` the one between them, if there is one."""
+    """The rates in force now, by currencies; with `source` and `target` only the rate between them, if any."""
     rows = connection.exec_driver_sql(RATES, {"source": source, "target": target})
     return [ExchangeRate._make((*row[:2], int(row[2]), *row[3:])) for row in rows]
 
@@ -41,7 +41,7 @@ def add(
     source_name: str,
     valid_from: datetime | None,
 ) -> ExchangeRate | None:
-    """Keep a rate that counts from then on, or from now; None if that time is over."""
+    """Store a rate that is valid from then on, or from now; None if that time is past."""
     row = connection.exec_driver_sql(
         "INSERT INTO exchange_rates (source, target, rate, spread, source_name, valid_from)"
         " SELECT %(source)s, %(target)s, %(rate)s::numeric * 1e-18, %(spread)s * 1e-6, %(name)s, since"
