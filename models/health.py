@@ -1,4 +1,4 @@
-"""What is wrong with the system as a whole, as the database shows it: one list for HTTP, the shell and monitors."""
+"""Health of the whole system, as seen in the database: one list of problems for HTTP, the shell and monitors."""
 
 from typing import NamedTuple
 
@@ -8,22 +8,22 @@ from models import clock, heartbeat, partitions, payment, preflight
 from models.heartbeat import BEAT, Heartbeat
 
 OVERDUE_SECONDS = 60.0
-"""Posting takes milliseconds, and a sweep comes every few seconds: what waits for so long needs a look."""
+"""Posting takes milliseconds and a sweep comes every few seconds: a payment that waits longer needs attention."""
 
 UNDECIDED_SECONDS = 60.0
-"""A bank that fails for a moment is asked again within seconds."""
+"""A bank that fails briefly is asked again within seconds."""
 
 BEHIND_SECONDS = 60.0
 """An event becomes webhooks within a second or two, and each of them is tried when it is due."""
 
 COUNTED_MAX = 1_000
-"""More are not counted: whoever looks needs no exact number."""
+"""Counting stops here: readers need no exact number."""
 
 WORKER = "celery -A celery_config worker --queues"
 
 
 class ProblemKind(NamedTuple):
-    """What may be wrong, the command that helps, and whether payments are not accepted or not posted because of it."""
+    """A kind of problem, the command that helps, and whether it stops payments from being accepted or posted."""
 
     title: str
     command: str
@@ -50,11 +50,11 @@ KINDS = {
 """By code: the code is the contract, listed in docs/health.md."""
 
 REQUIRED_WORKERS = ("posting", "upkeep", "webhooks")
-"""Workers by what they do; one fresh one of each is enough. That of `rails` is needed where one was, or should have."""
+"""Kinds of workers of which one must be alive; also `rails`, where one was seen or payouts are due."""
 
 
 class HealthProblem(NamedTuple):
-    """One thing that is wrong, with what was seen of it."""
+    """A problem and its details."""
 
     code: str
     detail: str
@@ -62,12 +62,12 @@ class HealthProblem(NamedTuple):
 
     @property
     def command(self) -> str:
-        """What helps."""
+        """Command that helps."""
         return KINDS[self.code].command
 
 
 class HealthReport(NamedTuple):
-    """How the system is: the workers seen, the payments due (counted up to 10,000), and what is wrong."""
+    """Workers seen, payments due (counted up to 10,000), and problems."""
 
     workers: list[Heartbeat]
     waiting: int
@@ -82,7 +82,7 @@ class HealthReport(NamedTuple):
         return "degraded" if self.problems else "ok"
 
     def has(self, code: str) -> bool:
-        """Whether this is wrong."""
+        """Whether the report has this problem."""
         return any(problem.code == code for problem in self.problems)
 
 
@@ -114,7 +114,7 @@ SELECT current_setting('transaction_read_only')::boolean AS is_read_only,
 
 
 def report(connection: Connection, *, broker_is_up: bool) -> HealthReport:
-    """How the system is now; whether the broker answers is for the caller to find out."""
+    """Report on the system as it is now; the caller checks whether the broker answers."""
     workers = heartbeat.recent(connection)
     waiting, oldest_due_seconds = payment.waiting(connection)
     missing = partitions.missing(connection)
@@ -140,12 +140,12 @@ def report(connection: Connection, *, broker_is_up: bool) -> HealthReport:
     if abs(seconds_off) > clock.OFF_SECONDS_MAX:
         stops.add("clock_wrong")
     problems = [HealthProblem(code, found[code], code in stops) for code in KINDS if found[code]]
-    return HealthReport([one for one in workers if one.name != BEAT], waiting, oldest_due_seconds, problems)
+    return HealthReport([worker for worker in workers if worker.name != BEAT], waiting, oldest_due_seconds, problems)
 
 
 def _stale(workers: list[Heartbeat], *, needs_rails: bool) -> dict[str, str]:
-    """What was seen of each kind of worker; empty for one that is fresh, or not needed."""
-    has_rails = any(one.kind == "rails" for one in workers)
+    """Detail for each kind of worker; empty if one is fresh or none is needed."""
+    has_rails = any(worker.kind == "rails" for worker in workers)
     found = dict.fromkeys((*REQUIRED_WORKERS, "rails"), "")
     for kind in (*REQUIRED_WORKERS, *(["rails"] if needs_rails or has_rails else [])):
         found[kind] = _unseen(kind, workers)
@@ -153,19 +153,21 @@ def _stale(workers: list[Heartbeat], *, needs_rails: bool) -> dict[str, str]:
 
 
 def _unseen(kind: str, workers: list[Heartbeat]) -> str:
-    """When one of this kind was last seen; empty if that is as it should be."""
-    seen = min((one for one in workers if one.kind == kind), key=lambda one: one.age_seconds, default=None)
+    """When a worker of this kind was last seen; empty if that is recent enough."""
+    seen = min(
+        (worker for worker in workers if worker.kind == kind), key=lambda worker: worker.age_seconds, default=None
+    )
     if seen is None:
         return "not seen within the last hour"
     return "" if seen.is_fresh else f"{seen.name} was seen {seen.age_seconds:.0f} s ago"
 
 
 def _deaf(workers: list[Heartbeat]) -> str:
-    """The kinds that work, but none of which is reached by messages, though beat's reach others."""
-    if not any(one.kind == BEAT and one.is_fresh for one in workers):
+    """Kinds whose workers are alive but receive no messages, while the broker delivers those of beat."""
+    if not any(worker.kind == BEAT and worker.is_fresh for worker in workers):
         return ""
-    fresh = {one.kind for one in workers if one.is_fresh}
-    return ", ".join(sorted(fresh - {one.kind for one in workers if one.hears}))
+    fresh = {worker.kind for worker in workers if worker.is_fresh}
+    return ", ".join(sorted(fresh - {worker.kind for worker in workers if worker.hears}))
 
 
 def _overdue(waiting: int, oldest_due_seconds: float) -> str:

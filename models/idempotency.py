@@ -1,4 +1,4 @@
-"""Idempotency keys: one key of one user names one thing, for as long as that thing lives."""
+"""Idempotency keys: a key of a user identifies one request and what it created, as long as that exists."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from models.prepared_statement import PreparedStatement
 
 
 class StoredKey(NamedTuple):
-    """What a key was first used for: the request's fingerprint, and what that made, of which there is one."""
+    """First use of a key: the fingerprint of the request, and the one object that it created."""
 
     fingerprint: bytes
     payment_id: str | None
@@ -32,7 +32,7 @@ JOIN idempotency_keys k USING (user_id, key)
 
 
 def find(connection: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], StoredKey]:
-    """What stands under each (user id, key); keys never used are left out."""
+    """Stored uses of each (user id, key); keys never used are left out."""
     pairs = list(wanted)
     users, keys = pg_arrays.plain(user for user, _ in pairs), pg_arrays.quoted(key for _, key in pairs)
     rows = STORED_KEYS.run(connection, users=users, keys=keys)
@@ -49,7 +49,7 @@ def keep(
     account_id: str | None = None,
     adjustment_id: str | None = None,
 ) -> bool:
-    """Keep a key for the one thing that is about to be made, or done to a payment; False if the key is taken."""
+    """Store a key for the object about to be created, or the payment acted on; False if the key is taken."""
     result = connection.exec_driver_sql(
         "INSERT INTO idempotency_keys (user_id, key, fingerprint, payment_id, account_id, adjustment_id) "
         "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
@@ -59,7 +59,7 @@ def keep(
 
 
 def keep_sign_up(connection: Connection, user_id: str, key: str, fingerprint: bytes) -> None:
-    """Keep the key by which a user has just signed up: his first."""
+    """Store the key of a user's sign-up, their first."""
     connection.exec_driver_sql(
         "INSERT INTO idempotency_keys (user_id, key, fingerprint, signed_up) VALUES (%s, %s, %s, true)",
         (user_id, key, fingerprint),

@@ -1,4 +1,4 @@
-"""The promises about money, asked of the books themselves: for tests, benchmarks, and `flask books check`."""
+"""Invariants of the books as queries: for tests, benchmarks, and `flask books check`."""
 
 from sqlalchemy import Connection
 
@@ -158,24 +158,24 @@ INVARIANTS = {
         ) h ON h.source_id = a.id
         WHERE a.held <> coalesce(h.total, 0)""",
 }
-"""What must hold, to the query that finds what breaks it."""
+"""Each invariant, with the query that finds its violations."""
 
 
 CULPRITS_MAX = 5
-"""Rows that `violations` names of each."""
+"""Rows that `violations` returns per invariant."""
 
 CHECKED = ("payments", "operations", "accounts")
-"""Tables whose size says how much was checked."""
+"""Tables whose sizes are reported with a check."""
 
 
 def violations(connection: Connection) -> list[str]:
-    """Each broken invariant with its first culprits; empty when the books are in order."""
-    found = {name: broken(connection, name, CULPRITS_MAX) for name in INVARIANTS}
-    return [f"{name}: {[tuple(row.values()) for row in rows]}" for name, rows in found.items() if rows]
+    """Each broken invariant with its first violations; empty when the books are in order."""
+    by_name = {name: broken(connection, name, CULPRITS_MAX) for name in INVARIANTS}
+    return [f"{name}: {[tuple(row.values()) for row in rows]}" for name, rows in by_name.items() if rows]
 
 
 def read_one_moment(connection: Connection, statement_seconds_max: int) -> None:
-    """Let this transaction, which has just begun, read a single snapshot, write nothing, and take its time."""
+    """Make this new transaction read-only on a single snapshot, with its own statement time-out."""
     connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
     connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{statement_seconds_max:d}s'")
 
@@ -191,5 +191,5 @@ def broken(connection: Connection, name: str, limit: int) -> list[dict[str, str 
 
 
 def sizes(connection: Connection) -> dict[str, int]:
-    """How many rows there are to check, by table."""
+    """Number of rows to check, by table."""
     return {table: connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one() for table in CHECKED}

@@ -1,4 +1,4 @@
-"""What banks and their customers write in XML, read with bounds: any message of ISO 20022, its texts and numbers."""
+"""Bounded reader of ISO 20022 messages in XML: documents, texts and numbers."""
 
 import io
 import re
@@ -10,7 +10,7 @@ from defusedxml.ElementTree import iterparse
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:"
 
 NOT_PROVIDED = "NOTPROVIDED"
-"""What stands for an end-to-end id where there is none."""
+"""Placeholder for a missing end-to-end id."""
 
 DEPTH_MAX = 32
 """The messages that are read here nest half as deep."""
@@ -22,17 +22,17 @@ _NUMBER = re.compile(r"\+?(?=\.?\d)0*(\d{0,18})(?:\.(\d{0,5}?)0*)?", re.ASCII)
 
 
 class InvalidFile(ValueError):
-    """What is not as it should be, in words for people and without its content; `place` is where in the entry."""
+    """Raised for an invalid file, with a message for people that has none of its content; `place` is the path."""
 
-    def __init__(self, words: str, place: str = "") -> None:
-        super().__init__(words)
+    def __init__(self, message: str, place: str = "") -> None:
+        super().__init__(message)
         self.place = place
 
 
 def document(data: bytes, messages: str) -> Element:
     """The root of an XML document whose namespace is that of one of the `messages` (a regular expression).
 
-    Elements of that namespace lose it from their tags. Raises Broken: also for any document type or entity.
+    Elements of that namespace lose it from their tags. Raises InvalidFile, also for any document type or entity.
     """
     root, namespace, depth, elements = None, "", 0, 0
     try:
@@ -58,13 +58,13 @@ def document(data: bytes, messages: str) -> Element:
 
 
 def text(element: Element, *paths: str) -> str | None:
-    """The text of the first of these paths that has any, in one line."""
-    return next((words for path in paths if (words := " ".join((element.findtext(path) or "").split()))), None)
+    """The text at the first of these paths that has any, with blanks folded."""
+    return next((value for path in paths if (value := " ".join((element.findtext(path) or "").split()))), None)
 
 
-def number(words: str) -> str | None:
-    """A number of xs:decimal that is not negative, in its shortest form: 1.5 for +01.500; None for other words."""
-    match = _NUMBER.fullmatch(words.strip())
+def number(value: str) -> str | None:
+    """A non-negative xs:decimal in its shortest form: 1.5 for +01.500; None for other text."""
+    match = _NUMBER.fullmatch(value.strip())
     if match is None:
         return None
     whole, fraction = match[1] or "0", match[2]

@@ -1,4 +1,4 @@
-"""How often a password may be guessed: a guess is counted before it is judged, so racing guesses count too."""
+"""Throttle of password guesses: a guess is counted before it is checked, so concurrent guesses count too."""
 
 import hashlib
 from typing import NamedTuple
@@ -7,23 +7,23 @@ from sqlalchemy import Connection
 
 WAIT_SECONDS_MAX = 900
 FORGET_SECONDS = 3600
-"""A subject left alone for so long begins anew."""
+"""After this long without a guess the count starts again."""
 
 
 class Subject(NamedTuple):
-    """Whom guesses are counted against, and how many are free of waiting."""
+    """The subject that guesses are counted against, and its number of guesses without waiting."""
 
     hash: bytes
     free: int
 
 
 def of_user(email: str) -> Subject:
-    """The address somebody signs in with, whether or not there is such a user: 5 guesses, then 1, 2, 4 … 900 s."""
+    """The e-mail address of a login, whether or not such a user exists: 5 guesses, then waits of 1, 2, 4 … 900 s."""
     return Subject(hashlib.sha256(f"user {email.lower()}".encode()).digest(), 5)
 
 
 def of_address(address: str) -> Subject:
-    """A network address, behind which many may sit."""
+    """A network address, which many users may share."""
     return Subject(hashlib.sha256(f"address {address}".encode()).digest(), 50)
 
 
@@ -38,7 +38,7 @@ ON CONFLICT (subject) DO UPDATE SET
 WHERE t.locked_until <= now()
 RETURNING 1
 """
-"""Who is not locked out has a time long past: by now() a guess that began a moment earlier would have to wait."""
+"""Unlocked subjects have a time long past: with now(), a guess that began a moment earlier would have to wait."""
 
 
 def count_attempt(connection: Connection, subject: Subject) -> float:
@@ -53,16 +53,16 @@ def count_attempt(connection: Connection, subject: Subject) -> float:
         "SELECT greatest(extract(epoch FROM max(locked_until) - now()), 0.001)::float FROM login_throttles"
         " WHERE subject = %s",
         (subject.hash,),
-    ).scalar_one()  # a row also where there is none any more: somebody may just have been forgiven
+    ).scalar_one()  # max() returns a row even if the subject was just forgiven
 
 
 def forgive(connection: Connection, subject: Subject) -> None:
-    """The guess was right: the subject begins anew."""
+    """Reset the subject after a correct guess."""
     connection.exec_driver_sql("DELETE FROM login_throttles WHERE subject = %s", (subject.hash,))
 
 
 def give_back(connection: Connection, subject: Subject) -> None:
-    """The guess was right: it does not count, but earlier ones do."""
+    """Undo the count of a correct guess; earlier ones still count."""
     connection.exec_driver_sql(
         "UPDATE login_throttles SET attempts = attempts - 1, locked_until = to_timestamp(0)"
         " WHERE subject = %s AND attempts > 1",
@@ -71,7 +71,7 @@ def give_back(connection: Connection, subject: Subject) -> None:
 
 
 def forget_old(connection: Connection) -> int:
-    """Remove what would begin anew anyway; how many."""
+    """Delete the subjects whose count would start again anyway; returns their number."""
     return connection.exec_driver_sql(
         "DELETE FROM login_throttles WHERE seen_at < now() - make_interval(secs => %s)", (FORGET_SECONDS,)
     ).rowcount

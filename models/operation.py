@@ -1,4 +1,4 @@
-"""Operations: the double entry, read only here; ledger.py alone writes them."""
+"""Reads operations, the double entry; only `models/ledger.py` writes them."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -24,7 +24,7 @@ class OperationView(NamedTuple):
 
 
 def of_payment(connection: Connection, payment_id: str) -> list[OperationView]:
-    """The payment's operations by line; none unless it COMPLETED."""
+    """The payment's operations by line; none unless it is COMPLETED."""
     rows = connection.exec_driver_sql(
         "SELECT o.line, a.id::text, a.token, a.owner_id::text, coalesce(u.name, a.code), o.amount::text, o.currency,"
         " c.digits, o.kind, o.balance_after::text, o.account_seq, o.created_at "

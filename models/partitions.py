@@ -1,4 +1,4 @@
-"""Partitions of payments and operations, a month each, made ahead."""
+"""Monthly partitions of payments and operations, created ahead."""
 
 from sqlalchemy import Connection
 
@@ -7,11 +7,11 @@ from models import pg_arrays
 PARTITIONED = ("payments", "operations")
 
 MONTHS_AHEAD_MIN = 1
-"""Three are made ahead, so that one missing so early leaves a month to find out why."""
+"""Three are created ahead, so that a missing one is noticed a month before it is needed."""
 
 
 def ensure(connection: Connection) -> int:
-    """Make those missing from last month to three months ahead; returns how many were made."""
+    """Create those missing from last month to three months ahead; returns their number."""
     return connection.exec_driver_sql("SELECT ensure_partitions()").scalar_one()
 
 
@@ -33,9 +33,9 @@ ORDER BY step
 
 
 def missing(connection: Connection) -> dict[str, int]:
-    """The months, such as 2026-12, without a partition of payments or operations, each with how far ahead it is.
+    """Months, such as 2026-12, without a partition of payments or operations, each with its distance in months.
 
-    They are looked for from this month (0) to MONTHS_AHEAD_MIN; a detached table is missing, whatever its name is.
+    Checks this month (0) to MONTHS_AHEAD_MIN; a detached table counts as missing, whatever its name is.
     """
     rows = connection.exec_driver_sql(MISSING, {"ahead": MONTHS_AHEAD_MIN, "parents": pg_arrays.plain(PARTITIONED)})
     return {row.month: row.step for row in rows}

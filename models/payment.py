@@ -1,4 +1,4 @@
-"""Payments: the row is the queue. Accepting, claiming, postponing and reading them."""
+"""Payments, whose rows are the queue: accepting, claiming and postponing them."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ LAST_ERROR_LENGTH_MAX = 500
 
 
 class NewPayment(NamedTuple):
-    """A payment as the gateway wishes it, not yet kept: ids as text, amount in minor units, metadata as JSON text."""
+    """A payment about to be stored: ids as text, amount in minor units, metadata as JSON text."""
 
     id: str
     type: str
@@ -71,58 +71,58 @@ RETURNING id, created_at
 )
 
 
-def accept(connection: Connection, wishes: Sequence[NewPayment]) -> dict[str, datetime]:
-    """Keep keys and payments in one statement; returns created_at by id of those that were new.
+def accept(connection: Connection, payments: Sequence[NewPayment]) -> dict[str, datetime]:
+    """Store keys and payments in one statement; returns created_at by id of the new ones.
 
-    One whose key was taken is not kept: read the key's payment with `idempotency.find` in a second statement,
+    A payment whose key is taken is not stored: read the key's payment with `idempotency.find` in a second statement,
     which sees what this one waited for. Keys must be distinct within the call.
     """
     rows = ACCEPT.run(
         connection,
-        ids=pg_arrays.plain(w.id for w in wishes),
-        types=pg_arrays.plain(w.type for w in wishes),
-        user_ids=pg_arrays.plain(w.user_id for w in wishes),
-        source_ids=pg_arrays.plain(w.source_id for w in wishes),
-        target_ids=pg_arrays.plain(w.target_id for w in wishes),
-        amounts=pg_arrays.plain(w.amount for w in wishes),
-        currencies=pg_arrays.quoted(w.currency for w in wishes),
-        keys=pg_arrays.quoted(w.key for w in wishes),
-        fingerprints=pg_arrays.quoted("\\x" + w.fingerprint.hex() for w in wishes),
-        summaries=pg_arrays.quoted(w.summary for w in wishes),
-        references=pg_arrays.quoted(w.reference for w in wishes),
-        metadata=pg_arrays.quoted(w.metadata for w in wishes),
-        captures=pg_arrays.plain(w.capture for w in wishes),
-        scheduled=pg_arrays.quoted(_moment(w.scheduled_at) for w in wishes),
-        expire=pg_arrays.quoted(_moment(w.expires_at) for w in wishes),
-        parent_ids=pg_arrays.plain(w.parent_id for w in wishes),
-        reasons=pg_arrays.plain(w.reason for w in wishes),
-        quote_ids=pg_arrays.plain(w.quote_id for w in wishes),
-        target_amounts=pg_arrays.plain(w.target_amount for w in wishes),
-        target_currencies=pg_arrays.quoted(w.target_currency for w in wishes),
-        rates=pg_arrays.plain(w.rate for w in wishes),
+        ids=pg_arrays.plain(new.id for new in payments),
+        types=pg_arrays.plain(new.type for new in payments),
+        user_ids=pg_arrays.plain(new.user_id for new in payments),
+        source_ids=pg_arrays.plain(new.source_id for new in payments),
+        target_ids=pg_arrays.plain(new.target_id for new in payments),
+        amounts=pg_arrays.plain(new.amount for new in payments),
+        currencies=pg_arrays.quoted(new.currency for new in payments),
+        keys=pg_arrays.quoted(new.key for new in payments),
+        fingerprints=pg_arrays.quoted("\\x" + new.fingerprint.hex() for new in payments),
+        summaries=pg_arrays.quoted(new.summary for new in payments),
+        references=pg_arrays.quoted(new.reference for new in payments),
+        metadata=pg_arrays.quoted(new.metadata for new in payments),
+        captures=pg_arrays.plain(new.capture for new in payments),
+        scheduled=pg_arrays.quoted(_iso(new.scheduled_at) for new in payments),
+        expire=pg_arrays.quoted(_iso(new.expires_at) for new in payments),
+        parent_ids=pg_arrays.plain(new.parent_id for new in payments),
+        reasons=pg_arrays.plain(new.reason for new in payments),
+        quote_ids=pg_arrays.plain(new.quote_id for new in payments),
+        target_amounts=pg_arrays.plain(new.target_amount for new in payments),
+        target_currencies=pg_arrays.quoted(new.target_currency for new in payments),
+        rates=pg_arrays.plain(new.rate for new in payments),
     )
     return {str(row[0]): row[1] for row in rows}
 
 
-def _moment(time: datetime | None) -> str | None:
+def _iso(time: datetime | None) -> str | None:
     return None if time is None else time.isoformat()
 
 
 UNLESS_TAKEN = """
     ON CONFLICT (merchant_id, reference) DO UPDATE SET payment_id = excluded.payment_id
     WHERE (SELECT state FROM payments WHERE id = payment_references.payment_id) = 'FAILED'"""
-"""Takes over the reference of a payment that FAILED, under the row's lock. The payment of a newcomer that was faster is
-not visible to this statement, thus not FAILED, so its reference is taken."""
+"""Takes over the reference of a FAILED payment, under the row's lock. A payment that another transaction stored
+meanwhile is not visible to this statement, thus not FAILED, so its reference is taken."""
 
 
 def keep_reference(connection: Connection, merchant_id: str, reference: str, payment_id: str) -> str | None:
-    """Take a merchant's reference for a payment; None, or the id of the payment that has it and did not fail."""
-    taken = connection.exec_driver_sql(
+    """Reserve a merchant's reference for a payment; None, or the id of the payment that has it and did not fail."""
+    reserved = connection.exec_driver_sql(
         f"INSERT INTO payment_references (merchant_id, reference, payment_id) VALUES (%s, %s, %s) {UNLESS_TAKEN}"
         " RETURNING payment_id",
         (merchant_id, reference, payment_id),
     ).first()
-    if taken is not None:
+    if reserved is not None:
         return None
     return str(
         connection.exec_driver_sql(
@@ -150,10 +150,10 @@ FOR NO KEY UPDATE SKIP LOCKED
 
 
 def claim(connection: Connection, limit: int, schedules: Schedules = NO_SCHEDULES) -> list[ClaimedPayment]:
-    """Lock up to `limit` due payments, oldest first, leaving out those that somebody else holds.
+    """Lock up to `limit` due payments, oldest first, skipping those locked by others.
 
-    Due by the time of the statement: the transaction may be older, having waited for its turn. Of the `schedules`
-    each has the terms that were in force when it was accepted.
+    Due by the time of the statement: the transaction may be older, having waited for the posting lock. Each payment
+    gets the terms of `schedules` that were in force when it was accepted.
     """
     return [_claimed(row, schedules) for row in CLAIM.run(connection, limit=limit)]
 
@@ -169,7 +169,7 @@ FOR NO KEY UPDATE SKIP LOCKED
 
 
 def claim_expired(connection: Connection, limit: int, schedules: Schedules = NO_SCHEDULES) -> list[ClaimedPayment]:
-    """Lock up to `limit` payments whose hold has expired, the oldest first."""
+    """Lock up to `limit` payments whose hold has expired, oldest first."""
     return [_claimed(row, schedules) for row in connection.exec_driver_sql(CLAIM_EXPIRED, (limit,))]
 
 
@@ -187,23 +187,23 @@ FOR NO KEY UPDATE SKIP LOCKED
 
 
 def claim_commanded(connection: Connection, limit: int, schedules: Schedules = NO_SCHEDULES) -> list[ClaimedPayment]:
-    """Lock up to `limit` payments that a command is to end, and the commands, in the order of the commands.
+    """Lock up to `limit` payments with an open command, and the commands, in the order of the commands.
 
-    A hold that has expired meanwhile ends so, whatever the command says; one that was put off waits until it is due.
-    Canceling writes no operation, and so waits for no partition. What is scheduled never becomes due earlier
-    because canceling it failed: that is tried again at once until it is parked.
+    A hold that has expired meanwhile expires, whatever the command is; a postponed payment waits until it is due.
+    Canceling writes no operation, and so waits for no partition. A scheduled payment does not become due earlier
+    because canceling it failed: that is retried at once until it is parked.
     """
     return [_claimed(row, schedules) for row in connection.exec_driver_sql(CLAIM_COMMANDED, (limit,))]
 
 
 def _claimed(row: Sequence[Any], schedules: Schedules) -> ClaimedPayment:
     parent_id, quote_id, target_amount, target_currency, bulk_id, created_at, scheduled_at = row[9:16]
-    ending, amount, command_id = row[16:19]
+    action, amount, command_id = row[16:19]
     terms = terms_for(schedules, row[1], row[7], row[3], created_at)
-    ended = (ending and PaymentAction(ending), amount and int(amount), command_id)
+    command = (action and PaymentAction(action), amount and int(amount), command_id)
     quoted = (quote_id, target_amount and int(target_amount), target_currency)
     day = max(created_at, scheduled_at or created_at).astimezone(UTC).date() if row[1] == PaymentType.CHARGE else None
-    return ClaimedPayment._make((*row[:6], int(row[6]), *row[7:9], *ended, parent_id, terms, *quoted, day, bulk_id))
+    return ClaimedPayment._make((*row[:6], int(row[6]), *row[7:9], *command, parent_id, terms, *quoted, day, bulk_id))
 
 
 def states(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
@@ -230,7 +230,7 @@ SELECT id, 'worker', attempts, last_error, CASE WHEN parked_at IS NULL THEN due_
 
 
 def postpone(connection: Connection, id: str, attempts: int, error: str, wait_seconds: float, park: bool) -> bool:
-    """Note a failed attempt: try again after `wait_seconds`, or park. False if the payment has moved on meanwhile."""
+    """Record a failed attempt: retry after `wait_seconds`, or park. False if the payment has moved on meanwhile."""
     result = connection.exec_driver_sql(
         POSTPONE,
         {
@@ -245,7 +245,7 @@ def postpone(connection: Connection, id: str, attempts: int, error: str, wait_se
 
 
 def put_off(connection: Connection, id: str, why: str, wait_seconds: float) -> None:
-    """Try again after `wait_seconds`, and count no attempt: the payment is not to blame."""
+    """Retry after `wait_seconds` without counting an attempt: the payment is not the cause."""
     connection.exec_driver_sql(
         "UPDATE payments SET last_error = %s, due_at = now() + make_interval(secs => %s)"
         " WHERE id = %s AND state IN ('INITIATED', 'AUTHORIZED') AND parked_at IS NULL",
@@ -254,12 +254,12 @@ def put_off(connection: Connection, id: str, why: str, wait_seconds: float) -> N
 
 
 def attempts(connection: Connection, id: str) -> int:
-    """How many attempts to post the payment have failed."""
+    """Number of failed attempts to post the payment."""
     return connection.exec_driver_sql("SELECT attempts FROM payments WHERE id = %s", (id,)).scalar_one()
 
 
 def is_anything_due(connection: Connection, since: datetime | None = None) -> bool:
-    """Whether a sweep would find work; or such as was due at the moment `since`."""
+    """Whether any payment is due now, or was due at the time `since`."""
     return connection.exec_driver_sql(
         "SELECT EXISTS (SELECT FROM payments WHERE state = 'INITIATED' AND parked_at IS NULL"
         " AND due_at <= coalesce(%s, now()))",
@@ -268,7 +268,7 @@ def is_anything_due(connection: Connection, since: datetime | None = None) -> bo
 
 
 def clock(connection: Connection) -> datetime:
-    """The time by the database's clock, which decides what is due, and from which ages are told."""
+    """The time by the database's clock, which decides what is due and how old things are."""
     return connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
 
 
@@ -285,7 +285,7 @@ def is_anything_to_end(connection: Connection) -> bool:
 
 
 def waiting(connection: Connection) -> tuple[int, float]:
-    """How many payments are due, counted up to 10,000, and for how many seconds the oldest has been."""
+    """Number of due payments, counted up to 10,000, and the seconds that the oldest has been due."""
     row = connection.exec_driver_sql(
         "SELECT count(*), coalesce(extract(epoch FROM now() - min(due_at)), 0)::float FROM ("
         "SELECT due_at FROM payments WHERE state = 'INITIATED' AND parked_at IS NULL AND due_at <= now()"

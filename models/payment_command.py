@@ -1,4 +1,4 @@
-"""Commands: later wishes about payments. The gateway keeps them, a worker decides them under the payment's lock."""
+"""Commands on existing payments: the gateway stores them, a worker decides them under the payment's lock."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -12,7 +12,7 @@ from models.rules.types import PaymentAction
 
 
 class CommandOutcome(StrEnum):
-    """How a command ended."""
+    """Outcome of a command."""
 
     DONE = "done"
     REFUSED = "refused"
@@ -20,14 +20,14 @@ class CommandOutcome(StrEnum):
 
 
 class NewCommand(NamedTuple):
-    """A command about to be kept."""
+    """A command about to be stored."""
 
     id: str
     payment_id: str
 
 
 class PaymentCommand(NamedTuple):
-    """A command that waits for its decision; `actor` is who gave it."""
+    """A command that waits for its decision; `actor` is the user who gave it."""
 
     id: str
     kind: str
@@ -36,16 +36,16 @@ class PaymentCommand(NamedTuple):
     actor: Actor
 
 
-def order_retries(connection: Connection, wishes: Sequence[NewCommand], actor: Actor, reason: str) -> int:
-    """Keep commands to retry payments; returns how many: a payment with a retry still open needs no other."""
+def order_retries(connection: Connection, commands: Sequence[NewCommand], actor: Actor, reason: str) -> int:
+    """Store commands to retry payments; returns their number: a payment with an open retry gets no other."""
     return connection.exec_driver_sql(
         "INSERT INTO commands (id, kind, payment_id, user_id, token_id, address, request_id, reason)"
         " SELECT id, 'retry', payment_id, %(user)s, %(token)s, %(address)s, %(request)s, %(reason)s"
         " FROM unnest(%(ids)s::uuid[], %(payment_ids)s::uuid[]) AS wish (id, payment_id) ORDER BY payment_id"
         " ON CONFLICT (payment_id) WHERE kind = 'retry' AND decided_at IS NULL DO NOTHING",
         {
-            "ids": pg_arrays.plain(wish.id for wish in wishes),
-            "payment_ids": pg_arrays.plain(wish.payment_id for wish in wishes),
+            "ids": pg_arrays.plain(command.id for command in commands),
+            "payment_ids": pg_arrays.plain(command.payment_id for command in commands),
             "user": actor.name,
             "token": actor.token_id,
             "address": actor.address,
@@ -58,9 +58,9 @@ def order_retries(connection: Connection, wishes: Sequence[NewCommand], actor: A
 def order_action(
     connection: Connection, id: str, kind: PaymentAction, payment_id: str, amount: int | None, actor: Actor
 ) -> bool:
-    """Keep the command that ends a payment; False if another has come first: capture, void and cancel are one question.
+    """Store a command to capture, void or cancel a payment; False if it has one of them already.
 
-    `amount`, in minor units, is what to capture; None is the whole.
+    `amount`, in minor units, is the amount to capture; None is the whole.
     """
     return (
         connection.exec_driver_sql(
@@ -73,7 +73,7 @@ def order_action(
 
 
 def claim(connection: Connection, limit: int) -> list[PaymentCommand]:
-    """Lock up to `limit` open retries, oldest first, leaving out those that somebody else decides."""
+    """Lock up to `limit` open retries, oldest first, skipping those locked by others."""
     rows = connection.exec_driver_sql(
         "SELECT id::text, kind, payment_id::text, reason, user_id::text, token_id::text, address, request_id"
         " FROM commands WHERE decided_at IS NULL AND kind = 'retry' ORDER BY id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED",
@@ -99,7 +99,7 @@ def decide(connection: Connection, outcomes: Mapping[str, CommandOutcome]) -> No
 
 
 def about(connection: Connection, payment_id: str) -> list[dict[str, object]]:
-    """The commands given about one payment, oldest first."""
+    """Commands on one payment, oldest first."""
     rows = connection.exec_driver_sql(
         "SELECT kind, user_id::text AS user, reason, created_at, decided_at, outcome FROM commands"
         " WHERE payment_id = %s ORDER BY id",

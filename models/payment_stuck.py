@@ -1,4 +1,4 @@
-"""Payments that did not end by themselves: found, shown, and made due again."""
+"""Stuck payments: finds those that did not become final by themselves, and makes them due again."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -13,14 +13,14 @@ OLDEST_FIRST = "00000000-0000-0000-0000-000000000000"
 
 
 STUCK_SECONDS_MAX = 10 * 366 * 24 * 3600
-"""Ten years: older than any payment, and a time that the database can still reckon with."""
+"""Ten years: older than any payment, and within the range of the database's dates."""
 
 
 class StuckFilter(NamedTuple):
-    """Parked payments; or, with `stuck_seconds`, those not parked and not final so long after they were due at first;
-    or those `undecided` at the bank.
+    """Selects parked payments; with `stuck_seconds` those not parked and not final this long after they were first due;
+    with `undecided` those without an answer from the bank.
 
-    There is no lower bound to their age. `types` and `currency` narrow it; none means any.
+    Their age has no upper bound. `types` and `currency` narrow the selection; empty means any.
     """
 
     stuck_seconds: float | None = None
@@ -30,7 +30,7 @@ class StuckFilter(NamedTuple):
 
 
 class StuckPayment(NamedTuple):
-    """A payment that waits longer than it should, or was set aside for a person; amount in minor units."""
+    """A payment that waits longer than it should, or was parked for an operator; amount in minor units."""
 
     id: str
     type: str
@@ -52,7 +52,7 @@ FROM payments
 """
 
 UNTRIED_SECONDS = 60.0
-"""A bank is told within seconds: a withdrawal that waits for so long has no worker that tells it."""
+"""Payouts are sent within seconds: a withdrawal that waits longer has no worker to send it."""
 
 UNDECIDED = f"""
 SELECT payments.id::text, type, user_id::text, amount::text, currency,
@@ -63,17 +63,17 @@ FROM payments JOIN (
       AND (last_error IS NOT NULL OR due_at < now() - make_interval(secs => {UNTRIED_SECONDS}))
 ) AS i ON i.payment_id = payments.id
 """
-"""Withdrawals whose money is held, with what the bank answered at the last try, from the first one without an end; and
-those that nobody tries. Their attempts are those at the bank."""
+"""Withdrawals on hold whose last try at the bank was undecided, with its answer, and those that no worker sends; their
+attempts are those at the bank."""
 
 REVIVABLE = "(state = 'INITIATED' OR (state = 'AUTHORIZED' AND parked_at IS NOT NULL))"
-"""What waits for the poster, and holds that were set aside; other holds wait for their merchant."""
+"""Payments that wait for the poster, and parked holds; other holds wait for their merchant or bank."""
 
 
 def find(
     connection: Connection, which: StuckFilter, limit: int, *, before: str | None = None, after: str | None = None
 ) -> list[StuckPayment]:
-    """Such payments, newest first: those before id `before`, or (oldest first) those after id `after`."""
+    """Selected payments, newest first: those before id `before`, or (oldest first) those after id `after`."""
     table, wanted = STUCK, "parked_at IS NOT NULL"
     if which.undecided:
         table, wanted = UNDECIDED, "state = 'AUTHORIZED' AND parked_at IS NULL"
@@ -99,7 +99,7 @@ def find(
 
 
 def reset_for_retry(connection: Connection, ids: Iterable[str]) -> list[StuckPayment]:
-    """Make payments due, now or at their time, with all attempts before them again; returns those, as they were."""
+    """Make payments due, now or at their scheduled time, with all attempts again; returns them as they were before."""
     rows = connection.exec_driver_sql(
         "WITH before AS ("
         f"{STUCK} WHERE id = ANY(%s::uuid[]) AND {REVIVABLE} ORDER BY id FOR NO KEY UPDATE"
@@ -117,7 +117,7 @@ def reset_for_retry(connection: Connection, ids: Iterable[str]) -> list[StuckPay
 
 
 def open_among(connection: Connection, ids: Iterable[str]) -> list[StuckPayment]:
-    """Those of the payments that a retry would make due."""
+    """The payments among these that a retry would make due."""
     rows = connection.exec_driver_sql(
         f"{STUCK} WHERE id = ANY(%s::uuid[]) AND {REVIVABLE} ORDER BY payments.id",
         (pg_arrays.plain(ids),),

@@ -1,4 +1,4 @@
-"""The timeline of a payment: every step of its way, each kept by whoever took it in the transaction that took it."""
+"""Timeline of a payment: its steps, each recorded in the transaction that took it."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -10,34 +10,34 @@ from models.payment_view import PaymentView
 from models.rules.types import PaymentType
 
 ENTRIES_PER_SOURCE_MAX = 200
-"""Attempts, commands, or payments that followed: a timeline has the newest of each."""
+"""Bound on attempts, commands, and refunds or returns: a timeline has the newest of each."""
 
 
 class Step(StrEnum):
-    """What happened; of one moment in this order."""
+    """A step; steps of the same time are shown in this order."""
 
     INITIATED = "initiated"
-    """Accepted and kept."""
+    """Accepted and stored."""
     ATTEMPT_FAILED = "attempt_failed"
-    """It could not be posted, or the bank could not be told or asked."""
+    """It could not be posted, or the bank could not be reached."""
     SUBMITTED = "submitted"
-    """From here on the bank may know of it."""
+    """Sent to the bank, which may know of it from now on."""
     PENDING = "pending"
-    """The bank says that it has it."""
+    """The bank reports that it has received it."""
     PARKED = "parked"
-    """Set aside for a person."""
+    """Parked for an operator."""
     RETRY = "retry"
-    """Ops had it tried again."""
+    """Retried by ops."""
     CAPTURE = "capture"
-    """Its maker asked to take what is held."""
+    """Its initiator asked to take the held amount."""
     VOID = "void"
-    """Its maker asked to release what is held."""
+    """Its initiator asked to release the held amount."""
     CANCEL = "cancel"
-    """Its maker took it back."""
+    """Its initiator canceled it."""
     CONFIRMED = "confirmed"
-    """The bank says that it has paid it out."""
+    """The bank reports that it paid it out."""
     REJECTED = "rejected"
-    """The bank says that it will not pay it out."""
+    """The bank reports that it will not pay it out."""
     AUTHORIZED = "authorized"
     """Money is held."""
     COMPLETED = "completed"
@@ -45,23 +45,23 @@ class Step(StrEnum):
     FAILED = "failed"
     """Refused."""
     REFUNDED = "refunded"
-    """Some of it was given back."""
+    """All or part of it was refunded."""
     RETURNED = "returned"
-    """The bank sent some of it back."""
+    """The bank sent all or part of it back."""
 
 
 class TimelineActor(StrEnum):
-    """Who took a step."""
+    """The actor of a step."""
 
-    MAKER = "maker"
-    """Who ordered the payment."""
+    INITIATOR = "maker"
+    """The user who ordered the payment."""
     OPS = "ops"
     WORKER = "worker"
     BANK = "bank"
 
 
 class TimelineEntry(NamedTuple):
-    """A step; `text` is the error of an attempt, the reason of a command or of the bank's answer.
+    """A step of the timeline; `text` is the error of an attempt, or the reason of a command or of the bank's answer.
 
     `outcome` is that of a command, `payment_id` the refund or return.
     """
@@ -104,7 +104,7 @@ _ORDER = {step: place for place, step in enumerate(Step)}
 
 
 def of_payment(connection: Connection, view: PaymentView) -> list[TimelineEntry]:
-    """Its steps, oldest first, in one statement."""
+    """The payment's steps, oldest first, in one statement."""
     rows = connection.exec_driver_sql(ENTRIES, {"id": view.id})
     entries = [_entry(view, row) for row in rows]
     return sorted(entries, key=lambda entry: (entry.at, _ORDER[entry.step]))
@@ -117,7 +117,7 @@ def _entry(view: PaymentView, row: Row) -> TimelineEntry:
     if step == Step.INITIATED:
         at = view.created_at
     if step == Step.INITIATED and view.type not in _MADE_BY_WORKERS:
-        actor, actor_id = TimelineActor.MAKER, view.user_id
+        actor, actor_id = TimelineActor.INITIATOR, view.user_id
     elif actor_id is not None:
-        actor = TimelineActor.OPS if step == Step.RETRY else TimelineActor.MAKER
+        actor = TimelineActor.OPS if step == Step.RETRY else TimelineActor.INITIATOR
     return TimelineEntry(at, Step(step), TimelineActor(actor or TimelineActor.WORKER), actor_id, *rest)

@@ -1,4 +1,4 @@
-"""How a payment is read: with its parties and what it left on their accounts."""
+"""Reads payments with their parties and the balances they left."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,14 +14,14 @@ from models.rules.types import PaymentType
 
 
 class Payee(NamedTuple):
-    """Whom a bank is to pay: name and last four characters of the IBAN."""
+    """Payee of a bank payout: name and last four characters of the IBAN."""
 
     name: str
     last4: str
 
 
 class ConvertedAmount(NamedTuple):
-    """What arrives in another currency: minor units, `digits` those of the currency, the rate of 18 digits."""
+    """Amount in the target currency: minor units, the currency's `digits`, and the rate with 18 fraction digits."""
 
     amount: int
     currency: str
@@ -67,9 +67,9 @@ class PaymentView(NamedTuple):
 
 
 def _party(side: str) -> str:
-    """An account as ARRAY[token, owner, currency, name, whether its token is newer than what the payment was given].
+    """SQL of an account as ARRAY[token, owner, currency, name, is its token newer than the payment].
 
-    When a refund's charge was given its token is not asked: that shows no token of an account that ever got another.
+    For a refund any token that ever replaced another counts as newer: when its charge was ordered is not looked up.
     """
     return f"""(
         SELECT ARRAY[a.token, a.owner_id::text, a.currency,
@@ -93,11 +93,11 @@ SELECT p.id::text, p.type, p.state, p.user_id::text, p.amount::text, p.currency,
        p.bulk_id::text
 FROM payments p
 """
-"""Sub-selects, not joins: planning one join of all these tables costs more than everything else."""
+"""Sub-selects, not joins: planning one join of all these tables would cost more than everything else."""
 
 VIEW = PreparedStatement("view", f"{_COLUMNS.format(ids='ARRAY[%(id)s::uuid]')} WHERE p.id = %(id)s::uuid")
 VIEWS = f"{_COLUMNS.format(ids='%(ids)s::uuid[]')} WHERE p.id = ANY(%(ids)s::uuid[])"
-"""What a list reads is planned for its ids: only then are partitions pruned that it does not need."""
+"""Not prepared: a list is planned for its ids, since only then unneeded partitions are pruned."""
 
 REFUNDED = PreparedStatement(
     "refunded",
@@ -128,8 +128,8 @@ def _views(connection: Connection, rows: Sequence[Row]) -> dict[str, PaymentView
     withdrawals = [row[0] for row in rows if row[1] == PaymentType.WITHDRAWAL]
     payees: dict[str, Payee] = {}
     if withdrawals:
-        told = connection.exec_driver_sql(PAYEES, (pg_arrays.plain(withdrawals),))
-        payees = {payment_id: Payee(name, last4) for payment_id, name, last4 in told}
+        payee_rows = connection.exec_driver_sql(PAYEES, (pg_arrays.plain(withdrawals),))
+        payees = {payment_id: Payee(name, last4) for payment_id, name, last4 in payee_rows}
     return {row[0]: _view(row, refunded.get(row[0], 0), payees.get(row[0])) for row in rows}
 
 
@@ -157,6 +157,6 @@ def _view(row: Row, refunded: int, payee: Payee | None) -> PaymentView:
     )
 
 
-def _as_party(id: str, given: Sequence[Any]) -> Party:
-    token, owner_id, currency, name, is_newer = given
+def _as_party(id: str, columns: Sequence[Any]) -> Party:
+    token, owner_id, currency, name, is_newer = columns
     return Party(id, token, owner_id, currency, name, is_token_newer=is_newer == "true")

@@ -1,4 +1,4 @@
-"""Instructions: what a bank is told to pay out, how far that has come, and how far its news were read."""
+"""Payouts: instructions to a bank, their progress, and the position up to which its updates were read."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from models.rules.types import PaymentAction
 
 
 class Counterparty(NamedTuple):
-    """Whom the bank is to pay, and what it is to tell him; IBAN and BIC in their electronic form."""
+    """The payee of a payout and the text for them; IBAN and BIC in electronic form."""
 
     iban: str
     name: str
@@ -21,10 +21,10 @@ class Counterparty(NamedTuple):
 
 
 class Payout(NamedTuple):
-    """What a bank is told; the payment's id is the key by which it knows the same one again.
+    """An instruction to a bank; the payment's id is its idempotency key there.
 
-    `amount` is what is to arrive, in minor units. `submitted_at` None: the bank surely has not been told before;
-    else for `waited_seconds` it may know; `was_pending` if it has said so.
+    `amount` is the amount that is to arrive, in minor units. `submitted_at` None: it was certainly not sent before;
+    otherwise the bank may know of it for `waited_seconds`, and has confirmed that if `was_pending`.
     """
 
     payment_id: str
@@ -42,27 +42,27 @@ class Payout(NamedTuple):
     was_pending: bool = False
     creditor_reference: str | None = None
     lease: str = ""
-    """Until when it is taken: who took it is known by that."""
+    """End of the claim, which also identifies it."""
 
 
 def keep(connection: Connection, counterparties: Mapping[str, Counterparty]) -> None:
-    """Keep to whom payments go, by payment id, in the transaction that keeps the payments."""
-    whom = counterparties.values()
+    """Store the payees by payment id, in the transaction that stores the payments."""
+    payees = counterparties.values()
     connection.exec_driver_sql(
         "INSERT INTO instructions (payment_id, iban, bic, name, description)"
         " SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[])",
         (
             pg_arrays.plain(counterparties),
-            pg_arrays.plain(one.iban for one in whom),
-            pg_arrays.plain(one.bic for one in whom),
-            pg_arrays.quoted(one.name for one in whom),
-            pg_arrays.quoted(one.description for one in whom),
+            pg_arrays.plain(payee.iban for payee in payees),
+            pg_arrays.plain(payee.bic for payee in payees),
+            pg_arrays.quoted(payee.name for payee in payees),
+            pg_arrays.quoted(payee.description for payee in payees),
         ),
     )
 
 
 FORSAKEN_SECONDS = 3600.0
-"""What was due so long ago, no worker of its rail asks about: whoever tells another one claims it, to set it aside."""
+"""After this long no worker of its rail handles a due payout: a worker of another rail claims it and parks it."""
 
 CLAIM = """
 WITH due AS (
@@ -87,17 +87,17 @@ FROM intent i JOIN payments p ON p.id = i.payment_id JOIN currencies c ON c.code
 
 
 def claim(connection: Connection, rail: str, limit: int, lease_seconds: float) -> list[Payout]:
-    """Write the intent to tell this rail, or to ask it again, of up to `limit` due instructions, the oldest first.
+    """Claim up to `limit` due instructions, oldest first, to send to this rail or to ask it about again.
 
-    Whoever dies after the commit leaves them to be asked about, never to be told again, once the lease is over.
+    After a crash they are asked about once the lease is over, and never sent again.
     """
-    asked = {"rail": rail, "limit": limit, "lease_seconds": lease_seconds, "forsaken_seconds": FORSAKEN_SECONDS}
-    rows = connection.exec_driver_sql(CLAIM, asked)
+    parameters = {"rail": rail, "limit": limit, "lease_seconds": lease_seconds, "forsaken_seconds": FORSAKEN_SECONDS}
+    rows = connection.exec_driver_sql(CLAIM, parameters)
     return [Payout._make((row[0], int(row[1]), *row[2:])) for row in rows]
 
 
 class BankResult(NamedTuple):
-    """The bank's last word about a payment."""
+    """Final answer of the bank about a payment."""
 
     payment_id: str
     is_confirmed: bool
@@ -106,7 +106,7 @@ class BankResult(NamedTuple):
 
     @property
     def answer(self) -> str:
-        """As the table knows it."""
+        """Value in the table."""
         return "confirmed" if self.is_confirmed else "rejected"
 
 
@@ -114,12 +114,12 @@ LOCK = """
 SELECT id::text FROM payments WHERE id = ANY(%s::uuid[]) AND state = 'AUTHORIZED' ORDER BY payments.id
 FOR NO KEY UPDATE
 """
-"""Payments before their instructions, as whoever revives them does."""
+"""Payments are locked before their instructions, as in `payment_stuck.reset_for_retry`."""
 
 LOCK_INSTRUCTIONS = """
 SELECT FROM instructions WHERE payment_id = ANY(%s::uuid[]) ORDER BY payment_id FOR NO KEY UPDATE
 """
-"""Two workers may have the same one in hand, when a lease ran out."""
+"""Two workers may handle the same one, when a lease ran out."""
 
 ANSWER = """
 WITH told AS (
@@ -142,28 +142,28 @@ RETURNING payment_id::text
 """
 
 
-def answer(connection: Connection, told: Sequence[BankResult]) -> set[str]:
-    """Keep the bank's answers, each with the command that ends its payment; one set aside for a person goes on.
+def answer(connection: Connection, results: Sequence[BankResult]) -> set[str]:
+    """Store the bank's answers, each with the command that finishes its payment; parked payments become due again.
 
-    Returns the payments that had no answer before, and wait for one: the first is final.
+    Returns the payments that waited for an answer and had none: the first answer is final.
     """
-    waiting = pg_arrays.plain(one.payment_id for one in told)
-    locked = {row[0] for row in connection.exec_driver_sql(LOCK, (waiting,))} if told else set()
-    told = [one for one in told if one.payment_id in locked]
-    if not told:
+    waiting = pg_arrays.plain(result.payment_id for result in results)
+    locked = {row[0] for row in connection.exec_driver_sql(LOCK, (waiting,))} if results else set()
+    results = [result for result in results if result.payment_id in locked]
+    if not results:
         return set()
-    ids = pg_arrays.plain(one.payment_id for one in told)
+    ids = pg_arrays.plain(result.payment_id for result in results)
     connection.exec_driver_sql(LOCK_INSTRUCTIONS, (ids,))
     rows = connection.exec_driver_sql(
         ANSWER,
         {
             "ids": ids,
-            "answers": pg_arrays.plain(one.answer for one in told),
-            "reasons": pg_arrays.quoted(one.reason for one in told),
-            "references": pg_arrays.quoted(one.bank_reference for one in told),
-            "command_ids": pg_arrays.plain(uuid7() for _ in told),
+            "answers": pg_arrays.plain(result.answer for result in results),
+            "reasons": pg_arrays.quoted(result.reason for result in results),
+            "references": pg_arrays.quoted(result.bank_reference for result in results),
+            "command_ids": pg_arrays.plain(uuid7() for _ in results),
             "kinds": pg_arrays.plain(
-                (PaymentAction.CONFIRM if one.is_confirmed else PaymentAction.REJECT).value for one in told
+                (PaymentAction.CONFIRM if result.is_confirmed else PaymentAction.REJECT).value for result in results
             ),
         },
     )
@@ -171,7 +171,7 @@ def answer(connection: Connection, told: Sequence[BankResult]) -> set[str]:
 
 
 def answers(connection: Connection, payment_ids: Iterable[str]) -> dict[str, str | None]:
-    """The answer, None if there is none yet, of each of the payments that has an instruction."""
+    """The bank's answer (None if there is none yet) for each of the payments that has an instruction."""
     rows = connection.exec_driver_sql(
         "SELECT payment_id::text, answer FROM instructions WHERE payment_id = ANY(%s::uuid[])",
         (pg_arrays.plain(payment_ids),),
@@ -180,7 +180,7 @@ def answers(connection: Connection, payment_ids: Iterable[str]) -> dict[str, str
 
 
 def amounts(connection: Connection, payment_ids: Iterable[str]) -> dict[str, int]:
-    """What is to arrive of each of the payments, in minor units."""
+    """Amount that is to arrive of each of the payments, in minor units."""
     rows = connection.exec_driver_sql(
         "SELECT id::text, (amount - commission)::text FROM payments WHERE id = ANY(%s::uuid[])",
         (pg_arrays.plain(payment_ids),),
@@ -189,10 +189,10 @@ def amounts(connection: Connection, payment_ids: Iterable[str]) -> dict[str, int
 
 
 class Retry(NamedTuple):
-    """When to ask again about an instruction that had been claimed with `tried` attempts, and why not now.
+    """A retry of an instruction that was claimed with `tried` attempts, after `seconds`, and the reason.
 
-    `attempts` is what counts from now on. `is_unknown_there` if the bank surely has not been told, `is_known_there` if
-    it says that it has.
+    `attempts` is the count from now on. `is_unknown_there` if it certainly did not reach the bank, `is_known_there` if
+    the bank reports that it has it.
     """
 
     payment_id: str
@@ -221,14 +221,14 @@ WITH waiting AS (
 INSERT INTO payment_attempts (payment_id, actor, attempt, error, next_attempt_at)
 SELECT payment_id, 'bank', tried, last_error, due_at FROM waiting WHERE is_news
 """
-"""What costs no attempt, a bank that is away or has it for days, is noted once and not each time that it says so."""
+"""A wait that costs no attempt (the bank is away, or keeps it pending for days) is recorded once, not each time."""
 
 
-def postpone(connection: Connection, waits: Sequence[Retry]) -> None:
-    """Ask again later; what has been answered or claimed anew meanwhile stays as it is."""
-    if waits:
-        connection.exec_driver_sql(LOCK_INSTRUCTIONS, (pg_arrays.plain(wait.payment_id for wait in waits),))
-        connection.exec_driver_sql(WAIT, _columns(waits))
+def postpone(connection: Connection, retries: Sequence[Retry]) -> None:
+    """Ask again later; instructions answered or claimed again meanwhile are left as they are."""
+    if retries:
+        connection.exec_driver_sql(LOCK_INSTRUCTIONS, (pg_arrays.plain(item.payment_id for item in retries),))
+        connection.exec_driver_sql(WAIT, _columns(retries))
 
 
 PARK = """
@@ -250,28 +250,28 @@ FROM given_up WHERE p.id = given_up.payment_id AND p.id = ANY(%s::uuid[]) AND p.
 """
 
 
-def park(connection: Connection, waits: Sequence[Retry]) -> None:
-    """Set the payments aside for a person; a late answer, or a retry, brings them back."""
-    if waits:
-        ids = pg_arrays.plain(wait.payment_id for wait in waits)
+def park(connection: Connection, retries: Sequence[Retry]) -> None:
+    """Park the payments for an operator; a late answer, or a retry, makes them due again."""
+    if retries:
+        ids = pg_arrays.plain(item.payment_id for item in retries)
         connection.exec_driver_sql(LOCK, (ids,))
         connection.exec_driver_sql(LOCK_INSTRUCTIONS, (ids,))
-        connection.exec_driver_sql(PARK, (*_columns(waits), ids))
+        connection.exec_driver_sql(PARK, (*_columns(retries), ids))
 
 
-def _columns(waits: Sequence[Retry]) -> tuple[str, ...]:
-    *numbers, errors, unknown, known = zip(*waits, strict=True)
+def _columns(retries: Sequence[Retry]) -> tuple[str, ...]:
+    *numbers, errors, unknown, known = zip(*retries, strict=True)
     return (*map(pg_arrays.plain, numbers), pg_arrays.quoted(errors), pg_arrays.plain(unknown), pg_arrays.plain(known))
 
 
 def position(connection: Connection, rail: str) -> str:
-    """How far the rail's news have been read; empty at the beginning."""
+    """Position up to which the rail's updates have been read; empty at the beginning."""
     row = connection.exec_driver_sql("SELECT position FROM rail_positions WHERE rail = %s", (rail,)).first()
     return row[0] if row else ""
 
 
 def move_position(connection: Connection, rail: str, position: str) -> None:
-    """Keep how far the rail's news have been read, with what was read."""
+    """Store the position up to which the rail's updates have been read, in the transaction that stores them."""
     connection.exec_driver_sql(
         "INSERT INTO rail_positions (rail, position) VALUES (%s, %s)"
         " ON CONFLICT (rail) DO UPDATE SET position = excluded.position, updated_at = now()",

@@ -1,4 +1,4 @@
-"""Claims on instructions whose outcome was lost on our side: given back, or found to be still ours."""
+"""Claims on payouts whose outcome was lost on our side: releases them, or checks that they are still held."""
 
 from collections.abc import Sequence
 
@@ -17,20 +17,23 @@ WHERE i.payment_id = taken.payment_id AND i.due_at = taken.lease AND i.answer IS
 
 
 def give_back(connection: Connection, claimed: Sequence[Payout]) -> None:
-    """Undo a claim of which the bank surely heard nothing: it does not count. What others hold stays theirs."""
+    """Undo claims that certainly did not reach the bank, so that they do not count; claims of others are kept."""
     if claimed:
-        ids = pg_arrays.plain(one.payment_id for one in claimed)
+        ids = pg_arrays.plain(payout.payment_id for payout in claimed)
         connection.exec_driver_sql(LOCK_INSTRUCTIONS, (ids,))
-        leases = pg_arrays.quoted(one.lease for one in claimed)
-        submitted = pg_arrays.plain(one.submitted_at is not None for one in claimed)
+        leases = pg_arrays.quoted(payout.lease for payout in claimed)
+        submitted = pg_arrays.plain(payout.submitted_at is not None for payout in claimed)
         connection.exec_driver_sql(GIVE_BACK, (ids, leases, submitted))
 
 
 def still_claimed(connection: Connection, claimed: Sequence[Payout]) -> set[str]:
-    """Payments whose claim nobody has ended or taken over."""
+    """Payments whose claim has neither ended nor been taken over."""
     rows = connection.exec_driver_sql(
         "SELECT payment_id::text FROM instructions i JOIN unnest(%s::uuid[], %s::timestamptz[]) AS taken (id, lease)"
         " ON i.payment_id = taken.id AND i.due_at = taken.lease",
-        (pg_arrays.plain(one.payment_id for one in claimed), pg_arrays.quoted(one.lease for one in claimed)),
+        (
+            pg_arrays.plain(payout.payment_id for payout in claimed),
+            pg_arrays.quoted(payout.lease for payout in claimed),
+        ),
     )
     return {row[0] for row in rows}

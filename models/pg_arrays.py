@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 
 def plain(values: Iterable[object]) -> str:
-    """An array of numbers, uuids or words without quotes, blanks, commas or braces; None is NULL."""
+    """An array of numbers, uuids or texts without quotes, blanks, commas or braces; None is NULL."""
     return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
 
 

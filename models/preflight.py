@@ -1,4 +1,4 @@
-"""Preflight: what must be true of the database before a process takes money in hand."""
+"""Preflight checks of the database before a process handles money."""
 
 from pathlib import Path
 
@@ -13,10 +13,10 @@ VERSION_MIN = 15
 """Of PostgreSQL."""
 
 REVISIONS = sorted(path.name[:4] for path in (Path(__file__).parents[1] / "migrations" / "versions").glob("[0-9]*.py"))
-"""Those that this code knows, in the order in which they apply: they are numbered so."""
+"""Revisions that this code knows, in their order, which is that of their numbers."""
 
 DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")
-"""Settings without which PostgreSQL may forget what it answered."""
+"""Settings without which PostgreSQL may lose what it has confirmed."""
 
 MUST_HAVE = {
     "worker": {
@@ -54,13 +54,13 @@ PUBLIC_WRITE_FUNCTIONS = (
     *("lo_creat", "lo_create", "lo_from_bytea", "lo_import", "lo_export", "lo_open", "lo_put"),
     *("lo_truncate", "lo_truncate64", "lo_unlink", "lowrite", "pg_logical_emit_message"),
 )
-"""Functions of PostgreSQL's own that write, and that everybody may call by default."""
+"""Built-in functions of PostgreSQL that write, and that every role may call by default."""
 REVOKE_COMMAND = "psql -U postgres -d payments -f migrations/sql/watching/2_public.sql"
-"""Needs a superuser, which the owner need not be."""
+"""Revokes them; needs a superuser, which the owner need not be."""
 
 
 def check_or_exit(url: str, process: str, *, durability: bool) -> None:
-    """End this process with one clear line if it must not start; raises DatabaseAway if that cannot be told."""
+    """Exit with a message in one line if this process must not start; raises DatabaseAway if it cannot check."""
     with transaction(open_engine(url, NullPool, "payments-preflight")) as connection:
         found = faults(connection, process, durability=durability)
         writable = publicly_writable(connection)
@@ -79,7 +79,7 @@ def check_or_exit(url: str, process: str, *, durability: bool) -> None:
 
 
 def publicly_writable(connection: Connection) -> list[str]:
-    """Which of NOT_FOR_EVERYBODY everybody can call."""
+    """Those of PUBLIC_WRITE_FUNCTIONS that every role can call."""
     rows = connection.exec_driver_sql(
         "SELECT DISTINCT proname::text FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace"
         " AND proname = ANY(%s) AND has_function_privilege('public', oid, 'EXECUTE') ORDER BY 1",
@@ -89,7 +89,7 @@ def publicly_writable(connection: Connection) -> list[str]:
 
 
 def owner_faults(connection: Connection) -> list[str]:
-    """Why this role cannot migrate this database, a line each; empty if it can."""
+    """Reasons why this role cannot migrate this database; empty if it can."""
     found = _version_faults(connection)
     is_super, may_make_roles, owns, encoding = connection.exec_driver_sql(
         "SELECT rolsuper, rolcreaterole, pg_has_role(datdba, 'USAGE'), pg_encoding_to_char(encoding)"
@@ -110,7 +110,7 @@ def _version_faults(connection: Connection) -> list[str]:
 
 
 def _revision(connection: Connection) -> str | None:
-    """That of the database; None if this role cannot read it."""
+    """Revision of the database; None if this role cannot read it."""
     may_read = "SELECT has_column_privilege(to_regclass('alembic_version'), 'version_num', 'SELECT')"
     if not connection.exec_driver_sql(may_read).scalar_one():
         return None
@@ -118,7 +118,7 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _revision_faults(connection: Connection) -> list[str]:
-    """A database that lacks migrations of this code; one that has others is only warned of."""
+    """A fault if the database lacks migrations of this code; a newer database is only logged as a warning."""
     revision = _revision(connection)
     if revision not in REVISIONS[:-1]:
         return []
@@ -131,13 +131,13 @@ NEWEST_EVENT = """
 SELECT (SELECT xact FROM events ORDER BY xact DESC, sequence DESC LIMIT 1)::text,
        pg_snapshot_xmax(pg_current_snapshot())::text
 """
-"""The number of the transaction that wrote it, and the first number that no transaction is known to have."""
+"""Number of the transaction that wrote the newest event, and the next number to be assigned."""
 EPOCH_BITS = 32
-"""Of the number of a transaction, above those that PostgreSQL keeps in rows."""
+"""Bits of a transaction number below its epoch, which are those that rows store."""
 
 
 def counter_faults(connection: Connection) -> list[str]:
-    """A dump was restored whose transactions have higher numbers than new ones would: readers would pass over these."""
+    """A fault if a restored dump has higher transaction numbers than new ones get: readers would miss new events."""
     newest, next_one = connection.exec_driver_sql(NEWEST_EVENT).one()
     if newest is None or int(newest) < int(next_one):
         return []
@@ -149,9 +149,9 @@ def counter_faults(connection: Connection) -> list[str]:
 
 
 def faults(connection: Connection, process: str, *, durability: bool) -> list[str]:
-    """What is wrong, a line each; empty if this process ("worker" or "gateway") may start.
+    """Faults, one text each; empty if this process ("worker" or "gateway") may start.
 
-    `durability` asks for a server that cannot forget a commit.
+    `durability` requires a server that cannot lose a commit.
     """
     found = _version_faults(connection)
     if connection.exec_driver_sql("SELECT to_regclass('payments') IS NULL").scalar_one():

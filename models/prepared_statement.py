@@ -1,4 +1,4 @@
-"""Statements that a line to the database plans once in a while: planning the hottest costs more than running them."""
+"""Prepared statements, planned again once in a while: planning the most frequent ones costs more than running them."""
 
 import re
 import time
@@ -7,41 +7,41 @@ from typing import Any
 from sqlalchemy import Connection, CursorResult
 
 PLAN_SECONDS_MIN, PLAN_SECONDS_MAX = 1.0, 60.0
-"""How long a line keeps its plans, twice as long each time: those made while a table was empty do not stay."""
+"""Lifetime of a connection's plans, doubled each time: plans made while a table was empty are soon replaced."""
 
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
 class PreparedStatement:
-    """A statement with parameters as `%(name)s`, planned at its first run on each line to the database.
+    """A statement with parameters as `%(name)s`, prepared at its first run on each connection.
 
-    One plan serves whatever the parameters are, by the roles' plan_cache_mode; partitions are pruned when it runs.
-    `name` is this statement's alone in the whole program.
+    One plan serves all parameters, by the roles' plan_cache_mode; partitions are pruned when it runs. `name` is unique
+    in the whole program.
     """
 
     def __init__(self, name: str, text: str) -> None:
         names = list(dict.fromkeys(_PARAMETER.findall(text)))
-        numbered = _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", text)
+        numbered = _PARAMETER.sub(lambda match: f"${names.index(match[1]) + 1}", text)
         self.name = name
         self._prepare = f"PREPARE {name} AS {numbered}"
         self._execute = f"EXECUTE {name}" + (f" ({', '.join(f'%({each})s' for each in names)})" if names else "")
 
     def run(self, connection: Connection, **parameters: object) -> CursorResult[*tuple[Any, ...]]:
-        """Execute it; a line that was lost is a new one here, too."""
-        line = connection.info.get("prepared")
-        if line is None:
-            line = connection.info["prepared"] = _PreparedConnection()
-        if time.monotonic() >= line.replan_at:
+        """Execute it, and prepare it first on a new connection."""
+        prepared = connection.info.get("prepared")
+        if prepared is None:
+            prepared = connection.info["prepared"] = _PreparedConnection()
+        if time.monotonic() >= prepared.replan_at:
             connection.exec_driver_sql("DISCARD PLANS")
-            line.keep_longer()
-        if self.name not in line.names:
+            prepared.keep_longer()
+        if self.name not in prepared.names:
             connection.exec_driver_sql(self._prepare)
-            line.names.add(self.name)
+            prepared.names.add(self.name)
         return connection.exec_driver_sql(self._execute, parameters)
 
 
 class _PreparedConnection:
-    """What a line has prepared, and until when it keeps the plans."""
+    """Statements prepared on a connection, and the time at which their plans expire."""
 
     def __init__(self) -> None:
         self.names: set[str] = set()

@@ -1,4 +1,4 @@
-"""Quotes: a rate and what is offered at it, frozen for a while, for one payment of one user."""
+"""Quotes: a rate and the amounts offered at it, fixed for a while, for one payment of one user."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -12,9 +12,8 @@ from models.rules.types import ClaimedPayment, QuotedAmounts
 
 
 class Quote(NamedTuple):
-    """A quote; the rate of 18 digits. `exchange` is offered between wallets of one owner, `transfer` to another's.
-
-    What is None is not offered.
+    """A quote; the rate has 18 fraction digits. `exchange` is the offer between wallets of one owner, `transfer` to
+    another owner's; None is not offered.
     """
 
     id: str
@@ -28,7 +27,7 @@ class Quote(NamedTuple):
     is_expired: bool = False
 
     def offer(self, *, is_own: bool) -> Offer | None:
-        """What is offered to a wallet of one's own, or to another's."""
+        """The offer to a wallet of the same owner, or to another owner's."""
         return self.exchange if is_own else self.transfer
 
 
@@ -48,12 +47,12 @@ def by_id(connection: Connection, id: str) -> Quote | None:
 
 
 def expiry_time(connection: Connection, seconds: int) -> datetime:
-    """The end of a quote that is given now, by the clock of the database."""
+    """Expiry of a quote given now, by the database's clock."""
     return connection.exec_driver_sql("SELECT now() + make_interval(secs => %s)", (seconds,)).scalar_one()
 
 
 def keep(connection: Connection, quote: Quote) -> None:
-    """Keep a new quote."""
+    """Store a new quote."""
     nothing = (None, None, None)
     connection.exec_driver_sql(
         "INSERT INTO quotes (id, user_id, source_currency, target_currency, rate, source_amount, target_amount,"
@@ -64,7 +63,7 @@ def keep(connection: Connection, quote: Quote) -> None:
 
 
 def use(connection: Connection, id: str, payment_id: str) -> bool:
-    """Let the payment use the quote; False if another has."""
+    """Use the quote for the payment; False if another payment has used it."""
     return (
         connection.exec_driver_sql(
             "UPDATE quotes SET payment_id = %s WHERE id = %s AND payment_id IS NULL", (payment_id, id)
@@ -84,7 +83,7 @@ WHERE p.id = ANY(%s::uuid[]) AND q.rate = p.rate AND p.created_at < q.expires_at
 
 
 def quoted(connection: Connection, payments: Iterable[ClaimedPayment]) -> dict[str, QuotedAmounts]:
-    """By id of the payment, what was quoted to it while the quote was good; only to the one that used the quote."""
+    """Quoted amounts by payment id, for payments that were accepted before their quote expired and used it."""
     ids = [payment.id for payment in payments if payment.quote_id]
     if not ids:
         return {}
@@ -93,6 +92,6 @@ def quoted(connection: Connection, payments: Iterable[ClaimedPayment]) -> dict[s
 
 
 def _offer(amounts: Sequence[str | None]) -> Offer | None:
-    """The offer, whose amounts are all there or none."""
-    there = [int(amount) for amount in amounts if amount is not None]
-    return Offer(*there) if there else None
+    """The offer, whose amounts are all set or all NULL."""
+    values = [int(amount) for amount in amounts if amount is not None]
+    return Offer(*values) if values else None
