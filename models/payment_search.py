@@ -104,7 +104,7 @@ class Page(NamedTuple):
 
 
 class TooMany(Exception):
-    """More than LOOKED_THROUGH_MAX payments would have to be sorted."""
+    """Raised if more than SCANNED_MAX payments would have to be sorted."""
 
 
 def search(

@@ -1,4 +1,4 @@
-"""A bank's statement beside what we paid out and got back, judged line by line as it is kept; no money moves."""
+"""Reconciliation: compares a bank's statement with our payouts and returns, line by line; no money moves."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,18 +11,18 @@ from models import pg_arrays
 from models.rules.reconciliation import Booking, Expected, MatchResult, MatchVerdict, judge
 
 ROWS_AT_ONCE = 5_000
-"""Lines judged and kept by one set of statements: each stays far below the role's statement_timeout."""
+"""Lines compared and stored by one set of statements: each stays far below the role's statement_timeout."""
 
 DESCRIPTION_LENGTH_MAX = 140
 
 MISSING_THERE_MAX = 50_000
-"""As many as the lines of a file: more are no differences, but the statement of another account."""
+"""The bound on lines of a file: more missing payments mean the statement of another account."""
 
 
 class ReportedLine(NamedTuple):
-    """A line as the bank tells it; `payment_id` where its end-to-end id can be one of ours, amount in minor units.
+    """A line as the bank reports it; `payment_id` if its end-to-end id may be one of ours, amount in minor units.
 
-    Its number is that in the file. `amount` None: a part of the next line whose amount the bank does not say.
+    Its number is that in the file. `amount` None: a part of the next line, without an amount of its own.
     """
 
     line: int
@@ -38,12 +38,12 @@ class ReportedLine(NamedTuple):
 
     @property
     def booking(self) -> Booking:
-        """What of it is judged."""
+        """The members that are compared."""
         return Booking(self.direction, self.amount or 0, self.currency, self.bank_reference)
 
 
 class Period(NamedTuple):
-    """Days of which a bank told all that it booked in these currencies."""
+    """Days for which a bank reported all its bookings in these currencies."""
 
     begins_on: date
     ends_on: date
@@ -51,8 +51,8 @@ class Period(NamedTuple):
 
 
 class Upload(NamedTuple):
-    """A file as it is kept: the SHA-256 of its bytes, its form, whose account, the days that it covers, what of it was
-    set aside (JSON), and by whom it was uploaded."""
+    """A statement file about to be stored: its SHA-256, form, account, the days it covers, the skipped entries (JSON)
+    and the user who uploaded it."""
 
     id: str
     hash: bytes
@@ -65,14 +65,14 @@ class Upload(NamedTuple):
 
 
 class StatementTooLarge(Exception):
-    """More payments of the statement's days are missing there than a statement has room for."""
+    """Raised if more than MISSING_THERE_MAX payments of the statement's days are missing in it."""
 
 
 def add(connection: Connection, upload: Upload, lines: Sequence[ReportedLine], periods: Iterable[Period]) -> bool:
-    """Keep a statement with a verdict for each line; False if the file is kept already.
+    """Store a statement with a verdict for each line; False if the file is stored already.
 
-    Behind its lines come those of our payments that the bank answered within a period, in its currencies, and did not
-    book. Raises Overfull.
+    After its lines come our payments that the bank answered within a period, in its currencies, but did not book.
+    Raises StatementTooLarge.
     """
     is_new = connection.exec_driver_sql(
         "INSERT INTO bank_statements (id, hash, form, account, begins_on, ends_on, set_aside,"
@@ -85,58 +85,58 @@ def add(connection: Connection, upload: Upload, lines: Sequence[ReportedLine], p
     last = known = max((line.line for line in lines), default=0)
     lines = _with_amounts(connection, lines)
     for start in range(0, len(lines), ROWS_AT_ONCE):
-        told = lines[start : start + ROWS_AT_ONCE]
-        _keep(connection, upload.id, told, list(_judged(connection, told, seen)))
+        batch = lines[start : start + ROWS_AT_ONCE]
+        _store(connection, upload.id, batch, list(_judged(connection, batch, seen)))
     for period in periods:
         for rows in _unbooked(connection, upload.id, period):
-            known += _keep_missing(connection, upload.id, known, rows, period.currencies)
+            known += _store_missing(connection, upload.id, known, rows, period.currencies)
             if known - last > MISSING_THERE_MAX:
                 raise StatementTooLarge
     return True
 
 
 def _with_amounts(connection: Connection, lines: Sequence[ReportedLine]) -> Sequence[ReportedLine]:
-    """The lines, each with an amount: a part of an entry that has none takes what we expect of it, as far as that goes.
+    """The lines with amounts filled in: a part of an entry without one gets the amount we expect, if that is left.
 
-    One alone takes all that is left; of others the ids stand with what is left.
+    A single remaining part gets the whole rest; of several, the ids are listed in the line of the rest.
     """
     unknown = [line for line in lines if line.amount is None]
     if not unknown:
         return lines
     expected: dict[str | None, list[Expected]] = {}
     for start in range(0, len(unknown), ROWS_AT_ONCE):
-        for ours in _expected(connection, unknown[start : start + ROWS_AT_ONCE]):
-            expected.update(ours)
-    weighed: list[ReportedLine] = []
+        for by_key in _expected(connection, unknown[start : start + ROWS_AT_ONCE]):
+            expected.update(by_key)
+    result: list[ReportedLine] = []
     parts: list[ReportedLine] = []
     for line in lines:
         if line.amount is None:
             parts.append(line)
         elif parts:
-            weighed += _split_rest(line, line.amount, parts, expected)
+            result += _split_rest(line, line.amount, parts, expected)
             parts = []
         else:
-            weighed.append(line)
-    return weighed
+            result.append(line)
+    return result
 
 
 def _split_rest(
     rest: ReportedLine, amount: int, parts: Iterable[ReportedLine], expected: Mapping[str | None, Sequence[Expected]]
 ) -> Iterator[ReportedLine]:
-    """The parts of what is left of an entry, and what they leave of that."""
-    nameless = []
+    """The parts of an entry's rest with their amounts, and the final rest."""
+    unmatched = []
     for part in parts:
-        ours = expected.get(part.payment_id) or expected.get(part.bank_reference) or ()
-        meant = [one.amount for one in ours if (one.direction, one.currency) == (part.direction, part.currency)]
-        if meant and meant[0] <= amount:
-            amount -= meant[0]
-            yield part._replace(amount=meant[0])
+        candidates = expected.get(part.payment_id) or expected.get(part.bank_reference) or ()
+        amounts = [c.amount for c in candidates if (c.direction, c.currency) == (part.direction, part.currency)]
+        if amounts and amounts[0] <= amount:
+            amount -= amounts[0]
+            yield part._replace(amount=amounts[0])
         else:
-            nameless.append(part)
-    if amount and len(nameless) == 1:
-        yield nameless[0]._replace(amount=amount)
+            unmatched.append(part)
+    if amount and len(unmatched) == 1:
+        yield unmatched[0]._replace(amount=amount)
     elif amount:
-        ids = ", ".join(filter(None, (part.end_to_end_id or part.bank_reference for part in nameless)))
+        ids = ", ".join(filter(None, (part.end_to_end_id or part.bank_reference for part in unmatched)))
         yield rest._replace(amount=amount, description=(ids or rest.description or "")[:DESCRIPTION_LENGTH_MAX] or None)
 
 
@@ -145,10 +145,10 @@ def _judged(connection: Connection, lines: Sequence[ReportedLine], seen: set[str
     by_id, by_reference = _expected(connection, lines)
     for line in lines:
         candidates = by_id.get(line.payment_id) or by_reference.get(line.bank_reference) or []
-        judgement = judge(line.booking, candidates, seen)
-        if judgement.verdict == MatchVerdict.MATCHED and judgement.payment_id is not None:
-            seen.add(judgement.payment_id)
-        yield judgement
+        result = judge(line.booking, candidates, seen)
+        if result.verdict == MatchVerdict.MATCHED and result.payment_id is not None:
+            seen.add(result.payment_id)
+        yield result
 
 
 CANDIDATES = """
@@ -164,8 +164,8 @@ UNION
 SELECT payment_id::text, 'credit', parent_id::text, bank_id FROM returns
 WHERE payment_id IS NOT NULL AND bank_id = ANY(%(references)s::text[])
 """
-"""The payments that lines may mean, as the bank knows them; what they are is asked apart, by id: their partitions are
-many, and a join would read them all."""
+"""Payments that lines may refer to, as the bank knows them. The payments themselves are read separately by id: a join
+would read all partitions."""
 
 ARRIVES = "p.amount - CASE p.type WHEN 'withdrawal' THEN coalesce(p.commission, 0) ELSE 0 END"
 
@@ -173,30 +173,30 @@ ARRIVES = "p.amount - CASE p.type WHEN 'withdrawal' THEN coalesce(p.commission, 
 def _expected(
     connection: Connection, lines: Iterable[ReportedLine]
 ) -> tuple[Mapping[str | None, list[Expected]], Mapping[str | None, list[Expected]]]:
-    """Which of our payments these lines may mean: by the id that the bank was told, and by the bank's reference."""
+    """Our payments that these lines may refer to: by the id sent to the bank, and by the bank's reference."""
     ids, references = ({getattr(line, name) for line in lines} - {None} for name in ("payment_id", "bank_reference"))
-    asked = {"ids": pg_arrays.plain(ids), "references": pg_arrays.quoted(references)}
-    told = connection.exec_driver_sql(CANDIDATES, asked).all()
-    ours = pg_arrays.plain(row[0] for row in told)
+    keys = {"ids": pg_arrays.plain(ids), "references": pg_arrays.quoted(references)}
+    candidates = connection.exec_driver_sql(CANDIDATES, keys).all()
+    payment_ids = pg_arrays.plain(row[0] for row in candidates)
     rows = connection.exec_driver_sql(
         f"SELECT p.id::text, ({ARRIVES})::text, p.currency, p.state FROM payments p WHERE p.id = ANY(%s::uuid[])",
-        (ours,),
+        (payment_ids,),
     )
     payments: dict[str, tuple[int, str, str]] = {row[0]: (int(row[1]), row[2], row[3]) for row in rows}
     booked: defaultdict[str, list[str | None]] = defaultdict(list)
     for payment_id, reference in connection.exec_driver_sql(
         "SELECT payment_id::text, bank_reference FROM bank_statement_lines"
         " WHERE payment_id = ANY(%s::uuid[]) AND verdict = 'matched'",
-        (ours,),
+        (payment_ids,),
     ):
         booked[payment_id].append(reference)
     by_id: defaultdict[str | None, list[Expected]] = defaultdict(list)
     by_reference: defaultdict[str | None, list[Expected]] = defaultdict(list)
-    for id, direction, told_id, reference in told:
+    for id, direction, sent_id, reference in candidates:
         if id not in payments:  # of a month that is detached
             continue
         expected = Expected(id, direction, *payments[id], reference, tuple(booked[id]))
-        by_id[told_id].append(expected)
+        by_id[sent_id].append(expected)
         if reference is not None:
             by_reference[reference].append(expected)
     return by_id, by_reference
@@ -217,7 +217,7 @@ FROM unnest(
 """
 
 
-def _keep(connection: Connection, id: str, lines: Sequence[ReportedLine], judgements: Sequence[MatchResult]) -> None:
+def _store(connection: Connection, id: str, lines: Sequence[ReportedLine], results: Sequence[MatchResult]) -> None:
     connection.exec_driver_sql(
         KEEP,
         {
@@ -231,9 +231,9 @@ def _keep(connection: Connection, id: str, lines: Sequence[ReportedLine], judgem
             "end_to_end_ids": pg_arrays.quoted(line.end_to_end_id for line in lines),
             "references": pg_arrays.quoted(line.bank_reference for line in lines),
             "descriptions": pg_arrays.quoted(line.description for line in lines),
-            "verdicts": pg_arrays.plain(judgement.verdict for judgement in judgements),
-            "differences": pg_arrays.plain(judgement.difference for judgement in judgements),
-            "payment_ids": pg_arrays.plain(judgement.payment_id for judgement in judgements),
+            "verdicts": pg_arrays.plain(result.verdict for result in results),
+            "differences": pg_arrays.plain(result.difference for result in results),
+            "payment_ids": pg_arrays.plain(result.payment_id for result in results),
         },
     )
 
@@ -254,7 +254,7 @@ WHERE at < (%(ends_on)s::date + 1)::timestamp AT TIME ZONE 'UTC'
   AND NOT EXISTS (SELECT FROM bank_statement_lines l WHERE l.matched_payment_id = ours.id)
 ORDER BY at, ours.id LIMIT %(limit)s
 """
-"""What an earlier statement has booked, or a person has matched, is not missing."""
+"""Payments booked by an earlier statement, or matched by a person, are not missing."""
 
 START = {"at": "-infinity", "after": "00000000-0000-0000-0000-000000000000"}
 
@@ -271,20 +271,20 @@ WHERE p.id = ANY(%(ids)s::uuid[]) AND p.state = 'COMPLETED' AND p.currency = ANY
 
 
 def _unbooked(connection: Connection, id: str, period: Period) -> Iterator[Sequence[Row]]:
-    """What the bank should have booked within the days of the period, and no statement has, in parts."""
+    """Payments that the bank should have booked within the period and no statement has, in batches."""
     edge = START
     while True:
         days = {"begins_on": period.begins_on, "ends_on": period.ends_on}
-        asked = {"id": id, **days, "limit": ROWS_AT_ONCE, **edge}
-        rows = connection.exec_driver_sql(UNBOOKED, asked).all()
+        parameters = {"id": id, **days, "limit": ROWS_AT_ONCE, **edge}
+        rows = connection.exec_driver_sql(UNBOOKED, parameters).all()
         yield rows
         if len(rows) < ROWS_AT_ONCE:
             return
         edge = {"at": rows[-1].at, "after": rows[-1].id}
 
 
-def _keep_missing(connection: Connection, id: str, known: int, rows: Sequence[Row], currencies: Iterable[str]) -> int:
-    """Keep those of the rows that are COMPLETED payments in these currencies, behind the known lines; how many."""
+def _store_missing(connection: Connection, id: str, known: int, rows: Sequence[Row], currencies: Iterable[str]) -> int:
+    """Store the rows that are COMPLETED payments in these currencies, after the known lines; returns their number."""
     return connection.exec_driver_sql(
         KEEP_MISSING,
         {

@@ -1,6 +1,6 @@
-"""How payments, bulks and events look on the wire: who sees what of them is decided here alone.
+"""JSON of payments, bulks and events, with the values that a viewer may see.
 
-The same for whoever asks the gateway and for whom a worker tells.
+The same for answers of the gateway and for webhooks sent by workers.
 """
 
 from datetime import datetime
@@ -19,7 +19,7 @@ from models.webhook_endpoint import Endpoint
 
 
 class ViewerLike(Protocol):
-    """Who looks, and whether he may read all."""
+    """The user who reads, and whether they may read everything."""
 
     @property
     def id(self) -> str | None: ...
@@ -49,27 +49,30 @@ def sees_commission(view: PaymentView, viewer: ViewerLike) -> bool:
 
 
 def payment_body(view: PaymentView, viewer: ViewerLike) -> dict[str, Any]:
-    """The payment as the viewer may see it; who may not see the commission sees what left, or what arrived.
+    """The payment as the viewer may see it; without the commission, its payee sees the amount that arrived, others the
+    amount that left.
 
-    What will arrive of a transfer is known when its commission is taken: until then its payee sees no amount.
+    The amount that arrives of a transfer is known once its commission is taken: until then its payee sees none.
     """
-    is_maker = view.user_id == viewer.id
-    is_supplier = is_maker and view.type != PaymentType.ADJUSTMENT  # which names an account, not its token
+    is_initiator = view.user_id == viewer.id
+    gave_token = is_initiator and view.type != PaymentType.ADJUSTMENT  # which names an account, not its token
     is_waiting = view.state == State.INITIATED and view.parked_at is None
     is_charge = view.type == PaymentType.CHARGE
-    sees_all = is_maker or viewer.reads_all
+    sees_all = is_initiator or viewer.reads_all
     moved = view.captured_amount or view.amount
     arrived = moved if view.type == PaymentType.REFUND else moved - view.commission
-    amount, is_told = view.amount, sees_commission(view, viewer)
-    if not is_told:
+    amount, sees_fee = view.amount, sees_commission(view, viewer)
+    if not sees_fee:
         amount = arrived = arrived if view.target.owner_id == viewer.id else moved
     there = view.arrival or ConvertedAmount(arrived, view.currency, view.digits, 0)
     here = (
         ConvertedAmount(amount, view.currency, view.digits, 0)
-        if is_told or viewer.id != view.target.owner_id
+        if sees_fee or viewer.id != view.target.owner_id
         else there
     )
-    is_open = not is_told and view.type == PaymentType.TRANSFER and view.finalized_at is None and view.arrival is None
+    is_unknown = (
+        not sees_fee and view.type == PaymentType.TRANSFER and view.finalized_at is None and view.arrival is None
+    )
     balance = None
     if view.source.owner_id == viewer.id:
         balance = amount_or_none(view.source_balance_after, view.digits)
@@ -80,14 +83,14 @@ def payment_body(view: PaymentView, viewer: ViewerLike) -> dict[str, Any]:
         "id": view.id,
         "type": view.type,
         "state": view.state,
-        "source": party_body(view.source, viewer, is_supplier),
+        "source": party_body(view.source, viewer, gave_token),
         "target": {"wallet": None, **view.payee._asdict()}
         if view.payee
-        else party_body(view.target, viewer, is_supplier),
-        "amount": None if is_open else render(here.amount, here.digits),
+        else party_body(view.target, viewer, gave_token),
+        "amount": None if is_unknown else render(here.amount, here.digits),
         "currency": here.currency,
-        "commission": render(view.commission, view.digits) if is_told else None,
-        "target_amount": None if is_open else render(there.amount, there.digits),
+        "commission": render(view.commission, view.digits) if sees_fee else None,
+        "target_amount": None if is_unknown else render(there.amount, there.digits),
         "target_currency": there.currency,
         "rate": rate_text(there.rate) if view.arrival else None,
         "summary": view.summary,
@@ -111,18 +114,18 @@ def payment_body(view: PaymentView, viewer: ViewerLike) -> dict[str, Any]:
 
 
 def amount_or_none(minor: int | None, digits: int) -> str | None:
-    """The amount, if there is one, as it is written."""
+    """The amount as a decimal string, or None."""
     return None if minor is None else render(minor, digits)
 
 
 def iso(time: datetime | None) -> str | None:
-    """The time, if there is one, as it is written."""
+    """The time in ISO 8601, or None."""
     return None if time is None else time.isoformat()
 
 
-def party_body(party: Party, viewer: ViewerLike, is_supplier: bool) -> dict[str, str | None]:
-    """One side of a payment; its token, by which any merchant may charge it, only for its owner and who gave it."""
-    knows = party.owner_id == viewer.id or (is_supplier and not party.is_token_newer)
+def party_body(party: Party, viewer: ViewerLike, gave_token: bool) -> dict[str, str | None]:
+    """One side of a payment; the token, by which merchants may charge it, only for its owner and who passed it."""
+    knows = party.owner_id == viewer.id or (gave_token and not party.is_token_newer)
     return {
         "wallet": party.token if knows else None,
         "name": party.name,
@@ -139,7 +142,7 @@ def failure_body(code: str | None) -> dict[str, Any] | None:
 
 
 def bulk_body(bulk: Bulk) -> dict[str, Any]:
-    """The bulk as it stands."""
+    """The stored bulk."""
     done = {"authorized": bulk.authorized, "completed": bulk.completed, "failed": bulk.failed}
     return {
         "id": bulk.id,
@@ -158,7 +161,7 @@ def bulk_body(bulk: Bulk) -> dict[str, Any]:
 
 
 def endpoint_body(endpoint: Endpoint) -> dict[str, Any]:
-    """The webhook endpoint as its owner sees it: without its secrets, which are shown when they are made."""
+    """The webhook endpoint as its owner sees it: without its secrets, which are shown only once."""
     return {
         "id": endpoint.id,
         "url": endpoint.url,
@@ -172,7 +175,7 @@ def endpoint_body(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def event_body(event: Event, data: dict[str, Any]) -> dict[str, Any]:
-    """The event about what `data` shows, as it is now."""
+    """The event, with `data` as the current state of its subject."""
     return {
         "id": str(event.sequence),
         "type": event.name,

@@ -1,4 +1,4 @@
-"""Transactions: the only place that commits, and the one that says what a database error means."""
+"""Transactions: the only module that commits, and that translates database errors."""
 
 import math
 import time
@@ -16,23 +16,23 @@ from models import client_timeout
 from models.sqlstate import Meaning, meaning
 
 POOL_SIZE = 8
-"""Connections a process keeps; its requests share flushes, so few are ever used at once."""
+"""Connections per process; requests share commits, so few are used at once."""
 
 POOL_TIMEOUT_SECONDS = 2
-"""Rather a 503 than a queue: a connection not had by then is a database that is away."""
+"""A 503 is better than a queue: without a connection by then the database counts as unavailable."""
 
 IDLE_SECONDS = 1.0
-"""A connection unused for longer is asked whether it still lives."""
+"""A connection unused for longer is pinged before use."""
 
 
 class DatabaseAway(Exception):
-    """The database cannot be reached, is starting, has no room, or does not write: try again later, nothing was
+    """The database cannot be reached, is starting, is out of resources, or is read-only: retry later, nothing was
     decided.
     """
 
 
 class CommitUnknown(DatabaseAway):
-    """The line was lost at COMMIT: it may have happened. Read the rows again before anything is retried."""
+    """The connection was lost at COMMIT, which may have happened: read the rows again before retrying anything."""
 
 
 class StatementTimeout(Exception):
@@ -40,7 +40,7 @@ class StatementTimeout(Exception):
 
 
 class NoPartition(Exception):
-    """The month of an id has no partition: partitions were not made ahead, or the clock that made the id is far off."""
+    """The month of an id has no partition: none was created ahead, or the clock that made the id is far off."""
 
 
 class WrongClock(NoPartition):
@@ -48,11 +48,11 @@ class WrongClock(NoPartition):
 
 
 class Contention(Exception):
-    """A lock was not had in time, or a deadlock or serialization failure was resolved against us: retry."""
+    """A lock timed out, or this transaction was aborted by a deadlock or serialization failure: retry."""
 
 
 def open_engine(url: str, poolclass: type[Pool] = QueuePool, application: str = "payments") -> Engine:
-    """An engine for one role; opened in each process after it forked."""
+    """Create an engine for one role; call it in each process after the fork."""
     sizes = {"pool_size": POOL_SIZE, "max_overflow": 0, "pool_timeout": POOL_TIMEOUT_SECONDS}
     engine = create_engine(
         url,
@@ -68,20 +68,20 @@ def open_engine(url: str, poolclass: type[Pool] = QueuePool, application: str = 
 
 
 def _set_autocommit(connection: Connection, value: bool) -> None:
-    """Each block says how it wants the line, by psycopg2's own switch: SQLAlchemy's costs a trip at every return."""
+    """Set autocommit by psycopg2's own switch: SQLAlchemy's costs a round trip at every return to the pool."""
     connection.connection.dbapi_connection.autocommit = value  # type: ignore[union-attr]
 
 
-def _note_return(_line: object, record: ConnectionPoolEntry) -> None:
+def _note_return(_connection: object, record: ConnectionPoolEntry) -> None:
     record.info["returned_at"] = time.monotonic()
 
 
-def _ping_if_idle(dialect: Dialect, line: DBAPIConnection, record: ConnectionPoolEntry, _: object) -> None:
-    """What lay idle may be dead, and is replaced unseen; what was just used is not asked: a ping costs a trip."""
+def _ping_if_idle(dialect: Dialect, connection: DBAPIConnection, record: ConnectionPoolEntry, _: object) -> None:
+    """Ping an idle connection, which is replaced if dead; one just used is not pinged, to save a round trip."""
     if time.monotonic() - record.info.get("returned_at", math.inf) > IDLE_SECONDS:
         try:
             with client_timeout.at_most(client_timeout.PING_SECONDS_MAX):
-                dialect.do_ping(line)
+                dialect.do_ping(connection)
         except dialect.loaded_dbapi.Error as error:
             raise DisconnectionError from error
 
@@ -90,8 +90,7 @@ def _ping_if_idle(dialect: Dialect, line: DBAPIConnection, record: ConnectionPoo
 def transaction(engine: Engine) -> Iterator[Connection]:
     """One transaction: committed at the end of the block, rolled back if it raises.
 
-    Raises DatabaseAway, CommitUnknown, Contention, Overdue or NoPartition in place of the driver's errors that mean
-    these.
+    Raises DatabaseAway, CommitUnknown, Contention, StatementTimeout or NoPartition in place of the driver's errors.
     """
     with _named(DatabaseAway), engine.connect() as connection:
         _set_autocommit(connection, False)
@@ -102,10 +101,10 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def statements(engine: Engine) -> Iterator[Connection]:
-    """Statements that are each a transaction of their own, without the trips to begin and commit it.
+    """Statements that are each their own transaction, without the round trips to begin and commit it.
 
-    For reads, and for a write that is one statement. Raises as `transaction` does; whatever statement the line is
-    lost at, it is CommitUnknown: it may have happened.
+    For reads, and for a write that is one statement. Raises as `transaction` does; a connection lost at any statement
+    is CommitUnknown: it may have happened.
     """
     with _named(DatabaseAway), engine.connect() as connection:
         _set_autocommit(connection, True)
@@ -114,7 +113,7 @@ def statements(engine: Engine) -> Iterator[Connection]:
 
 
 def require_writable(connection: Connection) -> None:
-    """Raise, as a write would, where the database only reads: DatabaseAway outside, and the pool is made again."""
+    """Raise as a write would if the database is read-only: the caller gets DatabaseAway, and the pool is renewed."""
     connection.exec_driver_sql(REQUIRE_WRITABLE)
 
 
@@ -129,21 +128,21 @@ END $$
 
 @contextmanager
 def _named(lost: type[DatabaseAway]) -> Iterator[None]:
-    """Name the driver's errors; `lost` is what it means here that the connection broke."""
+    """Translate the driver's errors; `lost` is the exception for a broken connection here."""
     try:
         yield
     except PoolTimeout as error:
         raise DatabaseAway from error
     except DBAPIError as error:
-        found = meaning(error.orig)
-        if error.connection_invalidated and found is not Meaning.READ_ONLY:
-            found = Meaning.LOST
-        if found is Meaning.FAULT:
+        cause = meaning(error.orig)
+        if error.connection_invalidated and cause is not Meaning.READ_ONLY:
+            cause = Meaning.LOST
+        if cause is Meaning.FAULT:
             raise
-        raise {**NAMES, Meaning.LOST: lost}[found] from error
+        raise {**EXCEPTIONS, Meaning.LOST: lost}[cause] from error
 
 
-NAMES: dict[Meaning, type[Exception]] = {
+EXCEPTIONS: dict[Meaning, type[Exception]] = {
     Meaning.AWAY: DatabaseAway,
     Meaning.READ_ONLY: DatabaseAway,
     Meaning.CONTENTION: Contention,
@@ -151,10 +150,10 @@ NAMES: dict[Meaning, type[Exception]] = {
     Meaning.NO_PARTITION: NoPartition,
     Meaning.WRONG_CLOCK: WrongClock,
 }
-"""Meanings that are the same wherever they are met."""
+"""Exceptions for the meanings that are the same everywhere."""
 
 
 def _drop_useless(context: ExceptionContext) -> None:
-    """Have the pool's connections made again: after a failover they lead to a server that writes no more."""
+    """Renew the pool's connections: after a failover they lead to a server that is read-only."""
     if meaning(context.original_exception) in (Meaning.LOST, Meaning.READ_ONLY):
         context.is_disconnect = True

@@ -1,4 +1,4 @@
-"""What PostgreSQL's error codes mean here: one table of every code that can say that the server is in trouble."""
+"""Meaning of PostgreSQL's error codes: a table of every code by which the server reports trouble."""
 
 from enum import Enum, auto
 
@@ -7,16 +7,16 @@ import psycopg2.errors
 
 
 class Meaning(Enum):
-    """What follows from an error code."""
+    """Consequence of an error code."""
 
     AWAY = auto()
-    """The server cannot do it now, and nothing was decided: try again later."""
+    """The server cannot do it now, and nothing was decided: retry later."""
     READ_ONLY = auto()
-    """As AWAY; and the connections lead to a server that does not write, so they are made again."""
+    """As AWAY; the connections lead to a read-only server, so they are renewed."""
     LOST = auto()
-    """The session has ended: away, and a COMMIT that was under way may have happened."""
+    """The session has ended; a COMMIT that was under way may have happened."""
     CONTENTION = auto()
-    """Somebody else's lock or change was in the way: try again at once."""
+    """The lock or change of another transaction was in the way: retry at once."""
     OVERDUE = auto()
     """The statement was canceled."""
     NO_PARTITION = auto()
@@ -24,7 +24,7 @@ class Meaning(Enum):
     WRONG_CLOCK = auto()
     """The clock that made the id of a payment is more than a day off."""
     FAULT = auto()
-    """Our own fault, or damage that is the same at the next try: an unexpected error of one request or payment."""
+    """A bug, or damage that persists at the next try: an unexpected error of one request or payment."""
 
 
 MEANINGS: dict[str, Meaning] = {
@@ -79,14 +79,14 @@ MEANINGS: dict[str, Meaning] = {
     "40P01": Meaning.CONTENTION,  # deadlock_detected
     "55P03": Meaning.CONTENTION,  # lock_not_available
 }
-"""By code, and by class for codes of later versions. Of classes that are not here, every code is a FAULT."""
+"""By code, and by class for codes of later versions. In classes not listed here every code is a FAULT."""
 
 
 CLOCK_GUARD = "payments_ids_are_of_their_day"
 
 
 def meaning(error: BaseException | None) -> Meaning:
-    """What an error of the driver means; LOST for one that comes without a code because the connection broke."""
+    """Meaning of a driver's error; LOST for one without a code, because the connection broke."""
     code = error.pgcode if isinstance(error, psycopg2.Error) else None
     if not code:
         return Meaning.LOST if type(error) in BROKEN else Meaning.FAULT
@@ -98,4 +98,4 @@ def meaning(error: BaseException | None) -> Meaning:
 
 
 BROKEN = {psycopg2.OperationalError, psycopg2.InterfaceError, psycopg2.DatabaseError}
-"""What the driver raises, without a code, when the connection cannot be made or breaks."""
+"""Errors that the driver raises without a code when the connection cannot be made or breaks."""

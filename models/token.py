@@ -1,4 +1,4 @@
-"""Bearer tokens: sessions and API keys. Shown once; only the hash is kept, and what is shown of it."""
+"""Bearer tokens: sessions and API keys. Shown once; only the hash and the visible parts are stored."""
 
 import hashlib
 import secrets
@@ -12,15 +12,15 @@ from models import keyset, user
 
 PREFIX = "pay_"
 CONFIRMATION_PREFIX = "cfm_"
-"""Of the tokens that a mail carries: they confirm, and let nobody in."""
+"""Prefix of mailed tokens, which confirm something and give no access."""
 
 SESSION, API_KEY = "session", "api_key"
 
 LAST_USED_SECONDS = 60
-"""`last_used_at` is written at most so often."""
+"""`last_used_at` is written at most this often."""
 
 ACTIVE_MAX = 100
-"""Sessions, and API keys, of one user; a session too many ends the oldest."""
+"""Bound on sessions, and on API keys, of one user; one session more ends the oldest."""
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 LENGTH = len(PREFIX) + 43 + 6
@@ -29,29 +29,29 @@ LENGTH = len(PREFIX) + 43 + 6
 PATTERN, PATTERN_OF_CONFIRMATION = (
     f"^{prefix}[0-9A-Za-z]{{{LENGTH - len(PREFIX)}}}$" for prefix in (PREFIX, CONFIRMATION_PREFIX)
 )
-"""How the contract describes them."""
+"""Patterns for the OpenAPI document."""
 
 
 def new(prefix: str = PREFIX) -> str:
-    """A new token: prefix, 256 random bits, and a checksum by which a typing error is told without a look-up."""
+    """Generate a token: prefix, 256 random bits, and a checksum that detects typing errors without a look-up."""
     body = prefix + _base62(secrets.randbits(256), 43)
     return body + _base62(zlib.crc32(body.encode()), 6)
 
 
 def is_well_formed(token: str, prefix: str = PREFIX) -> bool:
-    """Whether the text may be a token at all: length, prefix and checksum."""
+    """Whether the text has the length, prefix and checksum of a token."""
     if len(token) != LENGTH or not token.startswith(prefix) or not token.isascii():
         return False
     return _base62(zlib.crc32(token[:-6].encode()), 6) == token[-6:]
 
 
 def hash_of(token: str) -> bytes:
-    """What is kept of a token: 256 random bits need no slow hash."""
+    """Hash that is stored of a token: 256 random bits need no slow hash."""
     return hashlib.sha256(token.encode()).digest()
 
 
 class Bearer(NamedTuple):
-    """Who came with a token; `scopes` None means all that the role has."""
+    """The user of a token; `scopes` None means all of the role's."""
 
     token_id: str
     user_id: str
@@ -71,7 +71,7 @@ WHERE t.hash = %(hash)s AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.
 
 
 def bearer(connection: Connection, hash: bytes) -> Bearer | None:
-    """Who holds the living token with this hash, or None; notes once a minute that it was used."""
+    """The user of the active token with this hash, or None; records once a minute that it was used."""
     row = connection.exec_driver_sql(BEARER, {"hash": hash, "last_used_seconds": LAST_USED_SECONDS}).first()
     if row is None:
         return None
@@ -81,7 +81,7 @@ def bearer(connection: Connection, hash: bytes) -> Bearer | None:
 
 
 class TokenRecord(NamedTuple):
-    """A token as its owner sees it afterwards; `address` and `user_agent` are those of a session's login."""
+    """A stored token as its owner sees it; `address` and `user_agent` are those of a session's login."""
 
     id: str
     name: str | None
@@ -113,22 +113,22 @@ def keep(
     expires_at: datetime | None = None,
     name: str | None = None,
 ) -> None:
-    """Keep the hash of an API key, and what is shown of it."""
+    """Store the hash and the visible parts of an API key."""
     connection.exec_driver_sql(
         "INSERT INTO tokens (id, user_id, hash, prefix, last4, scopes, expires_at, name)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-        (id, user_id, hash_of(token), *_shown(token), scopes, expires_at, name),
+        (id, user_id, hash_of(token), *_visible_parts(token), scopes, expires_at, name),
     )
 
 
 def open_session(
     connection: Connection, id: str, user_id: str, token: str, hours: int, address: str | None, user_agent: str | None
 ) -> None:
-    """Keep the hash of a session's token, which lives for `hours`; the oldest beyond LIVING_MAX end."""
+    """Store the hash of a session's token, valid for `hours`; the oldest sessions beyond ACTIVE_MAX end."""
     connection.exec_driver_sql(
         "INSERT INTO tokens (id, user_id, kind, hash, prefix, last4, expires_at, address, user_agent)"
         " VALUES (%s, %s, %s, %s, %s, %s, now() + make_interval(hours => %s), %s, %s)",
-        (id, user_id, SESSION, hash_of(token), *_shown(token), hours, address, user_agent),
+        (id, user_id, SESSION, hash_of(token), *_visible_parts(token), hours, address, user_agent),
     )
     connection.exec_driver_sql(
         "UPDATE tokens SET revoked_at = now() WHERE id IN ("
@@ -139,7 +139,7 @@ def open_session(
 
 
 def find(connection: Connection, user_id: str, kind: str, id: str) -> TokenRecord | None:
-    """A living token of the user's, or None."""
+    """An active token of the user, or None."""
     row = connection.exec_driver_sql(
         f"{RECORDS} WHERE id = %s AND user_id = %s AND kind = %s AND {ACTIVE}", (id, user_id, kind)
     ).first()
@@ -149,7 +149,7 @@ def find(connection: Connection, user_id: str, kind: str, id: str) -> TokenRecor
 def page(
     connection: Connection, user_id: str, kind: str, limit: int, *, before: str | None = None, after: str | None = None
 ) -> list[TokenRecord]:
-    """A user's living tokens, newest first: those older than id `before`, or (oldest first) newer than `after`."""
+    """A user's active tokens, newest first: those older than id `before`, or (oldest first) newer than `after`."""
     condition, order = keyset.edge(before, after, "tokens.id")
     rows = connection.exec_driver_sql(
         f"{RECORDS} WHERE user_id = %(user)s AND kind = %(kind)s AND {ACTIVE} AND {condition}"
@@ -160,7 +160,7 @@ def page(
 
 
 def count_active(connection: Connection, user_id: str, kind: str) -> int:
-    """How many living tokens of this kind the user has; lock him first (user.lock) to decide by it."""
+    """Number of the user's active tokens of this kind; call `user.lock` first to decide by it."""
     return connection.exec_driver_sql(
         f"SELECT count(*) FROM tokens WHERE user_id = %s AND kind = %s AND {ACTIVE}", (user_id, kind)
     ).scalar_one()
@@ -169,9 +169,9 @@ def count_active(connection: Connection, user_id: str, kind: str) -> int:
 def revoke(
     connection: Connection, user_id: str, kind: str, id: str | None = None, *, but: str | None = None
 ) -> list[str]:
-    """End one living token of the user's, or all of that kind (all but one); returns the ids of those ended.
+    """End one active token of the user, or all of that kind (except `but`); returns the ids of those ended.
 
-    The user is locked first: what a token was just about to leave behind is there to be seen, and ended, afterwards.
+    The user is locked first, so that a token being created or replaced at the same time is seen, and ended.
     """
     user.lock(connection, user_id)
     rows = connection.exec_driver_sql(
@@ -184,9 +184,9 @@ def revoke(
 
 
 def replace(connection: Connection, user_id: str, id: str, successor: str, overlap_seconds: int) -> bool:
-    """Let a living API key end after `overlap_seconds`, in favour of its successor; keep that one yourself.
+    """Let an active API key end after `overlap_seconds`, replaced by its successor, which the caller stores.
 
-    False if it has been replaced or ended already; then nothing is changed.
+    False, and no change, if it has been replaced or ended already.
     """
     replaced = connection.exec_driver_sql(
         "UPDATE tokens SET replaced_by = %(successor)s,"
@@ -198,14 +198,14 @@ def replace(connection: Connection, user_id: str, id: str, successor: str, overl
 
 
 def was_replaced(connection: Connection, user_id: str, id: str) -> bool:
-    """Whether this is an API key of the user's that has been replaced, living or not."""
+    """Whether this is an API key of the user that has been replaced, active or not."""
     return connection.exec_driver_sql(
         "SELECT EXISTS (SELECT FROM tokens WHERE id = %s AND user_id = %s AND kind = %s AND replaced_by IS NOT NULL)",
         (id, user_id, API_KEY),
     ).scalar_one()
 
 
-def _shown(token: str) -> tuple[str, str]:
+def _visible_parts(token: str) -> tuple[str, str]:
     return token[: len(PREFIX) + 4], token[-4:]
 
 

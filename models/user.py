@@ -1,4 +1,4 @@
-"""Users: who signs in, with what, and whether they may."""
+"""Users: their roles, names, addresses and passwords."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,13 +15,13 @@ from models.rules.blanks import fold_blanks
 NAME_LENGTH_MAX = 100
 EMAIL_LENGTH_MAX = 254
 ENCODED_WORD = "=?"
-"""How a piece of a mail's header begins that is to be decoded."""
+"""Start of an encoded word in a mail header."""
 
 
 def normal_email(text: str) -> str | None:
-    """An e-mail address in its normal form, without blanks around it; None if it is none by its syntax.
+    """An e-mail address in its normal form, without surrounding blanks; None if its syntax is invalid.
 
-    None with an encoded word: a mail's header would read as another address.
+    Encoded words are refused: a mail's header would be read as another address.
     """
     text = fold_blanks(text)
     if len(text) > EMAIL_LENGTH_MAX or ENCODED_WORD in text:
@@ -34,7 +34,7 @@ def normal_email(text: str) -> str | None:
 
 
 class Role(StrEnum):
-    """What a user may be."""
+    """Role of a user."""
 
     CLIENT = "client"
     MERCHANT = "merchant"
@@ -80,7 +80,7 @@ class NewUser(NamedTuple):
 
 
 def sign_up(connection: Connection, new: NewUser) -> bool:
-    """Keep a customer, unconfirmed and to be welcomed; False if address or number is taken (see `taken`)."""
+    """Store a customer, unconfirmed and to be onboarded; False if address or number is taken (see `taken_field`)."""
     result = connection.exec_driver_sql(
         "INSERT INTO users (id, email, role, name, first_name, last_name, phone_number, url, password_hash)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
@@ -90,9 +90,9 @@ def sign_up(connection: Connection, new: NewUser) -> bool:
 
 
 def create(connection: Connection, id: str, email: str, role: Role, name: str, *, is_welcomed: bool = True) -> bool:
-    """Keep a user whose address the operator vouches for; False if it is taken, in whatever case.
+    """Store a user whose address the operator vouches for; False if it is taken, ignoring case.
 
-    Without `is_welcomed` a worker opens his wallets and pays his bonus.
+    Without `is_welcomed` a worker opens their wallets and pays their bonus.
     """
     result = connection.exec_driver_sql(
         "INSERT INTO users (id, email, role, name, email_confirmed_at, welcomed_at)"
@@ -118,30 +118,30 @@ def by_id(connection: Connection, id: str) -> User | None:
 
 
 def by_email(connection: Connection, email: str) -> User | None:
-    """The user with this address, in whatever case, or None."""
+    """The user with this address, ignoring case, or None."""
     row = connection.exec_driver_sql(f"{USER} WHERE lower(email) = lower(%s)", (email,)).first()
     return User(*row) if row else None
 
 
 def password_hash(connection: Connection, id: str) -> str | None:
-    """What is kept of the user's password; None if he has none."""
+    """Hash of the user's password; None if they have none."""
     return connection.exec_driver_sql("SELECT password_hash FROM users WHERE id = %s", (id,)).scalar_one()
 
 
 def set_password(connection: Connection, id: str, password_hash: str) -> None:
-    """Keep the hash of a new password."""
+    """Store the hash of a new password."""
     connection.exec_driver_sql("UPDATE users SET password_hash = %s WHERE id = %s", (password_hash, id))
 
 
 def confirm_email(connection: Connection, id: str) -> None:
-    """Note that the address is the user's."""
+    """Record that the address is the user's."""
     connection.exec_driver_sql(
         "UPDATE users SET email_confirmed_at = now() WHERE id = %s AND email_confirmed_at IS NULL", (id,)
     )
 
 
 def set_active(connection: Connection, id: str, is_active: bool) -> None:
-    """Let the user in, or not."""
+    """Activate or deactivate the user."""
     connection.exec_driver_sql("UPDATE users SET is_active = %s WHERE id = %s", (is_active, id))
 
 
@@ -149,7 +149,7 @@ def change(
     connection: Connection, id: str, name: str, first_name: str | None, last_name: str | None,
     phone_number: str | None, url: str | None,
 ) -> bool:  # fmt: skip
-    """Set what a user says of himself; False if another has the number, and then the transaction is spent."""
+    """Store the user's own details; False if another user has the number, and then the transaction is aborted."""
     try:
         connection.exec_driver_sql(
             "UPDATE users SET name = %s, first_name = %s, last_name = %s, phone_number = %s, url = %s WHERE id = %s",
@@ -163,7 +163,7 @@ def change(
 
 
 def merchants_among(connection: Connection, ids: Iterable[str]) -> set[str]:
-    """Those of the ids that are merchants'."""
+    """The ids among these that are of merchants."""
     rows = connection.exec_driver_sql(
         "SELECT id::text FROM users WHERE id = ANY(%s::uuid[]) AND role = 'merchant'", (pg_arrays.plain(ids),)
     )
@@ -171,7 +171,7 @@ def merchants_among(connection: Connection, ids: Iterable[str]) -> set[str]:
 
 
 def lock(connection: Connection, id: str) -> None:
-    """Wait until nobody else decides something about this user, until this transaction ends."""
+    """Lock the user's row until this transaction ends, waiting for others that hold it."""
     connection.exec_driver_sql("SELECT FROM users WHERE id = %s ORDER BY id FOR NO KEY UPDATE", (id,))
 
 
@@ -197,7 +197,7 @@ def page(
 
 
 def to_welcome(connection: Connection, limit: int) -> list[User]:
-    """Users whom no worker has welcomed, locked, the oldest first, leaving out those that another worker has."""
+    """Users not onboarded yet, locked, oldest first, skipping those locked by another worker."""
     rows = connection.exec_driver_sql(
         f"{USER} WHERE welcomed_at IS NULL ORDER BY id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED", (limit,)
     )
@@ -210,7 +210,7 @@ def is_anyone_to_welcome(connection: Connection) -> bool:
 
 
 def note_welcomed(connection: Connection, ids: list[str]) -> None:
-    """Note that these have been welcomed."""
+    """Record that these users have been onboarded."""
     connection.exec_driver_sql(
         "UPDATE users SET welcomed_at = now() WHERE id = ANY(%s::uuid[])", (pg_arrays.plain(ids),)
     )

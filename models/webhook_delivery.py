@@ -1,4 +1,4 @@
-"""Webhook deliveries as their owner sees them: how far the sending of one event to one endpoint has come."""
+"""Webhook deliveries as their owner sees them: the state of sending one event to one endpoint."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,18 +11,18 @@ from models import keyset, pg_arrays
 from models.webhook_queue import LEASE_SECONDS, ClaimedDelivery
 
 REDELIVERED_MAX = 10_000
-"""In one call: a statement that stays well within what the gateway's role may take."""
+"""Per call: the statement stays well below the time-out of the gateway's role."""
 
 
 ATTEMPTS_SHOWN_MAX = 100
-"""Of one delivery, the newest: it may be sent again without end."""
+"""Newest attempts of one delivery: the number of redeliveries is not bounded."""
 
 
 class DeliveryState(StrEnum):
-    """How far a delivery has come."""
+    """State of a delivery."""
 
     PENDING = "pending"
-    """To be tried, for the first time or again."""
+    """To be tried, first or again."""
     DELIVERED = "delivered"
     """The receiver answered 2xx."""
     FAILED = "failed"
@@ -30,7 +30,7 @@ class DeliveryState(StrEnum):
 
 
 class Delivery(NamedTuple):
-    """An event on its way to an endpoint; `attempts` are all that were made, redeliveries included."""
+    """An event to be sent to an endpoint; `attempts` counts all tries, redeliveries included."""
 
     id: str
     endpoint_id: str
@@ -50,7 +50,7 @@ class Delivery(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """One try: the status that was answered, or the kind of failure, and how long it took."""
+    """One try: the status of the answer, or the kind of failure, and the duration."""
 
     attempt: int
     status: int | None
@@ -73,7 +73,7 @@ def by_id(connection: Connection, id: str) -> Delivery | None:
 
 
 def attempts(connection: Connection, id: str) -> list[Attempt]:
-    """What was tried, oldest first: the newest ATTEMPTS_SHOWN_MAX."""
+    """The newest ATTEMPTS_SHOWN_MAX tries, oldest first."""
     rows = connection.exec_driver_sql(
         "SELECT attempt, status, error, milliseconds, created_at FROM webhook_attempts"
         " WHERE delivery_id = %s ORDER BY attempt DESC LIMIT %s",
@@ -110,11 +110,11 @@ def page(
 
 
 _RESET = "state = DEFAULT, tries_left = DEFAULT, next_attempt_at = DEFAULT, finished_at = NULL"
-"""All tries again, the first of them now: as a delivery that was just made."""
+"""Resets a delivery to all its tries, the first of them now."""
 
 
 def redeliver(connection: Connection, id: str) -> Delivery | None:
-    """Send it again, or at once what is still to be tried, under the same id; None if it is gone meanwhile."""
+    """Send it again now under the same id, also if it is still pending; None if it no longer exists."""
     connection.exec_driver_sql(f"UPDATE webhook_deliveries SET {_RESET} WHERE id = %s", (id,))
     return by_id(connection, id)
 
@@ -137,9 +137,9 @@ SELECT (SELECT count(*) FROM again), (SELECT count(*) > %(max)s FROM found)
 def redeliver_range(
     connection: Connection, endpoint_id: str, since: datetime, until: datetime, states: Sequence[str]
 ) -> tuple[int, bool]:
-    """Redeliver the endpoint's of events from `since` until before `until`, the oldest REDELIVERED_MAX.
+    """Redeliver the endpoint's oldest REDELIVERED_MAX deliveries of events from `since` until before `until`.
 
-    How many these were, and whether there are more: what is due already is left out, so a further call goes on.
+    Returns their number and whether there are more: deliveries already due are skipped, so a further call continues.
     """
     row = connection.exec_driver_sql(
         REDELIVER_RANGE,
@@ -161,9 +161,9 @@ WHERE d.id = taken.id AND d.next_attempt_at = taken.claimed_at + make_interval(s
 
 
 def give_back(connection: Connection, claimed: Sequence[ClaimedDelivery]) -> None:
-    """Undo a claim after which nobody was called: it does not count. What others hold stays theirs."""
+    """Undo claims after which no request was made, so that they do not count; claims of others are kept."""
     if claimed:
-        claimed_at = pg_arrays.quoted(one.claimed_at.isoformat() for one in claimed)
-        ids = pg_arrays.plain(one.id for one in claimed)
-        spent = pg_arrays.plain(one.is_spent for one in claimed)
+        claimed_at = pg_arrays.quoted(delivery.claimed_at.isoformat() for delivery in claimed)
+        ids = pg_arrays.plain(delivery.id for delivery in claimed)
+        spent = pg_arrays.plain(delivery.is_spent for delivery in claimed)
         connection.exec_driver_sql(GIVE_BACK, (ids, claimed_at, spent, LEASE_SECONDS))

@@ -1,4 +1,4 @@
-"""Webhook endpoints: where a user wants events sent to, which of them, and the secrets that sign what is sent."""
+"""Webhook endpoints: their URLs, the events they receive, and the secrets that sign requests."""
 
 import base64
 import secrets
@@ -11,21 +11,21 @@ from sqlalchemy import Connection
 from models import event, keyset, pg_arrays
 
 ENDPOINTS_MAX = 20
-"""Of one user, the inactive ones included: each is sent every event that it asks for."""
+"""Endpoints of one user, inactive ones included: each event is sent to every endpoint that subscribes to it."""
 
 EVENT_TYPES = (*event.NAMES, "payment.*", "bulk.*", "webhook_endpoint.*", "*")
-"""What an endpoint may ask for: names of events, and how several begin."""
+"""Event types an endpoint may subscribe to: names, and prefixes of several."""
 
 SECRET_BYTES = 32
 
 
 def new_secret() -> str:
-    """A new secret as Standard Webhooks write it."""
+    """Generate a secret in the format of Standard Webhooks."""
     return f"whsec_{base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()}"
 
 
 class Endpoint(NamedTuple):
-    """A webhook endpoint; `disabled_reason` ("gone" or "failing") if it was not its owner who made it inactive."""
+    """A webhook endpoint; `disabled_reason` ("gone" or "failing") if it was not deactivated by its owner."""
 
     id: str
     user_id: str
@@ -49,14 +49,14 @@ FROM webhook_endpoints e
 def create(
     connection: Connection, id: str, user_id: str, url: str, event_types: list[str], description: str | None
 ) -> Endpoint | None:
-    """Keep an endpoint, still without a secret; None if the user, who is locked (user.lock), has ENDPOINTS_MAX."""
-    kept = connection.exec_driver_sql(
+    """Store an endpoint without a secret; None if the user has ENDPOINTS_MAX. Call `user.lock` first."""
+    stored = connection.exec_driver_sql(
         "INSERT INTO webhook_endpoints (id, user_id, url, event_types, description)"
         " SELECT %(id)s, %(user)s, %(url)s, %(types)s, %(description)s"
         " WHERE (SELECT count(*) FROM webhook_endpoints WHERE user_id = %(user)s AND deleted_at IS NULL) < %(max)s",
         {"id": id, "user": user_id, "url": url, "types": event_types, "description": description, "max": ENDPOINTS_MAX},
     )
-    return by_id(connection, id) if kept.rowcount else None
+    return by_id(connection, id) if stored.rowcount else None
 
 
 def by_id(connection: Connection, id: str) -> Endpoint | None:
@@ -82,10 +82,10 @@ def page(connection: Connection, user_id: str, limit: int, *, before: str | None
     return [Endpoint(*row) for row in rows]
 
 
-def change(connection: Connection, wished: Endpoint, *, is_forgiven: bool) -> Endpoint | None:
-    """Set what is the owner's to set as in `wished`, if that is still its version; None if it is not.
+def change(connection: Connection, endpoint: Endpoint, *, is_forgiven: bool) -> Endpoint | None:
+    """Store the members of `endpoint` that its owner may change, if its version is still current; None if it is not.
 
-    `is_forgiven` if its failures so far are not to count, nor that it was disabled for them.
+    `is_forgiven` clears its failures so far and their being the reason that it was disabled.
     """
     changed = connection.exec_driver_sql(
         "UPDATE webhook_endpoints SET url = %(url)s, event_types = %(event_types)s, description = %(description)s,"
@@ -93,13 +93,13 @@ def change(connection: Connection, wished: Endpoint, *, is_forgiven: bool) -> En
         " disabled_reason = CASE WHEN NOT %(is_forgiven)s THEN disabled_reason END,"
         " failing_since = CASE WHEN NOT %(is_forgiven)s THEN failing_since END"
         " WHERE id = %(id)s AND version = %(version)s AND deleted_at IS NULL",
-        {**wished._asdict(), "is_forgiven": is_forgiven},
+        {**endpoint._asdict(), "is_forgiven": is_forgiven},
     )
-    return by_id(connection, wished.id) if changed.rowcount else None
+    return by_id(connection, endpoint.id) if changed.rowcount else None
 
 
 def delete(connection: Connection, id: str, version: int) -> bool:
-    """Send it nothing any more, and let its secrets end, if it is still at this version."""
+    """Delete the endpoint and end its secrets, if it is still at this version."""
     deleted = connection.exec_driver_sql(
         "UPDATE webhook_endpoints SET deleted_at = now(), is_active = false, version = version + 1"
         " WHERE id = %s AND version = %s AND deleted_at IS NULL",
@@ -115,9 +115,9 @@ _UNLESS_ENDED = "WHERE endpoint_id = %s AND (expires_at IS NULL OR expires_at > 
 
 
 def add_secret(connection: Connection, id: str, endpoint_id: str, secret: str, overlap_seconds: int = 0) -> None:
-    """Sign with this secret from now on, and so long with the newest one before it as well; older ones end.
+    """Sign with this secret from now on, and for `overlap_seconds` with the previous one too; older ones end.
 
-    The endpoint's owner is locked (user.lock): two secrets at once cannot both be the newest.
+    Call `user.lock` for the owner first: two concurrent secrets cannot both be the newest.
     """
     connection.exec_driver_sql(f"{_END} now() {_UNLESS_ENDED} AND expires_at IS NOT NULL", (endpoint_id,))
     overlap = "now() + make_interval(secs => %s)"
@@ -130,7 +130,7 @@ def add_secret(connection: Connection, id: str, endpoint_id: str, secret: str, o
 
 
 def ping(connection: Connection, id: str) -> bool:
-    """Have a ping sent to it; False if it is inactive."""
+    """Send it a ping; False if it is inactive."""
     pinged = connection.exec_driver_sql(
         "UPDATE webhook_endpoints SET pings = pings + 1 WHERE id = %s AND is_active", (id,)
     )

@@ -1,4 +1,4 @@
-"""The queue of webhooks: each event becomes a delivery for each endpoint that asks for it; what is due is claimed."""
+"""Queue of webhooks: creates a delivery of each event for each subscribed endpoint, and claims due deliveries."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -13,14 +13,14 @@ from models.rules.webhook_retry import FAILING_SECONDS_MAX, GONE, OWN_FAILURES, 
 
 CALLS_OF_ENDPOINT_MAX = 8
 CALLS_OF_FAILING_MAX = 1
-"""At once, to an endpoint whose last try failed: it must not take the places of those that work."""
+"""Concurrent calls to an endpoint whose last try failed: it must not use the capacity of healthy ones."""
 
 LEASE_SECONDS = 30.0
-"""Longer than a call takes: whoever died amid one leaves it due after so long."""
+"""Longer than a call takes: after a crash during a call the delivery is due again by then."""
 
 KEPT_DAYS = 30
 FORGOTTEN_MAX = 10_000
-"""Deliveries, in one transaction."""
+"""Deliveries deleted per transaction."""
 
 READ_POSITION = "SELECT xact::text, sequence FROM event_positions WHERE reader = 'webhooks'"
 LOCK_POSITION = "UPDATE event_positions SET updated_at = now() WHERE reader = 'webhooks' RETURNING xact::text, sequence"
@@ -55,8 +55,8 @@ WHERE CASE WHEN t.name = 'ping' THEN w.id = t.subject_id
                 AND w.event_types && ARRAY[t.name, split_part(t.name, '.', 1) || '.*', '*'] END
 ORDER BY t.sequence
 """
-"""What a transaction that began earlier did to a subject later stands before it in `events`: such a subject's earlier
-events are taken along, or a chunk's end could part them. Bounded by LIMIT and OFFSET, no chunk reads all behind it."""
+"""Events are ordered by the start of their transactions, so a later event of a subject may come first: earlier events
+of such subjects are included, or a chunk's end could separate them. LIMIT and OFFSET bound what a chunk reads."""
 
 KEEP = """
 INSERT INTO webhook_deliveries (id, endpoint_id, sequence, name, subject_id, version, occurred_at, next_attempt_at)
@@ -68,22 +68,28 @@ FROM unnest(%(ids)s::uuid[], %(endpoints)s::uuid[], %(sequences)s::bigint[], %(n
      AS new (id, endpoint_id, sequence, name, subject_id, version, occurred_at)
 ON CONFLICT (endpoint_id, sequence) DO NOTHING
 """
-"""What waits behind another of its subject is due no earlier: the search need not pass it. A ping waits for none."""
+"""A delivery behind another of its subject is due no earlier, so that the search need not pass it; except pings."""
 
 
 def fan_out(connection: Connection, limit: int) -> int:
-    """Make the deliveries of the next so many settled events, and move on behind them; returns how many events.
+    """Create the deliveries of the next `limit` settled events and advance the position; returns the number of events.
 
-    Whoever comes at the same time waits for the place, and goes on from where it is then.
+    Concurrent calls wait for the position's lock, and continue from where it is then.
     """
-    place = connection.exec_driver_sql(READ_POSITION).one()
-    if _chunk_end(connection, place, limit) is None:
+    position = connection.exec_driver_sql(READ_POSITION).one()
+    if _chunk_end(connection, position, limit) is None:
         return 0
-    place = connection.exec_driver_sql(LOCK_POSITION).one()
-    end = _chunk_end(connection, place, limit)
+    position = connection.exec_driver_sql(LOCK_POSITION).one()
+    end = _chunk_end(connection, position, limit)
     if end is None:
         return 0
-    between = {"xact": place[0], "sequence": place[1], "to_xact": end[0], "to_sequence": end[1], "most": 2 * limit}
+    between = {
+        "xact": position[0],
+        "sequence": position[1],
+        "to_xact": end[0],
+        "to_sequence": end[1],
+        "most": 2 * limit,
+    }
     wanted = connection.exec_driver_sql(WANTED, between).all()
     if wanted:
         *columns, times = zip(*wanted, strict=True)
@@ -95,13 +101,15 @@ def fan_out(connection: Connection, limit: int) -> int:
     return int(end[2])
 
 
-def _chunk_end(connection: Connection, place: Sequence[Any], limit: int) -> Sequence[Any] | None:
-    """The place of the last of the next events, and how many they are."""
-    return connection.exec_driver_sql(CHUNK_END, {"xact": place[0], "sequence": place[1], "limit": limit}).one_or_none()
+def _chunk_end(connection: Connection, position: Sequence[Any], limit: int) -> Sequence[Any] | None:
+    """Position of the last of the next events, and their number."""
+    return connection.exec_driver_sql(
+        CHUNK_END, {"xact": position[0], "sequence": position[1], "limit": limit}
+    ).one_or_none()
 
 
 class ClaimedDelivery(NamedTuple):
-    """A delivery to be tried now, for the `attempt`-th time; `is_spent`: whoever made its last try died amid it."""
+    """A delivery to be tried now, for the `attempt`-th time; `is_spent` if a worker crashed during its last try."""
 
     id: str
     endpoint_id: str
@@ -161,11 +169,11 @@ WHERE d.id = c.id AND e.id = d.endpoint_id
 RETURNING d.id::text, d.endpoint_id::text, e.user_id::text, e.url, c.is_degraded, d.sequence, d.name,
           d.subject_id::text, d.version, d.occurred_at, d.attempts, d.tries_left, c.tries_left = 0, now()
 """
-"""Endpoint by endpoint: none with a long queue is passed on the way to others. Further calls go to who has fewest."""
+"""Reads endpoint by endpoint, so that long queues are not scanned; further calls go to the endpoints with fewest."""
 
 
 class Capacity(NamedTuple):
-    """How many calls may be begun: the first at once of an endpoint, further ones, and those to degraded endpoints."""
+    """Number of calls that may begin: first ones of an endpoint, further ones, and those to degraded endpoints."""
 
     first: int
     further: int
@@ -175,9 +183,9 @@ class Capacity(NamedTuple):
 def claim(
     connection: Connection, calls: Mapping[str, int], slow: Collection[str], room: Capacity
 ) -> list[ClaimedDelivery]:
-    """Take what is due for LEASE_SECONDS, as far as there is room beside the calls under way by endpoint.
+    """Claim due deliveries for LEASE_SECONDS, as capacity allows beside the current `calls` by endpoint.
 
-    Troubled endpoints are those that fail, and the slow ones: they take room from nobody else. Never is one claimed
+    Degraded endpoints are those that fail or are slow; they have a capacity of their own. A delivery is never claimed
     before an earlier one of the same endpoint and subject is delivered or given up.
     """
     rows = connection.exec_driver_sql(
@@ -188,11 +196,11 @@ def claim(
             **room._asdict(),
         },
     )
-    return sorted((ClaimedDelivery(*row) for row in rows), key=lambda one: one.id)
+    return sorted((ClaimedDelivery(*row) for row in rows), key=lambda delivery: delivery.id)
 
 
 def secrets(connection: Connection, endpoint_ids: Sequence[str]) -> dict[str, list[str]]:
-    """What signs for these endpoints now, the newest first."""
+    """Current secrets of these endpoints, newest first."""
     rows = connection.exec_driver_sql(
         "SELECT endpoint_id::text, array_agg(secret ORDER BY created_at DESC, id DESC) FROM webhook_secrets"
         " WHERE endpoint_id = ANY(%s::uuid[]) AND (expires_at IS NULL OR expires_at > now()) GROUP BY endpoint_id",
@@ -202,7 +210,7 @@ def secrets(connection: Connection, endpoint_ids: Sequence[str]) -> dict[str, li
 
 
 class EndedAttempt(NamedTuple):
-    """A try that is over; the next one is after `wait` seconds, None if it was delivered or is given up."""
+    """A finished try; the next one is after `wait` seconds, None if it was delivered or is given up."""
 
     claimed: ClaimedDelivery
     outcome: AttemptOutcome
@@ -210,7 +218,7 @@ class EndedAttempt(NamedTuple):
 
     @property
     def state(self) -> str:
-        """What the delivery is now."""
+        """New state of the delivery."""
         if self.outcome.error is None:
             return "delivered"
         return "failed" if self.wait is None else "pending"
@@ -238,11 +246,11 @@ FROM noted n
 WHERE behind.endpoint_id = n.endpoint_id AND behind.subject_id = n.subject_id AND behind.sequence > n.sequence
   AND behind.state = 'pending' AND behind.tries_left = 10 AND n.name <> 'ping'
 """
-"""A try that outlived its lease, or failed after a redelivery was asked for, is known by its numbers, and ignored."""
+"""A try that outlived its lease, or failed after a redelivery was requested, is ignored: its numbers differ."""
 
 
 def note(connection: Connection, ended: Sequence[EndedAttempt]) -> None:
-    """Keep what came of the tries, and let what waits behind each come due with it, or now."""
+    """Store the outcomes of the tries, and make deliveries behind each due with it, or now."""
     connection.exec_driver_sql(
         NOTE,
         {
@@ -273,20 +281,25 @@ WHERE id = %(id)s AND url = %(url)s AND is_active
 
 
 def disable_hopeless(connection: Connection, ended: Sequence[EndedAttempt]) -> list[tuple[str, str]]:
-    """Disable endpoints that are gone or failed too long: (id, reason) of each; after `note`, in its transaction."""
+    """Disable endpoints that are gone or failed too long; returns (id, reason) of each. Call it after `note`."""
     reasons = {e.claimed: "failing" for e in ended if e.state == "failed"}
     reasons |= {e.claimed: "gone" for e in ended if e.outcome.status == GONE}
     disabled = []
     for claimed, reason in reasons.items():
-        told = {"id": claimed.endpoint_id, "url": claimed.url, "reason": reason, "failing_max": FAILING_SECONDS_MAX}
-        if connection.exec_driver_sql(DISABLE, told).rowcount:
+        parameters = {
+            "id": claimed.endpoint_id,
+            "url": claimed.url,
+            "reason": reason,
+            "failing_max": FAILING_SECONDS_MAX,
+        }
+        if connection.exec_driver_sql(DISABLE, parameters).rowcount:
             audit.note(connection, audit.WORKER, "webhook_endpoints.disable", claimed.endpoint_id, reason)
             disabled.append((claimed.endpoint_id, reason))
     return disabled
 
 
 def forget_old(connection: Connection) -> int:
-    """Forget deliveries older than KEPT_DAYS, up to FORGOTTEN_MAX, and what came up while its endpoint was deleted."""
+    """Delete up to FORGOTTEN_MAX deliveries older than KEPT_DAYS, and pending ones of deleted endpoints."""
     connection.exec_driver_sql(
         "DELETE FROM webhook_deliveries WHERE id IN (SELECT d.id FROM webhook_endpoints e JOIN webhook_deliveries d"
         f" ON d.endpoint_id = e.id WHERE d.state = 'pending' AND e.deleted_at IS NOT NULL LIMIT {FORGOTTEN_MAX})"
