@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 from uuid_utils.compat import uuid7
 
 from models import audit, pg_arrays
@@ -31,7 +31,8 @@ WITH chunk AS (
         SELECT * FROM events WHERE (xact, sequence) > (%(xact)s::xid8, %(sequence)s)
         ORDER BY xact, sequence LIMIT %(limit)s) AS e WHERE {SETTLED}
 )
-SELECT xact::text, sequence, (SELECT count(*) FROM chunk) FROM chunk ORDER BY chunk.xact DESC, sequence DESC LIMIT 1
+SELECT xact::text, sequence, (SELECT count(*) FROM chunk) AS events
+FROM chunk ORDER BY chunk.xact DESC, sequence DESC LIMIT 1
 """
 
 WANTED = """
@@ -83,13 +84,7 @@ def fan_out(connection: Connection, limit: int) -> int:
     end = _chunk_end(connection, position, limit)
     if end is None:
         return 0
-    between = {
-        "xact": position[0],
-        "sequence": position[1],
-        "to_xact": end[0],
-        "to_sequence": end[1],
-        "most": 2 * limit,
-    }
+    between = {**position._mapping, "to_xact": end.xact, "to_sequence": end.sequence, "most": 2 * limit}
     wanted = connection.exec_driver_sql(WANTED, between).all()
     if wanted:
         *columns, times = zip(*wanted, strict=True)
@@ -98,14 +93,12 @@ def fan_out(connection: Connection, limit: int) -> int:
         ids = pg_arrays.plain(uuid7() for _ in wanted)
         connection.exec_driver_sql(KEEP, {**deliveries, "ids": ids, "times": pg_arrays.quoted(times)})
     connection.exec_driver_sql(MOVE_POSITION, between)
-    return int(end[2])
+    return int(end.events)
 
 
-def _chunk_end(connection: Connection, position: Sequence[Any], limit: int) -> Sequence[Any] | None:
+def _chunk_end(connection: Connection, position: Row, limit: int) -> Row | None:
     """Position of the last of the next events, and their number."""
-    return connection.exec_driver_sql(
-        CHUNK_END, {"xact": position[0], "sequence": position[1], "limit": limit}
-    ).one_or_none()
+    return connection.exec_driver_sql(CHUNK_END, {**position._mapping, "limit": limit}).one_or_none()
 
 
 class ClaimedDelivery(NamedTuple):
@@ -286,13 +279,8 @@ def disable_hopeless(connection: Connection, ended: Sequence[EndedAttempt]) -> l
     reasons |= {e.claimed: "gone" for e in ended if e.outcome.status == GONE}
     disabled = []
     for claimed, reason in reasons.items():
-        parameters = {
-            "id": claimed.endpoint_id,
-            "url": claimed.url,
-            "reason": reason,
-            "failing_max": FAILING_SECONDS_MAX,
-        }
-        if connection.exec_driver_sql(DISABLE, parameters).rowcount:
+        args = {"id": claimed.endpoint_id, "url": claimed.url, "reason": reason, "failing_max": FAILING_SECONDS_MAX}
+        if connection.exec_driver_sql(DISABLE, args).rowcount:
             audit.note(connection, audit.WORKER, "webhook_endpoints.disable", claimed.endpoint_id, reason)
             disabled.append((claimed.endpoint_id, reason))
     return disabled
