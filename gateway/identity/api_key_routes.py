@@ -135,7 +135,7 @@ def _create(
     connection: Connection, id: str, name: str | None, scopes: list[str] | None, expires_at: datetime | None
 ) -> dict[str, Any]:
     """Create a key of the caller, who is locked; its JSON with the token. Raises ApiError."""
-    if tokens.living(connection, g.caller.id, API_KEY) >= ACTIVE_MAX:
+    if tokens.count_active(connection, g.caller.id, API_KEY) >= ACTIVE_MAX:
         raise ApiError("api_key_limit_reached", f"At most {ACTIVE_MAX} active keys; revoke one first.")
     token = tokens.new()
     tokens.keep(connection, id, g.caller.id, token, scopes, expires_at, name)
