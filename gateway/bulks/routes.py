@@ -12,6 +12,7 @@ from gateway.bulks.schemas import BulkQuery, BulkSchema, CloseInput, LineQuery, 
 from gateway.bulks.upload import UPLOAD_BYTES_MAX, upload
 from gateway.http.blueprint import IDEMPOTENCY_KEY, IF_NONE_MATCH, PREFER, Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError
+from gateway.http.etag import unless_known
 from gateway.http.parsing import body_of_request, takes_up_to
 from gateway.http.schemas import page_of
 from gateway.lists import exports
@@ -62,9 +63,7 @@ def blueprint(kind: BulkKind, description: str) -> Blueprint:
             found = create.visible(connection, kind, id, g.caller)
         found, is_known, applied = wait_for_change(found, request.environ, services())
         headers = _headers(found) | applied
-        if is_known:
-            return Response(status=304, headers=headers)
-        return bulk_body(found), headers
+        return unless_known(bulk_body(found), headers, is_known=is_known)
 
     @routes.route("/<id>/lines")
     @requires("payments:read", others=exports.FILES)

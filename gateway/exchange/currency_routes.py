@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, g, request
+from flask import Response, g
 
 from gateway.acceptance.reference_data import minor_units
 from gateway.auth import tokens
@@ -11,7 +11,7 @@ from gateway.exchange.currency_schemas import CurrencyChange, CurrencyInput
 from gateway.exchange.representations import currency_body
 from gateway.http.blueprint import IF_MATCH, IF_NONE_MATCH, Blueprint, JsonAnswer
 from gateway.http.errors import ApiError, invalid, not_found
-from gateway.http.etag import etag, precondition_failed, require_if_match
+from gateway.http.etag import etag, precondition_failed, require_if_match, unless_known
 from gateway.http.fields import is_currency_code
 from gateway.http.schemas import CurrencySchema, page_of
 from gateway.services import services
@@ -45,9 +45,7 @@ def get_currency(code: str) -> JsonAnswer | Response:
     with statements(services().engine) as connection:
         current = _find_currency(connection, code)
     headers = {"ETag": etag(current.version, g.caller.id)}
-    if request.if_none_match.contains_weak(headers["ETag"][1:-1]):
-        return Response(status=304, headers=headers)
-    return currency_body(current), headers
+    return unless_known(currency_body(current), headers)
 
 
 @currencies.route("", methods=["POST"])

@@ -1,6 +1,8 @@
 """Entity tags, and If-Match on changes of configuration."""
 
-from flask import g, request
+from typing import Any
+
+from flask import Response, g, request
 
 from gateway.http.errors import ApiError
 from models.bulk import Bulk
@@ -29,3 +31,12 @@ def etag_of(subject: PaymentView | Bulk, viewer_id: str) -> str:
     """The entity tag of a payment or bulk; a charge's version does not count its refunds."""
     refunded = subject.refunded if isinstance(subject, PaymentView) else 0
     return etag(f"{subject.version}.{refunded}" if refunded else subject.version, viewer_id)
+
+
+def unless_known(
+    body: dict[str, Any], headers: dict[str, str], *, is_known: bool | None = None
+) -> tuple[dict[str, Any], dict[str, str]] | Response:
+    """The body, or 304 if the client has it already: as `is_known` says, else by If-None-Match and the ETag."""
+    if is_known is None:
+        is_known = request.if_none_match.contains_weak(headers["ETag"][1:-1])
+    return Response(status=304, headers=headers) if is_known else (body, headers)

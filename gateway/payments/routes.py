@@ -9,6 +9,7 @@ from gateway.acceptance.accepted import AcceptedPayment
 from gateway.auth.tokens import requires
 from gateway.http.blueprint import IF_NONE_MATCH, PREFER, Blueprint, JsonAnswer
 from gateway.http.errors import not_found
+from gateway.http.etag import unless_known
 from gateway.http.fields import is_id
 from gateway.http.schemas import OperationSchema, PaymentSchema, page_of
 from gateway.lists import exports, pagination
@@ -70,9 +71,7 @@ def get_payment(id: str) -> JsonAnswer | Response:
     view, is_known, applied = wait_for_change(_visible_payment(id), request.environ, services())
     headers = payment_headers(AcceptedPayment(view, is_replay=False), g.caller) | applied
     del headers["Location"]
-    if is_known:
-        return Response(status=304, headers=headers)
-    return payment_body(view, g.caller), headers
+    return unless_known(payment_body(view, g.caller), headers, is_known=is_known)
 
 
 @payments.route("/<id>/operations")

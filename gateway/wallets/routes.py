@@ -10,7 +10,7 @@ from gateway.auth import tokens
 from gateway.auth.tokens import requires
 from gateway.http.blueprint import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, Blueprint, JsonAnswer
 from gateway.http.errors import ApiError, invalid, not_found
-from gateway.http.etag import etag, precondition_failed, require_if_match
+from gateway.http.etag import etag, precondition_failed, require_if_match, unless_known
 from gateway.http.fields import is_wallet_token
 from gateway.http.idempotency import find_replay, idempotency_key, request_fingerprint
 from gateway.http.parsing import body_of_request
@@ -121,9 +121,7 @@ def get_wallet(token: str) -> JsonAnswer | Response:
     with statements(services().engine) as connection:
         wallet = visible(connection, token)
     headers = {"ETag": etag(wallet.version, g.caller.id)}
-    if request.if_none_match.contains_weak(headers["ETag"][1:-1]):
-        return Response(status=304, headers=headers)
-    return wallet_body(wallet), headers
+    return unless_known(wallet_body(wallet), headers)
 
 
 @wallets.route("/<token>", methods=["PATCH"])
