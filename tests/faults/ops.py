@@ -1,32 +1,42 @@
-"""The commands for ops, run on the stack as they are run anywhere."""
+"""The commands for ops, run on the stack; in this process, for to start one for each costs seconds."""
 
-import subprocess
-import sys
+from click.testing import Result
+from flask import Flask
+from pytest import MonkeyPatch
+from sqlalchemy import NullPool
 
-from embedded.home import CHECKOUT
+import settings
 from embedded.stack import Stack
+from models.session import open_engine
+from tests.broker import ringing_at
+from workers import process
+from workers.cli.payments import payments_cli
+from workers.cli.workers import workers_cli
 
 
 def flask(stack: Stack, *words: str) -> str:
     """What `flask --app wsgi WORDS...` prints in the worker's role; it must succeed."""
     done = _run(stack, words)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.output
     return done.stdout
 
 
 def flask_fails(stack: Stack, *words: str) -> str:
     """What it prints as it fails, which it must."""
     done = _run(stack, words)
-    assert done.returncode == 1, done.stdout
+    assert done.exit_code == 1, done.output
     return done.stderr
 
 
-def _run(stack: Stack, words: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "wsgi", *words],
-        cwd=CHECKOUT,
-        env=stack.processes["posting"].environ,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def _run(stack: Stack, words: tuple[str, ...]) -> Result:
+    app = Flask(__name__)
+    app.cli.add_command(payments_cli)
+    app.cli.add_command(workers_cli)
+    url = stack.role_url(settings.WORKER_ROLE)
+    with MonkeyPatch.context() as patch, ringing_at(stack.valkey, patch):
+        for name, value in stack.processes["posting"].environ.items():
+            patch.setenv(name, value)
+        patch.setattr(settings, "load", settings.load.__wrapped__)
+        patch.setattr(process, "engine", lambda: open_engine(url, NullPool))
+        patch.setattr(process, "poster", process.poster.__wrapped__)
+        return app.test_cli_runner().invoke(args=words)
