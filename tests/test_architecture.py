@@ -386,6 +386,14 @@ def test_the_index_of_decisions_is_complete():
 
 
 @pytest.mark.parametrize("path", DOCS, ids=name_of)
+def test_a_decision_is_linked_by_its_own_number(path: Path):
+    linked = re.findall(
+        r"(?:\[(?:ADR )?|^\| )(\d+)(?:\]| \| \[[^\]]+\])\((?:adr/|docs/adr/)?(\d{4})-", path.read_text(), re.M
+    )
+    assert [(number, record) for number, record in linked if int(number) != int(record)] == []
+
+
+@pytest.mark.parametrize("path", DOCS, ids=name_of)
 def test_links_in_the_docs_lead_somewhere(path: Path):
     targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text())
     assert [target for target in targets if not (path.parent / target).exists()] == []
