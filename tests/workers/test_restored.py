@@ -40,12 +40,14 @@ def restored(source: Postgres, name: str) -> Iterator[Postgres]:
         for role in (SUPERUSER, OWNER_ROLE):
             write_private(home.directory("secrets") / role, source.home.secret(role))
         server = Postgres(home, durable=False)
-        server.start()
-        run(server, "psql", "-d", SUPERUSER, given=run(source, "pg_dumpall", "--roles-only"))
-        dump = run(source, "pg_dump", "--format=custom", name)
-        run(server, "pg_restore", "--exit-on-error", "--single-transaction", "-d", DATABASE, given=dump)
-        yield server
-        server.stop("immediate")
+        try:
+            server.start()
+            run(server, "psql", "-d", SUPERUSER, given=run(source, "pg_dumpall", "--roles-only"))
+            dump = run(source, "pg_dump", "--format=custom", name)
+            run(server, "pg_restore", "--exit-on-error", "--single-transaction", "-d", DATABASE, given=dump)
+            yield server
+        finally:
+            server.stop("immediate")
 
 
 def as_owner(server: Postgres, statement: str) -> None:
