@@ -8,6 +8,7 @@ import gc
 import sys
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,8 +62,9 @@ QUEUE_OF = {
 
 QUEUES = tuple(dict.fromkeys(QUEUE_OF.values()))
 
-WAITING_MAX = 32
-"""Messages of a queue that are searched for a bell of the same task: more than there are tasks."""
+WAITING_MAX = Counter(QUEUE_OF.values())
+"""By queue, how many of its newest messages are searched for a bell that is enough: one for each of its tasks. A
+bell behind messages that others wrote is sent once more, and is then among the newest."""
 
 SWEEP_SECONDS = 3.0
 
@@ -230,7 +232,8 @@ def publish(request_id: str | None = None, task: str = POST) -> None:
             _publishing = app.connection_for_write()
             _publishing.transport_options = {**app.conf.broker_transport_options, **IMPATIENT}
         client: Redis = _publishing.default_channel.client  # type: ignore[union-attr]
-        waiting = client.lrange(QUEUE_OF[task], 0, WAITING_MAX - 1)
+        queue = QUEUE_OF[task]
+        waiting = client.lrange(queue, 0, WAITING_MAX[queue] - 1)
         if not any(f'"{task}"'.encode() in message for message in waiting):
             app.send_task(task, producer=app.amqp.Producer(_publishing), headers={"request_id": request_id})
     except (OperationalError, RedisError, OSError) as error:

@@ -15,6 +15,7 @@ from embedded.home import Home
 from embedded.postgres import Postgres
 from embedded.stack import COMMANDS, Stack
 from embedded.valkey import Valkey
+from tests.broker import ringing_at
 from tests.support import (
     TEMPLATE,
     Database,
@@ -67,6 +68,15 @@ def valkey(home: Home) -> Iterator[Valkey]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def bells(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
+    """An empty broker to which the Celery app of this process rings; its list `payments` has a message a bell."""
+    with redis.Redis.from_url(valkey.url()) as client:
+        client.flushall()
+        with ringing_at(valkey, monkeypatch):
+            yield client
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,8 @@
 """The bell: one message for many payments, and a broker that is dead or frozen costs a second, not the caller's."""
 
+import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -13,7 +15,7 @@ from kombu.transport.redis import Channel
 from structlog.testing import LogCapture
 
 import celery_config
-from celery_config import BELLS, POST, Bell, BrokerAway, app, publish
+from celery_config import BELLS, POST, QUEUE_OF, QUEUES, Bell, BrokerAway, app, publish
 from embedded import home as homes
 from embedded.valkey import Valkey
 from tests.broker import freeze, ringing_at, thaw
@@ -22,14 +24,6 @@ from tests.support import eventually
 DEBOUNCE_SECONDS = 0.05
 AT_ONCE_SECONDS = 0.5
 """What `ring()` may take: nothing but setting a flag, on a busy machine."""
-
-
-@pytest.fixture
-def bells(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
-    """An empty broker to which this process rings; its list `payments` has one message per bell."""
-    with redis.Redis.from_url(valkey.url()) as client, ringing_at(valkey, monkeypatch):
-        client.flushall()
-        yield client
 
 
 @pytest.fixture
@@ -91,6 +85,20 @@ def test_a_bell_that_waits_already_is_not_rung_again(bells: redis.Redis) -> None
     bells.delete("payments")
     publish()
     assert bells.llen("payments") == 1
+
+
+@pytest.mark.parametrize(("foreign", "each"), [(0, 1), (1, 2), (1_000, 2)])
+def test_bell_hidden_by_foreign_messages_is_sent_once_more(bells: redis.Redis, foreign: int, each: int) -> None:
+    for _ in range(2):
+        for task in QUEUE_OF:
+            publish(task=task)
+    for queue in QUEUES if foreign else ():
+        bells.lpush(queue, *[b"foreign"] * foreign)
+    for number in range(4):
+        for task in sorted(QUEUE_OF, reverse=number % 2 == 0):
+            publish(task=task)
+    waiting = [message for queue in QUEUES for message in bells.lrange(queue, 0, -1) if message != b"foreign"]
+    assert Counter(json.loads(message)["headers"]["task"] for message in waiting) == dict.fromkeys(QUEUE_OF, each)
 
 
 def test_bell_after_broker_lost_its_data_is_sent(bells: redis.Redis) -> None:

@@ -1,15 +1,12 @@
 """Beat's clock: monotonic, without a file; and queues that do not grow while nobody serves them."""
 
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 import redis
 
 import timetable
 from celery_config import DISPATCH, ENSURE_PARTITIONS, FORGET, QUEUE_OF, QUEUES, TIMETABLE, BrokerAway, app
-from embedded.valkey import Valkey
-from tests.broker import ringing_at
 from timetable import MonotonicScheduler
 
 START = 1_000.0
@@ -37,13 +34,6 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     sent: list[str] = []
     monkeypatch.setattr(timetable, "publish", lambda _, task: sent.append(task))
     return sent
-
-
-@pytest.fixture
-def bells(redis_url: str, valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
-    """An empty broker to which this process rings."""
-    with redis.Redis.from_url(redis_url) as client, ringing_at(valkey, monkeypatch):
-        yield client
 
 
 def run(scheduler: MonotonicScheduler, clock: Clock, seconds: float) -> None:

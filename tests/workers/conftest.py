@@ -3,15 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-import redis
 import structlog
 from sqlalchemy import make_url
 from structlog.testing import LogCapture
 
 from embedded.postgres import SUPERUSER, Postgres
-from embedded.valkey import Valkey
 from models.rules import retry
-from tests.broker import ringing_at
 from tests.support import Database
 from tests.workers.books import Books
 from workers.posting import poster
@@ -43,12 +40,3 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "BACKOFF_MAX_SECONDS", 60 * retry.BACKOFF_MAX_SECONDS)
     bounds = (retry.BACKOFF_MIN_SECONDS, retry.BACKOFF_MAX_SECONDS)
     monkeypatch.setattr(retry.backoff_seconds, "__defaults__", bounds)
-
-
-@pytest.fixture
-def bells(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
-    """An empty broker to which the Celery app of this process rings; its list `payments` has a message a bell."""
-    with redis.Redis.from_url(valkey.url()) as client:
-        client.flushall()
-        with ringing_at(valkey, monkeypatch):
-            yield client
