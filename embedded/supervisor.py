@@ -55,6 +55,7 @@ def up() -> None:
     home = Home.of_checkout()
     log = home.log("supervisor")
     was_running = supervisor_pid(home) is not None
+    log.touch()  # what runs in the foreground writes none
     if not was_running:
         log.write_bytes(b"")
         with log.open("ab") as output:  # so that it can be rotated

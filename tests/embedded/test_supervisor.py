@@ -275,6 +275,10 @@ def test_run_shows_a_payment_and_a_signal_ends_it(checkout: Checkout, number: si
             assert line, f"it ended: {shown}"
             shown += line
         pids = checkout.told()["pids"]
+        (checkout.path / ".run" / "logs" / "supervisor.log").unlink(missing_ok=True)
+        again = checkout.run("up")
+        assert again.returncode == 0, again.stderr
+        assert "running already" in again.stdout
         running.send_signal(number)
         shown += running.stdout.read()
         assert running.wait() == 0, shown
