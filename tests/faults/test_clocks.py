@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
-from http.client import CREATED, OK
+from http.client import CREATED, OK, UNAUTHORIZED
 from itertools import cycle
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from embedded.bank import RETURN_SECONDS
 from embedded.process import Process
 from embedded.stack import HOST, READY_SECONDS_MAX, STOP_SECONDS_MAX, Stack
 from models.session import transaction
+from models.token import hash_of
 from tests.conftest import UNLIMITED
 from tests.e2e.state_machine.audit import owner, scalar
 from tests.e2e.state_machine.users import ACCEPTED, Answer, Crowd, Line, Order, Person
@@ -206,3 +207,36 @@ def test_no_clock_decides(clocked: Clocked, crowd: Crowd, shop: Shop, receiver: 
     assert {heard.verified(secret)["type"] for heard in receiver.heard} == {"payment.completed"}, (
         "and fresh to receivers"
     )
+
+
+ENDS_IN = "UPDATE tokens SET expires_at = now() + make_interval(hours => %s) WHERE hash = %s"
+LASTS = """
+SELECT expires_at - now() BETWEEN interval '23 hours 30 minutes' AND interval '24 hours' FROM tokens WHERE hash = %s
+"""
+
+
+def test_gateways_agree_on_the_end_of_a_session(clocked: Clocked) -> None:
+    """One is two hours ahead and the other behind, and then the other way round; the database's clock says when."""
+    doors = [Line(clocked.stack), Line(SimpleNamespace(bind=clocked.bind))]
+    login = {"email": f"{uuid4()}@example.com", "password": "correct horse battery"}
+    names = {"first_name": "Dora", "last_name": "Client", "phone_number": "+4915123456789"}
+
+    def statuses(token: str) -> list[int]:
+        return [door.call("GET", "/v1/me", token)[0] for door in doors]
+
+    with owner(clocked.stack).connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for round, seconds in enumerate((7200, -7200)):
+            clocked.step(seconds)
+            if round == 0:
+                assert doors[0].call("POST", "/v1/clients", "", {**login, **names})[0] == CREATED
+            for door in doors:
+                status, session, _ = door.call("POST", "/v1/sessions", "", login)
+                assert status == CREATED, session
+                token = session["token"]
+                assert connection.exec_driver_sql(LASTS, (hash_of(token),)).scalar_one()
+                connection.exec_driver_sql(ENDS_IN, (1, hash_of(token)))
+                assert statuses(token) == [OK, OK], "an hour is left, whatever the gateways' clocks"
+                connection.exec_driver_sql(ENDS_IN, (-1, hash_of(token)))
+                eventually(lambda token=token: statuses(token) == [UNAUTHORIZED, UNAUTHORIZED])
+    for door in doors:
+        door.close()
