@@ -8,10 +8,17 @@ from werkzeug.test import TestResponse
 from models.invariants import violations
 from models.session import transaction
 from tests.gateway.bulks.builders import TRANSFERS, line, lines, order, organization
+from tests.gateway.bulks.test_lines import file_of, sent, transfer
 from tests.gateway.bulks.test_upload import CSV, JSON_LINES, OPEN, close, json_lines, put, table
 from tests.gateway.harness import ApiHarness, ApiUser
 
 REFERENCES = ["U-1", "U-2"]
+
+
+def referred(house: ApiHarness, merchant: ApiUser) -> list[str]:
+    """The payments that have the merchant's references, in their order."""
+    names = "SELECT payment_id::text FROM payment_references WHERE merchant_id = %s ORDER BY reference"
+    return house.execute(names, merchant.id)
 
 
 @pytest.mark.parametrize(("media_type", "written"), [(JSON_LINES, json_lines), (CSV, table)])
@@ -42,7 +49,34 @@ def test_an_upload_takes_the_references_of_one_that_failed(house: ApiHarness, me
     third, answer = upload(merchant)
     assert (answer.status_code, answer.get_json()["code"]) == (409, "duplicate_reference")
     assert lines(merchant, third) == []
-    names = "SELECT payment_id::text FROM payment_references WHERE merchant_id = %s ORDER BY reference"
-    assert house.execute(names, merchant.id) == [paid[reference][1] for reference in REFERENCES]
+    assert referred(house, merchant) == [paid[reference][1] for reference in REFERENCES]
     with transaction(house.worker) as connection:
         assert violations(connection) == []
+
+
+def test_ids_of_a_pain_001_take_no_reference_from_one_that_failed_nor_keep_it_from_the_next(house: ApiHarness) -> None:
+    merchant, wallet = organization(house)
+    named = order(*(line("5.00", n, reference=reference) for n, reference in enumerate(REFERENCES)))
+    ids = (f"<EndToEndId>{reference}</EndToEndId>" for reference in REFERENCES)
+    file = file_of(*(transfer(n, "5.00", id) for n, id in enumerate(ids)))
+
+    def ended(answer: TestResponse) -> tuple[set[str], list[str]]:
+        assert answer.status_code == 202
+        house.post_payments()
+        rows = lines(merchant, answer)
+        return {row["state"] for row in rows}, [row["payment"] for row in rows]
+
+    state, failed = ended(merchant.order(TRANSFERS, named))
+    assert (state, ended(sent(merchant, file))[0]) == ({"FAILED"}, {"FAILED"})
+    assert referred(house, merchant) == failed
+
+    deposit = {"wallet": wallet, "amount": "30.00", "currency": "EUR", "source": "wire"}
+    assert merchant.order("/v1/deposits", deposit).status_code == 202
+    house.post_payments()
+    assert ended(sent(merchant, file))[0] == {"AUTHORIZED"}, "the same message, on the second try"
+    assert referred(house, merchant) == failed
+    state, paid = ended(merchant.order(TRANSFERS, named))
+    assert (state, referred(house, merchant)) == ({"AUTHORIZED"}, paid)
+    assert merchant.order(TRANSFERS, named).get_json()["code"] == "duplicate_reference"
+    assert ended(sent(merchant, file))[0] == {"AUTHORIZED"}
+    assert referred(house, merchant) == paid
