@@ -66,8 +66,8 @@ def speak(lines: dict[str, Line]) -> None:
 def assert_all_goes_on(stack: Stack, crowd: Crowd) -> None:
     now = scalar(stack, NOW)
     seen = f"SELECT count(*) FROM worker_heartbeats WHERE seen_at > to_timestamp({now})"
-    eventually(lambda: scalar(stack, seen) == len(WORKERS), seconds=120, message="every worker beats again")
-    crowd.submit_until_accepted(crowd.mixed(10), seconds=120)
+    eventually(lambda: scalar(stack, seen) == len(WORKERS), seconds=300, message="every worker beats again")
+    crowd.submit_until_accepted(crowd.mixed(10), seconds=300)
 
 
 @pytest.mark.parametrize("at", ["connecting", *MUTE_AT])

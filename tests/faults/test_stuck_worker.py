@@ -104,7 +104,7 @@ def assert_beats(stack: Stack) -> None:
     """Both workers end tasks."""
     now = scalar(stack, NOW)
     seen = f"SELECT count(*) FROM worker_heartbeats WHERE seen_at > to_timestamp({now})"
-    eventually(lambda: scalar(stack, seen) == len(WORKERS), message="both workers beat")
+    eventually(lambda: scalar(stack, seen) == len(WORKERS), seconds=300, message="both workers beat")
 
 
 def test_a_worker_whose_log_is_read_by_nobody_ends_itself(stack: Stack, readers: dict[str, Reader]) -> None:

@@ -25,6 +25,9 @@ from models.user import Role
 from tests.support import Database, engine_of
 from workers.posting.poster import Poster
 
+DRAIN_SECONDS_MAX = 600.0
+"""More than any test's payments take, however busy the machine is."""
+
 TABLES = (
     "users", "accounts", "payments", "operations", "idempotency_keys", "payment_references", "events",
     "commands", "confirmations", "audit_log", "exchange_rates", "quotes", "charge_limits", "blocked_merchants", "bulks",
@@ -93,7 +96,8 @@ class ApiHarness:
 
     def post_payments(self) -> None:
         """Post all that is due, as a worker does."""
-        Poster(self.worker, deposits_open=True, linger_seconds=0).drain()
+        _, may_remain = Poster(self.worker, deposits_open=True, linger_seconds=0).drain(DRAIN_SECONDS_MAX)
+        assert not may_remain
 
     def execute(self, statement: str, *parameters: object) -> Any:
         """Run a statement as the owner; the first column of its rows, if it has any."""

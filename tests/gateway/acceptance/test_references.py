@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -58,6 +59,13 @@ class Shop:
 def shop(house: ApiHarness, merchant: ApiUser, client: ApiUser) -> Shop:
     """A shop whose customer has no money yet."""
     return Shop(house, merchant, client)
+
+
+def decided(order: Callable[[], TestResponse]) -> TestResponse:
+    """The first answer that is not 503: on a busy machine a lock may be held for longer than it is waited for."""
+    while (answer := order()).status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        pass
+    return answer
 
 
 def refusal(answer: TestResponse) -> tuple[int, str, str]:
@@ -141,7 +149,7 @@ def test_a_hold_keeps_its_reference(house: ApiHarness, shop: Shop) -> None:
 def test_of_twenty_that_race_for_a_free_reference_one_wins(house: ApiHarness, shop: Shop) -> None:
     shop.failed("A-5")
     with ThreadPoolExecutor(AT_ONCE) as crowd:
-        answers = list(crowd.map(lambda _: shop.charge("A-5"), range(AT_ONCE)))
+        answers = list(crowd.map(lambda _: decided(lambda: shop.charge("A-5")), range(AT_ONCE)))
     [winner] = [answer.get_json()["id"] for answer in answers if answer.status_code == 202]
     assert {refusal(answer) for answer in answers if answer.status_code != 202} == {taken(winner)}
     assert intact(house)
@@ -152,7 +160,7 @@ def test_orders_and_lines_of_bulks_race_for_a_free_reference(house: ApiHarness, 
         shop.failed(reference)
 
     def one(n: int) -> TestResponse:
-        return shop.bulk("B-1", "B-2") if n % 2 else shop.charge("B-1")
+        return decided(lambda: shop.bulk("B-1", "B-2") if n % 2 else shop.charge("B-1"))
 
     with ThreadPoolExecutor(AT_ONCE) as crowd:
         answers = list(crowd.map(one, range(AT_ONCE)))

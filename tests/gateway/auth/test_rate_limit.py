@@ -33,7 +33,7 @@ NOTICEABLE_SECONDS = 10.0
 @pytest.fixture
 def shared(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
     """Where limits are counted; nothing is counted yet. If a busy machine keeps it for a second, it is not away."""
-    monkeypatch.setattr("gateway.http.redis_client.PATIENCE_SECONDS", 10.0)
+    monkeypatch.setattr("gateway.http.redis_client.TIMEOUT_SECONDS", 10.0)
     with redis.Redis.from_url(valkey.url(1)) as client:
         client.flushdb()
         client.config_resetstat()

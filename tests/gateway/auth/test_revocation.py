@@ -28,7 +28,7 @@ def listening(url: str) -> int:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Redis that a busy machine keeps for a second is not away."""
-    monkeypatch.setattr("gateway.http.redis_client.PATIENCE_SECONDS", 10.0)
+    monkeypatch.setattr("gateway.http.redis_client.TIMEOUT_SECONDS", 10.0)
 
 
 def in_house(house: ApiHarness, person: ApiUser) -> ApiUser:

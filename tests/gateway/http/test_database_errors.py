@@ -135,7 +135,7 @@ def test_a_gateway_whose_clock_is_days_off_accepts_nothing(
             ),
         ]
     for answer in refused:
-        assert (answer.status_code, answer.get_json()["code"]) == (503, "database_unavailable"), answer.get_json()
+        assert (answer.status_code, answer.get_json()["code"]) == (503, "clock_wrong"), answer.get_json()
         assert answer.headers["Retry-After"] == "1"
     assert house.execute("SELECT count(*) FROM payments") == [0]
     for order in (
