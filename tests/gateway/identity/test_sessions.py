@@ -1,5 +1,7 @@
 """Signing in and out: N11, N21 to N25, N30."""
 
+import math
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +12,16 @@ from models import token
 from models.login_throttle import of_address, of_user
 from models.token import ACTIVE_MAX
 from tests.gateway.harness import ApiHarness, ApiUser
-from tests.gateway.identity.signed_up_users import PASSWORD, at_once, audited, device, newcomer, outcome, sign_in
+from tests.gateway.identity.signed_up_users import (
+    PASSWORD,
+    at_once,
+    audited,
+    device,
+    lengthen_lock,
+    newcomer,
+    outcome,
+    sign_in,
+)
 
 WRONG = PASSWORD + "!"
 FREE_OF_USER, FREE_OF_ADDRESS = of_user("a@example.com").free, of_address("127.0.0.1").free
@@ -162,13 +173,15 @@ def test_n24_wrong_passwords_for_one_user_are_throttled(house: ApiHarness) -> No
     email, _ = newcomer(house)
     for _ in range(FREE_OF_USER):
         assert outcome(sign_in(house, email, WRONG)) == (401, "credentials_invalid")
+    assert lengthen_lock(house) == pytest.approx(1)
     for password in (WRONG, PASSWORD):
         answer = sign_in(house, email.upper(), password)
         assert outcome(answer) == (429, "login_throttled")
-        assert int(answer.headers["Retry-After"]) == 1
+        assert 0 < int(answer.headers["Retry-After"]) <= 3601
     lock_over(house)
     assert outcome(sign_in(house, email, WRONG)) == (401, "credentials_invalid")
-    assert int(sign_in(house, email).headers["Retry-After"]) == 2
+    assert lengthen_lock(house) == pytest.approx(2)
+    assert outcome(sign_in(house, email)) == (429, "login_throttled")
     lock_over(house)
     assert sign_in(house, email).status_code == 201
     assert outcome(sign_in(house, email, WRONG)) == (401, "credentials_invalid")
@@ -176,7 +189,9 @@ def test_n24_wrong_passwords_for_one_user_are_throttled(house: ApiHarness) -> No
 
 
 def test_n24_unknown_user_is_throttled_alike(house: ApiHarness) -> None:
-    answers = [sign_in(house, "ghost@example.com", WRONG) for _ in range(FREE_OF_USER + 1)]
+    answers = [sign_in(house, "ghost@example.com", WRONG) for _ in range(FREE_OF_USER)]
+    lengthen_lock(house)
+    answers.append(sign_in(house, "ghost@example.com", WRONG))
     assert [answer.status_code for answer in answers] == [401] * FREE_OF_USER + [429]
 
 
@@ -189,9 +204,12 @@ def test_n24_concurrent_attempts_are_counted(house: ApiHarness, monkeypatch: pyt
         return verify(self, kept, password)
 
     monkeypatch.setattr(PasswordHasher, "verify", counted)
+    began = time.monotonic()
     answers = at_once(20, lambda _: sign_in(house, email, WRONG))
+    seconds = time.monotonic() - began  # locks of 1, 2, 4 ... s end one after the other on a busy machine
     assert {outcome(answer) for answer in answers} == {(401, "credentials_invalid"), (429, "login_throttled")}
-    assert len(judged) == sum(answer.status_code == 401 for answer in answers) == FREE_OF_USER
+    assert len(judged) == sum(answer.status_code == 401 for answer in answers)
+    assert FREE_OF_USER <= len(judged) <= FREE_OF_USER + math.log2(1 + seconds)
 
 
 def test_n25_attempts_from_one_address_are_throttled(house: ApiHarness) -> None:
@@ -202,6 +220,7 @@ def test_n25_attempts_from_one_address_are_throttled(house: ApiHarness) -> None:
     house.execute("UPDATE login_throttles SET attempts = %s WHERE subject = %s", FREE_OF_ADDRESS - 2, subject)
     for number in (1, 2):
         assert outcome(sign_in(house, f"u{number}@example.com", WRONG, **here)) == (401, "credentials_invalid")
+    lengthen_lock(house)
     assert outcome(sign_in(house, email, **here)) == (429, "login_throttled")
     assert outcome(sign_in(house, "u3@example.com", WRONG, **here)) == (429, "login_throttled")
     assert sign_in(house, email, **there).status_code == 201
