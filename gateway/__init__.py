@@ -1,7 +1,7 @@
 """HTTP in, HTTP out: accepts payments and reads them, cannot move money."""
 
 import json
-from functools import cache
+from functools import cache, partial
 
 from flask import Flask
 
@@ -30,15 +30,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Gateway("gateway", static_folder=None)
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
-    app.extensions["gateway"] = ours = Services(settings)
-    app.wsgi_app = AccessLog(Edge(FastPath(app.wsgi_app, ours), ours))  # type: ignore[method-assign]
+    app.extensions["gateway"] = services = Services(settings)
+    unauthenticated = services.rate_limits.unauthenticated
+    app.wsgi_app = AccessLog(Edge(FastPath(app.wsgi_app, services), settings, unauthenticated))  # type: ignore[method-assign]
     errors.register(app)
-    app.before_request(admit)
+    app.before_request(partial(admit, unauthenticated))
     allow_origins(app, settings.allowed_origins)
     api = open_api(app)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     app.extensions["contract"] = document = cache(lambda: json.dumps(api.spec.to_dict()))
     app.register_blueprint(docs.blueprint(document))
-    ours.rate_limits.install(app)
+    services.rate_limits.install(app)
     return app

@@ -1,8 +1,7 @@
 """The routes, a file for each kind of thing."""
 
 from gateway.bulks.bank_account_routes import bank_accounts
-from gateway.bulks.charge_routes import bulk_charges
-from gateway.bulks.transfer_routes import bulk_transfers
+from gateway.bulks.routes import bulk_charges, bulk_transfers
 from gateway.commission.routes import commissions
 from gateway.events.feed_routes import events
 from gateway.events.stream_routes import streams
@@ -19,11 +18,10 @@ from gateway.ops.health_routes import health
 from gateway.ops.payment_routes import ops_payments
 from gateway.ops.routes import ops
 from gateway.payments.action_routes import endings
-from gateway.payments.create_routes import orders
+from gateway.payments.create_routes import orders, withdrawals
 from gateway.payments.refund_routes import refunds
 from gateway.payments.routes import payments
 from gateway.payments.timeline_routes import timeline
-from gateway.payments.withdrawal_routes import withdrawals
 from gateway.reconciliation.routes import reconciliations
 from gateway.wallets.history_routes import history
 from gateway.wallets.routes import wallets

@@ -8,7 +8,7 @@ from pathlib import Path
 import flask
 from flask import Response, request, send_from_directory
 
-from gateway.auth.tokens import public
+from gateway.auth.guards import public
 from gateway.http import media_types
 from gateway.http.errors import not_found
 from gateway.http.media_types import JSON

@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable, Iterable
 
 from gateway.acceptance.accepted import AcceptedPayment
-from gateway.auth.tokens import Caller, authenticate
+from gateway.auth.guards import authenticate
+from gateway.auth.tokens import Caller
 from gateway.http.access_log import FAULT, Application, Environ
 from gateway.http.blueprint import encode
 from gateway.http.media_types import JSON, PROBLEM, best, is_json

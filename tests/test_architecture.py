@@ -14,7 +14,7 @@ import pytest
 
 import settings
 from deploy import make_env
-from gateway.auth.tokens import MOVES_MONEY, SCOPES
+from gateway.auth.scopes import MOVES_MONEY, SCOPES
 from gateway.http.errors import PROBLEMS
 from models.rules.failure_codes import MESSAGES, Failure
 from models.rules.state import TRANSITIONS, State

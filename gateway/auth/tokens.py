@@ -1,54 +1,16 @@
-"""Who may call what: bearer tokens, roles, scopes, and the decorator that declares them on every route."""
+"""Bearer tokens, and the callers they stand for."""
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from functools import partial, wraps
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import NamedTuple
 
-from flask import current_app, g, request
-
-from gateway.auth.rate_limit import RateLimits, too_many
+from gateway.auth.rate_limit import too_many
 from gateway.auth.revocation import TokenRevocations
-from gateway.http.access_log import ADDRESS, CALLER, NETWORK, REQUEST_ID, USER_ID, Environ
+from gateway.auth.scopes import GRANTABLE_SCOPES, MOVES_MONEY, SCOPES
 from gateway.http.errors import AUTHENTICATE, ApiError
-from gateway.http.parsing import refuse_other_than_json, refuse_query
 from models import token as tokens
-from models.audit import Actor
 from models.session import POOL_SIZE, DatabaseAway, Engine, statements
-from models.user import Role
-
-BASE_SCOPES = frozenset(
-    {
-        "payments:read", "wallets:read", "currencies:read", "me:read", "me:write",
-        "sessions:read", "sessions:write", "api-keys:read", "api-keys:write",
-    }
-)  # fmt: skip
-"""Everybody reads what is theirs, and manages themselves."""
-
-CUSTOMER = BASE_SCOPES | {
-    *("wallets:write", "transfers:write", "withdrawals:write", "deposits:own", "webhooks:read", "webhooks:write"),
-}
-READ_ALL = {"payments:read-all", "wallets:read-all", "ops:read"}
-
-SCOPES: dict[str, frozenset[str]] = {
-    Role.CLIENT: CUSTOMER,
-    Role.MERCHANT: CUSTOMER | {"charges:write", "bulks:write"},
-    Role.OPS: BASE_SCOPES
-    | READ_ALL
-    | {"deposits:write", "ops:retry", "ops:users", "ops:currencies", "ops:adjustments", "ops:commissions", "ops:rates"}
-    | {"ops:reconciliations"},
-    Role.AUDITOR: BASE_SCOPES | READ_ALL,
-}
-"""Role to what its tokens may do; the scopes of a token narrow it."""
-
-GRANTABLE_SCOPES = frozenset({"deposits:write"})
-"""What a role need not have for one of its tokens to be given it: bringing in money from outside."""
-
-MOVES_MONEY = frozenset(
-    {"deposits:own", "deposits:write", "withdrawals:write", "transfers:write", "charges:write", "bulks:write"}
-)
-"""What waits until the user has confirmed the e-mail address."""
 
 CACHE_SECONDS = 1.0
 """A revoked token is refused in every process after so long, should the notice of it be lost."""
@@ -67,9 +29,6 @@ GUESS_SECONDS_MAX = 0.2
 
 REVOKED = "revoked"
 """The subject of the notices that name a user whose tokens are to be asked for again."""
-
-NOBODY = "nobody"
-"""In the audit log: who has not signed in."""
 
 
 class Caller(NamedTuple):
@@ -182,117 +141,6 @@ class TokenCache:
         return Caller(holder.user_id, holder.role, scopes - unconfirmed_scopes, holder.token_id, unconfirmed_scopes)
 
 
-class AuthServices(Protocol):
-    """Whoever knows the tokens of this process, and how often they may call."""
-
-    @property
-    def tokens(self) -> TokenCache: ...
-
-    @property
-    def rate_limits(self) -> RateLimits: ...
-
-
-def authenticate(environ: Environ, ours: AuthServices) -> Caller:
-    """Who calls, by the Authorization header alone, once a request; raises ApiError.
-
-    What fails is counted apart from the requests of those who have a token, and above that amount a wrong token is
-    429; a missing one is 401 all the same.
-    """
-    if CALLER in environ:
-        known: Caller = environ[CALLER]
-        return known
-    network, unauthenticated = environ[NETWORK], ours.rate_limits.unauthenticated
-    try:
-        caller = ours.tokens.caller(_token_of(environ), partial(unauthenticated.is_spent, network))
-    except ApiError as refusal:
-        try:
-            unauthenticated.count(network, environ)
-        except ApiError as above:
-            raise (above if refusal.code in ("token_invalid", "rate_limited") else refusal) from None
-        raise
-    environ[USER_ID] = caller.id
-    ours.rate_limits.address.count(network, environ)
-    ours.rate_limits.token.count(caller.token_id, environ)
-    environ[CALLER] = caller
-    return caller
-
-
-def authenticate_again(environ: Environ, ours: AuthServices) -> Caller:
-    """Who calls, after a wait in which the token may have ended; raises ApiError."""
-    environ[CALLER] = caller = ours.tokens.caller(_token_of(environ))
-    return caller
-
-
-def _token_of(environ: Environ) -> str:
-    scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise ApiError("token_missing", "Send Authorization: Bearer and the token.")
-    return token.strip()
-
-
 def may_grant(caller: Caller) -> frozenset[str]:
     """The scopes that the caller may give to a new token: his own, never more."""
     return caller.scopes | caller.unconfirmed_scopes
-
-
-def actor(user_id: str | None = None) -> Actor:
-    """Who acts in the current request, for the audit log: the caller, else the user that is given."""
-    caller: Caller | None = g.get("caller")
-    return Actor(
-        caller.id if caller else user_id or NOBODY,
-        caller.token_id if caller else None,
-        request.environ[ADDRESS],
-        request.environ[REQUEST_ID],
-    )
-
-
-def requires(*scopes: str, others: Sequence[str] = ()) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorator: only for callers with one of these scopes. Outermost but for the route.
-
-    `others` are the media types that it answers with beside JSON.
-    """
-
-    def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
-        takes_query = _takes_query(view)
-
-        @wraps(view)
-        def guarded(*args: Any, **kwargs: Any) -> Any:
-            g.caller = caller = authenticate(request.environ, current_app.extensions["gateway"])
-            if caller.scopes.isdisjoint(scopes):
-                if not caller.unconfirmed_scopes.isdisjoint(scopes):
-                    raise ApiError("email_unconfirmed", "Confirm your e-mail address first; then money moves.")
-                raise ApiError("scope_missing", f"This needs the scope {' or '.join(scopes)}.")
-            if not takes_query:
-                refuse_query()
-            refuse_other_than_json(*others)
-            return view(*args, **kwargs)
-
-        guarded.scopes = frozenset(scopes)  # type: ignore[attr-defined]
-        _document(guarded, security=[{"bearer": []}], **{"x-scopes": list(scopes)})
-        return guarded
-
-    return decorator
-
-
-def public(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator: for everybody, without a token."""
-
-    @wraps(view)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        refuse_query()
-        return view(*args, **kwargs)
-
-    guarded.scopes = frozenset()  # type: ignore[attr-defined]
-    _document(guarded, security=[])
-    return guarded
-
-
-def _takes_query(view: Callable[..., Any]) -> bool:
-    declared = getattr(view, "_apidoc", {}).get("arguments", {}).get("parameters", [])
-    return any(parameter["in"] == "query" for parameter in declared)
-
-
-def _document(view: Callable[..., Any], **members: Any) -> None:
-    documented = dict(getattr(view, "_apidoc", {}))
-    documented["manual_doc"] = {**documented.get("manual_doc", {}), **members}
-    view._apidoc = documented  # type: ignore[attr-defined]

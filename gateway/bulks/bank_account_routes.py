@@ -3,8 +3,7 @@
 from flask import g
 from uuid_utils import uuid7
 
-from gateway.auth import tokens
-from gateway.auth.tokens import requires
+from gateway.auth.guards import actor, requires
 from gateway.bulks.lines import invalid_bulk
 from gateway.bulks.representations import bank_account_body
 from gateway.bulks.schemas import BankAccountChange, BankAccountInput, BankAccountSchema
@@ -13,7 +12,7 @@ from gateway.http.errors import ApiError, not_found
 from gateway.http.etag import etag, precondition_failed, require_if_match
 from gateway.http.fields import is_id
 from gateway.http.schemas import PageQuery, page_of
-from gateway.lists.paging import paginated
+from gateway.lists.pagination import paginated
 from gateway.services import services
 from models import account, audit, bank_account
 from models.bank_account import BankAccount
@@ -44,7 +43,7 @@ def register(body: Body) -> JsonAnswer:
         created = bank_account.register(connection, id, g.caller.id, *details)
         if created is None:
             raise ApiError("duplicate_bank_account", "You have registered this IBAN already.")
-        audit.note(connection, tokens.actor(), "bank_accounts.register", id)
+        audit.note(connection, actor(), "bank_accounts.register", id)
     return bank_account_body(created, g.caller), {**_etag_header(created), "Location": f"/v1/bank-accounts/{id}"}
 
 
@@ -86,7 +85,7 @@ def change_bank_account(body: Body, id: str) -> JsonAnswer:
             raise precondition_failed("bank account")
         if changed.version != current.version:
             before = {"is_active": current.is_active}
-            audit.note(connection, tokens.actor(), "bank_accounts.change", id, before=before, after=body)
+            audit.note(connection, actor(), "bank_accounts.change", id, before=before, after=body)
     return bank_account_body(changed, g.caller), _etag_header(changed)
 
 

@@ -1,14 +1,24 @@
-"""What bulk transfers and bulk charges have in common once they are ordered: reading them, their lines, more lines."""
+"""/v1/bulk-transfers and /v1/bulk-charges: create a bulk, read it and its lines, add lines, close it."""
 
 from typing import Any
 
 from flask import Response, g, request
 
-from gateway.auth.tokens import requires
+from gateway.auth.guards import requires
 from gateway.bulks import create
+from gateway.bulks.pain001 import read_pain001
 from gateway.bulks.representations import PATHS, bulk_headers, line_body
 from gateway.bulks.responses import bulk_response
-from gateway.bulks.schemas import BulkQuery, BulkSchema, CloseInput, LineQuery, LineSchema, UploadQuery
+from gateway.bulks.schemas import (
+    BulkChargeInput,
+    BulkQuery,
+    BulkSchema,
+    BulkTransferInput,
+    CloseInput,
+    LineQuery,
+    LineSchema,
+    UploadQuery,
+)
 from gateway.bulks.upload import UPLOAD_BYTES_MAX, upload
 from gateway.http.blueprint import IDEMPOTENCY_KEY, IF_NONE_MATCH, PREFER, Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError
@@ -16,7 +26,7 @@ from gateway.http.etag import unless_known
 from gateway.http.parsing import body_of_request, takes_up_to
 from gateway.http.schemas import page_of
 from gateway.lists import exports
-from gateway.lists.paging import paginated
+from gateway.lists.pagination import paginated
 from gateway.outcomes.prefer import wait_for_change
 from gateway.outcomes.responses import JsonResult
 from gateway.services import services
@@ -32,6 +42,7 @@ BODY_BYTES_MAX = 1024 * 1024
 KEYED: dict[str, Any] = {"parameters": [{**IDEMPOTENCY_KEY, "required": True}, PREFER]}
 BULKS, LINES = page_of(BulkSchema), page_of(LineSchema)
 TEXT = {"schema": {"type": "string"}}
+XML = "application/xml"
 
 
 def accept_bulk(kind: BulkKind, body: Body) -> JsonResult:
@@ -121,3 +132,31 @@ def _headers(found: Bulk) -> dict[str, str]:
     headers = bulk_headers(found, g.caller)
     del headers["Location"]
     return headers
+
+
+bulk_transfers = blueprint(BulkKind.TRANSFERS, "Many payments to bank accounts in one request.")
+
+
+@bulk_transfers.route("", methods=["POST"])
+@requires("bulks:write")
+@takes_up_to(BODY_BYTES_MAX, {XML: read_pain001})
+@bulk_transfers.doc(**KEYED, requestBody={"content": {XML: TEXT}})
+@bulk_transfers.arguments(BulkTransferInput)
+@bulk_transfers.outcome(BulkSchema)
+def transfer_many(body: Body) -> JsonResult:
+    """Create a bulk transfer from the wallet of one of your bank accounts to many; also as XML (pain.001.001.09)."""
+    return accept_bulk(BulkKind.TRANSFERS, body)
+
+
+bulk_charges = blueprint(BulkKind.CHARGES, "Many charges in one request.")
+
+
+@bulk_charges.route("", methods=["POST"])
+@requires("bulks:write")
+@takes_up_to(BODY_BYTES_MAX)
+@bulk_charges.doc(**KEYED)
+@bulk_charges.arguments(BulkChargeInput)
+@bulk_charges.outcome(BulkSchema)
+def charge_many(body: Body) -> JsonResult:
+    """Create a bulk charge: money from many wallets into one of yours."""
+    return accept_bulk(BulkKind.CHARGES, body)

@@ -22,9 +22,8 @@ from gateway.http.fields import (
     WalletToken,
     WholeNumber,
 )
-from gateway.http.schemas import FailureSchema, Output, PageQuery, amount_text, one_of
-from gateway.lists.filters import CounterpartySchema
-from gateway.payments.schemas import SUMMARY_LENGTH_MAX, Reference
+from gateway.http.payment_fields import SUMMARY_LENGTH_MAX, Reference
+from gateway.http.schemas import CounterpartySchema, FailureSchema, Output, PageQuery, amount_text, one_of
 from models.bulk import BulkKind, BulkMode, BulkState
 from models.rules.state import State
 

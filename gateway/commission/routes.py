@@ -3,8 +3,7 @@
 from flask import g
 
 from gateway.acceptance.reference_data import limits_error, minor_units
-from gateway.auth import tokens
-from gateway.auth.tokens import requires
+from gateway.auth.guards import actor, requires
 from gateway.commission.schemas import (
     KeptTermsSchema,
     PreviewInput,
@@ -17,7 +16,7 @@ from gateway.commission.schemas import (
 from gateway.http.blueprint import Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError, invalid
 from gateway.http.schemas import page_of
-from gateway.lists.paging import paginated
+from gateway.lists.pagination import paginated
 from gateway.services import services
 from models import account, audit, commission_report, commission_terms, user
 from models.commission_report import DailyCommission
@@ -99,7 +98,7 @@ def add_terms(body: Body) -> JsonAnswer:
         if record is None:
             raise ApiError("duplicate_terms", "There are terms for the same payments with the same valid_from.")
         created = _record_body(record)
-        audit.note(connection, tokens.actor(), "commission_terms.add", record.id, body["reason"], None, created)
+        audit.note(connection, actor(), "commission_terms.add", record.id, body["reason"], None, created)
     return created, {}
 
 

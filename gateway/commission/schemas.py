@@ -6,6 +6,7 @@ from typing import Any
 
 import marshmallow as ma
 
+from gateway.http.decimal_fields import Percent
 from gateway.http.errors import FieldError
 from gateway.http.fields import (
     YEAR_MAX,
@@ -22,27 +23,12 @@ from gateway.http.fields import (
 )
 from gateway.http.schemas import Output, PageQuery, amount_text, one_of
 from models.audit import REASON_LENGTH_MAX
-from models.rules.commission import PERCENT_DIGITS, TYPES, WHOLE
+from models.rules.commission import TYPES
 
 DAYS_MAX = 366
 """A report covers a year at most."""
 
-_PERCENT = re.compile(rf"(0|[1-9][0-9]{{0,2}})(?:\.([0-9]{{1,{PERCENT_DIGITS}}}))?", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-
-
-class Percent(StrictField):
-    """A percentage as a decimal string, 0 to 100; read as millionths of a percent."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(metadata={"pattern": f"^{_PERCENT.pattern}$", "example": "2.5"}, **kwargs)
-
-    def read(self, text: str) -> int:
-        match = _PERCENT.fullmatch(text)
-        millionths = int(match[1] + (match[2] or "").ljust(PERCENT_DIGITS, "0")) if match else -1
-        if not 0 <= millionths <= WHOLE:
-            raise self.refuse("invalid_value", f'"0" to "100", with up to {PERCENT_DIGITS} digits after the point.')
-        return millionths
 
 
 class CalendarDay(StrictField):

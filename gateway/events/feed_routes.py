@@ -4,7 +4,8 @@ from typing import Any
 
 from flask import g
 
-from gateway.auth.tokens import Caller, requires
+from gateway.auth.guards import requires
+from gateway.auth.tokens import Caller
 from gateway.events.schemas import NEWEST, EventPageSchema, EventQuery
 from gateway.http.blueprint import Blueprint, JsonAnswer
 from gateway.http.cursors import CursorSigner

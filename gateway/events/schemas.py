@@ -4,10 +4,8 @@ import marshmallow as ma
 
 from gateway.http.fields import Input, StrictField
 from gateway.http.page_fields import LIMIT_DEFAULT, CursorField, LimitField
-from gateway.http.schemas import FailureSchema, Output, one_of
+from gateway.http.schemas import Output, one_of
 from models.event import NAMES
-from models.payment_command import CommandOutcome
-from models.payment_timeline import Step, TimelineActor
 
 NEWEST = "now"
 """In place of a cursor: only events from now on."""
@@ -57,20 +55,3 @@ class EventPageSchema(Output):
     data = ma.fields.List(ma.fields.Nested(EventSchema))
     has_more = ma.fields.Boolean()
     next_cursor = ma.fields.String()
-
-
-class StepSchema(Output):
-    """A step of a payment; only ops and auditors see the ids, reasons and errors of other users."""
-
-    at = ma.fields.DateTime()
-    step = one_of(Step)
-    actor = one_of(TimelineActor)
-    actor_id = ma.fields.UUID(allow_none=True)
-    attempt = ma.fields.Integer(allow_none=True)
-    waited_seconds = ma.fields.Float(allow_none=True)
-    next_attempt_at = ma.fields.DateTime(allow_none=True)
-    outcome = ma.fields.String(allow_none=True, metadata={"enum": [*CommandOutcome, None]})
-    reason = ma.fields.String(allow_none=True)
-    error = ma.fields.String(allow_none=True)
-    failure = ma.fields.Nested(FailureSchema, allow_none=True)
-    payment = ma.fields.UUID(allow_none=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Response, g, request
 
-from gateway.auth.tokens import requires
+from gateway.auth.guards import requires
 from gateway.events import subscription, websocket
 from gateway.events.subscription import EVENT_STREAM, SCOPE, Fits, StreamUpdate, Subject
 from gateway.http.blueprint import Blueprint, no_content

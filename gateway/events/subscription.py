@@ -10,7 +10,8 @@ from collections.abc import Callable, Generator, Iterator
 from itertools import chain
 from typing import Any, NamedTuple
 
-from gateway.auth.tokens import Caller, authenticate, authenticate_again
+from gateway.auth.guards import authenticate, authenticate_again
+from gateway.auth.tokens import Caller
 from gateway.http.access_log import Environ
 from gateway.http.blueprint import encode
 from gateway.http.errors import ApiError, not_found

@@ -5,15 +5,14 @@ from typing import Any
 from flask import Response, g
 
 from gateway.acceptance.reference_data import minor_units
-from gateway.auth import tokens
-from gateway.auth.tokens import requires
-from gateway.exchange.currency_schemas import CurrencyChange, CurrencyInput
+from gateway.auth.guards import actor, requires
 from gateway.exchange.representations import currency_body
+from gateway.exchange.schemas import CurrencyChange, CurrencyInput, CurrencySchema
 from gateway.http.blueprint import IF_MATCH, IF_NONE_MATCH, Blueprint, JsonAnswer
 from gateway.http.errors import ApiError, invalid, not_found
 from gateway.http.etag import etag, precondition_failed, require_if_match, unless_known
 from gateway.http.fields import is_currency_code
-from gateway.http.schemas import CurrencySchema, page_of
+from gateway.http.schemas import page_of
 from gateway.services import services
 from models import audit, currency
 from models.currency import Currency
@@ -59,7 +58,7 @@ def add_currency(body: dict[str, Any]) -> JsonAnswer:
     with transaction(services().engine) as connection:
         if not currency.create(connection, new):
             raise ApiError("duplicate_currency", f"The currency {code} exists.")
-        audit.note(connection, tokens.actor(), "currencies.add", code, after=currency_body(new))
+        audit.note(connection, actor(), "currencies.add", code, after=currency_body(new))
     services().reference_data.forget()
     return currency_body(new), {"ETag": etag(new.version, g.caller.id), "Location": f"/v1/currencies/{code}"}
 
@@ -80,7 +79,7 @@ def change_currency(body: dict[str, Any], code: str) -> JsonAnswer:
             raise precondition_failed("currency")
         if changed.version != current.version:
             before, after = currency_body(current), currency_body(changed)
-            audit.note(connection, tokens.actor(), "currencies.change", code, before=before, after=after)
+            audit.note(connection, actor(), "currencies.change", code, before=before, after=after)
     services().reference_data.forget()
     return currency_body(changed), {"ETag": etag(changed.version, g.caller.id)}
 

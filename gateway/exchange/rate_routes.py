@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from gateway.auth import tokens
-from gateway.auth.tokens import requires
+from gateway.auth.guards import actor, requires
 from gateway.exchange.schemas import RateInput, RateSchema
 from gateway.http.blueprint import Blueprint, JsonAnswer
 from gateway.http.errors import invalid
@@ -49,7 +48,7 @@ def tell_rate(body: dict[str, Any]) -> JsonAnswer:
         )
         if rate is None:
             raise invalid([("/valid_from", "invalid_value", "A rate cannot apply to the past.")])
-        audit.note(connection, tokens.actor(), "exchange_rates.tell", f"{rate.source}/{rate.target}", after=_body(rate))
+        audit.note(connection, actor(), "exchange_rates.tell", f"{rate.source}/{rate.target}", after=_body(rate))
     return _body(rate), {}
 
 

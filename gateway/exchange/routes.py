@@ -4,15 +4,14 @@ from flask import g
 from uuid_utils import uuid7
 
 from gateway.acceptance.reference_data import limits_error, minor_units
-from gateway.auth.tokens import requires
+from gateway.auth.guards import requires
 from gateway.exchange.schemas import QuoteInput, QuoteSchema
 from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError, invalid
-from gateway.http.schemas import PaymentSchema
 from gateway.outcomes.responses import JsonResult
 from gateway.payments.create import ROUTES
 from gateway.payments.create_routes import create
-from gateway.payments.schemas import ExchangeInput
+from gateway.payments.schemas import ExchangeInput, PaymentSchema
 from gateway.services import services
 from models import commission_terms, exchange_rate, quote
 from models.currency import Currency

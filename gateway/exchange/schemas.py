@@ -4,30 +4,25 @@ from typing import Any
 
 import marshmallow as ma
 
-from gateway.commission.schemas import Percent
+from gateway.http.decimal_fields import Percent, RateText
 from gateway.http.errors import FieldError
-from gateway.http.fields import Amount, Choice, CurrencyCode, Input, StrictField, Text, Timestamp
-from gateway.http.schemas import Output, amount_text
+from gateway.http.fields import (
+    Amount,
+    ChangeInput,
+    Choice,
+    CurrencyCode,
+    Input,
+    NewCurrencyCode,
+    Text,
+    Timestamp,
+    TrueOrFalse,
+    WholeNumber,
+)
+from gateway.http.schemas import Output, amount_text, one_of
 from models.rules.commission import WHOLE
-from models.rules.exchange import RATE_DIGITS, Side
-from models.rules.money import MoneyError, parse
+from models.rules.exchange import Side
 
 SOURCE_NAME_LENGTH_MAX = 100
-
-
-class RateText(StrictField):
-    """A rate as a decimal string of up to 18 digits after the point; read as an integer number of its last digit."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        metadata = {"pattern": r"^(0|[1-9][0-9]{0,19})(\.[0-9]{1,18})?$", "example": "1.0837"}
-        super().__init__(metadata=metadata, **kwargs)
-
-    def read(self, text: str) -> int:
-        try:
-            return parse(text, RATE_DIGITS)
-        except MoneyError:
-            detail = f"A decimal string above zero, with up to {RATE_DIGITS} digits after the point."
-            raise self.refuse("invalid_value", detail) from None
 
 
 class CurrencyPair(Input):
@@ -98,3 +93,45 @@ class QuoteSchema(Output):
     commission = amount_text(allow_none=True)
     transfer = ma.fields.Nested(OfferSchema, allow_none=True)
     expires_at = ma.fields.DateTime()
+
+
+class CurrencySchema(Output):
+    """A currency; minimum and maximum of one payment, and what a wallet that is opened now may hold at most."""
+
+    code = ma.fields.String()
+    digits = ma.fields.Integer()
+    kind = one_of(["fiat", "crypto", "custom"])
+    name = ma.fields.String()
+    minimum = amount_text(allow_none=True)
+    maximum = amount_text(allow_none=True)
+    balance_maximum = amount_text(allow_none=True)
+    is_active = ma.fields.Boolean()
+
+
+NAME_LENGTH_MAX = 100
+
+
+DIGITS_MAX = 18
+"""As many as any cryptocurrency has; with 20 more before the point an amount still fits its column."""
+
+
+class CurrencyInput(Input):
+    """A new currency, with the bounds of a payment and of a balance."""
+
+    code = NewCurrencyCode(required=True)
+    digits = WholeNumber(DIGITS_MAX, required=True)
+    kind = Choice(("crypto", "custom"), required=True)
+    name = Text(NAME_LENGTH_MAX, required=True)
+    minimum = Amount()
+    maximum = Amount()
+    balance_maximum = Amount()
+
+
+class CurrencyChange(ChangeInput):
+    """A change of a currency by ops; null removes a bound."""
+
+    name = Text(NAME_LENGTH_MAX)
+    minimum = Amount(allow_none=True)
+    maximum = Amount(allow_none=True)
+    balance_maximum = Amount(allow_none=True)
+    is_active = TrueOrFalse()

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from flask import Flask, current_app, request
 from flask_cors import CORS
@@ -12,7 +12,7 @@ from werkzeug.sansio.utils import host_is_trusted
 
 from gateway.http.access_log import ADDRESS, FAULT, NETWORK, Application, Environ
 from gateway.http.errors import ApiError
-from gateway.services import Services, services
+from settings import Settings
 
 REMEMBERED_MAX = 1024
 """Addresses, and hosts, whose reading a process remembers: at most some eight megabytes of headers each."""
@@ -53,14 +53,21 @@ class ClientAddress(NamedTuple):
     network: str
 
 
+class RequestCounter(Protocol):
+    """A rate limit by network."""
+
+    def count(self, key: str, environ: Environ) -> None:
+        """Count one request; raises ApiError above the limit."""
+
+
 class Edge:
     """Middleware around both ways to answer; what it refuses is refused by the framework, in the common form."""
 
-    def __init__(self, application: Application, ours: Services) -> None:
+    def __init__(self, application: Application, settings: Settings, unauthenticated: RequestCounter) -> None:
         self._application = application
-        self._unauthenticated = ours.rate_limits.unauthenticated
-        self._trusted = tuple(ip_network(network, strict=False) for network in ours.settings.trusted_proxies)
-        hosts = frozenset(host.lower() for host in ours.settings.allowed_hosts)
+        self._unauthenticated = unauthenticated
+        self._trusted = tuple(ip_network(network, strict=False) for network in settings.trusted_proxies)
+        hosts = frozenset(host.lower() for host in settings.allowed_hosts)
         self._client = lru_cache(REMEMBERED_MAX)(partial(client_address, self._trusted))
         self._is_ours = lru_cache(REMEMBERED_MAX)(partial(is_known_host, hosts))
 
@@ -111,13 +118,13 @@ def is_known_host(hosts: Collection[str], host: str) -> bool:
     return "*" in hosts or literal in hosts or host_is_trusted(host, hosts)
 
 
-def admit() -> None:
+def admit(unauthenticated: RequestCounter) -> None:
     """Raise again what was met before the framework was asked; count what is asked of no route that needs a token."""
     environ = request.environ
     if FAULT in environ:
         raise environ[FAULT]
     if not _needs_token():
-        services().rate_limits.unauthenticated.count(environ[NETWORK], environ)
+        unauthenticated.count(environ[NETWORK], environ)
 
 
 def _needs_token() -> bool:

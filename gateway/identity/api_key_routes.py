@@ -6,14 +6,16 @@ from typing import Any
 from flask import Response, g
 from uuid_utils import uuid7
 
-from gateway.auth.tokens import SCOPES, actor, may_grant, requires
+from gateway.auth.guards import actor, requires
+from gateway.auth.scopes import SCOPES
+from gateway.auth.tokens import may_grant
 from gateway.http.blueprint import Blueprint, Body, JsonAnswer, no_content
 from gateway.http.errors import AUTHENTICATE, ApiError, invalid, not_found
 from gateway.http.found import found, path_id
 from gateway.http.schemas import PageQuery, page_of
 from gateway.identity.representations import api_key_body
 from gateway.identity.schemas import ApiKeyInput, ApiKeySchema, NewApiKeySchema, RollInput
-from gateway.lists.paging import paginated
+from gateway.lists.pagination import paginated
 from gateway.services import services
 from models import audit, user
 from models import token as tokens

@@ -4,8 +4,8 @@ from flask import Response, request
 from uuid_utils import uuid7
 
 import celery_config
+from gateway.auth.guards import actor, public
 from gateway.auth.rate_limit import per_address
-from gateway.auth.tokens import actor, public
 from gateway.http.access_log import REQUEST_ID
 from gateway.http.blueprint import Blueprint, Body, JsonAnswer, no_content
 from gateway.http.errors import invalid

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import marshmallow as ma
 import phonenumbers
 
-from gateway.auth.tokens import GRANTABLE_SCOPES, SCOPES
+from gateway.auth.scopes import GRANTABLE_SCOPES, SCOPES
 from gateway.http.errors import FieldError, invalid
 from gateway.http.fields import StrictField, Text
 from models import token

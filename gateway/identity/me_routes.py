@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from flask import g
 
+from gateway.auth.guards import actor, requires
 from gateway.auth.rate_limit import per_address
-from gateway.auth.tokens import actor, requires
 from gateway.http.blueprint import Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError, invalid
 from gateway.http.parsing import UNKNOWN_FIELD

@@ -6,7 +6,8 @@ from typing import Any
 
 from flask import request
 
-from gateway.auth.tokens import GRANTABLE_SCOPES, SCOPES, actor
+from gateway.auth.guards import actor
+from gateway.auth.scopes import GRANTABLE_SCOPES, SCOPES
 from gateway.http.errors import ApiError
 from models import audit, login_throttle, token
 from models.login_throttle import Subject

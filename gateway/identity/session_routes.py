@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, g, request
 from uuid_utils import uuid7
 
-from gateway.auth.tokens import actor, public, requires
+from gateway.auth.guards import actor, public, requires
 from gateway.http.access_log import ADDRESS, NETWORK
 from gateway.http.blueprint import Blueprint, JsonAnswer, no_content
 from gateway.http.errors import ApiError, not_found
@@ -14,7 +14,7 @@ from gateway.http.schemas import PageQuery, page_of
 from gateway.identity import passwords
 from gateway.identity.representations import count_login_attempt, revoke_all, session_body, user_agent
 from gateway.identity.schemas import NewSessionSchema, SessionInput, SessionSchema
-from gateway.lists.paging import paginated
+from gateway.lists.pagination import paginated
 from gateway.services import services
 from models import audit, login_throttle, user
 from models import token as tokens

@@ -6,8 +6,8 @@ from flask import request
 from uuid_utils import uuid7
 
 import celery_config
+from gateway.auth.guards import actor, public
 from gateway.auth.rate_limit import per_address
-from gateway.auth.tokens import actor, public
 from gateway.http.access_log import REQUEST_ID
 from gateway.http.blueprint import IDEMPOTENCY_KEY, Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError

@@ -16,6 +16,7 @@ from gateway.services import services
 from models.currency import Currency
 from models.payment_search import COMPARED, SCANNED_MAX, START, Column, Cursor, Filter, ListQuery, Page, RowKey
 from models.rules import money
+from models.session import statements
 
 CURSOR_SECONDS_MAX = 24 * 3600
 """A walk through a list ends within a day."""
@@ -166,3 +167,19 @@ def created_range(query: Mapping[str, Any]) -> tuple[datetime | None, datetime |
     since = [given["gte"], given["gt"] and given["gt"] + MOMENT, exact[0]]
     until = [given["lt"], *(time and time + MOMENT for time in (given["lte"], exact[-1]))]
     return max(filter(None, since), default=None), min(filter(None, until), default=None)
+
+
+def paginated(
+    query: Mapping[str, Any],
+    read: Callable[..., Sequence[Any]],
+    show: Callable[[Any], dict[str, Any]],
+    **filters: object,
+) -> JsonAnswer:
+    """Body and Link header of the page; `read` takes a connection, these filters, and limit, before and after."""
+    at = decode_cursor(query)
+    with statements(services().engine) as connection:
+        rows = read(connection, limit=query["limit"] + 1, before=at.before, after=at.after, **filters)
+    return page(query, at, rows, show)
+
+
+EMPTY_PAGE = {"data": [], "has_more": False, "next_cursor": None, "prev_cursor": None}

@@ -5,8 +5,7 @@ from uuid_utils import uuid7
 
 import celery_config
 from gateway.acceptance.reference_data import minor_units
-from gateway.auth import tokens
-from gateway.auth.tokens import requires
+from gateway.auth.guards import actor, requires
 from gateway.http.access_log import REQUEST_ID
 from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError, invalid
@@ -14,7 +13,7 @@ from gateway.http.found import found, path_id
 from gateway.http.idempotency import find_replay, idempotency_key, request_fingerprint
 from gateway.http.parsing import body_of_request
 from gateway.http.schemas import page_of
-from gateway.lists.paging import paginated
+from gateway.lists.pagination import paginated
 from gateway.ops.representations import adjustment_body
 from gateway.ops.schemas import AdjustmentInput, AdjustmentQuery, AdjustmentSchema, ApprovalInput, RejectionInput
 from gateway.outcomes.responses import JsonResult, related_response
@@ -72,9 +71,7 @@ def propose(body: Body) -> JsonAnswer:
         terms = (wallet.id, body["direction"], amount, currency.code, body["reason"])
         adjustment.propose(connection, id, *terms, g.caller.id)
         proposed = found(adjustment.by_id(connection, path_id(id)))
-        audit.note(
-            connection, tokens.actor(), "adjustments.propose", id, body["reason"], after=adjustment_body(proposed)
-        )
+        audit.note(connection, actor(), "adjustments.propose", id, body["reason"], after=adjustment_body(proposed))
     return _body(proposed), {}
 
 
@@ -94,7 +91,7 @@ def approve(body: Body, id: str) -> JsonResult:
         if is_new:
             payment.accept(connection, [_new_payment(approved, payment_id)])
             before, after = adjustment_body(proposed), adjustment_body(approved)
-            audit.note(connection, tokens.actor(), "adjustments.approve", id, body.get("reason"), before, after)
+            audit.note(connection, actor(), "adjustments.approve", id, body.get("reason"), before, after)
         view = payment_view.by_id(connection, approved.payment_id or payment_id)
     if is_new:
         celery_config.ring(request.environ[REQUEST_ID])
@@ -113,7 +110,7 @@ def reject(body: Body, id: str) -> JsonAnswer:
         rejected = _decided(connection, id, AdjustmentState.REJECTED)
         before, after = adjustment_body(proposed), adjustment_body(rejected)
         if is_new:
-            audit.note(connection, tokens.actor(), "adjustments.reject", id, body["reason"], before, after)
+            audit.note(connection, actor(), "adjustments.reject", id, body["reason"], before, after)
     return _body(rejected), {}
 
 

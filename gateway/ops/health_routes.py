@@ -3,10 +3,10 @@
 from typing import Any
 
 import celery_config
-from gateway.auth.tokens import public
+from gateway.auth.guards import public
 from gateway.http.blueprint import Blueprint, JsonAnswer
 from gateway.http.errors import ApiError
-from gateway.http.schemas import HealthSchema, StatusSchema
+from gateway.ops.schemas import HealthSchema, StatusSchema
 from gateway.services import services
 from models import clock, partitions
 from models import health as healths

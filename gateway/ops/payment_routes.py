@@ -7,18 +7,17 @@ from flask import Response, request
 from uuid_utils import uuid7
 
 import celery_config
-from gateway.acceptance.accepted import AcceptedPayment
-from gateway.auth import tokens
-from gateway.auth.tokens import requires
+from gateway.auth.guards import actor, requires
 from gateway.http.access_log import REQUEST_ID
 from gateway.http.blueprint import PREFER, Blueprint, JsonAnswer, JsonResponse, encode
 from gateway.http.errors import ApiError
 from gateway.http.found import found, path_id
-from gateway.http.schemas import PaymentSchema, page_of
-from gateway.lists.paging import paginated
+from gateway.http.schemas import page_of
+from gateway.lists.pagination import paginated
 from gateway.ops.representations import stuck_body
 from gateway.ops.schemas import OpsPaymentQuery, OpsPaymentSchema, RetriesInput, RetriesSchema, RetryInput
 from gateway.outcomes.responses import JsonResult, action_response
+from gateway.payments.schemas import PaymentSchema
 from gateway.services import services
 from models import payment_command, payment_stuck, payment_view
 from models.payment_command import NewCommand
@@ -55,7 +54,7 @@ def retry(body: dict[str, Any], id: str) -> JsonResult:
             raise ApiError("payment_final", "A payment that is COMPLETED or FAILED does not change.")
         _order_retries(connection, [id], body["reason"])
     _ring()
-    return action_response(AcceptedPayment(view, is_replay=False))
+    return action_response(view)
 
 
 @ops_payments.route("/retry", methods=["POST"])
@@ -83,7 +82,7 @@ def _stuck_filter(query: dict[str, Any]) -> StuckFilter:
 
 
 def _order_retries(connection: Connection, ids: list[str], reason: str) -> None:
-    payment_command.order_retries(connection, [NewCommand(str(uuid7()), id) for id in ids], tokens.actor(), reason)
+    payment_command.order_retries(connection, [NewCommand(str(uuid7()), id) for id in ids], actor(), reason)
 
 
 def _ring() -> None:

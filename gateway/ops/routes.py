@@ -4,15 +4,14 @@ from typing import Any
 
 from flask import g
 
-from gateway.auth import tokens
-from gateway.auth.tokens import requires
+from gateway.auth.guards import actor, requires
 from gateway.http.blueprint import Blueprint, JsonAnswer
 from gateway.http.errors import ApiError
 from gateway.http.found import found, path_id
 from gateway.http.schemas import page_of
 from gateway.identity.representations import user_body
 from gateway.identity.schemas import UserSchema
-from gateway.lists.paging import paginated
+from gateway.lists.pagination import paginated
 from gateway.ops.representations import audit_body
 from gateway.ops.schemas import AccountQuery, AuditLineSchema, AuditQuery, UserChange, UserQuery
 from gateway.services import services
@@ -59,7 +58,7 @@ def change_user(body: dict[str, Any], id: str) -> JsonAnswer:
             user.set_active(connection, id, is_active)
             action = "users.activate" if is_active else "users.deactivate"
             before, after = {"is_active": was_active}, {"is_active": is_active}
-            audit.note(connection, tokens.actor(), action, id, body["reason"], before, after)
+            audit.note(connection, actor(), action, id, body["reason"], before, after)
         changed = _user(connection, id)
     services().tokens.forget_everywhere(id)
     return user_body(changed), {}

@@ -25,6 +25,7 @@ from gateway.http.fields import (
 from gateway.http.schemas import NestedInput, Output, PageQuery, amount_text, one_of
 from models.adjustment import AdjustmentState
 from models.audit import REASON_LENGTH_MAX
+from models.health import KINDS
 from models.payment_stuck import STUCK_SECONDS_MAX
 from models.rules.types import PaymentType
 from models.user import EMAIL_LENGTH_MAX, Role
@@ -229,3 +230,37 @@ class AuditLineSchema(Output):
     before = ma.fields.Dict(keys=ma.fields.String(), allow_none=True)
     after = ma.fields.Dict(keys=ma.fields.String(), allow_none=True)
     written_by = ma.fields.String()
+
+
+class HealthSchema(Output):
+    """A process that answers."""
+
+    status = one_of(["ok"])
+
+
+class WorkerSchema(Output):
+    """A worker and when it was last seen."""
+
+    name = ma.fields.String()
+    age_seconds = ma.fields.Float()
+    is_fresh = ma.fields.Boolean()
+
+
+class HealthProblemSchema(Output):
+    """Something that is wrong, and the command that helps."""
+
+    code = one_of(KINDS)
+    detail = ma.fields.String()
+    command = ma.fields.String()
+
+
+class StatusSchema(Output):
+    """Whether payments are accepted, and how fast they are being posted."""
+
+    status = one_of(["ok", "degraded"])
+    database = one_of(["ok", "read_only"])
+    broker = one_of(["ok", "away"])
+    workers = ma.fields.List(ma.fields.Nested(WorkerSchema))
+    waiting = ma.fields.Integer()
+    oldest_due_seconds = ma.fields.Float()
+    problems = ma.fields.List(ma.fields.Nested(HealthProblemSchema))

@@ -9,7 +9,7 @@ from urllib.request import parse_http_list
 
 from werkzeug.http import parse_etags
 
-from gateway.auth.tokens import authenticate, authenticate_again
+from gateway.auth.guards import authenticate, authenticate_again
 from gateway.http.access_log import Environ
 from gateway.http.etag import etag_of
 from gateway.services import Services

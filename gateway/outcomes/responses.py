@@ -25,9 +25,9 @@ def payment_response(shown: AcceptedPayment) -> JsonResult:
     return _of_payment(shown, is_decided, HTTPStatus.CREATED)
 
 
-def action_response(shown: AcceptedPayment) -> JsonResult:
+def action_response(view: PaymentView, *, is_replay: bool = False) -> JsonResult:
     """200 if the payment became final in the time that the caller gave it, else 202."""
-    return _of_payment(shown, moved_on(shown.view), HTTPStatus.OK)
+    return _of_payment(AcceptedPayment(view, is_replay), moved_on(view), HTTPStatus.OK)
 
 
 def related_response(body: dict[str, Any], view: PaymentView | None) -> JsonResult:

@@ -6,18 +6,16 @@ from flask import g, request
 from uuid_utils import uuid7
 
 import celery_config
-from gateway.acceptance.accepted import AcceptedPayment
 from gateway.acceptance.reference_data import minor_units
-from gateway.auth.tokens import actor, requires
+from gateway.auth.guards import actor, requires
 from gateway.http.access_log import REQUEST_ID
 from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint, Body
 from gateway.http.errors import ApiError, invalid, not_found
 from gateway.http.fields import is_id
 from gateway.http.idempotency import find_replay, idempotency_key, request_fingerprint
 from gateway.http.parsing import body_of_request
-from gateway.http.schemas import PaymentSchema
 from gateway.outcomes.responses import JsonResult, action_response
-from gateway.payments.schemas import CaptureInput, EndingInput
+from gateway.payments.schemas import CaptureInput, EndingInput, PaymentSchema
 from gateway.services import services
 from models import bulk, idempotency, payment_command, payment_view
 from models.payment_view import PaymentView
@@ -84,7 +82,7 @@ def _order_action(id: str, action: PaymentAction, amount: str | None = None) -> 
                 raise ApiError("ending_ordered", "Only the first capture, void or cancel of a payment is accepted.")
     if not is_replay:
         celery_config.ring(request.environ[REQUEST_ID])
-    return action_response(AcceptedPayment(view, is_replay))
+    return action_response(view, is_replay=is_replay)
 
 
 def _own_payment(connection: Connection, id: str, action: PaymentAction) -> PaymentView:

@@ -1,14 +1,13 @@
-"""POST /v1/deposits, /v1/transfers, /v1/charges: validates and stores a payment, and answers 202 or its outcome."""
+"""POST /v1/deposits, /v1/transfers, /v1/charges and /v1/withdrawals: create a payment, answer 202 or its outcome."""
 
 from flask import g, request
 
-from gateway.auth.tokens import requires
+from gateway.auth.guards import requires
 from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint
 from gateway.http.parsing import body_of_request
-from gateway.http.schemas import PaymentSchema
 from gateway.outcomes.responses import JsonResult, payment_response
 from gateway.payments.create import ROUTES, Body, create_payment
-from gateway.payments.schemas import ChargeInput, DepositInput, TransferInput
+from gateway.payments.schemas import ChargeInput, DepositInput, PaymentSchema, TransferInput, WithdrawalInput
 from gateway.services import services
 
 orders = Blueprint("orders", __name__, url_prefix="/v1", description="Create deposits, transfers and charges.")
@@ -42,6 +41,24 @@ def transfer(body: Body) -> JsonResult:
 @orders.outcome(PaymentSchema)
 def charge(body: Body) -> JsonResult:
     """Create a charge: money from a customer's wallet into one of yours."""
+    return create(body)
+
+
+withdrawals = Blueprint(
+    "withdrawals",
+    __name__,
+    url_prefix="/v1/withdrawals",
+    description="Payouts to bank accounts, e-wallets and crypto addresses.",
+)
+
+
+@withdrawals.route("", methods=["POST"])
+@requires(*ROUTES["/v1/withdrawals"].scopes)
+@withdrawals.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}, PREFER])
+@withdrawals.arguments(WithdrawalInput)
+@withdrawals.outcome(PaymentSchema)
+def withdraw(body: Body) -> JsonResult:
+    """Create a withdrawal from one of your wallets."""
     return create(body)
 
 

@@ -6,17 +6,18 @@ from typing import Any
 from flask import Response, g, request
 
 from gateway.acceptance.accepted import AcceptedPayment
-from gateway.auth.tokens import requires
+from gateway.auth.guards import requires
 from gateway.http.blueprint import IF_NONE_MATCH, PREFER, Blueprint, JsonAnswer
 from gateway.http.errors import not_found
 from gateway.http.etag import unless_known
 from gateway.http.fields import is_id
-from gateway.http.schemas import OperationSchema, PaymentSchema, page_of
+from gateway.http.schemas import page_of
 from gateway.lists import exports, pagination
-from gateway.lists.filters import PaymentQuery
+from gateway.lists.pagination import EMPTY_PAGE
 from gateway.outcomes.prefer import wait_for_change
 from gateway.outcomes.responses import payment_headers
 from gateway.payments.representations import operation_bodies
+from gateway.payments.schemas import OperationSchema, PaymentQuery, PaymentSchema
 from gateway.services import services
 from models import account, operation, payment_list
 from models.payment_list import COLUMNS, Viewer
@@ -31,8 +32,6 @@ payments = Blueprint(
     url_prefix="/v1/payments",
     description="Read payments, their states and their operations.",
 )
-
-EMPTY_PAGE = {"data": [], "has_more": False, "next_cursor": None, "prev_cursor": None}
 
 
 @payments.route("")

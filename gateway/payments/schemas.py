@@ -1,5 +1,7 @@
 """Schemas of the bodies that create payments or act on them."""
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import marshmallow as ma
@@ -14,26 +16,22 @@ from gateway.http.fields import (
     Id,
     Input,
     Metadata,
-    SingleSpacedText,
     Text,
     Timestamp,
     TrueOrFalse,
     WalletToken,
 )
-from models.rules.types import EXTERNAL_CODES
+from gateway.http.payment_fields import REFUND_REASONS, SUMMARY_LENGTH_MAX, Reference
+from gateway.http.schemas import FailureSchema, Output, amount_text, one_of
+from gateway.lists.filters import METADATA, MetadataFilter, query_parameters
+from models import payment_list
+from models.payment_command import CommandOutcome
+from models.payment_timeline import Step, TimelineActor
+from models.rules.state import State
+from models.rules.types import EXTERNAL_CODES, OperationKind, PaymentType
 
-SUMMARY_LENGTH_MAX = 70
-REFERENCE_LENGTH_MAX = 100
 NAME_LENGTH_MAX = 70
 """The maximum length of a name in a SEPA credit transfer."""
-REFUND_REASONS = ("duplicate", "fraudulent", "requested_by_customer")
-
-
-class Reference(SingleSpacedText):
-    """The initiator's own reference of a payment."""
-
-    def __init__(self) -> None:
-        super().__init__(REFERENCE_LENGTH_MAX)
 
 
 class AmountInput(Input):
@@ -138,3 +136,89 @@ class RefundInput(Input):
 
 class EndingInput(Input):
     """An empty body."""
+
+
+class SideSchema(Output):
+    """One side of a payment."""
+
+    wallet = ma.fields.String(allow_none=True)
+    name = ma.fields.String()
+    last4 = ma.fields.String(allow_none=True)
+
+
+class PaymentSchema(Output):
+    """A payment, in whatever state."""
+
+    id = ma.fields.UUID()
+    type = one_of(PaymentType)
+    state = one_of(State)
+    source = ma.fields.Nested(SideSchema)
+    target = ma.fields.Nested(SideSchema)
+    amount = amount_text(allow_none=True)
+    currency = ma.fields.String()
+    commission = amount_text(allow_none=True)
+    target_amount = amount_text(allow_none=True)
+    target_currency = ma.fields.String()
+    rate = ma.fields.String(allow_none=True)
+    summary = ma.fields.String(allow_none=True)
+    reference = ma.fields.String(allow_none=True)
+    reason = ma.fields.String(allow_none=True)
+    metadata = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.String(), allow_none=True)
+    failure = ma.fields.Nested(FailureSchema, allow_none=True)
+    attempts = ma.fields.Integer()
+    next_attempt_at = ma.fields.DateTime(allow_none=True)
+    captured_amount = amount_text(allow_none=True)
+    refunded_amount = amount_text(allow_none=True)
+    merchant = ma.fields.UUID(allow_none=True)
+    balance_after = amount_text(allow_none=True)
+    parent = ma.fields.UUID(allow_none=True)
+    bulk = ma.fields.UUID(allow_none=True)
+    scheduled_at = ma.fields.DateTime(allow_none=True)
+    expires_at = ma.fields.DateTime(allow_none=True)
+    created_at = ma.fields.DateTime()
+    finalized_at = ma.fields.DateTime(allow_none=True)
+
+
+class OperationSchema(Output):
+    """One side of the double entry; negative where money left the account."""
+
+    line = ma.fields.Integer()
+    account = ma.fields.Nested(SideSchema)
+    amount = amount_text()
+    currency = ma.fields.String()
+    kind = one_of(OperationKind)
+    balance_after = amount_text(allow_none=True)
+    created_at = ma.fields.DateTime()
+
+
+_METADATA_NAME = re.compile(r"metadata\[([^\[\]]+)\]")
+
+
+_PaymentParameters: Any = query_parameters(payment_list.COLUMNS, wallet=WalletToken(), metadata=MetadataFilter())
+
+
+class PaymentQuery(_PaymentParameters):
+    """Which payments, and in which order."""
+
+    @ma.pre_load
+    def _gather_labels(self, given: Mapping[str, str], **_: Any) -> dict[str, Any]:
+        found = {name: named[1] for name in given if (named := _METADATA_NAME.fullmatch(name))}
+        rest: dict[str, Any] = {name: text for name, text in given.items() if name not in found}
+        return {**rest, METADATA: {key: given[name] for name, key in found.items()}} if found else rest
+
+
+class StepSchema(Output):
+    """A step of a payment; only ops and auditors see the ids, reasons and errors of other users."""
+
+    at = ma.fields.DateTime()
+    step = one_of(Step)
+    actor = one_of(TimelineActor)
+    actor_id = ma.fields.UUID(allow_none=True)
+    attempt = ma.fields.Integer(allow_none=True)
+    waited_seconds = ma.fields.Float(allow_none=True)
+    next_attempt_at = ma.fields.DateTime(allow_none=True)
+    outcome = ma.fields.String(allow_none=True, metadata={"enum": [*CommandOutcome, None]})
+    reason = ma.fields.String(allow_none=True)
+    error = ma.fields.String(allow_none=True)
+    failure = ma.fields.Nested(FailureSchema, allow_none=True)
+    payment = ma.fields.UUID(allow_none=True)

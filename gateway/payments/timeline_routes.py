@@ -5,13 +5,14 @@ from typing import Any
 
 from flask import g
 
-from gateway.auth.tokens import Caller, requires
-from gateway.events.schemas import StepSchema
+from gateway.auth.guards import requires
+from gateway.auth.tokens import Caller
 from gateway.http.blueprint import Blueprint, JsonAnswer
 from gateway.http.errors import not_found
 from gateway.http.fields import is_id
 from gateway.http.schemas import page_of
-from gateway.payments.routes import EMPTY_PAGE
+from gateway.lists.pagination import EMPTY_PAGE
+from gateway.payments.schemas import StepSchema
 from gateway.services import services
 from models import payment_timeline as steps
 from models.payment_timeline import Step, TimelineActor, TimelineEntry

@@ -8,8 +8,7 @@ from typing import cast
 from flask import g, request
 from uuid_utils import uuid7
 
-from gateway.auth import tokens
-from gateway.auth.tokens import requires
+from gateway.auth.guards import actor, requires
 from gateway.http.blueprint import Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError, invalid, not_found
 from gateway.http.found import found, path_id
@@ -75,7 +74,7 @@ def upload(_: Body) -> JsonAnswer:
             raise Contention
         body = _body(statement)
         if is_new:
-            audit.note(connection, tokens.actor(), "reconciliations.upload", statement.id, after=body)
+            audit.note(connection, actor(), "reconciliations.upload", statement.id, after=body)
     return body, {} if is_new else {"Idempotent-Replayed": "true"}
 
 
@@ -128,9 +127,7 @@ def match(body: Body, id: str, line: str) -> JsonAnswer:
             raise ApiError("line_matched", "The line is already matched to a payment.")
         after = _line_body(_line(connection, found(bank_statement.by_id(connection, path_id(id))), before.line))
         target = f"{id}/{before.line}"
-        audit.note(
-            connection, tokens.actor(), "reconciliations.match", target, body["reason"], _line_body(before), after
-        )
+        audit.note(connection, actor(), "reconciliations.match", target, body["reason"], _line_body(before), after)
     return after, {}
 
 

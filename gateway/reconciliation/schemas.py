@@ -4,8 +4,8 @@ import marshmallow as ma
 
 from gateway.http.fields import ChoiceList, Id, Input, Text
 from gateway.http.schemas import Output, PageQuery, amount_text, one_of
-from gateway.ops.schemas import REASON_LENGTH_MAX
 from gateway.reconciliation.statement_files import DIRECTIONS
+from models.audit import REASON_LENGTH_MAX
 from models.rules.reconciliation import Difference, MatchVerdict
 
 

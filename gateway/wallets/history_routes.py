@@ -7,12 +7,15 @@ from typing import Any
 
 from flask import Response
 
-from gateway.auth.tokens import requires
+from gateway.auth.guards import requires
 from gateway.http.blueprint import Blueprint, JsonAnswer
 from gateway.http.schemas import page_of
 from gateway.lists import exports, pagination
 from gateway.lists.exports import CSV, HTML, JSON_LINES
-from gateway.lists.filters import (
+from gateway.services import services
+from gateway.wallets import statement
+from gateway.wallets.routes import visible
+from gateway.wallets.schemas import (
     BalanceQuery,
     BalanceSchema,
     HistoryQuery,
@@ -20,9 +23,6 @@ from gateway.lists.filters import (
     StatementQuery,
     StatementSchema,
 )
-from gateway.services import services
-from gateway.wallets import statement
-from gateway.wallets.routes import visible
 from models import account_history as rows
 from models.account_history import COLUMNS, HistoryRow
 from models.payment_search import Cursor, Page

@@ -6,8 +6,7 @@ from flask import Response, g, request
 from uuid_utils import uuid7
 
 from gateway.acceptance.reference_data import minor_units
-from gateway.auth import tokens
-from gateway.auth.tokens import requires
+from gateway.auth.guards import actor, requires
 from gateway.http.blueprint import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, Blueprint, JsonAnswer
 from gateway.http.errors import ApiError, invalid, not_found
 from gateway.http.etag import etag, precondition_failed, require_if_match, unless_known
@@ -146,7 +145,7 @@ def change_wallet(body: dict[str, Any], token: str) -> JsonAnswer:
         differing = [name for name in CHANGEABLE if before[name] != after[name]]
         if differing:
             changes = ({name: version[name] for name in differing} for version in (before, after))
-            audit.note(connection, tokens.actor(), "wallets.change", wallet.id, None, *changes)
+            audit.note(connection, actor(), "wallets.change", wallet.id, None, *changes)
     return after, {"ETag": etag(changed.version, g.caller.id)}
 
 
@@ -214,7 +213,7 @@ def rotate_wallet(_: dict[str, Any], token: str) -> JsonAnswer:
         rotated = account.rotate_token(connection, wallet.id, token, account.new_wallet_token())
         if rotated is None:
             raise not_found()
-        audit.note(connection, tokens.actor(), "wallets.rotate", wallet.id)
+        audit.note(connection, actor(), "wallets.rotate", wallet.id)
     return _answer(rotated, {})
 
 

@@ -1,23 +1,40 @@
 """Schemas of wallets, charge limits and charging merchants."""
 
+import re
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import marshmallow as ma
 
 from gateway.http.errors import FieldError
 from gateway.http.fields import (
+    YEAR_MAX,
+    YEAR_MIN,
     ActiveFilter,
     Amount,
     ChangeInput,
+    ChoiceList,
     CurrencyCode,
     Id,
-    Input,
     StrictField,
     Text,
+    Timestamp,
     TrueOrFalse,
 )
-from gateway.http.schemas import NestedInput, Output, PageQuery, amount_text
+from gateway.http.schemas import (
+    CounterpartySchema,
+    FailureSchema,
+    Input,
+    NestedInput,
+    Output,
+    PageQuery,
+    amount_text,
+    one_of,
+)
+from gateway.lists.filters import query_parameters
+from models import account_history
+from models.rules.types import PaymentType
 
 LABEL_LENGTH_MAX = 100
 
@@ -151,3 +168,85 @@ class ChargingMerchantSchema(Output):
     total = amount_text()
     last_charged_at = ma.fields.DateTime()
     is_blocked = ma.fields.Boolean()
+
+
+_MONTH = re.compile("[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
+
+
+_HistoryParameters: Any = query_parameters(account_history.COLUMNS, direction=ChoiceList(("in", "out")))
+
+
+class HistoryQuery(_HistoryParameters):
+    """Which rows of a wallet's history, and in which order; amounts whatever their sign."""
+
+
+class BalanceQuery(Input):
+    """When."""
+
+    at = Timestamp(required=True)
+
+
+class HistoryRowSchema(Output):
+    """What a decided payment did to the wallet, commission folded in; or, without success, what it would have."""
+
+    payment = ma.fields.UUID()
+    type = one_of(PaymentType)
+    success = ma.fields.Boolean()
+    amount = amount_text()
+    currency = ma.fields.String()
+    commission = amount_text(allow_none=True)
+    balance_after = amount_text(allow_none=True)
+    counterparty = ma.fields.Nested(CounterpartySchema)
+    summary = ma.fields.String(allow_none=True)
+    reference = ma.fields.String(allow_none=True)
+    failure = ma.fields.Nested(FailureSchema, allow_none=True)
+    created_at = ma.fields.DateTime()
+    finalized_at = ma.fields.DateTime()
+
+
+class BalanceSchema(Output):
+    """What a wallet held at a time."""
+
+    wallet = ma.fields.String()
+    balance = amount_text()
+    currency = ma.fields.String()
+    at = ma.fields.DateTime()
+
+
+class Month(StrictField):
+    """A month as YYYY-MM; the time at which it begins, in UTC."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"pattern": f"^{_MONTH.pattern}$", "example": "2026-11"}, **kwargs)
+
+    def read(self, text: str) -> datetime:
+        if not _MONTH.fullmatch(text) or not YEAR_MIN <= int(text[:4]) <= YEAR_MAX:
+            raise self.refuse("invalid_value", "A month, such as 2026-11.")
+        return datetime.fromisoformat(f"{text}-01T00:00:00Z")
+
+
+class StatementQuery(Input):
+    """Of which month."""
+
+    month = Month(required=True)
+
+
+class StatementTotalsSchema(Output):
+    """The sums of a statement's lines: opening, with what was received and without what was paid, is closing."""
+
+    lines = ma.fields.Integer()
+    received = amount_text()
+    paid = amount_text()
+
+
+class StatementSchema(Output):
+    """What a wallet went through in a month: opening and the amounts of the lines, oldest first, make closing."""
+
+    wallet = ma.fields.String()
+    currency = ma.fields.String()
+    month = ma.fields.String()
+    opening = amount_text()
+    totals = ma.fields.Nested(StatementTotalsSchema)
+    is_complete = ma.fields.Boolean()
+    lines = ma.fields.List(ma.fields.Nested(HistoryRowSchema))
+    closing = amount_text()

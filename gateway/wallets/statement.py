@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response, render_template
 
 from gateway.lists.exports import CSV, csv_of, json_lines_of, stream
-from gateway.lists.filters import HistoryRowSchema
+from gateway.wallets.schemas import HistoryRowSchema
 
 LINES_MAX = 10_000
 """Longer statements are only sent as CSV or JSON Lines: a page or one JSON document would be too large."""

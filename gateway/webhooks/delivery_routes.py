@@ -1,6 +1,6 @@
 """/v1/webhook-deliveries and the deliveries of an endpoint: what was sent, and sending it again."""
 
-from gateway.auth.tokens import requires
+from gateway.auth.guards import requires
 from gateway.http.blueprint import Blueprint, Body, JsonAnswer
 from gateway.http.found import found, owned, path_id
 from gateway.http.schemas import page_of

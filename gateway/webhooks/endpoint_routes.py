@@ -3,13 +3,13 @@
 from flask import Response, g
 from uuid_utils import uuid7
 
-from gateway.auth.tokens import actor, requires
+from gateway.auth.guards import actor, requires
 from gateway.http.blueprint import IF_MATCH, Blueprint, Body, JsonAnswer, no_content
 from gateway.http.errors import ApiError
 from gateway.http.etag import etag, precondition_failed, require_if_match
 from gateway.http.found import owned, path_id
 from gateway.http.schemas import PageQuery, page_of
-from gateway.lists.paging import paginated
+from gateway.lists.pagination import paginated
 from gateway.services import services
 from gateway.webhooks.schemas import (
     EndpointChange,

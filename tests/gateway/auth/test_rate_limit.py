@@ -16,8 +16,8 @@ from embedded import home as homes
 from embedded.valkey import Valkey
 from gateway import BLUEPRINTS, create_app
 from gateway.auth import rate_limit
+from gateway.auth.guards import public, requires
 from gateway.auth.rate_limit import RateLimits, per_address
-from gateway.auth.tokens import public, requires
 from gateway.http.blueprint import Blueprint
 from gateway.http.errors import ApiError
 from gateway.http.redis_client import TIMEOUT_SECONDS

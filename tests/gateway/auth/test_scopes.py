@@ -7,7 +7,8 @@ from uuid_utils import compat as uuids
 from werkzeug.test import TestResponse
 
 import celery_config
-from gateway.auth.tokens import CACHE_SECONDS, SCOPES
+from gateway.auth.scopes import SCOPES
+from gateway.auth.tokens import CACHE_SECONDS
 from models import token as tokens
 from models.session import transaction
 from tests.gateway.bulks.builders import CHARGES, ORGANIZATION, TRANSFERS, line

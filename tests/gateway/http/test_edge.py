@@ -4,7 +4,9 @@ from ipaddress import ip_network
 
 import pytest
 
-from gateway.auth.tokens import SCOPES, actor, authenticate, may_grant
+from gateway.auth.guards import actor, authenticate
+from gateway.auth.scopes import SCOPES
+from gateway.auth.tokens import may_grant
 from gateway.http.access_log import ADDRESS, CALLER, NETWORK, REQUEST_ID
 from gateway.http.edge import client_address as client_of
 from models.audit import Actor

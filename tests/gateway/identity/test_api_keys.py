@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from uuid_utils import compat as uuids
 
-from gateway.auth.tokens import SCOPES
+from gateway.auth.scopes import SCOPES
 from gateway.identity.schemas import OVERLAP_SECONDS_MAX
 from models import token
 from models.token import ACTIVE_MAX

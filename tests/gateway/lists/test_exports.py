@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from gateway.http.schemas import PaymentSchema
 from gateway.lists import exports
 from gateway.lists.exports import CSV, JSON_LINES, cell
-from gateway.lists.filters import HistoryRowSchema
+from gateway.payments.schemas import PaymentSchema
+from gateway.wallets.schemas import HistoryRowSchema
 from tests.gateway.harness import ApiHarness, ApiUser
 
 EVIL = [

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from gateway.http.schemas import PaymentSchema
-from gateway.lists.filters import HistoryQuery, HistoryRowSchema, PaymentQuery
+from gateway.payments.schemas import PaymentQuery, PaymentSchema
+from gateway.wallets.schemas import HistoryQuery, HistoryRowSchema
 from models import account_history, payment_list, payment_search
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.lists.list_oracle import SHORT, Listing, members, wire

@@ -1,0 +1,41 @@
+"""Scopes: what each role may call, and what a token may be granted beyond it."""
+
+from models.user import Role
+
+BASE_SCOPES = frozenset(
+    {
+        "payments:read", "wallets:read", "currencies:read", "me:read", "me:write",
+        "sessions:read", "sessions:write", "api-keys:read", "api-keys:write",
+    }
+)  # fmt: skip
+"""Everybody reads what is theirs, and manages themselves."""
+
+
+CUSTOMER = BASE_SCOPES | {
+    *("wallets:write", "transfers:write", "withdrawals:write", "deposits:own", "webhooks:read", "webhooks:write"),
+}
+
+
+READ_ALL = {"payments:read-all", "wallets:read-all", "ops:read"}
+
+
+SCOPES: dict[str, frozenset[str]] = {
+    Role.CLIENT: CUSTOMER,
+    Role.MERCHANT: CUSTOMER | {"charges:write", "bulks:write"},
+    Role.OPS: BASE_SCOPES
+    | READ_ALL
+    | {"deposits:write", "ops:retry", "ops:users", "ops:currencies", "ops:adjustments", "ops:commissions", "ops:rates"}
+    | {"ops:reconciliations"},
+    Role.AUDITOR: BASE_SCOPES | READ_ALL,
+}
+"""Role to what its tokens may do; the scopes of a token narrow it."""
+
+
+GRANTABLE_SCOPES = frozenset({"deposits:write"})
+"""What a role need not have for one of its tokens to be given it: bringing in money from outside."""
+
+
+MOVES_MONEY = frozenset(
+    {"deposits:own", "deposits:write", "withdrawals:write", "transfers:write", "charges:write", "bulks:write"}
+)
+"""What waits until the user has confirmed the e-mail address."""
