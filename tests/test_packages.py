@@ -1,0 +1,73 @@
+"""The packages of the gateway: few imports between subjects, and one meaning for each class name."""
+
+import ast
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+GATEWAY = ROOT / "gateway"
+
+SUBJECTS = {
+    *("payments", "wallets", "bulks", "identity", "commission", "events", "exchange", "ops", "reconciliation"),
+    "webhooks",
+}
+SUBJECT_IMPORTS_MAX = 8
+"""Of one subject's modules by another's: what operators see of users and wallets, and what an exchange quotes."""
+
+ROUTE_PACKAGES_MAX = 6
+"""What the reader of a file of routes has to know, its own package among them."""
+
+
+def gateway_modules(path: Path) -> set[str]:
+    """The modules of the gateway that a file imports, by their names below `gateway`."""
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "gateway":
+            package = GATEWAY.joinpath(*(node.module or "").split(".")[1:])
+            for alias in node.names:
+                is_module = (package / f"{alias.name}.py").exists() or (package / alias.name).is_dir()
+                modules.add(f"{node.module}.{alias.name}" if is_module else f"{node.module}")
+    return {module.partition(".")[2] for module in modules}
+
+
+def package_of(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def test_subjects_import_little_of_each_other():
+    crossing = {
+        f"{path.relative_to(ROOT)} imports {module}"
+        for subject in SUBJECTS
+        for path in (GATEWAY / subject).rglob("*.py")
+        for module in gateway_modules(path)
+        if package_of(module) in SUBJECTS - {subject}
+    }
+    assert len(crossing) <= SUBJECT_IMPORTS_MAX, sorted(crossing)
+
+
+def test_a_route_file_needs_few_packages():
+    packages_of = {
+        f"{path.relative_to(ROOT)}": {
+            package for module in gateway_modules(path) if (GATEWAY / (package := package_of(module))).is_dir()
+        }
+        for path in GATEWAY.rglob("*routes.py")
+    }
+    assert len(packages_of) > len(SUBJECTS)
+    assert {name: packages for name, packages in packages_of.items() if len(packages) > ROUTE_PACKAGES_MAX} == {}
+
+
+def test_every_package_says_what_it_is_and_nothing_else():
+    for path in GATEWAY.glob("*/__init__.py"):
+        (docstring,) = ast.parse(path.read_text()).body
+        assert isinstance(docstring, ast.Expr), path
+
+
+def test_a_class_name_is_defined_once_in_the_product():
+    names = Counter(
+        node.name
+        for folder in ("gateway", "models", "workers")
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef) and node.name != "Meta"  # which marshmallow looks for by name
+    )
+    assert {name: count for name, count in names.items() if count > 1} == {}
