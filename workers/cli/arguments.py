@@ -19,7 +19,7 @@ class EmailAddress(click.ParamType):
         return normal_email(value) or self.fail("not an e-mail address", param, ctx)
 
 
-class Text(click.ParamType):
+class TextArgument(click.ParamType):
     """Free text: NFC, at most `length_max` characters, without control characters."""
 
     name = "text"
@@ -39,4 +39,6 @@ class Text(click.ParamType):
         return text
 
 
-reasoned = click.option("--reason", type=Text(REASON_LENGTH_MAX), required=True, help="Why; stored in the audit log.")
+reasoned = click.option(
+    "--reason", type=TextArgument(REASON_LENGTH_MAX), required=True, help="Why; stored in the audit log."
+)

@@ -11,7 +11,7 @@ from models import token as tokens
 from models.session import transaction
 from models.user import NAME_LENGTH_MAX, Role
 from workers import process
-from workers.cli.arguments import EmailAddress, Text, reasoned
+from workers.cli.arguments import EmailAddress, TextArgument, reasoned
 from workers.cli.group import WorkerGroup
 
 users_cli = WorkerGroup("users", help="Create, deactivate and activate users (with the worker's database role).")
@@ -53,7 +53,7 @@ def issue_token(email: str) -> str | None:
 @click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
 @click.option(
     "--name",
-    type=Text(NAME_LENGTH_MAX),
+    type=TextArgument(NAME_LENGTH_MAX),
     help="Shown to the other side of payments; the address's first part by default.",
 )
 @click.option("--wallets", is_flag=True, help="For a client: a worker opens their wallets and pays their bonus.")

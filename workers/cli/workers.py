@@ -11,7 +11,7 @@ from models.health import KINDS
 from models.session import transaction
 from workers import process
 from workers.cli import table
-from workers.cli.arguments import Text
+from workers.cli.arguments import TextArgument
 from workers.cli.group import WorkerGroup
 
 NAME_LENGTH_MAX = 255
@@ -21,7 +21,7 @@ workers_cli = WorkerGroup("workers", help="Check the workers (with the worker's 
 
 
 @workers_cli.command("alive")
-@click.argument("name", type=Text(NAME_LENGTH_MAX), required=False)
+@click.argument("name", type=TextArgument(NAME_LENGTH_MAX), required=False)
 def alive(name: str | None) -> None:
     """Exit with 1 if worker NAME has no recent heartbeat; without NAME, if there is any problem, and print its remedy.
 

@@ -11,7 +11,7 @@ from click.testing import Result
 from models.rules.blanks import fold_blanks
 from tests.workers.books import Books
 from workers import process
-from workers.cli.arguments import Text
+from workers.cli.arguments import TextArgument
 from workers.cli.group import WorkerGroup
 from wsgi import app
 
@@ -93,7 +93,7 @@ def test_a_number_is_taken_as_words_and_nowhere_else(path: tuple[str, ...], para
         result = run(path, parameter, value)
         assert result.exception is None or isinstance(result.exception, SystemExit), (value, result.exc_info)
         is_option_by_mistake = isinstance(parameter, click.Argument) and value.startswith("-")
-        is_taken = isinstance(parameter.type, Text) and not is_option_by_mistake
+        is_taken = isinstance(parameter.type, TextArgument) and not is_option_by_mistake
         assert (result.exit_code != 2) == is_taken, (value, result.output)
 
 
