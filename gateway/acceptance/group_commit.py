@@ -156,7 +156,7 @@ class GroupCommit:
             if found is None:
                 answers[order.id] = refusals.get(order.id) or Contention()
             elif found.fingerprint != order.fingerprint or found.payment_id is None:
-                detail = "This key stands for another request of yours."
+                detail = "You used this key for another request."
                 answers[order.id] = ApiError("idempotency_key_reused", detail)
             else:
                 answers[order.id] = AcceptedPayment(rows[found.payment_id], is_replay=found.payment_id != order.id)

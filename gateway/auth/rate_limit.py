@@ -18,7 +18,7 @@ from limits.storage import Storage
 from redis.exceptions import RedisError
 
 from gateway.http import redis_client
-from gateway.http.access_log import NETWORK, STANDING, Environ
+from gateway.http.access_log import NETWORK, RATE_LIMIT_STATUS, Environ
 from gateway.http.errors import ApiError, render
 from settings import Settings
 
@@ -104,7 +104,8 @@ class RateLimiter:
         count.used += is_allowed
         remaining = max(0, self._amount - count.used - count.by_others) if is_allowed else 0
         seconds = self._window_seconds - begun_seconds
-        environ[STANDING] = RateLimitStatus(self._policy, self._amount, self._window_seconds, remaining, seconds)
+        status = RateLimitStatus(self._policy, self._amount, self._window_seconds, remaining, seconds)
+        environ[RATE_LIMIT_STATUS] = status
         if not is_allowed:
             raise too_many(seconds)
 
@@ -202,7 +203,8 @@ class RateLimits:
         except (RedisError, OSError):
             pass  # it went away since it counted: the whole window, then
         view: Any = current_app.view_functions[request.endpoint or ""]
-        request.environ[STANDING] = RateLimitStatus(view.limited_as, item.amount, item.get_expiry(), 0, seconds)
+        status = RateLimitStatus(view.limited_as, item.amount, item.get_expiry(), 0, seconds)
+        request.environ[RATE_LIMIT_STATUS] = status
         return render(too_many(seconds))
 
 

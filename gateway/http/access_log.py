@@ -1,4 +1,4 @@
-"""What every answer carries: its Request-Id, the security headers, and one line in the access log."""
+"""Middleware for every response: its Request-Id, the security headers, and one line in the access log."""
 
 import logging
 import re
@@ -16,14 +16,14 @@ ADDRESS = "payments.address"
 NETWORK = "payments.network"
 CALLER = "payments.caller"
 USER_ID = "payments.user_id"
-STANDING = "payments.standing"
+RATE_LIMIT_STATUS = "payments.standing"
 FAULT = "payments.fault"
-"""Members of the WSGI environment: the request's name, the client's network address (None if it has none) and the
-network by which it is counted, who called once that is known, how he stands with the rate limit, and the refusal or
-fault that was met on the way to the framework, which raises it again."""
+"""Keys of the WSGI environment: the request id, the client's network address (None if unknown) and the network by which
+it is rate-limited, the caller and their user id once authenticated, their rate limit status, and an exception that
+middleware met before the framework, which raises it again."""
 
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9_.:-]{8,64}", re.ASCII)
-"""An id from outside is taken over only if it can do no harm in a log line."""
+"""A Request-Id of the client is accepted only if it is harmless in a log line."""
 
 PATH_LENGTH_MAX = 200
 
@@ -35,7 +35,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-"""On every answer that does not say otherwise: nothing here is to be framed, guessed at or kept."""
+"""Defaults for every response: no framing, no content sniffing, no caching."""
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -44,7 +44,7 @@ _switch = logging.getLogger("access")
 
 
 def access_log() -> Any:
-    """The access log's own short way to standard output: the common one would cost a tenth of a request."""
+    """A logger that writes straight to standard output: the usual processors would cost a tenth of a request."""
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
     return structlog.wrap_logger(
         structlog.WriteLogger(cast(TextIO, logs.output())), processors=[stamp, structlog.processors.JSONRenderer()]
@@ -52,7 +52,7 @@ def access_log() -> Any:
 
 
 class AccessLog:
-    """Middleware around the application; never logs the query, which may hold what was meant to be secret."""
+    """Middleware around the application; never logs the query string, which may hold secrets."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -60,8 +60,8 @@ class AccessLog:
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         began = time.perf_counter()
-        given = environ.get("HTTP_REQUEST_ID", "")
-        environ[REQUEST_ID] = request_id = given if ACCEPTED_ID.fullmatch(given) else secrets.token_hex(16)
+        client_id = environ.get("HTTP_REQUEST_ID", "")
+        environ[REQUEST_ID] = request_id = client_id if ACCEPTED_ID.fullmatch(client_id) else secrets.token_hex(16)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
 
@@ -69,8 +69,8 @@ class AccessLog:
             set_already = {name for name, _ in headers}
             headers.extend(pair for pair in HEADERS.items() if pair[0] not in set_already)
             headers.append(("Request-Id", request_id))
-            if STANDING in environ:
-                headers.extend(environ[STANDING].headers())
+            if RATE_LIMIT_STATUS in environ:
+                headers.extend(environ[RATE_LIMIT_STATUS].headers())
             if _switch.isEnabledFor(logging.INFO):
                 self._log.info(
                     "request",

@@ -1,4 +1,4 @@
-"""The decorators that are the contract (`arguments`, `response`), and the OpenAPI document they add up to."""
+"""The decorators that declare a route (`arguments`, `response`), and the OpenAPI document made from them."""
 
 import json
 from collections.abc import Callable
@@ -18,37 +18,37 @@ from gateway.http.parsing import StrictParser
 from gateway.http.schemas import ProblemSchema
 
 Body = dict[str, Any]
-"""A JSON object, read or about to be written."""
+"""A JSON object: a parsed request or a response."""
 
 JsonAnswer = tuple[Body, dict[str, str]]
-"""What a view answers: the body and its headers; the status is the one that the route declares."""
+"""The result of a view: body and headers; the status is the one that the route declares."""
 
 encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class JsonResponse(Response):
-    """An answer whose headers go out as the view set them: complete, and ASCII."""
+    """A response whose headers are sent exactly as the view set them: complete, and ASCII."""
 
     def get_wsgi_headers(self, _: Any) -> Headers:
         return self.headers
 
 
 def no_content() -> Response:
-    """204: done, and there is nothing to tell."""
+    """A response with status 204 and no body."""
     answer = Response(status=HTTPStatus.NO_CONTENT)
     del answer.headers["Content-Type"]
     return answer
 
 
 class Blueprint(flask_smorest.Blueprint):
-    """A group of routes: strict input, and answers that are written once, as the view made them."""
+    """A group of routes with strict input; a response is serialized once, as the view returned it."""
 
     ARGUMENTS_PARSER = StrictParser()
 
     def response(self, status_code: int, schema: type[ma.Schema] | None = None, **kwargs: Any) -> Callable[..., Any]:
-        """Decorator for a view that returns a Response, or a body fit for JSON, headers and perhaps another status.
+        """Decorator for a view that returns a Response, or a JSON-serializable body, headers and optionally a status.
 
-        The schema documents the body; the tests hold every answer to it, so that no request pays for it.
+        The schema documents the body; the tests check every response against it, so that no request has to.
         """
         document = super().response(status_code, schema, **kwargs)
 
@@ -67,40 +67,40 @@ class Blueprint(flask_smorest.Blueprint):
         return decorator
 
     def outcome(self, schema: type[ma.Schema], final: int = HTTPStatus.CREATED) -> Callable[..., Any]:
-        """Decorator for a view that answers 202 as `response` does, or `final` if the outcome was waited for."""
+        """Decorator for a view that answers 202 as `response` does, or `final` if the outcome is known in time."""
         accepted = self.response(HTTPStatus.ACCEPTED, schema)
         ended = self.alt_response(
-            final, schema=schema, description="Final within the time that `Prefer: wait` gave: this is the outcome."
+            final, schema=schema, description="The outcome, known within the time of `Prefer: wait`."
         )
         return lambda view: accepted(ended(view))
 
     def register_views_in_doc(self, api: "Api", *args: Any, **kwargs: Any) -> None:
-        """Describe them once the document is wanted: a command needs the application, and no document."""
+        """Defer the description of the views until the document is needed; a command needs none."""
         api.undescribed.append(partial(super().register_views_in_doc, api, *args, **kwargs))
 
 
 class Api(flask_smorest.Api):
-    """The OpenAPI document; errors are problems and are rendered by gateway/http/errors.py alone."""
+    """The OpenAPI document; only gateway/http/errors.py renders errors."""
 
     ERROR_SCHEMA = ProblemSchema
 
     def _init_spec(self, **options: Any) -> None:
         super()._init_spec(**options)
         self.undescribed: list[Callable[[], None]] = []
-        derived = self.spec.to_dict
+        to_dict = self.spec.to_dict
 
-        def whole() -> dict[str, Any]:
+        def complete() -> dict[str, Any]:
             while self.undescribed:
                 self.undescribed.pop(0)()
-            return finished(derived())
+            return finished(to_dict())
 
-        self.spec.to_dict = whole
+        self.spec.to_dict = complete
 
     def _register_error_handlers(self) -> None:
         pass
 
     def _register_responses(self) -> None:
-        for name, description in [*((s.name, s.phrase) for s in HTTPStatus), ("DEFAULT_ERROR", "A refusal")]:
+        for name, description in [*((s.name, s.phrase) for s in HTTPStatus), ("DEFAULT_ERROR", "An error")]:
             response = {"description": description, "schema": self.ERROR_SCHEMA}
             prepare_response(response, self.spec, MEDIA_TYPE)
             self.spec.components.response(name, response, lazy=True)
@@ -109,16 +109,16 @@ class Api(flask_smorest.Api):
 IDEMPOTENCY_KEY = {
     "in": "header",
     "name": "Idempotency-Key",
-    "description": "Names this order: the same key and body again answer with the same payment as it is now.",
+    "description": "Identifies the request: sent again with the same body, it is answered with the same payment.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 257},
     "example": "order-4711",
 }
-"""The header as a parameter; whether it is required differs by route."""
+"""The header as a parameter; some routes require it."""
 
 IF_NONE_MATCH = {
     "in": "header",
     "name": "If-None-Match",
-    "description": "The ETag of what is known already: 304 if nothing changed.",
+    "description": "The ETag that you have: 304 if nothing has changed since.",
     "schema": {"type": "string"},
     "example": '"1-5f2a"',
 }
@@ -135,14 +135,14 @@ IF_MATCH = {
     "in": "header",
     "name": "If-Match",
     "required": True,
-    "description": "The ETag of what is to be changed, or *: 412 if it has changed meanwhile.",
+    "description": "The ETag of what you change, or *: 412 if it has changed since.",
     "schema": {"type": "string"},
     "example": "*",
 }
 
 
 def open_api(app: Flask) -> Api:
-    """The app's API, without routes yet."""
+    """The API of the app, before any route is registered."""
     app.config.update(API_TITLE="Payments", API_VERSION="1", OPENAPI_VERSION="3.1.0")
     api = Api(app, spec_kwargs={"info": {"license": {"name": "MIT", "identifier": "MIT"}}})
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})

@@ -1,4 +1,4 @@
-"""CSV read line by line: a quoted line break belongs to its line, and what is wrong with a line is its own."""
+"""CSV read line by line: a quoted line break belongs to its line, and an error in one line does not affect others."""
 
 import csv
 from collections import deque
@@ -11,11 +11,11 @@ from gateway.http.errors import ApiError, FieldError, invalid
 BOM = b"\xef\xbb\xbf"
 
 LINE_BYTES_MAX = 4 * 1024
-"""Every text of a line at its longest, in any script, and as much again for names and quotes."""
+"""Every text of a line at its maximum length in any script, and as much again for names and quotes."""
 
 _BLANK = b' \t\r,"'
 _UNENDED = "unexpected end of data"
-"""What the csv module says of a cell whose quotes are not closed."""
+"""The message of the csv module for a cell whose quotes are not closed."""
 
 
 def lines(texts: Iterator[bytes]) -> Iterator[bytes]:
@@ -23,38 +23,38 @@ def lines(texts: Iterator[bytes]) -> Iterator[bytes]:
 
     A cell whose quotes are not closed within LINE_BYTES_MAX ends with its piece: it spoils one line, not the others.
     """
-    held: deque[bytes] = deque()
-    while (text := held.popleft() if held else next(texts, None)) is not None:
+    pending: deque[bytes] = deque()
+    while (text := pending.popleft() if pending else next(texts, None)) is not None:
         whole, more = text, 0
         while (is_whole := _is_whole(whole)) is False and len(whole) <= LINE_BYTES_MAX:
-            if more == len(held):
+            if more == len(pending):
                 following = next(texts, None)
                 if following is None:
                     break
-                held.append(following)
-            whole += b"\n" + held[more]
+                pending.append(following)
+            whole += b"\n" + pending[more]
             more += 1
         if more and is_whole:
             text = whole
             for _ in range(more):
-                held.popleft()
+                pending.popleft()
         if text.strip(_BLANK):
             yield text
 
 
 def cells(text: bytes, pointer: str) -> list[str]:
-    """The cells of a line; raises ValidationError, and ApiError for what is not UTF-8: then nothing of the file is."""
+    """The cells of a line; raises ValidationError, or ApiError if it is not UTF-8: then the file is invalid."""
     try:
         return next(csv.reader([text.decode()], strict=True), [])
     except UnicodeDecodeError:
         detail = "The body is not CSV in UTF-8."
         raise ApiError("malformed_csv", detail, invalid([(pointer, "malformed_csv", detail)]).errors) from None
     except csv.Error:
-        raise ma.ValidationError([FieldError("malformed_csv", "This is no line of CSV.")]) from None
+        raise ma.ValidationError([FieldError("malformed_csv", "This is not a line of CSV.")]) from None
 
 
 def _is_whole(text: bytes) -> bool | None:
-    """False if a quoted cell goes on behind the text, None if it is wrong whatever follows."""
+    """False if a quoted cell continues after the text, None if the text is invalid whatever follows."""
     if b'"' not in text:
         return True
     try:

@@ -1,4 +1,4 @@
-"""What every request passes before anything looks at it: whose it is by network address, how many came, for whom."""
+"""Middleware for trusted proxies, trusted hosts and CORS, and the rate limit of unauthenticated requests."""
 
 import re
 from collections.abc import Callable, Collection, Iterable
@@ -14,13 +14,13 @@ from gateway.http.access_log import ADDRESS, FAULT, NETWORK, Application, Enviro
 from gateway.http.errors import ApiError
 from settings import Settings
 
-REMEMBERED_MAX = 1024
-"""Addresses, and hosts, whose reading a process remembers: at most some eight megabytes of headers each."""
+CACHED_MAX = 1024
+"""Parsed addresses, and hosts, that a process caches: at most some eight megabytes of headers each."""
 
 NETWORK_BITS = 64
-"""Whoever has an IPv6 address has as many as these leave: they are counted as one."""
+"""The prefix by which IPv6 addresses are counted: one client usually has all addresses below it."""
 
-ASKED_HEADERS = (
+REQUEST_HEADERS = (
     "Authorization",
     "Content-Type",
     "Idempotency-Key",
@@ -30,14 +30,14 @@ ASKED_HEADERS = (
     "Prefer",
     "Request-Id",
 )
-SHOWN_HEADERS = (
+EXPOSED_HEADERS = (
     "ETag", "Location", "Link", "Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy", "Idempotent-Replayed",
     "Preference-Applied", "WWW-Authenticate",
 )  # fmt: skip
-"""What the pages of other origins may send and read; never a cookie."""
+"""Headers that pages of allowed origins may send and read; never a cookie."""
 
 HEALTH_PATHS = frozenset({"/health/live", "/health/ready", "/status"})
-"""Load balancers ask these by address, so they answer whatever the Host: they say nothing that depends on it."""
+"""Load balancers request these by address, so any Host is accepted; no response depends on it."""
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 PREFLIGHT_SECONDS = 600
@@ -47,7 +47,7 @@ Network = IPv4Network | IPv6Network
 
 
 class ClientAddress(NamedTuple):
-    """A network address (None if the server knows none), and the network by which it is counted."""
+    """The address of a client (None if unknown), and the network by which it is rate-limited."""
 
     address: str | None
     network: str
@@ -61,47 +61,47 @@ class RequestCounter(Protocol):
 
 
 class Edge:
-    """Middleware around both ways to answer; what it refuses is refused by the framework, in the common form."""
+    """Middleware around the application and its fast path; the framework renders the errors that it finds."""
 
     def __init__(self, application: Application, settings: Settings, unauthenticated: RequestCounter) -> None:
         self._application = application
         self._unauthenticated = unauthenticated
         self._trusted = tuple(ip_network(network, strict=False) for network in settings.trusted_proxies)
         hosts = frozenset(host.lower() for host in settings.allowed_hosts)
-        self._client = lru_cache(REMEMBERED_MAX)(partial(client_address, self._trusted))
-        self._is_ours = lru_cache(REMEMBERED_MAX)(partial(is_known_host, hosts))
+        self._client = lru_cache(CACHED_MAX)(partial(client_address, self._trusted))
+        self._is_known_host = lru_cache(CACHED_MAX)(partial(is_known_host, hosts))
 
     def __call__(self, environ: Environ, start_response: Callable[..., object]) -> Iterable[bytes]:
         forwarded = environ.get("HTTP_X_FORWARDED_FOR", "") if self._trusted else ""
         environ[ADDRESS], environ[NETWORK] = self._client(environ.get("REMOTE_ADDR", ""), forwarded)
-        if FAULT not in environ and not self._is_for_us(environ):
-            environ[FAULT] = ApiError("host_unknown", "No service of this name is here; see the Host header.")
+        if FAULT not in environ and not self._has_known_host(environ):
+            environ[FAULT] = ApiError("host_unknown", "This service does not answer to this Host.")
         if FAULT in environ:
             try:
                 self._unauthenticated.count(environ[NETWORK], environ)
-            except ApiError as too_many:
-                environ[FAULT] = too_many
+            except ApiError as error:
+                environ[FAULT] = error
         return self._application(environ, start_response)
 
-    def _is_for_us(self, environ: Environ) -> bool:
+    def _has_known_host(self, environ: Environ) -> bool:
         host = environ.get("HTTP_HOST")
         if environ.get("PATH_INFO") in HEALTH_PATHS:
             environ.pop("HTTP_HOST", None)  # else the framework refuses one that it cannot read
             return True
         if host is None:
             return environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
-        return self._is_ours(host)
+        return self._is_known_host(host)
 
 
 def client_address(trusted: Collection[Network], peer: str, forwarded: str) -> ClientAddress:
-    """Who sent a request that came from `peer`; X-Forwarded-For counts as far as trusted proxies wrote it."""
+    """The client of a request that `peer` sent; X-Forwarded-For counts as far as trusted proxies wrote it."""
     address = _parse(peer)
     hops = forwarded.split(",")
     while address is not None and hops and any(address in network for network in trusted):
-        before = _parse(hops.pop().strip())
-        if before is None:
+        previous = _parse(hops.pop().strip())
+        if previous is None:
             break
-        address = before
+        address = previous
     if address is None:
         return ClientAddress(None, "unknown")
     if address.version == 4:  # noqa: PLR2004 - IPv4
@@ -110,7 +110,7 @@ def client_address(trusted: Collection[Network], peer: str, forwarded: str) -> C
 
 
 def is_known_host(hosts: Collection[str], host: str) -> bool:
-    """Whether a Host header names one of our hosts, whatever the port; a leading dot stands for subdomains."""
+    """Whether a Host header names one of these hosts, with any port; a leading dot includes subdomains."""
     host = host.lower()
     if not host_is_trusted(host):
         return False
@@ -119,7 +119,7 @@ def is_known_host(hosts: Collection[str], host: str) -> bool:
 
 
 def admit(unauthenticated: RequestCounter) -> None:
-    """Raise again what was met before the framework was asked; count what is asked of no route that needs a token."""
+    """Raise the error that middleware found; count a request to a route that needs no token."""
     environ = request.environ
     if FAULT in environ:
         raise environ[FAULT]
@@ -128,20 +128,20 @@ def admit(unauthenticated: RequestCounter) -> None:
 
 
 def _needs_token() -> bool:
-    """Whether the caller will be asked for a token, and counted then."""
+    """Whether the route needs a token; such a request is counted on authentication."""
     view = current_app.view_functions.get(request.endpoint or "")
     return bool(getattr(view, "scopes", ())) and request.method != "OPTIONS"
 
 
 def allow_origins(app: Flask, origins: Iterable[str]) -> None:
-    """Let the pages of these origins call the app; without any, no answer speaks of origins."""
+    """Enable CORS for these origins; without any, responses have no CORS headers."""
     if origins:
         CORS(
             app,
             origins=[re.compile(re.escape(origin) + r"\Z", re.IGNORECASE) for origin in origins],
             methods=METHODS,
-            allow_headers=ASKED_HEADERS,
-            expose_headers=SHOWN_HEADERS,
+            allow_headers=REQUEST_HEADERS,
+            expose_headers=EXPOSED_HEADERS,
             supports_credentials=False,
             allow_private_network=False,
             max_age=PREFLIGHT_SECONDS,
@@ -149,7 +149,7 @@ def allow_origins(app: Flask, origins: Iterable[str]) -> None:
 
 
 def _parse(text: str) -> Address | None:
-    """The address, without zone, and IPv4 where it only wears the form of IPv6; None for what is no address."""
+    """The address without zone, IPv4-mapped IPv6 as IPv4; None if it is not an address."""
     try:
         address = ip_address(ip_address(text).packed)
     except ValueError:

@@ -9,17 +9,17 @@ from models.bulk import Bulk
 from models.payment_view import PaymentView
 
 
-def require_if_match(version: int, what: str) -> None:
-    """Refuse a change by a caller who has not seen this version, unless he says that any will do; raises ApiError."""
+def require_if_match(version: int, noun: str) -> None:
+    """Refuse a change unless If-Match names this version or is `*`; raises ApiError."""
     if "If-Match" not in request.headers:
-        raise ApiError("precondition_required", f"Send If-Match with the {what}'s ETag.")
+        raise ApiError("precondition_required", f"Send If-Match with the {noun}'s ETag.")
     if not request.if_match.contains_weak(etag(version, g.caller.id)[1:-1]):
-        raise precondition_failed(what)
+        raise precondition_failed(noun)
 
 
-def precondition_failed(what: str) -> ApiError:
-    """The refusal of a change of something that another has changed by now."""
-    return ApiError("precondition_failed", f"The {what} has changed; read it again.")
+def precondition_failed(noun: str) -> ApiError:
+    """The error for a change of a resource that has changed since the caller read it."""
+    return ApiError("precondition_failed", f"The {noun} has changed; read it again.")
 
 
 def etag(version: int | str, viewer_id: str) -> str:

@@ -1,4 +1,4 @@
-"""The kinds of values a request may hold; each refuses with a published code."""
+"""Fields of requests; each rejects an invalid value with a published code."""
 
 import re
 import unicodedata
@@ -14,10 +14,10 @@ from gateway.http.parsing import NOT_AN_OBJECT, UNKNOWN_FIELD
 from models.rules.blanks import fold_blanks, has_controls, is_blank
 
 LIST_ITEMS_MAX = 20
-"""A comma list longer than any set of values that may be asked for."""
+"""More values than any comma list needs."""
 
 YEAR_MIN, YEAR_MAX = 1971, 9998
-"""Ids carry the time since 1970; and a time zone must not carry a time out of the calendar."""
+"""Ids contain the time since 1970; and a UTC offset must not move a time out of the calendar."""
 
 METADATA_MEMBERS_MAX = 20
 METADATA_NAME_LENGTH_MAX = 40
@@ -38,7 +38,7 @@ STANDARD = {
 
 
 class Input(ma.Schema):
-    """A body or query: unknown members are refused, never ignored."""
+    """A body or query; unknown members are rejected, never ignored."""
 
     class Meta:
         unknown = ma.RAISE
@@ -48,30 +48,30 @@ class Input(ma.Schema):
     null_is_absent = True
 
     @ma.pre_load
-    def _leave_out_nulls(self, given: Any, **_: Any) -> Any:
-        """Null for an optional member means that it is absent, unless the member itself knows null."""
-        if not self.null_is_absent or type(given) is not dict or None not in given.values():
-            return given
+    def _leave_out_nulls(self, body: Any, **_: Any) -> Any:
+        """Treat a null optional member as absent, unless its field allows null."""
+        if not self.null_is_absent or type(body) is not dict or None not in body.values():
+            return body
         known = ((field.data_key or name, field) for name, field in self.load_fields.items())
         optional = {name for name, field in known if not (field.required or field.allow_none)}
-        return {name: value for name, value in given.items() if value is not None or name not in optional}
+        return {name: value for name, value in body.items() if value is not None or name not in optional}
 
 
 class ChangeInput(Input):
-    """What is to be changed: a member that is null is to be taken away, or refused, but never passed over."""
+    """A change: a null member removes the value or is rejected, but is never ignored."""
 
     null_is_absent = False
 
 
 class StrictField(ma.fields.String):
-    """A JSON string and nothing that could be taken for one; the base of the fields below."""
+    """A JSON string without any coercion; the base of the fields below."""
 
     def make_error(self, key: str, **_: Any) -> ma.ValidationError:
-        """marshmallow's own refusals, with our codes."""
+        """The built-in errors of marshmallow, with published codes."""
         return ma.ValidationError([STANDARD[key]])
 
     def refuse(self, code: str, detail: str) -> ma.ValidationError:
-        """A refusal of this value."""
+        """The error for this value."""
         return ma.ValidationError([FieldError(code, detail)])
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
@@ -80,12 +80,12 @@ class StrictField(ma.fields.String):
         return self.read(value)
 
     def read(self, text: str) -> Any:
-        """The value of `text`; raises what `refuse` makes."""
+        """The value of `text`; raises the error that `refuse` returns."""
         raise NotImplementedError
 
 
 class Text(StrictField):
-    """Words of people: NFC, at most `length_max` characters, none of them invisible orders."""
+    """Free text in NFC, at most `length_max` characters, without control characters."""
 
     def __init__(self, length_max: int, **kwargs: Any) -> None:
         super().__init__(metadata={"minLength": 1, "maxLength": length_max}, **kwargs)
@@ -104,14 +104,14 @@ class Text(StrictField):
 
 
 class SingleSpacedText(Text):
-    """A text that blanks of whatever kind and number do not make another."""
+    """A text whose runs of blanks of any kind are read as one space."""
 
     def read(self, text: str) -> str:
         return super().read(fold_blanks(text))
 
 
 class Amount(StrictField):
-    """A decimal string; its digits are judged once its currency is known."""
+    """A decimal string; its decimal places are checked once its currency is known."""
 
     def __init__(self, **kwargs: Any) -> None:
         metadata = {"pattern": r"^(0|[1-9][0-9]*)(\.[0-9]+)?$", "maxLength": 60, "example": "10.00"}
@@ -124,7 +124,7 @@ class Amount(StrictField):
 
 
 class Pattern(StrictField):
-    """A string of one shape."""
+    """A string that matches a regular expression."""
 
     expression: re.Pattern[str]
     code = "invalid_value"
@@ -135,19 +135,19 @@ class Pattern(StrictField):
 
     def read(self, text: str) -> str:
         if not self.expression.fullmatch(text):
-            raise self.refuse(self.code, "Not of the expected form.")
+            raise self.refuse(self.code, "Does not match the expected format.")
         return text
 
 
 class CurrencyCode(Pattern):
-    """A currency's code, upper case."""
+    """The code of a currency, upper case."""
 
     expression = _CURRENCY
     code = "currency_unknown"
 
 
 class NewCurrencyCode(Pattern):
-    """A code for a currency that is not there yet."""
+    """The code of a new currency."""
 
     expression = _CURRENCY
 
@@ -166,7 +166,7 @@ class Id(Pattern):
 
 
 class Choice(StrictField):
-    """One of a few words."""
+    """One of a fixed set of values."""
 
     def __init__(self, words: Iterable[str], **kwargs: Any) -> None:
         self.words = list(words)
@@ -179,7 +179,7 @@ class Choice(StrictField):
 
 
 class TrueOrFalse(ma.fields.Boolean):
-    """true or false, not something like it."""
+    """A JSON boolean without any coercion."""
 
     make_error = StrictField.make_error
 
@@ -190,7 +190,7 @@ class TrueOrFalse(ma.fields.Boolean):
 
 
 class WholeNumber(ma.fields.Integer):
-    """A JSON integer, and nothing that could be taken for one."""
+    """A JSON integer without any coercion, within bounds."""
 
     make_error = StrictField.make_error
 
@@ -207,7 +207,7 @@ class WholeNumber(ma.fields.Integer):
 
 
 class ChoiceList(StrictField):
-    """A comma list of some of a few words, as a query parameter."""
+    """A comma list of values of a fixed set, as a query parameter."""
 
     def __init__(self, words: Iterable[str], **kwargs: Any) -> None:
         self.words = frozenset(words)
@@ -217,14 +217,14 @@ class ChoiceList(StrictField):
         )
 
     def read(self, text: str) -> list[str]:
-        given = text.split(",", LIST_ITEMS_MAX)
-        if len(given) > LIST_ITEMS_MAX or not self.words.issuperset(given):
+        values = text.split(",", LIST_ITEMS_MAX)
+        if len(values) > LIST_ITEMS_MAX or not self.words.issuperset(values):
             raise self.refuse("invalid_value", f"A comma list of: {', '.join(sorted(self.words))}.")
-        return sorted(set(given))
+        return sorted(set(values))
 
 
 class ActiveFilter(StrictField):
-    """Active things, inactive ones, or (None) both, as a query parameter."""
+    """Whether to list active rows, inactive ones, or (None) both, as a query parameter."""
 
     words = ChoiceList(("true", "false"))
 
@@ -232,8 +232,8 @@ class ActiveFilter(StrictField):
         super().__init__(metadata=self.words.metadata, load_default=True)
 
     def read(self, text: str) -> bool | None:
-        given = self.words.read(text)
-        return None if len(given) > 1 else given == ["true"]
+        values = self.words.read(text)
+        return None if len(values) > 1 else values == ["true"]
 
 
 class Timestamp(StrictField):
@@ -243,17 +243,17 @@ class Timestamp(StrictField):
         super().__init__(metadata={"format": "date-time"}, **kwargs)
 
     def read(self, text: str) -> datetime:
-        found = _TIME.fullmatch(text)
-        if found and YEAR_MIN <= int(text[:4]) <= YEAR_MAX:
+        match = _TIME.fullmatch(text)
+        if match and YEAR_MIN <= int(text[:4]) <= YEAR_MAX:
             try:
-                return datetime.fromisoformat("".join(found.groups()).upper()).astimezone(UTC)
+                return datetime.fromisoformat("".join(match.groups()).upper()).astimezone(UTC)
             except ValueError:
                 pass
         raise self.refuse("invalid_value", "An RFC 3339 time with offset, such as 2026-01-31T12:00:00Z.")
 
 
 class Metadata(ma.fields.Field):
-    """Up to 20 texts of the maker's own under names of his own."""
+    """Up to 20 texts of the caller, each under a name of their choice."""
 
     make_error = StrictField.make_error
     naming = Text(METADATA_NAME_LENGTH_MAX)
@@ -278,15 +278,15 @@ class Metadata(ma.fields.Field):
 
 
 def is_wallet_token(text: str) -> bool:
-    """Whether a path can name a wallet at all."""
+    """Whether the text is a well-formed wallet token."""
     return _WALLET.fullmatch(text) is not None
 
 
 def is_currency_code(text: str) -> bool:
-    """Whether a path can name a currency at all."""
+    """Whether the text is a well-formed currency code."""
     return _CURRENCY.fullmatch(text) is not None
 
 
 def is_id(text: str) -> bool:
-    """Whether a path can name a payment or a user at all: an id has one spelling."""
+    """Whether the text is a well-formed id; an id has one spelling."""
     return _ID.fullmatch(text) is not None

@@ -1,4 +1,4 @@
-"""psycopg2 under gevent: while a query runs, the other requests of the process go on; so too while a hash is made."""
+"""psycopg2 and password hashing under gevent: other requests of the process continue during a query or a hash."""
 
 from collections.abc import Callable
 from functools import cache
@@ -13,16 +13,16 @@ from models import client_timeout
 T = TypeVar("T")
 
 THREADS_MAX = 2
-"""Hashes that a process makes at once: each takes 19 MiB and a core, and the loop needs one too."""
+"""Hashes that a process computes at once: each takes 19 MiB and a core, and the event loop needs a core too."""
 
 
 def install() -> None:
-    """Let every connection of this process wait in gevent's loop."""
+    """Make every database connection of this process wait in gevent's event loop."""
     client_timeout.install(wait)
 
 
 def wait(descriptor: int, reads: bool, seconds: float) -> bool:
-    """Wait until it can be read, or else written, for so long; returns whether it can."""
+    """Wait until the descriptor is readable, or else writable; returns False after that many seconds."""
     try:
         (wait_read if reads else wait_write)(descriptor, seconds, TimeoutError())
     except TimeoutError:
@@ -31,7 +31,7 @@ def wait(descriptor: int, reads: bool, seconds: float) -> bool:
 
 
 def run_in_thread(function: Callable[..., T], *args: object) -> T:
-    """What the function returns: run in a thread beside gevent's loop, if there is one."""
+    """The result of the function, run in a thread beside gevent's event loop if there is one."""
     if get_wait_callback() is None:
         return function(*args)
     return _threads().apply(function, args)

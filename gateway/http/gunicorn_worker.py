@@ -1,4 +1,4 @@
-"""The gunicorn worker: answers what its HTTP parser refuses as the gateway answers all else, and then hangs up."""
+"""The gunicorn worker: answers a request that the HTTP parser rejects as a problem, then closes the connection."""
 
 import io
 import socket
@@ -20,11 +20,11 @@ from gateway.http.errors import ApiError, not_found
 LINE_BYTES_MAX = 4094
 HEADERS_MAX = 50
 HEADER_BYTES_MAX = 8190
-"""What gunicorn lets a request line, its headers and each of them have; no client of ours needs a tenth of it."""
+"""Limits of a request line, of the number of headers and of each header; clients need less than a tenth of them."""
 
 LINGER_SECONDS = 2.0
 LINGER_BYTES_MAX = 1024 * 1024
-"""After a refusal so much of what the client still sends is read: closing at once would take the answer from it."""
+"""After an error this much of the remaining input is read: closing at once would discard the response."""
 
 REFUSALS = {
     errors.LimitRequestLine: ("uri_too_long", f"A request line has at most {LINE_BYTES_MAX} bytes."),
@@ -37,7 +37,7 @@ REFUSALS = {
     errors.ConfigurationProblem: ("not_found", not_found().detail),  # the path is not below SCRIPT_NAME
     errors.ParseException: ("bad_request", "The request is not well-formed HTTP."),
 }
-"""gunicorn's exceptions, of which the first that fits counts, as (code, detail)."""
+"""The (code, detail) of each exception of gunicorn; the first match counts."""
 
 SINGLE = {
     "AUTHORIZATION": "bad_request",
@@ -46,27 +46,27 @@ SINGLE = {
     "LAST-EVENT-ID": "bad_request",
     "ORIGIN": "bad_request",
 }
-"""Headers that a request has at most once, with the code for more; gunicorn refuses a second Host or Content-Length."""
+"""Headers that may be sent once, with the error code; gunicorn itself rejects a second Host or Content-Length."""
 
 
 class MalformedBody(ApiError):
-    """A chunked body is malformed or ended early: where the next request would begin is not known."""
+    """A chunked body is malformed or incomplete, so the start of the next request is unknown."""
 
 
 class ChunkedBody(Body):
-    """The body of a request; if it is malformed its reader gets a ApiError, and the connection is closed."""
+    """The body of a request; reading a malformed one raises ApiError and closes the connection."""
 
     def __init__(self, request: Request) -> None:
         super().__init__(request.body.reader)
         self._request = request
 
     def read(self, size: int | None = None) -> bytes:
-        """As of a file."""
+        """As for a file."""
         with self._refusing():
             return super().read(size)
 
     def readline(self, size: int | None = None) -> bytes:
-        """As of a file."""
+        """As for a file."""
         with self._refusing():
             return super().readline(size)
 
@@ -77,26 +77,26 @@ class ChunkedBody(Body):
         except (errors.ParseException, errors.NoMoreData) as error:
             self._request.force_close()
             code = "headers_too_large" if isinstance(error, errors.LimitRequestHeaders) else "bad_request"
-            raise MalformedBody(code, "The chunked body is malformed, or not complete.") from None
+            raise MalformedBody(code, "The chunked body is malformed or incomplete.") from None
 
 
 class Worker(GeventWorker):
-    """A process of greenlets; told to stop, it lets none of them wait any longer, so that all are answered in time."""
+    """A process of greenlets; on shutdown it ends every wait, so that all requests are answered in time."""
 
     def init_process(self) -> None:
-        """In the child, before anything is served."""
+        """Initialize the forked process, before it serves requests."""
         log_failed_greenlets()
         super().init_process()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """Of SIGTERM."""
+        """Handle SIGTERM."""
         super().handle_exit(sig, frame)
         gevent.spawn(
             self.wsgi.extensions["gateway"].waiters.close
         )  # a signal's handler itself must not wait for a lock
 
     def handle_request(self, listener_name: Any, req: Request, sock: socket.socket, addr: Any) -> None:
-        """One request whose head is well-formed."""
+        """Handle one request whose head is well-formed."""
         refuse_repeated_headers(req)
         if isinstance(req.body.reader, ChunkedReader):
             refuse_other_codings(req)
@@ -108,25 +108,25 @@ class Worker(GeventWorker):
                 linger(sock)
 
     def handle_error(self, req: Request | None, client: socket.socket, addr: Any, exc: BaseException) -> None:
-        """Answer what gunicorn could not read, or what failed outside the application; the connection then ends."""
+        """Answer a request that gunicorn could not parse or that failed outside the application, then close."""
         if isinstance(exc, MalformedBody) or not isinstance(exc, Exception):
-            return  # it was answered already, or the process ends
-        refusal = refusal_of(exc)
+            return  # the application has answered, or the process ends
+        error = api_error_of(exc)
         address = addr[0] if isinstance(addr, tuple) else ""
         try:
-            self._answer(refusal, req or getattr(exc, "req", None), client, address)
+            self._answer(error, req or getattr(exc, "req", None), client, address)
         except OSError:
-            pass  # nobody waits for the answer
+            pass  # the client has disconnected
         except Exception:
-            self.log.exception("a refusal could not be answered")
-        if refusal.code == "internal_error":
+            self.log.exception("an error response could not be sent")
+        if error.code == "internal_error":
             self.log.error("a request failed outside the application", exc_info=exc)
         else:
-            self.log.info("a request from %s was not read: %s", address, exc)
+            self.log.info("a request from %s was rejected: %s", address, exc)
         linger(client)
 
-    def _answer(self, refusal: ApiError, req: Any, client: socket.socket, address: str) -> None:
-        """Send the refusal as the application renders it, with the headers and the access line of every answer."""
+    def _answer(self, error: ApiError, req: Any, client: socket.socket, address: str) -> None:
+        """Send the error as the application renders it, with the usual headers and access log line."""
         method = req.method if isinstance(req, Request) and req.method else "UNKNOWN"
         response = Response(_Unread(method), client, self.cfg)
         environ: Environ = {
@@ -139,7 +139,7 @@ class Worker(GeventWorker):
             "SERVER_PORT": "",
             "SERVER_PROTOCOL": "HTTP/1.1",
             "REMOTE_ADDR": address,
-            FAULT: refusal,
+            FAULT: error,
         }
         for piece in self.wsgi(environ, response.start_response):
             response.write(piece)
@@ -147,7 +147,7 @@ class Worker(GeventWorker):
 
 
 class _Unread:
-    """What gunicorn's Response asks of a request, for one that could not be read."""
+    """The attributes that gunicorn's Response needs of a request, for one that could not be parsed."""
 
     version = (1, 1)
     headers = ()
@@ -160,24 +160,24 @@ class _Unread:
 
 
 def log_failed_greenlets() -> None:
-    """Have gevent log what it would print."""
+    """Make gevent log unhandled exceptions instead of printing them."""
     hub: Any = gevent.get_hub()
     hub.print_exception = lambda _, kind, error, traceback: logs.uncaught(kind, error, traceback)
 
 
-def refusal_of(exc: Exception) -> ApiError:
-    """How an exception of gunicorn's is answered; what the application raised or tried to send is our own fault."""
+def api_error_of(exc: Exception) -> ApiError:
+    """The error for an exception of gunicorn; one that the application caused is an internal_error."""
     if isinstance(exc, ApiError):
         return exc
-    ours = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName)
+    internal = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName)
     for kind, (code, detail) in REFUSALS.items():
-        if isinstance(exc, kind) and not isinstance(exc, ours):
+        if isinstance(exc, kind) and not isinstance(exc, internal):
             return ApiError(code, detail)
     return ApiError("internal_error", "Something went wrong on our side.")
 
 
 def refuse_repeated_headers(req: Request) -> None:
-    """Refuse two headers of which one may count: joined by a comma, as gunicorn does, they could read as one."""
+    """Refuse a repeated header that must be single: gunicorn joins them by a comma, which could read as one value."""
     names = [name for name, _ in req.headers if name in SINGLE]
     if len(set(names)) < len(names):
         name = next(name for name in names if names.count(name) > 1)
@@ -185,14 +185,14 @@ def refuse_repeated_headers(req: Request) -> None:
 
 
 def refuse_other_codings(req: Request) -> None:
-    """Refuse a body that is coded otherwise than in chunks; gunicorn would hand it on as it is."""
+    """Refuse a transfer coding other than chunked; gunicorn would pass such a body on undecoded."""
     codings = [value for name, value in req.headers if name == "TRANSFER-ENCODING"]
     if [coding.strip().lower() for coding in codings] != ["chunked"]:
         raise errors.UnsupportedTransferCoding(", ".join(codings))
 
 
 def linger(client: socket.socket) -> None:
-    """Send no more, and read for a moment what is on its way."""
+    """Stop sending, and read what is still arriving for at most LINGER_SECONDS."""
     left = LINGER_BYTES_MAX
     with suppress(OSError), gevent.Timeout(LINGER_SECONDS, False):
         client.shutdown(socket.SHUT_WR)

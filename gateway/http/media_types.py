@@ -1,4 +1,4 @@
-"""Reads Accept and Content-Type, leniently enough for what clients send by default; both ways to answer ask here."""
+"""Parsing of Accept and Content-Type, lenient enough for what clients send by default."""
 
 import codecs
 import re
@@ -10,18 +10,18 @@ from werkzeug.http import parse_list_header, parse_options_header
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 
-REMEMBERED_MAX = 128
-"""Headers whose reading a process remembers; clients send few different ones, of at most 8 kB each."""
+CACHED_MAX = 128
+"""Parsed headers that a process caches; clients send few different ones, of at most 8 kB each."""
 
 _WEIGHT = re.compile(r"0?\.[0-9]+|0\.?|1(\.0*)?", re.ASCII)
 
 
-@lru_cache(REMEMBERED_MAX)
+@lru_cache(CACHED_MAX)
 def best(accept: str | None, *offers: str) -> str | None:
-    """The offer that the Accept header likes best, the first of equals; None if it likes none.
+    """The offer that the Accept header prefers, the first of equals; None if it accepts none.
 
     Parameters other than the weight are ignored, `*` means `*/*`, an unreadable weight is 1 and an unreadable range is
-    skipped. A header without a readable range likes everything, as no header does.
+    skipped. A header without a readable range accepts everything, as does a missing header.
     """
     ranges = [
         (named if named != "*" else "*/*", _weight(options.get("q", "1")))
@@ -31,15 +31,15 @@ def best(accept: str | None, *offers: str) -> str | None:
     return MIMEAccept(ranges or [("*/*", 1.0)]).best_match(offers)
 
 
-@lru_cache(REMEMBERED_MAX)
+@lru_cache(CACHED_MAX)
 def is_json(content_type: str) -> bool:
-    """Whether the Content-Type says JSON in UTF-8."""
+    """Whether the Content-Type is JSON in UTF-8."""
     media_type, options = parse_options_header(content_type)
     return media_type.lower() == JSON and is_utf8(options.get("charset", "utf-8"))
 
 
 def is_utf8(charset: str) -> bool:
-    """Whether the name is one of UTF-8, such as `utf8`."""
+    """Whether the charset is a name of UTF-8, such as `utf8`."""
     try:
         return codecs.lookup(charset).name == "utf-8"
     except (LookupError, ValueError):

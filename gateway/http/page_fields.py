@@ -9,13 +9,13 @@ LIMIT_DEFAULT = 20
 LIMIT_MAX = 100
 
 CURSOR_LENGTH_MAX = 2_000
-"""What it is sorted by may be a text of a hundred characters of any script."""
+"""A cursor may contain a text of a hundred characters in any script, the value that the list is sorted by."""
 
 _LIMIT = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 class LimitField(StrictField):
-    """How many rows a page has, 1 to 100, as a query parameter."""
+    """The number of rows of a page, 1 to 100, as a query parameter."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(metadata={"type": "integer", "minimum": 1, "maximum": LIMIT_MAX}, **kwargs)
@@ -27,7 +27,7 @@ class LimitField(StrictField):
 
 
 class CursorField(StrictField):
-    """An opaque cursor; judged by what signed it."""
+    """An opaque cursor; its signature is checked where it is decoded."""
 
     def __init__(self, **metadata: str) -> None:
         super().__init__(metadata={"pattern": "^[A-Za-z0-9_.-]+$", "maxLength": CURSOR_LENGTH_MAX, **metadata})

@@ -1,4 +1,4 @@
-"""The one way in for bodies and queries: strict JSON, every member known, every parameter given once."""
+"""Strict parsing of bodies and queries: strict JSON, only known members, each parameter at most once."""
 
 import json
 from codecs import BOM_UTF8
@@ -14,24 +14,24 @@ from gateway.http.errors import ApiError, FieldError, invalid
 from gateway.http.media_types import JSON, PROBLEM, best, is_json
 
 BODY_BYTES_MAX = 64 * 1024
-"""A single order is some hundred bytes; whatever passes this is no order."""
+"""A single order is some hundred bytes; nothing larger is a valid one."""
 
 READ_BYTES_MAX = BODY_BYTES_MAX + 1
-"""A body without a length is cut off here without a word, so one byte too many must come in to be seen."""
+"""A body without a Content-Length is silently truncated here, so one byte more is read to detect that."""
 
 DEPTH_MAX = 32
 """Deeper nesting has no use here and costs stack."""
 
 INTEGER_DIGITS_MAX = 30
-"""Converting long integers takes quadratic time; no field of ours needs more."""
+"""Converting long integers takes quadratic time; no field needs more."""
 
 
 Reader = Callable[[bytes], Any]
-"""What makes of a body in another form what it would be in JSON; raises ApiError."""
+"""A function that converts a body in another format to what it would be in JSON; raises ApiError."""
 
 
 class StrictRequest(Request):
-    """A request whose body is read once, strictly, and kept; JSON, unless the route reads other forms as well."""
+    """A request whose body is parsed once, strictly; it is JSON unless the route accepts other formats as well."""
 
     max_content_length = READ_BYTES_MAX
     body_bytes_max = BODY_BYTES_MAX
@@ -57,7 +57,7 @@ def body_of_request() -> Any:
 
 
 def takes_up_to(bytes_max: int, readers: Mapping[str, Reader] = MappingProxyType({})) -> Callable[..., Any]:
-    """Decorator: the route takes larger bodies than others, and by their media type also those that `readers` read."""
+    """Decorator: the route accepts larger bodies, and also the media types for which there are `readers`."""
 
     def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(view)
@@ -72,13 +72,13 @@ def takes_up_to(bytes_max: int, readers: Mapping[str, Reader] = MappingProxyType
 
 
 def refuse_compressed(incoming: Request) -> None:
-    """Refuse a body whose length says nothing about what it unpacks to."""
+    """Refuse a compressed body: its length does not bound its size once unpacked."""
     if incoming.environ.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
         raise ApiError("unsupported_media_type", "A body must not be compressed.")
 
 
 def received(incoming: StrictRequest) -> bytes:
-    """The bytes of the body; raises ApiError if there are too many."""
+    """The bytes of the body; raises ApiError if it is too large."""
     data = incoming.get_data(cache=False)
     if len(data) > incoming.body_bytes_max:
         raise ApiError("body_too_large", f"At most {incoming.body_bytes_max} bytes.")
@@ -86,14 +86,14 @@ def received(incoming: StrictRequest) -> bytes:
 
 
 def read(incoming: StrictRequest) -> str:
-    """The body as text, if it is declared as plain JSON and is UTF-8."""
+    """The body as text; raises ApiError unless it is declared as JSON and encoded in UTF-8."""
     if not is_json(incoming.environ.get("CONTENT_TYPE", "")):
         raise ApiError("unsupported_media_type", "Send Content-Type: application/json.")
     return decode_body(received(incoming))
 
 
 def decode_body(data: bytes) -> str:
-    """The text of a whole body, without the byte order mark that some write before UTF-8; raises ApiError."""
+    """The text of a whole body without its byte order mark; raises ApiError."""
     return decode(data.removeprefix(BOM_UTF8))
 
 
@@ -106,7 +106,7 @@ def decode(data: bytes) -> str:
 
 
 def parse(text: str) -> Any:
-    """The value of a JSON text; refuses what the JSON module would let through."""
+    """The value of a JSON text; refuses duplicate members, NaN, long integers and deep nesting."""
     try:
         value = _decode(text)
     except ValueError:
@@ -119,7 +119,7 @@ def parse(text: str) -> Any:
 
 
 def depth(value: Any) -> int:
-    """How many objects and lists stand inside each other, counted without recursion."""
+    """The nesting depth of objects and lists, counted without recursion."""
     deepest, level = 0, [value]
     while level := [item for item in level if isinstance(item, dict | list)]:
         deepest += 1
@@ -148,12 +148,12 @@ _decode = json.JSONDecoder(object_pairs_hook=_unique, parse_int=_integer, parse_
 
 
 def flatten(messages: Any, pointer: str = "") -> list[tuple[str, str, str]]:
-    """marshmallow's nested messages as (JSON pointer, code, detail)."""
+    """The nested messages of marshmallow as (JSON pointer, code, detail)."""
     if isinstance(messages, dict):
         return [
-            flaw
+            field_error
             for name, inner in messages.items()
-            for flaw in flatten(inner, pointer if name == "_schema" else f"{pointer}/{_escaped(name)}")
+            for field_error in flatten(inner, pointer if name == "_schema" else f"{pointer}/{_escaped(name)}")
         ]
     return [(pointer, getattr(message, "code", "invalid_value"), str(message)) for message in messages]
 
@@ -163,7 +163,7 @@ def _escaped(name: Any) -> str:
 
 
 class StrictParser:
-    """What `@blp.arguments` loads with: one schema load a request, refusals with pointers or parameter names."""
+    """The parser behind `@blueprint.arguments`: loads the schema once; errors carry pointers or parameter names."""
 
     DEFAULT_VALIDATION_STATUS = 422
 
@@ -183,36 +183,36 @@ class StrictParser:
 
 
 def load_body(schema: ma.Schema) -> Any:
-    """The request's JSON body through `schema`; a POST of which nothing is required may have none. Raises ApiError."""
-    is_needed = request.method != "POST" or any(field.required for field in schema.load_fields.values())
-    cast(StrictRequest, request).may_be_empty = not is_needed
+    """The request's JSON body loaded by `schema`; a POST without required members may have none. Raises ApiError."""
+    is_required = request.method != "POST" or any(field.required for field in schema.load_fields.values())
+    cast(StrictRequest, request).may_be_empty = not is_required
     return through(schema, body_of_request())
 
 
-def through(schema: ma.Schema, given: Any) -> Any:
-    """A parsed body through `schema`; raises ApiError with a pointer to each flaw."""
+def through(schema: ma.Schema, body: Any) -> Any:
+    """A parsed body loaded by `schema`; raises ApiError with a pointer to each invalid value."""
     try:
-        return schema.load(given)
+        return schema.load(body)
     except ma.ValidationError as error:
         raise invalid(flatten(error.messages)) from None
 
 
 def load_query(schema: ma.Schema) -> Any:
-    """The request's query through `schema`."""
-    given = request.args
-    if request.query_string and not given:
+    """The request's query loaded by `schema`; raises ApiError with the name of each invalid parameter."""
+    query = request.args
+    if request.query_string and not query:
         raise invalid([("", "unknown_parameter", "The query names no parameter.")], "parameter")
-    repeated = [name for name, texts in given.lists() if len(texts) > 1]
+    repeated = [name for name, texts in query.lists() if len(texts) > 1]
     if repeated:
         raise invalid([(name, "repeated_parameter", "Give each parameter once.") for name in repeated], "parameter")
     try:
-        return schema.load(given.to_dict())
+        return schema.load(query.to_dict())
     except ma.ValidationError as error:
-        flaws = [
+        field_errors = [
             (pointer[1:], "unknown_parameter" if code == "unknown_field" else code, detail)
             for pointer, code, detail in flatten(error.messages)
         ]
-        raise invalid(flaws, "parameter") from None
+        raise invalid(field_errors, "parameter") from None
 
 
 def refuse_query() -> None:
@@ -228,5 +228,5 @@ def refuse_other_than_json(*others: str) -> None:
         raise ApiError("not_acceptable", f"Accept {' or '.join([JSON, *others])}.")
 
 
-UNKNOWN_FIELD = FieldError("unknown_field", "This member is not known.")
+UNKNOWN_FIELD = FieldError("unknown_field", "This member is unknown.")
 NOT_AN_OBJECT = FieldError("invalid_type", "An object is expected.")

@@ -1,4 +1,4 @@
-"""How long a request may wait for Redis: a moment once, and then not at all for some seconds."""
+"""Redis time-outs and a circuit breaker: a request waits briefly for Redis once, then not at all for some seconds."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,20 +12,20 @@ from redis.retry import Retry
 from models.circuit_breaker import CircuitBreaker
 
 TIMEOUT_SECONDS = 0.2
-"""Redis answers in less than a millisecond; when it is silent for so long it is frozen."""
+"""Redis answers in less than a millisecond; after this long without an answer it counts as unavailable."""
 
 BREAKER_SECONDS = 5.0
-"""After a failure nobody asks for so long."""
+"""After a failure the process does not contact Redis for this long."""
 
 log = structlog.get_logger("redis")
 
 
 class RedisAway(Exception):
-    """Redis did not answer, now or a few seconds ago; whoever asked does without."""
+    """Redis did not answer, now or a few seconds ago; the caller continues without it."""
 
 
 def options(url: str) -> dict[str, Any]:
-    """For redis.Redis.from_url: no second try, and no long wait; a Unix socket takes no connect timeout."""
+    """Options for redis.Redis.from_url: no retry and short time-outs; a Unix socket takes no connect timeout."""
     timeouts = {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}
     if "unix://" in url:
         del timeouts["socket_connect_timeout"]
@@ -33,19 +33,19 @@ def options(url: str) -> dict[str, Any]:
 
 
 class RedisBreaker(CircuitBreaker):
-    """Keeps the requests of a process from waiting for a dead Redis one after the other."""
+    """Keeps the requests of a process from waiting one after another for an unavailable Redis."""
 
     def __init__(self) -> None:
         super().__init__(BREAKER_SECONDS)
 
     @contextmanager
     def guard(self) -> Iterator[None]:
-        """Talk to Redis in this block; raises RedisAway, at once if it was away a few seconds ago."""
+        """Call Redis in this block; raises RedisAway, at once if it was unavailable a few seconds ago."""
         if self.is_open:
             raise RedisAway
         try:
             yield
         except (RedisError, OSError) as error:
             self.open()
-            log.warning("redis is away, this process does without it", error=type(error).__name__)
+            log.warning("redis is unavailable, continuing without it", error=type(error).__name__)
             raise RedisAway from error

@@ -1,4 +1,4 @@
-"""The contract's shapes: what may be sent, and what is answered."""
+"""Base classes and shared schemas of requests and responses."""
 
 import marshmallow as ma
 
@@ -8,31 +8,31 @@ from models.rules.failure_codes import Failure
 
 
 class PageQuery(Input):
-    """Which page of a list."""
+    """The query of a paginated list."""
 
     limit = LimitField(load_default=LIMIT_DEFAULT)
     cursor = CursorField()
 
 
 def amount_text(description: str | None = None, **kwargs: object) -> ma.fields.String:
-    """An amount, as it is answered."""
-    told = {"description": description} if description else {}
-    return ma.fields.String(metadata={"pattern": r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$", **told}, **kwargs)  # type: ignore[arg-type]
+    """An amount in a response."""
+    metadata = {"description": description} if description else {}
+    return ma.fields.String(metadata={"pattern": r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$", **metadata}, **kwargs)  # type: ignore[arg-type]
 
 
-def one_of(words: object, **kwargs: object) -> ma.fields.String:
-    """A string that is one of a few words."""
-    return ma.fields.String(metadata={"enum": [str(word) for word in words]}, **kwargs)  # type: ignore[attr-defined, arg-type]
+def one_of(values: object, **kwargs: object) -> ma.fields.String:
+    """A string in a response that is one of these values."""
+    return ma.fields.String(metadata={"enum": [str(value) for value in values]}, **kwargs)  # type: ignore[attr-defined, arg-type]
 
 
 class NestedInput(ma.fields.Nested):
-    """An object within a body."""
+    """An object within a request body."""
 
     make_error = StrictField.make_error
 
 
 class Output(ma.Schema):
-    """An answer: every member is always there; later ones may be added."""
+    """A response: every member is always present; members may be added later."""
 
     class Meta:
         unknown = ma.EXCLUDE
@@ -42,7 +42,7 @@ class Output(ma.Schema):
 
 
 class FailureSchema(Output):
-    """Why a payment FAILED."""
+    """The reason why a payment FAILED."""
 
     code = one_of(Failure)
     message = ma.fields.String()
@@ -50,7 +50,7 @@ class FailureSchema(Output):
 
 
 class PageSchema(Output):
-    """The frame of every list; `data` is added by `page_of`."""
+    """The members of every page; `page_of` adds `data`."""
 
     has_more = ma.fields.Boolean()
     next_cursor = ma.fields.String(allow_none=True)
@@ -58,13 +58,13 @@ class PageSchema(Output):
 
 
 def page_of(row: type[Output]) -> type[ma.Schema]:
-    """The schema of a page of such rows."""
+    """The schema of a page of these rows."""
     name = row.__name__.replace("Schema", "PageSchema")
     return type(name, (PageSchema,), {"data": ma.fields.List(ma.fields.Nested(row))})
 
 
 class FlawSchema(ma.Schema):
-    """One wrong value, by its place in the body or the name of its parameter."""
+    """One invalid value, by its pointer in the body or the name of its parameter."""
 
     class Meta:
         unknown = ma.EXCLUDE
@@ -76,7 +76,7 @@ class FlawSchema(ma.Schema):
 
 
 class ProblemSchema(Output):
-    """A refusal (RFC 9457)."""
+    """An error (RFC 9457)."""
 
     type = ma.fields.String()
     title = ma.fields.String()
@@ -88,14 +88,14 @@ class ProblemSchema(Output):
     request_id = ma.fields.String()
     retryable = ma.fields.Boolean()
     payment = ma.fields.UUID(metadata={"description": "With duplicate_reference: the id of the payment that has it."})
-    lines = ma.fields.Integer(metadata={"description": "Of an upload that ended early: how many lines the bulk has."})
+    lines = ma.fields.Integer(metadata={"description": "After an incomplete upload: how many lines the bulk has."})
 
     def on_bind_field(self, name: str, field: ma.fields.Field) -> None:
         field.required = name not in ("payment", "lines")
 
 
 class CounterpartySchema(Output):
-    """Who stands at the other side."""
+    """The other party of a payment."""
 
     name = ma.fields.String()
     last4 = ma.fields.String(allow_none=True)
