@@ -14,11 +14,11 @@ from gateway.http.parsing import refuse_other_than_json, refuse_query
 from models.audit import Actor
 
 NOBODY = "nobody"
-"""In the audit log: who has not signed in."""
+"""The actor of an unauthenticated request in the audit log."""
 
 
 class AuthServices(Protocol):
-    """Whoever knows the tokens of this process, and how often they may call."""
+    """The services that authentication needs."""
 
     @property
     def tokens(self) -> TokenCache: ...
@@ -27,46 +27,46 @@ class AuthServices(Protocol):
     def rate_limits(self) -> RateLimits: ...
 
 
-def authenticate(environ: Environ, ours: AuthServices) -> Caller:
-    """Who calls, by the Authorization header alone, once a request; raises ApiError.
+def authenticate(environ: Environ, services: AuthServices) -> Caller:
+    """The caller by the Authorization header, determined once per request; raises ApiError.
 
-    What fails is counted apart from the requests of those who have a token, and above that amount a wrong token is
-    429; a missing one is 401 all the same.
+    Failures are counted apart from requests with a valid token; above that limit an invalid token is answered with 429,
+    a missing one still with 401.
     """
     if CALLER in environ:
         known: Caller = environ[CALLER]
         return known
-    network, unauthenticated = environ[NETWORK], ours.rate_limits.unauthenticated
+    network, unauthenticated = environ[NETWORK], services.rate_limits.unauthenticated
     try:
-        caller = ours.tokens.caller(_token_of(environ), partial(unauthenticated.is_spent, network))
-    except ApiError as refusal:
+        caller = services.tokens.caller(_token_of(environ), partial(unauthenticated.is_spent, network))
+    except ApiError as error:
         try:
             unauthenticated.count(network, environ)
-        except ApiError as above:
-            raise (above if refusal.code in ("token_invalid", "rate_limited") else refusal) from None
+        except ApiError as limit_error:
+            raise (limit_error if error.code in ("token_invalid", "rate_limited") else error) from None
         raise
     environ[USER_ID] = caller.id
-    ours.rate_limits.address.count(network, environ)
-    ours.rate_limits.token.count(caller.token_id, environ)
+    services.rate_limits.address.count(network, environ)
+    services.rate_limits.token.count(caller.token_id, environ)
     environ[CALLER] = caller
     return caller
 
 
-def authenticate_again(environ: Environ, ours: AuthServices) -> Caller:
-    """Who calls, after a wait in which the token may have ended; raises ApiError."""
-    environ[CALLER] = caller = ours.tokens.caller(_token_of(environ))
+def authenticate_again(environ: Environ, services: AuthServices) -> Caller:
+    """The caller after a wait in which the token may have been revoked; raises ApiError."""
+    environ[CALLER] = caller = services.tokens.caller(_token_of(environ))
     return caller
 
 
 def _token_of(environ: Environ) -> str:
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
-        raise ApiError("token_missing", "Send Authorization: Bearer and the token.")
+        raise ApiError("token_missing", "Send Authorization: Bearer with a token.")
     return token.strip()
 
 
 def actor(user_id: str | None = None) -> Actor:
-    """Who acts in the current request, for the audit log: the caller, else the user that is given."""
+    """The actor of the current request for the audit log: the caller, else this user."""
     caller: Caller | None = g.get("caller")
     return Actor(
         caller.id if caller else user_id or NOBODY,
@@ -77,9 +77,9 @@ def actor(user_id: str | None = None) -> Actor:
 
 
 def requires(*scopes: str, others: Sequence[str] = ()) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorator: only for callers with one of these scopes. Outermost but for the route.
+    """Decorator: only callers with one of these scopes may call. Outermost except for the route.
 
-    `others` are the media types that it answers with beside JSON.
+    `others` are the media types of its responses besides JSON.
     """
 
     def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -90,7 +90,7 @@ def requires(*scopes: str, others: Sequence[str] = ()) -> Callable[[Callable[...
             g.caller = caller = authenticate(request.environ, current_app.extensions["gateway"])
             if caller.scopes.isdisjoint(scopes):
                 if not caller.unconfirmed_scopes.isdisjoint(scopes):
-                    raise ApiError("email_unconfirmed", "Confirm your e-mail address first; then money moves.")
+                    raise ApiError("email_unconfirmed", "Confirm your e-mail address before moving money.")
                 raise ApiError("scope_missing", f"This needs the scope {' or '.join(scopes)}.")
             if not takes_query:
                 refuse_query()
@@ -105,7 +105,7 @@ def requires(*scopes: str, others: Sequence[str] = ()) -> Callable[[Callable[...
 
 
 def public(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator: for everybody, without a token."""
+    """Decorator: the route needs no token."""
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:

@@ -1,6 +1,6 @@
-"""What the gateway's processes tell each other through Redis, so that one learns at once what another did.
+"""Notices between gateway processes through Redis pub/sub, so that a revoked token is rejected everywhere at once.
 
-A notice may be lost: whoever listens must be right without it, only later.
+A notice may be lost: a listener must become correct without it, only later.
 """
 
 import threading
@@ -15,10 +15,10 @@ from redis.exceptions import RedisError
 from gateway.http import redis_client
 
 CHANNEL = "payments:notices"
-"""All subjects share it; a notice is its subject, a blank, and a word."""
+"""All subjects share this channel; a notice is its subject, a blank, and a value."""
 
 SILENCE_SECONDS = 5.0
-"""A line is asked after so long, and given up when it says nothing for as long again."""
+"""A silent connection is pinged after this time, and dropped if it stays silent for as long again."""
 
 RECONNECT_SECONDS = 1.0
 
@@ -26,66 +26,66 @@ log = structlog.get_logger("notices")
 
 
 class TokenRevocations:
-    """Tells the other processes, and hears them in a thread of its own, which starts with the first listener."""
+    """Publishes notices, and receives them in a thread of its own, which starts with the first listener."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._telling = Redis.from_url(url, **redis_client.options(url))
+        self._publisher = Redis.from_url(url, **redis_client.options(url))
         self._breaker = redis_client.RedisBreaker()
         self._listeners: dict[str, tuple[Callable[[str], None], Callable[[], None]]] = {}
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
-        self._is_deaf = False
+        self._is_disconnected = False
 
-    def tell(self, subject: str, word: str) -> None:
-        """Tell every process, this one too; never raises, and costs next to nothing while Redis is away."""
+    def publish(self, subject: str, value: str) -> None:
+        """Notify every process, this one included; never raises, and returns at once while Redis is unavailable."""
         try:
             with self._breaker.guard():
-                self._telling.publish(CHANNEL, f"{subject} {word}")
+                self._publisher.publish(CHANNEL, f"{subject} {value}")
         except redis_client.RedisAway:
-            log.warning("the other processes are not told", subject=subject)
+            log.warning("a notice was not published", subject=subject)
 
-    def listen(self, subject: str, hear: Callable[[str], None], missed: Callable[[], None]) -> None:
-        """Call `hear` with every word on the subject, and `missed` whenever some may have been lost."""
-        self._listeners[subject] = (hear, missed)
+    def listen(self, subject: str, on_notice: Callable[[str], None], on_gap: Callable[[], None]) -> None:
+        """Call `on_notice` with the value of every notice of the subject, and `on_gap` whenever some may be lost."""
+        self._listeners[subject] = (on_notice, on_gap)
         with self._starting:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._listen_for_ever, name="notices", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="notices", daemon=True)
                 self._thread.start()
 
-    def _listen_for_ever(self) -> None:
+    def _run(self) -> None:
         while True:
             try:
                 self._listen()
             except (RedisError, OSError) as error:
-                if not self._is_deaf:
-                    log.warning("redis is away, no notices are heard", error=type(error).__name__)
-                self._is_deaf = True
+                if not self._is_disconnected:
+                    log.warning("redis is unavailable, no notices are received", error=type(error).__name__)
+                self._is_disconnected = True
             time.sleep(RECONNECT_SECONDS)
 
     def _listen(self) -> None:
-        """Hear notices until the line breaks or falls silent."""
+        """Receive notices until the connection breaks or falls silent."""
         redis = Redis.from_url(self._url, **redis_client.options(self._url), encoding_errors="replace")
-        with redis, redis.pubsub() as line:
-            line.subscribe(CHANNEL)
-            is_asked = False
+        with redis, redis.pubsub() as subscription:
+            subscription.subscribe(CHANNEL)
+            is_pinged = False
             while True:
-                message = line.get_message(timeout=SILENCE_SECONDS)
+                message = subscription.get_message(timeout=SILENCE_SECONDS)
                 if message is not None:
-                    is_asked = False
-                    self._take(message)
-                elif is_asked:
+                    is_pinged = False
+                    self._dispatch(message)
+                elif is_pinged:
                     return
                 else:
-                    is_asked = True
-                    line.ping()
+                    is_pinged = True
+                    subscription.ping()
 
-    def _take(self, message: dict[str, Any]) -> None:
+    def _dispatch(self, message: dict[str, Any]) -> None:
         if message["type"] == "subscribe":
-            self._is_deaf = False
-            for _, missed in list(self._listeners.values()):
-                missed()
+            self._is_disconnected = False
+            for _, on_gap in list(self._listeners.values()):
+                on_gap()
         elif message["type"] == "message":
-            subject, _, word = message["data"].decode(errors="replace").partition(" ")
+            subject, _, value = message["data"].decode(errors="replace").partition(" ")
             if subject in self._listeners:
-                self._listeners[subject][0](word)
+                self._listeners[subject][0](value)

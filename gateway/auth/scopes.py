@@ -8,7 +8,7 @@ BASE_SCOPES = frozenset(
         "sessions:read", "sessions:write", "api-keys:read", "api-keys:write",
     }
 )  # fmt: skip
-"""Everybody reads what is theirs, and manages themselves."""
+"""Scopes of every role: to read one's own resources and manage one's own account."""
 
 
 CUSTOMER = BASE_SCOPES | {
@@ -28,14 +28,14 @@ SCOPES: dict[str, frozenset[str]] = {
     | {"ops:reconciliations"},
     Role.AUDITOR: BASE_SCOPES | READ_ALL,
 }
-"""Role to what its tokens may do; the scopes of a token narrow it."""
+"""The scopes of each role; a token may have fewer."""
 
 
 GRANTABLE_SCOPES = frozenset({"deposits:write"})
-"""What a role need not have for one of its tokens to be given it: bringing in money from outside."""
+"""Scopes that a token may have although its role does not: depositing money from outside."""
 
 
 MOVES_MONEY = frozenset(
     {"deposits:own", "deposits:write", "withdrawals:write", "transfers:write", "charges:write", "bulks:write"}
 )
-"""What waits until the user has confirmed the e-mail address."""
+"""Scopes that take effect once the user has confirmed the e-mail address."""

@@ -13,26 +13,26 @@ from models import token as tokens
 from models.session import POOL_SIZE, DatabaseAway, Engine, statements
 
 CACHE_SECONDS = 1.0
-"""A revoked token is refused in every process after so long, should the notice of it be lost."""
+"""The time until every process rejects a revoked token if the notice is lost."""
 
 CACHED_MAX = 10_000
-"""Tokens a process remembers; past that it forgets them all and asks again."""
+"""Tokens that a process caches; above that it clears the cache."""
 
-ASKED_AT_ONCE_MAX = POOL_SIZE // 2
-"""A thousand who waited wake at once, and are asked again: they must not take every line to the database."""
+LOOKUPS_AT_ONCE_MAX = POOL_SIZE // 2
+"""A thousand waiting requests may wake at once and authenticate again: they must not take every database connection."""
 
-TURN_SECONDS_MAX = 5.0
-"""Who is not asked for by then is told that the database is away."""
+LOOKUP_WAIT_SECONDS_MAX = 5.0
+"""A lookup that has to wait longer fails as if the database were unavailable."""
 
 GUESS_SECONDS_MAX = 0.2
-"""So long a token waits to be looked up alone, from where too many were wrong: no flood of them fills a process."""
+"""The wait for the single lookup of tokens from a network with too many invalid ones, so that a flood stays cheap."""
 
 REVOKED = "revoked"
-"""The subject of the notices that name a user whose tokens are to be asked for again."""
+"""The subject of notices that name a user whose cached tokens are stale."""
 
 
 class Caller(NamedTuple):
-    """Who calls, and what the token lets them do; `unconfirmed_scopes` is what it will once the user has confirmed."""
+    """The user of a request and the token's scopes; `unconfirmed_scopes` need a confirmed e-mail address."""
 
     id: str
     role: str
@@ -42,87 +42,87 @@ class Caller(NamedTuple):
 
     @property
     def reads_all(self) -> bool:
-        """Whether payments, bulks and events of everybody."""
+        """Whether the caller may read payments, bulks and events of all users."""
         return "payments:read-all" in self.scopes
 
 
 class TokenCache:
-    """Bearer tokens to callers, asked of the database at most once a second each."""
+    """The callers of bearer tokens, read from the database at most once a second each."""
 
     def __init__(self, engine: Engine, notices: TokenRevocations, *, require_confirmation: bool) -> None:
         self._engine = engine
         self._notices = notices
         self._require_confirmation = require_confirmation
-        self._known: dict[bytes, tuple[float, Caller]] = {}
-        self._times_forgotten = 0
-        self._turns = threading.Semaphore(ASKED_AT_ONCE_MAX)
-        self._guesses = threading.Semaphore(1)
+        self._cached: dict[bytes, tuple[float, Caller]] = {}
+        self._evictions = 0
+        self._lookups = threading.Semaphore(LOOKUPS_AT_ONCE_MAX)
+        self._suspect_lookups = threading.Semaphore(1)
         self._lock = threading.Lock()
         notices.listen(REVOKED, self.forget, self.forget_all)
 
-    def caller(self, token: str, is_guess: Callable[[], bool] = lambda: False) -> Caller:
-        """Who holds the token; raises ApiError or DatabaseAway.
+    def caller(self, token: str, is_suspect: Callable[[], bool] = lambda: False) -> Caller:
+        """The caller of the token; raises ApiError or DatabaseAway.
 
-        One that may be a guess is looked up when no other such is, unless it was good here before.
+        A suspect token, unless it was valid here before, is looked up only while no other suspect one is.
         """
         hash = tokens.hash_of(token)
-        known = self._remembered(hash)
-        if known is not None:
-            return known
-        if hash not in self._known and is_guess():
-            if not self._guesses.acquire(timeout=GUESS_SECONDS_MAX):
+        cached = self._fresh(hash)
+        if cached is not None:
+            return cached
+        if hash not in self._cached and is_suspect():
+            if not self._suspect_lookups.acquire(timeout=GUESS_SECONDS_MAX):
                 raise too_many(1)
             try:
-                return self._in_turn(token, hash)
+                return self._bounded_lookup(token, hash)
             finally:
-                self._guesses.release()
-        return self._in_turn(token, hash)
+                self._suspect_lookups.release()
+        return self._bounded_lookup(token, hash)
 
-    def _in_turn(self, token: str, hash: bytes) -> Caller:
-        if not self._turns.acquire(timeout=TURN_SECONDS_MAX):
+    def _bounded_lookup(self, token: str, hash: bytes) -> Caller:
+        if not self._lookups.acquire(timeout=LOOKUP_WAIT_SECONDS_MAX):
             raise DatabaseAway
         try:
-            return self._remembered(hash) or self._asked(token, hash)
+            return self._fresh(hash) or self._read(token, hash)
         finally:
-            self._turns.release()
+            self._lookups.release()
 
-    def _remembered(self, hash: bytes) -> Caller | None:
-        known = self._known.get(hash)
-        return known[1] if known is not None and known[0] > time.monotonic() else None
+    def _fresh(self, hash: bytes) -> Caller | None:
+        cached = self._cached.get(hash)
+        return cached[1] if cached is not None and cached[0] > time.monotonic() else None
 
-    def _asked(self, token: str, hash: bytes) -> Caller:
-        asked_at, times_forgotten = time.monotonic(), self._times_forgotten
+    def _read(self, token: str, hash: bytes) -> Caller:
+        read_at, evictions = time.monotonic(), self._evictions
         try:
             caller = self._look_up(token, hash)
         except ApiError:
-            self._known.pop(hash, None)
+            self._cached.pop(hash, None)
             raise
         with self._lock:
-            if len(self._known) >= CACHED_MAX:
-                self._known.clear()
-            if self._times_forgotten == times_forgotten:  # else this may be what was to be forgotten
-                self._known[hash] = (asked_at + CACHE_SECONDS, caller)
+            if len(self._cached) >= CACHED_MAX:
+                self._cached.clear()
+            if self._evictions == evictions:  # else this result may be stale
+                self._cached[hash] = (read_at + CACHE_SECONDS, caller)
         return caller
 
     def forget(self, user_id: str) -> None:
-        """Ask the database again for this user's tokens."""
+        """Drop this user's tokens from the cache."""
         with self._lock:
-            self._times_forgotten += 1
-            self._known = {hash: known for hash, known in self._known.items() if known[1].id != user_id}
+            self._evictions += 1
+            self._cached = {hash: entry for hash, entry in self._cached.items() if entry[1].id != user_id}
 
     def forget_all(self) -> None:
-        """Ask the database again for every token."""
+        """Clear the cache."""
         with self._lock:
-            self._times_forgotten += 1
-            self._known = {}
+            self._evictions += 1
+            self._cached = {}
 
     def forget_everywhere(self, user_id: str) -> None:
-        """Ask again for this user's tokens in every process; after the commit that changed them. Never raises."""
+        """Drop this user's tokens from the cache of every process; call it after the commit. Never raises."""
         self.forget(user_id)
-        self._notices.tell(REVOKED, user_id)
+        self._notices.publish(REVOKED, user_id)
 
     def _look_up(self, token: str, hash: bytes) -> Caller:
-        """Who holds the token, by the database; raises ApiError."""
+        """The caller of the token as the database has it; raises ApiError."""
         holder = None
         if tokens.is_well_formed(token):
             with statements(self._engine) as connection:
@@ -142,5 +142,5 @@ class TokenCache:
 
 
 def may_grant(caller: Caller) -> frozenset[str]:
-    """The scopes that the caller may give to a new token: his own, never more."""
+    """The scopes that the caller may grant to a new token: at most their own."""
     return caller.scopes | caller.unconfirmed_scopes

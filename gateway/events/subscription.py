@@ -86,7 +86,7 @@ def subscribe(services: Services, id: str, fits: Fits, environ: Environ) -> Gene
     it holds a waiter's place.
     """
     caller = authenticate(environ, services)
-    with services.waiters.place(path_id(id), caller.id, socket_of(environ), with_events=True) as place:
+    with services.waiters.add(path_id(id), caller.id, socket_of(environ), with_events=True) as place:
         until, update = time.monotonic() + STREAM_SECONDS_MAX, read(services, id, fits, caller)
         if place is None and update.subject.finalized_at is None:
             detail = "Poll for the outcome, or try again later."

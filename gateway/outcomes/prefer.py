@@ -55,11 +55,11 @@ def wait_for(
     if seconds == 0 or is_over(subject):
         return subject, applied
     until = time.monotonic() + seconds
-    with ours.waiters.place(subject.id, authenticate(environ, ours).id, socket_of(environ)) as place:
-        if place is None:
+    with ours.waiters.add(subject.id, authenticate(environ, ours).id, socket_of(environ)) as waiter:
+        if waiter is None:
             return subject, {}
         while not is_over(subject):
-            change = place.next(until - time.monotonic(), subject.version)
+            change = waiter.next(until - time.monotonic(), subject.version)
             if change is None:
                 break
             subject = cast(Awaited, change.subject)

@@ -1,4 +1,4 @@
-"""Which clients have hung up while they waited for an answer."""
+"""Detection of clients that disconnected while they waited for a response."""
 
 import select
 from collections.abc import Iterable
@@ -9,29 +9,29 @@ from gevent.monkey import get_original
 from gateway.http.access_log import Environ
 
 SOCKETS = ("gunicorn.socket", "werkzeug.socket")
-"""Where servers leave the client's socket, each in its place."""
+"""Keys of the WSGI environment under which servers provide the client's socket."""
 
 GONE = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR | select.POLLNVAL
-"""Who has closed his half alone counts as gone, too: from here it looks the same until something is sent."""
+"""A client that has closed only its sending half counts as gone too: the two look alike until data is sent."""
 
-_poll = get_original("select", "poll")  # gevent's own would wait, and knows only what can be read or written
+_poll = get_original("select", "poll")  # gevent's own poll would wait, and only knows readable and writable
 
 
 class Socket(Protocol):
-    """A socket."""
+    """A socket, as far as `poll` needs it."""
 
     def fileno(self) -> int:
-        """The number of the open file, -1 once it is closed."""
+        """The file descriptor, -1 once it is closed."""
 
 
 def socket_of(environ: Environ) -> Socket | None:
-    """The line on which the request came, None if the server does not tell."""
+    """The socket of the request, None if the server does not provide it."""
     return next((environ[name] for name in SOCKETS if name in environ), None)
 
 
-def disconnected(lines: Iterable[Socket]) -> list[bool]:
-    """Whether its client has closed it, of each line; one call of the system, which waits for nothing."""
-    files = [line.fileno() for line in lines]
+def disconnected(sockets: Iterable[Socket]) -> list[bool]:
+    """Whether the client has closed each socket; one system call that does not block."""
+    files = [socket.fileno() for socket in sockets]
     poll = _poll()
     for file in files:
         if file >= 0:

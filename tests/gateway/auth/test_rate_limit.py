@@ -350,10 +350,10 @@ def test_guesses_are_bounded_and_each_is_looked_up_alone_past_that(crowd: ApiHar
     assert [answer.status_code for answer in answers] == [401] * 4 + [429] * 2
     assert_too_many(answers[-1], "address", 4)
     assert len(looked_up) == 6
-    with ours.tokens._guesses:
+    with ours.tokens._suspect_lookups:
         assert_too_many(ApiUser(crowd, "", unknown()).get("/v1/wallets"), "address", 4)
         assert len(looked_up) == 6
-        ours.tokens._known = {hash: (0.0, caller) for hash, (_, caller) in ours.tokens._known.items()}
+        ours.tokens._cached = {hash: (0.0, caller) for hash, (_, caller) in ours.tokens._cached.items()}
         assert good.get("/v1/wallets").status_code == 200, "was good before"
         elsewhere = {"environ_base": {"REMOTE_ADDR": "192.0.2.7"}}
         assert ApiUser(crowd, "", unknown()).call("GET", "/v1/wallets", **elsewhere).status_code == 401
@@ -365,9 +365,9 @@ def test_a_token_that_ended_is_no_longer_one_that_was_good(crowd: ApiHarness) ->
     assert person.get("/v1/wallets").status_code == 200
     ours = crowd.app.extensions["gateway"]
     crowd.execute("UPDATE tokens SET revoked_at = now() WHERE user_id = %s", person.id)
-    ours.tokens._known = {hash: (0.0, caller) for hash, (_, caller) in ours.tokens._known.items()}
+    ours.tokens._cached = {hash: (0.0, caller) for hash, (_, caller) in ours.tokens._cached.items()}
     assert [person.get("/v1/wallets").status_code for _ in range(5)] == [401] * 4 + [429]
-    assert not ours.tokens._known
+    assert not ours.tokens._cached
 
 
 def test_a_deactivated_user_is_told_so_however_often(crowd: ApiHarness) -> None:

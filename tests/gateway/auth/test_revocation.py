@@ -106,11 +106,11 @@ def test_a_look_up_under_way_does_not_bring_back_what_was_forgotten(
 
 def test_a_frozen_redis_costs_a_moment_once(frail: Valkey) -> None:
     notices = TokenRevocations(frail.url(1))
-    notices.tell("x", "1")
+    notices.publish("x", "1")
     with frozen(frail):
         began = time.monotonic()
         for _ in range(100):
-            notices.tell("x", "1")
+            notices.publish("x", "1")
         assert TIMEOUT_SECONDS <= time.monotonic() - began < NOTICEABLE_SECONDS
 
 
@@ -123,8 +123,8 @@ def test_each_listener_hears_its_own_subject_and_strange_notices_harm_nobody(fra
     with redis.Redis.from_url(frail.url()) as client:
         for strange in (b"", b" ", b"\xff\xfe\x00", b"birds 1", b"cats", b"x" * 100_000):
             client.publish(CHANNEL, strange)
-    notices.tell("dogs", "rex")
-    notices.tell("cats", "tom")
+    notices.publish("dogs", "rex")
+    notices.publish("cats", "tom")
     eventually(lambda: ("cats", "tom") in heard)
     assert heard == [("cats", ""), ("dogs", "rex"), ("cats", "tom")]
 
@@ -135,7 +135,7 @@ def test_a_line_that_fell_silent_is_given_up(frail: Valkey, monkeypatch: pytest.
     notices.listen("cats", lambda _word: None, lambda: missed.append(time.monotonic()))
     eventually(lambda: len(missed) == 1)
     with frozen(frail):
-        eventually(lambda: notices._is_deaf, message="that it is noticed")
+        eventually(lambda: notices._is_disconnected, message="that it is noticed")
     eventually(lambda: len(missed) > 1)
 
 

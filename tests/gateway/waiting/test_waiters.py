@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.auth import tokens as auth
-from gateway.auth.tokens import ASKED_AT_ONCE_MAX
+from gateway.auth.tokens import LOOKUPS_AT_ONCE_MAX
 from gateway.waiting import waiters
 from gateway.waiting.waiters import Waiter, Waiters
 from models import change_listener, token
@@ -126,7 +126,7 @@ def test_a_hundred_who_wake_at_once_are_asked_for_once(
         asked.clear()
         house.post_payments()
     assert {answer.result().payment["state"] for answer in answers} == {"COMPLETED"}
-    assert 0 < len(asked) <= ASKED_AT_ONCE_MAX
+    assert 0 < len(asked) <= LOOKUPS_AT_ONCE_MAX
 
 
 class Moment:
@@ -170,7 +170,7 @@ def test_a_transition_at_the_worst_moment(
         house.post_payments()
         if is_heard:
             newest = house.execute("SELECT id::text FROM payments ORDER BY id DESC LIMIT 1")[0]
-            eventually(lambda: newest in ours(house).waiters._heard)
+            eventually(lambda: newest in ours(house).waiters._notified)
         stop.free.set()
         began = timed(answer.result).seconds
     assert (answer.result().status, answer.result().payment["state"]) == (201, "COMPLETED")

@@ -64,7 +64,7 @@ def test_a_flood_of_words_is_not_remembered(database: Database, monkeypatch: pyt
         with waiting(house, deposit(client, client.wallet(), **PATIENT)) as [answer]:
             for _ in range(20):
                 house.execute(words)
-                assert len(ours(house).waiters._heard) <= 500
+                assert len(ours(house).waiters._notified) <= 500
             house.post_payments()
             assert timed(answer.result).seconds < LOST_SECONDS_MAX
         assert answer.result().status == 201
@@ -76,7 +76,7 @@ def test_a_place_is_not_lost_with_a_thread_that_does_not_start(
     with another(database) as house:
         waiters, start = ours(house).waiters, threading.Thread.start
         monkeypatch.setattr(threading.Thread, "start", lambda _: 1 / 0)
-        with pytest.raises(ZeroDivisionError), waiters.place("id", "ann"):
+        with pytest.raises(ZeroDivisionError), waiters.add("id", "ann"):
             pass
         monkeypatch.setattr(threading.Thread, "start", start)
         assert len(waiters) == 0
