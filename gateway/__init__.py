@@ -1,4 +1,4 @@
-"""HTTP in, HTTP out: accepts payments and reads them, cannot move money."""
+"""The HTTP gateway: accepts payments and reads them; it cannot move money."""
 
 import json
 from functools import cache, partial
@@ -19,7 +19,7 @@ from settings import Settings
 
 
 class Gateway(Flask):
-    """The application; its requests are parsed strictly."""
+    """The Flask application, with strict parsing of requests."""
 
     request_class = StrictRequest
 

@@ -1,4 +1,4 @@
-"""The routes, a file for each kind of thing."""
+"""The blueprints of all routes."""
 
 from gateway.bulks.bank_account_routes import bank_accounts
 from gateway.bulks.routes import bulk_charges, bulk_transfers
@@ -59,4 +59,4 @@ BLUEPRINTS = (
     ops,
     health,
 )
-"""All that the OpenAPI document describes, in its order."""
+"""Everything that the OpenAPI document describes, in its order."""

@@ -24,17 +24,17 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""The page runs its own three files and calls this API, nothing else."""
+"""The page may only run its own three files and call this API."""
 
 
 def blueprint(document: Callable[[], str]) -> flask.Blueprint:
-    """The routes that show the contract, whose text `document` gives."""
+    """The routes of the documentation; `document` returns the OpenAPI document."""
     routes = flask.Blueprint("docs", __name__)
 
     @routes.get("/")
     @public
     def root() -> Response:
-        """Where to go from here: a browser to the documentation, programs by links."""
+        """Redirect browsers to the documentation, and give programs links."""
         if media_types.best(request.headers.get("Accept"), JSON, HTML) == HTML:
             answer = Response(status=HTTPStatus.FOUND, headers={"Location": LINKS["documentation"]})
         else:
@@ -45,19 +45,19 @@ def blueprint(document: Callable[[], str]) -> flask.Blueprint:
     @routes.get("/openapi.json")
     @public
     def openapi() -> Response:
-        """The contract, for machines."""
+        """The OpenAPI document."""
         return Response(document(), content_type="application/json")
 
     @routes.get("/docs")
     @public
     def page() -> Response:
-        """The contract, for people."""
+        """The documentation page."""
         return _file("docs.html")
 
     @routes.get("/docs/<name>")
     @public
     def asset(name: str) -> Response:
-        """The page's own files."""
+        """The files of the documentation page."""
         if name not in SERVED:
             raise not_found()
         return _file(name)

@@ -1,7 +1,7 @@
-"""The short way for clean orders and polls: answers as the canonical route would, without the framework's cost.
+"""A fast path for creating and reading a payment: the same responses as the routes give, without the framework's cost.
 
-Whatever is odd about a request is left to the canonical route, and so is every refusal and fault: it is raised
-there again, where the one table of errors answers it.
+Any unusual request is left to the route, and so is every error: it is raised again there and rendered by the one table
+of errors.
 """
 
 import io
@@ -30,21 +30,21 @@ Headers = dict[str, str]
 
 
 class FastPath:
-    """Middleware around the application that answers clean orders and polls itself."""
+    """Middleware that answers usual POSTs of payments and GETs of one payment itself."""
 
-    def __init__(self, application: Application, ours: Services) -> None:
+    def __init__(self, application: Application, services: Services) -> None:
         self._application = application
-        self._ours = ours
-        self._has_origins = bool(ours.settings.allowed_origins)
+        self._services = services
+        self._has_origins = bool(services.settings.allowed_origins)
         self._schemas = {path: route.schema() for path, route in ROUTES.items()}
 
     def __call__(self, environ: Environ, start_response: Callable[..., object]) -> Iterable[bytes]:
         answer = None
         if FAULT not in environ and not (self._has_origins and "HTTP_ORIGIN" in environ) and _is_plain(environ):
             if environ["REQUEST_METHOD"] == "GET":
-                answer = self._poll(environ)
-            elif environ["REQUEST_METHOD"] == "POST" and _is_clean_order(environ):
-                answer = self._order(environ)
+                answer = self._get(environ)
+            elif environ["REQUEST_METHOD"] == "POST" and _is_plain_post(environ):
+                answer = self._post(environ)
         if answer is None:
             return self._application(environ, start_response)
         status, body, headers = answer
@@ -53,52 +53,52 @@ class FastPath:
         start_response(status, list(headers.items()))
         return [body]
 
-    def _poll(self, environ: Environ) -> Answer | None:
-        """The payment that is asked for, if the caller may see it; else None."""
-        named = PAYMENT_PATH.fullmatch(environ.get("PATH_INFO", ""))
-        if named is None:
+    def _get(self, environ: Environ) -> Answer | None:
+        """The response to a GET of a payment that the caller may see; else None."""
+        match = PAYMENT_PATH.fullmatch(environ.get("PATH_INFO", ""))
+        if match is None:
             return None
         try:
-            caller = authenticate(environ, self._ours)
-            view = self._ours.final_payments.payment(named[1]) if "payments:read" in caller.scopes else None
+            caller = authenticate(environ, self._services)
+            view = self._services.final_payments.payment(match[1]) if "payments:read" in caller.scopes else None
             if view is None or not is_visible(view, caller):
                 return None
             is_known, applied = False, Headers()
             if "HTTP_PREFER" in environ or "HTTP_IF_NONE_MATCH" in environ:
-                view, is_known, applied = wait_for_change(view, environ, self._ours)
-        except Exception as fault:
-            environ[FAULT] = fault
+                view, is_known, applied = wait_for_change(view, environ, self._services)
+        except Exception as error:
+            environ[FAULT] = error
             return None
         status, body, headers = _answer("200 OK", AcceptedPayment(view, is_replay=False), caller, applied)
         del headers["Location"]
         return ("304 NOT MODIFIED", b"", headers) if is_known else (status, body, headers)
 
-    def _order(self, environ: Environ) -> Answer | None:
-        """The answer to the order, or None if that is for the canonical route to give; the body can be read again."""
+    def _post(self, environ: Environ) -> Answer | None:
+        """The response to a POST of a payment, or None to leave it to the route; the body can be read again."""
         path, length = environ["PATH_INFO"], int(environ["CONTENT_LENGTH"])
         received = environ["wsgi.input"].read(length)
         environ["wsgi.input"] = io.BytesIO(received)
         if len(received) != length:
             return None
         try:
-            caller = authenticate(environ, self._ours)
+            caller = authenticate(environ, self._services)
             if caller.scopes.isdisjoint(ROUTES[path].scopes):
                 return None
-            given = parse(decode_body(received))
-            shown = create_payment(path, given, through(self._schemas[path], given), environ, caller, self._ours)
+            body = parse(decode_body(received))
+            accepted = create_payment(path, body, through(self._schemas[path], body), environ, caller, self._services)
             applied = Headers()
             if "HTTP_PREFER" in environ:
-                view, applied = wait_for(shown.view, is_decided, environ, self._ours)
-                shown = AcceptedPayment(view, shown.is_replay)
-        except Exception as fault:
-            environ[FAULT] = fault
+                view, applied = wait_for(accepted.view, is_decided, environ, self._services)
+                accepted = AcceptedPayment(view, accepted.is_replay)
+        except Exception as error:
+            environ[FAULT] = error
             return None
-        status = "201 CREATED" if applied and is_final(shown.view) else "202 ACCEPTED"
-        return _answer(status, shown, caller, applied)
+        status = "201 CREATED" if applied and is_final(accepted.view) else "202 ACCEPTED"
+        return _answer(status, accepted, caller, applied)
 
 
 def _is_plain(environ: Environ) -> bool:
-    """Whether nothing but the path and the body says what is asked."""
+    """Whether path and body alone determine the response."""
     return (
         not environ.get("QUERY_STRING")
         and not environ.get("SCRIPT_NAME")
@@ -107,8 +107,8 @@ def _is_plain(environ: Environ) -> bool:
     )
 
 
-def _is_clean_order(environ: Environ) -> bool:
-    """Whether it is an order of plain JSON, of a stated length that is allowed."""
+def _is_plain_post(environ: Environ) -> bool:
+    """Whether the request creates a payment with a JSON body of an allowed Content-Length."""
     length = environ.get("CONTENT_LENGTH", "")
     return (
         environ.get("PATH_INFO") in ROUTES
@@ -119,6 +119,6 @@ def _is_clean_order(environ: Environ) -> bool:
     )
 
 
-def _answer(status: str, shown: AcceptedPayment, caller: Caller, applied: Headers) -> Answer:
-    headers = payment_headers(shown, caller) | applied
-    return status, encode(payment_body(shown.view, caller)).encode(), headers
+def _answer(status: str, accepted: AcceptedPayment, caller: Caller, applied: Headers) -> Answer:
+    headers = payment_headers(accepted, caller) | applied
+    return status, encode(payment_body(accepted.view, caller)).encode(), headers

@@ -1,4 +1,4 @@
-"""Settings of gunicorn: forked processes that serve with gevent; `gunicorn -c gateway/gunicorn_conf.py wsgi:app`."""
+"""Settings of gunicorn with forked gevent workers: `gunicorn -c gateway/gunicorn_conf.py wsgi:app`."""
 
 from gevent import monkey
 
@@ -32,23 +32,23 @@ from models.session import DatabaseAway  # noqa: E402
 SECRET_KEY_LENGTH_MIN = 32
 
 OTHERS_MAX = 1000
-"""Requests that a process holds at once beside those that wait for an outcome."""
+"""Concurrent requests of a process besides those that wait for an outcome."""
 
-FILES_BESIDE = 100
-"""What a process has open beside the lines of its callers: those to PostgreSQL and Redis, logs, sources."""
+OTHER_FILES = 100
+"""Open files of a process besides client connections: PostgreSQL, Redis, logs, sources."""
 
 env = Env()
 
 bind = env.str("GATEWAY_BIND", "127.0.0.1:8000")
 workers = env.int("GATEWAY_WORKERS", 2)
 worker_connections = settings.load().waiters_max + OTHERS_MAX
-"""Requests a process holds at once; the rest wait in the listening socket."""
+"""Concurrent requests of a process; further ones wait in the listening socket."""
 preload_app = True
 backlog = 1024
 timeout = 30
-"""A process whose loop has not turned for so long is replaced."""
+"""A process whose event loop is blocked for this long is replaced."""
 graceful_timeout = 10
-"""As long as a statement may take, so that what was begun is answered; idle connections are cut off after it."""
+"""As long as a statement may take, so that running requests are answered; then idle connections are closed."""
 control_socket_disable = True
 keepalive = 75
 limit_request_line = LINE_BYTES_MAX
@@ -57,7 +57,7 @@ limit_request_field_size = HEADER_BYTES_MAX
 forwarded_allow_ips = ""
 forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
-"""No header, and no peer on the same machine either, says below which path or scheme this is served."""
+"""No header is trusted for the path prefix or scheme, not even from a peer on the same machine."""
 
 
 logs.configure(settings.load().log_level)
@@ -66,21 +66,21 @@ worker_class = Worker
 
 
 def on_starting(_: object) -> None:
-    """Refuse to start with what would only fail later."""
+    """Refuse to start with settings that would fail later."""
     current = settings.load()
     if len(current.secret_key) < SECRET_KEY_LENGTH_MIN:
         raise SystemExit(f"SECRET_KEY must have at least {SECRET_KEY_LENGTH_MIN} characters")
     if current.gateway_database_url is None:
         raise SystemExit("GATEWAY_DATABASE_URL is not set")
-    _allow_files(worker_connections + FILES_BESIDE)
+    _allow_files(worker_connections + OTHER_FILES)
     try:
         preflight.check_or_exit(current.gateway_database_url, "gateway", durability=current.preflight_durability)
     except DatabaseAway:
-        structlog.get_logger("gateway").warning("the database is away, starting all the same")
+        structlog.get_logger("gateway").warning("the database is unavailable, starting anyway")
 
 
 def _allow_files(needed: int) -> None:
-    """Let each process have so many open files, or refuse to start."""
+    """Raise the limit of open files of each process to `needed`, or refuse to start."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < needed:
         raise SystemExit(
@@ -91,9 +91,9 @@ def _allow_files(needed: int) -> None:
 
 
 def when_ready(server: Arbiter) -> None:
-    """What is loaded by now stays: no process need look through it for garbage again, and they share its memory.
+    """Freeze the objects loaded so far: garbage collection skips them, and processes share their memory.
 
-    The OpenAPI document is written before, so that no request waits for it.
+    The OpenAPI document is generated first, so that no request waits for it.
     """
     server.app.wsgi().extensions["contract"]()
     gc.collect()
@@ -101,5 +101,5 @@ def when_ready(server: Arbiter) -> None:
 
 
 def post_fork(_server: object, _worker: object) -> None:
-    """Connections are opened in the child, and wait in its loop."""
+    """Make database connections, which are opened after the fork, wait in the event loop."""
     gevent_support.install()

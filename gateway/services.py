@@ -1,4 +1,4 @@
-"""What a process opens once and its requests share."""
+"""The services that a process opens once and its requests share."""
 
 from functools import cached_property
 
@@ -16,32 +16,32 @@ from settings import Settings
 
 
 class Services:
-    """All that one process shares, each part opened at its first use (so after a fork)."""
+    """The shared services of a process, each opened at its first use (so after a fork)."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
     @cached_property
     def engine(self) -> Engine:
-        """The database, as the gateway's role."""
+        """The database, with the gateway's role."""
         if self.settings.gateway_database_url is None:
             raise RuntimeError("GATEWAY_DATABASE_URL is not set")
         return open_engine(self.settings.gateway_database_url, application="gateway")
 
     @cached_property
     def tokens(self) -> TokenCache:
-        """Who holds which token."""
-        confirmed = self.settings.require_confirmation
-        return TokenCache(self.engine, self.revocations, require_confirmation=confirmed)
+        """The callers of bearer tokens."""
+        require_confirmation = self.settings.require_confirmation
+        return TokenCache(self.engine, self.revocations, require_confirmation=require_confirmation)
 
     @cached_property
     def revocations(self) -> TokenRevocations:
-        """What processes tell each other."""
+        """Notices of revoked tokens between processes."""
         return TokenRevocations(self.settings.limits_redis_url)
 
     @cached_property
     def rate_limits(self) -> RateLimits:
-        """How often who may call."""
+        """The rate limits."""
         return RateLimits(self.settings)
 
     @cached_property
@@ -51,22 +51,22 @@ class Services:
 
     @cached_property
     def final_payments(self) -> FinalPaymentCache:
-        """Payments by id."""
+        """Payments by id, final ones cached."""
         return FinalPaymentCache(self.engine)
 
     @cached_property
     def group_commit(self) -> GroupCommit:
-        """Where orders are kept."""
+        """Accepts payments, several in one commit."""
         return GroupCommit(self.engine, self.reference_data)
 
     @cached_property
     def waiters(self) -> Waiters:
-        """Who waits for what."""
-        given = self.settings
-        url = given.gateway_database_url or ""
-        return Waiters(self.engine, url, waiters_max=given.waiters_max, of_user_max=given.waiters_per_user_max)
+        """Requests that wait for a payment or bulk."""
+        settings = self.settings
+        url = settings.gateway_database_url or ""
+        return Waiters(self.engine, url, waiters_max=settings.waiters_max, of_user_max=settings.waiters_per_user_max)
 
 
 def services() -> Services:
-    """Those of the app that answers the current request."""
+    """The services of the current application."""
     return current_app.extensions["gateway"]

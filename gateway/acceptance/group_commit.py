@@ -1,4 +1,4 @@
-"""Acceptance: orders that arrive together are kept by one statement; each is answered after its own commit."""
+"""Group commit: payments requested at the same time are stored by one statement; each is answered after the commit."""
 
 import threading
 import time
@@ -17,59 +17,59 @@ from models.account import Party
 from models.payment import NewPayment
 from models.session import CommitUnknown, Connection, Contention, DatabaseAway, Engine, statements, transaction
 
-FLUSH_ORDERS_MAX = 256
-"""Enough for every connection of a process; a longer statement gains nothing more."""
+GROUP_MAX = 256
+"""Enough for every connection of a process; larger groups gain nothing."""
 
 WAIT_SECONDS_MAX = 15.0
-"""Longer than the database's own time-outs: who waits past this will not be answered by the flush."""
+"""Longer than the time-outs of the database: after this the group will not answer."""
 
-MUTE_SECONDS = 5.0
-"""A flush that lasted longer met a mute database, and is not tried again."""
+UNRESPONSIVE_SECONDS = 5.0
+"""A group that took longer met an unresponsive database, and is not tried again."""
 
 Answer = AcceptedPayment | Exception
-"""A kept payment, new or replayed, or why there is none."""
+"""The accepted payment, new or replayed, or the exception that prevented it."""
 
 
 class GroupCommit:
-    """A leader among the waiting threads (or greenlets) keeps the orders of all; then the next one leads."""
+    """A leader among the waiting threads (or greenlets) stores the payments of all; then the next one leads."""
 
-    def __init__(self, engine: Engine, catalogue: ReferenceData) -> None:
+    def __init__(self, engine: Engine, reference_data: ReferenceData) -> None:
         self._engine = engine
-        self._catalogue = catalogue
+        self._reference_data = reference_data
         self._lock = threading.Lock()
         self._waiting: deque[_Pending] = deque()
         self._is_led = False
 
     def submit(self, order: PaymentRequest) -> AcceptedPayment:
-        """Keep the order, or find what its key kept before; raises ApiError, DatabaseAway or Contention."""
+        """Store the payment, or find the earlier one of its key; raises ApiError, DatabaseAway or Contention."""
         answer = self._settle([order])[0] if order.comes_alone else self._share(order)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
     def _share(self, order: PaymentRequest) -> Answer:
-        ticket = _Pending(order)
+        pending = _Pending(order)
         with self._lock:
-            self._waiting.append(ticket)
-            ticket.leads = not self._is_led
+            self._waiting.append(pending)
+            pending.leads = not self._is_led
             self._is_led = True
-        if not ticket.leads and not ticket.woken.wait(WAIT_SECONDS_MAX):
+        if not pending.leads and not pending.woken.wait(WAIT_SECONDS_MAX):
             with self._lock:
-                if not ticket.leads and ticket in self._waiting:
-                    self._waiting.remove(ticket)
-        if ticket.leads:
+                if not pending.leads and pending in self._waiting:
+                    self._waiting.remove(pending)
+        if pending.leads:
             self._lead()
-        return ticket.answer
+        return pending.answer
 
     def _lead(self) -> None:
-        """One flush of what waits, our own order first; then another leads."""
-        time.sleep(0)  # whoever is ready to order comes along: half as many flushes at 8 connections
+        """Store one group of the waiting requests, its own first; then another thread leads."""
+        time.sleep(0)  # lets ready requests join: half as many commits at 8 connections
         with self._lock:
-            flush = [self._waiting.popleft() for _ in range(min(len(self._waiting), FLUSH_ORDERS_MAX))]
+            group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_MAX))]
         try:
-            answers = self._settle([ticket.order for ticket in flush])
-            for ticket, answer in zip(flush, answers, strict=True):
-                ticket.answer = answer
+            answers = self._settle([pending.order for pending in group])
+            for pending, answer in zip(group, answers, strict=True):
+                pending.answer = answer
         finally:
             with self._lock:
                 if self._waiting:
@@ -77,13 +77,13 @@ class GroupCommit:
                     self._waiting[0].woken.set()
                 else:
                     self._is_led = False
-            for ticket in flush:
-                ticket.woken.set()
+            for pending in group:
+                pending.woken.set()
 
     def _settle(self, orders: Sequence[PaymentRequest]) -> list[Answer]:
-        """An answer for each order; a flush that fails as a whole is tried singly."""
+        """An answer for each request; a group that fails as a whole is tried one by one."""
         try:
-            answers = self._keep_surely(orders)
+            answers = self._store_with_retry(orders)
         except DatabaseAway as error:
             return [error] * len(orders)
         except Exception as error:
@@ -94,41 +94,41 @@ class GroupCommit:
             celery_config.ring(structlog.contextvars.get_contextvars().get("request_id"))
         return answers
 
-    def _keep_surely(self, orders: Sequence[PaymentRequest]) -> list[Answer]:
+    def _store_with_retry(self, orders: Sequence[PaymentRequest]) -> list[Answer]:
         began = time.monotonic()
         try:
-            return self._keep(orders)
+            return self._store(orders)
         except CommitUnknown:
-            if time.monotonic() - began > MUTE_SECONDS:
-                raise  # others wait behind this flush; the caller asks again with the same key
-            # Keeping again begins by asking for the keys: what was committed after all is found under them.
-            return self._keep(orders)
+            if time.monotonic() - began > UNRESPONSIVE_SECONDS:
+                raise  # other requests wait behind this group; the client repeats its own with the same key
+            # Storing again starts with the keys, so a commit that succeeded after all is found.
+            return self._store(orders)
 
-    def _keep(self, orders: Sequence[PaymentRequest]) -> list[Answer]:
-        """One statement keeps all orders; one with a reference, a quote or a bank's counterparty comes alone, in a
+    def _store(self, orders: Sequence[PaymentRequest]) -> list[Answer]:
+        """Store all payments with one statement; one with a reference, a quote or a bank counterparty is alone, in a
         transaction with that.
 
-        Raises ApiError only for that one: a taken reference, or a used quote, rolls both back.
+        Raises ApiError only for such a one: a reference in use, or a used quote, rolls both back.
         """
         answers: dict[str, Answer] = {}
         scope = transaction if any(order.comes_alone for order in orders) else statements
         with scope(self._engine) as connection:
-            parties = find_parties(connection, orders, self._catalogue)
+            parties = find_parties(connection, orders, self._reference_data)
             wishes: dict[tuple[str, str], NewPayment] = {}
             sides: dict[str, tuple[Party, Party]] = {}
             for order in orders:
                 try:
                     sides[order.id] = resolve(order, parties)
                     wishes.setdefault(order.claim, order.wish(*sides[order.id]))
-                except ApiError as refusal:
-                    answers[order.id] = refusal
+                except ApiError as error:
+                    answers[order.id] = error
             created = payment.accept(connection, list(wishes.values())) if wishes else {}
             for order in orders:
                 if order.id in created:
                     if order.reference is not None:
                         self._take_reference(connection, order, order.reference)
                     if order.quote_id is not None and not quote.use(connection, order.quote_id, order.id):
-                        raise ApiError("quote_used", "This quote has been used for another payment.")
+                        raise ApiError("quote_used", "This quote has already been used.")
                     if order.counterparty is not None:
                         payout.keep(connection, {order.id: order.counterparty})
                     answers[order.id] = new_payment(order, *sides[order.id], created[order.id])
@@ -140,13 +140,13 @@ class GroupCommit:
     def _take_reference(self, connection: Connection, order: PaymentRequest, reference: str) -> None:
         earlier = payment.keep_reference(connection, order.user_id, reference, order.id)
         if earlier is not None:
-            detail = "A charge with this reference exists, and did not fail; see payment."
+            detail = "Another charge that did not fail has this reference; see payment."
             raise ApiError("duplicate_reference", detail, payment=earlier)
 
     def _recall(
-        self, connection: Connection, orders: Sequence[PaymentRequest], refusals: Mapping[str, Answer]
+        self, connection: Connection, orders: Sequence[PaymentRequest], errors: Mapping[str, Answer]
     ) -> dict[str, Answer]:
-        """What the keys of these orders kept before; where there is nothing, the refusal stands."""
+        """The earlier payments of these keys; without one, the error of the request."""
         kept = idempotency.find(connection, {order.claim for order in orders})
         ids = {found.payment_id for found in kept.values() if found.payment_id}
         rows = payment_view.by_ids(connection, list(ids)) if ids else {}
@@ -154,7 +154,7 @@ class GroupCommit:
         for order in orders:
             found = kept.get(order.claim)
             if found is None:
-                answers[order.id] = refusals.get(order.id) or Contention()
+                answers[order.id] = errors.get(order.id) or Contention()
             elif found.fingerprint != order.fingerprint or found.payment_id is None:
                 detail = "You used this key for another request."
                 answers[order.id] = ApiError("idempotency_key_reused", detail)
@@ -164,7 +164,7 @@ class GroupCommit:
 
 
 class _Pending:
-    """An order that waits for its flush."""
+    """A request that waits for its group."""
 
     __slots__ = ("answer", "leads", "order", "woken")
 

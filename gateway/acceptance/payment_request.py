@@ -1,4 +1,4 @@
-"""What a user orders, before it is a payment: between which accounts, and whether he may."""
+"""A payment as requested, before it is stored: its parties, and whether the user may use them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,9 +20,9 @@ from models.session import Connection
 class PaymentRequest(NamedTuple):
     """A payment as asked for: wallets by token, amount in minor units.
 
-    `source` of a deposit and `target` of a withdrawal are codes of technical accounts; `target` of a charge may be left
-    to us.
-    `objection` is a refusal that a replay must not meet; `into_any` lets a deposit go to another's wallet.
+    `source` of a deposit and `target` of a withdrawal are codes of technical accounts; `target` of a charge is
+    optional.
+    `objection` is an error that does not apply to a replay; `into_any` lets a deposit go to a wallet of another user.
     """
 
     id: str
@@ -56,16 +56,16 @@ class PaymentRequest(NamedTuple):
 
     @property
     def comes_alone(self) -> bool:
-        """Whether more is to be kept of it than the payment, such as what only one payment may have."""
+        """Whether more than the payment is stored, such as a reference, which only one payment may have."""
         return self.reference is not None or self.quote_id is not None or self.counterparty is not None
 
     @property
     def claim(self) -> tuple[str, str]:
-        """Whose key it is, and which."""
+        """The user and their idempotency key."""
         return self.user_id, self.key
 
     def wish(self, source: Party, target: Party) -> NewPayment:
-        """The order between the accounts that were found for it."""
+        """The row to store, with the accounts that were found."""
         return NewPayment(
             self.id, self.type.value, self.user_id, source.id, target.id, self.amount, self.currency,
             self.key, self.fingerprint, self.summary, self.reference,
@@ -76,27 +76,27 @@ class PaymentRequest(NamedTuple):
 
 
 class Parties(NamedTuple):
-    """The accounts that a flush of orders speaks of."""
+    """The accounts that a group of requests needs."""
 
     by_token: Mapping[str, Party]
     oldest: Mapping[tuple[str, str], Party]
     reference_data: ReferenceData
 
 
-def find_parties(connection: Connection, orders: Sequence[PaymentRequest], catalogue: ReferenceData) -> Parties:
-    """The accounts of all orders: one statement for the tokens, one more if a charge leaves its target to us."""
+def find_parties(connection: Connection, orders: Sequence[PaymentRequest], reference_data: ReferenceData) -> Parties:
+    """The accounts of all requests: one statement for the tokens, one more if a charge names no target."""
     tokens = {order.target for order in orders if order.target and order.type is not PaymentType.WITHDRAWAL}
     tokens.update(order.source for order in orders if order.type is not PaymentType.DEPOSIT)
     open_ended = {(order.user_id, order.currency) for order in orders if order.target is None}
     return Parties(
         account.parties_by_token(connection, tokens),
         account.oldest_wallets(connection, open_ended) if open_ended else {},
-        catalogue,
+        reference_data,
     )
 
 
 def resolve(order: PaymentRequest, parties: Parties) -> tuple[Party, Party]:
-    """Source and target of the order; raises ApiError."""
+    """Source and target of the request; raises ApiError."""
     if order.objection is not None:
         raise order.objection
     source, target = _RESOLVE[order.type](order, parties)
@@ -104,11 +104,11 @@ def resolve(order: PaymentRequest, parties: Parties) -> tuple[Party, Party]:
         raise invalid([("/target", "same_source_and_target", "Source and target are the same wallet.")])
     for name, party, currency in (("source", source, order.currency), ("target", target, order.arrives_in)):
         if party.currency != currency:
-            pointer = "/currency" if order.arrival is None else f"/{name}"
-            raise invalid([(pointer, "currency_mismatch", f"The {name} does not hold {currency}.")])
-    for given, party in zip(_POINTERS[order.type], (source, target), strict=True):
-        if given is not None and not party.is_active:
-            raise invalid([(given, "account_inactive", "This wallet or its owner is inactive.")])
+            mismatched = "/currency" if order.arrival is None else f"/{name}"
+            raise invalid([(mismatched, "currency_mismatch", f"The {name} does not hold {currency}.")])
+    for pointer, party in zip(_POINTERS[order.type], (source, target), strict=True):
+        if pointer is not None and not party.is_active:
+            raise invalid([(pointer, "account_inactive", "This wallet or its owner is inactive.")])
     return source, target
 
 
@@ -167,7 +167,7 @@ _POINTERS: dict[PaymentType, tuple[str | None, str | None]] = {
     PaymentType.CHARGE: ("/wallet", "/target"),
     PaymentType.REFUND: ("/charge", None),
 }
-"""What an order calls its source and its target; an inactive wallet can always be given back to."""
+"""The members of a request that name source and target; None is never checked: refunds may go to inactive wallets."""
 
 _RESOLVE = {
     PaymentType.DEPOSIT: _deposit,

@@ -1,4 +1,4 @@
-"""What every request needs and hardly ever changes: currencies and technical accounts, kept for some seconds."""
+"""Reference data that hardly ever changes: currencies and technical accounts, cached for some seconds."""
 
 import threading
 import time
@@ -11,14 +11,14 @@ from models.rules import money
 from models.session import Engine, statements
 
 FRESH_SECONDS = 5.0
-"""A changed minimum, maximum or flag of a currency holds in every process after so long."""
+"""The time until a change of a currency takes effect in every process."""
 
-ANEW_SECONDS = 0.5
-"""A code that is not known is asked for again at most so often."""
+UNKNOWN_SECONDS = 0.5
+"""The minimum interval between reads because of an unknown code."""
 
 
 class ReferenceData:
-    """Currencies by code, technical accounts by (code, currency)."""
+    """Currencies by code, and technical accounts by (code, currency)."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -35,18 +35,18 @@ class ReferenceData:
     def currency(self, code: str, pointer: str = "/currency") -> Currency:
         """The currency; raises ApiError currency_unknown, at the pointer."""
         if code not in self.currencies():
-            self._refresh(ANEW_SECONDS)
-        known = self._currencies.get(code)
-        if known is None:
-            raise invalid([(pointer, "currency_unknown", "This currency is not known.")])
-        return known
+            self._refresh(UNKNOWN_SECONDS)
+        found = self._currencies.get(code)
+        if found is None:
+            raise invalid([(pointer, "currency_unknown", "This currency is uncurrency.")])
+        return found
 
     def technical(self, code: str, currency: str) -> Party:
-        """The technical account of that code, as read with its currency; asks nobody, so a flush may use it."""
+        """The technical account of that code, as read with its currency; runs no query, so group commit may use it."""
         return self._technical[code, currency]
 
     def forget(self) -> None:
-        """Read anew: something has changed here; in other processes it holds after FRESH_SECONDS."""
+        """Read again after a change in this process; others follow after FRESH_SECONDS."""
         self._read_at = float("-inf")
 
     def _refresh(self, age_seconds_max: float) -> None:
@@ -61,22 +61,22 @@ class ReferenceData:
             self._read_at = time.monotonic()
 
 
-def minor_units(text: str, known: Currency, pointer: str = "/amount") -> int:
-    """The amount in minor units; raises ApiError with the code of what is wrong, at the pointer."""
+def minor_units(text: str, currency: Currency, pointer: str = "/amount") -> int:
+    """The amount in minor units; raises ApiError at the pointer."""
     try:
-        return money.parse(text, known.digits)
+        return money.parse(text, currency.digits)
     except money.MoneyError as error:
         raise invalid([(pointer, error.code, error.detail)]) from None
 
 
-def limits_error(amount: int, known: Currency) -> ApiError | None:
-    """What the operator's present terms have against this amount; a replay is not held to them."""
-    if not known.is_active:
+def limits_error(amount: int, currency: Currency) -> ApiError | None:
+    """The error if the amount breaks the present limits of its currency, which a replay need not meet."""
+    if not currency.is_active:
         return invalid([("/currency", "currency_inactive", "This currency is not in use.")])
-    if known.maximum is not None and amount > known.maximum:
-        most = money.render(known.maximum, known.digits)
-        return invalid([("/amount", "amount_too_large", f"At most {most} {known.code}.")])
-    if known.minimum is not None and amount < known.minimum:
-        least = money.render(known.minimum, known.digits)
-        return invalid([("/amount", "amount_too_small", f"At least {least} {known.code}.")])
+    if currency.maximum is not None and amount > currency.maximum:
+        most = money.render(currency.maximum, currency.digits)
+        return invalid([("/amount", "amount_too_large", f"At most {most} {currency.code}.")])
+    if currency.minimum is not None and amount < currency.minimum:
+        least = money.render(currency.minimum, currency.digits)
+        return invalid([("/amount", "amount_too_small", f"At least {least} {currency.code}.")])
     return None

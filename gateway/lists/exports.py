@@ -1,4 +1,4 @@
-"""A list as it is asked for: a page of JSON, or all of it as CSV or JSON Lines, streamed."""
+"""A list in the requested format: a page of JSON, or the whole list streamed as CSV or JSON Lines."""
 
 import csv
 import io
@@ -21,19 +21,19 @@ from models.payment_search import START, Cursor, Page, TooMany
 CSV, JSON_LINES, HTML = "text/csv", "application/x-ndjson", "text/html"
 FILES = (CSV, JSON_LINES)
 ROWS_MAX = 100_000
-"""What a spreadsheet still opens; a file with so many rows may have a continuation, by created_at[lte]."""
+"""Spreadsheets open this many rows; a file that has them may be continued by created_at[lte]."""
 
 PAGE_ROWS = 500
-"""Read at once: no statement lasts long, and none is open while a slow reader is written to."""
+"""Rows read at once: statements stay short, and none is open while a slow client reads."""
 
-FORMS = {
+FORMAT_DESCRIPTIONS = {
     CSV: f"All rows, at most {ROWS_MAX}, under a header with a column for each member.",
-    JSON_LINES: f"All rows, at most {ROWS_MAX}, one a line.",
-    HTML: "To be printed.",
+    JSON_LINES: f"All rows, at most {ROWS_MAX}, one per line.",
+    HTML: "A page to print.",
 }
 
 _FORMULA = re.compile("[\\s\u00ad\u180e\u200b-\u200f\u2060\ufeff]*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
-"""Behind blanks of any kind, and signs of full width: spreadsheets read past the ones, and the others as signs."""
+"""Leading blanks of any kind, and full-width signs: spreadsheets skip the former and read the latter as signs."""
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 
 Read = Callable[[int, Cursor], Page]
@@ -41,21 +41,23 @@ Show = Callable[[Any], dict[str, Any]]
 
 
 def document_formats(*media_types: str) -> dict[int, Any]:
-    """For the document: that the route answers in these forms, too, by Accept."""
+    """The OpenAPI description of the formats that the route also answers with, by Accept."""
     text = {"type": "string"}
-    content = {media_type: {"schema": {**text, "description": FORMS[media_type]}} for media_type in media_types}
+    content = {
+        media_type: {"schema": {**text, "description": FORMAT_DESCRIPTIONS[media_type]}} for media_type in media_types
+    }
     return {200: {"content": content}}
 
 
 def accepted_format(*media_types: str) -> str:
-    """The media type that the request likes best; JSON if it says nothing."""
+    """The media type that the request prefers; JSON by default."""
     return best(request.environ.get("HTTP_ACCEPT"), JSON, *media_types) or JSON
 
 
 def export_response(query: Mapping[str, Any], read: Read, show: Show, schema: type[Output]) -> Response | JsonAnswer:
-    """The page or file of the rows that `read` gives, up to so many from a place on, as `show` shows them.
+    """The page or file of the rows that `read` returns (limit, cursor), each rendered by `show`.
 
-    Both outlive the request when they are streamed, so they must not ask for it.
+    A streamed file outlives the request, so neither may use it.
     """
     at = pagination.decode_cursor(query)
     media_type = accepted_format(*FILES)
@@ -70,15 +72,15 @@ def export_response(query: Mapping[str, Any], read: Read, show: Show, schema: ty
 def _file(media_type: str, read: Read, show: Show, schema: type[Output]) -> Response:
     paged = [name for name in ("limit", "cursor") if name in request.args]
     if paged:
-        raise invalid([(name, "invalid_value", "A file has no pages.") for name in paged], "parameter")
+        raise invalid([(name, "invalid_value", "A file is not paginated.") for name in paged], "parameter")
     batches = _batches(read)
-    batches = chain([next(batches)], batches)  # what is wrong with the first is answered, not cut off
+    batches = chain([next(batches)], batches)  # an error in the first is answered, it does not truncate the file
     shown = ([show(row) for row in rows] for rows in batches)
     return stream(csv_of(shown, schema) if media_type == CSV else json_lines_of(shown), media_type)
 
 
 def stream(lines: Iterator[str], media_type: str, rows_max: int | None = ROWS_MAX) -> Response:
-    """A file of these lines, made as it is read; without a bound if `rows_max` is None."""
+    """A file of these lines, generated as it is read; unbounded if `rows_max` is None."""
     name = f"{request.path.rpartition('/')[2]}.{'csv' if media_type == CSV else 'jsonl'}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     if rows_max is not None:
@@ -91,23 +93,23 @@ def _batches(read: Read) -> Iterator[Sequence[Any]]:
     at, left = START, ROWS_MAX
     while True:
         wanted = min(PAGE_ROWS, left)
-        found = read(wanted, at)
-        yield found.rows
-        left -= len(found.rows)
-        following = found.keys[-1] if len(found.rows) == wanted else found.scan_limit
+        page = read(wanted, at)
+        yield page.rows
+        left -= len(page.rows)
+        following = page.keys[-1] if len(page.rows) == wanted else page.scan_limit
         if following is None or not left:
             return
         at = Cursor(before=following.id, value=following.value)
 
 
 def json_lines_of(batches: Iterable[list[dict[str, Any]]]) -> Iterator[str]:
-    """JSON Lines, a body a line."""
+    """JSON Lines, one body per line."""
     for bodies in batches:
         yield "".join(f"{encode(body)}\n" for body in bodies)
 
 
 def csv_of(batches: Iterable[list[dict[str, Any]]], schema: type[Output]) -> Iterator[str]:
-    """CSV with a header: a column for each member, those of an inner object under its name and theirs."""
+    """CSV with a header: a column for each member; those of a nested object are prefixed with its name."""
     columns = list(_columns(schema))
     yield _written([["_".join(path) for path in columns]])
     for bodies in batches:
@@ -136,7 +138,7 @@ def _written(rows: Iterable[Iterable[str]]) -> str:
 
 
 def cell(value: Any) -> str:
-    """The value as text that no spreadsheet takes for a formula: what begins like one, numbers excepted, is quoted."""
+    """The value as text that no spreadsheet reads as a formula: one that looks like it, except a number, is quoted."""
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What lists and statements are asked for, and the rows of a wallet's history."""
+"""Query parameters of lists that can be filtered and sorted by their columns."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -31,22 +31,22 @@ from models.rules.types import PaymentType
 METADATA = "metadata[key]"
 _WHOLE = re.compile("[0-9]{1,9}", re.ASCII)
 COUNT_MAX = 999_999_999
-"""Of what can be counted in a query."""
+"""The maximum of a whole number in a query."""
 
 
 class CommaList(StrictField):
-    """A comma list of values of one kind, as a query parameter; read as a list without repetitions."""
+    """A comma list of values of one field, as a query parameter; read as a sorted list without repetitions."""
 
-    def __init__(self, one: StrictField) -> None:
-        schema = {name: told for name, told in one.metadata.items() if name in ("example", "format")}
+    def __init__(self, field: StrictField) -> None:
+        schema = {name: value for name, value in field.metadata.items() if name in ("example", "format")}
         super().__init__(metadata={**schema, "description": "Comma list."})
-        self.one = one
+        self.field = field
 
     def read(self, text: str) -> list[Any]:
-        given = text.split(",", LIST_ITEMS_MAX)
-        if len(given) > LIST_ITEMS_MAX:
+        values = text.split(",", LIST_ITEMS_MAX)
+        if len(values) > LIST_ITEMS_MAX:
             raise self.refuse("invalid_value", f"At most {LIST_ITEMS_MAX} values.")
-        return sorted({self.one.deserialize(item) for item in given})
+        return sorted({self.field.deserialize(value) for value in values})
 
 
 class CountFilter(StrictField):
@@ -57,22 +57,22 @@ class CountFilter(StrictField):
 
     def read(self, text: str) -> int:
         if not _WHOLE.fullmatch(text):
-            raise self.refuse("invalid_value", "A whole number.")
+            raise self.refuse("invalid_value", "Must be a whole number.")
         return int(text)
 
 
 class MetadataFilter(Metadata):
-    """The members of `metadata` that are asked for, each a query parameter of its own."""
+    """Members of `metadata`, each a query parameter of its own."""
 
     def __init__(self) -> None:
         super().__init__(data_key=METADATA)
         self.metadata = {
             **{"type": "string", "maxLength": METADATA_TEXT_LENGTH_MAX},
-            "description": "This text under the name `key`; only of payments that you ordered.",
+            "description": "The text under the name `key`; only for payments that you created.",
         }
 
 
-_ASKED: dict[str, StrictField] = {
+_FIELDS_BY_NAME: dict[str, StrictField] = {
     "state": ChoiceList(State),
     "type": ChoiceList(PaymentType),
     "reason": ChoiceList(REFUND_REASONS),
@@ -85,30 +85,30 @@ _ASKED: dict[str, StrictField] = {
     "summary": Text(SUMMARY_LENGTH_MAX),
     "reference": Reference(),
 }
-"""How columns are asked for that take other than any text."""
+"""The fields of columns that do not take any text."""
 
-_ONE: dict[str, Callable[[], StrictField]] = {
+_FIELDS_BY_KIND: dict[str, Callable[[], StrictField]] = {
     "uuid": Id,
     "timestamptz": Timestamp,
     "integer": CountFilter,
     "numeric": RateText,
 }
-"""By the kind of a column, how one value of it is read."""
+"""The field for one value of a column, by its kind."""
 
 
 def query_parameters(columns: Mapping[str, Column], **others: ma.fields.Field) -> Any:
-    """The query of a list of these columns: for each its exact value, bounds where there are any, and the order."""
+    """The query schema of a list with these columns: exact values, bounds where applicable, and the order."""
     fields: dict[str, ma.fields.Field] = {}
     for name, column in columns.items():
-        one = Amount if column.currency else _ONE.get(column.kind)
-        if name in _ASKED:
-            fields[name] = _ASKED[name]
+        kind = Amount if column.currency else _FIELDS_BY_KIND.get(column.kind)
+        if name in _FIELDS_BY_NAME:
+            fields[name] = _FIELDS_BY_NAME[name]
         elif column.kind == "text":
             fields[name] = Text(REFERENCE_LENGTH_MAX)
-        elif one is not None:
-            fields[name] = CommaList(one())
-        if one not in (None, Id):
-            fields |= {f"{name}[{word}]": one() for word in COMPARED}
+        elif kind is not None:
+            fields[name] = CommaList(kind())
+        if kind not in (None, Id):
+            fields |= {f"{name}[{operator}]": kind() for operator in COMPARED}
     sorts = [name for name, column in columns.items() if column.kind != "jsonb"]
     order = Choice([*sorts, *(f"-{name}" for name in sorts)], load_default=f"-{BY_ID}")
     return PageQuery.from_dict({**fields, **others, "sort": order})

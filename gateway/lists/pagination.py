@@ -1,4 +1,4 @@
-"""Pages of a list: signed cursors, tied to the caller and to what was asked for."""
+"""Pages of a list: filters, and signed cursors that are bound to the caller and the filters."""
 
 import hashlib
 import json
@@ -19,14 +19,14 @@ from models.rules import money
 from models.session import statements
 
 CURSOR_SECONDS_MAX = 24 * 3600
-"""A walk through a list ends within a day."""
+"""Cursors expire after a day."""
 
 SORTED_DAYS_MAX = 31
-"""Other orders than that of time have no index: what is sorted is bounded by a month."""
+"""Orders other than by time have no index, so they are bounded to a month."""
 
 
 MOMENT = timedelta(microseconds=1)
-"""The database's finest step, by which > becomes >= and <= becomes <."""
+"""The resolution of times in the database, by which > becomes >= and <= becomes <."""
 
 
 def _signer() -> CursorSigner:
@@ -34,21 +34,21 @@ def _signer() -> CursorSigner:
 
 
 def _cursor_binding(query: Mapping[str, Any]) -> str:
-    """What a cursor is tied to: the caller, the list and its filters, but not the length of the page."""
+    """A hash of what a cursor is bound to: the caller, the list and its filters, but not the page length."""
     filters = {name: value for name, value in query.items() if name not in ("cursor", "limit")}
-    told = json.dumps([g.caller.id, request.path, filters], sort_keys=True, default=str)
-    return hashlib.sha256(told.encode()).hexdigest()[:32]
+    binding = json.dumps([g.caller.id, request.path, filters], sort_keys=True, default=str)
+    return hashlib.sha256(binding.encode()).hexdigest()[:32]
 
 
 def decode_cursor(query: Mapping[str, Any]) -> Cursor:
-    """Where the asked page begins; raises ApiError for a cursor that was not given out for this list."""
+    """The position of the requested page; raises ApiError for a cursor that is not of this list."""
     cursor = query.get("cursor")
     if cursor is None:
         return Cursor()
-    bond, *where = _signer().decode(cursor)
-    if bond != _cursor_binding(query):
+    binding, *position = _signer().decode(cursor)
+    if binding != _cursor_binding(query):
         raise ApiError("bad_cursor", "This cursor belongs to another list.")
-    return Cursor(*where)
+    return Cursor(*position)
 
 
 def page(
@@ -61,16 +61,18 @@ def page(
     return page_body(query, at, Page(rows, [RowKey(row.id) for row in rows]), show)
 
 
-def page_body(query: Mapping[str, Any], at: Cursor, found: Page, show: Callable[[Any], dict[str, Any]]) -> JsonAnswer:
+def page_body(
+    query: Mapping[str, Any], at: Cursor, rows_page: Page, show: Callable[[Any], dict[str, Any]]
+) -> JsonAnswer:
     """Body and Link header of the page of up to limit of these rows, in the opposite order if `at.after` is set."""
     limit, is_back = query["limit"], at.after is not None
-    rows, spots = list(found.rows[:limit]), found.keys[:limit]
-    far = spots[-1] if len(found.rows) > limit else found.scan_limit
-    near = None if at == START else spots[0] if spots else found.turn_key
+    rows, keys = list(rows_page.rows[:limit]), rows_page.keys[:limit]
+    far = keys[-1] if len(rows_page.rows) > limit else rows_page.scan_limit
+    near = None if at == START else keys[0] if keys else rows_page.turn_key
     forth, back = (near, far) if is_back else (far, near)
-    bond, signer = _cursor_binding(query), _signer()
-    following = forth and signer.encode(bond, forth.id, None, forth.value)
-    preceding = back and signer.encode(bond, None, back.id, back.value)
+    binding, signer = _cursor_binding(query), _signer()
+    following = forth and signer.encode(binding, forth.id, None, forth.value)
+    preceding = back and signer.encode(binding, None, back.id, back.value)
     body = {
         "data": [show(row) for row in (reversed(rows) if is_back else rows)],
         "has_more": following is not None,
@@ -88,11 +90,11 @@ def page_body(query: Mapping[str, Any], at: Cursor, found: Page, show: Callable[
 def parse_filters(
     query: Mapping[str, Any], columns: Mapping[str, Column], currency_of: Callable[[str], Currency]
 ) -> ListQuery:
-    """The query's filters and order; `currency_of` says the currency of an amount's column; raises ApiError."""
+    """The filters and order of the query; `currency_of` returns the currency of an amount column; raises ApiError."""
     sort = query["sort"]
     created_from, created_before = created_range(query)
     order = ListQuery(
-        _wants(query, columns, currency_of), created_from, created_before, sort.lstrip("-"), sort[0] != "-"
+        _filters(query, columns, currency_of), created_from, created_before, sort.lstrip("-"), sort[0] != "-"
     )
     if order.is_sorted:
         _refuse_unbounded(created_from, created_before)
@@ -101,32 +103,34 @@ def parse_filters(
     return order
 
 
-def _wants(
+def _filters(
     query: Mapping[str, Any], columns: Mapping[str, Column], currency_of: Callable[[str], Currency]
 ) -> list[Filter]:
-    found = []
+    filters = []
     for name, column in columns.items():
-        for word, parameter in {"is": name, **{word: f"{name}[{word}]" for word in COMPARED}}.items():
+        for operator, parameter in {"is": name, **{key: f"{name}[{key}]" for key in COMPARED}}.items():
             if parameter not in query:
                 continue
             value = query[parameter]
             if column.kind == "jsonb":
-                found.append(Filter(name, "has", json.dumps(value)))
-            elif name == "created_at" and word != "is":
+                filters.append(Filter(name, "has", json.dumps(value)))
+            elif name == "created_at" and operator != "is":
                 continue
             elif column.currency:
-                found.append(Filter(name, word, _minor(parameter, value, currency_of(column.currency))))
+                filters.append(Filter(name, operator, _minor(parameter, value, currency_of(column.currency))))
             else:
-                found.append(Filter(name, word, [value] if word == "is" and not isinstance(value, list) else value))
-    return found
+                filters.append(
+                    Filter(name, operator, [value] if operator == "is" and not isinstance(value, list) else value)
+                )
+    return filters
 
 
-def _minor(parameter: str, given: str | list[str], known: Currency) -> int | list[int]:
-    """What amounts are compared with, in minor units: zero, too; raises ApiError."""
-    if isinstance(given, list):
-        return [number for text in given if isinstance(number := _minor(parameter, text, known), int)]
+def _minor(parameter: str, value: str | list[str], currency: Currency) -> int | list[int]:
+    """The amounts of a filter in minor units; unlike those of payments they may be zero. Raises ApiError."""
+    if isinstance(value, list):
+        return [number for text in value if isinstance(number := _minor(parameter, text, currency), int)]
     try:
-        return money.parse(given, known.digits)
+        return money.parse(value, currency.digits)
     except money.MoneyError as error:
         if error.code == "amount_not_positive":
             return 0
@@ -137,35 +141,35 @@ def _refuse_unbounded(created_from: datetime | None, created_before: datetime | 
     missing = {"created_at[gte]": created_from is None, "created_at[lt]": created_before is None}
     names = [name for name, is_missing in missing.items() if is_missing]
     if names:
-        raise invalid([(name, "required", "What is sorted is bounded in time.") for name in names], "parameter")
+        raise invalid([(name, "required", "Sorting needs bounds in time.") for name in names], "parameter")
     if created_from and created_before and created_before - created_from > timedelta(days=SORTED_DAYS_MAX):
-        detail = f"At most {SORTED_DAYS_MAX} days are sorted."
+        detail = f"At most {SORTED_DAYS_MAX} days can be sorted."
         raise invalid([("created_at[lt]", "invalid_value", detail)], "parameter")
 
 
 def too_many() -> ApiError:
-    """The refusal of sorting more than can be."""
-    detail = f"There are more than {SCANNED_MAX} payments in that time; sort fewer."
+    """The error for a sorted list with too many payments."""
+    detail = f"More than {SCANNED_MAX} payments match in that time; narrow it."
     return invalid([("created_at[gte]", "invalid_value", detail)], "parameter")
 
 
 def one_currency(query: Mapping[str, Any], name: str) -> Currency:
-    """The one currency that the query names; raises ApiError if there are several, or none that is known."""
+    """The single currency that the query names; raises ApiError unless it is one known currency."""
     codes = query.get(name, [])
     if len(codes) != 1:
-        raise invalid([(name, "required", "Amounts compare in one currency; name it.")], "parameter")
-    known = services().reference_data.currencies().get(codes[0])
-    if known is None:
-        raise invalid([(name, "currency_unknown", "This currency is not known.")], "parameter")
-    return known
+        raise invalid([(name, "required", "Comparing amounts needs exactly one currency.")], "parameter")
+    currency = services().reference_data.currencies().get(codes[0])
+    if currency is None:
+        raise invalid([(name, "currency_unknown", "This currency is unknown.")], "parameter")
+    return currency
 
 
 def created_range(query: Mapping[str, Any]) -> tuple[datetime | None, datetime | None]:
-    """When to be created: from (inclusive) and before; None is unbounded."""
-    given = {word: query.get(f"created_at[{word}]") for word in COMPARED}
+    """The bounds of created_at: from (inclusive) and before; None is unbounded."""
+    bounds = {operator: query.get(f"created_at[{operator}]") for operator in COMPARED}
     exact = query.get("created_at") or [None]
-    since = [given["gte"], given["gt"] and given["gt"] + MOMENT, exact[0]]
-    until = [given["lt"], *(time and time + MOMENT for time in (given["lte"], exact[-1]))]
+    since = [bounds["gte"], bounds["gt"] and bounds["gt"] + MOMENT, exact[0]]
+    until = [bounds["lt"], *(time and time + MOMENT for time in (bounds["lte"], exact[-1]))]
     return max(filter(None, since), default=None), min(filter(None, until), default=None)
 
 
@@ -175,7 +179,7 @@ def paginated(
     show: Callable[[Any], dict[str, Any]],
     **filters: object,
 ) -> JsonAnswer:
-    """Body and Link header of the page; `read` takes a connection, these filters, and limit, before and after."""
+    """Body and Link header of a page; `read` takes a connection, these filters, and limit, before and after."""
     at = decode_cursor(query)
     with statements(services().engine) as connection:
         rows = read(connection, limit=query["limit"] + 1, before=at.before, after=at.after, **filters)

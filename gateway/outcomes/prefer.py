@@ -1,4 +1,4 @@
-"""`Prefer: wait=N` (RFC 7240): an answer waits for what comes of a payment or bulk, for so many seconds at most."""
+"""`Prefer: wait=N` (RFC 7240): the response waits for the outcome of a payment or bulk, at most N seconds."""
 
 import re
 import time
@@ -19,7 +19,7 @@ from models.payment_view import PaymentView
 from models.rules.state import State
 
 WAIT_SECONDS_MAX = 30
-"""Whoever would rather wait longer asks again: what stands between gives a silent line up after a minute."""
+"""Clients repeat the request to wait longer: proxies drop a silent connection after a minute."""
 
 _NAME = re.compile(r"[^=;]*")
 _SECONDS = re.compile(r"[^=;]*=\s*(\"?)([0-9]+)\1\s*(;.*)?", re.ASCII)
@@ -28,24 +28,24 @@ Awaited = TypeVar("Awaited", PaymentView, Bulk)
 
 
 def wait_seconds(preferences: str) -> int | None:
-    """For how long the header would have an answer wait, at most WAIT_SECONDS_MAX; None if it does not say, or badly.
+    """The seconds to wait by the header, at most WAIT_SECONDS_MAX; None without a valid `wait`.
 
-    Of several the first counts.
+    The first of several counts.
     """
     for preference in parse_http_list(preferences):
         name = _NAME.match(preference)
         if name and name[0].strip().lower() == "wait":
-            said = _SECONDS.fullmatch(preference)
-            return said and min(int(said[2].lstrip("0")[:3] or 0), WAIT_SECONDS_MAX)
+            match = _SECONDS.fullmatch(preference)
+            return match and min(int(match[2].lstrip("0")[:3] or 0), WAIT_SECONDS_MAX)
     return None
 
 
 def wait_for(
-    subject: Awaited, is_over: Callable[[Awaited], bool], environ: Environ, ours: Services
+    subject: Awaited, is_over: Callable[[Awaited], bool], environ: Environ, services: Services
 ) -> tuple[Awaited, dict[str, str]]:
-    """The payment or bulk, once it is over if the caller would rather wait for that, and what was applied of his wish.
+    """The payment or bulk, after the wait that the caller prefers, and the Preference-Applied header.
 
-    He is asked again after a wait; raises ApiError. Call it with no line to the database in hand.
+    The caller is authenticated again after a wait; raises ApiError. Call it without holding a database connection.
     """
     preferences = environ.get("HTTP_PREFER")
     seconds = None if preferences is None else wait_seconds(preferences)
@@ -55,7 +55,7 @@ def wait_for(
     if seconds == 0 or is_over(subject):
         return subject, applied
     until = time.monotonic() + seconds
-    with ours.waiters.add(subject.id, authenticate(environ, ours).id, socket_of(environ)) as waiter:
+    with services.waiters.add(subject.id, authenticate(environ, services).id, socket_of(environ)) as waiter:
         if waiter is None:
             return subject, {}
         while not is_over(subject):
@@ -63,16 +63,16 @@ def wait_for(
             if change is None:
                 break
             subject = cast(Awaited, change.subject)
-    authenticate_again(environ, ours)
+    authenticate_again(environ, services)
     return subject, applied
 
 
-def wait_for_change(subject: Awaited, environ: Environ, ours: Services) -> tuple[Awaited, bool, dict[str, str]]:
-    """What to answer a GET of a payment or bulk with; whether the caller knows that already (304); what was applied.
+def wait_for_change(subject: Awaited, environ: Environ, services: Services) -> tuple[Awaited, bool, dict[str, str]]:
+    """The payment or bulk for a GET, whether the caller has that version (304), and the Preference-Applied header.
 
-    Who says what he knows would wait for anything newer, else for the end or another state. Raises as `awaited` does.
+    With If-None-Match it waits for any newer version, else for another state or the end. Raises as `wait_for` does.
     """
-    before, caller = subject, authenticate(environ, ours)
+    before, caller = subject, authenticate(environ, services)
     known = parse_etags(environ.get("HTTP_IF_NONE_MATCH"))
 
     def is_known(now: Awaited) -> bool:
@@ -83,21 +83,21 @@ def wait_for_change(subject: Awaited, environ: Environ, ours: Services) -> tuple
     def is_over(now: Awaited) -> bool:
         return is_final(now) or not (is_known(now) if known else now.state == before.state)
 
-    subject, applied = wait_for(subject, is_over, environ, ours)
+    subject, applied = wait_for(subject, is_over, environ, services)
     return subject, is_known(subject), applied
 
 
 def is_decided(view: PaymentView) -> bool:
-    """Whether nothing more comes of an order soon: it is final, or its money is held, or it was scheduled for later."""
+    """Whether no outcome is to be expected soon: it is final, holds its money, or is scheduled for later."""
     last = view.created_at + timedelta(seconds=WAIT_SECONDS_MAX)
     return view.state != State.INITIATED or (view.scheduled_at is not None and view.scheduled_at > last)
 
 
 def is_final(subject: PaymentView | Bulk) -> bool:
-    """Whether nothing changes it any more."""
+    """Whether it is in a final state."""
     return subject.finalized_at is not None
 
 
 def moved_on(before: PaymentView) -> Callable[[PaymentView], bool]:
-    """Whether the payment is final, or in another state than before."""
+    """A test whether the payment is final or in another state than before."""
     return lambda now: now.finalized_at is not None or now.state != before.state

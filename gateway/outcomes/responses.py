@@ -1,4 +1,4 @@
-"""What an order, or a later wish about a payment, is answered with: at once, or after a wait for what comes of it."""
+"""Responses about a payment that was created or acted on: at once, or after a wait for the outcome."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -20,9 +20,9 @@ JsonResult = tuple[dict[str, Any], dict[str, str], int]
 """Body, headers and status."""
 
 
-def payment_response(shown: AcceptedPayment) -> JsonResult:
-    """201 if the payment became final in the time that the caller gave it, else 202."""
-    return _of_payment(shown, is_decided, HTTPStatus.CREATED)
+def payment_response(accepted: AcceptedPayment) -> JsonResult:
+    """201 if the payment became final within the time that the caller waits, else 202."""
+    return _of_payment(accepted, is_decided, HTTPStatus.CREATED)
 
 
 def action_response(view: PaymentView, *, is_replay: bool = False) -> JsonResult:
@@ -31,17 +31,17 @@ def action_response(view: PaymentView, *, is_replay: bool = False) -> JsonResult
 
 
 def related_response(body: dict[str, Any], view: PaymentView | None) -> JsonResult:
-    """201 with this body if the payment behind it became final in the time that the caller gave it, else 202."""
+    """201 with this body if its payment became final within the time that the caller waits, else 202."""
     if view is None:
         return body, {}, HTTPStatus.ACCEPTED
     view, applied = wait_for(view, is_decided, request.environ, services())
     return body, applied, outcome_status(view, applied, HTTPStatus.CREATED)
 
 
-def _of_payment(shown: AcceptedPayment, is_over: Callable[[PaymentView], bool], final: HTTPStatus) -> JsonResult:
-    view, applied = wait_for(shown.view, is_over, request.environ, services())
+def _of_payment(accepted: AcceptedPayment, is_over: Callable[[PaymentView], bool], final: HTTPStatus) -> JsonResult:
+    view, applied = wait_for(accepted.view, is_over, request.environ, services())
     g.caller = request.environ[CALLER]
-    headers = payment_headers(AcceptedPayment(view, shown.is_replay), g.caller) | applied
+    headers = payment_headers(AcceptedPayment(view, accepted.is_replay), g.caller) | applied
     return payment_body(view, g.caller), headers, outcome_status(view, applied, final)
 
 
@@ -50,12 +50,12 @@ def outcome_status(subject: PaymentView | Bulk, applied: dict[str, str], final: 
     return final if applied and is_final(subject) else HTTPStatus.ACCEPTED
 
 
-def payment_headers(shown: AcceptedPayment, caller: Caller) -> dict[str, str]:
+def payment_headers(accepted: AcceptedPayment, caller: Caller) -> dict[str, str]:
     """ETag, Location, Retry-After while the payment is not final, and whether it is a replay."""
-    view = shown.view
+    view = accepted.view
     headers = {"ETag": etag_of(view, caller.id), "Location": f"/v1/payments/{view.id}"}
     if view.finalized_at is None:
         headers["Retry-After"] = "1"
-    if shown.is_replay:
+    if accepted.is_replay:
         headers["Idempotent-Replayed"] = "true"
     return headers

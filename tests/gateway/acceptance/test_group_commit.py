@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import event
 
-from gateway.acceptance.group_commit import FLUSH_ORDERS_MAX
+from gateway.acceptance.group_commit import GROUP_MAX
 from tests.gateway.harness import ApiHarness, ApiUser
 
 CROWD = 60
@@ -65,4 +65,4 @@ def test_refusals_in_a_crowd_are_each_ones_own(house: ApiHarness, client: ApiUse
 
 
 def test_a_flush_is_bounded() -> None:
-    assert FLUSH_ORDERS_MAX == 256
+    assert GROUP_MAX == 256
