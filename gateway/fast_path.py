@@ -98,7 +98,7 @@ class FastPath:
 
 
 def _is_plain(environ: Environ) -> bool:
-    """Whether path and body alone determine the response."""
+    """True if path and body alone determine the response."""
     return (
         not environ.get("QUERY_STRING")
         and not environ.get("SCRIPT_NAME")
@@ -108,7 +108,7 @@ def _is_plain(environ: Environ) -> bool:
 
 
 def _is_plain_post(environ: Environ) -> bool:
-    """Whether the request creates a payment with a JSON body of an allowed Content-Length."""
+    """True if the request creates a payment with a JSON body of an allowed Content-Length."""
     length = environ.get("CONTENT_LENGTH", "")
     return (
         environ.get("PATH_INFO") in ROUTES

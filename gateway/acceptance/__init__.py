@@ -1,1 +1,1 @@
-"""How a payment is accepted: the request, reference data, one commit for many."""
+"""Acceptance of payments: the request, reference data, and group commit."""

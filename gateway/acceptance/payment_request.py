@@ -56,7 +56,7 @@ class PaymentRequest(NamedTuple):
 
     @property
     def comes_alone(self) -> bool:
-        """Whether more than the payment is stored, such as a reference, which only one payment may have."""
+        """True if more than the payment is stored, such as a reference, which only one payment may have."""
         return self.reference is not None or self.quote_id is not None or self.counterparty is not None
 
     @property

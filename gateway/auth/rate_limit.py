@@ -110,14 +110,14 @@ class RateLimiter:
             raise too_many(seconds)
 
     def is_spent(self, key: str) -> bool:
-        """Whether the amount of the key is used up in this window, as far as this process knows; counts nothing."""
+        """True if the amount of the key is used up in this window, as far as this process knows; counts nothing."""
         count = self._counts.get(key)
         if count is None or self._window != int(time.time()) // self._window_seconds:
             return False
         return count.used >= count.allowed and (count.is_spent or count.used >= self._amount)
 
     def _has_permits(self, count: RequestCount, key: str, window: int) -> bool:
-        """Whether more may be used; one request at a time calls Redis."""
+        """True if more may be used; one request at a time calls Redis."""
         if count.is_spent or count.used >= self._amount:
             return False
         with self._taking_permits:

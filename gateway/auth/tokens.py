@@ -42,7 +42,7 @@ class Caller(NamedTuple):
 
     @property
     def reads_all(self) -> bool:
-        """Whether the caller may read payments, bulks and events of all users."""
+        """True if the caller may read payments, bulks and events of all users."""
         return "payments:read-all" in self.scopes
 
 

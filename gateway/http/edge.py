@@ -110,7 +110,7 @@ def client_address(trusted: Collection[Network], peer: str, forwarded: str) -> C
 
 
 def is_known_host(hosts: Collection[str], host: str) -> bool:
-    """Whether a Host header names one of these hosts, with any port; a leading dot includes subdomains."""
+    """True if a Host header names one of these hosts, with any port; a leading dot includes subdomains."""
     host = host.lower()
     if not host_is_trusted(host):
         return False
@@ -128,7 +128,7 @@ def admit(unauthenticated: RequestCounter) -> None:
 
 
 def _needs_token() -> bool:
-    """Whether the route needs a token; such a request is counted on authentication."""
+    """True if the route needs a token; such a request is counted on authentication."""
     view = current_app.view_functions.get(request.endpoint or "")
     return bool(getattr(view, "scopes", ())) and request.method != "OPTIONS"
 

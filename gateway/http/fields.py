@@ -224,7 +224,7 @@ class ChoiceList(StrictField):
 
 
 class ActiveFilter(StrictField):
-    """Whether to list active rows, inactive ones, or (None) both, as a query parameter."""
+    """A filter for active rows, inactive ones, or (None) both, as a query parameter."""
 
     words = ChoiceList(("true", "false"))
 
@@ -278,15 +278,15 @@ class Metadata(ma.fields.Field):
 
 
 def is_wallet_token(text: str) -> bool:
-    """Whether the text is a well-formed wallet token."""
+    """True if the text is a well-formed wallet token."""
     return _WALLET.fullmatch(text) is not None
 
 
 def is_currency_code(text: str) -> bool:
-    """Whether the text is a well-formed currency code."""
+    """True if the text is a well-formed currency code."""
     return _CURRENCY.fullmatch(text) is not None
 
 
 def is_id(text: str) -> bool:
-    """Whether the text is a well-formed id; an id has one spelling."""
+    """True if the text is a well-formed id; an id has one spelling."""
     return _ID.fullmatch(text) is not None

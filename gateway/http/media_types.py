@@ -33,13 +33,13 @@ def best(accept: str | None, *offers: str) -> str | None:
 
 @lru_cache(CACHED_MAX)
 def is_json(content_type: str) -> bool:
-    """Whether the Content-Type is JSON in UTF-8."""
+    """True if the Content-Type is JSON in UTF-8."""
     media_type, options = parse_options_header(content_type)
     return media_type.lower() == JSON and is_utf8(options.get("charset", "utf-8"))
 
 
 def is_utf8(charset: str) -> bool:
-    """Whether the charset is a name of UTF-8, such as `utf8`."""
+    """True if the charset is a name of UTF-8, such as `utf8`."""
     try:
         return codecs.lookup(charset).name == "utf-8"
     except (LookupError, ValueError):

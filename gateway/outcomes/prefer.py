@@ -88,13 +88,13 @@ def wait_for_change(subject: Awaited, environ: Environ, services: Services) -> t
 
 
 def is_decided(view: PaymentView) -> bool:
-    """Whether no outcome is to be expected soon: it is final, holds its money, or is scheduled for later."""
+    """True if no outcome is to be expected soon: it is final, holds its money, or is scheduled for later."""
     last = view.created_at + timedelta(seconds=WAIT_SECONDS_MAX)
     return view.state != State.INITIATED or (view.scheduled_at is not None and view.scheduled_at > last)
 
 
 def is_final(subject: PaymentView | Bulk) -> bool:
-    """Whether it is in a final state."""
+    """True if it is in a final state."""
     return subject.finalized_at is not None
 
 

@@ -30,7 +30,7 @@ def socket_of(environ: Environ) -> Socket | None:
 
 
 def disconnected(sockets: Iterable[Socket]) -> list[bool]:
-    """Whether the client has closed each socket; one system call that does not block."""
+    """True for each socket that its client has closed; one system call that does not block."""
     files = [socket.fileno() for socket in sockets]
     poll = _poll()
     for file in files:

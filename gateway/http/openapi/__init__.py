@@ -1,4 +1,4 @@
-"""The OpenAPI document, finished: what views and schemas say of themselves, and what rules add to all alike."""
+"""The complete OpenAPI document: descriptions from views and schemas, and rules that apply to all of them."""
 
 from copy import deepcopy
 from pathlib import Path
@@ -15,7 +15,7 @@ CONTACT = {"name": "Whoever runs this gateway"}
 
 
 def finished(derived: Document) -> Document:
-    """The document as it is served and committed."""
+    """The complete document, as it is served and committed."""
     document = deepcopy(derived)
     document["info"] |= {"description": INTRODUCTION.read_text(), "contact": CONTACT}
     document["servers"] = SERVERS
@@ -31,7 +31,7 @@ def finished(derived: Document) -> Document:
 
 
 def _drop_unused(document: Document) -> None:
-    """Leave out schemas to which nothing refers, directly or through others."""
+    """Drop schemas without any reference, direct or indirect."""
     schemas = document["components"]["schemas"]
     pending = _references({**document, "components": {**document["components"], "schemas": {}}})
     used: set[str] = set()

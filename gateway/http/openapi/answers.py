@@ -1,4 +1,4 @@
-"""The answers of every operation: what it may refuse with, and which headers come with what."""
+"""The responses of every operation: possible errors, and the headers of each response."""
 
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -37,17 +37,17 @@ WITH_PARAMETER = {
     "If-None-Match": ("ETag",),
     "Prefer": ("Preference-Applied", "Retry-After"),
 }
-"""The headers of success, by the request's header that asks for them."""
+"""Headers of successful responses, by the request header that causes them."""
 
 WITH_SCHEMA = {
     **dict.fromkeys(("Payment", "Bulk"), ("ETag", "Retry-After")),
     **dict.fromkeys(("Wallet", "Currency", "Endpoint", "NewEndpoint", "BankAccount"), ("ETag",)),
     "Reconciliation": ("Idempotent-Replayed",),
 }
-"""The headers of success, by what is shown."""
+"""Headers of successful responses, by the schema of the body."""
 
 WITH_OPERATION = {"rotate_wallet": ("Location",)}
-"""The headers of success that only this operation sends."""
+"""Headers of successful responses that only this operation sends."""
 
 WITH_MEDIA_TYPE = {
     "text/csv": ("Content-Disposition", "Rows-Max"),
@@ -72,7 +72,7 @@ CONFLICTS = {
     "redeliver_webhook_endpoint", "redeliver_webhook_delivery", "retry_ops_payment", "approve_ops_adjustment",
     "reject_ops_adjustment", "match_ops_reconciliation_line", "update_ops_user",
 }  # fmt: skip
-"""Operations that the state of things may forbid."""
+"""Operations that may answer 409."""
 
 DESCRIPTIONS = {
     "200": "Done: this is the outcome.",
@@ -84,11 +84,11 @@ DESCRIPTIONS = {
 UNCHANGED = "304"
 
 DECLARED = {400, 401, 403, 404, 406, 409, 412, 413, 415, 422, 426, 428, 429, 503}
-"""The statuses that operations declare; what may meet any request is left to `default`."""
+"""The error statuses that operations declare; those of any request are covered by `default`."""
 
 
 def describe(document: dict[str, Any]) -> None:
-    """Give every answer its headers, and every operation its refusals."""
+    """Add headers to every response, and error responses to every operation."""
     components = document["components"]
     components["headers"] = {
         name: {"description": text, "schema": {"type": "string"}} for name, text in sorted(HEADERS.items())
@@ -119,7 +119,7 @@ def describe(document: dict[str, Any]) -> None:
 
 
 def _complete(status: str, answer: Answer, operation_id: str, method: str, names: set[str]) -> None:
-    """Its description, and the headers that come with what it shows."""
+    """Add the description and the headers of a successful response."""
     content = answer.get("content", {})
     schema = content.get("application/json", {}).get("schema", {}).get("$ref", "").rpartition("/")[2]
     headers = [*ALWAYS, *WITH_SCHEMA.get(schema, ()), *WITH_OPERATION.get(operation_id, ())]
@@ -138,7 +138,7 @@ def _complete(status: str, answer: Answer, operation_id: str, method: str, names
 
 
 def _refusals(path: str, operation: dict[str, Any], names: set[str]) -> list[int]:
-    """The statuses that this operation may be refused with; what may meet any path or method is left to `default`."""
+    """The error statuses of this operation; those of any path or method are covered by `default`."""
     is_secured = bool(operation["security"])
     has_body = "requestBody" in operation
     grounds = {

@@ -140,7 +140,7 @@ VALUES: dict[str, Any] = {
     "Wallet.token": WALLET,
     "written_by": "payments_gateway",
 }
-"""By `member` or `Schema.member`; what is not here follows from its schema."""
+"""By `member` or `Schema.member`; other examples follow from the schema."""
 
 SHOWN = {
     "AdjustmentInput": ("wallet",),
@@ -162,7 +162,7 @@ SHOWN = {
     "ChargeLine": ("reference",),
     "TransferLine": ("reference",),
 }
-"""By the schema of a body that is sent: the members beside the required ones that its example has."""
+"""By the schema of a request body: the optional members that its example has."""
 
 TEXTS = {
     ("text/event-stream", ""): 'retry: 2000\nid: 42\nevent: payment.completed\ndata: {"id":"42"}\n\n',
@@ -175,16 +175,16 @@ TEXTS = {
         "booked_on,direction,amount,currency,end_to_end_id\r\n2026-01-31,debit,10.00,EUR,order-4711\r\n"
     ),
 }
-"""Examples of what is no JSON, by media type and, where it matters, operation."""
+"""Examples of other formats than JSON, by media type and, where it matters, operation."""
 
 LINES = {"add_bulk_transfer_lines": "TransferLine", "add_bulk_charge_lines": "ChargeLine"}
-"""The rows of what is uploaded."""
+"""The rows of an upload."""
 
 FORMATS = {"uuid": ID, "date-time": TIME, "date": TIME[:10]}
 
 
 def give(document: dict[str, Any]) -> None:
-    """Give every body an example, each kept once among the components."""
+    """Add an example to every body, each defined once among the components."""
     schemas, kept = document["components"]["schemas"], document["components"].setdefault("examples", {})
     for item in (*document["paths"].values(), *document["webhooks"].values()):
         for operation in item.values():
@@ -226,7 +226,7 @@ def _cells(row: dict[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
 
 
 def example(name: str, schemas: dict[str, Schema]) -> dict[str, Any]:
-    """A body of this schema: what is required of it, and what SHOWN adds."""
+    """A body of this schema: its required members, and those that SHOWN adds."""
     schema = schemas[name]
     wanted = {*schema.get("required", ()), *SHOWN.get(name, ())}
     members = schema.get("properties", {}).items()
@@ -234,7 +234,7 @@ def example(name: str, schemas: dict[str, Schema]) -> dict[str, Any]:
 
 
 def _value(name: str, member: str, described: Schema, schemas: dict[str, Schema]) -> Any:
-    """An example of the member; raises LookupError for a text that nothing here tells."""
+    """An example of the member; raises LookupError for a text without one in this file."""
     if f"{name}.{member}" in VALUES:
         return VALUES[f"{name}.{member}"]
     if "anyOf" in described:

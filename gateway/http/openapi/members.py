@@ -1,5 +1,5 @@
-"""The members of bodies: each is described, bounded where its name says how, and none has a default that a generator
-of clients would take for a promise."""
+"""The members of bodies: described, bounded by name where possible, and without schema defaults, which generators of
+clients would take as always present."""
 
 import json
 from collections.abc import Mapping
@@ -21,11 +21,11 @@ BOUNDS: dict[str, Mapping[str, Any]] = {
     "wallet": WalletToken().metadata,
     "url": {"format": "uri", "maxLength": URL_LENGTH_MAX},
 }
-"""By `member` or `Schema.member`, for answers; what is sent is bounded by its field."""
+"""By `member` or `Schema.member`, for responses; requests are bounded by their fields."""
 
 
 TIMES = "RFC 3339, with up to nine digits of a second; what is finer than microseconds is cut off."
-"""Of every time that is sent."""
+"""The description of every time in a request."""
 
 
 def describe(schemas: dict[str, Schema]) -> None:
@@ -41,12 +41,12 @@ def describe(schemas: dict[str, Schema]) -> None:
 
 
 def said_of(table: dict[str, Any], schema: str, member: str, otherwise: Any) -> Any:
-    """What the table says of this member of this schema, or else of every member of that name."""
+    """The table entry of this member of this schema, or else of every member of that name."""
     return table.get(f"{schema}.{member}", table.get(member, otherwise))
 
 
 def with_default(schema: Schema, text: str) -> str:
-    """The description, with the default in words instead of in the schema: generators make what has one required."""
+    """The description with the default in words, not in the schema: generators make members with a default required."""
     default = schema.pop("default", None)
     if default is None:
         return text

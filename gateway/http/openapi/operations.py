@@ -1,4 +1,4 @@
-"""What identifies an operation: its operationId, its tag in words, and its description."""
+"""The operationId, tag and description of every operation."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ ACTIONS = {
     *("approve", "cancel", "capture", "close", "match", "redeliver", "reject", "retry", "roll", "rotate"),
     *("rotate-secret", "test", "void"),
 }
-"""The last part of a path that says what is done, instead of naming a thing."""
+"""Last parts of paths that name an action instead of a resource."""
 
 IRREGULAR = {
     ("put", "/v1/bulk-transfers/{id}/lines"): "add_bulk_transfer_lines",
@@ -30,7 +30,7 @@ IRREGULAR = {
     ("get", "/v1/payments/{id}/socket"): "open_payment_socket",
     ("get", "/v1/ops/audit"): "list_ops_audit",
 }
-"""Names that the rule of `operation_id` would get wrong."""
+"""Operation ids that do not follow the rule of `operation_id`."""
 
 VERBS = {"get": "get", "post": "create", "put": "set", "patch": "update", "delete": "delete"}
 
@@ -43,11 +43,11 @@ TAGS = {
     "ops_payments": "Stuck, parked and undecided payments",
     "ops": "Operations",
 }
-"""Groups whose name in the code is not what a reader looks for."""
+"""Tags that differ from the name of their blueprint."""
 
 
 def describe(document: dict[str, Any]) -> None:
-    """Name every operation and every group of them."""
+    """Add an operationId, a tag and a description to every operation."""
     for path, method, operation in operations(document["paths"]):
         operation["operationId"] = operation_id(method, path)
         operation["tags"] = [tag(name) for name in operation["tags"]]
@@ -60,7 +60,7 @@ def describe(document: dict[str, Any]) -> None:
 
 
 def _say_whether_a_body_is_needed(document: dict[str, Any], method: str, operation: Operation) -> None:
-    """None is for a POST of which nothing is required: see `load_body` in gateway/http/parsing.py."""
+    """The body of a POST without required members is optional: see `load_body` in gateway/http/parsing.py."""
     body = operation.get("requestBody", {})
     reference = body.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref")
     if method == "post" and reference:
@@ -68,7 +68,7 @@ def _say_whether_a_body_is_needed(document: dict[str, Any], method: str, operati
 
 
 def operations(paths: dict[str, Any]) -> Iterator[tuple[str, str, Operation]]:
-    """Path, method and operation of each."""
+    """The path, method and document of each operation."""
     for path, item in paths.items():
         for method in METHODS:
             if method in item:
@@ -76,12 +76,12 @@ def operations(paths: dict[str, Any]) -> Iterator[tuple[str, str, Operation]]:
 
 
 def tag(name: str) -> str:
-    """The name of a group of routes, in words."""
+    """The tag of a blueprint, in words."""
     return TAGS.get(name) or name.replace("_", " ").capitalize()
 
 
 def operation_id(method: str, path: str) -> str:
-    """A verb and what it is done to, by the path alone: so it is unique, and stays while the path does."""
+    """A verb and its object, derived from method and path, so it is unique and as stable as the path."""
     if (method, path) in IRREGULAR:
         return IRREGULAR[method, path]
     *parents, last = (part for part in path.split("/") if part not in ("", "v1"))
@@ -100,7 +100,7 @@ def operation_id(method: str, path: str) -> str:
 
 
 def singular(words: str) -> str:
-    """One of what the path names in the plural."""
+    """The singular of a plural in a path."""
     if words in ("ops", "status"):
         return words
     return re.sub(r"s$", "", re.sub(r"ies$", "y", words))

@@ -1,4 +1,4 @@
-"""The parameters of operations: described, typed, and `name[key]` gathered in one parameter with deepObject style."""
+"""The parameters of operations: described, typed, and `name[key]` merged into one parameter of deepObject style."""
 
 import re
 from typing import Any
@@ -29,13 +29,13 @@ IN_PATH: dict[str, Parameter] = {
 }
 
 PAGING = {"limit", "cursor", "sort", "after", "at", "month", "from", "to", "stuck", "parked", "undecided"}
-"""What says how or when to look, not for which rows."""
+"""Parameters that are not filters of rows."""
 
 FILTERS = "Only rows with this value. "
 
 
 def describe(paths: dict[str, Any]) -> None:
-    """Describe every parameter; what a path names is of the kind that its name says."""
+    """Describe every parameter; that of a path by its name."""
     for path, item in paths.items():
         for parameter in item.get("parameters", ()):
             before = path.partition("/{" + parameter["name"] + "}")[0].rpartition("/")[2]

@@ -1,6 +1,6 @@
-"""What each member and parameter of the contract means: one sentence for a name, wherever it stands.
+"""The description of each member and parameter: one sentence per name, wherever it is used.
 
-`Schema.member` says more than the name alone does; a `description` in a field's own metadata goes before both.
+`Schema.member` overrides the name alone; a `description` in the metadata of a field overrides both.
 """
 
 MEMBERS: dict[str, str] = {

@@ -1,11 +1,11 @@
-"""What is sent to webhook endpoints: an event a name, described as an operation of the receiver's."""
+"""Webhook events in the OpenAPI document, each described as an operation of the receiver."""
 
 from typing import Any
 
 from models.event import NAMES
 
 SUBJECTS = {"payment": "Payment", "bulk": "Bulk", "webhook_endpoint": "Endpoint", "ping": "Endpoint"}
-"""By the beginning of an event's name, the schema of what it is about."""
+"""The schema of the subject of an event, by the first part of its name."""
 
 TITLES = {
     "payment.initiated": "A payment was accepted",
@@ -30,7 +30,7 @@ DESCRIPTION = "Answer with 2xx within 15 s; anything else is tried again. Order 
 
 
 def describe(document: dict[str, Any]) -> None:
-    """Add the webhooks, and what the data of an event may be."""
+    """Add the webhooks, and the schemas of event data."""
     schemas = document["components"]["schemas"]
     event = schemas["Event"]
     subjects = {subject: f"{subject}Event" for subject in dict.fromkeys(SUBJECTS.values())}
