@@ -50,7 +50,7 @@ def test_n30_a_revocation_is_known_everywhere_at_once(
     person, other = one.person(), one.person()
     for house in (one, two):
         ours = house.app.extensions["gateway"].tokens
-        eventually(lambda ours=ours: ours._times_forgotten, message="that it listens")
+        eventually(lambda ours=ours: ours._evictions, message="that it listens")
         assert in_house(house, person).get("/v1/wallets").status_code == 200
         assert in_house(house, other).get("/v1/wallets").status_code == 200
     one.execute("UPDATE tokens SET revoked_at = now() WHERE user_id IN (%s, %s)", person.id, other.id)
