@@ -2,18 +2,10 @@
 
 import marshmallow as ma
 
+from gateway.http.duration_fields import WaitSeconds
 from gateway.http.fields import ChangeInput, Choice, Input, Text, Timestamp
 from gateway.http.schemas import Output
-from gateway.identity.fields import (
-    ConfirmationToken,
-    Email,
-    NewPassword,
-    Password,
-    PhoneNumber,
-    Scopes,
-    Url,
-    WaitSeconds,
-)
+from gateway.identity.fields import ConfirmationToken, Email, NewPassword, Password, PhoneNumber, Scopes, Url
 from models.user import NAME_LENGTH_MAX, Role
 
 PERSON_NAME_LENGTH_MAX = 50

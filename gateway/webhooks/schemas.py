@@ -4,10 +4,10 @@ from typing import Any
 
 import marshmallow as ma
 
+from gateway.http.duration_fields import WaitSeconds
 from gateway.http.errors import FieldError
 from gateway.http.fields import ChangeInput, Choice, ChoiceList, Input, StrictField, Text, Timestamp, TrueOrFalse
 from gateway.http.schemas import Output, PageQuery, one_of
-from gateway.identity.fields import WaitSeconds
 from models.event import NAMES
 from models.rules.webhook_url import URL_LENGTH_MAX
 from models.webhook_delivery import DeliveryState

@@ -64,8 +64,8 @@ def test_a_refusal_is_decided_once_and_reads_alike(
     order = {**deposit_into(client.wallet()), **change}
     canonical = client.order("/v1/deposits", order, **ODD)
     asked = []
-    was = FastPath._order
-    monkeypatch.setattr(FastPath, "_order", lambda self, environ: asked.append(1) or was(self, environ))
+    was = FastPath._post
+    monkeypatch.setattr(FastPath, "_post", lambda self, environ: asked.append(1) or was(self, environ))
     short = client.order("/v1/deposits", order)
     assert asked == [1]
     assert short.status_code == canonical.status_code
