@@ -152,11 +152,11 @@ def test_a_transition_at_the_worst_moment(
     wallet, stop = client.wallet(), Moment()
     with waiting(house, deposit(client, wallet, **PATIENT)):
         house.post_payments()  # so the line is there already
-    take, next_ = Waiters._take, Waiter.next
+    take, next_ = Waiters._add, Waiter.next
     if moment == "before the place is taken":
-        monkeypatch.setattr(Waiters, "_take", lambda self, place: stop.pass_by() or take(self, place))
+        monkeypatch.setattr(Waiters, "_add", lambda self, place: stop.pass_by() or take(self, place))
     elif moment == "after the place is taken":
-        monkeypatch.setattr(Waiters, "_take", lambda self, place: [take(self, place), stop.pass_by()][0])
+        monkeypatch.setattr(Waiters, "_add", lambda self, place: [take(self, place), stop.pass_by()][0])
     else:
         monkeypatch.setattr(Waiter, "next", lambda self, *given: stop.pass_by() or next_(self, *given))
     if is_heard:
