@@ -1,9 +1,10 @@
 """Real servers for the tests: one PostgreSQL and one Valkey for each test process, a fresh database a module."""
 
+import gc
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -12,21 +13,12 @@ from sqlalchemy import Engine
 
 from embedded import home as homes
 from embedded.home import Home
-from embedded.postgres import Postgres
-from embedded.stack import COMMANDS, Stack
+from embedded.postgres import DATABASE, Postgres
 from embedded.valkey import Valkey
 from tests.broker import ringing_at
-from tests.support import (
-    TEMPLATE,
-    Database,
-    charge_commission,
-    engine_of,
-    entries_of,
-    free_of_commission,
-    memory,
-    migrate,
-    new_database,
-)
+from tests.support import TEMPLATE, Database, begin_with, engine_of, free_of_commission, memory, new_database
+
+pytest_plugins = ["tests.stacks"]
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 """Hundreds of processes are started: each would compile the whole product again."""
@@ -35,6 +27,12 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 def pytest_configure() -> None:
     """End by SIGTERM as by Ctrl-C: servers end, and their directories go."""
     signal.signal(signal.SIGTERM, _interrupt)
+
+
+def pytest_collection_finish() -> None:
+    """Look through what eight thousand tests are made of for garbage once, and not again with each of them."""
+    gc.collect()
+    gc.freeze()
 
 
 def _interrupt(number: int, _: object) -> NoReturn:
@@ -50,12 +48,12 @@ def home() -> Iterator[Home]:
 
 
 @pytest.fixture(scope="session")
-def postgres(home: Home) -> Iterator[Postgres]:
+def postgres(home: Home, migrated: Path) -> Iterator[Postgres]:
     """A PostgreSQL that forgets on a power cut, with a migrated template database."""
+    begin_with(migrated, home.path)
     server = Postgres(home, durable=False)
     server.start()
-    template = server.create_database(TEMPLATE)
-    migrate(template)
+    server.create_database(TEMPLATE, template=DATABASE)
     free_of_commission(server, TEMPLATE)
     yield server
     server.stop("immediate")
@@ -117,54 +115,3 @@ def redis_url(valkey: Valkey) -> str:
     with redis.Redis.from_url(valkey.url()) as client:
         client.flushall()
     return valkey.url()
-
-
-UNLIMITED = {
-    "RATE_LIMIT_TOKEN": "1000000 per second",
-    "RATE_LIMIT_ADDRESS": "1000000 per second",
-    "SIGN_UP_LIMIT": "1000000 per hour",
-}
-"""All requests of a test come from one address."""
-
-
-@pytest.fixture(scope="module")
-def stack_settings() -> dict[str, str]:
-    """Settings of the module's stack beyond its own; a module may have others."""
-    return {}
-
-
-@pytest.fixture(scope="module")
-def commission_percent() -> int:
-    """What the terms take on the module's stack from its start; a module may have others."""
-    return 0
-
-
-@pytest.fixture(scope="session")
-def migrated() -> Iterator[Home]:
-    """Where stacks begin: a PostgreSQL that has stopped, with a migrated database, and its secrets."""
-    with homes.temporary(memory() or homes.SHARED) as home:
-        server = Postgres(home, durable=False)
-        server.start()
-        try:
-            migrate(server.url())
-        finally:
-            server.stop()
-        yield home
-
-
-@pytest.fixture(scope="module")
-def stack(migrated: Home, stack_settings: dict[str, str], commission_percent: int) -> Iterator[Stack]:
-    """A stack of its own for this module, durable and with every process; nothing restarts what a test kills."""
-    with homes.temporary(memory() or homes.SHARED) as home:
-        for name in ("postgres", "secrets"):
-            subprocess.run(["cp", "-a", migrated.path / name, home.path / name], check=True)
-        stack = Stack(home, environ=UNLIMITED | stack_settings)
-        try:
-            stack.start_servers()
-            charge_commission(stack.postgres, percent=commission_percent)  # a poster remembers the terms it has read
-            stack.start_processes()
-            yield stack
-        finally:
-            stack.stop()
-        for name in COMMANDS:
-            entries_of(stack.home.log(name).read_text())

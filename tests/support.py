@@ -73,6 +73,12 @@ def entries_of(log: str) -> list[dict[str, Any]]:
     return entries
 
 
+def begin_with(migrated: Path, home: Path) -> None:
+    """Let a home that has no cluster begin with the migrated one."""
+    for name in ("postgres", "secrets"):
+        subprocess.run(["cp", "-aT", migrated / name, home / name], check=True)
+
+
 def migrate(database_url: str, revision: str = "head") -> None:
     """Run Alembic on this database as its owner, up to the revision or, for "base", "-1" and "0006-1", down."""
     direction = "downgrade" if revision == "base" or "-" in revision else "upgrade"

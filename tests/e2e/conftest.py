@@ -1,4 +1,4 @@
-"""A crowd on a stack of its own."""
+"""A crowd on a stack."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""A crowd on a durable stack of its own, and the figures at the end of each run."""
+"""A crowd on a durable stack, and the figures at the end of each run."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -9,8 +9,8 @@ import pytest
 from embedded.stack import Stack
 from tests.e2e.state_machine.audit import Reckoning, reckon, wait_until_decided
 from tests.e2e.state_machine.users import Answer, Crowd
+from tests.stacks import DECIDED_SECONDS_MAX
 
-DECIDED_SECONDS_MAX = 300
 Reckon = Callable[[Sequence[Answer]], Reckoning]
 
 

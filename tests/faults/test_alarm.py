@@ -13,6 +13,7 @@ from tests.faults.ops import flask, flask_fails
 from tests.support import eventually, past_the_triggers
 
 pytestmark = pytest.mark.slow
+OLDER = "UPDATE payments SET created_at = now() - interval '61 s' WHERE id = %s"
 BY_TIMETABLE_SECONDS = 90
 """What comes every few seconds, on a busy machine."""
 
@@ -111,7 +112,7 @@ def test_a_bank_that_gives_no_answer_is_named(watch: Watch) -> None:
     answer = crowd.line.submit(crowd.withdrawal(crowd.clients[0], "1.00"))
     assert answer.status == ACCEPTED
     eventually(lambda: answer.payment_id in flask(watch.stack, "payments", "undecided", "--json"), BY_TIMETABLE_SECONDS)
-    past_the_triggers(watch.stack.postgres, "payments", "UPDATE payments SET created_at = now() - interval '61 s'")
+    past_the_triggers(watch.stack.postgres, "payments", OLDER, answer.payment_id)
     watch.rings(200, "payments_undecided")
     watch.stack.bank.start()
     crowd.final(answer, BY_TIMETABLE_SECONDS)

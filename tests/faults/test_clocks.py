@@ -18,11 +18,11 @@ from embedded.process import Process
 from embedded.stack import HOST, READY_SECONDS_MAX, STOP_SECONDS_MAX, Stack
 from models.session import transaction
 from models.token import hash_of
-from tests.conftest import UNLIMITED
 from tests.e2e.state_machine.audit import owner, scalar
 from tests.e2e.state_machine.users import ACCEPTED, Answer, Crowd, Line, Order, Person
 from tests.faults.clocks import Clocks
 from tests.faults.conftest import Reckon
+from tests.stacks import UNLIMITED
 from tests.support import charge_commission, eventually
 from tests.webhook_receiver import Receiver
 

@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from embedded import api
 from embedded.stack import COMMANDS, Stack
 from tests.faults.inject import children, kill_a_child, kill_the_parent
+from tests.stacks import new_stack
 from tests.support import entries_of, eventually
 
 pytestmark = pytest.mark.slow
@@ -24,6 +27,12 @@ NO_PAIN = (
     "<Document/>",
     '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"><CstmrCdtTrfInitn/></Document>',
 )
+
+
+@pytest.fixture(scope="module")
+def stack(migrated: Path) -> Iterator[Stack]:
+    with new_stack(migrated, {}, 0) as stack:
+        yield stack
 
 
 def test_every_line_of_a_run_with_errors_is_an_entry(stack: Stack) -> None:

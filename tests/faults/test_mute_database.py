@@ -9,12 +9,12 @@ from sqlalchemy import make_url
 import settings
 from embedded import home as homes
 from embedded.stack import ROLE_VARIABLES, Stack
-from tests.conftest import UNLIMITED
 from tests.e2e.state_machine.audit import scalar
 from tests.e2e.state_machine.users import ACCEPTED, Crowd
 from tests.faults.conftest import Reckon
 from tests.faults.inject import children, logged
 from tests.lossy_postgres_proxy import COMMIT, SOCKET_NAME, Line
+from tests.stacks import UNLIMITED
 from tests.support import charge_commission, eventually
 
 pytestmark = pytest.mark.slow

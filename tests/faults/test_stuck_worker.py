@@ -12,9 +12,9 @@ import pytest
 
 from embedded import home as homes
 from embedded.stack import Stack
-from tests.conftest import UNLIMITED
 from tests.e2e.state_machine.audit import scalar
 from tests.faults.inject import children
+from tests.stacks import UNLIMITED
 from tests.support import eventually
 from workers.task_loop import STUCK_STATUS
 

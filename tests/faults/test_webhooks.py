@@ -19,7 +19,7 @@ CHARGES, KILLS = 150, 4
 CHARGES_FULL, KILLS_FULL = 1_500, 20
 TOLD_SECONDS_MAX = 300
 
-PENDING = "SELECT count(*) FROM webhook_deliveries WHERE state = 'pending'"
+PENDING = "SELECT count(*) FROM webhook_deliveries WHERE state = 'pending' AND endpoint_id = '{}'"
 EVENTS = "SELECT subject_id::text, name FROM events WHERE user_id = %s ORDER BY subject_id, version"
 OWNER_OF = "SELECT user_id::text FROM webhook_endpoints WHERE id = %s"
 
@@ -63,7 +63,10 @@ def test_killed_amid_calls_and_nothing_is_lost(
             events[subject].append(name)
 
     def is_told() -> bool:
-        return scalar(stack, PENDING) == 0 and len({heard.id for heard in receiver.heard}) == 2 * count
+        return (
+            scalar(stack, PENDING.format(endpoint["id"])) == 0
+            and len({heard.id for heard in receiver.heard}) == 2 * count
+        )
 
     eventually(is_told, TOLD_SECONDS_MAX, message="every event was sent, the last ones when their leases were over")
     told: dict[str, list[str]] = defaultdict(list)

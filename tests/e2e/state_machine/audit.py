@@ -19,6 +19,8 @@ PAYMENTS = """
 SELECT k.key, p.id::text, p.state, p.parked_at IS NOT NULL,
        (SELECT count(*) FROM operations o WHERE o.payment_id = p.id)
 FROM payments p LEFT JOIN idempotency_keys k ON k.payment_id = p.id
+WHERE k.key = ANY(%(keys)s)
+   OR k.key IS NULL AND p.user_id IN (SELECT user_id FROM idempotency_keys WHERE key = ANY(%(keys)s))
 """
 
 
@@ -68,9 +70,7 @@ def reckon(stack: Stack, answers: Sequence[Answer]) -> Reckoning:
     """Count what became of the orders behind the answers; the books must be in order."""
     with transaction(owner(stack)) as connection:
         assert invariants.violations(connection) == []
-        rows = connection.exec_driver_sql(PAYMENTS).all()
-    keys = {answer.order.key for answer in answers}
-    ours = [row for row in rows if row[0] is None or row[0] in keys]
+        ours = connection.exec_driver_sql(PAYMENTS, {"keys": [answer.order.key for answer in answers]}).all()
     accepted = {answer.payment_id for answer in answers if answer.status == ACCEPTED}
     states = Counter("parked" if is_parked else state for _, _, state, is_parked, _ in ours)
     undecided = {id for _, id, state, is_parked, _ in ours if state == "INITIATED" and not is_parked}

@@ -1,0 +1,161 @@
+"""Whole stacks for tests: one for each test process, shared by the modules that are content with it, and others."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from embedded import home as homes
+from embedded.postgres import Postgres
+from embedded.stack import COMMANDS, Stack
+from tests.e2e.state_machine.audit import wait_until_decided
+from tests.support import begin_with, charge_commission, entries_of, memory, migrate
+
+UNLIMITED = {
+    "RATE_LIMIT_TOKEN": "1000000 per second",
+    "RATE_LIMIT_ADDRESS": "1000000 per second",
+    "SIGN_UP_LIMIT": "1000000 per hour",
+}
+"""All requests of a test come from one address."""
+
+DECIDED_SECONDS_MAX = 300
+
+
+@pytest.fixture(scope="module")
+def stack_settings() -> dict[str, str]:
+    """Settings of the module's stack beyond the usual; a module that has some does not share its stack."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def commission_percent() -> int:
+    """What the terms take on the module's stack from its start; a module with another does not share its stack."""
+    return 0
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where clusters begin: that of a PostgreSQL that has stopped, with a migrated database, and its secrets.
+
+    It is made once for all test processes.
+    """
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "migrated"
+    with place.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not place.exists():
+            with homes.temporary(memory() or homes.SHARED) as home:
+                server = Postgres(home, durable=False)
+                server.start()
+                try:
+                    migrate(server.url())
+                finally:
+                    server.stop()
+                half = place.with_suffix(".half")
+                half.mkdir()
+                begin_with(home.path, half)
+            half.rename(place)
+    return place
+
+
+@contextmanager
+def new_stack(migrated: Path, environ: dict[str, str], percent: int) -> Iterator[Stack]:
+    """A new stack, durable and with every process; nothing restarts what a test kills."""
+    with homes.temporary(memory() or homes.SHARED) as home:
+        begin_with(migrated, home.path)
+        stack = Stack(home, environ=UNLIMITED | environ)
+        try:
+            stack.start_servers()
+            charge_commission(stack.postgres, percent=percent)  # a poster remembers the terms it has read
+            stack.start_processes()
+            yield stack
+        finally:
+            stack.stop()
+        for name in COMMANDS:
+            entries_of(stack.home.log(name).read_text())
+
+
+class SharedStack:
+    """The stack of this test process, from when it is first wanted until no further test wants it."""
+
+    def __init__(self, migrated: Path) -> None:
+        self._migrated = migrated
+        self._ending = ExitStack()
+        self._stack: Stack | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self._stack is not None
+
+    def get(self) -> Stack:
+        if self._stack is None:
+            self._stack = self._ending.enter_context(new_stack(self._migrated, {}, 0))
+        return self._stack
+
+    def end(self) -> None:
+        self._stack = None
+        self._ending.close()
+
+
+SHARED = pytest.StashKey[SharedStack]()
+LAST_USE = pytest.StashKey[int]()
+"""The place of the last test that wants a stack."""
+
+
+def assert_in_order(stack: Stack) -> None:
+    """Everything runs, and nothing is left to decide."""
+    assert [name for name, part in stack.parts.items() if not part.is_alive] == []
+    stack.wait_ready()
+    wait_until_decided(stack, DECIDED_SECONDS_MAX)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    uses = [number for number, item in enumerate(items) if "stack" in getattr(item, "fixturenames", ())]
+    config.stash[LAST_USE] = max(uses, default=-1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End the shared stack after its last use: an idle one takes a share of the processor all the same."""
+    shared = item.config.stash.get(SHARED, None)
+    if shared is None or not shared.is_running:
+        return
+    if nextitem is None or item.session.items.index(nextitem) > item.config.stash[LAST_USE]:
+        shared.end()
+
+
+@pytest.fixture(scope="session")
+def shared_stack(pytestconfig: pytest.Config, migrated: Path) -> Iterator[SharedStack]:
+    """The stack of this test process."""
+    pytestconfig.stash[SHARED] = shared = SharedStack(migrated)
+    yield shared
+    shared.end()
+
+
+@pytest.fixture(scope="module")
+def stack(
+    request: pytest.FixtureRequest, migrated: Path, stack_settings: dict[str, str], commission_percent: int
+) -> Iterator[Stack]:
+    """The shared stack, which each module leaves in order, or one with settings of the module's own.
+
+    Who uses it has users of their own and counts their payments alone; after a failure the next module has a new one.
+    """
+    if stack_settings or commission_percent:
+        with new_stack(migrated, stack_settings, commission_percent) as stack:
+            yield stack
+        return
+    shared: SharedStack = request.getfixturevalue("shared_stack")
+    failed_before = request.session.testsfailed
+    yield (stack := shared.get())
+    if request.session.testsfailed > failed_before:
+        shared.end()
+        return
+    try:
+        assert_in_order(stack)
+    except BaseException:
+        shared.end()
+        raise
