@@ -19,7 +19,7 @@ from gateway.http.errors import PROBLEMS
 from models.rules.failure_codes import MESSAGES, Failure
 from models.rules.state import TRANSITIONS, State
 from models.user import Role
-from tests.models.breaks import BREAKS
+from tests.models.constraint_attacks import ATTACKS
 
 HOUSE = Path(__file__).parent.parent
 TOOLS = Path(sys.executable).parent
@@ -218,7 +218,7 @@ def test_rule_10_every_constraint_and_trigger_is_attacked_by_a_test():
     names = (renamed.get(name, name) for group in made for name in group if name)
     standing = Counter(names) - Counter(dropped)
     tests = "".join(path.read_text() for path in (HOUSE / "tests").rglob("*.py"))
-    stoppers = {stopper for attempt in BREAKS.values() for stopper in attempt[1:]}
+    stoppers = {stopper for attempt in ATTACKS.values() for stopper in attempt[1:]}
     attacked = {name for name in standing if name in stoppers or name in tests}
     assert standing.keys() - attacked <= NEVER_FIRST
 

@@ -3,7 +3,7 @@
 import pytest
 
 from models.user import Role
-from tests.models.breaks import DENIED, NO_BREAK, insert, stopper
+from tests.models.constraint_attacks.statements import DENIED, NO_BREAK, insert, stopper
 from tests.models.world import World, new_id
 
 TRY = "sha256('another file')"

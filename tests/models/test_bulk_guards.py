@@ -8,7 +8,7 @@ from models import bank_account, bulk
 from models.bulk import BulkKind, BulkMode, NewBulk, NewLine
 from models.session import transaction
 from models.user import Role
-from tests.models.breaks import DENIED, NO_BREAK, stopper
+from tests.models.constraint_attacks.statements import DENIED, NO_BREAK, stopper
 from tests.models.world import World, new_id
 
 IBAN = "DE89370400440532013000"
@@ -91,7 +91,7 @@ GATEWAY_MAY_TRY, WORKER_MAY_TRY = {"worker": DENIED}, {"gateway": DENIED}
 OWNER_ALONE = {"worker": DENIED, "gateway": DENIED}
 OF_ACCOUNT = "UPDATE bank_accounts SET {} WHERE id = %(account)s"
 
-BREAKS = [
+ATTACKS = [
     ("bank_accounts_one_per_iban", registered(iban=f"'{IBAN}'"), GATEWAY_MAY_TRY),
     ("bank_accounts_organization_name_is_bounded", registered(organization_name="''"), GATEWAY_MAY_TRY),
     ("bank_accounts_organization_name_is_bounded", registered(organization_name="repeat('x', 71)"), GATEWAY_MAY_TRY),
@@ -167,7 +167,7 @@ BREAKS = [
 
 
 @pytest.mark.parametrize("role", ["owner", "worker", "gateway"])
-@pytest.mark.parametrize(("owner", "sql", "others"), BREAKS, ids=lambda part: str(part)[:60])
+@pytest.mark.parametrize(("owner", "sql", "others"), ATTACKS, ids=lambda part: str(part)[:60])
 def test_what_stops_it(
     shared_world: World, new: dict[str, str], owner: str | None, sql: str, others: dict[str, str], role: str
 ) -> None:

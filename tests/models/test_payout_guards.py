@@ -8,7 +8,7 @@ from models import bank_return, payout
 from models.bank_return import Return
 from models.payout import BankResult, Counterparty
 from models.session import transaction
-from tests.models.breaks import DENIED, NO_BREAK, stopper
+from tests.models.constraint_attacks.statements import DENIED, NO_BREAK, stopper
 from tests.models.world import World, new_id
 
 WHOM = Counterparty("DE89370400440532013000", "Ann", "COBADEFFXXX", "Rent")
@@ -70,7 +70,7 @@ ORDER = (
 GATEWAY_MAY_TRY, WORKER_MAY_TRY = {"worker": DENIED}, {"gateway": DENIED}
 OWNER_ALONE = {"worker": DENIED, "gateway": DENIED}
 
-BREAKS = [
+ATTACKS = [
     ("instructions_iban_is_well_formed", kept(iban="'DE8'"), GATEWAY_MAY_TRY),
     ("instructions_iban_is_well_formed", kept(iban="'de89370400440532013000'"), GATEWAY_MAY_TRY),
     ("instructions_iban_is_well_formed", kept(iban="'DE89' || repeat('0', 31)"), GATEWAY_MAY_TRY),
@@ -140,7 +140,7 @@ BREAKS = [
 
 
 @pytest.mark.parametrize("role", ["owner", "worker", "gateway"])
-@pytest.mark.parametrize(("owner", "sql", "others"), BREAKS, ids=lambda part: str(part)[:60])
+@pytest.mark.parametrize(("owner", "sql", "others"), ATTACKS, ids=lambda part: str(part)[:60])
 def test_what_stops_it(
     shared_world: World, new: dict[str, str], owner: str | None, sql: str, others: dict[str, str], role: str
 ) -> None:

@@ -4,7 +4,8 @@ import pytest
 from sqlalchemy import Connection
 
 from models.user import Role
-from tests.models.breaks import BREAKS, stopper, tried
+from tests.models.constraint_attacks import ATTACKS
+from tests.models.constraint_attacks.statements import stopper, tried
 from tests.models.world import World, new_id, scalar
 
 
@@ -129,9 +130,9 @@ COLUMNS = {
 
 
 @pytest.mark.parametrize("role", ["owner", "worker", "gateway"])
-@pytest.mark.parametrize("what", list(BREAKS))
+@pytest.mark.parametrize("what", list(ATTACKS))
 def test_what_stops_it(shared_world, names, what, role):
-    attempt = BREAKS[what]
+    attempt = ATTACKS[what]
     column = COLUMNS.get(what.split()[-1], "line")
     partitions = {"p": names["p"], "o": names["o"], "column": column}
     expected = getattr(attempt, role)

@@ -6,7 +6,7 @@ import pytest
 
 from models import user, webhook_endpoint
 from models.session import transaction
-from tests.models.breaks import DENIED, NO_BREAK, insert, stopper
+from tests.models.constraint_attacks.statements import DENIED, NO_BREAK, insert, stopper
 from tests.models.world import World, new_id
 
 URL = "https://shop.example.com/hooks"
@@ -83,7 +83,7 @@ BY_WORKERS = {"gateway": "webhook_endpoints_are_disabled_by_workers"}
 SENT_AGAIN = {"gateway": "webhook_deliveries_are_sent_again"}
 OWNER_ALONE = {"worker": DENIED, "gateway": DENIED}
 
-BREAKS = [
+ATTACKS = [
     (NO_BREAK, hook(), GATEWAY_MAY_TRY),
     ("webhook_endpoints_url_is_bounded", hook(url="'http://'"), GATEWAY_MAY_TRY),
     ("webhook_endpoints_url_is_bounded", hook(url="repeat('x', 2001)"), GATEWAY_MAY_TRY),
@@ -162,7 +162,7 @@ BREAKS = [
 
 
 @pytest.mark.parametrize("role", ["owner", "worker", "gateway"])
-@pytest.mark.parametrize(("owner", "sql", "others"), BREAKS, ids=lambda part: str(part)[:60])
+@pytest.mark.parametrize(("owner", "sql", "others"), ATTACKS, ids=lambda part: str(part)[:60])
 def test_what_stops_it(
     shared_world: World, new: dict[str, str], owner: str | None, sql: str, others: dict[str, str], role: str
 ) -> None:

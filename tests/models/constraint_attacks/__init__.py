@@ -1,0 +1,9 @@
+"""Attempts on every invariant of the books, in SQL: what is tried, and what stops each role, by name.
+
+A row of ATTACKS says what stops the owner, the worker and the gateway: a constraint, a trigger, or DENIED
+where the role has not the right to try. Ids stand in the statements by name, partitions as {p} and {o}.
+"""
+
+from tests.models.constraint_attacks import accounts, identity, operations, payments, roles
+
+ATTACKS = {**payments.ATTACKS, **accounts.ATTACKS, **operations.ATTACKS, **identity.ATTACKS, **roles.ATTACKS}
