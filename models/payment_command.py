@@ -82,11 +82,6 @@ def claim(connection: Connection, limit: int) -> list[PaymentCommand]:
     return [PaymentCommand._make((*row[:4], Actor(*row[4:]))) for row in rows]
 
 
-def is_any_open(connection: Connection) -> bool:
-    """Whether a command waits for its decision."""
-    return connection.exec_driver_sql("SELECT EXISTS (SELECT FROM commands WHERE decided_at IS NULL)").scalar_one()
-
-
 def decide(connection: Connection, outcomes: Mapping[str, CommandOutcome]) -> None:
     """Set the outcomes of claimed commands, by id."""
     if not outcomes:

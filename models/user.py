@@ -204,11 +204,6 @@ def to_welcome(connection: Connection, limit: int) -> list[User]:
     return [User(*row) for row in rows]
 
 
-def is_anyone_to_welcome(connection: Connection) -> bool:
-    """Whether `to_welcome` may find somebody."""
-    return connection.exec_driver_sql("SELECT EXISTS (SELECT FROM users WHERE welcomed_at IS NULL)").scalar_one()
-
-
 def note_welcomed(connection: Connection, ids: list[str]) -> None:
     """Record that these users have been onboarded."""
     connection.exec_driver_sql(

@@ -53,7 +53,7 @@ class CountFilter(StrictField):
     """A whole number in a query."""
 
     def __init__(self) -> None:
-        super().__init__(metadata={"type": "integer", "minimum": 0, "maximum": 999_999_999})
+        super().__init__(metadata={"type": "integer", "minimum": 0, "maximum": COUNT_MAX})
 
     def read(self, text: str) -> int:
         if not _WHOLE.fullmatch(text):

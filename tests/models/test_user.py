@@ -47,13 +47,11 @@ def test_a_user_is_welcomed_once(world):
     with transaction(world.worker) as connection:
         assert user.create(connection, waiting, "a@example.com", Role.CLIENT, "A", is_welcomed=False)
         assert user.create(connection, new_id(), "b@example.com", Role.CLIENT, "B")
-        assert user.is_anyone_to_welcome(connection)
     with transaction(world.worker) as one, transaction(world.worker) as other:
         assert [found.id for found in user.to_welcome(one, 10)] == [waiting]
         assert user.to_welcome(other, 10) == [], "another worker has him"
         user.note_welcomed(one, [waiting])
     with transaction(world.worker) as connection:
-        assert not user.is_anyone_to_welcome(connection)
         assert user.to_welcome(connection, 10) == []
 
 
