@@ -12,7 +12,7 @@ import redis
 from celery_config import INSTRUCT, POST, QUEUES
 from embedded.stack import Stack
 from tests.e2e.state_machine.audit import scalar
-from tests.e2e.state_machine.users import ACCEPTED, Crowd
+from tests.e2e.state_machine.users import Crowd
 from tests.faults.conftest import Reckon
 from tests.faults.inject import children, logged
 from tests.support import eventually
@@ -195,6 +195,5 @@ def test_nor_does_one_that_a_dead_worker_seems_to_have_left(stack: Stack, crowd:
 
 
 def test_after_all_that_a_bell_is_heard_at_once(crowd: Crowd) -> None:
-    answer = crowd.line.submit(crowd.transfer(*crowd.clients[:2], "1.00"))
-    assert answer.status == ACCEPTED
+    [answer] = crowd.submit_until_accepted([crowd.transfer(*crowd.clients[:2], "1.00")])
     assert crowd.final(answer, seconds=60)
