@@ -127,7 +127,7 @@ def test_a_retry_carries_another_token_and_only_that_one_works(
 
 def test_a_mail_under_way_is_not_taken_by_another(books: Books, server: Server, ask: Callable[..., str]) -> None:
     id = ask()
-    assert postman(books, server)._take()
+    assert postman(books, server)._claim()
     assert postman(books, server).deliver() == 0
     assert 20 < kept(books, id).due_in_seconds <= UNDER_WAY_SECONDS
     make_due(books, id)

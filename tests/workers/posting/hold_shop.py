@@ -42,7 +42,7 @@ class Shop:
             with self.books.as_owner() as connection:
                 return connection.exec_driver_sql(EXPIRE, (id,)).rowcount == 1
         with transaction(self.books.gateway) as connection:
-            return payment_command.order_ending(connection, str(uuid7()), kind, id, amount, self.actor)
+            return payment_command.order_action(connection, str(uuid7()), kind, id, amount, self.actor)
 
     def outcomes(self, id: str) -> list[tuple[str, str | None]]:
         """The commands about a payment, oldest first."""

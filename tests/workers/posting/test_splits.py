@@ -84,14 +84,14 @@ def test_a_payment_that_always_fails_is_parked_in_plain_sight(books: Books, tran
 def test_a_rule_that_raises_is_the_same_poison(
     books: Books, transfers: list[str], told: list[dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    culprit, refusal = transfers[5], rules.refusal
+    culprit, refusal = transfers[5], rules.first_refusal
 
-    def raising(payment: rules.Payment, *rest: object, **how: object) -> object:
+    def raising(payment: rules.ClaimedPayment, *rest: object, **how: object) -> object:
         if payment.id == culprit:
             raise ZeroDivisionError("a rule with a bug")
         return refusal(payment, *rest, **how)
 
-    monkeypatch.setattr(rules, "refusal", raising)
+    monkeypatch.setattr(rules, "first_refusal", raising)
     assert post_all(books, told) >= 2
     kept = books.kept(culprit)
     assert (kept.state, kept.attempts) == ("INITIATED", 1)
