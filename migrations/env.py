@@ -15,7 +15,7 @@ import settings
 from models import preflight
 
 MIGRATION_LOCK = 0x6D696772
-"""Session lock of whoever migrates this database ("migr" in ASCII)."""
+"""Session lock of the process that migrates this database ("migr" in ASCII)."""
 
 
 def migrate(connection: Connection) -> None:

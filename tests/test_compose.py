@@ -97,7 +97,7 @@ def asks_a_worker(service: str, arguments: list[str]) -> None:
     else:
         assert f"{name}_stale" in KINDS
         assert started[started.index("-n") + 1] == f"{name}@%h"
-        assert SERVICES[service]["hostname"] == name, "which is found again when its container was made anew"
+        assert SERVICES[service]["hostname"] == name, "which is found again when its container was made again"
 
 
 def asks_a_route(arguments: list[str], served: Served) -> None:

@@ -127,7 +127,7 @@ def post(payment_id: str) -> None:
 
 
 def fill(accounts: int, token: str) -> None:
-    """Make the tables, one user with this token, and accounts that all are his."""
+    """Make the tables, one user with this token, and accounts that all belong to it."""
     Base.metadata.create_all(engine)
     with Session(engine) as session, session.begin():
         user = User(token_hash=hashlib.sha256(token.encode()).hexdigest())

@@ -11,7 +11,7 @@ Document = dict[str, Any]
 INTRODUCTION = Path(__file__).with_name("introduction.md")
 
 SERVERS = [{"url": "/", "description": "The gateway that serves this document."}]
-CONTACT = {"name": "Whoever runs this gateway"}
+CONTACT = {"name": "The operator of this gateway"}
 
 
 def finished(derived: Document) -> Document:

@@ -122,7 +122,7 @@ ATTACKS = {
         f"adjustment approved {what}": gateways(of_adjustment(assignments), stopped_by)
         for what, assignments, stopped_by in [
             (
-                "by whoever proposed it",
+                "by the one who proposed it",
                 "approved_by = %(ops)s, approved_at = now(), payment_id = %(new)s",
                 "adjustments_take_two_people",
             ),

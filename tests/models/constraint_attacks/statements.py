@@ -68,7 +68,7 @@ def insert(table: str, given: dict[str, str]) -> str:
 
 
 def new_user(**columns: str) -> str:
-    """A client who signs up, with columns of his replaced."""
+    """A client who signs up, with columns replaced."""
     given = {"id": "%(new)s", "email": "'new@example.com'", "role": "'client'", "name": "'New'"}
     return insert("users", given | columns)
 
@@ -227,7 +227,7 @@ def both(sql: str, stopped_by: str) -> Attack:
 
 
 def overflow(sql: str) -> Attack:
-    """What no numeric(38,0) holds, whoever tries."""
+    """What no numeric(38,0) holds, for every role."""
     return Attack(sql, OVERFLOW, OVERFLOW, OVERFLOW)
 
 

@@ -16,7 +16,7 @@ EXPIRE = "UPDATE payments SET hold_expires_at = now() WHERE id = %s AND state = 
 
 
 class Shop:
-    """A merchant with a till, and a customer with 100.00 of whom he holds money."""
+    """A merchant with a wallet, and a customer whose 100.00 are held in part."""
 
     def __init__(self, books: Books) -> None:
         self.books = books

@@ -1,4 +1,4 @@
-"""Sending payouts: whoever dies during it, nothing is sent twice or guessed."""
+"""Sending payouts: nothing is sent twice or guessed, whichever process dies."""
 
 import pytest
 from sqlalchemy import make_url
