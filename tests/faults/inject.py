@@ -3,14 +3,14 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 
 import psutil
 
 from embedded.postgres import SUPERUSER
 from embedded.stack import Stack
-from tests.e2e.state_machine.audit import kept_engine
+from tests.e2e.state_machine.audit import kept_engine, scalar
 from tests.support import eventually
 
 CATCH_SECONDS_MAX = 300
@@ -20,6 +20,19 @@ SELECT count(*) FROM pg_stat_activity
 WHERE usename = 'payments_worker' AND state = 'idle in transaction'
   AND clock_timestamp() - state_change > interval '60 milliseconds'
 """
+
+
+NOW = "SELECT extract(epoch FROM clock_timestamp())::float"
+HEARTBEATS = """
+SELECT coalesce(array_agg(split_part(name, '@', 1)), '{{}}') FROM worker_heartbeats
+WHERE name <> 'beat' AND {column} > to_timestamp({since})
+"""
+
+
+def assert_heartbeats(stack: Stack, workers: Collection[str], column: str = "seen_at") -> None:
+    """Each of the workers ends a task from now on; with the column `heard_at`, one that a message asked for."""
+    query = HEARTBEATS.format(column=column, since=scalar(stack, NOW))
+    eventually(lambda: set(scalar(stack, query)) == set(workers), seconds=300, message=f"heartbeats of {workers}")
 
 
 def children(stack: Stack, name: str) -> list[int]:

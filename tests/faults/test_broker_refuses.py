@@ -7,14 +7,15 @@ import redis
 
 from embedded.stack import STOP_SECONDS_MAX, Stack
 from tests.e2e.state_machine.audit import scalar
-from tests.faults.inject import logged, stopped
+from tests.faults.inject import assert_heartbeats, logged, stopped
 from tests.support import eventually
 
 pytestmark = pytest.mark.slow
 WORKERS = ("posting", "upkeep", "rails", "webhooks")
 REFUSED = "server:ResponseError"
-SEEN = "SELECT count(*) FROM worker_heartbeats WHERE name <> 'beat' AND heard_at > {}"
-LATELY = SEEN.format("now() - interval '10 seconds'")
+HEARD_LATELY = (
+    "SELECT count(*) FROM worker_heartbeats WHERE name <> 'beat' AND heard_at > now() - interval '10 seconds'"
+)
 
 REFUSALS = {
     "refuses to write": (("CONFIG", "SET", "min-replicas-to-write", 1), ("CONFIG", "SET", "min-replicas-to-write", 0)),
@@ -32,19 +33,18 @@ def test_a_broker_that_refuses_ends_no_worker(stack: Stack, refusal: str) -> Non
             eventually(lambda: all(logged(stack, name, REFUSED) > before[name] for name in WORKERS), seconds=60)
         finally:
             client.execute_command(*end)
-    since = SEEN.format(f"'{scalar(stack, 'SELECT now()::text')}'")
-    eventually(lambda: scalar(stack, since) == len(WORKERS), seconds=90)
+    assert_heartbeats(stack, WORKERS, "heard_at")
     assert all(stack.processes[name].is_alive for name in WORKERS)
 
 
 def test_who_is_told_to_end_while_it_is_frozen_ends(stack: Stack) -> None:
     workers = [stack.processes[name] for name in WORKERS]
-    eventually(lambda: scalar(stack, LATELY) == len(WORKERS), seconds=90)
+    assert_heartbeats(stack, WORKERS, "heard_at")
     with stopped(stack.valkey.pid):
-        eventually(lambda: scalar(stack, LATELY) == 0, seconds=60)
+        eventually(lambda: scalar(stack, HEARD_LATELY) == 0, seconds=60)
         for worker in workers:
             worker.send(signal.SIGTERM)
         eventually(lambda: not any(worker.is_alive for worker in workers), seconds=STOP_SECONDS_MAX)
     for worker in workers:
         worker.start()
-    eventually(lambda: scalar(stack, LATELY) == len(WORKERS), seconds=90)
+    assert_heartbeats(stack, WORKERS, "heard_at")

@@ -11,10 +11,9 @@ import redis
 
 from celery_config import INSTRUCT, POST, QUEUES
 from embedded.stack import Stack
-from tests.e2e.state_machine.audit import scalar
 from tests.e2e.state_machine.users import Crowd
 from tests.faults.conftest import Reckon
-from tests.faults.inject import children, logged
+from tests.faults.inject import assert_heartbeats, children, logged
 from tests.support import eventually
 
 pytestmark = pytest.mark.slow
@@ -174,9 +173,7 @@ def test_no_message_ends_a_worker(stack: Stack, crowd: Crowd, reckoned: Reckon, 
             assert logged(stack, WORKERS[queue], DROPPED) - dropped[WORKERS[queue]] > MESSAGES / 2
     assert stack.pids == pids
     assert set(children(stack, "posting")) == posters
-    before = scalar(stack, "SELECT extract(epoch FROM now())::float")
-    heard = f"SELECT count(*) FROM worker_heartbeats WHERE name <> 'beat' AND heard_at > to_timestamp({before})"
-    eventually(lambda: scalar(stack, heard) == len(WORKERS), message="all four beat")
+    assert_heartbeats(stack, WORKERS.values(), "heard_at")
     reckoned(crowd.submit(crowd.mixed(50)))
 
 

@@ -9,10 +9,9 @@ from sqlalchemy import make_url
 import settings
 from embedded import home as homes
 from embedded.stack import ROLE_VARIABLES, Stack
-from tests.e2e.state_machine.audit import scalar
 from tests.e2e.state_machine.users import ACCEPTED, Crowd
 from tests.faults.conftest import Reckon
-from tests.faults.inject import children, logged
+from tests.faults.inject import assert_heartbeats, children, logged
 from tests.lossy_postgres_proxy import COMMIT, SOCKET_NAME, Line
 from tests.stacks import UNLIMITED
 from tests.support import charge_commission, eventually
@@ -21,7 +20,6 @@ pytestmark = pytest.mark.slow
 UNAVAILABLE = 503
 WORKERS = ("posting", "upkeep", "rails", "webhooks")
 LEFT = "left to the next one"
-NOW = "SELECT extract(epoch FROM clock_timestamp())::float"
 MUTE_AT = {"a statement": b"", "commit": COMMIT}
 """The empty text is in every wish."""
 
@@ -64,9 +62,7 @@ def speak(lines: dict[str, Line]) -> None:
 
 
 def assert_all_goes_on(stack: Stack, crowd: Crowd) -> None:
-    now = scalar(stack, NOW)
-    seen = f"SELECT count(*) FROM worker_heartbeats WHERE seen_at > to_timestamp({now})"
-    eventually(lambda: scalar(stack, seen) == len(WORKERS), seconds=300, message="every worker beats again")
+    assert_heartbeats(stack, WORKERS)
     crowd.submit_until_accepted(crowd.mixed(10), seconds=300)
 
 

@@ -12,8 +12,7 @@ import pytest
 
 from embedded import home as homes
 from embedded.stack import Stack
-from tests.e2e.state_machine.audit import scalar
-from tests.faults.inject import children
+from tests.faults.inject import assert_heartbeats, children
 from tests.stacks import UNLIMITED
 from tests.support import eventually
 from workers.task_loop import STUCK_STATUS
@@ -27,8 +26,6 @@ SHORT_OF_PATIENCE = (
     f" task_loop._watch.__defaults__ = ({PATIENCE_LOOKS},); sys.argv[0] = 'celery'; main()"
 )
 """The worker as it is started always, but five seconds in a task are a minute to it."""
-
-NOW = "SELECT extract(epoch FROM clock_timestamp())::float"
 
 
 class Reader:
@@ -100,15 +97,8 @@ def stack(readers: dict[str, Reader]) -> Iterator[Stack]:
                 reader.close()
 
 
-def assert_beats(stack: Stack) -> None:
-    """Both workers end tasks."""
-    now = scalar(stack, NOW)
-    seen = f"SELECT count(*) FROM worker_heartbeats WHERE seen_at > to_timestamp({now})"
-    eventually(lambda: scalar(stack, seen) == len(WORKERS), seconds=300, message="both workers beat")
-
-
 def test_a_worker_whose_log_is_read_by_nobody_ends_itself(stack: Stack, readers: dict[str, Reader]) -> None:
-    assert_beats(stack)
+    assert_heartbeats(stack, WORKERS)
     webhooks, posters = stack.processes["webhooks"], children(stack, "posting")
     with readers["webhooks"].stopped(), readers["posting"].stopped():
         stack.postgres.stop("immediate")  # so that each task has a word to say
@@ -118,4 +108,4 @@ def test_a_worker_whose_log_is_read_by_nobody_ends_itself(stack: Stack, readers:
     assert stack.processes["posting"].is_alive
     stack.postgres.start()
     webhooks.start()  # as its supervisor would
-    assert_beats(stack)
+    assert_heartbeats(stack, WORKERS)

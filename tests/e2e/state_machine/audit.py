@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, create_engine
 
@@ -49,7 +49,7 @@ def kept_engine(url: str) -> Engine:
     return create_engine(url, pool_pre_ping=True)
 
 
-def scalar(stack: Stack, query: str) -> int:
+def scalar(stack: Stack, query: str) -> Any:
     with transaction(owner(stack)) as connection:
         return connection.exec_driver_sql(query).scalar_one()
 
