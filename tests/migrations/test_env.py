@@ -11,7 +11,7 @@ from sqlalchemy.engine import make_url
 from embedded import home as homes
 from embedded.home import CHECKOUT
 from embedded.postgres import DATABASE, OWNER_ROLE, SUPERUSER, Postgres
-from tests.models.world import new_id
+from tests.builders import new_id
 from tests.support import memory, past_the_triggers
 
 

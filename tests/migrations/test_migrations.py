@@ -19,7 +19,7 @@ from models.payment_list import Viewer
 from models.payout import Counterparty
 from models.session import DatabaseAway, open_engine, transaction
 from models.user import Role
-from tests.models.world import World, new_id, scalar
+from tests.builders import Builder, new_id, scalar
 from tests.support import Database, migrate
 
 IBAN = "DE89370400440532013000"
@@ -49,13 +49,13 @@ def bare(postgres: Postgres) -> Iterator[Database]:
     postgres.drop_database(name)
 
 
-def catalogue(world: World) -> dict[str, list]:
+def catalogue(world: Builder) -> dict[str, list]:
     """All that the migrations made, as PostgreSQL tells it."""
     with world.owner.connect() as connection:
         return {what: sorted(map(repr, connection.execute(text(query)))) for what, query in CATALOGUE.items()}
 
 
-def live(world: World) -> None:
+def live(world: Builder) -> None:
     """Users, wallets, and payments that complete, fail and stay open."""
     ann, bob = world.user(), world.user()
     rich, poor = world.wallet(ann, funds=1000), world.wallet(bob)
@@ -70,7 +70,7 @@ def live(world: World) -> None:
 
 
 def test_up_down_and_up_again_with_data(bare):
-    world = World.of(bare)
+    world = Builder.of(bare)
     migrate(bare.owner)
     first = catalogue(world)
     live(world)
@@ -91,7 +91,7 @@ def test_up_down_and_up_again_with_data(bare):
 
 
 def test_identity_goes_as_it_came(bare):
-    world = World.of(bare)
+    world = Builder.of(bare)
     migrate(bare.owner, "0001")
     before = catalogue(world)
     migrate(bare.owner, "0002")
@@ -111,7 +111,7 @@ SELECT ARRAY[source_amount, target_amount, commission]::text[],
 
 
 def test_a_quote_of_one_type_becomes_one_half_of_a_quote_and_goes_as_it_came(bare):
-    world = World.of(bare)
+    world = Builder.of(bare)
     migrate(bare.owner, "0003")
     before, ann, ids = catalogue(world), new_id(), {type: new_id() for type in ("exchange", "transfer")}
     with transaction(world.owner) as connection:
@@ -133,7 +133,7 @@ def test_a_quote_of_one_type_becomes_one_half_of_a_quote_and_goes_as_it_came(bar
 
 
 def test_the_bank_goes_as_it_came(bare):
-    world = World.of(bare)
+    world = Builder.of(bare)
     migrate(bare.owner, "0004")
     before = catalogue(world)
     migrate(bare.owner, "0005")
@@ -143,7 +143,7 @@ def test_the_bank_goes_as_it_came(bare):
 
 def test_the_bank_does_not_go_while_money_waits_for_it(bare):
     """The hold would have no end, and nobody would know whether the bank has been told."""
-    world = World.of(bare)
+    world = Builder.of(bare)
     migrate(bare.owner)
     ann = world.user()
     rich, id = world.wallet(ann, funds=1000), new_id()
@@ -166,7 +166,7 @@ WHERE subject_id = %s ORDER BY version
 
 
 def test_telling_goes_as_it_came_and_finds_whom_older_events_concern(bare):
-    world = World.of(bare)
+    world = Builder.of(bare)
     migrate(bare.owner, "0005")
     before = catalogue(world)
     ann, bob = world.user(), world.user()
@@ -189,7 +189,7 @@ def test_telling_goes_as_it_came_and_finds_whom_older_events_concern(bare):
 
 
 def test_events_of_more_than_payments_do_not_go(bare):
-    world = World.of(bare)
+    world = Builder.of(bare)
     migrate(bare.owner)
     with transaction(world.owner) as connection:
         connection.exec_driver_sql("ALTER TABLE events DISABLE TRIGGER USER")
@@ -199,7 +199,7 @@ def test_events_of_more_than_payments_do_not_go(bare):
 
 
 def test_a_reference_that_passed_on_stays_where_it_is_and_the_guard_goes_as_it_came(bare):
-    world = World.of(bare)
+    world = Builder.of(bare)
     migrate(bare.owner)
     shop, ann = world.user(Role.MERCHANT), world.user()
     purse, till = world.wallet(ann), world.wallet(shop)
@@ -239,7 +239,7 @@ FROM (VALUES
 
 def test_refund_totals_are_filled_in_whatever_the_ids_and_go_as_they_came(bare):
     """Of the last charge twice as much was given back as taken: no more can be, and the invariants go on saying so."""
-    world = World.of(bare)
+    world = Builder.of(bare)
     migrate(bare.owner, "0007")
     before = catalogue(world)
     with world.owner.connect() as connection, connection.begin():
@@ -261,7 +261,7 @@ def test_refund_totals_are_filled_in_whatever_the_ids_and_go_as_they_came(bare):
 
 
 def test_what_banks_files_order_goes_as_it_came_unless_money_waits_for_its_day(bare):
-    world = World.of(bare)
+    world = Builder.of(bare)
     migrate(bare.owner, "0008")
     before = catalogue(world)
     migrate(bare.owner, "0009")
@@ -286,7 +286,7 @@ def test_what_banks_files_order_goes_as_it_came_unless_money_waits_for_its_day(b
 
 def test_the_guards_of_the_books_go_as_they_came(bare):
     """Also with payments, operations and a month to come: the check of operations stands on each partition by name."""
-    world = World.of(bare)
+    world = Builder.of(bare)
     migrate(bare.owner, "0009")
     before = catalogue(world)
     migrate(bare.owner, "0010")
@@ -298,7 +298,7 @@ def test_the_guards_of_the_books_go_as_they_came(bare):
 
 def test_the_rule_of_phone_numbers_goes_as_it_came_unless_short_ones_are_there(bare):
     """Then it is for new ones alone."""
-    world = World.of(bare)
+    world = Builder.of(bare)
     migrate(bare.owner, "0010")
     before = catalogue(world)
     migrate(bare.owner, "0011")
@@ -322,12 +322,12 @@ def test_the_rule_of_phone_numbers_goes_as_it_came_unless_short_ones_are_there(b
 def test_two_migrations_at_once_make_one(bare):
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(migrate, [bare.owner] * 2))
-    live(World.of(bare))
+    live(Builder.of(bare))
 
 
 def test_nobody_makes_tables_beside_ours(bare):
     migrate(bare.owner)
-    world = World.of(bare)
+    world = Builder.of(bare)
     for engine in (world.worker, world.gateway):
         with engine.connect() as connection:
             rights = "SELECT has_schema_privilege('public', 'CREATE') OR has_database_privilege(current_database(), {})"

@@ -2,17 +2,17 @@
 
 import pytest
 
-from tests.models.world import World
+from tests.builders import Builder
 from tests.support import Database
 
 
 @pytest.fixture(scope="module")
-def shared_world(database: Database) -> World:
+def shared_world(database: Database) -> Builder:
     """The module's database."""
-    return World.of(database)
+    return Builder.of(database)
 
 
 @pytest.fixture
-def world(fresh_database: Database) -> World:
+def world(fresh_database: Database) -> Builder:
     """A database for this test alone."""
-    return World.of(fresh_database)
+    return Builder.of(fresh_database)

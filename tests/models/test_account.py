@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 
 from models import account
 from models.session import transaction
-from tests.models.world import new_id
+from tests.builders import new_id
 
 
 def test_a_wallet_is_opened_empty_and_found_again(world):

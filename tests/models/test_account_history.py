@@ -8,18 +8,18 @@ from models import account_history
 from models.account_history import HistoryPosition, HistoryRow, Totals
 from models.payment_search import Filter, ListQuery
 from models.session import transaction
-from tests.models.world import World, new_id
+from tests.builders import Builder, new_id
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 COUNT = 9
 
 
-def page(world: World, account_id: str, *wants: Filter, **of: bool) -> list[HistoryRow]:
+def page(world: Builder, account_id: str, *wants: Filter, **of: bool) -> list[HistoryRow]:
     with transaction(world.gateway) as connection:
         return list(account_history.page(connection, account_id, ListQuery(wants), 100, **of).rows)
 
 
-def test_a_side_that_is_unknown_to_us_has_no_name(world: World) -> None:
+def test_a_side_that_is_unknown_to_us_has_no_name(world: Builder) -> None:
     ann, unknown = world.user(), new_id()
     wallet = world.wallet(ann, funds=10)
     [id] = world.accept(world.wish("transfer", ann, wallet, unknown, 5))
@@ -31,7 +31,7 @@ def test_a_side_that_is_unknown_to_us_has_no_name(world: World) -> None:
         assert account_history.position(connection, wallet, START) == HistoryPosition(0, 0)
 
 
-def test_what_is_not_decided_yet_is_no_history(world: World) -> None:
+def test_what_is_not_decided_yet_is_no_history(world: Builder) -> None:
     ann = world.user()
     wallet, other = world.wallet(ann, funds=10), world.wallet(ann)
     world.transfer(ann, wallet, other, 5)
@@ -39,7 +39,7 @@ def test_what_is_not_decided_yet_is_no_history(world: World) -> None:
     assert page(world, other) == []
 
 
-def test_between_accounts_of_one_owner_both_sides_have_their_row(world: World) -> None:
+def test_between_accounts_of_one_owner_both_sides_have_their_row(world: Builder) -> None:
     ann = world.user()
     wallet, other = world.wallet(ann, funds=10), world.wallet(ann)
     world.transfer(ann, wallet, other, 4)
@@ -52,7 +52,7 @@ def test_between_accounts_of_one_owner_both_sides_have_their_row(world: World) -
 
 
 @pytest.mark.parametrize("count", range(COUNT))
-def test_a_position_is_found_among_any_number_of_operations(world: World, count: int) -> None:
+def test_a_position_is_found_among_any_number_of_operations(world: Builder, count: int) -> None:
     ann = world.user()
     wallet = world.wallet(ann)
     for number in range(count):
@@ -77,7 +77,7 @@ def test_a_position_is_found_among_any_number_of_operations(world: World, count:
             assert [row.balance_after for row in rows] == [n * (n + 1) // 2 for n in range(1, seq + 1)]
 
 
-def test_rows_are_read_in_batches(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_are_read_in_batches(world: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
     ann = world.user()
     wallet = world.wallet(ann)
     for number in range(5):

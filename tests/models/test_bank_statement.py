@@ -3,8 +3,8 @@
 import pytest
 
 from models.user import Role
+from tests.builders import Builder, new_id
 from tests.models.constraint_attacks.statements import DENIED, NO_BREAK, insert, stopper
-from tests.models.world import World, new_id
 
 TRY = "sha256('another file')"
 
@@ -98,7 +98,7 @@ OWNERS = {
 
 
 @pytest.fixture(scope="module")
-def names(shared_world: World) -> dict[str, str]:
+def names(shared_world: Builder) -> dict[str, str]:
     """Ids of what the statements speak of."""
     ids = {"new": new_id(), "ops": shared_world.user(Role.OPS), "kept": new_id()}
     with shared_world.owner.begin() as connection:
@@ -112,7 +112,7 @@ def names(shared_world: World) -> dict[str, str]:
 
 @pytest.mark.parametrize("role", ["owner", "worker", "gateway"])
 @pytest.mark.parametrize("sql", [*BREAKS, *OWNERS])
-def test_what_stops_it(shared_world: World, names: dict[str, str], sql: str, role: str) -> None:
+def test_what_stops_it(shared_world: Builder, names: dict[str, str], sql: str, role: str) -> None:
     by_owner = {**BREAKS, **OWNERS}[sql]
     expected = {"owner": by_owner, "worker": DENIED, "gateway": BREAKS.get(sql, by_owner if sql in BREAKS else DENIED)}
     with getattr(shared_world, role).connect() as connection:

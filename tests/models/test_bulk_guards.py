@@ -8,13 +8,13 @@ from models import bank_account, bulk
 from models.bulk import BulkKind, BulkMode, NewBulk, NewLine
 from models.session import transaction
 from models.user import Role
+from tests.builders import Builder, new_id
 from tests.models.constraint_attacks.statements import DENIED, NO_BREAK, stopper
-from tests.models.world import World, new_id
 
 IBAN = "DE89370400440532013000"
 
 
-def accepted(world: World, head: NewBulk, *lines: NewLine) -> str:
+def accepted(world: Builder, head: NewBulk, *lines: NewLine) -> str:
     """The id of a bulk as the gateway keeps it."""
     with transaction(world.gateway) as connection:
         assert bulk.accept(connection, head, head.id, bytes(32), lines).lines == len(lines)
@@ -22,7 +22,7 @@ def accepted(world: World, head: NewBulk, *lines: NewLine) -> str:
 
 
 @pytest.fixture(scope="module")
-def names(shared_world: World) -> dict[str, str]:
+def names(shared_world: Builder) -> dict[str, str]:
     """A shop with a bank account; bulks of it that are open, decided (atomic, at its bank), undecided, and final."""
     shop, ann = shared_world.user(Role.MERCHANT), shared_world.user()
     rich, purse = shared_world.wallet(shop, funds=1000), shared_world.wallet(ann, funds=1000)
@@ -169,7 +169,7 @@ ATTACKS = [
 @pytest.mark.parametrize("role", ["owner", "worker", "gateway"])
 @pytest.mark.parametrize(("owner", "sql", "others"), ATTACKS, ids=lambda part: str(part)[:60])
 def test_what_stops_it(
-    shared_world: World, new: dict[str, str], owner: str | None, sql: str, others: dict[str, str], role: str
+    shared_world: Builder, new: dict[str, str], owner: str | None, sql: str, others: dict[str, str], role: str
 ) -> None:
     with getattr(shared_world, role).connect() as connection:
         assert stopper(connection, sql, new) == others.get(role, owner)
@@ -184,7 +184,7 @@ def test_what_stops_it(
         ("completed = 1", "INITIATED"),
     ],
 )
-def test_the_state_follows_the_lines(shared_world: World, new: dict[str, str], ends: str, state: str) -> None:
+def test_the_state_follows_the_lines(shared_world: Builder, new: dict[str, str], ends: str, state: str) -> None:
     """The trigger bulks_follow_their_lines says it, whatever the worker thinks."""
     with shared_world.owner.connect() as connection:
         connection.exec_driver_sql(ordered(lines="2", total="2"), new)

@@ -8,22 +8,22 @@ from models import confirmation
 from models import token as tokens
 from models.confirmation import ASKED_PER_HOUR_MAX, PendingMail, Purpose
 from models.session import transaction
-from tests.models.world import World, new_id, scalar
+from tests.builders import Builder, new_id, scalar
 
 ATTEMPTS_MAX = 3
 
 
-def ask(world: World, user_id: str, purpose: Purpose = Purpose.EMAIL) -> bool:
+def ask(world: Builder, user_id: str, purpose: Purpose = Purpose.EMAIL) -> bool:
     with transaction(world.gateway) as connection:
         return confirmation.ask(connection, new_id(), user_id, purpose)
 
 
-def take(world: World, hash: bytes, wait_seconds: float = 60) -> PendingMail | None:
+def take(world: Builder, hash: bytes, wait_seconds: float = 60) -> PendingMail | None:
     with transaction(world.worker) as connection:
         return confirmation.take(connection, hash, wait_seconds, ATTEMPTS_MAX)
 
 
-def redeem(world: World, token: str, purpose: Purpose = Purpose.EMAIL) -> str | None:
+def redeem(world: Builder, token: str, purpose: Purpose = Purpose.EMAIL) -> str | None:
     with transaction(world.gateway) as connection:
         return confirmation.redeem(connection, tokens.hash_of(token), purpose)
 

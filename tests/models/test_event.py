@@ -14,7 +14,7 @@ from models.event import Event
 from models.payment import NewPayment
 from models.payment_list import Viewer
 from models.session import statements, transaction
-from tests.models.world import World
+from tests.builders import Builder
 
 ALL = Viewer("", reads_all=True)
 TRANSACTIONS = 4
@@ -27,7 +27,7 @@ SELECT gen_random_uuid(), 'wal_' || md5(k::text), %s, 'EUR' FROM generate_series
 PARK = "UPDATE payments SET parked_at = now(), attempts = 1, last_error = 'no luck' WHERE state = 'INITIATED'"
 
 
-def read(world: World, viewer: Viewer, after: tuple[str, int] = event.START, limit: int = 100) -> list[Event]:
+def read(world: Builder, viewer: Viewer, after: tuple[str, int] = event.START, limit: int = 100) -> list[Event]:
     with statements(world.gateway) as connection:
         return event.page(connection, viewer, after, limit)
 
@@ -36,13 +36,13 @@ def place_of(found: Event) -> tuple[str, int]:
     return found.xact, found.sequence
 
 
-def beginning(world: World) -> tuple[str, int]:
+def beginning(world: Builder) -> tuple[str, int]:
     with statements(world.gateway) as connection:
         return event.newest(connection)
 
 
 @contextmanager
-def open_transaction(world: World) -> Iterator[Connection]:
+def open_transaction(world: Builder) -> Iterator[Connection]:
     """A transaction of the gateway's, rolled back unless it is committed before."""
     with world.gateway.connect() as connection:
         yield connection
@@ -62,23 +62,23 @@ class Follower:
 
 
 @pytest.fixture(scope="module")
-def reading(shared_world: World) -> Iterator[Connection]:
+def reading(shared_world: Builder) -> Iterator[Connection]:
     """A line on which each reading is a transaction of its own."""
     with statements(shared_world.gateway) as connection:
         yield connection
 
 
 @pytest.fixture(scope="module")
-def ann(shared_world: World) -> str:
+def ann(shared_world: Builder) -> str:
     return shared_world.user()
 
 
 @pytest.fixture(scope="module")
-def wallet(shared_world: World, ann: str) -> str:
+def wallet(shared_world: Builder, ann: str) -> str:
     return shared_world.wallet(ann)
 
 
-def test_what_commits_later_is_not_skipped(shared_world: World, reading: Connection, ann: str, wallet: str) -> None:
+def test_what_commits_later_is_not_skipped(shared_world: Builder, reading: Connection, ann: str, wallet: str) -> None:
     wishes = [shared_world.deposit(ann, wallet, 100) for _ in range(2)]
     follower = Follower(reading, Viewer(ann, reads_all=False), beginning(shared_world))
     with open_transaction(shared_world) as slow, open_transaction(shared_world) as quick:
@@ -93,7 +93,7 @@ def test_what_commits_later_is_not_skipped(shared_world: World, reading: Connect
 
 
 def test_a_lower_number_that_was_taken_later_is_not_skipped(
-    shared_world: World, reading: Connection, ann: str, wallet: str
+    shared_world: Builder, reading: Connection, ann: str, wallet: str
 ) -> None:
     """The order of transactions is that of their first write, the order of sequences that of the events."""
     wishes = [shared_world.deposit(ann, wallet, 100) for _ in range(2)]
@@ -123,7 +123,7 @@ def in_turn(order: list[int]) -> list[tuple[int, str]]:
     commits=st.lists(st.sampled_from([True, True, True, False]), min_size=TRANSACTIONS, max_size=TRANSACTIONS),
 )
 def test_no_interleaving_loses_an_event(
-    shared_world: World,
+    shared_world: Builder,
     reading: Connection,
     ann: str,
     wallet: str,
@@ -155,7 +155,7 @@ def test_no_interleaving_loses_an_event(
         assert follower.seen == read(shared_world, follower.viewer, begun)
 
 
-def test_everybody_reads_what_concerns_them_once(shared_world: World) -> None:
+def test_everybody_reads_what_concerns_them_once(shared_world: Builder) -> None:
     ann, bob, zed = (shared_world.user() for _ in range(3))
     rich, second, poor = shared_world.wallet(ann, funds=500), shared_world.wallet(ann), shared_world.wallet(bob)
     begun = beginning(shared_world)
@@ -172,7 +172,7 @@ def test_everybody_reads_what_concerns_them_once(shared_world: World) -> None:
     assert {(one.subject_id, one.name) for one in read(shared_world, ALL, begun)} == set(told["ann"])
 
 
-def test_a_ping_is_no_event_of_its_owner(shared_world: World, ann: str) -> None:
+def test_a_ping_is_no_event_of_its_owner(shared_world: Builder, ann: str) -> None:
     begun = beginning(shared_world)
     ids = ("018f0000-0000-7000-8000-000000000001", ann)
     with transaction(shared_world.gateway) as connection:
@@ -187,13 +187,13 @@ def test_a_ping_is_no_event_of_its_owner(shared_world: World, ann: str) -> None:
 
 
 @pytest.mark.parametrize("role", ["owner", "worker", "gateway"])
-def test_nobody_writes_events_but_transitions(shared_world: World, role: str, ann: str) -> None:
+def test_nobody_writes_events_but_transitions(shared_world: Builder, role: str, ann: str) -> None:
     statement = "INSERT INTO events (subject_id, version, name) VALUES (%s, 9, 'payment.completed')"
     with pytest.raises(DBAPIError), transaction(getattr(shared_world, role)) as connection:
         connection.exec_driver_sql(statement, (ann,))
 
 
-def test_telling_of_a_batch_does_not_read_all_accounts(world: World) -> None:
+def test_telling_of_a_batch_does_not_read_all_accounts(world: Builder) -> None:
     """Nor does telling of a single payment after it, by the plan that was made for the batch."""
     ann = world.user()
     wallet = world.wallet(ann)
@@ -210,7 +210,7 @@ def test_telling_of_a_batch_does_not_read_all_accounts(world: World) -> None:
         assert connection.exec_driver_sql(walks).scalar_one() == 0
 
 
-def test_an_endpoint_with_the_id_of_a_payment_does_not_keep_it_from_being_posted(world: World) -> None:
+def test_an_endpoint_with_the_id_of_a_payment_does_not_keep_it_from_being_posted(world: Builder) -> None:
     """The gateway's role chooses both."""
     ann = world.user()
     [id] = world.accept(world.deposit(ann, world.wallet(ann), 100))
@@ -229,7 +229,7 @@ def test_an_endpoint_with_the_id_of_a_payment_does_not_keep_it_from_being_posted
 
 
 @pytest.mark.parametrize("reads_all", [True, False])
-def test_what_is_held_back_is_not_read_each_time(shared_world: World, ann: str, wallet: str, reads_all: bool) -> None:
+def test_what_is_held_back_is_not_read_each_time(shared_world: Builder, ann: str, wallet: str, reads_all: bool) -> None:
     begun = beginning(shared_world)
     with open_transaction(shared_world) as slow, open_transaction(shared_world) as reader:
         slow.exec_driver_sql("SELECT pg_current_xact_id()")

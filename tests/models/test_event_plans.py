@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from models import event
 from models.session import Connection, transaction
-from tests.models.world import new_id
+from tests.builders import new_id
 
 EVENTS = 60_000
 ONCE_BUSY = """

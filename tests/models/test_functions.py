@@ -9,7 +9,7 @@ from embedded.home import CHECKOUT
 from embedded.postgres import SUPERUSER, Postgres
 from models import preflight
 from models.session import transaction
-from tests.models.world import new_id
+from tests.builders import new_id
 
 LEFT = {
     "time, chance and waiting: they change nothing but the session's seed": """

@@ -7,7 +7,7 @@ from sqlalchemy.engine import make_url
 from embedded.postgres import SUPERUSER, Postgres
 from models.invariants import INVARIANTS, violations
 from models.session import open_engine
-from tests.models.world import World
+from tests.builders import Builder
 from tests.support import Database
 
 OPERATION = "UPDATE operations SET {} WHERE payment_id = %(done)s AND line = 0"
@@ -116,7 +116,7 @@ BREAKS = {
 
 
 @pytest.fixture(scope="module")
-def names(shared_world: World) -> dict[str, str]:
+def names(shared_world: Builder) -> dict[str, str]:
     """A lively world: deposits, an exchange, and transfers that completed, failed, are parked and are open."""
     ann, bob = shared_world.user(), shared_world.user()
     rich, poor = shared_world.wallet(ann, funds=1000), shared_world.wallet(bob)

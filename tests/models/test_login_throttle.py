@@ -8,17 +8,17 @@ from sqlalchemy import Connection, event
 from models import login_throttle
 from models.login_throttle import WAIT_SECONDS_MAX, Subject, of_address, of_user
 from models.session import statements, transaction
-from tests.models.world import World, scalar
+from tests.builders import Builder, scalar
 
 ANN = of_user("Ann@example.com")
 
 
-def take(world: World, subject: Subject = ANN) -> float:
+def take(world: Builder, subject: Subject = ANN) -> float:
     with statements(world.gateway) as connection:
         return login_throttle.count_attempt(connection, subject)
 
 
-def let_pass(world: World, seconds: float) -> None:
+def let_pass(world: Builder, seconds: float) -> None:
     """Make all that was noted older."""
     with transaction(world.owner) as connection:
         connection.exec_driver_sql(

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from models import account, idempotency, payment, payment_stuck
 from models.payment_stuck import StuckFilter
 from models.session import transaction
-from tests.models.world import World, new_id, scalar
+from tests.builders import Builder, new_id, scalar
 from tests.support import eventually
 
 
@@ -26,16 +26,16 @@ class Parties(NamedTuple):
 
 
 @pytest.fixture
-def parties(world: World) -> Parties:
+def parties(world: Builder) -> Parties:
     ann, bob = world.user(), world.user()
     return Parties(ann, bob, world.wallet(ann, funds=1000), world.wallet(bob))
 
 
-def order(world: World, parties: Parties, **rest):
+def order(world: Builder, parties: Parties, **rest):
     return world.wish("transfer", parties.ann, parties.rich, parties.poor, 100, **rest)
 
 
-def count(world: World, table: str) -> int:
+def count(world: Builder, table: str) -> int:
     with world.owner.connect() as connection:
         return scalar(connection, f"SELECT count(*) FROM {table}")
 
@@ -127,7 +127,7 @@ def test_a_reference_is_taken_once_for_each_merchant(world, parties):
         assert payment.keep_reference(connection, parties.bob, "A-1", second) is None
 
 
-def failing(world: World, parties: Parties) -> str:
+def failing(world: Builder, parties: Parties) -> str:
     """A charge of bob's with a reference, which FAILED for want of money."""
     [id] = world.accept(world.wish("charge", parties.bob, parties.rich, parties.poor, 9999, reference="A-1"))
     with transaction(world.gateway) as connection:

@@ -4,10 +4,10 @@ from models import payment_command
 from models.audit import Actor
 from models.payment_command import CommandOutcome, NewCommand
 from models.session import transaction
-from tests.models.world import World, new_id
+from tests.builders import Builder, new_id
 
 
-def order(world: World, actor: Actor, *payment_ids: str) -> int:
+def order(world: Builder, actor: Actor, *payment_ids: str) -> int:
     with transaction(world.gateway) as connection:
         return payment_command.order_retries(
             connection, [NewCommand(new_id(), id) for id in payment_ids], actor, "because"

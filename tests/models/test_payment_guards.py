@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from models import event, payment, payment_stuck
 from models.rules.state import TRANSITIONS, State
 from models.session import transaction
-from tests.models.world import World, new_id, scalar
+from tests.builders import Builder, new_id, scalar
 
 MOVE = {
     State.INITIATED: "state = 'INITIATED', failure_code = NULL, finalized_at = NULL",
@@ -20,7 +20,7 @@ ROLES = pytest.mark.parametrize("role", ["owner", "worker"])
 
 
 @pytest.fixture(scope="module")
-def in_state(shared_world: World) -> dict[State, str]:
+def in_state(shared_world: Builder) -> dict[State, str]:
     """A payment in each state, by hand."""
     ann, bob = shared_world.user(), shared_world.user()
     rich, poor = shared_world.wallet(ann, funds=1000), shared_world.wallet(bob)
@@ -32,7 +32,7 @@ def in_state(shared_world: World) -> dict[State, str]:
     return ids
 
 
-def change(world: World, role: str, id: str, assignments: str) -> str | None:
+def change(world: Builder, role: str, id: str, assignments: str) -> str | None:
     """Try a change and take it back; what refused it, or None."""
     with getattr(world, role).connect() as connection:
         try:
@@ -115,7 +115,7 @@ def test_the_version_is_counted_and_cannot_be_forged(world):
         assert scalar(connection, version, id) == 3
 
 
-def story(world: World, id: str) -> list[tuple[str, int]]:
+def story(world: Builder, id: str) -> list[tuple[str, int]]:
     """The payment's events as (name, version)."""
     with transaction(world.gateway) as connection:
         return [(one.name, one.version) for one in event.of_subjects(connection, [id])]

@@ -11,7 +11,7 @@ from models.payment_search import START, Cursor, Filter, ListQuery
 from models.payment_view import PaymentView
 from models.session import transaction
 from models.user import Role
-from tests.models.world import World, new_id
+from tests.builders import Builder, new_id
 
 EPOCH = datetime(1960, 1, 1, tzinfo=UTC)
 FAR = datetime(9999, 12, 30, tzinfo=UTC)
@@ -20,7 +20,7 @@ FAR = datetime(9999, 12, 30, tzinfo=UTC)
 class Street:
     """Ann, Bob, a shop and a stranger, and what went on between them, oldest first in `ids`."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Builder) -> None:
         self.world = world
         self.ann, self.bob, self.stranger = world.user(), world.user(name="Bob"), world.user()
         self.shop = world.user(Role.MERCHANT, "Shop")

@@ -8,14 +8,14 @@ from models import bank_return, payout
 from models.bank_return import Return
 from models.payout import BankResult, Counterparty
 from models.session import transaction
+from tests.builders import Builder, new_id
 from tests.models.constraint_attacks.statements import DENIED, NO_BREAK, stopper
-from tests.models.world import World, new_id
 
 WHOM = Counterparty("DE89370400440532013000", "Ann", "COBADEFFXXX", "Rent")
 
 
 @pytest.fixture(scope="module")
-def names(shared_world: World) -> dict[str, str]:
+def names(shared_world: Builder) -> dict[str, str]:
     """A withdrawal whose bank has not answered (open), and one that it confirmed (done) and sent back."""
     ann = shared_world.user()
     rich, wire = shared_world.wallet(ann, funds=1000), shared_world.technical("wire")
@@ -142,7 +142,7 @@ ATTACKS = [
 @pytest.mark.parametrize("role", ["owner", "worker", "gateway"])
 @pytest.mark.parametrize(("owner", "sql", "others"), ATTACKS, ids=lambda part: str(part)[:60])
 def test_what_stops_it(
-    shared_world: World, new: dict[str, str], owner: str | None, sql: str, others: dict[str, str], role: str
+    shared_world: Builder, new: dict[str, str], owner: str | None, sql: str, others: dict[str, str], role: str
 ) -> None:
     with getattr(shared_world, role).connect() as connection:
         assert stopper(connection, sql, new) == others.get(role, owner)

@@ -36,7 +36,7 @@ from models.payment_search import Filter, ListQuery
 from models.payment_stuck import StuckFilter
 from models.session import Connection, open_engine, transaction
 from models.user import Role
-from tests.models.world import World, new_id
+from tests.builders import Builder, new_id
 
 pytestmark = pytest.mark.slow
 
@@ -80,7 +80,7 @@ FROM payments, generate_series(0, 1) AS line
 
 
 @pytest.fixture(scope="module")
-def year(shared_world: World) -> World:
+def year(shared_world: Builder) -> Builder:
     """A year of payments between some hundred wallets, with a few that are open; written past the triggers."""
     fill(shared_world, PAYMENTS)
     ann = shared_world.user()
@@ -94,7 +94,7 @@ def year(shared_world: World) -> World:
     return shared_world
 
 
-def fill(world: World, payments: int) -> None:
+def fill(world: Builder, payments: int) -> None:
     """Spread the payments over the partitions of a year."""
     for _ in range(50):
         world.user()
@@ -114,7 +114,7 @@ def fill(world: World, payments: int) -> None:
         connection.exec_driver_sql("DROP TABLE parties")
 
 
-def order_many(world: World) -> None:
+def order_many(world: Builder) -> None:
     """A bulk of many transfers, which are in this month's partition."""
     shop, account = world.user(Role.MERCHANT), new_id()
     wallet, wire = world.wallet(shop), world.technical("wire")
@@ -129,7 +129,7 @@ def order_many(world: World) -> None:
 
 
 @pytest.fixture(scope="module")
-def some(year: World) -> dict[str, Any]:
+def some(year: Builder) -> dict[str, Any]:
     """A payment of half a year ago, with its parties."""
     with year.owner.begin() as connection:
         row = connection.exec_driver_sql(
@@ -252,7 +252,7 @@ def walked(scans: list[dict[str, Any]]) -> list[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_hot_queries_go_by_index_into_few_partitions(year: World, some: dict[str, Any], question: str) -> None:
+def test_hot_queries_go_by_index_into_few_partitions(year: Builder, some: dict[str, Any], question: str) -> None:
     partitions_max, ask = QUESTIONS[question]
     found = plans(year.worker, ask, some)
     assert found
@@ -262,7 +262,7 @@ def test_hot_queries_go_by_index_into_few_partitions(year: World, some: dict[str
     assert len(touched) <= partitions_max, sorted(touched)
 
 
-def test_what_was_taken_of_a_day_is_looked_for_about_that_day(year: World, some: dict[str, Any]) -> None:
+def test_what_was_taken_of_a_day_is_looked_for_about_that_day(year: Builder, some: dict[str, Any]) -> None:
     """And in every month what was scheduled for it, by a small index of its own."""
     found = plans(year.worker, QUESTIONS["what merchants took of a day"][1], some)
     indexes = {node["Index Name"] for node in found if "Index Name" in node}
@@ -274,7 +274,7 @@ PREPARED_ONCE = (
 )  # fmt: skip
 
 
-def test_a_plan_that_was_made_while_all_was_empty_is_made_anew(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_that_was_made_while_all_was_empty_is_made_anew(world: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
     some = {"payment": new_id(), "user": new_id(), "account": new_id()}
     worker = open_engine(world.worker.url.render_as_string(hide_password=False))  # with a pool, which keeps its lines
     for question in PREPARED_ONCE:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import ProgrammingError
 from models import payment_view
 from models.prepared_statement import PreparedStatement
 from models.session import DatabaseAway, Engine, open_engine, statements, transaction
-from tests.models.world import World, scalar
+from tests.builders import Builder, scalar
 
 ADD = PreparedStatement("add", "SELECT %(first)s::integer + %(second)s::integer + %(first)s::integer")
 PLANNED = "SELECT count(*) FROM pg_prepared_statements WHERE name = %s"
@@ -19,7 +19,7 @@ MODELS = Path(payment_view.__file__).parent
 
 
 @pytest.fixture
-def worker(world: World) -> Engine:
+def worker(world: Builder) -> Engine:
     """With a pool, which keeps its lines."""
     return open_engine(world.worker.url.render_as_string(hide_password=False))
 

@@ -4,13 +4,13 @@ import pytest
 from sqlalchemy import Connection
 
 from models.user import Role
+from tests.builders import Builder, new_id, scalar
 from tests.models.constraint_attacks import ATTACKS
 from tests.models.constraint_attacks.statements import stopper, tried
-from tests.models.world import World, new_id, scalar
 
 
 @pytest.fixture(scope="module")
-def names(shared_world: World) -> dict[str, str]:
+def names(shared_world: Builder) -> dict[str, str]:
     """Ids of what the statements speak of."""
     ann, bob = (shared_world.user(name=name) for name in ("Ann", "Bob"))
     shop = shared_world.user(Role.MERCHANT, "Shop")

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from models import audit, session
 from models.session import CommitUnknown, Contention, DatabaseAway, StatementTimeout, open_engine, transaction
-from tests.models.world import World, scalar
+from tests.builders import Builder, scalar
 from tests.support import Database, eventually
 
 
@@ -22,7 +22,7 @@ def put_out(engine: Engine, connection: Connection) -> None:
         assert scalar(other, "SELECT pg_terminate_backend(%s, 5000)", pid)
 
 
-def notes(world: World) -> int:
+def notes(world: Builder) -> int:
     with world.owner.connect() as connection:
         return scalar(connection, "SELECT count(*) FROM audit_log")
 
@@ -94,7 +94,7 @@ def test_the_pool_replaces_a_connection_that_was_put_out_while_it_lay_idle(datab
     engine = open_engine(database.worker)
     with transaction(engine) as connection:
         pid = scalar(connection, "SELECT pg_backend_pid()")
-    with World.of(database).worker.connect() as other:
+    with Builder.of(database).worker.connect() as other:
         assert scalar(other, "SELECT pg_terminate_backend(%s, 5000)", pid)
     with transaction(engine) as connection:
         assert scalar(connection, "SELECT pg_backend_pid()") != pid

@@ -10,7 +10,7 @@ from models import token as tokens
 from models import user
 from models.session import transaction
 from models.user import Role
-from tests.models.world import World, new_id, scalar
+from tests.builders import Builder, new_id, scalar
 from tests.support import eventually
 
 
@@ -55,7 +55,7 @@ def token_of(world):
     return keep
 
 
-def bearer(world: World, token: str) -> tokens.Bearer | None:
+def bearer(world: Builder, token: str) -> tokens.Bearer | None:
     with transaction(world.gateway) as connection:
         return tokens.bearer(connection, tokens.hash_of(token))
 

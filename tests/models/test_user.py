@@ -3,7 +3,7 @@
 from models import user
 from models.session import transaction
 from models.user import NewUser, Role
-from tests.models.world import World, new_id
+from tests.builders import Builder, new_id
 
 HASH = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$aGFzaA"
 
@@ -14,7 +14,7 @@ def newcomer(**changes: str | None) -> NewUser:
     return new._replace(**changes)
 
 
-def sign_up(world: World, new: NewUser) -> bool:
+def sign_up(world: Builder, new: NewUser) -> bool:
     """Whether he was kept."""
     with transaction(world.gateway) as connection:
         return user.sign_up(connection, new)

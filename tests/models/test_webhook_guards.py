@@ -6,15 +6,15 @@ import pytest
 
 from models import user, webhook_endpoint
 from models.session import transaction
+from tests.builders import Builder, new_id
 from tests.models.constraint_attacks.statements import DENIED, NO_BREAK, insert, stopper
-from tests.models.world import World, new_id
 
 URL = "https://shop.example.com/hooks"
 SECRET = f"'whsec_{'A' * 43}='"
 
 
 @pytest.fixture(scope="module")
-def names(shared_world: World) -> dict[str, str]:
+def names(shared_world: Builder) -> dict[str, str]:
     """Two endpoints of ann's, one deleted; secrets of hers, the `older` of which ends; a delivery with an attempt."""
     ids = {name: new_id() for name in ("hook", "gone", "older", "newest", "pending", "done")}
     ids |= {"ann": shared_world.user(), "bob": shared_world.user()}
@@ -164,7 +164,7 @@ ATTACKS = [
 @pytest.mark.parametrize("role", ["owner", "worker", "gateway"])
 @pytest.mark.parametrize(("owner", "sql", "others"), ATTACKS, ids=lambda part: str(part)[:60])
 def test_what_stops_it(
-    shared_world: World, new: dict[str, str], owner: str | None, sql: str, others: dict[str, str], role: str
+    shared_world: Builder, new: dict[str, str], owner: str | None, sql: str, others: dict[str, str], role: str
 ) -> None:
     with getattr(shared_world, role).connect() as connection:
         assert stopper(connection, sql, new) == others.get(role, owner)

@@ -9,7 +9,7 @@ from models import payment, webhook_endpoint, webhook_queue
 from models.payment import NewPayment
 from models.session import Connection, transaction
 from models.webhook_queue import Capacity
-from tests.models.world import World, new_id
+from tests.builders import Builder, new_id
 
 ALL = 1_000
 PLENTY = Capacity(100, 100, 100)
@@ -18,7 +18,7 @@ PLENTY = Capacity(100, 100, 100)
 class Shop:
     """A world with a client who has an endpoint, and orders."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Builder) -> None:
         self.world = world
         self.client = world.user()
         self.wallet = world.wallet(self.client, funds=1_000_000)
@@ -52,7 +52,7 @@ class Shop:
 
 
 @pytest.fixture
-def shop(world: World) -> Shop:
+def shop(world: Builder) -> Shop:
     return Shop(world)
 
 

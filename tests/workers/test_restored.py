@@ -15,8 +15,8 @@ from embedded.postgres import DATABASE, OWNER_ROLE, SUPERUSER, Postgres
 from models import event, health, preflight
 from models.payment_list import Viewer
 from models.session import transaction
+from tests.builders import Builder
 from tests.models.test_webhook_queue import Shop
-from tests.models.world import World
 from tests.support import Database, eventually, memory
 
 AHEAD = 2_000
@@ -75,7 +75,7 @@ def use_numbers_up(server: Postgres, _: str) -> None:
 def test_of_a_restored_dump_no_event_is_lost(
     postgres: Postgres, fresh_database: Database, mend: Callable[[Postgres, str], None]
 ) -> None:
-    shop = Shop(World.of(fresh_database))
+    shop = Shop(Builder.of(fresh_database))
     as_owner(postgres, f"DO $$ BEGIN FOR i IN 1..{AHEAD} LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$")
     shop.world.accept(shop.deposit())
     eventually(shop.fan_out)
@@ -96,7 +96,7 @@ def test_of_a_restored_dump_no_event_is_lost(
         for process in PROCESSES:
             preflight.check_or_exit(getattr(copy, process), process, durability=False)
         assert alarms(copy) == []
-        shop.world = World.of(copy)
+        shop.world = Builder.of(copy)
         shop.world.accept(shop.deposit())
         shop.world.post()
         eventually(lambda: shop.fan_out() == 0 and len(shop.delivered()) == len(shop.events()))

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from embedded.home import CHECKOUT
-from tests.models.world import new_id
+from tests.builders import new_id
 from workers.cli import table
 
 ID, TEXT = new_id(), "no such account: " + "x" * 300

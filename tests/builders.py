@@ -21,7 +21,7 @@ def new_id() -> str:
     return str(uuids.uuid7())
 
 
-class World(NamedTuple):
+class Builder(NamedTuple):
     """A database as its three roles see it; deposits are open to everybody."""
 
     owner: Engine
@@ -29,7 +29,7 @@ class World(NamedTuple):
     gateway: Engine
 
     @classmethod
-    def of(cls, database: Database) -> "World":
+    def of(cls, database: Database) -> "Builder":
         """The world in a migrated database."""
         return cls(*map(engine_of, (database.owner, database.worker, database.gateway)))
 
