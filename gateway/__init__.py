@@ -31,15 +31,15 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
     app.extensions["gateway"] = services = Services(settings)
-    unauthenticated = services.rate_limits.unauthenticated
-    app.wsgi_app = AccessLog(Edge(FastPath(app.wsgi_app, services), settings, unauthenticated))  # type: ignore[method-assign]
+    rate_limits = services.rate_limits
+    app.wsgi_app = AccessLog(Edge(FastPath(app.wsgi_app, services), settings, rate_limits.unauthenticated))  # type: ignore[method-assign]
     errors.register(app)
-    app.before_request(partial(admit, unauthenticated))
+    app.before_request(partial(admit, rate_limits.unauthenticated))
+    app.before_request(rate_limits.count_marked)
     allow_origins(app, settings.allowed_origins)
     api = open_api(app)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     app.extensions["contract"] = document = cache(lambda: json.dumps(api.spec.to_dict()))
     app.register_blueprint(docs.blueprint(document))
-    services.rate_limits.install(app)
     return app

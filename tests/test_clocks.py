@@ -17,7 +17,7 @@ ORDER = rf"ORDER BY {ID}|\b(?:\w+\.)id(?:::\w+)? (?:<|>|<=|>=) (?!ALL|ANY)|\b(?:
 
 USES = {
     "wall": {
-        "gateway/auth/rate_limit.py": 3,
+        "gateway/auth/rate_limit.py": 2,
         "logs.py": 1,
         "models/clock.py": 1,
         "workers/mail.py": 2,

@@ -2,24 +2,23 @@
 
 A process counts alone until a tenth of the amount is used within a window; from then on it takes permits from Redis,
 a twentieth of the amount at a time, and reports its earlier use. So P processes together admit at most
-1 + (P - 1) / 10 times the amount; while Redis is unavailable, each admits the amount.
+1 + (P - 1) / 10 times the amount; while Redis is unavailable, each admits the amount. An exact limit, of a rarely
+called route, takes each permit from Redis.
 """
 
 import threading
 import time
 from collections.abc import Callable
-from functools import cache, cached_property, wraps
+from functools import cache, cached_property
 from typing import Any, NamedTuple, TypeVar
 
 import limits
-from flask import Flask, Response, current_app, request
-from flask_limiter import Limiter, RateLimitExceeded
-from limits.storage import Storage
-from redis.exceptions import RedisError
+from flask import current_app, request
+from limits.storage import RedisStorage
 
 from gateway.http import redis_client
 from gateway.http.access_log import NETWORK, RATE_LIMIT_STATUS, Environ
-from gateway.http.errors import ApiError, render
+from gateway.http.errors import ApiError
 from settings import Settings
 
 ALONE_SHARE = 10
@@ -64,33 +63,46 @@ class RequestCount:
         self.is_spent = False
 
 
+class LimitsRedis:
+    """The connection to Redis that all limits of a process share, and its circuit breaker."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.breaker = redis_client.RedisBreaker()
+
+    @cached_property
+    def storage(self) -> RedisStorage:
+        """Created at first use, so after a fork."""
+        url = f"redis+{self._url}" if self._url.startswith("unix://") else self._url
+        return RedisStorage(url, **redis_client.options(self._url))
+
+
 class RateLimiter:
     """An amount per window for each key; windows start at the same time in all processes.
 
     `policy` is its name in headers; two limits of one policy have different names in Redis.
     """
 
-    def __init__(
-        self,
-        policy: str,
-        amount: str,
-        storage: Callable[[], Storage],
-        breaker: redis_client.RedisBreaker,
-        name: str = "",
-    ) -> None:
+    def __init__(self, policy: str, amount: str, redis: LimitsRedis, *, name: str = "", is_exact: bool = False) -> None:
         self._policy = policy
         self._name = name or policy
         self._item = limits.parse(amount)
         self._amount = self._item.amount
         self._window_seconds = self._item.get_expiry()
-        self._storage = storage
-        self._breaker = breaker
+        self._is_exact = is_exact
+        self._alone = 0 if is_exact else self._amount // ALONE_SHARE
+        self._permits = 1 if is_exact else max(1, self._amount // PERMITS_SHARE)
+        self._redis = redis
         self._window = 0
         self._counts: dict[str, RequestCount] = {}
         self._taking_permits = threading.Lock()
 
     def count(self, key: str, environ: Environ) -> None:
-        """Count one request, and set the RateLimitStatus in the environment; raises ApiError above the limit."""
+        """Count one request; raises ApiError above the limit.
+
+        Sets the RateLimitStatus in the environment; an exact limit does so only above it, else it would replace that
+        of the address.
+        """
         now = int(time.time())
         window, elapsed_seconds = divmod(now, self._window_seconds)
         if window != self._window:
@@ -99,13 +111,14 @@ class RateLimiter:
         if count is None:
             if len(self._counts) >= COUNTED_MAX:
                 self._counts = {}
-            count = self._counts[key] = RequestCount(self._amount // ALONE_SHARE)
+            count = self._counts[key] = RequestCount(self._alone)
         is_allowed = count.used < count.allowed or self._has_permits(count, key, window)
         count.used += is_allowed
         remaining = max(0, self._amount - count.used - count.by_others) if is_allowed else 0
         seconds = self._window_seconds - elapsed_seconds
-        status = RateLimitStatus(self._policy, self._amount, self._window_seconds, remaining, seconds)
-        environ[RATE_LIMIT_STATUS] = status
+        if not (is_allowed and self._is_exact):
+            status = RateLimitStatus(self._policy, self._amount, self._window_seconds, remaining, seconds)
+            environ[RATE_LIMIT_STATUS] = status
         if not is_allowed:
             raise too_many(seconds)
 
@@ -127,12 +140,12 @@ class RateLimiter:
 
     def _take_permits(self, count: RequestCount, key: str, window: int) -> None:
         """Take permits from Redis; while it is unavailable, from the amount of this process alone."""
-        up_to = count.used + max(1, self._amount // PERMITS_SHARE)
+        up_to = count.used + self._permits
         names = (self._name, key, str(window))
         try:
-            with self._breaker.guard():
+            with self._redis.breaker.guard():
                 cost = up_to - count.reported
-                total = self._storage().incr(self._item.key_for(*names), self._window_seconds, amount=cost)
+                total = self._redis.storage.incr(self._item.key_for(*names), self._window_seconds, amount=cost)
         except redis_client.RedisAway:
             count.allowed = min(up_to, self._amount)
             return
@@ -151,61 +164,17 @@ class RateLimits:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._url = settings.limits_redis_url
-        self._strict_limit = settings.sign_up_limit
-        breaker = redis_client.RedisBreaker()
-        by_address = settings.rate_limit_address
-        self.address = RateLimiter("address", by_address, lambda: self._limiter.storage, breaker)
-        self.unauthenticated = RateLimiter(
-            "address", by_address, lambda: self._limiter.storage, breaker, "unauthenticated"
-        )
-        self.token = RateLimiter("token", settings.rate_limit_token, lambda: self._limiter.storage, breaker)
+        redis, by_address = LimitsRedis(settings.limits_redis_url), settings.rate_limit_address
+        self.address = RateLimiter("address", by_address, redis)
+        self.unauthenticated = RateLimiter("address", by_address, redis, name="unauthenticated")
+        self.token = RateLimiter("token", settings.rate_limit_token, redis)
+        self._by_name = cache(lambda name: RateLimiter(name, settings.sign_up_limit, redis, is_exact=True))
 
-    @cached_property
-    def _limiter(self) -> Limiter:
-        """Created at first use, so after a fork, because it starts a thread."""
-        return Limiter(
-            _network,
-            app=Flask("limits"),  # a separate app: its hooks would cost a tenth of a millisecond in every request
-            storage_uri=f"redis+{self._url}" if self._url.startswith("unix://") else self._url,
-            storage_options=redis_client.options(self._url),
-            strategy="fixed-window",
-            in_memory_fallback_enabled=True,
-            headers_enabled=False,
-        )
-
-    def install(self, app: Flask) -> None:
-        """Limit the views of the app that `per_address` marks; call it once all views are registered."""
-        app.register_error_handler(RateLimitExceeded, self._answer)
-        views: dict[str, Any] = app.view_functions
-        for endpoint, view in views.items():
-            if hasattr(view, "limited_as"):
-                views[endpoint] = self._with_strict_limit(view)
-
-    def _with_strict_limit(self, view: Any) -> Callable[..., Any]:
-        @cache
-        def limited() -> Callable[..., Any]:
-            return self._limiter.shared_limit(self._strict_limit, scope=view.limited_as)(view)
-
-        @wraps(view)
-        def guarded(*args: Any, **kwargs: Any) -> Any:
-            return limited()(*args, **kwargs)
-
-        return guarded
-
-    def _answer(self, _: RateLimitExceeded) -> Response:
-        """429, with the seconds until the window in Redis ends."""
-        item = limits.parse(self._strict_limit)
-        seconds = item.get_expiry()
-        try:
-            if self._limiter.current_limit is not None:
-                seconds = max(1, min(seconds, self._limiter.current_limit.reset_at - int(time.time())))
-        except (RedisError, OSError):
-            pass  # Redis became unavailable since it counted: use the whole window
-        view: Any = current_app.view_functions[request.endpoint or ""]
-        status = RateLimitStatus(view.limited_as, item.amount, item.get_expiry(), 0, seconds)
-        request.environ[RATE_LIMIT_STATUS] = status
-        return render(too_many(seconds))
+    def count_marked(self) -> None:
+        """Count a request to a view that `per_address` marks, before its token and body are read; raises ApiError."""
+        name = getattr(current_app.view_functions.get(request.endpoint or ""), "limited_as", None)
+        if name is not None and request.method != "OPTIONS":
+            self._by_name(name).count(request.environ[NETWORK], request.environ)
 
 
 def per_address(name: str) -> Callable[[View], View]:
@@ -224,8 +193,3 @@ def per_address(name: str) -> Callable[[View], View]:
 def too_many(seconds: int) -> ApiError:
     """The error for a request above a limit, which may be repeated after these seconds."""
     return ApiError("rate_limited", f"Try again in {seconds} s.", headers={"Retry-After": str(seconds)})
-
-
-def _network() -> str:
-    network: str = request.environ[NETWORK]
-    return network

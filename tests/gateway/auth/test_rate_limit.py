@@ -62,10 +62,7 @@ def frozen(server: Valkey) -> Iterator[None]:
 
 def limits_for(database: Database, url: str, **changes: Any) -> RateLimits:
     """The limits of an app, as those of one more process."""
-    app = Flask(__name__)
-    ours = RateLimits(settings_for(database, limits_redis_url=url, **changes))
-    ours.install(app)
-    return ours
+    return RateLimits(settings_for(database, limits_redis_url=url, **changes))
 
 
 def passes(limit: rate_limit.RateLimiter, key: str = "k", most: int = 5_000) -> int:
@@ -277,7 +274,7 @@ def test_rare_routes_do_not_wait_for_a_frozen_redis(database: Database, frail: V
     assert probe(app, 0).status_code == 200
     with frozen(frail):
         began = time.monotonic()
-        assert [probe(app, 0).status_code for _ in range(5)] == [200] * 4 + [429]
+        assert [probe(app, 0).status_code for _ in range(5)] == [200] * 3 + [429] * 2
         assert time.monotonic() - began < NOTICEABLE_SECONDS
 
 
