@@ -6,7 +6,7 @@ import structlog
 from celery.beat import ScheduleEntry, Scheduler
 from celery.schedules import schedstate
 
-from celery_config import BrokerAway, publish
+from bell import BrokerAway, publish
 from models.heartbeat import BEAT
 
 SOON_SECONDS = 0.001

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+import bell
 import broker
 import celery_config
 from embedded.valkey import Valkey
@@ -17,10 +18,10 @@ def ringing_at(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     """Let the app ring at this server, on a connection of its own."""
     url = broker.url(valkey.url())
     monkeypatch.setitem(celery_config.app.conf, "broker_url", url)
-    monkeypatch.setattr(celery_config, "_publishing", None)
+    monkeypatch.setattr(bell, "_publishing", None)
     yield
-    if celery_config._publishing is not None:
-        celery_config._publishing.release()
+    if bell._publishing is not None:
+        bell._publishing.release()
 
 
 def freeze(valkey: Valkey) -> None:

@@ -31,6 +31,7 @@ PRODUCT = (
     "models",
     "settings.py",
     "celery_config.py",
+    "bell.py",
     "broker.py",
     "timetable.py",
     "logs.py",
@@ -254,7 +255,10 @@ def test_import_contracts_are_kept():
 
 @pytest.mark.parametrize(
     ("module", "speakers"),
-    [("celery", {"celery_config.py", "timetable.py"}), ("kombu", {"celery_config.py", "broker.py"})],
+    [
+        ("celery", {"celery_config.py", "timetable.py", "workers/signals.py"}),
+        ("kombu", {"celery_config.py", "bell.py", "broker.py"}),
+    ],
 )
 def test_only_celery_config_speaks_celery(module: str, speakers: set[str]):
     assert {

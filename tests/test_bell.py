@@ -14,8 +14,8 @@ from kombu.message import Message
 from kombu.transport.redis import Channel
 from structlog.testing import LogCapture
 
-import celery_config
-from celery_config import BELLS, POST, QUEUE_OF, QUEUES, Bell, BrokerAway, app, publish
+from bell import Bell, BrokerAway, publish
+from celery_config import BELLS, POST, QUEUE_OF, QUEUES, app
 from embedded import home as homes
 from embedded.valkey import Valkey
 from tests.broker import freeze, ringing_at, thaw
@@ -42,7 +42,7 @@ def own_valkey(monkeypatch: pytest.MonkeyPatch) -> Iterator[Valkey]:
 def warnings(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
     """What the bell complains of."""
     capture = LogCapture()
-    monkeypatch.setattr(celery_config, "log", structlog.wrap_logger(None, processors=[capture]))
+    monkeypatch.setattr("bell.log", structlog.wrap_logger(None, processors=[capture]))
     return capture.entries
 
 
@@ -148,7 +148,7 @@ def test_a_frozen_broker_costs_the_caller_nothing(own_valkey: Valkey, warnings: 
 def test_the_breaker_spares_a_broker_that_was_away_for_a_while(
     own_valkey: Valkey, warnings: list[dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(celery_config, "BREAKER_SECONDS", 1.0)
+    monkeypatch.setattr("bell.BREAKER_SECONDS", 1.0)
     bell = Bell(POST, DEBOUNCE_SECONDS)
     own_valkey.kill()
     bell.ring()
@@ -168,7 +168,7 @@ def test_the_breaker_spares_a_broker_that_was_away_for_a_while(
 
 def test_the_ringer_outlives_every_broker(own_valkey: Valkey, warnings: list[dict], monkeypatch) -> None:
     """One time-out must not end the thread for good."""
-    monkeypatch.setattr(celery_config, "BREAKER_SECONDS", 0.0)
+    monkeypatch.setattr("bell.BREAKER_SECONDS", 0.0)
     bell = Bell(POST, DEBOUNCE_SECONDS)
     for times in (1, 2):
         bell.ring()

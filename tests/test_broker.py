@@ -11,8 +11,9 @@ import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bell import publish
 from broker import BODY, MESSAGE_BYTES_MAX, InvalidMessage, read
-from celery_config import BELLS, POST, QUEUE_OF, UPKEEP, publish
+from celery_config import BELLS, POST, QUEUE_OF, UPKEEP
 from embedded.valkey import Valkey
 from tests.broker import ringing_at
 

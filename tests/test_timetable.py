@@ -6,7 +6,8 @@ import pytest
 import redis
 
 import timetable
-from celery_config import DISPATCH, ENSURE_PARTITIONS, FORGET, QUEUE_OF, QUEUES, TIMETABLE, BrokerAway, app
+from bell import BrokerAway
+from celery_config import DISPATCH, ENSURE_PARTITIONS, FORGET, QUEUE_OF, QUEUES, TIMETABLE, app
 from timetable import MonotonicScheduler
 
 START = 1_000.0

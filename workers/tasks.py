@@ -6,20 +6,8 @@ from typing import Any
 
 import structlog
 
-from celery_config import (
-    DISPATCH,
-    ENSURE_PARTITIONS,
-    FORGET,
-    HEARTBEAT,
-    INSTRUCT,
-    MAIL,
-    POST,
-    SWEEP,
-    WELCOME,
-    BrokerAway,
-    app,
-    publish,
-)
+from bell import BrokerAway, publish
+from celery_config import DISPATCH, ENSURE_PARTITIONS, FORGET, HEARTBEAT, INSTRUCT, MAIL, POST, SWEEP, WELCOME, app
 from models import login_throttle, partitions, payment, webhook_queue
 from models.heartbeat import BEAT
 from models.session import Contention, DatabaseAway, NoPartition, StatementTimeout, transaction

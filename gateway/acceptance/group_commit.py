@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-import celery_config
+import bell
 from gateway.acceptance.accepted import AcceptedPayment, new_payment
 from gateway.acceptance.payment_request import PaymentRequest, find_parties, resolve
 from gateway.acceptance.reference_data import ReferenceData
@@ -91,7 +91,7 @@ class GroupCommit:
                 return [error]
             return [answer for order in orders for answer in self._settle([order])]
         if any(isinstance(answer, AcceptedPayment) and not answer.is_replay for answer in answers):
-            celery_config.ring(structlog.contextvars.get_contextvars().get("request_id"))
+            bell.ring(structlog.contextvars.get_contextvars().get("request_id"))
         return answers
 
     def _store_with_retry(self, orders: Sequence[PaymentRequest]) -> list[Answer]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from flask import Request
 from uuid_utils import uuid7
 
-import celery_config
+import bell
 from gateway.auth.tokens import Caller
 from gateway.bulks.lines import LINE_SHAPES, build_lines, invalid_bulk, refuse_used_references
 from gateway.bulks.schemas import NAME_LENGTH_MAX
@@ -47,7 +47,7 @@ def create_bulk(
         # The second try begins by looking up the key, and so finds the bulk if it was committed after all.
         accepted = _store(kind, claim, fingerprint, body, caller, services)
     if not accepted.is_replay:
-        celery_config.ring(request.environ[REQUEST_ID])
+        bell.ring(request.environ[REQUEST_ID])
     return accepted
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import marshmallow as ma
 from flask import Request
 
-import celery_config
+import bell
 from gateway.auth.tokens import Caller
 from gateway.bulks.create import own
 from gateway.bulks.lines import LINE_SHAPES, LineErrors, Row, build_lines, invalid_bulk, refuse_used_references
@@ -56,7 +56,7 @@ def upload(kind: BulkKind, id: str, first: int, request: Request, caller: Caller
         except ApiError as refusal:
             refusal.members["lines"] = open_bulk.lines
             raise
-        celery_config.ring(request.environ[REQUEST_ID])
+        bell.ring(request.environ[REQUEST_ID])
     return open_bulk
 
 

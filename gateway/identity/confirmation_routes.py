@@ -3,6 +3,7 @@
 from flask import Response, request
 from uuid_utils import uuid7
 
+import bell
 import celery_config
 from gateway.auth.guards import actor, public
 from gateway.auth.rate_limit import per_address
@@ -107,5 +108,5 @@ def _send(email: str, purpose: Purpose) -> JsonAnswer:
         is_wanted = owner is not None and owner.is_active and not (purpose is Purpose.EMAIL and owner.is_confirmed)
         is_due = is_wanted and owner and confirmation.ask(connection, str(uuid7()), owner.id, purpose)
     if is_due:
-        celery_config.ring(request.environ[REQUEST_ID], celery_config.MAIL)
+        bell.ring(request.environ[REQUEST_ID], celery_config.MAIL)
     return {"detail": "If a user with this address can use it, an e-mail has been sent."}, {}

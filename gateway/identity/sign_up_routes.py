@@ -5,6 +5,7 @@ from typing import NamedTuple
 from flask import request
 from uuid_utils import uuid7
 
+import bell
 import celery_config
 from gateway.auth.guards import actor, public
 from gateway.auth.rate_limit import per_address
@@ -68,7 +69,7 @@ def _sign_up(role: Role, name: str, url: str | None, body: Body) -> JsonAnswer:
         earlier = _replayed(new, key, body["password"])
         return user_body(earlier), {"Location": "/v1/me", "Idempotent-Replayed": "true"}
     for task in (celery_config.WELCOME, celery_config.MAIL):
-        celery_config.ring(request.environ[REQUEST_ID], task)
+        bell.ring(request.environ[REQUEST_ID], task)
     return user_body(created), {"Location": "/v1/me"}
 
 

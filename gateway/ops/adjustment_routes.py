@@ -3,7 +3,7 @@
 from flask import g, request
 from uuid_utils import uuid7
 
-import celery_config
+import bell
 from gateway.acceptance.reference_data import minor_units
 from gateway.auth.guards import actor, requires
 from gateway.http.access_log import REQUEST_ID
@@ -94,7 +94,7 @@ def approve(body: Body, id: str) -> JsonResult:
             audit.note(connection, actor(), "adjustments.approve", id, body.get("reason"), before, after)
         view = payment_view.by_id(connection, approved.payment_id or payment_id)
     if is_new:
-        celery_config.ring(request.environ[REQUEST_ID])
+        bell.ring(request.environ[REQUEST_ID])
     return related_response(_body(approved), view)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import celery_config
+import bell
 from gateway.auth.guards import public
 from gateway.http.blueprint import Blueprint, JsonAnswer
 from gateway.http.errors import ApiError
@@ -46,7 +46,7 @@ def ready() -> JsonAnswer:
 @health.response(200, StatusSchema)
 def status() -> JsonAnswer:
     """Show how payments are accepted and posted, and any problems; 503 if they are not accepted or not posted."""
-    broker_is_up = celery_config.is_broker_up(services().settings.redis_url)
+    broker_is_up = bell.is_broker_up(services().settings.redis_url)
     with statements(services().engine) as connection:
         report = healths.report(connection, broker_is_up=broker_is_up)
     body = _body(report, broker_is_up=broker_is_up)

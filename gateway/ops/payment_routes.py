@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response, request
 from uuid_utils import uuid7
 
-import celery_config
+import bell
 from gateway.auth.guards import actor, requires
 from gateway.http.access_log import REQUEST_ID
 from gateway.http.blueprint import PREFER, Blueprint, JsonAnswer, JsonResponse, encode
@@ -86,4 +86,4 @@ def _order_retries(connection: Connection, ids: list[str], reason: str) -> None:
 
 
 def _ring() -> None:
-    celery_config.ring(request.environ[REQUEST_ID])
+    bell.ring(request.environ[REQUEST_ID])

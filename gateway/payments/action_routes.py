@@ -5,7 +5,7 @@ from http import HTTPStatus
 from flask import g, request
 from uuid_utils import uuid7
 
-import celery_config
+import bell
 from gateway.acceptance.reference_data import minor_units
 from gateway.auth.guards import actor, requires
 from gateway.http.access_log import REQUEST_ID
@@ -81,7 +81,7 @@ def _order_action(id: str, action: PaymentAction, amount: str | None = None) -> 
             elif not payment_command.order_action(connection, str(uuid7()), action, id, captured, actor()):
                 raise ApiError("ending_ordered", "Only the first capture, void or cancel of a payment is accepted.")
     if not is_replay:
-        celery_config.ring(request.environ[REQUEST_ID])
+        bell.ring(request.environ[REQUEST_ID])
     return action_response(view, is_replay=is_replay)
 
 

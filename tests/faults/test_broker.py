@@ -10,7 +10,8 @@ from statistics import median
 import pytest
 import redis
 
-from celery_config import BREAKER_SECONDS, IMPATIENT, SWEEP_SECONDS
+from bell import BREAKER_SECONDS, IMPATIENT
+from celery_config import SWEEP_SECONDS
 from embedded.home import CHECKOUT
 from embedded.process import Process
 from embedded.stack import Stack

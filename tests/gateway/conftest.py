@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-import celery_config
+import bell
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import Database
 
@@ -13,7 +13,7 @@ from tests.support import Database
 def rings(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
     """The request's id for each time a worker was to be woken; no broker is spoken to."""
     rung: list[str | None] = []
-    monkeypatch.setattr(celery_config, "ring", lambda request_id=None, _=None: rung.append(request_id))
+    monkeypatch.setattr(bell, "ring", lambda request_id=None, _=None: rung.append(request_id))
     return rung
 
 

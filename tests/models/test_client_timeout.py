@@ -131,13 +131,13 @@ assert psycopg2.extensions.get_wait_callback() is not None
 @pytest.mark.parametrize(
     ("module", "install"),
     [
-        ("celery_config", "celery_config.worker_init.send(sender=None)"),
+        ("workers.signals", "workers.signals.worker_init.send(sender=None)"),
         ("workers.process", "workers.process.bound_statements()"),
         ("gateway.http.gevent_support", "gateway.http.gevent_support.install()"),
     ],
 )
 def test_each_process_is_bounded(module: str, install: str, database: Database) -> None:
-    if module == "celery_config":
+    if module == "workers.signals":
         install = "import workers.process; workers.process.preflight = lambda **_: None; " + install
     code = INSTALLED.format(module=module, install=install)
     done = subprocess.run(

@@ -6,10 +6,11 @@ import threading
 
 import pytest
 
-from celery_config import DISPATCH, ENSURE_PARTITIONS, INSTRUCT, POST, TIMETABLE, silence_seconds
+from celery_config import DISPATCH, ENSURE_PARTITIONS, INSTRUCT, POST, TIMETABLE
 from embedded.home import CHECKOUT
 from tests.support import PATIENCE_SECONDS, eventually
 from workers import task_loop
+from workers.signals import silence_seconds
 from workers.task_loop import STUCK_STATUS, TaskLock
 
 

@@ -12,7 +12,6 @@ from structlog.testing import LogCapture
 from uuid_utils.compat import uuid7
 
 import settings
-from celery_config import _drop_inherited_connections
 from models import confirmation, heartbeat, payment_command, user, webhook_endpoint, webhook_queue
 from models.audit import Actor
 from models.payout import Payout
@@ -26,6 +25,7 @@ from workers.onboarding import Onboarding
 from workers.posting.poster import Poster
 from workers.rails.base import PayoutAnswer, PayoutState
 from workers.rails.payouts import PayoutSender
+from workers.signals import _drop_inherited_connections
 from workers.webhooks.dispatcher import Dispatcher
 from workers.webhooks.sender import WebhookCall
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import click
 
-from celery_config import BrokerAway, publish
+from bell import BrokerAway, publish
 from models import audit, event, operation, partitions, payment, payment_command, payment_view
 from models import payment_stuck as stuck_payments
 from models.payment_stuck import OLDEST_FIRST, STUCK_SECONDS_MAX, StuckFilter, StuckPayment

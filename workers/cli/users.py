@@ -5,7 +5,8 @@ import json
 import click
 from uuid_utils import compat as uuids
 
-from celery_config import WELCOME, BrokerAway, publish
+from bell import BrokerAway, publish
+from celery_config import WELCOME
 from models import audit, user
 from models import token as tokens
 from models.session import transaction

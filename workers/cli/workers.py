@@ -4,7 +4,7 @@ import socket
 
 import click
 
-import celery_config
+import bell
 import settings
 from models import health, heartbeat
 from models.health import KINDS
@@ -34,7 +34,7 @@ def alive(name: str | None) -> None:
 
 
 def _check_all() -> None:
-    broker_is_up = celery_config.is_broker_up(settings.load().redis_url)
+    broker_is_up = bell.is_broker_up(settings.load().redis_url)
     with transaction(process.engine()) as connection:
         report = health.report(connection, broker_is_up=broker_is_up)
     for worker in report.workers:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import pytest
 from sqlalchemy import Engine
 
-import celery_config
+import bell
 import settings
 from embedded.stack import Stack
 from models.bank_return import Return
@@ -138,7 +138,7 @@ class Performance:
             engine.dispose()
 
     def ring(self) -> None:
-        celery_config.publish()
+        bell.publish()
 
     def execute(self, statement: str, *parameters: object) -> Any:
         with transaction(self.owner) as connection:

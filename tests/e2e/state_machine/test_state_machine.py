@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 from sqlalchemy import make_url
 
-import celery_config
+import bell
 from models import invariants
 from models.session import transaction
 from tests.broker import ringing_at
@@ -173,7 +173,7 @@ def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
         with ringing_at(stack.valkey, monkeypatch), closing(Performance(stack)) as world:
             yield world
     else:
-        monkeypatch.setattr(celery_config, "ring", lambda *_: None)
+        monkeypatch.setattr(bell, "ring", lambda *_: None)
         database: Database = request.getfixturevalue("database")
         charge_commission(request.getfixturevalue("postgres"), make_url(database.owner).database, PERCENT)
         with closing(Rehearsal(database)) as world:

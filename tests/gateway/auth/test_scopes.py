@@ -6,7 +6,7 @@ import pytest
 from uuid_utils import compat as uuids
 from werkzeug.test import TestResponse
 
-import celery_config
+import bell
 from gateway.auth.scopes import SCOPES
 from gateway.auth.tokens import CACHE_SECONDS
 from models import token as tokens
@@ -385,7 +385,7 @@ def holder(house: ApiHarness) -> ApiUser:
 def owned(house: ApiHarness, holder: ApiUser) -> dict[str, dict[str, str]]:
     """What the holder has, which no stranger changes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(celery_config, "ring", lambda *_: None)
+        patch.setattr(bell, "ring", lambda *_: None)
         return objects_of(holder, house)
 
 

@@ -185,7 +185,7 @@ def test_retry_tells_when_the_broker_is_away(
     flask: Run, books: Books, parked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(celery_app.conf, "broker_url", "redis+socket:///nowhere/valkey.sock")
-    monkeypatch.setattr("celery_config._publishing", None)
+    monkeypatch.setattr("bell._publishing", None)
     result = flask("payments", "retry", parked, "--reason", "mended")
     assert "flask payments sweep" in result.output
     assert books.kept(parked).attempts == 0

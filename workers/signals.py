@@ -1,0 +1,60 @@
+"""Celery's signals: what a worker process does when it starts, is forked from its parent, and ends."""
+
+import gc
+
+from celery.apps import worker as program
+from celery.signals import celeryd_init, worker_init, worker_process_init, worker_shutdown
+from celery.worker import WorkController
+
+import logs
+from celery_config import QUEUE_OF, RAILS, SWEEP_SECONDS, TIMETABLE, app
+from workers import process, task_loop
+
+SILENT_PERIODS = 3
+"""After this many periods without a bell, a worker runs the task by itself."""
+
+FREQUENT_SECONDS = 60.0
+"""Tasks sent more often than this are run by the worker itself after a sweep's silence at most."""
+
+
+@celeryd_init.connect
+def _log_plain_output(instance: object, **_: object) -> None:
+    """Silence the banner and log the messages about signals, which Celery writes past sys.stdout."""
+    instance.quiet = True  # type: ignore[attr-defined]
+    program.safe_say = lambda text, *_: logs.say(text)
+
+
+@worker_init.connect
+def _preflight(sender: WorkController, **_: object) -> None:
+    process.bound_statements()
+    process.worker_name = sender.hostname
+    process.preflight(rails=RAILS in app.amqp.queues.consume_from)
+
+
+@worker_process_init.connect
+def _drop_inherited_connections(**_: object) -> None:
+    process.forget_connections()
+
+
+@worker_process_init.connect
+def _start_own_clock(**_: object) -> None:
+    """Let each task process run the tasks of its queues by its own clock when no bells arrive."""
+    tasks = {task for task, queue in QUEUE_OF.items() if queue in app.amqp.queues.consume_from}
+    task_loop.run_overdue_tasks({task: (app.tasks[task], silence_seconds(task)) for task in tasks})
+
+
+def silence_seconds(task: str) -> float:
+    """Seconds without a bell after which a worker runs this task by itself."""
+    seconds = TIMETABLE[task]
+    return SILENT_PERIODS * (min(seconds, SWEEP_SECONDS) if seconds < FREQUENT_SECONDS else seconds)
+
+
+@worker_process_init.connect
+def _freeze_loaded_objects(**_: object) -> None:
+    """Exclude loaded objects from garbage collection, which would also copy memory that the pool's processes share."""
+    gc.freeze()
+
+
+@worker_shutdown.connect
+def _finish_webhooks(**_: object) -> None:
+    process.finish_webhooks()
