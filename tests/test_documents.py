@@ -1,4 +1,4 @@
-"""What documents and docstrings point at exists: files, names in them, and tests."""
+"""Documents agree with the code: their tables and diagrams, and the files and names that they point at."""
 
 import ast
 import re
@@ -9,8 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from embedded.home import CHECKOUT
+from gateway.auth.scopes import MOVES_MONEY, SCOPES
 from models import event
-from tests.test_architecture import DOCS, HOUSE, PRODUCT, REST, SQL, name_of, sources, tree
+from models.rules.failure_codes import MESSAGES, Failure
+from models.rules.state import TRANSITIONS, State
+from models.user import Role
+from tests.source_files import DOCS, PRODUCT, REST, SQL, calls, name_of, sources, tree
 
 FOLDERS = "gateway|workers|models|migrations|embedded|bench|deploy|docs|tests"
 SUFFIXES = "py|md|sql|sh|c|toml|json|ya?ml|html|acl|mako"
@@ -27,17 +32,17 @@ PLACEHOLDERS = {"Schema.member"}
 @cache
 def files() -> dict[str, Path]:
     """Every file that can be pointed at, by its path from the top."""
-    folders = [HOUSE / folder for folder in FOLDERS.split("|")]
+    folders = [CHECKOUT / folder for folder in FOLDERS.split("|")]
     found = [
         path for folder in folders for path in folder.rglob("*") if not {"__pycache__", "node_modules"} & {*path.parts}
     ]
-    return {name_of(path): path for path in [*HOUSE.glob("*.*"), HOUSE / "Makefile", *found] if path.is_file()}
+    return {name_of(path): path for path in [*CHECKOUT.glob("*.*"), CHECKOUT / "Makefile", *found] if path.is_file()}
 
 
 def resolve(pointer: str, page: Path) -> list[Path]:
     """The files that a pointer means: by path from the top or from the page, by a unique end, or by a pattern."""
     if pointer.endswith("/"):
-        return [HOUSE / pointer] if (HOUSE / pointer).is_dir() else []
+        return [CHECKOUT / pointer] if (CHECKOUT / pointer).is_dir() else []
     if "*" in pointer:
         return [path for name, path in files().items() if fnmatch(name, pointer) or fnmatch(path.name, pointer)]
     if (page.parent / pointer).is_file():
@@ -175,14 +180,99 @@ def test_pointers_of_docstrings_lead_somewhere():
     ],
 )
 def test_a_false_pointer_is_found(text: str):
-    assert wrong(text, HOUSE / "README.md")
+    assert wrong(text, CHECKOUT / "README.md")
 
 
 def test_cited_failures_are_in_the_catalogue():
-    listed = re.findall(r"^\| (N\d\d) \|", (HOUSE / "docs/failures.md").read_text(), re.M)
-    assert listed == [f"N{number:02}" for number in range(1, len(listed) + 1)]
+    listed = re.findall(r"^\| (N\d\d) \|", (CHECKOUT / "docs/failures.md").read_text(), re.M)
+    assert listed == [f"N{number:02}" for number in range(1, len(listed) + 1)], "number the rows of docs/failures.md"
     paths = [path for path in sources("tests", *PRODUCT) if path != Path(__file__)]
     cited = {f"N{number}" for path in paths for text in texts(path) for number in re.findall(r"\bN(\d\d)\b", text)}
     cited |= {f"N{n}" for p in paths for name in definitions(p) for n in re.findall(r"^test_n(\d\d)_", name)}
-    assert cited
-    assert cited <= set(listed)
+    assert cited, "no failure is cited: change this test"
+    assert cited <= set(listed), "add a row to docs/failures.md"
+
+
+def test_the_state_diagram_is_that_of_the_rules():
+    diagram = (CHECKOUT / "docs/ARCHITECTURE.md").read_text().partition("stateDiagram-v2")[2].partition("```")[0]
+    drawn = set(re.findall(r"^\s*(\S+) --> (\w+|\[\*\])", diagram, re.M))
+    edges = {(state.value, target.value) for state, targets in TRANSITIONS.items() for target in targets}
+    ends = {(state.value, "[*]") for state in State if state.is_final}
+    draw = "draw the edges of TRANSITIONS in docs/ARCHITECTURE.md"
+    assert drawn == edges | ends | {("[*]", "INITIATED")}, draw
+
+
+def test_every_failure_code_is_documented():
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \| (yes|no) \|$", (CHECKOUT / "docs/errors.md").read_text(), re.M)
+    assert rows == [(f.value, MESSAGES[f], "yes" if f.is_retryable else "no") for f in Failure], (
+        "write the codes to docs/errors.md"
+    )
+
+
+def test_every_setting_is_documented():
+    read = set()
+    for path in sources("settings.py", "gateway/gunicorn_conf.py"):
+        for name, call in calls(path):
+            first = call.args[1:2] if name == "_words" else call.args[:1]
+            if name in {"str", "int", "bool", "_words"} and first and isinstance(first[0], ast.Constant):
+                read.add(first[0].value)
+    documented = re.findall(r"^\| `([A-Z_]+)` \|", (CHECKOUT / "docs/settings.md").read_text(), re.M)
+    assert sorted(documented) == sorted(read), "write a row for each setting to docs/settings.md"
+
+
+def test_the_scopes_of_the_roles_are_documented():
+    text = (CHECKOUT / "docs/scopes.md").read_text().partition("| scope | to | ")[2]
+    roles = [cell.strip(" |") for cell in text.partition("\n")[0].split(" | ")]
+    rows = re.findall(r"^\| `([a-z:-]+)` \| ([^|]+) \| (.+) \|$", text, re.M)
+    ticks = {scope: dict(zip(roles, [c.strip() for c in cells.split("|")], strict=True)) for scope, _, cells in rows}
+    ticked = {r: {s for s in ticks if ticks[s][r] == "yes"} for r in roles}
+    assert ticked == {r.value: set(SCOPES[r]) for r in Role}, "write SCOPES to docs/scopes.md"
+    assert {scope for scope, what, _ in rows if what.endswith("*")} == MOVES_MONEY, "mark what moves money"
+
+
+DECISION_WORDS_MAX = 700
+"""One page."""
+
+
+def test_the_index_of_decisions_is_complete():
+    records = sorted(path.name for path in (CHECKOUT / "docs/adr").glob("0*.md"))
+    index = (CHECKOUT / "docs/adr/README.md").read_text()
+    assert re.findall(r"\]\((\d{4}-[a-z-]+\.md)\)", index) == records, "link each record in docs/adr/README.md"
+    for position, record in enumerate(records, 1):
+        text = (CHECKOUT / "docs/adr" / record).read_text()
+        assert record.startswith(f"{position:04}-"), f"number the records without a gap: {record}"
+        assert text.startswith(f"# {position}. "), f"begin {record} with its number"
+        status = f"{record}: write the status, its date, then the sections"
+        assert re.match(r"# .+\n\nStatus: (accepted|superseded), \d{4}-\d\d-\d\d\.( .+)?\n\n## ", text), status
+        assert re.findall(r"^## (.+)$", text, re.M) == ["Context", "Decision", "Alternatives", "Consequences"], status
+        assert len(text.split()) <= DECISION_WORDS_MAX, f"shorten {record} to {DECISION_WORDS_MAX} words"
+
+
+@pytest.mark.parametrize("path", DOCS, ids=name_of)
+def test_a_decision_is_linked_by_its_own_number(path: Path):
+    linked = re.findall(
+        r"(?:\[(?:ADR )?|^\| )(\d+)(?:\]| \| \[[^\]]+\])\((?:adr/|docs/adr/)?(\d{4})-", path.read_text(), re.M
+    )
+    assert [(number, record) for number, record in linked if int(number) != int(record)] == [], (
+        "link the record of that number"
+    )
+
+
+@pytest.mark.parametrize("path", DOCS, ids=name_of)
+def test_links_in_the_docs_lead_somewhere(path: Path):
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text())
+    assert [target for target in targets if not (path.parent / target).exists()] == [], "no such file"
+
+
+def test_commands_in_the_docs_exist():
+    text = "\n".join(path.read_text() for path in DOCS)
+    targets = set(re.findall(r"^([a-z]+):", (CHECKOUT / "Makefile").read_text(), re.M))
+    made = set(re.findall(r"\bmake ([a-z]+)\b(?=[`\s;,])", "\n".join(re.findall(r"`+[^`]*`+", text))))
+    assert made, "no make command was found: change this test"
+    assert made <= targets, "the Makefile has no such target"
+    from wsgi import app  # noqa: PLC0415 - starts the whole application
+
+    commands = re.findall(r"flask (?:--app wsgi )?(books|payments|users|workers) ([a-z]+)", text)
+    assert commands, "no flask command was found: change this test"
+    for group, command in commands:
+        assert command in app.cli.commands[group].commands, f"there is no command flask {group} {command}"

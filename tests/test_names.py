@@ -1,4 +1,4 @@
-"""Tests name only what the product has: mypy does not read them, and a rename would show in a whole run alone."""
+"""Tests use only names that the product has; mypy does not read them, and only a whole run would show it."""
 
 import ast
 import importlib
@@ -8,13 +8,13 @@ from types import ModuleType
 
 import pytest
 
-from tests.test_architecture import PRODUCT, name_of, sources
+from tests.source_files import PRODUCT, name_of, sources
 
 TOPS = {Path(place).stem for place in PRODUCT if place != "wsgi.py"}  # wsgi opens an app when it is imported
 
 
 def trees(source: str) -> Iterator[ast.Module]:
-    """The source, and each text in it that is code for a process of its own."""
+    """The source, and each string in it that is the code of another process."""
     tree = ast.parse(source)
     yield tree
     for node in ast.walk(tree):
@@ -26,7 +26,7 @@ def trees(source: str) -> Iterator[ast.Module]:
 
 
 def product_modules(tree: ast.Module) -> Iterator[tuple[str, ModuleType | None, str]]:
-    """Each name that is imported from the product: as what, from which module (None: there is none), and its name."""
+    """Each import from the product: (local name, module or None if it does not exist, original name)."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in TOPS:
             try:
@@ -47,7 +47,7 @@ def has(module: ModuleType, name: str) -> bool:
 
 
 def missing(source: str) -> set[str]:
-    """What the source names of the product's modules, and is not there."""
+    """Names of the product that the source uses and that do not exist."""
     found = set()
     for tree in trees(source):
         bound: dict[str, ModuleType] = {}
@@ -68,7 +68,7 @@ def missing(source: str) -> set[str]:
 
 @pytest.mark.parametrize("path", [path for path in sources("tests") if path != Path(__file__)], ids=name_of)
 def test_names_of_the_product_exist(path: Path) -> None:
-    assert missing(path.read_text()) == set()
+    assert missing(path.read_text()) == set(), "use the new name"
 
 
 def test_a_name_that_is_gone_is_found() -> None:
