@@ -1,13 +1,15 @@
-"""Users, wallets and payments in a migrated database, each made by the role that makes it in life."""
+"""Users, wallets, payments and webhook endpoints in a migrated database."""
 
 import secrets
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 from uuid_utils import compat as uuids
 
-from models import account, payment, quote, user
+from models import account, payment, payout, quote, token, user, webhook_endpoint
 from models.payment import NewPayment
+from models.payout import Counterparty
 from models.quote import Quote
 from models.rules.exchange import RATE_ONE, Offer, rate_text
 from models.session import transaction
@@ -15,40 +17,70 @@ from models.user import Role
 from tests.support import Database, engine_of
 from workers.posting.poster import Poster
 
+DRAIN_SECONDS_MAX = 600.0
+"""More than any test's payments take, however busy the machine is."""
+
+COUNTERPARTY = Counterparty("DE89370400440532013000", "Ann Example", "COBADEFFXXX", "Rent")
+
 
 def new_id() -> str:
     """A new UUIDv7."""
     return str(uuids.uuid7())
 
 
-class Builder(NamedTuple):
-    """A database as its three roles see it; deposits are open to everybody."""
+class Builder:
+    """A migrated database, and what makes users, wallets and payments in it, each row in the role that writes it.
 
-    owner: Engine
-    worker: Engine
-    gateway: Engine
+    Amounts are in minor units; deposits are open to everybody.
+    """
+
+    def __init__(self, owner: Engine, worker: Engine, gateway: Engine) -> None:
+        self.owner, self.worker, self.gateway = owner, worker, gateway
 
     @classmethod
     def of(cls, database: Database) -> "Builder":
-        """The world in a migrated database."""
+        """The builder of a migrated database."""
         return cls(*map(engine_of, (database.owner, database.worker, database.gateway)))
 
-    def user(self, role: Role = Role.CLIENT, name: str = "Ann") -> str:
+    def user(self, role: str = Role.CLIENT, name: str = "Ann") -> str:
         """A new user's id."""
         id = new_id()
         with transaction(self.worker) as connection:
-            assert user.create(connection, id, f"{id}@example.com", role, name)
+            assert user.create(connection, id, f"{id}@example.com", Role(role), name)
         return id
 
-    def wallet(self, owner_id: str, currency: str = "EUR", funds: int = 0) -> str:
-        """The id of a new wallet, with a deposit of `funds` minor units posted to it."""
+    def token(self, user_id: str, scopes: list[str] | None = None) -> str:
+        """A new access token of the user's."""
+        access_token = token.new()
+        with transaction(self.worker) as connection:
+            token.keep(connection, new_id(), user_id, access_token, scopes)
+        return access_token
+
+    def wallet(self, owner_id: str, funds: int = 0, currency: str = "EUR") -> str:
+        """The id of a new wallet, with a deposit of `funds` posted to it."""
         id = new_id()
         with transaction(self.gateway) as connection:
-            account.open_wallet(connection, id, f"wal_{secrets.token_urlsafe(24)}", owner_id, currency, None)
+            account.open_wallet(connection, id, account.new_wallet_token(), owner_id, currency, None)
         if funds:
-            self.accept(self.deposit(owner_id, id, funds, currency))
+            [deposit] = self.accept(self.deposit(owner_id, id, funds, currency))
             self.post()
+            assert self.state(deposit) == "COMPLETED"
         return id
+
+    def client(self, funds: int = 0) -> tuple[str, str]:
+        """A new client and their wallet: (user id, account id)."""
+        id = self.user()
+        return id, self.wallet(id, funds)
+
+    def endpoint(
+        self, user_id: str, url: str = "https://shop.example/", types: Sequence[str] = ("*",)
+    ) -> tuple[str, str]:
+        """A new webhook endpoint: its id and secret."""
+        id, secret = new_id(), webhook_endpoint.new_secret()
+        with transaction(self.gateway) as connection:
+            assert webhook_endpoint.create(connection, id, user_id, url, list(types), None)
+            webhook_endpoint.add_secret(connection, new_id(), id, secret)
+        return id, secret
 
     def technical(self, code: str, currency: str = "EUR") -> str:
         """The id of a technical account."""
@@ -56,7 +88,7 @@ class Builder(NamedTuple):
             return account.technical_parties(connection)[code, currency].id
 
     def deposit(self, user_id: str, target_id: str, amount: int, currency: str = "EUR") -> NewPayment:
-        """A wish to pay into the wallet by wire."""
+        """A deposit into the wallet by wire, not yet accepted."""
         return self.wish("deposit", user_id, self.technical("wire", currency), target_id, amount, currency)
 
     def wish(
@@ -67,21 +99,37 @@ class Builder(NamedTuple):
         target_id: str,
         amount: int,
         currency: str = "EUR",
-        **rest: Any,
+        **members: Any,
     ) -> NewPayment:
-        """A wish under a key of its own, unless one is given."""
-        given = {"key": secrets.token_hex(8), "fingerprint": bytes(32), **rest}
-        return NewPayment(new_id(), type, user_id, source_id, target_id, amount, currency, **given)
+        """A payment to be accepted; its id, key and fingerprint are new unless they are among the members."""
+        members = {"id": new_id(), "key": secrets.token_hex(8), "fingerprint": bytes(32), **members}
+        return NewPayment(
+            type=type,
+            user_id=user_id,
+            source_id=source_id,
+            target_id=target_id,
+            amount=amount,
+            currency=currency,
+            **members,
+        )
 
-    def accept(self, *wishes: NewPayment) -> list[str]:
-        """Keep the wishes as the gateway does; the ids of those that were new."""
+    def accept(self, *payments: NewPayment) -> list[str]:
+        """Store the payments as the gateway does; the ids of those that were new."""
         with transaction(self.gateway) as connection:
-            return list(payment.accept(connection, wishes))
+            return list(payment.accept(connection, payments))
+
+    def order(self, *columns: Any, **members: Any) -> str:
+        """The id of a payment with these columns (see `wish`), not yet posted; by wire it goes to `COUNTERPARTY`."""
+        new = self.wish(*columns, **members)
+        with transaction(self.gateway) as connection:
+            assert payment.accept(connection, [new]).keys() == {new.id}
+            if new.type == "withdrawal" and new.target_id == self.technical("wire", new.currency):
+                payout.keep(connection, {new.id: COUNTERPARTY})
+        return new.id
 
     def transfer(self, user_id: str, source_id: str, target_id: str, amount: int) -> str:
         """The id of an accepted transfer, not yet posted."""
-        [id] = self.accept(self.wish("transfer", user_id, source_id, target_id, amount))
-        return id
+        return self.order("transfer", user_id, source_id, target_id, amount)
 
     def exchange(self, user_id: str, source_id: str, target_id: str, amount: int, arriving: int) -> str:
         """The id of an accepted exchange from EUR to USD, by a quote of its own, not yet posted."""
@@ -97,17 +145,18 @@ class Builder(NamedTuple):
     def refunded_charge(self, source_id: str, captured: int, refunded: int) -> str:
         """The id of a COMPLETED charge of a new merchant's, of which a part was given back."""
         shop = self.user(Role.MERCHANT)
-        wallet = self.wallet(shop, funds=captured)
-        [charge] = self.accept(self.wish("charge", shop, source_id, wallet, captured))
+        wallet = self.wallet(shop, captured)
+        charge = self.order("charge", shop, source_id, wallet, captured)
         self.post()
-        [refund] = self.accept(self.wish("refund", shop, wallet, source_id, refunded, parent_id=charge))
+        refund = self.order("refund", shop, wallet, source_id, refunded, parent_id=charge)
         self.post()
         assert (self.state(charge), self.state(refund)) == ("COMPLETED", "COMPLETED")
         return charge
 
     def post(self) -> int:
         """Post all that is due, as the worker does; how many payments became final."""
-        posted, _ = Poster(self.worker, deposits_open=True, linger_seconds=0).drain()
+        posted, may_remain = Poster(self.worker, deposits_open=True, linger_seconds=0).drain(DRAIN_SECONDS_MAX)
+        assert not may_remain
         return posted
 
     def state(self, payment_id: str) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 
 from flask import Flask
 from jsonschema import Draft202012Validator
-from uuid_utils import compat as uuids
 from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
@@ -18,15 +17,9 @@ import settings
 from gateway import create_app
 from gateway.http.access_log import HEADERS
 from gateway.http.errors import PROBLEMS
-from models import token as tokens
-from models import user
 from models.session import transaction
-from models.user import Role
+from tests.builders import Builder
 from tests.support import Database, engine_of
-from workers.posting.poster import Poster
-
-DRAIN_SECONDS_MAX = 600.0
-"""More than any test's payments take, however busy the machine is."""
 
 TABLES = (
     "users", "accounts", "payments", "operations", "idempotency_keys", "payment_references", "events",
@@ -69,13 +62,13 @@ def contract() -> dict[str, Any]:
     return json.loads(create_app().extensions["contract"]())
 
 
-class ApiHarness:
+class ApiHarness(Builder):
     """The gateway over a migrated database, and those who use it."""
 
     def __init__(self, database: Database, **changes: Any) -> None:
+        super().__init__(*map(engine_of, (database.owner, database.worker, database.gateway)))
         self.database = database
         self.app: Flask = create_app(settings_for(database, **changes))
-        self.owner, self.worker, self.gateway = map(engine_of, (database.owner, database.worker, database.gateway))
 
     @property
     def contract(self) -> dict[str, Any]:
@@ -84,11 +77,8 @@ class ApiHarness:
 
     def person(self, role: str = "client", name: str = "Ann", scopes: list[str] | None = None) -> "ApiUser":
         """A new user with a token."""
-        id, token = str(uuids.uuid7()), tokens.new()
-        with transaction(self.worker) as connection:
-            assert user.create(connection, id, f"{id}@example.com", Role(role), name)
-            tokens.keep(connection, str(uuids.uuid7()), id, token, scopes)
-        return ApiUser(self, id, token)
+        id = self.user(role, name)
+        return ApiUser(self, id, self.token(id, scopes))
 
     def nobody(self) -> "ApiUser":
         """Somebody without a token."""
@@ -96,8 +86,7 @@ class ApiHarness:
 
     def post_payments(self) -> None:
         """Post all that is due, as a worker does."""
-        _, may_remain = Poster(self.worker, deposits_open=True, linger_seconds=0).drain(DRAIN_SECONDS_MAX)
-        assert not may_remain
+        self.post()
 
     def execute(self, statement: str, *parameters: object) -> Any:
         """Run a statement as the owner; the first column of its rows, if it has any."""

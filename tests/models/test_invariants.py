@@ -122,7 +122,7 @@ def names(shared_world: Builder) -> dict[str, str]:
     rich, poor = shared_world.wallet(ann, funds=1000), shared_world.wallet(bob)
     done, failed = shared_world.transfer(ann, rich, poor, 700), shared_world.transfer(ann, rich, poor, 700)
     shared_world.transfer(bob, poor, rich, 5)
-    exchanged = shared_world.exchange(ann, rich, shared_world.wallet(ann, "USD"), 10, 11)
+    exchanged = shared_world.exchange(ann, rich, shared_world.wallet(ann, currency="USD"), 10, 11)
     refunded = shared_world.refunded_charge(rich, 50, 30)
     shared_world.post()
     shared_world.park(shared_world.transfer(ann, rich, poor, 1))

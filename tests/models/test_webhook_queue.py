@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from models import payment, webhook_endpoint, webhook_queue
+from models import payment, webhook_queue
 from models.payment import NewPayment
 from models.session import Connection, transaction
 from models.webhook_queue import Capacity
-from tests.builders import Builder, new_id
+from tests.builders import Builder
 
 ALL = 1_000
 PLENTY = Capacity(100, 100, 100)
@@ -22,9 +22,7 @@ class Shop:
         self.world = world
         self.client = world.user()
         self.wallet = world.wallet(self.client, funds=1_000_000)
-        self.endpoint = new_id()
-        with transaction(world.gateway) as connection:
-            webhook_endpoint.create(connection, self.endpoint, self.client, "https://shop.example/", ["*"], None)
+        self.endpoint, _ = world.endpoint(self.client)
         self.fan_out()
         assert self.delivered() == []
 
@@ -171,10 +169,7 @@ def together() -> Callable:
 
 def test_a_long_queue_of_one_endpoint_is_not_walked_for_the_others(shop: Shop):
     """Each endpoint has its own place to begin in the index of what is due."""
-    others = [new_id() for _ in range(3)]
-    with transaction(shop.world.gateway) as connection:
-        for id in others:
-            webhook_endpoint.create(connection, id, shop.client, "https://shop.example/", ["*"], None)
+    others = [shop.world.endpoint(shop.client)[0] for _ in range(3)]
     with transaction(shop.world.owner) as connection:
         connection.exec_driver_sql(
             "INSERT INTO webhook_deliveries (id, endpoint_id, sequence, name, subject_id, version, occurred_at)"
@@ -218,9 +213,7 @@ def test_a_long_way_behind_the_events_each_chunk_reads_its_own_alone(shop: Shop)
 
 
 def test_room_is_shared_among_endpoints_and_a_failing_one_has_one_call(shop: Shop):
-    failing = new_id()
-    with transaction(shop.world.gateway) as connection:
-        webhook_endpoint.create(connection, failing, shop.client, "https://shop.example/", ["*"], None)
+    failing, _ = shop.world.endpoint(shop.client)
     with transaction(shop.world.worker) as connection:
         connection.exec_driver_sql("UPDATE webhook_endpoints SET failing_since = now() WHERE id = %s", (failing,))
     for _ in range(20):
@@ -248,9 +241,7 @@ def test_room_is_shared_among_endpoints_and_a_failing_one_has_one_call(shop: Sho
     assert claimed({}, Capacity(9, 9, 1), slow=[shop.endpoint]) in ([shop.endpoint], [failing])
     assert sorted(claimed({}, Capacity(0, 0, 4), slow=[shop.endpoint])) == sorted([shop.endpoint] * 3 + [failing])
     assert claimed({shop.endpoint: 1}, Capacity(0, 0, 1), slow=[shop.endpoint]) == [failing], "it had none yet"
-    other = new_id()
-    with transaction(shop.world.gateway) as connection:
-        webhook_endpoint.create(connection, other, shop.client, "https://shop.example/", ["*"], None)
+    other, _ = shop.world.endpoint(shop.client)
     for _ in range(9):
         shop.world.accept(shop.deposit())
     shop.fan_out()

@@ -1,23 +1,16 @@
-"""A database of its own with people, wallets and money in it, each row written as the role that writes it."""
+"""A database for tests of posting: what payments, accounts and events say, and how posting is made to fail."""
 
-import hashlib
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Connection, make_url
-from uuid_utils.compat import uuid7
 
-from models import account, event, invariants, payment, payout, user
-from models.payment import NewPayment
-from models.payout import Counterparty
+from models import event, invariants
 from models.session import Engine, open_engine, transaction
+from tests.builders import Builder
 from tests.support import Database
 from workers.posting.poster import Poster
-
-CURRENCY = "EUR"
-ANN = Counterparty("DE89370400440532013000", "Ann Example", "COBADEFFXXX", "Rent")
 
 
 class Kept(NamedTuple):
@@ -31,14 +24,14 @@ class Kept(NamedTuple):
     is_parked: bool
 
 
-class Books:
-    """One migrated database with an engine per role; amounts in minor units of EUR."""
+class Books(Builder):
+    """One migrated database with an engine per role, disposed of at the end."""
 
     def __init__(self, database: Database, superuser_url: str) -> None:
         self.database = database
         self.opened: list[Engine] = []
-        self.owner, self.superuser = self.open(database.owner), self.open(superuser_url)
-        self.worker, self.gateway = self.open(database.worker), self.open(database.gateway)
+        super().__init__(*map(self.open, (database.owner, database.worker, database.gateway)))
+        self.superuser = self.open(superuser_url)
 
     def close(self) -> None:
         for engine in self.opened:
@@ -65,56 +58,6 @@ class Books:
         with transaction(self.owner) as connection:
             yield connection
 
-    def user(self, role: str = "client") -> str:
-        """A new user's id."""
-        id = str(uuid7())
-        with transaction(self.worker) as connection:
-            assert user.create(connection, id, f"{id}@example.com", user.Role(role), role)
-        return id
-
-    def wallet(self, owner_id: str, funds: int = 0, currency: str = CURRENCY) -> str:
-        """A new wallet's id; its funds are deposited by ops and posted."""
-        id = str(uuid7())
-        with transaction(self.gateway) as connection:
-            account.open_wallet(connection, id, f"wal_{secrets.token_urlsafe(24)}", owner_id, currency, None)
-        if funds:
-            deposit = self.order("deposit", self.user("ops"), self.technical("wire", currency), id, funds, currency)
-            self.poster().drain()
-            assert self.kept(deposit).state == "COMPLETED"
-        return id
-
-    def client(self, funds: int = 0) -> tuple[str, str]:
-        """A client and his wallet: (user id, account id)."""
-        id = self.user()
-        return id, self.wallet(id, funds)
-
-    def technical(self, code: str, currency: str = CURRENCY) -> str:
-        """The id of a technical account."""
-        with transaction(self.worker) as connection:
-            return account.technical_parties(connection)[code, currency].id
-
-    def order(
-        self,
-        type: str,
-        user_id: str,
-        source_id: str,
-        target_id: str,
-        amount: int,
-        currency: str = CURRENCY,
-        **members: Any,
-    ) -> str:
-        """Accept a payment as the gateway's role, which a taken gateway could do with any of these; returns its id."""
-        id = str(uuid7())
-        fingerprint = hashlib.sha256(id.encode()).digest()
-        wish = NewPayment(
-            id, type, user_id, source_id, target_id, amount, currency, f"key-{id}", fingerprint, **members
-        )
-        with transaction(self.gateway) as connection:
-            assert payment.accept(connection, [wish]).keys() == {id}
-            if type == "withdrawal" and target_id == self.technical("wire", currency):
-                payout.keep(connection, {id: ANN})
-        return id
-
     def kept(self, payment_id: str) -> Kept:
         with transaction(self.worker) as connection:
             row = connection.exec_driver_sql(
@@ -127,12 +70,6 @@ class Books:
     def outcomes(self, payment_ids: list[str]) -> list[str]:
         """State or failure code of each, in their order."""
         return [kept.failure_code or kept.state for kept in map(self.kept, payment_ids)]
-
-    def balance(self, account_id: str) -> int:
-        with transaction(self.worker) as connection:
-            return int(
-                connection.exec_driver_sql("SELECT balance FROM accounts WHERE id = %s", (account_id,)).scalar_one()
-            )
 
     def held(self, account_id: str) -> int:
         with transaction(self.worker) as connection:

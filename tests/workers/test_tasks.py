@@ -12,7 +12,7 @@ from structlog.testing import LogCapture
 from uuid_utils.compat import uuid7
 
 import settings
-from models import confirmation, heartbeat, payment_command, user, webhook_endpoint, webhook_queue
+from models import confirmation, heartbeat, payment_command, user, webhook_queue
 from models.audit import Actor
 from models.payout import Payout
 from models.rules import webhook_retry
@@ -241,10 +241,7 @@ class Silent:
 
 def test_dispatch_sends_and_says_that_its_worker_lives(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     client, wallet = books.client(1_00)
-    with transaction(books.gateway) as connection:
-        id = str(uuid7())
-        webhook_endpoint.create(connection, id, client, "https://shop.example/", ["*"], None)
-        webhook_endpoint.add_secret(connection, str(uuid7()), id, webhook_endpoint.new_secret())
+    books.endpoint(client)
     books.order("transfer", client, wallet, books.client()[1], 1_00)
     books.poster().drain()
     with closing(Dispatcher(books.worker, Silent())) as dispatcher:

@@ -10,7 +10,6 @@ from uuid_utils import compat as uuids
 from models import payment
 from models.invariants import violations
 from models.session import transaction
-from tests.builders import Builder
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.ops.adjustments import AT_ONCE, PATH, account_of, approve, proposal, proposed, reject
 
@@ -208,7 +207,7 @@ def test_worker_fails_adjustment_payment_without_approval(
     house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str
 ) -> None:
     """A compromised gateway could insert an adjustment without approval, or a second one for an approval."""
-    world, account = Builder.of(house.database), account_of(ops, client)
+    world, account = house, account_of(ops, client)
     approve(chief, proposed(ops, client))
     ours = world.technical("internal")
     forged = [world.wish("adjustment", maker, ours, account, 400) for maker in (client.id, ops.id, chief.id)]

@@ -8,9 +8,8 @@ from sqlalchemy import make_url
 from uuid_utils.compat import uuid7
 
 from embedded.postgres import Postgres
-from models import operation, payment, payment_command
+from models import operation, payment_command
 from models.audit import Actor
-from models.payment import NewPayment
 from models.rules.types import PaymentAction
 from models.session import transaction
 from tests.support import charge_commission, costing
@@ -33,15 +32,6 @@ def impose(books: Books, postgres: Postgres) -> Any:
 def two_percent(books: Books, postgres: Postgres) -> None:
     """The terms that the house begins with."""
     charge_commission(postgres, make_url(books.database.owner).database or "")
-
-
-def order(books: Books, type: str, user: str, source: str, target: str, amount: int, **members: Any) -> str:
-    """The id of an accepted payment."""
-    id = str(uuid7())
-    wish = NewPayment(id, type, user, source, target, amount, "EUR", f"key-{id}", bytes(32), **members)
-    with transaction(books.gateway) as connection:
-        assert payment.accept(connection, [wish]).keys() == {id}
-    return id
 
 
 def end(books: Books, id: str, merchant: str, ending: PaymentAction, amount: int | None = None) -> None:
@@ -75,7 +65,7 @@ def shop(books: Books, funds: int = 0) -> tuple[str, str]:
 def test_of_ten_sent_nine_eighty_arrive(books: Books, house: str) -> None:
     ann, purse = books.client(10_00)
     _, target = books.client()
-    id = order(books, "transfer", ann, purse, target, 10_00)
+    id = books.order("transfer", ann, purse, target, 10_00)
     assert books.poster().post_batch() == 1
     assert balances(books, purse, target, house) == [0, 9_80, 20]
     assert taken(books, id) == 20
@@ -90,7 +80,7 @@ def test_of_ten_sent_nine_eighty_arrive(books: Books, house: str) -> None:
 def test_charge_of_ten_leaves_merchant_nine_eighty(books: Books, house: str) -> None:
     _, purse = books.client(10_00)
     merchant, till = shop(books)
-    id = order(books, "charge", merchant, purse, till, 10_00)
+    id = books.order("charge", merchant, purse, till, 10_00)
     books.poster().drain()
     assert balances(books, purse, till, house) == [0, 9_80, 20]
     assert lines(books, id) == [
@@ -104,7 +94,7 @@ def test_charge_of_ten_leaves_merchant_nine_eighty(books: Books, house: str) -> 
 def test_own_transfer_and_deposit_pay_no_commission(books: Books, house: str) -> None:
     ann, purse = books.client(10_00)
     savings = books.wallet(ann)
-    id = order(books, "transfer", ann, purse, savings, 10_00)
+    id = books.order("transfer", ann, purse, savings, 10_00)
     books.poster().drain()
     assert (taken(books, id), len(lines(books, id))) == (0, 2)
     assert balances(books, purse, savings, house) == [0, 10_00, 0]
@@ -113,7 +103,7 @@ def test_own_transfer_and_deposit_pay_no_commission(books: Books, house: str) ->
 def test_the_commission_is_on_what_is_captured(books: Books, house: str) -> None:
     _, purse = books.client(50_00)
     merchant, till = shop(books)
-    id = order(books, "charge", merchant, purse, till, 40_00, capture=False)
+    id = books.order("charge", merchant, purse, till, 40_00, capture=False)
     books.poster().drain()
     assert (books.kept(id).state, taken(books, id), books.balance(house)) == ("AUTHORIZED", 0, 0)
     end(books, id, merchant, PaymentAction.CAPTURE, 12_50)
@@ -126,7 +116,7 @@ def test_the_commission_is_on_what_is_captured(books: Books, house: str) -> None
 def test_what_does_not_move_costs_nothing(books: Books, house: str, ending: PaymentAction) -> None:
     _, purse = books.client(50_00)
     merchant, till = shop(books)
-    id = order(books, "charge", merchant, purse, till, 40_00, capture=False)
+    id = books.order("charge", merchant, purse, till, 40_00, capture=False)
     if ending is PaymentAction.VOID:
         books.poster().drain()
     end(books, id, merchant, ending)
@@ -139,16 +129,15 @@ def charged(books: Books) -> tuple[str, str, str, str]:
     """A COMPLETED charge of 9.99, of which 0.20 were taken: (id, merchant, till, purse)."""
     _, purse = books.client(9_99)
     merchant, till = shop(books)
-    id = order(books, "charge", merchant, purse, till, 9_99)
+    id = books.order("charge", merchant, purse, till, 9_99)
     books.poster().drain()
     assert taken(books, id) == 20
     return id, merchant, till, purse
 
 
 def refund(books: Books, charge: str, merchant: str, till: str, purse: str, amount: int) -> str:
-    return order(
-        books, "refund", merchant, till, purse, amount, parent_id=charge, reason="requested_by_customer"
-    )  # fmt: skip
+    reason = "requested_by_customer"
+    return books.order("refund", merchant, till, purse, amount, parent_id=charge, reason=reason)
 
 
 def test_a_whole_refund_gives_the_commission_back(books: Books, house: str) -> None:
@@ -199,7 +188,7 @@ def test_a_minimum_above_the_amount_fails_the_payment(books: Books, house: str, 
     impose("transfer", "2", currency="EUR", minimum=50)
     ann, purse = books.client(10_00)
     _, target = books.client()
-    ids = [order(books, "transfer", ann, purse, target, amount) for amount in (49, 50, 51, 30)]
+    ids = [books.order("transfer", ann, purse, target, amount) for amount in (49, 50, 51, 30)]
     books.poster().drain()
     assert books.outcomes(ids) == [
         "commission_exceeds_amount",
@@ -214,12 +203,12 @@ def test_capture_below_minimum_commission_releases_hold(books: Books, house: str
     impose("charge", "2", currency="EUR", minimum=50)
     _, purse = books.client(50_00)
     merchant, till = shop(books)
-    id = order(books, "charge", merchant, purse, till, 40_00, capture=False)
+    id = books.order("charge", merchant, purse, till, 40_00, capture=False)
     books.poster().drain()
     end(books, id, merchant, PaymentAction.CAPTURE, 20)
     books.poster().drain()
     assert books.outcomes([id]) == ["commission_exceeds_amount"]
-    again = order(books, "charge", merchant, purse, till, 50_00)
+    again = books.order("charge", merchant, purse, till, 50_00)
     books.poster().drain()
     assert books.outcomes([again]) == ["COMPLETED"]
     assert balances(books, purse, till, house) == [0, 49_00, 1_00]
@@ -228,14 +217,14 @@ def test_capture_below_minimum_commission_releases_hold(books: Books, house: str
 def test_terms_are_those_of_the_acceptance(books: Books, house: str, impose: Any) -> None:
     ann, purse = books.client(100_00)
     merchant, till = shop(books)
-    before = order(books, "transfer", ann, purse, till, 10_00)
-    held = order(books, "charge", merchant, purse, till, 10_00, capture=False)
+    before = books.order("transfer", ann, purse, till, 10_00)
+    held = books.order("charge", merchant, purse, till, 10_00, capture=False)
     impose("transfer", "50", currency="EUR")
     impose("charge", "50", merchant_id=merchant)
-    after = order(books, "transfer", ann, purse, till, 10_00)
+    after = books.order("transfer", ann, purse, till, 10_00)
     books.poster().drain()
     end(books, held, merchant, PaymentAction.CAPTURE)
-    charge = order(books, "charge", merchant, purse, till, 10_00)
+    charge = books.order("charge", merchant, purse, till, 10_00)
     books.poster().drain()
     assert [taken(books, id) for id in (before, held, after, charge)] == [20, 20, 5_00, 5_00]
     assert books.balance(house) == 10_40
@@ -246,7 +235,7 @@ def test_a_merchant_with_terms_of_his_own(books: Books, house: str, impose: Any)
     (dear, his), (other, theirs) = shop(books), shop(books)
     impose("charge", "0.5", merchant_id=dear)
     impose("charge", "3", currency="EUR")
-    ids = [order(books, "charge", *charge, 10_00) for charge in ((dear, purse, his), (other, purse, theirs))]
+    ids = [books.order("charge", *charge, 10_00) for charge in ((dear, purse, his), (other, purse, theirs))]
     books.poster().drain()
     assert [taken(books, id) for id in ids] == [5, 30]
 
@@ -257,6 +246,6 @@ def test_a_ceiling_is_for_what_stays(books: Books, house: str, ceiling: int, out
     merchant, till = shop(books)
     with books.as_owner() as connection:
         connection.exec_driver_sql("UPDATE accounts SET ceiling = %s WHERE id = %s", (ceiling, till))
-    id = order(books, "charge", merchant, purse, till, 10_00)
+    id = books.order("charge", merchant, purse, till, 10_00)
     books.poster().drain()
     assert books.outcomes([id]) == [outcome]

@@ -9,9 +9,8 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from uuid_utils.compat import uuid7
 
-from models import bank_return, payment
+from models import bank_return
 from models.bank_return import Return
-from models.payment import NewPayment
 from models.session import transaction
 from tests.workers.books import Books
 
@@ -28,11 +27,7 @@ def order(
     books: Books, clock: float, type: str, user: str, source: str, target: str, amount: int, **rest: Any
 ) -> str:  # fmt: skip
     """Accept a payment by a gateway whose clock is that many seconds off."""
-    id = id_at(clock)
-    wish = NewPayment(id, type, user, source, target, amount, "EUR", f"key-{id}", bytes(32), **rest)
-    with transaction(books.gateway) as connection:
-        assert payment.accept(connection, [wish]).keys() == {id}
-    return id
+    return books.order(type, user, source, target, amount, id=id_at(clock), **rest)
 
 
 def charged(books: Books, amount: int, clock: float = 0) -> tuple[str, Callable[[int, float], str]]:

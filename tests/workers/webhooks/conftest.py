@@ -4,12 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
-from uuid_utils.compat import uuid7
 
-from models import webhook_endpoint
 from models.rules.webhook_url import UrlPolicy, networks_of
 from models.session import transaction
-from models.webhook_endpoint import new_secret
 from tests.support import PATIENCE_SECONDS, eventually
 from tests.webhook_receiver import Receiver
 from tests.workers.books import Books
@@ -73,11 +70,7 @@ class Post:
 
     def endpoint(self, url: str, user_id: str | None = None, types: tuple[str, ...] = ("*",)) -> tuple[str, str]:
         """A new endpoint of the client's, or of somebody else's: its id and secret."""
-        id, secret = str(uuid7()), new_secret()
-        with transaction(self.books.gateway) as connection:
-            assert webhook_endpoint.create(connection, id, user_id or self.user, url, list(types), None)
-            webhook_endpoint.add_secret(connection, str(uuid7()), id, secret)
-        return id, secret
+        return self.books.endpoint(user_id or self.user, url, types)
 
     def pay(self, count: int = 1) -> list[str]:
         """Transfers of one cent to another's wallet, COMPLETED: two events each."""
