@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Row
 
 from models import charge_limit, keyset, pg_arrays
+from models.keyset import START, Cursor
 from models.prepared_statement import PreparedStatement
 from models.rules.charge_limits import ChargeLimit
 
@@ -156,23 +157,18 @@ def rotate_token(connection: Connection, id: str, old: str, new: str) -> Wallet 
 def wallets(
     connection: Connection,
     limit: int,
+    at: Cursor = START,
     *,
     owner_id: str | None,
     is_active: bool | None = True,
     currency: str | None = None,
-    before: str | None = None,
-    after: str | None = None,
 ) -> list[Wallet]:
-    """Wallets of an owner (None: of everybody), newest first: those older than id `before`, or, oldest first, newer
-    than id `after`."""
-    condition, order = keyset.edge(before, after, "a.id")
-    owned = "a.owner_id = %(owner)s" if owner_id else "a.owner_id IS NOT NULL"
-    rows = connection.exec_driver_sql(
-        f"{WALLET} WHERE {owned} AND {condition} AND (%(is_active)s IS NULL OR a.is_active = %(is_active)s)"
-        f" AND (%(currency)s IS NULL OR a.currency = %(currency)s) ORDER BY {order} LIMIT %(limit)s",
-        {"owner": owner_id, "edge": after or before, "is_active": is_active, "currency": currency, "limit": limit},
-    )
-    return [_wallet(row) for row in rows]
+    """Wallets of an owner (None: of everybody), newest first."""
+    conditions = {
+        **{"a.owner_id IS NOT NULL": True, "a.owner_id = %s": owner_id},
+        **{"a.is_active = %s": is_active, "a.currency = %s": currency},
+    }
+    return keyset.page(connection, _wallet, WALLET, conditions, limit, at, key="a.id")
 
 
 def _wallet(row: Row) -> Wallet:

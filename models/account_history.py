@@ -7,7 +7,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Row
 
 from models import pg_arrays
-from models.payment_search import START, Column, Cursor, Keyset, ListQuery, Page, search
+from models.keyset import START, Cursor
+from models.payment_search import Column, Keyset, ListQuery, Page, search
 
 
 class HistoryRow(NamedTuple):

@@ -1,6 +1,6 @@
 """Adjustments: corrections of a balance that one ops user proposes and another approves or rejects."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Row
 
 from models import keyset, pg_arrays
+from models.keyset import START, Cursor
 from models.rules.types import ApprovedAdjustment, ClaimedPayment, PaymentType
 
 
@@ -63,15 +64,11 @@ def by_id(connection: Connection, id: str) -> Adjustment | None:
 
 
 def page(
-    connection: Connection, limit: int, *, states: Sequence[str], before: str | None, after: str | None
+    connection: Connection, limit: int, at: Cursor = START, *, states: list[str] | None = None
 ) -> list[Adjustment]:
-    """Adjustments in these states, newest first: those older than id `before`, or (oldest first) newer than `after`."""
-    condition, order = keyset.edge(before, after, "a.id")
-    rows = connection.exec_driver_sql(
-        f"{ADJUSTMENT} WHERE {condition} AND {STATE} = ANY(%(states)s::text[]) ORDER BY {order} LIMIT %(limit)s",
-        {"edge": after or before, "states": pg_arrays.plain(states), "limit": limit},
-    )
-    return [_adjustment(row) for row in rows]
+    """Adjustments in these states, newest first."""
+    conditions = {f"{STATE} = ANY(%s)": states}
+    return keyset.page(connection, _adjustment, ADJUSTMENT, conditions, limit, at, key="a.id")
 
 
 def propose(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from models import keyset
+from models.keyset import START, Cursor
 
 REASON_LENGTH_MAX = 500
 
@@ -82,19 +83,12 @@ def about(connection: Connection, target: str) -> list[dict[str, object]]:
 def page(
     connection: Connection,
     limit: int,
+    at: Cursor = START,
     *,
     actor: str | None = None,
     target: str | None = None,
     action: str | None = None,
-    before: str | None = None,
-    after: str | None = None,
 ) -> list[AuditEntry]:
-    """Lines, newest first: those older than id `before`, or (oldest first) newer than id `after`."""
-    condition, order = keyset.edge(before, after, "audit_log.id", "bigint")
-    rows = connection.exec_driver_sql(
-        f"{ENTRY} WHERE {condition} AND (%(actor)s IS NULL OR actor = %(actor)s)"
-        " AND (%(target)s IS NULL OR target = %(target)s) AND (%(action)s IS NULL OR action = %(action)s)"
-        f" ORDER BY {order} LIMIT %(limit)s",
-        {"edge": after or before, "actor": actor, "target": target, "action": action, "limit": limit},
-    )
-    return [AuditEntry(*row) for row in rows]
+    """Entries, newest first."""
+    conditions = {"actor = %s": actor, "target = %s": target, "action = %s": action}
+    return keyset.page(connection, AuditEntry._make, ENTRY, conditions, limit, at, key="audit_log.id", kind="bigint")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from models import keyset
+from models.keyset import START, Cursor
 
 
 class BankAccount(NamedTuple):
@@ -58,18 +59,10 @@ def by_iban(connection: Connection, merchant_id: str, iban: str) -> BankAccount 
     return BankAccount(*row) if row else None
 
 
-def page(
-    connection: Connection, merchant_id: str | None, limit: int, *, before: str | None, after: str | None
-) -> list[BankAccount]:
-    """A merchant's (None: everybody's), newest first: those older than id `before`, or (oldest first) newer than
-    `after`."""
-    condition, order = keyset.edge(before, after, "b.id")
-    rows = connection.exec_driver_sql(
-        f"{BANK_ACCOUNT} WHERE {condition} AND (%(merchant)s IS NULL OR b.merchant_id = %(merchant)s)"
-        f" ORDER BY {order} LIMIT %(limit)s",
-        {"merchant": merchant_id, "edge": after or before, "limit": limit},
-    )
-    return [BankAccount(*row) for row in rows]
+def page(connection: Connection, limit: int, at: Cursor = START, *, merchant_id: str | None) -> list[BankAccount]:
+    """A merchant's (None: everybody's), newest first."""
+    conditions = {"b.merchant_id = %s": merchant_id}
+    return keyset.page(connection, BankAccount._make, BANK_ACCOUNT, conditions, limit, at, key="b.id")
 
 
 def change(connection: Connection, id: str, version: int, is_active: bool) -> BankAccount | None:

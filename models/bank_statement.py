@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from models import pg_arrays
+from models import keyset
+from models.keyset import START, Cursor
 
 
 class StatementRecord(NamedTuple):
@@ -78,27 +79,11 @@ FROM bank_statement_lines l JOIN currencies c ON c.code = l.currency
 
 
 def page(
-    connection: Connection,
-    limit: int,
-    id: str,
-    *,
-    verdicts: Sequence[str] | None,
-    before: str | None,
-    after: str | None,
+    connection: Connection, id: str, limit: int, at: Cursor = START, *, verdicts: list[str] | None = None
 ) -> list[StatementLine]:
-    """Lines of a statement in order: those after line `before`, or (last first) those ahead of line `after`."""
-    side, order = ("<", "DESC") if after else (">", "ASC")
-    rows = connection.exec_driver_sql(
-        f"{LINE} WHERE l.statement_id = %(id)s AND l.line {side} %(edge)s::integer"
-        f" AND (%(verdicts)s IS NULL OR {VERDICT} = ANY(%(verdicts)s::text[])) ORDER BY l.line {order} LIMIT %(limit)s",
-        {
-            "id": id,
-            "edge": after or before or 0,
-            "verdicts": None if verdicts is None else pg_arrays.plain(verdicts),
-            "limit": limit,
-        },
-    )
-    return [_line(row) for row in rows]
+    """Lines of a statement in order."""
+    conditions = {"l.statement_id = %s": id, f"{VERDICT} = ANY(%s)": verdicts}
+    return keyset.page(connection, _line, LINE, conditions, limit, at, key="l.line", kind="integer", is_ascending=True)
 
 
 def line(connection: Connection, id: str, number: int) -> StatementLine | None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Row
 
 from models import keyset, pg_arrays
+from models.keyset import START, Cursor
 from models.payment import UNLESS_TAKEN
 
 
@@ -263,22 +264,13 @@ def page(
     kind: BulkKind,
     user_id: str | None,
     limit: int,
+    at: Cursor = START,
     *,
-    states: Sequence[str] = (),
-    before: str | None = None,
-    after: str | None = None,
+    states: list[str] | None = None,
 ) -> list[Bulk]:
-    """A user's bulks of a kind (None: everybody's), newest first: those older than id `before`, or (oldest first) newer
-    than `after`."""
-    condition, order = keyset.edge(before, after, "b.id")
-    owned = "b.user_id = %(user)s" if user_id else "TRUE"
-    rows = connection.exec_driver_sql(
-        f"{BULK} WHERE {owned} AND b.kind = %(kind)s AND {condition}"
-        " AND (cardinality(%(states)s::text[]) = 0 OR b.state = ANY(%(states)s::text[]))"
-        f" ORDER BY {order} LIMIT %(limit)s",
-        {"user": user_id, "kind": kind, "edge": after or before, "states": pg_arrays.plain(states), "limit": limit},
-    )
-    return [_bulk(row) for row in rows]
+    """A user's bulks of a kind (None: everybody's), newest first."""
+    conditions = {"b.user_id = %s": user_id, "b.kind = %s": kind, "b.state = ANY(%s)": states}
+    return keyset.page(connection, _bulk, BULK, conditions, limit, at, key="b.id")
 
 
 def _bulk(row: Row) -> Bulk:

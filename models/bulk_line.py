@@ -1,12 +1,12 @@
 """Stored lines of a bulk."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
-from models import pg_arrays
+from models import keyset
+from models.keyset import START, Cursor
 
 
 class LineView(NamedTuple):
@@ -28,12 +28,7 @@ class LineView(NamedTuple):
     end_to_end_id: str | None = None
 
 
-LINE_VIEWS = """
-WITH p AS MATERIALIZED (
-    SELECT * FROM payments
-    WHERE bulk_id = %(id)s AND {edge} AND (cardinality(%(states)s::text[]) = 0 OR state = ANY(%(states)s::text[]))
-    ORDER BY bulk_line {order} LIMIT %(limit)s
-)
+LINE_VIEW = """
 SELECT p.bulk_line::text, p.id::text, p.state, p.amount::text, p.reference, p.failure_code, p.finalized_at,
        p.scheduled_at,
        CASE p.type WHEN 'charge'
@@ -42,24 +37,20 @@ SELECT p.bulk_line::text, p.id::text, p.state, p.amount::text, p.reference, p.fa
                   WHERE a.id = p.source_id)
             ELSE (SELECT ARRAY[name, right(iban, 4), description, creditor_reference, instruction_id, end_to_end_id]
                   FROM instructions WHERE payment_id = p.id) END
-FROM p ORDER BY p.bulk_line {order}
+FROM payments p
 """
-"""The page first, then sub-selects, so that no plan looks up parties for lines outside the page."""
+"""Sub-selects, so that no plan looks up parties for lines outside the page."""
 
 
 def page(
-    connection: Connection,
-    id: str,
-    limit: int,
-    *,
-    states: Sequence[str] = (),
-    before: str | None = None,
-    after: str | None = None,
+    connection: Connection, id: str, limit: int, at: Cursor = START, *, states: list[str] | None = None
 ) -> list[LineView]:
-    """Lines of a bulk in order: those after number `before`, or (backwards) those ahead of number `after`."""
-    edge, order = ("bulk_line < %(edge)s::integer", "DESC") if after else ("bulk_line > %(edge)s::integer", "ASC")
-    rows = connection.exec_driver_sql(
-        LINE_VIEWS.format(edge=edge, order=order),
-        {"id": id, "edge": after or before or "0", "states": pg_arrays.plain(states), "limit": limit},
+    """Lines of a bulk in order."""
+    conditions = {"p.bulk_id = %s": id, "p.state = ANY(%s)": states}
+    return keyset.page(
+        connection, _line, LINE_VIEW, conditions, limit, at, key="p.bulk_line", kind="integer", is_ascending=True
     )
-    return [LineView._make((*row[:3], int(row[3]), *row[4:8], *row[8])) for row in rows]
+
+
+def _line(row: Row) -> LineView:
+    return LineView._make((*row[:3], int(row[3]), *row[4:8], *row[8]))

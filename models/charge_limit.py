@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from models import keyset, pg_arrays
+from models.keyset import START, Cursor
 from models.rules.charge_limits import Allowance, ChargeLimit, is_new_charge
 from models.rules.types import ClaimedPayment, LockedAccount
 
@@ -139,14 +140,11 @@ PAYMENTS_MAX = 10_000
 """Newest payments of a wallet that are scanned for merchants, within some hundredths of a second."""
 
 
-def merchants(
-    connection: Connection, account_id: str, limit: int, *, before: str | None = None, after: str | None = None
-) -> list[ChargingMerchant]:
-    """Merchants who charged the account, by their newest charge, newest first: those before id `before`, or (oldest
-    first) after id `after`."""
-    condition, order = keyset.edge(before, after, "c.id")
-    rows = connection.exec_driver_sql(
-        f"{CHARGING_MERCHANTS} WHERE {condition} ORDER BY {order} LIMIT %(limit)s",
-        {"account_id": account_id, "payments": PAYMENTS_MAX, "edge": after or before, "limit": limit},
-    )
-    return [ChargingMerchant._make((*row[:4], int(row[4]), *row[5:])) for row in rows]
+def merchants(connection: Connection, account_id: str, limit: int, at: Cursor = START) -> list[ChargingMerchant]:
+    """Merchants who charged the account, by their newest charge, newest first."""
+    named = {"account_id": account_id, "payments": PAYMENTS_MAX}
+    return keyset.page(connection, _merchant, CHARGING_MERCHANTS, {}, limit, at, key="c.id", parameters=named)
+
+
+def _merchant(row: Row) -> ChargingMerchant:
+    return ChargingMerchant._make((*row[:4], int(row[4]), *row[5:]))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Row
 
 from models import keyset
+from models.keyset import START, Cursor
 from models.rules.commission import FREE, Schedule, Schedules, Terms, newest_terms, terms_for
 
 TERMS = """
@@ -61,22 +62,15 @@ FROM commission_terms t LEFT JOIN currencies c ON c.code = t.currency
 def page(
     connection: Connection,
     limit: int,
+    at: Cursor = START,
     *,
     type: str | None = None,
     currency: str | None = None,
     merchant_id: str | None = None,
-    before: str | None = None,
-    after: str | None = None,
 ) -> list[TermsRecord]:
-    """Terms, newest first: those older than id `before`, or, oldest first, newer than id `after`."""
-    condition, order = keyset.edge(before, after, "t.id", "bigint")
-    rows = connection.exec_driver_sql(
-        f"{RECORDS} WHERE {condition} AND (%(type)s IS NULL OR t.type = %(type)s)"
-        " AND (%(currency)s IS NULL OR t.currency = %(currency)s)"
-        f" AND (%(merchant)s::uuid IS NULL OR t.merchant_id = %(merchant)s::uuid) ORDER BY {order} LIMIT %(limit)s",
-        {"edge": after or before, "type": type, "currency": currency, "merchant": merchant_id, "limit": limit},
-    )
-    return [_record(row) for row in rows]
+    """Terms, newest first."""
+    conditions = {"t.type = %s": type, "t.currency = %s": currency, "t.merchant_id = %s": merchant_id}
+    return keyset.page(connection, _record, RECORDS, conditions, limit, at, key="t.id", kind="bigint")
 
 
 def is_announced_in_time(connection: Connection, valid_from: datetime) -> bool:

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from models.account import Party
-from models.payment_search import START, Column, Cursor, Filter, Keyset, ListQuery, Page, search
+from models.keyset import START, Cursor
+from models.payment_search import Column, Filter, Keyset, ListQuery, Page, search
 from models.payment_view import by_ids
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from models.keyset import CREATED_BEFORE, CREATED_FROM, applying
+from models.keyset import CREATED_BEFORE, CREATED_FROM, START, Cursor, all_of
 
 SCANNED_MAX = 10_000
 """Per keyset and page: conditions without an index are tested on at most this many payments, and fewer are sorted."""
@@ -70,20 +70,6 @@ class Keyset(NamedTuple):
     each_own: bool = False
 
 
-class Cursor(NamedTuple):
-    """Start of a page: right after the row `before`, or, going back, right ahead of the row `after`.
-
-    `value` is that row's value in the sort column, as text; without a row the page is the first.
-    """
-
-    before: str | None = None
-    after: str | None = None
-    value: str | None = None
-
-
-START = Cursor()
-
-
 class RowKey(NamedTuple):
     """Position of a row in its list."""
 
@@ -123,14 +109,13 @@ def search(
     is_ascending = query.is_ascending is (at.after is None)
     order = "ASC" if is_ascending else "DESC"
     inner = order if not query.is_sorted else "DESC"
-    keyed = applying(
-        {
-            CREATED_FROM: query.created_from is not None,
-            CREATED_BEFORE: query.created_before is not None,
-            f"p.id {'>' if is_ascending else '<'} %(edge)s::uuid": at != START and not query.is_sorted,
-            **_tests(columns, query.filters, is_keyed=True),
-        }
-    )
+    bounds = {
+        CREATED_FROM: query.created_from is not None,
+        CREATED_BEFORE: query.created_before is not None,
+        f"p.id {'>' if is_ascending else '<'} %(edge)s::uuid": at != START and not query.is_sorted,
+    }
+    applying = [condition for condition, applies in bounds.items() if applies]
+    keyed = all_of([*applying, *_tests(columns, query.filters, is_keyed=True)])
     tests = _tests(columns, query.filters, is_keyed=False)
 
     def matches(keyset: Keyset) -> str:
@@ -139,7 +124,7 @@ def search(
             return f"SELECT p.id, NULL::text AS rank {scanned} LIMIT %(limit)s"
         return (
             f"SELECT p.id, p.rank FROM (SELECT p.id, {_rank(columns, query)} AS rank"
-            f" FROM (SELECT * {scanned} LIMIT {SCANNED_MAX}) AS p WHERE {applying(tests)}) AS p"
+            f" FROM (SELECT * {scanned} LIMIT {SCANNED_MAX}) AS p WHERE {all_of(tests)}) AS p"
             f" WHERE {_edge(columns, query, at, is_ascending)} ORDER BY {_order(query, order)} LIMIT %(limit)s"
         )
 
@@ -178,12 +163,12 @@ def search(
     return Page((), keys, RowKey(scan_limit) if scan_limit else None, _turn(query, at, is_ascending))
 
 
-def _tests(columns: Mapping[str, Column], filters: Sequence[Filter], *, is_keyed: bool) -> dict[str, bool]:
-    return {
-        TESTS[condition.operator].format(sql=f"({column.sql})", name=f"filter_{number}", kind=column.kind): True
+def _tests(columns: Mapping[str, Column], filters: Sequence[Filter], *, is_keyed: bool) -> list[str]:
+    return [
+        TESTS[condition.operator].format(sql=f"({column.sql})", name=f"filter_{number}", kind=column.kind)
         for number, condition in enumerate(filters)
         if (column := columns[condition.column]).is_keyed is is_keyed
-    }
+    ]
 
 
 def _of(keyset: Keyset, statement: str) -> str:

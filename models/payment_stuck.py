@@ -7,9 +7,10 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Row
 
 from models import keyset, pg_arrays
+from models.keyset import START, Cursor
 
-OLDEST_FIRST = "00000000-0000-0000-0000-000000000000"
-"""As `after`: from the beginning."""
+OLDEST_FIRST = Cursor(after="00000000-0000-0000-0000-000000000000")
+"""From the beginning."""
 
 
 STUCK_SECONDS_MAX = 10 * 366 * 24 * 3600
@@ -70,32 +71,17 @@ REVIVABLE = "(state = 'INITIATED' OR (state = 'AUTHORIZED' AND parked_at IS NOT 
 """Payments that wait for the poster, and parked holds; other holds wait for their merchant or bank."""
 
 
-def find(
-    connection: Connection, which: StuckFilter, limit: int, *, before: str | None = None, after: str | None = None
-) -> list[StuckPayment]:
-    """Selected payments, newest first: those before id `before`, or (oldest first) those after id `after`."""
-    table, wanted = STUCK, "parked_at IS NOT NULL"
+def find(connection: Connection, which: StuckFilter, limit: int, at: Cursor = START) -> list[StuckPayment]:
+    """Selected payments, newest first."""
+    conditions: dict[str, object] = {"parked_at IS NOT NULL": True}
     if which.undecided:
-        table, wanted = UNDECIDED, "state = 'AUTHORIZED' AND parked_at IS NULL"
+        conditions = {"state = 'AUTHORIZED' AND parked_at IS NULL": True}
     elif which.stuck_seconds is not None:
-        wanted = (
-            "state = 'INITIATED' AND parked_at IS NULL"
-            " AND coalesce(scheduled_at, created_at) <= now() - make_interval(secs => %(seconds)s)"
-        )
-    condition, order = keyset.edge(before, after, "payments.id")
-    rows = connection.exec_driver_sql(
-        f"{table} WHERE {wanted} AND {condition} AND (%(currency)s IS NULL OR currency = %(currency)s)"
-        " AND (cardinality(%(types)s::text[]) = 0 OR type = ANY(%(types)s::text[]))"
-        f" ORDER BY {order} LIMIT %(limit)s",
-        {
-            "seconds": which.stuck_seconds,
-            "edge": after or before,
-            "currency": which.currency,
-            "types": pg_arrays.plain(which.types),
-            "limit": limit,
-        },
-    )
-    return [_stuck(row) for row in rows]
+        age = "coalesce(scheduled_at, created_at) <= now() - make_interval(secs => %s)"
+        conditions = {"state = 'INITIATED' AND parked_at IS NULL": True, age: which.stuck_seconds}
+    conditions |= {"currency = %s": which.currency, "type = ANY(%s)": list(which.types)}
+    table = UNDECIDED if which.undecided else STUCK
+    return keyset.page(connection, _stuck, table, conditions, limit, at, key="payments.id")
 
 
 def reset_for_retry(connection: Connection, ids: Iterable[str]) -> list[StuckPayment]:

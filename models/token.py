@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from models import keyset, user
+from models.keyset import START, Cursor
 
 PREFIX = "pay_"
 CONFIRMATION_PREFIX = "cfm_"
@@ -146,17 +147,10 @@ def find(connection: Connection, user_id: str, kind: str, id: str) -> TokenRecor
     return TokenRecord(*row) if row else None
 
 
-def page(
-    connection: Connection, user_id: str, kind: str, limit: int, *, before: str | None = None, after: str | None = None
-) -> list[TokenRecord]:
-    """A user's active tokens, newest first: those older than id `before`, or (oldest first) newer than `after`."""
-    condition, order = keyset.edge(before, after, "tokens.id")
-    rows = connection.exec_driver_sql(
-        f"{RECORDS} WHERE user_id = %(user)s AND kind = %(kind)s AND {ACTIVE} AND {condition}"
-        f" ORDER BY {order} LIMIT %(limit)s",
-        {"user": user_id, "kind": kind, "edge": after or before, "limit": limit},
-    )
-    return [TokenRecord(*row) for row in rows]
+def page(connection: Connection, user_id: str, kind: str, limit: int, at: Cursor = START) -> list[TokenRecord]:
+    """A user's active tokens, newest first."""
+    conditions = {"user_id = %s": user_id, "kind = %s": kind, ACTIVE: True}
+    return keyset.page(connection, TokenRecord._make, RECORDS, conditions, limit, at, key="tokens.id")
 
 
 def count_active(connection: Connection, user_id: str, kind: str) -> int:

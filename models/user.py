@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from models import keyset, pg_arrays
+from models.keyset import START, Cursor
 from models.rules.blanks import fold_blanks
 
 NAME_LENGTH_MAX = 100
@@ -178,22 +179,15 @@ def lock(connection: Connection, id: str) -> None:
 def page(
     connection: Connection,
     limit: int,
+    at: Cursor = START,
     *,
     is_active: bool | None = True,
     role: str | None = None,
     email: str | None = None,
-    before: str | None = None,
-    after: str | None = None,
 ) -> list[User]:
-    """Users, newest first: those older than id `before`, or (oldest first) newer than id `after`."""
-    condition, order = keyset.edge(before, after, "users.id")
-    rows = connection.exec_driver_sql(
-        f"{USER} WHERE {condition} AND (%(is_active)s IS NULL OR is_active = %(is_active)s)"
-        " AND (%(role)s IS NULL OR role = %(role)s) AND (%(email)s IS NULL OR lower(email) = lower(%(email)s))"
-        f" ORDER BY {order} LIMIT %(limit)s",
-        {"edge": after or before, "is_active": is_active, "role": role, "email": email, "limit": limit},
-    )
-    return [User(*row) for row in rows]
+    """Users, newest first."""
+    conditions = {"is_active = %s": is_active, "role = %s": role, "lower(email) = lower(%s)": email}
+    return keyset.page(connection, User._make, USER, conditions, limit, at, key="users.id")
 
 
 def to_welcome(connection: Connection, limit: int) -> list[User]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from models import keyset, pg_arrays
+from models.keyset import START, Cursor
 from models.webhook_queue import LEASE_SECONDS, ClaimedDelivery
 
 REDELIVERED_MAX = 10_000
@@ -86,27 +87,14 @@ def page(
     connection: Connection,
     endpoint_id: str,
     limit: int,
+    at: Cursor = START,
     *,
-    states: Sequence[str] | None = None,
-    names: Sequence[str] | None = None,
-    before: str | None = None,
-    after: str | None = None,
+    states: list[str] | None = None,
+    names: list[str] | None = None,
 ) -> list[Delivery]:
-    """An endpoint's, newest first: those older than id `before`, or (oldest first) newer than `after`."""
-    condition, order = keyset.edge(before, after, "d.id")
-    fragments = {
-        "d.state = ANY(%(states)s::text[])": states is not None,
-        "d.name = ANY(%(names)s::text[])": names is not None,
-    }
-    rows = connection.exec_driver_sql(
-        f"{DELIVERY} WHERE d.endpoint_id = %(endpoint)s AND {condition} AND {keyset.applying(fragments)}"
-        f" ORDER BY {order} LIMIT %(limit)s",
-        {
-            **{"endpoint": endpoint_id, "edge": after or before, "limit": limit},
-            **{"states": pg_arrays.plain(states or ()), "names": pg_arrays.plain(names or ())},
-        },
-    )
-    return [Delivery(*row) for row in rows]
+    """An endpoint's, newest first."""
+    conditions = {"d.endpoint_id = %s": endpoint_id, "d.state = ANY(%s)": states, "d.name = ANY(%s)": names}
+    return keyset.page(connection, Delivery._make, DELIVERY, conditions, limit, at, key="d.id")
 
 
 _RESET = "state = DEFAULT, tries_left = DEFAULT, next_attempt_at = DEFAULT, finished_at = NULL"

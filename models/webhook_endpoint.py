@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from models import event, keyset, pg_arrays
+from models.keyset import START, Cursor
 
 ENDPOINTS_MAX = 20
 """Endpoints of one user, inactive ones included: each event is sent to every endpoint that subscribes to it."""
@@ -71,15 +72,10 @@ def by_ids(connection: Connection, ids: Sequence[str]) -> dict[str, Endpoint]:
     return {row[0]: Endpoint(*row) for row in rows}
 
 
-def page(connection: Connection, user_id: str, limit: int, *, before: str | None, after: str | None) -> list[Endpoint]:
-    """A user's, newest first: those older than id `before`, or (oldest first) newer than `after`."""
-    condition, order = keyset.edge(before, after, "e.id")
-    rows = connection.exec_driver_sql(
-        f"{ENDPOINT} WHERE e.user_id = %(user)s AND e.deleted_at IS NULL AND {condition}"
-        f" ORDER BY {order} LIMIT %(limit)s",
-        {"user": user_id, "edge": after or before, "limit": limit},
-    )
-    return [Endpoint(*row) for row in rows]
+def page(connection: Connection, user_id: str, limit: int, at: Cursor = START) -> list[Endpoint]:
+    """A user's, newest first."""
+    conditions = {"e.user_id = %s": user_id, "e.deleted_at IS NULL": True}
+    return keyset.page(connection, Endpoint._make, ENDPOINT, conditions, limit, at, key="e.id")
 
 
 def change(connection: Connection, endpoint: Endpoint, *, is_forgiven: bool) -> Endpoint | None:

@@ -26,13 +26,14 @@ from gateway.http.etag import unless_known
 from gateway.http.parsing import body_of_request, takes_up_to
 from gateway.http.schemas import page_of
 from gateway.lists import exports
-from gateway.lists.pagination import paginated
+from gateway.lists.pagination import page_of_rows, paginated
 from gateway.outcomes.prefer import wait_for_change
 from gateway.outcomes.responses import JsonResult
 from gateway.services import services
 from models import bulk, bulk_line
 from models.bulk import Bulk, BulkKind
-from models.payment_search import Cursor, Page, RowKey
+from models.keyset import Cursor
+from models.payment_search import Page
 from models.representations import bulk_body
 from models.session import statements, transaction
 
@@ -62,7 +63,7 @@ def blueprint(kind: BulkKind, description: str) -> Blueprint:
     def list_bulks(query: Body) -> JsonAnswer:
         """List the bulks you created, newest first."""
         user_id = None if g.caller.reads_all else g.caller.id
-        return paginated(query, bulk.page, bulk_body, kind=kind, user_id=user_id, states=query.get("state", ()))
+        return paginated(query, bulk.page, bulk_body, kind=kind, user_id=user_id, states=query.get("state"))
 
     @routes.route("/<id>")
     @requires("payments:read")
@@ -89,10 +90,7 @@ def blueprint(kind: BulkKind, description: str) -> Blueprint:
 
         def read(limit: int, at: Cursor) -> Page:
             with statements(engine) as connection:
-                rows = bulk_line.page(
-                    connection, found.id, limit, states=query.get("state", ()), before=at.before, after=at.after
-                )
-            return Page(rows, [RowKey(row.id) for row in rows])
+                return page_of_rows(bulk_line.page(connection, found.id, limit, at, states=query.get("state")))
 
         return exports.export_response(query, read, lambda line: line_body(line, found.digits), LineSchema)
 

@@ -16,7 +16,8 @@ from gateway.http.errors import invalid
 from gateway.http.media_types import JSON, best
 from gateway.http.schemas import Output
 from gateway.lists import pagination
-from models.payment_search import START, Cursor, Page, TooMany
+from models.keyset import START, Cursor
+from models.payment_search import Page, TooMany
 
 CSV, JSON_LINES, HTML = "text/csv", "application/x-ndjson", "text/html"
 FILES = (CSV, JSON_LINES)

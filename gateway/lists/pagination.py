@@ -14,7 +14,8 @@ from gateway.http.cursors import CursorSigner
 from gateway.http.errors import ApiError, invalid
 from gateway.services import services
 from models.currency import Currency
-from models.payment_search import COMPARED, SCANNED_MAX, START, Column, Cursor, Filter, ListQuery, Page, RowKey
+from models.keyset import START, Cursor
+from models.payment_search import COMPARED, SCANNED_MAX, Column, Filter, ListQuery, Page, RowKey
 from models.rules import money
 from models.session import statements
 
@@ -51,14 +52,9 @@ def decode_cursor(query: Mapping[str, Any]) -> Cursor:
     return Cursor(*position)
 
 
-def page(
-    query: Mapping[str, Any],
-    at: Cursor,
-    rows: Sequence[Any],
-    show: Callable[[Any], dict[str, Any]],
-) -> JsonAnswer:
-    """Body and Link header of the page; `rows` are up to limit + 1, oldest first if `at.after` is set."""
-    return page_body(query, at, Page(rows, [RowKey(row.id) for row in rows]), show)
+def page_of_rows(rows: Sequence[Any]) -> Page:
+    """The page of these rows, which are in order of their ids."""
+    return Page(rows, [RowKey(row.id) for row in rows])
 
 
 def page_body(
@@ -179,11 +175,11 @@ def paginated(
     show: Callable[[Any], dict[str, Any]],
     **filters: object,
 ) -> JsonAnswer:
-    """Body and Link header of a page; `read` takes a connection, these filters, and limit, before and after."""
+    """Body and Link header of a page; `read` takes a connection, the limit and start of the page, and these filters."""
     at = decode_cursor(query)
     with statements(services().engine) as connection:
-        rows = read(connection, limit=query["limit"] + 1, before=at.before, after=at.after, **filters)
-    return page(query, at, rows, show)
+        rows = read(connection, limit=query["limit"] + 1, at=at, **filters)
+    return page_body(query, at, page_of_rows(rows), show)
 
 
 EMPTY_PAGE = {"data": [], "has_more": False, "next_cursor": None, "prev_cursor": None}

@@ -38,7 +38,7 @@ adjustments = Blueprint(
 @adjustments.response(200, page_of(AdjustmentSchema))
 def list_adjustments(query: Body) -> JsonAnswer:
     """List adjustments, newest first."""
-    return paginated(query, adjustment.page, _body, states=query.get("state", list(AdjustmentState)))
+    return paginated(query, adjustment.page, _body, states=query.get("state"))
 
 
 @adjustments.route("", methods=["POST"])

@@ -66,7 +66,7 @@ def retry_many(body: dict[str, Any]) -> JsonAnswer | Response:
     """Retry many payments now, oldest first; unless dry_run is false, only list them."""
     filter, dry_run = body["filter"], body["dry_run"]
     with statements(services().engine) as connection:
-        rows = payment_stuck.find(connection, _stuck_filter(filter), filter["limit"] + 1, after=OLDEST_FIRST)
+        rows = payment_stuck.find(connection, _stuck_filter(filter), filter["limit"] + 1, OLDEST_FIRST)
         ids = [row.id for row in rows[: filter["limit"]]]
         if ids and not dry_run:
             _order_retries(connection, ids, body["reason"])

@@ -20,8 +20,9 @@ from gateway.payments.representations import operation_bodies
 from gateway.payments.schemas import OperationSchema, PaymentQuery, PaymentSchema
 from gateway.services import services
 from models import account, operation, payment_list
+from models.keyset import Cursor
 from models.payment_list import COLUMNS, Viewer
-from models.payment_search import Cursor, Page
+from models.payment_search import Page
 from models.payment_view import PaymentView
 from models.representations import is_visible, payment_body
 from models.session import statements

@@ -15,8 +15,8 @@ from gateway.http.found import found, path_id
 from gateway.http.gevent_support import run_in_thread
 from gateway.http.parsing import StrictRequest, received, refuse_compressed, takes_up_to
 from gateway.http.schemas import page_of
-from gateway.lists import pagination
 from gateway.lists.exports import CSV
+from gateway.lists.pagination import paginated
 from gateway.reconciliation.schemas import (
     MatchInput,
     ReconciliationSchema,
@@ -93,18 +93,9 @@ def get_reconciliation(id: str) -> JsonAnswer:
 @reconciliations.response(200, page_of(StatementLineSchema))
 def list_lines(query: Body, id: str) -> JsonAnswer:
     """List the lines of a bank statement in their order, and then the payments that are missing in it."""
-    at = pagination.decode_cursor(query)
     with statements(services().engine) as connection:
         statement = found(bank_statement.by_id(connection, path_id(id)))
-        rows = bank_statement.page(
-            connection,
-            query["limit"] + 1,
-            statement.id,
-            verdicts=query.get("verdict"),
-            before=at.before,
-            after=at.after,
-        )
-    return pagination.page(query, at, rows, _line_body)
+    return paginated(query, bank_statement.page, _line_body, id=statement.id, verdicts=query.get("verdict"))
 
 
 @reconciliations.route("/<id>/lines/<line>/match", methods=["POST"])

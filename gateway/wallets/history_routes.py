@@ -25,7 +25,8 @@ from gateway.wallets.schemas import (
 )
 from models import account_history as rows
 from models.account_history import COLUMNS, HistoryRow
-from models.payment_search import Cursor, Page
+from models.keyset import Cursor
+from models.payment_search import Page
 from models.representations import failure_body
 from models.rules.money import render
 from models.session import Engine, statements

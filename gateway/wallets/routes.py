@@ -14,7 +14,7 @@ from gateway.http.fields import is_wallet_token
 from gateway.http.idempotency import find_replay, idempotency_key, request_fingerprint
 from gateway.http.parsing import body_of_request
 from gateway.http.schemas import PageQuery, page_of
-from gateway.lists import pagination
+from gateway.lists.pagination import paginated
 from gateway.services import services
 from gateway.wallets.representations import wallet_body
 from gateway.wallets.schemas import (
@@ -97,18 +97,8 @@ def _answer(wallet: Wallet, headers: dict[str, str]) -> JsonAnswer:
 @wallets.response(200, page_of(WalletSchema))
 def list_wallets(query: dict[str, Any]) -> JsonAnswer:
     """List your wallets, newest first; inactive ones only if asked for."""
-    at = pagination.decode_cursor(query)
-    with statements(services().engine) as connection:
-        rows = account.wallets(
-            connection,
-            query["limit"] + 1,
-            owner_id=g.caller.id,
-            is_active=query["is_active"],
-            currency=query.get("currency"),
-            before=at.before,
-            after=at.after,
-        )
-    return pagination.page(query, at, rows, wallet_body)
+    filters = {"is_active": query["is_active"], "currency": query.get("currency")}
+    return paginated(query, account.wallets, wallet_body, owner_id=g.caller.id, **filters)
 
 
 @wallets.route("/<token>")
@@ -184,10 +174,8 @@ def _limit(data: dict[str, Any], pointer: str, code: str) -> ChargeLimit:
 @wallets.response(200, page_of(ChargingMerchantSchema))
 def list_merchants(query: dict[str, Any], token: str) -> JsonAnswer:
     """List the merchants that charged one of your wallets in its newest 10,000 outgoing payments, last charge first."""
-    at = pagination.decode_cursor(query)
     with statements(services().engine) as connection:
         wallet = visible(connection, token)
-        rows = charge_limit.merchants(connection, wallet.id, query["limit"] + 1, before=at.before, after=at.after)
 
     def show(row: ChargingMerchant) -> dict[str, Any]:
         return {
@@ -199,7 +187,7 @@ def list_merchants(query: dict[str, Any], token: str) -> JsonAnswer:
             "is_blocked": row.is_blocked,
         }
 
-    return pagination.page(query, at, rows, show)
+    return paginated(query, charge_limit.merchants, show, account_id=wallet.id)
 
 
 @wallets.route("/<token>/rotate", methods=["POST"])

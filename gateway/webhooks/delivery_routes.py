@@ -4,7 +4,7 @@ from gateway.auth.guards import requires
 from gateway.http.blueprint import Blueprint, Body, JsonAnswer
 from gateway.http.found import found, owned, path_id
 from gateway.http.schemas import page_of
-from gateway.lists import pagination
+from gateway.lists.pagination import paginated
 from gateway.services import services
 from gateway.webhooks.schemas import (
     DeliveryQuery,
@@ -33,12 +33,10 @@ webhook_deliveries = Blueprint(
 @webhook_deliveries.response(200, page_of(DeliverySchema))
 def list_deliveries(query: Body, id: str) -> JsonAnswer:
     """List the deliveries to one of your webhook endpoints, sent or pending, newest first; of the last 30 days."""
-    at = pagination.decode_cursor(query)
     with statements(services().engine) as connection:
         owned(webhook_endpoint.by_id(connection, path_id(id)))
-        filters = {"states": query.get("state"), "names": query.get("type")}
-        rows = webhook_delivery.page(connection, id, query["limit"] + 1, **filters, before=at.before, after=at.after)
-    return pagination.page(query, at, rows, _body)
+    filters = {"states": query.get("state"), "names": query.get("type")}
+    return paginated(query, webhook_delivery.page, _body, endpoint_id=id, **filters)
 
 
 @webhook_deliveries.route("/webhook-endpoints/<id>/redeliver", methods=["POST"])

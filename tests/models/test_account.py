@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from models import account
+from models.keyset import Cursor
 from models.session import transaction
 from tests.builders import new_id
 
@@ -44,7 +45,7 @@ def test_the_wallets_of_an_owner_page_by_page(world):
     with transaction(world.gateway) as connection:
 
         def page(limit, **edge):
-            return [wallet.id for wallet in account.wallets(connection, limit, owner_id=ann, **edge)]
+            return [wallet.id for wallet in account.wallets(connection, limit, Cursor(**edge), owner_id=ann)]
 
         assert page(10) == [ids[3], ids[1], ids[0]]
         assert page(2) == [ids[3], ids[1]]

@@ -6,8 +6,9 @@ import pytest
 
 from models import operation, payment_list, payment_view
 from models.account import Party
+from models.keyset import START, Cursor
 from models.payment_list import Viewer
-from models.payment_search import START, Cursor, Filter, ListQuery
+from models.payment_search import Filter, ListQuery
 from models.payment_view import PaymentView
 from models.session import transaction
 from models.user import Role

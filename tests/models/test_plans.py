@@ -31,6 +31,7 @@ from models import (
 )
 from models.account import Party
 from models.bulk import BulkKind, BulkMode, NewBulk, NewLine
+from models.keyset import Cursor
 from models.payment_list import Viewer
 from models.payment_search import Filter, ListQuery
 from models.payment_stuck import StuckFilter
@@ -208,7 +209,7 @@ QUESTIONS: dict[str, tuple[int, Callable[[Connection, dict[str, Any]], object]]]
     "holds that expired": (EVERY_MONTH, lambda c, _: payment.claim_expired(c, 500)),
     "what is parked": (EVERY_MONTH, lambda c, _: payment_stuck.find(c, StuckFilter(), 21)),
     "a bulk": (0, lambda c, some: bulk.by_id(c, some["bulk"])),
-    "a page of its lines": (EVERY_MONTH, lambda c, some: bulk_line.page(c, some["bulk"], 21, before="4000")),
+    "a page of its lines": (EVERY_MONTH, lambda c, some: bulk_line.page(c, some["bulk"], 21, Cursor(before="4000"))),
     "keys": (0, lambda c, some: idempotency.find(c, [(some["user"], "k")])),
     "a token": (0, lambda c, _: token.bearer(c, token.hash_of(token.new()))),
     "wallets by token": (0, lambda c, _: account.parties_by_token(c, ["wal_" + "0" * 32])),

@@ -1,6 +1,7 @@
 """Users: signing up, being changed, being welcomed, and being looked for."""
 
 from models import user
+from models.keyset import Cursor
 from models.session import transaction
 from models.user import NewUser, Role
 from tests.builders import Builder, new_id
@@ -85,5 +86,5 @@ def test_users_page_by_page(world):
         assert found(is_active=False) == [ids[2]]
         assert found(role="client", is_active=None) == [ids[2], ids[0]]
         assert found(email=f"{ids[1]}@EXAMPLE.com") == [ids[1]]
-        assert found(before=ids[1]) == [ids[0]]
-        assert found(after=ids[0]) == [ids[1], ids[3]]
+        assert found(at=Cursor(before=ids[1])) == [ids[0]]
+        assert found(at=Cursor(after=ids[0])) == [ids[1], ids[3]]

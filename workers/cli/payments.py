@@ -67,7 +67,7 @@ def parked(limit: int, as_json: bool) -> None:
 def undecided(limit: int, as_json: bool) -> None:
     """List withdrawals about which the bank gave no final answer yet; it is asked again automatically."""
     with transaction(process.engine()) as connection:
-        _print(stuck_payments.find(connection, StuckFilter(undecided=True), limit, after=OLDEST_FIRST), as_json)
+        _print(stuck_payments.find(connection, StuckFilter(undecided=True), limit, OLDEST_FIRST), as_json)
 
 
 @payments_cli.command("show")
@@ -183,7 +183,7 @@ def make_partitions() -> None:
 
 
 def _find(connection: Connection, stuck_seconds: float | None, limit: int) -> list[StuckPayment]:
-    return stuck_payments.find(connection, StuckFilter(stuck_seconds), limit, after=OLDEST_FIRST)
+    return stuck_payments.find(connection, StuckFilter(stuck_seconds), limit, OLDEST_FIRST)
 
 
 def _ring() -> None:
