@@ -10,21 +10,20 @@ from models.prepared_statement import PreparedStatement
 
 
 class StoredKey(NamedTuple):
-    """First use of a key: the fingerprint of the request, and the one object that it created."""
+    """First use of a key: the fingerprint of the request, and the id of the one object that it created.
+
+    That is a payment, wallet, adjustment or bulk; of a sign-up the user.
+    """
 
     fingerprint: bytes
-    payment_id: str | None
-    account_id: str | None
-    signed_up: bool = False
-    adjustment_id: str | None = None
-    bulk_id: str | None = None
+    object_id: str
 
 
 STORED_KEYS = PreparedStatement(
     "kept",
     """
-SELECT k.user_id::text, k.key, k.fingerprint, k.payment_id::text, k.account_id::text, k.signed_up,
-       k.adjustment_id::text, k.bulk_id::text
+SELECT k.user_id::text, k.key, k.fingerprint,
+       coalesce(k.payment_id, k.account_id, k.adjustment_id, k.bulk_id, k.user_id)::text
 FROM unnest(%(users)s::uuid[], %(keys)s::text[]) AS wanted (user_id, key)
 JOIN idempotency_keys k USING (user_id, key)
 """,
@@ -36,7 +35,7 @@ def find(connection: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tupl
     pairs = list(wanted)
     users, keys = pg_arrays.plain(user for user, _ in pairs), pg_arrays.quoted(key for _, key in pairs)
     rows = STORED_KEYS.run(connection, users=users, keys=keys)
-    return {(row[0], row[1]): StoredKey(bytes(row[2]), row[3], row[4], bool(row[5]), row[6], row[7]) for row in rows}
+    return {(user_id, key): StoredKey(bytes(fingerprint), object_id) for user_id, key, fingerprint, object_id in rows}
 
 
 def keep(
@@ -48,19 +47,12 @@ def keep(
     payment_id: str | None = None,
     account_id: str | None = None,
     adjustment_id: str | None = None,
+    signed_up: bool | None = None,
 ) -> bool:
-    """Store a key for the object about to be created, or the payment acted on; False if the key is taken."""
+    """Store a key for the object about to be created, the payment acted on, or a sign-up; False if it is taken."""
     result = connection.exec_driver_sql(
-        "INSERT INTO idempotency_keys (user_id, key, fingerprint, payment_id, account_id, adjustment_id) "
-        "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-        (user_id, key, fingerprint, payment_id, account_id, adjustment_id),
+        "INSERT INTO idempotency_keys (user_id, key, fingerprint, payment_id, account_id, adjustment_id, signed_up) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        (user_id, key, fingerprint, payment_id, account_id, adjustment_id, signed_up),
     )
     return result.rowcount == 1
-
-
-def keep_sign_up(connection: Connection, user_id: str, key: str, fingerprint: bytes) -> None:
-    """Store the key of a user's sign-up, their first."""
-    connection.exec_driver_sql(
-        "INSERT INTO idempotency_keys (user_id, key, fingerprint, signed_up) VALUES (%s, %s, %s, true)",
-        (user_id, key, fingerprint),
-    )

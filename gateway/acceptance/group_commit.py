@@ -12,6 +12,7 @@ from gateway.acceptance.accepted import AcceptedPayment, new_payment
 from gateway.acceptance.payment_request import PaymentRequest, find_parties, resolve
 from gateway.acceptance.reference_data import ReferenceData
 from gateway.http.errors import ApiError
+from gateway.http.idempotency import key_reused
 from models import idempotency, payment, payment_view, payout, quote
 from models.account import Party
 from models.payment import NewPayment
@@ -148,18 +149,17 @@ class GroupCommit:
     ) -> dict[str, Answer]:
         """The earlier payments of these keys; without one, the error of the request."""
         kept = idempotency.find(connection, {order.claim for order in orders})
-        ids = {found.payment_id for found in kept.values() if found.payment_id}
+        ids = {found.object_id for found in kept.values()}
         rows = payment_view.by_ids(connection, list(ids)) if ids else {}
         answers: dict[str, Answer] = {}
         for order in orders:
             found = kept.get(order.claim)
             if found is None:
                 answers[order.id] = errors.get(order.id) or Contention()
-            elif found.fingerprint != order.fingerprint or found.payment_id is None:
-                detail = "You used this key for another request."
-                answers[order.id] = ApiError("idempotency_key_reused", detail)
+            elif found.fingerprint != order.fingerprint:
+                answers[order.id] = key_reused()
             else:
-                answers[order.id] = AcceptedPayment(rows[found.payment_id], is_replay=found.payment_id != order.id)
+                answers[order.id] = AcceptedPayment(rows[found.object_id], is_replay=found.object_id != order.id)
         return answers
 
 

@@ -13,14 +13,14 @@ from gateway.bulks.schemas import NAME_LENGTH_MAX
 from gateway.http.access_log import REQUEST_ID
 from gateway.http.blueprint import Body
 from gateway.http.errors import invalid, not_found
-from gateway.http.fields import is_id
-from gateway.http.idempotency import find_replay, idempotency_key, request_fingerprint
+from gateway.http.found import found, path_id
+from gateway.http.idempotency import RequestKey, find_concurrent, find_replay, idempotency_key, request_fingerprint
 from gateway.services import Services
 from models import account, bank_account, bulk
 from models.bulk import Bulk, BulkKind, BulkMode, NewBulk
 from models.representations import is_bulk_visible
 from models.sepa_charset import is_same_name
-from models.session import CommitUnknown, Connection, Contention, statements, transaction
+from models.session import CommitUnknown, Connection, statements, transaction
 
 
 class AcceptedBulk(NamedTuple):
@@ -38,26 +38,24 @@ def create_bulk(
     `json` is the parsed body, `body` the same body loaded by the route's schema. Raises ApiError, DatabaseAway,
     Contention or StatementTimeout.
     """
-    claim, fingerprint = (caller.id, idempotency_key(request.environ)), request_fingerprint(path, json)
+    key = RequestKey(caller.id, idempotency_key(request.environ), request_fingerprint(path, json))
     if "currency" in body:
         services.reference_data.currency(body["currency"])
     try:
-        accepted = _store(kind, claim, fingerprint, body, caller, services)
+        accepted = _store(kind, key, body, caller, services)
     except CommitUnknown:
         # The second try begins by looking up the key, and so finds the bulk if it was committed after all.
-        accepted = _store(kind, claim, fingerprint, body, caller, services)
+        accepted = _store(kind, key, body, caller, services)
     if not accepted.is_replay:
         bell.ring(request.environ[REQUEST_ID])
     return accepted
 
 
-def _store(
-    kind: BulkKind, claim: tuple[str, str], fingerprint: bytes, body: Body, caller: Caller, services: Services
-) -> AcceptedBulk:
+def _store(kind: BulkKind, key: RequestKey, body: Body, caller: Caller, services: Services) -> AcceptedBulk:
     with statements(services.engine) as connection:
-        earlier = _earlier(connection, claim, fingerprint)
-        if earlier is not None:
-            return AcceptedBulk(earlier, is_replay=True)
+        earlier_id = find_replay(connection, key)
+        if earlier_id is not None:
+            return _replayed(connection, earlier_id)
         new_bulk = NEW_BULKS[kind](connection, body, caller)
     # Between the transactions: to wait for a second connection while holding one can block all requests.
     currency = services.reference_data.currency(new_bulk.currency)
@@ -65,27 +63,21 @@ def _store(
         new_bulk = new_bulk._replace(wire_id=services.reference_data.technical("wire", currency.code).id)
     with transaction(services.engine) as connection:
         lines = build_lines(connection, new_bulk, currency, body[LINE_SHAPES[kind].member])
-        record = bulk.accept(connection, new_bulk, claim[1], fingerprint, lines)
+        record = bulk.accept(connection, new_bulk, key.key, key.fingerprint, lines)
         if record.lines is None:  # a concurrent request with the same key has committed first
-            earlier = _earlier(connection, claim, fingerprint)
-            if earlier is None:
-                raise Contention
-            return AcceptedBulk(earlier, is_replay=True)
+            return _replayed(connection, find_concurrent(connection, key))
         refuse_used_references(connection, new_bulk, lines, record)
         return AcceptedBulk(visible(connection, kind, new_bulk.id, caller), is_replay=False)
 
 
-def _earlier(connection: Connection, claim: tuple[str, str], fingerprint: bytes) -> Bulk | None:
-    stored = find_replay(connection, claim, fingerprint)
-    return bulk.by_id(connection, stored.bulk_id) if stored and stored.bulk_id else None
+def _replayed(connection: Connection, earlier_id: str) -> AcceptedBulk:
+    return AcceptedBulk(found(bulk.by_id(connection, earlier_id)), is_replay=True)
 
 
 def visible(connection: Connection, kind: BulkKind, id: str, caller: Caller) -> Bulk:
     """The bulk, if the caller created it or may read all; raises ApiError not_found."""
-    found = bulk.by_id(connection, id) if is_id(id) else None
-    if found is None or found.kind != kind or not is_bulk_visible(found, caller):
-        raise not_found()
-    return found
+    record = found(bulk.by_id(connection, path_id(id)))
+    return found(record if record.kind == kind and is_bulk_visible(record, caller) else None)
 
 
 def own(connection: Connection, kind: BulkKind, id: str, caller: Caller) -> Bulk:

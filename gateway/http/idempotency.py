@@ -4,12 +4,17 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
+
+from flask import g, request
 
 from gateway.http.errors import ApiError
+from gateway.http.parsing import body_of_request
 from models import idempotency
-from models.idempotency import StoredKey
-from models.session import Connection
+from models.session import Connection, Contention
+
+REPLAYED = {"Idempotent-Replayed": "true"}
+"""The header of a response to a request that was answered before."""
 
 _BARE = re.compile(r"[\x21\x23-\x2b\x2d-\x7e][\x21-\x2b\x2d-\x7e]{0,254}", re.ASCII)
 """No comma: a server joins two headers of one name with it."""
@@ -51,12 +56,52 @@ def _without_nulls(value: Any) -> Any:
     return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
-def find_replay(connection: Connection, claim: tuple[str, str], fingerprint: bytes) -> StoredKey | None:
-    """The record of the same request under its (user id, key); raises ApiError if the key was used for another.
+class RequestKey(NamedTuple):
+    """The Idempotency-Key of a user's request, and the fingerprint of that request."""
 
-    The fingerprint includes the path, so the record is always of what this route creates.
+    user_id: str
+    key: str
+    fingerprint: bytes
+
+
+def request_key() -> RequestKey:
+    """The key of the caller's request; raises ApiError."""
+    fingerprint = request_fingerprint(request.path, body_of_request())
+    return RequestKey(g.caller.id, idempotency_key(request.environ), fingerprint)
+
+
+def key_reused() -> ApiError:
+    """The error for a key that was used for another request."""
+    return ApiError("idempotency_key_reused", "You used this key for another request.")
+
+
+def find_replay(connection: Connection, key: RequestKey | None) -> str | None:
+    """The id of what the same request created before; raises ApiError if its key was used for another request.
+
+    The fingerprint includes the path, so it is always an id of what this route creates.
     """
-    stored = idempotency.find(connection, [claim]).get(claim)
-    if stored is not None and stored.fingerprint != fingerprint:
-        raise ApiError("idempotency_key_reused", "You used this key for another request.")
-    return stored
+    if key is None:
+        return None
+    stored = idempotency.find(connection, [key[:2]]).get(key[:2])
+    if stored is not None and stored.fingerprint != key.fingerprint:
+        raise key_reused()
+    return stored and stored.object_id
+
+
+def find_concurrent(connection: Connection, key: RequestKey) -> str:
+    """The id of what a concurrent request with the same key has committed; raises ApiError or Contention."""
+    id = find_replay(connection, key)
+    if id is None:
+        raise Contention
+    return id
+
+
+def keep_key(connection: Connection, key: RequestKey | None, **created: Any) -> str | None:
+    """Store the key for what is about to be created, or return the id of what a concurrent request created.
+
+    Call it after all that may refuse the request. `created` is the id by the name of its column. Raises ApiError or
+    Contention.
+    """
+    if key is None or idempotency.keep(connection, *key, **created):
+        return None
+    return find_concurrent(connection, key)

@@ -1,7 +1,5 @@
 """POST /v1/clients and /v1/merchants: customers sign up."""
 
-from typing import NamedTuple
-
 from flask import request
 from uuid_utils import uuid7
 
@@ -12,7 +10,7 @@ from gateway.auth.rate_limit import per_address
 from gateway.http.access_log import REQUEST_ID
 from gateway.http.blueprint import IDEMPOTENCY_KEY, Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError
-from gateway.http.idempotency import idempotency_key, request_fingerprint
+from gateway.http.idempotency import REPLAYED, RequestKey, idempotency_key, request_fingerprint
 from gateway.http.parsing import body_of_request
 from gateway.identity import passwords
 from gateway.identity.fields import refuse_weak
@@ -49,49 +47,44 @@ def sign_up_merchant(body: Body) -> JsonAnswer:
     return _sign_up(Role.MERCHANT, body["name"], body["url"], body)
 
 
-class SignUpKey(NamedTuple):
-    """The Idempotency-Key and a fingerprint of the body without the password, of which no fast hash may be stored."""
-
-    key: str
-    fingerprint: bytes
-
-
 def _sign_up(role: Role, name: str, url: str | None, body: Body) -> JsonAnswer:
     refuse_weak(body["password"], body["email"])
-    key = _sign_up_key()
+    id = str(uuid7())
+    key = _sign_up_key(id)
     new = NewUser(
-        str(uuid7()), body["email"], role, name, body["first_name"], body["last_name"], body["phone_number"], url,
+        id, body["email"], role, name, body["first_name"], body["last_name"], body["phone_number"], url,
         passwords.hash(body["password"]),
     )  # fmt: skip
     with transaction(services().engine) as connection:
         created = _create(connection, new, key)
     if created is None:
         earlier = _replayed(new, key, body["password"])
-        return user_body(earlier), {"Location": "/v1/me", "Idempotent-Replayed": "true"}
+        return user_body(earlier), {"Location": "/v1/me", **REPLAYED}
     for task in (celery_config.WELCOME, celery_config.MAIL):
         bell.ring(request.environ[REQUEST_ID], task)
     return user_body(created), {"Location": "/v1/me"}
 
 
-def _sign_up_key() -> SignUpKey | None:
+def _sign_up_key(user_id: str) -> RequestKey | None:
+    """The key, with a fingerprint of the body without the password, of which no fast hash may be stored."""
     if "Idempotency-Key" not in request.headers:
         return None
     rest = {name: value for name, value in body_of_request().items() if name != "password"}
-    return SignUpKey(idempotency_key(request.environ), request_fingerprint(request.path, rest))
+    return RequestKey(user_id, idempotency_key(request.environ), request_fingerprint(request.path, rest))
 
 
-def _create(connection: Connection, new: NewUser, key: SignUpKey | None) -> User | None:
+def _create(connection: Connection, new: NewUser, key: RequestKey | None) -> User | None:
     """Create the user, request the confirmation e-mail and store the key; None if the address or number is in use."""
     if not user.sign_up(connection, new):
         return None
     confirmation.ask(connection, str(uuid7()), new.id, Purpose.EMAIL)
     if key is not None:
-        idempotency.keep_sign_up(connection, new.id, *key)
+        idempotency.keep(connection, *key, signed_up=True)
     audit.note(connection, actor(new.id), "users.sign_up", new.id, after={"role": new.role, "email": new.email})
     return user.by_id(connection, new.id)
 
 
-def _replayed(new: NewUser, key: SignUpKey | None, password: str) -> User:
+def _replayed(new: NewUser, key: RequestKey | None, password: str) -> User:
     """The user that this same request created before; raises ApiError that says what is in use."""
     with statements(services().engine) as connection:
         existing = user.by_email(connection, new.email)
@@ -99,7 +92,7 @@ def _replayed(new: NewUser, key: SignUpKey | None, password: str) -> User:
             raise _in_use_error(connection, new)
         user_key = (existing.id, key.key)
         stored = idempotency.find(connection, [user_key]).get(user_key)
-        if stored is None or not stored.signed_up:
+        if stored is None or stored.object_id != existing.id:
             raise _in_use_error(connection, new)
         hashed = user.password_hash(connection, existing.id)
     if stored.fingerprint != key.fingerprint or not passwords.verify(hashed, password):

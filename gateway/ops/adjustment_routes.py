@@ -10,19 +10,18 @@ from gateway.http.access_log import REQUEST_ID
 from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError, invalid
 from gateway.http.found import found, path_id
-from gateway.http.idempotency import find_replay, idempotency_key, request_fingerprint
-from gateway.http.parsing import body_of_request
+from gateway.http.idempotency import REPLAYED, find_replay, keep_key, request_fingerprint, request_key
 from gateway.http.schemas import page_of
 from gateway.lists.pagination import paginated
 from gateway.ops.representations import adjustment_body
 from gateway.ops.schemas import AdjustmentInput, AdjustmentQuery, AdjustmentSchema, ApprovalInput, RejectionInput
 from gateway.outcomes.responses import JsonResult, related_response
 from gateway.services import services
-from models import account, adjustment, audit, idempotency, payment, payment_view
+from models import account, adjustment, audit, payment, payment_view
 from models.adjustment import Adjustment, AdjustmentState
 from models.payment import NewPayment
 from models.rules.types import PaymentType
-from models.session import Connection, Contention, transaction
+from models.session import Connection, transaction
 
 adjustments = Blueprint(
     "adjustments",
@@ -48,27 +47,23 @@ def list_adjustments(query: Body) -> JsonAnswer:
 @adjustments.response(201, AdjustmentSchema)
 def propose(body: Body) -> JsonAnswer:
     """Propose to credit or debit a wallet; no money moves until another operator approves it."""
-    key, fingerprint = idempotency_key(request.environ), request_fingerprint(request.path, body_of_request())
+    key = request_key()
     currency = services().reference_data.currency(body["currency"])
     amount, id = minor_units(body["amount"], currency), str(uuid7())
     with transaction(services().engine) as connection:
-        earlier = _replayed(connection, key, fingerprint)
-        if earlier is not None:
-            return _body(earlier), {"Idempotent-Replayed": "true"}
-        by_id = "account" in body
-        find = account.wallet_by_id if by_id else account.wallet_by_token
-        wallet = find(connection, body["account" if by_id else "wallet"])
-        if wallet is None:
-            raise invalid([("/account" if by_id else "/wallet", "not_found", "There is no such account.")])
-        if wallet.currency != currency.code:
-            raise invalid([("/currency", "currency_mismatch", f"The account does not hold {currency.code}.")])
-        if not idempotency.keep(connection, g.caller.id, key, fingerprint, adjustment_id=id):
-            # Another request with the key was faster; its row is committed now.
-            earlier = _replayed(connection, key, fingerprint)
-            if earlier is None:
-                raise Contention
-            return _body(earlier), {"Idempotent-Replayed": "true"}
-        terms = (wallet.id, body["direction"], amount, currency.code, body["reason"])
+        earlier_id = find_replay(connection, key)
+        if earlier_id is None:
+            by_id = "account" in body
+            find = account.wallet_by_id if by_id else account.wallet_by_token
+            wallet = find(connection, body["account" if by_id else "wallet"])
+            if wallet is None:
+                raise invalid([("/account" if by_id else "/wallet", "not_found", "There is no such account.")])
+            if wallet.currency != currency.code:
+                raise invalid([("/currency", "currency_mismatch", f"The account does not hold {currency.code}.")])
+            terms = (wallet.id, body["direction"], amount, currency.code, body["reason"])
+            earlier_id = keep_key(connection, key, adjustment_id=id)
+        if earlier_id is not None:
+            return _body(found(adjustment.by_id(connection, earlier_id))), REPLAYED
         adjustment.propose(connection, id, *terms, g.caller.id)
         proposed = found(adjustment.by_id(connection, path_id(id)))
         audit.note(connection, actor(), "adjustments.propose", id, body["reason"], after=adjustment_body(proposed))
@@ -135,8 +130,3 @@ def _new_payment(approved: Adjustment, payment_id: str) -> NewPayment:
     key = f"adjustment {approved.id}"
     order = (payment_id, PaymentType.ADJUSTMENT.value, g.caller.id, *parties, approved.amount, approved.currency)
     return NewPayment(*order, key, request_fingerprint(request.path, key))
-
-
-def _replayed(connection: Connection, key: str, fingerprint: bytes) -> Adjustment | None:
-    stored = find_replay(connection, (g.caller.id, key), fingerprint)
-    return adjustment.by_id(connection, stored.adjustment_id) if stored and stored.adjustment_id else None

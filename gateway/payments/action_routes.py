@@ -12,12 +12,11 @@ from gateway.http.access_log import REQUEST_ID
 from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint, Body
 from gateway.http.errors import ApiError, invalid, not_found
 from gateway.http.fields import is_id
-from gateway.http.idempotency import find_replay, idempotency_key, request_fingerprint
-from gateway.http.parsing import body_of_request
+from gateway.http.idempotency import find_replay, keep_key, request_key
 from gateway.outcomes.responses import JsonResult, action_response
 from gateway.payments.schemas import CaptureInput, EndingInput, PaymentSchema
 from gateway.services import services
-from models import bulk, idempotency, payment_command, payment_view
+from models import bulk, payment_command, payment_view
 from models.payment_view import PaymentView
 from models.rules.posting import ACTION_STATES
 from models.rules.types import PaymentAction, PaymentType
@@ -64,25 +63,24 @@ def cancel(_: Body, id: str) -> JsonResult:
 
 def _order_action(id: str, action: PaymentAction, amount: str | None = None) -> JsonResult:
     """Store the command, unless its idempotency key already did; the worker decides it under the payment's lock."""
-    key, fingerprint = idempotency_key(request.environ), request_fingerprint(request.path, body_of_request())
+    key = request_key()
     with transaction(services().engine) as connection:
         view = _own_payment(connection, id, action)
-        claim = (g.caller.id, key)
-        is_replay = find_replay(connection, claim, fingerprint) is not None
-        if not is_replay:
+        earlier_id = find_replay(connection, key)
+        if earlier_id is None:
             if view.state not in ACTION_STATES[action]:
                 raise ApiError("illegal_transition", f"The payment is {view.state}.")
             if view.bulk_id is not None and bulk.is_atomic(connection, view.bulk_id):
                 raise ApiError("illegal_transition", "A line of an atomic bulk is decided with its bulk.")
             captured = None if amount is None else _captured_amount(view, amount)
-            is_replay = not idempotency.keep(connection, g.caller.id, key, fingerprint, payment_id=id)
-            if is_replay:  # a concurrent request with the same key has committed first
-                find_replay(connection, claim, fingerprint)
-            elif not payment_command.order_action(connection, str(uuid7()), action, id, captured, actor()):
-                raise ApiError("ending_ordered", "Only the first capture, void or cancel of a payment is accepted.")
-    if not is_replay:
+            earlier_id = keep_key(connection, key, payment_id=id)
+        if earlier_id is None and not payment_command.order_action(
+            connection, str(uuid7()), action, id, captured, actor()
+        ):
+            raise ApiError("ending_ordered", "Only the first capture, void or cancel of a payment is accepted.")
+    if earlier_id is None:
         bell.ring(request.environ[REQUEST_ID])
-    return action_response(view, is_replay=is_replay)
+    return action_response(view, is_replay=earlier_id is not None)
 
 
 def _own_payment(connection: Connection, id: str, action: PaymentAction) -> PaymentView:

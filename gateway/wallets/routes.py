@@ -11,8 +11,8 @@ from gateway.http.blueprint import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, Blu
 from gateway.http.errors import ApiError, invalid, not_found
 from gateway.http.etag import etag, precondition_failed, require_if_match, unless_known
 from gateway.http.fields import is_wallet_token
-from gateway.http.idempotency import find_replay, idempotency_key, request_fingerprint
-from gateway.http.parsing import body_of_request
+from gateway.http.found import found
+from gateway.http.idempotency import REPLAYED, find_replay, keep_key, request_key
 from gateway.http.schemas import PageQuery, page_of
 from gateway.lists.pagination import paginated
 from gateway.services import services
@@ -25,12 +25,12 @@ from gateway.wallets.schemas import (
     WalletQuery,
     WalletSchema,
 )
-from models import account, audit, charge_limit, idempotency, user
+from models import account, audit, charge_limit, user
 from models.account import Wallet
 from models.charge_limit import ChargingMerchant
 from models.rules.charge_limits import ChargeLimit
 from models.rules.money import render
-from models.session import Connection, Contention, statements, transaction
+from models.session import Connection, statements, transaction
 from models.user import Role
 
 wallets = Blueprint(
@@ -49,26 +49,21 @@ CHANGEABLE = ("label", "is_active", "charge_limits", "blocked_merchants")
 def open_wallet(body: dict[str, Any]) -> JsonAnswer:
     """Create a wallet in one currency; its balance is zero."""
     currency = services().reference_data.currency(body["currency"])
-    key = idempotency_key(request.environ) if "Idempotency-Key" in request.headers else None
-    fingerprint = request_fingerprint(request.path, body_of_request())
+    key = request_key() if "Idempotency-Key" in request.headers else None
     id, count_max = str(uuid7()), _wallets_max()
     with transaction(services().engine) as connection:
         if count_max:
             user.lock(connection, g.caller.id)
-        if key is not None:
-            earlier = _earlier(connection, key, fingerprint)
-            if earlier is not None:
-                return _answer(earlier, {"Idempotent-Replayed": "true"})
-        if not currency.is_active:
-            raise invalid([("/currency", "currency_inactive", "This currency is inactive.")])
-        if count_max and account.count_wallets(connection, g.caller.id) >= count_max:
-            raise ApiError("wallet_limit_reached", f"You may have at most {count_max} wallets, inactive ones included.")
-        if key is not None and not idempotency.keep(connection, g.caller.id, key, fingerprint, account_id=id):
-            # A concurrent request with the same key has committed first.
-            earlier = _earlier(connection, key, fingerprint)
-            if earlier is None:
-                raise Contention
-            return _answer(earlier, {"Idempotent-Replayed": "true"})
+        earlier_id = find_replay(connection, key)
+        if earlier_id is None:
+            if not currency.is_active:
+                raise invalid([("/currency", "currency_inactive", "This currency is inactive.")])
+            if count_max and account.count_wallets(connection, g.caller.id) >= count_max:
+                detail = f"You may have at most {count_max} wallets, inactive ones included."
+                raise ApiError("wallet_limit_reached", detail)
+            earlier_id = keep_key(connection, key, account_id=id)
+        if earlier_id is not None:
+            return _answer(found(account.wallet_by_id(connection, earlier_id)), REPLAYED)
         token = account.new_wallet_token()
         wallet = account.open_wallet(connection, id, token, g.caller.id, currency.code, body.get("label"))
     return _answer(wallet, {})
@@ -79,11 +74,6 @@ def _wallets_max() -> int:
     if g.caller.role == Role.MERCHANT:
         return services().settings.max_wallets_per_merchant
     return services().settings.max_wallets_per_client
-
-
-def _earlier(connection: Connection, key: str, fingerprint: bytes) -> Wallet | None:
-    stored = find_replay(connection, (g.caller.id, key), fingerprint)
-    return account.wallet_by_id(connection, stored.account_id) if stored and stored.account_id else None
 
 
 def _answer(wallet: Wallet, headers: dict[str, str]) -> JsonAnswer:

@@ -62,7 +62,7 @@ def test_a_taken_key_keeps_nothing_and_its_neighbours_are_kept(world, parties):
     with transaction(world.gateway) as connection:
         kept = idempotency.find(connection, [(parties.ann, "k"), (parties.ann, "other"), (parties.bob, "k")])
         assert payment.states(connection, [first.id, again.id, other.id]).keys() == {first.id, other.id}
-    assert kept == {(parties.ann, "k"): idempotency.StoredKey(bytes(32), first.id, None)}
+    assert kept == {(parties.ann, "k"): idempotency.StoredKey(bytes(32), first.id)}
 
 
 def test_the_same_key_of_another_user_is_another_key(world, parties):
@@ -77,7 +77,7 @@ def test_equal_keys_at_once_make_one_payment_and_all_find_it(world, parties):
         start.wait()
         new = world.accept(order(world, parties, key="k"))
         with transaction(world.gateway) as connection:
-            return new, idempotency.find(connection, [(parties.ann, "k")])[parties.ann, "k"].payment_id
+            return new, idempotency.find(connection, [(parties.ann, "k")])[parties.ann, "k"].object_id
 
     before = count(world, "payments")
     with ThreadPoolExecutor(8) as threads:
@@ -116,7 +116,7 @@ def test_a_key_names_a_payment_or_an_account_once(world, parties):
         assert not idempotency.keep(connection, parties.ann, "k", bytes(32), account_id=new_id())
         assert idempotency.keep(connection, parties.ann, "w", bytes(32), account_id=parties.rich)
         assert not idempotency.keep(connection, parties.ann, "w", bytes(32), account_id=parties.poor)
-        assert idempotency.find(connection, [(parties.ann, "w")])[parties.ann, "w"].account_id == parties.rich
+        assert idempotency.find(connection, [(parties.ann, "w")])[parties.ann, "w"].object_id == parties.rich
 
 
 def test_a_reference_is_taken_once_for_each_merchant(world, parties):
