@@ -5,40 +5,40 @@ python := .venv/bin/python
 .DEFAULT_GOAL := help
 .PHONY: help run up down demo test check faults bench contract lock fmt embedded dev
 
-help: ## this list
+help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
-run: embedded ## start everything, show a payment from POST to COMPLETED, stay until Ctrl-C
+run: embedded ## start everything, show a payment from POST to COMPLETED, run until Ctrl-C
 	@$(python) -m embedded run
 
-up: embedded ## the same in the background: returns when ready, writes .run/stack.json
+up: embedded ## start everything in the background; return when it is ready, write .run/stack.json
 	@$(python) -m embedded up
 
-down: embedded ## end what is running; the data stays in .run
+down: embedded ## stop everything; the data stays in .run
 	@$(python) -m embedded down
 
-demo: embedded ## show a payment on the running stack, or on one started for the occasion
+demo: embedded ## show a payment on the running stack, or on one started for it
 	@$(python) -m embedded demo
 
-test: dev ## everything: checks, all tests, the faults too
+test: dev ## run the checks and all tests, with kills, freezes and restarts
 	@sh tests/check.sh
 	@$(python) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=30
 
-check: dev ## the quick part of it, for before a commit
+check: dev ## run the checks and the quick tests; for use before a commit
 	@sh tests/check.sh
 	@$(python) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
 
-faults: dev ## kill, freeze, flush and restart things while payments flow: the long form
+faults: dev ## run the long form of the tests that kill, freeze and restart servers while payments flow
 	@FAULTS=full $(python) -m pytest tests/faults tests/e2e/state_machine/test_state_machine.py
 
-bench: dev ## measure, print, and write bench/report.md
+bench: dev ## measure, print the figures, and write bench/report.md
 	@$(python) -m bench
 
-fmt: dev ## format, and repair what the linter can
+fmt: dev ## format the code, and fix what the linter can fix
 	@$(python) -m ruff format .
 	@$(python) -m ruff check --fix .
 
-contract: dev ## write docs/openapi.json, and the Postman collection made from it
+contract: dev ## write docs/openapi.json, and the Postman collection that is made from it
 	$(python) -m flask --app wsgi openapi write docs/openapi.json
 	$(python) -c 'from tests.contract import node; node.install(); node.run("node", "postman.mjs", "../../docs/payments.postman_collection.json")'
 

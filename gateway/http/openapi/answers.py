@@ -10,23 +10,23 @@ from gateway.http.openapi.operations import operations
 Answer = dict[str, Any]
 
 HEADERS = {
-    "Allow": "The methods that this path has.",
+    "Allow": "The methods of this path.",
     "Connection": "`Upgrade`: the connection must change its protocol.",
     "Content-Disposition": "The name under which the file is to be saved.",
-    "ETag": "The version of what is shown; send it in `If-Match` or `If-None-Match`.",
-    "Idempotent-Replayed": "`true`: the key was used for this request before, and this is what became of it.",
-    "Link": 'The pages before and after, as URLs with `rel="prev"` and `rel="next"`.',
+    "ETag": "The version of the body; send it in `If-Match` or `If-None-Match`.",
+    "Idempotent-Replayed": "`true`: this key was used for the same request before, and this is its result.",
+    "Link": 'The previous and the next page, as URLs with `rel="prev"` and `rel="next"`.',
     "Location": "The path of what was created.",
     "Preference-Applied": "The `wait` that was applied; absent if the request was not held.",
-    "RateLimit": "How many requests remain, and for how many seconds.",
-    "RateLimit-Policy": "How many requests there may be in how many seconds.",
+    "RateLimit": "The number of requests that remain, and the seconds until they are counted from 0 again.",
+    "RateLimit-Policy": "The number of requests that are allowed, and in how many seconds.",
     "Request-Id": "The id of this request, also in the logs; name it when you ask for help.",
-    "Retry-After": "After how many seconds to ask again.",
-    "Rows-Max": "How many rows the file has at most.",
+    "Retry-After": "Seconds to wait before the next request.",
+    "Rows-Max": "The maximum number of rows of the file.",
     "Sec-WebSocket-Version": "The version of the WebSocket protocol that is spoken here.",
     "Upgrade": "`websocket`: the protocol that this path speaks.",
     "WWW-Authenticate": "How to authenticate.",
-    "X-Accel-Buffering": "`no`: proxies are not to hold the stream back.",
+    "X-Accel-Buffering": "`no`: proxies must not buffer the stream.",
 }
 
 ALWAYS = ("Request-Id", "RateLimit-Policy", "RateLimit")
@@ -78,7 +78,7 @@ DESCRIPTIONS = {
     "200": "Done: this is the outcome.",
     "201": "Created.",
     "202": "Accepted: poll, wait or listen for the outcome.",
-    "204": "Done; there is nothing to show.",
+    "204": "Done; the answer has no body.",
 }
 
 UNCHANGED = "304"
@@ -97,25 +97,25 @@ def describe(document: dict[str, Any]) -> None:
     others = [code for code, problem in PROBLEMS.items() if problem.status not in DECLARED]
     components["responses"]["Refusal"] = {
         **_problem(500),
-        "description": f"What may meet any request: {_listed(others)}.",
+        "description": f"Errors that any request may get: {_quoted(others)}.",
         "headers": _headers(*ALWAYS, "Allow", "Retry-After"),
     }
     for path, method, operation in operations(document["paths"]):
-        given = {status: answer for status, answer in operation["responses"].items() if status[0] in "123"}
+        successes = {status: answer for status, answer in operation["responses"].items() if status[0] in "123"}
         names = {parameter["name"] for parameter in operation.get("parameters", ())}
-        for status, answer in given.items():
+        for status, answer in successes.items():
             _complete(status, answer, operation["operationId"], method, names)
         if "If-None-Match" in names:
-            given[UNCHANGED] = {
+            successes[UNCHANGED] = {
                 "description": "Nothing changed since the version that you named.",
                 "headers": _headers(*ALWAYS, "ETag", *(WITH_PARAMETER["Prefer"] if "Prefer" in names else ())),
             }
-        refused = {
+        errors = {
             str(status): {"$ref": f"#/components/responses/{_name(status)}"}
-            for status in _refusals(path, operation, names)
+            for status in _error_statuses(path, operation, names)
         }
         default = {"default": {"$ref": "#/components/responses/Refusal"}}
-        operation["responses"] = dict(sorted((given | refused).items())) | default
+        operation["responses"] = dict(sorted((successes | errors).items())) | default
 
 
 def _complete(status: str, answer: Answer, operation_id: str, method: str, names: set[str]) -> None:
@@ -137,11 +137,11 @@ def _complete(status: str, answer: Answer, operation_id: str, method: str, names
     answer["headers"] = _headers(*headers)
 
 
-def _refusals(path: str, operation: dict[str, Any], names: set[str]) -> list[int]:
+def _error_statuses(path: str, operation: dict[str, Any], names: set[str]) -> list[int]:
     """The error statuses of this operation; those of any path or method are covered by `default`."""
     is_secured = bool(operation["security"])
     has_body = "requestBody" in operation
-    grounds = {
+    is_possible = {
         400: True,
         401: is_secured or "session" in operation["operationId"],
         403: is_secured or has_body,
@@ -157,7 +157,7 @@ def _refusals(path: str, operation: dict[str, Any], names: set[str]) -> list[int
         429: True,
         503: True,
     }
-    return [status for status, is_given in grounds.items() if is_given]
+    return [status for status, can_occur in is_possible.items() if can_occur]
 
 
 def _name(status: int) -> str:
@@ -179,13 +179,13 @@ def _problem(status: int) -> Answer:
     }
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}}
     return {
-        "description": f"{HTTPStatus(status).phrase}: {_listed(codes)}.",
+        "description": f"{HTTPStatus(status).phrase}: {_quoted(codes)}.",
         "headers": _headers(*ALWAYS, *WITH_PROBLEM.get(status, ())),
         "content": content,
     }
 
 
-def _listed(codes: Iterable[str]) -> str:
+def _quoted(codes: Iterable[str]) -> str:
     return ", ".join(f"`{code}`" for code in codes)
 
 

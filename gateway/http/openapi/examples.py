@@ -185,25 +185,27 @@ FORMATS = {"uuid": ID, "date-time": TIME, "date": TIME[:10]}
 
 def give(document: dict[str, Any]) -> None:
     """Add an example to every body, each defined once among the components."""
-    schemas, kept = document["components"]["schemas"], document["components"].setdefault("examples", {})
+    schemas, examples = document["components"]["schemas"], document["components"].setdefault("examples", {})
     for item in (*document["paths"].values(), *document["webhooks"].values()):
         for operation in item.values():
             if not isinstance(operation, dict):
                 continue
             bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
             for body in bodies:
-                _fill(body.get("content", {}), operation, schemas, kept)
+                _add_to(body.get("content", {}), operation, schemas, examples)
 
 
-def _fill(content: dict[str, Any], operation: dict[str, Any], schemas: dict[str, Schema], kept: dict[str, Any]) -> None:
+def _add_to(
+    content: dict[str, Any], operation: dict[str, Any], schemas: dict[str, Schema], examples: dict[str, Any]
+) -> None:
     row = example(LINES[operation["operationId"]], schemas) if operation["operationId"] in LINES else {}
     for media_type, form in content.items():
         if media_type == "application/json":
             name = form["schema"]["$ref"].rpartition("/")[2]
-            kept[name] = {"summary": f"An example of {name}.", "value": (shown := example(name, schemas))}
+            examples[name] = {"summary": f"An example of {name}.", "value": (body := example(name, schemas))}
             form["examples"] = {name: {"$ref": f"#/components/examples/{name}"}}
-            rows = shown.get("data", shown.get("lines"))
-            row = rows[0] if isinstance(rows, list) and rows else shown
+            rows = body.get("data", body.get("lines"))
+            row = rows[0] if isinstance(rows, list) and rows else body
         elif media_type != MEDIA_TYPE:
             form["example"] = _text(media_type, operation["operationId"], row)
 
@@ -230,29 +232,31 @@ def example(name: str, schemas: dict[str, Schema]) -> dict[str, Any]:
     schema = schemas[name]
     wanted = {*schema.get("required", ()), *SHOWN.get(name, ())}
     members = schema.get("properties", {}).items()
-    return {member: _value(name, member, described, schemas) for member, described in members if member in wanted}
+    return {
+        member: _value(name, member, member_schema, schemas) for member, member_schema in members if member in wanted
+    }
 
 
-def _value(name: str, member: str, described: Schema, schemas: dict[str, Schema]) -> Any:
+def _value(name: str, member: str, schema: Schema, schemas: dict[str, Schema]) -> Any:
     """An example of the member; raises LookupError for a text without one in this file."""
     if f"{name}.{member}" in VALUES:
         return VALUES[f"{name}.{member}"]
-    if "anyOf" in described:
-        options = described["anyOf"]
+    if "anyOf" in schema:
+        options = schema["anyOf"]
         return None if {"type": "null"} in options else _value(name, member, options[0], schemas)
-    if "$ref" in described:
-        return example(described["$ref"].rpartition("/")[2], schemas)
-    types, form = described.get("type", ()), described.get("format")
+    if "$ref" in schema:
+        return example(schema["$ref"].rpartition("/")[2], schemas)
+    types, form = schema.get("type", ()), schema.get("format")
     if form in FORMATS:
         return None if "null" in types else FORMATS[form]
-    if "enum" in described:
-        return None if None in described["enum"] else described["enum"][0]
+    if "enum" in schema:
+        return None if None in schema["enum"] else schema["enum"][0]
     if member in VALUES:
         return VALUES[member]
     if "null" in types:
         return None
     if types == "array":
-        return [_value(name, f"{member}[]", described["items"], schemas)]
+        return [_value(name, f"{member}[]", schema["items"], schemas)]
     if types == "integer":
-        return max(1, described.get("minimum", 1))
+        return max(1, schema.get("minimum", 1))
     return {"boolean": True, "number": 0.5, "object": {}}[types]

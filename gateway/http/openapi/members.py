@@ -1,5 +1,7 @@
-"""The members of bodies: described, bounded by name where possible, and without schema defaults, which generators of
-clients would take as always present."""
+"""Completes the members of bodies: a description of each, bounds by name, and defaults as text.
+
+A default in a schema would make generated clients take the member as always present.
+"""
 
 import json
 from collections.abc import Mapping
@@ -31,18 +33,18 @@ TIMES = "RFC 3339, with up to nine digits of a second; what is finer than micros
 def describe(schemas: dict[str, Schema]) -> None:
     """Describe every member of every schema."""
     for name, schema in schemas.items():
-        for member, described in schema.get("properties", {}).items():
-            for key, value in said_of(BOUNDS, name, member, {}).items():
-                described.setdefault(key, value)
-            text = described.get("description") or said_of(MEMBERS, name, member, "")
-            if described.get("format") == "date-time" and name.endswith(("Input", "Change")):
+        for member, member_schema in schema.get("properties", {}).items():
+            for key, value in entry_of(BOUNDS, name, member, {}).items():
+                member_schema.setdefault(key, value)
+            text = member_schema.get("description") or entry_of(MEMBERS, name, member, "")
+            if member_schema.get("format") == "date-time" and name.endswith(("Input", "Change")):
                 text = f"{text} {TIMES}"
-            described["description"] = with_default(described, text)
+            member_schema["description"] = with_default(member_schema, text)
 
 
-def said_of(table: dict[str, Any], schema: str, member: str, otherwise: Any) -> Any:
+def entry_of(table: dict[str, Any], schema: str, member: str, default: Any) -> Any:
     """The table entry of this member of this schema, or else of every member of that name."""
-    return table.get(f"{schema}.{member}", table.get(member, otherwise))
+    return table.get(f"{schema}.{member}", table.get(member, default))
 
 
 def with_default(schema: Schema, text: str) -> str:

@@ -51,7 +51,7 @@ def describe(document: dict[str, Any]) -> None:
     for path, method, operation in operations(document["paths"]):
         operation["operationId"] = operation_id(method, path)
         operation["tags"] = [tag(name) for name in operation["tags"]]
-        _say_whether_a_body_is_needed(document, method, operation)
+        _mark_body_as_required(document, method, operation)
         scopes = operation.get("x-scopes")
         needed = f"Needs the scope {' or '.join(f'`{scope}`' for scope in scopes)}." if scopes else "Needs no token."
         operation["description"] = "\n\n".join(filter(None, [operation.get("description"), needed]))
@@ -59,7 +59,7 @@ def describe(document: dict[str, Any]) -> None:
         group["name"] = tag(group["name"])
 
 
-def _say_whether_a_body_is_needed(document: dict[str, Any], method: str, operation: Operation) -> None:
+def _mark_body_as_required(document: dict[str, Any], method: str, operation: Operation) -> None:
     """The body of a POST without required members is optional: see `load_body` in gateway/http/parsing.py."""
     body = operation.get("requestBody", {})
     reference = body.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref")

@@ -39,43 +39,43 @@ def describe(paths: dict[str, Any]) -> None:
     for path, item in paths.items():
         for parameter in item.get("parameters", ()):
             before = path.partition("/{" + parameter["name"] + "}")[0].rpartition("/")[2]
-            known = IN_PATH[parameter["name"]]
+            described = IN_PATH[parameter["name"]]
             thing = singular(before).replace("-", " ")
-            parameter |= {"schema": known["schema"], "description": known["description"].format(thing=thing)}
+            parameter |= {"schema": described["schema"], "description": described["description"].format(thing=thing)}
     for _, _, operation in operations(paths):
-        given = operation.pop("parameters", [])
-        gathered = _gathered([_described(one) for one in given])
-        if gathered:
-            operation["parameters"] = gathered
+        merged = _merged([_described(parameter) for parameter in operation.pop("parameters", [])])
+        if merged:
+            operation["parameters"] = merged
 
 
 def _described(parameter: Parameter) -> Parameter:
     name, schema = parameter["name"], parameter["schema"]
     own = parameter.get("description") or schema.pop("description", "")
-    words = own
+    text = own
     if parameter["in"] == "query" and not BRACKETED.fullmatch(name):
-        words = own if own and name in PAGING else f"{MEMBERS.get(name, '')} {own}".strip()
-        words = words if name in PAGING else FILTERS + words
-    return {**parameter, "description": with_default(schema, words)}
+        text = own if own and name in PAGING else f"{MEMBERS.get(name, '')} {own}".strip()
+        text = text if name in PAGING else FILTERS + text
+    return {**parameter, "description": with_default(schema, text)}
 
 
-def _gathered(given: list[Parameter]) -> list[Parameter]:
+def _merged(parameters: list[Parameter]) -> list[Parameter]:
     """`amount`, `amount[gte]`, `amount[lt]` … as one parameter: a value, or an object of bounds."""
     plain: dict[str, Parameter] = {}
     keyed: dict[str, dict[str, Any]] = {}
-    for parameter in given:
-        named = BRACKETED.fullmatch(parameter["name"])
-        if named:
+    for parameter in parameters:
+        match = BRACKETED.fullmatch(parameter["name"])
+        if match:
+            name, key = match.groups()
             schema = parameter["schema"]
-            text = KEYS.get(named[2]) or parameter["description"]
-            keyed.setdefault(named[1], {})[named[2]] = {**schema, "description": text}
-            words = {"description": f"{FILTERS}{MEMBERS[named[1]]}"}
-            plain.setdefault(named[1], {"in": "query", "name": named[1], "required": False, **words})
+            text = KEYS.get(key) or parameter["description"]
+            keyed.setdefault(name, {})[key] = {**schema, "description": text}
+            description = f"{FILTERS}{MEMBERS[name]}"
+            plain.setdefault(name, {"in": "query", "name": name, "required": False, "description": description})
         else:
             plain[parameter["name"]] = parameter
     for name, properties in keyed.items():
         parameter = plain[name]
-        one = parameter.get("schema")
+        value = parameter.get("schema")
         bounds = {"type": "object", "properties": properties, "additionalProperties": False}
         if "key" in properties:
             text = {"type": "string", "maxLength": METADATA_TEXT_LENGTH_MAX}
@@ -85,7 +85,7 @@ def _gathered(given: list[Parameter]) -> list[Parameter]:
         parameter |= {
             "style": "deepObject",
             "explode": True,
-            "schema": bounds if one is None else {"anyOf": [one, bounds]},
+            "schema": bounds if value is None else {"anyOf": [value, bounds]},
             "description": f"{parameter['description']} As an object: {spelled}.",
         }
     return list(plain.values())

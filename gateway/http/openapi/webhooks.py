@@ -9,7 +9,7 @@ SUBJECTS = {"payment": "Payment", "bulk": "Bulk", "webhook_endpoint": "Endpoint"
 
 TITLES = {
     "payment.initiated": "A payment was accepted",
-    "payment.authorized": "A payment holds money and awaits the merchant's or the bank's word",
+    "payment.authorized": "A payment holds money and awaits the merchant or the bank",
     "payment.completed": "A payment moved its money",
     "payment.failed": "A payment moved no money, and never will",
     "payment.parked": "A payment was set aside for a person",
@@ -21,7 +21,7 @@ TITLES = {
 }
 
 HEADERS = {
-    "webhook-id": "The same whenever this event is sent to this endpoint: what you know already, do not do again.",
+    "webhook-id": "The same each time that this event is sent to this endpoint: process each id once.",
     "webhook-timestamp": "When it was sent, in seconds since 1970.",
     "webhook-signature": "Signatures by Standard Webhooks 1.0, one for each secret in use: check one first.",
 }
