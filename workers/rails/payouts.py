@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from models import bank_return, payout, payout_claim
+from models import bank_return, payout_claim
+from models import payout as payouts
 from models.bank_return import Return
 from models.circuit_breaker import CircuitBreaker
 from models.payout import BankResult, Payout, Retry
@@ -92,15 +93,15 @@ class PayoutSender:
         claimed = self._claim()
         if not claimed:
             return 0, answered
-        other_rail = {one.payment_id for one in claimed if one.rail != self.rail.name}
-        open = [one for one in claimed if one.attempts <= ATTEMPTS_MAX and one.payment_id not in other_rail]
+        other_rail = {payout.payment_id for payout in claimed if payout.rail != self.rail.name}
+        open = [payout for payout in claimed if payout.attempts <= ATTEMPTS_MAX and payout.payment_id not in other_rail]
         outcomes = {
-            **self._call(self.rail.submit, [one for one in open if one.submitted_at is None]),
-            **self._call(self.rail.inquire, [one for one in open if one.submitted_at is not None]),
+            **self._call(self.rail.submit, [payout for payout in open if payout.submitted_at is None]),
+            **self._call(self.rail.inquire, [payout for payout in open if payout.submitted_at is not None]),
         }
         died = PayoutAnswer(PayoutState.UNKNOWN, "its worker died repeatedly")
         outcomes |= dict.fromkeys(other_rail, PayoutAnswer(PayoutState.UNKNOWN, "its rail is no longer in use"))
-        self._unsaved = [(one, outcomes.get(one.payment_id, died)) for one in claimed]
+        self._unsaved = [(payout, outcomes.get(payout.payment_id, died)) for payout in claimed]
         if PayoutState.AWAY in (outcome.answer for _, outcome in self._unsaved):
             self._breaker.open()
             log.warning("the bank cannot be reached", rail=self.rail.name, quiet_seconds=AWAY_SECONDS)
@@ -110,7 +111,7 @@ class PayoutSender:
         claimed: list[Payout] = []
         try:
             with transaction(self.engine) as connection:
-                claimed = payout.claim(connection, self.rail.name, self.rail.batch_max, LEASE_SECONDS)
+                claimed = payouts.claim(connection, self.rail.name, self.rail.batch_max, LEASE_SECONDS)
         except DatabaseAway:
             self._uncalled += claimed
             raise
@@ -128,19 +129,19 @@ class PayoutSender:
         if not self._unsaved:
             return 0
         outcomes = self._unsaved
-        results = [_result(one.payment_id, outcome) for one, outcome in outcomes if outcome.answer in FINAL]
-        retries = [_retry(one, outcome) for one, outcome in outcomes if outcome.answer not in FINAL]
-        other_rail = {one.payment_id for one, _ in outcomes if one.rail != self.rail.name}
+        results = [_result(payout.payment_id, outcome) for payout, outcome in outcomes if outcome.answer in FINAL]
+        retries = [_retry(payout, outcome) for payout, outcome in outcomes if outcome.answer not in FINAL]
+        other_rail = {payout.payment_id for payout, _ in outcomes if payout.rail != self.rail.name}
         try:
             with transaction(self.engine) as connection:
                 self._answer(connection, results)
                 retries = [(wait, is_spent or wait.payment_id in other_rail) for wait, is_spent in retries]
                 if again:
-                    held = payout_claim.still_claimed(connection, [one for one, _ in outcomes])
+                    held = payout_claim.still_claimed(connection, [payout for payout, _ in outcomes])
                     retries = [(wait, is_spent) for wait, is_spent in retries if wait.payment_id in held]
                 spent = [wait for wait, is_spent in retries if is_spent]
-                payout.postpone(connection, [wait for wait, is_spent in retries if not is_spent])
-                payout.park(connection, spent)
+                payouts.postpone(connection, [wait for wait, is_spent in retries if not is_spent])
+                payouts.park(connection, spent)
         except (DatabaseAway, Contention, StatementTimeout):
             raise
         except Exception:
@@ -158,7 +159,7 @@ class PayoutSender:
         if self._breaker.is_open:
             return False
         with transaction(self.engine) as connection:
-            position = payout.position(connection, self.rail.name)
+            position = payouts.position(connection, self.rail.name)
         for _ in range(UPDATE_PAGES_MAX):
             try:
                 items, after = self.rail.news(position)
@@ -172,7 +173,7 @@ class PayoutSender:
                 break
             with transaction(self.engine) as connection:
                 is_new |= self._record(connection, items)
-                payout.move_position(connection, self.rail.name, after)
+                payouts.move_position(connection, self.rail.name, after)
             position = after
             if time.monotonic() > deadline:
                 break
@@ -192,13 +193,13 @@ class PayoutSender:
             log.error("a call of the rail raised", rail=self.rail.name, exc_info=error)
             outcomes = {}
         unknown = PayoutAnswer(PayoutState.UNKNOWN, "the rail gave no outcome")
-        return {one.payment_id: outcomes.get(one.payment_id, unknown) for one in instructions}
+        return {payout.payment_id: outcomes.get(payout.payment_id, unknown) for payout in instructions}
 
     def _record(self, connection: Connection, items: Sequence[BankUpdate | Return]) -> bool:
         """Record a page of updates. A returned payout counts as paid; an update with another amount is only logged."""
         results: dict[str, BankResult] = {}
         stated = [item.payment_id for item in items if isinstance(item, BankUpdate) and item.amount is not None]
-        ordered = payout.amounts(connection, filter(_PAYMENT_ID.fullmatch, stated))
+        ordered = payouts.amounts(connection, filter(_PAYMENT_ID.fullmatch, stated))
         returns = []
         for item in items:
             if not _PAYMENT_ID.fullmatch(item.payment_id):
@@ -213,23 +214,25 @@ class PayoutSender:
         for item in returns:
             results.setdefault(item.payment_id, BankResult(item.payment_id, is_confirmed=True))
         answered = self._answer(connection, list(results.values()))
-        known = payout.answers(connection, [item.payment_id for item in returns])
-        bank_return.keep(connection, self.rail.name, [item for item in returns if item.payment_id in known])
+        paid_out = payouts.answers(connection, [item.payment_id for item in returns])
+        bank_return.keep(connection, self.rail.name, [item for item in returns if item.payment_id in paid_out])
         return bool(answered)
 
     def _answer(self, connection: Connection, results: Sequence[BankResult]) -> set[str]:
         """Record the bank's answers; the first one stands, and a later contradiction is logged for a person."""
         results = sorted(results)
-        answered = payout.answer(connection, results)
-        again = [one for one in results if one.payment_id not in answered]
+        answered = payouts.answer(connection, results)
+        again = [result for result in results if result.payment_id not in answered]
         if again:
-            before = payout.answers(connection, [one.payment_id for one in again])
-            for one in again:
-                if one.payment_id not in before:
-                    log.error("the bank answered about an unknown payment", payment=one.payment_id)
-                elif before[one.payment_id] != one.answer:
-                    known = before[one.payment_id]
-                    log.error("the bank contradicts itself", payment=one.payment_id, known=known, told=one.answer)
+            before = payouts.answers(connection, [result.payment_id for result in again])
+            for result in again:
+                if result.payment_id not in before:
+                    log.error("the bank answered about an unknown payment", payment=result.payment_id)
+                elif before[result.payment_id] != result.answer:
+                    earlier = before[result.payment_id]
+                    log.error(
+                        "the bank contradicts itself", payment=result.payment_id, earlier=earlier, now=result.answer
+                    )
         return answered
 
 
@@ -242,30 +245,30 @@ def _result(payment_id: str, outcome: PayoutAnswer) -> BankResult:
     )
 
 
-def _retry(one: Payout, outcome: PayoutAnswer) -> tuple[Retry, bool]:
+def _retry(payout: Payout, outcome: PayoutAnswer) -> tuple[Retry, bool]:
     """When to ask again about a payout without an answer, and whether to park it instead."""
     chance = random.random()  # noqa: S311 - no secret: what failed together does not return together
     jitter = 1 - chance / 2
     error = _clean(outcome.reason, REASON_LENGTH_MAX) or outcome.answer.value
-    retry = Retry(one.payment_id, one.attempts, one.attempts, 0.0, error)
-    is_overdue = one.waited_seconds > PENDING_DAYS_MAX * 24 * 3600
+    retry = Retry(payout.payment_id, payout.attempts, payout.attempts, 0.0, error)
+    is_overdue = payout.waited_seconds > PENDING_DAYS_MAX * 24 * 3600
     match outcome.answer:
         case PayoutState.PENDING:
-            seconds = min(max(BACKOFF_MIN_SECONDS, one.waited_seconds / 2), PENDING_MAX_SECONDS)
+            seconds = min(max(BACKOFF_MIN_SECONDS, payout.waited_seconds / 2), PENDING_MAX_SECONDS)
             error = f"no answer within {PENDING_DAYS_MAX} days" if is_overdue else error
             known = retry._replace(is_known_there=True)
             return known._replace(attempts=0, seconds=seconds * jitter, error=error), is_overdue
         case PayoutState.AWAY:
-            was_submitted = one.submitted_at is not None
-            again = retry._replace(attempts=one.attempts - 1, seconds=AWAY_SECONDS * jitter)
+            was_submitted = payout.submitted_at is not None
+            again = retry._replace(attempts=payout.attempts - 1, seconds=AWAY_SECONDS * jitter)
             return again._replace(is_unknown_there=not was_submitted), is_overdue
-        case PayoutState.NOT_FOUND if one.was_pending:  # its records are lost: sent again, it could be paid twice
+        case PayoutState.NOT_FOUND if payout.was_pending:  # its records are lost: sent again, it could be paid twice
             return retry._replace(error="the bank had it, and no longer knows it"), True
         case PayoutState.NOT_FOUND:
-            return retry._replace(is_unknown_there=True), one.attempts >= ATTEMPTS_MAX
+            return retry._replace(is_unknown_there=True), payout.attempts >= ATTEMPTS_MAX
         case _:
-            seconds = backoff_seconds(one.attempts, chance, BACKOFF_MIN_SECONDS, BACKOFF_MAX_SECONDS)
-            return retry._replace(seconds=seconds), one.attempts >= ATTEMPTS_MAX
+            seconds = backoff_seconds(payout.attempts, chance, BACKOFF_MIN_SECONDS, BACKOFF_MAX_SECONDS)
+            return retry._replace(seconds=seconds), payout.attempts >= ATTEMPTS_MAX
 
 
 def _clean(text: str | None, length_max: int) -> str | None:

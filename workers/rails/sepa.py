@@ -51,11 +51,13 @@ class SepaRail:
 
     def submit(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
         """Write the payouts that are in no file yet into one file; SEPA's rules may reject some."""
-        refused = {one.payment_id: refusal for one in instructions if (refusal := _refusal(one))}
-        accepted = {one.payment_id: PENDING for one in instructions if one.payment_id not in refused}
+        refused = {payout.payment_id: refusal for payout in instructions if (refusal := _refusal(payout))}
+        accepted = {payout.payment_id: PENDING for payout in instructions if payout.payment_id not in refused}
         try:
             with self._outbox.locked():
-                new = [one for one in instructions if one.payment_id in accepted and not self._is_written(one)]
+                new = [
+                    payout for payout in instructions if payout.payment_id in accepted and not self._is_written(payout)
+                ]
                 return {**refused, **accepted, **self._write(new)}
         except FolderBusy:
             return {**refused, **dict.fromkeys(accepted, BUSY)}
@@ -64,9 +66,11 @@ class SepaRail:
         """PENDING if the payout is in a file; the bank's answer arrives as an update."""
         try:
             with self._outbox.locked():
-                return {one.payment_id: PENDING if self._is_written(one) else NOT_FOUND for one in instructions}
+                return {
+                    payout.payment_id: PENDING if self._is_written(payout) else NOT_FOUND for payout in instructions
+                }
         except FolderBusy:
-            return {one.payment_id: BUSY for one in instructions}
+            return {payout.payment_id: BUSY for payout in instructions}
 
     def news(self, position: str) -> tuple[list[Item], str]:
         """The next items of the first file in the inbox that has any left.
@@ -90,21 +94,21 @@ class SepaRail:
             raise RailAway(f"{type(error).__name__}: {error}") from error
         return [], position
 
-    def _is_written(self, one: Payout) -> bool:
-        return self._outbox.is_written(key_of(one.payment_id))
+    def _is_written(self, payout: Payout) -> bool:
+        return self._outbox.is_written(key_of(payout.payment_id))
 
     def _write(self, instructions: Sequence[Payout]) -> dict[str, PayoutAnswer]:
         """Write one file; a payout that does not fit the schema is rejected without the others."""
         if not instructions:
             return {}
-        keys = sorted(key_of(one.payment_id) for one in instructions)
+        keys = sorted(key_of(payout.payment_id) for payout in instructions)
         message_id = hashlib.sha256("".join(keys).encode()).hexdigest()[:32]
         try:
             data = order(self._debtor, message_id, instructions)
         except Unwritable:
             if len(instructions) == 1:
                 return {instructions[0].payment_id: PayoutAnswer(PayoutState.REJECTED, "it does not fit pain.001")}
-            return {id: outcome for one in instructions for id, outcome in self._write([one]).items()}
+            return {id: outcome for payout in instructions for id, outcome in self._write([payout]).items()}
         self._outbox.write(message_id, data, keys)
         log.info("file for the bank written", message=message_id, payments=len(keys))
         return {}
@@ -120,20 +124,20 @@ class SepaRail:
         except InvalidFile as broken:
             log.error("a file of the bank is invalid", file=file.path.name, error=str(broken))
             return None
-        for one in odd:
-            log.error("an entry of a file of the bank is set aside", file=file.path.name, **one._asdict())
+        for entry in odd:
+            log.error("an entry of a file of the bank is set aside", file=file.path.name, **entry._asdict())
         self._read = (file.hash, items)
         return items
 
 
-def _refusal(one: Payout) -> PayoutAnswer | None:
+def _refusal(payout: Payout) -> PayoutAnswer | None:
     """The rejection by SEPA's rules, if any."""
-    if one.currency != CURRENCY:
-        return PayoutAnswer(PayoutState.REJECTED, f"SEPA pays {CURRENCY} alone, not {one.currency}")
-    if one.amount > AMOUNT_MAX:
+    if payout.currency != CURRENCY:
+        return PayoutAnswer(PayoutState.REJECTED, f"SEPA pays {CURRENCY} alone, not {payout.currency}")
+    if payout.amount > AMOUNT_MAX:
         return PayoutAnswer(PayoutState.REJECTED, "SEPA pays 999999999.99 at most")
-    if not is_in_sepa(one.iban):
+    if not is_in_sepa(payout.iban):
         return PayoutAnswer(PayoutState.REJECTED, "the account is outside SEPA")
-    if not plain(one.name, NAME_LENGTH_MAX):
+    if not plain(payout.name, NAME_LENGTH_MAX):
         return PayoutAnswer(PayoutState.REJECTED, "the name cannot be written in Latin letters")
     return None

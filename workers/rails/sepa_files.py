@@ -70,21 +70,21 @@ def order(debtor: Debtor, message_id: str, instructions: Sequence[Payout]) -> by
     config = {"name": plain(debtor.name, NAME_LENGTH_MAX), "IBAN": debtor.iban, "batch": True, "currency": CURRENCY}
     transfer = SepaTransfer({**config, **_bic(debtor.bic)}, schema=SCHEMA, clean=False)
     today = date.fromisoformat(time.strftime("%Y-%m-%d"))
-    for one in instructions:
+    for payout in instructions:
         transfer.add_payment(
             {
-                "name": plain(one.name, NAME_LENGTH_MAX),
-                "IBAN": one.iban,
-                **_bic(one.bic),
-                "amount": one.amount,
-                "description": plain(one.description or "", DESCRIPTION_LENGTH_MAX),
+                "name": plain(payout.name, NAME_LENGTH_MAX),
+                "IBAN": payout.iban,
+                **_bic(payout.bic),
+                "amount": payout.amount,
+                "description": plain(payout.description or "", DESCRIPTION_LENGTH_MAX),
                 "execution_date": today,
-                "endtoend_id": key_of(one.payment_id),
+                "endtoend_id": key_of(payout.payment_id),
             }
         )
     root = ElementTree.fromstring(transfer.export(validate=False))  # noqa: S314 - written by sepaxml just now
     _settle(root, message_id)
-    _refer(root, {key_of(one.payment_id): one.creditor_reference for one in instructions})
+    _refer(root, {key_of(payout.payment_id): payout.creditor_reference for payout in instructions})
     written: bytes = ElementTree.tostring(root, "utf-8", xml_declaration=True)
     try:
         try_valid_xml(written, SCHEMA)

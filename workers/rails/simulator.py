@@ -72,27 +72,27 @@ class SimulatorRail:
         self, ask: Callable[[Payout], PayoutAnswer], instructions: Sequence[Payout]
     ) -> Mapping[str, PayoutAnswer]:
         """The answers that arrive in time, by payment id."""
-        calls = {one.payment_id: self._callers.submit(ask, one) for one in instructions}
+        calls = {payout.payment_id: self._callers.submit(ask, payout) for payout in instructions}
         done, late = wait(calls.values(), self._answer_seconds)
         for call in late:
             call.cancel()
         return {id: call.result() for id, call in calls.items() if call in done}
 
-    def _submit(self, one: Payout) -> PayoutAnswer:
+    def _submit(self, payout: Payout) -> PayoutAnswer:
         body = {
-            "amount": money.render(one.amount, one.digits),
-            "currency": one.currency,
-            "iban": one.iban,
-            "bic": one.bic,
-            "name": one.name,
-            "description": one.description,
+            "amount": money.render(payout.amount, payout.digits),
+            "currency": payout.currency,
+            "iban": payout.iban,
+            "bic": payout.bic,
+            "name": payout.name,
+            "description": payout.description,
         }
-        if one.creditor_reference is not None:
-            body["creditor_reference"] = one.creditor_reference
-        return self._call("POST", "/payouts", headers={"Idempotency-Key": one.payment_id}, json=body)
+        if payout.creditor_reference is not None:
+            body["creditor_reference"] = payout.creditor_reference
+        return self._call("POST", "/payouts", headers={"Idempotency-Key": payout.payment_id}, json=body)
 
-    def _inquire(self, one: Payout) -> PayoutAnswer:
-        return self._call("GET", f"/payouts/{one.payment_id}")
+    def _inquire(self, payout: Payout) -> PayoutAnswer:
+        return self._call("GET", f"/payouts/{payout.payment_id}")
 
     def _call(self, method: str, path: str, **rest: Any) -> PayoutAnswer:
         """Call the bank; every answer that is not in the bank's own format is UNKNOWN."""

@@ -43,7 +43,7 @@ def test_answer_repeated_is_ignored_and_contradiction_logged(desk: Desk, rail: S
     rail.pages += [[BankUpdate(id, CONFIRMED), BankUpdate(id, CONFIRMED)], [BankUpdate(id, REJECTED)]]
     assert desk.instructor.drain() == (False, False)
     [told] = [entry for entry in complaints if entry["log_level"] == "error"]
-    assert (told["event"], told["known"], told["told"]) == ("the bank contradicts itself", "confirmed", "rejected")
+    assert (told["event"], told["earlier"], told["now"]) == ("the bank contradicts itself", "confirmed", "rejected")
     desk.post()
     assert desk.state(id) == "COMPLETED"
 
