@@ -1,4 +1,4 @@
-# One image for all of ours, and the simulated bank; docker-compose.yml says what each process runs and is told.
+# One image for all processes and the simulated bank; docker-compose.yml has the command and environment of each.
 FROM python:3.11-slim-trixie AS build
 COPY requirements.txt /
 RUN python -m venv --without-pip /venv \
@@ -12,7 +12,7 @@ RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sb
 ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 COPY --from=build /venv /venv
 COPY --from=build /srv/payments /srv/payments
-# What volumes are mounted on belongs to who writes there.
+# Volumes are mounted on these folders, so they belong to the user who writes there.
 RUN install --directory --owner 10001 --mode 0700 /bank /bank/outbox /bank/inbox
 WORKDIR /srv/payments
 USER 10001

@@ -1,4 +1,4 @@
-"""Prints an .env with fresh secrets for docker-compose.yml: `python3 deploy/make_env.py > .env`. Needs no library."""
+"""Prints an .env with new secrets for docker-compose.yml: `python3 deploy/make_env.py > .env`. Needs no library."""
 
 import hashlib
 import hmac
@@ -9,12 +9,12 @@ SECRET_BYTES = 32
 
 
 def derived(owner_password: str, role: str) -> str:
-    """The password that the migration gives to the role, as settings.role_password says it."""
+    """The password that the migration sets for the role, the same as that of `settings.role_password`."""
     return hmac.new(owner_password.encode(), role.encode(), hashlib.sha256).hexdigest()
 
 
 def environment() -> dict[str, str]:
-    """Every variable that docker-compose.yml insists on."""
+    """Every variable that docker-compose.yml requires."""
     owner_password = token_hex(SECRET_BYTES)
     return {
         "OWNER_PASSWORD": owner_password,

@@ -87,7 +87,7 @@ class Bank:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """A transaction in which all that is due by now has happened already."""
+        """A transaction that begins with all that is due by now."""
         with self._open() as books:
             books.execute("BEGIN IMMEDIATE")
             [ahead] = books.execute("SELECT ahead_seconds FROM clock").fetchone()
@@ -103,34 +103,34 @@ class Bank:
             yield books
             books.execute("COMMIT")
 
-    def submit(self, key: str, told: dict[str, Any]) -> Answer:
+    def submit(self, key: str, order: dict[str, Any]) -> Answer:
         """Pay out, once per key."""
         with self._transaction() as books:
             books.execute("INSERT INTO calls (key) VALUES (?) ON CONFLICT DO NOTHING", (key,))
             books.execute("UPDATE calls SET submitted = submitted + 1 WHERE key = ?", (key,))
             times, steered = books.execute("SELECT submitted, behaviour FROM calls WHERE key = ?", (key,)).fetchone()
-            known = books.execute("SELECT told FROM payouts WHERE key = ?", (key,)).fetchone()
-            behaviour = steered or BEHAVIOURS.get(Decimal(told["amount"]), CONFIRM)
-            if known is not None:
-                return _status(books, key) if known["told"] == repr(told) else ({"code": "key_reused"}, 409)
+            stored = books.execute("SELECT told FROM payouts WHERE key = ?", (key,)).fetchone()
+            behaviour = steered or BEHAVIOURS.get(Decimal(order["amount"]), CONFIRM)
+            if stored is not None:
+                return _status(books, key) if stored["told"] == repr(order) else ({"code": "key_reused"}, 409)
             is_late = behaviour == TIME_OUT_BEFORE and times <= TIMES_OUT
             if not is_late and behaviour != FAIL_BEFORE:
-                self._keep(books, key, told, behaviour)
+                self._keep(books, key, order, behaviour)
             answer = _status(books, key)
         if is_late or behaviour == TIME_OUT_AFTER:
             time.sleep(self.hang_seconds)
             return BROKEN
         return BROKEN if behaviour in {FAIL_AFTER, FAIL_BEFORE} else answer
 
-    def _keep(self, books: sqlite3.Connection, key: str, told: dict[str, Any], behaviour: str) -> None:
+    def _keep(self, books: sqlite3.Connection, key: str, order: dict[str, Any], behaviour: str) -> None:
         [ahead] = books.execute("SELECT ahead_seconds FROM clock").fetchone()
         now = time.time() + ahead
         books.execute(
             "INSERT INTO payouts (key, told, amount, status, settles_at, returns_at) VALUES (?, ?, ?, 'pending', ?, ?)",
             (
                 key,
-                repr(told),
-                told["amount"],
+                repr(order),
+                order["amount"],
                 now + DELAY_SECONDS if behaviour == DELAY else None,
                 now + RETURN_SECONDS if behaviour == RETURN else None,
             ),
@@ -144,13 +144,13 @@ class Bank:
             _tell(books, key)
 
     def inquire(self, key: str) -> Answer:
-        """What became of the payout, if there is one."""
+        """The status of the payout, if there is one."""
         with self._transaction() as books:
             books.execute("UPDATE calls SET inquired = inquired + 1 WHERE key = ?", (key,))
             return _status(books, key)
 
     def news(self, after: int, limit: int) -> Answer:
-        """What happened by itself since then: late answers, answers told again, and money sent back."""
+        """The updates after that position: late answers, repeated answers, and money sent back."""
         with self._transaction() as books:
             rows = books.execute(
                 "SELECT * FROM news WHERE number > ? ORDER BY number LIMIT ?", (after, limit)
@@ -159,7 +159,7 @@ class Bank:
         return {"items": items, "position": rows[-1]["number"] if rows else after}, 200
 
     def counts(self) -> Answer:
-        """For the operator: of each key how often the bank was told, was asked, and acted."""
+        """For the operator: by key, how often the bank was called to pay, was asked, and paid."""
         with self._transaction() as books:
             rows = books.execute(
                 "SELECT key, submitted, inquired, coalesce(acted, 0) AS acted, status,"
@@ -169,14 +169,14 @@ class Bank:
         return {row["key"]: dict(row) for row in rows}, 200
 
     def steer(self, key: str, behaviour: str) -> Answer:
-        """For the operator: how it is to behave when told of this key, whatever the amount."""
+        """For the operator: set the behaviour for this key, whatever the amount."""
         with self._transaction() as books:
             books.execute("INSERT INTO calls (key) VALUES (?) ON CONFLICT DO NOTHING", (key,))
             books.execute("UPDATE calls SET behaviour = ? WHERE key = ?", (behaviour, key))
         return {"key": key, "behaviour": behaviour}, 200
 
     def send_back(self, key: str, amount: str | None, reason: str) -> Answer:
-        """For the operator: the money, or a part of it, comes back now."""
+        """For the operator: return the money, or a part of it, now."""
         with self._transaction() as books:
             payout = books.execute("SELECT amount FROM payouts WHERE key = ? AND acted > 0", (key,)).fetchone()
             if payout is None:
@@ -217,8 +217,8 @@ def _status(books: sqlite3.Connection, key: str) -> Answer:
     return {"status": row["status"], "reason": row["reason"], "reference": f"payout-{row['rowid']}"}, 200
 
 
-def _text(told: Any, word: str) -> str:
-    value = told.get(word) if isinstance(told, dict) else None
+def _text(order: Any, word: str) -> str:
+    value = order.get(word) if isinstance(order, dict) else None
     return value if isinstance(value, str) else ""
 
 
@@ -229,10 +229,10 @@ def create_app(bank: Bank) -> Flask:
 
     @app.post("/payouts")
     def submit() -> Answer:
-        told, key = request.get_json(), request.headers.get("Idempotency-Key", "")
-        if not key or not AMOUNT.fullmatch(_text(told, "amount")) or not _text(told, "iban") or not _text(told, "name"):
+        order, key = request.get_json(), request.headers.get("Idempotency-Key", "")
+        if not (key and AMOUNT.fullmatch(_text(order, "amount")) and _text(order, "iban") and _text(order, "name")):
             return {"code": "payout_refused", "reason": "amount, iban, name and Idempotency-Key are needed"}, 422
-        return bank.submit(key, told)
+        return bank.submit(key, order)
 
     @app.get("/payouts/<key>")
     def inquire(key: str) -> Answer:

@@ -44,7 +44,7 @@ def run(with_demo: bool = True) -> None:
                 screen.print("Ctrl-C ends it; the data stays.")
             _keep_running(stack, people)
         except KeyboardInterrupt:
-            screen.print("\nending: the workers finish what they hold")
+            screen.print("\nending: the workers finish their tasks")
         finally:
             connection_files.remove()
     screen.print("ended; the data stays")
@@ -75,7 +75,7 @@ def up() -> None:
     if ready is None:
         raise StackError(f"the stack did not start; the end of {log}:\n{tail(log)}")
     if was_running:
-        screen.print(f"it was running already, process {ready['pids']['supervisor']}")
+        screen.print(f"it is running already, process {ready['pids']['supervisor']}")
     demo.suggest(ready["url"], ready["users"], screen)
     screen.print("make down ends it; the data stays.")
 

@@ -125,9 +125,9 @@ def redeem(connection: Connection, hash: bytes, purpose: Purpose) -> str | None:
     user.lock(connection, user_id)
     used = connection.exec_driver_sql(
         "UPDATE confirmations SET used_at = now() WHERE user_id = %(user)s AND purpose = %(purpose)s"
-        " AND used_at IS NULL AND hash IS NOT NULL AND EXISTS (SELECT FROM confirmations given"
-        " WHERE given.hash = %(hash)s AND given.purpose = %(purpose)s"
-        " AND given.used_at IS NULL AND given.expires_at > now())",
+        " AND used_at IS NULL AND hash IS NOT NULL AND EXISTS (SELECT FROM confirmations token"
+        " WHERE token.hash = %(hash)s AND token.purpose = %(purpose)s"
+        " AND token.used_at IS NULL AND token.expires_at > now())",
         {"user": user_id, "purpose": purpose.value, "hash": hash},
     )
     return user_id if used.rowcount else None

@@ -45,7 +45,7 @@ def add(
     row = connection.exec_driver_sql(
         "INSERT INTO exchange_rates (source, target, rate, spread, source_name, valid_from)"
         " SELECT %(source)s, %(target)s, %(rate)s::numeric * 1e-18, %(spread)s * 1e-6, %(name)s, since"
-        " FROM (SELECT coalesce(%(valid_from)s::timestamptz, now())) AS told (since) WHERE since >= now()"
+        " FROM (SELECT coalesce(%(valid_from)s::timestamptz, now())) AS new (since) WHERE since >= now()"
         " RETURNING valid_from",
         {
             "source": source,

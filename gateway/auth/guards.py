@@ -13,7 +13,7 @@ from gateway.http.errors import ApiError
 from gateway.http.parsing import refuse_other_than_json, refuse_query
 from models.audit import Actor
 
-NOBODY = "nobody"
+UNAUTHENTICATED = "nobody"
 """The actor of an unauthenticated request in the audit log."""
 
 
@@ -34,8 +34,8 @@ def authenticate(environ: Environ, services: AuthServices) -> Caller:
     a missing one still with 401.
     """
     if CALLER in environ:
-        known: Caller = environ[CALLER]
-        return known
+        caller: Caller = environ[CALLER]
+        return caller
     network, unauthenticated = environ[NETWORK], services.rate_limits.unauthenticated
     try:
         caller = services.tokens.caller(_token_of(environ), partial(unauthenticated.is_spent, network))
@@ -69,7 +69,7 @@ def actor(user_id: str | None = None) -> Actor:
     """The actor of the current request for the audit log: the caller, else this user."""
     caller: Caller | None = g.get("caller")
     return Actor(
-        caller.id if caller else user_id or NOBODY,
+        caller.id if caller else user_id or UNAUTHENTICATED,
         caller.token_id if caller else None,
         request.environ[ADDRESS],
         request.environ[REQUEST_ID],
