@@ -15,7 +15,7 @@ from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as TimedOut
 
 MESSAGE_BYTES_MAX = 16 * 1024
-"""A message of ours has about one KiB."""
+"""The messages of this system have about one KiB."""
 
 RETRIES_MAX = 3
 """Redeliveries of a message whose worker died; after that the timetable sends a new one."""

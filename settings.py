@@ -35,7 +35,7 @@ class Settings:
     """The settings of a process. Database URLs are SQLAlchemy's, None where not set."""
 
     database_url: str | None
-    """As the owner; for migrations only."""
+    """With the owner's role; for migrations only."""
     worker_database_url: str | None
     gateway_database_url: str | None
     redis_url: str
@@ -47,13 +47,13 @@ class Settings:
     require_confirmation: bool
     """Whether users must confirm their e-mail address before they can move money."""
     token_ttl_hours: int
-    """How long a session lasts."""
+    """Lifetime of a session."""
     default_currencies: tuple[str, ...]
     """Currencies in which a worker opens wallets for a new client."""
     welcome_bonus: str
     """Bonus of a new client, paid from `internal`, such as "100 USD"; empty: none."""
     max_wallets_per_merchant: int
-    """Over all currencies, as the next one; 0: unlimited."""
+    """Over all currencies; 0 means unlimited. The next one likewise."""
     max_wallets_per_client: int
     mail_url: str
     """Destination of mail: smtp://user:password@host:587, smtps://…, or file:///directory."""
@@ -68,9 +68,9 @@ class Settings:
     waiters_max: int
     """Most requests and streams of one gateway process that wait for an outcome; further ones do not wait."""
     waiters_per_user_max: int
-    """Most of them that belong to one user."""
+    """Most of these of one user."""
     trusted_proxies: tuple[str, ...]
-    """Networks whose X-Forwarded-For is believed."""
+    """Networks whose X-Forwarded-For is trusted."""
     allowed_hosts: tuple[str, ...]
     """Host names that requests may be addressed to; a leading dot includes subdomains, * is any."""
     allowed_origins: tuple[str, ...]
@@ -84,7 +84,7 @@ class Settings:
     webhook_http: bool
     """Whether webhooks may be sent over http too."""
     webhook_networks: tuple[str, ...]
-    """Networks that webhooks may be sent to although they are not public."""
+    """Networks that are not public, and that webhooks may be sent to all the same."""
     rail: str
     """The connection to a bank: "simulator" or "sepa"; empty: none, and no worker sends payouts."""
     rail_simulator_url: str

@@ -153,7 +153,7 @@ def _stale(workers: list[Heartbeat], *, needs_rails: bool) -> dict[str, str]:
 
 
 def _unseen(kind: str, workers: list[Heartbeat]) -> str:
-    """When a worker of this kind was last seen; empty if that is recent enough."""
+    """The time since a worker of this kind was last seen, as text; empty if that is recent enough."""
     seen = min(
         (worker for worker in workers if worker.kind == kind), key=lambda worker: worker.age_seconds, default=None
     )

@@ -124,7 +124,7 @@ def iso(time: datetime | None) -> str | None:
 
 
 def party_body(party: Party, viewer: ViewerLike, gave_token: bool) -> dict[str, str | None]:
-    """One side of a payment; the token, by which merchants may charge it, only for its owner and who passed it."""
+    """One side of a payment; only its owner and the user who sent it see the token, with which merchants may charge it."""
     knows = party.owner_id == viewer.id or (gave_token and not party.is_token_newer)
     return {
         "wallet": party.token if knows else None,
@@ -134,7 +134,7 @@ def party_body(party: Party, viewer: ViewerLike, gave_token: bool) -> dict[str, 
 
 
 def failure_body(code: str | None) -> dict[str, Any] | None:
-    """Why the payment FAILED, with a sentence for people."""
+    """The reason why the payment FAILED, with a sentence for people."""
     if code is None:
         return None
     reason = Failure(code)

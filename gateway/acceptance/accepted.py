@@ -1,4 +1,4 @@
-"""An accepted payment: the row just written, or the one that its idempotency key had written before."""
+"""An accepted payment: the row just written, or the earlier one of its idempotency key."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -19,7 +19,7 @@ class AcceptedPayment(NamedTuple):
 
 
 def new_payment(order: PaymentRequest, source: Party, target: Party, created_at: datetime) -> AcceptedPayment:
-    """The payment just kept, without reading it again."""
+    """The payment that was just stored, without reading it again."""
     due_at = max(created_at, order.scheduled_at or created_at)
     payee = Payee(order.counterparty.name, order.counterparty.iban[-4:]) if order.counterparty else None
     view = PaymentView(

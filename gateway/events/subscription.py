@@ -33,7 +33,7 @@ STREAM_SECONDS_MAX = 3600.0
 """Clients then reconnect, so that a process being replaced loses its last one within this time."""
 
 RETRY_MILLISECONDS = 2_000
-"""How long a client is asked to wait before it reconnects."""
+"""Milliseconds that a client is asked to wait before it reconnects."""
 
 RETRY_AFTER_SECONDS = "5"
 
@@ -62,7 +62,7 @@ class StreamUpdate(NamedTuple):
 
 
 def _sees(subject: Subject, caller: Caller) -> bool:
-    """Whether the caller may see the subject."""
+    """True if the caller may see the subject."""
     if isinstance(subject, Bulk):
         return is_bulk_visible(subject, caller)
     return is_visible(subject, caller)
@@ -82,7 +82,7 @@ def subscribe(services: Services, id: str, fits: Fits, environ: Environ) -> Gene
     """Yield the payment or bulk with all its events so far, then each update, or a heartbeat each HEARTBEAT_SECONDS.
 
     Ends with the final event, after STREAM_SECONDS_MAX, when the client disconnects or the process ends. Raises
-    ApiError, also once the caller loses access, and UNAVAILABLE. Close it after the first update was taken: until then
+    ApiError, also once the caller loses access, and UNAVAILABLE. Close it once the first update was read: until then
     it holds a waiter's place.
     """
     caller = authenticate(environ, services)

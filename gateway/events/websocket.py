@@ -47,7 +47,7 @@ SEND_SECONDS_MAX = 10.0
 """A client that reads more slowly is disconnected."""
 
 CLOSE_SECONDS_MAX = 2.0
-"""How long to wait for the client's close frame."""
+"""The time to wait for the client's close frame."""
 
 FINAL = 1000
 GOING_AWAY = 1001

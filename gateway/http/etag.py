@@ -36,7 +36,7 @@ def etag_of(subject: PaymentView | Bulk, viewer_id: str) -> str:
 def unless_known(
     body: dict[str, Any], headers: dict[str, str], *, is_known: bool | None = None
 ) -> tuple[dict[str, Any], dict[str, str]] | Response:
-    """The body, or 304 if the client has it already: as `is_known` says, else by If-None-Match and the ETag."""
+    """The body, or 304 if the client has this version: as `is_known` says, else by If-None-Match and the ETag."""
     if is_known is None:
         is_known = request.if_none_match.contains_weak(headers["ETag"][1:-1])
     return Response(status=304, headers=headers) if is_known else (body, headers)

@@ -1,4 +1,4 @@
-"""The query parameters of lists: how many rows, and where to read on."""
+"""The query parameters of pages: number of rows, and cursor."""
 
 import re
 from typing import Any

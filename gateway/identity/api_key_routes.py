@@ -129,7 +129,7 @@ def _granted_scopes(caller_token: TokenRecord, scopes: list[str] | None, *, is_g
 
 
 def _expiry(caller_token: TokenRecord, expires_at: datetime | None) -> datetime | None:
-    """When a new key expires: as requested, but not later than the key that creates it."""
+    """The expiry of a new key: as requested, but not later than that of the key that creates it."""
     return min(filter(None, (caller_token.expires_at, expires_at)), default=None)
 
 

@@ -79,7 +79,7 @@ def count_login_attempt(connection: Connection, subject: Subject) -> None:
 
 
 ENDED = {token.SESSION: "sessions.end", token.API_KEY: "api_keys.end"}
-"""Kind of token to the audit action for its end."""
+"""The audit action for the end of a token, by its kind."""
 
 
 def revoke_all(connection: Connection, user_id: str, kind: str, *, but: str | None = None) -> None:

@@ -77,7 +77,7 @@ class ApiKeyInput(Input):
 
 
 class RollInput(Input):
-    """How long the old key stays valid beside the new one."""
+    """The time for which the old key stays valid beside the new one."""
 
     overlap_seconds = WaitSeconds(OVERLAP_SECONDS_MAX, load_default=0)
 

@@ -147,7 +147,7 @@ class SideSchema(Output):
 
 
 class PaymentSchema(Output):
-    """A payment, in whatever state."""
+    """A payment in any state."""
 
     id = ma.fields.UUID()
     type = one_of(PaymentType)
@@ -198,7 +198,7 @@ _PaymentParameters: Any = query_parameters(payment_list.COLUMNS, wallet=WalletTo
 
 
 class PaymentQuery(_PaymentParameters):
-    """Which payments, and in which order."""
+    """Filters and order of the list of payments."""
 
     @ma.pre_load
     def _gather_labels(self, given: Mapping[str, str], **_: Any) -> dict[str, Any]:

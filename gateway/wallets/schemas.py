@@ -177,17 +177,17 @@ _HistoryParameters: Any = query_parameters(account_history.COLUMNS, direction=Ch
 
 
 class HistoryQuery(_HistoryParameters):
-    """Which rows of a wallet's history, and in which order; amounts whatever their sign."""
+    """Filters and order of the history of a wallet; amounts are compared without their sign."""
 
 
 class BalanceQuery(Input):
-    """When."""
+    """The time of the balance."""
 
     at = Timestamp(required=True)
 
 
 class HistoryRowSchema(Output):
-    """What a decided payment did to the wallet, commission folded in; or, without success, what it would have."""
+    """The effect of a decided payment on the wallet, commission included; of a failed one, what it would have been."""
 
     payment = ma.fields.UUID()
     type = one_of(PaymentType)
@@ -205,7 +205,7 @@ class HistoryRowSchema(Output):
 
 
 class BalanceSchema(Output):
-    """What a wallet held at a time."""
+    """The balance of a wallet at a time."""
 
     wallet = ma.fields.String()
     balance = amount_text()
@@ -226,13 +226,13 @@ class Month(StrictField):
 
 
 class StatementQuery(Input):
-    """Of which month."""
+    """The month of the statement."""
 
     month = Month(required=True)
 
 
 class StatementTotalsSchema(Output):
-    """The sums of a statement's lines: opening, with what was received and without what was paid, is closing."""
+    """The sums of a statement's lines: opening plus received less paid is closing."""
 
     lines = ma.fields.Integer()
     received = amount_text()
@@ -240,7 +240,7 @@ class StatementTotalsSchema(Output):
 
 
 class StatementSchema(Output):
-    """What a wallet went through in a month: opening and the amounts of the lines, oldest first, make closing."""
+    """The statement of a month: the opening balance and the lines, oldest first, add up to the closing balance."""
 
     wallet = ma.fields.String()
     currency = ma.fields.String()

@@ -66,7 +66,7 @@ class EndpointChange(ChangeInput):
 
 
 class SecretRotationInput(Input):
-    """How long the previous secret also signs."""
+    """The time for which the previous secret signs too."""
 
     overlap_seconds = WaitSeconds(OVERLAP_SECONDS_MAX, load_default=OVERLAP_SECONDS_DEFAULT)
 

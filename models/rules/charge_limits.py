@@ -28,7 +28,7 @@ class Allowance(NamedTuple):
     took: Mapping[tuple[date | None, str], int] = MappingProxyType({})
 
     def refusal(self, payment: ClaimedPayment) -> Failure | None:
-        """Why the payment is refused, or None: a charge must pass every limit that applies; nothing else is limited."""
+        """The reason to refuse the payment, or None; a charge must pass each limit that applies, others are not limited."""
         if not is_new_charge(payment):
             return None
         merchant_id, amount = payment.user_id, payment.amount

@@ -1,4 +1,4 @@
-"""The ladder of named refusals: why a payment is not posted, the first rung that applies."""
+"""The ladder of named refusals: the first reason not to post a payment."""
 
 from models.rules.charge_limits import UNLIMITED, Allowance
 from models.rules.failure_codes import Failure

@@ -21,7 +21,7 @@ class Failure(StrEnum):
     LIMIT_EXCEEDED = "limit_exceeded"
     """The payee's balance would exceed its ceiling, or a charge the payer's limits."""
     NOT_PERMITTED = "not_permitted"
-    """The user who ordered the payment had no right to."""
+    """The user who ordered the payment was not permitted to."""
     COMMISSION_EXCEEDS_AMOUNT = "commission_exceeds_amount"
     """The minimum commission would leave nothing of the amount."""
     QUOTE_EXPIRED = "quote_expired"

@@ -33,7 +33,7 @@ class Money:
 
 
 def parse(text: str, digits: int) -> int:
-    """Minor units of a decimal string, at most `digits` behind the point; never rounded.
+    """Minor units of a decimal string, at most `digits` after the point; never rounded.
 
     Raises MoneyError with code amount_invalid, amount_precision, amount_not_positive or amount_too_large.
     """

@@ -12,7 +12,7 @@ class PayoutState(StrEnum):
     """The state of a payout after a call of the bank."""
 
     CONFIRMED = "confirmed"
-    """The bank has paid it out, or surely will."""
+    """The bank has paid it out, or certainly will."""
     REJECTED = "rejected"
     """The bank has not paid it out, and never will."""
     PENDING = "pending"

@@ -246,7 +246,7 @@ def _result(payment_id: str, outcome: PayoutAnswer) -> BankResult:
 
 
 def _retry(payout: Payout, outcome: PayoutAnswer) -> tuple[Retry, bool]:
-    """When to ask again about a payout without an answer, and whether to park it instead."""
+    """The next attempt for a payout without an answer, and whether to park it instead."""
     chance = random.random()  # noqa: S311 - no secret: what failed together does not return together
     jitter = 1 - chance / 2
     error = _clean(outcome.reason, REASON_LENGTH_MAX) or outcome.answer.value
