@@ -14,7 +14,7 @@ from gateway.auth.tokens import Caller
 from gateway.http.access_log import FAULT, Application, Environ
 from gateway.http.blueprint import encode
 from gateway.http.media_types import JSON, PROBLEM, best, is_json
-from gateway.http.parsing import BODY_BYTES_MAX, decode_body, parse, through
+from gateway.http.parsing import BODY_BYTES_MAX, decode_body, load_parsed, parse
 from gateway.outcomes.prefer import is_decided, is_final, wait_for, wait_for_change
 from gateway.outcomes.responses import payment_headers
 from gateway.payments.create import ROUTES, create_payment
@@ -85,7 +85,8 @@ class FastPath:
             if caller.scopes.isdisjoint(ROUTES[path].scopes):
                 return None
             body = parse(decode_body(received))
-            accepted = create_payment(path, body, through(self._schemas[path], body), environ, caller, self._services)
+            loaded = load_parsed(self._schemas[path], body)
+            accepted = create_payment(path, body, loaded, environ, caller, self._services)
             applied = Headers()
             if "HTTP_PREFER" in environ:
                 view, applied = wait_for(accepted.view, is_decided, environ, self._services)

@@ -13,7 +13,7 @@ from models import user
 
 VALID = timedelta(hours=24)
 
-ASKED_PER_HOUR_MAX = 5
+MAILS_PER_HOUR_MAX = 5
 """Mails of one purpose to one user: strangers must not fill a mailbox."""
 
 LAST_ERROR_LENGTH_MAX = 500
@@ -41,7 +41,7 @@ class PendingMail(NamedTuple):
 
 
 def ask(connection: Connection, id: str, user_id: str, purpose: Purpose) -> bool:
-    """Request a mail; False if the user has been sent ASKED_PER_HOUR_MAX this hour.
+    """Request a mail; False if the user has been sent MAILS_PER_HOUR_MAX this hour.
 
     The user is locked first, so that concurrent requests are counted one after the other.
     """
@@ -50,7 +50,7 @@ def ask(connection: Connection, id: str, user_id: str, purpose: Purpose) -> bool
         "INSERT INTO confirmations (id, user_id, purpose) SELECT %(id)s, %(user)s, %(purpose)s"
         " WHERE (SELECT count(*) FROM confirmations WHERE user_id = %(user)s AND purpose = %(purpose)s"
         "        AND created_at > now() - interval '1 hour') < %(most)s",
-        {"id": id, "user": user_id, "purpose": purpose.value, "most": ASKED_PER_HOUR_MAX},
+        {"id": id, "user": user_id, "purpose": purpose.value, "most": MAILS_PER_HOUR_MAX},
     )
     return result.rowcount == 1
 

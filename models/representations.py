@@ -124,7 +124,7 @@ def iso(time: datetime | None) -> str | None:
 
 
 def party_body(party: Party, viewer: ViewerLike, gave_token: bool) -> dict[str, str | None]:
-    """One side of a payment; only its owner and the user who sent it see the token, with which merchants may charge it."""
+    """One side of a payment; only its owner and the user who sent it see the token: merchants may charge by it."""
     knows = party.owner_id == viewer.id or (gave_token and not party.is_token_newer)
     return {
         "wallet": party.token if knows else None,

@@ -32,7 +32,7 @@ def list_rates() -> JsonAnswer:
 @requires("ops:rates")
 @rates.arguments(RateInput)
 @rates.response(200, RateSchema)
-def tell_rate(body: dict[str, Any]) -> JsonAnswer:
+def set_rate(body: dict[str, Any]) -> JsonAnswer:
     """Set an exchange rate; existing quotes keep theirs."""
     for side in ("source", "target"):
         services().reference_data.currency(body[side], f"/{side}")

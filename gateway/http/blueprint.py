@@ -13,7 +13,7 @@ from flask_smorest.utils import prepare_response
 from werkzeug.datastructures import Headers
 
 from gateway.http.errors import MEDIA_TYPE
-from gateway.http.openapi import finished
+from gateway.http.openapi import completed
 from gateway.http.parsing import StrictParser
 from gateway.http.schemas import ProblemSchema
 
@@ -92,7 +92,7 @@ class Api(flask_smorest.Api):
         def complete() -> dict[str, Any]:
             while self.undescribed:
                 self.undescribed.pop(0)()
-            return finished(to_dict())
+            return completed(to_dict())
 
         self.spec.to_dict = complete
 

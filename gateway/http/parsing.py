@@ -186,10 +186,10 @@ def load_body(schema: ma.Schema) -> Any:
     """The request's JSON body loaded by `schema`; a POST without required members may have none. Raises ApiError."""
     is_required = request.method != "POST" or any(field.required for field in schema.load_fields.values())
     cast(StrictRequest, request).may_be_empty = not is_required
-    return through(schema, body_of_request())
+    return load_parsed(schema, body_of_request())
 
 
-def through(schema: ma.Schema, body: Any) -> Any:
+def load_parsed(schema: ma.Schema, body: Any) -> Any:
     """A parsed body loaded by `schema`; raises ApiError with a pointer to each invalid value."""
     try:
         return schema.load(body)

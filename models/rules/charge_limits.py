@@ -28,7 +28,7 @@ class Allowance(NamedTuple):
     took: Mapping[tuple[date | None, str], int] = MappingProxyType({})
 
     def refusal(self, payment: ClaimedPayment) -> Failure | None:
-        """The reason to refuse the payment, or None; a charge must pass each limit that applies, others are not limited."""
+        """The reason to refuse a payment, or None: a charge must pass each limit that applies, others have none."""
         if not is_new_charge(payment):
             return None
         merchant_id, amount = payment.user_id, payment.amount

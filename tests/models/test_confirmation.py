@@ -6,7 +6,7 @@ import pytest
 
 from models import confirmation
 from models import token as tokens
-from models.confirmation import ASKED_PER_HOUR_MAX, PendingMail, Purpose
+from models.confirmation import MAILS_PER_HOUR_MAX, PendingMail, Purpose
 from models.session import transaction
 from tests.builders import Builder, new_id, scalar
 
@@ -80,8 +80,8 @@ def test_a_token_lives_a_day(world, mailed):
 
 def test_nobodys_mailbox_is_filled(world):
     user_id = world.user()
-    asked = [ask(world, user_id) for _ in range(ASKED_PER_HOUR_MAX + 2)]
-    assert asked == [True] * ASKED_PER_HOUR_MAX + [False] * 2
+    asked = [ask(world, user_id) for _ in range(MAILS_PER_HOUR_MAX + 2)]
+    assert asked == [True] * MAILS_PER_HOUR_MAX + [False] * 2
     assert ask(world, user_id, Purpose.PASSWORD)
     assert ask(world, world.user())
 
@@ -90,7 +90,7 @@ def test_no_mailbox_is_filled_by_racing_wishes(world):
     user_id = world.user()
     with ThreadPoolExecutor(20) as pool:
         asked = list(pool.map(lambda _: ask(world, user_id), range(40)))
-    assert asked.count(True) == ASKED_PER_HOUR_MAX
+    assert asked.count(True) == MAILS_PER_HOUR_MAX
 
 
 def test_a_mail_that_failed_is_due_again_with_another_token(world):

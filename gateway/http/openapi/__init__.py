@@ -14,7 +14,7 @@ SERVERS = [{"url": "/", "description": "The gateway that serves this document."}
 CONTACT = {"name": "The operator of this gateway"}
 
 
-def finished(derived: Document) -> Document:
+def completed(derived: Document) -> Document:
     """The complete document, as it is served and committed."""
     document = deepcopy(derived)
     document["info"] |= {"description": INTRODUCTION.read_text(), "contact": CONTACT}
@@ -25,7 +25,7 @@ def finished(derived: Document) -> Document:
     parameters.describe(document["paths"])
     webhooks.describe(document)
     answers.describe(document)
-    examples.give(document)
+    examples.describe(document)
     _drop_unused(document)
     return document
 

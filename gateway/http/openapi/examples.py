@@ -183,7 +183,7 @@ LINES = {"add_bulk_transfer_lines": "TransferLine", "add_bulk_charge_lines": "Ch
 FORMATS = {"uuid": ID, "date-time": TIME, "date": TIME[:10]}
 
 
-def give(document: dict[str, Any]) -> None:
+def describe(document: dict[str, Any]) -> None:
     """Add an example to every body, each defined once among the components."""
     schemas, examples = document["components"]["schemas"], document["components"].setdefault("examples", {})
     for item in (*document["paths"].values(), *document["webhooks"].values()):

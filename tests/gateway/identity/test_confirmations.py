@@ -3,7 +3,7 @@
 import pytest
 
 from models import token as tokens
-from models.confirmation import ASKED_PER_HOUR_MAX
+from models.confirmation import MAILS_PER_HOUR_MAX
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.identity.signed_up_users import (
     PASSWORD,
@@ -120,9 +120,9 @@ def test_email_request_rings_only_if_one_is_due(house: ApiHarness, path: str, ri
 def test_emails_per_user_are_limited(house: ApiHarness) -> None:
     body = form()
     sign_up(house, body)
-    for _ in range(ASKED_PER_HOUR_MAX + 3):
+    for _ in range(MAILS_PER_HOUR_MAX + 3):
         assert post(house, RESEND, email=body["email"]).status_code == 202
-    assert asked(house, body["email"]) == ASKED_PER_HOUR_MAX
+    assert asked(house, body["email"]) == MAILS_PER_HOUR_MAX
 
 
 def test_confirming_once_invalidates_other_tokens(house: ApiHarness) -> None:
