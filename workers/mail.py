@@ -63,7 +63,7 @@ It works once, within {hours} hours. If it was not you, do nothing.
     ),
     Purpose.PASSWORD: (
         "Set a new password",
-        """Somebody, most likely you, asked for a new password.
+        """Someone, most likely you, asked for a new password.
 
 To set one, send this token with it to POST /v1/password-resets/confirm:
 
@@ -77,7 +77,7 @@ It works once, within {hours} hours. If it was not you, do nothing: the old pass
         """One of your webhook endpoints takes no events any more: it answered that it is gone (410), or no delivery
 has succeeded for three days. GET /v1/webhook-endpoints shows which, and why.
 
-What happens meanwhile is kept for 30 days, and sent once you make the endpoint active again.
+Events that happen meanwhile are stored for 30 days, and sent once you activate the endpoint again.
 """,
     ),
 }

@@ -73,18 +73,18 @@ def wait_for_change(subject: Awaited, environ: Environ, services: Services) -> t
     With If-None-Match it waits for any newer version, else for another state or the end. Raises as `wait_for` does.
     """
     before, caller = subject, authenticate(environ, services)
-    known = parse_etags(environ.get("HTTP_IF_NONE_MATCH"))
+    etags = parse_etags(environ.get("HTTP_IF_NONE_MATCH"))
 
-    def is_known(now: Awaited) -> bool:
-        if known.star_tag:
+    def has_version(now: Awaited) -> bool:
+        if etags.star_tag:
             return now.version == before.version
-        return known.contains_weak(etag_of(now, caller.id)[1:-1])
+        return etags.contains_weak(etag_of(now, caller.id)[1:-1])
 
     def is_over(now: Awaited) -> bool:
-        return is_final(now) or not (is_known(now) if known else now.state == before.state)
+        return is_final(now) or not (has_version(now) if etags else now.state == before.state)
 
     subject, applied = wait_for(subject, is_over, environ, services)
-    return subject, is_known(subject), applied
+    return subject, has_version(subject), applied
 
 
 def is_decided(view: PaymentView) -> bool:

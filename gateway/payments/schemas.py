@@ -201,10 +201,10 @@ class PaymentQuery(_PaymentParameters):
     """Filters and order of the list of payments."""
 
     @ma.pre_load
-    def _gather_labels(self, given: Mapping[str, str], **_: Any) -> dict[str, Any]:
-        found = {name: named[1] for name in given if (named := _METADATA_NAME.fullmatch(name))}
-        rest: dict[str, Any] = {name: text for name, text in given.items() if name not in found}
-        return {**rest, METADATA: {key: given[name] for name, key in found.items()}} if found else rest
+    def _gather_metadata(self, query: Mapping[str, str], **_: Any) -> dict[str, Any]:
+        keys = {name: match[1] for name in query if (match := _METADATA_NAME.fullmatch(name))}
+        rest: dict[str, Any] = {name: text for name, text in query.items() if name not in keys}
+        return {**rest, METADATA: {key: query[name] for name, key in keys.items()}} if keys else rest
 
 
 class StepSchema(Output):
