@@ -1,7 +1,7 @@
 """`python -m bench --against REV`: this checkout beside another commit, in turns, each turn on fresh servers.
 
 Both are driven over HTTP by this checkout's load generator in the same world; of the other commit nothing is
-needed but what `bench/host.py` uses. Ratios are taken within a round; who goes first changes with each round.
+needed but what `bench/host.py` uses. Ratios are taken within a round; the order changes with each round.
 """
 
 import argparse
@@ -188,7 +188,7 @@ def render(pairs: Sequence[Pair], facts: Mapping[str, str], amiss: Mapping[str, 
     parts = [
         report.COMPARISON,
         f"Rounds in one run: {len(pairs)} (`python -m bench --against`). Each turn on fresh servers, the same load "
-        "generator and the same world for both; who goes first changes with each round. Single POSTs with token, "
+        "generator and the same data for both; the order changes with each round. Single POSTs with token, "
         "idempotency key and the full contract, then GETs of final payments. Ratios are taken within a round: above 1, "
         "the new one does more.",
         table(["measured on", ""], [[name, value] for name, value in facts.items()]),
@@ -210,13 +210,13 @@ def render(pairs: Sequence[Pair], facts: Mapping[str, str], amiss: Mapping[str, 
                 for product in pair
             ],
         ),
-        table(["after", "found amiss"], [[run, "; ".join(found) or "nothing"] for run, found in amiss.items()]),
+        table(["after", "violations"], [[run, "; ".join(found) or "nothing"] for run, found in amiss.items()]),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def row(title: str, name: str, pairs: Sequence[Pair]) -> list[str]:
-    """Medians of both, the ratio of each round, their median, and whether a rate holds."""
+    """Medians of both, the ratio of each round, their median, and whether a rate is within the limit."""
     old, new = ([pair[product][name] for pair in pairs] for product in (OLD, NEW))
     ratios = [report.ratio(after, before) for before, after in zip(old, new, strict=True)]
     median = report.median(ratios)

@@ -14,27 +14,27 @@ Round = Mapping[str, float]
 """One round's figures by name; a figure that was not measured is missing."""
 
 WAITING = "## Waiting"
-COMPARISON = "## Beside another commit"
+COMPARISON = "## Compared with another commit"
 APART = (WAITING, COMPARISON)
 """Headings of the report's last sections, which can be measured alone; sections not measured stay unchanged."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A line of the targets: `figure`, or `figure` over `per` of the same round, against two marks."""
+    """A line of the targets: `figure`, or `figure` over `per` of the same round, against two goals."""
 
     title: str
     figure: str
     per: str | None
-    reach: float
-    dream: float
+    goal: float
+    stretch_goal: float
     unit: str = ""
     missing: str = "not measured"
 
     @property
     def at_most(self) -> bool:
         """True if smaller is better."""
-        return self.dream < self.reach
+        return self.stretch_goal < self.goal
 
     def measured(self, rounds: Sequence[Round]) -> float | None:
         """The median over the rounds, or None."""
@@ -48,7 +48,7 @@ class Target:
     def row(self, rounds: Sequence[Round]) -> list[str]:
         """Its line in the table."""
         measured = self.measured(rounds)
-        head = [self.title, f"{self.reach:g}{self.unit}", f"{self.dream:g}{self.unit}"]
+        head = [self.title, f"{self.goal:g}{self.unit}", f"{self.stretch_goal:g}{self.unit}"]
         if measured is None:
             return [*head, "", self.missing]
         return [*head, f"{measured:.3g}{self.unit}", self._verdict(measured)]
@@ -56,7 +56,7 @@ class Target:
     def _verdict(self, measured: float) -> str:
         if math.isnan(measured):
             return "nothing to compare with"
-        for mark, word in ((self.dream, "yes, the dream"), (self.reach, "yes")):
+        for mark, word in ((self.stretch_goal, "yes, the stretch goal"), (self.goal, "yes")):
             if measured <= mark if self.at_most else measured >= mark:
                 return word
         return "no"
@@ -106,17 +106,17 @@ LATENCIES = [(load, connections) for connections in (8, 32) for load in ("full",
 
 
 def render(rounds: Sequence[Round], circumstances: Mapping[str, str], checks: Mapping[str, Sequence[str]]) -> str:
-    """The report in Markdown; `checks` says what was found amiss after which run."""
+    """The report in Markdown; `checks` has the violations found after each run."""
     parts = [
         "# Benchmark",
         f"Median of {len(rounds)} interleaved rounds (`make bench`); every ratio is taken within its round, "
         "on the same servers with durability on, the load generator on the same machine.",
         table(["measured on", ""], [[name, value] for name, value in circumstances.items()]),
         "## Targets",
-        table(["figure", "reach", "dream", "measured", "reached"], [one.row(rounds) for one in TARGETS]),
+        table(["figure", "goal", "stretch goal", "measured", "reached"], [one.row(rounds) for one in TARGETS]),
         "## Figures",
         table(["figure", "median", "lowest", "highest"], list(figure_rows(rounds))),
-        "Where the machine was busy with other things, ratios may be wrong, too: measure again when it is quiet.",
+        "If the machine was busy with other things, even ratios may be wrong: measure again when it is idle.",
         "## Latency over HTTP, ms",
         table(
             ["load", "connections", "submitted/s", "submit p50", "p99", "submit to COMPLETED p50", "p99"],
@@ -124,7 +124,7 @@ def render(rounds: Sequence[Round], circumstances: Mapping[str, str], checks: Ma
         ),
         "Full load is a closed loop; half load an open loop at half the rate just completed at full load.",
         "## Checked from outside",
-        table(["after", "found amiss"], [[run, "; ".join(found) or "nothing"] for run, found in checks.items()]),
+        table(["after", "violations"], [[run, "; ".join(found) or "nothing"] for run, found in checks.items()]),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -136,7 +136,7 @@ def put(page: str, report: Path) -> None:
 
 
 def parts_of(page: str) -> dict[str, str]:
-    """The sections that can be measured alone by their headings, and under "" what stands before them."""
+    """The sections that can be measured alone, by their headings; the text before them is under ""."""
     parts: dict[str, str] = {}
     head = ""
     for line in page.splitlines():

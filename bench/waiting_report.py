@@ -9,7 +9,7 @@ from bench.report import WAITING, Round, median, ratio, table
 from bench.waiting import LOADS
 
 RATIO_MAX = 1.5
-"""How many times its figure without waiters the p99 of submitting may be with them."""
+"""The most that the p99 of submitting may grow by waiters, as a factor."""
 
 KINDS = {"polls": "long polls", "streams": "SSE", "sockets": "WebSockets"}
 WAY_FIGURES = ("per_second", "p50", "p99", "cpu_gateway", "cpu_posting", "cpu_postgres")
@@ -20,29 +20,29 @@ COSTS = {
     "submit at full load, p99 ms": "full_submit_p99",
     "submitted at full load, /s": "full_submitted",
     "submit at half load, gateway's CPU, us each": "cpu_an_order",
-    "nobody submits: gateway's CPU, ms a second": "cpu_gateway",
-    "nobody submits: PostgreSQL's CPU, ms a second": "cpu_postgres",
+    "no submissions: gateway's CPU, ms a second": "cpu_gateway",
+    "no submissions: PostgreSQL's CPU, ms a second": "cpu_postgres",
     "gateway's memory (PSS), MB": "memory_mb",
     "gateway's connections to the database": "lines",
 }
 KNOWN = {
     "memory (PSS) of each, kB": "memory_kb",
-    "from the end to knowing it, p50 ms": "known_p50",
-    "from the end to knowing it, p99 ms": "known_p99",
+    "from the outcome to the client, p50 ms": "known_p50",
+    "from the outcome to the client, p99 ms": "known_p99",
 }
 
 
 def render(rounds: Sequence[Round], count: int, facts: Mapping[str, str], checks: Mapping[str, Sequence[str]]) -> str:
-    """The section in Markdown, of `count` waiters of each kind; `checks` says what was found amiss after which run."""
+    """The section in Markdown, of `count` waiters of each kind; `checks` has the violations found after each run."""
     parts = [
         WAITING,
         f"Median of {len(rounds)} rounds in one run (`python -m bench --only waiting`), the load generator on the same "
         "machine.",
         table(["measured on", ""], [[name, value] for name, value in facts.items()]),
-        "### From sending the POST to knowing the end",
-        "Full load: so many connections, each of which orders again as soon as it knows. Half load: an open loop at "
-        "half of that rate, the same for every way, with as many connections as it takes. CPU a payment includes "
-        "everything that it took to learn its end.",
+        "### From sending the POST to learning the outcome",
+        "Full load: this number of connections, each of which orders again once it has the outcome. Half load: an open "
+        "loop at half of that rate, the same for every way, with as many connections as it needs. CPU per payment "
+        "includes the cost of learning its outcome.",
         table(
             ["load", "way", "payments/s", "p50 ms", "p99 ms", "CPU us: gateway", "posting", "PostgreSQL"],
             [row for load in LOADS if f"full_{load}_p50" in rounds[0] for row in way_rows(rounds, load)],
@@ -50,19 +50,19 @@ def render(rounds: Sequence[Round], count: int, facts: Mapping[str, str], checks
         f"### {count:,} waiters on one gateway process",
         "Each kind on a fresh gateway of one process, submitted to over 8 connections: without waiters, with all of "
         "them, and without again, whose figures are the mean of both. Half load is half of what full load submitted "
-        "at first. Ratios are taken within a round, with waiters over without; the p99 of submitting is to stay within "
+        "at first. Ratios are taken within a round, with waiters over without; the p99 of submitting must stay within "
         f"{RATIO_MAX:g} times its figure.",
         table(
             ["waiters", "figure", "without", "with", "with / without, round by round", "median"],
             [row for kind in KINDS for row in cost_rows(rounds, kind)],
         ),
-        "All payments that were waited for are posted at once; the end is when it was written, just before the commit.",
+        "All awaited payments are posted at once; an outcome counts from when it was written, just before the commit.",
         table(
             ["figure", *KINDS.values()],
             [[title, *(middle(rounds, f"{kind}_{name}") for kind in KINDS)] for title, name in KNOWN.items()],
         ),
-        "### Found amiss while waiting",
-        table(["after", "found amiss"], [[run, "; ".join(found) or "nothing"] for run, found in checks.items()]),
+        "### Violations while waiting",
+        table(["after", "violations"], [[run, "; ".join(found) or "nothing"] for run, found in checks.items()]),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -4,8 +4,8 @@ import pytest
 
 from bench.report import TARGETS, Target, percentile, render
 
-MORE = Target("more is better", "ours", "theirs", reach=0.5, dream=1.0)
-LESS = Target("less is better", "ms", None, reach=30, dream=10, unit=" ms")
+MORE = Target("more is better", "ours", "theirs", goal=0.5, stretch_goal=1.0)
+LESS = Target("less is better", "ms", None, goal=30, stretch_goal=10, unit=" ms")
 
 
 @pytest.mark.parametrize(
@@ -13,10 +13,10 @@ LESS = Target("less is better", "ms", None, reach=30, dream=10, unit=" ms")
     [
         (MORE, {"ours": 40, "theirs": 100}, "no"),
         (MORE, {"ours": 50, "theirs": 100}, "yes"),
-        (MORE, {"ours": 100, "theirs": 100}, "yes, the dream"),
+        (MORE, {"ours": 100, "theirs": 100}, "yes, the stretch goal"),
         (LESS, {"ms": 31}, "no"),
         (LESS, {"ms": 30}, "yes"),
-        (LESS, {"ms": 10}, "yes, the dream"),
+        (LESS, {"ms": 10}, "yes, the stretch goal"),
         (MORE, {"theirs": 100}, "not measured"),
         (MORE, {"ours": 40, "theirs": 0}, "nothing to compare with"),
     ],
