@@ -22,9 +22,9 @@ from workers.rails.sepa_files import key_of
 
 
 @pytest.fixture(scope="session")
-def schema() -> xmlschema.XMLSchema:
+def schema(cached_schemas: None) -> xmlschema.XMLSchema:
     """pain.001.001.09."""
-    return xmlschema.XMLSchema(SCHEMA)
+    return xmlschema.XMLSchema(str(SCHEMA))
 
 
 # What is written

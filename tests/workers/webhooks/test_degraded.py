@@ -16,9 +16,9 @@ from models.session import transaction
 from models.webhook_endpoint import new_secret
 from models.webhook_queue import Capacity, ClaimedDelivery, EndedAttempt
 from tests.webhook_receiver import status
-from tests.workers.webhooks.conftest import Post
+from tests.workers.webhooks.conftest import Post, new_sender
 from workers.webhooks import dispatcher
-from workers.webhooks.sender import RESOLVERS_MAX, Clock, Sender, WebhookCall
+from workers.webhooks.sender import RESOLVERS_MAX, Clock, WebhookCall
 
 PLENTY = Capacity(100, 100, 100)
 NOWHERE = "http://127.0.0.1:9/"
@@ -217,7 +217,7 @@ def test_calls_to_one_name_share_one_resolver_thread():
         return ["127.0.0.1"]
 
     async def send() -> list[AttemptOutcome]:
-        sender, secrets = Sender(UrlPolicy(http=True), resolve=hang), [new_secret()]
+        sender, secrets = new_sender(UrlPolicy(http=True), resolve=hang), [new_secret()]
         clock = Clock(datetime(2026, 1, 1, tzinfo=UTC), time.monotonic())
 
         async def good() -> AttemptOutcome:

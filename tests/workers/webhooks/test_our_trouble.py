@@ -11,9 +11,9 @@ from models.rules.webhook_retry import TRIES_MAX, AttemptOutcome
 from models.session import Contention, DatabaseAway, StatementTimeout, transaction
 from models.webhook_queue import Capacity, ClaimedDelivery
 from tests.lossy_postgres_proxy import SOCKET_NAME, Line, Loss
-from tests.workers.webhooks.conftest import LOOPBACK, Post
+from tests.workers.webhooks.conftest import Post, new_sender
 from workers.webhooks.dispatcher import Dispatcher
-from workers.webhooks.sender import Sender, WebhookCall
+from workers.webhooks.sender import WebhookCall
 
 PLENTY = Capacity(100, 100, 100)
 
@@ -29,9 +29,7 @@ def line(post: Post, tmp_path: Path) -> Iterator[Line]:
 @pytest.fixture
 def shaky(post: Post, line: Line) -> Dispatcher:
     url = make_url(post.books.database.worker).update_query_dict({"host": str(line.directory)})
-    post.dispatchers.append(
-        Dispatcher(post.books.open(url.render_as_string(hide_password=False)), Sender(LOOPBACK), 1_000)
-    )
+    post.dispatchers.append(Dispatcher(post.books.open(url.render_as_string(hide_password=False)), new_sender(), 1_000))
     return post.dispatchers[-1]
 
 

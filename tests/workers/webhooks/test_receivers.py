@@ -13,10 +13,9 @@ from models.rules.webhook_retry import JITTER, TRIES_MAX, WAITS_SECONDS
 from models.session import transaction
 from models.webhook_queue import LEASE_SECONDS, Capacity
 from tests.webhook_receiver import Answer, Receiver, status
-from tests.workers.webhooks.conftest import LOOPBACK, Delivery, Post
+from tests.workers.webhooks.conftest import Delivery, Post, new_sender
 from workers.webhooks import dispatcher as dispatching
 from workers.webhooks.dispatcher import CAPACITY
-from workers.webhooks.sender import Sender
 
 MISBEHAVIOURS: dict[str, tuple[Callable[[Receiver], Answer], int | None, str]] = {
     "fails": (lambda _: status(500), 500, "http_status"),
@@ -223,7 +222,7 @@ def test_who_hangs_slows_nobody_else(post: Post):
         f"{copy} SELECT gen_random_uuid(), e.id, n, 'ping', gen_random_uuid(), 1, now()"
         " FROM webhook_endpoints e, generate_series(1, 10) AS n"
     )
-    dispatcher = post.another_dispatcher(Sender(LOOPBACK, total_seconds=LEASE_SECONDS - 5))
+    dispatcher = post.another_dispatcher(new_sender(connect_seconds=LEASE_SECONDS - 5, total_seconds=LEASE_SECONDS - 5))
     post.until(lambda: len(hanging.heard) == len(bad) + CAPACITY.further, dispatcher=dispatcher)
     good, _ = post.endpoint(working.url)
     post.pay(payments)
