@@ -1,3 +1,20 @@
-"""A world of users, wallets and payments in a migrated database."""
+"""A database without migrations, and the builder of a migrated one."""
 
+from collections.abc import Iterator
+
+import pytest
+
+import settings
+from embedded.postgres import Postgres
+from tests.builders import new_id
 from tests.models.conftest import world  # noqa: F401 - the same fixture
+from tests.support import Database
+
+
+@pytest.fixture
+def empty_database(postgres: Postgres) -> Iterator[Database]:
+    """A database without any migration."""
+    name = f"empty_{new_id().replace('-', '')}"
+    owner = postgres.create_database(name)
+    yield Database(owner, *(settings.as_role(owner, role) for role in (settings.WORKER_ROLE, settings.GATEWAY_ROLE)))
+    postgres.drop_database(name)

@@ -1,82 +1,74 @@
-"""What `alembic` says: a line for each migration, and one line when it cannot go on."""
+"""What `alembic` prints: a line for each migration, and one line when it fails."""
 
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 
-import pytest
 from sqlalchemy.engine import make_url
 
 from embedded import home as homes
 from embedded.home import CHECKOUT
 from embedded.postgres import DATABASE, OWNER_ROLE, SUPERUSER, Postgres
-from tests.builders import new_id
-from tests.support import memory, past_the_triggers
+from tests.support import Database, memory, past_the_triggers
 
 
-@pytest.fixture
-def bare(postgres: Postgres) -> Iterator[str]:
-    """The name of a database in which nothing has been migrated."""
-    name = f"bare_{new_id().replace('-', '')}"
-    postgres.create_database(name)
-    yield name
-    postgres.drop_database(name)
+def name_of(database: Database) -> str:
+    return make_url(database.owner).database or ""
 
 
-def alembic(url: str, *words: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "alembic", "-x", f"url={url}", *(words or ("upgrade", "head"))]
+def alembic(url: str, *arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "alembic", "-x", f"url={url}", *(arguments or ("upgrade", "head"))]
     return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
 
 
 def refusal(url: str) -> str:
-    """The one line with which it refuses."""
+    """The one line that it prints when it fails."""
     refused = alembic(url)
     assert refused.returncode != 0
     assert refused.stderr.count("\n") == 1, refused.stderr
     return refused.stderr
 
 
-def test_each_migration_has_a_line(postgres: Postgres, bare: str):
+def test_each_migration_prints_a_line(postgres: Postgres, empty_database: Database):
     revisions = sorted(path.name[:4] for path in (CHECKOUT / "migrations" / "versions").glob("*.py"))
-    up = alembic(postgres.url(bare)).stdout.splitlines()
+    up = alembic(empty_database.owner).stdout.splitlines()
     ran = [line.partition(":")[0] for line in up]
     assert sorted(ran) == [f"migrated to {revision}" for revision in revisions]
-    assert alembic(postgres.url(bare)).stdout == ""
-    down = alembic(postgres.url(bare), "downgrade", "-1").stdout
+    assert alembic(empty_database.owner).stdout == ""
+    down = alembic(empty_database.owner, "downgrade", "-1").stdout
     assert down.startswith(f"{ran[-1].replace('migrated to', 'went back from')}: ")
 
 
-def test_data_of_a_newer_version_is_told_from_an_older_checkout(postgres: Postgres, bare: str):
-    assert alembic(postgres.url(bare)).returncode == 0
-    past_the_triggers(postgres, bare, "UPDATE alembic_version SET version_num = '9999'")
-    line = refusal(postgres.url(bare))
+def test_checkout_older_than_its_data_is_refused(postgres: Postgres, empty_database: Database):
+    assert alembic(empty_database.owner).returncode == 0
+    past_the_triggers(postgres, name_of(empty_database), "UPDATE alembic_version SET version_num = '9999'")
+    line = refusal(empty_database.owner)
     assert "checkout is older than its data: the database is at revision 9999" in line
     assert "Can't locate" not in line
 
 
-def test_a_migration_that_fails_says_why_without_its_statement(postgres: Postgres, bare: str):
-    past_the_triggers(postgres, bare, "CREATE TABLE currencies (wrong integer)")
-    line = refusal(postgres.url(bare))
+def test_failed_migration_prints_its_error_without_statement(postgres: Postgres, empty_database: Database):
+    past_the_triggers(postgres, name_of(empty_database), "CREATE TABLE currencies (wrong integer)")
+    line = refusal(empty_database.owner)
     assert 'relation "currencies" already exists' in line
     assert "CREATE TABLE" not in line
     assert len(line) < 400
 
 
-def test_a_role_that_cannot_migrate_is_told_which_statement_lacks(postgres: Postgres, bare: str):
-    past_the_triggers(postgres, bare, "CREATE ROLE modest LOGIN PASSWORD 'modest'")
-    url = make_url(postgres.url(bare)).set(username="modest", password="modest")
+def test_role_without_rights_gets_the_missing_statements(postgres: Postgres, empty_database: Database):
+    past_the_triggers(postgres, name_of(empty_database), "CREATE ROLE limited LOGIN PASSWORD 'limited'")
+    url = make_url(empty_database.owner).set(username="limited", password="limited")
     try:
         line = refusal(url.render_as_string(hide_password=False))
     finally:
-        past_the_triggers(postgres, SUPERUSER, "DROP ROLE modest")
+        past_the_triggers(postgres, SUPERUSER, "DROP ROLE limited")
     assert "may not make roles" in line
     assert "does not own the database" in line
     assert "docs/settings.md" in line
 
 
-def test_the_two_statements_of_the_docs_are_enough():
-    """On a PostgreSQL of one's own, in which nothing is prepared."""
+def test_two_statements_of_the_docs_suffice_to_migrate():
+    """On a new PostgreSQL without role or database."""
     block = (CHECKOUT / "docs" / "settings.md").read_text().partition("```sql\n")[2].partition("```")[0]
     statements = [line for line in block.splitlines() if line.startswith("CREATE")]
     assert len(statements) == 2
@@ -93,5 +85,5 @@ def test_the_two_statements_of_the_docs_are_enough():
             server.stop("immediate")
 
 
-def test_a_database_that_cannot_be_reached_is_one_line():
-    assert "cannot be used: " in refusal("postgresql+psycopg2://nobody:x@/nowhere?host=/nonexistent")
+def test_unreachable_database_is_refused_in_one_line():
+    assert "cannot be used: " in refusal("postgresql+psycopg2://unknown:x@/nowhere?host=/nonexistent")

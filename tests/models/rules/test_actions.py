@@ -1,4 +1,4 @@
-"""Holds, and how payments are ended: each ending from each state, and what stays of balances and holds."""
+"""Holds, and each action (capture, void, cancel, expire) in each state with the balances and holds after it."""
 
 import pytest
 from hypothesis import given
@@ -8,19 +8,26 @@ from models.rules.failure_codes import Failure
 from models.rules.posting import decide, is_action_possible
 from models.rules.state import State
 from models.rules.types import ClaimedPayment, Decision, Initiator, LockedAccount, PaymentAction
+from tests.models.rules import parties
+from tests.models.rules.parties import SHOP, SHOPS, WALLET
 
-SHOP = Initiator("shop", "merchant", is_active=True, may_deposit=False)
-WALLET = LockedAccount("ann-eur", "ann", None, "EUR", 1000, 0, 0, None, True, False, 1)
 HOLDING = WALLET._replace(held=100)
-TILL = WALLET._replace(id="shop-eur", owner_id="shop", balance=0, last_seq=0)
-CHARGE = ClaimedPayment("p", "charge", "INITIATED", "shop", "ann-eur", "shop-eur", 100, "EUR", captures=False)
+CHARGE = parties.CHARGE._replace(captures=False)
 HELD = CHARGE._replace(state="AUTHORIZED")
 
 
 def decided(
-    payment: ClaimedPayment, wallet: LockedAccount = HOLDING, till: LockedAccount = TILL, initiator: Initiator = SHOP
+    payment: ClaimedPayment,
+    wallet: LockedAccount = HOLDING,
+    payee: LockedAccount = SHOPS,
+    initiator: Initiator = SHOP,
 ) -> Decision:
-    return decide([payment], {wallet.id: wallet, till.id: till}, {initiator.id: initiator}, deposits_open=False)
+    return decide(
+        [payment],
+        {wallet.id: wallet, payee.id: payee},
+        {initiator.id: initiator},
+        deposits_open=False,
+    )
 
 
 def books(decision: Decision) -> dict[str, tuple[int, int]]:
@@ -28,96 +35,96 @@ def books(decision: Decision) -> dict[str, tuple[int, int]]:
     return {account.id: (account.balance, account.held) for account in decision.accounts}
 
 
-def test_a_charge_to_be_captured_later_holds_its_amount():
+def test_charge_to_capture_later_holds_its_amount():
     decision = decided(CHARGE, WALLET)
     [only] = decision.verdicts
     assert (only.state, only.failure, only.operations) == (State.AUTHORIZED, None, ())
     assert books(decision) == {"ann-eur": (1000, 100)}
 
 
-def test_what_is_held_cannot_be_held_again():
+def test_charge_beyond_the_available_balance_holds_nothing():
     wallet = WALLET._replace(held=901)
     decision = decided(CHARGE, wallet)
     assert (decision.verdicts[0].failure, decision.accounts) == (Failure.INSUFFICIENT_FUNDS, [])
 
 
-@pytest.mark.parametrize(("asked", "taken"), [(None, 100), (100, 100), (1, 1), (40, 40)])
-def test_a_capture_takes_the_whole_or_a_part_and_releases_the_rest(asked, taken):
-    decision = decided(HELD._replace(action=PaymentAction.CAPTURE, capture_amount=asked))
+@pytest.mark.parametrize(("amount", "captured"), [(None, 100), (100, 100), (1, 1), (40, 40)])
+def test_capture_of_all_or_a_part_releases_the_rest(amount, captured):
+    decision = decided(HELD._replace(action=PaymentAction.CAPTURE, capture_amount=amount))
     [only] = decision.verdicts
-    assert (only.state, only.captured) == (State.COMPLETED, taken)
-    assert [operation.amount for operation in only.operations] == [-taken, taken]
-    assert books(decision) == {"ann-eur": (1000 - taken, 0), "shop-eur": (taken, 0)}
+    assert (only.state, only.captured) == (State.COMPLETED, captured)
+    assert [operation.amount for operation in only.operations] == [-captured, captured]
+    assert books(decision) == {"ann-eur": (1000 - captured, 0), "shop-eur": (captured, 0)}
 
 
 @pytest.mark.parametrize(
-    ("ending", "failure"), [(PaymentAction.VOID, Failure.CANCELED), (PaymentAction.EXPIRE, Failure.EXPIRED)]
+    ("action", "failure"), [(PaymentAction.VOID, Failure.CANCELED), (PaymentAction.EXPIRE, Failure.EXPIRED)]
 )
-def test_a_hold_is_released(ending, failure):
-    decision = decided(HELD._replace(action=ending))
+def test_void_and_expiry_release_the_hold(action, failure):
+    decision = decided(HELD._replace(action=action))
     [only] = decision.verdicts
     assert (only.state, only.failure, only.operations) == (State.FAILED, failure, ())
     assert books(decision) == {"ann-eur": (1000, 0)}
 
 
 @pytest.mark.parametrize(
-    ("ending", "failure"), [(PaymentAction.CANCEL, Failure.CANCELED), (PaymentAction.EXPIRE, Failure.EXPIRED)]
+    ("action", "failure"), [(PaymentAction.CANCEL, Failure.CANCELED), (PaymentAction.EXPIRE, Failure.EXPIRED)]
 )
-def test_what_was_never_posted_ends_without_a_trace_in_the_books(ending, failure):
-    decision = decided(CHARGE._replace(action=ending))
+def test_canceled_initiated_payment_changes_no_account(action, failure):
+    decision = decided(CHARGE._replace(action=action))
     assert (decision.verdicts[0].state, decision.verdicts[0].failure) == (State.FAILED, failure)
     assert decision.accounts == []
 
 
 @pytest.mark.parametrize(
-    ("payment", "ending"),
+    ("payment", "action"),
     [
-        *((CHARGE, ending) for ending in (PaymentAction.CAPTURE, PaymentAction.VOID)),
+        *((CHARGE, action) for action in (PaymentAction.CAPTURE, PaymentAction.VOID)),
         (HELD, PaymentAction.CANCEL),
-        *((CHARGE._replace(state=final), ending) for final in ("COMPLETED", "FAILED") for ending in PaymentAction),
+        *((CHARGE._replace(state=final), action) for final in ("COMPLETED", "FAILED") for action in PaymentAction),
         (HELD._replace(capture_amount=101), PaymentAction.CAPTURE),
     ],
 )
-def test_what_cannot_be_ended_so_stays_as_it_is(payment, ending):
-    payment = payment._replace(action=ending)
+def test_impossible_action_changes_nothing(payment, action):
+    payment = payment._replace(action=action)
     assert not is_action_possible(payment)
     assert decided(payment) == ([], [], [])
 
 
 @pytest.mark.parametrize(
-    ("wallet", "till", "initiator", "failure"),
+    ("wallet", "payee", "initiator", "failure"),
     [
-        (HOLDING._replace(is_frozen=True), TILL, SHOP, Failure.ACCOUNT_FROZEN),
-        (HOLDING._replace(is_active=False), TILL, SHOP, Failure.ACCOUNT_INACTIVE),
-        (HOLDING, TILL._replace(is_active=False), SHOP, Failure.ACCOUNT_INACTIVE),
-        (HOLDING, TILL._replace(ceiling=99), SHOP, Failure.LIMIT_EXCEEDED),
-        (HOLDING, TILL, SHOP._replace(is_active=False), Failure.ACCOUNT_INACTIVE),
+        (HOLDING._replace(is_frozen=True), SHOPS, SHOP, Failure.ACCOUNT_FROZEN),
+        (HOLDING._replace(is_active=False), SHOPS, SHOP, Failure.ACCOUNT_INACTIVE),
+        (HOLDING, SHOPS._replace(is_active=False), SHOP, Failure.ACCOUNT_INACTIVE),
+        (HOLDING, SHOPS._replace(ceiling=99), SHOP, Failure.LIMIT_EXCEEDED),
+        (HOLDING, SHOPS, SHOP._replace(is_active=False), Failure.ACCOUNT_INACTIVE),
     ],
 )
-def test_a_capture_that_is_refused_releases_the_hold(wallet, till, initiator, failure):
-    decision = decided(HELD._replace(action=PaymentAction.CAPTURE), wallet, till, initiator)
+def test_refused_capture_releases_the_hold(wallet, payee, initiator, failure):
+    decision = decided(HELD._replace(action=PaymentAction.CAPTURE), wallet, payee, initiator)
     assert decision.verdicts[0].failure == failure
     assert books(decision) == {"ann-eur": (1000, 0)}
 
 
-endings = st.sampled_from([None, *PaymentAction])
+actions = st.sampled_from([None, *PaymentAction])
 orders = st.builds(
-    lambda number, state, amount, ending, part, captures: ClaimedPayment(
+    lambda number, state, amount, action, part, captures: ClaimedPayment(
         f"p{number}", "charge", state, "shop", "ann-eur", "shop-eur", amount, "EUR", captures,
-        ending, part if ending is PaymentAction.CAPTURE else None,
+        action, part if action is PaymentAction.CAPTURE else None,
     ),
-    st.integers(0, 9), st.sampled_from(["INITIATED", "AUTHORIZED"]), st.integers(1, 400), endings,
+    st.integers(0, 9), st.sampled_from(["INITIATED", "AUTHORIZED"]), st.integers(1, 400), actions,
     st.none() | st.integers(1, 400), st.booleans(),
 )  # fmt: skip
 
 
 @given(st.lists(orders, max_size=12, unique_by=lambda payment: payment.id))
-def test_whatever_ends_money_is_conserved_and_holds_add_up(batch):
-    # Held already: whatever is AUTHORIZED; a claimed payment that is, is claimed to be ended.
+def test_any_actions_conserve_money_and_holds_add_up(batch):
+    # AUTHORIZED payments are held already, and are claimed only for an action.
     batch = [p for p in batch if p.state == "INITIATED" or (p.action is not None and not p.captures)]
     held = sum(p.amount for p in batch if p.state == "AUTHORIZED")
     wallet = WALLET._replace(balance=1000 + held, held=held)
-    before = {wallet.id: wallet, TILL.id: TILL}
+    before = {wallet.id: wallet, SHOPS.id: SHOPS}
     decision = decide(batch, before, {"shop": SHOP}, deposits_open=False)
     after = before | {account.id: account for account in decision.accounts}
     assert sum(account.balance for account in after.values()) == sum(account.balance for account in before.values())

@@ -18,12 +18,10 @@ from models.rules.types import (
     PaymentAction,
     RefundableAmount,
 )
+from tests.models.rules.parties import ANN, WALLET, WIRE
 
-ANN = Initiator("ann", "client", is_active=True, may_deposit=False)
-WALLET = LockedAccount("ann-eur", "ann", None, "EUR", 1000, 0, 0, None, True, False, 1)
 HOLDING = WALLET._replace(held=100)
-WIRE = LockedAccount("wire-eur", None, "wire", "EUR", 0, 0, None, None, True, False, 0)
-HOUSE = WIRE._replace(id="commission-eur", code="commission")
+COMMISSION = WIRE._replace(id="commission-eur", code="commission")
 WITHDRAWAL = ClaimedPayment("p", "withdrawal", "INITIATED", "ann", "ann-eur", "wire-eur", 100, "EUR")
 WAITING = WITHDRAWAL._replace(state="AUTHORIZED")
 RETURN = ClaimedPayment("r", "return", "INITIATED", "ann", "wire-eur", "ann-eur", 60, "EUR", parent_id="p")
@@ -39,7 +37,7 @@ def decided(
     charge=PAID_OUT,
     bulks=NO_BULKS,
 ) -> Decision:
-    accounts = {account.id: account for account in (wallet, WIRE, HOUSE)}
+    accounts = {account.id: account for account in (wallet, WIRE, COMMISSION)}
     return decide(payments, accounts, {"ann": initiator}, {"p": charge}, bulks=bulks, deposits_open=False)
 
 
@@ -52,7 +50,7 @@ def outcomes(decision: Decision) -> list[str]:
     return [verdict.failure or verdict.state for verdict in decision.verdicts]
 
 
-def test_a_withdrawal_to_a_bank_is_held_and_the_bank_told():
+def test_withdrawal_to_a_bank_is_held_and_sends_a_payout():
     decision = decided(WITHDRAWAL)
     [only] = decision.verdicts
     assert (only.state, only.sends_payout, only.operations) == (State.AUTHORIZED, True, ())
@@ -60,13 +58,13 @@ def test_a_withdrawal_to_a_bank_is_held_and_the_bank_told():
 
 
 @pytest.mark.parametrize("code", ["wallet", "crypto"])
-def test_a_withdrawal_to_elsewhere_moves_at_once(code):
+def test_withdrawal_without_a_bank_completes_at_once(code):
     accounts = {"ann-eur": WALLET, "wire-eur": WIRE._replace(code=code)}
     [only] = decide([WITHDRAWAL], accounts, {"ann": ANN}, deposits_open=False).verdicts
     assert (only.state, only.sends_payout) == (State.COMPLETED, False)
 
 
-def test_the_bank_is_told_what_arrives_and_commission_moves_once_it_has_paid():
+def test_commission_of_a_withdrawal_moves_on_confirmation():
     order = WITHDRAWAL._replace(terms=TWO_PERCENT)
     assert decided(order).verdicts[0].commission == 2
     decision = decided(order._replace(state="AUTHORIZED", action=PaymentAction.CONFIRM), wallet=HOLDING)
@@ -84,44 +82,44 @@ def test_the_bank_is_told_what_arrives_and_commission_moves_once_it_has_paid():
         (HOLDING._replace(balance=100), ANN),
     ],
 )
-def test_what_the_bank_has_paid_out_is_not_refused_any_more(wallet, initiator):
+def test_confirmed_payout_is_never_refused(wallet, initiator):
     decision = decided(WAITING._replace(action=PaymentAction.CONFIRM), wallet=wallet, initiator=initiator)
     assert outcomes(decision) == [State.COMPLETED]
     assert books(decision) == {"ann-eur": (wallet.balance - 100, 0), "wire-eur": (100, 0)}
 
 
-def test_what_the_bank_rejects_is_released():
+def test_rejected_payout_releases_the_hold():
     decision = decided(WAITING._replace(action=PaymentAction.REJECT), wallet=HOLDING)
     assert outcomes(decision) == [Failure.REJECTED_BY_BANK]
     assert books(decision) == {"ann-eur": (1000, 0)}
 
 
 @pytest.mark.parametrize(
-    "ending", [PaymentAction.CAPTURE, PaymentAction.VOID, PaymentAction.CANCEL, PaymentAction.EXPIRE]
+    "action", [PaymentAction.CAPTURE, PaymentAction.VOID, PaymentAction.CANCEL, PaymentAction.EXPIRE]
 )
-def test_nobody_but_the_bank_ends_what_it_was_told_of(ending):
-    assert not is_action_possible(WAITING._replace(action=ending))
+def test_submitted_payout_cannot_be_ended_by_users(action):
+    assert not is_action_possible(WAITING._replace(action=action))
 
 
-@pytest.mark.parametrize("ending", [PaymentAction.CONFIRM, PaymentAction.REJECT])
+@pytest.mark.parametrize("action", [PaymentAction.CONFIRM, PaymentAction.REJECT])
 @pytest.mark.parametrize("order", [WITHDRAWAL, WAITING._replace(type="charge"), WAITING._replace(state="COMPLETED")])
-def test_the_bank_ends_nothing_else(order, ending):
-    assert not is_action_possible(order._replace(action=ending))
+def test_bank_cannot_end_other_payments(order, action):
+    assert not is_action_possible(order._replace(action=action))
 
 
 @pytest.mark.parametrize("is_usable", [True, False])
-def test_a_return_gives_the_money_back_whatever_has_become_of_the_wallet(is_usable):
+def test_return_to_an_unusable_wallet_completes(is_usable):
     wallet = WALLET._replace(is_active=is_usable, is_frozen=not is_usable)
     decision = decided(RETURN, wallet=wallet, initiator=ANN._replace(is_active=is_usable))
     assert outcomes(decision) == [State.COMPLETED]
     assert books(decision) == {"ann-eur": (1060, 0), "wire-eur": (-60, 0)}
 
 
-def test_a_return_to_a_full_wallet_is_never_refused_for_good():
+def test_return_to_a_full_wallet_completes():
     assert outcomes(decided(RETURN, wallet=WALLET._replace(ceiling=1059))) == [State.COMPLETED]
 
 
-def test_returns_never_exceed_what_the_bank_was_told():
+def test_returns_never_exceed_the_payout():
     more = RETURN._replace(id="r2", amount=41)
     assert outcomes(decided(RETURN, more)) == [State.COMPLETED, Failure.REFUND_EXCEEDS_CHARGE]
 
@@ -135,7 +133,7 @@ def test_returns_never_exceed_what_the_bank_was_told():
         (RETURN._replace(parent_id=None), PAID_OUT),
     ],
 )
-def test_only_a_withdrawal_returns_and_only_to_where_it_came_from(order, charge):
+def test_return_is_permitted_to_the_source_of_a_withdrawal_only(order, charge):
     assert outcomes(decided(order, charge=charge)) == [Failure.NOT_PERMITTED]
 
 
@@ -143,35 +141,35 @@ def lines(*amounts: int) -> list[ClaimedPayment]:
     return [WITHDRAWAL._replace(id=f"p{n}", amount=amount, bulk_id="b") for n, amount in enumerate(amounts)]
 
 
-def test_an_atomic_bulk_is_held_wholly_by_its_first_line():
+def test_atomic_bulk_is_held_wholly_by_its_first_line():
     decision = decided(lines(100)[0], bulks={"b": ATOMIC})
     assert books(decision) == {"ann-eur": (1000, 300)}
     assert decision.bulks == [ATOMIC._replace(is_decided=True, held=200, authorized=1)]
 
 
-def test_an_atomic_bulk_that_is_not_covered_fails_as_a_whole_with_nothing_held():
+def test_uncovered_atomic_bulk_fails_as_a_whole_without_hold():
     decision = decided(*lines(100, 100, 100), wallet=WALLET._replace(balance=299), bulks={"b": ATOMIC})
     assert outcomes(decision) == [Failure.INSUFFICIENT_FUNDS] * 3
     assert decision.accounts == []
     assert decision.bulks == [ATOMIC._replace(is_decided=True, failure="insufficient_funds", failed=3)]
 
 
-def test_what_an_atomic_bulk_holds_is_nobody_elses():
+def test_hold_of_an_atomic_bulk_is_for_its_lines_only():
     first = decided(*lines(100), bulks={"b": ATOMIC}, wallet=WALLET._replace(balance=300))
     [wallet] = first.accounts
     assert outcomes(decided(WITHDRAWAL._replace(amount=1), wallet=wallet)) == [Failure.INSUFFICIENT_FUNDS]
     rest = decided(*lines(100, 100, 100)[1:], wallet=wallet, bulks={"b": first.bulks[0]})
     assert outcomes(rest) == [State.AUTHORIZED, State.AUTHORIZED]
     assert rest.bulks[0].held == 0
-    assert books(rest) == {}, "the hold only changed hands"
+    assert books(rest) == {}, "the hold passed from the bulk to its lines"
 
 
 @pytest.mark.parametrize(
     ("wallet", "initiator"),
     [({"is_frozen": True}, ANN), ({"is_active": False}, ANN), ({}, ANN._replace(is_active=False))],
 )
-def test_what_was_held_as_a_whole_is_paid_as_a_whole(wallet, initiator):
-    """Whatever becomes of the wallet between two batches; a bulk that is not decided yet fails as a whole."""
+def test_decided_bulk_is_paid_whatever_its_wallet_becomes(wallet, initiator):
+    """The wallet may be closed between two batches; a bulk that is not decided yet fails as a whole."""
     first = decided(*lines(100), bulks={"b": ATOMIC})
     later, rest = first.accounts[0]._replace(**wallet), lines(100, 100, 100)[1:]
     assert (
@@ -185,7 +183,7 @@ def test_what_was_held_as_a_whole_is_paid_as_a_whole(wallet, initiator):
     )
 
 
-def test_an_atomic_bulk_fails_as_a_whole_for_a_line_that_commission_would_eat_up():
+def test_atomic_bulk_fails_if_commission_exceeds_one_line():
     orders = [line._replace(terms=Terms(0, minimum=50)) for line in lines(250, 50)]
     decision = decided(*orders, bulks={"b": ATOMIC._replace(least=50)})
     assert outcomes(decision) == [Failure.COMMISSION_EXCEEDS_AMOUNT] * 2
@@ -194,7 +192,7 @@ def test_an_atomic_bulk_fails_as_a_whole_for_a_line_that_commission_would_eat_up
     assert outcomes(decided(*dearer, bulks={"b": ATOMIC._replace(least=50)})) == [State.AUTHORIZED] * 2
 
 
-def test_a_line_that_was_canceled_takes_its_share_of_the_hold_with_it():
+def test_canceled_line_releases_its_share_of_the_hold():
     first, second, third = lines(100, 100, 100)
     decision = decided(first._replace(action=PaymentAction.CANCEL), second, third, bulks={"b": ATOMIC})
     assert outcomes(decision) == [Failure.CANCELED, State.AUTHORIZED, State.AUTHORIZED]
@@ -205,7 +203,7 @@ def test_a_line_that_was_canceled_takes_its_share_of_the_hold_with_it():
 @pytest.mark.parametrize(
     "change", [{"amount": 301}, {"user_id": "bob"}, {"source_id": "wire-eur", "target_id": "ann-eur"}]
 )
-def test_a_bulk_holds_for_its_own_lines_alone(change):
+def test_line_that_differs_from_its_bulk_is_not_permitted(change):
     held = ATOMIC._replace(is_decided=True, held=300)
     initiators = {"ann": ANN, "bob": ANN._replace(id="bob")}
     accounts = {"ann-eur": WALLET._replace(held=300), "wire-eur": WIRE}
@@ -215,7 +213,7 @@ def test_a_bulk_holds_for_its_own_lines_alone(change):
     assert (decision.accounts, decision.bulks[0].held) == ([], 300)
 
 
-def test_lines_of_best_effort_stand_alone():
+def test_best_effort_lines_succeed_or_fail_alone():
     loose = ATOMIC._replace(is_atomic=False)
     decision = decided(*lines(900, 200, 100), bulks={"b": loose})
     assert outcomes(decision) == [State.AUTHORIZED, Failure.INSUFFICIENT_FUNDS, State.AUTHORIZED]
@@ -228,13 +226,13 @@ def test_lines_of_best_effort_stand_alone():
     st.lists(st.sampled_from([None, PaymentAction.CANCEL, PaymentAction.CONFIRM, PaymentAction.REJECT]), max_size=24),
     st.integers(1, 3),
 )
-def test_however_the_lines_go_holds_add_up_and_money_is_conserved(amounts, balance, endings, batch):
+def test_any_outcomes_of_lines_conserve_money_and_holds(amounts, balance, actions, batch):
     bulk = ATOMIC._replace(total=sum(amounts))
     accounts = {"ann-eur": WALLET._replace(balance=balance), "wire-eur": WIRE}
     states = {line.id: line for line in lines(*amounts)}
     todo = list(states)
-    for ending in [*endings, *[None] * len(todo)]:
-        claimed = [states[id]._replace(action=ending) for id in todo[:batch]]
+    for action in [*actions, *[None] * len(todo)]:
+        claimed = [states[id]._replace(action=action) for id in todo[:batch]]
         todo = todo[batch:] + todo[:batch]
         claimed = [line for line in claimed if line.state == "INITIATED" or line.action is not None]
         decision = decide(claimed, accounts, {"ann": ANN}, bulks={"b": bulk}, deposits_open=False)

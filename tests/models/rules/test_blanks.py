@@ -1,4 +1,4 @@
-"""One rule for blanks: what looks the same is the same, and nothing else is touched."""
+"""Blanks are folded, so that texts that look alike are equal; nothing else is changed."""
 
 import sys
 import unicodedata
@@ -13,7 +13,7 @@ BLANKS = [chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace()
 
 
 @pytest.mark.parametrize("blank", BLANKS, ids=ascii)
-def test_every_blank_of_unicode_is_a_space(blank: str) -> None:
+def test_every_unicode_blank_becomes_a_space(blank: str) -> None:
     assert fold_blanks(f"{blank}A{blank}{blank} 1{blank}") == "A 1"
 
 
@@ -36,7 +36,7 @@ def test_characters_without_width_are_dropped(character: str) -> None:
     ],
     ids=ascii,
 )
-def test_what_is_folded_and_what_is_kept(text: str, folded: str) -> None:
+def test_only_blanks_are_folded(text: str, folded: str) -> None:
     assert fold_blanks(text) == folded
 
 
@@ -46,7 +46,7 @@ def test_what_is_folded_and_what_is_kept(text: str, folded: str) -> None:
      "\u00ad", "\u180e", "\u2062", "\U000e0020", "\u0301", "\u17b4"],
     ids=ascii,
 )  # fmt: skip
-def test_nothing_to_see(text: str) -> None:
+def test_invisible_text_is_found(text: str) -> None:
     assert is_blank(text)
     assert not is_blank(f"{text}A{text}")
 
@@ -54,19 +54,19 @@ def test_nothing_to_see(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["-", "1", "\u00e9", "e\u0301", "\u4e2d", "\u0e01\u0e34", "\U0001f9e8", "\u20ac"], ids=ascii
 )
-def test_something_to_see(text: str) -> None:
+def test_visible_text_is_found(text: str) -> None:
     assert not is_blank(text)
 
 
 @given(st.text(st.sampled_from([*BLANKS, *"aA-1", "e", "\u0301", "\u200b", "\u200c", "\ufeff", "\u00e9"])))
-def test_what_was_folded_stays_as_it_is(text: str) -> None:
+def test_folded_text_is_unchanged_by_folding(text: str) -> None:
     folded = fold_blanks(text)
     assert fold_blanks(folded) == folded == unicodedata.normalize("NFC", folded)
     assert folded == folded.strip() and "  " not in folded
 
 
 @given(st.lists(st.text("ab1-\u00e9", min_size=1), min_size=1), st.data())
-def test_blanks_of_whatever_kind_and_number_make_no_other_text(words: list[str], data: st.DataObject) -> None:
+def test_texts_that_differ_in_blanks_only_fold_alike(words: list[str], data: st.DataObject) -> None:
     blank = st.text(st.sampled_from(BLANKS), min_size=1)
     spelt = data.draw(blank).join(words) + data.draw(blank)
     assert fold_blanks(spelt) == " ".join(words)

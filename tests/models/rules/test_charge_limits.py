@@ -1,4 +1,4 @@
-"""What a client lets merchants take: each limit on its edge, and that no order of charges passes one."""
+"""Limits that clients set for merchants: each at its bound, and for any order of charges."""
 
 from collections import Counter
 from datetime import date, timedelta
@@ -16,19 +16,19 @@ from models.rules.types import ClaimedPayment, Initiator, LockedAccount, Payment
 TODAY = date(2026, 11, 21)
 TOMORROW = TODAY + timedelta(days=1)
 SHOPS = ("shop", "mart", "club")
-MAKERS = {id: Initiator(id, "merchant" if id in SHOPS else "client", True, False) for id in (*SHOPS, "ann")}
-PURSE = LockedAccount("purse", "ann", None, "EUR", 10_000, 0, 0, None, True, False, 0, True)
-OTHER = PURSE._replace(id="other", is_limited=False)
-BOOKS = {a.id: a for a in (PURSE, OTHER, *(PURSE._replace(id=f"{shop}-till", owner_id=shop) for shop in SHOPS))}
+INITIATORS = {id: Initiator(id, "merchant" if id in SHOPS else "client", True, False) for id in (*SHOPS, "ann")}
+WALLET = LockedAccount("wallet", "ann", None, "EUR", 10_000, 0, 0, None, True, False, 0, True)
+OTHER = WALLET._replace(id="other", is_limited=False)
+BOOKS = {a.id: a for a in (WALLET, OTHER, *(WALLET._replace(id=f"{shop}-wallet", owner_id=shop) for shop in SHOPS))}
 
 
 def charge(amount: int = 100, shop: str = "shop", **changes: object) -> ClaimedPayment:
-    order = ClaimedPayment("p", "charge", "INITIATED", shop, "purse", f"{shop}-till", amount, "EUR", day=TODAY)
+    order = ClaimedPayment("p", "charge", "INITIATED", shop, "wallet", f"{shop}-wallet", amount, "EUR", day=TODAY)
     return order._replace(**changes)
 
 
 def outcomes(allowance: Allowance, *batch: ClaimedPayment) -> list[str]:
-    decision = decide(batch, BOOKS, MAKERS, allowances={"purse": allowance}, deposits_open=False)
+    decision = decide(batch, BOOKS, INITIATORS, allowances={"wallet": allowance}, deposits_open=False)
     return [verdict.failure or verdict.state for verdict in decision.verdicts]
 
 
@@ -54,31 +54,31 @@ TOOK = {(TODAY, "shop"): 60, (TODAY, "mart"): 30, (TOMORROW, "shop"): 1}
         ([(None, None, 190), ("shop", 100, 160)], TOOK, DONE),
     ],
 )
-def test_every_limit_that_applies_must_allow_a_charge(limits, took, outcome):
+def test_charge_needs_every_limit_that_applies_to_allow_it(limits, took, outcome):
     allowance = Allowance(tuple(ChargeLimit(*limit) for limit in limits), took=took)
     assert outcomes(allowance, charge()) == [outcome]
     assert outcomes(allowance, charge(captures=False)) == ["AUTHORIZED" if outcome is DONE else outcome]
 
 
-def test_a_blocked_merchant_takes_nothing_and_others_do():
+def test_blocked_merchant_is_refused_and_others_are_not():
     allowance = Allowance(blocked=frozenset({"shop"}))
     assert outcomes(allowance, charge(), charge(shop="mart"), charge(captures=False)) == [BLOCKED, DONE, BLOCKED]
 
 
-def test_what_a_batch_took_counts_for_the_rest_of_it():
+def test_earlier_charges_of_a_batch_count_for_later_ones():
     allowance = Allowance((ChargeLimit("shop", None, 250),))
     batch = [charge(), charge(captures=False), charge(), charge(50), charge(1), charge(shop="mart")]
     assert outcomes(allowance, *batch) == [DONE, State.AUTHORIZED, OVER, DONE, OVER, DONE]
 
 
-def test_days_are_apart():
+def test_each_day_has_a_limit_of_its_own():
     allowance = Allowance((ChargeLimit(None, None, 100),))
     assert outcomes(allowance, charge(), charge(day=TOMORROW), charge(), charge(day=TOMORROW)) == [
         *(DONE, DONE, OVER, OVER),
     ]
 
 
-def test_a_charge_that_fails_takes_nothing():
+def test_failed_charge_does_not_count():
     allowance = Allowance((ChargeLimit(None, None, 20_000),))
     assert outcomes(allowance, charge(15_000), charge(9_000), charge(1_001)) == [
         *("insufficient_funds", DONE, "insufficient_funds"),
@@ -86,29 +86,29 @@ def test_a_charge_that_fails_takes_nothing():
 
 
 @pytest.mark.parametrize("balance", [0, 10_000])
-def test_the_payers_word_comes_before_his_money_and_after_what_closes_the_wallet(balance):
-    """A merchant whom he limits learns nothing of the balance."""
-    allowances = {"purse": Allowance((ChargeLimit(None, 1, None),), frozenset({"mart"}))}
-    books = BOOKS | {"purse": PURSE._replace(balance=balance)}
+def test_limits_are_checked_after_freezing_and_before_funds(balance):
+    """A limited merchant learns nothing about the balance."""
+    allowances = {"wallet": Allowance((ChargeLimit(None, 1, None),), frozenset({"mart"}))}
+    books = BOOKS | {"wallet": WALLET._replace(balance=balance)}
     batch = [charge(), charge(shop="mart")]
-    verdicts = decide(batch, books, MAKERS, allowances=allowances, deposits_open=False).verdicts
+    verdicts = decide(batch, books, INITIATORS, allowances=allowances, deposits_open=False).verdicts
     assert [verdict.failure for verdict in verdicts] == [OVER, BLOCKED]
-    books["purse"] = PURSE._replace(is_frozen=True)
-    verdicts = decide(batch, books, MAKERS, allowances=allowances, deposits_open=False).verdicts
+    books["wallet"] = WALLET._replace(is_frozen=True)
+    verdicts = decide(batch, books, INITIATORS, allowances=allowances, deposits_open=False).verdicts
     assert {verdict.failure for verdict in verdicts} == {Failure.ACCOUNT_FROZEN}
 
 
-def test_what_is_held_is_promised():
+def test_capture_of_a_hold_is_not_limited():
     allowance = Allowance((ChargeLimit(None, 1, 1),), frozenset({"shop"}), {(TODAY, "shop"): 100})
     held = charge(state="AUTHORIZED", captures=False, action=PaymentAction.CAPTURE)
-    books = BOOKS | {"purse": PURSE._replace(held=100)}
-    [verdict] = decide([held], books, MAKERS, allowances={"purse": allowance}, deposits_open=False).verdicts
+    books = BOOKS | {"wallet": WALLET._replace(held=100)}
+    [verdict] = decide([held], books, INITIATORS, allowances={"wallet": allowance}, deposits_open=False).verdicts
     assert verdict.state is DONE
 
 
 def test_only_charges_of_the_wallet_are_limited():
     allowance = Allowance((ChargeLimit(None, 1, 1),), frozenset(SHOPS))
-    transfer = ClaimedPayment("p", "transfer", "INITIATED", "ann", "purse", "other", 100, "EUR")
+    transfer = ClaimedPayment("p", "transfer", "INITIATED", "ann", "wallet", "other", 100, "EUR")
     assert outcomes(allowance, transfer, charge(source_id="other")) == [DONE, DONE]
 
 
@@ -135,31 +135,31 @@ CHARGES = st.lists(
 
 
 @given(limits=LIMITS, batch=CHARGES, cut=st.integers(0, 30))
-def test_no_order_of_charges_passes_a_limit(limits, batch, cut):
-    """Nor does it matter how they fall into batches."""
+def test_any_order_of_charges_respects_the_limits(limits, batch, cut):
+    """The result does not depend on how the charges are split into batches."""
     batch = [payment._replace(id=str(number)) for number, payment in enumerate(batch)]
     allowance = Allowance(tuple(limits))
-    whole = decide(batch, BOOKS, MAKERS, allowances={"purse": allowance}, deposits_open=False)
+    whole = decide(batch, BOOKS, INITIATORS, allowances={"wallet": allowance}, deposits_open=False)
     passed = {v.payment_id for v in whole.verdicts if v.failure is None}
-    taken = Counter()
+    charged = Counter()
     for payment in batch:
         if payment.id in passed:
-            taken[payment.day, payment.user_id] += payment.amount
-            taken[payment.day, None] += payment.amount
+            charged[payment.day, payment.user_id] += payment.amount
+            charged[payment.day, None] += payment.amount
     for limit in limits:
-        assert all(taken[day, limit.merchant_id] <= limit.per_day for day in (TODAY, TOMORROW))
+        assert all(charged[day, limit.merchant_id] <= limit.per_day for day in (TODAY, TOMORROW))
         assert not any(
             payment.amount > limit.per_charge
             for payment in batch
             if limit.per_charge is not None and payment.id in passed and limit.merchant_id in {None, payment.user_id}
         )
 
-    first = decide(batch[:cut], BOOKS, MAKERS, allowances={"purse": allowance}, deposits_open=False)
+    first = decide(batch[:cut], BOOKS, INITIATORS, allowances={"wallet": allowance}, deposits_open=False)
     took = Counter()
     for verdict, payment in zip(first.verdicts, batch[:cut], strict=True):
         if verdict.failure is None:
             took[payment.day, payment.user_id] += payment.amount
     between = BOOKS | {account.id: account for account in first.accounts}
-    left = {"purse": allowance._replace(took=took)}
-    second = decide(batch[cut:], between, MAKERS, allowances=left, deposits_open=False)
+    left = {"wallet": allowance._replace(took=took)}
+    second = decide(batch[cut:], between, INITIATORS, allowances=left, deposits_open=False)
     assert [v.failure for v in whole.verdicts] == [v.failure for v in first.verdicts + second.verdicts]

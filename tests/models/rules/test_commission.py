@@ -1,4 +1,4 @@
-"""Commission: examples, what holds for any amount and any terms, and whose terms are the narrowest."""
+"""Commission: examples, properties for any amount and terms, and the narrowest terms."""
 
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -29,7 +29,7 @@ TWO = Terms(2_000_000)
     [
         ("10.00", 2, TWO, "0.20"),
         ("10", 0, TWO, None),
-        ("25", 0, TWO, None),  # 0.5, to the even one
+        ("25", 0, TWO, None),  # 0.5, to even
         ("75", 0, TWO, "2"),  # 1.5
         ("125", 0, TWO, "2"),  # 2.5
         ("0.25", 2, TWO, None),
@@ -55,7 +55,7 @@ TWO = Terms(2_000_000)
         ("10.00", 2, FREE, None),
     ],
 )
-def test_examples(amount: str, digits: int, terms: Terms, fee: str | None) -> None:
+def test_commission_examples(amount: str, digits: int, terms: Terms, fee: str | None) -> None:
     assert commission(parse(amount, digits), terms) == (0 if fee is None else parse(fee, digits))
 
 
@@ -70,7 +70,7 @@ terms = st.builds(
 
 
 @given(amounts, terms)
-def test_between_minimum_and_maximum_and_never_off_by_more_than_half(amount: int, terms: Terms) -> None:
+def test_commission_is_bounded_and_rounded_to_the_nearest(amount: int, terms: Terms) -> None:
     fee = commission(amount, terms)
     assert fee >= terms.minimum >= 0
     assert terms.maximum is None or fee <= terms.maximum
@@ -82,23 +82,23 @@ def test_between_minimum_and_maximum_and_never_off_by_more_than_half(amount: int
 
 
 @given(amounts, st.integers(0, WHOLE))
-def test_a_percentage_alone_never_takes_more_than_there_is(amount: int, percent: int) -> None:
+def test_percentage_never_exceeds_the_amount(amount: int, percent: int) -> None:
     assert 0 <= commission(amount, Terms(percent)) <= amount
 
 
 @given(amounts, amounts, terms)
-def test_more_money_never_costs_less(one: int, other: int, terms: Terms) -> None:
-    least, most = sorted((one, other))
+def test_larger_amount_never_costs_less(first: int, second: int, terms: Terms) -> None:
+    least, most = sorted((first, second))
     assert commission(least, terms) <= commission(most, terms)
 
 
 @given(st.integers(0, MINOR_UNITS_MAX * WHOLE), st.integers(1, MINOR_UNITS_MAX))
-def test_half_even_is_that_of_python(numerator: int, denominator: int) -> None:
+def test_half_even_rounds_as_python_does(numerator: int, denominator: int) -> None:
     assert half_even(numerator, denominator) == round(Fraction(numerator, denominator))
 
 
 @given(st.integers(0, 10**30), st.integers(1, 10**6))
-def test_ties_go_to_the_even_one(whole: int, half: int) -> None:
+def test_ties_round_to_even(whole: int, half: int) -> None:
     tie = half_even((2 * whole + 1) * half, 2 * half)
     assert tie % 2 == 0
     assert tie in (whole, whole + 1)
@@ -108,7 +108,7 @@ refunds = st.lists(st.integers(1, MINOR_UNITS_MAX) | st.integers(1, 9), min_size
 
 
 @given(refunds, st.data())
-def test_any_split_of_refunds_gives_back_the_whole_fee(parts: list[int], data: st.DataObject) -> None:
+def test_any_split_of_refunds_returns_the_whole_fee(parts: list[int], data: st.DataObject) -> None:
     captured = sum(parts)
     fee = data.draw(st.integers(0, captured))
     before, given_back = 0, 0
@@ -145,14 +145,14 @@ ALL = [LATER, SHOP_EUR, EUR, TRANSFERS, ANY, SHOP]
     ],
 )
 @pytest.mark.parametrize("schedules", [ALL, ALL[::-1]], ids=["forwards", "backwards"])
-def test_the_narrowest_terms_that_apply(
+def test_narrowest_terms_apply(
     schedules: list[Schedule], type: str, currency: str, user_id: str, days: int, percent: int
 ) -> None:
     found = terms_for(newest_terms(schedules), type, currency, user_id, AT + timedelta(days=days))
     assert found == Terms(percent)
 
 
-def test_terms_are_in_force_from_their_very_moment() -> None:
+def test_terms_are_in_force_from_their_start() -> None:
     at = LATER.valid_from
     assert terms_for(newest_terms([ANY, LATER]), "charge", "EUR", "x", at - timedelta(microseconds=1)) == ANY.terms
     assert terms_for(newest_terms([ANY, LATER]), "charge", "EUR", "x", at) == LATER.terms
@@ -167,7 +167,7 @@ def test_terms_are_in_force_from_their_very_moment() -> None:
         st.none() | st.integers(0, 100),
     )
 )
-def test_the_smallest_amount_that_pays_pays_and_none_below_it(terms: Terms) -> None:
+def test_smallest_amount_with_fee_has_a_fee_and_none_below_has(terms: Terms) -> None:
     smallest = smallest_amount_with_fee(terms)
     if smallest is None:
         assert commission(MINOR_UNITS_MAX, terms) == 0
@@ -177,12 +177,12 @@ def test_the_smallest_amount_that_pays_pays_and_none_below_it(terms: Terms) -> N
 
 
 @pytest.mark.parametrize(("percent", "smallest"), [(2, 26), (50, 2), (100, 1), (1, 51), (25, 3), (3, 17)])
-def test_the_smallest_amount_that_pays_of_a_percentage(percent: int, smallest: int) -> None:
+def test_smallest_amount_with_fee_of_a_percentage(percent: int, smallest: int) -> None:
     assert smallest_amount_with_fee(Terms(percent * WHOLE // 100)) == smallest
 
 
 @given(st.lists(st.integers(1, 10_000), min_size=1, max_size=40))
-def test_with_a_minimum_of_one_unit_no_part_of_a_split_is_free(parts: list[int]) -> None:
+def test_minimum_of_one_unit_leaves_no_part_of_a_split_free(parts: list[int]) -> None:
     terms = TWO._replace(minimum=1)
     paid = [commission(part, terms) for part in parts]
     assert min(paid) >= 1

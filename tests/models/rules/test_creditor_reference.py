@@ -1,4 +1,4 @@
-"""References of creditors: those whose check digits fit, of two kinds, and no others."""
+"""Creditor references of two kinds are recognized by their check digits."""
 
 import pytest
 
@@ -8,17 +8,17 @@ RF, QRR = "RF18539007547034", "210000000003139471430009017"
 
 
 @pytest.mark.parametrize("reference", [RF, "RF712348231", "RF45G72UUR"])
-def test_references_of_iso_11649(reference: str) -> None:
+def test_iso_11649_references_are_recognized(reference: str) -> None:
     assert kind_of(reference) == "SCOR"
 
 
 @pytest.mark.parametrize("reference", [QRR, "0" * 27])
-def test_references_of_a_qr_bill(reference: str) -> None:
+def test_qr_bill_references_are_recognized(reference: str) -> None:
     assert kind_of(reference) == "QRR"
 
 
 @pytest.mark.parametrize("reference", [RF, QRR])
-def test_each_digit_that_is_another_makes_it_none(reference: str) -> None:
+def test_any_wrong_digit_is_detected(reference: str) -> None:
     for place, digit in enumerate(reference):
         if digit.isdigit():
             for other in set("0123456789") - {digit}:
@@ -29,5 +29,5 @@ def test_each_digit_that_is_another_makes_it_none(reference: str) -> None:
     "reference",
     ["", "RF", "RF18", RF.lower(), f"{RF} ", f"{RF}\n", "RF18" + "5" * 22, QRR[1:], QRR + "0", "\u0661" * 27],
 )
-def test_what_is_of_neither_kind(reference: str) -> None:
+def test_other_texts_are_no_references(reference: str) -> None:
     assert kind_of(reference) is None

@@ -48,7 +48,7 @@ def rate(text: str) -> int:
         (Side.TARGET, MINOR_UNITS_MAX, Market(RATE_ONE, 18, 18), 0, Offer(MINOR_UNITS_MAX, MINOR_UNITS_MAX, 0)),
     ],
 )
-def test_what_is_offered(side: Side, amount: int, market: Market, percent: int, expected: Offer) -> None:
+def test_offer_examples(side: Side, amount: int, market: Market, percent: int, expected: Offer) -> None:
     assert offer(side, amount, market, [Terms(percent)]) == expected
 
 
@@ -65,13 +65,13 @@ def test_what_is_offered(side: Side, amount: int, market: Market, percent: int, 
         (Side.TARGET, 1, Market(RATE_ONE, 2, 2), Terms(100_000_000), "amount_too_large"),
     ],
 )
-def test_what_is_refused(side: Side, amount: int, market: Market, terms: Terms, code: str) -> None:
+def test_offers_out_of_bounds_are_refused(side: Side, amount: int, market: Market, terms: Terms, code: str) -> None:
     with pytest.raises(MoneyError) as refused:
         offer(side, amount, market, [terms])
     assert refused.value.code == code
 
 
-def test_a_hundred_times_one_yen_mints_nothing() -> None:
+def test_hundred_exchanges_of_one_yen_gain_nothing() -> None:
     yen_to_franc, franc_to_yen = Market(rate("0.0067"), 0, 2), Market(rate("149.25"), 2, 0)
     for _ in range(100):
         with pytest.raises(MoneyError):
@@ -82,21 +82,21 @@ def test_a_hundred_times_one_yen_mints_nothing() -> None:
 
 
 @given(MARKETS, AMOUNTS)
-def test_what_is_received_never_costs_more_than_was_paid(market: Market, amount: int) -> None:
+def test_received_amount_is_never_worth_more_than_the_paid(market: Market, amount: int) -> None:
     assert needed(received(amount, market), market) <= amount
     assert received(needed(amount, market), market) >= amount
     assert received(needed(amount, market) - 1, market) < amount, "no less would do"
 
 
 @given(MARKETS, AMOUNTS, RATES)
-def test_a_round_trip_never_gains(market: Market, amount: int, back: int) -> None:
+def test_round_trip_never_gains(market: Market, amount: int, back: int) -> None:
     back = min(back, RATE_ONE * RATE_ONE // market.rate)
     home = Market(back, market.target_digits, market.source_digits)
     assert received(received(amount, market), home) <= amount
 
 
 @given(MARKETS, AMOUNTS, TERMS, st.sampled_from(Side))
-def test_an_offer_gives_no_more_than_its_rate(market: Market, amount: int, terms: list[Terms], side: Side) -> None:
+def test_offer_never_exceeds_its_rate(market: Market, amount: int, terms: list[Terms], side: Side) -> None:
     try:
         made = offer(side, amount, market, terms)
     except MoneyError:
@@ -109,7 +109,7 @@ def test_an_offer_gives_no_more_than_its_rate(market: Market, amount: int, terms
 
 
 @given(MARKETS, AMOUNTS, st.builds(Terms, st.integers(0, 50_000_000)), TERMS, st.sampled_from(Side))
-def test_who_pays_more_commission_is_never_offered_more(
+def test_higher_commission_never_raises_the_offer(
     market: Market, amount: int, spread: Terms, terms: list[Terms], side: Side
 ) -> None:
     try:
@@ -127,6 +127,6 @@ def test_who_pays_more_commission_is_never_offered_more(
 
 
 @given(RATES)
-def test_a_rate_is_written_as_it_is_read(given_rate: int) -> None:
+def test_rate_text_survives_the_round_trip(given_rate: int) -> None:
     assert parse(rate_text(given_rate), 18) == given_rate
     assert not rate_text(given_rate).endswith(".")

@@ -1,4 +1,4 @@
-"""Payments by quote: two balanced legs through our own accounts, and only what was quoted."""
+"""Payments by quote: two balanced legs through technical accounts, and only as quoted."""
 
 from collections import Counter
 
@@ -10,15 +10,15 @@ from models.rules.failure_codes import Failure
 from models.rules.money import MINOR_UNITS_MAX
 from models.rules.posting import decide
 from models.rules.state import State
-from models.rules.types import ClaimedPayment, Decision, Initiator, LockedAccount, QuotedAmounts
+from models.rules.types import ClaimedPayment, Decision, LockedAccount, QuotedAmounts
+from tests.models.rules.parties import ANN
 
-ANN = Initiator("ann", "client", is_active=True, may_deposit=False)
 EUROS = LockedAccount("ann-eur", "ann", None, "EUR", 1000, 0, 0, None, True, False, 1)
 DOLLARS = EUROS._replace(id="ann-usd", currency="USD", balance=0, last_seq=0)
 BOBS = DOLLARS._replace(id="bob-usd", owner_id="bob")
-DESK_EUR = LockedAccount("desk-eur", None, "exchange", "EUR", 0, 0, None, None, True, False, 0)
-DESK_USD = DESK_EUR._replace(id="desk-usd", currency="USD")
-HOUSE = DESK_EUR._replace(id="house-eur", code="commission")
+EXCHANGE_EUR = LockedAccount("exchange-eur", None, "exchange", "EUR", 0, 0, None, None, True, False, 0)
+EXCHANGE_USD = EXCHANGE_EUR._replace(id="exchange-usd", currency="USD")
+COMMISSION = EXCHANGE_EUR._replace(id="commission-eur", code="commission")
 
 QUOTED = QuotedAmounts("ann", "EUR", "USD", 100, 108, 2)
 EXCHANGE = ClaimedPayment(
@@ -29,33 +29,33 @@ TRANSFER = EXCHANGE._replace(type="transfer", target_id="bob-usd")
 ORDERS = {
     "exchange": (EXCHANGE, DOLLARS, QUOTED),
     "transfer": (TRANSFER, BOBS, QUOTED),
-    "transfer between one's own": (TRANSFER._replace(target_id="ann-usd"), DOLLARS, QUOTED),
+    "transfer between own wallets": (TRANSFER._replace(target_id="ann-usd"), DOLLARS, QUOTED),
 }
 
 
 def decided(
     payment: ClaimedPayment, target: LockedAccount, quote: QuotedAmounts | None, source: LockedAccount = EUROS
 ) -> Decision:
-    books = {account.id: account for account in (source, target, DESK_EUR, DESK_USD, HOUSE)}
+    books = {account.id: account for account in (source, target, EXCHANGE_EUR, EXCHANGE_USD, COMMISSION)}
     quotes = {} if quote is None else {"p": quote}
     return decide([payment], books, {"ann": ANN}, quotes=quotes, deposits_open=False)
 
 
 @pytest.mark.parametrize("order", list(ORDERS.values()), ids=list(ORDERS))
-def test_what_is_paid_and_what_arrives(order):
+def test_exchange_posts_commission_and_two_balanced_legs(order):
     [only] = decided(*order).verdicts
     assert (only.state, only.commission) == (State.COMPLETED, 2)
     assert [(o.account_id, o.amount, o.currency, o.kind) for o in only.operations] == [
         ("ann-eur", -2, "EUR", "commission"),
-        ("house-eur", 2, "EUR", "commission"),
+        ("commission-eur", 2, "EUR", "commission"),
         ("ann-eur", -98, "EUR", "exchange"),
-        ("desk-eur", 98, "EUR", "exchange"),
-        ("desk-usd", -108, "USD", "exchange"),
+        ("exchange-eur", 98, "EUR", "exchange"),
+        ("exchange-usd", -108, "USD", "exchange"),
         (order[1].id, 108, "USD", "exchange"),
     ]
 
 
-def test_without_commission_there_are_two_legs():
+def test_exchange_without_commission_posts_two_legs():
     [only] = decided(EXCHANGE, DOLLARS, QUOTED._replace(commission=0)).verdicts
     assert [o.amount for o in only.operations] == [-100, 100, -108, 108]
 
@@ -70,13 +70,13 @@ def test_without_commission_there_are_two_legs():
         {"target_currency": "JPY"},
     ],
 )
-def test_only_what_was_quoted(change):
+def test_exchange_that_differs_from_its_quote_is_refused(change):
     decision = decided(EXCHANGE, DOLLARS, QUOTED._replace(**change))
     assert (decision.verdicts[0].failure, decision.accounts) == (Failure.QUOTE_EXPIRED, [])
 
 
 @pytest.mark.parametrize("order", list(ORDERS.values()), ids=list(ORDERS))
-def test_without_its_quote_nothing_moves(order):
+def test_exchange_without_its_quote_moves_nothing(order):
     payment, target, _ = order
     assert decided(payment, target, None).verdicts[0].failure is Failure.QUOTE_EXPIRED
 
@@ -95,7 +95,7 @@ def test_without_its_quote_nothing_moves(order):
         (Failure.LIMIT_EXCEEDED, {}, {"ceiling": 107}),
     ],
 )
-def test_each_rung_refuses_an_exchange(failure, source, target):
+def test_each_check_refuses_an_exchange(failure, source, target):
     decision = decided(EXCHANGE, DOLLARS._replace(**target), QUOTED, EUROS._replace(**source))
     assert (decision.verdicts[0].failure, decision.accounts) == (failure, [])
 
@@ -103,37 +103,37 @@ def test_each_rung_refuses_an_exchange(failure, source, target):
 @pytest.mark.parametrize(
     ("desk", "balance", "state"),
     [
-        (DESK_EUR, MINOR_UNITS_MAX - 97, State.FAILED),
-        (DESK_EUR, MINOR_UNITS_MAX - 98, State.COMPLETED),
-        (DESK_USD, 107 - MINOR_UNITS_MAX, State.FAILED),
-        (DESK_USD, 108 - MINOR_UNITS_MAX, State.COMPLETED),
-        (HOUSE, MINOR_UNITS_MAX - 1, State.FAILED),
+        (EXCHANGE_EUR, MINOR_UNITS_MAX - 97, State.FAILED),
+        (EXCHANGE_EUR, MINOR_UNITS_MAX - 98, State.COMPLETED),
+        (EXCHANGE_USD, 107 - MINOR_UNITS_MAX, State.FAILED),
+        (EXCHANGE_USD, 108 - MINOR_UNITS_MAX, State.COMPLETED),
+        (COMMISSION, MINOR_UNITS_MAX - 1, State.FAILED),
     ],
 )
-def test_our_own_accounts_hold_what_numbers_hold(desk, balance, state):
-    books = {account.id: account for account in (EUROS, DOLLARS, DESK_EUR, DESK_USD, HOUSE)}
+def test_technical_accounts_are_bounded_by_the_largest_amount(desk, balance, state):
+    books = {account.id: account for account in (EUROS, DOLLARS, EXCHANGE_EUR, EXCHANGE_USD, COMMISSION)}
     books[desk.id] = desk._replace(balance=balance)
     [only] = decide([EXCHANGE], books, {"ann": ANN}, quotes={"p": QUOTED}, deposits_open=False).verdicts
     assert (only.state, only.failure) == (state, Failure.LIMIT_EXCEEDED if state is State.FAILED else None)
 
 
-def test_an_exchange_needs_a_quote_at_all():
+def test_exchange_without_any_quote_is_refused():
     bare = EXCHANGE._replace(quote_id=None, target_amount=None, target_currency=None)
     assert decided(bare, EUROS._replace(id="ann-usd"), None).verdicts[0].failure is Failure.NOT_PERMITTED
 
 
-def test_what_just_fits_below_the_ceiling_arrives():
+def test_exchange_up_to_the_ceiling_completes():
     decision = decided(EXCHANGE, DOLLARS._replace(ceiling=108), QUOTED)
     assert decision.verdicts[0].state is State.COMPLETED
 
 
 @given(st.lists(st.tuples(st.integers(1, 400), st.integers(1, 10**30), st.integers(0, 100)), min_size=1, max_size=6))
-def test_each_currency_sums_to_zero_and_nothing_is_overdrawn(orders):
+def test_each_currency_sums_to_zero_without_overdraft(orders):
     payments, quotes = [], {}
     for at, (amount, arriving, fee) in enumerate(orders):
         payments.append(EXCHANGE._replace(id=str(at), amount=amount, target_amount=arriving))
         quotes[str(at)] = QUOTED._replace(amount=amount, target_amount=arriving, commission=min(fee, amount - 1))
-    books = {account.id: account for account in (EUROS, DOLLARS, DESK_EUR, DESK_USD, HOUSE)}
+    books = {account.id: account for account in (EUROS, DOLLARS, EXCHANGE_EUR, EXCHANGE_USD, COMMISSION)}
     decision = decide(payments, books, {"ann": ANN}, quotes=quotes, deposits_open=False)
     totals = Counter()
     for account in decision.accounts:

@@ -25,7 +25,7 @@ DIGITS = [0, 2, 3, 8, 18]
         ("9" * 20 + "." + "9" * 18, 18, MINOR_UNITS_MAX),
     ],
 )
-def test_what_is_an_amount(text, digits, minor):
+def test_valid_amounts_are_parsed(text, digits, minor):
     assert parse(text, digits) == minor
 
 
@@ -46,21 +46,21 @@ def test_what_is_an_amount(text, digits, minor):
         *((text, "amount_too_large") for text in ["9" * 37, "1" + "0" * 36 + ".00", "9" * 400, "0." + "0" * 400]),
     ],
 )
-def test_what_is_no_amount_of_a_currency_with_two_digits(text, code):
+def test_invalid_amounts_are_refused_by_their_code(text, code):
     with pytest.raises(MoneyError) as refused:
         parse(text, 2)
     assert refused.value.code == code
 
 
 @pytest.mark.parametrize("digits", DIGITS)
-def test_one_digit_more_than_the_currency_has_is_refused_never_rounded(digits):
+def test_excess_digit_is_refused_and_never_rounded(digits):
     with pytest.raises(MoneyError) as refused:
         parse("1." + "0" * (digits + 1), digits)
     assert refused.value.code == "amount_precision"
 
 
 @pytest.mark.parametrize("digits", DIGITS)
-def test_the_first_amount_that_does_not_fit_38_digits(digits):
+def test_amount_beyond_38_digits_is_refused(digits):
     with pytest.raises(MoneyError) as refused:
         parse(render(MINOR_UNITS_MAX + 1, digits), digits)
     assert refused.value.code == "amount_too_large"
@@ -80,17 +80,17 @@ def test_the_first_amount_that_does_not_fit_38_digits(digits):
         (MINOR_UNITS_MAX, 3, "9" * 35 + ".999"),
     ],
 )
-def test_an_amount_shows_exactly_the_digits_of_its_currency(minor, digits, text):
+def test_rendered_amount_has_the_digits_of_its_currency(minor, digits, text):
     assert render(minor, digits) == text
 
 
 @given(st.integers(1, MINOR_UNITS_MAX) | st.integers(MINOR_UNITS_MAX - 1000, MINOR_UNITS_MAX), st.sampled_from(DIGITS))
-def test_what_is_rendered_is_parsed_again_to_the_last_unit(minor, digits):
+def test_rendered_amount_is_parsed_to_the_same_units(minor, digits):
     assert parse(render(minor, digits), digits) == minor
 
 
 @given(st.text() | st.from_regex(r"\A[0-9.+\-eE_ ]{0,80}\Z"), st.sampled_from(DIGITS))
-def test_a_text_is_an_amount_or_a_named_refusal(text, digits):
+def test_any_text_is_an_amount_or_a_known_refusal(text, digits):
     try:
         minor = parse(text, digits)
     except MoneyError as refused:

@@ -1,36 +1,30 @@
-"""What becomes of each payment: the ladder of refusals rung by rung, and what holds for any batch."""
-
-import itertools
-from collections import Counter
+"""The verdict on each payment: every check of the ladder, one by one, and the order of the checks."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from models.rules.failure_codes import MESSAGES, Failure
 from models.rules.money import MINOR_UNITS_MAX
 from models.rules.posting import decide
 from models.rules.state import State
-from models.rules.types import ApprovedAdjustment, ClaimedPayment, Initiator, LockedAccount
+from models.rules.types import ApprovedAdjustment, ClaimedPayment
+from tests.models.rules.parties import (
+    ANN,
+    BOBS,
+    BONUS,
+    CHARGE,
+    DEPOSIT,
+    E_WALLET,
+    INTERNAL,
+    OPS,
+    OTHER,
+    SHOP,
+    SHOPS,
+    TRANSFER,
+    WALLET,
+    WIRE,
+    WITHDRAWAL,
+)
 
-ANN = Initiator("ann", "client", is_active=True, may_deposit=False)
-SHOP = Initiator("shop", "merchant", is_active=True, may_deposit=False)
-OPS = Initiator("ops", "ops", is_active=True, may_deposit=True)
-
-WALLET = LockedAccount("ann-eur", "ann", None, "EUR", 1000, 0, 0, None, True, False, 1)
-OTHER = WALLET._replace(id="ann-eur-2", balance=0, last_seq=0)
-BOBS = WALLET._replace(id="bob-eur", owner_id="bob", balance=500)
-SHOPS = WALLET._replace(id="shop-eur", owner_id="shop", balance=0, last_seq=0)
-E_WALLET = LockedAccount("e-eur", None, "wallet", "EUR", 0, 0, None, None, True, False, 0)
-WIRE = LockedAccount("wire-eur", None, "wire", "EUR", 0, 0, None, None, True, False, 0)
-
-DEPOSIT = ClaimedPayment("p", "deposit", "INITIATED", "ann", "wire-eur", "ann-eur", 100, "EUR")
-TRANSFER = ClaimedPayment("p", "transfer", "INITIATED", "ann", "ann-eur", "bob-eur", 100, "EUR")
-INTERNAL = WIRE._replace(id="internal-eur", code="internal")
-
-BONUS = ClaimedPayment("p", "bonus", "INITIATED", "ann", "internal-eur", "ann-eur", 100, "EUR")
-CHARGE = ClaimedPayment("p", "charge", "INITIATED", "shop", "ann-eur", "shop-eur", 100, "EUR")
-WITHDRAWAL = ClaimedPayment("p", "withdrawal", "INITIATED", "ann", "ann-eur", "e-eur", 100, "EUR")
 ORDERS = {
     "deposit": (DEPOSIT, WIRE, WALLET, ANN),
     "withdrawal": (WITHDRAWAL, WALLET, E_WALLET, ANN),
@@ -41,7 +35,7 @@ ORDERS = {
 
 
 def verdict(payment, *accounts, initiators=(ANN, SHOP, OPS), deposits_open=True):
-    """The one verdict, as (state, failure)."""
+    """The failure of the only payment, or its state."""
     books = {account.id: account for account in accounts}
     [only] = decide(
         [payment], books, {initiator.id: initiator for initiator in initiators}, deposits_open=deposits_open
@@ -52,7 +46,7 @@ def verdict(payment, *accounts, initiators=(ANN, SHOP, OPS), deposits_open=True)
 
 
 @pytest.mark.parametrize("order", list(ORDERS.values()), ids=list(ORDERS))
-def test_a_good_order_completes_with_two_operations(order):
+def test_allowed_payment_completes_with_two_operations(order):
     payment, source, target, initiator = order
     decision = decide([payment], {source.id: source, target.id: target}, {initiator.id: initiator}, deposits_open=True)
     [only] = decision.verdicts
@@ -67,8 +61,8 @@ def test_a_good_order_completes_with_two_operations(order):
     }
 
 
-# One row a rung: what is changed of the payment, its source, its target and its initiator.
-RUNGS = [
+# A row for each check: what is changed of the payment, its source, its target and its initiator.
+CHECKS = [
     ("not_permitted", "deposit from what lets no money in", {}, {"code": "internal"}, {}, {}),
     ("not_permitted", "deposit from a customer", {}, {"code": None, "owner_id": "bob"}, {}, {}),
     ("not_permitted", "deposit to a stranger", {}, {}, {"owner_id": "bob"}, {}),
@@ -124,24 +118,24 @@ RUNGS = [
 
 @pytest.mark.parametrize(
     ("failure", "what", "changes"),
-    [(row[0], row[1], row[2:]) for row in RUNGS],
+    [(row[0], row[1], row[2:]) for row in CHECKS],
     ids=lambda v: v if isinstance(v, str) else "",
 )
-def test_each_rung_refuses(failure, what, changes):
+def test_each_check_refuses_a_payment(failure, what, changes):
     order = ORDERS[what.split()[0]]
     payment, source, target, initiator = (part._replace(**change) for part, change in zip(order, changes, strict=True))
     assert verdict(payment, source, target, initiators=[initiator]) == failure
 
 
-def test_every_failure_of_the_ladder_has_its_rung_and_every_failure_its_words():
+def test_every_failure_has_an_example_and_a_message():
     by_hand = {Failure.ACCOUNT_UNKNOWN, Failure.SYSTEM_FAILURE, Failure.CANCELED, Failure.EXPIRED}
     by_hand |= {Failure.MERCHANT_BLOCKED, Failure.REJECTED_BY_BANK, Failure.REFUND_EXCEEDS_CHARGE}
     by_hand |= {Failure.COMMISSION_EXCEEDS_AMOUNT, Failure.QUOTE_EXPIRED}
-    assert {row[0] for row in RUNGS} == set(Failure) - by_hand
+    assert {row[0] for row in CHECKS} == set(Failure) - by_hand
     assert set(MESSAGES) == set(Failure)
 
 
-# Everything wrong at once, then one thing after the other put right: the ladder names the first that is wrong.
+# Everything is wrong at first, then corrected step by step: the first failing check names the failure.
 WRONG = [
     ("not_permitted", 3, {"role": "merchant", "id": "shop"}),
     ("currency_mismatch", 1, {"currency": "EUR"}),
@@ -152,16 +146,16 @@ WRONG = [
 ]
 
 
-def test_the_ladder_has_an_order():
+def test_first_failing_check_names_the_failure():
     parts = [
         CHARGE,
         WALLET._replace(currency="USD", is_frozen=True, balance=0),
         SHOPS._replace(is_active=False, ceiling=0),
         SHOP._replace(role="client"),
     ]
-    for failure, part, cure in WRONG:
+    for failure, part, correction in WRONG:
         assert verdict(*parts[:3], initiators=[parts[3]]) == failure
-        parts[part] = parts[part]._replace(**cure)
+        parts[part] = parts[part]._replace(**correction)
     assert verdict(*parts[:3], initiators=[parts[3]]) is State.COMPLETED
 
 
@@ -181,7 +175,7 @@ def test_the_ladder_has_an_order():
         (TRANSFER, WALLET, BOBS._replace(balance=MINOR_UNITS_MAX - 100)),
     ],
 )
-def test_what_is_just_allowed(payment, source, target):
+def test_payments_at_their_bounds_complete(payment, source, target):
     assert verdict(payment, source, target) is State.COMPLETED
 
 
@@ -192,7 +186,7 @@ FROM_ANN = TO_ANN._replace(is_credit=False)
 
 
 @pytest.mark.parametrize(
-    ("payment", "agreed", "wallet", "outcome"),
+    ("payment", "approval", "wallet", "outcome"),
     [
         (CREDIT, TO_ANN, WALLET, State.COMPLETED),
         (DEBIT, FROM_ANN, WALLET, State.COMPLETED),
@@ -211,9 +205,9 @@ FROM_ANN = TO_ANN._replace(is_credit=False)
         (CREDIT._replace(source_id="bob-eur"), TO_ANN, WALLET, "not_permitted"),
     ],
 )
-def test_what_two_of_ops_agree_on(payment, agreed, wallet, outcome):
+def test_adjustment_needs_an_approval_that_matches(payment, approval, wallet, outcome):
     books = {account.id: account for account in (INTERNAL, WIRE, BOBS, wallet)}
-    adjustments = {} if agreed is None else {payment.id: agreed}
+    adjustments = {} if approval is None else {payment.id: approval}
     initiators = {initiator.id: initiator for initiator in (ANN, OPS)}
     [only] = decide([payment], books, initiators, adjustments=adjustments, deposits_open=True).verdicts
     assert (only.failure or only.state) == outcome
@@ -229,127 +223,15 @@ def test_what_two_of_ops_agree_on(payment, agreed, wallet, outcome):
         (ANN._replace(may_deposit=True), BOBS, False, State.COMPLETED),
     ],
 )
-def test_who_may_deposit(initiator, target, deposits_open, outcome):
+def test_deposit_needs_permission_or_open_deposits(initiator, target, deposits_open, outcome):
     order = DEPOSIT._replace(user_id=initiator.id, target_id=target.id)
     assert verdict(order, WIRE, target, initiators=[initiator], deposits_open=deposits_open) == outcome
 
 
-def test_nobody_pays_himself():
+def test_transfer_to_the_same_wallet_is_not_permitted():
     assert verdict(TRANSFER._replace(target_id=WALLET.id), WALLET) == "not_permitted"
 
 
-@pytest.mark.parametrize("missing", ["source_id", "target_id", "user_id"])
-def test_an_unknown_party_fails_its_payment_and_no_other(missing):
-    bad = TRANSFER._replace(id="bad", **{missing: "nobody"})
-    batch = [TRANSFER._replace(id="first"), bad, TRANSFER._replace(id="last")]
-    decision = decide(batch, {WALLET.id: WALLET, BOBS.id: BOBS}, {ANN.id: ANN}, deposits_open=True)
-    assert [v.failure or v.state for v in decision.verdicts] == ["COMPLETED", "account_unknown", "COMPLETED"]
-
-
-def test_one_poor_payer_fails_alone():
-    poor = WALLET._replace(id="poor", owner_id="bob", balance=0)
-    batch = [TRANSFER, TRANSFER._replace(user_id="bob", source_id="poor", target_id="ann-eur"), TRANSFER]
-    books = {account.id: account for account in (WALLET, BOBS, poor)}
-    decision = decide(batch, books, {"ann": ANN, "bob": ANN._replace(id="bob")}, deposits_open=True)
-    assert [v.failure or v.state for v in decision.verdicts] == ["COMPLETED", "insufficient_funds", "COMPLETED"]
-    assert "poor" not in {account.id for account in decision.accounts}
-
-
-def test_order_decides_who_is_paid():
-    """What comes in first can be spent next; what is spent first is not there for the second."""
-    earn = DEPOSIT._replace(id="earn", amount=900)
-    spend = TRANSFER._replace(id="spend", amount=1500)
-    books = {account.id: account for account in (WIRE, WALLET, BOBS)}
-
-    def outcomes(*batch):
-        return [v.state for v in decide(batch, books, {ANN.id: ANN}, deposits_open=True).verdicts]
-
-    assert outcomes(earn, spend) == ["COMPLETED", "COMPLETED"]
-    assert outcomes(spend, earn) == ["FAILED", "COMPLETED"]
-
-
-def test_a_type_without_a_rule_is_a_fault_of_ours():
+def test_type_without_a_rule_raises():
     with pytest.raises(ValueError, match="no rule"):
         decide([TRANSFER._replace(type="gift")], {WALLET.id: WALLET, BOBS.id: BOBS}, {ANN.id: ANN}, deposits_open=True)
-
-
-MAKERS = {initiator.id: initiator for initiator in (ANN, ANN._replace(id="bob"), SHOP, OPS)}
-OWNERS = ["ann", "bob", "shop", None]
-
-
-@st.composite
-def books(draw):
-    """Accounts that keep the schema's constraints, some of them at their very edges."""
-    accounts = {}
-    for number, owner, currency in itertools.product(range(2), OWNERS, ["EUR", "JPY"]):
-        id = f"{owner}-{currency}-{number}"
-        floor = None if owner is None else draw(st.sampled_from([-500, 0, 0, 100]))
-        held = 0 if owner is None else draw(st.sampled_from([0, 0, 50]))
-        balance = draw(st.integers(0, 1000)) + held + (floor or 0)
-        ceiling = draw(st.none() | st.integers(max(balance, 0), max(balance, 0) + 500))
-        code = None if owner else ["wire", "internal"][number]
-        frozen = draw(st.integers(0, 9)) == 0
-        accounts[id] = LockedAccount(
-            id, owner, code, currency, balance, held, floor, ceiling, True, frozen, draw(st.integers(0, 9))
-        )
-    return accounts
-
-
-@st.composite
-def orders(draw):
-    """Mostly orders that may be given; one in six has something wrong with it."""
-    type = draw(st.sampled_from(["deposit", "transfer", "charge"]))
-    currency = draw(st.sampled_from(["EUR", "EUR", "JPY"]))
-    client, other = draw(st.permutations(["ann", "bob"]))
-    initiator, source, target = {
-        "deposit": (client, None, client),
-        "transfer": (client, client, draw(st.sampled_from([client, other, "shop"]))),
-        "charge": ("shop", client, "shop"),
-    }[type]
-    numbers = (0 if source is None else draw(st.integers(0, 1)), draw(st.integers(0, 1)))
-    source_id, target_id = (f"{owner}-{currency}-{n}" for owner, n in zip((source, target), numbers, strict=True))
-    id = str(draw(st.uuids()))
-    order = ClaimedPayment(id, type, "INITIATED", initiator, source_id, target_id, draw(st.integers(1, 400)), currency)
-    if draw(st.integers(0, 5)):
-        return order
-    wrong = [{"user_id": "nobody"}, {"user_id": other}, {"source_id": "none"}, {"target_id": source_id}]
-    wrong += [{"currency": "USD"}, {"target_id": "None-EUR-1"}, {"source_id": "None-EUR-1"}]
-    return order._replace(**draw(st.sampled_from(wrong)))
-
-
-BATCHES = st.lists(orders(), min_size=1, max_size=25)
-
-
-@given(before=books(), batch=BATCHES)
-def test_what_holds_for_any_batch(before, batch):
-    decision = decide(batch, before, MAKERS, deposits_open=True)
-    after = before | {account.id: account for account in decision.accounts}
-    assert [v.payment_id for v in decision.verdicts] == [p.id for p in batch]
-
-    operations = [operation for v in decision.verdicts for operation in v.operations]
-    by_payment = Counter()
-    for o in operations:
-        by_payment[o.payment_id, o.currency] += o.amount
-    assert not any(by_payment.values()), "every payment's operations sum to zero"
-
-    running = dict(before)
-    for o in operations:
-        last = running[o.account_id]
-        assert o.account_seq == last.last_seq + 1, "dense, in order"
-        assert o.balance_after == last.balance + o.amount
-        assert o.currency == last.currency
-        now = running[o.account_id] = last._replace(balance=o.balance_after, last_seq=o.account_seq)
-        if o.amount < 0 and now.floor is not None:
-            assert now.balance - now.held >= now.floor, "at no moment below the floor"
-        if o.amount > 0 and now.ceiling is not None:
-            assert now.balance <= now.ceiling, "at no moment above the ceiling"
-    assert running == after, "the balances written are those the operations lead to, and nothing else changed"
-
-
-@given(before=books(), batch=BATCHES, cut=st.integers(0, 25))
-def test_a_batch_cut_in_two_decides_the_same(before, batch, cut):
-    whole = decide(batch, before, MAKERS, deposits_open=True)
-    first = decide(batch[:cut], before, MAKERS, deposits_open=True)
-    between = before | {account.id: account for account in first.accounts}
-    second = decide(batch[cut:], between, MAKERS, deposits_open=True)
-    assert whole.verdicts == first.verdicts + second.verdicts

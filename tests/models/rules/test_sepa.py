@@ -1,4 +1,4 @@
-"""The countries of SEPA: our table, beside that of the library that judges IBANs."""
+"""The countries of SEPA: the table of the product, compared with the library that checks IBANs."""
 
 from contextlib import suppress
 from itertools import product
@@ -10,13 +10,13 @@ from schwifty.exceptions import SchwiftyException
 from models.rules.sepa import SEPA, is_in_sepa
 
 LACKING = {"AL", "MD", "ME", "MK", "RS"}
-"""Admitted in 2024 and 2025, and not in SEPA by schwifty: once it knows them, our table may go."""
+"""Admitted in 2024 and 2025, and not in SEPA by schwifty: once it knows them, the table can be removed."""
 
 TERRITORIES = {"AX", "BL", "GF", "GG", "GP", "IM", "JE", "MF", "MQ", "NC", "PF", "PM", "RE", "TF", "WF", "YT"}
-"""Of Finland, France and Great Britain: their IBANs begin with the country's code, so the table has no need of them."""
+"""Of Finland, France and Great Britain: their IBANs begin with the country's code, so the table does not need them."""
 
 
-def test_the_table_is_the_librarys_and_what_it_lacks() -> None:
+def test_countries_are_those_of_the_library_and_newer_members() -> None:
     theirs = set()
     for country in map("".join, product(ascii_uppercase, repeat=2)):
         with suppress(SchwiftyException):
@@ -25,6 +25,6 @@ def test_the_table_is_the_librarys_and_what_it_lacks() -> None:
     assert len(SEPA - {"GI"}) == 41
 
 
-def test_by_iban() -> None:
+def test_sepa_membership_follows_from_the_iban() -> None:
     assert is_in_sepa("RS35260005601001611379")
     assert not any(map(is_in_sepa, ("SA0380000000608010167519", "XK051212012345678906", "XX00", "")))

@@ -16,7 +16,7 @@ EDGES = {
 
 
 @pytest.mark.parametrize(("state", "target"), list(itertools.product(State, State)))
-def test_a_payment_moves_along_an_edge_or_not_at_all(state, target):
+def test_state_moves_along_an_edge_or_raises(state, target):
     if (state, target) in EDGES:
         assert move_to(state, target) is target
     else:
@@ -24,6 +24,6 @@ def test_a_payment_moves_along_an_edge_or_not_at_all(state, target):
             move_to(state, target)
 
 
-def test_every_state_is_in_the_table_and_two_are_final():
+def test_every_state_has_transitions_and_two_are_final():
     assert set(TRANSITIONS) == set(State)
     assert {state for state in State if state.is_final} == {State.COMPLETED, State.FAILED}

@@ -1,4 +1,4 @@
-"""When a webhook is tried again: ten tries over 75 hours, and what a receiver may ask for."""
+"""Retries of a webhook: ten tries over 75 hours, and the Retry-After of the receiver."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -20,28 +20,28 @@ from models.rules.webhook_retry import (
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
-def test_ten_tries_take_75_hours():
+def test_ten_tries_take_75_hours_in_all():
     assert (TRIES_MAX, sum(WAITS_SECONDS) // 3600) == (10, 75)
     assert list(WAITS_SECONDS) == sorted(WAITS_SECONDS)
 
 
 @given(tries_left=st.integers(1, TRIES_MAX - 1), chance=st.floats(0, 1, exclude_max=True))
-def test_a_wait_is_within_a_tenth_of_the_schedule(tries_left: int, chance: float):
+def test_wait_is_within_a_tenth_of_the_schedule(tries_left: int, chance: float):
     planned = WAITS_SECONDS[TRIES_MAX - 1 - tries_left]
     assert 0.9 * planned <= wait_seconds(tries_left, chance) <= 1.1001 * planned
 
 
-def test_after_the_last_try_there_is_no_wait():
+def test_last_try_has_no_wait_after_it():
     assert wait_seconds(0, 0.5) is None
     assert wait_seconds(0, 0.5, retry_after=60) is None
 
 
 @pytest.mark.parametrize(
-    ("asked", "wait"),
+    ("retry_after", "wait"),
     [(None, 5.0), (0.0, 5.0), (4.0, 5.0), (6.0, 6.0), (7200.0, 7200.0), (1e9, RETRY_AFTER_SECONDS_MAX)],
 )
-def test_a_receiver_may_ask_for_a_longer_wait_up_to_a_day(asked: float | None, wait: float):
-    assert wait_seconds(TRIES_MAX - 1, 0.5, asked) == wait
+def test_retry_after_lengthens_the_wait_up_to_a_day(retry_after: float | None, wait: float):
+    assert wait_seconds(TRIES_MAX - 1, 0.5, retry_after) == wait
 
 
 @pytest.mark.parametrize(
@@ -69,22 +69,22 @@ def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | N
 
 
 @given(st.text() | st.from_regex(r"\w{3}, \d{1,4} \w{3} \d{1,6} \d{1,3}:\d{1,3}:\d{1,3} [+-]\d{1,6}"))
-def test_whatever_a_receiver_asks_for_is_a_bounded_wait(header: str):
+def test_any_retry_after_is_a_bounded_wait(header: str):
     seconds = retry_after_seconds(header, NOON)
     assert seconds is None or seconds >= 0
     assert wait_seconds(1, 0.0, seconds) <= RETRY_AFTER_SECONDS_MAX
 
 
 @given(st.timedeltas(timedelta(seconds=1), timedelta(days=400)), st.integers(-12, 12))
-def test_a_date_is_understood_in_any_zone(ahead: timedelta, zone: int):
+def test_retry_after_date_is_read_in_any_zone(ahead: timedelta, zone: int):
     ahead -= timedelta(microseconds=ahead.microseconds)
     date = (NOON + ahead).astimezone(timezone(timedelta(hours=zone)))
     assert retry_after_seconds(date.strftime("%a, %d %b %Y %H:%M:%S %z"), NOON) == ahead.total_seconds()
 
 
-def test_every_kind_of_failure_is_in_the_guide():
+def test_every_attempt_failure_is_in_the_guide():
     root = Path(__file__).parents[3]
     refused = re.findall(r"TargetRefused\(\s*\"(\w+)\"", (root / "models/rules/webhook_url.py").read_text())
     table = [line for line in (root / "docs/guides/webhooks.md").read_text().splitlines() if line.startswith("| `")]
-    told = [code for line in table for code in re.findall(r"`(\w+)`", line.split("|")[1])]
-    assert sorted(told) == sorted({*refused, *AttemptFailure} | {"last_error"})
+    documented = [code for line in table for code in re.findall(r"`(\w+)`", line.split("|")[1])]
+    assert sorted(documented) == sorted({*refused, *AttemptFailure} | {"last_error"})
