@@ -82,11 +82,13 @@ def technical_parties(connection: Connection) -> dict[tuple[str, str], Party]:
     return {(row[4], row[3]): Party(*row) for row in rows}
 
 
+WANTED = pg_arrays.Columns("wanted", "owner_id uuid, currency text")
+
 OLDEST = PreparedStatement(
     "oldest_wallets",
-    """
+    f"""
 SELECT DISTINCT ON (a.owner_id, a.currency) a.id::text, a.token, a.owner_id::text, a.currency, u.name
-FROM unnest(%(owners)s::uuid[], %(currencies)s::text[]) AS wanted (owner_id, currency)
+FROM {WANTED.unnest}
 JOIN accounts a USING (owner_id, currency) JOIN users u ON u.id = a.owner_id
 WHERE a.is_active ORDER BY a.owner_id, a.currency, a.created_at, a.id
 """,
@@ -96,8 +98,8 @@ WHERE a.is_active ORDER BY a.owner_id, a.currency, a.created_at, a.id
 def oldest_wallets(connection: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Party]:
     """The oldest active wallet of each (owner, currency), to which charges go."""
     pairs = list(wanted)
-    owners, currencies = pg_arrays.plain(owner for owner, _ in pairs), pg_arrays.quoted(code for _, code in pairs)
-    rows = OLDEST.run(connection, owners=owners, currencies=currencies)
+    parameters = WANTED.parameters(owner_id=[owner for owner, _ in pairs], currency=[code for _, code in pairs])
+    rows = OLDEST.run(connection, **parameters)
     return {(row[2], row[3]): Party(*row) for row in rows}
 
 

@@ -21,28 +21,27 @@ class Return(NamedTuple):
     reason: str | None = None
 
 
+RETURNED = pg_arrays.Columns("returned", "bank_id text, payment_id uuid, amount numeric, reason text")
+
+
 def keep(connection: Connection, rail: str, returns: Sequence[Return]) -> None:
     """Store the returns, each once however often the bank reports it."""
     connection.exec_driver_sql(
         "INSERT INTO returns (rail, bank_id, parent_id, amount, reason)"
-        " SELECT %s, * FROM unnest(%s::text[], %s::uuid[], %s::numeric[], %s::text[]) ON CONFLICT DO NOTHING",
-        (
-            rail,
-            pg_arrays.quoted(item.bank_id for item in returns),
-            pg_arrays.plain(item.payment_id for item in returns),
-            pg_arrays.plain(item.amount for item in returns),
-            pg_arrays.quoted(item.reason for item in returns),
-        ),
+        f" SELECT %(rail)s, * FROM {RETURNED.unnest} ON CONFLICT DO NOTHING",
+        {"rail": rail, **RETURNED.parameters(returns)},
     )
 
 
 OPEN_RETURNS = """
-SELECT r.rail, r.bank_id, r.amount::text, r.reason, p.id::text, p.user_id::text, p.target_id::text, p.source_id::text,
-       p.currency
+SELECT r.rail, r.bank_id, r.amount::text, r.reason, p.id::text AS parent_id, p.user_id::text, p.target_id::text,
+       p.source_id::text, p.currency
 FROM returns r JOIN payments p ON p.id = r.parent_id
 WHERE r.payment_id IS NULL AND p.state = 'COMPLETED'
 ORDER BY p.id LIMIT %s FOR NO KEY UPDATE OF r SKIP LOCKED
 """
+
+MADE = pg_arrays.Columns("made", "rail text, bank_id text, parent_id uuid, payment_id uuid")
 
 RETURNED_SUMMARY_LENGTH_MAX = 70
 
@@ -73,14 +72,8 @@ def give_back(connection: Connection, limit: int) -> int:
         return 0
     payment.accept(connection, payments)
     connection.exec_driver_sql(
-        "UPDATE returns r SET payment_id = made.payment_id"
-        " FROM unnest(%s::text[], %s::text[], %s::uuid[], %s::uuid[]) AS made (rail, bank_id, parent_id, payment_id)"
+        f"UPDATE returns r SET payment_id = made.payment_id FROM {MADE.unnest}"
         " WHERE (r.rail, r.bank_id, r.parent_id) = (made.rail, made.bank_id, made.parent_id)",
-        (
-            pg_arrays.quoted(row[0] for row in rows),
-            pg_arrays.quoted(row[1] for row in rows),
-            pg_arrays.plain(new.parent_id for new in payments),
-            pg_arrays.plain(new.id for new in payments),
-        ),
+        MADE.parameters(rows, payment_id=[new.id for new in payments]),
     )
     return len(payments)

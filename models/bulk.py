@@ -84,15 +84,15 @@ class BulkRecord(NamedTuple):
     references: int
 
 
+LINE = pg_arrays.Columns(
+    "line",
+    "id uuid, amount numeric, reference text, source_id uuid, summary text, iban text, bic text, name text,"
+    " description text, creditor_reference text, instruction_id text, end_to_end_id text, scheduled_at timestamptz",
+)
+
 LINES = f"""
 line AS MATERIALIZED (
-    SELECT * FROM unnest(
-        %(ids)s::uuid[], %(amounts)s::numeric[], %(references)s::text[], %(source_ids)s::uuid[], %(summaries)s::text[],
-        %(ibans)s::text[], %(bics)s::text[], %(names)s::text[], %(descriptions)s::text[],
-        %(creditor_references)s::text[], %(instruction_ids)s::text[], %(end_to_end_ids)s::text[],
-        %(times)s::timestamptz[]
-    ) WITH ORDINALITY AS line (id, amount, reference, source_id, summary, iban, bic, name, description,
-                               creditor_reference, instruction_id, end_to_end_id, scheduled_at, n)
+    SELECT * FROM unnest({LINE.arrays}) WITH ORDINALITY AS line ({LINE.names}, n)
 ), taken AS (
     INSERT INTO payment_references (merchant_id, reference, payment_id)
     SELECT bulk.user_id, line.reference, line.id FROM line, bulk WHERE line.reference IS NOT NULL
@@ -164,21 +164,7 @@ def _keep(
             **more,
             "total": str(sum(line.amount for line in lines)),
             "count": len(lines),
-            "ids": pg_arrays.plain(line.id for line in lines),
-            "amounts": pg_arrays.plain(line.amount for line in lines),
-            "references": pg_arrays.quoted(line.reference for line in lines),
-            "source_ids": pg_arrays.plain(line.source_id for line in lines),
-            "summaries": pg_arrays.quoted(line.summary for line in lines),
-            "ibans": pg_arrays.plain(line.iban for line in lines),
-            "bics": pg_arrays.plain(line.bic for line in lines),
-            "names": pg_arrays.quoted(line.name for line in lines),
-            "descriptions": pg_arrays.quoted(line.description for line in lines),
-            "creditor_references": pg_arrays.plain(line.creditor_reference for line in lines),
-            "instruction_ids": pg_arrays.quoted(line.instruction_id for line in lines),
-            "end_to_end_ids": pg_arrays.quoted(line.end_to_end_id for line in lines),
-            "times": pg_arrays.quoted(
-                None if line.scheduled_at is None else line.scheduled_at.isoformat() for line in lines
-            ),
+            **LINE.parameters(lines),
         },
     ).one()
     return BulkRecord(*row)

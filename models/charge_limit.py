@@ -31,19 +31,17 @@ def limits_of(text: str | None) -> tuple[ChargeLimit, ...]:
     )
 
 
+LIMIT = pg_arrays.Columns("limits", "merchant_id uuid, per_charge numeric, per_day numeric")
+
+
 def replace(connection: Connection, account_id: str, limits: Sequence[ChargeLimit], blocked: Iterable[str]) -> None:
     """Replace the account's limits and blocked merchants; lock the account before."""
     for table in ("charge_limits", "blocked_merchants"):
         connection.exec_driver_sql(f"DELETE FROM {table} WHERE account_id = %s", (account_id,))
     connection.exec_driver_sql(
         "INSERT INTO charge_limits (account_id, merchant_id, per_charge, per_day)"
-        " SELECT %s::uuid, * FROM unnest(%s::uuid[], %s::numeric[], %s::numeric[])",
-        (
-            account_id,
-            pg_arrays.plain(limit.merchant_id for limit in limits),
-            pg_arrays.plain(limit.per_charge for limit in limits),
-            pg_arrays.plain(limit.per_day for limit in limits),
-        ),
+        f" SELECT %(account_id)s::uuid, * FROM {LIMIT.unnest}",
+        {"account_id": account_id, **LIMIT.parameters(limits)},
     )
     connection.exec_driver_sql(
         "INSERT INTO blocked_merchants (account_id, merchant_id) SELECT %s::uuid, unnest(%s::uuid[])",

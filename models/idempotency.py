@@ -19,12 +19,14 @@ class StoredKey(NamedTuple):
     object_id: str
 
 
+WANTED = pg_arrays.Columns("wanted", "user_id uuid, key text")
+
 STORED_KEYS = PreparedStatement(
     "kept",
-    """
+    f"""
 SELECT k.user_id::text, k.key, k.fingerprint,
        coalesce(k.payment_id, k.account_id, k.adjustment_id, k.bulk_id, k.user_id)::text
-FROM unnest(%(users)s::uuid[], %(keys)s::text[]) AS wanted (user_id, key)
+FROM {WANTED.unnest}
 JOIN idempotency_keys k USING (user_id, key)
 """,
 )
@@ -33,8 +35,8 @@ JOIN idempotency_keys k USING (user_id, key)
 def find(connection: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], StoredKey]:
     """Stored uses of each (user id, key); keys never used are left out."""
     pairs = list(wanted)
-    users, keys = pg_arrays.plain(user for user, _ in pairs), pg_arrays.quoted(key for _, key in pairs)
-    rows = STORED_KEYS.run(connection, users=users, keys=keys)
+    parameters = WANTED.parameters(user_id=[user for user, _ in pairs], key=[key for _, key in pairs])
+    rows = STORED_KEYS.run(connection, **parameters)
     return {(user_id, key): StoredKey(bytes(fingerprint), object_id) for user_id, key, fingerprint, object_id in rows}
 
 

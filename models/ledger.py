@@ -1,6 +1,6 @@
 """The only module that changes money: it alone assigns balances and writes operations."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from sqlalchemy import Connection
@@ -142,35 +142,38 @@ def refundable_amounts(
     }
 
 
+VERDICT = pg_arrays.Columns(
+    "verdict", "payment_id uuid, state text, failure text, captured numeric, commission numeric"
+)
+OPERATION = pg_arrays.Columns(
+    "operation",
+    "payment_id uuid, line smallint, account_id uuid, amount numeric, currency text, kind text, balance_after numeric,"
+    " account_seq bigint",
+)
+BOOK = pg_arrays.Columns("book", "id uuid, balance numeric, held numeric, last_seq bigint")
+
 POST = PreparedStatement(
     "post",
-    """
-WITH verdict AS (
-    SELECT * FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(failures)s::text[], %(captured)s::numeric[],
-                         %(commissions)s::numeric[])
-        AS verdict (id, state, failure_code, captured_amount, commission)
-), moved AS (
+    f"""
+WITH moved AS (
     UPDATE payments p
-    SET state = verdict.state, failure_code = verdict.failure_code, captured_amount = verdict.captured_amount,
+    SET state = verdict.state, failure_code = verdict.failure, captured_amount = verdict.captured,
         commission = verdict.commission,
         finalized_at = CASE WHEN verdict.state <> 'AUTHORIZED' THEN clock_timestamp() END,
         hold_expires_at = CASE WHEN verdict.state <> 'AUTHORIZED' OR p.capture THEN p.hold_expires_at
                                ELSE clock_timestamp() + make_interval(hours => %(hold_ttl_hours)s) END,
         last_error = NULL
-    FROM verdict
-    WHERE p.id = verdict.id AND p.id = ANY(%(ids)s::uuid[])
+    FROM {VERDICT.unnest}
+    WHERE p.id = verdict.payment_id AND p.id = ANY({VERDICT.array("payment_id")})
     RETURNING p.id
 ), written AS (
-    INSERT INTO operations (payment_id, line, account_id, amount, currency, kind, balance_after, account_seq)
-    SELECT * FROM unnest(
-        %(payment_ids)s::uuid[], %(lines)s::smallint[], %(account_ids)s::uuid[], %(amounts)s::numeric[],
-        %(currencies)s::text[], %(kinds)s::text[], %(balances_after)s::numeric[], %(account_seqs)s::bigint[])
+    INSERT INTO operations ({OPERATION.names})
+    SELECT * FROM {OPERATION.unnest}
     RETURNING 1
 ), booked AS (
     UPDATE accounts a SET balance = book.balance, held = book.held, last_seq = book.last_seq
-    FROM unnest(%(book_ids)s::uuid[], %(balances)s::numeric[], %(helds)s::numeric[], %(last_seqs)s::bigint[])
-        AS book (id, balance, held, last_seq)
-    WHERE a.id = book.id AND a.id = ANY(%(book_ids)s::uuid[])
+    FROM {BOOK.unnest}
+    WHERE a.id = book.id AND a.id = ANY({BOOK.array("id")})
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM moved), (SELECT count(*) FROM written), (SELECT count(*) FROM booked)
@@ -185,53 +188,35 @@ def post(connection: Connection, decision: Decision, hold_ttl_hours: int) -> Non
     if not verdicts:
         return
     operations = [operation for verdict in verdicts for operation in verdict.operations]
-    ids = [verdict.payment_id for verdict in verdicts]
     counts = POST.run(
         connection,
-        ids=pg_arrays.plain(ids),
-        states=pg_arrays.plain(verdict.state for verdict in verdicts),
-        failures=pg_arrays.plain(verdict.failure for verdict in verdicts),
-        captured=pg_arrays.plain(verdict.captured for verdict in verdicts),
-        commissions=pg_arrays.plain(verdict.commission for verdict in verdicts),
         hold_ttl_hours=hold_ttl_hours,
-        payment_ids=pg_arrays.plain(o.payment_id for o in operations),
-        lines=pg_arrays.plain(o.line for o in operations),
-        account_ids=pg_arrays.plain(o.account_id for o in operations),
-        amounts=pg_arrays.plain(o.amount for o in operations),
-        currencies=pg_arrays.quoted(o.currency for o in operations),
-        kinds=pg_arrays.plain(o.kind for o in operations),
-        balances_after=pg_arrays.plain(o.balance_after for o in operations),
-        account_seqs=pg_arrays.plain(o.account_seq for o in operations),
-        book_ids=pg_arrays.plain(account.id for account in accounts),
-        balances=pg_arrays.plain(account.balance for account in accounts),
-        helds=pg_arrays.plain(account.held for account in accounts),
-        last_seqs=pg_arrays.plain(account.last_seq for account in accounts),
+        **VERDICT.parameters(verdicts),
+        **OPERATION.parameters(operations),
+        **BOOK.parameters(accounts),
     ).one()
     _expect(tuple(counts), (len(verdicts), len(operations), len(accounts)))
     payouts = [verdict.payment_id for verdict in verdicts if verdict.sends_payout]
     if payouts:
         _expect(connection.exec_driver_sql(RELEASE_PAYOUTS, (pg_arrays.plain(payouts),)).rowcount, len(payouts))
     if decision.bulks:
-        _expect(_write_bulks(connection, decision.bulks), len(decision.bulks))
+        written = connection.exec_driver_sql(WRITE_BULKS, LOT.parameters(decision.bulks)).rowcount
+        _expect(written, len(decision.bulks))
 
 
 RELEASE_PAYOUTS = "UPDATE instructions SET due_at = statement_timestamp() WHERE payment_id = ANY(%s::uuid[])"
 
-WRITE_BULKS = """
-UPDATE bulks b SET is_decided = lot.is_decided, held = lot.held, failure_code = lot.failure_code,
+LOT = pg_arrays.Columns(
+    "lot",
+    "id uuid, is_decided boolean, held numeric, failure text, authorized integer, completed integer, failed integer",
+)
+
+WRITE_BULKS = f"""
+UPDATE bulks b SET is_decided = lot.is_decided, held = lot.held, failure_code = lot.failure,
                    authorized = lot.authorized, completed = lot.completed, failed = lot.failed
-FROM unnest(%s::uuid[], %s::boolean[], %s::numeric[], %s::text[], %s::integer[], %s::integer[], %s::integer[])
-    AS lot (id, is_decided, held, failure_code, authorized, completed, failed)
+FROM {LOT.unnest}
 WHERE b.id = lot.id
 """
-
-
-def _write_bulks(connection: Connection, bulks: Sequence[LockedBulk]) -> int:
-    written = (
-        (b.id, b.is_decided, b.held, b.failure, b.authorized, b.completed, b.failed)  # as WRITE_BULKS takes them
-        for b in bulks
-    )
-    return connection.exec_driver_sql(WRITE_BULKS, tuple(map(pg_arrays.plain, zip(*written, strict=True)))).rowcount
 
 
 def _expect(written: object, decided: object) -> None:

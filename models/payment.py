@@ -1,6 +1,6 @@
 """Payments, whose rows are the queue: accepting, claiming and postponing them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ LAST_ERROR_LENGTH_MAX = 500
 
 
 class NewPayment(NamedTuple):
-    """A payment about to be stored: ids as text, amount in minor units, metadata as JSON text."""
+    """A payment about to be stored: ids as text, amount in minor units."""
 
     id: str
     type: str
@@ -28,7 +28,7 @@ class NewPayment(NamedTuple):
     fingerprint: bytes
     summary: str | None = None
     reference: str | None = None
-    metadata: str | None = None
+    metadata: Mapping[str, object] | None = None
     capture: bool = True
     scheduled_at: datetime | None = None
     expires_at: datetime | None = None
@@ -40,23 +40,22 @@ class NewPayment(NamedTuple):
     rate: str | None = None
 
 
+NEW = pg_arrays.Columns(
+    "new",
+    "id uuid, type text, user_id uuid, source_id uuid, target_id uuid, amount numeric, currency text, key text,"
+    " fingerprint bytea, summary text, reference text, metadata jsonb, capture boolean, scheduled_at timestamptz,"
+    " expires_at timestamptz, parent_id uuid, reason text, quote_id uuid, target_amount numeric, target_currency text,"
+    " rate numeric",
+)
+
 ACCEPT = PreparedStatement(
     "accept",
-    """
-WITH wish AS (
-    SELECT * FROM unnest(
-        %(ids)s::uuid[], %(types)s::text[], %(user_ids)s::uuid[], %(source_ids)s::uuid[], %(target_ids)s::uuid[],
-        %(amounts)s::numeric[], %(currencies)s::text[], %(keys)s::text[], %(fingerprints)s::bytea[],
-        %(summaries)s::text[], %(references)s::text[], %(metadata)s::jsonb[],
-        %(captures)s::boolean[], %(scheduled)s::timestamptz[], %(expire)s::timestamptz[], %(parent_ids)s::uuid[],
-        %(reasons)s::text[], %(quote_ids)s::uuid[], %(target_amounts)s::numeric[], %(target_currencies)s::text[],
-        %(rates)s::numeric[]
-    ) AS wish (id, type, user_id, source_id, target_id, amount, currency, key, fingerprint,
-               summary, reference, metadata, capture, scheduled_at, expires_at, parent_id, reason, quote_id,
-               target_amount, target_currency, rate)
+    f"""
+WITH new AS (
+    SELECT * FROM {NEW.unnest}
 ), kept AS (
     INSERT INTO idempotency_keys (user_id, key, fingerprint, payment_id)
-    SELECT user_id, key, fingerprint, id FROM wish ORDER BY user_id, key
+    SELECT user_id, key, fingerprint, id FROM new ORDER BY user_id, key
     ON CONFLICT DO NOTHING
     RETURNING payment_id
 )
@@ -65,7 +64,7 @@ INSERT INTO payments (id, type, user_id, source_id, target_id, amount, currency,
                       rate)
 SELECT id, type, user_id, source_id, target_id, amount, currency, summary, reference, metadata,
        capture, scheduled_at, expires_at, parent_id, reason, quote_id, target_amount, target_currency, rate
-FROM wish JOIN kept ON kept.payment_id = wish.id
+FROM new JOIN kept ON kept.payment_id = new.id
 RETURNING id, created_at
 """,
 )
@@ -77,35 +76,8 @@ def accept(connection: Connection, payments: Sequence[NewPayment]) -> dict[str, 
     A payment whose key is taken is not stored: read the key's payment with `idempotency.find` in a second statement,
     which sees what this one waited for. Keys must be distinct within the call.
     """
-    rows = ACCEPT.run(
-        connection,
-        ids=pg_arrays.plain(new.id for new in payments),
-        types=pg_arrays.plain(new.type for new in payments),
-        user_ids=pg_arrays.plain(new.user_id for new in payments),
-        source_ids=pg_arrays.plain(new.source_id for new in payments),
-        target_ids=pg_arrays.plain(new.target_id for new in payments),
-        amounts=pg_arrays.plain(new.amount for new in payments),
-        currencies=pg_arrays.quoted(new.currency for new in payments),
-        keys=pg_arrays.quoted(new.key for new in payments),
-        fingerprints=pg_arrays.quoted("\\x" + new.fingerprint.hex() for new in payments),
-        summaries=pg_arrays.quoted(new.summary for new in payments),
-        references=pg_arrays.quoted(new.reference for new in payments),
-        metadata=pg_arrays.quoted(new.metadata for new in payments),
-        captures=pg_arrays.plain(new.capture for new in payments),
-        scheduled=pg_arrays.quoted(_iso(new.scheduled_at) for new in payments),
-        expire=pg_arrays.quoted(_iso(new.expires_at) for new in payments),
-        parent_ids=pg_arrays.plain(new.parent_id for new in payments),
-        reasons=pg_arrays.plain(new.reason for new in payments),
-        quote_ids=pg_arrays.plain(new.quote_id for new in payments),
-        target_amounts=pg_arrays.plain(new.target_amount for new in payments),
-        target_currencies=pg_arrays.quoted(new.target_currency for new in payments),
-        rates=pg_arrays.plain(new.rate for new in payments),
-    )
+    rows = ACCEPT.run(connection, **NEW.parameters(payments))
     return {str(row[0]): row[1] for row in rows}
-
-
-def _iso(time: datetime | None) -> str | None:
-    return None if time is None else time.isoformat()
 
 
 UNLESS_TAKEN = """

@@ -36,16 +36,18 @@ class PaymentCommand(NamedTuple):
     actor: Actor
 
 
+NEW = pg_arrays.Columns("new", "id uuid, payment_id uuid")
+
+
 def order_retries(connection: Connection, commands: Sequence[NewCommand], actor: Actor, reason: str) -> int:
     """Store commands to retry payments; returns their number: a payment with an open retry gets no other."""
     return connection.exec_driver_sql(
         "INSERT INTO commands (id, kind, payment_id, user_id, token_id, address, request_id, reason)"
         " SELECT id, 'retry', payment_id, %(user)s, %(token)s, %(address)s, %(request)s, %(reason)s"
-        " FROM unnest(%(ids)s::uuid[], %(payment_ids)s::uuid[]) AS wish (id, payment_id) ORDER BY payment_id"
+        f" FROM {NEW.unnest} ORDER BY payment_id"
         " ON CONFLICT (payment_id) WHERE kind = 'retry' AND decided_at IS NULL DO NOTHING",
         {
-            "ids": pg_arrays.plain(command.id for command in commands),
-            "payment_ids": pg_arrays.plain(command.payment_id for command in commands),
+            **NEW.parameters(commands),
             "user": actor.name,
             "token": actor.token_id,
             "address": actor.address,
@@ -82,14 +84,17 @@ def claim(connection: Connection, limit: int) -> list[PaymentCommand]:
     return [PaymentCommand._make((*row[:4], Actor(*row[4:]))) for row in rows]
 
 
+DECISION = pg_arrays.Columns("decision", "id uuid, outcome text")
+
+
 def decide(connection: Connection, outcomes: Mapping[str, CommandOutcome]) -> None:
     """Set the outcomes of claimed commands, by id."""
     if not outcomes:
         return
     connection.exec_driver_sql(
         "UPDATE commands c SET decided_at = now(), outcome = decision.outcome"
-        " FROM unnest(%s::uuid[], %s::text[]) AS decision (id, outcome) WHERE c.id = decision.id",
-        (pg_arrays.plain(outcomes), pg_arrays.plain(outcomes.values())),
+        f" FROM {DECISION.unnest} WHERE c.id = decision.id",
+        DECISION.parameters(id=outcomes, outcome=outcomes.values()),
     )
 
 

@@ -45,19 +45,14 @@ class Payout(NamedTuple):
     """End of the claim, which also identifies it."""
 
 
+PAYEE = pg_arrays.Columns("payee", "payment_id uuid, iban text, bic text, name text, description text")
+
+
 def keep(connection: Connection, counterparties: Mapping[str, Counterparty]) -> None:
     """Store the payees by payment id, in the transaction that stores the payments."""
-    payees = counterparties.values()
     connection.exec_driver_sql(
-        "INSERT INTO instructions (payment_id, iban, bic, name, description)"
-        " SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[])",
-        (
-            pg_arrays.plain(counterparties),
-            pg_arrays.plain(payee.iban for payee in payees),
-            pg_arrays.plain(payee.bic for payee in payees),
-            pg_arrays.quoted(payee.name for payee in payees),
-            pg_arrays.quoted(payee.description for payee in payees),
-        ),
+        f"INSERT INTO instructions ({PAYEE.names}) SELECT * FROM {PAYEE.unnest}",
+        PAYEE.parameters(counterparties.values(), payment_id=counterparties),
     )
 
 
@@ -109,6 +104,11 @@ class BankResult(NamedTuple):
         """Value in the table."""
         return "confirmed" if self.is_confirmed else "rejected"
 
+    @property
+    def action(self) -> PaymentAction:
+        """What finishes the payment."""
+        return PaymentAction.CONFIRM if self.is_confirmed else PaymentAction.REJECT
+
 
 LOCK = """
 SELECT id::text FROM payments WHERE id = ANY(%s::uuid[]) AND state = 'AUTHORIZED' ORDER BY payments.id
@@ -121,23 +121,26 @@ SELECT FROM instructions WHERE payment_id = ANY(%s::uuid[]) ORDER BY payment_id 
 """
 """Two workers may handle the same one, when a lease ran out."""
 
-ANSWER = """
-WITH told AS (
-    SELECT * FROM unnest(%(ids)s::uuid[], %(answers)s::text[], %(reasons)s::text[], %(references)s::text[],
-                         %(command_ids)s::uuid[], %(kinds)s::text[])
-        AS told (payment_id, answer, reason, bank_reference, command_id, kind)
+RESULT = pg_arrays.Columns(
+    "result", "payment_id uuid, answer text, reason text, bank_reference text, command_id uuid, action text"
+)
+
+ANSWER = f"""
+WITH result AS (
+    SELECT * FROM {RESULT.unnest}
 ), answered AS (
     UPDATE instructions i
-    SET answer = told.answer, answered_at = now(), reason = told.reason, bank_reference = told.bank_reference,
+    SET answer = result.answer, answered_at = now(), reason = result.reason, bank_reference = result.bank_reference,
         due_at = NULL, last_error = NULL
-    FROM told WHERE i.payment_id = told.payment_id AND i.answer IS NULL
+    FROM result WHERE i.payment_id = result.payment_id AND i.answer IS NULL
     RETURNING i.payment_id
-), revived AS (
+), due_again AS (
     UPDATE payments p SET parked_at = NULL, attempts = 0, last_error = NULL, due_at = now()
-    FROM answered WHERE p.id = answered.payment_id AND p.id = ANY(%(ids)s::uuid[]) AND p.parked_at IS NOT NULL
+    FROM answered WHERE p.id = answered.payment_id AND p.id = ANY({RESULT.array("payment_id")})
+                    AND p.parked_at IS NOT NULL
 )
 INSERT INTO commands (id, kind, payment_id, reason)
-SELECT told.command_id, told.kind, told.payment_id, told.reason FROM told JOIN answered USING (payment_id)
+SELECT result.command_id, result.action, result.payment_id, result.reason FROM result JOIN answered USING (payment_id)
 RETURNING payment_id::text
 """
 
@@ -154,19 +157,8 @@ def answer(connection: Connection, results: Sequence[BankResult]) -> set[str]:
         return set()
     ids = pg_arrays.plain(result.payment_id for result in results)
     connection.exec_driver_sql(LOCK_INSTRUCTIONS, (ids,))
-    rows = connection.exec_driver_sql(
-        ANSWER,
-        {
-            "ids": ids,
-            "answers": pg_arrays.plain(result.answer for result in results),
-            "reasons": pg_arrays.quoted(result.reason for result in results),
-            "references": pg_arrays.quoted(result.bank_reference for result in results),
-            "command_ids": pg_arrays.plain(uuid7() for _ in results),
-            "kinds": pg_arrays.plain(
-                (PaymentAction.CONFIRM if result.is_confirmed else PaymentAction.REJECT).value for result in results
-            ),
-        },
-    )
+    parameters = RESULT.parameters(results, command_id=[uuid7() for _ in results])
+    rows = connection.exec_driver_sql(ANSWER, parameters)
     return {row[0] for row in rows}
 
 
@@ -204,15 +196,20 @@ class Retry(NamedTuple):
     is_known_there: bool = False
 
 
-WAIT = """
+WAIT = pg_arrays.Columns(
+    "wait",
+    "payment_id uuid, tried smallint, attempts smallint, seconds float, error text, is_unknown_there boolean,"
+    " is_known_there boolean",
+)
+
+POSTPONE = f"""
 WITH waiting AS (
     UPDATE instructions i
     SET attempts = wait.attempts, due_at = now() + make_interval(secs => wait.seconds), last_error = wait.error,
         submitted_at = CASE WHEN NOT wait.is_unknown_there THEN i.submitted_at END,
         rail = CASE WHEN NOT wait.is_unknown_there THEN i.rail END,
         pending_at = coalesce(i.pending_at, CASE WHEN wait.is_known_there THEN now() END)
-    FROM unnest(%s::uuid[], %s::smallint[], %s::smallint[], %s::float[], %s::text[], %s::boolean[], %s::boolean[])
-        AS wait (payment_id, tried, attempts, seconds, error, is_unknown_there, is_known_there)
+    FROM {WAIT.unnest}
         JOIN instructions before USING (payment_id)
     WHERE i.payment_id = wait.payment_id AND i.answer IS NULL AND i.due_at IS NOT NULL AND i.attempts = wait.tried
     RETURNING i.payment_id, wait.tried, i.last_error, i.due_at,
@@ -228,17 +225,16 @@ def postpone(connection: Connection, retries: Sequence[Retry]) -> None:
     """Ask again later; instructions answered or claimed again meanwhile are left as they are."""
     if retries:
         connection.exec_driver_sql(LOCK_INSTRUCTIONS, (pg_arrays.plain(item.payment_id for item in retries),))
-        connection.exec_driver_sql(WAIT, _columns(retries))
+        connection.exec_driver_sql(POSTPONE, WAIT.parameters(retries))
 
 
-PARK = """
+PARK = f"""
 WITH given_up AS (
     UPDATE instructions i
     SET due_at = NULL, last_error = wait.error,
         submitted_at = CASE WHEN NOT wait.is_unknown_there THEN i.submitted_at END,
         rail = CASE WHEN NOT wait.is_unknown_there THEN i.rail END
-    FROM unnest(%s::uuid[], %s::smallint[], %s::smallint[], %s::float[], %s::text[], %s::boolean[], %s::boolean[])
-        AS wait (payment_id, tried, attempts, seconds, error, is_unknown_there, is_known_there)
+    FROM {WAIT.unnest}
     WHERE i.payment_id = wait.payment_id AND i.answer IS NULL AND i.due_at IS NOT NULL AND i.attempts = wait.tried
     RETURNING i.payment_id, i.last_error, i.attempts
 ), noted AS (
@@ -246,7 +242,7 @@ WITH given_up AS (
     SELECT payment_id, 'bank', attempts, last_error FROM given_up
 )
 UPDATE payments p SET parked_at = now(), last_error = given_up.last_error, attempts = given_up.attempts
-FROM given_up WHERE p.id = given_up.payment_id AND p.id = ANY(%s::uuid[]) AND p.state = 'AUTHORIZED'
+FROM given_up WHERE p.id = given_up.payment_id AND p.id = ANY({WAIT.array("payment_id")}) AND p.state = 'AUTHORIZED'
 """
 
 
@@ -256,12 +252,7 @@ def park(connection: Connection, retries: Sequence[Retry]) -> None:
         ids = pg_arrays.plain(item.payment_id for item in retries)
         connection.exec_driver_sql(LOCK, (ids,))
         connection.exec_driver_sql(LOCK_INSTRUCTIONS, (ids,))
-        connection.exec_driver_sql(PARK, (*_columns(retries), ids))
-
-
-def _columns(retries: Sequence[Retry]) -> tuple[str, ...]:
-    *numbers, errors, unknown, known = zip(*retries, strict=True)
-    return (*map(pg_arrays.plain, numbers), pg_arrays.quoted(errors), pg_arrays.plain(unknown), pg_arrays.plain(known))
+        connection.exec_driver_sql(PARK, WAIT.parameters(retries))
 
 
 def position(connection: Connection, rail: str) -> str:

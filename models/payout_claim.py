@@ -7,11 +7,14 @@ from sqlalchemy import Connection
 from models import pg_arrays
 from models.payout import LOCK_INSTRUCTIONS, Payout
 
-GIVE_BACK = """
+TAKEN = pg_arrays.Columns("taken", "payment_id uuid, lease timestamptz, was_submitted boolean")
+HELD = pg_arrays.Columns("held", "payment_id uuid, lease timestamptz")
+
+GIVE_BACK = f"""
 UPDATE instructions i
 SET attempts = i.attempts - 1, due_at = now(), submitted_at = CASE WHEN taken.was_submitted THEN i.submitted_at END,
     rail = CASE WHEN taken.was_submitted THEN i.rail END
-FROM unnest(%s::uuid[], %s::timestamptz[], %s::boolean[]) AS taken (payment_id, lease, was_submitted)
+FROM {TAKEN.unnest}
 WHERE i.payment_id = taken.payment_id AND i.due_at = taken.lease AND i.answer IS NULL
 """
 
@@ -21,19 +24,14 @@ def give_back(connection: Connection, claimed: Sequence[Payout]) -> None:
     if claimed:
         ids = pg_arrays.plain(payout.payment_id for payout in claimed)
         connection.exec_driver_sql(LOCK_INSTRUCTIONS, (ids,))
-        leases = pg_arrays.quoted(payout.lease for payout in claimed)
-        submitted = pg_arrays.plain(payout.submitted_at is not None for payout in claimed)
-        connection.exec_driver_sql(GIVE_BACK, (ids, leases, submitted))
+        submitted = [payout.submitted_at is not None for payout in claimed]
+        connection.exec_driver_sql(GIVE_BACK, TAKEN.parameters(claimed, was_submitted=submitted))
 
 
 def still_claimed(connection: Connection, claimed: Sequence[Payout]) -> set[str]:
     """Payments whose claim has neither ended nor been taken over."""
     rows = connection.exec_driver_sql(
-        "SELECT payment_id::text FROM instructions i JOIN unnest(%s::uuid[], %s::timestamptz[]) AS taken (id, lease)"
-        " ON i.payment_id = taken.id AND i.due_at = taken.lease",
-        (
-            pg_arrays.plain(payout.payment_id for payout in claimed),
-            pg_arrays.quoted(payout.lease for payout in claimed),
-        ),
+        f"SELECT payment_id::text FROM instructions i JOIN {HELD.unnest} USING (payment_id) WHERE due_at = lease",
+        HELD.parameters(claimed),
     )
     return {row[0] for row in rows}

@@ -202,40 +202,21 @@ def _expected(
     return by_id, by_reference
 
 
-KEEP = """
-INSERT INTO bank_statement_lines (statement_id, line, account, booked_on, direction, amount, currency, end_to_end_id,
-                                  bank_reference, description, verdict, difference, payment_id)
-SELECT %(id)s::uuid, line, account, booked_on, direction, amount, currency, end_to_end_id,
-       bank_reference, description, verdict, difference, payment_id
-FROM unnest(
-    %(lines)s::integer[], %(accounts)s::text[],
-    %(days)s::date[], %(directions)s::text[], %(amounts)s::numeric[], %(currencies)s::text[],
-    %(end_to_end_ids)s::text[], %(references)s::text[], %(descriptions)s::text[], %(verdicts)s::text[],
-    %(differences)s::text[], %(payment_ids)s::uuid[]
-) AS told (line, account, booked_on, direction, amount, currency, end_to_end_id, bank_reference, description, verdict,
-           difference, payment_id)
+LINE = pg_arrays.Columns(
+    "line",
+    "line integer, account text, booked_on date, direction text, amount numeric, currency text, end_to_end_id text,"
+    " bank_reference text, description text, verdict text, difference text, payment_id uuid",
+)
+
+KEEP = f"""
+INSERT INTO bank_statement_lines (statement_id, {LINE.names})
+SELECT %(id)s::uuid, * FROM {LINE.unnest}
 """
 
 
 def _store(connection: Connection, id: str, lines: Sequence[ReportedLine], results: Sequence[MatchResult]) -> None:
-    connection.exec_driver_sql(
-        KEEP,
-        {
-            "id": id,
-            "lines": pg_arrays.plain(line.line for line in lines),
-            "accounts": pg_arrays.quoted(line.account for line in lines),
-            "days": pg_arrays.plain(line.booked_on for line in lines),
-            "directions": pg_arrays.plain(line.direction for line in lines),
-            "amounts": pg_arrays.plain(line.amount for line in lines),
-            "currencies": pg_arrays.plain(line.currency for line in lines),
-            "end_to_end_ids": pg_arrays.quoted(line.end_to_end_id for line in lines),
-            "references": pg_arrays.quoted(line.bank_reference for line in lines),
-            "descriptions": pg_arrays.quoted(line.description for line in lines),
-            "verdicts": pg_arrays.plain(result.verdict for result in results),
-            "differences": pg_arrays.plain(result.difference for result in results),
-            "payment_ids": pg_arrays.plain(result.payment_id for result in results),
-        },
-    )
+    matches = pg_arrays.attributes(results, "verdict", "difference", "payment_id")
+    connection.exec_driver_sql(KEEP, {"id": id, **LINE.parameters(lines, **matches)})
 
 
 UNBOOKED = """
@@ -258,15 +239,15 @@ ORDER BY at, ours.id LIMIT %(limit)s
 
 START = {"at": "-infinity", "after": "00000000-0000-0000-0000-000000000000"}
 
+OURS = pg_arrays.Columns("ours", "id uuid, told_id text, direction text, bank_reference text, at timestamptz")
+
 KEEP_MISSING = f"""
 INSERT INTO bank_statement_lines (statement_id, line, booked_on, direction, amount, currency, end_to_end_id,
                                   bank_reference, verdict, payment_id)
 SELECT %(id)s::uuid, %(known)s + row_number() OVER (ORDER BY ours.at, p.id), (ours.at AT TIME ZONE 'UTC')::date,
        ours.direction, {ARRIVES}, p.currency, replace(ours.told_id, '-', ''), ours.bank_reference, 'missing_there', p.id
-FROM payments p JOIN unnest(%(ids)s::uuid[], %(told_ids)s::text[], %(directions)s::text[], %(references)s::text[],
-                            %(times)s::timestamptz[])
-     AS ours (id, told_id, direction, bank_reference, at) ON ours.id = p.id
-WHERE p.id = ANY(%(ids)s::uuid[]) AND p.state = 'COMPLETED' AND p.currency = ANY(%(currencies)s::text[])
+FROM payments p JOIN {OURS.unnest} ON ours.id = p.id
+WHERE p.id = ANY({OURS.array("id")}) AND p.state = 'COMPLETED' AND p.currency = ANY(%(currencies)s::text[])
 """
 
 
@@ -285,16 +266,7 @@ def _unbooked(connection: Connection, id: str, period: Period) -> Iterator[Seque
 
 def _store_missing(connection: Connection, id: str, known: int, rows: Sequence[Row], currencies: Iterable[str]) -> int:
     """Store the rows that are COMPLETED payments in these currencies, after the known lines; returns their number."""
+    codes = pg_arrays.quoted(sorted(currencies))
     return connection.exec_driver_sql(
-        KEEP_MISSING,
-        {
-            "id": id,
-            "known": known,
-            "ids": pg_arrays.plain(row.id for row in rows),
-            "told_ids": pg_arrays.plain(row.told_id for row in rows),
-            "directions": pg_arrays.plain(row.direction for row in rows),
-            "references": pg_arrays.quoted(row.bank_reference for row in rows),
-            "times": pg_arrays.quoted(row.at.isoformat() for row in rows),
-            "currencies": pg_arrays.quoted(sorted(currencies)),
-        },
+        KEEP_MISSING, {"id": id, "known": known, "currencies": codes, **OURS.parameters(rows)}
     ).rowcount

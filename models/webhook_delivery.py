@@ -139,19 +139,19 @@ def redeliver_range(
     return row[0], row[1]
 
 
-GIVE_BACK = """
+TAKEN = pg_arrays.Columns("taken", "id uuid, claimed_at timestamptz, is_spent boolean")
+
+GIVE_BACK = f"""
 UPDATE webhook_deliveries d
 SET attempts = d.attempts - 1, next_attempt_at = now(),
     tries_left = CASE WHEN taken.is_spent THEN 0 ELSE d.tries_left + 1 END
-FROM unnest(%s::uuid[], %s::timestamptz[], %s::boolean[]) AS taken (id, claimed_at, is_spent)
-WHERE d.id = taken.id AND d.next_attempt_at = taken.claimed_at + make_interval(secs => %s) AND d.state = 'pending'
+FROM {TAKEN.unnest}
+WHERE d.id = taken.id AND d.state = 'pending'
+  AND d.next_attempt_at = taken.claimed_at + make_interval(secs => %(lease)s)
 """
 
 
 def give_back(connection: Connection, claimed: Sequence[ClaimedDelivery]) -> None:
     """Undo claims after which no request was made, so that they do not count; claims of others are kept."""
     if claimed:
-        claimed_at = pg_arrays.quoted(delivery.claimed_at.isoformat() for delivery in claimed)
-        ids = pg_arrays.plain(delivery.id for delivery in claimed)
-        spent = pg_arrays.plain(delivery.is_spent for delivery in claimed)
-        connection.exec_driver_sql(GIVE_BACK, (ids, claimed_at, spent, LEASE_SECONDS))
+        connection.exec_driver_sql(GIVE_BACK, {"lease": LEASE_SECONDS, **TAKEN.parameters(claimed)})

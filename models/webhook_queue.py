@@ -48,7 +48,7 @@ WITH chunk AS (
         SELECT * FROM events WHERE subject_id = c.subject_id AND version < c.version AND name <> 'ping' OFFSET 0) AS b
     WHERE c.name <> 'ping' AND (b.xact, b.sequence) > (%(to_xact)s::xid8, %(to_sequence)s)
 )
-SELECT w.id::text, t.sequence, t.name, t.subject_id::text, t.version, t.created_at::text
+SELECT w.id::text AS endpoint_id, t.sequence, t.name, t.subject_id::text, t.version, t.created_at::text AS occurred_at
 FROM told t CROSS JOIN LATERAL (VALUES (t.user_id), (t.payer_id), (t.payee_id)) AS concerned (id)
 JOIN webhook_endpoints w ON w.user_id = concerned.id AND w.deleted_at IS NULL AND w.created_at <= t.created_at
 WHERE CASE WHEN t.name = 'ping' THEN w.id = t.subject_id
@@ -59,14 +59,17 @@ ORDER BY t.sequence
 """Events are ordered by the start of their transactions, so a later event of a subject may come first: earlier events
 of such subjects are included, or a chunk's end could separate them. LIMIT and OFFSET bound what a chunk reads."""
 
-KEEP = """
-INSERT INTO webhook_deliveries (id, endpoint_id, sequence, name, subject_id, version, occurred_at, next_attempt_at)
+NEW = pg_arrays.Columns(
+    "new",
+    "id uuid, endpoint_id uuid, sequence bigint, name text, subject_id uuid, version integer, occurred_at timestamptz",
+)
+
+KEEP = f"""
+INSERT INTO webhook_deliveries ({NEW.names}, next_attempt_at)
 SELECT new.*, greatest(now(), (
     SELECT max(d.next_attempt_at) FROM webhook_deliveries d WHERE new.name <> 'ping'
     AND d.endpoint_id = new.endpoint_id AND d.subject_id = new.subject_id AND d.state = 'pending'))
-FROM unnest(%(ids)s::uuid[], %(endpoints)s::uuid[], %(sequences)s::bigint[], %(names)s::text[], %(subjects)s::uuid[],
-            %(versions)s::integer[], %(times)s::timestamptz[])
-     AS new (id, endpoint_id, sequence, name, subject_id, version, occurred_at)
+FROM {NEW.unnest}
 ON CONFLICT (endpoint_id, sequence) DO NOTHING
 """
 """A delivery behind another of its subject is due no earlier, so that the search need not pass it; except pings."""
@@ -87,11 +90,7 @@ def fan_out(connection: Connection, limit: int) -> int:
     between = {**position._mapping, "to_xact": end.xact, "to_sequence": end.sequence, "most": 2 * limit}
     wanted = connection.exec_driver_sql(WANTED, between).all()
     if wanted:
-        *columns, times = zip(*wanted, strict=True)
-        names = ("endpoints", "sequences", "names", "subjects", "versions")
-        deliveries = dict(zip(names, map(pg_arrays.plain, columns), strict=True))
-        ids = pg_arrays.plain(uuid7() for _ in wanted)
-        connection.exec_driver_sql(KEEP, {**deliveries, "ids": ids, "times": pg_arrays.quoted(times)})
+        connection.exec_driver_sql(KEEP, NEW.parameters(wanted, id=[uuid7() for _ in wanted]))
     connection.exec_driver_sql(MOVE_POSITION, between)
     return int(end.events)
 
@@ -120,7 +119,9 @@ class ClaimedDelivery(NamedTuple):
     claimed_at: datetime
 
 
-CLAIM = """
+BUSY = pg_arrays.Columns("busy", "endpoint_id uuid, calls integer")
+
+CLAIM = f"""
 WITH RECURSIVE waiting (endpoint_id) AS (
     (SELECT endpoint_id FROM webhook_deliveries WHERE state = 'pending' ORDER BY endpoint_id LIMIT 1)
     UNION ALL
@@ -129,11 +130,12 @@ WITH RECURSIVE waiting (endpoint_id) AS (
     FROM waiting w WHERE w.endpoint_id IS NOT NULL
 ), ready AS (
     SELECT e.id, e.failing_since IS NOT NULL OR e.id = ANY(%(slow)s::uuid[]) AS is_degraded,
-           coalesce(b.calls, 0) AS calls,
-           CASE WHEN e.failing_since IS NULL THEN %(calls_max)s ELSE %(failing_max)s END - coalesce(b.calls, 0) AS room
+           coalesce(busy.calls, 0) AS calls,
+           CASE WHEN e.failing_since IS NULL THEN %(calls_max)s ELSE %(failing_max)s END - coalesce(busy.calls, 0)
+               AS room
     FROM waiting w JOIN webhook_endpoints e ON e.id = w.endpoint_id AND e.is_active
     JOIN users u ON u.id = e.user_id AND u.is_active
-    LEFT JOIN unnest(%(busy)s::uuid[], %(calls)s::integer[]) AS b (endpoint_id, calls) ON b.endpoint_id = e.id
+    LEFT JOIN {BUSY.unnest} ON busy.endpoint_id = e.id
 ), due AS (
     SELECT own.*, r.calls + own.place AS nth, r.is_degraded FROM ready r CROSS JOIN LATERAL (
         SELECT d.id, d.next_attempt_at, row_number() OVER (ORDER BY d.next_attempt_at, d.id) AS place
@@ -184,9 +186,9 @@ def claim(
     rows = connection.exec_driver_sql(
         CLAIM,
         {
-            **{"busy": pg_arrays.plain(calls), "calls": pg_arrays.plain(calls.values()), "slow": pg_arrays.plain(slow)},
+            **BUSY.parameters(endpoint_id=calls, calls=calls.values()),
             **{"calls_max": CALLS_OF_ENDPOINT_MAX, "failing_max": CALLS_OF_FAILING_MAX, "lease": LEASE_SECONDS},
-            **room._asdict(),
+            **{"slow": pg_arrays.plain(slow), **room._asdict()},
         },
     )
     return sorted((ClaimedDelivery(*row) for row in rows), key=lambda delivery: delivery.id)
@@ -217,12 +219,16 @@ class EndedAttempt(NamedTuple):
         return "failed" if self.wait is None else "pending"
 
 
-NOTE = """
+ENDED = pg_arrays.Columns(
+    "ended",
+    "id uuid, attempt integer, state text, status smallint, error text, milliseconds integer, wait float,"
+    " tries_left smallint",
+)
+
+NOTE = f"""
 WITH ended AS (
-    SELECT * FROM unnest(%(ids)s::uuid[], %(attempts)s::integer[], %(states)s::text[], %(statuses)s::smallint[],
-                         %(errors)s::text[], %(milliseconds)s::integer[], %(waits)s::float[], %(left)s::smallint[])
-         AS ended (id, attempt, state, status, error, milliseconds, wait, tries_left)
-), told AS (
+    SELECT * FROM {ENDED.unnest}
+), tried AS (
     INSERT INTO webhook_attempts (delivery_id, attempt, status, error, milliseconds)
     SELECT d.id, e.attempt, e.status, e.error, e.milliseconds FROM ended e JOIN webhook_deliveries d USING (id)
     ON CONFLICT DO NOTHING
@@ -244,19 +250,12 @@ WHERE behind.endpoint_id = n.endpoint_id AND behind.subject_id = n.subject_id AN
 
 def note(connection: Connection, ended: Sequence[EndedAttempt]) -> None:
     """Store the outcomes of the tries, and make deliveries behind each due with it, or now."""
-    connection.exec_driver_sql(
-        NOTE,
-        {
-            "ids": pg_arrays.plain(e.claimed.id for e in ended),
-            "attempts": pg_arrays.plain(e.claimed.attempt for e in ended),
-            "states": pg_arrays.plain(e.state for e in ended),
-            "statuses": pg_arrays.plain(e.outcome.status for e in ended),
-            "errors": pg_arrays.plain(e.outcome.error for e in ended),
-            "milliseconds": pg_arrays.plain(e.outcome.milliseconds for e in ended),
-            "waits": pg_arrays.plain(e.wait for e in ended),
-            "left": pg_arrays.plain(e.claimed.tries_left for e in ended),
-        },
+    parameters = ENDED.parameters(
+        ended,
+        **pg_arrays.attributes([each.claimed for each in ended], "id", "attempt", "tries_left"),
+        **pg_arrays.attributes([each.outcome for each in ended], "status", "error", "milliseconds"),
     )
+    connection.exec_driver_sql(NOTE, parameters)
     last = {e.claimed.endpoint_id: e.outcome.error is not None for e in ended if e.outcome.error not in OWN_FAILURES}
     for failed, since in ((True, "now()"), (False, "NULL")):
         connection.exec_driver_sql(

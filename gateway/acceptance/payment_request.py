@@ -1,6 +1,5 @@
 """A payment as requested, before it is stored: its parties, and whether the user may use them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -69,8 +68,7 @@ class PaymentRequest(NamedTuple):
         return NewPayment(
             self.id, self.type.value, self.user_id, source.id, target.id, self.amount, self.currency,
             self.key, self.fingerprint, self.summary, self.reference,
-            None if self.metadata is None else json.dumps(self.metadata),
-            self.capture, self.scheduled_at, self.expires_at, self.parent, self.reason,
+            self.metadata, self.capture, self.scheduled_at, self.expires_at, self.parent, self.reason,
             self.quote_id, *((a.amount, a.currency, rate_text(a.rate)) if (a := self.arrival) else ()),
         )  # fmt: skip
 

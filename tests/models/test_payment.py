@@ -41,7 +41,7 @@ def count(world: Builder, table: str) -> int:
 
 
 def test_a_wish_is_kept_with_all_its_fields(world, parties):
-    fields = {"summary": 'Söme "thing", {50%}\\', "reference": "A-1", "metadata": '{"a": [1, "\\"{}"]}'}
+    fields = {"summary": 'Söme "thing", {50%}\\', "reference": "A-1", "metadata": {"a": [1, '"{}']}}
     wish = order(world, parties, **fields)
     assert world.accept(wish) == [wish.id]
     with transaction(world.gateway) as connection:

@@ -34,7 +34,7 @@ class Street:
             world.wish("transfer", self.bob, self.poor, self.till, 10),
             world.wish("charge", self.shop, self.rich, self.till, 30, summary="Coffee", reference="A-1"),
             world.wish("transfer", self.bob, self.poor, self.rich, 999),
-            world.wish("charge", self.shop, self.poor, self.till, 1, metadata='{"table": 7}'),
+            world.wish("charge", self.shop, self.poor, self.till, 1, metadata={"table": 7}),
         ]
         for wish in wishes:
             world.accept(wish)

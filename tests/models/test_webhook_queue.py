@@ -186,7 +186,7 @@ def test_a_long_queue_of_one_endpoint_is_not_walked_for_the_others(shop: Shop):
         claimed = webhook_queue.claim(connection, {}, (), PLENTY)
     assert {one.endpoint_id for one in claimed} == set(others)
     with transaction(shop.world.worker) as connection:
-        told = {"busy": "{}", "slow": "{}", "calls": "{}", "lease": 30, "calls_max": 8, "failing_max": 1}
+        told = {**webhook_queue.BUSY.parameters(), "slow": "{}", "lease": 30, "calls_max": 8, "failing_max": 1}
         plan = "\n".join(
             row[0] for row in connection.exec_driver_sql(f"EXPLAIN {webhook_queue.CLAIM}", told | PLENTY._asdict())
         )
