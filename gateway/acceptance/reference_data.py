@@ -38,7 +38,7 @@ class ReferenceData:
             self._refresh(UNKNOWN_SECONDS)
         found = self._currencies.get(code)
         if found is None:
-            raise invalid([(pointer, "currency_unknown", "This currency is uncurrency.")])
+            raise invalid([(pointer, "currency_unknown", "This currency is unknown.")])
         return found
 
     def technical(self, code: str, currency: str) -> Party:
