@@ -1,11 +1,9 @@
 """Returns of banks: stored once by the bank's id, and credited to the wallet by payments of type return."""
 
-import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection
-from uuid_utils import uuid7
 
 from models import payment, pg_arrays
 from models.payment import NewPayment
@@ -49,25 +47,18 @@ RETURNED_SUMMARY_LENGTH_MAX = 70
 def give_back(connection: Connection, limit: int) -> int:
     """Order the payments that credit returns of COMPLETED withdrawals; returns their number."""
     rows = connection.exec_driver_sql(OPEN_RETURNS, (limit,)).all()
-    payments = []
-    for _, _, amount, reason, parent_id, user_id, wire_id, wallet_id, currency in rows:
-        id = str(uuid7())
-        key = f"return {id}"  # no client can send a key with a space, and the random id is never used twice
-        payments.append(
-            NewPayment(
-                id=id,
-                type=PaymentType.RETURN.value,
-                user_id=user_id,
-                source_id=wire_id,
-                target_id=wallet_id,
-                amount=int(amount),
-                currency=currency,
-                key=key,
-                fingerprint=hashlib.sha256(key.encode()).digest(),
-                summary=(reason or "Returned by the bank")[:RETURNED_SUMMARY_LENGTH_MAX],
-                parent_id=parent_id,
-            )
+    payments = [
+        NewPayment.internal(
+            PaymentType.RETURN,
+            row.user_id,
+            (row.target_id, row.source_id),
+            int(row.amount),
+            row.currency,
+            summary=(row.reason or "Returned by the bank")[:RETURNED_SUMMARY_LENGTH_MAX],
+            parent_id=row.parent_id,
         )
+        for row in rows
+    ]
     if not payments:
         return 0
     payment.accept(connection, payments)

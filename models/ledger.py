@@ -54,7 +54,7 @@ def lock_accounts(
         if payment.terms != FREE or payment.parent_id or payment.quote_id:
             ids.add(technical_account_ids.get(("commission", payment.currency), payment.source_id))
         if payment.quote_id:
-            exchanges = [("exchange", currency) for currency in (payment.currency, payment.arrives_in)]
+            exchanges = [("exchange", currency) for currency in (payment.currency, payment.received_currency)]
             ids.update(technical_account_ids[key] for key in exchanges if key in technical_account_ids)
     return {
         row[0]: LockedAccount._make(

@@ -1,10 +1,12 @@
 """Payments, whose rows are the queue: accepting, claiming and postponing them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
+from uuid_utils import uuid7
 
 from models import pg_arrays
 from models.prepared_statement import PreparedStatement
@@ -28,7 +30,7 @@ class NewPayment(NamedTuple):
     fingerprint: bytes
     summary: str | None = None
     reference: str | None = None
-    metadata: Mapping[str, object] | None = None
+    metadata: dict[str, object] | None = None
     capture: bool = True
     scheduled_at: datetime | None = None
     expires_at: datetime | None = None
@@ -38,6 +40,28 @@ class NewPayment(NamedTuple):
     target_amount: int | None = None
     target_currency: str | None = None
     rate: str | None = None
+
+    @classmethod
+    def internal(
+        cls,
+        type: PaymentType,
+        user_id: str,
+        accounts: tuple[str, str],
+        amount: int,
+        currency: str,
+        *,
+        id: str = "",
+        key: str = "",
+        **details: Any,
+    ) -> "NewPayment":
+        """A payment that the system orders for the user, from and to `accounts`.
+
+        Without `id` or `key` they are new; the key then has a space, so that no client can send it.
+        """
+        id = id or str(uuid7())
+        key = key or f"{type.value} {id}"
+        fingerprint = hashlib.sha256(key.encode()).digest()
+        return cls(id, type.value, user_id, *accounts, amount, currency, key, fingerprint, **details)
 
 
 NEW = pg_arrays.Columns(

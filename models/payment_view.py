@@ -61,7 +61,7 @@ class PaymentView(NamedTuple):
     target: Party
     source_balance_after: int | None
     target_balance_after: int | None
-    arrival: ConvertedAmount | None = None
+    conversion: ConvertedAmount | None = None
     bulk_id: str | None = None
     payee: Payee | None = None
 
@@ -134,7 +134,7 @@ def _views(connection: Connection, rows: Sequence[Row]) -> dict[str, PaymentView
 
 
 def _view(row: Row, refunded: int, payee: Payee | None) -> PaymentView:
-    source_id, target_id, source, target, operations, arrival, bulk_id = row[24:31]
+    source_id, target_id, source, target, operations, conversion, bulk_id = row[24:31]
     after = {account_id: int(balance) for account_id, balance in operations or ()}
     return PaymentView._make(
         (
@@ -150,7 +150,7 @@ def _view(row: Row, refunded: int, payee: Payee | None) -> PaymentView:
             _as_party(target_id, target or (None, None, row[5], "", None)),
             after.get(source_id),
             after.get(target_id),
-            arrival and ConvertedAmount(int(arrival[0]), arrival[1], int(arrival[3]), int(arrival[2])),
+            conversion and ConvertedAmount(int(conversion[0]), conversion[1], int(conversion[3]), int(conversion[2])),
             bulk_id,
             payee,
         )

@@ -64,14 +64,14 @@ def payment_body(view: PaymentView, viewer: ViewerLike) -> dict[str, Any]:
     amount, sees_fee = view.amount, sees_commission(view, viewer)
     if not sees_fee:
         amount = arrived = arrived if view.target.owner_id == viewer.id else moved
-    there = view.arrival or ConvertedAmount(arrived, view.currency, view.digits, 0)
+    there = view.conversion or ConvertedAmount(arrived, view.currency, view.digits, 0)
     here = (
         ConvertedAmount(amount, view.currency, view.digits, 0)
         if sees_fee or viewer.id != view.target.owner_id
         else there
     )
     is_unknown = (
-        not sees_fee and view.type == PaymentType.TRANSFER and view.finalized_at is None and view.arrival is None
+        not sees_fee and view.type == PaymentType.TRANSFER and view.finalized_at is None and view.conversion is None
     )
     balance = None
     if view.source.owner_id == viewer.id:
@@ -92,7 +92,7 @@ def payment_body(view: PaymentView, viewer: ViewerLike) -> dict[str, Any]:
         "commission": render(view.commission, view.digits) if sees_fee else None,
         "target_amount": None if is_unknown else render(there.amount, there.digits),
         "target_currency": there.currency,
-        "rate": rate_text(there.rate) if view.arrival else None,
+        "rate": rate_text(there.rate) if view.conversion else None,
         "summary": view.summary,
         "reference": view.reference,
         "metadata": view.metadata if sees_all else None,

@@ -1,6 +1,5 @@
 """Onboarding of new users: a client's first wallets and bonus, in one transaction with the mark that it is done."""
 
-import hashlib
 import time
 from collections.abc import Collection, Mapping
 
@@ -109,16 +108,13 @@ class Onboarding:
         source = account.technical_parties(connection)[BONUS_SOURCE, bonus.currency]
         wallets = account.oldest_wallets(connection, [(id, bonus.currency) for id in clients])
         payments = [
-            NewPayment(
-                id=str(uuids.uuid7()),
-                type=PaymentType.BONUS.value,
-                user_id=id,
-                source_id=source.id,
-                target_id=wallets[id, bonus.currency].id,
-                amount=bonus.minor,
-                currency=bonus.currency,
+            NewPayment.internal(
+                PaymentType.BONUS,
+                id,
+                (source.id, wallets[id, bonus.currency].id),
+                bonus.minor,
+                bonus.currency,
                 key=BONUS_KEY,
-                fingerprint=hashlib.sha256(BONUS_KEY.encode()).digest(),
                 summary="Welcome bonus",
             )
             for id in clients

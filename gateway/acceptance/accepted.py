@@ -18,14 +18,15 @@ class AcceptedPayment(NamedTuple):
     is_replay: bool
 
 
-def new_payment(order: PaymentRequest, source: Party, target: Party, created_at: datetime) -> AcceptedPayment:
+def new_payment(request: PaymentRequest, source: Party, target: Party, created_at: datetime) -> AcceptedPayment:
     """The payment that was just stored, without reading it again."""
-    due_at = max(created_at, order.scheduled_at or created_at)
-    payee = Payee(order.counterparty.name, order.counterparty.iban[-4:]) if order.counterparty else None
+    new, counterparty = request.payment, request.counterparty
+    due_at = max(created_at, new.scheduled_at or created_at)
+    payee = Payee(counterparty.name, counterparty.iban[-4:]) if counterparty else None
     view = PaymentView(
-        order.id, order.type.value, State.INITIATED.value, order.user_id, order.amount, order.currency, order.digits, 0,
-        order.summary, order.reference, order.metadata, None, 0, due_at, None, created_at, None, VERSION_OF_NEW,
-        order.capture, None, order.scheduled_at, order.expires_at, order.parent, order.reason, 0, source, target, None,
-        None, order.arrival, None, payee,
+        new.id, new.type, State.INITIATED.value, new.user_id, new.amount, new.currency, request.digits, 0,
+        new.summary, new.reference, new.metadata, None, 0, due_at, None, created_at, None, VERSION_OF_NEW,
+        new.capture, None, new.scheduled_at, new.expires_at, new.parent_id, new.reason, 0, source, target, None,
+        None, request.conversion, None, payee,
     )  # fmt: skip
     return AcceptedPayment(view, is_replay=False)

@@ -41,15 +41,15 @@ class GroupCommit:
         self._waiting: deque[_Pending] = deque()
         self._is_led = False
 
-    def submit(self, order: PaymentRequest) -> AcceptedPayment:
+    def submit(self, request: PaymentRequest) -> AcceptedPayment:
         """Store the payment, or find the earlier one of its key; raises ApiError, DatabaseAway or Contention."""
-        answer = self._settle([order])[0] if order.comes_alone else self._share(order)
+        answer = self._settle([request])[0] if request.needs_own_transaction else self._share(request)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    def _share(self, order: PaymentRequest) -> Answer:
-        pending = _Pending(order)
+    def _share(self, request: PaymentRequest) -> Answer:
+        pending = _Pending(request)
         with self._lock:
             self._waiting.append(pending)
             pending.leads = not self._is_led
@@ -68,7 +68,7 @@ class GroupCommit:
         with self._lock:
             group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_MAX))]
         try:
-            answers = self._settle([pending.order for pending in group])
+            answers = self._settle([pending.request for pending in group])
             for pending, answer in zip(group, answers, strict=True):
                 pending.answer = answer
         finally:
@@ -81,95 +81,100 @@ class GroupCommit:
             for pending in group:
                 pending.woken.set()
 
-    def _settle(self, orders: Sequence[PaymentRequest]) -> list[Answer]:
+    def _settle(self, requests: Sequence[PaymentRequest]) -> list[Answer]:
         """An answer for each request; a group that fails as a whole is tried one by one."""
         try:
-            answers = self._store_with_retry(orders)
+            answers = self._store_with_retry(requests)
         except DatabaseAway as error:
-            return [error] * len(orders)
+            return [error] * len(requests)
         except Exception as error:
-            if len(orders) == 1:
+            if len(requests) == 1:
                 return [error]
-            return [answer for order in orders for answer in self._settle([order])]
+            return [answer for request in requests for answer in self._settle([request])]
         if any(isinstance(answer, AcceptedPayment) and not answer.is_replay for answer in answers):
             bell.ring(structlog.contextvars.get_contextvars().get("request_id"))
         return answers
 
-    def _store_with_retry(self, orders: Sequence[PaymentRequest]) -> list[Answer]:
+    def _store_with_retry(self, requests: Sequence[PaymentRequest]) -> list[Answer]:
         began = time.monotonic()
         try:
-            return self._store(orders)
+            return self._store(requests)
         except CommitUnknown:
             if time.monotonic() - began > UNRESPONSIVE_SECONDS:
                 raise  # other requests wait behind this group; the client repeats its own with the same key
             # Storing again starts with the keys, so a commit that succeeded after all is found.
-            return self._store(orders)
+            return self._store(requests)
 
-    def _store(self, orders: Sequence[PaymentRequest]) -> list[Answer]:
+    def _store(self, requests: Sequence[PaymentRequest]) -> list[Answer]:
         """Store all payments with one statement; one with a reference, a quote or a bank counterparty is alone, in a
         transaction with that.
 
         Raises ApiError only for such a one: a reference in use, or a used quote, rolls both back.
         """
         answers: dict[str, Answer] = {}
-        scope = transaction if any(order.comes_alone for order in orders) else statements
+        scope = transaction if any(request.needs_own_transaction for request in requests) else statements
         with scope(self._engine) as connection:
-            parties = find_parties(connection, orders, self._reference_data)
-            wishes: dict[tuple[str, str], NewPayment] = {}
-            sides: dict[str, tuple[Party, Party]] = {}
-            for order in orders:
+            parties = find_parties(connection, requests, self._reference_data)
+            payments: dict[tuple[str, str], NewPayment] = {}
+            accounts: dict[str, tuple[Party, Party]] = {}
+            for request in requests:
                 try:
-                    sides[order.id] = resolve(order, parties)
-                    wishes.setdefault(order.claim, order.wish(*sides[order.id]))
+                    source, target = accounts[request.id] = resolve(request, parties)
                 except ApiError as error:
-                    answers[order.id] = error
-            created = payment.accept(connection, list(wishes.values())) if wishes else {}
-            for order in orders:
-                if order.id in created:
-                    if order.reference is not None:
-                        self._take_reference(connection, order, order.reference)
-                    if order.quote_id is not None and not quote.use(connection, order.quote_id, order.id):
-                        raise ApiError("quote_used", "This quote has already been used.")
-                    if order.counterparty is not None:
-                        payout.keep(connection, {order.id: order.counterparty})
-                    answers[order.id] = new_payment(order, *sides[order.id], created[order.id])
-            unsettled = [order for order in orders if order.id not in created]
+                    answers[request.id] = error
+                else:
+                    new = request.payment._replace(source_id=source.id, target_id=target.id)
+                    payments.setdefault(request.user_and_key, new)
+            created = payment.accept(connection, list(payments.values())) if payments else {}
+            for request in requests:
+                if request.id in created:
+                    self._store_more(connection, request)
+                    answers[request.id] = new_payment(request, *accounts[request.id], created[request.id])
+            unsettled = [request for request in requests if request.id not in created]
             if unsettled:
-                answers.update(self._recall(connection, unsettled, answers))
-        return [answers[order.id] for order in orders]
+                answers.update(self._find_replays(connection, unsettled, answers))
+        return [answers[request.id] for request in requests]
 
-    def _take_reference(self, connection: Connection, order: PaymentRequest, reference: str) -> None:
-        earlier = payment.keep_reference(connection, order.user_id, reference, order.id)
-        if earlier is not None:
-            detail = "Another charge that did not fail has this reference; see payment."
-            raise ApiError("duplicate_reference", detail, payment=earlier)
+    def _store_more(self, connection: Connection, request: PaymentRequest) -> None:
+        """Store what a payment needs its own transaction for."""
+        new = request.payment
+        if new.reference is not None:
+            earlier = payment.keep_reference(connection, new.user_id, new.reference, new.id)
+            if earlier is not None:
+                detail = "Another charge that did not fail has this reference; see payment."
+                raise ApiError("duplicate_reference", detail, payment=earlier)
+        if new.quote_id is not None and not quote.use(connection, new.quote_id, new.id):
+            raise ApiError("quote_used", "This quote has already been used.")
+        if request.counterparty is not None:
+            payout.keep(connection, {new.id: request.counterparty})
 
-    def _recall(
-        self, connection: Connection, orders: Sequence[PaymentRequest], errors: Mapping[str, Answer]
+    def _find_replays(
+        self, connection: Connection, requests: Sequence[PaymentRequest], errors: Mapping[str, Answer]
     ) -> dict[str, Answer]:
         """The earlier payments of these keys; without one, the error of the request."""
-        kept = idempotency.find(connection, {order.claim for order in orders})
-        ids = {found.object_id for found in kept.values()}
-        rows = payment_view.by_ids(connection, list(ids)) if ids else {}
+        stored_keys = idempotency.find(connection, {request.user_and_key for request in requests})
+        ids = [stored.object_id for stored in stored_keys.values()]
+        views = payment_view.by_ids(connection, ids) if ids else {}
         answers: dict[str, Answer] = {}
-        for order in orders:
-            found = kept.get(order.claim)
-            if found is None:
-                answers[order.id] = errors.get(order.id) or Contention()
-            elif found.fingerprint != order.fingerprint:
-                answers[order.id] = key_reused()
+        for request in requests:
+            stored = stored_keys.get(request.user_and_key)
+            if stored is None:
+                answers[request.id] = errors.get(request.id) or Contention()
+            elif stored.fingerprint != request.payment.fingerprint:
+                answers[request.id] = key_reused()
             else:
-                answers[order.id] = AcceptedPayment(rows[found.object_id], is_replay=found.object_id != order.id)
+                is_replay = stored.object_id != request.id
+                answers[request.id] = AcceptedPayment(views[stored.object_id], is_replay)
         return answers
 
 
 class _Pending:
     """A request that waits for its group."""
 
-    __slots__ = ("answer", "leads", "order", "woken")
+    __slots__ = ("answer", "leads", "request", "woken")
 
-    def __init__(self, order: PaymentRequest) -> None:
-        self.order = order
+    def __init__(self, request: PaymentRequest) -> None:
+        self.request = request
         self.answer: Answer = CommitUnknown()
         self.leads = False
         self.woken = threading.Event()

@@ -10,7 +10,7 @@ from gateway.http.access_log import REQUEST_ID
 from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError, invalid
 from gateway.http.found import found, path_id
-from gateway.http.idempotency import REPLAYED, find_replay, keep_key, request_fingerprint, request_key
+from gateway.http.idempotency import REPLAYED, find_replay, keep_key, request_key
 from gateway.http.schemas import page_of
 from gateway.lists.pagination import paginated
 from gateway.ops.representations import adjustment_body
@@ -124,9 +124,8 @@ def _decided(connection: Connection, id: str, state: AdjustmentState) -> Adjustm
 
 def _new_payment(approved: Adjustment, payment_id: str) -> NewPayment:
     """The payment of an approved adjustment; its key contains a space, so that no client can send it."""
-    reference_data = services().reference_data
+    reference_data, wallet = services().reference_data, approved.account_id
     internal = reference_data.technical("internal", reference_data.currency(approved.currency).code).id
-    parties = (internal, approved.account_id) if approved.direction == "credit" else (approved.account_id, internal)
-    key = f"adjustment {approved.id}"
-    order = (payment_id, PaymentType.ADJUSTMENT.value, g.caller.id, *parties, approved.amount, approved.currency)
-    return NewPayment(*order, key, request_fingerprint(request.path, key))
+    accounts = (internal, wallet) if approved.direction == "credit" else (wallet, internal)
+    order = (PaymentType.ADJUSTMENT, g.caller.id, accounts, approved.amount, approved.currency)
+    return NewPayment.internal(*order, id=payment_id, key=f"adjustment {approved.id}")

@@ -24,94 +24,140 @@ from gateway.payments.schemas import (
 )
 from gateway.services import Services
 from models import payment_view
+from models.currency import Currency
+from models.payment import NewPayment
 from models.payment_view import ConvertedAmount, PaymentView
 from models.payout import Counterparty
+from models.rules.exchange import rate_text
 from models.rules.types import PaymentType
 from models.session import statements
 
 
-class PaymentTerms(NamedTuple):
-    """The part of a PaymentRequest that depends on the type of payment; `charge` is the one to refund."""
+class Submission(NamedTuple):
+    """A request to create a payment: the parsed body, the same loaded by the route's schema, and its sender."""
 
-    source: str
-    target: str | None
-    amount: int
-    currency: str
-    digits: int
-    objection: ApiError | None = None
-    into_any: bool = False
-    arrival: ConvertedAmount | None = None
-    charge: PaymentView | None = None
+    path: str
+    json: Any
+    body: Body
+    key: str
+    caller: Caller
+    services: Services
 
 
 class Route(NamedTuple):
-    """A route that creates payments: their type, the scopes that allow it, its schema and its terms.
+    """A route that creates payments: their type, the scopes that allow it, its schema, and what makes the request.
 
-    `terms` raises ApiError.
+    `request` raises ApiError.
     """
 
     payment_type: PaymentType
     scopes: tuple[str, ...]
     schema: type[ma.Schema]
-    terms: Callable[[Body, Caller, Services], PaymentTerms]
+    request: Callable[[Submission], PaymentRequest]
 
 
-def _terms(body: Body, services: Services, source: str, target: str | None, *, into_any: bool = False) -> PaymentTerms:
-    """The terms of a body that names an amount and its currency."""
-    currency = services.reference_data.currency(body["currency"])
-    amount = minor_units(body["amount"], currency)
-    objection = limits_error(amount, currency)
-    return PaymentTerms(source, target, amount, currency.code, currency.digits, objection, into_any)
+def _request(
+    submission: Submission,
+    source: str,
+    target: str | None,
+    amount: int,
+    currency: Currency,
+    error_if_new: ApiError | None = None,
+    *,
+    into_any_wallet: bool = False,
+    conversion: ConvertedAmount | None = None,
+    charge: PaymentView | None = None,
+) -> PaymentRequest:
+    """The request with all that does not depend on the type of payment."""
+    path, json, body, key, caller, _ = submission
+    payment = NewPayment(
+        id=str(uuid7()),
+        type=ROUTES[path].payment_type.value,
+        user_id=caller.id,
+        source_id="",
+        target_id="",
+        amount=amount,
+        currency=currency.code,
+        key=key,
+        fingerprint=request_fingerprint(path, json),
+        summary=body.get("summary"),
+        reference=body.get("reference"),
+        metadata=body.get("metadata"),
+        capture=body.get("capture", True),
+        scheduled_at=body.get("scheduled_at"),
+        expires_at=body.get("expires_at"),
+        parent_id=charge and charge.id,
+        reason=body.get("reason"),
+        quote_id=body.get("quote"),
+        target_amount=conversion and conversion.amount,
+        target_currency=conversion and conversion.currency,
+        rate=conversion and rate_text(conversion.rate),
+    )
+    details = (currency.digits, error_if_new, into_any_wallet, conversion, _counterparty(body), charge)
+    return PaymentRequest(payment, source, target, *details)
 
 
-def _deposit(body: Body, caller: Caller, services: Services) -> PaymentTerms:
-    into_any = "deposits:write" in caller.scopes
-    if not into_any and not services.settings.deposits_open:
+def _counterparty(body: Body) -> Counterparty | None:
+    if "iban" not in body:
+        return None
+    return Counterparty(body["iban"], body["name"], body.get("bic"), body.get("summary"))
+
+
+def _amount(submission: Submission) -> tuple[int, Currency, ApiError | None]:
+    """Amount and currency of the body, and the error if they are beyond the limits."""
+    currency = submission.services.reference_data.currency(submission.body["currency"])
+    amount = minor_units(submission.body["amount"], currency)
+    return amount, currency, limits_error(amount, currency)
+
+
+def _deposit(submission: Submission) -> PaymentRequest:
+    body, is_ops = submission.body, "deposits:write" in submission.caller.scopes
+    if not is_ops and not submission.services.settings.deposits_open:
         raise ApiError("deposits_closed", "This needs the scope deposits:write.")
-    return _terms(body, services, body["source"], body["wallet"], into_any=into_any)
+    return _request(submission, body["source"], body["wallet"], *_amount(submission), into_any_wallet=is_ops)
 
 
-def _withdrawal(body: Body, _caller: Caller, services: Services) -> PaymentTerms:
-    return _terms(body, services, body["wallet"], body["target"])
+def _withdrawal(submission: Submission) -> PaymentRequest:
+    return _request(submission, submission.body["wallet"], submission.body["target"], *_amount(submission))
 
 
-def _transfer(body: Body, caller: Caller, services: Services) -> PaymentTerms:
+def _transfer(submission: Submission) -> PaymentRequest:
+    body = submission.body
     if body["source"] == body["target"]:
         raise invalid([("/target", "same_source_and_target", "Source and target are the same wallet.")])
-    terms = _terms(body, services, body["source"], body["target"])
-    if "quote" not in body:
-        return terms
-    quote = usable_quote(body["quote"], body["target"], caller, services)
-    objection = terms.objection or quote.objection(terms.amount, terms.currency)
-    return terms._replace(objection=objection, arrival=quote.arrival)
+    amount, currency, error = _amount(submission)
+    conversion = None
+    if "quote" in body:
+        quote = usable_quote(body["quote"], body["target"], submission.caller, submission.services)
+        error, conversion = error or quote.error_if_new(amount, currency.code), quote.conversion
+    return _request(submission, body["source"], body["target"], amount, currency, error, conversion=conversion)
 
 
-def _exchange(body: Body, caller: Caller, services: Services) -> PaymentTerms:
-    quote = usable_quote(body["quote"], body["target"], caller, services)
-    currency = services.reference_data.currency(quote.currency)
-    objection = limits_error(quote.amount, currency) or quote.objection(quote.amount, currency.code)
-    terms = PaymentTerms(body["source"], body["target"], quote.amount, currency.code, currency.digits, objection)
-    return terms._replace(arrival=quote.arrival)
+def _exchange(submission: Submission) -> PaymentRequest:
+    body = submission.body
+    quote = usable_quote(body["quote"], body["target"], submission.caller, submission.services)
+    amount, currency = quote.amount, submission.services.reference_data.currency(quote.currency)
+    error = limits_error(amount, currency) or quote.error_if_new(amount, currency.code)
+    return _request(submission, body["source"], body["target"], amount, currency, error, conversion=quote.conversion)
 
 
-def _charge(body: Body, _caller: Caller, services: Services) -> PaymentTerms:
-    return _terms(body, services, body["wallet"], body.get("target"))
+def _charge(submission: Submission) -> PaymentRequest:
+    return _request(submission, submission.body["wallet"], submission.body.get("target"), *_amount(submission))
 
 
-def _refund(body: Body, caller: Caller, services: Services) -> PaymentTerms:
+def _refund(submission: Submission) -> PaymentRequest:
     """Without an amount, all that is left to refund as read without a lock; the worker decides it under lock."""
-    with statements(services.engine) as connection:
-        charge = payment_view.by_id(connection, body["charge"])
-    if charge is None or charge.user_id != caller.id or charge.type != PaymentType.CHARGE:
+    with statements(submission.services.engine) as connection:
+        charge = payment_view.by_id(connection, submission.body["charge"])
+    if charge is None or charge.user_id != submission.caller.id or charge.type != PaymentType.CHARGE:
         raise invalid([("/charge", "not_found", "You have no such charge.")])
-    if "amount" in body:
-        amount = minor_units(body["amount"], services.reference_data.currency(charge.currency))
+    currency = submission.services.reference_data.currency(charge.currency)
+    if "amount" in submission.body:
+        amount = minor_units(submission.body["amount"], currency)
     else:
         captured = charge.captured_amount or charge.amount
         amount = captured - charge.refunded or captured
-    return PaymentTerms(
-        charge.target.token or "", charge.source.token, amount, charge.currency, charge.digits, charge=charge
-    )
+    return _request(submission, charge.target.token or "", charge.source.token, amount, currency, charge=charge)
 
 
 ROUTES = {
@@ -133,44 +179,9 @@ def create_payment(
     `json` is the parsed body, `body` the same body loaded by the route's schema. Raises ApiError, DatabaseAway,
     Contention or StatementTimeout.
     """
-    route = ROUTES[path]
-    key = idempotency_key(environ)
-    terms = route.terms(body, caller, services)
-    charge = terms.charge
-    accepted = services.group_commit.submit(
-        PaymentRequest(
-            id=str(uuid7()),
-            type=route.payment_type,
-            user_id=caller.id,
-            source=terms.source,
-            target=terms.target,
-            amount=terms.amount,
-            currency=terms.currency,
-            digits=terms.digits,
-            key=key,
-            fingerprint=request_fingerprint(path, json),
-            summary=body.get("summary"),
-            reference=body.get("reference"),
-            metadata=body.get("metadata"),
-            objection=terms.objection,
-            into_any=terms.into_any,
-            capture=body.get("capture", True),
-            scheduled_at=body.get("scheduled_at"),
-            expires_at=body.get("expires_at"),
-            parent=charge and charge.id,
-            reason=body.get("reason"),
-            quote_id=body.get("quote"),
-            arrival=terms.arrival,
-            counterparty=_counterparty(body),
-        )
-    )
+    request = ROUTES[path].request(Submission(path, json, body, idempotency_key(environ), caller, services))
+    accepted, charge = services.group_commit.submit(request), request.charge
     if charge is None:
         return accepted
     # The tokens of a charge are not shown with its refund.
     return accepted._replace(view=accepted.view._replace(source=charge.target, target=charge.source))
-
-
-def _counterparty(body: Body) -> Counterparty | None:
-    if "iban" not in body:
-        return None
-    return Counterparty(body["iban"], body["name"], body.get("bic"), body.get("summary"))

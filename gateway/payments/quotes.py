@@ -17,11 +17,11 @@ class UsableQuote(NamedTuple):
     amount: int
     currency: str
     digits: int
-    arrival: ConvertedAmount
+    conversion: ConvertedAmount
     is_expired: bool
 
-    def objection(self, amount: int, currency: str) -> ApiError | None:
-        """The error if it cannot be used for this amount now; a replay ignores it."""
+    def error_if_new(self, amount: int, currency: str) -> ApiError | None:
+        """The error if it cannot be used for this amount now; it does not apply to a replay."""
         if (amount, currency) != (self.amount, self.currency):
             quoted = f"{render(self.amount, self.digits)} {self.currency}"
             return invalid([("/quote", "quote_mismatch", f"For this target the quote is for {quoted}.")])
@@ -44,5 +44,5 @@ def usable_quote(id: str, target: str, caller: Caller, services: Services) -> Us
     source, target_currency = (
         services.reference_data.currency(code) for code in (record.source_currency, record.target_currency)
     )
-    arrival = ConvertedAmount(offer.target_amount, target_currency.code, target_currency.digits, record.rate)
-    return UsableQuote(offer.source_amount, source.code, source.digits, arrival, record.is_expired)
+    conversion = ConvertedAmount(offer.target_amount, target_currency.code, target_currency.digits, record.rate)
+    return UsableQuote(offer.source_amount, source.code, source.digits, conversion, record.is_expired)

@@ -35,7 +35,7 @@ def first_refusal(
     """
     if not _is_permitted(payment, source, target, initiator, charge, adjustment, deposits_open=deposits_open):
         return Failure.NOT_PERMITTED
-    if source.currency != payment.currency or target.currency != payment.arrives_in:
+    if source.currency != payment.currency or target.currency != payment.received_currency:
         return Failure.CURRENCY_MISMATCH
     is_return = payment.type == PaymentType.RETURN  # the money is already here, whatever the state of the account
     is_settled = is_return or is_promised

@@ -170,10 +170,10 @@ def _movements(payment: ClaimedPayment, fee: int, technical_ids: Mapping[tuple[s
     amount, currency = payment.moved, payment.currency
     source_id, target_id = payment.source_id, payment.target_id
     if payment.target_amount is not None:
-        buys_id, sells_id = technical_ids["exchange", currency], technical_ids["exchange", payment.arrives_in]
+        buys_id, sells_id = technical_ids["exchange", currency], technical_ids["exchange", payment.received_currency]
         legs = [
             Movement(source_id, buys_id, amount - fee, currency, OperationKind.EXCHANGE),
-            Movement(sells_id, target_id, payment.target_amount, payment.arrives_in, OperationKind.EXCHANGE),
+            Movement(sells_id, target_id, payment.target_amount, payment.received_currency, OperationKind.EXCHANGE),
         ]
         if fee:
             commission_id = technical_ids["commission", currency]

@@ -96,7 +96,7 @@ class ClaimedPayment(NamedTuple):
     bulk_id: str | None = None
 
     @property
-    def arrives_in(self) -> str:
+    def received_currency(self) -> str:
         """Currency that the target receives."""
         return self.target_currency or self.currency
 

@@ -141,7 +141,7 @@ class Poster:
                 if not claimed:
                     return 0
                 if not self._technical_accounts.keys() >= {
-                    ("exchange", code) for p in claimed for code in (p.currency, p.arrives_in)
+                    ("exchange", code) for p in claimed for code in (p.currency, p.received_currency)
                 }:  # a currency was added
                     self._technical_accounts = _technical_account_ids(connection)
                 self._call_hook(BatchPoint.CLAIMED)
