@@ -9,7 +9,7 @@ RUN python -m compileall -q /srv/payments
 
 FROM python:3.11-slim-trixie
 RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin payments
-ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 FLASK_APP=workers.cli.app
 COPY --from=build /venv /venv
 COPY --from=build /srv/payments /srv/payments
 # Volumes are mounted on these folders, so they belong to the user who writes there.

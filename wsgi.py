@@ -1,13 +1,8 @@
 """The WSGI application, with the `flask` commands of gateway and workers."""
 
 from gateway import create_app
-from workers.cli.books import books_cli
-from workers.cli.payments import payments_cli
-from workers.cli.users import users_cli
-from workers.cli.workers import workers_cli
+from workers.cli.app import GROUPS
 
 app = create_app()
-app.cli.add_command(books_cli)
-app.cli.add_command(payments_cli)
-app.cli.add_command(users_cli)
-app.cli.add_command(workers_cli)
+for group in GROUPS:
+    app.cli.add_command(group)

@@ -19,6 +19,7 @@ from embedded.home import CHECKOUT
 from embedded.valkey import ACL, WORKER
 from models.health import KINDS
 from models.heartbeat import BEAT
+from workers.cli import app as cli
 
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())["services"]
 ONCE = "migrate"
@@ -87,9 +88,10 @@ def test_a_check_asks_for_its_own_part_by_a_command_that_exists(service: str, se
 
 
 def asks_a_worker(service: str, arguments: list[str]) -> None:
-    option, module, group, command, name = arguments
-    assert (option, module) == ("--app", "wsgi")
-    assert command in wsgi.app.cli.commands[group].commands
+    group, command, name = arguments
+    assert command in cli.app.cli.commands[group].commands
+    for file in ("Dockerfile", ".flaskenv"):
+        assert re.search(rf"\bFLASK_APP={re.escape(cli.__name__)}$", (CHECKOUT / file).read_text(), re.M), file
     assert name == service, "of its own part"
     started = words(SERVICES[service]["command"])
     if name == BEAT:

@@ -18,7 +18,7 @@ from embedded.stack import Stack
 PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs" / "guides").glob("*.md"))]
 SHELL = shutil.which("dash", path=os.defpath) or "/bin/sh"
 SECONDS_MAX = 800
-NOT_COPIED = shutil.ignore_patterns(".*", "tests", "bench", "adr", "static")
+NOT_COPIED = shutil.ignore_patterns(".[!f]*", "tests", "bench", "adr", "static")
 
 Files = dict[str, tuple[int, int]]
 """By path: size and time of the last change."""

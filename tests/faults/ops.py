@@ -15,7 +15,7 @@ from workers.cli.workers import workers_cli
 
 
 def flask(stack: Stack, *words: str) -> str:
-    """What `flask --app wsgi WORDS...` prints in the worker's role; it must succeed."""
+    """What `flask WORDS...` prints in the worker's role; it must succeed."""
     done = _run(stack, words)
     assert done.exit_code == 0, done.output
     return done.stdout
