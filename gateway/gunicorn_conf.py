@@ -103,3 +103,8 @@ def when_ready(server: Arbiter) -> None:
 def post_fork(_server: object, _worker: object) -> None:
     """Make database connections, which are opened after the fork, wait in the event loop."""
     gevent_support.install()
+
+
+def worker_exit(server: Arbiter, _worker: object) -> None:
+    """Close the connections of a process that ends, so that PostgreSQL and Redis see it leave."""
+    server.app.wsgi().extensions["gateway"].close()

@@ -66,6 +66,16 @@ class Services:
         url = settings.gateway_database_url or ""
         return Waiters(self.engine, url, waiters_max=settings.waiters_max, of_user_max=settings.waiters_per_user_max)
 
+    def close(self) -> None:
+        """End the threads and connections of what was opened; the services must not be used afterwards."""
+        opened = vars(self)
+        if "waiters" in opened:
+            self.waiters.close()
+        if "revocations" in opened:
+            self.revocations.close()
+        if "engine" in opened:
+            self.engine.dispose()
+
 
 def services() -> Services:
     """The services of the current application."""

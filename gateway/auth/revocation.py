@@ -4,7 +4,6 @@ A notice may be lost: a listener must become correct without it, only later.
 """
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +34,7 @@ class TokenRevocations:
         self._listeners: dict[str, tuple[Callable[[str], None], Callable[[], None]]] = {}
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
+        self._closed = threading.Event()
         self._is_disconnected = False
 
     def publish(self, subject: str, value: str) -> None:
@@ -53,15 +53,19 @@ class TokenRevocations:
                 self._thread = threading.Thread(target=self._run, name="notices", daemon=True)
                 self._thread.start()
 
+    def close(self) -> None:
+        """Stop receiving, within the time that a silent connection takes to be pinged."""
+        self._closed.set()
+
     def _run(self) -> None:
-        while True:
+        while not self._closed.is_set():
             try:
                 self._listen()
             except (RedisError, OSError) as error:
                 if not self._is_disconnected:
                     log.warning("redis is unavailable, no notices are received", error=type(error).__name__)
                 self._is_disconnected = True
-            time.sleep(RECONNECT_SECONDS)
+            self._closed.wait(RECONNECT_SECONDS)
 
     def _listen(self) -> None:
         """Receive notices until the connection breaks or falls silent."""
@@ -69,7 +73,7 @@ class TokenRevocations:
         with redis, redis.pubsub() as subscription:
             subscription.subscribe(CHANNEL)
             is_pinged = False
-            while True:
+            while not self._closed.is_set():
                 message = subscription.get_message(timeout=SILENCE_SECONDS)
                 if message is not None:
                     is_pinged = False

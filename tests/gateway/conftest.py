@@ -17,6 +17,13 @@ def rings(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
     return rung
 
 
+@pytest.fixture(scope="module", autouse=True)
+def harnesses_end() -> Iterator[None]:
+    yield
+    for house in list(ApiHarness.opened):
+        house.close()
+
+
 @pytest.fixture(scope="module")
 def house(database: Database) -> ApiHarness:
     """The gateway over the module's database."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import Flask
 from jsonschema import Draft202012Validator
@@ -65,10 +65,21 @@ def contract() -> dict[str, Any]:
 class ApiHarness(Builder):
     """The gateway over a migrated database, and those who use it."""
 
+    opened: ClassVar[list["ApiHarness"]] = []
+    """Those of the module, which are closed at its end: their threads would look for their servers until the last."""
+
     def __init__(self, database: Database, **changes: Any) -> None:
         super().__init__(*map(engine_of, (database.owner, database.worker, database.gateway)))
         self.database = database
         self.app: Flask = create_app(settings_for(database, **changes))
+        self.opened.append(self)
+
+    def close(self) -> None:
+        """End the gateway's threads and all connections."""
+        self.opened.remove(self)
+        self.app.extensions["gateway"].close()
+        for engine in (self.owner, self.worker, self.gateway):
+            engine.dispose()
 
     @property
     def contract(self) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Where the state machine runs: in this process with a poster at hand, or on the whole stack with its workers."""
 
-import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -13,7 +12,7 @@ from embedded.stack import Stack
 from models.bank_return import Return
 from models.payout import Payout
 from models.session import open_engine, transaction
-from tests.e2e.state_machine.users import Line
+from tests.e2e.state_machine.users import Line, new_tokens
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import Database, eventually
 from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState
@@ -84,10 +83,6 @@ class Rehearsal(ApiHarness):
         self.troubles: list[Exception] = []
         self.owner, self.worker = open_engine(database.owner), open_engine(database.worker)
 
-    def close(self) -> None:
-        for engine in (self.owner, self.worker):
-            engine.dispose()
-
     def users(self, roles: Sequence[str]) -> list[str]:
         return [self.person(role).token for role in roles]
 
@@ -119,8 +114,7 @@ class Performance:
         self.worker = open_engine(stack.role_url(settings.WORKER_ROLE))
 
     def users(self, roles: Sequence[str]) -> list[str]:
-        wanted = [{"email": f"{secrets.token_hex(8)}@example.com", "role": role, "name": role} for role in roles]
-        return [user["token"] for user in self.stack.create_users(wanted)]
+        return new_tokens(self.stack, roles)
 
     def call(self, token: str, method: str, path: str, body: Any = None, key: str | None = None) -> Reply:
         status, answer, headers = self.line.call(method, path, token, body, key, "*" if method == "PATCH" else None)
