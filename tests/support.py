@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -126,6 +127,12 @@ def engine_of(url: str) -> Engine:
     engine = open_engine(url)
     event.listen(engine, "checkout", lambda line, *_: setattr(line, "autocommit", False))
     return engine
+
+
+@cache
+def kept_engine(url: str) -> Engine:
+    """An engine whose connections are kept: to open one for each look costs more than all looks of a second."""
+    return create_engine(url, pool_pre_ping=True)
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from embedded.stack import Stack
 from models import invariants
 from models.session import transaction
 from tests.e2e.state_machine.audit import owner, scalar
+from tests.e2e.state_machine.users import new_tokens
 from tests.support import eventually
 from workers.mail import UNDER_WAY_SECONDS
 
@@ -202,7 +203,7 @@ def bob(stack: Stack) -> Customer:
 @pytest.fixture(scope="module")
 def ops(stack: Stack) -> str:
     """The token of somebody of ops."""
-    token = stack.create_user(f"{uuid4()}@example.com", "ops")["token"]
+    [token] = new_tokens(stack, ["ops"])
     Customer.secrets.append(token)
     return token
 

@@ -7,24 +7,23 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
+import psutil
 import pytest
 from sqlalchemy import NullPool, create_engine
 
 import settings
-from embedded import api, supervisor
+from embedded import api
 from embedded import home as homes
-from embedded import process as processes
-from embedded.__main__ import main
 from embedded.home import CHECKOUT
 from embedded.stack import TOLD_BY_US
 from tests.embedded.checkout import ELSEWHERE, Checkout
 from tests.support import eventually, heeding_signals
 
-NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "tests", "bench", "adr")
+NOT_COPIED = shutil.ignore_patterns(".[!f]*", "__pycache__", "tests", "bench", "adr")
 WORKERS = {"posting", "upkeep", "rails", "webhooks"}
 SERVERS = {"postgres", "valkey"}
 """Their logs tell of checkpoints and the like now and then."""
@@ -170,14 +169,6 @@ def test_what_crashes_is_started_again(checkout: Checkout, name: str):
     assert checkout.run("demo").returncode == 0
 
 
-def test_everything_ends_with_a_killed_supervisor(checkout: Checkout):
-    pids = checkout.told()["pids"]
-    os.kill(pids["supervisor"], signal.SIGKILL)
-    eventually(lambda: all(map(is_gone, pids.values())), 120, "no orphan is left")
-    assert checkout.run("status").returncode == 1
-    assert checkout.run("up").returncode == 0
-
-
 def test_after_a_power_cut_it_resumes_with_its_data(checkout: Checkout):
     checkout.run("demo")
     before = checkout.told()
@@ -195,7 +186,7 @@ def test_after_a_power_cut_it_resumes_with_its_data(checkout: Checkout):
 def test_commands_in_the_checkout_find_the_stack(checkout: Checkout):
     kept = {key: value for key, value in os.environ.items() if key not in TOLD_BY_US}
     done = subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "wsgi", "payments", "stuck"],
+        [sys.executable, "-m", "flask", "payments", "stuck"],
         cwd=checkout.path, env=kept | ELSEWHERE, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "none\n"), done.stderr
@@ -215,25 +206,6 @@ def test_given_servers_are_used_instead_of_its_own(checkout: Checkout):
         assert not (other.path / ".run" / "valkey").exists()
 
 
-def test_logs_are_rotated_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    class Ended(Exception):
-        pass
-
-    def end(_: float) -> None:
-        raise Ended
-
-    monkeypatch.setattr(processes, "LOG_BYTES_MAX", 10)
-    monkeypatch.setattr(supervisor.time, "sleep", end)
-    home = homes.Home.at(tmp_path)
-    home.log("gateway").write_text("a long line\n")
-    home.log("beat").write_text("short\n")
-    with pytest.raises(Ended):
-        supervisor._keep_running(SimpleNamespace(home=home, parts={}), {})
-    assert home.log("gateway").read_text() == ""
-    assert (tmp_path / "logs" / "gateway.log.1").read_text() == "a long line\n"
-    assert home.log("beat").read_text() == "short\n"
-
-
 def test_down_leaves_nothing_running_and_may_be_said_twice(checkout: Checkout):
     pids = checkout.told()["pids"]
     assert checkout.run("down").returncode == 0
@@ -250,30 +222,33 @@ def test_a_stack_that_cannot_start_says_why(checkout: Checkout):
     assert "/nonexistent" in failed.stderr
 
 
-def test_a_checkout_that_cannot_be_written_is_one_line(monkeypatch: pytest.MonkeyPatch):
-    of_checkout = homes.Home.of_checkout
-    monkeypatch.setattr(homes.Home, "of_checkout", lambda: of_checkout(Path("/sys")))  # nobody makes folders there
-    monkeypatch.setattr(sys, "argv", ["embedded", "up"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert re.fullmatch(
-        r"embedded: /sys/\.run: (Permission denied|Operation not permitted|Read-only.*)", ended.value.code
-    )
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_run_shows_a_payment_and_a_signal_ends_it(checkout: Checkout, number: signal.Signals):
+@contextmanager
+def run_in_the_foreground(checkout: Checkout) -> Iterator[subprocess.Popen[str]]:
+    """`run` in the stopped checkout, as at a terminal."""
+    checkout.run("down")
     kept = {key: value for key, value in os.environ.items() if key not in TOLD_BY_US}
     with subprocess.Popen(
         [sys.executable, "-u", "-m", "embedded", "run"],
         cwd=checkout.path, env=kept, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         preexec_fn=heeding_signals,  # noqa: PLW1509 - one line, and then exec
     ) as running:  # fmt: skip
-        shown = ""
-        while "Ctrl-C" not in shown:
-            line = running.stdout.readline()
-            assert line, f"it ended: {shown}"
-            shown += line
+        yield running
+
+
+def read_until(running: subprocess.Popen[str], text: str) -> str:
+    """What it prints up to the line with the text."""
+    shown = ""
+    while text not in shown:
+        line = running.stdout.readline()
+        assert line, f"it ended: {shown}"
+        shown += line
+    return shown
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_run_shows_a_payment_and_nothing_outlives_it(checkout: Checkout, number: signal.Signals):
+    with run_in_the_foreground(checkout) as running:
+        shown = read_until(running, "Ctrl-C")
         pids = checkout.told()["pids"]
         (checkout.path / ".run" / "logs" / "supervisor.log").unlink(missing_ok=True)
         again = checkout.run("up")
@@ -281,11 +256,26 @@ def test_run_shows_a_payment_and_a_signal_ends_it(checkout: Checkout, number: si
         assert "running already" in again.stdout
         running.send_signal(number)
         shown += running.stdout.read()
-        assert running.wait() == 0, shown
-    assert shown.index("INITIATED") < shown.index("COMPLETED") < shown.index("ended; the data stays")
+        assert running.wait() == (0 if number == signal.SIGINT else -number), shown
+    assert shown.index("INITIATED") < shown.index("COMPLETED") < shown.index("Ctrl-C")
+    assert ("ended; the data stays" in shown) == (number == signal.SIGINT)
     screen = shown[shown.index("Alice deposits") : shown.index("Ctrl-C ends it; the data stays.")].splitlines()
     assert len(screen) + 2 < SCREEN_LINES, "the demonstration and how to go on, before the next prompt"
     assert max(map(len, screen)) <= SCREEN_COLUMNS
     for told in ("URL: http://127.0.0.1:", "docs: http://", "ops token: pay_", "in a second terminal", ". .run/env"):
         assert told in shown
-    assert all(map(is_gone, pids.values()))
+    eventually(lambda: all(map(is_gone, pids.values())), 120, "no orphan is left")
+    assert checkout.run("status").returncode == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_during_the_start_leaves_nothing(checkout: Checkout, number: signal.Signals):
+    with run_in_the_foreground(checkout) as running:
+        shown = read_until(running, "starting in")
+        started = eventually(lambda: psutil.Process(running.pid).children(recursive=True), message="a server starts")
+        running.send_signal(number)
+        shown += running.stdout.read()
+        assert running.wait() == 1, shown
+    assert "Traceback" not in shown
+    eventually(lambda: not any(child.is_running() for child in started), 60, "no orphan is left")
+    assert checkout.run("status").returncode == 1

@@ -16,8 +16,8 @@ Reckon = Callable[[Sequence[Answer]], Reckoning]
 
 @pytest.fixture(scope="session")
 def times() -> int:
-    """How many times as many payments, kills and restarts: 1, or 5 with FAULTS=full."""
-    return 5 if os.environ.get("FAULTS") == "full" else 1
+    """How many times as many payments, kills and restarts: 1, or 10 with FAULTS=full."""
+    return 10 if os.environ.get("FAULTS") == "full" else 1
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import psutil
 
 from embedded.postgres import SUPERUSER
 from embedded.stack import Stack
-from tests.e2e.state_machine.audit import kept_engine, scalar
-from tests.support import eventually
+from tests.e2e.state_machine.audit import scalar
+from tests.support import eventually, kept_engine
 
 CATCH_SECONDS_MAX = 300
 LOOK_SECONDS = 0.15

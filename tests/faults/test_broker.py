@@ -25,8 +25,8 @@ from tests.faults.ops import flask
 from tests.support import eventually
 
 pytestmark = pytest.mark.slow
-PAYMENTS = 500
-BEFORE = 100
+PAYMENTS = 200
+BEFORE = 50
 """So many are answered before the broker is hurt."""
 
 ANSWER_SECONDS_MAX = 10.0

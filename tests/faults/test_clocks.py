@@ -19,7 +19,7 @@ from embedded.stack import HOST, READY_SECONDS_MAX, STOP_SECONDS_MAX, Stack
 from models.session import transaction
 from models.token import hash_of
 from tests.e2e.state_machine.audit import owner, scalar
-from tests.e2e.state_machine.users import ACCEPTED, Answer, Crowd, Line, Order, Person
+from tests.e2e.state_machine.users import ACCEPTED, Answer, Crowd, Line, Order, Person, new_tokens
 from tests.faults.clocks import Clocks
 from tests.faults.conftest import Reckon
 from tests.stacks import UNLIMITED
@@ -177,7 +177,7 @@ def shop(clocked: Clocked, crowd: Crowd) -> Iterator[Shop]:
 
 def test_no_clock_decides(clocked: Clocked, crowd: Crowd, shop: Shop, receiver: Receiver, reckoned: Reckon) -> None:
     stack = clocked.stack
-    ops = Person(stack.create_user(f"{uuid4()}@example.com", "ops")["token"], "")
+    ops = Person(*new_tokens(stack, ["ops"]), "")
     rate = {"source": "EUR", "target": "USD", "rate": "1.1", "source_name": "ECB"}
     shop.call("PUT", "/v1/exchange-rates", ops, rate)
     limits = {"charge_limits": [{"merchant": None, "per_charge": None, "per_day": "10.00"}]}

@@ -11,7 +11,7 @@ from tests.faults.inject import as_superuser, kill, logged
 from tests.support import eventually
 
 pytestmark = pytest.mark.slow
-PAYMENTS = 1_000
+PAYMENTS = 400
 RESTARTS = 2
 AWAY = 503
 TERMINATE = """
@@ -29,10 +29,10 @@ def test_restarted_immediately(stack: Stack, crowd: Crowd, reckoned: Reckon, tim
     rounds: list[Answer] = []
     for _ in range(RESTARTS * times):
         with crowd.submitting(crowd.mixed(PAYMENTS // RESTARTS), per_second=250) as answers:
-            wait(answers[:100])
+            wait(answers[:50])
             stack.postgres.stop("immediate")
             rounds.append(crowd.line.submit(crowd.transfer(*crowd.clients[:2], "1.00")))
-            wait(answers[:200])
+            wait(answers[:150])
             stack.postgres.start()
         rounds += [answer.result() for answer in answers]
     assert logged(stack, "postgres", RECOVERED) - recoveries == RESTARTS * times
@@ -51,7 +51,7 @@ def test_restarted_immediately(stack: Stack, crowd: Crowd, reckoned: Reckon, tim
 
 def test_an_answer_lost_with_the_server_is_found_under_its_key(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
     """Whatever was answered before the crash stands afterwards, and is replayed rather than repeated."""
-    orders = crowd.mixed(200)
+    orders = crowd.mixed(100)
     answers = crowd.submit(orders)
     stack.postgres.stop("immediate")
     stack.postgres.start()
@@ -64,7 +64,7 @@ def test_an_answer_lost_with_the_server_is_found_under_its_key(stack: Stack, cro
 def test_every_backend_terminated_again_and_again(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
     """As an operator or a failover would: only 202 and 503 come of it."""
     terminated = 0
-    with crowd.submitting(crowd.mixed(500), per_second=250) as answers:
+    with crowd.submitting(crowd.mixed(200), per_second=250) as answers:
         while not all(answer.done() for answer in answers):
             terminated += as_superuser(stack, TERMINATE)
             wait(answers, timeout=0.25)
@@ -78,7 +78,7 @@ def test_every_backend_terminated_again_and_again(stack: Stack, crowd: Crowd, re
 def test_a_killed_backend_takes_all_others_with_it(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
     """kill -9 of one backend makes the postmaster end them all and recover."""
     recoveries = logged(stack, "postgres", TERMINATING)
-    with crowd.submitting(crowd.mixed(500), per_second=250) as answers:
+    with crowd.submitting(crowd.mixed(200), per_second=250) as answers:
         wait(answers[:100])
         kill(eventually(lambda: as_superuser(stack, SOME_BACKEND), message="a worker is there"))
     eventually(lambda: logged(stack, "postgres", TERMINATING) == recoveries + 1)

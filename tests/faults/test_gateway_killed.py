@@ -10,7 +10,7 @@ from tests.faults.conftest import Reckon
 from tests.faults.inject import children, is_running, kill_a_child, kill_the_parent
 
 pytestmark = pytest.mark.slow
-PAYMENTS = 1_000
+PAYMENTS = 500
 NO_ANSWER = 0
 ROUNDS = 4
 

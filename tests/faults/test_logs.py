@@ -11,6 +11,7 @@ import pytest
 
 from embedded import api
 from embedded.stack import COMMANDS, Stack
+from tests.e2e.state_machine.users import new_tokens
 from tests.faults.inject import children, kill_a_child, kill_the_parent
 from tests.stacks import new_stack
 from tests.support import entries_of, eventually
@@ -36,9 +37,9 @@ def stack(migrated: Path) -> Iterator[Stack]:
 
 
 def test_every_line_of_a_run_with_errors_is_an_entry(stack: Stack) -> None:
-    merchant = stack.create_user("shop@example.com", "merchant")
+    [token] = new_tokens(stack, ["merchant"])
     headers = {
-        "Authorization": f"Bearer {merchant['token']}",
+        "Authorization": f"Bearer {token}",
         "Content-Type": "application/xml",
         "Idempotency-Key": "k",
     }

@@ -12,7 +12,7 @@ from tests.faults.inject import catch_a_poster, is_running, kill_a_child, kill_t
 from tests.support import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-PAYMENTS = 2_000
+PAYMENTS = 500
 """At least; they come in for as long as workers are killed, about forty a second."""
 THREADS = 8
 PAUSE_SECONDS = 0.2

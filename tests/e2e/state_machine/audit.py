@@ -2,16 +2,15 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine
 
 from embedded.stack import Stack
 from models import invariants
 from models.session import DatabaseAway, transaction
 from tests.e2e.state_machine.users import ACCEPTED, Answer
-from tests.support import eventually
+from tests.support import eventually, kept_engine
 
 OPEN = "SELECT count(*) FROM payments WHERE state = 'INITIATED' AND parked_at IS NULL"
 
@@ -41,12 +40,6 @@ class Reckoning(NamedTuple):
 def owner(stack: Stack) -> Engine:
     """Its database as its owner, also after a restart."""
     return kept_engine(stack.database_url)
-
-
-@cache
-def kept_engine(url: str) -> Engine:
-    """An engine whose connections are kept: to open one for each look costs more than all looks of a second."""
-    return create_engine(url, pool_pre_ping=True)
 
 
 def scalar(stack: Stack, query: str) -> Any:

@@ -5,15 +5,20 @@ import json
 import random
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import uuid4
 
+import settings
 from embedded.stack import Stack
-from tests.support import PATIENCE_SECONDS, eventually
+from models import token, user
+from models.session import transaction
+from models.user import Role
+from tests.builders import new_id
+from tests.support import PATIENCE_SECONDS, eventually, kept_engine
 
 CURRENCY = "EUR"
 IBAN = "DE89370400440532013000"
@@ -106,6 +111,17 @@ class Line:
         return Answer(order, *answer, time.monotonic() - began)
 
 
+def new_tokens(stack: Stack, roles: Sequence[str]) -> list[str]:
+    """A token for a new user of each role; in this process, since a command takes a second to start."""
+    tokens = [token.new() for _ in roles]
+    with transaction(kept_engine(stack.role_url(settings.WORKER_ROLE))) as connection:
+        for text, role in zip(tokens, roles, strict=True):
+            id = new_id()
+            assert user.create(connection, id, f"{id}@example.com", Role(role), role)
+            token.keep(connection, new_id(), id, text)
+    return tokens
+
+
 class Crowd:
     """Clients and a merchant on a running stack, each with a wallet."""
 
@@ -113,10 +129,8 @@ class Crowd:
         self.stack = stack
         self._local = threading.local()
         self._lines: list[Line] = []
-        names = [f"{uuid4()}@example.com" for _ in range(clients + 1)]
-        roles = ["client"] * clients + ["merchant"]
-        users = stack.create_users([{"email": n, "role": r, "name": r} for n, r in zip(names, roles, strict=True)])
-        *self.clients, self.merchant = [self._person(user["token"]) for user in users]
+        tokens = new_tokens(stack, ["client"] * clients + ["merchant"])
+        *self.clients, self.merchant = map(self._person, tokens)
         self.fund(self.clients, funds)
 
     @property
