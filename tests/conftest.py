@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
+import hypothesis
 import pytest
 import redis
 from sqlalchemy import Engine
@@ -22,6 +23,11 @@ pytest_plugins = ["tests.stacks"]
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 """Hundreds of processes are started: each would compile the whole product again."""
+
+
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
+"""Properties are not judged by how long an example takes: the machine may be busy."""
 
 
 def pytest_configure() -> None:

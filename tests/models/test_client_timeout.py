@@ -17,7 +17,7 @@ from models.session import CommitUnknown, DatabaseAway, open_engine, statements,
 from tests.lossy_postgres_proxy import COMMIT, SOCKET_NAME, Line
 from tests.support import Database
 
-MUTE_SECONDS = 0.3
+MUTE_SECONDS = 1.0
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_mute_at_connecting(url: str, line: Line) -> None:
     with pytest.raises(DatabaseAway) as away, transaction(open_engine(url)):
         pytest.fail("connected to a mute server")
     assert not isinstance(away.value, CommitUnknown)
-    assert "no answer from the database within 0.3 s" in str(away.value.__cause__)
+    assert f"no answer from the database within {MUTE_SECONDS:g} s" in str(away.value.__cause__)
 
 
 def test_mute_at_a_statement_and_well_again(url: str, line: Line) -> None:
@@ -93,7 +93,7 @@ def test_all_of_a_pool_are_made_anew_after_one_was_mute(url: str, line: Line) ->
 
 
 def test_large_answers_and_wishes_pass(url: str) -> None:
-    with transaction(open_engine(url)) as connection:
+    with client_timeout.at_most(60), transaction(open_engine(url)) as connection:
         text = "x" * 3_000_000
         rows = connection.exec_driver_sql("SELECT %s::text, i FROM generate_series(1, 5) i", (text,)).all()
     assert [len(row[0]) for row in rows] == [len(text)] * 5

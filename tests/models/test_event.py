@@ -45,6 +45,7 @@ def beginning(world: Builder) -> tuple[str, int]:
 def open_transaction(world: Builder) -> Iterator[Connection]:
     """A transaction of the gateway's, rolled back unless it is committed before."""
     with world.gateway.connect() as connection:
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")  # however busy the machine is
         yield connection
 
 
@@ -116,7 +117,7 @@ def in_turn(order: list[int]) -> list[tuple[int, str]]:
     return [(n, left[n].pop(0)) for n in order]
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     order=st.permutations([n for n in range(TRANSACTIONS) for _ in range(4)]),
     takes_number_first=st.lists(st.booleans(), min_size=TRANSACTIONS, max_size=TRANSACTIONS),

@@ -1,7 +1,7 @@
 """Texts sent as array literals come back from PostgreSQL as they were."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models import pg_arrays
@@ -17,14 +17,12 @@ def connection(worker):
         yield connection
 
 
-@settings(deadline=None)
 @given(column=COLUMNS)
 def test_any_texts_survive_the_round_trip(connection, column):
     answer = connection.exec_driver_sql("SELECT %s::text[]", (pg_arrays.quoted(column),)).scalar_one()
     assert answer == column
 
 
-@settings(deadline=None)
 @given(column=st.lists(st.none() | st.integers(-(10**38) + 1, 10**38 - 1), max_size=20))
 def test_amounts_survive_the_round_trip(connection, column):
     query = (

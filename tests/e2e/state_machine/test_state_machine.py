@@ -186,7 +186,6 @@ def test_whatever_people_do_the_books_say_what_the_model_says(world: World) -> N
         max_examples=EXAMPLES,
         stateful_step_count=STEPS,
         phases=[hypothesis.Phase.generate],  # the steps as they were: making them fewer takes longer than reading them
-        deadline=None,
         database=None,
         print_blob=True,
         report_multiple_bugs=False,

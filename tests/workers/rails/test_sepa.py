@@ -52,7 +52,7 @@ def instructions(words: st.SearchStrategy) -> st.SearchStrategy:
 
 
 @given(instructions(PLAIN))
-@thoroughly(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@thoroughly(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_file_is_valid_and_says_the_same_lines(
     tmp_path_factory: pytest.TempPathFactory, schema: xmlschema.XMLSchema, lines: list[Payout]
 ) -> None:
@@ -81,7 +81,7 @@ def test_a_file_is_valid_and_says_the_same_lines(
 
 
 @given(instructions(WORDS))
-@thoroughly(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@thoroughly(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_the_words_the_money_goes_where_it_should(
     tmp_path_factory: pytest.TempPathFactory, schema: xmlschema.XMLSchema, lines: list[Payout]
 ) -> None:
