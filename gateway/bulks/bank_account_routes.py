@@ -8,9 +8,9 @@ from gateway.bulks.lines import invalid_bulk
 from gateway.bulks.representations import bank_account_body
 from gateway.bulks.schemas import BankAccountChange, BankAccountInput, BankAccountSchema
 from gateway.http.blueprint import IF_MATCH, Blueprint, Body, JsonAnswer
-from gateway.http.errors import ApiError, not_found
+from gateway.http.errors import ApiError
 from gateway.http.etag import etag, precondition_failed, require_if_match
-from gateway.http.fields import is_id
+from gateway.http.found import found, path_id
 from gateway.http.schemas import PageQuery, page_of
 from gateway.lists.pagination import paginated
 from gateway.services import services
@@ -95,7 +95,5 @@ def _etag_header(current: BankAccount) -> dict[str, str]:
 
 def _visible(connection: Connection, id: str, *, reads_all: bool) -> BankAccount:
     """The bank account, if it is the caller's or they may read all; raises ApiError not_found."""
-    current = bank_account.by_id(connection, id) if is_id(id) else None
-    if current is None or (current.merchant_id != g.caller.id and not reads_all):
-        raise not_found()
-    return current
+    current = bank_account.by_id(connection, path_id(id))
+    return found(current, lambda current: reads_all or current.merchant_id == g.caller.id)

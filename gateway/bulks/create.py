@@ -12,7 +12,7 @@ from gateway.bulks.lines import LINE_SHAPES, build_lines, invalid_bulk, refuse_u
 from gateway.bulks.schemas import NAME_LENGTH_MAX
 from gateway.http.access_log import REQUEST_ID
 from gateway.http.blueprint import Body
-from gateway.http.errors import invalid, not_found
+from gateway.http.errors import invalid
 from gateway.http.found import found, path_id
 from gateway.http.idempotency import RequestKey, find_concurrent, find_replay, idempotency_key, request_fingerprint
 from gateway.services import Services
@@ -76,16 +76,13 @@ def _replayed(connection: Connection, earlier_id: str) -> AcceptedBulk:
 
 def visible(connection: Connection, kind: BulkKind, id: str, caller: Caller) -> Bulk:
     """The bulk, if the caller created it or may read all; raises ApiError not_found."""
-    record = found(bulk.by_id(connection, path_id(id)))
-    return found(record if record.kind == kind and is_bulk_visible(record, caller) else None)
+    record = bulk.by_id(connection, path_id(id))
+    return found(record, lambda record: record.kind == kind and is_bulk_visible(record, caller))
 
 
 def own(connection: Connection, kind: BulkKind, id: str, caller: Caller) -> Bulk:
     """The bulk, if the caller created it; raises ApiError not_found."""
-    found = visible(connection, kind, id, caller)
-    if found.user_id != caller.id:
-        raise not_found()
-    return found
+    return found(visible(connection, kind, id, caller), lambda record: record.user_id == caller.id)
 
 
 def _new_transfers(connection: Connection, body: Body, caller: Caller) -> NewBulk:

@@ -9,10 +9,12 @@ from gateway.auth.guards import actor, requires
 from gateway.exchange.representations import currency_body
 from gateway.exchange.schemas import CurrencyChange, CurrencyInput, CurrencySchema
 from gateway.http.blueprint import IF_MATCH, IF_NONE_MATCH, Blueprint, JsonAnswer
-from gateway.http.errors import ApiError, invalid, not_found
+from gateway.http.errors import ApiError, invalid
 from gateway.http.etag import etag, precondition_failed, require_if_match, unless_known
 from gateway.http.fields import is_currency_code
+from gateway.http.found import found
 from gateway.http.schemas import page_of
+from gateway.lists.pagination import only_page
 from gateway.services import services
 from models import audit, currency
 from models.currency import Currency
@@ -31,8 +33,7 @@ BOUNDS = ("minimum", "maximum", "balance_maximum")
 @currencies.response(200, page_of(CurrencySchema))
 def list_currencies() -> JsonAnswer:
     """List all currencies by code, on one page."""
-    rows = [currency_body(row) for row in services().reference_data.currencies().values()]
-    return {"data": rows, "has_more": False, "next_cursor": None, "prev_cursor": None}, {}
+    return only_page(currency_body(row) for row in services().reference_data.currencies().values())
 
 
 @currencies.route("/<code>")
@@ -86,10 +87,7 @@ def change_currency(body: dict[str, Any], code: str) -> JsonAnswer:
 
 def _find_currency(connection: Connection, code: str) -> Currency:
     """The currency; raises ApiError not_found."""
-    current = currency.by_code(connection, code) if is_currency_code(code) else None
-    if current is None:
-        raise not_found()
-    return current
+    return found(currency.by_code(connection, code) if is_currency_code(code) else None)
 
 
 def _bounded(currency: Currency, body: dict[str, Any]) -> Currency:

@@ -7,6 +7,7 @@ from gateway.exchange.schemas import RateInput, RateSchema
 from gateway.http.blueprint import Blueprint, JsonAnswer
 from gateway.http.errors import invalid
 from gateway.http.schemas import page_of
+from gateway.lists.pagination import only_page
 from gateway.services import services
 from models import audit, exchange_rate
 from models.exchange_rate import ExchangeRate
@@ -25,7 +26,7 @@ def list_rates() -> JsonAnswer:
     """List the current exchange rates, by currencies, on one page."""
     with statements(services().engine) as connection:
         rows = exchange_rate.in_force(connection)
-    return {"data": [_body(row) for row in rows], "has_more": False, "next_cursor": None, "prev_cursor": None}, {}
+    return only_page(_body(row) for row in rows)
 
 
 @rates.route("", methods=["PUT"])

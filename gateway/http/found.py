@@ -1,5 +1,6 @@
 """Looking up what a path names: not_found for what does not exist, and for what belongs to another user."""
 
+from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from flask import g
@@ -26,15 +27,13 @@ def path_id(text: str) -> str:
     return text
 
 
-def found(record: Record | None) -> Record:
-    """The record that a query found; raises ApiError not_found if there is none."""
-    if record is None:
+def found(record: Record | None, is_visible: Callable[[Record], bool] | None = None) -> Record:
+    """The record that a query found; raises ApiError not_found if there is none, or the caller may not see it."""
+    if record is None or (is_visible and not is_visible(record)):
         raise not_found()
     return record
 
 
 def owned(record: OwnedRecord | None) -> OwnedRecord:
     """The record, if it belongs to the caller; raises ApiError not_found."""
-    if record is None or record.user_id != g.caller.id:
-        raise not_found()
-    return record
+    return found(record, lambda record: record.user_id == g.caller.id)

@@ -2,8 +2,7 @@
 
 import marshmallow as ma
 
-from gateway.http.duration_fields import WaitSeconds
-from gateway.http.fields import ChangeInput, Choice, Input, Text, Timestamp
+from gateway.http.fields import ChangeInput, Choice, Input, Text, Timestamp, WholeNumber
 from gateway.http.schemas import Output
 from gateway.identity.fields import ConfirmationToken, Email, NewPassword, Password, PhoneNumber, Scopes, Url
 from models.user import NAME_LENGTH_MAX, Role
@@ -79,7 +78,7 @@ class ApiKeyInput(Input):
 class RollInput(Input):
     """The time for which the old key stays valid beside the new one."""
 
-    overlap_seconds = WaitSeconds(OVERLAP_SECONDS_MAX, load_default=0)
+    overlap_seconds = WholeNumber(OVERLAP_SECONDS_MAX, load_default=0)
 
 
 class UserSchema(Output):

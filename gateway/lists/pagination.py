@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -182,4 +182,6 @@ def paginated(
     return page_body(query, at, page_of_rows(rows), show)
 
 
-EMPTY_PAGE = {"data": [], "has_more": False, "next_cursor": None, "prev_cursor": None}
+def only_page(rows: Iterable[dict[str, Any]]) -> JsonAnswer:
+    """The body of a list that is never longer than one page."""
+    return {"data": list(rows), "has_more": False, "next_cursor": None, "prev_cursor": None}, {}

@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from flask import g, request
+from flask import request
 from uuid_utils import uuid7
 
 import bell
@@ -10,8 +10,8 @@ from gateway.acceptance.reference_data import minor_units
 from gateway.auth.guards import actor, requires
 from gateway.http.access_log import REQUEST_ID
 from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint, Body
-from gateway.http.errors import ApiError, invalid, not_found
-from gateway.http.fields import is_id
+from gateway.http.errors import ApiError, invalid
+from gateway.http.found import found, owned, path_id
 from gateway.http.idempotency import find_replay, keep_key, request_key
 from gateway.outcomes.responses import JsonResult, action_response
 from gateway.payments.schemas import CaptureInput, EndingInput, PaymentSchema
@@ -85,12 +85,8 @@ def _order_action(id: str, action: PaymentAction, amount: str | None = None) -> 
 
 def _own_payment(connection: Connection, id: str, action: PaymentAction) -> PaymentView:
     """The caller's own payment, of a type that the action applies to; raises ApiError not_found."""
-    view = payment_view.by_id(connection, id) if is_id(id) else None
-    if view is None or view.user_id != g.caller.id:
-        raise not_found()
-    if action is not PaymentAction.CANCEL and view.type != PaymentType.CHARGE:
-        raise not_found()
-    return view
+    view = owned(payment_view.by_id(connection, path_id(id)))
+    return found(view, lambda view: action is PaymentAction.CANCEL or view.type == PaymentType.CHARGE)
 
 
 def _captured_amount(view: PaymentView, amount: str) -> int:

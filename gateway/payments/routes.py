@@ -8,12 +8,11 @@ from flask import Response, g, request
 from gateway.acceptance.accepted import AcceptedPayment
 from gateway.auth.guards import requires
 from gateway.http.blueprint import IF_NONE_MATCH, PREFER, Blueprint, JsonAnswer
-from gateway.http.errors import not_found
 from gateway.http.etag import unless_known
-from gateway.http.fields import is_id
+from gateway.http.found import found, path_id
 from gateway.http.schemas import page_of
 from gateway.lists import exports, pagination
-from gateway.lists.pagination import EMPTY_PAGE
+from gateway.lists.pagination import only_page
 from gateway.outcomes.prefer import wait_for_change
 from gateway.outcomes.responses import payment_headers
 from gateway.payments.representations import operation_bodies
@@ -68,7 +67,7 @@ def list_payments(query: dict[str, Any]) -> Response | JsonAnswer:
 @payments.response(200, PaymentSchema)
 def get_payment(id: str) -> JsonAnswer | Response:
     """Get a payment; with Prefer, wait until it is final or AUTHORIZED, or differs from If-None-Match."""
-    view, is_known, applied = wait_for_change(_visible_payment(id), request.environ, services())
+    view, is_known, applied = wait_for_change(visible_payment(id), request.environ, services())
     headers = payment_headers(AcceptedPayment(view, is_replay=False), g.caller) | applied
     del headers["Location"]
     return unless_known(payment_body(view, g.caller), headers, is_known=is_known)
@@ -79,17 +78,12 @@ def get_payment(id: str) -> JsonAnswer | Response:
 @payments.response(200, page_of(OperationSchema))
 def list_operations(id: str) -> JsonAnswer:
     """List the double entry of a payment; empty unless it is COMPLETED."""
-    view = _visible_payment(id)
+    view = visible_payment(id)
     with statements(services().engine) as connection:
         rows = operation.of_payment(connection, id)
-    return {**EMPTY_PAGE, "data": operation_bodies(rows, view, g.caller)}, {}
+    return only_page(operation_bodies(rows, view, g.caller))
 
 
-def _visible_payment(id: str) -> PaymentView:
+def visible_payment(id: str) -> PaymentView:
     """The payment, if the caller may see it; raises ApiError not_found."""
-    if not is_id(id):
-        raise not_found()
-    view = services().final_payments.payment(id)
-    if view is None or not is_visible(view, g.caller):
-        raise not_found()
-    return view
+    return found(services().final_payments.payment(path_id(id)), lambda view: is_visible(view, g.caller))

@@ -8,16 +8,15 @@ from flask import g
 from gateway.auth.guards import requires
 from gateway.auth.tokens import Caller
 from gateway.http.blueprint import Blueprint, JsonAnswer
-from gateway.http.errors import not_found
-from gateway.http.fields import is_id
 from gateway.http.schemas import page_of
-from gateway.lists.pagination import EMPTY_PAGE
+from gateway.lists.pagination import only_page
+from gateway.payments.routes import visible_payment
 from gateway.payments.schemas import StepSchema
 from gateway.services import services
 from models import payment_timeline as steps
 from models.payment_timeline import Step, TimelineActor, TimelineEntry
 from models.payment_view import PaymentView
-from models.representations import failure_body, is_visible, iso
+from models.representations import failure_body, iso
 from models.session import statements
 
 timeline = Blueprint(
@@ -36,12 +35,10 @@ NEUTRAL = {
 @timeline.response(200, page_of(StepSchema))
 def list_steps(id: str) -> JsonAnswer:
     """List the steps of a payment, oldest first, with at most the newest 200 attempts, commands and refunds each."""
-    view = services().final_payments.payment(id) if is_id(id) else None
-    if view is None or not is_visible(view, g.caller):
-        raise not_found()
+    view = visible_payment(id)
     with statements(services().engine) as connection:
         entries = steps.of_payment(connection, view)
-    return {**EMPTY_PAGE, "data": list(_bodies(entries, view, g.caller))}, {}
+    return only_page(_bodies(entries, view, g.caller))
 
 
 def _bodies(entries: list[TimelineEntry], view: PaymentView, caller: Caller) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ from uuid_utils import uuid7
 from gateway.acceptance.reference_data import minor_units
 from gateway.auth.guards import actor, requires
 from gateway.http.blueprint import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, Blueprint, JsonAnswer
-from gateway.http.errors import ApiError, invalid, not_found
+from gateway.http.errors import ApiError, invalid
 from gateway.http.etag import etag, precondition_failed, require_if_match, unless_known
 from gateway.http.fields import is_wallet_token
 from gateway.http.found import found
@@ -188,9 +188,7 @@ def rotate_wallet(_: dict[str, Any], token: str) -> JsonAnswer:
     """Rotate the token of one of your wallets; the old token stops working at once."""
     with transaction(services().engine) as connection:
         wallet = own(connection, token)
-        rotated = account.rotate_token(connection, wallet.id, token, account.new_wallet_token())
-        if rotated is None:
-            raise not_found()
+        rotated = found(account.rotate_token(connection, wallet.id, token, account.new_wallet_token()))
         audit.note(connection, actor(), "wallets.rotate", wallet.id)
     return _answer(rotated, {})
 
@@ -198,14 +196,9 @@ def rotate_wallet(_: dict[str, Any], token: str) -> JsonAnswer:
 def visible(connection: Connection, token: str) -> Wallet:
     """The wallet with this token, if it is the caller's or they may read all; raises ApiError not_found."""
     wallet = account.wallet_by_token(connection, token) if is_wallet_token(token) else None
-    if wallet is None or (wallet.owner_id != g.caller.id and "wallets:read-all" not in g.caller.scopes):
-        raise not_found()
-    return wallet
+    return found(wallet, lambda wallet: wallet.owner_id == g.caller.id or "wallets:read-all" in g.caller.scopes)
 
 
 def own(connection: Connection, token: str) -> Wallet:
     """The wallet with this token, if it is the caller's; raises ApiError not_found."""
-    wallet = visible(connection, token)
-    if wallet.owner_id != g.caller.id:
-        raise not_found()
-    return wallet
+    return found(visible(connection, token), lambda wallet: wallet.owner_id == g.caller.id)

@@ -4,9 +4,18 @@ from typing import Any
 
 import marshmallow as ma
 
-from gateway.http.duration_fields import WaitSeconds
 from gateway.http.errors import FieldError
-from gateway.http.fields import ChangeInput, Choice, ChoiceList, Input, StrictField, Text, Timestamp, TrueOrFalse
+from gateway.http.fields import (
+    ChangeInput,
+    Choice,
+    ChoiceList,
+    Input,
+    StrictField,
+    Text,
+    Timestamp,
+    TrueOrFalse,
+    WholeNumber,
+)
 from gateway.http.schemas import Output, PageQuery, one_of
 from models.event import NAMES
 from models.rules.webhook_url import URL_LENGTH_MAX
@@ -68,7 +77,7 @@ class EndpointChange(ChangeInput):
 class SecretRotationInput(Input):
     """The time for which the previous secret signs too."""
 
-    overlap_seconds = WaitSeconds(OVERLAP_SECONDS_MAX, load_default=OVERLAP_SECONDS_DEFAULT)
+    overlap_seconds = WholeNumber(OVERLAP_SECONDS_MAX, load_default=OVERLAP_SECONDS_DEFAULT)
 
 
 class PingInput(Input):
