@@ -27,9 +27,6 @@ LOOKUP_WAIT_SECONDS_MAX = 5.0
 GUESS_SECONDS_MAX = 0.2
 """The wait for the single lookup of tokens from a network with too many invalid ones, so that a flood stays cheap."""
 
-REVOKED = "revoked"
-"""The subject of notices that name a user whose cached tokens are stale."""
-
 
 class Caller(NamedTuple):
     """The user of a request and the token's scopes; `unconfirmed_scopes` need a confirmed e-mail address."""
@@ -58,7 +55,7 @@ class TokenCache:
         self._lookups = threading.Semaphore(LOOKUPS_AT_ONCE_MAX)
         self._suspect_lookups = threading.Semaphore(1)
         self._lock = threading.Lock()
-        notices.listen(REVOKED, self.forget, self.forget_all)
+        notices.listen(self.forget, self.forget_all)
 
     def caller(self, token: str, is_suspect: Callable[[], bool] = lambda: False) -> Caller:
         """The caller of the token; raises ApiError or DatabaseAway.
@@ -119,7 +116,7 @@ class TokenCache:
     def forget_everywhere(self, user_id: str) -> None:
         """Drop this user's tokens from the cache of every process; call it after the commit. Never raises."""
         self.forget(user_id)
-        self._notices.publish(REVOKED, user_id)
+        self._notices.publish(user_id)
 
     def _look_up(self, token: str, hash: bytes) -> Caller:
         """The caller of the token as the database has it; raises ApiError."""
