@@ -8,7 +8,7 @@ from flask import Response, g, request
 from gateway.auth.guards import requires
 from gateway.events import subscription, websocket
 from gateway.events.subscription import EVENT_STREAM, SCOPE, Fits, StreamUpdate, Subject
-from gateway.http.blueprint import Blueprint, no_content
+from gateway.http.blueprint import Blueprint, header, no_content
 from gateway.http.errors import ApiError
 from gateway.http.media_types import best
 from gateway.services import services
@@ -19,13 +19,7 @@ streams = Blueprint(
     "streams", __name__, url_prefix="/v1", description="Live events by Server-Sent Events or WebSocket."
 )
 
-LAST_EVENT_ID = {
-    "in": "header",
-    "name": "Last-Event-ID",
-    "description": "The id of the last event received: only later ones are sent.",
-    "schema": {"type": "string"},
-    "example": "42",
-}
+LAST_EVENT_ID = header("Last-Event-ID", "The id of the last event received: only later ones are sent.", "42")
 
 STREAMED: dict[str, Any] = {
     "parameters": [LAST_EVENT_ID],

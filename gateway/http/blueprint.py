@@ -106,39 +106,25 @@ class Api(flask_smorest.Api):
             self.spec.components.response(name, response, lazy=True)
 
 
-IDEMPOTENCY_KEY = {
-    "in": "header",
-    "name": "Idempotency-Key",
-    "description": "Identifies the request: sent again with the same body, it is answered with the same payment.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 257},
-    "example": "order-4711",
-}
-"""The header as a parameter; some routes require it."""
+def header(name: str, description: str, example: str, *, schema: Any = None, **members: Any) -> dict[str, Any]:
+    """A header of requests as a parameter of the OpenAPI document; any text, unless it has a schema."""
+    described = {"description": description, "schema": schema or {"type": "string"}, "example": example}
+    return {"in": "header", "name": name, **members, **described}
 
-IF_NONE_MATCH = {
-    "in": "header",
-    "name": "If-None-Match",
-    "description": "The ETag that you have: 304 if nothing has changed since.",
-    "schema": {"type": "string"},
-    "example": '"1-5f2a"',
-}
 
-PREFER = {
-    "in": "header",
-    "name": "Prefer",
-    "description": "`wait=N`: answer when the outcome is known, after N seconds at the latest (at most 30).",
-    "schema": {"type": "string"},
-    "example": "wait=5",
-}
+IDEMPOTENCY_KEY = header(
+    "Idempotency-Key",
+    "Identifies the request: sent again with the same body, it is answered with the same payment.",
+    "order-4711",
+    schema={"type": "string", "minLength": 1, "maxLength": 257},
+)
+"""Some routes require it."""
 
-IF_MATCH = {
-    "in": "header",
-    "name": "If-Match",
-    "required": True,
-    "description": "The ETag of what you change, or *: 412 if it has changed since.",
-    "schema": {"type": "string"},
-    "example": "*",
-}
+IF_NONE_MATCH = header("If-None-Match", "The ETag that you have: 304 if nothing has changed since.", '"1-5f2a"')
+IF_MATCH = header("If-Match", "The ETag of what you change, or *: 412 if it has changed since.", "*", required=True)
+PREFER = header(
+    "Prefer", "`wait=N`: answer when the outcome is known, after N seconds at the latest (at most 30).", "wait=5"
+)
 
 
 def open_api(app: Flask) -> Api:
