@@ -9,11 +9,11 @@ from uuid_utils import uuid7
 from gateway.auth.guards import actor, requires
 from gateway.auth.scopes import SCOPES
 from gateway.auth.tokens import may_grant
-from gateway.http.blueprint import Blueprint, Body, JsonAnswer, no_content
-from gateway.http.errors import AUTHENTICATE, ApiError, invalid, not_found
+from gateway.http.blueprint import Blueprint, Body, JsonAnswer
+from gateway.http.errors import AUTHENTICATE, ApiError, invalid
 from gateway.http.found import found, path_id
 from gateway.http.schemas import PageQuery, page_of
-from gateway.identity.representations import api_key_body
+from gateway.identity.representations import api_key_body, revoke_one
 from gateway.identity.schemas import ApiKeyInput, ApiKeySchema, NewApiKeySchema, RollInput
 from gateway.lists.pagination import paginated
 from gateway.services import services
@@ -90,12 +90,7 @@ def roll_api_key(body: Body, id: str) -> JsonAnswer:
 @api_keys.response(204)
 def revoke_api_key(id: str) -> Response:
     """Revoke an API key."""
-    with transaction(services().engine) as connection:
-        if not tokens.revoke(connection, g.caller.id, API_KEY, path_id(id)):
-            raise not_found()
-        audit.note(connection, actor(), "api_keys.end", id)
-    services().tokens.forget_everywhere(g.caller.id)
-    return no_content()
+    return revoke_one(API_KEY, id)
 
 
 def _caller_token(connection: Connection) -> TokenRecord:

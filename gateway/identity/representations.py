@@ -1,17 +1,20 @@
 """The JSON of users, sessions and API keys, and what several identity routes share."""
 
 import math
-from datetime import datetime
 from typing import Any
 
-from flask import request
+from flask import Response, g, request
 
 from gateway.auth.guards import actor
 from gateway.auth.scopes import GRANTABLE_SCOPES, SCOPES
-from gateway.http.errors import ApiError
+from gateway.http.blueprint import no_content
+from gateway.http.errors import ApiError, not_found
+from gateway.http.found import path_id
+from gateway.services import services
 from models import audit, login_throttle, token
 from models.login_throttle import Subject
-from models.session import Connection
+from models.representations import iso
+from models.session import Connection, transaction
 from models.token import TokenRecord
 from models.user import User
 
@@ -44,8 +47,8 @@ def session_body(session: TokenRecord, *, is_current: bool) -> dict[str, Any]:
         "address": session.address,
         "user_agent": session.user_agent,
         "created_at": session.created_at.isoformat(),
-        "expires_at": _moment(session.expires_at),
-        "last_used_at": _moment(session.last_used_at),
+        "expires_at": iso(session.expires_at),
+        "last_used_at": iso(session.last_used_at),
         "is_current": is_current,
     }
 
@@ -60,14 +63,10 @@ def api_key_body(key: TokenRecord, role: str) -> dict[str, Any]:
         "last4": key.last4,
         "scopes": sorted(scopes),
         "created_at": key.created_at.isoformat(),
-        "expires_at": _moment(key.expires_at),
-        "last_used_at": _moment(key.last_used_at),
+        "expires_at": iso(key.expires_at),
+        "last_used_at": iso(key.last_used_at),
         "replaced_by": key.replaced_by,
     }
-
-
-def _moment(time: datetime | None) -> str | None:
-    return None if time is None else time.isoformat()
 
 
 def count_login_attempt(connection: Connection, subject: Subject) -> None:
@@ -87,6 +86,16 @@ def revoke_all(connection: Connection, user_id: str, kind: str, *, but: str | No
     ended = token.revoke(connection, user_id, kind, but=but)
     if ended:
         audit.note(connection, actor(user_id), ENDED[kind], user_id, after={"ended": ended})
+
+
+def revoke_one(kind: str, id: str) -> Response:
+    """Revoke one of the caller's tokens of that kind, everywhere; raises ApiError not_found."""
+    with transaction(services().engine) as connection:
+        if not token.revoke(connection, g.caller.id, kind, path_id(id)):
+            raise not_found()
+        audit.note(connection, actor(), ENDED[kind], id)
+    services().tokens.forget_everywhere(g.caller.id)
+    return no_content()
 
 
 def user_agent() -> str | None:

@@ -8,11 +8,10 @@ from uuid_utils import uuid7
 from gateway.auth.guards import actor, public, requires
 from gateway.http.access_log import ADDRESS, NETWORK
 from gateway.http.blueprint import Blueprint, JsonAnswer, no_content
-from gateway.http.errors import ApiError, not_found
-from gateway.http.found import path_id
+from gateway.http.errors import ApiError
 from gateway.http.schemas import PageQuery, page_of
 from gateway.identity import passwords
-from gateway.identity.representations import count_login_attempt, revoke_all, session_body, user_agent
+from gateway.identity.representations import count_login_attempt, revoke_all, revoke_one, session_body, user_agent
 from gateway.identity.schemas import NewSessionSchema, SessionInput, SessionSchema
 from gateway.lists.pagination import paginated
 from gateway.services import services
@@ -105,7 +104,7 @@ def end_all_sessions() -> Response:
 @sessions.response(204)
 def end_current_session() -> Response:
     """Sign out here; other devices stay signed in."""
-    return _end(g.caller.token_id)
+    return revoke_one(SESSION, g.caller.token_id)
 
 
 @sessions.route("/<id>", methods=["DELETE"])
@@ -113,13 +112,4 @@ def end_current_session() -> Response:
 @sessions.response(204)
 def end_session(id: str) -> Response:
     """Sign out one device."""
-    return _end(id)
-
-
-def _end(id: str) -> Response:
-    with transaction(services().engine) as connection:
-        if not tokens.revoke(connection, g.caller.id, SESSION, path_id(id)):
-            raise not_found()
-        audit.note(connection, actor(), "sessions.end", id)
-    services().tokens.forget_everywhere(g.caller.id)
-    return no_content()
+    return revoke_one(SESSION, id)
