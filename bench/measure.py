@@ -58,7 +58,7 @@ class Bench:
 
     @property
     def requests(self) -> int:
-        """How many different requests are prepared for a run."""
+        """The number of different requests that are prepared for a run."""
         return REQUESTS // 10 if self.is_quick else REQUESTS
 
     @property
@@ -74,7 +74,7 @@ class Bench:
         return figures | half
 
     def full_load(self, connections: int) -> dict[str, float]:
-        """As many as it takes: rates a second and latencies in ms."""
+        """As many requests as are answered: rates a second and latencies in ms."""
         figures = self._load("full", connections, None)
         figures[f"completed_{connections}"] = figures.pop("completed")
         return figures
@@ -153,7 +153,7 @@ class Bench:
         self.amiss.setdefault(run, []).extend(found)
 
     def submits(self, run: str, connections: int, rate: float | None) -> dict[str, float]:
-        """POSTs, as many as it takes or so many a second: rates a second and latencies in ms."""
+        """POSTs at full load or at this rate: rates a second and latencies in ms."""
         requests, tokens = self.world.posts(self.requests, self.chance)
         since = self.now()
         outcome = load.generate(Plan(self.stack.address, requests, connections, self.seconds, self.warm_up, rate))
@@ -189,7 +189,7 @@ class Bench:
 
 
 def half_of(rate: float) -> float:
-    """Half of a rate a second; one at least, for no rate means as many as it takes."""
+    """Half of a rate a second; one at least, since no rate means full load."""
     return max(1.0, rate / 2)
 
 
@@ -199,7 +199,7 @@ def other_answers(outcome: Outcome, expected: int) -> list[str]:
 
 
 def lost_or_doubled(outcome: Outcome, finalized: dict[str, float], expected: int) -> list[str]:
-    """Where the client's list of what was answered as expected and the table differ."""
+    """The differences between the payments that were answered as expected and those in the table."""
     accepted = {id for id, status in zip(outcome.ids, outcome.status, strict=True) if status == expected}
     differences = {
         "accepted, but not in the table": len(accepted - finalized.keys()),

@@ -1,6 +1,6 @@
-"""Ways to learn how a payment ended, timed from sending its POST until the client knows: one epoll, one process.
+"""Ways to learn the outcome of a payment, timed from sending its POST: one epoll, one process.
 
-As the load generator does, it prepares nothing that can be prepared, and reads of an answer only what it must.
+As the load generator does, it prepares requests beforehand, and reads of an answer only what it must.
 """
 
 import heapq
@@ -18,11 +18,11 @@ from bench.load import ANSWER_SECONDS_MAX, LOCATION, RECEIVE_BYTES, SERIAL, UUID
 
 FINAL_EVENT = re.compile(rb"event: ?payment\.(completed|failed)")
 GOES_ON = {200, 202}
-"""What is answered of a payment that may have not ended yet."""
+"""The statuses of a payment that may not be final yet."""
 
 
 class Way(NamedTuple):
-    """What is sent with the order, and what is asked until the end is known; `status` is how that is answered."""
+    """The headers of the order, and the requests until the outcome is known; `status` is that of its answer."""
 
     title: str
     status: int
@@ -40,8 +40,8 @@ WAYS = {
 }
 
 
-class Told(NamedTuple):
-    """A whole answer: when it told what it has to tell, and whether that was the end."""
+class Reply(NamedTuple):
+    """A complete answer: the time at which its content was there, and whether that was the outcome."""
 
     status: int
     head: bytes
@@ -49,7 +49,7 @@ class Told(NamedTuple):
     is_final: bool
 
 
-class Line:
+class ReopeningConnection:
     """A keep-alive connection that is opened again if the server closed it after an answer."""
 
     def __init__(self, address: tuple[str, int], poll: selectors.BaseSelector) -> None:
@@ -59,7 +59,7 @@ class Line:
         self.begun = 0.0
         self.id = ""
         self._received = b""
-        self._told_at: float | None = None
+        self._content_at: float | None = None
         self._open()
 
     def send(self, request: bytes) -> None:
@@ -67,7 +67,7 @@ class Line:
         if self.sock.send(request) != len(request):
             raise LoadError("a request did not fit the socket buffer")
 
-    def receive(self) -> Told | None:
+    def receive(self) -> Reply | None:
         """Return the answer once it is complete, else None; raises LoadError."""
         piece = self.sock.recv(RECEIVE_BYTES)
         self._received = received = self._received + piece
@@ -78,8 +78,8 @@ class Line:
             return None
         head = received[:end].lower()
         is_stream = b"content-type: text/event-stream" in head
-        if is_stream and self._told_at is None and FINAL_EVENT.search(received, end):
-            self._told_at = time.time()
+        if is_stream and self._content_at is None and FINAL_EVENT.search(received, end):
+            self._content_at = time.time()
         if b"transfer-encoding: chunked" in head:
             is_whole = received.endswith(b"0\r\n\r\n", end + 4)
         elif is_stream:
@@ -90,14 +90,14 @@ class Line:
             if not piece:
                 raise LoadError("the server closed a connection")
             return None
-        if is_stream and self._told_at is None:
+        if is_stream and self._content_at is None:
             raise LoadError("a stream ended before its payment did")
-        told = Told(int(head[9:12]), received[:end], self._told_at or time.time(), b"\r\nretry-after:" not in head)
-        self._received, self._told_at = b"", None
+        reply = Reply(int(head[9:12]), received[:end], self._content_at or time.time(), b"\r\nretry-after:" not in head)
+        self._received, self._content_at = b"", None
         if not piece or b"\r\nconnection: close" in head:
             self.close()
             self._open()
-        return told
+        return reply
 
     def close(self) -> None:
         """Close it and stop watching it."""
@@ -112,22 +112,22 @@ class Line:
 
 
 def learn(plan: Plan, way: str, tokens: list[str]) -> Outcome:
-    """The outcome of `plan` whose orders are each followed to their end, in the load's process; raises LoadError.
+    """The figures of `plan`, with each order followed to its outcome, in the load's process; raises LoadError.
 
-    `tokens` run beside the orders. `answered` is when the end was known. With a rate, `connections` is the most that
+    `tokens` are parallel to the orders. `answered` is when the outcome was known. With a rate, at most `connections`
     are opened, when they are needed.
     """
     return load.process().submit(follow, plan, WAYS[way], tokens).result()
 
 
 def follow(plan: Plan, way: Way, tokens: list[str]) -> Outcome:
-    """Order, follow, and record until the window has closed and every payment's end is known."""
+    """Order, follow, and record until the window has closed and the outcome of every payment is known."""
     load.allow_files()
     begun = time.time()
     outcome = Outcome(opened=begun + plan.warm_up, closed=begun + plan.warm_up + plan.seconds)
     run_name = b"%08x" % (time.time_ns() // 1_000_000 & 0xFFFFFFFF)
-    idle: deque[Line] = deque()
-    resting: list[tuple[float, int, Line, bytes]] = []
+    idle: deque[ReopeningConnection] = deque()
+    resting: list[tuple[float, int, ReopeningConnection, bytes]] = []
     turns = count()
     opened = number = 0
     with ExitStack() as at_end:
@@ -137,17 +137,17 @@ def follow(plan: Plan, way: Way, tokens: list[str]) -> Outcome:
             due = begun + number / plan.rate if plan.rate else now
             while due <= now < outcome.closed and (idle or opened < plan.connections):
                 if not idle:
-                    idle.append(line := Line(plan.address, poll))
-                    at_end.callback(line.close)
+                    idle.append(connection := ReopeningConnection(plan.address, poll))
+                    at_end.callback(connection.close)
                     opened += 1
-                line = idle.popleft()
-                line.begun, line.which = due, number % len(plan.requests)
-                line.send(plan.requests[line.which].replace(SERIAL, run_name + b"%08d" % number))
+                connection = idle.popleft()
+                connection.begun, connection.which = due, number % len(plan.requests)
+                connection.send(plan.requests[connection.which].replace(SERIAL, run_name + b"%08d" % number))
                 number += 1
                 due = begun + number / plan.rate if plan.rate else now
             while resting and resting[0][0] <= now:
-                _, _, line, request = heapq.heappop(resting)
-                line.send(request)
+                _, _, connection, request = heapq.heappop(resting)
+                connection.send(request)
             if now >= outcome.closed and len(idle) == opened:
                 return outcome
             moments = [resting[0][0]] if resting else []
@@ -157,26 +157,26 @@ def follow(plan: Plan, way: Way, tokens: list[str]) -> Outcome:
             if not ready and not moments:
                 raise LoadError(f"no answer within {ANSWER_SECONDS_MAX:.0f} s")
             for key, _ in ready:
-                line = key.data
-                told = line.receive()
-                if told is None:
+                connection = key.data
+                reply = connection.receive()
+                if reply is None:
                     continue
-                at = told.head.find(LOCATION)
+                at = reply.head.find(LOCATION)
                 if at > 0:
-                    line.id = told.head[at + len(LOCATION) : at + len(LOCATION) + UUID_LENGTH].decode()
-                if told.is_final or told.status not in GOES_ON:
-                    record(outcome, line, told)
-                    idle.append(line)
+                    connection.id = reply.head[at + len(LOCATION) : at + len(LOCATION) + UUID_LENGTH].decode()
+                if reply.is_final or reply.status not in GOES_ON:
+                    record(outcome, connection, reply)
+                    idle.append(connection)
                     continue
-                request = load.get(f"/v1/payments/{line.id}{way.path}", tokens[line.which], *way.headers)
-                heapq.heappush(resting, (told.at + way.pause_seconds, next(turns), line, request))
+                request = load.get(f"/v1/payments/{connection.id}{way.path}", tokens[connection.which], *way.headers)
+                heapq.heappush(resting, (reply.at + way.pause_seconds, next(turns), connection, request))
 
 
-def record(outcome: Outcome, line: Line, told: Told) -> None:
-    """Record one payment whose end is known, or that was refused."""
-    outcome.statuses[told.status] += 1
-    outcome.which.append(line.which)
-    outcome.status.append(told.status)
-    outcome.sent.append(line.begun)
-    outcome.answered.append(told.at)
-    outcome.ids.append(line.id)
+def record(outcome: Outcome, connection: ReopeningConnection, reply: Reply) -> None:
+    """Record one payment whose outcome is known, or that was refused."""
+    outcome.statuses[reply.status] += 1
+    outcome.which.append(connection.which)
+    outcome.status.append(reply.status)
+    outcome.sent.append(connection.begun)
+    outcome.answered.append(reply.at)
+    outcome.ids.append(connection.id)

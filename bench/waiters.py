@@ -133,7 +133,7 @@ class Waiters:
 
 @contextmanager
 def held(address: tuple[str, int], kind: str, payments: Sequence[Payment]) -> Iterator[Waiters]:
-    """One waiter for each of the payments, until all of these have ended or the block has."""
+    """One waiter for each payment, until all payments are final or the block ends."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=hold, args=(address, kind, list(payments), theirs), daemon=True)
@@ -148,7 +148,7 @@ def held(address: tuple[str, int], kind: str, payments: Sequence[Payment]) -> It
 
 
 def hold(address: tuple[str, int], kind: str, payments: Sequence[Payment], pipe: Pipe) -> None:
-    """Open one connection for each, tell when all are greeted, then when each ended; what went wrong in words."""
+    """Open a connection for each; send the time when all are greeted, then when each ended, or an error as text."""
     try:
         pipe.send(wait(address, kind, payments, pipe))
     except (LoadError, OSError) as error:
@@ -193,7 +193,7 @@ def wait(address: tuple[str, int], kind: str, payments: Sequence[Payment], pipe:
 
 
 def expect(answer: bytes, status: int) -> None:
-    """Raises LoadError for another status."""
+    """Raise LoadError for another status."""
     head = HEAD.match(answer)
     if head is None or int(head[1]) != status:
         raise LoadError(f"answered {head[1].decode() if head else answer[:80]!r}")

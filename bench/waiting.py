@@ -18,20 +18,20 @@ from models import payment, pg_arrays
 from models.session import transaction
 
 LOADS = (8, 32)
-"""Connections that each order again as soon as they know the end; half of what they complete is the load."""
+"""Connections that each order again once they have the outcome; half of the rate they complete is the load."""
 
 LINES_MAX = 4_000
-"""The most connections opened at half load: a way that takes a second has as many orders under way as come in it."""
+"""The most connections opened at half load: a way that takes a second has the orders of a second under way."""
 
 WARM_UP_SECONDS = 2.0
-"""A way that takes a second is in full swing by then."""
+"""A way that takes a second has reached its full rate by then."""
 
 CONNECTIONS = 8
-"""Over which is submitted while others wait."""
+"""Connections that submit while others wait."""
 
 SETTLE_SECONDS_MAX = 180.0
 SETTLED_CPU = 0.05
-"""Seconds of CPU in one: who uses no more has taken in all who came."""
+"""CPU seconds per second: a gateway that uses no more has accepted all waiters."""
 
 IDLE_SECONDS = 4.0
 
@@ -54,7 +54,7 @@ def one_round(running: Stack, bench: Bench, count: int) -> dict[str, float]:
 
 
 def ways(running: Stack, bench: Bench, connections: int) -> dict[str, float]:
-    """All ways at half of the rate that so many connections complete which each wait for their 201."""
+    """All ways at half of the rate that this number of connections completes, each of which waits for its 201."""
     full = one_way(running, bench, f"full load, {connections} connections, wait", "wait", connections, None)
     figures = {f"full_{connections}_{name}": value for name, value in full.items()}
     for way in WAYS:
@@ -65,7 +65,7 @@ def ways(running: Stack, bench: Bench, connections: int) -> dict[str, float]:
 
 
 def one_way(running: Stack, bench: Bench, run: str, way: str, connections: int, rate: float | None) -> dict[str, float]:
-    """Payments a second whose end the client knew, after how many ms, and the CPU each took, in us."""
+    """Payments per second with a known outcome, the ms until then, and the CPU of each in us."""
     requests, tokens = bench.world.posts(bench.requests, bench.chance, *WAYS[way].order_headers)
     since, spent = bench.now(), running.cpu_seconds()
     outcome = learn(
@@ -88,7 +88,7 @@ def one_way(running: Stack, bench: Bench, run: str, way: str, connections: int, 
 
 
 def crowd(running: Stack, bench: Bench, kind: str, count: int) -> dict[str, float]:
-    """What `count` waiters of this kind cost who submits, and the gateway; and how soon they learn the end."""
+    """The cost of `count` waiters of this kind for submitting clients and the gateway, and their time to an answer."""
     before = submitting(running, bench, f"before {kind}")
     alone = idle(running, bench.seconds)
     payments = open_payments(bench, count)
@@ -141,7 +141,7 @@ def settle(running: Stack) -> None:
 
 
 def idle(running: Stack, seconds: float) -> dict[str, float]:
-    """What is used while nobody asks for anything: ms of CPU a second, memory, connections to the database."""
+    """The resources used without any request: ms of CPU a second, memory, connections to the database."""
     before, begun = running.cpu_seconds(), time.monotonic()
     time.sleep(min(IDLE_SECONDS, seconds))
     spent = {name: seconds - before[name] for name, seconds in running.cpu_seconds().items()}
@@ -157,7 +157,7 @@ def idle(running: Stack, seconds: float) -> dict[str, float]:
 
 
 def open_payments(bench: Bench, count: int) -> list[Payment]:
-    """So many transfers that stay INITIATED until told otherwise, each with the token of who made it."""
+    """This number of transfers that stay INITIATED until `end`, each with the token of its creator."""
     tokens = {one.owner.id: one.owner.token for one in bench.world.accounts}
     wishes = bench.world.spread(count, bench.chance)
     with transaction(bench.stack.engine()) as connection:
@@ -173,7 +173,7 @@ def end(bench: Bench, payments: Sequence[Payment]) -> None:
 
 
 def when_final(bench: Bench, payments: Sequence[Payment]) -> dict[str, float]:
-    """When each was written to be final, just before its commit, in seconds of the epoch."""
+    """The time at which each was written as final, just before its commit, in seconds of the epoch."""
     with bench.stack.engine().connect() as connection:
         rows = connection.execute(WHEN_FINAL, {"ids": pg_arrays.plain(id for id, _ in payments)})
         return {row[0]: row[1] for row in rows}

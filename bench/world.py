@@ -60,10 +60,10 @@ class World:
     wire: str
 
     def deposits(self) -> list[NewPayment]:
-        """What funds everybody; the hot account gets as much as all others together."""
+        """The deposits that fund all accounts; the hot one gets as much as all others together."""
         fortune = DEPOSIT_MINOR * len(self.accounts)
-        orders = [wish(self.ops, "deposit", self.wire, one.id, DEPOSIT_MINOR) for one in self.accounts]
-        return [*orders, wish(self.ops, "deposit", self.wire, self.hot.id, fortune)]
+        orders = [new_payment(self.ops, "deposit", self.wire, one.id, DEPOSIT_MINOR) for one in self.accounts]
+        return [*orders, new_payment(self.ops, "deposit", self.wire, self.hot.id, fortune)]
 
     def spread(self, count: int, chance: random.Random) -> list[NewPayment]:
         """Transfers between random accounts."""
@@ -88,7 +88,7 @@ class World:
         return requests, tokens
 
 
-def wish(user: User, kind: str, source: str, target: str, amount: int) -> NewPayment:
+def new_payment(user: User, kind: str, source: str, target: str, amount: int) -> NewPayment:
     """A payment of the given type, with a key of its own."""
     id = str(uuid7())
     return NewPayment(id, kind, user.id, source, target, amount, CURRENCY, f"bench-{id}", FINGERPRINT)
@@ -96,7 +96,7 @@ def wish(user: User, kind: str, source: str, target: str, amount: int) -> NewPay
 
 def transfer(source: Account, target: Account) -> NewPayment:
     """A transfer of 1.00 that the source's owner orders."""
-    return wish(source.owner, "transfer", source.id, target.id, TRANSFER_MINOR)
+    return new_payment(source.owner, "transfer", source.id, target.id, TRANSFER_MINOR)
 
 
 def make(gateway: Engine, clients: Sequence[User], ops: User, accounts: int = ACCOUNTS) -> World:

@@ -56,13 +56,13 @@ def prepare() -> None:
 
 
 def share(barrier: Barrier) -> None:
-    """Keep in this process what lets all begin together."""
+    """Keep the barrier at which all processes begin."""
     global everybody_ready  # noqa: PLW0603 - a pool hands its workers state no other way
     everybody_ready = barrier
 
 
 def post_for(seconds: float, seed: int) -> int:
-    """How many transfers of 1.00 EUR between random accounts one process posted, when all were warm."""
+    """The number of transfers of 1.00 EUR between random accounts that one process posted, once all were warm."""
     chance = random.Random(seed)
     accounts = list(Account.objects.all())
     amount = Money("1.00", "EUR")

@@ -1,6 +1,6 @@
--- What the bank is told to pay, what it answers, and the money that it sends back.
+-- Instructions to the bank, its answers, and the money that it sends back.
 
--- One row a withdrawal by wire. The gateway writes to whom, the worker how far it has come.
+-- One row per withdrawal by wire. The gateway writes the payee, the worker the progress.
 CREATE TABLE instructions (
     payment_id      uuid PRIMARY KEY,
     iban            text NOT NULL,
@@ -45,7 +45,7 @@ CREATE TRIGGER instructions_are_never_deleted BEFORE DELETE ON instructions
 CREATE TRIGGER instructions_are_never_truncated BEFORE TRUNCATE ON instructions
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- What a bank sent back of a confirmed withdrawal, under its own number: kept once, however often it is told. Some banks
+-- Returns of confirmed withdrawals, by the bank's own number: stored once, however often the bank reports them. Some banks
 -- number what they book within a statement, or not at all (NONREF), so the number is one of its withdrawal's.
 CREATE TABLE returns (
     rail        text NOT NULL,
@@ -76,7 +76,7 @@ CREATE TRIGGER returns_are_never_deleted BEFORE DELETE ON returns
 CREATE TRIGGER returns_are_never_truncated BEFORE TRUNCATE ON returns
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- How far the news of a rail have been read.
+-- The position up to which the updates of a rail have been read.
 CREATE TABLE rail_positions (
     rail        text PRIMARY KEY,
     position    text NOT NULL,
@@ -84,7 +84,7 @@ CREATE TABLE rail_positions (
     CONSTRAINT rail_positions_are_bounded CHECK (length(rail) BETWEEN 1 AND 50 AND length(position) <= 500)
 );
 
--- The bank's answer ends a withdrawal; it is nobody's wish, so it has no user, and no wish of a user's is in its way.
+-- The bank's answer ends a withdrawal. It is a command without a user, and no user's command is in its way.
 ALTER TABLE commands
     ALTER COLUMN user_id DROP NOT NULL,
     DROP CONSTRAINT commands_kind_is_known,

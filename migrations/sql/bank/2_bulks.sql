@@ -1,4 +1,4 @@
--- Bulks: many payments that are ordered at once, and the bank accounts in whose name an organisation pays.
+-- Bulks: many payments ordered at once, and the bank accounts in whose name an organisation pays.
 
 CREATE TABLE bank_accounts (
     id                 uuid PRIMARY KEY,
@@ -85,7 +85,7 @@ COMMENT ON COLUMN bulks.is_open IS 'lines are still being added; it is not final
 COMMENT ON COLUMN bulks.held IS 'what is held of the source for lines that have not taken their share yet';
 COMMENT ON COLUMN bulks.is_decided IS 'of an atomic one: its total was held, or all its lines fail with failure_code';
 
--- What was ordered stays; lines are added while it is open; then it is final with its last line, and final is final.
+-- The order of a bulk never changes. Lines are added while it is open; it is final with its last line, for good.
 CREATE FUNCTION bulks_follow_their_lines() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF OLD.state <> 'INITIATED' THEN
@@ -183,7 +183,7 @@ $$;
 CREATE TRIGGER payments_lines_fit_their_bulk AFTER INSERT ON payments
     REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION payments_lines_fit_their_bulk();
 
--- An atomic bulk is paid whole or not at all: nobody takes a line out of it.
+-- An atomic bulk is paid whole or not at all: no line can be taken out of it.
 CREATE FUNCTION commands_leave_bulks_whole() RETURNS trigger
     LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN

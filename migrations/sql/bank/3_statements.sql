@@ -1,4 +1,4 @@
--- What a bank says was booked, line by line, and what we know of it. It moves no money.
+-- The bookings that a bank reports, line by line, and their match with payments. They move no money.
 
 CREATE TABLE bank_statements (
     id           uuid PRIMARY KEY,

@@ -1,4 +1,4 @@
--- What waits for its bank would be held for ever, and nobody would know whether the bank has been told.
+-- The money of payments that wait for their bank would stay held, without a record of whether the bank has them.
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM instructions i JOIN payments p ON p.id = i.payment_id WHERE p.finalized_at IS NULL) THEN

@@ -1,4 +1,4 @@
--- What waits for its day would be paid at once, and what is not told yet would lose its reference.
+-- Scheduled payments would be paid at once, and those not sent yet would lose their reference.
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM payments p JOIN instructions i ON i.payment_id = p.id

@@ -120,7 +120,7 @@ CREATE TABLE payments (
     CONSTRAINT payments_parked_only_while_open
         CHECK (parked_at IS NULL OR state IN ('INITIATED', 'AUTHORIZED'))
 ) PARTITION BY RANGE (id);
--- What the poster claims from; a final or parked payment leaves it, so it stays small for ever.
+-- The poster claims from this index; final and parked payments are not in it, so it stays small.
 CREATE INDEX payments_due ON payments (due_at, id) WHERE state = 'INITIATED' AND parked_at IS NULL;
 CREATE INDEX payments_parked ON payments (parked_at) WHERE parked_at IS NOT NULL;
 CREATE INDEX payments_by_user ON payments (user_id, id);

@@ -1,4 +1,4 @@
--- What no role may do, not even by mistake: each trigger is named after the promise it keeps.
+-- Changes that no role may make, not even by mistake: each trigger is named after the promise it keeps.
 
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -49,7 +49,7 @@ $$;
 CREATE TRIGGER operations_sum_to_zero AFTER INSERT ON operations
     REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION operations_sum_to_zero();
 
--- A payment moves along an edge or not at all; what was ordered stays as it was ordered.
+-- A payment moves along an edge or not at all; its order never changes.
 -- The edges are those of TRANSITIONS in models/rules/state.py.
 CREATE FUNCTION payments_move_along_edges() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -78,7 +78,7 @@ $$;
 CREATE TRIGGER payments_move_along_edges BEFORE UPDATE ON payments
     FOR EACH ROW EXECUTE FUNCTION payments_move_along_edges();
 
--- An event exists if and only if its transition does, and nobody can forge one, not even the owner:
+-- An event exists if and only if its transition does, and not even the owner can forge one:
 -- only these functions, which run as the owner from triggers, may write payment_events.
 CREATE TRIGGER payment_events_are_told_by_triggers BEFORE INSERT ON payment_events
     FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION refuse_change();

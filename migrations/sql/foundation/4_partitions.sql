@@ -1,15 +1,15 @@
 -- A partition a month. The first 48 bits of a UUIDv7 are its time in milliseconds, so a range of ids is a range of time.
 
--- What lies before 1970 or beyond 48 bits is taken to the nearest end.
+-- Times before 1970 or beyond 48 bits are moved to the nearest end.
 CREATE FUNCTION uuid_floor(moment timestamptz) RETURNS uuid LANGUAGE sql IMMUTABLE STRICT AS $$
     SELECT (lpad(to_hex(least(greatest(floor(extract(epoch FROM moment) * 1000), 0), 281474976710655)::bigint),
                  12, '0') || repeat('0', 20))::uuid
 $$;
 COMMENT ON FUNCTION uuid_floor IS 'the smallest id that could have been made at that moment';
 
--- A standalone table, then ATTACH: neither blocks those who read and write meanwhile.
+-- A standalone table, then ATTACH: neither blocks concurrent reads and writes.
 -- A trigger on the parent does not guard a direct write to a child, so the statement triggers are repeated there;
--- rights on a child are granted to nobody.
+-- no role has rights on a child.
 CREATE FUNCTION make_partition(parent text, month timestamptz) RETURNS boolean
     LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE

@@ -1,4 +1,4 @@
--- Least privilege by column: a taken gateway leaves a named order for every movement and cannot write the books.
+-- Least privilege by column: a compromised gateway leaves a named order for every movement and cannot write the books.
 
 REVOKE ALL ON users, tokens, currencies, accounts, payments, operations, idempotency_keys, payment_references,
     payment_events, worker_heartbeats, audit_log FROM PUBLIC, payments_worker, payments_gateway;
@@ -13,7 +13,7 @@ GRANT EXECUTE ON FUNCTION uuid_floor TO payments_worker, payments_gateway;
 GRANT SELECT ON users, tokens, currencies, accounts, payments, operations, idempotency_keys,
     payment_references, payment_events, worker_heartbeats TO payments_worker, payments_gateway;
 
--- The gateway writes wishes: no state, no balance, no operation, no due time.
+-- The gateway stores orders: no state, no balance, no operation, no due time.
 GRANT INSERT (id, token, owner_id, currency, label) ON accounts TO payments_gateway;
 GRANT INSERT (id, type, user_id, source_id, target_id, amount, currency, summary, reference, metadata)
     ON payments TO payments_gateway;
@@ -21,7 +21,7 @@ GRANT INSERT (user_id, key, fingerprint, payment_id, account_id) ON idempotency_
 GRANT INSERT (merchant_id, reference, payment_id) ON payment_references TO payments_gateway;
 GRANT UPDATE (last_used_at) ON tokens TO payments_gateway;
 
--- The worker moves money and keeps house.
+-- The worker moves money and does the upkeep.
 GRANT UPDATE (balance, held, last_seq) ON accounts TO payments_worker;
 GRANT UPDATE (state, commission, due_at, attempts, last_error, parked_at, failure_code, finalized_at)
     ON payments TO payments_worker;

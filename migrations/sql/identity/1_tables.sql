@@ -1,4 +1,4 @@
--- Who a user is, beyond name and role; what proves it; and how often a guess may be made.
+-- Users beyond name and role, the proof of their identity, and the limits on guesses.
 
 ALTER TABLE users
     ADD COLUMN first_name          text,
@@ -16,7 +16,7 @@ ALTER TABLE users
     ADD CONSTRAINT users_phone_number_is_unique UNIQUE (phone_number);
 COMMENT ON COLUMN users.name IS 'shown to the other side of payments';
 COMMENT ON COLUMN users.welcomed_at IS 'null: a worker has yet to open the default wallets and pay the bonus';
--- Who is here already was made by the operator, who vouches for the address and opens what is wanted.
+-- Existing users were created by the operator, who vouches for their address and opens their wallets.
 UPDATE users SET email_confirmed_at = created_at, welcomed_at = created_at;
 CREATE INDEX users_to_welcome ON users (id) WHERE welcomed_at IS NULL;
 
@@ -32,7 +32,7 @@ ALTER TABLE tokens
     ADD CONSTRAINT tokens_user_agent_is_bounded CHECK (length(user_agent) BETWEEN 1 AND 200);
 COMMENT ON COLUMN tokens.replaced_by IS 'of a rolled key: the key that succeeds it';
 
--- A wish for proof of an e-mail address, which a worker mails and its owner gives back.
+-- A request for proof of an e-mail address: a worker mails a token, and the owner of the address returns it.
 CREATE TABLE confirmations (
     id          uuid PRIMARY KEY,
     user_id     uuid NOT NULL REFERENCES users,
@@ -57,7 +57,7 @@ CREATE INDEX confirmations_to_mail ON confirmations (due_at, id) WHERE sent_at I
 CREATE INDEX confirmations_user_id ON confirmations (user_id, purpose, created_at);
 COMMENT ON COLUMN confirmations.hash IS 'SHA-256 of the token in the newest mail; null: none has been mailed yet';
 
--- Guesses at passwords, counted before each one is judged, so that racing guesses count too.
+-- Guesses at passwords, counted before each is checked, so that concurrent guesses count too.
 CREATE TABLE login_throttles (
     subject       bytea PRIMARY KEY,
     attempts      integer NOT NULL,
@@ -69,7 +69,7 @@ CREATE TABLE login_throttles (
 CREATE INDEX login_throttles_seen_at ON login_throttles (seen_at);
 COMMENT ON COLUMN login_throttles.subject IS 'hash of an e-mail address, known or not, or of a network address';
 
--- A later wish about a payment: the gateway inserts it, a worker decides it under the payment's lock.
+-- A later request about a payment: the gateway inserts it, a worker decides it under the payment's lock.
 CREATE TABLE commands (
     id          uuid PRIMARY KEY,
     kind        text NOT NULL,
@@ -100,7 +100,7 @@ CREATE INDEX audit_log_by_actor ON audit_log (actor, id);
 COMMENT ON COLUMN audit_log.actor IS 'id of a user; shell: whoever runs the commands; worker: nobody asked';
 COMMENT ON COLUMN audit_log.written_by IS 'the database role, which nobody can choose: a forged line shows where it came from';
 
--- A key may name a sign-up: then it is its user's first.
+-- A key may belong to a sign-up; it is then the first of its user.
 ALTER TABLE idempotency_keys
     ADD COLUMN signed_up boolean,
     DROP CONSTRAINT idempotency_keys_name_one_thing,

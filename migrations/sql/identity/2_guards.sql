@@ -1,4 +1,4 @@
--- What a taken gateway still cannot do.
+-- Changes that even a compromised gateway cannot make.
 
 CREATE FUNCTION refuse_gateway() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -10,11 +10,11 @@ BEGIN
 END
 $$;
 
--- Whoever signs up is a customer.
+-- Only customers sign up.
 CREATE TRIGGER users_who_sign_up_are_customers BEFORE INSERT ON users
     FOR EACH ROW WHEN (NEW.role NOT IN ('client', 'merchant')) EXECUTE FUNCTION refuse_gateway();
 
--- The right to bring in money from outside is given by the operator, who has it.
+-- Only the operator grants the right to deposit money from outside.
 CREATE FUNCTION tokens_deposits_are_the_operators() RETURNS trigger
     LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
@@ -28,15 +28,15 @@ $$;
 CREATE TRIGGER tokens_deposits_are_the_operators BEFORE INSERT ON tokens FOR EACH ROW
     WHEN ('deposits:write' = ANY (NEW.scopes)) EXECUTE FUNCTION tokens_deposits_are_the_operators();
 
--- Our own accounts are nobody's to label or to close.
+-- Technical accounts cannot be labelled or closed.
 CREATE TRIGGER accounts_of_ours_are_not_the_gateways BEFORE UPDATE OF label, is_active, version ON accounts
     FOR EACH ROW WHEN (OLD.owner_id IS NULL) EXECUTE FUNCTION refuse_gateway();
 
--- The house's own money is ordered by workers.
+-- Payments of the operator's own money are ordered by workers.
 CREATE TRIGGER payments_of_the_house_are_the_workers BEFORE INSERT ON payments
     FOR EACH ROW WHEN (NEW.type = 'bonus') EXECUTE FUNCTION refuse_gateway();
 
--- What was ended stays ended and no life is lengthened, what was used is used, what was decided is decided.
+-- An ended token stays ended and no lifetime is extended; a used confirmation stays used, a decided command decided.
 CREATE TRIGGER tokens_stay_revoked BEFORE UPDATE ON tokens FOR EACH ROW
     WHEN (coalesce(NEW.expires_at, 'infinity') > coalesce(OLD.expires_at, 'infinity')
           OR (OLD.revoked_at IS NOT NULL AND NEW.revoked_at IS DISTINCT FROM OLD.revoked_at)

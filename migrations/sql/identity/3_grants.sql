@@ -4,7 +4,7 @@ REVOKE ALL ON FUNCTION refuse_gateway, tokens_deposits_are_the_operators FROM PU
 GRANT SELECT ON confirmations, commands TO payments_worker, payments_gateway;
 GRANT SELECT ON audit_log TO payments_gateway;
 
--- The gateway knows who is who, and writes wishes about payments.
+-- The gateway reads users and tokens, and stores requests about payments.
 GRANT INSERT (id, email, role, name, first_name, last_name, phone_number, url, password_hash),
       UPDATE (name, first_name, last_name, phone_number, url, password_hash, email_confirmed_at, is_active)
     ON users TO payments_gateway;
@@ -19,7 +19,7 @@ GRANT INSERT (actor, action, target, reason, before, after, token_id, address, r
 GRANT INSERT (signed_up) ON idempotency_keys TO payments_gateway;
 GRANT UPDATE (label, is_active, version) ON accounts TO payments_gateway;
 
--- The worker mails, welcomes and decides commands.
+-- The worker sends mail, onboards users and decides commands.
 GRANT INSERT (email_confirmed_at, welcomed_at), UPDATE (welcomed_at, is_active) ON users TO payments_worker;
 GRANT UPDATE (hash, due_at, attempts, last_error, sent_at, expires_at) ON confirmations TO payments_worker;
 GRANT UPDATE (decided_at, outcome) ON commands TO payments_worker;

@@ -1,4 +1,4 @@
--- What a client lets merchants take out of a wallet, and whom he lets take nothing.
+-- The most that a client lets merchants take out of a wallet, and the merchants who may take nothing.
 
 ALTER TABLE accounts ADD COLUMN is_limited boolean NOT NULL DEFAULT false;
 COMMENT ON COLUMN accounts.is_limited IS 'whether there are limits or blocked merchants; told by triggers alone';
@@ -25,7 +25,7 @@ CREATE TABLE blocked_merchants (
 CREATE INDEX payments_scheduled_by_source ON payments (source_id, scheduled_at)
     WHERE type = 'charge' AND scheduled_at IS NOT NULL;
 
--- Who posts asks for limits only where this says that there are some.
+-- The poster reads limits only of accounts that have some by this column.
 CREATE FUNCTION accounts_tell_whether_they_are_limited() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN

@@ -1,4 +1,4 @@
--- What is proposed is approved or rejected, once: by another of ops, or taken back by who proposed it.
+-- A proposal is approved or rejected once, by another ops user, or withdrawn by its proposer.
 DROP TRIGGER adjustments_are_approved_once ON adjustments;
 ALTER TABLE adjustments
     ADD COLUMN rejected_by       uuid REFERENCES users,

@@ -1,4 +1,4 @@
--- What is scheduled is not due before its time.
+-- A scheduled payment is not due before its time.
 CREATE FUNCTION payments_wait_for_their_time() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.due_at := greatest(NEW.due_at, NEW.scheduled_at);
@@ -8,7 +8,7 @@ $$;
 CREATE TRIGGER payments_wait_for_their_time BEFORE INSERT ON payments
     FOR EACH ROW WHEN (NEW.scheduled_at IS NOT NULL) EXECUTE FUNCTION payments_wait_for_their_time();
 
--- What was ordered stays as it was ordered, the new columns too.
+-- The order of a payment never changes, in the new columns too.
 CREATE FUNCTION payments_orders_are_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'the order of payment % cannot be changed', OLD.id

@@ -1,5 +1,5 @@
--- What moving money costs: terms by type, currency and merchant, the narrowest that apply. Append-only: a payment's
--- terms are those in force when it was accepted, for ever.
+-- The price of payments: terms by type, currency and merchant, the narrowest that apply. Append-only: a payment's
+-- terms are always those in force when it was accepted.
 
 CREATE TABLE commission_terms (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -31,7 +31,7 @@ CREATE TRIGGER commission_terms_are_append_only BEFORE UPDATE OR DELETE ON commi
 CREATE TRIGGER commission_terms_are_never_truncated BEFORE TRUNCATE ON commission_terms
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- Whoever posts knows the terms by heart for half a minute, so new ones are told a minute ahead.
+-- The poster caches the terms for half a minute, so new ones are announced a minute ahead.
 CREATE FUNCTION commission_terms_are_told_ahead() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'terms are valid from a minute after they are made at the earliest'

@@ -1,4 +1,4 @@
--- Currencies that ops add and change while the house is open, withdrawals, and wallets with a new token.
+-- Currencies that ops add and change at run time, withdrawals, and wallets with a new token.
 
 ALTER TABLE currencies
     ADD COLUMN balance_maximum  numeric(38,0),
@@ -7,7 +7,7 @@ ALTER TABLE currencies
     ADD CONSTRAINT currencies_balance_maximum_is_bounded CHECK (balance_maximum >= 1 AND balance_maximum < 1e38);
 COMMENT ON COLUMN currencies.balance_maximum IS 'the ceiling of wallets that are opened from now on; null: none';
 
--- What money states make is seeded, not made up.
+-- Fiat currencies are seeded; the gateway cannot add one.
 CREATE TRIGGER currencies_of_states_are_not_the_gateways BEFORE INSERT ON currencies
     FOR EACH ROW WHEN (NEW.kind = 'fiat') EXECUTE FUNCTION refuse_gateway();
 
@@ -21,7 +21,7 @@ $$;
 CREATE TRIGGER accounts_get_their_ceiling BEFORE INSERT ON accounts
     FOR EACH ROW WHEN (NEW.owner_id IS NOT NULL AND NEW.ceiling IS NULL) EXECUTE FUNCTION accounts_get_their_ceiling();
 
--- Whoever gave an older token is not told the new one. A minute late, for the orders that are on their way.
+-- A user who ordered with an older token does not see the new one; a minute late, for orders under way.
 ALTER TABLE accounts ADD COLUMN token_since timestamptz;
 COMMENT ON COLUMN accounts.token_since IS 'payments from before then named an older token; null: there was none';
 CREATE FUNCTION accounts_tell_a_new_token() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -1,4 +1,4 @@
--- Exchange: rates that are told, quotes that freeze one for a while, and payments that arrive in another currency.
+-- Exchange: rates set by ops, quotes that freeze one for a while, and payments that arrive in another currency.
 
 -- Append-only: which rate was in force when is never in doubt. The newest line with the latest valid_from counts.
 CREATE TABLE exchange_rates (

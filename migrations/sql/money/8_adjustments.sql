@@ -1,4 +1,4 @@
--- What ops put right takes two of them: one proposes it, another approves it, and with that orders the payment.
+-- An adjustment takes two ops users: one proposes it, another approves it and thereby orders the payment.
 
 CREATE TABLE adjustments (
     id               uuid PRIMARY KEY,

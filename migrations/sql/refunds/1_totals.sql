@@ -1,4 +1,4 @@
--- What was given back of a charge or a withdrawal. The payment itself is final and never changes, so the total stands
+-- Totals given back of a charge or a withdrawal. The payment itself is final and never changes, so the total stands
 -- beside it: the database refuses whatever would go beyond what was taken, however the refunds' ids and times compare.
 
 CREATE TABLE refund_totals (
@@ -56,7 +56,7 @@ CREATE TRIGGER payments_count_what_they_give_back AFTER UPDATE OF state ON payme
     FOR EACH ROW WHEN (NEW.parent_id IS NOT NULL AND NEW.state = 'COMPLETED')
     EXECUTE FUNCTION payments_count_what_they_give_back();
 
--- Nobody moves a total by hand, not even the owner.
+-- No role changes a total directly, not even the owner.
 CREATE TRIGGER refund_totals_are_moved_by_refunds BEFORE INSERT OR UPDATE ON refund_totals
     FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER refund_totals_are_never_deleted BEFORE DELETE ON refund_totals

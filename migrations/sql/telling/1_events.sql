@@ -7,7 +7,7 @@ ALTER TRIGGER payment_events_are_never_truncated ON events RENAME TO events_are_
 ALTER TRIGGER payment_events_are_told_by_triggers ON events RENAME TO events_are_told_by_triggers;
 
 -- A sequence is given before its transaction commits, so a lower one may appear after a higher one. The transaction's
--- number orders them for whoever reads on from where he stopped: those below pg_snapshot_xmin are all there.
+-- number orders them for readers that continue from where they stopped: those below pg_snapshot_xmin are all there.
 ALTER TABLE events
     ADD COLUMN xact      xid8 NOT NULL DEFAULT '3',
     ADD COLUMN user_id   uuid,
@@ -40,7 +40,7 @@ CREATE INDEX events_by_user ON events (user_id, xact, sequence);
 CREATE INDEX events_by_payer ON events (payer_id, xact, sequence) WHERE payer_id IS NOT NULL;
 CREATE INDEX events_by_payee ON events (payee_id, xact, sequence) WHERE payee_id IS NOT NULL;
 
--- Wakes who waits for any of these; 200 ids fit into what a notification may carry.
+-- Wakes the waiters of any of these; 200 ids fit into one notification.
 CREATE FUNCTION wake(ids uuid[]) RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     FOR place IN 1..cardinality(ids) BY 200 LOOP

@@ -1,4 +1,4 @@
--- What was tried in vain, try by try: payments and instructions keep only the newest.
+-- Failed attempts, one by one: payments and instructions have only the newest.
 
 CREATE TABLE payment_attempts (
     id               bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -146,7 +146,7 @@ CREATE TABLE webhook_attempts (
     CONSTRAINT webhook_attempts_error_is_bounded CHECK (length(error) BETWEEN 1 AND 100)
 );
 
--- How far whoever follows the events has come.
+-- The positions of the readers of the events.
 CREATE TABLE event_positions (
     reader      text PRIMARY KEY,
     xact        xid8 NOT NULL,

@@ -1,5 +1,5 @@
 -- Each posting checks both of its accounts, and PostgreSQL takes long over repetitions with bounds: 7 us a row like that,
--- 0.5 us like this, and they let the same through. Withdrawals are checked as often as they are told of.
+-- 0.5 us like this, and they let the same through. Withdrawals are checked at each change of their instruction.
 
 ALTER TABLE accounts
     DROP CONSTRAINT accounts_token_is_well_formed,
