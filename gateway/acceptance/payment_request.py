@@ -95,35 +95,35 @@ def resolve(request: PaymentRequest, parties: Parties) -> tuple[Party, Party]:
 
 
 def _deposit(request: PaymentRequest, parties: Parties) -> tuple[Party, Party]:
-    target = _known(parties, request.target, "/wallet")
+    target = _wallet(parties, request.target, "/wallet")
     if target.owner_id != request.payment.user_id and not request.into_any_wallet:
-        raise _unknown("/wallet")
+        raise _no_such_wallet("/wallet")
     return parties.reference_data.technical(request.source, request.payment.currency), target
 
 
 def _withdrawal(request: PaymentRequest, parties: Parties) -> tuple[Party, Party]:
-    source = _known(parties, request.source, "/wallet")
+    source = _wallet(parties, request.source, "/wallet")
     if source.owner_id != request.payment.user_id:
-        raise _unknown("/wallet")
+        raise _no_such_wallet("/wallet")
     return source, parties.reference_data.technical(request.target or "", request.payment.currency)
 
 
 def _transfer(request: PaymentRequest, parties: Parties) -> tuple[Party, Party]:
-    source = _known(parties, request.source, "/source")
+    source = _wallet(parties, request.source, "/source")
     if source.owner_id != request.payment.user_id:
-        raise _unknown("/source")
-    return source, _known(parties, request.target, "/target")
+        raise _no_such_wallet("/source")
+    return source, _wallet(parties, request.target, "/target")
 
 
 def _exchange(request: PaymentRequest, parties: Parties) -> tuple[Party, Party]:
     source, target = _transfer(request, parties)
     if target.owner_id != request.payment.user_id:
-        raise _unknown("/target")
+        raise _no_such_wallet("/target")
     return source, target
 
 
 def _charge(request: PaymentRequest, parties: Parties) -> tuple[Party, Party]:
-    source = _known(parties, request.source, "/wallet")
+    source = _wallet(parties, request.source, "/wallet")
     if source.owner_id == request.payment.user_id:
         raise invalid([("/wallet", "own_wallet", "A merchant cannot charge a wallet of their own.")])
     if request.target is None:
@@ -131,14 +131,14 @@ def _charge(request: PaymentRequest, parties: Parties) -> tuple[Party, Party]:
         if target is None:
             raise invalid([("/target", "target_missing", f"You have no active {request.payment.currency} wallet.")])
         return source, target
-    target = _known(parties, request.target, "/target")
+    target = _wallet(parties, request.target, "/target")
     if target.owner_id != request.payment.user_id:
-        raise _unknown("/target")
+        raise _no_such_wallet("/target")
     return source, target
 
 
 def _refund(request: PaymentRequest, parties: Parties) -> tuple[Party, Party]:
-    return _known(parties, request.source, "/charge"), _known(parties, request.target, "/charge")
+    return _wallet(parties, request.source, "/charge"), _wallet(parties, request.target, "/charge")
 
 
 _POINTERS: dict[str, tuple[str | None, str | None]] = {
@@ -161,12 +161,12 @@ _RESOLVE: dict[str, Callable[[PaymentRequest, Parties], tuple[Party, Party]]] = 
 }
 
 
-def _known(parties: Parties, token: str | None, pointer: str) -> Party:
+def _wallet(parties: Parties, token: str | None, pointer: str) -> Party:
     party = parties.by_token.get(token or "")
     if party is None:
-        raise _unknown(pointer)
+        raise _no_such_wallet(pointer)
     return party
 
 
-def _unknown(pointer: str) -> ApiError:
+def _no_such_wallet(pointer: str) -> ApiError:
     return invalid([(pointer, "not_found", "There is no such wallet that you may use.")])

@@ -36,10 +36,10 @@ class ReferenceData:
         """The currency; raises ApiError currency_unknown, at the pointer."""
         if code not in self.currencies():
             self._refresh(UNKNOWN_SECONDS)
-        found = self._currencies.get(code)
-        if found is None:
+        currency = self._currencies.get(code)
+        if currency is None:
             raise invalid([(pointer, "currency_unknown", "This currency is unknown.")])
-        return found
+        return currency
 
     def technical(self, code: str, currency: str) -> Party:
         """The technical account of that code, as read with its currency; runs no query, so group commit may use it."""
