@@ -80,7 +80,7 @@ def test_a_charge_is_refunded_once_by_gateways_of_any_clocks(
 
 def test_a_withdrawal_returns_once_by_rails_of_a_late_clock(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     withdrawal, wallet = withdrawn(books, 100_00)
-    monkeypatch.setattr(bank_return, "uuid7", lambda: id_at(-120))
+    monkeypatch.setattr("models.payment.uuid7", lambda: id_at(-120))
     before = books.balance(wallet)
     for number in range(3):
         with transaction(books.worker) as connection:
