@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row
 from models import charge_limit, keyset, pg_arrays
 from models.keyset import START, Cursor
 from models.prepared_statement import PreparedStatement
+from models.records import records
 from models.rules.charge_limits import ChargeLimit
 
 WALLET_TOKEN_BYTES = 24
@@ -61,8 +62,8 @@ class Wallet(NamedTuple):
 
 
 PARTY = """
-SELECT a.id::text, a.token, a.owner_id::text, a.currency, coalesce(u.name, a.code),
-       a.is_active AND coalesce(u.is_active, true)
+SELECT a.id::text, a.token, a.owner_id::text, a.currency, coalesce(u.name, a.code) AS name,
+       a.is_active AND coalesce(u.is_active, true) AS is_active
 FROM accounts a LEFT JOIN users u ON u.id = a.owner_id
 """
 
@@ -73,13 +74,13 @@ BY_TOKEN = PreparedStatement("parties_by_token", f"{PARTY} WHERE a.token = ANY(%
 def parties_by_token(connection: Connection, tokens: Iterable[str]) -> dict[str, Party]:
     """The accounts behind wallet tokens; unknown tokens are left out."""
     rows = BY_TOKEN.run(connection, tokens=pg_arrays.quoted(tokens))
-    return {row[1]: Party(*row) for row in rows}
+    return {party.token: party for party in records(Party, rows) if party.token}
 
 
 def technical_parties(connection: Connection) -> dict[tuple[str, str], Party]:
     """All technical accounts by (code, currency); there are few, and they never change."""
     rows = connection.exec_driver_sql(f"{PARTY} WHERE a.owner_id IS NULL")
-    return {(row[4], row[3]): Party(*row) for row in rows}
+    return {(party.name, party.currency): party for party in records(Party, rows)}
 
 
 WANTED = pg_arrays.Columns("wanted", "owner_id uuid, currency text")
@@ -100,12 +101,13 @@ def oldest_wallets(connection: Connection, wanted: Iterable[tuple[str, str]]) ->
     pairs = list(wanted)
     parameters = WANTED.parameters(owner_id=[owner for owner, _ in pairs], currency=[code for _, code in pairs])
     rows = OLDEST.run(connection, **parameters)
-    return {(row[2], row[3]): Party(*row) for row in rows}
+    return {(party.owner_id or "", party.currency): party for party in records(Party, rows)}
 
 
 WALLET = f"""
-SELECT a.id::text, a.token, a.owner_id::text, a.label, a.currency, c.digits, a.balance::text, a.held::text,
-       a.is_active, a.is_frozen, a.version, a.created_at, {charge_limit.LIMITS}, {charge_limit.BLOCKED}
+SELECT a.id::text, a.token, a.owner_id::text, a.label, a.currency, c.digits, a.balance, a.held,
+       a.is_active, a.is_frozen, a.version, a.created_at, {charge_limit.LIMITS} AS charge_limits,
+       {charge_limit.BLOCKED} AS blocked_merchants
 FROM accounts a JOIN currencies c ON c.code = a.currency
 """
 
@@ -174,6 +176,5 @@ def wallets(
 
 
 def _wallet(row: Row) -> Wallet:
-    limits, blocked = charge_limit.limits_of(row[12]), tuple(row[13] or ())
-    wallet = Wallet._make((*row[:12], limits, blocked))
-    return wallet._replace(balance=int(wallet.balance), held=int(wallet.held))
+    limits, blocked = charge_limit.limits_of(row.charge_limits), tuple(row.blocked_merchants or ())
+    return Wallet(*row)._replace(charge_limits=limits, blocked_merchants=blocked)

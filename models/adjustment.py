@@ -5,10 +5,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from models import keyset, pg_arrays
 from models.keyset import START, Cursor
+from models.records import record
 from models.rules.types import ApprovedAdjustment, ClaimedPayment, PaymentType
 
 
@@ -49,18 +50,17 @@ class Adjustment(NamedTuple):
 STATE = """CASE WHEN a.approved_by IS NOT NULL THEN 'approved' WHEN a.rejected_by IS NOT NULL THEN 'rejected'
                 ELSE 'proposed' END"""
 ADJUSTMENT = f"""
-SELECT a.id::text, a.account_id::text, a.direction, a.amount::text, a.currency, c.digits, a.reason,
+SELECT a.id::text, a.account_id::text, a.direction, a.amount, a.currency, c.digits, a.reason,
        a.proposed_by::text, a.created_at, a.approved_by::text, a.approved_at, a.approval_reason, a.payment_id::text,
-       a.rejected_by::text, a.rejected_at, a.rejection_reason, {STATE},
-       (SELECT w.token FROM accounts w WHERE w.id = a.account_id)
+       a.rejected_by::text, a.rejected_at, a.rejection_reason, {STATE} AS state,
+       (SELECT w.token FROM accounts w WHERE w.id = a.account_id) AS token
 FROM adjustments a JOIN currencies c ON c.code = a.currency
 """
 
 
 def by_id(connection: Connection, id: str) -> Adjustment | None:
     """The adjustment, or None."""
-    row = connection.exec_driver_sql(f"{ADJUSTMENT} WHERE a.id = %s", (id,)).first()
-    return _adjustment(row) if row else None
+    return record(Adjustment, connection.exec_driver_sql(f"{ADJUSTMENT} WHERE a.id = %s", (id,)))
 
 
 def page(
@@ -68,7 +68,7 @@ def page(
 ) -> list[Adjustment]:
     """Adjustments in these states, newest first."""
     conditions = {f"{STATE} = ANY(%s)": states}
-    return keyset.page(connection, _adjustment, ADJUSTMENT, conditions, limit, at, key="a.id")
+    return keyset.page(connection, Adjustment, ADJUSTMENT, conditions, limit, at, key="a.id")
 
 
 def propose(
@@ -113,7 +113,8 @@ def reject(connection: Connection, id: str, rejected_by: str, reason: str) -> bo
 
 
 APPROVED = """
-SELECT a.payment_id::text, a.account_id::text, a.direction, a.amount::text, a.currency, a.approved_by::text
+SELECT a.payment_id::text, a.account_id::text, a.direction = 'credit' AS is_credit, a.amount, a.currency,
+       a.approved_by::text AS approver_id
 FROM adjustments a JOIN users p ON p.id = a.proposed_by JOIN users q ON q.id = a.approved_by
 WHERE a.payment_id = ANY(%s::uuid[]) AND p.id <> q.id AND p.role = 'ops' AND q.role = 'ops'
 """
@@ -127,9 +128,4 @@ def approved(connection: Connection, payments: Iterable[ClaimedPayment]) -> dict
     if not ids:
         return {}
     rows = connection.exec_driver_sql(APPROVED, (pg_arrays.plain(ids),))
-    return {row[0]: ApprovedAdjustment(row[1], row[2] == "credit", int(row[3]), *row[4:]) for row in rows}
-
-
-def _adjustment(row: Row) -> Adjustment:
-    adjustment = Adjustment(*row)
-    return adjustment._replace(amount=int(adjustment.amount))
+    return {payment_id: ApprovedAdjustment(*adjustment) for payment_id, *adjustment in rows}

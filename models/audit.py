@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from models import keyset
 from models.keyset import START, Cursor
+from models.records import records
 
 REASON_LENGTH_MAX = 500
 
@@ -77,7 +78,7 @@ FROM audit_log
 def about(connection: Connection, target: str) -> list[dict[str, object]]:
     """Entries about one target, oldest first."""
     rows = connection.exec_driver_sql(f"{ENTRY} WHERE target = %s ORDER BY id", (target,))
-    return [AuditEntry(*row)._asdict() for row in rows]
+    return [entry._asdict() for entry in records(AuditEntry, rows)]
 
 
 def page(
@@ -91,4 +92,4 @@ def page(
 ) -> list[AuditEntry]:
     """Entries, newest first."""
     conditions = {"actor = %s": actor, "target = %s": target, "action = %s": action}
-    return keyset.page(connection, AuditEntry._make, ENTRY, conditions, limit, at, key="audit_log.id", kind="bigint")
+    return keyset.page(connection, AuditEntry, ENTRY, conditions, limit, at, key="audit_log.id", kind="bigint")

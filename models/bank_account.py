@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from models import keyset
 from models.keyset import START, Cursor
+from models.records import record
 
 
 class BankAccount(NamedTuple):
@@ -28,7 +29,7 @@ class BankAccount(NamedTuple):
 
 BANK_ACCOUNT = """
 SELECT b.id::text, b.merchant_id::text, b.organization_name, b.iban, b.bic, b.account_id::text, a.token, a.currency,
-       a.is_active AND u.is_active, b.is_active, b.version, b.created_at
+       a.is_active AND u.is_active AS is_payable, b.is_active, b.version, b.created_at
 FROM bank_accounts b JOIN accounts a ON a.id = b.account_id JOIN users u ON u.id = b.merchant_id
 """
 
@@ -47,22 +48,19 @@ def register(
 
 def by_id(connection: Connection, id: str) -> BankAccount | None:
     """The bank account, or None."""
-    row = connection.exec_driver_sql(f"{BANK_ACCOUNT} WHERE b.id = %s", (id,)).first()
-    return BankAccount(*row) if row else None
+    return record(BankAccount, connection.exec_driver_sql(f"{BANK_ACCOUNT} WHERE b.id = %s", (id,)))
 
 
 def by_iban(connection: Connection, merchant_id: str, iban: str) -> BankAccount | None:
     """The merchant's bank account with this IBAN, or None."""
-    row = connection.exec_driver_sql(
-        f"{BANK_ACCOUNT} WHERE b.merchant_id = %s AND b.iban = %s", (merchant_id, iban)
-    ).first()
-    return BankAccount(*row) if row else None
+    found = f"{BANK_ACCOUNT} WHERE b.merchant_id = %s AND b.iban = %s"
+    return record(BankAccount, connection.exec_driver_sql(found, (merchant_id, iban)))
 
 
 def page(connection: Connection, limit: int, at: Cursor = START, *, merchant_id: str | None) -> list[BankAccount]:
     """A merchant's (None: everybody's), newest first."""
     conditions = {"b.merchant_id = %s": merchant_id}
-    return keyset.page(connection, BankAccount._make, BANK_ACCOUNT, conditions, limit, at, key="b.id")
+    return keyset.page(connection, BankAccount, BANK_ACCOUNT, conditions, limit, at, key="b.id")
 
 
 def change(connection: Connection, id: str, version: int, is_active: bool) -> BankAccount | None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from models import keyset
 from models.keyset import START, Cursor
+from models.records import record
 
 
 class StatementRecord(NamedTuple):
@@ -53,27 +54,25 @@ STATEMENT = f"""
 SELECT s.id::text, s.form, s.account, s.begins_on, s.ends_on, s.uploaded_by::text, s.created_at, s.set_aside,
        (SELECT coalesce(jsonb_object_agg(verdict, lines), '{{}}')
         FROM (SELECT {VERDICT} AS verdict, count(*) AS lines FROM bank_statement_lines l
-              WHERE l.statement_id = s.id GROUP BY 1) counted)
+              WHERE l.statement_id = s.id GROUP BY 1) counted) AS counts
 FROM bank_statements s
 """
 
 
 def by_id(connection: Connection, id: str) -> StatementRecord | None:
     """The statement, or None."""
-    row = connection.exec_driver_sql(f"{STATEMENT} WHERE s.id = %s", (id,)).first()
-    return StatementRecord(*row) if row else None
+    return record(StatementRecord, connection.exec_driver_sql(f"{STATEMENT} WHERE s.id = %s", (id,)))
 
 
 def by_hash(connection: Connection, hash: bytes) -> StatementRecord | None:
     """The statement of the file with this hash, or None."""
-    row = connection.exec_driver_sql(f"{STATEMENT} WHERE s.hash = %s", (hash,)).first()
-    return StatementRecord(*row) if row else None
+    return record(StatementRecord, connection.exec_driver_sql(f"{STATEMENT} WHERE s.hash = %s", (hash,)))
 
 
 LINE = f"""
-SELECT l.line::text, l.line, l.account, l.booked_on, l.direction, l.amount::text, l.currency, c.digits, l.end_to_end_id,
-       l.bank_reference, l.description, {VERDICT}, l.difference, l.payment_id::text, l.matched_payment_id::text,
-       l.match_reason, l.matched_by::text, l.matched_at
+SELECT l.line::text AS id, l.line, l.account, l.booked_on, l.direction, l.amount, l.currency, c.digits, l.end_to_end_id,
+       l.bank_reference, l.description, {VERDICT} AS verdict, l.difference, l.payment_id::text,
+       l.matched_payment_id::text, l.match_reason, l.matched_by::text, l.matched_at
 FROM bank_statement_lines l JOIN currencies c ON c.code = l.currency
 """
 
@@ -83,13 +82,15 @@ def page(
 ) -> list[StatementLine]:
     """Lines of a statement in order."""
     conditions = {"l.statement_id = %s": id, f"{VERDICT} = ANY(%s)": verdicts}
-    return keyset.page(connection, _line, LINE, conditions, limit, at, key="l.line", kind="integer", is_ascending=True)
+    return keyset.page(
+        connection, StatementLine, LINE, conditions, limit, at, key="l.line", kind="integer", is_ascending=True
+    )
 
 
 def line(connection: Connection, id: str, number: int) -> StatementLine | None:
     """One line of a statement, or None."""
-    row = connection.exec_driver_sql(f"{LINE} WHERE l.statement_id = %s AND l.line = %s", (id, number)).first()
-    return _line(row) if row else None
+    found = f"{LINE} WHERE l.statement_id = %s AND l.line = %s"
+    return record(StatementLine, connection.exec_driver_sql(found, (id, number)))
 
 
 MATCH = """
@@ -109,8 +110,3 @@ def match(connection: Connection, id: str, number: int, payment_id: str, reason:
         return False
     connection.exec_driver_sql(f"{MATCH} AND l.verdict = 'missing_there' AND l.payment_id = %(payment_id)s", parameters)
     return True
-
-
-def _line(row: Sequence[Any]) -> StatementLine:
-    line = StatementLine(*row)
-    return line._replace(amount=int(line.amount))

@@ -5,11 +5,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from models import keyset, pg_arrays
 from models.keyset import START, Cursor
 from models.payment import UNLESS_TAKEN
+from models.records import record, records
 
 
 class BulkKind(StrEnum):
@@ -222,7 +223,7 @@ class Bulk(NamedTuple):
 
 BULK = """
 SELECT b.id::text, b.kind, b.state, b.mode, b.user_id::text, b.bank_account_id::text, b.source_id::text,
-       b.target_id::text, b.total::text, b.currency, c.digits, b.lines, b.authorized, b.completed, b.failed, b.is_open,
+       b.target_id::text, b.total, b.currency, c.digits, b.lines, b.authorized, b.completed, b.failed, b.is_open,
        b.failure_code, b.version, b.created_at, b.finalized_at
 FROM bulks b JOIN currencies c ON c.code = b.currency
 """
@@ -230,14 +231,13 @@ FROM bulks b JOIN currencies c ON c.code = b.currency
 
 def by_id(connection: Connection, id: str) -> Bulk | None:
     """The bulk, or None."""
-    row = connection.exec_driver_sql(f"{BULK} WHERE b.id = %s", (id,)).first()
-    return _bulk(row) if row else None
+    return record(Bulk, connection.exec_driver_sql(f"{BULK} WHERE b.id = %s", (id,)))
 
 
 def by_ids(connection: Connection, ids: Sequence[str]) -> dict[str, Bulk]:
     """Several bulks by id; unknown ones are left out."""
     rows = connection.exec_driver_sql(f"{BULK} WHERE b.id = ANY(%s::uuid[])", (pg_arrays.plain(ids),))
-    return {row[0]: _bulk(row) for row in rows}
+    return {bulk.id: bulk for bulk in records(Bulk, rows)}
 
 
 def is_atomic(connection: Connection, id: str) -> bool:
@@ -256,9 +256,4 @@ def page(
 ) -> list[Bulk]:
     """A user's bulks of a kind (None: everybody's), newest first."""
     conditions = {"b.user_id = %s": user_id, "b.kind = %s": kind, "b.state = ANY(%s)": states}
-    return keyset.page(connection, _bulk, BULK, conditions, limit, at, key="b.id")
-
-
-def _bulk(row: Row) -> Bulk:
-    bulk = Bulk(*row)
-    return bulk._replace(total=int(bulk.total))
+    return keyset.page(connection, Bulk, BULK, conditions, limit, at, key="b.id")

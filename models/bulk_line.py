@@ -29,7 +29,7 @@ class LineView(NamedTuple):
 
 
 LINE_VIEW = """
-SELECT p.bulk_line::text, p.id::text, p.state, p.amount::text, p.reference, p.failure_code, p.finalized_at,
+SELECT p.bulk_line::text, p.id::text, p.state, p.amount, p.reference, p.failure_code, p.finalized_at,
        p.scheduled_at,
        CASE p.type WHEN 'charge'
             THEN (SELECT ARRAY[u.name, right(a.token, 4), p.summary, NULL, NULL, NULL]
@@ -53,4 +53,5 @@ def page(
 
 
 def _line(row: Row) -> LineView:
-    return LineView._make((*row[:3], int(row[3]), *row[4:8], *row[8]))
+    *members, payee = row
+    return LineView(*members, *payee)

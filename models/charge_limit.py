@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from models import keyset, pg_arrays
 from models.keyset import START, Cursor
@@ -129,8 +129,9 @@ WITH newest AS (
     FROM newest CROSS JOIN LATERAL (SELECT state IN ('COMPLETED', 'AUTHORIZED') AS has_taken) AS outcome
     WHERE type = 'charge' GROUP BY user_id
 )
-SELECT c.id::text, c.merchant_id::text, u.name, c.charges, c.total::text, c.last_charged_at,
+SELECT c.id::text, c.merchant_id::text, u.name, c.charges, c.total, c.last_charged_at,
        EXISTS (SELECT FROM blocked_merchants b WHERE b.account_id = %(account_id)s AND b.merchant_id = c.merchant_id)
+           AS is_blocked
 FROM charging c JOIN users u ON u.id = c.merchant_id
 """
 
@@ -141,8 +142,4 @@ PAYMENTS_MAX = 10_000
 def merchants(connection: Connection, account_id: str, limit: int, at: Cursor = START) -> list[ChargingMerchant]:
     """Merchants who charged the account, by their newest charge, newest first."""
     named = {"account_id": account_id, "payments": PAYMENTS_MAX}
-    return keyset.page(connection, _merchant, CHARGING_MERCHANTS, {}, limit, at, key="c.id", parameters=named)
-
-
-def _merchant(row: Row) -> ChargingMerchant:
-    return ChargingMerchant._make((*row[:4], int(row[4]), *row[5:]))
+    return keyset.page(connection, ChargingMerchant, CHARGING_MERCHANTS, {}, limit, at, key="c.id", parameters=named)

@@ -10,8 +10,8 @@ from models.keyset import START, Cursor
 from models.rules.commission import FREE, Schedule, Schedules, Terms, newest_terms, terms_for
 
 TERMS = """
-SELECT type, currency, merchant_id::text, valid_from, (percent * 1000000)::bigint, fixed::text, minimum::text,
-       maximum::text, now()
+SELECT type, currency, merchant_id::text, valid_from, (percent * 1000000)::bigint AS percent, fixed, minimum,
+       maximum, now()
 FROM commission_terms
 """
 
@@ -28,15 +28,15 @@ def in_force(connection: Connection, type: str, currency: str, user_id: str) -> 
         " AND valid_from <= now()",
         (type, currency, user_id),
     ).all()
-    return terms_for(newest_terms(map(_schedule, rows)), type, currency, user_id, rows[0][8]) if rows else FREE
+    return terms_for(newest_terms(map(_schedule, rows)), type, currency, user_id, rows[0].now) if rows else FREE
 
 
 def _schedule(row: Row) -> Schedule:
-    return Schedule._make((*row[:4], _terms(*row[4:8])))
+    return Schedule(row.type, row.currency, row.merchant_id, row.valid_from, _terms(row))
 
 
-def _terms(percent: int, fixed: str, minimum: str, maximum: str | None) -> Terms:
-    return Terms(percent, int(fixed), int(minimum), None if maximum is None else int(maximum))
+def _terms(row: Row) -> Terms:
+    return Terms(row.percent, row.fixed, row.minimum, row.maximum)
 
 
 class TermsRecord(NamedTuple):
@@ -53,8 +53,8 @@ class TermsRecord(NamedTuple):
 
 
 RECORDS = """
-SELECT t.id::text, t.type, t.currency, coalesce(c.digits, 0), t.merchant_id::text, t.valid_from, t.created_at,
-       (t.percent * 1000000)::bigint, t.fixed::text, t.minimum::text, t.maximum::text
+SELECT t.id::text, t.type, t.currency, coalesce(c.digits, 0) AS digits, t.merchant_id::text, t.valid_from, t.created_at,
+       (t.percent * 1000000)::bigint AS percent, t.fixed, t.minimum, t.maximum
 FROM commission_terms t LEFT JOIN currencies c ON c.code = t.currency
 """
 
@@ -98,4 +98,5 @@ def add(
 
 
 def _record(row: Row) -> TermsRecord:
-    return TermsRecord._make((*row[:7], _terms(*row[7:])))
+    *members, _, _, _, _ = row
+    return TermsRecord._make((*members, _terms(row)))

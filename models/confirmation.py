@@ -10,6 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from models import user
+from models.records import record
 
 VALID = timedelta(hours=24)
 
@@ -83,10 +84,8 @@ def take(connection: Connection, hash: bytes, wait_seconds: float, attempts_max:
 
     Commit before sending: then the token works as soon as it arrives, and a crash only leads to another mail.
     """
-    row = connection.exec_driver_sql(
-        TAKE, {"hash": hash, "valid": VALID, "wait_seconds": wait_seconds, "attempts_max": attempts_max}
-    ).first()
-    return PendingMail(*row) if row else None
+    parameters = {"hash": hash, "valid": VALID, "wait_seconds": wait_seconds, "attempts_max": attempts_max}
+    return record(PendingMail, connection.exec_driver_sql(TAKE, parameters))
 
 
 def give_back(connection: Connection, hash: bytes) -> None:

@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
+
+from models.records import record, records
 
 
 class Currency(NamedTuple):
@@ -23,19 +25,19 @@ class Currency(NamedTuple):
 
 
 CURRENCY = """
-SELECT code, digits, kind, name, minimum::text, maximum::text, balance_maximum::text, is_active, version FROM currencies
+SELECT code, digits, kind, name, minimum, maximum, balance_maximum, is_active, version FROM currencies
 """
 
 
 def all_by_code(connection: Connection) -> dict[str, Currency]:
     """All currencies by code, in the order of the codes."""
-    return {row[0]: _currency(row) for row in connection.exec_driver_sql(f"{CURRENCY} ORDER BY code")}
+    rows = connection.exec_driver_sql(f"{CURRENCY} ORDER BY code")
+    return {currency.code: currency for currency in records(Currency, rows)}
 
 
 def by_code(connection: Connection, code: str) -> Currency | None:
     """The currency, or None."""
-    row = connection.exec_driver_sql(f"{CURRENCY} WHERE code = %s", (code,)).first()
-    return _currency(row) if row else None
+    return record(Currency, connection.exec_driver_sql(f"{CURRENCY} WHERE code = %s", (code,)))
 
 
 def create(connection: Connection, new: Currency) -> bool:
@@ -57,11 +59,3 @@ def change(connection: Connection, changed: Currency) -> Currency | None:
         changed._asdict(),
     )
     return by_code(connection, changed.code) if updated.rowcount else None
-
-
-def _currency(row: Row) -> Currency:
-    return Currency._make((*row[:4], _optional(row[4]), _optional(row[5]), _optional(row[6]), *row[7:]))
-
-
-def _optional(text: str | None) -> int | None:
-    return None if text is None else int(text)

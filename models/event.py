@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from models import pg_arrays
 from models.payment_list import Viewer
+from models.records import records
 
 SETTLED = "(e.xact < pg_snapshot_xmin(pg_current_snapshot()) OR e.created_at < now() - interval '1 hour')"
 """Whether no event can appear before this one any more: all transactions that began earlier are over.
@@ -60,7 +61,7 @@ def page(connection: Connection, viewer: Viewer, after: tuple[str, int], limit: 
         PAGE_OF_ALL if viewer.reads_all else PAGE,
         {"user": viewer.id, "xact": after[0], "sequence": after[1], "limit": limit},
     )
-    return [Event(*row) for row in rows]
+    return records(Event, rows)
 
 
 def newest(connection: Connection) -> tuple[str, int]:
@@ -78,4 +79,4 @@ OF_SUBJECTS = (
 
 def of_subjects(connection: Connection, ids: Sequence[str]) -> list[Event]:
     """All events of these subjects, in order per subject: a subject's later event never commits first."""
-    return [Event(*row) for row in connection.exec_driver_sql(OF_SUBJECTS, (pg_arrays.plain(ids),))]
+    return records(Event, connection.exec_driver_sql(OF_SUBJECTS, (pg_arrays.plain(ids),)))

@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from models.records import records
+
 RATES = """
-SELECT DISTINCT ON (source, target) source, target, (rate * 1e18)::numeric(38,0)::text, (spread * 1000000)::bigint,
-       source_name, valid_from
+SELECT DISTINCT ON (source, target) source, target, (rate * 1e18)::numeric(38,0) AS rate,
+       (spread * 1000000)::bigint AS spread_millionths, source_name, valid_from
 FROM exchange_rates WHERE valid_from <= now()
   AND (%(source)s IS NULL OR (source, target) = (%(source)s, %(target)s))
 ORDER BY source, target, valid_from DESC, id DESC
@@ -29,7 +31,7 @@ class ExchangeRate(NamedTuple):
 def in_force(connection: Connection, source: str | None = None, target: str | None = None) -> list[ExchangeRate]:
     """The rates in force now, by currencies; with `source` and `target` only the rate between them, if any."""
     rows = connection.exec_driver_sql(RATES, {"source": source, "target": target})
-    return [ExchangeRate._make((*row[:2], int(row[2]), *row[3:])) for row in rows]
+    return records(ExchangeRate, rows)
 
 
 def add(

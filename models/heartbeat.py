@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from models.records import records
+
 BEAT = "beat"
 """Name of beat; workers are named kind@host, such as posting@host or posting-2@host."""
 
@@ -55,7 +57,8 @@ def beat(connection: Connection, name: str, *, has_heard: bool = True) -> None:
 def recent(connection: Connection) -> list[Heartbeat]:
     """Workers seen within the last hour, by name: one gone for longer was taken out of service."""
     rows = connection.exec_driver_sql(
-        "SELECT name, extract(epoch FROM now() - seen_at)::float, extract(epoch FROM now() - heard_at)::float"
+        "SELECT name, extract(epoch FROM now() - seen_at)::float AS age_seconds,"
+        " extract(epoch FROM now() - heard_at)::float AS heard_seconds"
         " FROM worker_heartbeats WHERE seen_at > now() - interval '1 hour' ORDER BY name"
     )
-    return [Heartbeat(*row) for row in rows]
+    return records(Heartbeat, rows)

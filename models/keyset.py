@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, TypeVar
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
+
+from models.records import records
 
 CREATED_FROM = "p.created_at >= %(created_from)s AND p.id >= uuid_floor(%(created_from)s - interval '1 day')"
 CREATED_BEFORE = "p.created_at < %(created_before)s AND p.id < uuid_floor(%(created_before)s + interval '1 day')"
@@ -29,7 +31,7 @@ Item = TypeVar("Item")
 
 def page(
     connection: Connection,
-    make: Callable[[Row], Item],
+    item: Callable[..., Item],
     select: str,
     conditions: Mapping[str, object],
     limit: int,
@@ -41,6 +43,8 @@ def page(
     parameters: Mapping[str, object] | None = None,
 ) -> list[Item]:
     """Up to `limit` rows from the cursor on, newest first or `is_ascending`; going back in the opposite order.
+
+    `item` is the named tuple of the columns, or a function that makes the item of a row.
 
     `select` ends before WHERE, with `parameters`. The value of a condition is its parameter %s; it applies unless that
     is None or an empty list. `key` is the column of the order, of the type `kind`; it is qualified with its table where
@@ -57,7 +61,7 @@ def page(
         f"{select} WHERE {all_of(tests)} ORDER BY {key} {'ASC' if is_ascending else 'DESC'} LIMIT %(limit)s",
         {**(parameters or {}), **numbered, "limit": limit},
     )
-    return [make(row) for row in rows]
+    return records(item, rows) if isinstance(item, type) else [item(row) for row in rows]
 
 
 def all_of(conditions: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from models import pg_arrays
 from models.prepared_statement import PreparedStatement
+from models.records import records
 from models.rules.commission import FREE
 from models.rules.types import ClaimedPayment, Decision, Initiator, LockedAccount, LockedBulk, RefundableAmount
 
@@ -31,9 +32,9 @@ NO_TECHNICAL_ACCOUNTS: Mapping[tuple[str, str], str] = MappingProxyType({})
 LOCK_ACCOUNTS = PreparedStatement(
     "lock_accounts",
     """
-SELECT id::text, owner_id::text, code, currency, balance::text, held::text, floor::text, ceiling::text,
-       is_active AND coalesce((SELECT u.is_active FROM users u WHERE u.id = owner_id), true), is_frozen, last_seq,
-       is_limited
+SELECT id::text, owner_id::text, code, currency, balance, held, floor, ceiling,
+       is_active AND coalesce((SELECT u.is_active FROM users u WHERE u.id = owner_id), true) AS is_active, is_frozen,
+       last_seq, is_limited
 FROM accounts WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """,
 )
@@ -56,12 +57,8 @@ def lock_accounts(
         if payment.quote_id:
             exchanges = [("exchange", currency) for currency in (payment.currency, payment.received_currency)]
             ids.update(technical_account_ids[key] for key in exchanges if key in technical_account_ids)
-    return {
-        row[0]: LockedAccount._make(
-            (*row[:4], int(row[4]), int(row[5]), _optional(row[6]), _optional(row[7]), *row[8:])
-        )
-        for row in LOCK_ACCOUNTS.run(connection, ids=pg_arrays.plain(sorted(ids)))
-    }
+    rows = LOCK_ACCOUNTS.run(connection, ids=pg_arrays.plain(sorted(ids)))
+    return {account.id: account for account in records(LockedAccount, rows)}
 
 
 INITIATORS = PreparedStatement(
@@ -71,7 +68,7 @@ SELECT u.id::text, u.role, u.is_active,
        u.role = 'ops' OR (u.id = ANY(%(depositors)s::uuid[]) AND EXISTS (
            SELECT FROM tokens t
            WHERE t.user_id = u.id AND 'deposits:write' = ANY(t.scopes)
-             AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())))
+             AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now()))) AS may_deposit
 FROM users u WHERE u.id = ANY(%(ids)s::uuid[])
 """,
 )
@@ -85,16 +82,17 @@ def initiators(connection: Connection, payments: Iterable[ClaimedPayment]) -> di
         if payment.type == "deposit":
             depositors.add(payment.user_id)
     rows = INITIATORS.run(connection, ids=pg_arrays.plain(users), depositors=pg_arrays.plain(depositors))
-    return {row[0]: Initiator(*row) for row in rows}
+    return {initiator.id: initiator for initiator in records(Initiator, rows)}
 
 
 BULKS = """
-SELECT id::text, user_id::text, source_id::text, currency, total::text, mode = 'atomic', is_decided, held::text,
-       failure_code, authorized, completed, failed,
-       CASE WHEN mode = 'atomic' AND NOT is_decided
+SELECT id::text, user_id::text, source_id::text, currency, total, mode = 'atomic' AS is_atomic, is_decided, held,
+       failure_code AS failure, authorized, completed, failed,
+       coalesce(CASE WHEN mode = 'atomic' AND NOT is_decided
             THEN (SELECT min(p.amount) FROM payments p WHERE p.bulk_id = bulks.id
                   AND p.id >= uuid_floor(bulks.created_at - interval '1 day')
-                  AND p.id < uuid_floor(bulks.created_at + interval '1 day')) END::text
+                  AND p.id < uuid_floor(bulks.created_at + interval '1 day')) END, 1)
+           AS least
 FROM bulks WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
 
@@ -105,10 +103,7 @@ def lock_bulks(connection: Connection, payments: Iterable[ClaimedPayment]) -> di
     if not ids:
         return {}
     rows = connection.exec_driver_sql(BULKS, (pg_arrays.plain(ids),))
-    return {
-        row[0]: LockedBulk._make((*row[:4], int(row[4]), *row[5:7], int(row[7]), *row[8:12], int(row[12] or 1)))
-        for row in rows
-    }
+    return {bulk.id: bulk for bulk in records(LockedBulk, rows)}
 
 
 REFUNDED = PreparedStatement(
@@ -117,9 +112,9 @@ REFUNDED = PreparedStatement(
 SELECT p.id::text, p.type, p.user_id::text, p.source_id::text, p.target_id::text,
        CASE WHEN p.state <> 'COMPLETED' THEN 0
             WHEN p.type = 'withdrawal' THEN p.amount - p.commission
-            ELSE coalesce(p.captured_amount, p.amount) END::text,
-       coalesce((SELECT t.refunded FROM refund_totals t WHERE t.payment_id = p.id), 0)::text,
-       CASE p.type WHEN 'charge' THEN p.commission ELSE 0 END::text
+            ELSE coalesce(p.captured_amount, p.amount) END,
+       coalesce((SELECT t.refunded FROM refund_totals t WHERE t.payment_id = p.id), 0),
+       CASE WHEN p.type = 'charge' AND %(gives_back)s THEN p.commission ELSE 0 END
 FROM payments p WHERE p.id = ANY(%(ids)s::uuid[]) AND p.type IN ('charge', 'withdrawal')
 """,
 )
@@ -135,11 +130,8 @@ def refundable_amounts(
     ids = {payment.parent_id for payment in payments if payment.parent_id}
     if not ids:
         return {}
-    rows = REFUNDED.run(connection, ids=pg_arrays.plain(ids))
-    return {
-        row[0]: RefundableAmount._make((*row[1:5], int(row[5]), int(row[6]), int(row[7]) if gives_back else 0))
-        for row in rows
-    }
+    rows = REFUNDED.run(connection, ids=pg_arrays.plain(ids), gives_back=gives_back)
+    return {id: RefundableAmount(*members) for id, *members in rows}
 
 
 VERDICT = pg_arrays.Columns(
@@ -222,7 +214,3 @@ WHERE b.id = lot.id
 def _expect(written: object, decided: object) -> None:
     if written != decided:
         raise LedgerMismatch(f"wrote {written} rows, decided {decided}")
-
-
-def _optional(text: str | None) -> int | None:
-    return None if text is None else int(text)

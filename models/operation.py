@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from models.records import records
+
 
 class OperationView(NamedTuple):
     """One side of the double entry; amounts in minor units, negative where money left the account."""
@@ -26,10 +28,10 @@ class OperationView(NamedTuple):
 def of_payment(connection: Connection, payment_id: str) -> list[OperationView]:
     """The payment's operations by line; none unless it is COMPLETED."""
     rows = connection.exec_driver_sql(
-        "SELECT o.line, a.id::text, a.token, a.owner_id::text, coalesce(u.name, a.code), o.amount::text, o.currency,"
-        " c.digits, o.kind, o.balance_after::text, o.account_seq, o.created_at "
+        "SELECT o.line, a.id::text AS account_id, a.token, a.owner_id::text, coalesce(u.name, a.code) AS name,"
+        " o.amount, o.currency, c.digits, o.kind, o.balance_after, o.account_seq, o.created_at "
         "FROM operations o JOIN accounts a ON a.id = o.account_id JOIN currencies c ON c.code = o.currency "
         "LEFT JOIN users u ON u.id = a.owner_id WHERE o.payment_id = %s ORDER BY o.line",
         (payment_id,),
     )
-    return [OperationView._make((*row[:5], int(row[5]), *row[6:9], int(row[9]), *row[10:])) for row in rows]
+    return records(OperationView, rows)

@@ -129,8 +129,8 @@ def keep_reference(connection: Connection, merchant_id: str, reference: str, pay
 
 
 CLAIMED = """
-SELECT p.id::text, p.type, p.state, p.user_id::text, p.source_id::text, p.target_id::text, p.amount::text, p.currency,
-       p.capture, p.parent_id::text, p.quote_id::text, p.target_amount::text, p.target_currency, p.bulk_id::text,
+SELECT p.id::text, p.type, p.state, p.user_id::text, p.source_id::text, p.target_id::text, p.amount, p.currency,
+       p.capture, p.parent_id::text, p.quote_id::text, p.target_amount, p.target_currency, p.bulk_id::text,
        p.created_at, p.scheduled_at"""
 
 CLAIM = PreparedStatement(
@@ -171,7 +171,7 @@ def claim_expired(connection: Connection, limit: int, schedules: Schedules = NO_
 
 CLAIM_COMMANDED = f"""{CLAIMED},
        CASE WHEN p.state = 'AUTHORIZED' AND p.hold_expires_at <= statement_timestamp() THEN 'expire' ELSE c.kind END,
-       c.amount::text, c.id::text
+       c.amount, c.id::text
 FROM commands c JOIN payments p ON p.id = c.payment_id
 WHERE c.decided_at IS NULL AND c.kind <> 'retry' AND p.parked_at IS NULL
   AND ((p.attempts = 0 AND (p.last_error IS NULL OR p.state = 'INITIATED')) OR p.due_at <= statement_timestamp()
@@ -193,13 +193,16 @@ def claim_commanded(connection: Connection, limit: int, schedules: Schedules = N
 
 
 def _claimed(row: Sequence[Any], schedules: Schedules) -> ClaimedPayment:
-    parent_id, quote_id, target_amount, target_currency, bulk_id, created_at, scheduled_at = row[9:16]
-    action, amount, command_id = row[16:19]
-    terms = terms_for(schedules, row[1], row[7], row[3], created_at)
-    command = (action and PaymentAction(action), amount and int(amount), command_id)
-    quoted = (quote_id, target_amount and int(target_amount), target_currency)
-    day = max(created_at, scheduled_at or created_at).astimezone(UTC).date() if row[1] == PaymentType.CHARGE else None
-    return ClaimedPayment._make((*row[:6], int(row[6]), *row[7:9], *command, parent_id, terms, *quoted, day, bulk_id))
+    (
+        id, type, state, user_id, source_id, target_id, amount, currency, capture, parent_id, quote_id, target_amount,
+        target_currency, bulk_id, created_at, scheduled_at, action, capture_amount, command_id,
+    ) = row  # fmt: skip
+    terms = terms_for(schedules, type, currency, user_id, created_at)
+    day = max(created_at, scheduled_at or created_at).astimezone(UTC).date() if type == PaymentType.CHARGE else None
+    return ClaimedPayment(
+        id, type, state, user_id, source_id, target_id, amount, currency, capture, action and PaymentAction(action),
+        capture_amount, command_id, parent_id, terms, quote_id, target_amount, target_currency, day, bulk_id,
+    )  # fmt: skip
 
 
 def states(connection: Connection, ids: Iterable[str]) -> dict[str, str]:

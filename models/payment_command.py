@@ -81,7 +81,9 @@ def claim(connection: Connection, limit: int) -> list[PaymentCommand]:
         " FROM commands WHERE decided_at IS NULL AND kind = 'retry' ORDER BY id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED",
         (limit,),
     )
-    return [PaymentCommand._make((*row[:4], Actor(*row[4:]))) for row in rows]
+    return [
+        PaymentCommand(id, kind, payment_id, reason, Actor(*actor)) for id, kind, payment_id, reason, *actor in rows
+    ]
 
 
 DECISION = pg_arrays.Columns("decision", "id uuid, outcome text")

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from models import keyset, pg_arrays
 from models.keyset import START, Cursor
+from models.records import records
 
 OLDEST_FIRST = Cursor(after="00000000-0000-0000-0000-000000000000")
 """From the beginning."""
@@ -47,7 +48,7 @@ class StuckPayment(NamedTuple):
 
 
 STUCK = """
-SELECT id::text, type, user_id::text, amount::text, currency, (SELECT digits FROM currencies WHERE code = currency),
+SELECT id::text, type, user_id::text, amount, currency, (SELECT digits FROM currencies WHERE code = currency),
        created_at, due_at, attempts, last_error, parked_at
 FROM payments
 """
@@ -56,7 +57,7 @@ UNTRIED_SECONDS = 60.0
 """Payouts are sent within seconds: a withdrawal that waits longer has no worker to send it."""
 
 UNDECIDED = f"""
-SELECT payments.id::text, type, user_id::text, amount::text, currency,
+SELECT payments.id::text, type, user_id::text, amount, currency,
        (SELECT digits FROM currencies WHERE code = currency), created_at, i.due_at, i.attempts, i.last_error, parked_at
 FROM payments JOIN (
     SELECT payment_id, due_at, attempts, last_error FROM instructions
@@ -81,7 +82,7 @@ def find(connection: Connection, which: StuckFilter, limit: int, at: Cursor = ST
         conditions = {"state = 'INITIATED' AND parked_at IS NULL": True, age: which.stuck_seconds}
     conditions |= {"currency = %s": which.currency, "type = ANY(%s)": list(which.types)}
     table = UNDECIDED if which.undecided else STUCK
-    return keyset.page(connection, _stuck, table, conditions, limit, at, key="payments.id")
+    return keyset.page(connection, StuckPayment, table, conditions, limit, at, key="payments.id")
 
 
 def reset_for_retry(connection: Connection, ids: Iterable[str]) -> list[StuckPayment]:
@@ -99,7 +100,7 @@ def reset_for_retry(connection: Connection, ids: Iterable[str]) -> list[StuckPay
         ") SELECT * FROM before",
         (pg_arrays.plain(ids),),
     )
-    return [_stuck(row) for row in rows]
+    return records(StuckPayment, rows)
 
 
 def open_among(connection: Connection, ids: Iterable[str]) -> list[StuckPayment]:
@@ -108,8 +109,4 @@ def open_among(connection: Connection, ids: Iterable[str]) -> list[StuckPayment]
         f"{STUCK} WHERE id = ANY(%s::uuid[]) AND {REVIVABLE} ORDER BY payments.id",
         (pg_arrays.plain(ids),),
     )
-    return [_stuck(row) for row in rows]
-
-
-def _stuck(row: Row) -> StuckPayment:
-    return StuckPayment._make((*row[:3], int(row[3]), *row[4:]))
+    return records(StuckPayment, rows)

@@ -79,10 +79,10 @@ def _party(side: str) -> str:
 
 
 _COLUMNS = f"""
-SELECT p.id::text, p.type, p.state, p.user_id::text, p.amount::text, p.currency,
-       (SELECT digits FROM currencies WHERE code = p.currency), p.commission::text,
+SELECT p.id::text, p.type, p.state, p.user_id::text, p.amount, p.currency,
+       (SELECT digits FROM currencies WHERE code = p.currency), p.commission,
        p.summary, p.reference, p.metadata, p.failure_code, p.attempts, p.due_at, p.parked_at, p.created_at,
-       p.finalized_at, p.version, p.capture, p.captured_amount::text, p.scheduled_at, p.expires_at,
+       p.finalized_at, p.version, p.capture, p.captured_amount, p.scheduled_at, p.expires_at,
        p.parent_id::text, p.reason,
        p.source_id::text, p.target_id::text, {_party("source")}, {_party("target")},
        (SELECT array_agg(ARRAY[o.account_id::text, o.balance_after::text] ORDER BY o.line) FROM operations o
@@ -120,34 +120,29 @@ def by_ids(connection: Connection, ids: Sequence[str]) -> dict[str, PaymentView]
 
 
 def _views(connection: Connection, rows: Sequence[Row]) -> dict[str, PaymentView]:
-    charges = [row[0] for row in rows if row[1] == PaymentType.CHARGE and row[2] == State.COMPLETED]
+    charges = [row.id for row in rows if row.type == PaymentType.CHARGE and row.state == State.COMPLETED]
     refunded: dict[str, int] = {}
     if charges:
         sums = REFUNDED.run(connection, ids=pg_arrays.plain(charges))
         refunded = {charge: int(total) for charge, total in sums}
-    withdrawals = [row[0] for row in rows if row[1] == PaymentType.WITHDRAWAL]
+    withdrawals = [row.id for row in rows if row.type == PaymentType.WITHDRAWAL]
     payees: dict[str, Payee] = {}
     if withdrawals:
         payee_rows = connection.exec_driver_sql(PAYEES, (pg_arrays.plain(withdrawals),))
         payees = {payment_id: Payee(name, last4) for payment_id, name, last4 in payee_rows}
-    return {row[0]: _view(row, refunded.get(row[0], 0), payees.get(row[0])) for row in rows}
+    return {row.id: _view(row, refunded.get(row.id, 0), payees.get(row.id)) for row in rows}
 
 
 def _view(row: Row, refunded: int, payee: Payee | None) -> PaymentView:
-    source_id, target_id, source, target, operations, conversion, bulk_id = row[24:31]
+    *members, source_id, target_id, source, target, operations, conversion, bulk_id = row
     after = {account_id: int(balance) for account_id, balance in operations or ()}
+    unknown = (None, None, row.currency, "", None)
     return PaymentView._make(
         (
-            *row[:4],
-            int(row[4]),
-            *row[5:7],
-            int(row[7]),
-            *row[8:19],
-            row[19] and int(row[19]),
-            *row[20:24],
+            *members,
             refunded,
-            _as_party(source_id, source or (None, None, row[5], "", None)),
-            _as_party(target_id, target or (None, None, row[5], "", None)),
+            _as_party(source_id, source or unknown),
+            _as_party(target_id, target or unknown),
             after.get(source_id),
             after.get(target_id),
             conversion and ConvertedAmount(int(conversion[0]), conversion[1], int(conversion[3]), int(conversion[2])),

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from uuid_utils import uuid7
 
 from models import pg_arrays
+from models.records import records
 from models.rules.types import PaymentAction
 
 
@@ -74,9 +75,10 @@ WITH due AS (
     RETURNING i.payment_id, i.iban, i.bic, i.name, i.description, i.rail, i.attempts, due.submitted_at,
               i.pending_at, i.creditor_reference, i.due_at
 )
-SELECT i.payment_id::text, (p.amount - p.commission)::text, c.digits, p.currency, i.iban, i.bic, i.name, i.description,
-       i.rail, i.attempts, i.submitted_at, coalesce(extract(epoch FROM now() - i.submitted_at), 0)::float,
-       i.pending_at IS NOT NULL, i.creditor_reference, i.due_at::text
+SELECT i.payment_id::text, p.amount - p.commission AS amount, c.digits, p.currency, i.iban, i.bic, i.name,
+       i.description, i.rail, i.attempts, i.submitted_at,
+       coalesce(extract(epoch FROM now() - i.submitted_at), 0)::float AS waited_seconds,
+       i.pending_at IS NOT NULL AS was_pending, i.creditor_reference, i.due_at::text AS lease
 FROM intent i JOIN payments p ON p.id = i.payment_id JOIN currencies c ON c.code = p.currency ORDER BY i.payment_id
 """
 
@@ -87,8 +89,7 @@ def claim(connection: Connection, rail: str, limit: int, lease_seconds: float) -
     After a crash they are asked about once the lease is over, and never sent again.
     """
     parameters = {"rail": rail, "limit": limit, "lease_seconds": lease_seconds, "forsaken_seconds": FORSAKEN_SECONDS}
-    rows = connection.exec_driver_sql(CLAIM, parameters)
-    return [Payout._make((row[0], int(row[1]), *row[2:])) for row in rows]
+    return records(Payout, connection.exec_driver_sql(CLAIM, parameters))
 
 
 class BankResult(NamedTuple):

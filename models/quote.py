@@ -32,9 +32,9 @@ class Quote(NamedTuple):
 
 
 QUOTE = """
-SELECT id::text, user_id::text, source_currency, target_currency, (rate * 1e18)::numeric(38,0)::text,
-       ARRAY[source_amount, target_amount, commission]::text[],
-       ARRAY[transfer_source_amount, transfer_target_amount, transfer_commission]::text[],
+SELECT id::text, user_id::text, source_currency, target_currency, (rate * 1e18)::numeric(38,0),
+       ARRAY[source_amount, target_amount, commission]::text[] AS exchange,
+       ARRAY[transfer_source_amount, transfer_target_amount, transfer_commission]::text[] AS transfer,
        expires_at, expires_at <= now()
 FROM quotes WHERE id = %s
 """
@@ -43,7 +43,7 @@ FROM quotes WHERE id = %s
 def by_id(connection: Connection, id: str) -> Quote | None:
     """The quote, or None."""
     row = connection.exec_driver_sql(QUOTE, (id,)).first()
-    return Quote._make((*row[:4], int(row[4]), _offer(row[5]), _offer(row[6]), *row[7:])) if row else None
+    return Quote(*row)._replace(exchange=_offer(row.exchange), transfer=_offer(row.transfer)) if row else None
 
 
 def expiry_time(connection: Connection, seconds: int) -> datetime:
@@ -88,7 +88,7 @@ def quoted(connection: Connection, payments: Iterable[ClaimedPayment]) -> dict[s
     if not ids:
         return {}
     rows = connection.exec_driver_sql(QUOTED, (pg_arrays.plain(ids),))
-    return {row[0]: QuotedAmounts._make((*row[1:4], *offer)) for row in rows if (offer := _offer(row[4]))}
+    return {id: QuotedAmounts._make((*pair, *offer)) for id, *pair, amounts in rows if (offer := _offer(amounts))}
 
 
 def _offer(amounts: Sequence[str | None]) -> Offer | None:

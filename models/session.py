@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
+from psycopg2 import extensions
 from sqlalchemy import Connection, Engine, Pool, QueuePool, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect, ExceptionContext
 from sqlalchemy.exc import DBAPIError, DisconnectionError
@@ -61,10 +62,26 @@ def open_engine(url: str, poolclass: type[Pool] = QueuePool, application: str = 
         connect_args={**client_timeout.NETWORK, "application_name": application},
         **(sizes if poolclass is QueuePool else {}),
     )
+    event.listen(engine, "connect", _read_integers)
     event.listen(engine, "handle_error", _drop_useless)
     event.listen(engine, "checkin", _note_return)
     event.listen(engine, "checkout", partial(_ping_if_idle, engine.dialect))
     return engine
+
+
+def _integer(text: str | None, cursor: object) -> object:
+    try:
+        return None if text is None else int(text)
+    except ValueError:
+        return extensions.DECIMAL(text, cursor)
+
+
+NUMERIC = extensions.new_type((1700,), "NUMERIC", _integer)
+"""Amounts are whole numbers of minor units: they come from the database as int, not as Decimal."""
+
+
+def _read_integers(connection: DBAPIConnection, _record: object) -> None:
+    extensions.register_type(NUMERIC, connection)
 
 
 def _set_autocommit(connection: Connection, value: bool) -> None:

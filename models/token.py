@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from models import keyset, user
 from models.keyset import START, Cursor
+from models.records import record
 
 PREFIX = "pay_"
 CONFIRMATION_PREFIX = "cfm_"
@@ -76,9 +77,11 @@ def bearer(connection: Connection, hash: bytes) -> Bearer | None:
     row = connection.exec_driver_sql(BEARER, {"hash": hash, "last_used_seconds": LAST_USED_SECONDS}).first()
     if row is None:
         return None
-    if row[6]:
-        connection.exec_driver_sql("UPDATE tokens SET last_used_at = now() WHERE id = %s", (row[0],))
-    return Bearer._make((*row[:5], None if row[5] is None else frozenset(row[5])))
+    *members, scopes, is_use_to_be_noted = row
+    bearer = Bearer._make((*members, None if scopes is None else frozenset(scopes)))
+    if is_use_to_be_noted:
+        connection.exec_driver_sql("UPDATE tokens SET last_used_at = now() WHERE id = %s", (bearer.token_id,))
+    return bearer
 
 
 class TokenRecord(NamedTuple):
@@ -141,16 +144,16 @@ def open_session(
 
 def find(connection: Connection, user_id: str, kind: str, id: str) -> TokenRecord | None:
     """An active token of the user, or None."""
-    row = connection.exec_driver_sql(
+    rows = connection.exec_driver_sql(
         f"{RECORDS} WHERE id = %s AND user_id = %s AND kind = %s AND {ACTIVE}", (id, user_id, kind)
-    ).first()
-    return TokenRecord(*row) if row else None
+    )
+    return record(TokenRecord, rows)
 
 
 def page(connection: Connection, user_id: str, kind: str, limit: int, at: Cursor = START) -> list[TokenRecord]:
     """A user's active tokens, newest first."""
     conditions = {"user_id = %s": user_id, "kind = %s": kind, ACTIVE: True}
-    return keyset.page(connection, TokenRecord._make, RECORDS, conditions, limit, at, key="tokens.id")
+    return keyset.page(connection, TokenRecord, RECORDS, conditions, limit, at, key="tokens.id")
 
 
 def count_active(connection: Connection, user_id: str, kind: str) -> int:

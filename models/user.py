@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from models import keyset, pg_arrays
 from models.keyset import START, Cursor
+from models.records import record, records
 from models.rules.blanks import fold_blanks
 
 NAME_LENGTH_MAX = 100
@@ -61,7 +62,7 @@ class User(NamedTuple):
 
 USER = """
 SELECT id::text, email, role, name, first_name, last_name, phone_number, url, is_active,
-       email_confirmed_at IS NOT NULL, created_at
+       email_confirmed_at IS NOT NULL AS is_confirmed, created_at
 FROM users
 """
 
@@ -114,14 +115,12 @@ def taken_field(connection: Connection, email: str, phone_number: str | None) ->
 
 def by_id(connection: Connection, id: str) -> User | None:
     """The user, or None."""
-    row = connection.exec_driver_sql(f"{USER} WHERE id = %s", (id,)).first()
-    return User(*row) if row else None
+    return record(User, connection.exec_driver_sql(f"{USER} WHERE id = %s", (id,)))
 
 
 def by_email(connection: Connection, email: str) -> User | None:
     """The user with this address, ignoring case, or None."""
-    row = connection.exec_driver_sql(f"{USER} WHERE lower(email) = lower(%s)", (email,)).first()
-    return User(*row) if row else None
+    return record(User, connection.exec_driver_sql(f"{USER} WHERE lower(email) = lower(%s)", (email,)))
 
 
 def password_hash(connection: Connection, id: str) -> str | None:
@@ -187,7 +186,7 @@ def page(
 ) -> list[User]:
     """Users, newest first."""
     conditions = {"is_active = %s": is_active, "role = %s": role, "lower(email) = lower(%s)": email}
-    return keyset.page(connection, User._make, USER, conditions, limit, at, key="users.id")
+    return keyset.page(connection, User, USER, conditions, limit, at, key="users.id")
 
 
 def to_welcome(connection: Connection, limit: int) -> list[User]:
@@ -195,7 +194,7 @@ def to_welcome(connection: Connection, limit: int) -> list[User]:
     rows = connection.exec_driver_sql(
         f"{USER} WHERE welcomed_at IS NULL ORDER BY id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED", (limit,)
     )
-    return [User(*row) for row in rows]
+    return records(User, rows)
 
 
 def note_welcomed(connection: Connection, ids: list[str]) -> None:

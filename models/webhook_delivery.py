@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from models import keyset, pg_arrays
 from models.keyset import START, Cursor
+from models.records import record, records
 from models.webhook_queue import LEASE_SECONDS, ClaimedDelivery
 
 REDELIVERED_MAX = 10_000
@@ -69,8 +70,7 @@ FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id AND e
 
 def by_id(connection: Connection, id: str) -> Delivery | None:
     """The delivery, or None if there is none or its endpoint is deleted."""
-    row = connection.exec_driver_sql(f"{DELIVERY} WHERE d.id = %s", (id,)).first()
-    return Delivery(*row) if row else None
+    return record(Delivery, connection.exec_driver_sql(f"{DELIVERY} WHERE d.id = %s", (id,)))
 
 
 def attempts(connection: Connection, id: str) -> list[Attempt]:
@@ -80,7 +80,7 @@ def attempts(connection: Connection, id: str) -> list[Attempt]:
         " WHERE delivery_id = %s ORDER BY attempt DESC LIMIT %s",
         (id, ATTEMPTS_SHOWN_MAX),
     )
-    return [Attempt(*row) for row in rows][::-1]
+    return records(Attempt, rows)[::-1]
 
 
 def page(
@@ -94,7 +94,7 @@ def page(
 ) -> list[Delivery]:
     """An endpoint's, newest first."""
     conditions = {"d.endpoint_id = %s": endpoint_id, "d.state = ANY(%s)": states, "d.name = ANY(%s)": names}
-    return keyset.page(connection, Delivery._make, DELIVERY, conditions, limit, at, key="d.id")
+    return keyset.page(connection, Delivery, DELIVERY, conditions, limit, at, key="d.id")
 
 
 _RESET = "state = DEFAULT, tries_left = DEFAULT, next_attempt_at = DEFAULT, finished_at = NULL"

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from models import event, keyset, pg_arrays
 from models.keyset import START, Cursor
+from models.records import record, records
 
 ENDPOINTS_MAX = 20
 """Endpoints of one user, inactive ones included: each event is sent to every endpoint that subscribes to it."""
@@ -62,20 +63,20 @@ def create(
 
 def by_id(connection: Connection, id: str) -> Endpoint | None:
     """The endpoint, or None if there is none or it is deleted."""
-    row = connection.exec_driver_sql(f"{ENDPOINT} WHERE e.id = %s AND e.deleted_at IS NULL", (id,)).first()
-    return Endpoint(*row) if row else None
+    found = f"{ENDPOINT} WHERE e.id = %s AND e.deleted_at IS NULL"
+    return record(Endpoint, connection.exec_driver_sql(found, (id,)))
 
 
 def by_ids(connection: Connection, ids: Sequence[str]) -> dict[str, Endpoint]:
     """Several endpoints by id, the deleted ones too; unknown ones are left out."""
     rows = connection.exec_driver_sql(f"{ENDPOINT} WHERE e.id = ANY(%s::uuid[])", (pg_arrays.plain(ids),))
-    return {row[0]: Endpoint(*row) for row in rows}
+    return {endpoint.id: endpoint for endpoint in records(Endpoint, rows)}
 
 
 def page(connection: Connection, user_id: str, limit: int, at: Cursor = START) -> list[Endpoint]:
     """A user's, newest first."""
     conditions = {"e.user_id = %s": user_id, "e.deleted_at IS NULL": True}
-    return keyset.page(connection, Endpoint._make, ENDPOINT, conditions, limit, at, key="e.id")
+    return keyset.page(connection, Endpoint, ENDPOINT, conditions, limit, at, key="e.id")
 
 
 def change(connection: Connection, endpoint: Endpoint, *, is_forgiven: bool) -> Endpoint | None:

@@ -9,6 +9,7 @@ from uuid_utils.compat import uuid7
 
 from models import audit, pg_arrays
 from models.event import SETTLED
+from models.records import records
 from models.rules.webhook_retry import FAILING_SECONDS_MAX, GONE, OWN_FAILURES, AttemptOutcome
 
 CALLS_OF_ENDPOINT_MAX = 8
@@ -162,7 +163,8 @@ SET attempts = d.attempts + 1, tries_left = greatest(d.tries_left - 1, 0),
 FROM claimed c, webhook_endpoints e
 WHERE d.id = c.id AND e.id = d.endpoint_id
 RETURNING d.id::text, d.endpoint_id::text, e.user_id::text, e.url, c.is_degraded, d.sequence, d.name,
-          d.subject_id::text, d.version, d.occurred_at, d.attempts, d.tries_left, c.tries_left = 0, now()
+          d.subject_id::text, d.version, d.occurred_at, d.attempts AS attempt, d.tries_left,
+          c.tries_left = 0 AS is_spent, now() AS claimed_at
 """
 """Reads endpoint by endpoint, so that long queues are not scanned; further calls go to the endpoints with fewest."""
 
@@ -191,7 +193,7 @@ def claim(
             **{"slow": pg_arrays.plain(slow), **room._asdict()},
         },
     )
-    return sorted((ClaimedDelivery(*row) for row in rows), key=lambda delivery: delivery.id)
+    return sorted(records(ClaimedDelivery, rows), key=lambda delivery: delivery.id)
 
 
 def secrets(connection: Connection, endpoint_ids: Sequence[str]) -> dict[str, list[str]]:
@@ -226,9 +228,7 @@ ENDED = pg_arrays.Columns(
 )
 
 NOTE = f"""
-WITH ended AS (
-    SELECT * FROM {ENDED.unnest}
-), tried AS (
+WITH ended AS (SELECT * FROM {ENDED.unnest}), tried AS (
     INSERT INTO webhook_attempts (delivery_id, attempt, status, error, milliseconds)
     SELECT d.id, e.attempt, e.status, e.error, e.milliseconds FROM ended e JOIN webhook_deliveries d USING (id)
     ON CONFLICT DO NOTHING

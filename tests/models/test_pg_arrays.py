@@ -1,8 +1,12 @@
 """Texts sent as array literals come back from PostgreSQL as they were."""
 
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from uuid_utils.compat import uuid7
 
 from models import pg_arrays
 
@@ -37,3 +41,23 @@ def test_fingerprints_survive_the_round_trip(connection):
     column = pg_arrays.quoted(["\\x" + fingerprint.hex()])
     answer = connection.exec_driver_sql("SELECT (%s::bytea[])[1]", (column,)).scalar_one()
     assert bytes(answer) == fingerprint
+
+
+def test_columns_take_each_value_by_its_name(connection):
+    at = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
+    columns = pg_arrays.Columns(
+        "new", "id uuid, amount numeric, note text, hash bytea, body jsonb, at timestamptz, is_open boolean"
+    )
+    rows = [
+        SimpleNamespace(amount=10**30, note='{"a", NULL}', hash=b"\x00\\", body={"a": [None]}, at=at, is_open=True),
+        SimpleNamespace(amount=None, note=None, hash=b"", body=None, at=str(at), is_open=False),
+    ]
+    ids = [str(uuid7()) for _ in rows]
+    answer = connection.exec_driver_sql(f"SELECT * FROM {columns.unnest}", columns.parameters(rows, id=ids)).all()
+    found = [{**row._mapping, "id": str(row.id), "hash": bytes(row.hash)} for row in answer]
+    assert found == [{**vars(row), "id": id, "at": at} for row, id in zip(rows, ids, strict=True)]
+
+
+def test_columns_of_no_rows_are_empty(connection):
+    columns = pg_arrays.Columns("new", "id uuid, name text")
+    assert connection.exec_driver_sql(f"SELECT * FROM {columns.unnest}", columns.parameters()).all() == []
