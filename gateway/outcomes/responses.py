@@ -10,6 +10,7 @@ from gateway.acceptance.accepted import AcceptedPayment
 from gateway.auth.tokens import Caller
 from gateway.http.access_log import CALLER
 from gateway.http.etag import etag_of
+from gateway.http.idempotency import REPLAYED
 from gateway.outcomes.prefer import is_decided, is_final, moved_on, wait_for
 from gateway.services import services
 from models.bulk import Bulk
@@ -57,5 +58,5 @@ def payment_headers(accepted: AcceptedPayment, caller: Caller) -> dict[str, str]
     if view.finalized_at is None:
         headers["Retry-After"] = "1"
     if accepted.is_replay:
-        headers["Idempotent-Replayed"] = "true"
+        headers |= REPLAYED
     return headers

@@ -13,6 +13,7 @@ from gateway.http.blueprint import Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError, invalid, not_found
 from gateway.http.found import found, path_id
 from gateway.http.gevent_support import run_in_thread
+from gateway.http.idempotency import REPLAYED
 from gateway.http.parsing import StrictRequest, received, refuse_compressed, takes_up_to
 from gateway.http.schemas import page_of
 from gateway.lists.exports import CSV
@@ -60,7 +61,7 @@ def upload(_: Body) -> JsonAnswer:
     with statements(services().engine) as connection:
         earlier = bank_statement.by_hash(connection, hash)
     if earlier is not None:
-        return _body(earlier), {"Idempotent-Replayed": "true"}
+        return _body(earlier), REPLAYED
     parsed = run_in_thread(parse, data, currencies)
     days, set_aside = (parsed.begins_on, parsed.ends_on), json.dumps(parsed.set_aside)
     new = Upload(str(uuid7()), hash, parsed.form, parsed.account, *days, set_aside, g.caller.id)
@@ -75,7 +76,7 @@ def upload(_: Body) -> JsonAnswer:
         body = _body(statement)
         if is_new:
             audit.note(connection, actor(), "reconciliations.upload", statement.id, after=body)
-    return body, {} if is_new else {"Idempotent-Replayed": "true"}
+    return body, {} if is_new else REPLAYED
 
 
 @reconciliations.route("/<id>")
