@@ -1,5 +1,6 @@
 # Each target is one or two commands that run without make, too.
 MAKEFLAGS += --no-print-directory
+unexport PYTHONDONTWRITEBYTECODE
 python := .venv/bin/python
 
 .DEFAULT_GOAL := help
@@ -21,8 +22,9 @@ demo: embedded ## show a payment on the running stack, or on one started for it
 	@$(python) -m embedded demo
 
 test: dev ## run the checks and all tests, with kills, freezes and restarts
-	@sh tests/check.sh
-	@$(python) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=30
+	@sh tests/check.sh & checks=$$!; \
+	$(python) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=30; tests=$$?; \
+	wait $$checks || { echo "format, lint or types: see above"; exit 1; }; exit $$tests
 
 check: dev ## run the checks and the quick tests; for use before a commit
 	@sh tests/check.sh

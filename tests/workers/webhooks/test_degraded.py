@@ -173,7 +173,7 @@ def test_an_outcome_that_cannot_be_kept_harms_no_other(post: Post):
     post.execute(f"ALTER TABLE webhook_attempts ADD CONSTRAINT poison CHECK (delivery_id <> '{bad}') NOT VALID")
     for one in post.deliveries(endpoint):
         redeliver(post, one.id)
-    post.until(lambda: sum(one.attempts == 2 and one.state == "delivered" for one in post.deliveries(endpoint)) == 5)
+    post.until(lambda: sum(one.attempts >= 2 and one.state == "delivered" for one in post.deliveries(endpoint)) == 5)
     [left] = [one for one in post.deliveries(endpoint) if one.state == "pending"]
     assert left.id == bad
     assert len(others) == 5
