@@ -197,7 +197,7 @@ WITH scanned AS MATERIALIZED (
     ORDER BY account_seq LIMIT %(limit)s
 ), lines AS (
     SELECT payment_id, sum(amount) AS amount, max(account_seq) AS last FROM scanned GROUP BY payment_id
-), whole AS (
+), complete_lines AS (
     SELECT * FROM lines
     WHERE (SELECT count(*) FROM scanned) < %(limit)s OR last < (SELECT max(account_seq) FROM scanned)
 )
@@ -220,7 +220,7 @@ def between(
     `limit` bounds the operations read; `end` is the number of the last one wanted.
     """
     payments = connection.exec_driver_sql(
-        f"{_OPERATIONS} SELECT payment_id::text AS id, last FROM whole ORDER BY last",
+        f"{_OPERATIONS} SELECT payment_id::text AS id, last FROM complete_lines ORDER BY last",
         {"account_id": account_id, "start": start, "end": end, "limit": max(limit, OPERATIONS_PER_PAYMENT_MAX)},
     ).all()
     return _rows(connection, account_id, [row.id for row in payments]), payments[-1].last if payments else end
@@ -241,7 +241,7 @@ def totals(connection: Connection, account_id: str, start: int, end: int, limit:
         window = {"account_id": account_id, "start": start, "end": end, "limit": max(limit, OPERATIONS_PER_PAYMENT_MAX)}
         count, received, paid, last = connection.exec_driver_sql(
             f"{_OPERATIONS} SELECT count(*), coalesce(sum(amount) FILTER (WHERE amount > 0), 0)::text,"
-            " coalesce(-sum(amount) FILTER (WHERE amount < 0), 0)::text, max(last) FROM whole",
+            " coalesce(-sum(amount) FILTER (WHERE amount < 0), 0)::text, max(last) FROM complete_lines",
             window,
         ).one()
         sums = Totals(sums.lines + count, sums.received + int(received), sums.paid + int(paid))

@@ -39,7 +39,7 @@ WHERE r.payment_id IS NULL AND p.state = 'COMPLETED'
 ORDER BY p.id LIMIT %s FOR NO KEY UPDATE OF r SKIP LOCKED
 """
 
-MADE = pg_arrays.Columns("made", "rail text, bank_id text, parent_id uuid, payment_id uuid")
+NEW_PAYMENT = pg_arrays.Columns("new_payment", "rail text, bank_id text, parent_id uuid, payment_id uuid")
 
 RETURNED_SUMMARY_LENGTH_MAX = 70
 
@@ -63,8 +63,8 @@ def give_back(connection: Connection, limit: int) -> int:
         return 0
     payment.accept(connection, payments)
     connection.exec_driver_sql(
-        f"UPDATE returns r SET payment_id = made.payment_id FROM {MADE.unnest}"
-        " WHERE (r.rail, r.bank_id, r.parent_id) = (made.rail, made.bank_id, made.parent_id)",
-        MADE.parameters(rows, payment_id=[new.id for new in payments]),
+        f"UPDATE returns r SET payment_id = new_payment.payment_id FROM {NEW_PAYMENT.unnest}"
+        " WHERE (r.rail, r.bank_id, r.parent_id) = (new_payment.rail, new_payment.bank_id, new_payment.parent_id)",
+        NEW_PAYMENT.parameters(rows, payment_id=[new.id for new in payments]),
     )
     return len(payments)

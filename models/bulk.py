@@ -94,12 +94,12 @@ LINE = pg_arrays.Columns(
 LINES = f"""
 line AS MATERIALIZED (
     SELECT * FROM unnest({LINE.arrays}) WITH ORDINALITY AS line ({LINE.names}, n)
-), taken AS (
+), new_references AS (
     INSERT INTO payment_references (merchant_id, reference, payment_id)
     SELECT bulk.user_id, line.reference, line.id FROM line, bulk WHERE line.reference IS NOT NULL
     ORDER BY line.reference {UNLESS_TAKEN}
     RETURNING 1
-), ordered AS (
+), new_payments AS (
     INSERT INTO payments (id, type, user_id, source_id, target_id, amount, currency, summary, reference, bulk_id,
                           bulk_line, scheduled_at)
     SELECT line.id, CASE bulk.kind WHEN 'charges' THEN 'charge' ELSE 'withdrawal' END, bulk.user_id,
@@ -107,18 +107,18 @@ line AS MATERIALIZED (
            bulk.currency, line.summary, line.reference, bulk.id, bulk.lines - %(count)s + line.n,
            line.scheduled_at
     FROM line, bulk
-), instructed AS (
+), new_instructions AS (
     INSERT INTO instructions (payment_id, iban, bic, name, description, creditor_reference, instruction_id,
                               end_to_end_id)
     SELECT line.id, line.iban, line.bic, line.name, line.description, line.creditor_reference, line.instruction_id,
            line.end_to_end_id
     FROM line, bulk WHERE bulk.kind = 'transfers'
 )
-SELECT (SELECT lines FROM bulk), (SELECT count(*) FROM taken)
+SELECT (SELECT lines FROM bulk), (SELECT count(*) FROM new_references)
 """
 
 ACCEPT = f"""
-WITH kept AS (
+WITH new_key AS (
     INSERT INTO idempotency_keys (user_id, key, fingerprint, bulk_id)
     VALUES (%(user_id)s, %(key)s, %(fingerprint)s, %(id)s)
     ON CONFLICT DO NOTHING
@@ -127,7 +127,7 @@ WITH kept AS (
     INSERT INTO bulks (id, kind, mode, user_id, bank_account_id, source_id, target_id, currency, total, lines, is_open)
     SELECT bulk_id, %(kind)s, %(mode)s, %(user_id)s, %(bank_account_id)s::uuid, %(source_id)s::uuid,
            %(target_id)s::uuid, %(currency)s, %(total)s::numeric, %(count)s, %(is_open)s
-    FROM kept
+    FROM new_key
     RETURNING *
 ), {LINES}
 """
@@ -135,7 +135,7 @@ WITH kept AS (
 ADD = f"""
 WITH bulk AS (
     UPDATE bulks SET lines = lines + %(count)s, total = total + %(total)s::numeric
-    WHERE id = %(id)s AND is_open AND lines = %(known)s
+    WHERE id = %(id)s AND is_open AND lines = %(lines_before)s
     RETURNING *
 ), {LINES}
 """
@@ -150,9 +150,9 @@ def accept(connection: Connection, head: NewBulk, key: str, fingerprint: bytes, 
     return _keep(connection, ACCEPT, head, lines, {"key": key, "fingerprint": fingerprint})
 
 
-def add(connection: Connection, head: NewBulk, known: int, lines: Sequence[NewLine]) -> BulkRecord:
-    """Add lines to an open bulk that still has `known` ones; nothing if it has others or is closed. As `accept`."""
-    return _keep(connection, ADD, head, lines, {"known": known})
+def add(connection: Connection, head: NewBulk, lines_before: int, lines: Sequence[NewLine]) -> BulkRecord:
+    """Add lines to an open bulk that still has `lines_before`; nothing if it has others or is closed. As `accept`."""
+    return _keep(connection, ADD, head, lines, {"lines_before": lines_before})
 
 
 def _keep(

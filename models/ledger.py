@@ -147,7 +147,7 @@ BOOK = pg_arrays.Columns("book", "id uuid, balance numeric, held numeric, last_s
 POST = PreparedStatement(
     "post",
     f"""
-WITH moved AS (
+WITH updated_payments AS (
     UPDATE payments p
     SET state = verdict.state, failure_code = verdict.failure, captured_amount = verdict.captured,
         commission = verdict.commission,
@@ -158,17 +158,18 @@ WITH moved AS (
     FROM {VERDICT.unnest}
     WHERE p.id = verdict.payment_id AND p.id = ANY({VERDICT.array("payment_id")})
     RETURNING p.id
-), written AS (
+), new_operations AS (
     INSERT INTO operations ({OPERATION.names})
     SELECT * FROM {OPERATION.unnest}
     RETURNING 1
-), booked AS (
+), updated_accounts AS (
     UPDATE accounts a SET balance = book.balance, held = book.held, last_seq = book.last_seq
     FROM {BOOK.unnest}
     WHERE a.id = book.id AND a.id = ANY({BOOK.array("id")})
     RETURNING 1
 )
-SELECT (SELECT count(*) FROM moved), (SELECT count(*) FROM written), (SELECT count(*) FROM booked)
+SELECT (SELECT count(*) FROM updated_payments), (SELECT count(*) FROM new_operations),
+       (SELECT count(*) FROM updated_accounts)
 """,
 )
 """Each `= ANY` repeats its join: only it prunes partitions, and it avoids a full scan while statistics are missing."""
@@ -192,22 +193,22 @@ def post(connection: Connection, decision: Decision, hold_ttl_hours: int) -> Non
     if payouts:
         _expect(connection.exec_driver_sql(RELEASE_PAYOUTS, (pg_arrays.plain(payouts),)).rowcount, len(payouts))
     if decision.bulks:
-        written = connection.exec_driver_sql(WRITE_BULKS, LOT.parameters(decision.bulks)).rowcount
+        written = connection.exec_driver_sql(WRITE_BULKS, BULK.parameters(decision.bulks)).rowcount
         _expect(written, len(decision.bulks))
 
 
 RELEASE_PAYOUTS = "UPDATE instructions SET due_at = statement_timestamp() WHERE payment_id = ANY(%s::uuid[])"
 
-LOT = pg_arrays.Columns(
-    "lot",
+BULK = pg_arrays.Columns(
+    "bulk",
     "id uuid, is_decided boolean, held numeric, failure text, authorized integer, completed integer, failed integer",
 )
 
 WRITE_BULKS = f"""
-UPDATE bulks b SET is_decided = lot.is_decided, held = lot.held, failure_code = lot.failure,
-                   authorized = lot.authorized, completed = lot.completed, failed = lot.failed
-FROM {LOT.unnest}
-WHERE b.id = lot.id
+UPDATE bulks b SET is_decided = bulk.is_decided, held = bulk.held, failure_code = bulk.failure,
+                   authorized = bulk.authorized, completed = bulk.completed, failed = bulk.failed
+FROM {BULK.unnest}
+WHERE b.id = bulk.id
 """
 
 

@@ -197,27 +197,27 @@ class Retry(NamedTuple):
     is_known_there: bool = False
 
 
-WAIT = pg_arrays.Columns(
-    "wait",
+RETRY = pg_arrays.Columns(
+    "retry",
     "payment_id uuid, tried smallint, attempts smallint, seconds float, error text, is_unknown_there boolean,"
     " is_known_there boolean",
 )
 
 POSTPONE = f"""
-WITH waiting AS (
+WITH postponed AS (
     UPDATE instructions i
-    SET attempts = wait.attempts, due_at = now() + make_interval(secs => wait.seconds), last_error = wait.error,
-        submitted_at = CASE WHEN NOT wait.is_unknown_there THEN i.submitted_at END,
-        rail = CASE WHEN NOT wait.is_unknown_there THEN i.rail END,
-        pending_at = coalesce(i.pending_at, CASE WHEN wait.is_known_there THEN now() END)
-    FROM {WAIT.unnest}
+    SET attempts = retry.attempts, due_at = now() + make_interval(secs => retry.seconds), last_error = retry.error,
+        submitted_at = CASE WHEN NOT retry.is_unknown_there THEN i.submitted_at END,
+        rail = CASE WHEN NOT retry.is_unknown_there THEN i.rail END,
+        pending_at = coalesce(i.pending_at, CASE WHEN retry.is_known_there THEN now() END)
+    FROM {RETRY.unnest}
         JOIN instructions before USING (payment_id)
-    WHERE i.payment_id = wait.payment_id AND i.answer IS NULL AND i.due_at IS NOT NULL AND i.attempts = wait.tried
-    RETURNING i.payment_id, wait.tried, i.last_error, i.due_at,
-              wait.attempts = wait.tried OR before.last_error IS DISTINCT FROM i.last_error AS is_news
+    WHERE i.payment_id = retry.payment_id AND i.answer IS NULL AND i.due_at IS NOT NULL AND i.attempts = retry.tried
+    RETURNING i.payment_id, retry.tried, i.last_error, i.due_at,
+              retry.attempts = retry.tried OR before.last_error IS DISTINCT FROM i.last_error AS is_news
 )
 INSERT INTO payment_attempts (payment_id, actor, attempt, error, next_attempt_at)
-SELECT payment_id, 'bank', tried, last_error, due_at FROM waiting WHERE is_news
+SELECT payment_id, 'bank', tried, last_error, due_at FROM postponed WHERE is_news
 """
 """A wait that costs no attempt (the bank is away, or keeps it pending for days) is recorded once, not each time."""
 
@@ -226,24 +226,24 @@ def postpone(connection: Connection, retries: Sequence[Retry]) -> None:
     """Ask again later; instructions answered or claimed again meanwhile are left as they are."""
     if retries:
         connection.exec_driver_sql(LOCK_INSTRUCTIONS, (pg_arrays.plain(item.payment_id for item in retries),))
-        connection.exec_driver_sql(POSTPONE, WAIT.parameters(retries))
+        connection.exec_driver_sql(POSTPONE, RETRY.parameters(retries))
 
 
 PARK = f"""
-WITH given_up AS (
+WITH parked AS (
     UPDATE instructions i
-    SET due_at = NULL, last_error = wait.error,
-        submitted_at = CASE WHEN NOT wait.is_unknown_there THEN i.submitted_at END,
-        rail = CASE WHEN NOT wait.is_unknown_there THEN i.rail END
-    FROM {WAIT.unnest}
-    WHERE i.payment_id = wait.payment_id AND i.answer IS NULL AND i.due_at IS NOT NULL AND i.attempts = wait.tried
+    SET due_at = NULL, last_error = retry.error,
+        submitted_at = CASE WHEN NOT retry.is_unknown_there THEN i.submitted_at END,
+        rail = CASE WHEN NOT retry.is_unknown_there THEN i.rail END
+    FROM {RETRY.unnest}
+    WHERE i.payment_id = retry.payment_id AND i.answer IS NULL AND i.due_at IS NOT NULL AND i.attempts = retry.tried
     RETURNING i.payment_id, i.last_error, i.attempts
-), noted AS (
+), attempt AS (
     INSERT INTO payment_attempts (payment_id, actor, attempt, error)
-    SELECT payment_id, 'bank', attempts, last_error FROM given_up
+    SELECT payment_id, 'bank', attempts, last_error FROM parked
 )
-UPDATE payments p SET parked_at = now(), last_error = given_up.last_error, attempts = given_up.attempts
-FROM given_up WHERE p.id = given_up.payment_id AND p.id = ANY({WAIT.array("payment_id")}) AND p.state = 'AUTHORIZED'
+UPDATE payments p SET parked_at = now(), last_error = parked.last_error, attempts = parked.attempts
+FROM parked WHERE p.id = parked.payment_id AND p.id = ANY({RETRY.array("payment_id")}) AND p.state = 'AUTHORIZED'
 """
 
 
@@ -253,7 +253,7 @@ def park(connection: Connection, retries: Sequence[Retry]) -> None:
         ids = pg_arrays.plain(item.payment_id for item in retries)
         connection.exec_driver_sql(LOCK, (ids,))
         connection.exec_driver_sql(LOCK_INSTRUCTIONS, (ids,))
-        connection.exec_driver_sql(PARK, WAIT.parameters(retries))
+        connection.exec_driver_sql(PARK, RETRY.parameters(retries))
 
 
 def position(connection: Connection, rail: str) -> str:

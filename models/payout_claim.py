@@ -7,15 +7,15 @@ from sqlalchemy import Connection
 from models import pg_arrays
 from models.payout import LOCK_INSTRUCTIONS, Payout
 
-TAKEN = pg_arrays.Columns("taken", "payment_id uuid, lease timestamptz, was_submitted boolean")
+CLAIM = pg_arrays.Columns("claim", "payment_id uuid, lease timestamptz, was_submitted boolean")
 HELD = pg_arrays.Columns("held", "payment_id uuid, lease timestamptz")
 
 GIVE_BACK = f"""
 UPDATE instructions i
-SET attempts = i.attempts - 1, due_at = now(), submitted_at = CASE WHEN taken.was_submitted THEN i.submitted_at END,
-    rail = CASE WHEN taken.was_submitted THEN i.rail END
-FROM {TAKEN.unnest}
-WHERE i.payment_id = taken.payment_id AND i.due_at = taken.lease AND i.answer IS NULL
+SET attempts = i.attempts - 1, due_at = now(), submitted_at = CASE WHEN claim.was_submitted THEN i.submitted_at END,
+    rail = CASE WHEN claim.was_submitted THEN i.rail END
+FROM {CLAIM.unnest}
+WHERE i.payment_id = claim.payment_id AND i.due_at = claim.lease AND i.answer IS NULL
 """
 
 
@@ -25,7 +25,7 @@ def give_back(connection: Connection, claimed: Sequence[Payout]) -> None:
         ids = pg_arrays.plain(payout.payment_id for payout in claimed)
         connection.exec_driver_sql(LOCK_INSTRUCTIONS, (ids,))
         submitted = [payout.submitted_at is not None for payout in claimed]
-        connection.exec_driver_sql(GIVE_BACK, TAKEN.parameters(claimed, was_submitted=submitted))
+        connection.exec_driver_sql(GIVE_BACK, CLAIM.parameters(claimed, was_submitted=submitted))
 
 
 def still_claimed(connection: Connection, claimed: Sequence[Payout]) -> set[str]:

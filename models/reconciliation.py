@@ -82,15 +82,15 @@ def add(connection: Connection, upload: Upload, lines: Sequence[ReportedLine], p
     if not is_new:
         return False
     seen: set[str] = set()
-    last = known = max((line.line for line in lines), default=0)
+    last_reported = last_line = max((line.line for line in lines), default=0)
     lines = _with_amounts(connection, lines)
     for start in range(0, len(lines), ROWS_AT_ONCE):
         batch = lines[start : start + ROWS_AT_ONCE]
         _store(connection, upload.id, batch, list(_judged(connection, batch, seen)))
     for period in periods:
         for rows in _unbooked(connection, upload.id, period):
-            known += _store_missing(connection, upload.id, known, rows, period.currencies)
-            if known - last > MISSING_THERE_MAX:
+            last_line += _store_missing(connection, upload.id, last_line, rows, period.currencies)
+            if last_line - last_reported > MISSING_THERE_MAX:
                 raise StatementTooLarge
     return True
 
@@ -220,34 +220,35 @@ def _store(connection: Connection, id: str, lines: Sequence[ReportedLine], resul
 
 
 UNBOOKED = """
-SELECT id::text, told_id::text, direction, bank_reference, at FROM (
-    SELECT payment_id AS id, payment_id AS told_id, 'debit' AS direction, bank_reference, answered_at AS at
+SELECT id::text, sent_id::text, direction, bank_reference, at FROM (
+    SELECT payment_id AS id, payment_id AS sent_id, 'debit' AS direction, bank_reference, answered_at AS at
     FROM instructions WHERE answer = 'confirmed' AND answered_at >= %(begins_on)s::date::timestamp AT TIME ZONE 'UTC'
     UNION ALL
     SELECT payment_id, parent_id, 'credit', bank_id, created_at
     FROM returns WHERE payment_id IS NOT NULL AND created_at >= %(begins_on)s::date::timestamp AT TIME ZONE 'UTC'
-) ours
+) expected
 WHERE at < (%(ends_on)s::date + 1)::timestamp AT TIME ZONE 'UTC'
   AND at >= %(at)s::timestamptz AND (at, id) > (%(at)s::timestamptz, %(after)s::uuid)
   AND NOT EXISTS (SELECT FROM bank_statement_lines l
-                  WHERE l.payment_id = ours.id AND l.direction = ours.direction
+                  WHERE l.payment_id = expected.id AND l.direction = expected.direction
                     AND (l.verdict <> 'missing_there' OR l.statement_id = %(id)s::uuid))
-  AND NOT EXISTS (SELECT FROM bank_statement_lines l WHERE l.matched_payment_id = ours.id)
-ORDER BY at, ours.id LIMIT %(limit)s
+  AND NOT EXISTS (SELECT FROM bank_statement_lines l WHERE l.matched_payment_id = expected.id)
+ORDER BY at, expected.id LIMIT %(limit)s
 """
 """Payments booked by an earlier statement, or matched by a person, are not missing."""
 
 START = {"at": "-infinity", "after": "00000000-0000-0000-0000-000000000000"}
 
-OURS = pg_arrays.Columns("ours", "id uuid, told_id text, direction text, bank_reference text, at timestamptz")
+EXPECTED = pg_arrays.Columns("expected", "id uuid, sent_id text, direction text, bank_reference text, at timestamptz")
 
 KEEP_MISSING = f"""
 INSERT INTO bank_statement_lines (statement_id, line, booked_on, direction, amount, currency, end_to_end_id,
                                   bank_reference, verdict, payment_id)
-SELECT %(id)s::uuid, %(known)s + row_number() OVER (ORDER BY ours.at, p.id), (ours.at AT TIME ZONE 'UTC')::date,
-       ours.direction, {ARRIVES}, p.currency, replace(ours.told_id, '-', ''), ours.bank_reference, 'missing_there', p.id
-FROM payments p JOIN {OURS.unnest} ON ours.id = p.id
-WHERE p.id = ANY({OURS.array("id")}) AND p.state = 'COMPLETED' AND p.currency = ANY(%(currencies)s::text[])
+SELECT %(id)s::uuid, %(last_line)s + row_number() OVER (ORDER BY expected.at, p.id),
+       (expected.at AT TIME ZONE 'UTC')::date, expected.direction, {ARRIVES}, p.currency,
+       replace(expected.sent_id, '-', ''), expected.bank_reference, 'missing_there', p.id
+FROM payments p JOIN {EXPECTED.unnest} ON expected.id = p.id
+WHERE p.id = ANY({EXPECTED.array("id")}) AND p.state = 'COMPLETED' AND p.currency = ANY(%(currencies)s::text[])
 """
 
 
@@ -264,9 +265,11 @@ def _unbooked(connection: Connection, id: str, period: Period) -> Iterator[Seque
         edge = {"at": rows[-1].at, "after": rows[-1].id}
 
 
-def _store_missing(connection: Connection, id: str, known: int, rows: Sequence[Row], currencies: Iterable[str]) -> int:
-    """Store the rows that are COMPLETED payments in these currencies, after the known lines; returns their number."""
+def _store_missing(
+    connection: Connection, id: str, last_line: int, rows: Sequence[Row], currencies: Iterable[str]
+) -> int:
+    """Store the rows that are COMPLETED payments in these currencies, after the last line; returns their number."""
     codes = pg_arrays.quoted(sorted(currencies))
     return connection.exec_driver_sql(
-        KEEP_MISSING, {"id": id, "known": known, "currencies": codes, **OURS.parameters(rows)}
+        KEEP_MISSING, {"id": id, "last_line": last_line, "currencies": codes, **EXPECTED.parameters(rows)}
     ).rowcount

@@ -108,17 +108,17 @@ def redeliver(connection: Connection, id: str) -> Delivery | None:
 
 
 REDELIVER_RANGE = f"""
-WITH found AS (
+WITH matching AS (
     SELECT d.id FROM webhook_deliveries d
     WHERE d.endpoint_id = %(endpoint)s AND d.occurred_at >= %(since)s AND d.occurred_at < %(until)s
       AND d.state = ANY(%(states)s::text[]) AND (d.state <> 'pending' OR d.next_attempt_at > now())
     ORDER BY d.id LIMIT %(limit)s FOR NO KEY UPDATE
-), again AS (
+), redelivered AS (
     UPDATE webhook_deliveries d SET {_RESET}
-    FROM (SELECT id FROM found ORDER BY id LIMIT %(max)s) AS chosen WHERE d.id = chosen.id
+    FROM (SELECT id FROM matching ORDER BY id LIMIT %(max)s) AS chosen WHERE d.id = chosen.id
     RETURNING d.id
 )
-SELECT (SELECT count(*) FROM again), (SELECT count(*) > %(max)s FROM found)
+SELECT (SELECT count(*) FROM redelivered), (SELECT count(*) > %(max)s FROM matching)
 """
 
 
@@ -139,19 +139,19 @@ def redeliver_range(
     return row[0], row[1]
 
 
-TAKEN = pg_arrays.Columns("taken", "id uuid, claimed_at timestamptz, is_spent boolean")
+CLAIM = pg_arrays.Columns("claim", "id uuid, claimed_at timestamptz, is_spent boolean")
 
 GIVE_BACK = f"""
 UPDATE webhook_deliveries d
 SET attempts = d.attempts - 1, next_attempt_at = now(),
-    tries_left = CASE WHEN taken.is_spent THEN 0 ELSE d.tries_left + 1 END
-FROM {TAKEN.unnest}
-WHERE d.id = taken.id AND d.state = 'pending'
-  AND d.next_attempt_at = taken.claimed_at + make_interval(secs => %(lease)s)
+    tries_left = CASE WHEN claim.is_spent THEN 0 ELSE d.tries_left + 1 END
+FROM {CLAIM.unnest}
+WHERE d.id = claim.id AND d.state = 'pending'
+  AND d.next_attempt_at = claim.claimed_at + make_interval(secs => %(lease)s)
 """
 
 
 def give_back(connection: Connection, claimed: Sequence[ClaimedDelivery]) -> None:
     """Undo claims after which no request was made, so that they do not count; claims of others are kept."""
     if claimed:
-        connection.exec_driver_sql(GIVE_BACK, {"lease": LEASE_SECONDS, **TAKEN.parameters(claimed)})
+        connection.exec_driver_sql(GIVE_BACK, {"lease": LEASE_SECONDS, **CLAIM.parameters(claimed)})

@@ -42,20 +42,20 @@ WITH chunk AS (
     WHERE (e.xact, e.sequence) > (%(xact)s::xid8, %(sequence)s)
       AND (e.xact, e.sequence) <= (%(to_xact)s::xid8, %(to_sequence)s)
     ORDER BY e.xact, e.sequence LIMIT %(most)s
-), told AS (
+), event AS (
     SELECT * FROM chunk
     UNION
     SELECT b.* FROM chunk c CROSS JOIN LATERAL (
         SELECT * FROM events WHERE subject_id = c.subject_id AND version < c.version AND name <> 'ping' OFFSET 0) AS b
     WHERE c.name <> 'ping' AND (b.xact, b.sequence) > (%(to_xact)s::xid8, %(to_sequence)s)
 )
-SELECT w.id::text AS endpoint_id, t.sequence, t.name, t.subject_id::text, t.version, t.created_at::text AS occurred_at
-FROM told t CROSS JOIN LATERAL (VALUES (t.user_id), (t.payer_id), (t.payee_id)) AS concerned (id)
-JOIN webhook_endpoints w ON w.user_id = concerned.id AND w.deleted_at IS NULL AND w.created_at <= t.created_at
-WHERE CASE WHEN t.name = 'ping' THEN w.id = t.subject_id
-           ELSE w.id <> t.subject_id
-                AND w.event_types && ARRAY[t.name, split_part(t.name, '.', 1) || '.*', '*'] END
-ORDER BY t.sequence
+SELECT w.id::text AS endpoint_id, e.sequence, e.name, e.subject_id::text, e.version, e.created_at::text AS occurred_at
+FROM event e CROSS JOIN LATERAL (VALUES (e.user_id), (e.payer_id), (e.payee_id)) AS concerned (id)
+JOIN webhook_endpoints w ON w.user_id = concerned.id AND w.deleted_at IS NULL AND w.created_at <= e.created_at
+WHERE CASE WHEN e.name = 'ping' THEN w.id = e.subject_id
+           ELSE w.id <> e.subject_id
+                AND w.event_types && ARRAY[e.name, split_part(e.name, '.', 1) || '.*', '*'] END
+ORDER BY e.sequence
 """
 """Events are ordered by the start of their transactions, so a later event of a subject may come first: earlier events
 of such subjects are included, or a chunk's end could separate them. LIMIT and OFFSET bound what a chunk reads."""
@@ -232,7 +232,7 @@ WITH ended AS (SELECT * FROM {ENDED.unnest}), tried AS (
     INSERT INTO webhook_attempts (delivery_id, attempt, status, error, milliseconds)
     SELECT d.id, e.attempt, e.status, e.error, e.milliseconds FROM ended e JOIN webhook_deliveries d USING (id)
     ON CONFLICT DO NOTHING
-), noted AS (
+), updated AS (
     UPDATE webhook_deliveries d
     SET state = e.state, next_attempt_at = now() + make_interval(secs => e.wait), last_status = e.status,
         last_error = e.error, finished_at = CASE WHEN e.state <> 'pending' THEN now() END
@@ -240,10 +240,10 @@ WITH ended AS (SELECT * FROM {ENDED.unnest}), tried AS (
       AND (d.tries_left = e.tries_left OR e.state = 'delivered')
     RETURNING d.endpoint_id, d.subject_id, d.sequence, d.name, d.next_attempt_at
 )
-UPDATE webhook_deliveries behind SET next_attempt_at = coalesce(n.next_attempt_at, now())
-FROM noted n
-WHERE behind.endpoint_id = n.endpoint_id AND behind.subject_id = n.subject_id AND behind.sequence > n.sequence
-  AND behind.state = 'pending' AND behind.tries_left = 10 AND n.name <> 'ping'
+UPDATE webhook_deliveries behind SET next_attempt_at = coalesce(u.next_attempt_at, now())
+FROM updated u
+WHERE behind.endpoint_id = u.endpoint_id AND behind.subject_id = u.subject_id AND behind.sequence > u.sequence
+  AND behind.state = 'pending' AND behind.tries_left = 10 AND u.name <> 'ping'
 """
 """A try that outlived its lease, or failed after a redelivery was requested, is ignored: its numbers differ."""
 
