@@ -11,7 +11,7 @@ from models.session import transaction
 from tests.builders import new_id
 
 
-def test_a_wallet_is_opened_empty_and_found_again(world):
+def test_new_wallet_is_empty_and_found_by_id_and_token(world):
     ann, id, token = world.user(), new_id(), f"wal_{secrets.token_urlsafe(24)}"
     with transaction(world.gateway) as connection:
         wallet = account.open_wallet(connection, id, token, ann, "JPY", "Törkish {tea}")
@@ -24,14 +24,14 @@ def test_a_wallet_is_opened_empty_and_found_again(world):
         assert account.wallet_by_id(connection, world.technical("wire")) is None, "ours is no wallet"
 
 
-def test_a_token_opens_one_wallet(world):
+def test_wallet_token_is_unique(world):
     ann, token = world.user(), f"wal_{secrets.token_urlsafe(24)}"
     with pytest.raises(IntegrityError, match="accounts_token_is_unique"), transaction(world.gateway) as connection:
         for _ in range(2):
             account.open_wallet(connection, new_id(), token, ann, "EUR", None)
 
 
-def test_what_is_held_is_not_available_and_no_digit_is_lost(world):
+def test_available_is_balance_without_holds_to_the_last_digit(world):
     id, most = world.wallet(world.user()), 10**38 - 1
     with transaction(world.worker) as connection:
         connection.exec_driver_sql("UPDATE accounts SET balance = %s, held = 2 WHERE id = %s", (most, id))
@@ -39,7 +39,7 @@ def test_what_is_held_is_not_available_and_no_digit_is_lost(world):
     assert (wallet.balance, wallet.held, wallet.available) == (most, 2, most - 2)
 
 
-def test_the_wallets_of_an_owner_page_by_page(world):
+def test_wallets_of_an_owner_are_paged(world):
     ann, bob = world.user(), world.user()
     ids = [world.wallet(owner) for owner in (ann, ann, bob, ann)]
     with transaction(world.gateway) as connection:
@@ -54,7 +54,7 @@ def test_the_wallets_of_an_owner_page_by_page(world):
         assert page(10, after=ids[3]) == []
 
 
-def test_parties_are_found_by_token_and_ours_by_code(world):
+def test_wallets_are_found_by_token_and_technical_by_code(world):
     ann = world.user(name="Ann")
     id = world.wallet(ann)
     with transaction(world.gateway) as connection:

@@ -19,7 +19,7 @@ def page(world: Builder, account_id: str, *wants: Filter, **of: bool) -> list[Hi
         return list(account_history.page(connection, account_id, ListQuery(wants), 100, **of).rows)
 
 
-def test_a_side_that_is_unknown_to_us_has_no_name(world: Builder) -> None:
+def test_unknown_party_has_no_name(world: Builder) -> None:
     ann, unknown = world.user(), new_id()
     wallet = world.wallet(ann, funds=10)
     [id] = world.accept(world.wish("transfer", ann, wallet, unknown, 5))
@@ -31,7 +31,7 @@ def test_a_side_that_is_unknown_to_us_has_no_name(world: Builder) -> None:
         assert account_history.position(connection, wallet, START) == HistoryPosition(0, 0)
 
 
-def test_what_is_not_decided_yet_is_no_history(world: Builder) -> None:
+def test_undecided_payment_is_not_in_the_history(world: Builder) -> None:
     ann = world.user()
     wallet, other = world.wallet(ann, funds=10), world.wallet(ann)
     world.transfer(ann, wallet, other, 5)
@@ -39,7 +39,7 @@ def test_what_is_not_decided_yet_is_no_history(world: Builder) -> None:
     assert page(world, other) == []
 
 
-def test_between_accounts_of_one_owner_both_sides_have_their_row(world: Builder) -> None:
+def test_payment_between_own_wallets_has_a_row_in_each(world: Builder) -> None:
     ann = world.user()
     wallet, other = world.wallet(ann, funds=10), world.wallet(ann)
     world.transfer(ann, wallet, other, 4)
@@ -52,7 +52,7 @@ def test_between_accounts_of_one_owner_both_sides_have_their_row(world: Builder)
 
 
 @pytest.mark.parametrize("count", range(COUNT))
-def test_a_position_is_found_among_any_number_of_operations(world: Builder, count: int) -> None:
+def test_position_is_found_among_many_operations(world: Builder, count: int) -> None:
     ann = world.user()
     wallet = world.wallet(ann)
     for number in range(count):

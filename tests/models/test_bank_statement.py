@@ -112,7 +112,9 @@ def names(shared_world: Builder) -> dict[str, str]:
 
 @pytest.mark.parametrize("role", ["owner", "worker", "gateway"])
 @pytest.mark.parametrize("sql", [*BREAKS, *OWNERS])
-def test_what_stops_it(shared_world: Builder, names: dict[str, str], sql: str, role: str) -> None:
+def test_attack_is_stopped_by_the_named_constraint(
+    shared_world: Builder, names: dict[str, str], sql: str, role: str
+) -> None:
     by_owner = {**BREAKS, **OWNERS}[sql]
     expected = {"owner": by_owner, "worker": DENIED, "gateway": BREAKS.get(sql, by_owner if sql in BREAKS else DENIED)}
     with getattr(shared_world, role).connect() as connection:

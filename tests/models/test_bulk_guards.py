@@ -168,7 +168,7 @@ ATTACKS = [
 
 @pytest.mark.parametrize("role", ["owner", "worker", "gateway"])
 @pytest.mark.parametrize(("owner", "sql", "others"), ATTACKS, ids=lambda part: str(part)[:60])
-def test_what_stops_it(
+def test_attack_is_stopped_by_the_named_constraint(
     shared_world: Builder, new: dict[str, str], owner: str | None, sql: str, others: dict[str, str], role: str
 ) -> None:
     with getattr(shared_world, role).connect() as connection:
@@ -184,7 +184,7 @@ def test_what_stops_it(
         ("completed = 1", "INITIATED"),
     ],
 )
-def test_the_state_follows_the_lines(shared_world: Builder, new: dict[str, str], ends: str, state: str) -> None:
+def test_bulk_state_follows_its_lines(shared_world: Builder, new: dict[str, str], ends: str, state: str) -> None:
     """The trigger bulks_follow_their_lines says it, whatever the worker thinks."""
     with shared_world.owner.connect() as connection:
         connection.exec_driver_sql(ordered(lines="2", total="2"), new)

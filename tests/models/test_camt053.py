@@ -32,7 +32,7 @@ def lines(data: bytes) -> list[tuple[str, str | None, str | None]]:
 
 @pytest.mark.parametrize("kind", ["camt.053.001.02", "camt.053.001.08", "camt.053.001.12"])
 @pytest.mark.parametrize("state", ["BOOK", "<Cd>BOOK</Cd>"])
-def test_an_entry_in_every_version(kind: str, state: str) -> None:
+def test_entry_is_read_in_every_version(kind: str, state: str) -> None:
     data = camt(entry("CRDT", "0010.50000", "k" * 5, "B1", state=state, detail=RETURNED)).replace(
         CAMT.encode(), kind.encode()
     )
@@ -40,7 +40,7 @@ def test_an_entry_in_every_version(kind: str, state: str) -> None:
     assert found[:9] == (date(2026, 11, 20), "credit", "10.5", "EUR", "kkkkk", "B1", None, True, "AC04")
 
 
-def test_what_is_not_booked_or_nothing_is_left_out() -> None:
+def test_unbooked_and_empty_entries_are_left_out() -> None:
     assert read(camt(entry(state="<Cd>PDNG</Cd>"), entry(amount="0.00"))).entries == []
 
 
@@ -55,7 +55,7 @@ def test_what_is_not_booked_or_nothing_is_left_out() -> None:
         ("<BkTxCd><Domn><Fmly><SubFmlyCd>ESCT</SubFmlyCd></Fmly></Domn></BkTxCd>", False),
     ],
 )
-def test_how_a_return_is_marked(extra: str, is_return: bool) -> None:
+def test_return_is_recognized(extra: str, is_return: bool) -> None:
     [found] = read(camt(entry("CRDT", extra=extra))).entries
     assert found.is_return is is_return
 
@@ -64,12 +64,12 @@ def test_how_a_return_is_marked(extra: str, is_return: bool) -> None:
     ("changes", "number"),
     [({"number": "B1"}, "B1"), ({"number": "NONREF"}, None), ({"extra": "<NtryRef>1</NtryRef>"}, None)],
 )
-def test_what_is_no_number_of_the_banks_is_none(changes: dict[str, str], number: str | None) -> None:
+def test_placeholder_reference_is_read_as_none(changes: dict[str, str], number: str | None) -> None:
     [found] = read(camt(entry(**changes))).entries
     assert found.bank_reference == number
 
 
-def test_a_batch_is_read_by_its_transactions() -> None:
+def test_batch_is_read_by_its_transactions() -> None:
     def detail(amount: str, key: str) -> str:
         return f'<TxDtls><Refs><EndToEndId>{key}</EndToEndId></Refs><Amt Ccy="EUR">{amount}</Amt></TxDtls>'
 
@@ -83,12 +83,12 @@ def test_a_batch_is_read_by_its_transactions() -> None:
     ]
 
 
-def test_a_batch_without_amounts_is_one_entry() -> None:
+def test_batch_without_amounts_is_one_entry() -> None:
     [found] = read(camt(entry(amount="30.00", number="B1", detail="</TxDtls><TxDtls>"))).entries
     assert (found.amount, found.bank_reference) == ("30", "B1")
 
 
-def test_what_a_statement_says_of_itself() -> None:
+def test_statement_header_is_read() -> None:
     days = "<FrToDt><FrDtTm>2026-11-19T00:00:00+01:00</FrDtTm><ToDtTm>2026-11-20T23:59:59+01:00</ToDtTm></FrToDt>"
     told = read(camt(days=days))
     assert told == ("DE89370400440532013000", "EUR", date(2026, 11, 19), date(2026, 11, 20), None, [], "/Stmt/1")
@@ -103,11 +103,11 @@ def test_what_a_statement_says_of_itself() -> None:
         (balance("OPBD", "2026-11-19") + balance("CLBD", "2026-11-20"), date(2026, 11, 20)),
     ],
 )
-def test_the_day_of_a_statement_in_which_nothing_is_booked(told: str, day: date | None) -> None:
+def test_empty_statement_has_a_day(told: str, day: date | None) -> None:
     assert read(camt(days=told)).made_on == day
 
 
-def test_each_account_by_itself() -> None:
+def test_accounts_are_read_separately() -> None:
     data = camt(entry(amount="1")).replace(b"</BkToCstmrStmt>", OTHER_ACCOUNT + b"</BkToCstmrStmt>")
     told, odd = statements(document(data, STATEMENTS))
     assert odd == []
@@ -131,13 +131,13 @@ def test_each_account_by_itself() -> None:
         entry(day="soon"),
     ],
 )
-def test_an_entry_that_is_none_is_set_aside_alone(wrong: str) -> None:
+def test_unreadable_entry_is_set_aside_alone(wrong: str) -> None:
     [told], [odd] = statements(document(camt(entry(amount="1"), wrong, entry(amount="2")), STATEMENTS))
     assert [found.amount for found in told.entries] == ["1", "2"]
     assert odd.pointer.startswith("/Stmt/1/Ntry/2")
 
 
-def test_days_that_are_none_are_set_aside_as_well() -> None:
+def test_entry_with_an_invalid_day_is_set_aside() -> None:
     days = "<FrToDt><FrDt>2026-02-30</FrDt><ToDt>2026-03-01</ToDt></FrToDt>"
     [told], [odd] = statements(document(camt(entry(), days=days), STATEMENTS))
     assert (told.begins_on, len(told.entries), odd.pointer) == (None, 1, "/Stmt/1/FrToDt")
@@ -166,19 +166,19 @@ def parts(amount: str, *told: str, direction: str = "DBIT") -> bytes:
     return camt(whole.replace("<TxDtls><Refs></Refs></TxDtls>", "".join(told)))
 
 
-def test_a_charge_on_top_of_a_part_is_a_line_of_its_own() -> None:
+def test_fee_on_top_of_a_part_is_a_line_of_its_own() -> None:
     assert lines(parts("1526.00", part("k", "1500.00", CHARGE))) == [("debit", "1500", "k"), ("debit", "26", None)]
 
 
 @pytest.mark.parametrize("second", ["2.005", "2.01"])
-def test_what_parts_leave_is_a_line_of_its_own(second: str) -> None:
+def test_rest_beside_the_parts_is_a_line_of_its_own(second: str) -> None:
     found = read(parts("10", part("a", "7"), part("b", second))).entries
     assert [(one.direction, one.end_to_end_id) for one in found] == [("debit", "a"), ("debit", "b"), ("debit", None)]
     assert sum(Decimal(one.amount or "") for one in found) == 10
     assert (found[2].bank_reference, found[2].is_return) == (None, False)
 
 
-def test_parts_that_are_more_than_their_entry_leave_the_other_side() -> None:
+def test_parts_above_their_entry_leave_an_opposite_line() -> None:
     found = lines(parts("9", part("a", "7"), part("b", "3")))
     assert found == [("debit", "7", "a"), ("debit", "3", "b"), ("credit", "1", None)]
     netted = part("b", "2").replace("</Refs>", "</Refs><CdtDbtInd>CRDT</CdtDbtInd>")
@@ -199,18 +199,18 @@ def test_parts_that_are_more_than_their_entry_leave_the_other_side() -> None:
         ("CRDT", {"AmtDtls/InstdAmt/Amt": "9"}, "9"),
     ],
 )
-def test_of_several_amounts_what_was_ordered_or_what_came_in(direction: str, told: dict[str, str], share: str) -> None:
+def test_ordered_or_received_amount_is_read_of_several(direction: str, told: dict[str, str], share: str) -> None:
     more = "".join(eur(path, amount) for path, amount in told.items())
     assert lines(parts("9", part("k", more=more), direction=direction))[0][1] == share
 
 
-def test_an_amount_in_another_currency_is_none_of_the_account() -> None:
+def test_amount_in_another_currency_is_ignored() -> None:
     dollars = eur("AmtDtls/InstdAmt/Amt", "9", "USD")
     assert lines(parts("8", part("k", more=dollars))) == [("debit", "8", "k")]
     assert lines(parts("8", part("k", "8", dollars))) == [("debit", "8", "k")]
 
 
-def test_parts_without_an_amount_keep_their_ids() -> None:
+def test_parts_without_amounts_keep_their_ids() -> None:
     assert lines(parts("9", part("a"), part("b", "7"))) == [("debit", "2", "a"), ("debit", "7", "b")]
     found = lines(parts("9", part("a"), part("b"), part("c", "2")))
     assert found == [("debit", None, "a"), ("debit", None, "b"), ("debit", "2", "c"), ("debit", "7", None)]
@@ -219,17 +219,17 @@ def test_parts_without_an_amount_keep_their_ids() -> None:
 
 
 @pytest.mark.parametrize(("told", "amount"), [(".50", "0.5"), ("+01.50", "1.5"), ("2.", "2")])
-def test_amounts_as_xml_writes_numbers(told: str, amount: str) -> None:
+def test_xml_numbers_are_read_as_amounts(told: str, amount: str) -> None:
     assert lines(camt(entry(amount=told)))[0][1] == amount
 
 
 @pytest.mark.parametrize("words", ["notprovided", "NotProvided"])
-def test_no_id_in_letters_of_any_size(words: str) -> None:
+def test_placeholder_ids_are_ignored_in_any_case(words: str) -> None:
     [found] = read(camt(entry(key=words, number="nonref"))).entries
     assert (found.end_to_end_id, found.bank_reference) == (None, None)
 
 
-def test_the_payment_that_an_id_names() -> None:
+def test_payment_id_is_read_from_a_reference() -> None:
     id = "01a1fe48-6419-72a0-a4e7-03c55af15b65"
     for written in (id, id.upper(), id.replace("-", ""), id.replace("-", "").upper()):
         assert payment_id(written) == id

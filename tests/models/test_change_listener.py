@@ -41,7 +41,7 @@ def hear(line: Listener, count: int) -> list[str]:
     return heard
 
 
-def test_what_is_posted_is_heard_and_what_is_accepted_is_not(world: Builder, line: Listener) -> None:
+def test_posting_notifies_and_acceptance_does_not(world: Builder, line: Listener) -> None:
     [id] = deposits(world)
     assert line.hear(0.1) == []
     began = time.monotonic()
@@ -53,7 +53,7 @@ def test_what_is_posted_is_heard_and_what_is_accepted_is_not(world: Builder, lin
     assert line.hear(0.1) == []
 
 
-def test_what_is_rolled_back_is_never_heard(world: Builder, line: Listener) -> None:
+def test_rolled_back_posting_does_not_notify(world: Builder, line: Listener) -> None:
     [id] = deposits(world)
     park = "UPDATE payments SET parked_at = now(), last_error = 'no luck', attempts = 1 WHERE id = %s"
     with pytest.raises(KeyError), transaction(world.worker) as connection:
@@ -66,7 +66,7 @@ def test_what_is_rolled_back_is_never_heard(world: Builder, line: Listener) -> N
     assert line.hear(HEARD_SECONDS_MAX) == [id]
 
 
-def test_a_batch_is_heard_whole(world: Builder, line: Listener) -> None:
+def test_all_payments_of_a_batch_are_notified(world: Builder, line: Listener) -> None:
     """More than one notification can carry."""
     ids = deposits(world, 450)
     world.post()
@@ -74,21 +74,21 @@ def test_a_batch_is_heard_whole(world: Builder, line: Listener) -> None:
     assert (len(heard), set(heard)) == (450, set(ids))
 
 
-def test_what_is_heard_amid_statements_is_not_lost(world: Builder, line: Listener) -> None:
+def test_notification_during_a_statement_is_not_lost(world: Builder, line: Listener) -> None:
     [id] = deposits(world)
     world.post()
     assert change_listener.versions(line.connection, [id]) == {id: 2}
     assert line.hear(0.0) == [id]
 
 
-def test_versions_of_whatever_is_asked_for(world: Builder, line: Listener) -> None:
+def test_versions_are_read_for_known_payments(world: Builder, line: Listener) -> None:
     first, second = deposits(world, 2)
     world.park(first)
     unknown = "01890000-0000-7000-8000-000000000000"
     assert change_listener.versions(line.connection, [first, second, unknown]) == {first: 2, second: 1}
 
 
-def test_a_line_that_breaks(world: Builder, fresh_database: Database) -> None:
+def test_broken_connection_raises_database_away(world: Builder, fresh_database: Database) -> None:
     with pytest.raises(DatabaseAway), change_listener.listening(fresh_database.gateway) as line:
         pid = line.connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
         with statements(world.gateway) as connection:
@@ -97,7 +97,7 @@ def test_a_line_that_breaks(world: Builder, fresh_database: Database) -> None:
         line.hear(HEARD_SECONDS_MAX)
 
 
-def test_a_line_of_a_process_with_many_others(world: Builder, fresh_database: Database) -> None:
+def test_listener_works_with_many_open_files(world: Builder, fresh_database: Database) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2 * SELECT_SEES), hard))
     others = [os.dup(0) for _ in range(SELECT_SEES)]

@@ -37,7 +37,7 @@ def url(database: Database, line: Line) -> str:
     return url.render_as_string(hide_password=False)
 
 
-def test_mute_at_connecting(url: str, line: Line) -> None:
+def test_mute_server_at_connecting_raises_database_away(url: str, line: Line) -> None:
     line.is_mute = True
     with pytest.raises(DatabaseAway) as away, transaction(open_engine(url)):
         pytest.fail("connected to a mute server")
@@ -45,7 +45,7 @@ def test_mute_at_connecting(url: str, line: Line) -> None:
     assert f"no answer from the database within {MUTE_SECONDS:g} s" in str(away.value.__cause__)
 
 
-def test_mute_at_a_statement_and_well_again(url: str, line: Line) -> None:
+def test_mute_server_at_a_statement_raises_until_it_recovers(url: str, line: Line) -> None:
     engine = open_engine(url)
     with pytest.raises(DatabaseAway) as away, transaction(engine) as connection:
         line.is_mute = True
@@ -56,19 +56,19 @@ def test_mute_at_a_statement_and_well_again(url: str, line: Line) -> None:
         assert connection.exec_driver_sql("SELECT 1").scalar_one() == 1
 
 
-def test_mute_at_a_statement_that_is_a_transaction(url: str, line: Line) -> None:
+def test_mute_server_at_autocommit_raises_commit_unknown(url: str, line: Line) -> None:
     line.mute_at = b"SELECT 42"
     with pytest.raises(CommitUnknown), statements(open_engine(url)) as connection:
         connection.exec_driver_sql("SELECT 42")
 
 
-def test_mute_at_commit(url: str, line: Line) -> None:
+def test_mute_server_at_commit_raises_commit_unknown(url: str, line: Line) -> None:
     line.mute_at = COMMIT
     with pytest.raises(CommitUnknown), transaction(open_engine(url)) as connection:
         audit.note(connection, Actor("ann"), "look", "books")
 
 
-def test_a_connection_that_went_mute_while_it_lay_idle(url: str, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_idle_connection_that_went_mute_is_replaced(url: str, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ping is not answered, nor is the new connection: away, sooner than a statement would be."""
     monkeypatch.setattr(session, "IDLE_SECONDS", 0.0)
     engine = open_engine(url)
@@ -79,7 +79,7 @@ def test_a_connection_that_went_mute_while_it_lay_idle(url: str, line: Line, mon
         pytest.fail("a mute connection was handed out")
 
 
-def test_all_of_a_pool_are_made_anew_after_one_was_mute(url: str, line: Line) -> None:
+def test_whole_pool_is_replaced_after_one_mute_connection(url: str, line: Line) -> None:
     """Each would be waited for otherwise, one after the other."""
     engine = open_engine(url)
     with transaction(engine) as first, transaction(engine) as second:
@@ -92,21 +92,21 @@ def test_all_of_a_pool_are_made_anew_after_one_was_mute(url: str, line: Line) ->
         assert not {one.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() for one in (first, second)} & {*numbers}
 
 
-def test_large_answers_and_wishes_pass(url: str) -> None:
+def test_large_requests_and_answers_pass(url: str) -> None:
     with client_timeout.at_most(60), transaction(open_engine(url)) as connection:
         text = "x" * 3_000_000
         rows = connection.exec_driver_sql("SELECT %s::text, i FROM generate_series(1, 5) i", (text,)).all()
     assert [len(row[0]) for row in rows] == [len(text)] * 5
 
 
-def test_what_takes_longer_than_usually_is_bounded_as_told(url: str) -> None:
+def test_longer_timeout_bounds_a_long_statement(url: str) -> None:
     began = time.monotonic()
     with pytest.raises(DatabaseAway), transaction(open_engine(url)) as connection:
         connection.exec_driver_sql("SELECT pg_sleep(60)")
     assert time.monotonic() - began < 60
 
 
-def test_the_client_waits_longer_than_the_server_works(database: Database) -> None:
+def test_client_timeout_is_longer_than_the_statement_timeout(database: Database) -> None:
     """Else what the server would have canceled by itself would be of unknown outcome."""
     for url in (database.worker, database.gateway):
         with transaction(open_engine(url)) as connection:
@@ -114,7 +114,7 @@ def test_the_client_waits_longer_than_the_server_works(database: Database) -> No
             assert connection.exec_driver_sql(limit).scalar_one() + 2 == client_timeout.STATEMENT_SECONDS_MAX
 
 
-def test_the_kernel_is_told_to_look_after_connections_of_tcp(database: Database) -> None:
+def test_tcp_keepalive_is_set(database: Database) -> None:
     with transaction(open_engine(database.worker)) as connection:
         told = connection.connection.dbapi_connection.get_dsn_parameters()  # type: ignore[union-attr]
     assert {name: int(told[name]) for name in client_timeout.NETWORK} == client_timeout.NETWORK
@@ -136,7 +136,7 @@ assert psycopg2.extensions.get_wait_callback() is not None
         ("gateway.http.gevent_support", "gateway.http.gevent_support.install()"),
     ],
 )
-def test_each_process_is_bounded(module: str, install: str, database: Database) -> None:
+def test_each_process_has_a_client_timeout(module: str, install: str, database: Database) -> None:
     if module == "workers.signals":
         install = "import workers.process; workers.process.preflight = lambda **_: None; " + install
     code = INSTALLED.format(module=module, install=install)
@@ -151,7 +151,7 @@ def test_each_process_is_bounded(module: str, install: str, database: Database) 
     assert done.returncode == 0, done.stderr
 
 
-def test_commands_are_bounded_and_leave_the_process_as_it_was() -> None:
+def test_commands_have_a_timeout_and_restore_the_old_one() -> None:
     before = get_wait_callback()
     with client_timeout.installed():
         assert get_wait_callback() is not before

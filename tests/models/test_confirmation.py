@@ -44,7 +44,7 @@ def mailed(world):
     return mail
 
 
-def test_a_token_confirms_once(world, mailed):
+def test_token_confirms_once(world, mailed):
     user_id, token = mailed()
     assert redeem(world, token, Purpose.PASSWORD) is None, "it is for something else"
     assert redeem(world, token) == user_id
@@ -52,7 +52,7 @@ def test_a_token_confirms_once(world, mailed):
     assert redeem(world, tokens.new(tokens.CONFIRMATION_PREFIX)) is None
 
 
-def test_all_tokens_for_a_purpose_are_used_up_with_one(world, mailed):
+def test_using_a_token_ends_all_tokens_of_its_purpose(world, mailed):
     user_id, first = mailed(Purpose.PASSWORD)
     _, second = mailed(Purpose.PASSWORD, user_id)
     _, other = mailed(Purpose.EMAIL, user_id)
@@ -61,7 +61,7 @@ def test_all_tokens_for_a_purpose_are_used_up_with_one(world, mailed):
     assert redeem(world, other) == user_id
 
 
-def test_of_two_tokens_at_the_same_moment_one_is_used(world, mailed):
+def test_two_tokens_at_once_are_used_once(world, mailed):
     user_id, first = mailed(Purpose.PASSWORD)
     _, second = mailed(Purpose.PASSWORD, user_id)
     with ThreadPoolExecutor(2) as pool:
@@ -69,7 +69,7 @@ def test_of_two_tokens_at_the_same_moment_one_is_used(world, mailed):
     assert sorted(used, key=str) == sorted([None, user_id], key=str)
 
 
-def test_a_token_lives_a_day(world, mailed):
+def test_token_expires_after_a_day(world, mailed):
     _, token = mailed()
     with transaction(world.owner) as connection:
         left = "SELECT extract(epoch FROM expires_at - now()) FROM confirmations"
@@ -78,7 +78,7 @@ def test_a_token_lives_a_day(world, mailed):
     assert redeem(world, token) is None
 
 
-def test_nobodys_mailbox_is_filled(world):
+def test_mails_to_an_address_are_limited(world):
     user_id = world.user()
     asked = [ask(world, user_id) for _ in range(MAILS_PER_HOUR_MAX + 2)]
     assert asked == [True] * MAILS_PER_HOUR_MAX + [False] * 2
@@ -86,14 +86,14 @@ def test_nobodys_mailbox_is_filled(world):
     assert ask(world, world.user())
 
 
-def test_no_mailbox_is_filled_by_racing_wishes(world):
+def test_mails_to_an_address_are_limited_under_races(world):
     user_id = world.user()
     with ThreadPoolExecutor(20) as pool:
         asked = list(pool.map(lambda _: ask(world, user_id), range(40)))
     assert asked.count(True) == MAILS_PER_HOUR_MAX
 
 
-def test_a_mail_that_failed_is_due_again_with_another_token(world):
+def test_failed_mail_is_due_again_with_another_token(world):
     user_id = world.user()
     assert ask(world, user_id)
     hashes = [tokens.hash_of(tokens.new()) for _ in range(ATTEMPTS_MAX + 1)]
@@ -108,7 +108,7 @@ def test_a_mail_that_failed_is_due_again_with_another_token(world):
         assert len(scalar(connection, "SELECT last_error FROM confirmations")) == confirmation.LAST_ERROR_LENGTH_MAX
 
 
-def test_what_is_used_up_before_it_was_sent_holds_up_no_other_mail(world, mailed):
+def test_used_token_does_not_delay_other_mails(world, mailed):
     user_id, first = mailed()
     assert ask(world, user_id)
     letter = take(world, bytes([1]) * 32, wait_seconds=0)
@@ -122,7 +122,7 @@ def test_what_is_used_up_before_it_was_sent_holds_up_no_other_mail(world, mailed
     assert take(world, bytes([2]) * 32).user_id == other
 
 
-def test_two_postmen_take_different_letters(world):
+def test_two_mail_senders_claim_different_mails(world):
     ids = {world.user(), world.user()}
     for id in ids:
         assert ask(world, id)

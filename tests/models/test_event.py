@@ -79,7 +79,9 @@ def wallet(shared_world: Builder, ann: str) -> str:
     return shared_world.wallet(ann)
 
 
-def test_what_commits_later_is_not_skipped(shared_world: Builder, reading: Connection, ann: str, wallet: str) -> None:
+def test_event_committed_later_is_not_skipped(
+    shared_world: Builder, reading: Connection, ann: str, wallet: str
+) -> None:
     wishes = [shared_world.deposit(ann, wallet, 100) for _ in range(2)]
     follower = Follower(reading, Viewer(ann, reads_all=False), beginning(shared_world))
     with open_transaction(shared_world) as slow, open_transaction(shared_world) as quick:
@@ -93,7 +95,7 @@ def test_what_commits_later_is_not_skipped(shared_world: Builder, reading: Conne
     assert [one.subject_id for one in follower.seen] == [wish.id for wish in wishes]
 
 
-def test_a_lower_number_that_was_taken_later_is_not_skipped(
+def test_lower_number_taken_later_is_not_skipped(
     shared_world: Builder, reading: Connection, ann: str, wallet: str
 ) -> None:
     """The order of transactions is that of their first write, the order of sequences that of the events."""
@@ -123,7 +125,7 @@ def in_turn(order: list[int]) -> list[tuple[int, str]]:
     takes_number_first=st.lists(st.booleans(), min_size=TRANSACTIONS, max_size=TRANSACTIONS),
     commits=st.lists(st.sampled_from([True, True, True, False]), min_size=TRANSACTIONS, max_size=TRANSACTIONS),
 )
-def test_no_interleaving_loses_an_event(
+def test_any_interleaving_loses_no_event(
     shared_world: Builder,
     reading: Connection,
     ann: str,
@@ -156,7 +158,7 @@ def test_no_interleaving_loses_an_event(
         assert follower.seen == read(shared_world, follower.viewer, begun)
 
 
-def test_everybody_reads_what_concerns_them_once(shared_world: Builder) -> None:
+def test_each_party_reads_its_events_once(shared_world: Builder) -> None:
     ann, bob, zed = (shared_world.user() for _ in range(3))
     rich, second, poor = shared_world.wallet(ann, funds=500), shared_world.wallet(ann), shared_world.wallet(bob)
     begun = beginning(shared_world)
@@ -173,7 +175,7 @@ def test_everybody_reads_what_concerns_them_once(shared_world: Builder) -> None:
     assert {(one.subject_id, one.name) for one in read(shared_world, ALL, begun)} == set(told["ann"])
 
 
-def test_a_ping_is_no_event_of_its_owner(shared_world: Builder, ann: str) -> None:
+def test_ping_is_not_in_the_feed(shared_world: Builder, ann: str) -> None:
     begun = beginning(shared_world)
     ids = ("018f0000-0000-7000-8000-000000000001", ann)
     with transaction(shared_world.gateway) as connection:
@@ -188,13 +190,13 @@ def test_a_ping_is_no_event_of_its_owner(shared_world: Builder, ann: str) -> Non
 
 
 @pytest.mark.parametrize("role", ["owner", "worker", "gateway"])
-def test_nobody_writes_events_but_transitions(shared_world: Builder, role: str, ann: str) -> None:
+def test_only_transitions_write_events(shared_world: Builder, role: str, ann: str) -> None:
     statement = "INSERT INTO events (subject_id, version, name) VALUES (%s, 9, 'payment.completed')"
     with pytest.raises(DBAPIError), transaction(getattr(shared_world, role)) as connection:
         connection.exec_driver_sql(statement, (ann,))
 
 
-def test_telling_of_a_batch_does_not_read_all_accounts(world: Builder) -> None:
+def test_events_of_a_batch_do_not_read_all_accounts(world: Builder) -> None:
     """Nor does telling of a single payment after it, by the plan that was made for the batch."""
     ann = world.user()
     wallet = world.wallet(ann)
@@ -211,7 +213,7 @@ def test_telling_of_a_batch_does_not_read_all_accounts(world: Builder) -> None:
         assert connection.exec_driver_sql(walks).scalar_one() == 0
 
 
-def test_an_endpoint_with_the_id_of_a_payment_does_not_keep_it_from_being_posted(world: Builder) -> None:
+def test_endpoint_with_a_payments_id_does_not_stop_posting(world: Builder) -> None:
     """The gateway's role chooses both."""
     ann = world.user()
     [id] = world.accept(world.deposit(ann, world.wallet(ann), 100))
@@ -230,7 +232,7 @@ def test_an_endpoint_with_the_id_of_a_payment_does_not_keep_it_from_being_posted
 
 
 @pytest.mark.parametrize("reads_all", [True, False])
-def test_what_is_held_back_is_not_read_each_time(shared_world: Builder, ann: str, wallet: str, reads_all: bool) -> None:
+def test_events_held_back_are_not_read_each_time(shared_world: Builder, ann: str, wallet: str, reads_all: bool) -> None:
     begun = beginning(shared_world)
     with open_transaction(shared_world) as slow, open_transaction(shared_world) as reader:
         slow.exec_driver_sql("SELECT pg_current_xact_id()")

@@ -38,7 +38,7 @@ def connection(gateway: Engine, busy: str) -> Iterator[Connection]:
 
 
 @pytest.mark.parametrize("limit", [21, 1000])
-def test_a_page_never_reads_the_events_of_others(connection: Connection, busy: str, limit: int) -> None:
+def test_page_reads_no_events_of_others(connection: Connection, busy: str, limit: int) -> None:
     for xact in ("0", str(1000 + EVENTS // 30), str(1000 + EVENTS // 20)):
         asked = {"user": busy, "xact": xact, "sequence": 0, "limit": limit}
         plan = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, TIMING OFF) {event.PAGE}", asked)

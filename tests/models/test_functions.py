@@ -81,7 +81,7 @@ WATCHING = CHECKOUT / "migrations" / "sql" / "watching"
 
 
 @pytest.mark.parametrize("role", ["payments_worker", "payments_gateway"])
-def test_what_may_change_something_is_known(shared_world, role: str) -> None:
+def test_executable_functions_are_listed(shared_world, role: str) -> None:
     with transaction(shared_world.owner) as connection:
         executable = set(connection.exec_driver_sql(EXECUTABLE, (role,)).scalars())
     groups = {why: set(names.split()) for why, names in LEFT.items()}
@@ -89,7 +89,7 @@ def test_what_may_change_something_is_known(shared_world, role: str) -> None:
     assert [why for why, names in groups.items() if not names & executable] == []
 
 
-def test_what_is_taken_back_from_everybody_is_given_back_as_it_was(postgres: Postgres) -> None:
+def test_revoked_public_rights_are_restored_by_downgrade(postgres: Postgres) -> None:
     """As a superuser, in a database from which nothing was taken."""
     name = f"plain_{new_id().replace('-', '')}"
     postgres.create_database(name, "template0")

@@ -171,7 +171,7 @@ def rows(shared_world):
 
 
 @ROLES
-def test_rights_on_whole_tables(rows, role):
+def test_table_rights_are_as_listed(rows, role):
     query = (
         "SELECT privilege_type, relname FROM pg_class, aclexplode(relacl)"
         " WHERE grantee = %s::regrole AND relnamespace = %s::regnamespace"
@@ -180,7 +180,7 @@ def test_rights_on_whole_tables(rows, role):
 
 
 @ROLES
-def test_rights_on_columns(rows, role):
+def test_column_rights_are_as_listed(rows, role):
     query = (
         "SELECT privilege_type, relname, attname FROM pg_attribute JOIN pg_class c ON c.oid = attrelid,"
         " aclexplode(attacl) WHERE grantee = %s::regrole AND relnamespace = %s::regnamespace"
@@ -190,7 +190,7 @@ def test_rights_on_columns(rows, role):
 
 
 @ROLES
-def test_rights_to_functions(rows, role):
+def test_function_rights_are_as_listed(rows, role):
     query = (
         "SELECT proname FROM pg_proc WHERE pronamespace = %s::regnamespace"
         " AND proowner = 'payments_owner'::regrole AND has_function_privilege(%s, oid, 'EXECUTE')"
@@ -200,7 +200,7 @@ def test_rights_to_functions(rows, role):
 
 
 @ROLES
-def test_no_right_on_any_partition_or_sequence(rows, role):
+def test_roles_have_no_rights_on_partitions_or_sequences(rows, role):
     ours = "FROM pg_class WHERE relnamespace = %s::regnamespace AND"
     assert len(rows(f"SELECT relname {ours} relispartition AND relkind = 'r'", SCHEMA)) >= 10
     assert not rows(
@@ -213,7 +213,7 @@ def test_no_right_on_any_partition_or_sequence(rows, role):
 
 
 @ROLES
-def test_the_roles_are_nobody_special(rows, role):
+def test_roles_have_no_special_attributes(rows, role):
     special = "rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls"
     query = f"SELECT rolcanlogin, {special} FROM pg_roles WHERE rolname = %s"
     assert rows(query, role) == {(True, False, False, False, False, False)}
@@ -223,7 +223,7 @@ def test_the_roles_are_nobody_special(rows, role):
     ) == {(False, True)}
 
 
-def test_nothing_is_granted_to_everybody(rows):
+def test_public_has_no_rights(rows):
     assert not rows(
         "SELECT relname, privilege_type FROM pg_class, aclexplode(relacl) WHERE grantee = 0"
         " AND relowner = 'payments_owner'::regrole"
@@ -235,7 +235,7 @@ def test_nothing_is_granted_to_everybody(rows):
 
 
 @ROLES
-def test_the_timeouts_of_the_roles(shared_world, role):
+def test_roles_have_timeouts(shared_world, role):
     engine = shared_world.worker if role == "payments_worker" else shared_world.gateway
     names = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
     with engine.connect() as connection:
@@ -244,7 +244,7 @@ def test_the_timeouts_of_the_roles(shared_world, role):
 
 
 @ROLES
-def test_no_large_object_can_be_made(shared_world, role):
+def test_roles_cannot_create_large_objects(shared_world, role):
     engine = shared_world.worker if role == "payments_worker" else shared_world.gateway
     for statement in ("SELECT lo_create(0)", "SELECT lo_from_bytea(0, 'x')", "SELECT lo_unlink(1)"):
         with pytest.raises(ProgrammingError, match="permission denied"), transaction(engine) as connection:

@@ -50,12 +50,12 @@ def codes(world: Builder, *, broker_is_up: bool = True) -> list[str]:
     return [problem.code for problem in report(world, broker_is_up=broker_is_up).problems]
 
 
-def test_nothing_is_wrong(world: Builder) -> None:
+def test_healthy_system_has_no_problems(world: Builder) -> None:
     assert (report(world).status, codes(world)) == ("ok", [])
     assert [worker.name for worker in report(world).workers] == ["posting@a", "upkeep@a", "webhooks@a"]
 
 
-def test_the_codes_are_documented() -> None:
+def test_problem_codes_are_documented() -> None:
     text = (Path(__file__).parents[2] / "docs" / "health.md").read_text()
     stops = {"yes": True, "no": False, "this month's": False}
     documented = {code: (title, command, stops[word]) for code, title, word, command in ROW.findall(text)}
@@ -63,7 +63,7 @@ def test_the_codes_are_documented() -> None:
 
 
 @pytest.mark.parametrize("kind", ["posting", "upkeep", "webhooks"])
-def test_a_stale_worker_of_those_needed_is_named(world: Builder, kind: str) -> None:
+def test_stale_worker_is_named(world: Builder, kind: str) -> None:
     seen(world, f"{kind}@a", seconds_ago=31)
     [problem] = report(world).problems
     assert (problem.code, problem.detail) == (f"{kind}_stale", f"{kind}@a was seen 31 s ago")
@@ -72,27 +72,27 @@ def test_a_stale_worker_of_those_needed_is_named(world: Builder, kind: str) -> N
     assert codes(world) == [], "one is enough"
 
 
-def test_workers_taken_out_of_service_are_forgotten(world: Builder) -> None:
+def test_retired_workers_are_forgotten(world: Builder) -> None:
     seen(world, "posting@old", "rails@old", seconds_ago=3700)
     assert codes(world) == []
     seen(world, "posting@a", seconds_ago=3700)
     assert codes(world) == ["posting_stale"]
 
 
-def test_rails_is_needed_where_one_was(world: Builder) -> None:
+def test_rails_worker_is_expected_once_one_was_seen(world: Builder) -> None:
     seen(world, "rails@a", seconds_ago=31)
     assert codes(world) == ["rails_stale"]
     seen(world, "rails@a")
     assert codes(world) == []
 
 
-def test_a_silent_beat_is_told_unless_the_broker_is_away(world: Builder) -> None:
+def test_silent_beat_is_reported_unless_the_broker_is_away(world: Builder) -> None:
     seen(world, "beat", seconds_ago=31)
     assert (report(world).status, codes(world)) == ("degraded", ["beat_silent"])
     assert codes(world, broker_is_up=False) == ["broker_away"]
 
 
-def test_workers_that_no_message_reaches_are_told(world: Builder) -> None:
+def test_workers_without_messages_are_reported(world: Builder) -> None:
     execute(world, "UPDATE worker_heartbeats SET heard_at = now() - interval '31 s' WHERE name = 'posting@a'")
     [problem] = report(world).problems
     assert (problem.code, problem.detail, report(world).status) == ("workers_deaf", "posting", "degraded")
@@ -103,7 +103,7 @@ def test_workers_that_no_message_reaches_are_told(world: Builder) -> None:
     assert codes(world) == ["beat_silent"], "that is why"
 
 
-def test_what_waits_too_long_is_told(world: Builder) -> None:
+def test_long_waiting_work_is_reported(world: Builder) -> None:
     ann = world.user()
     world.accept(world.deposit(ann, world.wallet(ann), 1))
     assert codes(world) == []
@@ -116,7 +116,7 @@ def test_what_waits_too_long_is_told(world: Builder) -> None:
 
 
 @pytest.mark.parametrize(("months_ahead", "status"), [(0, "down"), (1, "degraded")])
-def test_a_missing_partition_is_told(world: Builder, months_ahead: int, status: str) -> None:
+def test_missing_partition_is_reported(world: Builder, months_ahead: int, status: str) -> None:
     month = f"date_trunc('month', now() AT TIME ZONE 'UTC') + {months_ahead} * interval '1 month'"
     with transaction(world.owner) as connection:
         suffix = connection.exec_driver_sql(f"SELECT to_char({month}, '_YYYY_MM')").scalar_one()
@@ -135,7 +135,7 @@ def test_a_missing_partition_is_told(world: Builder, months_ahead: int, status: 
         (-90_000, "down", "behind"),
     ],
 )
-def test_a_clock_that_is_off_is_told(
+def test_wrong_clock_is_reported(
     world: Builder, monkeypatch: pytest.MonkeyPatch, seconds: int, status: str, detail: str | None
 ) -> None:
     monkeypatch.setattr("models.clock.time", SimpleNamespace(time=lambda: time.time() + seconds))
@@ -148,7 +148,7 @@ def test_a_clock_that_is_off_is_told(
         assert problem.command == "timedatectl set-ntp true"
 
 
-def test_a_database_that_only_reads_is_told(world: Builder) -> None:
+def test_read_only_database_is_reported(world: Builder) -> None:
     with transaction(world.gateway) as connection:
         connection.exec_driver_sql("SET TRANSACTION READ ONLY")
         found = health.report(connection, broker_is_up=True)
@@ -158,7 +158,7 @@ def test_a_database_that_only_reads_is_told(world: Builder) -> None:
 AGED = "UPDATE events SET created_at = now() - interval '61 seconds'"
 
 
-def test_events_that_do_not_become_webhooks_are_told(world: Builder, postgres) -> None:
+def test_undelivered_events_are_reported(world: Builder, postgres) -> None:
     ann = world.user()
     world.accept(world.deposit(ann, world.wallet(ann), 1))
     assert codes(world) == []
@@ -166,7 +166,7 @@ def test_events_that_do_not_become_webhooks_are_told(world: Builder, postgres) -
     assert codes(world) == ["webhooks_behind"]
 
 
-def test_webhooks_that_nobody_sends_are_told_but_not_those_whose_receiver_fails(world: Builder) -> None:
+def test_unsent_webhooks_are_reported_unless_the_receiver_fails(world: Builder) -> None:
     endpoint, delivery, subject = (f"00000000-0000-7000-8000-00000000000{digit}" for digit in "123")
     execute(
         world,

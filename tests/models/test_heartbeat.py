@@ -4,7 +4,7 @@ from models import audit, heartbeat
 from models.session import transaction
 
 
-def test_a_worker_is_fresh_when_it_beats_and_stale_later(world):
+def test_worker_is_fresh_after_a_heartbeat_and_stale_later(world):
     with transaction(world.worker) as connection:
         heartbeat.beat(connection, "posting@here")
         heartbeat.beat(connection, "upkeep@here")
@@ -18,7 +18,7 @@ def test_a_worker_is_fresh_when_it_beats_and_stale_later(world):
         ]
 
 
-def test_the_audit_tells_what_was_done_to_a_target_in_order(world):
+def test_audit_lists_actions_on_a_target_in_order(world):
     with transaction(world.worker) as connection:
         audit.note(connection, audit.SHELL, "payments.retry", "p", "the bank is back", {"attempts": 8}, {"attempts": 0})
         audit.note(connection, audit.SHELL, "payments.retry", "other")

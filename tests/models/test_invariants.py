@@ -138,17 +138,17 @@ def superuser(postgres: Postgres, database: Database) -> Engine:
 
 
 @pytest.mark.usefixtures("names")
-def test_books_in_order_break_nothing_and_the_worker_may_ask(shared_world):
+def test_sound_ledger_has_no_violations_for_the_worker(shared_world):
     with shared_world.worker.connect() as connection:
         assert violations(connection) == []
 
 
-def test_every_invariant_has_its_break():
+def test_every_invariant_has_a_violation_to_test():
     assert BREAKS.keys() == INVARIANTS.keys()
 
 
 @pytest.mark.parametrize(("promise", "sql"), [(p, sql) for p, tries in BREAKS.items() for sql in tries])
-def test_each_invariant_finds_its_break(superuser, names, promise, sql):
+def test_each_invariant_finds_its_violation(superuser, names, promise, sql):
     with superuser.connect() as connection:
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
         assert connection.exec_driver_sql(sql, names).rowcount > 0

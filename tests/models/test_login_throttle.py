@@ -28,7 +28,7 @@ def let_pass(world: Builder, seconds: float) -> None:
         )
 
 
-def test_five_are_free_then_the_wait_doubles_up_to_its_most(world):
+def test_five_attempts_are_free_then_the_wait_doubles(world):
     assert [take(world) for _ in range(5)] == [0.0] * 5
     expected = 1
     for _ in range(12):
@@ -40,20 +40,20 @@ def test_five_are_free_then_the_wait_doubles_up_to_its_most(world):
     assert expected == WAIT_SECONDS_MAX
 
 
-def test_guesses_at_once_are_free_whichever_began_first(world):
+def test_simultaneous_attempts_are_free_in_any_order(world):
     with transaction(world.gateway) as earlier:
         earlier.exec_driver_sql("SELECT now()")
         assert [take(world) for _ in range(3)] == [0.0] * 3
         assert login_throttle.count_attempt(earlier, ANN) == 0.0
 
 
-def test_a_guess_that_is_refused_does_not_count(world):
+def test_refused_attempt_does_not_count(world):
     for _ in range(5):
         take(world)
     assert all(take(world) <= 1 for _ in range(20))
 
 
-def test_a_wait_that_somebody_ends_meanwhile_is_as_good_as_over(world):
+def test_wait_ended_by_another_login_is_over(world):
     for _ in range(5):
         take(world)
 
@@ -67,13 +67,13 @@ def test_a_wait_that_somebody_ends_meanwhile_is_as_good_as_over(world):
         assert 0 < login_throttle.count_attempt(connection, ANN) < 1
 
 
-def test_racing_guesses_count_too(world):
+def test_racing_attempts_are_counted(world):
     with ThreadPoolExecutor(20) as pool:
         waits = list(pool.map(lambda _: take(world), range(40)))
     assert waits.count(0.0) == 5
 
 
-def test_a_right_guess_begins_anew_for_the_user_and_not_for_the_address(world):
+def test_login_resets_the_count_of_the_user_not_of_the_address(world):
     home = of_address("192.0.2.1")
     for _ in range(5):
         take(world)
@@ -87,13 +87,13 @@ def test_a_right_guess_begins_anew_for_the_user_and_not_for_the_address(world):
         assert (scalar(connection, attempts, ANN.hash), scalar(connection, attempts, home.hash)) == (1, 4)
 
 
-def test_an_address_in_another_case_is_the_same_user():
+def test_email_in_another_case_is_the_same_user():
     assert of_user("ANN@EXAMPLE.COM") == ANN
     assert of_user("bob@example.com") != ANN
     assert of_address("ann@example.com").hash != ANN.hash
 
 
-def test_what_was_left_alone_is_forgotten(world):
+def test_old_attempts_are_forgotten(world):
     for _ in range(5):
         take(world)
     let_pass(world, login_throttle.FORGET_SECONDS + 1)
@@ -107,7 +107,7 @@ def test_what_was_left_alone_is_forgotten(world):
 
 
 @pytest.mark.parametrize("attempts", [1_000_000, 2**31 - 2])
-def test_a_patient_guesser_breaks_nothing(world, attempts):
+def test_very_many_attempts_stay_within_bounds(world, attempts):
     take(world)
     with transaction(world.owner) as connection:
         connection.exec_driver_sql("UPDATE login_throttles SET attempts = %s", (attempts,))

@@ -26,13 +26,13 @@ def missing(world: Builder) -> dict[str, int]:
         return partitions.missing(connection)
 
 
-def test_nothing_is_missing_of_what_upkeep_makes(world: Builder) -> None:
+def test_no_partition_is_missing_after_upkeep(world: Builder) -> None:
     assert missing(world) == {}
 
 
 @pytest.mark.parametrize("ahead", [0, 1])
 @pytest.mark.parametrize("table", ["payments", "operations"])
-def test_a_month_is_missing_until_upkeep_makes_it(world: Builder, table: str, ahead: int) -> None:
+def test_partition_is_missing_until_upkeep_makes_it(world: Builder, table: str, ahead: int) -> None:
     run(world, f"DROP TABLE {table}{{}}", ahead)
     assert missing(world) == {month(world, ahead): ahead}
     with transaction(world.worker) as connection:
@@ -40,25 +40,25 @@ def test_a_month_is_missing_until_upkeep_makes_it(world: Builder, table: str, ah
     assert missing(world) == {}
 
 
-def test_what_is_further_ahead_is_no_alarm(world: Builder) -> None:
+def test_partition_further_ahead_is_not_missing(world: Builder) -> None:
     run(world, "DROP TABLE payments{0}, operations{0}", 2)
     assert missing(world) == {}
 
 
-def test_a_detached_table_is_missing_though_its_name_is_taken(world: Builder) -> None:
+def test_detached_partition_is_missing(world: Builder) -> None:
     run(world, "ALTER TABLE payments DETACH PARTITION payments{}", 1)
     with transaction(world.worker) as connection:
         assert partitions.ensure(connection) == 0
     assert missing(world) == {month(world, 1): 1}
 
 
-def test_a_default_partition_holds_no_month(world: Builder) -> None:
+def test_default_partition_does_not_count(world: Builder) -> None:
     run(world, "DROP TABLE payments{}; CREATE TABLE rest PARTITION OF payments DEFAULT", 0)
     assert missing(world) == {month(world, 0): 0}
 
 
 @pytest.mark.parametrize("id", ["00000000-0000-7000-8000-000000000000", "ffffffff-ffff-7fff-bfff-ffffffffffff"])
-def test_an_id_of_a_wrong_clock_has_no_partition(world: Builder, id: str) -> None:
+def test_id_of_a_wrong_clock_has_no_partition(world: Builder, id: str) -> None:
     ann = world.user()
     wallet = world.wallet(ann)
     with pytest.raises(NoPartition), transaction(world.gateway) as connection:
@@ -66,7 +66,7 @@ def test_an_id_of_a_wrong_clock_has_no_partition(world: Builder, id: str) -> Non
 
 
 @pytest.mark.parametrize(("hours", "is_kept"), [(-25, False), (-23, True), (0, True), (23, True), (25, False)])
-def test_an_id_more_than_a_day_off_is_of_a_wrong_clock(world: Builder, hours: int, is_kept: bool) -> None:
+def test_id_more_than_a_day_off_is_refused(world: Builder, hours: int, is_kept: bool) -> None:
     ann = world.user()
     wallet = world.wallet(ann)
     with transaction(world.owner) as connection:

@@ -40,7 +40,7 @@ def count(world: Builder, table: str) -> int:
         return scalar(connection, f"SELECT count(*) FROM {table}")
 
 
-def test_a_wish_is_kept_with_all_its_fields(world, parties):
+def test_payment_is_stored_with_all_its_fields(world, parties):
     fields = {"summary": 'Söme "thing", {50%}\\', "reference": "A-1", "metadata": {"a": [1, '"{}']}}
     wish = order(world, parties, **fields)
     assert world.accept(wish) == [wish.id]
@@ -54,7 +54,7 @@ def test_a_wish_is_kept_with_all_its_fields(world, parties):
     assert tuple(row) == (*expected, {"a": [1, '"{}']}, 0, 1, True)
 
 
-def test_a_taken_key_keeps_nothing_and_its_neighbours_are_kept(world, parties):
+def test_used_key_stores_nothing_and_the_rest_is_stored(world, parties):
     first = order(world, parties, key="k")
     world.accept(first)
     again, other = order(world, parties, key="k", fingerprint=b"x" * 32), order(world, parties)
@@ -65,12 +65,12 @@ def test_a_taken_key_keeps_nothing_and_its_neighbours_are_kept(world, parties):
     assert kept == {(parties.ann, "k"): idempotency.StoredKey(bytes(32), first.id)}
 
 
-def test_the_same_key_of_another_user_is_another_key(world, parties):
+def test_same_key_of_another_user_is_another_key(world, parties):
     mine, his = order(world, parties, key="k"), order(world, parties, key="k")._replace(user_id=parties.bob)
     assert set(world.accept(mine, his)) == {mine.id, his.id}
 
 
-def test_equal_keys_at_once_make_one_payment_and_all_find_it(world, parties):
+def test_equal_keys_at_once_make_one_payment(world, parties):
     start = threading.Barrier(8, timeout=60)
 
     def submit(_: int) -> tuple[list[str], str]:
@@ -103,14 +103,14 @@ def test_flushes_with_the_same_keys_in_any_order_never_deadlock(world, parties):
         assert sum(threads.map(flush, range(4))) == 500
 
 
-def test_one_wish_that_breaks_a_constraint_keeps_nothing_of_its_flush(world, parties):
+def test_payment_that_breaks_a_constraint_fails_its_flush(world, parties):
     keys = count(world, "idempotency_keys")
     with pytest.raises(IntegrityError):
         world.accept(order(world, parties), order(world, parties)._replace(amount=0))
     assert count(world, "idempotency_keys") == keys
 
 
-def test_a_key_names_a_payment_or_an_account_once(world, parties):
+def test_key_names_one_payment_or_account(world, parties):
     world.accept(order(world, parties, key="k"))
     with transaction(world.gateway) as connection:
         assert not idempotency.keep(connection, parties.ann, "k", bytes(32), account_id=new_id())
@@ -119,7 +119,7 @@ def test_a_key_names_a_payment_or_an_account_once(world, parties):
         assert idempotency.find(connection, [(parties.ann, "w")])[parties.ann, "w"].object_id == parties.rich
 
 
-def test_a_reference_is_taken_once_for_each_merchant(world, parties):
+def test_reference_is_unique_for_each_merchant(world, parties):
     first, second = new_id(), new_id()
     with transaction(world.gateway) as connection:
         assert payment.keep_reference(connection, parties.ann, "A-1", first) is None
@@ -137,7 +137,7 @@ def failing(world: Builder, parties: Parties) -> str:
 
 
 @pytest.mark.parametrize("is_committed", [True, False])
-def test_who_comes_second_waits_for_who_takes_a_free_reference(world, parties, is_committed):
+def test_second_use_of_a_reference_waits_for_the_first(world, parties, is_committed):
     failing(world, parties)
     first, second = (
         world.wish("charge", parties.bob, parties.rich, parties.poor, 1, reference="A-1") for _ in range(2)
@@ -159,7 +159,7 @@ def test_who_comes_second_waits_for_who_takes_a_free_reference(world, parties, i
         assert later.result() == (first.id if is_committed else None)
 
 
-def test_a_reference_passes_on_once_the_failure_is_committed_and_not_before(world, parties):
+def test_reference_is_free_once_the_failure_is_committed(world, parties):
     [id] = world.accept(world.wish("charge", parties.bob, parties.rich, parties.poor, 9999, reference="A-1"))
     [later] = world.accept(world.wish("charge", parties.bob, parties.rich, parties.poor, 1, reference="A-1"))
     with transaction(world.gateway) as connection:
@@ -176,7 +176,7 @@ def test_a_reference_passes_on_once_the_failure_is_committed_and_not_before(worl
         assert payment.keep_reference(connection, parties.bob, "A-1", new_id()) == later
 
 
-def test_claims_go_by_due_time_and_leave_out_what_is_held(world, parties):
+def test_claims_are_ordered_by_due_time_without_holds(world, parties):
     ids = [world.transfer(parties.ann, parties.rich, parties.poor, 1) for _ in range(5)]
     with transaction(world.owner) as connection:
         connection.exec_driver_sql("UPDATE payments SET due_at = due_at - interval '1 hour' WHERE id = %s", (ids[4],))
@@ -190,13 +190,13 @@ def test_claims_go_by_due_time_and_leave_out_what_is_held(world, parties):
         assert [p.id for p in payment.claim(connection, 10)] == [ids[4], ids[0], ids[3]]
 
 
-def test_a_claimed_amount_keeps_all_its_digits(world, parties):
+def test_claimed_amount_keeps_all_its_digits(world, parties):
     world.accept(order(world, parties)._replace(amount=10**38 - 1))
     with transaction(world.worker) as connection:
         assert [p.amount for p in payment.claim(connection, 1)] == [10**38 - 1]
 
 
-def test_a_failed_attempt_is_noted_once(world, parties):
+def test_failed_attempt_is_counted_once(world, parties):
     id = world.transfer(parties.ann, parties.rich, parties.poor, 1)
     with transaction(world.worker) as connection:
         assert payment.postpone(connection, id, 1, "x" * 900, 3600.0, park=False)
@@ -208,7 +208,7 @@ def test_a_failed_attempt_is_noted_once(world, parties):
         assert not payment.is_anything_due(connection)
 
 
-def test_a_final_or_parked_payment_is_not_postponed(world, parties):
+def test_final_or_parked_payment_is_not_postponed(world, parties):
     done, parked = (world.transfer(parties.ann, parties.rich, parties.poor, 1) for _ in range(2))
     world.park(parked)
     world.post()
@@ -217,7 +217,7 @@ def test_a_final_or_parked_payment_is_not_postponed(world, parties):
         assert not payment.postpone(connection, parked, 2, "late", 0.0, park=True)
 
 
-def test_a_revived_payment_is_due_with_all_its_attempts_before_it(world, parties):
+def test_reset_payment_is_due_with_all_its_attempts(world, parties):
     done, parked = (world.transfer(parties.ann, parties.rich, parties.poor, 1) for _ in range(2))
     world.park(parked)
     world.post()
@@ -231,7 +231,7 @@ def test_a_revived_payment_is_due_with_all_its_attempts_before_it(world, parties
     assert world.state(parked) == "COMPLETED"
 
 
-def test_what_waits_and_what_is_stuck(world, parties):
+def test_waiting_and_stuck_payments_are_counted(world, parties):
     ids = [world.transfer(parties.ann, parties.rich, parties.poor, 1) for _ in range(3)]
     world.park(ids[2])
     with transaction(world.owner) as connection:
@@ -247,7 +247,7 @@ def test_what_waits_and_what_is_stuck(world, parties):
         assert payment.waiting(connection) == (0, 0.0)
 
 
-def test_charges_go_to_the_oldest_active_wallet_of_the_currency(world, parties):
+def test_charge_goes_to_the_oldest_active_wallet_of_its_currency(world, parties):
     eur = [world.wallet(parties.bob) for _ in range(2)]
     usd = world.wallet(parties.bob, currency="USD")
     wanted = [(parties.bob, "EUR"), (parties.bob, "USD"), (parties.bob, "JPY"), (parties.ann, "EUR")]
@@ -262,7 +262,7 @@ def test_charges_go_to_the_oldest_active_wallet_of_the_currency(world, parties):
     assert oldest()[wanted[0]] == eur[0]
 
 
-def test_a_currency_may_be_called_null(world):
+def test_currency_may_be_called_null(world):
     with transaction(world.owner) as connection:
         connection.exec_driver_sql(
             "INSERT INTO currencies (code, digits, kind, name) VALUES ('NULL', 2, 'custom', 'Nil')"

@@ -14,7 +14,7 @@ def order(world: Builder, actor: Actor, *payment_ids: str) -> int:
         )
 
 
-def test_a_payment_has_one_open_retry(world):
+def test_payment_has_one_open_retry(world):
     ops, here, there = Actor(world.user()), new_id(), new_id()
     assert order(world, ops, here, there) == 2
     assert order(world, ops, here) == 0
@@ -28,7 +28,7 @@ def test_a_payment_has_one_open_retry(world):
     assert order(world, ops, here) == 1, "the one before is decided"
 
 
-def test_a_command_says_who_gave_it_and_why(world):
+def test_command_names_its_actor_and_reason(world):
     ops = Actor(world.user(), new_id(), "192.0.2.1", "request-1")
     order(world, ops, payment_id := new_id())
     with transaction(world.worker) as connection:

@@ -45,7 +45,7 @@ def change(world: Builder, role: str, id: str, assignments: str) -> str | None:
 
 @ROLES
 @pytest.mark.parametrize(("state", "target"), list(itertools.permutations(State, 2)))
-def test_the_trigger_knows_the_edges_of_TRANSITIONS(shared_world, in_state, role, state, target):  # noqa: N802
+def test_trigger_has_the_edges_of_TRANSITIONS(shared_world, in_state, role, state, target):  # noqa: N802
     refused_by = change(shared_world, role, in_state[state], MOVE[target])
     if target in TRANSITIONS[state]:
         assert refused_by is None
@@ -58,13 +58,13 @@ def test_the_trigger_knows_the_edges_of_TRANSITIONS(shared_world, in_state, role
 @pytest.mark.parametrize(
     "assignment", ["due_at = now()", "attempts = 1", "last_error = 'x'", "commission = 1", "state = state"]
 )
-def test_final_is_final(shared_world, in_state, role, state, assignment):
+def test_final_payment_cannot_be_changed(shared_world, in_state, role, state, assignment):
     assert change(shared_world, role, in_state[state], assignment) == "payments_final_is_final"
 
 
 @pytest.mark.parametrize("state", [State.COMPLETED, State.FAILED])
 @pytest.mark.parametrize("assignment", ["amount = 1", "target_id = user_id", "summary = 'x'", "version = 1"])
-def test_final_is_final_even_in_what_the_worker_may_not_touch(shared_world, in_state, state, assignment):
+def test_final_payment_cannot_be_changed_by_its_owner_either(shared_world, in_state, state, assignment):
     assert change(shared_world, "owner", in_state[state], assignment) == "payments_final_is_final"
     assert change(shared_world, "worker", in_state[state], assignment) == "42501"
 
@@ -85,7 +85,7 @@ def test_final_is_final_even_in_what_the_worker_may_not_touch(shared_world, in_s
     ],
 )
 @pytest.mark.parametrize("state", [State.INITIATED, State.AUTHORIZED])
-def test_what_goes_with_a_state(shared_world, in_state, role, state, assignments, constraint):
+def test_columns_agree_with_the_state(shared_world, in_state, role, state, assignments, constraint):
     assert change(shared_world, role, in_state[state], assignments) == constraint
 
 
@@ -98,12 +98,12 @@ def test_what_goes_with_a_state(shared_world, in_state, role, state, assignments
         "id = uuid_floor(now())",
     ],
 )
-def test_an_order_stays_as_it_was_given(shared_world, in_state, state, assignment):
+def test_ordered_columns_cannot_be_changed(shared_world, in_state, state, assignment):
     assert change(shared_world, "owner", in_state[state], assignment) == "payments_orders_are_immutable"
     assert change(shared_world, "worker", in_state[state], assignment) == "42501"
 
 
-def test_the_version_is_counted_and_cannot_be_forged(world):
+def test_version_is_counted_and_cannot_be_set(world):
     ann, bob = world.user(), world.user()
     id = world.transfer(ann, world.wallet(ann), world.wallet(bob), 100)
     version = "SELECT version FROM payments WHERE id = %s"
@@ -121,7 +121,7 @@ def story(world: Builder, id: str) -> list[tuple[str, int]]:
         return [(one.name, one.version) for one in event.of_subjects(connection, [id])]
 
 
-def test_every_transition_has_its_event(world):
+def test_every_transition_writes_its_event(world):
     ann, bob = world.user(), world.user()
     rich, poor = world.wallet(ann, funds=100), world.wallet(bob)
     good, bad = world.transfer(ann, rich, poor, 100), world.transfer(ann, rich, poor, 1)
@@ -131,7 +131,7 @@ def test_every_transition_has_its_event(world):
     assert story(world, bad) == [("payment.initiated", 1), ("payment.failed", 2)]
 
 
-def test_parked_is_told_each_time_and_other_changes_are_not(world):
+def test_parking_writes_an_event_each_time(world):
     ann, bob = world.user(), world.user()
     id = world.transfer(ann, world.wallet(ann, funds=100), world.wallet(bob), 100)
     with transaction(world.worker) as connection:
@@ -149,11 +149,11 @@ def test_parked_is_told_each_time_and_other_changes_are_not(world):
     ]
 
 
-def test_authorized_and_what_follows_is_told(shared_world, in_state):
+def test_authorization_and_its_end_write_events(shared_world, in_state):
     assert story(shared_world, in_state[State.AUTHORIZED]) == [("payment.initiated", 1), ("payment.authorized", 2)]
 
 
-def test_the_event_goes_with_its_transition_when_that_is_rolled_back(world):
+def test_rolled_back_transition_writes_no_event(world):
     ann, bob = world.user(), world.user()
     id = world.transfer(ann, world.wallet(ann), world.wallet(bob), 100)
     with world.worker.connect() as connection:
@@ -163,7 +163,7 @@ def test_the_event_goes_with_its_transition_when_that_is_rolled_back(world):
 
 
 @pytest.mark.parametrize(("scheduled", "waits"), [("1 hour", True), ("-1 hour", False)])
-def test_payments_wait_for_their_time_in_sql_too(shared_world, scheduled, waits):
+def test_scheduled_payment_cannot_be_posted_before_its_time(shared_world, scheduled, waits):
     ann = shared_world.user()
     source, target = shared_world.wallet(ann), shared_world.wallet(shared_world.user())
     with shared_world.gateway.connect() as connection:

@@ -70,13 +70,13 @@ VISIBLE = {
 
 
 @pytest.mark.parametrize("who", list(VISIBLE))
-def test_a_payment_is_visible_to_who_ordered_it_and_to_the_owners_of_its_sides(street, who):
+def test_payment_is_visible_to_initiator_and_parties(street, who):
     assert street.numbers(who and getattr(street, who), ListQuery()) == VISIBLE[who]
 
 
 @pytest.mark.parametrize("who", ["ann", "bob", None])
 @pytest.mark.parametrize("limit", [1, 2, 3])
-def test_pages_forwards_and_backwards_leave_out_and_repeat_nothing(street, who, limit):
+def test_pages_in_both_directions_are_complete_and_disjoint(street, who, limit):
     user_id = who and getattr(street, who)
     seen, at = [], START
     while page := street.numbers(user_id, ListQuery(), limit, at):
@@ -103,13 +103,13 @@ def test_pages_forwards_and_backwards_leave_out_and_repeat_nothing(street, who, 
         ([("created_at", "gte", EPOCH), ("created_at", "lt", FAR)], [7, 6, 5, 4, 3, 2, 1, 0]),
     ],
 )
-def test_filters(street, wants, numbers):
+def test_filters_select_the_expected_payments(street, wants, numbers):
     asked = ListQuery([Filter(*want) for want in wants])
     assert street.numbers(None, asked) == numbers
     assert street.numbers(street.ann, asked) == [n for n in numbers if n in VISIBLE["ann"]]
 
 
-def test_times_bound_from_inclusive_to_exclusive(street):
+def test_time_range_includes_its_start_and_not_its_end(street):
     assert street.numbers(None, ListQuery(created_from=EPOCH, created_before=FAR)) == VISIBLE[None]
     assert (
         street.numbers(None, ListQuery(created_before=EPOCH)) == street.numbers(None, ListQuery(created_from=FAR)) == []
@@ -132,14 +132,14 @@ def test_times_bound_from_inclusive_to_exclusive(street):
         ("till", "shop", [6, 4, 3]),
     ],
 )
-def test_the_payments_of_a_wallet(street, wallet, who, numbers):
+def test_payments_of_a_wallet_are_listed(street, wallet, who, numbers):
     owner = {"rich": street.ann, "second": street.ann, "till": street.shop}[wallet]
     of = Party(getattr(street, wallet), None, owner, "EUR", "")
     assert street.numbers(who and getattr(street, who), ListQuery(), of=of) == numbers
     assert street.numbers(who and getattr(street, who), ListQuery(), 2, of=of) == numbers[:2]
 
 
-def test_a_payment_is_read_with_its_parties_and_what_it_left(street):
+def test_payment_is_read_with_its_parties_and_operations(street):
     with transaction(street.world.gateway) as connection:
         done = payment_view.by_id(connection, street.ids[4])
         failed = payment_view.by_id(connection, street.ids[5])
@@ -160,7 +160,7 @@ def test_a_payment_is_read_with_its_parties_and_what_it_left(street):
     )
 
 
-def test_a_payment_between_accounts_unknown_to_us_can_be_read(world):
+def test_payment_between_unknown_accounts_can_be_read(world):
     ann = world.user()
     wish = world.wish("transfer", ann, new_id(), new_id(), 5)
     world.accept(wish)

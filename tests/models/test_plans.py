@@ -256,7 +256,7 @@ def walked(scans: list[dict[str, Any]]) -> list[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_hot_queries_go_by_index_into_few_partitions(year: Builder, some: dict[str, Any], question: str) -> None:
+def test_frequent_queries_use_indexes_and_few_partitions(year: Builder, some: dict[str, Any], question: str) -> None:
     partitions_max, ask = QUESTIONS[question]
     found = plans(year.worker, ask, some)
     assert found
@@ -266,7 +266,7 @@ def test_hot_queries_go_by_index_into_few_partitions(year: Builder, some: dict[s
     assert len(touched) <= partitions_max, sorted(touched)
 
 
-def test_what_was_taken_of_a_day_is_looked_for_about_that_day(year: Builder, some: dict[str, Any]) -> None:
+def test_charges_of_a_day_are_read_from_its_partitions(year: Builder, some: dict[str, Any]) -> None:
     """And in every month what was scheduled for it, by a small index of its own."""
     found = plans(year.worker, QUESTIONS["what merchants took of a day"][1], some)
     indexes = {node["Index Name"] for node in found if "Index Name" in node}
@@ -278,7 +278,7 @@ PREPARED_ONCE = (
 )  # fmt: skip
 
 
-def test_a_plan_that_was_made_while_all_was_empty_is_made_anew(world: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plan_made_on_empty_tables_is_replaced(world: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
     some = {"payment": new_id(), "user": new_id(), "account": new_id()}
     worker = open_engine(world.worker.url.render_as_string(hide_password=False))  # with a pool, which keeps its lines
     for question in PREPARED_ONCE:

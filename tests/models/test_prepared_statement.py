@@ -24,13 +24,13 @@ def worker(world: Builder) -> Engine:
     return open_engine(world.worker.url.render_as_string(hide_password=False))
 
 
-def test_parameters_go_where_their_names_stand(shared_world):
+def test_parameters_are_bound_by_name(shared_world):
     with statements(shared_world.gateway) as connection:
         assert ADD.run(connection, first=20, second=2).scalar_one() == 42
         assert ADD.run(connection, second=20, first=2).scalar_one() == 24
 
 
-def test_a_line_prepares_a_statement_once_and_plans_it_once(worker):
+def test_connection_prepares_and_plans_a_statement_once(worker):
     for _ in range(3):  # the pool has one line as yet
         with transaction(worker) as connection:
             ADD.run(connection, first=1, second=2)
@@ -39,7 +39,7 @@ def test_a_line_prepares_a_statement_once_and_plans_it_once(worker):
         assert connection.exec_driver_sql(PLANS, ("add",)).one() == (3, 0)
 
 
-def test_what_is_rolled_back_leaves_the_line_prepared(worker):
+def test_rollback_leaves_the_statement_prepared(worker):
     with pytest.raises(LookupError), transaction(worker) as connection:
         ADD.run(connection, first=1, second=2)
         raise LookupError
@@ -47,14 +47,14 @@ def test_what_is_rolled_back_leaves_the_line_prepared(worker):
         assert ADD.run(connection, first=1, second=2).scalar_one() == 4
 
 
-def test_a_statement_that_cannot_be_prepared_is_not_taken_for_one_that_was(worker):
+def test_failed_preparation_is_not_remembered(worker):
     wrong = PreparedStatement("wrong", "SELECT nothing FROM nowhere WHERE id = %(id)s")
     for _ in range(2):
         with pytest.raises(ProgrammingError, match="nowhere"), transaction(worker) as connection:
             wrong.run(connection, id=1)
 
 
-def test_a_new_line_prepares_anew(world, worker):
+def test_new_connection_prepares_again(world, worker):
     with transaction(worker) as connection:
         ADD.run(connection, first=1, second=2)
         pid = str(scalar(connection, "SELECT pg_backend_pid()"))
@@ -66,7 +66,7 @@ def test_a_new_line_prepares_anew(world, worker):
         assert ADD.run(connection, first=1, second=2).scalar_one() == 4
 
 
-def test_each_prepared_statement_has_a_name_of_its_own():
+def test_prepared_statements_have_unique_names():
     names = [
         call.args[0].value
         for path in MODELS.glob("*.py")

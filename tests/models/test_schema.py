@@ -131,7 +131,7 @@ COLUMNS = {
 
 @pytest.mark.parametrize("role", ["owner", "worker", "gateway"])
 @pytest.mark.parametrize("what", list(ATTACKS))
-def test_what_stops_it(shared_world, names, what, role):
+def test_attack_is_stopped_by_the_named_constraint(shared_world, names, what, role):
     attempt = ATTACKS[what]
     column = COLUMNS.get(what.split()[-1], "line")
     partitions = {"p": names["p"], "o": names["o"], "column": column}

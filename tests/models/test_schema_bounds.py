@@ -119,7 +119,7 @@ BOUNDS = [
     [(name, sql) for name, statements in BOUNDS for sql in statements],
     ids=lambda text: text[:40],
 )
-def test_what_is_out_of_bounds_is_refused(owner: Engine, constraint: str, sql: str):
+def test_value_out_of_bounds_is_refused(owner: Engine, constraint: str, sql: str):
     with owner.connect() as connection, pytest.raises(IntegrityError) as refused:
         connection.exec_driver_sql(sql)
     assert refused.value.orig.diag.constraint_name == constraint

@@ -19,11 +19,11 @@ LENGTH = 70
         ("é" * 80, "e" * 70),
     ],
 )
-def test_the_same_name(one: str, other: str) -> None:
+def test_equivalent_names_are_the_same(one: str, other: str) -> None:
     assert is_same_name(one, other, LENGTH)
     assert is_same_name(other, one, LENGTH)
 
 
 @pytest.mark.parametrize(("one", "other"), [("ACME Corp", "ACME Corp."), ("Muller", "Mueller"), ("😀", "😁")])
-def test_another_name(one: str, other: str) -> None:
+def test_different_names_are_not_the_same(one: str, other: str) -> None:
     assert not is_same_name(one, other, LENGTH)

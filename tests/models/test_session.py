@@ -27,7 +27,7 @@ def notes(world: Builder) -> int:
         return scalar(connection, "SELECT count(*) FROM audit_log")
 
 
-def test_a_block_that_ends_is_committed_and_one_that_raises_is_not(world):
+def test_transaction_commits_at_its_end_and_not_on_errors(world):
     with transaction(world.worker) as connection:
         audit.note(connection, audit.Actor("ann"), "look", "books")
     assert notes(world) == 1
@@ -37,14 +37,14 @@ def test_a_block_that_ends_is_committed_and_one_that_raises_is_not(world):
     assert notes(world) == 1
 
 
-def test_no_server_is_a_database_that_is_away(database: Database):
+def test_missing_server_raises_database_away(database: Database):
     url = make_url(database.worker).update_query_dict({"host": "/nowhere"})
     with pytest.raises(DatabaseAway) as away, transaction(open_engine(url)):
         pytest.fail("connected to nothing")
     assert not isinstance(away.value, CommitUnknown)
 
 
-def test_a_server_without_room_is_away(world):
+def test_server_without_free_connections_raises_database_away(world):
     name = world.owner.url.database
     with transaction(world.owner) as connection:
         connection.exec_driver_sql(f'ALTER DATABASE "{name}" CONNECTION LIMIT 0')
@@ -52,7 +52,7 @@ def test_a_server_without_room_is_away(world):
         pytest.fail("connected to a server without room")
 
 
-def test_a_pool_without_room_is_a_database_that_is_away(database, monkeypatch):
+def test_exhausted_pool_raises_database_away(database, monkeypatch):
     monkeypatch.setattr(session, "POOL_SIZE", 2)
     monkeypatch.setattr(session, "POOL_TIMEOUT_SECONDS", 0.05)
     engine = open_engine(database.worker)
@@ -64,7 +64,7 @@ def test_a_pool_without_room_is_a_database_that_is_away(database, monkeypatch):
     engine.dispose()
 
 
-def test_a_line_lost_before_commit_is_away_and_decided_nothing(world):
+def test_connection_lost_before_commit_raises_database_away(world):
     with pytest.raises(DatabaseAway) as away, transaction(world.worker) as connection:
         audit.note(connection, audit.Actor("ann"), "look", "books")
         put_out(world.worker, connection)
@@ -73,14 +73,14 @@ def test_a_line_lost_before_commit_is_away_and_decided_nothing(world):
     assert notes(world) == 0
 
 
-def test_a_line_lost_at_commit_is_a_commit_of_unknown_outcome(world):
+def test_connection_lost_at_commit_raises_commit_unknown(world):
     with pytest.raises(CommitUnknown), transaction(world.worker) as connection:
         audit.note(connection, audit.Actor("ann"), "look", "books")
         put_out(world.worker, connection)
     assert notes(world) == 0
 
 
-def test_a_holder_put_out_for_idling_does_not_know_whether_it_committed(world):
+def test_idle_transaction_ended_by_the_server_is_commit_unknown(world):
     with pytest.raises(CommitUnknown), transaction(world.worker) as connection:
         pid = scalar(connection, "SELECT pg_backend_pid()")
         connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = '20ms'")
@@ -89,7 +89,7 @@ def test_a_holder_put_out_for_idling_does_not_know_whether_it_committed(world):
             eventually(lambda: scalar(other, backends, pid) == 0, message="the idle backend was put out")
 
 
-def test_the_pool_replaces_a_connection_that_was_put_out_while_it_lay_idle(database, monkeypatch):
+def test_pool_replaces_an_idle_connection_that_was_closed(database, monkeypatch):
     monkeypatch.setattr(session, "IDLE_SECONDS", 0.0)
     engine = open_engine(database.worker)
     with transaction(engine) as connection:
@@ -104,7 +104,7 @@ def test_the_pool_replaces_a_connection_that_was_put_out_while_it_lay_idle(datab
 LOCK = "SELECT FROM accounts WHERE id = %s FOR NO KEY UPDATE"
 
 
-def test_a_lock_not_had_in_time_is_contention(world):
+def test_lock_timeout_raises_contention(world):
     wallet = world.wallet(world.user())
     with transaction(world.worker) as holder:
         holder.exec_driver_sql(LOCK, (wallet,))
@@ -113,7 +113,7 @@ def test_a_lock_not_had_in_time_is_contention(world):
             connection.exec_driver_sql(LOCK, (wallet,))
 
 
-def test_one_of_two_in_a_deadlock_meets_contention_and_the_other_goes_on(world):
+def test_deadlock_raises_contention_in_one_of_two(world):
     ann = world.user()
     wallets = [world.wallet(ann), world.wallet(ann)]
     both_hold_one = threading.Barrier(2, timeout=60)
@@ -132,7 +132,7 @@ def test_one_of_two_in_a_deadlock_meets_contention_and_the_other_goes_on(world):
         assert sorted(threads.map(lock, [wallets, wallets[::-1]])) == ["committed", "contention"]
 
 
-def test_a_serialization_failure_is_contention(world):
+def test_serialization_failure_raises_contention(world):
     wallet = world.wallet(world.user())
     change = "UPDATE accounts SET last_seq = last_seq + 1 WHERE id = %s"
     with pytest.raises(Contention), transaction(world.worker) as connection:
@@ -143,20 +143,20 @@ def test_a_serialization_failure_is_contention(world):
         connection.exec_driver_sql(change, (wallet,))
 
 
-def test_what_is_our_own_fault_stays_what_it_is(world):
+def test_other_errors_are_raised_unchanged(world):
     with pytest.raises(ProgrammingError), transaction(world.worker) as connection:
         connection.exec_driver_sql("SELECT nothing FROM nowhere")
     with pytest.raises(IntegrityError), transaction(world.worker) as connection:
         audit.note(connection, audit.Actor(""), "look", "books")
 
 
-def test_an_error_shows_no_parameters(world):
+def test_error_shows_no_parameters(world):
     with pytest.raises(IntegrityError) as error, transaction(world.worker) as connection:
         audit.note(connection, audit.Actor("a secret"), "look" * 100, "books")
     assert "a secret" not in str(error.value).partition("DETAIL")[0]
 
 
-def test_a_statement_that_takes_too_long_is_overdue(world):
+def test_statement_timeout_raises_statement_timeout(world):
     with pytest.raises(StatementTimeout), transaction(world.worker) as connection:
         connection.exec_driver_sql("SET LOCAL statement_timeout = 20")
         connection.exec_driver_sql("SELECT pg_sleep(10)")

@@ -31,22 +31,22 @@ class Told(psycopg2.Error):
         return self.code
 
 
-def test_each_code_of_these_classes_is_decided() -> None:
+def test_every_known_code_has_a_category() -> None:
     assert {code[:2] for code in KNOWN} == set(CLASSES)
     assert [code for code in KNOWN if code not in MEANINGS] == []
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_codes_of_later_versions_are_decided_by_class(name: str) -> None:
+def test_unknown_code_has_the_category_of_its_class(name: str) -> None:
     assert meaning(Told(f"{name}Z99")) is MEANINGS[name]
 
 
 @pytest.mark.parametrize("code", ["23505", "22012", "42P01", "P0001"])
-def test_codes_of_other_classes_are_faults(code: str) -> None:
+def test_other_classes_are_faults(code: str) -> None:
     assert meaning(Told(code)) is Meaning.FAULT
 
 
-def test_an_error_without_a_code_is_a_broken_connection() -> None:
+def test_error_without_code_is_a_broken_connection() -> None:
     assert meaning(psycopg2.OperationalError("server closed the connection unexpectedly")) is Meaning.LOST
     assert meaning(psycopg2.DatabaseError("no message from the libpq")) is Meaning.LOST
     assert meaning(psycopg2.ProgrammingError("no results to fetch")) is Meaning.FAULT

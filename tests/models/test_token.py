@@ -14,20 +14,20 @@ from tests.builders import Builder, new_id, scalar
 from tests.support import eventually
 
 
-def test_a_new_token_is_well_formed_and_none_is_like_another():
+def test_new_tokens_are_well_formed_and_unique():
     made = {tokens.new() for _ in range(100)}
     assert len(made) == 100
     assert all(tokens.is_well_formed(token) and len(token) == tokens.LENGTH for token in made)
 
 
-def test_every_single_typing_error_is_told_by_the_checksum():
+def test_checksum_detects_every_single_typing_error():
     token = tokens.new()
     for place in range(len(token)):
         for wrong in set(string.ascii_letters + string.digits) - {token[place]}:
             assert not tokens.is_well_formed(token[:place] + wrong + token[place + 1 :])
 
 
-def test_what_is_no_token():
+def test_malformed_token_is_detected():
     token = tokens.new()
     wrong = [
         "",
@@ -60,7 +60,7 @@ def bearer(world: Builder, token: str) -> tokens.Bearer | None:
         return tokens.bearer(connection, tokens.hash_of(token))
 
 
-def test_the_database_holds_no_token_only_its_hash(world, token_of):
+def test_database_stores_only_the_hash_of_a_token(world, token_of):
     _, token = token_of()
     with transaction(world.worker) as connection:
         row = connection.exec_driver_sql("SELECT hash, t::text, prefix, last4 FROM tokens t").one()
@@ -72,14 +72,14 @@ def test_the_database_holds_no_token_only_its_hash(world, token_of):
 
 
 @pytest.mark.parametrize("scopes", [None, [], ["deposits:write"]])
-def test_a_bearer_is_found_by_the_hash_with_his_scopes(world, token_of, scopes):
+def test_bearer_is_found_with_scopes(world, token_of, scopes):
     user_id, token = token_of(scopes=scopes)
     found = bearer(world, token)
     assert (found.user_id, found.role, found.is_active) == (user_id, "client", True)
     assert found.scopes == (None if scopes is None else frozenset(scopes))
 
 
-def test_an_unknown_an_expired_and_a_revoked_token_bear_nobody(world, token_of):
+def test_unknown_expired_or_revoked_token_has_no_bearer(world, token_of):
     assert bearer(world, tokens.new()) is None
     _, expired = token_of()
     _, revoked = token_of()
@@ -90,7 +90,7 @@ def test_an_unknown_an_expired_and_a_revoked_token_bear_nobody(world, token_of):
     assert bearer(world, revoked) is None
 
 
-def test_last_use_is_noted_at_most_once_a_minute(world, token_of):
+def test_last_use_is_stored_at_most_once_a_minute(world, token_of):
     _, token = token_of()
     last_used = "SELECT last_used_at FROM tokens"
     uses = []
@@ -107,7 +107,7 @@ def test_last_use_is_noted_at_most_once_a_minute(world, token_of):
         assert scalar(connection, last_used) > uses[0]
 
 
-def test_an_address_is_taken_in_whatever_case(world):
+def test_email_is_unique_in_any_case(world):
     with transaction(world.worker) as connection:
         id = new_id()
         assert user.create(connection, id, "Ann@Example.com", Role.OPS, "Ann")
@@ -116,12 +116,12 @@ def test_an_address_is_taken_in_whatever_case(world):
         assert user.by_email(connection, "bob@example.com") is None
 
 
-def test_a_token_needs_its_user(world):
+def test_token_needs_a_user(world):
     with pytest.raises(IntegrityError), transaction(world.worker) as connection:
         tokens.keep(connection, new_id(), new_id(), tokens.new())
 
 
-def test_a_session_ends_by_itself_and_the_oldest_makes_room(world, monkeypatch):
+def test_session_expires_and_the_oldest_makes_room(world, monkeypatch):
     monkeypatch.setattr(tokens, "ACTIVE_MAX", 3)
     ann, ids = world.user(), [new_id() for _ in range(4)]
     with transaction(world.gateway) as connection:
@@ -134,7 +134,7 @@ def test_a_session_ends_by_itself_and_the_oldest_makes_room(world, monkeypatch):
         assert scalar(connection, left, ids[0]) == 3600
 
 
-def test_the_oldest_session_is_that_of_the_database_whatever_the_ids(world, monkeypatch):
+def test_oldest_session_is_by_database_time_not_by_id(world, monkeypatch):
     """Somebody who signs in by a gateway whose clock is behind stays signed in."""
     monkeypatch.setattr(tokens, "ACTIVE_MAX", 2)
     ann, ids = world.user(), sorted((new_id() for _ in range(3)), reverse=True)
@@ -145,7 +145,7 @@ def test_the_oldest_session_is_that_of_the_database_whatever_the_ids(world, monk
         assert {kept.id for kept in tokens.page(connection, ann, tokens.SESSION, 10)} == set(ids[1:])
 
 
-def test_tokens_end_one_by_one_and_all_at_once_and_only_ones_own(world):
+def test_tokens_are_revoked_singly_or_all_by_their_owner(world):
     ann, bob = world.user(), world.user()
     ids = {owner: [new_id() for _ in range(3)] for owner in (ann, bob)}
     with transaction(world.gateway) as connection:
@@ -162,7 +162,7 @@ def test_tokens_end_one_by_one_and_all_at_once_and_only_ones_own(world):
         assert tokens.count_active(connection, bob, tokens.API_KEY) == 3
 
 
-def test_what_is_made_at_that_moment_ends_too(world):
+def test_token_made_during_revocation_of_all_is_revoked(world):
     ann, late = world.user(), new_id()
     with ThreadPoolExecutor(1) as pool:
 
@@ -179,7 +179,7 @@ def test_what_is_made_at_that_moment_ends_too(world):
         assert ended.result() == [late]
 
 
-def test_a_key_is_replaced_once_and_lives_on_for_the_overlap(world):
+def test_api_key_is_rotated_once_and_overlaps(world):
     ann, old, heir, token = world.user(), new_id(), new_id(), tokens.new()
     with transaction(world.gateway) as connection:
         tokens.keep(connection, old, ann, token)

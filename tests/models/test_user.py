@@ -21,7 +21,7 @@ def sign_up(world: Builder, new: NewUser) -> bool:
         return user.sign_up(connection, new)
 
 
-def test_who_signs_up_is_active_unconfirmed_and_to_be_welcomed(world):
+def test_new_user_is_active_unconfirmed_and_not_onboarded(world):
     new = newcomer()
     assert sign_up(world, new)
     with transaction(world.worker) as connection:
@@ -33,7 +33,7 @@ def test_who_signs_up_is_active_unconfirmed_and_to_be_welcomed(world):
         assert [found.id for found in user.to_welcome(connection, 10)] == [new.id]
 
 
-def test_an_address_or_a_number_is_taken_once(world):
+def test_email_and_phone_number_are_unique(world):
     assert sign_up(world, newcomer())
     assert not sign_up(world, newcomer(id=new_id(), phone_number="+491701234568"))
     assert not sign_up(world, newcomer(id=new_id(), email="bob@example.com"))
@@ -43,7 +43,7 @@ def test_an_address_or_a_number_is_taken_once(world):
         assert user.taken_field(connection, "bob@example.com", None) is None
 
 
-def test_a_user_is_welcomed_once(world):
+def test_user_is_onboarded_once(world):
     waiting = new_id()
     with transaction(world.worker) as connection:
         assert user.create(connection, waiting, "a@example.com", Role.CLIENT, "A", is_welcomed=False)
@@ -56,7 +56,7 @@ def test_a_user_is_welcomed_once(world):
         assert user.to_welcome(connection, 10) == []
 
 
-def test_what_a_user_says_of_himself(world):
+def test_user_changes_their_profile(world):
     new = newcomer()
     assert sign_up(world, new)
     assert sign_up(world, newcomer(id=new_id(), email="bob@example.com", phone_number="+491701234568"))
@@ -73,7 +73,7 @@ def test_what_a_user_says_of_himself(world):
         assert not user.change(connection, new.id, "Annie B", "Annie", "B", "+491701234568", None), "it is Bob's"
 
 
-def test_users_page_by_page(world):
+def test_users_are_paged(world):
     ids = [world.user(role) for role in (Role.CLIENT, Role.MERCHANT, Role.CLIENT, Role.OPS)]
     with transaction(world.gateway) as connection:
         user.set_active(connection, ids[2], False)

@@ -163,7 +163,7 @@ ATTACKS = [
 
 @pytest.mark.parametrize("role", ["owner", "worker", "gateway"])
 @pytest.mark.parametrize(("owner", "sql", "others"), ATTACKS, ids=lambda part: str(part)[:60])
-def test_what_stops_it(
+def test_attack_is_stopped_by_the_named_constraint(
     shared_world: Builder, new: dict[str, str], owner: str | None, sql: str, others: dict[str, str], role: str
 ) -> None:
     with getattr(shared_world, role).connect() as connection:

@@ -37,19 +37,19 @@ TRANSPORT = {
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_each_setting_is_as_it_was_measured(name: str) -> None:
+def test_settings_have_the_measured_values(name: str) -> None:
     assert app.conf[name] == SETTINGS[name]
 
 
-def test_the_transport_gives_up_in_time() -> None:
+def test_transport_gives_up_in_time() -> None:
     assert app.conf.broker_transport_options == TRANSPORT
 
 
-def test_a_task_ends_long_before_its_message_is_handed_out_again() -> None:
+def test_task_limit_is_below_the_visibility_timeout() -> None:
     assert app.conf.task_soft_time_limit < app.conf.task_time_limit < TRANSPORT["visibility_timeout"] / 2
 
 
-def test_what_is_routed_is_consumed() -> None:
+def test_every_routed_queue_is_consumed() -> None:
     app.loader.import_default_modules()
     assert {queue.name for queue in app.conf.task_queues} == set(QUEUES)
     ours = [name for name in app.tasks if name.startswith("workers.")]
@@ -60,7 +60,7 @@ def test_what_is_routed_is_consumed() -> None:
     assert timed == set(QUEUES), "every worker has a task by the clock, which says that it lives"
 
 
-def test_no_clock_on_a_wall_judges_a_timed_task() -> None:
+def test_tasks_have_no_expiry_by_the_system_clock() -> None:
     """`expires` and `eta` are times of one process that another would hold against its own."""
     for entry in app.conf.beat_schedule.values():
         assert entry.keys() == {"task", "schedule"}
@@ -68,7 +68,7 @@ def test_no_clock_on_a_wall_judges_a_timed_task() -> None:
 
 
 @pytest.mark.parametrize("word", ["--without-gossip", "--without-mingle", "--without-heartbeat"])
-def test_a_worker_says_nothing_to_others_of_its_kind(word: str) -> None:
+def test_workers_do_not_gossip(word: str) -> None:
     """Nobody would hear it; while the broker is frozen a worker would go on trying, and not end when it is told to."""
     composed = (CHECKOUT / "docker-compose.yml").read_text()
     assert word in WORKER

@@ -22,7 +22,7 @@ def transfer(books: Books) -> str:
 
 
 @pytest.mark.parametrize("code", CODES["AWAY"] + CODES["READ_ONLY"] + CODES["LOST"])
-def test_a_server_in_trouble_is_no_attempt(books: Books, transfer: str, code: str) -> None:
+def test_unavailable_server_costs_no_attempt(books: Books, transfer: str, code: str) -> None:
     books.poison(transfer, f"RAISE EXCEPTION 'no' USING ERRCODE = '{code}'")
     with pytest.raises(DatabaseAway) as away:
         books.poster().drain()
@@ -34,7 +34,7 @@ def test_a_server_in_trouble_is_no_attempt(books: Books, transfer: str, code: st
 
 
 @pytest.mark.parametrize("code", CODES["CONTENTION"])
-def test_contention_is_no_attempt(books: Books, transfer: str, code: str) -> None:
+def test_contention_costs_no_attempt(books: Books, transfer: str, code: str) -> None:
     books.poison(transfer, f"RAISE EXCEPTION 'no' USING ERRCODE = '{code}'")
     assert books.poster().post_batch() is None
     assert books.kept(transfer).attempts == 0
@@ -43,7 +43,7 @@ def test_contention_is_no_attempt(books: Books, transfer: str, code: str) -> Non
 
 
 @pytest.mark.parametrize("code", ["XX000", "XX001", "XX002", "25001"])
-def test_damage_is_of_the_one_payment(books: Books, transfer: str, code: str) -> None:
+def test_damaged_row_costs_its_payment_an_attempt(books: Books, transfer: str, code: str) -> None:
     books.poison(transfer, f"RAISE EXCEPTION 'no' USING ERRCODE = '{code}'")
     alice, source = books.client(10_00)
     other = books.order("transfer", alice, source, books.client()[1], 1_00)
@@ -52,7 +52,7 @@ def test_damage_is_of_the_one_payment(books: Books, transfer: str, code: str) ->
     assert (books.kept(other).attempts, books.kept(other).state) == (0, "COMPLETED")
 
 
-def test_a_read_only_database_is_waited_for(
+def test_read_only_database_is_waited_for(
     books: Books, bells: redis.Redis, transfer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poster = books.poster()

@@ -48,7 +48,7 @@ def ask(books: Books) -> Callable[..., str]:
     return ask
 
 
-def test_a_mail_carries_a_token_that_works_once(books: Books, server: Server, ask: Callable[..., str]) -> None:
+def test_mail_has_a_token_that_works_once(books: Books, server: Server, ask: Callable[..., str]) -> None:
     id = ask("carol@example.com")
     ours = postman(books, server)
     assert [ours.deliver(), ours.deliver()] == [1, 0]
@@ -67,7 +67,7 @@ def test_a_mail_carries_a_token_that_works_once(books: Books, server: Server, as
     assert redeem(books, token) is None
 
 
-def test_a_new_password_has_a_mail_of_its_own(books: Books, server: Server, ask: Callable[..., str]) -> None:
+def test_password_reset_has_its_own_mail(books: Books, server: Server, ask: Callable[..., str]) -> None:
     ask(purpose=Purpose.PASSWORD)
     postman(books, server).deliver()
     (letter,) = server.mail
@@ -76,7 +76,7 @@ def test_a_new_password_has_a_mail_of_its_own(books: Books, server: Server, ask:
     assert redeem(books, token_in(letter.get_content()), Purpose.PASSWORD)
 
 
-def test_a_disabled_webhook_endpoint_is_told_without_a_token(books: Books, server: Server) -> None:
+def test_mail_about_a_disabled_endpoint_has_no_token(books: Books, server: Server) -> None:
     endpoint, user_id = str(uuid7()), books.user()
     with books.as_owner() as connection:
         connection.exec_driver_sql(
@@ -93,7 +93,7 @@ def test_a_disabled_webhook_endpoint_is_told_without_a_token(books: Books, serve
     assert tokens.CONFIRMATION_PREFIX not in letter.get_content()
 
 
-def test_nothing_that_anybody_wrote_stands_in_a_mail(books: Books, server: Server, ask: Callable[..., str]) -> None:
+def test_mail_contains_no_text_of_users(books: Books, server: Server, ask: Callable[..., str]) -> None:
     """Else who signs up with another's address would send him any text in our name."""
     ask()
     postman(books, server).deliver()
@@ -103,7 +103,7 @@ def test_nothing_that_anybody_wrote_stands_in_a_mail(books: Books, server: Serve
     assert sum(word.startswith("RCPT") for word in server.words) == 1
 
 
-def test_an_address_with_a_second_line_is_given_up(
+def test_address_with_a_line_break_is_given_up(
     books: Books, server: Server, ask: Callable[..., str], logged: list[dict]
 ) -> None:
     broken = ask("mallory@example.com\r\nBcc: x@example.com")
@@ -113,9 +113,7 @@ def test_an_address_with_a_second_line_is_given_up(
     assert kept(books, fine).is_sent
 
 
-def test_a_domain_beyond_ascii_is_spelled_for_every_server(
-    books: Books, server: Server, ask: Callable[..., str]
-) -> None:
+def test_international_domain_is_encoded(books: Books, server: Server, ask: Callable[..., str]) -> None:
     ask("carol@müller.example")
     local = ask("jürgen@example.com")
     assert postman(books, server).deliver() == 1
@@ -123,7 +121,7 @@ def test_a_domain_beyond_ascii_is_spelled_for_every_server(
     assert kept(books, local).is_given_up, "this server knows no SMTPUTF8"
 
 
-def test_many_share_a_connection(books: Books, server: Server, ask: Callable[..., str]) -> None:
+def test_mails_share_a_connection(books: Books, server: Server, ask: Callable[..., str]) -> None:
     ids = [ask() for _ in range(12)]
     assert postman(books, server).deliver() == 12
     assert server.connections == 1

@@ -62,18 +62,20 @@ def make_due(books: Books, id: str) -> None:
         connection.exec_driver_sql("UPDATE confirmations SET due_at = now() WHERE id = %s", (id,))
 
 
-def test_nothing_due_calls_nobody(books: Books, server: Server) -> None:
+def test_no_due_mail_opens_no_connection(books: Books, server: Server) -> None:
     assert postman(books, server).deliver() == 0
     assert server.connections == 0
 
 
-def test_time_spent_leaves_the_rest_to_the_next_one(books: Books, server: Server, ask: Callable[..., str]) -> None:
+def test_delivery_without_time_leaves_mails_to_the_next_run(
+    books: Books, server: Server, ask: Callable[..., str]
+) -> None:
     ask()
     assert postman(books, server).deliver(seconds=0) == 0
     assert postman(books, server).deliver() == 1
 
 
-def test_who_is_refused_for_good_is_asked_no_more(books: Books, server: Server, ask: Callable[..., str]) -> None:
+def test_permanently_refused_mail_is_given_up(books: Books, server: Server, ask: Callable[..., str]) -> None:
     nobody = ask("nobody@example.com")
     somebody = ask()
     server.refuses["nobody@example.com"] = "550 no such user"
@@ -110,7 +112,7 @@ def test_mail_refused_for_now_is_retried_a_limited_time(
     assert ours.deliver() == 0
 
 
-def test_a_retry_carries_another_token_and_only_that_one_works(
+def test_retried_mail_has_a_new_token_and_only_that_works(
     books: Books, server: Server, ask: Callable[..., str]
 ) -> None:
     """As after a worker that died between handing over and noting it."""
@@ -125,7 +127,7 @@ def test_a_retry_carries_another_token_and_only_that_one_works(
     assert redeem(books, second)
 
 
-def test_a_mail_under_way_is_not_taken_by_another(books: Books, server: Server, ask: Callable[..., str]) -> None:
+def test_claimed_mail_is_not_claimed_again(books: Books, server: Server, ask: Callable[..., str]) -> None:
     id = ask()
     assert postman(books, server)._claim()
     assert postman(books, server).deliver() == 0
@@ -151,7 +153,7 @@ def test_mail_server_away_costs_no_attempt_and_opens_breaker(
         assert ours.deliver() == 1
 
 
-def test_a_silent_server_holds_its_worker_for_a_moment_only(
+def test_silent_mail_server_is_bounded_by_the_timeout(
     books: Books, ask: Callable[..., str], logged: list[dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask()
@@ -163,7 +165,7 @@ def test_a_silent_server_holds_its_worker_for_a_moment_only(
     assert "timed out" in logged[0]["error"]
 
 
-def test_a_server_that_leaves_amid_a_mail_stops_the_run(
+def test_disconnect_during_a_mail_stops_the_run(
     books: Books, server: Server, ask: Callable[..., str], logged: list[dict]
 ) -> None:
     first, second = ask("first@example.com"), ask()
@@ -201,14 +203,14 @@ def encrypting(certificate: Path) -> Iterator[Server]:
         yield server
 
 
-def test_what_is_offered_is_taken(books: Books, encrypting: Server, ask: Callable[..., str]) -> None:
+def test_offered_starttls_and_login_are_used(books: Books, encrypting: Server, ask: Callable[..., str]) -> None:
     ask()
     assert postman(books, encrypting).deliver() == 1
     assert encrypting.encrypted == [True]
 
 
 @pytest.mark.parametrize(("query", "credentials"), [("?tls=required", ""), ("", "carol:p%40ss@")])
-def test_what_is_required_is_verified(
+def test_required_tls_is_verified(
     books: Books,
     server: Server,
     encrypting: Server,
@@ -232,7 +234,7 @@ def test_what_is_required_is_verified(
 # The folder
 
 
-def test_a_folder_gets_a_file_of_its_owners_alone(
+def test_mail_file_is_readable_by_its_owner_only(
     books: Books, ask: Callable[..., str], tmp_path: Path, logged: list[dict]
 ) -> None:
     folder = tmp_path / "the mail"
@@ -251,7 +253,7 @@ def test_a_folder_gets_a_file_of_its_owners_alone(
     assert token not in str(logged)
 
 
-def test_a_missing_folder_is_as_a_server_that_is_away(
+def test_missing_folder_is_handled_as_an_unavailable_server(
     books: Books, ask: Callable[..., str], tmp_path: Path, logged: list[dict]
 ) -> None:
     id = ask()
@@ -262,7 +264,7 @@ def test_a_missing_folder_is_as_a_server_that_is_away(
 
 
 @pytest.mark.parametrize("loss", Loss)
-def test_a_taking_whose_commit_was_lost_costs_no_attempt(
+def test_lost_commit_of_a_claim_costs_no_attempt(
     books: Books, server: Server, ask: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loss: Loss
 ) -> None:
     """However often: nothing was mailed by then."""

@@ -79,7 +79,7 @@ def is_welcomed(books: Books, id: str) -> bool:
         return connection.exec_driver_sql("SELECT welcomed_at IS NOT NULL FROM users WHERE id = %s", (id,)).scalar_one()
 
 
-def test_a_client_gets_a_wallet_per_default_currency_and_no_more(books: Books, sign_up: Callable[..., str]) -> None:
+def test_client_gets_one_wallet_per_default_currency(books: Books, sign_up: Callable[..., str]) -> None:
     client = sign_up()
     assert welcomer(books).welcome() == 1
     assert wallets(books, client) == {"USD": 0, "EUR": 0, "CNY": 0}
@@ -88,7 +88,7 @@ def test_a_client_gets_a_wallet_per_default_currency_and_no_more(books: Books, s
     assert bonuses(books) == []
 
 
-def test_the_tokens_of_his_wallets_are_as_any(books: Books, sign_up: Callable[..., str]) -> None:
+def test_onboarding_wallets_have_ordinary_tokens(books: Books, sign_up: Callable[..., str]) -> None:
     client = sign_up()
     welcomer(books).welcome()
     with transaction(books.worker) as connection:
@@ -97,7 +97,7 @@ def test_the_tokens_of_his_wallets_are_as_any(books: Books, sign_up: Callable[..
     assert {(token[:4], len(token)) for token in tokens} == {("wal_", 36)}
 
 
-def test_the_bonus_is_an_ordinary_payment_from_internal(books: Books, sign_up: Callable[..., str]) -> None:
+def test_bonus_is_an_ordinary_payment_from_internal(books: Books, sign_up: Callable[..., str]) -> None:
     client = sign_up()
     internal = books.technical("internal", "USD")
     welcomer(books, "100 USD").welcome()
@@ -110,7 +110,7 @@ def test_the_bonus_is_an_ordinary_payment_from_internal(books: Books, sign_up: C
         assert (client, BONUS_KEY) in idempotency.find(connection, [(client, BONUS_KEY)])
 
 
-def test_a_bonus_in_another_currency_opens_its_wallet(books: Books, sign_up: Callable[..., str]) -> None:
+def test_bonus_in_another_currency_opens_its_wallet(books: Books, sign_up: Callable[..., str]) -> None:
     client = sign_up()
     welcomer(books, "1000 JPY").welcome()
     books.poster().drain()
@@ -128,7 +128,7 @@ def test_wallet_limit_opens_the_bonus_wallet_first(
     assert wallets(books, client)["EUR"] == 500
 
 
-def test_a_wallet_he_opened_himself_counts(books: Books, sign_up: Callable[..., str]) -> None:
+def test_wallet_opened_by_the_client_is_not_duplicated(books: Books, sign_up: Callable[..., str]) -> None:
     eager, full = sign_up(), sign_up()
     books.wallet(eager, currency="USD")
     books.wallet(full, currency="GBP")
@@ -139,7 +139,7 @@ def test_a_wallet_he_opened_himself_counts(books: Books, sign_up: Callable[..., 
     assert bonuses(books) == [(eager, "COMPLETED", 2)]
 
 
-def test_a_merchant_opens_his_own(books: Books, sign_up: Callable[..., str]) -> None:
+def test_merchant_gets_no_wallets(books: Books, sign_up: Callable[..., str]) -> None:
     merchant = sign_up(Role.MERCHANT)
     assert welcomer(books, "100 USD").welcome() == 1
     assert (wallets(books, merchant), bonuses(books), is_welcomed(books, merchant)) == ({}, [], True)
@@ -159,21 +159,21 @@ def test_unknown_or_inactive_currency_is_logged_once_and_skipped(
     assert sorted(entry["currency"] for entry in logged if entry["log_level"] == "error") == ["CNY", "XYZ"]
 
 
-def test_more_than_a_batch(books: Books, sign_up: Callable[..., str]) -> None:
+def test_users_beyond_one_batch_are_all_onboarded(books: Books, sign_up: Callable[..., str]) -> None:
     clients = [sign_up() for _ in range(BATCH_MAX + 3)]
     assert welcomer(books, "1 USD").welcome(PATIENCE_SECONDS) == len(clients)
     books.poster().drain()
     assert bonuses(books) == [(client, "COMPLETED", 2) for client in sorted(clients)]
 
 
-def test_time_spent_leaves_the_rest_to_the_next_one(books: Books, sign_up: Callable[..., str]) -> None:
+def test_onboarding_without_time_leaves_users_to_the_next_run(books: Books, sign_up: Callable[..., str]) -> None:
     for _ in range(BATCH_MAX + 1):
         sign_up()
     assert welcomer(books).welcome(seconds=0) == BATCH_MAX
     assert welcomer(books).welcome(seconds=0) == 1
 
 
-def test_racing_welcomers_double_nothing(books: Books, sign_up: Callable[..., str]) -> None:
+def test_racing_onboardings_make_wallets_once(books: Books, sign_up: Callable[..., str]) -> None:
     clients = [sign_up() for _ in range(30)]
     with ThreadPoolExecutor(6) as threads:
         counts = list(threads.map(lambda _: welcomer(books, "2 USD").welcome(), range(6)))
@@ -193,7 +193,7 @@ WAITING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() A
 
 
 @pytest.mark.parametrize("table", ["accounts", "idempotency_keys", "users"])
-def test_killed_amid_its_work(books: Books, sign_up: Callable[..., str], table: str) -> None:
+def test_killed_onboarding_is_completed_once(books: Books, sign_up: Callable[..., str], table: str) -> None:
     """Before the wallets, between wallets and bonus, or between bonus and note: all of it is done again, once."""
     clients = [sign_up() for _ in range(3)]
     with books.superuser.connect() as stranger, books.superuser.connect() as line:
@@ -211,7 +211,7 @@ def test_killed_amid_its_work(books: Books, sign_up: Callable[..., str], table: 
     assert bonuses(books) == [(client, "COMPLETED", 2) for client in sorted(clients)]
 
 
-def test_a_welcome_that_could_not_be_noted_is_given_again(books: Books, sign_up: Callable[..., str]) -> None:
+def test_unrecorded_onboarding_is_repeated_without_duplicates(books: Books, sign_up: Callable[..., str]) -> None:
     client = sign_up()
     with books.superuser.connect() as stranger:
         stranger.exec_driver_sql("LOCK TABLE users IN SHARE MODE")
@@ -226,12 +226,12 @@ def test_a_welcome_that_could_not_be_noted_is_given_again(books: Books, sign_up:
 @pytest.mark.parametrize(
     ("text", "bonus"), [("", None), ("100 USD", Money(100_00, "USD")), ("0.5 EUR", Money(50, "EUR"))]
 )
-def test_a_bonus_is_an_amount_and_a_currency(books: Books, text: str, bonus: Money | None) -> None:
+def test_bonus_setting_is_an_amount_and_a_currency(books: Books, text: str, bonus: Money | None) -> None:
     with transaction(books.worker) as connection:
         assert parse_bonus(text, currency.all_by_code(connection)) == bonus
 
 
 @pytest.mark.parametrize("text", ["100", "100 XYZ", "1.5 JPY", "1.005 USD", "0 USD", "1.2.3 USD", "007 USD", " USD"])
-def test_a_bonus_that_is_none_is_refused(books: Books, text: str) -> None:
+def test_invalid_bonus_setting_is_refused(books: Books, text: str) -> None:
     with transaction(books.worker) as connection, pytest.raises(BonusError):
         parse_bonus(text, currency.all_by_code(connection))

@@ -24,12 +24,12 @@ def faults(engine: Engine, process: str = "worker", *, durability: bool = False)
         return preflight.faults(connection, process, durability=durability)
 
 
-def test_nothing_is_wrong_with_a_migrated_database(books: Books) -> None:
+def test_migrated_database_passes(books: Books) -> None:
     assert faults(books.worker, "worker") == []
     assert faults(books.gateway, "gateway") == []
 
 
-def test_a_server_that_could_forget_a_commit(books: Books) -> None:
+def test_server_that_can_lose_commits_is_refused(books: Books) -> None:
     assert faults(books.worker, durability=True) == [
         "PostgreSQL runs with fsync = off",
         "PostgreSQL runs with full_page_writes = off",
@@ -37,26 +37,26 @@ def test_a_server_that_could_forget_a_commit(books: Books) -> None:
     ]
 
 
-def test_a_session_that_commits_to_this_server_alone(books: Books) -> None:
+def test_session_with_asynchronous_commit_is_refused(books: Books) -> None:
     engine = books.impatient_worker(synchronous_commit="local")
     assert "PostgreSQL runs with synchronous_commit = local" in faults(engine, durability=True)
 
 
-def test_a_database_without_tables(books: Books, postgres: Postgres) -> None:
+def test_database_without_tables_is_refused(books: Books, postgres: Postgres) -> None:
     with new_database(postgres, template="template1") as bare:
         engine = books.open(bare.worker)
         assert faults(engine) == ["the database is not migrated: alembic upgrade head"]
         engine.dispose()
 
 
-def test_the_newest_revision_known_is_that_of_the_migrations(books: Books) -> None:
+def test_newest_revision_is_that_of_the_migrations(books: Books) -> None:
     with books.as_owner() as connection:
         migrated = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one()
     assert preflight.REVISIONS[0] == "0001"
     assert preflight.REVISIONS[-1] == migrated
 
 
-def test_a_database_older_than_the_code_is_refused(books: Books) -> None:
+def test_database_older_than_the_code_is_refused(books: Books) -> None:
     before, newest = preflight.REVISIONS[-2:]
     with books.as_owner() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = %s", (before,))
@@ -85,7 +85,7 @@ def test_code_older_than_its_database_starts_with_a_warning(books: Books) -> Non
         }
 
 
-def test_a_revision_that_cannot_be_read_stops_nobody(books: Books) -> None:
+def test_unreadable_revision_is_ignored(books: Books) -> None:
     with books.as_owner() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
         connection.exec_driver_sql(f"REVOKE SELECT (version_num) ON alembic_version FROM {WORKER_ROLE}")
@@ -95,7 +95,7 @@ def test_a_revision_that_cannot_be_read_stops_nobody(books: Books) -> None:
     assert faults(books.gateway, "gateway") == []
 
 
-def test_a_superuser(books: Books) -> None:
+def test_superuser_is_refused(books: Books) -> None:
     assert f"role {SUPERUSER} is a superuser" in faults(books.superuser)
 
 
@@ -132,26 +132,26 @@ def test_a_superuser(books: Books) -> None:
         ("gateway", f"GRANT INSERT ON operations TO {GATEWAY_ROLE}", "may INSERT operations.amount"),
     ],
 )
-def test_a_right_too_few_or_too_many(books: Books, process: str, change: str, fault: str) -> None:
+def test_missing_or_excess_right_is_refused(books: Books, process: str, change: str, fault: str) -> None:
     with books.as_owner() as connection:
         connection.exec_driver_sql(change)
     role = {"worker": WORKER_ROLE, "gateway": GATEWAY_ROLE}[process]
     assert faults({"worker": books.worker, "gateway": books.gateway}[process], process) == [f"role {role} {fault}"]
 
 
-def test_the_gateway_started_in_the_workers_role(books: Books) -> None:
+def test_gateway_in_the_worker_role_is_refused(books: Books) -> None:
     found = faults(books.worker, "gateway")
     assert f"role {WORKER_ROLE} may UPDATE accounts.balance" in found
     assert f"role {WORKER_ROLE} may INSERT operations.amount" in found
 
 
-def test_a_process_that_must_not_start_ends_with_one_clear_line(books: Books) -> None:
+def test_refused_process_prints_one_clear_line(books: Books) -> None:
     with pytest.raises(SystemExit, match=r"^worker refuses to start: PostgreSQL runs with fsync"):
         preflight.check_or_exit(books.database.worker, "worker", durability=True)
     preflight.check_or_exit(books.database.worker, "worker", durability=False)
 
 
-def test_who_starts_is_warned_of_what_everybody_can_write(books: Books) -> None:
+def test_functions_open_to_public_are_warned_about(books: Books) -> None:
     with capture_logs() as lines:
         preflight.check_or_exit(books.database.worker, "worker", durability=False)
     assert lines == []
@@ -170,7 +170,7 @@ def test_who_starts_is_warned_of_what_everybody_can_write(books: Books) -> None:
     assert lines == []
 
 
-def test_a_worker_refuses_to_start_on_a_server_that_could_forget(books: Books, valkey: Valkey) -> None:
+def test_worker_refuses_a_server_that_can_lose_commits(books: Books, valkey: Valkey) -> None:
     worker = subprocess.run(
         [sys.executable, "-m", "celery", "-A", "celery_config", "worker", "--queues", "payments", "--concurrency", "1"],
         cwd=CHECKOUT,
@@ -206,7 +206,7 @@ def test_worker_with_unpayable_bonus_refuses_to_start(
 @pytest.mark.parametrize(
     ("told", "fault"), [({}, "RAIL is not set"), ({"RAIL": "simulator"}, "RAIL=simulator needs RAIL_SIMULATOR_URL")]
 )
-def test_who_tells_the_bank_refuses_to_start_without_one(
+def test_rails_worker_without_a_rail_refuses_to_start(
     monkeypatch: pytest.MonkeyPatch, told: dict[str, str], fault: str
 ) -> None:
     for name in ("RAIL", "RAIL_SIMULATOR_URL"):
@@ -221,7 +221,7 @@ def test_who_tells_the_bank_refuses_to_start_without_one(
         settings.load.cache_clear()
 
 
-def test_the_worker_of_the_queue_rails_is_the_one_who_tells(books: Books, valkey: Valkey) -> None:
+def test_worker_of_the_queue_rails_checks_for_a_rail(books: Books, valkey: Valkey) -> None:
     told = {name: value for name, value in os.environ.items() if not name.startswith("RAIL")}
     worker = subprocess.run(
         [sys.executable, "-m", "celery", "-A", "celery_config", "worker", "--queues", "rails", "--pool", "solo"],

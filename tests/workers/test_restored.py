@@ -16,13 +16,13 @@ from models import event, health, preflight
 from models.payment_list import Viewer
 from models.session import transaction
 from tests.builders import Builder
-from tests.models.test_webhook_queue import Shop
 from tests.support import Database, eventually, memory
+from tests.webhook_fan_out import FanOut
 
 AHEAD = 2_000
 """Transactions of the old cluster that the new one has not had."""
 FUNDED_AND_TWO = 3
-"""Payments: the shop's funds, and two deposits."""
+"""Payments: the queue's funds, and two deposits."""
 PROCESSES = ("worker", "gateway")
 
 
@@ -72,19 +72,19 @@ def use_numbers_up(server: Postgres, _: str) -> None:
 
 
 @pytest.mark.parametrize("mend", [raise_the_epoch, use_numbers_up])
-def test_of_a_restored_dump_no_event_is_lost(
+def test_restored_dump_loses_no_event(
     postgres: Postgres, fresh_database: Database, mend: Callable[[Postgres, str], None]
 ) -> None:
-    shop = Shop(Builder.of(fresh_database))
+    queue = FanOut(Builder.of(fresh_database))
     as_owner(postgres, f"DO $$ BEGIN FOR i IN 1..{AHEAD} LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$")
-    shop.world.accept(shop.deposit())
-    eventually(shop.fan_out)
-    shop.world.accept(shop.deposit())
-    shop.world.post()
-    eventually(lambda: [one.name for one in feed(shop, event.START)].count("payment.completed") == FUNDED_AND_TWO)
-    read = feed(shop, event.START)
-    told = shop.delivered()
-    assert len(told) == 1 < len(shop.events())
+    queue.world.accept(queue.deposit())
+    eventually(queue.fan_out)
+    queue.world.accept(queue.deposit())
+    queue.world.post()
+    eventually(lambda: [one.name for one in feed(queue, event.START)].count("payment.completed") == FUNDED_AND_TWO)
+    read = feed(queue, event.START)
+    told = queue.delivered()
+    assert len(told) == 1 < len(queue.events())
     with restored(postgres, str(make_url(fresh_database.owner).database)) as server:
         roles = (OWNER_ROLE, settings.WORKER_ROLE, settings.GATEWAY_ROLE)
         copy = Database(*(server.url(role=role) for role in roles))
@@ -96,16 +96,16 @@ def test_of_a_restored_dump_no_event_is_lost(
         for process in PROCESSES:
             preflight.check_or_exit(getattr(copy, process), process, durability=False)
         assert alarms(copy) == []
-        shop.world = Builder.of(copy)
-        shop.world.accept(shop.deposit())
-        shop.world.post()
-        eventually(lambda: shop.fan_out() == 0 and len(shop.delivered()) == len(shop.events()))
-        assert shop.delivered()[:1] == told
-        assert sorted(shop.delivered()) == sorted(shop.events())
-        new = feed(shop, (read[-1].xact, read[-1].sequence))
+        queue.world = Builder.of(copy)
+        queue.world.accept(queue.deposit())
+        queue.world.post()
+        eventually(lambda: queue.fan_out() == 0 and len(queue.delivered()) == len(queue.events()))
+        assert queue.delivered()[:1] == told
+        assert sorted(queue.delivered()) == sorted(queue.events())
+        new = feed(queue, (read[-1].xact, read[-1].sequence))
         assert [(one.name, one.version) for one in new] == [("payment.initiated", 1), ("payment.completed", 2)]
-        assert feed(shop, event.START) == read + new
-        for engine in shop.world:
+        assert feed(queue, event.START) == read + new
+        for engine in queue.world:
             engine.dispose()
 
 
@@ -117,13 +117,13 @@ def alarms(database: Database) -> list[str]:
     return [problem.detail for problem in report.problems if problem.code == "dump_restored"]
 
 
-def feed(shop: Shop, after: tuple[str, int]) -> list[event.Event]:
-    """What `GET /v1/events` shows the client behind a place."""
-    with transaction(shop.world.gateway) as connection:
-        return event.page(connection, Viewer(shop.client, False), after, 100)
+def feed(queue: FanOut, after: tuple[str, int]) -> list[event.Event]:
+    """What `GET /v1/events` shows the client after a cursor."""
+    with transaction(queue.world.gateway) as connection:
+        return event.page(connection, Viewer(queue.client, False), after, 100)
 
 
-def test_an_index_tells_the_newest_event(owner) -> None:
+def test_newest_event_is_read_from_an_index(owner) -> None:
     with owner.connect() as connection:
         connection.exec_driver_sql("SET enable_seqscan = off")
         plan = [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {preflight.NEWEST_EVENT}")]

@@ -60,7 +60,7 @@ def test_task_without_bells_is_run_repeatedly() -> None:
     thread.join(PATIENCE_SECONDS)
 
 
-def test_it_outlives_a_task_that_raises() -> None:
+def test_loop_survives_a_task_that_raises() -> None:
     task = Served()
     task.fails = 2
     thread = task.serve(silence_seconds=0)
@@ -69,14 +69,14 @@ def test_it_outlives_a_task_that_raises() -> None:
     thread.join(PATIENCE_SECONDS)
 
 
-def test_what_is_rung_for_in_time_is_left_to_the_bells() -> None:
+def test_task_with_timely_bells_is_left_to_them() -> None:
     ours = TaskLock()
     with ours.hold("task"):
         pass
     assert ours.idle_seconds("task") <= ours.idle_seconds("another")
 
 
-def test_one_task_at_a_time() -> None:
+def test_tasks_run_one_at_a_time() -> None:
     ours, order = TaskLock(), []
     is_inside, may_go = threading.Event(), threading.Event()
 
@@ -113,7 +113,7 @@ with task_loop.task_lock.hold("stuck"):
 """
 
 
-def test_a_process_that_is_stuck_in_a_task_ends() -> None:
+def test_process_stuck_in_a_task_ends() -> None:
     done = subprocess.run([sys.executable, "-c", STUCK], cwd=CHECKOUT, timeout=PATIENCE_SECONDS * 2, check=False)
     assert done.returncode == STUCK_STATUS
 
@@ -130,12 +130,12 @@ for _ in range(300):
 """
 
 
-def test_one_that_ends_its_tasks_goes_on_however_many_they_are() -> None:
+def test_process_that_completes_tasks_goes_on() -> None:
     done = subprocess.run([sys.executable, "-c", BUSY], cwd=CHECKOUT, timeout=PATIENCE_SECONDS * 4, check=False)
     assert done.returncode == 0
 
 
-def test_all_that_is_frequent_goes_on_within_ten_seconds() -> None:
+def test_frequent_tasks_resume_within_ten_seconds() -> None:
     frequent = {task for task in TIMETABLE if silence_seconds(task) < 10}
     assert frequent == {task for task, seconds in TIMETABLE.items() if seconds < 60}
     assert frequent >= {POST, INSTRUCT, DISPATCH}

@@ -51,14 +51,14 @@ def waiting(books: Books) -> str:
     return books.order("transfer", alice, source, target, 4_00)
 
 
-def test_post_posts_what_is_due_and_rings_no_more(books: Books, bells: redis.Redis, waiting: str) -> None:
+def test_post_posts_due_payments_and_does_not_ring(books: Books, bells: redis.Redis, waiting: str) -> None:
     run(tasks.post)
     assert books.kept(waiting).state == "COMPLETED"
     run(tasks.post)
     assert bells.llen("payments") == 0
 
 
-def test_post_rings_for_itself_when_its_time_ran_out(
+def test_post_rings_for_itself_if_its_time_ran_out(
     books: Books, bells: redis.Redis, waiting: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poster = books.poster()
@@ -69,7 +69,7 @@ def test_post_rings_for_itself_when_its_time_ran_out(
     assert bells.llen("payments") == 1
 
 
-def test_post_leaves_it_to_the_sweep_when_the_database_is_away(
+def test_post_leaves_payments_to_the_sweep_without_database(
     books: Books, bells: redis.Redis, waiting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nowhere = books.open(f"postgresql+psycopg2://nobody@/nothing?host={tmp_path}")
@@ -90,7 +90,7 @@ def test_sweep_rings_only_if_anything_is_due(books: Books, bells: redis.Redis, w
     assert books.kept(due).state == "INITIATED", "it rings, it does not post"
 
 
-def test_two_beats_do_no_harm(books: Books, bells: redis.Redis, waiting: str) -> None:
+def test_two_beats_post_each_payment_once(books: Books, bells: redis.Redis, waiting: str) -> None:
     """Each bell may come twice, and the second finds nothing to do."""
     for _ in range(2):
         run(tasks.sweep)
@@ -101,7 +101,7 @@ def test_two_beats_do_no_harm(books: Books, bells: redis.Redis, waiting: str) ->
     assert len(books.events(waiting)) == 2
 
 
-def test_a_sweep_finds_the_oldest(books: Books, bells: redis.Redis, waiting: str) -> None:
+def test_sweep_finds_the_oldest_payment(books: Books, bells: redis.Redis, waiting: str) -> None:
     """There is no lower bound of age below which work would be forgotten."""
     with books.as_owner() as connection:
         connection.exec_driver_sql("UPDATE payments SET due_at = now() - interval '400 days' WHERE id = %s", (waiting,))
@@ -112,7 +112,7 @@ def test_a_sweep_finds_the_oldest(books: Books, bells: redis.Redis, waiting: str
 
 
 @pytest.mark.parametrize("task", [tasks.heartbeat, tasks.post, tasks.instruct])
-def test_a_worker_that_ends_tasks_has_a_heartbeat(books: Books, task: Task) -> None:
+def test_worker_that_completes_tasks_has_a_heartbeat(books: Books, task: Task) -> None:
     for _ in range(2):
         run(task)
     with transaction(books.worker) as connection:
@@ -122,7 +122,7 @@ def test_a_worker_that_ends_tasks_has_a_heartbeat(books: Books, task: Task) -> N
     assert (seen.is_fresh, stale.is_fresh) == (True, False)
 
 
-def test_worker_on_own_clock_is_alive_but_not_heard(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_worker_without_messages_is_alive_but_not_heard(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "worker_name", "upkeep@a")
     tasks.heartbeat()
     with transaction(books.worker) as connection:
@@ -131,7 +131,7 @@ def test_worker_on_own_clock_is_alive_but_not_heard(books: Books, monkeypatch: p
         ]
 
 
-def test_what_beat_sent_says_that_it_lives(books: Books) -> None:
+def test_message_from_beat_records_its_heartbeat(books: Books) -> None:
     for sender, seen in (("shop-1", ["upkeep@a"]), ("beat", ["beat", "upkeep@a"])):
         tasks.heartbeat.push_request(hostname="upkeep@a", request_id=sender)
         tasks.heartbeat.run()
@@ -140,14 +140,14 @@ def test_what_beat_sent_says_that_it_lives(books: Books) -> None:
             assert [one.name for one in heartbeat.recent(connection) if one.hears] == seen
 
 
-def test_partitions_are_made_ahead_and_once(books: Books) -> None:
+def test_partitions_are_created_ahead_once(books: Books) -> None:
     run(tasks.ensure_partitions)
     count = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'payments'::regclass"
     with books.as_owner() as connection:
         assert connection.exec_driver_sql(count).scalar_one() == 5
 
 
-def test_a_month_that_lacks_its_partition_is_told(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_partition_is_reported(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     capture = LogCapture()
     monkeypatch.setattr(tasks, "log", structlog.wrap_logger(None, processors=[capture]))
     with books.as_owner() as connection:
@@ -162,7 +162,7 @@ def test_a_month_that_lacks_its_partition_is_told(books: Books, monkeypatch: pyt
     ]
 
 
-def test_welcome_rings_the_posters_only_if_somebody_was_welcomed(
+def test_welcome_rings_the_posters_only_after_an_onboarding(
     books: Books, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "onboarding", lambda: Onboarding(books.worker, ["EUR"], "1 EUR", 0))
@@ -209,7 +209,7 @@ def test_instruct_rings_posters_for_answers_and_itself_for_rest(
     assert [books.kept(id).state for id in ids] == ["COMPLETED"] * 2
 
 
-def test_mail_sends_what_is_due(books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mail_sends_due_mails(books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     id = books.user()
     with transaction(books.gateway) as connection:
         assert confirmation.ask(connection, str(uuid7()), id, confirmation.Purpose.EMAIL)
@@ -219,7 +219,7 @@ def test_mail_sends_what_is_due(books: Books, tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("task", [tasks.welcome, tasks.mail, tasks.forget, tasks.sweep, tasks.instruct, tasks.dispatch])
-def test_a_database_away_is_left_to_the_next_one(
+def test_tasks_without_database_leave_work_to_the_next_run(
     books: Books, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nowhere = books.open(f"postgresql+psycopg2://nobody@/nothing?host={tmp_path}")
@@ -239,7 +239,7 @@ class Silent:
         return webhook_retry.AttemptOutcome(204, None)
 
 
-def test_dispatch_sends_and_says_that_its_worker_lives(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dispatch_sends_and_records_its_heartbeat(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     client, wallet = books.client(1_00)
     books.endpoint(client)
     books.order("transfer", client, wallet, books.client()[1], 1_00)
@@ -258,7 +258,7 @@ def test_dispatch_sends_and_says_that_its_worker_lives(books: Books, monkeypatch
         assert heartbeat.recent(connection)
 
 
-def test_a_sweep_rings_for_an_open_command(books: Books, bells: redis.Redis) -> None:
+def test_sweep_rings_for_an_open_command(books: Books, bells: redis.Redis) -> None:
     with transaction(books.gateway) as connection:
         wish = payment_command.NewCommand(str(uuid7()), str(uuid7()))
         payment_command.order_retries(connection, [wish], Actor(books.user("ops")), "mended")
@@ -266,7 +266,7 @@ def test_a_sweep_rings_for_an_open_command(books: Books, bells: redis.Redis) -> 
     assert bells.llen("payments") == 1
 
 
-def test_a_child_forgets_its_parents_connections(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forked_child_drops_the_connections_of_its_parent(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     monkeypatch.setenv("WORKER_DATABASE_URL", books.database.worker)
     settings.load.cache_clear()
@@ -287,7 +287,7 @@ def test_a_child_forgets_its_parents_connections(books: Books, monkeypatch: pyte
     settings.load.cache_clear()
 
 
-def test_forgetting_a_lot_leaves_room_for_other_tasks(bells: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_cleanup_leaves_time_for_other_tasks(bells: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     run(tasks.forget)
     assert bells.llen("upkeep") == 0
     monkeypatch.setattr(webhook_queue, "FORGOTTEN_MAX", 0)

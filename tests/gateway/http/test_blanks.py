@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 from tests.gateway.bulks.builders import CHARGES, TRANSFERS, line, lines, order, organization
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.identity import signed_up_users
-from tests.models.rules.test_blanks import BLANKS
+from tests.unicode_blanks import BLANKS
 
 PLAIN = "Invoice \u00e9 1"
 BLANK = "".join(BLANKS)

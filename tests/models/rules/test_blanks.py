@@ -1,6 +1,5 @@
 """Blanks are folded, so that texts that look alike are equal; nothing else is changed."""
 
-import sys
 import unicodedata
 
 import pytest
@@ -8,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.rules.blanks import fold_blanks, is_blank
-
-BLANKS = [chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace() and not 0x1C <= code <= 0x1F]
+from tests.unicode_blanks import BLANKS
 
 
 @pytest.mark.parametrize("blank", BLANKS, ids=ascii)

@@ -73,14 +73,14 @@ def refusals(result: Result) -> list[str]:
     return [line for line in result.output.splitlines() if line.startswith("Error: ")]
 
 
-def test_the_commands_are_those_of_four_groups() -> None:
+def test_commands_are_in_four_groups() -> None:
     assert {path[0] for path in COMMANDS} == {"books", "payments", "users", "workers"}
     options = {parameter.name for command in COMMANDS.values() for parameter in command.params}
     assert VALID.keys() <= options
 
 
 @pytest.mark.parametrize(("path", "parameter"), PARAMETERS)
-def test_a_hostile_value_is_refused_with_one_line(path: tuple[str, ...], parameter: click.Parameter) -> None:
+def test_hostile_value_is_refused_in_one_line(path: tuple[str, ...], parameter: click.Parameter) -> None:
     for value in HOSTILE:
         result = run(path, parameter, value)
         assert isinstance(result.exception, SystemExit), (value[:20], result.exc_info)
@@ -88,7 +88,7 @@ def test_a_hostile_value_is_refused_with_one_line(path: tuple[str, ...], paramet
 
 
 @pytest.mark.parametrize(("path", "parameter"), PARAMETERS)
-def test_a_number_is_taken_as_words_and_nowhere_else(path: tuple[str, ...], parameter: click.Parameter) -> None:
+def test_number_is_accepted_as_free_text_only(path: tuple[str, ...], parameter: click.Parameter) -> None:
     for value in NUMBERS:
         result = run(path, parameter, value)
         assert result.exception is None or isinstance(result.exception, SystemExit), (value, result.exc_info)
@@ -98,19 +98,19 @@ def test_a_number_is_taken_as_words_and_nowhere_else(path: tuple[str, ...], para
 
 
 @pytest.mark.parametrize(("name", "exit_code"), [("n" * 100, 0), ("n" * 101, 2), ("e\u0301" * 100, 0)])
-def test_a_name_has_as_many_characters_as_in_the_api(name: str, exit_code: int) -> None:
+def test_name_length_is_that_of_the_api(name: str, exit_code: int) -> None:
     result = app.test_cli_runner().invoke(args=["users", "create", "bo@example.com", "--role=client", f"--name={name}"])
     assert result.exit_code == exit_code, result.output
 
 
-def test_ten_years_are_the_most_to_look_back() -> None:
+def test_period_is_at_most_ten_years() -> None:
     most = 10 * 366 * 24 * 3600
     for seconds, exit_code in ((most, 0), (most + 1, 2)):
         result = app.test_cli_runner().invoke(args=["payments", "stuck", f"--older-than={seconds}"])
         assert result.exit_code == exit_code, result.output
 
 
-def test_a_reason_is_kept_in_its_normal_form(books: Books) -> None:
+def test_reason_is_stored_normalized(books: Books) -> None:
     given = "caf\u0065\u0301"
     run(("users", "create"), COMMANDS["users", "create"].params[1], "client")
     words = ["users", "deactivate", VALID["email"], f"--reason={given}"]

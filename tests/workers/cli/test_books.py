@@ -45,9 +45,7 @@ def check(books: Books, monkeypatch: pytest.MonkeyPatch, *words: str) -> Result:
     return app.test_cli_runner().invoke(args=["books", "check", *words])
 
 
-def test_books_in_order_exit_with_0_and_say_what_was_checked(
-    books: Books, account: str, monkeypatch: pytest.MonkeyPatch
-):
+def test_sound_ledger_exits_with_0_and_lists_the_checks(books: Books, account: str, monkeypatch: pytest.MonkeyPatch):
     result = check(books, monkeypatch)
     count = len(invariants.INVARIANTS)
     assert result.exit_code == 0, result.output
@@ -60,7 +58,7 @@ def test_books_in_order_exit_with_0_and_say_what_was_checked(
     assert all(one["rows"] == [] for one in told["invariants"])
 
 
-def test_it_reads_one_moment_and_cannot_write(books: Books, monkeypatch: pytest.MonkeyPatch):
+def test_check_reads_one_snapshot_and_cannot_write(books: Books, monkeypatch: pytest.MonkeyPatch):
     query = (
         "SELECT current_setting('transaction_read_only') AS reads, current_setting('transaction_isolation') AS level,"
         " current_setting('statement_timeout') AS time"
@@ -72,7 +70,7 @@ def test_it_reads_one_moment_and_cannot_write(books: Books, monkeypatch: pytest.
     assert "reads=on, level=repeatable read, time=1h" in result.output
 
 
-def test_broken_books_exit_with_1_and_the_rows(books: Books, broken: str, monkeypatch: pytest.MonkeyPatch):
+def test_violations_exit_with_1_and_list_the_rows(books: Books, broken: str, monkeypatch: pytest.MonkeyPatch):
     result = check(books, monkeypatch)
     assert result.exit_code == 1
     assert f"BROKEN: {BALANCE}\n  id={broken}, balance=" in result.output
@@ -82,7 +80,7 @@ def test_broken_books_exit_with_1_and_the_rows(books: Books, broken: str, monkey
     assert [row["id"] for row in rows[BALANCE]] == [broken]
 
 
-def test_more_rows_than_are_shown_are_told_of(books: Books, monkeypatch: pytest.MonkeyPatch):
+def test_omitted_rows_are_mentioned(books: Books, monkeypatch: pytest.MonkeyPatch):
     with monkeypatch.context() as patch:
         query = f"SELECT generate_series(0, {checks.ROWS_MAX}) AS number"
         patch.setattr(invariants, "INVARIANTS", {"many": query})

@@ -47,7 +47,7 @@ def listed(result: Result) -> list[str]:
     return [json.loads(line)["id"] for line in result.output.splitlines()]
 
 
-def test_stuck_lists_what_waits_too_long(flask: Run, waiting: str) -> None:
+def test_stuck_lists_payments_that_wait_too_long(flask: Run, waiting: str) -> None:
     assert flask("payments", "stuck", "--older-than", "3600").output == "none\n"
     assert listed(flask("payments", "stuck", "--older-than", "0", "--json")) == [waiting]
     shown = json.loads(flask("payments", "stuck", "--older-than", "0", "--json").output)
@@ -56,7 +56,7 @@ def test_stuck_lists_what_waits_too_long(flask: Run, waiting: str) -> None:
     assert re.fullmatch(rf"{waiting}  transfer  4\.00 EUR  \d+ seconds? ago +\d+ seconds? ago +0", line)
 
 
-def test_stuck_says_what_helps(flask: Run, waiting: str) -> None:
+def test_stuck_prints_the_remedy(flask: Run, waiting: str) -> None:
     assert "flask payments sweep" in flask("payments", "stuck", "--older-than", "0").output
     assert "sweep" not in flask("payments", "stuck", "--older-than", "3600").output
 
@@ -105,7 +105,7 @@ def test_undecided_lists_unanswered_payouts_from_first_attempt(flask: Run, books
     books.poster().drain()
 
 
-def test_undecided_lists_what_nobody_tries(flask: Run, books: Books) -> None:
+def test_undecided_lists_payouts_that_are_not_tried(flask: Run, books: Books) -> None:
     id = withdrawal(books)
     with books.as_owner() as connection:
         connection.exec_driver_sql("UPDATE instructions SET due_at = now() - interval '61 seconds'")
@@ -127,16 +127,14 @@ def test_payout_unanswered_for_a_minute_is_a_problem(books: Books) -> None:
     assert codes() == ["payments_undecided"]
 
 
-def test_parked_lists_what_waits_for_a_person(flask: Run, parked: str) -> None:
+def test_parked_lists_payments_that_wait_for_ops(flask: Run, parked: str) -> None:
     shown = json.loads(flask("payments", "parked", "--json").output)
     assert (shown["id"], shown["attempts"]) == (parked, ATTEMPTS_MAX)
     assert "poison" in shown["last_error"]
     assert flask("payments", "stuck", "--older-than", "0").output == "none\n", "parked is not stuck"
 
 
-def test_retry_by_id_makes_it_due_rings_and_is_audited(
-    flask: Run, books: Books, bells: redis.Redis, parked: str
-) -> None:
+def test_retry_by_id_is_due_rings_and_is_audited(flask: Run, books: Books, bells: redis.Redis, parked: str) -> None:
     result = flask("payments", "retry", parked, "--reason", "the row is mended")
     assert "1 are due now" in result.output
     kept = books.kept(parked)
@@ -149,7 +147,7 @@ def test_retry_by_id_makes_it_due_rings_and_is_audited(
     assert len(audited(books, parked)) == 1, "what is final is not touched, so there is nothing to note"
 
 
-def test_retry_with_dry_run_only_says_which(flask: Run, books: Books, bells: redis.Redis, parked: str) -> None:
+def test_retry_with_dry_run_only_lists(flask: Run, books: Books, bells: redis.Redis, parked: str) -> None:
     result = flask("payments", "retry", "--parked", "--reason", "to see", "--dry-run")
     assert parked in result.output
     assert "1 would be due now" in result.output
@@ -173,7 +171,7 @@ def test_retry_of_all_stuck(flask: Run, books: Books, waiting: str) -> None:
     assert (kept.attempts, kept.due_in_seconds <= 0) == (0, True)
 
 
-def test_retry_wants_one_choice_a_reason_and_payments_that_exist(flask: Run, parked: str) -> None:
+def test_retry_needs_one_choice_a_reason_and_existing_payments(flask: Run, parked: str) -> None:
     assert "name payments by id" in flask("payments", "retry", "--reason", "x", fails=True).output
     assert "name payments by id" in flask("payments", "retry", parked, "--parked", "--reason", "x", fails=True).output
     assert "--reason" in flask("payments", "retry", parked, fails=True).output
@@ -181,7 +179,7 @@ def test_retry_wants_one_choice_a_reason_and_payments_that_exist(flask: Run, par
     assert stranger in flask("payments", "retry", parked, stranger, "--reason", "x", fails=True).output
 
 
-def test_retry_tells_when_the_broker_is_away(
+def test_retry_reports_that_the_broker_is_away(
     flask: Run, books: Books, parked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(celery_app.conf, "broker_url", "redis+socket:///nowhere/valkey.sock")
@@ -191,7 +189,7 @@ def test_retry_tells_when_the_broker_is_away(
     assert books.kept(parked).attempts == 0
 
 
-def test_show_tells_the_whole_story(flask: Run, books: Books, parked: str) -> None:
+def test_show_prints_the_whole_timeline(flask: Run, books: Books, parked: str) -> None:
     flask("payments", "retry", parked, "--reason", "mended")
     flask("payments", "sweep")
     story = json.loads(flask("payments", "show", parked).output)
@@ -208,13 +206,15 @@ def test_show_tells_the_whole_story(flask: Run, books: Books, parked: str) -> No
     assert f"there is no payment {stranger}" in flask("payments", "show", stranger, fails=True).output
 
 
-def test_sweep_posts_what_is_due(flask: Run, books: Books, waiting: str) -> None:
+def test_sweep_posts_due_payments(flask: Run, books: Books, waiting: str) -> None:
     assert flask("payments", "sweep").output == "1 payments posted, nothing of what was due is left\n"
     assert books.kept(waiting).state == "COMPLETED"
     assert flask("payments", "sweep").output == "0 payments posted, nothing of what was due is left\n"
 
 
-def test_sweep_ends_after_what_was_due_at_its_start(flask: Run, books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sweep_ends_after_the_payments_due_at_its_start(
+    flask: Run, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Though more becomes due all the time."""
     poster, later = books.poster(), []
     alice, source = books.client(100_00)
@@ -233,7 +233,7 @@ def test_sweep_ends_after_what_was_due_at_its_start(flask: Run, books: Books, mo
     assert (books.kept(first).state, books.kept(later[0]).state) == ("COMPLETED", "INITIATED")
 
 
-def test_sweep_gives_up_on_what_somebody_else_holds(
+def test_sweep_gives_up_on_locked_payments(
     flask: Run, books: Books, waiting: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poster = books.poster()

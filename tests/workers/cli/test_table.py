@@ -14,7 +14,7 @@ ID, TEXT = new_id(), "no such account: " + "x" * 300
 SCRIPT = f"from workers.cli import table; table.show(['payment', 'last error'], [['{ID}', '{TEXT}']])"
 
 
-def test_without_a_terminal_nothing_is_cut(capsys: pytest.CaptureFixture[str]):
+def test_table_without_terminal_cuts_nothing(capsys: pytest.CaptureFixture[str]):
     table.show(["payment", "last error"], [[ID, TEXT], ["short", ""]])
     header, line, short = capsys.readouterr().out.splitlines()
     assert header == f"{'payment':36}  last error"
@@ -32,7 +32,7 @@ def test_table_on_terminal_cuts_only_free_text(columns: int, shown: int):
     assert printed.stdout.splitlines()[1] == f"{ID}  {TEXT[:shown]}"
 
 
-def test_what_a_terminal_would_obey_is_not_printed(capsys: pytest.CaptureFixture[str]):
+def test_control_characters_are_not_printed(capsys: pytest.CaptureFixture[str]):
     table.show(["payment", "last error"], [[ID, "two\nlines \x1b[31mred\x07"]])
     assert capsys.readouterr().out.splitlines()[1] == f"{ID}  two lines ?[31mred?"
 
@@ -45,5 +45,5 @@ def test_what_a_terminal_would_obey_is_not_printed(capsys: pytest.CaptureFixture
         (-1, "in 1 second"), (-300, "in 5 minutes"),
     ],
 )  # fmt: skip
-def test_ages_are_told_in_words(seconds: float, words: str):
+def test_ages_are_printed_in_words(seconds: float, words: str):
     assert table.ago(seconds) == words

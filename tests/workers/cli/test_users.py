@@ -14,7 +14,7 @@ from tests.workers.books import Books
 from tests.workers.cli.listing import Run, audited
 
 
-def test_users_create_shows_a_token_that_is_kept_only_as_a_hash(flask: Run, books: Books) -> None:
+def test_users_create_prints_a_token_that_is_stored_as_hash(flask: Run, books: Books) -> None:
     email = f"{uuid4()}@example.com"
     made = json.loads(flask("users", "create", email, "--role", "merchant", "--name", "Shop", "--json").output)
     assert made.keys() == {"id", "email", "token"}
@@ -41,7 +41,7 @@ def test_users_create_refuses_a_taken_address_in_any_case(flask: Run) -> None:
     "email",
     ["nobody", "@example.com", "a@", "a b@example.com", "a\x07@example.com", "a@localhost", f"a@{'b.' * 130}com"],
 )
-def test_users_create_refuses_what_is_no_address(flask: Run, email: str) -> None:
+def test_users_create_refuses_an_invalid_address(flask: Run, email: str) -> None:
     assert "not an e-mail address" in flask("users", "create", email, "--role", "client", fails=True).output
 
 
@@ -82,7 +82,7 @@ def test_users_deactivate_and_activate(flask: Run, books: Books) -> None:
     assert "there is no user nobody@example.com" in refused.output
 
 
-def test_partitions_are_made_and_one_that_cannot_be_is_told(flask: Run, books: Books) -> None:
+def test_missing_partitions_are_created_or_reported(flask: Run, books: Books) -> None:
     assert flask("payments", "partitions").output == "0 partitions created\n"
     months = "SELECT to_char(date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month', %s)"
     with books.as_owner() as connection:

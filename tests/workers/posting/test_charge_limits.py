@@ -96,7 +96,7 @@ def _is_anybody_waiting(books: Books) -> bool:
         return bool(connection.exec_driver_sql("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)").scalar_one())
 
 
-def test_what_was_taken_by_whom_on_which_day(books: Books) -> None:
+def test_charges_are_summed_by_merchant_and_day(books: Books) -> None:
     _, purse = books.client(FUNDS)
     shops = [books.user("merchant") for _ in range(2)]
     for shop in shops:

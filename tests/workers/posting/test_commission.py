@@ -62,7 +62,7 @@ def shop(books: Books, funds: int = 0) -> tuple[str, str]:
     return id, books.wallet(id, funds)
 
 
-def test_of_ten_sent_nine_eighty_arrive(books: Books, house: str) -> None:
+def test_transfer_of_ten_arrives_as_nine_eighty(books: Books, house: str) -> None:
     ann, purse = books.client(10_00)
     _, target = books.client()
     id = books.order("transfer", ann, purse, target, 10_00)
@@ -100,7 +100,7 @@ def test_own_transfer_and_deposit_pay_no_commission(books: Books, house: str) ->
     assert balances(books, purse, savings, house) == [0, 10_00, 0]
 
 
-def test_the_commission_is_on_what_is_captured(books: Books, house: str) -> None:
+def test_commission_is_on_the_captured_amount(books: Books, house: str) -> None:
     _, purse = books.client(50_00)
     merchant, till = shop(books)
     id = books.order("charge", merchant, purse, till, 40_00, capture=False)
@@ -113,7 +113,7 @@ def test_the_commission_is_on_what_is_captured(books: Books, house: str) -> None
 
 
 @pytest.mark.parametrize("ending", [PaymentAction.VOID, PaymentAction.CANCEL])
-def test_what_does_not_move_costs_nothing(books: Books, house: str, ending: PaymentAction) -> None:
+def test_failed_payment_costs_no_commission(books: Books, house: str, ending: PaymentAction) -> None:
     _, purse = books.client(50_00)
     merchant, till = shop(books)
     id = books.order("charge", merchant, purse, till, 40_00, capture=False)
@@ -140,7 +140,7 @@ def refund(books: Books, charge: str, merchant: str, till: str, purse: str, amou
     return books.order("refund", merchant, till, purse, amount, parent_id=charge, reason=reason)
 
 
-def test_a_whole_refund_gives_the_commission_back(books: Books, house: str) -> None:
+def test_full_refund_returns_the_commission(books: Books, house: str) -> None:
     charge, merchant, till, purse = charged(books)
     id = refund(books, charge, merchant, till, purse, 9_99)
     books.poster().drain()
@@ -156,7 +156,7 @@ def test_a_whole_refund_gives_the_commission_back(books: Books, house: str) -> N
 
 @pytest.mark.parametrize("at_once", [True, False], ids=["in one batch", "one by one"])
 @pytest.mark.parametrize("parts", [(3_33, 3_33, 3_33), (1, 1, 9_97), (5_00, 4_98, 1)])
-def test_refunds_of_parts_give_back_exactly_what_was_taken(
+def test_partial_refunds_return_exactly_the_commission(
     books: Books, house: str, parts: tuple[int, ...], at_once: bool
 ) -> None:
     charge, merchant, till, purse = charged(books)
@@ -171,7 +171,7 @@ def test_refunds_of_parts_give_back_exactly_what_was_taken(
     assert balances(books, purse, till, house) == [9_99, 0, 0]
 
 
-def test_a_house_that_keeps_its_commission(books: Books, house: str) -> None:
+def test_refund_keeps_the_commission_if_so_configured(books: Books, house: str) -> None:
     charge, merchant, till, purse = charged(books)
     poster = books.poster()
     poster.refunds_commission = False
@@ -184,7 +184,7 @@ def test_a_house_that_keeps_its_commission(books: Books, house: str) -> None:
     assert balances(books, purse, till, house) == [9_79, 0, 20]
 
 
-def test_a_minimum_above_the_amount_fails_the_payment(books: Books, house: str, impose: Any) -> None:
+def test_minimum_above_the_amount_fails_the_payment(books: Books, house: str, impose: Any) -> None:
     impose("transfer", "2", currency="EUR", minimum=50)
     ann, purse = books.client(10_00)
     _, target = books.client()
@@ -214,7 +214,7 @@ def test_capture_below_minimum_commission_releases_hold(books: Books, house: str
     assert balances(books, purse, till, house) == [0, 49_00, 1_00]
 
 
-def test_terms_are_those_of_the_acceptance(books: Books, house: str, impose: Any) -> None:
+def test_terms_at_acceptance_apply(books: Books, house: str, impose: Any) -> None:
     ann, purse = books.client(100_00)
     merchant, till = shop(books)
     before = books.order("transfer", ann, purse, till, 10_00)
@@ -230,7 +230,7 @@ def test_terms_are_those_of_the_acceptance(books: Books, house: str, impose: Any
     assert books.balance(house) == 10_40
 
 
-def test_a_merchant_with_terms_of_his_own(books: Books, house: str, impose: Any) -> None:
+def test_merchant_terms_replace_general_terms(books: Books, house: str, impose: Any) -> None:
     _, purse = books.client(100_00)
     (dear, his), (other, theirs) = shop(books), shop(books)
     impose("charge", "0.5", merchant_id=dear)
@@ -241,7 +241,7 @@ def test_a_merchant_with_terms_of_his_own(books: Books, house: str, impose: Any)
 
 
 @pytest.mark.parametrize(("ceiling", "outcome"), [(9_80, "COMPLETED"), (9_79, "limit_exceeded")])
-def test_a_ceiling_is_for_what_stays(books: Books, house: str, ceiling: int, outcome: str) -> None:
+def test_ceiling_applies_after_commission(books: Books, house: str, ceiling: int, outcome: str) -> None:
     _, purse = books.client(10_00)
     merchant, till = shop(books)
     with books.as_owner() as connection:

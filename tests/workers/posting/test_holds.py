@@ -18,7 +18,7 @@ from models.rules.types import PaymentAction
 from models.session import transaction
 from tests.support import PATIENCE_SECONDS, eventually
 from tests.workers.books import Books
-from tests.workers.posting.hold_shop import AMOUNT, FUNDS, Shop
+from tests.workers.posting.held_charges import AMOUNT, FUNDS, HeldCharges
 from workers import process, tasks
 from workers.posting.poster import NO_PARTITION_SECONDS, BatchPoint
 
@@ -30,8 +30,8 @@ class KilledError(BaseException):
 
 
 @pytest.fixture
-def shop(books: Books) -> Shop:
-    return Shop(books)
+def charges(books: Books) -> HeldCharges:
+    return HeldCharges(books)
 
 
 def die_at(point: BatchPoint) -> Callable[[BatchPoint], None]:
@@ -43,17 +43,19 @@ def die_at(point: BatchPoint) -> Callable[[BatchPoint], None]:
 
 
 @pytest.mark.parametrize("point", BatchPoint)
-def test_a_poster_killed_while_it_authorizes(books: Books, shop: Shop, point: BatchPoint) -> None:
-    id = shop.charge()
+def test_poster_killed_during_authorization_loses_nothing(
+    books: Books, charges: HeldCharges, point: BatchPoint
+) -> None:
+    id = charges.charge()
     poster = books.poster()
     poster.hook = die_at(point)
     with pytest.raises(KilledError):
         poster.drain()
     is_done = point is BatchPoint.COMMITTED
-    assert shop.money == (FUNDS, AMOUNT if is_done else 0, 0)
+    assert charges.money == (FUNDS, AMOUNT if is_done else 0, 0)
     assert books.kept(id).state == ("AUTHORIZED" if is_done else "INITIATED")
     books.poster().drain()
-    assert shop.money == (FUNDS, AMOUNT, 0)
+    assert charges.money == (FUNDS, AMOUNT, 0)
     assert (books.kept(id).state, books.kept(id).attempts) == ("AUTHORIZED", 0)
     assert books.events(id) == ["payment.initiated", "payment.authorized"]
 
@@ -68,11 +70,11 @@ ENDED = {
 
 @pytest.mark.parametrize("point", BatchPoint)
 @pytest.mark.parametrize("ending", ENDED, ids=str)
-def test_a_poster_killed_while_it_ends_a_hold(
-    books: Books, shop: Shop, point: BatchPoint, ending: tuple[PaymentAction, int | None]
+def test_poster_killed_while_ending_a_hold_loses_nothing(
+    books: Books, charges: HeldCharges, point: BatchPoint, ending: tuple[PaymentAction, int | None]
 ) -> None:
-    id = shop.hold()
-    assert shop.end(id, *ending)
+    id = charges.hold()
+    assert charges.end(id, *ending)
     poster = books.poster()
     poster.hook = die_at(point)
     with pytest.raises(KilledError):
@@ -80,18 +82,18 @@ def test_a_poster_killed_while_it_ends_a_hold(
     state, money = ENDED[ending]
     is_done = point is BatchPoint.COMMITTED
     assert books.outcomes([id]) == [state if is_done else "AUTHORIZED"]
-    assert shop.money == (money if is_done else (FUNDS, AMOUNT, 0))
+    assert charges.money == (money if is_done else (FUNDS, AMOUNT, 0))
     for _ in range(2):
         books.poster().drain()
     assert books.outcomes([id]) == [state]
-    assert shop.money == money
+    assert charges.money == money
     assert books.kept(id).attempts == 0
     assert len(books.events(id)) == 3
-    assert {outcome for _, outcome in shop.outcomes(id)} <= {"done"}
+    assert {outcome for _, outcome in charges.outcomes(id)} <= {"done"}
 
 
-def test_captures_voids_and_expiries_race_under_two_posters(books: Books, shop: Shop) -> None:
-    ids = [shop.hold(amount) for amount in (10_00, 20_00, 30_00)]
+def test_racing_actions_under_two_posters_end_each_hold_once(books: Books, charges: HeldCharges) -> None:
+    ids = [charges.hold(amount) for amount in (10_00, 20_00, 30_00)]
     kinds = [
         PaymentAction.CAPTURE,
         PaymentAction.VOID,
@@ -101,33 +103,37 @@ def test_captures_voids_and_expiries_race_under_two_posters(books: Books, shop: 
     ] * 4
     with ThreadPoolExecutor(8) as crowd:
         posting = [crowd.submit(books.poster().drain) for _ in range(2)]
-        list(crowd.map(lambda race: shop.end(*race), [(id, kind) for kind in kinds for id in ids]))
+        list(crowd.map(lambda race: charges.end(*race), [(id, kind) for kind in kinds for id in ids]))
         for drained in posting:
             drained.result()
     books.poster().drain()
     ends = {"capture": "COMPLETED", "void": "canceled"}
     for id, end in zip(ids, books.outcomes(ids), strict=True):
-        done = [kind for kind, outcome in shop.outcomes(id) if outcome == "done"]
+        done = [kind for kind, outcome in charges.outcomes(id) if outcome == "done"]
         assert [ends[kind] for kind in done] == ([] if end == "expired" else [end])
-        assert all(outcome for _, outcome in shop.outcomes(id)), "every command is decided"
+        assert all(outcome for _, outcome in charges.outcomes(id)), "every command is decided"
         assert len(books.events(id)) == 3
-    taken = sum(amount for amount, id in zip((10_00, 20_00, 30_00), ids, strict=True) if id in books.decided(shop.till))
-    assert shop.money == (FUNDS - taken, 0, taken)
+    taken = sum(
+        amount
+        for amount, id in zip((10_00, 20_00, 30_00), ids, strict=True)
+        if id in books.decided(charges.merchant_wallet)
+    )
+    assert charges.money == (FUNDS - taken, 0, taken)
 
 
 @pytest.mark.parametrize(
     "kinds", [(PaymentAction.CAPTURE, PaymentAction.EXPIRE), (PaymentAction.EXPIRE, PaymentAction.CAPTURE)], ids=str
 )
-def test_a_hold_captured_after_its_time_is_decided_once(
-    books: Books, shop: Shop, kinds: tuple[PaymentAction, PaymentAction]
+def test_hold_captured_after_its_expiry_is_decided_once(
+    books: Books, charges: HeldCharges, kinds: tuple[PaymentAction, PaymentAction]
 ) -> None:
-    id = shop.hold()
-    assert all(shop.end(id, kind) for kind in kinds)
+    id = charges.hold()
+    assert all(charges.end(id, kind) for kind in kinds)
     for _ in range(2):
         books.poster().drain()
     assert books.outcomes([id]) == ["expired"]
-    assert shop.outcomes(id) == [("capture", "refused")]
-    assert shop.money == (FUNDS, 0, 0)
+    assert charges.outcomes(id) == [("capture", "refused")]
+    assert charges.money == (FUNDS, 0, 0)
     assert books.events(id) == ["payment.initiated", "payment.authorized", "payment.failed"]
 
 
@@ -136,9 +142,9 @@ def run(task: Task) -> None:
 
 
 @pytest.mark.parametrize("ending", ENDED, ids=str)
-def test_a_sweep_finds_what_no_bell_was_heard_for(
+def test_sweep_finds_actions_without_a_bell(
     books: Books,
-    shop: Shop,
+    charges: HeldCharges,
     bells: redis.Redis,
     monkeypatch: pytest.MonkeyPatch,
     ending: tuple[PaymentAction, int | None],
@@ -146,15 +152,15 @@ def test_a_sweep_finds_what_no_bell_was_heard_for(
     monkeypatch.setattr(process, "engine", lambda: books.worker)
     monkeypatch.setattr(process, "poster", books.poster)
     monkeypatch.setattr(process, "_recorded_at", {})
-    id = shop.hold()
+    id = charges.hold()
     run(tasks.sweep)
     assert bells.llen("payments") == 0, "a hold waits for its merchant"
-    shop.end(id, *ending)
+    charges.end(id, *ending)
     run(tasks.sweep)
     assert bells.llen("payments") == 1
     run(tasks.post)
     state, money = ENDED[ending]
-    assert (books.outcomes([id]), shop.money) == ([state], money)
+    assert (books.outcomes([id]), charges.money) == ([state], money)
     bells.flushall()
     run(tasks.sweep)
     assert bells.llen("payments") == 0
@@ -174,13 +180,13 @@ def retry(books: Books, id: str) -> None:
 
 
 @pytest.fixture
-def parked(books: Books, shop: Shop) -> str:
+def parked(books: Books, charges: HeldCharges) -> str:
     """A hold whose capture could not be posted and was set aside; its neighbours were captured and posted."""
-    culprit, neighbour = shop.hold(), shop.hold(10_00)
-    transfer = books.order("transfer", shop.merchant, shop.till, shop.purse, 5_00)
+    culprit, neighbour = charges.hold(), charges.hold(10_00)
+    transfer = books.order("transfer", charges.merchant, charges.merchant_wallet, charges.customer_wallet, 5_00)
     books.poison(culprit)
     for id in (culprit, neighbour):
-        assert shop.end(id, PaymentAction.CAPTURE)
+        assert charges.end(id, PaymentAction.CAPTURE)
     books.poster().drain()
     kept = books.kept(culprit)
     assert (kept.state, kept.attempts, kept.is_parked) == ("AUTHORIZED", 1, False)
@@ -190,60 +196,60 @@ def parked(books: Books, shop: Shop) -> str:
     return culprit
 
 
-def test_capture_failing_to_post_is_parked_with_money_held(books: Books, shop: Shop, parked: str) -> None:
+def test_capture_failing_to_post_is_parked_with_money_held(books: Books, charges: HeldCharges, parked: str) -> None:
     assert books.events(parked) == ["payment.initiated", "payment.authorized", "payment.parked"]
-    assert shop.money == (FUNDS - 5_00, AMOUNT, 5_00)
-    shop.end(parked, PaymentAction.EXPIRE)
+    assert charges.money == (FUNDS - 5_00, AMOUNT, 5_00)
+    charges.end(parked, PaymentAction.EXPIRE)
     books.make_due(parked)
     books.poster().drain()
-    assert (books.kept(parked).state, shop.outcomes(parked)) == ("AUTHORIZED", [("capture", None)])
+    assert (books.kept(parked).state, charges.outcomes(parked)) == ("AUTHORIZED", [("capture", None)])
 
 
 @pytest.mark.parametrize(("in_time", "state", "outcome"), [(True, "COMPLETED", "done"), (False, "FAILED", "refused")])
-def test_ops_have_a_parked_capture_tried_again(
-    books: Books, shop: Shop, parked: str, in_time: bool, state: str, outcome: str
+def test_parked_capture_is_retried_by_ops(
+    books: Books, charges: HeldCharges, parked: str, in_time: bool, state: str, outcome: str
 ) -> None:
     books.cure()
     if not in_time:
-        shop.end(parked, PaymentAction.EXPIRE)
+        charges.end(parked, PaymentAction.EXPIRE)
     retry(books, parked)
     books.poster().drain()
     assert books.kept(parked).state == state
-    assert shop.outcomes(parked) == [("capture", outcome), ("retry", "done")]
+    assert charges.outcomes(parked) == [("capture", outcome), ("retry", "done")]
     taken = AMOUNT if in_time else 0
-    assert shop.money == (FUNDS - 5_00 - taken, 0, 5_00 + taken)
+    assert charges.money == (FUNDS - 5_00 - taken, 0, 5_00 + taken)
 
 
-def test_expiry_failing_to_post_is_parked_and_retried(books: Books, shop: Shop) -> None:
-    id = shop.hold()
+def test_expiry_failing_to_post_is_parked_and_retried(books: Books, charges: HeldCharges) -> None:
+    id = charges.hold()
     books.poison(id)
-    shop.end(id, PaymentAction.EXPIRE)
+    charges.end(id, PaymentAction.EXPIRE)
     drain_until_parked(books, id)
     books.cure()
     with transaction(books.worker) as connection:
         assert [row.id for row in payment_stuck.open_among(connection, [id])] == [id]
     retry(books, id)
     books.poster().drain()
-    assert (books.outcomes([id]), shop.money) == (["expired"], (FUNDS, 0, 0))
+    assert (books.outcomes([id]), charges.money) == (["expired"], (FUNDS, 0, 0))
 
 
-def test_a_hold_that_waits_for_its_merchant_is_not_retried(books: Books, shop: Shop) -> None:
-    id = shop.hold()
+def test_hold_without_an_action_is_not_retried(books: Books, charges: HeldCharges) -> None:
+    id = charges.hold()
     retry(books, id)
     books.poster().drain()
-    assert (books.kept(id).state, shop.outcomes(id)) == ("AUTHORIZED", [("retry", "refused")])
+    assert (books.kept(id).state, charges.outcomes(id)) == ("AUTHORIZED", [("retry", "refused")])
 
 
-def test_a_month_without_a_partition_costs_no_command_an_attempt(books: Books, shop: Shop) -> None:
-    captured, voided = shop.hold(), shop.hold(10_00)
-    canceled = books.order("transfer", shop.merchant, shop.till, shop.purse, 1_00)
+def test_missing_partition_costs_no_attempt_of_a_command(books: Books, charges: HeldCharges) -> None:
+    captured, voided = charges.hold(), charges.hold(10_00)
+    canceled = books.order("transfer", charges.merchant, charges.merchant_wallet, charges.customer_wallet, 1_00)
     with books.without_partition():
         for id, kind in (
             (captured, PaymentAction.CAPTURE),
             (voided, PaymentAction.VOID),
             (canceled, PaymentAction.CANCEL),
         ):
-            assert shop.end(id, kind)
+            assert charges.end(id, kind)
         assert books.poster().drain(PATIENCE_SECONDS) == (0, False)
         kept = books.kept(captured)
         assert (kept.state, kept.attempts, kept.is_parked) == ("AUTHORIZED", 0, False)
@@ -252,35 +258,39 @@ def test_a_month_without_a_partition_costs_no_command_an_attempt(books: Books, s
         assert books.outcomes([voided, canceled]) == ["canceled", "canceled"]
     books.make_due(captured)
     books.poster().drain()
-    assert (books.outcomes([captured]), shop.outcomes(captured)) == (["COMPLETED"], [("capture", "done")])
-    assert shop.money == (FUNDS - AMOUNT, 0, AMOUNT)
+    assert (books.outcomes([captured]), charges.outcomes(captured)) == (["COMPLETED"], [("capture", "done")])
+    assert charges.money == (FUNDS - AMOUNT, 0, AMOUNT)
 
 
-def test_what_waits_for_a_partition_is_canceled_at_once(books: Books, shop: Shop) -> None:
-    id = books.order("transfer", shop.merchant, shop.till, shop.purse, 1_00)
+def test_payment_waiting_for_a_partition_can_be_canceled(books: Books, charges: HeldCharges) -> None:
+    id = books.order("transfer", charges.merchant, charges.merchant_wallet, charges.customer_wallet, 1_00)
     with transaction(books.worker) as connection:
         payment.put_off(connection, id, "NoPartition", NO_PARTITION_SECONDS)
-    shop.end(id, PaymentAction.CANCEL)
+    charges.end(id, PaymentAction.CANCEL)
     books.poster().drain()
-    assert (books.outcomes([id]), shop.outcomes(id)) == (["canceled"], [("cancel", "done")])
+    assert (books.outcomes([id]), charges.outcomes(id)) == (["canceled"], [("cancel", "done")])
 
 
-def test_scheduled_payment_after_failed_cancel_keeps_its_time(books: Books, shop: Shop) -> None:
+def test_scheduled_payment_after_failed_cancel_keeps_its_time(books: Books, charges: HeldCharges) -> None:
     at = datetime.now(UTC) + timedelta(hours=1)
-    id = books.order("transfer", shop.merchant, shop.till, shop.purse, 1_00, scheduled_at=at)
+    id = books.order(
+        "transfer", charges.merchant, charges.merchant_wallet, charges.customer_wallet, 1_00, scheduled_at=at
+    )
     books.poison(id)
-    shop.end(id, PaymentAction.CANCEL)
+    charges.end(id, PaymentAction.CANCEL)
     eventually(lambda: books.poster().drain() and books.kept(id).is_parked)
     assert books.kept(id).due_in_seconds > 3_000
     books.cure()
     retry(books, id)
     books.poster().drain()
-    assert (books.outcomes([id]), shop.outcomes(id)) == (["canceled"], [("cancel", "done"), ("retry", "done")])
+    assert (books.outcomes([id]), charges.outcomes(id)) == (["canceled"], [("cancel", "done"), ("retry", "done")])
 
 
-def test_a_retry_does_not_bring_a_scheduled_payment_forward(books: Books, shop: Shop) -> None:
+def test_retry_leaves_a_scheduled_payment_at_its_time(books: Books, charges: HeldCharges) -> None:
     at = datetime.now(UTC) + timedelta(hours=1)
-    id = books.order("transfer", shop.merchant, shop.till, shop.purse, 1_00, scheduled_at=at)
+    id = books.order(
+        "transfer", charges.merchant, charges.merchant_wallet, charges.customer_wallet, 1_00, scheduled_at=at
+    )
     retry(books, id)
     books.poster().drain()
     assert books.kept(id).state == "INITIATED"

@@ -88,7 +88,7 @@ def patient_poster(books: Books) -> Poster:
     return books.poster(books.impatient_worker(lock_timeout="60s", idle_in_transaction_session_timeout="60s"))
 
 
-def test_one_posts_while_the_other_stands_by(books: Books, transfers: list[str]) -> None:
+def test_one_poster_posts_while_the_other_waits(books: Books, transfers: list[str]) -> None:
     holder, stand_by = patient_poster(books), patient_poster(books)
     with ThreadPoolExecutor(2) as threads, pausing(BatchPoint.LOCKED) as (hook, is_there, may_go):
         holder.hook = hook
@@ -102,7 +102,7 @@ def test_one_posts_while_the_other_stands_by(books: Books, transfers: list[str])
     assert_completed_at_the_first_attempt(books, transfers)
 
 
-def test_a_turn_not_had_in_time_is_no_attempt(books: Books, transfers: list[str], told: list[dict]) -> None:
+def test_posting_lock_timeout_costs_no_attempt(books: Books, transfers: list[str], told: list[dict]) -> None:
     holder, stand_by = patient_poster(books), books.poster(books.impatient_worker(lock_timeout="100ms"))
     with ThreadPoolExecutor(1) as threads, pausing(BatchPoint.LOCKED) as (hook, is_there, may_go):
         holder.hook = hook
@@ -115,9 +115,7 @@ def test_a_turn_not_had_in_time_is_no_attempt(books: Books, transfers: list[str]
     assert_completed_at_the_first_attempt(books, transfers)
 
 
-def test_a_strangers_lock_is_waited_for_and_costs_no_attempt(
-    books: Books, transfers: list[str], told: list[dict]
-) -> None:
+def test_foreign_lock_is_waited_for_and_costs_no_attempt(books: Books, transfers: list[str], told: list[dict]) -> None:
     poster = books.poster(books.impatient_worker(lock_timeout="100ms"))
     with locked(books.superuser, sides(books, transfers[0])[:1]):
         assert poster.post_batch() is None
@@ -127,7 +125,7 @@ def test_a_strangers_lock_is_waited_for_and_costs_no_attempt(
     assert_completed_at_the_first_attempt(books, transfers)
 
 
-def test_a_claimed_payment_is_skipped_not_waited_for(books: Books, transfers: list[str]) -> None:
+def test_claimed_payment_is_skipped_without_waiting(books: Books, transfers: list[str]) -> None:
     with books.superuser.connect() as stranger:
         stranger.exec_driver_sql("SELECT FROM payments WHERE id = %s FOR UPDATE", (transfers[0],))
         assert books.poster().post_batch() == TRANSFERS - 1
@@ -135,9 +133,7 @@ def test_a_claimed_payment_is_skipped_not_waited_for(books: Books, transfers: li
     assert_completed_at_the_first_attempt(books, transfers)
 
 
-def test_a_deadlock_resolved_against_the_poster_is_no_attempt(
-    books: Books, transfers: list[str], told: list[dict]
-) -> None:
+def test_deadlock_costs_the_poster_no_attempt(books: Books, transfers: list[str], told: list[dict]) -> None:
     low, high = sides(books, transfers[0])
     deadlocks = scalar(books, DEADLOCKS)
     url = make_url(books.database.worker)
@@ -156,7 +152,7 @@ def test_a_deadlock_resolved_against_the_poster_is_no_attempt(
     assert_completed_at_the_first_attempt(books, transfers)
 
 
-def test_a_stopped_holder_is_put_out_and_the_stand_by_goes_on(books: Books, transfers: list[str]) -> None:
+def test_stopped_lock_holder_is_disconnected_and_the_other_posts(books: Books, transfers: list[str]) -> None:
     holder = subprocess.Popen(
         [sys.executable, "-m", "tests.workers.posting.stopped_lock_holder", books.database.worker],
         cwd=CHECKOUT,
@@ -176,7 +172,7 @@ def test_a_stopped_holder_is_put_out_and_the_stand_by_goes_on(books: Books, tran
     assert_completed_at_the_first_attempt(books, transfers)
 
 
-def test_the_workers_role_is_bounded_in_all_it_waits_for(books: Books) -> None:
+def test_worker_role_has_bounds_on_all_waits(books: Books) -> None:
     with books.worker.connect() as connection:
         bounds = dict(connection.exec_driver_sql(SETTINGS).all())
     assert bounds == {

@@ -11,7 +11,7 @@ CHARGES = 100
 EXCHANGES = 300
 
 
-def test_a_poor_payer_fails_alone(books: Books) -> None:
+def test_insufficient_funds_fail_one_payment_only(books: Books) -> None:
     alice, rich = books.client(10_00)
     bob, poor = books.client(1_00)
     orders = [
@@ -25,7 +25,7 @@ def test_a_poor_payer_fails_alone(books: Books) -> None:
     assert books.events(orders[1]) == ["payment.initiated", "payment.failed"]
 
 
-def test_an_unknown_account_fails_its_payment_not_the_batch(books: Books) -> None:
+def test_unknown_account_fails_its_payment_only(books: Books) -> None:
     alice, source = books.client(10_00)
     _, target = books.client()
     orders = [
@@ -83,7 +83,7 @@ def stolen(books: Books) -> dict[str, str]:
     }
 
 
-def test_the_worker_looks_again_at_what_the_gateway_promised(books: Books, stolen: dict[str, str]) -> None:
+def test_worker_checks_again_what_the_gateway_checked(books: Books, stolen: dict[str, str]) -> None:
     books.poster(deposits_open=False).drain()
     assert {what: books.kept(id).failure_code for what, id in stolen.items()} == dict.fromkeys(stolen, "not_permitted")
 
@@ -97,7 +97,7 @@ def test_deposits_open_owner_deposits_only_to_own_wallet(books: Books) -> None:
     assert books.outcomes(orders) == ["COMPLETED", "not_permitted"]
 
 
-def test_racing_charges_stop_at_the_last_cent_that_is_there(books: Books) -> None:
+def test_racing_charges_stop_at_the_last_cent(books: Books) -> None:
     _, wallet = books.client(1_000_00)
     merchant = books.user("merchant")
     till = books.wallet(merchant)
@@ -114,7 +114,7 @@ def test_racing_charges_stop_at_the_last_cent_that_is_there(books: Books) -> Non
     assert (books.balance(wallet), books.balance(till)) == (10_00, 990_00)
 
 
-def test_two_parties_pay_each_other_at_once(books: Books, told: list[dict]) -> None:
+def test_two_parties_paying_each_other_do_not_deadlock(books: Books, told: list[dict]) -> None:
     alice, hers = books.client(EXCHANGES * 1_00)
     bob, his = books.client(EXCHANGES * 1_00)
     with ThreadPoolExecutor(6) as crowd:

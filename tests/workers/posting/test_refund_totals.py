@@ -63,7 +63,7 @@ def total(books: Books, payment_id: str) -> tuple[int, int] | None:
 
 @pytest.mark.parametrize("at_once", [True, False], ids=["in one batch", "one by one"])
 @pytest.mark.parametrize(("charge_clock", "refund_clock"), [(2, 0), (0, -7200), (0, 0), (-300, 300)])
-def test_a_charge_is_refunded_once_by_gateways_of_any_clocks(
+def test_charge_is_refunded_once_whatever_the_clocks(
     books: Books, charge_clock: float, refund_clock: float, at_once: bool
 ) -> None:
     charge, refund = charged(books, 50_00, charge_clock)
@@ -78,7 +78,7 @@ def test_a_charge_is_refunded_once_by_gateways_of_any_clocks(
     assert books.violations() == []
 
 
-def test_a_withdrawal_returns_once_by_rails_of_a_late_clock(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_withdrawal_returns_once_with_a_late_clock(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     withdrawal, wallet = withdrawn(books, 100_00)
     monkeypatch.setattr("models.payment.uuid7", lambda: id_at(-120))
     before = books.balance(wallet)
@@ -91,7 +91,7 @@ def test_a_withdrawal_returns_once_by_rails_of_a_late_clock(books: Books, monkey
     assert books.violations() == []
 
 
-def test_parts_add_up_to_the_whole_and_no_further(books: Books) -> None:
+def test_partial_refunds_add_up_to_the_charge(books: Books) -> None:
     charge, refund = charged(books, 10_00)
     ids = [refund(amount, clock) for amount, clock in ((4_00, -7200), (6_00, 7200), (1, 0))]
     books.poster().drain()
@@ -99,7 +99,7 @@ def test_parts_add_up_to_the_whole_and_no_further(books: Books) -> None:
     assert total(books, charge) == (10_00, 10_00)
 
 
-def test_the_database_refuses_what_goes_beyond_whoever_tries(books: Books) -> None:
+def test_database_refuses_refunds_beyond_the_charge(books: Books) -> None:
     charge, refund = charged(books, 50_00)
     first, second = refund(30_00, 0), refund(30_00, 0)
     for engine in (books.owner, books.worker):
@@ -111,7 +111,7 @@ def test_the_database_refuses_what_goes_beyond_whoever_tries(books: Books) -> No
 
 
 @pytest.mark.parametrize("state", ["AUTHORIZED", "INITIATED", "of another type"])
-def test_the_database_refuses_to_give_back_what_was_not_taken(books: Books, state: str) -> None:
+def test_database_refuses_refunds_of_uncaptured_charges(books: Books, state: str) -> None:
     merchant, (ann, customer_wallet) = books.user("merchant"), books.client(50_00)
     merchant_wallet = books.wallet(merchant, 50_00)
     parent = {

@@ -51,7 +51,7 @@ def outcomes(books: Books, payment_id: str) -> list[object]:
         return [one["outcome"] for one in payment_command.about(connection, payment_id)]
 
 
-def test_a_drain_decides_a_retry_and_posts_its_payment(books: Books, actor: Actor, waiting: Callable[[], str]) -> None:
+def test_drain_decides_a_retry_and_posts_its_payment(books: Books, actor: Actor, waiting: Callable[[], str]) -> None:
     payment_id = waiting()
     books.poster().drain()
     assert books.kept(payment_id).state == "INITIATED", "it is not due"
@@ -66,7 +66,7 @@ def test_a_drain_decides_a_retry_and_posts_its_payment(books: Books, actor: Acto
     assert line["after"] == {"attempts": 0, "parked_at": None}
 
 
-def test_what_is_final_is_refused_and_not_touched(books: Books, actor: Actor, waiting: Callable[[], str]) -> None:
+def test_retry_of_a_final_payment_is_refused(books: Books, actor: Actor, waiting: Callable[[], str]) -> None:
     payment_id = waiting()
     books.make_due(payment_id)
     books.poster().drain()
@@ -78,14 +78,14 @@ def test_what_is_final_is_refused_and_not_touched(books: Books, actor: Actor, wa
         assert audit.about(connection, payment_id) == []
 
 
-def test_an_unknown_payment_is_refused(books: Books, actor: Actor) -> None:
+def test_retry_of_an_unknown_payment_is_refused(books: Books, actor: Actor) -> None:
     stranger = str(uuid7())
     order(books, actor, stranger)
     assert retries.decide(books.worker) == 1
     assert outcomes(books, stranger) == ["refused"]
 
 
-def test_one_open_retry_a_payment_and_another_after_it(books: Books, actor: Actor, waiting: Callable[[], str]) -> None:
+def test_payment_has_one_open_retry_at_a_time(books: Books, actor: Actor, waiting: Callable[[], str]) -> None:
     payment_id = waiting()
     assert [order(books, actor, payment_id), order(books, actor, payment_id)] == [1, 0]
     retries.decide(books.worker)
@@ -94,7 +94,7 @@ def test_one_open_retry_a_payment_and_another_after_it(books: Books, actor: Acto
     assert outcomes(books, payment_id) == ["done", "done"]
 
 
-def test_more_than_a_batch(
+def test_retries_beyond_one_batch_are_all_decided(
     books: Books, actor: Actor, waiting: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retries, "COMMANDS_MAX", 10)
@@ -105,14 +105,14 @@ def test_more_than_a_batch(
     assert all(books.kept(id).attempts == 0 for id in ids)
 
 
-def test_more_than_two_hundred_at_once(books: Books, actor: Actor) -> None:
+def test_retries_beyond_two_hundred_are_all_decided(books: Books, actor: Actor) -> None:
     count = retries.COMMANDS_MAX + 50
     assert order(books, actor, *(str(UUID(int=number)) for number in range(1, count + 1))) == count
     assert retries.decide(books.worker) == count
     assert retries.decide(books.worker) == 0
 
 
-def test_a_locked_payment_is_left_to_the_next_one(books: Books, actor: Actor, waiting: Callable[[], str]) -> None:
+def test_retry_of_a_locked_payment_is_left_for_later(books: Books, actor: Actor, waiting: Callable[[], str]) -> None:
     payment_id = waiting()
     order(books, actor, payment_id)
     engine = books.impatient_worker(lock_timeout="100ms")
@@ -124,7 +124,7 @@ def test_a_locked_payment_is_left_to_the_next_one(books: Books, actor: Actor, wa
     assert outcomes(books, payment_id) == ["done"]
 
 
-def test_a_command_somebody_else_decides_is_skipped(books: Books, actor: Actor, waiting: Callable[[], str]) -> None:
+def test_command_locked_by_another_worker_is_skipped(books: Books, actor: Actor, waiting: Callable[[], str]) -> None:
     first, second = waiting(), waiting()
     order(books, actor, first, second)
     with transaction(books.worker) as connection:
@@ -135,7 +135,7 @@ def test_a_command_somebody_else_decides_is_skipped(books: Books, actor: Actor, 
     assert (outcomes(books, first), outcomes(books, second)) == (["done"], ["done"])
 
 
-def test_nothing_is_lost_with_the_worker_that_was_at_it(
+def test_killed_worker_loses_no_retry(
     books: Books, actor: Actor, waiting: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its transaction ends with it, before the outcome or after."""

@@ -29,7 +29,7 @@ def post_all(books: Books, told: list[dict]) -> int:
 
 
 @pytest.mark.parametrize("position", [0, 7, NEIGHBOURS - 1])
-def test_only_the_culprit_counts_an_attempt(
+def test_only_the_failing_payment_counts_an_attempt(
     books: Books, transfers: list[str], told: list[dict], position: int
 ) -> None:
     culprit = transfers[position]
@@ -43,7 +43,7 @@ def test_only_the_culprit_counts_an_attempt(
     assert [(kept.state, kept.attempts) for kept in map(books.kept, neighbours)] == [("COMPLETED", 0)] * len(neighbours)
 
 
-def test_the_order_holds_through_splitting(books: Books, transfers: list[str], told: list[dict]) -> None:
+def test_splitting_a_batch_keeps_the_order(books: Books, transfers: list[str], told: list[dict]) -> None:
     culprit = transfers[7]
     books.poison(culprit)
     assert post_all(books, told) >= 2
@@ -55,7 +55,7 @@ def test_the_order_holds_through_splitting(books: Books, transfers: list[str], t
     assert decided == [id for id in transfers if id != culprit]
 
 
-def test_who_was_answered_first_is_decided_first(books: Books) -> None:
+def test_payment_accepted_first_is_decided_first(books: Books) -> None:
     alice, source = books.client(1_00)
     _, target = books.client()
     orders = [books.order("transfer", alice, source, target, 1_00) for _ in range(3)]
@@ -63,7 +63,7 @@ def test_who_was_answered_first_is_decided_first(books: Books) -> None:
     assert books.outcomes(orders) == ["COMPLETED", "insufficient_funds", "insufficient_funds"]
 
 
-def test_a_payment_that_always_fails_is_parked_in_plain_sight(books: Books, transfers: list[str]) -> None:
+def test_payment_that_always_fails_is_parked_and_reported(books: Books, transfers: list[str]) -> None:
     culprit = transfers[3]
     books.poison(culprit)
     waits = []
@@ -81,7 +81,7 @@ def test_a_payment_that_always_fails_is_parked_in_plain_sight(books: Books, tran
     assert books.poster().drain() == (0, False), "what is parked waits for a person"
 
 
-def test_a_rule_that_raises_is_the_same_poison(
+def test_rule_that_raises_parks_its_payment_only(
     books: Books, transfers: list[str], told: list[dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     culprit, refusal = transfers[5], rules.first_refusal
@@ -99,7 +99,7 @@ def test_a_rule_that_raises_is_the_same_poison(
     assert books.outcomes(transfers).count("COMPLETED") == NEIGHBOURS - 1
 
 
-def test_a_payment_that_takes_for_ever_is_the_same_poison(books: Books) -> None:
+def test_endless_statement_parks_its_payment_only(books: Books) -> None:
     alice, source = books.client(3_00)
     _, target = books.client()
     first, culprit, last = (books.order("transfer", alice, source, target, 1_00) for _ in range(3))
@@ -109,7 +109,7 @@ def test_a_payment_that_takes_for_ever_is_the_same_poison(books: Books) -> None:
     assert books.outcomes([first, last]) == ["COMPLETED"] * 2
 
 
-def test_the_cured_payment_completes_once_it_is_due(books: Books, transfers: list[str]) -> None:
+def test_repaired_payment_completes_once_due(books: Books, transfers: list[str]) -> None:
     books.poison(transfers[0])
     books.poster().drain()
     books.cure()
@@ -119,7 +119,7 @@ def test_the_cured_payment_completes_once_it_is_due(books: Books, transfers: lis
     assert (kept.state, kept.last_error) == ("COMPLETED", None)
 
 
-def test_a_month_without_a_partition_costs_no_payment_an_attempt(books: Books, transfers: list[str]) -> None:
+def test_missing_partition_costs_no_attempt_of_a_payment(books: Books, transfers: list[str]) -> None:
     with books.without_partition():
         assert books.poster().drain(PATIENCE_SECONDS)[0] == 0
         for kept in map(books.kept, transfers):

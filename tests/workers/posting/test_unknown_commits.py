@@ -56,9 +56,7 @@ def assert_posted_once(books: Books, transfers: list[str]) -> None:
     assert counted == 2 * TRANSFERS
 
 
-def test_a_backend_killed_before_the_commit_had_not_committed(
-    books: Books, transfers: list[str], told: list[dict]
-) -> None:
+def test_backend_killed_before_commit_posts_once_later(books: Books, transfers: list[str], told: list[dict]) -> None:
     poster, killed = books.poster(), []
 
     def kill(point: BatchPoint) -> None:
@@ -75,7 +73,7 @@ def test_a_backend_killed_before_the_commit_had_not_committed(
     assert_posted_once(books, transfers)
 
 
-def test_a_commit_whose_answer_was_lost_had_committed(
+def test_commit_with_a_lost_answer_is_not_repeated(
     books: Books, transfers: list[str], told: list[dict], line: Line, over_the_line: Engine
 ) -> None:
     poster = books.poster(over_the_line)
@@ -87,7 +85,7 @@ def test_a_commit_whose_answer_was_lost_had_committed(
     assert_posted_once(books, transfers)
 
 
-def test_a_commit_that_never_arrived_had_not_committed(
+def test_commit_that_never_arrived_is_posted_later(
     books: Books, transfers: list[str], told: list[dict], line: Line, over_the_line: Engine
 ) -> None:
     poster = books.poster(over_the_line)
@@ -99,7 +97,7 @@ def test_a_commit_that_never_arrived_had_not_committed(
     assert_posted_once(books, transfers)
 
 
-def test_a_backend_killed_amid_the_batch_costs_nobody_an_attempt(books: Books, transfers: list[str]) -> None:
+def test_backend_killed_during_a_batch_costs_no_attempt(books: Books, transfers: list[str]) -> None:
     poster, killed = books.poster(), []
 
     def kill(point: BatchPoint) -> None:

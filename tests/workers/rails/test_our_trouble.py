@@ -64,7 +64,7 @@ def desk(books: Books, line: Line, rail: Script) -> Desk:
 
 
 @pytest.mark.parametrize("loss", Loss)
-def test_the_commit_of_a_claim_was_lost(
+def test_lost_commit_of_a_claim_costs_no_attempt(
     desk: Desk, line: Line, rail: Script, monkeypatch: pytest.MonkeyPatch, loss: Loss
 ) -> None:
     """However often: the bank is told in the end, and for the first time, without being asked whether it knows."""
@@ -92,7 +92,7 @@ def test_the_commit_of_a_claim_was_lost(
 
 @pytest.mark.parametrize("outcome", [CONFIRMED, UNKNOWN])
 @pytest.mark.parametrize("loss", Loss)
-def test_the_commit_of_what_the_bank_did_was_lost(
+def test_lost_commit_of_an_answer_is_asked_again(
     desk: Desk, line: Line, rail: Script, books: Books, loss: Loss, outcome: PayoutAnswer
 ) -> None:
     """It is kept at the next time, once, and the bank is not called for it again."""
@@ -111,7 +111,7 @@ def test_the_commit_of_what_the_bank_did_was_lost(
         assert connection.exec_driver_sql(LINES, (id,)).scalar_one() == (0 if outcome is CONFIRMED else 1)
 
 
-def test_a_lock_is_met_when_its_answer_is_kept(desk: Desk, rail: Script, books: Books) -> None:
+def test_locked_payout_is_answered_later(desk: Desk, rail: Script, books: Books) -> None:
     [id] = desk.hold(1_00)
     with transaction(books.worker) as holder:
         holder.exec_driver_sql("SELECT FROM payments WHERE id = %s FOR NO KEY UPDATE", (id,))
@@ -122,7 +122,7 @@ def test_a_lock_is_met_when_its_answer_is_kept(desk: Desk, rail: Script, books: 
     assert desk.row(id, "attempts", "answer") == (1, "confirmed")
 
 
-def test_what_was_kept_by_another_meanwhile_is_kept_once(desk: Desk, rail: Script) -> None:
+def test_answer_stored_by_another_worker_is_stored_once(desk: Desk, rail: Script) -> None:
     """The lease ran out, and another worker asked: what it has kept stands."""
     [id] = desk.hold(1_00)
     rail.outcome = UNKNOWN
@@ -138,7 +138,7 @@ def claimed_long_ago(id: str) -> Payout:
     return Payout(id, 100, 2, "EUR", "", None, "", None, "script", 1, None, lease="2001-01-01 00:00:00+00")
 
 
-def test_a_claim_that_another_has_by_now_is_not_given_back(desk: Desk, books: Books) -> None:
+def test_claim_taken_by_another_worker_is_not_released(desk: Desk, books: Books) -> None:
     [id] = desk.hold(1_00)
 
     def claim() -> list[Payout]:

@@ -48,7 +48,7 @@ def test_answer_repeated_is_ignored_and_contradiction_logged(desk: Desk, rail: S
     assert desk.state(id) == "COMPLETED"
 
 
-def test_news_of_what_is_not_ours(desk: Desk, rail: Script, complaints: list[dict]) -> None:
+def test_update_of_an_unknown_payout_is_ignored(desk: Desk, rail: Script, complaints: list[dict]) -> None:
     transfer = desk.books.order("transfer", desk.client, desk.wallet, desk.books.client()[1], 1_00)
     rail.pages += [
         [BankUpdate("somebody else's", CONFIRMED), BankUpdate(transfer, CONFIRMED), Return("r", transfer, 1_00)]
@@ -62,7 +62,7 @@ def test_news_of_what_is_not_ours(desk: Desk, rail: Script, complaints: list[dic
     assert desk.state(transfer) == "COMPLETED"
 
 
-def test_what_comes_back_had_gone_out_and_comes_back_once(desk: Desk, rail: Script) -> None:
+def test_return_confirms_the_payout_and_is_booked_once(desk: Desk, rail: Script) -> None:
     [id] = desk.hold(50_00)
     rail.says["told"] = UNKNOWN
     rail.pages += [[Return("r-1", id, 50_00, "closed")], [Return("r-1", id, 50_00, "closed")]]
@@ -78,7 +78,7 @@ def test_what_comes_back_had_gone_out_and_comes_back_once(desk: Desk, rail: Scri
     assert desk.instructor.drain() == (False, False)
 
 
-def test_what_another_rail_was_told_is_its_own_to_ask(desk_at: DeskAt, desk: Desk, rail: Script) -> None:
+def test_payout_of_another_rail_is_left_to_it(desk_at: DeskAt, desk: Desk, rail: Script) -> None:
     rail.says["told"] = UNKNOWN
     desk.hold(1_00)
     desk.instructor.drain()
@@ -89,7 +89,7 @@ def test_what_another_rail_was_told_is_its_own_to_ask(desk_at: DeskAt, desk: Des
     assert other.calls == []
 
 
-def test_what_no_worker_of_its_rail_asks_about_is_set_aside(desk_at: DeskAt, desk: Desk, rail: Script) -> None:
+def test_payout_of_a_rail_without_worker_is_parked(desk_at: DeskAt, desk: Desk, rail: Script) -> None:
     rail.says["told"] = UNKNOWN
     [id] = desk.hold(1_00)
     desk.instructor.drain()
@@ -105,7 +105,7 @@ def test_what_no_worker_of_its_rail_asks_about_is_set_aside(desk_at: DeskAt, des
     assert (desk.state(id), rail.happened) == ("COMPLETED", ["told", "asked"])
 
 
-def test_a_bank_that_is_away_for_good_leaves_nothing_unknown(desk: Desk, rail: Script) -> None:
+def test_unknown_payout_of_an_unavailable_bank_is_parked(desk: Desk, rail: Script) -> None:
     rail.says |= {"told": UNKNOWN, "asked": PayoutAnswer(PayoutState.AWAY)}
     [id] = desk.hold(1_00)
     desk.instructor.drain()
@@ -116,7 +116,7 @@ def test_a_bank_that_is_away_for_good_leaves_nothing_unknown(desk: Desk, rail: S
 
 
 @pytest.mark.parametrize(("said", "noted"), [(PayoutState.AWAY, 1), (PayoutState.PENDING, 1), (PayoutState.UNKNOWN, 5)])
-def test_what_costs_no_attempt_is_noted_once(desk: Desk, rail: Script, said: PayoutState, noted: int) -> None:
+def test_free_retries_are_logged_once(desk: Desk, rail: Script, said: PayoutState, noted: int) -> None:
     """A bank that is away for a day is asked thousands of times."""
     rail.says |= {"told": PayoutAnswer(said), "asked": PayoutAnswer(said)}
     [id] = desk.hold(1_00)
@@ -129,7 +129,7 @@ def test_what_costs_no_attempt_is_noted_once(desk: Desk, rail: Script, said: Pay
         assert [tuple(row) for row in rows] == [("bank", said.value)] * noted
 
 
-def test_no_answer_is_kept_of_what_does_not_wait_for_one(desk: Desk, rail: Script, complaints: list[dict]) -> None:
+def test_answer_without_an_open_payout_is_ignored(desk: Desk, rail: Script, complaints: list[dict]) -> None:
     id = desk.books.order("withdrawal", desk.client, desk.wallet, desk.wire, 1_00)
     rail.pages.append([BankUpdate(id, CONFIRMED)])
     assert desk.instructor.drain() == (False, False)
@@ -140,7 +140,7 @@ def test_no_answer_is_kept_of_what_does_not_wait_for_one(desk: Desk, rail: Scrip
     assert (desk.state(id), rail.happened) == ("COMPLETED", ["told"])
 
 
-def test_nobody_takes_the_key_of_a_return_first(desk: Desk, rail: Script) -> None:
+def test_return_is_booked_though_its_key_is_taken(desk: Desk, rail: Script) -> None:
     [id] = desk.hold(50_00)
     rail.pages.append([Return("news-1", id, 50_00)])
     desk.instructor.drain()
@@ -176,7 +176,7 @@ def test_return_to_full_wallet_is_parked_until_it_fits(desk: Desk, rail: Script)
     assert (desk.state(payment_id), desk.books.balance(desk.wallet)) == ("COMPLETED", 1_000_000_00)
 
 
-def test_the_position_moves_with_what_was_read(desk: Desk, rail: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_position_advances_with_the_updates_read(desk: Desk, rail: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     [id] = desk.hold(1_00)
     rail.says["told"] = PENDING
     desk.instructor.drain()
@@ -191,7 +191,7 @@ def test_the_position_moves_with_what_was_read(desk: Desk, rail: Script, monkeyp
         assert payout.position(connection, "script") == "1"
 
 
-def test_two_at_once_tell_each_thing_once(desk: Desk) -> None:
+def test_two_senders_at_once_submit_each_payout_once(desk: Desk) -> None:
     ids = desk.hold(*[1_00] * 30)
     rails, together = [Script(), Script()], Barrier(2)
 
@@ -205,7 +205,7 @@ def test_two_at_once_tell_each_thing_once(desk: Desk) -> None:
     assert sorted(told) == sorted(ids)
 
 
-def test_it_says_when_its_time_ran_out(desk: Desk, rail: Script) -> None:
+def test_drain_reports_that_its_time_ran_out(desk: Desk, rail: Script) -> None:
     desk.hold(*[1_00] * 11)
     assert desk.instructor.drain(seconds=0) == (False, True)
     assert desk.instructor.drain() == (True, False)

@@ -33,7 +33,7 @@ def desk(desk_at: DeskAt, rail: Script) -> Desk:
     return desk_at(rail)
 
 
-def test_the_bank_is_told_what_was_ordered(desk: Desk, rail: Script) -> None:
+def test_payout_is_submitted_as_ordered(desk: Desk, rail: Script) -> None:
     [id] = desk.hold(12_34)
     assert desk.instructor.drain() == (True, False)
     [(call, told)] = rail.calls
@@ -47,14 +47,14 @@ def test_the_bank_is_told_what_was_ordered(desk: Desk, rail: Script) -> None:
     assert desk.row(id, "answer", "answered_at IS NOT NULL", "due_at", "rail") == ("confirmed", True, None, "script")
 
 
-def test_the_bank_is_told_what_is_to_arrive(desk: Desk, rail: Script, postgres: Postgres) -> None:
+def test_payout_amount_is_without_commission(desk: Desk, rail: Script, postgres: Postgres) -> None:
     costing(postgres, make_url(desk.books.database.owner).database, "withdrawal", percent="10")
     desk.hold(10_00)
     desk.instructor.drain()
     assert rail.calls[0][1].amount == 9_00
 
 
-def test_what_the_bank_rejects_fails_and_is_released(desk: Desk, rail: Script) -> None:
+def test_rejected_payout_fails_and_is_released(desk: Desk, rail: Script) -> None:
     rail.says["told"] = PayoutAnswer(PayoutState.REJECTED, "no\u0000such\naccount" + "x" * 600)
     [id] = desk.hold(10_00)
     desk.instructor.drain()
@@ -63,7 +63,7 @@ def test_what_the_bank_rejects_fails_and_is_released(desk: Desk, rail: Script) -
     assert desk.row(id, "answer", "length(reason)", "left(reason, 14)") == ("rejected", 500, "nosuch account")
 
 
-def test_the_bank_s_numbers_are_kept_in_one_spelling(desk: Desk, rail: Script) -> None:
+def test_references_of_the_bank_are_stored_normalized(desk: Desk, rail: Script) -> None:
     rail.says["told"] = PayoutAnswer(PayoutState.CONFIRMED, bank_reference=" B\u00a0\u2009e\u0301\u200b\n1 ")
     [id] = desk.hold(10_00)
     rail.pages += [[Return(number, id, 5_00, None)] for number in ("R 1", "\u00a0R\t 1\u200b")]
@@ -73,13 +73,13 @@ def test_the_bank_s_numbers_are_kept_in_one_spelling(desk: Desk, rail: Script) -
     assert [bank_id for bank_id, _ in returns(desk)] == ["R 1"]
 
 
-def test_nothing_is_told_before_the_money_is_held(desk: Desk, rail: Script) -> None:
+def test_payout_is_not_submitted_before_its_hold(desk: Desk, rail: Script) -> None:
     desk.books.order("withdrawal", desk.client, desk.wallet, desk.wire, 1_00)
     assert desk.instructor.drain() == (False, False)
     assert rail.calls == []
 
 
-def test_who_dies_amid_telling_leaves_it_to_be_asked_about(desk: Desk, rail: Script) -> None:
+def test_payout_of_a_killed_sender_is_inquired_about(desk: Desk, rail: Script) -> None:
     [id] = desk.hold(10_00)
     rail.says["told"] = Death()
     die(desk)
@@ -93,7 +93,7 @@ def test_who_dies_amid_telling_leaves_it_to_be_asked_about(desk: Desk, rail: Scr
     assert desk.state(id) == "COMPLETED"
 
 
-def test_what_the_bank_does_not_know_is_told_again(desk: Desk, rail: Script) -> None:
+def test_payout_unknown_to_the_bank_is_submitted_again(desk: Desk, rail: Script) -> None:
     [id] = desk.hold(10_00)
     rail.says = {"told": Death(), "asked": NOT_FOUND}
     die(desk)
@@ -106,7 +106,7 @@ def test_what_the_bank_does_not_know_is_told_again(desk: Desk, rail: Script) -> 
     assert len({one.payment_id for _, one in rail.calls}) == 1, "under the same key"
 
 
-def test_the_lease_is_as_long_as_said(desk: Desk, rail: Script) -> None:
+def test_lease_has_the_documented_length(desk: Desk, rail: Script) -> None:
     [id] = desk.hold(10_00)
     rail.says["told"] = Death()
     die(desk)
@@ -115,7 +115,7 @@ def test_the_lease_is_as_long_as_said(desk: Desk, rail: Script) -> None:
 
 
 @pytest.mark.parametrize("outcome", [UNKNOWN, RuntimeError("a bug")])
-def test_payout_unknown_is_inquired_again_and_finally_parked(
+def test_unknown_payout_is_inquired_again_and_finally_parked(
     desk: Desk, rail: Script, outcome: PayoutAnswer | Exception
 ) -> None:
     rail.says = {"told": outcome, "asked": outcome}
@@ -139,14 +139,14 @@ def test_payout_unknown_is_inquired_again_and_finally_parked(
     assert desk.state(id) == "COMPLETED"
 
 
-def test_a_rail_that_forgets_one_of_its_batch(desk: Desk, rail: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_payout_without_an_outcome_is_unknown(desk: Desk, rail: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = desk.hold(1_00, 2_00)
     monkeypatch.setattr(rail, "submit", lambda _: {first: CONFIRMED})
     desk.instructor.drain()
     assert desk.row(second, "answer", "last_error") == (None, "the rail gave no outcome")
 
 
-def test_an_instruction_that_kills_whoever_tells_it_is_set_aside(desk: Desk, rail: Script) -> None:
+def test_payout_that_kills_its_sender_is_parked(desk: Desk, rail: Script) -> None:
     [id] = desk.hold(1_00)
     rail.says = {"told": Death(), "asked": Death()}
     for _ in range(ATTEMPTS_MAX):
@@ -157,7 +157,7 @@ def test_an_instruction_that_kills_whoever_tells_it_is_set_aside(desk: Desk, rai
     assert len(rail.calls) == ATTEMPTS_MAX
 
 
-def test_payout_pending_is_inquired_ever_less_for_a_week(desk: Desk, rail: Script) -> None:
+def test_pending_payout_is_inquired_less_often_for_a_week(desk: Desk, rail: Script) -> None:
     rail.says = {"told": PENDING, "asked": PENDING}
     [id] = desk.hold(1_00)
     desk.instructor.drain()

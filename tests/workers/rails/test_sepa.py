@@ -53,7 +53,7 @@ def instructions(words: st.SearchStrategy) -> st.SearchStrategy:
 
 @given(instructions(PLAIN))
 @thoroughly(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_file_is_valid_and_says_the_same_lines(
+def test_file_is_valid_and_has_the_same_payouts(
     tmp_path_factory: pytest.TempPathFactory, schema: xmlschema.XMLSchema, lines: list[Payout]
 ) -> None:
     outbox = tmp_path_factory.mktemp("out")
@@ -82,7 +82,7 @@ def test_a_file_is_valid_and_says_the_same_lines(
 
 @given(instructions(WORDS))
 @thoroughly(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_the_words_the_money_goes_where_it_should(
+def test_any_text_leaves_amount_and_iban_unchanged(
     tmp_path_factory: pytest.TempPathFactory, schema: xmlschema.XMLSchema, lines: list[Payout]
 ) -> None:
     outbox = tmp_path_factory.mktemp("out")
@@ -107,11 +107,11 @@ def test_whatever_the_words_the_money_goes_where_it_should(
         ("😀", 70, ""),
     ],
 )
-def test_words_as_every_bank_takes_them(words: str, length: int, written: str) -> None:
+def test_text_is_written_in_the_sepa_charset(words: str, length: int, written: str) -> None:
     assert plain(words, length) == written
 
 
-def test_the_sum_of_the_lines(files: SepaRail, outbox: Path) -> None:
+def test_control_sum_is_that_of_the_payouts(files: SepaRail, outbox: Path) -> None:
     files.submit([one(amount=1450), one(amount=66660)])
     assert written(outbox)[0].count(b"<CtrlSum>681.10</CtrlSum>") == 2
 
@@ -120,7 +120,7 @@ def test_the_sum_of_the_lines(files: SepaRail, outbox: Path) -> None:
     ("reference", "kind"),
     [("RF18539007547034", "<Cd>SCOR</Cd>"), ("210000000003139471430009017", "<Prtry>QRR</Prtry>")],
 )
-def test_a_reference_of_the_creditor_stands_in_the_file(
+def test_creditor_reference_is_in_the_file(
     files: SepaRail, outbox: Path, schema: xmlschema.XMLSchema, reference: str, kind: str
 ) -> None:
     referred = one(description=None, creditor_reference=reference)
@@ -133,7 +133,7 @@ def test_a_reference_of_the_creditor_stands_in_the_file(
     assert sum("creditor_reference" in line for line in lines.values()) == 1
 
 
-def test_without_a_bic_of_ours(outbox: Path, inbox: Path, schema: xmlschema.XMLSchema) -> None:
+def test_debtor_without_bic_is_written_as_not_provided(outbox: Path, inbox: Path, schema: xmlschema.XMLSchema) -> None:
     SepaRail(outbox, inbox, DEBTOR._replace(bic=None)).submit([one()])
     [data] = written(outbox)
     schema.validate(data.decode())
@@ -151,7 +151,7 @@ def test_without_a_bic_of_ours(outbox: Path, inbox: Path, schema: xmlschema.XMLS
         ({"bic": "nonsense"}, "pain.001"),
     ],
 )
-def test_what_sepa_does_not_pay_is_rejected_alone(
+def test_payout_that_sepa_cannot_pay_is_rejected_alone(
     files: SepaRail, outbox: Path, changes: dict[str, object], word: str
 ) -> None:
     good, bad = one(), one(**changes)

@@ -26,7 +26,7 @@ def hear(files: SepaRail, position: str = "") -> tuple[list, str]:
         position = after
 
 
-def test_a_report_on_transactions(files: SepaRail, inbox: Path) -> None:
+def test_report_on_transactions_answers_each_payout(files: SepaRail, inbox: Path) -> None:
     (paid, k1), (refused, k2), (accepted, k3) = key(), key(), key()
     rows = [status(k1, "ACSC"), status(k2, "RJCT", "AC04"), status(k3, "ACCP"), status("theirs", "ACSC")]
     (inbox / "a.xml").write_bytes(report(*rows))
@@ -39,7 +39,7 @@ def test_a_report_on_transactions(files: SepaRail, inbox: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["group", "block"])
-def test_a_report_on_a_whole_message(files: SepaRail, outbox: Path, inbox: Path, place: str) -> None:
+def test_report_on_a_message_answers_all_its_payouts(files: SepaRail, outbox: Path, inbox: Path, place: str) -> None:
     lines = [one(), one(), one()]
     files.submit(lines)
     [message] = [path.stem for path in outbox.glob("*.xml")]
@@ -56,9 +56,7 @@ def test_a_report_on_a_whole_message(files: SepaRail, outbox: Path, inbox: Path,
 
 
 @pytest.mark.parametrize("place", ["group", "block", "transaction"])
-def test_a_message_that_the_bank_has_already_is_not_rejected(
-    files: SepaRail, outbox: Path, inbox: Path, place: str
-) -> None:
+def test_duplicate_message_is_not_rejected(files: SepaRail, outbox: Path, inbox: Path, place: str) -> None:
     line = one()
     files.submit([line])
     [message] = [path.stem for path in outbox.glob("*.xml")]
@@ -74,7 +72,7 @@ def test_a_message_that_the_bank_has_already_is_not_rejected(
 
 
 @pytest.mark.parametrize("message", ["0" * 32, "../../etc/passwd", ""])
-def test_a_report_on_a_message_of_others_says_nothing(files: SepaRail, inbox: Path, message: str) -> None:
+def test_report_on_a_foreign_message_is_ignored(files: SepaRail, inbox: Path, message: str) -> None:
     (inbox / "a.xml").write_bytes(report(message_id=message, group="RJCT"))
     assert hear(files)[0] == []
     assert [path.name for path in (inbox / "done").iterdir()]
@@ -103,7 +101,7 @@ def test_statement_confirms_payouts_and_reports_returns(files: SepaRail, inbox: 
     assert other not in {item.payment_id for item in items}
 
 
-def test_one_odd_entry_keeps_no_other_back(files: SepaRail, inbox: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_odd_entry_does_not_block_the_others(files: SepaRail, inbox: Path, capfd: pytest.CaptureFixture[str]) -> None:
     ids = [key() for _ in range(2)]
     odd = [entry(amount="1e3"), entry(day="2026-02-30"), entry("CRDT", "1.005", key()[1], detail=RETURNED)]
     (inbox / "a.xml").write_bytes(camt(entry(key=ids[0][1]), *odd, entry(key=ids[1][1])))
@@ -114,14 +112,14 @@ def test_one_odd_entry_keeps_no_other_back(files: SepaRail, inbox: Path, capfd: 
     assert [f"/Stmt/1/Ntry/{n}" in said for n in range(1, 6)] == [False, True, True, True, False]
 
 
-def test_ids_in_letters_of_any_size(files: SepaRail, inbox: Path) -> None:
+def test_payment_ids_are_read_in_any_case(files: SepaRail, inbox: Path) -> None:
     (paid, k1), (refused, k2) = key(), key()
     (inbox / "a.xml").write_bytes(camt(entry(key=k1.upper())))
     (inbox / "b.xml").write_bytes(report(status(k2.upper(), "RJCT", "AC04")))
     assert [item.payment_id for item in hear(files)[0]] == [paid, refused]
 
 
-def test_parts_of_an_entry_are_news_of_each(files: SepaRail, inbox: Path) -> None:
+def test_parts_of_an_entry_are_updates_of_their_payouts(files: SepaRail, inbox: Path) -> None:
     (first, k1), (second, k2), (third, k3) = key(), key(), key()
     refs = "<TxDtls><Refs><EndToEndId>{}</EndToEndId></Refs>{}</TxDtls>"
     told = [refs.format(k1, '<Amt Ccy="EUR">1500</Amt>'), refs.format(k2, ""), refs.format(k3, "")]
@@ -134,7 +132,7 @@ def test_parts_of_an_entry_are_news_of_each(files: SepaRail, inbox: Path) -> Non
     ]
 
 
-def test_a_file_is_put_away_when_all_of_it_is_committed(
+def test_file_is_moved_once_all_of_it_is_committed(
     files: SepaRail, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sepa, "ITEMS_MAX", 2)
@@ -150,7 +148,7 @@ def test_a_file_is_put_away_when_all_of_it_is_committed(
     assert files.news(after_second) == ([], after_second)
 
 
-def test_another_file_under_the_same_name_is_another(files: SepaRail, inbox: Path) -> None:
+def test_changed_file_under_the_same_name_is_read(files: SepaRail, inbox: Path) -> None:
     (first, k1), (second, k2) = key(), key()
     (inbox / "a.xml").write_bytes(camt(entry(key=k1)))
     items, position = files.news("")
@@ -159,7 +157,7 @@ def test_another_file_under_the_same_name_is_another(files: SepaRail, inbox: Pat
     assert [item.payment_id for item in items + more] == [first, second]
 
 
-def test_a_file_that_comes_twice_is_harmless(files: SepaRail, inbox: Path) -> None:
+def test_repeated_file_changes_nothing(files: SepaRail, inbox: Path) -> None:
     _, k1 = key()
     (inbox / "a.xml").write_bytes(camt(entry(key=k1)))
     _, position = hear(files)
@@ -169,7 +167,7 @@ def test_a_file_that_comes_twice_is_harmless(files: SepaRail, inbox: Path) -> No
 
 @pytest.mark.parametrize("kind", [CAMT, REPORT])
 @pytest.mark.parametrize("name", STRANGE)
-def test_a_broken_file_harms_no_other(files: SepaRail, inbox: Path, name: str, kind: str) -> None:
+def test_broken_file_does_not_block_the_others(files: SepaRail, inbox: Path, name: str, kind: str) -> None:
     id, k1 = key()
     (inbox / "a.xml").write_bytes(strange(name, kind))
     (inbox / "b.xml").write_bytes(camt(entry(key=k1)))
@@ -179,7 +177,7 @@ def test_a_broken_file_harms_no_other(files: SepaRail, inbox: Path, name: str, k
     assert [path.name[17:] for path in (inbox / "done").iterdir()] == ["b.xml"]
 
 
-def test_what_else_is_broken(files: SepaRail, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_files_are_set_aside(files: SepaRail, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sepa_exchange_folders, "FILE_BYTES_MAX", 2_000)
     _, k1 = key()
     (inbox / "large.xml").write_bytes(camt(entry(key=k1)) + b" " * 2_000)
@@ -189,7 +187,7 @@ def test_what_else_is_broken(files: SepaRail, inbox: Path, monkeypatch: pytest.M
     assert sorted(path.name[17:] for path in (inbox / "broken").iterdir()) == ["large.xml", "order.xml", "precise.xml"]
 
 
-def test_what_is_no_file_of_a_bank_stays(files: SepaRail, inbox: Path, tmp_path: Path) -> None:
+def test_other_files_stay_in_the_inbox(files: SepaRail, inbox: Path, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("x")
     (inbox / "link.xml").symlink_to(tmp_path / "secret")
     (inbox / "folder.xml").mkdir()
@@ -198,6 +196,6 @@ def test_what_is_no_file_of_a_bank_stays(files: SepaRail, inbox: Path, tmp_path:
     assert sorted(path.name for path in inbox.iterdir()) == ["folder.xml", "half.xml.part", "link.xml"]
 
 
-def test_without_its_folder_there_are_no_news(outbox: Path, tmp_path: Path) -> None:
+def test_missing_folder_gives_no_updates(outbox: Path, tmp_path: Path) -> None:
     with pytest.raises(RailAway):
         SepaRail(outbox, tmp_path / "nowhere", DEBTOR).news("")

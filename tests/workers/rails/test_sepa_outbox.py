@@ -29,14 +29,14 @@ def test_submit_repeated_writes_nothing_even_if_file_is_taken(files: SepaRail, o
     assert written(outbox) == []
 
 
-def test_another_batch_with_some_of_them_writes_the_others(files: SepaRail, outbox: Path) -> None:
+def test_overlapping_batch_writes_the_new_payouts_only(files: SepaRail, outbox: Path) -> None:
     first, second, third = one(), one(), one()
     files.submit([first, second])
     files.submit([second, third])
     assert told(outbox) == sorted(map(key_of, (first.payment_id, second.payment_id, third.payment_id)))
 
 
-def test_a_message_is_named_by_its_payments(files: SepaRail, outbox: Path, tmp_path: Path) -> None:
+def test_message_id_follows_from_its_payouts(files: SepaRail, outbox: Path, tmp_path: Path) -> None:
     lines = [one(), one()]
     files.submit(lines)
     (tmp_path / "other").mkdir()
@@ -45,11 +45,11 @@ def test_a_message_is_named_by_its_payments(files: SepaRail, outbox: Path, tmp_p
     assert written(outbox)[0].count(f"Id>{name.removesuffix('.xml')}<".encode()) == 2
 
 
-def test_what_was_never_told_is_not_found(files: SepaRail) -> None:
+def test_payout_never_submitted_is_not_found(files: SepaRail) -> None:
     assert answers(files.inquire([one()])) == {PayoutState.NOT_FOUND}
 
 
-def test_while_another_process_writes_nothing_is_known(files: SepaRail, outbox: Path) -> None:
+def test_payouts_are_unknown_while_another_process_writes(files: SepaRail, outbox: Path) -> None:
     files.inquire([one()])
     with (outbox / "staged" / ".lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -86,7 +86,7 @@ def died(act: object, point: int, folder: Path) -> bool:
 
 
 @pytest.mark.parametrize("is_taken", [False, True], ids=["left", "taken"])
-def test_whenever_it_dies_each_payment_stands_in_one_file(tmp_path: Path, files: SepaRail, is_taken: bool) -> None:
+def test_death_at_any_step_leaves_each_payout_in_one_file(tmp_path: Path, files: SepaRail, is_taken: bool) -> None:
     files.submit([one()])  # what is imported late is imported now, not in every child
     for point in range(POINTS_MAX):
         outbox = tmp_path / f"out{point}"
@@ -125,7 +125,7 @@ def test_whenever_it_dies_each_payment_stands_in_one_file(tmp_path: Path, files:
     raise AssertionError("it never came to its end")
 
 
-def test_a_torn_file_is_written_again(files: SepaRail, outbox: Path) -> None:
+def test_incomplete_file_is_written_again(files: SepaRail, outbox: Path) -> None:
     line = one()
     files.inquire([line])
     (outbox / "staged" / f"{'0' * 32}.xml").write_bytes(b'<?xml version="1.0"?><Document xmlns="urn:iso:std:iso:200')

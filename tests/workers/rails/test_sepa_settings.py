@@ -27,7 +27,7 @@ def opened(outbox: Path, inbox: Path, **changes: str) -> Rail:
 
 
 @pytest.mark.parametrize("bic", ["", "COBADEFFXXX"])
-def test_the_rail_of_the_settings(outbox: Path, inbox: Path, bic: str) -> None:
+def test_settings_choose_the_rail(outbox: Path, inbox: Path, bic: str) -> None:
     rail = opened(outbox, inbox, rail_sepa_bic=bic)
     assert answers(rail.submit([one()])) == {PayoutState.PENDING}
     body = read_pain001(written(outbox)[0])
@@ -46,7 +46,7 @@ def test_the_rail_of_the_settings(outbox: Path, inbox: Path, bic: str) -> None:
         ({"rail_sepa_bic": "x"}, "RAIL_SEPA_BIC"),
     ],
 )
-def test_settings_that_are_no_rail(outbox: Path, inbox: Path, changes: dict[str, str], word: str) -> None:
+def test_incomplete_settings_are_refused(outbox: Path, inbox: Path, changes: dict[str, str], word: str) -> None:
     with pytest.raises(RailError, match=word):
         opened(outbox, inbox, **changes)
 
@@ -60,7 +60,7 @@ def by_files(desk_at, files: SepaRail) -> Iterator[Desk]:
     return desk_at(files)
 
 
-def test_what_was_booked_with_another_amount_is_no_confirmation(by_files: Desk, inbox: Path) -> None:
+def test_booking_of_another_amount_is_no_confirmation(by_files: Desk, inbox: Path) -> None:
     [id] = by_files.hold(1450)
     by_files.instructor.drain()
     (inbox / "1.xml").write_bytes(camt(entry(amount="0.35", key=key_of(id), number="fee")))
@@ -73,7 +73,7 @@ def test_what_was_booked_with_another_amount_is_no_confirmation(by_files: Desk, 
 
 
 @pytest.mark.parametrize("number", ["NONREF", "1", "9" * 140, chr(0x200B)])
-def test_returns_whose_numbers_say_nothing_are_each_given_back(by_files: Desk, inbox: Path, number: str) -> None:
+def test_returns_without_distinct_references_are_all_booked(by_files: Desk, inbox: Path, number: str) -> None:
     ids = by_files.hold(1450, 1450)
     by_files.instructor.drain()
     for day, id in enumerate(ids):
@@ -85,7 +85,7 @@ def test_returns_whose_numbers_say_nothing_are_each_given_back(by_files: Desk, i
     assert by_files.books.balance(by_files.wallet) == 1_000_000_00
 
 
-def test_a_folder_that_forgot_what_was_told_is_not_filled_again(by_files: Desk, outbox: Path, tmp_path: Path) -> None:
+def test_emptied_folder_is_not_filled_again(by_files: Desk, outbox: Path, tmp_path: Path) -> None:
     [id] = by_files.hold(1450)
     by_files.instructor.drain()
     outbox.rename(tmp_path / "unmounted")
@@ -99,7 +99,7 @@ def test_a_folder_that_forgot_what_was_told_is_not_filled_again(by_files: Desk, 
     assert told(outbox) == [key_of(id)], "a person has found out that the bank never had it"
 
 
-def test_a_withdrawal_goes_out_by_file_and_comes_back(by_files: Desk, outbox: Path, inbox: Path) -> None:
+def test_withdrawal_goes_out_by_file_and_is_returned(by_files: Desk, outbox: Path, inbox: Path) -> None:
     paid, refused = by_files.hold(1450, 66660)
     by_files.instructor.drain()
     assert {UUID(key) for key in told(outbox)} == {UUID(paid), UUID(refused)}

@@ -51,7 +51,7 @@ def counted(bank: Bank, id: str) -> tuple[int, int]:
         (BACK, "COMPLETED", 1, 1),
     ],
 )
-def test_each_behaviour_ends_as_the_bank_has_it(
+def test_each_simulated_behaviour_has_its_outcome(
     desk: Desk, bank: Bank, amount: int, ends: str, told: int, acted: int
 ) -> None:
     before = desk.books.balance(desk.wallet)
@@ -65,7 +65,7 @@ def test_each_behaviour_ends_as_the_bank_has_it(
     assert (desk.state(id), counted(bank, id)) == (ends, (told, acted)), "nothing more comes of it"
 
 
-def test_what_is_delayed_waits_and_is_told_as_news(desk: Desk, bank: Bank) -> None:
+def test_delayed_payout_is_answered_by_an_update(desk: Desk, bank: Bank) -> None:
     [id] = desk.hold(DELAY)
     desk.instructor.drain()
     desk.hasten()
@@ -124,7 +124,7 @@ def test_parked_payout_resumes_by_retry_or_late_answer(desk: Desk, bank: Bank) -
     assert counted(bank, late)[1] == 1
 
 
-def test_a_bank_that_is_away_costs_no_attempt(desk: Desk, bank_url: str, complaints: list[dict]) -> None:
+def test_unavailable_bank_costs_no_attempt(desk: Desk, bank_url: str, complaints: list[dict]) -> None:
     [id] = desk.hold(1_00)
     desk.instructor.rail = SimulatorRail("http://127.0.0.1:1", TIMEOUT_SECONDS)
     assert desk.instructor.drain() == (False, False)
@@ -156,7 +156,7 @@ def test_a_bank_that_is_away_costs_no_attempt(desk: Desk, bank_url: str, complai
         ((503, {"code": "payout_unknown"}), PayoutState.UNKNOWN),
     ],
 )
-def test_only_the_banks_own_words_are_believed(
+def test_only_answers_of_the_bank_are_trusted(
     desk: Desk, rail: SimulatorRail, answer: tuple, known: PayoutState
 ) -> None:
     status, body = answer
@@ -166,7 +166,7 @@ def test_only_the_banks_own_words_are_believed(
     assert rail._call("GET", "/payouts/x").answer is known
 
 
-def test_news_that_cannot_be_had(rail: SimulatorRail) -> None:
+def test_failing_updates_raise_rail_away(rail: SimulatorRail) -> None:
     assert rail.news("") == ([], "0")
     rail._client = httpx.Client(base_url="http://bank", transport=httpx.MockTransport(lambda _: httpx.Response(500)))
     with pytest.raises(RailAway, match="500"):
@@ -196,7 +196,7 @@ def trickle() -> Iterator[str]:
     server.server_close()
 
 
-def test_an_answer_that_trickles_in_holds_nobody_up(desk: Desk, rail: SimulatorRail, trickle: str) -> None:
+def test_slow_answer_is_bounded_by_the_timeout(desk: Desk, rail: SimulatorRail, trickle: str) -> None:
     [id] = desk.hold(LATE)
     desk.instructor.drain()
     desk.hasten()
@@ -208,7 +208,7 @@ def test_an_answer_that_trickles_in_holds_nobody_up(desk: Desk, rail: SimulatorR
     assert until_ended(desk, id) == "COMPLETED"
 
 
-def test_amounts_come_back_with_the_digits_they_went_out_with(bank: Bank, rail: SimulatorRail, tmp_path: Path) -> None:
+def test_amounts_return_with_their_digits(bank: Bank, rail: SimulatorRail, tmp_path: Path) -> None:
     for key, amount in (("k", "7.125"), ("y", "7"), ("e", "7.10")):
         bank.submit(key, {"amount": amount, "iban": "x", "name": "y"})
         bank.send_back(key, None, "closed")
@@ -217,5 +217,5 @@ def test_amounts_come_back_with_the_digits_they_went_out_with(bank: Bank, rail: 
     assert rail.news(position) == ([], position)
 
 
-def test_the_tests_bank_hangs_longer_than_anybody_waits() -> None:
+def test_simulated_hang_is_longer_than_the_timeout() -> None:
     assert HANG_SECONDS > TIMEOUT_SECONDS

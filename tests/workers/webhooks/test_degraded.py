@@ -61,7 +61,7 @@ PINGS = "SELECT ctid::text, xmin::text FROM webhook_deliveries WHERE attempts = 
 @pytest.mark.parametrize(
     ("outcome", "wait"), [(FAILED, 5.0), (AttemptOutcome(204, None), None)], ids=["fails", "arrives"]
 )
-def test_any_number_of_pings_wait_for_none_of_them(post: Post, outcome: AttemptOutcome, wait: float | None):
+def test_many_pings_do_not_delay_deliveries(post: Post, outcome: AttemptOutcome, wait: float | None):
     """Each end of one would else touch all behind it: whoever asks for enough of them stops everybody's webhooks."""
     endpoint, _ = post.endpoint(NOWHERE)
     for _ in range(20):
@@ -102,7 +102,7 @@ def test_redelivery_requested_during_successful_try_is_done(post: Post):
     assert post.states(endpoint) == ["delivered"]
 
 
-def test_what_is_sent_again_behind_another_is_due_with_it(post: Post):
+def test_redelivery_behind_another_is_due_with_it(post: Post):
     endpoint, _ = post.endpoint(NOWHERE)
     post.pay()
     fan_out(post)
@@ -116,7 +116,7 @@ def test_what_is_sent_again_behind_another_is_due_with_it(post: Post):
     assert [one.wait > 200 for one in post.deliveries(endpoint)] == [True, True]
 
 
-def test_what_a_deleted_endpoint_waited_for_goes_with_it(post: Post):
+def test_deliveries_of_a_deleted_endpoint_are_removed(post: Post):
     """Else endpoints made, pinged and deleted, again and again, would be passed in every search for a month."""
     endpoint, _ = post.endpoint(NOWHERE, types=("payment.completed",))
     post.pay(2)
@@ -163,7 +163,7 @@ def test_endpoint_disabled_repeatedly_mails_once_an_hour(post: Post):
     assert rows(post, "SELECT count(*) FROM confirmations WHERE purpose = 'webhook'") == [(2,)]
 
 
-def test_an_outcome_that_cannot_be_kept_harms_no_other(post: Post):
+def test_outcome_that_cannot_be_stored_harms_no_other(post: Post):
     receiver = post.receiver()
     endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
     poison, *others = post.pay(6)
@@ -179,7 +179,7 @@ def test_an_outcome_that_cannot_be_kept_harms_no_other(post: Post):
     assert len(others) == 5
 
 
-def test_a_subject_that_cannot_be_shown_harms_no_other(post: Post, monkeypatch: pytest.MonkeyPatch):
+def test_subject_that_cannot_be_shown_harms_no_other(post: Post, monkeypatch: pytest.MonkeyPatch):
     receiver = post.receiver()
     endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
     poison, *_ = post.pay(3)
@@ -196,7 +196,7 @@ def test_a_subject_that_cannot_be_shown_harms_no_other(post: Post, monkeypatch: 
     assert {(one.subject_id, one.error) for one in post.deliveries(endpoint) if one.error} == {(poison, "internal")}
 
 
-def test_a_date_beyond_all_calendars_is_no_wish_to_wait(post: Post):
+def test_retry_after_date_out_of_range_is_ignored(post: Post):
     receiver = post.receiver()
     receiver.answer = status(429, Retry_After="Mon, 01 Jan 99999999999999999999 00:00:00 GMT")
     endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))

@@ -18,7 +18,7 @@ from workers.webhooks.dispatcher import EndpointOwner
 from workers.webhooks.sender import USER_AGENT
 
 
-def test_a_payment_is_told_as_its_owner_sees_it(post: Post):
+def test_webhook_shows_a_payment_as_its_owner_sees_it(post: Post):
     receiver = post.receiver()
     endpoint, secret = post.endpoint(receiver.url)
     [payment_id] = post.pay()
@@ -39,7 +39,7 @@ def test_a_payment_is_told_as_its_owner_sees_it(post: Post):
     assert headers["host"] == receiver.url.split("/")[2]
 
 
-def test_who_receives_the_money_is_told_what_he_may_see(post: Post):
+def test_webhook_of_the_payee_shows_what_they_may_see(post: Post):
     receiver = post.receiver()
     bob, wallet = post.books.client()
     endpoint, secret = post.endpoint(receiver.url, bob)
@@ -67,7 +67,7 @@ def test_endpoint_gets_only_subscribed_events_of_its_owner(post: Post):
     assert post.deliveries(of_stranger) == []
 
 
-def test_a_ping_goes_to_the_endpoint_that_asked_and_to_no_other(post: Post):
+def test_ping_goes_to_its_endpoint_only(post: Post):
     receiver = post.receiver()
     endpoint, secret = post.endpoint(receiver.url, types=("bulk.completed",))
     other, _ = post.endpoint(receiver.url)
@@ -107,7 +107,7 @@ def test_both_secrets_sign_during_rotation_overlap_only(post: Post):
         receiver.heard[1].verified(old)
 
 
-def test_a_redelivery_has_the_id_of_the_first(post: Post):
+def test_redelivery_has_the_id_of_the_first_try(post: Post):
     receiver = post.receiver()
     receiver.answer = status(500)
     endpoint, secret = post.endpoint(receiver.url, types=("payment.completed",))
@@ -122,7 +122,7 @@ def test_a_redelivery_has_the_id_of_the_first(post: Post):
     assert all(heard.verified(secret) for heard in receiver.heard)
 
 
-def test_of_one_payment_nothing_overtakes_and_others_flow(post: Post):
+def test_deliveries_of_one_payment_keep_their_order(post: Post):
     receiver = post.receiver()
     endpoint, _ = post.endpoint(receiver.url)
     stuck, *others = post.pay(5)
@@ -147,7 +147,7 @@ def test_of_one_payment_nothing_overtakes_and_others_flow(post: Post):
     assert [name for subject, name in map(told, receiver.heard) if subject == stuck][-2:] == BOTH
 
 
-def test_deliveries_behind_a_failing_one_go_on_when_it_ends(post: Post):
+def test_deliveries_behind_a_failed_one_continue_when_it_ends(post: Post):
     receiver = post.receiver()
     endpoint, _ = post.endpoint(receiver.url)
     receiver.answer = status(500)

@@ -38,7 +38,7 @@ def test_two_dispatchers_at_once_send_each_delivery_once(post: Post):
     assert [one.attempts for one in post.deliveries(endpoint)] == [1] * 200
 
 
-def test_who_dies_amid_a_call_leaves_it_due_after_its_lease(post: Post):
+def test_delivery_of_a_killed_process_is_due_after_its_lease(post: Post):
     receiver = post.receiver()
     endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
     post.pay()
@@ -63,7 +63,7 @@ def test_who_dies_amid_a_call_leaves_it_due_after_its_lease(post: Post):
     assert len(receiver.heard) == 1
 
 
-def test_who_dies_amid_the_last_try_makes_no_more_of_them(post: Post):
+def test_last_try_of_a_killed_process_is_not_repeated(post: Post):
     receiver = post.receiver()
     endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
     post.pay()
@@ -74,7 +74,7 @@ def test_who_dies_amid_the_last_try_makes_no_more_of_them(post: Post):
     assert (receiver.heard, post.deliveries(endpoint)[0].error) == ([], "interrupted")
 
 
-def test_told_to_end_it_waits_for_the_calls_under_way(post: Post):
+def test_shutdown_waits_for_calls_under_way(post: Post):
     receiver = post.receiver()
     endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
     go_on = threading.Event()
@@ -120,7 +120,7 @@ def test_close_during_a_cycle_waits_for_its_calls(post: Post, monkeypatch: pytes
     assert post.states(endpoint) == ["delivered"]
 
 
-def test_old_deliveries_are_forgotten_with_their_tries(post: Post):
+def test_old_deliveries_are_deleted_with_their_attempts(post: Post):
     receiver = post.receiver()
     endpoint, _ = post.endpoint(receiver.url)
     post.pay()

@@ -3,7 +3,7 @@
 from tests.workers.webhooks.conftest import Post
 
 
-def test_each_turn_of_a_payment_is_sent_as_the_document_has_it(post: Post):
+def test_webhook_of_each_transition_matches_the_document(post: Post):
     receiver = post.receiver()
     _, secret = post.endpoint(receiver.url)
     books, merchant = post.books, post.books.user("merchant")

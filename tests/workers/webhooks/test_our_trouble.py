@@ -48,7 +48,7 @@ def claim(post: Post) -> list[ClaimedDelivery]:
 
 
 @pytest.mark.parametrize("trouble", [DatabaseAway, Contention, StatementTimeout])
-def test_after_the_claim(post: Post, monkeypatch: pytest.MonkeyPatch, trouble: type[Exception]):
+def test_error_after_the_claim_costs_no_try(post: Post, monkeypatch: pytest.MonkeyPatch, trouble: type[Exception]):
     """Again and again, and without a lease to wait for."""
     receiver = post.receiver()
     endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
@@ -63,7 +63,7 @@ def test_after_the_claim(post: Post, monkeypatch: pytest.MonkeyPatch, trouble: t
     assert (delivery.attempts, delivery.tries_left, len(receiver.heard)) == (1, TRIES_MAX - 1, 1)
 
 
-def test_what_cannot_be_begun_at_all_costs_a_try_and_no_place(post: Post, monkeypatch: pytest.MonkeyPatch):
+def test_call_that_cannot_begin_costs_a_try_and_no_capacity(post: Post, monkeypatch: pytest.MonkeyPatch):
     """Nothing is tried without end."""
     receiver = post.receiver()
     endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
@@ -82,7 +82,7 @@ def test_what_cannot_be_begun_at_all_costs_a_try_and_no_place(post: Post, monkey
 
 
 @pytest.mark.parametrize("loss", Loss)
-def test_the_commit_of_a_claim_was_lost(
+def test_lost_commit_of_a_claim_costs_no_try(
     post: Post, shaky: Dispatcher, line: Line, monkeypatch: pytest.MonkeyPatch, loss: Loss
 ):
     """Whether it was committed or not, nobody was called."""
@@ -108,7 +108,7 @@ def test_the_commit_of_a_claim_was_lost(
     assert (delivery.attempts, delivery.tries_left, len(receiver.heard)) == (1, TRIES_MAX - 1, 1)
 
 
-def test_a_claim_that_another_has_by_now_is_not_given_back(post: Post):
+def test_claim_taken_by_another_process_is_not_released(post: Post):
     endpoint, _ = post.endpoint(post.receiver().url, types=("payment.completed",))
     post.pay()
     mine = claim(post)
@@ -123,7 +123,7 @@ def test_a_claim_that_another_has_by_now_is_not_given_back(post: Post):
     assert left == [TRIES_MAX - 2, TRIES_MAX - 1]
 
 
-def test_a_last_try_of_who_died_is_none_that_can_be_given_back(post: Post):
+def test_last_try_of_a_killed_process_is_not_released(post: Post):
     endpoint, _ = post.endpoint(post.receiver().url, types=("payment.completed",))
     post.pay()
     for _ in range(TRIES_MAX + 1):
@@ -135,7 +135,7 @@ def test_a_last_try_of_who_died_is_none_that_can_be_given_back(post: Post):
     assert post.deliveries(endpoint)[0].tries_left == 0
 
 
-def test_a_lock_is_met_when_an_outcome_is_kept(post: Post):
+def test_locked_delivery_is_recorded_later(post: Post):
     """It is kept later: the receiver has been called once."""
     calls: list[WebhookCall] = []
     lock = "SELECT FROM webhook_deliveries WHERE id = %s FOR UPDATE"

@@ -58,7 +58,7 @@ def first(post: Post, endpoint: str) -> Delivery:
 
 
 @pytest.mark.parametrize("misbehaviour", MISBEHAVIOURS)
-def test_it_is_tried_again_later(post: Post, misbehaviour: str):
+def test_misbehaving_receiver_is_tried_again_later(post: Post, misbehaviour: str):
     make, code, error = MISBEHAVIOURS[misbehaviour]
     if error == "timed_out":
         post.give_up_soon()
@@ -79,7 +79,7 @@ def test_it_is_tried_again_later(post: Post, misbehaviour: str):
 
 
 @pytest.mark.parametrize("behaviour", ANSWERED)
-def test_a_status_is_answer_enough(post: Post, behaviour: str):
+def test_success_status_alone_is_a_delivery(post: Post, behaviour: str):
     receiver = post.receiver()
     receiver.answer = ANSWERED[behaviour](receiver)
     endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
@@ -88,7 +88,7 @@ def test_a_status_is_answer_enough(post: Post, behaviour: str):
     assert (delivery.state, delivery.error) == ("delivered", None)
 
 
-def test_nobody_listens(post: Post):
+def test_unreachable_receiver_is_tried_again_later(post: Post):
     receiver = post.receiver()
     receiver.close()
     post.receivers.remove(receiver)
@@ -109,7 +109,7 @@ def test_nobody_listens(post: Post):
         (500, "600", 5),
     ],
 )
-def test_retry_after_is_heeded_where_it_means_something(post: Post, code: int, asked: str, wait: float):
+def test_retry_after_is_followed_for_some_statuses_only(post: Post, code: int, asked: str, wait: float):
     receiver = post.receiver()
     in_ten_minutes = format_datetime(datetime.now(UTC) + timedelta(minutes=10), usegmt=True)
     receiver.answer = status(code, Retry_After=in_ten_minutes if asked == "date" else asked)
@@ -119,7 +119,7 @@ def test_retry_after_is_heeded_where_it_means_something(post: Post, code: int, a
     assert delivery.pause == pytest.approx(wait, rel=JITTER)
 
 
-def test_ten_tries_by_the_schedule_and_then_no_more(post: Post):
+def test_delivery_has_ten_tries_by_the_schedule(post: Post):
     receiver = post.receiver()
     receiver.answer = status(500)
     endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
@@ -141,7 +141,7 @@ def test_ten_tries_by_the_schedule_and_then_no_more(post: Post):
     assert tuple(left) == (True, None), "it has not failed for three days yet"
 
 
-def test_gone_is_gone_at_once_and_its_owner_is_told_elsewhere(post: Post):
+def test_status_410_disables_the_endpoint_at_once(post: Post):
     receiver, elsewhere = post.receiver(), post.receiver()
     receiver.answer = status(410)
     endpoint, _ = post.endpoint(receiver.url, types=("payment.completed", "webhook_endpoint.*"))
@@ -172,7 +172,7 @@ def is_active(post: Post, endpoint: str) -> bool:
 
 
 @pytest.mark.parametrize(("hours", "still_active"), [(71, True), (73, False)])
-def test_after_three_days_without_success_who_gives_up_disables(post: Post, hours: int, still_active: bool):
+def test_three_days_without_success_disable_the_endpoint(post: Post, hours: int, still_active: bool):
     receiver, elsewhere = post.receiver(), post.receiver()
     receiver.answer = status(500)
     endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
@@ -191,7 +191,7 @@ def test_after_three_days_without_success_who_gives_up_disables(post: Post, hour
         assert json.loads(elsewhere.heard[0].body)["data"]["disabled_reason"] == "failing"
 
 
-def test_a_success_ends_the_failing(post: Post):
+def test_success_clears_the_failing_mark(post: Post):
     receiver = post.receiver()
     receiver.answer = status(500)
     endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
@@ -211,7 +211,7 @@ def test_a_success_ends_the_failing(post: Post):
     assert is_active(post, endpoint)
 
 
-def test_who_hangs_slows_nobody_else(post: Post):
+def test_hanging_receivers_do_not_slow_others(post: Post):
     """Forty endpoints hang, eight times each: the one that works has all of its own before any of theirs ends."""
     payments = 30
     hanging, working = post.receiver(), post.receiver()
@@ -231,7 +231,7 @@ def test_who_hangs_slows_nobody_else(post: Post):
     hanging.over.set()
 
 
-def test_who_was_slow_takes_no_place_of_others(post: Post, monkeypatch: pytest.MonkeyPatch):
+def test_slow_receiver_takes_no_capacity_of_others(post: Post, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(dispatching, "CAPACITY", Capacity(1, 1, 1))
     monkeypatch.setattr(dispatching, "SLOW_SECONDS", -1.0)
     slow, working = post.receiver(), post.receiver()
@@ -249,7 +249,7 @@ def test_who_was_slow_takes_no_place_of_others(post: Post, monkeypatch: pytest.M
     slow.over.set()
 
 
-def test_slow_endpoints_remembered_are_bounded(post: Post, monkeypatch: pytest.MonkeyPatch):
+def test_number_of_remembered_slow_endpoints_is_bounded(post: Post, monkeypatch: pytest.MonkeyPatch):
     """Else whoever makes endpoints and deletes them, again and again, would have every claim look at all of them."""
     monkeypatch.setattr(dispatching, "SLOW_MAX", 2)
     monkeypatch.setattr(dispatching, "SLOW_SECONDS", -1.0)
@@ -263,7 +263,7 @@ def test_slow_endpoints_remembered_are_bounded(post: Post, monkeypatch: pytest.M
     assert list(post.dispatcher._slow) == endpoints[1:]
 
 
-def test_a_hanging_receiver_holds_no_task(post: Post):
+def test_hanging_receiver_does_not_hold_the_task(post: Post):
     """With its call under way, many tasks end before it does."""
     receiver = post.receiver()
     receiver.answer = receiver.hang

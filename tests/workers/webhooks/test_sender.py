@@ -78,7 +78,7 @@ def answering(*answers: list[str]) -> Callable[[str, int], list[str]]:
     return lambda _host, _port: left.pop(0) if len(left) > 1 else left[0]
 
 
-def test_the_recorder_hears(connections: list, listener: socket.socket):
+def test_recorder_sees_connections(connections: list, listener: socket.socket):
     port = listener.getsockname()[1]
     outcome = sent(new_sender(LOOPBACK, **QUICK), f"http://127.0.0.1:{port}/")
     assert outcome.error == "timed_out"
@@ -87,7 +87,7 @@ def test_the_recorder_hears(connections: list, listener: socket.socket):
 
 
 @pytest.mark.parametrize("policy", [STRICT, UrlPolicy(http=True)], ids=["strict", "http"])
-def test_no_hostile_url_is_connected_to(connections: list, listener: socket.socket, policy: UrlPolicy):
+def test_hostile_url_is_not_connected_to(connections: list, listener: socket.socket, policy: UrlPolicy):
     port = listener.getsockname()[1]
     sender = new_sender(policy, resolve=answering(["127.0.0.1"]))
     assert len(URLS) > 20
@@ -133,7 +133,7 @@ def test_name_is_resolved_once_and_vetted_on_each_try(connections: list):
     assert (len(asked), connections) == (2, [(PUBLIC, 443)])
 
 
-def test_a_name_that_is_not_known_is_connected_to_nowhere(connections: list):
+def test_unknown_name_is_not_connected_to(connections: list):
     def nowhere(_host: str, _port: int) -> list[str]:
         raise socket.gaierror
 
@@ -159,7 +159,7 @@ def test_hanging_name_server_is_bounded_by_the_call_timeout():
     assert asyncio.run(send()).error == "timed_out"
 
 
-def test_the_next_address_is_tried_if_one_is_not_there(post: Post, connections: list, monkeypatch: pytest.MonkeyPatch):
+def test_next_address_is_tried_if_one_is_unreachable(post: Post, connections: list, monkeypatch: pytest.MonkeyPatch):
     receiver = post.receiver()
     port = target_of(receiver.url, LOOPBACK).port
     monkeypatch.setattr("models.rules.webhook_url.PORTS", {"http": (port,)})
@@ -168,7 +168,7 @@ def test_the_next_address_is_tried_if_one_is_not_there(post: Post, connections: 
     assert connections == [("127.0.0.3", port), ("127.0.0.1", port)]
 
 
-def test_a_proxy_of_the_environment_is_not_used(post: Post, connections: list, monkeypatch: pytest.MonkeyPatch):
+def test_proxy_of_the_environment_is_not_used(post: Post, connections: list, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.9:3128")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.9:3128")
     receiver = post.receiver()
@@ -176,7 +176,7 @@ def test_a_proxy_of_the_environment_is_not_used(post: Post, connections: list, m
     assert "127.0.0.9" not in {address[0] for address in connections}
 
 
-def test_no_cookie_is_kept(post: Post):
+def test_cookies_are_not_kept(post: Post):
     receiver = post.receiver()
 
     def give_cookie(handler, _heard) -> None:
@@ -196,7 +196,7 @@ def test_no_cookie_is_kept(post: Post):
     assert [heard.headers.get("cookie") for heard in receiver.heard] == [None, None]
 
 
-def test_neither_the_secret_nor_the_url_nor_the_answer_is_logged(post: Post, caplog: pytest.LogCaptureFixture):
+def test_secret_url_and_answer_are_not_logged(post: Post, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.DEBUG)
     receiver = post.receiver()
     receiver.answer = status(500, X_Told="the-answer")
@@ -211,12 +211,12 @@ def test_neither_the_secret_nor_the_url_nor_the_answer_is_logged(post: Post, cap
         assert never not in told
 
 
-def test_nothing_in_a_header_can_be_split():
+def test_headers_contain_no_line_break():
     for name, value in signed_headers(WebhookCall("id", "https://good.example/", "{}", SECRETS, CLOCK)).items():
         assert "\n" not in name + value
 
 
-def test_what_is_signed_is_of_the_time_of_the_database():
+def test_signature_time_is_that_of_the_database():
     """Receivers refuse what is minutes off theirs, so the clock of the worker has no say."""
     begun = time.monotonic()
     headers = signed_headers(WebhookCall("id", "https://good.example/", "{}", SECRETS, Clock(CLOCK.at, begun - 60)))
@@ -252,9 +252,7 @@ def secure(tmp_path: Path) -> Iterator[Tls]:
     receiver.close()
 
 
-def test_tls_is_with_the_name_though_an_address_is_connected_to(
-    secure: Tls, connections: list, monkeypatch: pytest.MonkeyPatch
-):
+def test_tls_verifies_the_name_over_the_vetted_address(secure: Tls, connections: list, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("models.rules.webhook_url.PORTS", {"https": (secure.port,), "http": (80,)})
     policy = UrlPolicy(networks=networks_of(["127.0.0.0/8"]))
     trusting = ssl.create_default_context(cafile=str(secure.certificate))
@@ -273,7 +271,7 @@ def test_tls_is_with_the_name_though_an_address_is_connected_to(
 
 
 @pytest.mark.parametrize("wrong", ["127.0.0.1/8", "localhost", "10.0.0.0/33", "10.0.0.0/8 192.168.0.0/16"])
-def test_a_network_that_is_none_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch, wrong: str):
+def test_invalid_network_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch, wrong: str):
     monkeypatch.setenv("WEBHOOK_NETWORKS", wrong)
     with pytest.raises(EnvError, match="WEBHOOK_NETWORKS"):
         settings.load.__wrapped__()

@@ -1,4 +1,4 @@
-"""A merchant whose charges are held."""
+"""Charges that are held until their merchant captures or voids them."""
 
 from uuid import uuid4
 
@@ -15,19 +15,21 @@ AMOUNT = 40_00
 EXPIRE = "UPDATE payments SET hold_expires_at = now() WHERE id = %s AND state = 'AUTHORIZED'"
 
 
-class Shop:
-    """A merchant with a wallet, and a customer whose 100.00 are held in part."""
+class HeldCharges:
+    """A merchant, a customer with 100.00, and the merchant's charges that hold a part of it."""
 
     def __init__(self, books: Books) -> None:
         self.books = books
         self.merchant = books.user("merchant")
-        self.till = books.wallet(self.merchant)
-        _, self.purse = books.client(FUNDS)
+        self.merchant_wallet = books.wallet(self.merchant)
+        _, self.customer_wallet = books.client(FUNDS)
         self.actor = Actor(self.merchant, str(uuid7()), "192.0.2.7", str(uuid4()))
 
     def charge(self, amount: int = AMOUNT) -> str:
         """The id of a charge that will be held, not yet posted."""
-        return self.books.order("charge", self.merchant, self.purse, self.till, amount, capture=False)
+        return self.books.order(
+            "charge", self.merchant, self.customer_wallet, self.merchant_wallet, amount, capture=False
+        )
 
     def hold(self, amount: int = AMOUNT) -> str:
         """The id of a charge that is held."""
@@ -37,7 +39,7 @@ class Shop:
         return id
 
     def end(self, id: str, kind: PaymentAction, amount: int | None = None) -> bool:
-        """Whether this was the first command to end it; an expiry needs none."""
+        """Order the action; False if another came first. An expiry needs no command."""
         if kind is PaymentAction.EXPIRE:
             with self.books.as_owner() as connection:
                 return connection.exec_driver_sql(EXPIRE, (id,)).rowcount == 1
@@ -47,9 +49,13 @@ class Shop:
     def outcomes(self, id: str) -> list[tuple[str, str | None]]:
         """The commands about a payment, oldest first."""
         with transaction(self.books.worker) as connection:
-            return [(str(one["kind"]), one["outcome"]) for one in payment_command.about(connection, id)]
+            return [(str(command["kind"]), command["outcome"]) for command in payment_command.about(connection, id)]
 
     @property
     def money(self) -> tuple[int, int, int]:
-        """The purse's balance, what is held of it, and the till's balance."""
-        return self.books.balance(self.purse), self.books.held(self.purse), self.books.balance(self.till)
+        """Balance and holds of the customer's wallet, and the balance of the merchant's."""
+        return (
+            self.books.balance(self.customer_wallet),
+            self.books.held(self.customer_wallet),
+            self.books.balance(self.merchant_wallet),
+        )
