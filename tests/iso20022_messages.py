@@ -1,4 +1,4 @@
-"""What a bank would write: pain.002 and camt.053, as small as they may be; and files that nobody should read."""
+"""Files as a bank would write them: the smallest pain.002 and camt.053, and files that must be refused."""
 
 from pathlib import Path
 
@@ -44,8 +44,8 @@ def report(*transactions: str, message_id: str = "", group: str = "", block: str
     status = f"<GrpSts>{group}</GrpSts>" if group else ""
     about = f"<OrgnlMsgId>{message_id}</OrgnlMsgId><OrgnlMsgNmId>{ORDER}</OrgnlMsgNmId>{status}"
     blocks = f"<PmtInfSts>{block}</PmtInfSts>" if block else ""
-    told = f"<OrgnlPmtInfAndSts><OrgnlPmtInfId>1</OrgnlPmtInfId>{blocks}{''.join(transactions)}</OrgnlPmtInfAndSts>"
-    return message(REPORT, f"<CstmrPmtStsRpt><OrgnlGrpInfAndSts>{about}</OrgnlGrpInfAndSts>{told}</CstmrPmtStsRpt>")
+    block = f"<OrgnlPmtInfAndSts><OrgnlPmtInfId>1</OrgnlPmtInfId>{blocks}{''.join(transactions)}</OrgnlPmtInfAndSts>"
+    return message(REPORT, f"<CstmrPmtStsRpt><OrgnlGrpInfAndSts>{about}</OrgnlGrpInfAndSts>{block}</CstmrPmtStsRpt>")
 
 
 def status(key: str, word: str, reason: str = "") -> str:

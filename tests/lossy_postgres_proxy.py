@@ -1,4 +1,4 @@
-"""A line to PostgreSQL that can be lost where it matters: before a wish arrives, or after it but before its answer."""
+"""A proxy to PostgreSQL that can drop a connection before a request arrives, or after it and before its answer."""
 
 import socket
 import threading
@@ -16,15 +16,15 @@ COMMIT = b"COMMIT\0"
 class Loss(Enum):
     """What is lost."""
 
-    WISH = "the wish itself: the server never hears of it"
+    REQUEST = "the request: the server never receives it"
     ANSWER = "its answer: the server has done it, the client never hears of it"
 
 
 class Line:
     """Passes connections on to the server's socket.
 
-    Each wish with the text `at` in it loses what is next in `to_lose`; `lost` tells what happened. One with the text
-    `mute_at` makes all connections mute, new ones too, until `is_mute` is taken back: nothing passes, nobody hangs up.
+    Each request with the text `at` in it loses what is next in `to_lose`; `lost` says what happened. One with the text
+    `mute_at` makes all connections mute, new ones too, until `is_mute` is reset: nothing passes, and none is closed.
     """
 
     def __init__(self, directory: Path, server: Path) -> None:
@@ -47,7 +47,7 @@ class Line:
         _hang_up(*self._sides)
 
     def close(self) -> None:
-        """Hang up on everybody and end."""
+        """Close all connections and end."""
         _hang_up(self._listening, *self._sides)
         for thread in self._threads:
             thread.join()
@@ -64,23 +64,23 @@ class Line:
                 self._threads[-1].start()
 
     def _pass(self, client: socket.socket, server: socket.socket) -> None:
-        """Pass wishes on and answers back until one side hangs up, or the line is lost; or is mute, for good."""
+        """Pass requests on and answers back until one side closes the connection, it is dropped, or it is mute."""
         is_answer_unwanted, is_mute = threading.Event(), threading.Event()
         answers = threading.Thread(target=self._pass_answers, args=(client, server, is_answer_unwanted, is_mute))
         answers.start()
         with suppress(OSError):
-            while wish := client.recv(RECEIVE_BYTES):
-                self.is_mute |= self.mute_at is not None and self.mute_at in wish
+            while request := client.recv(RECEIVE_BYTES):
+                self.is_mute |= self.mute_at is not None and self.mute_at in request
                 if self.is_mute:
                     is_mute.set()
                 if is_mute.is_set():
                     continue
-                if self.to_lose and self.at in wish:
+                if self.to_lose and self.at in request:
                     self.lost.append(self.to_lose.popleft())
-                    if self.lost[-1] is Loss.WISH:
+                    if self.lost[-1] is Loss.REQUEST:
                         break
                     is_answer_unwanted.set()
-                server.sendall(wish)
+                server.sendall(request)
         _hang_up(client, server)
         answers.join()
         client.close()

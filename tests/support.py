@@ -1,4 +1,4 @@
-"""What tests wait with, and what they make databases of."""
+"""Waiting for conditions, and databases for tests."""
 
 import json
 import os
@@ -26,16 +26,16 @@ from models.session import open_engine
 T = TypeVar("T")
 POLL_SECONDS, POLL_SECONDS_MAX = 0.02, 0.2
 POLL_SHARE = 0.05
-"""Who has waited for long looks less often: a look costs the machine that is waited for."""
+"""After a long wait conditions are checked less often: a check costs CPU of the machine that is waited for."""
 
 PATIENCE_SECONDS = 120.0
-"""What takes a moment, on a machine that is busy with something else: costs only who waits for what never comes."""
+"""Enough for any short wait on a busy machine; only a test that fails waits so long."""
 
 TEMPLATE = "migrated"
 
 MEMORY = Path("/dev/shm")
 MEMORY_BYTES_MIN = 4 * 1024**3
-"""What the servers of all test processes never need together."""
+"""More than the servers of all test processes need together."""
 
 _pause = threading.Event()
 _numbers = count(1)
@@ -51,7 +51,7 @@ class Database:
 
 
 def eventually(condition: Callable[[], T], seconds: float = PATIENCE_SECONDS, message: str = "") -> T:
-    """What the condition returned once it held; fails when it did not, looked at last after `seconds`."""
+    """Wait until the condition is true; what it returned. Fails if it is false after `seconds`."""
     began = time.monotonic()
     waited = 0.0
     while not (value := condition()):
@@ -62,7 +62,7 @@ def eventually(condition: Callable[[], T], seconds: float = PATIENCE_SECONDS, me
 
 
 def heeding_signals() -> None:
-    """A shell makes its background jobs ignore SIGINT, and `nohup` SIGHUP; a person at a terminal does not."""
+    """Restore SIGINT and SIGHUP, which background jobs of a shell and `nohup` ignore."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 
@@ -75,7 +75,7 @@ def entries_of(log: str) -> list[dict[str, Any]]:
 
 
 def begin_with(migrated: Path, home: Path) -> None:
-    """Let a home that has no cluster begin with the migrated one."""
+    """Copy the migrated cluster into a home that has none."""
     for name in ("postgres", "secrets"):
         subprocess.run(["cp", "-aT", migrated / name, home / name], check=True)
 
@@ -89,7 +89,7 @@ def migrate(database_url: str, revision: str = "head") -> None:
 
 
 def free_of_commission(postgres: Postgres, database: str = "payments") -> None:
-    """Take the percents out of the terms: most tests are about other things."""
+    """Set the commission to zero: most tests are about other things."""
     charge_commission(postgres, database, percent=0)
 
 
@@ -99,7 +99,7 @@ def charge_commission(postgres: Postgres, database: str = "payments", percent: i
 
 
 def costing(postgres: Postgres, database: str, type: str, percent: str = "0", **others: object) -> None:
-    """Terms of commission that are in force at once; `others` are columns of theirs."""
+    """Add terms of commission that are in force at once; `others` are further columns."""
     columns = {"type": type, "percent": percent, **others}
     statement = (
         f"INSERT INTO commission_terms ({', '.join(columns)}, valid_from) VALUES ({'%s, ' * len(columns)} now())"
@@ -108,7 +108,7 @@ def costing(postgres: Postgres, database: str, type: str, percent: str = "0", **
 
 
 def past_the_triggers(postgres: Postgres, database: str, statement: str, *parameters: object) -> None:
-    """Run a statement as a superuser whom no trigger stops."""
+    """Run a statement as a superuser, with triggers off."""
     engine = create_engine(postgres.url(database, SUPERUSER), poolclass=NullPool)
     with engine.begin() as connection:
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
@@ -123,9 +123,9 @@ def memory() -> Path | None:
 
 
 def engine_of(url: str) -> Engine:
-    """An engine as the product's; a line of it begins a transaction unless it is told otherwise."""
+    """An engine as the product's, whose connections begin transactions unless autocommit is set."""
     engine = open_engine(url)
-    event.listen(engine, "checkout", lambda line, *_: setattr(line, "autocommit", False))
+    event.listen(engine, "checkout", lambda connection, *_: setattr(connection, "autocommit", False))
     return engine
 
 
@@ -137,7 +137,7 @@ def kept_engine(url: str) -> Engine:
 
 @contextmanager
 def new_database(postgres: Postgres, template: str = TEMPLATE) -> Iterator[Database]:
-    """A database like the template, for as long as it is needed."""
+    """A new database like the template, dropped at the end."""
     name = f"test_{next(_numbers)}"
     owner = postgres.create_database(name, template)
     worker, gateway = (postgres.url(name, role) for role in (settings.WORKER_ROLE, settings.GATEWAY_ROLE))

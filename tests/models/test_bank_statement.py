@@ -1,4 +1,4 @@
-"""Statements of banks in the schema: what stops each role from keeping what cannot be, or changing what was found."""
+"""Bank statements in the schema: what stops each role from storing impossible ones, or changing stored ones."""
 
 import pytest
 
@@ -18,8 +18,8 @@ def statement(**columns: str) -> str:
 def line(**columns: str) -> str:
     """A new line, with columns of it replaced."""
     given = {"statement_id": "%(kept)s", "line": "9", "booked_on": "'2026-11-20'", "direction": "'debit'"}
-    told = {"amount": "100", "currency": "'EUR'", "verdict": "'missing_here'"}
-    return insert("bank_statement_lines", given | told | columns)
+    match = {"amount": "100", "currency": "'EUR'", "verdict": "'missing_here'"}
+    return insert("bank_statement_lines", given | match | columns)
 
 
 def of_line(assignments: str, number: int = 1) -> str:
@@ -94,7 +94,7 @@ OWNERS = {
     statement(created_at="now()"): NO_BREAK,
     line(matched_by="NULL"): NO_BREAK,
 }
-"""What only the owner may try at all, and what stops him."""
+"""Attempts that only the owner has the right to, and what stops them."""
 
 
 @pytest.fixture(scope="module")

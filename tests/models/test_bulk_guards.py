@@ -1,4 +1,4 @@
-"""What the schema keeps of bulks and bank accounts, broken in SQL under each role: which promise refuses."""
+"""The constraints of bulks and bank accounts, attacked in SQL by each role."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ def accepted(world: Builder, head: NewBulk, *lines: NewLine) -> str:
 def names(shared_world: Builder) -> dict[str, str]:
     """A shop with a bank account; bulks of it that are open, decided (atomic, at its bank), undecided, and final."""
     shop, ann = shared_world.user(Role.MERCHANT), shared_world.user()
-    rich, purse = shared_world.wallet(shop, funds=1000), shared_world.wallet(ann, funds=1000)
+    rich, customer_wallet = shared_world.wallet(shop, funds=1000), shared_world.wallet(ann, funds=1000)
     account, wire = new_id(), shared_world.technical("wire")
     with transaction(shared_world.gateway) as connection:
         assert bank_account.register(connection, account, shop, "Shop", IBAN, None, rich)
@@ -35,12 +35,19 @@ def names(shared_world: Builder) -> dict[str, str]:
     line, undecided_line = NewLine(new_id(), 10, **payee), NewLine(new_id(), 10, **payee)
     ids = {"decided": accepted(shared_world, atomic, line)}
     charges = NewBulk(new_id(), BulkKind.CHARGES, BulkMode.BEST_EFFORT, shop, "EUR", target_id=rich)
-    ids["final"] = accepted(shared_world, charges, NewLine(new_id(), 10, None, purse))
+    ids["final"] = accepted(shared_world, charges, NewLine(new_id(), 10, None, customer_wallet))
     shared_world.post()
     ids["undecided"] = accepted(shared_world, atomic._replace(id=new_id()), undecided_line)
     opened = NewBulk(new_id(), BulkKind.TRANSFERS, BulkMode.BEST_EFFORT, *common, is_open=True)
     ids["open"] = accepted(shared_world, opened, NewLine(new_id(), 10, **payee))
-    sides = {"shop": shop, "ann": ann, "rich": rich, "purse": purse, "account": account, "wire": wire}
+    sides = {
+        "shop": shop,
+        "ann": ann,
+        "rich": rich,
+        "customer_wallet": customer_wallet,
+        "account": account,
+        "wire": wire,
+    }
     return {**ids, **sides, "line": undecided_line.id}
 
 
@@ -97,10 +104,10 @@ ATTACKS = [
     ("bank_accounts_organization_name_is_bounded", registered(organization_name="repeat('x', 71)"), GATEWAY_MAY_TRY),
     ("bank_accounts_iban_is_well_formed", registered(iban="'DE8'"), GATEWAY_MAY_TRY),
     ("bank_accounts_bic_is_well_formed", registered(bic="'COBADEF'"), GATEWAY_MAY_TRY),
-    ("bank_accounts_pay_from_own_wallets", registered(account_id="%(purse)s"), GATEWAY_MAY_TRY),
+    ("bank_accounts_pay_from_own_wallets", registered(account_id="%(customer_wallet)s"), GATEWAY_MAY_TRY),
     ("bank_accounts_pay_from_own_wallets", registered(account_id="%(wire)s"), GATEWAY_MAY_TRY),
     ("bank_accounts_stay_as_registered", OF_ACCOUNT.format("iban = 'NO9386011117947'"), OWNER_ALONE),
-    ("bank_accounts_stay_as_registered", OF_ACCOUNT.format("account_id = %(purse)s"), OWNER_ALONE),
+    ("bank_accounts_stay_as_registered", OF_ACCOUNT.format("account_id = %(customer_wallet)s"), OWNER_ALONE),
     (NO_BREAK, OF_ACCOUNT.format("is_active = false"), GATEWAY_MAY_TRY),
     ("bank_accounts_are_never_deleted", "DELETE FROM bank_accounts WHERE id = %(account)s", OWNER_ALONE),
     ("bank_accounts_are_never_truncated", "TRUNCATE bank_accounts CASCADE", OWNER_ALONE),
@@ -108,7 +115,7 @@ ATTACKS = [
     ("bulks_mode_is_known", ordered(mode="'both'"), GATEWAY_MAY_TRY),
     ("bulks_state_is_known", ordered(state="'DONE'", finalized_at="now()"), OWNER_ALONE),
     ("bulks_transfers_come_from_a_bank_account", ordered(kind="'transfers'"), GATEWAY_MAY_TRY),
-    ("bulks_transfers_come_from_a_bank_account", ordered(source_id="%(purse)s"), GATEWAY_MAY_TRY),
+    ("bulks_transfers_come_from_a_bank_account", ordered(source_id="%(customer_wallet)s"), GATEWAY_MAY_TRY),
     ("bulks_transfers_come_from_a_bank_account", ordered(**TRANSFERS | {"source_id": "NULL"}), GATEWAY_MAY_TRY),
     ("bulks_atomic_are_transfers_at_once", ordered(mode="'atomic'"), GATEWAY_MAY_TRY),
     ("bulks_atomic_are_transfers_at_once", ordered(mode="'atomic'", is_open="true", **TRANSFERS), GATEWAY_MAY_TRY),
@@ -150,8 +157,8 @@ ATTACKS = [
     ("payments_lines_fit_their_bulk", MORE + paid(bulk_line="1"), GATEWAY_MAY_TRY),
     ("payments_lines_fit_their_bulk", MORE + paid(bulk_id="%(new)s"), GATEWAY_MAY_TRY),
     ("payments_lines_fit_their_bulk", MORE + paid(user_id="%(ann)s"), GATEWAY_MAY_TRY),
-    ("payments_lines_fit_their_bulk", MORE + paid(source_id="%(purse)s"), GATEWAY_MAY_TRY),
-    ("payments_lines_fit_their_bulk", MORE + paid(target_id="%(purse)s"), GATEWAY_MAY_TRY),
+    ("payments_lines_fit_their_bulk", MORE + paid(source_id="%(customer_wallet)s"), GATEWAY_MAY_TRY),
+    ("payments_lines_fit_their_bulk", MORE + paid(target_id="%(customer_wallet)s"), GATEWAY_MAY_TRY),
     ("payments_lines_fit_their_bulk", MORE + paid(target_id="%(new)s"), GATEWAY_MAY_TRY),
     ("payments_lines_fit_their_bulk", MORE + paid(type="'charge'"), GATEWAY_MAY_TRY),
     ("payments_lines_fit_their_bulk", MORE + paid(currency="'USD'"), GATEWAY_MAY_TRY),
@@ -185,7 +192,7 @@ def test_attack_is_stopped_by_the_named_constraint(
     ],
 )
 def test_bulk_state_follows_its_lines(shared_world: Builder, new: dict[str, str], ends: str, state: str) -> None:
-    """The trigger bulks_follow_their_lines says it, whatever the worker thinks."""
+    """The trigger bulks_follow_their_lines sets it, whatever the worker writes."""
     with shared_world.owner.connect() as connection:
         connection.exec_driver_sql(ordered(lines="2", total="2"), new)
         row = connection.exec_driver_sql(

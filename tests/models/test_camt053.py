@@ -12,9 +12,9 @@ from tests.iso20022_messages import CAMT, RETURNED, camt, entry
 
 def read(data: bytes) -> Statement:
     """The only statement, of which all was read."""
-    [told], odd = statements(document(data, STATEMENTS))
+    [statement], odd = statements(document(data, STATEMENTS))
     assert odd == []
-    return told
+    return statement
 
 
 def balance(kind: str, day: str) -> str:
@@ -90,12 +90,12 @@ def test_batch_without_amounts_is_one_entry() -> None:
 
 def test_statement_header_is_read() -> None:
     days = "<FrToDt><FrDtTm>2026-11-19T00:00:00+01:00</FrDtTm><ToDtTm>2026-11-20T23:59:59+01:00</ToDtTm></FrToDt>"
-    told = read(camt(days=days))
-    assert told == ("DE89370400440532013000", "EUR", date(2026, 11, 19), date(2026, 11, 20), None, [], "/Stmt/1")
+    statement = read(camt(days=days))
+    assert statement == ("DE89370400440532013000", "EUR", date(2026, 11, 19), date(2026, 11, 20), None, [], "/Stmt/1")
 
 
 @pytest.mark.parametrize(
-    ("told", "day"),
+    ("days", "day"),
     [
         ("", None),
         ("<CreDtTm>2026-11-21T04:00:00</CreDtTm>", date(2026, 11, 21)),
@@ -103,19 +103,21 @@ def test_statement_header_is_read() -> None:
         (balance("OPBD", "2026-11-19") + balance("CLBD", "2026-11-20"), date(2026, 11, 20)),
     ],
 )
-def test_empty_statement_has_a_day(told: str, day: date | None) -> None:
-    assert read(camt(days=told)).made_on == day
+def test_empty_statement_has_a_day(days: str, day: date | None) -> None:
+    assert read(camt(days=days)).made_on == day
 
 
 def test_accounts_are_read_separately() -> None:
     data = camt(entry(amount="1")).replace(b"</BkToCstmrStmt>", OTHER_ACCOUNT + b"</BkToCstmrStmt>")
-    told, odd = statements(document(data, STATEMENTS))
+    found, odd = statements(document(data, STATEMENTS))
     assert odd == []
-    assert [(one.account, one.currency, len(one.entries), one.pointer) for one in told] == [
+    assert [
+        (statement.account, statement.currency, len(statement.entries), statement.pointer) for statement in found
+    ] == [
         ("DE89370400440532013000", "EUR", 1, "/Stmt/1"),
         ("8", "USD", 1, "/Stmt/2"),
     ]
-    assert told[1].entries[0].pointer == "/Stmt/2/Ntry/1"
+    assert found[1].entries[0].pointer == "/Stmt/2/Ntry/1"
 
 
 @pytest.mark.parametrize(
@@ -132,15 +134,15 @@ def test_accounts_are_read_separately() -> None:
     ],
 )
 def test_unreadable_entry_is_set_aside_alone(wrong: str) -> None:
-    [told], [odd] = statements(document(camt(entry(amount="1"), wrong, entry(amount="2")), STATEMENTS))
-    assert [found.amount for found in told.entries] == ["1", "2"]
+    [statement], [odd] = statements(document(camt(entry(amount="1"), wrong, entry(amount="2")), STATEMENTS))
+    assert [found.amount for found in statement.entries] == ["1", "2"]
     assert odd.pointer.startswith("/Stmt/1/Ntry/2")
 
 
 def test_entry_with_an_invalid_day_is_set_aside() -> None:
     days = "<FrToDt><FrDt>2026-02-30</FrDt><ToDt>2026-03-01</ToDt></FrToDt>"
-    [told], [odd] = statements(document(camt(entry(), days=days), STATEMENTS))
-    assert (told.begins_on, len(told.entries), odd.pointer) == (None, 1, "/Stmt/1/FrToDt")
+    [statement], [odd] = statements(document(camt(entry(), days=days), STATEMENTS))
+    assert (statement.begins_on, len(statement.entries), odd.pointer) == (None, 1, "/Stmt/1/FrToDt")
 
 
 # Parts of an entry
@@ -160,10 +162,10 @@ def part(key: str = "", amount: str | None = None, more: str = "") -> str:
     return f"<TxDtls><Refs><EndToEndId>{key}</EndToEndId></Refs>{eur('Amt', amount) if amount else ''}{more}</TxDtls>"
 
 
-def parts(amount: str, *told: str, direction: str = "DBIT") -> bytes:
+def parts(amount: str, *details: str, direction: str = "DBIT") -> bytes:
     """A statement of one entry with these transactions."""
     whole = entry(direction, amount, number="B1")
-    return camt(whole.replace("<TxDtls><Refs></Refs></TxDtls>", "".join(told)))
+    return camt(whole.replace("<TxDtls><Refs></Refs></TxDtls>", "".join(details)))
 
 
 def test_fee_on_top_of_a_part_is_a_line_of_its_own() -> None:
@@ -173,8 +175,8 @@ def test_fee_on_top_of_a_part_is_a_line_of_its_own() -> None:
 @pytest.mark.parametrize("second", ["2.005", "2.01"])
 def test_rest_beside_the_parts_is_a_line_of_its_own(second: str) -> None:
     found = read(parts("10", part("a", "7"), part("b", second))).entries
-    assert [(one.direction, one.end_to_end_id) for one in found] == [("debit", "a"), ("debit", "b"), ("debit", None)]
-    assert sum(Decimal(one.amount or "") for one in found) == 10
+    assert [(line.direction, line.end_to_end_id) for line in found] == [("debit", "a"), ("debit", "b"), ("debit", None)]
+    assert sum(Decimal(line.amount or "") for line in found) == 10
     assert (found[2].bank_reference, found[2].is_return) == (None, False)
 
 
@@ -186,7 +188,7 @@ def test_parts_above_their_entry_leave_an_opposite_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("direction", "told", "share"),
+    ("direction", "amounts", "share"),
     [
         ("DBIT", {"Amt": "8"}, "8"),
         ("DBIT", {"Amt": "8", "AmtDtls/TxAmt/Amt": "7"}, "7"),
@@ -199,8 +201,8 @@ def test_parts_above_their_entry_leave_an_opposite_line() -> None:
         ("CRDT", {"AmtDtls/InstdAmt/Amt": "9"}, "9"),
     ],
 )
-def test_ordered_or_received_amount_is_read_of_several(direction: str, told: dict[str, str], share: str) -> None:
-    more = "".join(eur(path, amount) for path, amount in told.items())
+def test_ordered_or_received_amount_is_read_of_several(direction: str, amounts: dict[str, str], share: str) -> None:
+    more = "".join(eur(path, amount) for path, amount in amounts.items())
     assert lines(parts("9", part("k", more=more), direction=direction))[0][1] == share
 
 
@@ -218,9 +220,9 @@ def test_parts_without_amounts_keep_their_ids() -> None:
     assert odd.pointer == "/Stmt/1/Ntry/1/Amt"
 
 
-@pytest.mark.parametrize(("told", "amount"), [(".50", "0.5"), ("+01.50", "1.5"), ("2.", "2")])
-def test_xml_numbers_are_read_as_amounts(told: str, amount: str) -> None:
-    assert lines(camt(entry(amount=told)))[0][1] == amount
+@pytest.mark.parametrize(("number", "amount"), [(".50", "0.5"), ("+01.50", "1.5"), ("2.", "2")])
+def test_xml_numbers_are_read_as_amounts(number: str, amount: str) -> None:
+    assert lines(camt(entry(amount=number)))[0][1] == amount
 
 
 @pytest.mark.parametrize("words", ["notprovided", "NotProvided"])

@@ -116,8 +116,8 @@ def test_client_timeout_is_longer_than_the_statement_timeout(database: Database)
 
 def test_tcp_keepalive_is_set(database: Database) -> None:
     with transaction(open_engine(database.worker)) as connection:
-        told = connection.connection.dbapi_connection.get_dsn_parameters()  # type: ignore[union-attr]
-    assert {name: int(told[name]) for name in client_timeout.NETWORK} == client_timeout.NETWORK
+        parameters = connection.connection.dbapi_connection.get_dsn_parameters()  # type: ignore[union-attr]
+    assert {name: int(parameters[name]) for name in client_timeout.NETWORK} == client_timeout.NETWORK
 
 
 INSTALLED = """

@@ -1,4 +1,4 @@
-"""The order of events: whoever reads on from where he stopped misses none, whichever transaction commits first."""
+"""The order of events: a reader that continues from its cursor misses none, whichever transaction commits first."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -50,7 +50,7 @@ def open_transaction(world: Builder) -> Iterator[Connection]:
 
 
 class Follower:
-    """Somebody who reads on, page by page, from where he stopped."""
+    """A reader that continues from its cursor, page by page."""
 
     def __init__(self, connection: Connection, viewer: Viewer, after: tuple[str, int]) -> None:
         self.connection, self.viewer, self.after = connection, viewer, after
@@ -82,34 +82,34 @@ def wallet(shared_world: Builder, ann: str) -> str:
 def test_event_committed_later_is_not_skipped(
     shared_world: Builder, reading: Connection, ann: str, wallet: str
 ) -> None:
-    wishes = [shared_world.deposit(ann, wallet, 100) for _ in range(2)]
+    deposits = [shared_world.deposit(ann, wallet, 100) for _ in range(2)]
     follower = Follower(reading, Viewer(ann, reads_all=False), beginning(shared_world))
     with open_transaction(shared_world) as slow, open_transaction(shared_world) as quick:
-        payment.accept(slow, [wishes[0]])
-        payment.accept(quick, [wishes[1]])
+        payment.accept(slow, [deposits[0]])
+        payment.accept(quick, [deposits[1]])
         quick.commit()
         follower.read_on()
         assert follower.seen == []  # the other may have come before
         slow.commit()
     follower.read_on()
-    assert [one.subject_id for one in follower.seen] == [wish.id for wish in wishes]
+    assert [found.subject_id for found in follower.seen] == [deposit.id for deposit in deposits]
 
 
 def test_lower_number_taken_later_is_not_skipped(
     shared_world: Builder, reading: Connection, ann: str, wallet: str
 ) -> None:
     """The order of transactions is that of their first write, the order of sequences that of the events."""
-    wishes = [shared_world.deposit(ann, wallet, 100) for _ in range(2)]
+    deposits = [shared_world.deposit(ann, wallet, 100) for _ in range(2)]
     follower = Follower(reading, Viewer(ann, reads_all=False), beginning(shared_world))
     with open_transaction(shared_world) as early, open_transaction(shared_world) as late:
         early.exec_driver_sql("SELECT pg_current_xact_id()")
-        payment.accept(late, [wishes[1]])
+        payment.accept(late, [deposits[1]])
         late.commit()
         follower.read_on()
-        payment.accept(early, [wishes[0]])
+        payment.accept(early, [deposits[0]])
         early.commit()
     follower.read_on()
-    assert [one.subject_id for one in follower.seen] == [wish.id for wish in wishes]
+    assert [found.subject_id for found in follower.seen] == [deposit.id for deposit in deposits]
     assert follower.seen[0].sequence > follower.seen[1].sequence
 
 
@@ -151,8 +151,8 @@ def test_any_interleaving_loses_no_event(
                 follower.read_on()
     for follower in followers:
         follower.read_on()
-        seen = [one.subject_id for one in follower.seen]
-        assert sorted(seen) == sorted(wish.id for n in kept if commits[n] for wish in kept[n])
+        seen = [found.subject_id for found in follower.seen]
+        assert sorted(seen) == sorted(deposit.id for n in kept if commits[n] for deposit in kept[n])
         places = [(int(one.xact), one.sequence) for one in follower.seen]
         assert places == sorted(set(places))
         assert follower.seen == read(shared_world, follower.viewer, begun)
@@ -164,15 +164,15 @@ def test_each_party_reads_its_events_once(shared_world: Builder) -> None:
     begun = beginning(shared_world)
     to_bob, to_herself = (shared_world.transfer(ann, rich, to, 100) for to in (poor, second))
     shared_world.post()
-    told = {
-        who: [(one.subject_id, one.name) for one in read(shared_world, Viewer(id, reads_all=False), begun)]
+    seen_by = {
+        who: [(found.subject_id, found.name) for found in read(shared_world, Viewer(id, reads_all=False), begun)]
         for who, id in {"ann": ann, "bob": bob, "zed": zed}.items()
     }
     words = ("payment.initiated", "payment.completed")
-    assert sorted(told["ann"]) == sorted((id, word) for id in (to_bob, to_herself) for word in words)
-    assert told["bob"] == [(to_bob, word) for word in words]
-    assert told["zed"] == []
-    assert {(one.subject_id, one.name) for one in read(shared_world, ALL, begun)} == set(told["ann"])
+    assert sorted(seen_by["ann"]) == sorted((id, word) for id in (to_bob, to_herself) for word in words)
+    assert seen_by["bob"] == [(to_bob, word) for word in words]
+    assert seen_by["zed"] == []
+    assert {(found.subject_id, found.name) for found in read(shared_world, ALL, begun)} == set(seen_by["ann"])
 
 
 def test_ping_is_not_in_the_feed(shared_world: Builder, ann: str) -> None:
@@ -197,16 +197,16 @@ def test_only_transitions_write_events(shared_world: Builder, role: str, ann: st
 
 
 def test_events_of_a_batch_do_not_read_all_accounts(world: Builder) -> None:
-    """Nor does telling of a single payment after it, by the plan that was made for the batch."""
+    """The event of a single payment after it does not either, with the plan that was made for the batch."""
     ann = world.user()
     wallet = world.wallet(ann)
     with transaction(world.owner) as connection:
         connection.exec_driver_sql(MANY_WALLETS, (ann,))
         connection.exec_driver_sql("ANALYZE accounts")
-    wishes = [world.deposit(ann, wallet, 100) for _ in range(BATCH)]
+    deposits = [world.deposit(ann, wallet, 100) for _ in range(BATCH)]
     walks = "SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'accounts'"
     with transaction(world.gateway) as connection:
-        payment.accept(connection, wishes)
+        payment.accept(connection, deposits)
         assert connection.exec_driver_sql(walks).scalar_one() == 0
     with transaction(world.worker) as connection:
         assert connection.exec_driver_sql(PARK).rowcount == BATCH
@@ -214,7 +214,7 @@ def test_events_of_a_batch_do_not_read_all_accounts(world: Builder) -> None:
 
 
 def test_endpoint_with_a_payments_id_does_not_stop_posting(world: Builder) -> None:
-    """The gateway's role chooses both."""
+    """The gateway's role chooses both ids."""
     ann = world.user()
     [id] = world.accept(world.deposit(ann, world.wallet(ann), 100))
     endpoint = "INSERT INTO webhook_endpoints (id, user_id, url, event_types) VALUES (%s, %s, 'https://x.test/', '{*}')"

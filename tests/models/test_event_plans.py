@@ -1,4 +1,4 @@
-"""How PostgreSQL finds the events of a user: by his own index, however many he had, and however many others have."""
+"""The events of a user are read from their own index, however many they or others have."""
 
 from collections.abc import Iterator
 

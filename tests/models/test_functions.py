@@ -19,11 +19,11 @@ LEFT = {
         pg_advisory_lock pg_advisory_lock_shared pg_advisory_xact_lock pg_advisory_xact_lock_shared pg_advisory_unlock
         pg_advisory_unlock_all pg_advisory_unlock_shared pg_try_advisory_lock pg_try_advisory_lock_shared
         pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared pg_notify pg_notification_queue_usage""",
-    "sequences: the sequence's own right is asked for, and nobody has one":
+    "sequences: the sequence's own right is asked for, and no role has one":
         "nextval setval currval lastval pg_sequence_last_value",
     "the session's own settings, snapshot and counters": """
         set_config current_query pg_export_snapshot pg_stat_clear_snapshot pg_stat_force_next_flush""",
-    "large objects are read, if somebody could make one":
+    "large objects are read, if one could be created":
         "lo_close lo_get lo_lseek lo_lseek64 lo_tell lo_tell64 loread",
     "they run a query as their caller, who needs its rights": """
         cursor_to_xml cursor_to_xmlschema query_to_xml query_to_xmlschema query_to_xml_and_xmlschema ts_rewrite
@@ -90,7 +90,7 @@ def test_executable_functions_are_listed(shared_world, role: str) -> None:
 
 
 def test_revoked_public_rights_are_restored_by_downgrade(postgres: Postgres) -> None:
-    """As a superuser, in a database from which nothing was taken."""
+    """As a superuser, in a database from which no right was revoked."""
     name = f"plain_{new_id().replace('-', '')}"
     postgres.create_database(name, "template0")
     engine = create_engine(postgres.url(name, SUPERUSER), poolclass=NullPool, isolation_level="AUTOCOMMIT")

@@ -161,7 +161,7 @@ ROLES = pytest.mark.parametrize("role", ["payments_worker", "payments_gateway"])
 
 @pytest.fixture(scope="module")
 def rows(shared_world):
-    """Asks the catalogue as the owner, who sees every grant on what is his."""
+    """Queries the catalogue as the owner, who sees every grant on their tables."""
 
     def ask(query: str, *parameters: str) -> set[tuple]:
         with transaction(shared_world.owner) as connection:

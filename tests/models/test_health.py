@@ -1,4 +1,4 @@
-"""What is wrong is told, each by its code, and nothing else."""
+"""Each problem is reported by its code, and nothing else is."""
 
 import re
 import time

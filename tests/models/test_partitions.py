@@ -1,4 +1,4 @@
-"""Months without a partition are told, a month ahead; an id that falls in one cannot be stored."""
+"""Missing partitions are reported a month ahead; an id that belongs in one cannot be stored."""
 
 import pytest
 
@@ -71,10 +71,10 @@ def test_id_more_than_a_day_off_is_refused(world: Builder, hours: int, is_kept: 
     wallet = world.wallet(ann)
     with transaction(world.owner) as connection:
         id = scalar(connection, "SELECT uuid_floor(now() + make_interval(hours => %s))::text", hours)
-    wish = world.deposit(ann, wallet, 1)._replace(id=id)
+    deposit = world.deposit(ann, wallet, 1)._replace(id=id)
     if is_kept:
-        assert world.accept(wish) == [id]
+        assert world.accept(deposit) == [id]
         assert world.post() == 1
     else:
         with pytest.raises(WrongClock):
-            world.accept(wish)
+            world.accept(deposit)

@@ -42,13 +42,13 @@ def count(world: Builder, table: str) -> int:
 
 def test_payment_is_stored_with_all_its_fields(world, parties):
     fields = {"summary": 'Söme "thing", {50%}\\', "reference": "A-1", "metadata": {"a": [1, '"{}']}}
-    wish = order(world, parties, **fields)
-    assert world.accept(wish) == [wish.id]
+    new = order(world, parties, **fields)
+    assert world.accept(new) == [new.id]
     with transaction(world.gateway) as connection:
         row = connection.exec_driver_sql(
             "SELECT type, state, user_id::text, source_id::text, target_id::text, amount, currency, summary, reference,"
             " metadata, attempts, version, due_at = created_at FROM payments WHERE id = %s",
-            (wish.id,),
+            (new.id,),
         ).one()
     expected = ("transfer", "INITIATED", *parties[:1], *parties[2:], 100, "EUR", *list(fields.values())[:2])
     assert tuple(row) == (*expected, {"a": [1, '"{}']}, 0, 1, True)
@@ -66,8 +66,8 @@ def test_used_key_stores_nothing_and_the_rest_is_stored(world, parties):
 
 
 def test_same_key_of_another_user_is_another_key(world, parties):
-    mine, his = order(world, parties, key="k"), order(world, parties, key="k")._replace(user_id=parties.bob)
-    assert set(world.accept(mine, his)) == {mine.id, his.id}
+    anns, bobs = order(world, parties, key="k"), order(world, parties, key="k")._replace(user_id=parties.bob)
+    assert set(world.accept(anns, bobs)) == {anns.id, bobs.id}
 
 
 def test_equal_keys_at_once_make_one_payment(world, parties):
@@ -143,9 +143,9 @@ def test_second_use_of_a_reference_waits_for_the_first(world, parties, is_commit
         world.wish("charge", parties.bob, parties.rich, parties.poor, 1, reference="A-1") for _ in range(2)
     )
 
-    def take(wish: payment.NewPayment, connection: Connection) -> str | None:
-        payment.accept(connection, [wish])
-        return payment.keep_reference(connection, parties.bob, "A-1", wish.id)
+    def take(new: payment.NewPayment, connection: Connection) -> str | None:
+        payment.accept(connection, [new])
+        return payment.keep_reference(connection, parties.bob, "A-1", new.id)
 
     def come_second() -> str | None:
         with transaction(world.gateway) as connection:
@@ -185,7 +185,7 @@ def test_claims_are_ordered_by_due_time_without_holds(world, parties):
     with transaction(world.worker) as first, transaction(world.worker) as second:
         assert [p.id for p in payment.claim(first, 1)] == [ids[4]]
         assert [p.id for p in payment.claim(second, 10)] == [ids[0], ids[3]]
-        assert payment.claim(first, 10) == payment.claim(first, 1), "its own again, nobody else's"
+        assert payment.claim(first, 10) == payment.claim(first, 1), "its own again, and no others"
     with transaction(world.worker) as connection:
         assert [p.id for p in payment.claim(connection, 10)] == [ids[4], ids[0], ids[3]]
 

@@ -163,7 +163,8 @@ def test_rolled_back_transition_writes_no_event(world):
 
 
 @pytest.mark.parametrize(("scheduled", "waits"), [("1 hour", True), ("-1 hour", False)])
-def test_scheduled_payment_cannot_be_posted_before_its_time(shared_world, scheduled, waits):
+def test_scheduled_payment_is_due_at_its_time(shared_world, scheduled, waits):
+    """The trigger payments_wait_for_their_time sets `due_at`."""
     ann = shared_world.user()
     source, target = shared_world.wallet(ann), shared_world.wallet(shared_world.user())
     with shared_world.gateway.connect() as connection:

@@ -25,23 +25,25 @@ class Street:
         self.world = world
         self.ann, self.bob, self.stranger = world.user(), world.user(name="Bob"), world.user()
         self.shop = world.user(Role.MERCHANT, "Shop")
-        self.rich, self.second, self.poor, self.till = map(world.wallet, (self.ann, self.ann, self.bob, self.shop))
+        self.rich, self.second, self.poor, self.merchant_wallet = map(
+            world.wallet, (self.ann, self.ann, self.bob, self.shop)
+        )
         self.wire = world.technical("wire")
-        wishes = [
+        payments = [
             world.wish("deposit", self.ann, self.wire, self.rich, 1000),
             world.wish("transfer", self.ann, self.rich, self.poor, 100),
             world.wish("transfer", self.ann, self.rich, self.second, 50),
-            world.wish("transfer", self.bob, self.poor, self.till, 10),
-            world.wish("charge", self.shop, self.rich, self.till, 30, summary="Coffee", reference="A-1"),
+            world.wish("transfer", self.bob, self.poor, self.merchant_wallet, 10),
+            world.wish("charge", self.shop, self.rich, self.merchant_wallet, 30, summary="Coffee", reference="A-1"),
             world.wish("transfer", self.bob, self.poor, self.rich, 999),
-            world.wish("charge", self.shop, self.poor, self.till, 1, metadata={"table": 7}),
+            world.wish("charge", self.shop, self.poor, self.merchant_wallet, 1, metadata={"table": 7}),
         ]
-        for wish in wishes:
-            world.accept(wish)
+        for new in payments:
+            world.accept(new)
         world.post()
         last = world.wish("transfer", self.ann, self.rich, self.poor, 5)
         world.accept(last)
-        self.ids = [wish.id for wish in [*wishes, last]]
+        self.ids = [new.id for new in [*payments, last]]
 
     def page(
         self, user_id: str | None, asked: ListQuery, limit: int = 100, at: Cursor = START, **of: Party
@@ -129,11 +131,11 @@ def test_time_range_includes_its_start_and_not_its_end(street):
         ("rich", "shop", [4]),
         ("rich", "stranger", []),
         ("second", "ann", [2]),
-        ("till", "shop", [6, 4, 3]),
+        ("merchant_wallet", "shop", [6, 4, 3]),
     ],
 )
 def test_payments_of_a_wallet_are_listed(street, wallet, who, numbers):
-    owner = {"rich": street.ann, "second": street.ann, "till": street.shop}[wallet]
+    owner = {"rich": street.ann, "second": street.ann, "merchant_wallet": street.shop}[wallet]
     of = Party(getattr(street, wallet), None, owner, "EUR", "")
     assert street.numbers(who and getattr(street, who), ListQuery(), of=of) == numbers
     assert street.numbers(who and getattr(street, who), ListQuery(), 2, of=of) == numbers[:2]
@@ -150,10 +152,10 @@ def test_payment_is_read_with_its_parties_and_operations(street):
         *("charge", "COMPLETED", 30, 2, "Coffee", "A-1"),
     )
     assert (done.source.id, done.source.owner_id, done.source.name) == (street.rich, street.ann, "Ann")
-    assert (done.target.id, done.target.owner_id, done.target.name) == (street.till, street.shop, "Shop")
+    assert (done.target.id, done.target.owner_id, done.target.name) == (street.merchant_wallet, street.shop, "Shop")
     assert (done.source_balance_after, done.target_balance_after) == (820, 40)
     assert [(o.line, o.account_id, o.amount, o.balance_after) for o in lines] == [
-        *((0, street.rich, -30, 820), (1, street.till, 30, 40)),
+        *((0, street.rich, -30, 820), (1, street.merchant_wallet, 30, 40)),
     ]
     assert (failed.failure_code, failed.source_balance_after, failed.finalized_at is None) == (
         *("insufficient_funds", None, False),
@@ -162,9 +164,9 @@ def test_payment_is_read_with_its_parties_and_operations(street):
 
 def test_payment_between_unknown_accounts_can_be_read(world):
     ann = world.user()
-    wish = world.wish("transfer", ann, new_id(), new_id(), 5)
-    world.accept(wish)
+    new = world.wish("transfer", ann, new_id(), new_id(), 5)
+    world.accept(new)
     world.post()
     with transaction(world.gateway) as connection:
-        view = payment_view.by_id(connection, wish.id)
-    assert (view.failure_code, view.source.id, view.source.currency) == ("account_unknown", wish.source_id, "EUR")
+        view = payment_view.by_id(connection, new.id)
+    assert (view.failure_code, view.source.id, view.source.currency) == ("account_unknown", new.source_id, "EUR")

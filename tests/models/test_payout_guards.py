@@ -1,4 +1,4 @@
-"""What the schema keeps of instructions, answers and returns, broken in SQL under each role: which promise refuses."""
+"""The constraints of payouts, their answers and returns, attacked in SQL by each role."""
 
 from collections.abc import Iterator
 
@@ -19,8 +19,8 @@ def names(shared_world: Builder) -> dict[str, str]:
     """A withdrawal whose bank has not answered (open), and one that it confirmed (done) and sent back."""
     ann = shared_world.user()
     rich, wire = shared_world.wallet(ann, funds=1000), shared_world.technical("wire")
-    wishes = [shared_world.wish("withdrawal", ann, rich, wire, 10) for _ in range(2)]
-    ids = shared_world.accept(*wishes)
+    payments = [shared_world.wish("withdrawal", ann, rich, wire, 10) for _ in range(2)]
+    ids = shared_world.accept(*payments)
     with transaction(shared_world.gateway) as connection:
         payout.keep(connection, dict.fromkeys(ids, WHOM))
     shared_world.post()
@@ -45,7 +45,7 @@ def kept(**columns: str) -> str:
     return f"INSERT INTO instructions ({', '.join(given)}) VALUES ({', '.join(given.values())})"
 
 
-def told(assignments: str, which: str = "open") -> str:
+def changed(assignments: str, which: str = "open") -> str:
     return f"UPDATE instructions SET {assignments} WHERE payment_id = %({which})s"
 
 
@@ -86,24 +86,24 @@ ATTACKS = [
     ("instructions_ids_are_bounded", kept(instruction_id="''"), GATEWAY_MAY_TRY),
     ("instructions_ids_are_bounded", kept(end_to_end_id="repeat('x', 36)"), GATEWAY_MAY_TRY),
     (NO_BREAK, kept(end_to_end_id="repeat('x', 35)"), GATEWAY_MAY_TRY),
-    ("instructions_orders_are_immutable", told("end_to_end_id = 'x'"), OWNER_ALONE),
-    ("instructions_orders_are_immutable", told("creditor_reference = 'RF18539007547034'"), OWNER_ALONE),
+    ("instructions_orders_are_immutable", changed("end_to_end_id = 'x'"), OWNER_ALONE),
+    ("instructions_orders_are_immutable", changed("creditor_reference = 'RF18539007547034'"), OWNER_ALONE),
     ("instructions_pkey", kept(payment_id="%(open)s"), GATEWAY_MAY_TRY),
     (NO_BREAK, kept(due_at="now()"), OWNER_ALONE),
     (NO_BREAK, kept(answer="'confirmed'", answered_at="now()"), OWNER_ALONE),
-    ("instructions_answers_are_bounded", told("last_error = repeat('x', 501)"), WORKER_MAY_TRY),
-    ("instructions_answers_are_bounded", told("reason = ''"), WORKER_MAY_TRY),
-    ("instructions_answers_are_bounded", told("rail = repeat('x', 51)"), WORKER_MAY_TRY),
-    ("instructions_answers_are_bounded", told("bank_reference = repeat('x', 101)"), WORKER_MAY_TRY),
-    ("instructions_attempts_are_not_negative", told("attempts = -1"), WORKER_MAY_TRY),
-    ("instructions_are_submitted_by_a_rail", told("submitted_at = now(), rail = NULL"), WORKER_MAY_TRY),
-    ("instructions_answer_is_known", told("answer = 'perhaps', answered_at = now(), due_at = NULL"), WORKER_MAY_TRY),
-    ("instructions_answered_exactly_with_answer", told("answer = 'rejected', due_at = NULL"), WORKER_MAY_TRY),
-    ("instructions_answered_exactly_with_answer", told("answered_at = now()"), WORKER_MAY_TRY),
-    ("instructions_answered_are_not_due", told("answer = 'rejected', answered_at = now()"), WORKER_MAY_TRY),
-    ("instructions_are_answered_once", told("answer = 'rejected'", "done"), WORKER_MAY_TRY),
-    ("instructions_are_answered_once", told("due_at = now()", "done"), WORKER_MAY_TRY),
-    ("instructions_are_answered_once", told("iban = 'NO9386011117947'"), OWNER_ALONE),
+    ("instructions_answers_are_bounded", changed("last_error = repeat('x', 501)"), WORKER_MAY_TRY),
+    ("instructions_answers_are_bounded", changed("reason = ''"), WORKER_MAY_TRY),
+    ("instructions_answers_are_bounded", changed("rail = repeat('x', 51)"), WORKER_MAY_TRY),
+    ("instructions_answers_are_bounded", changed("bank_reference = repeat('x', 101)"), WORKER_MAY_TRY),
+    ("instructions_attempts_are_not_negative", changed("attempts = -1"), WORKER_MAY_TRY),
+    ("instructions_are_submitted_by_a_rail", changed("submitted_at = now(), rail = NULL"), WORKER_MAY_TRY),
+    ("instructions_answer_is_known", changed("answer = 'perhaps', answered_at = now(), due_at = NULL"), WORKER_MAY_TRY),
+    ("instructions_answered_exactly_with_answer", changed("answer = 'rejected', due_at = NULL"), WORKER_MAY_TRY),
+    ("instructions_answered_exactly_with_answer", changed("answered_at = now()"), WORKER_MAY_TRY),
+    ("instructions_answered_are_not_due", changed("answer = 'rejected', answered_at = now()"), WORKER_MAY_TRY),
+    ("instructions_are_answered_once", changed("answer = 'rejected'", "done"), WORKER_MAY_TRY),
+    ("instructions_are_answered_once", changed("due_at = now()", "done"), WORKER_MAY_TRY),
+    ("instructions_are_answered_once", changed("iban = 'NO9386011117947'"), OWNER_ALONE),
     ("instructions_are_never_deleted", "DELETE FROM instructions", OWNER_ALONE),
     ("instructions_are_never_truncated", "TRUNCATE instructions", OWNER_ALONE),
     ("returns_pkey", came_back(bank_id="'1'"), WORKER_MAY_TRY),

@@ -88,9 +88,9 @@ def year(shared_world: Builder) -> Builder:
     """A year of payments between some hundred wallets, with a few that are open; written past the triggers."""
     fill(shared_world, PAYMENTS)
     ann = shared_world.user()
-    purse, other = shared_world.wallet(ann), shared_world.wallet(ann)
+    source, target = shared_world.wallet(ann), shared_world.wallet(ann)
     for _ in range(20):
-        shared_world.transfer(ann, purse, other, 1)
+        shared_world.transfer(ann, source, target, 1)
     order_many(shared_world)
     with shared_world.owner.connect() as connection:
         connection.connection.dbapi_connection.autocommit = True  # type: ignore[union-attr]
@@ -223,7 +223,7 @@ QUESTIONS: dict[str, tuple[int, Callable[[Connection, dict[str, Any]], object]]]
     "who charged a wallet": (EVERY_MONTH, lambda c, some: charge_limit.merchants(c, some["account"], 21)),
     "who ordered": (0, lambda c, some: ledger.initiators(c, [_between(some["account"])])),
     "what is given back": (EVERY_MONTH, lambda c, some: ledger.refundable_amounts(c, [_refund(some["payment"])])),
-    "a merchant's till": (0, lambda c, some: account.oldest_wallets(c, [(some["user"], "EUR")])),
+    "the oldest wallet of a merchant": (0, lambda c, some: account.oldest_wallets(c, [(some["user"], "EUR")])),
     "accounts to lock": (0, lambda c, some: ledger.lock_accounts(c, [_between(some["account"])])),
 }
 

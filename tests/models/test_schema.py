@@ -1,4 +1,4 @@
-"""Every invariant of the books, broken directly in SQL under each role: what must stop it, by name."""
+"""Every invariant of the ledger, attacked in SQL by each role, and the constraint that must stop it."""
 
 import pytest
 from sqlalchemy import Connection

@@ -151,14 +151,14 @@ def test_tokens_are_revoked_singly_or_all_by_their_owner(world):
     with transaction(world.gateway) as connection:
         for owner, own in ids.items():
             for id in own:
-                tokens.keep(connection, id, owner, tokens.new(), name="till")
+                tokens.keep(connection, id, owner, tokens.new(), name="desktop")
         assert tokens.revoke(connection, bob, tokens.API_KEY, ids[ann][0]) == []
         assert tokens.revoke(connection, ann, tokens.SESSION, ids[ann][0]) == []
         assert tokens.revoke(connection, ann, tokens.API_KEY, ids[ann][0]) == [ids[ann][0]]
         assert tokens.revoke(connection, ann, tokens.API_KEY, ids[ann][0]) == []
         assert tokens.revoke(connection, ann, tokens.API_KEY, but=ids[ann][1]) == [ids[ann][2]]
         assert tokens.find(connection, ann, tokens.API_KEY, ids[ann][0]) is None
-        assert tokens.find(connection, ann, tokens.API_KEY, ids[ann][1]).name == "till"
+        assert tokens.find(connection, ann, tokens.API_KEY, ids[ann][1]).name == "desktop"
         assert tokens.count_active(connection, bob, tokens.API_KEY) == 3
 
 

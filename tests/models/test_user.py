@@ -16,7 +16,7 @@ def newcomer(**changes: str | None) -> NewUser:
 
 
 def sign_up(world: Builder, new: NewUser) -> bool:
-    """Whether he was kept."""
+    """Whether the user was stored."""
     with transaction(world.gateway) as connection:
         return user.sign_up(connection, new)
 
@@ -50,7 +50,7 @@ def test_user_is_onboarded_once(world):
         assert user.create(connection, new_id(), "b@example.com", Role.CLIENT, "B")
     with transaction(world.worker) as one, transaction(world.worker) as other:
         assert [found.id for found in user.to_welcome(one, 10)] == [waiting]
-        assert user.to_welcome(other, 10) == [], "another worker has him"
+        assert user.to_welcome(other, 10) == [], "another worker has claimed the user"
         user.note_welcomed(one, [waiting])
     with transaction(world.worker) as connection:
         assert user.to_welcome(connection, 10) == []

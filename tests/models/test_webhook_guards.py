@@ -1,4 +1,4 @@
-"""What the schema keeps of webhook endpoints, secrets and deliveries, broken in SQL: what stops each role."""
+"""The constraints of webhook endpoints, secrets and deliveries, attacked in SQL by each role."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Events become deliveries: each settled one exactly once for each endpoint, whoever commits first and whoever dies."""
+"""Fan-out: each settled event becomes one delivery per endpoint, whatever commits first and whichever worker dies."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -97,19 +97,19 @@ def test_event_with_an_early_number_written_late_is_not_lost(queue: FanOut):
 
 def test_versions_of_a_payment_are_delivered_in_order(queue: FanOut):
     """The end of a chunk between them must not part them: the later one would be sent before the earlier one."""
-    wish = queue.deposit()
+    deposit = queue.deposit()
     with transaction(queue.world.owner) as connection:
         take_number(connection)
-        queue.world.accept(wish)
-        connection.exec_driver_sql("UPDATE payments SET parked_at = now() WHERE id = %s", (wish.id,))
+        queue.world.accept(deposit)
+        connection.exec_driver_sql("UPDATE payments SET parked_at = now() WHERE id = %s", (deposit.id,))
     [(first, *_), (second, *_)] = queue.rows("SELECT version, xact::text::bigint FROM events ORDER BY xact, sequence")[
         -2:
     ]
     assert (first, second) == (2, 1), "the later version stands first"
     assert queue.fan_out(limit=1) == 1
-    assert queue.delivered() == [(wish.id, 1), (wish.id, 2)]
+    assert queue.delivered() == [(deposit.id, 1), (deposit.id, 2)]
     assert queue.fan_out(limit=1) == 1
-    assert queue.delivered() == [(wish.id, 1), (wish.id, 2)]
+    assert queue.delivered() == [(deposit.id, 1), (deposit.id, 2)]
 
 
 def test_two_fan_outs_at_once_make_each_delivery_once(queue: FanOut, together: Callable):
@@ -151,15 +151,16 @@ def test_long_queue_of_one_endpoint_is_not_read_for_others(queue: FanOut):
         claimed = webhook_queue.claim(connection, {}, (), PLENTY)
     assert {one.endpoint_id for one in claimed} == set(others)
     with transaction(queue.world.worker) as connection:
-        told = {**webhook_queue.BUSY.parameters(), "slow": "{}", "lease": 30, "calls_max": 8, "failing_max": 1}
+        parameters = {**webhook_queue.BUSY.parameters(), "slow": "{}", "lease": 30, "calls_max": 8, "failing_max": 1}
         plan = "\n".join(
-            row[0] for row in connection.exec_driver_sql(f"EXPLAIN {webhook_queue.CLAIM}", told | PLENTY._asdict())
+            row[0]
+            for row in connection.exec_driver_sql(f"EXPLAIN {webhook_queue.CLAIM}", parameters | PLENTY._asdict())
         )
     assert "Seq Scan on webhook_deliveries" not in plan
 
 
 def test_fan_out_far_behind_reads_only_its_own_chunk(queue: FanOut):
-    """Else a worker that was away for long never catches up."""
+    """Otherwise a worker that was away for long would never catch up."""
     with transaction(queue.world.owner) as connection:
         connection.exec_driver_sql("ALTER TABLE events DISABLE TRIGGER USER")
         connection.exec_driver_sql(
@@ -171,8 +172,8 @@ def test_fan_out_far_behind_reads_only_its_own_chunk(queue: FanOut):
         connection.exec_driver_sql("ANALYZE events")
     with transaction(queue.world.worker) as connection:
         [(xact, sequence)] = connection.exec_driver_sql(webhook_queue.READ_POSITION).all()
-        told = {"xact": xact, "sequence": sequence, "to_xact": xact, "to_sequence": sequence, "most": 400}
-        plan = "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {webhook_queue.WANTED}", told))
+        parameters = {"xact": xact, "sequence": sequence, "to_xact": xact, "to_sequence": sequence, "most": 400}
+        plan = "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {webhook_queue.WANTED}", parameters))
     assert "Seq Scan on events" not in plan
     assert "events_one_per_version" in plan, "a subject's earlier events are looked up, not searched for"
 

@@ -1,4 +1,4 @@
-"""Books for the posting story: a real PostgreSQL, a fresh database a test."""
+"""Books for the tests of workers: a real PostgreSQL with a fresh database for each test."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ def plain_tracebacks() -> Iterator[None]:
 
 @pytest.fixture
 def books(fresh_database: Database, postgres: Postgres) -> Iterator[Books]:
-    """A migrated database of its own; the promises about money must hold in it when the test ends."""
+    """A migrated database for this test; the invariants must hold in it when the test ends."""
     name = make_url(fresh_database.owner).database
     books = Books(fresh_database, postgres.url(name, SUPERUSER))
     yield books
@@ -35,16 +35,16 @@ def books(fresh_database: Database, postgres: Postgres) -> Iterator[Books]:
 
 
 @pytest.fixture(autouse=True)
-def told(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
-    """What the posting story logs meanwhile, whatever level is configured."""
+def posting_log(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
+    """The log entries of posting, at every level."""
     capture = LogCapture()
     monkeypatch.setattr(poster, "log", structlog.wrap_logger(None, processors=[capture]))
     return capture.entries
 
 
 @pytest.fixture(autouse=True)
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What failed is due again when a test says so, not a second later: on a busy machine that is too soon."""
+def long_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failed payments are due again when a test says so; a second later is too soon on a busy machine."""
     monkeypatch.setattr(retry, "BACKOFF_MIN_SECONDS", 60 * retry.BACKOFF_MIN_SECONDS)
     monkeypatch.setattr(retry, "BACKOFF_MAX_SECONDS", 60 * retry.BACKOFF_MAX_SECONDS)
     bounds = (retry.BACKOFF_MIN_SECONDS, retry.BACKOFF_MAX_SECONDS)

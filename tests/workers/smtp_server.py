@@ -1,4 +1,4 @@
-"""A real SMTP server on a free port, which keeps what it is handed and refuses whom it is told to."""
+"""A real SMTP server on a free port, which stores mails and refuses the recipients named by a test."""
 
 import socketserver
 import ssl

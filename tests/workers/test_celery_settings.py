@@ -69,7 +69,7 @@ def test_tasks_have_no_expiry_by_the_system_clock() -> None:
 
 @pytest.mark.parametrize("word", ["--without-gossip", "--without-mingle", "--without-heartbeat"])
 def test_workers_do_not_gossip(word: str) -> None:
-    """Nobody would hear it; while the broker is frozen a worker would go on trying, and not end when it is told to."""
+    """No other worker needs it; while the broker is frozen, a worker would keep trying and not end on a signal."""
     composed = (CHECKOUT / "docker-compose.yml").read_text()
     assert word in WORKER
     assert composed.count(word) == composed.count("celery_config worker") == len(QUEUES)

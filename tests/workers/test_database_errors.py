@@ -1,4 +1,4 @@
-"""PostgreSQL in trouble is nobody's attempt: posters leave what is due to the next round, for each of its codes."""
+"""Errors of the server cost no payment an attempt: for each code, posters leave due payments to the next round."""
 
 import pytest
 import redis

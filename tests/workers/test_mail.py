@@ -94,7 +94,7 @@ def test_mail_about_a_disabled_endpoint_has_no_token(books: Books, server: Serve
 
 
 def test_mail_contains_no_text_of_users(books: Books, server: Server, ask: Callable[..., str]) -> None:
-    """Else who signs up with another's address would send him any text in our name."""
+    """Otherwise somebody who signs up with another's address could send them any text in our name."""
     ask()
     postman(books, server).deliver()
     (letter,) = server.mail

@@ -76,12 +76,12 @@ def test_delivery_without_time_leaves_mails_to_the_next_run(
 
 
 def test_permanently_refused_mail_is_given_up(books: Books, server: Server, ask: Callable[..., str]) -> None:
-    nobody = ask("nobody@example.com")
-    somebody = ask()
-    server.refuses["nobody@example.com"] = "550 no such user"
+    unknown = ask("unknown@example.com")
+    other = ask()
+    server.refuses["unknown@example.com"] = "550 no such user"
     assert postman(books, server).deliver() == 1
-    assert kept(books, somebody).is_sent
-    row = kept(books, nobody)
+    assert kept(books, other).is_sent
+    row = kept(books, unknown)
     assert (row.is_sent, row.is_given_up, "550" in row.last_error) == (False, True, True)
 
 
@@ -115,7 +115,7 @@ def test_mail_refused_for_now_is_retried_a_limited_time(
 def test_retried_mail_has_a_new_token_and_only_that_works(
     books: Books, server: Server, ask: Callable[..., str]
 ) -> None:
-    """As after a worker that died between handing over and noting it."""
+    """As after a worker that died between handing over a mail and recording it."""
     id = ask()
     ours = postman(books, server)
     ours.deliver()
@@ -181,7 +181,7 @@ def test_disconnect_during_a_mail_stops_the_run(
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for localhost that nobody signed, with its key."""
+    """A self-signed certificate for localhost, with its key."""
     path = tmp_path_factory.mktemp("tls") / "localhost.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-days", "2",
@@ -222,7 +222,7 @@ def test_required_tls_is_verified(
 ) -> None:
     ask()
     assert postman(books, server, query, credentials).deliver() == 0, "not offered"
-    assert postman(books, encrypting, query, credentials).deliver() == 0, "by nobody we know"
+    assert postman(books, encrypting, query, credentials).deliver() == 0, "the certificate is not trusted"
     for distrusted in (server, encrypting):
         assert not any(word.startswith(("AUTH", "MAIL")) for word in distrusted.words)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))

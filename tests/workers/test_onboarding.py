@@ -1,4 +1,4 @@
-"""Who signed up is welcomed once: wallets, bonus and the note of it in one transaction, whoever dies amid it."""
+"""New users are onboarded once: wallets, bonus and the record of it in one transaction, even if a worker dies."""
 
 import signal
 import subprocess
@@ -204,7 +204,7 @@ def test_killed_onboarding_is_completed_once(books: Books, sign_up: Callable[...
         waiting = eventually(lambda: line.exec_driver_sql(WAITING).scalar(), message="it waits to write")
         victim.kill()
         assert victim.wait() == -signal.SIGKILL
-        line.exec_driver_sql("SELECT pg_terminate_backend(%s)", (waiting,))  # as its next word to nobody would
+        line.exec_driver_sql("SELECT pg_terminate_backend(%s)", (waiting,))  # as a server does when a client is gone
     assert [(wallets(books, id), is_welcomed(books, id)) for id in clients] == [({}, False)] * 3
     assert welcomer(books, "3 USD").welcome() == 3
     books.poster().drain()

@@ -204,14 +204,14 @@ def test_worker_with_unpayable_bonus_refuses_to_start(
 
 
 @pytest.mark.parametrize(
-    ("told", "fault"), [({}, "RAIL is not set"), ({"RAIL": "simulator"}, "RAIL=simulator needs RAIL_SIMULATOR_URL")]
+    ("environ", "fault"), [({}, "RAIL is not set"), ({"RAIL": "simulator"}, "RAIL=simulator needs RAIL_SIMULATOR_URL")]
 )
 def test_rails_worker_without_a_rail_refuses_to_start(
-    monkeypatch: pytest.MonkeyPatch, told: dict[str, str], fault: str
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], fault: str
 ) -> None:
     for name in ("RAIL", "RAIL_SIMULATOR_URL"):
         monkeypatch.delenv(name, raising=False)
-    for name, value in told.items():
+    for name, value in environ.items():
         monkeypatch.setenv(name, value)
     settings.load.cache_clear()
     try:
@@ -222,11 +222,11 @@ def test_rails_worker_without_a_rail_refuses_to_start(
 
 
 def test_worker_of_the_queue_rails_checks_for_a_rail(books: Books, valkey: Valkey) -> None:
-    told = {name: value for name, value in os.environ.items() if not name.startswith("RAIL")}
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("RAIL")}
     worker = subprocess.run(
         [sys.executable, "-m", "celery", "-A", "celery_config", "worker", "--queues", "rails", "--pool", "solo"],
         cwd=CHECKOUT,
-        env=told | {"WORKER_DATABASE_URL": books.database.worker, "REDIS_URL": valkey.url()},
+        env=environ | {"WORKER_DATABASE_URL": books.database.worker, "REDIS_URL": valkey.url()},
         capture_output=True,
         text=True,
         timeout=60,

@@ -66,7 +66,7 @@ def raise_the_epoch(server: Postgres, refusal: str) -> None:
 
 
 def use_numbers_up(server: Postgres, _: str) -> None:
-    """What docs/settings.md says for a server whose files are somebody else's."""
+    """What docs/settings.md says for a server whose files are not accessible."""
     [statement] = re.findall(r"^DO \$\$ .*?\$\$;$", (CHECKOUT / "docs" / "settings.md").read_text(), re.M | re.S)
     as_owner(server, statement)
 
@@ -83,8 +83,8 @@ def test_restored_dump_loses_no_event(
     queue.world.post()
     eventually(lambda: [one.name for one in feed(queue, event.START)].count("payment.completed") == FUNDED_AND_TWO)
     read = feed(queue, event.START)
-    told = queue.delivered()
-    assert len(told) == 1 < len(queue.events())
+    delivered = queue.delivered()
+    assert len(delivered) == 1 < len(queue.events())
     with restored(postgres, str(make_url(fresh_database.owner).database)) as server:
         roles = (OWNER_ROLE, settings.WORKER_ROLE, settings.GATEWAY_ROLE)
         copy = Database(*(server.url(role=role) for role in roles))
@@ -100,12 +100,12 @@ def test_restored_dump_loses_no_event(
         queue.world.accept(queue.deposit())
         queue.world.post()
         eventually(lambda: queue.fan_out() == 0 and len(queue.delivered()) == len(queue.events()))
-        assert queue.delivered()[:1] == told
+        assert queue.delivered()[:1] == delivered
         assert sorted(queue.delivered()) == sorted(queue.events())
         new = feed(queue, (read[-1].xact, read[-1].sequence))
         assert [(one.name, one.version) for one in new] == [("payment.initiated", 1), ("payment.completed", 2)]
         assert feed(queue, event.START) == read + new
-        for engine in queue.world:
+        for engine in (queue.world.owner, queue.world.worker, queue.world.gateway):
             engine.dispose()
 
 

@@ -72,7 +72,7 @@ def test_post_rings_for_itself_if_its_time_ran_out(
 def test_post_leaves_payments_to_the_sweep_without_database(
     books: Books, bells: redis.Redis, waiting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nowhere = books.open(f"postgresql+psycopg2://nobody@/nothing?host={tmp_path}")
+    nowhere = books.open(f"postgresql+psycopg2://unknown@/nothing?host={tmp_path}")
     monkeypatch.setattr(process, "poster", lambda: books.poster(nowhere))
     run(tasks.post)
     assert bells.llen("payments") == 0
@@ -222,7 +222,7 @@ def test_mail_sends_due_mails(books: Books, tmp_path: Path, monkeypatch: pytest.
 def test_tasks_without_database_leave_work_to_the_next_run(
     books: Books, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nowhere = books.open(f"postgresql+psycopg2://nobody@/nothing?host={tmp_path}")
+    nowhere = books.open(f"postgresql+psycopg2://unknown@/nothing?host={tmp_path}")
     monkeypatch.setattr(process, "engine", lambda: nowhere)
     monkeypatch.setattr(process, "onboarding", lambda: Onboarding(nowhere, ["EUR"], "", 0))
     monkeypatch.setattr(process, "mail_sender", lambda: MailSender(nowhere, f"file://{tmp_path}", "p@example.com"))
@@ -260,8 +260,8 @@ def test_dispatch_sends_and_records_its_heartbeat(books: Books, monkeypatch: pyt
 
 def test_sweep_rings_for_an_open_command(books: Books, bells: redis.Redis) -> None:
     with transaction(books.gateway) as connection:
-        wish = payment_command.NewCommand(str(uuid7()), str(uuid7()))
-        payment_command.order_retries(connection, [wish], Actor(books.user("ops")), "mended")
+        command = payment_command.NewCommand(str(uuid7()), str(uuid7()))
+        payment_command.order_retries(connection, [command], Actor(books.user("ops")), "mended")
     run(tasks.sweep)
     assert bells.llen("payments") == 1
 

@@ -41,7 +41,7 @@ ATTACKS = {
     ),
     "ceiling below the balance": Attack(of_account("ceiling = balance - 1"), "accounts_balance_not_above_ceiling"),
     # who has which account
-    "account of nobody": wished(account(owner_id="NULL"), "accounts_are_owned_or_technical"),
+    "account without an owner": wished(account(owner_id="NULL"), "accounts_are_owned_or_technical"),
     "account without token": wished(account(token="NULL"), "accounts_are_owned_or_technical"),
     "account of a stranger to us": wished(account(owner_id="%(new)s"), "accounts_owner_id_fkey"),
     "account in no currency": wished(account(currency="'XXX'"), "accounts_currency_fkey"),
@@ -88,7 +88,7 @@ ATTACKS = {
     "technical account with a token": gateways(
         of_account("token = 'wal_0123456789abcdef012345'", "wire"), "accounts_are_owned_or_technical"
     ),
-    "token told to who gave an older one": Attack(of_account("token_since = NULL"), NO_BREAK),
+    "token shown for an older one": Attack(of_account("token_since = NULL"), NO_BREAK),
     # limits of charges
     **{
         f"limit of {amount} {column}": gateways(limit(**{column: amount}), f"charge_limits_{column}_is_positive")
@@ -131,7 +131,7 @@ ATTACKS = {
                 "approved_by = %(ann)s, approved_at = now(), payment_id = %(new)s",
                 "adjustments_are_of_ops",
             ),
-            ("by nobody", "approved_at = now(), payment_id = %(new)s", "adjustments_are_approved_wholly"),
+            ("by no user", "approved_at = now(), payment_id = %(new)s", "adjustments_are_approved_wholly"),
             ("without a payment", "approved_by = %(chief)s, approved_at = now()", "adjustments_are_approved_wholly"),
             (
                 "by the payment of another",
@@ -150,7 +150,7 @@ ATTACKS = {
         f"adjustment rejected {what}": gateways(of_adjustment(f"rejected_at = now(), {assignments}", state), stopped_by)
         for what, assignments, state, stopped_by in [
             ("by a client", "rejected_by = %(ann)s, rejection_reason = 'x'", "proposed", "adjustments_are_of_ops"),
-            ("by nobody", "rejection_reason = 'x'", "proposed", "adjustments_are_rejected_wholly"),
+            ("by no user", "rejection_reason = 'x'", "proposed", "adjustments_are_rejected_wholly"),
             ("for no reason", "rejected_by = %(chief)s", "proposed", "adjustments_are_rejected_wholly"),
             (
                 *("without a word", "rejected_by = %(chief)s, rejection_reason = ''", "proposed"),
@@ -179,7 +179,7 @@ ATTACKS = {
     ),
     "adjustment of another amount": Attack(of_adjustment("amount = 2"), "adjustments_are_decided_once"),
     "adjustment of another account": Attack(of_adjustment("account_id = %(poor)s"), "adjustments_are_decided_once"),
-    "adjustment proposed by somebody else": Attack(
+    "adjustment proposed by another user": Attack(
         of_adjustment("proposed_by = %(chief)s"), "adjustments_are_decided_once"
     ),
     "DELETE FROM adjustments": Attack("DELETE FROM adjustments", "adjustments_are_never_deleted"),

@@ -85,7 +85,7 @@ ATTACKS = {
         "INSERT INTO events (subject_id, version, name) VALUES (%(open)s, 9, 'payment.completed')",
         "events_are_told_by_triggers",
     ),
-    "attempt of somebody else": both(tried(actor="'ann'"), "payment_attempts_actor_is_known"),
+    "attempt of another actor": both(tried(actor="'ann'"), "payment_attempts_actor_is_known"),
     "attempt before the first": both(tried(attempt="-1"), "payment_attempts_attempt_is_not_negative"),
     "attempt with a long story": both(tried(error="repeat('x', 501)"), "payment_attempts_error_is_bounded"),
     "attempt of another time": Attack(tried(created_at="now()"), NO_BREAK),

@@ -122,7 +122,7 @@ ATTACKS = {
         f"spread of {spread}": gateways(rate(spread=spread), "exchange_rates_spread_is_bounded")
         for spread in ("-1", "100", "'NaN'")
     },
-    "rate that nobody says": gateways(rate(source_name="''"), "exchange_rates_source_name_is_bounded"),
+    "rate without a source": gateways(rate(source_name="''"), "exchange_rates_source_name_is_bounded"),
     "rate of yesterday": gateways(rate(valid_from="now() - interval '1 day'"), "exchange_rates_are_not_backdated"),
     "rate changed": Attack("UPDATE exchange_rates SET rate = 2", "exchange_rates_are_append_only"),
     "rate taken back": Attack("DELETE FROM exchange_rates", "exchange_rates_are_append_only"),

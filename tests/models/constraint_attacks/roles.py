@@ -41,7 +41,7 @@ ATTACKS = {
     "void after a capture": gateways(
         command(kind="'void'", payment_id="%(held)s", reason="NULL"), "commands_one_ending"
     ),
-    # the house's own money
+    # money of technical accounts
     "technical account closed": Attack(
         of_account("is_active = false", "wire"), NO_BREAK, DENIED, "accounts_of_ours_are_not_the_gateways"
     ),
@@ -52,9 +52,9 @@ ATTACKS = {
     "audit in another's name": Attack(
         "INSERT INTO audit_log (actor, action, target, written_by) VALUES ('x', 'y', 'z', 'nobody')", NO_BREAK
     ),
-    # what only the gateway might try: a wish with more than a wish in it
+    # attempts of the gateway: a new payment with columns it may not set
     **{
-        f"wish with its own {column}": Attack(pay(f", {column}", f", {value}"), NO_BREAK)
+        f"new payment with its own {column}": Attack(pay(f", {column}", f", {value}"), NO_BREAK)
         for column, value in {
             "state": "'INITIATED'",
             "due_at": "now()",

@@ -212,7 +212,7 @@ def of_account(assignments: str, name: str = "rich") -> str:
 
 
 def wished(sql: str, stopped_by: str) -> Attack:
-    """What all may try: the gateway wishes, and so does a worker in the house's name."""
+    """Attempts that every role may make: the gateway orders payments, and a worker does for technical accounts."""
     return Attack(sql, stopped_by, stopped_by, stopped_by)
 
 

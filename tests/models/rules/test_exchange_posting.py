@@ -101,7 +101,7 @@ def test_each_check_refuses_an_exchange(failure, source, target):
 
 
 @pytest.mark.parametrize(
-    ("desk", "balance", "state"),
+    ("account", "balance", "state"),
     [
         (EXCHANGE_EUR, MINOR_UNITS_MAX - 97, State.FAILED),
         (EXCHANGE_EUR, MINOR_UNITS_MAX - 98, State.COMPLETED),
@@ -110,9 +110,9 @@ def test_each_check_refuses_an_exchange(failure, source, target):
         (COMMISSION, MINOR_UNITS_MAX - 1, State.FAILED),
     ],
 )
-def test_technical_accounts_are_bounded_by_the_largest_amount(desk, balance, state):
+def test_technical_accounts_are_bounded_by_the_largest_amount(account, balance, state):
     books = {account.id: account for account in (EUROS, DOLLARS, EXCHANGE_EUR, EXCHANGE_USD, COMMISSION)}
-    books[desk.id] = desk._replace(balance=balance)
+    books[account.id] = account._replace(balance=balance)
     [only] = decide([EXCHANGE], books, {"ann": ANN}, quotes={"p": QUOTED}, deposits_open=False).verdicts
     assert (only.state, only.failure) == (state, Failure.LIMIT_EXCEEDED if state is State.FAILED else None)
 

@@ -50,12 +50,12 @@ def test_sound_ledger_exits_with_0_and_lists_the_checks(books: Books, account: s
     count = len(invariants.INVARIANTS)
     assert result.exit_code == 0, result.output
     assert result.output.startswith(f"{count} of {count} invariants hold over ")
-    told = json.loads(check(books, monkeypatch, "--json").output)
-    assert told["is_ok"] is True
-    assert told["checked"].keys() == {"payments", "operations", "accounts"}
-    assert told["checked"]["payments"] >= 1
-    assert [one["invariant"] for one in told["invariants"]] == list(invariants.INVARIANTS)
-    assert all(one["rows"] == [] for one in told["invariants"])
+    report = json.loads(check(books, monkeypatch, "--json").output)
+    assert report["is_ok"] is True
+    assert report["checked"].keys() == {"payments", "operations", "accounts"}
+    assert report["checked"]["payments"] >= 1
+    assert [entry["invariant"] for entry in report["invariants"]] == list(invariants.INVARIANTS)
+    assert all(entry["rows"] == [] for entry in report["invariants"])
 
 
 def test_check_reads_one_snapshot_and_cannot_write(books: Books, monkeypatch: pytest.MonkeyPatch):
@@ -74,9 +74,9 @@ def test_violations_exit_with_1_and_list_the_rows(books: Books, broken: str, mon
     result = check(books, monkeypatch)
     assert result.exit_code == 1
     assert f"BROKEN: {BALANCE}\n  id={broken}, balance=" in result.output
-    told = json.loads(check(books, monkeypatch, "--json").output)
-    assert told["is_ok"] is False
-    rows = {one["invariant"]: one["rows"] for one in told["invariants"] if one["rows"]}
+    report = json.loads(check(books, monkeypatch, "--json").output)
+    assert report["is_ok"] is False
+    rows = {entry["invariant"]: entry["rows"] for entry in report["invariants"] if entry["rows"]}
     assert [row["id"] for row in rows[BALANCE]] == [broken]
 
 

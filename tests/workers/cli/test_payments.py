@@ -79,7 +79,7 @@ class Failing:
 
 
 def withdrawal(books: Books) -> str:
-    """A withdrawal whose money is held, and that the bank is to be told of."""
+    """A withdrawal whose money is held and whose payout is to be sent."""
     client, wallet = books.client(1_00)
     id = books.order("withdrawal", client, wallet, books.technical("wire"), 1_00)
     books.poster().drain()

@@ -92,8 +92,8 @@ def test_missing_partitions_are_created_or_reported(flask: Run, books: Books) ->
     with books.as_owner() as connection:
         connection.exec_driver_sql(f"ALTER TABLE payments DETACH PARTITION payments{suffix}")
         month = connection.exec_driver_sql(months, ("YYYY-MM",)).scalar_one()
-    told = flask("payments", "partitions", fails=True).output
-    assert f"{month} has no partition" in told
+    output = flask("payments", "partitions", fails=True).output
+    assert f"{month} has no partition" in output
     with books.as_owner() as connection:
         connection.exec_driver_sql(f"DROP TABLE payments{suffix}")
         connection.exec_driver_sql("SELECT ensure_partitions()")

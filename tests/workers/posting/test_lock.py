@@ -102,7 +102,7 @@ def test_one_poster_posts_while_the_other_waits(books: Books, transfers: list[st
     assert_completed_at_the_first_attempt(books, transfers)
 
 
-def test_posting_lock_timeout_costs_no_attempt(books: Books, transfers: list[str], told: list[dict]) -> None:
+def test_posting_lock_timeout_costs_no_attempt(books: Books, transfers: list[str], posting_log: list[dict]) -> None:
     holder, stand_by = patient_poster(books), books.poster(books.impatient_worker(lock_timeout="100ms"))
     with ThreadPoolExecutor(1) as threads, pausing(BatchPoint.LOCKED) as (hook, is_there, may_go):
         holder.hook = hook
@@ -111,16 +111,18 @@ def test_posting_lock_timeout_costs_no_attempt(books: Books, transfers: list[str
         assert stand_by.post_batch() is None
         may_go.set()
         assert first.result() == TRANSFERS
-    assert [entry["claimed"] for entry in told if "lock time-out" in entry["event"]] == [0]
+    assert [entry["claimed"] for entry in posting_log if "lock time-out" in entry["event"]] == [0]
     assert_completed_at_the_first_attempt(books, transfers)
 
 
-def test_foreign_lock_is_waited_for_and_costs_no_attempt(books: Books, transfers: list[str], told: list[dict]) -> None:
+def test_foreign_lock_is_waited_for_and_costs_no_attempt(
+    books: Books, transfers: list[str], posting_log: list[dict]
+) -> None:
     poster = books.poster(books.impatient_worker(lock_timeout="100ms"))
     with locked(books.superuser, sides(books, transfers[0])[:1]):
         assert poster.post_batch() is None
         assert set(books.outcomes(transfers)) == {"INITIATED"}
-    assert [entry["claimed"] for entry in told if "lock time-out" in entry["event"]] == [TRANSFERS]
+    assert [entry["claimed"] for entry in posting_log if "lock time-out" in entry["event"]] == [TRANSFERS]
     assert poster.drain() == (TRANSFERS, False)
     assert_completed_at_the_first_attempt(books, transfers)
 
@@ -133,7 +135,7 @@ def test_claimed_payment_is_skipped_without_waiting(books: Books, transfers: lis
     assert_completed_at_the_first_attempt(books, transfers)
 
 
-def test_deadlock_costs_the_poster_no_attempt(books: Books, transfers: list[str], told: list[dict]) -> None:
+def test_deadlock_costs_the_poster_no_attempt(books: Books, transfers: list[str], posting_log: list[dict]) -> None:
     low, high = sides(books, transfers[0])
     deadlocks = scalar(books, DEADLOCKS)
     url = make_url(books.database.worker)
@@ -147,7 +149,7 @@ def test_deadlock_costs_the_poster_no_attempt(books: Books, transfers: list[str]
         lock(stranger, low)
         assert posted.result() is None
     eventually(lambda: scalar(books, DEADLOCKS) == deadlocks + 1)
-    assert [entry["claimed"] for entry in told if "lock time-out" in entry["event"]] == [TRANSFERS]
+    assert [entry["claimed"] for entry in posting_log if "lock time-out" in entry["event"]] == [TRANSFERS]
     assert books.poster().drain() == (TRANSFERS, False)
     assert_completed_at_the_first_attempt(books, transfers)
 

@@ -114,7 +114,7 @@ def test_racing_charges_stop_at_the_last_cent(books: Books) -> None:
     assert (books.balance(wallet), books.balance(till)) == (10_00, 990_00)
 
 
-def test_two_parties_paying_each_other_do_not_deadlock(books: Books, told: list[dict]) -> None:
+def test_two_parties_paying_each_other_do_not_deadlock(books: Books, posting_log: list[dict]) -> None:
     alice, hers = books.client(EXCHANGES * 1_00)
     bob, his = books.client(EXCHANGES * 1_00)
     with ThreadPoolExecutor(6) as crowd:
@@ -127,4 +127,4 @@ def test_two_parties_paying_each_other_do_not_deadlock(books: Books, told: list[
     books.poster().drain()
     assert set(books.outcomes(orders)) == {"COMPLETED"}
     assert (books.balance(hers), books.balance(his)) == (EXCHANGES * 1_00, EXCHANGES * 1_00)
-    assert not [line for line in told if line["log_level"] in ("warning", "error")]
+    assert not [line for line in posting_log if line["log_level"] in ("warning", "error")]

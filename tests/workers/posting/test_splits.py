@@ -20,21 +20,21 @@ def transfers(books: Books) -> list[str]:
     return [books.order("transfer", alice, source, target, 1_00) for _ in range(NEIGHBOURS)]
 
 
-def post_all(books: Books, told: list[dict]) -> int:
+def post_all(books: Books, posting_log: list[dict]) -> int:
     """Drain, and return how often a batch was split."""
     poster = books.poster()
     poster.drain()
     assert poster.batch_limit <= BATCH_MAX
-    return len([line for line in told if line["event"] == "batch failed, splitting it"])
+    return len([line for line in posting_log if line["event"] == "batch failed, splitting it"])
 
 
 @pytest.mark.parametrize("position", [0, 7, NEIGHBOURS - 1])
 def test_only_the_failing_payment_counts_an_attempt(
-    books: Books, transfers: list[str], told: list[dict], position: int
+    books: Books, transfers: list[str], posting_log: list[dict], position: int
 ) -> None:
     culprit = transfers[position]
     books.poison(culprit)
-    assert post_all(books, told) >= 2
+    assert post_all(books, posting_log) >= 2
     kept = books.kept(culprit)
     assert (kept.state, kept.attempts, kept.is_parked) == ("INITIATED", 1, False)
     assert 0 < kept.due_in_seconds <= retry.BACKOFF_MIN_SECONDS
@@ -43,10 +43,10 @@ def test_only_the_failing_payment_counts_an_attempt(
     assert [(kept.state, kept.attempts) for kept in map(books.kept, neighbours)] == [("COMPLETED", 0)] * len(neighbours)
 
 
-def test_splitting_a_batch_keeps_the_order(books: Books, transfers: list[str], told: list[dict]) -> None:
+def test_splitting_a_batch_keeps_the_order(books: Books, transfers: list[str], posting_log: list[dict]) -> None:
     culprit = transfers[7]
     books.poison(culprit)
-    assert post_all(books, told) >= 2
+    assert post_all(books, posting_log) >= 2
     with books.as_owner() as connection:
         source = connection.exec_driver_sql(
             "SELECT source_id::text FROM payments WHERE id = %s", (culprit,)
@@ -82,7 +82,7 @@ def test_payment_that_always_fails_is_parked_and_reported(books: Books, transfer
 
 
 def test_rule_that_raises_parks_its_payment_only(
-    books: Books, transfers: list[str], told: list[dict], monkeypatch: pytest.MonkeyPatch
+    books: Books, transfers: list[str], posting_log: list[dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     culprit, refusal = transfers[5], rules.first_refusal
 
@@ -92,7 +92,7 @@ def test_rule_that_raises_parks_its_payment_only(
         return refusal(payment, *rest, **how)
 
     monkeypatch.setattr(rules, "first_refusal", raising)
-    assert post_all(books, told) >= 2
+    assert post_all(books, posting_log) >= 2
     kept = books.kept(culprit)
     assert (kept.state, kept.attempts) == ("INITIATED", 1)
     assert "a rule with a bug" in (kept.last_error or "")

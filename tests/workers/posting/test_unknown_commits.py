@@ -41,9 +41,9 @@ def over_the_line(books: Books, line: Line) -> Engine:
     return books.open(url.render_as_string(hide_password=False))
 
 
-def unknown(told: list[dict]) -> list[bool]:
+def unknown(posting_log: list[dict]) -> list[bool]:
     """Of each commit of unknown outcome: whether it had happened."""
-    return [entry["had_committed"] for entry in told if entry["event"] == "commit of unknown outcome"]
+    return [entry["had_committed"] for entry in posting_log if entry["event"] == "commit of unknown outcome"]
 
 
 def assert_posted_once(books: Books, transfers: list[str]) -> None:
@@ -56,7 +56,9 @@ def assert_posted_once(books: Books, transfers: list[str]) -> None:
     assert counted == 2 * TRANSFERS
 
 
-def test_backend_killed_before_commit_posts_once_later(books: Books, transfers: list[str], told: list[dict]) -> None:
+def test_backend_killed_before_commit_posts_once_later(
+    books: Books, transfers: list[str], posting_log: list[dict]
+) -> None:
     poster, killed = books.poster(), []
 
     def kill(point: BatchPoint) -> None:
@@ -67,32 +69,32 @@ def test_backend_killed_before_commit_posts_once_later(books: Books, transfers: 
     poster.hook = kill
     assert poster.post_batch() is None
     assert killed == [True]
-    assert unknown(told) == [False]
+    assert unknown(posting_log) == [False]
     assert set(books.outcomes(transfers)) == {"INITIATED"}
     assert poster.drain() == (TRANSFERS, False)
     assert_posted_once(books, transfers)
 
 
 def test_commit_with_a_lost_answer_is_not_repeated(
-    books: Books, transfers: list[str], told: list[dict], line: Line, over_the_line: Engine
+    books: Books, transfers: list[str], posting_log: list[dict], line: Line, over_the_line: Engine
 ) -> None:
     poster = books.poster(over_the_line)
     line.to_lose.append(Loss.ANSWER)
     assert poster.post_batch() == TRANSFERS
     assert line.lost == [Loss.ANSWER]
-    assert unknown(told) == [True]
+    assert unknown(posting_log) == [True]
     assert poster.drain() == (0, False)
     assert_posted_once(books, transfers)
 
 
 def test_commit_that_never_arrived_is_posted_later(
-    books: Books, transfers: list[str], told: list[dict], line: Line, over_the_line: Engine
+    books: Books, transfers: list[str], posting_log: list[dict], line: Line, over_the_line: Engine
 ) -> None:
     poster = books.poster(over_the_line)
-    line.to_lose.append(Loss.WISH)
+    line.to_lose.append(Loss.REQUEST)
     assert poster.post_batch() is None
-    assert line.lost == [Loss.WISH]
-    assert unknown(told) == [False]
+    assert line.lost == [Loss.REQUEST]
+    assert unknown(posting_log) == [False]
     assert poster.drain() == (TRANSFERS, False)
     assert_posted_once(books, transfers)
 

@@ -1,4 +1,4 @@
-"""Books whose withdrawals wait for the real simulated bank, listening on a port of its own."""
+"""Books with withdrawals, and the simulated bank on a port of its own."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -36,13 +36,13 @@ def cached_schemas() -> Iterator[None]:
 
 @pytest.fixture
 def bank(tmp_path: Path) -> Bank:
-    """The bank's own books, to be looked at from inside."""
+    """The simulated bank, to be inspected."""
     return Bank(str(tmp_path / "bank.db"), HANG_SECONDS)
 
 
 @pytest.fixture
 def bank_url(bank: Bank) -> Iterator[str]:
-    """Where the bank listens."""
+    """The URL of the bank."""
     server = make_server("127.0.0.1", 0, create_app(bank), threaded=True)
     Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -52,93 +52,93 @@ def bank_url(bank: Bank) -> Iterator[str]:
 
 @pytest.fixture
 def rail(bank_url: str) -> Iterator[SimulatorRail]:
-    """The rail to the bank, which does not wait long."""
+    """The rail to the bank, with a short time-out."""
     with closing(SimulatorRail(bank_url, TIMEOUT_SECONDS)) as rail:
         yield rail
 
 
 @pytest.fixture
 def complaints(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
-    """What the story of telling the bank logs."""
+    """The log entries of sending payouts."""
     capture = LogCapture()
     monkeypatch.setattr(payouts, "log", structlog.wrap_logger(None, processors=[capture]))
     return capture.entries
 
 
 @pytest.fixture(autouse=True)
-def unhasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What failed is due again when a test says so, not a second later: on a busy machine that is too soon."""
+def long_payout_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failed payouts are due again when a test says so; a second later is too soon on a busy machine."""
     monkeypatch.setattr(payouts, "BACKOFF_MIN_SECONDS", 10 * payouts.BACKOFF_MIN_SECONDS)
 
 
-class Desk:
-    """Books, with a client who withdraws and a worker who tells the bank."""
+class Withdrawals:
+    """A client who withdraws, and a worker that sends the payouts."""
 
-    def __init__(self, books: Books, instructor: PayoutSender) -> None:
-        self.books, self.instructor = books, instructor
+    def __init__(self, books: Books, sender: PayoutSender) -> None:
+        self.books, self.sender = books, sender
         self.client, self.wallet = books.client(1_000_000_00)
         self.wire = books.technical("wire")
 
     def hold(self, *amounts: int) -> list[str]:
-        """Withdrawals of so much each, AUTHORIZED: the bank is to be told."""
+        """The ids of AUTHORIZED withdrawals of these amounts, whose payouts are to be sent."""
         ids = [self.books.order("withdrawal", self.client, self.wallet, self.wire, amount) for amount in amounts]
         self.books.poster().drain()
         assert {self.books.kept(id).state for id in ids} <= {"AUTHORIZED"}
         return ids
 
     def retry(self, id: str) -> None:
-        """As ops bring back what was set aside."""
+        """Reset a parked payment, as ops do."""
         with transaction(self.books.worker) as connection:
             assert [row.id for row in payment_stuck.reset_for_retry(connection, [id])] == [id]
 
     def post(self) -> None:
-        """End what has been answered, post what came back."""
+        """Post answered withdrawals and returns."""
         self.books.poster().drain()
 
     def hasten(self) -> None:
-        """As if every wait were over, and every lease."""
+        """Make every payout due, as if all waits and leases were over."""
         with self.books.as_owner() as connection:
             connection.exec_driver_sql("UPDATE instructions SET due_at = now() WHERE due_at IS NOT NULL")
 
     def row(self, id: str, *columns: str) -> tuple:
-        """Columns of the payment's instruction."""
+        """Columns of the payment's row in `instructions`."""
         with transaction(self.books.worker) as connection:
             statement = f"SELECT {', '.join(columns)} FROM instructions WHERE payment_id = %s"
             return tuple(connection.exec_driver_sql(statement, (id,)).one())
 
     def state(self, id: str) -> str:
-        """State, or why it failed, or that it is set aside."""
+        """The state of the payment, its failure code, or "parked"."""
         kept = self.books.kept(id)
         return "parked" if kept.is_parked else kept.failure_code or kept.state
 
 
 @pytest.fixture
-def desk_at(books: Books) -> Callable[[object], Desk]:
-    """A desk that tells the bank by this rail."""
-    return lambda rail: Desk(books, PayoutSender(books.worker, rail))
+def withdrawals_by(books: Books) -> Callable[[object], Withdrawals]:
+    """Withdrawals that are paid out by this rail."""
+    return lambda rail: Withdrawals(books, PayoutSender(books.worker, rail))
 
 
 @pytest.fixture
-def desk(desk_at: Callable[[object], Desk], rail: SimulatorRail) -> Desk:
-    """A desk at the simulated bank."""
-    return desk_at(rail)
+def withdrawals(withdrawals_by: Callable[[object], Withdrawals], rail: SimulatorRail) -> Withdrawals:
+    """Withdrawals that are paid out by the simulated bank."""
+    return withdrawals_by(rail)
 
 
 @pytest.fixture
 def outbox(tmp_path: Path) -> Path:
-    """Where the rail leaves files."""
+    """The folder to which the rail writes."""
     (tmp_path / "out").mkdir()
     return tmp_path / "out"
 
 
 @pytest.fixture
 def inbox(tmp_path: Path) -> Path:
-    """Where the rail finds files."""
+    """The folder from which the rail reads."""
     (tmp_path / "in").mkdir()
     return tmp_path / "in"
 
 
 @pytest.fixture
 def files(outbox: Path, inbox: Path) -> SepaRail:
-    """The rail between the two."""
+    """The rail between the two folders."""
     return SepaRail(outbox, inbox, DEBTOR)

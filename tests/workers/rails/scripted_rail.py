@@ -1,4 +1,4 @@
-"""A rail whose answers a test writes."""
+"""A rail whose answers are set by a test."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -6,7 +6,7 @@ import pytest
 
 from models.bank_return import Return
 from models.payout import Payout
-from tests.workers.rails.conftest import Desk
+from tests.workers.rails.conftest import Withdrawals
 from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState
 
 CONFIRMED, REJECTED = PayoutAnswer(PayoutState.CONFIRMED), PayoutAnswer(PayoutState.REJECTED, "no such account")
@@ -16,54 +16,54 @@ PENDING, UNKNOWN, NOT_FOUND = (
     PayoutAnswer(PayoutState.NOT_FOUND),
 )
 
-DeskAt = Callable[[object], Desk]
+WithdrawalsBy = Callable[[object], Withdrawals]
 
 
 class Death(BaseException):
-    """Ends the worker where it stands."""
+    """Ends the worker at once."""
 
 
 class Script:
-    """A rail whose outcomes are set beforehand, and which remembers what it was told and asked."""
+    """A rail with preset outcomes that records its calls."""
 
     name = "script"
     batch_max = 10
 
     def __init__(
-        self, told: PayoutAnswer | BaseException = CONFIRMED, asked: PayoutAnswer | BaseException = CONFIRMED
+        self, submit: PayoutAnswer | BaseException = CONFIRMED, inquire: PayoutAnswer | BaseException = CONFIRMED
     ) -> None:
-        self.says = {"told": told, "asked": asked}
+        self.says = {"submit": submit, "inquire": inquire}
         self.calls: list[tuple[str, Payout]] = []
         self.pages: list[list[BankUpdate | Return]] = []
 
     def submit(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
-        return self._answer("told", instructions)
+        return self._answer("submit", instructions)
 
     def inquire(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
-        return self._answer("asked", instructions)
+        return self._answer("inquire", instructions)
 
     def news(self, position: str) -> tuple[list[BankUpdate | Return], str]:
         number = int(position or 0)
         return (self.pages[number], str(number + 1)) if number < len(self.pages) else ([], position)
 
     def _answer(self, call: str, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
-        self.calls += [(call, one) for one in instructions]
+        self.calls += [(call, payout) for payout in instructions]
         said = self.says[call]
         if isinstance(said, BaseException):
             raise said
-        return {one.payment_id: said for one in instructions}
+        return {payout.payment_id: said for payout in instructions}
 
     @property
     def happened(self) -> list[str]:
         return [call for call, _ in self.calls]
 
 
-def die(desk: Desk) -> None:
+def die(withdrawals: Withdrawals) -> None:
     with pytest.raises(Death):
-        desk.instructor.drain()
+        withdrawals.sender.drain()
 
 
-def returns(desk: Desk) -> list[tuple[str, str | None]]:
-    with desk.books.as_owner() as connection:
+def returns(withdrawals: Withdrawals) -> list[tuple[str, str | None]]:
+    with withdrawals.books.as_owner() as connection:
         rows = connection.exec_driver_sql("SELECT bank_id, payment_id::text FROM returns ORDER BY bank_id")
         return [tuple(row) for row in rows]

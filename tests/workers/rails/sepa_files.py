@@ -11,22 +11,22 @@ DEBTOR = Debtor("Payments GmbH", "DE89370400440532013000", "COBADEFFXXX")
 PAYEE = "FR1420041010050500013M02606"
 
 
-def one(**changes: object) -> Payout:
-    """An instruction of its own."""
-    given = {
+def new_payout(**changes: object) -> Payout:
+    """A payout with a new id."""
+    columns = {
         **{"payment_id": str(uuid4()), "amount": 1450, "digits": 2, "currency": "EUR", "iban": PAYEE, "bic": None},
         **{"name": "Marie Curie", "description": "Salary", "rail": "sepa", "attempts": 1, "submitted_at": None},
     }
-    return Payout(**{**given, **changes})
+    return Payout(**{**columns, **changes})
 
 
 def written(outbox: Path) -> list[bytes]:
-    """The files that the bank may take."""
+    """The files in the outbox, in the order of their names."""
     return [path.read_bytes() for path in sorted(outbox.glob("*.xml"))]
 
 
-def told(outbox: Path) -> list[str]:
-    """The keys in all of them."""
+def keys_written(outbox: Path) -> list[str]:
+    """The end-to-end ids in all files of the outbox."""
     return sorted(key for data in written(outbox) for key in keys_in(data))
 
 

@@ -11,7 +11,7 @@ from models.payout import Payout
 from models.session import Contention, DatabaseAway, transaction
 from tests.lossy_postgres_proxy import SOCKET_NAME, Line, Loss
 from tests.workers.books import Books
-from tests.workers.rails.conftest import Desk
+from tests.workers.rails.conftest import Withdrawals
 from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState
 from workers.rails.payouts import ATTEMPTS_MAX, LEASE_SECONDS, PayoutSender
 
@@ -20,7 +20,7 @@ LINES = "SELECT count(*) FROM payment_attempts WHERE payment_id = %s"
 
 
 class Script:
-    """A rail that answers as it is told, after doing what is to be done amid the call."""
+    """A rail with preset answers that runs a step of the test during the call."""
 
     name, batch_max = "script", 10
 
@@ -30,10 +30,10 @@ class Script:
         self.amid = lambda: None
 
     def submit(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
-        return self._answer("told", instructions)
+        return self._answer("submit", instructions)
 
     def inquire(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
-        return self._answer("asked", instructions)
+        return self._answer("inquire", instructions)
 
     def news(self, position: str) -> tuple[list[BankUpdate], str]:
         return [], position
@@ -41,7 +41,7 @@ class Script:
     def _answer(self, call: str, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
         self.calls += [call] * len(instructions)
         self.amid()
-        return {one.payment_id: self.outcome for one in instructions}
+        return {payout.payment_id: self.outcome for payout in instructions}
 
 
 @pytest.fixture
@@ -51,24 +51,24 @@ def rail() -> Script:
 
 @pytest.fixture
 def line(books: Books, tmp_path: Path) -> Iterator[Line]:
-    """The connections of the desk's instructor."""
+    """The connections of the withdrawals's sender."""
     line = Line(tmp_path, Path(make_url(books.database.worker).query["host"]) / SOCKET_NAME)
     yield line
     line.close()
 
 
 @pytest.fixture
-def desk(books: Books, line: Line, rail: Script) -> Desk:
+def withdrawals(books: Books, line: Line, rail: Script) -> Withdrawals:
     url = make_url(books.database.worker).update_query_dict({"host": str(line.directory)})
-    return Desk(books, PayoutSender(books.open(url.render_as_string(hide_password=False)), rail))
+    return Withdrawals(books, PayoutSender(books.open(url.render_as_string(hide_password=False)), rail))
 
 
 @pytest.mark.parametrize("loss", Loss)
 def test_lost_commit_of_a_claim_costs_no_attempt(
-    desk: Desk, line: Line, rail: Script, monkeypatch: pytest.MonkeyPatch, loss: Loss
+    withdrawals: Withdrawals, line: Line, rail: Script, monkeypatch: pytest.MonkeyPatch, loss: Loss
 ) -> None:
-    """However often: the bank is told in the end, and for the first time, without being asked whether it knows."""
-    [id] = desk.hold(1_00)
+    """However often it is lost: the payout is submitted once in the end, without an inquiry."""
+    [id] = withdrawals.hold(1_00)
     claim = payout.claim
 
     def claim_and_lose(*args: object) -> list[Payout]:
@@ -80,77 +80,77 @@ def test_lost_commit_of_a_claim_costs_no_attempt(
         broken.setattr(payout, "claim", claim_and_lose)
         for _ in range(ATTEMPTS_MAX + 1):
             with pytest.raises(DatabaseAway):
-                desk.instructor.drain()
+                withdrawals.sender.drain()
     assert line.lost == [loss] * (ATTEMPTS_MAX + 1)
     assert rail.calls == []
-    desk.instructor.drain()
-    assert rail.calls == ["told"]
-    assert desk.row(id, "attempts", "answer") == (1, "confirmed")
-    desk.post()
-    assert desk.state(id) == "COMPLETED"
+    withdrawals.sender.drain()
+    assert rail.calls == ["submit"]
+    assert withdrawals.row(id, "attempts", "answer") == (1, "confirmed")
+    withdrawals.post()
+    assert withdrawals.state(id) == "COMPLETED"
 
 
 @pytest.mark.parametrize("outcome", [CONFIRMED, UNKNOWN])
 @pytest.mark.parametrize("loss", Loss)
 def test_lost_commit_of_an_answer_is_asked_again(
-    desk: Desk, line: Line, rail: Script, books: Books, loss: Loss, outcome: PayoutAnswer
+    withdrawals: Withdrawals, line: Line, rail: Script, books: Books, loss: Loss, outcome: PayoutAnswer
 ) -> None:
     """It is kept at the next time, once, and the bank is not called for it again."""
-    [id] = desk.hold(1_00)
+    [id] = withdrawals.hold(1_00)
     rail.outcome = outcome
     rail.amid = lambda: line.to_lose.append(loss)
     with pytest.raises(DatabaseAway):
-        desk.instructor.drain()
+        withdrawals.sender.drain()
     rail.amid = lambda: None
     for _ in range(2):
-        desk.instructor.drain()
-    assert rail.calls == ["told"]
+        withdrawals.sender.drain()
+    assert rail.calls == ["submit"]
     answer = "confirmed" if outcome is CONFIRMED else None
-    assert desk.row(id, "attempts", "answer") == (1, answer)
+    assert withdrawals.row(id, "attempts", "answer") == (1, answer)
     with books.as_owner() as connection:
         assert connection.exec_driver_sql(LINES, (id,)).scalar_one() == (0 if outcome is CONFIRMED else 1)
 
 
-def test_locked_payout_is_answered_later(desk: Desk, rail: Script, books: Books) -> None:
-    [id] = desk.hold(1_00)
+def test_locked_payout_is_answered_later(withdrawals: Withdrawals, rail: Script, books: Books) -> None:
+    [id] = withdrawals.hold(1_00)
     with transaction(books.worker) as holder:
         holder.exec_driver_sql("SELECT FROM payments WHERE id = %s FOR NO KEY UPDATE", (id,))
         with pytest.raises(Contention):
-            desk.instructor.drain()
-    desk.instructor.drain()
-    assert rail.calls == ["told"]
-    assert desk.row(id, "attempts", "answer") == (1, "confirmed")
+            withdrawals.sender.drain()
+    withdrawals.sender.drain()
+    assert rail.calls == ["submit"]
+    assert withdrawals.row(id, "attempts", "answer") == (1, "confirmed")
 
 
-def test_answer_stored_by_another_worker_is_stored_once(desk: Desk, rail: Script) -> None:
+def test_answer_stored_by_another_worker_is_stored_once(withdrawals: Withdrawals, rail: Script) -> None:
     """The lease ran out, and another worker asked: what it has kept stands."""
-    [id] = desk.hold(1_00)
+    [id] = withdrawals.hold(1_00)
     rail.outcome = UNKNOWN
-    desk.instructor.drain()
-    before = desk.row(id, "attempts", "due_at")
-    desk.instructor._unsaved = [(claimed_long_ago(id), UNKNOWN)]
-    desk.instructor.drain()
-    assert desk.row(id, "attempts", "due_at") == before
+    withdrawals.sender.drain()
+    before = withdrawals.row(id, "attempts", "due_at")
+    withdrawals.sender._unsaved = [(claimed_long_ago(id), UNKNOWN)]
+    withdrawals.sender.drain()
+    assert withdrawals.row(id, "attempts", "due_at") == before
 
 
 def claimed_long_ago(id: str) -> Payout:
-    """The instruction as one had claimed it whose lease ran out long ago."""
+    """The payout as a worker claimed it whose lease ended long ago."""
     return Payout(id, 100, 2, "EUR", "", None, "", None, "script", 1, None, lease="2001-01-01 00:00:00+00")
 
 
-def test_claim_taken_by_another_worker_is_not_released(desk: Desk, books: Books) -> None:
-    [id] = desk.hold(1_00)
+def test_claim_taken_by_another_worker_is_not_released(withdrawals: Withdrawals, books: Books) -> None:
+    [id] = withdrawals.hold(1_00)
 
     def claim() -> list[Payout]:
         with transaction(books.worker) as connection:
             return payout.claim(connection, "script", 10, LEASE_SECONDS)
 
     mine = claim()
-    desk.hasten()
+    withdrawals.hasten()
     theirs = claim()
     attempts = []
     for claimed in (mine, theirs):
         with transaction(books.worker) as connection:
             payout_claim.give_back(connection, claimed)
-        attempts.append(desk.row(id, "attempts", "submitted_at IS NULL", "rail"))
-    assert attempts == [(2, False, "script"), (1, False, "script")], "who had it first may have told the bank"
+        attempts.append(withdrawals.row(id, "attempts", "submitted_at IS NULL", "rail"))
+    assert attempts == [(2, False, "script"), (1, False, "script")], "the first worker may have submitted it"

@@ -15,7 +15,7 @@ from models.payout import Payout
 from models.rules.money import render
 from models.sepa_charset import plain
 from tests.iso20022_messages import ORDER, SCHEMA
-from tests.workers.rails.sepa_files import DEBTOR, answers, one, told, written
+from tests.workers.rails.sepa_files import DEBTOR, answers, keys_written, new_payout, written
 from workers.rails.base import PayoutState
 from workers.rails.sepa import AMOUNT_MAX, SepaRail
 from workers.rails.sepa_files import key_of
@@ -40,7 +40,7 @@ IBANS = st.from_regex(r"[0-9]{8}", fullmatch=True).map(
 
 def instructions(words: st.SearchStrategy) -> st.SearchStrategy:
     made = st.builds(
-        one,
+        new_payout,
         payment_id=st.uuids().map(str),
         amount=st.integers(1, AMOUNT_MAX),
         iban=IBANS,
@@ -112,7 +112,7 @@ def test_text_is_written_in_the_sepa_charset(words: str, length: int, written: s
 
 
 def test_control_sum_is_that_of_the_payouts(files: SepaRail, outbox: Path) -> None:
-    files.submit([one(amount=1450), one(amount=66660)])
+    files.submit([new_payout(amount=1450), new_payout(amount=66660)])
     assert written(outbox)[0].count(b"<CtrlSum>681.10</CtrlSum>") == 2
 
 
@@ -123,8 +123,8 @@ def test_control_sum_is_that_of_the_payouts(files: SepaRail, outbox: Path) -> No
 def test_creditor_reference_is_in_the_file(
     files: SepaRail, outbox: Path, schema: xmlschema.XMLSchema, reference: str, kind: str
 ) -> None:
-    referred = one(description=None, creditor_reference=reference)
-    files.submit([one(), referred])
+    referred = new_payout(description=None, creditor_reference=reference)
+    files.submit([new_payout(), referred])
     [data] = written(outbox)
     schema.validate(data.decode())
     assert kind.encode() in data
@@ -134,7 +134,7 @@ def test_creditor_reference_is_in_the_file(
 
 
 def test_debtor_without_bic_is_written_as_not_provided(outbox: Path, inbox: Path, schema: xmlschema.XMLSchema) -> None:
-    SepaRail(outbox, inbox, DEBTOR._replace(bic=None)).submit([one()])
+    SepaRail(outbox, inbox, DEBTOR._replace(bic=None)).submit([new_payout()])
     [data] = written(outbox)
     schema.validate(data.decode())
     assert b"<Id>NOTPROVIDED</Id>" in data
@@ -154,12 +154,12 @@ def test_debtor_without_bic_is_written_as_not_provided(outbox: Path, inbox: Path
 def test_payout_that_sepa_cannot_pay_is_rejected_alone(
     files: SepaRail, outbox: Path, changes: dict[str, object], word: str
 ) -> None:
-    good, bad = one(), one(**changes)
+    good, bad = new_payout(), new_payout(**changes)
     outcomes = files.submit([bad, good])
     assert (outcomes[bad.payment_id].answer, outcomes[good.payment_id].answer) == (
         PayoutState.REJECTED,
         PayoutState.PENDING,
     )
     assert word in (outcomes[bad.payment_id].reason or "")
-    assert told(outbox) == [key_of(good.payment_id)]
+    assert keys_written(outbox) == [key_of(good.payment_id)]
     assert answers(files.inquire([bad])) == {PayoutState.NOT_FOUND}

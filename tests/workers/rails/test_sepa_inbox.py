@@ -6,7 +6,7 @@ import pytest
 
 from models.bank_return import Return
 from tests.iso20022_messages import CAMT, REPORT, RETURNED, STRANGE, camt, entry, report, status, strange
-from tests.workers.rails.sepa_files import DEBTOR, key, one
+from tests.workers.rails.sepa_files import DEBTOR, key, new_payout
 from workers.rails import sepa, sepa_exchange_folders
 from workers.rails.base import BankUpdate, PayoutState, RailAway
 from workers.rails.sepa import SepaRail
@@ -40,7 +40,7 @@ def test_report_on_transactions_answers_each_payout(files: SepaRail, inbox: Path
 
 @pytest.mark.parametrize("place", ["group", "block"])
 def test_report_on_a_message_answers_all_its_payouts(files: SepaRail, outbox: Path, inbox: Path, place: str) -> None:
-    lines = [one(), one(), one()]
+    lines = [new_payout(), new_payout(), new_payout()]
     files.submit(lines)
     [message] = [path.stem for path in outbox.glob("*.xml")]
     (inbox / "a.xml").write_bytes(
@@ -57,7 +57,7 @@ def test_report_on_a_message_answers_all_its_payouts(files: SepaRail, outbox: Pa
 
 @pytest.mark.parametrize("place", ["group", "block", "transaction"])
 def test_duplicate_message_is_not_rejected(files: SepaRail, outbox: Path, inbox: Path, place: str) -> None:
-    line = one()
+    line = new_payout()
     files.submit([line])
     [message] = [path.stem for path in outbox.glob("*.xml")]
     if place == "transaction":
@@ -122,8 +122,8 @@ def test_payment_ids_are_read_in_any_case(files: SepaRail, inbox: Path) -> None:
 def test_parts_of_an_entry_are_updates_of_their_payouts(files: SepaRail, inbox: Path) -> None:
     (first, k1), (second, k2), (third, k3) = key(), key(), key()
     refs = "<TxDtls><Refs><EndToEndId>{}</EndToEndId></Refs>{}</TxDtls>"
-    told = [refs.format(k1, '<Amt Ccy="EUR">1500</Amt>'), refs.format(k2, ""), refs.format(k3, "")]
-    batch = entry(amount="1526.00").replace("<TxDtls><Refs></Refs></TxDtls>", "".join(told))
+    details = [refs.format(k1, '<Amt Ccy="EUR">1500</Amt>'), refs.format(k2, ""), refs.format(k3, "")]
+    batch = entry(amount="1526.00").replace("<TxDtls><Refs></Refs></TxDtls>", "".join(details))
     (inbox / "a.xml").write_bytes(camt(batch))
     assert [(item.payment_id, item.amount) for item in hear(files)[0]] == [
         (first, 150_000),

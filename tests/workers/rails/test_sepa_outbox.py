@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workers.rails.sepa_files import DEBTOR, answers, one, told, written
+from tests.workers.rails.sepa_files import DEBTOR, answers, keys_written, new_payout, written
 from workers.rails.base import PayoutState
 from workers.rails.sepa import SepaRail
 from workers.rails.sepa_files import key_of
@@ -19,7 +19,7 @@ POINTS_MAX = 100
 
 
 def test_submit_repeated_writes_nothing_even_if_file_is_taken(files: SepaRail, outbox: Path) -> None:
-    lines = [one() for _ in range(3)]
+    lines = [new_payout() for _ in range(3)]
     assert answers(files.submit(lines)) == {PayoutState.PENDING}
     names = sorted(path.name for path in outbox.glob("*.xml"))
     assert answers(files.submit(lines[::-1])) == {PayoutState.PENDING}
@@ -30,14 +30,14 @@ def test_submit_repeated_writes_nothing_even_if_file_is_taken(files: SepaRail, o
 
 
 def test_overlapping_batch_writes_the_new_payouts_only(files: SepaRail, outbox: Path) -> None:
-    first, second, third = one(), one(), one()
+    first, second, third = new_payout(), new_payout(), new_payout()
     files.submit([first, second])
     files.submit([second, third])
-    assert told(outbox) == sorted(map(key_of, (first.payment_id, second.payment_id, third.payment_id)))
+    assert keys_written(outbox) == sorted(map(key_of, (first.payment_id, second.payment_id, third.payment_id)))
 
 
 def test_message_id_follows_from_its_payouts(files: SepaRail, outbox: Path, tmp_path: Path) -> None:
-    lines = [one(), one()]
+    lines = [new_payout(), new_payout()]
     files.submit(lines)
     (tmp_path / "other").mkdir()
     SepaRail(tmp_path / "other", tmp_path, DEBTOR).submit(lines[::-1])
@@ -46,14 +46,14 @@ def test_message_id_follows_from_its_payouts(files: SepaRail, outbox: Path, tmp_
 
 
 def test_payout_never_submitted_is_not_found(files: SepaRail) -> None:
-    assert answers(files.inquire([one()])) == {PayoutState.NOT_FOUND}
+    assert answers(files.inquire([new_payout()])) == {PayoutState.NOT_FOUND}
 
 
 def test_payouts_are_unknown_while_another_process_writes(files: SepaRail, outbox: Path) -> None:
-    files.inquire([one()])
+    files.inquire([new_payout()])
     with (outbox / "staged" / ".lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        lines = [one(), one(currency="USD")]
+        lines = [new_payout(), new_payout(currency="USD")]
         assert [outcome.answer for outcome in files.submit(lines).values()] == [
             PayoutState.REJECTED,
             PayoutState.UNKNOWN,
@@ -87,18 +87,18 @@ def died(act: object, point: int, folder: Path) -> bool:
 
 @pytest.mark.parametrize("is_taken", [False, True], ids=["left", "taken"])
 def test_death_at_any_step_leaves_each_payout_in_one_file(tmp_path: Path, files: SepaRail, is_taken: bool) -> None:
-    files.submit([one()])  # what is imported late is imported now, not in every child
+    files.submit([new_payout()])  # what is imported late is imported now, not in every child
     for point in range(POINTS_MAX):
         outbox = tmp_path / f"out{point}"
         outbox.mkdir()
-        lines, bank = [one() for _ in range(3)], []
+        lines, bank = [new_payout() for _ in range(3)], []
 
         def rail(outbox: Path = outbox) -> SepaRail:
             return SepaRail(outbox, tmp_path, DEBTOR)
 
         def take(outbox: Path = outbox, bank: list[str] = bank) -> None:
             if is_taken:
-                bank += told(outbox)
+                bank += keys_written(outbox)
                 for path in outbox.glob("*.xml"):
                     path.unlink()
 
@@ -111,11 +111,11 @@ def test_death_at_any_step_leaves_each_payout_in_one_file(tmp_path: Path, files:
         unknown = [line for line in lines if asked[line.payment_id].answer is PayoutState.NOT_FOUND]
         assert len(unknown) in (0, len(lines))
         if unknown:
-            rail().submit([*unknown, one()])
+            rail().submit([*unknown, new_payout()])
         take()
         assert answers(rail().submit(lines)) == answers(rail().inquire(lines)) == {PayoutState.PENDING}
         take()
-        keys = sorted(bank + told(outbox))
+        keys = sorted(bank + keys_written(outbox))
         assert len(keys) == len(set(keys))
         assert {key_of(line.payment_id) for line in lines} <= set(keys)
         assert list((outbox / "staged").glob("*.xml")) == []
@@ -126,7 +126,7 @@ def test_death_at_any_step_leaves_each_payout_in_one_file(tmp_path: Path, files:
 
 
 def test_incomplete_file_is_written_again(files: SepaRail, outbox: Path) -> None:
-    line = one()
+    line = new_payout()
     files.inquire([line])
     (outbox / "staged" / f"{'0' * 32}.xml").write_bytes(b'<?xml version="1.0"?><Document xmlns="urn:iso:std:iso:200')
     assert answers(files.inquire([line])) == {PayoutState.NOT_FOUND}

@@ -12,7 +12,7 @@ import pytest
 from embedded.bank import DELAY_SECONDS, RETURN_SECONDS, Bank
 from models.bank_return import Return
 from models.circuit_breaker import CircuitBreaker
-from tests.workers.rails.conftest import HANG_SECONDS, TIMEOUT_SECONDS, Desk
+from tests.workers.rails.conftest import HANG_SECONDS, TIMEOUT_SECONDS, Withdrawals
 from workers.rails.base import PayoutState, RailAway
 from workers.rails.payouts import ATTEMPTS_MAX, AWAY_SECONDS
 from workers.rails.simulator import SimulatorRail
@@ -20,25 +20,25 @@ from workers.rails.simulator import SimulatorRail
 CONFIRM, REJECT, DELAY, LATE, NEVER, BROKEN, DEAD, TWICE, BACK = range(6660_01, 6660_10)
 
 
-def until_ended(desk: Desk, id: str, turns: int = 2 * ATTEMPTS_MAX) -> str:
+def until_ended(withdrawals: Withdrawals, id: str, turns: int = 2 * ATTEMPTS_MAX) -> str:
     """Ask again and again, without the waits between."""
     for _ in range(turns):
-        desk.instructor.drain()
-        desk.post()
-        if desk.state(id) != "AUTHORIZED":
+        withdrawals.sender.drain()
+        withdrawals.post()
+        if withdrawals.state(id) != "AUTHORIZED":
             break
-        desk.hasten()
-    return desk.state(id)
+        withdrawals.hasten()
+    return withdrawals.state(id)
 
 
 def counted(bank: Bank, id: str) -> tuple[int, int]:
-    """How often the bank was told, and how often it acted."""
+    """How many submissions the bank received, and how many it executed."""
     counts = bank.counts()[0][id]
     return counts["submitted"], counts["acted"]
 
 
 @pytest.mark.parametrize(
-    ("amount", "ends", "told", "acted"),
+    ("amount", "outcome", "submitted", "executed"),
     [
         (1_00, "COMPLETED", 1, 1),
         (CONFIRM, "COMPLETED", 1, 1),
@@ -52,90 +52,90 @@ def counted(bank: Bank, id: str) -> tuple[int, int]:
     ],
 )
 def test_each_simulated_behaviour_has_its_outcome(
-    desk: Desk, bank: Bank, amount: int, ends: str, told: int, acted: int
+    withdrawals: Withdrawals, bank: Bank, amount: int, outcome: str, submitted: int, executed: int
 ) -> None:
-    before = desk.books.balance(desk.wallet)
-    [id] = desk.hold(amount)
-    assert until_ended(desk, id) == ends
-    assert counted(bank, id) == (told, acted)
-    assert before - desk.books.balance(desk.wallet) == (amount if acted else 0)
-    assert desk.books.held(desk.wallet) == (amount if ends == "parked" else 0)
-    desk.instructor.drain()
-    desk.post()
-    assert (desk.state(id), counted(bank, id)) == (ends, (told, acted)), "nothing more comes of it"
+    before = withdrawals.books.balance(withdrawals.wallet)
+    [id] = withdrawals.hold(amount)
+    assert until_ended(withdrawals, id) == outcome
+    assert counted(bank, id) == (submitted, executed)
+    assert before - withdrawals.books.balance(withdrawals.wallet) == (amount if executed else 0)
+    assert withdrawals.books.held(withdrawals.wallet) == (amount if outcome == "parked" else 0)
+    withdrawals.sender.drain()
+    withdrawals.post()
+    assert (withdrawals.state(id), counted(bank, id)) == (outcome, (submitted, executed)), "nothing more comes of it"
 
 
-def test_delayed_payout_is_answered_by_an_update(desk: Desk, bank: Bank) -> None:
-    [id] = desk.hold(DELAY)
-    desk.instructor.drain()
-    desk.hasten()
-    desk.instructor.drain()
-    assert desk.row(id, "attempts", "last_error", "due_at > now()") == (0, "pending", True)
-    assert desk.state(id) == "AUTHORIZED"
+def test_delayed_payout_is_answered_by_an_update(withdrawals: Withdrawals, bank: Bank) -> None:
+    [id] = withdrawals.hold(DELAY)
+    withdrawals.sender.drain()
+    withdrawals.hasten()
+    withdrawals.sender.drain()
+    assert withdrawals.row(id, "attempts", "last_error", "due_at > now()") == (0, "pending", True)
+    assert withdrawals.state(id) == "AUTHORIZED"
     bank.put_forward(DELAY_SECONDS)
-    assert desk.instructor.drain() == (True, False)
-    desk.post()
-    assert desk.state(id) == "COMPLETED"
+    assert withdrawals.sender.drain() == (True, False)
+    withdrawals.post()
+    assert withdrawals.state(id) == "COMPLETED"
     assert counted(bank, id) == (1, 1)
 
 
-def test_return_days_later_is_a_separate_payment(desk: Desk, bank: Bank) -> None:
-    [id] = desk.hold(BACK)
-    balance = desk.books.balance(desk.wallet)
-    until_ended(desk, id)
-    assert desk.instructor.drain() == (False, False)
+def test_return_days_later_is_a_separate_payment(withdrawals: Withdrawals, bank: Bank) -> None:
+    [id] = withdrawals.hold(BACK)
+    balance = withdrawals.books.balance(withdrawals.wallet)
+    until_ended(withdrawals, id)
+    assert withdrawals.sender.drain() == (False, False)
     bank.put_forward(RETURN_SECONDS)
-    assert desk.instructor.drain() == (True, False)
-    desk.post()
-    assert (desk.state(id), desk.books.balance(desk.wallet)) == ("COMPLETED", balance)
-    [(type, state, parent)] = given_back(desk)
+    assert withdrawals.sender.drain() == (True, False)
+    withdrawals.post()
+    assert (withdrawals.state(id), withdrawals.books.balance(withdrawals.wallet)) == ("COMPLETED", balance)
+    [(type, state, parent)] = given_back(withdrawals)
     assert (type, state, parent) == ("return", "COMPLETED", id)
 
 
-def given_back(desk: Desk) -> list[tuple[str, str, str]]:
-    with desk.books.as_owner() as connection:
+def given_back(withdrawals: Withdrawals) -> list[tuple[str, str, str]]:
+    with withdrawals.books.as_owner() as connection:
         rows = connection.exec_driver_sql("SELECT type, state, parent_id::text FROM payments WHERE type = 'return'")
         return [tuple(row) for row in rows]
 
 
-def test_partial_returns_are_booked_up_to_the_payout(desk: Desk, bank: Bank) -> None:
-    [id] = desk.hold(100_00)
-    until_ended(desk, id)
+def test_partial_returns_are_booked_up_to_the_payout(withdrawals: Withdrawals, bank: Bank) -> None:
+    [id] = withdrawals.hold(100_00)
+    until_ended(withdrawals, id)
     for amount in ("30.00", "70.00", "0.01"):
         bank.send_back(id, amount, "account closed")
-    desk.instructor.drain()
-    desk.post()
-    assert sorted(state for _, state, _ in given_back(desk)) == ["COMPLETED", "COMPLETED", "FAILED"]
-    assert desk.books.balance(desk.wallet) == 1_000_000_00
+    withdrawals.sender.drain()
+    withdrawals.post()
+    assert sorted(state for _, state, _ in given_back(withdrawals)) == ["COMPLETED", "COMPLETED", "FAILED"]
+    assert withdrawals.books.balance(withdrawals.wallet) == 1_000_000_00
 
 
-def test_parked_payout_resumes_by_retry_or_late_answer(desk: Desk, bank: Bank) -> None:
-    revived, late = desk.hold(DEAD, DEAD)
-    assert [until_ended(desk, id) for id in (revived, late)] == ["parked", "parked"]
-    assert desk.row(revived, "due_at", "submitted_at IS NULL") == (None, True)
+def test_parked_payout_resumes_by_retry_or_late_answer(withdrawals: Withdrawals, bank: Bank) -> None:
+    revived, late = withdrawals.hold(DEAD, DEAD)
+    assert [until_ended(withdrawals, id) for id in (revived, late)] == ["parked", "parked"]
+    assert withdrawals.row(revived, "due_at", "submitted_at IS NULL") == (None, True)
     for id in (revived, late):
         bank.steer(id, "confirm")
-    desk.retry(revived)
-    assert until_ended(desk, revived) == "COMPLETED"
-    told = {"amount": "6660.07", "iban": "DE89370400440532013000", "name": "Ann"}
+    withdrawals.retry(revived)
+    assert until_ended(withdrawals, revived) == "COMPLETED"
+    order = {"amount": "6660.07", "iban": "DE89370400440532013000", "name": "Ann"}
     bank.steer(late, "answer twice")
-    assert bank.submit(late, told)[1] == 200, "what was under way for hours arrives there after all"
-    assert until_ended(desk, late) == "COMPLETED"
+    assert bank.submit(late, order)[1] == 200, "what was under way for hours arrives there after all"
+    assert until_ended(withdrawals, late) == "COMPLETED"
     assert counted(bank, late)[1] == 1
 
 
-def test_unavailable_bank_costs_no_attempt(desk: Desk, bank_url: str, complaints: list[dict]) -> None:
-    [id] = desk.hold(1_00)
-    desk.instructor.rail = SimulatorRail("http://127.0.0.1:1", TIMEOUT_SECONDS)
-    assert desk.instructor.drain() == (False, False)
-    assert desk.row(id, "attempts", "submitted_at", "due_at > now()") == (0, None, True)
+def test_unavailable_bank_costs_no_attempt(withdrawals: Withdrawals, bank_url: str, complaints: list[dict]) -> None:
+    [id] = withdrawals.hold(1_00)
+    withdrawals.sender.rail = SimulatorRail("http://127.0.0.1:1", TIMEOUT_SECONDS)
+    assert withdrawals.sender.drain() == (False, False)
+    assert withdrawals.row(id, "attempts", "submitted_at", "due_at > now()") == (0, None, True)
     warnings = [entry["event"] for entry in complaints if entry["log_level"] == "warning"]
     assert warnings == ["the bank cannot be reached"], "and is not asked for news either"
-    desk.hasten()
-    assert desk.instructor.send() == (0, 0), "it is left alone for a while"
-    desk.instructor._breaker = CircuitBreaker(AWAY_SECONDS)
-    desk.instructor.rail = SimulatorRail(bank_url, TIMEOUT_SECONDS)
-    assert until_ended(desk, id) == "COMPLETED"
+    withdrawals.hasten()
+    assert withdrawals.sender.send() == (0, 0), "it is left alone for a while"
+    withdrawals.sender._breaker = CircuitBreaker(AWAY_SECONDS)
+    withdrawals.sender.rail = SimulatorRail(bank_url, TIMEOUT_SECONDS)
+    assert until_ended(withdrawals, id) == "COMPLETED"
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_unavailable_bank_costs_no_attempt(desk: Desk, bank_url: str, complaints
     ],
 )
 def test_only_answers_of_the_bank_are_trusted(
-    desk: Desk, rail: SimulatorRail, answer: tuple, known: PayoutState
+    withdrawals: Withdrawals, rail: SimulatorRail, answer: tuple, known: PayoutState
 ) -> None:
     status, body = answer
     content = {"text": body} if isinstance(body, str) else {"json": body}
@@ -196,16 +196,16 @@ def trickle() -> Iterator[str]:
     server.server_close()
 
 
-def test_slow_answer_is_bounded_by_the_timeout(desk: Desk, rail: SimulatorRail, trickle: str) -> None:
-    [id] = desk.hold(LATE)
-    desk.instructor.drain()
-    desk.hasten()
+def test_slow_answer_is_bounded_by_the_timeout(withdrawals: Withdrawals, rail: SimulatorRail, trickle: str) -> None:
+    [id] = withdrawals.hold(LATE)
+    withdrawals.sender.drain()
+    withdrawals.hasten()
     with closing(SimulatorRail(trickle, TIMEOUT_SECONDS)) as slow:
-        desk.instructor.rail = slow
-        assert desk.instructor.drain() == (False, False)
-    assert desk.row(id, "attempts", "answer") == (2, None)
-    desk.instructor.rail = rail
-    assert until_ended(desk, id) == "COMPLETED"
+        withdrawals.sender.rail = slow
+        assert withdrawals.sender.drain() == (False, False)
+    assert withdrawals.row(id, "attempts", "answer") == (2, None)
+    withdrawals.sender.rail = rail
+    assert until_ended(withdrawals, id) == "COMPLETED"
 
 
 def test_amounts_return_with_their_digits(bank: Bank, rail: SimulatorRail, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Books whose events are told to real receivers on loopback."""
+"""Books whose events are sent to real receivers on loopback."""
 
 import ssl
 from collections.abc import Callable, Iterator
@@ -78,7 +78,7 @@ class Post:
         return self.receivers[-1]
 
     def endpoint(self, url: str, user_id: str | None = None, types: tuple[str, ...] = ("*",)) -> tuple[str, str]:
-        """A new endpoint of the client's, or of somebody else's: its id and secret."""
+        """A new endpoint of the client's or another user's: its id and secret."""
         return self.books.endpoint(user_id or self.user, url, types)
 
     def pay(self, count: int = 1) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a receiver was sent."""
+"""The events that a receiver was sent."""
 
 import json
 
@@ -7,6 +7,7 @@ from tests.webhook_receiver import Heard
 BOTH = ["payment.initiated", "payment.completed"]
 
 
-def told(heard: Heard) -> tuple[str, str]:
+def subject_and_type(heard: Heard) -> tuple[str, str]:
+    """The id of the subject, and the type of the event."""
     event = json.loads(heard.body)
     return event["data"]["id"], event["type"]

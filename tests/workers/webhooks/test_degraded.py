@@ -1,4 +1,4 @@
-"""What a hostile merchant, or a mishap of ours, does to the sending of webhooks: to his own at the most."""
+"""A hostile merchant or an internal error delays at most their own webhooks."""
 
 import asyncio
 import threading
@@ -62,7 +62,7 @@ PINGS = "SELECT ctid::text, xmin::text FROM webhook_deliveries WHERE attempts = 
     ("outcome", "wait"), [(FAILED, 5.0), (AttemptOutcome(204, None), None)], ids=["fails", "arrives"]
 )
 def test_many_pings_do_not_delay_deliveries(post: Post, outcome: AttemptOutcome, wait: float | None):
-    """Each end of one would else touch all behind it: whoever asks for enough of them stops everybody's webhooks."""
+    """Otherwise each end of a ping would touch all behind it, and enough pings would stop all webhooks."""
     endpoint, _ = post.endpoint(NOWHERE)
     for _ in range(20):
         ping(post, endpoint)
@@ -150,7 +150,7 @@ def test_deactivated_user_gets_no_webhooks_until_active(post: Post):
 
 
 def test_endpoint_disabled_repeatedly_mails_once_an_hour(post: Post):
-    """Whoever signs up with another's address would else have us write to him without end."""
+    """Otherwise somebody who signs up with another's address could send them mails without end."""
     endpoint, _ = post.endpoint(NOWHERE)
     disable = "UPDATE webhook_endpoints SET is_active = false, disabled_reason = 'gone', version = version + 1"
     for _ in range(3):

@@ -13,7 +13,7 @@ from models.session import transaction
 from models.webhook_endpoint import new_secret
 from tests.webhook_receiver import status
 from tests.workers.webhooks.conftest import Post
-from tests.workers.webhooks.heard import BOTH, told
+from tests.workers.webhooks.heard import BOTH, subject_and_type
 from workers.webhooks.dispatcher import EndpointOwner
 from workers.webhooks.sender import USER_AGENT
 
@@ -128,7 +128,7 @@ def test_deliveries_of_one_payment_keep_their_order(post: Post):
     stuck, *others = post.pay(5)
 
     def refuse_one(handler, heard):
-        status(500 if told(heard)[0] == stuck else 204)(handler, heard)
+        status(500 if subject_and_type(heard)[0] == stuck else 204)(handler, heard)
 
     receiver.answer = refuse_one
     post.until(lambda: post.states(endpoint).count("delivered") == 2 * len(others))
@@ -137,14 +137,14 @@ def test_deliveries_of_one_payment_keep_their_order(post: Post):
         first = next(one for one in post.deliveries(endpoint) if one.subject_id == stuck)
         post.tried(first.id, first.attempts + 1)
     heard = defaultdict(list)
-    for subject, name in map(told, receiver.heard):
+    for subject, name in map(subject_and_type, receiver.heard):
         heard[subject].append(name)
     assert set(heard.pop(stuck)) == {"payment.initiated"}
     assert list(heard.values()) == [BOTH] * len(others)
     receiver.answer = status(204)
     post.hasten()
     post.until(lambda: set(post.states(endpoint)) == {"delivered"})
-    assert [name for subject, name in map(told, receiver.heard) if subject == stuck][-2:] == BOTH
+    assert [name for subject, name in map(subject_and_type, receiver.heard) if subject == stuck][-2:] == BOTH
 
 
 def test_deliveries_behind_a_failed_one_continue_when_it_ends(post: Post):
@@ -158,9 +158,11 @@ def test_deliveries_behind_a_failed_one_continue_when_it_ends(post: Post):
     first, second = post.deliveries(endpoint)
     assert first.wait == pytest.approx(second.wait, abs=0.01)
     post.execute("UPDATE webhook_deliveries SET tries_left = 1, next_attempt_at = now() WHERE id = %s", first.id)
-    receiver.answer = lambda handler, heard: status(500 if told(heard)[1] == BOTH[0] else 204)(handler, heard)
+    receiver.answer = lambda handler, heard: status(500 if subject_and_type(heard)[1] == BOTH[0] else 204)(
+        handler, heard
+    )
     post.until(lambda: post.states(endpoint) == ["failed", "delivered"])
-    assert [told(heard)[1] for heard in receiver.heard] == [BOTH[0], BOTH[0], BOTH[1]]
+    assert [subject_and_type(heard)[1] for heard in receiver.heard] == [BOTH[0], BOTH[0], BOTH[1]]
 
 
 def test_inactive_endpoint_keeps_events_and_deleted_gets_none(post: Post):

@@ -12,7 +12,7 @@ from models.session import transaction
 from tests.support import eventually
 from tests.webhook_receiver import status
 from tests.workers.webhooks.conftest import Post
-from tests.workers.webhooks.heard import BOTH, told
+from tests.workers.webhooks.heard import BOTH, subject_and_type
 from workers.webhooks.sender import WebhookCall
 
 
@@ -34,7 +34,7 @@ def test_two_dispatchers_at_once_send_each_delivery_once(post: Post):
     for thread in threads:
         thread.join()
     post.until(lambda: set(post.states(endpoint)) == {"delivered"})
-    assert sorted(map(told, receiver.heard)) == sorted((id, name) for id in payments for name in BOTH)
+    assert sorted(map(subject_and_type, receiver.heard)) == sorted((id, name) for id in payments for name in BOTH)
     assert [one.attempts for one in post.deliveries(endpoint)] == [1] * 200
 
 

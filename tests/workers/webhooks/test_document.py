@@ -15,7 +15,7 @@ def test_webhook_of_each_transition_matches_the_document(post: Post):
     books.order("transfer", post.user, post.wallet, post.other, 1_00)
     books.poster().drain()
     post.until(lambda: len(receiver.heard) >= 8)
-    told = [heard.verified(secret)["type"] for heard in receiver.heard]
-    assert sorted(told) == sorted(
+    types = [heard.verified(secret)["type"] for heard in receiver.heard]
+    assert sorted(types) == sorted(
         [*["payment.initiated"] * 4, *(f"payment.{turn}" for turn in ("authorized", "completed", "failed", "parked"))]
     )

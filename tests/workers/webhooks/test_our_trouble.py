@@ -49,7 +49,7 @@ def claim(post: Post) -> list[ClaimedDelivery]:
 
 @pytest.mark.parametrize("trouble", [DatabaseAway, Contention, StatementTimeout])
 def test_error_after_the_claim_costs_no_try(post: Post, monkeypatch: pytest.MonkeyPatch, trouble: type[Exception]):
-    """Again and again, and without a lease to wait for."""
+    """Repeatedly, and without waiting for a lease."""
     receiver = post.receiver()
     endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
     post.pay()
@@ -85,7 +85,7 @@ def test_call_that_cannot_begin_costs_a_try_and_no_capacity(post: Post, monkeypa
 def test_lost_commit_of_a_claim_costs_no_try(
     post: Post, shaky: Dispatcher, line: Line, monkeypatch: pytest.MonkeyPatch, loss: Loss
 ):
-    """Whether it was committed or not, nobody was called."""
+    """Whether it was committed or not, no receiver was called."""
     receiver = post.receiver()
     endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
     post.pay()

@@ -1,4 +1,4 @@
-"""Receivers that misbehave in every way: the schedule holds, nothing is lost, and others are not slowed."""
+"""Misbehaving receivers: the schedule is kept, nothing is lost, and other receivers are not slowed."""
 
 import json
 import threading
@@ -148,9 +148,9 @@ def test_status_410_disables_the_endpoint_at_once(post: Post):
     _, secret = post.endpoint(elsewhere.url, types=("webhook_endpoint.*",))
     post.pay()
     post.until(lambda: elsewhere.heard)
-    told = elsewhere.heard[0].verified(secret)
-    assert (told["type"], told["data"]["id"]) == ("webhook_endpoint.disabled", endpoint)
-    assert (told["data"]["is_active"], told["data"]["disabled_reason"]) == (False, "gone")
+    event = elsewhere.heard[0].verified(secret)
+    assert (event["type"], event["data"]["id"]) == ("webhook_endpoint.disabled", endpoint)
+    assert (event["data"]["is_active"], event["data"]["disabled_reason"]) == (False, "gone")
     assert "whsec" not in elsewhere.heard[0].body.decode()
     with transaction(post.books.worker) as connection:
         lines = audit.about(connection, endpoint)
@@ -250,7 +250,7 @@ def test_slow_receiver_takes_no_capacity_of_others(post: Post, monkeypatch: pyte
 
 
 def test_number_of_remembered_slow_endpoints_is_bounded(post: Post, monkeypatch: pytest.MonkeyPatch):
-    """Else whoever makes endpoints and deletes them, again and again, would have every claim look at all of them."""
+    """Otherwise every claim would look at all endpoints that were made and deleted."""
     monkeypatch.setattr(dispatching, "SLOW_MAX", 2)
     monkeypatch.setattr(dispatching, "SLOW_SECONDS", -1.0)
     receiver = post.receiver()

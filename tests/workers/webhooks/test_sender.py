@@ -27,7 +27,7 @@ from tests.workers.webhooks.conftest import LOOPBACK, Post, new_sender
 from workers.webhooks.sender import Clock, Sender, WebhookCall, signed_headers
 
 QUICK = {"connect_seconds": 1.0, "total_seconds": 2.0}
-"""Where nobody answers; for an answer a busy machine may need longer."""
+"""For calls without an answer; an answer may take longer on a busy machine."""
 
 PUBLIC = "93.184.216.34"
 SECRETS = [new_secret()]
@@ -35,7 +35,7 @@ CLOCK = Clock(datetime(2026, 1, 1, tzinfo=UTC), time.monotonic())
 
 
 class Connections:
-    """Every address that this process asks the kernel to connect to, while it listens."""
+    """Records every address to which this process connects while `is_listening`."""
 
     def __init__(self) -> None:
         self.made: list[object] = []
@@ -48,12 +48,12 @@ class Connections:
 
 
 RECORDER = Connections()
-"""One for all: an audit hook is for ever."""
+"""One for the process: an audit hook cannot be removed."""
 
 
 @pytest.fixture
 def connections() -> Iterator[list]:
-    """What is connected to during the test."""
+    """The addresses connected to during the test."""
     RECORDER.made.clear()
     RECORDER.is_listening = True
     yield RECORDER.made
@@ -62,7 +62,7 @@ def connections() -> Iterator[list]:
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    """Somebody on loopback whom nobody may reach."""
+    """A server on loopback that must not be reached."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
         yield listener
@@ -73,7 +73,7 @@ def sent(sender: Sender, url: str) -> AttemptOutcome:
 
 
 def answering(*answers: list[str]) -> Callable[[str, int], list[str]]:
-    """A name server that gives one answer after the other, and then the last again and again."""
+    """A name server that gives these answers in turn, and repeats the last."""
     left = list(answers)
     return lambda _host, _port: left.pop(0) if len(left) > 1 else left[0]
 
@@ -205,10 +205,10 @@ def test_secret_url_and_answer_are_not_logged(post: Post, caplog: pytest.LogCapt
     with capture_logs() as lines:
         delivery = post.until(lambda: post.deliveries(endpoint))[0]
         post.tried(delivery.id, 1)
-    told = f"{lines} {caplog.text}"
-    assert delivery.id in told
+    logged = f"{lines} {caplog.text}"
+    assert delivery.id in logged
     for never in (secret, secret.removeprefix("whsec_"), "the-url", "the-answer", receiver.heard[0].body.decode()):
-        assert never not in told
+        assert never not in logged
 
 
 def test_headers_contain_no_line_break():
