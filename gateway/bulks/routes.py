@@ -1,5 +1,6 @@
 """/v1/bulk-transfers and /v1/bulk-charges: create a bulk, read it and its lines, add lines, close it."""
 
+from functools import partial
 from typing import Any
 
 from flask import Response, g, request
@@ -26,14 +27,12 @@ from gateway.http.etag import unless_known
 from gateway.http.parsing import body_of_request, takes_up_to
 from gateway.http.schemas import page_of
 from gateway.lists import exports
-from gateway.lists.pagination import page_of_rows, paginated
+from gateway.lists.pagination import paginated
 from gateway.outcomes.prefer import wait_for_change
 from gateway.outcomes.responses import JsonResult
 from gateway.services import services
 from models import bulk, bulk_line
 from models.bulk import Bulk, BulkKind
-from models.keyset import Cursor
-from models.payment_search import Page
 from models.representations import bulk_body
 from models.session import statements, transaction
 
@@ -84,14 +83,9 @@ def blueprint(kind: BulkKind, description: str) -> Blueprint:
     @routes.response(200, LINES)
     def list_lines(query: Body, id: str) -> JsonAnswer | Response:
         """List the lines of a bulk in order; each is a payment."""
-        engine = services().engine
-        with statements(engine) as connection:
+        with statements(services().engine) as connection:
             found = create.visible(connection, kind, id, g.caller)
-
-        def read(limit: int, at: Cursor) -> Page:
-            with statements(engine) as connection:
-                return page_of_rows(bulk_line.page(connection, found.id, limit, at, states=query.get("state")))
-
+        read = partial(bulk_line.page, id=found.id, states=query.get("state"))
         return exports.export_response(query, read, lambda line: line_body(line, found.digits), LineSchema)
 
     @routes.route("/<id>/lines", methods=["PUT"])

@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -16,6 +17,8 @@ from gateway.http.errors import invalid
 from gateway.http.media_types import JSON, best
 from gateway.http.schemas import Output
 from gateway.lists import pagination
+from gateway.lists.pagination import Read, Show
+from gateway.services import services
 from models.keyset import START, Cursor
 from models.payment_search import Page, TooMany
 
@@ -37,9 +40,6 @@ _FORMULA = re.compile("[\\s\u00ad\u180e\u200b-\u200f\u2060\ufeff]*[=+\\-@\t\r\uf
 """Leading blanks of any kind, and full-width signs: spreadsheets skip the former and read the latter as signs."""
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 
-Read = Callable[[int, Cursor], Page]
-Show = Callable[[Any], dict[str, Any]]
-
 
 def document_formats(*media_types: str) -> dict[int, Any]:
     """The OpenAPI description of the formats that the route also answers with, by Accept."""
@@ -56,21 +56,21 @@ def accepted_format(*media_types: str) -> str:
 
 
 def export_response(query: Mapping[str, Any], read: Read, show: Show, schema: type[Output]) -> Response | JsonAnswer:
-    """The page or file of the rows that `read` returns (limit, cursor), each rendered by `show`.
+    """The page or file of the rows that `read` returns for a connection, `limit` and `at`, each rendered by `show`.
 
     A streamed file outlives the request, so neither may use it.
     """
-    at = pagination.decode_cursor(query)
+    at, page = pagination.decode_cursor(query), partial(pagination.read_page, services().engine, read)
     media_type = accepted_format(*FILES)
     try:
         if media_type == JSON:
-            return pagination.page_body(query, at, read(query["limit"] + 1, at), show)
-        return _file(media_type, read, show, schema)
+            return pagination.page_body(query, at, page(query["limit"] + 1, at), show)
+        return _file(media_type, page, show, schema)
     except TooMany:
         raise pagination.too_many() from None
 
 
-def _file(media_type: str, read: Read, show: Show, schema: type[Output]) -> Response:
+def _file(media_type: str, read: Callable[[int, Cursor], Page], show: Show, schema: type[Output]) -> Response:
     paged = [name for name in ("limit", "cursor") if name in request.args]
     if paged:
         raise invalid([(name, "invalid_value", "A file is not paginated.") for name in paged], "parameter")
@@ -89,7 +89,7 @@ def stream(lines: Iterator[str], media_type: str, rows_max: int | None = ROWS_MA
     return Response(lines, headers=headers, content_type=f"{media_type}; charset=utf-8")
 
 
-def _batches(read: Read) -> Iterator[Sequence[Any]]:
+def _batches(read: Callable[[int, Cursor], Page]) -> Iterator[Sequence[Any]]:
     """All rows, at most ROWS_MAX, in batches; the first may be empty."""
     at, left = START, ROWS_MAX
     while True:

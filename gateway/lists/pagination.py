@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -17,7 +17,7 @@ from models.currency import Currency
 from models.keyset import START, Cursor
 from models.payment_search import COMPARED, SCANNED_MAX, Column, Filter, ListQuery, Page, RowKey
 from models.rules import money
-from models.session import statements
+from models.session import Engine, statements
 
 CURSOR_SECONDS_MAX = 24 * 3600
 """Cursors expire after a day."""
@@ -25,6 +25,8 @@ CURSOR_SECONDS_MAX = 24 * 3600
 SORTED_DAYS_MAX = 31
 """Orders other than by time have no index, so they are bounded to a month."""
 
+Read = Callable[..., Any]
+Show = Callable[[Any], dict[str, Any]]
 
 MOMENT = timedelta(microseconds=1)
 """The resolution of times in the database, by which > becomes >= and <= becomes <."""
@@ -52,14 +54,14 @@ def decode_cursor(query: Mapping[str, Any]) -> Cursor:
     return Cursor(*position)
 
 
-def page_of_rows(rows: Sequence[Any]) -> Page:
-    """The page of these rows, which are in order of their ids."""
-    return Page(rows, [RowKey(row.id) for row in rows])
+def read_page(engine: Engine, read: Read, limit: int, at: Cursor, **filters: object) -> Page:
+    """The page that `read` returns; it takes a connection, `limit`, `at`, and these filters."""
+    with statements(engine) as connection:
+        rows = read(connection, limit=limit, at=at, **filters)
+    return rows if isinstance(rows, Page) else Page(rows, [RowKey(row.id) for row in rows])
 
 
-def page_body(
-    query: Mapping[str, Any], at: Cursor, rows_page: Page, show: Callable[[Any], dict[str, Any]]
-) -> JsonAnswer:
+def page_body(query: Mapping[str, Any], at: Cursor, rows_page: Page, show: Show) -> JsonAnswer:
     """Body and Link header of the page of up to limit of these rows, in the opposite order if `at.after` is set."""
     limit, is_back = query["limit"], at.after is not None
     rows, keys = list(rows_page.rows[:limit]), rows_page.keys[:limit]
@@ -105,19 +107,16 @@ def _filters(
     filters = []
     for name, column in columns.items():
         for operator, parameter in {"is": name, **{key: f"{name}[{key}]" for key in COMPARED}}.items():
-            if parameter not in query:
+            value = query.get(parameter)
+            if value is None or (name == "created_at" and operator != "is"):
                 continue
-            value = query[parameter]
-            if column.kind == "jsonb":
-                filters.append(Filter(name, "has", json.dumps(value)))
-            elif name == "created_at" and operator != "is":
-                continue
-            elif column.currency:
-                filters.append(Filter(name, operator, _minor(parameter, value, currency_of(column.currency))))
-            else:
-                filters.append(
-                    Filter(name, operator, [value] if operator == "is" and not isinstance(value, list) else value)
-                )
+            if column.currency:
+                value = _minor(parameter, value, currency_of(column.currency))
+            elif column.kind == "jsonb":
+                value = json.dumps(value)
+            elif operator == "is" and not isinstance(value, list):
+                value = [value]
+            filters.append(Filter(name, "has" if column.kind == "jsonb" else operator, value))
     return filters
 
 
@@ -169,17 +168,10 @@ def created_range(query: Mapping[str, Any]) -> tuple[datetime | None, datetime |
     return max(filter(None, since), default=None), min(filter(None, until), default=None)
 
 
-def paginated(
-    query: Mapping[str, Any],
-    read: Callable[..., Sequence[Any]],
-    show: Callable[[Any], dict[str, Any]],
-    **filters: object,
-) -> JsonAnswer:
-    """Body and Link header of a page; `read` takes a connection, the limit and start of the page, and these filters."""
+def paginated(query: Mapping[str, Any], read: Read, show: Show, **filters: object) -> JsonAnswer:
+    """Body and Link header of a page; `read` takes a connection, `limit`, `at`, and these filters."""
     at = decode_cursor(query)
-    with statements(services().engine) as connection:
-        rows = read(connection, limit=query["limit"] + 1, at=at, **filters)
-    return page_body(query, at, page_of_rows(rows), show)
+    return page_body(query, at, read_page(services().engine, read, query["limit"] + 1, at, **filters), show)
 
 
 def only_page(rows: Iterable[dict[str, Any]]) -> JsonAnswer:

@@ -24,7 +24,7 @@ from models.payment_list import COLUMNS, Viewer
 from models.payment_search import Page
 from models.payment_view import PaymentView
 from models.representations import is_visible, payment_body
-from models.session import statements
+from models.session import Connection, statements
 
 payments = Blueprint(
     "payments",
@@ -45,18 +45,17 @@ def list_payments(query: dict[str, Any]) -> Response | JsonAnswer:
     A filter or order by amount needs one currency. Any order but by created_at needs a range of created_at of at most
     31 days. A page scans a limited number of payments: it may be short or empty while has_more is true.
     """
-    caller, engine = g.caller, services().engine
+    caller = g.caller
     where = pagination.parse_filters(query, COLUMNS, partial(pagination.one_currency, query))
     viewer = Viewer(caller.id, caller.reads_all)
 
-    def read(limit: int, at: Cursor) -> Page:
-        with statements(engine) as connection:
-            of = None
-            if "wallet" in query:
-                of = account.parties_by_token(connection, [query["wallet"]]).get(query["wallet"])
-                if of is None:
-                    return Page((), ())
-            return payment_list.page(connection, viewer, where, limit, at, of=of)
+    def read(connection: Connection, limit: int, at: Cursor) -> Page:
+        of = None
+        if "wallet" in query:
+            of = account.parties_by_token(connection, [query["wallet"]]).get(query["wallet"])
+            if of is None:
+                return Page((), ())
+        return payment_list.page(connection, viewer, where, limit, at, of=of)
 
     return exports.export_response(query, read, lambda row: payment_body(row, caller), PaymentSchema)
 

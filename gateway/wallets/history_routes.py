@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -25,8 +26,6 @@ from gateway.wallets.schemas import (
 )
 from models import account_history as rows
 from models.account_history import COLUMNS, HistoryRow
-from models.keyset import Cursor
-from models.payment_search import Page
 from models.representations import failure_body
 from models.rules.money import render
 from models.session import Engine, statements
@@ -52,16 +51,11 @@ def list_history(query: dict[str, Any], token: str) -> Response | JsonAnswer:
     Amounts are filtered and sorted without their sign. Any order but by created_at needs a range of created_at of at
     most 31 days. A page scans a limited number of payments: it may be short or empty while has_more is true.
     """
-    engine = services().engine
-    with statements(engine) as connection:
+    with statements(services().engine) as connection:
         wallet = visible(connection, token)
     where = pagination.parse_filters(query, COLUMNS, lambda _: services().reference_data.currency(wallet.currency))
     is_incoming = _is_only(query.get("direction"), "in")
-
-    def read(limit: int, at: Cursor) -> Page:
-        with statements(engine) as connection:
-            return rows.page(connection, wallet.id, where, limit, at, is_incoming=is_incoming)
-
+    read = partial(rows.page, account_id=wallet.id, query=where, is_incoming=is_incoming)
     return exports.export_response(query, read, row_body, HistoryRowSchema)
 
 
