@@ -35,68 +35,62 @@ class HistoryRow(NamedTuple):
     finalized_at: datetime
 
 
-ROWS = """
-SELECT p.id::text, p.type, p.state = 'COMPLETED', p.target_id = %(account_id)s::uuid, p.amount::text, p.currency,
-       (SELECT digits FROM currencies WHERE code = p.currency), p.target_amount::text, p.target_currency,
-       (SELECT digits FROM currencies WHERE code = p.target_currency), p.commission::text,
-       (SELECT ARRAY[sum(o.amount)::text, (array_agg(o.balance_after ORDER BY o.account_seq DESC))[1]::text,
-                     min(o.currency), (SELECT digits FROM currencies WHERE code = min(o.currency))::text]
-        FROM operations o
-        WHERE o.payment_id = p.id AND o.payment_id = ANY(%(ids)s::uuid[]) AND o.account_id = %(account_id)s
-        GROUP BY o.payment_id),
-       (SELECT ARRAY[coalesce((SELECT name FROM users WHERE id = a.owner_id), a.code), a.token]
-        FROM accounts a WHERE a.id = CASE p.source_id WHEN %(account_id)s::uuid THEN p.target_id ELSE p.source_id END),
-       p.summary, p.reference, p.failure_code, p.created_at, p.finalized_at
-FROM payments p WHERE p.id = ANY(%(ids)s::uuid[])
+FACTS = {
+    "is_incoming": "p.target_id = %(account_id)s::uuid",
+    "own_currency": "SELECT a.currency FROM accounts a WHERE a.id = %(account_id)s",
+    "effect": """SELECT ARRAY[sum(o.amount), (array_agg(o.balance_after ORDER BY o.account_seq DESC))[1]]
+        FROM operations o WHERE o.payment_id = p.id AND o.account_id = %(account_id)s
+            AND (%(ids)s::uuid[] IS NULL OR o.payment_id = ANY(%(ids)s::uuid[]))""",
+    "other": """SELECT ARRAY[coalesce((SELECT u.name FROM users u WHERE u.id = a.owner_id), a.code), a.token]
+        FROM accounts a
+        WHERE a.id = CASE p.source_id WHEN %(account_id)s::uuid THEN p.target_id ELSE p.source_id END""",
+}
+"""Facts about payment `p` and the account: sum of its amounts there, and balance after it; name and token of the other
+side."""
+
+_CURRENCY = """CASE WHEN p.state = 'COMPLETED' THEN p.own_currency
+    WHEN p.is_incoming THEN coalesce(p.target_currency, p.currency) ELSE p.currency END"""
+_AMOUNT = """CASE WHEN p.state = 'COMPLETED' THEN p.effect[1]
+    WHEN p.is_incoming THEN coalesce(p.target_amount, p.amount) ELSE -p.amount END"""
+_COMMISSION = """CASE WHEN p.is_incoming = (p.type = 'charge' OR (p.is_incoming AND p.other[2] IS NULL))
+    THEN p.commission END"""
+"""The merchant bears that of a charge, the owner that of what comes from outside, otherwise the payer."""
+
+ROWS = f"""
+SELECT p.id::text, p.type, p.state = 'COMPLETED', ({_AMOUNT})::text, {_CURRENCY},
+       (SELECT digits FROM currencies WHERE code = {_CURRENCY}), ({_COMMISSION})::text, p.effect[2]::text,
+       coalesce(p.other[1], ''), p.other[2], p.summary, p.reference, p.failure_code, p.created_at, p.finalized_at
+FROM (SELECT p.*, {", ".join(f"({sql}) AS {name}" for name, sql in FACTS.items())}
+      FROM payments p WHERE p.id = ANY(%(ids)s::uuid[]) OFFSET 0) AS p
 """
+"""OFFSET 0 reads each fact once; the ids prune the partitions of operations."""
 
 BATCH_MAX = 500
 """Each row scans the ids of its batch, so that partitions are pruned: ten thousand at once would take seconds."""
 
-_IS_INCOMING = "(p.target_id = %(account_id)s::uuid)"
-_OTHER_ID = f"CASE WHEN {_IS_INCOMING} THEN p.source_id ELSE p.target_id END"
-_OWN_CURRENCY = "(SELECT a.currency FROM accounts a WHERE a.id = %(account_id)s)"
-_CURRENCY = f"""CASE WHEN p.state = 'COMPLETED' THEN {_OWN_CURRENCY}
-    WHEN {_IS_INCOMING} THEN coalesce(p.target_currency, p.currency) ELSE p.currency END"""
-_EFFECT = "(SELECT sum(o.amount) FROM operations o WHERE o.payment_id = p.id AND o.account_id = %(account_id)s)"
-_BALANCE = """(SELECT o.balance_after FROM operations o WHERE o.payment_id = p.id AND o.account_id = %(account_id)s
-               ORDER BY o.account_seq DESC LIMIT 1)"""
-
-
-def _other(shown: str) -> str:
-    return f"(SELECT {shown} FROM accounts a WHERE a.id = {_OTHER_ID})"
-
 
 def _of_own_currency(amount: str) -> Column:
     """Column of an amount, NULL if it is in another currency than the account's and so cannot be compared."""
-    return Column(f"CASE WHEN {_CURRENCY} = {_OWN_CURRENCY} THEN {amount} END", "numeric", "currency")
+    return Column(f"CASE WHEN {_CURRENCY} = p.own_currency THEN {amount} END", "numeric", "currency")
 
 
 COLUMNS = {
     "payment": Column("p.id", "uuid", is_keyed=True),
     "type": Column("p.type"),
     "success": Column("p.state = 'COMPLETED'", "boolean"),
-    "amount": _of_own_currency(
-        f"""CASE WHEN p.state = 'COMPLETED' THEN abs({_EFFECT})
-            WHEN {_IS_INCOMING} THEN coalesce(p.target_amount, p.amount) ELSE p.amount END"""
-    ),
+    "amount": _of_own_currency(f"abs({_AMOUNT})"),
     "currency": Column(_CURRENCY),
-    "commission": _of_own_currency(
-        f"""CASE WHEN {_IS_INCOMING} = (p.type = 'charge' OR ({_IS_INCOMING} AND {_other("a.token")} IS NULL))
-            THEN p.commission END"""
-    ),
-    "balance_after": _of_own_currency(_BALANCE),
-    "counterparty[name]": Column(
-        f"coalesce({_other('coalesce((SELECT u.name FROM users u WHERE u.id = a.owner_id), a.code)')}, '')"
-    ),
-    "counterparty[last4]": Column(_other("right(a.token, 4)")),
+    "commission": _of_own_currency(_COMMISSION),
+    "balance_after": _of_own_currency("p.effect[2]"),
+    "counterparty[name]": Column("coalesce(p.other[1], '')"),
+    "counterparty[last4]": Column("right(p.other[2], 4)"),
     "summary": Column("p.summary"),
     "reference": Column("p.reference"),
     "failure": Column("p.failure_code"),
     "created_at": Column("p.created_at", "timestamptz"),
     "finalized_at": Column("p.finalized_at", "timestamptz"),
 }
-"""Columns of a row for payment `p`, equal to those of `_row`; amounts without their sign."""
+"""Columns of a row for payment `p` with its FACTS, equal to those of ROWS; amounts without their sign."""
 
 
 def page(
@@ -118,7 +112,7 @@ def page(
         for side, applies in sides.items()
         if applies
     ]
-    result = search(connection, COLUMNS, keysets, query, limit, at, {"account_id": account_id})
+    result = search(connection, COLUMNS, FACTS, keysets, query, limit, at, {"account_id": account_id, "ids": None})
     return result._replace(rows=_rows(connection, account_id, [key.id for key in result.keys]))
 
 
@@ -132,30 +126,9 @@ def _rows(connection: Connection, account_id: str, ids: Sequence[str]) -> list[H
 
 
 def _row(row: Row) -> HistoryRow:
-    id, type, is_success, is_incoming, *ordered, commission, effect, counterparty = row[:13]
-    name, token = counterparty or ("", None)
-    balance, (amount, currency, digits) = None, ordered[:3]
-    if is_success:
-        amount, balance, currency, digits = effect
-    elif is_incoming and ordered[3]:
-        amount, currency, digits = ordered[3:]
-    elif not is_incoming:
-        amount = f"-{amount}"
-    # The merchant bears the commission of a charge, the owner that of what comes from outside, otherwise the payer.
-    is_borne_by_target = type == "charge" or (is_incoming and token is None)
-    return HistoryRow(
-        id,
-        type,
-        is_success,
-        int(amount),
-        currency,
-        int(digits),
-        int(commission) if is_incoming is is_borne_by_target else None,
-        None if balance is None else int(balance),
-        name,
-        token,
-        *row[13:],
-    )
+    amount, currency, digits, commission, balance = row[3:8]
+    minor = (None if value is None else int(value) for value in (commission, balance))
+    return HistoryRow._make((*row[:3], int(amount), currency, digits, *minor, *row[8:]))
 
 
 class HistoryPosition(NamedTuple):

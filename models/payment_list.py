@@ -9,6 +9,7 @@ from models.account import Party
 from models.keyset import START, Cursor
 from models.payment_search import Column, Filter, Keyset, ListQuery, Page, search
 from models.payment_view import by_ids
+from models.rules.visibility import SEES_COMMISSION, VISIBLE, Rule
 
 
 class Viewer(NamedTuple):
@@ -18,24 +19,15 @@ class Viewer(NamedTuple):
     reads_all: bool = False
 
 
-_READS_ALL = "%(reads_all)s"
-_IS_INITIATOR = "p.user_id = %(user_id)s"
-
-
 def _account(side: str, shown: str) -> str:
+    """A value of one side; no EXISTS, for which all accounts might be read."""
     return f"(SELECT {shown} FROM accounts a WHERE a.id = p.{side}_id)"
 
 
-def _owns(side: str) -> str:
-    return f"EXISTS (SELECT FROM accounts a WHERE a.id = p.{side}_id AND a.owner_id = %(user_id)s)"
-
-
-def _token(side: str) -> str:
-    """Token of one side: visible to its owner, and to the initiator unless the account got another token since."""
-    return f"""(SELECT a.token FROM accounts a WHERE a.id = p.{side}_id AND (
-        a.owner_id = %(user_id)s OR ({_IS_INITIATOR} AND p.type <> 'adjustment'
-                                     AND (p.created_at < a.token_since) IS NOT TRUE
-                                     AND (a.token_since IS NULL OR p.parent_id IS NULL))))"""
+def _gave(side: str) -> str:
+    """Whether the initiator knows the token of one side: they gave it, and the account got no other since."""
+    is_older = "(p.created_at < a.token_since) IS NOT TRUE AND (a.token_since IS NULL OR p.parent_id IS NULL)"
+    return f"p.user_id = %(user_id)s AND p.type <> 'adjustment' AND {_account(side, is_older)}"
 
 
 def _name(side: str) -> str:
@@ -53,66 +45,75 @@ def _balance(side: str) -> str:
                 ORDER BY o.line DESC LIMIT 1)"""
 
 
-_SEES_COMMISSION = f"""({_READS_ALL} OR CASE WHEN p.type = 'charge' OR {_account("source", "a.owner_id")} IS NULL
-                                THEN {_owns("target")} ELSE {_owns("source")} END)"""
-_IS_OPEN = f"p.type = 'transfer' AND p.finalized_at IS NULL AND p.target_amount IS NULL AND NOT {_SEES_COMMISSION}"
 _MOVED = "coalesce(p.captured_amount, p.amount)"
-_ARRIVED = f"CASE p.type WHEN 'refund' THEN {_MOVED} ELSE {_MOVED} - p.commission END"
-_IS_PLAIN = "p.commission = 0 AND coalesce(p.captured_amount, p.target_amount) IS NULL"
-_REFUNDED = "coalesce((SELECT t.refunded FROM refund_totals t WHERE t.payment_id = p.id), 0)"
+
+FACTS = {
+    "is_initiator": "p.user_id = %(user_id)s",
+    "owns_source": _account("source", "a.owner_id = %(user_id)s"),
+    "owns_target": _account("target", "a.owner_id = %(user_id)s"),
+    "is_borne_by_target": f"p.type = 'charge' OR {_account('source', 'a.owner_id')} IS NULL",
+    "is_exchanged": "p.target_amount IS NOT NULL",
+    "is_undecided": "p.type = 'transfer' AND p.finalized_at IS NULL AND p.target_amount IS NULL",
+    "gave_source": _gave("source"),
+    "gave_target": _gave("target"),
+    "source_token": _account("source", "a.token"),
+    "target_token": _account("target", "a.token"),
+    "moved": _MOVED,
+    "arrived": f"coalesce(p.target_amount, {_MOVED} - CASE p.type WHEN 'refund' THEN 0 ELSE p.commission END)",
+    "arrived_currency": "coalesce(p.target_currency, p.currency)",
+    "source_balance": _balance("source"),
+    "target_balance": _balance("target"),
+}
+"""Facts about payment `p` and its viewer, by which `models/rules/visibility.py` decides, besides stored columns."""
+
+
+def _case(rule: Rule) -> str:
+    """SQL of what the rule decides."""
+    names = {"always": "TRUE", "nothing": "NULL", "reads_all": "%(reads_all)s"}
+    if rule is not SEES_COMMISSION:
+        names["sees_commission"] = _case(SEES_COMMISSION)
+    parts = [f"WHEN {names.get(when, f'p.{when}')} THEN {names.get(value, f'p.{value}')}" for when, value in rule]
+    return f"CASE {' '.join(parts)} END"
+
 
 COLUMNS = {
     "id": Column("p.id", "uuid", is_keyed=True),
     "type": Column("p.type"),
     "state": Column("p.state"),
-    "source": Column(_token("source")),
+    "source": Column(_case(VISIBLE["source"])),
     "source[name]": Column(_name("source")),
     "source[last4]": Column(_account("source", "right(a.token, 4)")),
-    "target": Column(_token("target")),
+    "target": Column(_case(VISIBLE["target"])),
     "target[name]": Column(f"coalesce({_payee('i.name')}, {_name('target')})"),
     "target[last4]": Column(f"coalesce({_payee('right(i.iban, 4)')}, {_account('target', 'right(a.token, 4)')})"),
-    "amount": Column(
-        f"""CASE WHEN {_IS_OPEN} THEN NULL WHEN {_IS_PLAIN} OR {_SEES_COMMISSION} THEN p.amount
-            WHEN NOT {_owns("target")} THEN {_MOVED} ELSE coalesce(p.target_amount, {_ARRIVED}) END""",
-        "numeric",
-        "currency",
-    ),
-    "currency": Column(
-        f"""CASE WHEN p.target_currency IS NULL OR {_SEES_COMMISSION} OR NOT {_owns("target")}
-            THEN p.currency ELSE p.target_currency END"""
-    ),
-    "commission": Column(f"CASE WHEN {_SEES_COMMISSION} THEN p.commission END", "numeric", "currency"),
-    "target_amount": Column(
-        f"""CASE WHEN {_IS_OPEN} THEN NULL WHEN {_IS_PLAIN} THEN p.amount
-            WHEN p.target_amount IS NOT NULL THEN p.target_amount
-            WHEN {_SEES_COMMISSION} OR {_owns("target")} THEN {_ARRIVED} ELSE {_MOVED} END""",
-        "numeric",
-        "target_currency",
-    ),
-    "target_currency": Column("coalesce(p.target_currency, p.currency)"),
+    "amount": Column(_case(VISIBLE["amount"]), "numeric", "currency"),
+    "currency": Column(_case(VISIBLE["currency"])),
+    "commission": Column(_case(VISIBLE["commission"]), "numeric", "currency"),
+    "target_amount": Column(_case(VISIBLE["target_amount"]), "numeric", "target_currency"),
+    "target_currency": Column("p.arrived_currency"),
     "rate": Column("(p.rate * 1e18)::numeric(38,0)", "numeric"),
     "summary": Column("p.summary"),
     "reference": Column("p.reference"),
     "reason": Column("p.reason"),
-    "metadata": Column(f"CASE WHEN {_READS_ALL} OR {_IS_INITIATOR} THEN p.metadata END", "jsonb"),
+    "metadata": Column(_case(VISIBLE["metadata"]), "jsonb"),
     "failure": Column("p.failure_code"),
     "attempts": Column("p.attempts", "integer"),
     "next_attempt_at": Column(
         "CASE WHEN p.state = 'INITIATED' AND p.parked_at IS NULL THEN p.due_at END", "timestamptz"
     ),
     "captured_amount": Column(
-        f"CASE WHEN p.type = 'charge' THEN CASE p.state WHEN 'COMPLETED' THEN {_MOVED} ELSE 0 END END",
+        "CASE WHEN p.type = 'charge' THEN CASE p.state WHEN 'COMPLETED' THEN p.moved ELSE 0 END END",
         "numeric",
         "currency",
     ),
-    "refunded_amount": Column(f"CASE WHEN p.type = 'charge' THEN {_REFUNDED} END", "numeric", "currency"),
+    "refunded_amount": Column(
+        """CASE WHEN p.type = 'charge'
+            THEN coalesce((SELECT t.refunded FROM refund_totals t WHERE t.payment_id = p.id), 0) END""",
+        "numeric",
+        "currency",
+    ),
     "merchant": Column("CASE WHEN p.type = 'charge' THEN p.user_id END", "uuid"),
-    "balance_after": Column(
-        f"""CASE WHEN {_owns("source")} THEN {_balance("source")}
-            WHEN {_owns("target")} THEN {_balance("target")} END""",
-        "numeric",
-        "currency",
-    ),
+    "balance_after": Column(_case(VISIBLE["balance_after"]), "numeric", "currency"),
     "parent": Column("p.parent_id", "uuid", is_keyed=True),
     "bulk": Column("p.bulk_id", "uuid", is_keyed=True),
     "scheduled_at": Column("p.scheduled_at", "timestamptz"),
@@ -120,7 +121,7 @@ COLUMNS = {
     "created_at": Column("p.created_at", "timestamptz"),
     "finalized_at": Column("p.finalized_at", "timestamptz"),
 }
-"""Columns of payment `p`, as `models/representations.py` shows them to the viewer: hidden values are not searched."""
+"""Columns of payment `p` with its FACTS, as the viewer is shown them: hidden values are not searched."""
 
 
 _OF_ACCOUNT = {"of account": Column("%(account_id)s IN (p.source_id, p.target_id)", "boolean")}
@@ -140,13 +141,13 @@ def page(
     Three keysets: ordered by the viewer, out of their accounts, and into their accounts. For an account of someone
     else the viewer's own payments are scanned, so that neither time nor size tells how many others there are.
     """
-    own = [Keyset(_IS_INITIATOR), *(Keyset(f"p.{side}_id = a.id", each_own=True) for side in ("source", "target"))]
-    keysets = [Keyset("TRUE")] if viewer.reads_all else own
+    sides = [Keyset(f"p.{side}_id = a.id", each_own=True) for side in ("source", "target")]
+    keysets = [Keyset("TRUE")] if viewer.reads_all else [Keyset(FACTS["is_initiator"]), *sides]
     if of is not None and (viewer.reads_all or of.owner_id == viewer.id):
         keysets = [Keyset(f"p.{side}_id = %(account_id)s") for side in ("source", "target")]
     elif of is not None:
         query = replace(query, filters=[*query.filters, Filter("of account", "is", ["true"])])
     parameters = {"user_id": viewer.id, "reads_all": viewer.reads_all, "account_id": of and of.id}
-    result = search(connection, COLUMNS | _OF_ACCOUNT, keysets, query, limit, at, parameters)
+    result = search(connection, COLUMNS | _OF_ACCOUNT, FACTS, keysets, query, limit, at, parameters)
     views = by_ids(connection, [key.id for key in result.keys])
     return result._replace(rows=[views[key.id] for key in result.keys])

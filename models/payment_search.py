@@ -1,6 +1,6 @@
 """Pages of payments with any filter and order on the shown columns, bounded by the rows one page may scan."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -96,7 +96,8 @@ class TooMany(Exception):
 def search(
     connection: Connection,
     columns: Mapping[str, Column],
-    keysets: Iterable[Keyset],
+    facts: Mapping[str, str],
+    keysets: Sequence[Keyset],
     query: ListQuery,
     limit: int,
     at: Cursor,
@@ -104,10 +105,12 @@ def search(
 ) -> Page:
     """Keys of the next rows, up to `limit`; backwards from `at.after` in the opposite order. Raises TooMany.
 
+    The columns may read `facts`, SQL about payment `p`, as further columns of `p`.
     Each keyset is bounded by `limit` or SCANNED_MAX, so that a page costs the same however long the history is.
     """
     is_ascending = query.is_ascending is (at.after is None)
     order = "ASC" if is_ascending else "DESC"
+    by_rank = f"p.rank {order} NULLS {'FIRST' if is_ascending else 'LAST'}, p.id {order}"
     inner = order if not query.is_sorted else "DESC"
     bounds = {
         CREATED_FROM: query.created_from is not None,
@@ -116,26 +119,27 @@ def search(
     }
     applying = [condition for condition, applies in bounds.items() if applies]
     keyed = all_of([*applying, *_tests(columns, query.filters, is_keyed=True)])
-    tests = _tests(columns, query.filters, is_keyed=False)
+    tests, rank = _tests(columns, query.filters, is_keyed=False), _rank(columns, query)
+    scanned_max = SCANNED_MAX if tests or query.is_sorted else limit
+    read = " ".join([*tests, rank])
+    known = ", ".join(["p.*", *(f"({sql}) AS {name}" for name, sql in facts.items() if f"p.{name}" in read)])
+
+    def scanned(keyset: Keyset, selected: str) -> str:
+        return f"SELECT {selected} FROM payments p WHERE {keyset.where} AND {keyed} ORDER BY p.id {inner}"
 
     def matches(keyset: Keyset) -> str:
-        scanned = f"FROM payments p WHERE {keyset.where} AND {keyed} ORDER BY p.id {inner}"
-        if not tests and not query.is_sorted:
-            return f"SELECT p.id, NULL::text AS rank {scanned} LIMIT %(limit)s"
         return (
-            f"SELECT p.id, p.rank FROM (SELECT p.id, {_rank(columns, query)} AS rank"
-            f" FROM (SELECT * {scanned} LIMIT {SCANNED_MAX}) AS p WHERE {all_of(tests)}) AS p"
-            f" WHERE {_edge(columns, query, at, is_ascending)} ORDER BY {_order(query, order)} LIMIT %(limit)s"
+            f"SELECT p.id, p.rank FROM (SELECT p.id, {rank} AS rank FROM (SELECT {known}"
+            f" FROM ({scanned(keyset, 'p.*')} LIMIT {scanned_max}) AS p) AS p WHERE {all_of(tests)}) AS p"
+            f" WHERE {_edge(at, columns[query.sort].kind, is_ascending)} ORDER BY {by_rank} LIMIT %(limit)s"
         )
 
     def end(keyset: Keyset) -> str:
-        scanned = f"FROM payments p WHERE {keyset.where} AND {keyed} ORDER BY p.id {inner}"
-        return f"SELECT p.id, NULL::text AS rank {scanned} OFFSET {SCANNED_MAX - 1} LIMIT 1"
+        return f"{scanned(keyset, 'p.id, NULL::text AS rank')} OFFSET {SCANNED_MAX - 1} LIMIT 1"
 
-    def union(parts: Iterable[str]) -> str:
-        return " UNION ".join(f"({part})" for part in parts)
+    def union(part: Callable[[Keyset], str]) -> str:
+        return " UNION ".join(f"({_of(keyset, part(keyset))})" for keyset in keysets)
 
-    keysets = list(keysets)
     parameters = {
         **parameters,
         "limit": limit,
@@ -147,14 +151,12 @@ def search(
     }
     scan_limit = None
     if at == START if query.is_sorted else tests:
-        ends = union(_of(keyset, end(keyset)) for keyset in keysets)
-        statement = f"SELECT p.id::text FROM ({ends}) AS p ORDER BY p.id {inner} LIMIT 1"
+        statement = f"SELECT p.id::text FROM ({union(end)}) AS p ORDER BY p.id {inner} LIMIT 1"
         scan_limit = connection.exec_driver_sql(statement, parameters).scalar()
         if scan_limit is not None and query.is_sorted:
             raise TooMany
     rows = connection.exec_driver_sql(
-        f"SELECT p.id::text, p.rank::text FROM ({union(_of(keyset, matches(keyset)) for keyset in keysets)}) AS p"
-        f" ORDER BY {_order(query, order)} LIMIT %(limit)s",
+        f"SELECT p.id::text, p.rank::text FROM ({union(matches)}) AS p ORDER BY {by_rank} LIMIT %(limit)s",
         parameters,
     )
     keys = [RowKey(*row) for row in rows]
@@ -185,19 +187,14 @@ def _rank(columns: Mapping[str, Column], query: ListQuery) -> str:
     return f'({column.sql}) COLLATE "C"' if column.kind == "text" else f"({column.sql})"
 
 
-def _order(query: ListQuery, order: str) -> str:
-    nulls = "FIRST" if order == "ASC" else "LAST"
-    return f"p.rank {order} NULLS {nulls}, p.id {order}" if query.is_sorted else f"p.id {order}"
-
-
-def _edge(columns: Mapping[str, Column], query: ListQuery, at: Cursor, is_ascending: bool) -> str:
-    """Condition for rows after the cursor in a sorted list."""
-    if not query.is_sorted or at == START:
+def _edge(at: Cursor, kind: str, is_ascending: bool) -> str:
+    """Condition for rows after the cursor; without a value NULL, below every value, is that of its row."""
+    if at == START:
         return "TRUE"
     behind = f"p.id {'>' if is_ascending else '<'} %(edge)s::uuid"
     if at.value is None:
         return f"(p.rank IS NOT NULL OR {behind})" if is_ascending else f"(p.rank IS NULL AND {behind})"
-    value = f"%(edge_value)s::{columns[query.sort].kind}"
+    value = f"%(edge_value)s::{kind}"
     if is_ascending:
         return f"(p.rank > {value} OR (p.rank = {value} AND {behind}))"
     return f"(p.rank IS NULL OR p.rank < {value} OR (p.rank = {value} AND {behind}))"

@@ -15,6 +15,7 @@ from models.rules.failure_codes import MESSAGES, Failure
 from models.rules.money import render
 from models.rules.state import State
 from models.rules.types import PaymentType
+from models.rules.visibility import SEES_COMMISSION, VISIBLE, decide
 from models.webhook_endpoint import Endpoint
 
 
@@ -39,69 +40,74 @@ def is_bulk_visible(bulk: Bulk, viewer: ViewerLike) -> bool:
 
 
 def sees_commission(view: PaymentView, viewer: ViewerLike) -> bool:
-    """Whether the viewer bears the commission of the payment (or got it back), or may read all.
+    """Whether the viewer bears the commission of the payment (or got it back), or may read all."""
+    return bool(_facts(view, viewer)["sees_commission"])
 
-    The merchant bears that of a charge and of its refunds, the owner that of a deposit, otherwise the payer does.
-    """
-    is_borne_by_target = view.type == PaymentType.CHARGE or view.source.owner_id is None
-    bearer = view.target if is_borne_by_target else view.source
-    return bearer.owner_id == viewer.id or viewer.reads_all
+
+def _facts(view: PaymentView, viewer: ViewerLike) -> dict[str, Any]:
+    """What `models/rules/visibility.py` decides by; an amount is in minor units, with its digits."""
+    is_initiator = view.user_id == viewer.id
+    gave_tokens = is_initiator and view.type != PaymentType.ADJUSTMENT  # which names an account, not its token
+    moved = view.captured_amount or view.amount
+    arrived = moved if view.type == PaymentType.REFUND else moved - view.commission
+    there = view.conversion or ConvertedAmount(arrived, view.currency, view.digits, 0)
+    facts: dict[str, Any] = {
+        "always": True,
+        "nothing": None,
+        "reads_all": viewer.reads_all,
+        "is_initiator": is_initiator,
+        "owns_source": view.source.owner_id == viewer.id,
+        "owns_target": view.target.owner_id == viewer.id,
+        "is_borne_by_target": view.type == PaymentType.CHARGE or view.source.owner_id is None,
+        "is_exchanged": view.conversion is not None,
+        "is_undecided": view.type == PaymentType.TRANSFER and view.finalized_at is None and view.conversion is None,
+        "gave_source": gave_tokens and not view.source.is_token_newer,
+        "gave_target": gave_tokens and not view.target.is_token_newer,
+        "source_token": view.source.token,
+        "target_token": view.target.token,
+        "amount": (view.amount, view.digits),
+        "commission": (view.commission, view.digits),
+        "moved": (moved, view.digits),
+        "arrived": (there.amount, there.digits),
+        "currency": view.currency,
+        "arrived_currency": there.currency,
+        "metadata": view.metadata,
+        "source_balance": (view.source_balance_after, view.digits),
+        "target_balance": (view.target_balance_after, there.digits),
+    }
+    facts["sees_commission"] = decide(SEES_COMMISSION, facts)
+    return facts
 
 
 def payment_body(view: PaymentView, viewer: ViewerLike) -> dict[str, Any]:
-    """The payment as the viewer may see it; without the commission, its payee sees the amount that arrived, others the
-    amount that left.
-
-    The amount that arrives of a transfer is known once its commission is taken: until then its payee sees none.
-    """
-    is_initiator = view.user_id == viewer.id
-    gave_token = is_initiator and view.type != PaymentType.ADJUSTMENT  # which names an account, not its token
+    """The payment as the viewer may see it."""
+    facts = _facts(view, viewer)
+    visible = {name: decide(rule, facts) for name, rule in VISIBLE.items()}
     is_waiting = view.state == State.INITIATED and view.parked_at is None
     is_charge = view.type == PaymentType.CHARGE
-    sees_all = is_initiator or viewer.reads_all
-    moved = view.captured_amount or view.amount
-    arrived = moved if view.type == PaymentType.REFUND else moved - view.commission
-    amount, sees_fee = view.amount, sees_commission(view, viewer)
-    if not sees_fee:
-        amount = arrived = arrived if view.target.owner_id == viewer.id else moved
-    there = view.conversion or ConvertedAmount(arrived, view.currency, view.digits, 0)
-    here = (
-        ConvertedAmount(amount, view.currency, view.digits, 0)
-        if sees_fee or viewer.id != view.target.owner_id
-        else there
-    )
-    is_unknown = (
-        not sees_fee and view.type == PaymentType.TRANSFER and view.finalized_at is None and view.conversion is None
-    )
-    balance = None
-    if view.source.owner_id == viewer.id:
-        balance = amount_or_none(view.source_balance_after, view.digits)
-    elif view.target.owner_id == viewer.id:
-        balance = amount_or_none(view.target_balance_after, there.digits)
-    captured = moved if view.state == State.COMPLETED else 0
+    captured = facts["moved"] if view.state == State.COMPLETED else (0, view.digits)
+    payee = {"wallet": None, **view.payee._asdict()} if view.payee else None
     return {
         "id": view.id,
         "type": view.type,
         "state": view.state,
-        "source": party_body(view.source, viewer, gave_token),
-        "target": {"wallet": None, **view.payee._asdict()}
-        if view.payee
-        else party_body(view.target, viewer, gave_token),
-        "amount": None if is_unknown else render(here.amount, here.digits),
-        "currency": here.currency,
-        "commission": render(view.commission, view.digits) if sees_fee else None,
-        "target_amount": None if is_unknown else render(there.amount, there.digits),
-        "target_currency": there.currency,
-        "rate": rate_text(there.rate) if view.conversion else None,
+        "source": party_body(view.source, visible["source"]),
+        "target": payee or party_body(view.target, visible["target"]),
+        "amount": _amount(visible["amount"]),
+        "currency": visible["currency"],
+        "commission": _amount(visible["commission"]),
+        "target_amount": _amount(visible["target_amount"]),
+        "target_currency": facts["arrived_currency"],
+        "rate": rate_text(view.conversion.rate) if view.conversion else None,
         "summary": view.summary,
         "reference": view.reference,
-        "metadata": view.metadata if sees_all else None,
+        "metadata": visible["metadata"],
         "failure": failure_body(view.failure_code),
         "attempts": view.attempts,
         "next_attempt_at": view.due_at.isoformat() if is_waiting else None,
-        "captured_amount": render(captured, view.digits) if is_charge else None,
+        "captured_amount": _amount(captured) if is_charge else None,
         "refunded_amount": render(view.refunded, view.digits) if is_charge else None,
-        "balance_after": balance,
+        "balance_after": _amount(visible["balance_after"]),
         "merchant": view.user_id if is_charge else None,
         "reason": view.reason,
         "parent": view.parent_id,
@@ -111,6 +117,10 @@ def payment_body(view: PaymentView, viewer: ViewerLike) -> dict[str, Any]:
         "created_at": view.created_at.isoformat(),
         "finalized_at": iso(view.finalized_at),
     }
+
+
+def _amount(amount: tuple[int | None, int] | None) -> str | None:
+    return None if amount is None else amount_or_none(*amount)
 
 
 def amount_or_none(minor: int | None, digits: int) -> str | None:
@@ -123,11 +133,10 @@ def iso(time: datetime | None) -> str | None:
     return None if time is None else time.isoformat()
 
 
-def party_body(party: Party, viewer: ViewerLike, gave_token: bool) -> dict[str, str | None]:
-    """One side of a payment; only its owner and the user who sent it see the token: merchants may charge by it."""
-    knows = party.owner_id == viewer.id or (gave_token and not party.is_token_newer)
+def party_body(party: Party, token: str | None) -> dict[str, str | None]:
+    """One side of a payment, with its token for those who may see it."""
     return {
-        "wallet": party.token if knows else None,
+        "wallet": token,
         "name": party.name,
         "last4": party.token[-4:] if party.token else None,
     }

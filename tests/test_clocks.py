@@ -43,7 +43,7 @@ USES = {
         "models/payment_stuck.py": 2,
         "models/payment_timeline.py": 3,
         "models/user.py": 2,
-        "models/payment_search.py": 5,
+        "models/payment_search.py": 4,
         "models/webhook_delivery.py": 2,
         "models/webhook_queue.py": 2,
     },

@@ -24,7 +24,7 @@ def operation_body(view: OperationView, caller: Caller) -> dict[str, Any]:
     party = Party(view.account_id, view.token, view.owner_id, view.currency, view.name)
     return {
         "line": view.line,
-        "account": party_body(party, caller, is_owner),
+        "account": party_body(party, view.token if is_owner else None),
         "amount": render(view.amount, view.digits),
         "currency": view.currency,
         "kind": view.kind,
