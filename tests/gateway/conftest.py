@@ -6,6 +6,7 @@ import pytest
 
 import bell
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.parties import Parties
 from tests.support import Database
 
 
@@ -25,9 +26,11 @@ def harnesses_end() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def house(database: Database) -> ApiHarness:
+def house(database: Database) -> Iterator[ApiHarness]:
     """The gateway over the module's database."""
-    return ApiHarness(database)
+    house = ApiHarness(database)
+    yield house
+    house.app.extensions["gateway"].waiters.close()
 
 
 @pytest.fixture
@@ -48,8 +51,32 @@ def stranger(house: ApiHarness) -> ApiUser:
     return house.person("client", "Zed")
 
 
+@pytest.fixture(scope="module")
+def ops(house: ApiHarness) -> ApiUser:
+    """An operator."""
+    return house.person("ops", "Ops")
+
+
+@pytest.fixture
+def customer_wallet(client: ApiUser) -> str:
+    """A wallet of the client's with 100.00 EUR."""
+    return client.wallet("100.00")
+
+
+@pytest.fixture
+def merchant_wallet(merchant: ApiUser) -> str:
+    """A wallet of the merchant's, without money."""
+    return merchant.wallet()
+
+
+@pytest.fixture(scope="module")
+def parties(house: ApiHarness) -> Parties:
+    """A client and a merchant with payments between them."""
+    return Parties(house)
+
+
 @pytest.fixture
 def unchanged(house: ApiHarness) -> Iterator[None]:
-    """The tables are the same when the test ends as when it began (the test's people and wallets excepted)."""
+    """The tables are the same when the test ends as when it began (its users and wallets excepted)."""
     with house.unchanged():
         yield

@@ -5,9 +5,7 @@ from flask import Flask
 
 from gateway.fast_path import FastPath
 from tests.gateway.harness import ApiHarness, ApiUser
-
-ODD = {"Content-Encoding": "identity"}
-"""Means the same as no header, but the short way does not read it."""
+from tests.gateway.orders import CANONICAL, deposit_into
 
 
 @pytest.fixture
@@ -18,10 +16,6 @@ def no_framework(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("the framework was asked")
 
     monkeypatch.setattr(Flask, "full_dispatch_request", refuse)
-
-
-def deposit_into(wallet: str) -> dict[str, str]:
-    return {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
 
 
 def test_a_clean_order_never_meets_the_framework(house: ApiHarness, request: pytest.FixtureRequest) -> None:
@@ -35,7 +29,7 @@ def test_both_ways_answer_alike(house: ApiHarness) -> None:
     client = house.person()
     order = deposit_into(client.wallet())
     short = client.order("/v1/deposits", order, "one")
-    canonical = client.order("/v1/deposits", order, "two", **ODD)
+    canonical = client.order("/v1/deposits", order, "two", **CANONICAL)
     own = {"id", "created_at", "next_attempt_at"}
     assert {k: v for k, v in short.get_json().items() if k not in own} == {
         k: v for k, v in canonical.get_json().items() if k not in own
@@ -48,7 +42,7 @@ def test_either_way_replays_what_the_other_kept(house: ApiHarness) -> None:
     client = house.person()
     order = deposit_into(client.wallet())
     short = client.order("/v1/deposits", order, "key")
-    canonical = client.order("/v1/deposits", order, "key", **ODD)
+    canonical = client.order("/v1/deposits", order, "key", **CANONICAL)
     assert canonical.headers["Idempotent-Replayed"] == "true"
     assert canonical.get_json()["id"] == short.get_json()["id"]
 
@@ -62,7 +56,7 @@ def test_a_refusal_is_decided_once_and_reads_alike(
 ) -> None:
     client: ApiUser = house.person()
     order = {**deposit_into(client.wallet()), **change}
-    canonical = client.order("/v1/deposits", order, **ODD)
+    canonical = client.order("/v1/deposits", order, **CANONICAL)
     asked = []
     was = FastPath._post
     monkeypatch.setattr(FastPath, "_post", lambda self, environ: asked.append(1) or was(self, environ))

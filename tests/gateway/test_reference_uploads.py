@@ -8,8 +8,8 @@ from werkzeug.test import TestResponse
 from models.invariants import violations
 from models.session import transaction
 from tests.gateway.bulks.builders import TRANSFERS, line, lines, order, organization
-from tests.gateway.bulks.test_lines import file_of, sent, transfer
-from tests.gateway.bulks.test_upload import CSV, JSON_LINES, OPEN, close, json_lines, put, table
+from tests.gateway.bulks.pain001_files import file_of, sent, transfer
+from tests.gateway.bulks.uploads import CSV, JSON_LINES, OPEN, close, json_lines, put, table
 from tests.gateway.harness import ApiHarness, ApiUser
 
 REFERENCES = ["U-1", "U-2"]

@@ -10,11 +10,9 @@ from gateway.auth import tokens as auth
 from gateway.auth.revocation import CHANNEL, TokenRevocations
 from gateway.http.redis_client import TIMEOUT_SECONDS
 from models import token
-from tests.gateway.auth.test_rate_limit import NOTICEABLE_SECONDS, frail, frozen
+from tests.gateway.auth.rate_limits import NOTICEABLE_SECONDS, frozen
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import Database, eventually
-
-__all__ = ["frail"]
 
 NOWHERE = "unix:///nowhere/redis.sock?db=1"
 

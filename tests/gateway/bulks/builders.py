@@ -63,3 +63,8 @@ def funds(person: ApiUser, wallet: str) -> tuple[str, str]:
     """Balance and available."""
     shown = person.get(f"/v1/wallets/{wallet}").get_json()
     return shown["balance"], shown["available"]
+
+
+def errors_of(answer: Any) -> list[tuple[str, str]]:
+    """Pointer and code of each error in a member of the body."""
+    return [(error["pointer"], error["code"]) for error in answer.get_json()["errors"]]

@@ -17,12 +17,6 @@ def run(*charges: dict[str, Any], **members: Any) -> dict[str, Any]:
     return {"currency": "EUR", "charges": list(charges), **members}
 
 
-@pytest.fixture
-def merchant_wallet(merchant: ApiUser) -> str:
-    """A wallet of the merchant's."""
-    return merchant.wallet()
-
-
 def test_each_line_has_a_verdict_of_its_own(
     house: ApiHarness, client: ApiUser, merchant: ApiUser, merchant_wallet: str
 ) -> None:

@@ -1,7 +1,6 @@
 """Lines of bulk transfers over HTTP: the day that they wait for, references of creditors, and ids of a message."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -10,52 +9,24 @@ from tests.gateway.bulks.builders import (
     BIC,
     ORGANIZATION,
     TRANSFERS,
+    errors_of,
     funds,
-    iban,
     line,
     lines,
     order,
     organization,
     read,
 )
-from tests.gateway.harness import ApiHarness, ApiUser
-from tests.iso20022_messages import ORDER, message
+from tests.gateway.bulks.pain001_files import file_of, sent, transfer
+from tests.gateway.harness import ApiHarness
 
 RF = "RF18539007547034"
-
-
-def file_of(*transfers: str, day: str = "", name: str = ORGANIZATION["organization_name"]) -> bytes:
-    """A pain.001 of these transfers."""
-    requested = f"<ReqdExctnDt><Dt>{day}</Dt></ReqdExctnDt>" if day else ""
-    block = (
-        f"<PmtInf><PmtMtd>TRF</PmtMtd>{requested}<Dbtr><Nm>{name}</Nm></Dbtr><DbtrAcct><Id>"
-        f"<IBAN>{ORGANIZATION['organization_iban']}</IBAN></Id></DbtrAcct>{''.join(transfers)}</PmtInf>"
-    )
-    return message(ORDER, f"<CstmrCdtTrfInitn>{block}</CstmrCdtTrfInitn>")
-
-
-def transfer(n: int = 1, amount: str = "1.00", ids: str = "", rest: str = "") -> str:
-    """A transfer of a pain.001."""
-    return (
-        f'<CdtTrfTxInf><PmtId>{ids}</PmtId><Amt><InstdAmt Ccy="EUR">{amount}</InstdAmt></Amt><CdtrAgt><FinInstnId>'
-        f"<BICFI>{BIC}</BICFI></FinInstnId></CdtrAgt><Cdtr><Nm>Payee {n}</Nm></Cdtr>"
-        f"<CdtrAcct><Id><IBAN>{iban(n)}</IBAN></Id></CdtrAcct>{rest}</CdtTrfTxInf>"
-    )
-
-
-def sent(merchant: ApiUser, data: bytes) -> Any:
-    return merchant.raw(TRANSFERS, data, "application/xml")
 
 
 def today(house: ApiHarness) -> datetime:
     """The first moment of the day, by the database's clock."""
     [now] = house.execute("SELECT now()")
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def flaws(answer: Any) -> list[tuple[str, str]]:
-    """Pointer and code of each flaw."""
-    return [(flaw["pointer"], flaw["code"]) for flaw in answer.get_json()["errors"]]
 
 
 def test_later_execution_day_is_waited_for(house: ApiHarness) -> None:
@@ -90,7 +61,10 @@ def test_execution_day_long_past_is_refused(house: ApiHarness) -> None:
     with house.unchanged():
         for day in (past, "2026-02-30", "tomorrow", "9999-01-01"):
             answer = sent(merchant, file_of(transfer(), day=day))
-            assert (answer.status_code, flaws(answer)) == (422, [("/credit_transfers/0/scheduled_at", "invalid_value")])
+            assert (answer.status_code, errors_of(answer)) == (
+                422,
+                [("/credit_transfers/0/scheduled_at", "invalid_value")],
+            )
 
 
 def test_creditor_reference_reaches_the_bank_file(house: ApiHarness) -> None:
@@ -113,10 +87,10 @@ def test_invalid_creditor_reference_is_refused(house: ApiHarness) -> None:
     with house.unchanged():
         answer = sent(merchant, file_of(transfer(), transfer(2, rest=structured)))
         pointer = "/credit_transfers/1/creditor_reference"
-        assert (answer.status_code, flaws(answer)) == (422, [(pointer, "creditor_reference_invalid")])
+        assert (answer.status_code, errors_of(answer)) == (422, [(pointer, "creditor_reference_invalid")])
         both = structured.replace(f"{RF[:-1]}5", RF).replace("<Strd>", "<Ustrd>May</Ustrd><Strd>")
         answer = sent(merchant, file_of(transfer(rest=both)))
-        assert flaws(answer) == [("/credit_transfers/0/creditor_reference", "invalid_value")]
+        assert errors_of(answer) == [("/credit_transfers/0/creditor_reference", "invalid_value")]
 
 
 def test_ids_are_kept_and_may_come_again_in_another_message(house: ApiHarness) -> None:
@@ -134,7 +108,7 @@ def test_ids_are_kept_and_may_come_again_in_another_message(house: ApiHarness) -
         same = "<EndToEndId>A</EndToEndId>"
         twice = sent(merchant, file_of(transfer(ids=same), transfer(2, ids=same)))
         assert (twice.status_code, twice.get_json()["code"]) == (409, "duplicate_reference")
-        assert flaws(twice) == [("/credit_transfers/1/end_to_end_id", "duplicate_reference")]
+        assert errors_of(twice) == [("/credit_transfers/1/end_to_end_id", "duplicate_reference")]
 
 
 @pytest.mark.parametrize("amount", ["01.00", "1.000", "+1.00", "1."])
@@ -144,7 +118,7 @@ def test_numbers_of_xml_that_fit_the_currency(house: ApiHarness, amount: str) ->
     with house.unchanged():
         assert merchant.order(TRANSFERS, order(line(amount))).status_code == 422, "in JSON there is one spelling"
         finer = sent(merchant, file_of(transfer(amount="1.001")))
-        assert flaws(finer) == [("/credit_transfers/0/amount", "amount_precision")]
+        assert errors_of(finer) == [("/credit_transfers/0/amount", "amount_precision")]
 
 
 def test_debtor_name_is_compared_in_sepa_letters(house: ApiHarness) -> None:
@@ -155,6 +129,6 @@ def test_debtor_name_is_compared_in_sepa_letters(house: ApiHarness) -> None:
     for name in ("Bucher + Sohne", "BUECHER + SOEHNE"):
         assert sent(merchant, file_of(transfer(), name=name)).status_code == 202
     with house.unchanged():
-        assert flaws(sent(merchant, file_of(transfer(), name="Other"))) == [
+        assert errors_of(sent(merchant, file_of(transfer(), name="Other"))) == [
             ("/organization_name", "bank_account_unknown")
         ]

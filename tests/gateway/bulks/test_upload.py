@@ -1,8 +1,6 @@
 """Upload of lines: streamed, stored in chunks, resumed by number, ended by the first invalid chunk."""
 
-import csv
 import io
-import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,45 +11,14 @@ from gateway.bulks.schemas import LINES_MAX
 from gateway.bulks.upload import BLOCK_BYTES, LINE_BYTES_MAX
 from gateway.http.errors import PROBLEMS
 from tests.gateway.bulks.builders import CHARGES, TRANSFERS, funds, line, lines, order, organization, read
+from tests.gateway.bulks.uploads import CSV, JSON_LINES, OPEN, close, json_lines, put, table
 from tests.gateway.harness import ApiHarness, ApiUser
 
-JSON_LINES, CSV = "application/x-ndjson", "text/csv"
-OPEN = {"mode": "best_effort", "is_open": True}
-
 
 @pytest.fixture
-def merchant(house: ApiHarness) -> ApiUser:
-    """A merchant with a registered bank account that pays from an empty wallet."""
-    return organization(house)[0]
-
-
-@pytest.fixture
-def opened(merchant: ApiUser) -> TestResponse:
-    """An open bulk of the merchant's, without lines."""
-    return merchant.order(TRANSFERS, order(**OPEN))
-
-
-def json_lines(sent_lines: list[dict[str, Any]]) -> bytes:
-    return b"".join(json.dumps(row).encode() + b"\n" for row in sent_lines)
-
-
-def table(sent_lines: list[dict[str, Any]]) -> bytes:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(sent_lines[0]))
-    writer.writeheader()
-    writer.writerows(sent_lines)
-    return text.getvalue().encode()
-
-
-def put(
-    person: ApiUser, opened: TestResponse, data: bytes, query: str = "", media_type: str = JSON_LINES
-) -> TestResponse:
-    path = f"{opened.headers['Location']}/lines{query}"
-    return person.call("PUT", path, data=data, content_type=media_type)
-
-
-def close(person: ApiUser, opened: TestResponse) -> TestResponse:
-    return person.call("POST", f"{opened.headers['Location']}/close", json={})
+def opened(payer: ApiUser) -> TestResponse:
+    """An open bulk of the payer's, without lines."""
+    return payer.order(TRANSFERS, order(**OPEN))
 
 
 def refused(answer: TestResponse) -> tuple[int, str, int | None]:
@@ -76,15 +43,15 @@ def test_lines_are_streamed_and_kept_in_chunks(house: ApiHarness, media_type: st
     assert (first["line"], first["reference"], first["description"]) == (1, "A-0", "Salary 0")
 
 
-def test_upload_resumes_where_it_stopped(merchant: ApiUser, opened: TestResponse) -> None:
+def test_upload_resumes_where_it_stopped(payer: ApiUser, opened: TestResponse) -> None:
     sent_lines = [line("0.01", n) for n in range(30)]
-    assert put(merchant, opened, json_lines(sent_lines[:20])).get_json()["counts"]["lines"] == 20
-    assert put(merchant, opened, json_lines(sent_lines)).get_json()["counts"]["lines"] == 30, "from the beginning"
-    assert put(merchant, opened, json_lines(sent_lines[10:]), "?from=11").get_json()["total"] == "0.30", "nothing new"
+    assert put(payer, opened, json_lines(sent_lines[:20])).get_json()["counts"]["lines"] == 20
+    assert put(payer, opened, json_lines(sent_lines)).get_json()["counts"]["lines"] == 30, "from the beginning"
+    assert put(payer, opened, json_lines(sent_lines[10:]), "?from=11").get_json()["total"] == "0.30", "nothing new"
     more = [line("0.02", n) for n in range(5)]
-    assert put(merchant, opened, json_lines(more), "?from=31").get_json()["total"] == "0.40"
-    assert refused(put(merchant, opened, json_lines(more), "?from=37")) == (409, "bulk_out_of_step", 35)
-    assert [sent["line"] for sent in lines(merchant, opened)] == list(range(1, 36))
+    assert put(payer, opened, json_lines(more), "?from=31").get_json()["total"] == "0.40"
+    assert refused(put(payer, opened, json_lines(more), "?from=37")) == (409, "bulk_out_of_step", 35)
+    assert [sent["line"] for sent in lines(payer, opened)] == list(range(1, 36))
 
 
 @pytest.mark.parametrize(
@@ -96,17 +63,17 @@ def test_upload_resumes_where_it_stopped(merchant: ApiUser, opened: TestResponse
     ],
 )
 def test_upload_stops_at_the_first_invalid_line(
-    house: ApiHarness, merchant: ApiUser, opened: TestResponse, wrong: dict[str, str], code: str
+    house: ApiHarness, payer: ApiUser, opened: TestResponse, wrong: dict[str, str], code: str
 ) -> None:
     """All chunks before the invalid line are stored, its own and later chunks are not."""
     right = [line("0.01", n, reference=f"A-{n}") for n in range(LINES_MAX + 20)]
     sent_lines = [row | (wrong if n == LINES_MAX + 7 else {}) for n, row in enumerate(right)]
-    answer = put(merchant, opened, json_lines(sent_lines))
+    answer = put(payer, opened, json_lines(sent_lines))
     assert refused(answer) == (PROBLEMS[code].status, code, LINES_MAX)
     pointers = [flaw["pointer"] for flaw in answer.get_json()["errors"]]
     assert pointers == [f"/credit_transfers/{LINES_MAX + 7}/{next(iter(wrong))}"]
-    assert read(merchant, opened)["counts"]["lines"] == LINES_MAX
-    assert put(merchant, opened, json_lines(right)).get_json()["counts"]["lines"] == LINES_MAX + 20
+    assert read(payer, opened)["counts"]["lines"] == LINES_MAX
+    assert put(payer, opened, json_lines(right)).get_json()["counts"]["lines"] == LINES_MAX + 20
 
 
 @pytest.mark.parametrize(
@@ -129,39 +96,37 @@ def test_upload_stops_at_the_first_invalid_line(
     ],
 )
 def test_invalid_lines_are_refused(
-    house: ApiHarness, merchant: ApiUser, opened: TestResponse, media_type: str, data: bytes, pointer: str, code: str
+    house: ApiHarness, payer: ApiUser, opened: TestResponse, media_type: str, data: bytes, pointer: str, code: str
 ) -> None:
     with house.unchanged():
-        answer = put(merchant, opened, data, media_type=media_type)
+        answer = put(payer, opened, data, media_type=media_type)
     assert answer.status_code == 422
     assert (pointer, code) in [(flaw["pointer"], flaw["code"]) for flaw in answer.get_json()["errors"]]
 
 
-def test_empty_cell_and_byte_order_mark_are_left_out(merchant: ApiUser, opened: TestResponse) -> None:
+def test_empty_cell_and_byte_order_mark_are_left_out(payer: ApiUser, opened: TestResponse) -> None:
     data = b"\xef\xbb\xbf" + table([line(counterparty_bic="", counterparty_name='Smith, "J"')]) + b"\r\n"
-    assert put(merchant, opened, data, media_type=f"{CSV}; charset=utf-8").status_code == 200
-    assert lines(merchant, opened)[0]["counterparty"]["name"] == 'Smith, "J"'
+    assert put(payer, opened, data, media_type=f"{CSV}; charset=utf-8").status_code == 200
+    assert lines(payer, opened)[0]["counterparty"]["name"] == 'Smith, "J"'
 
 
-def test_line_breaks_and_blank_lines_keep_line_numbers(
-    house: ApiHarness, merchant: ApiUser, opened: TestResponse
-) -> None:
+def test_line_breaks_and_blank_lines_keep_line_numbers(house: ApiHarness, payer: ApiUser, opened: TestResponse) -> None:
     sent_lines = [line(n=n, counterparty_name="Smith\nJ" if n in (2, 5) else "Smith") for n in range(8)]
     data = table(sent_lines).replace(b"\r\n", b"\r\n\r\n  \r\n,,,,\r\n")
     with house.unchanged():
-        answer = put(merchant, opened, data, media_type=CSV)
+        answer = put(payer, opened, data, media_type=CSV)
     assert [flaw["pointer"] for flaw in answer.get_json()["errors"]] == [
         "/credit_transfers/2/counterparty_name",
         "/credit_transfers/5/counterparty_name",
     ]
     right = data.replace(b"Smith\nJ", b"Smith")
-    assert put(merchant, opened, right, media_type=CSV).get_json()["counts"]["lines"] == 8
+    assert put(payer, opened, right, media_type=CSV).get_json()["counts"]["lines"] == 8
 
 
-def test_latin_1_is_named_by_its_line(house: ApiHarness, merchant: ApiUser, opened: TestResponse) -> None:
+def test_latin_1_is_named_by_its_line(house: ApiHarness, payer: ApiUser, opened: TestResponse) -> None:
     data = table([line(n=1), line(n=2, description="Caf\u00e9"), line(n=3)])
     with house.unchanged():
-        answer = put(merchant, opened, data.decode().encode("latin-1"), media_type=CSV)
+        answer = put(payer, opened, data.decode().encode("latin-1"), media_type=CSV)
     answer_body = answer.get_json()
     assert (answer.status_code, answer_body["code"], answer_body["lines"]) == (400, "malformed_csv", 0)
     assert [flaw["pointer"] for flaw in answer_body["errors"]] == ["/credit_transfers/1"]
@@ -169,35 +134,35 @@ def test_latin_1_is_named_by_its_line(house: ApiHarness, merchant: ApiUser, open
 
 @pytest.mark.parametrize(("media_type", "written"), [(JSON_LINES, json_lines), (CSV, table)])
 def test_byte_order_mark_and_blanks_are_ignored(
-    merchant: ApiUser, opened: TestResponse, media_type: str, written: Any
+    payer: ApiUser, opened: TestResponse, media_type: str, written: Any
 ) -> None:
     ids = {"reference": " A-1\u00a0", "instruction_id": " I  1 ", "end_to_end_id": "\tE1"}
     data = b"\xef\xbb\xbf" + written([line(**ids)])
-    assert put(merchant, opened, data, media_type=media_type).status_code == 200
-    [shown] = lines(merchant, opened)
+    assert put(payer, opened, data, media_type=media_type).status_code == 200
+    [shown] = lines(payer, opened)
     assert [shown[name] for name in ids] == ["A-1", "I 1", "E1"]
 
 
 @pytest.mark.parametrize("media_type", ["application/json", "text/plain", "text/csv; charset=latin-1"])
 def test_other_media_types_are_refused(
-    house: ApiHarness, merchant: ApiUser, opened: TestResponse, media_type: str
+    house: ApiHarness, payer: ApiUser, opened: TestResponse, media_type: str
 ) -> None:
     with house.unchanged():
-        assert put(merchant, opened, json_lines([line()]), media_type=media_type).status_code == 415
+        assert put(payer, opened, json_lines([line()]), media_type=media_type).status_code == 415
 
 
 @pytest.mark.parametrize(
     "declared", ["application/X-NDJSON", f"{JSON_LINES}; charset=utf8", f'{JSON_LINES};charset="UTF-8"']
 )
-def test_content_type_is_case_insensitive(merchant: ApiUser, opened: TestResponse, declared: str) -> None:
-    assert put(merchant, opened, json_lines([line()]), media_type=declared).status_code == 200
+def test_content_type_is_case_insensitive(payer: ApiUser, opened: TestResponse, declared: str) -> None:
+    assert put(payer, opened, json_lines([line()]), media_type=declared).status_code == 200
 
 
-def test_line_cut_off_is_not_stored(house: ApiHarness, merchant: ApiUser, opened: TestResponse) -> None:
+def test_line_cut_off_is_not_stored(house: ApiHarness, payer: ApiUser, opened: TestResponse) -> None:
     """A part of a CSV line can look like a complete line."""
     data = table([{**line(), "amount": "1400"}])
     with house.unchanged():
-        answer = merchant.call(
+        answer = payer.call(
             "PUT",
             f"{opened.headers['Location']}/lines",
             input_stream=io.BytesIO(data[:-4]),
@@ -222,27 +187,27 @@ def test_a_closed_bulk_takes_no_more(house: ApiHarness) -> None:
     assert refused(put(merchant, at_once, json_lines([line()]))) == (409, "bulk_closed", None)
 
 
-def test_close_checks_the_number_of_lines(house: ApiHarness, merchant: ApiUser, opened: TestResponse) -> None:
+def test_close_checks_the_number_of_lines(house: ApiHarness, payer: ApiUser, opened: TestResponse) -> None:
     path = f"{opened.headers['Location']}/close"
-    put(merchant, opened, json_lines([line(n=n) for n in range(3)]))
+    put(payer, opened, json_lines([line(n=n) for n in range(3)]))
     with house.unchanged():
         for count in (2, 4, 0):
-            assert refused(merchant.call("POST", path, json={"lines": count})) == (409, "bulk_out_of_step", 3)
+            assert refused(payer.call("POST", path, json={"lines": count})) == (409, "bulk_out_of_step", 3)
         for strange in (-1, "3", 3.0, 100_001):
-            assert merchant.call("POST", path, json={"lines": strange}).status_code == 422
-    assert merchant.call("POST", path, json={"lines": 3}).get_json()["is_open"] is False
+            assert payer.call("POST", path, json={"lines": strange}).status_code == 422
+    assert payer.call("POST", path, json={"lines": 3}).get_json()["is_open"] is False
     with house.unchanged():
-        assert merchant.call("POST", path, json={"lines": 3}).status_code == 200
-        assert refused(merchant.call("POST", path, json={"lines": 2})) == (409, "bulk_out_of_step", 3)
+        assert payer.call("POST", path, json={"lines": 3}).status_code == 200
+        assert refused(payer.call("POST", path, json={"lines": 2})) == (409, "bulk_out_of_step", 3)
 
 
-def test_two_uploads_at_once_keep_each_line_once(merchant: ApiUser, opened: TestResponse) -> None:
+def test_two_uploads_at_once_keep_each_line_once(payer: ApiUser, opened: TestResponse) -> None:
     data = json_lines([line("0.01", n) for n in range(LINES_MAX + 10)])
     with ThreadPoolExecutor(4) as crowd:
-        answers = list(crowd.map(lambda _: put(merchant, opened, data), range(4)))
+        answers = list(crowd.map(lambda _: put(payer, opened, data), range(4)))
     assert {answer.status_code for answer in answers} <= {200, 409}
-    assert put(merchant, opened, data).get_json()["total"] == "10.10"
-    assert len(lines(merchant, opened, "limit=100&state=INITIATED")) == 100
+    assert put(payer, opened, data).get_json()["total"] == "10.10"
+    assert len(lines(payer, opened, "limit=100&state=INITIATED")) == 100
 
 
 def test_only_the_initiator_adds_lines(house: ApiHarness, opened: TestResponse) -> None:
@@ -253,37 +218,37 @@ def test_only_the_initiator_adds_lines(house: ApiHarness, opened: TestResponse) 
 
 
 def test_no_more_lines_than_a_bulk_may_have(
-    house: ApiHarness, merchant: ApiUser, opened: TestResponse, monkeypatch: pytest.MonkeyPatch
+    house: ApiHarness, payer: ApiUser, opened: TestResponse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.bulks.lines.UPLOADED_LINES_MAX", 3)
-    put(merchant, opened, json_lines([line(n=n) for n in range(2)]))
+    put(payer, opened, json_lines([line(n=n) for n in range(2)]))
     with house.unchanged():
-        answer = put(merchant, opened, json_lines([line(n=n) for n in range(4)]))
+        answer = put(payer, opened, json_lines([line(n=n) for n in range(4)]))
     assert refused(answer) == (422, "invalid_value", 2)
     assert answer.get_json()["errors"][0]["pointer"] == "/credit_transfers/3"
 
 
-def test_the_total_of_all_chunks_is_bounded(house: ApiHarness, merchant: ApiUser, opened: TestResponse) -> None:
+def test_the_total_of_all_chunks_is_bounded(house: ApiHarness, payer: ApiUser, opened: TestResponse) -> None:
     most = "9" * 36 + ".99"
-    put(merchant, opened, json_lines([line(most)]))
+    put(payer, opened, json_lines([line(most)]))
     with house.unchanged():
-        answer = put(merchant, opened, json_lines([line("0.01")]), "?from=2")
+        answer = put(payer, opened, json_lines([line("0.01")]), "?from=2")
     assert refused(answer) == (422, "amount_too_large", 1)
 
 
-def test_a_bank_account_out_of_use_takes_no_more(house: ApiHarness, merchant: ApiUser, opened: TestResponse) -> None:
-    [account] = merchant.get("/v1/bank-accounts").get_json()["data"]
-    merchant.call("PATCH", f"/v1/bank-accounts/{account['id']}", json={"is_active": False}, headers={"If-Match": "*"})
+def test_a_bank_account_out_of_use_takes_no_more(house: ApiHarness, payer: ApiUser, opened: TestResponse) -> None:
+    [account] = payer.get("/v1/bank-accounts").get_json()["data"]
+    payer.call("PATCH", f"/v1/bank-accounts/{account['id']}", json={"is_active": False}, headers={"If-Match": "*"})
     with house.unchanged():
-        assert refused(put(merchant, opened, json_lines([line()]))) == (422, "account_inactive", 0)
+        assert refused(put(payer, opened, json_lines([line()]))) == (422, "account_inactive", 0)
 
 
-def test_charges_are_uploaded_as_well(house: ApiHarness, merchant: ApiUser, client: ApiUser) -> None:
+def test_charges_are_uploaded_as_well(house: ApiHarness, payer: ApiUser, client: ApiUser) -> None:
     purses = [client.wallet("1.00") for _ in range(3)]
-    opened = merchant.order(CHARGES, {"currency": "EUR", "charges": [], "is_open": True})
+    opened = payer.order(CHARGES, {"currency": "EUR", "charges": [], "is_open": True})
     unknown = {"wallet": "wal_" + "x" * 32, "amount": "1.00"}
     answer = put(
-        merchant,
+        payer,
         opened,
         json_lines([{"wallet": customer_wallet, "amount": "1.00"} for customer_wallet in purses] + [unknown]),
     )
@@ -292,6 +257,6 @@ def test_charges_are_uploaded_as_well(house: ApiHarness, merchant: ApiUser, clie
     data = table(
         [{"wallet": f" {customer_wallet}\u00a0", "amount": "1.00", "summary": "November"} for customer_wallet in purses]
     )
-    assert put(merchant, opened, data, media_type=CSV).status_code == 200
+    assert put(payer, opened, data, media_type=CSV).status_code == 200
     house.post_payments()
-    assert close(merchant, opened).get_json()["state"] == "COMPLETED"
+    assert close(payer, opened).get_json()["state"] == "COMPLETED"

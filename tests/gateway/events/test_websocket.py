@@ -6,7 +6,6 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +17,11 @@ from werkzeug.serving import make_server
 from gateway.events import subscription, websocket
 from gateway.events.websocket import MESSAGE_BYTES_MAX
 from tests.gateway.events.live_gateway import Served, serving
+from tests.gateway.events.websocket_clients import SECONDS, UPGRADE, heard, line
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import Database, eventually
 
-
-class Listener(Client):
-    """The library's client, which also reads frames that arrive together with the handshake's response."""
-
-    def handshake(self) -> None:
-        super().handshake()
-        self._handle_events()
-        self.connected = True  # even if that was the end: the next read finds out
-
-
 ORIGIN = "https://shop.example"
-SECONDS = 10
 
 
 @pytest.fixture(scope="module")
@@ -53,24 +42,6 @@ def payment(client: ApiUser) -> str:
 def deposit(client: ApiUser) -> str:
     order = {"wallet": client.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}
     return client.order("/v1/deposits", order).get_json()["id"]
-
-
-@contextmanager
-def line(port: int, id: str, person: ApiUser, **given: Any) -> Iterator[Client]:
-    given = {"headers": {"Authorization": f"Bearer {person.token}"}, **given}
-    client = Listener(f"ws://127.0.0.1:{port}/v1/payments/{id}/socket", **given)
-    try:
-        yield client
-    finally:
-        with contextlib.suppress(OSError):
-            client.sock.shutdown(socket.SHUT_RDWR)
-        client.thread.join()  # it closes the socket; closed earlier, the thread could read from the next test's
-
-
-def heard(client: Client) -> dict[str, Any]:
-    text = client.receive(SECONDS)
-    assert text is not None
-    return json.loads(text)
 
 
 def closing(client: Client) -> int:
@@ -156,10 +127,6 @@ def test_stopping_server_closes_with_going_away(
         heard(ws)
         served.process.terminate()
         assert closing(ws) == 1001
-
-
-KEY = "dGhlIHNhbXBsZSBub25jZQ=="
-UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": KEY}
 
 
 def refused(house: ApiHarness, person: ApiUser, id: str, **changes: str | None) -> tuple[int, str]:

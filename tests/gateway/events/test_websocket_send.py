@@ -7,7 +7,7 @@ import pytest
 from wsproto.events import CloseConnection
 
 from gateway.events import websocket
-from tests.gateway.events.test_websocket import KEY, SECONDS
+from tests.gateway.events.websocket_clients import KEY, SECONDS
 
 
 def test_concurrent_senders_do_not_interleave() -> None:

@@ -11,7 +11,7 @@ from gateway.http.access_log import ADDRESS, CALLER, NETWORK, REQUEST_ID
 from gateway.http.edge import client_address as client_of
 from models.audit import Actor
 from tests.gateway.harness import ApiHarness, ApiUser
-from tests.gateway.test_fast_path import ODD, deposit_into
+from tests.gateway.orders import CANONICAL, deposit_into
 from tests.support import Database
 
 PROXIES = [ip_network(network) for network in ("10.0.0.0/8", "192.0.2.1", "fd00::/8")]
@@ -86,7 +86,7 @@ def unconfirm(house: ApiHarness, person: ApiUser) -> None:
 
 
 @pytest.mark.parametrize("role", ["client", "merchant"])
-@pytest.mark.parametrize("odd", [{}, ODD])
+@pytest.mark.parametrize("odd", [{}, CANONICAL])
 def test_an_unconfirmed_user_reads_and_opens_wallets_but_moves_no_money(
     strict: ApiHarness, role: str, odd: dict[str, str]
 ) -> None:

@@ -1,32 +1,17 @@
-"""What is no HTTP is refused as all else is, over a real gunicorn: a problem with the common headers, then the end."""
+"""Malformed HTTP over a real gunicorn: answered with a problem and the common headers, then disconnected."""
 
 import json
-import logging
 import re
-import socket
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import pytest
-from gevent import GreenletExit
-from gunicorn.config import Config
-from gunicorn.http import errors
 
-from gateway.http.access_log import HEADERS
-from gateway.http.errors import PROBLEMS
-from gateway.http.gunicorn_worker import HEADER_BYTES_MAX, HEADERS_MAX, LINE_BYTES_MAX, MalformedBody, Worker
+from gateway.http.gunicorn_worker import HEADER_BYTES_MAX, HEADERS_MAX, LINE_BYTES_MAX
 from tests.gateway.events.live_gateway import Served, serving
 from tests.gateway.harness import ApiHarness
-from tests.gateway.test_fast_path import deposit_into
+from tests.gateway.http.raw_answers import Answer, answer_of, refused
+from tests.gateway.orders import deposit_into
 from tests.support import Database, eventually
-
-
-class Answer(NamedTuple):
-    """An answer, taken apart."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
 
 
 @pytest.fixture(scope="module")
@@ -42,27 +27,6 @@ def token(served: Served) -> str:
     return served.house.person().token
 
 
-def answer_of(raw: bytes) -> Answer:
-    head, _, body = raw.partition(b"\r\n\r\n")
-    line, *headers = head.decode("latin-1").split("\r\n")
-    return Answer(int(line.split(" ")[1]), dict(header.split(": ", 1) for header in headers), body)
-
-
-def refused(raw: bytes, status: int, code: str) -> Answer:
-    """The only answer: this problem, with what every answer carries, and with the connection's end."""
-    assert raw.count(b"HTTP/1.1 ") == 1, raw
-    answer = answer_of(raw)
-    assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json"), raw
-    problem = json.loads(answer.body)
-    assert (problem["code"], problem["status"], PROBLEMS[code].status) == (code, status, status)
-    assert problem["request_id"] == answer.headers["Request-Id"]
-    assert HEADERS.items() <= answer.headers.items()
-    assert answer.headers["Server"] == "payments"
-    assert answer.headers["Connection"] == "close"
-    assert int(answer.headers["Content-Length"]) == len(answer.body)
-    return answer
-
-
 def logged(served: Served, answer: Answer) -> None:
     """The log has a line of it, and of all that came no traceback: each line is an object."""
     eventually(lambda: f'"{answer.headers["Request-Id"]}"' in served.log.read_text())
@@ -71,6 +35,8 @@ def logged(served: Served, answer: Answer) -> None:
 
 
 GET = b"GET /v1/wallets HTTP/1.1\r\nHost: x\r\n"
+
+
 HEADS = {
     "no version": (b"GET /v1/wallets\r\n\r\n", 400, "bad_request"),
     "unknown version": (b"GET / HTTP/3.7\r\nHost: x\r\n\r\n", 400, "bad_request"),
@@ -147,6 +113,8 @@ BODIES = {
     "forbidden trailer": b"2\r\n{}\r\n0\r\nContent-Length: 5\r\n\r\n",
     "malformed trailer": b"2\r\n{}\r\n0\r\nX-A\r\n\r\n",
 }
+
+
 ENDED = {
     "nothing": b"",
     "half a chunk": b"5\r\n{",
@@ -169,6 +137,8 @@ def test_a_malformed_chunked_body_is_a_problem(served: Served, token: str, path:
 
 
 KEYS = [("a", "a"), ("a", "b"), ('"a"', '"a"'), ('"a', 'b"')]
+
+
 REPEATED = {
     **{f"keys {one} and {two}": ("Idempotency-Key", one, two, "idempotency_key_invalid") for one, two in KEYS},
     "Authorization": ("Authorization", None, "Bearer x", "bad_request"),
@@ -267,47 +237,3 @@ def test_a_kept_connection_goes_on_after_a_chunked_body(served: Served) -> None:
     chunked = head + b"%x\r\n%s\r\n0\r\nX-Trailer: 1\r\n\r\n" % (len(body), body)
     raw = served.say(chunked * 2)
     assert [int(status) for status in re.findall(rb"HTTP/1.1 (\d+) ", raw)] == [202, 202]
-
-
-@pytest.mark.parametrize(
-    ("fault", "status", "code"),
-    [
-        (RuntimeError("secret"), 500, "internal_error"),
-        (errors.InvalidResponseHeader("X-A"), 500, "internal_error"),
-        (errors.InvalidResponseHeaderName("X A"), 500, "internal_error"),
-        (errors.ConfigurationProblem("/v1 is not below SCRIPT_NAME"), 404, "not_found"),
-        (errors.InvalidProxyHeader("x"), 400, "bad_request"),
-    ],
-)
-def test_a_fault_outside_the_application_is_a_problem(
-    house: ApiHarness,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-    fault: Exception,
-    status: int,
-    code: str,
-) -> None:
-    monkeypatch.setattr("gunicorn.http.wsgi.SERVER", "payments")
-    raw = said_of(house, fault)
-    refused(raw, status, code)
-    assert b"secret" not in raw
-    assert [record.exc_info for record in caplog.records if record.exc_info] == (
-        [(type(fault), fault, fault.__traceback__)] if code == "internal_error" else []
-    )
-
-
-@pytest.mark.parametrize("end", [GreenletExit(), SystemExit(), MalformedBody("bad_request", "answered already")])
-def test_a_connection_that_ends_is_told_nothing(house: ApiHarness, end: BaseException) -> None:
-    assert said_of(house, end) == b""
-
-
-def said_of(house: ApiHarness, fault: BaseException) -> bytes:
-    """What a worker sends a client when this was raised outside the application."""
-    worker = Worker.__new__(Worker)
-    worker.cfg, worker.wsgi, worker.log = Config(), house.app, logging.getLogger("worker")
-    here, there = socket.socketpair()
-    with here, there:
-        there.shutdown(socket.SHUT_WR)
-        worker.handle_error(None, here, ("127.0.0.1", 1), fault)
-        here.close()
-        return there.recv(65_536)

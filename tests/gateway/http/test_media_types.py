@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from gateway.http.media_types import JSON, PROBLEM, best, is_json
 from tests.gateway.harness import ApiHarness, ApiUser
-from tests.gateway.test_fast_path import deposit_into
+from tests.gateway.orders import deposit_into
 from tests.gateway.waiting.clients import CANONICAL
 
 CSV, LINES, HTML, STREAM = "text/csv", "application/x-ndjson", "text/html", "text/event-stream"

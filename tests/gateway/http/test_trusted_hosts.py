@@ -6,7 +6,7 @@ import pytest
 
 from gateway.http.edge import HEALTH_PATHS, is_known_host
 from tests.gateway.harness import ApiHarness
-from tests.gateway.test_fast_path import ODD, deposit_into
+from tests.gateway.orders import CANONICAL, deposit_into
 from tests.support import Database
 
 OURS = "https://shop.example"
@@ -44,7 +44,7 @@ def test_a_strange_host_is_refused_alike_on_either_way(house: ApiHarness) -> Non
     client = house.person()
     order = deposit_into(client.wallet())
     with house.unchanged():
-        short, canonical = (client.order("/v1/deposits", order, Host="evil", **odd) for odd in ({}, ODD))
+        short, canonical = (client.order("/v1/deposits", order, Host="evil", **odd) for odd in ({}, CANONICAL))
     assert {**short.get_json(), "request_id": ""} == {**canonical.get_json(), "request_id": ""}
     assert short.get_json()["code"] == "host_unknown"
 

@@ -12,30 +12,14 @@ from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.ops.adjustments import AT_ONCE, approve, proposed, reject
 
 
-@pytest.fixture(scope="module")
-def ops(house: ApiHarness) -> ApiUser:
-    """An operator who proposes."""
-    return house.person("ops", "Ops")
-
-
-@pytest.fixture(scope="module")
-def chief(house: ApiHarness) -> ApiUser:
-    """An operator who approves."""
-    return house.person("ops", "Chief")
-
-
-@pytest.fixture
-def purse(client: ApiUser) -> str:
-    """A wallet of the client with 10.00 EUR."""
-    return client.wallet("10.00")
-
-
 def decided(decide: Callable[..., TestResponse], person: ApiUser, id: str) -> int:
     """The status of the decision, retried while the database is too busy."""
     return next(status for _ in range(AT_ONCE) if (status := decide(person, id).status_code) != 503)
 
 
-def test_own_adjustment_cannot_be_approved(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
+def test_own_adjustment_cannot_be_approved(
+    house: ApiHarness, ops: ApiUser, client: ApiUser, client_wallet: str
+) -> None:
     id = proposed(ops, client)
     with house.unchanged():
         answer = approve(ops, id)
@@ -43,7 +27,7 @@ def test_own_adjustment_cannot_be_approved(house: ApiHarness, ops: ApiUser, clie
 
 
 def test_repeated_approval_moves_money_once(
-    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str
+    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, client_wallet: str
 ) -> None:
     id, third = proposed(ops, client), house.person("ops")
     first = approve(chief, id).get_json()
@@ -52,10 +36,12 @@ def test_repeated_approval_moves_money_once(
         late = approve(third, id)
         assert (late.status_code, late.get_json()["code"]) == (409, "adjustment_decided")
     house.post_payments()
-    assert client.balance(purse) == "14.00"
+    assert client.balance(client_wallet) == "14.00"
 
 
-def test_concurrent_approvals_move_money_once(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
+def test_concurrent_approvals_move_money_once(
+    house: ApiHarness, ops: ApiUser, client: ApiUser, client_wallet: str
+) -> None:
     id, together = proposed(ops, client), threading.Barrier(AT_ONCE)
     people = [house.person("ops") for _ in range(AT_ONCE)]
 
@@ -66,7 +52,7 @@ def test_concurrent_approvals_move_money_once(house: ApiHarness, ops: ApiUser, c
     with ThreadPoolExecutor(AT_ONCE) as pool:
         assert sorted(pool.map(race, people)) == [202] + [409] * (AT_ONCE - 1)
     house.post_payments()
-    assert client.balance(purse) == "14.00"
+    assert client.balance(client_wallet) == "14.00"
 
 
 @pytest.mark.parametrize("who", ["ops", "chief"])
@@ -75,7 +61,7 @@ def test_rejected_adjustment_cannot_be_approved(
     ops: ApiUser,
     chief: ApiUser,
     client: ApiUser,
-    purse: str,
+    client_wallet: str,
     request: pytest.FixtureRequest,
     who: str,
 ) -> None:
@@ -90,11 +76,11 @@ def test_rejected_adjustment_cannot_be_approved(
         for late in (approve(chief, id), reject(third, id)):
             assert (late.status_code, late.get_json()["code"]) == (409, "adjustment_decided")
     house.post_payments()
-    assert client.balance(purse) == "10.00"
+    assert client.balance(client_wallet) == "10.00"
 
 
 def test_approved_adjustment_cannot_be_rejected(
-    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str
+    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, client_wallet: str
 ) -> None:
     id = proposed(ops, client)
     assert approve(chief, id).get_json()["state"] == "approved"
@@ -105,7 +91,7 @@ def test_approved_adjustment_cannot_be_rejected(
 
 @pytest.mark.parametrize("attempt", range(5))
 def test_concurrent_approval_and_rejection_one_succeeds(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, attempt: int
+    house: ApiHarness, ops: ApiUser, client: ApiUser, client_wallet: str, attempt: int
 ) -> None:
     id, together = proposed(ops, client), threading.Barrier(AT_ONCE)
     deeds = [(approve, house.person("ops")) for _ in range(AT_ONCE // 2)]
@@ -119,14 +105,14 @@ def test_concurrent_approval_and_rejection_one_succeeds(
         statuses = sorted(pool.map(race, deeds))
     assert statuses[1:] == [409] * (AT_ONCE - 1)
     house.post_payments()
-    assert client.balance(purse) == {202: "14.00", 200: "10.00"}[statuses[0]]
+    assert client.balance(client_wallet) == {202: "14.00", 200: "10.00"}[statuses[0]]
     deeds_told = house.execute("SELECT action FROM audit_log WHERE target = %s ORDER BY id", id)
     assert deeds_told == ["adjustments.propose", {202: "adjustments.approve", 200: "adjustments.reject"}[statuses[0]]]
 
 
 @pytest.mark.parametrize("members", [{"reason": None}, {"reason": ""}, {"reason": "x" * 501}, {"state": "proposed"}])
 def test_rejection_without_reason_is_refused(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, members: dict[str, Any]
+    house: ApiHarness, ops: ApiUser, client: ApiUser, client_wallet: str, members: dict[str, Any]
 ) -> None:
     id = proposed(ops, client)
     with house.unchanged():

@@ -14,47 +14,29 @@ from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.ops.adjustments import AT_ONCE, PATH, account_of, approve, proposal, proposed, reject
 
 
-@pytest.fixture(scope="module")
-def ops(house: ApiHarness) -> ApiUser:
-    """An operator who proposes."""
-    return house.person("ops", "Ops")
-
-
-@pytest.fixture(scope="module")
-def chief(house: ApiHarness) -> ApiUser:
-    """An operator who approves."""
-    return house.person("ops", "Chief")
-
-
-@pytest.fixture
-def purse(client: ApiUser) -> str:
-    """A wallet of the client with 10.00 EUR."""
-    return client.wallet("10.00")
-
-
 def internal(house: ApiHarness) -> int:
     [balance] = house.execute("SELECT balance FROM accounts WHERE code = 'internal' AND currency = 'EUR'")
     return int(balance)
 
 
 def test_adjustment_names_wallet_by_token_or_account_id(
-    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str
+    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, client_wallet: str
 ) -> None:
     by_id = proposal(ops, client)
-    by_token = {name: value for name, value in by_id.items() if name != "account"} | {"wallet": purse}
+    by_token = {name: value for name, value in by_id.items() if name != "account"} | {"wallet": client_wallet}
     for body in (by_id, by_token):
         told = ops.order(PATH, body).get_json()
-        assert (told["account"], told["wallet"]) == (by_id["account"], purse)
+        assert (told["account"], told["wallet"]) == (by_id["account"], client_wallet)
         shown = chief.get(f"{PATH}?state=proposed").get_json()["data"][0]
-        assert (shown["id"], shown["account"], shown["wallet"]) == (told["id"], by_id["account"], purse)
+        assert (shown["id"], shown["account"], shown["wallet"]) == (told["id"], by_id["account"], client_wallet)
         [seen] = [one for one in house.person("auditor").get(PATH).get_json()["data"] if one["id"] == told["id"]]
         assert (seen["account"], seen["wallet"]) == (by_id["account"], None)
-        assert purse not in str(ops.get(f"/v1/ops/audit?target={told['id']}").get_json())
-        assert approve(chief, told["id"]).get_json()["wallet"] == purse
+        assert client_wallet not in str(ops.get(f"/v1/ops/audit?target={told['id']}").get_json())
+        assert approve(chief, told["id"]).get_json()["wallet"] == client_wallet
     house.post_payments()
-    assert client.balance(purse) == "18.00"
+    assert client.balance(client_wallet) == "18.00"
     for wrong, pointer, code in [
-        ({**by_id, "wallet": purse}, "/wallet", "invalid_value"),
+        ({**by_id, "wallet": client_wallet}, "/wallet", "invalid_value"),
         ({**by_token, "wallet": "wal_" + "x" * 32}, "/wallet", "not_found"),
         ({name: by_id[name] for name in by_id if name != "account"}, "/account", "required"),
     ]:
@@ -69,7 +51,7 @@ def test_approved_adjustment_changes_balance(
     ops: ApiUser,
     chief: ApiUser,
     client: ApiUser,
-    purse: str,
+    client_wallet: str,
     direction: str,
     balance: str,
     moved: int,
@@ -77,22 +59,24 @@ def test_approved_adjustment_changes_balance(
     before = internal(house)
     id = proposed(ops, client, direction=direction)
     house.post_payments()
-    assert client.balance(purse) == "10.00", "a proposal moves nothing"
+    assert client.balance(client_wallet) == "10.00", "a proposal moves nothing"
     answer = approve(chief, id, reason="Seen the receipt")
     told = answer.get_json()
     assert (answer.status_code, told["proposed_by"], told["approved_by"]) == (202, ops.id, chief.id)
     assert (told["reason"], told["approval_reason"]) == ("Lost in the post", "Seen the receipt")
     house.post_payments()
-    assert (client.balance(purse), internal(house) - before) == (balance, moved)
+    assert (client.balance(client_wallet), internal(house) - before) == (balance, moved)
     for reader in (client, ops, chief):
         shown = reader.get(f"/v1/payments/{told['payment']}").get_json()
         assert (shown["type"], shown["state"], shown["amount"]) == ("adjustment", "COMPLETED", "4.00")
         assert shown["commission"] in ("0.00", None)
         wallet = shown["target" if direction == "credit" else "source"]["wallet"]
-        assert wallet == (purse if reader is client else None)
+        assert wallet == (client_wallet if reader is client else None)
 
 
-def test_proposal_with_same_key_is_replayed(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
+def test_proposal_with_same_key_is_replayed(
+    house: ApiHarness, ops: ApiUser, client: ApiUser, client_wallet: str
+) -> None:
     body, key = proposal(ops, client), secrets.token_hex(8)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = list(pool.map(lambda _: ops.order(PATH, body, key), range(AT_ONCE)))
@@ -101,21 +85,21 @@ def test_proposal_with_same_key_is_replayed(house: ApiHarness, ops: ApiUser, cli
     assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == AT_ONCE - 1
     other = ops.order(PATH, {**body, "amount": "5.00"}, key)
     assert (other.status_code, other.get_json()["code"]) == (422, "idempotency_key_reused")
-    deposit = {"wallet": purse, "amount": "1.00", "currency": "EUR", "source": "wire"}
+    deposit = {"wallet": client_wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
     assert ops.order("/v1/deposits", deposit, key).get_json()["code"] == "idempotency_key_reused"
 
 
 def test_debit_above_balance_fails(
-    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str
+    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, client_wallet: str
 ) -> None:
     told = approve(chief, proposed(ops, client, direction="debit", amount="10.01")).get_json()
     house.post_payments()
     assert ops.get(f"/v1/payments/{told['payment']}").get_json()["failure"]["code"] == "insufficient_funds"
-    assert client.balance(purse) == "10.00"
+    assert client.balance(client_wallet) == "10.00"
 
 
 def test_proposals_and_decisions_are_audited(
-    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str
+    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, client_wallet: str
 ) -> None:
     id = proposed(ops, client)
     approve(chief, id, reason="Seen")
@@ -125,7 +109,7 @@ def test_proposals_and_decisions_are_audited(
         ("adjustments.approve", chief.id, "Seen"),
     ]
     assert lines[1]["before"] == lines[0]["after"]
-    assert purse not in str(lines)
+    assert client_wallet not in str(lines)
     reject(ops, second := proposed(ops, client))
     [_, line] = house.execute("SELECT to_jsonb(l) FROM audit_log l WHERE target = %s ORDER BY id", second)
     assert (line["action"], line["actor"], line["reason"]) == ("adjustments.reject", ops.id, "Not ours")
@@ -133,7 +117,7 @@ def test_proposals_and_decisions_are_audited(
 
 
 def test_adjustments_are_listed_and_filtered(
-    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str
+    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, client_wallet: str
 ) -> None:
     zeroth, first, second = (proposed(ops, client) for _ in range(3))
     approve(chief, first)
@@ -155,7 +139,7 @@ def test_adjustments_are_listed_and_filtered(
 
 @pytest.mark.parametrize("role", ["client", "merchant", "auditor"])
 def test_adjustments_need_the_ops_scope(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, role: str
+    house: ApiHarness, ops: ApiUser, client: ApiUser, client_wallet: str, role: str
 ) -> None:
     person, body, id = house.person(role), proposal(ops, client), proposed(ops, client)
     with house.unchanged():
@@ -183,7 +167,13 @@ def test_adjustments_need_the_ops_scope(
     ],
 )
 def test_invalid_proposal_is_refused(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, members: dict[str, Any], status: int, code: str
+    house: ApiHarness,
+    ops: ApiUser,
+    client: ApiUser,
+    client_wallet: str,
+    members: dict[str, Any],
+    status: int,
+    code: str,
 ) -> None:
     body = proposal(ops, client, **members)
     with house.unchanged():
@@ -191,7 +181,9 @@ def test_invalid_proposal_is_refused(
     assert (answer.status_code, answer.get_json()["code"]) == (status, code)
 
 
-def test_technical_account_cannot_be_adjusted(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
+def test_technical_account_cannot_be_adjusted(
+    house: ApiHarness, ops: ApiUser, client: ApiUser, client_wallet: str
+) -> None:
     [wire] = house.execute("SELECT id::text FROM accounts WHERE code = 'wire' AND currency = 'EUR'")
     assert ops.order(PATH, proposal(ops, client, account=wire)).status_code == 404
 
@@ -204,7 +196,7 @@ def test_unknown_adjustment_is_not_found(house: ApiHarness, chief: ApiUser, id: 
 
 
 def test_worker_fails_adjustment_payment_without_approval(
-    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, purse: str
+    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, client_wallet: str
 ) -> None:
     """A compromised gateway could insert an adjustment without approval, or a second one for an approval."""
     world, account = house, account_of(ops, client)
@@ -216,7 +208,7 @@ def test_worker_fails_adjustment_payment_without_approval(
     house.post_payments()
     for wish in forged:
         assert ops.get(f"/v1/payments/{wish.id}").get_json()["failure"]["code"] == "not_permitted"
-    assert client.balance(purse) == "14.00"
+    assert client.balance(client_wallet) == "14.00"
 
 
 def test_ledger_invariants_hold_after_adjustments(house: ApiHarness) -> None:

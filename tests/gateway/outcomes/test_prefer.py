@@ -1,6 +1,5 @@
 """`Prefer: wait`: each order, and each later wish, is answered with its outcome if that is known in time."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,37 +7,16 @@ import pytest
 
 from gateway.outcomes.prefer import wait_seconds
 from tests.gateway.bulks import builders
-from tests.gateway.exchange.test_exchanges import RATE, quote
+from tests.gateway.exchange.quotes import RATE, quote
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.ops.adjustments import proposed
 from tests.gateway.ops.stuck_payments import REASON, park
-from tests.gateway.payments.test_actions import LATER, LONG_AGO
-from tests.gateway.payments.test_create_withdrawal import answer as answer_of_the_bank
-from tests.gateway.payments.test_create_withdrawal import order as outward
-from tests.gateway.payments.test_create_withdrawal import wire
-from tests.gateway.waiting.clients import PATIENT, QUICK_SECONDS, WAYS, ours, posting, timed, waiting
-from tests.support import Database
+from tests.gateway.orders import LATER, LONG_AGO, answer_of_the_bank, deposit_into, wire_withdrawal, withdrawal
+from tests.gateway.waiting.clients import PATIENT, QUICK_SECONDS, WAYS, posting, timed, waiting
 
 
-@pytest.fixture(scope="module")
-def house(database: Database) -> Iterator[ApiHarness]:
-    house = ApiHarness(database)
-    yield house
-    ours(house).waiters.close()
-
-
-@pytest.fixture
-def purse(client: ApiUser) -> str:
-    """A wallet of the client's with 100.00 EUR."""
-    return client.wallet("100.00")
-
-
-def deposit_into(wallet: str) -> dict[str, str]:
-    return {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
-
-
-def charge_of(purse: str, **members: Any) -> dict[str, Any]:
-    return {"wallet": purse, "amount": "4.00", "currency": "EUR", **members}
+def charge_of(customer_wallet: str, **members: Any) -> dict[str, Any]:
+    return {"wallet": customer_wallet, "amount": "4.00", "currency": "EUR", **members}
 
 
 @pytest.mark.parametrize(
@@ -141,10 +119,10 @@ def test_a_replay_waits_likewise(house: ApiHarness, client: ApiUser, way: dict[s
 
 @WAYS
 def test_a_wait_ends_when_the_money_is_held(
-    house: ApiHarness, merchant: ApiUser, purse: str, way: dict[str, str]
+    house: ApiHarness, merchant: ApiUser, customer_wallet: str, way: dict[str, str]
 ) -> None:
     merchant.wallet()
-    order = charge_of(purse, capture=False)
+    order = charge_of(customer_wallet, capture=False)
     with posting(house):
         answered = timed(lambda: merchant.order("/v1/charges", order, "key", **PATIENT, **way))
     assert (answered.status, answered.payment["state"], answered.applied) == (202, "AUTHORIZED", "wait=20")
@@ -156,11 +134,13 @@ def test_a_wait_ends_when_the_money_is_held(
 
 @WAYS
 def test_withdrawals_and_the_wait_for_the_bank(
-    house: ApiHarness, client: ApiUser, purse: str, way: dict[str, str]
+    house: ApiHarness, client: ApiUser, customer_wallet: str, way: dict[str, str]
 ) -> None:
     with posting(house):
-        held = timed(lambda: client.order("/v1/withdrawals", wire(purse), **PATIENT, **way))
-        out = timed(lambda: client.order("/v1/withdrawals", outward(purse, target="crypto"), **PATIENT, **way))
+        held = timed(lambda: client.order("/v1/withdrawals", wire_withdrawal(customer_wallet), **PATIENT, **way))
+        out = timed(
+            lambda: client.order("/v1/withdrawals", withdrawal(customer_wallet, target="crypto"), **PATIENT, **way)
+        )
     assert (held.status, held.payment["state"]) == (202, "AUTHORIZED")
     path = f"/v1/payments/{held.payment['id']}"
     with waiting(house, lambda: client.get(path, **PATIENT, **way)) as [answer]:
@@ -169,28 +149,28 @@ def test_withdrawals_and_the_wait_for_the_bank(
     assert (out.status, out.payment["state"]) == (201, "COMPLETED")
 
 
-def test_refunds_and_exchanges(house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str) -> None:
+def test_refunds_and_exchanges(house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str) -> None:
     house.person("ops").call("PUT", "/v1/exchange-rates", json=RATE)
     merchant.wallet()
     with posting(house):
-        charge = merchant.order("/v1/charges", charge_of(purse), **PATIENT)
+        charge = merchant.order("/v1/charges", charge_of(customer_wallet), **PATIENT)
         refund = merchant.order("/v1/refunds", {"charge": charge.get_json()["id"], "reason": "duplicate"}, **PATIENT)
-        by = {"source": purse, "target": client.wallet(currency="USD"), "quote": quote(client, "10.00")["id"]}
+        by = {"source": customer_wallet, "target": client.wallet(currency="USD"), "quote": quote(client, "10.00")["id"]}
         exchange = client.order("/v1/exchanges", by, **PATIENT)
     for answer in (charge, refund, exchange):
         assert (answer.status_code, answer.get_json()["state"]) == (201, "COMPLETED"), answer.get_json()
         assert answer.headers["Preference-Applied"] == "wait=20"
 
 
-def test_captures_voids_and_cancels(house: ApiHarness, client: ApiUser, merchant: ApiUser, purse: str) -> None:
+def test_captures_voids_and_cancels(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str
+) -> None:
     merchant.wallet()
-    held = [merchant.order("/v1/charges", charge_of(purse, capture=False)).get_json()["id"] for _ in range(2)]
+    held = [merchant.order("/v1/charges", charge_of(customer_wallet, capture=False)).get_json()["id"] for _ in range(2)]
     house.post_payments()
     paths = [f"/v1/charges/{held[0]}/capture", f"/v1/charges/{held[1]}/void"]
-    later = {"scheduled_at": LATER}
-    paths.append(
-        f"/v1/payments/{client.order('/v1/transfers', _transfer(client, purse) | later).get_json()['id']}/cancel"
-    )
+    later = client.order("/v1/transfers", _transfer(client, customer_wallet) | {"scheduled_at": LATER}).get_json()
+    paths.append(f"/v1/payments/{later['id']}/cancel")
     with posting(house):
         ends = [
             (client if "cancel" in path else merchant).order(path, {}, path, **PATIENT).get_json() for path in paths
@@ -204,8 +184,8 @@ def test_captures_voids_and_cancels(house: ApiHarness, client: ApiUser, merchant
 
 
 @WAYS
-def test_what_is_scheduled_is_not_waited_for(client: ApiUser, purse: str, way: dict[str, str]) -> None:
-    order = _transfer(client, purse) | {"scheduled_at": LATER}
+def test_what_is_scheduled_is_not_waited_for(client: ApiUser, customer_wallet: str, way: dict[str, str]) -> None:
+    order = _transfer(client, customer_wallet) | {"scheduled_at": LATER}
     answered = timed(lambda: client.order("/v1/transfers", order, **PATIENT, **way))
     assert (answered.status, answered.payment["state"], answered.applied) == (202, "INITIATED", "wait=20")
     assert answered.seconds < QUICK_SECONDS
@@ -213,25 +193,27 @@ def test_what_is_scheduled_is_not_waited_for(client: ApiUser, purse: str, way: d
 
 @WAYS
 def test_what_is_scheduled_for_a_time_within_the_wait_is_waited_for(
-    house: ApiHarness, client: ApiUser, purse: str, way: dict[str, str]
+    house: ApiHarness, client: ApiUser, customer_wallet: str, way: dict[str, str]
 ) -> None:
     soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
     with posting(house):
         for at in (LONG_AGO, soon):
-            answer = client.order("/v1/transfers", _transfer(client, purse) | {"scheduled_at": at}, **PATIENT, **way)
+            answer = client.order(
+                "/v1/transfers", _transfer(client, customer_wallet) | {"scheduled_at": at}, **PATIENT, **way
+            )
             assert (answer.status_code, answer.get_json()["state"]) == (201, "COMPLETED"), at
 
 
-def test_a_bulk_whose_lines_are_yet_to_come_is_not_waited_for(house: ApiHarness, purse: str) -> None:
+def test_a_bulk_whose_lines_are_yet_to_come_is_not_waited_for(house: ApiHarness, customer_wallet: str) -> None:
     merchant, _ = builders.organization(house, "100.00")
-    order = {"currency": "EUR", "charges": [{"wallet": purse, "amount": "1.00"}], "is_open": True}
+    order = {"currency": "EUR", "charges": [{"wallet": customer_wallet, "amount": "1.00"}], "is_open": True}
     answered = timed(lambda: merchant.order(builders.CHARGES, order, **PATIENT))
     assert (answered.status, answered.payment["is_open"], answered.applied) == (202, True, "wait=20")
     assert answered.seconds < QUICK_SECONDS
 
 
-def _transfer(client: ApiUser, purse: str) -> dict[str, Any]:
-    return {"source": purse, "target": client.wallet(), "amount": "1.00", "currency": "EUR"}
+def _transfer(client: ApiUser, customer_wallet: str) -> dict[str, Any]:
+    return {"source": customer_wallet, "target": client.wallet(), "amount": "1.00", "currency": "EUR"}
 
 
 def test_a_retry_by_ops(house: ApiHarness, client: ApiUser) -> None:
@@ -256,9 +238,9 @@ def test_the_approval_of_an_adjustment(house: ApiHarness, client: ApiUser) -> No
     assert client.balance(wallet) == "14.00"
 
 
-def test_bulks(house: ApiHarness, client: ApiUser, purse: str) -> None:
+def test_bulks(house: ApiHarness, client: ApiUser, customer_wallet: str) -> None:
     merchant, _ = builders.organization(house, "100.00")
-    charges = {"currency": "EUR", "charges": [{"wallet": purse, "amount": "1.00"}]}
+    charges = {"currency": "EUR", "charges": [{"wallet": customer_wallet, "amount": "1.00"}]}
     with posting(house):
         done = merchant.order(builders.CHARGES, charges, "key", **PATIENT)
         held = merchant.order(builders.TRANSFERS, builders.order(builders.line()), Prefer="wait=1")

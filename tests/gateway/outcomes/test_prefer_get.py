@@ -1,6 +1,5 @@
 """GET with `Prefer: wait`: answered when the payment is no longer what is known of it, else when it ends."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,16 +7,8 @@ import pytest
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.ops.stuck_payments import order, park
 from tests.gateway.waiting.clients import CANONICAL, PATIENT, QUICK_SECONDS, WAYS, Answered, ours, timed, waiting
-from tests.support import Database
 
 BRIEF = {"Prefer": "wait=1"}
-
-
-@pytest.fixture(scope="module")
-def house(database: Database) -> Iterator[ApiHarness]:
-    house = ApiHarness(database)
-    yield house
-    ours(house).waiters.close()
 
 
 @pytest.fixture

@@ -1,28 +1,13 @@
 """Charges captured later, voided, canceled and expired; payments scheduled: over HTTP, decided by the poster."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from uuid_utils import compat as uuids
 
 from tests.gateway.harness import ApiHarness, ApiUser
-
-LATER = (datetime.now(UTC) + timedelta(days=2)).isoformat()
-LONG_AGO = "2001-02-03T04:05:06Z"
-
-
-@pytest.fixture
-def customer_wallet(client: ApiUser) -> str:
-    """A wallet of the client's with 100.00 EUR."""
-    return client.wallet("100.00")
-
-
-@pytest.fixture
-def merchant_wallet(merchant: ApiUser) -> str:
-    """A wallet of the merchant's."""
-    return merchant.wallet()
+from tests.gateway.orders import LATER, LONG_AGO
 
 
 @pytest.fixture

@@ -7,11 +7,6 @@ import pytest
 from tests.gateway.harness import ApiHarness, ApiUser
 
 
-@pytest.fixture
-def customer_wallet(client: ApiUser) -> str:
-    return client.wallet("100.00")
-
-
 def charge(customer_wallet: str, **rest: Any) -> dict[str, Any]:
     return {"wallet": customer_wallet, "amount": "10.00", "currency": "EUR", **rest}
 

@@ -5,29 +5,8 @@ from typing import Any
 
 import pytest
 
-from models import payout
-from models.payout import BankResult
-from models.session import transaction
 from tests.gateway.harness import ApiHarness, ApiUser
-
-IBAN, BIC = "DE89370400440532013000", "COBADEFFXXX"
-
-
-def order(wallet: str, amount: str = "4.00", **members: Any) -> dict[str, Any]:
-    """A withdrawal to an e-wallet by default, which is posted at once."""
-    return {"wallet": wallet, "amount": amount, "currency": "EUR", "target": "wallet", **members}
-
-
-def wire(wallet: str, amount: str = "4.00", **members: Any) -> dict[str, Any]:
-    """By wire, to a bank account."""
-    return {"wallet": wallet, "amount": amount, "currency": "EUR", "iban": IBAN, "name": "Bob Example", **members}
-
-
-def answer(house: ApiHarness, id: str, *, is_confirmed: bool) -> None:
-    """Store the bank's answer as the rails worker does, and post its result."""
-    with transaction(house.worker) as connection:
-        assert payout.answer(connection, [BankResult(id, is_confirmed)]) == {id}
-    house.post_payments()
+from tests.gateway.orders import BIC, IBAN, answer_of_the_bank, wire_withdrawal, withdrawal
 
 
 def kept(house: ApiHarness, id: str, columns: str) -> list[Any]:
@@ -45,7 +24,7 @@ def test_withdrawal_moves_money_out(house: ApiHarness, role: str, target: str) -
     person = house.person(role)
     wallet = person.wallet("10.00")
     before = outside(house, target)
-    answer = person.order("/v1/withdrawals", order(wallet, target=target, summary="Rent", metadata={"a": "b"}))
+    answer = person.order("/v1/withdrawals", withdrawal(wallet, target=target, summary="Rent", metadata={"a": "b"}))
     kept = answer.get_json()
     assert (answer.status_code, kept["type"], kept["state"], kept["summary"]) == (
         202,
@@ -66,7 +45,7 @@ def test_withdrawal_moves_money_out(house: ApiHarness, role: str, target: str) -
 def test_wire_withdrawal_is_held_until_the_bank_answers(house: ApiHarness, role: str, is_confirmed: bool) -> None:
     person = house.person(role)
     wallet, before = person.wallet("10.00"), outside(house, "wire")
-    ordered = person.order("/v1/withdrawals", wire(wallet, bic=BIC, summary="Rent")).get_json()
+    ordered = person.order("/v1/withdrawals", wire_withdrawal(wallet, bic=BIC, summary="Rent")).get_json()
     to_bob = {"wallet": None, "name": "Bob Example", "last4": "3000"}
     assert (ordered["state"], ordered["target"]) == ("INITIATED", to_bob)
     assert kept(house, ordered["id"], "iban, bic, name, description") == [f'({IBAN},{BIC},"Bob Example",Rent)']
@@ -76,7 +55,7 @@ def test_wire_withdrawal_is_held_until_the_bank_answers(house: ApiHarness, role:
     assert kept(house, ordered["id"], "due_at <= now()") == ["true"]
     shown = person.get(f"/v1/wallets/{wallet}").get_json()
     assert (shown["balance"], shown["held"], shown["available"]) == ("10.00", "4.00", "6.00")
-    answer(house, ordered["id"], is_confirmed=is_confirmed)
+    answer_of_the_bank(house, ordered["id"], is_confirmed=is_confirmed)
     ended = person.get(f"/v1/payments/{ordered['id']}").get_json()
     shown = person.get(f"/v1/wallets/{wallet}").get_json()
     assert (shown["held"], shown["balance"]) == ("0.00", "6.00" if is_confirmed else "10.00")
@@ -89,10 +68,10 @@ def test_wire_withdrawal_is_held_until_the_bank_answers(house: ApiHarness, role:
 
 def test_withdrawal_replay_shows_the_same_payee(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet("10.00")
-    first, again = (client.order("/v1/withdrawals", wire(wallet), "once") for _ in range(2))
+    first, again = (client.order("/v1/withdrawals", wire_withdrawal(wallet), "once") for _ in range(2))
     assert again.headers["Idempotent-Replayed"] == "true"
     assert again.get_json() == first.get_json()
-    other = client.order("/v1/withdrawals", wire(wallet, name="Zed"), "once")
+    other = client.order("/v1/withdrawals", wire_withdrawal(wallet, name="Zed"), "once")
     assert other.get_json()["code"] == "idempotency_key_reused"
     assert house.execute("SELECT count(*) FROM instructions WHERE payment_id = %s", first.get_json()["id"]) == [1]
 
@@ -120,7 +99,7 @@ def test_withdrawal_replay_shows_the_same_payee(house: ApiHarness, client: ApiUs
 def test_valid_bank_accounts_are_accepted(
     house: ApiHarness, client: ApiUser, given: dict[str, str], stored: str
 ) -> None:
-    ordered = client.order("/v1/withdrawals", wire(client.wallet(), **given))
+    ordered = client.order("/v1/withdrawals", wire_withdrawal(client.wallet(), **given))
     assert ordered.status_code == 202, ordered.get_json()
     assert kept(house, ordered.get_json()["id"], "iban") == [stored]
 
@@ -154,7 +133,7 @@ def test_invalid_bank_accounts_are_refused(
 ) -> None:
     wallet = client.wallet()
     with house.unchanged():
-        refused = client.order("/v1/withdrawals", {**wire(wallet), **members})
+        refused = client.order("/v1/withdrawals", {**wire_withdrawal(wallet), **members})
     assert (refused.status_code, refused.get_json()["code"]) == (422, code)
     errors = [(error["pointer"], error["code"]) for error in refused.get_json()["errors"]]
     assert errors == [(pointer, code)] if pointer else [("/iban", "invalid_value"), ("/name", "invalid_value")]
@@ -170,17 +149,17 @@ def test_withdrawal_defaults_to_wire_and_needs_a_recipient(client: ApiUser) -> N
 
 def test_withdrawal_at_the_bank_cannot_be_canceled(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet("10.00")
-    id = client.order("/v1/withdrawals", wire(wallet)).get_json()["id"]
+    id = client.order("/v1/withdrawals", wire_withdrawal(wallet)).get_json()["id"]
     house.post_payments()
     refused = client.call("POST", f"/v1/payments/{id}/cancel", json={}, headers={"Idempotency-Key": "c"})
     assert (refused.status_code, refused.get_json()["code"]) == (409, "illegal_transition")
-    answer(house, id, is_confirmed=True)
+    answer_of_the_bank(house, id, is_confirmed=True)
     assert client.get(f"/v1/payments/{id}").get_json()["state"] == "COMPLETED"
 
 
 def test_withdrawal_above_the_balance_fails(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet("10.00")
-    ids = [client.order("/v1/withdrawals", order(wallet, "6.00")).get_json()["id"] for _ in range(2)]
+    ids = [client.order("/v1/withdrawals", withdrawal(wallet, "6.00")).get_json()["id"] for _ in range(2)]
     house.post_payments()
     first, second = (client.get(f"/v1/payments/{id}").get_json() for id in ids)
     assert (first["state"], second["failure"]["code"]) == ("COMPLETED", "insufficient_funds")
@@ -190,30 +169,30 @@ def test_withdrawal_above_the_balance_fails(house: ApiHarness, client: ApiUser) 
 def test_withdrawal_with_a_used_key_is_a_replay(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet("10.00")
     with ThreadPoolExecutor(10) as pool:
-        answers = list(pool.map(lambda _: client.order("/v1/withdrawals", order(wallet), "once"), range(10)))
+        answers = list(pool.map(lambda _: client.order("/v1/withdrawals", withdrawal(wallet), "once"), range(10)))
     assert len({answer.get_json()["id"] for answer in answers}) == 1
     house.post_payments()
     assert client.balance(wallet) == "6.00"
-    other = client.order("/v1/withdrawals", order(wallet, target="crypto"), "once")
+    other = client.order("/v1/withdrawals", withdrawal(wallet, target="crypto"), "once")
     assert (other.status_code, other.get_json()["code"]) == (422, "idempotency_key_reused")
 
 
 def test_withdrawal_from_anothers_wallet_is_refused(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     wallet, ops = client.wallet("10.00"), house.person("ops")
     with house.unchanged():
-        theirs, unknown = (merchant.order("/v1/withdrawals", order(w)) for w in (wallet, "wal_" + "x" * 32))
+        theirs, unknown = (merchant.order("/v1/withdrawals", withdrawal(w)) for w in (wallet, "wal_" + "x" * 32))
         assert theirs.status_code == unknown.status_code == 404
         assert theirs.get_json()["errors"] == unknown.get_json()["errors"]
-        assert ops.order("/v1/withdrawals", order(wallet)).status_code == 403
+        assert ops.order("/v1/withdrawals", withdrawal(wallet)).status_code == 403
     reader = house.person("client", scopes=["transfers:write"])
-    assert reader.order("/v1/withdrawals", order(wallet)).get_json()["code"] == "scope_missing"
+    assert reader.order("/v1/withdrawals", withdrawal(wallet)).get_json()["code"] == "scope_missing"
 
 
 def test_withdrawal_from_an_inactive_wallet_is_refused(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet("10.00")
-    under_way = client.order("/v1/withdrawals", order(wallet)).get_json()["id"]
+    under_way = client.order("/v1/withdrawals", withdrawal(wallet)).get_json()["id"]
     client.call("PATCH", f"/v1/wallets/{wallet}", json={"is_active": False}, headers={"If-Match": "*"})
-    answer = client.order("/v1/withdrawals", order(wallet))
+    answer = client.order("/v1/withdrawals", withdrawal(wallet))
     assert (answer.status_code, answer.get_json()["code"]) == (422, "account_inactive")
     assert answer.get_json()["errors"][0]["pointer"] == "/wallet"
     house.post_payments()
@@ -242,10 +221,10 @@ def test_invalid_withdrawals_are_refused(
 ) -> None:
     wallet = client.wallet()
     with house.unchanged():
-        answer = client.order("/v1/withdrawals", {**order(wallet), **members})
+        answer = client.order("/v1/withdrawals", {**withdrawal(wallet), **members})
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
 
 def test_withdrawal_without_key_is_refused(client: ApiUser) -> None:
-    answer = client.call("POST", "/v1/withdrawals", json=order(client.wallet()))
+    answer = client.call("POST", "/v1/withdrawals", json=withdrawal(client.wallet()))
     assert (answer.status_code, answer.get_json()["code"]) == (400, "idempotency_key_missing")

@@ -12,18 +12,6 @@ from workers.posting.poster import Poster
 CROWD = 20
 
 
-@pytest.fixture
-def customer_wallet(client: ApiUser) -> str:
-    """A wallet of the client's with 100.00 EUR."""
-    return client.wallet("100.00")
-
-
-@pytest.fixture
-def merchant_wallet(merchant: ApiUser) -> str:
-    """A wallet of the merchant's."""
-    return merchant.wallet()
-
-
 def charge(merchant: ApiUser, customer_wallet: str, amount: str = "40.00", **members: Any) -> str:
     """The id of a charge, not yet posted."""
     order = {"wallet": customer_wallet, "amount": amount, "currency": "EUR", **members}

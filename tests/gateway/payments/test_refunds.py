@@ -11,18 +11,6 @@ from tests.gateway.harness import ApiHarness, ApiUser
 WHY = {"reason": "requested_by_customer"}
 
 
-@pytest.fixture
-def customer_wallet(client: ApiUser) -> str:
-    """A wallet of the client's with 100.00 EUR."""
-    return client.wallet("100.00")
-
-
-@pytest.fixture
-def merchant_wallet(merchant: ApiUser) -> str:
-    """A wallet of the merchant's."""
-    return merchant.wallet()
-
-
 def charged(merchant: ApiUser, customer_wallet: str, amount: str = "40.00", **members: Any) -> str:
     """The id of a charge, not yet posted."""
     order = {"wallet": customer_wallet, "amount": amount, "currency": "EUR", **members}

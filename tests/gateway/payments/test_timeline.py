@@ -9,7 +9,7 @@ from models import payment, payout
 from models.payout import BankResult, Retry
 from models.session import transaction
 from tests.gateway.harness import ApiHarness, ApiUser
-from tests.gateway.payments.test_create_withdrawal import wire
+from tests.gateway.orders import wire_withdrawal
 from workers.posting.retries import decide
 
 POISON = "duplicate key value violates unique constraint of our inside"
@@ -105,7 +105,7 @@ def test_timeline_of_a_captured_and_refunded_charge(house: ApiHarness, client: A
 
 @pytest.mark.parametrize("is_confirmed", [True, False])
 def test_timeline_of_a_withdrawal_shows_the_bank(house: ApiHarness, client: ApiUser, is_confirmed: bool) -> None:
-    id = client.order("/v1/withdrawals", wire(client.wallet("9.00"))).get_json()["id"]
+    id = client.order("/v1/withdrawals", wire_withdrawal(client.wallet("9.00"))).get_json()["id"]
     house.post_payments()
     with transaction(house.worker) as connection:
         [told] = payout.claim(connection, "simulator", 1, 30.0)

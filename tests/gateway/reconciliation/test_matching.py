@@ -56,8 +56,8 @@ def test_lines_are_listed_in_order_in_pages(ops: ApiUser) -> None:
     assert back["data"] == second["data"]
 
 
-def test_lines_are_filtered_by_verdict(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
-    one = paid(house, client, purse)
+def test_lines_are_filtered_by_verdict(house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str) -> None:
+    one = paid(house, client, customer_wallet)
     id, _ = judged(ops, table(row(one), row(one), row()))
     found = {
         query: [line["line"] for line in ops.get(f"{PATH}/{id}/lines?verdict={query}").get_json()["data"]]
@@ -78,8 +78,8 @@ def test_auditor_reads_but_cannot_match(house: ApiHarness, ops: ApiUser) -> None
         assert upload(auditor, table(row())).get_json()["code"] == "scope_missing"
 
 
-def test_line_is_matched_manually_once(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
-    payment = paid(house, client, purse)
+def test_line_is_matched_manually_once(house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str) -> None:
+    payment = paid(house, client, customer_wallet)
     id, lines = judged(ops, table(row(amount="10.00"), day=today(house)))
     assert ("missing_there", None, payment) in verdicts(lines)
     before = ops.get(f"{PATH}/{id}").get_json()["counts"]
@@ -103,8 +103,10 @@ def test_line_is_matched_manually_once(house: ApiHarness, ops: ApiUser, client: 
     assert payment not in {line["payment"] for line in judged(ops, table(row(), day=today(house)))[1]}
 
 
-def test_concurrent_matches_one_succeeds(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
-    payment, together = paid(house, client, purse), threading.Barrier(AT_ONCE)
+def test_concurrent_matches_one_succeeds(
+    house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str
+) -> None:
+    payment, together = paid(house, client, customer_wallet), threading.Barrier(AT_ONCE)
     id, _ = judged(ops, table(row(amount="1.00")))
 
     def race(_: int) -> int:
@@ -116,8 +118,10 @@ def test_concurrent_matches_one_succeeds(house: ApiHarness, ops: ApiUser, client
     assert house.execute("SELECT count(*) FROM audit_log WHERE target = %s", f"{id}/1") == [1]
 
 
-def test_missing_payment_is_accepted_as_missing(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
-    payment, other = paid(house, client, purse), paid(house, client, purse)
+def test_missing_payment_is_accepted_as_missing(
+    house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str
+) -> None:
+    payment, other = paid(house, client, customer_wallet), paid(house, client, customer_wallet)
     id, lines = judged(ops, table(row(other), day=today(house)))
     [number] = [line["line"] for line in lines if line["payment"] == payment]
     with house.unchanged():
@@ -125,8 +129,8 @@ def test_missing_payment_is_accepted_as_missing(house: ApiHarness, ops: ApiUser,
     assert match(ops, id, number, payment, "Booked tomorrow").get_json()["verdict"] == "matched"
 
 
-def test_invalid_match_is_refused(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
-    payment = paid(house, client, purse)
+def test_invalid_match_is_refused(house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str) -> None:
+    payment = paid(house, client, customer_wallet)
     id, _ = judged(ops, table(row(payment), row()))
     with house.unchanged():
         assert match(ops, id, 1, payment).get_json()["code"] == "line_matched"

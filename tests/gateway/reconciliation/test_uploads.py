@@ -105,9 +105,9 @@ def test_file_in_latin_1_is_refused_with_its_line(house: ApiHarness, ops: ApiUse
     assert [flaw["pointer"] for flaw in answer.get_json()["errors"]] == ["/lines/2"]
 
 
-def test_spaces_around_ids_are_ignored(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
-    id, number = paid(house, client, purse), uuid4().hex
-    by_number = paid(house, client, purse, reference=number)
+def test_spaces_around_ids_are_ignored(house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str) -> None:
+    id, number = paid(house, client, customer_wallet), uuid4().hex
+    by_number = paid(house, client, customer_wallet, reference=number)
     rows = [row(end_to_end_id=f"\u00a0{UUID(id).hex} "), row(bank_reference=f" {number}\u3000", end_to_end_id=" ")]
     _, lines = judged(ops, table(*rows).replace(b"\r\n", b"\r\n \r\n,,\r\n"))
     assert verdicts(lines)[:2] == [("matched", None, id), ("matched", None, by_number)]

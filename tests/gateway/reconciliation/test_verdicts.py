@@ -24,12 +24,12 @@ from tests.gateway.reconciliation.statements import (
 from tests.support import Database, costing
 
 
-def test_lines_get_each_verdict(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
-    same, other, waiting, refused = (withdraw(house, client, purse) for _ in range(4))
+def test_lines_get_each_verdict(house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str) -> None:
+    same, other, waiting, refused = (withdraw(house, client, customer_wallet) for _ in range(4))
     for id in (same, other):
         answered(house, id)
     answered(house, refused, is_confirmed=False)
-    missing = paid(house, client, purse, "7.00", "B7")
+    missing = paid(house, client, customer_wallet, "7.00", "B7")
     rows = [row(same), row(other, "9.99"), row(waiting), row(refused), row(same), row(same, direction="credit"), row()]
     id, lines = judged(ops, table(*rows, row(str(uuid4())), day=today(house)))
     assert verdicts(lines)[:8] == [
@@ -50,8 +50,8 @@ def test_lines_get_each_verdict(house: ApiHarness, ops: ApiUser, client: ApiUser
     assert counts == {"matched": 1, "mismatched": 5, "missing_here": 2, "missing_there": len(lines) - 8}
 
 
-def test_reconciliation_moves_no_money(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
-    id = paid(house, client, purse)
+def test_reconciliation_moves_no_money(house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str) -> None:
+    id = paid(house, client, customer_wallet)
     kept = ("payments", "operations", "accounts", "commands", "events")
     before = {table: digest for table, digest in house.tables().items() if table in kept}
     judged(ops, table(row(id), row(id, "1.00"), row(), day=today(house)))
@@ -72,9 +72,9 @@ def test_withdrawal_is_compared_without_its_commission(fresh_database: Database,
 
 
 def test_line_without_end_to_end_id_matches_by_bank_reference(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str
+    house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str
 ) -> None:
-    id = paid(house, client, purse, reference='B"{1,\\')
+    id = paid(house, client, customer_wallet, reference='B"{1,\\')
     lines = judged(ops, table(row(bank_reference='B"{1,\\'), row(str(uuid4()), bank_reference="B2")))[1]
     assert verdicts(lines)[:2] == [("matched", None, id), ("missing_here", None, None)]
 
@@ -88,10 +88,10 @@ def test_payout_without_payment_is_missing_here(house: ApiHarness, ops: ApiUser)
     assert verdicts(lines) == [("missing_here", None, None)]
 
 
-def test_returns_are_reconciled(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
-    id = paid(house, client, purse)
+def test_returns_are_reconciled(house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str) -> None:
+    id = paid(house, client, customer_wallet)
     part, rest = returned(house, id, 400, "R1"), returned(house, id, 600, "R2")
-    late = returned(house, paid(house, client, purse, "3.00", "B3"), 300, "R3")
+    late = returned(house, paid(house, client, customer_wallet, "3.00", "B3"), 300, "R3")
     data = table(
         row(id),
         row(id, "6.00", "credit"),
@@ -104,17 +104,19 @@ def test_returns_are_reconciled(house: ApiHarness, ops: ApiUser, client: ApiUser
     assert {line["verdict"] for line in lines[4:]} <= {"missing_there"}
 
 
-def test_unbooked_return_is_missing_there(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
-    id = paid(house, client, purse)
+def test_unbooked_return_is_missing_there(
+    house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str
+) -> None:
+    id = paid(house, client, customer_wallet)
     back = returned(house, id, 1000, uuid4().hex)
     lines = judged(ops, table(row(id), day=today(house)))[1]
     assert ("missing_there", None, back) in verdicts(lines)
 
 
 def test_payment_in_earlier_statement_is_not_missing(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str
+    house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str
 ) -> None:
-    id = paid(house, client, purse)
+    id = paid(house, client, customer_wallet)
     judged(ops, table(row(id, bank_reference="B1"), day="2026-01-31"))
     lines = judged(ops, table(row(), day=today(house)))[1]
     assert id not in {line["payment"] for line in lines}
@@ -125,9 +127,14 @@ def test_payment_in_earlier_statement_is_not_missing(
     [("B1", ("matched", None)), ("", ("matched", None)), ("B2", ("mismatched", "duplicate"))],
 )
 def test_second_booking_gets_verdict_by_bank_reference(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, reference: str, verdict: tuple[str, str | None]
+    house: ApiHarness,
+    ops: ApiUser,
+    client: ApiUser,
+    customer_wallet: str,
+    reference: str,
+    verdict: tuple[str, str | None],
 ) -> None:
-    id = paid(house, client, purse)
+    id = paid(house, client, customer_wallet)
     judged(ops, table(row(id, bank_reference="B1")))
     lines = judged(ops, table(row(id, bank_reference=reference)))[1]
     assert verdicts(lines)[0] == (*verdict, id)
@@ -135,25 +142,27 @@ def test_second_booking_gets_verdict_by_bank_reference(
 
 @pytest.mark.parametrize("days", [-1, 1])
 def test_payment_of_other_days_is_not_missing(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, days: int
+    house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str, days: int
 ) -> None:
-    id = paid(house, client, purse)
+    id = paid(house, client, customer_wallet)
     [day] = house.execute("SELECT ((now() AT TIME ZONE 'UTC')::date + %s)::text", days)
     assert id not in {line["payment"] for line in judged(ops, table(row(), day=day))[1]}
 
 
-def test_payment_in_other_currency_is_not_missing(house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str) -> None:
-    id = paid(house, client, purse)
+def test_payment_in_other_currency_is_not_missing(
+    house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str
+) -> None:
+    id = paid(house, client, customer_wallet)
     assert id not in {line["payment"] for line in judged(ops, table(row(currency="USD"), day=today(house)))[1]}
     assert id in {line["payment"] for line in judged(ops, table(row(), day=today(house)))[1]}
 
 
 def test_many_lines_are_compared_in_batches(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, monkeypatch: pytest.MonkeyPatch
+    house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciliation, "ROWS_AT_ONCE", 2)
-    ids = [paid(house, client, purse, "1.00") for _ in range(4)]
-    missing = [paid(house, client, purse, "1.00") for _ in range(5)]
+    ids = [paid(house, client, customer_wallet, "1.00") for _ in range(4)]
+    missing = [paid(house, client, customer_wallet, "1.00") for _ in range(5)]
     lines = judged(ops, table(*(row(id, "1.00") for id in ids), row(ids[0], "1.00"), day=today(house)))[1]
     assert verdicts(lines)[:5] == [*(("matched", None, id) for id in ids), ("mismatched", "duplicate", ids[0])]
     assert [line["line"] for line in lines] == list(range(1, len(lines) + 1))
@@ -161,11 +170,11 @@ def test_many_lines_are_compared_in_batches(
 
 
 def test_statement_with_too_many_missing_payments_is_refused(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, purse: str, monkeypatch: pytest.MonkeyPatch
+    house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciliation, "MISSING_THERE_MAX", 1)
     for _ in range(2):
-        paid(house, client, purse, "1.00")
+        paid(house, client, customer_wallet, "1.00")
     with house.unchanged():
         answer = upload(ops, table(row(), day=today(house)))
     assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid_value")

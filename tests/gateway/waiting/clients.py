@@ -12,13 +12,11 @@ from werkzeug.test import TestResponse
 
 from gateway.services import Services
 from tests.gateway.harness import ApiHarness
+from tests.gateway.orders import CANONICAL
 from tests.support import eventually
 
 QUICK_SECONDS = 10.0
 """Far less than anybody here would wait, and far more than it takes."""
-
-CANONICAL = {"Content-Encoding": "identity"}
-"""Means the same as no header, but the short way does not read it."""
 
 WAYS = pytest.mark.parametrize("way", [{}, CANONICAL], ids=["lean", "canonical"])
 PATIENT = {"Prefer": "wait=20"}

@@ -1,10 +1,7 @@
-"""Who waits holds a place and nothing else; whatever is lost or comes at the worst moment costs a second at most."""
+"""A waiting request holds a place and nothing else; what is lost delays it by a second at most."""
 
 import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
@@ -13,45 +10,12 @@ from gateway.auth.tokens import LOOKUPS_AT_ONCE_MAX
 from gateway.waiting import waiters
 from gateway.waiting.waiters import Waiter, Waiters
 from models import change_listener, token
-from models.change_listener import Listener
-from models.session import statements, transaction
+from models.session import transaction
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.ops.stuck_payments import order
 from tests.gateway.waiting.clients import QUICK_SECONDS, ours, posting, timed, waiting
+from tests.gateway.waiting.processes import LOST_SECONDS_MAX, PATIENT, another, deafen, deposit, lines
 from tests.support import Database, eventually
-
-PATIENT = {"Prefer": "wait=25"}
-LOST_SECONDS_MAX = waiters.TICK_SECONDS + QUICK_SECONDS
-"""What a lost word may cost: one reading later, and what the test itself takes."""
-
-
-@pytest.fixture(scope="module")
-def house(database: Database) -> Iterator[ApiHarness]:
-    house = ApiHarness(database)
-    yield house
-    ours(house).waiters.close()
-
-
-@contextmanager
-def another(database: Database, **changes: Any) -> Iterator[ApiHarness]:
-    """A process of its own, with other settings."""
-    house = ApiHarness(database, **changes)
-    try:
-        yield house
-    finally:
-        ours(house).waiters.close()
-
-
-def lines(house: ApiHarness, what: str) -> Any:
-    """This of the lines on which transitions are heard."""
-    wanted = "FROM pg_stat_activity WHERE application_name = 'payments-waits' AND datname = current_database()"
-    with statements(house.gateway) as connection:
-        return connection.exec_driver_sql(f"SELECT {what} {wanted}").scalar_one()
-
-
-def deposit(person: ApiUser, wallet: str, **headers: str) -> Callable[[], Any]:
-    body = {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
-    return lambda: person.order("/v1/deposits", body, **headers)
 
 
 def test_no_line_to_the_database_is_held(house: ApiHarness, client: ApiUser) -> None:
@@ -175,12 +139,6 @@ def test_a_transition_at_the_worst_moment(
         began = timed(answer.result).seconds
     assert (answer.result().status, answer.result().payment["state"]) == (201, "COMPLETED")
     assert began < (QUICK_SECONDS if is_heard else LOST_SECONDS_MAX)
-
-
-def deafen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is told from now on is lost."""
-    hear = Listener.hear
-    monkeypatch.setattr(Listener, "hear", lambda self, seconds: hear(self, seconds) and [])
 
 
 def test_what_is_not_heard_is_read_within_a_second(

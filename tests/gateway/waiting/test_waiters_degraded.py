@@ -10,7 +10,7 @@ from gateway.waiting import waiters as waits
 from models import change_listener
 from models.change_listener import Listener
 from tests.gateway.waiting.clients import QUICK_SECONDS, ours, posting, timed, waiting
-from tests.gateway.waiting.test_waiters import LOST_SECONDS_MAX, PATIENT, another, deafen, deposit, lines
+from tests.gateway.waiting.processes import LOST_SECONDS_MAX, PATIENT, another, deafen, deposit, lines
 from tests.support import Database, eventually
 
 

@@ -1,0 +1,246 @@
+"""Each operation of the API as a call, and the status that each role is answered."""
+
+import secrets
+
+from uuid_utils import compat as uuids
+from werkzeug.test import TestResponse
+
+from tests.gateway.harness import ApiHarness, ApiUser
+
+WALLET = "wal_" + "a" * 32
+
+
+ID = str(uuids.uuid7())
+
+
+WHY = {"reason": "to see"}
+
+
+CALLS = {
+    "deposits": ("POST", "/v1/deposits", {"wallet": WALLET, "amount": "1.00", "currency": "EUR", "source": "wire"}),
+    "transfers": (
+        "POST",
+        "/v1/transfers",
+        {"source": WALLET, "target": WALLET[:-1] + "b", "amount": "1.00", "currency": "EUR"},
+    ),
+    "charges": ("POST", "/v1/charges", {"wallet": WALLET, "amount": "1.00", "currency": "EUR"}),
+    "capture": ("POST", f"/v1/charges/{ID}/capture", {}),
+    "void": ("POST", f"/v1/charges/{ID}/void", {}),
+    "cancel": ("POST", f"/v1/payments/{ID}/cancel", {}),
+    "refunds": ("POST", "/v1/refunds", {"charge": ID, "reason": "duplicate"}),
+    "withdrawals": (
+        "POST",
+        "/v1/withdrawals",
+        {"wallet": WALLET, "amount": "1.00", "currency": "EUR", "target": "wallet"},
+    ),
+    "bank account": ("POST", "/v1/bank-accounts", {"organization_name": 1}),
+    "bank accounts": ("GET", "/v1/bank-accounts", None),
+    "a bank account": ("GET", f"/v1/bank-accounts/{ID}", None),
+    "alter bank account": ("PATCH", f"/v1/bank-accounts/{ID}", {"is_active": True}),
+    "bulk transfers": ("POST", "/v1/bulk-transfers", {"credit_transfers": 1}),
+    "list bulks": ("GET", "/v1/bulk-transfers", None),
+    "a bulk": ("GET", f"/v1/bulk-transfers/{ID}", None),
+    "a bulk's lines": ("GET", f"/v1/bulk-transfers/{ID}/lines", None),
+    "a bulk's events": ("GET", f"/v1/bulk-transfers/{ID}/events", None),
+    "add lines": ("PUT", f"/v1/bulk-transfers/{ID}/lines", {}),
+    "close a bulk": ("POST", f"/v1/bulk-transfers/{ID}/close", {}),
+    "bulk charges": ("POST", "/v1/bulk-charges", {"charges": 1}),
+    "list runs": ("GET", "/v1/bulk-charges", None),
+    "a run": ("GET", f"/v1/bulk-charges/{ID}", None),
+    "a run's lines": ("GET", f"/v1/bulk-charges/{ID}/lines", None),
+    "a run's events": ("GET", f"/v1/bulk-charges/{ID}/events", None),
+    "add charges": ("PUT", f"/v1/bulk-charges/{ID}/lines", {}),
+    "close a run": ("POST", f"/v1/bulk-charges/{ID}/close", {}),
+    "quotes": ("POST", "/v1/quotes", {"source_currency": "EUR", "target_currency": "XAF", "amount": "1.00"}),
+    "exchanges": ("POST", "/v1/exchanges", {"source": WALLET, "target": WALLET[:-1] + "b", "quote": ID}),
+    "payments": ("GET", "/v1/payments", None),
+    "payment": ("GET", f"/v1/payments/{ID}", None),
+    "operations": ("GET", f"/v1/payments/{ID}/operations", None),
+    "timeline": ("GET", f"/v1/payments/{ID}/timeline", None),
+    "its events": ("GET", f"/v1/payments/{ID}/events", None),
+    "its socket": ("GET", f"/v1/payments/{ID}/socket", None),
+    "all events": ("GET", "/v1/events", None),
+    "open a wallet": ("POST", "/v1/wallets", {"currency": "EUR", "label": 1}),
+    "wallets": ("GET", "/v1/wallets", None),
+    "wallet": ("GET", f"/v1/wallets/{WALLET}", None),
+    "change a wallet": ("PATCH", f"/v1/wallets/{WALLET}", {"label": "mine"}),
+    "rotate a wallet": ("POST", f"/v1/wallets/{WALLET}/rotate", {}),
+    "wallet's merchants": ("GET", f"/v1/wallets/{WALLET}/merchants", None),
+    "wallet's history": ("GET", f"/v1/wallets/{WALLET}/operations", None),
+    "wallet's balance": ("GET", f"/v1/wallets/{WALLET}/balance?at=2026-11-01T00:00:00Z", None),
+    "wallet's statement": ("GET", f"/v1/wallets/{WALLET}/statement?month=2026-11", None),
+    "currencies": ("GET", "/v1/currencies", None),
+    "currency": ("GET", "/v1/currencies/EUR", None),
+    "add a currency": ("POST", "/v1/currencies", {"code": 1}),
+    "change a currency": ("PATCH", "/v1/currencies/XXX", {"is_active": True}),
+    "rates": ("GET", "/v1/exchange-rates", None),
+    "tell a rate": ("PUT", "/v1/exchange-rates", {"source": 1}),
+    "preview": ("POST", "/v1/commissions/preview", {"type": "transfer", "amount": "1.00", "currency": "EUR"}),
+    "me": ("GET", "/v1/me", None),
+    "change me": ("PATCH", "/v1/me", {"role": "ops"}),
+    "sessions": ("GET", "/v1/sessions", None),
+    "end a session": ("DELETE", f"/v1/sessions/{ID}", None),
+    "end this session": ("DELETE", "/v1/sessions/current", None),
+    "end all sessions": ("DELETE", "/v1/sessions", None),
+    "keys": ("GET", "/v1/api-keys", None),
+    "make a key": ("POST", "/v1/api-keys", {"name": 1}),
+    "roll a key": ("POST", f"/v1/api-keys/{ID}/roll", {}),
+    "end a key": ("DELETE", f"/v1/api-keys/{ID}", None),
+    "make an endpoint": ("POST", "/v1/webhook-endpoints", {"url": 1}),
+    "endpoints": ("GET", "/v1/webhook-endpoints", None),
+    "an endpoint": ("GET", f"/v1/webhook-endpoints/{ID}", None),
+    "alter an endpoint": ("PATCH", f"/v1/webhook-endpoints/{ID}", {"is_active": True}),
+    "end an endpoint": ("DELETE", f"/v1/webhook-endpoints/{ID}", None),
+    "rotate a secret": ("POST", f"/v1/webhook-endpoints/{ID}/rotate-secret", {}),
+    "test an endpoint": ("POST", f"/v1/webhook-endpoints/{ID}/test", {}),
+    "deliveries": ("GET", f"/v1/webhook-endpoints/{ID}/deliveries", None),
+    "redeliver many": (
+        "POST",
+        f"/v1/webhook-endpoints/{ID}/redeliver",
+        {"from": "2026-11-01T00:00:00Z", "to": "2026-11-02T00:00:00Z"},
+    ),
+    "a delivery": ("GET", f"/v1/webhook-deliveries/{ID}", None),
+    "redeliver": ("POST", f"/v1/webhook-deliveries/{ID}/redeliver", {}),
+    "ops: payments": ("GET", "/v1/ops/payments?parked=true", None),
+    "ops: retry": ("POST", f"/v1/ops/payments/{ID}/retry", WHY),
+    "ops: retry all": ("POST", "/v1/ops/payments/retry", {"filter": {"parked": True}, **WHY}),
+    "ops: users": ("GET", "/v1/ops/users", None),
+    "ops: user": ("GET", f"/v1/ops/users/{ID}", None),
+    "ops: change a user": ("PATCH", f"/v1/ops/users/{ID}", {"is_active": True, **WHY}),
+    "ops: accounts": ("GET", "/v1/ops/accounts", None),
+    "ops: audit": ("GET", "/v1/ops/audit", None),
+    "ops: adjustments": ("GET", "/v1/ops/adjustments", None),
+    "ops: adjust": ("POST", "/v1/ops/adjustments", {"account": 1}),
+    "ops: approve": ("POST", f"/v1/ops/adjustments/{ID}/approve", {}),
+    "ops: reconcile": ("POST", "/v1/ops/reconciliations", {}),
+    "ops: reconciled": ("GET", f"/v1/ops/reconciliations/{ID}", None),
+    "ops: lines": ("GET", f"/v1/ops/reconciliations/{ID}/lines", None),
+    "ops: match": ("POST", f"/v1/ops/reconciliations/{ID}/lines/1/match", {"payment": ID, **WHY}),
+    "ops: reject": ("POST", f"/v1/ops/adjustments/{ID}/reject", {"reason": "No"}),
+    "ops: terms": ("GET", "/v1/ops/commission-terms", None),
+    "ops: new terms": ("POST", "/v1/ops/commission-terms", {"type": 1}),
+    "ops: commissions": ("GET", "/v1/ops/commissions?from=2026-11-01&to=2026-11-02", None),
+}
+
+
+ROLES = ("client", "merchant", "ops", "auditor")
+
+
+MATRIX = {
+    #                     nobody client merchant ops auditor
+    "deposits":           (401, 404, 404, 404, 403),
+    "transfers":          (401, 404, 404, 403, 403),
+    "charges":            (401, 403, 404, 403, 403),
+    "capture":            (401, 403, 404, 403, 403),
+    "void":               (401, 403, 404, 403, 403),
+    "cancel":             (401, 404, 404, 404, 403),
+    "refunds":            (401, 403, 404, 403, 403),
+    "withdrawals":        (401, 404, 404, 403, 403),
+    "bank account":       (401, 403, 422, 403, 403),
+    "bank accounts":      (401, 200, 200, 200, 200),
+    "a bank account":     (401, 404, 404, 404, 404),
+    "alter bank account": (401, 403, 404, 403, 403),
+    "bulk transfers":     (401, 403, 422, 403, 403),
+    "list bulks":         (401, 200, 200, 200, 200),
+    "a bulk":             (401, 404, 404, 404, 404),
+    "a bulk's lines":     (401, 404, 404, 404, 404),
+    "a bulk's events":    (401, 404, 404, 404, 404),
+    "add lines":          (401, 403, 404, 403, 403),
+    "close a bulk":       (401, 403, 404, 403, 403),
+    "bulk charges":       (401, 403, 422, 403, 403),
+    "list runs":          (401, 200, 200, 200, 200),
+    "a run":              (401, 404, 404, 404, 404),
+    "a run's lines":      (401, 404, 404, 404, 404),
+    "a run's events":     (401, 404, 404, 404, 404),
+    "add charges":        (401, 403, 404, 403, 403),
+    "close a run":        (401, 403, 404, 403, 403),
+    "quotes":             (401, 422, 422, 403, 403),
+    "exchanges":          (401, 404, 404, 403, 403),
+    "payments":           (401, 200, 200, 200, 200),
+    "payment":            (401, 404, 404, 404, 404),
+    "operations":         (401, 404, 404, 404, 404),
+    "timeline":           (401, 404, 404, 404, 404),
+    "its events":         (401, 404, 404, 404, 404),
+    "its socket":         (401, 404, 404, 404, 404),
+    "all events":         (401, 200, 200, 200, 200),
+    "open a wallet":      (401, 422, 422, 403, 403),
+    "wallets":            (401, 200, 200, 200, 200),
+    "wallet":             (401, 404, 404, 404, 404),
+    "change a wallet":    (401, 404, 404, 403, 403),
+    "rotate a wallet":    (401, 404, 404, 403, 403),
+    "wallet's merchants": (401, 404, 404, 404, 404),
+    "wallet's history":   (401, 404, 404, 404, 404),
+    "wallet's balance":   (401, 404, 404, 404, 404),
+    "wallet's statement": (401, 404, 404, 404, 404),
+    "currencies":         (401, 200, 200, 200, 200),
+    "currency":           (401, 200, 200, 200, 200),
+    "add a currency":     (401, 403, 403, 422, 403),
+    "change a currency":  (401, 403, 403, 404, 403),
+    "rates":              (401, 200, 200, 200, 200),
+    "tell a rate":        (401, 403, 403, 422, 403),
+    "preview":            (401, 200, 200, 200, 200),
+    "me":                 (401, 200, 200, 200, 200),
+    "change me":          (401, 422, 422, 422, 422),
+    "sessions":           (401, 200, 200, 200, 200),
+    "end a session":      (401, 404, 404, 404, 404),
+    "end this session":   (401, 404, 404, 404, 404),
+    "end all sessions":   (401, 204, 204, 204, 204),
+    "keys":               (401, 200, 200, 200, 200),
+    "make a key":         (401, 422, 422, 422, 422),
+    "roll a key":         (401, 404, 404, 404, 404),
+    "end a key":          (401, 404, 404, 404, 404),
+    "make an endpoint":   (401, 422, 422, 403, 403),
+    "endpoints":          (401, 200, 200, 403, 403),
+    "an endpoint":        (401, 404, 404, 403, 403),
+    "alter an endpoint":  (401, 404, 404, 403, 403),
+    "end an endpoint":    (401, 404, 404, 403, 403),
+    "rotate a secret":    (401, 404, 404, 403, 403),
+    "test an endpoint":   (401, 404, 404, 403, 403),
+    "deliveries":         (401, 404, 404, 403, 403),
+    "redeliver many":     (401, 404, 404, 403, 403),
+    "a delivery":         (401, 404, 404, 403, 403),
+    "redeliver":          (401, 404, 404, 403, 403),
+    "ops: payments":      (401, 403, 403, 200, 200),
+    "ops: retry":         (401, 403, 403, 404, 403),
+    "ops: retry all":     (401, 403, 403, 200, 403),
+    "ops: users":         (401, 403, 403, 200, 200),
+    "ops: user":          (401, 403, 403, 404, 404),
+    "ops: change a user": (401, 403, 403, 404, 403),
+    "ops: accounts":      (401, 403, 403, 200, 200),
+    "ops: audit":         (401, 403, 403, 200, 200),
+    "ops: adjustments":   (401, 403, 403, 200, 200),
+    "ops: adjust":        (401, 403, 403, 422, 403),
+    "ops: approve":       (401, 403, 403, 404, 403),
+    "ops: reconcile":     (401, 403, 403, 415, 403),
+    "ops: reconciled":    (401, 403, 403, 404, 404),
+    "ops: lines":         (401, 403, 403, 404, 404),
+    "ops: match":         (401, 403, 403, 404, 403),
+    "ops: reject":        (401, 403, 403, 404, 403),
+    "ops: terms":         (401, 403, 403, 200, 200),
+    "ops: new terms":     (401, 403, 403, 422, 403),
+    "ops: commissions":   (401, 403, 403, 200, 200),
+}  # fmt: skip
+"""Every protected route by what it answers; where it is not 401 or 403, the caller may, and asked for nothing real."""
+
+
+MOVES_MONEY = {
+    *("deposits", "transfers", "charges", "capture", "void", "cancel", "refunds"),
+    *("withdrawals", "quotes", "exchanges"),
+    *("bank account", "alter bank account", "bulk transfers", "add lines", "close a bulk"),
+    *("bulk charges", "add charges", "close a run"),
+}
+"""What needs a scope that waits for the confirmed address."""
+
+
+def rule_of(house: ApiHarness, call: str) -> tuple[str, str]:
+    """Method and route of a call."""
+    method, path, _ = CALLS[call]
+    adapter = house.app.url_map.bind("")
+    return method, adapter.match(path.partition("?")[0], method, return_rule=True)[0].rule
+
+
+def do(person: ApiUser, call: str) -> TestResponse:
+    method, path, body = CALLS[call]
+    if body is None:
+        return person.call(method, path)
+    return person.call(method, path, json=body, headers={"Idempotency-Key": secrets.token_hex(8), "If-Match": "*"})

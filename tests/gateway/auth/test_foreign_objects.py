@@ -1,0 +1,192 @@
+"""Objects of other users: as unknown as those that do not exist, and shown without what is private."""
+
+import secrets
+
+import pytest
+from uuid_utils import compat as uuids
+
+import bell
+from models import token as tokens
+from models.session import transaction
+from tests.gateway.auth.scope_matrix import CALLS, ID, WALLET, rule_of
+from tests.gateway.bulks.builders import CHARGES, ORGANIZATION, TRANSFERS, line
+from tests.gateway.bulks.builders import order as order_of_transfers
+from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.webhooks.helpers import delivery, endpoint
+
+
+def objects_of(owner: ApiUser, house: ApiHarness) -> dict[str, dict[str, str]]:
+    """Something of the owner's, or of who charged him, for every parameter in a route, by the route's beginning."""
+    wallet = owner.wallet("10.00")
+    [payment] = owner.get("/v1/payments").get_json()["data"]
+    key = owner.call("POST", "/v1/api-keys", json={"name": "till"}).get_json()["id"]
+    shop = house.person("merchant")
+    shop.wallet()
+    order = {"wallet": wallet, "amount": "1.00", "currency": "EUR", "capture": False}
+    charge = shop.order("/v1/charges", order).get_json()["id"]
+    bank = {"organization_name": "ACME Corp", "iban": ORGANIZATION["organization_iban"], "wallet": wallet}
+    account = owner.call("POST", "/v1/bank-accounts", json=bank).get_json()["id"]
+    bulk = owner.order(TRANSFERS, order_of_transfers(line())).get_json()["id"]
+    run = owner.order(CHARGES, {"currency": "EUR", "charges": [{"wallet": shop.wallet(), "amount": "1.00"}]}).get_json()
+    hook = endpoint(owner)
+    session = str(uuids.uuid7())
+    with transaction(house.gateway) as connection:
+        tokens.open_session(connection, session, owner.id, tokens.new(), 1, None, None)
+    return {
+        "/v1/payments/<id>": {"<id>": payment["id"]},
+        "/v1/charges/<id>": {"<id>": charge},
+        "/v1/wallets/<token>": {"<token>": wallet},
+        "/v1/sessions/<id>": {"<id>": session},
+        "/v1/api-keys/<id>": {"<id>": key},
+        "/v1/bank-accounts/<id>": {"<id>": account},
+        "/v1/bulk-transfers/<id>": {"<id>": bulk},
+        "/v1/bulk-charges/<id>": {"<id>": run["id"]},
+        "/v1/webhook-endpoints/<id>": {"<id>": hook},
+        "/v1/webhook-deliveries/<id>": {"<id>": delivery(house, hook)},
+    }
+
+
+OF_SOMEBODY = [
+    call for call, (_, path, _) in CALLS.items() if (ID in path or WALLET in path) and not call.startswith("ops:")
+]
+"""Calls that name an object of one user; those of ops may name everybody's."""
+
+
+@pytest.fixture(scope="module")
+def holder(house: ApiHarness) -> ApiUser:
+    """A merchant with one of everything."""
+    return house.person("merchant")
+
+
+@pytest.fixture(scope="module")
+def owned(house: ApiHarness, holder: ApiUser) -> dict[str, dict[str, str]]:
+    """What the holder has, which no stranger changes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bell, "ring", lambda *_: None)
+        return objects_of(holder, house)
+
+
+@pytest.mark.parametrize("call", OF_SOMEBODY)
+def test_anothers_object_is_as_unknown_as_none(
+    house: ApiHarness, call: str, holder: ApiUser, owned: dict[str, dict[str, str]]
+) -> None:
+    method, rule = rule_of(house, call)
+    stranger = house.person("merchant")
+    [(beginning, theirs)] = [(k, v) for k, v in owned.items() if rule.startswith(k)]
+    [(parameter, value)] = theirs.items()
+    _, path, body = CALLS[call]
+    real = "".join((rule.replace(parameter, value), *path.partition("?")[1:]))
+    kwargs = {} if body is None else {"json": body}
+    headers = {"If-Match": "*", "Idempotency-Key": secrets.token_hex(8)}
+    with house.unchanged():
+        answers = [stranger.call(method, at, headers=headers, **kwargs) for at in (real, path)]
+    assert [answer.status_code for answer in answers] == [404, 404], beginning
+    bodies = [{k: v for k, v in a.get_json().items() if k not in ("instance", "request_id")} for a in answers]
+    assert bodies[0] == bodies[1]
+    if call == "its socket":
+        assert holder.get(real).status_code == 426
+    elif method == "GET":  # without a body: a stream's would be long
+        assert holder.call("HEAD", real).status_code == 200
+
+
+def test_n01_n03_a_strangers_payment_is_as_unknown_as_none(client: ApiUser, stranger: ApiUser) -> None:
+    client.wallet("10.00")
+    [payment] = client.get("/v1/payments").get_json()["data"]
+    for suffix in ("", "/operations"):
+        theirs = stranger.get(f"/v1/payments/{payment['id']}{suffix}")
+        unknown = stranger.get(f"/v1/payments/{uuids.uuid7()}{suffix}")
+        same = [
+            {k: v for k, v in a.get_json().items() if k not in ("instance", "request_id")} for a in (theirs, unknown)
+        ]
+        assert theirs.status_code == unknown.status_code == 404
+        assert same[0] == same[1]
+
+
+def test_n02_another_merchants_charge(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
+    purse = client.wallet("10.00")
+    merchant.wallet()
+    charge = merchant.order("/v1/charges", {"wallet": purse, "amount": "1.00", "currency": "EUR"}).get_json()
+    assert house.person("merchant").get(f"/v1/payments/{charge['id']}").status_code == 404
+
+
+def test_n03_a_strangers_wallet(client: ApiUser, stranger: ApiUser) -> None:
+    wallet = client.wallet()
+    assert stranger.get(f"/v1/wallets/{wallet}").status_code == 404
+    assert client.get(f"/v1/wallets/{wallet}").status_code == 200
+
+
+def test_n04_filtering_by_a_strangers_wallet_shows_no_rows(client: ApiUser, stranger: ApiUser) -> None:
+    wallet = client.wallet("10.00")
+    assert stranger.get(f"/v1/payments?wallet={wallet}").get_json()["data"] == []
+    assert len(client.get(f"/v1/payments?wallet={wallet}").get_json()["data"]) == 1
+
+
+def test_n06_n12_a_strangers_wallet_as_source(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
+    purse, own = client.wallet("10.00"), stranger.wallet()
+    order = {"target": own, "amount": "1.00", "currency": "EUR"}
+    with house.unchanged():
+        theirs = stranger.order("/v1/transfers", {**order, "source": purse})
+        unknown = stranger.order("/v1/transfers", {**order, "source": "wal_" + "x" * 32})
+    assert theirs.status_code == unknown.status_code == 404
+    assert theirs.get_json()["errors"] == unknown.get_json()["errors"]
+
+
+def test_n12_a_deposit_into_a_strangers_wallet(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
+    wallet = client.wallet()
+    with house.unchanged():
+        order = {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
+        assert stranger.order("/v1/deposits", order).status_code == 404
+
+
+def test_n12_a_charge_into_a_strangers_wallet(
+    house: ApiHarness, client: ApiUser, merchant: ApiUser, stranger: ApiUser
+) -> None:
+    purse, foreign = client.wallet("5.00"), stranger.wallet()
+    with house.unchanged():
+        order = {"wallet": purse, "target": foreign, "amount": "1.00", "currency": "EUR"}
+        assert merchant.order("/v1/charges", order).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "id", ["1", "0", "x", "%27", "1%20OR%201=1", "{8}", "..%2f..", "00000000-0000-0000-0000-000000000000", "%00", "é"]
+)
+def test_n10_n52_guessed_ids(client: ApiUser, id: str) -> None:
+    assert client.get(f"/v1/payments/{id}").status_code == 404
+    assert client.get(f"/v1/wallets/{id}").status_code == 404
+
+
+def test_an_id_has_one_spelling(client: ApiUser) -> None:
+    client.wallet("1.00")
+    [payment] = client.get("/v1/payments").get_json()["data"]
+    for spelling in (payment["id"].upper(), payment["id"].replace("-", ""), f"{{{payment['id']}}}"):
+        assert client.get(f"/v1/payments/{spelling}").status_code == 404
+
+
+def test_n18_the_other_side_sees_neither_token_nor_balance(
+    client: ApiUser, merchant: ApiUser, house: ApiHarness
+) -> None:
+    purse = client.wallet("50.00")
+    till = merchant.wallet()
+    order = {"wallet": purse, "amount": "10.00", "currency": "EUR", "metadata": {"note": "internal"}}
+    id = merchant.order("/v1/charges", order).get_json()["id"]
+    house.post_payments()
+    by_merchant, by_client = (who.get(f"/v1/payments/{id}").get_json() for who in (merchant, client))
+    assert by_client["target"] == {"wallet": None, "name": "Shop", "last4": till[-4:]}
+    assert by_client["source"] == by_merchant["source"] == {"wallet": purse, "name": "Ann", "last4": purse[-4:]}
+    assert (by_client["balance_after"], by_merchant["balance_after"]) == ("40.00", "10.00")
+    assert (by_client["commission"], by_merchant["commission"]) == (None, "0.00")
+    assert (by_client["metadata"], by_merchant["metadata"]) == (None, {"note": "internal"})
+    operations = client.get(f"/v1/payments/{id}/operations").get_json()["data"]
+    assert [row["balance_after"] for row in operations] == ["40.00", None]
+    assert [row["account"]["wallet"] for row in operations] == [purse, None]
+
+
+@pytest.mark.parametrize("role", ["ops", "auditor"])
+def test_ops_and_auditor_read_all_but_no_token(house: ApiHarness, client: ApiUser, role: str) -> None:
+    wallet = client.wallet("10.00")
+    reader = house.person(role)
+    [payment] = reader.get(f"/v1/payments?wallet={wallet}").get_json()["data"]
+    assert payment["target"]["wallet"] is None
+    assert reader.get(f"/v1/payments/{payment['id']}").status_code == 200
+    assert reader.get(f"/v1/wallets/{wallet}").get_json()["balance"] == "10.00"
+    assert len(reader.get(f"/v1/payments/{payment['id']}/operations").get_json()["data"]) == 2

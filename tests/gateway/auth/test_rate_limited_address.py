@@ -1,0 +1,98 @@
+"""Requests without a valid token: counted by address, and never at the cost of valid tokens."""
+
+import pytest
+
+from models import token as tokens
+from tests.gateway.auth.rate_limits import assert_too_many
+from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.orders import CANONICAL
+from tests.support import Database
+
+
+def unknown() -> str:
+    """A well-formed token of nobody."""
+    return tokens.new()
+
+
+@pytest.fixture
+def crowd(database: Database) -> ApiHarness:
+    """All come from one address, which has four requests of each kind."""
+    return ApiHarness(database, rate_limit_address="4 per day")
+
+
+GUESSES = {
+    "none": "",
+    "nonsense": "nonsense",
+    "no checksum": "pay_" + "a" * 50,
+    "no ASCII": "\xff",
+    "well-formed": unknown(),
+}
+
+
+@pytest.mark.parametrize("odd", [{}, CANONICAL], ids=["lean", "canonical"])
+@pytest.mark.parametrize("guess", GUESSES)
+def test_who_has_no_valid_token_uses_up_nobodys_share(crowd: ApiHarness, guess: str, odd: dict[str, str]) -> None:
+    path = "/v1/payments/00000000-0000-7000-8000-000000000000"
+    guessing = ApiUser(crowd, "", GUESSES[guess])
+    codes = [guessing.get(path, **odd).status_code for _ in range(12)]
+    assert codes == [401] * 4 + [401 if guess == "none" else 429] * 8
+    newcomer = crowd.person()
+    assert [newcomer.get(path, **odd).status_code for _ in range(5)] == [404, 404, 404, 404, 429]
+
+
+@pytest.mark.parametrize("odd", [{}, CANONICAL], ids=["lean", "canonical"])
+def test_401_comes_before_429(crowd: ApiHarness, odd: dict[str, str]) -> None:
+    client = crowd.person()
+    assert [client.get("/v1/wallets").status_code for _ in range(5)] == [200] * 4 + [429]
+    for guess in ("", unknown()):
+        assert ApiUser(crowd, "", guess).order("/v1/deposits", {}, **odd).status_code == 401
+    missing = [crowd.nobody().order("/v1/deposits", {}, **odd) for _ in range(10)]
+    assert {answer.status_code for answer in missing} == {401}
+    assert all("WWW-Authenticate" in answer.headers for answer in missing)
+
+
+def test_guesses_are_bounded_and_each_is_looked_up_alone_past_that(crowd: ApiHarness) -> None:
+    good, looked_up = crowd.person(), []
+    assert good.get("/v1/wallets").status_code == 200
+    ours = crowd.app.extensions["gateway"]
+    look_up = ours.tokens._look_up
+    ours.tokens._look_up = lambda token, hash: looked_up.append(token) or look_up(token, hash)
+    answers = [ApiUser(crowd, "", unknown()).get("/v1/wallets") for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [401] * 4 + [429] * 2
+    assert_too_many(answers[-1], "address", 4)
+    assert len(looked_up) == 6
+    with ours.tokens._suspect_lookups:
+        assert_too_many(ApiUser(crowd, "", unknown()).get("/v1/wallets"), "address", 4)
+        assert len(looked_up) == 6
+        ours.tokens._cached = {hash: (0.0, caller) for hash, (_, caller) in ours.tokens._cached.items()}
+        assert good.get("/v1/wallets").status_code == 200, "was good before"
+        elsewhere = {"environ_base": {"REMOTE_ADDR": "192.0.2.7"}}
+        assert ApiUser(crowd, "", unknown()).call("GET", "/v1/wallets", **elsewhere).status_code == 401
+    assert crowd.person().get("/v1/wallets").status_code == 200
+
+
+def test_a_token_that_ended_is_no_longer_one_that_was_good(crowd: ApiHarness) -> None:
+    person = crowd.person()
+    assert person.get("/v1/wallets").status_code == 200
+    ours = crowd.app.extensions["gateway"]
+    crowd.execute("UPDATE tokens SET revoked_at = now() WHERE user_id = %s", person.id)
+    ours.tokens._cached = {hash: (0.0, caller) for hash, (_, caller) in ours.tokens._cached.items()}
+    assert [person.get("/v1/wallets").status_code for _ in range(5)] == [401] * 4 + [429]
+    assert not ours.tokens._cached
+
+
+def test_a_deactivated_user_is_told_so_however_often(crowd: ApiHarness) -> None:
+    person = crowd.person()
+    crowd.execute("UPDATE users SET is_active = false WHERE id = %s", person.id)
+    assert {person.get("/v1/wallets").status_code for _ in range(8)} == {403}
+
+
+def test_public_routes_and_strange_hosts_are_counted_apart_from_tokens(crowd: ApiHarness) -> None:
+    nobody, client = crowd.nobody(), crowd.person()
+    assert nobody.get("/v1/wallets", Host="evil").status_code == 400
+    assert nobody.call("OPTIONS", "/v1/wallets").status_code == 200
+    assert client.get("/docs").status_code == 200, "a token that is not asked for does not count"
+    assert client.get("/v1/nope").status_code == 404
+    assert_too_many(client.get("/v1/nope"), "address", 4)
+    assert_too_many(nobody.get("/v1/wallets", Host="evil"), "address", 4)
+    assert client.get("/v1/wallets").status_code == 200

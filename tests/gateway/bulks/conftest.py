@@ -1,0 +1,12 @@
+"""Those who order bulks."""
+
+import pytest
+
+from tests.gateway.bulks.builders import organization
+from tests.gateway.harness import ApiHarness, ApiUser
+
+
+@pytest.fixture
+def payer(house: ApiHarness) -> ApiUser:
+    """A merchant with a registered bank account that pays from an empty wallet."""
+    return organization(house)[0]

@@ -1,0 +1,37 @@
+"""The gateway over a database where transfers and charges cost 2 %."""
+
+from typing import Any
+
+import pytest
+
+from embedded.postgres import Postgres
+from models import invariants
+from models.session import transaction
+from tests.gateway.commission.commissions import name_of
+from tests.gateway.harness import ApiHarness, ApiUser
+from tests.support import Database, charge_commission
+
+
+@pytest.fixture(scope="module", autouse=True)
+def house(postgres: Postgres, database: Database) -> ApiHarness:
+    """The gateway over a database where transfers and charges cost 2 %."""
+    charge_commission(postgres, name_of(database))
+    return ApiHarness(database)
+
+
+@pytest.fixture(autouse=True)
+def sound(house: ApiHarness) -> Any:
+    """The promises about money hold when the test ends."""
+    yield
+    with transaction(house.owner) as connection:
+        assert invariants.violations(connection) == []
+
+
+@pytest.fixture
+def ops(house: ApiHarness) -> ApiUser:
+    return house.person("ops", "Ona")
+
+
+@pytest.fixture
+def auditor(house: ApiHarness) -> ApiUser:
+    return house.person("auditor", "Aud")
