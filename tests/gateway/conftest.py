@@ -47,7 +47,7 @@ def merchant(house: ApiHarness) -> ApiUser:
 
 @pytest.fixture
 def stranger(house: ApiHarness) -> ApiUser:
-    """A client who has to do with none of the others."""
+    """A client who shares no payment with the others."""
     return house.person("client", "Zed")
 
 

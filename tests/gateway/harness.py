@@ -1,4 +1,4 @@
-"""The gateway under test: people with tokens who call it, every answer held to the contract."""
+"""The gateway under test and users who call it; every answer is compared with the OpenAPI document."""
 
 import json
 import secrets
@@ -51,7 +51,7 @@ FILES = {"text/csv", "application/x-ndjson", "text/html", "text/event-stream"}
 
 
 def is_file(answer: TestResponse) -> bool:
-    """Whether something else than JSON was asked for, and answered."""
+    """True if a format other than JSON was requested and answered."""
     asked = answer.request.headers.get("Accept", "")
     return answer.mimetype in FILES and answer.mimetype in asked
 
@@ -63,7 +63,7 @@ def contract() -> dict[str, Any]:
 
 
 class ApiHarness(Builder):
-    """The gateway over a migrated database, and those who use it."""
+    """The gateway over a migrated database, and its users."""
 
     opened: ClassVar[list["ApiHarness"]] = []
     """Those of the module, which are closed at its end: their threads would look for their servers until the last."""
@@ -91,8 +91,8 @@ class ApiHarness(Builder):
         id = self.user(role, name)
         return ApiUser(self, id, self.token(id, scopes))
 
-    def nobody(self) -> "ApiUser":
-        """Somebody without a token."""
+    def anonymous(self) -> "ApiUser":
+        """A caller without a token."""
         return ApiUser(self, "", "")
 
     def post_payments(self) -> None:
@@ -118,7 +118,7 @@ class ApiHarness(Builder):
         assert self.tables() == before
 
     def check(self, answer: TestResponse) -> TestResponse:
-        """Hold an answer to the contract; the answer itself."""
+        """Compare an answer with the OpenAPI document; returns the answer."""
         text = "" if (answer.mimetype or "").startswith("text/") else answer.get_data(as_text=True)
         assert not [word for word in NEVER_SAID if word in text], text
         if answer.request.path != "/openapi.json":  # which has an example of one
@@ -133,7 +133,7 @@ class ApiHarness(Builder):
         return answer
 
     def _operation(self, answer: TestResponse) -> dict[str, Any] | None:
-        """What the contract says of the operation that answered, if one did."""
+        """The operation of the OpenAPI document that answered, if it is one of them."""
         method = answer.request.method.replace("HEAD", "GET")
         with suppress(HTTPException):
             rule = self.app.url_map.bind("").match(answer.request.path, method, return_rule=True)[0].rule
@@ -178,14 +178,14 @@ class ApiHarness(Builder):
 
 @dataclass(frozen=True)
 class ApiUser:
-    """Somebody with a token."""
+    """A user with a token."""
 
     house: ApiHarness
     id: str
     token: str
 
     def call(self, method: str, path: str, **kwargs: Any) -> TestResponse:
-        """One request, its answer held to the contract."""
+        """Send a request and check its answer."""
         headers = {**({"Authorization": f"Bearer {self.token}"} if self.token else {}), **kwargs.pop("headers", {})}
         answer = self.house.app.test_client().open(path, method=method, headers=headers, buffered=True, **kwargs)
         return self.house.check(answer)
@@ -194,13 +194,13 @@ class ApiUser:
         return self.call("GET", path, headers=headers)
 
     def order(self, path: str, body: Any, key: str | None = None, **headers: str) -> TestResponse:
-        """A POST under a key of its own, unless one is given."""
+        """A POST with a new Idempotency-Key, unless `key` is passed."""
         return self.call("POST", path, json=body, headers={"Idempotency-Key": key or secrets.token_hex(8), **headers})
 
     def raw(
         self, path: str, data: bytes, content_type: str | None = "application/json", **headers: str
     ) -> TestResponse:
-        """A POST of these very bytes."""
+        """A POST of exactly these bytes."""
         return self.call(
             "POST",
             path,
@@ -219,5 +219,5 @@ class ApiUser:
         return token
 
     def balance(self, wallet: str) -> str:
-        """The wallet's balance, as the API tells it."""
+        """The wallet's balance, as the API answers it."""
         return self.get(f"/v1/wallets/{wallet}").get_json()["balance"]

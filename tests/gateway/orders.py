@@ -1,4 +1,4 @@
-"""Bodies of orders, and what an order is sent with."""
+"""Bodies and headers of orders, and the answer of the bank to a withdrawal."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

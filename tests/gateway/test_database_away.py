@@ -1,4 +1,4 @@
-"""The database away, slow to answer or gone at COMMIT; the broker away: what was promised holds."""
+"""The database away, slow to answer or gone at COMMIT; the broker away: no accepted order is lost."""
 
 import secrets
 import threading
@@ -43,9 +43,9 @@ def test_orders_without_a_database_are_503(away: ApiHarness) -> None:
 
 
 def test_what_needs_no_database_answers_without_one(away: ApiHarness) -> None:
-    assert away.nobody().get("/health/live").status_code == 200
-    assert away.nobody().get("/v1/wallets").status_code == 401
-    assert away.nobody().get("/docs").status_code == 200
+    assert away.anonymous().get("/health/live").status_code == 200
+    assert away.anonymous().get("/v1/wallets").status_code == 401
+    assert away.anonymous().get("/docs").status_code == 200
 
 
 def test_the_status_tells_that_the_broker_is_away(fresh_database: Database, tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_the_status_tells_that_the_broker_is_away(fresh_database: Database, tmp_
     with transaction(house.worker) as connection:
         for name in ("posting@a", "upkeep@a", "webhooks@a"):
             heartbeat.beat(connection, name)
-    answer = house.nobody().get("/status")
+    answer = house.anonymous().get("/status")
     assert answer.status_code == 200
     assert (answer.get_json()["status"], answer.get_json()["broker"]) == ("degraded", "away")
     assert answer.get_json()["database"] == "ok"
@@ -62,21 +62,21 @@ def test_the_status_tells_that_the_broker_is_away(fresh_database: Database, tmp_
     ]
 
 
-def test_the_status_is_503_when_nothing_is_posted_and_the_gateway_is_ready_all_the_same(
+def test_status_is_503_without_posting_but_gateway_is_ready(
     fresh_database: Database,
 ) -> None:
-    nobody = ApiHarness(fresh_database).nobody()
-    answer = nobody.get("/status")
+    anonymous = ApiHarness(fresh_database).anonymous()
+    answer = anonymous.get("/status")
     assert (answer.status_code, answer.get_json()["code"]) == (503, "out_of_service")
     assert answer.get_json()["problems"][0]["code"] == "posting_stale"
     assert answer.get_json()["detail"] == "No poster works: not seen within the last hour."
-    assert nobody.get("/health/ready").status_code == 200
+    assert anonymous.get("/health/ready").status_code == 200
 
 
 def test_a_gateway_that_cannot_accept_is_not_ready(fresh_database: Database) -> None:
     house = ApiHarness(fresh_database)
     house.execute("DROP TABLE " + house.execute("SELECT to_char(now() AT TIME ZONE 'UTC', '\"payments_\"YYYY_MM')")[0])
-    answers = [house.nobody().get(path) for path in ("/health/ready", "/status")]
+    answers = [house.anonymous().get(path) for path in ("/health/ready", "/status")]
     assert [(answer.status_code, answer.get_json()["code"]) for answer in answers] == [
         (503, "partition_missing"),
         (503, "out_of_service"),
@@ -94,7 +94,7 @@ def test_a_gateway_whose_clock_is_wrong_says_so(
     now = time.time() + hours * 3600
     monkeypatch.setattr("models.clock.time", SimpleNamespace(time=lambda: now))
     monkeypatch.setattr("gateway.payments.create.uuid7", lambda: UUID(f"{int(now * 1000):012x}70008000000000000000"))
-    answers = [house.nobody().get(path) for path in ("/health/ready", "/status")]
+    answers = [house.anonymous().get(path) for path in ("/health/ready", "/status")]
     answers.append(client.order("/v1/deposits", deposit_into(wallet), "k"))
     assert [(answer.status_code, answer.get_json()["code"]) for answer in answers] == [
         (503, "clock_wrong"),
@@ -107,7 +107,7 @@ def test_a_gateway_whose_clock_is_wrong_says_so(
     assert answers[2].headers["Retry-After"] == "1"
     assert house.execute("SELECT count(*) FROM payments") == [0]
     monkeypatch.undo()
-    assert house.nobody().get("/health/ready").status_code == 200
+    assert house.anonymous().get("/health/ready").status_code == 200
     assert client.order("/v1/deposits", deposit_into(wallet), "k").status_code == 202
 
 
@@ -126,7 +126,7 @@ def line(fresh_database: Database, tmp_path: Path) -> Iterator[Line]:
 
 @pytest.fixture
 def shaky(fresh_database: Database, tmp_path: Path, line: Line) -> ApiHarness:
-    """A gateway whose line to the database can be cut."""
+    """A gateway whose connection to the database can be cut."""
     return ApiHarness(fresh_database, gateway_database_url=through(fresh_database.gateway, tmp_path))
 
 
@@ -135,7 +135,7 @@ def deposit_into(wallet: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("loss", Loss)
-def test_an_order_whose_line_was_lost_is_kept_once(shaky: ApiHarness, line: Line, loss: Loss) -> None:
+def test_order_with_a_lost_connection_is_stored_once(shaky: ApiHarness, line: Line, loss: Loss) -> None:
     client = shaky.person()
     wallet, key = client.wallet(), secrets.token_hex(8)
     line.to_lose.append(loss)
@@ -162,7 +162,7 @@ def test_a_charge_whose_commit_was_lost_is_answered_as_its_own(
     assert shaky.execute("SELECT id::text FROM payments") == [answer.get_json()["id"]]
 
 
-def test_an_outcome_that_stays_unknown_is_503_and_the_key_tells_later(shaky: ApiHarness, line: Line) -> None:
+def test_unknown_outcome_is_503_and_the_key_replays_later(shaky: ApiHarness, line: Line) -> None:
     client = shaky.person()
     wallet, key = client.wallet(), secrets.token_hex(8)
     line.to_lose.extend([Loss.ANSWER] * 2)

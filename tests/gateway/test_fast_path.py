@@ -1,4 +1,4 @@
-"""The short way for clean orders answers as the canonical route does, and leaves it all that is odd."""
+"""The fast path for clean orders answers as the canonical route does, and leaves all others to it."""
 
 import pytest
 from flask import Flask
@@ -10,7 +10,7 @@ from tests.gateway.orders import CANONICAL, deposit_into
 
 @pytest.fixture
 def no_framework(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever reaches the framework fails the test."""
+    """A request that reaches the framework fails the test."""
 
     def refuse(*_: object) -> None:
         raise AssertionError("the framework was asked")
@@ -38,7 +38,7 @@ def test_both_ways_answer_alike(house: ApiHarness) -> None:
     assert short.headers["Content-Type"] == canonical.headers["Content-Type"]
 
 
-def test_either_way_replays_what_the_other_kept(house: ApiHarness) -> None:
+def test_each_path_replays_orders_of_the_other(house: ApiHarness) -> None:
     client = house.person()
     order = deposit_into(client.wallet())
     short = client.order("/v1/deposits", order, "key")

@@ -1,4 +1,4 @@
-"""References of uploaded lines: what FAILED frees its own for the next upload, what may come to something keeps it."""
+"""References of uploaded lines: a FAILED line frees its reference for the next upload, any other keeps it."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ def test_an_upload_takes_the_references_of_one_that_failed(house: ApiHarness, me
         assert violations(connection) == []
 
 
-def test_ids_of_a_pain_001_take_no_reference_from_one_that_failed_nor_keep_it_from_the_next(house: ApiHarness) -> None:
+def test_pain001_ids_neither_take_nor_keep_a_freed_reference(house: ApiHarness) -> None:
     merchant, wallet = organization(house)
     named = order(*(line("5.00", n, reference=reference) for n, reference in enumerate(REFERENCES)))
     ids = (f"<EndToEndId>{reference}</EndToEndId>" for reference in REFERENCES)

@@ -11,7 +11,7 @@ from tests.gateway.harness import ApiHarness, ApiUser
 CROWD = 60
 
 
-def test_a_crowd_shares_flushes_and_each_gets_his_own(house: ApiHarness, client: ApiUser, rings: list) -> None:
+def test_concurrent_orders_share_flushes_with_an_answer_each(house: ApiHarness, client: ApiUser, rings: list) -> None:
     source, target = client.wallet("1.00"), client.wallet()
     engine = house.app.extensions["gateway"].engine
     inserts: list[int] = []
@@ -43,7 +43,7 @@ def test_a_crowd_shares_flushes_and_each_gets_his_own(house: ApiHarness, client:
     assert len(rings) == len(inserts)
 
 
-def test_refusals_in_a_crowd_are_each_ones_own(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
+def test_concurrent_refusals_answer_their_own_orders(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     source, target, foreign = client.wallet("1.00"), client.wallet(), stranger.wallet()
     unknown = "wal_" + "u" * 32
     cases = {

@@ -44,11 +44,11 @@ class Shop:
         return self.merchant.order(CHARGES, {"currency": "EUR", "charges": charges})
 
     def state(self, answer: TestResponse) -> str:
-        """In what state the payment is now."""
+        """The state of the payment."""
         return str(self.merchant.get(answer.headers["Location"]).get_json()["state"])
 
     def failed(self, reference: str, key: str | None = None) -> TestResponse:
-        """A charge that FAILED for want of money."""
+        """A charge that FAILED because the wallet was empty."""
         answer = self.charge(reference, key)
         self.house.post_payments()
         assert self.state(answer) == "FAILED"
@@ -124,7 +124,7 @@ def voided(shop: Shop, answer: TestResponse) -> None:
 @pytest.mark.parametrize(
     ("members", "end"), [({"scheduled_at": "2200-01-01T00:00:00Z"}, canceled), ({"capture": False}, voided)]
 )
-def test_what_was_taken_back_frees_its_reference_once_it_is_failed(
+def test_canceled_or_voided_charge_frees_its_reference(
     house: ApiHarness, shop: Shop, members: Body, end: Callable[[Shop, TestResponse], None]
 ) -> None:
     shop.fund("20.00")

@@ -35,7 +35,7 @@ def limits_for(database: Database, url: str, **changes: Any) -> RateLimits:
 
 
 def passes(limit: rate_limit.RateLimiter, key: str = "k", most: int = 5_000) -> int:
-    """How many requests the limit lets through before it refuses one."""
+    """The number of requests that the limit lets through before it refuses one."""
     for number in range(most):
         try:
             limit.count(key, {})

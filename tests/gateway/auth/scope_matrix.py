@@ -127,7 +127,7 @@ ROLES = ("client", "merchant", "ops", "auditor")
 
 
 MATRIX = {
-    #                     nobody client merchant ops auditor
+    #                  anonymous client merchant ops auditor
     "deposits":           (401, 404, 404, 404, 403),
     "transfers":          (401, 404, 404, 403, 403),
     "charges":            (401, 403, 404, 403, 403),
@@ -220,7 +220,7 @@ MATRIX = {
     "ops: new terms":     (401, 403, 403, 422, 403),
     "ops: commissions":   (401, 403, 403, 200, 200),
 }  # fmt: skip
-"""Every protected route by what it answers; where it is not 401 or 403, the caller may, and asked for nothing real."""
+"""The status of each call by caller; other than 401 and 403 they mean access, to an object that does not exist."""
 
 
 MOVES_MONEY = {
@@ -229,7 +229,7 @@ MOVES_MONEY = {
     *("bank account", "alter bank account", "bulk transfers", "add lines", "close a bulk"),
     *("bulk charges", "add charges", "close a run"),
 }
-"""What needs a scope that waits for the confirmed address."""
+"""Calls whose scope requires a confirmed e-mail address."""
 
 
 def rule_of(house: ApiHarness, call: str) -> tuple[str, str]:

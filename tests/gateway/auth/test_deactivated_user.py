@@ -141,7 +141,7 @@ def test_a_payment_under_way_fails_with_its_user(house: ApiHarness, trade: Trade
     house.post_payments()
     seen = auditor.get(f"/v1/payments/{id}").get_json()
     if (type, inactive) == ("deposit", "merchant"):
-        assert seen["state"] == "COMPLETED"  # nothing of his is in it
+        assert seen["state"] == "COMPLETED"  # none of their payments is in it
         return
     assert (seen["state"], seen["failure"]["code"]) == ("FAILED", "account_inactive")
     assert auditor.get(f"/v1/wallets/{trade.purse}").get_json()["balance"] == "50.00"

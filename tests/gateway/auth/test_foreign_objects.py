@@ -16,7 +16,7 @@ from tests.gateway.webhooks.helpers import delivery, endpoint
 
 
 def objects_of(owner: ApiUser, house: ApiHarness) -> dict[str, dict[str, str]]:
-    """Something of the owner's, or of who charged him, for every parameter in a route, by the route's beginning."""
+    """An object of the owner's, or of a merchant's who charged them, for each parameter, by the route's beginning."""
     wallet = owner.wallet("10.00")
     [payment] = owner.get("/v1/payments").get_json()["data"]
     key = owner.call("POST", "/v1/api-keys", json={"name": "till"}).get_json()["id"]
@@ -49,7 +49,7 @@ def objects_of(owner: ApiUser, house: ApiHarness) -> dict[str, dict[str, str]]:
 OF_SOMEBODY = [
     call for call, (_, path, _) in CALLS.items() if (ID in path or WALLET in path) and not call.startswith("ops:")
 ]
-"""Calls that name an object of one user; those of ops may name everybody's."""
+"""Calls that name an object of one user; those of ops may name those of all users."""
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def holder(house: ApiHarness) -> ApiUser:
 
 @pytest.fixture(scope="module")
 def owned(house: ApiHarness, holder: ApiUser) -> dict[str, dict[str, str]]:
-    """What the holder has, which no stranger changes."""
+    """The objects of the holder, which no other user changes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bell, "ring", lambda *_: None)
         return objects_of(holder, house)

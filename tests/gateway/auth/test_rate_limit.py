@@ -26,7 +26,7 @@ def test_one_process_lets_through_the_amount(
     assert passes(ours.token, "another") == amount
 
 
-def test_so_many_processes_let_through_little_more(database: Database, valkey: Valkey, shared: redis.Redis) -> None:
+def test_many_processes_let_through_little_more(database: Database, valkey: Valkey, shared: redis.Redis) -> None:
     processes = [limits_for(database, valkey.url(1), rate_limit_token="200 per day").token for _ in range(4)]
     assert 200 <= sum(passes(process) for process in processes) <= 200 * (1 + 3 / rate_limit.ALONE_SHARE)
     processes = [limits_for(database, valkey.url(1), rate_limit_token="201 per day").token for _ in range(4)]
@@ -46,7 +46,7 @@ def test_without_redis_each_process_lets_through_the_amount(database: Database) 
     assert passes(ours.token) == 77
 
 
-def test_what_was_used_without_redis_is_told_when_it_is_back(
+def test_permits_used_without_redis_are_counted_once_it_is_back(
     database: Database, frail: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.http.redis_client.BREAKER_SECONDS", 0)
@@ -86,7 +86,7 @@ def test_a_frozen_redis_costs_a_moment_once(database: Database, frail: Valkey) -
         assert TIMEOUT_SECONDS <= time.monotonic() - began < NOTICEABLE_SECONDS
 
 
-def test_the_headers_say_how_a_token_stands_on_either_way(
+def test_headers_show_the_rate_limit_of_a_token_on_both_paths(
     database: Database, valkey: Valkey, shared: redis.Redis
 ) -> None:
     house = ApiHarness(database, limits_redis_url=valkey.url(1), rate_limit_token="10 per day")
@@ -111,17 +111,17 @@ def test_the_headers_say_how_a_token_stands_on_either_way(
 @pytest.mark.parametrize("path", ["/status", "/health/live", "/docs", "/openapi.json", "/v1/nope", "/"])
 def test_an_address_is_counted_whatever_it_asks_for(database: Database, path: str) -> None:
     house = ApiHarness(database, rate_limit_address="2 per day")
-    nobody = house.nobody()
+    anonymous = house.anonymous()
     for remaining in (1, 0):
-        answer = nobody.get(path)
+        answer = anonymous.get(path)
         assert answer.status_code != 429
         assert answer.headers["RateLimit-Policy"] == '"address";q=2;w=86400'
         assert answer.headers["RateLimit"].startswith(f'"address";r={remaining};t=')
-    assert_too_many(nobody.get(path), "address", 2)
-    assert_too_many(nobody.call("DELETE", path), "address", 2)
+    assert_too_many(anonymous.get(path), "address", 2)
+    assert_too_many(anonymous.call("DELETE", path), "address", 2)
 
 
-def test_the_address_catches_who_has_many_keys_and_each_key_is_counted(database: Database) -> None:
+def test_many_tokens_of_one_address_are_limited_by_address(database: Database) -> None:
     house = ApiHarness(database, rate_limit_token="4 per day", rate_limit_address="20 per day")
     keys = [house.person() for _ in range(6)]
     assert keys[5].get("/v1/wallets").status_code == 200

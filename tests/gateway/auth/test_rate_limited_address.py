@@ -10,13 +10,13 @@ from tests.support import Database
 
 
 def unknown() -> str:
-    """A well-formed token of nobody."""
+    """A well-formed token that no user has."""
     return tokens.new()
 
 
 @pytest.fixture
 def crowd(database: Database) -> ApiHarness:
-    """All come from one address, which has four requests of each kind."""
+    """A gateway whose callers share one address, which has four requests of each kind."""
     return ApiHarness(database, rate_limit_address="4 per day")
 
 
@@ -31,7 +31,7 @@ GUESSES = {
 
 @pytest.mark.parametrize("odd", [{}, CANONICAL], ids=["lean", "canonical"])
 @pytest.mark.parametrize("guess", GUESSES)
-def test_who_has_no_valid_token_uses_up_nobodys_share(crowd: ApiHarness, guess: str, odd: dict[str, str]) -> None:
+def test_requests_without_valid_token_use_up_no_users_share(crowd: ApiHarness, guess: str, odd: dict[str, str]) -> None:
     path = "/v1/payments/00000000-0000-7000-8000-000000000000"
     guessing = ApiUser(crowd, "", GUESSES[guess])
     codes = [guessing.get(path, **odd).status_code for _ in range(12)]
@@ -46,12 +46,12 @@ def test_401_comes_before_429(crowd: ApiHarness, odd: dict[str, str]) -> None:
     assert [client.get("/v1/wallets").status_code for _ in range(5)] == [200] * 4 + [429]
     for guess in ("", unknown()):
         assert ApiUser(crowd, "", guess).order("/v1/deposits", {}, **odd).status_code == 401
-    missing = [crowd.nobody().order("/v1/deposits", {}, **odd) for _ in range(10)]
+    missing = [crowd.anonymous().order("/v1/deposits", {}, **odd) for _ in range(10)]
     assert {answer.status_code for answer in missing} == {401}
     assert all("WWW-Authenticate" in answer.headers for answer in missing)
 
 
-def test_guesses_are_bounded_and_each_is_looked_up_alone_past_that(crowd: ApiHarness) -> None:
+def test_token_guesses_past_the_limit_are_looked_up_in_turn(crowd: ApiHarness) -> None:
     good, looked_up = crowd.person(), []
     assert good.get("/v1/wallets").status_code == 200
     ours = crowd.app.extensions["gateway"]
@@ -81,18 +81,18 @@ def test_a_token_that_ended_is_no_longer_one_that_was_good(crowd: ApiHarness) ->
     assert not ours.tokens._cached
 
 
-def test_a_deactivated_user_is_told_so_however_often(crowd: ApiHarness) -> None:
+def test_deactivated_user_is_answered_403_without_limit(crowd: ApiHarness) -> None:
     person = crowd.person()
     crowd.execute("UPDATE users SET is_active = false WHERE id = %s", person.id)
     assert {person.get("/v1/wallets").status_code for _ in range(8)} == {403}
 
 
-def test_public_routes_and_strange_hosts_are_counted_apart_from_tokens(crowd: ApiHarness) -> None:
-    nobody, client = crowd.nobody(), crowd.person()
-    assert nobody.get("/v1/wallets", Host="evil").status_code == 400
-    assert nobody.call("OPTIONS", "/v1/wallets").status_code == 200
+def test_public_routes_and_bad_hosts_count_by_address_alone(crowd: ApiHarness) -> None:
+    anonymous, client = crowd.anonymous(), crowd.person()
+    assert anonymous.get("/v1/wallets", Host="evil").status_code == 400
+    assert anonymous.call("OPTIONS", "/v1/wallets").status_code == 200
     assert client.get("/docs").status_code == 200, "a token that is not asked for does not count"
     assert client.get("/v1/nope").status_code == 404
     assert_too_many(client.get("/v1/nope"), "address", 4)
-    assert_too_many(nobody.get("/v1/wallets", Host="evil"), "address", 4)
+    assert_too_many(anonymous.get("/v1/wallets", Host="evil"), "address", 4)
     assert client.get("/v1/wallets").status_code == 200

@@ -63,7 +63,7 @@ def test_rare_routes_are_counted_by_name_over_all_apps(database: Database, valke
 
 
 @pytest.mark.usefixtures("probes")
-def test_rare_routes_are_counted_in_the_process_while_redis_is_away(database: Database) -> None:
+def test_rare_routes_are_counted_per_process_without_redis(database: Database) -> None:
     app = create_app(settings_for(database, sign_up_limit="4 per hour"))
     assert [probe(app, 0).status_code for _ in range(5)] == [200] * 4 + [429]
 

@@ -1,4 +1,4 @@
-"""What processes tell each other: a revoked token is forgotten everywhere at once, or within a second without Redis."""
+"""Revocations between processes: a revoked token is refused everywhere at once, or within a second without Redis."""
 
 import time
 
@@ -18,7 +18,7 @@ NOWHERE = "unix:///nowhere/redis.sock?db=1"
 
 
 def listening(url: str) -> int:
-    """How many processes hear notices."""
+    """The number of processes that hear notices."""
     with redis.Redis.from_url(url) as client:
         return dict(client.pubsub_numsub(CHANNEL))[CHANNEL.encode()]
 
@@ -30,7 +30,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def in_house(house: ApiHarness, person: ApiUser) -> ApiUser:
-    """The same person, calling another process."""
+    """The same user, calling another process."""
     return ApiUser(house, person.id, person.token)
 
 
@@ -68,7 +68,7 @@ def test_n30_a_revocation_is_known_within_a_second_without_redis(database: Datab
     eventually(lambda: in_house(two, person).get("/v1/wallets").status_code == 401, seconds=auth.CACHE_SECONDS + 0.5)
 
 
-def test_what_was_missed_is_asked_again_once_redis_is_back(
+def test_missed_revocations_are_looked_up_once_redis_is_back(
     database: Database, frail: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(auth, "CACHE_SECONDS", 3600.0)
@@ -83,7 +83,7 @@ def test_what_was_missed_is_asked_again_once_redis_is_back(
     eventually(lambda: person.get("/v1/wallets").status_code == 401)
 
 
-def test_a_look_up_under_way_does_not_bring_back_what_was_forgotten(
+def test_lookup_under_way_does_not_restore_a_revoked_token(
     house: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(auth, "CACHE_SECONDS", 3600.0)
@@ -113,7 +113,7 @@ def test_a_frozen_redis_costs_a_moment_once(frail: Valkey) -> None:
 
 
 @pytest.mark.usefixtures("patient")
-def test_strange_notices_harm_nobody(frail: Valkey) -> None:
+def test_unknown_notices_are_ignored(frail: Valkey) -> None:
     notices, heard, missed = TokenRevocations(frail.url(1)), [], []
     notices.listen(heard.append, lambda: missed.append(True))
     eventually(lambda: missed)

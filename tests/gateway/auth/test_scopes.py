@@ -1,4 +1,4 @@
-"""The matrix of scopes: which role may call which operation, and what the others are told."""
+"""The matrix of scopes: which role may call which operation, and what the others are answered."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def test_every_protected_route_has_its_row_in_the_matrix(house: ApiHarness) -> N
 
 @pytest.mark.parametrize("call", MATRIX)
 def test_n13_n14_the_matrix(house: ApiHarness, call: str) -> None:
-    people = [house.nobody(), *map(house.person, ROLES)]
+    people = [house.anonymous(), *map(house.person, ROLES)]
     with house.unchanged():
         answers = [do(person, call) for person in people]
     assert tuple(answer.status_code for answer in answers) == MATRIX[call]
@@ -58,7 +58,7 @@ def test_the_matrix_is_that_of_the_scopes(house: ApiHarness, call: str) -> None:
 
 @pytest.fixture(scope="module")
 def outcasts(house: ApiHarness) -> dict[str, list[ApiUser]]:
-    """Somebody of each role whose token, or who himself, is no good; by what he is answered."""
+    """Users of each role without a valid token, scope or account, by the code of their answer."""
     fates = {
         "token_invalid": (
             "UPDATE tokens SET expires_at = now() WHERE user_id = %s",
@@ -75,7 +75,7 @@ def outcasts(house: ApiHarness) -> dict[str, list[ApiUser]]:
 
 
 @pytest.mark.parametrize("call", MATRIX)
-def test_the_matrix_of_those_whom_nothing_is_allowed(
+def test_matrix_of_callers_without_valid_access(
     house: ApiHarness, call: str, outcasts: dict[str, list[ApiUser]]
 ) -> None:
     with house.unchanged():

@@ -16,7 +16,7 @@ from tests.support import eventually
 )  # fmt: skip
 def test_n15_n26_tokens_that_are_none(house: ApiHarness, client: ApiUser, header: str) -> None:
     headers = {"Authorization": header.replace("{}", client.token)} if header else {}
-    answer = house.nobody().call("GET", "/v1/wallets", headers=headers)
+    answer = house.anonymous().call("GET", "/v1/wallets", headers=headers)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="payments"')
 
@@ -54,7 +54,7 @@ def test_n27_only_the_hash_is_stored(house: ApiHarness, client: ApiUser) -> None
 def test_n28_a_token_in_the_query_is_refused_and_not_logged(
     house: ApiHarness, client: ApiUser, name: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert house.nobody().get(f"/v1/wallets?{name}={client.token}").status_code == 401
+    assert house.anonymous().get(f"/v1/wallets?{name}={client.token}").status_code == 401
     answer = client.get(f"/v1/currencies?{name}={client.token}")
     assert (answer.status_code, answer.get_json()["code"]) == (422, "unknown_parameter")
     assert client.token not in answer.get_data(as_text=True)

@@ -1,4 +1,4 @@
-"""Those who order bulks."""
+"""Merchants who order bulks."""
 
 import pytest
 

@@ -84,7 +84,7 @@ def serving(database: Database, house: ApiHarness, redis_url: str, directory: Pa
 
 
 def is_ready(served: Served, process: subprocess.Popen) -> bool:
-    """Whether the gateway answers; fails when its process has ended."""
+    """True if the gateway answers; fails when its process has ended."""
     assert process.poll() is None, served.log.read_text()
     try:
         return b" 200 OK" in served.say(b"GET /health/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")

@@ -155,14 +155,14 @@ def test_invalid_upgrade_is_refused_as_problem(
     assert refused(house, client, payment, Sec_WebSocket_Version="8") == (426, "upgrade_required")
     assert refused(house, stranger, payment) == (404, "not_found")
     assert refused(house, client, str(uuids.uuid7())) == (404, "not_found")
-    assert refused(house, house.nobody(), payment) == (401, "token_missing")
+    assert refused(house, house.anonymous(), payment) == (401, "token_missing")
     assert refused(house, house.person(scopes=["wallets:read"]), payment) == (403, "scope_missing")
     for offered, code in {
         f"payments, bearer.{client.token}x": "token_invalid",
         f"bearer.{client.token}": "token_missing",
         f"payments, bearer.{client.token}, bearer.{client.token}": "token_missing",
     }.items():
-        assert refused(house, house.nobody(), payment, Sec_WebSocket_Protocol=offered) == (401, code)
+        assert refused(house, house.anonymous(), payment, Sec_WebSocket_Protocol=offered) == (401, code)
     assert len(house.app.extensions["gateway"].waiters) == 0
 
 

@@ -95,9 +95,7 @@ def test_balance_above_the_storable_maximum_fails(house: ApiHarness, ops: ApiUse
     assert client.balance(full) == most
 
 
-def test_a_poster_learns_who_takes_commission_in_a_new_currency(
-    house: ApiHarness, ops: ApiUser, client: ApiUser
-) -> None:
+def test_poster_finds_commission_account_of_a_new_currency(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
     with transaction(house.owner) as connection:
         connection.exec_driver_sql("ALTER TABLE commission_terms DISABLE TRIGGER commission_terms_are_told_ahead")
         connection.exec_driver_sql(
@@ -116,6 +114,6 @@ def test_a_poster_learns_who_takes_commission_in_a_new_currency(
     assert (paid["state"], paid["commission"], paid["attempts"]) == ("COMPLETED", "0.50", 0)
 
 
-def test_the_books_are_in_order_after_all_this(house: ApiHarness) -> None:
+def test_invariants_hold_after_these_tests(house: ApiHarness) -> None:
     with house.worker.connect() as connection:
         assert violations(connection) == []

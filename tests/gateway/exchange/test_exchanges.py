@@ -60,7 +60,7 @@ def test_a_transfer_across_currencies(house: ApiHarness, client: ApiUser, strang
     assert shown(client, answer.get_json()["id"])["balance_after"] == "60.00"
 
 
-def test_a_transfer_is_for_what_the_quote_says(
+def test_transfer_must_match_its_quote(
     client: ApiUser, stranger: ApiUser, euros: str, dollars: str, terms: Any
 ) -> None:
     terms("percent = 2")

@@ -99,7 +99,7 @@ def test_invalid_quotes_are_refused(house: ApiHarness, client: ApiUser, request_
         ({"amount": "6433", "side": "target"}, ("40.00", "6433", "0.40"), ("40.83", "6433", "1.23")),
     ],
 )
-def test_one_quote_is_good_for_either_use(
+def test_quote_offers_an_exchange_and_a_transfer(
     house: ApiHarness, client: ApiUser, stranger: ApiUser, terms: Any, request_body: dict, exchange_offer: tuple,
     transfer_offer: tuple,
 ) -> None:  # fmt: skip

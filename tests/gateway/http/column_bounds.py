@@ -1,4 +1,4 @@
-"""What may reach each CHECK of the schema over HTTP: the ways in, the values at its edge, and those one past it."""
+"""Values that reach each CHECK of the schema over HTTP: at its bound, and one past it."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ _numbers = count(1)
 
 
 class Scene:
-    """People with wallets, and what they have ordered."""
+    """Users with wallets and orders."""
 
     def __init__(self, house: ApiHarness) -> None:
         self.house = house

@@ -22,7 +22,7 @@ def answer_of(raw: bytes) -> Answer:
 
 
 def refused(raw: bytes, status: int, code: str) -> Answer:
-    """The only answer: this problem, with what every answer carries, and with the connection's end."""
+    """The only answer: this problem with the common headers, after which the connection is closed."""
     assert raw.count(b"HTTP/1.1 ") == 1, raw
     answer = answer_of(raw)
     assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json"), raw

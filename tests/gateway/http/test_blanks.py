@@ -25,7 +25,7 @@ Outcome = tuple[Any, ...]
 
 
 class Scene(NamedTuple):
-    """A merchant whose charge of a customer has the reference, and somebody who signed up."""
+    """A merchant whose charge of a customer has the reference, and a user who signed up."""
 
     house: ApiHarness
     merchant: ApiUser

@@ -1,4 +1,4 @@
-"""N43 to N51 over HTTP: what is no order is refused before it is looked at."""
+"""N43 to N51 over HTTP: bodies that are no order are refused before they are read."""
 
 import gzip
 import io
@@ -211,7 +211,7 @@ def test_n16_mass_assignment(house: ApiHarness, sender: ApiUser, name: str) -> N
     assert answer.get_json()["errors"][0]["pointer"] == f"/{name}"
 
 
-def test_several_flaws_are_told_at_once_by_their_place(sender: ApiUser) -> None:
+def test_all_errors_are_answered_at_once_with_pointers(sender: ApiUser) -> None:
     answer = sender.order(PATH, {"source": 1, "amount": 1, "currency": "EUR", "a/b~c": 0})
     assert answer.get_json()["code"] == "validation_failed"
     flaws = {flaw["pointer"]: flaw["code"] for flaw in answer.get_json()["errors"]}

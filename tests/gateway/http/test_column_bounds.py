@@ -264,7 +264,7 @@ OURS = {
     "webhook_secrets": "are_well_formed",
     "worker_heartbeats": "name_is_bounded",
 }
-"""By table, the constraints whose columns no caller fills: states, counts, hashes, what workers and banks write."""
+"""By table, the constraints on columns that no caller fills: states, counts, hashes, results of workers and banks."""
 
 CHECKS = """
 SELECT conname FROM pg_constraint WHERE contype = 'c' AND connamespace = 'public'::regnamespace

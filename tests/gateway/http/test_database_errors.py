@@ -1,4 +1,4 @@
-"""What callers are answered when PostgreSQL refuses: 503 and again, for every code that says it is in trouble."""
+"""Answers when PostgreSQL refuses: 503 with Retry-After for every error code of a database in trouble."""
 
 import time
 from collections.abc import Iterator
@@ -81,7 +81,7 @@ def read_only(house: ApiHarness) -> Iterator[None]:
         house.execute(f"SET default_transaction_read_only = off; ALTER DATABASE {url.database} RESET ALL")
 
 
-def test_a_read_only_database_refuses_orders_answers_reads_and_recovers(fresh_database: Database) -> None:
+def test_read_only_database_refuses_writes_but_answers_reads(fresh_database: Database) -> None:
     house = ApiHarness(fresh_database)
     client = house.person()
     wallet = client.wallet()

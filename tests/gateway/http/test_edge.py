@@ -1,4 +1,4 @@
-"""Whose a request is: its network address behind proxies, and what is noted of it; unconfirmed users; the caller."""
+"""The caller of a request: the network address behind proxies, and what is audited of it; unconfirmed users."""
 
 from ipaddress import ip_network
 
@@ -39,7 +39,7 @@ PROXIES = [ip_network(network) for network in ("10.0.0.0/8", "192.0.2.1", "fd00:
         ("", "1.1.1.1", None, "unknown"),
     ],
 )  # fmt: skip
-def test_n72_whose_a_request_is(peer: str, forwarded: str, address: str | None, network: str) -> None:
+def test_n72_client_address_behind_proxies(peer: str, forwarded: str, address: str | None, network: str) -> None:
     assert client_of(PROXIES, peer, forwarded) == (address, network)
 
 
@@ -55,21 +55,23 @@ def test_n72_no_header_of_the_client_dodges_the_limit(
     database: Database, spoof: dict[str, str], trusted: tuple[str, ...]
 ) -> None:
     house = ApiHarness(database, rate_limit_address="4 per day", trusted_proxies=trusted)
-    nobody = house.nobody()
+    anonymous = house.anonymous()
     headers = [{name: value.format(number) for name, value in spoof.items()} for number in range(6)]
     paths = ("/health/live", "/HEALTH/live", "/health//live", "/health/live/", "/health/live", "/health/live")
-    statuses = [nobody.call("GET", path, headers=sent).status_code for path, sent in zip(paths, headers, strict=True)]
+    statuses = [
+        anonymous.call("GET", path, headers=sent).status_code for path, sent in zip(paths, headers, strict=True)
+    ]
     assert statuses == [200, 404, 404, 404, 429, 429]
 
 
 def test_n72_clients_behind_one_proxy_are_counted_apart(database: Database) -> None:
     house = ApiHarness(database, rate_limit_address="2 per day", trusted_proxies=("127.0.0.1",))
-    nobody = house.nobody()
+    anonymous = house.anonymous()
     for client in ("198.51.100.1", "2001:db8::1"):
-        sent = [nobody.get("/health/live", **{"X-Forwarded-For": f"9.9.9.{n}, {client}"}) for n in range(3)]
+        sent = [anonymous.get("/health/live", **{"X-Forwarded-For": f"9.9.9.{n}, {client}"}) for n in range(3)]
         assert [answer.status_code for answer in sent] == [200, 200, 429]
-    assert nobody.get("/health/live", **{"X-Forwarded-For": "2001:db8::ffff"}).status_code == 429
-    assert nobody.get("/health/live", **{"X-Forwarded-For": "2001:db8:0:1::1"}).status_code == 200
+    assert anonymous.get("/health/live", **{"X-Forwarded-For": "2001:db8::ffff"}).status_code == 429
+    assert anonymous.get("/health/live", **{"X-Forwarded-For": "2001:db8:0:1::1"}).status_code == 200
 
 
 @pytest.fixture
@@ -87,9 +89,7 @@ def unconfirm(house: ApiHarness, person: ApiUser) -> None:
 
 @pytest.mark.parametrize("role", ["client", "merchant"])
 @pytest.mark.parametrize("odd", [{}, CANONICAL])
-def test_an_unconfirmed_user_reads_and_opens_wallets_but_moves_no_money(
-    strict: ApiHarness, role: str, odd: dict[str, str]
-) -> None:
+def test_unconfirmed_user_opens_wallets_but_moves_no_money(strict: ApiHarness, role: str, odd: dict[str, str]) -> None:
     person = strict.person(role)
     unconfirm(strict, person)
     wallet = person.wallet()
@@ -138,7 +138,7 @@ def test_the_auditor_changes_nothing_of_others() -> None:
     }  # fmt: skip
 
 
-def test_who_acts(house: ApiHarness) -> None:
+def test_actor_of_a_request(house: ApiHarness) -> None:
     person = house.person()
     environ = {ADDRESS: "192.0.2.9", NETWORK: "192.0.2.9", REQUEST_ID: "request-1"}
     with house.app.test_request_context("/", environ_overrides=environ):

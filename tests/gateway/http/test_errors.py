@@ -1,4 +1,4 @@
-"""One table answers errors: what is raised, what is listed and what is answered are the same."""
+"""One table answers errors: the errors that are raised, listed and answered are the same."""
 
 import ast
 import re
@@ -48,7 +48,7 @@ def test_the_docs_list_every_code() -> None:
 
 @pytest.mark.parametrize("path", ["/v1", "/v1/nope", "/v1/payments/", "//v1/payments", "/v1/wallets/a/b", "/%00"])
 def test_unknown_routes_are_problems(house: ApiHarness, path: str) -> None:
-    answer = house.nobody().get(path, Host="localhost")
+    answer = house.anonymous().get(path, Host="localhost")
     assert (answer.status_code, answer.get_json()["code"]) == (404, "not_found")
 
 
@@ -64,7 +64,7 @@ def test_unknown_routes_are_problems(house: ApiHarness, path: str) -> None:
 def test_n19_undeclared_methods_are_405_with_allow(
     house: ApiHarness, method: str, path: str, allowed: set[str]
 ) -> None:
-    answer = house.nobody().call(method, path)
+    answer = house.anonymous().call(method, path)
     assert answer.status_code == 405
     assert set(answer.headers["Allow"].split(", ")) == allowed
 

@@ -188,7 +188,7 @@ def test_too_long_a_trailer_is_a_problem(served: Served, token: str) -> None:
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_a_malformed_body_that_nobody_reads_ends_the_connection(served: Served, name: str) -> None:
+def test_malformed_unread_body_ends_the_connection(served: Served, name: str) -> None:
     head = b"POST /v1/deposits HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     smuggled = b"GET /docs HTTP/1.1\r\nHost: x\r\n\r\n"
     raw = served.say(head + BODIES[name] + smuggled)

@@ -41,12 +41,12 @@ def test_a_fault_outside_the_application_is_a_problem(
 
 
 @pytest.mark.parametrize("end", [GreenletExit(), SystemExit(), MalformedBody("bad_request", "answered already")])
-def test_a_connection_that_ends_is_told_nothing(house: ApiHarness, end: BaseException) -> None:
+def test_ended_connection_is_sent_nothing(house: ApiHarness, end: BaseException) -> None:
     assert said_of(house, end) == b""
 
 
 def said_of(house: ApiHarness, fault: BaseException) -> bytes:
-    """What a worker sends a client when this was raised outside the application."""
+    """The bytes that a worker sends when this was raised outside the application."""
     worker = Worker.__new__(Worker)
     worker.cfg, worker.wsgi, worker.log = Config(), house.app, logging.getLogger("worker")
     here, there = socket.socketpair()

@@ -201,7 +201,7 @@ def test_n61_a_refusal_does_not_burn_its_key(house: ApiHarness, client: ApiUser,
     assert client.order("/v1/transfers", order, "k").status_code == 202
 
 
-def test_the_key_is_looked_up_before_refusals_that_depend_on_state(
+def test_replay_comes_before_refusals_that_depend_on_state(
     house: ApiHarness, client: ApiUser, merchant: ApiUser
 ) -> None:
     purse, till = client.wallet("10.00"), merchant.wallet()

@@ -1,4 +1,4 @@
-"""What has one spelling is taken in no other: cursors, names of parameters, the idempotency key."""
+"""Cursors, parameter names and the idempotency key have one spelling, and are accepted in no other."""
 
 import string
 from collections.abc import Iterator

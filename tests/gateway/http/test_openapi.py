@@ -26,13 +26,13 @@ REQUIRING = (
 KEYED = {("post", f"/v1/{path}"): True for path in REQUIRING} | {
     ("post", f"/v1/{path}"): False for path in ("wallets", "clients", "merchants")
 }
-"""Whether the Idempotency-Key is required, where there is one: what moves money, and what must not be made twice."""
+"""Operations with an Idempotency-Key, and whether it is required: those that move money or must not happen twice."""
 
 OTHER_FORMS = {"/v1/bulk-transfers": {"application/xml"}}
-"""What else than JSON is read there."""
+"""Media types beside JSON that an operation reads."""
 
 FILES = {"/v1/ops/reconciliations": {"text/csv", "application/xml"}}
-"""What is read where there is no JSON."""
+"""Media types of operations that read no JSON."""
 
 
 def test_the_committed_document_is_the_served_one(house: ApiHarness) -> None:
@@ -65,17 +65,17 @@ def test_paths_of_the_document_are_the_routes(house: ApiHarness) -> None:
 
 @pytest.mark.parametrize("accept", [None, "*/*", "application/json"])
 def test_the_root_links_to_what_is_here(house: ApiHarness, accept: str | None) -> None:
-    answer = house.nobody().get("/", **({"Accept": accept} if accept else {}))
+    answer = house.anonymous().get("/", **({"Accept": accept} if accept else {}))
     assert answer.status_code == 200
     with transaction(house.worker) as connection:
         heartbeat.beat(connection, "posting@a")
     for link in answer.get_json()["links"].values():
-        assert house.nobody().get(link).status_code == 200
+        assert house.anonymous().get(link).status_code == 200
 
 
 def test_the_root_sends_browsers_to_the_documentation(house: ApiHarness) -> None:
     accept = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
-    answer = house.nobody().get("/", Accept=accept)
+    answer = house.anonymous().get("/", Accept=accept)
     assert (answer.status_code, answer.headers["Location"], answer.headers["Vary"]) == (302, "/docs", "Accept")
 
 
@@ -86,20 +86,20 @@ def test_the_documentation_opens_with_an_introduction(house: ApiHarness) -> None
 
 
 def test_the_page_needs_only_its_own_files(house: ApiHarness) -> None:
-    nobody = house.nobody()
-    page = nobody.get("/docs")
+    anonymous = house.anonymous()
+    page = anonymous.get("/docs")
     policy = page.headers["Content-Security-Policy"]
     assert "unsafe" not in policy
     assert "default-src 'none'" in policy
     links = re.findall(r'(?:src|href)="([^"]+)"', page.get_data(as_text=True))
     for link in links:
-        assert link == "data:," or nobody.get(link).status_code == 200
+        assert link == "data:," or anonymous.get(link).status_code == 200
     assert re.search(r"<(script|style)[^>]*>[^<]", page.get_data(as_text=True)) is None
 
 
 @pytest.mark.parametrize("name", ["LICENSE", "docs.html", "..%2f__init__.py", "../__init__.py", "swagger-ui.css.map"])
 def test_other_files_are_not_served(house: ApiHarness, name: str) -> None:
-    assert house.nobody().get(f"/docs/{name}").status_code == 404
+    assert house.anonymous().get(f"/docs/{name}").status_code == 404
 
 
 def test_codes_are_words() -> None:

@@ -80,7 +80,7 @@ def test_n18_n27_n68_no_secret_is_kept_or_logged(
             assert form_ not in said, name
 
 
-def test_a_fault_of_ours_tells_no_hash_either(
+def test_internal_error_shows_no_hash(
     fresh_database: Database, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

@@ -1,4 +1,4 @@
-"""What clients write in more than one way is read alike: times, null, a byte order mark, no body at all."""
+"""Input that clients write in several ways is read alike: times, null, a byte order mark, no body at all."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -75,7 +75,7 @@ def call(house: ApiHarness, way: str, body: Any, **kwargs: Any) -> TestResponse:
     return house.person(role).call(method.upper(), path, json=body, headers=headers, **kwargs)
 
 
-def test_null_is_absent_for_every_optional_member_and_for_no_other(house: ApiHarness) -> None:
+def test_null_means_absent_for_optional_members_alone(house: ApiHarness) -> None:
     ways = list(posts(house))
     assert len(ways) > 30
     for way, members, required in ways:
@@ -149,9 +149,7 @@ def test_every_action_without_a_body_is_as_with_an_empty_object(house: ApiHarnes
         assert told[0] == told[1], way
 
 
-def test_an_action_under_a_key_is_the_same_with_and_without_a_body(
-    house: ApiHarness, merchant: ApiUser, charge: dict
-) -> None:
+def test_action_replays_with_and_without_a_body(house: ApiHarness, merchant: ApiUser, charge: dict) -> None:
     id = merchant.order("/v1/charges", {**charge, "capture": False}).get_json()["id"]
     house.post_payments()
     path, headers = f"/v1/charges/{id}/capture", {"Idempotency-Key": "c"}

@@ -40,7 +40,7 @@ def test_a_strange_host_is_refused_on_every_route(house: ApiHarness, path: str) 
     assert person.get("/v1/wallets", Host="localhost:8000").status_code == 200
 
 
-def test_a_strange_host_is_refused_alike_on_either_way(house: ApiHarness) -> None:
+def test_unknown_host_is_refused_alike_on_both_paths(house: ApiHarness) -> None:
     client = house.person()
     order = deposit_into(client.wallet())
     with house.unchanged():
@@ -54,8 +54,11 @@ def test_a_strange_host_is_refused_alike_on_either_way(house: ApiHarness) -> Non
     "host", ["10.0.3.7", "10.0.3.7:8000", "[fd00::7]:8000", "evil.example", "local host", "", "@", "é"]
 )
 def test_health_answers_whatever_the_host(house: ApiHarness, path: str, host: str) -> None:
-    usual = house.nobody().get(path, Host="localhost")
-    for answer in (house.nobody().get(path, Host=host), house.nobody().call("HEAD", path, headers={"Host": host})):
+    usual = house.anonymous().get(path, Host="localhost")
+    for answer in (
+        house.anonymous().get(path, Host=host),
+        house.anonymous().call("HEAD", path, headers={"Host": host}),
+    ):
         assert (answer.status_code, answer.mimetype) == (usual.status_code, usual.mimetype)
     assert without_host(house, "HTTP/1.1", path) == usual.status
 
@@ -82,13 +85,13 @@ def test_only_the_oldest_protocol_may_name_no_host(house: ApiHarness) -> None:
 
 
 def test_every_host_where_none_is_named(database: Database) -> None:
-    anyone = ApiHarness(database, allowed_hosts=("*",)).nobody()
+    anyone = ApiHarness(database, allowed_hosts=("*",)).anonymous()
     assert anyone.get("/docs", Host="what.ever").status_code == 200
     assert anyone.get("/docs", Host="what ever").status_code == 400
 
 
 def cross(answer: Any) -> dict[str, str]:
-    """What an answer says to the pages of other origins."""
+    """The headers of an answer that pages of other origins depend on."""
     return {name: value for name, value in answer.headers.items() if name.startswith("Access-Control")}
 
 
@@ -114,7 +117,7 @@ def test_every_answer_to_a_declared_origin_may_be_read(open_house: ApiHarness) -
         client.order("/v1/deposits", deposit_into(wallet), Origin=OURS),
         client.get("/v1/payments/00000000-0000-7000-8000-000000000000", Origin=OURS),
         client.get("/v1/nope", Origin=OURS),
-        open_house.nobody().get("/v1/wallets", Origin=OURS),
+        open_house.anonymous().get("/v1/wallets", Origin=OURS),
         client.get("/v1/wallets", Origin=OURS, Host="evil"),
         client.call("DELETE", "/v1/wallets", headers={"Origin": OURS}),
         client.order("/v1/deposits", {}, Origin=OURS),
@@ -129,17 +132,17 @@ def test_every_answer_to_a_declared_origin_may_be_read(open_house: ApiHarness) -
         )
         assert "Access-Control-Allow-Credentials" not in said
         assert "Origin" in answer.headers["Vary"]
-    assert open_house.nobody().get("/docs", Origin="http://[::1]:3000").headers["Access-Control-Allow-Origin"]
+    assert open_house.anonymous().get("/docs", Origin="http://[::1]:3000").headers["Access-Control-Allow-Origin"]
 
 
-def test_a_database_that_is_away_is_told_to_other_origins_too(database: Database) -> None:
+def test_unavailable_database_answers_other_origins_too(database: Database) -> None:
     away = ApiHarness(database, allowed_origins=(OURS,), gateway_database_url="postgresql+psycopg2://x@127.0.0.1:1/x")
     answer = away.person().get("/v1/wallets", Origin=OURS)
     assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (503, OURS)
 
 
 def test_a_preflight_is_answered_for_declared_origins(open_house: ApiHarness) -> None:
-    answer = open_house.nobody().call("OPTIONS", "/v1/deposits", headers={"Origin": OURS, **PREFLIGHT})
+    answer = open_house.anonymous().call("OPTIONS", "/v1/deposits", headers={"Origin": OURS, **PREFLIGHT})
     said = cross(answer)
     assert answer.status_code == 200
     assert said["Access-Control-Allow-Headers"] == "authorization, prefer"

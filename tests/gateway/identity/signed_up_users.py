@@ -1,4 +1,4 @@
-"""Users who sign up over HTTP, their e-mails, and how they sign in."""
+"""Users who sign up over HTTP, their e-mails, and their sign-ins."""
 
 import threading
 from collections.abc import Callable
@@ -37,12 +37,12 @@ def sign_up(house: ApiHarness, body: dict[str, Any], key: str | None = None) -> 
     """The answer to a sign-up; a body with a url is a merchant's."""
     headers = {"Idempotency-Key": key} if key else {}
     path = "/v1/merchants" if "url" in body else "/v1/clients"
-    return house.nobody().call("POST", path, json=body, headers=headers)
+    return house.anonymous().call("POST", path, json=body, headers=headers)
 
 
 def sign_in(house: ApiHarness, email: str, password: str = PASSWORD, **more: Any) -> TestResponse:
     """The answer to a sign-in."""
-    return house.nobody().call("POST", "/v1/sessions", json={"email": email, "password": password}, **more)
+    return house.anonymous().call("POST", "/v1/sessions", json={"email": email, "password": password}, **more)
 
 
 def device(house: ApiHarness, email: str, password: str = PASSWORD) -> ApiUser:
@@ -73,7 +73,7 @@ def mailed(house: ApiHarness, email: str) -> str:
 
 def post(house: ApiHarness, path: str, **body: Any) -> TestResponse:
     """The answer to a POST without a bearer token."""
-    return house.nobody().call("POST", path, json=body)
+    return house.anonymous().call("POST", path, json=body)
 
 
 def outcome(answer: TestResponse) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""N21 and N29: how passwords are hashed, verified and refused, and that answers never repeat them."""
+"""N21 and N29: passwords are hashed, verified and refused, and no answer repeats them."""
 
 import re
 import subprocess

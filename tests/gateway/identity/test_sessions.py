@@ -64,7 +64,7 @@ def test_n68_user_agent_is_cleaned(house: ApiHarness, agent: str, kept: str | No
 
 def test_sign_in_with_another_role_is_refused(house: ApiHarness) -> None:
     email, _ = newcomer(house, "merchant")
-    call = house.nobody().call
+    call = house.anonymous().call
     body = {"email": email, "password": PASSWORD}
     assert call("POST", "/v1/sessions", json={**body, "role": "merchant"}).status_code == 201
     assert outcome(call("POST", "/v1/sessions", json={**body, "role": "ops"})) == (401, "credentials_invalid")
@@ -240,4 +240,4 @@ def test_successful_sign_ins_do_not_throttle_the_address(house: ApiHarness) -> N
 def test_n16_unknown_members_are_refused(house: ApiHarness, name: str) -> None:
     with house.unchanged():
         body = {"email": "a@example.com", "password": PASSWORD, name: "x"}
-        assert outcome(house.nobody().call("POST", "/v1/sessions", json=body)) == (422, "unknown_field")
+        assert outcome(house.anonymous().call("POST", "/v1/sessions", json=body)) == (422, "unknown_field")

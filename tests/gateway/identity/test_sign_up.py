@@ -53,7 +53,7 @@ def test_sign_up_without_a_member_is_refused(house: ApiHarness, role: str) -> No
         body = {k: v for k, v in form(role).items() if k != name}
         path = "/v1/merchants" if role == "merchant" else "/v1/clients"
         with house.unchanged():
-            answer = house.nobody().call("POST", path, json=body)
+            answer = house.anonymous().call("POST", path, json=body)
         assert outcome(answer) == (422, "required")
         assert answer.get_json()["errors"][0]["pointer"] == f"/{name}"
 
@@ -201,14 +201,14 @@ def test_sign_up_key_cannot_be_reused_for_a_payment(house: ApiHarness) -> None:
     sign_up(house, body, "key-that-is-spent")
     token = sign_in(house, body["email"]).get_json()["token"]
     headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "key-that-is-spent"}
-    answer = house.nobody().call("POST", "/v1/wallets", json={"currency": "EUR"}, headers=headers)
+    answer = house.anonymous().call("POST", "/v1/wallets", json={"currency": "EUR"}, headers=headers)
     assert outcome(answer) == (422, "idempotency_key_reused")
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256, "k\u00e9y", "a b"])
 def test_n60_malformed_key_is_refused(house: ApiHarness, key: str) -> None:
     with house.unchanged():
-        answer = house.nobody().call("POST", "/v1/clients", json=form(), headers={"Idempotency-Key": key})
+        answer = house.anonymous().call("POST", "/v1/clients", json=form(), headers={"Idempotency-Key": key})
     assert outcome(answer) == (400, "idempotency_key_invalid")
 
 

@@ -1,4 +1,4 @@
-"""A list as a viewer reads it, and what filters and sorts of it must find, reckoned from its unfiltered rows."""
+"""A list as a viewer reads it, and the rows that filters and sorts must find, computed from the unfiltered list."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -83,11 +83,11 @@ class Listing:
         return {"created_at[gte]": wire(min(times) - DAY), "created_at[lt]": wire(max(times) + DAY)} if times else {}
 
     def found(self, **query: str) -> list[str]:
-        """The ids of what a query finds, on one page."""
+        """The ids of the rows that a query finds, on one page."""
         return [row[self.key] for row in self.get(limit="100", **query)["data"]]
 
     def text(self, row: Row, name: str) -> Any:
-        """What the row shows under the name of a column, as it is answered; amounts of a history without their sign."""
+        """The value of a column in the row, as it is answered; amounts of a history without their sign."""
         outer, _, inner = SHORT.get(name, name).partition("[")
         value = row[outer]
         if inner and value is not None:
@@ -97,14 +97,14 @@ class Listing:
         return value
 
     def value(self, text: Any, name: str) -> Any:
-        """What is compared."""
+        """The value to compare."""
         if text is None:
             return None
         kinds = {"numeric": Decimal, "timestamptz": datetime.fromisoformat}
         return kinds.get(self.columns[name].kind, lambda plain: plain)(text)
 
     def shown(self, row: Row, name: str) -> Any:
-        """What the row shows under the name of a column, to be compared."""
+        """The value of a column in the row, to be compared."""
         return self.value(self.text(row, name), name)
 
     def within(self, name: str, currency: str | None) -> tuple[list[Row], dict[str, str]]:

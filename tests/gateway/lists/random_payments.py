@@ -19,7 +19,7 @@ SUMMARIES = ["Coffee", "coffee", "Tea, hot", "Ünïcode 水", "zebra", "'; DROP 
 
 
 class RandomPayments:
-    """People, wallets and random payments between them: all types, all states, with commission and rates."""
+    """Random payments between a few users: all types, all states, with commission and rates."""
 
     def __init__(self, house: ApiHarness) -> None:
         self.house, self.dice = house, random.Random(SEED)
@@ -53,7 +53,7 @@ class RandomPayments:
         return str(whole * 100) if currency == "JPY" else f"{whole}.{self.dice.choice(('00', '50', '99'))}"
 
     def pick(self, *but: ApiUser) -> tuple[ApiUser, str, str]:
-        """Somebody else than these, one of his wallets and its currency."""
+        """Another user than these, one of their wallets and its currency."""
         person = self.dice.choice([one for one in self.people if one not in but])
         currency = self.dice.choice(("EUR", "EUR", "JPY"))
         return person, self.wallets[person.id, currency], currency
@@ -149,7 +149,7 @@ class RandomPayments:
         self.house.post_payments()
 
     def rotation(self) -> None:
-        """Bob's euros get a new token: who gave the old one must not learn the new one, nor find by it."""
+        """Bob's euros get a new token: users who know the old one must not learn the new one, nor find by it."""
         old = self.wallets[self.bob.id, "EUR"]
         answer = self.bob.call("POST", f"/v1/wallets/{old}/rotate", json={}, headers={"If-Match": "*"})
         self.wallets[self.bob.id, "EUR"] = answer.get_json()["token"]
@@ -157,7 +157,7 @@ class RandomPayments:
         self.house.post_payments()
 
     def waiting(self) -> None:
-        """What is not posted yet: for later, tried before, and set aside."""
+        """Payments not posted yet: scheduled, tried before, and parked."""
         now = self.house.execute("SELECT now()")[0]
         later = {"scheduled_at": wire(now + timedelta(days=3)), "expires_at": wire(now + timedelta(days=4))}
         source, target = self.wallets[self.ann.id, "EUR"], self.wallets[self.bob.id, "EUR"]
@@ -170,7 +170,7 @@ class RandomPayments:
         self.house.execute("UPDATE payments SET attempts = 9, parked_at = now() WHERE id = %s", ids[2])
 
     def listings(self) -> dict[str, Listing]:
-        """Every list in the eyes of everybody."""
+        """Every list, as each user sees it."""
         auditor = self.house.person("auditor", "Aud")
         viewers = {"Ann": self.ann, "Bob": self.bob, "Shop": self.shop, "Zed": self.stranger, "Ops": self.ops}
         found = {

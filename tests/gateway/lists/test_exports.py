@@ -207,7 +207,7 @@ def test_n08_files_are_for_those_who_see_the_list(shelf: Shelf, stranger: ApiUse
     for media_type in (CSV, JSON_LINES):
         assert stranger.get(shelf.lists["operations"], Accept=media_type).status_code == 404
         assert stranger.get("/v1/payments", Accept=media_type).get_data(as_text=True).count("\n") == (media_type == CSV)
-        assert shelf.person.house.nobody().get("/v1/payments", Accept=media_type).status_code == 401
+        assert shelf.person.house.anonymous().get("/v1/payments", Accept=media_type).status_code == 401
 
 
 def test_the_contract_names_the_forms_of_a_list(house: ApiHarness) -> None:

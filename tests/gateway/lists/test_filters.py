@@ -17,7 +17,7 @@ from tests.gateway.lists.list_oracle import SHORT, Listing, members
 from tests.gateway.lists.random_payments import SEED, RandomPayments
 
 TRIED_MAX = 3
-"""Values of each column that each viewer tries, of all that anybody is shown in it."""
+"""Values of each column that each viewer tries, of all that any viewer is shown."""
 
 
 NOT_FILTERED = {
@@ -74,7 +74,7 @@ def several(listings: dict[str, Listing], kind: str) -> list[Listing]:
 
 
 def values(listings: list[Listing], name: str) -> list[tuple[str | None, Any]]:
-    """What anybody is shown under the name, with its currency if it is an amount."""
+    """The values that viewers are shown under the name, with their currency if they are amounts."""
     found = {
         (row[said] if (said := listing.columns[name].currency) else None, text)
         for listing in listings
@@ -123,7 +123,7 @@ def test_a_comma_list_finds_what_each_of_its_values_does(listings: dict[str, Lis
         assert listing.found(**query, **{name: ",".join(map(as_asked, texts))}) == listing.ids(some)
 
 
-def test_metadata_is_found_by_whom_it_is_shown_to(listings: dict[str, Listing]) -> None:
+def test_metadata_is_found_by_those_it_is_shown_to(listings: dict[str, Listing]) -> None:
     for listing in several(listings, "payments"):
         for labels in ({"table": "1"}, {"table": "2", "%": "x"}, {"%": "a,b"}, {"%": "a"}):
             some = [row for row in listing.rows if labels.items() <= (row["metadata"] or {}).items()]
@@ -153,7 +153,7 @@ def _nothing_first(key: tuple[bool, Any, str]) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize(("looked_through", "limit"), [(1, "100"), (3, "1"), (7, "4"), (20, "100"), (1_000, "3")])
-def test_a_page_looks_through_so_many_and_the_next_goes_on(
+def test_page_scans_a_bounded_number_and_the_next_goes_on(
     listings: dict[str, Listing], monkeypatch: pytest.MonkeyPatch, looked_through: int, limit: str
 ) -> None:
     cases = [

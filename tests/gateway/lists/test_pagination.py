@@ -1,4 +1,4 @@
-"""N50 to N56 over HTTP: pages, cursors and filters, and what is no query."""
+"""N50 to N56 over HTTP: pages, cursors and filters, and queries that are refused."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Those who decide on an adjustment, and the wallet that it is of."""
+"""The operator who approves adjustments, and the wallet that is adjusted."""
 
 import pytest
 

@@ -11,7 +11,7 @@ from tests.support import eventually
 
 UNKNOWN = "01890000-0000-7000-8000-000000000000"
 OFF = {"is_active": False, "reason": "fraud"}
-ON = {"is_active": True, "reason": "it was not him"}
+ON = {"is_active": True, "reason": "mistaken identity"}
 USER = {
     "id", "role", "email", "first_name", "last_name", "phone_number", "name", "url", "is_active", "email_confirmed",
     "created_at",
@@ -81,7 +81,7 @@ def test_activation_is_audited_with_reason(house: ApiHarness, ops: ApiUser, clie
     on, off = rows(house.person("auditor"), f"audit?target={client.id}")
     assert (off["action"], off["reason"], off["request_id"]) == ("users.deactivate", "fraud", ids[0])
     assert (off["before"], off["after"]) == ({"is_active": True}, {"is_active": False})
-    assert (on["action"], on["reason"], on["request_id"]) == ("users.activate", "it was not him", ids[2])
+    assert (on["action"], on["reason"], on["request_id"]) == ("users.activate", "mistaken identity", ids[2])
     assert (on["before"], on["after"]) == ({"is_active": False}, {"is_active": True})
     for line in (off, on):
         assert (line["actor"], line["token_id"], line["address"]) == (ops.id, token_id, "127.0.0.1")
@@ -106,7 +106,7 @@ def test_n14_only_ops_change_users(house: ApiHarness, client: ApiUser, role: str
 
 @pytest.mark.parametrize("path", ["payments?stuck=1", "users", "accounts", "audit", f"users/{UNKNOWN}"])
 def test_n14_customers_cannot_read_ops_routes(house: ApiHarness, client: ApiUser, merchant: ApiUser, path: str) -> None:
-    for person, status in ((client, 403), (merchant, 403), (house.nobody(), 401)):
+    for person, status in ((client, 403), (merchant, 403), (house.anonymous(), 401)):
         assert person.get(f"/v1/ops/{path}").status_code == status
 
 

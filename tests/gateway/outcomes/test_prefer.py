@@ -1,4 +1,4 @@
-"""`Prefer: wait`: each order, and each later wish, is answered with its outcome if that is known in time."""
+"""`Prefer: wait`: each order and each action on a payment is answered with its outcome if that is known in time."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -80,7 +80,7 @@ def test_an_order_not_posted_in_time(client: ApiUser, way: dict[str, str]) -> No
 
 @WAYS
 @pytest.mark.parametrize("said", ["wait=ten", "respond-async", "wait=0"])
-def test_who_would_not_wait_is_answered_at_once(client: ApiUser, said: str, way: dict[str, str]) -> None:
+def test_request_without_wait_is_answered_at_once(client: ApiUser, said: str, way: dict[str, str]) -> None:
     answered = timed(lambda: client.order("/v1/deposits", deposit_into(client.wallet()), Prefer=said, **way))
     assert (answered.status, answered.applied) == (202, "wait=0" if said == "wait=0" else None)
     assert answered.seconds < QUICK_SECONDS
@@ -103,7 +103,7 @@ def test_what_fails_in_time_is_an_outcome_too(house: ApiHarness, client: ApiUser
 
 
 @WAYS
-def test_a_replay_waits_likewise(house: ApiHarness, client: ApiUser, way: dict[str, str]) -> None:
+def test_replay_waits_too(house: ApiHarness, client: ApiUser, way: dict[str, str]) -> None:
     order = deposit_into(client.wallet())
     first = client.order("/v1/deposits", order, "key")
     with waiting(house, lambda: client.order("/v1/deposits", order, "key", **PATIENT, **way)) as [answer]:
@@ -192,7 +192,7 @@ def test_what_is_scheduled_is_not_waited_for(client: ApiUser, customer_wallet: s
 
 
 @WAYS
-def test_what_is_scheduled_for_a_time_within_the_wait_is_waited_for(
+def test_payment_scheduled_within_the_wait_is_waited_for(
     house: ApiHarness, client: ApiUser, customer_wallet: str, way: dict[str, str]
 ) -> None:
     soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()

@@ -1,4 +1,4 @@
-"""GET with `Prefer: wait`: answered when the payment is no longer what is known of it, else when it ends."""
+"""GET with `Prefer: wait`: answered when the payment differs from the known ETag, or without one when it is final."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def test_until_the_time_is_over(client: ApiUser, id: str, way: dict[str, str]) -
 
 
 @WAYS
-def test_until_it_is_authorized_and_from_then_on_until_it_is_final(
+def test_poll_of_a_hold_waits_until_authorized_then_until_final(
     house: ApiHarness, client: ApiUser, merchant: ApiUser, way: dict[str, str]
 ) -> None:
     merchant.wallet()
@@ -67,7 +67,7 @@ def test_until_it_is_authorized_and_from_then_on_until_it_is_final(
 
 @WAYS
 @pytest.mark.parametrize("said", ["{}", "W/{}", '"0-other", {}', '"0-other",W/{}', "*"])
-def test_until_it_is_not_what_is_known(
+def test_poll_waits_until_the_known_etag_changes(
     house: ApiHarness, client: ApiUser, id: str, said: str, way: dict[str, str]
 ) -> None:
     tag = tag_of(client, id)
@@ -87,7 +87,7 @@ def test_until_it_is_not_what_is_known(
 
 
 @WAYS
-def test_who_knows_something_older_is_told_at_once(client: ApiUser, id: str, way: dict[str, str]) -> None:
+def test_poll_with_an_older_etag_is_answered_at_once(client: ApiUser, id: str, way: dict[str, str]) -> None:
     for said in ('"0-other"', 'W/"0-other", "1"'):
         answered = poll(client, id, PATIENT, {"If-None-Match": said}, way)
         assert (answered.status, answered.payment["state"], answered.applied) == (200, "INITIATED", "wait=20")
@@ -95,7 +95,9 @@ def test_who_knows_something_older_is_told_at_once(client: ApiUser, id: str, way
 
 
 @WAYS
-def test_who_knows_the_end_waits_for_nothing(house: ApiHarness, client: ApiUser, id: str, way: dict[str, str]) -> None:
+def test_poll_with_the_final_etag_is_answered_at_once(
+    house: ApiHarness, client: ApiUser, id: str, way: dict[str, str]
+) -> None:
     house.post_payments()
     for said in (tag_of(client, id), "*"):
         answered = poll(client, id, PATIENT, {"If-None-Match": said}, way)
@@ -105,7 +107,7 @@ def test_who_knows_the_end_waits_for_nothing(house: ApiHarness, client: ApiUser,
 
 
 @WAYS
-def test_without_prefer_nobody_waits(client: ApiUser, id: str, way: dict[str, str]) -> None:
+def test_poll_without_prefer_is_answered_at_once(client: ApiUser, id: str, way: dict[str, str]) -> None:
     tag = tag_of(client, id)
     for said, status in ((tag, 304), (f"W/{tag}", 304), ("*", 304), ('"0-other"', 200), ("nonsense", 200)):
         answered = poll(client, id, {"If-None-Match": said}, way)

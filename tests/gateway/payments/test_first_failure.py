@@ -138,7 +138,7 @@ def test_refund_of_a_refund_is_refused(
 def test_passing_time_moves_no_money(
     house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
-    """Elsewhere a time to live decided whether money existed: here it is held until the books say otherwise."""
+    """Elsewhere a time to live decided whether money existed: here it is held until the database says otherwise."""
     id = charge(merchant, customer_wallet, capture=False)
     house.post_payments()
     house.execute("UPDATE payments SET hold_expires_at = now() - interval '400 days' WHERE id = %s", id)

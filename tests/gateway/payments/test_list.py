@@ -44,7 +44,7 @@ def test_metadata_filter_only_finds_own_payments(parties: Parties) -> None:
     ops = parties.house.person("ops")
     for query in ("metadata[table]=7", "metadata[table]=7&metadata[é]=a,b", "metadata[%C3%A9]=a,b&type=charge"):
         assert parties.payments(parties.shop, query) == parties.payments(ops, query) == ["charge"]
-        assert parties.payments(parties.ann, query) == [], "he sees the payment, but not its metadata"
+        assert parties.payments(parties.ann, query) == [], "they see the payment, but not its metadata"
     for query in ("metadata[table]=8", "metadata[key]=7", "metadata[table]=7&metadata[é]=a"):
         assert parties.payments(parties.shop, query) == []
 

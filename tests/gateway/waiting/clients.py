@@ -1,4 +1,4 @@
-"""Those who wait at the gateway under test, each in a thread, and what happens meanwhile."""
+"""Waiting requests, each in a thread, and a worker that posts meanwhile."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ from tests.gateway.orders import CANONICAL
 from tests.support import eventually
 
 QUICK_SECONDS = 10.0
-"""Far less than anybody here would wait, and far more than it takes."""
+"""Far less than any request here would wait, and far more than it takes."""
 
 WAYS = pytest.mark.parametrize("way", [{}, CANONICAL], ids=["lean", "canonical"])
 PATIENT = {"Prefer": "wait=20"}
@@ -42,7 +42,7 @@ class Answered(NamedTuple):
 
 
 def ours(house: ApiHarness) -> Services:
-    """What the gateway's process shares."""
+    """The services of the gateway's process."""
     return house.app.extensions["gateway"]
 
 

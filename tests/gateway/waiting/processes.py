@@ -1,4 +1,4 @@
-"""Processes of the gateway whose waiters lose what would wake them."""
+"""Gateway processes whose waiters miss notifications."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ PATIENT = {"Prefer": "wait=25"}
 
 
 LOST_SECONDS_MAX = waiters.TICK_SECONDS + QUICK_SECONDS
-"""What a lost word may cost: one reading later, and what the test itself takes."""
+"""The longest delay by a lost notification: one more poll, and the time of the test itself."""
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def another(database: Database, **changes: Any) -> Iterator[ApiHarness]:
 
 
 def lines(house: ApiHarness, what: str) -> Any:
-    """This of the lines on which transitions are heard."""
+    """An aggregate over the connections that listen for transitions."""
     wanted = "FROM pg_stat_activity WHERE application_name = 'payments-waits' AND datname = current_database()"
     with statements(house.gateway) as connection:
         return connection.exec_driver_sql(f"SELECT {what} {wanted}").scalar_one()
@@ -43,6 +43,6 @@ def deposit(person: ApiUser, wallet: str, **headers: str) -> Callable[[], Any]:
 
 
 def deafen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is told from now on is lost."""
+    """From now on all notifications are lost."""
     hear = Listener.hear
     monkeypatch.setattr(Listener, "hear", lambda self, seconds: hear(self, seconds) and [])

@@ -1,4 +1,4 @@
-"""Who has hung up is known without a wait, and who has not is left alone."""
+"""A client that disconnected is noticed without a wait, and one that did not is left alone."""
 
 import socket
 

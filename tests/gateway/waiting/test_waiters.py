@@ -48,7 +48,7 @@ def test_above_the_cap_of_the_process_the_answer_comes_at_once(database: Databas
             assert timed(calls[2]).status == 201, "the places were given back"
 
 
-def test_one_user_at_his_cap_keeps_nobody_else_from_waiting(database: Database) -> None:
+def test_user_at_the_cap_keeps_no_others_from_waiting(database: Database) -> None:
     with another(database, waiters_max=4, waiters_per_user_max=2) as house:
         greedy, other = house.person(), house.person()
         wallet, others = greedy.wallet(), other.wallet()
@@ -62,7 +62,7 @@ def test_one_user_at_his_cap_keeps_nobody_else_from_waiting(database: Database) 
 
 
 @pytest.mark.parametrize("end", ["revoked", "deactivated"])
-def test_who_may_not_ask_any_more_is_not_answered(house: ApiHarness, end: str) -> None:
+def test_caller_without_access_after_the_wait_is_refused(house: ApiHarness, end: str) -> None:
     person = house.person()
     id = order(person, person.wallet())
     calls = [lambda: person.get(f"/v1/payments/{id}", **PATIENT), deposit(person, person.wallet(), **PATIENT)]
@@ -78,10 +78,10 @@ def test_who_may_not_ask_any_more_is_not_answered(house: ApiHarness, end: str) -
         assert answer.result().status == (401 if end == "revoked" else 403)
 
 
-def test_a_hundred_who_wake_at_once_are_asked_for_once(
+def test_hundred_waiters_woken_at_once_are_authenticated_once(
     house: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auth, "CACHE_SECONDS", 60)  # whoever is slow to wake is remembered, too
+    monkeypatch.setattr(auth, "CACHE_SECONDS", 60)  # those that wake late are still cached
     asked, bearer = [], token.bearer
     monkeypatch.setattr(token, "bearer", lambda *given: asked.append(given) or bearer(*given))
     id = order(client, client.wallet())
@@ -152,7 +152,7 @@ def test_what_is_not_heard_is_read_within_a_second(
     assert {answer.result().status for answer in answers} == {201}
 
 
-def test_a_change_of_which_nobody_is_told(house: ApiHarness, client: ApiUser) -> None:
+def test_change_without_notification_is_read_within_a_second(house: ApiHarness, client: ApiUser) -> None:
     """A payment tried in vain has another version, and no event."""
     id = order(client, client.wallet())
     tag = client.get(f"/v1/payments/{id}").headers["ETag"]
@@ -187,7 +187,7 @@ def test_five_hundred_at_once_while_they_are_posted(house: ApiHarness) -> None:
     assert len(ours(house).waiters) == 0
 
 
-def test_when_it_is_to_end_everybody_is_answered(database: Database) -> None:
+def test_all_waiters_are_answered_at_shutdown(database: Database) -> None:
     with another(database) as house:
         client = house.person()
         wallet = client.wallet()

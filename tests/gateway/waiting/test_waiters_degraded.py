@@ -1,4 +1,4 @@
-"""Whatever befalls what wakes them, and whatever it is told, who waits is woken within a second."""
+"""Waiters are woken within a second, whatever happens to the connection that notifies them."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ def test_a_line_that_is_frozen_costs_a_second(database: Database) -> None:
 
 
 @pytest.mark.parametrize("broken", ["hearing", "looking"])
-def test_whatever_is_raised_somebody_wakes_who_waits(
+def test_any_exception_leaves_a_thread_that_wakes_waiters(
     database: Database, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
     raised = threading.Event()

@@ -1,4 +1,4 @@
-"""Those who wait at the gateway as it is served: many, beside others, and answered when it stops or is replaced."""
+"""Waiters of a served gateway: many at once, beside other requests, and answered when it stops or is replaced."""
 
 import base64
 import json
@@ -27,7 +27,7 @@ from tests.support import Database, eventually
 WAITERS = 100
 QUICK_SECONDS = 10.0
 STOP_SECONDS_MAX = 20.0
-"""On a busy machine; below what they would wait. After the graceful timeout gunicorn cuts off whoever is left."""
+"""On a busy machine; less than the waits. After the graceful timeout gunicorn cuts off the requests that are left."""
 
 FEW_FILES = 512
 
@@ -66,7 +66,7 @@ def ordered(served: Served, person: ApiUser, wallet: str, prefer: str = "wait=30
 
 @contextmanager
 def waiting(served: Served, person: ApiUser) -> Iterator[list[Future[bytes]]]:
-    """So many orders are kept and wait at the beginning of the block; all are answered at its end."""
+    """This number of orders are stored and wait at the beginning of the block; all are answered at its end."""
     kept = f"SELECT count(*) FROM payments WHERE user_id = '{person.id}'"
     wallet = person.wallet()
     with ThreadPoolExecutor(WAITERS) as pool:
@@ -76,7 +76,7 @@ def waiting(served: Served, person: ApiUser) -> Iterator[list[Future[bytes]]]:
 
 
 def payments(answers: list[Future[bytes]], status: int) -> list[dict]:
-    """What each was answered, which is whole, and with this status."""
+    """The payment of each answer, which is whole and has this status."""
     shown = []
     for answer in answers:
         head, _, body = answer.result().partition(b"\r\n\r\n")
@@ -86,7 +86,7 @@ def payments(answers: list[Future[bytes]], status: int) -> list[dict]:
     return shown
 
 
-def test_they_are_answered_when_it_is_posted_and_keep_nobody_else_waiting(served: Served, person: ApiUser) -> None:
+def test_waiters_are_answered_when_posted_and_delay_no_others(served: Served, person: ApiUser) -> None:
     with waiting(served, person) as answers:
         began = time.monotonic()
         assert ordered(served, person, person.wallet(), prefer="wait=0").startswith(b"HTTP/1.1 202 ")
@@ -98,7 +98,7 @@ def test_they_are_answered_when_it_is_posted_and_keep_nobody_else_waiting(served
         assert time.monotonic() - began < QUICK_SECONDS
 
 
-def test_all_are_answered_when_it_is_told_to_stop(served: Served, person: ApiUser) -> None:
+def test_waiters_are_answered_when_gunicorn_stops(served: Served, person: ApiUser) -> None:
     with waiting(served, person) as answers:
         began = time.monotonic()
         os.kill(served.process.pid, signal.SIGTERM)
@@ -127,7 +127,7 @@ UPGRADE = ("/socket", "Upgrade: websocket", "Sec-WebSocket-Version: 13", f"Sec-W
 
 
 @pytest.mark.parametrize("asked", [LONG_POLL, STREAM, UPGRADE], ids=["long poll", "event stream", "WebSocket"])
-def test_who_hangs_up_leaves_his_place(one_place: Served, person: ApiUser, asked: tuple[str, ...]) -> None:
+def test_disconnected_waiter_frees_its_place(one_place: Served, person: ApiUser, asked: tuple[str, ...]) -> None:
     id = person.order("/v1/deposits", deposit_into(person.wallet())).get_json()["id"]
 
     def get(below: str, *headers: str) -> bytes:

@@ -176,7 +176,7 @@ def test_n03_anothers_wallet_answers_not_found(parties: Parties, end: str) -> No
         assert bodies.count(bodies[0]) == len(bodies)
     for role in ("ops", "auditor"):
         assert parties.house.person(role).get(f"/v1/wallets/{parties.customer_wallet}/{end}").status_code == 200
-    assert parties.house.nobody().get(f"/v1/wallets/{parties.customer_wallet}/{end}").status_code == 401
+    assert parties.house.anonymous().get(f"/v1/wallets/{parties.customer_wallet}/{end}").status_code == 401
 
 
 @pytest.mark.parametrize(

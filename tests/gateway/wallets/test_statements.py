@@ -153,7 +153,7 @@ def test_a_statement_to_be_printed(year: Year, wallet: str) -> None:
             (line["counterparty"]["name"], line["summary"] or "", line["amount"], line["balance_after"])
             for line in body["lines"]
         ]
-        assert wallet not in text, "whoever finds the paper could charge the wallet"
+        assert wallet not in text, "a finder of the paper could charge the wallet"
 
 
 def test_statement_page_runs_no_script(year: Year) -> None:
