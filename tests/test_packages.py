@@ -1,4 +1,4 @@
-"""The packages of the gateway: few imports between subjects, and one meaning for each class name."""
+"""Packages: few imports between subjects, one meaning for each class name, and no import of a test module."""
 
 import ast
 from collections import Counter
@@ -73,3 +73,17 @@ def test_a_class_name_is_defined_once_in_the_product():
         if isinstance(node, ast.ClassDef) and node.name != "Meta"  # which marshmallow looks for by name
     )
     assert {name: count for name, count in names.items() if count > 1} == {}, "give one of them another name"
+
+
+def test_no_module_imports_a_test_module():
+    """What several tests need is in `tests/builders.py`, a conftest, or a helper beside them."""
+    importing = {
+        f"{name_of(path)} imports {module}"
+        for path in sources("tests")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ImportFrom)
+        for module in (node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names))
+        if module.startswith("tests.") and (CHECKOUT / f"{module.replace('.', '/')}.py").exists()
+        if module.rpartition(".")[2].startswith("test_")
+    }
+    assert importing == set()
