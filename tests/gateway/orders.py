@@ -16,9 +16,9 @@ LONG_AGO = "2001-02-03T04:05:06Z"
 IBAN, BIC = "DE89370400440532013000", "COBADEFFXXX"
 
 
-def deposit_into(wallet: str) -> dict[str, str]:
-    """A deposit of 1.00 EUR."""
-    return {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
+def deposit_into(wallet: str, amount: str = "1.00") -> dict[str, str]:
+    """A deposit in EUR."""
+    return {"wallet": wallet, "amount": amount, "currency": "EUR", "source": "wire"}
 
 
 def withdrawal(wallet: str, amount: str = "4.00", **members: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from sqlalchemy import make_url
 from models import heartbeat
 from models.session import transaction
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.orders import deposit_into
 from tests.lossy_postgres_proxy import COMMIT, SOCKET_NAME, Line, Loss
 from tests.support import Database
 
@@ -37,7 +38,7 @@ def test_reads_without_a_database_are_503(away: ApiHarness, path: str) -> None:
 
 
 def test_orders_without_a_database_are_503(away: ApiHarness) -> None:
-    order = {"wallet": "wal_" + "a" * 32, "amount": "1.00", "currency": "EUR", "source": "wire"}
+    order = deposit_into("wal_" + "a" * 32)
     answer = away.person().order("/v1/deposits", order)
     assert (answer.status_code, answer.get_json()["retryable"]) == (503, True)
 
@@ -128,10 +129,6 @@ def line(fresh_database: Database, tmp_path: Path) -> Iterator[Line]:
 def shaky(fresh_database: Database, tmp_path: Path, line: Line) -> ApiHarness:
     """A gateway whose connection to the database can be cut."""
     return ApiHarness(fresh_database, gateway_database_url=through(fresh_database.gateway, tmp_path))
-
-
-def deposit_into(wallet: str) -> dict[str, str]:
-    return {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
 
 
 @pytest.mark.parametrize("loss", Loss)

@@ -13,6 +13,7 @@ import redis
 from gateway.http.parsing import BODY_BYTES_MAX
 from tests.gateway.events.live_gateway import COMMAND, LIMITS_DB, ROOT, Served, free_port, serving
 from tests.gateway.harness import SECRET_KEY, ApiHarness, ApiUser
+from tests.gateway.orders import deposit_into
 from tests.support import Database, eventually
 
 
@@ -31,7 +32,7 @@ def order(served: Served, person: ApiUser, body: bytes, *headers: str) -> bytes:
 
 def test_an_order_is_kept_while_greenlets_wait_for_the_database(served: Served) -> None:
     person = served.house.person()
-    body = json.dumps({"wallet": person.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}).encode()
+    body = json.dumps(deposit_into(person.wallet())).encode()
     answer = order(served, person, body, "Idempotency-Key: k")
     assert answer.startswith(b"HTTP/1.1 202 ")
     again = order(served, person, body, "Idempotency-Key: k")
@@ -95,7 +96,7 @@ def test_n44_a_chunked_body_above_the_limit(served: Served) -> None:
 
 def test_a_chunked_body_is_read(served: Served) -> None:
     person = served.house.person()
-    body = json.dumps({"wallet": person.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}).encode()
+    body = json.dumps(deposit_into(person.wallet())).encode()
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:10], body[10:])) + b"0\r\n\r\n"
     head = served.head("/v1/deposits", person, "Transfer-Encoding: chunked", "Idempotency-Key: k")
     assert served.say(head + chunks).startswith(b"HTTP/1.1 202 ")

@@ -11,6 +11,7 @@ from tests.gateway.bulks.builders import TRANSFERS, line, lines, order, organiza
 from tests.gateway.bulks.pain001_files import file_of, sent, transfer
 from tests.gateway.bulks.uploads import CSV, JSON_LINES, OPEN, close, json_lines, put, table
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.orders import deposit_into
 
 REFERENCES = ["U-1", "U-2"]
 
@@ -36,7 +37,7 @@ def test_an_upload_takes_the_references_of_one_that_failed(house: ApiHarness, me
     house.post_payments()
     assert {row["state"] for row in lines(merchant, first)} == {"FAILED"}
 
-    deposit = {"wallet": wallet, "amount": "10.00", "currency": "EUR", "source": "wire"}
+    deposit = deposit_into(wallet, "10.00")
     assert merchant.order("/v1/deposits", deposit).status_code == 202
     house.post_payments()
     second, answer = upload(merchant)
@@ -70,7 +71,7 @@ def test_pain001_ids_neither_take_nor_keep_a_freed_reference(house: ApiHarness) 
     assert (state, ended(sent(merchant, file))[0]) == ({"FAILED"}, {"FAILED"})
     assert referred(house, merchant) == failed
 
-    deposit = {"wallet": wallet, "amount": "30.00", "currency": "EUR", "source": "wire"}
+    deposit = deposit_into(wallet, "30.00")
     assert merchant.order("/v1/deposits", deposit).status_code == 202
     house.post_payments()
     assert ended(sent(merchant, file))[0] == {"AUTHORIZED"}, "the same message, on the second try"

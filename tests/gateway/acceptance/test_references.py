@@ -13,6 +13,7 @@ from models.session import transaction
 from tests.gateway.bulks.builders import CHARGES, TRANSFERS, lines, order, organization
 from tests.gateway.bulks.builders import line as transfer_line
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.orders import deposit_into
 
 AT_ONCE = 20
 
@@ -29,7 +30,7 @@ class Shop:
 
     def fund(self, amount: str) -> None:
         """Bring money to the customer."""
-        deposit = {"wallet": self.purse, "amount": amount, "currency": "EUR", "source": "wire"}
+        deposit = deposit_into(self.purse, amount)
         assert self.customer.order("/v1/deposits", deposit).status_code == 202
         self.house.post_payments()
 
@@ -197,7 +198,7 @@ def test_the_salaries_of_a_bulk_that_failed_are_ordered_again(house: ApiHarness)
     first = merchant.order(TRANSFERS, body)
     house.post_payments()
     assert merchant.get(first.headers["Location"]).get_json()["state"] == "FAILED"
-    deposit = {"wallet": wallet, "amount": "10.00", "currency": "EUR", "source": "wire"}
+    deposit = deposit_into(wallet, "10.00")
     merchant.order("/v1/deposits", deposit)
     house.post_payments()
     second = merchant.order(TRANSFERS, body)

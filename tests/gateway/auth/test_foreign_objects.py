@@ -12,6 +12,7 @@ from tests.gateway.auth.scope_matrix import CALLS, ID, WALLET, rule_of
 from tests.gateway.bulks.builders import CHARGES, ORGANIZATION, TRANSFERS, line
 from tests.gateway.bulks.builders import order as order_of_transfers
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.orders import deposit_into
 from tests.gateway.webhooks.helpers import delivery, endpoint
 
 
@@ -134,7 +135,7 @@ def test_n06_n12_a_strangers_wallet_as_source(house: ApiHarness, client: ApiUser
 def test_n12_a_deposit_into_a_strangers_wallet(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     wallet = client.wallet()
     with house.unchanged():
-        order = {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
+        order = deposit_into(wallet)
         assert stranger.order("/v1/deposits", order).status_code == 404
 
 

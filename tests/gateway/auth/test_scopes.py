@@ -5,6 +5,7 @@ import pytest
 from gateway.auth.scopes import SCOPES
 from tests.gateway.auth.scope_matrix import CALLS, MATRIX, MOVES_MONEY, ROLES, do, rule_of
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.orders import deposit_into
 from tests.support import Database
 
 PUBLIC = {
@@ -111,7 +112,7 @@ def test_deposits_when_owners_may_not(fresh_database: Database) -> None:
     closed = ApiHarness(fresh_database, deposits_open=False)
     owner = closed.person()
     wallet = owner.wallet()
-    order = {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
+    order = deposit_into(wallet)
     with closed.unchanged():
         refused = owner.order("/v1/deposits", order)
     assert (refused.status_code, refused.get_json()["code"]) == (403, "deposits_closed")

@@ -11,6 +11,7 @@ from models import token
 from models.session import transaction
 from tests.gateway.bulks.builders import CHARGES
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.orders import deposit_into
 
 
 def pages(person: ApiUser, query: str = "limit=2", after: str | None = None) -> tuple[list[dict[str, Any]], str]:
@@ -28,7 +29,7 @@ def told(found: list[dict[str, Any]]) -> list[tuple[str, str]]:
 
 
 def deposit(person: ApiUser, wallet: str, amount: str = "1.00") -> str:
-    order = {"wallet": wallet, "amount": amount, "currency": "EUR", "source": "wire"}
+    order = deposit_into(wallet, amount)
     return person.order("/v1/deposits", order).get_json()["id"]
 
 

@@ -15,6 +15,7 @@ from models import event
 from models.session import statements
 from tests.gateway.bulks.builders import CHARGES
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.orders import deposit_into
 from tests.support import Database, eventually
 
 ASKED = {"Accept": EVENT_STREAM}
@@ -23,7 +24,7 @@ ASKED = {"Accept": EVENT_STREAM}
 @pytest.fixture
 def payment(client: ApiUser) -> str:
     """A deposit of the client that is not posted yet."""
-    order = {"wallet": client.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}
+    order = deposit_into(client.wallet())
     return client.order("/v1/deposits", order).get_json()["id"]
 
 
@@ -171,7 +172,7 @@ def test_disconnected_client_frees_its_place(house: ApiHarness, client: ApiUser,
 def test_too_many_streams_are_refused_with_retry_after(fresh_database: Database) -> None:
     house = ApiHarness(fresh_database, waiters_max=5, waiters_per_user_max=1)
     client, path = house.person(), "/v1/payments/{}/events"
-    order = {"wallet": client.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}
+    order = deposit_into(client.wallet())
     first, second = (client.order("/v1/deposits", order).get_json()["id"] for _ in range(2))
     with stream(client, path.format(first)):
         refused = client.get(path.format(second), **ASKED)

@@ -19,6 +19,7 @@ from gateway.events.websocket import MESSAGE_BYTES_MAX
 from tests.gateway.events.live_gateway import Served, serving
 from tests.gateway.events.websocket_clients import SECONDS, UPGRADE, heard, line
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.orders import deposit_into
 from tests.support import Database, eventually
 
 ORIGIN = "https://shop.example"
@@ -40,7 +41,7 @@ def payment(client: ApiUser) -> str:
 
 
 def deposit(client: ApiUser) -> str:
-    order = {"wallet": client.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}
+    order = deposit_into(client.wallet())
     return client.order("/v1/deposits", order).get_json()["id"]
 
 

@@ -13,6 +13,7 @@ from gateway.bulks import lines
 from gateway.payments import create
 from models.sqlstate import MEANINGS, Meaning
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.orders import deposit_into
 from tests.support import Database
 
 CODES = sorted(code for code in MEANINGS if len(code) == 5)
@@ -43,10 +44,6 @@ def till(house: ApiHarness) -> tuple[ApiUser, str]:
 
 def charge(wallet: str, **members: str) -> dict[str, str]:
     return {"wallet": wallet, "amount": "1.00", "currency": "EUR", **members}
-
-
-def deposit(wallet: str) -> dict[str, str]:
-    return {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -87,7 +84,7 @@ def test_read_only_database_refuses_writes_but_answers_reads(fresh_database: Dat
     wallet = client.wallet()
     unseen = house.person()
     with read_only(house):
-        answers = [client.order("/v1/deposits", deposit(wallet), "key") for _ in range(10)]
+        answers = [client.order("/v1/deposits", deposit_into(wallet), "key") for _ in range(10)]
         assert {(answer.status_code, answer.get_json()["code"]) for answer in answers} == {
             (503, "database_unavailable")
         }
@@ -100,7 +97,7 @@ def test_read_only_database_refuses_writes_but_answers_reads(fresh_database: Dat
         assert status.get_json()["problems"][0]["code"] == "database_read_only"
         assert client.get("/health/ready").status_code == 503
     assert client.get("/health/ready").status_code == 200, "a look at it makes the connections again"
-    assert client.order("/v1/deposits", deposit(wallet), "key").status_code == 202
+    assert client.order("/v1/deposits", deposit_into(wallet), "key").status_code == 202
     assert house.execute("SELECT count(*) FROM payments") == [1]
 
 
@@ -128,7 +125,7 @@ def test_a_gateway_whose_clock_is_days_off_accepts_nothing(
         for module in (create, lines):
             off.setattr(module, "uuid7", lambda: UUID(int=before << 80 | uuid7().int & (1 << 80) - 1))
         refused = [
-            client.order("/v1/deposits", deposit(wallet), "key"),
+            client.order("/v1/deposits", deposit_into(wallet), "key"),
             merchant.order("/v1/charges", charge(wallet, reference="R-1"), "key"),
             merchant.order(
                 "/v1/bulk-charges", {"charges": [{"wallet": wallet, "amount": "1.00"}], "currency": "EUR"}, "key"
@@ -139,7 +136,7 @@ def test_a_gateway_whose_clock_is_days_off_accepts_nothing(
         assert answer.headers["Retry-After"] == "1"
     assert house.execute("SELECT count(*) FROM payments") == [0]
     for order in (
-        lambda: client.order("/v1/deposits", deposit(wallet), "key"),
+        lambda: client.order("/v1/deposits", deposit_into(wallet), "key"),
         lambda: merchant.order("/v1/charges", charge(wallet, reference="R-1"), "key"),
     ):
         assert order().status_code == 202
@@ -154,7 +151,7 @@ def test_a_month_without_partition(fresh_database: Database) -> None:
     [this_month] = house.execute("SELECT to_char(now() AT TIME ZONE 'UTC', '_YYYY_MM')")
     house.execute(f"DROP TABLE payments{this_month}, operations{this_month}")
     refused = [
-        client.order("/v1/deposits", deposit(wallet), "key"),
+        client.order("/v1/deposits", deposit_into(wallet), "key"),
         merchant.order("/v1/charges", charge(wallet), "key"),
         merchant.order("/v1/charges", charge(wallet, reference="R-1"), "key"),
         merchant.order(
@@ -167,5 +164,5 @@ def test_a_month_without_partition(fresh_database: Database) -> None:
         assert answer.get_json()["retryable"] is True
     assert client.get("/v1/payments").get_json()["data"] == []
     house.execute("SELECT ensure_partitions()")
-    answer = client.order("/v1/deposits", deposit(wallet), "key")
+    answer = client.order("/v1/deposits", deposit_into(wallet), "key")
     assert (answer.status_code, "Idempotent-Replayed" in answer.headers) == (202, False)

@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 from models import token
 from models.session import transaction
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.orders import deposit_into
 
 AT_ONCE = 20
 
@@ -71,7 +72,7 @@ def test_n58_the_key_with_another_body(house: ApiHarness, client: ApiUser, order
 
 def test_n58_the_key_on_another_path(house: ApiHarness, client: ApiUser, order: dict) -> None:
     client.order("/v1/transfers", order, "k")
-    deposit = {"wallet": order["source"], "amount": "1.00", "currency": "EUR", "source": "wire"}
+    deposit = deposit_into(order["source"])
     with house.unchanged():
         outcomes = [
             client.order("/v1/deposits", deposit, "k").get_json()["code"],

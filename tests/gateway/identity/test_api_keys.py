@@ -12,6 +12,7 @@ from models import token
 from models.token import ACTIVE_MAX
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.identity.signed_up_users import at_once, audited, outcome
+from tests.gateway.orders import deposit_into
 
 KEYS = "/v1/api-keys"
 SHOWN = {
@@ -108,7 +109,7 @@ def test_scope_of_outside_deposits_cannot_be_granted(house: ApiHarness) -> None:
 def test_api_key_of_unconfirmed_user_keeps_withheld_scopes(house: ApiHarness, client: ApiUser) -> None:
     house.execute("UPDATE users SET email_confirmed_at = NULL WHERE id = %s", client.id)
     _, server = make(client, scopes=["deposits:own", "wallets:read"])
-    order = {"wallet": "wal_" + "a" * 32, "amount": "1.00", "currency": "EUR", "source": "wire"}
+    order = deposit_into("wal_" + "a" * 32)
     assert outcome(server.order("/v1/deposits", order)) == (403, "email_unconfirmed")
     house.execute("UPDATE users SET email_confirmed_at = now() WHERE id = %s", client.id)
     house.app.extensions["gateway"].tokens.forget_everywhere(client.id)

@@ -19,6 +19,7 @@ from tests.gateway.identity.signed_up_users import (
     sign_in,
     sign_up,
 )
+from tests.gateway.orders import deposit_into
 from tests.support import Database
 
 CONFIRM, RESEND = "/v1/confirmations", "/v1/confirmations/resend"
@@ -41,7 +42,7 @@ def asked(house: ApiHarness, email: str) -> int:
 def test_confirmed_address_allows_payments(house: ApiHarness) -> None:
     email, person = newcomer(house)
     wallet = person.wallet()
-    order = {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
+    order = deposit_into(wallet)
     assert outcome(person.order("/v1/deposits", order)) == (403, "email_unconfirmed")
     assert person.get("/v1/me").get_json()["email_confirmed"] is False
     answer = post(house, CONFIRM, token=mailed(house, email))

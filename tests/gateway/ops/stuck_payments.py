@@ -3,13 +3,14 @@
 from models import payment
 from models.session import transaction
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.orders import deposit_into
 
 REASON = {"reason": "the disk is back"}
 
 
 def order(person: ApiUser, wallet: str, amount: str = "1.00") -> str:
     """The id of a deposit that is accepted but not posted."""
-    deposit = {"wallet": wallet, "amount": amount, "currency": "EUR", "source": "wire"}
+    deposit = deposit_into(wallet, amount)
     return person.order("/v1/deposits", deposit).get_json()["id"]
 
 

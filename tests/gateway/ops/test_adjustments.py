@@ -12,6 +12,7 @@ from models.invariants import violations
 from models.session import transaction
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.ops.adjustments import AT_ONCE, PATH, account_of, approve, proposal, proposed, reject
+from tests.gateway.orders import deposit_into
 
 
 def internal(house: ApiHarness) -> int:
@@ -85,7 +86,7 @@ def test_proposal_with_same_key_is_replayed(
     assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == AT_ONCE - 1
     other = ops.order(PATH, {**body, "amount": "5.00"}, key)
     assert (other.status_code, other.get_json()["code"]) == (422, "idempotency_key_reused")
-    deposit = {"wallet": client_wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
+    deposit = deposit_into(client_wallet)
     assert ops.order("/v1/deposits", deposit, key).get_json()["code"] == "idempotency_key_reused"
 
 

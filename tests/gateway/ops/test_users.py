@@ -7,6 +7,7 @@ from werkzeug.test import TestResponse
 
 from gateway.auth.tokens import CACHE_SECONDS
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.orders import deposit_into
 from tests.support import eventually
 
 UNKNOWN = "01890000-0000-7000-8000-000000000000"
@@ -186,7 +187,7 @@ def listed(house: ApiHarness, ops: ApiUser) -> ApiUser:
     """An operator, with at least two rows in each list."""
     for _ in range(2):
         person = house.person()
-        order = {"wallet": person.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}
+        order = deposit_into(person.wallet())
         assert person.order("/v1/deposits", order).status_code == 202
         change(ops, house.person().id, OFF)
     return ops

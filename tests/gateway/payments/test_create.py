@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.orders import deposit_into
 
 
 def charge(customer_wallet: str, **rest: Any) -> dict[str, Any]:
@@ -204,7 +205,5 @@ def test_cached_final_payment_stays_private(house: ApiHarness, client: ApiUser, 
 
 def test_request_id_is_sent_with_the_bell(house: ApiHarness, client: ApiUser, rings: list) -> None:
     rings.clear()
-    answer = client.order(
-        "/v1/deposits", {"wallet": client.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}
-    )
+    answer = client.order("/v1/deposits", deposit_into(client.wallet()))
     assert rings == [answer.headers["Request-Id"]]

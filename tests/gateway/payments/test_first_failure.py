@@ -7,6 +7,7 @@ import pytest
 from uuid_utils import compat as uuids
 
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.orders import deposit_into
 from workers.posting.poster import Poster
 
 CROWD = 20
@@ -113,7 +114,7 @@ def test_failed_refund_moves_no_money(
 def test_two_refunds_never_exceed_the_charge(
     house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
-    merchant.order("/v1/deposits", {"wallet": merchant_wallet, "amount": "500.00", "currency": "EUR", "source": "wire"})
+    merchant.order("/v1/deposits", deposit_into(merchant_wallet, "500.00"))
     id = charge(merchant, customer_wallet)
     house.post_payments()
     refund = {"charge": id, "reason": "duplicate", "amount": "40.00"}

@@ -9,7 +9,7 @@ from models import payment, payout
 from models.payout import BankResult, Retry
 from models.session import transaction
 from tests.gateway.harness import ApiHarness, ApiUser
-from tests.gateway.orders import wire_withdrawal
+from tests.gateway.orders import deposit_into, wire_withdrawal
 from workers.posting.retries import decide
 
 POISON = "duplicate key value violates unique constraint of our inside"
@@ -25,7 +25,7 @@ def steps(person: ApiUser, id: str) -> list[tuple[str, str]]:
 
 
 def deposit(person: ApiUser) -> str:
-    order = {"wallet": person.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}
+    order = deposit_into(person.wallet())
     return person.order("/v1/deposits", order).get_json()["id"]
 
 

@@ -10,6 +10,7 @@ from gateway.waiting import waiters
 from models.change_listener import Listener
 from models.session import statements
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.orders import deposit_into
 from tests.gateway.waiting.clients import QUICK_SECONDS, ours
 from tests.support import Database
 
@@ -38,7 +39,7 @@ def lines(house: ApiHarness, what: str) -> Any:
 
 
 def deposit(person: ApiUser, wallet: str, **headers: str) -> Callable[[], Any]:
-    body = {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
+    body = deposit_into(wallet)
     return lambda: person.order("/v1/deposits", body, **headers)
 
 

@@ -22,6 +22,7 @@ import pytest
 from gateway.waiting.waiters import TICK_SECONDS
 from tests.gateway.events.live_gateway import COMMAND, ROOT, Served, serving
 from tests.gateway.harness import SECRET_KEY, ApiHarness, ApiUser
+from tests.gateway.orders import deposit_into
 from tests.support import Database, eventually
 
 WAITERS = 100
@@ -50,10 +51,6 @@ def one_place(
 @pytest.fixture
 def person(house: ApiHarness) -> ApiUser:
     return house.person()
-
-
-def deposit_into(wallet: str) -> dict[str, str]:
-    return {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"}
 
 
 def ordered(served: Served, person: ApiUser, wallet: str, prefer: str = "wait=30") -> bytes:

@@ -8,6 +8,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.orders import deposit_into
 
 AT_ONCE = 20
 
@@ -88,7 +89,7 @@ def test_an_etag_may_be_one_of_several_and_weak(client: ApiUser) -> None:
 def test_posting_does_not_change_the_wallet_etag(client: ApiUser) -> None:
     wallet = client.wallet()
     old = etag(client, wallet)
-    client.order("/v1/deposits", {"wallet": wallet, "amount": "1.00", "currency": "EUR", "source": "wire"})
+    client.order("/v1/deposits", deposit_into(wallet))
     client.house.post_payments()
     assert client.balance(wallet) == "1.00"
     assert change(client, wallet, {"label": "a"}, old).status_code == 200
