@@ -218,6 +218,16 @@ class ApiUser:
             self.house.post_payments()
         return token
 
+    def charge(self, wallet: str, amount: str, **members: Any) -> str:
+        """The id of a charge of the wallet in EUR, not yet posted."""
+        answer = self.order("/v1/charges", {"wallet": wallet, "amount": amount, "currency": "EUR", **members})
+        assert answer.status_code == 202, answer.get_json()
+        return answer.get_json()["id"]
+
+    def payment(self, id: str) -> dict[str, Any]:
+        """The payment, as the API answers it."""
+        return self.get(f"/v1/payments/{id}").get_json()
+
     def balance(self, wallet: str) -> str:
         """The wallet's balance, as the API answers it."""
         return self.get(f"/v1/wallets/{wallet}").get_json()["balance"]

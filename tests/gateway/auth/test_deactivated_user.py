@@ -139,7 +139,7 @@ def test_a_payment_under_way_fails_with_its_user(house: ApiHarness, trade: Trade
     id = trade.order(type).get_json()["id"]
     deactivate_user(getattr(trade, inactive))
     house.post_payments()
-    seen = auditor.get(f"/v1/payments/{id}").get_json()
+    seen = auditor.payment(id)
     if (type, inactive) == ("deposit", "merchant"):
         assert seen["state"] == "COMPLETED"  # none of their payments is in it
         return

@@ -171,7 +171,7 @@ def test_n18_the_other_side_sees_neither_token_nor_balance(
     order = {"wallet": purse, "amount": "10.00", "currency": "EUR", "metadata": {"note": "internal"}}
     id = merchant.order("/v1/charges", order).get_json()["id"]
     house.post_payments()
-    by_merchant, by_client = (who.get(f"/v1/payments/{id}").get_json() for who in (merchant, client))
+    by_merchant, by_client = (who.payment(id) for who in (merchant, client))
     assert by_client["target"] == {"wallet": None, "name": "Shop", "last4": till[-4:]}
     assert by_client["source"] == by_merchant["source"] == {"wallet": purse, "name": "Ann", "last4": purse[-4:]}
     assert (by_client["balance_after"], by_merchant["balance_after"]) == ("40.00", "10.00")

@@ -38,7 +38,7 @@ def test_each_line_has_a_verdict_of_its_own(
     bulk = read(merchant, answer)
     assert (bulk["state"], bulk["counts"]["completed"], bulk["counts"]["failed"]) == ("PARTIALLY_COMPLETED", 2, 2)
     assert (client.balance(rich), client.balance(poor), merchant.balance(merchant_wallet)) == ("1.00", "1.00", "9.00")
-    payment = client.get(f"/v1/payments/{shown[0]['payment']}").get_json()
+    payment = client.payment(shown[0]["payment"])
     assert (payment["type"], payment["bulk"]) == ("charge", kept["id"])
     assert client.get(answer.headers["Location"]).status_code == 404, "who else was charged is not theirs to see"
     with transaction(house.worker) as connection:

@@ -49,7 +49,7 @@ def test_whole_units_become_a_total(house: ApiHarness) -> None:
     assert (first["line"], first["amount"], first["description"]) == (1, "14.50", "Salary 1")
     assert second["counterparty"] == {"name": "Payee 2", "last4": iban(2)[-4:]}
     assert second["reference"] == "A-2"
-    payment = merchant.get(f"/v1/payments/{second['payment']}").get_json()
+    payment = merchant.payment(second["payment"])
     assert (payment["type"], payment["bulk"], payment["amount"]) == ("withdrawal", kept["id"], "666.60")
 
 

@@ -37,7 +37,7 @@ def test_later_execution_day_is_waited_for(house: ApiHarness) -> None:
     house.post_payments()
     assert (read(merchant, answer)["state"], funds(merchant, wallet)) == ("INITIATED", ("5.00", "5.00"))
     assert [datetime.fromisoformat(one["scheduled_at"]) for one in lines(merchant, answer)] == [day, day]
-    payment = merchant.get(f"/v1/payments/{lines(merchant, answer)[0]['payment']}").get_json()
+    payment = merchant.payment(lines(merchant, answer)[0]["payment"])
     assert (payment["state"], datetime.fromisoformat(payment["scheduled_at"])) == ("INITIATED", day)
     ids = [one["payment"] for one in lines(merchant, answer)]
     house.execute("UPDATE payments SET due_at = now() WHERE id = ANY(%s::uuid[])", ids)

@@ -26,7 +26,7 @@ def name_of(database: Database) -> str:
 
 
 def shown(person: ApiUser, id: str, *names: str) -> tuple[Any, ...]:
-    payment = person.get(f"/v1/payments/{id}").get_json()
+    payment = person.payment(id)
     return tuple(payment[name] for name in names or ("amount", "commission", "target_amount", "balance_after"))
 
 

@@ -42,7 +42,7 @@ def test_feed_lists_all_events_in_order_and_then_new_ones(house: ApiHarness, cli
     assert sorted(told(found)) == sorted((word, id) for word in (begun, done) for id in (first, second))
     assert [one["data"]["state"] for one in found] == ["COMPLETED"] * 4  # the current state
     assert [one["version"] for one in found if one["data"]["id"] == first] == [1, 2]
-    assert found[-1]["data"] == client.get(f"/v1/payments/{found[-1]['data']['id']}").get_json()
+    assert found[-1]["data"] == client.payment(found[-1]["data"]["id"])
     assert pages(client, after=cursor) == ([], cursor)
     third = deposit(client, wallet)
     new, cursor = pages(client, after=cursor)

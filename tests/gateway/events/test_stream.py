@@ -66,7 +66,7 @@ def test_stream_sends_past_events_and_then_new_ones(house: ApiHarness, client: A
         house.post_payments()
         rest = events_of("".join(pieces))
     assert [one["event"] for one in rest] == ["payment.completed"]
-    assert rest[0]["data"]["data"] == client.get(f"/v1/payments/{payment}").get_json()
+    assert rest[0]["data"]["data"] == client.payment(payment)
     assert int(rest[0]["id"]) > int(begun["id"])
     assert waiting(house) == 0
 

@@ -59,11 +59,11 @@ def access_lines(served: Served, id: str) -> list[dict[str, Any]]:
 
 def test_websocket_sends_state_then_events_then_closes(served: Served, client: ApiUser, payment: str) -> None:
     with line(served.port, payment, client) as ws:
-        assert heard(ws) == {"type": "payment", "data": client.get(f"/v1/payments/{payment}").get_json()}
+        assert heard(ws) == {"type": "payment", "data": client.payment(payment)}
         served.house.post_payments()
         end = heard(ws)
         assert end["type"] == "payment.completed"
-        assert end["data"] == client.get(f"/v1/payments/{payment}").get_json()
+        assert end["data"] == client.payment(payment)
         assert closing(ws) == 1000
     [logged] = eventually(lambda: access_lines(served, payment))
     assert (logged["status"], logged["user_id"]) == (101, client.id)

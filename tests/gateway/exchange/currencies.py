@@ -36,4 +36,4 @@ def pay(client: ApiUser, source: str, target: str, amount: str, currency: str) -
     body = {"source": source, "target": target, "amount": amount, "currency": currency}
     id = client.order("/v1/transfers", body).get_json()["id"]
     client.house.post_payments()
-    return client.get(f"/v1/payments/{id}").get_json()
+    return client.payment(id)

@@ -28,10 +28,6 @@ def send(person: ApiUser, source: str, target: str, made: dict[str, Any], amount
     return person.order("/v1/transfers", order)
 
 
-def shown(person: ApiUser, id: str) -> dict[str, Any]:
-    return person.get(f"/v1/payments/{id}").get_json()
-
-
 def position(house: ApiHarness, code: str, currency: str) -> int:
     """The balance of a technical account."""
     return int(house.execute("SELECT balance FROM accounts WHERE code = %s AND currency = %s", code, currency)[0])

@@ -110,7 +110,7 @@ def test_poster_finds_commission_account_of_a_new_currency(house: ApiHarness, op
     body = {"source": wallet, "target": other, "amount": "5.00", "currency": code}
     id = client.order("/v1/transfers", body).get_json()["id"]
     poster.drain()
-    paid = client.get(f"/v1/payments/{id}").get_json()
+    paid = client.payment(id)
     assert (paid["state"], paid["commission"], paid["attempts"]) == ("COMPLETED", "0.50", 0)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from uuid_utils import compat as uuids
 
-from tests.gateway.exchange.quotes import exchange, over, position, quote, send, shown
+from tests.gateway.exchange.quotes import exchange, over, position, quote, send
 from tests.gateway.harness import ApiHarness, ApiUser
 
 pytestmark = pytest.mark.usefixtures("rates", "kept_promises")
@@ -17,7 +17,7 @@ def test_exchange_is_accepted_and_completed(house: ApiHarness, client: ApiUser, 
     answer = exchange(client, euros, dollars, quote(client)["id"])
     assert (answer.status_code, answer.get_json()["state"]) == (202, "INITIATED")
     house.post_payments()
-    done = shown(client, answer.get_json()["id"])
+    done = client.payment(answer.get_json()["id"])
     assert (done["type"], done["state"], done["amount"], done["currency"]) == ("exchange", "COMPLETED", "40.00", "EUR")
     assert (done["target_amount"], done["target_currency"], done["rate"]) == ("43.34", "USD", "1.0837")
     assert (client.balance(euros), client.balance(dollars)) == ("60.00", "43.34")
@@ -36,7 +36,7 @@ def test_the_spread_is_commission_and_in_no_rate(house: ApiHarness, client: ApiU
     yen, taken = client.wallet(currency="JPY"), position(house, "commission", "EUR")
     id = exchange(client, euros, yen, quote(client, target="JPY")["id"]).get_json()["id"]
     house.post_payments()
-    done = shown(client, id)
+    done = client.payment(id)
     assert (done["amount"], done["commission"], done["rate"], done["target_amount"]) == (
         "40.00",
         "0.40",
@@ -51,13 +51,13 @@ def test_a_transfer_across_currencies(house: ApiHarness, client: ApiUser, strang
     theirs, made = stranger.wallet(currency="USD"), quote(client)
     answer = send(client, euros, theirs, made, "40.00")
     assert (answer.status_code, answer.get_json()["target_amount"]) == (202, "43.34")
-    assert shown(stranger, answer.get_json()["id"])["amount"] == "43.34", "known before it is posted"
+    assert stranger.payment(answer.get_json()["id"])["amount"] == "43.34", "known before it is posted"
     house.post_payments()
     assert (client.balance(euros), stranger.balance(theirs)) == ("60.00", "43.34")
-    seen = shown(stranger, answer.get_json()["id"])
+    seen = stranger.payment(answer.get_json()["id"])
     assert (seen["amount"], seen["currency"], seen["commission"]) == ("43.34", "USD", None)
     assert (seen["balance_after"], seen["target_amount"], seen["target_currency"]) == ("43.34", "43.34", "USD")
-    assert shown(client, answer.get_json()["id"])["balance_after"] == "60.00"
+    assert client.payment(answer.get_json()["id"])["balance_after"] == "60.00"
 
 
 def test_transfer_must_match_its_quote(
@@ -88,7 +88,7 @@ def test_poster_checks_the_transfer_offer(
     house.execute(forged, made["id"])
     house.execute("ALTER TABLE quotes ENABLE TRIGGER USER")
     house.post_payments()
-    assert shown(client, id)["failure"]["code"] == "quote_expired"
+    assert client.payment(id)["failure"]["code"] == "quote_expired"
     assert (client.balance(euros), stranger.balance(theirs)) == ("100.00", "0.00")
 
 
@@ -144,7 +144,7 @@ def test_poster_checks_the_quote_again(
     house.execute(forged, made["id"])
     house.execute("ALTER TABLE quotes ENABLE TRIGGER USER")
     house.post_payments()
-    assert shown(client, id)["failure"]["code"] == "quote_expired"
+    assert client.payment(id)["failure"]["code"] == "quote_expired"
     assert (client.balance(euros), client.balance(dollars)) == ("100.00", "0.00")
 
 
@@ -161,13 +161,13 @@ def test_exchange_created_in_time_is_posted_after_expiry(
     )
     house.execute("ALTER TABLE quotes ENABLE TRIGGER USER")
     house.post_payments()
-    assert shown(client, id)["state"] == "COMPLETED"
+    assert client.payment(id)["state"] == "COMPLETED"
 
 
 def test_exchange_above_the_balance_fails(house: ApiHarness, client: ApiUser, euros: str, dollars: str) -> None:
     id = exchange(client, euros, dollars, quote(client, "100.01")["id"]).get_json()["id"]
     house.post_payments()
-    assert shown(client, id)["failure"]["code"] == "insufficient_funds"
+    assert client.payment(id)["failure"]["code"] == "insufficient_funds"
     assert (client.balance(euros), client.balance(dollars)) == ("100.00", "0.00")
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.exchange.quotes import OFFER, RATE, exchange, quote, send, shown
+from tests.gateway.exchange.quotes import OFFER, RATE, exchange, quote, send
 from tests.gateway.harness import ApiHarness, ApiUser
 
 pytestmark = pytest.mark.usefixtures("rates", "kept_promises")
@@ -114,7 +114,7 @@ def test_quote_offers_an_exchange_and_a_transfer(
     beyond = send(client, euros, theirs, quotes[2], transfer_offer[0]).get_json()
     house.post_payments()
     for ordered, offer in ((exchanged, exchange_offer), (within, exchange_offer), (beyond, transfer_offer)):
-        done = shown(client, ordered["id"])
+        done = client.payment(ordered["id"])
         assert (done["state"], done["amount"], done["target_amount"], done["commission"]) == ("COMPLETED", *offer)
     assert (client.balance(own), stranger.balance(theirs)) == (str(2 * int(exchange_offer[1])), transfer_offer[1])
 

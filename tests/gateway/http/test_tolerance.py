@@ -159,7 +159,7 @@ def test_action_replays_with_and_without_a_body(house: ApiHarness, merchant: Api
         again = merchant.call("POST", path, json=body, headers=headers)
         assert (again.status_code, again.headers["Idempotent-Replayed"]) == (202, "true")
     house.post_payments()
-    assert merchant.get(f"/v1/payments/{id}").get_json()["captured_amount"] == "1.00"
+    assert merchant.payment(id)["captured_amount"] == "1.00"
 
 
 @pytest.mark.parametrize("data", [b"", None])

@@ -102,7 +102,7 @@ class RandomPayments:
 
     def refund(self) -> None:
         charge = self.dice.choice(self.charges)
-        currency = self.shop.get(f"/v1/payments/{charge}").get_json()["currency"]
+        currency = self.shop.payment(charge)["currency"]
         body = {"charge": charge, "reason": self.dice.choice(("duplicate", "fraudulent"))}
         self.shop.order("/v1/refunds", {**body, "amount": {"EUR": "1.50", "JPY": "50"}[currency]})
 

@@ -68,7 +68,7 @@ def test_approved_adjustment_changes_balance(
     house.post_payments()
     assert (client.balance(client_wallet), internal(house) - before) == (balance, moved)
     for reader in (client, ops, chief):
-        shown = reader.get(f"/v1/payments/{told['payment']}").get_json()
+        shown = reader.payment(told["payment"])
         assert (shown["type"], shown["state"], shown["amount"]) == ("adjustment", "COMPLETED", "4.00")
         assert shown["commission"] in ("0.00", None)
         wallet = shown["target" if direction == "credit" else "source"]["wallet"]
@@ -95,7 +95,7 @@ def test_debit_above_balance_fails(
 ) -> None:
     told = approve(chief, proposed(ops, client, direction="debit", amount="10.01")).get_json()
     house.post_payments()
-    assert ops.get(f"/v1/payments/{told['payment']}").get_json()["failure"]["code"] == "insufficient_funds"
+    assert ops.payment(told["payment"])["failure"]["code"] == "insufficient_funds"
     assert client.balance(client_wallet) == "10.00"
 
 
@@ -208,7 +208,7 @@ def test_worker_fails_adjustment_payment_without_approval(
         payment.accept(connection, forged)
     house.post_payments()
     for wish in forged:
-        assert ops.get(f"/v1/payments/{wish.id}").get_json()["failure"]["code"] == "not_permitted"
+        assert ops.payment(wish.id)["failure"]["code"] == "not_permitted"
     assert client.balance(client_wallet) == "14.00"
 
 

@@ -129,7 +129,7 @@ def test_retry_is_a_command_that_the_worker_decides(
     assert commands(house, parked) == [None]
     house.post_payments()
     assert commands(house, parked) == ["done"]
-    assert client.get(f"/v1/payments/{parked}").get_json()["state"] == "COMPLETED"
+    assert client.payment(parked)["state"] == "COMPLETED"
 
 
 def test_retry_is_audited(house: ApiHarness, ops: ApiUser, parked: str) -> None:
@@ -174,7 +174,7 @@ def test_retry_of_final_payment_is_refused(
     amount = {"COMPLETED": "1.00", "FAILED": "6.00"}[state]
     id = client.order("/v1/transfers", {**transfer, "amount": amount}).get_json()["id"]
     house.post_payments()
-    assert client.get(f"/v1/payments/{id}").get_json()["state"] == state
+    assert client.payment(id)["state"] == state
     rings.clear()
     with house.unchanged():
         answer = retry(ops, id)

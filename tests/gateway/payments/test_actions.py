@@ -15,7 +15,7 @@ def held(house: ApiHarness, merchant: ApiUser, customer_wallet: str, merchant_wa
     """The id of a charge of 40.00 that is AUTHORIZED."""
     charge = merchant.order("/v1/charges", order(customer_wallet, capture=False)).get_json()
     house.post_payments()
-    assert merchant.get(f"/v1/payments/{charge['id']}").get_json()["state"] == "AUTHORIZED"
+    assert merchant.payment(charge["id"])["state"] == "AUTHORIZED"
     return charge["id"]
 
 
@@ -29,7 +29,7 @@ def funds(client: ApiUser, customer_wallet: str) -> tuple[str, str, str]:
 
 
 def story(person: ApiUser, id: str) -> tuple[str, str | None, str | None]:
-    payment = person.get(f"/v1/payments/{id}").get_json()
+    payment = person.payment(id)
     return payment["state"], payment["captured_amount"], payment["failure"] and payment["failure"]["code"]
 
 
@@ -151,7 +151,7 @@ def test_scheduled_transfer_waits_and_can_be_canceled(house: ApiHarness, client:
     transfer = {"source": customer_wallet, "target": target, "amount": "1.00", "currency": "EUR", "scheduled_at": LATER}
     waiting, canceled = (client.order("/v1/transfers", transfer).get_json()["id"] for _ in range(2))
     house.post_payments()
-    shown = client.get(f"/v1/payments/{waiting}").get_json()
+    shown = client.payment(waiting)
     assert (shown["state"], shown["scheduled_at"]) == ("INITIATED", shown["next_attempt_at"])
     assert client.order(f"/v1/payments/{canceled}/cancel", {}).status_code == 202
     house.post_payments()

@@ -61,7 +61,7 @@ def test_transfer_is_accepted_and_completed(
     assert payment["summary"] == "Répas"
     assert payment["target"] == {"wallet": target, "name": "Zed", "last4": target[-4:]}
     house.post_payments()
-    received = stranger.get(f"/v1/payments/{payment['id']}").get_json()
+    received = stranger.payment(payment["id"])
     assert received["source"] == {"wallet": None, "name": "Ann", "last4": customer_wallet[-4:]}
     assert (received["balance_after"], received["commission"]) == ("30.00", None)
     assert (client.balance(customer_wallet), stranger.balance(target)) == ("70.00", "30.00")
@@ -73,7 +73,7 @@ def test_transfer_between_own_wallets_shows_payer_balance(
     order = {"source": customer_wallet, "target": client.wallet(), "amount": "30.00", "currency": "EUR"}
     id = client.order("/v1/transfers", order).get_json()["id"]
     house.post_payments()
-    assert client.get(f"/v1/payments/{id}").get_json()["balance_after"] == "70.00"
+    assert client.payment(id)["balance_after"] == "70.00"
 
 
 def test_transfer_above_the_balance_fails(

@@ -35,7 +35,7 @@ def test_withdrawal_moves_money_out(house: ApiHarness, role: str, target: str) -
     assert kept["target"] == {"wallet": None, "name": target, "last4": None}
     assert (kept["source"]["wallet"], kept["metadata"]) == (wallet, {"a": "b"})
     house.post_payments()
-    shown = person.get(f"/v1/payments/{kept['id']}").get_json()
+    shown = person.payment(kept["id"])
     assert (shown["state"], shown["balance_after"], shown["commission"]) == ("COMPLETED", "6.00", "0.00")
     assert (person.balance(wallet), outside(house, target) - before) == ("6.00", 400)
 
@@ -50,13 +50,13 @@ def test_wire_withdrawal_is_held_until_the_bank_answers(house: ApiHarness, role:
     assert (ordered["state"], ordered["target"]) == ("INITIATED", to_bob)
     assert kept(house, ordered["id"], "iban, bic, name, description") == [f'({IBAN},{BIC},"Bob Example",Rent)']
     house.post_payments()
-    held = person.get(f"/v1/payments/{ordered['id']}").get_json()
+    held = person.payment(ordered["id"])
     assert (held["state"], held["target"], held["captured_amount"]) == ("AUTHORIZED", to_bob, None)
     assert kept(house, ordered["id"], "due_at <= now()") == ["true"]
     shown = person.get(f"/v1/wallets/{wallet}").get_json()
     assert (shown["balance"], shown["held"], shown["available"]) == ("10.00", "4.00", "6.00")
     answer_of_the_bank(house, ordered["id"], is_confirmed=is_confirmed)
-    ended = person.get(f"/v1/payments/{ordered['id']}").get_json()
+    ended = person.payment(ordered["id"])
     shown = person.get(f"/v1/wallets/{wallet}").get_json()
     assert (shown["held"], shown["balance"]) == ("0.00", "6.00" if is_confirmed else "10.00")
     assert outside(house, "wire") - before == (400 if is_confirmed else 0)
@@ -154,14 +154,14 @@ def test_withdrawal_at_the_bank_cannot_be_canceled(house: ApiHarness, client: Ap
     refused = client.call("POST", f"/v1/payments/{id}/cancel", json={}, headers={"Idempotency-Key": "c"})
     assert (refused.status_code, refused.get_json()["code"]) == (409, "illegal_transition")
     answer_of_the_bank(house, id, is_confirmed=True)
-    assert client.get(f"/v1/payments/{id}").get_json()["state"] == "COMPLETED"
+    assert client.payment(id)["state"] == "COMPLETED"
 
 
 def test_withdrawal_above_the_balance_fails(house: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet("10.00")
     ids = [client.order("/v1/withdrawals", withdrawal(wallet, "6.00")).get_json()["id"] for _ in range(2)]
     house.post_payments()
-    first, second = (client.get(f"/v1/payments/{id}").get_json() for id in ids)
+    first, second = (client.payment(id) for id in ids)
     assert (first["state"], second["failure"]["code"]) == ("COMPLETED", "insufficient_funds")
     assert client.balance(wallet) == "4.00"
 
@@ -196,7 +196,7 @@ def test_withdrawal_from_an_inactive_wallet_is_refused(house: ApiHarness, client
     assert (answer.status_code, answer.get_json()["code"]) == (422, "account_inactive")
     assert answer.get_json()["errors"][0]["pointer"] == "/wallet"
     house.post_payments()
-    assert client.get(f"/v1/payments/{under_way}").get_json()["failure"]["code"] == "account_inactive"
+    assert client.payment(under_way)["failure"]["code"] == "account_inactive"
     assert client.balance(wallet) == "10.00"
 
 

@@ -15,8 +15,7 @@ CROWD = 20
 
 def charge(merchant: ApiUser, customer_wallet: str, amount: str = "40.00", **members: Any) -> str:
     """The id of a charge, not yet posted."""
-    order = {"wallet": customer_wallet, "amount": amount, "currency": "EUR", **members}
-    return merchant.order("/v1/charges", order).get_json()["id"]
+    return merchant.charge(customer_wallet, amount, **members)
 
 
 def transfer(source: str, target: str, amount: str = "1.00") -> dict[str, str]:
@@ -24,7 +23,7 @@ def transfer(source: str, target: str, amount: str = "1.00") -> dict[str, str]:
 
 
 def story(person: ApiUser, id: str) -> tuple[str, str | None]:
-    payment = person.get(f"/v1/payments/{id}").get_json()
+    payment = person.payment(id)
     return payment["state"], payment["failure"] and payment["failure"]["code"]
 
 

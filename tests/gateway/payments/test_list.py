@@ -63,7 +63,7 @@ def test_amount_filters_use_the_amounts_the_viewer_sees(parties: Parties) -> Non
 
 
 def bounded(parties: Parties) -> str:
-    made = parties.ann.get(f"/v1/payments/{parties.deposit}").get_json()["created_at"]
+    made = parties.ann.payment(parties.deposit)["created_at"]
     return f"created_at[gte]={shift(made, -WEEK)}&created_at[lt]={shift(made, WEEK)}&currency=EUR&sort=-amount"
 
 

@@ -13,8 +13,7 @@ WHY = {"reason": "requested_by_customer"}
 
 def charged(merchant: ApiUser, customer_wallet: str, amount: str = "40.00", **members: Any) -> str:
     """The id of a charge, not yet posted."""
-    order = {"wallet": customer_wallet, "amount": amount, "currency": "EUR", **members}
-    return merchant.order("/v1/charges", order).get_json()["id"]
+    return merchant.charge(customer_wallet, amount, **members)
 
 
 @pytest.fixture
@@ -30,10 +29,6 @@ def refund(merchant: ApiUser, charge: str, key: str | None = None, **members: An
     answer = merchant.order("/v1/refunds", {"charge": charge, **WHY, **members}, key)
     assert answer.status_code == 202
     return answer.get_json()["id"]
-
-
-def shown(person: ApiUser, id: str) -> dict[str, Any]:
-    return person.get(f"/v1/payments/{id}").get_json()
 
 
 def test_refund_changes_the_etag_of_the_charge(
@@ -55,13 +50,13 @@ def test_full_refund_returns_the_whole_charge(
 ) -> None:
     id = refund(merchant, charge)
     house.post_payments()
-    given = shown(client, id)
+    given = client.payment(id)
     assert (given["type"], given["state"], given["amount"]) == ("refund", "COMPLETED", "40.00")
     assert (given["parent"], given["reason"]) == (charge, "requested_by_customer")
     assert (client.balance(customer_wallet), merchant.balance(merchant_wallet)) == ("100.00", "0.00")
     for person in (client, merchant):
-        assert shown(person, charge)["refunded_amount"] == "40.00"
-        assert shown(person, charge)["state"] == "COMPLETED"
+        assert person.payment(charge)["refunded_amount"] == "40.00"
+        assert person.payment(charge)["state"] == "COMPLETED"
 
 
 def test_partial_refunds_add_up_to_the_charge(
@@ -69,11 +64,11 @@ def test_partial_refunds_add_up_to_the_charge(
 ) -> None:
     parts = [refund(merchant, charge, amount=amount) for amount in ("15.00", "15.01", "10.00", "9.99")]
     house.post_payments()
-    ends = [(shown(merchant, id)["state"], (shown(merchant, id)["failure"] or {}).get("code")) for id in parts]
+    ends = [(merchant.payment(id)["state"], (merchant.payment(id)["failure"] or {}).get("code")) for id in parts]
     assert ends == [("COMPLETED", None), ("COMPLETED", None), ("FAILED", "refund_exceeds_charge"), ("COMPLETED", None)]
-    assert shown(merchant, charge)["refunded_amount"] == "40.00"
+    assert merchant.payment(charge)["refunded_amount"] == "40.00"
     assert client.balance(customer_wallet) == "100.00"
-    assert shown(merchant, refund(merchant, charge))["amount"] == "40.00", "nothing is left, and so it will fail"
+    assert merchant.payment(refund(merchant, charge))["amount"] == "40.00", "nothing is left, and so it will fail"
     house.post_payments()
     assert client.balance(customer_wallet) == "100.00"
 
@@ -84,7 +79,7 @@ def test_twenty_racing_refunds_never_exceed_the_charge(
     with ThreadPoolExecutor(20) as pool:
         ids = list(pool.map(lambda _: refund(merchant, charge, amount="3.00"), range(20)))
     house.post_payments()
-    states = [shown(merchant, id)["state"] for id in ids]
+    states = [merchant.payment(id)["state"] for id in ids]
     assert (states.count("COMPLETED"), states.count("FAILED")) == (13, 7)
     assert client.balance(customer_wallet) == "99.00"
 
@@ -107,7 +102,7 @@ def test_refund_in_the_batch_of_its_charge_completes(
     charge = charged(merchant, customer_wallet, "10.00")
     first, second = (refund(merchant, charge, amount=amount) for amount in ("6.00", "6.00"))
     house.post_payments()
-    assert [shown(merchant, id)["state"] for id in (charge, first, second)] == ["COMPLETED", "COMPLETED", "FAILED"]
+    assert [merchant.payment(id)["state"] for id in (charge, first, second)] == ["COMPLETED", "COMPLETED", "FAILED"]
     assert client.balance(customer_wallet) == "96.00"
 
 
@@ -118,12 +113,12 @@ def test_refund_is_limited_to_the_captured_amount(
     house.post_payments()
     early = refund(merchant, charge, amount="1.00")
     house.post_payments()
-    assert shown(merchant, early)["failure"]["code"] == "refund_exceeds_charge", "nothing was captured yet"
+    assert merchant.payment(early)["failure"]["code"] == "refund_exceeds_charge", "nothing was captured yet"
     assert merchant.order(f"/v1/charges/{charge}/capture", {"amount": "4.00"}).status_code == 202
     house.post_payments()
     late = refund(merchant, charge)
     house.post_payments()
-    assert shown(merchant, late)["amount"] == "4.00"
+    assert merchant.payment(late)["amount"] == "4.00"
     assert client.balance(customer_wallet) == "100.00"
 
 
@@ -134,7 +129,7 @@ def test_refund_of_a_failed_charge_fails(
     house.post_payments()
     id = refund(merchant, charge)
     house.post_payments()
-    assert shown(merchant, id)["failure"]["code"] == "refund_exceeds_charge"
+    assert merchant.payment(id)["failure"]["code"] == "refund_exceeds_charge"
     assert client.balance(customer_wallet) == "100.00"
 
 
@@ -145,8 +140,8 @@ def test_refund_fails_if_the_merchant_lacks_money(
     assert merchant.order("/v1/transfers", away).status_code == 202
     id = refund(merchant, charge)
     house.post_payments()
-    assert shown(merchant, id)["failure"]["code"] == "insufficient_funds"
-    assert shown(merchant, charge)["refunded_amount"] == "0.00"
+    assert merchant.payment(id)["failure"]["code"] == "insufficient_funds"
+    assert merchant.payment(charge)["refunded_amount"] == "0.00"
 
 
 def test_refund_to_an_inactive_wallet_completes(
@@ -158,7 +153,7 @@ def test_refund_to_an_inactive_wallet_completes(
     assert closed.status_code == 200
     id = refund(merchant, charge)
     house.post_payments()
-    assert shown(merchant, id)["state"] == "COMPLETED"
+    assert merchant.payment(id)["state"] == "COMPLETED"
     assert client.balance(customer_wallet) == "100.00"
 
 

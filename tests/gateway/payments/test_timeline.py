@@ -43,7 +43,7 @@ def test_timeline_of_a_payment_without_failures(house: ApiHarness, client: ApiUs
     assert begun["waited_seconds"] is None
     waited = datetime.fromisoformat(done["at"]) - datetime.fromisoformat(begun["at"])
     assert done["waited_seconds"] == round(waited.total_seconds(), 3) >= 0
-    shown = client.get(f"/v1/payments/{id}").get_json()
+    shown = client.payment(id)
     assert (begun["at"], done["at"]) == (shown["created_at"], shown["finalized_at"])
     assert stranger.get(f"/v1/payments/{id}/timeline").status_code == 404
 
@@ -82,7 +82,7 @@ def test_timeline_of_a_failed_payment_shows_the_failure(house: ApiHarness, clien
     id = client.order("/v1/transfers", order).get_json()["id"]
     house.post_payments()
     assert steps(client, id) == [("initiated", "maker"), ("failed", "worker")]
-    assert timeline(client, id)[1]["failure"] == client.get(f"/v1/payments/{id}").get_json()["failure"]
+    assert timeline(client, id)[1]["failure"] == client.payment(id)["failure"]
     assert timeline(stranger, id)[0]["actor_id"] is None
 
 

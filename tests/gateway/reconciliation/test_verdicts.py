@@ -66,7 +66,7 @@ def test_withdrawal_is_compared_without_its_commission(fresh_database: Database,
     )
     ops, client = house.person("ops"), house.person("client")
     id = paid(house, client, client.wallet("100.00"))
-    assert client.get(f"/v1/payments/{id}").get_json()["commission"] == "1.00"
+    assert client.payment(id)["commission"] == "1.00"
     _, lines = judged(ops, table(row(id, "9.00")))
     assert verdicts(lines) == [("matched", None, id)]
 

@@ -23,14 +23,11 @@ def limited(client: ApiUser, customer_wallet: str, *limits: dict[str, Any]) -> N
 
 def charge(merchant: ApiUser, customer_wallet: str, amount: str = "10.00", **members: Any) -> str:
     """The id of a charge, not yet posted."""
-    order = {"wallet": customer_wallet, "amount": amount, "currency": "EUR", **members}
-    answer = merchant.order("/v1/charges", order)
-    assert answer.status_code == 202
-    return answer.get_json()["id"]
+    return merchant.charge(customer_wallet, amount, **members)
 
 
 def outcome(person: ApiUser, id: str) -> str:
-    payment = person.get(f"/v1/payments/{id}").get_json()
+    payment = person.payment(id)
     return payment["failure"]["code"] if payment["failure"] else payment["state"]
 
 

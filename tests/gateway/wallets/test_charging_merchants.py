@@ -89,7 +89,7 @@ def test_payer_of_a_charge_sees_the_merchant(
 ) -> None:
     id = charge(merchant, customer_wallet)
     house.post_payments()
-    assert {p.get(f"/v1/payments/{id}").get_json()["merchant"] for p in (client, merchant)} == {merchant.id}
+    assert {p.payment(id)["merchant"] for p in (client, merchant)} == {merchant.id}
     refund = merchant.order("/v1/refunds", {"charge": id, "reason": "duplicate"}).get_json()
     assert refund["merchant"] is None
     transfer = {"source": customer_wallet, "target": merchant_wallet, "amount": "1.00", "currency": "EUR"}

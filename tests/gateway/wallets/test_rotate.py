@@ -3,7 +3,6 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -29,10 +28,6 @@ def rotated(person: ApiUser, wallet: str) -> str:
 
 def charge(merchant: ApiUser, wallet: str, amount: str = "1.00") -> TestResponse:
     return merchant.order("/v1/charges", {"wallet": wallet, "amount": amount, "currency": "EUR"})
-
-
-def shown(person: ApiUser, id: str) -> dict[str, Any]:
-    return person.get(f"/v1/payments/{id}").get_json()
 
 
 def long_ago(house: ApiHarness, wallet: str) -> None:
@@ -76,7 +71,7 @@ def test_payment_created_before_rotation_is_posted(house: ApiHarness, client: Ap
     id = charge(merchant, wallet, "4.00").get_json()["id"]
     new = rotated(client, wallet)
     house.post_payments()
-    assert shown(client, id)["state"] == "COMPLETED"
+    assert client.payment(id)["state"] == "COMPLETED"
     assert (client.balance(new), merchant.balance(merchant_wallet)) == ("6.00", "4.00")
 
 
@@ -86,10 +81,10 @@ def test_user_of_the_old_token_never_sees_the_new_one(house: ApiHarness, client:
     wallet = client.wallet("10.00")
     id = charge(merchant, wallet).get_json()["id"]
     house.post_payments()
-    assert shown(merchant, id)["source"]["wallet"] == wallet
+    assert merchant.payment(id)["source"]["wallet"] == wallet
     new = rotated(client, wallet)
-    assert shown(merchant, id)["source"]["wallet"] is None
-    assert shown(client, id)["source"]["wallet"] == new
+    assert merchant.payment(id)["source"]["wallet"] is None
+    assert client.payment(id)["source"]["wallet"] == new
     row = next(row for row in merchant.get("/v1/payments").get_json()["data"] if row["id"] == id)
     assert row["source"]["wallet"] is None
     for token in (wallet, new):
@@ -102,9 +97,9 @@ def test_user_of_the_new_token_sees_it(house: ApiHarness, client: ApiUser, merch
     answer = charge(merchant, new)
     assert answer.get_json()["source"]["wallet"] == new
     id = answer.get_json()["id"]
-    assert shown(merchant, id)["source"]["wallet"] is None, "it might have been on its way with the old one"
+    assert merchant.payment(id)["source"]["wallet"] is None, "it might have been on its way with the old one"
     long_ago(house, new)
-    assert shown(merchant, id)["source"]["wallet"] == new
+    assert merchant.payment(id)["source"]["wallet"] == new
 
 
 def test_gateway_clock_ahead_reveals_no_newer_token(
@@ -117,7 +112,7 @@ def test_gateway_clock_ahead_reveals_no_newer_token(
         id = charge(merchant, wallet).get_json()["id"]
     new = rotated(client, wallet)
     house.execute("UPDATE accounts SET token_since = clock_timestamp() WHERE token = %s", new)
-    assert shown(merchant, id)["source"]["wallet"] is None
+    assert merchant.payment(id)["source"]["wallet"] is None
     [row] = merchant.get(f"/v1/payments?id={id}").get_json()["data"]
     assert row["source"]["wallet"] is None
     assert merchant.get(f"/v1/payments?source={new}").get_json()["data"] == []
@@ -133,7 +128,7 @@ def test_refund_shows_no_more_than_its_charge(house: ApiHarness, client: ApiUser
     answer = merchant.order("/v1/refunds", {"charge": id, "reason": "duplicate"})
     assert (answer.status_code, answer.get_json()["target"]["wallet"]) == (202, None)
     house.post_payments()
-    refund = shown(merchant, answer.get_json()["id"])
+    refund = merchant.payment(answer.get_json()["id"])
     assert (refund["state"], refund["target"]["wallet"]) == ("COMPLETED", None)
     assert client.balance(new) == "10.00"
 
