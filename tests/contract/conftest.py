@@ -3,7 +3,7 @@
 import pytest
 
 from tests.contract import node
-from tests.gateway.conftest import client, harnesses_end, house, rings  # noqa: F401 - fixtures
+from tests.gateway.conftest import api, client, harnesses_end, rings  # noqa: F401 - fixtures
 
 
 @pytest.fixture(scope="session", autouse=True)

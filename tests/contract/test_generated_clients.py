@@ -21,17 +21,17 @@ POSTING_SECONDS = 0.05
 
 @pytest.fixture(scope="module")
 def served(
-    database: Database, house: ApiHarness, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+    database: Database, api: ApiHarness, redis_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     """A running gateway, and a poster beside it."""
     ended = threading.Event()
 
     def post() -> None:
         while not ended.wait(POSTING_SECONDS):
-            house.post_payments()
+            api.post_payments()
 
     poster = threading.Thread(target=post)
-    with serving(database, house, redis_url, tmp_path_factory.mktemp("gateway"), ALLOWED_HOSTS="127.0.0.1") as served:
+    with serving(database, api, redis_url, tmp_path_factory.mktemp("gateway"), ALLOWED_HOSTS="127.0.0.1") as served:
         poster.start()
         try:
             yield served
@@ -41,16 +41,16 @@ def served(
 
 
 @pytest.fixture(scope="module")
-def shop(house: ApiHarness) -> ApiUser:
-    shop = house.person("merchant", "Shop")
+def shop(api: ApiHarness) -> ApiUser:
+    shop = api.person("merchant", "Shop")
     shop.wallet()
     return shop
 
 
 @pytest.fixture(scope="module")
-def wallet(house: ApiHarness) -> str:
+def wallet(api: ApiHarness) -> str:
     """The token of Alice's wallet, with 100.00 EUR in it."""
-    return house.person("client", "Alice").wallet("100.00")
+    return api.person("client", "Alice").wallet("100.00")
 
 
 def test_typescript_is_strict_and_charges(served: Served, shop: ApiUser, wallet: str) -> None:

@@ -29,7 +29,7 @@ FILES = {"/listen.html": "text/html", "/listening.js": "text/javascript"}
 class PageServer:
     """What stands between a page and the gateway: it has the page, and adds the token, as no EventSource can."""
 
-    house: ApiHarness
+    api: ApiHarness
     token: str
     url: str = ""
     heartbeats: int = 0
@@ -48,7 +48,7 @@ class PageServer:
     def stream(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes]:
         environ["HTTP_AUTHORIZATION"] = f"Bearer {self.token}"
         self.last_event_id = environ.get("HTTP_LAST_EVENT_ID", "")
-        for piece in self.house.app(environ, start_response):
+        for piece in self.api.app(environ, start_response):
             self.heartbeats += piece.decode() == subscription.HEARTBEAT
             yield piece
 
@@ -60,10 +60,10 @@ class Handler(WSGIRequestHandler):
 
 
 @pytest.fixture
-def pages(house: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch) -> Iterator[PageServer]:
+def pages(api: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch) -> Iterator[PageServer]:
     monkeypatch.setattr(subscription, "HEARTBEAT_SECONDS", 0.05)
     monkeypatch.setattr(subscription, "RETRY_MILLISECONDS", 50)
-    pages = PageServer(house, client.token)
+    pages = PageServer(api, client.token)
     server = make_server("127.0.0.1", 0, pages, threaded=True, request_handler=Handler)
     pages.url = f"http://127.0.0.1:{server.port}"
     thread = threading.Thread(target=server.serve_forever)
@@ -109,14 +109,14 @@ READERS = {"httpx-sse": by_httpx_sse, "npm eventsource": by_npm, "node": by_node
 
 @pytest.mark.parametrize("reader", READERS)
 def test_a_reader_hears_each_event_once_and_nothing_else(
-    house: ApiHarness, client: ApiUser, pages: PageServer, reader: str
+    api: ApiHarness, client: ApiUser, pages: PageServer, reader: str
 ) -> None:
     order = {"wallet": client.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}
     id = client.order("/v1/deposits", order).get_json()["id"]
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(READERS[reader], pages, f"/v1/payments/{id}/events")
         eventually(lambda: pages.heartbeats >= HEARTBEATS or reading.done())
-        house.post_payments()
+        api.post_payments()
         told = reading.result()
     assert [name for name, _, _ in told] == ["payment.initiated", "payment.completed"]
     assert all(json.loads(data)["data"]["id"] == id for _, _, data in told)

@@ -21,40 +21,40 @@ def rings(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
 @pytest.fixture(scope="module", autouse=True)
 def harnesses_end() -> Iterator[None]:
     yield
-    for house in list(ApiHarness.opened):
-        house.close()
+    for api in list(ApiHarness.opened):
+        api.close()
 
 
 @pytest.fixture(scope="module")
-def house(database: Database) -> Iterator[ApiHarness]:
+def api(database: Database) -> Iterator[ApiHarness]:
     """The gateway over the module's database."""
-    house = ApiHarness(database)
-    yield house
-    house.app.extensions["gateway"].waiters.close()
+    api = ApiHarness(database)
+    yield api
+    api.app.extensions["gateway"].waiters.close()
 
 
 @pytest.fixture
-def client(house: ApiHarness) -> ApiUser:
+def client(api: ApiHarness) -> ApiUser:
     """A new client."""
-    return house.person("client", "Ann")
+    return api.person("client", "Ann")
 
 
 @pytest.fixture
-def merchant(house: ApiHarness) -> ApiUser:
+def merchant(api: ApiHarness) -> ApiUser:
     """A new merchant."""
-    return house.person("merchant", "Shop")
+    return api.person("merchant", "Shop")
 
 
 @pytest.fixture
-def stranger(house: ApiHarness) -> ApiUser:
+def stranger(api: ApiHarness) -> ApiUser:
     """A client who shares no payment with the others."""
-    return house.person("client", "Zed")
+    return api.person("client", "Zed")
 
 
 @pytest.fixture(scope="module")
-def ops(house: ApiHarness) -> ApiUser:
+def ops(api: ApiHarness) -> ApiUser:
     """An operator."""
-    return house.person("ops", "Ops")
+    return api.person("ops", "Ops")
 
 
 @pytest.fixture
@@ -70,13 +70,13 @@ def merchant_wallet(merchant: ApiUser) -> str:
 
 
 @pytest.fixture(scope="module")
-def parties(house: ApiHarness) -> Parties:
+def parties(api: ApiHarness) -> Parties:
     """A client and a merchant with payments between them."""
-    return Parties(house)
+    return Parties(api)
 
 
 @pytest.fixture
-def unchanged(house: ApiHarness) -> Iterator[None]:
+def unchanged(api: ApiHarness) -> Iterator[None]:
     """The tables are the same when the test ends as when it began (its users and wallets excepted)."""
-    with house.unchanged():
+    with api.unchanged():
         yield

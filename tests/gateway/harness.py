@@ -180,15 +180,15 @@ class ApiHarness(Builder):
 class ApiUser:
     """A user with a token."""
 
-    house: ApiHarness
+    api: ApiHarness
     id: str
     token: str
 
     def call(self, method: str, path: str, **kwargs: Any) -> TestResponse:
         """Send a request and check its answer."""
         headers = {**({"Authorization": f"Bearer {self.token}"} if self.token else {}), **kwargs.pop("headers", {})}
-        answer = self.house.app.test_client().open(path, method=method, headers=headers, buffered=True, **kwargs)
-        return self.house.check(answer)
+        answer = self.api.app.test_client().open(path, method=method, headers=headers, buffered=True, **kwargs)
+        return self.api.check(answer)
 
     def get(self, path: str, **headers: str) -> TestResponse:
         return self.call("GET", path, headers=headers)
@@ -215,7 +215,7 @@ class ApiUser:
         if funds is not None:
             deposit = {"wallet": token, "amount": funds, "currency": currency, "source": "wire"}
             assert self.order("/v1/deposits", deposit).status_code == 202
-            self.house.post_payments()
+            self.api.post_payments()
         return token
 
     def charge(self, wallet: str, amount: str, **members: Any) -> str:

@@ -31,8 +31,8 @@ def wire_withdrawal(wallet: str, amount: str = "4.00", **members: Any) -> dict[s
     return {"wallet": wallet, "amount": amount, "currency": "EUR", "iban": IBAN, "name": "Bob Example", **members}
 
 
-def answer_of_the_bank(house: ApiHarness, id: str, *, is_confirmed: bool) -> None:
+def answer_of_the_bank(api: ApiHarness, id: str, *, is_confirmed: bool) -> None:
     """Store the bank's answer as the rails worker does, and post its result."""
-    with transaction(house.worker) as connection:
+    with transaction(api.worker) as connection:
         assert payout.answer(connection, [BankResult(id, is_confirmed)]) == {id}
-    house.post_payments()
+    api.post_payments()

@@ -21,11 +21,11 @@ def rows(person: ApiUser, wallet: str, query: str = "limit=100") -> list[dict[st
 class Parties:
     """A client and a merchant who pay each other, with 2 % commission; `ids` has the payments, oldest first."""
 
-    def __init__(self, house: ApiHarness) -> None:
-        house.execute("ALTER TABLE commission_terms DISABLE TRIGGER USER")
-        house.execute("UPDATE commission_terms SET percent = 2 WHERE type IN ('transfer', 'charge')")
-        self.house = house
-        self.ann, self.shop = house.person("client", "Ann"), house.person("merchant", "Shop")
+    def __init__(self, api: ApiHarness) -> None:
+        api.execute("ALTER TABLE commission_terms DISABLE TRIGGER USER")
+        api.execute("UPDATE commission_terms SET percent = 2 WHERE type IN ('transfer', 'charge')")
+        self.api = api
+        self.ann, self.shop = api.person("client", "Ann"), api.person("merchant", "Shop")
         self.customer_wallet, self.merchant_wallet = self.ann.wallet("100.00"), self.shop.wallet()
         self.yen = self.ann.wallet("7", "JPY")
         self.transfer = self.order(
@@ -52,7 +52,7 @@ class Parties:
         body = {"currency": "EUR", **body}
         answer = person.order(f"/v1/{kind}", {name: value for name, value in body.items() if value is not None})
         assert answer.status_code == 202, answer.get_json()
-        self.house.post_payments()
+        self.api.post_payments()
         return answer.get_json()["id"]
 
     def history(self, person: ApiUser, wallet: str, query: str = "limit=100") -> list[str]:

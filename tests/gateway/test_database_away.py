@@ -50,11 +50,11 @@ def test_what_needs_no_database_answers_without_one(away: ApiHarness) -> None:
 
 
 def test_the_status_tells_that_the_broker_is_away(fresh_database: Database, tmp_path: Path) -> None:
-    house = ApiHarness(fresh_database, redis_url=f"unix://{tmp_path}/none.sock?db=0")
-    with transaction(house.worker) as connection:
+    api = ApiHarness(fresh_database, redis_url=f"unix://{tmp_path}/none.sock?db=0")
+    with transaction(api.worker) as connection:
         for name in ("posting@a", "upkeep@a", "webhooks@a"):
             heartbeat.beat(connection, name)
-    answer = house.anonymous().get("/status")
+    answer = api.anonymous().get("/status")
     assert answer.status_code == 200
     assert (answer.get_json()["status"], answer.get_json()["broker"]) == ("degraded", "away")
     assert answer.get_json()["database"] == "ok"
@@ -75,9 +75,9 @@ def test_status_is_503_without_posting_but_gateway_is_ready(
 
 
 def test_a_gateway_that_cannot_accept_is_not_ready(fresh_database: Database) -> None:
-    house = ApiHarness(fresh_database)
-    house.execute("DROP TABLE " + house.execute("SELECT to_char(now() AT TIME ZONE 'UTC', '\"payments_\"YYYY_MM')")[0])
-    answers = [house.anonymous().get(path) for path in ("/health/ready", "/status")]
+    api = ApiHarness(fresh_database)
+    api.execute("DROP TABLE " + api.execute("SELECT to_char(now() AT TIME ZONE 'UTC', '\"payments_\"YYYY_MM')")[0])
+    answers = [api.anonymous().get(path) for path in ("/health/ready", "/status")]
     assert [(answer.status_code, answer.get_json()["code"]) for answer in answers] == [
         (503, "partition_missing"),
         (503, "out_of_service"),
@@ -89,13 +89,13 @@ def test_a_gateway_that_cannot_accept_is_not_ready(fresh_database: Database) -> 
 def test_a_gateway_whose_clock_is_wrong_says_so(
     fresh_database: Database, monkeypatch: pytest.MonkeyPatch, hours: int
 ) -> None:
-    house = ApiHarness(fresh_database)
-    client = house.person()
+    api = ApiHarness(fresh_database)
+    client = api.person()
     wallet = client.wallet()
     now = time.time() + hours * 3600
     monkeypatch.setattr("models.clock.time", SimpleNamespace(time=lambda: now))
     monkeypatch.setattr("gateway.payments.create.uuid7", lambda: UUID(f"{int(now * 1000):012x}70008000000000000000"))
-    answers = [house.anonymous().get(path) for path in ("/health/ready", "/status")]
+    answers = [api.anonymous().get(path) for path in ("/health/ready", "/status")]
     answers.append(client.order("/v1/deposits", deposit_into(wallet), "k"))
     assert [(answer.status_code, answer.get_json()["code"]) for answer in answers] == [
         (503, "clock_wrong"),
@@ -106,9 +106,9 @@ def test_a_gateway_whose_clock_is_wrong_says_so(
     problem = answers[1].get_json()["problems"][0]
     assert (problem["code"], problem["command"]) == ("clock_wrong", "timedatectl set-ntp true")
     assert answers[2].headers["Retry-After"] == "1"
-    assert house.execute("SELECT count(*) FROM payments") == [0]
+    assert api.execute("SELECT count(*) FROM payments") == [0]
     monkeypatch.undo()
-    assert house.anonymous().get("/health/ready").status_code == 200
+    assert api.anonymous().get("/health/ready").status_code == 200
     assert client.order("/v1/deposits", deposit_into(wallet), "k").status_code == 202
 
 
@@ -170,16 +170,16 @@ def test_unknown_outcome_is_503_and_the_key_replays_later(shaky: ApiHarness, lin
     assert shaky.execute("SELECT count(*) FROM payments") == [1]
 
 
-def make_unlucky(house: ApiHarness, amount: int) -> None:
+def make_unlucky(api: ApiHarness, amount: int) -> None:
     """Let the database refuse every payment of this amount."""
-    house.execute(f"ALTER TABLE payments ADD CONSTRAINT unlucky CHECK (amount <> {amount})")
+    api.execute(f"ALTER TABLE payments ADD CONSTRAINT unlucky CHECK (amount <> {amount})")
 
 
 def test_a_flush_that_fails_is_tried_singly(fresh_database: Database) -> None:
-    house = ApiHarness(fresh_database)
-    people: list[ApiUser] = [house.person() for _ in range(12)]
+    api = ApiHarness(fresh_database)
+    people: list[ApiUser] = [api.person() for _ in range(12)]
     wallets = [person.wallet() for person in people]
-    make_unlucky(house, 700)
+    make_unlucky(api, 700)
     barrier = threading.Barrier(len(people))
     statuses: dict[int, int] = {}
 
@@ -187,7 +187,7 @@ def test_a_flush_that_fails_is_tried_singly(fresh_database: Database) -> None:
         barrier.wait()
         body = {**deposit_into(wallets[number]), "amount": f"{number + 1}.00"}
         headers = {"Authorization": f"Bearer {people[number].token}", "Idempotency-Key": "k"}
-        answer = house.app.test_client().post("/v1/deposits", json=body, headers=headers)
+        answer = api.app.test_client().post("/v1/deposits", json=body, headers=headers)
         statuses[number + 1] = answer.status_code
 
     threads = [threading.Thread(target=order, args=(number,)) for number in range(len(people))]
@@ -196,4 +196,4 @@ def test_a_flush_that_fails_is_tried_singly(fresh_database: Database) -> None:
     for thread in threads:
         thread.join()
     assert {number: status for number, status in statuses.items() if status != 202} == {7: 500}
-    assert sorted(house.execute("SELECT amount::int FROM payments")) == [n * 100 for n in range(1, 13) if n != 7]
+    assert sorted(api.execute("SELECT amount::int FROM payments")) == [n * 100 for n in range(1, 13) if n != 7]

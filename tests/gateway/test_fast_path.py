@@ -18,15 +18,15 @@ def no_framework(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Flask, "full_dispatch_request", refuse)
 
 
-def test_a_clean_order_never_meets_the_framework(house: ApiHarness, request: pytest.FixtureRequest) -> None:
-    client = house.person()
+def test_a_clean_order_never_meets_the_framework(api: ApiHarness, request: pytest.FixtureRequest) -> None:
+    client = api.person()
     order = deposit_into(client.wallet())
     request.getfixturevalue("no_framework")
     assert client.order("/v1/deposits", order).status_code == 202
 
 
-def test_both_ways_answer_alike(house: ApiHarness) -> None:
-    client = house.person()
+def test_both_ways_answer_alike(api: ApiHarness) -> None:
+    client = api.person()
     order = deposit_into(client.wallet())
     short = client.order("/v1/deposits", order, "one")
     canonical = client.order("/v1/deposits", order, "two", **CANONICAL)
@@ -38,8 +38,8 @@ def test_both_ways_answer_alike(house: ApiHarness) -> None:
     assert short.headers["Content-Type"] == canonical.headers["Content-Type"]
 
 
-def test_each_path_replays_orders_of_the_other(house: ApiHarness) -> None:
-    client = house.person()
+def test_each_path_replays_orders_of_the_other(api: ApiHarness) -> None:
+    client = api.person()
     order = deposit_into(client.wallet())
     short = client.order("/v1/deposits", order, "key")
     canonical = client.order("/v1/deposits", order, "key", **CANONICAL)
@@ -52,9 +52,9 @@ def test_each_path_replays_orders_of_the_other(house: ApiHarness) -> None:
     [({"amount": "0"}, "amount_not_positive"), ({"extra": 1}, "unknown_field"), ({"wallet": "wal_" + "a" * 32}, None)],
 )
 def test_a_refusal_is_decided_once_and_reads_alike(
-    house: ApiHarness, monkeypatch: pytest.MonkeyPatch, change: dict[str, object], code: str | None
+    api: ApiHarness, monkeypatch: pytest.MonkeyPatch, change: dict[str, object], code: str | None
 ) -> None:
-    client: ApiUser = house.person()
+    client: ApiUser = api.person()
     order = {**deposit_into(client.wallet()), **change}
     canonical = client.order("/v1/deposits", order, **CANONICAL)
     asked = []

@@ -19,9 +19,9 @@ from tests.support import Database, eventually
 
 @pytest.fixture(scope="module")
 def served(
-    database: Database, house: ApiHarness, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+    database: Database, api: ApiHarness, redis_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
-    with serving(database, house, redis_url, tmp_path_factory.mktemp("served")) as served:
+    with serving(database, api, redis_url, tmp_path_factory.mktemp("served")) as served:
         yield served
 
 
@@ -31,7 +31,7 @@ def order(served: Served, person: ApiUser, body: bytes, *headers: str) -> bytes:
 
 
 def test_an_order_is_kept_while_greenlets_wait_for_the_database(served: Served) -> None:
-    person = served.house.person()
+    person = served.api.person()
     body = json.dumps(deposit_into(person.wallet())).encode()
     answer = order(served, person, body, "Idempotency-Key: k")
     assert answer.startswith(b"HTTP/1.1 202 ")
@@ -40,7 +40,7 @@ def test_an_order_is_kept_while_greenlets_wait_for_the_database(served: Served) 
 
 
 def test_every_process_hears_notices(served: Served, redis_url: str) -> None:
-    person = served.house.person()
+    person = served.api.person()
     head = f"GET /v1/wallets HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {person.token}\r\n\r\n"
 
     def listeners() -> int:
@@ -77,17 +77,17 @@ def test_n71_the_server_tells_no_version(served: Served) -> None:
     ],
 )
 def test_n72_ambiguous_framing_is_refused(served: Served, framing: tuple[str, ...]) -> None:
-    person = served.house.person()
-    with served.house.unchanged():
+    person = served.api.person()
+    with served.api.unchanged():
         answer = served.say(served.head("/v1/deposits", person, *framing) + b"0\r\n\r\nGET / HTTP/1.1\r\n\r\n")
     assert re.match(rb"HTTP/1.1 (400|501) ", answer), answer
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
 def test_n44_a_chunked_body_above_the_limit(served: Served) -> None:
-    person = served.house.person()
+    person = served.api.person()
     chunk = b"%x\r\n" % (BODY_BYTES_MAX + 1) + b" " * (BODY_BYTES_MAX + 1) + b"\r\n0\r\n\r\n"
-    with served.house.unchanged():
+    with served.api.unchanged():
         head = served.head("/v1/deposits", person, "Transfer-Encoding: chunked", "Idempotency-Key: k")
         answer = served.say(head + chunk)
     assert answer.startswith(b"HTTP/1.1 413 ")
@@ -95,7 +95,7 @@ def test_n44_a_chunked_body_above_the_limit(served: Served) -> None:
 
 
 def test_a_chunked_body_is_read(served: Served) -> None:
-    person = served.house.person()
+    person = served.api.person()
     body = json.dumps(deposit_into(person.wallet())).encode()
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:10], body[10:])) + b"0\r\n\r\n"
     head = served.head("/v1/deposits", person, "Transfer-Encoding: chunked", "Idempotency-Key: k")
@@ -110,7 +110,7 @@ def test_n60_n65_headers_with_control_characters(served: Served, line: bytes) ->
 
 @pytest.mark.parametrize("line", ["Authorization Bearer {}", "Authorization Bearer {}: x", "Transfer-Encoding: {}"])
 def test_n68_a_malformed_request_is_logged_without_its_token(served: Served, line: str) -> None:
-    token = served.house.person().token
+    token = served.api.person().token
     answer = served.say(f"GET /v1/me HTTP/1.1\r\nHost: x\r\n{line.format(token)}\r\n\r\n".encode())
     assert re.match(rb"HTTP/1.1 (400|501) ", answer)
     eventually(lambda: f"...{token[-4:]}" in served.log.read_text())
@@ -124,7 +124,7 @@ def test_n19_trace_tells_what_is_allowed(served: Served) -> None:
 
 
 def test_n68_every_line_of_the_log_is_one_object_without_secrets(served: Served) -> None:
-    person = served.house.person()
+    person = served.api.person()
     canary = "canary-4711"
     attack = f'/v1/wallets/%0d%0a{{"event":"forged"}}%1b[31m?token={canary}'
     served.say(

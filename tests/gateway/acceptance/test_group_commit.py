@@ -11,9 +11,9 @@ from tests.gateway.harness import ApiHarness, ApiUser
 CROWD = 60
 
 
-def test_concurrent_orders_share_flushes_with_an_answer_each(house: ApiHarness, client: ApiUser, rings: list) -> None:
+def test_concurrent_orders_share_flushes_with_an_answer_each(api: ApiHarness, client: ApiUser, rings: list) -> None:
     source, target = client.wallet("1.00"), client.wallet()
-    engine = house.app.extensions["gateway"].engine
+    engine = api.app.extensions["gateway"].engine
     inserts: list[int] = []
 
     def note(_connection, _cursor, statement: str, *_: object) -> None:
@@ -37,13 +37,13 @@ def test_concurrent_orders_share_flushes_with_an_answer_each(house: ApiHarness, 
     finally:
         event.remove(engine, "before_cursor_execute", note)
     assert [amount for _, amount in answers] == [f"{number + 1}.00" for number in range(CROWD)]
-    stored = house.execute("SELECT id::text || ' ' || amount FROM payments WHERE type = 'transfer'")
+    stored = api.execute("SELECT id::text || ' ' || amount FROM payments WHERE type = 'transfer'")
     assert sorted(stored) == sorted(f"{id} {amount.replace('.', '')}" for id, amount in answers)
     assert len(inserts) < CROWD
     assert len(rings) == len(inserts)
 
 
-def test_concurrent_refusals_answer_their_own_orders(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
+def test_concurrent_refusals_answer_their_own_orders(api: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     source, target, foreign = client.wallet("1.00"), client.wallet(), stranger.wallet()
     unknown = "wal_" + "u" * 32
     cases = {

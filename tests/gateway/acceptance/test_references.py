@@ -23,8 +23,8 @@ Body = dict[str, Any]
 class Shop:
     """A merchant who charges the wallet of one customer."""
 
-    def __init__(self, house: ApiHarness, merchant: ApiUser, customer: ApiUser) -> None:
-        self.house, self.merchant, self.customer = house, merchant, customer
+    def __init__(self, api: ApiHarness, merchant: ApiUser, customer: ApiUser) -> None:
+        self.api, self.merchant, self.customer = api, merchant, customer
         self.purse = customer.wallet()
         self.till = merchant.wallet()
 
@@ -32,7 +32,7 @@ class Shop:
         """Bring money to the customer."""
         deposit = deposit_into(self.purse, amount)
         assert self.customer.order("/v1/deposits", deposit).status_code == 202
-        self.house.post_payments()
+        self.api.post_payments()
 
     def charge(self, reference: str, key: str | None = None, **members: Any) -> TestResponse:
         """Order a charge of 5.00."""
@@ -51,15 +51,15 @@ class Shop:
     def failed(self, reference: str, key: str | None = None) -> TestResponse:
         """A charge that FAILED because the wallet was empty."""
         answer = self.charge(reference, key)
-        self.house.post_payments()
+        self.api.post_payments()
         assert self.state(answer) == "FAILED"
         return answer
 
 
 @pytest.fixture
-def shop(house: ApiHarness, merchant: ApiUser, client: ApiUser) -> Shop:
+def shop(api: ApiHarness, merchant: ApiUser, client: ApiUser) -> Shop:
     """A shop whose customer has no money yet."""
-    return Shop(house, merchant, client)
+    return Shop(api, merchant, client)
 
 
 def decided(order: Callable[[], TestResponse]) -> TestResponse:
@@ -78,18 +78,18 @@ def taken(by: str) -> tuple[int, str, str]:
     return 409, "duplicate_reference", by
 
 
-def intact(house: ApiHarness) -> bool:
-    with transaction(house.worker) as connection:
+def intact(api: ApiHarness) -> bool:
+    with transaction(api.worker) as connection:
         return violations(connection) == []
 
 
-def test_an_order_is_paid_on_the_second_try(house: ApiHarness, shop: Shop) -> None:
+def test_an_order_is_paid_on_the_second_try(api: ApiHarness, shop: Shop) -> None:
     first = shop.failed("A-1", "first")
     shop.fund("20.00")
     second = shop.charge("A-1", "second")
     assert (second.status_code, second.get_json()["reference"]) == (202, "A-1")
     assert refusal(shop.charge("A-1")) == taken(second.get_json()["id"]), "while it is INITIATED"
-    house.post_payments()
+    api.post_payments()
     assert shop.state(second) == "COMPLETED"
     assert refusal(shop.charge("A-1")) == taken(second.get_json()["id"])
     assert shop.merchant.balance(shop.till) == "5.00"
@@ -101,14 +101,14 @@ def test_an_order_is_paid_on_the_second_try(house: ApiHarness, shop: Shop) -> No
         first.get_json()["id"]: "FAILED",
         second.get_json()["id"]: "COMPLETED",
     }
-    assert intact(house)
+    assert intact(api)
 
 
-def test_it_fails_and_passes_on_as_often_as_it_takes(house: ApiHarness, shop: Shop) -> None:
+def test_it_fails_and_passes_on_as_often_as_it_takes(api: ApiHarness, shop: Shop) -> None:
     ids = [shop.failed("A-2").get_json()["id"] for _ in range(3)]
     assert len(set(ids)) == 3
-    assert house.execute("SELECT payment_id::text FROM payment_references WHERE reference = 'A-2'") == ids[-1:]
-    assert intact(house)
+    assert api.execute("SELECT payment_id::text FROM payment_references WHERE reference = 'A-2'") == ids[-1:]
+    assert intact(api)
 
 
 def canceled(shop: Shop, answer: TestResponse) -> None:
@@ -117,7 +117,7 @@ def canceled(shop: Shop, answer: TestResponse) -> None:
 
 
 def voided(shop: Shop, answer: TestResponse) -> None:
-    shop.house.post_payments()
+    shop.api.post_payments()
     path = f"/v1/charges/{answer.get_json()['id']}/void"
     assert shop.merchant.call("POST", path, json={}, headers={"Idempotency-Key": "v"}).status_code == 202
 
@@ -126,37 +126,37 @@ def voided(shop: Shop, answer: TestResponse) -> None:
     ("members", "end"), [({"scheduled_at": "2200-01-01T00:00:00Z"}, canceled), ({"capture": False}, voided)]
 )
 def test_canceled_or_voided_charge_frees_its_reference(
-    house: ApiHarness, shop: Shop, members: Body, end: Callable[[Shop, TestResponse], None]
+    api: ApiHarness, shop: Shop, members: Body, end: Callable[[Shop, TestResponse], None]
 ) -> None:
     shop.fund("20.00")
     first = shop.charge("A-3", **members)
     end(shop, first)
     assert refusal(shop.charge("A-3")) == taken(first.get_json()["id"]), "ordered to end, not ended"
-    house.post_payments()
+    api.post_payments()
     assert shop.state(first) == "FAILED"
     second = shop.charge("A-3")
-    house.post_payments()
+    api.post_payments()
     assert shop.state(second) == "COMPLETED"
 
 
-def test_a_hold_keeps_its_reference(house: ApiHarness, shop: Shop) -> None:
+def test_a_hold_keeps_its_reference(api: ApiHarness, shop: Shop) -> None:
     shop.fund("20.00")
     held = shop.charge("A-4", capture=False)
-    house.post_payments()
+    api.post_payments()
     assert shop.state(held) == "AUTHORIZED"
     assert refusal(shop.charge("A-4")) == taken(held.get_json()["id"])
 
 
-def test_of_twenty_that_race_for_a_free_reference_one_wins(house: ApiHarness, shop: Shop) -> None:
+def test_of_twenty_that_race_for_a_free_reference_one_wins(api: ApiHarness, shop: Shop) -> None:
     shop.failed("A-5")
     with ThreadPoolExecutor(AT_ONCE) as crowd:
         answers = list(crowd.map(lambda _: decided(lambda: shop.charge("A-5")), range(AT_ONCE)))
     [winner] = [answer.get_json()["id"] for answer in answers if answer.status_code == 202]
     assert {refusal(answer) for answer in answers if answer.status_code != 202} == {taken(winner)}
-    assert intact(house)
+    assert intact(api)
 
 
-def test_orders_and_lines_of_bulks_race_for_a_free_reference(house: ApiHarness, shop: Shop) -> None:
+def test_orders_and_lines_of_bulks_race_for_a_free_reference(api: ApiHarness, shop: Shop) -> None:
     for reference in ("B-1", "B-2"):
         shop.failed(reference)
 
@@ -166,45 +166,45 @@ def test_orders_and_lines_of_bulks_race_for_a_free_reference(house: ApiHarness, 
     with ThreadPoolExecutor(AT_ONCE) as crowd:
         answers = list(crowd.map(one, range(AT_ONCE)))
     [winner] = [answer for answer in answers if answer.status_code == 202]
-    names = house.execute("SELECT payment_id::text FROM payment_references WHERE reference = 'B-1'")
+    names = api.execute("SELECT payment_id::text FROM payment_references WHERE reference = 'B-1'")
     assert {refusal(answer) for answer in answers if answer is not winner} == {taken(names[0])}
-    assert intact(house)
+    assert intact(api)
 
 
-def test_lines_of_a_bulk_take_what_failed_and_no_more(house: ApiHarness, shop: Shop) -> None:
+def test_lines_of_a_bulk_take_what_failed_and_no_more(api: ApiHarness, shop: Shop) -> None:
     shop.failed("C-1")
     shop.fund("5.00")
     done = shop.charge("C-2")
-    house.post_payments()
-    with house.unchanged():
+    api.post_payments()
+    with api.unchanged():
         refused = shop.bulk("C-1", "C-2", "C-3")
         assert refusal(refused) == taken(done.get_json()["id"])
         assert [flaw["pointer"] for flaw in refused.get_json()["errors"]] == ["/charges/1/reference"]
     first = shop.bulk("C-1", "C-3")
     assert first.status_code == 202
-    house.post_payments()
+    api.post_payments()
     assert {row["state"] for row in lines(shop.merchant, first)} == {"FAILED"}
     shop.fund("10.00")
     second = shop.bulk("C-3", "C-1")
-    house.post_payments()
+    api.post_payments()
     assert {row["state"] for row in lines(shop.merchant, second)} == {"COMPLETED"}
     assert refusal(shop.charge("C-1"))[:2] == taken("")[:2]
-    assert intact(house)
+    assert intact(api)
 
 
-def test_the_salaries_of_a_bulk_that_failed_are_ordered_again(house: ApiHarness) -> None:
-    merchant, wallet = organization(house)
+def test_the_salaries_of_a_bulk_that_failed_are_ordered_again(api: ApiHarness) -> None:
+    merchant, wallet = organization(api)
     body = order(transfer_line("5.00", 1, reference="S-1"), transfer_line("5.00", 2, reference="S-2"))
     first = merchant.order(TRANSFERS, body)
-    house.post_payments()
+    api.post_payments()
     assert merchant.get(first.headers["Location"]).get_json()["state"] == "FAILED"
     deposit = deposit_into(wallet, "10.00")
     merchant.order("/v1/deposits", deposit)
-    house.post_payments()
+    api.post_payments()
     second = merchant.order(TRANSFERS, body)
     assert second.status_code == 202
-    house.post_payments()
+    api.post_payments()
     assert {row["state"] for row in lines(merchant, second)} == {"AUTHORIZED"}
     third = merchant.order(TRANSFERS, body)
     assert refusal(third) == taken(lines(merchant, second)[0]["payment"])
-    assert intact(house)
+    assert intact(api)

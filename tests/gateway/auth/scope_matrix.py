@@ -232,10 +232,10 @@ MOVES_MONEY = {
 """Calls whose scope requires a confirmed e-mail address."""
 
 
-def rule_of(house: ApiHarness, call: str) -> tuple[str, str]:
+def rule_of(api: ApiHarness, call: str) -> tuple[str, str]:
     """Method and route of a call."""
     method, path, _ = CALLS[call]
-    adapter = house.app.url_map.bind("")
+    adapter = api.app.url_map.bind("")
     return method, adapter.match(path.partition("?")[0], method, return_rule=True)[0].rule
 
 

@@ -19,15 +19,15 @@ def activate(person: ApiUser, wallet: str) -> None:
 
 def deactivate_user(person: ApiUser) -> None:
     body = {"is_active": False, "reason": "fraud"}
-    answer = person.house.person("ops").call("PATCH", f"/v1/ops/users/{person.id}", json=body)
+    answer = person.api.person("ops").call("PATCH", f"/v1/ops/users/{person.id}", json=body)
     assert answer.status_code == 200
 
 
 class Trade:
     """A client who pays, a merchant who is paid, and what each of them may order."""
 
-    def __init__(self, house: ApiHarness) -> None:
-        self.client, self.merchant = house.person("client", "Ann"), house.person("merchant", "Shop")
+    def __init__(self, api: ApiHarness) -> None:
+        self.client, self.merchant = api.person("client", "Ann"), api.person("merchant", "Shop")
         self.purse, self.till = self.client.wallet("50.00"), self.merchant.wallet()
 
     def order(self, type: str, key: str | None = None) -> Any:
@@ -40,8 +40,8 @@ class Trade:
 
 
 @pytest.fixture
-def trade(house: ApiHarness) -> Trade:
-    return Trade(house)
+def trade(api: ApiHarness) -> Trade:
+    return Trade(api)
 
 
 REFUSED = [
@@ -55,11 +55,11 @@ REFUSED = [
 
 @pytest.mark.parametrize(("type", "wallet", "pointer"), REFUSED)
 def test_no_new_order_with_an_inactive_wallet(
-    house: ApiHarness, trade: Trade, type: str, wallet: str, pointer: str
+    api: ApiHarness, trade: Trade, type: str, wallet: str, pointer: str
 ) -> None:
     owner = trade.client if wallet == "purse" else trade.merchant
     deactivate(owner, getattr(trade, wallet))
-    with house.unchanged():
+    with api.unchanged():
         answer = trade.order(type)
     [flaw] = answer.get_json()["errors"]
     assert (answer.status_code, flaw["code"], flaw["pointer"]) == (422, "account_inactive", pointer)
@@ -72,20 +72,20 @@ def test_no_new_order_with_an_inactive_wallet(
     [("transfer", "merchant", "/target"), ("charge", "client", "/wallet")],
 )
 def test_no_new_order_with_the_wallet_of_an_inactive_user(
-    house: ApiHarness, trade: Trade, type: str, inactive: str, pointer: str
+    api: ApiHarness, trade: Trade, type: str, inactive: str, pointer: str
 ) -> None:
     deactivate_user(getattr(trade, inactive))
-    with house.unchanged():
+    with api.unchanged():
         answer = trade.order(type)
     [flaw] = answer.get_json()["errors"]
     assert (answer.status_code, flaw["code"], flaw["pointer"]) == (422, "account_inactive", pointer)
 
 
 @pytest.mark.parametrize(("type", "wallet"), [row[:2] for row in REFUSED])
-def test_a_replay_is_answered_all_the_same(house: ApiHarness, trade: Trade, type: str, wallet: str) -> None:
+def test_a_replay_is_answered_all_the_same(api: ApiHarness, trade: Trade, type: str, wallet: str) -> None:
     first = trade.order(type, "mine")
     deactivate(trade.client if wallet == "purse" else trade.merchant, getattr(trade, wallet))
-    with house.unchanged():
+    with api.unchanged():
         again = trade.order(type, "mine")
         assert trade.order(type, "another").get_json()["code"] == "account_inactive"
     assert (again.status_code, again.get_json()) == (202, first.get_json())
@@ -101,7 +101,7 @@ def test_a_key_refused_is_not_burnt(trade: Trade) -> None:
     assert "Idempotent-Replayed" not in answer.headers
 
 
-def test_a_charge_goes_to_the_oldest_active_wallet(house: ApiHarness, trade: Trade) -> None:
+def test_a_charge_goes_to_the_oldest_active_wallet(api: ApiHarness, trade: Trade) -> None:
     second, third = trade.merchant.wallet(), trade.merchant.wallet()
     charge = {"wallet": trade.purse, "amount": "1.00", "currency": "EUR"}
 
@@ -117,28 +117,28 @@ def test_a_charge_goes_to_the_oldest_active_wallet(house: ApiHarness, trade: Tra
     assert target() == trade.till
     for wallet in (trade.till, third):
         deactivate(trade.merchant, wallet)
-    with house.unchanged():
+    with api.unchanged():
         refused = trade.merchant.order("/v1/charges", charge)
     assert (refused.status_code, refused.get_json()["code"]) == (422, "target_missing")
 
 
 @pytest.mark.parametrize(("type", "wallet"), [row[:2] for row in REFUSED])
-def test_a_payment_under_way_fails_with_its_wallet(house: ApiHarness, trade: Trade, type: str, wallet: str) -> None:
+def test_a_payment_under_way_fails_with_its_wallet(api: ApiHarness, trade: Trade, type: str, wallet: str) -> None:
     id = trade.order(type).get_json()["id"]
     deactivate(trade.client if wallet == "purse" else trade.merchant, getattr(trade, wallet))
-    house.post_payments()
-    seen = house.person("auditor").get(f"/v1/payments/{id}").get_json()
+    api.post_payments()
+    seen = api.person("auditor").get(f"/v1/payments/{id}").get_json()
     assert (seen["state"], seen["failure"]["code"]) == ("FAILED", "account_inactive")
     assert (trade.client.balance(trade.purse), trade.merchant.balance(trade.till)) == ("50.00", "0.00")
 
 
 @pytest.mark.parametrize("inactive", ["client", "merchant"])
 @pytest.mark.parametrize("type", ["deposit", "transfer", "charge"])
-def test_a_payment_under_way_fails_with_its_user(house: ApiHarness, trade: Trade, type: str, inactive: str) -> None:
-    auditor = house.person("auditor")
+def test_a_payment_under_way_fails_with_its_user(api: ApiHarness, trade: Trade, type: str, inactive: str) -> None:
+    auditor = api.person("auditor")
     id = trade.order(type).get_json()["id"]
     deactivate_user(getattr(trade, inactive))
-    house.post_payments()
+    api.post_payments()
     seen = auditor.payment(id)
     if (type, inactive) == ("deposit", "merchant"):
         assert seen["state"] == "COMPLETED"  # none of their payments is in it

@@ -16,12 +16,12 @@ from tests.gateway.orders import deposit_into
 from tests.gateway.webhooks.helpers import delivery, endpoint
 
 
-def objects_of(owner: ApiUser, house: ApiHarness) -> dict[str, dict[str, str]]:
+def objects_of(owner: ApiUser, api: ApiHarness) -> dict[str, dict[str, str]]:
     """An object of the owner's, or of a merchant's who charged them, for each parameter, by the route's beginning."""
     wallet = owner.wallet("10.00")
     [payment] = owner.get("/v1/payments").get_json()["data"]
     key = owner.call("POST", "/v1/api-keys", json={"name": "till"}).get_json()["id"]
-    shop = house.person("merchant")
+    shop = api.person("merchant")
     shop.wallet()
     order = {"wallet": wallet, "amount": "1.00", "currency": "EUR", "capture": False}
     charge = shop.order("/v1/charges", order).get_json()["id"]
@@ -31,7 +31,7 @@ def objects_of(owner: ApiUser, house: ApiHarness) -> dict[str, dict[str, str]]:
     run = owner.order(CHARGES, {"currency": "EUR", "charges": [{"wallet": shop.wallet(), "amount": "1.00"}]}).get_json()
     hook = endpoint(owner)
     session = str(uuids.uuid7())
-    with transaction(house.gateway) as connection:
+    with transaction(api.gateway) as connection:
         tokens.open_session(connection, session, owner.id, tokens.new(), 1, None, None)
     return {
         "/v1/payments/<id>": {"<id>": payment["id"]},
@@ -43,7 +43,7 @@ def objects_of(owner: ApiUser, house: ApiHarness) -> dict[str, dict[str, str]]:
         "/v1/bulk-transfers/<id>": {"<id>": bulk},
         "/v1/bulk-charges/<id>": {"<id>": run["id"]},
         "/v1/webhook-endpoints/<id>": {"<id>": hook},
-        "/v1/webhook-deliveries/<id>": {"<id>": delivery(house, hook)},
+        "/v1/webhook-deliveries/<id>": {"<id>": delivery(api, hook)},
     }
 
 
@@ -54,32 +54,32 @@ OF_SOMEBODY = [
 
 
 @pytest.fixture(scope="module")
-def holder(house: ApiHarness) -> ApiUser:
+def holder(api: ApiHarness) -> ApiUser:
     """A merchant with one of everything."""
-    return house.person("merchant")
+    return api.person("merchant")
 
 
 @pytest.fixture(scope="module")
-def owned(house: ApiHarness, holder: ApiUser) -> dict[str, dict[str, str]]:
+def owned(api: ApiHarness, holder: ApiUser) -> dict[str, dict[str, str]]:
     """The objects of the holder, which no other user changes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bell, "ring", lambda *_: None)
-        return objects_of(holder, house)
+        return objects_of(holder, api)
 
 
 @pytest.mark.parametrize("call", OF_SOMEBODY)
 def test_anothers_object_is_as_unknown_as_none(
-    house: ApiHarness, call: str, holder: ApiUser, owned: dict[str, dict[str, str]]
+    api: ApiHarness, call: str, holder: ApiUser, owned: dict[str, dict[str, str]]
 ) -> None:
-    method, rule = rule_of(house, call)
-    stranger = house.person("merchant")
+    method, rule = rule_of(api, call)
+    stranger = api.person("merchant")
     [(beginning, theirs)] = [(k, v) for k, v in owned.items() if rule.startswith(k)]
     [(parameter, value)] = theirs.items()
     _, path, body = CALLS[call]
     real = "".join((rule.replace(parameter, value), *path.partition("?")[1:]))
     kwargs = {} if body is None else {"json": body}
     headers = {"If-Match": "*", "Idempotency-Key": secrets.token_hex(8)}
-    with house.unchanged():
+    with api.unchanged():
         answers = [stranger.call(method, at, headers=headers, **kwargs) for at in (real, path)]
     assert [answer.status_code for answer in answers] == [404, 404], beginning
     bodies = [{k: v for k, v in a.get_json().items() if k not in ("instance", "request_id")} for a in answers]
@@ -103,11 +103,11 @@ def test_n01_n03_a_strangers_payment_is_as_unknown_as_none(client: ApiUser, stra
         assert same[0] == same[1]
 
 
-def test_n02_another_merchants_charge(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
+def test_n02_another_merchants_charge(api: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     purse = client.wallet("10.00")
     merchant.wallet()
     charge = merchant.order("/v1/charges", {"wallet": purse, "amount": "1.00", "currency": "EUR"}).get_json()
-    assert house.person("merchant").get(f"/v1/payments/{charge['id']}").status_code == 404
+    assert api.person("merchant").get(f"/v1/payments/{charge['id']}").status_code == 404
 
 
 def test_n03_a_strangers_wallet(client: ApiUser, stranger: ApiUser) -> None:
@@ -122,28 +122,28 @@ def test_n04_filtering_by_a_strangers_wallet_shows_no_rows(client: ApiUser, stra
     assert len(client.get(f"/v1/payments?wallet={wallet}").get_json()["data"]) == 1
 
 
-def test_n06_n12_a_strangers_wallet_as_source(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
+def test_n06_n12_a_strangers_wallet_as_source(api: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     purse, own = client.wallet("10.00"), stranger.wallet()
     order = {"target": own, "amount": "1.00", "currency": "EUR"}
-    with house.unchanged():
+    with api.unchanged():
         theirs = stranger.order("/v1/transfers", {**order, "source": purse})
         unknown = stranger.order("/v1/transfers", {**order, "source": "wal_" + "x" * 32})
     assert theirs.status_code == unknown.status_code == 404
     assert theirs.get_json()["errors"] == unknown.get_json()["errors"]
 
 
-def test_n12_a_deposit_into_a_strangers_wallet(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
+def test_n12_a_deposit_into_a_strangers_wallet(api: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     wallet = client.wallet()
-    with house.unchanged():
+    with api.unchanged():
         order = deposit_into(wallet)
         assert stranger.order("/v1/deposits", order).status_code == 404
 
 
 def test_n12_a_charge_into_a_strangers_wallet(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, stranger: ApiUser
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, stranger: ApiUser
 ) -> None:
     purse, foreign = client.wallet("5.00"), stranger.wallet()
-    with house.unchanged():
+    with api.unchanged():
         order = {"wallet": purse, "target": foreign, "amount": "1.00", "currency": "EUR"}
         assert merchant.order("/v1/charges", order).status_code == 404
 
@@ -163,14 +163,12 @@ def test_an_id_has_one_spelling(client: ApiUser) -> None:
         assert client.get(f"/v1/payments/{spelling}").status_code == 404
 
 
-def test_n18_the_other_side_sees_neither_token_nor_balance(
-    client: ApiUser, merchant: ApiUser, house: ApiHarness
-) -> None:
+def test_n18_the_other_side_sees_neither_token_nor_balance(client: ApiUser, merchant: ApiUser, api: ApiHarness) -> None:
     purse = client.wallet("50.00")
     till = merchant.wallet()
     order = {"wallet": purse, "amount": "10.00", "currency": "EUR", "metadata": {"note": "internal"}}
     id = merchant.order("/v1/charges", order).get_json()["id"]
-    house.post_payments()
+    api.post_payments()
     by_merchant, by_client = (who.payment(id) for who in (merchant, client))
     assert by_client["target"] == {"wallet": None, "name": "Shop", "last4": till[-4:]}
     assert by_client["source"] == by_merchant["source"] == {"wallet": purse, "name": "Ann", "last4": purse[-4:]}
@@ -183,9 +181,9 @@ def test_n18_the_other_side_sees_neither_token_nor_balance(
 
 
 @pytest.mark.parametrize("role", ["ops", "auditor"])
-def test_ops_and_auditor_read_all_but_no_token(house: ApiHarness, client: ApiUser, role: str) -> None:
+def test_ops_and_auditor_read_all_but_no_token(api: ApiHarness, client: ApiUser, role: str) -> None:
     wallet = client.wallet("10.00")
-    reader = house.person(role)
+    reader = api.person(role)
     [payment] = reader.get(f"/v1/payments?wallet={wallet}").get_json()["data"]
     assert payment["target"]["wallet"] is None
     assert reader.get(f"/v1/payments/{payment['id']}").status_code == 200

@@ -89,8 +89,8 @@ def test_a_frozen_redis_costs_a_moment_once(database: Database, frail: Valkey) -
 def test_headers_show_the_rate_limit_of_a_token_on_both_paths(
     database: Database, valkey: Valkey, shared: redis.Redis
 ) -> None:
-    house = ApiHarness(database, limits_redis_url=valkey.url(1), rate_limit_token="10 per day")
-    client = house.person()
+    api = ApiHarness(database, limits_redis_url=valkey.url(1), rate_limit_token="10 per day")
+    client = api.person()
     wallet = client.wallet()
     short = client.order("/v1/deposits", deposit_into(wallet))
     canonical = client.order("/v1/deposits", deposit_into(wallet), **CANONICAL)
@@ -105,13 +105,13 @@ def test_headers_show_the_rate_limit_of_a_token_on_both_paths(
     assert_too_many(client.get("/v1/wallets"), "token", 10)
     assert_too_many(client.order("/v1/deposits", deposit_into(wallet)), "token", 10)
     assert_too_many(client.order("/v1/deposits", deposit_into(wallet), **CANONICAL), "token", 10)
-    assert house.person().get("/v1/wallets").status_code == 200
+    assert api.person().get("/v1/wallets").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/status", "/health/live", "/docs", "/openapi.json", "/v1/nope", "/"])
 def test_an_address_is_counted_whatever_it_asks_for(database: Database, path: str) -> None:
-    house = ApiHarness(database, rate_limit_address="2 per day")
-    anonymous = house.anonymous()
+    api = ApiHarness(database, rate_limit_address="2 per day")
+    anonymous = api.anonymous()
     for remaining in (1, 0):
         answer = anonymous.get(path)
         assert answer.status_code != 429
@@ -122,8 +122,8 @@ def test_an_address_is_counted_whatever_it_asks_for(database: Database, path: st
 
 
 def test_many_tokens_of_one_address_are_limited_by_address(database: Database) -> None:
-    house = ApiHarness(database, rate_limit_token="4 per day", rate_limit_address="20 per day")
-    keys = [house.person() for _ in range(6)]
+    api = ApiHarness(database, rate_limit_token="4 per day", rate_limit_address="20 per day")
+    keys = [api.person() for _ in range(6)]
     assert keys[5].get("/v1/wallets").status_code == 200
     statuses = [[key.get("/v1/wallets").status_code for _ in range(5)] for key in keys[:4]]
     assert statuses == [[200, 200, 200, 200, 429]] * 4
@@ -135,8 +135,8 @@ def test_many_tokens_of_one_address_are_limited_by_address(database: Database) -
 
 def test_no_request_makes_a_trip_to_redis(database: Database, valkey: Valkey, shared: redis.Redis) -> None:
     plenty = "1000 per day"
-    house = ApiHarness(database, limits_redis_url=valkey.url(1), rate_limit_token=plenty, rate_limit_address=plenty)
-    client = house.person()
+    api = ApiHarness(database, limits_redis_url=valkey.url(1), rate_limit_token=plenty, rate_limit_address=plenty)
+    client = api.person()
     wallet = client.wallet()
     before = {name: stat["calls"] for name, stat in shared.info("commandstats").items()}
     for _ in range(25):
@@ -148,8 +148,8 @@ def test_no_request_makes_a_trip_to_redis(database: Database, valkey: Valkey, sh
 
 
 def test_a_refusal_on_the_short_way_is_not_counted_twice(database: Database) -> None:
-    house = ApiHarness(database, rate_limit_token="20 per day", rate_limit_address="30 per day")
-    client: ApiUser = house.person()
+    api = ApiHarness(database, rate_limit_token="20 per day", rate_limit_address="30 per day")
+    client: ApiUser = api.person()
     wallet = client.wallet()
     remaining = [
         answer.headers["RateLimit"].partition(";t=")[0]
@@ -161,4 +161,4 @@ def test_a_refusal_on_the_short_way_is_not_counted_twice(database: Database) -> 
         )
     ]
     assert remaining == [f'"token";r={left}' for left in (18, 17, 16, 15)]
-    assert house.app.extensions["gateway"].rate_limits.address._counts["127.0.0.1"].used == 5
+    assert api.app.extensions["gateway"].rate_limits.address._counts["127.0.0.1"].used == 5

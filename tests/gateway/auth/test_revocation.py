@@ -29,14 +29,14 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.http.redis_client.TIMEOUT_SECONDS", 10.0)
 
 
-def in_house(house: ApiHarness, person: ApiUser) -> ApiUser:
+def in_process(api: ApiHarness, person: ApiUser) -> ApiUser:
     """The same user, calling another process."""
-    return ApiUser(house, person.id, person.token)
+    return ApiUser(api, person.id, person.token)
 
 
-def revoke(house: ApiHarness, person: ApiUser) -> None:
-    house.execute("UPDATE tokens SET revoked_at = now() WHERE user_id = %s", person.id)
-    house.app.extensions["gateway"].tokens.forget_everywhere(person.id)
+def revoke(api: ApiHarness, person: ApiUser) -> None:
+    api.execute("UPDATE tokens SET revoked_at = now() WHERE user_id = %s", person.id)
+    api.app.extensions["gateway"].tokens.forget_everywhere(person.id)
 
 
 @pytest.mark.usefixtures("patient")
@@ -46,53 +46,53 @@ def test_n30_a_revocation_is_known_everywhere_at_once(
     monkeypatch.setattr(auth, "CACHE_SECONDS", 3600.0)
     one, two = (ApiHarness(database, limits_redis_url=frail.url(1)) for _ in range(2))
     person, other = one.person(), one.person()
-    for house in (one, two):
-        ours = house.app.extensions["gateway"].tokens
+    for api in (one, two):
+        ours = api.app.extensions["gateway"].tokens
         eventually(lambda ours=ours: ours._evictions, message="that it listens")
-        assert in_house(house, person).get("/v1/wallets").status_code == 200
-        assert in_house(house, other).get("/v1/wallets").status_code == 200
+        assert in_process(api, person).get("/v1/wallets").status_code == 200
+        assert in_process(api, other).get("/v1/wallets").status_code == 200
     one.execute("UPDATE tokens SET revoked_at = now() WHERE user_id IN (%s, %s)", person.id, other.id)
-    assert in_house(two, person).get("/v1/wallets").status_code == 200, "is remembered"
+    assert in_process(two, person).get("/v1/wallets").status_code == 200, "is remembered"
     one.app.extensions["gateway"].tokens.forget_everywhere(person.id)
-    assert in_house(one, person).get("/v1/wallets").status_code == 401
-    eventually(lambda: in_house(two, person).get("/v1/wallets").status_code == 401)
-    assert in_house(two, other).get("/v1/wallets").status_code == 200, "others are still remembered"
+    assert in_process(one, person).get("/v1/wallets").status_code == 401
+    eventually(lambda: in_process(two, person).get("/v1/wallets").status_code == 401)
+    assert in_process(two, other).get("/v1/wallets").status_code == 200, "others are still remembered"
 
 
 def test_n30_a_revocation_is_known_within_a_second_without_redis(database: Database) -> None:
     one, two = (ApiHarness(database, limits_redis_url=NOWHERE) for _ in range(2))
     person = one.person()
-    assert in_house(two, person).get("/v1/wallets").status_code == 200
+    assert in_process(two, person).get("/v1/wallets").status_code == 200
     revoke(one, person)
-    assert in_house(one, person).get("/v1/wallets").status_code == 401
-    eventually(lambda: in_house(two, person).get("/v1/wallets").status_code == 401, seconds=auth.CACHE_SECONDS + 0.5)
+    assert in_process(one, person).get("/v1/wallets").status_code == 401
+    eventually(lambda: in_process(two, person).get("/v1/wallets").status_code == 401, seconds=auth.CACHE_SECONDS + 0.5)
 
 
 def test_missed_revocations_are_looked_up_once_redis_is_back(
     database: Database, frail: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(auth, "CACHE_SECONDS", 3600.0)
-    house = ApiHarness(database, limits_redis_url=frail.url(1))
-    person = house.person()
+    api = ApiHarness(database, limits_redis_url=frail.url(1))
+    person = api.person()
     assert person.get("/v1/wallets").status_code == 200
     eventually(lambda: listening(frail.url()) == 1)
     frail.kill()
     assert person.get("/v1/wallets").status_code == 200, "is remembered"
-    house.execute("UPDATE tokens SET revoked_at = now() WHERE user_id = %s", person.id)
+    api.execute("UPDATE tokens SET revoked_at = now() WHERE user_id = %s", person.id)
     frail.start()
     eventually(lambda: person.get("/v1/wallets").status_code == 401)
 
 
 def test_lookup_under_way_does_not_restore_a_revoked_token(
-    house: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch
+    api: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(auth, "CACHE_SECONDS", 3600.0)
-    ours = house.app.extensions["gateway"].tokens
+    ours = api.app.extensions["gateway"].tokens
     look_up = token.bearer
 
     def revoked_meanwhile(*arguments: object) -> object:
         found = look_up(*arguments)
-        house.execute("UPDATE tokens SET revoked_at = now() WHERE user_id = %s", client.id)
+        api.execute("UPDATE tokens SET revoked_at = now() WHERE user_id = %s", client.id)
         ours.forget(client.id)
         return found
 
@@ -138,12 +138,12 @@ def test_a_line_that_fell_silent_is_given_up(frail: Valkey, monkeypatch: pytest.
 
 @pytest.mark.usefixtures("patient")
 def test_notices_name_no_token(database: Database, frail: Valkey) -> None:
-    house = ApiHarness(database, limits_redis_url=frail.url(1))
-    person = house.person()
+    api = ApiHarness(database, limits_redis_url=frail.url(1))
+    person = api.person()
     assert person.get("/v1/wallets").status_code == 200
     with redis.Redis.from_url(frail.url()) as client, client.pubsub(ignore_subscribe_messages=True) as line:
         line.subscribe(CHANNEL)
         eventually(lambda: listening(frail.url()) == 2)
-        revoke(house, person)
+        revoke(api, person)
         told = eventually(lambda: line.get_message(timeout=1))
     assert told["data"].decode() == f"revoked {person.id}"

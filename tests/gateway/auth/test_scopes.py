@@ -15,32 +15,32 @@ PUBLIC = {
 }
 
 
-def test_every_route_declares_its_scopes(house: ApiHarness) -> None:
-    views = {rule.endpoint: house.app.view_functions[rule.endpoint] for rule in house.app.url_map.iter_rules()}
+def test_every_route_declares_its_scopes(api: ApiHarness) -> None:
+    views = {rule.endpoint: api.app.view_functions[rule.endpoint] for rule in api.app.url_map.iter_rules()}
     assert [name for name, view in views.items() if not hasattr(view, "scopes")] == []
     assert {name for name, view in views.items() if not view.scopes} == PUBLIC
 
 
-def test_every_scope_of_a_route_is_some_roles(house: ApiHarness) -> None:
-    declared = set().union(*(view.scopes for view in house.app.view_functions.values()))
+def test_every_scope_of_a_route_is_some_roles(api: ApiHarness) -> None:
+    declared = set().union(*(view.scopes for view in api.app.view_functions.values()))
     assert declared <= set().union(*SCOPES.values())
 
 
-def test_every_protected_route_has_its_row_in_the_matrix(house: ApiHarness) -> None:
+def test_every_protected_route_has_its_row_in_the_matrix(api: ApiHarness) -> None:
     routes = {
         (method, rule.rule)
-        for rule in house.app.url_map.iter_rules()
+        for rule in api.app.url_map.iter_rules()
         for method in rule.methods - {"HEAD", "OPTIONS"}
-        if house.app.view_functions[rule.endpoint].scopes
+        if api.app.view_functions[rule.endpoint].scopes
     }
-    assert routes == {rule_of(house, call) for call in CALLS}
+    assert routes == {rule_of(api, call) for call in CALLS}
     assert CALLS.keys() == MATRIX.keys()
 
 
 @pytest.mark.parametrize("call", MATRIX)
-def test_n13_n14_the_matrix(house: ApiHarness, call: str) -> None:
-    people = [house.anonymous(), *map(house.person, ROLES)]
-    with house.unchanged():
+def test_n13_n14_the_matrix(api: ApiHarness, call: str) -> None:
+    people = [api.anonymous(), *map(api.person, ROLES)]
+    with api.unchanged():
         answers = [do(person, call) for person in people]
     assert tuple(answer.status_code for answer in answers) == MATRIX[call]
     codes = {answer.get_json()["code"] for answer in answers if answer.status_code == 403}
@@ -48,17 +48,17 @@ def test_n13_n14_the_matrix(house: ApiHarness, call: str) -> None:
 
 
 @pytest.mark.parametrize("call", MATRIX)
-def test_the_matrix_is_that_of_the_scopes(house: ApiHarness, call: str) -> None:
-    method, rule = rule_of(house, call)
-    [endpoint] = {r.endpoint for r in house.app.url_map.iter_rules() if r.rule == rule and method in r.methods}
-    scopes = house.app.view_functions[endpoint].scopes
+def test_the_matrix_is_that_of_the_scopes(api: ApiHarness, call: str) -> None:
+    method, rule = rule_of(api, call)
+    [endpoint] = {r.endpoint for r in api.app.url_map.iter_rules() if r.rule == rule and method in r.methods}
+    scopes = api.app.view_functions[endpoint].scopes
     assert [role for role in ROLES if SCOPES[role].isdisjoint(scopes)] == [
         role for role, status in zip(ROLES, MATRIX[call][1:], strict=True) if status == 403
     ]
 
 
 @pytest.fixture(scope="module")
-def outcasts(house: ApiHarness) -> dict[str, list[ApiUser]]:
+def outcasts(api: ApiHarness) -> dict[str, list[ApiUser]]:
     """Users of each role without a valid token, scope or account, by the code of their answer."""
     fates = {
         "token_invalid": (
@@ -67,29 +67,27 @@ def outcasts(house: ApiHarness) -> dict[str, list[ApiUser]]:
         ),
         "user_inactive": ("UPDATE users SET is_active = false WHERE id = %s",),
     }
-    found: dict[str, list[ApiUser]] = {"scope_missing": [house.person(role, scopes=[]) for role in ROLES]}
+    found: dict[str, list[ApiUser]] = {"scope_missing": [api.person(role, scopes=[]) for role in ROLES]}
     for code, statements in fates.items():
-        found[code] = [house.person(role) for role in ROLES for _ in statements]
+        found[code] = [api.person(role) for role in ROLES for _ in statements]
         for at, person in enumerate(found[code]):
-            house.execute(statements[at % len(statements)], person.id)
+            api.execute(statements[at % len(statements)], person.id)
     return found
 
 
 @pytest.mark.parametrize("call", MATRIX)
-def test_matrix_of_callers_without_valid_access(
-    house: ApiHarness, call: str, outcasts: dict[str, list[ApiUser]]
-) -> None:
-    with house.unchanged():
+def test_matrix_of_callers_without_valid_access(api: ApiHarness, call: str, outcasts: dict[str, list[ApiUser]]) -> None:
+    with api.unchanged():
         for code, people in outcasts.items():
             assert {do(person, call).get_json()["code"] for person in people} == {code}
 
 
 @pytest.mark.parametrize("call", MATRIX)
-def test_the_unconfirmed_read_and_move_no_money(house: ApiHarness, call: str) -> None:
-    people = list(map(house.person, ROLES))
+def test_the_unconfirmed_read_and_move_no_money(api: ApiHarness, call: str) -> None:
+    people = list(map(api.person, ROLES))
     for person in people:
-        house.execute("UPDATE users SET email_confirmed_at = NULL WHERE id = %s", person.id)
-    with house.unchanged():
+        api.execute("UPDATE users SET email_confirmed_at = NULL WHERE id = %s", person.id)
+    with api.unchanged():
         answers = [do(person, call) for person in people]
     expected = [403 if call in MOVES_MONEY else status for status in MATRIX[call][1:]]
     assert [answer.status_code for answer in answers] == expected
@@ -101,8 +99,8 @@ def test_the_unconfirmed_read_and_move_no_money(house: ApiHarness, call: str) ->
     assert unconfirmed == ({"email_unconfirmed"} if call in MOVES_MONEY else set())
 
 
-def test_a_token_with_scopes_of_its_own_has_no_others(house: ApiHarness) -> None:
-    reader = house.person("client", scopes=["wallets:read"])
+def test_a_token_with_scopes_of_its_own_has_no_others(api: ApiHarness) -> None:
+    reader = api.person("client", scopes=["wallets:read"])
     assert reader.get("/v1/wallets").status_code == 200
     assert reader.get("/v1/payments").get_json()["code"] == "scope_missing"
     assert reader.call("POST", "/v1/wallets", json={"currency": "EUR"}).status_code == 403

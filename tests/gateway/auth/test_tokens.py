@@ -14,17 +14,17 @@ from tests.support import eventually
      "Bearer eyJhbGciOiJub25lIn0.e30.", "Bearer {}x", "Bearer x{}", "Bearer {} {}", "Bearer {}\x00",
      "Bearer {}, Bearer {}"],
 )  # fmt: skip
-def test_n15_n26_tokens_that_are_none(house: ApiHarness, client: ApiUser, header: str) -> None:
+def test_n15_n26_tokens_that_are_none(api: ApiHarness, client: ApiUser, header: str) -> None:
     headers = {"Authorization": header.replace("{}", client.token)} if header else {}
-    answer = house.anonymous().call("GET", "/v1/wallets", headers=headers)
+    answer = api.anonymous().call("GET", "/v1/wallets", headers=headers)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="payments"')
 
 
-def test_n26_a_truncated_or_edited_token(house: ApiHarness, client: ApiUser) -> None:
+def test_n26_a_truncated_or_edited_token(api: ApiHarness, client: ApiUser) -> None:
     edited = client.token[:10] + ("x" if client.token[10] != "x" else "y") + client.token[11:]
     for token in (client.token[:-1], edited, client.token.upper(), tokens.new()):
-        answer = ApiUser(house, client.id, token).get("/v1/wallets")
+        answer = ApiUser(api, client.id, token).get("/v1/wallets")
         assert (answer.status_code, answer.get_json()["code"]) == (401, "token_invalid")
 
 
@@ -37,31 +37,31 @@ def test_n26_a_truncated_or_edited_token(house: ApiHarness, client: ApiUser) -> 
     ],
 )
 def test_n11_n26_n30_an_end_takes_effect_within_a_second(
-    house: ApiHarness, client: ApiUser, fate: str, status: int
+    api: ApiHarness, client: ApiUser, fate: str, status: int
 ) -> None:
     assert client.get("/v1/wallets").status_code == 200
-    house.execute(fate, client.id)
+    api.execute(fate, client.id)
     eventually(lambda: client.get("/v1/wallets").status_code == status, seconds=CACHE_SECONDS + 0.5)
 
 
-def test_n27_only_the_hash_is_stored(house: ApiHarness, client: ApiUser) -> None:
-    [kept] = house.execute("SELECT encode(hash, 'hex') FROM tokens WHERE user_id = %s", client.id)
+def test_n27_only_the_hash_is_stored(api: ApiHarness, client: ApiUser) -> None:
+    [kept] = api.execute("SELECT encode(hash, 'hex') FROM tokens WHERE user_id = %s", client.id)
     assert kept == tokens.hash_of(client.token).hex()
-    assert not house.execute("SELECT 1 FROM tokens t WHERE strpos(t::text, %s) > 0", client.token)
+    assert not api.execute("SELECT 1 FROM tokens t WHERE strpos(t::text, %s) > 0", client.token)
 
 
 @pytest.mark.parametrize("name", ["token", "access_token", "api_key", "authorization"])
 def test_n28_a_token_in_the_query_is_refused_and_not_logged(
-    house: ApiHarness, client: ApiUser, name: str, capfd: pytest.CaptureFixture[str]
+    api: ApiHarness, client: ApiUser, name: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert house.anonymous().get(f"/v1/wallets?{name}={client.token}").status_code == 401
+    assert api.anonymous().get(f"/v1/wallets?{name}={client.token}").status_code == 401
     answer = client.get(f"/v1/currencies?{name}={client.token}")
     assert (answer.status_code, answer.get_json()["code"]) == (422, "unknown_parameter")
     assert client.token not in answer.get_data(as_text=True)
     assert client.token not in "".join(capfd.readouterr())
 
 
-def test_last_used_is_noted(house: ApiHarness, client: ApiUser) -> None:
-    assert house.execute("SELECT last_used_at FROM tokens WHERE user_id = %s", client.id) == [None]
+def test_last_used_is_noted(api: ApiHarness, client: ApiUser) -> None:
+    assert api.execute("SELECT last_used_at FROM tokens WHERE user_id = %s", client.id) == [None]
     client.get("/v1/wallets")
-    assert house.execute("SELECT last_used_at IS NOT NULL FROM tokens WHERE user_id = %s", client.id) == [True]
+    assert api.execute("SELECT last_used_at IS NOT NULL FROM tokens WHERE user_id = %s", client.id) == [True]

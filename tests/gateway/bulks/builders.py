@@ -28,9 +28,9 @@ def order(*lines: dict[str, Any], **members: Any) -> dict[str, Any]:
     return {**ORGANIZATION, "organization_bic": BIC, "credit_transfers": list(lines), **members}
 
 
-def organization(house: ApiHarness, funds: str | None = None, currency: str = "EUR") -> tuple[ApiUser, str]:
+def organization(api: ApiHarness, funds: str | None = None, currency: str = "EUR") -> tuple[ApiUser, str]:
     """A merchant with a registered bank account, and the token of the wallet that pays for it."""
-    merchant = house.person("merchant", "ACME Corp")
+    merchant = api.person("merchant", "ACME Corp")
     wallet = merchant.wallet(funds, currency)
     registered = {"organization_name": ORGANIZATION["organization_name"], "iban": ORGANIZATION["organization_iban"]}
     answer = merchant.call("POST", "/v1/bank-accounts", json={**registered, "bic": BIC, "wallet": wallet})
@@ -48,15 +48,15 @@ def lines(person: ApiUser, answer: TestResponse, query: str = "limit=100") -> li
     return person.get(f"{answer.headers['Location']}/lines?{query}").get_json()["data"]
 
 
-def answer_of_the_bank(house: ApiHarness, word: str, payments: list[str]) -> None:
+def answer_of_the_bank(api: ApiHarness, word: str, payments: list[str]) -> None:
     """The bank confirms or rejects these, and a worker ends them so."""
-    house.execute(
+    api.execute(
         "WITH answered AS (UPDATE instructions SET answer = %s, answered_at = now(), due_at = NULL"
         " WHERE payment_id = ANY(%s::uuid[]) RETURNING payment_id)"
         " INSERT INTO commands (id, kind, payment_id) SELECT gen_random_uuid(), %s, payment_id FROM answered",
         *(f"{word}ed", payments, word),
     )
-    house.post_payments()
+    api.post_payments()
 
 
 def funds(person: ApiUser, wallet: str) -> tuple[str, str]:

@@ -7,6 +7,6 @@ from tests.gateway.harness import ApiHarness, ApiUser
 
 
 @pytest.fixture
-def payer(house: ApiHarness) -> ApiUser:
+def payer(api: ApiHarness) -> ApiUser:
     """A merchant with a registered bank account that pays from an empty wallet."""
-    return organization(house)[0]
+    return organization(api)[0]

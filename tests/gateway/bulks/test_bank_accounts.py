@@ -29,13 +29,13 @@ def test_a_merchant_registers_and_reads(merchant: ApiUser) -> None:
     assert [row["id"] for row in merchant.get(PATH).get_json()["data"]] == [second["id"], kept["id"]]
 
 
-def test_an_iban_is_registered_once_a_merchant(house: ApiHarness, merchant: ApiUser) -> None:
+def test_an_iban_is_registered_once_a_merchant(api: ApiHarness, merchant: ApiUser) -> None:
     wallet = merchant.wallet()
     register(merchant, wallet)
-    with house.unchanged():
+    with api.unchanged():
         again = register(merchant, wallet, organization_name="Other")
     assert (again.status_code, again.get_json()["code"]) == (409, "duplicate_bank_account")
-    other = house.person("merchant")
+    other = api.person("merchant")
     assert register(other, other.wallet()).status_code == 201
 
 
@@ -50,36 +50,36 @@ def test_an_iban_is_registered_once_a_merchant(house: ApiHarness, merchant: ApiU
     ],
 )
 def test_invalid_bank_accounts_are_refused(
-    house: ApiHarness, merchant: ApiUser, members: dict[str, str], pointer: str, code: str
+    api: ApiHarness, merchant: ApiUser, members: dict[str, str], pointer: str, code: str
 ) -> None:
     wallet = merchant.wallet()
-    with house.unchanged():
+    with api.unchanged():
         answer = register(merchant, wallet, **members)
     assert answer.status_code == 422
     assert [(flaw["pointer"], flaw["code"]) for flaw in answer.get_json()["errors"]] == [(pointer, code)]
 
 
-def test_bank_account_of_anothers_wallet_is_refused(house: ApiHarness, merchant: ApiUser, client: ApiUser) -> None:
+def test_bank_account_of_anothers_wallet_is_refused(api: ApiHarness, merchant: ApiUser, client: ApiUser) -> None:
     wallet = client.wallet("10.00")
-    with house.unchanged():
+    with api.unchanged():
         assert register(merchant, wallet).status_code == 422
         assert register(client, wallet).status_code == 403
 
 
-def test_bank_account_is_visible_to_its_owner(house: ApiHarness, merchant: ApiUser, stranger: ApiUser) -> None:
+def test_bank_account_is_visible_to_its_owner(api: ApiHarness, merchant: ApiUser, stranger: ApiUser) -> None:
     path = register(merchant, merchant.wallet()).headers["Location"]
     assert stranger.get(path).get_json()["detail"] == stranger.get(f"{PATH}/{uuids.uuid7()}").get_json()["detail"]
     assert (stranger.get(path).status_code, stranger.get(PATH).get_json()["data"]) == (404, [])
-    ops = house.person("ops")
+    ops = api.person("ops")
     assert ops.get(path).get_json()["wallet"] is None
     assert ops.call("PATCH", path, json={"is_active": False}, headers={"If-Match": "*"}).status_code == 403
 
 
-def test_bank_account_change_needs_the_etag(house: ApiHarness, merchant: ApiUser) -> None:
+def test_bank_account_change_needs_the_etag(api: ApiHarness, merchant: ApiUser) -> None:
     answer = register(merchant, merchant.wallet())
     path, tag = answer.headers["Location"], answer.headers["ETag"]
     off = {"is_active": False}
-    with house.unchanged():
+    with api.unchanged():
         assert merchant.call("PATCH", path, json=off).status_code == 428
         assert merchant.call("PATCH", path, json=off, headers={"If-Match": '"9-x"'}).status_code == 412
     changed = merchant.call("PATCH", path, json=off, headers={"If-Match": tag})

@@ -18,7 +18,7 @@ def run(*charges: dict[str, Any], **members: Any) -> dict[str, Any]:
 
 
 def test_each_line_has_a_verdict_of_its_own(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, merchant_wallet: str
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, merchant_wallet: str
 ) -> None:
     rich, poor, closed = client.wallet("10.00"), client.wallet("1.00"), client.wallet("10.00")
     client.call("PATCH", f"/v1/wallets/{closed}", json={"is_active": False}, headers={"If-Match": "*"})
@@ -29,7 +29,7 @@ def test_each_line_has_a_verdict_of_its_own(
     answer = merchant.order(CHARGES, run(*sent_lines))
     kept = answer.get_json()
     assert (answer.status_code, kept["kind"], kept["mode"], kept["total"]) == (202, "charges", "best_effort", "18.00")
-    house.post_payments()
+    api.post_payments()
     shown = lines(merchant, answer)
     assert [sent["failure"] and sent["failure"]["code"] for sent in shown] == [
         *(None, "insufficient_funds", "account_inactive", None)
@@ -41,27 +41,27 @@ def test_each_line_has_a_verdict_of_its_own(
     payment = client.payment(shown[0]["payment"])
     assert (payment["type"], payment["bulk"]) == ("charge", kept["id"])
     assert client.get(answer.headers["Location"]).status_code == 404, "who else was charged is not theirs to see"
-    with transaction(house.worker) as connection:
+    with transaction(api.worker) as connection:
         assert violations(connection) == []
 
 
 def test_bulk_charges_go_to_the_named_wallet(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, merchant_wallet: str
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, merchant_wallet: str
 ) -> None:
     customer_wallet, other = client.wallet("5.00"), merchant.wallet()
     merchant.order(CHARGES, run({"wallet": customer_wallet, "amount": "5.00"}, target=other))
-    house.post_payments()
+    api.post_payments()
     assert (merchant.balance(merchant_wallet), merchant.balance(other)) == ("0.00", "5.00")
 
 
 def test_twenty_equal_requests_are_one_bulk(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, merchant_wallet: str
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, merchant_wallet: str
 ) -> None:
     body = run({"wallet": client.wallet("5.00"), "amount": "5.00", "reference": "sub-11"})
     with ThreadPoolExecutor(AT_ONCE) as crowd:
         answers = list(crowd.map(lambda _: merchant.order(CHARGES, body, "once"), range(AT_ONCE)))
     assert len({answer.get_json()["id"] for answer in answers}) == 1
-    house.post_payments()
+    api.post_payments()
     assert merchant.balance(merchant_wallet) == "5.00"
     other = merchant.order(CHARGES, body)
     assert (other.status_code, other.get_json()["code"]) == (409, "duplicate_reference")
@@ -82,7 +82,7 @@ def test_twenty_equal_requests_are_one_bulk(
     ],
 )
 def test_each_wrong_line_is_named(
-    house: ApiHarness,
+    api: ApiHarness,
     client: ApiUser,
     merchant: ApiUser,
     merchant_wallet: str,
@@ -91,17 +91,17 @@ def test_each_wrong_line_is_named(
     code: str,
 ) -> None:
     right = {"wallet": client.wallet("5.00"), "amount": "1.00"}
-    with house.unchanged():
+    with api.unchanged():
         answer = merchant.order(CHARGES, run(right, right | wrong))
     assert answer.status_code == 422
     assert [(flaw["pointer"], flaw["code"]) for flaw in answer.get_json()["errors"]] == [(pointer, code)]
 
 
 def test_wallets_that_cannot_be_charged_are_named(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, merchant_wallet: str
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, merchant_wallet: str
 ) -> None:
     dollars = client.wallet(currency="USD")
-    with house.unchanged():
+    with api.unchanged():
         answer = merchant.order(
             CHARGES, run({"wallet": merchant_wallet, "amount": "1.00"}, {"wallet": dollars, "amount": "1.00"})
         )
@@ -111,7 +111,7 @@ def test_wallets_that_cannot_be_charged_are_named(
     ]
 
 
-def test_invalid_bulks_are_refused(house: ApiHarness, client: ApiUser, merchant: ApiUser, merchant_wallet: str) -> None:
+def test_invalid_bulks_are_refused(api: ApiHarness, client: ApiUser, merchant: ApiUser, merchant_wallet: str) -> None:
     charge = {"wallet": client.wallet(), "amount": "1.00"}
     theirs, dollars = client.wallet(), merchant.wallet(currency="USD")
     closed = merchant.wallet()
@@ -126,7 +126,7 @@ def test_invalid_bulks_are_refused(house: ApiHarness, client: ApiUser, merchant:
         ({"target": closed}, "/target", "account_inactive"),
         ({"mode": "atomic"}, "/mode", "unknown_field"),
     ]
-    with house.unchanged():
+    with api.unchanged():
         for wrong, pointer, code in cases:
             answer = merchant.order(CHARGES, {**run(charge), **wrong})
             assert (answer.status_code, answer.get_json()["errors"][0]["pointer"]) == (422, pointer)

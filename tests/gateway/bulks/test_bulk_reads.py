@@ -16,10 +16,10 @@ from tests.gateway.bulks.builders import (
 from tests.gateway.harness import ApiHarness, ApiUser
 
 
-def test_lines_are_read_in_pages_and_by_state(house: ApiHarness) -> None:
-    merchant, _ = organization(house, "2.00")
+def test_lines_are_read_in_pages_and_by_state(api: ApiHarness) -> None:
+    merchant, _ = organization(api, "2.00")
     answer = merchant.order(TRANSFERS, order(*(line(n=n) for n in range(5)), mode="best_effort"))
-    house.post_payments()
+    api.post_payments()
     path = f"{answer.headers['Location']}/lines"
     first = merchant.get(f"{path}?limit=2").get_json()
     second = merchant.get(f"{path}?limit=2&cursor={first['next_cursor']}").get_json()
@@ -32,11 +32,11 @@ def test_lines_are_read_in_pages_and_by_state(house: ApiHarness) -> None:
     assert merchant.get(f"{path}?limit=101").status_code == 422
 
 
-def test_lines_are_downloaded(house: ApiHarness) -> None:
-    merchant, _ = organization(house, "1.00")
+def test_lines_are_downloaded(api: ApiHarness) -> None:
+    merchant, _ = organization(api, "1.00")
     sent_lines = [line(n=n, counterparty_name=name) for n, name in enumerate(["=1+1", "Ödön, Bt."])]
     answer = merchant.order(TRANSFERS, order(*sent_lines, mode="best_effort"))
-    house.post_payments()
+    api.post_payments()
     path = f"{answer.headers['Location']}/lines"
     table = merchant.get(path, Accept="text/csv").get_data(as_text=True)
     rows = list(csv.DictReader(io.StringIO(table)))
@@ -48,11 +48,11 @@ def test_lines_are_downloaded(house: ApiHarness) -> None:
     assert [json.loads(text) for text in answer_body] == lines(merchant, answer)
 
 
-def test_bulk_is_visible_to_its_initiator_and_readers(house: ApiHarness, payer: ApiUser) -> None:
+def test_bulk_is_visible_to_its_initiator_and_readers(api: ApiHarness, payer: ApiUser) -> None:
     answer = payer.order(TRANSFERS, order(line()))
-    path, other = answer.headers["Location"], organization(house)[0]
+    path, other = answer.headers["Location"], organization(api)[0]
     unknown = f"{TRANSFERS}/{uuids.uuid7()}"
-    for reader in (house.person("client"), other):
+    for reader in (api.person("client"), other):
         for suffix in ("", "/lines"):
             theirs, nothing = reader.get(path + suffix), reader.get(unknown + suffix)
             assert (theirs.status_code, nothing.status_code) == (404, 404)
@@ -61,23 +61,23 @@ def test_bulk_is_visible_to_its_initiator_and_readers(house: ApiHarness, payer: 
     assert other.call("POST", f"{path}/close", json={}).status_code == 404
     assert payer.get(path.replace("transfers", "charges")).status_code == 404
     for role in ("ops", "auditor"):
-        reader = house.person(role)
+        reader = api.person(role)
         assert (reader.get(path).status_code, reader.get(f"{path}/lines").status_code) == (200, 200)
         assert reader.get(f"{TRANSFERS}?limit=1").get_json()["data"][0]["id"] == answer.get_json()["id"]
 
 
-def test_bulks_are_listed_newest_first_and_by_state(house: ApiHarness, payer: ApiUser) -> None:
+def test_bulks_are_listed_newest_first_and_by_state(api: ApiHarness, payer: ApiUser) -> None:
     ids = [payer.order(TRANSFERS, order(line(n=n))).get_json()["id"] for n in range(3)]
     assert [bulk["id"] for bulk in payer.get(f"{TRANSFERS}?limit=2").get_json()["data"]] == ids[:0:-1]
-    house.post_payments()
+    api.post_payments()
     assert len(payer.get(f"{TRANSFERS}?state=FAILED,COMPLETED").get_json()["data"]) == 3
     assert payer.get(f"{TRANSFERS}?state=INITIATED").get_json()["data"] == []
     assert payer.get(f"{TRANSFERS}?state=AUTHORIZED").status_code == 422
 
 
-def test_bulk_with_known_etag_answers_304(house: ApiHarness, payer: ApiUser) -> None:
+def test_bulk_with_known_etag_answers_304(api: ApiHarness, payer: ApiUser) -> None:
     answer = payer.order(TRANSFERS, order(line()))
     path, tag = answer.headers["Location"], answer.headers["ETag"]
     assert payer.get(path, **{"If-None-Match": tag}).status_code == 304
-    house.post_payments()
+    api.post_payments()
     assert payer.get(path, **{"If-None-Match": tag}).status_code == 200

@@ -33,8 +33,8 @@ CROWD = 60
 AT_ONCE = 20
 
 
-def test_whole_units_become_a_total(house: ApiHarness) -> None:
-    merchant, wallet = organization(house, "1000.00")
+def test_whole_units_become_a_total(api: ApiHarness) -> None:
+    merchant, wallet = organization(api, "1000.00")
     answer = merchant.order(TRANSFERS, order(line("14.5"), line("666.6", 2, reference="A-2")))
     kept = answer.get_json()
     assert (answer.status_code, answer.headers["Retry-After"]) == (202, "1")
@@ -42,7 +42,7 @@ def test_whole_units_become_a_total(house: ApiHarness) -> None:
     assert (kept["total"], kept["currency"], kept["mode"], kept["state"]) == ("681.10", "EUR", "atomic", "INITIATED")
     assert kept["counts"] == {"lines": 2, "initiated": 2, "authorized": 0, "completed": 0, "failed": 0}
     assert funds(merchant, wallet) == ("1000.00", "1000.00")
-    house.post_payments()
+    api.post_payments()
     assert read(merchant, answer)["counts"]["authorized"] == 2
     assert funds(merchant, wallet) == ("1000.00", "318.90")
     first, second = lines(merchant, answer)
@@ -61,80 +61,80 @@ def test_whole_units_become_a_total(house: ApiHarness) -> None:
         (("reject", "reject"), "FAILED", ("10.00", "10.00")),
     ],
 )
-def test_bulk_is_final_with_its_last_line(house: ApiHarness, words: tuple[str, str], state: str, balance: Any) -> None:
-    merchant, wallet = organization(house, "10.00")
+def test_bulk_is_final_with_its_last_line(api: ApiHarness, words: tuple[str, str], state: str, balance: Any) -> None:
+    merchant, wallet = organization(api, "10.00")
     answer = merchant.order(TRANSFERS, order(line(), line(n=2)))
-    house.post_payments()
+    api.post_payments()
     for word, sent in zip(words, lines(merchant, answer), strict=True):
         assert read(merchant, answer)["finalized_at"] is None
-        answer_of_the_bank(house, word, [sent["payment"]])
+        answer_of_the_bank(api, word, [sent["payment"]])
     assert (read(merchant, answer)["state"], funds(merchant, wallet)) == (state, balance)
     assert "Retry-After" not in merchant.get(answer.headers["Location"]).headers
     rejected = lines(merchant, answer, "state=FAILED")
     assert [sent["failure"]["code"] for sent in rejected] == ["rejected_by_bank"] * words.count("reject")
-    with transaction(house.worker) as connection:
+    with transaction(api.worker) as connection:
         assert violations(connection) == []
 
 
-def test_uncovered_atomic_bulk_posts_no_line(house: ApiHarness) -> None:
+def test_uncovered_atomic_bulk_posts_no_line(api: ApiHarness) -> None:
     """Elsewhere those that still fitted were paid."""
-    merchant, wallet = organization(house, "2.50")
+    merchant, wallet = organization(api, "2.50")
     answer = merchant.order(TRANSFERS, order(*(line(n=n) for n in range(3))))
-    house.post_payments()
+    api.post_payments()
     bulk = read(merchant, answer)
     assert (bulk["state"], bulk["failure"]["code"], bulk["counts"]["failed"]) == ("FAILED", "insufficient_funds", 3)
     assert {sent["failure"]["code"] for sent in lines(merchant, answer)} == {"insufficient_funds"}
     assert funds(merchant, wallet) == ("2.50", "2.50")
 
 
-def test_atomic_bulk_fails_if_commission_consumes_a_line(house: ApiHarness, postgres: Postgres) -> None:
-    merchant, wallet = organization(house, "100.00")
+def test_atomic_bulk_fails_if_commission_consumes_a_line(api: ApiHarness, postgres: Postgres) -> None:
+    merchant, wallet = organization(api, "100.00")
     terms = {"currency": "EUR", "merchant_id": merchant.id, "minimum": 50}
-    costing(postgres, make_url(house.database.owner).database, "withdrawal", **terms)
+    costing(postgres, make_url(api.database.owner).database, "withdrawal", **terms)
     answer = merchant.order(TRANSFERS, order(line("10.00"), line("0.50", 2)))
-    house.post_payments()
+    api.post_payments()
     bulk = read(merchant, answer)
     assert (bulk["failure"]["code"], bulk["counts"]["failed"]) == ("commission_exceeds_amount", 2)
     assert funds(merchant, wallet) == ("100.00", "100.00")
     fitting = merchant.order(TRANSFERS, order(line("10.00"), line("0.51", 2)))
-    house.post_payments()
+    api.post_payments()
     assert read(merchant, fitting)["counts"]["authorized"] == 2
 
 
-def test_best_effort_pays_what_the_balance_allows(house: ApiHarness) -> None:
-    merchant, wallet = organization(house, "2.50")
+def test_best_effort_pays_what_the_balance_allows(api: ApiHarness) -> None:
+    merchant, wallet = organization(api, "2.50")
     answer = merchant.order(TRANSFERS, order(*(line(n=n) for n in range(3)), mode="best_effort"))
-    house.post_payments()
+    api.post_payments()
     assert [sent["state"] for sent in lines(merchant, answer)] == ["AUTHORIZED", "AUTHORIZED", "FAILED"]
     assert (read(merchant, answer)["failure"], funds(merchant, wallet)) == (None, ("2.50", "0.50"))
 
 
-def test_only_a_best_effort_line_can_be_canceled(house: ApiHarness) -> None:
-    merchant, wallet = organization(house, "2.00")
+def test_only_a_best_effort_line_can_be_canceled(api: ApiHarness) -> None:
+    merchant, wallet = organization(api, "2.00")
     together = merchant.order(TRANSFERS, order(line(), line(n=2)))
     alone = merchant.order(TRANSFERS, order(line(), line(n=2), mode="best_effort"))
-    with house.unchanged():
+    with api.unchanged():
         refused = merchant.order(f"/v1/payments/{lines(merchant, together)[0]['payment']}/cancel", {})
     assert (refused.status_code, refused.get_json()["code"]) == (409, "illegal_transition")
     assert merchant.order(f"/v1/payments/{lines(merchant, alone)[0]['payment']}/cancel", {}).status_code == 202
-    house.post_payments()
+    api.post_payments()
     assert [sent["state"] for sent in lines(merchant, together)] == ["AUTHORIZED"] * 2
     assert [sent["failure"]["code"] for sent in lines(merchant, alone)] == ["canceled", "insufficient_funds"]
     assert funds(merchant, wallet) == ("2.00", "0.00")
 
 
 @pytest.mark.parametrize(("customer_wallet", "paid"), [("60.00", 60), ("17.00", 17)])
-def test_many_bulks_pay_what_the_balance_allows(house: ApiHarness, customer_wallet: str, paid: int) -> None:
-    merchant, wallet = organization(house, customer_wallet)
+def test_many_bulks_pay_what_the_balance_allows(api: ApiHarness, customer_wallet: str, paid: int) -> None:
+    merchant, wallet = organization(api, customer_wallet)
     with ThreadPoolExecutor(10) as crowd:
         answers = list(crowd.map(lambda n: merchant.order(TRANSFERS, order(line("1.00", n))), range(CROWD)))
     assert {answer.status_code for answer in answers} == {202}
-    house.post_payments()
+    api.post_payments()
     states = [read(merchant, answer)["state"] for answer in answers]
     assert (CROWD - states.count("FAILED"), funds(merchant, wallet)) == (paid, (customer_wallet, "0.00"))
 
 
-def test_twenty_equal_requests_are_one_bulk(house: ApiHarness, payer: ApiUser) -> None:
+def test_twenty_equal_requests_are_one_bulk(api: ApiHarness, payer: ApiUser) -> None:
     body = order(line(reference="A-1"), line(n=2))
     with ThreadPoolExecutor(AT_ONCE) as crowd:
         answers = list(crowd.map(lambda _: payer.order(TRANSFERS, body, "once"), range(AT_ONCE)))
@@ -144,13 +144,13 @@ def test_twenty_equal_requests_are_one_bulk(house: ApiHarness, payer: ApiUser) -
     assert read(payer, answers[0])["counts"]["lines"] == len(lines(payer, answers[0])) == 2
 
 
-def test_whitespace_and_member_order_do_not_matter_to_the_key(house: ApiHarness, payer: ApiUser) -> None:
+def test_whitespace_and_member_order_do_not_matter_to_the_key(api: ApiHarness, payer: ApiUser) -> None:
     """Elsewhere a blank in a line beat the search for duplicates."""
     body = order(line(), line(n=2))
     first = payer.order(TRANSFERS, body, "salaries")
-    house.post_payments()
+    api.post_payments()
     written = json.dumps(dict(reversed(body.items())), indent=4).encode()
-    with house.unchanged():
+    with api.unchanged():
         again = payer.raw(TRANSFERS, written, **{"Idempotency-Key": '"salaries"'})
     assert (again.status_code, again.headers["Idempotent-Replayed"]) == (202, "true")
     assert again.get_json() == read(payer, first), "as it is now"
@@ -158,20 +158,20 @@ def test_whitespace_and_member_order_do_not_matter_to_the_key(house: ApiHarness,
     assert (other.status_code, other.get_json()["code"]) == (422, "idempotency_key_reused")
 
 
-def test_next_months_salaries_are_no_duplicates(house: ApiHarness) -> None:
+def test_next_months_salaries_are_no_duplicates(api: ApiHarness) -> None:
     """Elsewhere a legal repeat was refused for ever."""
-    merchant, wallet = organization(house, "10.00")
+    merchant, wallet = organization(api, "10.00")
     body = order(line("2.00"), line("2.00", 2))
     ids = {merchant.order(TRANSFERS, body).get_json()["id"] for _ in range(2)}
-    house.post_payments()
+    api.post_payments()
     assert (len(ids), funds(merchant, wallet)) == (2, ("10.00", "2.00"))
 
 
-def test_a_reference_is_given_once(house: ApiHarness, payer: ApiUser) -> None:
+def test_a_reference_is_given_once(api: ApiHarness, payer: ApiUser) -> None:
     """Elsewhere a blank behind it made it another."""
     first = payer.order(TRANSFERS, order(line(reference="A-1"), line(n=2, reference="A-2")))
     taken = lines(payer, first)[1]["payment"]
-    with house.unchanged():
+    with api.unchanged():
         again = payer.order(TRANSFERS, order(line(), line(n=2, reference="A-3"), line(n=3, reference=" A-2 ")))
         twice = payer.order(TRANSFERS, order(line(reference="B 1"), line(n=2), line(n=3, reference=" B\u00a0 1")))
     assert (again.status_code, again.get_json()["code"]) == (409, "duplicate_reference")
@@ -180,11 +180,11 @@ def test_a_reference_is_given_once(house: ApiHarness, payer: ApiUser) -> None:
         taken,
     )
     assert (twice.status_code, errors_of(twice)) == (409, [("/credit_transfers/2/reference", "duplicate_reference")])
-    other = organization(house)[0]
+    other = organization(api)[0]
     assert other.order(TRANSFERS, order(line(reference="A-1"))).status_code == 202
 
 
-def test_a_bulk_counts_as_one_request(house: ApiHarness, payer: ApiUser) -> None:
+def test_a_bulk_counts_as_one_request(api: ApiHarness, payer: ApiUser) -> None:
     limits = [
         answer.headers["RateLimit"].partition("r=")[2].partition(";")[0]
         for answer in (payer.get("/v1/me"), payer.order(TRANSFERS, order(*(line(n=n) for n in range(50)))))
@@ -192,14 +192,14 @@ def test_a_bulk_counts_as_one_request(house: ApiHarness, payer: ApiUser) -> None
     assert int(limits[0]) - int(limits[1]) in (1, int(limits[0]) - 999_999), "or a new second has begun"
 
 
-def test_pain_001_says_the_same_as_json(house: ApiHarness, payer: ApiUser) -> None:
+def test_pain_001_says_the_same_as_json(api: ApiHarness, payer: ApiUser) -> None:
     lines_of_it = "".join(
         f"<CdtTrfTxInf><PmtId><EndToEndId>E-{n}</EndToEndId></PmtId><Amt><InstdAmt Ccy='EUR'>{amount}</InstdAmt></Amt>"
         f"<CdtrAgt><FinInstnId><BICFI>{BIC}</BICFI></FinInstnId></CdtrAgt><Cdtr><Nm>Payee {n}</Nm></Cdtr>"
         f"<CdtrAcct><Id><IBAN>{iban(n)}</IBAN></Id></CdtrAcct><RmtInf><Ustrd>Salary {n}</Ustrd></RmtInf></CdtTrfTxInf>"
         for n, amount in enumerate(["14.5", "666.60"], 1)
     )
-    [day] = house.execute("SELECT (now() AT TIME ZONE 'UTC')::date::text")
+    [day] = api.execute("SELECT (now() AT TIME ZONE 'UTC')::date::text")
     document = (
         "<Document xmlns='urn:iso:std:iso:20022:tech:xsd:pain.001.001.09'><CstmrCdtTrfInitn><GrpHdr><MsgId>M-1</MsgId>"
         "<CreDtTm>2026-11-21T10:00:00</CreDtTm><NbOfTxs>2</NbOfTxs><CtrlSum>681.10</CtrlSum><InitgPty/></GrpHdr><PmtInf>"
@@ -211,7 +211,7 @@ def test_pain_001_says_the_same_as_json(house: ApiHarness, payer: ApiUser) -> No
     answer = payer.raw(TRANSFERS, document, "application/xml")
     assert (answer.status_code, answer.get_json()["total"]) == (202, "681.10")
     assert [sent["counterparty"]["name"] for sent in lines(payer, answer)] == ["Payee 1", "Payee 2"]
-    with house.unchanged():
+    with api.unchanged():
         wrong = payer.raw(TRANSFERS, document.replace(iban(2).encode(), b"DE00"), "application/xml")
         assert errors_of(wrong) == [("/credit_transfers/1/counterparty_iban", "iban_invalid")]
         assert payer.raw(TRANSFERS, b"<a", "application/xml").status_code == 400

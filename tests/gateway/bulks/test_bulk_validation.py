@@ -29,9 +29,9 @@ AMOUNTS = {
 
 
 @pytest.mark.parametrize(("amount", "code"), list(AMOUNTS.items()))
-def test_an_amount_that_cannot_be_paid_is_named(house: ApiHarness, payer: ApiUser, amount: Any, code: str) -> None:
+def test_an_amount_that_cannot_be_paid_is_named(api: ApiHarness, payer: ApiUser, amount: Any, code: str) -> None:
     """Elsewhere the sub-cents of a line were rounded away, and the total with them."""
-    with house.unchanged():
+    with api.unchanged():
         answer = payer.order(TRANSFERS, order(line(), line(n=2, **{"amount": amount})))
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
     assert errors_of(answer) == [("/credit_transfers/1/amount", code)]
@@ -54,19 +54,19 @@ def test_an_amount_that_cannot_be_paid_is_named(house: ApiHarness, payer: ApiUse
     ],
 )
 def test_each_wrong_line_is_named(
-    house: ApiHarness, payer: ApiUser, members: dict[str, Any], code: str, where: str
+    api: ApiHarness, payer: ApiUser, members: dict[str, Any], code: str, where: str
 ) -> None:
-    with house.unchanged():
+    with api.unchanged():
         answer = payer.order(TRANSFERS, order(*(line(n=n) for n in range(3)), line(n=3, **members)))
     assert (answer.status_code, errors_of(answer)) == (422, [(f"/credit_transfers/3/{where}", code)])
 
 
-def test_outside_sepa_a_bic_is_required(house: ApiHarness, payer: ApiUser) -> None:
+def test_outside_sepa_a_bic_is_required(api: ApiHarness, payer: ApiUser) -> None:
     turkish = line(counterparty_iban="TR330006100519786457841326")
     del turkish["counterparty_bic"]
     german = {**line(), "counterparty_iban": " ".join([iban(1)[:4], iban(1)[4:]])}
     del german["counterparty_bic"]
-    with house.unchanged():
+    with api.unchanged():
         answer = payer.order(TRANSFERS, order(german, turkish))
     assert errors_of(answer) == [("/credit_transfers/1/counterparty_bic", "bic_required")]
     assert payer.order(TRANSFERS, order(german)).status_code == 202
@@ -87,18 +87,18 @@ def test_outside_sepa_a_bic_is_required(house: ApiHarness, payer: ApiUser) -> No
     ],
 )
 def test_invalid_bulks_are_refused(
-    house: ApiHarness, payer: ApiUser, members: dict[str, Any], code: str, pointer: str
+    api: ApiHarness, payer: ApiUser, members: dict[str, Any], code: str, pointer: str
 ) -> None:
-    with house.unchanged():
+    with api.unchanged():
         answer = payer.order(TRANSFERS, order(line(), **members))
     assert (answer.status_code, errors_of(answer)) == (422, [(pointer, code)])
 
 
-def test_the_organizations_bic_is_of_its_ibans_country(house: ApiHarness, payer: ApiUser) -> None:
+def test_the_organizations_bic_is_of_its_ibans_country(api: ApiHarness, payer: ApiUser) -> None:
     registered = {"organization_name": "Branch", "iban": iban(77), "wallet": payer.wallet()}
     assert payer.call("POST", "/v1/bank-accounts", json=registered).status_code == 201
     named = {"organization_name": "Branch", "organization_iban": iban(77)}
-    with house.unchanged():
+    with api.unchanged():
         answer = payer.order(TRANSFERS, order(line(), **named, organization_bic="BNPAFRPP"))
     assert (answer.status_code, errors_of(answer)) == (422, [("/organization_bic", "bic_mismatch")])
     assert payer.order(TRANSFERS, order(line(), **named)).status_code == 202
@@ -109,9 +109,9 @@ def test_organization_name_may_differ_in_spelling(payer: ApiUser) -> None:
     assert payer.order(TRANSFERS, order(line(), **written, currency="EUR")).status_code == 202
 
 
-def test_bulk_takes_a_thousand_lines_at_most(house: ApiHarness, payer: ApiUser) -> None:
+def test_bulk_takes_a_thousand_lines_at_most(api: ApiHarness, payer: ApiUser) -> None:
     sent_lines = [line("0.01", n) for n in range(LINES_MAX + 1)]
-    with house.unchanged():
+    with api.unchanged():
         answer = payer.order(TRANSFERS, order(*sent_lines))
         assert (answer.status_code, errors_of(answer)) == (422, [("/credit_transfers", "invalid_value")])
         oversized = payer.raw(TRANSFERS, json.dumps(order(*sent_lines[:-1])).encode().ljust(1024 * 1024 + 1))
@@ -122,17 +122,17 @@ def test_bulk_takes_a_thousand_lines_at_most(house: ApiHarness, payer: ApiUser) 
     assert (kept.status_code, kept.get_json()["total"]) == (202, "10.00")
 
 
-def test_a_bulk_needs_a_key_and_the_scope(house: ApiHarness, payer: ApiUser) -> None:
-    people = (house.person("client"), house.person("ops"), house.person("merchant", scopes=["charges:write"]))
-    with house.unchanged():
+def test_a_bulk_needs_a_key_and_the_scope(api: ApiHarness, payer: ApiUser) -> None:
+    people = (api.person("client"), api.person("ops"), api.person("merchant", scopes=["charges:write"]))
+    with api.unchanged():
         answer = payer.call("POST", TRANSFERS, json=order(line()))
         assert (answer.status_code, answer.get_json()["code"]) == (400, "idempotency_key_missing")
         for person in people:
             assert person.order(TRANSFERS, order(line())).get_json()["code"] == "scope_missing"
 
 
-def test_inactive_bank_account_or_wallet_is_refused(house: ApiHarness) -> None:
-    merchant, wallet = organization(house, "5.00")
+def test_inactive_bank_account_or_wallet_is_refused(api: ApiHarness) -> None:
+    merchant, wallet = organization(api, "5.00")
     kept = merchant.order(TRANSFERS, order(line()), "once")
     [account] = merchant.get("/v1/bank-accounts").get_json()["data"]
     for path in (f"/v1/bank-accounts/{account['id']}", f"/v1/wallets/{wallet}"):

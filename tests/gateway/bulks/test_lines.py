@@ -23,42 +23,42 @@ from tests.gateway.harness import ApiHarness
 RF = "RF18539007547034"
 
 
-def today(house: ApiHarness) -> datetime:
+def today(api: ApiHarness) -> datetime:
     """The first moment of the day, by the database's clock."""
-    [now] = house.execute("SELECT now()")
+    [now] = api.execute("SELECT now()")
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def test_later_execution_day_is_waited_for(house: ApiHarness) -> None:
-    merchant, wallet = organization(house, "5.00")
-    day = today(house) + timedelta(days=3)
+def test_later_execution_day_is_waited_for(api: ApiHarness) -> None:
+    merchant, wallet = organization(api, "5.00")
+    day = today(api) + timedelta(days=3)
     answer = sent(merchant, file_of(transfer(), transfer(2), day=day.date().isoformat()))
     assert answer.status_code == 202
-    house.post_payments()
+    api.post_payments()
     assert (read(merchant, answer)["state"], funds(merchant, wallet)) == ("INITIATED", ("5.00", "5.00"))
     assert [datetime.fromisoformat(one["scheduled_at"]) for one in lines(merchant, answer)] == [day, day]
     payment = merchant.payment(lines(merchant, answer)[0]["payment"])
     assert (payment["state"], datetime.fromisoformat(payment["scheduled_at"])) == ("INITIATED", day)
     ids = [one["payment"] for one in lines(merchant, answer)]
-    house.execute("UPDATE payments SET due_at = now() WHERE id = ANY(%s::uuid[])", ids)
-    house.post_payments()
+    api.execute("UPDATE payments SET due_at = now() WHERE id = ANY(%s::uuid[])", ids)
+    api.post_payments()
     assert read(merchant, answer)["counts"]["authorized"] == 2, "on its day it is paid as any other"
     assert funds(merchant, wallet) == ("5.00", "3.00")
 
 
 @pytest.mark.parametrize("days", [0, 1, DAYS_LATE_MAX])
-def test_execution_day_missed_by_a_few_is_today(house: ApiHarness, days: int) -> None:
-    merchant, _ = organization(house, "5.00")
-    answer = sent(merchant, file_of(transfer(), day=(today(house) - timedelta(days=days)).date().isoformat()))
-    house.post_payments()
+def test_execution_day_missed_by_a_few_is_today(api: ApiHarness, days: int) -> None:
+    merchant, _ = organization(api, "5.00")
+    answer = sent(merchant, file_of(transfer(), day=(today(api) - timedelta(days=days)).date().isoformat()))
+    api.post_payments()
     assert (answer.status_code, read(merchant, answer)["counts"]["authorized"]) == (202, 1)
     assert lines(merchant, answer)[0]["scheduled_at"] is None
 
 
-def test_execution_day_long_past_is_refused(house: ApiHarness) -> None:
-    merchant, _ = organization(house)
-    past = (today(house) - timedelta(days=DAYS_LATE_MAX + 1)).date().isoformat()
-    with house.unchanged():
+def test_execution_day_long_past_is_refused(api: ApiHarness) -> None:
+    merchant, _ = organization(api)
+    past = (today(api) - timedelta(days=DAYS_LATE_MAX + 1)).date().isoformat()
+    with api.unchanged():
         for day in (past, "2026-02-30", "tomorrow", "9999-01-01"):
             answer = sent(merchant, file_of(transfer(), day=day))
             assert (answer.status_code, errors_of(answer)) == (
@@ -67,8 +67,8 @@ def test_execution_day_long_past_is_refused(house: ApiHarness) -> None:
             )
 
 
-def test_creditor_reference_reaches_the_bank_file(house: ApiHarness) -> None:
-    merchant, _ = organization(house, "5.00")
+def test_creditor_reference_reaches_the_bank_file(api: ApiHarness) -> None:
+    merchant, _ = organization(api, "5.00")
     structured = f"<RmtInf><Strd><CdtrRefInf><Ref>{RF}</Ref></CdtrRefInf></Strd></RmtInf>"
     by_file = sent(merchant, file_of(transfer(rest=structured)))
     as_json = line(creditor_reference="rf18 5390\u00a00754 7034")
@@ -78,13 +78,13 @@ def test_creditor_reference_reaches_the_bank_file(house: ApiHarness) -> None:
         [shown] = lines(merchant, answer)
         assert (shown["creditor_reference"], shown["description"]) == (RF, None)
         kept = "SELECT creditor_reference FROM instructions WHERE payment_id = %s"
-        assert house.execute(kept, shown["payment"]) == [RF]
+        assert api.execute(kept, shown["payment"]) == [RF]
 
 
-def test_invalid_creditor_reference_is_refused(house: ApiHarness) -> None:
-    merchant, _ = organization(house)
+def test_invalid_creditor_reference_is_refused(api: ApiHarness) -> None:
+    merchant, _ = organization(api)
     structured = f"<RmtInf><Strd><CdtrRefInf><Ref>{RF[:-1]}5</Ref></CdtrRefInf></Strd></RmtInf>"
-    with house.unchanged():
+    with api.unchanged():
         answer = sent(merchant, file_of(transfer(), transfer(2, rest=structured)))
         pointer = "/credit_transfers/1/creditor_reference"
         assert (answer.status_code, errors_of(answer)) == (422, [(pointer, "creditor_reference_invalid")])
@@ -93,8 +93,8 @@ def test_invalid_creditor_reference_is_refused(house: ApiHarness) -> None:
         assert errors_of(answer) == [("/credit_transfers/0/creditor_reference", "invalid_value")]
 
 
-def test_ids_are_kept_and_may_come_again_in_another_message(house: ApiHarness) -> None:
-    merchant, _ = organization(house, "5.00")
+def test_ids_are_kept_and_may_come_again_in_another_message(api: ApiHarness) -> None:
+    merchant, _ = organization(api, "5.00")
     data = file_of(
         transfer(1, ids="<InstrId>I-1</InstrId><EndToEndId>SALARY</EndToEndId>"),
         transfer(2, ids="<InstrId>I-2</InstrId><EndToEndId>SALARY</EndToEndId>"),
@@ -104,7 +104,7 @@ def test_ids_are_kept_and_may_come_again_in_another_message(house: ApiHarness) -
         assert answer.status_code == 202
         shown = [(one["instruction_id"], one["end_to_end_id"], one["reference"]) for one in lines(merchant, answer)]
         assert shown == [("I-1", "SALARY", None), ("I-2", "SALARY", None), (None, None, None)]
-    with house.unchanged():
+    with api.unchanged():
         same = "<EndToEndId>A</EndToEndId>"
         twice = sent(merchant, file_of(transfer(ids=same), transfer(2, ids=same)))
         assert (twice.status_code, twice.get_json()["code"]) == (409, "duplicate_reference")
@@ -112,23 +112,23 @@ def test_ids_are_kept_and_may_come_again_in_another_message(house: ApiHarness) -
 
 
 @pytest.mark.parametrize("amount", ["01.00", "1.000", "+1.00", "1."])
-def test_numbers_of_xml_that_fit_the_currency(house: ApiHarness, amount: str) -> None:
-    merchant, _ = organization(house)
+def test_numbers_of_xml_that_fit_the_currency(api: ApiHarness, amount: str) -> None:
+    merchant, _ = organization(api)
     assert sent(merchant, file_of(transfer(amount=amount))).get_json()["total"] == "1.00"
-    with house.unchanged():
+    with api.unchanged():
         assert merchant.order(TRANSFERS, order(line(amount))).status_code == 422, "in JSON there is one spelling"
         finer = sent(merchant, file_of(transfer(amount="1.001")))
         assert errors_of(finer) == [("/credit_transfers/0/amount", "amount_precision")]
 
 
-def test_debtor_name_is_compared_in_sepa_letters(house: ApiHarness) -> None:
-    merchant = house.person("merchant", "Bücher & Söhne")
+def test_debtor_name_is_compared_in_sepa_letters(api: ApiHarness) -> None:
+    merchant = api.person("merchant", "Bücher & Söhne")
     registered = {"organization_name": "Bücher & Söhne", "iban": ORGANIZATION["organization_iban"], "bic": BIC}
     body = {**registered, "wallet": merchant.wallet()}
     assert merchant.call("POST", "/v1/bank-accounts", json=body).status_code == 201
     for name in ("Bucher + Sohne", "BUECHER + SOEHNE"):
         assert sent(merchant, file_of(transfer(), name=name)).status_code == 202
-    with house.unchanged():
+    with api.unchanged():
         assert errors_of(sent(merchant, file_of(transfer(), name="Other"))) == [
             ("/organization_name", "bank_account_unknown")
         ]

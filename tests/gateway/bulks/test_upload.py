@@ -27,15 +27,15 @@ def refused(answer: TestResponse) -> tuple[int, str, int | None]:
 
 
 @pytest.mark.parametrize(("media_type", "written"), [(JSON_LINES, json_lines), (CSV, table)])
-def test_lines_are_streamed_and_kept_in_chunks(house: ApiHarness, media_type: str, written: Any) -> None:
-    merchant, wallet = organization(house, "25.00")
+def test_lines_are_streamed_and_kept_in_chunks(api: ApiHarness, media_type: str, written: Any) -> None:
+    merchant, wallet = organization(api, "25.00")
     opened = merchant.order(TRANSFERS, order(**OPEN))
     assert (opened.status_code, opened.get_json()["total"], opened.get_json()["is_open"]) == (202, "0.00", True)
     sent_lines = [line("0.01", n, reference=f"A-{n}") for n in range(2 * LINES_MAX + 500)]
     answer = put(merchant, opened, written(sent_lines), media_type=media_type)
     assert (answer.status_code, answer.get_json()["counts"]["lines"]) == (200, len(sent_lines))
     assert answer.get_json()["total"] == "25.00"
-    house.post_payments()
+    api.post_payments()
     assert funds(merchant, wallet) == ("25.00", "0.00")
     assert read(merchant, opened)["counts"]["authorized"] == len(sent_lines)
     assert close(merchant, opened).get_json()["is_open"] is False
@@ -63,7 +63,7 @@ def test_upload_resumes_where_it_stopped(payer: ApiUser, opened: TestResponse) -
     ],
 )
 def test_upload_stops_at_the_first_invalid_line(
-    house: ApiHarness, payer: ApiUser, opened: TestResponse, wrong: dict[str, str], code: str
+    api: ApiHarness, payer: ApiUser, opened: TestResponse, wrong: dict[str, str], code: str
 ) -> None:
     """All chunks before the invalid line are stored, its own and later chunks are not."""
     right = [line("0.01", n, reference=f"A-{n}") for n in range(LINES_MAX + 20)]
@@ -96,9 +96,9 @@ def test_upload_stops_at_the_first_invalid_line(
     ],
 )
 def test_invalid_lines_are_refused(
-    house: ApiHarness, payer: ApiUser, opened: TestResponse, media_type: str, data: bytes, pointer: str, code: str
+    api: ApiHarness, payer: ApiUser, opened: TestResponse, media_type: str, data: bytes, pointer: str, code: str
 ) -> None:
-    with house.unchanged():
+    with api.unchanged():
         answer = put(payer, opened, data, media_type=media_type)
     assert answer.status_code == 422
     assert (pointer, code) in [(flaw["pointer"], flaw["code"]) for flaw in answer.get_json()["errors"]]
@@ -110,10 +110,10 @@ def test_empty_cell_and_byte_order_mark_are_left_out(payer: ApiUser, opened: Tes
     assert lines(payer, opened)[0]["counterparty"]["name"] == 'Smith, "J"'
 
 
-def test_line_breaks_and_blank_lines_keep_line_numbers(house: ApiHarness, payer: ApiUser, opened: TestResponse) -> None:
+def test_line_breaks_and_blank_lines_keep_line_numbers(api: ApiHarness, payer: ApiUser, opened: TestResponse) -> None:
     sent_lines = [line(n=n, counterparty_name="Smith\nJ" if n in (2, 5) else "Smith") for n in range(8)]
     data = table(sent_lines).replace(b"\r\n", b"\r\n\r\n  \r\n,,,,\r\n")
-    with house.unchanged():
+    with api.unchanged():
         answer = put(payer, opened, data, media_type=CSV)
     assert [flaw["pointer"] for flaw in answer.get_json()["errors"]] == [
         "/credit_transfers/2/counterparty_name",
@@ -123,9 +123,9 @@ def test_line_breaks_and_blank_lines_keep_line_numbers(house: ApiHarness, payer:
     assert put(payer, opened, right, media_type=CSV).get_json()["counts"]["lines"] == 8
 
 
-def test_latin_1_is_named_by_its_line(house: ApiHarness, payer: ApiUser, opened: TestResponse) -> None:
+def test_latin_1_is_named_by_its_line(api: ApiHarness, payer: ApiUser, opened: TestResponse) -> None:
     data = table([line(n=1), line(n=2, description="Caf\u00e9"), line(n=3)])
-    with house.unchanged():
+    with api.unchanged():
         answer = put(payer, opened, data.decode().encode("latin-1"), media_type=CSV)
     answer_body = answer.get_json()
     assert (answer.status_code, answer_body["code"], answer_body["lines"]) == (400, "malformed_csv", 0)
@@ -144,10 +144,8 @@ def test_byte_order_mark_and_blanks_are_ignored(
 
 
 @pytest.mark.parametrize("media_type", ["application/json", "text/plain", "text/csv; charset=latin-1"])
-def test_other_media_types_are_refused(
-    house: ApiHarness, payer: ApiUser, opened: TestResponse, media_type: str
-) -> None:
-    with house.unchanged():
+def test_other_media_types_are_refused(api: ApiHarness, payer: ApiUser, opened: TestResponse, media_type: str) -> None:
+    with api.unchanged():
         assert put(payer, opened, json_lines([line()]), media_type=media_type).status_code == 415
 
 
@@ -158,10 +156,10 @@ def test_content_type_is_case_insensitive(payer: ApiUser, opened: TestResponse, 
     assert put(payer, opened, json_lines([line()]), media_type=declared).status_code == 200
 
 
-def test_line_cut_off_is_not_stored(house: ApiHarness, payer: ApiUser, opened: TestResponse) -> None:
+def test_line_cut_off_is_not_stored(api: ApiHarness, payer: ApiUser, opened: TestResponse) -> None:
     """A part of a CSV line can look like a complete line."""
     data = table([{**line(), "amount": "1400"}])
-    with house.unchanged():
+    with api.unchanged():
         answer = payer.call(
             "PUT",
             f"{opened.headers['Location']}/lines",
@@ -172,31 +170,31 @@ def test_line_cut_off_is_not_stored(house: ApiHarness, payer: ApiUser, opened: T
     assert (answer.status_code, answer.get_json()["code"]) == (400, "bad_request")
 
 
-def test_a_closed_bulk_takes_no_more(house: ApiHarness) -> None:
-    merchant, _ = organization(house, "1.00")
+def test_a_closed_bulk_takes_no_more(api: ApiHarness) -> None:
+    merchant, _ = organization(api, "1.00")
     opened = merchant.order(TRANSFERS, order(**OPEN))
     assert refused(close(merchant, opened)) == (409, "bulk_empty", None)
     put(merchant, opened, json_lines([line("5.00")]))
-    house.post_payments()
+    api.post_payments()
     assert read(merchant, opened)["state"] == "INITIATED", "more may come"
     assert close(merchant, opened).get_json()["state"] == "FAILED"
-    with house.unchanged():
+    with api.unchanged():
         assert close(merchant, opened).status_code == 200
         assert refused(put(merchant, opened, json_lines([line()]), "?from=2")) == (409, "bulk_closed", None)
     at_once = merchant.order(TRANSFERS, order(line(), mode="best_effort"))
     assert refused(put(merchant, at_once, json_lines([line()]))) == (409, "bulk_closed", None)
 
 
-def test_close_checks_the_number_of_lines(house: ApiHarness, payer: ApiUser, opened: TestResponse) -> None:
+def test_close_checks_the_number_of_lines(api: ApiHarness, payer: ApiUser, opened: TestResponse) -> None:
     path = f"{opened.headers['Location']}/close"
     put(payer, opened, json_lines([line(n=n) for n in range(3)]))
-    with house.unchanged():
+    with api.unchanged():
         for count in (2, 4, 0):
             assert refused(payer.call("POST", path, json={"lines": count})) == (409, "bulk_out_of_step", 3)
         for strange in (-1, "3", 3.0, 100_001):
             assert payer.call("POST", path, json={"lines": strange}).status_code == 422
     assert payer.call("POST", path, json={"lines": 3}).get_json()["is_open"] is False
-    with house.unchanged():
+    with api.unchanged():
         assert payer.call("POST", path, json={"lines": 3}).status_code == 200
         assert refused(payer.call("POST", path, json={"lines": 2})) == (409, "bulk_out_of_step", 3)
 
@@ -210,40 +208,40 @@ def test_two_uploads_at_once_keep_each_line_once(payer: ApiUser, opened: TestRes
     assert len(lines(payer, opened, "limit=100&state=INITIATED")) == 100
 
 
-def test_only_the_initiator_adds_lines(house: ApiHarness, opened: TestResponse) -> None:
-    stranger, ops = organization(house)[0], house.person("ops")
-    with house.unchanged():
+def test_only_the_initiator_adds_lines(api: ApiHarness, opened: TestResponse) -> None:
+    stranger, ops = organization(api)[0], api.person("ops")
+    with api.unchanged():
         assert put(stranger, opened, json_lines([line()])).status_code == 404
         assert put(ops, opened, json_lines([line()])).status_code == 403
 
 
 def test_no_more_lines_than_a_bulk_may_have(
-    house: ApiHarness, payer: ApiUser, opened: TestResponse, monkeypatch: pytest.MonkeyPatch
+    api: ApiHarness, payer: ApiUser, opened: TestResponse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.bulks.lines.UPLOADED_LINES_MAX", 3)
     put(payer, opened, json_lines([line(n=n) for n in range(2)]))
-    with house.unchanged():
+    with api.unchanged():
         answer = put(payer, opened, json_lines([line(n=n) for n in range(4)]))
     assert refused(answer) == (422, "invalid_value", 2)
     assert answer.get_json()["errors"][0]["pointer"] == "/credit_transfers/3"
 
 
-def test_the_total_of_all_chunks_is_bounded(house: ApiHarness, payer: ApiUser, opened: TestResponse) -> None:
+def test_the_total_of_all_chunks_is_bounded(api: ApiHarness, payer: ApiUser, opened: TestResponse) -> None:
     most = "9" * 36 + ".99"
     put(payer, opened, json_lines([line(most)]))
-    with house.unchanged():
+    with api.unchanged():
         answer = put(payer, opened, json_lines([line("0.01")]), "?from=2")
     assert refused(answer) == (422, "amount_too_large", 1)
 
 
-def test_a_bank_account_out_of_use_takes_no_more(house: ApiHarness, payer: ApiUser, opened: TestResponse) -> None:
+def test_a_bank_account_out_of_use_takes_no_more(api: ApiHarness, payer: ApiUser, opened: TestResponse) -> None:
     [account] = payer.get("/v1/bank-accounts").get_json()["data"]
     payer.call("PATCH", f"/v1/bank-accounts/{account['id']}", json={"is_active": False}, headers={"If-Match": "*"})
-    with house.unchanged():
+    with api.unchanged():
         assert refused(put(payer, opened, json_lines([line()]))) == (422, "account_inactive", 0)
 
 
-def test_charges_are_uploaded_as_well(house: ApiHarness, payer: ApiUser, client: ApiUser) -> None:
+def test_charges_are_uploaded_as_well(api: ApiHarness, payer: ApiUser, client: ApiUser) -> None:
     purses = [client.wallet("1.00") for _ in range(3)]
     opened = payer.order(CHARGES, {"currency": "EUR", "charges": [], "is_open": True})
     unknown = {"wallet": "wal_" + "x" * 32, "amount": "1.00"}
@@ -258,5 +256,5 @@ def test_charges_are_uploaded_as_well(house: ApiHarness, payer: ApiUser, client:
         [{"wallet": f" {customer_wallet}\u00a0", "amount": "1.00", "summary": "November"} for customer_wallet in purses]
     )
     assert put(payer, opened, data, media_type=CSV).status_code == 200
-    house.post_payments()
+    api.post_payments()
     assert close(payer, opened).get_json()["state"] == "COMPLETED"

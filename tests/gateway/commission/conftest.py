@@ -13,25 +13,25 @@ from tests.support import Database, charge_commission
 
 
 @pytest.fixture(scope="module", autouse=True)
-def house(postgres: Postgres, database: Database) -> ApiHarness:
+def api(postgres: Postgres, database: Database) -> ApiHarness:
     """The gateway over a database where transfers and charges cost 2 %."""
     charge_commission(postgres, name_of(database))
     return ApiHarness(database)
 
 
 @pytest.fixture(autouse=True)
-def sound(house: ApiHarness) -> Any:
+def sound(api: ApiHarness) -> Any:
     """The promises about money hold when the test ends."""
     yield
-    with transaction(house.owner) as connection:
+    with transaction(api.owner) as connection:
         assert invariants.violations(connection) == []
 
 
 @pytest.fixture
-def ops(house: ApiHarness) -> ApiUser:
-    return house.person("ops", "Ona")
+def ops(api: ApiHarness) -> ApiUser:
+    return api.person("ops", "Ona")
 
 
 @pytest.fixture
-def auditor(house: ApiHarness) -> ApiUser:
-    return house.person("auditor", "Aud")
+def auditor(api: ApiHarness) -> ApiUser:
+    return api.person("auditor", "Aud")

@@ -24,9 +24,9 @@ from tests.support import Database, costing
     ],
 )
 def test_preview_shows_the_commission(
-    house: ApiHarness, merchant: ApiUser, type: str, amount: str, currency: str, commission: str, arrives: str
+    api: ApiHarness, merchant: ApiUser, type: str, amount: str, currency: str, commission: str, arrives: str
 ) -> None:
-    with house.unchanged():
+    with api.unchanged():
         answer = preview(merchant, type, amount, currency)
     assert answer.status_code == 200
     answer_body = answer.get_json()
@@ -49,7 +49,7 @@ def test_a_preview_between_ones_own_wallets(client: ApiUser, stranger: ApiUser) 
 
 
 def test_preview_equals_the_commission_taken(
-    postgres: Postgres, database: Database, house: ApiHarness, client: ApiUser, merchant: ApiUser, ops: ApiUser
+    postgres: Postgres, database: Database, api: ApiHarness, client: ApiUser, merchant: ApiUser, ops: ApiUser
 ) -> None:
     costing(postgres, name_of(database), "charge", "1.5", currency="EUR", merchant_id=merchant.id, fixed=25)
     customer_wallet, merchant_wallet = client.wallet("10.00"), merchant.wallet()
@@ -59,7 +59,7 @@ def test_preview_equals_the_commission_taken(
         **{"smallest_paying_amount": "0.01", "smallest_paying_units": 1, "ending_minimum": None},
     }
     id = ordered(merchant, "/v1/charges", wallet=customer_wallet, amount="10.00")
-    house.post_payments()
+    api.post_payments()
     assert shown(merchant, id)[1:3] == (answer_body["commission"], answer_body["arrives"]) == ("0.40", "9.60")
     assert preview(ops, "charge", "10.00", merchant=merchant.id).get_json()["commission"] == "0.40"
     assert preview(ops, "charge", "10.00").get_json()["commission"] == "0.20"

@@ -13,18 +13,18 @@ from tests.support import Database, charge_commission, past_the_triggers
 
 def test_report_equals_the_operations(postgres: Postgres, fresh_database: Database) -> None:
     charge_commission(postgres, name_of(fresh_database))
-    house = ApiHarness(fresh_database)
-    ops, client, merchant = house.person("ops"), house.person(), house.person("merchant")
-    today = house.execute("SELECT (now() AT TIME ZONE 'UTC')::date")[0]
+    api = ApiHarness(fresh_database)
+    ops, client, merchant = api.person("ops"), api.person(), api.person("merchant")
+    today = api.execute("SELECT (now() AT TIME ZONE 'UTC')::date")[0]
     for currency, funds, amount in (("EUR", "100.00", "10.00"), ("JPY", "10000", "1000")):
         customer_wallet, merchant_wallet = client.wallet(funds, currency), merchant.wallet(currency=currency)
         ordered(
             client, "/v1/transfers", source=customer_wallet, target=merchant_wallet, amount=amount, currency=currency
         )
         charge = ordered(merchant, "/v1/charges", wallet=customer_wallet, amount=amount, currency=currency)
-        house.post_payments()
+        api.post_payments()
         merchant.order("/v1/refunds", {"charge": charge, "reason": "duplicate"})
-        house.post_payments()
+        api.post_payments()
 
     def report(first: Any, last: Any, rest: str = "") -> list[dict[str, Any]]:
         return ops.get(f"/v1/ops/commissions?from={first}&to={last}{rest}").get_json()["data"]

@@ -12,7 +12,7 @@ from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import Database, costing
 
 
-def test_terms_are_added_and_listed(house: ApiHarness, ops: ApiUser, auditor: ApiUser, merchant: ApiUser) -> None:
+def test_terms_are_added_and_listed(api: ApiHarness, ops: ApiUser, auditor: ApiUser, merchant: ApiUser) -> None:
     body = {"type": "charge", "percent": "2.5", "currency": "JPY", "merchant": merchant.id, "fixed": "30"}
     answer = ops.call("POST", TERMS, json={**body, "minimum": "50", "maximum": "500", **WHY})
     assert answer.status_code == 201
@@ -70,12 +70,12 @@ def test_splitting_saving_is_shown_and_prevented_by_minimum(
     assert preview(client, "transfer", "0.25", "CHF").get_json()["commission"] == "0.01"
 
 
-def test_racing_terms_for_one_time_one_wins(house: ApiHarness, ops: ApiUser) -> None:
+def test_racing_terms_for_one_time_one_wins(api: ApiHarness, ops: ApiUser) -> None:
     body = {"type": "charge", "percent": "9", "valid_from": "2199-01-01T00:00:00Z", **WHY}
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: ops.call("POST", TERMS, json=body).status_code, range(8)))
     assert sorted(answers) == [201] + [409] * 7
-    lines = house.execute("SELECT count(*) FROM audit_log WHERE after ->> 'valid_from' LIKE '2199-01-01%%'")
+    lines = api.execute("SELECT count(*) FROM audit_log WHERE after ->> 'valid_from' LIKE '2199-01-01%%'")
     assert lines == [1]
 
 
@@ -91,8 +91,8 @@ def test_all_terms_page_by_page(ops: ApiUser) -> None:
     assert seen == sorted(set(seen), reverse=True)
 
 
-def test_terms_need_a_minute_of_notice(house: ApiHarness, ops: ApiUser) -> None:
-    now = house.execute("SELECT now()")[0]
+def test_terms_need_a_minute_of_notice(api: ApiHarness, ops: ApiUser) -> None:
+    now = api.execute("SELECT now()")[0]
     body = {"type": "withdrawal", "percent": "1", **WHY}
     for early in (now - DAY, now, now + timedelta(seconds=50)):
         refused = ops.call("POST", TERMS, json={**body, "valid_from": early.isoformat()})
@@ -132,14 +132,14 @@ def test_terms_need_a_minute_of_notice(house: ApiHarness, ops: ApiUser) -> None:
     ],
 )  # fmt: skip
 def test_invalid_terms_are_refused(
-    house: ApiHarness, ops: ApiUser, body: dict[str, Any], code: str, pointer: str
+    api: ApiHarness, ops: ApiUser, body: dict[str, Any], code: str, pointer: str
 ) -> None:
     count = "SELECT count(*) FROM commission_terms"
-    before = house.execute(count)
+    before = api.execute(count)
     answer = ops.call("POST", TERMS, json={"type": "charge", "percent": "2", **WHY, **body})
     assert (answer.status_code, answer.get_json()["code"]) == (404 if code == "not_found" else 422, code)
     assert answer.get_json()["errors"][0]["pointer"] == pointer
-    assert house.execute(count) == before
+    assert api.execute(count) == before
 
 
 @pytest.mark.parametrize(
@@ -158,8 +158,8 @@ def test_the_outermost_terms(ops: ApiUser, percent: str, bounds: dict[str, str])
 
 
 @pytest.mark.parametrize("role", ["client", "merchant", "auditor"])
-def test_only_ops_make_terms_and_only_readers_see_them(house: ApiHarness, role: str) -> None:
-    person = house.person(role)
+def test_only_ops_make_terms_and_only_readers_see_them(api: ApiHarness, role: str) -> None:
+    person = api.person(role)
     assert person.call("POST", TERMS, json={"type": "charge", "percent": "0", **WHY}).status_code == 403
     today = datetime.now(UTC).date().isoformat()
     for path in (TERMS, f"/v1/ops/commissions?from={today}&to={today}"):

@@ -25,7 +25,7 @@ class Served:
 
     port: int
     log: Path
-    house: ApiHarness
+    api: ApiHarness
     process: subprocess.Popen | None = None
 
     def say(self, text: bytes, *, last: bool = True) -> bytes:
@@ -54,10 +54,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(database: Database, house: ApiHarness, redis_url: str, directory: Path, **changes: str) -> Iterator[Served]:
+def serving(database: Database, api: ApiHarness, redis_url: str, directory: Path, **changes: str) -> Iterator[Served]:
     """The gateway, served on its own port by two processes; `changes` are settings."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    served = Served(listener.getsockname()[1], directory / "log", house)
+    served = Served(listener.getsockname()[1], directory / "log", api)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")},
         "GATEWAY_DATABASE_URL": database.gateway,

@@ -33,10 +33,10 @@ def deposit(person: ApiUser, wallet: str, amount: str = "1.00") -> str:
     return person.order("/v1/deposits", order).get_json()["id"]
 
 
-def test_feed_lists_all_events_in_order_and_then_new_ones(house: ApiHarness, client: ApiUser) -> None:
+def test_feed_lists_all_events_in_order_and_then_new_ones(api: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet()
     first, second = (deposit(client, wallet) for _ in range(2))
-    house.post_payments()
+    api.post_payments()
     found, cursor = pages(client)
     begun, done = "payment.initiated", "payment.completed"
     assert sorted(told(found)) == sorted((word, id) for word in (begun, done) for id in (first, second))
@@ -57,7 +57,7 @@ def test_empty_feed_has_a_cursor(client: ApiUser) -> None:
     assert told(pages(client, after=empty["next_cursor"])[0]) == [("payment.initiated", id)]
 
 
-def test_feed_after_now_lists_only_later_events(house: ApiHarness, client: ApiUser) -> None:
+def test_feed_after_now_lists_only_later_events(api: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet("5.00")
     begun = client.get("/v1/events?after=now").get_json()
     assert (begun["data"], begun["has_more"]) == ([], False)
@@ -74,12 +74,12 @@ def test_feed_after_now_lists_only_later_events(house: ApiHarness, client: ApiUs
         ("*", None),
     ],
 )
-def test_feed_is_filtered_by_type(house: ApiHarness, client: ApiUser, types: str, names: list[str] | None) -> None:
-    merchant = house.person("merchant")
+def test_feed_is_filtered_by_type(api: ApiHarness, client: ApiUser, types: str, names: list[str] | None) -> None:
+    merchant = api.person("merchant")
     purse, _ = client.wallet("5.00"), merchant.wallet("1.00")
     order = {"currency": "EUR", "charges": [{"wallet": purse, "amount": amount} for amount in ("1.00", "9.00", "1.00")]}
     id = merchant.order(CHARGES, order).get_json()["id"]
-    house.post_payments()
+    api.post_payments()
     found, _ = pages(merchant, f"limit=2&type={types}")
     everything, _ = pages(merchant, "limit=100")
     assert sorted(one["type"] for one in found) == sorted(
@@ -91,13 +91,13 @@ def test_feed_is_filtered_by_type(house: ApiHarness, client: ApiUser, types: str
 
 
 def test_page_filtered_by_type_scans_a_limited_number_of_events(
-    house: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch
+    api: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.modules["gateway.events.feed_routes"], "SCANNED_MAX", 3)
     wallet = client.wallet()
     for _ in range(4):
         deposit(client, wallet)
-    house.post_payments()
+    api.post_payments()
     page = client.get("/v1/events?type=payment.completed").get_json()
     assert (page["data"], page["has_more"]) == ([], True)
     found, cursor = pages(client, "limit=1&type=payment.completed")
@@ -106,29 +106,29 @@ def test_page_filtered_by_type_scans_a_limited_number_of_events(
 
 
 def test_feed_shows_each_user_only_what_they_may_see(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, stranger: ApiUser
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, stranger: ApiUser
 ) -> None:
     purse, _ = client.wallet("5.00"), merchant.wallet()
     order = {"wallet": purse, "amount": "1.00", "currency": "EUR", "metadata": {"note": "internal"}}
     charge = merchant.order("/v1/charges", order).get_json()["id"]
-    ops = house.person("ops")
+    ops = api.person("ops")
     for person, note in ((merchant, {"note": "internal"}), (client, None), (ops, {"note": "internal"})):
         [one] = [one for one in pages(person, "limit=100")[0] if one["data"]["id"] == charge]
         assert one["data"]["metadata"] == note
     assert pages(stranger)[0] == []
 
 
-def test_disabled_endpoint_is_an_event_of_its_owner(house: ApiHarness, client: ApiUser) -> None:
-    ops = house.person("ops")
+def test_disabled_endpoint_is_an_event_of_its_owner(api: ApiHarness, client: ApiUser) -> None:
+    ops = api.person("ops")
     before = ops.get("/v1/events?after=now").get_json()["next_cursor"]
     begun = client.get("/v1/events?after=now").get_json()["next_cursor"]
     id = "018f0000-0000-7000-8000-00000000000a"
-    with transaction(house.gateway) as connection:
+    with transaction(api.gateway) as connection:
         connection.exec_driver_sql(
             "INSERT INTO webhook_endpoints (id, user_id, url, event_types) VALUES (%s, %s, 'https://x.test/', '{*}')",
             (id, client.id),
         )
-    with transaction(house.worker) as connection:
+    with transaction(api.worker) as connection:
         connection.exec_driver_sql(
             "UPDATE webhook_endpoints SET is_active = false, disabled_reason = 'gone', version = version + 1"
             " WHERE id = %s",
@@ -138,7 +138,7 @@ def test_disabled_endpoint_is_an_event_of_its_owner(house: ApiHarness, client: A
     assert (one["type"], one["data"]["id"], one["data"]["disabled_reason"]) == ("webhook_endpoint.disabled", id, "gone")
     assert pages(ops, after=before)[0] == []
     narrow = token.new()
-    with transaction(house.worker) as connection:
+    with transaction(api.worker) as connection:
         token.keep(connection, str(uuids.uuid7()), client.id, narrow, ["payments:read"])
     assert pages(replace(client, token=narrow), after=begun)[0] == []  # nor may it GET the endpoint
 

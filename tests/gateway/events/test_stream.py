@@ -42,18 +42,18 @@ def events_of(text: str) -> list[dict[str, Any]]:
 def stream(person: ApiUser, path: str, **headers: str) -> Iterator[tuple[TestResponse, Iterator[str]]]:
     """An open stream: its head, and its chunks as they arrive."""
     given = {"Authorization": f"Bearer {person.token}", **ASKED, **headers}
-    answer = person.house.app.test_client().open(path, headers=given)
+    answer = person.api.app.test_client().open(path, headers=given)
     try:
         yield answer, (piece.decode() for piece in answer.response)
     finally:
         answer.close()
 
 
-def waiting(house: ApiHarness) -> int:
-    return len(house.app.extensions["gateway"].waiters)
+def waiting(api: ApiHarness) -> int:
+    return len(api.app.extensions["gateway"].waiters)
 
 
-def test_stream_sends_past_events_and_then_new_ones(house: ApiHarness, client: ApiUser, payment: str) -> None:
+def test_stream_sends_past_events_and_then_new_ones(api: ApiHarness, client: ApiUser, payment: str) -> None:
     with stream(client, f"/v1/payments/{payment}/events") as (answer, pieces):
         assert answer.status_code == 200
         assert answer.content_type == "text/event-stream; charset=utf-8"
@@ -63,16 +63,16 @@ def test_stream_sends_past_events_and_then_new_ones(house: ApiHarness, client: A
         assert begun["event"] == begun["data"]["type"] == "payment.initiated"
         assert begun["id"] == begun["data"]["id"]
         assert (begun["data"]["version"], begun["data"]["data"]["state"]) == (1, "INITIATED")
-        house.post_payments()
+        api.post_payments()
         rest = events_of("".join(pieces))
     assert [one["event"] for one in rest] == ["payment.completed"]
     assert rest[0]["data"]["data"] == client.payment(payment)
     assert int(rest[0]["id"]) > int(begun["id"])
-    assert waiting(house) == 0
+    assert waiting(api) == 0
 
 
-def test_stream_of_final_payment_sends_all_events_and_ends(house: ApiHarness, client: ApiUser, payment: str) -> None:
-    house.post_payments()
+def test_stream_of_final_payment_sends_all_events_and_ends(api: ApiHarness, client: ApiUser, payment: str) -> None:
+    api.post_payments()
     told = events_of(client.get(f"/v1/payments/{payment}/events", **ASKED).get_data(as_text=True))
     assert [one["event"] for one in told] == ["payment.initiated", "payment.completed"]
     path = f"/v1/payments/{payment}/events"
@@ -85,11 +85,11 @@ def test_stream_of_final_payment_sends_all_events_and_ends(house: ApiHarness, cl
         assert events_of(again.get_data(as_text=True)) == told
 
 
-def test_stream_shows_each_party_only_what_they_may_see(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
+def test_stream_shows_each_party_only_what_they_may_see(api: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     purse, _ = client.wallet("5.00"), merchant.wallet()
     order = {"wallet": purse, "amount": "1.00", "currency": "EUR", "metadata": {"note": "internal"}}
     charge = merchant.order("/v1/charges", order).get_json()["id"]
-    house.post_payments()
+    api.post_payments()
     path = f"/v1/payments/{charge}/events"
     by_merchant, by_client = (
         events_of(who.get(path, **ASKED).get_data(as_text=True))[-1]["data"]["data"] for who in (merchant, client)
@@ -100,14 +100,14 @@ def test_stream_shows_each_party_only_what_they_may_see(house: ApiHarness, clien
 
 
 def test_waiting_stream_holds_no_database_connection(
-    house: ApiHarness, client: ApiUser, payment: str, monkeypatch: pytest.MonkeyPatch
+    api: ApiHarness, client: ApiUser, payment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subscription, "HEARTBEAT_SECONDS", 0.3)
-    pool: Any = house.app.extensions["gateway"].engine.pool
+    pool: Any = api.app.extensions["gateway"].engine.pool
     with stream(client, f"/v1/payments/{payment}/events") as (_, pieces):
         begun = [next(pieces), next(pieces)]
         assert len(events_of(begun[1])) == 1
-        assert waiting(house) == 1
+        assert waiting(api) == 1
         eventually(lambda: pool.checkedout() == 0)
         heard: list[str] = []
         thread = threading.Thread(target=lambda: heard.append(next(pieces)))
@@ -125,60 +125,60 @@ def test_waiting_stream_holds_no_database_connection(
     ["UPDATE tokens SET revoked_at = now() WHERE user_id = %s", "UPDATE users SET is_active = false WHERE id = %s"],
 )
 def test_stream_ends_when_caller_loses_access(
-    house: ApiHarness, client: ApiUser, payment: str, monkeypatch: pytest.MonkeyPatch, fate: str
+    api: ApiHarness, client: ApiUser, payment: str, monkeypatch: pytest.MonkeyPatch, fate: str
 ) -> None:
     monkeypatch.setattr(subscription, "HEARTBEAT_SECONDS", 0.1)
     with stream(client, f"/v1/payments/{payment}/events") as (_, pieces):
         assert len(events_of(next(pieces) + next(pieces))) == 1
-        house.execute(fate, client.id)
-        house.app.extensions["gateway"].tokens.forget(client.id)
-        house.post_payments()
+        api.execute(fate, client.id)
+        api.app.extensions["gateway"].tokens.forget(client.id)
+        api.post_payments()
         assert events_of("".join(pieces)) == []
-    assert waiting(house) == 0
+    assert waiting(api) == 0
 
 
 def test_stream_ends_when_access_cannot_be_checked(
-    house: ApiHarness, client: ApiUser, payment: str, monkeypatch: pytest.MonkeyPatch
+    api: ApiHarness, client: ApiUser, payment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subscription, "HEARTBEAT_SECONDS", 0.1)
-    with stream(client, f"/v1/payments/{payment}/events") as (_, pieces), house.owner.begin() as locking:
+    with stream(client, f"/v1/payments/{payment}/events") as (_, pieces), api.owner.begin() as locking:
         assert len(events_of(next(pieces) + next(pieces))) == 1
-        house.execute("UPDATE tokens SET last_used_at = now() - interval '1 day' WHERE user_id = %s", client.id)
+        api.execute("UPDATE tokens SET last_used_at = now() - interval '1 day' WHERE user_id = %s", client.id)
         locking.exec_driver_sql("SELECT FROM tokens WHERE user_id = %s FOR UPDATE", (client.id,))
         assert events_of("".join(pieces)) == []  # recording the token's use waits for the lock until it times out
-    assert waiting(house) == 0
+    assert waiting(api) == 0
 
 
 def test_stream_ends_after_its_maximum_time(
-    house: ApiHarness, client: ApiUser, payment: str, monkeypatch: pytest.MonkeyPatch
+    api: ApiHarness, client: ApiUser, payment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subscription, "HEARTBEAT_SECONDS", 0.1)
     monkeypatch.setattr(subscription, "STREAM_SECONDS_MAX", 0.3)
     told = client.get(f"/v1/payments/{payment}/events", **ASKED).get_data(as_text=True)
     assert [one["event"] for one in events_of(told)] == ["payment.initiated"]
     assert told.count(HEARTBEAT) <= 4
-    assert waiting(house) == 0
+    assert waiting(api) == 0
 
 
-def test_disconnected_client_frees_its_place(house: ApiHarness, client: ApiUser, payment: str) -> None:
+def test_disconnected_client_frees_its_place(api: ApiHarness, client: ApiUser, payment: str) -> None:
     with stream(client, f"/v1/payments/{payment}/events") as (_, pieces):
         next(pieces)
-        assert waiting(house) == 1
-    assert waiting(house) == 0
+        assert waiting(api) == 1
+    assert waiting(api) == 0
     assert client.call("HEAD", f"/v1/payments/{payment}/events").status_code == 200
-    assert waiting(house) == 0
+    assert waiting(api) == 0
 
 
 def test_too_many_streams_are_refused_with_retry_after(fresh_database: Database) -> None:
-    house = ApiHarness(fresh_database, waiters_max=5, waiters_per_user_max=1)
-    client, path = house.person(), "/v1/payments/{}/events"
+    api = ApiHarness(fresh_database, waiters_max=5, waiters_per_user_max=1)
+    client, path = api.person(), "/v1/payments/{}/events"
     order = deposit_into(client.wallet())
     first, second = (client.order("/v1/deposits", order).get_json()["id"] for _ in range(2))
     with stream(client, path.format(first)):
         refused = client.get(path.format(second), **ASKED)
         assert (refused.status_code, refused.get_json()["code"]) == (429, "too_many_waiters")
         assert refused.headers["Retry-After"] == "5"
-        house.post_payments()
+        api.post_payments()
         assert client.get(path.format(second), **ASKED).status_code == 200  # final: it does not wait
     assert client.get(path.format(first), **ASKED).status_code == 200
 
@@ -190,33 +190,33 @@ def test_stream_with_other_accept_is_not_acceptable(client: ApiUser, payment: st
 
 
 def test_event_newer_than_the_row_is_sent_with_the_next_read(
-    house: ApiHarness, client: ApiUser, payment: str, monkeypatch: pytest.MonkeyPatch
+    api: ApiHarness, client: ApiUser, payment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Row and events are read one after the other; a transition in between must not show its state too early."""
     real = event.of_subjects
 
     def slowly(*args: Any) -> list[event.Event]:
-        house.post_payments()
+        api.post_payments()
         return real(*args)
 
     with monkeypatch.context() as patch:
         patch.setattr(event, "of_subjects", slowly)
-        with house.app.app_context():
-            ours = house.app.extensions["gateway"]
+        with api.app.app_context():
+            ours = api.app.extensions["gateway"]
             caller = ours.tokens.caller(client.token)
             told = subscription.read(ours, payment, lambda _: True, caller)
     assert [(one.name, told.subject.state) for one in told.events] == [("payment.initiated", "INITIATED")]
-    with statements(house.gateway) as connection:
+    with statements(api.gateway) as connection:
         assert len(real(connection, [payment])) == 2
 
 
-def test_final_bulk_is_streamed(house: ApiHarness, client: ApiUser, merchant: ApiUser, stranger: ApiUser) -> None:
+def test_final_bulk_is_streamed(api: ApiHarness, client: ApiUser, merchant: ApiUser, stranger: ApiUser) -> None:
     purse, _ = client.wallet("5.00"), merchant.wallet()
     order = {"currency": "EUR", "charges": [{"wallet": purse, "amount": amount} for amount in ("1.00", "9.00")]}
     id = merchant.order(CHARGES, order).get_json()["id"]
     with stream(merchant, f"{CHARGES}/{id}/events") as (_, pieces):
         assert next(pieces) + next(pieces) == "retry: 2000\n" + HEARTBEAT
-        house.post_payments()
+        api.post_payments()
         [end] = events_of("".join(pieces))
     assert end["event"] == "bulk.partially_completed"
     assert end["data"]["data"] == merchant.get(f"{CHARGES}/{id}").get_json()
@@ -225,12 +225,12 @@ def test_final_bulk_is_streamed(house: ApiHarness, client: ApiUser, merchant: Ap
     assert merchant.get(f"/v1/payments/{id}/events", **ASKED).status_code == 404
 
 
-def test_stream_of_bulk_final_without_event_ends_at_once(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
+def test_stream_of_bulk_final_without_event_ends_at_once(api: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     purse, _ = client.wallet("5.00"), merchant.wallet()
     order = {"currency": "EUR", "charges": [{"wallet": purse, "amount": "1.00"}]}
     id = merchant.order(CHARGES, order).get_json()["id"]
-    house.execute("ALTER TABLE bulks DISABLE TRIGGER bulks_tell_their_end")
-    house.post_payments()
-    house.execute("ALTER TABLE bulks ENABLE TRIGGER bulks_tell_their_end")
+    api.execute("ALTER TABLE bulks DISABLE TRIGGER bulks_tell_their_end")
+    api.post_payments()
+    api.execute("ALTER TABLE bulks ENABLE TRIGGER bulks_tell_their_end")
     assert merchant.get(f"{CHARGES}/{id}").get_json()["state"] == "COMPLETED"
     assert merchant.get(f"{CHARGES}/{id}/events", **ASKED).status_code == 204

@@ -27,10 +27,10 @@ ORIGIN = "https://shop.example"
 
 @pytest.fixture(scope="module")
 def served(
-    database: Database, house: ApiHarness, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+    database: Database, api: ApiHarness, redis_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     changes = {"ALLOWED_HOSTS": "x,127.0.0.1", "ALLOWED_ORIGINS": ORIGIN, "GATEWAY_WORKERS": "1"}
-    with serving(database, house, redis_url, tmp_path_factory.mktemp("served"), **changes) as served:
+    with serving(database, api, redis_url, tmp_path_factory.mktemp("served"), **changes) as served:
         yield served
 
 
@@ -60,7 +60,7 @@ def access_lines(served: Served, id: str) -> list[dict[str, Any]]:
 def test_websocket_sends_state_then_events_then_closes(served: Served, client: ApiUser, payment: str) -> None:
     with line(served.port, payment, client) as ws:
         assert heard(ws) == {"type": "payment", "data": client.payment(payment)}
-        served.house.post_payments()
+        served.api.post_payments()
         end = heard(ws)
         assert end["type"] == "payment.completed"
         assert end["data"] == client.payment(payment)
@@ -70,7 +70,7 @@ def test_websocket_sends_state_then_events_then_closes(served: Served, client: A
 
 
 def test_websocket_of_final_payment_sends_state_and_closes(served: Served, client: ApiUser, payment: str) -> None:
-    served.house.post_payments()
+    served.api.post_payments()
     with line(served.port, payment, client) as ws:
         assert heard(ws)["data"]["state"] == "COMPLETED"
         assert closing(ws) == 1000
@@ -90,7 +90,7 @@ def test_messages_from_client_are_discarded(served: Served, client: ApiUser, pay
         heard(ws)
         for _ in range(50):
             ws.send("x" * MESSAGE_BYTES_MAX)
-        served.house.post_payments()
+        served.api.post_payments()
         assert heard(ws)["type"] == "payment.completed"
         assert closing(ws) == 1000
 
@@ -105,9 +105,9 @@ def test_client_sending_too_long_message_is_disconnected(served: Served, client:
 def test_websocket_closes_when_caller_loses_access(served: Served, client: ApiUser, payment: str) -> None:
     with line(served.port, payment, client) as ws:
         heard(ws)
-        served.house.execute("UPDATE tokens SET revoked_at = now() WHERE user_id = %s", client.id)
+        served.api.execute("UPDATE tokens SET revoked_at = now() WHERE user_id = %s", client.id)
         eventually(lambda: b" 401 " in asked(served, "/v1/me", client))
-        served.house.post_payments()
+        served.api.post_payments()
         with pytest.raises(ConnectionClosed) as ended:
             while (told := ws.receive(20)) is not None:
                 assert json.loads(told)["type"] != "payment.completed"
@@ -120,17 +120,17 @@ def asked(served: Served, path: str, person: ApiUser) -> bytes:
 
 
 def test_stopping_server_closes_with_going_away(
-    database: Database, house: ApiHarness, redis_url: str, tmp_path: Path, client: ApiUser, payment: str
+    database: Database, api: ApiHarness, redis_url: str, tmp_path: Path, client: ApiUser, payment: str
 ) -> None:
     with contextlib.ExitStack() as stack:
-        served = stack.enter_context(serving(database, house, redis_url, tmp_path, ALLOWED_HOSTS="x,127.0.0.1"))
+        served = stack.enter_context(serving(database, api, redis_url, tmp_path, ALLOWED_HOSTS="x,127.0.0.1"))
         ws = stack.enter_context(line(served.port, payment, client))
         heard(ws)
         served.process.terminate()
         assert closing(ws) == 1001
 
 
-def refused(house: ApiHarness, person: ApiUser, id: str, **changes: str | None) -> tuple[int, str]:
+def refused(api: ApiHarness, person: ApiUser, id: str, **changes: str | None) -> tuple[int, str]:
     given = {**UPGRADE, **{name.replace("_", "-"): value for name, value in changes.items()}}
     answer = person.get(f"/v1/payments/{id}/socket", **{name: value for name, value in given.items() if value})
     return answer.status_code, answer.get_json()["code"]
@@ -139,43 +139,41 @@ def refused(house: ApiHarness, person: ApiUser, id: str, **changes: str | None) 
 @pytest.mark.parametrize(
     "missing", ["Connection", "Upgrade", "Sec_WebSocket_Version"], ids=["connection", "upgrade", "version"]
 )
-def test_request_without_upgrade_is_answered_426(
-    house: ApiHarness, client: ApiUser, payment: str, missing: str
-) -> None:
-    assert refused(house, client, payment, **{missing: None}) == (426, "upgrade_required")
+def test_request_without_upgrade_is_answered_426(api: ApiHarness, client: ApiUser, payment: str, missing: str) -> None:
+    assert refused(api, client, payment, **{missing: None}) == (426, "upgrade_required")
     answer = client.get(f"/v1/payments/{payment}/socket")
     assert answer.headers["Upgrade"] == "websocket"
     assert (answer.headers["Connection"], answer.headers["Sec-WebSocket-Version"]) == ("Upgrade", "13")
 
 
 def test_invalid_upgrade_is_refused_as_problem(
-    house: ApiHarness, client: ApiUser, stranger: ApiUser, payment: str
+    api: ApiHarness, client: ApiUser, stranger: ApiUser, payment: str
 ) -> None:
     for key in ("x", "\xe9"):
-        assert refused(house, client, payment, Sec_WebSocket_Key=key) == (400, "bad_request")
-    assert refused(house, client, payment, Sec_WebSocket_Version="8") == (426, "upgrade_required")
-    assert refused(house, stranger, payment) == (404, "not_found")
-    assert refused(house, client, str(uuids.uuid7())) == (404, "not_found")
-    assert refused(house, house.anonymous(), payment) == (401, "token_missing")
-    assert refused(house, house.person(scopes=["wallets:read"]), payment) == (403, "scope_missing")
+        assert refused(api, client, payment, Sec_WebSocket_Key=key) == (400, "bad_request")
+    assert refused(api, client, payment, Sec_WebSocket_Version="8") == (426, "upgrade_required")
+    assert refused(api, stranger, payment) == (404, "not_found")
+    assert refused(api, client, str(uuids.uuid7())) == (404, "not_found")
+    assert refused(api, api.anonymous(), payment) == (401, "token_missing")
+    assert refused(api, api.person(scopes=["wallets:read"]), payment) == (403, "scope_missing")
     for offered, code in {
         f"payments, bearer.{client.token}x": "token_invalid",
         f"bearer.{client.token}": "token_missing",
         f"payments, bearer.{client.token}, bearer.{client.token}": "token_missing",
     }.items():
-        assert refused(house, house.anonymous(), payment, Sec_WebSocket_Protocol=offered) == (401, code)
-    assert len(house.app.extensions["gateway"].waiters) == 0
+        assert refused(api, api.anonymous(), payment, Sec_WebSocket_Protocol=offered) == (401, code)
+    assert len(api.app.extensions["gateway"].waiters) == 0
 
 
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", "http://localhost.evil.example", "x", "http://", "http://["]
 )
-def test_upgrade_from_foreign_origin_is_refused(house: ApiHarness, client: ApiUser, payment: str, origin: str) -> None:
-    assert refused(house, client, payment, Origin=origin) == (403, "origin_not_allowed")
+def test_upgrade_from_foreign_origin_is_refused(api: ApiHarness, client: ApiUser, payment: str, origin: str) -> None:
+    assert refused(api, client, payment, Origin=origin) == (403, "origin_not_allowed")
 
 
-def test_upgrade_from_own_origin_is_accepted(house: ApiHarness, client: ApiUser, payment: str) -> None:
-    own = refused(house, client, payment, Origin="https://localhost", Upgrade=None)
+def test_upgrade_from_own_origin_is_accepted(api: ApiHarness, client: ApiUser, payment: str) -> None:
+    own = refused(api, client, payment, Origin="https://localhost", Upgrade=None)
     assert own == (426, "upgrade_required")
 
 
@@ -183,7 +181,7 @@ def test_vanished_client_logs_no_error(served: Served, client: ApiUser, payment:
     with line(served.port, payment, client) as ws:
         heard(ws)
         ws.sock.shutdown(socket.SHUT_RDWR)
-    served.house.post_payments()
+    served.api.post_payments()
     eventually(lambda: access_lines(served, payment))
     entries = [json.loads(text) for text in served.log.read_text().splitlines()]
     assert [entry for entry in entries if entry["level"] in ("error", "critical")] == []
@@ -191,9 +189,9 @@ def test_vanished_client_logs_no_error(served: Served, client: ApiUser, payment:
 
 
 @pytest.fixture
-def port(house: ApiHarness) -> Iterator[int]:
+def port(api: ApiHarness) -> Iterator[int]:
     """The port of the development server, in this process."""
-    server = make_server("127.0.0.1", 0, house.app, threaded=True)
+    server = make_server("127.0.0.1", 0, api.app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield server.server_port
@@ -202,10 +200,10 @@ def port(house: ApiHarness) -> Iterator[int]:
     server.server_close()
 
 
-def test_development_server_supports_websocket(house: ApiHarness, client: ApiUser, payment: str, port: int) -> None:
+def test_development_server_supports_websocket(api: ApiHarness, client: ApiUser, payment: str, port: int) -> None:
     with line(port, payment, client) as ws:
         assert heard(ws)["type"] == "payment"
-        house.post_payments()
+        api.post_payments()
         assert heard(ws)["type"] == "payment.completed"
         assert closing(ws) == 1000
 
@@ -220,11 +218,11 @@ def handshake(port: int, id: str, person: ApiUser, *more: str) -> socket.socket:
 
 
 def test_client_without_pong_is_disconnected(
-    house: ApiHarness, client: ApiUser, payment: str, port: int, monkeypatch: pytest.MonkeyPatch
+    api: ApiHarness, client: ApiUser, payment: str, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(websocket, "PING_SECONDS", 0.2)
     monkeypatch.setattr(subscription, "HEARTBEAT_SECONDS", 0.2)
-    waits = house.app.extensions["gateway"].waiters
+    waits = api.app.extensions["gateway"].waiters
     with handshake(port, payment, client) as raw:
         said = b""
         while piece := raw.recv(65_536):
@@ -241,7 +239,7 @@ AWKWARD = (
 
 
 def test_unusual_handshake_is_accepted(served: Served, client: ApiUser, payment: str) -> None:
-    served.house.post_payments()
+    served.api.post_payments()
     with handshake(served.port, payment, client, *AWKWARD) as raw:
         said = b""
         while piece := raw.recv(65_536):

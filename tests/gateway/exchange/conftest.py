@@ -21,10 +21,10 @@ def rates(ops: ApiUser) -> None:
 
 
 @pytest.fixture
-def kept_promises(house: ApiHarness) -> Iterator[None]:
+def kept_promises(api: ApiHarness) -> Iterator[None]:
     """The invariants hold after each test."""
     yield
-    with transaction(house.worker) as connection:
+    with transaction(api.worker) as connection:
         assert violations(connection) == []
 
 

@@ -35,5 +35,5 @@ def pay(client: ApiUser, source: str, target: str, amount: str, currency: str) -
     """A posted transfer, as its payer sees it."""
     body = {"source": source, "target": target, "amount": amount, "currency": currency}
     id = client.order("/v1/transfers", body).get_json()["id"]
-    client.house.post_payments()
+    client.api.post_payments()
     return client.payment(id)

@@ -28,17 +28,17 @@ def send(person: ApiUser, source: str, target: str, made: dict[str, Any], amount
     return person.order("/v1/transfers", order)
 
 
-def position(house: ApiHarness, code: str, currency: str) -> int:
+def position(api: ApiHarness, code: str, currency: str) -> int:
     """The balance of a technical account."""
-    return int(house.execute("SELECT balance FROM accounts WHERE code = %s AND currency = %s", code, currency)[0])
+    return int(api.execute("SELECT balance FROM accounts WHERE code = %s AND currency = %s", code, currency)[0])
 
 
-def over(house: ApiHarness, quote_id: str) -> None:
+def over(api: ApiHarness, quote_id: str) -> None:
     """Date the quote back by an hour, as the table owner without triggers."""
-    house.execute("ALTER TABLE quotes DISABLE TRIGGER USER")
-    house.execute(
+    api.execute("ALTER TABLE quotes DISABLE TRIGGER USER")
+    api.execute(
         "UPDATE quotes SET created_at = created_at - interval '1 hour', expires_at = expires_at - interval '1 hour'"
         " WHERE id = %s",
         quote_id,
     )
-    house.execute("ALTER TABLE quotes ENABLE TRIGGER USER")
+    api.execute("ALTER TABLE quotes ENABLE TRIGGER USER")

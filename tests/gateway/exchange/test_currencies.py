@@ -8,11 +8,11 @@ from tests.gateway.exchange.currencies import add, added, change
 from tests.gateway.harness import ApiHarness, ApiUser
 
 
-def audited(house: ApiHarness, code: str) -> list[dict[str, Any]]:
-    return house.execute("SELECT to_jsonb(l) FROM audit_log l WHERE target = %s ORDER BY id", code)
+def audited(api: ApiHarness, code: str) -> list[dict[str, Any]]:
+    return api.execute("SELECT to_jsonb(l) FROM audit_log l WHERE target = %s ORDER BY id", code)
 
 
-def test_new_currency_can_be_used_at_once(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
+def test_new_currency_can_be_used_at_once(api: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
     answer = add(ops, kind="crypto", digits=8, name="Coin", minimum="0.00000010", balance_maximum="21000000")
     body = answer.get_json()
     code = body["code"]
@@ -30,9 +30,9 @@ def test_new_currency_can_be_used_at_once(house: ApiHarness, ops: ApiUser, clien
     read = client.get(f"/v1/currencies/{code}")
     assert (read.status_code, read.get_json()) == (200, body)
     assert body in client.get("/v1/currencies").get_json()["data"]
-    [line] = audited(house, code)
+    [line] = audited(api, code)
     assert (line["action"], line["actor"], line["after"]) == ("currencies.add", ops.id, body)
-    accounts = house.execute("SELECT code FROM accounts WHERE currency = %s ORDER BY code", code)
+    accounts = api.execute("SELECT code FROM accounts WHERE currency = %s ORDER BY code", code)
     assert accounts == ["commission", "crypto", "exchange", "internal", "wallet", "wire"]
 
 
@@ -44,14 +44,14 @@ def test_known_etag_answers_304(ops: ApiUser, client: ApiUser) -> None:
     assert client.get(f"/v1/currencies/{code}", **{"If-None-Match": tag}).status_code == 200
 
 
-def test_duplicate_currency_code_is_refused(house: ApiHarness, ops: ApiUser) -> None:
+def test_duplicate_currency_code_is_refused(api: ApiHarness, ops: ApiUser) -> None:
     code = added(ops)
-    before = house.execute("SELECT count(*) FROM currencies") + house.execute("SELECT count(*) FROM accounts")
+    before = api.execute("SELECT count(*) FROM currencies") + api.execute("SELECT count(*) FROM accounts")
     for taken in (code, "EUR"):
-        with house.unchanged():
+        with api.unchanged():
             answer = add(ops, code=taken, digits=3)
         assert (answer.status_code, answer.get_json()["code"]) == (409, "duplicate_currency")
-    assert house.execute("SELECT count(*) FROM currencies") + house.execute("SELECT count(*) FROM accounts") == before
+    assert api.execute("SELECT count(*) FROM currencies") + api.execute("SELECT count(*) FROM accounts") == before
     assert ops.get(f"/v1/currencies/{code}").get_json()["digits"] == 2
 
 
@@ -81,15 +81,15 @@ def test_duplicate_currency_code_is_refused(house: ApiHarness, ops: ApiUser) -> 
         ({"version": 7}, "unknown_field"),
     ],
 )
-def test_invalid_currencies_are_refused(house: ApiHarness, ops: ApiUser, members: dict[str, Any], code: str) -> None:
-    count = house.execute("SELECT count(*) FROM currencies")
-    with house.unchanged():
+def test_invalid_currencies_are_refused(api: ApiHarness, ops: ApiUser, members: dict[str, Any], code: str) -> None:
+    count = api.execute("SELECT count(*) FROM currencies")
+    with api.unchanged():
         answer = add(ops, **members)
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
-    assert house.execute("SELECT count(*) FROM currencies") == count
+    assert api.execute("SELECT count(*) FROM currencies") == count
 
 
-def test_a_change_is_audited_with_before_and_after(house: ApiHarness, ops: ApiUser) -> None:
+def test_a_change_is_audited_with_before_and_after(api: ApiHarness, ops: ApiUser) -> None:
     code = added(ops, minimum="1.00", maximum="9.00")
     before = ops.get(f"/v1/currencies/{code}")
     answer = change(ops, code, {"name": "Stars", "minimum": None, "maximum": "5"}, before.headers["ETag"])
@@ -98,7 +98,7 @@ def test_a_change_is_audited_with_before_and_after(house: ApiHarness, ops: ApiUs
         {**before.get_json(), "name": "Stars", "minimum": None, "maximum": "5.00"},
     )
     assert answer.headers["ETag"] == ops.get(f"/v1/currencies/{code}").headers["ETag"] != before.headers["ETag"]
-    line = audited(house, code)[-1]
+    line = audited(api, code)[-1]
     assert (line["action"], line["actor"]) == ("currencies.change", ops.id)
     assert (line["before"], line["after"]) == (before.get_json(), answer.get_json())
 
@@ -107,10 +107,10 @@ def test_a_change_is_audited_with_before_and_after(house: ApiHarness, ops: ApiUs
     ("etag", "outcome"), [(None, (428, "precondition_required")), ('"0-x"', (412, "precondition_failed"))]
 )
 def test_a_change_needs_the_etag_of_what_is_changed(
-    house: ApiHarness, ops: ApiUser, etag: str | None, outcome: tuple[int, str]
+    api: ApiHarness, ops: ApiUser, etag: str | None, outcome: tuple[int, str]
 ) -> None:
     code = added(ops)
-    with house.unchanged():
+    with api.unchanged():
         answer = change(ops, code, {"name": "Stars"}, etag)
     assert (answer.status_code, answer.get_json()["code"]) == outcome
     assert ops.get(f"/v1/currencies/{code}").get_json()["name"] == "Points"
@@ -138,10 +138,10 @@ def test_currency_change_with_an_old_etag_is_refused(ops: ApiUser) -> None:
         ({"is_active": "false"}, "invalid_type"),
     ],
 )
-def test_invalid_currency_changes_are_refused(house: ApiHarness, ops: ApiUser, body: dict[str, Any], code: str) -> None:
+def test_invalid_currency_changes_are_refused(api: ApiHarness, ops: ApiUser, body: dict[str, Any], code: str) -> None:
     bounded = added(ops, minimum="1.00", maximum="9.00")
     before = ops.get(f"/v1/currencies/{bounded}").get_json()
-    with house.unchanged():
+    with api.unchanged():
         answer = change(ops, bounded, body)
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
     assert ops.get(f"/v1/currencies/{bounded}").get_json() == before
@@ -154,9 +154,9 @@ def test_unknown_currency_answers_not_found(ops: ApiUser, code: str) -> None:
 
 
 @pytest.mark.parametrize("role", ["client", "merchant", "auditor"])
-def test_only_ops_add_and_change(house: ApiHarness, ops: ApiUser, role: str) -> None:
-    person, code = house.person(role), added(ops)
-    with house.unchanged():
+def test_only_ops_add_and_change(api: ApiHarness, ops: ApiUser, role: str) -> None:
+    person, code = api.person(role), added(ops)
+    with api.unchanged():
         assert add(person).status_code == 403
         assert change(person, code, {"is_active": False}).status_code == 403
     assert person.get(f"/v1/currencies/{code}").get_json()["is_active"] is True

@@ -9,11 +9,11 @@ from tests.gateway.harness import ApiHarness, ApiUser
 from workers.posting.poster import Poster
 
 
-def test_the_bounds_of_a_payment(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
+def test_the_bounds_of_a_payment(api: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
     code = added(ops, minimum="1.00", maximum="9.00")
     wallet = client.wallet("9.00", code)
     deposit = {"wallet": wallet, "currency": code, "source": "wire"}
-    with house.unchanged():
+    with api.unchanged():
         for amount, refusal in (("0.99", "amount_too_small"), ("9.01", "amount_too_large")):
             answer = client.order("/v1/deposits", {**deposit, "amount": amount})
             assert (answer.status_code, answer.get_json()["code"]) == (422, refusal)
@@ -22,7 +22,7 @@ def test_the_bounds_of_a_payment(house: ApiHarness, ops: ApiUser, client: ApiUse
         assert client.order("/v1/deposits", {**deposit, "amount": amount}).status_code == 202
 
 
-def test_an_inactive_currency_takes_no_new_payments(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
+def test_an_inactive_currency_takes_no_new_payments(api: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
     code = added(ops)
     wallet, other = client.wallet("5.00", code), client.wallet(currency=code)
     order = {"source": wallet, "target": other, "amount": "1.00", "currency": code}
@@ -34,17 +34,17 @@ def test_an_inactive_currency_takes_no_new_payments(house: ApiHarness, ops: ApiU
         ("/v1/deposits", {"wallet": wallet, "amount": "1.00", "currency": code, "source": "wire"}),
         ("/v1/wallets", {"currency": code}),
     ):
-        with house.unchanged():
+        with api.unchanged():
             answer = client.order(path, body)
         assert (answer.status_code, answer.get_json()["code"]) == (422, "currency_inactive")
     assert client.order("/v1/transfers", order, "early").get_json()["id"] == under_way
-    house.post_payments()
+    api.post_payments()
     assert (client.balance(wallet), client.balance(other)) == ("4.00", "1.00")
     assert change(ops, code, {"is_active": True}).status_code == 200
     assert pay(client, wallet, other, "1.00", code)["state"] == "COMPLETED"
 
 
-def test_balance_maximum_of_a_currency_is_kept(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
+def test_balance_maximum_of_a_currency_is_kept(api: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
     """The trigger accounts_get_their_ceiling gives it to wallets that are opened from then on."""
     code = added(ops)
     before = client.wallet("50.00", code)
@@ -69,7 +69,7 @@ def test_balance_maximum_of_a_currency_is_kept(house: ApiHarness, ops: ApiUser, 
     ],
 )
 def test_amounts_at_the_edges_of_every_digit(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, stranger: ApiUser, digits: int, funds: str, amount: str, rest: str
+    api: ApiHarness, ops: ApiUser, client: ApiUser, stranger: ApiUser, digits: int, funds: str, amount: str, rest: str
 ) -> None:
     code = added(ops, digits=digits)
     source, target = client.wallet(funds, code), stranger.wallet(currency=code)
@@ -79,34 +79,34 @@ def test_amounts_at_the_edges_of_every_digit(
     assert (client.balance(source), stranger.balance(target)) == (rest, amount)
     out = {"wallet": source, "amount": rest, "currency": code, "target": "crypto"}
     assert client.order("/v1/withdrawals", out).get_json()["amount"] == rest
-    house.post_payments()
+    api.post_payments()
     assert client.get(f"/v1/wallets/{source}").get_json()["available"].strip("0.") == ""
 
 
-def test_balance_above_the_storable_maximum_fails(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
+def test_balance_above_the_storable_maximum_fails(api: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
     code = added(ops, digits=18)
     most = "9" * 20 + "." + "9" * 18
     full, other = client.wallet(most, code), client.wallet(currency=code)
     deposit = {"wallet": other, "amount": "0.000000000000000001", "currency": code, "source": "crypto"}
     client.order("/v1/deposits", deposit)
-    house.post_payments()
+    api.post_payments()
     failed = pay(client, other, full, "0.000000000000000001", code)
     assert failed["failure"]["code"] == "limit_exceeded"
     assert client.balance(full) == most
 
 
-def test_poster_finds_commission_account_of_a_new_currency(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
-    with transaction(house.owner) as connection:
+def test_poster_finds_commission_account_of_a_new_currency(api: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
+    with transaction(api.owner) as connection:
         connection.exec_driver_sql("ALTER TABLE commission_terms DISABLE TRIGGER commission_terms_are_told_ahead")
         connection.exec_driver_sql(
             "INSERT INTO commission_terms (type, merchant_id, percent, valid_from) VALUES ('transfer', %s, 10, %s)",
             (client.id, "2020-01-01T00:00Z"),
         )
         connection.exec_driver_sql("ALTER TABLE commission_terms ENABLE TRIGGER commission_terms_are_told_ahead")
-    poster = Poster(house.worker, deposits_open=True, linger_seconds=0)
+    poster = Poster(api.worker, deposits_open=True, linger_seconds=0)
     poster.drain()
     code = added(ops)
-    wallet, other = client.wallet("10.00", code), house.person().wallet(currency=code)
+    wallet, other = client.wallet("10.00", code), api.person().wallet(currency=code)
     body = {"source": wallet, "target": other, "amount": "5.00", "currency": code}
     id = client.order("/v1/transfers", body).get_json()["id"]
     poster.drain()
@@ -114,6 +114,6 @@ def test_poster_finds_commission_account_of_a_new_currency(house: ApiHarness, op
     assert (paid["state"], paid["commission"], paid["attempts"]) == ("COMPLETED", "0.50", 0)
 
 
-def test_invariants_hold_after_these_tests(house: ApiHarness) -> None:
-    with house.worker.connect() as connection:
+def test_invariants_hold_after_these_tests(api: ApiHarness) -> None:
+    with api.worker.connect() as connection:
         assert violations(connection) == []

@@ -12,16 +12,16 @@ from tests.gateway.harness import ApiHarness, ApiUser
 pytestmark = pytest.mark.usefixtures("rates", "kept_promises")
 
 
-def test_exchange_is_accepted_and_completed(house: ApiHarness, client: ApiUser, euros: str, dollars: str) -> None:
-    before = position(house, "exchange", "EUR"), position(house, "exchange", "USD")
+def test_exchange_is_accepted_and_completed(api: ApiHarness, client: ApiUser, euros: str, dollars: str) -> None:
+    before = position(api, "exchange", "EUR"), position(api, "exchange", "USD")
     answer = exchange(client, euros, dollars, quote(client)["id"])
     assert (answer.status_code, answer.get_json()["state"]) == (202, "INITIATED")
-    house.post_payments()
+    api.post_payments()
     done = client.payment(answer.get_json()["id"])
     assert (done["type"], done["state"], done["amount"], done["currency"]) == ("exchange", "COMPLETED", "40.00", "EUR")
     assert (done["target_amount"], done["target_currency"], done["rate"]) == ("43.34", "USD", "1.0837")
     assert (client.balance(euros), client.balance(dollars)) == ("60.00", "43.34")
-    assert (position(house, "exchange", "EUR") - before[0], position(house, "exchange", "USD") - before[1]) == (
+    assert (position(api, "exchange", "EUR") - before[0], position(api, "exchange", "USD") - before[1]) == (
         4000,
         -4334,
     )
@@ -32,10 +32,10 @@ def test_exchange_is_accepted_and_completed(house: ApiHarness, client: ApiUser, 
     ]  # fmt: skip
 
 
-def test_the_spread_is_commission_and_in_no_rate(house: ApiHarness, client: ApiUser, euros: str) -> None:
-    yen, taken = client.wallet(currency="JPY"), position(house, "commission", "EUR")
+def test_the_spread_is_commission_and_in_no_rate(api: ApiHarness, client: ApiUser, euros: str) -> None:
+    yen, taken = client.wallet(currency="JPY"), position(api, "commission", "EUR")
     id = exchange(client, euros, yen, quote(client, target="JPY")["id"]).get_json()["id"]
-    house.post_payments()
+    api.post_payments()
     done = client.payment(id)
     assert (done["amount"], done["commission"], done["rate"], done["target_amount"]) == (
         "40.00",
@@ -44,15 +44,15 @@ def test_the_spread_is_commission_and_in_no_rate(house: ApiHarness, client: ApiU
         "6433",
     )
     assert (client.balance(euros), client.balance(yen)) == ("60.00", "6433")
-    assert position(house, "commission", "EUR") - taken == 40
+    assert position(api, "commission", "EUR") - taken == 40
 
 
-def test_a_transfer_across_currencies(house: ApiHarness, client: ApiUser, stranger: ApiUser, euros: str) -> None:
+def test_a_transfer_across_currencies(api: ApiHarness, client: ApiUser, stranger: ApiUser, euros: str) -> None:
     theirs, made = stranger.wallet(currency="USD"), quote(client)
     answer = send(client, euros, theirs, made, "40.00")
     assert (answer.status_code, answer.get_json()["target_amount"]) == (202, "43.34")
     assert stranger.payment(answer.get_json()["id"])["amount"] == "43.34", "known before it is posted"
-    house.post_payments()
+    api.post_payments()
     assert (client.balance(euros), stranger.balance(theirs)) == ("60.00", "43.34")
     seen = stranger.payment(answer.get_json()["id"])
     assert (seen["amount"], seen["currency"], seen["commission"]) == ("43.34", "USD", None)
@@ -80,47 +80,47 @@ def test_transfer_must_match_its_quote(
     ],
 )
 def test_poster_checks_the_transfer_offer(
-    house: ApiHarness, client: ApiUser, stranger: ApiUser, euros: str, forged: str
+    api: ApiHarness, client: ApiUser, stranger: ApiUser, euros: str, forged: str
 ) -> None:
     theirs, made = stranger.wallet(currency="USD"), quote(client)
     id = send(client, euros, theirs, made, "40.00").get_json()["id"]
-    house.execute("ALTER TABLE quotes DISABLE TRIGGER USER")
-    house.execute(forged, made["id"])
-    house.execute("ALTER TABLE quotes ENABLE TRIGGER USER")
-    house.post_payments()
+    api.execute("ALTER TABLE quotes DISABLE TRIGGER USER")
+    api.execute(forged, made["id"])
+    api.execute("ALTER TABLE quotes ENABLE TRIGGER USER")
+    api.post_payments()
     assert client.payment(id)["failure"]["code"] == "quote_expired"
     assert (client.balance(euros), stranger.balance(theirs)) == ("100.00", "0.00")
 
 
-def test_twenty_racing_uses_of_a_quote_one_wins(house: ApiHarness, client: ApiUser, euros: str, dollars: str) -> None:
+def test_twenty_racing_uses_of_a_quote_one_wins(api: ApiHarness, client: ApiUser, euros: str, dollars: str) -> None:
     made = quote(client, "5.00")
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda _: exchange(client, euros, dollars, made["id"]), range(20)))
     assert sorted(answer.status_code for answer in answers) == [202] + [409] * 19
     assert {a.get_json()["code"] for a in answers if a.status_code == 409} == {"quote_used"}
-    house.post_payments()
+    api.post_payments()
     assert (client.balance(euros), client.balance(dollars)) == ("95.00", "5.41")
     used = "SELECT count(*) FROM payments WHERE quote_id = %s"
-    assert house.execute(used, made["id"]) == [1]
+    assert api.execute(used, made["id"]) == [1]
 
 
 def test_exchange_replay_works_after_the_quote_expired(
-    house: ApiHarness, client: ApiUser, euros: str, dollars: str
+    api: ApiHarness, client: ApiUser, euros: str, dollars: str
 ) -> None:
     made = quote(client, "5.00")
     with ThreadPoolExecutor(10) as pool:
         answers = list(pool.map(lambda _: exchange(client, euros, dollars, made["id"], "once"), range(10)))
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.get_json()["id"] for answer in answers}) == 1
-    over(house, made["id"])
+    over(api, made["id"])
     assert exchange(client, euros, dollars, made["id"], "once").headers["Idempotent-Replayed"] == "true"
-    house.execute("UPDATE payments SET due_at = now() WHERE quote_id = %s", made["id"])
+    api.execute("UPDATE payments SET due_at = now() WHERE quote_id = %s", made["id"])
 
 
-def test_expired_quote_is_refused(house: ApiHarness, client: ApiUser, euros: str, dollars: str) -> None:
+def test_expired_quote_is_refused(api: ApiHarness, client: ApiUser, euros: str, dollars: str) -> None:
     made = quote(client)
-    over(house, made["id"])
-    with house.unchanged():
+    over(api, made["id"])
+    with api.unchanged():
         answer = exchange(client, euros, dollars, made["id"])
         assert (answer.status_code, answer.get_json()["code"]) == (409, "quote_expired")
 
@@ -135,48 +135,46 @@ def test_expired_quote_is_refused(house: ApiHarness, client: ApiUser, euros: str
         "UPDATE quotes SET created_at = '2020-01-01', expires_at = '2020-01-02' WHERE id = %s",
     ],
 )
-def test_poster_checks_the_quote_again(
-    house: ApiHarness, client: ApiUser, euros: str, dollars: str, forged: str
-) -> None:
+def test_poster_checks_the_quote_again(api: ApiHarness, client: ApiUser, euros: str, dollars: str, forged: str) -> None:
     made = quote(client)
     id = exchange(client, euros, dollars, made["id"]).get_json()["id"]
-    house.execute("ALTER TABLE quotes DISABLE TRIGGER USER")
-    house.execute(forged, made["id"])
-    house.execute("ALTER TABLE quotes ENABLE TRIGGER USER")
-    house.post_payments()
+    api.execute("ALTER TABLE quotes DISABLE TRIGGER USER")
+    api.execute(forged, made["id"])
+    api.execute("ALTER TABLE quotes ENABLE TRIGGER USER")
+    api.post_payments()
     assert client.payment(id)["failure"]["code"] == "quote_expired"
     assert (client.balance(euros), client.balance(dollars)) == ("100.00", "0.00")
 
 
 def test_exchange_created_in_time_is_posted_after_expiry(
-    house: ApiHarness, client: ApiUser, euros: str, dollars: str
+    api: ApiHarness, client: ApiUser, euros: str, dollars: str
 ) -> None:
     made = quote(client)
     id = exchange(client, euros, dollars, made["id"]).get_json()["id"]
-    house.execute("ALTER TABLE quotes DISABLE TRIGGER USER")
-    house.execute(
+    api.execute("ALTER TABLE quotes DISABLE TRIGGER USER")
+    api.execute(
         "UPDATE quotes q SET expires_at = (SELECT created_at + interval '1 microsecond' FROM payments p"
         " WHERE p.quote_id = q.id) WHERE id = %s",
         made["id"],
     )
-    house.execute("ALTER TABLE quotes ENABLE TRIGGER USER")
-    house.post_payments()
+    api.execute("ALTER TABLE quotes ENABLE TRIGGER USER")
+    api.post_payments()
     assert client.payment(id)["state"] == "COMPLETED"
 
 
-def test_exchange_above_the_balance_fails(house: ApiHarness, client: ApiUser, euros: str, dollars: str) -> None:
+def test_exchange_above_the_balance_fails(api: ApiHarness, client: ApiUser, euros: str, dollars: str) -> None:
     id = exchange(client, euros, dollars, quote(client, "100.01")["id"]).get_json()["id"]
-    house.post_payments()
+    api.post_payments()
     assert client.payment(id)["failure"]["code"] == "insufficient_funds"
     assert (client.balance(euros), client.balance(dollars)) == ("100.00", "0.00")
 
 
 def test_quote_of_another_or_for_another_use_is_refused(
-    house: ApiHarness, client: ApiUser, stranger: ApiUser, euros: str, dollars: str
+    api: ApiHarness, client: ApiUser, stranger: ApiUser, euros: str, dollars: str
 ) -> None:
     made, foreign, theirs = quote(client), quote(stranger), stranger.wallet(currency="USD")
     order = {"source": euros, "target": theirs, "amount": "40.00", "currency": "EUR"}
-    with house.unchanged():
+    with api.unchanged():
         for id in (foreign["id"], str(uuids.uuid7())):
             assert exchange(client, euros, dollars, id).status_code == 404
         answers = {

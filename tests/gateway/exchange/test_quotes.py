@@ -50,9 +50,9 @@ def test_a_rate_is_kept_to_its_last_digit(ops: ApiUser, rate: str) -> None:
     assert ops.call("PUT", "/v1/exchange-rates", json=RATE | {"target": "KWD", "rate": rate}).get_json()["rate"] == rate
     listed = ops.get("/v1/exchange-rates").get_json()["data"]
     assert [row["rate"] for row in listed if row["target"] == "KWD"] == [rate]
-    ops.house.execute("ALTER TABLE exchange_rates DISABLE TRIGGER USER")
-    ops.house.execute("DELETE FROM exchange_rates WHERE target = 'KWD'")
-    ops.house.execute("ALTER TABLE exchange_rates ENABLE TRIGGER USER")
+    ops.api.execute("ALTER TABLE exchange_rates DISABLE TRIGGER USER")
+    ops.api.execute("DELETE FROM exchange_rates WHERE target = 'KWD'")
+    ops.api.execute("ALTER TABLE exchange_rates ENABLE TRIGGER USER")
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_quotes(client: ApiUser, request_body: dict, source: str, target: str, c
         ({"type": "transfer"}, "unknown_field"),
     ],
 )
-def test_invalid_quotes_are_refused(house: ApiHarness, client: ApiUser, request_body: dict, code: str | None) -> None:
+def test_invalid_quotes_are_refused(api: ApiHarness, client: ApiUser, request_body: dict, code: str | None) -> None:
     body = {"source_currency": "EUR", "target_currency": "USD", "amount": "1.00", "side": "source"} | request_body
     answer = client.call("POST", "/v1/quotes", json=body)
     assert (answer.status_code, answer.get_json().get("code")) == ((422, code) if code else (201, None))
@@ -100,7 +100,7 @@ def test_invalid_quotes_are_refused(house: ApiHarness, client: ApiUser, request_
     ],
 )
 def test_quote_offers_an_exchange_and_a_transfer(
-    house: ApiHarness, client: ApiUser, stranger: ApiUser, terms: Any, request_body: dict, exchange_offer: tuple,
+    api: ApiHarness, client: ApiUser, stranger: ApiUser, terms: Any, request_body: dict, exchange_offer: tuple,
     transfer_offer: tuple,
 ) -> None:  # fmt: skip
     terms("percent = 2")
@@ -112,7 +112,7 @@ def test_quote_offers_an_exchange_and_a_transfer(
     exchanged = exchange(client, euros, own, quotes[0]["id"]).get_json()
     within = send(client, euros, own, quotes[1], exchange_offer[0]).get_json()
     beyond = send(client, euros, theirs, quotes[2], transfer_offer[0]).get_json()
-    house.post_payments()
+    api.post_payments()
     for ordered, offer in ((exchanged, exchange_offer), (within, exchange_offer), (beyond, transfer_offer)):
         done = client.payment(ordered["id"])
         assert (done["state"], done["amount"], done["target_amount"], done["commission"]) == ("COMPLETED", *offer)
@@ -120,12 +120,12 @@ def test_quote_offers_an_exchange_and_a_transfer(
 
 
 def test_quote_offers_only_the_use_that_is_not_zero(
-    house: ApiHarness, client: ApiUser, stranger: ApiUser, dollars: str, terms: Any
+    api: ApiHarness, client: ApiUser, stranger: ApiUser, dollars: str, terms: Any
 ) -> None:
     terms("percent = 50")
     made = quote(client, "2", source_currency="JPY")
     yen, theirs = client.wallet("2", "JPY"), stranger.wallet(currency="USD")
     assert (made["target_amount"], made["transfer"]) == ("0.01", None)
-    with house.unchanged():
+    with api.unchanged():
         assert send(client, yen, theirs, made, "2", "JPY").get_json()["code"] == "quote_mismatch"
     assert exchange(client, yen, dollars, made["id"]).status_code == 202

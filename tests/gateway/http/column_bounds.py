@@ -18,11 +18,11 @@ _numbers = count(1)
 class Scene:
     """Users with wallets and orders."""
 
-    def __init__(self, house: ApiHarness) -> None:
-        self.house = house
-        self.ops, self.chief = house.person("ops", "Ops"), house.person("ops", "Chief")
-        self.client, (self.merchant, self.till) = house.person(), organization(house)
-        self.shop = house.person("merchant")
+    def __init__(self, api: ApiHarness) -> None:
+        self.api = api
+        self.ops, self.chief = api.person("ops", "Ops"), api.person("ops", "Chief")
+        self.client, (self.merchant, self.till) = api.person(), organization(api)
+        self.shop = api.person("merchant")
         self.shop.wallet()
         self.purse, self.other = self.client.wallet("90.00"), self.client.wallet()
         self.dollars = self.client.wallet(currency="USD")
@@ -35,7 +35,7 @@ class Scene:
         """The id of a charge of 1.00."""
         body = {"wallet": self.purse, "amount": "1.00", "currency": "EUR", **members}
         id = self.merchant.order("/v1/charges", body).get_json()["id"]
-        self.house.post_payments()
+        self.api.post_payments()
         return str(id)
 
     def proposed(self) -> str:
@@ -94,7 +94,7 @@ def amount(send: Callable[[Scene, dict[str, Any]], TestResponse], name: str, *, 
 
 def sign_up(scene: Scene, members: dict[str, Any]) -> TestResponse:
     role = "merchant" if {"name", "url"} & members.keys() else "client"
-    return signed_up_users.sign_up(scene.house, signed_up_users.form(role, **members))
+    return signed_up_users.sign_up(scene.api, signed_up_users.form(role, **members))
 
 
 def me(scene: Scene, members: dict[str, Any]) -> TestResponse:
@@ -102,12 +102,12 @@ def me(scene: Scene, members: dict[str, Any]) -> TestResponse:
 
 
 def key(scene: Scene, members: dict[str, Any]) -> TestResponse:
-    return scene.house.person().call("POST", "/v1/api-keys", json={"name": "k", **members})
+    return scene.api.person().call("POST", "/v1/api-keys", json={"name": "k", **members})
 
 
 def sign_in_with(scene: Scene, user_agent: str) -> TestResponse:
-    email, _ = signed_up_users.newcomer(scene.house)
-    return signed_up_users.sign_in(scene.house, email, headers={"User-Agent": user_agent})
+    email, _ = signed_up_users.newcomer(scene.api)
+    return signed_up_users.sign_in(scene.api, email, headers={"User-Agent": user_agent})
 
 
 def wallet(scene: Scene, members: dict[str, Any]) -> TestResponse:
@@ -141,12 +141,12 @@ def reject(scene: Scene, members: dict[str, Any]) -> TestResponse:
 
 def deactivate(scene: Scene, members: dict[str, Any]) -> TestResponse:
     body = {"is_active": False, "reason": "x", **members}
-    return scene.ops.call("PATCH", f"/v1/ops/users/{scene.house.person().id}", json=body)
+    return scene.ops.call("PATCH", f"/v1/ops/users/{scene.api.person().id}", json=body)
 
 
 def retry(scene: Scene, members: dict[str, Any]) -> TestResponse:
     id = scene.charged(scheduled_at="2200-01-01T00:00:00Z")
-    scene.house.execute("UPDATE payments SET parked_at = now() WHERE id = %s", id)
+    scene.api.execute("UPDATE payments SET parked_at = now() WHERE id = %s", id)
     return scene.ops.order(f"/v1/ops/payments/{id}/retry", members)
 
 
@@ -258,7 +258,7 @@ def terms_of_any(scene: Scene, members: dict[str, Any]) -> TestResponse:
 
 
 def hook(scene: Scene, members: dict[str, Any]) -> TestResponse:
-    return scene.house.person().call(
+    return scene.api.person().call(
         "POST", "/v1/webhook-endpoints", json={"url": URL, "event_types": ["payment.*"], **members}
     )
 

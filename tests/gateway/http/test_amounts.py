@@ -11,9 +11,9 @@ from tests.gateway.harness import ApiHarness, ApiUser
 class Till:
     """A client with a wallet in each of three currencies, and a second one to pay into."""
 
-    def __init__(self, house: ApiHarness) -> None:
-        self.house = house
-        self.person: ApiUser = house.person()
+    def __init__(self, api: ApiHarness) -> None:
+        self.api = api
+        self.person: ApiUser = api.person()
         self.wallets = {code: self.person.wallet(currency=code) for code in ("EUR", "JPY", "KWD")}
         self.others = {code: self.person.wallet(currency=code) for code in self.wallets}
 
@@ -24,14 +24,14 @@ class Till:
 
     def pay_text(self, text: str) -> tuple[int, str]:
         """The same, for the text of a body."""
-        with self.house.unchanged():
+        with self.api.unchanged():
             answer = self.person.raw("/v1/transfers", text.encode())
         return answer.status_code, answer.get_json()["code"]
 
 
 @pytest.fixture(scope="module")
-def till(house: ApiHarness) -> Till:
-    return Till(house)
+def till(api: ApiHarness) -> Till:
+    return Till(api)
 
 
 @pytest.mark.parametrize("literal", ["NaN", "Infinity", "-Infinity"])
@@ -133,19 +133,19 @@ def test_n41_from_a_wallet_to_itself(till: Till) -> None:
     assert till.pay_text(json.dumps(body)) == (422, "same_source_and_target")
 
 
-def test_the_bounds_of_a_currency(house: ApiHarness) -> None:
-    person = house.person()
+def test_the_bounds_of_a_currency(api: ApiHarness) -> None:
+    person = api.person()
     source, target = person.wallet(currency="CHF"), person.wallet(currency="CHF")
     order = {"source": source, "target": target, "amount": "5.00", "currency": "CHF"}
     kept = secrets.token_hex(8)
     assert person.order("/v1/transfers", order, kept).status_code == 202
     outcomes = {}
     for bounds in ({"maximum": 499}, {"maximum": 500}, {"minimum": 501}, {"is_active": False}):
-        house.execute("UPDATE currencies SET minimum = NULL, maximum = NULL, is_active = true WHERE code = 'CHF'")
+        api.execute("UPDATE currencies SET minimum = NULL, maximum = NULL, is_active = true WHERE code = 'CHF'")
         for column, value in bounds.items():
-            house.execute(f"UPDATE currencies SET {column} = %s WHERE code = 'CHF'", value)
-        vars(house.app.extensions["gateway"]).pop("reference_data")
-        vars(house.app.extensions["gateway"]).pop("group_commit")
+            api.execute(f"UPDATE currencies SET {column} = %s WHERE code = 'CHF'", value)
+        vars(api.app.extensions["gateway"]).pop("reference_data")
+        vars(api.app.extensions["gateway"]).pop("group_commit")
         answer = person.order("/v1/transfers", order)
         outcomes[str(bounds)] = answer.get_json().get("code", answer.status_code)
         assert person.order("/v1/transfers", order, kept).headers["Idempotent-Replayed"] == "true"

@@ -27,7 +27,7 @@ Outcome = tuple[Any, ...]
 class Scene(NamedTuple):
     """A merchant whose charge of a customer has the reference, and a user who signed up."""
 
-    house: ApiHarness
+    api: ApiHarness
     merchant: ApiUser
     purse: str
     charged: str
@@ -39,14 +39,14 @@ class Scene(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def scene(house: ApiHarness) -> Scene:
-    merchant, _ = organization(house)
-    purse = house.person().wallet("10.00")
+def scene(api: ApiHarness) -> Scene:
+    merchant, _ = organization(api)
+    purse = api.person().wallet("10.00")
     charge = {"wallet": purse, "amount": "1.00", "currency": "EUR", "reference": PLAIN}
     answer = merchant.order("/v1/charges", charge)
     assert answer.status_code == 202
-    email, _ = signed_up_users.newcomer(house)
-    return Scene(house, merchant, purse, answer.get_json()["id"], email)
+    email, _ = signed_up_users.newcomer(api)
+    return Scene(api, merchant, purse, answer.get_json()["id"], email)
 
 
 def taken(answer: TestResponse) -> Outcome:
@@ -99,7 +99,7 @@ def csv(scene: Scene) -> Outcome:
 
 def found(path: str, field: str) -> Callable[[Scene], Outcome]:
     def ask(scene: Scene) -> Outcome:
-        scene.house.post_payments()
+        scene.api.post_payments()
         with_wallet = path.replace("{wallet}", scene.merchant.get("/v1/wallets").get_json()["data"][0]["token"])
         answer = scene.merchant.call("GET", with_wallet, query_string={"reference": SPELT})
         return answer.status_code, [row[field] for row in answer.get_json()["data"]]
@@ -113,27 +113,27 @@ def spelt(scene: Scene) -> str:
 
 def sign_up(role: str) -> Callable[[Scene], Outcome]:
     return lambda scene: signed_up_users.outcome(
-        signed_up_users.sign_up(scene.house, signed_up_users.form(role, email=spelt(scene)))
+        signed_up_users.sign_up(scene.api, signed_up_users.form(role, email=spelt(scene)))
     )
 
 
 def sign_in(scene: Scene) -> Outcome:
-    return (signed_up_users.sign_in(scene.house, spelt(scene)).status_code,)
+    return (signed_up_users.sign_in(scene.api, spelt(scene)).status_code,)
 
 
 def mailed(path: str, purpose: str) -> Callable[[Scene], Outcome]:
     def ask(scene: Scene) -> Outcome:
         count = "SELECT count(*) FROM confirmations c JOIN users u ON u.id = user_id WHERE email = %s AND purpose = %s"
-        [before] = scene.house.execute(count, scene.email, purpose)
-        answer = signed_up_users.post(scene.house, path, email=spelt(scene))
-        [after] = scene.house.execute(count, scene.email, purpose)
+        [before] = scene.api.execute(count, scene.email, purpose)
+        answer = signed_up_users.post(scene.api, path, email=spelt(scene))
+        [after] = scene.api.execute(count, scene.email, purpose)
         return answer.status_code, after - before
 
     return ask
 
 
 def searched(scene: Scene) -> Outcome:
-    answer = scene.house.person("ops").call("GET", "/v1/ops/users", query_string={"email": spelt(scene)})
+    answer = scene.api.person("ops").call("GET", "/v1/ops/users", query_string={"email": spelt(scene)})
     return answer.status_code, [row["email"] == scene.email for row in answer.get_json()["data"]]
 
 
@@ -190,8 +190,8 @@ def ways_in(contract: dict[str, Any]) -> Iterator[str]:
                         yield f"{method} {path} {pointer}"
 
 
-def test_every_way_in_for_such_a_text_is_tried(house: ApiHarness) -> None:
-    assert set(ways_in(house.contract)) == CASES.keys()
+def test_every_way_in_for_such_a_text_is_tried(api: ApiHarness) -> None:
+    assert set(ways_in(api.contract)) == CASES.keys()
 
 
 @pytest.mark.parametrize("way", [*CASES, *FILES])
@@ -211,7 +211,7 @@ def test_the_reference_is_answered_as_it_is_kept(scene: Scene) -> None:
 
 @pytest.mark.parametrize("character", ["\x00", "\x1f", "\u202e"], ids=ascii)
 def test_other_control_characters_are_refused(scene: Scene, character: str) -> None:
-    with scene.house.unchanged():
+    with scene.api.unchanged():
         body = {**scene.lines[0], "currency": "EUR", "reference": f"A{character}1"}
         answer = scene.merchant.order("/v1/charges", body)
     assert (answer.status_code, answer.get_json()["code"]) == (422, "text_invalid")
@@ -219,6 +219,6 @@ def test_other_control_characters_are_refused(scene: Scene, character: str) -> N
 
 @pytest.mark.parametrize("nothing", [BLANK, "\u200b", "\ufeff\u00ad "], ids=ascii)
 def test_blanks_alone_are_no_reference(scene: Scene, nothing: str) -> None:
-    with scene.house.unchanged():
+    with scene.api.unchanged():
         answer = scene.merchant.order("/v1/charges", {**scene.lines[0], "currency": "EUR", "reference": nothing})
     assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid_value")

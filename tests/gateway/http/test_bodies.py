@@ -16,41 +16,41 @@ GOOD = {"source": WALLET, "target": OTHER, "amount": "1.00", "currency": "EUR"}
 
 
 @pytest.fixture
-def sender(house: ApiHarness) -> ApiUser:
-    return house.person()
+def sender(api: ApiHarness) -> ApiUser:
+    return api.person()
 
 
-def refused(house: ApiHarness, sender: ApiUser, data: bytes, **kwargs: str) -> tuple[int, str]:
-    with house.unchanged():
+def refused(api: ApiHarness, sender: ApiUser, data: bytes, **kwargs: str) -> tuple[int, str]:
+    with api.unchanged():
         answer = sender.raw(PATH, data, **kwargs)
     return answer.status_code, answer.get_json()["code"]
 
 
 @pytest.mark.parametrize("depth", [33, 1_000, 30_000])
 @pytest.mark.parametrize("pair", ["[]", "{}"])
-def test_n43_deep_nesting(house: ApiHarness, sender: ApiUser, depth: int, pair: str) -> None:
+def test_n43_deep_nesting(api: ApiHarness, sender: ApiUser, depth: int, pair: str) -> None:
     opening = pair[0] if pair == "[]" else '{"a":'
     text = opening * depth + ("1" if pair == "{}" else "") + pair[1] * depth
     code = "json_too_deep" if len(text) <= BODY_BYTES_MAX else "body_too_large"
-    assert refused(house, sender, text.encode()) == (400 if code == "json_too_deep" else 413, code)
+    assert refused(api, sender, text.encode()) == (400 if code == "json_too_deep" else 413, code)
 
 
-def test_n43_unclosed_nesting(house: ApiHarness, sender: ApiUser) -> None:
-    status, _ = refused(house, sender, b"[" * 50_000)
+def test_n43_unclosed_nesting(api: ApiHarness, sender: ApiUser) -> None:
+    status, _ = refused(api, sender, b"[" * 50_000)
     assert status == 400
 
 
-def test_depth_of_32_is_read(house: ApiHarness, sender: ApiUser) -> None:
+def test_depth_of_32_is_read(api: ApiHarness, sender: ApiUser) -> None:
     body = json.dumps(GOOD)[:-1] + ',"metadata":' + "[" * 31 + "]" * 31 + "}"
-    assert refused(house, sender, body.encode()) == (422, "invalid_type")
+    assert refused(api, sender, body.encode()) == (422, "invalid_type")
 
 
-def test_n44_body_above_the_limit_with_length(house: ApiHarness, sender: ApiUser) -> None:
-    assert refused(house, sender, b" " * (BODY_BYTES_MAX + 1)) == (413, "body_too_large")
+def test_n44_body_above_the_limit_with_length(api: ApiHarness, sender: ApiUser) -> None:
+    assert refused(api, sender, b" " * (BODY_BYTES_MAX + 1)) == (413, "body_too_large")
 
 
-def test_n44_body_above_the_limit_chunked(house: ApiHarness, sender: ApiUser) -> None:
-    with house.unchanged():
+def test_n44_body_above_the_limit_chunked(api: ApiHarness, sender: ApiUser) -> None:
+    with api.unchanged():
         answer = sender.call(
             "POST",
             PATH,
@@ -66,8 +66,8 @@ def test_n44_body_above_the_limit_chunked(house: ApiHarness, sender: ApiUser) ->
     "text",
     ['{"amount":"1.00","amount":"2.00"}', '{"metadata":{"a":"1","a":"2"}}', '{"a":1,"\\u0061":2}', '[{"a":1,"a":1}]'],
 )
-def test_n45_duplicate_keys(house: ApiHarness, sender: ApiUser, text: str) -> None:
-    assert refused(house, sender, text.encode()) == (400, "json_duplicate_key")
+def test_n45_duplicate_keys(api: ApiHarness, sender: ApiUser, text: str) -> None:
+    assert refused(api, sender, text.encode()) == (400, "json_duplicate_key")
 
 
 @pytest.mark.parametrize(
@@ -85,16 +85,16 @@ def test_n45_duplicate_keys(house: ApiHarness, sender: ApiUser, text: str) -> No
         "text/json",
     ],
 )
-def test_n46_content_types(house: ApiHarness, sender: ApiUser, content_type: str | None) -> None:
-    outcome = refused(house, sender, json.dumps(GOOD).encode(), content_type=content_type)
+def test_n46_content_types(api: ApiHarness, sender: ApiUser, content_type: str | None) -> None:
+    outcome = refused(api, sender, json.dumps(GOOD).encode(), content_type=content_type)
     assert outcome == (415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize(
     "content_type", ["application/json; charset=utf-8", "Application/JSON", 'application/json;charset="UTF-8"']
 )
-def test_json_in_whatever_words_is_taken(house: ApiHarness, sender: ApiUser, content_type: str) -> None:
-    assert refused(house, sender, json.dumps(GOOD).encode(), content_type=content_type) == (404, "not_found")
+def test_json_in_whatever_words_is_taken(api: ApiHarness, sender: ApiUser, content_type: str) -> None:
+    assert refused(api, sender, json.dumps(GOOD).encode(), content_type=content_type) == (404, "not_found")
 
 
 @pytest.mark.parametrize(
@@ -127,35 +127,35 @@ def test_json_in_whatever_words_is_taken(house: ApiHarness, sender: ApiUser, con
         b'{"a":-Infinity}',
     ],
 )
-def test_n47_malformed_json(house: ApiHarness, sender: ApiUser, data: bytes) -> None:
-    assert refused(house, sender, data) == (400, "malformed_json")
+def test_n47_malformed_json(api: ApiHarness, sender: ApiUser, data: bytes) -> None:
+    assert refused(api, sender, data) == (400, "malformed_json")
 
 
 @pytest.mark.parametrize("data", [b"[]", b"null", b'"text"', b"1", b"true", b"1e400"])
-def test_json_that_is_no_object(house: ApiHarness, sender: ApiUser, data: bytes) -> None:
-    assert refused(house, sender, data) == (422, "invalid_type")
+def test_json_that_is_no_object(api: ApiHarness, sender: ApiUser, data: bytes) -> None:
+    assert refused(api, sender, data) == (422, "invalid_type")
 
 
 @pytest.mark.parametrize(
     "summary",
     ["\x00", "a\x00b", "\ud800", "x\udfffx", "\u202eevil", "\u2066x", "a\nb", "a\x1b[31m", "\x7f", "\u0085", "\u2028"],
 )
-def test_n48_characters_that_are_no_text(house: ApiHarness, sender: ApiUser, summary: str) -> None:
+def test_n48_characters_that_are_no_text(api: ApiHarness, sender: ApiUser, summary: str) -> None:
     body = json.dumps({**GOOD, "summary": summary})
-    assert refused(house, sender, body.encode()) == (422, "text_invalid")
+    assert refused(api, sender, body.encode()) == (422, "text_invalid")
 
 
 @pytest.mark.parametrize(
     ("summary", "code"),
     [("x" * 71, "text_too_long"), ("é" * 71, "text_too_long"), ("", "invalid_value"), (" ", "invalid_value")],
 )
-def test_n48_length_of_texts(house: ApiHarness, sender: ApiUser, summary: str, code: str) -> None:
-    assert refused(house, sender, json.dumps({**GOOD, "summary": summary}).encode()) == (422, code)
+def test_n48_length_of_texts(api: ApiHarness, sender: ApiUser, summary: str, code: str) -> None:
+    assert refused(api, sender, json.dumps({**GOOD, "summary": summary}).encode()) == (422, code)
 
 
-def test_n48_a_memo_of_megabytes(house: ApiHarness, sender: ApiUser) -> None:
+def test_n48_a_memo_of_megabytes(api: ApiHarness, sender: ApiUser) -> None:
     body = json.dumps({**GOOD, "summary": "x" * 10_000_000})
-    assert refused(house, sender, body.encode()) == (413, "body_too_large")
+    assert refused(api, sender, body.encode()) == (413, "body_too_large")
 
 
 @pytest.mark.parametrize(
@@ -175,15 +175,15 @@ def test_n48_a_memo_of_megabytes(house: ApiHarness, sender: ApiUser) -> None:
         {"\u00e9": "composed", "e\u0301": "decomposed"},
     ],
 )
-def test_n48_n49_metadata(house: ApiHarness, sender: ApiUser, metadata: object) -> None:
-    status, _ = refused(house, sender, json.dumps({**GOOD, "metadata": metadata}).encode())
+def test_n48_n49_metadata(api: ApiHarness, sender: ApiUser, metadata: object) -> None:
+    status, _ = refused(api, sender, json.dumps({**GOOD, "metadata": metadata}).encode())
     assert status == 422
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "identity, gzip", "x"])
-def test_n51_compressed_bodies(house: ApiHarness, sender: ApiUser, encoding: str) -> None:
+def test_n51_compressed_bodies(api: ApiHarness, sender: ApiUser, encoding: str) -> None:
     bomb = gzip.compress(b" " * 10_000_000)
-    outcome = refused(house, sender, bomb, **{"Content-Encoding": encoding})
+    outcome = refused(api, sender, bomb, **{"Content-Encoding": encoding})
     assert outcome == (415, "unsupported_media_type")
 
 
@@ -204,8 +204,8 @@ def test_n51_compressed_bodies(house: ApiHarness, sender: ApiUser, encoding: str
         "__proto__",
     ],
 )
-def test_n16_mass_assignment(house: ApiHarness, sender: ApiUser, name: str) -> None:
-    with house.unchanged():
+def test_n16_mass_assignment(api: ApiHarness, sender: ApiUser, name: str) -> None:
+    with api.unchanged():
         answer = sender.order(PATH, {**GOOD, name: "1"})
     assert (answer.status_code, answer.get_json()["code"]) == (422, "unknown_field")
     assert answer.get_json()["errors"][0]["pointer"] == f"/{name}"

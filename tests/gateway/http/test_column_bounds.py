@@ -273,14 +273,14 @@ AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = conrelid)
 
 
 @pytest.fixture(scope="module")
-def scene(house: ApiHarness) -> Scene:
-    return Scene(house)
+def scene(api: ApiHarness) -> Scene:
+    return Scene(api)
 
 
-def test_every_check_is_met_or_known_to_be_ours_alone(house: ApiHarness) -> None:
+def test_every_check_is_met_or_known_to_be_ours_alone(api: ApiHarness) -> None:
     ours = {f"{table}_{name}" for table, names in OURS.items() for name in names.split()}
     assert not ours & REACHED.keys()
-    assert set(house.execute(CHECKS)) == ours | REACHED.keys()
+    assert set(api.execute(CHECKS)) == ours | REACHED.keys()
 
 
 CASES = [(name, number) for name, probes in REACHED.items() for number in range(len(probes))]

@@ -20,26 +20,26 @@ CODES = sorted(code for code in MEANINGS if len(code) == 5)
 
 
 @pytest.fixture(scope="module")
-def refusing(house: ApiHarness) -> ApiHarness:
+def refusing(api: ApiHarness) -> ApiHarness:
     """The database refuses each new row whose text is an error code, with that error."""
-    house.execute(
+    api.execute(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
         "RAISE EXCEPTION 'refused' USING ERRCODE = to_jsonb(NEW) ->> TG_ARGV[0]; END $$"
     )
     for table, column in (("payments", "summary"), ("accounts", "label")):
-        house.execute(
+        api.execute(
             f"CREATE TRIGGER refuse BEFORE INSERT ON {table} FOR EACH ROW WHEN (NEW.{column} IS NOT NULL)"
             f" EXECUTE FUNCTION refuse('{column}')"
         )
-    return house
+    return api
 
 
 @pytest.fixture(scope="module")
-def till(house: ApiHarness) -> tuple[ApiUser, str]:
+def till(api: ApiHarness) -> tuple[ApiUser, str]:
     """A merchant, and a wallet to charge."""
-    merchant = house.person("merchant", "Shop")
+    merchant = api.person("merchant", "Shop")
     merchant.wallet()
-    return merchant, house.person().wallet()
+    return merchant, api.person().wallet()
 
 
 def charge(wallet: str, **members: str) -> dict[str, str]:
@@ -66,24 +66,24 @@ def test_a_wallet_refused_by_this_code(refusing: ApiHarness, client: ApiUser, co
 
 
 @contextmanager
-def read_only(house: ApiHarness) -> Iterator[None]:
+def read_only(api: ApiHarness) -> Iterator[None]:
     """Meanwhile new sessions only read, as those to a standby or on a full disk; those of before are put out."""
-    url = make_url(house.database.gateway)
+    url = make_url(api.database.gateway)
     try:
-        house.execute(f"ALTER DATABASE {url.database} SET default_transaction_read_only = on")
-        house.gateway.dispose()
-        house.app.extensions["gateway"].engine.dispose()
+        api.execute(f"ALTER DATABASE {url.database} SET default_transaction_read_only = on")
+        api.gateway.dispose()
+        api.app.extensions["gateway"].engine.dispose()
         yield
     finally:
-        house.execute(f"SET default_transaction_read_only = off; ALTER DATABASE {url.database} RESET ALL")
+        api.execute(f"SET default_transaction_read_only = off; ALTER DATABASE {url.database} RESET ALL")
 
 
 def test_read_only_database_refuses_writes_but_answers_reads(fresh_database: Database) -> None:
-    house = ApiHarness(fresh_database)
-    client = house.person()
+    api = ApiHarness(fresh_database)
+    client = api.person()
     wallet = client.wallet()
-    unseen = house.person()
-    with read_only(house):
+    unseen = api.person()
+    with read_only(api):
         answers = [client.order("/v1/deposits", deposit_into(wallet), "key") for _ in range(10)]
         assert {(answer.status_code, answer.get_json()["code"]) for answer in answers} == {
             (503, "database_unavailable")
@@ -98,18 +98,18 @@ def test_read_only_database_refuses_writes_but_answers_reads(fresh_database: Dat
         assert client.get("/health/ready").status_code == 503
     assert client.get("/health/ready").status_code == 200, "a look at it makes the connections again"
     assert client.order("/v1/deposits", deposit_into(wallet), "key").status_code == 202
-    assert house.execute("SELECT count(*) FROM payments") == [1]
+    assert api.execute("SELECT count(*) FROM payments") == [1]
 
 
 def test_a_database_without_room_for_connections(fresh_database: Database) -> None:
-    house = ApiHarness(fresh_database)
-    client = house.person()
+    api = ApiHarness(fresh_database)
+    client = api.person()
     name = make_url(fresh_database.gateway).database
-    house.execute(f"ALTER DATABASE {name} CONNECTION LIMIT 0")
-    house.app.extensions["gateway"].engine.dispose()
+    api.execute(f"ALTER DATABASE {name} CONNECTION LIMIT 0")
+    api.app.extensions["gateway"].engine.dispose()
     answer = client.get("/v1/wallets")
     assert (answer.status_code, answer.get_json()["code"]) == (503, "database_unavailable")
-    house.execute(f"ALTER DATABASE {name} CONNECTION LIMIT -1")
+    api.execute(f"ALTER DATABASE {name} CONNECTION LIMIT -1")
     assert client.get("/v1/wallets").status_code == 200
 
 
@@ -117,8 +117,8 @@ def test_a_gateway_whose_clock_is_days_off_accepts_nothing(
     fresh_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would ask for limits and lines of the wrong days; another gateway accepts the same order, and it once."""
-    house = ApiHarness(fresh_database)
-    client, merchant = house.person(), house.person("merchant")
+    api = ApiHarness(fresh_database)
+    client, merchant = api.person(), api.person("merchant")
     wallet, _ = client.wallet(), merchant.wallet()
     before = int((time.time() - 26 * 3600) * 1000)
     with monkeypatch.context() as off:
@@ -134,22 +134,22 @@ def test_a_gateway_whose_clock_is_days_off_accepts_nothing(
     for answer in refused:
         assert (answer.status_code, answer.get_json()["code"]) == (503, "clock_wrong"), answer.get_json()
         assert answer.headers["Retry-After"] == "1"
-    assert house.execute("SELECT count(*) FROM payments") == [0]
+    assert api.execute("SELECT count(*) FROM payments") == [0]
     for order in (
         lambda: client.order("/v1/deposits", deposit_into(wallet), "key"),
         lambda: merchant.order("/v1/charges", charge(wallet, reference="R-1"), "key"),
     ):
         assert order().status_code == 202
-    assert house.execute("SELECT count(*) FROM payments") == [2]
+    assert api.execute("SELECT count(*) FROM payments") == [2]
 
 
 def test_a_month_without_partition(fresh_database: Database) -> None:
-    house = ApiHarness(fresh_database)
-    client, merchant = house.person(), house.person("merchant")
+    api = ApiHarness(fresh_database)
+    client, merchant = api.person(), api.person("merchant")
     merchant.wallet()
     wallet = client.wallet()
-    [this_month] = house.execute("SELECT to_char(now() AT TIME ZONE 'UTC', '_YYYY_MM')")
-    house.execute(f"DROP TABLE payments{this_month}, operations{this_month}")
+    [this_month] = api.execute("SELECT to_char(now() AT TIME ZONE 'UTC', '_YYYY_MM')")
+    api.execute(f"DROP TABLE payments{this_month}, operations{this_month}")
     refused = [
         client.order("/v1/deposits", deposit_into(wallet), "key"),
         merchant.order("/v1/charges", charge(wallet), "key"),
@@ -163,6 +163,6 @@ def test_a_month_without_partition(fresh_database: Database) -> None:
         assert answer.headers["Retry-After"] == "1"
         assert answer.get_json()["retryable"] is True
     assert client.get("/v1/payments").get_json()["data"] == []
-    house.execute("SELECT ensure_partitions()")
+    api.execute("SELECT ensure_partitions()")
     answer = client.order("/v1/deposits", deposit_into(wallet), "key")
     assert (answer.status_code, "Idempotent-Replayed" in answer.headers) == (202, False)

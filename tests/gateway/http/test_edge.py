@@ -54,8 +54,8 @@ SPOOFS = [
 def test_n72_no_header_of_the_client_dodges_the_limit(
     database: Database, spoof: dict[str, str], trusted: tuple[str, ...]
 ) -> None:
-    house = ApiHarness(database, rate_limit_address="4 per day", trusted_proxies=trusted)
-    anonymous = house.anonymous()
+    api = ApiHarness(database, rate_limit_address="4 per day", trusted_proxies=trusted)
+    anonymous = api.anonymous()
     headers = [{name: value.format(number) for name, value in spoof.items()} for number in range(6)]
     paths = ("/health/live", "/HEALTH/live", "/health//live", "/health/live/", "/health/live", "/health/live")
     statuses = [
@@ -65,8 +65,8 @@ def test_n72_no_header_of_the_client_dodges_the_limit(
 
 
 def test_n72_clients_behind_one_proxy_are_counted_apart(database: Database) -> None:
-    house = ApiHarness(database, rate_limit_address="2 per day", trusted_proxies=("127.0.0.1",))
-    anonymous = house.anonymous()
+    api = ApiHarness(database, rate_limit_address="2 per day", trusted_proxies=("127.0.0.1",))
+    anonymous = api.anonymous()
     for client in ("198.51.100.1", "2001:db8::1"):
         sent = [anonymous.get("/health/live", **{"X-Forwarded-For": f"9.9.9.{n}, {client}"}) for n in range(3)]
         assert [answer.status_code for answer in sent] == [200, 200, 429]
@@ -79,12 +79,12 @@ def strict(database: Database) -> ApiHarness:
     return ApiHarness(database, require_confirmation=True)
 
 
-def unconfirm(house: ApiHarness, person: ApiUser) -> None:
+def unconfirm(api: ApiHarness, person: ApiUser) -> None:
     """As if the person had signed up just now."""
-    house.execute("ALTER TABLE users DISABLE TRIGGER USER")
-    house.execute("UPDATE users SET email_confirmed_at = NULL WHERE id = %s", person.id)
-    house.execute("ALTER TABLE users ENABLE TRIGGER USER")
-    house.app.extensions["gateway"].tokens.forget(person.id)
+    api.execute("ALTER TABLE users DISABLE TRIGGER USER")
+    api.execute("UPDATE users SET email_confirmed_at = NULL WHERE id = %s", person.id)
+    api.execute("ALTER TABLE users ENABLE TRIGGER USER")
+    api.app.extensions["gateway"].tokens.forget(person.id)
 
 
 @pytest.mark.parametrize("role", ["client", "merchant"])
@@ -138,25 +138,25 @@ def test_the_auditor_changes_nothing_of_others() -> None:
     }  # fmt: skip
 
 
-def test_actor_of_a_request(house: ApiHarness) -> None:
-    person = house.person()
+def test_actor_of_a_request(api: ApiHarness) -> None:
+    person = api.person()
     environ = {ADDRESS: "192.0.2.9", NETWORK: "192.0.2.9", REQUEST_ID: "request-1"}
-    with house.app.test_request_context("/", environ_overrides=environ):
+    with api.app.test_request_context("/", environ_overrides=environ):
         assert actor("who signed up") == Actor("who signed up", None, "192.0.2.9", "request-1")
         assert actor() == Actor("nobody", None, "192.0.2.9", "request-1")
-    token_id = house.execute("SELECT id::text FROM tokens WHERE user_id = %s", person.id)[0]
+    token_id = api.execute("SELECT id::text FROM tokens WHERE user_id = %s", person.id)[0]
     seen: list[Actor] = []
-    house.app.after_request_funcs.setdefault(None, []).append(lambda answer: seen.append(actor("x")) or answer)
+    api.app.after_request_funcs.setdefault(None, []).append(lambda answer: seen.append(actor("x")) or answer)
     try:
         person.get("/v1/wallets", **{"Request-Id": "request-22"})
     finally:
-        house.app.after_request_funcs[None].pop()
+        api.app.after_request_funcs[None].pop()
     assert seen[0] == Actor(person.id, token_id, "127.0.0.1", "request-22")
 
 
-def test_a_token_is_looked_up_once_a_request(house: ApiHarness) -> None:
-    person = house.person()
-    ours = house.app.extensions["gateway"]
+def test_a_token_is_looked_up_once_a_request(api: ApiHarness) -> None:
+    person = api.person()
+    ours = api.app.extensions["gateway"]
     environ = {"HTTP_AUTHORIZATION": f"Bearer {person.token}", NETWORK: "192.0.2.9"}
     caller = authenticate(environ, ours)
     assert environ[CALLER] is authenticate(environ, ours) is caller

@@ -47,8 +47,8 @@ def test_the_docs_list_every_code() -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1", "/v1/nope", "/v1/payments/", "//v1/payments", "/v1/wallets/a/b", "/%00"])
-def test_unknown_routes_are_problems(house: ApiHarness, path: str) -> None:
-    answer = house.anonymous().get(path, Host="localhost")
+def test_unknown_routes_are_problems(api: ApiHarness, path: str) -> None:
+    answer = api.anonymous().get(path, Host="localhost")
     assert (answer.status_code, answer.get_json()["code"]) == (404, "not_found")
 
 
@@ -61,10 +61,8 @@ def test_unknown_routes_are_problems(house: ApiHarness, path: str) -> None:
         ("PROPFIND", "/status", {"GET", "HEAD", "OPTIONS"}),
     ],
 )
-def test_n19_undeclared_methods_are_405_with_allow(
-    house: ApiHarness, method: str, path: str, allowed: set[str]
-) -> None:
-    answer = house.anonymous().call(method, path)
+def test_n19_undeclared_methods_are_405_with_allow(api: ApiHarness, method: str, path: str, allowed: set[str]) -> None:
+    answer = api.anonymous().call(method, path)
     assert answer.status_code == 405
     assert set(answer.headers["Allow"].split(", ")) == allowed
 
@@ -86,9 +84,9 @@ def test_json_in_whatever_words_is_answered(client: ApiUser, accept: str) -> Non
 
 
 def test_a_fault_of_ours_says_nothing_of_itself(
-    house: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch
+    api: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(vars(house.app.extensions["gateway"]), "tokens", None)
+    monkeypatch.setitem(vars(api.app.extensions["gateway"]), "tokens", None)
     answer = client.get("/v1/wallets")
     assert (answer.status_code, answer.get_json()["code"]) == (500, "internal_error")
 

@@ -16,15 +16,15 @@ from tests.support import Database, eventually
 
 @pytest.fixture(scope="module")
 def served(
-    database: Database, house: ApiHarness, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+    database: Database, api: ApiHarness, redis_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
-    with serving(database, house, redis_url, tmp_path_factory.mktemp("served")) as served:
+    with serving(database, api, redis_url, tmp_path_factory.mktemp("served")) as served:
         yield served
 
 
 @pytest.fixture(scope="module")
 def token(served: Served) -> str:
-    return served.house.person().token
+    return served.api.person().token
 
 
 def logged(served: Served, answer: Answer) -> None:
@@ -130,8 +130,8 @@ def test_a_malformed_chunked_body_is_a_problem(served: Served, token: str, path:
     headers = ["Host: x", f"Authorization: Bearer {token}", "Idempotency-Key: k", "Transfer-Encoding: chunked"]
     head = "\r\n".join([f"POST {path} HTTP/1.1", *headers, "Content-Type: application/json", "", ""]).encode()
     if path == "/v1/bulk-transfers":
-        head = head.replace(token.encode(), served.house.person("merchant").token.encode())
-    with served.house.unchanged():
+        head = head.replace(token.encode(), served.api.person("merchant").token.encode())
+    with served.api.unchanged():
         raw = served.say(head + text, last=name in ENDED or "without end" in name)
     logged(served, refused(raw, 400, "bad_request"))
 
@@ -155,7 +155,7 @@ REPEATED = {
 @pytest.mark.parametrize("name", REPEATED)
 def test_a_header_that_must_be_single_is_refused_twice(served: Served, path: str, name: str) -> None:
     header, one, two, code = REPEATED[name]
-    person = served.house.person("merchant")
+    person = served.api.person("merchant")
     body = json.dumps(deposit_into(person.wallet())).encode()
     sent = {
         "Host": "x",
@@ -168,13 +168,13 @@ def test_a_header_that_must_be_single_is_refused_twice(served: Served, path: str
     bearer = sent["Authorization"]
     lines = [f"{key}: {value}" for key, value in sent.items() if key.lower() != header.lower()]
     lines += [f"{header}: {one or bearer}", f"{header}: {two or bearer}"]
-    with served.house.unchanged():
+    with served.api.unchanged():
         raw = served.say("\r\n".join([f"POST {path} HTTP/1.1", *lines, "", ""]).encode() + body, last=False)
     logged(served, refused(raw, 400, code))
 
 
 def test_headers_that_are_lists_may_come_twice(served: Served) -> None:
-    person = served.house.person()
+    person = served.api.person()
     body = json.dumps(deposit_into(person.wallet())).encode()
     twice = ["Prefer: respond-async", "Prefer: wait=0", "Accept: text/csv", "Accept: application/json"]
     head = served.head("/v1/deposits", person, "Idempotency-Key: k", f"Content-Length: {len(body)}", *twice)
@@ -230,7 +230,7 @@ def test_headers_of_any_bytes_are_answered(served: Served, token: str, header: b
 
 
 def test_a_kept_connection_goes_on_after_a_chunked_body(served: Served) -> None:
-    person = served.house.person()
+    person = served.api.person()
     body = json.dumps(deposit_into(person.wallet())).encode()
     head = served.head("/v1/deposits", person, "Transfer-Encoding: chunked", "Idempotency-Key: a")
     head = head.replace(b"Connection: close\r\n", b"")

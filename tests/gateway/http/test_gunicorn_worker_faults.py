@@ -24,7 +24,7 @@ from tests.gateway.http.raw_answers import refused
     ],
 )
 def test_a_fault_outside_the_application_is_a_problem(
-    house: ApiHarness,
+    api: ApiHarness,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
     fault: Exception,
@@ -32,7 +32,7 @@ def test_a_fault_outside_the_application_is_a_problem(
     code: str,
 ) -> None:
     monkeypatch.setattr("gunicorn.http.wsgi.SERVER", "payments")
-    raw = said_of(house, fault)
+    raw = said_of(api, fault)
     refused(raw, status, code)
     assert b"secret" not in raw
     assert [record.exc_info for record in caplog.records if record.exc_info] == (
@@ -41,14 +41,14 @@ def test_a_fault_outside_the_application_is_a_problem(
 
 
 @pytest.mark.parametrize("end", [GreenletExit(), SystemExit(), MalformedBody("bad_request", "answered already")])
-def test_ended_connection_is_sent_nothing(house: ApiHarness, end: BaseException) -> None:
-    assert said_of(house, end) == b""
+def test_ended_connection_is_sent_nothing(api: ApiHarness, end: BaseException) -> None:
+    assert said_of(api, end) == b""
 
 
-def said_of(house: ApiHarness, fault: BaseException) -> bytes:
+def said_of(api: ApiHarness, fault: BaseException) -> bytes:
     """The bytes that a worker sends when this was raised outside the application."""
     worker = Worker.__new__(Worker)
-    worker.cfg, worker.wsgi, worker.log = Config(), house.app, logging.getLogger("worker")
+    worker.cfg, worker.wsgi, worker.log = Config(), api.app, logging.getLogger("worker")
     here, there = socket.socketpair()
     with here, there:
         there.shutdown(socket.SHUT_WR)

@@ -23,13 +23,13 @@ def order(client: ApiUser) -> dict[str, Any]:
     return {"source": client.wallet("100.00"), "target": client.wallet(), "amount": "10.00", "currency": "EUR"}
 
 
-def payments_of(house: ApiHarness, person: ApiUser) -> int:
-    [count] = house.execute("SELECT count(*) FROM payments WHERE user_id = %s AND type <> 'deposit'", person.id)
+def payments_of(api: ApiHarness, person: ApiUser) -> int:
+    [count] = api.execute("SELECT count(*) FROM payments WHERE user_id = %s AND type <> 'deposit'", person.id)
     return count
 
 
 def test_a_repeated_order_is_the_same_payment_as_it_is_now(
-    house: ApiHarness, client: ApiUser, order: dict, rings: list
+    api: ApiHarness, client: ApiUser, order: dict, rings: list
 ) -> None:
     rings.clear()
     first = client.order("/v1/transfers", order, "k1")
@@ -39,41 +39,41 @@ def test_a_repeated_order_is_the_same_payment_as_it_is_now(
     assert (again.status_code, again.get_json()) == (202, first.get_json())
     assert (again.headers["Idempotent-Replayed"], again.headers["ETag"]) == ("true", first.headers["ETag"])
     assert again.headers["Retry-After"] == "1"
-    house.post_payments()
+    api.post_payments()
     final = client.order("/v1/transfers", order, "k1")
     assert (final.status_code, final.get_json()["id"]) == (202, first.get_json()["id"])
     assert final.get_json()["state"] == "COMPLETED"
     assert final.headers["ETag"] != first.headers["ETag"]
     assert "Retry-After" not in final.headers
-    assert payments_of(house, client) == 1
+    assert payments_of(api, client) == 1
     assert len(rings) == 1
 
 
-def test_white_space_and_order_of_members_do_not_matter(house: ApiHarness, client: ApiUser, order: dict) -> None:
+def test_white_space_and_order_of_members_do_not_matter(api: ApiHarness, client: ApiUser, order: dict) -> None:
     key = {"Idempotency-Key": "same"}
     texts = [json.dumps(order), json.dumps(dict(reversed(order.items())), indent=4)]
     ids = {client.raw("/v1/transfers", text.encode(), **key).get_json()["id"] for text in texts}
-    assert len(ids) == payments_of(house, client) == 1
+    assert len(ids) == payments_of(api, client) == 1
 
 
 @pytest.mark.parametrize(("sent", "again"), [("k", '"k"'), ('"a\\"b"', '"a\\"b"'), ("a;b;c=d", '"a;b;c=d"')])
-def test_a_quoted_key_is_the_bare_one(house: ApiHarness, client: ApiUser, order: dict, sent: str, again: str) -> None:
+def test_a_quoted_key_is_the_bare_one(api: ApiHarness, client: ApiUser, order: dict, sent: str, again: str) -> None:
     first, second = (client.order("/v1/transfers", order, key) for key in (sent, again))
     assert first.get_json()["id"] == second.get_json()["id"]
 
 
 @pytest.mark.parametrize("change", [{"amount": "10.01"}, {"amount": "10"}, {"summary": "x"}, {"metadata": {}}])
-def test_n58_the_key_with_another_body(house: ApiHarness, client: ApiUser, order: dict, change: dict) -> None:
+def test_n58_the_key_with_another_body(api: ApiHarness, client: ApiUser, order: dict, change: dict) -> None:
     client.order("/v1/transfers", order, "k")
-    with house.unchanged():
+    with api.unchanged():
         answer = client.order("/v1/transfers", {**order, **change}, "k")
     assert (answer.status_code, answer.get_json()["code"]) == (422, "idempotency_key_reused")
 
 
-def test_n58_the_key_on_another_path(house: ApiHarness, client: ApiUser, order: dict) -> None:
+def test_n58_the_key_on_another_path(api: ApiHarness, client: ApiUser, order: dict) -> None:
     client.order("/v1/transfers", order, "k")
     deposit = deposit_into(order["source"])
-    with house.unchanged():
+    with api.unchanged():
         outcomes = [
             client.order("/v1/deposits", deposit, "k").get_json()["code"],
             client.order("/v1/wallets", {"currency": "EUR"}, "k").get_json()["code"],
@@ -90,12 +90,12 @@ def test_n57_the_key_of_another_user(client: ApiUser, stranger: ApiUser, order: 
     assert "Idempotent-Replayed" not in answer.headers
 
 
-def test_a_key_belongs_to_the_user_not_to_the_token(house: ApiHarness, client: ApiUser, order: dict) -> None:
+def test_a_key_belongs_to_the_user_not_to_the_token(api: ApiHarness, client: ApiUser, order: dict) -> None:
     second = token.new()
-    with transaction(house.worker) as connection:
+    with transaction(api.worker) as connection:
         token.keep(connection, str(uuids.uuid7()), client.id, second)
     first = client.order("/v1/transfers", order, "k")
-    again = ApiUser(house, client.id, second).order("/v1/transfers", order, "k")
+    again = ApiUser(api, client.id, second).order("/v1/transfers", order, "k")
     assert again.get_json()["id"] == first.get_json()["id"]
 
 
@@ -104,34 +104,32 @@ def at_once(call: Any, count: int = AT_ONCE) -> list[TestResponse]:
         return list(pool.map(call, range(count)))
 
 
-def test_n59_twenty_equal_orders_at_once_are_one_payment(house: ApiHarness, client: ApiUser, order: dict) -> None:
+def test_n59_twenty_equal_orders_at_once_are_one_payment(api: ApiHarness, client: ApiUser, order: dict) -> None:
     answers = at_once(lambda _: client.order("/v1/transfers", order, "twenty"))
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.get_data() for answer in answers}) == 1
     assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == AT_ONCE - 1
-    assert payments_of(house, client) == 1
+    assert payments_of(api, client) == 1
 
 
-def test_n59_twenty_equal_charges_with_a_reference_at_once(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser
-) -> None:
+def test_n59_twenty_equal_charges_with_a_reference_at_once(api: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     purse = client.wallet("100.00")
     merchant.wallet()
     charge = {"wallet": purse, "amount": "1.00", "currency": "EUR", "reference": "R-1"}
     answers = at_once(lambda _: merchant.order("/v1/charges", charge, "twenty"))
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.get_data() for answer in answers}) == 1
-    assert payments_of(house, merchant) == 1
+    assert payments_of(api, merchant) == 1
 
 
-def test_n59_twenty_bodies_under_one_key_at_once(house: ApiHarness, client: ApiUser, order: dict) -> None:
+def test_n59_twenty_bodies_under_one_key_at_once(api: ApiHarness, client: ApiUser, order: dict) -> None:
     answers = at_once(lambda n: client.order("/v1/transfers", {**order, "amount": f"{n + 1}.00"}, "one"))
     accepted = [answer for answer in answers if answer.status_code == 202]
-    assert len(accepted) == payments_of(house, client) == 1
+    assert len(accepted) == payments_of(api, client) == 1
     assert {a.get_json()["code"] for a in answers if a.status_code != 202} == {"idempotency_key_reused"}
 
 
-def test_n59_twenty_references_at_once(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
+def test_n59_twenty_references_at_once(api: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     purse = client.wallet("100.00")
     merchant.wallet()
     charge = {"wallet": purse, "amount": "1.00", "currency": "EUR", "reference": "R-2"}
@@ -140,25 +138,25 @@ def test_n59_twenty_references_at_once(house: ApiHarness, client: ApiUser, merch
     refused = [answer.get_json() for answer in answers if answer.status_code == 409]
     assert len(refused) == AT_ONCE - 1
     assert {(body["code"], body["payment"]) for body in refused} == {("duplicate_reference", accepted)}
-    assert payments_of(house, merchant) == 1
+    assert payments_of(api, merchant) == 1
 
 
-def test_n59_twenty_equal_wallets_at_once(house: ApiHarness, client: ApiUser) -> None:
+def test_n59_twenty_equal_wallets_at_once(api: ApiHarness, client: ApiUser) -> None:
     answers = at_once(lambda _: client.order("/v1/wallets", {"currency": "EUR"}, "w"))
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.get_json()["token"] for answer in answers}) == 1
-    assert house.execute("SELECT count(*) FROM accounts WHERE owner_id = %s", client.id) == [1]
+    assert api.execute("SELECT count(*) FROM accounts WHERE owner_id = %s", client.id) == [1]
 
 
 @pytest.mark.parametrize("path", ["/v1/transfers", "/v1/deposits", "/v1/charges"])
-def test_an_order_without_a_key(house: ApiHarness, merchant: ApiUser, path: str) -> None:
+def test_an_order_without_a_key(api: ApiHarness, merchant: ApiUser, path: str) -> None:
     wallet, other = "wal_" + "a" * 32, "wal_" + "b" * 32
     body = {
         "/v1/transfers": {"source": wallet, "target": other},
         "/v1/deposits": {"wallet": wallet, "source": "wire"},
         "/v1/charges": {"wallet": wallet},
     }[path]
-    with house.unchanged():
+    with api.unchanged():
         answer = merchant.call("POST", path, json={**body, "amount": "1.00", "currency": "EUR"})
     assert (answer.status_code, answer.get_json()["code"]) == (400, "idempotency_key_missing")
 
@@ -183,8 +181,8 @@ def test_an_order_without_a_key(house: ApiHarness, merchant: ApiUser, path: str)
         "\x7f",
     ],
 )
-def test_n60_malformed_keys(house: ApiHarness, client: ApiUser, order: dict, key: str) -> None:
-    with house.unchanged():
+def test_n60_malformed_keys(api: ApiHarness, client: ApiUser, order: dict, key: str) -> None:
+    with api.unchanged():
         answer = client.call("POST", "/v1/transfers", json=order, environ_overrides={"HTTP_IDEMPOTENCY_KEY": key})
     assert (answer.status_code, answer.get_json()["code"]) == (400, "idempotency_key_invalid")
 
@@ -195,20 +193,18 @@ def test_n60_unusual_keys_that_are_right(client: ApiUser, order: dict, key: str)
     assert (first.status_code, second.headers.get("Idempotent-Replayed")) == (202, "true")
 
 
-def test_n61_a_refusal_does_not_burn_its_key(house: ApiHarness, client: ApiUser, order: dict) -> None:
+def test_n61_a_refusal_does_not_burn_its_key(api: ApiHarness, client: ApiUser, order: dict) -> None:
     for change in ({"amount": "0"}, {"source": "wal_" + "z" * 32}, {"currency": "JPY", "amount": "1"}):
-        with house.unchanged():
+        with api.unchanged():
             assert client.order("/v1/transfers", {**order, **change}, "k").status_code in (404, 422)
     assert client.order("/v1/transfers", order, "k").status_code == 202
 
 
-def test_replay_comes_before_refusals_that_depend_on_state(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser
-) -> None:
+def test_replay_comes_before_refusals_that_depend_on_state(api: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     purse, till = client.wallet("10.00"), merchant.wallet()
     charge = {"wallet": purse, "amount": "1.00", "currency": "EUR"}
     first = merchant.order("/v1/charges", charge, "k")
-    house.execute("UPDATE accounts SET is_active = false WHERE token = %s", till)
+    api.execute("UPDATE accounts SET is_active = false WHERE token = %s", till)
     assert merchant.order("/v1/charges", charge).get_json()["code"] == "target_missing"
     again = merchant.order("/v1/charges", charge, "k")
     assert again.get_json()["id"] == first.get_json()["id"]

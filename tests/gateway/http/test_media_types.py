@@ -63,12 +63,12 @@ class Routes:
         sent = {"Authorization": f"Bearer {self.person.token}", **headers}
         if accept is not None:
             sent["Accept"] = accept
-        return self.person.house.app.test_client().get(path, headers=sent, buffered=True)
+        return self.person.api.app.test_client().get(path, headers=sent, buffered=True)
 
 
 @pytest.fixture(scope="module")
-def routes(house: ApiHarness) -> Routes:
-    person = house.person()
+def routes(api: ApiHarness) -> Routes:
+    person = api.person()
     wallet = person.wallet("1.00")
     return Routes(person, wallet, person.get("/v1/payments").get_json()["data"][0]["id"])
 
@@ -103,7 +103,7 @@ def test_orders_read_accept_alike(routes: Routes, accept: str | None, way: dict[
     headers = {"Authorization": f"Bearer {routes.person.token}", "Idempotency-Key": secrets.token_hex(8), **way}
     if accept is not None:
         headers["Accept"] = accept
-    client = routes.person.house.app.test_client()
+    client = routes.person.api.app.test_client()
     judge(client.post("/v1/deposits", headers=headers, json=deposit_into(routes.wallet)), TABLE[accept][0], 202)
 
 
@@ -112,7 +112,7 @@ def test_common_clients_take_the_fast_path(routes: Routes, accept: str | None, m
     def refuse(*_: object) -> None:
         raise AssertionError("the framework was asked")
 
-    monkeypatch.setattr(type(routes.person.house.app), "full_dispatch_request", refuse)
+    monkeypatch.setattr(type(routes.person.api.app), "full_dispatch_request", refuse)
     judge(routes.answer(f"/v1/payments/{routes.payment}", accept), JSON)
 
 

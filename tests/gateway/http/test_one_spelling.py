@@ -52,11 +52,11 @@ def test_metadata_is_asked_for_by_one_name(client: ApiUser, name: str) -> None:
 
 
 @pytest.mark.parametrize("joined", ["k1,k2", "k,k", "k1, k2", '"k1","k2"', '"k1", "k2"', "k,", ","])
-def test_two_idempotency_keys(house: ApiHarness, client: ApiUser, joined: str) -> None:
+def test_two_idempotency_keys(api: ApiHarness, client: ApiUser, joined: str) -> None:
     """As a server joins two headers of one name."""
     purse, other = client.wallet(), client.wallet()
     order = {"source": purse, "target": other, "amount": "1.00", "currency": "EUR"}
-    with house.unchanged():
+    with api.unchanged():
         overrides = {"HTTP_IDEMPOTENCY_KEY": joined}
         answer = client.call("POST", "/v1/transfers", json=order, environ_overrides=overrides)
     assert (answer.status_code, answer.get_json()["code"]) == (400, "idempotency_key_invalid")

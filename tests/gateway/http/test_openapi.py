@@ -35,15 +35,15 @@ FILES = {"/v1/ops/reconciliations": {"text/csv", "application/xml"}}
 """Media types of operations that read no JSON."""
 
 
-def test_the_committed_document_is_the_served_one(house: ApiHarness) -> None:
+def test_the_committed_document_is_the_served_one(api: ApiHarness) -> None:
     committed = json.loads((ROOT / "docs" / "openapi.json").read_text())
-    assert committed == house.app.test_client().get("/openapi.json").get_json(), "run: make contract"
-    assert committed == house.contract
+    assert committed == api.app.test_client().get("/openapi.json").get_json(), "run: make contract"
+    assert committed == api.contract
 
 
-def test_every_operation_says_what_it_answers_and_needs(house: ApiHarness) -> None:
-    assert house.contract["openapi"] == "3.1.0"
-    for path, operations in house.contract["paths"].items():
+def test_every_operation_says_what_it_answers_and_needs(api: ApiHarness) -> None:
+    assert api.contract["openapi"] == "3.1.0"
+    for path, operations in api.contract["paths"].items():
         for method, operation in operations.items():
             if method == "parameters":
                 continue
@@ -58,35 +58,35 @@ def test_every_operation_says_what_it_answers_and_needs(house: ApiHarness) -> No
             assert keys.get("Idempotency-Key") is KEYED.get((method, path)), path
 
 
-def test_paths_of_the_document_are_the_routes(house: ApiHarness) -> None:
-    routes = {re.sub(r"<(\w+)>", r"{\1}", rule.rule) for rule in house.app.url_map.iter_rules()}
-    assert routes - house.contract["paths"].keys() == {"/", "/openapi.json", "/docs", "/docs/{name}"}
+def test_paths_of_the_document_are_the_routes(api: ApiHarness) -> None:
+    routes = {re.sub(r"<(\w+)>", r"{\1}", rule.rule) for rule in api.app.url_map.iter_rules()}
+    assert routes - api.contract["paths"].keys() == {"/", "/openapi.json", "/docs", "/docs/{name}"}
 
 
 @pytest.mark.parametrize("accept", [None, "*/*", "application/json"])
-def test_the_root_links_to_what_is_here(house: ApiHarness, accept: str | None) -> None:
-    answer = house.anonymous().get("/", **({"Accept": accept} if accept else {}))
+def test_the_root_links_to_what_is_here(api: ApiHarness, accept: str | None) -> None:
+    answer = api.anonymous().get("/", **({"Accept": accept} if accept else {}))
     assert answer.status_code == 200
-    with transaction(house.worker) as connection:
+    with transaction(api.worker) as connection:
         heartbeat.beat(connection, "posting@a")
     for link in answer.get_json()["links"].values():
-        assert house.anonymous().get(link).status_code == 200
+        assert api.anonymous().get(link).status_code == 200
 
 
-def test_the_root_sends_browsers_to_the_documentation(house: ApiHarness) -> None:
+def test_the_root_sends_browsers_to_the_documentation(api: ApiHarness) -> None:
     accept = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
-    answer = house.anonymous().get("/", Accept=accept)
+    answer = api.anonymous().get("/", Accept=accept)
     assert (answer.status_code, answer.headers["Location"], answer.headers["Vary"]) == (302, "/docs", "Accept")
 
 
-def test_the_documentation_opens_with_an_introduction(house: ApiHarness) -> None:
-    introduction = house.contract["info"]["description"]
+def test_the_documentation_opens_with_an_introduction(api: ApiHarness) -> None:
+    introduction = api.contract["info"]["description"]
     for heading in ("Your first charge", "Authentication", "Idempotency", "Waiting for the outcome", "Errors", "Lists"):
         assert f"\n## {heading}\n" in introduction
 
 
-def test_the_page_needs_only_its_own_files(house: ApiHarness) -> None:
-    anonymous = house.anonymous()
+def test_the_page_needs_only_its_own_files(api: ApiHarness) -> None:
+    anonymous = api.anonymous()
     page = anonymous.get("/docs")
     policy = page.headers["Content-Security-Policy"]
     assert "unsafe" not in policy
@@ -98,8 +98,8 @@ def test_the_page_needs_only_its_own_files(house: ApiHarness) -> None:
 
 
 @pytest.mark.parametrize("name", ["LICENSE", "docs.html", "..%2f__init__.py", "../__init__.py", "swagger-ui.css.map"])
-def test_other_files_are_not_served(house: ApiHarness, name: str) -> None:
-    assert house.anonymous().get(f"/docs/{name}").status_code == 404
+def test_other_files_are_not_served(api: ApiHarness, name: str) -> None:
+    assert api.anonymous().get(f"/docs/{name}").status_code == 404
 
 
 def test_codes_are_words() -> None:

@@ -21,8 +21,8 @@ WORDS_MIN = 2
 
 
 @pytest.fixture(scope="module")
-def document(house: ApiHarness) -> dict[str, Any]:
-    return house.contract
+def document(api: ApiHarness) -> dict[str, Any]:
+    return api.contract
 
 
 @pytest.fixture(scope="module")

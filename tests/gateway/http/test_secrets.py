@@ -13,28 +13,28 @@ from tests.support import Database
 FIRST, SECOND, THIRD = (f"canary {number} of the coal mine" for number in ("one", "two", "three"))
 
 
-def life(house: ApiHarness) -> dict[str, str]:
+def life(api: ApiHarness) -> dict[str, str]:
     """Everything a user does with secrets, and those secrets by their names."""
     body = form(password=FIRST)
-    assert sign_up(house, body, "key-of-canaries").status_code == 201
-    assert sign_up(house, body, "key-of-canaries").status_code == 201
-    assert outcome(sign_up(house, {**body, "password": SECOND}, "key-of-canaries"))[0] == 422
+    assert sign_up(api, body, "key-of-canaries").status_code == 201
+    assert sign_up(api, body, "key-of-canaries").status_code == 201
+    assert outcome(sign_up(api, {**body, "password": SECOND}, "key-of-canaries"))[0] == 422
     email = body["email"]
-    phone = device(house, email, FIRST)
-    confirmation = mailed(house, email)
-    assert post(house, "/v1/confirmations", token=confirmation).status_code == 204
-    assert post(house, "/v1/confirmations", token=confirmation).status_code == 422
-    assert sign_in(house, email, SECOND).status_code == 401
+    phone = device(api, email, FIRST)
+    confirmation = mailed(api, email)
+    assert post(api, "/v1/confirmations", token=confirmation).status_code == 204
+    assert post(api, "/v1/confirmations", token=confirmation).status_code == 422
+    assert sign_in(api, email, SECOND).status_code == 401
     change = {"current_password": FIRST, "password": SECOND}
     assert phone.call("PATCH", "/v1/me", json=change).status_code == 200
     made = phone.call("POST", "/v1/api-keys", json={"name": "server"}).get_json()
     rolled = phone.call("POST", f"/v1/api-keys/{made['id']}/roll", json={"overlap_seconds": 60}).get_json()
-    assert ApiUser(house, phone.id, rolled["token"]).get("/v1/wallets").status_code == 200
+    assert ApiUser(api, phone.id, rolled["token"]).get("/v1/wallets").status_code == 200
     assert phone.get("/v1/sessions").status_code == phone.get("/v1/api-keys").status_code == 200
-    assert post(house, "/v1/password-resets", email=email).status_code == 202
-    reset = mailed(house, email)
-    assert post(house, "/v1/password-resets/confirm", token=reset, password=email + THIRD).status_code == 422
-    assert post(house, "/v1/password-resets/confirm", token=reset, password=THIRD).status_code == 204
+    assert post(api, "/v1/password-resets", email=email).status_code == 202
+    reset = mailed(api, email)
+    assert post(api, "/v1/password-resets/confirm", token=reset, password=email + THIRD).status_code == 422
+    assert post(api, "/v1/password-resets/confirm", token=reset, password=THIRD).status_code == 204
     assert phone.get("/v1/me").status_code == 401
     return {
         "first password": FIRST, "second password": SECOND, "third password": THIRD, "session": phone.token,
@@ -50,10 +50,10 @@ def forms_of(secret: str) -> set[str]:
     return plain
 
 
-def tables(house: ApiHarness) -> str:
-    names = house.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+def tables(api: ApiHarness) -> str:
+    names = api.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     assert {"users", "tokens", "confirmations", "audit_log", "idempotency_keys", "login_throttles"} <= set(names)
-    return "\n".join(row for name in names for row in house.execute(f"SELECT t::text FROM {name} t"))
+    return "\n".join(row for name in names for row in api.execute(f"SELECT t::text FROM {name} t"))
 
 
 def lines(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> str:
@@ -66,9 +66,9 @@ def test_n18_n27_n68_no_secret_is_kept_or_logged(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.DEBUG, logger="access")
-    house = ApiHarness(fresh_database)
-    secrets = life(house)
-    stored = tables(house)
+    api = ApiHarness(fresh_database)
+    secrets = life(api)
+    stored = tables(api)
     said = lines(capfd, caplog)
     assert "canary" not in stored
     assert "canary" not in said
@@ -84,11 +84,11 @@ def test_internal_error_shows_no_hash(
     fresh_database: Database, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    house = ApiHarness(fresh_database)
-    email, _ = newcomer(house)
-    house.execute("ALTER TABLE users ADD CONSTRAINT broken CHECK (length(last_name) > 9) NOT VALID")
-    house.execute("ALTER TABLE tokens ADD CONSTRAINT broken CHECK (hash IS NULL) NOT VALID")
-    for answer in (sign_up(house, form(password=FIRST)), sign_in(house, email)):
+    api = ApiHarness(fresh_database)
+    email, _ = newcomer(api)
+    api.execute("ALTER TABLE users ADD CONSTRAINT broken CHECK (length(last_name) > 9) NOT VALID")
+    api.execute("ALTER TABLE tokens ADD CONSTRAINT broken CHECK (hash IS NULL) NOT VALID")
+    for answer in (sign_up(api, form(password=FIRST)), sign_in(api, email)):
         assert outcome(answer) == (500, "internal_error")
     said = lines(capfd, caplog)
     assert said.count('violates check constraint \\"broken\\"') >= 2

@@ -32,18 +32,18 @@ def test_which_hosts_are_ours(host: str, is_one: bool) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/wallets", "/health/lives", "/health", "/docs", "/v1/nope", "/openapi.json"])
-def test_a_strange_host_is_refused_on_every_route(house: ApiHarness, path: str) -> None:
-    person = house.person()
+def test_a_strange_host_is_refused_on_every_route(api: ApiHarness, path: str) -> None:
+    person = api.person()
     for host in ("evil.example", "local host", ""):
         answer = person.get(path, Host=host)
         assert (answer.status_code, answer.get_json()["code"]) == (400, "host_unknown"), host
     assert person.get("/v1/wallets", Host="localhost:8000").status_code == 200
 
 
-def test_unknown_host_is_refused_alike_on_both_paths(house: ApiHarness) -> None:
-    client = house.person()
+def test_unknown_host_is_refused_alike_on_both_paths(api: ApiHarness) -> None:
+    client = api.person()
     order = deposit_into(client.wallet())
-    with house.unchanged():
+    with api.unchanged():
         short, canonical = (client.order("/v1/deposits", order, Host="evil", **odd) for odd in ({}, CANONICAL))
     assert {**short.get_json(), "request_id": ""} == {**canonical.get_json(), "request_id": ""}
     assert short.get_json()["code"] == "host_unknown"
@@ -53,35 +53,35 @@ def test_unknown_host_is_refused_alike_on_both_paths(house: ApiHarness) -> None:
 @pytest.mark.parametrize(
     "host", ["10.0.3.7", "10.0.3.7:8000", "[fd00::7]:8000", "evil.example", "local host", "", "@", "é"]
 )
-def test_health_answers_whatever_the_host(house: ApiHarness, path: str, host: str) -> None:
-    usual = house.anonymous().get(path, Host="localhost")
+def test_health_answers_whatever_the_host(api: ApiHarness, path: str, host: str) -> None:
+    usual = api.anonymous().get(path, Host="localhost")
     for answer in (
-        house.anonymous().get(path, Host=host),
-        house.anonymous().call("HEAD", path, headers={"Host": host}),
+        api.anonymous().get(path, Host=host),
+        api.anonymous().call("HEAD", path, headers={"Host": host}),
     ):
         assert (answer.status_code, answer.mimetype) == (usual.status_code, usual.mimetype)
-    assert without_host(house, "HTTP/1.1", path) == usual.status
+    assert without_host(api, "HTTP/1.1", path) == usual.status
 
 
-def test_health_is_public_and_named_in_full(house: ApiHarness) -> None:
-    paths = {rule.rule for rule in house.app.url_map.iter_rules() if rule.endpoint.startswith("health.")}
+def test_health_is_public_and_named_in_full(api: ApiHarness) -> None:
+    paths = {rule.rule for rule in api.app.url_map.iter_rules() if rule.endpoint.startswith("health.")}
     assert paths == HEALTH_PATHS
 
 
-def without_host(house: ApiHarness, protocol: str, path: str = "/v1/nope") -> str:
+def without_host(api: ApiHarness, protocol: str, path: str = "/v1/nope") -> str:
     """The status of a request that names no host."""
     environ = {
         "REQUEST_METHOD": "GET", "PATH_INFO": path, "SERVER_PROTOCOL": protocol, "SERVER_NAME": "x",
         "SERVER_PORT": "80", "wsgi.url_scheme": "http", "REMOTE_ADDR": "127.0.0.1",
     }  # fmt: skip
     said: list[str] = []
-    house.app.wsgi_app(environ, lambda status, _headers, _info=None: said.append(status))
+    api.app.wsgi_app(environ, lambda status, _headers, _info=None: said.append(status))
     return said[0]
 
 
-def test_only_the_oldest_protocol_may_name_no_host(house: ApiHarness) -> None:
-    assert without_host(house, "HTTP/1.1") == "400 BAD REQUEST"
-    assert without_host(house, "HTTP/1.0") == "404 NOT FOUND"
+def test_only_the_oldest_protocol_may_name_no_host(api: ApiHarness) -> None:
+    assert without_host(api, "HTTP/1.1") == "400 BAD REQUEST"
+    assert without_host(api, "HTTP/1.0") == "404 NOT FOUND"
 
 
 def test_every_host_where_none_is_named(database: Database) -> None:
@@ -95,8 +95,8 @@ def cross(answer: Any) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name.startswith("Access-Control")}
 
 
-def test_without_origins_no_answer_speaks_of_them(house: ApiHarness) -> None:
-    client = house.person()
+def test_without_origins_no_answer_speaks_of_them(api: ApiHarness) -> None:
+    client = api.person()
     for answer in (
         client.get("/v1/wallets", Origin=OURS),
         client.call("OPTIONS", "/v1/wallets", headers={"Origin": OURS, **PREFLIGHT}),
@@ -106,18 +106,18 @@ def test_without_origins_no_answer_speaks_of_them(house: ApiHarness) -> None:
 
 
 @pytest.fixture(scope="module")
-def open_house(database: Database) -> ApiHarness:
+def open_api(database: Database) -> ApiHarness:
     return ApiHarness(database, allowed_origins=(OURS, "http://[::1]:3000"), rate_limit_token="5 per day")
 
 
-def test_every_answer_to_a_declared_origin_may_be_read(open_house: ApiHarness) -> None:
-    client = open_house.person()
+def test_every_answer_to_a_declared_origin_may_be_read(open_api: ApiHarness) -> None:
+    client = open_api.person()
     wallet = client.wallet()
     answers = [
         client.order("/v1/deposits", deposit_into(wallet), Origin=OURS),
         client.get("/v1/payments/00000000-0000-7000-8000-000000000000", Origin=OURS),
         client.get("/v1/nope", Origin=OURS),
-        open_house.anonymous().get("/v1/wallets", Origin=OURS),
+        open_api.anonymous().get("/v1/wallets", Origin=OURS),
         client.get("/v1/wallets", Origin=OURS, Host="evil"),
         client.call("DELETE", "/v1/wallets", headers={"Origin": OURS}),
         client.order("/v1/deposits", {}, Origin=OURS),
@@ -132,7 +132,7 @@ def test_every_answer_to_a_declared_origin_may_be_read(open_house: ApiHarness) -
         )
         assert "Access-Control-Allow-Credentials" not in said
         assert "Origin" in answer.headers["Vary"]
-    assert open_house.anonymous().get("/docs", Origin="http://[::1]:3000").headers["Access-Control-Allow-Origin"]
+    assert open_api.anonymous().get("/docs", Origin="http://[::1]:3000").headers["Access-Control-Allow-Origin"]
 
 
 def test_unavailable_database_answers_other_origins_too(database: Database) -> None:
@@ -141,8 +141,8 @@ def test_unavailable_database_answers_other_origins_too(database: Database) -> N
     assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (503, OURS)
 
 
-def test_a_preflight_is_answered_for_declared_origins(open_house: ApiHarness) -> None:
-    answer = open_house.anonymous().call("OPTIONS", "/v1/deposits", headers={"Origin": OURS, **PREFLIGHT})
+def test_a_preflight_is_answered_for_declared_origins(open_api: ApiHarness) -> None:
+    answer = open_api.anonymous().call("OPTIONS", "/v1/deposits", headers={"Origin": OURS, **PREFLIGHT})
     said = cross(answer)
     assert answer.status_code == 200
     assert said["Access-Control-Allow-Headers"] == "authorization, prefer"
@@ -161,7 +161,7 @@ def test_a_preflight_is_answered_for_declared_origins(open_house: ApiHarness) ->
         "https://shopxexample",
     ],
 )
-def test_other_origins_get_nothing(open_house: ApiHarness, origin: str) -> None:
-    client = open_house.person()
+def test_other_origins_get_nothing(open_api: ApiHarness, origin: str) -> None:
+    client = open_api.person()
     assert cross(client.get("/v1/wallets", Origin=origin)) == {}
     assert cross(client.call("OPTIONS", "/v1/wallets", headers={"Origin": origin, **PREFLIGHT})) == {}

@@ -33,47 +33,47 @@ def form(role: str = "client", **changes: Any) -> dict[str, Any]:
     return {**body, **of_merchant, **changes}
 
 
-def sign_up(house: ApiHarness, body: dict[str, Any], key: str | None = None) -> TestResponse:
+def sign_up(api: ApiHarness, body: dict[str, Any], key: str | None = None) -> TestResponse:
     """The answer to a sign-up; a body with a url is a merchant's."""
     headers = {"Idempotency-Key": key} if key else {}
     path = "/v1/merchants" if "url" in body else "/v1/clients"
-    return house.anonymous().call("POST", path, json=body, headers=headers)
+    return api.anonymous().call("POST", path, json=body, headers=headers)
 
 
-def sign_in(house: ApiHarness, email: str, password: str = PASSWORD, **more: Any) -> TestResponse:
+def sign_in(api: ApiHarness, email: str, password: str = PASSWORD, **more: Any) -> TestResponse:
     """The answer to a sign-in."""
-    return house.anonymous().call("POST", "/v1/sessions", json={"email": email, "password": password}, **more)
+    return api.anonymous().call("POST", "/v1/sessions", json={"email": email, "password": password}, **more)
 
 
-def device(house: ApiHarness, email: str, password: str = PASSWORD) -> ApiUser:
+def device(api: ApiHarness, email: str, password: str = PASSWORD) -> ApiUser:
     """A user with a new session."""
-    answer = sign_in(house, email, password)
+    answer = sign_in(api, email, password)
     assert answer.status_code == 201, answer.get_json()
     token = answer.get_json()["token"]
-    return ApiUser(house, ApiUser(house, "", token).get("/v1/me").get_json()["id"], token)
+    return ApiUser(api, ApiUser(api, "", token).get("/v1/me").get_json()["id"], token)
 
 
-def newcomer(house: ApiHarness, role: str = "client", **changes: Any) -> tuple[str, ApiUser]:
+def newcomer(api: ApiHarness, role: str = "client", **changes: Any) -> tuple[str, ApiUser]:
     """The e-mail address of a new user, and their first session."""
     body = form(role, **changes)
-    assert sign_up(house, body).status_code == 201
-    return body["email"], device(house, body["email"], body["password"])
+    assert sign_up(api, body).status_code == 201
+    return body["email"], device(api, body["email"], body["password"])
 
 
-def mailed(house: ApiHarness, email: str) -> str:
+def mailed(api: ApiHarness, email: str) -> str:
     """The token of the e-mail that is due for this address, created as a worker does."""
     while True:
         token = tokens.new(tokens.CONFIRMATION_PREFIX)
-        with transaction(house.worker) as connection:
+        with transaction(api.worker) as connection:
             letter = confirmation.take(connection, tokens.hash_of(token), WAIT_SECONDS, ATTEMPTS_MAX)
         assert letter is not None, f"no mail is due for {email}"
         if letter.email == email:
             return token
 
 
-def post(house: ApiHarness, path: str, **body: Any) -> TestResponse:
+def post(api: ApiHarness, path: str, **body: Any) -> TestResponse:
     """The answer to a POST without a bearer token."""
-    return house.anonymous().call("POST", path, json=body)
+    return api.anonymous().call("POST", path, json=body)
 
 
 def outcome(answer: TestResponse) -> tuple[int, str]:
@@ -93,15 +93,15 @@ def at_once(times: int, call: Callable[[int], TestResponse]) -> list[TestRespons
         return list(threads.map(run, range(times)))
 
 
-def audited(house: ApiHarness, target: str) -> list[str]:
+def audited(api: ApiHarness, target: str) -> list[str]:
     """The audited actions on the target, oldest first."""
-    return house.execute("SELECT action FROM audit_log WHERE target = %s ORDER BY id", target)
+    return api.execute("SELECT action FROM audit_log WHERE target = %s ORDER BY id", target)
 
 
-def lengthen_lock(house: ApiHarness) -> float:
+def lengthen_lock(api: ApiHarness) -> float:
     """Make the newest lock an hour longer, so that it holds however busy the machine is; returns its own seconds."""
     lengthened = (
         "UPDATE login_throttles SET locked_until = locked_until + interval '1 hour' WHERE locked_until > seen_at"
     )
-    [seconds] = house.execute(f"{lengthened} RETURNING extract(epoch FROM locked_until - seen_at)::float - 3600")
+    [seconds] = api.execute(f"{lengthened} RETURNING extract(epoch FROM locked_until - seen_at)::float - 3600")
     return seconds

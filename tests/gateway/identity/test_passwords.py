@@ -14,8 +14,8 @@ from tests.gateway.identity.signed_up_users import PASSWORD, form, newcomer, out
 
 
 @pytest.fixture(autouse=True)
-def _unthrottled(house: ApiHarness) -> None:
-    house.execute("DELETE FROM login_throttles")
+def _unthrottled(api: ApiHarness) -> None:
+    api.execute("DELETE FROM login_throttles")
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-def test_stored_hash_is_argon2id_with_recommended_parameters(house: ApiHarness) -> None:
-    email, _ = newcomer(house)
-    [kept] = house.execute("SELECT password_hash FROM users WHERE email = %s", email)
+def test_stored_hash_is_argon2id_with_recommended_parameters(api: ApiHarness) -> None:
+    email, _ = newcomer(api)
+    [kept] = api.execute("SELECT password_hash FROM users WHERE email = %s", email)
     found = re.fullmatch(r"\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$[\w+/]{22}\$[\w+/]{43}", kept)
     assert found
     memory_kib, passes, lanes = map(int, found.groups())
@@ -53,47 +53,47 @@ def test_unknown_user_costs_one_verification(judged: list[str]) -> None:
     assert re.findall(r"m=\d+,t=\d+,p=\d+", judged[0]) == re.findall(r"m=\d+,t=\d+,p=\d+", passwords.hash(PASSWORD))
 
 
-def test_n21_unknown_and_known_users_cost_equal_verifications(house: ApiHarness, judged: list[str]) -> None:
-    email, _ = newcomer(house)
-    somebody = house.person()
-    [without] = house.execute("SELECT email FROM users WHERE id = %s", somebody.id)
+def test_n21_unknown_and_known_users_cost_equal_verifications(api: ApiHarness, judged: list[str]) -> None:
+    email, _ = newcomer(api)
+    somebody = api.person()
+    [without] = api.execute("SELECT email FROM users WHERE id = %s", somebody.id)
     answers = []
     for address in (email, "nobody@example.com", without):
         judged.clear()
-        answer = sign_in(house, address, PASSWORD + "!")
+        answer = sign_in(api, address, PASSWORD + "!")
         assert len(judged) == 1, address
         answers.append({k: v for k, v in answer.get_json().items() if k != "request_id"})
         assert outcome(answer) == (401, "credentials_invalid")
     assert answers[0] == answers[1] == answers[2]
 
 
-def test_weak_hash_is_replaced_at_sign_in(house: ApiHarness) -> None:
-    email, _ = newcomer(house)
+def test_weak_hash_is_replaced_at_sign_in(api: ApiHarness) -> None:
+    email, _ = newcomer(api)
     weak = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
-    house.execute("UPDATE users SET password_hash = %s WHERE email = %s", weak, email)
-    assert sign_in(house, email).status_code == 201
-    [kept] = house.execute("SELECT password_hash FROM users WHERE email = %s", email)
+    api.execute("UPDATE users SET password_hash = %s WHERE email = %s", weak, email)
+    assert sign_in(api, email).status_code == 201
+    [kept] = api.execute("SELECT password_hash FROM users WHERE email = %s", email)
     assert not passwords.needs_rehash(kept)
     assert passwords.needs_rehash(weak)
-    assert sign_in(house, email).status_code == 201
+    assert sign_in(api, email).status_code == 201
 
 
 LONG = "\u00e9" * 30 + "abcdefgh" * 12 + "zy"
 
 
-def test_n29_long_password_is_not_truncated(house: ApiHarness) -> None:
+def test_n29_long_password_is_not_truncated(api: ApiHarness) -> None:
     assert len(LONG) == 128
-    email, _ = newcomer(house, password=LONG)
-    assert outcome(sign_in(house, email, LONG[:-1] + "Y")) == (401, "credentials_invalid")
-    assert outcome(sign_in(house, email, LONG[:72])) == (401, "credentials_invalid")
-    assert sign_in(house, email, unicodedata.normalize("NFD", LONG)).status_code == 201
+    email, _ = newcomer(api, password=LONG)
+    assert outcome(sign_in(api, email, LONG[:-1] + "Y")) == (401, "credentials_invalid")
+    assert outcome(sign_in(api, email, LONG[:72])) == (401, "credentials_invalid")
+    assert sign_in(api, email, unicodedata.normalize("NFD", LONG)).status_code == 201
 
 
-def test_n29_spaces_are_part_of_a_password(house: ApiHarness) -> None:
+def test_n29_spaces_are_part_of_a_password(api: ApiHarness) -> None:
     padded = "  spaces all around  "
-    email, _ = newcomer(house, password=padded)
-    assert outcome(sign_in(house, email, padded.strip())) == (401, "credentials_invalid")
-    assert sign_in(house, email, padded).status_code == 201
+    email, _ = newcomer(api, password=padded)
+    assert outcome(sign_in(api, email, padded.strip())) == (401, "credentials_invalid")
+    assert sign_in(api, email, padded).status_code == 201
 
 
 REFUSED = {
@@ -116,29 +116,29 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_n29_refused_password_is_not_repeated_in_answer(house: ApiHarness, case: str) -> None:
+def test_n29_refused_password_is_not_repeated_in_answer(api: ApiHarness, case: str) -> None:
     password, code = REFUSED[case]
-    with house.unchanged():
-        answer = sign_up(house, form(email="canary.person@example.com", password=password))
+    with api.unchanged():
+        answer = sign_up(api, form(email="canary.person@example.com", password=password))
     assert outcome(answer) == (422, code)
     assert [flaw["pointer"] for flaw in answer.get_json()["errors"]] == ["/password"]
     if isinstance(password, str):
         assert password.strip() == "" or password not in answer.get_data(as_text=True)
 
 
-def test_password_containing_short_local_part_is_accepted(house: ApiHarness) -> None:
-    assert sign_up(house, form(email="ann@example.net", password="annual planning 7")).status_code == 201
+def test_password_containing_short_local_part_is_accepted(api: ApiHarness) -> None:
+    assert sign_up(api, form(email="ann@example.net", password="annual planning 7")).status_code == 201
 
 
-def test_n29_password_of_a_megabyte_is_refused(house: ApiHarness) -> None:
-    with house.unchanged():
-        assert outcome(sign_up(house, form(password="x" * 1_000_000))) == (413, "body_too_large")
-        assert outcome(sign_in(house, "a@example.com", "x" * 1_000_000)) == (413, "body_too_large")
-        assert outcome(sign_in(house, "a@example.com", "x" * 60_000)) == (422, "password_too_long")
+def test_n29_password_of_a_megabyte_is_refused(api: ApiHarness) -> None:
+    with api.unchanged():
+        assert outcome(sign_up(api, form(password="x" * 1_000_000))) == (413, "body_too_large")
+        assert outcome(sign_in(api, "a@example.com", "x" * 1_000_000)) == (413, "body_too_large")
+        assert outcome(sign_in(api, "a@example.com", "x" * 60_000)) == (422, "password_too_long")
 
 
-def test_short_password_at_sign_in_is_wrong_not_invalid(house: ApiHarness) -> None:
-    assert outcome(sign_in(house, "a@example.com", "x")) == (401, "credentials_invalid")
+def test_short_password_at_sign_in_is_wrong_not_invalid(api: ApiHarness) -> None:
+    assert outcome(sign_in(api, "a@example.com", "x")) == (401, "credentials_invalid")
 
 
 UNDER_GEVENT = """

@@ -53,7 +53,7 @@ class Listing:
     def get(self, **query: str) -> Row:
         """A page as it is answered."""
         headers = {"Authorization": f"Bearer {self.viewer.token}"}
-        answer = self.viewer.house.app.test_client().get(self.path, headers=headers, query_string=query)
+        answer = self.viewer.api.app.test_client().get(self.path, headers=headers, query_string=query)
         assert answer.status_code == 200, (query, answer.get_json())
         return answer.get_json()
 

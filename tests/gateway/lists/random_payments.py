@@ -21,16 +21,16 @@ SUMMARIES = ["Coffee", "coffee", "Tea, hot", "Ünïcode 水", "zebra", "'; DROP 
 class RandomPayments:
     """Random payments between a few users: all types, all states, with commission and rates."""
 
-    def __init__(self, house: ApiHarness) -> None:
-        self.house, self.dice = house, random.Random(SEED)
-        house.execute("ALTER TABLE commission_terms DISABLE TRIGGER USER")
-        house.execute("UPDATE commission_terms SET percent = 2 WHERE type IN ('transfer', 'charge')")
-        self.ops, self.chief = house.person("ops", "Ops"), house.person("ops", "Chief")
+    def __init__(self, api: ApiHarness) -> None:
+        self.api, self.dice = api, random.Random(SEED)
+        api.execute("ALTER TABLE commission_terms DISABLE TRIGGER USER")
+        api.execute("UPDATE commission_terms SET percent = 2 WHERE type IN ('transfer', 'charge')")
+        self.ops, self.chief = api.person("ops", "Ops"), api.person("ops", "Chief")
         for source, target, rate in (("EUR", "JPY", "160.5"), ("JPY", "EUR", "0.0061")):
             told = {"source": source, "target": target, "rate": rate, "spread": "1", "source_name": "test"}
             assert self.ops.call("PUT", "/v1/exchange-rates", json=told).status_code == 200
-        self.ann, self.bob = house.person("client", "Ann"), house.person("client", "Bob")
-        self.shop, self.stranger = house.person("merchant", "Shop"), house.person("client", "Zed")
+        self.ann, self.bob = api.person("client", "Ann"), api.person("client", "Bob")
+        self.shop, self.stranger = api.person("merchant", "Shop"), api.person("client", "Zed")
         self.people = [self.ann, self.bob, self.shop]
         self.wallets = {
             (person.id, currency): person.wallet(self.amount(currency, 500), currency)
@@ -42,7 +42,7 @@ class RandomPayments:
         orders = [self.transfer, self.charge, self.hold, self.refund, self.exchange, self.abroad, self.withdrawal]
         for number in range(ORDERS):
             orders[number % len(orders)]()
-            house.post_payments()
+            api.post_payments()
         self.adjustment()
         self.bulk()
         self.rotation()
@@ -92,7 +92,7 @@ class RandomPayments:
 
     def hold(self) -> None:
         charge = self.charge(capture=False)
-        self.house.post_payments()
+        self.api.post_payments()
         match self.dice.choice(("capture", "void", "leave", "capture")):
             case "capture":
                 body = {"amount": "2.00" if charge["currency"] == "EUR" else "77"}
@@ -138,7 +138,7 @@ class RandomPayments:
         lines = [{"wallet": self.wallets[one.id, "EUR"], "amount": self.amount("EUR")} for one in (self.ann, self.bob)]
         answer = self.shop.order("/v1/bulk-charges", {"currency": "EUR", "charges": lines})
         assert answer.status_code == 202, answer.get_json()
-        self.house.post_payments()
+        self.api.post_payments()
 
     def adjustment(self) -> None:
         [account, *_] = self.ops.get(f"/v1/ops/accounts?owner={self.bob.id}").get_json()["data"]
@@ -146,7 +146,7 @@ class RandomPayments:
         body = {"account": account["id"], "direction": "credit", "amount": given, "currency": account["currency"]}
         made = self.ops.order("/v1/ops/adjustments", {**body, "reason": "Lost"}).get_json()
         assert self.chief.call("POST", f"/v1/ops/adjustments/{made['id']}/approve", json={}).status_code < 300
-        self.house.post_payments()
+        self.api.post_payments()
 
     def rotation(self) -> None:
         """Bob's euros get a new token: users who know the old one must not learn the new one, nor find by it."""
@@ -154,11 +154,11 @@ class RandomPayments:
         answer = self.bob.call("POST", f"/v1/wallets/{old}/rotate", json={}, headers={"If-Match": "*"})
         self.wallets[self.bob.id, "EUR"] = answer.get_json()["token"]
         self.transfer()
-        self.house.post_payments()
+        self.api.post_payments()
 
     def waiting(self) -> None:
         """Payments not posted yet: scheduled, tried before, and parked."""
-        now = self.house.execute("SELECT now()")[0]
+        now = self.api.execute("SELECT now()")[0]
         later = {"scheduled_at": wire(now + timedelta(days=3)), "expires_at": wire(now + timedelta(days=4))}
         source, target = self.wallets[self.ann.id, "EUR"], self.wallets[self.bob.id, "EUR"]
         plain = {"source": source, "target": target, "currency": "EUR"}
@@ -166,12 +166,12 @@ class RandomPayments:
             self.order(self.ann, "transfers", **plain, amount=amount, **more)["id"]
             for amount, more in (("1.00", later), ("2.00", {}), ("3.00", {}))
         ]
-        self.house.execute("UPDATE payments SET attempts = 3, due_at = now() + interval '1 hour' WHERE id = %s", ids[1])
-        self.house.execute("UPDATE payments SET attempts = 9, parked_at = now() WHERE id = %s", ids[2])
+        self.api.execute("UPDATE payments SET attempts = 3, due_at = now() + interval '1 hour' WHERE id = %s", ids[1])
+        self.api.execute("UPDATE payments SET attempts = 9, parked_at = now() WHERE id = %s", ids[2])
 
     def listings(self) -> dict[str, Listing]:
         """Every list, as each user sees it."""
-        auditor = self.house.person("auditor", "Aud")
+        auditor = self.api.person("auditor", "Aud")
         viewers = {"Ann": self.ann, "Bob": self.bob, "Shop": self.shop, "Zed": self.stranger, "Ops": self.ops}
         found = {
             f"payments of {name}": Listing(person, "/v1/payments", payment_list.COLUMNS)

@@ -32,14 +32,14 @@ EVIL = [
 class Shelf:
     """A client whose transfers have summaries that want to be more than text, oldest first."""
 
-    def __init__(self, house: ApiHarness) -> None:
-        self.person = house.person("client", "=Ann")
+    def __init__(self, api: ApiHarness) -> None:
+        self.person = api.person("client", "=Ann")
         self.purse, self.other = self.person.wallet("100.00"), self.person.wallet()
         for text in EVIL:
             order = {"source": self.purse, "target": self.other, "amount": "1.00", "currency": "EUR", "summary": text}
             answer = self.person.order("/v1/transfers", {**order, "metadata": {"=note": text}})
             assert answer.status_code == 202, text
-        house.post_payments()
+        api.post_payments()
         self.lists = {"payments": "/v1/payments", "operations": f"/v1/wallets/{self.purse}/operations"}
 
     def file(self, name: str, media_type: str, query: str = "") -> TestResponse:
@@ -56,8 +56,8 @@ class Shelf:
 
 
 @pytest.fixture(scope="module")
-def shelf(house: ApiHarness) -> Shelf:
-    return Shelf(house)
+def shelf(api: ApiHarness) -> Shelf:
+    return Shelf(api)
 
 
 @pytest.fixture(params=["payments", "operations"])
@@ -145,13 +145,13 @@ def test_files_are_sorted_as_the_list_is(shelf: Shelf, monkeypatch: pytest.Monke
 
 
 def test_no_connection_is_held_while_a_file_is_read(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, house: ApiHarness
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, api: ApiHarness
 ) -> None:
     monkeypatch.setattr(exports, "PAGE_ROWS", 1)
-    pool = house.app.extensions["gateway"].engine.pool
+    pool = api.app.extensions["gateway"].engine.pool
     for path in shelf.lists.values():
         headers = {"Authorization": f"Bearer {shelf.person.token}", "Accept": JSON_LINES}
-        with house.app.test_client().get(path, headers=headers) as answer:
+        with api.app.test_client().get(path, headers=headers) as answer:
             lines = answer.iter_encoded()
             for _ in range(3):
                 assert json.loads(next(iter(lines)))
@@ -191,7 +191,7 @@ def test_what_is_no_file(shelf: Shelf, name: str, query: str, status: int, code:
     ],
 )
 def test_accept_decides(shelf: Shelf, name: str, accept: str, mimetype: str) -> None:
-    answer = shelf.person.house.app.test_client().get(
+    answer = shelf.person.api.app.test_client().get(
         shelf.lists[name], headers={"Authorization": f"Bearer {shelf.person.token}", "Accept": accept}
     )
     assert (answer.status_code, answer.mimetype) == (200, mimetype)
@@ -207,14 +207,14 @@ def test_n08_files_are_for_those_who_see_the_list(shelf: Shelf, stranger: ApiUse
     for media_type in (CSV, JSON_LINES):
         assert stranger.get(shelf.lists["operations"], Accept=media_type).status_code == 404
         assert stranger.get("/v1/payments", Accept=media_type).get_data(as_text=True).count("\n") == (media_type == CSV)
-        assert shelf.person.house.anonymous().get("/v1/payments", Accept=media_type).status_code == 401
+        assert shelf.person.api.anonymous().get("/v1/payments", Accept=media_type).status_code == 401
 
 
-def test_the_contract_names_the_forms_of_a_list(house: ApiHarness) -> None:
+def test_the_contract_names_the_forms_of_a_list(api: ApiHarness) -> None:
     for path, others in {
         "/v1/payments": [CSV, JSON_LINES],
         "/v1/wallets/{token}/operations": [CSV, JSON_LINES],
         "/v1/wallets/{token}/statement": [CSV, JSON_LINES, "text/html"],
     }.items():
-        content = house.contract["paths"][path]["get"]["responses"]["200"]["content"]
+        content = api.contract["paths"][path]["get"]["responses"]["200"]["content"]
         assert list(content) == ["application/json", *others]

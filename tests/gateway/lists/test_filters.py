@@ -30,8 +30,8 @@ COMPARED = {"gte": operator.ge, "gt": operator.gt, "lte": operator.le, "lt": ope
 
 
 @pytest.fixture(scope="module")
-def listings(house: ApiHarness) -> dict[str, Listing]:
-    return RandomPayments(house).listings()
+def listings(api: ApiHarness) -> dict[str, Listing]:
+    return RandomPayments(api).listings()
 
 
 PAYMENTS, HISTORY = sorted(payment_list.COLUMNS), sorted(account_history.COLUMNS)

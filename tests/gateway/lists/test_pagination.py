@@ -12,8 +12,8 @@ COUNT = 7
 class History:
     """A client with some payments, newest first."""
 
-    def __init__(self, house: ApiHarness) -> None:
-        self.person = house.person()
+    def __init__(self, api: ApiHarness) -> None:
+        self.person = api.person()
         self.wallet = self.person.wallet("1.00")
         self.other = self.person.wallet()
         for number in range(COUNT - 1):
@@ -32,8 +32,8 @@ class History:
 
 
 @pytest.fixture(scope="module")
-def history(house: ApiHarness) -> History:
-    return History(house)
+def history(api: ApiHarness) -> History:
+    return History(api)
 
 
 def test_newest_first(history: History) -> None:
@@ -166,8 +166,8 @@ def test_n50_routes_without_parameters_take_none(client: ApiUser, path: str) -> 
     assert client.get(path).get_json()["code"] == "unknown_parameter"
 
 
-def test_orders_take_no_parameters(house: ApiHarness, client: ApiUser) -> None:
-    with house.unchanged():
+def test_orders_take_no_parameters(api: ApiHarness, client: ApiUser) -> None:
+    with api.unchanged():
         assert client.order("/v1/wallets?dry_run=1", {"currency": "EUR"}).get_json()["code"] == "unknown_parameter"
 
 

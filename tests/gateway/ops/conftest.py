@@ -6,9 +6,9 @@ from tests.gateway.harness import ApiHarness, ApiUser
 
 
 @pytest.fixture(scope="module")
-def chief(house: ApiHarness) -> ApiUser:
+def chief(api: ApiHarness) -> ApiUser:
     """An operator who approves."""
-    return house.person("ops", "Chief")
+    return api.person("ops", "Chief")
 
 
 @pytest.fixture

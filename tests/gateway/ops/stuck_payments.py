@@ -14,8 +14,8 @@ def order(person: ApiUser, wallet: str, amount: str = "1.00") -> str:
     return person.order("/v1/deposits", deposit).get_json()["id"]
 
 
-def park(house: ApiHarness, id: str) -> None:
+def park(api: ApiHarness, id: str) -> None:
     """Park a due payment, as a worker does."""
-    with transaction(house.worker) as connection:
+    with transaction(api.worker) as connection:
         attempts = payment.attempts(connection, id) + 1
         assert payment.postpone(connection, id, attempts, "no luck", 0.0, park=True)

@@ -15,13 +15,13 @@ from tests.gateway.ops.adjustments import AT_ONCE, PATH, account_of, approve, pr
 from tests.gateway.orders import deposit_into
 
 
-def internal(house: ApiHarness) -> int:
-    [balance] = house.execute("SELECT balance FROM accounts WHERE code = 'internal' AND currency = 'EUR'")
+def internal(api: ApiHarness) -> int:
+    [balance] = api.execute("SELECT balance FROM accounts WHERE code = 'internal' AND currency = 'EUR'")
     return int(balance)
 
 
 def test_adjustment_names_wallet_by_token_or_account_id(
-    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, client_wallet: str
+    api: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, client_wallet: str
 ) -> None:
     by_id = proposal(ops, client)
     by_token = {name: value for name, value in by_id.items() if name != "account"} | {"wallet": client_wallet}
@@ -30,25 +30,25 @@ def test_adjustment_names_wallet_by_token_or_account_id(
         assert (told["account"], told["wallet"]) == (by_id["account"], client_wallet)
         shown = chief.get(f"{PATH}?state=proposed").get_json()["data"][0]
         assert (shown["id"], shown["account"], shown["wallet"]) == (told["id"], by_id["account"], client_wallet)
-        [seen] = [one for one in house.person("auditor").get(PATH).get_json()["data"] if one["id"] == told["id"]]
+        [seen] = [one for one in api.person("auditor").get(PATH).get_json()["data"] if one["id"] == told["id"]]
         assert (seen["account"], seen["wallet"]) == (by_id["account"], None)
         assert client_wallet not in str(ops.get(f"/v1/ops/audit?target={told['id']}").get_json())
         assert approve(chief, told["id"]).get_json()["wallet"] == client_wallet
-    house.post_payments()
+    api.post_payments()
     assert client.balance(client_wallet) == "18.00"
     for wrong, pointer, code in [
         ({**by_id, "wallet": client_wallet}, "/wallet", "invalid_value"),
         ({**by_token, "wallet": "wal_" + "x" * 32}, "/wallet", "not_found"),
         ({name: by_id[name] for name in by_id if name != "account"}, "/account", "required"),
     ]:
-        with house.unchanged():
+        with api.unchanged():
             [flaw] = ops.order(PATH, wrong).get_json()["errors"]
         assert (flaw["pointer"], flaw["code"]) == (pointer, code)
 
 
 @pytest.mark.parametrize(("direction", "balance", "moved"), [("credit", "14.00", -400), ("debit", "6.00", 400)])
 def test_approved_adjustment_changes_balance(
-    house: ApiHarness,
+    api: ApiHarness,
     ops: ApiUser,
     chief: ApiUser,
     client: ApiUser,
@@ -57,16 +57,16 @@ def test_approved_adjustment_changes_balance(
     balance: str,
     moved: int,
 ) -> None:
-    before = internal(house)
+    before = internal(api)
     id = proposed(ops, client, direction=direction)
-    house.post_payments()
+    api.post_payments()
     assert client.balance(client_wallet) == "10.00", "a proposal moves nothing"
     answer = approve(chief, id, reason="Seen the receipt")
     told = answer.get_json()
     assert (answer.status_code, told["proposed_by"], told["approved_by"]) == (202, ops.id, chief.id)
     assert (told["reason"], told["approval_reason"]) == ("Lost in the post", "Seen the receipt")
-    house.post_payments()
-    assert (client.balance(client_wallet), internal(house) - before) == (balance, moved)
+    api.post_payments()
+    assert (client.balance(client_wallet), internal(api) - before) == (balance, moved)
     for reader in (client, ops, chief):
         shown = reader.payment(told["payment"])
         assert (shown["type"], shown["state"], shown["amount"]) == ("adjustment", "COMPLETED", "4.00")
@@ -75,9 +75,7 @@ def test_approved_adjustment_changes_balance(
         assert wallet == (client_wallet if reader is client else None)
 
 
-def test_proposal_with_same_key_is_replayed(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, client_wallet: str
-) -> None:
+def test_proposal_with_same_key_is_replayed(api: ApiHarness, ops: ApiUser, client: ApiUser, client_wallet: str) -> None:
     body, key = proposal(ops, client), secrets.token_hex(8)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = list(pool.map(lambda _: ops.order(PATH, body, key), range(AT_ONCE)))
@@ -91,20 +89,20 @@ def test_proposal_with_same_key_is_replayed(
 
 
 def test_debit_above_balance_fails(
-    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, client_wallet: str
+    api: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, client_wallet: str
 ) -> None:
     told = approve(chief, proposed(ops, client, direction="debit", amount="10.01")).get_json()
-    house.post_payments()
+    api.post_payments()
     assert ops.payment(told["payment"])["failure"]["code"] == "insufficient_funds"
     assert client.balance(client_wallet) == "10.00"
 
 
 def test_proposals_and_decisions_are_audited(
-    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, client_wallet: str
+    api: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, client_wallet: str
 ) -> None:
     id = proposed(ops, client)
     approve(chief, id, reason="Seen")
-    lines = house.execute("SELECT to_jsonb(l) FROM audit_log l WHERE target = %s ORDER BY id", id)
+    lines = api.execute("SELECT to_jsonb(l) FROM audit_log l WHERE target = %s ORDER BY id", id)
     assert [(line["action"], line["actor"], line["reason"]) for line in lines] == [
         ("adjustments.propose", ops.id, "Lost in the post"),
         ("adjustments.approve", chief.id, "Seen"),
@@ -112,13 +110,13 @@ def test_proposals_and_decisions_are_audited(
     assert lines[1]["before"] == lines[0]["after"]
     assert client_wallet not in str(lines)
     reject(ops, second := proposed(ops, client))
-    [_, line] = house.execute("SELECT to_jsonb(l) FROM audit_log l WHERE target = %s ORDER BY id", second)
+    [_, line] = api.execute("SELECT to_jsonb(l) FROM audit_log l WHERE target = %s ORDER BY id", second)
     assert (line["action"], line["actor"], line["reason"]) == ("adjustments.reject", ops.id, "Not ours")
     assert (line["before"]["state"], line["after"]["state"]) == ("proposed", "rejected")
 
 
 def test_adjustments_are_listed_and_filtered(
-    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, client_wallet: str
+    api: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, client_wallet: str
 ) -> None:
     zeroth, first, second = (proposed(ops, client) for _ in range(3))
     approve(chief, first)
@@ -128,7 +126,7 @@ def test_adjustments_are_listed_and_filtered(
         rows = reader.get(f"{PATH}?limit=3{query}").get_json()["data"]
         return [row["id"] for row in rows if row["id"] in (zeroth, first, second)]
 
-    assert listed() == listed(reader=house.person("auditor")) == [second, first, zeroth]
+    assert listed() == listed(reader=api.person("auditor")) == [second, first, zeroth]
     assert listed("&state=approved") == [first]
     assert listed("&state=proposed") == [second]
     assert listed("&state=rejected,approved") == [first, zeroth]
@@ -140,10 +138,10 @@ def test_adjustments_are_listed_and_filtered(
 
 @pytest.mark.parametrize("role", ["client", "merchant", "auditor"])
 def test_adjustments_need_the_ops_scope(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, client_wallet: str, role: str
+    api: ApiHarness, ops: ApiUser, client: ApiUser, client_wallet: str, role: str
 ) -> None:
-    person, body, id = house.person(role), proposal(ops, client), proposed(ops, client)
-    with house.unchanged():
+    person, body, id = api.person(role), proposal(ops, client), proposed(ops, client)
+    with api.unchanged():
         assert person.order(PATH, body).status_code == 403
         assert approve(person, id).status_code == 403
         assert reject(person, id).status_code == 403
@@ -168,7 +166,7 @@ def test_adjustments_need_the_ops_scope(
     ],
 )
 def test_invalid_proposal_is_refused(
-    house: ApiHarness,
+    api: ApiHarness,
     ops: ApiUser,
     client: ApiUser,
     client_wallet: str,
@@ -177,41 +175,41 @@ def test_invalid_proposal_is_refused(
     code: str,
 ) -> None:
     body = proposal(ops, client, **members)
-    with house.unchanged():
+    with api.unchanged():
         answer = ops.order(PATH, body)
     assert (answer.status_code, answer.get_json()["code"]) == (status, code)
 
 
 def test_technical_account_cannot_be_adjusted(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, client_wallet: str
+    api: ApiHarness, ops: ApiUser, client: ApiUser, client_wallet: str
 ) -> None:
-    [wire] = house.execute("SELECT id::text FROM accounts WHERE code = 'wire' AND currency = 'EUR'")
+    [wire] = api.execute("SELECT id::text FROM accounts WHERE code = 'wire' AND currency = 'EUR'")
     assert ops.order(PATH, proposal(ops, client, account=wire)).status_code == 404
 
 
 @pytest.mark.parametrize("id", ["x", "%00", str(uuids.uuid7())], ids=["word", "null", "unknown"])
-def test_unknown_adjustment_is_not_found(house: ApiHarness, chief: ApiUser, id: str) -> None:
-    with house.unchanged():
+def test_unknown_adjustment_is_not_found(api: ApiHarness, chief: ApiUser, id: str) -> None:
+    with api.unchanged():
         assert approve(chief, id).status_code == 404
         assert reject(chief, id).status_code == 404
 
 
 def test_worker_fails_adjustment_payment_without_approval(
-    house: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, client_wallet: str
+    api: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, client_wallet: str
 ) -> None:
     """A compromised gateway could insert an adjustment without approval, or a second one for an approval."""
-    world, account = house, account_of(ops, client)
+    world, account = api, account_of(ops, client)
     approve(chief, proposed(ops, client))
     ours = world.technical("internal")
     forged = [world.wish("adjustment", maker, ours, account, 400) for maker in (client.id, ops.id, chief.id)]
-    with transaction(house.gateway) as connection:
+    with transaction(api.gateway) as connection:
         payment.accept(connection, forged)
-    house.post_payments()
+    api.post_payments()
     for wish in forged:
         assert ops.payment(wish.id)["failure"]["code"] == "not_permitted"
     assert client.balance(client_wallet) == "14.00"
 
 
-def test_ledger_invariants_hold_after_adjustments(house: ApiHarness) -> None:
-    with house.worker.connect() as connection:
+def test_ledger_invariants_hold_after_adjustments(api: ApiHarness) -> None:
+    with api.worker.connect() as connection:
         assert violations(connection) == []

@@ -17,18 +17,18 @@ class Crowd:
     """Five parked payments and three stuck ones, oldest first, with an operator."""
 
     def __init__(self, database: Database) -> None:
-        self.house = ApiHarness(database)
-        self.ops = self.house.person("ops")
-        client = self.house.person()
+        self.api = ApiHarness(database)
+        self.ops = self.api.person("ops")
+        client = self.api.person()
         wallet = client.wallet()
         self.parked = [order(client, wallet) for _ in range(5)]
         for id in self.parked:
-            park(self.house, id)
+            park(self.api, id)
         self.stuck = [order(client, wallet) for _ in range(3)]
 
     def attempts(self) -> set[int]:
         """The attempts of the parked payments."""
-        return set(self.house.execute("SELECT attempts FROM payments WHERE id = ANY(%s::uuid[])", self.parked))
+        return set(self.api.execute("SELECT attempts FROM payments WHERE id = ANY(%s::uuid[])", self.parked))
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def crowd(fresh_database: Database) -> Crowd:
 
 def test_dry_run_retries_nothing(crowd: Crowd, rings: list) -> None:
     rings.clear()
-    with crowd.house.unchanged():
+    with crowd.api.unchanged():
         unasked = retry_many(crowd.ops, {"parked": True})
         asked = retry_many(crowd.ops, {"parked": True}, dry_run=True)
         limited = retry_many(crowd.ops, {"stuck": 0, "limit": 2})
@@ -60,7 +60,7 @@ def test_many_retries_start_with_the_oldest(crowd: Crowd, rings: list) -> None:
     assert answer.get_json() == {"dry_run": False, "count": 4, "payments": crowd.parked[:4], "has_more": True}
     assert rings == [answer.headers["Request-Id"]]
     assert crowd.attempts() == {1}
-    crowd.house.post_payments()
+    crowd.api.post_payments()
     left = crowd.ops.get("/v1/ops/payments?parked=true").get_json()["data"]
     assert [row["id"] for row in left] == crowd.parked[4:]
     lines = crowd.ops.get("/v1/ops/audit?action=payments.retry").get_json()["data"]
@@ -71,7 +71,7 @@ def test_many_retries_start_with_the_oldest(crowd: Crowd, rings: list) -> None:
 def test_repeated_retry_of_many_adds_one_command_each(crowd: Crowd) -> None:
     answers = [retry_many(crowd.ops, {"parked": True}, dry_run=False) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [202, 202]
-    assert crowd.house.execute("SELECT count(*) FROM commands") == [5]
+    assert crowd.api.execute("SELECT count(*) FROM commands") == [5]
 
 
 @pytest.mark.parametrize(
@@ -100,18 +100,18 @@ def test_repeated_retry_of_many_adds_one_command_each(crowd: Crowd) -> None:
         ({"user": "x"}, "unknown_field", "/user"),
     ],
 )
-def test_n16_invalid_retry_filter_is_refused(house: ApiHarness, change: dict, code: str, pointer: str) -> None:
+def test_n16_invalid_retry_filter_is_refused(api: ApiHarness, change: dict, code: str, pointer: str) -> None:
     body = {"filter": {"parked": True}, "dry_run": False, **REASON, **change}
-    ops = house.person("ops")
-    with house.unchanged():
+    ops = api.person("ops")
+    with api.unchanged():
         answer = ops.call("POST", "/v1/ops/payments/retry", json=body)
     [flaw] = answer.get_json()["errors"]
     assert (answer.status_code, flaw["code"], flaw["pointer"]) == (422, code, pointer)
 
 
 @pytest.mark.parametrize("body", [{"filter": {"parked": True}}, REASON])
-def test_retry_of_many_needs_filter_and_reason(house: ApiHarness, body: dict) -> None:
-    answer = house.person("ops").call("POST", "/v1/ops/payments/retry", json=body)
+def test_retry_of_many_needs_filter_and_reason(api: ApiHarness, body: dict) -> None:
+    answer = api.person("ops").call("POST", "/v1/ops/payments/retry", json=body)
     assert (answer.status_code, answer.get_json()["code"]) == (422, "required")
 
 

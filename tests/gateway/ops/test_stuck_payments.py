@@ -17,15 +17,15 @@ MEMBERS = {
 
 
 @pytest.fixture
-def ops(house: ApiHarness) -> ApiUser:
-    return house.person("ops", "Ona")
+def ops(api: ApiHarness) -> ApiUser:
+    return api.person("ops", "Ona")
 
 
 @pytest.fixture
-def parked(house: ApiHarness, client: ApiUser) -> str:
+def parked(api: ApiHarness, client: ApiUser) -> str:
     """The id of a parked deposit."""
     id = order(client, client.wallet())
-    park(house, id)
+    park(api, id)
     return id
 
 
@@ -33,12 +33,12 @@ def retry(person: ApiUser, id: str, body: Any = REASON) -> Any:
     return person.call("POST", f"/v1/ops/payments/{id}/retry", json=body)
 
 
-def commands(house: ApiHarness, id: str) -> list[str | None]:
+def commands(api: ApiHarness, id: str) -> list[str | None]:
     """The outcomes of the commands about a payment, oldest first."""
-    return house.execute("SELECT outcome FROM commands WHERE payment_id = %s ORDER BY id", id)
+    return api.execute("SELECT outcome FROM commands WHERE payment_id = %s ORDER BY id", id)
 
 
-def test_stuck_and_parked_payments_are_listed(house: ApiHarness, client: ApiUser, ops: ApiUser, parked: str) -> None:
+def test_stuck_and_parked_payments_are_listed(api: ApiHarness, client: ApiUser, ops: ApiUser, parked: str) -> None:
     waiting = order(client, client.wallet(), "2.50")
     rows = {
         which: {row["id"]: row for row in ops.get(f"/v1/ops/payments?{which}&limit=100").get_json()["data"]}
@@ -54,16 +54,16 @@ def test_stuck_and_parked_payments_are_listed(house: ApiHarness, client: ApiUser
     row = rows["parked=true"][parked]
     assert (row["attempts"], row["last_error"]) == (1, "no luck")
     assert row["parked_at"] is not None
-    house.post_payments()
+    api.post_payments()
     assert waiting not in {row["id"] for row in ops.get("/v1/ops/payments?stuck=0&limit=100").get_json()["data"]}
 
 
-def test_undecided_withdrawals_are_listed(house: ApiHarness, client: ApiUser, ops: ApiUser) -> None:
+def test_undecided_withdrawals_are_listed(api: ApiHarness, client: ApiUser, ops: ApiUser) -> None:
     order = {"wallet": client.wallet("5.00"), "amount": "2.00", "currency": "EUR", "name": "Ann Example"}
     id = client.order("/v1/withdrawals", {**order, "iban": "DE89370400440532013000"}).get_json()["id"]
-    house.post_payments()
+    api.post_payments()
     assert ops.get("/v1/ops/payments?undecided=true").get_json()["data"] == []
-    with transaction(house.worker) as connection:
+    with transaction(api.worker) as connection:
         assert payout.claim(connection, "bank", 10, 20.0)
         payout.postpone(connection, [Retry(id, 1, 1, 60.0, "500 from the bank")])
     [row] = ops.get("/v1/ops/payments?undecided=true").get_json()["data"]
@@ -77,7 +77,7 @@ def test_undecided_withdrawals_are_listed(house: ApiHarness, client: ApiUser, op
     assert ops.call("POST", "/v1/ops/payments/retry", json=many).get_json()["code"] == "unknown_field"
 
 
-def test_stuck_payments_are_filtered_by_type_and_currency(house: ApiHarness, client: ApiUser, ops: ApiUser) -> None:
+def test_stuck_payments_are_filtered_by_type_and_currency(api: ApiHarness, client: ApiUser, ops: ApiUser) -> None:
     source, target = client.wallet(), client.wallet()
     yen = client.wallet(currency="JPY")
     deposit = order(client, source)
@@ -99,7 +99,7 @@ def test_stuck_payments_are_filtered_by_type_and_currency(house: ApiHarness, cli
     assert ids("&type=charge") == set()
     assert ids("&currency=JPY") == {in_yen}
     assert ids("&type=deposit&currency=EUR") == {deposit}
-    house.post_payments()
+    api.post_payments()
 
 
 @pytest.mark.parametrize(
@@ -115,9 +115,9 @@ def test_list_needs_exactly_one_of_stuck_parked_undecided(ops: ApiUser, query: s
 
 
 def test_retry_is_a_command_that_the_worker_decides(
-    house: ApiHarness, client: ApiUser, ops: ApiUser, parked: str, rings: list
+    api: ApiHarness, client: ApiUser, ops: ApiUser, parked: str, rings: list
 ) -> None:
-    before = house.execute("SELECT to_jsonb(p) FROM payments p WHERE id = %s", parked)
+    before = api.execute("SELECT to_jsonb(p) FROM payments p WHERE id = %s", parked)
     rings.clear()
     answer = retry(ops, parked)
     assert answer.status_code == 202
@@ -125,19 +125,19 @@ def test_retry_is_a_command_that_the_worker_decides(
     assert (answer.headers["Location"], answer.headers["Retry-After"]) == (f"/v1/payments/{parked}", "1")
     assert answer.headers["ETag"] == ops.get(f"/v1/payments/{parked}").headers["ETag"]
     assert rings == [answer.headers["Request-Id"]]
-    assert house.execute("SELECT to_jsonb(p) FROM payments p WHERE id = %s", parked) == before
-    assert commands(house, parked) == [None]
-    house.post_payments()
-    assert commands(house, parked) == ["done"]
+    assert api.execute("SELECT to_jsonb(p) FROM payments p WHERE id = %s", parked) == before
+    assert commands(api, parked) == [None]
+    api.post_payments()
+    assert commands(api, parked) == ["done"]
     assert client.payment(parked)["state"] == "COMPLETED"
 
 
-def test_retry_is_audited(house: ApiHarness, ops: ApiUser, parked: str) -> None:
+def test_retry_is_audited(api: ApiHarness, ops: ApiUser, parked: str) -> None:
     request_id = retry(ops, parked).headers["Request-Id"]
-    house.post_payments()
-    auditor = house.person("auditor")
+    api.post_payments()
+    auditor = api.person("auditor")
     [line] = auditor.get(f"/v1/ops/audit?target={parked}").get_json()["data"]
-    [token_id] = house.execute("SELECT id::text FROM tokens WHERE user_id = %s", ops.id)
+    [token_id] = api.execute("SELECT id::text FROM tokens WHERE user_id = %s", ops.id)
     assert (line["actor"], line["action"], line["reason"]) == (ops.id, "payments.retry", REASON["reason"])
     assert (line["token_id"], line["address"], line["request_id"]) == (token_id, "127.0.0.1", request_id)
     assert (line["before"]["attempts"], line["before"]["last_error"]) == (1, "no luck")
@@ -146,44 +146,42 @@ def test_retry_is_audited(house: ApiHarness, ops: ApiUser, parked: str) -> None:
     assert line["written_by"] == "payments_worker"
 
 
-def test_second_retry_while_one_is_open_adds_none(house: ApiHarness, ops: ApiUser, parked: str) -> None:
+def test_second_retry_while_one_is_open_adds_none(api: ApiHarness, ops: ApiUser, parked: str) -> None:
     assert [retry(ops, parked).status_code for _ in range(3)] == [202] * 3
-    assert commands(house, parked) == [None]
-    house.post_payments()
-    assert commands(house, parked) == ["done"]
+    assert commands(api, parked) == [None]
+    api.post_payments()
+    assert commands(api, parked) == ["done"]
 
 
-def test_retry_of_payment_final_meanwhile_is_refused_by_worker(
-    house: ApiHarness, client: ApiUser, ops: ApiUser
-) -> None:
+def test_retry_of_payment_final_meanwhile_is_refused_by_worker(api: ApiHarness, client: ApiUser, ops: ApiUser) -> None:
     id = order(client, client.wallet())
     assert retry(ops, id).status_code == 202
     statement = "UPDATE payments SET state = 'FAILED', failure_code = 'expired', finalized_at = now() WHERE id = %s"
-    house.execute(f"{statement} RETURNING id", id)
-    house.post_payments()
-    assert commands(house, id) == ["refused"]
+    api.execute(f"{statement} RETURNING id", id)
+    api.post_payments()
+    assert commands(api, id) == ["refused"]
     assert ops.get(f"/v1/ops/audit?target={id}").get_json()["data"] == []
 
 
 @pytest.mark.parametrize("state", ["COMPLETED", "FAILED"])
 def test_retry_of_final_payment_is_refused(
-    house: ApiHarness, client: ApiUser, stranger: ApiUser, ops: ApiUser, state: str, rings: list
+    api: ApiHarness, client: ApiUser, stranger: ApiUser, ops: ApiUser, state: str, rings: list
 ) -> None:
     wallet = client.wallet("5.00")
     transfer = {"source": wallet, "target": stranger.wallet(), "currency": "EUR"}
     amount = {"COMPLETED": "1.00", "FAILED": "6.00"}[state]
     id = client.order("/v1/transfers", {**transfer, "amount": amount}).get_json()["id"]
-    house.post_payments()
+    api.post_payments()
     assert client.payment(id)["state"] == state
     rings.clear()
-    with house.unchanged():
+    with api.unchanged():
         answer = retry(ops, id)
     assert (answer.status_code, answer.get_json()["code"], rings) == (409, "payment_final", [])
 
 
 @pytest.mark.parametrize("id", [UNKNOWN, "1", "%27", "x" * 200, "1%20OR%201=1"])
-def test_n10_n52_unknown_payment_is_not_found(house: ApiHarness, ops: ApiUser, id: str) -> None:
-    with house.unchanged():
+def test_n10_n52_unknown_payment_is_not_found(api: ApiHarness, ops: ApiUser, id: str) -> None:
+    with api.unchanged():
         answer = retry(ops, id)
     assert (answer.status_code, answer.get_json()["code"]) == (404, "not_found")
 
@@ -204,24 +202,24 @@ def test_n10_n52_unknown_payment_is_not_found(house: ApiHarness, ops: ApiUser, i
     ],
 )
 def test_n16_retry_needs_a_reason_and_nothing_else(
-    house: ApiHarness, ops: ApiUser, parked: str, body: Any, code: str
+    api: ApiHarness, ops: ApiUser, parked: str, body: Any, code: str
 ) -> None:
-    with house.unchanged():
+    with api.unchanged():
         answer = retry(ops, parked, body)
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
 
 @pytest.mark.parametrize("role", ["client", "merchant", "auditor"])
-def test_n05_n14_retry_needs_ops(house: ApiHarness, client: ApiUser, parked: str, role: str) -> None:
-    person = client if role == "client" else house.person(role)
-    with house.unchanged():
+def test_n05_n14_retry_needs_ops(api: ApiHarness, client: ApiUser, parked: str, role: str) -> None:
+    person = client if role == "client" else api.person(role)
+    with api.unchanged():
         many = {"filter": {"parked": True}, "dry_run": False, **REASON}
         answers = [retry(person, parked), person.call("POST", "/v1/ops/payments/retry", json=many)]
     assert [(a.status_code, a.get_json()["code"]) for a in answers] == [(403, "scope_missing")] * 2
 
 
-def test_n14_retry_without_the_scope_is_refused(house: ApiHarness, parked: str) -> None:
-    reader = house.person("ops", scopes=["ops:read"])
+def test_n14_retry_without_the_scope_is_refused(api: ApiHarness, parked: str) -> None:
+    reader = api.person("ops", scopes=["ops:read"])
     assert reader.get("/v1/ops/payments?parked=true").status_code == 200
-    with house.unchanged():
+    with api.unchanged():
         assert retry(reader, parked).status_code == 403

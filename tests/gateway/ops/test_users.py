@@ -24,8 +24,8 @@ ACCOUNT = {
 
 
 @pytest.fixture
-def ops(house: ApiHarness) -> ApiUser:
-    return house.person("ops", "Ona")
+def ops(api: ApiHarness) -> ApiUser:
+    return api.person("ops", "Ona")
 
 
 def change(person: ApiUser, id: str, body: Any) -> TestResponse:
@@ -64,8 +64,8 @@ def test_users_are_filtered(ops: ApiUser, client: ApiUser, merchant: ApiUser) ->
     assert ids(f"email={email(client)}") == set()
 
 
-def test_deactivated_user_is_refused_everywhere_in_a_second(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
-    elsewhere = ApiUser(ApiHarness(house.database), client.id, client.token)
+def test_deactivated_user_is_refused_everywhere_in_a_second(api: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
+    elsewhere = ApiUser(ApiHarness(api.database), client.id, client.token)
     assert [who.get("/v1/wallets").status_code for who in (client, elsewhere)] == [200, 200]
     answer = change(ops, client.id, OFF)
     assert (answer.status_code, answer.get_json()["is_active"]) == (200, False)
@@ -76,10 +76,10 @@ def test_deactivated_user_is_refused_everywhere_in_a_second(house: ApiHarness, o
     assert [who.get("/v1/wallets").status_code for who in (client, elsewhere)] == [200, 200]
 
 
-def test_activation_is_audited_with_reason(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
+def test_activation_is_audited_with_reason(api: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
     ids = [change(ops, client.id, body).headers["Request-Id"] for body in (OFF, OFF, ON, ON)]
-    [token_id] = house.execute("SELECT id::text FROM tokens WHERE user_id = %s", ops.id)
-    on, off = rows(house.person("auditor"), f"audit?target={client.id}")
+    [token_id] = api.execute("SELECT id::text FROM tokens WHERE user_id = %s", ops.id)
+    on, off = rows(api.person("auditor"), f"audit?target={client.id}")
     assert (off["action"], off["reason"], off["request_id"]) == ("users.deactivate", "fraud", ids[0])
     assert (off["before"], off["after"]) == ({"is_active": True}, {"is_active": False})
     assert (on["action"], on["reason"], on["request_id"]) == ("users.activate", "mistaken identity", ids[2])
@@ -89,31 +89,31 @@ def test_activation_is_audited_with_reason(house: ApiHarness, ops: ApiUser, clie
         assert line["written_by"] == "payments_gateway"
 
 
-def test_n20_own_user_cannot_be_deactivated(house: ApiHarness, ops: ApiUser) -> None:
-    with house.unchanged():
+def test_n20_own_user_cannot_be_deactivated(api: ApiHarness, ops: ApiUser) -> None:
+    with api.unchanged():
         answer = change(ops, ops.id, OFF)
     assert (answer.status_code, answer.get_json()["code"]) == (409, "own_user")
     assert change(ops, ops.id, ON).status_code == 200
-    assert change(house.person("ops"), ops.id, OFF).status_code == 200
+    assert change(api.person("ops"), ops.id, OFF).status_code == 200
 
 
 @pytest.mark.parametrize("role", ["client", "merchant", "auditor"])
-def test_n14_only_ops_change_users(house: ApiHarness, client: ApiUser, role: str) -> None:
-    person = house.person(role)
-    with house.unchanged():
+def test_n14_only_ops_change_users(api: ApiHarness, client: ApiUser, role: str) -> None:
+    person = api.person(role)
+    with api.unchanged():
         answers = [change(person, id, OFF) for id in (client.id, person.id, UNKNOWN)]
     assert {(a.status_code, a.get_json()["code"]) for a in answers} == {(403, "scope_missing")}
 
 
 @pytest.mark.parametrize("path", ["payments?stuck=1", "users", "accounts", "audit", f"users/{UNKNOWN}"])
-def test_n14_customers_cannot_read_ops_routes(house: ApiHarness, client: ApiUser, merchant: ApiUser, path: str) -> None:
-    for person, status in ((client, 403), (merchant, 403), (house.anonymous(), 401)):
+def test_n14_customers_cannot_read_ops_routes(api: ApiHarness, client: ApiUser, merchant: ApiUser, path: str) -> None:
+    for person, status in ((client, 403), (merchant, 403), (api.anonymous(), 401)):
         assert person.get(f"/v1/ops/{path}").status_code == status
 
 
 @pytest.mark.parametrize("id", [UNKNOWN, "1", "%27", "1%20OR%201=1", "%00", "me"])
-def test_n10_n52_unknown_user_is_not_found(house: ApiHarness, ops: ApiUser, id: str) -> None:
-    with house.unchanged():
+def test_n10_n52_unknown_user_is_not_found(api: ApiHarness, ops: ApiUser, id: str) -> None:
+    with api.unchanged():
         assert change(ops, id, OFF).status_code == ops.get(f"/v1/ops/users/{id}").status_code == 404
 
 
@@ -134,14 +134,14 @@ def test_n10_n52_unknown_user_is_not_found(house: ApiHarness, ops: ApiUser, id: 
     ],
 )
 def test_n16_n17_ops_cannot_set_other_members(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, body: Any, code: str
+    api: ApiHarness, ops: ApiUser, client: ApiUser, body: Any, code: str
 ) -> None:
-    with house.unchanged():
+    with api.unchanged():
         answer = change(ops, client.id, body)
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
 
-def test_wallets_of_all_users_are_listed_without_tokens(house: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
+def test_wallets_of_all_users_are_listed_without_tokens(api: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
     wallet, other = client.wallet("7.00"), client.wallet(currency="USD")
     answer = ops.get(f"/v1/ops/accounts?owner={client.id}")
     dollars, euros = answer.get_json()["data"]
@@ -150,7 +150,7 @@ def test_wallets_of_all_users_are_listed_without_tokens(house: ApiHarness, ops: 
     assert (euros["held"], euros["available"], euros["is_frozen"]) == ("0.00", "7.00", False)
     assert (dollars["currency"], dollars["last4"]) == ("USD", other[-4:])
     assert "wal_" not in answer.get_data(as_text=True)
-    assert euros["id"] in {row["id"] for row in rows(house.person("auditor"), "accounts?limit=100")}
+    assert euros["id"] in {row["id"] for row in rows(api.person("auditor"), "accounts?limit=100")}
     assert rows(ops, f"accounts?owner={client.id}&currency=USD") == [dollars]
     client.call("PATCH", f"/v1/wallets/{other}", json={"is_active": False}, headers={"If-Match": "*"})
     assert rows(ops, f"accounts?owner={client.id}") == [euros]
@@ -183,13 +183,13 @@ LISTS = {"users": "role=client", "accounts": "currency=EUR", "audit": "action=us
 
 
 @pytest.fixture
-def listed(house: ApiHarness, ops: ApiUser) -> ApiUser:
+def listed(api: ApiHarness, ops: ApiUser) -> ApiUser:
     """An operator, with at least two rows in each list."""
     for _ in range(2):
-        person = house.person()
+        person = api.person()
         order = deposit_into(person.wallet())
         assert person.order("/v1/deposits", order).status_code == 202
-        change(ops, house.person().id, OFF)
+        change(ops, api.person().id, OFF)
     return ops
 
 
@@ -203,7 +203,7 @@ def test_n54_invalid_limit_is_refused(listed: ApiUser, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_n55_foreign_cursor_is_refused(house: ApiHarness, listed: ApiUser, name: str) -> None:
+def test_n55_foreign_cursor_is_refused(api: ApiHarness, listed: ApiUser, name: str) -> None:
     path = f"/v1/ops/{name}?{LISTS[name]}&limit=1"
     cursor = listed.get(path).get_json()["next_cursor"]
     assert listed.get(f"{path}&cursor={cursor}").status_code == 200
@@ -222,7 +222,7 @@ def test_n55_foreign_cursor_is_refused(house: ApiHarness, listed: ApiUser, name:
         listed.get(f"{path}&cursor=%00"),
         listed.get(f"{path}&{filters[name]}&cursor={cursor}"),
         listed.get(f"/v1/ops/{elsewhere}?{LISTS[elsewhere]}&cursor={cursor}"),
-        house.person("ops").get(f"{path}&cursor={cursor}"),
+        api.person("ops").get(f"{path}&cursor={cursor}"),
     ]
     assert [(a.status_code, a.get_json()["code"]) for a in refused] == [(400, "bad_cursor")] * len(refused)
 

@@ -58,9 +58,9 @@ def test_what_the_header_says(said: str, seconds: int | None) -> None:
 
 
 @WAYS
-def test_an_order_posted_in_time(house: ApiHarness, client: ApiUser, way: dict[str, str]) -> None:
+def test_an_order_posted_in_time(api: ApiHarness, client: ApiUser, way: dict[str, str]) -> None:
     wallet = client.wallet()
-    with posting(house):
+    with posting(api):
         answered = timed(lambda: client.order("/v1/deposits", deposit_into(wallet), **PATIENT, **way))
     assert (answered.status, answered.payment["state"], answered.applied) == (201, "COMPLETED", "wait=20")
     assert answered.seconds < QUICK_SECONDS
@@ -90,24 +90,24 @@ def test_a_header_that_is_repeated(client: ApiUser) -> None:
     headers = [("Prefer", "respond-async"), ("Prefer", "wait=0"), ("Idempotency-Key", "k")]
     headers.append(("Authorization", f"Bearer {client.token}"))
     body = deposit_into(client.wallet())
-    answer = client.house.app.test_client().post("/v1/deposits", json=body, headers=headers)
+    answer = client.api.app.test_client().post("/v1/deposits", json=body, headers=headers)
     assert (answer.status_code, answer.headers["Preference-Applied"]) == (202, "wait=0")
 
 
 @WAYS
-def test_what_fails_in_time_is_an_outcome_too(house: ApiHarness, client: ApiUser, way: dict[str, str]) -> None:
+def test_what_fails_in_time_is_an_outcome_too(api: ApiHarness, client: ApiUser, way: dict[str, str]) -> None:
     order = {"source": client.wallet(), "target": client.wallet(), "amount": "5.00", "currency": "EUR"}
-    with posting(house):
+    with posting(api):
         answered = timed(lambda: client.order("/v1/transfers", order, **PATIENT, **way))
     assert (answered.status, answered.payment["failure"]["code"]) == (201, "insufficient_funds")
 
 
 @WAYS
-def test_replay_waits_too(house: ApiHarness, client: ApiUser, way: dict[str, str]) -> None:
+def test_replay_waits_too(api: ApiHarness, client: ApiUser, way: dict[str, str]) -> None:
     order = deposit_into(client.wallet())
     first = client.order("/v1/deposits", order, "key")
-    with waiting(house, lambda: client.order("/v1/deposits", order, "key", **PATIENT, **way)) as [answer]:
-        house.post_payments()
+    with waiting(api, lambda: client.order("/v1/deposits", order, "key", **PATIENT, **way)) as [answer]:
+        api.post_payments()
     answered = answer.result()
     assert (answered.status, answered.payment["id"]) == (201, first.get_json()["id"])
     assert answered.answer.headers["Idempotent-Replayed"] == "true"
@@ -119,11 +119,11 @@ def test_replay_waits_too(house: ApiHarness, client: ApiUser, way: dict[str, str
 
 @WAYS
 def test_a_wait_ends_when_the_money_is_held(
-    house: ApiHarness, merchant: ApiUser, customer_wallet: str, way: dict[str, str]
+    api: ApiHarness, merchant: ApiUser, customer_wallet: str, way: dict[str, str]
 ) -> None:
     merchant.wallet()
     order = charge_of(customer_wallet, capture=False)
-    with posting(house):
+    with posting(api):
         answered = timed(lambda: merchant.order("/v1/charges", order, "key", **PATIENT, **way))
     assert (answered.status, answered.payment["state"], answered.applied) == (202, "AUTHORIZED", "wait=20")
     assert answered.answer.headers["Retry-After"] == "1"
@@ -134,25 +134,25 @@ def test_a_wait_ends_when_the_money_is_held(
 
 @WAYS
 def test_withdrawals_and_the_wait_for_the_bank(
-    house: ApiHarness, client: ApiUser, customer_wallet: str, way: dict[str, str]
+    api: ApiHarness, client: ApiUser, customer_wallet: str, way: dict[str, str]
 ) -> None:
-    with posting(house):
+    with posting(api):
         held = timed(lambda: client.order("/v1/withdrawals", wire_withdrawal(customer_wallet), **PATIENT, **way))
         out = timed(
             lambda: client.order("/v1/withdrawals", withdrawal(customer_wallet, target="crypto"), **PATIENT, **way)
         )
     assert (held.status, held.payment["state"]) == (202, "AUTHORIZED")
     path = f"/v1/payments/{held.payment['id']}"
-    with waiting(house, lambda: client.get(path, **PATIENT, **way)) as [answer]:
-        answer_of_the_bank(house, held.payment["id"], is_confirmed=True)
+    with waiting(api, lambda: client.get(path, **PATIENT, **way)) as [answer]:
+        answer_of_the_bank(api, held.payment["id"], is_confirmed=True)
     assert (answer.result().status, answer.result().payment["state"]) == (200, "COMPLETED")
     assert (out.status, out.payment["state"]) == (201, "COMPLETED")
 
 
-def test_refunds_and_exchanges(house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str) -> None:
-    house.person("ops").call("PUT", "/v1/exchange-rates", json=RATE)
+def test_refunds_and_exchanges(api: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str) -> None:
+    api.person("ops").call("PUT", "/v1/exchange-rates", json=RATE)
     merchant.wallet()
-    with posting(house):
+    with posting(api):
         charge = merchant.order("/v1/charges", charge_of(customer_wallet), **PATIENT)
         refund = merchant.order("/v1/refunds", {"charge": charge.get_json()["id"], "reason": "duplicate"}, **PATIENT)
         by = {"source": customer_wallet, "target": client.wallet(currency="USD"), "quote": quote(client, "10.00")["id"]}
@@ -162,16 +162,14 @@ def test_refunds_and_exchanges(house: ApiHarness, client: ApiUser, merchant: Api
         assert answer.headers["Preference-Applied"] == "wait=20"
 
 
-def test_captures_voids_and_cancels(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str
-) -> None:
+def test_captures_voids_and_cancels(api: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str) -> None:
     merchant.wallet()
     held = [merchant.order("/v1/charges", charge_of(customer_wallet, capture=False)).get_json()["id"] for _ in range(2)]
-    house.post_payments()
+    api.post_payments()
     paths = [f"/v1/charges/{held[0]}/capture", f"/v1/charges/{held[1]}/void"]
     later = client.order("/v1/transfers", _transfer(client, customer_wallet) | {"scheduled_at": LATER}).get_json()
     paths.append(f"/v1/payments/{later['id']}/cancel")
-    with posting(house):
+    with posting(api):
         ends = [
             (client if "cancel" in path else merchant).order(path, {}, path, **PATIENT).get_json() for path in paths
         ]
@@ -193,10 +191,10 @@ def test_what_is_scheduled_is_not_waited_for(client: ApiUser, customer_wallet: s
 
 @WAYS
 def test_payment_scheduled_within_the_wait_is_waited_for(
-    house: ApiHarness, client: ApiUser, customer_wallet: str, way: dict[str, str]
+    api: ApiHarness, client: ApiUser, customer_wallet: str, way: dict[str, str]
 ) -> None:
     soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
-    with posting(house):
+    with posting(api):
         for at in (LONG_AGO, soon):
             answer = client.order(
                 "/v1/transfers", _transfer(client, customer_wallet) | {"scheduled_at": at}, **PATIENT, **way
@@ -204,8 +202,8 @@ def test_payment_scheduled_within_the_wait_is_waited_for(
             assert (answer.status_code, answer.get_json()["state"]) == (201, "COMPLETED"), at
 
 
-def test_a_bulk_whose_lines_are_yet_to_come_is_not_waited_for(house: ApiHarness, customer_wallet: str) -> None:
-    merchant, _ = builders.organization(house, "100.00")
+def test_a_bulk_whose_lines_are_yet_to_come_is_not_waited_for(api: ApiHarness, customer_wallet: str) -> None:
+    merchant, _ = builders.organization(api, "100.00")
     order = {"currency": "EUR", "charges": [{"wallet": customer_wallet, "amount": "1.00"}], "is_open": True}
     answered = timed(lambda: merchant.order(builders.CHARGES, order, **PATIENT))
     assert (answered.status, answered.payment["is_open"], answered.applied) == (202, True, "wait=20")
@@ -216,32 +214,32 @@ def _transfer(client: ApiUser, customer_wallet: str) -> dict[str, Any]:
     return {"source": customer_wallet, "target": client.wallet(), "amount": "1.00", "currency": "EUR"}
 
 
-def test_a_retry_by_ops(house: ApiHarness, client: ApiUser) -> None:
-    ops = house.person("ops")
+def test_a_retry_by_ops(api: ApiHarness, client: ApiUser) -> None:
+    ops = api.person("ops")
     id = client.order("/v1/deposits", deposit_into(client.wallet())).get_json()["id"]
-    park(house, id)
+    park(api, id)
     path = f"/v1/ops/payments/{id}/retry"
     late = timed(lambda: ops.call("POST", path, json=REASON, headers={"Prefer": "wait=1"}))
     assert (late.status, late.payment["state"], late.applied) == (202, "INITIATED", "wait=1")
-    with posting(house):
+    with posting(api):
         done = timed(lambda: ops.call("POST", path, json=REASON, headers=PATIENT))
     assert (done.status, done.payment["state"], done.applied) == (200, "COMPLETED", "wait=20")
 
 
-def test_the_approval_of_an_adjustment(house: ApiHarness, client: ApiUser) -> None:
-    ops, chief = house.person("ops"), house.person("ops")
+def test_the_approval_of_an_adjustment(api: ApiHarness, client: ApiUser) -> None:
+    ops, chief = api.person("ops"), api.person("ops")
     wallet = client.wallet("10.00")
     path = f"/v1/ops/adjustments/{proposed(ops, client)}/approve"
-    with posting(house):
+    with posting(api):
         answered = timed(lambda: chief.call("POST", path, json={}, headers=PATIENT))
     assert (answered.status, answered.payment["state"], answered.applied) == (201, "approved", "wait=20")
     assert client.balance(wallet) == "14.00"
 
 
-def test_bulks(house: ApiHarness, client: ApiUser, customer_wallet: str) -> None:
-    merchant, _ = builders.organization(house, "100.00")
+def test_bulks(api: ApiHarness, client: ApiUser, customer_wallet: str) -> None:
+    merchant, _ = builders.organization(api, "100.00")
     charges = {"currency": "EUR", "charges": [{"wallet": customer_wallet, "amount": "1.00"}]}
-    with posting(house):
+    with posting(api):
         done = merchant.order(builders.CHARGES, charges, "key", **PATIENT)
         held = merchant.order(builders.TRANSFERS, builders.order(builders.line()), Prefer="wait=1")
         again = merchant.order(builders.CHARGES, charges, "key", **PATIENT)
@@ -253,7 +251,7 @@ def test_bulks(house: ApiHarness, client: ApiUser, customer_wallet: str) -> None
     path = held.headers["Location"]
     tag = {"If-None-Match": merchant.get(path).headers["ETag"]}
     line = builders.lines(merchant, held)[0]["payment"]
-    with waiting(house, *[lambda way=way: merchant.get(path, **PATIENT, **way) for way in ({}, tag)]) as answers:
-        builders.answer_of_the_bank(house, "confirm", [line])
+    with waiting(api, *[lambda way=way: merchant.get(path, **PATIENT, **way) for way in ({}, tag)]) as answers:
+        builders.answer_of_the_bank(api, "confirm", [line])
     assert [(one.result().status, one.result().payment["state"]) for one in answers] == [(200, "COMPLETED")] * 2
     assert merchant.get(path, **PATIENT, **{"If-None-Match": "*"}).status_code == 304

@@ -29,9 +29,9 @@ def tag_of(person: ApiUser, id: str) -> str:
 
 
 @WAYS
-def test_until_it_is_final(house: ApiHarness, client: ApiUser, id: str, way: dict[str, str]) -> None:
-    with waiting(house, lambda: poll(client, id, PATIENT, way).answer) as [answer]:
-        house.post_payments()
+def test_until_it_is_final(api: ApiHarness, client: ApiUser, id: str, way: dict[str, str]) -> None:
+    with waiting(api, lambda: poll(client, id, PATIENT, way).answer) as [answer]:
+        api.post_payments()
     answered = answer.result()
     assert (answered.status, answered.payment["state"], answered.applied) == (200, "COMPLETED", "wait=20")
     assert not {"Retry-After", "Location"} & set(answered.answer.headers.keys())
@@ -50,25 +50,25 @@ def test_until_the_time_is_over(client: ApiUser, id: str, way: dict[str, str]) -
 
 @WAYS
 def test_poll_of_a_hold_waits_until_authorized_then_until_final(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, way: dict[str, str]
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, way: dict[str, str]
 ) -> None:
     merchant.wallet()
     charge = {"wallet": client.wallet("10.00"), "amount": "4.00", "currency": "EUR", "capture": False}
     id = merchant.order("/v1/charges", charge).get_json()["id"]
-    with waiting(house, lambda: poll(client, id, PATIENT, way).answer) as [held]:
-        house.post_payments()
+    with waiting(api, lambda: poll(client, id, PATIENT, way).answer) as [held]:
+        api.post_payments()
     assert (held.result().status, held.result().payment["state"]) == (200, "AUTHORIZED")
     assert held.result().answer.headers["Retry-After"] == "1"
-    with waiting(house, lambda: poll(client, id, PATIENT, way).answer) as [done]:
+    with waiting(api, lambda: poll(client, id, PATIENT, way).answer) as [done]:
         merchant.order(f"/v1/charges/{id}/capture", {})
-        house.post_payments()
+        api.post_payments()
     assert (done.result().status, done.result().payment["state"]) == (200, "COMPLETED")
 
 
 @WAYS
 @pytest.mark.parametrize("said", ["{}", "W/{}", '"0-other", {}', '"0-other",W/{}', "*"])
 def test_poll_waits_until_the_known_etag_changes(
-    house: ApiHarness, client: ApiUser, id: str, said: str, way: dict[str, str]
+    api: ApiHarness, client: ApiUser, id: str, said: str, way: dict[str, str]
 ) -> None:
     tag = tag_of(client, id)
     known = {"If-None-Match": said.format(tag)}
@@ -78,8 +78,8 @@ def test_poll_waits_until_the_known_etag_changes(
     assert same.answer.headers.get("Content-Length") in (None, "0")
     assert "Location" not in same.answer.headers
     assert same.seconds >= 1
-    with waiting(house, lambda: poll(client, id, PATIENT, known, way).answer) as [answer]:
-        park(house, id)
+    with waiting(api, lambda: poll(client, id, PATIENT, known, way).answer) as [answer]:
+        park(api, id)
     assert (answer.result().status, answer.result().payment["state"]) == (200, "INITIATED")
     assert answer.result().payment["next_attempt_at"] is None, "it is parked: no other state, another version"
     assert answer.result().answer.headers["ETag"] != tag
@@ -96,9 +96,9 @@ def test_poll_with_an_older_etag_is_answered_at_once(client: ApiUser, id: str, w
 
 @WAYS
 def test_poll_with_the_final_etag_is_answered_at_once(
-    house: ApiHarness, client: ApiUser, id: str, way: dict[str, str]
+    api: ApiHarness, client: ApiUser, id: str, way: dict[str, str]
 ) -> None:
-    house.post_payments()
+    api.post_payments()
     for said in (tag_of(client, id), "*"):
         answered = poll(client, id, PATIENT, {"If-None-Match": said}, way)
         assert (answered.status, answered.applied) == (304, "wait=20")
@@ -116,9 +116,9 @@ def test_poll_without_prefer_is_answered_at_once(client: ApiUser, id: str, way: 
 
 
 @WAYS
-def test_strangers_wait_for_nothing(house: ApiHarness, stranger: ApiUser, id: str, way: dict[str, str]) -> None:
+def test_strangers_wait_for_nothing(api: ApiHarness, stranger: ApiUser, id: str, way: dict[str, str]) -> None:
     answered = poll(stranger, id, PATIENT, way)
-    assert (answered.status, answered.applied, len(ours(house).waiters)) == (404, None, 0)
+    assert (answered.status, answered.applied, len(ours(api).waiters)) == (404, None, 0)
 
 
 def test_both_ways_answer_alike(client: ApiUser, id: str) -> None:

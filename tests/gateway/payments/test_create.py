@@ -12,7 +12,7 @@ def charge(customer_wallet: str, **rest: Any) -> dict[str, Any]:
     return {"wallet": customer_wallet, "amount": "10.00", "currency": "EUR", **rest}
 
 
-def test_deposit_is_accepted_and_completed(house: ApiHarness, client: ApiUser, rings: list) -> None:
+def test_deposit_is_accepted_and_completed(api: ApiHarness, client: ApiUser, rings: list) -> None:
     wallet = client.wallet()
     rings.clear()
     order = {"wallet": wallet, "amount": "25", "currency": "EUR", "source": "crypto", "metadata": {"ref": "é"}}
@@ -30,7 +30,7 @@ def test_deposit_is_accepted_and_completed(house: ApiHarness, client: ApiUser, r
     assert (payment["attempts"], payment["failure"], payment["finalized_at"]) == (0, None, None)
     read = client.get(answer.headers["Location"])
     assert (read.get_json(), read.headers["ETag"]) == (payment, answer.headers["ETag"])
-    house.post_payments()
+    api.post_payments()
     final = client.get(answer.headers["Location"])
     assert (final.get_json()["state"], final.get_json()["balance_after"]) == ("COMPLETED", "25.00")
     assert "Retry-After" not in final.headers
@@ -39,15 +39,15 @@ def test_deposit_is_accepted_and_completed(house: ApiHarness, client: ApiUser, r
 
 @pytest.mark.parametrize("source", ["bank", "internal", "commission", "", None, 1, "WIRE"])
 def test_deposit_from_unknown_source_is_refused(
-    house: ApiHarness, client: ApiUser, customer_wallet: str, source: object
+    api: ApiHarness, client: ApiUser, customer_wallet: str, source: object
 ) -> None:
-    with house.unchanged():
+    with api.unchanged():
         order = {"wallet": customer_wallet, "amount": "1.00", "currency": "EUR", "source": source}
         assert client.order("/v1/deposits", order).status_code == 422
 
 
 def test_transfer_is_accepted_and_completed(
-    house: ApiHarness, client: ApiUser, stranger: ApiUser, customer_wallet: str
+    api: ApiHarness, client: ApiUser, stranger: ApiUser, customer_wallet: str
 ) -> None:
     target = stranger.wallet()
     order = {
@@ -60,7 +60,7 @@ def test_transfer_is_accepted_and_completed(
     payment = client.order("/v1/transfers", order).get_json()
     assert payment["summary"] == "Répas"
     assert payment["target"] == {"wallet": target, "name": "Zed", "last4": target[-4:]}
-    house.post_payments()
+    api.post_payments()
     received = stranger.payment(payment["id"])
     assert received["source"] == {"wallet": None, "name": "Ann", "last4": customer_wallet[-4:]}
     assert (received["balance_after"], received["commission"]) == ("30.00", None)
@@ -68,20 +68,20 @@ def test_transfer_is_accepted_and_completed(
 
 
 def test_transfer_between_own_wallets_shows_payer_balance(
-    house: ApiHarness, client: ApiUser, customer_wallet: str
+    api: ApiHarness, client: ApiUser, customer_wallet: str
 ) -> None:
     order = {"source": customer_wallet, "target": client.wallet(), "amount": "30.00", "currency": "EUR"}
     id = client.order("/v1/transfers", order).get_json()["id"]
-    house.post_payments()
+    api.post_payments()
     assert client.payment(id)["balance_after"] == "70.00"
 
 
 def test_transfer_above_the_balance_fails(
-    house: ApiHarness, client: ApiUser, stranger: ApiUser, customer_wallet: str
+    api: ApiHarness, client: ApiUser, stranger: ApiUser, customer_wallet: str
 ) -> None:
     order = {"source": customer_wallet, "target": stranger.wallet(), "amount": "100.01", "currency": "EUR"}
     id = client.order("/v1/transfers", order).get_json()["id"]
-    house.post_payments()
+    api.post_payments()
     answer = client.get(f"/v1/payments/{id}")
     assert answer.status_code == 200
     assert (answer.get_json()["state"], answer.get_json()["balance_after"]) == ("FAILED", None)
@@ -91,22 +91,22 @@ def test_transfer_above_the_balance_fails(
     assert client.balance(customer_wallet) == "100.00"
 
 
-def test_transfer_to_unknown_wallet_is_refused(house: ApiHarness, client: ApiUser, customer_wallet: str) -> None:
-    with house.unchanged():
+def test_transfer_to_unknown_wallet_is_refused(api: ApiHarness, client: ApiUser, customer_wallet: str) -> None:
+    with api.unchanged():
         order = {"source": customer_wallet, "target": "wal_" + "x" * 32, "amount": "1.00", "currency": "EUR"}
         answer = client.order("/v1/transfers", order)
     assert (answer.status_code, answer.get_json()["errors"][0]["pointer"]) == (404, "/target")
 
 
-def test_a_charge_goes_to_the_oldest_active_wallet(house: ApiHarness, merchant: ApiUser, customer_wallet: str) -> None:
+def test_a_charge_goes_to_the_oldest_active_wallet(api: ApiHarness, merchant: ApiUser, customer_wallet: str) -> None:
     merchant.wallet(currency="USD")
     inactive, oldest, newest = merchant.wallet(), merchant.wallet(), merchant.wallet()
-    house.execute("UPDATE accounts SET is_active = false WHERE token = %s", inactive)
+    api.execute("UPDATE accounts SET is_active = false WHERE token = %s", inactive)
     to_oldest = merchant.order("/v1/charges", charge(customer_wallet, capture=True, summary="Coffee", reference="A-1"))
     to_newest = merchant.order("/v1/charges", charge(customer_wallet, target=newest))
     assert to_oldest.get_json()["target"]["wallet"] == oldest
     assert to_newest.get_json()["target"]["wallet"] == newest
-    house.post_payments()
+    api.post_payments()
     paid = merchant.get(to_oldest.headers["Location"]).get_json()
     assert (paid["captured_amount"], paid["refunded_amount"], paid["commission"]) == ("10.00", "0.00", "0.00")
     assert (paid["summary"], paid["reference"]) == ("Coffee", "A-1")
@@ -127,39 +127,37 @@ def test_a_charge_goes_to_the_oldest_active_wallet(house: ApiHarness, merchant: 
     ],
 )
 def test_invalid_charges_are_refused(
-    house: ApiHarness, merchant: ApiUser, customer_wallet: str, change: dict, code: str
+    api: ApiHarness, merchant: ApiUser, customer_wallet: str, change: dict, code: str
 ) -> None:
     merchant.wallet()
     merchant.wallet(currency="USD")
-    with house.unchanged():
+    with api.unchanged():
         answer = merchant.order("/v1/charges", charge(customer_wallet, **change))
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
 
-def test_charge_of_own_wallet_is_refused(house: ApiHarness, merchant: ApiUser) -> None:
+def test_charge_of_own_wallet_is_refused(api: ApiHarness, merchant: ApiUser) -> None:
     own = merchant.wallet("10.00")
     merchant.wallet()
-    with house.unchanged():
+    with api.unchanged():
         answer = merchant.order("/v1/charges", charge(own))
     assert (answer.status_code, answer.get_json()["code"]) == (422, "own_wallet")
 
 
-def test_charge_by_merchant_without_wallet_is_refused(
-    house: ApiHarness, merchant: ApiUser, customer_wallet: str
-) -> None:
-    with house.unchanged():
+def test_charge_by_merchant_without_wallet_is_refused(api: ApiHarness, merchant: ApiUser, customer_wallet: str) -> None:
+    with api.unchanged():
         answer = merchant.order("/v1/charges", charge(customer_wallet))
     assert (answer.status_code, answer.get_json()["code"]) == (422, "target_missing")
 
 
-def test_references_are_unique_per_merchant(house: ApiHarness, customer_wallet: str) -> None:
+def test_references_are_unique_per_merchant(api: ApiHarness, customer_wallet: str) -> None:
     for _ in range(2):
-        merchant = house.person("merchant")
+        merchant = api.person("merchant")
         merchant.wallet()
         assert merchant.order("/v1/charges", charge(customer_wallet, reference="same")).status_code == 202
 
 
-def test_get_with_known_etag_answers_304(house: ApiHarness, client: ApiUser, customer_wallet: str) -> None:
+def test_get_with_known_etag_answers_304(api: ApiHarness, client: ApiUser, customer_wallet: str) -> None:
     order = {"source": customer_wallet, "target": client.wallet(), "amount": "1.00", "currency": "EUR"}
     posted = client.order("/v1/transfers", order)
     path, tag = posted.headers["Location"], posted.headers["ETag"]
@@ -167,9 +165,9 @@ def test_get_with_known_etag_answers_304(house: ApiHarness, client: ApiUser, cus
         answer = client.get(path, **{"If-None-Match": known})
         assert (answer.status_code, answer.get_data(), answer.headers["ETag"]) == (304, b"", tag), known
         assert answer.headers["Retry-After"] == "1"
-    house.post_payments()
+    api.post_payments()
     assert client.get(path, **{"If-None-Match": tag}).status_code == 200
-    assert house.person("auditor").get(path).headers["ETag"] != client.get(path).headers["ETag"]
+    assert api.person("auditor").get(path).headers["ETag"] != client.get(path).headers["ETag"]
 
 
 def test_wallet_is_created_and_listed(client: ApiUser) -> None:
@@ -187,13 +185,13 @@ def test_wallet_is_created_and_listed(client: ApiUser) -> None:
      ({"currency": "EUR", "balance": "1.00"}, "unknown_field"),
      ({"currency": "EUR", "label": ""}, "invalid_value"), ({"currency": "EUR", "label": "x" * 101}, "text_too_long")],
 )  # fmt: skip
-def test_invalid_wallets_are_refused(house: ApiHarness, client: ApiUser, body: dict, code: str) -> None:
-    with house.unchanged():
+def test_invalid_wallets_are_refused(api: ApiHarness, client: ApiUser, body: dict, code: str) -> None:
+    with api.unchanged():
         answer = client.call("POST", "/v1/wallets", json=body)
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
 
-def test_cached_final_payment_stays_private(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
+def test_cached_final_payment_stays_private(api: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     client.wallet("5.00")
     [payment] = client.get("/v1/payments").get_json()["data"]
     path = f"/v1/payments/{payment['id']}"
@@ -203,7 +201,7 @@ def test_cached_final_payment_stays_private(house: ApiHarness, client: ApiUser, 
     assert stranger.get(f"{path}/operations").status_code == 404
 
 
-def test_request_id_is_sent_with_the_bell(house: ApiHarness, client: ApiUser, rings: list) -> None:
+def test_request_id_is_sent_with_the_bell(api: ApiHarness, client: ApiUser, rings: list) -> None:
     rings.clear()
     answer = client.order("/v1/deposits", deposit_into(client.wallet()))
     assert rings == [answer.headers["Request-Id"]]

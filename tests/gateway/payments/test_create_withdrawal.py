@@ -9,21 +9,21 @@ from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.orders import BIC, IBAN, answer_of_the_bank, wire_withdrawal, withdrawal
 
 
-def kept(house: ApiHarness, id: str, columns: str) -> list[Any]:
-    return house.execute(f"SELECT ({columns})::text FROM instructions WHERE payment_id = %s", id)
+def kept(api: ApiHarness, id: str, columns: str) -> list[Any]:
+    return api.execute(f"SELECT ({columns})::text FROM instructions WHERE payment_id = %s", id)
 
 
-def outside(house: ApiHarness, code: str) -> int:
-    [balance] = house.execute("SELECT balance FROM accounts WHERE code = %s AND currency = 'EUR'", code)
+def outside(api: ApiHarness, code: str) -> int:
+    [balance] = api.execute("SELECT balance FROM accounts WHERE code = %s AND currency = 'EUR'", code)
     return int(balance)
 
 
 @pytest.mark.parametrize("target", ["wallet", "crypto"])
 @pytest.mark.parametrize("role", ["client", "merchant"])
-def test_withdrawal_moves_money_out(house: ApiHarness, role: str, target: str) -> None:
-    person = house.person(role)
+def test_withdrawal_moves_money_out(api: ApiHarness, role: str, target: str) -> None:
+    person = api.person(role)
     wallet = person.wallet("10.00")
-    before = outside(house, target)
+    before = outside(api, target)
     answer = person.order("/v1/withdrawals", withdrawal(wallet, target=target, summary="Rent", metadata={"a": "b"}))
     kept = answer.get_json()
     assert (answer.status_code, kept["type"], kept["state"], kept["summary"]) == (
@@ -34,46 +34,46 @@ def test_withdrawal_moves_money_out(house: ApiHarness, role: str, target: str) -
     )
     assert kept["target"] == {"wallet": None, "name": target, "last4": None}
     assert (kept["source"]["wallet"], kept["metadata"]) == (wallet, {"a": "b"})
-    house.post_payments()
+    api.post_payments()
     shown = person.payment(kept["id"])
     assert (shown["state"], shown["balance_after"], shown["commission"]) == ("COMPLETED", "6.00", "0.00")
-    assert (person.balance(wallet), outside(house, target) - before) == ("6.00", 400)
+    assert (person.balance(wallet), outside(api, target) - before) == ("6.00", 400)
 
 
 @pytest.mark.parametrize("role", ["client", "merchant"])
 @pytest.mark.parametrize("is_confirmed", [True, False])
-def test_wire_withdrawal_is_held_until_the_bank_answers(house: ApiHarness, role: str, is_confirmed: bool) -> None:
-    person = house.person(role)
-    wallet, before = person.wallet("10.00"), outside(house, "wire")
+def test_wire_withdrawal_is_held_until_the_bank_answers(api: ApiHarness, role: str, is_confirmed: bool) -> None:
+    person = api.person(role)
+    wallet, before = person.wallet("10.00"), outside(api, "wire")
     ordered = person.order("/v1/withdrawals", wire_withdrawal(wallet, bic=BIC, summary="Rent")).get_json()
     to_bob = {"wallet": None, "name": "Bob Example", "last4": "3000"}
     assert (ordered["state"], ordered["target"]) == ("INITIATED", to_bob)
-    assert kept(house, ordered["id"], "iban, bic, name, description") == [f'({IBAN},{BIC},"Bob Example",Rent)']
-    house.post_payments()
+    assert kept(api, ordered["id"], "iban, bic, name, description") == [f'({IBAN},{BIC},"Bob Example",Rent)']
+    api.post_payments()
     held = person.payment(ordered["id"])
     assert (held["state"], held["target"], held["captured_amount"]) == ("AUTHORIZED", to_bob, None)
-    assert kept(house, ordered["id"], "due_at <= now()") == ["true"]
+    assert kept(api, ordered["id"], "due_at <= now()") == ["true"]
     shown = person.get(f"/v1/wallets/{wallet}").get_json()
     assert (shown["balance"], shown["held"], shown["available"]) == ("10.00", "4.00", "6.00")
-    answer_of_the_bank(house, ordered["id"], is_confirmed=is_confirmed)
+    answer_of_the_bank(api, ordered["id"], is_confirmed=is_confirmed)
     ended = person.payment(ordered["id"])
     shown = person.get(f"/v1/wallets/{wallet}").get_json()
     assert (shown["held"], shown["balance"]) == ("0.00", "6.00" if is_confirmed else "10.00")
-    assert outside(house, "wire") - before == (400 if is_confirmed else 0)
+    assert outside(api, "wire") - before == (400 if is_confirmed else 0)
     if is_confirmed:
         assert (ended["state"], ended["balance_after"]) == ("COMPLETED", "6.00")
     else:
         assert ended["failure"]["code"] == "rejected_by_bank"
 
 
-def test_withdrawal_replay_shows_the_same_payee(house: ApiHarness, client: ApiUser) -> None:
+def test_withdrawal_replay_shows_the_same_payee(api: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet("10.00")
     first, again = (client.order("/v1/withdrawals", wire_withdrawal(wallet), "once") for _ in range(2))
     assert again.headers["Idempotent-Replayed"] == "true"
     assert again.get_json() == first.get_json()
     other = client.order("/v1/withdrawals", wire_withdrawal(wallet, name="Zed"), "once")
     assert other.get_json()["code"] == "idempotency_key_reused"
-    assert house.execute("SELECT count(*) FROM instructions WHERE payment_id = %s", first.get_json()["id"]) == [1]
+    assert api.execute("SELECT count(*) FROM instructions WHERE payment_id = %s", first.get_json()["id"]) == [1]
 
 
 @pytest.mark.parametrize(
@@ -96,12 +96,10 @@ def test_withdrawal_replay_shows_the_same_payee(house: ApiHarness, client: ApiUs
         ({"iban": "TR330006100519786457841326", "bic": "zzzztrisxxx"}, "TR330006100519786457841326"),
     ],
 )
-def test_valid_bank_accounts_are_accepted(
-    house: ApiHarness, client: ApiUser, given: dict[str, str], stored: str
-) -> None:
+def test_valid_bank_accounts_are_accepted(api: ApiHarness, client: ApiUser, given: dict[str, str], stored: str) -> None:
     ordered = client.order("/v1/withdrawals", wire_withdrawal(client.wallet(), **given))
     assert ordered.status_code == 202, ordered.get_json()
-    assert kept(house, ordered.get_json()["id"], "iban") == [stored]
+    assert kept(api, ordered.get_json()["id"], "iban") == [stored]
 
 
 @pytest.mark.parametrize(
@@ -129,10 +127,10 @@ def test_valid_bank_accounts_are_accepted(
     ],
 )
 def test_invalid_bank_accounts_are_refused(
-    house: ApiHarness, client: ApiUser, members: dict[str, Any], pointer: str | None, code: str
+    api: ApiHarness, client: ApiUser, members: dict[str, Any], pointer: str | None, code: str
 ) -> None:
     wallet = client.wallet()
-    with house.unchanged():
+    with api.unchanged():
         refused = client.order("/v1/withdrawals", {**wire_withdrawal(wallet), **members})
     assert (refused.status_code, refused.get_json()["code"]) == (422, code)
     errors = [(error["pointer"], error["code"]) for error in refused.get_json()["errors"]]
@@ -147,55 +145,55 @@ def test_withdrawal_defaults_to_wire_and_needs_a_recipient(client: ApiUser) -> N
     ]
 
 
-def test_withdrawal_at_the_bank_cannot_be_canceled(house: ApiHarness, client: ApiUser) -> None:
+def test_withdrawal_at_the_bank_cannot_be_canceled(api: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet("10.00")
     id = client.order("/v1/withdrawals", wire_withdrawal(wallet)).get_json()["id"]
-    house.post_payments()
+    api.post_payments()
     refused = client.call("POST", f"/v1/payments/{id}/cancel", json={}, headers={"Idempotency-Key": "c"})
     assert (refused.status_code, refused.get_json()["code"]) == (409, "illegal_transition")
-    answer_of_the_bank(house, id, is_confirmed=True)
+    answer_of_the_bank(api, id, is_confirmed=True)
     assert client.payment(id)["state"] == "COMPLETED"
 
 
-def test_withdrawal_above_the_balance_fails(house: ApiHarness, client: ApiUser) -> None:
+def test_withdrawal_above_the_balance_fails(api: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet("10.00")
     ids = [client.order("/v1/withdrawals", withdrawal(wallet, "6.00")).get_json()["id"] for _ in range(2)]
-    house.post_payments()
+    api.post_payments()
     first, second = (client.payment(id) for id in ids)
     assert (first["state"], second["failure"]["code"]) == ("COMPLETED", "insufficient_funds")
     assert client.balance(wallet) == "4.00"
 
 
-def test_withdrawal_with_a_used_key_is_a_replay(house: ApiHarness, client: ApiUser) -> None:
+def test_withdrawal_with_a_used_key_is_a_replay(api: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet("10.00")
     with ThreadPoolExecutor(10) as pool:
         answers = list(pool.map(lambda _: client.order("/v1/withdrawals", withdrawal(wallet), "once"), range(10)))
     assert len({answer.get_json()["id"] for answer in answers}) == 1
-    house.post_payments()
+    api.post_payments()
     assert client.balance(wallet) == "6.00"
     other = client.order("/v1/withdrawals", withdrawal(wallet, target="crypto"), "once")
     assert (other.status_code, other.get_json()["code"]) == (422, "idempotency_key_reused")
 
 
-def test_withdrawal_from_anothers_wallet_is_refused(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
-    wallet, ops = client.wallet("10.00"), house.person("ops")
-    with house.unchanged():
+def test_withdrawal_from_anothers_wallet_is_refused(api: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
+    wallet, ops = client.wallet("10.00"), api.person("ops")
+    with api.unchanged():
         theirs, unknown = (merchant.order("/v1/withdrawals", withdrawal(w)) for w in (wallet, "wal_" + "x" * 32))
         assert theirs.status_code == unknown.status_code == 404
         assert theirs.get_json()["errors"] == unknown.get_json()["errors"]
         assert ops.order("/v1/withdrawals", withdrawal(wallet)).status_code == 403
-    reader = house.person("client", scopes=["transfers:write"])
+    reader = api.person("client", scopes=["transfers:write"])
     assert reader.order("/v1/withdrawals", withdrawal(wallet)).get_json()["code"] == "scope_missing"
 
 
-def test_withdrawal_from_an_inactive_wallet_is_refused(house: ApiHarness, client: ApiUser) -> None:
+def test_withdrawal_from_an_inactive_wallet_is_refused(api: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet("10.00")
     under_way = client.order("/v1/withdrawals", withdrawal(wallet)).get_json()["id"]
     client.call("PATCH", f"/v1/wallets/{wallet}", json={"is_active": False}, headers={"If-Match": "*"})
     answer = client.order("/v1/withdrawals", withdrawal(wallet))
     assert (answer.status_code, answer.get_json()["code"]) == (422, "account_inactive")
     assert answer.get_json()["errors"][0]["pointer"] == "/wallet"
-    house.post_payments()
+    api.post_payments()
     assert client.payment(under_way)["failure"]["code"] == "account_inactive"
     assert client.balance(wallet) == "10.00"
 
@@ -216,11 +214,9 @@ def test_withdrawal_from_an_inactive_wallet_is_refused(house: ApiHarness, client
         ({"source": "wire"}, "unknown_field"),
     ],
 )
-def test_invalid_withdrawals_are_refused(
-    house: ApiHarness, client: ApiUser, members: dict[str, Any], code: str
-) -> None:
+def test_invalid_withdrawals_are_refused(api: ApiHarness, client: ApiUser, members: dict[str, Any], code: str) -> None:
     wallet = client.wallet()
-    with house.unchanged():
+    with api.unchanged():
         answer = client.order("/v1/withdrawals", {**withdrawal(wallet), **members})
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 

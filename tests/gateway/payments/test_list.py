@@ -41,7 +41,7 @@ def test_the_children_of_a_payment(parties: Parties) -> None:
 
 
 def test_metadata_filter_only_finds_own_payments(parties: Parties) -> None:
-    ops = parties.house.person("ops")
+    ops = parties.api.person("ops")
     for query in ("metadata[table]=7", "metadata[table]=7&metadata[é]=a,b", "metadata[%C3%A9]=a,b&type=charge"):
         assert parties.payments(parties.shop, query) == parties.payments(ops, query) == ["charge"]
         assert parties.payments(parties.ann, query) == [], "they see the payment, but not its metadata"
@@ -52,7 +52,7 @@ def test_metadata_filter_only_finds_own_payments(parties: Parties) -> None:
 def test_amount_filters_use_the_amounts_the_viewer_sees(parties: Parties) -> None:
     parties.order(parties.ann, "transfers", source=parties.yen, target=parties.ann.wallet(currency="JPY"), amount="3",
                  currency="JPY")  # fmt: skip
-    for person in (parties.ann, parties.shop, parties.house.person("ops")):
+    for person in (parties.ann, parties.shop, parties.api.person("ops")):
         payments = person.get("/v1/payments?limit=100").get_json()["data"]
         for row in payments:
             same = [p["id"] for p in payments if (p["amount"], p["currency"]) == (row["amount"], row["currency"])]
@@ -138,7 +138,7 @@ def test_inverted_range_is_empty_in_any_order(parties: Parties) -> None:
 
 
 def test_n04_filters_never_show_payments_of_others(parties: Parties) -> None:
-    stranger = parties.house.person("client", "Zed")
+    stranger = parties.api.person("client", "Zed")
     for query in (
         f"parent={parties.charge}",
         "reference=A-1",
@@ -151,8 +151,8 @@ def test_n04_filters_never_show_payments_of_others(parties: Parties) -> None:
 
 def test_cross_currency_payment_shows_each_side_its_own(parties: Parties) -> None:
     rate = {"source": "EUR", "target": "JPY", "rate": "160", "spread": "1", "source_name": "test"}
-    assert parties.house.person("ops").call("PUT", "/v1/exchange-rates", json=rate).status_code == 200
-    payer, payee = parties.house.person("client", "Pat"), parties.house.person("client", "Kay")
+    assert parties.api.person("ops").call("PUT", "/v1/exchange-rates", json=rate).status_code == 200
+    payer, payee = parties.api.person("client", "Pat"), parties.api.person("client", "Kay")
     euros, yen = payer.wallet("10.00"), payee.wallet(currency="JPY")
     for amount in ("8.00", "9.00"):
         asked = {"source_currency": "EUR", "target_currency": "JPY", "amount": amount, "side": "source"}

@@ -17,10 +17,10 @@ def charged(merchant: ApiUser, customer_wallet: str, amount: str = "40.00", **me
 
 
 @pytest.fixture
-def charge(house: ApiHarness, merchant: ApiUser, customer_wallet: str, merchant_wallet: str) -> str:
+def charge(api: ApiHarness, merchant: ApiUser, customer_wallet: str, merchant_wallet: str) -> str:
     """The id of a COMPLETED charge of 40.00."""
     id = charged(merchant, customer_wallet)
-    house.post_payments()
+    api.post_payments()
     return id
 
 
@@ -32,12 +32,12 @@ def refund(merchant: ApiUser, charge: str, key: str | None = None, **members: An
 
 
 def test_refund_changes_the_etag_of_the_charge(
-    house: ApiHarness, merchant: ApiUser, merchant_wallet: str, charge: str
+    api: ApiHarness, merchant: ApiUser, merchant_wallet: str, charge: str
 ) -> None:
     tags = [merchant.get(f"/v1/payments/{charge}").headers["ETag"]]
     for amount in ("1.00", "2.00"):
         refund(merchant, charge, amount=amount)
-        house.post_payments()
+        api.post_payments()
         answer = merchant.get(f"/v1/payments/{charge}", **{"If-None-Match": tags[-1]})
         assert answer.status_code == 200
         tags.append(answer.headers["ETag"])
@@ -46,10 +46,10 @@ def test_refund_changes_the_etag_of_the_charge(
 
 
 def test_full_refund_returns_the_whole_charge(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str, charge: str
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str, charge: str
 ) -> None:
     id = refund(merchant, charge)
-    house.post_payments()
+    api.post_payments()
     given = client.payment(id)
     assert (given["type"], given["state"], given["amount"]) == ("refund", "COMPLETED", "40.00")
     assert (given["parent"], given["reason"]) == (charge, "requested_by_customer")
@@ -60,109 +60,107 @@ def test_full_refund_returns_the_whole_charge(
 
 
 def test_partial_refunds_add_up_to_the_charge(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, charge: str
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, charge: str
 ) -> None:
     parts = [refund(merchant, charge, amount=amount) for amount in ("15.00", "15.01", "10.00", "9.99")]
-    house.post_payments()
+    api.post_payments()
     ends = [(merchant.payment(id)["state"], (merchant.payment(id)["failure"] or {}).get("code")) for id in parts]
     assert ends == [("COMPLETED", None), ("COMPLETED", None), ("FAILED", "refund_exceeds_charge"), ("COMPLETED", None)]
     assert merchant.payment(charge)["refunded_amount"] == "40.00"
     assert client.balance(customer_wallet) == "100.00"
     assert merchant.payment(refund(merchant, charge))["amount"] == "40.00", "nothing is left, and so it will fail"
-    house.post_payments()
+    api.post_payments()
     assert client.balance(customer_wallet) == "100.00"
 
 
 def test_twenty_racing_refunds_never_exceed_the_charge(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, charge: str
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, charge: str
 ) -> None:
     with ThreadPoolExecutor(20) as pool:
         ids = list(pool.map(lambda _: refund(merchant, charge, amount="3.00"), range(20)))
-    house.post_payments()
+    api.post_payments()
     states = [merchant.payment(id)["state"] for id in ids]
     assert (states.count("COMPLETED"), states.count("FAILED")) == (13, 7)
     assert client.balance(customer_wallet) == "99.00"
 
 
 def test_refund_with_a_used_key_is_a_replay(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, charge: str
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, charge: str
 ) -> None:
     with ThreadPoolExecutor(10) as pool:
         ids = set(pool.map(lambda _: refund(merchant, charge, key="once", amount="1.00"), range(10)))
     assert len(ids) == 1
-    house.post_payments()
+    api.post_payments()
     assert client.balance(customer_wallet) == "61.00"
     other = merchant.order("/v1/refunds", {"charge": charge, "amount": "2.00", **WHY}, "once")
     assert (other.status_code, other.get_json()["code"]) == (422, "idempotency_key_reused")
 
 
 def test_refund_in_the_batch_of_its_charge_completes(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
     charge = charged(merchant, customer_wallet, "10.00")
     first, second = (refund(merchant, charge, amount=amount) for amount in ("6.00", "6.00"))
-    house.post_payments()
+    api.post_payments()
     assert [merchant.payment(id)["state"] for id in (charge, first, second)] == ["COMPLETED", "COMPLETED", "FAILED"]
     assert client.balance(customer_wallet) == "96.00"
 
 
 def test_refund_is_limited_to_the_captured_amount(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
     charge = charged(merchant, customer_wallet, "10.00", capture=False)
-    house.post_payments()
+    api.post_payments()
     early = refund(merchant, charge, amount="1.00")
-    house.post_payments()
+    api.post_payments()
     assert merchant.payment(early)["failure"]["code"] == "refund_exceeds_charge", "nothing was captured yet"
     assert merchant.order(f"/v1/charges/{charge}/capture", {"amount": "4.00"}).status_code == 202
-    house.post_payments()
+    api.post_payments()
     late = refund(merchant, charge)
-    house.post_payments()
+    api.post_payments()
     assert merchant.payment(late)["amount"] == "4.00"
     assert client.balance(customer_wallet) == "100.00"
 
 
 def test_refund_of_a_failed_charge_fails(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
     charge = charged(merchant, customer_wallet, "100.01")
-    house.post_payments()
+    api.post_payments()
     id = refund(merchant, charge)
-    house.post_payments()
+    api.post_payments()
     assert merchant.payment(id)["failure"]["code"] == "refund_exceeds_charge"
     assert client.balance(customer_wallet) == "100.00"
 
 
 def test_refund_fails_if_the_merchant_lacks_money(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str, charge: str
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str, charge: str
 ) -> None:
     away = {"source": merchant_wallet, "target": customer_wallet, "amount": "39.00", "currency": "EUR"}
     assert merchant.order("/v1/transfers", away).status_code == 202
     id = refund(merchant, charge)
-    house.post_payments()
+    api.post_payments()
     assert merchant.payment(id)["failure"]["code"] == "insufficient_funds"
     assert merchant.payment(charge)["refunded_amount"] == "0.00"
 
 
 def test_refund_to_an_inactive_wallet_completes(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, charge: str
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, charge: str
 ) -> None:
     closed = client.call(
         "PATCH", f"/v1/wallets/{customer_wallet}", json={"is_active": False}, headers={"If-Match": "*"}
     )
     assert closed.status_code == 200
     id = refund(merchant, charge)
-    house.post_payments()
+    api.post_payments()
     assert merchant.payment(id)["state"] == "COMPLETED"
     assert client.balance(customer_wallet) == "100.00"
 
 
-def test_refund_of_anothers_charge_is_refused(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, charge: str
-) -> None:
-    stranger = house.person("merchant")
+def test_refund_of_anothers_charge_is_refused(api: ApiHarness, client: ApiUser, merchant: ApiUser, charge: str) -> None:
+    stranger = api.person("merchant")
     deposit = client.get("/v1/payments?type=deposit").get_json()["data"][0]["id"]
-    with house.unchanged():
+    with api.unchanged():
         theirs, unknown = (stranger.order("/v1/refunds", {"charge": id, **WHY}) for id in (charge, str(uuids.uuid7())))
         assert theirs.status_code == unknown.status_code == 404
         assert theirs.get_json()["errors"] == unknown.get_json()["errors"]

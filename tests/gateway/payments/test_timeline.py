@@ -29,14 +29,14 @@ def deposit(person: ApiUser) -> str:
     return person.order("/v1/deposits", order).get_json()["id"]
 
 
-def fail(house: ApiHarness, id: str, attempts: int, *, park: bool = False) -> None:
-    with transaction(house.worker) as connection:
+def fail(api: ApiHarness, id: str, attempts: int, *, park: bool = False) -> None:
+    with transaction(api.worker) as connection:
         assert payment.postpone(connection, id, attempts, POISON, 0.0, park=park)
 
 
-def test_timeline_of_a_payment_without_failures(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
+def test_timeline_of_a_payment_without_failures(api: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     id = deposit(client)
-    house.post_payments()
+    api.post_payments()
     begun, done = timeline(client, id)
     assert (begun["step"], begun["actor"], begun["actor_id"]) == ("initiated", "maker", client.id)
     assert (done["step"], done["actor"], done["actor_id"]) == ("completed", "worker", None)
@@ -48,14 +48,14 @@ def test_timeline_of_a_payment_without_failures(house: ApiHarness, client: ApiUs
     assert stranger.get(f"/v1/payments/{id}/timeline").status_code == 404
 
 
-def test_timeline_shows_failed_attempts_and_retries(house: ApiHarness, client: ApiUser) -> None:
-    id, ops = deposit(client), house.person("ops")
-    fail(house, id, 1)
-    fail(house, id, 2, park=True)
+def test_timeline_shows_failed_attempts_and_retries(api: ApiHarness, client: ApiUser) -> None:
+    id, ops = deposit(client), api.person("ops")
+    fail(api, id, 1)
+    fail(api, id, 2, park=True)
     answer = ops.call("POST", f"/v1/ops/payments/{id}/retry", json={"reason": "after the fix"})
     assert answer.status_code == 202
-    decide(house.worker)
-    house.post_payments()
+    decide(api.worker)
+    api.post_payments()
     ways = [
         ("initiated", "maker"),
         ("attempt_failed", "worker"),
@@ -77,24 +77,24 @@ def test_timeline_shows_failed_attempts_and_retries(house: ApiHarness, client: A
     assert POISON not in client.get(f"/v1/payments/{id}/timeline").get_data(as_text=True)
 
 
-def test_timeline_of_a_failed_payment_shows_the_failure(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
+def test_timeline_of_a_failed_payment_shows_the_failure(api: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     order = {"source": client.wallet(), "target": stranger.wallet(), "amount": "1.00", "currency": "EUR"}
     id = client.order("/v1/transfers", order).get_json()["id"]
-    house.post_payments()
+    api.post_payments()
     assert steps(client, id) == [("initiated", "maker"), ("failed", "worker")]
     assert timeline(client, id)[1]["failure"] == client.payment(id)["failure"]
     assert timeline(stranger, id)[0]["actor_id"] is None
 
 
-def test_timeline_of_a_captured_and_refunded_charge(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
+def test_timeline_of_a_captured_and_refunded_charge(api: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     customer_wallet, _ = client.wallet("5.00"), merchant.wallet()
     order = {"wallet": customer_wallet, "amount": "2.00", "currency": "EUR", "capture": False}
     id = merchant.order("/v1/charges", order).get_json()["id"]
-    house.post_payments()
+    api.post_payments()
     assert merchant.order(f"/v1/charges/{id}/capture", {"amount": "1.50"}).status_code == 202
-    house.post_payments()
+    api.post_payments()
     refund = merchant.order("/v1/refunds", {"charge": id, "amount": "0.50", "reason": "duplicate"}).get_json()["id"]
-    house.post_payments()
+    api.post_payments()
     names = ["initiated", "authorized", "capture", "completed", "refunded"]
     assert [step for step, _ in steps(merchant, id)] == names
     capture, _, refunded = timeline(client, id)[2:]
@@ -104,16 +104,16 @@ def test_timeline_of_a_captured_and_refunded_charge(house: ApiHarness, client: A
 
 
 @pytest.mark.parametrize("is_confirmed", [True, False])
-def test_timeline_of_a_withdrawal_shows_the_bank(house: ApiHarness, client: ApiUser, is_confirmed: bool) -> None:
+def test_timeline_of_a_withdrawal_shows_the_bank(api: ApiHarness, client: ApiUser, is_confirmed: bool) -> None:
     id = client.order("/v1/withdrawals", wire_withdrawal(client.wallet("9.00"))).get_json()["id"]
-    house.post_payments()
-    with transaction(house.worker) as connection:
+    api.post_payments()
+    with transaction(api.worker) as connection:
         [told] = payout.claim(connection, "simulator", 1, 30.0)
         wait = Retry(id, told.attempts, told.attempts, 0.0, "no answer within 5 s", is_known_there=True)
         payout.postpone(connection, [wait])
-    with transaction(house.worker) as connection:
+    with transaction(api.worker) as connection:
         payout.answer(connection, [BankResult(id, is_confirmed, "AC04 closed account")])
-    house.post_payments()
+    api.post_payments()
     names = ["initiated", "authorized", "submitted", "attempt_failed", "pending"]
     names += ["confirmed", "completed"] if is_confirmed else ["rejected", "failed"]
     found = timeline(client, id)
@@ -125,6 +125,6 @@ def test_timeline_of_a_withdrawal_shows_the_bank(house: ApiHarness, client: ApiU
     ) * 3
     assert by_name["attempt_failed"]["error"].startswith("The bank could not be reached")
     assert by_name[names[-2]]["reason"] is None
-    reasons = {step["step"]: (step["error"], step["reason"]) for step in timeline(house.person("auditor"), id)}
+    reasons = {step["step"]: (step["error"], step["reason"]) for step in timeline(api.person("auditor"), id)}
     assert reasons["attempt_failed"] == ("no answer within 5 s", None)
     assert reasons[names[-2]] == (None, "AC04 closed account")

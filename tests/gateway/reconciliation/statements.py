@@ -20,39 +20,39 @@ PAYEE = {"iban": "DE89370400440532013000", "name": "Bob", "target": "wire"}
 AT_ONCE = 5
 
 
-def withdraw(house: ApiHarness, client: ApiUser, purse: str, amount: str = "10.00", currency: str = "EUR") -> str:
+def withdraw(api: ApiHarness, client: ApiUser, purse: str, amount: str = "10.00", currency: str = "EUR") -> str:
     """The id of a withdrawal that waits for the bank."""
     order = {"wallet": purse, "amount": amount, "currency": currency, **PAYEE}
     id = client.order("/v1/withdrawals", order).get_json()["id"]
-    house.post_payments()
+    api.post_payments()
     return id
 
 
-def answered(house: ApiHarness, id: str, reference: str | None = None, *, is_confirmed: bool = True) -> str:
+def answered(api: ApiHarness, id: str, reference: str | None = None, *, is_confirmed: bool = True) -> str:
     """The same id, after the bank's answer."""
-    with transaction(house.worker) as connection:
+    with transaction(api.worker) as connection:
         assert payout.answer(connection, [BankResult(id, is_confirmed, None, reference)])
-    house.post_payments()
+    api.post_payments()
     return id
 
 
-def paid(house: ApiHarness, client: ApiUser, purse: str, amount: str = "10.00", reference: str | None = None) -> str:
+def paid(api: ApiHarness, client: ApiUser, purse: str, amount: str = "10.00", reference: str | None = None) -> str:
     """The id of a withdrawal that the bank has paid out."""
-    return answered(house, withdraw(house, client, purse, amount), reference)
+    return answered(api, withdraw(api, client, purse, amount), reference)
 
 
-def returned(house: ApiHarness, id: str, amount: int, number: str) -> str:
+def returned(api: ApiHarness, id: str, amount: int, number: str) -> str:
     """The id of the payment that returned this amount of it."""
-    with transaction(house.worker) as connection:
+    with transaction(api.worker) as connection:
         bank_return.keep(connection, "sepa", [Return(number, id, amount)])
         bank_return.give_back(connection, 10)
-    house.post_payments()
-    [payment] = house.execute("SELECT payment_id::text FROM returns WHERE bank_id = %s", number)
+    api.post_payments()
+    [payment] = api.execute("SELECT payment_id::text FROM returns WHERE bank_id = %s", number)
     return payment
 
 
-def today(house: ApiHarness) -> str:
-    return str(house.execute("SELECT (now() AT TIME ZONE 'UTC')::date")[0])
+def today(api: ApiHarness) -> str:
+    return str(api.execute("SELECT (now() AT TIME ZONE 'UTC')::date")[0])
 
 
 def row(id: str = "", amount: str = "10.00", direction: str = "debit", **others: str) -> dict[str, str]:

@@ -11,10 +11,10 @@ from tests.iso20022_messages import RETURNED, camt, entry
 
 @pytest.mark.parametrize("media_type", ["application/xml", "text/xml", "application/xml; charset=utf-8"])
 def test_camt053_is_parsed(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str, media_type: str
+    api: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str, media_type: str
 ) -> None:
-    id, other = paid(house, client, customer_wallet, "10.00"), paid(house, client, customer_wallet, "5.50")
-    back = returned(house, other, 550, uuid4().hex)
+    id, other = paid(api, client, customer_wallet, "10.00"), paid(api, client, customer_wallet, "5.50")
+    back = returned(api, other, 550, uuid4().hex)
     entries = [
         entry("DBIT", "10.00", UUID(id).hex, "B1", detail="<RmtInf><Ustrd>Rent\u202e</Ustrd></RmtInf>"),
         entry("DBIT", "5.5", UUID(other).hex),
@@ -32,17 +32,17 @@ def test_camt053_is_parsed(
 
 
 def test_statement_of_empty_day_shows_missing_payments(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str
+    api: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str
 ) -> None:
-    id, day = paid(house, client, customer_wallet), today(house)
+    id, day = paid(api, client, customer_wallet), today(api)
     days = f"<FrToDt><FrDtTm>{day}T00:00:00</FrDtTm><ToDtTm>{day}T23:59:59</ToDtTm></FrToDt>"
     assert ("missing_there", None, id) in verdicts(judged(ops, camt(days=days), "application/xml")[1])
 
 
 def test_invalid_entry_is_set_aside_with_its_pointer(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str
+    api: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str
 ) -> None:
-    id = paid(house, client, customer_wallet)
+    id = paid(api, client, customer_wallet)
     odd = [entry(amount="1.005"), entry(day="2026-02-30"), entry(day="0001-01-01"), entry(currency="XXX")]
     answer = upload(ops, camt(*odd, entry("DBIT", "10.00", UUID(id).hex.upper())), "application/xml")
     told = answer.get_json()
@@ -56,27 +56,27 @@ def test_invalid_entry_is_set_aside_with_its_pointer(
 
 
 def test_amount_above_the_parts_is_missing_here(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str
+    api: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str
 ) -> None:
-    id = paid(house, client, customer_wallet, "15.00")
+    id = paid(api, client, customer_wallet, "15.00")
     _, lines = judged(ops, camt(batch("15.26", parts(UUID(id).hex, amount="15.00"))), "application/xml")
     assert verdicts(lines)[:2] == [("matched", None, id), ("missing_here", None, None)]
     assert [line["amount"] for line in lines[:2]] == ["15.00", "0.26"]
 
 
 def test_parts_without_amount_take_it_from_their_payments(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str
+    api: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str
 ) -> None:
-    ids = [paid(house, client, customer_wallet, amount) for amount in ("1.00", "2.00", "3.00")]
+    ids = [paid(api, client, customer_wallet, amount) for amount in ("1.00", "2.00", "3.00")]
     keys = [UUID(id).hex for id in ids]
     _, lines = judged(ops, camt(batch("6.00", parts(*keys))), "application/xml")
     assert verdicts(lines)[:3] == [("matched", None, id) for id in ids]
-    ids = [paid(house, client, customer_wallet, amount) for amount in ("1.00", "2.00")]
+    ids = [paid(api, client, customer_wallet, amount) for amount in ("1.00", "2.00")]
     keys = [*(UUID(id).hex for id in ids), "theirs", "others"]
     _, lines = judged(ops, camt(batch("9.00", parts(*keys))), "application/xml")
     assert verdicts(lines)[:3] == [*(("matched", None, id) for id in ids), ("missing_here", None, None)]
     assert (lines[2]["amount"], lines[2]["description"]) == ("6.00", "theirs, others")
-    [id] = [paid(house, client, customer_wallet, "1.00")]
+    [id] = [paid(api, client, customer_wallet, "1.00")]
     _, lines = judged(ops, camt(batch("9.00", parts(UUID(id).hex, "theirs"))), "application/xml")
     assert [(line["amount"], line["end_to_end_id"]) for line in lines[:2]] == [
         ("1.00", UUID(id).hex),
@@ -85,9 +85,9 @@ def test_parts_without_amount_take_it_from_their_payments(
 
 
 def test_accounts_are_compared_by_own_days_and_currency(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str
+    api: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str
 ) -> None:
-    id, day = paid(house, client, customer_wallet), today(house)
+    id, day = paid(api, client, customer_wallet), today(api)
     dollars = (
         f"<Stmt><Acct><Id><Othr><Id>8</Id></Othr></Id><Ccy>USD</Ccy></Acct>{entry(currency='USD', day=day)}</Stmt>"
     )
@@ -103,9 +103,9 @@ def test_accounts_are_compared_by_own_days_and_currency(
 
 
 def test_statement_without_entries_covers_its_day(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str
+    api: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str
 ) -> None:
-    id, day = paid(house, client, customer_wallet), today(house)
+    id, day = paid(api, client, customer_wallet), today(api)
     closing = f"<Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Dt><Dt>{day}</Dt></Dt></Bal>"
     statement, lines = judged(ops, camt(days=closing), "application/xml")
     assert ("missing_there", None, id) in verdicts(lines)

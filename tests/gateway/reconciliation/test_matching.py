@@ -21,16 +21,16 @@ from tests.gateway.reconciliation.statements import (
 )
 
 
-def test_same_file_again_is_replayed(house: ApiHarness, ops: ApiUser) -> None:
+def test_same_file_again_is_replayed(api: ApiHarness, ops: ApiUser) -> None:
     data = table(row())
-    first, another = upload(ops, data), house.person("ops")
-    with house.unchanged():
+    first, another = upload(ops, data), api.person("ops")
+    with api.unchanged():
         again = upload(another, data)
     assert (again.status_code, again.get_json()) == (201, first.get_json())
     assert (first.headers.get("Idempotent-Replayed"), again.headers.get("Idempotent-Replayed")) == (None, "true")
 
 
-def test_concurrent_uploads_of_one_file_create_one_statement(house: ApiHarness, ops: ApiUser) -> None:
+def test_concurrent_uploads_of_one_file_create_one_statement(api: ApiHarness, ops: ApiUser) -> None:
     data, together = table(row()), threading.Barrier(AT_ONCE)
 
     def race(_: int) -> TestResponse:
@@ -42,7 +42,7 @@ def test_concurrent_uploads_of_one_file_create_one_statement(house: ApiHarness, 
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.get_json()["id"] for answer in answers}) == 1
     assert [answer.headers.get("Idempotent-Replayed") for answer in answers].count(None) == 1
-    assert house.execute("SELECT count(*) FROM audit_log WHERE target = %s", answers[0].get_json()["id"]) == [1]
+    assert api.execute("SELECT count(*) FROM audit_log WHERE target = %s", answers[0].get_json()["id"]) == [1]
 
 
 def test_lines_are_listed_in_order_in_pages(ops: ApiUser) -> None:
@@ -56,8 +56,8 @@ def test_lines_are_listed_in_order_in_pages(ops: ApiUser) -> None:
     assert back["data"] == second["data"]
 
 
-def test_lines_are_filtered_by_verdict(house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str) -> None:
-    one = paid(house, client, customer_wallet)
+def test_lines_are_filtered_by_verdict(api: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str) -> None:
+    one = paid(api, client, customer_wallet)
     id, _ = judged(ops, table(row(one), row(one), row()))
     found = {
         query: [line["line"] for line in ops.get(f"{PATH}/{id}/lines?verdict={query}").get_json()["data"]]
@@ -68,19 +68,19 @@ def test_lines_are_filtered_by_verdict(house: ApiHarness, ops: ApiUser, client: 
     assert ops.get(f"{PATH}/{id}/lines?cursor=x").get_json()["code"] == "bad_cursor"
 
 
-def test_auditor_reads_but_cannot_match(house: ApiHarness, ops: ApiUser) -> None:
+def test_auditor_reads_but_cannot_match(api: ApiHarness, ops: ApiUser) -> None:
     id, _ = judged(ops, table(row()))
-    auditor = house.person("auditor")
+    auditor = api.person("auditor")
     assert auditor.get(f"{PATH}/{id}").get_json()["id"] == id
     assert len(auditor.get(f"{PATH}/{id}/lines").get_json()["data"]) == 1
-    with house.unchanged():
+    with api.unchanged():
         assert match(auditor, id, 1, str(uuid4())).get_json()["code"] == "scope_missing"
         assert upload(auditor, table(row())).get_json()["code"] == "scope_missing"
 
 
-def test_line_is_matched_manually_once(house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str) -> None:
-    payment = paid(house, client, customer_wallet)
-    id, lines = judged(ops, table(row(amount="10.00"), day=today(house)))
+def test_line_is_matched_manually_once(api: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str) -> None:
+    payment = paid(api, client, customer_wallet)
+    id, lines = judged(ops, table(row(amount="10.00"), day=today(api)))
     assert ("missing_there", None, payment) in verdicts(lines)
     before = ops.get(f"{PATH}/{id}").get_json()["counts"]
     answer = match(ops, id, 1, payment)
@@ -96,17 +96,15 @@ def test_line_is_matched_manually_once(house: ApiHarness, ops: ApiUser, client: 
         ("reconciliations.match", ops.id, "Seen the receipt")
     ]
     assert (audit[0]["before"]["verdict"], audit[0]["after"]["match"]["payment"]) == ("missing_here", payment)
-    another = house.person("ops")
-    with house.unchanged():
+    another = api.person("ops")
+    with api.unchanged():
         late = match(another, id, 1, payment)
     assert (late.status_code, late.get_json()["code"]) == (409, "line_matched")
-    assert payment not in {line["payment"] for line in judged(ops, table(row(), day=today(house)))[1]}
+    assert payment not in {line["payment"] for line in judged(ops, table(row(), day=today(api)))[1]}
 
 
-def test_concurrent_matches_one_succeeds(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str
-) -> None:
-    payment, together = paid(house, client, customer_wallet), threading.Barrier(AT_ONCE)
+def test_concurrent_matches_one_succeeds(api: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str) -> None:
+    payment, together = paid(api, client, customer_wallet), threading.Barrier(AT_ONCE)
     id, _ = judged(ops, table(row(amount="1.00")))
 
     def race(_: int) -> int:
@@ -115,24 +113,24 @@ def test_concurrent_matches_one_succeeds(
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         assert sorted(pool.map(race, range(AT_ONCE))) == [200] + [409] * (AT_ONCE - 1)
-    assert house.execute("SELECT count(*) FROM audit_log WHERE target = %s", f"{id}/1") == [1]
+    assert api.execute("SELECT count(*) FROM audit_log WHERE target = %s", f"{id}/1") == [1]
 
 
 def test_missing_payment_is_accepted_as_missing(
-    house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str
+    api: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str
 ) -> None:
-    payment, other = paid(house, client, customer_wallet), paid(house, client, customer_wallet)
-    id, lines = judged(ops, table(row(other), day=today(house)))
+    payment, other = paid(api, client, customer_wallet), paid(api, client, customer_wallet)
+    id, lines = judged(ops, table(row(other), day=today(api)))
     [number] = [line["line"] for line in lines if line["payment"] == payment]
-    with house.unchanged():
+    with api.unchanged():
         assert match(ops, id, number, other).get_json()["errors"][0]["pointer"] == "/payment"
     assert match(ops, id, number, payment, "Booked tomorrow").get_json()["verdict"] == "matched"
 
 
-def test_invalid_match_is_refused(house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str) -> None:
-    payment = paid(house, client, customer_wallet)
+def test_invalid_match_is_refused(api: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str) -> None:
+    payment = paid(api, client, customer_wallet)
     id, _ = judged(ops, table(row(payment), row()))
-    with house.unchanged():
+    with api.unchanged():
         assert match(ops, id, 1, payment).get_json()["code"] == "line_matched"
         assert match(ops, id, 2, str(uuid4())).get_json()["errors"][0]["pointer"] == "/payment"
         for strange_line in (0, 999, "01", "x", "1e1", "-1", "9" * 40):

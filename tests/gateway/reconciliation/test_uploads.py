@@ -50,8 +50,8 @@ def test_invalid_line_is_set_aside_alone(ops: ApiUser, line: dict[str, str], poi
     assert [one["line"] for one in kept[:2]] == [1, 3], "lines keep the numbers that they have in the file"
 
 
-def test_file_without_valid_line_is_refused(house: ApiHarness, ops: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
-    with house.unchanged():
+def test_file_without_valid_line_is_refused(api: ApiHarness, ops: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
+    with api.unchanged():
         answer = upload(ops, table(row(amount="0"), row(amount="x"))).get_json()
         assert [flaw["pointer"] for flaw in answer["errors"]] == ["/lines/1/amount", "/lines/2/amount"]
         assert len(upload(ops, table(*[row(amount="0")] * 1000)).get_json()["errors"]) == 20
@@ -81,7 +81,7 @@ LINE = b"2026-11-20,debit,1.00,EUR\n"
     ],
 )
 def test_file_that_is_no_statement_is_refused(
-    house: ApiHarness, ops: ApiUser, data: bytes, status: int, code: str
+    api: ApiHarness, ops: ApiUser, data: bytes, status: int, code: str
 ) -> None:
     answer = upload(ops, data)
     assert (answer.status_code, answer.get_json().get("code", "")) == (status, code)
@@ -96,18 +96,18 @@ def test_csv_of_spreadsheets_is_read(ops: ApiUser) -> None:
     assert judged(ops, data)[1][0]["amount"] == "1.00"
 
 
-def test_file_in_latin_1_is_refused_with_its_line(house: ApiHarness, ops: ApiUser) -> None:
+def test_file_in_latin_1_is_refused_with_its_line(api: ApiHarness, ops: ApiUser) -> None:
     columns = HEADER.replace(b"\n", b",description\n")
     lines = LINE.replace(b"\n", b",x\n") + LINE.replace(b"\n", b",Caf\xe9\n")
-    with house.unchanged():
+    with api.unchanged():
         answer = upload(ops, columns + lines)
     assert (answer.status_code, answer.get_json()["code"]) == (400, "malformed_csv")
     assert [flaw["pointer"] for flaw in answer.get_json()["errors"]] == ["/lines/2"]
 
 
-def test_spaces_around_ids_are_ignored(house: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str) -> None:
-    id, number = paid(house, client, customer_wallet), uuid4().hex
-    by_number = paid(house, client, customer_wallet, reference=number)
+def test_spaces_around_ids_are_ignored(api: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str) -> None:
+    id, number = paid(api, client, customer_wallet), uuid4().hex
+    by_number = paid(api, client, customer_wallet, reference=number)
     rows = [row(end_to_end_id=f"\u00a0{UUID(id).hex} "), row(bank_reference=f" {number}\u3000", end_to_end_id=" ")]
     _, lines = judged(ops, table(*rows).replace(b"\r\n", b"\r\n \r\n,,\r\n"))
     assert verdicts(lines)[:2] == [("matched", None, id), ("matched", None, by_number)]
@@ -115,8 +115,8 @@ def test_spaces_around_ids_are_ignored(house: ApiHarness, ops: ApiUser, client: 
 
 
 @pytest.mark.parametrize("name", STRANGE)
-def test_xml_that_is_no_statement_is_refused(house: ApiHarness, ops: ApiUser, name: str) -> None:
-    with house.unchanged():
+def test_xml_that_is_no_statement_is_refused(api: ApiHarness, ops: ApiUser, name: str) -> None:
+    with api.unchanged():
         answer = upload(ops, strange(name, CAMT), "application/xml")
     assert (answer.status_code, answer.get_json()["code"]) == (400, "malformed_xml")
 
@@ -133,7 +133,7 @@ def test_xml_that_is_no_statement_is_refused(house: ApiHarness, ops: ApiUser, na
         (camt(entry(key="k" * 1000, number="n" * 1000), entry("CRDT", "1", "\u202ek")), 201, ""),
     ],
 )
-def test_camt053_edge_cases_are_answered(house: ApiHarness, ops: ApiUser, data: bytes, status: int, code: str) -> None:
+def test_camt053_edge_cases_are_answered(api: ApiHarness, ops: ApiUser, data: bytes, status: int, code: str) -> None:
     answer = upload(ops, data, "application/xml")
     assert (answer.status_code, answer.get_json().get("code", "")) == (status, code)
 
@@ -141,15 +141,15 @@ def test_camt053_edge_cases_are_answered(house: ApiHarness, ops: ApiUser, data: 
 @pytest.mark.parametrize(
     "media_type", [None, "application/json", "multipart/form-data; boundary=x", "text/plain", "application/pdf"]
 )
-def test_other_media_types_are_refused(house: ApiHarness, ops: ApiUser, media_type: str | None) -> None:
-    with house.unchanged():
+def test_other_media_types_are_refused(api: ApiHarness, ops: ApiUser, media_type: str | None) -> None:
+    with api.unchanged():
         answer = ops.call("POST", PATH, data=table(row()), content_type=media_type)
     assert (answer.status_code, answer.get_json()["code"]) == (415, "unsupported_media_type")
 
 
-def test_too_large_statement_is_refused(house: ApiHarness, ops: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_large_statement_is_refused(api: ApiHarness, ops: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statement_files, "LINES_MAX", 3)
-    with house.unchanged():
+    with api.unchanged():
         assert upload(ops, HEADER + LINE * 4).get_json()["errors"][0]["pointer"] == "/lines"
         large = HEADER + LINE + b"\n" * statement_files.BYTES_MAX
         assert upload(ops, large).get_json()["code"] == "body_too_large"

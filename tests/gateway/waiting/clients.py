@@ -41,9 +41,9 @@ class Answered(NamedTuple):
         return self.answer.get_json()
 
 
-def ours(house: ApiHarness) -> Services:
+def ours(api: ApiHarness) -> Services:
     """The services of the gateway's process."""
-    return house.app.extensions["gateway"]
+    return api.app.extensions["gateway"]
 
 
 def timed(call: Callable[[], TestResponse]) -> Answered:
@@ -52,23 +52,23 @@ def timed(call: Callable[[], TestResponse]) -> Answered:
 
 
 @contextmanager
-def waiting(house: ApiHarness, *calls: Callable[[], TestResponse]) -> Iterator[list[Future[Answered]]]:
+def waiting(api: ApiHarness, *calls: Callable[[], TestResponse]) -> Iterator[list[Future[Answered]]]:
     """The calls are made at once, and at the beginning of the block each of them waits; all are answered at its end."""
-    before = len(ours(house).waiters)
+    before = len(ours(api).waiters)
     with ThreadPoolExecutor(len(calls)) as pool:
         answers = [pool.submit(timed, call) for call in calls]
-        eventually(lambda: len(ours(house).waiters) == before + len(calls), message="all of them wait")
+        eventually(lambda: len(ours(api).waiters) == before + len(calls), message="all of them wait")
         yield answers
 
 
 @contextmanager
-def posting(house: ApiHarness) -> Iterator[None]:
+def posting(api: ApiHarness) -> Iterator[None]:
     """A worker posts whatever is ordered meanwhile."""
     enough = threading.Event()
 
     def post() -> None:
         while not enough.wait(0.01):
-            house.post_payments()
+            api.post_payments()
 
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(post)

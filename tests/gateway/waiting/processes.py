@@ -24,17 +24,17 @@ LOST_SECONDS_MAX = waiters.TICK_SECONDS + QUICK_SECONDS
 @contextmanager
 def another(database: Database, **changes: Any) -> Iterator[ApiHarness]:
     """A process of its own, with other settings."""
-    house = ApiHarness(database, **changes)
+    api = ApiHarness(database, **changes)
     try:
-        yield house
+        yield api
     finally:
-        ours(house).waiters.close()
+        ours(api).waiters.close()
 
 
-def lines(house: ApiHarness, what: str) -> Any:
+def lines(api: ApiHarness, what: str) -> Any:
     """An aggregate over the connections that listen for transitions."""
     wanted = "FROM pg_stat_activity WHERE application_name = 'payments-waits' AND datname = current_database()"
-    with statements(house.gateway) as connection:
+    with statements(api.gateway) as connection:
         return connection.exec_driver_sql(f"SELECT {what} {wanted}").scalar_one()
 
 

@@ -16,13 +16,13 @@ from tests.support import Database, eventually
 
 def test_a_line_that_is_frozen_costs_a_second(database: Database) -> None:
     """Nothing is heard on it, and nothing says that it is lost."""
-    with another(database) as house:
-        client = house.person()
-        with waiting(house, *[deposit(client, client.wallet(), **PATIENT)] * 5) as answers:
-            line = eventually(lambda: lines(house, "max(pid)"))
+    with another(database) as api:
+        client = api.person()
+        with waiting(api, *[deposit(client, client.wallet(), **PATIENT)] * 5) as answers:
+            line = eventually(lambda: lines(api, "max(pid)"))
             os.kill(line, signal.SIGSTOP)
             try:
-                house.post_payments()
+                api.post_payments()
                 lost = timed(lambda: [answer.result() for answer in answers])
             finally:
                 os.kill(line, signal.SIGCONT)
@@ -40,17 +40,17 @@ def test_any_exception_leaves_a_thread_that_wakes_waiters(
         raised.set()
         raise ArithmeticError
 
-    with another(database) as house:
-        client = house.person()
+    with another(database) as api:
+        client = api.person()
         with monkeypatch.context() as patched:
             patched.setattr(*((Listener, "hear") if broken == "hearing" else (change_listener, "versions")), fail)
-            with waiting(house, deposit(client, client.wallet(), **PATIENT)) as [answer]:
+            with waiting(api, deposit(client, client.wallet(), **PATIENT)) as [answer]:
                 assert raised.wait(QUICK_SECONDS)
-                house.post_payments()
+                api.post_payments()
                 assert timed(answer.result).seconds < LOST_SECONDS_MAX
         deafen(monkeypatch)
-        with waiting(house, deposit(client, client.wallet(), **PATIENT)) as [late]:
-            house.post_payments()
+        with waiting(api, deposit(client, client.wallet(), **PATIENT)) as [late]:
+            api.post_payments()
             assert timed(late.result).seconds < LOST_SECONDS_MAX
         assert (answer.result().status, late.result().status) == (201, 201)
 
@@ -58,14 +58,14 @@ def test_any_exception_leaves_a_thread_that_wakes_waiters(
 def test_a_flood_of_words_is_not_remembered(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Any role may notify, of whatever it likes."""
     words = "SELECT count(pg_notify('transitions', gen_random_uuid()::text)) FROM generate_series(1, 500)"
-    with another(database) as house:
+    with another(database) as api:
         monkeypatch.setattr(waits, "REMEMBERED_MAX", 100)
-        client = house.person()
-        with waiting(house, deposit(client, client.wallet(), **PATIENT)) as [answer]:
+        client = api.person()
+        with waiting(api, deposit(client, client.wallet(), **PATIENT)) as [answer]:
             for _ in range(20):
-                house.execute(words)
-                assert len(ours(house).waiters._notified) <= 500
-            house.post_payments()
+                api.execute(words)
+                assert len(ours(api).waiters._notified) <= 500
+            api.post_payments()
             assert timed(answer.result).seconds < LOST_SECONDS_MAX
         assert answer.result().status == 201
 
@@ -73,13 +73,13 @@ def test_a_flood_of_words_is_not_remembered(database: Database, monkeypatch: pyt
 def test_a_place_is_not_lost_with_a_thread_that_does_not_start(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with another(database) as house:
-        waiters, start = ours(house).waiters, threading.Thread.start
+    with another(database) as api:
+        waiters, start = ours(api).waiters, threading.Thread.start
         monkeypatch.setattr(threading.Thread, "start", lambda _: 1 / 0)
         with pytest.raises(ZeroDivisionError), waiters.add("id", "ann"):
             pass
         monkeypatch.setattr(threading.Thread, "start", start)
         assert len(waiters) == 0
-        client = house.person()
-        with posting(house):
+        client = api.person()
+        with posting(api):
             assert timed(deposit(client, client.wallet(), **PATIENT)).status == 201

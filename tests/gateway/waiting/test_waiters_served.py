@@ -34,23 +34,23 @@ FEW_FILES = 512
 
 
 @pytest.fixture
-def served(database: Database, house: ApiHarness, redis_url: str, tmp_path: Path) -> Iterator[Served]:
-    with serving(database, house, redis_url, tmp_path, RATE_LIMIT_TOKEN="100000 per day") as served:
+def served(database: Database, api: ApiHarness, redis_url: str, tmp_path: Path) -> Iterator[Served]:
+    with serving(database, api, redis_url, tmp_path, RATE_LIMIT_TOKEN="100000 per day") as served:
         yield served
 
 
 @pytest.fixture(scope="module")
 def one_place(
-    database: Database, house: ApiHarness, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+    database: Database, api: ApiHarness, redis_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     changes = {"GATEWAY_WORKERS": "1", "WAITERS_MAX": "1"}
-    with serving(database, house, redis_url, tmp_path_factory.mktemp("served"), **changes) as served:
+    with serving(database, api, redis_url, tmp_path_factory.mktemp("served"), **changes) as served:
         yield served
 
 
 @pytest.fixture
-def person(house: ApiHarness) -> ApiUser:
-    return house.person()
+def person(api: ApiHarness) -> ApiUser:
+    return api.person()
 
 
 def ordered(served: Served, person: ApiUser, wallet: str, prefer: str = "wait=30") -> bytes:
@@ -68,7 +68,7 @@ def waiting(served: Served, person: ApiUser) -> Iterator[list[Future[bytes]]]:
     wallet = person.wallet()
     with ThreadPoolExecutor(WAITERS) as pool:
         answers = [pool.submit(ordered, served, person, wallet) for _ in range(WAITERS)]
-        eventually(lambda: served.house.execute(kept) == [WAITERS], message="all are kept")
+        eventually(lambda: served.api.execute(kept) == [WAITERS], message="all are kept")
         yield answers
 
 
@@ -89,7 +89,7 @@ def test_waiters_are_answered_when_posted_and_delay_no_others(served: Served, pe
         assert ordered(served, person, person.wallet(), prefer="wait=0").startswith(b"HTTP/1.1 202 ")
         assert time.monotonic() - began < QUICK_SECONDS
         assert not any(answer.done() for answer in answers)
-        served.house.post_payments()
+        served.api.post_payments()
         began = time.monotonic()
         assert {payment["state"] for payment in payments(answers, 201)} == {"COMPLETED"}
         assert time.monotonic() - began < QUICK_SECONDS
@@ -113,7 +113,7 @@ def test_all_are_answered_when_its_processes_are_replaced(served: Served, person
         eventually(lambda: not before & {child.pid for child in psutil.Process(served.process.pid).children()})
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(ordered, served, person, person.wallet())
-        eventually(lambda: served.house.post_payments() or answer.done())
+        eventually(lambda: served.api.post_payments() or answer.done())
     assert payments([answer], 201)[0]["state"] == "COMPLETED"
 
 
@@ -153,12 +153,12 @@ def test_disconnected_waiter_frees_its_place(one_place: Served, person: ApiUser,
 
 
 def test_open_files_are_allowed_at_the_start(
-    database: Database, house: ApiHarness, redis_url: str, tmp_path: Path
+    database: Database, api: ApiHarness, redis_url: str, tmp_path: Path
 ) -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (FEW_FILES, before[1]))
     try:
-        with serving(database, house, redis_url, tmp_path, WAITERS_MAX="1500") as served:
+        with serving(database, api, redis_url, tmp_path, WAITERS_MAX="1500") as served:
             for child in psutil.Process(served.process.pid).children():
                 assert child.rlimit(psutil.RLIMIT_NOFILE)[0] > 1500 + FEW_FILES
     finally:

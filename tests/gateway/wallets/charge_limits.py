@@ -31,7 +31,7 @@ def outcome(person: ApiUser, id: str) -> str:
     return payment["failure"]["code"] if payment["failure"] else payment["state"]
 
 
-def outcomes(house: ApiHarness, merchant: ApiUser, *ids: str) -> list[str]:
+def outcomes(api: ApiHarness, merchant: ApiUser, *ids: str) -> list[str]:
     """The outcomes of these charges after posting all due payments."""
-    house.post_payments()
+    api.post_payments()
     return [outcome(merchant, id) for id in ids]

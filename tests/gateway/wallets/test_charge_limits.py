@@ -11,8 +11,8 @@ from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.wallets.charge_limits import AT_ONCE, change, charge, limit, limited, outcomes
 
 
-def test_limits_and_blocks_are_shown_as_they_were_set(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
-    wallet, mart = client.wallet(), house.person("merchant", "Mart")
+def test_limits_and_blocks_are_shown_as_they_were_set(api: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
+    wallet, mart = client.wallet(), api.person("merchant", "Mart")
     first = client.get(f"/v1/wallets/{wallet}")
     assert (first.get_json()["charge_limits"], first.get_json()["blocked_merchants"]) == ([], [])
     wished = [limit(mart, None, "0.01"), limit(None, "10.0", "25"), {"merchant": merchant.id, "per_charge": "5.00"}]
@@ -28,23 +28,23 @@ def test_limits_and_blocks_are_shown_as_they_were_set(house: ApiHarness, client:
     assert shown == {**first.get_json(), **{name: shown[name] for name in ("charge_limits", "blocked_merchants")}}
     assert client.get(f"/v1/wallets/{wallet}").get_json() == shown
     assert client.get("/v1/wallets").get_json()["data"] == [shown]
-    for reader in (house.person("ops"), house.person("auditor")):
+    for reader in (api.person("ops"), api.person("auditor")):
         assert reader.get(f"/v1/wallets/{wallet}").get_json() == shown
         [account] = reader.get(f"/v1/ops/accounts?owner={client.id}").get_json()["data"]
         assert account["charge_limits"] == shown["charge_limits"]
 
 
 @pytest.mark.parametrize("nothing", [None, []])
-def test_null_or_an_empty_list_clears(house: ApiHarness, client: ApiUser, merchant: ApiUser, nothing: Any) -> None:
+def test_null_or_an_empty_list_clears(api: ApiHarness, client: ApiUser, merchant: ApiUser, nothing: Any) -> None:
     wallet = client.wallet()
     fresh = client.get(f"/v1/wallets/{wallet}").get_json()
     change(client, wallet, charge_limits=[limit(merchant, "1.00")], blocked_merchants=[merchant.id])
-    assert house.execute("SELECT is_limited FROM accounts WHERE token = %s", wallet) == [True]
+    assert api.execute("SELECT is_limited FROM accounts WHERE token = %s", wallet) == [True]
     half = change(client, wallet, charge_limits=nothing).get_json()
     assert (half["charge_limits"], half["blocked_merchants"]) == ([], [merchant.id])
-    assert house.execute("SELECT is_limited FROM accounts WHERE token = %s", wallet) == [True]
+    assert api.execute("SELECT is_limited FROM accounts WHERE token = %s", wallet) == [True]
     assert change(client, wallet, blocked_merchants=nothing).get_json() == fresh
-    assert house.execute("SELECT is_limited FROM accounts WHERE token = %s", wallet) == [False]
+    assert api.execute("SELECT is_limited FROM accounts WHERE token = %s", wallet) == [False]
 
 
 def test_label_change_keeps_the_charge_limits(client: ApiUser, merchant: ApiUser) -> None:
@@ -53,20 +53,20 @@ def test_label_change_keeps_the_charge_limits(client: ApiUser, merchant: ApiUser
     assert change(client, wallet, label="mine").get_json() == {**set_, "label": "mine"}
 
 
-def test_same_limits_in_another_order_change_nothing(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
-    wallet, mart = client.wallet(), house.person("merchant", "Mart")
+def test_same_limits_in_another_order_change_nothing(api: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
+    wallet, mart = client.wallet(), api.person("merchant", "Mart")
     limits, blocked = [limit(mart, "1.00"), limit(None, "2.00")], [merchant.id, mart.id]
     first = change(client, wallet, charge_limits=limits, blocked_merchants=blocked)
-    with house.unchanged():
+    with api.unchanged():
         again = change(client, wallet, charge_limits=limits[::-1], blocked_merchants=blocked[::-1])
     assert (again.get_json(), again.headers["ETag"]) == (first.get_json(), first.headers["ETag"])
 
 
-def test_a_change_is_audited(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
+def test_a_change_is_audited(api: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     wallet = client.wallet()
     change(client, wallet, charge_limits=[limit(merchant, "1.00", "2.00")])
     change(client, wallet, blocked_merchants=[merchant.id], charge_limits=None)
-    first, second = house.execute("SELECT to_jsonb(l) FROM audit_log l WHERE actor = %s ORDER BY id", client.id)
+    first, second = api.execute("SELECT to_jsonb(l) FROM audit_log l WHERE actor = %s ORDER BY id", client.id)
     assert first["before"] == {"charge_limits": []}
     assert first["after"] == {"charge_limits": [limit(merchant, "1.00", "2.00")]}
     assert second["before"] == {"charge_limits": [limit(merchant, "1.00", "2.00")], "blocked_merchants": []}
@@ -80,11 +80,11 @@ def test_digits_are_those_of_the_wallets_currency(client: ApiUser) -> None:
     assert refused.status_code == 422
 
 
-def test_merchant_can_limit_charges_of_their_own_wallet(house: ApiHarness, merchant: ApiUser) -> None:
-    wallet, mart = merchant.wallet("100.00"), house.person("merchant", "Mart")
+def test_merchant_can_limit_charges_of_their_own_wallet(api: ApiHarness, merchant: ApiUser) -> None:
+    wallet, mart = merchant.wallet("100.00"), api.person("merchant", "Mart")
     mart.wallet()
     limited(merchant, wallet, limit(mart, "9.99"))
-    assert outcomes(house, mart, charge(mart, wallet), charge(mart, wallet, "9.99")) == ["limit_exceeded", "COMPLETED"]
+    assert outcomes(api, mart, charge(mart, wallet), charge(mart, wallet, "9.99")) == ["limit_exceeded", "COMPLETED"]
 
 
 ID = str(uuids.uuid7())
@@ -146,19 +146,19 @@ NONE = {"merchant": None, "per_charge": None, "per_day": None}
     ],
 )
 def test_n16_n17_invalid_limits_are_refused(
-    house: ApiHarness, client: ApiUser, body: Any, code: str, pointer: str
+    api: ApiHarness, client: ApiUser, body: Any, code: str, pointer: str
 ) -> None:
     wallet = client.wallet()
-    with house.unchanged():
+    with api.unchanged():
         answer = change(client, wallet, **body)
     problem = answer.get_json()
     assert (answer.status_code, problem["code"]) == (422, code)
     assert [flaw["pointer"] for flaw in problem["errors"]] == [pointer]
 
 
-def test_limit_of_a_non_merchant_is_refused_as_unknown(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
-    wallet, ops = client.wallet(), house.person("ops")
-    with house.unchanged():
+def test_limit_of_a_non_merchant_is_refused_as_unknown(api: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
+    wallet, ops = client.wallet(), api.person("ops")
+    with api.unchanged():
         for person in (stranger, client, ops):
             both = change(client, wallet, charge_limits=[limit(person, "1.00")], blocked_merchants=[person.id])
             assert {flaw["code"] for flaw in both.get_json()["errors"]} == {"merchant_unknown"}
@@ -167,9 +167,9 @@ def test_limit_of_a_non_merchant_is_refused_as_unknown(house: ApiHarness, client
             ]
 
 
-def test_maximum_number_of_limits_is_accepted(house: ApiHarness, client: ApiUser) -> None:
+def test_maximum_number_of_limits_is_accepted(api: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet()
-    ids = house.execute(
+    ids = api.execute(
         "INSERT INTO users (id, email, role, name) SELECT gen_random_uuid(), 'many' || n || '@example.com', 'merchant',"
         " 'M' FROM generate_series(1, %s) AS n RETURNING id::text",
         BLOCKED_MERCHANTS_MAX,
@@ -183,11 +183,11 @@ def test_maximum_number_of_limits_is_accepted(house: ApiHarness, client: ApiUser
 
 @pytest.mark.parametrize("body", [{"charge_limits": []}, {"blocked_merchants": []}])
 def test_n03_limits_of_anothers_wallet_answer_not_found(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, body: Any
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, body: Any
 ) -> None:
-    wallet, ops = client.wallet(), house.person("ops")
+    wallet, ops = client.wallet(), api.person("ops")
     change(client, wallet, charge_limits=[limit(merchant, "1.00")], blocked_merchants=[merchant.id])
-    with house.unchanged():
+    with api.unchanged():
         answers = [change(merchant, token, **body) for token in (wallet, "wal_" + "x" * 32, "x")]
         assert change(ops, wallet, **body).status_code == 403
     bodies = [{k: v for k, v in a.get_json().items() if k not in ("instance", "request_id")} for a in answers]
@@ -195,7 +195,7 @@ def test_n03_limits_of_anothers_wallet_answer_not_found(
     assert all(each == bodies[0] for each in bodies)
 
 
-def test_concurrent_changes_with_one_etag_one_wins(house: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
+def test_concurrent_changes_with_one_etag_one_wins(api: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     wallet = client.wallet()
     known = client.get(f"/v1/wallets/{wallet}").headers["ETag"]
 

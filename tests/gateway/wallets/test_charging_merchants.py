@@ -15,9 +15,9 @@ def charging(person: ApiUser, wallet: str, query: str = "") -> dict[str, Any]:
 
 
 def test_merchants_list_shows_charges_and_totals(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
-    mart, club = house.person("merchant", "Mart"), house.person("merchant", "Club")
+    mart, club = api.person("merchant", "Mart"), api.person("merchant", "Club")
     mart.wallet(), club.wallet()
     assert charging(client, customer_wallet)["data"] == []
     change(client, customer_wallet, blocked_merchants=[club.id])
@@ -31,9 +31,9 @@ def test_merchants_list_shows_charges_and_totals(
         charge(mart, customer_wallet, "3.00", capture=False),
         charge(mart, customer_wallet, "2.00"),
     )
-    house.post_payments()
+    api.post_payments()
     mart.order(f"/v1/charges/{held}/capture", {"amount": "4.00"})
-    house.post_payments()
+    api.post_payments()
     page = charging(client, customer_wallet)
     assert [{k: v for k, v in row.items() if k != "last_charged_at"} for row in page["data"]] == [
         {"merchant": mart.id, "name": "Mart", "charges": 3, "total": "9.00", "is_blocked": False},
@@ -43,16 +43,16 @@ def test_merchants_list_shows_charges_and_totals(
     newest = client.get("/v1/payments?type=charge&limit=1").get_json()["data"][0]
     assert page["data"][0]["last_charged_at"] == newest["created_at"]
     assert (page["has_more"], page["next_cursor"]) == (False, None)
-    for reader in (house.person("ops"), house.person("auditor")):
+    for reader in (api.person("ops"), api.person("auditor")):
         assert charging(reader, customer_wallet)["data"] == page["data"]
 
 
-def test_merchants_list_is_paginated(house: ApiHarness, client: ApiUser, customer_wallet: str) -> None:
-    shops = [house.person("merchant", f"Shop {number}") for number in range(5)]
+def test_merchants_list_is_paginated(api: ApiHarness, client: ApiUser, customer_wallet: str) -> None:
+    shops = [api.person("merchant", f"Shop {number}") for number in range(5)]
     for shop in shops:
         shop.wallet()
         charge(shop, customer_wallet, "1.00")
-    house.post_payments()
+    api.post_payments()
     walked, query = [], "?limit=2"
     while query:
         page = charging(client, customer_wallet, query)
@@ -85,10 +85,10 @@ def test_n03_merchants_of_anothers_wallet_answer_not_found(
 
 
 def test_payer_of_a_charge_sees_the_merchant(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
     id = charge(merchant, customer_wallet)
-    house.post_payments()
+    api.post_payments()
     assert {p.payment(id)["merchant"] for p in (client, merchant)} == {merchant.id}
     refund = merchant.order("/v1/refunds", {"charge": id, "reason": "duplicate"}).get_json()
     assert refund["merchant"] is None

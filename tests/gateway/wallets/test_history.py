@@ -121,8 +121,8 @@ def test_the_balance_at_any_time(parties: Parties) -> None:
         assert answer.get_json()["currency"] == "EUR"
         return answer.get_json()["balance"]
 
-    house = parties.house
-    posted = house.execute(
+    api = parties.api
+    posted = api.execute(
         "SELECT o.created_at FROM operations o JOIN accounts a ON a.id = o.account_id WHERE a.token = %s"
         " ORDER BY account_seq",
         parties.customer_wallet,
@@ -167,7 +167,7 @@ def test_n56_balance_at_an_invalid_time_is_refused(parties: Parties) -> None:
 @pytest.mark.parametrize("end", ["operations", f"balance?at={NEVER}"])
 def test_n03_anothers_wallet_answers_not_found(parties: Parties, end: str) -> None:
     unknown = "wal_" + "x" * 32
-    for person in (parties.shop, parties.house.person("client"), parties.house.person("merchant")):
+    for person in (parties.shop, parties.api.person("client"), parties.api.person("merchant")):
         bodies = []
         for wallet in (parties.customer_wallet, unknown, "x", "%00"):
             answer = person.get(f"/v1/wallets/{wallet}/{end}")
@@ -175,8 +175,8 @@ def test_n03_anothers_wallet_answers_not_found(parties: Parties, end: str) -> No
             assert answer.status_code == 404
         assert bodies.count(bodies[0]) == len(bodies)
     for role in ("ops", "auditor"):
-        assert parties.house.person(role).get(f"/v1/wallets/{parties.customer_wallet}/{end}").status_code == 200
-    assert parties.house.anonymous().get(f"/v1/wallets/{parties.customer_wallet}/{end}").status_code == 401
+        assert parties.api.person(role).get(f"/v1/wallets/{parties.customer_wallet}/{end}").status_code == 200
+    assert parties.api.anonymous().get(f"/v1/wallets/{parties.customer_wallet}/{end}").status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -206,12 +206,12 @@ def test_n50_n56_invalid_history_queries_are_refused(parties: Parties, query: st
 
 
 def test_history_shows_the_captured_part_of_a_hold(parties: Parties) -> None:
-    client, merchant = parties.house.person("client"), parties.house.person("merchant")
+    client, merchant = parties.api.person("client"), parties.api.person("merchant")
     customer_wallet, merchant_wallet = client.wallet("10.00"), merchant.wallet()
     charge = parties.order(merchant, "charges", wallet=customer_wallet, amount="8.00", capture=False)
     assert rows(merchant, merchant_wallet) == []
     assert merchant.order(f"/v1/charges/{charge}/capture", {"amount": "3.00"}).status_code == 202
-    parties.house.post_payments()
+    parties.api.post_payments()
     assert [(row["amount"], row["balance_after"]) for row in rows(client, customer_wallet, "type=charge")] == [
         ("-3.00", "7.00")
     ]

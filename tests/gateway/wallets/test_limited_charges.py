@@ -13,11 +13,11 @@ from workers.posting.poster import Poster
 
 
 def test_charge_above_its_limit_fails_in_both_histories(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
     limited(client, customer_wallet, limit(merchant, "9.99"))
     over, within = charge(merchant, customer_wallet), charge(merchant, customer_wallet, "9.99")
-    assert outcomes(house, merchant, over, within) == ["limit_exceeded", "COMPLETED"]
+    assert outcomes(api, merchant, over, within) == ["limit_exceeded", "COMPLETED"]
     assert (client.balance(customer_wallet), merchant.balance(merchant_wallet)) == ("90.01", "9.99")
     for person, wallet, sign in ((client, customer_wallet, "-"), (merchant, merchant_wallet, "")):
         [row] = person.get(f"/v1/wallets/{wallet}/operations?success=false").get_json()["data"]
@@ -26,54 +26,54 @@ def test_charge_above_its_limit_fails_in_both_histories(
 
 
 def test_block_and_unblock_of_a_merchant(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
-    mart = house.person("merchant", "Mart")
+    mart = api.person("merchant", "Mart")
     mart.wallet()
     change(client, customer_wallet, blocked_merchants=[merchant.id])
     blocked, other = charge(merchant, customer_wallet), charge(mart, customer_wallet)
-    assert outcomes(house, merchant, blocked) == ["merchant_blocked"]
+    assert outcomes(api, merchant, blocked) == ["merchant_blocked"]
     assert outcome(mart, other) == "COMPLETED"
     for person, wallet in ((client, customer_wallet), (merchant, merchant_wallet)):
         [row] = person.get(f"/v1/wallets/{wallet}/operations?success=false").get_json()["data"]
         assert (row["payment"], row["failure"]["code"]) == (blocked, "merchant_blocked")
     change(client, customer_wallet, blocked_merchants=None)
-    assert outcomes(house, merchant, charge(merchant, customer_wallet)) == ["COMPLETED"]
+    assert outcomes(api, merchant, charge(merchant, customer_wallet)) == ["COMPLETED"]
     assert client.balance(customer_wallet) == "80.00"
 
 
 def test_charge_fails_if_blocked_before_posting(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
     waiting = charge(merchant, customer_wallet)
     change(client, customer_wallet, blocked_merchants=[merchant.id])
-    assert outcomes(house, merchant, waiting) == ["merchant_blocked"]
+    assert outcomes(api, merchant, waiting) == ["merchant_blocked"]
 
 
 @pytest.mark.parametrize("batch", [500, 7])
 def test_twenty_racing_charges_never_exceed_the_day_limit(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str, batch: int
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str, batch: int
 ) -> None:
     limited(client, customer_wallet, limit(merchant, None, "25.00"))
     with ThreadPoolExecutor(AT_ONCE) as pool:
         ids = list(pool.map(lambda _: charge(merchant, customer_wallet, "3.00"), range(AT_ONCE)))
-    poster = Poster(house.worker, deposits_open=True, linger_seconds=0)
+    poster = Poster(api.worker, deposits_open=True, linger_seconds=0)
     poster.batch_limit = batch
     poster.drain()
     ends = [outcome(merchant, id) for id in ids]
     assert (ends.count("COMPLETED"), ends.count("limit_exceeded")) == (8, 12)
     assert (client.balance(customer_wallet), merchant.balance(merchant_wallet)) == ("76.00", "24.00")
     assert outcomes(
-        house, merchant, charge(merchant, customer_wallet, "1.00"), charge(merchant, customer_wallet, "0.01")
+        api, merchant, charge(merchant, customer_wallet, "1.00"), charge(merchant, customer_wallet, "0.01")
     ) == [
         *("COMPLETED", "limit_exceeded"),
     ]
 
 
 def test_day_limit_of_any_merchant_covers_all_together(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
-    mart = house.person("merchant", "Mart")
+    mart = api.person("merchant", "Mart")
     mart.wallet()
     limited(client, customer_wallet, limit(None, None, "25.00"), limit(mart, "12.00"))
     ids = [
@@ -82,31 +82,31 @@ def test_day_limit_of_any_merchant_covers_all_together(
         charge(mart, customer_wallet, "5.01"),
         charge(mart, customer_wallet, "12.01"),
     ]
-    house.post_payments()
+    api.post_payments()
     assert [outcome(client, id) for id in ids] == ["COMPLETED", "COMPLETED", "limit_exceeded", "limit_exceeded"]
     last = charge(mart, customer_wallet, "5.00")
-    assert outcomes(house, mart, last) == ["COMPLETED"]
+    assert outcomes(api, mart, last) == ["COMPLETED"]
 
 
 def test_day_limit_counts_holds_and_captures_but_not_voids(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
     limited(client, customer_wallet, limit(merchant, None, "25.00"))
     first, second = (charge(merchant, customer_wallet, "12.00", capture=False) for _ in range(2))
-    assert outcomes(house, merchant, first, second, charge(merchant, customer_wallet, "1.01")) == [
+    assert outcomes(api, merchant, first, second, charge(merchant, customer_wallet, "1.01")) == [
         *("AUTHORIZED", "AUTHORIZED", "limit_exceeded"),
     ]
     merchant.order(f"/v1/charges/{first}/capture", {"amount": "2.00"})
-    assert outcomes(house, merchant, first) == ["COMPLETED"]
+    assert outcomes(api, merchant, first) == ["COMPLETED"]
     assert outcomes(
-        house, merchant, charge(merchant, customer_wallet, "11.01"), charge(merchant, customer_wallet, "11.00")
+        api, merchant, charge(merchant, customer_wallet, "11.01"), charge(merchant, customer_wallet, "11.00")
     ) == [
         *("limit_exceeded", "COMPLETED"),
     ]
     merchant.order(f"/v1/charges/{second}/void", {})
-    house.post_payments()
+    api.post_payments()
     assert outcomes(
-        house, merchant, charge(merchant, customer_wallet, "12.00"), charge(merchant, customer_wallet, "0.01")
+        api, merchant, charge(merchant, customer_wallet, "12.00"), charge(merchant, customer_wallet, "0.01")
     ) == [
         *("COMPLETED", "limit_exceeded"),
     ]
@@ -114,50 +114,50 @@ def test_day_limit_counts_holds_and_captures_but_not_voids(
 
 @pytest.mark.parametrize("later", ["blocked", "limited"])
 def test_capture_ignores_later_limits_and_blocks(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str, later: str
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str, later: str
 ) -> None:
     held = charge(merchant, customer_wallet, capture=False)
-    house.post_payments()
+    api.post_payments()
     if later == "blocked":
         change(client, customer_wallet, blocked_merchants=[merchant.id])
     else:
         limited(client, customer_wallet, limit(merchant, "0.01", "0.01"))
     assert merchant.order(f"/v1/charges/{held}/capture", {}).status_code == 202
-    assert outcomes(house, merchant, held) == ["COMPLETED"]
+    assert outcomes(api, merchant, held) == ["COMPLETED"]
     assert merchant.balance(merchant_wallet) == "10.00"
 
 
 def test_refund_does_not_restore_the_day_limit(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
     limited(client, customer_wallet, limit(merchant, None, "10.00"))
     taken = charge(merchant, customer_wallet)
-    house.post_payments()
+    api.post_payments()
     merchant.order("/v1/refunds", {"charge": taken, "reason": "duplicate"})
-    house.post_payments()
+    api.post_payments()
     assert client.balance(customer_wallet) == "100.00"
-    assert outcomes(house, merchant, charge(merchant, customer_wallet, "0.01")) == ["limit_exceeded"]
+    assert outcomes(api, merchant, charge(merchant, customer_wallet, "0.01")) == ["limit_exceeded"]
 
 
 def test_blocked_merchant_can_still_refund(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
     taken = charge(merchant, customer_wallet)
-    house.post_payments()
+    api.post_payments()
     change(client, customer_wallet, blocked_merchants=[merchant.id])
     refund = merchant.order("/v1/refunds", {"charge": taken, "reason": "duplicate"}).get_json()["id"]
-    assert outcomes(house, merchant, refund) == ["COMPLETED"]
+    assert outcomes(api, merchant, refund) == ["COMPLETED"]
 
 
 def test_only_charges_are_limited(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
     change(client, customer_wallet, charge_limits=[limit(None, "0.01", "0.01")], blocked_merchants=[merchant.id])
     transfer = {"source": customer_wallet, "target": merchant_wallet, "amount": "10.00", "currency": "EUR"}
     id = client.order("/v1/transfers", transfer).get_json()["id"]
-    assert outcomes(house, client, id) == ["COMPLETED"]
+    assert outcomes(api, client, id) == ["COMPLETED"]
     other = client.wallet("100.00")
-    assert outcomes(house, merchant, charge(merchant, other)) == ["COMPLETED"]
+    assert outcomes(api, merchant, charge(merchant, other)) == ["COMPLETED"]
 
 
 MIDNIGHT = "date_trunc('day', now(), 'UTC')"
@@ -173,7 +173,7 @@ MIDNIGHT = "date_trunc('day', now(), 'UTC')"
     ],
 )
 def test_a_day_ends_at_midnight_utc(
-    house: ApiHarness,
+    api: ApiHarness,
     postgres: Postgres,
     client: ApiUser,
     merchant: ApiUser,
@@ -184,17 +184,17 @@ def test_a_day_ends_at_midnight_utc(
 ) -> None:
     limited(client, customer_wallet, limit(merchant, None, "10.00"))
     earlier = charge(merchant, customer_wallet)
-    name = make_url(house.database.owner).database
+    name = make_url(api.database.owner).database
     past_the_triggers(postgres, name, f"UPDATE payments SET created_at = {moment} WHERE id = %s", earlier)
     same, of_today = charge(merchant, customer_wallet, "0.01"), charge(merchant, customer_wallet, "9.99")
     past_the_triggers(postgres, name, f"UPDATE payments SET created_at = {moment} WHERE id = %s", same)
-    ends = outcomes(house, merchant, earlier, same, of_today)
+    ends = outcomes(api, merchant, earlier, same, of_today)
     assert ends == ["COMPLETED", "limit_exceeded", "limit_exceeded" if is_of_today else "COMPLETED"]
-    assert outcomes(house, merchant, charge(merchant, customer_wallet, "0.02")) == ["limit_exceeded"]
+    assert outcomes(api, merchant, charge(merchant, customer_wallet, "0.02")) == ["limit_exceeded"]
 
 
 def test_a_scheduled_charge_counts_on_its_day(
-    house: ApiHarness,
+    api: ApiHarness,
     postgres: Postgres,
     client: ApiUser,
     merchant: ApiUser,
@@ -205,8 +205,8 @@ def test_a_scheduled_charge_counts_on_its_day(
     waited = charge(merchant, customer_wallet, "4.00", scheduled_at="2999-01-01T00:00:00Z")
     held = charge(merchant, customer_wallet, "6.00", scheduled_at="2999-01-01T00:00:00Z", capture=False)
     today = charge(merchant, customer_wallet)
-    assert outcomes(house, merchant, waited, today) == ["INITIATED", "COMPLETED"]
-    name = make_url(house.database.owner).database
+    assert outcomes(api, merchant, waited, today) == ["INITIATED", "COMPLETED"]
+    name = make_url(api.database.owner).database
     past_the_triggers(
         postgres,
         name,
@@ -217,18 +217,18 @@ def test_a_scheduled_charge_counts_on_its_day(
         waited,
         held,
     )
-    assert outcomes(house, merchant, waited, held) == ["COMPLETED", "AUTHORIZED"], "both yesterday, ten in all"
+    assert outcomes(api, merchant, waited, held) == ["COMPLETED", "AUTHORIZED"], "both yesterday, ten in all"
     another = charge(merchant, customer_wallet, "0.01")
     past_the_triggers(
         postgres, name, f"UPDATE payments SET created_at = {MIDNIGHT} - interval '1 hour' WHERE id = %s", another
     )
-    assert outcomes(house, merchant, another) == ["limit_exceeded"]
+    assert outcomes(api, merchant, another) == ["limit_exceeded"]
 
 
 def test_charge_scheduled_long_ago_counts_today(
-    house: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
+    api: ApiHarness, client: ApiUser, merchant: ApiUser, customer_wallet: str, merchant_wallet: str
 ) -> None:
     limited(client, customer_wallet, limit(merchant, None, "10.00"))
     ids = [charge(merchant, customer_wallet, scheduled_at=f"2001-02-0{day}T00:00:00Z") for day in (3, 4)]
-    assert outcomes(house, merchant, *ids) == ["COMPLETED", "limit_exceeded"]
-    assert outcomes(house, merchant, charge(merchant, customer_wallet, "0.01")) == ["limit_exceeded"]
+    assert outcomes(api, merchant, *ids) == ["COMPLETED", "limit_exceeded"]
+    assert outcomes(api, merchant, charge(merchant, customer_wallet, "0.01")) == ["limit_exceeded"]

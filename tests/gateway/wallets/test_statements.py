@@ -31,11 +31,11 @@ def cents(text: str) -> int:
 class Year:
     """A client and a merchant with random payments, commission included, spread over half a year."""
 
-    def __init__(self, house: ApiHarness) -> None:
-        house.execute("ALTER TABLE commission_terms DISABLE TRIGGER USER")
-        house.execute("UPDATE commission_terms SET percent = 3.33 WHERE type IN ('transfer', 'charge')")
-        self.house, chance = house, random.Random(4)
-        self.ann, self.shop = house.person("client", SCRIPT), house.person("merchant", '=Shop & "Sons"')
+    def __init__(self, api: ApiHarness) -> None:
+        api.execute("ALTER TABLE commission_terms DISABLE TRIGGER USER")
+        api.execute("UPDATE commission_terms SET percent = 3.33 WHERE type IN ('transfer', 'charge')")
+        self.api, chance = api, random.Random(4)
+        self.ann, self.shop = api.person("client", SCRIPT), api.person("merchant", '=Shop & "Sons"')
         self.customer_wallet, self.second, self.merchant_wallet = (
             self.ann.wallet("500.00"),
             self.ann.wallet("50.00"),
@@ -44,7 +44,7 @@ class Year:
         self.wallets = {self.customer_wallet: self.ann, self.second: self.ann, self.merchant_wallet: self.shop}
         for _ in range(MOVEMENTS):
             self._move(chance)
-        house.post_payments()
+        api.post_payments()
         self._spread()
 
     def _move(self, chance: random.Random) -> None:
@@ -63,14 +63,14 @@ class Year:
 
     def _spread(self) -> None:
         """Date posted payments back evenly, in their order, without the trigger."""
-        self.house.execute("ALTER TABLE operations DISABLE TRIGGER operations_are_append_only")
-        self.house.execute(
+        self.api.execute("ALTER TABLE operations DISABLE TRIGGER operations_are_append_only")
+        self.api.execute(
             "UPDATE operations o SET created_at = timestamptz '2026-01-01T00:00Z' + n * interval '6 months' / %s FROM ("
             " SELECT payment_id, rank() OVER (ORDER BY payment_id) - 1 AS n FROM operations WHERE line = 0) AS numbered"
             " WHERE numbered.payment_id = o.payment_id",
-            self.house.execute("SELECT count(*) FROM operations WHERE line = 0")[0],
+            self.api.execute("SELECT count(*) FROM operations WHERE line = 0")[0],
         )
-        self.house.execute("ALTER TABLE operations ENABLE TRIGGER operations_are_append_only")
+        self.api.execute("ALTER TABLE operations ENABLE TRIGGER operations_are_append_only")
 
     def get(self, wallet: str, month: str, accept: str = "application/json") -> Any:
         answer = self.wallets[wallet].get(f"/v1/wallets/{wallet}/statement?month={month}", Accept=accept)
@@ -79,8 +79,8 @@ class Year:
 
 
 @pytest.fixture(scope="module")
-def year(house: ApiHarness) -> Year:
-    return Year(house)
+def year(api: ApiHarness) -> Year:
+    return Year(api)
 
 
 @pytest.fixture(params=["customer_wallet", "second", "merchant_wallet"])
@@ -198,7 +198,7 @@ def test_n03_statement_of_anothers_wallet_answers_not_found(year: Year, stranger
         )
         assert theirs.status_code == unknown.status_code == 404
         assert theirs.get_json()["code"] == unknown.get_json()["code"] == "not_found"
-    auditor = year.house.person("auditor")
+    auditor = year.api.person("auditor")
     assert auditor.get(f"/v1/wallets/{year.customer_wallet}/statement?month=2026-01").status_code == 200
 
 
@@ -250,10 +250,10 @@ def test_no_connection_is_held_while_a_statement_is_read(
 ) -> None:
     monkeypatch.setattr(account_history.between, "__defaults__", (1,))
     monkeypatch.setattr(account_history, "OPERATIONS_PER_PAYMENT_MAX", 3)
-    services = year.house.app.extensions["gateway"]
+    services = year.api.app.extensions["gateway"]
     headers = {"Authorization": f"Bearer {year.shop.token}", "Accept": accept}
     path = f"/v1/wallets/{year.merchant_wallet}/statement?month=2026-02"
-    with year.house.app.test_client().get(path, headers=headers) as answer:
+    with year.api.app.test_client().get(path, headers=headers) as answer:
         held = [services.engine.pool.checkedout() for piece in answer.iter_encoded() if piece]
     assert len(held) > 4, "opening, closing, and several batches between them"
     assert set(held) == {0}

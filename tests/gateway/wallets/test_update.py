@@ -26,14 +26,14 @@ def tokens(person: ApiUser, query: str = "") -> list[str]:
     return [row["token"] for row in person.get(f"/v1/wallets?limit=100{query}").get_json()["data"]]
 
 
-def audited(house: ApiHarness, wallet: str) -> list[dict[str, Any]]:
-    return house.execute(
+def audited(api: ApiHarness, wallet: str) -> list[dict[str, Any]]:
+    return api.execute(
         "SELECT to_jsonb(l) FROM audit_log l JOIN accounts a ON a.id::text = l.target WHERE a.token = %s ORDER BY l.id",
         wallet,
     )
 
 
-def test_a_label_and_a_flag(house: ApiHarness, client: ApiUser) -> None:
+def test_a_label_and_a_flag(api: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet("5.00")
     shown, old = client.get(f"/v1/wallets/{wallet}").get_json(), etag(client, wallet)
     answer = change(client, wallet, {"label": "Savings", "is_active": False}, old)
@@ -45,11 +45,11 @@ def test_a_label_and_a_flag(house: ApiHarness, client: ApiUser) -> None:
     assert change(client, wallet, {"label": None}).get_json()["label"] is None
 
 
-def test_a_change_is_audited_with_before_and_after(house: ApiHarness, client: ApiUser) -> None:
+def test_a_change_is_audited_with_before_and_after(api: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet()
     request_id = change(client, wallet, {"label": "Savings"}).headers["Request-Id"]
-    [line] = audited(house, wallet)
-    [token_id] = house.execute("SELECT id::text FROM tokens WHERE user_id = %s", client.id)
+    [line] = audited(api, wallet)
+    [token_id] = api.execute("SELECT id::text FROM tokens WHERE user_id = %s", client.id)
     assert (line["actor"], line["token_id"], line["request_id"]) == (client.id, token_id, request_id)
     assert (line["action"], line["address"]) == ("wallets.change", "127.0.0.1")
     assert (line["before"], line["after"]) == ({"label": None}, {"label": "Savings"})
@@ -57,25 +57,25 @@ def test_a_change_is_audited_with_before_and_after(house: ApiHarness, client: Ap
 
 
 @pytest.mark.parametrize("body", [{}, {"is_active": True}, {"label": None}])
-def test_change_without_effect_stores_nothing(house: ApiHarness, client: ApiUser, body: dict) -> None:
+def test_change_without_effect_stores_nothing(api: ApiHarness, client: ApiUser, body: dict) -> None:
     wallet = client.wallet()
     before = etag(client, wallet)
-    with house.unchanged():
+    with api.unchanged():
         answer = change(client, wallet, body, before)
     assert (answer.status_code, answer.headers["ETag"]) == (200, before)
 
 
 @pytest.mark.parametrize("tag", ['"0-x"', "x", '"', "", 'W/"0"', '"a", "b"', "null"])
-def test_change_with_an_old_etag_is_refused(house: ApiHarness, client: ApiUser, tag: str) -> None:
+def test_change_with_an_old_etag_is_refused(api: ApiHarness, client: ApiUser, tag: str) -> None:
     wallet = client.wallet()
-    with house.unchanged():
+    with api.unchanged():
         answer = change(client, wallet, {"label": "x"}, tag)
     assert (answer.status_code, answer.get_json()["code"]) == (412, "precondition_failed")
 
 
-def test_a_change_needs_an_etag(house: ApiHarness, client: ApiUser) -> None:
+def test_a_change_needs_an_etag(api: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet()
-    with house.unchanged():
+    with api.unchanged():
         answer = change(client, wallet, {"label": "x"}, None)
     assert (answer.status_code, answer.get_json()["code"]) == (428, "precondition_required")
 
@@ -90,13 +90,13 @@ def test_posting_does_not_change_the_wallet_etag(client: ApiUser) -> None:
     wallet = client.wallet()
     old = etag(client, wallet)
     client.order("/v1/deposits", deposit_into(wallet))
-    client.house.post_payments()
+    client.api.post_payments()
     assert client.balance(wallet) == "1.00"
     assert change(client, wallet, {"label": "a"}, old).status_code == 200
     assert change(client, wallet, {"label": "b"}, old).status_code == 412
 
 
-def test_concurrent_changes_with_one_etag_one_wins(house: ApiHarness, client: ApiUser) -> None:
+def test_concurrent_changes_with_one_etag_one_wins(api: ApiHarness, client: ApiUser) -> None:
     wallet = client.wallet()
     old, together = etag(client, wallet), threading.Barrier(AT_ONCE)
 
@@ -107,15 +107,15 @@ def test_concurrent_changes_with_one_etag_one_wins(house: ApiHarness, client: Ap
     with ThreadPoolExecutor(AT_ONCE) as pool:
         statuses = list(pool.map(race, range(AT_ONCE)))
     assert sorted(statuses) == [200] + [412] * (AT_ONCE - 1)
-    [line] = audited(house, wallet)
+    [line] = audited(api, wallet)
     assert line["after"]["label"] == f"L{statuses.index(200)}"
     assert client.get(f"/v1/wallets/{wallet}").get_json()["label"] == line["after"]["label"]
 
 
 @pytest.mark.parametrize("role", ["client", "merchant"])
-def test_anothers_wallet_answers_not_found(house: ApiHarness, client: ApiUser, role: str) -> None:
-    wallet, other = client.wallet(), house.person(role)
-    with house.unchanged():
+def test_anothers_wallet_answers_not_found(api: ApiHarness, client: ApiUser, role: str) -> None:
+    wallet, other = client.wallet(), api.person(role)
+    with api.unchanged():
         answers = [change(other, token, {"is_active": False}) for token in (wallet, "wal_" + "x" * 32, "x", "%27")]
         unread = change(other, wallet, {"is_active": False}, None)
     bodies = [{k: v for k, v in a.get_json().items() if k not in ("instance", "request_id")} for a in answers]
@@ -124,9 +124,9 @@ def test_anothers_wallet_answers_not_found(house: ApiHarness, client: ApiUser, r
 
 
 @pytest.mark.parametrize("role", ["ops", "auditor"])
-def test_n14_ops_read_wallets_and_change_none(house: ApiHarness, client: ApiUser, role: str) -> None:
-    wallet, reader = client.wallet(), house.person(role)
-    with house.unchanged():
+def test_n14_ops_read_wallets_and_change_none(api: ApiHarness, client: ApiUser, role: str) -> None:
+    wallet, reader = client.wallet(), api.person(role)
+    with api.unchanged():
         assert change(reader, wallet, {"is_active": False}).status_code == 403
         assert reader.call("POST", "/v1/wallets", json={"currency": "EUR"}).status_code == 403
 
@@ -151,14 +151,14 @@ def test_n14_ops_read_wallets_and_change_none(house: ApiHarness, client: ApiUser
         ([], "invalid_type"),
     ],
 )
-def test_n16_n17_read_only_members_are_refused(house: ApiHarness, client: ApiUser, body: Any, code: str) -> None:
+def test_n16_n17_read_only_members_are_refused(api: ApiHarness, client: ApiUser, body: Any, code: str) -> None:
     wallet = client.wallet()
-    with house.unchanged():
+    with api.unchanged():
         answer = change(client, wallet, body)
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
 
-def test_lists_show_active_wallets_unless_asked(house: ApiHarness, client: ApiUser) -> None:
+def test_lists_show_active_wallets_unless_asked(api: ApiHarness, client: ApiUser) -> None:
     used, unused, dollars = client.wallet(), client.wallet(), client.wallet(currency="USD")
     change(client, unused, {"is_active": False})
     assert tokens(client) == [dollars, used]
@@ -172,11 +172,11 @@ def test_lists_show_active_wallets_unless_asked(house: ApiHarness, client: ApiUs
 
 
 def test_an_inactive_wallet_is_shown_to_its_owner_and_to_ops(
-    house: ApiHarness, client: ApiUser, stranger: ApiUser
+    api: ApiHarness, client: ApiUser, stranger: ApiUser
 ) -> None:
     wallet = client.wallet()
     change(client, wallet, {"is_active": False})
-    for reader in (client, house.person("ops"), house.person("auditor")):
+    for reader in (client, api.person("ops"), api.person("auditor")):
         assert reader.get(f"/v1/wallets/{wallet}").get_json()["is_active"] is False
     assert stranger.get(f"/v1/wallets/{wallet}").status_code == 404
 

@@ -20,17 +20,17 @@ def open_wallet(person: ApiUser, currency: str = "EUR", key: str | None = None) 
     return person.order("/v1/wallets", {"currency": currency}, key)
 
 
-def count(house: ApiHarness, person: ApiUser) -> int:
-    return house.execute("SELECT count(*) FROM accounts WHERE owner_id = %s", person.id)[0]
+def count(api: ApiHarness, person: ApiUser) -> int:
+    return api.execute("SELECT count(*) FROM accounts WHERE owner_id = %s", person.id)[0]
 
 
 @pytest.mark.parametrize(("role", "most"), [("merchant", 1), ("client", 3)])
 def test_wallet_beyond_the_maximum_is_refused(database: Database, role: str, most: int) -> None:
-    house = limited(database, 1, 3)
-    person = house.person(role)
+    api = limited(database, 1, 3)
+    person = api.person(role)
     currencies = ["EUR", "USD", "JPY"][:most]
     assert [open_wallet(person, currency).status_code for currency in currencies] == [201] * most
-    with house.unchanged():
+    with api.unchanged():
         answers = [open_wallet(person, currency) for currency in ("EUR", "CNY")]
     assert [(a.status_code, a.get_json()["code"]) for a in answers] == [(409, "wallet_limit_reached")] * 2
 
@@ -42,8 +42,8 @@ def test_zero_is_unlimited(database: Database, role: str) -> None:
 
 
 def test_the_limits_of_clients_and_merchants_are_apart(database: Database) -> None:
-    house = limited(database, 1, 0)
-    client, merchant = house.person("client"), house.person("merchant")
+    api = limited(database, 1, 0)
+    client, merchant = api.person("client"), api.person("merchant")
     assert [open_wallet(client).status_code for _ in range(2)] == [201, 201]
     assert [open_wallet(merchant).status_code for _ in range(2)] == [201, 409]
 
@@ -58,28 +58,28 @@ def test_inactive_wallets_count(database: Database) -> None:
 
 @pytest.mark.parametrize(("role", "most"), [("merchant", 1), ("client", 3)])
 def test_twenty_concurrent_wallets_keep_the_maximum(database: Database, role: str, most: int) -> None:
-    house = limited(database, 1, 3)
-    person = house.person(role)
+    api = limited(database, 1, 3)
+    person = api.person(role)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = list(pool.map(lambda _: open_wallet(person), range(AT_ONCE)))
     assert sorted(answer.status_code for answer in answers) == [201] * most + [409] * (AT_ONCE - most)
-    assert count(house, person) == most
+    assert count(api, person) == most
 
 
 def test_twenty_concurrent_wallets_of_one_key_are_one(database: Database) -> None:
-    house = limited(database, 1, 0)
-    merchant = house.person("merchant")
+    api = limited(database, 1, 0)
+    merchant = api.person("merchant")
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = list(pool.map(lambda _: open_wallet(merchant, key="twenty"), range(AT_ONCE)))
     assert {answer.status_code for answer in answers} == {201}
-    assert len({answer.get_json()["token"] for answer in answers}) == count(house, merchant) == 1
+    assert len({answer.get_json()["token"] for answer in answers}) == count(api, merchant) == 1
 
 
 def test_a_replay_is_answered_at_the_limit(database: Database) -> None:
-    house = limited(database, 1, 0)
-    merchant = house.person("merchant")
+    api = limited(database, 1, 0)
+    merchant = api.person("merchant")
     first = open_wallet(merchant, key="mine")
-    with house.unchanged():
+    with api.unchanged():
         assert open_wallet(merchant, key="other").get_json()["code"] == "wallet_limit_reached"
         again = open_wallet(merchant, key="mine")
         reused = open_wallet(merchant, "USD", key="mine")

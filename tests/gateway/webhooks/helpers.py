@@ -25,13 +25,13 @@ def endpoint(person: ApiUser, **members: Any) -> str:
     return answer.get_json()["id"]
 
 
-def delivery(house: ApiHarness, endpoint_id: str, **columns: object) -> str:
+def delivery(api: ApiHarness, endpoint_id: str, **columns: object) -> str:
     """The id of a delivery to the endpoint; `columns` are values as a worker leaves them."""
     id = str(uuids.uuid7())
     given = {"sequence": uuids.uuid7().int % 2**62, "name": "payment.completed", "subject_id": str(uuids.uuid7())}
     given |= {"version": 2, "occurred_at": "2026-11-01T12:00:00Z"}
     made = {"id": id, "endpoint_id": endpoint_id, **{name: columns.pop(name, given[name]) for name in given}}
-    with transaction(house.worker) as connection:
+    with transaction(api.worker) as connection:
         connection.exec_driver_sql(
             f"INSERT INTO webhook_deliveries ({', '.join(made)}) VALUES ({', '.join(['%s'] * len(made))})",
             tuple(made.values()),
@@ -44,11 +44,11 @@ def delivery(house: ApiHarness, endpoint_id: str, **columns: object) -> str:
     return id
 
 
-def audited_changes(house: ApiHarness, id: str) -> list[tuple[str, Any, Any]]:
+def audited_changes(api: ApiHarness, id: str) -> list[tuple[str, Any, Any]]:
     """The audited actions on a target, with the state before and after."""
     return [
         (entry["action"], entry["before"], entry["after"])
-        for entry in house.execute("SELECT to_jsonb(a) FROM audit_log a WHERE target = %s ORDER BY id", id)
+        for entry in api.execute("SELECT to_jsonb(a) FROM audit_log a WHERE target = %s ORDER BY id", id)
     ]
 
 

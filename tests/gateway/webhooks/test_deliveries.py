@@ -32,9 +32,9 @@ def again(person: ApiUser, endpoint_id: str, **members: Any) -> dict[str, Any]:
     return answer.get_json()
 
 
-def attempted(house: ApiHarness, id: str, *outcomes: tuple[int | None, str | None]) -> None:
+def attempted(api: ApiHarness, id: str, *outcomes: tuple[int | None, str | None]) -> None:
     """Attempts as a worker records them."""
-    with transaction(house.worker) as connection:
+    with transaction(api.worker) as connection:
         for number, (status, error) in enumerate(outcomes, 1):
             connection.exec_driver_sql(
                 "INSERT INTO webhook_attempts (delivery_id, attempt, status, error, milliseconds)"
@@ -43,10 +43,10 @@ def attempted(house: ApiHarness, id: str, *outcomes: tuple[int | None, str | Non
             )
 
 
-def test_owner_reads_delivery_with_attempts(house: ApiHarness, client: ApiUser) -> None:
+def test_owner_reads_delivery_with_attempts(api: ApiHarness, client: ApiUser) -> None:
     hook, subject = endpoint(client), str(uuids.uuid7())
-    id = delivery(house, hook, sequence=41, subject_id=subject, attempts=2, last_status=500, last_error="status")
-    attempted(house, id, (None, "timeout"), (500, "status"))
+    id = delivery(api, hook, sequence=41, subject_id=subject, attempts=2, last_status=500, last_error="status")
+    attempted(api, id, (None, "timeout"), (500, "status"))
     shown = client.get(f"/v1/webhook-deliveries/{id}").get_json()
     tries = shown.pop("tries")
     assert [(one["attempt"], one["status"], one["error"], one["milliseconds"]) for one in tries] == [
@@ -62,12 +62,12 @@ def test_owner_reads_delivery_with_attempts(house: ApiHarness, client: ApiUser) 
     assert client.get(f"{PATH}/{hook}/deliveries").get_json()["data"] == [shown]
 
 
-def test_deliveries_are_listed_and_filtered(house: ApiHarness, client: ApiUser) -> None:
+def test_deliveries_are_listed_and_filtered(api: ApiHarness, client: ApiUser) -> None:
     hook, other = endpoint(client), endpoint(client)
-    delivery(house, other)
-    failed = delivery(house, hook, **GIVEN_UP)
-    waiting = [delivery(house, hook, name=name) for name in ("bulk.failed", "ping", "payment.failed")]
-    done = delivery(house, hook, name="payment.failed", **DELIVERED)
+    delivery(api, other)
+    failed = delivery(api, hook, **GIVEN_UP)
+    waiting = [delivery(api, hook, name=name) for name in ("bulk.failed", "ping", "payment.failed")]
+    done = delivery(api, hook, name="payment.failed", **DELIVERED)
     assert ids(client, hook) == [done, *reversed(waiting), failed]
     assert ids(client, hook, "state=failed,delivered") == [done, failed]
     assert ids(client, hook, "type=ping") == [waiting[1]]
@@ -98,48 +98,46 @@ def test_n50_invalid_filter_is_refused(client: ApiUser, query: str, code: str) -
     assert answer.get_json()["code"] == code
 
 
-def test_n55_cursor_of_another_list_is_refused(house: ApiHarness, client: ApiUser) -> None:
+def test_n55_cursor_of_another_list_is_refused(api: ApiHarness, client: ApiUser) -> None:
     hook, other = endpoint(client), endpoint(client)
     for _ in range(2):
-        delivery(house, hook)
+        delivery(api, hook)
     cursor = client.get(f"{PATH}/{hook}/deliveries?limit=1").get_json()["next_cursor"]
     for path in (f"{PATH}/{other}/deliveries?limit=1", f"{PATH}/{hook}/deliveries?limit=1&state=pending"):
         assert client.get(f"{path}&cursor={cursor}").get_json()["code"] == "bad_cursor"
 
 
 @pytest.mark.parametrize("columns", [GIVEN_UP, DELIVERED, {"next_attempt_at": "2027-01-01T00:00:00Z", "tries_left": 3}])
-def test_redelivery_has_all_attempts_again(house: ApiHarness, client: ApiUser, columns: dict[str, Any]) -> None:
+def test_redelivery_has_all_attempts_again(api: ApiHarness, client: ApiUser, columns: dict[str, Any]) -> None:
     hook = endpoint(client)
-    id, other = (delivery(house, hook, **columns) for _ in range(2))
-    [before] = house.execute(f"SELECT {REST} FROM webhook_deliveries WHERE id = %s", other)
+    id, other = (delivery(api, hook, **columns) for _ in range(2))
+    [before] = api.execute(f"SELECT {REST} FROM webhook_deliveries WHERE id = %s", other)
     answer = client.call("POST", f"/v1/webhook-deliveries/{id}/redeliver", json={})
     assert (answer.status_code, answer.headers["Location"]) == (202, f"/v1/webhook-deliveries/{id}")
     shown = answer.get_json()
     assert {**shown, **AFRESH} == shown
     assert shown["attempts"] == columns.get("attempts", 0)
-    assert house.execute(f"SELECT {REST} FROM webhook_deliveries WHERE id = %s", id) == ["(pending,10,t,t)"]
-    assert house.execute(f"SELECT {REST} FROM webhook_deliveries WHERE id = %s", other) == [before]
+    assert api.execute(f"SELECT {REST} FROM webhook_deliveries WHERE id = %s", id) == ["(pending,10,t,t)"]
+    assert api.execute(f"SELECT {REST} FROM webhook_deliveries WHERE id = %s", other) == [before]
 
 
-def test_delivery_shows_only_newest_attempts(
-    house: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_delivery_shows_only_newest_attempts(api: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook_delivery, "ATTEMPTS_SHOWN_MAX", 3)
-    id = delivery(house, endpoint(client), **GIVEN_UP)
-    attempted(house, id, *[(500, "http_status")] * 5)
+    id = delivery(api, endpoint(client), **GIVEN_UP)
+    attempted(api, id, *[(500, "http_status")] * 5)
     tries = client.get(f"/v1/webhook-deliveries/{id}").get_json()["tries"]
     assert [one["attempt"] for one in tries] == [3, 4, 5]
 
 
-def test_range_is_redelivered(house: ApiHarness, client: ApiUser) -> None:
+def test_range_is_redelivered(api: ApiHarness, client: ApiUser) -> None:
     hook, other = endpoint(client), endpoint(client)
-    first = delivery(house, hook, occurred_at="2026-11-01T00:00:00Z", **GIVEN_UP)
-    last = delivery(house, hook, occurred_at="2026-11-30T23:59:59.999999Z", **GIVEN_UP)
+    first = delivery(api, hook, occurred_at="2026-11-01T00:00:00Z", **GIVEN_UP)
+    last = delivery(api, hook, occurred_at="2026-11-30T23:59:59.999999Z", **GIVEN_UP)
     outside = [
-        delivery(house, hook, occurred_at="2026-10-31T23:59:59.999999Z", **GIVEN_UP),
-        delivery(house, hook, occurred_at="2026-12-01T00:00:00Z", **GIVEN_UP),
-        delivery(house, hook, occurred_at="2026-11-15T00:00:00Z", **DELIVERED),
-        delivery(house, other, occurred_at="2026-11-15T00:00:00Z", **GIVEN_UP),
+        delivery(api, hook, occurred_at="2026-10-31T23:59:59.999999Z", **GIVEN_UP),
+        delivery(api, hook, occurred_at="2026-12-01T00:00:00Z", **GIVEN_UP),
+        delivery(api, hook, occurred_at="2026-11-15T00:00:00Z", **DELIVERED),
+        delivery(api, other, occurred_at="2026-11-15T00:00:00Z", **GIVEN_UP),
     ]
     assert again(client, hook) == {"redelivered": 2, "has_more": False}
     for id in (first, last):
@@ -150,30 +148,30 @@ def test_range_is_redelivered(house: ApiHarness, client: ApiUser) -> None:
     assert again(client, hook, states=["delivered"]) == {"redelivered": 1, "has_more": False}
 
 
-def test_pending_delivery_is_sent_at_once(house: ApiHarness, client: ApiUser) -> None:
+def test_pending_delivery_is_sent_at_once(api: ApiHarness, client: ApiUser) -> None:
     hook = endpoint(client)
-    id = delivery(house, hook, next_attempt_at="2027-01-01T00:00:00Z", tries_left=2)
+    id = delivery(api, hook, next_attempt_at="2027-01-01T00:00:00Z", tries_left=2)
     assert again(client, hook) == {"redelivered": 0, "has_more": False}
     assert again(client, hook, states=["pending", "failed"]) == {"redelivered": 1, "has_more": False}
-    assert house.execute(f"SELECT {REST} FROM webhook_deliveries WHERE id = %s", id) == ["(pending,10,t,t)"]
+    assert api.execute(f"SELECT {REST} FROM webhook_deliveries WHERE id = %s", id) == ["(pending,10,t,t)"]
     assert again(client, hook, states=["pending"]) == {"redelivered": 0, "has_more": False}
 
 
 def test_long_range_continues_in_further_calls(
-    house: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch
+    api: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhook_delivery, "REDELIVERED_MAX", 2)
     hook = endpoint(client)
-    kept = [delivery(house, hook, **GIVEN_UP) for _ in range(5)]
+    kept = [delivery(api, hook, **GIVEN_UP) for _ in range(5)]
     assert again(client, hook) == {"redelivered": 2, "has_more": True}
     assert ids(client, hook, "state=pending") == kept[1::-1], "the oldest first"
     assert again(client, hook) == {"redelivered": 2, "has_more": True}
     assert again(client, hook) == {"redelivered": 1, "has_more": False}
 
 
-def test_range_is_limited_to_ten_thousand_per_call(house: ApiHarness, client: ApiUser) -> None:
+def test_range_is_limited_to_ten_thousand_per_call(api: ApiHarness, client: ApiUser) -> None:
     hook = endpoint(client)
-    house.execute(
+    api.execute(
         "INSERT INTO webhook_deliveries (id, endpoint_id, sequence, name, subject_id, version, occurred_at, state,"
         " next_attempt_at, finished_at) SELECT uuid_floor(now() + n * interval '1 ms'), %s, n, 'payment.failed',"
         " gen_random_uuid(), 2, '2026-11-02', 'failed', NULL, now() FROM generate_series(1, 10_001) AS n RETURNING 1",
@@ -201,28 +199,26 @@ def test_range_is_limited_to_ten_thousand_per_call(house: ApiHarness, client: Ap
         ({"limit": 1}, "/limit", "unknown_field"),
     ],
 )
-def test_n56_invalid_range_is_refused(
-    house: ApiHarness, client: ApiUser, members: Any, pointer: str, code: str
-) -> None:
+def test_n56_invalid_range_is_refused(api: ApiHarness, client: ApiUser, members: Any, pointer: str, code: str) -> None:
     hook = endpoint(client)
-    delivery(house, hook, **GIVEN_UP)
-    with house.unchanged():
+    delivery(api, hook, **GIVEN_UP)
+    with api.unchanged():
         answer = client.call("POST", f"{PATH}/{hook}/redeliver", json={**NOVEMBER, **members})
     assert answer.status_code == 422
     assert [(flaw["pointer"], flaw["code"]) for flaw in answer.get_json()["errors"]] == [(pointer, code)]
 
 
-def test_widest_range_is_accepted(house: ApiHarness, client: ApiUser) -> None:
+def test_widest_range_is_accepted(api: ApiHarness, client: ApiUser) -> None:
     hook = endpoint(client)
-    delivery(house, hook, **GIVEN_UP)
+    delivery(api, hook, **GIVEN_UP)
     widest = {"from": "1971-01-01T00:00:00+14:00", "to": "9998-12-31T23:59:59-12:00"}
     assert again(client, hook, **widest) == {"redelivered": 1, "has_more": False}
 
 
-def test_n07_other_users_get_not_found(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
+def test_n07_other_users_get_not_found(api: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     hook = endpoint(client)
-    id = delivery(house, hook, **GIVEN_UP)
-    with house.unchanged():
+    id = delivery(api, hook, **GIVEN_UP)
+    with api.unchanged():
         for method, path, body in (
             ("GET", f"{PATH}/{hook}/deliveries", None),
             ("POST", f"{PATH}/{hook}/redeliver", NOVEMBER),
@@ -239,11 +235,11 @@ def test_n07_other_users_get_not_found(house: ApiHarness, client: ApiUser, stran
             assert same[0] == same[1]
 
 
-def test_deliveries_of_deleted_endpoint_are_gone(house: ApiHarness, client: ApiUser) -> None:
+def test_deliveries_of_deleted_endpoint_are_gone(api: ApiHarness, client: ApiUser) -> None:
     hook = endpoint(client)
-    id = delivery(house, hook, **GIVEN_UP)
+    id = delivery(api, hook, **GIVEN_UP)
     client.call("DELETE", f"{PATH}/{hook}", headers={"If-Match": "*"})
-    with house.unchanged():
+    with api.unchanged():
         assert client.get(f"/v1/webhook-deliveries/{id}").status_code == 404
         assert client.call("POST", f"/v1/webhook-deliveries/{id}/redeliver", json={}).status_code == 404
         assert client.get(f"{PATH}/{hook}/deliveries").status_code == 404
@@ -251,8 +247,8 @@ def test_deliveries_of_deleted_endpoint_are_gone(house: ApiHarness, client: ApiU
 
 
 @pytest.mark.parametrize("body", [{"state": "delivered"}, {"tries_left": 99}, {"next_attempt_at": None}, {"url": "x"}])
-def test_n16_redelivery_with_members_is_refused(house: ApiHarness, client: ApiUser, body: dict[str, Any]) -> None:
-    id = delivery(house, endpoint(client), **GIVEN_UP)
-    with house.unchanged():
+def test_n16_redelivery_with_members_is_refused(api: ApiHarness, client: ApiUser, body: dict[str, Any]) -> None:
+    id = delivery(api, endpoint(client), **GIVEN_UP)
+    with api.unchanged():
         answer = client.call("POST", f"/v1/webhook-deliveries/{id}/redeliver", json=body)
     assert (answer.status_code, answer.get_json()["code"]) == (422, "unknown_field")

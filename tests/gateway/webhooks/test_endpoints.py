@@ -14,7 +14,7 @@ from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.webhooks.helpers import PATH, URL, ask_for, audited_changes, endpoint
 
 
-def test_owner_creates_and_reads_endpoint(house: ApiHarness, client: ApiUser) -> None:
+def test_owner_creates_and_reads_endpoint(api: ApiHarness, client: ApiUser) -> None:
     answer = ask_for(client, description="Orders", event_types=["payment.completed", "bulk.*"])
     kept = answer.get_json()
     secret = kept.pop("secret")
@@ -31,8 +31,8 @@ def test_owner_creates_and_reads_endpoint(house: ApiHarness, client: ApiUser) ->
     assert secret.startswith("whsec_")
     assert len(base64.b64decode(secret.removeprefix("whsec_"), validate=True)) == 32
     told = {"url": URL, "event_types": ["payment.completed", "bulk.*"], "description": "Orders"}
-    assert audited_changes(house, kept["id"]) == [("webhook_endpoints.create", None, told)]
-    assert not house.execute("SELECT 1 FROM audit_log a WHERE strpos(a::text, 'whsec_') > 0")
+    assert audited_changes(api, kept["id"]) == [("webhook_endpoints.create", None, told)]
+    assert not api.execute("SELECT 1 FROM audit_log a WHERE strpos(a::text, 'whsec_') > 0")
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ def test_owner_creates_and_reads_endpoint(house: ApiHarness, client: ApiUser) ->
     ],
 )
 def test_n16_invalid_endpoint_is_refused(
-    house: ApiHarness, client: ApiUser, members: Any, pointer: str, code: str
+    api: ApiHarness, client: ApiUser, members: Any, pointer: str, code: str
 ) -> None:
-    with house.unchanged():
+    with api.unchanged():
         answer = ask_for(client, **members)
     assert answer.status_code == 422
     assert [(flaw["pointer"], flaw["code"]) for flaw in answer.get_json()["errors"]] == [(pointer, code)]
@@ -80,11 +80,11 @@ def test_endpoint_accepts_all_event_types(client: ApiUser) -> None:
     assert kept["event_types"] == list(EVENT_TYPES)
 
 
-def test_event_types_equal_those_of_the_triggers(house: ApiHarness) -> None:
-    [told] = house.execute(
+def test_event_types_equal_those_of_the_triggers(api: ApiHarness) -> None:
+    [told] = api.execute(
         "SELECT string_agg(prosrc, '') FROM pg_proc WHERE proname ~ '^(payments|bulks|webhook_endpoints)_tell'"
     )
-    [edges] = house.execute(
+    [edges] = api.execute(
         "SELECT string_agg(pg_get_constraintdef(oid), '') FROM pg_constraint"
         " WHERE conname IN ('payments_state_is_known', 'bulks_state_is_known')"
     )
@@ -93,9 +93,9 @@ def test_event_types_equal_those_of_the_triggers(house: ApiHarness) -> None:
         assert f"'{name}'" in told or f"'{what}'" in told or (f"'{kind}.'" in told and f"'{what.upper()}'" in edges)
 
 
-def test_number_of_endpoints_is_limited(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
+def test_number_of_endpoints_is_limited(api: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     ids = [endpoint(client) for _ in range(ENDPOINTS_MAX)]
-    with house.unchanged():
+    with api.unchanged():
         refused = ask_for(client)
     assert (refused.status_code, refused.get_json()["code"]) == (409, "too_many_webhook_endpoints")
     assert ask_for(stranger).status_code == 201
@@ -103,7 +103,7 @@ def test_number_of_endpoints_is_limited(house: ApiHarness, client: ApiUser, stra
     assert ask_for(client).status_code == 201
 
 
-def test_number_of_endpoints_is_limited_when_concurrent(house: ApiHarness, client: ApiUser) -> None:
+def test_number_of_endpoints_is_limited_when_concurrent(api: ApiHarness, client: ApiUser) -> None:
     for _ in range(ENDPOINTS_MAX - 1):
         endpoint(client)
     statuses: list[int] = []
@@ -116,10 +116,10 @@ def test_number_of_endpoints_is_limited_when_concurrent(house: ApiHarness, clien
     assert len(client.get(f"{PATH}?limit=100").get_json()["data"]) == ENDPOINTS_MAX
 
 
-def test_change_needs_current_etag(house: ApiHarness, client: ApiUser) -> None:
+def test_change_needs_current_etag(api: ApiHarness, client: ApiUser) -> None:
     answer = ask_for(client, description="Orders")
     path, tag = answer.headers["Location"], answer.headers["ETag"]
-    with house.unchanged():
+    with api.unchanged():
         for method, kwargs in (("PATCH", {"json": {"is_active": False}}), ("DELETE", {})):
             assert client.call(method, path, **kwargs).status_code == 428
             assert client.call(method, path, **kwargs, headers={"If-Match": '"9-x"'}).status_code == 412
@@ -130,7 +130,7 @@ def test_change_needs_current_etag(house: ApiHarness, client: ApiUser) -> None:
     assert changed.headers["ETag"] != tag
     assert client.call("PATCH", path, json=wished, headers={"If-Match": tag}).status_code == 412
     before = {"url": URL, "event_types": ["payment.*"], "description": "Orders", "is_active": True}
-    assert audited_changes(house, answer.get_json()["id"])[1:] == [("webhook_endpoints.change", before, wished)]
+    assert audited_changes(api, answer.get_json()["id"])[1:] == [("webhook_endpoints.change", before, wished)]
 
 
 @pytest.mark.parametrize(
@@ -147,16 +147,16 @@ def test_change_needs_current_etag(house: ApiHarness, client: ApiUser) -> None:
         ({"created_at": None}, "unknown_field"),
     ],
 )
-def test_n17_other_members_cannot_be_changed(house: ApiHarness, client: ApiUser, members: Any, code: str) -> None:
+def test_n17_other_members_cannot_be_changed(api: ApiHarness, client: ApiUser, members: Any, code: str) -> None:
     path = f"{PATH}/{endpoint(client)}"
-    with house.unchanged():
+    with api.unchanged():
         answer = client.call("PATCH", path, json=members, headers={"If-Match": "*"})
     assert (answer.status_code, answer.get_json()["code"]) == (422, code)
 
 
-def test_owner_reactivates_disabled_endpoint(house: ApiHarness, client: ApiUser) -> None:
+def test_owner_reactivates_disabled_endpoint(api: ApiHarness, client: ApiUser) -> None:
     id = endpoint(client)
-    house.execute(
+    api.execute(
         "UPDATE webhook_endpoints SET is_active = false, disabled_reason = 'failing', failing_since = now(),"
         " version = version + 1 WHERE id = %s",
         id,
@@ -169,38 +169,36 @@ def test_owner_reactivates_disabled_endpoint(house: ApiHarness, client: ApiUser)
     assert (kept["is_active"], kept["disabled_reason"]) == (False, "failing")
     again = client.call("PATCH", f"{PATH}/{id}", json={"is_active": True}, headers={"If-Match": "*"}).get_json()
     assert (again["is_active"], again["disabled_reason"], again["failing_since"]) == (True, None, None)
-    told = house.execute("SELECT name FROM events WHERE subject_id = %s", id)
+    told = api.execute("SELECT name FROM events WHERE subject_id = %s", id)
     assert told == ["webhook_endpoint.disabled"]
 
 
-def test_change_keeps_failures_noted_meanwhile(house: ApiHarness, client: ApiUser) -> None:
+def test_change_keeps_failures_noted_meanwhile(api: ApiHarness, client: ApiUser) -> None:
     id = endpoint(client)
-    with transaction(house.gateway) as connection:
+    with transaction(api.gateway) as connection:
         known = webhook_endpoint.by_id(connection, id)
-    house.execute("UPDATE webhook_endpoints SET failing_since = now() WHERE id = %s", id)
-    with transaction(house.gateway) as connection:
+    api.execute("UPDATE webhook_endpoints SET failing_since = now() WHERE id = %s", id)
+    with transaction(api.gateway) as connection:
         changed = webhook_endpoint.change(connection, known._replace(description="x"), is_forgiven=False)
     assert changed.failing_since is not None
     answer = client.call("PATCH", f"{PATH}/{id}", json={"is_active": True}, headers={"If-Match": "*"})
     assert answer.get_json()["failing_since"] is None
 
 
-def test_deleted_endpoint_is_gone(house: ApiHarness, client: ApiUser) -> None:
+def test_deleted_endpoint_is_gone(api: ApiHarness, client: ApiUser) -> None:
     id = endpoint(client)
     assert client.call("DELETE", f"{PATH}/{id}", headers={"If-Match": "*"}).data == b""
-    with house.unchanged():
+    with api.unchanged():
         assert client.get(f"{PATH}/{id}").status_code == 404
         assert client.get(PATH).get_json()["data"] == []
         for method, path in (("PATCH", ""), ("DELETE", ""), ("POST", "/test"), ("POST", "/rotate-secret")):
             answer = client.call(method, f"{PATH}/{id}{path}", json={}, headers={"If-Match": "*"})
             assert answer.status_code == 404
-    assert house.execute("SELECT count(*) FROM webhook_secrets WHERE endpoint_id = %s AND expires_at > now()", id) == [
-        0
-    ]
-    assert audited_changes(house, id)[1:] == [("webhook_endpoints.delete", {"url": URL}, None)]
+    assert api.execute("SELECT count(*) FROM webhook_secrets WHERE endpoint_id = %s AND expires_at > now()", id) == [0]
+    assert audited_changes(api, id)[1:] == [("webhook_endpoints.delete", {"url": URL}, None)]
 
 
-def test_ping_is_an_event_of_its_endpoint(house: ApiHarness, client: ApiUser) -> None:
+def test_ping_is_an_event_of_its_endpoint(api: ApiHarness, client: ApiUser) -> None:
     id = endpoint(client, event_types=["bulk.failed"])
     answer = client.call("POST", f"{PATH}/{id}/test", json={})
     assert answer.status_code == 202
@@ -209,25 +207,25 @@ def test_ping_is_an_event_of_its_endpoint(house: ApiHarness, client: ApiUser) ->
     assert answer.headers["Location"] == deliveries
     assert client.get(deliveries).get_json()["data"] == []
     client.call("POST", f"{PATH}/{id}/test", json={})
-    kept = house.execute("SELECT (name, user_id::text, version)::text FROM events WHERE subject_id = %s", id)
+    kept = api.execute("SELECT (name, user_id::text, version)::text FROM events WHERE subject_id = %s", id)
     assert kept == [f"(ping,{client.id},{number})" for number in (1, 2)]
     assert client.get(f"{PATH}/{id}").headers["ETag"].startswith('"1-'), "a ping is no change"
 
 
-def test_ping_of_inactive_endpoint_is_refused(house: ApiHarness, client: ApiUser) -> None:
+def test_ping_of_inactive_endpoint_is_refused(api: ApiHarness, client: ApiUser) -> None:
     id = endpoint(client)
     client.call("PATCH", f"{PATH}/{id}", json={"is_active": False}, headers={"If-Match": "*"})
-    with house.unchanged():
+    with api.unchanged():
         answer = client.call("POST", f"{PATH}/{id}/test", json={})
     assert (answer.status_code, answer.get_json()["code"]) == (409, "webhook_endpoint_inactive")
 
 
-def test_n07_other_users_get_not_found(house: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
+def test_n07_other_users_get_not_found(api: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     id = endpoint(client)
     assert stranger.get(PATH).get_json()["data"] == []
-    assert house.person("ops").get(PATH).get_json()["code"] == "scope_missing"
-    reader = house.person("client", scopes=["webhooks:read"])
-    with house.unchanged():
+    assert api.person("ops").get(PATH).get_json()["code"] == "scope_missing"
+    reader = api.person("client", scopes=["webhooks:read"])
+    with api.unchanged():
         assert ask_for(reader).get_json()["code"] == "scope_missing"
         for method in ("PATCH", "DELETE"):
             answer = stranger.call(method, f"{PATH}/{id}", json={}, headers={"If-Match": "*"})

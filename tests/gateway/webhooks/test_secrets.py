@@ -26,25 +26,25 @@ def rotated(person: ApiUser, id: str, **members: Any) -> str:
     return answer.get_json()["secret"]
 
 
-def test_two_newest_secrets_sign(house: ApiHarness, client: ApiUser) -> None:
+def test_two_newest_secrets_sign(api: ApiHarness, client: ApiUser) -> None:
     first = ask_for(client).get_json()
     id = first["id"]
     second = rotated(client, id)
-    assert house.execute(SIGNING, id) == [second, first["secret"]]
-    [seconds] = house.execute(
+    assert api.execute(SIGNING, id) == [second, first["secret"]]
+    [seconds] = api.execute(
         "SELECT extract(epoch FROM expires_at - now()) FROM webhook_secrets WHERE secret = %s", first["secret"]
     )
     assert 86_300 < seconds <= 86_400
     third = rotated(client, id, overlap_seconds=WEEK)
-    assert house.execute(SIGNING, id) == [third, second]
+    assert api.execute(SIGNING, id) == [third, second]
     fourth = rotated(client, id, overlap_seconds=0)
-    assert house.execute(SIGNING, id) == [fourth]
-    assert [action for action, *_ in audited_changes(house, id)[1:]] == ["webhook_endpoints.rotate"] * 3
-    assert audited_changes(house, id)[3][2] == {"overlap_seconds": 0}
-    assert not house.execute("SELECT 1 FROM audit_log a WHERE strpos(a::text, 'whsec_') > 0")
+    assert api.execute(SIGNING, id) == [fourth]
+    assert [action for action, *_ in audited_changes(api, id)[1:]] == ["webhook_endpoints.rotate"] * 3
+    assert audited_changes(api, id)[3][2] == {"overlap_seconds": 0}
+    assert not api.execute("SELECT 1 FROM audit_log a WHERE strpos(a::text, 'whsec_') > 0")
 
 
-def test_concurrent_rotations_leave_one_newest_secret(house: ApiHarness, client: ApiUser) -> None:
+def test_concurrent_rotations_leave_one_newest_secret(api: ApiHarness, client: ApiUser) -> None:
     id = endpoint(client)
     secrets: list[str] = []
     threads = [threading.Thread(target=lambda: secrets.append(rotated(client, id))) for _ in range(4)]
@@ -53,20 +53,20 @@ def test_concurrent_rotations_leave_one_newest_secret(house: ApiHarness, client:
     for thread in threads:
         thread.join()
     assert len(set(secrets)) == 4
-    signing = house.execute(SIGNING, id)
+    signing = api.execute(SIGNING, id)
     assert len(signing) == 2
     assert set(signing) <= set(secrets)
 
 
 @pytest.mark.parametrize("seconds", [-1, WEEK + 1, 1.5, "60", True])
-def test_too_long_overlap_is_refused(house: ApiHarness, client: ApiUser, seconds: Any) -> None:
+def test_too_long_overlap_is_refused(api: ApiHarness, client: ApiUser, seconds: Any) -> None:
     id = endpoint(client)
-    with house.unchanged():
+    with api.unchanged():
         answer = client.call("POST", f"{PATH}/{id}/rotate-secret", json={"overlap_seconds": seconds})
     assert answer.status_code == 422
 
 
-def test_secret_is_shown_once_and_not_readable_by_gateway(house: ApiHarness, client: ApiUser) -> None:
+def test_secret_is_shown_once_and_not_readable_by_gateway(api: ApiHarness, client: ApiUser) -> None:
     answer = ask_for(client)
     id, secret = answer.get_json()["id"], answer.get_json()["secret"]
     for path in (PATH, f"{PATH}/{id}", f"{PATH}/{id}/deliveries"):
@@ -75,7 +75,7 @@ def test_secret_is_shown_once_and_not_readable_by_gateway(house: ApiHarness, cli
     change = client.call("PATCH", f"{PATH}/{id}", json={"is_active": False}, headers={"If-Match": "*"})
     assert "whsec_" not in json.dumps([ping.get_json(), change.get_json()])
     for column in ("secret", "*", "s::text"):
-        with pytest.raises(DBAPIError) as denied, transaction(house.gateway) as connection:
+        with pytest.raises(DBAPIError) as denied, transaction(api.gateway) as connection:
             connection.exec_driver_sql(f"SELECT {column} FROM webhook_secrets s WHERE s.secret = %s", (secret,))
         assert denied.value.orig.pgcode == "42501"
-    assert house.execute("SELECT secret FROM webhook_secrets WHERE endpoint_id = %s", id) == [secret]
+    assert api.execute("SELECT secret FROM webhook_secrets WHERE endpoint_id = %s", id) == [secret]

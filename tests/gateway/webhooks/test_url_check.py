@@ -43,11 +43,11 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 
 def test_n62_n65_internal_url_is_refused(
-    house: ApiHarness, client: ApiUser, names: dict[str, list[str]], connections: list[object]
+    api: ApiHarness, client: ApiUser, names: dict[str, list[str]], connections: list[object]
 ) -> None:
     names["good.example"] = ["8.8.8.8"]
     path = f"{PATH}/{endpoint(client)}"
-    with house.unchanged():
+    with api.unchanged():
         for url in URLS:
             creation = ask_for(client, url=url)
             change = client.call("PATCH", path, json={"url": url}, headers={"If-Match": "*"})
@@ -60,10 +60,10 @@ def test_n62_n65_internal_url_is_refused(
 
 
 def test_n63_every_address_of_a_name_is_checked(
-    house: ApiHarness, client: ApiUser, names: dict[str, list[str]], connections: list[object]
+    api: ApiHarness, client: ApiUser, names: dict[str, list[str]], connections: list[object]
 ) -> None:
     details = set()
-    with house.unchanged():
+    with api.unchanged():
         for address in ADDRESSES:
             names.update({"inside.example": [address], "both.example": ["8.8.8.8", address], "no.example": []})
             for name in ("inside", "both", "no", "unknown"):
