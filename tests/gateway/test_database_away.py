@@ -149,9 +149,14 @@ def test_a_charge_whose_commit_was_lost_is_answered_as_its_own(
     shaky: ApiHarness, line: Line, reference: str | None
 ) -> None:
     client, merchant = shaky.person(), shaky.person("merchant")
-    purse = client.wallet()
+    customer_wallet = client.wallet()
     merchant.wallet()
-    charge = {"wallet": purse, "amount": "1.00", "currency": "EUR", **({"reference": reference} if reference else {})}
+    charge = {
+        "wallet": customer_wallet,
+        "amount": "1.00",
+        "currency": "EUR",
+        **({"reference": reference} if reference else {}),
+    }
     line.at = COMMIT if reference else KEEPING
     line.to_lose.append(Loss.ANSWER)
     answer = merchant.order("/v1/charges", charge)

@@ -25,23 +25,25 @@ class Shop:
 
     def __init__(self, api: ApiHarness, merchant: ApiUser, customer: ApiUser) -> None:
         self.api, self.merchant, self.customer = api, merchant, customer
-        self.purse = customer.wallet()
-        self.till = merchant.wallet()
+        self.customer_wallet = customer.wallet()
+        self.merchant_wallet = merchant.wallet()
 
     def fund(self, amount: str) -> None:
         """Bring money to the customer."""
-        deposit = deposit_into(self.purse, amount)
+        deposit = deposit_into(self.customer_wallet, amount)
         assert self.customer.order("/v1/deposits", deposit).status_code == 202
         self.api.post_payments()
 
     def charge(self, reference: str, key: str | None = None, **members: Any) -> TestResponse:
         """Order a charge of 5.00."""
-        body = {"wallet": self.purse, "amount": "5.00", "currency": "EUR", "reference": reference, **members}
+        body = {"wallet": self.customer_wallet, "amount": "5.00", "currency": "EUR", "reference": reference, **members}
         return self.merchant.order("/v1/charges", body, key)
 
     def bulk(self, *references: str) -> TestResponse:
         """Order a charge of 5.00 for each of these."""
-        charges = [{"wallet": self.purse, "amount": "5.00", "reference": reference} for reference in references]
+        charges = [
+            {"wallet": self.customer_wallet, "amount": "5.00", "reference": reference} for reference in references
+        ]
         return self.merchant.order(CHARGES, {"currency": "EUR", "charges": charges})
 
     def state(self, answer: TestResponse) -> str:
@@ -92,7 +94,7 @@ def test_an_order_is_paid_on_the_second_try(api: ApiHarness, shop: Shop) -> None
     api.post_payments()
     assert shop.state(second) == "COMPLETED"
     assert refusal(shop.charge("A-1")) == taken(second.get_json()["id"])
-    assert shop.merchant.balance(shop.till) == "5.00"
+    assert shop.merchant.balance(shop.merchant_wallet) == "5.00"
     again = shop.charge("A-1", "first")
     assert (again.status_code, again.get_json()["id"]) == (202, first.get_json()["id"]), "a key keeps its payment"
     assert (again.get_json()["state"], again.headers["Idempotent-Replayed"]) == ("FAILED", "true")

@@ -28,15 +28,19 @@ class Trade:
 
     def __init__(self, api: ApiHarness) -> None:
         self.client, self.merchant = api.person("client", "Ann"), api.person("merchant", "Shop")
-        self.purse, self.till = self.client.wallet("50.00"), self.merchant.wallet()
+        self.customer_wallet, self.merchant_wallet = self.client.wallet("50.00"), self.merchant.wallet()
 
     def order(self, type: str, key: str | None = None) -> Any:
         money = {"amount": "1.00", "currency": "EUR"}
         if type == "deposit":
-            return self.client.order("/v1/deposits", {**money, "wallet": self.purse, "source": "wire"}, key)
+            return self.client.order("/v1/deposits", {**money, "wallet": self.customer_wallet, "source": "wire"}, key)
         if type == "transfer":
-            return self.client.order("/v1/transfers", {**money, "source": self.purse, "target": self.till}, key)
-        return self.merchant.order("/v1/charges", {**money, "wallet": self.purse, "target": self.till}, key)
+            return self.client.order(
+                "/v1/transfers", {**money, "source": self.customer_wallet, "target": self.merchant_wallet}, key
+            )
+        return self.merchant.order(
+            "/v1/charges", {**money, "wallet": self.customer_wallet, "target": self.merchant_wallet}, key
+        )
 
 
 @pytest.fixture
@@ -45,11 +49,11 @@ def trade(api: ApiHarness) -> Trade:
 
 
 REFUSED = [
-    ("deposit", "purse", "/wallet"),
-    ("transfer", "purse", "/source"),
-    ("transfer", "till", "/target"),
-    ("charge", "purse", "/wallet"),
-    ("charge", "till", "/target"),
+    ("deposit", "customer_wallet", "/wallet"),
+    ("transfer", "customer_wallet", "/source"),
+    ("transfer", "merchant_wallet", "/target"),
+    ("charge", "customer_wallet", "/wallet"),
+    ("charge", "merchant_wallet", "/target"),
 ]
 
 
@@ -57,7 +61,7 @@ REFUSED = [
 def test_no_new_order_with_an_inactive_wallet(
     api: ApiHarness, trade: Trade, type: str, wallet: str, pointer: str
 ) -> None:
-    owner = trade.client if wallet == "purse" else trade.merchant
+    owner = trade.client if wallet == "customer_wallet" else trade.merchant
     deactivate(owner, getattr(trade, wallet))
     with api.unchanged():
         answer = trade.order(type)
@@ -84,7 +88,7 @@ def test_no_new_order_with_the_wallet_of_an_inactive_user(
 @pytest.mark.parametrize(("type", "wallet"), [row[:2] for row in REFUSED])
 def test_a_replay_is_answered_all_the_same(api: ApiHarness, trade: Trade, type: str, wallet: str) -> None:
     first = trade.order(type, "mine")
-    deactivate(trade.client if wallet == "purse" else trade.merchant, getattr(trade, wallet))
+    deactivate(trade.client if wallet == "customer_wallet" else trade.merchant, getattr(trade, wallet))
     with api.unchanged():
         again = trade.order(type, "mine")
         assert trade.order(type, "another").get_json()["code"] == "account_inactive"
@@ -93,9 +97,9 @@ def test_a_replay_is_answered_all_the_same(api: ApiHarness, trade: Trade, type: 
 
 
 def test_a_key_refused_is_not_burnt(trade: Trade) -> None:
-    deactivate(trade.client, trade.purse)
+    deactivate(trade.client, trade.customer_wallet)
     assert trade.order("transfer", "mine").status_code == 422
-    activate(trade.client, trade.purse)
+    activate(trade.client, trade.customer_wallet)
     answer = trade.order("transfer", "mine")
     assert answer.status_code == 202
     assert "Idempotent-Replayed" not in answer.headers
@@ -103,19 +107,19 @@ def test_a_key_refused_is_not_burnt(trade: Trade) -> None:
 
 def test_a_charge_goes_to_the_oldest_active_wallet(api: ApiHarness, trade: Trade) -> None:
     second, third = trade.merchant.wallet(), trade.merchant.wallet()
-    charge = {"wallet": trade.purse, "amount": "1.00", "currency": "EUR"}
+    charge = {"wallet": trade.customer_wallet, "amount": "1.00", "currency": "EUR"}
 
     def target() -> str:
         return trade.merchant.order("/v1/charges", charge).get_json()["target"]["wallet"]
 
-    assert target() == trade.till
-    deactivate(trade.merchant, trade.till)
+    assert target() == trade.merchant_wallet
+    deactivate(trade.merchant, trade.merchant_wallet)
     assert target() == second
     deactivate(trade.merchant, second)
     assert target() == third
-    activate(trade.merchant, trade.till)
-    assert target() == trade.till
-    for wallet in (trade.till, third):
+    activate(trade.merchant, trade.merchant_wallet)
+    assert target() == trade.merchant_wallet
+    for wallet in (trade.merchant_wallet, third):
         deactivate(trade.merchant, wallet)
     with api.unchanged():
         refused = trade.merchant.order("/v1/charges", charge)
@@ -125,11 +129,12 @@ def test_a_charge_goes_to_the_oldest_active_wallet(api: ApiHarness, trade: Trade
 @pytest.mark.parametrize(("type", "wallet"), [row[:2] for row in REFUSED])
 def test_a_payment_under_way_fails_with_its_wallet(api: ApiHarness, trade: Trade, type: str, wallet: str) -> None:
     id = trade.order(type).get_json()["id"]
-    deactivate(trade.client if wallet == "purse" else trade.merchant, getattr(trade, wallet))
+    deactivate(trade.client if wallet == "customer_wallet" else trade.merchant, getattr(trade, wallet))
     api.post_payments()
     seen = api.person("auditor").get(f"/v1/payments/{id}").get_json()
     assert (seen["state"], seen["failure"]["code"]) == ("FAILED", "account_inactive")
-    assert (trade.client.balance(trade.purse), trade.merchant.balance(trade.till)) == ("50.00", "0.00")
+    assert trade.client.balance(trade.customer_wallet) == "50.00"
+    assert trade.merchant.balance(trade.merchant_wallet) == "0.00"
 
 
 @pytest.mark.parametrize("inactive", ["client", "merchant"])
@@ -144,4 +149,4 @@ def test_a_payment_under_way_fails_with_its_user(api: ApiHarness, trade: Trade, 
         assert seen["state"] == "COMPLETED"  # none of their payments is in it
         return
     assert (seen["state"], seen["failure"]["code"]) == ("FAILED", "account_inactive")
-    assert auditor.get(f"/v1/wallets/{trade.purse}").get_json()["balance"] == "50.00"
+    assert auditor.get(f"/v1/wallets/{trade.customer_wallet}").get_json()["balance"] == "50.00"

@@ -104,9 +104,9 @@ def test_n01_n03_a_strangers_payment_is_as_unknown_as_none(client: ApiUser, stra
 
 
 def test_n02_another_merchants_charge(api: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
-    purse = client.wallet("10.00")
+    customer_wallet = client.wallet("10.00")
     merchant.wallet()
-    charge = merchant.order("/v1/charges", {"wallet": purse, "amount": "1.00", "currency": "EUR"}).get_json()
+    charge = merchant.order("/v1/charges", {"wallet": customer_wallet, "amount": "1.00", "currency": "EUR"}).get_json()
     assert api.person("merchant").get(f"/v1/payments/{charge['id']}").status_code == 404
 
 
@@ -123,10 +123,10 @@ def test_n04_filtering_by_a_strangers_wallet_shows_no_rows(client: ApiUser, stra
 
 
 def test_n06_n12_a_strangers_wallet_as_source(api: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
-    purse, own = client.wallet("10.00"), stranger.wallet()
+    customer_wallet, own = client.wallet("10.00"), stranger.wallet()
     order = {"target": own, "amount": "1.00", "currency": "EUR"}
     with api.unchanged():
-        theirs = stranger.order("/v1/transfers", {**order, "source": purse})
+        theirs = stranger.order("/v1/transfers", {**order, "source": customer_wallet})
         unknown = stranger.order("/v1/transfers", {**order, "source": "wal_" + "x" * 32})
     assert theirs.status_code == unknown.status_code == 404
     assert theirs.get_json()["errors"] == unknown.get_json()["errors"]
@@ -142,9 +142,9 @@ def test_n12_a_deposit_into_a_strangers_wallet(api: ApiHarness, client: ApiUser,
 def test_n12_a_charge_into_a_strangers_wallet(
     api: ApiHarness, client: ApiUser, merchant: ApiUser, stranger: ApiUser
 ) -> None:
-    purse, foreign = client.wallet("5.00"), stranger.wallet()
+    customer_wallet, foreign = client.wallet("5.00"), stranger.wallet()
     with api.unchanged():
-        order = {"wallet": purse, "target": foreign, "amount": "1.00", "currency": "EUR"}
+        order = {"wallet": customer_wallet, "target": foreign, "amount": "1.00", "currency": "EUR"}
         assert merchant.order("/v1/charges", order).status_code == 404
 
 
@@ -164,20 +164,24 @@ def test_an_id_has_one_spelling(client: ApiUser) -> None:
 
 
 def test_n18_the_other_side_sees_neither_token_nor_balance(client: ApiUser, merchant: ApiUser, api: ApiHarness) -> None:
-    purse = client.wallet("50.00")
-    till = merchant.wallet()
-    order = {"wallet": purse, "amount": "10.00", "currency": "EUR", "metadata": {"note": "internal"}}
+    customer_wallet = client.wallet("50.00")
+    merchant_wallet = merchant.wallet()
+    order = {"wallet": customer_wallet, "amount": "10.00", "currency": "EUR", "metadata": {"note": "internal"}}
     id = merchant.order("/v1/charges", order).get_json()["id"]
     api.post_payments()
     by_merchant, by_client = (who.payment(id) for who in (merchant, client))
-    assert by_client["target"] == {"wallet": None, "name": "Shop", "last4": till[-4:]}
-    assert by_client["source"] == by_merchant["source"] == {"wallet": purse, "name": "Ann", "last4": purse[-4:]}
+    assert by_client["target"] == {"wallet": None, "name": "Shop", "last4": merchant_wallet[-4:]}
+    assert (
+        by_client["source"]
+        == by_merchant["source"]
+        == {"wallet": customer_wallet, "name": "Ann", "last4": customer_wallet[-4:]}
+    )
     assert (by_client["balance_after"], by_merchant["balance_after"]) == ("40.00", "10.00")
     assert (by_client["commission"], by_merchant["commission"]) == (None, "0.00")
     assert (by_client["metadata"], by_merchant["metadata"]) == (None, {"note": "internal"})
     operations = client.get(f"/v1/payments/{id}/operations").get_json()["data"]
     assert [row["balance_after"] for row in operations] == ["40.00", None]
-    assert [row["account"]["wallet"] for row in operations] == [purse, None]
+    assert [row["account"]["wallet"] for row in operations] == [customer_wallet, None]
 
 
 @pytest.mark.parametrize("role", ["ops", "auditor"])

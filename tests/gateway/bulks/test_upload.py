@@ -242,19 +242,17 @@ def test_a_bank_account_out_of_use_takes_no_more(api: ApiHarness, payer: ApiUser
 
 
 def test_charges_are_uploaded_as_well(api: ApiHarness, payer: ApiUser, client: ApiUser) -> None:
-    purses = [client.wallet("1.00") for _ in range(3)]
+    wallets = [client.wallet("1.00") for _ in range(3)]
     opened = payer.order(CHARGES, {"currency": "EUR", "charges": [], "is_open": True})
     unknown = {"wallet": "wal_" + "x" * 32, "amount": "1.00"}
     answer = put(
         payer,
         opened,
-        json_lines([{"wallet": customer_wallet, "amount": "1.00"} for customer_wallet in purses] + [unknown]),
+        json_lines([{"wallet": wallet, "amount": "1.00"} for wallet in wallets] + [unknown]),
     )
     assert refused(answer) == (422, "validation_failed", 0)
     assert answer.get_json()["errors"][0]["pointer"] == "/charges/3/wallet"
-    data = table(
-        [{"wallet": f" {customer_wallet}\u00a0", "amount": "1.00", "summary": "November"} for customer_wallet in purses]
-    )
+    data = table([{"wallet": f" {wallet}\u00a0", "amount": "1.00", "summary": "November"} for wallet in wallets])
     assert put(payer, opened, data, media_type=CSV).status_code == 200
     api.post_payments()
     assert close(payer, opened).get_json()["state"] == "COMPLETED"

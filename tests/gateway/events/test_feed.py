@@ -76,8 +76,11 @@ def test_feed_after_now_lists_only_later_events(api: ApiHarness, client: ApiUser
 )
 def test_feed_is_filtered_by_type(api: ApiHarness, client: ApiUser, types: str, names: list[str] | None) -> None:
     merchant = api.person("merchant")
-    purse, _ = client.wallet("5.00"), merchant.wallet("1.00")
-    order = {"currency": "EUR", "charges": [{"wallet": purse, "amount": amount} for amount in ("1.00", "9.00", "1.00")]}
+    customer_wallet, _ = client.wallet("5.00"), merchant.wallet("1.00")
+    order = {
+        "currency": "EUR",
+        "charges": [{"wallet": customer_wallet, "amount": amount} for amount in ("1.00", "9.00", "1.00")],
+    }
     id = merchant.order(CHARGES, order).get_json()["id"]
     api.post_payments()
     found, _ = pages(merchant, f"limit=2&type={types}")
@@ -108,8 +111,8 @@ def test_page_filtered_by_type_scans_a_limited_number_of_events(
 def test_feed_shows_each_user_only_what_they_may_see(
     api: ApiHarness, client: ApiUser, merchant: ApiUser, stranger: ApiUser
 ) -> None:
-    purse, _ = client.wallet("5.00"), merchant.wallet()
-    order = {"wallet": purse, "amount": "1.00", "currency": "EUR", "metadata": {"note": "internal"}}
+    customer_wallet, _ = client.wallet("5.00"), merchant.wallet()
+    order = {"wallet": customer_wallet, "amount": "1.00", "currency": "EUR", "metadata": {"note": "internal"}}
     charge = merchant.order("/v1/charges", order).get_json()["id"]
     ops = api.person("ops")
     for person, note in ((merchant, {"note": "internal"}), (client, None), (ops, {"note": "internal"})):

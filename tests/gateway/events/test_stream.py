@@ -86,8 +86,8 @@ def test_stream_of_final_payment_sends_all_events_and_ends(api: ApiHarness, clie
 
 
 def test_stream_shows_each_party_only_what_they_may_see(api: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
-    purse, _ = client.wallet("5.00"), merchant.wallet()
-    order = {"wallet": purse, "amount": "1.00", "currency": "EUR", "metadata": {"note": "internal"}}
+    customer_wallet, _ = client.wallet("5.00"), merchant.wallet()
+    order = {"wallet": customer_wallet, "amount": "1.00", "currency": "EUR", "metadata": {"note": "internal"}}
     charge = merchant.order("/v1/charges", order).get_json()["id"]
     api.post_payments()
     path = f"/v1/payments/{charge}/events"
@@ -95,7 +95,7 @@ def test_stream_shows_each_party_only_what_they_may_see(api: ApiHarness, client:
         events_of(who.get(path, **ASKED).get_data(as_text=True))[-1]["data"]["data"] for who in (merchant, client)
     )
     assert (by_merchant["metadata"], by_client["metadata"]) == ({"note": "internal"}, None)
-    assert (by_merchant["source"]["wallet"], by_client["source"]["wallet"]) == (purse, purse)
+    assert (by_merchant["source"]["wallet"], by_client["source"]["wallet"]) == (customer_wallet, customer_wallet)
     assert by_client["target"]["wallet"] is None
 
 
@@ -211,8 +211,11 @@ def test_event_newer_than_the_row_is_sent_with_the_next_read(
 
 
 def test_final_bulk_is_streamed(api: ApiHarness, client: ApiUser, merchant: ApiUser, stranger: ApiUser) -> None:
-    purse, _ = client.wallet("5.00"), merchant.wallet()
-    order = {"currency": "EUR", "charges": [{"wallet": purse, "amount": amount} for amount in ("1.00", "9.00")]}
+    customer_wallet, _ = client.wallet("5.00"), merchant.wallet()
+    order = {
+        "currency": "EUR",
+        "charges": [{"wallet": customer_wallet, "amount": amount} for amount in ("1.00", "9.00")],
+    }
     id = merchant.order(CHARGES, order).get_json()["id"]
     with stream(merchant, f"{CHARGES}/{id}/events") as (_, pieces):
         assert next(pieces) + next(pieces) == "retry: 2000\n" + HEARTBEAT
@@ -226,8 +229,8 @@ def test_final_bulk_is_streamed(api: ApiHarness, client: ApiUser, merchant: ApiU
 
 
 def test_stream_of_bulk_final_without_event_ends_at_once(api: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
-    purse, _ = client.wallet("5.00"), merchant.wallet()
-    order = {"currency": "EUR", "charges": [{"wallet": purse, "amount": "1.00"}]}
+    customer_wallet, _ = client.wallet("5.00"), merchant.wallet()
+    order = {"currency": "EUR", "charges": [{"wallet": customer_wallet, "amount": "1.00"}]}
     id = merchant.order(CHARGES, order).get_json()["id"]
     api.execute("ALTER TABLE bulks DISABLE TRIGGER bulks_tell_their_end")
     api.post_payments()

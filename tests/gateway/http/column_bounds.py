@@ -21,10 +21,10 @@ class Scene:
     def __init__(self, api: ApiHarness) -> None:
         self.api = api
         self.ops, self.chief = api.person("ops", "Ops"), api.person("ops", "Chief")
-        self.client, (self.merchant, self.till) = api.person(), organization(api)
+        self.client, (self.merchant, self.merchant_wallet) = api.person(), organization(api)
         self.shop = api.person("merchant")
         self.shop.wallet()
-        self.purse, self.other = self.client.wallet("90.00"), self.client.wallet()
+        self.customer_wallet, self.other = self.client.wallet("90.00"), self.client.wallet()
         self.dollars = self.client.wallet(currency="USD")
         accounts = self.ops.get(f"/v1/ops/accounts?owner={self.client.id}&currency=EUR").get_json()["data"]
         self.account = accounts[0]["id"]
@@ -33,7 +33,7 @@ class Scene:
 
     def charged(self, **members: Any) -> str:
         """The id of a charge of 1.00."""
-        body = {"wallet": self.purse, "amount": "1.00", "currency": "EUR", **members}
+        body = {"wallet": self.customer_wallet, "amount": "1.00", "currency": "EUR", **members}
         id = self.merchant.order("/v1/charges", body).get_json()["id"]
         self.api.post_payments()
         return str(id)
@@ -159,12 +159,19 @@ def refund(scene: Scene, members: dict[str, Any]) -> TestResponse:
 
 
 def bank_account(scene: Scene, members: dict[str, Any]) -> TestResponse:
-    body = {"organization_name": "ACME", "iban": iban(next(_numbers)), "wallet": scene.till}
+    body = {"organization_name": "ACME", "iban": iban(next(_numbers)), "wallet": scene.merchant_wallet}
     return scene.merchant.call("POST", "/v1/bank-accounts", json={**body, **members})
 
 
 def withdraw(scene: Scene, members: dict[str, Any]) -> TestResponse:
-    body = {"wallet": scene.purse, "amount": "1.00", "currency": "EUR", "iban": iban(1), "name": "Bob", **members}
+    body = {
+        "wallet": scene.customer_wallet,
+        "amount": "1.00",
+        "currency": "EUR",
+        "iban": iban(1),
+        "name": "Bob",
+        **members,
+    }
     return scene.client.order("/v1/withdrawals", body)
 
 
@@ -183,31 +190,33 @@ def bulk(scene: Scene, members: dict[str, Any]) -> TestResponse:
 
 
 def charge_many(scene: Scene, lines: int) -> TestResponse:
-    charges = [{"wallet": scene.purse, "amount": "0.01"}] * lines
+    charges = [{"wallet": scene.customer_wallet, "amount": "0.01"}] * lines
     return scene.merchant.order(CHARGES, {"currency": "EUR", "charges": charges})
 
 
 def charge_in_all(scene: Scene, amounts: list[str]) -> TestResponse:
-    charges = [{"wallet": scene.purse, "amount": each} for each in amounts]
+    charges = [{"wallet": scene.customer_wallet, "amount": each} for each in amounts]
     return scene.merchant.order(CHARGES, {"currency": "EUR", "charges": charges})
 
 
 def charge_line(scene: Scene, members: dict[str, Any]) -> TestResponse:
-    charge = {"wallet": scene.purse, "amount": "1.00", **members}
+    charge = {"wallet": scene.customer_wallet, "amount": "1.00", **members}
     return scene.merchant.order(CHARGES, {"currency": "EUR", "charges": [charge]})
 
 
 def charge(scene: Scene, members: dict[str, Any]) -> TestResponse:
-    return scene.shop.order("/v1/charges", {"wallet": scene.purse, "amount": "1.00", "currency": "EUR", **members})
+    return scene.shop.order(
+        "/v1/charges", {"wallet": scene.customer_wallet, "amount": "1.00", "currency": "EUR", **members}
+    )
 
 
 def deposit(scene: Scene, members: dict[str, Any]) -> TestResponse:
-    body = {"wallet": scene.purse, "amount": "1.00", "currency": "EUR", "source": "wire", **members}
+    body = {"wallet": scene.customer_wallet, "amount": "1.00", "currency": "EUR", "source": "wire", **members}
     return scene.client.order("/v1/deposits", body)
 
 
 def transfer(scene: Scene, members: dict[str, Any]) -> TestResponse:
-    body = {"source": scene.purse, "target": scene.other, "amount": "1.00", "currency": "EUR", **members}
+    body = {"source": scene.customer_wallet, "target": scene.other, "amount": "1.00", "currency": "EUR", **members}
     return scene.client.order("/v1/transfers", body)
 
 
@@ -221,7 +230,7 @@ def quoted_transfer(scene: Scene, members: dict[str, Any]) -> TestResponse:
 
 
 def keyed(scene: Scene, key: str) -> TestResponse:
-    body = {"source": scene.purse, "target": scene.other, "amount": "1.00", "currency": "EUR"}
+    body = {"source": scene.customer_wallet, "target": scene.other, "amount": "1.00", "currency": "EUR"}
     return scene.client.call("POST", "/v1/transfers", json=body, headers={"Idempotency-Key": key})
 
 

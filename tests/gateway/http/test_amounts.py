@@ -8,7 +8,7 @@ import pytest
 from tests.gateway.harness import ApiHarness, ApiUser
 
 
-class Till:
+class Payer:
     """A client with a wallet in each of three currencies, and a second one to pay into."""
 
     def __init__(self, api: ApiHarness) -> None:
@@ -30,54 +30,54 @@ class Till:
 
 
 @pytest.fixture(scope="module")
-def till(api: ApiHarness) -> Till:
-    return Till(api)
+def payer(api: ApiHarness) -> Payer:
+    return Payer(api)
 
 
 @pytest.mark.parametrize("literal", ["NaN", "Infinity", "-Infinity"])
-def test_n31_literals_that_are_no_json(till: Till, literal: str) -> None:
+def test_n31_literals_that_are_no_json(payer: Payer, literal: str) -> None:
     text = '{"source":"%s","target":"%s","amount":%s,"currency":"EUR"}'
-    assert till.pay_text(text % (till.wallets["EUR"], till.others["EUR"], literal)) == (400, "malformed_json")
+    assert payer.pay_text(text % (payer.wallets["EUR"], payer.others["EUR"], literal)) == (400, "malformed_json")
 
 
 @pytest.mark.parametrize("literal", ["1e400", "-1e400", "1e-400", "1.5", "10", "0", "0.1"])
-def test_n32_n36_json_numbers(till: Till, literal: str) -> None:
+def test_n32_n36_json_numbers(payer: Payer, literal: str) -> None:
     text = '{"source":"%s","target":"%s","amount":%s,"currency":"EUR"}'
-    outcome = till.pay_text(text % (till.wallets["EUR"], till.others["EUR"], literal))
+    outcome = payer.pay_text(text % (payer.wallets["EUR"], payer.others["EUR"], literal))
     assert outcome == (422, "amount_must_be_string")
 
 
 @pytest.mark.parametrize("amount", ["NaN", "Infinity", "-Infinity", "sNaN", "inf", "1e1000000", "1e-1000000", "1e3"])
-def test_n31_n32_strings_that_are_no_decimals(till: Till, amount: str) -> None:
-    assert till.pay(amount) == (422, "amount_invalid")
+def test_n31_n32_strings_that_are_no_decimals(payer: Payer, amount: str) -> None:
+    assert payer.pay(amount) == (422, "amount_invalid")
 
 
 @pytest.mark.parametrize("amount", ["0", "0.0", "0.00"])
-def test_n33_zero(till: Till, amount: str) -> None:
-    assert till.pay(amount) == (422, "amount_not_positive")
+def test_n33_zero(payer: Payer, amount: str) -> None:
+    assert payer.pay(amount) == (422, "amount_not_positive")
 
 
 @pytest.mark.parametrize("amount", ["-0", "-1", "-0.00", "-0.01", "\u22121"])
-def test_n33_negative(till: Till, amount: str) -> None:
-    assert till.pay(amount) == (422, "amount_invalid")
+def test_n33_negative(payer: Payer, amount: str) -> None:
+    assert payer.pay(amount) == (422, "amount_invalid")
 
 
 @pytest.mark.parametrize(
     ("amount", "currency"), [("1.5", "JPY"), ("1.0", "JPY"), ("0.005", "EUR"), ("1.000", "EUR"), ("1.0001", "KWD")]
 )
-def test_n34_more_digits_than_the_currency_has(till: Till, amount: str, currency: str) -> None:
-    assert till.pay(amount, currency, currency) == (422, "amount_precision")
+def test_n34_more_digits_than_the_currency_has(payer: Payer, amount: str, currency: str) -> None:
+    assert payer.pay(amount, currency, currency) == (422, "amount_precision")
 
 
 @pytest.mark.parametrize("amount", ["1" + "0" * 36, "9" * 38, "9" * 59, "9" * 200, "9" * 60_000])
-def test_n35_n39_too_large(till: Till, amount: str) -> None:
-    assert till.pay(amount) == (422, "amount_too_large")
+def test_n35_n39_too_large(payer: Payer, amount: str) -> None:
+    assert payer.pay(amount) == (422, "amount_too_large")
 
 
 @pytest.mark.parametrize("amount", ["9" * 36 + ".99", "92233720368547758.08"])
-def test_n35_what_fits_38_digits_is_taken(till: Till, amount: str) -> None:
-    body = {"source": till.wallets["EUR"], "target": till.others["EUR"], "amount": amount, "currency": "EUR"}
-    answer = till.person.order("/v1/transfers", body)
+def test_n35_what_fits_38_digits_is_taken(payer: Payer, amount: str) -> None:
+    body = {"source": payer.wallets["EUR"], "target": payer.others["EUR"], "amount": amount, "currency": "EUR"}
+    answer = payer.person.order("/v1/transfers", body)
     assert (answer.status_code, answer.get_json()["amount"]) == (202, amount)
 
 
@@ -86,8 +86,8 @@ def test_n35_what_fits_38_digits_is_taken(till: Till, amount: str) -> None:
     ["1_000", " 10 ", "10 ", "+10", "0x10", "1,000.00", "1,00", "\u0661\u0660", "\uff11\uff10", "10.", ".5", "01",
      "1.0.0", "10\n", "\u00a010", "1'000", "ten", "10\x00", "10 EUR", "\ud800"],
 )  # fmt: skip
-def test_n37_texts_that_look_like_numbers(till: Till, amount: str) -> None:
-    assert till.pay(amount) == (422, "amount_invalid")
+def test_n37_texts_that_look_like_numbers(payer: Payer, amount: str) -> None:
+    assert payer.pay(amount) == (422, "amount_invalid")
 
 
 @pytest.mark.parametrize(
@@ -101,36 +101,36 @@ def test_n37_texts_that_look_like_numbers(till: Till, amount: str) -> None:
         ("", "amount_invalid"),
     ],
 )
-def test_n38_other_types(till: Till, amount: object, code: str) -> None:
-    assert till.pay(amount) == (422, code)
+def test_n38_other_types(payer: Payer, amount: object, code: str) -> None:
+    assert payer.pay(amount) == (422, code)
 
 
-def test_n39_an_integer_of_5000_digits(till: Till) -> None:
+def test_n39_an_integer_of_5000_digits(payer: Payer) -> None:
     text = '{"source":"%s","target":"%s","amount":%s,"currency":"EUR"}'
-    outcome = till.pay_text(text % (till.wallets["EUR"], till.others["EUR"], "9" * 5_000))
+    outcome = payer.pay_text(text % (payer.wallets["EUR"], payer.others["EUR"], "9" * 5_000))
     assert outcome == (422, "integer_too_long")
 
 
 @pytest.mark.parametrize("currency", ["eur", "EU", "XXQ", "ЕUR", "EUR ", "", "E" * 13, "1EU", "EUR\x00", "XXX"])
-def test_n40_currencies_that_are_none(till: Till, currency: str) -> None:
-    assert till.pay("1.00", currency) == (422, "currency_unknown")
+def test_n40_currencies_that_are_none(payer: Payer, currency: str) -> None:
+    assert payer.pay("1.00", currency) == (422, "currency_unknown")
 
 
 @pytest.mark.parametrize(
     ("currency", "code"), [(1, "invalid_type"), (None, "null_not_allowed"), (["EUR"], "invalid_type")]
 )
-def test_n40_currencies_of_other_types(till: Till, currency: object, code: str) -> None:
-    assert till.pay("1.00", currency) == (422, code)
+def test_n40_currencies_of_other_types(payer: Payer, currency: object, code: str) -> None:
+    assert payer.pay("1.00", currency) == (422, code)
 
 
-def test_n40_currency_of_another_wallet(till: Till) -> None:
-    assert till.pay("1", "JPY", "EUR") == (422, "currency_mismatch")
+def test_n40_currency_of_another_wallet(payer: Payer) -> None:
+    assert payer.pay("1", "JPY", "EUR") == (422, "currency_mismatch")
 
 
-def test_n41_from_a_wallet_to_itself(till: Till) -> None:
-    wallet = till.wallets["EUR"]
+def test_n41_from_a_wallet_to_itself(payer: Payer) -> None:
+    wallet = payer.wallets["EUR"]
     body = {"source": wallet, "target": wallet, "amount": "1.00", "currency": "EUR"}
-    assert till.pay_text(json.dumps(body)) == (422, "same_source_and_target")
+    assert payer.pay_text(json.dumps(body)) == (422, "same_source_and_target")
 
 
 def test_the_bounds_of_a_currency(api: ApiHarness) -> None:

@@ -29,24 +29,24 @@ class Scene(NamedTuple):
 
     api: ApiHarness
     merchant: ApiUser
-    purse: str
+    customer_wallet: str
     charged: str
     email: str
 
     @property
     def lines(self) -> list[dict[str, Any]]:
-        return [{"wallet": self.purse, "amount": "1.00", "reference": SPELT}]
+        return [{"wallet": self.customer_wallet, "amount": "1.00", "reference": SPELT}]
 
 
 @pytest.fixture(scope="module")
 def scene(api: ApiHarness) -> Scene:
     merchant, _ = organization(api)
-    purse = api.person().wallet("10.00")
-    charge = {"wallet": purse, "amount": "1.00", "currency": "EUR", "reference": PLAIN}
+    customer_wallet = api.person().wallet("10.00")
+    charge = {"wallet": customer_wallet, "amount": "1.00", "currency": "EUR", "reference": PLAIN}
     answer = merchant.order("/v1/charges", charge)
     assert answer.status_code == 202
     email, _ = signed_up_users.newcomer(api)
-    return Scene(api, merchant, purse, answer.get_json()["id"], email)
+    return Scene(api, merchant, customer_wallet, answer.get_json()["id"], email)
 
 
 def taken(answer: TestResponse) -> Outcome:
@@ -94,7 +94,7 @@ def json_lines(scene: Scene) -> Outcome:
 
 def csv(scene: Scene) -> Outcome:
     spelt = re.sub("[\n\r]", "", SPELT)
-    return upload(scene, "text/csv", f"wallet,amount,reference\n{scene.purse},1.00,{spelt}\n".encode())
+    return upload(scene, "text/csv", f"wallet,amount,reference\n{scene.customer_wallet},1.00,{spelt}\n".encode())
 
 
 def found(path: str, field: str) -> Callable[[Scene], Outcome]:

@@ -169,7 +169,7 @@ REACHED: dict[str, list[Probe]] = {
             (ways.withdraw, []),
         )
     ],
-    "payments_source_is_not_target": [Probe(ways.transfer_to, ["other"], ["purse"])],
+    "payments_source_is_not_target": [Probe(ways.transfer_to, ["other"], ["customer_wallet"])],
     "payments_summary_is_bounded": [
         text(way, "summary", 70) for way in (ways.charge, ways.transfer, ways.withdraw, ways.charge_line)
     ],

@@ -35,7 +35,7 @@ def refusing(api: ApiHarness) -> ApiHarness:
 
 
 @pytest.fixture(scope="module")
-def till(api: ApiHarness) -> tuple[ApiUser, str]:
+def shop(api: ApiHarness) -> tuple[ApiUser, str]:
     """A merchant, and a wallet to charge."""
     merchant = api.person("merchant", "Shop")
     merchant.wallet()
@@ -47,8 +47,8 @@ def charge(wallet: str, **members: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_an_order_refused_by_this_code(refusing: ApiHarness, till: tuple[ApiUser, str], code: str) -> None:
-    merchant, wallet = till
+def test_an_order_refused_by_this_code(refusing: ApiHarness, shop: tuple[ApiUser, str], code: str) -> None:
+    merchant, wallet = shop
     expected = (500, "internal_error") if MEANINGS[code] is Meaning.FAULT else (503, "database_unavailable")
     for reference in ({}, {"reference": f"R-{code}"}):  # each way to keep a charge
         answer = merchant.order("/v1/charges", charge(wallet, summary=code, **reference), code)

@@ -113,9 +113,9 @@ def test_n59_twenty_equal_orders_at_once_are_one_payment(api: ApiHarness, client
 
 
 def test_n59_twenty_equal_charges_with_a_reference_at_once(api: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
-    purse = client.wallet("100.00")
+    customer_wallet = client.wallet("100.00")
     merchant.wallet()
-    charge = {"wallet": purse, "amount": "1.00", "currency": "EUR", "reference": "R-1"}
+    charge = {"wallet": customer_wallet, "amount": "1.00", "currency": "EUR", "reference": "R-1"}
     answers = at_once(lambda _: merchant.order("/v1/charges", charge, "twenty"))
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.get_data() for answer in answers}) == 1
@@ -130,9 +130,9 @@ def test_n59_twenty_bodies_under_one_key_at_once(api: ApiHarness, client: ApiUse
 
 
 def test_n59_twenty_references_at_once(api: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
-    purse = client.wallet("100.00")
+    customer_wallet = client.wallet("100.00")
     merchant.wallet()
-    charge = {"wallet": purse, "amount": "1.00", "currency": "EUR", "reference": "R-2"}
+    charge = {"wallet": customer_wallet, "amount": "1.00", "currency": "EUR", "reference": "R-2"}
     answers = at_once(lambda _: merchant.order("/v1/charges", charge))
     [accepted] = [answer.get_json()["id"] for answer in answers if answer.status_code == 202]
     refused = [answer.get_json() for answer in answers if answer.status_code == 409]
@@ -201,10 +201,10 @@ def test_n61_a_refusal_does_not_burn_its_key(api: ApiHarness, client: ApiUser, o
 
 
 def test_replay_comes_before_refusals_that_depend_on_state(api: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
-    purse, till = client.wallet("10.00"), merchant.wallet()
-    charge = {"wallet": purse, "amount": "1.00", "currency": "EUR"}
+    customer_wallet, merchant_wallet = client.wallet("10.00"), merchant.wallet()
+    charge = {"wallet": customer_wallet, "amount": "1.00", "currency": "EUR"}
     first = merchant.order("/v1/charges", charge, "k")
-    api.execute("UPDATE accounts SET is_active = false WHERE token = %s", till)
+    api.execute("UPDATE accounts SET is_active = false WHERE token = %s", merchant_wallet)
     assert merchant.order("/v1/charges", charge).get_json()["code"] == "target_missing"
     again = merchant.order("/v1/charges", charge, "k")
     assert again.get_json()["id"] == first.get_json()["id"]
@@ -214,9 +214,9 @@ def test_replay_comes_before_refusals_that_depend_on_state(api: ApiHarness, clie
 
 
 def test_a_repeated_charge_meets_its_own_reference(client: ApiUser, merchant: ApiUser) -> None:
-    purse = client.wallet("10.00")
+    customer_wallet = client.wallet("10.00")
     merchant.wallet()
-    charge = {"wallet": purse, "amount": "1.00", "currency": "EUR", "reference": "R"}
+    charge = {"wallet": customer_wallet, "amount": "1.00", "currency": "EUR", "reference": "R"}
     first = merchant.order("/v1/charges", charge, "k")
     again = merchant.order("/v1/charges", charge, "k")
     assert (again.status_code, again.get_json()["id"]) == (202, first.get_json()["id"])

@@ -24,9 +24,9 @@ def other_spellings(cursor: str) -> Iterator[str]:
 
 @pytest.mark.parametrize(("path", "parameter"), [("/v1/payments?limit=1", "cursor"), ("/v1/events?limit=1", "after")])
 def test_a_cursor_has_one_spelling(client: ApiUser, path: str, parameter: str) -> None:
-    purse, other = client.wallet("10.00"), client.wallet()
+    customer_wallet, other = client.wallet("10.00"), client.wallet()
     for _ in range(2):
-        client.order("/v1/transfers", {"source": purse, "target": other, "amount": "1.00", "currency": "EUR"})
+        client.order("/v1/transfers", {"source": customer_wallet, "target": other, "amount": "1.00", "currency": "EUR"})
     cursor = client.get(path).get_json()["next_cursor"]
     assert client.get(f"{path}&{parameter}={cursor}").status_code == 200
     tried = list(other_spellings(cursor))
@@ -54,8 +54,8 @@ def test_metadata_is_asked_for_by_one_name(client: ApiUser, name: str) -> None:
 @pytest.mark.parametrize("joined", ["k1,k2", "k,k", "k1, k2", '"k1","k2"', '"k1", "k2"', "k,", ","])
 def test_two_idempotency_keys(api: ApiHarness, client: ApiUser, joined: str) -> None:
     """As a server joins two headers of one name."""
-    purse, other = client.wallet(), client.wallet()
-    order = {"source": purse, "target": other, "amount": "1.00", "currency": "EUR"}
+    customer_wallet, other = client.wallet(), client.wallet()
+    order = {"source": customer_wallet, "target": other, "amount": "1.00", "currency": "EUR"}
     with api.unchanged():
         overrides = {"HTTP_IDEMPOTENCY_KEY": joined}
         answer = client.call("POST", "/v1/transfers", json=order, environ_overrides=overrides)

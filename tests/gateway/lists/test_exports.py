@@ -34,13 +34,19 @@ class Shelf:
 
     def __init__(self, api: ApiHarness) -> None:
         self.person = api.person("client", "=Ann")
-        self.purse, self.other = self.person.wallet("100.00"), self.person.wallet()
+        self.customer_wallet, self.other = self.person.wallet("100.00"), self.person.wallet()
         for text in EVIL:
-            order = {"source": self.purse, "target": self.other, "amount": "1.00", "currency": "EUR", "summary": text}
+            order = {
+                "source": self.customer_wallet,
+                "target": self.other,
+                "amount": "1.00",
+                "currency": "EUR",
+                "summary": text,
+            }
             answer = self.person.order("/v1/transfers", {**order, "metadata": {"=note": text}})
             assert answer.status_code == 202, text
         api.post_payments()
-        self.lists = {"payments": "/v1/payments", "operations": f"/v1/wallets/{self.purse}/operations"}
+        self.lists = {"payments": "/v1/payments", "operations": f"/v1/wallets/{self.customer_wallet}/operations"}
 
     def file(self, name: str, media_type: str, query: str = "") -> TestResponse:
         return self.person.get(self.lists[name] + query, Accept=media_type)
@@ -82,7 +88,7 @@ def test_csv_has_a_column_for_every_member(shelf: Shelf, name: str) -> None:
             assert record[column] == row[column]
         assert record["failure_code"] == ""
     if name == "payments":
-        assert records[0]["source_wallet"] == shelf.purse
+        assert records[0]["source_wallet"] == shelf.customer_wallet
         assert records[0]["source_name"] == "'=Ann"
         assert json.loads(records[0]["metadata"]) == page[0]["metadata"]
     else:

@@ -48,15 +48,11 @@ def test_concurrent_credits_of_one_wallet_all_count(
     api: ApiHarness, client: ApiUser, merchant: ApiUser, merchant_wallet: str
 ) -> None:
     """Elsewhere only the payer was locked, and of two credits at once one was lost."""
-    purses = [client.wallet("10.00") for _ in range(5)]
-    orders = [
-        lambda customer_wallet=customer_wallet: merchant.order("/v1/charges", body(customer_wallet))
-        for customer_wallet in purses
-        for _ in range(4)
-    ]
+    wallets = [client.wallet("10.00") for _ in range(5)]
+    orders = [lambda wallet=wallet: merchant.order("/v1/charges", body(wallet)) for wallet in wallets for _ in range(4)]
     assert {answer.status_code for answer in race(api, *orders)} == {202}
     assert funds(merchant, merchant_wallet) == ("20.00", "0.00")
-    assert [funds(client, customer_wallet) for customer_wallet in purses] == [("6.00", "0.00")] * len(purses)
+    assert [funds(client, wallet) for wallet in wallets] == [("6.00", "0.00")] * len(wallets)
 
 
 def body(customer_wallet: str) -> dict[str, str]:

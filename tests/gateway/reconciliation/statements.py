@@ -20,9 +20,11 @@ PAYEE = {"iban": "DE89370400440532013000", "name": "Bob", "target": "wire"}
 AT_ONCE = 5
 
 
-def withdraw(api: ApiHarness, client: ApiUser, purse: str, amount: str = "10.00", currency: str = "EUR") -> str:
+def withdraw(
+    api: ApiHarness, client: ApiUser, customer_wallet: str, amount: str = "10.00", currency: str = "EUR"
+) -> str:
     """The id of a withdrawal that waits for the bank."""
-    order = {"wallet": purse, "amount": amount, "currency": currency, **PAYEE}
+    order = {"wallet": customer_wallet, "amount": amount, "currency": currency, **PAYEE}
     id = client.order("/v1/withdrawals", order).get_json()["id"]
     api.post_payments()
     return id
@@ -36,9 +38,11 @@ def answered(api: ApiHarness, id: str, reference: str | None = None, *, is_confi
     return id
 
 
-def paid(api: ApiHarness, client: ApiUser, purse: str, amount: str = "10.00", reference: str | None = None) -> str:
+def paid(
+    api: ApiHarness, client: ApiUser, customer_wallet: str, amount: str = "10.00", reference: str | None = None
+) -> str:
     """The id of a withdrawal that the bank has paid out."""
-    return answered(api, withdraw(api, client, purse, amount), reference)
+    return answered(api, withdraw(api, client, customer_wallet, amount), reference)
 
 
 def returned(api: ApiHarness, id: str, amount: int, number: str) -> str:
