@@ -26,11 +26,9 @@ def harnesses_end() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def api(database: Database) -> Iterator[ApiHarness]:
+def api(database: Database) -> ApiHarness:
     """The gateway over the module's database."""
-    api = ApiHarness(database)
-    yield api
-    api.app.extensions["gateway"].waiters.close()
+    return ApiHarness(database)
 
 
 @pytest.fixture
