@@ -3,7 +3,6 @@
 import time
 from types import SimpleNamespace
 
-import limits
 import pytest
 import redis
 

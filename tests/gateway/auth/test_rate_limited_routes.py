@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+import limits
 import pytest
 import redis
 from flask import Flask
@@ -52,25 +53,25 @@ def probe(app: Flask, number: int, **headers: str) -> Any:
 
 @pytest.mark.usefixtures("probes")
 def test_rare_routes_are_counted_by_name_over_all_apps(database: Database, valkey: Valkey, shared: redis.Redis) -> None:
-    settings = settings_for(database, limits_redis_url=valkey.url(1), sign_up_limit="4 per hour")
+    settings = settings_for(database, limits_redis_url=valkey.url(1), sign_up_limit="4 per year")
     one, two = create_app(settings), create_app(settings)
     assert [probe(app, number).status_code for app in (one, two) for number in (0, 1)] == [200] * 4
     for app in (one, two):
         for number in (0, 1):
-            assert_too_many(probe(app, number), "letters", 4, 3600)
+            assert_too_many(probe(app, number), "letters", 4, limits.parse("1 per year").get_expiry())
     assert probe(two, 2).status_code == 401
     assert one.test_client().get("/probe/0", environ_base={"REMOTE_ADDR": "192.0.2.1"}).status_code == 200
 
 
 @pytest.mark.usefixtures("probes")
 def test_rare_routes_are_counted_per_process_without_redis(database: Database) -> None:
-    app = create_app(settings_for(database, sign_up_limit="4 per hour"))
+    app = create_app(settings_for(database, sign_up_limit="4 per year"))
     assert [probe(app, 0).status_code for _ in range(5)] == [200] * 4 + [429]
 
 
 @pytest.mark.usefixtures("probes")
 def test_rare_routes_do_not_wait_for_a_frozen_redis(database: Database, frail: Valkey) -> None:
-    app = create_app(settings_for(database, limits_redis_url=frail.url(1), sign_up_limit="4 per hour"))
+    app = create_app(settings_for(database, limits_redis_url=frail.url(1), sign_up_limit="4 per year"))
     assert probe(app, 0).status_code == 200
     with frozen(frail):
         began = time.monotonic()
