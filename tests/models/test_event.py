@@ -238,7 +238,8 @@ def test_events_held_back_are_not_read_each_time(shared_world: Builder, ann: str
         slow.exec_driver_sql("SELECT pg_current_xact_id()")
         shared_world.accept(*[shared_world.deposit(ann, wallet, 100) for _ in range(BATCH)])
         reader.exec_driver_sql("SET LOCAL enable_seqscan = off")
-        assert event.page(reader, Viewer(ann, reads_all=reads_all), begun, LIMIT) == []
         fetched = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'events'"
-        assert reader.exec_driver_sql(fetched).scalar_one() <= len(event.CONCERNS) * (LIMIT + 1)
+        before = reader.exec_driver_sql(fetched).scalar_one()  # what its last transactions read may still be counted
+        assert event.page(reader, Viewer(ann, reads_all=reads_all), begun, LIMIT) == []
+        assert reader.exec_driver_sql(fetched).scalar_one() - before <= len(event.CONCERNS) * (LIMIT + 1)
     assert len(read(shared_world, Viewer(ann, reads_all=reads_all), begun, BATCH)) == BATCH
