@@ -91,11 +91,10 @@ class Rehearsal(ApiHarness):
         answer = ApiUser(self, "", token).call(method, path, json=body, headers=headers)
         return Reply(answer.status_code, answer.get_json(), "Idempotent-Replayed" in answer.headers)
 
-    def post(self) -> None:
-        self.post_payments()
+    def post(self) -> int:
+        posted = super().post()
         ended, _ = PayoutSender(self.worker, Willing()).drain()
-        if ended:
-            self.post_payments()
+        return posted + super().post() if ended else posted
 
     def ring(self) -> None:
         pass
