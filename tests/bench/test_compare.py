@@ -91,6 +91,6 @@ def test_a_quick_run_beside_the_last_commit(tmp_path: Path) -> None:
     written = page.read_text()
     assert written.startswith(COMPARISON)
     for title in (*compare.RATES, *compare.LATENCIES):
-        old, new, ratio = map(float, line(written, title)[1:4])
+        old, new, ratio = (float(cell.replace(",", "")) for cell in line(written, title)[1:4])
         assert ratio > 0 or not old or not new, "in so short a window nothing may be completed"
     assert written.count("| nothing |") == 8
