@@ -70,10 +70,11 @@ esac
 echo "installing $packages packages of $requirements into .venv, about $size"
 code=0
 {
-    .venv/bin/python -m pip install --no-color --progress-bar off --disable-pip-version-check \
+    .venv/bin/python -m pip install --no-color --progress-bar off --disable-pip-version-check --no-compile \
         --require-hashes --only-binary :all: --requirement "$requirements" && echo "exit 0" || echo "exit $?"
 } | progress || code=$?
 [ ! -t 1 ] || printf '\r\033[K'
 [ "$code" = 0 ] || fail "pip could not install $requirements; its words are above"
+.venv/bin/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true # on all cores; some packages have files of other Pythons
 sha256sum "$requirements" >"$(stamp_of "$requirements")"
 echo "installed"
