@@ -1,4 +1,4 @@
-"""The WSGI application, with the `flask` commands of gateway and workers."""
+"""The WSGI application; `flask --app wsgi` has the commands of the OpenAPI document besides those of the workers."""
 
 from gateway import create_app
 from workers.cli.app import GROUPS

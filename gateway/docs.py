@@ -35,7 +35,7 @@ def blueprint(document: Callable[[], str]) -> flask.Blueprint:
     @public
     def root() -> Response:
         """Redirect browsers to the documentation, and give programs links."""
-        if media_types.best(request.headers.get("Accept"), JSON, HTML) == HTML:
+        if media_types.best_match(request.headers.get("Accept"), JSON, HTML) == HTML:
             answer = Response(status=HTTPStatus.FOUND, headers={"Location": LINKS["documentation"]})
         else:
             answer = Response(json.dumps({"name": "Payments", "links": LINKS}), content_type=JSON)

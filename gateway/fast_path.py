@@ -1,7 +1,7 @@
 """A fast path for creating and reading a payment: the same responses as the routes give, without the framework's cost.
 
-Any unusual request is left to the route, and so is every error: it is raised again there and rendered by the one table
-of errors.
+Any other request falls through to the route, and so does every error: it is kept in the WSGI environment, and Flask
+raises it again and renders it by the one table of errors.
 """
 
 import io
@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from gateway.acceptance.accepted import AcceptedPayment
 from gateway.auth.guards import authenticate
 from gateway.auth.tokens import Caller
-from gateway.http.access_log import FAULT, Application, Environ
+from gateway.http.access_log import PENDING_ERROR, Application, Environ
 from gateway.http.blueprint import encode
-from gateway.http.media_types import JSON, PROBLEM, best, is_json
+from gateway.http.media_types import JSON, PROBLEM, best_match, is_json
 from gateway.http.parsing import BODY_BYTES_MAX, decode_body, load_parsed, parse
 from gateway.outcomes.prefer import is_decided, is_final, wait_for, wait_for_change
 from gateway.outcomes.responses import payment_headers
@@ -21,7 +21,7 @@ from gateway.payments.create import ROUTES, create_payment
 from gateway.services import Services
 from models.representations import is_visible, payment_body
 
-LENGTH = re.compile("[0-9]{1,6}", re.ASCII)
+CONTENT_LENGTH = re.compile("[0-9]{1,6}", re.ASCII)
 
 PAYMENT_PATH = re.compile("/v1/payments/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.ASCII)
 
@@ -30,17 +30,21 @@ Headers = dict[str, str]
 
 
 class FastPath:
-    """Middleware that answers usual POSTs of payments and GETs of one payment itself."""
+    """Middleware that answers common POSTs of payments and GETs of one payment itself."""
 
     def __init__(self, application: Application, services: Services) -> None:
         self._application = application
         self._services = services
-        self._has_origins = bool(services.settings.allowed_origins)
+        self._allows_origins = bool(services.settings.allowed_origins)
         self._schemas = {path: route.schema() for path, route in ROUTES.items()}
 
     def __call__(self, environ: Environ, start_response: Callable[..., object]) -> Iterable[bytes]:
         answer = None
-        if FAULT not in environ and not (self._has_origins and "HTTP_ORIGIN" in environ) and _is_plain(environ):
+        if (
+            PENDING_ERROR not in environ
+            and not (self._allows_origins and "HTTP_ORIGIN" in environ)
+            and _is_plain(environ)
+        ):
             if environ["REQUEST_METHOD"] == "GET":
                 answer = self._get(environ)
             elif environ["REQUEST_METHOD"] == "POST" and _is_plain_post(environ):
@@ -63,15 +67,15 @@ class FastPath:
             view = self._services.final_payments.payment(match[1]) if "payments:read" in caller.scopes else None
             if view is None or not is_visible(view, caller):
                 return None
-            is_known, applied = False, Headers()
+            not_modified, applied = False, Headers()
             if "HTTP_PREFER" in environ or "HTTP_IF_NONE_MATCH" in environ:
-                view, is_known, applied = wait_for_change(view, environ, self._services)
+                view, not_modified, applied = wait_for_change(view, environ, self._services)
         except Exception as error:
-            environ[FAULT] = error
+            environ[PENDING_ERROR] = error
             return None
         status, body, headers = _answer("200 OK", AcceptedPayment(view, is_replay=False), caller, applied)
         del headers["Location"]
-        return ("304 NOT MODIFIED", b"", headers) if is_known else (status, body, headers)
+        return ("304 NOT MODIFIED", b"", headers) if not_modified else (status, body, headers)
 
     def _post(self, environ: Environ) -> Answer | None:
         """The response to a POST of a payment, or None to leave it to the route; the body can be read again."""
@@ -92,19 +96,19 @@ class FastPath:
                 view, applied = wait_for(accepted.view, is_decided, environ, self._services)
                 accepted = AcceptedPayment(view, accepted.is_replay)
         except Exception as error:
-            environ[FAULT] = error
+            environ[PENDING_ERROR] = error
             return None
         status = "201 CREATED" if applied and is_final(accepted.view) else "202 ACCEPTED"
         return _answer(status, accepted, caller, applied)
 
 
 def _is_plain(environ: Environ) -> bool:
-    """True if path and body alone determine the response."""
+    """True if no query, path prefix, encoding or unusual Accept changes the form of the response."""
     return (
         not environ.get("QUERY_STRING")
         and not environ.get("SCRIPT_NAME")
         and "HTTP_CONTENT_ENCODING" not in environ
-        and best(environ.get("HTTP_ACCEPT"), JSON, PROBLEM) is not None
+        and best_match(environ.get("HTTP_ACCEPT"), JSON, PROBLEM) is not None
     )
 
 
@@ -115,7 +119,7 @@ def _is_plain_post(environ: Environ) -> bool:
         environ.get("PATH_INFO") in ROUTES
         and is_json(environ.get("CONTENT_TYPE", ""))
         and "HTTP_TRANSFER_ENCODING" not in environ
-        and LENGTH.fullmatch(length) is not None
+        and CONTENT_LENGTH.fullmatch(length) is not None
         and int(length) <= BODY_BYTES_MAX
     )
 

@@ -26,7 +26,10 @@ class StatementRecord(NamedTuple):
 
 
 class StatementLine(NamedTuple):
-    """A line and its verdict; amount in minor units, `digits` those of its currency, `id` the line number as text."""
+    """A line of a statement, or a payment that it lacks (`missing_there`), and its verdict.
+
+    The amount is in minor units, `digits` those of its currency, `id` the line number as text.
+    """
 
     id: str
     line: int
@@ -80,7 +83,7 @@ FROM bank_statement_lines l JOIN currencies c ON c.code = l.currency
 def page(
     connection: Connection, id: str, limit: int, at: Cursor = START, *, verdicts: list[str] | None = None
 ) -> list[StatementLine]:
-    """Lines of a statement in order."""
+    """Lines of a statement in order; payments that it lacks come last."""
     conditions = {"l.statement_id = %s": id, f"{VERDICT} = ANY(%s)": verdicts}
     return keyset.page(
         connection, StatementLine, LINE, conditions, limit, at, key="l.line", kind="integer", is_ascending=True
@@ -89,8 +92,8 @@ def page(
 
 def line(connection: Connection, id: str, number: int) -> StatementLine | None:
     """One line of a statement, or None."""
-    found = f"{LINE} WHERE l.statement_id = %s AND l.line = %s"
-    return record(StatementLine, connection.exec_driver_sql(found, (id, number)))
+    query = f"{LINE} WHERE l.statement_id = %s AND l.line = %s"
+    return record(StatementLine, connection.exec_driver_sql(query, (id, number)))
 
 
 MATCH = """
@@ -101,7 +104,7 @@ WHERE l.statement_id = %(id)s AND l.matched_by IS NULL AND l.verdict <> 'matched
 
 
 def match(connection: Connection, id: str, number: int, payment_id: str, reason: str, user_id: str) -> bool:
-    """Record the payment that a person assigns to a line; False if the line is matched already.
+    """Record the payment that a person assigns to a line; False if there is no such unmatched line.
 
     A line of the same statement that reports this payment as missing is matched too.
     """

@@ -88,11 +88,11 @@ def allowances(
         for id, limits, blocked in connection.exec_driver_sql(ALLOWANCES, (pg_arrays.plain(days),))
     }
     daily = {id for id, allowance in allowances.items() if any(limit.per_day is not None for limit in allowance.limits)}
-    took: dict[str, dict[tuple[date | None, str], int]] = defaultdict(dict)
+    charged: dict[str, dict[tuple[date | None, str], int]] = defaultdict(dict)
     for day in sorted(set().union(*(days[id] for id in daily))):
         for account_id, merchant_id, amount in daily_totals(connection, daily, day):
-            took[account_id][day, merchant_id] = amount
-    return {id: allowance._replace(took=took[id]) for id, allowance in allowances.items()}
+            charged[account_id][day, merchant_id] = amount
+    return {id: allowance._replace(charged=charged[id]) for id, allowance in allowances.items()}
 
 
 def daily_totals(connection: Connection, account_ids: Iterable[str], day: date) -> list[tuple[str, str, int]]:

@@ -21,11 +21,11 @@ from gateway.http.access_log import NETWORK, RATE_LIMIT_STATUS, Environ
 from gateway.http.errors import ApiError
 from settings import Settings
 
-ALONE_SHARE = 10
-"""The divisor of an amount that a process uses without Redis: callers below it cost no round trip."""
+LOCAL_DIVISOR = 10
+"""A process admits a tenth of an amount before it asks Redis: callers that use less cost no round trip."""
 
-PERMITS_SHARE = 20
-"""The divisor of an amount that is taken from Redis at a time."""
+PERMITS_DIVISOR = 20
+"""A process takes a twentieth of an amount from Redis at a time."""
 
 COUNTED_MAX = 100_000
 """Addresses, or tokens, counted within a window; above that a process drops its own counts, not those in Redis."""
@@ -64,7 +64,7 @@ class RequestCount:
 
 
 class LimitsRedis:
-    """The connection to Redis that all limits of a process share, and its circuit breaker."""
+    """The Redis client that all limits of a process share, and its circuit breaker."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -90,8 +90,8 @@ class RateLimiter:
         self._amount = self._item.amount
         self._window_seconds = self._item.get_expiry()
         self._is_exact = is_exact
-        self._alone = 0 if is_exact else self._amount // ALONE_SHARE
-        self._permits = 1 if is_exact else max(1, self._amount // PERMITS_SHARE)
+        self._alone = 0 if is_exact else self._amount // LOCAL_DIVISOR
+        self._permits = 1 if is_exact else max(1, self._amount // PERMITS_DIVISOR)
         self._redis = redis
         self._window = 0
         self._counts: dict[str, RequestCount] = {}
@@ -100,8 +100,8 @@ class RateLimiter:
     def count(self, key: str, environ: Environ) -> None:
         """Count one request; raises ApiError above the limit.
 
-        Sets the RateLimitStatus in the environment; an exact limit does so only above it, else it would replace that
-        of the address.
+        Sets the RateLimitStatus in the environment; an exact limit does so only when it refuses; otherwise
+        it would overwrite the status of the address.
         """
         now = int(time.time())
         window, elapsed_seconds = divmod(now, self._window_seconds)
@@ -157,7 +157,7 @@ class RateLimiter:
 
 
 class RateLimits:
-    """Every limit of an app, over one connection to Redis.
+    """Every limit of an app, over one Redis client.
 
     An address has its amount twice: for requests with a valid token, and for all others, so that the latter cannot use
     up the former.

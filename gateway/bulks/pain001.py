@@ -1,4 +1,4 @@
-"""Reads pain.001.001.09, the ISO 20022 order of credit transfers, as the body of a bulk of transfers."""
+"""Converts pain.001.001.09, ISO 20022 customer credit transfers, into the JSON body of a bulk of transfers."""
 
 import re
 from decimal import Decimal
@@ -10,11 +10,11 @@ from models.iso20022 import NOT_PROVIDED, InvalidFile, document, number, text
 from models.rules.creditor_reference import kind_of
 
 BYTES_MAX = 1024 * 1024
-"""As for the same lines in JSON."""
+"""The same limit as that of a JSON body."""
 
 LINES_MAX = 1_000
 
-MESSAGES = r"pain\.001\.001\.09"
+MESSAGE_PATTERN = r"pain\.001\.001\.09"
 
 _COUNT = re.compile(r"\d{1,15}", re.ASCII)
 _DAY = re.compile(r"(\d{4}-\d\d-\d\d)(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
@@ -22,15 +22,15 @@ _TIME_WITHOUT_ZONE = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]{8,15}", re.ASCII)
 
 
 def read_pain001(data: bytes) -> Body:
-    """The body of POST /v1/bulk-transfers with the same content, and `currency`; its schema validates the values.
+    """The JSON body of POST /v1/bulk-transfers for the message, with `currency`; its schema validates the values.
 
-    Ids are unique in this message alone, so none becomes a line's `reference`. Raises ApiError with pointers into the
-    body.
+    Ids are unique in this message alone, so none becomes a line's `reference`. Raises ApiError; its pointers refer to
+    the JSON body, not to the XML.
     """
     if len(data) > BYTES_MAX:
         raise ApiError("body_too_large", f"At most {BYTES_MAX} bytes.")
     try:
-        order = document(data, MESSAGES).find("CstmrCdtTrfInitn")
+        order = document(data, MESSAGE_PATTERN).find("CstmrCdtTrfInitn")
     except InvalidFile as error:
         raise ApiError("malformed_xml", str(error)) from None
     blocks = [] if order is None else order.findall("PmtInf")
@@ -40,7 +40,7 @@ def read_pain001(data: bytes) -> Body:
         raise invalid([("", "invalid_value", "Only transfers (TRF) are accepted here.")])
     debtors = {tuple(_debtor(block).items()) for block in blocks}
     if len(debtors) > 1:
-        raise invalid([("/organization_iban", "invalid_value", "One debtor and one account for the whole file.")])
+        raise invalid([("/organization_iban", "invalid_value", "All PmtInf blocks must have one debtor and account.")])
     lines = [line for block in blocks for line in block.iterfind("CdtTrfTxInf")]
     if len(lines) > LINES_MAX:
         raise invalid([("/credit_transfers", "invalid_value", f"At most {LINES_MAX} transfers.")])
@@ -63,7 +63,7 @@ def _debtor(block: Element) -> dict[str, str]:
 
 
 def _time(block: Element) -> str | None:
-    """The requested execution time: a date as its start in UTC, whatever its time zone; a time without zone in UTC.
+    """The requested execution time: a date becomes 00:00 UTC, its offset ignored; a time without offset is UTC.
 
     Any other text is returned as it is, for the schema to refuse.
     """
@@ -98,7 +98,7 @@ def _id(line: Element, name: str) -> str | None:
 
 
 def _creditor_reference(line: Element) -> str | None:
-    """The structured reference, preceded by its type if that is not what it has, for the schema to refuse."""
+    """The structured reference; if its stated type is wrong, that is put before it, so that the schema refuses it."""
     information = line.find("RmtInf/Strd/CdtrRefInf")
     if information is None:
         return None
@@ -108,7 +108,7 @@ def _creditor_reference(line: Element) -> str | None:
 
 
 def _check_remittance(lines: list[Element]) -> None:
-    """Refuse structured remittance information that cannot be carried: several, or other than a reference."""
+    """Refuse structured remittance information that cannot be carried: more than one, or anything but a reference."""
     errors = []
     for n, line in enumerate(lines):
         structured = line.findall("RmtInf/Strd")
@@ -116,13 +116,13 @@ def _check_remittance(lines: list[Element]) -> None:
             [part.tag for part in information] != ["CdtrRefInf"] for information in structured
         ):
             pointer = f"/credit_transfers/{n}/creditor_reference"
-            errors.append((pointer, "invalid_value", "Exactly one creditor reference (CdtrRefInf), and nothing else."))
+            errors.append((pointer, "invalid_value", "At most one creditor reference (CdtrRefInf), and nothing else."))
     if errors:
         raise invalid(errors)
 
 
 def _check_ids(transfers: list[dict[str, str]]) -> None:
-    """Refuse lines with the same instruction id, or, without one, the same end-to-end id."""
+    """Refuse lines that share an id: the instruction id, or the end-to-end id of a line without one."""
     seen: set[str] = set()
     errors = []
     for n, transfer in enumerate(transfers):
@@ -170,9 +170,9 @@ def _check_totals(element: Element, lines: list[Element]) -> None:
     """Refuse lines whose number or sum differs from what the file itself states."""
     count, total = (text(element, name, f"GrpHdr/{name}") for name in ("NbOfTxs", "CtrlSum"))
     if count is not None and not (_COUNT.fullmatch(count) and int(count) == len(lines)):
-        raise invalid([("/credit_transfers", "invalid_value", "Their number is not that in the file (NbOfTxs).")])
+        raise invalid([("/credit_transfers", "invalid_value", "The number of transfers differs from NbOfTxs.")])
     amounts = [text(line, "Amt/InstdAmt") or "" for line in lines]
     if total is None or not all(map(number, amounts)):  # the schema will refuse the line
         return
     if number(total) is None or Decimal(total) != sum(map(Decimal, amounts)):
-        raise invalid([("/credit_transfers", "invalid_value", "Their sum is not that in the file (CtrlSum).")])
+        raise invalid([("/credit_transfers", "invalid_value", "The sum of the amounts differs from CtrlSum.")])

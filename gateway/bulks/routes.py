@@ -96,7 +96,7 @@ def blueprint(kind: BulkKind, description: str) -> Blueprint:
     @routes.response(200, BulkSchema)
     def add_lines(query: Body, id: str) -> JsonAnswer:
         """Add lines to an open bulk, one per line of the body; they are stored a thousand at a time."""
-        found = upload(kind, id, query["first"], request, g.caller, services())
+        found = upload(kind, id, query["first_line"], request, g.caller, services())
         return bulk_body(found), _headers(found)
 
     @routes.route("/<id>/close", methods=["POST"])

@@ -28,21 +28,21 @@ from models.bulk import BulkKind, BulkMode, BulkState
 from models.rules.state import State
 
 LINES_MAX = 1_000
-"""In one request: one statement stores them, and one hold decides an atomic bulk."""
+"""In one request: one statement stores them, and an atomic bulk is held in one step."""
 
 UPLOADED_LINES_MAX = 100_000
-"""In all requests together, of a bulk whose lines are uploaded."""
+"""In all requests of an uploaded bulk together."""
 
+# Limits of a SEPA credit transfer:
 NAME_LENGTH_MAX = 70
 DESCRIPTION_LENGTH_MAX = 140
-MESSAGE_ID_LENGTH_MAX = 35
-"""The maximum in a SEPA credit transfer."""
+PAYMENT_ID_LENGTH_MAX = 35
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 
 
 class LineList(ma.fields.List):
-    """The lines of a bulk, a bounded list; each invalid line has its error."""
+    """The lines of a bulk, a bounded list; errors are reported per line."""
 
     make_error = StrictField.make_error
 
@@ -60,7 +60,7 @@ class LineList(ma.fields.List):
 
 
 class TransferLine(Input):
-    """A payment to a bank account."""
+    """A line of a bulk of transfers: a withdrawal to a bank account."""
 
     amount = Amount(required=True)
     currency = CurrencyCode()
@@ -70,16 +70,16 @@ class TransferLine(Input):
     description = Text(DESCRIPTION_LENGTH_MAX)
     creditor_reference = CreditorReference()
     reference = Reference()
-    instruction_id = SingleSpacedText(MESSAGE_ID_LENGTH_MAX)
-    end_to_end_id = SingleSpacedText(MESSAGE_ID_LENGTH_MAX)
+    instruction_id = SingleSpacedText(PAYMENT_ID_LENGTH_MAX)
+    end_to_end_id = SingleSpacedText(PAYMENT_ID_LENGTH_MAX)
     scheduled_at = Timestamp()
 
     @ma.validates_schema
-    def _is_one_bank(self, data: dict[str, Any], **_: Any) -> None:
+    def _check_bic_matches_iban(self, data: dict[str, Any], **_: Any) -> None:
         refuse_mismatch(data["counterparty_iban"], data.get("counterparty_bic"), "counterparty_bic")
 
     @ma.validates_schema
-    def _is_one_remittance(self, data: dict[str, Any], **_: Any) -> None:
+    def _check_single_remittance(self, data: dict[str, Any], **_: Any) -> None:
         if "description" in data and "creditor_reference" in data:
             error = FieldError(
                 "invalid_value", "A credit transfer carries a description or a creditor reference, not both."
@@ -114,7 +114,7 @@ class BulkTransferInput(Input):
     credit_transfers = LineList(TransferLine)
 
     @ma.validates_schema
-    def _is_whole(self, data: dict[str, Any], **_: Any) -> None:
+    def _check_bulk(self, data: dict[str, Any], **_: Any) -> None:
         if data["is_open"] and data["mode"] == BulkMode.ATOMIC:
             raise ma.ValidationError({"mode": [FieldError("invalid_value", "An atomic bulk cannot be open.")]})
         _refuse_empty(data, "credit_transfers")
@@ -123,7 +123,7 @@ class BulkTransferInput(Input):
 
 
 class BulkChargeInput(Input):
-    """Charges of many wallets into one of your own, each decided by itself."""
+    """Charges of many wallets into one of your own, each posted independently."""
 
     currency = CurrencyCode(required=True)
     target = WalletToken()
@@ -131,7 +131,7 @@ class BulkChargeInput(Input):
     charges = LineList(ChargeLine)
 
     @ma.validates_schema
-    def _is_whole(self, data: dict[str, Any], **_: Any) -> None:
+    def _check_bulk(self, data: dict[str, Any], **_: Any) -> None:
         _refuse_empty(data, "charges")
 
 
@@ -139,7 +139,9 @@ class LineNumber(StrictField):
     """The number of a line, starting with 1, as a query parameter."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(metadata={"type": "integer", "minimum": 1, "maximum": UPLOADED_LINES_MAX}, **kwargs)
+        description = "The position in the bulk of the body's first line, from 1."
+        bounds = {"type": "integer", "minimum": 1, "maximum": UPLOADED_LINES_MAX}
+        super().__init__(metadata={"description": description, **bounds}, **kwargs)
 
     def read(self, text: str) -> int:
         if not _NUMBER.fullmatch(text) or int(text) > UPLOADED_LINES_MAX:
@@ -148,9 +150,9 @@ class LineNumber(StrictField):
 
 
 class UploadQuery(Input):
-    """The number of the first line in the body."""
+    """The position in the bulk of the body's first line."""
 
-    first = LineNumber(data_key="from", load_default=1)
+    first_line = LineNumber(data_key="from", load_default=1)
 
 
 class CloseInput(Input):
@@ -180,7 +182,7 @@ class BankAccountInput(Input):
     wallet = WalletToken(required=True)
 
     @ma.validates_schema
-    def _is_one_bank(self, data: dict[str, Any], **_: Any) -> None:
+    def _check_bic_matches_iban(self, data: dict[str, Any], **_: Any) -> None:
         refuse_mismatch(data["iban"], data.get("bic"))
 
 

@@ -5,10 +5,10 @@ from flask import g
 from gateway.acceptance.reference_data import limits_error, minor_units
 from gateway.auth.guards import actor, requires
 from gateway.commission.schemas import (
+    CommissionReportQuery,
     KeptTermsSchema,
     PreviewInput,
     PreviewSchema,
-    TakingsQuery,
     TakingsSchema,
     TermsInput,
     TermsQuery,
@@ -104,7 +104,7 @@ def add_terms(body: Body) -> JsonAnswer:
 
 @commissions.route("/ops/commissions")
 @requires("ops:read")
-@commissions.arguments(TakingsQuery, location="query")
+@commissions.arguments(CommissionReportQuery, location="query")
 @commissions.response(200, TakingsSchema)
 def report(query: Body) -> JsonAnswer:
     """Report the commission taken and given back, by day (UTC) and currency."""

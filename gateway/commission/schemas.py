@@ -85,7 +85,7 @@ class TermsQuery(PageQuery):
     merchant = Id()
 
 
-class TakingsQuery(Input):
+class CommissionReportQuery(Input):
     """The first and the last day of the report, both included, and its currency."""
 
     since = CalendarDay(data_key="from", required=True)

@@ -10,7 +10,7 @@ from gateway.events import subscription, websocket
 from gateway.events.subscription import EVENT_STREAM, SCOPE, Fits, StreamUpdate, Subject
 from gateway.http.blueprint import Blueprint, header, no_content
 from gateway.http.errors import ApiError
-from gateway.http.media_types import best
+from gateway.http.media_types import best_match
 from gateway.services import services
 from models.bulk import Bulk, BulkKind
 from models.payment_view import PaymentView
@@ -79,7 +79,7 @@ streams.record(lambda state: state.add_url_rule(SOCKET_PATH, "socket", socket, w
 
 def _event_stream(id: str, fits: Fits) -> Response:
     """The event stream; it holds its place among the waiters until it ends or the client disconnects."""
-    if best(request.environ.get("HTTP_ACCEPT"), EVENT_STREAM) is None:
+    if best_match(request.environ.get("HTTP_ACCEPT"), EVENT_STREAM) is None:
         raise ApiError("not_acceptable", f"Accept {EVENT_STREAM}.")
     after = subscription.sequence_of(request.headers.get("Last-Event-ID", ""))
     first, updates = _subscribe(id, fits)

@@ -28,22 +28,22 @@ SOURCE_NAME_LENGTH_MAX = 100
 class CurrencyPair(Input):
     """Two different currencies."""
 
-    names = ("source", "target")
+    currency_fields = ("source", "target")
 
     @ma.validates_schema
     def _differ(self, data: dict[str, Any], **_: Any) -> None:
-        first, second = self.names
+        first, second = self.currency_fields
         if first in data and data.get(first) == data.get(second):
             raise ma.ValidationError({second: [FieldError("invalid_value", "Both currencies are the same.")]})
 
 
 class RateInput(CurrencyPair):
-    """A rate that applies from `valid_from` on, or from now; the spread is a percentage, taken as commission."""
+    """A rate that applies from `valid_from`, by default now; the spread is a percentage, taken as commission."""
 
     source = CurrencyCode(required=True)
     target = CurrencyCode(required=True)
     rate = RateText(required=True)
-    spread = Percent(load_default=0, validate=ma.validate.Range(max=WHOLE - 1, error="Below 100."))
+    spread = Percent(load_default=0, validate=ma.validate.Range(max=WHOLE - 1, error="Must be less than 100."))
     source_name = Text(SOURCE_NAME_LENGTH_MAX, required=True)
     valid_from = Timestamp()
 
@@ -62,7 +62,7 @@ class RateSchema(Output):
 class QuoteInput(CurrencyPair):
     """A request for a quote; `side` says whether `amount` is to be paid (source) or received (target)."""
 
-    names = ("source_currency", "target_currency")
+    currency_fields = ("source_currency", "target_currency")
 
     source_currency = CurrencyCode(required=True)
     target_currency = CurrencyCode(required=True)
@@ -79,7 +79,8 @@ class OfferSchema(Output):
 
 
 class QuoteSchema(Output):
-    """The offer to one payment until `expires_at`: an exchange between your wallets, and a `transfer` to another's.
+    """A fixed rate for one payment until `expires_at`: the amounts of an exchange between your own wallets, and in
+    `transfer` those of a transfer to another user.
 
     An offer is null if it would be zero, or outside the bounds of its currencies.
     """
@@ -96,7 +97,7 @@ class QuoteSchema(Output):
 
 
 class CurrencySchema(Output):
-    """A currency; minimum and maximum of one payment, and what a wallet that is opened now may hold at most."""
+    """A currency; minimum and maximum of one payment, and the maximum balance of a new wallet."""
 
     code = ma.fields.String()
     digits = ma.fields.Integer()
@@ -112,7 +113,7 @@ NAME_LENGTH_MAX = 100
 
 
 DIGITS_MAX = 18
-"""As many as any cryptocurrency has; with 20 more before the point an amount still fits its column."""
+"""18, as ether has; with 20 digits before the point an amount still fits its column."""
 
 
 class CurrencyInput(Input):

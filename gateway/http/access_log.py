@@ -11,19 +11,17 @@ import structlog
 
 import logs
 
+# Keys of the WSGI environment:
 REQUEST_ID = "payments.request_id"
-ADDRESS = "payments.address"
-NETWORK = "payments.network"
-CALLER = "payments.caller"
-USER_ID = "payments.user_id"
-RATE_LIMIT_STATUS = "payments.standing"
-FAULT = "payments.fault"
-"""Keys of the WSGI environment: the request id, the client's network address (None if unknown) and the network by which
-it is rate-limited, the caller and their user id once authenticated, their rate limit status, and an exception that
-middleware met before the framework, which raises it again."""
+ADDRESS = "payments.address"  # the client's network address; None if unknown
+NETWORK = "payments.network"  # the network by which the client is rate-limited
+CALLER = "payments.caller"  # once authenticated
+USER_ID = "payments.user_id"  # once authenticated
+RATE_LIMIT_STATUS = "payments.rate_limit_status"
+PENDING_ERROR = "payments.pending_error"  # an exception in middleware, which Flask raises again and renders
 
-ACCEPTED_ID = re.compile(r"[A-Za-z0-9_.:-]{8,64}", re.ASCII)
-"""A Request-Id of the client is accepted only if it is harmless in a log line."""
+CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,64}", re.ASCII)
+"""A Request-Id of the client is used only if it is safe to log."""
 
 PATH_LENGTH_MAX = 200
 
@@ -61,7 +59,9 @@ class AccessLog:
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         began = time.perf_counter()
         client_id = environ.get("HTTP_REQUEST_ID", "")
-        environ[REQUEST_ID] = request_id = client_id if ACCEPTED_ID.fullmatch(client_id) else secrets.token_hex(16)
+        environ[REQUEST_ID] = request_id = (
+            client_id if CLIENT_REQUEST_ID.fullmatch(client_id) else secrets.token_hex(16)
+        )
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
 

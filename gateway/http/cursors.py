@@ -17,9 +17,9 @@ class CursorSigner:
     """
 
     def __init__(self, secret_key: str, salt: str, seconds_max: int | None = None) -> None:
-        kind = URLSafeSerializer if seconds_max is None else URLSafeTimedSerializer
-        how = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
-        self._serializer: Any = kind(secret_key, salt=salt, signer_kwargs=how)
+        serializer_class = URLSafeSerializer if seconds_max is None else URLSafeTimedSerializer
+        signer_kwargs = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
+        self._serializer: Any = serializer_class(secret_key, salt=salt, signer_kwargs=signer_kwargs)
         self._age = {} if seconds_max is None else {"max_age": seconds_max}
 
     def encode(self, *values: Any) -> str:
@@ -32,7 +32,7 @@ class CursorSigner:
         try:
             if len(cursor) > CURSOR_LENGTH_MAX:
                 raise BadSignature("too long")
-            _check_spelling(cursor)
+            _check_canonical(cursor)
             values: list[Any] = self._serializer.loads(cursor, **self._age)
         except BadData:
             limit = ", within a day" if self._age else ""
@@ -40,8 +40,8 @@ class CursorSigner:
         return values
 
 
-def _check_spelling(cursor: str) -> None:
-    """Raise BadSignature for a cursor that is not in its canonical spelling: padded, or with other spare bits."""
+def _check_canonical(cursor: str) -> None:
+    """Raise BadSignature for base64 that is padded, or has unused bits set; a leading dot marks compression."""
     for part in cursor.removeprefix(".").split("."):
         if base64_encode(base64_decode(part)).decode() != part:
-            raise BadSignature("another spelling")
+            raise BadSignature("not canonical")

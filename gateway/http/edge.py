@@ -10,15 +10,15 @@ from flask import Flask, current_app, request
 from flask_cors import CORS
 from werkzeug.sansio.utils import host_is_trusted
 
-from gateway.http.access_log import ADDRESS, FAULT, NETWORK, Application, Environ
+from gateway.http.access_log import ADDRESS, NETWORK, PENDING_ERROR, Application, Environ
 from gateway.http.errors import ApiError
 from settings import Settings
 
 CACHED_MAX = 1024
-"""Parsed addresses, and hosts, that a process caches: at most some eight megabytes of headers each."""
+"""Parsed addresses, and hosts, that a process caches: each of the two caches holds some eight megabytes at most."""
 
 NETWORK_BITS = 64
-"""The prefix by which IPv6 addresses are counted: one client usually has all addresses below it."""
+"""The prefix by which IPv6 addresses are counted: one client usually has all addresses in it."""
 
 REQUEST_HEADERS = (
     "Authorization",
@@ -39,7 +39,7 @@ EXPOSED_HEADERS = (
 HEALTH_PATHS = frozenset({"/health/live", "/health/ready", "/status"})
 """Load balancers request these by address, so any Host is accepted; no response depends on it."""
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 PREFLIGHT_SECONDS = 600
 
 Address = IPv4Address | IPv6Address
@@ -61,7 +61,7 @@ class RequestCounter(Protocol):
 
 
 class Edge:
-    """Middleware around the application and its fast path; the framework renders the errors that it finds."""
+    """Middleware that finds the client's address and checks the Host; Flask renders its errors."""
 
     def __init__(self, application: Application, settings: Settings, unauthenticated: RequestCounter) -> None:
         self._application = application
@@ -74,13 +74,13 @@ class Edge:
     def __call__(self, environ: Environ, start_response: Callable[..., object]) -> Iterable[bytes]:
         forwarded = environ.get("HTTP_X_FORWARDED_FOR", "") if self._trusted else ""
         environ[ADDRESS], environ[NETWORK] = self._client(environ.get("REMOTE_ADDR", ""), forwarded)
-        if FAULT not in environ and not self._has_known_host(environ):
-            environ[FAULT] = ApiError("host_unknown", "This service does not answer to this Host.")
-        if FAULT in environ:
+        if PENDING_ERROR not in environ and not self._has_known_host(environ):
+            environ[PENDING_ERROR] = ApiError("host_unknown", "This service does not answer to this Host.")
+        if PENDING_ERROR in environ:
             try:
                 self._unauthenticated.count(environ[NETWORK], environ)
             except ApiError as error:
-                environ[FAULT] = error
+                environ[PENDING_ERROR] = error
         return self._application(environ, start_response)
 
     def _has_known_host(self, environ: Environ) -> bool:
@@ -121,8 +121,8 @@ def is_known_host(hosts: Collection[str], host: str) -> bool:
 def admit(unauthenticated: RequestCounter) -> None:
     """Raise the error that middleware found; count a request to a route that needs no token."""
     environ = request.environ
-    if FAULT in environ:
-        raise environ[FAULT]
+    if PENDING_ERROR in environ:
+        raise environ[PENDING_ERROR]
     if not _needs_token():
         unauthenticated.count(environ[NETWORK], environ)
 
@@ -139,7 +139,7 @@ def allow_origins(app: Flask, origins: Iterable[str]) -> None:
         CORS(
             app,
             origins=[re.compile(re.escape(origin) + r"\Z", re.IGNORECASE) for origin in origins],
-            methods=METHODS,
+            methods=CORS_METHODS,
             allow_headers=REQUEST_HEADERS,
             expose_headers=EXPOSED_HEADERS,
             supports_credentials=False,

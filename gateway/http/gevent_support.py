@@ -1,4 +1,4 @@
-"""psycopg2 and password hashing under gevent: other requests of the process continue during a query or a hash."""
+"""Keeps gevent's event loop free: it waits for PostgreSQL cooperatively, and long computations run in threads."""
 
 from collections.abc import Callable
 from functools import cache
@@ -13,7 +13,7 @@ from models import client_timeout
 T = TypeVar("T")
 
 THREADS_MAX = 2
-"""Hashes that a process computes at once: each takes 19 MiB and a core, and the event loop needs a core too."""
+"""Computations of a process at once: a password hash takes 19 MiB and a core, and the event loop needs one too."""
 
 
 def install() -> None:

@@ -14,7 +14,7 @@ from gunicorn.http.wsgi import Response, base_environ
 from gunicorn.workers.ggevent import GeventWorker
 
 import logs
-from gateway.http.access_log import FAULT, Environ
+from gateway.http.access_log import PENDING_ERROR, Environ
 from gateway.http.errors import ApiError, not_found
 
 LINE_BYTES_MAX = 4094
@@ -139,7 +139,7 @@ class Worker(GeventWorker):
             "SERVER_PORT": "",
             "SERVER_PROTOCOL": "HTTP/1.1",
             "REMOTE_ADDR": address,
-            FAULT: error,
+            PENDING_ERROR: error,
         }
         for piece in self.wsgi(environ, response.start_response):
             response.write(piece)

@@ -17,7 +17,7 @@ _WEIGHT = re.compile(r"0?\.[0-9]+|0\.?|1(\.0*)?", re.ASCII)
 
 
 @lru_cache(CACHED_MAX)
-def best(accept: str | None, *offers: str) -> str | None:
+def best_match(accept: str | None, *offers: str) -> str | None:
     """The offer that the Accept header prefers, the first of equals; None if it accepts none.
 
     Parameters other than the weight are ignored, `*` means `*/*`, an unreadable weight is 1 and an unreadable range is

@@ -11,7 +11,7 @@ import marshmallow as ma
 from flask import Request, request
 
 from gateway.http.errors import ApiError, FieldError, invalid
-from gateway.http.media_types import JSON, PROBLEM, best, is_json
+from gateway.http.media_types import JSON, PROBLEM, best_match, is_json
 
 BODY_BYTES_MAX = 64 * 1024
 """A single order is some hundred bytes; nothing larger is a valid one."""
@@ -224,7 +224,7 @@ def refuse_query() -> None:
 
 def refuse_other_than_json(*others: str) -> None:
     """Refuse a request that accepts neither JSON nor one of the other media types that the route answers with."""
-    if best(request.environ.get("HTTP_ACCEPT"), JSON, PROBLEM, *others) is None:
+    if best_match(request.environ.get("HTTP_ACCEPT"), JSON, PROBLEM, *others) is None:
         raise ApiError("not_acceptable", f"Accept {' or '.join([JSON, *others])}.")
 
 

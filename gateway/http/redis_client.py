@@ -15,17 +15,17 @@ TIMEOUT_SECONDS = 0.2
 """Redis answers in less than a millisecond; after this long without an answer it counts as unavailable."""
 
 BREAKER_SECONDS = 5.0
-"""After a failure the process does not contact Redis for this long."""
+"""After a failure, calls through the same breaker fail at once for this long."""
 
 log = structlog.get_logger("redis")
 
 
 class RedisAway(Exception):
-    """Redis did not answer, now or a few seconds ago; the caller continues without it."""
+    """Redis failed or timed out, now or a few seconds ago; the caller continues without it."""
 
 
 def options(url: str) -> dict[str, Any]:
-    """Options for redis.Redis.from_url: no retry and short time-outs; a Unix socket takes no connect timeout."""
+    """Keyword arguments of a Redis client: no retry and short time-outs; a Unix socket takes no connect timeout."""
     timeouts = {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}
     if "unix://" in url:
         del timeouts["socket_connect_timeout"]
@@ -47,5 +47,5 @@ class RedisBreaker(CircuitBreaker):
             yield
         except (RedisError, OSError) as error:
             self.open()
-            log.warning("redis is unavailable, continuing without it", error=type(error).__name__)
+            log.warning("redis call failed, continuing without it", error=type(error).__name__)
             raise RedisAway from error

@@ -14,7 +14,7 @@ from flask import Response, request
 
 from gateway.http.blueprint import JsonAnswer, encode
 from gateway.http.errors import invalid
-from gateway.http.media_types import JSON, best
+from gateway.http.media_types import JSON, best_match
 from gateway.http.schemas import Output
 from gateway.lists import pagination
 from gateway.lists.pagination import Read, Show
@@ -52,7 +52,7 @@ def document_formats(*media_types: str) -> dict[int, Any]:
 
 def accepted_format(*media_types: str) -> str:
     """The media type that the request prefers; JSON by default."""
-    return best(request.environ.get("HTTP_ACCEPT"), JSON, *media_types) or JSON
+    return best_match(request.environ.get("HTTP_ACCEPT"), JSON, *media_types) or JSON
 
 
 def export_response(query: Mapping[str, Any], read: Read, show: Show, schema: type[Output]) -> Response | JsonAnswer:

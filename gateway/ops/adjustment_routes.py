@@ -115,7 +115,7 @@ def _body(record: Adjustment) -> Body:
 
 
 def _decided(connection: Connection, id: str, state: AdjustmentState) -> Adjustment:
-    """The adjustment that the caller decided, now or before; raises ApiError if somebody else did."""
+    """The adjustment as the caller decided it, now or before; raises ApiError if it was decided in another way."""
     decided = found(adjustment.by_id(connection, path_id(id)))
     if decided.state != state or g.caller.id not in (decided.approved_by, decided.rejected_by):
         raise ApiError("adjustment_decided", f"It is {decided.state} already.")

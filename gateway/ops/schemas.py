@@ -192,7 +192,7 @@ class AdjustmentSchema(Output):
 
 
 class OpsPaymentSchema(Output):
-    """A payment that is stuck, or parked until an operator retries it."""
+    """A payment that is stuck, parked or undecided."""
 
     id = ma.fields.UUID()
     type = one_of(PaymentType)
@@ -233,7 +233,7 @@ class AuditLineSchema(Output):
 
 
 class HealthSchema(Output):
-    """A process that answers."""
+    """The result of a health check."""
 
     status = one_of(["ok"])
 

@@ -1,4 +1,4 @@
-"""Limits that a client sets on merchants' charges to a wallet: per charge, per day, or none allowed."""
+"""Limits that a client sets on merchants' charges to a wallet: per charge and per day; a merchant can be blocked."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -10,9 +10,9 @@ from models.rules.types import ClaimedPayment, PaymentType
 
 
 class ChargeLimit(NamedTuple):
-    """Maximum per charge and per day (UTC) for one merchant, or with None for all; in minor units.
+    """Maximum per charge and per day (UTC) for one merchant, or for all if `merchant_id` is None; in minor units.
 
-    At least one of the two is set. With None, `per_day` bounds the sum over all merchants.
+    At least one of the two is set. For all merchants, `per_day` bounds the sum over all merchants.
     """
 
     merchant_id: str | None
@@ -21,14 +21,14 @@ class ChargeLimit(NamedTuple):
 
 
 class Allowance(NamedTuple):
-    """Limits of one wallet, and the amount each merchant `took` per day, in minor units."""
+    """Limits of one wallet, and the amount `charged` by day and merchant, in minor units."""
 
     limits: tuple[ChargeLimit, ...] = ()
     blocked: frozenset[str] = frozenset()
-    took: Mapping[tuple[date | None, str], int] = MappingProxyType({})
+    charged: Mapping[tuple[date | None, str], int] = MappingProxyType({})
 
     def refusal(self, payment: ClaimedPayment) -> Failure | None:
-        """The reason to refuse a payment, or None: a charge must pass each limit that applies, others have none."""
+        """The reason to refuse a payment, or None: a new charge must pass each limit that applies to it."""
         if not is_new_charge(payment):
             return None
         merchant_id, amount = payment.user_id, payment.amount
@@ -39,19 +39,19 @@ class Allowance(NamedTuple):
                 continue
             if limit.per_charge is not None and amount > limit.per_charge:
                 return Failure.LIMIT_EXCEEDED
-            if limit.per_day is not None and self._taken(payment.day, limit.merchant_id) + amount > limit.per_day:
+            if limit.per_day is not None and self._charged_on(payment.day, limit.merchant_id) + amount > limit.per_day:
                 return Failure.LIMIT_EXCEEDED
         return None
 
-    def _taken(self, day: date | None, merchant_id: str | None) -> int:
-        return sum(took for (on, by), took in self.took.items() if on == day and merchant_id in {None, by})
+    def _charged_on(self, day: date | None, merchant_id: str | None) -> int:
+        return sum(amount for (on, by), amount in self.charged.items() if on == day and merchant_id in {None, by})
 
     def after(self, payment: ClaimedPayment) -> "Allowance":
-        """The allowance after the payment is accepted."""
+        """The allowance after the payment was posted."""
         if not is_new_charge(payment):
             return self
-        taker = payment.day, payment.user_id
-        return self._replace(took={**self.took, taker: self.took.get(taker, 0) + payment.amount})
+        key = payment.day, payment.user_id
+        return self._replace(charged={**self.charged, key: self.charged.get(key, 0) + payment.amount})
 
 
 def is_new_charge(payment: ClaimedPayment) -> bool:

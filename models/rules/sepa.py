@@ -9,7 +9,7 @@ SEPA = frozenset(
         "GI",
     }
 )
-"""The European Union, the European Economic Area, eleven other countries, and one territory with its own IBANs.
+"""The 27 members of the European Union, the 3 other members of the EEA, 11 other countries, and Gibraltar.
 
 Source: European Payments Council, EPC409-09 "EPC list of SEPA scheme countries", as of May 2025, when Serbia was
 admitted; 41 countries.
@@ -17,5 +17,5 @@ admitted; 41 countries.
 
 
 def is_in_sepa(iban: str) -> bool:
-    """Whether the bank of this IBAN can be reached by SEPA."""
+    """Whether the country of this IBAN is in SEPA."""
     return iban[:2] in SEPA

@@ -23,19 +23,19 @@ from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState, Rail, Rail
 log = structlog.get_logger("rails")
 
 DRAIN_SECONDS = 5.0
-"""Duration of one task: with one more call well below every time limit."""
+"""A task claims no further batch after this time; the two calls of the last one may take longer than that."""
 
 LEASE_SECONDS = 20.0
-"""Longer than a call takes: the payouts of a worker that died during one are asked about after this time."""
+"""The payouts that a worker had claimed when it died are asked about after this time."""
 
 ATTEMPTS_MAX = 12
-"""About forty minutes of attempts: then the payout is parked for a person."""
+"""Some 14 to 27 minutes of attempts: then the payout is parked for a person."""
 
 BACKOFF_MIN_SECONDS = 1.0
 BACKOFF_MAX_SECONDS = 600.0
 
 PENDING_MAX_SECONDS = 3600.0
-"""A payout pending at the bank for hours or days is asked about once an hour."""
+"""A payout pending at the bank for hours or days is asked about once an hour at least."""
 
 PENDING_DAYS_MAX = 7
 """A payout pending for longer is parked for a person."""
@@ -44,13 +44,13 @@ AWAY_SECONDS = 10.0
 """A bank that cannot be reached is left alone for this time; that costs no attempt."""
 
 RETURNS_MAX = 100
-"""Returned payouts booked in one transaction."""
+"""Payments of returned payouts that are created in one transaction."""
 
 UPDATE_PAGES_MAX = 20
 """Pages of updates read in one task, so that sending goes on."""
 
 POLL_SECONDS = 10.0
-"""Time limit of polling: with one slow page more still far below a task's time limit."""
+"""No further page of updates is read after this time."""
 
 REASON_LENGTH_MAX = 500
 REFERENCE_LENGTH_MAX = 100
@@ -66,7 +66,7 @@ class PayoutSender:
         self.engine = engine
         self.rail = rail
         self._breaker = CircuitBreaker(AWAY_SECONDS)
-        self._uncalled: list[Payout] = []
+        self._claims_to_release: list[Payout] = []
         """Payouts claimed by a commit of unknown outcome: the bank was not called, so their claims are released."""
         self._unsaved: list[tuple[Payout, PayoutAnswer]] = []
         """The bank's answers that are not yet written to the database: a database error costs the payout no attempt."""
@@ -74,8 +74,8 @@ class PayoutSender:
     def drain(self, seconds: float = DRAIN_SECONDS) -> tuple[bool, bool]:
         """Send due payouts, or as many as the time allows, and poll the bank's updates.
 
-        Returns whether the posters have something to do, and whether work may remain. Raises DatabaseAway or
-        Contention: payouts sent by then are asked about when their lease is over.
+        Returns whether the posters have something to do, and whether work may remain. Raises DatabaseAway,
+        Contention or StatementTimeout: the next call saves the answers that are not stored yet.
         """
         deadline = time.monotonic() + seconds
         has_ended, remains = False, True
@@ -113,19 +113,19 @@ class PayoutSender:
             with transaction(self.engine) as connection:
                 claimed = payouts.claim(connection, self.rail.name, self.rail.batch_max, LEASE_SECONDS)
         except DatabaseAway:
-            self._uncalled += claimed
+            self._claims_to_release += claimed
             raise
         return claimed
 
     def _save(self, *, again: bool) -> int:
         """Write the outcomes of the calls, and release uncalled claims; returns how many payouts the bank has answered.
 
-        Raises DatabaseAway, Contention or StatementTimeout; then the next call writes them, unless they were written.
+        Raises DatabaseAway, Contention or StatementTimeout; the next call stores the outcomes that are not stored yet.
         """
-        if self._uncalled:
+        if self._claims_to_release:
             with transaction(self.engine) as connection:
-                payout_claim.give_back(connection, self._uncalled)
-            self._uncalled = []
+                payout_claim.give_back(connection, self._claims_to_release)
+            self._claims_to_release = []
         if not self._unsaved:
             return 0
         outcomes = self._unsaved
@@ -149,13 +149,13 @@ class PayoutSender:
             raise
         self._unsaved = []
         for wait in spent:
-            log.error("payment set aside, the bank has no answer", payment=wait.payment_id, error=wait.error)
+            log.error("payout parked", payment=wait.payment_id, error=wait.error)
         log.info("payouts sent", rail=self.rail.name, payouts=len(outcomes), answered=len(results), parked=len(spent))
         return len(results)
 
     def poll_updates(self) -> bool:
-        """Record the bank's updates and book returned payouts; returns whether anything was new."""
-        is_new, deadline = False, time.monotonic() + POLL_SECONDS
+        """Record the bank's updates and create payments of returned payouts; True if the posters have work."""
+        has_work, deadline = False, time.monotonic() + POLL_SECONDS
         if self._breaker.is_open:
             return False
         with transaction(self.engine) as connection:
@@ -172,14 +172,14 @@ class PayoutSender:
             if after == position:
                 break
             with transaction(self.engine) as connection:
-                is_new |= self._record(connection, items)
+                has_work |= self._record(connection, items)
                 payouts.move_position(connection, self.rail.name, after)
             position = after
             if time.monotonic() > deadline:
                 break
         with transaction(self.engine) as connection:
             returned = bank_return.give_back(connection, RETURNS_MAX)
-        return is_new or returned > 0
+        return has_work or returned > 0
 
     def _call(
         self, ask: Callable[[Sequence[Payout]], Mapping[str, PayoutAnswer]], instructions: list[Payout]
@@ -199,7 +199,7 @@ class PayoutSender:
         """Record a page of updates. A returned payout counts as paid; an update with another amount is only logged."""
         results: dict[str, BankResult] = {}
         stated = [item.payment_id for item in items if isinstance(item, BankUpdate) and item.amount is not None]
-        ordered = payouts.amounts(connection, filter(_PAYMENT_ID.fullmatch, stated))
+        ordered_amounts = payouts.amounts(connection, filter(_PAYMENT_ID.fullmatch, stated))
         returns = []
         for item in items:
             if not _PAYMENT_ID.fullmatch(item.payment_id):
@@ -207,7 +207,7 @@ class PayoutSender:
             elif isinstance(item, Return):
                 number = _clean(item.bank_id, REFERENCE_LENGTH_MAX) or "without a number"
                 returns.append(item._replace(bank_id=number, reason=_clean(item.reason, REASON_LENGTH_MAX)))
-            elif item.amount is not None and item.amount != ordered.get(item.payment_id):
+            elif item.amount is not None and item.amount != ordered_amounts.get(item.payment_id):
                 log.error("the bank booked another amount than ordered", payment=item.payment_id, amount=item.amount)
             elif item.outcome.answer in FINAL:
                 results.setdefault(item.payment_id, _result(item.payment_id, item.outcome))
@@ -247,7 +247,7 @@ def _result(payment_id: str, outcome: PayoutAnswer) -> BankResult:
 
 def _retry(payout: Payout, outcome: PayoutAnswer) -> tuple[Retry, bool]:
     """The next attempt for a payout without an answer, and whether to park it instead."""
-    chance = random.random()  # noqa: S311 - no secret: what failed together does not return together
+    chance = random.random()  # noqa: S311 - jitter, not a secret
     jitter = 1 - chance / 2
     error = _clean(outcome.reason, REASON_LENGTH_MAX) or outcome.answer.value
     retry = Retry(payout.payment_id, payout.attempts, payout.attempts, 0.0, error)

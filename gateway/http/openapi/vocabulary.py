@@ -1,6 +1,7 @@
-"""The description of each member and parameter: one sentence per name, wherever it is used.
+"""Descriptions of properties and query parameters by name, wherever the name is used.
 
-`Schema.member` overrides the name alone; a `description` in the metadata of a field overrides both.
+A name with its schema before it overrides the name alone, and a `description` in the metadata of a field overrides
+both; a query parameter has no schema, so only its bare name is looked up.
 """
 
 MEMBERS: dict[str, str] = {
@@ -20,7 +21,7 @@ MEMBERS: dict[str, str] = {
     "amount": "A decimal string with at most the digits of its currency, never a JSON number.",
     "HistoryRow.amount": "The change of the wallet's balance, commission included; negative if it fell.",
     "Operation.amount": "The change of the account's balance; negative if it fell.",
-    "Payment.amount": "The amount that leaves the source; null as long as you cannot know it.",
+    "Payment.amount": "The amount that leaves the source; null while it is not disclosed to you.",
     "approval_reason": "The approver's reason.",
     "approved_at": "When the adjustment was approved.",
     "approved_by": "The id of the user who approved it, never the one who proposed it.",
@@ -62,7 +63,7 @@ MEMBERS: dict[str, str] = {
     "counterparty_bic": "The BIC of the receiver's bank; required outside SEPA.",
     "counterparty_iban": "The IBAN that is paid, with or without spaces.",
     "counterparty_name": "The name of the receiver, as the receiver's bank knows it.",
-    "counts": "The number of lines of each kind.",
+    "counts": "The number of lines in each state.",
     "created_at": "When it was created.",
     "credit_transfers": "The payments to bank accounts, one a line.",
     "creditor_reference": "The structured reference of the payee: ISO 11649 (RF), or the 27 digits of a Swiss QR-bill.",
@@ -89,13 +90,14 @@ MEMBERS: dict[str, str] = {
     "dry_run": "True only counts what would be retried; nothing is changed.",
     "due_at": "When the payment is, or was, to be posted.",
     "email": "An e-mail address.",
-    "email_confirmed": "Whether the user proved that the e-mail address is theirs; until then no money moves.",
+    "email_confirmed": "Whether the e-mail address is confirmed; payments may require it.",
     "end_to_end_id": "The id that the payer assigned and the banks passed on.",
     "TransferLine.end_to_end_id": "Your own id of the transfer; stored, and shown with the line.",
     "Line.end_to_end_id": "The id of the transfer, as its order gave it.",
     "endpoint": "The id of the webhook endpoint.",
     "ends_on": "The last day that the statement covers.",
     "error": "The kind of error, in one word.",
+    "Step.error": "The error of a failed attempt.",
     "errors": "Each invalid value; empty if the error is not about single values.",
     "event": "The id of the event.",
     "event_types": "The types of the events that are sent, or patterns such as `payment.*`.",
@@ -104,10 +106,11 @@ MEMBERS: dict[str, str] = {
     "TransferInput.expires_at": "If the transfer is not posted by then, it becomes FAILED with `expired`.",
     "Payment.expires_at": "When it becomes FAILED with `expired`, unless it was posted or captured before.",
     "failed": "The number of lines that are FAILED.",
-    "failing_since": "The time since which every delivery has failed; null if the last one succeeded.",
+    "failing_since": "When deliveries began to fail without a success since; null if the last one succeeded.",
     "failure": "Why it FAILED; null otherwise.",
     "filter": "Which payments are retried.",
     "finalized_at": "When it became final: COMPLETED or FAILED.",
+    "Bulk.finalized_at": "When its last line became final.",
     "finished_at": "When it was delivered or given up.",
     "first_name": "The given name of a person.",
     "fixed": "An amount that is taken regardless of the size of the payment.",
@@ -143,7 +146,7 @@ MEMBERS: dict[str, str] = {
     "limit": "The maximum number of rows.",
     "line": "The number of the line, from 1.",
     "lines": "The lines.",
-    "CloseInput.lines": "The number of lines that you added; if the bulk has another number, it stays open.",
+    "CloseInput.lines": "The number of lines that the bulk must have; if it has another number, it stays open.",
     "StatementTotals.lines": "The number of lines of the month.",
     "Counts.lines": "The number of all lines.",
     "match": "The result of the match by hand.",
@@ -281,7 +284,7 @@ MEMBERS: dict[str, str] = {
     "valid_from": "The moment from which it applies.",
     "verdict": "Whether the line agrees with the payments here.",
     "version": "A number that grows with each change: of two versions the higher is the newer.",
-    "waited_seconds": "Seconds for which the payment had been due.",
+    "waited_seconds": "Seconds since the previous step; null for the first one.",
     "waiting": "The number of payments that are due and not posted yet.",
     "wallet": "The token of a wallet.",
     "ChargeInput.wallet": "The token of the customer's wallet, which the customer gave you.",

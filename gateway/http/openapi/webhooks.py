@@ -23,28 +23,31 @@ TITLES = {
 HEADERS = {
     "webhook-id": "The same each time that this event is sent to this endpoint: process each id once.",
     "webhook-timestamp": "When it was sent, in seconds since 1970.",
-    "webhook-signature": "Signatures by Standard Webhooks 1.0, one for each secret in use: check one first.",
+    "webhook-signature": "Signatures by Standard Webhooks 1.0, one per active secret: accept it only if one fits.",
 }
 
-DESCRIPTION = "Answer with 2xx within 15 s; anything else is tried again. Order is kept for each subject."
+DESCRIPTION = (
+    "Respond with 2xx within 15 s; any other response except 410 is retried."
+    " Events about the same payment or bulk are delivered in order."
+)
 
 
 def describe(document: dict[str, Any]) -> None:
-    """Add the webhooks, and the schemas of event data."""
+    """Add the `webhooks` section, and a schema of the events of each subject, such as `PaymentEvent`."""
     schemas = document["components"]["schemas"]
     event = schemas["Event"]
-    subjects = {subject: f"{subject}Event" for subject in dict.fromkeys(SUBJECTS.values())}
-    for subject, name in subjects.items():
+    event_schemas = {subject: f"{subject}Event" for subject in dict.fromkeys(SUBJECTS.values())}
+    for subject, event_schema in event_schemas.items():
         names = [name for name in NAMES if SUBJECTS[name.partition(".")[0]] == subject]
         typed = {"type": {**event["properties"]["type"], "enum": names}, "data": _reference(subject)}
         typed["data"]["description"] = event["properties"]["data"]["description"]
-        schemas[name] = {**event, "properties": {**event["properties"], **typed}}
+        schemas[event_schema] = {**event, "properties": {**event["properties"], **typed}}
     event["properties"]["data"] = {
         "description": event["properties"]["data"]["description"],
-        "anyOf": [_reference(subject) for subject in subjects],
+        "anyOf": [_reference(subject) for subject in event_schemas],
     }
     document["webhooks"] = {
-        name: {"post": _operation(name, subjects[SUBJECTS[name.partition(".")[0]]])} for name in NAMES
+        name: {"post": _operation(name, event_schemas[SUBJECTS[name.partition(".")[0]]])} for name in NAMES
     }
 
 

@@ -27,17 +27,17 @@ def test_one_process_lets_through_the_amount(
 
 def test_many_processes_let_through_little_more(database: Database, valkey: Valkey, shared: redis.Redis) -> None:
     processes = [limits_for(database, valkey.url(1), rate_limit_token="200 per day").token for _ in range(4)]
-    assert 200 <= sum(passes(process) for process in processes) <= 200 * (1 + 3 / rate_limit.ALONE_SHARE)
+    assert 200 <= sum(passes(process) for process in processes) <= 200 * (1 + 3 / rate_limit.LOCAL_DIVISOR)
     processes = [limits_for(database, valkey.url(1), rate_limit_token="201 per day").token for _ in range(4)]
     in_turn = sum(1 for number in range(1_000) if passes(processes[number % 4], most=1))
-    assert 200 <= in_turn <= 201 * (1 + 3 / rate_limit.ALONE_SHARE)
+    assert 200 <= in_turn <= 201 * (1 + 3 / rate_limit.LOCAL_DIVISOR)
 
 
 def test_permits_are_taken_in_portions(database: Database, valkey: Valkey, shared: redis.Redis) -> None:
     ours = limits_for(database, valkey.url(1), rate_limit_token="1000 per day")
     assert passes(ours.token) == 1000
     assert passes(ours.token) == 0
-    assert scripts_run(shared) <= rate_limit.PERMITS_SHARE
+    assert scripts_run(shared) <= rate_limit.PERMITS_DIVISOR
 
 
 def test_without_redis_each_process_lets_through_the_amount(database: Database) -> None:

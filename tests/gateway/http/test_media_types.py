@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from werkzeug.test import TestResponse
 
-from gateway.http.media_types import JSON, PROBLEM, best, is_json
+from gateway.http.media_types import JSON, PROBLEM, best_match, is_json
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.orders import deposit_into
 from tests.gateway.waiting.clients import CANONICAL
@@ -144,5 +144,5 @@ def test_other_than_json_is_not(content_type: str) -> None:
 
 
 def test_the_first_of_equals_is_answered() -> None:
-    assert best("text/csv, application/json", JSON, CSV) == JSON
-    assert best("text/csv, application/json", CSV, JSON) == CSV
+    assert best_match("text/csv, application/json", JSON, CSV) == JSON
+    assert best_match("text/csv, application/json", CSV, JSON) == CSV

@@ -55,7 +55,7 @@ TOOK = {(TODAY, "shop"): 60, (TODAY, "mart"): 30, (TOMORROW, "shop"): 1}
     ],
 )
 def test_charge_needs_every_limit_that_applies_to_allow_it(limits, took, outcome):
-    allowance = Allowance(tuple(ChargeLimit(*limit) for limit in limits), took=took)
+    allowance = Allowance(tuple(ChargeLimit(*limit) for limit in limits), charged=took)
     assert outcomes(allowance, charge()) == [outcome]
     assert outcomes(allowance, charge(captures=False)) == ["AUTHORIZED" if outcome is DONE else outcome]
 
@@ -160,6 +160,6 @@ def test_any_order_of_charges_respects_the_limits(limits, batch, cut):
         if verdict.failure is None:
             took[payment.day, payment.user_id] += payment.amount
     between = BOOKS | {account.id: account for account in first.accounts}
-    left = {"wallet": allowance._replace(took=took)}
+    left = {"wallet": allowance._replace(charged=took)}
     second = decide(batch[cut:], between, INITIATORS, allowances=left, deposits_open=False)
     assert [v.failure for v in whole.verdicts] == [v.failure for v in first.verdicts + second.verdicts]
