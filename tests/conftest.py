@@ -10,6 +10,7 @@ from typing import NoReturn
 import hypothesis
 import pytest
 import redis
+import structlog
 from sqlalchemy import Engine
 
 from embedded import home as homes
@@ -28,6 +29,10 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("untimed")
 """Properties are not judged by how long an example takes: the machine may be busy."""
+
+
+structlog.dev.RichTracebackFormatter.__call__ = lambda _, output, error: structlog.dev.plain_traceback(output, error)
+"""Tracebacks in logs are without the values of all variables, which take seconds of CPU to format."""
 
 
 def pytest_configure() -> None:

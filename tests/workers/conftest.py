@@ -14,15 +14,6 @@ from tests.workers.books import Books
 from workers.posting import poster
 
 
-@pytest.fixture(scope="session", autouse=True)
-def plain_tracebacks() -> Iterator[None]:
-    """Logs show tracebacks without the values of variables, which take seconds of CPU to format."""
-    renderer = structlog.dev.ConsoleRenderer.get_active()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(renderer, "exception_formatter", structlog.dev.plain_traceback)
-        yield
-
-
 @pytest.fixture
 def books(fresh_database: Database, postgres: Postgres) -> Iterator[Books]:
     """A migrated database for this test; the invariants must hold in it when the test ends."""
