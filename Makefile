@@ -1,4 +1,4 @@
-# Each target is one or two commands that run without make, too.
+# Each target is a few commands that run without make, too.
 MAKEFLAGS += --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE
 python := .venv/bin/python

@@ -28,7 +28,7 @@ ACCEPTED = 202
 
 @dataclass(frozen=True)
 class Person:
-    """A user's bearer token and the token of his wallet."""
+    """A user's bearer token and the token of their wallet."""
 
     token: str
     wallet: str

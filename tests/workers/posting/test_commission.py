@@ -57,7 +57,7 @@ def balances(books: Books, *accounts: str) -> list[int]:
 
 
 def shop(books: Books, funds: int = 0) -> tuple[str, str]:
-    """A merchant and his till: (user id, account id)."""
+    """A new merchant and their wallet: (user id, account id)."""
     id = books.user("merchant")
     return id, books.wallet(id, funds)
 
@@ -232,10 +232,10 @@ def test_terms_at_acceptance_apply(books: Books, house: str, impose: Any) -> Non
 
 def test_merchant_terms_replace_general_terms(books: Books, house: str, impose: Any) -> None:
     _, purse = books.client(100_00)
-    (dear, his), (other, theirs) = shop(books), shop(books)
+    (dear, dears_till), (other, others_till) = shop(books), shop(books)
     impose("charge", "0.5", merchant_id=dear)
     impose("charge", "3", currency="EUR")
-    ids = [books.order("charge", *charge, 10_00) for charge in ((dear, purse, his), (other, purse, theirs))]
+    ids = [books.order("charge", *charge, 10_00) for charge in ((dear, purse, dears_till), (other, purse, others_till))]
     books.poster().drain()
     assert [taken(books, id) for id in ids] == [5, 30]
 

@@ -60,24 +60,24 @@ def test_inactive_frozen_or_other_currency_account_is_refused(books: Books) -> N
 @pytest.fixture
 def stolen(books: Books) -> dict[str, str]:
     """Payments that an honest gateway refuses, as one that was taken would write them."""
-    _, hers = books.client(10_00)
-    mallory, his = books.client(10_00)
+    _, alices = books.client(10_00)
+    mallory, mallorys = books.client(10_00)
     merchant = books.user("merchant")
     till = books.wallet(merchant)
     wire, internal = books.technical("wire"), books.technical("internal")
     return {
-        "deposit into his own wallet while deposits are closed": books.order("deposit", mallory, wire, his, 1_00),
-        "deposit into another's wallet": books.order("deposit", mallory, wire, hers, 1_00),
+        "deposit into an own wallet while deposits are closed": books.order("deposit", mallory, wire, mallorys, 1_00),
+        "deposit into another's wallet": books.order("deposit", mallory, wire, alices, 1_00),
         "deposit from an account money does not come in by": books.order(
-            "deposit", books.user("ops"), internal, his, 1_00
+            "deposit", books.user("ops"), internal, mallorys, 1_00
         ),
-        "deposit from a customer's wallet": books.order("deposit", books.user("ops"), hers, his, 1_00),
-        "transfer out of another's wallet": books.order("transfer", mallory, hers, his, 1_00),
-        "transfer out of another's wallet by ops": books.order("transfer", books.user("ops"), hers, his, 1_00),
-        "transfer out of a technical account": books.order("transfer", mallory, internal, his, 1_00),
-        "transfer into a technical account": books.order("transfer", mallory, his, internal, 1_00),
-        "charge by a client": books.order("charge", mallory, hers, his, 1_00),
-        "charge into another's wallet": books.order("charge", merchant, hers, his, 1_00),
+        "deposit from a customer's wallet": books.order("deposit", books.user("ops"), alices, mallorys, 1_00),
+        "transfer out of another's wallet": books.order("transfer", mallory, alices, mallorys, 1_00),
+        "transfer out of another's wallet by ops": books.order("transfer", books.user("ops"), alices, mallorys, 1_00),
+        "transfer out of a technical account": books.order("transfer", mallory, internal, mallorys, 1_00),
+        "transfer into a technical account": books.order("transfer", mallory, mallorys, internal, 1_00),
+        "charge by a client": books.order("charge", mallory, alices, mallorys, 1_00),
+        "charge into another's wallet": books.order("charge", merchant, alices, mallorys, 1_00),
         "charge of a technical account": books.order("charge", merchant, internal, till, 1_00),
         "charge of the merchant's own wallet": books.order("charge", merchant, till, books.wallet(merchant), 1_00),
     }
@@ -89,10 +89,10 @@ def test_worker_checks_again_what_the_gateway_checked(books: Books, stolen: dict
 
 
 def test_deposits_open_owner_deposits_only_to_own_wallet(books: Books) -> None:
-    alice, hers = books.client()
+    alice, alices = books.client()
     mallory, _ = books.client()
     wire = books.technical("wire")
-    orders = [books.order("deposit", alice, wire, hers, 1_00), books.order("deposit", mallory, wire, hers, 1_00)]
+    orders = [books.order("deposit", alice, wire, alices, 1_00), books.order("deposit", mallory, wire, alices, 1_00)]
     books.poster(deposits_open=True).drain()
     assert books.outcomes(orders) == ["COMPLETED", "not_permitted"]
 
@@ -115,16 +115,16 @@ def test_racing_charges_stop_at_the_last_cent(books: Books) -> None:
 
 
 def test_two_parties_paying_each_other_do_not_deadlock(books: Books, posting_log: list[dict]) -> None:
-    alice, hers = books.client(EXCHANGES * 1_00)
-    bob, his = books.client(EXCHANGES * 1_00)
+    alice, alices = books.client(EXCHANGES * 1_00)
+    bob, bobs = books.client(EXCHANGES * 1_00)
     with ThreadPoolExecutor(6) as crowd:
         posting = [crowd.submit(books.poster().drain, 3.0) for _ in range(2)]
-        there = [crowd.submit(books.order, "transfer", alice, hers, his, 1_00) for _ in range(EXCHANGES)]
-        back = [crowd.submit(books.order, "transfer", bob, his, hers, 1_00) for _ in range(EXCHANGES)]
+        there = [crowd.submit(books.order, "transfer", alice, alices, bobs, 1_00) for _ in range(EXCHANGES)]
+        back = [crowd.submit(books.order, "transfer", bob, bobs, alices, 1_00) for _ in range(EXCHANGES)]
         orders = [order.result() for order in there + back]
         for drained in posting:
             drained.result()
     books.poster().drain()
     assert set(books.outcomes(orders)) == {"COMPLETED"}
-    assert (books.balance(hers), books.balance(his)) == (EXCHANGES * 1_00, EXCHANGES * 1_00)
+    assert (books.balance(alices), books.balance(bobs)) == (EXCHANGES * 1_00, EXCHANGES * 1_00)
     assert not [line for line in posting_log if line["log_level"] in ("warning", "error")]
