@@ -112,8 +112,7 @@ class RateLimiter:
             if len(self._counts) >= COUNTED_MAX:
                 self._counts = {}
             count = self._counts[key] = RequestCount(self._alone)
-        is_allowed = count.used < count.allowed or self._has_permits(count, key, window)
-        count.used += is_allowed
+        is_allowed = self._use(count, key, window)
         remaining = max(0, self._amount - count.used - count.by_others) if is_allowed else 0
         seconds = self._window_seconds - elapsed_seconds
         if not (is_allowed and self._is_exact):
@@ -129,14 +128,19 @@ class RateLimiter:
             return False
         return count.used >= count.allowed and (count.is_spent or count.used >= self._amount)
 
-    def _has_permits(self, count: RequestCount, key: str, window: int) -> bool:
-        """True if more may be used; one request at a time calls Redis."""
-        if count.is_spent or count.used >= self._amount:
-            return False
-        with self._taking_permits:
-            if count.used >= count.allowed and not count.is_spent:
-                self._take_permits(count, key, window)
-        return count.used < count.allowed
+    def _use(self, count: RequestCount, key: str, window: int) -> bool:
+        """True if one more was admitted and counted; one request at a time calls Redis.
+
+        Another request may use the permits first that this one took: then it takes others.
+        """
+        while count.used >= count.allowed:
+            if count.is_spent or count.used >= self._amount:
+                return False
+            with self._taking_permits:
+                if count.used >= count.allowed and not count.is_spent:
+                    self._take_permits(count, key, window)
+        count.used += 1
+        return True
 
     def _take_permits(self, count: RequestCount, key: str, window: int) -> None:
         """Take permits from Redis; while it is unavailable, from the amount of this process alone."""

@@ -1,6 +1,8 @@
 """Rate limits counted over a real Valkey, without a trip to it for each request."""
 
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -43,6 +45,22 @@ def test_permits_are_taken_in_portions(database: Database, valkey: Valkey, share
 def test_without_redis_each_process_lets_through_the_amount(database: Database) -> None:
     ours = limits_for(database, "unix:///nowhere/redis.sock?db=1", rate_limit_token="77 per day")
     assert passes(ours.token) == 77
+
+
+def test_concurrent_requests_below_the_amount_all_pass(
+    database: Database, valkey: Valkey, shared: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = limits_for(database, valkey.url(1), rate_limit_token="5000 per day").token
+    monkeypatch.setattr(limit, "_permits", 1)  # of an exact limit: one more request is enough to use them up
+    monkeypatch.setattr(limit, "_alone", 0)
+    switch_seconds = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(20) as threads:
+            passed = list(threads.map(lambda _: passes(limit, most=100), range(20)))
+    finally:
+        sys.setswitchinterval(switch_seconds)
+    assert passed == [100] * 20
 
 
 def test_permits_used_without_redis_are_counted_once_it_is_back(
