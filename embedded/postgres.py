@@ -28,8 +28,14 @@ DISCREET = {"log_error_verbosity": "terse", "log_min_error_statement": "panic"}
 """Errors go to the client alone: the server's log shows neither the statement nor the failing row."""
 
 DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "shared_buffers": "256MB"}
-FORGETFUL = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "shared_buffers": "64MB"}
-"""Only for tests: a power cut may lose the cluster."""
+FORGETFUL = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "shared_buffers": "64MB",
+    "scram_iterations": "1",
+}
+"""Only for tests: a power cut may lose the cluster, and passwords cost no time."""
 
 
 class Postgres:
@@ -107,8 +113,11 @@ class Postgres:
         ).render_as_string(hide_password=False)
 
     def create_database(self, name: str, template: str = "template1") -> str:
-        """Create a database of the owner's role, and return the owner's URL of it."""
-        statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}")
+        """Create a database of the owner's role, and return the owner's URL of it.
+
+        Files are copied as a whole: that takes less than half the CPU of copying them through the WAL.
+        """
+        statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY FILE_COPY")
         self._execute(statement.format(*map(sql.Identifier, (name, OWNER_ROLE, template))))
         return self.url(name)
 
@@ -128,7 +137,7 @@ class Postgres:
                 self.bin_dir / "initdb",
                 *("-D", half, "-U", SUPERUSER, f"--pwfile={password_file}", "--auth=scram-sha-256"),
                 *("-E", "UTF8", "--locale=C.UTF-8", "--data-checksums"),
-                *(() if self.durable else ("--no-sync",)),
+                *(() if self.durable else ("--no-sync", "--set=scram_iterations=1")),
             ],
             cwd="/",
             capture_output=True,
