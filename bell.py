@@ -31,12 +31,12 @@ IMPATIENT = {"socket_timeout": 1, "socket_connect_timeout": 1, "max_retries": 0}
 """Options for publishing: a frozen broker costs one second, then the breaker opens."""
 
 ANSWER_SECONDS = 0.5
-"""A broker that is slower to answer a ping counts as away."""
+"""A broker that is slower to answer a ping counts as unavailable."""
 
 log = structlog.get_logger("bell")
 
 
-class BrokerAway(Exception):
+class BrokerUnavailable(Exception):
     """The broker cannot be reached; nothing is lost, since a sweep finds what is due."""
 
 
@@ -73,12 +73,12 @@ class Bell:
     def _publish(self) -> None:
         try:
             publish(self._request_id, self.task)
-        except BrokerAway as error:
+        except BrokerUnavailable as error:
             self._breaker.open()
-            log.warning("the broker is away, the timetable will find what is due", task=self.task, error=str(error))
+            log.warning("the broker is unavailable, a sweep will find what is due", task=self.task, error=str(error))
         except Exception:  # no content of the broker may end this thread
             self._breaker.open()
-            log.exception("bell could not be sent, the timetable will find what is due", task=self.task)
+            log.exception("bell could not be sent, a sweep will find what is due", task=self.task)
 
 
 _bells = {task: Bell(task, DEBOUNCE_SECONDS) for task in (POST, WELCOME, MAIL, INSTRUCT)}
@@ -98,7 +98,7 @@ _publishing: Connection | None = None
 def publish(request_id: str | None = None, task: str = POST) -> None:
     """Send one bell now, unless one for the same task waits: its worker will see all rows committed until it is taken.
 
-    Raises BrokerAway after a second at the most.
+    Raises BrokerUnavailable after a second at the most.
     """
     global _publishing  # noqa: PLW0603 - one connection a process, replaced when it breaks
     try:
@@ -114,7 +114,7 @@ def publish(request_id: str | None = None, task: str = POST) -> None:
         broken, _publishing = _publishing, None
         if broken is not None:
             broken.release()
-        raise BrokerAway(str(error)) from error
+        raise BrokerUnavailable(str(error)) from error
 
 
 def is_broker_up(redis_url: str) -> bool:

@@ -6,7 +6,7 @@ import structlog
 from celery.beat import ScheduleEntry, Scheduler
 from celery.schedules import schedstate
 
-from bell import BrokerAway, publish
+from bell import BrokerUnavailable, publish
 from models.heartbeat import BEAT
 
 SOON_SECONDS = 0.001
@@ -47,8 +47,8 @@ class MonotonicScheduler(Scheduler):
         try:
             publish(BEAT, entry.task)
             log.debug("sent", task=entry.task)
-        except BrokerAway as error:
-            log.warning("not sent, the broker is away", task=entry.task, error=str(error))
+        except BrokerUnavailable as error:
+            log.warning("not sent, the broker is unavailable", task=entry.task, error=str(error))
 
     def _when(self, entry: ScheduleEntry, next_time_to_run: float, mktime: object = None) -> float:  # noqa: ARG002 - as above
         return time.monotonic() + (next_time_to_run or 0)

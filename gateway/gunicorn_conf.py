@@ -27,7 +27,7 @@ from gateway.http.gunicorn_worker import (  # noqa: E402 - gunicorn's Response r
     Worker,
 )
 from models import preflight  # noqa: E402
-from models.session import DatabaseAway  # noqa: E402
+from models.session import DatabaseUnavailable  # noqa: E402
 
 SECRET_KEY_LENGTH_MIN = 32
 
@@ -75,7 +75,7 @@ def on_starting(_: object) -> None:
     _allow_files(worker_connections + OTHER_FILES)
     try:
         preflight.check_or_exit(current.gateway_database_url, "gateway", durability=current.preflight_durability)
-    except DatabaseAway:
+    except DatabaseUnavailable:
         structlog.get_logger("gateway").warning("the database is unavailable, starting anyway")
 
 

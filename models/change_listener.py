@@ -9,7 +9,7 @@ import psycopg2
 from sqlalchemy import Connection, NullPool
 
 from models import pg_arrays
-from models.session import DatabaseAway, open_engine, statements
+from models.session import DatabaseUnavailable, open_engine, statements
 
 VERSIONS = """
 SELECT id::text, version FROM payments WHERE id = ANY(%(ids)s::uuid[])
@@ -31,7 +31,7 @@ class Listener:
         """Ids of payments and bulks that changed, as soon as there are any, or none after `seconds`.
 
         Notifications received during other statements come first. After a silence it runs a statement, which is the
-        only way to notice a frozen or half-open connection; raises DatabaseAway then.
+        only way to notice a frozen or half-open connection; raises DatabaseUnavailable then.
         """
         try:
             if not self._driver.notifies:
@@ -41,14 +41,14 @@ class Listener:
                     self.connection.exec_driver_sql("SELECT 1")
         except psycopg2.Error as error:
             self.connection.invalidate()
-            raise DatabaseAway from error
+            raise DatabaseUnavailable from error
         notices, self._driver.notifies[:] = list(self._driver.notifies), []
         return [id for notice in notices for id in notice.payload.split(",")]
 
 
 @contextmanager
 def listening(url: str) -> Iterator[Listener]:
-    """Open a dedicated connection as the role of the URL; raises DatabaseAway when it breaks."""
+    """Open a dedicated connection as the role of the URL; raises DatabaseUnavailable when it breaks."""
     with statements(open_engine(url, NullPool, "payments-waits")) as connection:
         connection.exec_driver_sql("LISTEN transitions")
         yield Listener(connection)

@@ -219,7 +219,7 @@ WITH postponed AS (
 INSERT INTO payment_attempts (payment_id, actor, attempt, error, next_attempt_at)
 SELECT payment_id, 'bank', tried, last_error, due_at FROM postponed WHERE is_news
 """
-"""A wait that costs no attempt (the bank is away, or keeps it pending for days) is recorded once, not each time."""
+"""A retry that costs no attempt (bank unreachable, or payout pending for days) is recorded once, not each time."""
 
 
 def postpone(connection: Connection, retries: Sequence[Retry]) -> None:

@@ -60,7 +60,7 @@ REVOKE_COMMAND = "psql -U postgres -d payments -f migrations/sql/watching/2_publ
 
 
 def check_or_exit(url: str, process: str, *, durability: bool) -> None:
-    """Exit with a message in one line if this process must not start; raises DatabaseAway if it cannot check."""
+    """Exit with a message in one line if this process must not start; raises DatabaseUnavailable if it cannot check."""
     with transaction(open_engine(url, NullPool, "payments-preflight")) as connection:
         found = faults(connection, process, durability=durability)
         writable = publicly_writable(connection)

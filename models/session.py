@@ -26,13 +26,13 @@ IDLE_SECONDS = 1.0
 """A connection unused for longer is pinged before use."""
 
 
-class DatabaseAway(Exception):
+class DatabaseUnavailable(Exception):
     """The database cannot be reached, is starting, is out of resources, or is read-only: retry later, nothing was
     decided.
     """
 
 
-class CommitUnknown(DatabaseAway):
+class CommitUnknown(DatabaseUnavailable):
     """The connection was lost at COMMIT, which may have happened: read the rows again before retrying anything."""
 
 
@@ -107,9 +107,10 @@ def _ping_if_idle(dialect: Dialect, connection: DBAPIConnection, record: Connect
 def transaction(engine: Engine) -> Iterator[Connection]:
     """One transaction: committed at the end of the block, rolled back if it raises.
 
-    Raises DatabaseAway, CommitUnknown, Contention, StatementTimeout or NoPartition in place of the driver's errors.
+    Instead of the driver's errors it raises DatabaseUnavailable, CommitUnknown, Contention, StatementTimeout or
+    NoPartition.
     """
-    with _named(DatabaseAway), engine.connect() as connection:
+    with _named(DatabaseUnavailable), engine.connect() as connection:
         _set_autocommit(connection, False)
         yield connection
         with _named(CommitUnknown):
@@ -123,14 +124,14 @@ def statements(engine: Engine) -> Iterator[Connection]:
     For reads, and for a write that is one statement. Raises as `transaction` does; a connection lost at any statement
     is CommitUnknown: it may have happened.
     """
-    with _named(DatabaseAway), engine.connect() as connection:
+    with _named(DatabaseUnavailable), engine.connect() as connection:
         _set_autocommit(connection, True)
         with _named(CommitUnknown):
             yield connection
 
 
 def require_writable(connection: Connection) -> None:
-    """Raise as a write would if the database is read-only: the caller gets DatabaseAway, and the pool is renewed."""
+    """Raises DatabaseUnavailable if the database is read-only, as a write would, and renews the pool."""
     connection.exec_driver_sql(REQUIRE_WRITABLE)
 
 
@@ -144,12 +145,12 @@ END $$
 
 
 @contextmanager
-def _named(lost: type[DatabaseAway]) -> Iterator[None]:
+def _named(lost: type[DatabaseUnavailable]) -> Iterator[None]:
     """Translate the driver's errors; `lost` is the exception for a broken connection here."""
     try:
         yield
     except PoolTimeout as error:
-        raise DatabaseAway from error
+        raise DatabaseUnavailable from error
     except DBAPIError as error:
         cause = meaning(error.orig)
         if error.connection_invalidated and cause is not Meaning.READ_ONLY:
@@ -160,8 +161,8 @@ def _named(lost: type[DatabaseAway]) -> Iterator[None]:
 
 
 EXCEPTIONS: dict[Meaning, type[Exception]] = {
-    Meaning.AWAY: DatabaseAway,
-    Meaning.READ_ONLY: DatabaseAway,
+    Meaning.UNAVAILABLE: DatabaseUnavailable,
+    Meaning.READ_ONLY: DatabaseUnavailable,
     Meaning.CONTENTION: Contention,
     Meaning.OVERDUE: StatementTimeout,
     Meaning.NO_PARTITION: NoPartition,

@@ -9,10 +9,10 @@ import psycopg2.errors
 class Meaning(Enum):
     """Consequence of an error code."""
 
-    AWAY = auto()
+    UNAVAILABLE = auto()
     """The server cannot do it now, and nothing was decided: retry later."""
     READ_ONLY = auto()
-    """As AWAY; the connections lead to a read-only server, so they are renewed."""
+    """As UNAVAILABLE; the connections lead to a read-only server, so they are renewed."""
     LOST = auto()
     """The session has ended; a COMMIT that was under way may have happened."""
     CONTENTION = auto()
@@ -50,26 +50,26 @@ MEANINGS: dict[str, Meaning] = {
     "25P02": Meaning.FAULT,  # in_failed_sql_transaction
     "25P03": Meaning.LOST,  # idle_in_transaction_session_timeout
     "25P04": Meaning.LOST,  # transaction_timeout
-    "53": Meaning.AWAY,  # insufficient resources
-    "53000": Meaning.AWAY,  # insufficient_resources
-    "53100": Meaning.AWAY,  # disk_full
-    "53200": Meaning.AWAY,  # out_of_memory, also of locks
-    "53300": Meaning.AWAY,  # too_many_connections
-    "53400": Meaning.AWAY,  # configuration_limit_exceeded
+    "53": Meaning.UNAVAILABLE,  # insufficient resources
+    "53000": Meaning.UNAVAILABLE,  # insufficient_resources
+    "53100": Meaning.UNAVAILABLE,  # disk_full
+    "53200": Meaning.UNAVAILABLE,  # out_of_memory, also of locks
+    "53300": Meaning.UNAVAILABLE,  # too_many_connections
+    "53400": Meaning.UNAVAILABLE,  # configuration_limit_exceeded
     "57": Meaning.LOST,  # operator intervention
-    "57000": Meaning.AWAY,  # operator_intervention
+    "57000": Meaning.UNAVAILABLE,  # operator_intervention
     "57014": Meaning.OVERDUE,  # query_canceled, by a time-out or a person
     "57P01": Meaning.LOST,  # admin_shutdown
     "57P02": Meaning.LOST,  # crash_shutdown
     "57P03": Meaning.LOST,  # cannot_connect_now
     "57P04": Meaning.LOST,  # database_dropped
     "57P05": Meaning.LOST,  # idle_session_timeout
-    "58": Meaning.AWAY,  # system error: of the server's disk or files
-    "58000": Meaning.AWAY,  # system_error
-    "58030": Meaning.AWAY,  # io_error
-    "58P01": Meaning.AWAY,  # undefined_file
-    "58P02": Meaning.AWAY,  # duplicate_file
-    "58P03": Meaning.AWAY,  # file_name_too_long
+    "58": Meaning.UNAVAILABLE,  # system error: of the server's disk or files
+    "58000": Meaning.UNAVAILABLE,  # system_error
+    "58030": Meaning.UNAVAILABLE,  # io_error
+    "58P01": Meaning.UNAVAILABLE,  # undefined_file
+    "58P02": Meaning.UNAVAILABLE,  # duplicate_file
+    "58P03": Meaning.UNAVAILABLE,  # file_name_too_long
     "XX": Meaning.FAULT,  # internal error; damaged data is still damaged at the next try, and must hold up nobody else
     "XX000": Meaning.FAULT,  # internal_error
     "XX001": Meaning.FAULT,  # data_corrupted

@@ -6,7 +6,7 @@ import pytest
 import redis
 
 import timetable
-from bell import BrokerAway
+from bell import BrokerUnavailable
 from celery_config import DISPATCH, ENSURE_PARTITIONS, FORGET, QUEUE_OF, QUEUES, TIMETABLE, app
 from timetable import MonotonicScheduler
 
@@ -76,12 +76,12 @@ def test_no_queue_grows_while_its_worker_is_away(clock: Clock, bells: redis.Redi
     assert waiting == Counter(QUEUE_OF[task] for task in TIMETABLE), "one bell a task"
 
 
-def test_a_broker_that_is_away_costs_a_turn_each_time(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unavailable_broker_costs_a_turn_each_time(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
 
     def away(_: str, task: str) -> None:
         tried.append(task)
-        raise BrokerAway
+        raise BrokerUnavailable
 
     monkeypatch.setattr(timetable, "publish", away)
     run(MonotonicScheduler(app), clock, 10)

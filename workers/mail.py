@@ -22,7 +22,7 @@ from models import token as tokens
 from models.circuit_breaker import CircuitBreaker
 from models.confirmation import VALID, PendingMail, Purpose
 from models.rules.retry import backoff_seconds
-from models.session import DatabaseAway, Engine, transaction
+from models.session import DatabaseUnavailable, Engine, transaction
 
 log = structlog.get_logger("mail")
 
@@ -107,7 +107,7 @@ class MailSender:
         """Token hashes of mails claimed by a commit of unknown outcome: these mails are released."""
 
     def deliver(self, seconds: float = DELIVER_SECONDS) -> int:
-        """Send due mail, or as much as the time allows; returns how many. Raises DatabaseAway or Contention.
+        """Send due mail, or as much as the time allows; returns how many. Raises DatabaseUnavailable or Contention.
 
         A refused recipient does not delay the others; an unreachable server delays all, and costs no attempt.
         """
@@ -136,7 +136,7 @@ class MailSender:
         try:
             with transaction(self.engine) as connection:
                 pending = confirmation.take(connection, hash, UNDER_WAY_SECONDS, ATTEMPTS_MAX)
-        except DatabaseAway:
+        except DatabaseUnavailable:
             self._unsent.append(hash)
             raise
         return (pending, token) if pending else None

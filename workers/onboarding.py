@@ -58,7 +58,7 @@ class Onboarding:
     def welcome(self, seconds: float = WELCOME_SECONDS) -> int:
         """Welcome all new users, or as many as the time allows; returns how many.
 
-        Raises DatabaseAway, Contention, or BonusError.
+        Raises DatabaseUnavailable, Contention, or BonusError.
         """
         deadline = time.monotonic() + seconds
         welcomed = 0

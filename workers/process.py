@@ -10,7 +10,7 @@ import settings
 from models import client_timeout, currency, heartbeat
 from models import preflight as preflights
 from models.rules.webhook_url import UrlPolicy, networks_of
-from models.session import DatabaseAway, Engine, open_engine, transaction
+from models.session import DatabaseUnavailable, Engine, open_engine, transaction
 from workers.mail import MailSender
 from workers.onboarding import BonusError, Onboarding, parse_bonus
 from workers.posting.poster import Poster
@@ -111,7 +111,7 @@ def preflight(*, rails: bool = False) -> None:
             with transaction(engine()) as connection:
                 parse_bonus(config.welcome_bonus, currency.all_by_code(connection))
             return engine().dispose()
-        except DatabaseAway as error:
+        except DatabaseUnavailable as error:
             log.warning("waiting for the database", error=str(error.__cause__))
             time.sleep(RECONNECT_SECONDS)
         except BonusError as error:

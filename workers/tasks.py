@@ -6,11 +6,11 @@ from typing import Any
 
 import structlog
 
-from bell import BrokerAway, publish
+from bell import BrokerUnavailable, publish
 from celery_config import DISPATCH, ENSURE_PARTITIONS, FORGET, HEARTBEAT, INSTRUCT, MAIL, POST, SWEEP, WELCOME, app
 from models import login_throttle, partitions, payment, webhook_queue
 from models.heartbeat import BEAT
-from models.session import Contention, DatabaseAway, NoPartition, StatementTimeout, transaction
+from models.session import Contention, DatabaseUnavailable, NoPartition, StatementTimeout, transaction
 from workers import process, task_loop
 
 log = structlog.get_logger("tasks")
@@ -122,5 +122,5 @@ def _exclusive(task: str) -> Iterator[None]:
     with task_loop.task_lock.hold(task):
         try:
             yield
-        except (DatabaseAway, Contention, StatementTimeout, NoPartition, BrokerAway) as error:
+        except (DatabaseUnavailable, Contention, StatementTimeout, NoPartition, BrokerUnavailable) as error:
             log.warning("left to the next one", reason=type(error).__name__, error=str(error.__cause__).strip())

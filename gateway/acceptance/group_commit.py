@@ -16,7 +16,7 @@ from gateway.http.idempotency import key_reused
 from models import idempotency, payment, payment_view, payout, quote
 from models.account import Party
 from models.payment import NewPayment
-from models.session import CommitUnknown, Connection, Contention, DatabaseAway, Engine, statements, transaction
+from models.session import CommitUnknown, Connection, Contention, DatabaseUnavailable, Engine, statements, transaction
 
 GROUP_MAX = 256
 """Enough for every connection of a process; larger groups gain nothing."""
@@ -42,7 +42,7 @@ class GroupCommit:
         self._is_led = False
 
     def submit(self, request: PaymentRequest) -> AcceptedPayment:
-        """Store the payment, or find the earlier one of its key; raises ApiError, DatabaseAway or Contention."""
+        """Store the payment, or find the earlier one of its key; raises ApiError, DatabaseUnavailable or Contention."""
         answer = self._settle([request])[0] if request.needs_own_transaction else self._share(request)
         if isinstance(answer, Exception):
             raise answer
@@ -85,7 +85,7 @@ class GroupCommit:
         """An answer for each request; a group that fails as a whole is tried one by one."""
         try:
             answers = self._store_with_retry(requests)
-        except DatabaseAway as error:
+        except DatabaseUnavailable as error:
             return [error] * len(requests)
         except Exception as error:
             if len(requests) == 1:

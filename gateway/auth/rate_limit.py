@@ -150,7 +150,7 @@ class RateLimiter:
             with self._redis.breaker.guard():
                 cost = up_to - count.reported
                 total = self._redis.storage.incr(self._item.key_for(*names), self._window_seconds, amount=cost)
-        except redis_client.RedisAway:
+        except redis_client.RedisUnavailable:
             count.allowed = min(up_to, self._amount)
             return
         excess = max(0, total - self._amount)

@@ -40,7 +40,7 @@ class TokenRevocations:
         try:
             with self._breaker.guard():
                 self._publisher.publish(CHANNEL, f"{REVOKED} {user_id}")
-        except redis_client.RedisAway:
+        except redis_client.RedisUnavailable:
             log.warning("a revocation was not published")
 
     def listen(self, on_revoked: Callable[[str], None], on_gap: Callable[[], None]) -> None:

@@ -10,7 +10,7 @@ from gateway.auth.revocation import TokenRevocations
 from gateway.auth.scopes import GRANTABLE_SCOPES, MOVES_MONEY, SCOPES
 from gateway.http.errors import AUTHENTICATE, ApiError
 from models import token as tokens
-from models.session import POOL_SIZE, DatabaseAway, Engine, statements
+from models.session import POOL_SIZE, DatabaseUnavailable, Engine, statements
 
 CACHE_SECONDS = 1.0
 """The time until every process rejects a revoked token if the notice is lost."""
@@ -58,7 +58,7 @@ class TokenCache:
         notices.listen(self.forget, self.forget_all)
 
     def caller(self, token: str, is_suspect: Callable[[], bool] = lambda: False) -> Caller:
-        """The caller of the token; raises ApiError or DatabaseAway.
+        """The caller of the token; raises ApiError or DatabaseUnavailable.
 
         A suspect token, unless it was valid here before, is looked up only while no other suspect one is.
         """
@@ -77,7 +77,7 @@ class TokenCache:
 
     def _bounded_lookup(self, token: str, hash: bytes) -> Caller:
         if not self._lookups.acquire(timeout=LOOKUP_WAIT_SECONDS_MAX):
-            raise DatabaseAway
+            raise DatabaseUnavailable
         try:
             return self._fresh(hash) or self._read(token, hash)
         finally:

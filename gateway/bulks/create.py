@@ -35,7 +35,7 @@ def create_bulk(
 ) -> AcceptedBulk:
     """Create the bulk, or return the one that the same idempotency key created before.
 
-    `json` is the parsed body, `body` the same body loaded by the route's schema. Raises ApiError, DatabaseAway,
+    `json` is the parsed body, `body` the same body loaded by the route's schema. Raises ApiError, DatabaseUnavailable,
     Contention or StatementTimeout.
     """
     key = RequestKey(caller.id, idempotency_key(request.environ), request_fingerprint(path, json))

@@ -24,7 +24,7 @@ from models.bulk import Bulk
 from models.event import Event
 from models.payment_view import PaymentView
 from models.representations import bulk_body, event_body, is_bulk_visible, is_visible, payment_body
-from models.session import Contention, DatabaseAway, StatementTimeout, statements
+from models.session import Contention, DatabaseUnavailable, StatementTimeout, statements
 
 HEARTBEAT_SECONDS = 15.0
 """Frequent enough that no proxy closes the connection as idle."""
@@ -46,8 +46,8 @@ HEARTBEAT = ":\n"
 
 _SEQUENCE = re.compile(r"[0-9]{1,18}", re.ASCII)
 
-UNAVAILABLE = (DatabaseAway, Contention, StatementTimeout)
-"""Raised when the database is away or too busy to check whether a caller may still read."""
+UNAVAILABLE = (DatabaseUnavailable, Contention, StatementTimeout)
+"""Raised when the database is unavailable or too busy to check whether a caller may still read."""
 
 Subject = PaymentView | Bulk
 Fits = Callable[[Subject], bool]

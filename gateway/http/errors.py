@@ -10,7 +10,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from gateway.http.access_log import REQUEST_ID
-from models.session import Contention, DatabaseAway, NoPartition, StatementTimeout, WrongClock
+from models.session import Contention, DatabaseUnavailable, NoPartition, StatementTimeout, WrongClock
 
 
 class ProblemType(NamedTuple):
@@ -250,7 +250,7 @@ def register(app: Flask) -> None:
     """Register a handler that renders each exception as a problem."""
     app.register_error_handler(ApiError, render)
     app.register_error_handler(HTTPException, render_http)
-    app.register_error_handler(DatabaseAway, render_unavailable)
+    app.register_error_handler(DatabaseUnavailable, render_unavailable)
     app.register_error_handler(Contention, render_unavailable)
     app.register_error_handler(StatementTimeout, render_unavailable)
     app.register_error_handler(NoPartition, render_no_partition)

@@ -20,7 +20,7 @@ BREAKER_SECONDS = 5.0
 log = structlog.get_logger("redis")
 
 
-class RedisAway(Exception):
+class RedisUnavailable(Exception):
     """Redis failed or timed out, now or a few seconds ago; the caller continues without it."""
 
 
@@ -40,12 +40,12 @@ class RedisBreaker(CircuitBreaker):
 
     @contextmanager
     def guard(self) -> Iterator[None]:
-        """Call Redis in this block; raises RedisAway, at once if it was unavailable a few seconds ago."""
+        """Call Redis in this block; raises RedisUnavailable, at once if it was unavailable a few seconds ago."""
         if self.is_open:
-            raise RedisAway
+            raise RedisUnavailable
         try:
             yield
         except (RedisError, OSError) as error:
             self.open()
             log.warning("redis call failed, continuing without it", error=type(error).__name__)
-            raise RedisAway from error
+            raise RedisUnavailable from error

@@ -176,7 +176,7 @@ def create_payment(
 ) -> AcceptedPayment:
     """Create the payment, or return the one that the same idempotency key created before.
 
-    `json` is the parsed body, `body` the same body loaded by the route's schema. Raises ApiError, DatabaseAway,
+    `json` is the parsed body, `body` the same body loaded by the route's schema. Raises ApiError, DatabaseUnavailable,
     Contention or StatementTimeout.
     """
     request = ROUTES[path].request(Submission(path, json, body, idempotency_key(environ), caller, services))

@@ -13,7 +13,7 @@ from models import bulk, change_listener, event, payment_view
 from models.bulk import Bulk
 from models.event import Event
 from models.payment_view import PaymentView
-from models.session import Connection, Contention, DatabaseAway, Engine, StatementTimeout, statements
+from models.session import Connection, Contention, DatabaseUnavailable, Engine, StatementTimeout, statements
 
 TICK_SECONDS = 1.0
 """The interval of the poll for everything awaited; a lost notification costs no more than this."""
@@ -104,7 +104,10 @@ class Waiters:
         waiter = self._add(Waiter(id, user_id, socket, with_events=with_events))
         try:
             if waiter is not None and id in self._notified:
-                with suppress(DatabaseAway, Contention, StatementTimeout), statements(self._engine) as connection:
+                with (
+                    suppress(DatabaseUnavailable, Contention, StatementTimeout),
+                    statements(self._engine) as connection,
+                ):
                     self._read(connection, [id])
             yield waiter
         finally:
@@ -149,7 +152,7 @@ class Waiters:
         while not self._is_closed:
             try:
                 step()
-            except (DatabaseAway, Contention, StatementTimeout) as error:
+            except (DatabaseUnavailable, Contention, StatementTimeout) as error:
                 if not self._is_disconnected:
                     log.warning("database connection lost, waiters keep waiting", error=str(error.__cause__).strip())
                 self._is_disconnected = True

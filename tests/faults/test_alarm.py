@@ -98,7 +98,7 @@ def test_a_silent_beat_is_named(watch: Watch) -> None:
     flask(watch.stack, "workers", "alive", "beat")
 
 
-def test_a_broker_that_is_away_is_named(watch: Watch) -> None:
+def test_an_unavailable_broker_is_named(watch: Watch) -> None:
     watch.stack.valkey.stop()
     watch.rings(200, "broker_away")
     assert watch.crowd.line.submit(watch.crowd.transfer(*watch.crowd.clients[:2], "1.00")).status == ACCEPTED

@@ -32,7 +32,7 @@ BEFORE = 50
 ANSWER_SECONDS_MAX = 10.0
 """Of the slowest, on a machine that does much else meanwhile; the median is held against what the broker would cost."""
 
-AWAY = "the broker is away"
+UNAVAILABLE = "the broker is unavailable"
 NOT_ACKNOWLEDGED = "Couldn't ack"
 WAITING_FOR_THEIR_TURN = """
 SELECT count(*) FROM pg_stat_activity
@@ -66,14 +66,14 @@ def submit_until_a_bell_is_lost(crowd: Crowd, lost_before: int) -> list[Answer]:
 
     def is_lost() -> bool:
         answers.append(crowd.line.submit(crowd.transfer(*crowd.clients[:2], "1.00")))
-        return logged(crowd.stack, "gateway", AWAY) > lost_before
+        return logged(crowd.stack, "gateway", UNAVAILABLE) > lost_before
 
-    eventually(is_lost, seconds=12 * BREAKER_SECONDS, message="a gateway found the broker away")
+    eventually(is_lost, seconds=12 * BREAKER_SECONDS, message="a gateway found the broker unavailable")
     return answers
 
 
 def test_stopped(stack: Stack, crowd: Crowd, reckoned: Reckon, times: int) -> None:
-    lost_before = logged(stack, "gateway", AWAY)
+    lost_before = logged(stack, "gateway", UNAVAILABLE)
     with payments(crowd, PAYMENTS * times) as submitted:
         stack.valkey.kill()
     assert not stack.valkey.is_alive
@@ -85,7 +85,7 @@ def test_stopped(stack: Stack, crowd: Crowd, reckoned: Reckon, times: int) -> No
 
 
 def test_frozen(stack: Stack, crowd: Crowd, reckoned: Reckon, times: int) -> None:
-    lost_before = logged(stack, "gateway", AWAY)
+    lost_before = logged(stack, "gateway", UNAVAILABLE)
     with payments(crowd, PAYMENTS * times) as submitted, stopped(stack.valkey.pid):
         wait(submitted)
         further = submit_until_a_bell_is_lost(crowd, lost_before)

@@ -1,4 +1,4 @@
-"""The database away, slow to answer or gone at COMMIT; the broker away: no accepted order is lost."""
+"""The database unavailable, slow to answer or gone at COMMIT; the broker unavailable: no accepted order is lost."""
 
 import secrets
 import threading
@@ -49,7 +49,7 @@ def test_what_needs_no_database_answers_without_one(away: ApiHarness) -> None:
     assert away.anonymous().get("/docs").status_code == 200
 
 
-def test_the_status_tells_that_the_broker_is_away(fresh_database: Database, tmp_path: Path) -> None:
+def test_the_status_tells_that_the_broker_is_unavailable(fresh_database: Database, tmp_path: Path) -> None:
     api = ApiHarness(fresh_database, redis_url=f"unix://{tmp_path}/none.sock?db=0")
     with transaction(api.worker) as connection:
         for name in ("posting@a", "upkeep@a", "webhooks@a"):

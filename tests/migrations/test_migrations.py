@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 import settings
 from embedded.postgres import OWNER_ROLE
 from models import currency
-from models.session import DatabaseAway, open_engine, transaction
+from models.session import DatabaseUnavailable, open_engine, transaction
 from tests.builders import Builder, scalar
 from tests.migrations.catalogue import catalogue, post_payments
 from tests.support import migrate
@@ -63,7 +63,7 @@ def test_each_role_has_a_password_of_its_own(database, world):
     passwords = {make_url(url).password for url in (database.owner, database.worker, database.gateway)}
     assert len(passwords) == 3
     stolen = make_url(database.worker).set(password=make_url(database.gateway).password)
-    with pytest.raises(DatabaseAway), transaction(open_engine(stolen, NullPool)):
+    with pytest.raises(DatabaseUnavailable), transaction(open_engine(stolen, NullPool)):
         pytest.fail("the gateway's password let in the worker's role")
 
 

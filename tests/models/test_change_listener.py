@@ -9,7 +9,7 @@ import pytest
 
 from models import change_listener, payment_view
 from models.change_listener import Listener
-from models.session import DatabaseAway, statements, transaction
+from models.session import DatabaseUnavailable, statements, transaction
 from tests.builders import Builder
 from tests.support import Database
 
@@ -88,8 +88,8 @@ def test_versions_are_read_for_known_payments(world: Builder, line: Listener) ->
     assert change_listener.versions(line.connection, [first, second, unknown]) == {first: 2, second: 1}
 
 
-def test_broken_connection_raises_database_away(world: Builder, fresh_database: Database) -> None:
-    with pytest.raises(DatabaseAway), change_listener.listening(fresh_database.gateway) as line:
+def test_broken_connection_raises_database_unavailable(world: Builder, fresh_database: Database) -> None:
+    with pytest.raises(DatabaseUnavailable), change_listener.listening(fresh_database.gateway) as line:
         pid = line.connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
         with statements(world.gateway) as connection:
             assert connection.exec_driver_sql("SELECT pg_terminate_backend(%s)", (pid,)).scalar_one()

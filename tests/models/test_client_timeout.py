@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 from embedded.home import CHECKOUT
 from models import audit, client_timeout, session
 from models.audit import Actor
-from models.session import CommitUnknown, DatabaseAway, open_engine, statements, transaction
+from models.session import CommitUnknown, DatabaseUnavailable, open_engine, statements, transaction
 from tests.lossy_postgres_proxy import COMMIT, SOCKET_NAME, Line
 from tests.support import Database
 
@@ -37,9 +37,9 @@ def url(database: Database, line: Line) -> str:
     return url.render_as_string(hide_password=False)
 
 
-def test_mute_server_at_connecting_raises_database_away(url: str, line: Line) -> None:
+def test_mute_server_at_connecting_raises_database_unavailable(url: str, line: Line) -> None:
     line.is_mute = True
-    with pytest.raises(DatabaseAway) as away, transaction(open_engine(url)):
+    with pytest.raises(DatabaseUnavailable) as away, transaction(open_engine(url)):
         pytest.fail("connected to a mute server")
     assert not isinstance(away.value, CommitUnknown)
     assert f"no answer from the database within {MUTE_SECONDS:g} s" in str(away.value.__cause__)
@@ -47,7 +47,7 @@ def test_mute_server_at_connecting_raises_database_away(url: str, line: Line) ->
 
 def test_mute_server_at_a_statement_raises_until_it_recovers(url: str, line: Line) -> None:
     engine = open_engine(url)
-    with pytest.raises(DatabaseAway) as away, transaction(engine) as connection:
+    with pytest.raises(DatabaseUnavailable) as away, transaction(engine) as connection:
         line.is_mute = True
         audit.note(connection, Actor("ann"), "look", "books")
     assert not isinstance(away.value, CommitUnknown)
@@ -75,7 +75,7 @@ def test_idle_connection_that_went_mute_is_replaced(url: str, line: Line, monkey
     with transaction(engine) as connection:
         connection.exec_driver_sql("SELECT 1")
     line.is_mute = True
-    with pytest.raises(DatabaseAway), transaction(engine):
+    with pytest.raises(DatabaseUnavailable), transaction(engine):
         pytest.fail("a mute connection was handed out")
 
 
@@ -85,7 +85,7 @@ def test_whole_pool_is_replaced_after_one_mute_connection(url: str, line: Line) 
     with transaction(engine) as first, transaction(engine) as second:
         numbers = [one.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() for one in (first, second)]
     line.mute_at = b"SELECT 42"
-    with pytest.raises(DatabaseAway), transaction(engine) as connection:
+    with pytest.raises(DatabaseUnavailable), transaction(engine) as connection:
         connection.exec_driver_sql("SELECT 42")
     line.mute_at, line.is_mute = None, False
     with transaction(engine) as first, transaction(engine) as second:
@@ -101,7 +101,7 @@ def test_large_requests_and_answers_pass(url: str) -> None:
 
 def test_longer_timeout_bounds_a_long_statement(url: str) -> None:
     began = time.monotonic()
-    with pytest.raises(DatabaseAway), transaction(open_engine(url)) as connection:
+    with pytest.raises(DatabaseUnavailable), transaction(open_engine(url)) as connection:
         connection.exec_driver_sql("SELECT pg_sleep(60)")
     assert time.monotonic() - began < 60
 

@@ -86,7 +86,7 @@ def test_rails_worker_is_expected_once_one_was_seen(world: Builder) -> None:
     assert codes(world) == []
 
 
-def test_silent_beat_is_reported_unless_the_broker_is_away(world: Builder) -> None:
+def test_silent_beat_is_reported_unless_the_broker_is_unavailable(world: Builder) -> None:
     seen(world, "beat", seconds_ago=31)
     assert (report(world).status, codes(world)) == ("degraded", ["beat_silent"])
     assert codes(world, broker_is_up=False) == ["broker_away"]

@@ -10,7 +10,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from models import audit, session
-from models.session import CommitUnknown, Contention, DatabaseAway, StatementTimeout, open_engine, transaction
+from models.session import CommitUnknown, Contention, DatabaseUnavailable, StatementTimeout, open_engine, transaction
 from tests.builders import Builder, scalar
 from tests.support import Database, eventually
 
@@ -37,35 +37,35 @@ def test_transaction_commits_at_its_end_and_not_on_errors(world):
     assert notes(world) == 1
 
 
-def test_missing_server_raises_database_away(database: Database):
+def test_missing_server_raises_database_unavailable(database: Database):
     url = make_url(database.worker).update_query_dict({"host": "/nowhere"})
-    with pytest.raises(DatabaseAway) as away, transaction(open_engine(url)):
+    with pytest.raises(DatabaseUnavailable) as away, transaction(open_engine(url)):
         pytest.fail("connected to nothing")
     assert not isinstance(away.value, CommitUnknown)
 
 
-def test_server_without_free_connections_raises_database_away(world):
+def test_server_without_free_connections_raises_database_unavailable(world):
     name = world.owner.url.database
     with transaction(world.owner) as connection:
         connection.exec_driver_sql(f'ALTER DATABASE "{name}" CONNECTION LIMIT 0')
-    with pytest.raises(DatabaseAway), transaction(world.worker):
+    with pytest.raises(DatabaseUnavailable), transaction(world.worker):
         pytest.fail("connected to a server without room")
 
 
-def test_exhausted_pool_raises_database_away(database, monkeypatch):
+def test_exhausted_pool_raises_database_unavailable(database, monkeypatch):
     monkeypatch.setattr(session, "POOL_SIZE", 2)
     monkeypatch.setattr(session, "POOL_TIMEOUT_SECONDS", 0.05)
     engine = open_engine(database.worker)
     with ExitStack() as held:
         for _ in range(2):
             held.enter_context(transaction(engine))
-        with pytest.raises(DatabaseAway), transaction(engine):
+        with pytest.raises(DatabaseUnavailable), transaction(engine):
             pytest.fail("got a third connection of two")
     engine.dispose()
 
 
-def test_connection_lost_before_commit_raises_database_away(world):
-    with pytest.raises(DatabaseAway) as away, transaction(world.worker) as connection:
+def test_connection_lost_before_commit_raises_database_unavailable(world):
+    with pytest.raises(DatabaseUnavailable) as away, transaction(world.worker) as connection:
         audit.note(connection, audit.Actor("ann"), "look", "books")
         put_out(world.worker, connection)
         audit.note(connection, audit.Actor("ann"), "look again", "books")

@@ -5,7 +5,7 @@ import redis
 from celery import Task
 from sqlalchemy import make_url
 
-from models.session import CommitUnknown, DatabaseAway
+from models.session import CommitUnknown, DatabaseUnavailable
 from models.sqlstate import MEANINGS, Meaning
 from tests.workers.books import Books
 from workers import process, tasks
@@ -24,7 +24,7 @@ def transfer(books: Books) -> str:
 @pytest.mark.parametrize("code", CODES["AWAY"] + CODES["READ_ONLY"] + CODES["LOST"])
 def test_unavailable_server_costs_no_attempt(books: Books, transfer: str, code: str) -> None:
     books.poison(transfer, f"RAISE EXCEPTION 'no' USING ERRCODE = '{code}'")
-    with pytest.raises(DatabaseAway) as away:
+    with pytest.raises(DatabaseUnavailable) as away:
         books.poster().drain()
     assert not isinstance(away.value, CommitUnknown)
     assert (books.kept(transfer).attempts, books.kept(transfer).state) == (0, "INITIATED")

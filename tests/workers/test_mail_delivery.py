@@ -17,7 +17,7 @@ from uuid_utils.compat import uuid7
 from models import confirmation, user
 from models.circuit_breaker import CircuitBreaker
 from models.confirmation import Purpose
-from models.session import DatabaseAway, transaction
+from models.session import DatabaseUnavailable, transaction
 from tests.lossy_postgres_proxy import SOCKET_NAME, Line, Loss
 from tests.workers.books import Books
 from tests.workers.mail_senders import FROM, kept, postman, redeem, token_in
@@ -284,7 +284,7 @@ def test_lost_commit_of_a_claim_costs_no_attempt(
         with monkeypatch.context() as broken:
             broken.setattr(confirmation, "take", take_and_lose)
             for _ in range(ATTEMPTS_MAX + 1):
-                with pytest.raises(DatabaseAway):
+                with pytest.raises(DatabaseUnavailable):
                     ours.deliver()
         assert line.lost == [loss] * (ATTEMPTS_MAX + 1)
         assert server.mail == []

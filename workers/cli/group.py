@@ -6,7 +6,7 @@ import click
 from flask.cli import AppGroup
 
 from models import client_timeout
-from models.session import Contention, DatabaseAway, StatementTimeout
+from models.session import Contention, DatabaseUnavailable, StatementTimeout
 
 
 class WorkerGroup(AppGroup):
@@ -17,7 +17,7 @@ class WorkerGroup(AppGroup):
         try:
             with client_timeout.installed():
                 return super().invoke(ctx)
-        except DatabaseAway as error:
-            raise click.ClickException(f"the database is away: {str(error.__cause__).strip()}") from error
+        except DatabaseUnavailable as error:
+            raise click.ClickException(f"the database is unavailable: {str(error.__cause__).strip()}") from error
         except (Contention, StatementTimeout) as error:
             raise click.ClickException(f"the database is busy, try again: {str(error.__cause__).strip()}") from error

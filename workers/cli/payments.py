@@ -6,7 +6,7 @@ from uuid import UUID
 
 import click
 
-from bell import BrokerAway, publish
+from bell import BrokerUnavailable, publish
 from models import audit, event, operation, partitions, payment, payment_command, payment_view
 from models import payment_stuck as stuck_payments
 from models.payment_stuck import OLDEST_FIRST, STUCK_SECONDS_MAX, StuckFilter, StuckPayment
@@ -189,8 +189,8 @@ def _find(connection: Connection, stuck_seconds: float | None, limit: int) -> li
 def _ring() -> None:
     try:
         publish()
-    except BrokerAway as error:
-        click.echo(f"the broker is away ({error}); the next sweep posts them, or: flask payments sweep", err=True)
+    except BrokerUnavailable as error:
+        click.echo(f"the broker is unavailable ({error}): the next sweep posts them, or flask payments sweep", err=True)
 
 
 def _print(rows: list[StuckPayment], as_json: bool) -> None:

@@ -5,7 +5,7 @@ import json
 import click
 from uuid_utils import compat as uuids
 
-from bell import BrokerAway, publish
+from bell import BrokerUnavailable, publish
 from celery_config import WELCOME
 from models import audit, user
 from models import token as tokens
@@ -106,5 +106,5 @@ def _set_active(email: str, is_active: bool, reason: str) -> None:
 def _ring() -> None:
     try:
         publish(task=WELCOME)
-    except BrokerAway as error:
-        click.echo(f"the broker is away ({error}); the timetable finds the user", err=True)
+    except BrokerUnavailable as error:
+        click.echo(f"the broker is unavailable ({error}); the timetable finds the user", err=True)

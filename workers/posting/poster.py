@@ -19,7 +19,7 @@ from models.session import (
     CommitUnknown,
     Connection,
     Contention,
-    DatabaseAway,
+    DatabaseUnavailable,
     Engine,
     NoPartition,
     statements,
@@ -92,7 +92,7 @@ class Poster:
         """Post until nothing is due or the time is over; returns how many, and whether work may remain.
 
         After a small batch the next one lingers, so that payments arriving meanwhile share its transaction.
-        Commands and expired holds come first, once per task. Raises DatabaseAway.
+        Commands and expired holds come first, once per task. Raises DatabaseUnavailable.
         """
         deadline = time.monotonic() + seconds
         self._process_commands_and_expired(deadline)
@@ -163,7 +163,7 @@ class Poster:
             return None
         except CommitUnknown:
             return self._read_again(claimed)
-        except DatabaseAway:
+        except DatabaseUnavailable:
             raise
         except Exception as error:
             self._split(claimed, error)

@@ -13,7 +13,7 @@ COMMANDS_MAX = 200
 
 
 def decide(engine: Engine) -> int:
-    """Decide the open retries; returns how many. Raises DatabaseAway.
+    """Decide the open retries; returns how many. Raises DatabaseUnavailable.
 
     After a lock time-out or a commit of unknown outcome the next task goes on: a command that was decided is no longer
     open.

@@ -44,7 +44,7 @@ class BankUpdate(NamedTuple):
     amount: int | None = None
 
 
-class RailAway(Exception):
+class RailUnavailable(Exception):
     """The bank could not be asked for updates."""
 
 
@@ -66,6 +66,6 @@ class Rail(Protocol):
     def news(self, position: str) -> tuple[list[BankUpdate | Return], str]:
         """One page of updates since that position (empty: from the start), and the position after it.
 
-        Raises RailAway.
+        Raises RailUnavailable.
         """
         ...

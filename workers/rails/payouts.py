@@ -17,8 +17,8 @@ from models.circuit_breaker import CircuitBreaker
 from models.payout import BankResult, Payout, Retry
 from models.rules.blanks import fold_blanks
 from models.rules.retry import backoff_seconds
-from models.session import Connection, Contention, DatabaseAway, Engine, StatementTimeout, transaction
-from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState, Rail, RailAway
+from models.session import Connection, Contention, DatabaseUnavailable, Engine, StatementTimeout, transaction
+from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState, Rail, RailUnavailable
 
 log = structlog.get_logger("rails")
 
@@ -74,7 +74,7 @@ class PayoutSender:
     def drain(self, seconds: float = DRAIN_SECONDS) -> tuple[bool, bool]:
         """Send due payouts, or as many as the time allows, and poll the bank's updates.
 
-        Returns whether the posters have something to do, and whether work may remain. Raises DatabaseAway,
+        Returns whether the posters have something to do, and whether work may remain. Raises DatabaseUnavailable,
         Contention or StatementTimeout: the next call saves the answers that are not stored yet.
         """
         deadline = time.monotonic() + seconds
@@ -112,7 +112,7 @@ class PayoutSender:
         try:
             with transaction(self.engine) as connection:
                 claimed = payouts.claim(connection, self.rail.name, self.rail.batch_max, LEASE_SECONDS)
-        except DatabaseAway:
+        except DatabaseUnavailable:
             self._claims_to_release += claimed
             raise
         return claimed
@@ -120,7 +120,7 @@ class PayoutSender:
     def _save(self, *, again: bool) -> int:
         """Write the outcomes of the calls, and release uncalled claims; returns how many payouts the bank has answered.
 
-        Raises DatabaseAway, Contention or StatementTimeout; the next call stores the outcomes that are not stored yet.
+        Raises DatabaseUnavailable, Contention or StatementTimeout; the next call stores what is not stored yet.
         """
         if self._claims_to_release:
             with transaction(self.engine) as connection:
@@ -142,7 +142,7 @@ class PayoutSender:
                 spent = [wait for wait, is_spent in retries if is_spent]
                 payouts.postpone(connection, [wait for wait, is_spent in retries if not is_spent])
                 payouts.park(connection, spent)
-        except (DatabaseAway, Contention, StatementTimeout):
+        except (DatabaseUnavailable, Contention, StatementTimeout):
             raise
         except Exception:
             self._unsaved = []  # it cannot be written: all are asked about when their lease is over
@@ -163,7 +163,7 @@ class PayoutSender:
         for _ in range(UPDATE_PAGES_MAX):
             try:
                 items, after = self.rail.news(position)
-            except RailAway as error:
+            except RailUnavailable as error:
                 log.warning("no updates, the bank cannot be reached", rail=self.rail.name, error=str(error))
                 break
             except Exception as error:

@@ -10,7 +10,7 @@ from models.iso20022 import InvalidFile
 from models.payout import Payout
 from models.rules.sepa import is_in_sepa
 from models.sepa_charset import plain
-from workers.rails.base import PayoutAnswer, PayoutState, RailAway
+from workers.rails.base import PayoutAnswer, PayoutState, RailUnavailable
 from workers.rails.sepa_exchange_folders import BROKEN, DONE, FolderBusy, Inbox, Outbox, ReceivedFile
 from workers.rails.sepa_files import (
     CURRENCY,
@@ -91,7 +91,7 @@ class SepaRail:
                     page = items[start : start + ITEMS_MAX]
                     return page, f"{file.hash} {start + len(page)}"
         except OSError as error:
-            raise RailAway(f"{type(error).__name__}: {error}") from error
+            raise RailUnavailable(f"{type(error).__name__}: {error}") from error
         return [], position
 
     def _is_written(self, payout: Payout) -> bool:

@@ -10,7 +10,7 @@ import httpx
 from models.bank_return import Return
 from models.payout import Payout
 from models.rules import money
-from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState, RailAway
+from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState, RailUnavailable
 
 CALLS_MAX = 32
 """Simultaneous calls: one slow answer does not delay the others of its batch."""
@@ -58,13 +58,13 @@ class SimulatorRail:
         return self._each(self._inquire, instructions)
 
     def news(self, position: str) -> tuple[list[BankUpdate | Return], str]:
-        """The next page of updates; raises RailAway."""
+        """The next page of updates; raises RailUnavailable."""
         query = {"after": position or "0", "limit": str(UPDATES_MAX)}
         try:
             answer = self._callers.submit(self._client.get, "/news", params=query).result(self._answer_seconds)
             answer.raise_for_status()
         except (httpx.HTTPError, TimeoutError) as error:
-            raise RailAway(f"{type(error).__name__}: {error}") from error
+            raise RailUnavailable(f"{type(error).__name__}: {error}") from error
         page = answer.json()
         return [_item(item) for item in page["items"]], str(page["position"])
 

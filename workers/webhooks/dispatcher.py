@@ -19,7 +19,15 @@ from models import bulk, payment_view, webhook_delivery, webhook_endpoint, webho
 from models.event import Event
 from models.representations import bulk_body, endpoint_body, event_body, payment_body
 from models.rules.webhook_retry import AttemptFailure, AttemptOutcome, wait_seconds
-from models.session import Connection, Contention, DatabaseAway, Engine, StatementTimeout, statements, transaction
+from models.session import (
+    Connection,
+    Contention,
+    DatabaseUnavailable,
+    Engine,
+    StatementTimeout,
+    statements,
+    transaction,
+)
 from models.webhook_queue import Capacity, ClaimedDelivery, EndedAttempt
 from workers.webhooks.sender import Clock, WebhookCall
 
@@ -42,7 +50,7 @@ SLOW_MAX = 10_000
 CLOSE_SECONDS = 20.0
 """Longer than a call takes: `close` waits for those under way."""
 
-DATABASE_ERRORS = (DatabaseAway, Contention, StatementTimeout)
+DATABASE_ERRORS = (DatabaseUnavailable, Contention, StatementTimeout)
 """The system's own database is lost, locked or slow: no fault of a receiver."""
 
 log = structlog.get_logger("webhooks")
@@ -83,7 +91,7 @@ class Dispatcher:
     def dispatch(self) -> None:
         """Make deliveries of new events, and begin the calls that are due; the end of each call begins others.
 
-        Raises DatabaseAway or Contention: deliveries claimed by then are due again when their lease is over.
+        Raises DatabaseUnavailable or Contention: deliveries claimed by then are due again when their lease is over.
         """
         self._db_thread.submit(self._dispatch).result()
 

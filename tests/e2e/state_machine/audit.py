@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from embedded.stack import Stack
 from models import invariants
-from models.session import DatabaseAway, transaction
+from models.session import DatabaseUnavailable, transaction
 from tests.e2e.state_machine.users import ACCEPTED, Answer
 from tests.support import eventually, kept_engine
 
@@ -53,7 +53,7 @@ def wait_until_decided(stack: Stack, seconds: float) -> None:
     def is_decided() -> bool:
         try:
             return scalar(stack, OPEN) == 0
-        except DatabaseAway:
+        except DatabaseUnavailable:
             return False
 
     eventually(is_decided, seconds, message="every payment is final or parked")

@@ -179,7 +179,7 @@ def test_retry_needs_one_choice_a_reason_and_existing_payments(flask: Run, parke
     assert stranger in flask("payments", "retry", parked, stranger, "--reason", "x", fails=True).output
 
 
-def test_retry_reports_that_the_broker_is_away(
+def test_retry_reports_that_the_broker_is_unavailable(
     flask: Run, books: Books, parked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(celery_app.conf, "broker_url", "redis+socket:///nowhere/valkey.sock")

@@ -59,7 +59,7 @@ def test_users_create_with_wallets_rings_for_onboarding(flask: Run, books: Books
     )
 
 
-def test_users_create_with_wallets_while_the_broker_is_away(flask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_users_create_with_wallets_while_the_broker_is_unavailable(flask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(celery_app.conf, "broker_url", "redis+socket:///nowhere/valkey.sock")
     monkeypatch.setattr("bell._publishing", None)
     result = flask("users", "create", "carol@example.com", "--role", "client", "--wallets", "--json")

@@ -170,7 +170,7 @@ def test_stopped_lock_holder_is_disconnected_and_the_other_posts(books: Books, t
         holder.send_signal(signal.SIGCONT)
     _, last_words = holder.communicate(timeout=WAIT_SECONDS_MAX)
     assert holder.returncode == 1
-    assert "DatabaseAway" in last_words, "woken, it learns that its turn is over"
+    assert "DatabaseUnavailable" in last_words, "woken, it learns that its turn is over"
     assert_completed_at_the_first_attempt(books, transfers)
 
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import make_url
 
 from embedded.postgres import Postgres
-from models.session import DatabaseAway, Engine, transaction
+from models.session import DatabaseUnavailable, Engine, transaction
 from tests.lossy_postgres_proxy import SOCKET_NAME, Line, Loss
 from tests.workers.books import Books
 from workers.posting.poster import BatchPoint
@@ -108,7 +108,7 @@ def test_backend_killed_during_a_batch_costs_no_attempt(books: Books, transfers:
                 killed.extend(connection.exec_driver_sql(KILL_THE_POSTER).scalars())
 
     poster.hook = kill
-    with pytest.raises(DatabaseAway):
+    with pytest.raises(DatabaseUnavailable):
         poster.post_batch()
     assert killed == [True]
     assert poster.drain() == (TRANSFERS, False)

@@ -8,7 +8,7 @@ from sqlalchemy import make_url
 
 from models import payout, payout_claim
 from models.payout import Payout
-from models.session import Contention, DatabaseAway, transaction
+from models.session import Contention, DatabaseUnavailable, transaction
 from tests.lossy_postgres_proxy import SOCKET_NAME, Line, Loss
 from tests.workers.books import Books
 from tests.workers.rails.conftest import Withdrawals
@@ -79,7 +79,7 @@ def test_lost_commit_of_a_claim_costs_no_attempt(
     with monkeypatch.context() as broken:
         broken.setattr(payout, "claim", claim_and_lose)
         for _ in range(ATTEMPTS_MAX + 1):
-            with pytest.raises(DatabaseAway):
+            with pytest.raises(DatabaseUnavailable):
                 withdrawals.sender.drain()
     assert line.lost == [loss] * (ATTEMPTS_MAX + 1)
     assert rail.calls == []
@@ -99,7 +99,7 @@ def test_lost_commit_of_an_answer_is_asked_again(
     [id] = withdrawals.hold(1_00)
     rail.outcome = outcome
     rail.amid = lambda: line.to_lose.append(loss)
-    with pytest.raises(DatabaseAway):
+    with pytest.raises(DatabaseUnavailable):
         withdrawals.sender.drain()
     rail.amid = lambda: None
     for _ in range(2):

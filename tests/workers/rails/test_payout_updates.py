@@ -23,7 +23,7 @@ from tests.workers.rails.scripted_rail import (
     die,
     returns,
 )
-from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState, RailAway
+from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState, RailUnavailable
 from workers.rails.payouts import AWAY_SECONDS, PayoutSender
 
 
@@ -224,7 +224,7 @@ def test_drain_reports_that_its_time_ran_out(withdrawals: Withdrawals, rail: Scr
     assert len(rail.calls) == 11
 
 
-@pytest.mark.parametrize("trouble", [RailAway("not now"), ValueError("no news that could be read")])
+@pytest.mark.parametrize("trouble", [RailUnavailable("not now"), ValueError("no news that could be read")])
 def test_updates_unavailable_do_not_stop_sending(
     withdrawals: Withdrawals, rail: Script, monkeypatch: pytest.MonkeyPatch, trouble: Exception
 ) -> None:

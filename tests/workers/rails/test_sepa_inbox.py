@@ -8,7 +8,7 @@ from models.bank_return import Return
 from tests.iso20022_messages import CAMT, REPORT, RETURNED, STRANGE, camt, entry, report, status, strange
 from tests.workers.rails.sepa_files import DEBTOR, key, new_payout
 from workers.rails import sepa, sepa_exchange_folders
-from workers.rails.base import BankUpdate, PayoutState, RailAway
+from workers.rails.base import BankUpdate, PayoutState, RailUnavailable
 from workers.rails.sepa import SepaRail
 from workers.rails.sepa_files import key_of
 
@@ -197,5 +197,5 @@ def test_other_files_stay_in_the_inbox(files: SepaRail, inbox: Path, tmp_path: P
 
 
 def test_missing_folder_gives_no_updates(outbox: Path, tmp_path: Path) -> None:
-    with pytest.raises(RailAway):
+    with pytest.raises(RailUnavailable):
         SepaRail(outbox, tmp_path / "nowhere", DEBTOR).news("")

@@ -13,7 +13,7 @@ from embedded.bank import DELAY_SECONDS, RETURN_SECONDS, Bank
 from models.bank_return import Return
 from models.circuit_breaker import CircuitBreaker
 from tests.workers.rails.conftest import HANG_SECONDS, TIMEOUT_SECONDS, Withdrawals
-from workers.rails.base import PayoutState, RailAway
+from workers.rails.base import PayoutState, RailUnavailable
 from workers.rails.payouts import ATTEMPTS_MAX, AWAY_SECONDS
 from workers.rails.simulator import SimulatorRail
 
@@ -166,10 +166,10 @@ def test_only_answers_of_the_bank_are_trusted(
     assert rail._call("GET", "/payouts/x").answer is known
 
 
-def test_failing_updates_raise_rail_away(rail: SimulatorRail) -> None:
+def test_failing_updates_raise_rail_unavailable(rail: SimulatorRail) -> None:
     assert rail.news("") == ([], "0")
     rail._client = httpx.Client(base_url="http://bank", transport=httpx.MockTransport(lambda _: httpx.Response(500)))
-    with pytest.raises(RailAway, match="500"):
+    with pytest.raises(RailUnavailable, match="500"):
         rail.news("")
 
 

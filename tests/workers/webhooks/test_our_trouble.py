@@ -8,7 +8,7 @@ from sqlalchemy import make_url
 
 from models import webhook_delivery, webhook_queue
 from models.rules.webhook_retry import TRIES_MAX, AttemptOutcome
-from models.session import Contention, DatabaseAway, StatementTimeout, transaction
+from models.session import Contention, DatabaseUnavailable, StatementTimeout, transaction
 from models.webhook_queue import Capacity, ClaimedDelivery
 from tests.lossy_postgres_proxy import SOCKET_NAME, Line, Loss
 from tests.workers.webhooks.conftest import Post, new_sender
@@ -47,7 +47,7 @@ def claim(post: Post) -> list[ClaimedDelivery]:
         return webhook_queue.claim(connection, {}, (), PLENTY)
 
 
-@pytest.mark.parametrize("trouble", [DatabaseAway, Contention, StatementTimeout])
+@pytest.mark.parametrize("trouble", [DatabaseUnavailable, Contention, StatementTimeout])
 def test_error_after_the_claim_costs_no_try(post: Post, monkeypatch: pytest.MonkeyPatch, trouble: type[Exception]):
     """Repeatedly, and without waiting for a lease."""
     receiver = post.receiver()
@@ -99,7 +99,7 @@ def test_lost_commit_of_a_claim_costs_no_try(
     with monkeypatch.context() as broken:
         broken.setattr(webhook_queue, "claim", claim_and_lose)
         for _ in range(TRIES_MAX + 1):
-            with pytest.raises(DatabaseAway):
+            with pytest.raises(DatabaseUnavailable):
                 shaky.dispatch()
     assert line.lost == [loss] * (TRIES_MAX + 1)
     assert receiver.heard == []
