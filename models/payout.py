@@ -92,8 +92,8 @@ def claim(connection: Connection, rail: str, limit: int, lease_seconds: float) -
     return records(Payout, connection.exec_driver_sql(CLAIM, parameters))
 
 
-class BankResult(NamedTuple):
-    """Final answer of the bank about a payment."""
+class FinalAnswer(NamedTuple):
+    """The final answer of a bank about a payout."""
 
     payment_id: str
     is_confirmed: bool
@@ -122,48 +122,48 @@ SELECT FROM instructions WHERE payment_id = ANY(%s::uuid[]) ORDER BY payment_id 
 """
 """Two workers may handle the same one, when a lease ran out."""
 
-RESULT = pg_arrays.Columns(
-    "result", "payment_id uuid, answer text, reason text, bank_reference text, command_id uuid, action text"
+FINAL = pg_arrays.Columns(
+    "final", "payment_id uuid, answer text, reason text, bank_reference text, command_id uuid, action text"
 )
 
-ANSWER = f"""
-WITH result AS (
-    SELECT * FROM {RESULT.unnest}
+STORE_ANSWERS = f"""
+WITH final AS (
+    SELECT * FROM {FINAL.unnest}
 ), answered AS (
     UPDATE instructions i
-    SET answer = result.answer, answered_at = now(), reason = result.reason, bank_reference = result.bank_reference,
+    SET answer = final.answer, answered_at = now(), reason = final.reason, bank_reference = final.bank_reference,
         due_at = NULL, last_error = NULL
-    FROM result WHERE i.payment_id = result.payment_id AND i.answer IS NULL
+    FROM final WHERE i.payment_id = final.payment_id AND i.answer IS NULL
     RETURNING i.payment_id
 ), due_again AS (
     UPDATE payments p SET parked_at = NULL, attempts = 0, last_error = NULL, due_at = now()
-    FROM answered WHERE p.id = answered.payment_id AND p.id = ANY({RESULT.array("payment_id")})
+    FROM answered WHERE p.id = answered.payment_id AND p.id = ANY({FINAL.array("payment_id")})
                     AND p.parked_at IS NOT NULL
 )
 INSERT INTO commands (id, kind, payment_id, reason)
-SELECT result.command_id, result.action, result.payment_id, result.reason FROM result JOIN answered USING (payment_id)
+SELECT final.command_id, final.action, final.payment_id, final.reason FROM final JOIN answered USING (payment_id)
 RETURNING payment_id::text
 """
 
 
-def answer(connection: Connection, results: Sequence[BankResult]) -> set[str]:
+def store_answers(connection: Connection, answers: Sequence[FinalAnswer]) -> set[str]:
     """Store the bank's answers, each with the command that finishes its payment; parked payments become due again.
 
     Returns the payments that waited for an answer and had none: the first answer is final.
     """
-    waiting = pg_arrays.plain(result.payment_id for result in results)
-    locked = {row[0] for row in connection.exec_driver_sql(LOCK, (waiting,))} if results else set()
-    results = [result for result in results if result.payment_id in locked]
-    if not results:
+    waiting = pg_arrays.plain(answer.payment_id for answer in answers)
+    locked = {row[0] for row in connection.exec_driver_sql(LOCK, (waiting,))} if answers else set()
+    answers = [answer for answer in answers if answer.payment_id in locked]
+    if not answers:
         return set()
-    ids = pg_arrays.plain(result.payment_id for result in results)
+    ids = pg_arrays.plain(answer.payment_id for answer in answers)
     connection.exec_driver_sql(LOCK_INSTRUCTIONS, (ids,))
-    parameters = RESULT.parameters(results, command_id=[uuid7() for _ in results])
-    rows = connection.exec_driver_sql(ANSWER, parameters)
+    parameters = FINAL.parameters(answers, command_id=[uuid7() for _ in answers])
+    rows = connection.exec_driver_sql(STORE_ANSWERS, parameters)
     return {row[0] for row in rows}
 
 
-def answers(connection: Connection, payment_ids: Iterable[str]) -> dict[str, str | None]:
+def stored_answers(connection: Connection, payment_ids: Iterable[str]) -> dict[str, str | None]:
     """The bank's answer (None if there is none yet) for each of the payments that has an instruction."""
     rows = connection.exec_driver_sql(
         "SELECT payment_id::text, answer FROM instructions WHERE payment_id = ANY(%s::uuid[])",
@@ -182,10 +182,10 @@ def amounts(connection: Connection, payment_ids: Iterable[str]) -> dict[str, int
 
 
 class Retry(NamedTuple):
-    """A retry of an instruction that was claimed with `tried` attempts, after `seconds`, and the reason.
+    """The next attempt of a payout, in `seconds` from now, and the error of this one.
 
-    `attempts` is the count from now on. `is_unknown_there` if it certainly did not reach the bank, `is_known_there` if
-    the bank reports that it has it.
+    `tried` is the number of attempts when it was claimed, which identifies the claim; `attempts` the number from now
+    on. `is_not_received` if it certainly did not reach the bank, `is_pending` if the bank says that it has it.
     """
 
     payment_id: str
@@ -193,31 +193,31 @@ class Retry(NamedTuple):
     attempts: int
     seconds: float
     error: str | None
-    is_unknown_there: bool = False
-    is_known_there: bool = False
+    is_not_received: bool = False
+    is_pending: bool = False
 
 
 RETRY = pg_arrays.Columns(
     "retry",
-    "payment_id uuid, tried smallint, attempts smallint, seconds float, error text, is_unknown_there boolean,"
-    " is_known_there boolean",
+    "payment_id uuid, tried smallint, attempts smallint, seconds float, error text, is_not_received boolean,"
+    " is_pending boolean",
 )
 
 POSTPONE = f"""
 WITH postponed AS (
     UPDATE instructions i
     SET attempts = retry.attempts, due_at = now() + make_interval(secs => retry.seconds), last_error = retry.error,
-        submitted_at = CASE WHEN NOT retry.is_unknown_there THEN i.submitted_at END,
-        rail = CASE WHEN NOT retry.is_unknown_there THEN i.rail END,
-        pending_at = coalesce(i.pending_at, CASE WHEN retry.is_known_there THEN now() END)
+        submitted_at = CASE WHEN NOT retry.is_not_received THEN i.submitted_at END,
+        rail = CASE WHEN NOT retry.is_not_received THEN i.rail END,
+        pending_at = coalesce(i.pending_at, CASE WHEN retry.is_pending THEN now() END)
     FROM {RETRY.unnest}
         JOIN instructions before USING (payment_id)
     WHERE i.payment_id = retry.payment_id AND i.answer IS NULL AND i.due_at IS NOT NULL AND i.attempts = retry.tried
     RETURNING i.payment_id, retry.tried, i.last_error, i.due_at,
-              retry.attempts = retry.tried OR before.last_error IS DISTINCT FROM i.last_error AS is_news
+              retry.attempts = retry.tried OR before.last_error IS DISTINCT FROM i.last_error AS is_new
 )
 INSERT INTO payment_attempts (payment_id, actor, attempt, error, next_attempt_at)
-SELECT payment_id, 'bank', tried, last_error, due_at FROM postponed WHERE is_news
+SELECT payment_id, 'bank', tried, last_error, due_at FROM postponed WHERE is_new
 """
 """A retry that costs no attempt (bank unreachable, or payout pending for days) is recorded once, not each time."""
 
@@ -233,8 +233,8 @@ PARK = f"""
 WITH parked AS (
     UPDATE instructions i
     SET due_at = NULL, last_error = retry.error,
-        submitted_at = CASE WHEN NOT retry.is_unknown_there THEN i.submitted_at END,
-        rail = CASE WHEN NOT retry.is_unknown_there THEN i.rail END
+        submitted_at = CASE WHEN NOT retry.is_not_received THEN i.submitted_at END,
+        rail = CASE WHEN NOT retry.is_not_received THEN i.rail END
     FROM {RETRY.unnest}
     WHERE i.payment_id = retry.payment_id AND i.answer IS NULL AND i.due_at IS NOT NULL AND i.attempts = retry.tried
     RETURNING i.payment_id, i.last_error, i.attempts

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from models import payout
-from models.payout import BankResult
+from models.payout import FinalAnswer
 from models.session import transaction
 from tests.gateway.harness import ApiHarness
 
@@ -34,5 +34,5 @@ def wire_withdrawal(wallet: str, amount: str = "4.00", **members: Any) -> dict[s
 def answer_of_the_bank(api: ApiHarness, id: str, *, is_confirmed: bool) -> None:
     """Store the bank's answer as the rails worker does, and post its result."""
     with transaction(api.worker) as connection:
-        assert payout.answer(connection, [BankResult(id, is_confirmed)]) == {id}
+        assert payout.store_answers(connection, [FinalAnswer(id, is_confirmed)]) == {id}
     api.post_payments()

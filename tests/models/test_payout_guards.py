@@ -6,7 +6,7 @@ import pytest
 
 from models import bank_return, payout
 from models.bank_return import Return
-from models.payout import BankResult, Counterparty
+from models.payout import Counterparty, FinalAnswer
 from models.session import transaction
 from tests.builders import Builder, new_id
 from tests.models.constraint_attacks.statements import DENIED, NO_BREAK, stopper
@@ -25,7 +25,7 @@ def names(shared_world: Builder) -> dict[str, str]:
         payout.keep(connection, dict.fromkeys(ids, WHOM))
     shared_world.post()
     with transaction(shared_world.worker) as connection:
-        payout.answer(connection, [BankResult(ids[1], True)])
+        payout.store_answers(connection, [FinalAnswer(ids[1], True)])
         bank_return.keep(connection, "r", [Return("1", ids[1], 4)])
     shared_world.post()
     with transaction(shared_world.worker) as connection:

@@ -179,11 +179,11 @@ class Deaf:
 
     name, batch_max = "deaf", 1
 
-    def news(self, position: str) -> tuple[list, str]:
+    def updates(self, position: str) -> tuple[list, str]:
         return [], position
 
-    def submit(self, instructions: list[Payout]) -> dict[str, PayoutAnswer]:
-        return {one.payment_id: PayoutAnswer(PayoutState.CONFIRMED) for one in instructions}
+    def submit(self, payouts: list[Payout]) -> dict[str, PayoutAnswer]:
+        return {one.payment_id: PayoutAnswer(PayoutState.CONFIRMED) for one in payouts}
 
     inquire = submit
 

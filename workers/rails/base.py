@@ -21,14 +21,14 @@ class PayoutState(StrEnum):
     """A time-out, an error of the bank or a lost connection: it may have acted."""
     NOT_FOUND = "not_found"
     """The bank says that it never received the payout."""
-    AWAY = "away"
+    UNREACHABLE = "unreachable"
     """The bank was not reached."""
 
 
 class PayoutAnswer(NamedTuple):
-    """An answer, with the bank's reason and reference."""
+    """The answer of a bank about a payout, with its reason and reference."""
 
-    answer: PayoutState
+    state: PayoutState
     reason: str | None = None
     bank_reference: str | None = None
 
@@ -40,7 +40,7 @@ class BankUpdate(NamedTuple):
     """
 
     payment_id: str
-    outcome: PayoutAnswer
+    answer: PayoutAnswer
     amount: int | None = None
 
 
@@ -55,15 +55,15 @@ class Rail(Protocol):
     batch_max: int
     """Most payouts per call: its answers must arrive within the lease."""
 
-    def submit(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
+    def submit(self, payouts: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
         """Order the payouts; returns the answers by payment id, never NOT_FOUND."""
         ...
 
-    def inquire(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
+    def inquire(self, payouts: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
         """Ask about payouts that may have been submitted."""
         ...
 
-    def news(self, position: str) -> tuple[list[BankUpdate | Return], str]:
+    def updates(self, position: str) -> tuple[list[BankUpdate | Return], str]:
         """One page of updates since that position (empty: from the start), and the position after it.
 
         Raises RailUnavailable.

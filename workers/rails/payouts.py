@@ -1,4 +1,4 @@
-"""Sending payouts: write the intent, commit, call the bank, write the outcome. An unknown outcome is asked for again.
+"""Sends payouts: stores a claim, commits, calls the bank, stores its answer; asks again about unknown outcomes.
 
 It does not depend on Celery.
 """
@@ -6,7 +6,7 @@ It does not depend on Celery.
 import random
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
 
@@ -14,7 +14,7 @@ from models import bank_return, payout_claim
 from models import payout as payouts
 from models.bank_return import Return
 from models.circuit_breaker import CircuitBreaker
-from models.payout import BankResult, Payout, Retry
+from models.payout import FinalAnswer, Payout, Retry
 from models.rules.blanks import fold_blanks
 from models.rules.retry import backoff_seconds
 from models.session import Connection, Contention, DatabaseUnavailable, Engine, StatementTimeout, transaction
@@ -40,8 +40,8 @@ PENDING_MAX_SECONDS = 3600.0
 PENDING_DAYS_MAX = 7
 """A payout pending for longer is parked for a person."""
 
-AWAY_SECONDS = 10.0
-"""A bank that cannot be reached is left alone for this time; that costs no attempt."""
+UNREACHABLE_SECONDS = 10.0
+"""An unreachable bank is not called again for this time; that costs no attempt."""
 
 RETURNS_MAX = 100
 """Payments of returned payouts that are created in one transaction."""
@@ -56,7 +56,7 @@ REASON_LENGTH_MAX = 500
 REFERENCE_LENGTH_MAX = 100
 
 _PAYMENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
-FINAL = {PayoutState.CONFIRMED, PayoutState.REJECTED}
+FINAL_STATES = {PayoutState.CONFIRMED, PayoutState.REJECTED}
 
 
 class PayoutSender:
@@ -65,7 +65,7 @@ class PayoutSender:
     def __init__(self, engine: Engine, rail: Rail) -> None:
         self.engine = engine
         self.rail = rail
-        self._breaker = CircuitBreaker(AWAY_SECONDS)
+        self._breaker = CircuitBreaker(UNREACHABLE_SECONDS)
         self._claims_to_release: list[Payout] = []
         """Payouts claimed by a commit of unknown outcome: the bank was not called, so their claims are released."""
         self._unsaved: list[tuple[Payout, PayoutAnswer]] = []
@@ -78,34 +78,34 @@ class PayoutSender:
         Contention or StatementTimeout: the next call saves the answers that are not stored yet.
         """
         deadline = time.monotonic() + seconds
-        has_ended, remains = False, True
+        has_answers, remains = False, True
         while remains and time.monotonic() < deadline:
-            claimed, ended = self.send()
-            has_ended |= ended > 0
+            claimed, answered = self.send()
+            has_answers |= answered > 0
             remains = claimed == self.rail.batch_max
-        return self.poll_updates() or has_ended, remains
+        return self.poll_updates() or has_answers, remains
 
     def send(self) -> tuple[int, int]:
-        """Send or ask about one batch; returns the numbers of payouts claimed and of payouts answered."""
-        answered = self._save(again=True)
+        """Send or ask about one batch; returns the numbers of payouts claimed and of payouts with a final answer."""
+        answered = self._save(recheck_claims=True)
         if self._breaker.is_open:
             return 0, answered
         claimed = self._claim()
         if not claimed:
             return 0, answered
         other_rail = {payout.payment_id for payout in claimed if payout.rail != self.rail.name}
-        open = [payout for payout in claimed if payout.attempts <= ATTEMPTS_MAX and payout.payment_id not in other_rail]
-        outcomes = {
-            **self._call(self.rail.submit, [payout for payout in open if payout.submitted_at is None]),
-            **self._call(self.rail.inquire, [payout for payout in open if payout.submitted_at is not None]),
+        due = [payout for payout in claimed if payout.attempts <= ATTEMPTS_MAX and payout.payment_id not in other_rail]
+        answers = {
+            **self._call(self.rail.submit, [payout for payout in due if payout.submitted_at is None]),
+            **self._call(self.rail.inquire, [payout for payout in due if payout.submitted_at is not None]),
         }
         died = PayoutAnswer(PayoutState.UNKNOWN, "its worker died repeatedly")
-        outcomes |= dict.fromkeys(other_rail, PayoutAnswer(PayoutState.UNKNOWN, "its rail is no longer in use"))
-        self._unsaved = [(payout, outcomes.get(payout.payment_id, died)) for payout in claimed]
-        if PayoutState.AWAY in (outcome.answer for _, outcome in self._unsaved):
+        answers |= dict.fromkeys(other_rail, PayoutAnswer(PayoutState.UNKNOWN, "its rail is no longer in use"))
+        self._unsaved = [(payout, answers.get(payout.payment_id, died)) for payout in claimed]
+        if PayoutState.UNREACHABLE in (answer.state for _, answer in self._unsaved):
             self._breaker.open()
-            log.warning("the bank cannot be reached", rail=self.rail.name, quiet_seconds=AWAY_SECONDS)
-        return len(claimed), answered + self._save(again=False)
+            log.warning("the bank cannot be reached", rail=self.rail.name, quiet_seconds=UNREACHABLE_SECONDS)
+        return len(claimed), answered + self._save(recheck_claims=False)
 
     def _claim(self) -> list[Payout]:
         claimed: list[Payout] = []
@@ -117,9 +117,10 @@ class PayoutSender:
             raise
         return claimed
 
-    def _save(self, *, again: bool) -> int:
-        """Write the outcomes of the calls, and release uncalled claims; returns how many payouts the bank has answered.
+    def _save(self, *, recheck_claims: bool) -> int:
+        """Store the bank's answers, and release claims without a call; returns how many answers are final.
 
+        `recheck_claims` if the answers are from an earlier call: another worker may have claimed these payouts since.
         Raises DatabaseUnavailable, Contention or StatementTimeout; the next call stores what is not stored yet.
         """
         if self._claims_to_release:
@@ -128,30 +129,36 @@ class PayoutSender:
             self._claims_to_release = []
         if not self._unsaved:
             return 0
-        outcomes = self._unsaved
-        results = [_result(payout.payment_id, outcome) for payout, outcome in outcomes if outcome.answer in FINAL]
-        retries = [_retry(payout, outcome) for payout, outcome in outcomes if outcome.answer not in FINAL]
-        other_rail = {payout.payment_id for payout, _ in outcomes if payout.rail != self.rail.name}
+        unsaved = self._unsaved
+        final = [_final_answer(payout.payment_id, answer) for payout, answer in unsaved if answer.state in FINAL_STATES]
+        retries, parked = self._retries([item for item in unsaved if item[1].state not in FINAL_STATES])
         try:
             with transaction(self.engine) as connection:
-                self._answer(connection, results)
-                retries = [(wait, is_spent or wait.payment_id in other_rail) for wait, is_spent in retries]
-                if again:
-                    held = payout_claim.still_claimed(connection, [payout for payout, _ in outcomes])
-                    retries = [(wait, is_spent) for wait, is_spent in retries if wait.payment_id in held]
-                spent = [wait for wait, is_spent in retries if is_spent]
-                payouts.postpone(connection, [wait for wait, is_spent in retries if not is_spent])
-                payouts.park(connection, spent)
+                self._store_answers(connection, final)
+                if recheck_claims:
+                    claimed = payout_claim.still_claimed(connection, [payout for payout, _ in unsaved])
+                    retries, parked = ([r for r in rows if r.payment_id in claimed] for rows in (retries, parked))
+                payouts.postpone(connection, retries)
+                payouts.park(connection, parked)
         except (DatabaseUnavailable, Contention, StatementTimeout):
             raise
         except Exception:
             self._unsaved = []  # it cannot be written: all are asked about when their lease is over
             raise
         self._unsaved = []
-        for wait in spent:
-            log.error("payout parked", payment=wait.payment_id, error=wait.error)
-        log.info("payouts sent", rail=self.rail.name, payouts=len(outcomes), answered=len(results), parked=len(spent))
-        return len(results)
+        for retry in parked:
+            log.error("payout parked", payment=retry.payment_id, error=retry.error)
+        log.info("payouts sent", rail=self.rail.name, payouts=len(unsaved), answered=len(final), parked=len(parked))
+        return len(final)
+
+    def _retries(self, unanswered: Iterable[tuple[Payout, PayoutAnswer]]) -> tuple[list[Retry], list[Retry]]:
+        """The payouts that are tried again, and those that are parked: after their last attempt, or of another rail."""
+        retries: list[Retry] = []
+        parked: list[Retry] = []
+        for payout, answer in unanswered:
+            retry, is_last = _next_attempt(payout, answer)
+            (parked if is_last or payout.rail != self.rail.name else retries).append(retry)
+        return retries, parked
 
     def poll_updates(self) -> bool:
         """Record the bank's updates and create payments of returned payouts; True if the posters have work."""
@@ -162,7 +169,7 @@ class PayoutSender:
             position = payouts.position(connection, self.rail.name)
         for _ in range(UPDATE_PAGES_MAX):
             try:
-                items, after = self.rail.news(position)
+                items, after = self.rail.updates(position)
             except RailUnavailable as error:
                 log.warning("no updates, the bank cannot be reached", rail=self.rail.name, error=str(error))
                 break
@@ -182,93 +189,96 @@ class PayoutSender:
         return has_work or returned > 0
 
     def _call(
-        self, ask: Callable[[Sequence[Payout]], Mapping[str, PayoutAnswer]], instructions: list[Payout]
+        self, call: Callable[[Sequence[Payout]], Mapping[str, PayoutAnswer]], batch: list[Payout]
     ) -> dict[str, PayoutAnswer]:
-        """An outcome for each payout; after any exception it is UNKNOWN, because the bank may have acted."""
-        if not instructions:
+        """An answer for each payout; after any exception its state is UNKNOWN, because the bank may have acted."""
+        if not batch:
             return {}
         try:
-            outcomes = ask(instructions)
+            answers = call(batch)
         except Exception as error:
             log.error("a call of the rail raised", rail=self.rail.name, exc_info=error)
-            outcomes = {}
-        unknown = PayoutAnswer(PayoutState.UNKNOWN, "the rail gave no outcome")
-        return {payout.payment_id: outcomes.get(payout.payment_id, unknown) for payout in instructions}
+            answers = {}
+        unknown = PayoutAnswer(PayoutState.UNKNOWN, "the rail gave no answer")
+        return {payout.payment_id: answers.get(payout.payment_id, unknown) for payout in batch}
 
     def _record(self, connection: Connection, items: Sequence[BankUpdate | Return]) -> bool:
         """Record a page of updates. A returned payout counts as paid; an update with another amount is only logged."""
-        results: dict[str, BankResult] = {}
-        stated = [item.payment_id for item in items if isinstance(item, BankUpdate) and item.amount is not None]
-        ordered_amounts = payouts.amounts(connection, filter(_PAYMENT_ID.fullmatch, stated))
+        answers: dict[str, FinalAnswer] = {}
+        with_amount = [item.payment_id for item in items if isinstance(item, BankUpdate) and item.amount is not None]
+        ordered_amounts = payouts.amounts(connection, filter(_PAYMENT_ID.fullmatch, with_amount))
         returns = []
         for item in items:
             if not _PAYMENT_ID.fullmatch(item.payment_id):
                 log.warning("update of an unknown key", rail=self.rail.name, key=item.payment_id[:50])
             elif isinstance(item, Return):
-                number = _clean(item.bank_id, REFERENCE_LENGTH_MAX) or "without a number"
-                returns.append(item._replace(bank_id=number, reason=_clean(item.reason, REASON_LENGTH_MAX)))
+                bank_id = _clean(item.bank_id, REFERENCE_LENGTH_MAX) or "without a number"
+                returns.append(item._replace(bank_id=bank_id, reason=_clean(item.reason, REASON_LENGTH_MAX)))
             elif item.amount is not None and item.amount != ordered_amounts.get(item.payment_id):
                 log.error("the bank booked another amount than ordered", payment=item.payment_id, amount=item.amount)
-            elif item.outcome.answer in FINAL:
-                results.setdefault(item.payment_id, _result(item.payment_id, item.outcome))
+            elif item.answer.state in FINAL_STATES:
+                answers.setdefault(item.payment_id, _final_answer(item.payment_id, item.answer))
         for item in returns:
-            results.setdefault(item.payment_id, BankResult(item.payment_id, is_confirmed=True))
-        answered = self._answer(connection, list(results.values()))
-        paid_out = payouts.answers(connection, [item.payment_id for item in returns])
+            answers.setdefault(item.payment_id, FinalAnswer(item.payment_id, is_confirmed=True))
+        answered = self._store_answers(connection, list(answers.values()))
+        paid_out = payouts.stored_answers(connection, [item.payment_id for item in returns])
         bank_return.keep(connection, self.rail.name, [item for item in returns if item.payment_id in paid_out])
         return bool(answered)
 
-    def _answer(self, connection: Connection, results: Sequence[BankResult]) -> set[str]:
-        """Record the bank's answers; the first one stands, and a later contradiction is logged for a person."""
-        results = sorted(results)
-        answered = payouts.answer(connection, results)
-        again = [result for result in results if result.payment_id not in answered]
-        if again:
-            before = payouts.answers(connection, [result.payment_id for result in again])
-            for result in again:
-                if result.payment_id not in before:
-                    log.error("the bank answered about an unknown payment", payment=result.payment_id)
-                elif before[result.payment_id] != result.answer:
-                    earlier = before[result.payment_id]
+    def _store_answers(self, connection: Connection, answers: Sequence[FinalAnswer]) -> set[str]:
+        """Store the bank's final answers; the first one stands, and a later contradiction is logged for a person."""
+        answers = sorted(answers)
+        answered = payouts.store_answers(connection, answers)
+        repeated = [answer for answer in answers if answer.payment_id not in answered]
+        if repeated:
+            stored = payouts.stored_answers(connection, [answer.payment_id for answer in repeated])
+            for answer in repeated:
+                if answer.payment_id not in stored:
+                    log.error("the bank answered about an unknown payment", payment=answer.payment_id)
+                elif stored[answer.payment_id] != answer.answer:
+                    earlier = stored[answer.payment_id]
                     log.error(
-                        "the bank contradicts itself", payment=result.payment_id, earlier=earlier, now=result.answer
+                        "the bank contradicts itself", payment=answer.payment_id, earlier=earlier, now=answer.answer
                     )
         return answered
 
 
-def _result(payment_id: str, outcome: PayoutAnswer) -> BankResult:
-    return BankResult(
+def _final_answer(payment_id: str, answer: PayoutAnswer) -> FinalAnswer:
+    return FinalAnswer(
         payment_id,
-        outcome.answer is PayoutState.CONFIRMED,
-        _clean(outcome.reason, REASON_LENGTH_MAX),
-        _clean(outcome.bank_reference, REFERENCE_LENGTH_MAX),
+        answer.state is PayoutState.CONFIRMED,
+        _clean(answer.reason, REASON_LENGTH_MAX),
+        _clean(answer.bank_reference, REFERENCE_LENGTH_MAX),
     )
 
 
-def _retry(payout: Payout, outcome: PayoutAnswer) -> tuple[Retry, bool]:
-    """The next attempt for a payout without an answer, and whether to park it instead."""
+def _next_attempt(payout: Payout, answer: PayoutAnswer) -> tuple[Retry, bool]:
+    """The next attempt of a payout without a final answer, and whether to park it instead.
+
+    An attempt costs one of ATTEMPTS_MAX, except while the bank has the payout or is unreachable: then days count.
+    """
     chance = random.random()  # noqa: S311 - jitter, not a secret
-    jitter = 1 - chance / 2
-    error = _clean(outcome.reason, REASON_LENGTH_MAX) or outcome.answer.value
-    retry = Retry(payout.payment_id, payout.attempts, payout.attempts, 0.0, error)
+    jitter = 1 - chance / 2  # up to half of a wait is taken away, so that payouts are not all tried at once
+    error = _clean(answer.reason, REASON_LENGTH_MAX) or answer.state.value
+    retry = Retry(payout.payment_id, tried=payout.attempts, attempts=payout.attempts, seconds=0.0, error=error)
+    is_last_attempt = payout.attempts >= ATTEMPTS_MAX
     is_overdue = payout.waited_seconds > PENDING_DAYS_MAX * 24 * 3600
-    match outcome.answer:
-        case PayoutState.PENDING:
-            seconds = min(max(BACKOFF_MIN_SECONDS, payout.waited_seconds / 2), PENDING_MAX_SECONDS)
+    match answer.state:
+        case PayoutState.PENDING:  # the longer it is pending, the less often the bank is asked
+            seconds = min(max(BACKOFF_MIN_SECONDS, payout.waited_seconds / 2), PENDING_MAX_SECONDS) * jitter
             error = f"no answer within {PENDING_DAYS_MAX} days" if is_overdue else error
-            known = retry._replace(is_known_there=True)
-            return known._replace(attempts=0, seconds=seconds * jitter, error=error), is_overdue
-        case PayoutState.AWAY:
-            was_submitted = payout.submitted_at is not None
-            again = retry._replace(attempts=payout.attempts - 1, seconds=AWAY_SECONDS * jitter)
-            return again._replace(is_unknown_there=not was_submitted), is_overdue
+            return retry._replace(attempts=0, seconds=seconds, error=error, is_pending=True), is_overdue
+        case PayoutState.UNREACHABLE:  # this attempt does not count
+            attempts, seconds = payout.attempts - 1, UNREACHABLE_SECONDS * jitter
+            is_not_received = payout.submitted_at is None
+            return retry._replace(attempts=attempts, seconds=seconds, is_not_received=is_not_received), is_overdue
         case PayoutState.NOT_FOUND if payout.was_pending:  # its records are lost: sent again, it could be paid twice
             return retry._replace(error="the bank had it, and no longer knows it"), True
-        case PayoutState.NOT_FOUND:
-            return retry._replace(is_unknown_there=True), payout.attempts >= ATTEMPTS_MAX
+        case PayoutState.NOT_FOUND:  # sent again at once
+            return retry._replace(is_not_received=True), is_last_attempt
         case _:
             seconds = backoff_seconds(payout.attempts, chance, BACKOFF_MIN_SECONDS, BACKOFF_MAX_SECONDS)
-            return retry._replace(seconds=seconds), payout.attempts >= ATTEMPTS_MAX
+            return retry._replace(seconds=seconds), is_last_attempt
 
 
 def _clean(text: str | None, length_max: int) -> str | None:

@@ -49,30 +49,26 @@ class SepaRail:
         self._outbox, self._inbox, self._debtor = Outbox(outbox), Inbox(inbox), debtor
         self._read: tuple[str, list[Item]] = ("", [])
 
-    def submit(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
+    def submit(self, payouts: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
         """Write the payouts that are in no file yet into one file; SEPA's rules may reject some."""
-        refused = {payout.payment_id: refusal for payout in instructions if (refusal := _refusal(payout))}
-        accepted = {payout.payment_id: PENDING for payout in instructions if payout.payment_id not in refused}
+        rejected = {payout.payment_id: answer for payout in payouts if (answer := _rejection(payout))}
+        accepted = {payout.payment_id: PENDING for payout in payouts if payout.payment_id not in rejected}
         try:
             with self._outbox.locked():
-                new = [
-                    payout for payout in instructions if payout.payment_id in accepted and not self._is_written(payout)
-                ]
-                return {**refused, **accepted, **self._write(new)}
+                new = [payout for payout in payouts if payout.payment_id in accepted and not self._is_written(payout)]
+                return {**rejected, **accepted, **self._write(new)}
         except FolderBusy:
-            return {**refused, **dict.fromkeys(accepted, BUSY)}
+            return {**rejected, **dict.fromkeys(accepted, BUSY)}
 
-    def inquire(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
+    def inquire(self, payouts: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
         """PENDING if the payout is in a file; the bank's answer arrives as an update."""
         try:
             with self._outbox.locked():
-                return {
-                    payout.payment_id: PENDING if self._is_written(payout) else NOT_FOUND for payout in instructions
-                }
+                return {payout.payment_id: PENDING if self._is_written(payout) else NOT_FOUND for payout in payouts}
         except FolderBusy:
-            return {payout.payment_id: BUSY for payout in instructions}
+            return {payout.payment_id: BUSY for payout in payouts}
 
-    def news(self, position: str) -> tuple[list[Item], str]:
+    def updates(self, position: str) -> tuple[list[Item], str]:
         """The next items of the first file in the inbox that has any left.
 
         The position is the hash of a file and the number of its committed items. A file is moved away only when the
@@ -97,18 +93,18 @@ class SepaRail:
     def _is_written(self, payout: Payout) -> bool:
         return self._outbox.is_written(key_of(payout.payment_id))
 
-    def _write(self, instructions: Sequence[Payout]) -> dict[str, PayoutAnswer]:
+    def _write(self, payouts: Sequence[Payout]) -> dict[str, PayoutAnswer]:
         """Write one file; a payout that does not fit the schema is rejected without the others."""
-        if not instructions:
+        if not payouts:
             return {}
-        keys = sorted(key_of(payout.payment_id) for payout in instructions)
+        keys = sorted(key_of(payout.payment_id) for payout in payouts)
         message_id = hashlib.sha256("".join(keys).encode()).hexdigest()[:32]
         try:
-            data = order(self._debtor, message_id, instructions)
+            data = order(self._debtor, message_id, payouts)
         except Unwritable:
-            if len(instructions) == 1:
-                return {instructions[0].payment_id: PayoutAnswer(PayoutState.REJECTED, "it does not fit pain.001")}
-            return {id: outcome for payout in instructions for id, outcome in self._write([payout]).items()}
+            if len(payouts) == 1:
+                return {payouts[0].payment_id: PayoutAnswer(PayoutState.REJECTED, "it does not fit pain.001")}
+            return {id: answer for payout in payouts for id, answer in self._write([payout]).items()}
         self._outbox.write(message_id, data, keys)
         log.info("file for the bank written", message=message_id, payments=len(keys))
         return {}
@@ -130,7 +126,7 @@ class SepaRail:
         return items
 
 
-def _refusal(payout: Payout) -> PayoutAnswer | None:
+def _rejection(payout: Payout) -> PayoutAnswer | None:
     """The rejection by SEPA's rules, if any."""
     if payout.currency != CURRENCY:
         return PayoutAnswer(PayoutState.REJECTED, f"SEPA pays {CURRENCY} alone, not {payout.currency}")

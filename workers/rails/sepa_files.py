@@ -28,7 +28,7 @@ NAME_LENGTH_MAX = 70
 DESCRIPTION_LENGTH_MAX = 140
 """Limits of the SEPA rulebook."""
 
-ANSWERS = {"ACSC": PayoutState.CONFIRMED, "ACCC": PayoutState.CONFIRMED, "RJCT": PayoutState.REJECTED}
+STATES = {"ACSC": PayoutState.CONFIRMED, "ACCC": PayoutState.CONFIRMED, "RJCT": PayoutState.REJECTED}
 """Settled on our account, or credited to the payee's. An accepted order (ACTC, ACCP, ACSP) may still be rejected: the
 statement that books it, or a later report, confirms it."""
 
@@ -58,7 +58,7 @@ def key_of(payment_id: str) -> str:
     return UUID(payment_id).hex
 
 
-def order(debtor: Debtor, message_id: str, instructions: Sequence[Payout]) -> bytes:
+def order(debtor: Debtor, message_id: str, payouts: Sequence[Payout]) -> bytes:
     """The file that orders these transfers in EUR for the earliest date; raises Unwritable.
 
     Each is to be booked separately, so that statements name it. Amounts, IBAN, BIC and keys are written unchanged,
@@ -70,7 +70,7 @@ def order(debtor: Debtor, message_id: str, instructions: Sequence[Payout]) -> by
     config = {"name": plain(debtor.name, NAME_LENGTH_MAX), "IBAN": debtor.iban, "batch": True, "currency": CURRENCY}
     transfer = SepaTransfer({**config, **_bic(debtor.bic)}, schema=SCHEMA, clean=False)
     today = date.fromisoformat(time.strftime("%Y-%m-%d"))
-    for payout in instructions:
+    for payout in payouts:
         transfer.add_payment(
             {
                 "name": plain(payout.name, NAME_LENGTH_MAX),
@@ -84,7 +84,7 @@ def order(debtor: Debtor, message_id: str, instructions: Sequence[Payout]) -> by
         )
     root = ElementTree.fromstring(transfer.export(validate=False))  # noqa: S314 - written by sepaxml just now
     _settle(root, message_id)
-    _refer(root, {key_of(payout.payment_id): payout.creditor_reference for payout in instructions})
+    _refer(root, {key_of(payout.payment_id): payout.creditor_reference for payout in payouts})
     written: bytes = ElementTree.tostring(root, "utf-8", xml_declaration=True)
     try:
         try_valid_xml(written, SCHEMA)
@@ -155,21 +155,21 @@ def _reported(report: Element, keys_of: Callable[[str], Sequence[str]]) -> Itera
         yield from _updates(element, "TxSts", [key])
     blocks = [(block, "PmtInfSts") for block in report.iterfind("OrgnlPmtInfAndSts")]
     for element, status in [*blocks, *((group, "GrpSts") for group in report.iterfind("OrgnlGrpInfAndSts"))]:
-        if text(element, status) in ANSWERS:
+        if text(element, status) in STATES:
             yield from _updates(element, status, left)
             left = {}
 
 
 def _updates(element: Element, status: str, keys: Iterable[str]) -> Iterator[BankUpdate]:
-    answer = ANSWERS.get(text(element, status) or "")
-    if answer is None or _is_duplicate(element):
+    state = STATES.get(text(element, status) or "")
+    if state is None or _is_duplicate(element):
         return
     reasons = (text(element, "StsRsnInf/Rsn/Cd", "StsRsnInf/Rsn/Prtry"), text(element, "StsRsnInf/AddtlInf"))
     reason = ": ".join(filter(None, reasons)) or None
-    outcome = PayoutAnswer(answer, reason if answer is PayoutState.REJECTED else None, text(element, "AcctSvcrRef"))
+    answer = PayoutAnswer(state, reason if state is PayoutState.REJECTED else None, text(element, "AcctSvcrRef"))
     for key in keys:
         if KEY.fullmatch(key):
-            yield BankUpdate(str(UUID(key)), outcome)
+            yield BankUpdate(str(UUID(key)), answer)
 
 
 def _is_duplicate(element: Element) -> bool:
@@ -198,8 +198,8 @@ def _items_of(entry: StatementEntry) -> Iterator[Item]:
     if id is None or entry.currency != CURRENCY:
         return
     if entry.direction == "debit" and not entry.is_return:
-        outcome = PayoutAnswer(PayoutState.CONFIRMED, bank_reference=entry.bank_reference)
-        yield BankUpdate(id, outcome, None if entry.amount is None else _minor(entry.amount))
+        answer = PayoutAnswer(PayoutState.CONFIRMED, bank_reference=entry.bank_reference)
+        yield BankUpdate(id, answer, None if entry.amount is None else _minor(entry.amount))
     elif entry.direction == "credit" and entry.is_return:
         if entry.amount is None:
             raise InvalidFile("A return without an amount.")

@@ -22,9 +22,9 @@ SLACK_SECONDS = 1.0
 
 UPDATES_MAX = 200
 
-ANSWERS = {"confirmed": PayoutState.CONFIRMED, "rejected": PayoutState.REJECTED, "pending": PayoutState.PENDING}
+STATES = {"confirmed": PayoutState.CONFIRMED, "rejected": PayoutState.REJECTED, "pending": PayoutState.PENDING}
 
-NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+CONNECT_ERRORS = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 """Errors before any byte of the request was sent; after any other error the bank may have read it."""
 
 
@@ -49,30 +49,28 @@ class SimulatorRail:
         self._client.close()
         self._callers.shutdown(wait=False)
 
-    def submit(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
+    def submit(self, payouts: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
         """Submit each payout by a call of its own."""
-        return self._each(self._submit, instructions)
+        return self._each(self._submit, payouts)
 
-    def inquire(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
+    def inquire(self, payouts: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
         """Ask about each payout by a call of its own."""
-        return self._each(self._inquire, instructions)
+        return self._each(self._inquire, payouts)
 
-    def news(self, position: str) -> tuple[list[BankUpdate | Return], str]:
+    def updates(self, position: str) -> tuple[list[BankUpdate | Return], str]:
         """The next page of updates; raises RailUnavailable."""
         query = {"after": position or "0", "limit": str(UPDATES_MAX)}
         try:
-            answer = self._callers.submit(self._client.get, "/news", params=query).result(self._answer_seconds)
-            answer.raise_for_status()
+            response = self._callers.submit(self._client.get, "/news", params=query).result(self._answer_seconds)
+            response.raise_for_status()
         except (httpx.HTTPError, TimeoutError) as error:
             raise RailUnavailable(f"{type(error).__name__}: {error}") from error
-        page = answer.json()
+        page = response.json()
         return [_item(item) for item in page["items"]], str(page["position"])
 
-    def _each(
-        self, ask: Callable[[Payout], PayoutAnswer], instructions: Sequence[Payout]
-    ) -> Mapping[str, PayoutAnswer]:
+    def _each(self, ask: Callable[[Payout], PayoutAnswer], payouts: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
         """The answers that arrive in time, by payment id."""
-        calls = {payout.payment_id: self._callers.submit(ask, payout) for payout in instructions}
+        calls = {payout.payment_id: self._callers.submit(ask, payout) for payout in payouts}
         done, late = wait(calls.values(), self._answer_seconds)
         for call in late:
             call.cancel()
@@ -97,31 +95,31 @@ class SimulatorRail:
     def _call(self, method: str, path: str, **rest: Any) -> PayoutAnswer:
         """Call the bank; every answer that is not in the bank's own format is UNKNOWN."""
         try:
-            answer = self._client.request(method, path, **rest)
-        except NOT_SENT as error:
-            return PayoutAnswer(PayoutState.AWAY, f"{type(error).__name__}: {error}")
+            response = self._client.request(method, path, **rest)
+        except CONNECT_ERRORS as error:
+            return PayoutAnswer(PayoutState.UNREACHABLE, f"{type(error).__name__}: {error}")
         except httpx.HTTPError as error:
             return PayoutAnswer(PayoutState.UNKNOWN, f"{type(error).__name__}: {error}")
         try:
-            reply = answer.json()
+            body = response.json()
         except ValueError:
-            reply = None
-        if isinstance(reply, dict):
-            if answer.is_success and reply.get("status") in ANSWERS:
-                return _outcome(reply)
-            if answer.status_code == HTTPStatus.NOT_FOUND and reply.get("code") == "payout_unknown":
+            body = None
+        if isinstance(body, dict):
+            if response.is_success and body.get("status") in STATES:
+                return _answer(body)
+            if response.status_code == HTTPStatus.NOT_FOUND and body.get("code") == "payout_unknown":
                 return PayoutAnswer(PayoutState.NOT_FOUND, "the bank does not know it")
-            if answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY and reply.get("code") == "payout_refused":
-                return PayoutAnswer(PayoutState.REJECTED, str(reply.get("reason")))
-        return PayoutAnswer(PayoutState.UNKNOWN, f"the bank answered {answer.status_code}")
+            if response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY and body.get("code") == "payout_refused":
+                return PayoutAnswer(PayoutState.REJECTED, str(body.get("reason")))
+        return PayoutAnswer(PayoutState.UNKNOWN, f"the bank answered {response.status_code}")
 
 
-def _outcome(reply: dict[str, Any]) -> PayoutAnswer:
-    return PayoutAnswer(ANSWERS[reply["status"]], reply.get("reason"), reply.get("reference"))
+def _answer(body: dict[str, Any]) -> PayoutAnswer:
+    return PayoutAnswer(STATES[body["status"]], body.get("reason"), body.get("reference"))
 
 
 def _item(item: dict[str, Any]) -> BankUpdate | Return:
     if item["kind"] == "return":
         amount = money.parse(item["amount"], len(item["amount"].partition(".")[2]))  # with all digits that were sent
         return Return(item["id"], item["key"], amount, item.get("reason"))
-    return BankUpdate(item["key"], _outcome(item))
+    return BankUpdate(item["key"], _answer(item))

@@ -64,12 +64,12 @@ class Willing:
 
     name, batch_max = "willing", 100
 
-    def submit(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
-        return {one.payment_id: PayoutAnswer(PayoutState.CONFIRMED) for one in instructions}
+    def submit(self, payouts: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
+        return {one.payment_id: PayoutAnswer(PayoutState.CONFIRMED) for one in payouts}
 
     inquire = submit
 
-    def news(self, position: str) -> tuple[list[BankUpdate | Return], str]:
+    def updates(self, position: str) -> tuple[list[BankUpdate | Return], str]:
         return [], position
 
 

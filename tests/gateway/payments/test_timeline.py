@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from models import payment, payout
-from models.payout import BankResult, Retry
+from models.payout import FinalAnswer, Retry
 from models.session import transaction
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.orders import deposit_into, wire_withdrawal
@@ -109,10 +109,10 @@ def test_timeline_of_a_withdrawal_shows_the_bank(api: ApiHarness, client: ApiUse
     api.post_payments()
     with transaction(api.worker) as connection:
         [told] = payout.claim(connection, "simulator", 1, 30.0)
-        wait = Retry(id, told.attempts, told.attempts, 0.0, "no answer within 5 s", is_known_there=True)
+        wait = Retry(id, told.attempts, told.attempts, 0.0, "no answer within 5 s", is_pending=True)
         payout.postpone(connection, [wait])
     with transaction(api.worker) as connection:
-        payout.answer(connection, [BankResult(id, is_confirmed, "AC04 closed account")])
+        payout.store_answers(connection, [FinalAnswer(id, is_confirmed, "AC04 closed account")])
     api.post_payments()
     names = ["initiated", "authorized", "submitted", "attempt_failed", "pending"]
     names += ["confirmed", "completed"] if is_confirmed else ["rejected", "failed"]

@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from models import bank_return, payout
 from models.bank_return import Return
-from models.payout import BankResult
+from models.payout import FinalAnswer
 from models.session import transaction
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.iso20022_messages import entry
@@ -33,7 +33,7 @@ def withdraw(
 def answered(api: ApiHarness, id: str, reference: str | None = None, *, is_confirmed: bool = True) -> str:
     """The same id, after the bank's answer."""
     with transaction(api.worker) as connection:
-        assert payout.answer(connection, [BankResult(id, is_confirmed, None, reference)])
+        assert payout.store_answers(connection, [FinalAnswer(id, is_confirmed, None, reference)])
     api.post_payments()
     return id
 

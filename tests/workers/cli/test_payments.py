@@ -62,19 +62,19 @@ def test_stuck_prints_the_remedy(flask: Run, waiting: str) -> None:
 
 
 class Failing:
-    """A bank that answers every call with one outcome."""
+    """A bank that answers every call with one answer."""
 
     name, batch_max = "failing", 10
 
     def __init__(self, answer: PayoutState) -> None:
-        self.outcome = PayoutAnswer(answer, f"the bank said {answer}")
+        self.answer = PayoutAnswer(answer, f"the bank said {answer}")
 
-    def submit(self, instructions: Sequence[Payout]) -> dict[str, PayoutAnswer]:
-        return {one.payment_id: self.outcome for one in instructions}
+    def submit(self, payouts: Sequence[Payout]) -> dict[str, PayoutAnswer]:
+        return {one.payment_id: self.answer for one in payouts}
 
     inquire = submit
 
-    def news(self, position: str) -> tuple[list[BankUpdate | Return], str]:
+    def updates(self, position: str) -> tuple[list[BankUpdate | Return], str]:
         return [], position
 
 
@@ -87,7 +87,7 @@ def withdrawal(books: Books) -> str:
     return id
 
 
-@pytest.mark.parametrize("answer", [PayoutState.UNKNOWN, PayoutState.AWAY, PayoutState.PENDING])
+@pytest.mark.parametrize("answer", [PayoutState.UNKNOWN, PayoutState.UNREACHABLE, PayoutState.PENDING])
 def test_undecided_lists_unanswered_payouts_from_first_attempt(flask: Run, books: Books, answer: PayoutState) -> None:
     id = withdrawal(books)
     assert flask("payments", "undecided").output == "none\n", "no try yet"

@@ -36,22 +36,22 @@ class Script:
         self.calls: list[tuple[str, Payout]] = []
         self.pages: list[list[BankUpdate | Return]] = []
 
-    def submit(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
-        return self._answer("submit", instructions)
+    def submit(self, payouts: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
+        return self._answer("submit", payouts)
 
-    def inquire(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
-        return self._answer("inquire", instructions)
+    def inquire(self, payouts: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
+        return self._answer("inquire", payouts)
 
-    def news(self, position: str) -> tuple[list[BankUpdate | Return], str]:
+    def updates(self, position: str) -> tuple[list[BankUpdate | Return], str]:
         number = int(position or 0)
         return (self.pages[number], str(number + 1)) if number < len(self.pages) else ([], position)
 
-    def _answer(self, call: str, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
-        self.calls += [(call, payout) for payout in instructions]
+    def _answer(self, call: str, payouts: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
+        self.calls += [(call, payout) for payout in payouts]
         said = self.says[call]
         if isinstance(said, BaseException):
             raise said
-        return {payout.payment_id: said for payout in instructions}
+        return {payout.payment_id: said for payout in payouts}
 
     @property
     def happened(self) -> list[str]:

@@ -31,7 +31,7 @@ def keys_written(outbox: Path) -> list[str]:
 
 
 def answers(outcomes: dict) -> set[PayoutState]:
-    return {outcome.answer for outcome in outcomes.values()}
+    return {outcome.state for outcome in outcomes.values()}
 
 
 def key() -> tuple[str, str]:

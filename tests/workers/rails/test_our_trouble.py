@@ -24,24 +24,24 @@ class Script:
 
     name, batch_max = "script", 10
 
-    def __init__(self, outcome: PayoutAnswer = CONFIRMED) -> None:
-        self.outcome = outcome
+    def __init__(self, answer: PayoutAnswer = CONFIRMED) -> None:
+        self.answer = answer
         self.calls: list[str] = []
         self.amid = lambda: None
 
-    def submit(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
-        return self._answer("submit", instructions)
+    def submit(self, payouts: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
+        return self._answer("submit", payouts)
 
-    def inquire(self, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
-        return self._answer("inquire", instructions)
+    def inquire(self, payouts: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
+        return self._answer("inquire", payouts)
 
-    def news(self, position: str) -> tuple[list[BankUpdate], str]:
+    def updates(self, position: str) -> tuple[list[BankUpdate], str]:
         return [], position
 
-    def _answer(self, call: str, instructions: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
-        self.calls += [call] * len(instructions)
+    def _answer(self, call: str, payouts: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
+        self.calls += [call] * len(payouts)
         self.amid()
-        return {payout.payment_id: self.outcome for payout in instructions}
+        return {payout.payment_id: self.answer for payout in payouts}
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_lost_commit_of_an_answer_is_asked_again(
 ) -> None:
     """It is kept at the next time, once, and the bank is not called for it again."""
     [id] = withdrawals.hold(1_00)
-    rail.outcome = outcome
+    rail.answer = outcome
     rail.amid = lambda: line.to_lose.append(loss)
     with pytest.raises(DatabaseUnavailable):
         withdrawals.sender.drain()
@@ -125,7 +125,7 @@ def test_locked_payout_is_answered_later(withdrawals: Withdrawals, rail: Script,
 def test_answer_stored_by_another_worker_is_stored_once(withdrawals: Withdrawals, rail: Script) -> None:
     """The lease ran out, and another worker asked: what it has kept stands."""
     [id] = withdrawals.hold(1_00)
-    rail.outcome = UNKNOWN
+    rail.answer = UNKNOWN
     withdrawals.sender.drain()
     before = withdrawals.row(id, "attempts", "due_at")
     withdrawals.sender._unsaved = [(claimed_long_ago(id), UNKNOWN)]

@@ -24,7 +24,7 @@ from tests.workers.rails.scripted_rail import (
     returns,
 )
 from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState, RailUnavailable
-from workers.rails.payouts import AWAY_SECONDS, PayoutSender
+from workers.rails.payouts import UNREACHABLE_SECONDS, PayoutSender
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_payout_of_a_rail_without_worker_is_parked(
 
 
 def test_unknown_payout_of_an_unavailable_bank_is_parked(withdrawals: Withdrawals, rail: Script) -> None:
-    rail.says |= {"submit": UNKNOWN, "inquire": PayoutAnswer(PayoutState.AWAY)}
+    rail.says |= {"submit": UNKNOWN, "inquire": PayoutAnswer(PayoutState.UNREACHABLE)}
     [id] = withdrawals.hold(1_00)
     withdrawals.sender.drain()
     with withdrawals.books.as_owner() as connection:
@@ -123,14 +123,16 @@ def test_unknown_payout_of_an_unavailable_bank_is_parked(withdrawals: Withdrawal
     assert withdrawals.state(id) == "parked"
 
 
-@pytest.mark.parametrize(("said", "noted"), [(PayoutState.AWAY, 1), (PayoutState.PENDING, 1), (PayoutState.UNKNOWN, 5)])
+@pytest.mark.parametrize(
+    ("said", "noted"), [(PayoutState.UNREACHABLE, 1), (PayoutState.PENDING, 1), (PayoutState.UNKNOWN, 5)]
+)
 def test_free_retries_are_logged_once(withdrawals: Withdrawals, rail: Script, said: PayoutState, noted: int) -> None:
-    """A bank that is away for a day is asked thousands of times."""
+    """A bank that is unreachable for a day is asked thousands of times."""
     rail.says |= {"submit": PayoutAnswer(said), "inquire": PayoutAnswer(said)}
     [id] = withdrawals.hold(1_00)
     for _ in range(5):
         withdrawals.hasten()
-        withdrawals.sender._breaker = CircuitBreaker(AWAY_SECONDS)
+        withdrawals.sender._breaker = CircuitBreaker(UNREACHABLE_SECONDS)
         assert withdrawals.sender.send() == (1, 0)
     with withdrawals.books.as_owner() as connection:
         rows = connection.exec_driver_sql("SELECT actor, error FROM payment_attempts WHERE payment_id = %s", (id,))
@@ -228,7 +230,7 @@ def test_drain_reports_that_its_time_ran_out(withdrawals: Withdrawals, rail: Scr
 def test_updates_unavailable_do_not_stop_sending(
     withdrawals: Withdrawals, rail: Script, monkeypatch: pytest.MonkeyPatch, trouble: Exception
 ) -> None:
-    def news(_: str) -> None:
+    def updates(_: str) -> None:
         raise trouble
 
     [back] = withdrawals.hold(2_00)
@@ -236,7 +238,7 @@ def test_updates_unavailable_do_not_stop_sending(
     withdrawals.sender.drain()
     withdrawals.post()
     [id] = withdrawals.hold(1_00)
-    monkeypatch.setattr(rail, "news", news)
+    monkeypatch.setattr(rail, "updates", updates)
     assert withdrawals.sender.drain() == (True, False)
     withdrawals.post()
     assert withdrawals.state(id) == "COMPLETED"

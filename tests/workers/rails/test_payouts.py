@@ -150,7 +150,7 @@ def test_payout_without_an_outcome_is_unknown(
     first, second = withdrawals.hold(1_00, 2_00)
     monkeypatch.setattr(rail, "submit", lambda _: {first: CONFIRMED})
     withdrawals.sender.drain()
-    assert withdrawals.row(second, "answer", "last_error") == (None, "the rail gave no outcome")
+    assert withdrawals.row(second, "answer", "last_error") == (None, "the rail gave no answer")
 
 
 def test_payout_that_kills_its_sender_is_parked(withdrawals: Withdrawals, rail: Script) -> None:

@@ -87,7 +87,7 @@ def test_any_text_leaves_amount_and_iban_unchanged(
 ) -> None:
     outbox = tmp_path_factory.mktemp("out")
     outcomes = SepaRail(outbox, outbox, DEBTOR).submit(lines)
-    pending = [line for line in lines if outcomes[line.payment_id].answer is PayoutState.PENDING]
+    pending = [line for line in lines if outcomes[line.payment_id].state is PayoutState.PENDING]
     assert [line for line in lines if plain(line.name, 70)] == pending
     for data in written(outbox):
         schema.validate(data.decode())
@@ -156,7 +156,7 @@ def test_payout_that_sepa_cannot_pay_is_rejected_alone(
 ) -> None:
     good, bad = new_payout(), new_payout(**changes)
     outcomes = files.submit([bad, good])
-    assert (outcomes[bad.payment_id].answer, outcomes[good.payment_id].answer) == (
+    assert (outcomes[bad.payment_id].state, outcomes[good.payment_id].state) == (
         PayoutState.REJECTED,
         PayoutState.PENDING,
     )

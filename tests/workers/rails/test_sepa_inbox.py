@@ -16,10 +16,10 @@ from workers.rails.sepa_files import key_of
 
 
 def hear(files: SepaRail, position: str = "") -> tuple[list, str]:
-    """All news from there on, each page committed."""
+    """All updates from there on, each page committed."""
     items = []
     while True:
-        page, after = files.news(position)
+        page, after = files.updates(position)
         items += page
         if after == position:
             return items, position
@@ -31,7 +31,7 @@ def test_report_on_transactions_answers_each_payout(files: SepaRail, inbox: Path
     rows = [status(k1, "ACSC"), status(k2, "RJCT", "AC04"), status(k3, "ACCP"), status("theirs", "ACSC")]
     (inbox / "a.xml").write_bytes(report(*rows))
     items, _ = hear(files)
-    assert [(item.payment_id, item.outcome.answer, item.outcome.reason) for item in items] == [
+    assert [(item.payment_id, item.answer.state, item.answer.reason) for item in items] == [
         (paid, PayoutState.CONFIRMED, None),
         (refused, PayoutState.REJECTED, "AC04: Account closed"),
     ]
@@ -47,7 +47,7 @@ def test_report_on_a_message_answers_all_its_payouts(files: SepaRail, outbox: Pa
         report(status(key_of(lines[0].payment_id), "ACSC"), message_id=message, **{place: "RJCT"})
     )
     items, _ = hear(files)
-    assert {item.payment_id: item.outcome.answer for item in items} == {
+    assert {item.payment_id: item.answer.state for item in items} == {
         lines[0].payment_id: PayoutState.CONFIRMED,
         lines[1].payment_id: PayoutState.REJECTED,
         lines[2].payment_id: PayoutState.REJECTED,
@@ -92,11 +92,11 @@ def test_statement_confirms_payouts_and_reports_returns(files: SepaRail, inbox: 
     (inbox / "a.XML").write_bytes(camt(*entries))
     items, _ = hear(files)
     assert items == [
-        BankUpdate(paid, items[0].outcome, 1000),
+        BankUpdate(paid, items[0].answer, 1000),
         Return("B2", returned, 950, "AC04"),
         Return(f"{k2} 2026-11-20 7", returned, 700, "AC04"),
     ]
-    assert (items[0].outcome.answer, items[0].outcome.bank_reference) == (PayoutState.CONFIRMED, "B1")
+    assert (items[0].answer.state, items[0].answer.bank_reference) == (PayoutState.CONFIRMED, "B1")
     assert len(items[2].bank_id) <= 100
     assert other not in {item.payment_id for item in items}
 
@@ -138,20 +138,20 @@ def test_file_is_moved_once_all_of_it_is_committed(
     monkeypatch.setattr(sepa, "ITEMS_MAX", 2)
     ids = [key() for _ in range(3)]
     (inbox / "a.xml").write_bytes(camt(*(entry(key=k) for _, k in ids)))
-    first, after_first = files.news("")
-    assert files.news("") == (first, after_first), "read twice, it says the same"
-    second, after_second = files.news(after_first)
+    first, after_first = files.updates("")
+    assert files.updates("") == (first, after_first), "read twice, it says the same"
+    second, after_second = files.updates(after_first)
     assert [item.payment_id for item in first + second] == [id for id, _ in ids]
     assert (inbox / "a.xml").exists(), "nobody has said that the second page is committed"
-    assert files.news(after_second) == ([], after_second)
+    assert files.updates(after_second) == ([], after_second)
     assert [path.name[17:] for path in (inbox / "done").iterdir()] == ["a.xml"]
-    assert files.news(after_second) == ([], after_second)
+    assert files.updates(after_second) == ([], after_second)
 
 
 def test_changed_file_under_the_same_name_is_read(files: SepaRail, inbox: Path) -> None:
     (first, k1), (second, k2) = key(), key()
     (inbox / "a.xml").write_bytes(camt(entry(key=k1)))
-    items, position = files.news("")
+    items, position = files.updates("")
     (inbox / "a.xml").write_bytes(camt(entry(key=k2)))
     more, _ = hear(files, position)
     assert [item.payment_id for item in items + more] == [first, second]
@@ -198,4 +198,4 @@ def test_other_files_stay_in_the_inbox(files: SepaRail, inbox: Path, tmp_path: P
 
 def test_missing_folder_gives_no_updates(outbox: Path, tmp_path: Path) -> None:
     with pytest.raises(RailUnavailable):
-        SepaRail(outbox, tmp_path / "nowhere", DEBTOR).news("")
+        SepaRail(outbox, tmp_path / "nowhere", DEBTOR).updates("")

@@ -54,7 +54,7 @@ def test_payouts_are_unknown_while_another_process_writes(files: SepaRail, outbo
     with (outbox / "staged" / ".lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lines = [new_payout(), new_payout(currency="USD")]
-        assert [outcome.answer for outcome in files.submit(lines).values()] == [
+        assert [outcome.state for outcome in files.submit(lines).values()] == [
             PayoutState.REJECTED,
             PayoutState.UNKNOWN,
         ]
@@ -108,7 +108,7 @@ def test_death_at_any_step_leaves_each_payout_in_one_file(tmp_path: Path, files:
         take()
         asked = rail().inquire(lines)
         take()
-        unknown = [line for line in lines if asked[line.payment_id].answer is PayoutState.NOT_FOUND]
+        unknown = [line for line in lines if asked[line.payment_id].state is PayoutState.NOT_FOUND]
         assert len(unknown) in (0, len(lines))
         if unknown:
             rail().submit([*unknown, new_payout()])

@@ -14,7 +14,7 @@ from models.bank_return import Return
 from models.circuit_breaker import CircuitBreaker
 from tests.workers.rails.conftest import HANG_SECONDS, TIMEOUT_SECONDS, Withdrawals
 from workers.rails.base import PayoutState, RailUnavailable
-from workers.rails.payouts import ATTEMPTS_MAX, AWAY_SECONDS
+from workers.rails.payouts import ATTEMPTS_MAX, UNREACHABLE_SECONDS
 from workers.rails.simulator import SimulatorRail
 
 CONFIRM, REJECT, DELAY, LATE, NEVER, BROKEN, DEAD, TWICE, BACK = range(6660_01, 6660_10)
@@ -130,10 +130,10 @@ def test_unavailable_bank_costs_no_attempt(withdrawals: Withdrawals, bank_url: s
     assert withdrawals.sender.drain() == (False, False)
     assert withdrawals.row(id, "attempts", "submitted_at", "due_at > now()") == (0, None, True)
     warnings = [entry["event"] for entry in complaints if entry["log_level"] == "warning"]
-    assert warnings == ["the bank cannot be reached"], "and is not asked for news either"
+    assert warnings == ["the bank cannot be reached"], "and is not asked for updates either"
     withdrawals.hasten()
     assert withdrawals.sender.send() == (0, 0), "it is left alone for a while"
-    withdrawals.sender._breaker = CircuitBreaker(AWAY_SECONDS)
+    withdrawals.sender._breaker = CircuitBreaker(UNREACHABLE_SECONDS)
     withdrawals.sender.rail = SimulatorRail(bank_url, TIMEOUT_SECONDS)
     assert until_ended(withdrawals, id) == "COMPLETED"
 
@@ -167,10 +167,10 @@ def test_only_answers_of_the_bank_are_trusted(
 
 
 def test_failing_updates_raise_rail_unavailable(rail: SimulatorRail) -> None:
-    assert rail.news("") == ([], "0")
+    assert rail.updates("") == ([], "0")
     rail._client = httpx.Client(base_url="http://bank", transport=httpx.MockTransport(lambda _: httpx.Response(500)))
     with pytest.raises(RailUnavailable, match="500"):
-        rail.news("")
+        rail.updates("")
 
 
 @pytest.fixture
@@ -212,9 +212,9 @@ def test_amounts_return_with_their_digits(bank: Bank, rail: SimulatorRail, tmp_p
     for key, amount in (("k", "7.125"), ("y", "7"), ("e", "7.10")):
         bank.submit(key, {"amount": amount, "iban": "x", "name": "y"})
         bank.send_back(key, None, "closed")
-    items, position = rail.news("0")
+    items, position = rail.updates("0")
     assert [item.amount for item in items if isinstance(item, Return)] == [7125, 7, 710]
-    assert rail.news(position) == ([], position)
+    assert rail.updates(position) == ([], position)
 
 
 def test_simulated_hang_is_longer_than_the_timeout() -> None:
