@@ -38,7 +38,7 @@ def authenticate(environ: Environ, services: AuthServices) -> Caller:
         return caller
     network, unauthenticated = environ[NETWORK], services.rate_limits.unauthenticated
     try:
-        caller = services.tokens.caller(_token_of(environ), partial(unauthenticated.is_spent, network))
+        caller = services.tokens.caller(_token_of(environ), partial(unauthenticated.is_exhausted, network))
     except ApiError as error:
         try:
             unauthenticated.count(network, environ)

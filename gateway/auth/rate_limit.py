@@ -51,16 +51,21 @@ class RateLimitStatus(NamedTuple):
 
 
 class RequestCount:
-    """The use of one caller in a window, and the use allowed before Redis is called; `reported` is known to Redis."""
+    """The requests of one caller in a window, as this process counts them and as Redis knows them."""
 
-    __slots__ = ("allowed", "by_others", "is_spent", "reported", "used")
+    __slots__ = ("is_exhausted", "permits", "reported", "used", "used_elsewhere")
 
-    def __init__(self, allowed: int) -> None:
+    def __init__(self, permits: int) -> None:
         self.used = 0
-        self.allowed = allowed
+        """Requests that this process admitted."""
+        self.permits = permits
+        """Requests that it may admit in this window before it calls Redis again."""
         self.reported = 0
-        self.by_others = 0
-        self.is_spent = False
+        """Requests of this process that Redis has counted, used or not yet."""
+        self.used_elsewhere = 0
+        """Requests of other processes, when Redis was called last."""
+        self.is_exhausted = False
+        """True if Redis has no permits left in this window."""
 
 
 class LimitsRedis:
@@ -90,8 +95,8 @@ class RateLimiter:
         self._amount = self._item.amount
         self._window_seconds = self._item.get_expiry()
         self._is_exact = is_exact
-        self._alone = 0 if is_exact else self._amount // LOCAL_DIVISOR
-        self._permits = 1 if is_exact else max(1, self._amount // PERMITS_DIVISOR)
+        self._local_permits = 0 if is_exact else self._amount // LOCAL_DIVISOR
+        self._permits_per_call = 1 if is_exact else max(1, self._amount // PERMITS_DIVISOR)
         self._redis = redis
         self._window = 0
         self._counts: dict[str, RequestCount] = {}
@@ -111,9 +116,9 @@ class RateLimiter:
         if count is None:
             if len(self._counts) >= COUNTED_MAX:
                 self._counts = {}
-            count = self._counts[key] = RequestCount(self._alone)
-        is_allowed = self._use(count, key, window)
-        remaining = max(0, self._amount - count.used - count.by_others) if is_allowed else 0
+            count = self._counts[key] = RequestCount(self._local_permits)
+        is_allowed = self._admit(count, key, window)
+        remaining = max(0, self._amount - count.used - count.used_elsewhere) if is_allowed else 0
         seconds = self._window_seconds - elapsed_seconds
         if not (is_allowed and self._is_exact):
             status = RateLimitStatus(self._policy, self._amount, self._window_seconds, remaining, seconds)
@@ -121,43 +126,43 @@ class RateLimiter:
         if not is_allowed:
             raise too_many(seconds)
 
-    def is_spent(self, key: str) -> bool:
+    def is_exhausted(self, key: str) -> bool:
         """True if the amount of the key is used up in this window, as far as this process knows; counts nothing."""
         count = self._counts.get(key)
         if count is None or self._window != int(time.time()) // self._window_seconds:
             return False
-        return count.used >= count.allowed and (count.is_spent or count.used >= self._amount)
+        return count.used >= count.permits and (count.is_exhausted or count.used >= self._amount)
 
-    def _use(self, count: RequestCount, key: str, window: int) -> bool:
-        """True if one more was admitted and counted; one request at a time calls Redis.
+    def _admit(self, count: RequestCount, key: str, window: int) -> bool:
+        """True if one more request is within the limit, and counted; one at a time calls Redis.
 
         Another request may use the permits first that this one took: then it takes others.
         """
-        while count.used >= count.allowed:
-            if count.is_spent or count.used >= self._amount:
+        while count.used >= count.permits:
+            if count.is_exhausted or count.used >= self._amount:
                 return False
             with self._taking_permits:
-                if count.used >= count.allowed and not count.is_spent:
+                if count.used >= count.permits and not count.is_exhausted:
                     self._take_permits(count, key, window)
         count.used += 1
         return True
 
     def _take_permits(self, count: RequestCount, key: str, window: int) -> None:
         """Take permits from Redis; while it is unavailable, from the amount of this process alone."""
-        up_to = count.used + self._permits
+        up_to = count.used + self._permits_per_call
         names = (self._name, key, str(window))
         try:
             with self._redis.breaker.guard():
                 cost = up_to - count.reported
                 total = self._redis.storage.incr(self._item.key_for(*names), self._window_seconds, amount=cost)
         except redis_client.RedisUnavailable:
-            count.allowed = min(up_to, self._amount)
+            count.permits = min(up_to, self._amount)
             return
         excess = max(0, total - self._amount)
         count.reported = up_to
-        count.by_others = max(0, total - up_to)
-        count.is_spent = excess > 0
-        count.allowed = up_to - excess
+        count.used_elsewhere = max(0, total - up_to)
+        count.is_exhausted = excess > 0
+        count.permits = up_to - excess
 
 
 class RateLimits:

@@ -51,8 +51,8 @@ def test_concurrent_requests_below_the_amount_all_pass(
     database: Database, valkey: Valkey, shared: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit = limits_for(database, valkey.url(1), rate_limit_token="5000 per day").token
-    monkeypatch.setattr(limit, "_permits", 1)  # of an exact limit: one more request is enough to use them up
-    monkeypatch.setattr(limit, "_alone", 0)
+    monkeypatch.setattr(limit, "_permits_per_call", 1)  # of an exact limit: one more request is enough to use them up
+    monkeypatch.setattr(limit, "_local_permits", 0)
     switch_seconds = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
