@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.http.fields import WalletToken
-from gateway.http.openapi.vocabulary import MEMBERS
+from gateway.http.openapi.descriptions import MEMBERS
 from gateway.http.page_fields import CursorField
 from models import token
 from models.rules.webhook_url import URL_LENGTH_MAX

@@ -4,9 +4,9 @@ import re
 from typing import Any
 
 from gateway.http.fields import METADATA_TEXT_LENGTH_MAX, CurrencyCode, WalletToken
+from gateway.http.openapi.descriptions import MEMBERS
 from gateway.http.openapi.members import with_default
 from gateway.http.openapi.operations import operations, singular
-from gateway.http.openapi.vocabulary import MEMBERS
 
 Parameter = dict[str, Any]
 

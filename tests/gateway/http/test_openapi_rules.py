@@ -71,7 +71,7 @@ def test_everything_has_a_description_in_words(document: dict[str, Any], all_ope
         if len(re.findall(r"\w+", described.get("description", ""))) < WORDS_MIN
         or re.sub(r"\W", "", described["description"]).lower() == re.sub(r"\W", "", name.split(".")[-1]).lower()
     ]
-    assert not missing, "describe them in gateway/http/openapi/vocabulary.py or in the field's metadata"
+    assert not missing, "describe them in gateway/http/openapi/descriptions.py or in the field's metadata"
 
 
 def test_nothing_has_a_default(document: dict[str, Any]) -> None:
