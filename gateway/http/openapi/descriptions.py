@@ -4,7 +4,7 @@ A name with its schema before it overrides the name alone, and a `description` i
 both; a query parameter has no schema, so only its bare name is looked up.
 """
 
-MEMBERS: dict[str, str] = {
+DESCRIPTIONS: dict[str, str] = {
     "account": "The id of the account.",
     "StatementLine.account": "The bank account as its bank writes it; null in a CSV.",
     "AdjustmentInput.account": "The id of the account whose balance is to be corrected; or name its `wallet`.",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.http.fields import WalletToken
-from gateway.http.openapi.descriptions import MEMBERS
+from gateway.http.openapi.descriptions import DESCRIPTIONS
 from gateway.http.page_fields import CursorField
 from models import token
 from models.rules.webhook_url import URL_LENGTH_MAX
@@ -36,7 +36,7 @@ def describe(schemas: dict[str, Schema]) -> None:
         for member, member_schema in schema.get("properties", {}).items():
             for key, value in entry_of(BOUNDS, name, member, {}).items():
                 member_schema.setdefault(key, value)
-            text = member_schema.get("description") or entry_of(MEMBERS, name, member, "")
+            text = member_schema.get("description") or entry_of(DESCRIPTIONS, name, member, "")
             if member_schema.get("format") == "date-time" and name.endswith(("Input", "Change")):
                 text = f"{text} {TIMES}"
             member_schema["description"] = with_default(member_schema, text)

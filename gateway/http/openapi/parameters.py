@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from gateway.http.fields import METADATA_TEXT_LENGTH_MAX, CurrencyCode, WalletToken
-from gateway.http.openapi.descriptions import MEMBERS
+from gateway.http.openapi.descriptions import DESCRIPTIONS
 from gateway.http.openapi.members import with_default
 from gateway.http.openapi.operations import operations, singular
 
@@ -53,7 +53,7 @@ def _described(parameter: Parameter) -> Parameter:
     own = parameter.get("description") or schema.pop("description", "")
     text = own
     if parameter["in"] == "query" and not BRACKETED.fullmatch(name):
-        text = own if own and name in PAGING else f"{MEMBERS.get(name, '')} {own}".strip()
+        text = own if own and name in PAGING else f"{DESCRIPTIONS.get(name, '')} {own}".strip()
         text = text if name in PAGING else FILTERS + text
     return {**parameter, "description": with_default(schema, text)}
 
@@ -69,7 +69,7 @@ def _merged(parameters: list[Parameter]) -> list[Parameter]:
             schema = parameter["schema"]
             text = KEYS.get(key) or parameter["description"]
             keyed.setdefault(name, {})[key] = {**schema, "description": text}
-            description = f"{FILTERS}{MEMBERS[name]}"
+            description = f"{FILTERS}{DESCRIPTIONS[name]}"
             plain.setdefault(name, {"in": "query", "name": name, "required": False, "description": description})
         else:
             plain[parameter["name"]] = parameter
