@@ -8,17 +8,17 @@ import io
 import re
 from collections.abc import Callable, Iterable
 
-from gateway.acceptance.accepted import AcceptedPayment
 from gateway.auth.guards import authenticate
 from gateway.auth.tokens import Caller
 from gateway.http.access_log import PENDING_ERROR, Application, Environ
 from gateway.http.blueprint import encode
 from gateway.http.media_types import JSON, PROBLEM, best_match, is_json
 from gateway.http.parsing import BODY_BYTES_MAX, decode_body, load_parsed, parse
-from gateway.outcomes.prefer import is_decided, is_final, wait_for, wait_for_change
+from gateway.outcomes.prefer import is_final, needs_no_wait, wait_for, wait_for_change
 from gateway.outcomes.responses import payment_headers
 from gateway.payments.create import ROUTES, create_payment
 from gateway.services import Services
+from models.payment_view import PaymentView
 from models.representations import is_visible, payment_body
 
 CONTENT_LENGTH = re.compile("[0-9]{1,6}", re.ASCII)
@@ -73,7 +73,7 @@ class FastPath:
         except Exception as error:
             environ[PENDING_ERROR] = error
             return None
-        status, body, headers = _answer("200 OK", AcceptedPayment(view, is_replay=False), caller, applied)
+        status, body, headers = _answer("200 OK", view, caller, applied)
         del headers["Location"]
         return ("304 NOT MODIFIED", b"", headers) if not_modified else (status, body, headers)
 
@@ -91,15 +91,14 @@ class FastPath:
             body = parse(decode_body(received))
             loaded = load_parsed(self._schemas[path], body)
             accepted = create_payment(path, body, loaded, environ, caller, self._services)
-            applied = Headers()
+            view, applied = accepted.view, Headers()
             if "HTTP_PREFER" in environ:
-                view, applied = wait_for(accepted.view, is_decided, environ, self._services)
-                accepted = AcceptedPayment(view, accepted.is_replay)
+                view, applied = wait_for(view, needs_no_wait, environ, self._services)
         except Exception as error:
             environ[PENDING_ERROR] = error
             return None
-        status = "201 CREATED" if applied and is_final(accepted.view) else "202 ACCEPTED"
-        return _answer(status, accepted, caller, applied)
+        status = "201 CREATED" if applied and is_final(view) else "202 ACCEPTED"
+        return _answer(status, view, caller, applied, is_replay=accepted.is_replay)
 
 
 def _is_plain(environ: Environ) -> bool:
@@ -124,6 +123,6 @@ def _is_plain_post(environ: Environ) -> bool:
     )
 
 
-def _answer(status: str, accepted: AcceptedPayment, caller: Caller, applied: Headers) -> Answer:
-    headers = payment_headers(accepted, caller) | applied
-    return status, encode(payment_body(accepted.view, caller)).encode(), headers
+def _answer(status: str, view: PaymentView, caller: Caller, applied: Headers, *, is_replay: bool = False) -> Answer:
+    headers = payment_headers(view, caller, is_replay=is_replay) | applied
+    return status, encode(payment_body(view, caller)).encode(), headers

@@ -87,8 +87,8 @@ def wait_for_change(subject: Awaited, environ: Environ, services: Services) -> t
     return subject, has_version(subject), applied
 
 
-def is_decided(view: PaymentView) -> bool:
-    """True if no outcome is to be expected soon: it is final, holds its money, or is scheduled for later."""
+def needs_no_wait(view: PaymentView) -> bool:
+    """True if waiting brings no news soon: the payment is final, holds its money, or is scheduled for later."""
     last = view.created_at + timedelta(seconds=WAIT_SECONDS_MAX)
     return view.state != State.INITIATED or (view.scheduled_at is not None and view.scheduled_at > last)
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from flask import Response, g, request
 
-from gateway.acceptance.accepted import AcceptedPayment
 from gateway.auth.guards import requires
 from gateway.http.blueprint import IF_NONE_MATCH, PREFER, Blueprint, JsonAnswer
 from gateway.http.etag import unless_known
@@ -67,7 +66,7 @@ def list_payments(query: dict[str, Any]) -> Response | JsonAnswer:
 def get_payment(id: str) -> JsonAnswer | Response:
     """Get a payment; with Prefer, wait until it is final or AUTHORIZED, or differs from If-None-Match."""
     view, is_known, applied = wait_for_change(visible_payment(id), request.environ, services())
-    headers = payment_headers(AcceptedPayment(view, is_replay=False), g.caller) | applied
+    headers = payment_headers(view, g.caller) | applied
     del headers["Location"]
     return unless_known(payment_body(view, g.caller), headers, is_known=is_known)
 
