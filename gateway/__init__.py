@@ -12,7 +12,7 @@ from gateway.fast_path import FastPath
 from gateway.http import errors
 from gateway.http.access_log import AccessLog
 from gateway.http.blueprint import open_api
-from gateway.http.edge import Edge, admit, allow_origins
+from gateway.http.edge import EdgeMiddleware, allow_origins, count_public_request, raise_pending_error
 from gateway.http.parsing import StrictRequest
 from gateway.services import Services
 from settings import Settings
@@ -32,9 +32,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.strict_slashes = True
     app.extensions["gateway"] = services = Services(settings)
     rate_limits = services.rate_limits
-    app.wsgi_app = AccessLog(Edge(FastPath(app.wsgi_app, services), settings, rate_limits.unauthenticated))  # type: ignore[method-assign]
+    edge = EdgeMiddleware(FastPath(app.wsgi_app, services), settings, rate_limits.unauthenticated)
+    app.wsgi_app = AccessLog(edge)  # type: ignore[method-assign]
     errors.register(app)
-    app.before_request(partial(admit, rate_limits.unauthenticated))
+    app.before_request(raise_pending_error)
+    app.before_request(partial(count_public_request, rate_limits.unauthenticated))
     app.before_request(rate_limits.count_marked)
     allow_origins(app, settings.allowed_origins)
     api = open_api(app)

@@ -60,8 +60,8 @@ class RequestCounter(Protocol):
         """Count one request; raises ApiError above the limit."""
 
 
-class Edge:
-    """Middleware that finds the client's address and checks the Host; Flask renders its errors."""
+class EdgeMiddleware:
+    """Finds the client's address behind trusted proxies, and checks the Host; Flask renders its errors."""
 
     def __init__(self, application: Application, settings: Settings, unauthenticated: RequestCounter) -> None:
         self._application = application
@@ -74,8 +74,8 @@ class Edge:
     def __call__(self, environ: Environ, start_response: Callable[..., object]) -> Iterable[bytes]:
         forwarded = environ.get("HTTP_X_FORWARDED_FOR", "") if self._trusted else ""
         environ[ADDRESS], environ[NETWORK] = self._client(environ.get("REMOTE_ADDR", ""), forwarded)
-        if PENDING_ERROR not in environ and not self._has_known_host(environ):
-            environ[PENDING_ERROR] = ApiError("host_unknown", "This service does not answer to this Host.")
+        if PENDING_ERROR not in environ:
+            self._check_host(environ)
         if PENDING_ERROR in environ:
             try:
                 self._unauthenticated.count(environ[NETWORK], environ)
@@ -83,14 +83,16 @@ class Edge:
                 environ[PENDING_ERROR] = error
         return self._application(environ, start_response)
 
-    def _has_known_host(self, environ: Environ) -> bool:
-        host = environ.get("HTTP_HOST")
+    def _check_host(self, environ: Environ) -> None:
+        """Set the error of an unknown Host; a health check may have any, which is removed from the environment."""
         if environ.get("PATH_INFO") in HEALTH_PATHS:
             environ.pop("HTTP_HOST", None)  # else the framework refuses one that it cannot read
-            return True
-        if host is None:
-            return environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
-        return self._is_known_host(host)
+        elif not self._has_known_host(environ):
+            environ[PENDING_ERROR] = ApiError("host_unknown", "This service does not answer to this Host.")
+
+    def _has_known_host(self, environ: Environ) -> bool:
+        host = environ.get("HTTP_HOST")
+        return environ.get("SERVER_PROTOCOL") == "HTTP/1.0" if host is None else self._is_known_host(host)
 
 
 def client_address(trusted: Collection[Network], peer: str, forwarded: str) -> ClientAddress:
@@ -118,19 +120,18 @@ def is_known_host(hosts: Collection[str], host: str) -> bool:
     return "*" in hosts or literal in hosts or host_is_trusted(host, hosts)
 
 
-def admit(unauthenticated: RequestCounter) -> None:
-    """Raise the error that middleware found; count a request to a route that needs no token."""
-    environ = request.environ
-    if PENDING_ERROR in environ:
-        raise environ[PENDING_ERROR]
-    if not _needs_token():
-        unauthenticated.count(environ[NETWORK], environ)
+def raise_pending_error() -> None:
+    """Before a view: raise the error that middleware found."""
+    if PENDING_ERROR in request.environ:
+        raise request.environ[PENDING_ERROR]
 
 
-def _needs_token() -> bool:
-    """True if the route needs a token; such a request is counted on authentication."""
+def count_public_request(unauthenticated: RequestCounter) -> None:
+    """Before a view that needs no token: count the request; all others are counted on authentication."""
     view = current_app.view_functions.get(request.endpoint or "")
-    return bool(getattr(view, "scopes", ())) and request.method != "OPTIONS"
+    needs_token = bool(getattr(view, "scopes", ())) and request.method != "OPTIONS"
+    if not needs_token:
+        unauthenticated.count(request.environ[NETWORK], request.environ)
 
 
 def allow_origins(app: Flask, origins: Iterable[str]) -> None:

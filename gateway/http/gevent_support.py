@@ -32,9 +32,12 @@ def wait(descriptor: int, reads: bool, seconds: float) -> bool:
 
 def run_in_thread(function: Callable[..., T], *args: object) -> T:
     """The result of the function, run in a thread beside gevent's event loop if there is one."""
-    if get_wait_callback() is None:
-        return function(*args)
-    return _threads().apply(function, args)
+    return _threads().apply(function, args) if _is_installed() else function(*args)
+
+
+def _is_installed() -> bool:
+    """True after `install`: nothing else in a gateway gives psycopg2 a way to wait."""
+    return get_wait_callback() is not None
 
 
 @cache
