@@ -54,8 +54,8 @@ class SecondsParameter(StrictField):
         return int(text)
 
 
-class StuckQuery(Input):
-    """Filters of stuck or parked payments."""
+class StuckCriteria(Input):
+    """Base of the list and the retry of stuck payments: exactly one of stuck, parked and undecided selects them."""
 
     type = ChoiceList(PaymentType)
     currency = CurrencyCode()
@@ -64,12 +64,12 @@ class StuckQuery(Input):
     def _has_one_criterion(self, data: dict[str, Any], **_: Any) -> None:
         criteria = data.keys() & {"stuck", "parked", "undecided"}
         if len(criteria) != 1 or data.get("parked") is False:
-            others = "parked: true or undecided: true" if "undecided" in self.fields else "parked: true"
-            error = FieldError("invalid_value", f"Send one of: stuck, in seconds, {others}.")
+            others = "parked: true, undecided: true" if "undecided" in self.fields else "parked: true"
+            error = FieldError("invalid_value", f"Send exactly one of: stuck (in seconds), {others}.")
             raise ma.ValidationError({"stuck": [error]})
 
 
-class OpsPaymentQuery(StuckQuery, PageQuery):
+class OpsPaymentQuery(StuckCriteria, PageQuery):
     """Page and filters of payments that were not posted in time."""
 
     stuck = SecondsParameter()
@@ -77,7 +77,7 @@ class OpsPaymentQuery(StuckQuery, PageQuery):
     undecided = Choice(["true"])
 
 
-class RetryFilter(StuckQuery):
+class RetryFilter(StuckCriteria):
     """The payments to retry, oldest first."""
 
     stuck = WholeNumber(STUCK_SECONDS_MAX)
