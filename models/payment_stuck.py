@@ -32,7 +32,7 @@ class StuckFilter(NamedTuple):
 
 
 class StuckPayment(NamedTuple):
-    """A payment that waits longer than it should, or was parked for an operator; amount in minor units."""
+    """A payment that waits longer than it should, or was parked for a person; amount in minor units."""
 
     id: str
     type: str

@@ -25,7 +25,7 @@ class Step(StrEnum):
     PENDING = "pending"
     """The bank reports that it has received it."""
     PARKED = "parked"
-    """Parked for an operator."""
+    """Parked for a person."""
     RETRY = "retry"
     """Retried by ops."""
     CAPTURE = "capture"

@@ -248,7 +248,7 @@ FROM parked WHERE p.id = parked.payment_id AND p.id = ANY({RETRY.array("payment_
 
 
 def park(connection: Connection, retries: Sequence[Retry]) -> None:
-    """Park the payments for an operator; a late answer, or a retry, makes them due again."""
+    """Park the payments for a person; a late answer, or a retry, makes them due again."""
     if retries:
         ids = pg_arrays.plain(item.payment_id for item in retries)
         connection.exec_driver_sql(LOCK, (ids,))

@@ -1,1 +1,1 @@
-"""Routes for operators: stuck payments, adjustments, users, audit log, health."""
+"""Routes for ops users: stuck payments, adjustments, users, audit log, health."""

@@ -1,4 +1,4 @@
-"""GET and POST /v1/ops/adjustments, and /{id}/approve and /reject: corrections of a balance by two operators."""
+"""GET and POST /v1/ops/adjustments, and /{id}/approve and /reject: corrections of a balance by two ops users."""
 
 from flask import g, request
 from uuid_utils import uuid7
@@ -19,6 +19,7 @@ from gateway.outcomes.responses import JsonResult, related_response
 from gateway.services import services
 from models import account, adjustment, audit, payment, payment_view
 from models.adjustment import Adjustment, AdjustmentState
+from models.currency import Currency
 from models.payment import NewPayment
 from models.rules.types import PaymentType
 from models.session import Connection, transaction
@@ -27,7 +28,7 @@ adjustments = Blueprint(
     "adjustments",
     __name__,
     url_prefix="/v1/ops/adjustments",
-    description="Corrections of a balance: one operator proposes, another approves.",
+    description="Corrections of a balance: one ops user proposes, another approves.",
 )
 
 
@@ -46,25 +47,20 @@ def list_adjustments(query: Body) -> JsonAnswer:
 @adjustments.arguments(AdjustmentInput)
 @adjustments.response(201, AdjustmentSchema)
 def propose(body: Body) -> JsonAnswer:
-    """Propose to credit or debit a wallet; no money moves until another operator approves it."""
+    """Propose to credit or debit a wallet; no money moves until another ops user approves it."""
     key = request_key()
     currency = services().reference_data.currency(body["currency"])
     amount, id = minor_units(body["amount"], currency), str(uuid7())
     with transaction(services().engine) as connection:
         earlier_id = find_replay(connection, key)
         if earlier_id is None:
-            by_id = "account" in body
-            find = account.wallet_by_id if by_id else account.wallet_by_token
-            wallet = find(connection, body["account" if by_id else "wallet"])
-            if wallet is None:
-                raise invalid([("/account" if by_id else "/wallet", "not_found", "There is no such account.")])
-            if wallet.currency != currency.code:
-                raise invalid([("/currency", "currency_mismatch", f"The account does not hold {currency.code}.")])
-            terms = (wallet.id, body["direction"], amount, currency.code, body["reason"])
+            account_id = _account_id(connection, body, currency)
             earlier_id = keep_key(connection, key, adjustment_id=id)
         if earlier_id is not None:
             return _body(found(adjustment.by_id(connection, earlier_id))), REPLAYED
-        adjustment.propose(connection, id, *terms, g.caller.id)
+        adjustment.propose(
+            connection, id, account_id, body["direction"], amount, currency.code, body["reason"], g.caller.id
+        )
         proposed = found(adjustment.by_id(connection, path_id(id)))
         audit.note(connection, actor(), "adjustments.propose", id, body["reason"], after=adjustment_body(proposed))
     return _body(proposed), {}
@@ -76,11 +72,11 @@ def propose(body: Body) -> JsonAnswer:
 @adjustments.arguments(ApprovalInput)
 @adjustments.outcome(AdjustmentSchema)
 def approve(body: Body, id: str) -> JsonResult:
-    """Approve another operator's adjustment; its payment is created in your name. With Prefer: 201 once it is final."""
+    """Approve another ops user's adjustment; its payment is created in your name. With Prefer: 201 once it is final."""
     with transaction(services().engine) as connection:
         proposed, payment_id = found(adjustment.by_id(connection, path_id(id))), str(uuid7())
         if proposed.proposed_by == g.caller.id:
-            raise ApiError("own_adjustment", "Another operator must approve it; you can reject it.")
+            raise ApiError("own_adjustment", "Another ops user must approve it; you can reject it.")
         is_new = adjustment.approve(connection, id, g.caller.id, body.get("reason"), payment_id)
         approved = _decided(connection, id, AdjustmentState.APPROVED)
         if is_new:
@@ -98,7 +94,7 @@ def approve(body: Body, id: str) -> JsonResult:
 @adjustments.arguments(RejectionInput)
 @adjustments.response(200, AdjustmentSchema)
 def reject(body: Body, id: str) -> JsonAnswer:
-    """Reject another operator's adjustment, or withdraw your own; no money moves."""
+    """Reject another ops user's adjustment, or withdraw your own; no money moves."""
     with transaction(services().engine) as connection:
         proposed = found(adjustment.by_id(connection, path_id(id)))
         is_new = adjustment.reject(connection, id, g.caller.id, body["reason"])
@@ -107,6 +103,17 @@ def reject(body: Body, id: str) -> JsonAnswer:
         if is_new:
             audit.note(connection, actor(), "adjustments.reject", id, body["reason"], before, after)
     return _body(rejected), {}
+
+
+def _account_id(connection: Connection, body: Body, currency: Currency) -> str:
+    """The id of the account that the body names by its id or token; raises ApiError."""
+    member, find = ("account", account.wallet_by_id) if "account" in body else ("wallet", account.wallet_by_token)
+    wallet = find(connection, body[member])
+    if wallet is None:
+        raise invalid([(f"/{member}", "not_found", "There is no such account.")])
+    if wallet.currency != currency.code:
+        raise invalid([("/currency", "currency_mismatch", f"The account does not hold {currency.code}.")])
+    return wallet.id
 
 
 def _body(record: Adjustment) -> Body:
@@ -127,5 +134,12 @@ def _new_payment(approved: Adjustment, payment_id: str) -> NewPayment:
     reference_data, wallet = services().reference_data, approved.account_id
     internal = reference_data.technical("internal", reference_data.currency(approved.currency).code).id
     accounts = (internal, wallet) if approved.direction == "credit" else (wallet, internal)
-    order = (PaymentType.ADJUSTMENT, g.caller.id, accounts, approved.amount, approved.currency)
-    return NewPayment.internal(*order, id=payment_id, key=f"adjustment {approved.id}")
+    return NewPayment.internal(
+        PaymentType.ADJUSTMENT,
+        g.caller.id,
+        accounts,
+        approved.amount,
+        approved.currency,
+        id=payment_id,
+        key=f"adjustment {approved.id}",
+    )

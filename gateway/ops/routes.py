@@ -51,7 +51,7 @@ def change_user(body: dict[str, Any], id: str) -> JsonAnswer:
     """Deactivate a user, whose tokens and wallets then stop working, or activate a user again."""
     is_active = body["is_active"]
     if id == g.caller.id and not is_active:
-        raise ApiError("own_user", "Another operator must deactivate you.")
+        raise ApiError("own_user", "Another ops user must deactivate you.")
     with transaction(services().engine) as connection:
         was_active = _user(connection, id, is_locked=True).is_active
         if was_active != is_active:

@@ -1,4 +1,4 @@
-"""The JSON of wallets: for their owner, and for operators."""
+"""The JSON of wallets: for their owner, and for ops users."""
 
 from typing import Any
 

@@ -35,7 +35,7 @@ class Failure(StrEnum):
     EXPIRED = "expired"
     """It was not posted or captured in time."""
     SYSTEM_FAILURE = "system_failure"
-    """An operator gave the payment up after it could not be posted."""
+    """A person gave the payment up after it could not be posted."""
 
     @property
     def is_retryable(self) -> bool:

@@ -1,7 +1,7 @@
-"""Retry schedule of payments that could not be posted, and when they are parked for an operator."""
+"""Retry schedule of payments that could not be posted, and when they are parked for a person."""
 
 ATTEMPTS_MAX = 8
-"""A payment is parked after this many failed attempts (one to two minutes): an operator helps more than a ninth."""
+"""A payment is parked after this many failed attempts (one to two minutes): a person helps more than a ninth."""
 
 BACKOFF_MIN_SECONDS = 1.0
 BACKOFF_MAX_SECONDS = 60.0

@@ -51,7 +51,7 @@ def stranger(api: ApiHarness) -> ApiUser:
 
 @pytest.fixture(scope="module")
 def ops(api: ApiHarness) -> ApiUser:
-    """An operator."""
+    """An ops user."""
     return api.person("ops", "Ops")
 
 

@@ -1,4 +1,4 @@
-"""The operator who approves adjustments, and the wallet that is adjusted."""
+"""The ops user who approves adjustments, and the wallet that is adjusted."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.gateway.harness import ApiHarness, ApiUser
 
 @pytest.fixture(scope="module")
 def chief(api: ApiHarness) -> ApiUser:
-    """An operator who approves."""
+    """An ops user who approves."""
     return api.person("ops", "Chief")
 
 

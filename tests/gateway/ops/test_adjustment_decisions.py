@@ -63,7 +63,7 @@ def test_rejected_adjustment_cannot_be_approved(
     request: pytest.FixtureRequest,
     who: str,
 ) -> None:
-    """By another operator, or by the one who proposed it."""
+    """By another ops user, or by the one who proposed it."""
     id, person, third = proposed(ops, client), request.getfixturevalue(who), api.person("ops")
     answer = reject(person, id)
     told = answer.get_json()

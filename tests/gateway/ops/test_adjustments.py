@@ -1,4 +1,4 @@
-"""Adjustments: one operator proposes, another approves, and only then money moves."""
+"""Adjustments: one ops user proposes, another approves, and only then money moves."""
 
 import secrets
 from concurrent.futures import ThreadPoolExecutor

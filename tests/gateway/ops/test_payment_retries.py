@@ -14,7 +14,7 @@ def retry_many(person: ApiUser, filter: Any, **rest: Any) -> Any:
 
 
 class Crowd:
-    """Five parked payments and three stuck ones, oldest first, with an operator."""
+    """Five parked payments and three stuck ones, oldest first, with an ops user."""
 
     def __init__(self, database: Database) -> None:
         self.api = ApiHarness(database)

@@ -184,7 +184,7 @@ LISTS = {"users": "role=client", "accounts": "currency=EUR", "audit": "action=us
 
 @pytest.fixture
 def listed(api: ApiHarness, ops: ApiUser) -> ApiUser:
-    """An operator, with at least two rows in each list."""
+    """An ops user, with at least two rows in each list."""
     for _ in range(2):
         person = api.person()
         order = deposit_into(person.wallet())
