@@ -12,7 +12,10 @@ from models.records import record
 
 
 class StatementRecord(NamedTuple):
-    """A statement and its number of lines per verdict; a line matched by a person counts as matched."""
+    """A statement in the format `form`, and its number of lines per verdict; those matched by a person are matched.
+
+    `set_aside` are the errors of the lines that could not be read.
+    """
 
     id: str
     form: str
@@ -26,7 +29,7 @@ class StatementRecord(NamedTuple):
 
 
 class StatementLine(NamedTuple):
-    """A line of a statement, or a payment that it lacks (`missing_there`), and its verdict.
+    """A line of a statement, or a payment that it lacks (`missing_there`), and its verdict with the `difference`.
 
     The amount is in minor units, `digits` those of its currency, `id` the line number as text.
     """

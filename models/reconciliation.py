@@ -51,8 +51,10 @@ class Period(NamedTuple):
 
 
 class Upload(NamedTuple):
-    """A statement file about to be stored: its SHA-256, form, account, the days it covers, the skipped entries (JSON)
-    and the user who uploaded it."""
+    """A statement file about to be stored: its SHA-256, its format `form` and the days that it covers.
+
+    `set_aside` are the errors of the lines that could not be read, as JSON.
+    """
 
     id: str
     hash: bytes
@@ -167,7 +169,8 @@ WHERE payment_id IS NOT NULL AND bank_id = ANY(%(references)s::text[])
 """Payments that lines may refer to, as the bank knows them. The payments themselves are read separately by id: a join
 would read all partitions."""
 
-ARRIVES = "p.amount - CASE p.type WHEN 'withdrawal' THEN coalesce(p.commission, 0) ELSE 0 END"
+BANK_AMOUNT = "p.amount - CASE p.type WHEN 'withdrawal' THEN coalesce(p.commission, 0) ELSE 0 END"
+"""SQL of the amount that the bank books: of a withdrawal it pays out what the commission leaves."""
 
 
 def _expected(
@@ -179,7 +182,7 @@ def _expected(
     candidates = connection.exec_driver_sql(CANDIDATES, keys).all()
     payment_ids = pg_arrays.plain(row[0] for row in candidates)
     rows = connection.exec_driver_sql(
-        f"SELECT p.id::text, ({ARRIVES})::text, p.currency, p.state FROM payments p WHERE p.id = ANY(%s::uuid[])",
+        f"SELECT p.id::text, ({BANK_AMOUNT})::text, p.currency, p.state FROM payments p WHERE p.id = ANY(%s::uuid[])",
         (payment_ids,),
     )
     payments: dict[str, tuple[int, str, str]] = {row[0]: (int(row[1]), row[2], row[3]) for row in rows}
@@ -245,7 +248,7 @@ KEEP_MISSING = f"""
 INSERT INTO bank_statement_lines (statement_id, line, booked_on, direction, amount, currency, end_to_end_id,
                                   bank_reference, verdict, payment_id)
 SELECT %(id)s::uuid, %(last_line)s + row_number() OVER (ORDER BY expected.at, p.id),
-       (expected.at AT TIME ZONE 'UTC')::date, expected.direction, {ARRIVES}, p.currency,
+       (expected.at AT TIME ZONE 'UTC')::date, expected.direction, {BANK_AMOUNT}, p.currency,
        replace(expected.sent_id, '-', ''), expected.bank_reference, 'missing_there', p.id
 FROM payments p JOIN {EXPECTED.unnest} ON expected.id = p.id
 WHERE p.id = ANY({EXPECTED.array("id")}) AND p.state = 'COMPLETED' AND p.currency = ANY(%(currencies)s::text[])
@@ -254,15 +257,15 @@ WHERE p.id = ANY({EXPECTED.array("id")}) AND p.state = 'COMPLETED' AND p.currenc
 
 def _unbooked(connection: Connection, id: str, period: Period) -> Iterator[Sequence[Row]]:
     """Payments that the bank should have booked within the period and no statement has, in batches."""
-    edge = START
+    position: Mapping[str, object] = START
     while True:
         days = {"begins_on": period.begins_on, "ends_on": period.ends_on}
-        parameters = {"id": id, **days, "limit": ROWS_AT_ONCE, **edge}
+        parameters = {"id": id, **days, "limit": ROWS_AT_ONCE, **position}
         rows = connection.exec_driver_sql(UNBOOKED, parameters).all()
         yield rows
         if len(rows) < ROWS_AT_ONCE:
             return
-        edge = {"at": rows[-1].at, "after": rows[-1].id}
+        position = {"at": rows[-1].at, "after": rows[-1].id}
 
 
 def _store_missing(

@@ -93,7 +93,7 @@ def add_terms(body: Body) -> JsonAnswer:
         if merchant is not None and user.by_id(connection, merchant) is None:
             raise invalid([("/merchant", "not_found", "There is no such user.")])
         if valid_from is not None and not commission_terms.is_announced_in_time(connection, valid_from):
-            raise invalid([("/valid_from", "invalid_value", "A minute from now at the earliest.")])
+            raise invalid([("/valid_from", "invalid_value", "Must be at least a minute from now.")])
         record = commission_terms.add(connection, body["type"], body.get("currency"), merchant, terms, valid_from)
         if record is None:
             raise ApiError("duplicate_terms", "There are terms for the same payments with the same valid_from.")
@@ -121,7 +121,7 @@ def _terms(body: Body) -> Terms:
     fixed, minimum = (_minor_units(body[name], name, currency) for name in ("fixed", "minimum"))
     maximum = _minor_units(body["maximum"], "maximum", currency) if "maximum" in body else None
     if maximum is not None and maximum < minimum:
-        raise invalid([("/maximum", "invalid_value", "The maximum is below the minimum.")])
+        raise invalid([("/maximum", "invalid_value", "Must not be below the minimum.")])
     return Terms(body["percent"], fixed, minimum, maximum)
 
 

@@ -43,11 +43,11 @@ class CalendarDay(StrictField):
                 return date.fromisoformat(text)
             except ValueError:
                 pass
-        raise self.refuse("invalid_value", "A date such as 2026-01-31.")
+        raise self.refuse("invalid_value", "Must be a date such as 2026-01-31.")
 
 
 class PreviewInput(Input):
-    """A payment to preview; with its wallets given, payments between your own are recognised as free."""
+    """A payment to preview; with its wallets, one between your own is recognised as free."""
 
     type = Choice(TYPES, required=True)
     amount = Amount(required=True)
@@ -73,7 +73,7 @@ class TermsInput(Input):
     @ma.validates_schema(pass_original=True)
     def _amounts_have_a_currency(self, data: dict[str, Any], original: Any, **_: Any) -> None:
         if "currency" not in data and any(original.get(name) is not None for name in ("fixed", "minimum", "maximum")):
-            error = FieldError("required", "An amount needs a currency.")
+            error = FieldError("required", "Required with fixed, minimum or maximum.")
             raise ma.ValidationError({"currency": [error]})
 
 
@@ -95,7 +95,7 @@ class CommissionReportQuery(Input):
     @ma.validates_schema
     def _is_in_order(self, data: dict[str, Any], **_: Any) -> None:
         if not 0 <= (data["until"] - data["since"]).days < DAYS_MAX:
-            error = FieldError("invalid_value", f"At most {DAYS_MAX} days, in order of time.")
+            error = FieldError("invalid_value", f"Must not be before `from`; a report covers at most {DAYS_MAX} days.")
             raise ma.ValidationError({"to": [error]})
 
 

@@ -97,5 +97,5 @@ def _bounded(currency: Currency, body: dict[str, Any]) -> Currency:
         bounds[name] = None if text is None else minor_units(text, currency, f"/{name}")
     bounded = currency._replace(**bounds)
     if bounded.maximum is not None and bounded.maximum < (bounded.minimum or 0):
-        raise invalid([("/maximum", "invalid_value", "The maximum is below the minimum.")])
+        raise invalid([("/maximum", "invalid_value", "Must not be below the minimum.")])
     return bounded

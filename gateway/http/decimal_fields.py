@@ -20,7 +20,7 @@ class RateText(StrictField):
         try:
             return parse(text, RATE_DIGITS)
         except MoneyError:
-            detail = f"A decimal string above zero, with up to {RATE_DIGITS} digits after the point."
+            detail = f"Must be a decimal string above zero, with up to {RATE_DIGITS} digits after the point."
             raise self.refuse("invalid_value", detail) from None
 
 
@@ -37,5 +37,7 @@ class Percent(StrictField):
         match = _PERCENT.fullmatch(text)
         millionths = int(match[1] + (match[2] or "").ljust(PERCENT_DIGITS, "0")) if match else -1
         if not 0 <= millionths <= WHOLE:
-            raise self.refuse("invalid_value", f'"0" to "100", with up to {PERCENT_DIGITS} digits after the point.')
+            raise self.refuse(
+                "invalid_value", f'Must be "0" to "100", with up to {PERCENT_DIGITS} digits after the point.'
+            )
         return millionths

@@ -50,7 +50,7 @@ class SecondsParameter(StrictField):
 
     def read(self, text: str) -> int:
         if not _SECONDS.fullmatch(text) or int(text) > STUCK_SECONDS_MAX:
-            raise self.refuse("invalid_value", f"Must be 0 to {STUCK_SECONDS_MAX}.")
+            raise self.refuse("invalid_value", f"Must be a whole number from 0 to {STUCK_SECONDS_MAX}.")
         return int(text)
 
 

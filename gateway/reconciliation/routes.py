@@ -63,8 +63,16 @@ def upload(_: Body) -> JsonAnswer:
     if earlier is not None:
         return _body(earlier), REPLAYED
     parsed = run_in_thread(parse, data, currencies)
-    days, set_aside = (parsed.begins_on, parsed.ends_on), json.dumps(parsed.set_aside)
-    new = Upload(str(uuid7()), hash, parsed.form, parsed.account, *days, set_aside, g.caller.id)
+    new = Upload(
+        id=str(uuid7()),
+        hash=hash,
+        form=parsed.form,
+        account=parsed.account,
+        begins_on=parsed.begins_on,
+        ends_on=parsed.ends_on,
+        set_aside=json.dumps(parsed.set_aside),
+        uploaded_by=g.caller.id,
+    )
     with transaction(services().engine) as connection:
         try:
             is_new = reconciliation.add(connection, new, parsed.lines, parsed.periods)

@@ -8,6 +8,8 @@ from gateway.reconciliation.statement_files import DIRECTIONS
 from models.audit import REASON_LENGTH_MAX
 from models.rules.reconciliation import Difference, MatchVerdict
 
+DIFFERENCES = f"How a mismatched line differs from its payment, the gravest first: {', '.join(Difference)}."
+
 
 class UploadInput(Input):
     """No parameters: the file is the body."""
@@ -79,6 +81,6 @@ class StatementLineSchema(Output):
     bank_reference = ma.fields.String(allow_none=True)
     description = ma.fields.String(allow_none=True)
     verdict = one_of(MatchVerdict)
-    difference = ma.fields.String(allow_none=True, metadata={"description": f"If mismatched: {', '.join(Difference)}."})
+    difference = ma.fields.String(allow_none=True, metadata={"description": DIFFERENCES})
     payment = ma.fields.UUID(allow_none=True)
     match = ma.fields.Nested(MatchSchema, allow_none=True)

@@ -49,7 +49,10 @@ Currencies = Mapping[str, Currency]
 
 
 class ParsedStatement(NamedTuple):
-    """A parsed statement; `account` is None if it has several, `set_aside` are the lines that could not be read."""
+    """A statement in the format `form`, csv or camt.053; `account` is None if it has several.
+
+    `set_aside` are the errors of the lines that could not be read and were skipped.
+    """
 
     form: str
     account: str | None
@@ -139,8 +142,17 @@ def parse_camt053(data: bytes, currencies: Currencies) -> ParsedStatement:
         invalid_entries = set()
         for entry in statement.entries:
             number += 1
-            texts = map(_printable, (entry.end_to_end_id, entry.bank_reference, entry.description))
-            raw = RawLine(entry.pointer, _printable(statement.account), *entry[:4], *texts)
+            raw = RawLine(
+                entry.pointer,
+                _printable(statement.account),
+                entry.booked_on,
+                entry.direction,
+                entry.amount,
+                entry.currency,
+                _printable(entry.end_to_end_id),
+                _printable(entry.bank_reference),
+                _printable(entry.description),
+            )
             try:
                 read.append((entry.pointer, _reported_line(number, raw, currencies)))
             except ma.ValidationError as error:
@@ -178,9 +190,18 @@ def _reported_line(number: int, raw: RawLine, currencies: Currencies) -> Reporte
         amount = None if raw.amount is None else money.parse(raw.amount, currency.digits)
     except money.MoneyError as error:
         raise _invalid("amount", error.code, error.detail) from None
-    texts = (raw.end_to_end_id, raw.bank_reference, raw.description)
-    day = (raw.booked_on, raw.direction, amount, raw.currency)
-    return ReportedLine(number, raw.account, *day, *texts, payment_id(raw.end_to_end_id))
+    return ReportedLine(
+        number,
+        raw.account,
+        raw.booked_on,
+        raw.direction,
+        amount,
+        raw.currency,
+        raw.end_to_end_id,
+        raw.bank_reference,
+        raw.description,
+        payment_id(raw.end_to_end_id),
+    )
 
 
 def _day(text: str) -> date | None:
