@@ -112,7 +112,7 @@ def show(payment_id: UUID) -> None:
             "commands": payment_command.about(connection, view.id),
             "audit": audit.about(connection, view.id),
         }
-    click.echo(json.dumps(body, indent=2, default=_iso))
+    click.echo(json.dumps(body, indent=2, default=_utc_milliseconds))
 
 
 @payments_cli.command("retry")
@@ -198,7 +198,7 @@ def _print(rows: list[StuckPayment], as_json: bool) -> None:
         for row in rows:
             fields = row._asdict() | {"amount": render(row.amount, row.digits)}
             del fields["digits"]
-            click.echo(json.dumps(fields, default=_iso))
+            click.echo(json.dumps(fields, default=_utc_milliseconds))
         return
     if not rows:
         click.echo("none")
@@ -220,5 +220,5 @@ def _print(rows: list[StuckPayment], as_json: bool) -> None:
     table.show(header, list(cells))
 
 
-def _iso(moment: datetime) -> str:
+def _utc_milliseconds(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -116,11 +116,11 @@ class SepaRail:
         try:
             if file.data is None:
                 raise InvalidFile("Too large.")
-            items, odd = items_in(file.data, self._outbox.keys_of)
+            items, unreadable = items_in(file.data, self._outbox.keys_of)
         except InvalidFile as broken:
             log.error("a file of the bank is invalid", file=file.path.name, error=str(broken))
             return None
-        for entry in odd:
+        for entry in unreadable:
             log.error("an entry of a file of the bank is set aside", file=file.path.name, **entry._asdict())
         self._read = (file.hash, items)
         return items

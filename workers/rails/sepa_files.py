@@ -178,7 +178,7 @@ def _is_duplicate(element: Element) -> bool:
 
 def _booked(root: Element) -> tuple[list[Item], list[SetAside]]:
     """Money paid out or returned under a key of this system; raises InvalidFile if no entry is readable."""
-    booked, odd = statements(root)
+    booked, unreadable = statements(root)
     entries = [entry for statement in booked for entry in statement.entries]
     items: list[Item] = []
     unread = 0
@@ -186,11 +186,11 @@ def _booked(root: Element) -> tuple[list[Item], list[SetAside]]:
         try:
             items += _items_of(entry)
         except InvalidFile as broken:
-            odd.append(SetAside(entry.pointer, str(broken)))
+            unreadable.append(SetAside(entry.pointer, str(broken)))
             unread += 1
-    if odd and unread == len(entries):
-        raise InvalidFile(f"No entry can be read. {odd[0].pointer}: {odd[0].detail}")
-    return items, odd
+    if unreadable and unread == len(entries):
+        raise InvalidFile(f"No entry can be read. {unreadable[0].pointer}: {unreadable[0].detail}")
+    return items, unreadable
 
 
 def _items_of(entry: StatementEntry) -> Iterator[Item]:
