@@ -163,7 +163,7 @@ def test_only_answers_of_the_bank_are_trusted(
     content = {"text": body} if isinstance(body, str) else {"json": body}
     transport = httpx.MockTransport(lambda _: httpx.Response(status, **content))
     rail._client = httpx.Client(base_url="http://bank", transport=transport)
-    assert rail._call("GET", "/payouts/x").answer is known
+    assert rail._call("GET", "/payouts/x").state is known
 
 
 def test_failing_updates_raise_rail_unavailable(rail: SimulatorRail) -> None:
