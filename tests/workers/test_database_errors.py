@@ -21,7 +21,7 @@ def transfer(books: Books) -> str:
     return books.order("transfer", alice, source, books.client()[1], 1_00)
 
 
-@pytest.mark.parametrize("code", CODES["AWAY"] + CODES["READ_ONLY"] + CODES["LOST"])
+@pytest.mark.parametrize("code", CODES["UNAVAILABLE"] + CODES["READ_ONLY"] + CODES["LOST"])
 def test_unavailable_server_costs_no_attempt(books: Books, transfer: str, code: str) -> None:
     books.poison(transfer, f"RAISE EXCEPTION 'no' USING ERRCODE = '{code}'")
     with pytest.raises(DatabaseUnavailable) as away:
