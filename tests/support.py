@@ -1,13 +1,14 @@
 """Waiting for conditions, and databases for tests."""
 
+import io
 import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import Engine, NullPool, create_engine, event
 
 import settings
@@ -82,10 +85,10 @@ def begin_with(migrated: Path, home: Path) -> None:
 
 def migrate(database_url: str, revision: str = "head") -> None:
     """Run Alembic on this database as its owner, up to the revision or, for "base", "-1" and "0006-1", down."""
-    direction = "downgrade" if revision == "base" or "-" in revision else "upgrade"
-    command = [sys.executable, "-m", "alembic", "-x", f"url={database_url}", direction, revision]
-    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    options = Namespace(x=[f"url={database_url}"])
+    config = Config(toml_file=CHECKOUT / "pyproject.toml", cmd_opts=options, stdout=io.StringIO())
+    change = command.downgrade if revision == "base" or "-" in revision else command.upgrade
+    change(config, revision)
 
 
 def free_of_commission(postgres: Postgres, database: str = "payments") -> None:

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from http.client import CREATED, OK, UNAUTHORIZED
 from itertools import cycle
+from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
 from uuid import uuid4
@@ -23,7 +24,7 @@ from tests.e2e.state_machine.users import ACCEPTED, Answer, Crowd, Line, Order, 
 from tests.faults.clocks import Clocks
 from tests.faults.conftest import Reckon
 from tests.stacks import UNLIMITED
-from tests.support import charge_commission, eventually
+from tests.support import begin_with, charge_commission, eventually
 from tests.webhook_receiver import Receiver
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -58,8 +59,9 @@ class Clocked(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def clocked() -> Iterator[Clocked]:
+def clocked(migrated: Path) -> Iterator[Clocked]:
     with homes.temporary() as home, socket.create_server((HOST, 0)) as listener:
+        begin_with(migrated, home.path)
         stack = Stack(home, environ=UNLIMITED)
         clocks, first = Clocks(stack), stack.processes["gateway"]
         told = {**(first.environ or {}), "GATEWAY_BIND": f"fd://{listener.fileno()}"}
@@ -74,7 +76,6 @@ def clocked() -> Iterator[Clocked]:
         bind = f"{HOST}:{listener.getsockname()[1]}"
         try:
             stack.start_servers()
-            stack.migrate()
             charge_commission(stack.postgres, percent=0)
             clocked = Clocked(stack, second, bind, clocks)
             clocked.step(STEPS[0])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
@@ -14,7 +15,7 @@ from tests.faults.conftest import Reckon
 from tests.faults.inject import assert_heartbeats, children, logged
 from tests.lossy_postgres_proxy import COMMIT, SOCKET_NAME, Line
 from tests.stacks import UNLIMITED
-from tests.support import charge_commission, eventually
+from tests.support import begin_with, charge_commission, eventually
 
 pytestmark = pytest.mark.slow
 UNAVAILABLE = 503
@@ -31,13 +32,13 @@ def lines() -> dict[str, Line]:
 
 
 @pytest.fixture(scope="module")
-def stack(lines: dict[str, Line]) -> Iterator[Stack]:
+def stack(migrated: Path, lines: dict[str, Line]) -> Iterator[Stack]:
     """A stack whose every process has a line of its own to PostgreSQL."""
     with homes.temporary() as home:
+        begin_with(migrated, home.path)
         stack = Stack(home, environ=UNLIMITED)
         try:
             stack.start_servers()
-            stack.migrate()
             charge_commission(stack.postgres, percent=0)
             for name in ("gateway", *WORKERS):
                 directory = home.path / f"line-{name}"

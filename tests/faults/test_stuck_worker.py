@@ -14,7 +14,7 @@ from embedded import home as homes
 from embedded.stack import Stack
 from tests.faults.inject import assert_heartbeats, children
 from tests.stacks import UNLIMITED
-from tests.support import eventually
+from tests.support import begin_with, eventually
 from workers.task_loop import STUCK_STATUS
 
 pytestmark = pytest.mark.slow
@@ -77,13 +77,13 @@ def readers() -> dict[str, Reader]:
 
 
 @pytest.fixture
-def stack(readers: dict[str, Reader]) -> Iterator[Stack]:
+def stack(migrated: Path, readers: dict[str, Reader]) -> Iterator[Stack]:
     """Workers that log into pipes."""
     with homes.temporary() as home:
+        begin_with(migrated, home.path)
         stack = Stack(home, environ=UNLIMITED)
         try:
             stack.start_servers()
-            stack.migrate()
             for name in WORKERS:
                 readers[name] = Reader(home.log(name))
                 process = stack.processes[name]

@@ -106,9 +106,9 @@ class ApiHarness(Builder):
             return [row[0] for row in result] if result.returns_rows else None
 
     def tables(self) -> dict[str, str]:
-        """A digest of every row of every table."""
-        digest = "SELECT ARRAY['{0}', md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), ''))] FROM {0} t"
-        return dict(self.execute(" UNION ALL ".join(map(digest.format, TABLES))))
+        """The number of rows of each table, with the transactions that wrote them: any write changes one of both."""
+        written = "SELECT ARRAY['{0}', concat(count(*), ' ', sum(xmin::text::bigint), ' ', max(xmin::text))] FROM {0}"
+        return dict(self.execute(" UNION ALL ".join(map(written.format, TABLES))))
 
     @contextmanager
     def unchanged(self) -> Iterator[None]:

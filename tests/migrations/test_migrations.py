@@ -1,6 +1,7 @@
 """The migrations on a real database: up, down and up again with data in it; roles, rights and seeds."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import iso4217
 import pytest
@@ -39,8 +40,8 @@ def test_all_migrations_go_up_down_and_up_again_with_data(empty_database):
 
 
 def test_two_migrations_at_once_are_applied_once(empty_database):
-    with ThreadPoolExecutor(2) as threads:
-        list(threads.map(migrate, [empty_database.owner] * 2))
+    with ProcessPoolExecutor(2, get_context("spawn")) as processes:
+        list(processes.map(migrate, [empty_database.owner] * 2))
     post_payments(Builder.of(empty_database))
 
 

@@ -1,6 +1,7 @@
 """Books for the tests of workers: a real PostgreSQL with a fresh database for each test."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import structlog
@@ -14,15 +15,28 @@ from tests.workers.books import Books
 from workers.posting import poster
 
 
-@pytest.fixture
-def books(fresh_database: Database, postgres: Postgres) -> Iterator[Books]:
-    """A migrated database for this test; the invariants must hold in it when the test ends."""
-    name = make_url(fresh_database.owner).database
-    books = Books(fresh_database, postgres.url(name, SUPERUSER))
+@contextmanager
+def balanced_books(database: Database, postgres: Postgres) -> Iterator[Books]:
+    name = make_url(database.owner).database
+    books = Books(database, postgres.url(name, SUPERUSER))
     yield books
     broken = books.violations()
     books.close()
     assert broken == []
+
+
+@pytest.fixture
+def books(fresh_database: Database, postgres: Postgres) -> Iterator[Books]:
+    """A migrated database for this test; the invariants must hold in it when the test ends."""
+    with balanced_books(fresh_database, postgres) as books:
+        yield books
+
+
+@pytest.fixture(scope="module")
+def shared_books(database: Database, postgres: Postgres) -> Iterator[Books]:
+    """The module's database; the invariants must hold in it when its last test ends."""
+    with balanced_books(database, postgres) as books:
+        yield books
 
 
 @pytest.fixture(autouse=True)
