@@ -63,7 +63,7 @@ class Builder:
             account.open_wallet(connection, id, account.new_wallet_token(), owner_id, currency, None)
         if funds:
             [deposit] = self.accept(self.deposit(owner_id, id, funds, currency))
-            self.post()
+            self.post_payments()
             assert self.state(deposit) == "COMPLETED"
         return id
 
@@ -89,9 +89,9 @@ class Builder:
 
     def deposit(self, user_id: str, target_id: str, amount: int, currency: str = "EUR") -> NewPayment:
         """A deposit into the wallet by wire, not yet accepted."""
-        return self.wish("deposit", user_id, self.technical("wire", currency), target_id, amount, currency)
+        return self.new_payment("deposit", user_id, self.technical("wire", currency), target_id, amount, currency)
 
-    def wish(
+    def new_payment(
         self,
         type: str,
         user_id: str,
@@ -119,8 +119,8 @@ class Builder:
             return list(payment.accept(connection, payments))
 
     def order(self, *columns: Any, **members: Any) -> str:
-        """The id of a payment with these columns (see `wish`), not yet posted; by wire it goes to `COUNTERPARTY`."""
-        new = self.wish(*columns, **members)
+        """The id of a payment (see `new_payment`), not yet posted; by wire it goes to `COUNTERPARTY`."""
+        new = self.new_payment(*columns, **members)
         with transaction(self.gateway) as connection:
             assert payment.accept(connection, [new]).keys() == {new.id}
             if new.type == "withdrawal" and new.target_id == self.technical("wire", new.currency):
@@ -138,7 +138,9 @@ class Builder:
         with transaction(self.gateway) as connection:
             offer, until = Offer(amount, arriving, 0), quote.expiry_time(connection, 60)
             quote.keep(connection, Quote(quote_id, user_id, "EUR", "USD", rate, offer, None, until))
-            [id] = payment.accept(connection, [self.wish("exchange", user_id, source_id, target_id, amount, **by)])
+            [id] = payment.accept(
+                connection, [self.new_payment("exchange", user_id, source_id, target_id, amount, **by)]
+            )
             assert quote.use(connection, quote_id, id)
         return id
 
@@ -147,13 +149,13 @@ class Builder:
         shop = self.user(Role.MERCHANT)
         wallet = self.wallet(shop, captured)
         charge = self.order("charge", shop, source_id, wallet, captured)
-        self.post()
+        self.post_payments()
         refund = self.order("refund", shop, wallet, source_id, refunded, parent_id=charge)
-        self.post()
+        self.post_payments()
         assert (self.state(charge), self.state(refund)) == ("COMPLETED", "COMPLETED")
         return charge
 
-    def post(self) -> int:
+    def post_payments(self) -> int:
         """Post all that is due, as the worker does; how many payments became final."""
         posted, may_remain = Poster(self.worker, deposits_open=True, linger_seconds=0).drain(DRAIN_SECONDS_MAX)
         assert not may_remain

@@ -95,10 +95,6 @@ class ApiHarness(Builder):
         """A caller without a token."""
         return ApiUser(self, "", "")
 
-    def post_payments(self) -> None:
-        """Post all that is due, as a worker does."""
-        self.post()
-
     def execute(self, statement: str, *parameters: object) -> Any:
         """Run a statement as the owner; the first column of its rows, if it has any."""
         with transaction(self.owner) as connection:

@@ -33,7 +33,7 @@ def post_payments(world: Builder) -> None:
     ann, bob = world.user(), world.user()
     rich, poor = world.wallet(ann, funds=1000), world.wallet(bob)
     done, failed = world.transfer(ann, rich, poor, 700), world.transfer(ann, rich, poor, 700)
-    assert world.post() == 2
+    assert world.post_payments() == 2
     assert (world.state(done), world.state(failed)) == ("COMPLETED", "FAILED")
     assert (world.balance(rich), world.balance(poor)) == (300, 686), "two percent are commission"
     world.park(world.transfer(ann, rich, poor, 1))

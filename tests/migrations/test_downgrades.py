@@ -80,7 +80,7 @@ def test_bank_downgrade_is_refused_while_a_payout_is_open(empty_database):
     with transaction(world.gateway) as connection:
         payment.accept(connection, [order])
         payout.keep(connection, {id: Counterparty("DE89370400440532013000", "Bob", None, None)})
-    assert (world.post(), world.state(id)) == (1, "AUTHORIZED")
+    assert (world.post_payments(), world.state(id)) == (1, "AUTHORIZED")
     migrate(empty_database.owner, "0006-1")
     before = catalogue(world)
     with pytest.raises(SystemExit, match="wait for their bank"):
@@ -101,7 +101,7 @@ def test_old_events_get_their_parties_and_downgrade_restores(empty_database):
     ann, bob = world.user(), world.user()
     rich, poor = world.wallet(ann, funds=1000), world.wallet(bob)
     id = world.transfer(ann, rich, poor, 700)
-    assert world.post() == 1
+    assert world.post_payments() == 1
     migrate(empty_database.owner, "0006")
     with transaction(world.owner) as connection:
         events = [tuple(row) for row in connection.exec_driver_sql(PARTIES, (id,))]
@@ -134,10 +134,10 @@ def test_references_downgrade_restores_guard_and_keeps_the_owner(empty_database)
     customer_wallet, merchant_wallet = world.wallet(ann), world.wallet(merchant)
     ids = []
     for _ in range(2):
-        [id] = world.accept(world.wish("charge", merchant, customer_wallet, merchant_wallet, 5, reference="A-1"))
+        [id] = world.accept(world.new_payment("charge", merchant, customer_wallet, merchant_wallet, 5, reference="A-1"))
         with transaction(world.gateway) as connection:
             assert payment.keep_reference(connection, merchant, "A-1", id) is None
-        assert (world.post(), world.state(id)) == (1, "FAILED")
+        assert (world.post_payments(), world.state(id)) == (1, "FAILED")
         ids.append(id)
     after = catalogue(world)
     migrate(empty_database.owner, "0007-1")
@@ -145,7 +145,7 @@ def test_references_downgrade_restores_guard_and_keeps_the_owner(empty_database)
         connection.exec_driver_sql("UPDATE payment_references SET payment_id = %s", (ids[0],))
     migrate(empty_database.owner)
     assert catalogue(world) == after
-    [next] = world.accept(world.wish("charge", merchant, customer_wallet, merchant_wallet, 5, reference="A-1"))
+    [next] = world.accept(world.new_payment("charge", merchant, customer_wallet, merchant_wallet, 5, reference="A-1"))
     with transaction(world.gateway) as connection:
         assert scalar(connection, "SELECT payment_id::text FROM payment_references") == ids[1]
         assert payment.keep_reference(connection, merchant, "A-1", next) is None

@@ -35,7 +35,7 @@ def test_partitions_cover_last_month_to_three_ahead(world):
             payment.accept(connection, [world.deposit(ann, wallet, 1)._replace(id=id) for id in ids])
             where = "SELECT array_agg(DISTINCT tableoid::regclass::text) FROM payments WHERE id = ANY(%s::uuid[])"
             assert scalar(connection, where, ids) == ["payments" + suffix]
-    assert world.post() == 10
+    assert world.post_payments() == 10
     with transaction(world.worker) as connection:
         assert invariants.violations(connection) == []
 
@@ -65,7 +65,7 @@ def test_upkeep_and_writers_do_not_block_each_other(world):
         assert partitions.ensure(upkeep) == 2
         writer.exec_driver_sql("SET LOCAL lock_timeout = '500ms'")
         payment.accept(writer, [world.deposit(ann, wallet, 2)])
-    assert world.post() == 2
+    assert world.post_payments() == 2
 
 
 def test_two_upkeeps_at_once_make_each_partition_once(world):

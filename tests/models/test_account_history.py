@@ -22,8 +22,8 @@ def page(world: Builder, account_id: str, *wants: Filter, **of: bool) -> list[Hi
 def test_unknown_party_has_no_name(world: Builder) -> None:
     ann, unknown = world.user(), new_id()
     wallet = world.wallet(ann, funds=10)
-    [id] = world.accept(world.wish("transfer", ann, wallet, unknown, 5))
-    world.post()
+    [id] = world.accept(world.new_payment("transfer", ann, wallet, unknown, 5))
+    world.post_payments()
     row = page(world, wallet)[0]
     assert (row.id, row.failure_code, row.amount) == (id, "account_unknown", -5)
     assert (row.counterparty_name, row.counterparty_token) == ("", None)
@@ -43,7 +43,7 @@ def test_payment_between_own_wallets_has_a_row_in_each(world: Builder) -> None:
     ann = world.user()
     wallet, other = world.wallet(ann, funds=10), world.wallet(ann)
     world.transfer(ann, wallet, other, 4)
-    world.post()
+    world.post_payments()
     left, _ = page(world, wallet)
     assert (left.amount, left.balance_after, left.commission) == (-4, 6, 0)
     assert [(row.amount, row.balance_after, row.commission) for row in page(world, other)] == [(4, 4, None)]
@@ -57,7 +57,7 @@ def test_position_is_found_among_many_operations(world: Builder, count: int) -> 
     wallet = world.wallet(ann)
     for number in range(count):
         world.accept(world.deposit(ann, wallet, number + 1))
-    world.post()
+    world.post_payments()
     with transaction(world.owner) as connection:
         connection.exec_driver_sql("ALTER TABLE operations DISABLE TRIGGER operations_are_append_only")
         connection.exec_driver_sql(
@@ -82,7 +82,7 @@ def test_rows_are_read_in_batches(world: Builder, monkeypatch: pytest.MonkeyPatc
     wallet = world.wallet(ann)
     for number in range(5):
         world.accept(world.deposit(ann, wallet, number + 1))
-    world.post()
+    world.post_payments()
     whole = page(world, wallet)
     monkeypatch.setattr(account_history, "BATCH_MAX", 2)
     assert page(world, wallet) == whole

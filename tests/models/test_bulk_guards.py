@@ -36,7 +36,7 @@ def names(shared_world: Builder) -> dict[str, str]:
     ids = {"decided": accepted(shared_world, atomic, line)}
     charges = NewBulk(new_id(), BulkKind.CHARGES, BulkMode.BEST_EFFORT, shop, "EUR", target_id=rich)
     ids["final"] = accepted(shared_world, charges, NewLine(new_id(), 10, None, customer_wallet))
-    shared_world.post()
+    shared_world.post_payments()
     ids["undecided"] = accepted(shared_world, atomic._replace(id=new_id()), undecided_line)
     opened = NewBulk(new_id(), BulkKind.TRANSFERS, BulkMode.BEST_EFFORT, *common, is_open=True)
     ids["open"] = accepted(shared_world, opened, NewLine(new_id(), 10, **payee))

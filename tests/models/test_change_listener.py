@@ -45,7 +45,7 @@ def test_posting_notifies_and_acceptance_does_not(world: Builder, line: Listener
     [id] = deposits(world)
     assert line.hear(0.1) == []
     began = time.monotonic()
-    world.post()
+    world.post_payments()
     assert line.hear(HEARD_SECONDS_MAX) == [id]
     assert time.monotonic() - began < HEARD_SECONDS_MAX
     with statements(world.gateway) as connection:
@@ -69,14 +69,14 @@ def test_rolled_back_posting_does_not_notify(world: Builder, line: Listener) -> 
 def test_all_payments_of_a_batch_are_notified(world: Builder, line: Listener) -> None:
     """More than one notification can carry."""
     ids = deposits(world, 450)
-    world.post()
+    world.post_payments()
     heard = hear(line, 450)
     assert (len(heard), set(heard)) == (450, set(ids))
 
 
 def test_notification_during_a_statement_is_not_lost(world: Builder, line: Listener) -> None:
     [id] = deposits(world)
-    world.post()
+    world.post_payments()
     assert change_listener.versions(line.connection, [id]) == {id: 2}
     assert line.hear(0.0) == [id]
 
@@ -104,7 +104,7 @@ def test_listener_works_with_many_open_files(world: Builder, fresh_database: Dat
     try:
         with change_listener.listening(fresh_database.gateway) as line:
             [id] = deposits(world)
-            world.post()
+            world.post_payments()
             assert line.hear(HEARD_SECONDS_MAX) == [id]
     finally:
         for other in others:

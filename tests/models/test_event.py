@@ -143,7 +143,7 @@ def test_any_interleaving_loses_no_event(
             if step == "number" and takes_number_first[n]:
                 lines[n].exec_driver_sql("SELECT pg_current_xact_id()")
             elif step == "write":
-                kept[n].append(shared_world.wish("deposit", ann, wire, wallet, 100))
+                kept[n].append(shared_world.new_payment("deposit", ann, wire, wallet, 100))
                 payment.accept(lines[n], [kept[n][-1]])
             elif step == "end":
                 lines[n].commit() if commits[n] else lines[n].rollback()
@@ -163,7 +163,7 @@ def test_each_party_reads_its_events_once(shared_world: Builder) -> None:
     rich, second, poor = shared_world.wallet(ann, funds=500), shared_world.wallet(ann), shared_world.wallet(bob)
     begun = beginning(shared_world)
     to_bob, to_herself = (shared_world.transfer(ann, rich, to, 100) for to in (poor, second))
-    shared_world.post()
+    shared_world.post_payments()
     seen_by = {
         who: [(found.subject_id, found.name) for found in read(shared_world, Viewer(id, reads_all=False), begun)]
         for who, id in {"ann": ann, "bob": bob, "zed": zed}.items()
@@ -223,7 +223,7 @@ def test_endpoint_with_a_payments_id_does_not_stop_posting(world: Builder) -> No
         connection.exec_driver_sql("UPDATE webhook_endpoints SET version = 2 WHERE id = %s", (id,))
     with transaction(world.worker) as connection:
         connection.exec_driver_sql("UPDATE webhook_endpoints SET is_active = false, disabled_reason = 'gone'")
-    assert (world.post(), world.state(id)) == (1, "COMPLETED")
+    assert (world.post_payments(), world.state(id)) == (1, "COMPLETED")
     with transaction(world.gateway) as connection:
         view = payment_view.by_id(connection, id)
         assert view is not None

@@ -124,7 +124,7 @@ def names(shared_world: Builder) -> dict[str, str]:
     shared_world.transfer(bob, poor, rich, 5)
     exchanged = shared_world.exchange(ann, rich, shared_world.wallet(ann, currency="USD"), 10, 11)
     refunded = shared_world.refunded_charge(rich, 50, 30)
-    shared_world.post()
+    shared_world.post_payments()
     shared_world.park(shared_world.transfer(ann, rich, poor, 1))
     still_open = shared_world.transfer(ann, rich, poor, 1)
     ids = {"rich": rich, "done": done, "failed": failed, "exchanged": exchanged, "open": still_open}

@@ -74,7 +74,7 @@ def test_id_more_than_a_day_off_is_refused(world: Builder, hours: int, is_kept: 
     deposit = world.deposit(ann, wallet, 1)._replace(id=id)
     if is_kept:
         assert world.accept(deposit) == [id]
-        assert world.post() == 1
+        assert world.post_payments() == 1
     else:
         with pytest.raises(WrongClock):
             world.accept(deposit)

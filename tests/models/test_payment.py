@@ -32,7 +32,7 @@ def parties(world: Builder) -> Parties:
 
 
 def order(world: Builder, parties: Parties, **rest):
-    return world.wish("transfer", parties.ann, parties.rich, parties.poor, 100, **rest)
+    return world.new_payment("transfer", parties.ann, parties.rich, parties.poor, 100, **rest)
 
 
 def count(world: Builder, table: str) -> int:
@@ -129,10 +129,10 @@ def test_reference_is_unique_for_each_merchant(world, parties):
 
 def failing(world: Builder, parties: Parties) -> str:
     """A charge of bob's with a reference, which FAILED for want of money."""
-    [id] = world.accept(world.wish("charge", parties.bob, parties.rich, parties.poor, 9999, reference="A-1"))
+    [id] = world.accept(world.new_payment("charge", parties.bob, parties.rich, parties.poor, 9999, reference="A-1"))
     with transaction(world.gateway) as connection:
         assert payment.keep_reference(connection, parties.bob, "A-1", id) is None
-    assert (world.post(), world.state(id)) == (1, "FAILED")
+    assert (world.post_payments(), world.state(id)) == (1, "FAILED")
     return id
 
 
@@ -140,7 +140,7 @@ def failing(world: Builder, parties: Parties) -> str:
 def test_second_use_of_a_reference_waits_for_the_first(world, parties, is_committed):
     failing(world, parties)
     first, second = (
-        world.wish("charge", parties.bob, parties.rich, parties.poor, 1, reference="A-1") for _ in range(2)
+        world.new_payment("charge", parties.bob, parties.rich, parties.poor, 1, reference="A-1") for _ in range(2)
     )
 
     def take(new: payment.NewPayment, connection: Connection) -> str | None:
@@ -160,8 +160,8 @@ def test_second_use_of_a_reference_waits_for_the_first(world, parties, is_commit
 
 
 def test_reference_is_free_once_the_failure_is_committed(world, parties):
-    [id] = world.accept(world.wish("charge", parties.bob, parties.rich, parties.poor, 9999, reference="A-1"))
-    [later] = world.accept(world.wish("charge", parties.bob, parties.rich, parties.poor, 1, reference="A-1"))
+    [id] = world.accept(world.new_payment("charge", parties.bob, parties.rich, parties.poor, 9999, reference="A-1"))
+    [later] = world.accept(world.new_payment("charge", parties.bob, parties.rich, parties.poor, 1, reference="A-1"))
     with transaction(world.gateway) as connection:
         assert payment.keep_reference(connection, parties.bob, "A-1", id) is None
     with world.worker.connect() as worker:
@@ -211,7 +211,7 @@ def test_failed_attempt_is_counted_once(world, parties):
 def test_final_or_parked_payment_is_not_postponed(world, parties):
     done, parked = (world.transfer(parties.ann, parties.rich, parties.poor, 1) for _ in range(2))
     world.park(parked)
-    world.post()
+    world.post_payments()
     with transaction(world.worker) as connection:
         assert not payment.postpone(connection, done, 1, "late", 0.0, park=True)
         assert not payment.postpone(connection, parked, 2, "late", 0.0, park=True)
@@ -220,14 +220,14 @@ def test_final_or_parked_payment_is_not_postponed(world, parties):
 def test_reset_payment_is_due_with_all_its_attempts(world, parties):
     done, parked = (world.transfer(parties.ann, parties.rich, parties.poor, 1) for _ in range(2))
     world.park(parked)
-    world.post()
+    world.post_payments()
     with transaction(world.worker) as connection:
         assert [s.id for s in payment_stuck.find(connection, StuckFilter(), 10)] == [parked]
         [was] = payment_stuck.reset_for_retry(connection, [parked, done, new_id()])
         assert (was.id, was.attempts, was.last_error, was.parked_at is None) == (parked, 1, "no luck", False)
         assert payment_stuck.find(connection, StuckFilter(), 10) == []
         assert payment.attempts(connection, parked) == 0
-    assert world.post() == 1
+    assert world.post_payments() == 1
     assert world.state(parked) == "COMPLETED"
 
 
@@ -242,7 +242,7 @@ def test_waiting_and_stuck_payments_are_counted(world, parties):
         assert [s.id for s in payment_stuck.find(connection, StuckFilter(0), 10)] == [ids[1], ids[0]]
         assert payment_stuck.find(connection, StuckFilter(3600), 10) == []
         assert [s.id for s in payment_stuck.open_among(connection, ids)] == ids
-    world.post()
+    world.post_payments()
     with transaction(world.worker) as connection:
         assert payment.waiting(connection) == (0, 0.0)
 

@@ -126,7 +126,7 @@ def test_every_transition_writes_its_event(world):
     rich, poor = world.wallet(ann, funds=100), world.wallet(bob)
     good, bad = world.transfer(ann, rich, poor, 100), world.transfer(ann, rich, poor, 1)
     assert story(world, good) == [("payment.initiated", 1)]
-    world.post()
+    world.post_payments()
     assert story(world, good) == [("payment.initiated", 1), ("payment.completed", 2)]
     assert story(world, bad) == [("payment.initiated", 1), ("payment.failed", 2)]
 
@@ -143,7 +143,7 @@ def test_parking_writes_an_event_each_time(world):
     world.park(id)
     with transaction(world.worker) as connection:
         payment_stuck.reset_for_retry(connection, [id])
-    world.post()
+    world.post_payments()
     assert story(world, id) == [
         *(("payment.initiated", 1), ("payment.parked", 3), ("payment.parked", 6), ("payment.completed", 8)),
     ]

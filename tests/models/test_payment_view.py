@@ -30,18 +30,20 @@ class Street:
         )
         self.wire = world.technical("wire")
         payments = [
-            world.wish("deposit", self.ann, self.wire, self.rich, 1000),
-            world.wish("transfer", self.ann, self.rich, self.poor, 100),
-            world.wish("transfer", self.ann, self.rich, self.second, 50),
-            world.wish("transfer", self.bob, self.poor, self.merchant_wallet, 10),
-            world.wish("charge", self.shop, self.rich, self.merchant_wallet, 30, summary="Coffee", reference="A-1"),
-            world.wish("transfer", self.bob, self.poor, self.rich, 999),
-            world.wish("charge", self.shop, self.poor, self.merchant_wallet, 1, metadata={"table": 7}),
+            world.new_payment("deposit", self.ann, self.wire, self.rich, 1000),
+            world.new_payment("transfer", self.ann, self.rich, self.poor, 100),
+            world.new_payment("transfer", self.ann, self.rich, self.second, 50),
+            world.new_payment("transfer", self.bob, self.poor, self.merchant_wallet, 10),
+            world.new_payment(
+                "charge", self.shop, self.rich, self.merchant_wallet, 30, summary="Coffee", reference="A-1"
+            ),
+            world.new_payment("transfer", self.bob, self.poor, self.rich, 999),
+            world.new_payment("charge", self.shop, self.poor, self.merchant_wallet, 1, metadata={"table": 7}),
         ]
         for new in payments:
             world.accept(new)
-        world.post()
-        last = world.wish("transfer", self.ann, self.rich, self.poor, 5)
+        world.post_payments()
+        last = world.new_payment("transfer", self.ann, self.rich, self.poor, 5)
         world.accept(last)
         self.ids = [new.id for new in [*payments, last]]
 
@@ -164,9 +166,9 @@ def test_payment_is_read_with_its_parties_and_operations(street):
 
 def test_payment_between_unknown_accounts_can_be_read(world):
     ann = world.user()
-    new = world.wish("transfer", ann, new_id(), new_id(), 5)
+    new = world.new_payment("transfer", ann, new_id(), new_id(), 5)
     world.accept(new)
-    world.post()
+    world.post_payments()
     with transaction(world.gateway) as connection:
         view = payment_view.by_id(connection, new.id)
     assert (view.failure_code, view.source.id, view.source.currency) == ("account_unknown", new.source_id, "EUR")

@@ -19,15 +19,15 @@ def names(shared_world: Builder) -> dict[str, str]:
     """A withdrawal whose bank has not answered (open), and one that it confirmed (done) and sent back."""
     ann = shared_world.user()
     rich, wire = shared_world.wallet(ann, funds=1000), shared_world.technical("wire")
-    payments = [shared_world.wish("withdrawal", ann, rich, wire, 10) for _ in range(2)]
+    payments = [shared_world.new_payment("withdrawal", ann, rich, wire, 10) for _ in range(2)]
     ids = shared_world.accept(*payments)
     with transaction(shared_world.gateway) as connection:
         payout.keep(connection, dict.fromkeys(ids, WHOM))
-    shared_world.post()
+    shared_world.post_payments()
     with transaction(shared_world.worker) as connection:
         payout.store_answers(connection, [FinalAnswer(ids[1], True)])
         bank_return.keep(connection, "r", [Return("1", ids[1], 4)])
-    shared_world.post()
+    shared_world.post_payments()
     with transaction(shared_world.worker) as connection:
         assert bank_return.give_back(connection, 9) == 1
         bank_return.keep(connection, "r", [Return("2", ids[1], 4), Return("3", ids[1], 4)])

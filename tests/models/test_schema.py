@@ -18,16 +18,18 @@ def names(shared_world: Builder) -> dict[str, str]:
     rich, poor, capped = (shared_world.wallet(ann, funds=1000), shared_world.wallet(bob), shared_world.wallet(bob))
     shared_world.refunded_charge(rich, 50, 30)
     done = shared_world.transfer(ann, rich, poor, 10)
-    shared_world.post()
-    [held] = shared_world.accept(shared_world.wish("charge", shop, rich, shared_world.wallet(shop), 10, capture=False))
-    shared_world.post()
-    [failed] = shared_world.accept(
-        shared_world.wish("charge", shop, poor, shared_world.wallet(shop), 99, reference="A-2")
+    shared_world.post_payments()
+    [held] = shared_world.accept(
+        shared_world.new_payment("charge", shop, rich, shared_world.wallet(shop), 10, capture=False)
     )
-    shared_world.post()
+    shared_world.post_payments()
+    [failed] = shared_world.accept(
+        shared_world.new_payment("charge", shop, poor, shared_world.wallet(shop), 99, reference="A-2")
+    )
+    shared_world.post_payments()
     still_open = shared_world.transfer(ann, rich, poor, 10)
     named = [
-        shared_world.wish(type, who, rich, poor, 10, reference=reference)
+        shared_world.new_payment(type, who, rich, poor, 10, reference=reference)
         for type, who, reference in [("charge", shop, "A-1"), ("charge", shop, "A-2"), ("transfer", ann, "A-2")]
     ]
     shared_world.accept(*named)

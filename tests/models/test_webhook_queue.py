@@ -27,7 +27,7 @@ def take_number(connection: Connection) -> None:
 def test_repeated_fan_out_makes_one_delivery_for_an_event(queue: FanOut):
     for _ in range(3):
         queue.world.accept(queue.deposit())
-    queue.world.post()
+    queue.world.post_payments()
     while queue.fan_out(limit=2):
         pass
     assert queue.fan_out() == 0

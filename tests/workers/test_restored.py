@@ -80,7 +80,7 @@ def test_restored_dump_loses_no_event(
     queue.world.accept(queue.deposit())
     eventually(queue.fan_out)
     queue.world.accept(queue.deposit())
-    queue.world.post()
+    queue.world.post_payments()
     eventually(lambda: [one.name for one in feed(queue, event.START)].count("payment.completed") == FUNDED_AND_TWO)
     read = feed(queue, event.START)
     delivered = queue.delivered()
@@ -98,7 +98,7 @@ def test_restored_dump_loses_no_event(
         assert alarms(copy) == []
         queue.world = Builder.of(copy)
         queue.world.accept(queue.deposit())
-        queue.world.post()
+        queue.world.post_payments()
         eventually(lambda: queue.fan_out() == 0 and len(queue.delivered()) == len(queue.events()))
         assert queue.delivered()[:1] == delivered
         assert sorted(queue.delivered()) == sorted(queue.events())

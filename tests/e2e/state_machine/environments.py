@@ -92,9 +92,9 @@ class Rehearsal(ApiHarness):
         return Reply(answer.status_code, answer.get_json(), "Idempotent-Replayed" in answer.headers)
 
     def post(self) -> int:
-        posted = super().post()
+        posted = super().post_payments()
         ended, _ = PayoutSender(self.worker, Willing()).drain()
-        return posted + super().post() if ended else posted
+        return posted + super().post_payments() if ended else posted
 
     def ring(self) -> None:
         pass

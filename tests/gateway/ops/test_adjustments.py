@@ -201,7 +201,7 @@ def test_worker_fails_adjustment_payment_without_approval(
     world, account = api, account_of(ops, client)
     approve(chief, proposed(ops, client))
     ours = world.technical("internal")
-    forged = [world.wish("adjustment", maker, ours, account, 400) for maker in (client.id, ops.id, chief.id)]
+    forged = [world.new_payment("adjustment", maker, ours, account, 400) for maker in (client.id, ops.id, chief.id)]
     with transaction(api.gateway) as connection:
         payment.accept(connection, forged)
     api.post_payments()
