@@ -137,10 +137,10 @@ def shop(running: Stack) -> User:
 
 def newcomer(connection: Connection, name: str, role: user.Role) -> User:
     """Create a user with a token."""
-    one = User(str(uuid7()), token.new())
-    user.create(connection, one.id, f"{name}@bench.example", role, name)
-    token.keep(connection, str(uuid7()), one.id, one.token)
-    return one
+    person = User(str(uuid7()), token.new())
+    user.create(connection, person.id, f"{name}@bench.example", role, name)
+    token.keep(connection, str(uuid7()), person.id, person.token)
+    return person
 
 
 def lengthen(running: Stack, bench: Bench, options: argparse.Namespace) -> dict[str, LongWorld]:

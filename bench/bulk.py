@@ -24,7 +24,9 @@ def bodies(world: World, count: int, chance: random.Random) -> list[bytes]:
         json.dumps(
             {
                 "currency": CURRENCY,
-                "charges": [{"wallet": one.token, "amount": "1.00"} for one in chance.choices(world.accounts, k=LINES)],
+                "charges": [
+                    {"wallet": account.token, "amount": "1.00"} for account in chance.choices(world.accounts, k=LINES)
+                ],
             }
         ).encode()
         for _ in range(count)

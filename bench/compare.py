@@ -97,27 +97,27 @@ def fund(gateway: Engine, deposits: Sequence[NewPayment]) -> None:
     """Accept the deposits by the columns that every commit knows: our own way to accept names later ones, too."""
     for some in world.batches(deposits):
         columns = {
-            "ids": pg_arrays.plain(wish.id for wish in some),
-            "users": pg_arrays.plain(wish.user_id for wish in some),
-            "sources": pg_arrays.plain(wish.source_id for wish in some),
-            "targets": pg_arrays.plain(wish.target_id for wish in some),
-            "amounts": pg_arrays.plain(wish.amount for wish in some),
+            "ids": pg_arrays.plain(deposit.id for deposit in some),
+            "users": pg_arrays.plain(deposit.user_id for deposit in some),
+            "sources": pg_arrays.plain(deposit.source_id for deposit in some),
+            "targets": pg_arrays.plain(deposit.target_id for deposit in some),
+            "amounts": pg_arrays.plain(deposit.amount for deposit in some),
         }
         with transaction(gateway) as connection:
             connection.execute(FUND, columns | {"currency": world.CURRENCY, "fingerprint": world.FINGERPRINT})
 
 
 FUND = text("""
-    WITH wish AS (
+    WITH deposit AS (
         SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:users AS uuid[]), CAST(:sources AS uuid[]),
                              CAST(:targets AS uuid[]), CAST(:amounts AS numeric[]))
-            AS wish (id, user_id, source_id, target_id, amount)
+            AS deposit (id, user_id, source_id, target_id, amount)
     ), kept AS (
         INSERT INTO idempotency_keys (user_id, key, fingerprint, payment_id)
-        SELECT user_id, 'bench-' || id, :fingerprint, id FROM wish
+        SELECT user_id, 'bench-' || id, :fingerprint, id FROM deposit
     )
     INSERT INTO payments (id, type, user_id, source_id, target_id, amount, currency)
-    SELECT id, 'deposit', user_id, source_id, target_id, amount, :currency FROM wish
+    SELECT id, 'deposit', user_id, source_id, target_id, amount, :currency FROM deposit
 """)
 
 

@@ -21,8 +21,8 @@ def write(owner: Engine, world: World, payments: int) -> None:
     accounts = len(world.accounts)
     total = -(-payments // accounts) * accounts
     ring = {
-        "ids": pg_arrays.plain(one.id for one in world.accounts),
-        "users": pg_arrays.plain(one.owner.id for one in world.accounts),
+        "ids": pg_arrays.plain(account.id for account in world.accounts),
+        "users": pg_arrays.plain(account.owner.id for account in world.accounts),
     }
     with owner.begin() as connection:
         connection.execute(RING, ring)
@@ -51,7 +51,7 @@ def write(owner: Engine, world: World, payments: int) -> None:
 RING = text("""
     CREATE UNLOGGED TABLE ring AS
     SELECT place - 1 AS place, id, user_id
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:users AS uuid[])) WITH ORDINALITY AS one (id, user_id, place)
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:users AS uuid[])) WITH ORDINALITY AS account (id, user_id, place)
 """)
 MAKE_CHUNK = text("""
     DROP TABLE IF EXISTS chunk;

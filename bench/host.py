@@ -20,7 +20,7 @@ def main() -> None:
         try:
             stack.start()
             users = stack.create_users(json.loads(sys.stdin.readline()))
-            people = [(one["id"], one["token"]) for one in users]
+            people = [(created["id"], created["token"]) for created in users]
             print(json.dumps([stack.bind, stack.database_url, people]), flush=True)
             for _ in sys.stdin:
                 with open_engine(stack.database_url).connect() as connection:

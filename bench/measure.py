@@ -74,7 +74,7 @@ class Bench:
         return figures | half
 
     def full_load(self, connections: int) -> dict[str, float]:
-        """As many requests as are answered: rates a second and latencies in ms."""
+        """The rates a second and latencies in ms of as many requests as are answered."""
         figures = self._load("full", connections, None)
         figures[f"completed_{connections}"] = figures.pop("completed")
         return figures
@@ -103,13 +103,13 @@ class Bench:
         lines = statuses[ACCEPTED] * bulk.LINES
         return {"bulk_accepted": lines / (answered - begun), "bulk": lines / (ended - begun)}
 
-    def posting(self, run: str, wishes: Sequence[NewPayment], database: str = DATABASE) -> float:
+    def posting(self, run: str, payments: Sequence[NewPayment], database: str = DATABASE) -> float:
         """Payments per second that one poster posts from a backlog."""
         gateway = self.stack.engine(settings.GATEWAY_ROLE, database)
-        world.submit(gateway, wishes)
+        world.submit(gateway, payments)
         posted, seconds = self._apart(drain, self.stack.url_of(settings.WORKER_ROLE, database))
-        if posted != len(wishes):
-            raise BenchError(f"{posted} payments were posted where {len(wishes)} waited")
+        if posted != len(payments):
+            raise BenchError(f"{posted} payments were posted where {len(payments)} waited")
         self.check_books(run, database)
         return posted / seconds
 

@@ -47,7 +47,7 @@ class Reference:
 
 
 def libpq_environ(url: str) -> dict[str, str]:
-    """What tells libpq's programs the way to the database of a SQLAlchemy URL."""
+    """The environment by which libpq's programs find the database of a SQLAlchemy URL."""
     parsed = make_url(url)
     return {
         "PGHOST": str(parsed.query.get("host") or parsed.host),

@@ -39,10 +39,10 @@ class Target:
     def measured(self, rounds: Sequence[Round]) -> float | None:
         """The median over the rounds, or None."""
         if self.per is None:
-            values = [one[self.figure] for one in rounds if self.figure in one]
+            values = [figures[self.figure] for figures in rounds if self.figure in figures]
         else:
-            both = [one for one in rounds if self.figure in one and self.per in one]
-            values = [ratio(one[self.figure], one[self.per]) for one in both]
+            both = [figures for figures in rounds if self.figure in figures and self.per in figures]
+            values = [ratio(figures[self.figure], figures[self.per]) for figures in both]
         return median(values) if values else None
 
     def row(self, rounds: Sequence[Round]) -> list[str]:
@@ -56,9 +56,9 @@ class Target:
     def _verdict(self, measured: float) -> str:
         if math.isnan(measured):
             return "nothing to compare with"
-        for mark, word in ((self.stretch_goal, "yes, the stretch goal"), (self.goal, "yes")):
+        for mark, verdict in ((self.stretch_goal, "yes, the stretch goal"), (self.goal, "yes")):
             if measured <= mark if self.at_most else measured >= mark:
-                return word
+                return verdict
         return "no"
 
 
@@ -77,8 +77,8 @@ TARGETS = [
     Target("submit to COMPLETED, half load, 32 conns, p50", "half_32_completed_p50", None, 30, 10, " ms"),
     Target("submit to COMPLETED, half load, 32 conns, p99", "half_32_completed_p99", None, 120, 40, " ms"),
     Target("GET by id, final payment / pgbench -S", "reads", "select", 0.05, 0.1),
-    Target("django-hordak, 4 processes: ours faster", "posting_spread", "hordak", 3, 5, " times", PEERS_ONLY),
-    Target("naive Celery version: ours faster", "completed_8", "naive", 10, 20, " times", PEERS_ONLY),
+    Target("django-hordak, 4 processes: the product faster", "posting_spread", "hordak", 3, 5, " times", PEERS_ONLY),
+    Target("naive Celery version: the product faster", "completed_8", "naive", 10, 20, " times", PEERS_ONLY),
     Target("memory (PSS) of gateway + workers + beat", "memory_mb", None, 400, 250, " MB"),
 ]
 
@@ -113,7 +113,7 @@ def render(rounds: Sequence[Round], circumstances: Mapping[str, str], checks: Ma
         "on the same servers with durability on, the load generator on the same machine.",
         table(["measured on", ""], [[name, value] for name, value in circumstances.items()]),
         "## Targets",
-        table(["figure", "goal", "stretch goal", "measured", "reached"], [one.row(rounds) for one in TARGETS]),
+        table(["figure", "goal", "stretch goal", "measured", "reached"], [target.row(rounds) for target in TARGETS]),
         "## Figures",
         table(["figure", "median", "lowest", "highest"], list(figure_rows(rounds))),
         "If the machine was busy with other things, even ratios may be wrong: measure again when it is idle.",
@@ -149,7 +149,7 @@ def figure_rows(rounds: Sequence[Round]) -> list[list[str]]:
     """One line for each figure that was measured."""
     rows = []
     for title, name, unit in FIGURES:
-        values = [one[name] for one in rounds if name in one]
+        values = [figures[name] for figures in rounds if name in figures]
         if values:
             rows.append([title, *(f"{pick(values):,.0f}{unit}" for pick in (statistics.median, min, max))])
     return rows
@@ -159,7 +159,7 @@ def latency_row(rounds: Sequence[Round], load: str, connections: int) -> list[st
     """Medians of the percentiles of one load."""
     names = ["submitted", "submit_p50", "submit_p99", "completed_p50", "completed_p99"]
     keys = [f"{load}_{connections}_{name}" for name in names]
-    values = [[one[key] for one in rounds if key in one] for key in keys]
+    values = [[figures[key] for figures in rounds if key in figures] for key in keys]
     return [load, str(connections), *(f"{statistics.median(some):,.1f}" if some else "" for some in values)]
 
 
@@ -181,13 +181,13 @@ def limits(environ: Mapping[str, str]) -> str:
 
 
 def ratio(value: float, per: float) -> float:
-    """How many times `per` the value is; NaN where there was nothing to compare with, as on a very slow machine."""
+    """The value in multiples of `per`; NaN where there was nothing to compare with, as on a very slow machine."""
     return value / per if per else math.nan
 
 
 def median(ratios: Sequence[float]) -> float:
     """The median of the ratios that are numbers; NaN where none is."""
-    known = [one for one in ratios if not math.isnan(one)]
+    known = [value for value in ratios if not math.isnan(value)]
     return statistics.median(known) if known else math.nan
 
 

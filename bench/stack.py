@@ -98,19 +98,19 @@ class Stack(embedded.stack.Stack, Product):
             root = psutil.Process(self.parts[name].pid)
             ended = root.cpu_times()
             found[name] = ended.children_user + ended.children_system
-            for one in [root, *root.children(recursive=True)]:
+            for process in [root, *root.children(recursive=True)]:
                 with suppress(psutil.NoSuchProcess):  # ended meanwhile
-                    times = one.cpu_times()
+                    times = process.cpu_times()
                     found[name] += times.user + times.system
         return found
 
     def pss_mb(self) -> dict[str, float]:
-        """Proportional set size of each process of ours with all its children, in MB."""
+        """Proportional set size of each process of the product with all its children, in MB."""
         found = {}
         for name in COMMANDS:
             root = psutil.Process(self.processes[name].pid)
             family = [root, *root.children(recursive=True)]
-            found[name] = sum(one.memory_full_info().pss for one in family) / 1_000_000
+            found[name] = sum(process.memory_full_info().pss for process in family) / 1_000_000
         return found
 
     def _restart_gateway(self, environ: dict[str, str]) -> None:

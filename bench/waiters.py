@@ -109,42 +109,42 @@ class Waiters:
 
     def wait_open(self) -> None:
         """Return when all have been greeted; raises LoadError."""
-        self._told(OPEN_SECONDS_MAX)
+        self._receive(OPEN_SECONDS_MAX)
 
     def ended(self) -> dict[str, float]:
         """When each payment's end was known, once that of all is, in seconds of the epoch; raises LoadError."""
-        return self._told(OPEN_SECONDS_MAX)
+        return self._receive(OPEN_SECONDS_MAX)
 
     def are_held(self) -> bool:
-        """Whether none has failed and not all have ended."""
+        """True if none has failed and not all have ended."""
         return not self._pipe.poll()
 
-    def _told(self, seconds: float) -> dict[str, float]:
+    def _receive(self, seconds: float) -> dict[str, float]:
         if not self._pipe.poll(seconds):
             raise LoadError(f"the waiters were silent for {seconds:.0f} s")
         try:
-            told = self._pipe.recv()
+            received = self._pipe.recv()
         except EOFError:
             raise LoadError("the waiters' process ended") from None
-        if isinstance(told, str):
-            raise LoadError(told)
-        return told
+        if isinstance(received, str):
+            raise LoadError(received)
+        return received
 
 
 @contextmanager
 def held(address: tuple[str, int], kind: str, payments: Sequence[Payment]) -> Iterator[Waiters]:
     """One waiter for each payment, until all payments are final or the block ends."""
     context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=hold, args=(address, kind, list(payments), theirs), daemon=True)
+    pipe, child_pipe = context.Pipe()
+    process = context.Process(target=hold, args=(address, kind, list(payments), child_pipe), daemon=True)
     process.start()
-    theirs.close()
+    child_pipe.close()
     try:
-        yield Waiters(ours)
+        yield Waiters(pipe)
     finally:
         process.terminate()
         process.join()
-        ours.close()
+        pipe.close()
 
 
 def hold(address: tuple[str, int], kind: str, payments: Sequence[Payment], pipe: Pipe) -> None:
@@ -163,27 +163,27 @@ def wait(address: tuple[str, int], kind: str, payments: Sequence[Payment], pipe:
     with selectors.DefaultSelector() as poll:
         for payment in payments:
             sock = socket.create_connection(address, timeout=OPEN_SECONDS_MAX)
-            one = KINDS[kind](payment)
-            sock.sendall(one.request)
+            waiter = KINDS[kind](payment)
+            sock.sendall(waiter.request)
             sock.setblocking(False)
-            poll.register(sock, selectors.EVENT_READ, (payment[0], one))
-        strangers = {id for id, one in (key.data for key in poll.get_map().values()) if not one.is_greeted}
-        is_told = False
+            poll.register(sock, selectors.EVENT_READ, (payment[0], waiter))
+        strangers = {id for id, waiter in (key.data for key in poll.get_map().values()) if not waiter.is_greeted}
+        is_reported = False
         while len(ended) < len(payments):
-            if not strangers and not is_told:
+            if not strangers and not is_reported:
                 pipe.send({})
-                is_told = True
+                is_reported = True
             if time.monotonic() > deadline:
                 raise LoadError(f"{len(payments) - len(ended)} did not end within {HELD_SECONDS_MAX:.0f} s")
             for key, _ in poll.select(1.0):
-                id, one = key.data
+                id, waiter = key.data
                 piece = key.fileobj.recv(RECEIVE_BYTES)
-                answer = one.receive(piece)
+                answer = waiter.receive(piece)
                 if answer:
                     key.fileobj.sendall(answer)
-                if one.is_greeted:
+                if waiter.is_greeted:
                     strangers.discard(id)
-                if one.is_over:
+                if waiter.is_over:
                     ended[id] = time.time()
                     poll.unregister(key.fileobj)
                     key.fileobj.close()

@@ -49,7 +49,7 @@ def one_round(running: Stack, bench: Bench, count: int) -> dict[str, float]:
     for kinds in [list(waiters.KINDS)] if bench.is_quick else [[kind] for kind in waiters.KINDS]:
         with running.one_gateway_process():
             for kind in kinds:
-                figures |= crowd(running, bench, kind, count)
+                figures |= measure_waiters(running, bench, kind, count)
     return figures
 
 
@@ -87,7 +87,7 @@ def one_way(running: Stack, bench: Bench, run: str, way: str, connections: int, 
     }
 
 
-def crowd(running: Stack, bench: Bench, kind: str, count: int) -> dict[str, float]:
+def measure_waiters(running: Stack, bench: Bench, kind: str, count: int) -> dict[str, float]:
     """The cost of `count` waiters of this kind for submitting clients and the gateway, and their time to an answer."""
     before = submitting(running, bench, f"before {kind}")
     alone = idle(running, bench.seconds)
@@ -158,12 +158,12 @@ def idle(running: Stack, seconds: float) -> dict[str, float]:
 
 def open_payments(bench: Bench, count: int) -> list[Payment]:
     """This number of transfers that stay INITIATED until `end`, each with the token of its creator."""
-    tokens = {one.owner.id: one.owner.token for one in bench.world.accounts}
-    wishes = bench.world.spread(count, bench.chance)
+    tokens = {account.owner.id: account.owner.token for account in bench.world.accounts}
+    transfers = bench.world.spread(count, bench.chance)
     with transaction(bench.stack.engine()) as connection:
-        payment.accept(connection, wishes)
-        connection.execute(PUT_OFF, {"ids": pg_arrays.plain(wish.id for wish in wishes), "wait": "1 day"})
-    return [(wish.id, tokens[wish.user_id]) for wish in wishes]
+        payment.accept(connection, transfers)
+        connection.execute(PUT_OFF, {"ids": pg_arrays.plain(transfer.id for transfer in transfers), "wait": "1 day"})
+    return [(transfer.id, tokens[transfer.user_id]) for transfer in transfers]
 
 
 def end(bench: Bench, payments: Sequence[Payment]) -> None:

@@ -84,7 +84,7 @@ def cost_rows(rounds: Sequence[Round], kind: str) -> list[list[str]]:
     """Each figure without and with waiters of this kind, and their ratio."""
     rows = []
     for title, name in COSTS.items():
-        without, among = ([one[f"{kind}_{state}_{name}"] for one in rounds] for state in ("without", "with"))
+        without, among = ([figures[f"{kind}_{state}_{name}"] for figures in rounds] for state in ("without", "with"))
         middles = [number(statistics.median(values)) for values in (without, among)]
         if name.endswith(("p50", "p99", "submitted", "order")):
             ratios = [ratio(with_them, alone) for alone, with_them in zip(without, among, strict=True)]
@@ -96,7 +96,7 @@ def cost_rows(rounds: Sequence[Round], kind: str) -> list[list[str]]:
                 if middle_ratio <= RATIO_MAX
                 else ", NO"
             )
-            middles += [", ".join(f"{one:.2f}" for one in ratios), f"{middle_ratio:.2f}{verdict}"]
+            middles += [", ".join(f"{value:.2f}" for value in ratios), f"{middle_ratio:.2f}{verdict}"]
         else:
             middles += ["", ""]
         rows.append([KINDS[kind], title, *middles])
@@ -105,7 +105,7 @@ def cost_rows(rounds: Sequence[Round], kind: str) -> list[list[str]]:
 
 def middle(rounds: Sequence[Round], name: str) -> str:
     """The median of a figure."""
-    return number(statistics.median(one[name] for one in rounds))
+    return number(statistics.median(figures[name] for figures in rounds))
 
 
 def number(value: float) -> str:

@@ -62,7 +62,7 @@ class World:
     def deposits(self) -> list[NewPayment]:
         """The deposits that fund all accounts; the hot one gets as much as all others together."""
         fortune = DEPOSIT_MINOR * len(self.accounts)
-        orders = [new_payment(self.ops, "deposit", self.wire, one.id, DEPOSIT_MINOR) for one in self.accounts]
+        orders = [new_payment(self.ops, "deposit", self.wire, account.id, DEPOSIT_MINOR) for account in self.accounts]
         return [*orders, new_payment(self.ops, "deposit", self.wire, self.hot.id, fortune)]
 
     def spread(self, count: int, chance: random.Random) -> list[NewPayment]:
@@ -71,11 +71,11 @@ class World:
 
     def into_hot(self, count: int, chance: random.Random) -> list[NewPayment]:
         """Transfers from random accounts to the hot one."""
-        return [transfer(one, self.hot) for one in chance.choices(self.accounts, k=count)]
+        return [transfer(account, self.hot) for account in chance.choices(self.accounts, k=count)]
 
     def out_of_hot(self, count: int, chance: random.Random) -> list[NewPayment]:
         """Transfers from the hot account to random ones."""
-        return [transfer(self.hot, one) for one in chance.choices(self.accounts, k=count)]
+        return [transfer(self.hot, account) for account in chance.choices(self.accounts, k=count)]
 
     def posts(self, count: int, chance: random.Random, *headers: str) -> tuple[list[bytes], list[str]]:
         """Requests that submit transfers between random accounts, and beside each the token that sends it."""
@@ -110,9 +110,9 @@ def make(gateway: Engine, clients: Sequence[User], ops: User, accounts: int = AC
             connection.execute(
                 OPEN_ACCOUNTS,
                 {
-                    "ids": pg_arrays.plain(one.id for one in some),
-                    "tokens": pg_arrays.plain(one.token for one in some),
-                    "owners": pg_arrays.plain(one.owner.id for one in some),
+                    "ids": pg_arrays.plain(account.id for account in some),
+                    "tokens": pg_arrays.plain(account.token for account in some),
+                    "owners": pg_arrays.plain(account.owner.id for account in some),
                     "currency": CURRENCY,
                 },
             )

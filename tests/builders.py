@@ -29,9 +29,9 @@ def new_id() -> str:
 
 
 class Builder:
-    """A migrated database, and what makes users, wallets and payments in it, each row in the role that writes it.
+    """Makes users, wallets and payments in a migrated database, each row in the role that writes it.
 
-    Amounts are in minor units; deposits are open to everybody.
+    Amounts are in minor units; deposits are open to all users.
     """
 
     def __init__(self, owner: Engine, worker: Engine, gateway: Engine) -> None:

@@ -26,7 +26,7 @@ STRANGE = {
     "no XML": "%PDF-1.7",
     "unknown encoding": '<?xml version="1.0" encoding="klingon"?><Document xmlns="{}"/>',
 }
-"""What is no message, whatever its namespace."""
+"""Documents that are no message, whatever their namespace."""
 
 
 def message(kind: str, body: str) -> bytes:
@@ -48,10 +48,10 @@ def report(*transactions: str, message_id: str = "", group: str = "", block: str
     return message(REPORT, f"<CstmrPmtStsRpt><OrgnlGrpInfAndSts>{about}</OrgnlGrpInfAndSts>{block}</CstmrPmtStsRpt>")
 
 
-def status(key: str, word: str, reason: str = "") -> str:
+def status(key: str, code: str, reason: str = "") -> str:
     """The status of one transaction of a pain.002."""
     why = f"<StsRsnInf><Rsn><Cd>{reason}</Cd></Rsn><AddtlInf>Account closed</AddtlInf></StsRsnInf>" if reason else ""
-    return f"<TxInfAndSts><OrgnlEndToEndId>{key}</OrgnlEndToEndId><TxSts>{word}</TxSts>{why}</TxInfAndSts>"
+    return f"<TxInfAndSts><OrgnlEndToEndId>{key}</OrgnlEndToEndId><TxSts>{code}</TxSts>{why}</TxInfAndSts>"
 
 
 def entry(

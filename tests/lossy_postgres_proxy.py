@@ -10,11 +10,11 @@ from pathlib import Path
 SOCKET_NAME = ".s.PGSQL.5432"
 RECEIVE_BYTES = 65_536
 COMMIT = b"COMMIT\0"
-"""How psycopg2 asks for a commit."""
+"""A commit as psycopg2 sends it."""
 
 
 class Loss(Enum):
-    """What is lost."""
+    """The message that is lost."""
 
     REQUEST = "the request: the server never receives it"
     ANSWER = "its answer: the server has done it, the client never hears of it"

@@ -143,4 +143,4 @@ ADDRESSES = [
     "ff02::1",
     "5f00::1",
 ]
-"""What a hostile name server may answer with."""
+"""The answers of a hostile name server."""

@@ -32,7 +32,7 @@ def stack_settings() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def commission_percent() -> int:
-    """What the terms take on the module's stack from its start; a module with another does not share its stack."""
+    """The commission percent on the module's stack from its start; a module with another does not share its stack."""
     return 0
 
 

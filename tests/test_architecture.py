@@ -153,7 +153,7 @@ def test_rule_9_views_declare_and_one_table_answers_errors():
 
 
 NEVER_FIRST = {"accounts_floor_is_bounded"}
-"""What breaks one of these breaks another constraint too, which PostgreSQL checks first."""
+"""Constraints that no row breaks alone: another that PostgreSQL checks first is broken too."""
 
 
 def test_rule_10_every_constraint_and_trigger_is_attacked():
@@ -274,7 +274,7 @@ def test_every_make_target_has_a_help_text():
     text = (CHECKOUT / "Makefile").read_text()
     targets = dict(re.findall(r"^([a-z]+):(.*)$", text, re.M))
     helped = {name for name, rest in targets.items() if "## " in rest}
-    needed = {word for rest in targets.values() for word in rest.partition("##")[0].split()}
+    needed = {target for rest in targets.values() for target in rest.partition("##")[0].split()}
     assert {"help", "run", "up", "down", "demo", "test", "check", "bench"} <= helped, "write ## and a help text"
     assert set(targets) - helped <= needed, "write ## and a help text"
     phony = re.search(r"^\.PHONY: (.*)$", text, re.M)

@@ -23,7 +23,7 @@ from tests.support import eventually
 
 DEBOUNCE_SECONDS = 0.05
 AT_ONCE_SECONDS = 0.5
-"""What `ring()` may take: nothing but setting a flag, on a busy machine."""
+"""The time limit of `ring()`, which does nothing but set a flag, on a busy machine."""
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def own_valkey(monkeypatch: pytest.MonkeyPatch) -> Iterator[Valkey]:
 
 @pytest.fixture
 def warnings(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
-    """What the bell complains of."""
+    """The log entries of the bell."""
     capture = LogCapture()
     monkeypatch.setattr("bell.log", structlog.wrap_logger(None, processors=[capture]))
     return capture.entries
@@ -102,7 +102,7 @@ def test_bell_hidden_by_foreign_messages_is_sent_once_more(bells: redis.Redis, f
 
 
 def test_bell_after_broker_lost_its_data_is_sent(bells: redis.Redis) -> None:
-    """FLUSHALL takes the queues' bindings, too: a publisher that trusted them would ring for nobody."""
+    """FLUSHALL takes the queues' bindings, too: a publisher that trusted them would reach no worker."""
     publish()
     assert bells.keys("_kombu.binding.*")
     bells.flushall()

@@ -1,4 +1,4 @@
-"""What is heard from the broker: our bells as if just written, and of all else nothing."""
+"""Messages from the broker: the product's bells as if just written, and of all else nothing."""
 
 import base64
 import copy
@@ -33,7 +33,7 @@ def sent(valkey: Valkey, redis_url: str) -> dict:
         return json.loads(client.rpop(BELLS))
 
 
-def told(envelope: object, queue: str = BELLS) -> dict:
+def message_read(envelope: object, queue: str = BELLS) -> dict:
     return json.loads(read(json.dumps(envelope).encode(), queue, QUEUE_OF))
 
 
@@ -42,7 +42,7 @@ def body(content: object) -> str:
 
 
 def test_message_read_keeps_task_and_request_id_only(sent: dict) -> None:
-    bell = told(sent)
+    bell = message_read(sent)
     assert bell["headers"] == {
         "task": POST,
         "id": sent["headers"]["id"],
@@ -57,7 +57,7 @@ def test_message_read_keeps_task_and_request_id_only(sent: dict) -> None:
 
 def test_what_is_told_can_be_told_again(sent: dict) -> None:
     """As a message that was given back by a worker that ended."""
-    assert told(told(sent))["headers"] == told(sent)["headers"]
+    assert message_read(message_read(sent))["headers"] == message_read(sent)["headers"]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_what_a_stranger_wrote_beside_is_not_read(sent: dict, written: dict) -> 
     envelope = copy.deepcopy(sent)
     envelope["headers"] |= written
     envelope |= {"content-type": "application/x-python-serialize", "content-encoding": "rot13", "properties": written}
-    assert told(envelope)["headers"] == told(sent)["headers"]
+    assert message_read(envelope)["headers"] == message_read(sent)["headers"]
 
 
 BROKEN: dict[str, Callable[[dict], object]] = {
@@ -115,7 +115,7 @@ def test_what_is_no_bell_is_refused(sent: dict, how: str) -> None:
     envelope = copy.deepcopy(sent)
     BROKEN[how](envelope)
     with pytest.raises(InvalidMessage):
-        told(envelope)
+        message_read(envelope)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_what_is_no_envelope_is_refused(text: bytes) -> None:
 
 def test_a_bell_in_the_queue_of_another_worker_is_refused(sent: dict) -> None:
     with pytest.raises(InvalidMessage):
-        told(sent, UPKEEP)
+        message_read(sent, UPKEEP)
 
 
 @given(st.binary(max_size=200))
@@ -141,7 +141,7 @@ def test_whatever_the_bytes_they_are_refused(text: bytes) -> None:
 def test_whatever_the_envelope_it_is_refused(headers: object, content: object, extra: object) -> None:
     for envelope in (extra, {"headers": headers, "body": body(content), "properties": extra}):
         with pytest.raises(InvalidMessage):
-            told(envelope)
+            message_read(envelope)
 
 
 @given(name=st.sampled_from(["task", "id", "retries", "request_id"]), value=JSON)
@@ -149,4 +149,4 @@ def test_whatever_a_header_it_is_refused_or_told_as_it_stands(sent: dict, name: 
     envelope = copy.deepcopy(sent)
     envelope["headers"][name] = value
     with suppress(InvalidMessage):
-        assert told(envelope)["headers"][name] == value
+        assert message_read(envelope)["headers"][name] == value

@@ -48,7 +48,7 @@ USES = {
         "models/webhook_queue.py": 2,
     },
 }
-"""How often each file of the product does it; a new one is justified in docs/clocks.md."""
+"""The count in each file of the product; a new one is justified in docs/clocks.md."""
 
 
 def found(pattern: str, paths: list[Path]) -> dict[str, int]:

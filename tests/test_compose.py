@@ -31,7 +31,7 @@ OPTIONS_INVALID = 3
 
 
 class Served(NamedTuple):
-    """What gunicorn serves in a service, and the port."""
+    """The application that gunicorn serves in a service, and the port."""
 
     app: Flask
     port: int
@@ -44,12 +44,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Served]:
     return {"gateway": Served(wsgi.app, 8000), "bank": Served(simulated, 8000)}
 
 
-def words(written: str | list[str]) -> list[str]:
+def arguments(written: str | list[str]) -> list[str]:
     return shlex.split(written) if isinstance(written, str) else written
 
 
 def check_of(service: str) -> list[str]:
-    """The words of a service's health check, without how it is run."""
+    """The arguments of a service's health check, without how it is run."""
     form, *written = SERVICES[service]["healthcheck"]["test"]
     assert form in ("CMD", "CMD-SHELL")
     return written if form == "CMD" else shlex.split(written[0], posix=True)
@@ -93,7 +93,7 @@ def asks_a_worker(service: str, arguments: list[str]) -> None:
     for file in ("Dockerfile", ".flaskenv"):
         assert re.search(rf"\bFLASK_APP={re.escape(cli.__name__)}$", (CHECKOUT / file).read_text(), re.M), file
     assert name == service, "of its own part"
-    started = words(SERVICES[service]["command"])
+    started = arguments(SERVICES[service]["command"])
     if name == BEAT:
         assert started[-1] == "beat"
     else:

@@ -1,4 +1,4 @@
-"""What is deployed: the compose file, the image, the secrets of a new environment, the hooks, the published texts."""
+"""Deployment: the compose file, the image, the secrets of a new environment, the hooks, the published texts."""
 
 import re
 import tomllib

@@ -26,7 +26,7 @@ PATH = re.compile(
 )
 QUOTED = re.compile(r"`([^`\n]+)`")
 ABSENT = {"stack.json", "tests/contract/node_modules/", "tests/x/test_y.py"}
-"""What a running stack and `npm ci` write, and an example."""
+"""Files that a running stack and `npm ci` write, and an example."""
 PLACEHOLDERS = {"Schema.member"}
 
 
@@ -94,7 +94,7 @@ def modules() -> dict[str, list[Path]]:
 
 
 def texts(path: Path) -> Iterator[str]:
-    """What a page says, without its code blocks; or each docstring of a Python file."""
+    """The text of a page, without its code blocks; or each docstring of a Python file."""
     if path.suffix != ".py":
         yield re.sub(r"^```.+?^```", "", path.read_text(), flags=re.M | re.S)
         return
@@ -109,7 +109,7 @@ def schema() -> str:
 
 
 def is_wrong_dotted(name: str) -> bool:
-    """Whether `module.name` or `Class.method` of this project does not exist; names of others are not judged."""
+    """True if `module.name` or `Class.method` of this project does not exist; names of others are not judged."""
     first, _, last = name.rpartition(".")
     is_in_schema = name in schema() or (re.search(rf"\b{first}\b", schema()) and re.search(rf"\b{last}\b", schema()))
     if first in modules():

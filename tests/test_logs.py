@@ -1,4 +1,4 @@
-"""Logs are one JSON object a line, whatever ends a process, and whoever writes."""
+"""Logs are one JSON object a line, whatever ends a process, and whichever library writes."""
 
 import os
 import socket
@@ -27,7 +27,7 @@ ENVIRON = {
 
 
 def run(arguments: list[str], cwd: Path = CHECKOUT, **environ: str) -> tuple[int, list[dict[str, Any]]]:
-    """How a program that ends by itself ended, and what it logged on both streams."""
+    """The exit status of a program that ends by itself, and its log entries on both streams."""
     program = [sys.executable, *arguments]
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "timeout": 120}
     done = subprocess.run(program, check=False, cwd=cwd, env=ENVIRON | environ, **options)
@@ -35,7 +35,7 @@ def run(arguments: list[str], cwd: Path = CHECKOUT, **environ: str) -> tuple[int
 
 
 def script(text: str, **environ: str) -> tuple[int, list[dict[str, Any]]]:
-    """What a program logs that has taken over its streams."""
+    """The log entries of a program that has taken over its streams."""
     return run(["-c", f"import logs; logs.take_over()\n{text}"], **environ)
 
 
@@ -121,8 +121,8 @@ def test_a_process_that_does_not_start_says_so_in_entries(
     database: Database, postgres: Postgres, command: list[str], changes: dict[str, str], said: str
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        words = {"taken": f"127.0.0.1:{listener.getsockname()[1]}", "owner": database.owner, "bind": "127.0.0.1:0"}
-        environ = {name: value.format(**words) for name, value in changes.items()}
-        status, entries = run(["-m", *(word.format(directory="/tmp", **words) for word in command)], **environ)
+        values = {"taken": f"127.0.0.1:{listener.getsockname()[1]}", "owner": database.owner, "bind": "127.0.0.1:0"}
+        environ = {name: value.format(**values) for name, value in changes.items()}
+        status, entries = run(["-m", *(argument.format(directory="/tmp", **values) for argument in command)], **environ)
     assert status != 0
     assert any(said in entry["event"] + entry.get("exception", "") for entry in entries), entries

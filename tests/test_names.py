@@ -37,7 +37,7 @@ def product_modules(tree: ast.Module) -> Iterator[tuple[str, ModuleType | None, 
 
 
 def has(module: ModuleType, name: str) -> bool:
-    """Whether the module has the name, perhaps as a module of its own in the package."""
+    """True if the module has the name, perhaps as a module of its own in the package."""
     if not hasattr(module, name):
         try:
             importlib.import_module(f"{module.__name__}.{name}")

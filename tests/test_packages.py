@@ -17,7 +17,7 @@ SUBJECT_IMPORTS_MAX = 8
 """Of one subject's modules by another's: what operators see of users and wallets, and what an exchange quotes."""
 
 ROUTE_PACKAGES_MAX = 6
-"""What the reader of a file of routes has to know, its own package among them."""
+"""The packages that the reader of a file of routes has to know, its own among them."""
 
 
 def gateway_modules(path: Path) -> set[str]:
@@ -76,7 +76,7 @@ def test_a_class_name_is_defined_once_in_the_product():
 
 
 def test_no_module_imports_a_test_module():
-    """What several tests need is in `tests/builders.py`, a conftest, or a helper beside them."""
+    """Helpers of several tests are in `tests/builders.py`, a conftest, or a module beside them."""
     importing = {
         f"{name_of(path)} imports {module}"
         for path in sources("tests")

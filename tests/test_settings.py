@@ -1,4 +1,4 @@
-"""Settings from the environment: read into their types, bounded, and refused in words."""
+"""Settings from the environment: read into their types, bounded, and refused with a message."""
 
 from collections.abc import Iterator
 

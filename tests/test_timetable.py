@@ -1,4 +1,4 @@
-"""Beat's clock: monotonic, without a file; and queues that do not grow while nobody serves them."""
+"""Beat's clock: monotonic, without a file; and queues that do not grow while no worker serves them."""
 
 from collections import Counter
 
@@ -14,7 +14,7 @@ START = 1_000.0
 
 
 class Clock:
-    """Stands still until it is told to go on."""
+    """Stands still until a test moves it."""
 
     now = START
 

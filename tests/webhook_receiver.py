@@ -1,4 +1,4 @@
-"""A receiver of webhooks on loopback, which answers as a test wishes and remembers what it was sent."""
+"""A receiver of webhooks on loopback, which answers as a test sets and remembers what it was sent."""
 
 import json
 import threading
@@ -31,12 +31,12 @@ class Heard(NamedTuple):
         Raises WebhookVerificationError, or ValidationError.
         """
         event = Webhook(secret).verify(self.body, self.headers)
-        told = DOCUMENT["webhooks"][event["type"]]["post"]
-        schema = told["requestBody"]["content"]["application/json"]["schema"]
+        operation = DOCUMENT["webhooks"][event["type"]]["post"]
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
         Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(event)
         members = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]["properties"]
         assert event.keys() == members.keys()
-        assert {one["name"] for one in told["parameters"]} <= self.headers.keys()
+        assert {parameter["name"] for parameter in operation["parameters"]} <= self.headers.keys()
         return event
 
 
@@ -104,7 +104,7 @@ class Receiver:
         self.over.wait()
 
     def drip(self, first: bytes) -> Answer:
-        """Answer this, and then a byte now and then for ever."""
+        """Answer this, and then a byte now and then without end."""
 
         def answer(handler: BaseHTTPRequestHandler, _: Heard) -> None:
             handler.wfile.write(first)

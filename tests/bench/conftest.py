@@ -1,4 +1,4 @@
-"""A small stand-in for the gateway that keeps whoever waits until it is told that all payments have ended."""
+"""A small stand-in for the gateway that keeps clients waiting until a test ends all payments."""
 
 import threading
 from collections import Counter
@@ -23,7 +23,7 @@ class Gateway(ThreadingHTTPServer):
         self.ended = threading.Event()
         self.status = 202
         self.ids: list[str] = []
-        self.asked: Counter[str] = Counter()
+        self.requests: Counter[str] = Counter()
         self.unknown: str | None = None
         self.is_cut_short = False
         self.keeps_alive = True
@@ -39,7 +39,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.asked[self.path] += 1
+        self.server.requests[self.path] += 1
         if self.server.status != 202:
             self.answer(self.server.status, {"Retry-After": "1"})
             return
@@ -54,15 +54,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         id, _, what = self.path.removeprefix("/v1/payments/").partition("/")
-        self.server.asked[self.path] += 1
+        self.server.requests[self.path] += 1
         if id == self.server.unknown:
             self.answer(404, {})
         elif what == "events":
             self.stream()
         elif what == "socket":
-            self.talk()
+            self.serve_websocket()
         else:
-            if "Prefer" in self.headers and self.server.asked[self.path] > 1:
+            if "Prefer" in self.headers and self.server.requests[self.path] > 1:
                 self.server.ended.wait(PATIENCE_SECONDS)
             self.answer(200, {} if self.server.ended.is_set() else {"Retry-After": "1"})
 
@@ -87,13 +87,13 @@ class Handler(BaseHTTPRequestHandler):
     def chunk(self, data: bytes) -> None:
         self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
 
-    def talk(self) -> None:
-        asked = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in self.headers.items()}
-        line = Server({"werkzeug.socket": self.connection, **asked})
-        line.send("{}")
+    def serve_websocket(self) -> None:
+        environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in self.headers.items()}
+        websocket = Server({"werkzeug.socket": self.connection, **environ})
+        websocket.send("{}")
         self.server.ended.wait(PATIENCE_SECONDS)
-        line.send("{}")
-        line.close(1000)
+        websocket.send("{}")
+        websocket.close(1000)
         self.close_connection = True
 
     def log_message(self, *_: object) -> None:

@@ -51,7 +51,7 @@ def test_what_has_ended_is_known_by_the_first_answer(gateway: Gateway, way: str,
     gateway.keeps_alive = keeps_alive
     outcome = learn(plan(gateway, way), way, ["t"])
     assert outcome.statuses == {WAYS[way].status: len(gateway.ids)}
-    assert set(gateway.asked.values()) <= {1, len(gateway.ids)}
+    assert set(gateway.requests.values()) <= {1, len(gateway.ids)}
     taken = [answered - sent for answered, sent in zip(outcome.answered, outcome.sent, strict=True)]
     assert min(taken) < PATIENCE_SECONDS / 10
 
@@ -84,7 +84,7 @@ def test_what_is_refused_is_recorded_and_not_followed(gateway: Gateway) -> None:
     gateway.status = 429
     outcome = follow(plan(gateway, "get", seconds=0.1), WAYS["get"], ["t"])
     assert set(outcome.statuses) == {429}
-    assert set(gateway.asked) == {"/v1/transfers"}
+    assert set(gateway.requests) == {"/v1/transfers"}
 
 
 def test_a_stream_that_ends_before_its_payment_voids_the_run(gateway: Gateway) -> None:

@@ -4,21 +4,21 @@ import pytest
 
 from bench.report import TARGETS, Target, percentile, render
 
-MORE = Target("more is better", "ours", "theirs", goal=0.5, stretch_goal=1.0)
+MORE = Target("more is better", "product", "peer", goal=0.5, stretch_goal=1.0)
 LESS = Target("less is better", "ms", None, goal=30, stretch_goal=10, unit=" ms")
 
 
 @pytest.mark.parametrize(
     ("target", "figures", "verdict"),
     [
-        (MORE, {"ours": 40, "theirs": 100}, "no"),
-        (MORE, {"ours": 50, "theirs": 100}, "yes"),
-        (MORE, {"ours": 100, "theirs": 100}, "yes, the stretch goal"),
+        (MORE, {"product": 40, "peer": 100}, "no"),
+        (MORE, {"product": 50, "peer": 100}, "yes"),
+        (MORE, {"product": 100, "peer": 100}, "yes, the stretch goal"),
         (LESS, {"ms": 31}, "no"),
         (LESS, {"ms": 30}, "yes"),
         (LESS, {"ms": 10}, "yes, the stretch goal"),
-        (MORE, {"theirs": 100}, "not measured"),
-        (MORE, {"ours": 40, "theirs": 0}, "nothing to compare with"),
+        (MORE, {"peer": 100}, "not measured"),
+        (MORE, {"product": 40, "peer": 0}, "nothing to compare with"),
     ],
 )
 def test_a_figure_is_held_against_both_marks(target: Target, figures: dict[str, float], verdict: str) -> None:
@@ -26,7 +26,7 @@ def test_a_figure_is_held_against_both_marks(target: Target, figures: dict[str, 
 
 
 def test_a_ratio_is_taken_within_its_round_before_the_median() -> None:
-    rounds = [{"ours": 10, "theirs": 100}, {"ours": 90, "theirs": 100}, {"ours": 6, "theirs": 10}]
+    rounds = [{"product": 10, "peer": 100}, {"product": 90, "peer": 100}, {"product": 6, "peer": 10}]
     assert MORE.measured(rounds) == pytest.approx(0.6)
 
 

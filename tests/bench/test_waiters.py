@@ -1,4 +1,4 @@
-"""Those who wait are held until their payments end, know it then, and say so when they cannot wait."""
+"""Waiters are held until their payments end, learn of it then, and report an error when they cannot wait."""
 
 import time
 
@@ -28,8 +28,8 @@ def test_a_poll_that_comes_back_without_the_end_is_sent_again(gateway: Gateway) 
         waiters.wait_open()
         gateway.ended.set()
         waiters.ended()
-    assert {gateway.asked[f"/v1/payments/{id}"] for id, _ in PAYMENTS} <= {1, 2}
-    assert sum(gateway.asked.values()) >= len(PAYMENTS)
+    assert {gateway.requests[f"/v1/payments/{id}"] for id, _ in PAYMENTS} <= {1, 2}
+    assert sum(gateway.requests.values()) >= len(PAYMENTS)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,4 +1,4 @@
-"""The section about waiting shows each way and each crowd, and says whether submitting stays quick enough."""
+"""The section about waiting shows each way and each kind of waiter, and says whether submitting stays quick enough."""
 
 import pytest
 
@@ -10,11 +10,11 @@ from bench.waiting import LOADS
 from bench.waiting_report import COSTS, KNOWN, WAY_FIGURES, render
 
 
-def figures(**given: float) -> dict[str, float]:
+def figures(**measured: float) -> dict[str, float]:
     names = [f"{way}_{load}_{figure}" for way in ("full", *WAYS) for load in LOADS for figure in WAY_FIGURES]
     names += [f"{kind}_{state}_{name}" for kind in KINDS for state in ("without", "with") for name in COSTS.values()]
     names += [f"{kind}_{name}" for kind in KINDS for name in KNOWN.values()]
-    return dict.fromkeys(names, 100.0) | given
+    return dict.fromkeys(names, 100.0) | measured
 
 
 def row(page: str, *beginning: str) -> list[str]:

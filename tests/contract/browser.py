@@ -22,7 +22,7 @@ FLAGS = (
 
 
 def visit(url: str, done: Callable[[], bool]) -> None:
-    """Keep a page open until it has done what it is for; fails with all the browser's words."""
+    """Keep a page open until it is done; fails with all that the browser printed."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home, Path(home, "log").open("w+") as log:
         browser = subprocess.Popen(
             [node.BROWSER / "chromium", *FLAGS, f"--user-data-dir={home}/profile", url],

@@ -8,5 +8,5 @@ from tests.gateway.conftest import api, client, harnesses_end, rings  # noqa: F4
 
 @pytest.fixture(scope="session", autouse=True)
 def packages() -> None:
-    """The packages are installed; a failure of npm fails the tests with its words."""
+    """The packages are installed; a failure of npm fails the tests with its output."""
     node.install()

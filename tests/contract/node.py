@@ -41,7 +41,7 @@ def install() -> None:
 
 
 def run(*command: str, **added: str) -> str:
-    """What the command writes, run in this folder with `added` in its environment; fails with all its words."""
+    """The output of the command, run in this folder with `added` in its environment; fails with all its output."""
     whole = [shutil.which(command[0], path=f"{HERE}/node_modules/.bin:{BINARIES}") or command[0], *command[1:]]
     done = subprocess.run(
         whole, check=False, cwd=HERE, env=environment(**added), capture_output=True, text=True, timeout=SECONDS_MAX

@@ -56,9 +56,9 @@ def wallet(api: ApiHarness) -> str:
 def test_typescript_is_strict_and_charges(served: Served, shop: ApiUser, wallet: str) -> None:
     node.run("openapi-typescript", "../../docs/openapi.json", "--output", "generated/api.d.ts")
     node.run("tsc", "--project", "tsconfig.json", "--outDir", "generated")
-    given = {"URL": f"http://127.0.0.1:{served.port}", "SHOP": shop.token, "WALLET": wallet, "KEY": "by-typescript"}
-    told = json.loads(node.run("node", "generated/charge.js", **given))
-    assert (told["state"], told["amount"], told["listed"]) == ("COMPLETED", "12.50", [told["id"]])
+    environ = {"URL": f"http://127.0.0.1:{served.port}", "SHOP": shop.token, "WALLET": wallet, "KEY": "by-typescript"}
+    charge = json.loads(node.run("node", "generated/charge.js", **environ))
+    assert (charge["state"], charge["amount"], charge["listed"]) == ("COMPLETED", "12.50", [charge["id"]])
 
 
 @pytest.fixture(scope="module")

@@ -16,5 +16,5 @@ DOCUMENT = "../../docs/openapi.json"
     ids=lambda command: command[0],
 )
 def test_a_linter_finds_nothing(command: tuple[str, ...]) -> None:
-    told = node.run(*command)
-    assert '"warnings": 0' in told or "No results" in told, told
+    output = node.run(*command)
+    assert '"warnings": 0' in output or "No results" in output, output

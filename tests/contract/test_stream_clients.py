@@ -1,6 +1,6 @@
 """Event streams through the readers that people use: httpx-sse, and EventSource of npm, of Node and of a browser.
 
-Each connects, hears heartbeats, then what happens, and comes back to be told that there is nothing more.
+Each connects, receives heartbeats, then the events, and reconnects to learn that there is nothing more.
 """
 
 import json
@@ -27,19 +27,19 @@ FILES = {"/listen.html": "text/html", "/listening.js": "text/javascript"}
 
 @dataclass
 class PageServer:
-    """What stands between a page and the gateway: it has the page, and adds the token, as no EventSource can."""
+    """A server between a page and the gateway: it serves the page, and adds the token, as no EventSource can."""
 
     api: ApiHarness
     token: str
     url: str = ""
     heartbeats: int = 0
     last_event_id: str = ""
-    told: list[str] | None = None
+    reported: list[str] | None = None
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         request = Request(environ)
-        if request.path == "/told":
-            self.told = request.get_data(as_text=True).splitlines()
+        if request.path == "/reported":
+            self.reported = request.get_data(as_text=True).splitlines()
             return Response(status=204)(environ, start_response)
         if kind := FILES.get(request.path):
             return Response((node.HERE / request.path[1:]).read_bytes(), mimetype=kind)(environ, start_response)
@@ -77,10 +77,10 @@ def pages(api: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch) -> 
 def by_httpx_sse(pages: PageServer, path: str) -> list[list[str]]:
     url = pages.url + path
     with httpx.Client() as client, httpx_sse.connect_sse(client, "GET", url) as source:
-        told = [[one.event, one.id, one.data] for one in source.iter_sse()]
+        events = [[event.event, event.id, event.data] for event in source.iter_sse()]
     with httpx.Client() as client:
-        assert client.get(url, headers={"Last-Event-ID": told[-1][1]}).status_code == 204
-    return told
+        assert client.get(url, headers={"Last-Event-ID": events[-1][1]}).status_code == 204
+    return events
 
 
 def by_npm(pages: PageServer, path: str, client: str = "npm") -> list[list[str]]:
@@ -94,14 +94,14 @@ def by_node(pages: PageServer, path: str) -> list[list[str]]:
 
 
 def by_browser(pages: PageServer, path: str) -> list[list[str]]:
-    browser.visit(f"{pages.url}/listen.html#{path}", lambda: pages.told is not None)
-    return opened_once(pages.told or [])
+    browser.visit(f"{pages.url}/listen.html#{path}", lambda: pages.reported is not None)
+    return opened_once(pages.reported or [])
 
 
 def opened_once(lines: list[str]) -> list[list[str]]:
-    opened, *told = [json.loads(line) for line in lines]
+    opened, *events = [json.loads(line) for line in lines]
     assert opened == ["open"]
-    return told
+    return events
 
 
 READERS = {"httpx-sse": by_httpx_sse, "npm eventsource": by_npm, "node": by_node, "browser": by_browser}
@@ -117,7 +117,7 @@ def test_a_reader_hears_each_event_once_and_nothing_else(
         reading = pool.submit(READERS[reader], pages, f"/v1/payments/{id}/events")
         eventually(lambda: pages.heartbeats >= HEARTBEATS or reading.done())
         api.post_payments()
-        told = reading.result()
-    assert [name for name, _, _ in told] == ["payment.initiated", "payment.completed"]
-    assert all(json.loads(data)["data"]["id"] == id for _, _, data in told)
-    assert pages.last_event_id == told[-1][1]
+        events = reading.result()
+    assert [name for name, _, _ in events] == ["payment.initiated", "payment.completed"]
+    assert all(json.loads(data)["data"]["id"] == id for _, _, data in events)
+    assert pages.last_event_id == events[-1][1]

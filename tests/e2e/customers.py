@@ -23,7 +23,7 @@ Answer = tuple[int, dict[str, Any]]
 
 
 class Customer:
-    """A person who signs up; `secrets` is all that nobody else may ever read."""
+    """A person who signs up; `secrets` is all that no other person may ever read."""
 
     numbers = count()
     secrets: list[str] = []  # noqa: RUF012 - of all customers
@@ -68,7 +68,7 @@ class Customer:
 
     def api_key(self, session: str, **more: str) -> dict[str, Any]:
         """A new API key, made by this session."""
-        status, key = call(self.stack, "POST", "/v1/api-keys", session, {"name": "till", **more})
+        status, key = call(self.stack, "POST", "/v1/api-keys", session, {"name": "server", **more})
         assert status == HTTPStatus.CREATED, key
         self.kept(key["token"])
         return key

@@ -9,27 +9,27 @@ import redis
 
 from embedded.stack import Stack
 from embedded.valkey import GATEWAY, WORKER
-from tests.e2e.state_machine.users import Crowd
+from tests.e2e.state_machine.users import StackUsers
 from tests.support import eventually
 
 pytestmark = pytest.mark.slow
 
 
-def test_nothing_that_the_product_does_is_refused(stack: Stack, crowd: Crowd) -> None:
+def test_nothing_that_the_product_does_is_refused(stack: Stack, users: StackUsers) -> None:
     """Payments, withdrawals, sign-ups, limits, notices; workers that end with bells in hand, and start again."""
-    client = crowd.clients[0]
-    answers = crowd.submit([*crowd.mixed(30), crowd.withdrawal(client, "6660.01")])
+    client = users.clients[0]
+    answers = users.submit([*users.mixed(30), users.withdrawal(client, "6660.01")])
     for answer in answers:
-        assert crowd.final(answer, seconds=60)
+        assert users.final(answer, seconds=60)
     newcomer = {"email": f"{uuid4()}@example.com", "password": f"correct {uuid4()}", "phone_number": "+14155550123"}
     newcomer |= {"first_name": "Carol", "last_name": "Clear"}
-    assert crowd.line.call("POST", "/v1/clients", "", newcomer)[0] == 201
+    assert users.line.call("POST", "/v1/clients", "", newcomer)[0] == 201
     session = {name: newcomer[name] for name in ("email", "password")}
-    status, opened, _ = crowd.line.call("POST", "/v1/sessions", "", session)
+    status, opened, _ = users.line.call("POST", "/v1/sessions", "", session)
     assert status == 201, opened
     with suppress(JSONDecodeError):  # 204 has no body
-        crowd.line.call("DELETE", "/v1/sessions/current", opened["token"])
-    eventually(lambda: crowd.line.call("GET", "/v1/me", opened["token"])[0] == 401, message="all processes know")
+        users.line.call("DELETE", "/v1/sessions/current", opened["token"])
+    eventually(lambda: users.line.call("GET", "/v1/me", opened["token"])[0] == 401, message="all processes know")
     with redis.Redis.from_url(stack.valkey.url()) as admin:
         for name in ("posting", "upkeep", "rails", "webhooks", "beat"):
             stack.processes[name].kill()
@@ -42,10 +42,10 @@ def test_nothing_that_the_product_does_is_refused(stack: Stack, crowd: Crowd) ->
         eventually(
             lambda: not admin.exists("unacked_index") or admin.zscore("unacked_index", "tag") is None, seconds=60
         )
-        for answer in crowd.submit([crowd.charge(client, "1.00"), *crowd.mixed(10)]):
-            crowd.final(answer, seconds=60)
+        for answer in users.submit([users.charge(client, "1.00"), *users.mixed(10)]):
+            users.final(answer, seconds=60)
         assert [entry for entry in admin.acl_log() if entry["reason"] != "auth"] == []
-        users = {one["user"] for one in admin.client_list()}
-        assert users == {"payments_admin", "payments_worker", "payments_gateway"}
-    told = "".join(stack.home.log(name).read_text(errors="replace") for name in stack.processes)
-    assert not [user for user in (WORKER, GATEWAY) if stack.home.secret(f"valkey_{user}") in told]
+        broker_users = {client["user"] for client in admin.client_list()}
+        assert broker_users == {"payments_admin", "payments_worker", "payments_gateway"}
+    logs = "".join(stack.home.log(name).read_text(errors="replace") for name in stack.processes)
+    assert not [user for user in (WORKER, GATEWAY) if stack.home.secret(f"valkey_{user}") in logs]

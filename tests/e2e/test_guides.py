@@ -53,7 +53,7 @@ def files(folder: Path) -> Files:
 
 
 def run(script: str, checkout: Path, temporary: Path) -> str:
-    """What the script prints; it, and what it left running, is ended after SECONDS_MAX."""
+    """The output of the script; it, and what it left running, is ended after SECONDS_MAX."""
     bare = {"HOME": str(temporary), "TMPDIR": str(temporary), "PYTHONDONTWRITEBYTECODE": "1", "PATH": os.defpath}
     with subprocess.Popen(
         [SHELL, "-euc", script], cwd=checkout, env=bare, text=True, start_new_session=True,

@@ -65,8 +65,8 @@ def in_use(stack: Stack, token: str) -> Iterator[list[tuple[float, int]]]:
             yield seen
         finally:
             enough.set()
-        for one in uses:
-            one.result()
+        for future in uses:
+            future.result()
 
 
 def assert_dies(stack: Stack, token: str, end: Callable[[], None], status: int = HTTPStatus.UNAUTHORIZED) -> None:
@@ -105,13 +105,13 @@ def frozen(stack: Stack) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def bob(stack: Stack) -> Customer:
-    """Somebody who is there already."""
+    """A user who exists already."""
     return Customer(stack)
 
 
 @pytest.fixture(scope="module")
 def ops(stack: Stack) -> str:
-    """The token of somebody of ops."""
+    """The token of an operator."""
     [token] = new_tokens(stack, ["ops"])
     Customer.secrets.append(token)
     return token
@@ -147,7 +147,7 @@ def test_from_sign_up_to_the_first_payment(stack: Stack, bob: Customer) -> None:
 
 
 def test_merchant_gets_mail_but_no_wallet(stack: Stack) -> None:
-    """What makes a merchant is tried at the gateway; here that the workers leave them alone."""
+    """Sign-up of merchants is tested at the gateway; here that the workers leave them alone."""
     body = {"first_name": "Sam", "last_name": "Shop", "name": "Corner Shop", "url": "https://shop.example"}
     email, password = f"{uuid4()}@example.com", f"correct horse {uuid4()}"
     Customer.secrets.append(password)
@@ -219,11 +219,11 @@ def test_upkeep_killed_while_they_sign_up(stack: Stack) -> None:
     with ThreadPoolExecutor(3) as threads:
         signing_up = [threads.submit(Customer, stack) for _ in range(NEWCOMERS)]
         for number in range(1, KILLS + 1):
-            eventually(lambda n=number: sum(one.done() for one in signing_up) >= n * NEWCOMERS // (KILLS + 1), 60)
+            eventually(lambda n=number: sum(future.done() for future in signing_up) >= n * NEWCOMERS // (KILLS + 1), 60)
             killed.append(upkeep.pid)
             upkeep.kill()
             upkeep.start()
-        customers = [one.result() for one in signing_up]
+        customers = [future.result() for future in signing_up]
     assert len(set(killed)) == KILLS
     for customer in customers:
         eventually(lambda id=customer.id: bonuses(stack, id) == [("COMPLETED", 2)], 2 * PATIENCE_SECONDS)

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.e2e.state_machine.users import Crowd
+from tests.e2e.state_machine.users import StackUsers
 from tests.support import eventually
 from tests.webhook_receiver import Receiver, status
 
@@ -20,67 +20,67 @@ def receiver() -> Iterator[Receiver]:
     receiver.close()
 
 
-def endpoint(crowd: Crowd, url: str, *types: str) -> dict:
+def endpoint(users: StackUsers, url: str, *types: str) -> dict:
     """A new endpoint of the merchant's, with its secret."""
     body = {"url": url, "event_types": list(types)}
-    code, made, _ = crowd.line.call("POST", "/v1/webhook-endpoints", crowd.merchant.token, body)
+    code, made, _ = users.line.call("POST", "/v1/webhook-endpoints", users.merchant.token, body)
     assert code == CREATED, made
     return made
 
 
-def test_a_charge_is_told_as_it_goes(crowd: Crowd, receiver: Receiver) -> None:
-    made = endpoint(crowd, receiver.url, "payment.*")
-    answer = crowd.line.submit(crowd.charge(crowd.clients[0], "12.50"))
+def test_a_charge_is_told_as_it_goes(users: StackUsers, receiver: Receiver) -> None:
+    made = endpoint(users, receiver.url, "payment.*")
+    answer = users.line.submit(users.charge(users.clients[0], "12.50"))
     eventually(lambda: len(receiver.heard) == 2, seconds=60)
     first, second = (heard.verified(made["secret"]) for heard in receiver.heard)
     assert [first["type"], second["type"]] == ["payment.initiated", "payment.completed"]
     assert first["data"]["id"] == second["data"]["id"] == answer.payment_id
-    shown = crowd.final(answer)
+    shown = users.final(answer)
     assert second["data"] == shown
     path = f"/v1/webhook-endpoints/{made['id']}/deliveries"
 
     def delivered() -> bool:
-        _, page, _ = crowd.line.call("GET", path, crowd.merchant.token)
-        return [one["state"] for one in page["data"]] == ["delivered"] * 2
+        _, page, _ = users.line.call("GET", path, users.merchant.token)
+        return [delivery["state"] for delivery in page["data"]] == ["delivered"] * 2
 
     eventually(delivered, seconds=60)
 
 
-def test_a_bulk_is_told_when_it_ends(crowd: Crowd, receiver: Receiver) -> None:
-    made = endpoint(crowd, receiver.url, "bulk.*")
-    charges = [{"wallet": client.wallet, "amount": "1.00"} for client in crowd.clients[:3]]
+def test_a_bulk_is_told_when_it_ends(users: StackUsers, receiver: Receiver) -> None:
+    made = endpoint(users, receiver.url, "bulk.*")
+    charges = [{"wallet": client.wallet, "amount": "1.00"} for client in users.clients[:3]]
     body = {"currency": "EUR", "charges": charges}
-    code, bulk, _ = crowd.line.call("POST", "/v1/bulk-charges", crowd.merchant.token, body, str(uuid4()))
+    code, bulk, _ = users.line.call("POST", "/v1/bulk-charges", users.merchant.token, body, str(uuid4()))
     assert code == ACCEPTED, bulk
     eventually(lambda: receiver.heard, seconds=60)
     event = receiver.heard[0].verified(made["secret"])
-    _, shown, _ = crowd.line.call("GET", f"/v1/bulk-charges/{bulk['id']}", crowd.merchant.token)
+    _, shown, _ = users.line.call("GET", f"/v1/bulk-charges/{bulk['id']}", users.merchant.token)
     assert (event["type"], event["data"]) == ("bulk.completed", shown)
 
 
-def test_a_ping_a_failure_and_a_redelivery(crowd: Crowd, receiver: Receiver) -> None:
+def test_a_ping_a_failure_and_a_redelivery(users: StackUsers, receiver: Receiver) -> None:
     receiver.answer = status(500)
-    made = endpoint(crowd, receiver.url, "bulk.completed")
-    code, _, _ = crowd.line.call("POST", f"/v1/webhook-endpoints/{made['id']}/test", crowd.merchant.token, {})
+    made = endpoint(users, receiver.url, "bulk.completed")
+    code, _, _ = users.line.call("POST", f"/v1/webhook-endpoints/{made['id']}/test", users.merchant.token, {})
     assert code == ACCEPTED
     eventually(lambda: receiver.heard, seconds=60)
     assert receiver.heard[0].verified(made["secret"])["type"] == "ping"
     receiver.answer = status(204)
-    code, again, _ = crowd.line.call(
-        "POST", f"/v1/webhook-deliveries/{receiver.heard[0].id}/redeliver", crowd.merchant.token, {}
+    code, again, _ = users.line.call(
+        "POST", f"/v1/webhook-deliveries/{receiver.heard[0].id}/redeliver", users.merchant.token, {}
     )
     assert code == ACCEPTED, again
 
     def is_delivered() -> bool:
         path = f"/v1/webhook-deliveries/{receiver.heard[0].id}"
-        return crowd.line.call("GET", path, crowd.merchant.token)[1]["state"] == "delivered"
+        return users.line.call("GET", path, users.merchant.token)[1]["state"] == "delivered"
 
     eventually(is_delivered, seconds=60)
     assert {heard.id for heard in receiver.heard} == {receiver.heard[0].id}
 
 
-def test_a_receiver_that_is_not_on_loopback_alone_is_refused(crowd: Crowd) -> None:
+def test_a_receiver_that_is_not_on_loopback_alone_is_refused(users: StackUsers) -> None:
     for url in ("http://10.0.0.1/", "http://localhost:9000/", "http://169.254.169.254/latest", "http://2130706433/"):
         body = {"url": url, "event_types": ["*"]}
-        code, problem, _ = crowd.line.call("POST", "/v1/webhook-endpoints", crowd.merchant.token, body)
+        code, problem, _ = users.line.call("POST", "/v1/webhook-endpoints", users.merchant.token, body)
         assert (code, problem["errors"][0]["pointer"]) == (422, "/url"), url

@@ -13,11 +13,11 @@ ELSEWHERE = {
     "PGHOST": "/nowhere", "PGPORT": "5999", "PGUSER": "me", "PGOPTIONS": "-c search_path=elsewhere",
     "PGSERVICE": "none", "CELERY_BROKER_URL": "redis://127.0.0.1:1/0", "GUNICORN_CMD_ARGS": "--bind 127.0.0.1:1",
 }  # fmt: skip
-"""What its user's environment says of other servers."""
+"""Variables of a user's environment that point to other servers."""
 
 
 class Checkout:
-    """A copy of the project, its commands, and what its running stack told."""
+    """A copy of the project, its commands, and the `stack.json` of its running stack."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -36,5 +36,5 @@ class Checkout:
             check=False,
         )
 
-    def told(self) -> dict:
+    def stack_json(self) -> dict:
         return json.loads(self.stack_file.read_text())

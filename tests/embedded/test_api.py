@@ -1,4 +1,4 @@
-"""How the stack calls its own API: again when told to come again, and not otherwise."""
+"""The stack calls its own API: again after an answer that asks for a retry, and not otherwise."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The simulated bank: acts once a key, misbehaves by amount or when told to, and remembers all of it."""
+"""The simulated bank: acts once a key, misbehaves by amount or on request, and remembers all of it."""
 
 from pathlib import Path
 
@@ -20,15 +20,15 @@ def http(bank: Bank) -> FlaskClient:
     return create_app(bank).test_client()
 
 
-def pay(http: FlaskClient, key: str = "k", amount: str = "1.00", **told: object) -> tuple[int, dict]:
-    body = {"amount": amount, "currency": "EUR", "iban": "DE89370400440532013000", "name": "Ann", **told}
+def pay(http: FlaskClient, key: str = "k", amount: str = "1.00", **members: object) -> tuple[int, dict]:
+    body = {"amount": amount, "currency": "EUR", "iban": "DE89370400440532013000", "name": "Ann", **members}
     answer = http.post("/payouts", json=body, headers={"Idempotency-Key": key})
     return answer.status_code, answer.get_json()
 
 
 def counted(http: FlaskClient, key: str = "k") -> tuple[int, int, int, int]:
-    told = http.get("/admin/payouts").get_json()[key]
-    return told["submitted"], told["inquired"], told["acted"], told["returned"]
+    payout = http.get("/admin/payouts").get_json()[key]
+    return payout["submitted"], payout["inquired"], payout["acted"], payout["returned"]
 
 
 def news(http: FlaskClient, after: int = 0) -> list[tuple]:
@@ -44,11 +44,11 @@ def test_any_other_amount_is_confirmed_at_once_and_once(http: FlaskClient) -> No
     assert news(http) == []
 
 
-@pytest.mark.parametrize(("amount", "told"), [("14.5", "14.50"), ("20", "20.00"), (None, "100.00")])
-def test_a_part_comes_back_with_the_digits_of_the_whole(http: FlaskClient, amount: str | None, told: str) -> None:
+@pytest.mark.parametrize(("amount", "returned"), [("14.5", "14.50"), ("20", "20.00"), (None, "100.00")])
+def test_a_part_comes_back_with_the_digits_of_the_whole(http: FlaskClient, amount: str | None, returned: str) -> None:
     pay(http, amount="100.00")
     assert http.post("/admin/payouts/k/return", json={"amount": amount} if amount else {}).status_code == 200
-    assert news(http) == [("return", "k", told)]
+    assert news(http) == [("return", "k", returned)]
 
 
 @pytest.mark.parametrize("amount", [5, "0.00", "-1", "14.555", "x", ""])
@@ -138,9 +138,11 @@ def test_it_remembers_when_it_is_started_again(http: FlaskClient, bank: Bank) ->
     assert counted(again) == (2, 0, 1, 0)
 
 
-@pytest.mark.parametrize("told", [{"amount": "1e3"}, {"amount": 7.5}, {"amount": None}, {"iban": ""}, {"name": None}])
-def test_what_it_cannot_read_it_refuses(http: FlaskClient, told: dict[str, object]) -> None:
-    assert pay(http, **{"amount": "1.00", **told})[1]["code"] == "payout_refused"
+@pytest.mark.parametrize(
+    "members", [{"amount": "1e3"}, {"amount": 7.5}, {"amount": None}, {"iban": ""}, {"name": None}]
+)
+def test_what_it_cannot_read_it_refuses(http: FlaskClient, members: dict[str, object]) -> None:
+    assert pay(http, **{"amount": "1.00", **members})[1]["code"] == "payout_refused"
 
 
 def test_news_come_in_pages(http: FlaskClient) -> None:

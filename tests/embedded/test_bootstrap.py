@@ -120,7 +120,11 @@ def test_the_way_without_venv_pins_all_that_virtualenv_requires():
         name = left.pop()
         needed.add(name)
         wanted = map(Requirement, requires(name) or [])
-        left += [one.name for one in wanted if (not one.marker or one.marker.evaluate()) and one.name not in needed]
+        left += [
+            requirement.name
+            for requirement in wanted
+            if (not requirement.marker or requirement.marker.evaluate()) and requirement.name not in needed
+        ]
     assert needed <= set(pinned)
     locked = (CHECKOUT / "requirements-dev.txt").read_text()
     assert [name for name in pinned if not re.search(rf"^{name}==", locked, re.M)] == []

@@ -1,4 +1,4 @@
-"""Where a stack lives: closed directories, secrets that stay, and nobody else's place taken."""
+"""The home of a stack: closed directories, secrets that stay, and no other stack's place taken."""
 
 import os
 import signal
@@ -41,11 +41,11 @@ def test_a_checkout_keeps_its_home_inside(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_home_unreachable_for_servers_is_placed_elsewhere(place: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Identity, "can_enter", lambda *_: False)
-    one, other = place / "one", place / "other"
-    one.mkdir()
-    other.mkdir()
-    assert Home.of_checkout(one).path.parent == place
-    assert Home.of_checkout(one).path == Home.of_checkout(one).path != Home.of_checkout(other).path
+    first, second = place / "one", place / "other"
+    first.mkdir()
+    second.mkdir()
+    assert Home.of_checkout(first).path.parent == place
+    assert Home.of_checkout(first).path == Home.of_checkout(first).path != Home.of_checkout(second).path
 
 
 @pytest.mark.parametrize("trap", ["writable by all", "a link"])

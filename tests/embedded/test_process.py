@@ -86,11 +86,11 @@ def test_stopped_and_continued_it_is_the_same_process(tmp_path: Path):
 
 
 def test_it_is_told_only_what_it_is_given(tmp_path: Path):
-    told = process(tmp_path, "exec env", environ={"ONLY": "this"})
-    told.start()
-    eventually(lambda: not told.is_alive, message="env ends")
-    assert "ONLY=this" in told.log.read_text()
-    assert not set(os.environ) & {line.partition("=")[0] for line in told.log.read_text().splitlines()} - {"PWD"}
+    printing = process(tmp_path, "exec env", environ={"ONLY": "this"})
+    printing.start()
+    eventually(lambda: not printing.is_alive, message="env ends")
+    assert "ONLY=this" in printing.log.read_text()
+    assert not set(os.environ) & {line.partition("=")[0] for line in printing.log.read_text().splitlines()} - {"PWD"}
 
 
 def test_log_too_long_is_rotated_while_process_appends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

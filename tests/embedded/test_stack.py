@@ -1,4 +1,4 @@
-"""What a stack is before it runs: its port, and what each of its processes will be told."""
+"""A stack before it runs: its port, and the environment of each of its processes."""
 
 import pytest
 
@@ -28,16 +28,16 @@ def test_a_port_that_is_taken_is_refused(home: Home):
 
 def test_roles_of_a_given_database_may_be_given_too(home: Home, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("WORKER_DATABASE_URL", "postgresql://worker:own@db/payments")
-    given = Stack(home, database_url="postgresql://owner:secret@db/payments", redis_url="redis://broker/0")
+    stack = Stack(home, database_url="postgresql://owner:secret@db/payments", redis_url="redis://broker/0")
     try:
-        assert given.parts.keys() == {"bank", "gateway", "posting", "upkeep", "rails", "webhooks", "beat"}
-        assert given.processes["posting"].environ["WORKER_DATABASE_URL"] == "postgresql://worker:own@db/payments"
-        told = given.processes["gateway"].environ
-        assert told["GATEWAY_DATABASE_URL"].startswith("postgresql+psycopg2://payments_gateway:")
-        assert "secret" not in told["GATEWAY_DATABASE_URL"]
-        assert not {"DATABASE_URL", "WORKER_DATABASE_URL"} & told.keys()
+        assert stack.parts.keys() == {"bank", "gateway", "posting", "upkeep", "rails", "webhooks", "beat"}
+        assert stack.processes["posting"].environ["WORKER_DATABASE_URL"] == "postgresql://worker:own@db/payments"
+        environ = stack.processes["gateway"].environ
+        assert environ["GATEWAY_DATABASE_URL"].startswith("postgresql+psycopg2://payments_gateway:")
+        assert "secret" not in environ["GATEWAY_DATABASE_URL"]
+        assert not {"DATABASE_URL", "WORKER_DATABASE_URL"} & environ.keys()
     finally:
-        given.stop()
+        stack.stop()
 
 
 def test_only_upkeep_is_told_where_mail_goes(home: Home):
@@ -45,8 +45,8 @@ def test_only_upkeep_is_told_where_mail_goes(home: Home):
     try:
         assert stack.mail == f"file://{home.path}/mail"
         assert (home.path / "mail").stat().st_mode & 0o777 == 0o700
-        told = {name: process.environ.get("MAIL_URL") for name, process in stack.processes.items()}
-        assert {name for name, url in told.items() if url} == {"upkeep"}
+        urls = {name: process.environ.get("MAIL_URL") for name, process in stack.processes.items()}
+        assert {name for name, url in urls.items() if url} == {"upkeep"}
     finally:
         stack.stop()
 
@@ -54,8 +54,8 @@ def test_only_upkeep_is_told_where_mail_goes(home: Home):
 def test_only_rails_is_told_where_the_bank_is(home: Home):
     stack = Stack(home)
     try:
-        told = {name: process.environ.get("RAIL_SIMULATOR_URL") for name, process in stack.processes.items()}
-        assert {name: url for name, url in told.items() if url} == {"rails": stack.bank_url}
+        urls = {name: process.environ.get("RAIL_SIMULATOR_URL") for name, process in stack.processes.items()}
+        assert {name: url for name, url in urls.items() if url} == {"rails": stack.bank_url}
         assert stack.processes["rails"].environ["RAIL"] == "simulator"
         assert stack.bank_url.startswith("http://127.0.0.1:")
         assert not {"WORKER_DATABASE_URL", "GATEWAY_DATABASE_URL", "REDIS_URL"} & stack.bank.environ.keys()
@@ -70,8 +70,8 @@ def test_another_rail_needs_no_simulated_bank(home: Home, monkeypatch: pytest.Mo
     stack = Stack(home)
     try:
         assert "bank" not in stack.parts
-        told = stack.processes["rails"].environ
-        assert (told["RAIL"], told["RAIL_OUTBOX"]) == ("sepa", "/out")
+        environ = stack.processes["rails"].environ
+        assert (environ["RAIL"], environ["RAIL_OUTBOX"]) == ("sepa", "/out")
         assert "RAIL" not in stack.processes["gateway"].environ
     finally:
         stack.stop()
@@ -94,8 +94,8 @@ def test_limits_are_wide_unless_told(home: Home, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("RATE_LIMIT_ADDRESS", "7 per second")
     stack = Stack(home)
     try:
-        told = stack.processes["gateway"].environ
-        assert (told["RATE_LIMIT_TOKEN"], told["RATE_LIMIT_ADDRESS"]) == ("1000 per second", "7 per second")
+        environ = stack.processes["gateway"].environ
+        assert (environ["RATE_LIMIT_TOKEN"], environ["RATE_LIMIT_ADDRESS"]) == ("1000 per second", "7 per second")
     finally:
         stack.stop()
 
@@ -106,7 +106,7 @@ def test_webhooks_reach_receivers_on_this_machine_unless_told(home: Home, monkey
     stack = Stack(home)
     try:
         for name in ("gateway", "webhooks"):
-            told = stack.processes[name].environ
-            assert (told["WEBHOOK_HTTP"], told["WEBHOOK_NETWORKS"]) == ("false", "127.0.0.0/8")
+            environ = stack.processes[name].environ
+            assert (environ["WEBHOOK_HTTP"], environ["WEBHOOK_NETWORKS"]) == ("false", "127.0.0.0/8")
     finally:
         stack.stop()

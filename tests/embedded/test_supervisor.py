@@ -55,26 +55,26 @@ def is_gone(pid: int) -> bool:
 
 
 def end_all_but_data(checkout: Checkout) -> None:
-    """What a power cut leaves: no process, all files."""
-    for pid in checkout.told()["pids"].values():
+    """As after a power cut: no process, all files."""
+    for pid in checkout.stack_json()["pids"].values():
         os.kill(pid, signal.SIGKILL)
-    eventually(lambda: all(map(is_gone, checkout.told()["pids"].values())), 60, "all processes are gone")
+    eventually(lambda: all(map(is_gone, checkout.stack_json()["pids"].values())), 60, "all processes are gone")
 
 
 def test_stack_json_is_complete_and_its_owners_alone(checkout: Checkout):
     assert checkout.stack_file.stat().st_mode & 0o777 == 0o600
     assert checkout.stack_file.stat().st_uid == os.geteuid()
-    told = checkout.told()
+    stack = checkout.stack_json()
     addresses = {"url", "database_url", "redis_url", "mail", "bank"}
-    assert set(told) == addresses | {"secret_key", "ops_token", "users", "pids"}
+    assert set(stack) == addresses | {"secret_key", "ops_token", "users", "pids"}
     servers, processes = {"postgres", "valkey", "bank"}, {"gateway", "posting", "upkeep", "rails", "webhooks", "beat"}
-    assert set(told["pids"]) == {"supervisor"} | servers | processes
-    assert not any(map(is_gone, told["pids"].values()))
-    assert api.call(f"{told['url']}/v1/payments?limit=1", told["ops_token"])["data"] is not None
+    assert set(stack["pids"]) == {"supervisor"} | servers | processes
+    assert not any(map(is_gone, stack["pids"].values()))
+    assert api.call(f"{stack['url']}/v1/payments?limit=1", stack["ops_token"])["data"] is not None
 
 
 def test_run_env_is_read_alike_by_any_shell(checkout: Checkout):
-    told = checkout.told()
+    stack = checkout.stack_json()
     file = checkout.path / ".run" / "env"
     assert file.stat().st_mode & 0o777 == 0o600
     before, after = "set > before", "set > after"
@@ -82,7 +82,7 @@ def test_run_env_is_read_alike_by_any_shell(checkout: Checkout):
     done = subprocess.run(
         ["/bin/dash", "-euc", script], cwd=checkout.path, capture_output=True, text=True, check=False
     )  # fmt: skip
-    values = [told["url"], told["ops_token"], told["users"]["alice"]["token"], told["users"]["bob"]["wallet"]]
+    values = [stack["url"], stack["ops_token"], stack["users"]["alice"]["token"], stack["users"]["bob"]["wallet"]]
     programs = [f"{sys.prefix}/bin/flask", f"{checkout.path}/docs/guides/bin/pick"]
     assert done.stdout.split() == values + programs[:1], done.stderr
     names = {line.partition("=")[0] for line in (checkout.path / "after").read_text().splitlines()}
@@ -94,9 +94,9 @@ def test_run_env_is_read_alike_by_any_shell(checkout: Checkout):
 
 
 def test_gateway_gets_neither_owner_nor_worker_secrets(checkout: Checkout):
-    told = checkout.told()
-    environ = Path(f"/proc/{told['pids']['gateway']}/environ").read_text()
-    worker = Path(f"/proc/{told['pids']['posting']}/environ").read_text()
+    stack = checkout.stack_json()
+    environ = Path(f"/proc/{stack['pids']['gateway']}/environ").read_text()
+    worker = Path(f"/proc/{stack['pids']['posting']}/environ").read_text()
     assert "GATEWAY_DATABASE_URL=" in environ
     assert "WORKER_DATABASE_URL=" in worker
     assert "WORKER_DATABASE_URL=" not in environ
@@ -105,20 +105,20 @@ def test_gateway_gets_neither_owner_nor_worker_secrets(checkout: Checkout):
 
 
 def test_servers_listen_on_no_port(checkout: Checkout):
-    told = checkout.told()
+    stack = checkout.stack_json()
     for server in ("postgres", "valkey"):
-        sockets = {entry.readlink().name for entry in Path(f"/proc/{told['pids'][server]}/fd").iterdir()}
+        sockets = {entry.readlink().name for entry in Path(f"/proc/{stack['pids'][server]}/fd").iterdir()}
         listening = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
         inodes = {f"socket:[{line.split()[9]}]" for line in listening.splitlines() if " 0A " in line}
         assert not sockets & inodes
 
 
 def test_up_again_is_the_same_stack(checkout: Checkout):
-    before = checkout.told()
+    before = checkout.stack_json()
     again = checkout.run("up")
     assert again.returncode == 0
     assert "running already" in again.stdout
-    assert checkout.told() == before
+    assert checkout.stack_json() == before
 
 
 def test_up_reports_start_and_migrations_or_already_running(checkout: Checkout):
@@ -130,7 +130,7 @@ def test_up_reports_start_and_migrations_or_already_running(checkout: Checkout):
 def test_the_logs_of_an_idle_stack_do_not_grow(checkout: Checkout):
     """Over a time in which every worker is seen to have done several rounds of the timetable."""
     logs = [path for path in (checkout.path / ".run" / "logs").glob("*.log") if path.stem not in SERVERS]
-    engine = create_engine(settings.normalized(checkout.told()["database_url"]), poolclass=NullPool)
+    engine = create_engine(settings.normalized(checkout.stack_json()["database_url"]), poolclass=NullPool)
 
     def heartbeats() -> dict[str, datetime]:
         with engine.connect() as connection:
@@ -157,27 +157,27 @@ def test_the_demonstration_reaches_completed(checkout: Checkout):
     shown = checkout.run("demo")
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.index("INITIATED") < shown.stdout.index("COMPLETED")
-    assert checkout.told()["url"] in shown.stdout
+    assert checkout.stack_json()["url"] in shown.stdout
 
 
 @pytest.mark.parametrize("name", ["gateway", "posting", "valkey", "postgres"])
 def test_what_crashes_is_started_again(checkout: Checkout, name: str):
-    pid = checkout.told()["pids"][name]
+    pid = checkout.stack_json()["pids"][name]
     os.kill(pid, signal.SIGKILL)
-    eventually(lambda: checkout.told()["pids"][name] != pid, 90, f"{name} runs again")
-    eventually(lambda: api.is_ready(checkout.told()["url"]), 90, "the gateway is ready")
+    eventually(lambda: checkout.stack_json()["pids"][name] != pid, 90, f"{name} runs again")
+    eventually(lambda: api.is_ready(checkout.stack_json()["url"]), 90, "the gateway is ready")
     assert checkout.run("demo").returncode == 0
 
 
 def test_after_a_power_cut_it_resumes_with_its_data(checkout: Checkout):
     checkout.run("demo")
-    before = checkout.told()
+    before = checkout.stack_json()
     alice = before["users"]["alice"]
     balance = api.call(f"{before['url']}/v1/wallets/{alice['wallet']}", alice["token"])["balance"]
     end_all_but_data(checkout)
     up = checkout.run("up")
     assert up.returncode == 0, up.stderr
-    after = checkout.told()
+    after = checkout.stack_json()
     assert after["users"] == before["users"]
     assert after["secret_key"] == before["secret_key"]
     assert api.call(f"{after['url']}/v1/wallets/{alice['wallet']}", alice["token"])["balance"] == balance
@@ -194,12 +194,12 @@ def test_commands_in_the_checkout_find_the_stack(checkout: Checkout):
 
 def test_given_servers_are_used_instead_of_its_own(checkout: Checkout):
     """The first stack's servers serve the demonstration of a second checkout."""
-    told = checkout.told()
+    stack = checkout.stack_json()
     with homes.temporary() as home:
         other = Checkout(home.path / "other")
         shutil.copytree(CHECKOUT, other.path, ignore=NOT_COPIED)
         other.path.chmod(0o755)
-        shown = other.run("demo", DATABASE_URL=told["database_url"], REDIS_URL=told["redis_url"])
+        shown = other.run("demo", DATABASE_URL=stack["database_url"], REDIS_URL=stack["redis_url"])
         assert shown.returncode == 0, shown.stderr
         assert "COMPLETED" in shown.stdout
         assert not (other.path / ".run" / "postgres").exists()
@@ -207,7 +207,7 @@ def test_given_servers_are_used_instead_of_its_own(checkout: Checkout):
 
 
 def test_down_leaves_nothing_running_and_may_be_said_twice(checkout: Checkout):
-    pids = checkout.told()["pids"]
+    pids = checkout.stack_json()["pids"]
     assert checkout.run("down").returncode == 0
     assert all(map(is_gone, pids.values()))
     assert not checkout.stack_file.exists()
@@ -236,7 +236,7 @@ def run_in_the_foreground(checkout: Checkout) -> Iterator[subprocess.Popen[str]]
 
 
 def read_until(running: subprocess.Popen[str], text: str) -> str:
-    """What it prints up to the line with the text."""
+    """Its output up to the line with the text."""
     shown = ""
     while text not in shown:
         line = running.stdout.readline()
@@ -249,7 +249,7 @@ def read_until(running: subprocess.Popen[str], text: str) -> str:
 def test_run_shows_a_payment_and_nothing_outlives_it(checkout: Checkout, number: signal.Signals):
     with run_in_the_foreground(checkout) as running:
         shown = read_until(running, "Ctrl-C")
-        pids = checkout.told()["pids"]
+        pids = checkout.stack_json()["pids"]
         (checkout.path / ".run" / "logs" / "supervisor.log").unlink(missing_ok=True)
         again = checkout.run("up")
         assert again.returncode == 0, again.stderr
@@ -262,8 +262,8 @@ def test_run_shows_a_payment_and_nothing_outlives_it(checkout: Checkout, number:
     screen = shown[shown.index("Alice deposits") : shown.index("Ctrl-C ends it; the data stays.")].splitlines()
     assert len(screen) + 2 < SCREEN_LINES, "the demonstration and how to go on, before the next prompt"
     assert max(map(len, screen)) <= SCREEN_COLUMNS
-    for told in ("URL: http://127.0.0.1:", "docs: http://", "ops token: pay_", "in a second terminal", ". .run/env"):
-        assert told in shown
+    for text in ("URL: http://127.0.0.1:", "docs: http://", "ops token: pay_", "in a second terminal", ". .run/env"):
+        assert text in shown
     eventually(lambda: all(map(is_gone, pids.values())), 120, "no orphan is left")
     assert checkout.run("status").returncode == 1
 

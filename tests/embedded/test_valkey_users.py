@@ -22,7 +22,7 @@ BRPOP payments 1 | RPOP payments | DEL payments | LREM payments 0 x | LTRIM paym
 HGET unacked x | ZADD unacked_index 1 x | SREM _kombu.binding.payments x | LRANGE webhooks 0 1 | DEL LIMITS:x
 LPUSH webhooks x | SUBSCRIBE others | PSUBSCRIBE * | PUBLISH others x | LPUSH LIMITS:x y | SADD payments x
 """
-"""What only workers do, or nobody."""
+"""Commands that only workers may send, or no user."""
 
 
 def commands(text: str) -> list[str]:

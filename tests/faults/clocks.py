@@ -21,13 +21,13 @@ class Clocks:
         for name, process in stack.processes.items():
             process.environ = self.environ(name, process.environ or {})
 
-    def environ(self, name: str, given: Mapping[str, str]) -> dict[str, str]:
+    def environ(self, name: str, environ: Mapping[str, str]) -> dict[str, str]:
         """The environment of a process of that name, with a clock of its own."""
         self.set({name: 0})
-        return {**given, "LD_PRELOAD": str(self._shim), "CLOCK_FILE": str(self._folder / name)}
+        return {**environ, "LD_PRELOAD": str(self._shim), "CLOCK_FILE": str(self._folder / name)}
 
     def set(self, off_seconds: Mapping[str, int]) -> None:
-        """Step the clocks of these processes to so many seconds ahead, or behind."""
+        """Step the clocks of these processes to this many seconds ahead, or behind if negative."""
         for name, seconds in off_seconds.items():
             path = self._folder / name
             with path.open("r+b" if path.exists() else "wb") as file:

@@ -1,4 +1,4 @@
-"""A crowd on a durable stack, and the figures at the end of each run."""
+"""Clients and a merchant on a durable stack, and the figures at the end of each run."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -8,7 +8,7 @@ import pytest
 
 from embedded.stack import Stack
 from tests.e2e.state_machine.audit import Reckoning, reckon, wait_until_decided
-from tests.e2e.state_machine.users import Answer, Crowd
+from tests.e2e.state_machine.users import Answer, StackUsers
 from tests.stacks import DECIDED_SECONDS_MAX
 
 Reckon = Callable[[Sequence[Answer]], Reckoning]
@@ -16,16 +16,16 @@ Reckon = Callable[[Sequence[Answer]], Reckoning]
 
 @pytest.fixture(scope="session")
 def times() -> int:
-    """How many times as many payments, kills and restarts: 1, or 10 with FAULTS=full."""
+    """The factor of payments, kills and restarts: 1, or 10 with FAULTS=full."""
     return 10 if os.environ.get("FAULTS") == "full" else 1
 
 
 @pytest.fixture(scope="module")
-def crowd(stack: Stack) -> Iterator[Crowd]:
+def users(stack: Stack) -> Iterator[StackUsers]:
     """Clients rich enough for every payment of the module, and a merchant."""
-    crowd = Crowd(stack, clients=10, funds="100000.00")
-    yield crowd
-    crowd.close()
+    users = StackUsers(stack, clients=10, funds="100000.00")
+    yield users
+    users.close()
 
 
 @pytest.fixture

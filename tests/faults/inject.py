@@ -1,4 +1,4 @@
-"""What is done to the stack's processes, and how it shows afterwards that it was done."""
+"""Faults injected into the stack's processes, and the proof afterwards that they were."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ WHERE name <> 'beat' AND {column} > to_timestamp({since})
 
 
 def assert_heartbeats(stack: Stack, workers: Collection[str], column: str = "seen_at") -> None:
-    """Each of the workers ends a task from now on; with the column `heard_at`, one that a message asked for."""
+    """Each of the workers ends a task from now on; with the column `heard_at`, one that a message started."""
     query = HEARTBEATS.format(column=column, since=scalar(stack, NOW))
     eventually(lambda: set(scalar(stack, query)) == set(workers), seconds=300, message=f"heartbeats of {workers}")
 
@@ -63,7 +63,7 @@ def kill_the_parent(stack: Stack, name: str) -> int:
 
 
 def catch_a_poster(stack: Stack) -> int:
-    """Stop one of the posting children amid a transaction; returns its pid."""
+    """Stop one of the posting children within a transaction; returns its pid."""
 
     def caught() -> int | None:
         for pid in children(stack, "posting"):
@@ -78,7 +78,7 @@ def catch_a_poster(stack: Stack) -> int:
 
 
 def _is_amid_a_transaction(stack: Stack) -> bool:
-    """Whether a worker's transaction stands still; one that goes on leaves this state within milliseconds."""
+    """True if a worker's transaction stands still; one that goes on leaves this state within milliseconds."""
     deadline = time.monotonic() + LOOK_SECONDS
     while time.monotonic() < deadline:
         if as_superuser(stack, STANDING_STILL):
@@ -87,7 +87,7 @@ def _is_amid_a_transaction(stack: Stack) -> bool:
 
 
 def is_running(pid: int) -> bool:
-    """Whether there is such a process, and it is no zombie."""
+    """True if there is such a process, and it is no zombie."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -111,6 +111,6 @@ def as_superuser(stack: Stack, query: str) -> int:
         return connection.exec_driver_sql(query).scalar_one()
 
 
-def logged(stack: Stack, name: str, words: str) -> int:
-    """How many lines of the process's log contain the words."""
-    return stack.home.log(name).read_text(errors="replace").count(words)
+def logged(stack: Stack, name: str, text: str) -> int:
+    """The number of times that the process's log contains the text."""
+    return stack.home.log(name).read_text(errors="replace").count(text)

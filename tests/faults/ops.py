@@ -14,21 +14,21 @@ from workers.cli.payments import payments_cli
 from workers.cli.workers import workers_cli
 
 
-def flask(stack: Stack, *words: str) -> str:
-    """What `flask WORDS...` prints in the worker's role; it must succeed."""
-    done = _run(stack, words)
+def flask(stack: Stack, *arguments: str) -> str:
+    """The output of `flask ARGUMENTS...` in the worker's role; it must succeed."""
+    done = _run(stack, arguments)
     assert done.exit_code == 0, done.output
     return done.stdout
 
 
-def flask_fails(stack: Stack, *words: str) -> str:
-    """What it prints as it fails, which it must."""
-    done = _run(stack, words)
+def flask_fails(stack: Stack, *arguments: str) -> str:
+    """The output of a command that must fail."""
+    done = _run(stack, arguments)
     assert done.exit_code == 1, done.output
     return done.stderr
 
 
-def _run(stack: Stack, words: tuple[str, ...]) -> Result:
+def _run(stack: Stack, arguments: tuple[str, ...]) -> Result:
     app = Flask(__name__)
     app.cli.add_command(payments_cli)
     app.cli.add_command(workers_cli)
@@ -39,4 +39,4 @@ def _run(stack: Stack, words: tuple[str, ...]) -> Result:
         patch.setattr(settings, "load", settings.load.__wrapped__)
         patch.setattr(process, "engine", lambda: open_engine(url, NullPool))
         patch.setattr(process, "poster", process.poster.__wrapped__)
-        return app.test_cli_runner().invoke(args=words)
+        return app.test_cli_runner().invoke(args=arguments)

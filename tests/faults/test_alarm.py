@@ -8,25 +8,25 @@ import pytest
 from embedded.stack import Stack
 from models.session import transaction
 from tests.e2e.state_machine.audit import owner
-from tests.e2e.state_machine.users import ACCEPTED, Crowd
+from tests.e2e.state_machine.users import ACCEPTED, StackUsers
 from tests.faults.ops import flask, flask_fails
 from tests.support import eventually, past_the_triggers
 
 pytestmark = pytest.mark.slow
 OLDER = "UPDATE payments SET created_at = now() - interval '61 s' WHERE id = %s"
 BY_TIMETABLE_SECONDS = 90
-"""What comes every few seconds, on a busy machine."""
+"""The longest wait for what comes every few seconds, on a busy machine."""
 
 
 class Watch:
-    """Whoever asks /status."""
+    """A client who reads /status."""
 
-    def __init__(self, stack: Stack, crowd: Crowd) -> None:
-        self.stack, self.crowd = stack, crowd
+    def __init__(self, stack: Stack, users: StackUsers) -> None:
+        self.stack, self.users = stack, users
 
     def status(self) -> tuple[int, set[str]]:
         """The status of the answer, and the codes of what is wrong."""
-        code, body, _ = self.crowd.line.call("GET", "/status", self.crowd.clients[0].token)
+        code, body, _ = self.users.line.call("GET", "/status", self.users.clients[0].token)
         return code, {problem["code"] for problem in body.get("problems", [])}
 
     def rings(self, status: int, *codes: str) -> None:
@@ -49,8 +49,8 @@ def as_owner(stack: Stack, statement: str, *parameters: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def watch(stack: Stack, crowd: Crowd) -> Watch:
-    watch = Watch(stack, crowd)
+def watch(stack: Stack, users: StackUsers) -> Watch:
+    watch = Watch(stack, users)
     watch.rings(200)
     return watch
 
@@ -72,7 +72,7 @@ def test_a_worker_that_is_stopped_is_named(watch: Watch, name: str, status: int)
         watch.rings(status, f"{name}_stale")
         assert f"{name}_stale" in flask_fails(watch.stack, "workers", "alive")
         assert f"{name}_stale" in flask_fails(watch.stack, "workers", "alive", name)
-        assert watch.crowd.line.call("GET", "/health/ready", "")[0] == 200
+        assert watch.users.line.call("GET", "/health/ready", "")[0] == 200
     watch.rings(200)
     flask(watch.stack, "workers", "alive")
     flask(watch.stack, "workers", "alive", name)
@@ -80,8 +80,8 @@ def test_a_worker_that_is_stopped_is_named(watch: Watch, name: str, status: int)
 
 def test_payments_that_wait_without_a_poster_are_told_and_the_command_helps(watch: Watch) -> None:
     with without(watch.stack, "posting"):
-        transfer = watch.crowd.transfer(*watch.crowd.clients[:2], "1.00")
-        assert watch.crowd.line.submit(transfer).status == ACCEPTED
+        transfer = watch.users.transfer(*watch.users.clients[:2], "1.00")
+        assert watch.users.line.submit(transfer).status == ACCEPTED
         as_owner(watch.stack, "UPDATE payments SET due_at = now() - interval '61 seconds' WHERE state = 'INITIATED'")
         watch.rings(503, "posting_stale", "payments_overdue")
         assert "flask payments sweep" in flask_fails(watch.stack, "workers", "alive")
@@ -101,19 +101,19 @@ def test_a_silent_beat_is_named(watch: Watch) -> None:
 def test_an_unavailable_broker_is_named(watch: Watch) -> None:
     watch.stack.valkey.stop()
     watch.rings(200, "broker_away")
-    assert watch.crowd.line.submit(watch.crowd.transfer(*watch.crowd.clients[:2], "1.00")).status == ACCEPTED
+    assert watch.users.line.submit(watch.users.transfer(*watch.users.clients[:2], "1.00")).status == ACCEPTED
     watch.stack.valkey.start()
     watch.rings(200)
 
 
 def test_a_bank_that_gives_no_answer_is_named(watch: Watch) -> None:
-    crowd = watch.crowd
+    users = watch.users
     watch.stack.bank.stop()
-    answer = crowd.line.submit(crowd.withdrawal(crowd.clients[0], "1.00"))
+    answer = users.line.submit(users.withdrawal(users.clients[0], "1.00"))
     assert answer.status == ACCEPTED
     eventually(lambda: answer.payment_id in flask(watch.stack, "payments", "undecided", "--json"), BY_TIMETABLE_SECONDS)
     past_the_triggers(watch.stack.postgres, "payments", OLDER, answer.payment_id)
     watch.rings(200, "payments_undecided")
     watch.stack.bank.start()
-    crowd.final(answer, BY_TIMETABLE_SECONDS)
+    users.final(answer, BY_TIMETABLE_SECONDS)
     watch.rings(200)

@@ -21,7 +21,7 @@ SENT_PER_STEP = 2
 
 @pytest.fixture
 def stack() -> Iterator[Stack]:
-    """Valkey alone, so that nobody takes what beat sends."""
+    """Valkey alone, so that no worker takes what beat sends."""
     with homes.temporary() as home:
         stack = Stack(home)
         try:

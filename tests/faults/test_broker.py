@@ -18,7 +18,7 @@ from embedded.stack import Stack
 from models.ledger import acquire_posting_lock
 from models.session import transaction
 from tests.e2e.state_machine.audit import owner, scalar
-from tests.e2e.state_machine.users import ACCEPTED, Answer, Crowd
+from tests.e2e.state_machine.users import ACCEPTED, Answer, StackUsers
 from tests.faults.conftest import Reckon
 from tests.faults.inject import as_superuser, children, logged, stopped
 from tests.faults.ops import flask
@@ -27,7 +27,7 @@ from tests.support import eventually
 pytestmark = pytest.mark.slow
 PAYMENTS = 200
 BEFORE = 50
-"""So many are answered before the broker is hurt."""
+"""The payments that are answered before the broker is hurt."""
 
 ANSWER_SECONDS_MAX = 10.0
 """Of the slowest, on a machine that does much else meanwhile; the median is held against what the broker would cost."""
@@ -53,50 +53,50 @@ def assert_all_accepted_in_time(answers: list[Answer]) -> None:
 
 
 @contextmanager
-def payments(crowd: Crowd, count: int) -> Iterator[list]:
+def payments(users: StackUsers, count: int) -> Iterator[list]:
     """Orders are being submitted, about 250 a second, and some have been answered."""
-    with crowd.submitting(crowd.mixed(count), per_second=250) as answers:
+    with users.submitting(users.mixed(count), per_second=250) as answers:
         wait(answers[:BEFORE])
         yield answers
 
 
-def submit_until_a_bell_is_lost(crowd: Crowd, lost_before: int) -> list[Answer]:
+def submit_until_a_bell_is_lost(users: StackUsers, lost_before: int) -> list[Answer]:
     """Go on for as long as the circuit breaker, perhaps open from an earlier loss, spares the broker."""
     answers = []
 
     def is_lost() -> bool:
-        answers.append(crowd.line.submit(crowd.transfer(*crowd.clients[:2], "1.00")))
-        return logged(crowd.stack, "gateway", UNAVAILABLE) > lost_before
+        answers.append(users.line.submit(users.transfer(*users.clients[:2], "1.00")))
+        return logged(users.stack, "gateway", UNAVAILABLE) > lost_before
 
     eventually(is_lost, seconds=12 * BREAKER_SECONDS, message="a gateway found the broker unavailable")
     return answers
 
 
-def test_stopped(stack: Stack, crowd: Crowd, reckoned: Reckon, times: int) -> None:
+def test_stopped(stack: Stack, users: StackUsers, reckoned: Reckon, times: int) -> None:
     lost_before = logged(stack, "gateway", UNAVAILABLE)
-    with payments(crowd, PAYMENTS * times) as submitted:
+    with payments(users, PAYMENTS * times) as submitted:
         stack.valkey.kill()
     assert not stack.valkey.is_alive
-    further = submit_until_a_bell_is_lost(crowd, lost_before)
+    further = submit_until_a_bell_is_lost(users, lost_before)
     stack.valkey.start()
     answers = [answer.result() for answer in submitted] + further
     assert_all_accepted_in_time(answers)
     reckoned(answers)
 
 
-def test_frozen(stack: Stack, crowd: Crowd, reckoned: Reckon, times: int) -> None:
+def test_frozen(stack: Stack, users: StackUsers, reckoned: Reckon, times: int) -> None:
     lost_before = logged(stack, "gateway", UNAVAILABLE)
-    with payments(crowd, PAYMENTS * times) as submitted, stopped(stack.valkey.pid):
+    with payments(users, PAYMENTS * times) as submitted, stopped(stack.valkey.pid):
         wait(submitted)
-        further = submit_until_a_bell_is_lost(crowd, lost_before)
+        further = submit_until_a_bell_is_lost(users, lost_before)
     answers = [answer.result() for answer in submitted] + further
     assert_all_accepted_in_time(answers)
     reckoned(answers)
 
 
-def test_flushed(stack: Stack, crowd: Crowd, reckoned: Reckon, times: int) -> None:
+def test_flushed(stack: Stack, users: StackUsers, reckoned: Reckon, times: int) -> None:
     forgotten = []
-    with payments(crowd, PAYMENTS * times) as answers, broker(stack) as client:
+    with payments(users, PAYMENTS * times) as answers, broker(stack) as client:
         while not all(answer.done() for answer in answers):
             forgotten.append(client.dbsize())
             client.flushall()
@@ -106,14 +106,14 @@ def test_flushed(stack: Stack, crowd: Crowd, reckoned: Reckon, times: int) -> No
     reckoned([answer.result() for answer in answers])
 
 
-def test_stopped_with_a_bell_in_the_hand_of_every_poster(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
+def test_stopped_with_a_bell_in_the_hand_of_every_poster(stack: Stack, users: StackUsers, reckoned: Reckon) -> None:
     """A bell that cannot be acknowledged gives its place back; else the posters would listen no more."""
     before = logged(stack, "posting", NOT_ACKNOWLEDGED)
     answers = []
 
     def caught() -> list[int] | None:
-        """Stop all posters amid waiting: they will not have given up a moment later."""
-        answers.append(crowd.line.submit(crowd.transfer(*crowd.clients[:2], "1.00")))
+        """Stop all posters while they wait: they will not have given up a moment later."""
+        answers.append(users.line.submit(users.transfer(*users.clients[:2], "1.00")))
         pids = children(stack, "posting")
         tell(pids, signal.SIGSTOP)
         if pids and as_superuser(stack, WAITING_FOR_THEIR_TURN) == len(pids):
@@ -128,7 +128,7 @@ def test_stopped_with_a_bell_in_the_hand_of_every_poster(stack: Stack, crowd: Cr
         tell(pids, signal.SIGCONT)
     eventually(lambda: logged(stack, "posting", NOT_ACKNOWLEDGED) > before, seconds=60)
     stack.valkey.start()
-    reckoned(answers + crowd.submit(crowd.mixed(50)))
+    reckoned(answers + users.submit(users.mixed(50)))
 
 
 def tell(pids: list[int], number: signal.Signals) -> None:
@@ -136,37 +136,39 @@ def tell(pids: list[int], number: signal.Signals) -> None:
         os.kill(pid, number)
 
 
-def test_its_lines_are_cut(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
+def test_its_lines_are_cut(stack: Stack, users: StackUsers, reckoned: Reckon) -> None:
     """And open again at the first try, as where another takes over from it."""
     with broker(stack) as client:
         assert all(client.client_kill_filter(_type=kind, skipme=True) for kind in ("normal", "pubsub"))
-    reckoned(crowd.submit(crowd.mixed(100)))
+    reckoned(users.submit(users.mixed(100)))
 
 
-def test_after_all_that_a_payment_is_still_posted_at_once(crowd: Crowd) -> None:
+def test_after_all_that_a_payment_is_still_posted_at_once(users: StackUsers) -> None:
     """The publishers and consumers have found each other again: it is the bell that brings it, not a sweep."""
 
     def is_quick() -> bool:
-        """Whether it need not wait for the next sweep, as whatever is ordered right after the last one would."""
-        answer = crowd.line.submit(crowd.transfer(*crowd.clients[:2], "1.00"))
+        """True if it did not wait for the next sweep, as an order right after the last one would."""
+        answer = users.line.submit(users.transfer(*users.clients[:2], "1.00"))
         assert answer.status == ACCEPTED
-        return bool(crowd.final(answer, seconds=60)) and _seconds(crowd, answer) < SWEEP_SECONDS / 2
+        return bool(users.final(answer, seconds=60)) and _seconds(users, answer) < SWEEP_SECONDS / 2
 
     eventually(lambda: all(is_quick() for _ in range(5)), seconds=120)
 
 
-def _seconds(crowd: Crowd, answer: Answer) -> float:
+def _seconds(users: StackUsers, answer: Answer) -> float:
     return scalar(
-        crowd.stack,
+        users.stack,
         f"SELECT extract(epoch FROM finalized_at - created_at)::float FROM payments WHERE id = '{answer.payment_id}'",
     )
 
 
-def test_without_workers_there_is_a_second_way_to_finish_payments(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
+def test_without_workers_there_is_a_second_way_to_finish_payments(
+    stack: Stack, users: StackUsers, reckoned: Reckon
+) -> None:
     for name in ("posting", "upkeep"):
         stack.processes[name].stop()
     try:
-        answers = crowd.submit(crowd.mixed(50))
+        answers = users.submit(users.mixed(50))
         assert {answer.status for answer in answers} == {ACCEPTED}
         assert scalar(stack, "SELECT count(*) FROM payments WHERE state = 'INITIATED'") == 50
         assert "50 payments posted, nothing of what was due is left" in flask(stack, "payments", "sweep")
@@ -176,21 +178,21 @@ def test_without_workers_there_is_a_second_way_to_finish_payments(stack: Stack, 
             stack.processes[name].start()
 
 
-def test_two_beats(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
+def test_two_beats(stack: Stack, users: StackUsers, reckoned: Reckon) -> None:
     first = stack.processes["beat"]
     environ = (first.environ or {}) | {"LOG_LEVEL": "DEBUG"}
     second = Process(first.argv, log=stack.home.log("second beat"), cwd=CHECKOUT, environ=environ)
     second.start()
     try:
         eventually(lambda: logged(stack, "second beat", '"event": "sent"') > 2, seconds=90)
-        reckoned(crowd.submit(crowd.mixed(100)))
+        reckoned(users.submit(users.mixed(100)))
     finally:
         second.stop()
 
 
-def test_no_beat(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
+def test_no_beat(stack: Stack, users: StackUsers, reckoned: Reckon) -> None:
     stack.processes["beat"].kill()
     try:
-        reckoned(crowd.submit(crowd.mixed(100)))
+        reckoned(users.submit(users.mixed(100)))
     finally:
         stack.processes["beat"].start()

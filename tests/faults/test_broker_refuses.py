@@ -1,4 +1,4 @@
-"""The broker refuses, or says nothing: no worker ends of it, all go on by themselves, and end when they are told to."""
+"""The broker refuses, or says nothing: no worker ends of it, all go on by themselves, and end on a signal."""
 
 import signal
 

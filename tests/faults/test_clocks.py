@@ -20,7 +20,7 @@ from embedded.stack import HOST, READY_SECONDS_MAX, STOP_SECONDS_MAX, Stack
 from models.session import transaction
 from models.token import hash_of
 from tests.e2e.state_machine.audit import owner, scalar
-from tests.e2e.state_machine.users import ACCEPTED, Answer, Crowd, Line, Order, Person, new_tokens
+from tests.e2e.state_machine.users import ACCEPTED, Answer, Line, Order, Person, StackUsers, new_tokens
 from tests.faults.clocks import Clocks
 from tests.faults.conftest import Reckon
 from tests.stacks import UNLIMITED
@@ -34,7 +34,7 @@ STEPS = [2, -300, 7200, -7200]
 
 STEPS_FULL = [0, 2, -2, 0, 300, -300, 2, 7200, -7200, 300, -7200, 7200, 0] * 3
 RETURNED = "6660.09"
-"""What the bank sends back in three days, by a clock of its own."""
+"""The amount that the bank sends back in three days, by a clock of its own."""
 
 OPEN = "SELECT count(*) FROM payments WHERE state IN ('INITIATED', 'AUTHORIZED') AND parked_at IS NULL"
 RETURNS = "SELECT count(*) FROM payments WHERE type = 'return' AND state = 'COMPLETED'"
@@ -53,7 +53,7 @@ class Clocked(NamedTuple):
     clocks: Clocks
 
     def step(self, seconds: int) -> None:
-        """Every other process is ahead by so much, the rest behind: never both gateways."""
+        """Every other process is ahead by `seconds`, the rest behind: never both gateways."""
         names = ["gateway", "second", *(name for name in self.stack.processes if name != "gateway")]
         self.clocks.set({name: seconds * (-1) ** place for place, name in enumerate(names)})
 
@@ -64,12 +64,12 @@ def clocked(migrated: Path) -> Iterator[Clocked]:
         begin_with(migrated, home.path)
         stack = Stack(home, environ=UNLIMITED)
         clocks, first = Clocks(stack), stack.processes["gateway"]
-        told = {**(first.environ or {}), "GATEWAY_BIND": f"fd://{listener.fileno()}"}
+        environ = {**(first.environ or {}), "GATEWAY_BIND": f"fd://{listener.fileno()}"}
         second = Process(
             first.argv,
             log=home.log("second"),
             cwd=first.cwd,
-            environ=clocks.environ("second", told),
+            environ=clocks.environ("second", environ),
             identity=first.identity,
             inherits=(listener.fileno(),),
         )
@@ -103,9 +103,9 @@ def receiver() -> Iterator[Receiver]:
 class Shop:
     """Orders of all kinds at either gateway, in turns, with every answer that was given."""
 
-    def __init__(self, crowd: Crowd, bind: str) -> None:
-        self.crowd = crowd
-        self.lines = [Line(crowd.stack), Line(SimpleNamespace(bind=bind))]
+    def __init__(self, users: StackUsers, bind: str) -> None:
+        self.users = users
+        self.lines = [Line(users.stack), Line(SimpleNamespace(bind=bind))]
         self.turns = cycle(self.lines)
         self.answers: list[Answer] = []
         self.dollars: dict[Person, str] = {}
@@ -123,28 +123,28 @@ class Shop:
 
     def refunded_once(self, client: Person) -> None:
         """A charge by the next gateway is refunded by the other one, and then by both at once."""
-        charge = self.order(self.crowd.charge(client, "50.00"))
+        charge = self.order(self.users.charge(client, "50.00"))
         assert self.ends([charge]) == ["COMPLETED"]
         body = {"charge": charge.payment_id, "amount": "50.00", "reason": "requested_by_customer"}
-        refunds = [Order("/v1/refunds", self.crowd.merchant.token, body, str(uuid4())) for _ in range(3)]
+        refunds = [Order("/v1/refunds", self.users.merchant.token, body, str(uuid4())) for _ in range(3)]
         assert self.ends([self.order(refunds[0])]) == ["COMPLETED"]
         assert self.ends([self.order(again) for again in refunds[1:]]) == ["refund_exceeds_charge"] * 2
-        shown = self.call("GET", f"/v1/payments/{charge.payment_id}", self.crowd.merchant)
+        shown = self.call("GET", f"/v1/payments/{charge.payment_id}", self.users.merchant)
         assert shown["refunded_amount"] == "50.00"
 
     def ends(self, answers: list[Answer]) -> list[str]:
         """State or failure code of each."""
-        finals = map(self.crowd.final, answers)
-        return sorted(one["failure"]["code"] if one["failure"] else one["state"] for one in finals)
+        finals = map(self.users.final, answers)
+        return sorted(payment["failure"]["code"] if payment["failure"] else payment["state"] for payment in finals)
 
     def trade(self, round: int) -> None:
         """Charges that are refunded again, a key that is used twice, a quote used at the other gateway, and a key for
         the API that is good there at once.
         """
-        crowd, client = self.crowd, self.crowd.clients[round % 8]
+        users, client = self.users, self.users.clients[round % 8]
         self.refunded_once(client)
         self.refunded_once(client)
-        same = crowd.transfer(client, crowd.clients[8], "1.00")
+        same = users.transfer(client, users.clients[8], "1.00")
         assert len({line.submit(same).body["id"] for line in self.lines}) == 1
         self.answers.append(self.lines[0].submit(same))
         quote = {"source_currency": "EUR", "target_currency": "USD", "amount": "1.00", "side": "source"}
@@ -154,39 +154,41 @@ class Shop:
         body = {"source": client.wallet, "target": self.dollars[client], "quote": made["id"]}
         exchange = next(self.turns).submit(Order("/v1/exchanges", client.token, body, str(uuid4())))
         assert exchange.status == ACCEPTED, exchange
-        assert crowd.final(exchange)["state"] == "COMPLETED"
+        assert users.final(exchange)["state"] == "COMPLETED"
         key = self.call("POST", "/v1/api-keys", client, {"name": f"round {round}"}, CREATED)
         self.call("GET", "/v1/me", Person(key["token"], ""))
 
     def flow(self, round: int) -> None:
-        """What is under way when the clocks step: transfers, charges of a limited wallet, and a withdrawal."""
-        clients, limited = self.crowd.clients, self.crowd.clients[9]
+        """Orders that are under way when the clocks step: transfers, charges of a limited wallet, and a withdrawal."""
+        clients, limited = self.users.clients, self.users.clients[9]
         for number in range(10):
-            self.order(self.crowd.transfer(clients[number % 8], clients[(number + 1) % 8], "1.00"))
+            self.order(self.users.transfer(clients[number % 8], clients[(number + 1) % 8], "1.00"))
         for _ in range(3):
-            self.order(self.crowd.charge(limited, "4.00"))
-        self.order(self.crowd.withdrawal(clients[round % 8], RETURNED))
+            self.order(self.users.charge(limited, "4.00"))
+        self.order(self.users.withdrawal(clients[round % 8], RETURNED))
 
 
 @pytest.fixture
-def shop(clocked: Clocked, crowd: Crowd) -> Iterator[Shop]:
-    shop = Shop(crowd, clocked.bind)
+def shop(clocked: Clocked, users: StackUsers) -> Iterator[Shop]:
+    shop = Shop(users, clocked.bind)
     yield shop
     for line in shop.lines:
         line.close()
 
 
-def test_no_clock_decides(clocked: Clocked, crowd: Crowd, shop: Shop, receiver: Receiver, reckoned: Reckon) -> None:
+def test_no_clock_decides(
+    clocked: Clocked, users: StackUsers, shop: Shop, receiver: Receiver, reckoned: Reckon
+) -> None:
     stack = clocked.stack
     ops = Person(*new_tokens(stack, ["ops"]), "")
     rate = {"source": "EUR", "target": "USD", "rate": "1.1", "source_name": "ECB"}
     shop.call("PUT", "/v1/exchange-rates", ops, rate)
     limits = {"charge_limits": [{"merchant": None, "per_charge": None, "per_day": "10.00"}]}
-    crowd.fund([crowd.merchant], "10000.00")
-    limited = crowd.clients[9]
+    users.fund([users.merchant], "10000.00")
+    limited = users.clients[9]
     shop.call("PATCH", f"/v1/wallets/{limited.wallet}", limited, limits)
     hook = {"url": receiver.url, "event_types": ["payment.completed"]}
-    secret = shop.call("POST", "/v1/webhook-endpoints", crowd.merchant, hook, CREATED)["secret"]
+    secret = shop.call("POST", "/v1/webhook-endpoints", users.merchant, hook, CREATED)["secret"]
 
     steps = STEPS_FULL if os.environ.get("FAULTS") == "full" else STEPS
     for round, seconds in enumerate(steps):
@@ -202,8 +204,8 @@ def test_no_clock_decides(clocked: Clocked, crowd: Crowd, shop: Shop, receiver: 
         taken = connection.exec_driver_sql(TAKEN, (limited.wallet,)).scalars().all()
         assert {total <= 10_00 for total in taken} == {True}
         assert max(taken) == 8_00, "two charges of 4.00 fit into a day"
-        told = "SELECT count(*) FROM webhook_deliveries WHERE state <> 'delivered'"
-        eventually(lambda: scalar(stack, told) == 0, seconds=120, message="every webhook is delivered")
+        undelivered = "SELECT count(*) FROM webhook_deliveries WHERE state <> 'delivered'"
+        eventually(lambda: scalar(stack, undelivered) == 0, seconds=120, message="every webhook is delivered")
     assert len(receiver.heard) >= 2 * len(steps)
     assert {heard.verified(secret)["type"] for heard in receiver.heard} == {"payment.completed"}, (
         "and fresh to receivers"

@@ -1,11 +1,11 @@
-"""The gateway killed amid submits: the payments that are kept are those that were answered 202, no more and no less."""
+"""The gateway killed while orders are submitted: exactly those that were answered 202 are stored."""
 
 from concurrent.futures import wait
 
 import pytest
 
 from embedded.stack import Stack
-from tests.e2e.state_machine.users import ACCEPTED, Answer, Crowd
+from tests.e2e.state_machine.users import ACCEPTED, Answer, StackUsers
 from tests.faults.conftest import Reckon
 from tests.faults.inject import children, is_running, kill_a_child, kill_the_parent
 
@@ -15,11 +15,11 @@ NO_ANSWER = 0
 ROUNDS = 4
 
 
-def test_killed_while_payments_are_submitted(stack: Stack, crowd: Crowd, reckoned: Reckon, times: int) -> None:
+def test_killed_while_payments_are_submitted(stack: Stack, users: StackUsers, reckoned: Reckon, times: int) -> None:
     killed: list[int] = []
     results: list[Answer] = []
     for number in range(ROUNDS * times):
-        with crowd.submitting(crowd.mixed(PAYMENTS // ROUNDS), per_second=250) as answers:
+        with users.submitting(users.mixed(PAYMENTS // ROUNDS), per_second=250) as answers:
             wait(answers[:80])
             is_child = number % 2 == 0
             if is_child:
@@ -32,7 +32,7 @@ def test_killed_while_payments_are_submitted(stack: Stack, crowd: Crowd, reckone
     assert not any(map(is_running, killed))
     assert {answer.status for answer in results} == {ACCEPTED, NO_ANSWER}
     first = {answer.order.key: answer.payment_id for answer in results if answer.status == ACCEPTED}
-    again = crowd.submit_until_accepted([answer.order for answer in results])
+    again = users.submit_until_accepted([answer.order for answer in results])
     everything = {answer.order.key: answer.payment_id for answer in again}
     assert len(everything) == len(set(everything.values())) == len(results), "one payment for each key"
     assert everything.items() >= first.items(), "each first answer stands"

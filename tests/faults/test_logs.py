@@ -1,4 +1,4 @@
-"""The logs of a run in which everything goes wrong: each line of each process of ours is an entry all the same."""
+"""The logs of a run in which everything goes wrong: each line of each process is still a JSON entry."""
 
 import os
 import signal

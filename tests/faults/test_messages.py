@@ -11,7 +11,7 @@ import redis
 
 from celery_config import INSTRUCT, POST, QUEUES
 from embedded.stack import Stack
-from tests.e2e.state_machine.users import Crowd
+from tests.e2e.state_machine.users import StackUsers
 from tests.faults.conftest import Reckon
 from tests.faults.inject import assert_heartbeats, children, logged
 from tests.support import eventually
@@ -157,7 +157,7 @@ BREAKS: tuple[Callable[[dict, random.Random], None], ...] = (
 )
 
 
-def test_no_message_ends_a_worker(stack: Stack, crowd: Crowd, reckoned: Reckon, times: int) -> None:
+def test_no_message_ends_a_worker(stack: Stack, users: StackUsers, reckoned: Reckon, times: int) -> None:
     pids = dict(stack.pids)
     dropped = {name: logged(stack, name, DROPPED) for name in WORKERS.values()}
     posters = set(children(stack, "posting"))
@@ -174,11 +174,11 @@ def test_no_message_ends_a_worker(stack: Stack, crowd: Crowd, reckoned: Reckon, 
     assert stack.pids == pids
     assert set(children(stack, "posting")) == posters
     assert_heartbeats(stack, WORKERS.values(), "heard_at")
-    reckoned(crowd.submit(crowd.mixed(50)))
+    reckoned(users.submit(users.mixed(50)))
 
 
-def test_nor_does_one_that_a_dead_worker_seems_to_have_left(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
-    """What is not acknowledged for long is looked at when a worker starts, and now and then."""
+def test_nor_does_one_that_a_dead_worker_seems_to_have_left(stack: Stack, users: StackUsers, reckoned: Reckon) -> None:
+    """A message that is not acknowledged for long is looked at when a worker starts, and now and then."""
     with redis.Redis.from_url(stack.valkey.url()) as client:
         for number, message in enumerate([*RAW, b"[1, 2, 3]", b'[{}, "payments", "payments"]', b"[{}, [], {}]"]):
             client.hset("unacked", f"tag-{number}", message)
@@ -187,10 +187,10 @@ def test_nor_does_one_that_a_dead_worker_seems_to_have_left(stack: Stack, crowd:
             stack.processes[name].stop()
             stack.processes[name].start()
         eventually(lambda: not client.exists("unacked", "unacked_index"), seconds=120, message="it is forgotten")
-        reckoned(crowd.submit(crowd.mixed(20)))
+        reckoned(users.submit(users.mixed(20)))
     assert all(stack.processes[name].is_alive for name in WORKERS.values())
 
 
-def test_after_all_that_a_bell_is_heard_at_once(crowd: Crowd) -> None:
-    [answer] = crowd.submit_until_accepted([crowd.transfer(*crowd.clients[:2], "1.00")])
-    assert crowd.final(answer, seconds=60)
+def test_after_all_that_a_bell_is_heard_at_once(users: StackUsers) -> None:
+    [answer] = users.submit_until_accepted([users.transfer(*users.clients[:2], "1.00")])
+    assert users.final(answer, seconds=60)

@@ -1,4 +1,4 @@
-"""A mute PostgreSQL: nobody waits for ever, callers get 503, and all goes on when it speaks again."""
+"""A mute PostgreSQL: no wait is endless, callers get 503, and all goes on when it answers again."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 import settings
 from embedded import home as homes
 from embedded.stack import ROLE_VARIABLES, Stack
-from tests.e2e.state_machine.users import ACCEPTED, Crowd
+from tests.e2e.state_machine.users import ACCEPTED, StackUsers
 from tests.faults.conftest import Reckon
 from tests.faults.inject import assert_heartbeats, children, logged
 from tests.lossy_postgres_proxy import COMMIT, SOCKET_NAME, Line
@@ -22,7 +22,7 @@ UNAVAILABLE = 503
 WORKERS = ("posting", "upkeep", "rails", "webhooks")
 LEFT = "left to the next one"
 MUTE_AT = {"a statement": b"", "commit": COMMIT}
-"""The empty text is in every wish."""
+"""The empty text is in every statement."""
 
 
 @pytest.fixture(scope="module")
@@ -62,59 +62,59 @@ def speak(lines: dict[str, Line]) -> None:
         line.mute_at, line.is_mute = None, False
 
 
-def assert_all_goes_on(stack: Stack, crowd: Crowd) -> None:
+def assert_all_goes_on(stack: Stack, users: StackUsers) -> None:
     assert_heartbeats(stack, WORKERS)
-    crowd.submit_until_accepted(crowd.mixed(10), seconds=300)
+    users.submit_until_accepted(users.mixed(10), seconds=300)
 
 
 @pytest.mark.parametrize("at", ["connecting", *MUTE_AT])
 def test_workers_go_on_when_it_speaks_again(
-    stack: Stack, crowd: Crowd, lines: dict[str, Line], reckoned: Reckon, at: str
+    stack: Stack, users: StackUsers, lines: dict[str, Line], reckoned: Reckon, at: str
 ) -> None:
     pids = {name: (stack.processes[name].pid, children(stack, name)) for name in WORKERS}
     left = {name: logged(stack, name, LEFT) for name in WORKERS}
-    ours = [lines[name] for name in WORKERS]
-    for line in ours:
+    of_workers = [lines[name] for name in WORKERS]
+    for line in of_workers:
         if at == "connecting":
             line.is_mute = True
             line.hang_up()
         else:
             line.mute_at = MUTE_AT[at]
-    answers = crowd.submit([crowd.charge(crowd.clients[0], "1.00"), crowd.withdrawal(crowd.clients[1], "6660.01")])
+    answers = users.submit([users.charge(users.clients[0], "1.00"), users.withdrawal(users.clients[1], "6660.01")])
     assert {answer.status for answer in answers} == {ACCEPTED}
     for name in WORKERS:
         eventually(lambda name=name: lines[name].is_mute, seconds=60, message=f"{name} meets {at}")
         gave_up = f"{name} waits no longer"
         eventually(lambda name=name: logged(stack, name, LEFT) > left[name], seconds=120, message=gave_up)
     speak(lines)
-    assert_all_goes_on(stack, crowd)
-    assert {crowd.final(answer, seconds=120)["state"] for answer in answers} == {"COMPLETED"}
+    assert_all_goes_on(stack, users)
+    assert {users.final(answer, seconds=120)["state"] for answer in answers} == {"COMPLETED"}
     assert {name: (stack.processes[name].pid, children(stack, name)) for name in WORKERS} == pids, "nobody had to end"
     reckoned(answers)
 
 
 @pytest.mark.parametrize("at", ["connecting", *MUTE_AT])
 def test_the_gateway_answers_all_the_same(
-    stack: Stack, crowd: Crowd, lines: dict[str, Line], reckoned: Reckon, at: str
+    stack: Stack, users: StackUsers, lines: dict[str, Line], reckoned: Reckon, at: str
 ) -> None:
     """503, or 202 for what was kept before; a client gives up after a minute."""
     line = lines["gateway"]
-    answers = crowd.submit(crowd.mixed(20))
+    answers = users.submit(users.mixed(20))
     if at == "connecting":
         line.is_mute = True
         line.hang_up()
     else:
         line.mute_at = b"EXECUTE accept " if at == "commit" else MUTE_AT[at]
-    orders = crowd.mixed(30)
-    amid = crowd.submit(orders, threads=30)
+    orders = users.mixed(30)
+    amid = users.submit(orders, threads=30)
     assert line.is_mute
     assert {answer.status for answer in amid} <= {ACCEPTED, UNAVAILABLE}
     assert UNAVAILABLE in {answer.status for answer in amid}
     assert all("Retry-After" in answer.headers for answer in amid if answer.status == UNAVAILABLE)
     with ThreadPoolExecutor(2) as pool:
-        paths = ("/health/ready", f"/v1/wallets/{crowd.clients[0].wallet}")
-        reads = pool.map(lambda path: crowd.line.call("GET", path, crowd.clients[0].token)[0], paths)
+        paths = ("/health/ready", f"/v1/wallets/{users.clients[0].wallet}")
+        reads = pool.map(lambda path: users.line.call("GET", path, users.clients[0].token)[0], paths)
         assert set(reads) == {UNAVAILABLE}
     speak(lines)
-    assert_all_goes_on(stack, crowd)
-    reckoned([*answers, *crowd.submit_until_accepted(orders, seconds=120)])
+    assert_all_goes_on(stack, users)
+    reckoned([*answers, *users.submit_until_accepted(orders, seconds=120)])

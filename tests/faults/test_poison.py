@@ -9,7 +9,7 @@ from models.ledger import acquire_posting_lock
 from models.rules.retry import ATTEMPTS_MAX
 from models.session import transaction
 from tests.e2e.state_machine.audit import owner, scalar
-from tests.e2e.state_machine.users import ACCEPTED, Crowd
+from tests.e2e.state_machine.users import ACCEPTED, StackUsers
 from tests.faults.conftest import Reckon
 from tests.faults.inject import logged
 from tests.faults.ops import flask
@@ -35,21 +35,21 @@ def execute(stack: Stack, statement: str) -> None:
         connection.exec_driver_sql(statement)
 
 
-def test_one_poison_payment_harms_no_other(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
+def test_one_poison_payment_harms_no_other(stack: Stack, users: StackUsers, reckoned: Reckon) -> None:
     execute(stack, POISON)
-    orders = crowd.mixed(100)
-    poison = crowd.charge(crowd.clients[0], "1.00")
+    orders = users.mixed(100)
+    poison = users.charge(users.clients[0], "1.00")
     poison = poison._replace(body={**poison.body, "summary": "poison"})
     with transaction(owner(stack)) as stranger:
         acquire_posting_lock(stranger)  # so that all of them are posted together
-        answers = crowd.submit([*orders[:50], poison, *orders[50:]])
+        answers = users.submit([*orders[:50], poison, *orders[50:]])
     assert {answer.status for answer in answers} == {ACCEPTED}
     culprit = next(answer for answer in answers if answer.order is poison)
 
     eventually(lambda: scalar(stack, ATTEMPTS) >= 1)
     for answer in answers:
         if answer is not culprit:
-            assert crowd.final(answer)["attempts"] == 0
+            assert users.final(answer)["attempts"] == 0
     assert scalar(stack, NEIGHBOURS_ATTEMPTS) == 0
     assert logged(stack, "posting", "batch failed, splitting it") > 0, "it shared a batch, and was found by halving"
 
@@ -61,5 +61,5 @@ def test_one_poison_payment_harms_no_other(stack: Stack, crowd: Crowd, reckoned:
 
     execute(stack, CURE)
     flask(stack, "payments", "retry", culprit.payment_id, "--reason", "the trigger is gone")
-    assert crowd.final(culprit)["state"] == "COMPLETED"
+    assert users.final(culprit)["state"] == "COMPLETED"
     assert reckoned(answers).parked == 0

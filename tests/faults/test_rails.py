@@ -1,4 +1,4 @@
-"""Whoever tells the bank is killed amid it, and the bank misbehaves in every way it can: each payout happens once."""
+"""The worker is killed while it calls the bank, and the bank misbehaves in every way: each payout happens once."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from embedded.bank import BEHAVIOURS, RETURN_SECONDS
 from embedded.stack import Stack
 from models.session import transaction
 from tests.e2e.state_machine.audit import owner, scalar
-from tests.e2e.state_machine.users import ACCEPTED, Crowd
+from tests.e2e.state_machine.users import ACCEPTED, StackUsers
 from tests.faults.conftest import Reckon
 from tests.faults.inject import is_running, kill_the_parent
 from tests.faults.ops import flask
@@ -49,14 +49,14 @@ FROM payments p JOIN instructions i ON i.payment_id = p.id
 """
 
 ENDS = dict.fromkeys(range(1, 10), "COMPLETED") | {2: "FAILED", 7: "parked"}
-"""What becomes of each magic amount, by its cents."""
+"""The outcome of each magic amount, by its cents."""
 
 TOLD = dict.fromkeys(range(1, 10), 1) | {5: 3}
-"""How often the bank is told: again only if it said that it had not been. What it never takes is told until parked."""
+"""The submissions to the bank: again only if it did not know the payout. One never taken is sent until parked."""
 
 
 class Payout(NamedTuple):
-    """What became of a withdrawal here, and at the bank."""
+    """The outcome of a withdrawal here, and at the bank."""
 
     id: str
     cents: int
@@ -71,11 +71,11 @@ def stack_settings() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def crowd(stack: Stack) -> Iterator[Crowd]:
+def users(stack: Stack) -> Iterator[StackUsers]:
     """Clients rich enough for all payouts."""
-    crowd = Crowd(stack, clients=10, funds="2000000.00")
-    yield crowd
-    crowd.close()
+    users = StackUsers(stack, clients=10, funds="2000000.00")
+    yield users
+    users.close()
 
 
 def outcomes(stack: Stack) -> list[Payout]:
@@ -93,7 +93,7 @@ def until_decided(stack: Stack) -> None:
 
 
 def catch(stack: Stack) -> int:
-    """Stop whoever tells the bank amid it; returns of how many payouts, 0 if he was not caught."""
+    """Stop the worker while it calls the bank; returns the number of payouts under way, 0 if it was not caught."""
     if scalar(stack, AMID) == 0:
         return 0
     pid = stack.processes["rails"].pid
@@ -104,12 +104,12 @@ def catch(stack: Stack) -> int:
 
 
 def test_the_bank_acts_once_for_each(
-    stack: Stack, crowd: Crowd, reckoned: Reckon, times: int, capsys: pytest.CaptureFixture[str]
+    stack: Stack, users: StackUsers, reckoned: Reckon, times: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     count, kills = (PAYOUTS, KILLS) if times == 1 else (PAYOUTS_FULL, KILLS_FULL)
-    orders = [crowd.withdrawal(crowd.clients[n % 10], f"6660.0{n % 9 + 1}") for n in range(count)]
+    orders = [users.withdrawal(users.clients[n % 10], f"6660.0{n % 9 + 1}") for n in range(count)]
     killed, left = [], []
-    with crowd.submitting(orders, per_second=count / (5 * kills)) as submitted:
+    with users.submitting(orders, per_second=count / (5 * kills)) as submitted:
         for _ in range(kills):
             left.append(eventually(lambda: catch(stack), seconds=120, message="the bank is being told"))
             killed.append(kill_the_parent(stack, "rails"))
@@ -141,7 +141,7 @@ def test_the_bank_acts_once_for_each(
     assert len(BEHAVIOURS) == len({payout.cents for payout in payouts})
 
 
-def test_what_was_parked_is_paid_out_once_the_bank_takes_it(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
+def test_what_was_parked_is_paid_out_once_the_bank_takes_it(stack: Stack, users: StackUsers, reckoned: Reckon) -> None:
     parked = [payout.id for payout in outcomes(stack) if payout.state == "parked"]
     assert parked
     for id in parked:
@@ -153,10 +153,10 @@ def test_what_was_parked_is_paid_out_once_the_bank_takes_it(stack: Stack, crowd:
     assert {bank[id]["acted"] for id in parked} == {1}
 
 
-def test_without_anybody_who_tells_it_the_money_waits(stack: Stack, crowd: Crowd) -> None:
+def test_without_anybody_who_tells_it_the_money_waits(stack: Stack, users: StackUsers) -> None:
     stack.processes["rails"].kill()
     try:
-        [answer] = crowd.submit_until_accepted([crowd.withdrawal(crowd.clients[0], "1.00")])
+        [answer] = users.submit_until_accepted([users.withdrawal(users.clients[0], "1.00")])
         held = "SELECT count(*) FROM payments WHERE state = 'AUTHORIZED' AND parked_at IS NULL"
         eventually(lambda: scalar(stack, held) == 1, message="the money is held")
     finally:

@@ -9,7 +9,7 @@ import pytest
 
 from embedded.stack import Stack
 from tests.e2e.state_machine.audit import scalar
-from tests.e2e.state_machine.users import ACCEPTED, Crowd
+from tests.e2e.state_machine.users import ACCEPTED, StackUsers
 from tests.faults.conftest import Reckon
 from tests.faults.inject import logged, stopped
 from tests.support import eventually
@@ -37,13 +37,15 @@ def frozen(stack: Stack) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("broker_is", [killed, frozen])
-def test_without_beat_and_broker_all_goes_on(stack: Stack, crowd: Crowd, reckoned: Reckon, broker_is: Injury) -> None:
-    """A charge is posted and told to a webhook; a withdrawal is told to the bank and ended by what that says; who signs
-    up is welcomed and written to.
+def test_without_beat_and_broker_all_goes_on(
+    stack: Stack, users: StackUsers, reckoned: Reckon, broker_is: Injury
+) -> None:
+    """A charge is posted and sent to a webhook; a withdrawal is sent to the bank and ended by its answer; a new user is
+    onboarded and gets a mail.
     """
     receiver, failed = Receiver(), {name: logged(stack, name, "task failed") for name in stack.processes}
     body = {"url": receiver.url, "event_types": ["payment.*"]}
-    assert crowd.line.call("POST", "/v1/webhook-endpoints", crowd.merchant.token, body)[0] == CREATED
+    assert users.line.call("POST", "/v1/webhook-endpoints", users.merchant.token, body)[0] == CREATED
     stack.processes["beat"].stop()
     answers = []
     try:
@@ -51,20 +53,20 @@ def test_without_beat_and_broker_all_goes_on(stack: Stack, crowd: Crowd, reckone
             for _ in range(2):
                 heard, written = len(receiver.heard), letters(stack)
                 answers += [
-                    crowd.line.submit(crowd.charge(crowd.clients[0], "1.00")),
-                    crowd.line.submit(crowd.withdrawal(crowd.clients[0], "6660.01")),
+                    users.line.submit(users.charge(users.clients[0], "1.00")),
+                    users.line.submit(users.withdrawal(users.clients[0], "6660.01")),
                 ]
                 assert [answer.status for answer in answers[-2:]] == [ACCEPTED] * 2
                 number = f"+1415{random.randrange(2_000_000, 9_999_999)}"
                 newcomer = {"email": f"{uuid4()}@example.com", "password": f"correct {uuid4()}", "phone_number": number}
                 newcomer |= {"first_name": "Carol", "last_name": "Clear"}
-                assert crowd.line.call("POST", "/v1/clients", "", newcomer)[0] == CREATED
+                assert users.line.call("POST", "/v1/clients", "", newcomer)[0] == CREATED
                 for answer in answers[-2:]:
-                    assert crowd.final(answer, seconds=120)["state"] == "COMPLETED"
+                    assert users.final(answer, seconds=120)["state"] == "COMPLETED"
                 eventually(lambda heard=heard: len(receiver.heard) >= heard + 2, seconds=120, message="they are told")
                 eventually(lambda written=written: letters(stack) > written, seconds=120, message="mail is sent")
                 eventually(lambda: scalar(stack, UNWELCOMED) == 0, seconds=120, message="who signs up is welcomed")
-        reckoned(answers + crowd.submit(crowd.mixed(50)))
+        reckoned(answers + users.submit(users.mixed(50)))
     finally:
         receiver.close()
         stack.processes["beat"].start()

@@ -1,4 +1,4 @@
-"""A process that is stuck in a task, because nobody reads its log any more, ends itself; its next one works."""
+"""A process that is stuck in a task, because its log is no longer read, ends itself; the next one works."""
 
 import os
 import select
@@ -29,7 +29,7 @@ SHORT_OF_PATIENCE = (
 
 
 class Reader:
-    """Reads what a process logs into a pipe, until it is told to read no more."""
+    """Reads what a process logs into a pipe, until a test stops it."""
 
     def __init__(self, path: Path) -> None:
         path.unlink(missing_ok=True)
@@ -87,8 +87,8 @@ def stack(migrated: Path, readers: dict[str, Reader]) -> Iterator[Stack]:
             for name in WORKERS:
                 readers[name] = Reader(home.log(name))
                 process = stack.processes[name]
-                given = process.argv[process.argv.index("celery") + 1 :]
-                process.argv = [sys.executable, "-c", SHORT_OF_PATIENCE, *given]
+                arguments = process.argv[process.argv.index("celery") + 1 :]
+                process.argv = [sys.executable, "-c", SHORT_OF_PATIENCE, *arguments]
                 process.start()
             yield stack
         finally:

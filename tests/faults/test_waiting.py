@@ -18,7 +18,7 @@ from embedded.stack import Stack
 from gateway.outcomes.prefer import WAIT_SECONDS_MAX
 from models.session import open_engine
 from tests.e2e.state_machine.audit import scalar
-from tests.e2e.state_machine.users import Answer, Crowd, Order
+from tests.e2e.state_machine.users import Answer, Order, StackUsers
 from tests.faults.conftest import Reckon
 from tests.faults.inject import as_superuser
 from tests.support import eventually
@@ -27,10 +27,10 @@ from workers.posting.poster import Poster
 pytestmark = pytest.mark.slow
 WAITERS = 50
 AFTER_COMMIT_SECONDS = 2.0
-"""What is promised: they are woken, and look each second themselves."""
+"""The promise: waiters are woken, and look each second themselves."""
 
 AFTER_COMMIT_SECONDS_MAX = 8.0
-"""Of the slowest, on a machine that does much else; who is not told at all waits for WAIT_SECONDS_MAX."""
+"""Of the slowest, on a busy machine; a waiter that is never woken waits for WAIT_SECONDS_MAX."""
 
 QUICK_SECONDS = 15.0
 ACCEPTED, DONE = 202, 201
@@ -62,11 +62,11 @@ def submit(stack: Stack, order: Order) -> Awaited:
 
 
 @contextmanager
-def waiting(stack: Stack, crowd: Crowd) -> Iterator[list[Future[Awaited]]]:
-    """So many orders are kept and wait at the beginning of the block; all are answered at its end."""
+def waiting(stack: Stack, users: StackUsers) -> Iterator[list[Future[Awaited]]]:
+    """WAITERS orders are stored and wait at the beginning of the block; all are answered at its end."""
     kept = "SELECT count(*) FROM payments"
     before = scalar(stack, kept)
-    orders = [crowd.transfer(*crowd.clients[n % 8 : n % 8 + 2], "1.00") for n in range(WAITERS)]
+    orders = [users.transfer(*users.clients[n % 8 : n % 8 + 2], "1.00") for n in range(WAITERS)]
     with ThreadPoolExecutor(WAITERS) as pool:
         answers = [pool.submit(submit, stack, order) for order in orders]
         eventually(lambda: scalar(stack, kept) == before + WAITERS, message="all are kept")
@@ -81,20 +81,20 @@ def assert_told_in_time(stack: Stack, results: list[Awaited]) -> None:
 
 
 def kill_the_posters(stack: Stack) -> None:
-    """With the bells in their hands: from now on nobody posts."""
+    """Kill the posters with the bells that they hold: from now on no payment is posted."""
     stack.processes["posting"].stop(signal.SIGKILL)
 
 
 def post(stack: Stack) -> None:
-    """At once, and without anybody's bell: a worker would have to be started first, while they wait."""
+    """Post at once, without a bell: a worker would have to be started first, while they wait."""
     Poster(open_engine(stack.role_url(settings.WORKER_ROLE), NullPool), deposits_open=True, linger_seconds=0).drain()
 
 
-def test_redis_stopped(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
+def test_redis_stopped(stack: Stack, users: StackUsers, reckoned: Reckon) -> None:
     stack.valkey.kill()
     kill_the_posters(stack)
     try:
-        with waiting(stack, crowd) as answers:
+        with waiting(stack, users) as answers:
             assert not any(answer.done() for answer in answers)
             post(stack)
         results = [answer.result() for answer in answers]
@@ -106,10 +106,10 @@ def test_redis_stopped(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
     reckoned([result.answer._replace(status=ACCEPTED) for result in results])
 
 
-def test_the_database_started_again(stack: Stack, crowd: Crowd, reckoned: Reckon) -> None:
+def test_the_database_started_again(stack: Stack, users: StackUsers, reckoned: Reckon) -> None:
     kill_the_posters(stack)
     try:
-        with waiting(stack, crowd) as answers:
+        with waiting(stack, users) as answers:
             eventually(lambda: as_superuser(stack, LINES) > 0)
             stack.postgres.stop("immediate")
             stack.postgres.start()
@@ -124,7 +124,7 @@ def test_the_database_started_again(stack: Stack, crowd: Crowd, reckoned: Reckon
     assert done, "the line has come back"
     assert_told_in_time(stack, done)
     reckoned([result.answer._replace(status=ACCEPTED) for result in results])
-    crowd.final(crowd.line.submit(crowd.transfer(*crowd.clients[:2], "1.00")), seconds=60)  # the posters have begun
-    again = submit(stack, crowd.transfer(*crowd.clients[:2], "1.00")).answer
+    users.final(users.line.submit(users.transfer(*users.clients[:2], "1.00")), seconds=60)  # the posters have begun
+    again = submit(stack, users.transfer(*users.clients[:2], "1.00")).answer
     assert again.status == DONE
     assert again.seconds < QUICK_SECONDS

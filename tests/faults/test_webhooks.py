@@ -1,4 +1,4 @@
-"""Who sends webhooks is killed amid it, again and again: every event arrives, those of each payment in their order."""
+"""The webhook worker is killed during calls, again and again: every event arrives, those of each payment in order."""
 
 import threading
 from collections import defaultdict
@@ -9,7 +9,7 @@ import pytest
 from embedded.stack import Stack
 from models.session import transaction
 from tests.e2e.state_machine.audit import owner, scalar, wait_until_decided
-from tests.e2e.state_machine.users import ACCEPTED, Crowd
+from tests.e2e.state_machine.users import ACCEPTED, StackUsers
 from tests.faults.inject import is_running, kill_the_parent
 from tests.support import eventually
 from tests.webhook_receiver import Receiver, status
@@ -25,7 +25,7 @@ OWNER_OF = "SELECT user_id::text FROM webhook_endpoints WHERE id = %s"
 
 
 def test_killed_amid_calls_and_nothing_is_lost(
-    stack: Stack, crowd: Crowd, times: int, capsys: pytest.CaptureFixture[str]
+    stack: Stack, users: StackUsers, times: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     count, kills = (CHARGES, KILLS) if times == 1 else (CHARGES_FULL, KILLS_FULL)
     receiver, amid, turn = Receiver(), threading.Event(), threading.Event()
@@ -39,10 +39,10 @@ def test_killed_amid_calls_and_nothing_is_lost(
 
     receiver.answer = slowly_at_times
     body = {"url": receiver.url, "event_types": ["payment.*"]}
-    _, endpoint, _ = crowd.line.call("POST", "/v1/webhook-endpoints", crowd.merchant.token, body)
-    orders = [crowd.charge(crowd.clients[n % 10], "1.00") for n in range(count)]
+    _, endpoint, _ = users.line.call("POST", "/v1/webhook-endpoints", users.merchant.token, body)
+    orders = [users.charge(users.clients[n % 10], "1.00") for n in range(count)]
     killed = []
-    with crowd.submitting(orders, per_second=count / (3 * kills)) as submitted:
+    with users.submitting(orders, per_second=count / (3 * kills)) as submitted:
         for _ in range(kills):
             amid.clear()
             turn.clear()
@@ -69,13 +69,13 @@ def test_killed_amid_calls_and_nothing_is_lost(
         )
 
     eventually(is_told, TOLD_SECONDS_MAX, message="every event was sent, the last ones when their leases were over")
-    told: dict[str, list[str]] = defaultdict(list)
+    sent: dict[str, list[str]] = defaultdict(list)
     for heard in receiver.heard:
         event = heard.verified(endpoint["secret"])
-        told[event["data"]["id"]].append(event["type"])
+        sent[event["data"]["id"]].append(event["type"])
     receiver.close()
-    assert events.keys() == told.keys() == {answer.payment_id for answer in answers}
-    for payment_id, names in told.items():
+    assert events.keys() == sent.keys() == {answer.payment_id for answer in answers}
+    for payment_id, names in sent.items():
         assert list(dict.fromkeys(names)) == events[payment_id], names
         assert names == sorted(names, key=events[payment_id].index), "the next begins when the one before has arrived"
     with capsys.disabled():

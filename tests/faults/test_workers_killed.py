@@ -1,4 +1,4 @@
-"""Posting workers killed amid their work: each payment is still posted, once."""
+"""Posting workers killed at work: each payment is still posted, once."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from embedded.stack import Stack
-from tests.e2e.state_machine.users import ACCEPTED, Answer, Crowd
+from tests.e2e.state_machine.users import ACCEPTED, Answer, StackUsers
 from tests.faults.conftest import Reckon
 from tests.faults.inject import catch_a_poster, is_running, kill_a_child, kill_the_parent, logged
 from tests.support import eventually
@@ -18,24 +18,24 @@ THREADS = 8
 PAUSE_SECONDS = 0.2
 KILLS = 10
 CUT_OFF = "unexpected EOF on client connection with an open transaction"
-"""What PostgreSQL says when a client dies within a transaction."""
+"""The message of PostgreSQL when a client dies within a transaction."""
 
 
-def pay(crowd: Crowd, enough: threading.Event) -> list[Answer]:
+def pay(users: StackUsers, enough: threading.Event) -> list[Answer]:
     """One order after the other until it is enough."""
     answers: list[Answer] = []
     while not enough.is_set():
-        for order in crowd.mixed(20):
-            answers.append(crowd.line.submit(order))
+        for order in users.mixed(20):
+            answers.append(users.line.submit(order))
             enough.wait(PAUSE_SECONDS)
     return answers
 
 
-def test_killed_ten_times(stack: Stack, crowd: Crowd, reckoned: Reckon, times: int) -> None:
+def test_killed_ten_times(stack: Stack, users: StackUsers, reckoned: Reckon, times: int) -> None:
     killed: list[int] = []
     cut_off, enough = logged(stack, "postgres", CUT_OFF), threading.Event()
     with ThreadPoolExecutor(THREADS) as pool:
-        paying = [pool.submit(pay, crowd, enough) for _ in range(THREADS)]
+        paying = [pool.submit(pay, users, enough) for _ in range(THREADS)]
         try:
             for number in range(KILLS * times):
                 poster = catch_a_poster(stack)
@@ -43,8 +43,8 @@ def test_killed_ten_times(stack: Stack, crowd: Crowd, reckoned: Reckon, times: i
                 killed.append(kill_a_child(stack, "posting", poster) if is_child else kill_the_parent(stack, "posting"))
         finally:
             enough.set()
-    results = [answer for one in paying for answer in one.result()]
-    results += crowd.submit(crowd.mixed(max(0, PAYMENTS * times - len(results))))
+    results = [answer for answers in paying for answer in answers.result()]
+    results += users.submit(users.mixed(max(0, PAYMENTS * times - len(results))))
     assert len(set(killed)) == KILLS * times
     assert not any(map(is_running, killed))
     eventually(

@@ -34,7 +34,7 @@ NO_LIMIT = "1000000 per second"
 
 def settings_for(database: Database, **changes: Any) -> settings.Settings:
     """The gateway's settings in this database, deposits open."""
-    ours = {
+    defaults = {
         "gateway_database_url": database.gateway,
         "secret_key": SECRET_KEY,
         "deposits_open": True,
@@ -44,7 +44,7 @@ def settings_for(database: Database, **changes: Any) -> settings.Settings:
         "rate_limit_address": NO_LIMIT,
         "sign_up_limit": NO_LIMIT,
     }
-    return replace(settings.load(), **{**ours, **changes})
+    return replace(settings.load(), **{**defaults, **changes})
 
 
 FILES = {"text/csv", "application/x-ndjson", "text/html", "text/event-stream"}
@@ -52,8 +52,8 @@ FILES = {"text/csv", "application/x-ndjson", "text/html", "text/event-stream"}
 
 def is_file(answer: TestResponse) -> bool:
     """True if a format other than JSON was requested and answered."""
-    asked = answer.request.headers.get("Accept", "")
-    return answer.mimetype in FILES and answer.mimetype in asked
+    accepted = answer.request.headers.get("Accept", "")
+    return answer.mimetype in FILES and answer.mimetype in accepted
 
 
 @cache
@@ -66,7 +66,7 @@ class ApiHarness(Builder):
     """The gateway over a migrated database, and its users."""
 
     opened: ClassVar[list["ApiHarness"]] = []
-    """Those of the module, which are closed at its end: their threads would look for their servers until the last."""
+    """The harnesses of the module, closed at its end: their threads would look for their servers for all tests."""
 
     def __init__(self, database: Database, **changes: Any) -> None:
         super().__init__(*map(engine_of, (database.owner, database.worker, database.gateway)))
@@ -116,7 +116,7 @@ class ApiHarness(Builder):
     def check(self, answer: TestResponse) -> TestResponse:
         """Compare an answer with the OpenAPI document; returns the answer."""
         text = "" if (answer.mimetype or "").startswith("text/") else answer.get_data(as_text=True)
-        assert not [word for word in NEVER_SAID if word in text], text
+        assert not [secret for secret in NEVER_SAID if secret in text], text
         if answer.request.path != "/openapi.json":  # which has an example of one
             assert "whsec_" not in text or answer.request.method == "POST", "a webhook's secret is shown when made"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"

@@ -57,13 +57,13 @@ def test_a_refusal_is_decided_once_and_reads_alike(
     client: ApiUser = api.person()
     order = {**deposit_into(client.wallet()), **change}
     canonical = client.order("/v1/deposits", order, **CANONICAL)
-    asked = []
+    calls = []
     was = FastPath._post
-    monkeypatch.setattr(FastPath, "_post", lambda self, environ: asked.append(1) or was(self, environ))
+    monkeypatch.setattr(FastPath, "_post", lambda self, environ: calls.append(1) or was(self, environ))
     short = client.order("/v1/deposits", order)
-    assert asked == [1]
+    assert calls == [1]
     assert short.status_code == canonical.status_code
-    mine, its = short.get_json(), canonical.get_json()
-    assert (mine["code"], mine["errors"]) == (its["code"], its["errors"])
+    problem, canonical_problem = short.get_json(), canonical.get_json()
+    assert (problem["code"], problem["errors"]) == (canonical_problem["code"], canonical_problem["errors"])
     if code is not None:
-        assert mine["errors"][0]["code"] == code
+        assert problem["errors"][0]["code"] == code

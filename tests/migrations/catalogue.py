@@ -1,4 +1,4 @@
-"""What migrations made, read from the catalogues of PostgreSQL, and payments to try it with."""
+"""The schema that migrations made, read from the catalogues of PostgreSQL, and payments to try it with."""
 
 from sqlalchemy import text
 

@@ -1,4 +1,4 @@
-"""What `alembic` prints: a line for each migration, and one line when it fails."""
+"""The output of `alembic`: a line for each migration, and one line when it fails."""
 
 import re
 import subprocess

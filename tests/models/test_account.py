@@ -63,6 +63,10 @@ def test_wallets_are_found_by_token_and_technical_by_code(world):
         assert account.parties_by_token(connection, [token, nasty]) == {
             token: account.Party(id, token, ann, "EUR", "Ann")
         }
-        ours = account.technical_parties(connection)
-    assert (ours["wire", "EUR"].owner_id, ours["wire", "EUR"].token, ours["wire", "EUR"].name) == (None, None, "wire")
-    assert {code for code, _ in ours} == {"internal", "commission", "wire", "wallet", "crypto", "exchange"}
+        technical = account.technical_parties(connection)
+    assert (technical["wire", "EUR"].owner_id, technical["wire", "EUR"].token, technical["wire", "EUR"].name) == (
+        None,
+        None,
+        "wire",
+    )
+    assert {code for code, _ in technical} == {"internal", "commission", "wire", "wallet", "crypto", "exchange"}

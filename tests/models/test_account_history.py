@@ -1,4 +1,4 @@
-"""What a wallet's history reads beside the plain cases: parts of holds, strangers, and any number of operations."""
+"""A wallet's history beside the plain cases: parts of holds, strangers, and any number of operations."""
 
 from datetime import UTC, datetime, timedelta
 

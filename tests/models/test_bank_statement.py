@@ -11,15 +11,15 @@ TRY = "sha256('another file')"
 
 def statement(**columns: str) -> str:
     """A new statement, with columns of it replaced."""
-    given = {"id": "%(new)s", "hash": TRY, "form": "'csv'", "begins_on": "'2026-11-20'", "ends_on": "'2026-11-20'"}
-    return insert("bank_statements", given | {"uploaded_by": "%(ops)s"} | columns)
+    values = {"id": "%(new)s", "hash": TRY, "form": "'csv'", "begins_on": "'2026-11-20'", "ends_on": "'2026-11-20'"}
+    return insert("bank_statements", values | {"uploaded_by": "%(ops)s"} | columns)
 
 
 def line(**columns: str) -> str:
     """A new line, with columns of it replaced."""
-    given = {"statement_id": "%(kept)s", "line": "9", "booked_on": "'2026-11-20'", "direction": "'debit'"}
+    values = {"statement_id": "%(kept)s", "line": "9", "booked_on": "'2026-11-20'", "direction": "'debit'"}
     match = {"amount": "100", "currency": "'EUR'", "verdict": "'missing_here'"}
-    return insert("bank_statement_lines", given | match | columns)
+    return insert("bank_statement_lines", values | match | columns)
 
 
 def of_line(assignments: str, number: int = 1) -> str:
@@ -79,7 +79,7 @@ BREAKS = {
         "matched_payment_id = NULL, match_reason = NULL, matched_by = NULL, matched_at = NULL", 3
     ): "bank_statement_lines_are_matched_once",
 }
-"""What is tried, and what stops the gateway; the worker may not even try."""
+"""Statements and what stops the gateway; the worker has no right to them."""
 
 OWNERS = {
     "UPDATE bank_statements SET account = 'x'": "bank_statements_are_append_only",

@@ -56,21 +56,21 @@ def new(names: dict[str, str]) -> Iterator[dict[str, str]]:
     return {**names, "new": new_id()}
 
 
-def inserted(table: str, given: dict[str, str]) -> str:
-    return f"INSERT INTO {table} ({', '.join(given)}) VALUES ({', '.join(given.values())})"
+def inserted(table: str, values: dict[str, str]) -> str:
+    return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(values.values())})"
 
 
 def registered(**columns: str) -> str:
-    given = {"id": "%(new)s", "merchant_id": "%(shop)s", "organization_name": "'Shop'", "iban": "'NO9386011117947'"}
-    return inserted("bank_accounts", {**given, "account_id": "%(rich)s", **columns})
+    values = {"id": "%(new)s", "merchant_id": "%(shop)s", "organization_name": "'Shop'", "iban": "'NO9386011117947'"}
+    return inserted("bank_accounts", {**values, "account_id": "%(rich)s", **columns})
 
 
 def ordered(**columns: str) -> str:
-    given = {
+    values = {
         **{"id": "%(new)s", "kind": "'charges'", "mode": "'best_effort'", "user_id": "%(shop)s"},
         **{"target_id": "%(rich)s", "currency": "'EUR'", "total": "1", "lines": "1"},
     }
-    return inserted("bulks", given | columns)
+    return inserted("bulks", values | columns)
 
 
 TRANSFERS = {"kind": "'transfers'", "bank_account_id": "%(account)s", "source_id": "%(rich)s", "target_id": "NULL"}
@@ -82,11 +82,11 @@ def changed(assignments: str, which: str = "open") -> str:
 
 def paid(**columns: str) -> str:
     """A payment that says it is a line of the open bulk, of which it is the second if that is there."""
-    given = {
+    values = {
         **{"id": "%(new)s", "type": "'withdrawal'", "user_id": "%(shop)s", "source_id": "%(rich)s"},
         **{"target_id": "%(wire)s", "amount": "1", "currency": "'EUR'", "bulk_id": "%(open)s", "bulk_line": "2"},
     }
-    return inserted("payments", given | columns)
+    return inserted("payments", values | columns)
 
 
 MORE = "UPDATE bulks SET lines = 2, total = 11 WHERE id = %(open)s; "

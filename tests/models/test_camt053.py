@@ -225,9 +225,9 @@ def test_xml_numbers_are_read_as_amounts(number: str, amount: str) -> None:
     assert lines(camt(entry(amount=number)))[0][1] == amount
 
 
-@pytest.mark.parametrize("words", ["notprovided", "NotProvided"])
-def test_placeholder_ids_are_ignored_in_any_case(words: str) -> None:
-    [found] = read(camt(entry(key=words, number="nonref"))).entries
+@pytest.mark.parametrize("key", ["notprovided", "NotProvided"])
+def test_placeholder_ids_are_ignored_in_any_case(key: str) -> None:
+    [found] = read(camt(entry(key=key, number="nonref"))).entries
     assert (found.end_to_end_id, found.bank_reference) == (None, None)
 
 
@@ -235,4 +235,4 @@ def test_payment_id_is_read_from_a_reference() -> None:
     id = "01a1fe48-6419-72a0-a4e7-03c55af15b65"
     for written in (id, id.upper(), id.replace("-", ""), id.replace("-", "").upper()):
         assert payment_id(written) == id
-    assert [payment_id(words) for words in (None, "", id[1:], f"{id}0", "x" * 32)] == [None] * 5
+    assert [payment_id(reference) for reference in (None, "", id[1:], f"{id}0", "x" * 32)] == [None] * 5

@@ -14,7 +14,7 @@ from tests.builders import Builder
 from tests.support import Database
 
 SELECT_SEES = 1024
-"""So many open files; what lies beyond, `select.select` cannot watch."""
+"""The number of open files beyond which `select.select` cannot watch a file."""
 
 HEARD_SECONDS_MAX = 5.0
 
@@ -33,7 +33,7 @@ def deposits(world: Builder, count: int = 1) -> list[str]:
 
 
 def hear(line: Listener, count: int) -> list[str]:
-    """What is heard until it is so much."""
+    """The notifications, once there are that many."""
     heard: list[str] = []
     deadline = time.monotonic() + HEARD_SECONDS_MAX
     while len(heard) < count and time.monotonic() < deadline:

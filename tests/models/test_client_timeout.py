@@ -83,13 +83,15 @@ def test_whole_pool_is_replaced_after_one_mute_connection(url: str, line: Line) 
     """Each would be waited for otherwise, one after the other."""
     engine = open_engine(url)
     with transaction(engine) as first, transaction(engine) as second:
-        numbers = [one.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() for one in (first, second)]
+        numbers = [connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() for connection in (first, second)]
     line.mute_at = b"SELECT 42"
     with pytest.raises(DatabaseUnavailable), transaction(engine) as connection:
         connection.exec_driver_sql("SELECT 42")
     line.mute_at, line.is_mute = None, False
     with transaction(engine) as first, transaction(engine) as second:
-        assert not {one.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() for one in (first, second)} & {*numbers}
+        assert not {
+            connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() for connection in (first, second)
+        } & {*numbers}
 
 
 def test_large_requests_and_answers_pass(url: str) -> None:

@@ -1,4 +1,4 @@
-"""Confirmations: asked for, mailed with a token of their own, used once within a day."""
+"""Confirmations: requested, mailed with a token of their own, used once within a day."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -80,8 +80,8 @@ def test_token_expires_after_a_day(world, mailed):
 
 def test_mails_to_an_address_are_limited(world):
     user_id = world.user()
-    asked = [ask(world, user_id) for _ in range(MAILS_PER_HOUR_MAX + 2)]
-    assert asked == [True] * MAILS_PER_HOUR_MAX + [False] * 2
+    created = [ask(world, user_id) for _ in range(MAILS_PER_HOUR_MAX + 2)]
+    assert created == [True] * MAILS_PER_HOUR_MAX + [False] * 2
     assert ask(world, user_id, Purpose.PASSWORD)
     assert ask(world, world.user())
 
@@ -89,8 +89,8 @@ def test_mails_to_an_address_are_limited(world):
 def test_mails_to_an_address_are_limited_under_races(world):
     user_id = world.user()
     with ThreadPoolExecutor(20) as pool:
-        asked = list(pool.map(lambda _: ask(world, user_id), range(40)))
-    assert asked.count(True) == MAILS_PER_HOUR_MAX
+        created = list(pool.map(lambda _: ask(world, user_id), range(40)))
+    assert created.count(True) == MAILS_PER_HOUR_MAX
 
 
 def test_failed_mail_is_due_again_with_another_token(world):
@@ -126,6 +126,6 @@ def test_two_mail_senders_claim_different_mails(world):
     ids = {world.user(), world.user()}
     for id in ids:
         assert ask(world, id)
-    with transaction(world.worker) as one, transaction(world.worker) as other:
-        taken = [confirmation.take(c, tokens.hash_of(tokens.new()), 60, ATTEMPTS_MAX) for c in (one, other)]
+    with transaction(world.worker) as first, transaction(world.worker) as second:
+        taken = [confirmation.take(c, tokens.hash_of(tokens.new()), 60, ATTEMPTS_MAX) for c in (first, second)]
     assert {letter.user_id for letter in taken} == ids

@@ -153,7 +153,7 @@ def test_any_interleaving_loses_no_event(
         follower.read_on()
         seen = [found.subject_id for found in follower.seen]
         assert sorted(seen) == sorted(deposit.id for n in kept if commits[n] for deposit in kept[n])
-        places = [(int(one.xact), one.sequence) for one in follower.seen]
+        places = [(int(event.xact), event.sequence) for event in follower.seen]
         assert places == sorted(set(places))
         assert follower.seen == read(shared_world, follower.viewer, begun)
 
@@ -168,9 +168,9 @@ def test_each_party_reads_its_events_once(shared_world: Builder) -> None:
         who: [(found.subject_id, found.name) for found in read(shared_world, Viewer(id, reads_all=False), begun)]
         for who, id in {"ann": ann, "bob": bob, "zed": zed}.items()
     }
-    words = ("payment.initiated", "payment.completed")
-    assert sorted(seen_by["ann"]) == sorted((id, word) for id in (to_bob, to_herself) for word in words)
-    assert seen_by["bob"] == [(to_bob, word) for word in words]
+    names = ("payment.initiated", "payment.completed")
+    assert sorted(seen_by["ann"]) == sorted((id, name) for id in (to_bob, to_herself) for name in names)
+    assert seen_by["bob"] == [(to_bob, name) for name in names]
     assert seen_by["zed"] == []
     assert {(found.subject_id, found.name) for found in read(shared_world, ALL, begun)} == set(seen_by["ann"])
 

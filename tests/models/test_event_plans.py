@@ -21,7 +21,7 @@ FROM generate_series(1, %(events)s) i
 
 @pytest.fixture
 def busy(owner: Engine) -> str:
-    """Whoever had every other event once, and none for a long time."""
+    """A user who had every other event once, and none for a long time."""
     id = new_id()
     with owner.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE events DISABLE TRIGGER USER")
@@ -40,8 +40,8 @@ def connection(gateway: Engine, busy: str) -> Iterator[Connection]:
 @pytest.mark.parametrize("limit", [21, 1000])
 def test_page_reads_no_events_of_others(connection: Connection, busy: str, limit: int) -> None:
     for xact in ("0", str(1000 + EVENTS // 30), str(1000 + EVENTS // 20)):
-        asked = {"user": busy, "xact": xact, "sequence": 0, "limit": limit}
-        plan = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, TIMING OFF) {event.PAGE}", asked)
+        parameters = {"user": busy, "xact": xact, "sequence": 0, "limit": limit}
+        plan = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, TIMING OFF) {event.PAGE}", parameters)
         text = "\n".join(row[0] for row in plan)
         assert "Seq Scan" not in text
         assert "events_pkey" not in text

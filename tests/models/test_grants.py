@@ -1,4 +1,4 @@
-"""What the worker and the gateway may do, all of it, as PostgreSQL knows it: a widened grant is a red test."""
+"""All rights of the worker and the gateway, as PostgreSQL knows them: a widened grant is a red test."""
 
 import pytest
 from sqlalchemy.exc import ProgrammingError
@@ -201,10 +201,10 @@ def test_function_rights_are_as_listed(rows, role):
 
 @ROLES
 def test_roles_have_no_rights_on_partitions_or_sequences(rows, role):
-    ours = "FROM pg_class WHERE relnamespace = %s::regnamespace AND"
-    assert len(rows(f"SELECT relname {ours} relispartition AND relkind = 'r'", SCHEMA)) >= 10
+    of_schema = "FROM pg_class WHERE relnamespace = %s::regnamespace AND"
+    assert len(rows(f"SELECT relname {of_schema} relispartition AND relkind = 'r'", SCHEMA)) >= 10
     assert not rows(
-        f"SELECT relname {ours} CASE WHEN relkind = 'r' AND relispartition"
+        f"SELECT relname {of_schema} CASE WHEN relkind = 'r' AND relispartition"
         " THEN has_any_column_privilege(%s, oid, 'SELECT, INSERT, UPDATE, REFERENCES')"
         " OR has_table_privilege(%s, oid, 'DELETE, TRUNCATE, TRIGGER')"
         " WHEN relkind = 'S' THEN has_sequence_privilege(%s, oid, 'USAGE, SELECT, UPDATE') END",

@@ -58,7 +58,7 @@ def test_healthy_system_has_no_problems(world: Builder) -> None:
 def test_problem_codes_are_documented() -> None:
     text = (Path(__file__).parents[2] / "docs" / "health.md").read_text()
     stops = {"yes": True, "no": False, "this month's": False}
-    documented = {code: (title, command, stops[word]) for code, title, word, command in ROW.findall(text)}
+    documented = {code: (title, command, stops[stopping]) for code, title, stopping, command in ROW.findall(text)}
     assert documented == {code: tuple(kind) for code, kind in KINDS.items()}
 
 
@@ -142,8 +142,8 @@ def test_wrong_clock_is_reported(
     found = report(world)
     assert (found.status, [problem.code for problem in found.problems]) == (status, ["clock_wrong"] if detail else [])
     for problem in found.problems:
-        off, words = re.fullmatch(r"(\d+) s (.+) the database's", problem.detail).groups()
-        assert words == detail
+        off, direction = re.fullmatch(r"(\d+) s (.+) the database's", problem.detail).groups()
+        assert direction == detail
         assert abs(int(off) - abs(seconds)) <= 30
         assert problem.command == "timedatectl set-ntp true"
 

@@ -133,7 +133,7 @@ def names(shared_world: Builder) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def superuser(postgres: Postgres, database: Database) -> Engine:
-    """Who may do without triggers."""
+    """A superuser, who can write without triggers."""
     return open_engine(postgres.url(make_url(database.owner).database, SUPERUSER), NullPool)
 
 

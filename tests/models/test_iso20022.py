@@ -29,13 +29,13 @@ def test_elements_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "shortest"),
+    ("written", "shortest"),
     [("1", "1"), ("01.00", "1"), ("+1.50", "1.5"), (".5", "0.5"), ("7.", "7"), ("0.00", "0"), ("1" * 18, "1" * 18)],
 )
-def test_xml_numbers_are_read(words: str, shortest: str) -> None:
-    assert number(words) == shortest
+def test_xml_numbers_are_read(written: str, shortest: str) -> None:
+    assert number(written) == shortest
 
 
-@pytest.mark.parametrize("words", ["", ".", "+", "-1", "1e3", "1,0", "NaN", "1" * 19, "0.000001", "\u0661"])
-def test_invalid_number_is_refused(words: str) -> None:
-    assert number(words) is None
+@pytest.mark.parametrize("written", ["", ".", "+", "-1", "1e3", "1,0", "NaN", "1" * 19, "0.000001", "\u0661"])
+def test_invalid_number_is_refused(written: str) -> None:
+    assert number(written) is None

@@ -32,13 +32,18 @@ def test_command_names_its_actor_and_reason(world):
     ops = Actor(world.user(), new_id(), "192.0.2.1", "request-1")
     order(world, ops, payment_id := new_id())
     with transaction(world.worker) as connection:
-        [given] = payment_command.claim(connection, 10)
-        assert (given.kind, given.payment_id, given.reason, given.actor) == ("retry", payment_id, "because", ops)
+        [command] = payment_command.claim(connection, 10)
+        assert (command.kind, command.payment_id, command.reason, command.actor) == (
+            "retry",
+            payment_id,
+            "because",
+            ops,
+        )
 
 
 def test_two_workers_claim_different_commands(world):
     order(world, Actor(world.user()), new_id(), new_id())
-    with transaction(world.worker) as one, transaction(world.worker) as other:
-        assert len(payment_command.claim(one, 1)) == 1
-        assert len(payment_command.claim(other, 10)) == 1
-        assert payment_command.claim(other, 10) != payment_command.claim(one, 10)
+    with transaction(world.worker) as first, transaction(world.worker) as second:
+        assert len(payment_command.claim(first, 1)) == 1
+        assert len(payment_command.claim(second, 10)) == 1
+        assert payment_command.claim(second, 10) != payment_command.claim(first, 10)

@@ -1,4 +1,4 @@
-"""What the triggers on payments keep: edges, final is final, the order as it was given, and the events."""
+"""The triggers on payments guard the edges, final states, the order as accepted, and the events."""
 
 import itertools
 
@@ -118,7 +118,7 @@ def test_version_is_counted_and_cannot_be_set(world):
 def story(world: Builder, id: str) -> list[tuple[str, int]]:
     """The payment's events as (name, version)."""
     with transaction(world.gateway) as connection:
-        return [(one.name, one.version) for one in event.of_subjects(connection, [id])]
+        return [(row.name, row.version) for row in event.of_subjects(connection, [id])]
 
 
 def test_every_transition_writes_its_event(world):

@@ -1,4 +1,4 @@
-"""How payments are read: who sees which, page by page in both directions, through every filter."""
+"""Reading payments: who sees which, page by page in both directions, through every filter."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -48,11 +48,11 @@ class Street:
         self.ids = [new.id for new in [*payments, last]]
 
     def page(
-        self, user_id: str | None, asked: ListQuery, limit: int = 100, at: Cursor = START, **of: Party
+        self, user_id: str | None, query: ListQuery, limit: int = 100, at: Cursor = START, **of: Party
     ) -> list[PaymentView]:
         with transaction(self.world.gateway) as connection:
             viewer = Viewer(user_id, reads_all=user_id is None)
-            return list(payment_list.page(connection, viewer, asked, limit, at, **of).rows)
+            return list(payment_list.page(connection, viewer, query, limit, at, **of).rows)
 
     def numbers(self, *arguments, **of: Party) -> list[int]:
         """The page as places in `ids`."""
@@ -108,9 +108,9 @@ def test_pages_in_both_directions_are_complete_and_disjoint(street, who, limit):
     ],
 )
 def test_filters_select_the_expected_payments(street, wants, numbers):
-    asked = ListQuery([Filter(*want) for want in wants])
-    assert street.numbers(None, asked) == numbers
-    assert street.numbers(street.ann, asked) == [n for n in numbers if n in VISIBLE["ann"]]
+    query = ListQuery([Filter(*want) for want in wants])
+    assert street.numbers(None, query) == numbers
+    assert street.numbers(street.ann, query) == [n for n in numbers if n in VISIBLE["ann"]]
 
 
 def test_time_range_includes_its_start_and_not_its_end(street):

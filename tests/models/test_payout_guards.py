@@ -41,8 +41,8 @@ def new(names: dict[str, str]) -> Iterator[dict[str, str]]:
 
 
 def kept(**columns: str) -> str:
-    given = {"payment_id": "%(new)s", "iban": "'DE89370400440532013000'", "name": "'Ann'"} | columns
-    return f"INSERT INTO instructions ({', '.join(given)}) VALUES ({', '.join(given.values())})"
+    values = {"payment_id": "%(new)s", "iban": "'DE89370400440532013000'", "name": "'Ann'"} | columns
+    return f"INSERT INTO instructions ({', '.join(values)}) VALUES ({', '.join(values.values())})"
 
 
 def changed(assignments: str, which: str = "open") -> str:
@@ -50,13 +50,13 @@ def changed(assignments: str, which: str = "open") -> str:
 
 
 def came_back(**columns: str) -> str:
-    given = {"rail": "'r'", "bank_id": "'new'", "parent_id": "%(done)s", "amount": "1"} | columns
-    return f"INSERT INTO returns ({', '.join(given)}) VALUES ({', '.join(given.values())})"
+    values = {"rail": "'r'", "bank_id": "'new'", "parent_id": "%(done)s", "amount": "1"} | columns
+    return f"INSERT INTO returns ({', '.join(values)}) VALUES ({', '.join(values.values())})"
 
 
 def command(kind: str, **columns: str) -> str:
-    given = {"id": "%(new)s", "kind": f"'{kind}'", "payment_id": "%(open)s"} | columns
-    return f"INSERT INTO commands ({', '.join(given)}) VALUES ({', '.join(given.values())})"
+    values = {"id": "%(new)s", "kind": f"'{kind}'", "payment_id": "%(open)s"} | columns
+    return f"INSERT INTO commands ({', '.join(values)}) VALUES ({', '.join(values.values())})"
 
 
 def gave_back(assignments: str, bank_id: str) -> str:

@@ -1,4 +1,4 @@
-"""How PostgreSQL goes about the hottest queries over a year of partitions: by index, and into no more than it needs.
+"""The plans of the hottest queries over a year of partitions: by index, and in no more partitions than needed.
 
 A year of 26,000 payments; FAULTS=full makes it 1,000,000.
 """
@@ -153,18 +153,18 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def plans(engine: Engine, ask: Callable[[Connection, dict[str, Any]], object], some: dict[str, Any]) -> list[dict]:
     """The nodes of the plans, as run, of all statements that the question makes."""
-    asked: list[tuple[str, Any]] = []
+    statements: list[tuple[str, Any]] = []
 
     def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
         if not statement.startswith(("PREPARE", "DISCARD")):
-            asked.append((statement, parameters))
+            statements.append((statement, parameters))
 
     found = []
     with engine.connect() as connection:  # one line for all: what was prepared is explained where it was
         event.listen(connection, "before_cursor_execute", note)
         ask(connection, some)
         event.remove(connection, "before_cursor_execute", note)
-        for statement, parameters in asked:
+        for statement, parameters in statements:
             explained = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
             answer = explained.scalar_one()
             plan = answer if isinstance(answer, list) else json.loads(answer)

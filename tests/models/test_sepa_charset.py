@@ -8,7 +8,7 @@ LENGTH = 70
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("name", "other"),
     [
         ("ACME Corp", "acme  CORP"),
         ("Bücher & Söhne GmbH", "Bucher + Sohne GmbH"),
@@ -19,11 +19,11 @@ LENGTH = 70
         ("é" * 80, "e" * 70),
     ],
 )
-def test_equivalent_names_are_the_same(one: str, other: str) -> None:
-    assert is_same_name(one, other, LENGTH)
-    assert is_same_name(other, one, LENGTH)
+def test_equivalent_names_are_the_same(name: str, other: str) -> None:
+    assert is_same_name(name, other, LENGTH)
+    assert is_same_name(other, name, LENGTH)
 
 
-@pytest.mark.parametrize(("one", "other"), [("ACME Corp", "ACME Corp."), ("Muller", "Mueller"), ("😀", "😁")])
-def test_different_names_are_not_the_same(one: str, other: str) -> None:
-    assert not is_same_name(one, other, LENGTH)
+@pytest.mark.parametrize(("name", "other"), [("ACME Corp", "ACME Corp."), ("Muller", "Mueller"), ("😀", "😁")])
+def test_different_names_are_not_the_same(name: str, other: str) -> None:
+    assert not is_same_name(name, other, LENGTH)

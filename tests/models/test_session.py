@@ -1,4 +1,4 @@
-"""What a database error means: away, contention, or a commit of unknown outcome; each from a real server."""
+"""The meaning of database errors: away, contention, or a commit of unknown outcome; each from a real server."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""What PostgreSQL's error codes mean: all of those that can say that the server is in trouble are decided."""
+"""The meaning of PostgreSQL's error codes: all that can say that the server is in trouble are decided."""
 
 from pathlib import Path
 

@@ -46,10 +46,10 @@ def test_malformed_token_is_detected():
 def token_of(world):
     """Keeps a token for a new user; what it may be is given."""
 
-    def keep(**given):
+    def keep(**limits):
         user_id, token = world.user(), tokens.new()
         with transaction(world.worker) as connection:
-            tokens.keep(connection, new_id(), user_id, token, **given)
+            tokens.keep(connection, new_id(), user_id, token, **limits)
         return user_id, token
 
     return keep
@@ -135,7 +135,7 @@ def test_session_expires_and_the_oldest_makes_room(world, monkeypatch):
 
 
 def test_oldest_session_is_by_database_time_not_by_id(world, monkeypatch):
-    """Somebody who signs in by a gateway whose clock is behind stays signed in."""
+    """A user who signs in by a gateway whose clock is behind stays signed in."""
     monkeypatch.setattr(tokens, "ACTIVE_MAX", 2)
     ann, ids = world.user(), sorted((new_id() for _ in range(3)), reverse=True)
     for id in ids:

@@ -10,13 +10,13 @@ HASH = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$aGFzaA"
 
 
 def newcomer(**changes: str | None) -> NewUser:
-    """Somebody who may sign up."""
+    """A user who may sign up."""
     new = NewUser(new_id(), "ann@example.com", Role.CLIENT, "Ann B", "Ann", "B", "+491701234567", None, HASH)
     return new._replace(**changes)
 
 
 def sign_up(world: Builder, new: NewUser) -> bool:
-    """Whether the user was stored."""
+    """True if the user was stored."""
     with transaction(world.gateway) as connection:
         return user.sign_up(connection, new)
 
@@ -48,10 +48,10 @@ def test_user_is_onboarded_once(world):
     with transaction(world.worker) as connection:
         assert user.create(connection, waiting, "a@example.com", Role.CLIENT, "A", is_welcomed=False)
         assert user.create(connection, new_id(), "b@example.com", Role.CLIENT, "B")
-    with transaction(world.worker) as one, transaction(world.worker) as other:
-        assert [found.id for found in user.to_welcome(one, 10)] == [waiting]
-        assert user.to_welcome(other, 10) == [], "another worker has claimed the user"
-        user.note_welcomed(one, [waiting])
+    with transaction(world.worker) as first, transaction(world.worker) as second:
+        assert [found.id for found in user.to_welcome(first, 10)] == [waiting]
+        assert user.to_welcome(second, 10) == [], "another worker has claimed the user"
+        user.note_welcomed(first, [waiting])
     with transaction(world.worker) as connection:
         assert user.to_welcome(connection, 10) == []
 

@@ -42,8 +42,8 @@ def new(names: dict[str, str]) -> Iterator[dict[str, str]]:
 
 def hook(**columns: str) -> str:
     """A new endpoint of ann's, with columns of it replaced."""
-    given = {"id": "%(new)s", "user_id": "%(ann)s", "url": f"'{URL}'", "event_types": "ARRAY['*']"}
-    return insert("webhook_endpoints", given | columns)
+    values = {"id": "%(new)s", "user_id": "%(ann)s", "url": f"'{URL}'", "event_types": "ARRAY['*']"}
+    return insert("webhook_endpoints", values | columns)
 
 
 def of_hook(assignments: str, which: str = "hook") -> str:
@@ -61,11 +61,11 @@ def of_secret(assignments: str, which: str = "older") -> str:
 
 def delivery(**columns: str) -> str:
     """A new delivery to the endpoint, with columns of it replaced."""
-    given = {
+    values = {
         **{"id": "%(new)s", "endpoint_id": "%(hook)s", "sequence": "99", "name": "'payment.completed'"},
         **{"subject_id": "%(ann)s", "version": "2", "occurred_at": "now()"},
     }
-    return insert("webhook_deliveries", given | columns)
+    return insert("webhook_deliveries", values | columns)
 
 
 def of_delivery(assignments: str, which: str = "pending") -> str:
@@ -74,8 +74,8 @@ def of_delivery(assignments: str, which: str = "pending") -> str:
 
 def attempt(**columns: str) -> str:
     """An attempt of the delivery that is done."""
-    given = {"delivery_id": "%(done)s", "attempt": "1", "status": "204", "milliseconds": "12"}
-    return insert("webhook_attempts", given | columns)
+    values = {"delivery_id": "%(done)s", "attempt": "1", "status": "204", "milliseconds": "12"}
+    return insert("webhook_attempts", values | columns)
 
 
 GATEWAY_MAY_TRY, WORKER_MAY_TRY, BOTH_MAY_TRY = {"worker": DENIED}, {"gateway": DENIED}, {}

@@ -149,7 +149,7 @@ def test_long_queue_of_one_endpoint_is_not_read_for_others(queue: FanOut):
     queue.fan_out()
     with transaction(queue.world.worker) as connection:
         claimed = webhook_queue.claim(connection, {}, (), PLENTY)
-    assert {one.endpoint_id for one in claimed} == set(others)
+    assert {delivery.endpoint_id for delivery in claimed} == set(others)
     with transaction(queue.world.worker) as connection:
         parameters = {**webhook_queue.BUSY.parameters(), "slow": "{}", "lease": 30, "calls_max": 8, "failing_max": 1}
         plan = "\n".join(

@@ -14,7 +14,7 @@ from workers.posting.poster import Poster
 
 
 class Kept(NamedTuple):
-    """What the payment's row says."""
+    """The payment's row."""
 
     state: str
     failure_code: str | None
@@ -86,7 +86,7 @@ class Books(Builder):
 
     def events(self, payment_id: str) -> list[str]:
         with transaction(self.worker) as connection:
-            return [one.name for one in event.of_subjects(connection, [payment_id])]
+            return [row.name for row in event.of_subjects(connection, [payment_id])]
 
     def violations(self) -> list[str]:
         with transaction(self.owner) as connection:
@@ -99,7 +99,7 @@ class Books(Builder):
 
     @contextmanager
     def without_partition(self) -> Iterator[None]:
-        """As if nobody had made this month's partition of operations."""
+        """As if this month's partition of operations did not exist."""
         with self.as_owner() as connection:
             month, bounds = connection.exec_driver_sql(
                 "SELECT relname, pg_get_expr(relpartbound, oid) FROM pg_class"

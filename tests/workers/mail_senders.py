@@ -14,7 +14,7 @@ FROM = "Payments <payments@shop.example>"
 
 
 class Kept(NamedTuple):
-    """What the confirmation's row says."""
+    """The confirmation's row."""
 
     attempts: int
     is_sent: bool

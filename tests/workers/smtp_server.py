@@ -11,7 +11,7 @@ from email.policy import default
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """`refuses` maps an address to the reply it gets; `mail` is what came, `words` the commands of all clients."""
+    """`refuses` maps an address to the reply it gets; `mail` is what came, `commands` what all clients sent."""
 
     def __init__(self, tls: ssl.SSLContext | None = None, *, is_silent: bool = False) -> None:
         super().__init__(("127.0.0.1", 0), Session)
@@ -20,7 +20,7 @@ class Server(socketserver.ThreadingTCPServer):
         self.refuses: dict[str, str] = {}
         self.data_reply = "250 kept"
         self.mail: list[EmailMessage] = []
-        self.words: list[str] = []
+        self.commands: list[str] = []
         self.connections = 0
         self.encrypted: list[bool] = []
 
@@ -46,7 +46,7 @@ class Session(socketserver.StreamRequestHandler):
         while line := self.rfile.readline().decode().rstrip():
             verb, _, rest = line.partition(" ")
             verb = verb.upper()
-            self.server.words.append(f"{verb} {rest}")
+            self.server.commands.append(f"{verb} {rest}")
             if verb == "QUIT":
                 self.reply("221 bye")
                 return

@@ -52,8 +52,8 @@ def test_task_limit_is_below_the_visibility_timeout() -> None:
 def test_every_routed_queue_is_consumed() -> None:
     app.loader.import_default_modules()
     assert {queue.name for queue in app.conf.task_queues} == set(QUEUES)
-    ours = [name for name in app.tasks if name.startswith("workers.")]
-    routed = {name: app.amqp.router.route({}, name)["queue"].name for name in ours}
+    names = [name for name in app.tasks if name.startswith("workers.")]
+    routed = {name: app.amqp.router.route({}, name)["queue"].name for name in names}
     assert set(routed.values()) == set(QUEUES)
     assert (routed[POST], routed[INSTRUCT], routed[DISPATCH]) == ("payments", "rails", "webhooks")
     timed = {app.amqp.router.route({}, entry["task"])["queue"].name for entry in app.conf.beat_schedule.values()}
@@ -67,9 +67,9 @@ def test_tasks_have_no_expiry_by_the_system_clock() -> None:
     assert app.conf.beat_scheduler == "timetable:MonotonicScheduler"
 
 
-@pytest.mark.parametrize("word", ["--without-gossip", "--without-mingle", "--without-heartbeat"])
-def test_workers_do_not_gossip(word: str) -> None:
+@pytest.mark.parametrize("option", ["--without-gossip", "--without-mingle", "--without-heartbeat"])
+def test_workers_do_not_gossip(option: str) -> None:
     """No other worker needs it; while the broker is frozen, a worker would keep trying and not end on a signal."""
     composed = (CHECKOUT / "docker-compose.yml").read_text()
-    assert word in WORKER
-    assert composed.count(word) == composed.count("celery_config worker") == len(QUEUES)
+    assert option in WORKER
+    assert composed.count(option) == composed.count("celery_config worker") == len(QUEUES)

@@ -19,7 +19,7 @@ from workers import mail
 
 @pytest.fixture
 def logged(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
-    """What the postman logs."""
+    """The log entries of the mail sender."""
     capture = LogCapture()
     monkeypatch.setattr(mail, "log", structlog.wrap_logger(None, processors=[capture]))
     return capture.entries
@@ -50,8 +50,8 @@ def ask(books: Books) -> Callable[..., str]:
 
 def test_mail_has_a_token_that_works_once(books: Books, server: Server, ask: Callable[..., str]) -> None:
     id = ask("carol@example.com")
-    ours = postman(books, server)
-    assert [ours.deliver(), ours.deliver()] == [1, 0]
+    sender = postman(books, server)
+    assert [sender.deliver(), sender.deliver()] == [1, 0]
     (letter,) = server.mail
     assert (letter["To"], letter["From"]) == ("carol@example.com", FROM)
     assert letter["Subject"] == "Confirm your e-mail address"
@@ -94,13 +94,13 @@ def test_mail_about_a_disabled_endpoint_has_no_token(books: Books, server: Serve
 
 
 def test_mail_contains_no_text_of_users(books: Books, server: Server, ask: Callable[..., str]) -> None:
-    """Otherwise somebody who signs up with another's address could send them any text in our name."""
+    """Otherwise a user who signs up with another's address could send them any text in the product's name."""
     ask()
     postman(books, server).deliver()
     (letter,) = server.mail
     assert "Eve" not in letter.as_string()
     assert "Bcc" not in letter
-    assert sum(word.startswith("RCPT") for word in server.words) == 1
+    assert sum(command.startswith("RCPT") for command in server.commands) == 1
 
 
 def test_address_with_a_line_break_is_given_up(

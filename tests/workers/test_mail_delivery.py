@@ -28,7 +28,7 @@ from workers.mail import ATTEMPTS_MAX, QUIET_SECONDS, UNDER_WAY_SECONDS, MailSen
 
 @pytest.fixture
 def logged(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
-    """What the postman logs."""
+    """The log entries of the mail sender."""
     capture = LogCapture()
     monkeypatch.setattr(mail, "log", structlog.wrap_logger(None, processors=[capture]))
     return capture.entries
@@ -94,10 +94,10 @@ def test_mail_refused_for_now_is_retried_a_limited_time(
         server.refuses["grey@example.com"] = "450 try later"
     else:
         server.data_reply = "451 try later"
-    ours, waits = postman(books, server), []
+    sender, waits = postman(books, server), []
     for attempt in range(1, ATTEMPTS_MAX):
         make_due(books, id)
-        assert ours.deliver() == 0
+        assert sender.deliver() == 0
         row = kept(books, id)
         assert (row.attempts, row.is_given_up) == (attempt, False)
         waits.append(row.due_in_seconds)
@@ -105,11 +105,11 @@ def test_mail_refused_for_now_is_retried_a_limited_time(
     assert 1_700 < waits[-1] <= 3_600
     assert sum(waits) > 2.5 * 3_600, "greylisting is waited for, with the shortest of waits too"
     make_due(books, id)
-    ours.deliver()
+    sender.deliver()
     assert kept(books, id).is_given_up
     server.refuses.clear()
     server.data_reply = "250 kept"
-    assert ours.deliver() == 0
+    assert sender.deliver() == 0
 
 
 def test_retried_mail_has_a_new_token_and_only_that_works(
@@ -117,11 +117,11 @@ def test_retried_mail_has_a_new_token_and_only_that_works(
 ) -> None:
     """As after a worker that died between handing over a mail and recording it."""
     id = ask()
-    ours = postman(books, server)
-    ours.deliver()
+    sender = postman(books, server)
+    sender.deliver()
     with books.as_owner() as connection:
         connection.exec_driver_sql("UPDATE confirmations SET sent_at = NULL, due_at = now() WHERE id = %s", (id,))
-    ours.deliver()
+    sender.deliver()
     first, second = (token_in(letter.get_content()) for letter in server.mail)
     assert redeem(books, first) is None
     assert redeem(books, second)
@@ -141,16 +141,16 @@ def test_mail_server_away_costs_no_attempt_and_opens_breaker(
 ) -> None:
     id = ask()
     with serving() as gone:
-        ours = postman(books, gone)
-    assert ours.deliver() == 0
+        sender = postman(books, gone)
+    assert sender.deliver() == 0
     assert kept(books, id)[:3] == (0, False, None)
     assert [entry["event"] for entry in logged] == ["mail server cannot be reached"]
     with serving() as server:
-        ours.mail_url = f"smtp://localhost:{server.port}"
-        assert ours.deliver() == 0, "not so soon"
+        sender.mail_url = f"smtp://localhost:{server.port}"
+        assert sender.deliver() == 0, "not so soon"
         assert server.connections == 0
-        ours._breaker = CircuitBreaker(QUIET_SECONDS)
-        assert ours.deliver() == 1
+        sender._breaker = CircuitBreaker(QUIET_SECONDS)
+        assert sender.deliver() == 1
 
 
 def test_silent_mail_server_is_bounded_by_the_timeout(
@@ -159,8 +159,8 @@ def test_silent_mail_server_is_bounded_by_the_timeout(
     ask()
     monkeypatch.setattr(mail, "SMTP_TIMEOUT_SECONDS", 0.2)
     with serving(is_silent=True) as server:
-        ours = postman(books, server)
-        assert [ours.deliver(), ours.deliver()] == [0, 0]
+        sender = postman(books, server)
+        assert [sender.deliver(), sender.deliver()] == [0, 0]
         assert server.connections == 1
     assert "timed out" in logged[0]["error"]
 
@@ -170,8 +170,8 @@ def test_disconnect_during_a_mail_stops_the_run(
 ) -> None:
     first, second = ask("first@example.com"), ask()
     server.refuses["first@example.com"] = "421 closing down"
-    ours = postman(books, server)
-    assert ours.deliver() == 0
+    sender = postman(books, server)
+    assert sender.deliver() == 0
     assert kept(books, first).attempts == 1
     assert (kept(books, second).is_sent, server.connections) == (False, 1)
 
@@ -224,11 +224,11 @@ def test_required_tls_is_verified(
     assert postman(books, server, query, credentials).deliver() == 0, "not offered"
     assert postman(books, encrypting, query, credentials).deliver() == 0, "the certificate is not trusted"
     for distrusted in (server, encrypting):
-        assert not any(word.startswith(("AUTH", "MAIL")) for word in distrusted.words)
+        assert not any(command.startswith(("AUTH", "MAIL")) for command in distrusted.commands)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     assert postman(books, encrypting, query, credentials).deliver() == 1
     assert encrypting.encrypted == [True]
-    assert ("AUTH PLAIN AGNhcm9sAHBAc3M=" in encrypting.words) is bool(credentials)
+    assert ("AUTH PLAIN AGNhcm9sAHBAc3M=" in encrypting.commands) is bool(credentials)
 
 
 # The folder
@@ -257,8 +257,8 @@ def test_missing_folder_is_handled_as_an_unavailable_server(
     books: Books, ask: Callable[..., str], tmp_path: Path, logged: list[dict]
 ) -> None:
     id = ask()
-    ours = MailSender(books.worker, f"file://{tmp_path}/nowhere", FROM)
-    assert ours.deliver() == 0
+    sender = MailSender(books.worker, f"file://{tmp_path}/nowhere", FROM)
+    assert sender.deliver() == 0
     assert kept(books, id).attempts == 0
     assert "NotADirectoryError" in logged[0]["error"]
 
@@ -272,7 +272,7 @@ def test_lost_commit_of_a_claim_costs_no_attempt(
     url = make_url(books.database.worker)
     line = Line(tmp_path, Path(url.query["host"]) / SOCKET_NAME)
     shaky = books.open(url.update_query_dict({"host": str(tmp_path)}).render_as_string(hide_password=False))
-    ours = MailSender(shaky, f"smtp://localhost:{server.port}", FROM)
+    sender = MailSender(shaky, f"smtp://localhost:{server.port}", FROM)
     take = confirmation.take
 
     def take_and_lose(*args: object) -> confirmation.PendingMail | None:
@@ -285,10 +285,10 @@ def test_lost_commit_of_a_claim_costs_no_attempt(
             broken.setattr(confirmation, "take", take_and_lose)
             for _ in range(ATTEMPTS_MAX + 1):
                 with pytest.raises(DatabaseUnavailable):
-                    ours.deliver()
+                    sender.deliver()
         assert line.lost == [loss] * (ATTEMPTS_MAX + 1)
         assert server.mail == []
-        assert ours.deliver() == 1
+        assert sender.deliver() == 1
         assert (kept(books, id).attempts, kept(books, id).is_sent) == (1, True)
     finally:
         shaky.dispose()

@@ -28,7 +28,7 @@ HASH = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaA"
 
 @pytest.fixture
 def logged(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
-    """What the welcomer logs."""
+    """The log entries of the onboarding."""
     capture = LogCapture()
     monkeypatch.setattr(onboarding, "log", structlog.wrap_logger(None, processors=[capture]))
     return capture.entries
@@ -150,11 +150,11 @@ def test_unknown_or_inactive_currency_is_logged_once_and_skipped(
 ) -> None:
     with books.as_owner() as connection:
         connection.exec_driver_sql("UPDATE currencies SET is_active = false WHERE code = 'CNY'")
-    ours = welcomer(books, currencies=("CNY", "XYZ", "EUR"))
+    onboarding = welcomer(books, currencies=("CNY", "XYZ", "EUR"))
     clients = []
     for _ in range(2):
         clients.append(sign_up())
-        ours.welcome()
+        onboarding.welcome()
     assert [wallets(books, client) for client in clients] == [{"EUR": 0}] * 2
     assert sorted(entry["currency"] for entry in logged if entry["log_level"] == "error") == ["CNY", "XYZ"]
 

@@ -26,11 +26,11 @@ FUNDED_AND_TWO = 3
 PROCESSES = ("worker", "gateway")
 
 
-def run(server: Postgres, program: str, *arguments: str, given: bytes = b"") -> bytes:
-    """What a program of PostgreSQL's printed, connected to the server as its superuser."""
+def run(server: Postgres, program: str, *arguments: str, input: bytes = b"") -> bytes:
+    """The output of a program of PostgreSQL's, connected to the server as its superuser."""
     command = [str(server.bin_dir / program), "-h", str(server.home.sockets), "-U", SUPERUSER, *arguments]
     environment = {"PGPASSWORD": server.home.secret(SUPERUSER)}
-    return subprocess.run(command, env=environment, input=given, capture_output=True, check=True).stdout
+    return subprocess.run(command, env=environment, input=input, capture_output=True, check=True).stdout
 
 
 @contextmanager
@@ -42,9 +42,9 @@ def restored(source: Postgres, name: str) -> Iterator[Postgres]:
         server = Postgres(home, durable=False)
         try:
             server.start()
-            run(server, "psql", "-d", SUPERUSER, given=run(source, "pg_dumpall", "--roles-only"))
+            run(server, "psql", "-d", SUPERUSER, input=run(source, "pg_dumpall", "--roles-only"))
             dump = run(source, "pg_dump", "--format=custom", name)
-            run(server, "pg_restore", "--exit-on-error", "--single-transaction", "-d", DATABASE, given=dump)
+            run(server, "pg_restore", "--exit-on-error", "--single-transaction", "-d", DATABASE, input=dump)
             yield server
         finally:
             server.stop("immediate")
@@ -57,7 +57,7 @@ def as_owner(server: Postgres, statement: str) -> None:
 
 
 def raise_the_epoch(server: Postgres, refusal: str) -> None:
-    """What the refusal says."""
+    """Run the command that the refusal names."""
     [command] = re.findall(r"pg_resetwal .*? \$PGDATA", refusal)
     server.stop()
     environment = {"PATH": f"{server.bin_dir}:/usr/bin:/bin", "PGDATA": str(server.data)}
@@ -66,7 +66,7 @@ def raise_the_epoch(server: Postgres, refusal: str) -> None:
 
 
 def use_numbers_up(server: Postgres, _: str) -> None:
-    """What docs/settings.md says for a server whose files are not accessible."""
+    """The recipe of docs/settings.md for a server whose files are not accessible."""
     [statement] = re.findall(r"^DO \$\$ .*?\$\$;$", (CHECKOUT / "docs" / "settings.md").read_text(), re.M | re.S)
     as_owner(server, statement)
 
@@ -81,7 +81,7 @@ def test_restored_dump_loses_no_event(
     eventually(queue.fan_out)
     queue.world.accept(queue.deposit())
     queue.world.post_payments()
-    eventually(lambda: [one.name for one in feed(queue, event.START)].count("payment.completed") == FUNDED_AND_TWO)
+    eventually(lambda: [row.name for row in feed(queue, event.START)].count("payment.completed") == FUNDED_AND_TWO)
     read = feed(queue, event.START)
     delivered = queue.delivered()
     assert len(delivered) == 1 < len(queue.events())
@@ -103,14 +103,14 @@ def test_restored_dump_loses_no_event(
         assert queue.delivered()[:1] == delivered
         assert sorted(queue.delivered()) == sorted(queue.events())
         new = feed(queue, (read[-1].xact, read[-1].sequence))
-        assert [(one.name, one.version) for one in new] == [("payment.initiated", 1), ("payment.completed", 2)]
+        assert [(row.name, row.version) for row in new] == [("payment.initiated", 1), ("payment.completed", 2)]
         assert feed(queue, event.START) == read + new
         for engine in (queue.world.owner, queue.world.worker, queue.world.gateway):
             engine.dispose()
 
 
 def alarms(database: Database) -> list[str]:
-    """What the gateway's /status says of it."""
+    """The problems in the gateway's /status."""
     engine = create_engine(database.gateway, poolclass=NullPool)
     with transaction(engine) as connection:
         report = health.report(connection, broker_is_up=True)
@@ -118,7 +118,7 @@ def alarms(database: Database) -> list[str]:
 
 
 def feed(queue: FanOut, after: tuple[str, int]) -> list[event.Event]:
-    """What `GET /v1/events` shows the client after a cursor."""
+    """The events that `GET /v1/events` shows the client after a cursor."""
     with transaction(queue.world.gateway) as connection:
         return event.page(connection, Viewer(queue.client, False), after, 100)
 

@@ -70,37 +70,37 @@ def test_loop_survives_a_task_that_raises() -> None:
 
 
 def test_task_with_timely_bells_is_left_to_them() -> None:
-    ours = TaskLock()
-    with ours.hold("task"):
+    lock = TaskLock()
+    with lock.hold("task"):
         pass
-    assert ours.idle_seconds("task") <= ours.idle_seconds("another")
+    assert lock.idle_seconds("task") <= lock.idle_seconds("another")
 
 
 def test_tasks_run_one_at_a_time() -> None:
-    ours, order = TaskLock(), []
+    lock, order = TaskLock(), []
     is_inside, may_go = threading.Event(), threading.Event()
 
     def first() -> None:
-        with ours.hold("first"):
+        with lock.hold("first"):
             is_inside.set()
             may_go.wait(PATIENCE_SECONDS)
             order.append("first")
 
     def second() -> None:
         is_inside.wait(PATIENCE_SECONDS)
-        with ours.hold("second"):
+        with lock.hold("second"):
             order.append("second")
 
     threads = [threading.Thread(target=target) for target in (first, second)]
     for thread in threads:
         thread.start()
     is_inside.wait(PATIENCE_SECONDS)
-    assert ours.under_way() == (1, "first")
+    assert lock.under_way() == (1, "first")
     may_go.set()
     for thread in threads:
         thread.join(PATIENCE_SECONDS)
     assert order == ["first", "second"]
-    assert ours.under_way() == (2, None)
+    assert lock.under_way() == (2, None)
 
 
 STUCK = """

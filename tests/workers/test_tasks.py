@@ -32,7 +32,7 @@ from workers.webhooks.sender import WebhookCall
 
 @pytest.fixture(autouse=True)
 def worker(books: Books, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a worker process has, on the test's books."""
+    """The objects of a worker process, on the test's books."""
     monkeypatch.setattr(process, "engine", lambda: books.worker)
     monkeypatch.setattr(process, "poster", books.poster)
     monkeypatch.setattr(process, "payout_sender", lambda: PayoutSender(books.worker, Deaf()))
@@ -126,7 +126,7 @@ def test_worker_without_messages_is_alive_but_not_heard(books: Books, monkeypatc
     monkeypatch.setattr(process, "worker_name", "upkeep@a")
     tasks.heartbeat()
     with transaction(books.worker) as connection:
-        assert [(one.name, one.is_fresh, one.hears) for one in heartbeat.recent(connection)] == [
+        assert [(beat.name, beat.is_fresh, beat.hears) for beat in heartbeat.recent(connection)] == [
             ("upkeep@a", True, False)
         ]
 
@@ -137,7 +137,7 @@ def test_message_from_beat_records_its_heartbeat(books: Books) -> None:
         tasks.heartbeat.run()
         tasks.heartbeat.pop_request()
         with transaction(books.worker) as connection:
-            assert [one.name for one in heartbeat.recent(connection) if one.hears] == seen
+            assert [beat.name for beat in heartbeat.recent(connection) if beat.hears] == seen
 
 
 def test_partitions_are_created_ahead_once(books: Books) -> None:
@@ -183,7 +183,7 @@ class Deaf:
         return [], position
 
     def submit(self, payouts: list[Payout]) -> dict[str, PayoutAnswer]:
-        return {one.payment_id: PayoutAnswer(PayoutState.CONFIRMED) for one in payouts}
+        return {payout.payment_id: PayoutAnswer(PayoutState.CONFIRMED) for payout in payouts}
 
     inquire = submit
 
@@ -279,9 +279,9 @@ def test_forked_child_drops_the_connections_of_its_parent(books: Books, monkeypa
     _drop_inherited_connections()
     with transaction(process.engine()) as connection:
         assert connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() != parents_pid
-    ours = [process.poster(), process.onboarding(), process.mail_sender()]
-    assert all(one.engine is process.engine() for one in ours)
-    assert all(one.engine is parents for one in works_for_parent)
+    workers = [process.poster(), process.onboarding(), process.mail_sender()]
+    assert all(worker.engine is process.engine() for worker in workers)
+    assert all(worker.engine is parents for worker in works_for_parent)
     process.engine().dispose()
     process.forget_connections()
     settings.load.cache_clear()

@@ -1,4 +1,4 @@
-"""What people do with their money: each act draws who, between what and how much, and says what is against it."""
+"""Acts that move money: each draws user, wallets and amount, and says why it must be refused, if it must."""
 
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -14,17 +14,17 @@ LATER = (datetime.now(UTC) + timedelta(days=2)).isoformat()
 RATES = {("EUR", "USD"): ("1.0837", "0.5"), ("USD", "EUR"): ("0.9131", "1.25")}
 """Rate and spread, which is a percentage."""
 
-MERCHANTS = {"till": "Shop", "till for dollars": "Shop", "stall": "Mall"}
+MERCHANTS = {"shop": "Shop", "shop's dollars": "Shop", "mall": "Mall"}
 OWN = [("ann", "ann's other"), ("ann's other", "ann")]
 OUTSIDE = ["wire", "wallet", "crypto"]
 PAYEE = {"iban": "DE89370400440532013000", "name": "Somebody"}
-"""Whom a bank is to pay."""
+"""The account that a bank is to pay."""
 
 names, small = st.sampled_from(sorted(WALLETS)), st.integers(1, 120)
 
 
 class Acts(Stage):
-    """What moves money, or will; `data` is where it is drawn from."""
+    """The acts that move money, or will; `data` is what they draw from."""
 
     data: st.DataObject
 
@@ -32,8 +32,8 @@ class Acts(Stage):
         super().__init__(world)
         self.quotes: dict[str, list[Quote]] = {}
         for (source, target), (rate, spread) in RATES.items():
-            told = {"source": source, "target": target, "rate": rate, "spread": spread, "source_name": "bank"}
-            assert self.call(self.users["Kim"], "PUT", "/v1/exchange-rates", told).status == 200
+            body = {"source": source, "target": target, "rate": rate, "spread": spread, "source_name": "bank"}
+            assert self.call(self.users["Kim"], "PUT", "/v1/exchange-rates", body).status == 200
 
     # What is drawn
 
@@ -94,22 +94,24 @@ class Acts(Stage):
 
     def _deposit(self, name: str, amount: int, source: str) -> None:
         wallet = self.wallets[name]
-        payment = Payment("deposit", self._owner(name), self.model.ours[source, wallet.currency], wallet, amount)
+        payment = Payment("deposit", self._owner(name), self.model.technical[source, wallet.currency], wallet, amount)
         self.order("/v1/deposits", payment, self._inactive(name), source=source, **self._money(name, amount))
 
     def withdraw(self) -> None:
         name, target = self._name(), self._one(OUTSIDE)
         wallet, amount = self.wallets[name], self._amount(name)
-        payment = Payment("withdrawal", self._owner(name), wallet, self.model.ours[target, wallet.currency], amount)
+        payment = Payment(
+            "withdrawal", self._owner(name), wallet, self.model.technical[target, wallet.currency], amount
+        )
         whom = PAYEE if target == "wire" else {}
         order = {"target": target, **self._money(name, amount), **whom}
         self.order("/v1/withdrawals", payment, self._inactive(name), **order)
 
     def adjust(self) -> None:
-        """One of ops proposes, as often as he likes; only another's approval counts, and once."""
+        """An operator proposes; only another's approval counts, and once."""
         name, direction = self._name(), self._one(["credit", "debit"])
         wallet, amount = self.wallets[name], self._amount(name)
-        kim, lee, ours = self.users["Kim"], self.users["Lee"], self.model.ours["internal", wallet.currency]
+        kim, lee, internal = self.users["Kim"], self.users["Lee"], self.model.technical["internal", wallet.currency]
         body = {"account": self.ids[name][0], "direction": direction, "reason": "A slip.", **self._money(name, amount)}
         self.ask(kim, "/v1/ops/adjustments", {k: v for k, v in body.items() if k != "wallet"}, None)
         path = f"/v1/ops/adjustments/{self.answered[-1][1].body['id']}/approve"
@@ -117,7 +119,7 @@ class Acts(Stage):
         approved = [self.call(lee, "POST", path, {}) for _ in range(2)]
         assert [reply.status for reply in approved] == [202, 202]
         assert approved[0].body == approved[1].body
-        sides = (ours, wallet) if direction == "credit" else (wallet, ours)
+        sides = (internal, wallet) if direction == "credit" else (wallet, internal)
         self.keep(approved[0].body["payment"], Payment("adjustment", lee, *sides, amount))
         self.after()
 
@@ -142,15 +144,17 @@ class Acts(Stage):
         self.order("/v1/transfers", payment, refusal, currency=source.currency, **body, **when)
 
     def charge(self) -> None:
-        till = self._one(MERCHANTS)
-        name = self._one(name for name, wallet in self.wallets.items() if wallet.currency == WALLETS[till][1])
-        self._charge(name, till, self._amount(name), capture=not self._chance(2))
+        shop_wallet = self._one(MERCHANTS)
+        name = self._one(name for name, wallet in self.wallets.items() if wallet.currency == WALLETS[shop_wallet][1])
+        self._charge(name, shop_wallet, self._amount(name), capture=not self._chance(2))
 
-    def _charge(self, name: str, till: str, amount: int, *, capture: bool) -> None:
-        is_own = self._owner(name) is self._owner(till)
-        refusal = "own_wallet" if is_own else self._inactive(name, till)
-        payment = Payment("charge", self._owner(till), self.wallets[name], self.wallets[till], amount, capture)
-        more = {"target": self.addresses[till], "capture": capture}
+    def _charge(self, name: str, shop_wallet: str, amount: int, *, capture: bool) -> None:
+        is_own = self._owner(name) is self._owner(shop_wallet)
+        refusal = "own_wallet" if is_own else self._inactive(name, shop_wallet)
+        payment = Payment(
+            "charge", self._owner(shop_wallet), self.wallets[name], self.wallets[shop_wallet], amount, capture
+        )
+        more = {"target": self.addresses[shop_wallet], "capture": capture}
         self.order("/v1/charges", payment, refusal, **self._money(name, amount), **more)
 
     def refund(self) -> None:
@@ -179,7 +183,7 @@ class Acts(Stage):
     def end_charge(self) -> None:
         """In time or late; only in time where a sweep may come in between, and change the answer."""
         if not any(p.state == "AUTHORIZED" for p in self.model.payments.values()) and not self._chance(4):
-            self._charge(self._one(["ann", "bob"]), "till", self.data.draw(small), capture=False)
+            self._charge(self._one(["ann", "bob"]), "shop", self.data.draw(small), capture=False)
             self.post()
         found = self._among("charge", lambda charge: charge.state == "AUTHORIZED")
         if found is None:
@@ -207,7 +211,7 @@ class Acts(Stage):
             refusal = "amount_too_large"
         if self.ask(payment.maker, path, {"amount": decimal(part)} if part else {}, refusal):
             payment.is_to_end = True
-            self.model.wishes.append((payment, kind, part))
+            self.model.commands.append((payment, kind, part))
         self.after()
 
     def pass_time(self) -> None:
@@ -228,7 +232,7 @@ class Acts(Stage):
     # Exchange
 
     def exchange(self) -> None:
-        """A quote is asked for, and most often used at once."""
+        """A quote is requested, and most often used at once."""
         user = self.users[self._one(["Ann", "Ann", "Bob", "Shop"])]
         currencies, side = self._one(RATES), self._one(["source", "target"])
         amount = self.data.draw(st.one_of(st.integers(1, 3), small, st.integers(1, 60_00)))
@@ -241,8 +245,8 @@ class Acts(Stage):
         if self.is_accepted(reply, user, None if exchanged or sent else "amount_too_small"):
             for offer, shown in ((exchanged, reply.body), (sent, reply.body["transfer"] or {})):
                 figures = [offer.amount, offer.arrives, offer.commission] if offer else []
-                told = [shown.get(name) for name in ("source_amount", "target_amount", "commission")]
-                assert [text for text in told if text is not None] == [decimal(figure) for figure in figures]
+                amounts = [shown.get(name) for name in ("source_amount", "target_amount", "commission")]
+                assert [text for text in amounts if text is not None] == [decimal(figure) for figure in figures]
             self.quotes[reply.body["id"]] = [offer for offer in (exchanged, sent) if offer]
             if not self._chance(4):
                 self._use(reply.body["id"])
@@ -253,19 +257,19 @@ class Acts(Stage):
             self._use(self._one(self.quotes))
 
     def _use(self, id: str) -> None:
-        given = self._one(self.quotes[id])
-        is_transfer = given.type == "transfer"
+        quote = self._one(self.quotes[id])
+        is_transfer = quote.type == "transfer"
         by, to = (
             self._one(
-                n for n, (owner, holds) in WALLETS.items() if holds == wanted and (owner == given.user.name) is own
+                n for n, (owner, holds) in WALLETS.items() if holds == wanted and (owner == quote.user.name) is own
             )
-            for wanted, own in zip(given.currencies, (True, not is_transfer), strict=True)
+            for wanted, own in zip(quote.currencies, (True, not is_transfer), strict=True)
         )
-        refusal = self._inactive(by, to) or ("quote_used" if given.is_used else None)
-        payment = Payment(given.type, given.user, self.wallets[by], self.wallets[to], given.amount, quote=given)
+        refusal = self._inactive(by, to) or ("quote_used" if quote.is_used else None)
+        payment = Payment(quote.type, quote.user, self.wallets[by], self.wallets[to], quote.amount, quote=quote)
         body = {"source": self.addresses[by], "target": self.addresses[to], "quote": id}
         if is_transfer:
-            body |= {"amount": decimal(given.amount), "currency": given.currencies[0]}
-        if self.order(f"/v1/{given.type}s", payment, refusal, **body):
+            body |= {"amount": decimal(quote.amount), "currency": quote.currencies[0]}
+        if self.order(f"/v1/{quote.type}s", payment, refusal, **body):
             for offer in self.quotes[id]:
                 offer.is_used = True

@@ -1,4 +1,4 @@
-"""What became of all orders, read from the tables and held against every answer that was given."""
+"""The outcome of all orders, read from the tables and compared with every answer."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -63,17 +63,17 @@ def reckon(stack: Stack, answers: Sequence[Answer]) -> Reckoning:
     """Count what became of the orders behind the answers; the books must be in order."""
     with transaction(owner(stack)) as connection:
         assert invariants.violations(connection) == []
-        ours = connection.exec_driver_sql(PAYMENTS, {"keys": [answer.order.key for answer in answers]}).all()
+        rows = connection.exec_driver_sql(PAYMENTS, {"keys": [answer.order.key for answer in answers]}).all()
     accepted = {answer.payment_id for answer in answers if answer.status == ACCEPTED}
-    states = Counter("parked" if is_parked else state for _, _, state, is_parked, _ in ours)
-    undecided = {id for _, id, state, is_parked, _ in ours if state == "INITIATED" and not is_parked}
-    kept_twice = sum(count - 1 for count in Counter(row[0] for row in ours).values())
-    posted_twice = sum(1 for _, _, state, _, lines in ours if lines != (2 if state == "COMPLETED" else 0))
+    states = Counter("parked" if is_parked else state for _, _, state, is_parked, _ in rows)
+    undecided = {id for _, id, state, is_parked, _ in rows if state == "INITIATED" and not is_parked}
+    kept_twice = sum(count - 1 for count in Counter(row[0] for row in rows).values())
+    posted_twice = sum(1 for _, _, state, _, lines in rows if lines != (2 if state == "COMPLETED" else 0))
     return Reckoning(
         accepted=len(accepted),
         completed=states["COMPLETED"],
         failed=states["FAILED"],
         parked=states["parked"],
-        lost=len(accepted - {row[1] for row in ours}) + len(undecided),
+        lost=len(accepted - {row[1] for row in rows}) + len(undecided),
         doubled=kept_twice + posted_twice,
     )

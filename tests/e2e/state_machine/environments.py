@@ -28,7 +28,7 @@ UNION ALL SELECT (id, kind, payment_id)::text FROM commands WHERE decided_at IS 
 
 
 class Reply(NamedTuple):
-    """What a request was answered."""
+    """The answer to a request."""
 
     status: int
     body: dict[str, Any]
@@ -53,19 +53,19 @@ class World(Protocol):
         """Return when nothing is left to decide."""
 
     def ring(self) -> None:
-        """Wake who posts by himself: time has passed, and he would sweep later."""
+        """Wake the posters: time has passed, and they would sweep later."""
 
     def execute(self, statement: str, *parameters: object) -> Any:
         """Run a statement as the owner; the first column of its rows."""
 
 
 class Willing:
-    """A bank that pays out whatever it is told."""
+    """A bank that executes every payout."""
 
     name, batch_max = "willing", 100
 
     def submit(self, payouts: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
-        return {one.payment_id: PayoutAnswer(PayoutState.CONFIRMED) for one in payouts}
+        return {payout.payment_id: PayoutAnswer(PayoutState.CONFIRMED) for payout in payouts}
 
     inquire = submit
 
@@ -74,7 +74,7 @@ class Willing:
 
 
 class Rehearsal(ApiHarness):
-    """The gateway in this process, and a poster when it is told to."""
+    """The gateway in this process, and a poster that runs on demand."""
 
     posts_by_itself = False
 

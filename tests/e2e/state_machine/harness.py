@@ -1,4 +1,4 @@
-"""Who acts in the state machine, and with what; whatever they do is sent over HTTP and held against the model."""
+"""The users and wallets of the state machine; each act is sent over HTTP and compared with the model."""
 
 import hashlib
 import secrets
@@ -15,7 +15,7 @@ from tests.e2e.state_machine.environments import Reply, World
 from tests.e2e.state_machine.model import Account, Model, Payment, User
 
 TOGETHER = 3
-"""Every so many orders share a posting, where nobody posts at once."""
+"""The number of orders that share a posting, where no worker posts at once."""
 ROLES = {"Ann": "client", "Bob": "client", "Shop": "merchant", "Mall": "merchant", "Kim": "ops", "Lee": "ops"}
 WALLETS = {
     "ann": ("Ann", "EUR"),
@@ -23,9 +23,9 @@ WALLETS = {
     "ann's dollars": ("Ann", "USD"),
     "bob": ("Bob", "EUR"),
     "bob's dollars": ("Bob", "USD"),
-    "till": ("Shop", "EUR"),
-    "till for dollars": ("Shop", "USD"),
-    "stall": ("Mall", "EUR"),
+    "shop": ("Shop", "EUR"),
+    "shop's dollars": ("Shop", "USD"),
+    "mall": ("Mall", "EUR"),
 }
 """Wallets by name: whose they are, and what they hold."""
 FINAL = ("COMPLETED", "FAILED")
@@ -109,13 +109,13 @@ class Stage(RuleBasedStateMachine):
         ]
         assert sorted(kept, key=str) == sorted(said, key=str)
         books = {(code, currency): balance for code, currency, balance, _ in self.world.execute(BOOKS)}
-        assert books == {name: account.balance for name, account in self.model.ours.items()}
+        assert books == {name: account.balance for name, account in self.model.technical.items()}
         history = set(self.world.execute(HISTORY, list(self.model.payments)))
         assert self.history <= history, "what is in the books stays in the books"
         self.history = history
 
     def _viewer(self, user: User) -> User:
-        """Himself, or one of ops if he may not look."""
+        """The user, or an operator if the user may not look."""
         return user if user.is_active else self.users["Kim"]
 
     def _compare_wallet(self, name: str, wallet: Account) -> None:
@@ -137,7 +137,7 @@ class Stage(RuleBasedStateMachine):
         return self.call(order.maker, "POST", order.path, order.body, order.key)
 
     def is_accepted(self, reply: Reply, maker: User, refusal: str | None) -> bool:
-        """Whether it was; it must be exactly if nothing is against it."""
+        """True if the order was accepted; it must be, exactly if there is no refusal."""
         refusal = refusal if maker.is_active else "user_inactive"
         expected = (PROBLEMS[refusal].status,) if refusal else ACCEPTED
         assert reply.status in expected and (reply.body.get("code"), reply.is_replay) == (refusal, False), reply
@@ -153,7 +153,7 @@ class Stage(RuleBasedStateMachine):
         return order
 
     def order(self, path: str, payment: Payment, refusal: str | None, **body: Any) -> bool:
-        """Order a payment; it is kept exactly if nothing is against it."""
+        """Order a payment; it is stored exactly if there is no refusal."""
         order = self.ask(payment.maker, path, body, refusal)
         if order is not None:
             id = self.answered[-1][1].body["id"]
@@ -168,7 +168,7 @@ class Stage(RuleBasedStateMachine):
             self.model.due.append(payment)
 
     def after(self) -> None:
-        """Post now, where nobody waits for company."""
+        """Post now, unless more orders are to share the posting."""
         self.steps += 1
         if self.is_ready and (self.world.posts_by_itself or self.steps % TOGETHER == 0):
             self.post()
@@ -183,7 +183,7 @@ class Stage(RuleBasedStateMachine):
             kept_payments.accept(
                 connection, [NewPayment(id, "bonus", owner_id, *sides, amount, wallet.currency, key, print_)]
             )
-        self.keep(id, payment := Payment("bonus", wallet.owner, self.model.ours[source], wallet, amount))
+        self.keep(id, payment := Payment("bonus", wallet.owner, self.model.technical[source], wallet, amount))
         return payment
 
     def expire(self, id: str, payment: Payment) -> None:

@@ -1,4 +1,4 @@
-"""What must become of every payment: the rules once more, without a database or a lock."""
+"""The expected outcome of every payment: the rules once more, without a database or a lock."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ COMMISSION = Fraction(2, 100)
 
 @dataclass(eq=False)
 class User:
-    """Who orders payments."""
+    """A user who orders payments."""
 
     name: str
     is_active: bool = True
@@ -18,7 +18,7 @@ class User:
 
 @dataclass(eq=False)
 class Account:
-    """Money of one currency, in minor units: somebody's wallet, or one of ours, which has no owner and no floor."""
+    """Money of one currency, in minor units: a user's wallet, or a technical account without owner and floor."""
 
     currency: str
     owner: User | None = None
@@ -29,13 +29,13 @@ class Account:
 
     @property
     def is_usable(self) -> bool:
-        """Whether both the account and its owner are active."""
+        """True if both the account and its owner are active."""
         return self.is_active and (self.owner is None or self.owner.is_active)
 
 
 @dataclass(eq=False)
 class Quote:
-    """What a payment of that type may pay by a quote, `commission` included, and what arrives for it."""
+    """What a payment of that type pays by a quote, `commission` included, and what arrives for it."""
 
     type: str
     user: User
@@ -71,7 +71,7 @@ class Payment:
 def quote(
     type: str, user: User, currencies: tuple[str, str], side: str, amount: int, rate: Fraction, spread: Fraction
 ) -> Quote | None:
-    """What is paid is rounded up, what is received down; None if one of them would be nothing."""
+    """The amount paid is rounded up, the amount received down; None if one of them would be zero."""
     percents = (spread, COMMISSION) if type == "transfer" else (spread,)
     wanted = 0 if side == "source" else ceil(amount / rate)
     paid = wanted or amount
@@ -84,16 +84,16 @@ def quote(
 
 @dataclass
 class Model:
-    """All payments by id; those that are due and the wishes to end some, both in the order in which they came."""
+    """All payments by id; those that are due and the commands to end some, both in the order in which they came."""
 
-    ours: Mapping[tuple[str, str], Account]
+    technical: Mapping[tuple[str, str], Account]
     payments: dict[str, Payment] = field(default_factory=dict)
     due: list[Payment] = field(default_factory=list)
-    wishes: list[tuple[Payment, str, int | None]] = field(default_factory=list)
+    commands: list[tuple[Payment, str, int | None]] = field(default_factory=list)
 
     def post(self) -> None:
-        """Decide all there is to decide: wishes, then holds that have expired, then what is due."""
-        for payment, kind, part in self.wishes:
+        """Decide all there is to decide: commands, then holds that have expired, then what is due."""
+        for payment, kind, part in self.commands:
             if payment.has_expired or kind != "capture":
                 self._fail(payment, "expired" if payment.has_expired else "canceled")
             else:
@@ -104,7 +104,7 @@ class Model:
         for payment in self.due:
             if payment.state == "INITIATED":
                 self._decide(payment, payment.amount)
-        self.wishes, self.due = [], []
+        self.commands, self.due = [], []
 
     def _decide(self, payment: Payment, amount: int) -> None:
         is_first, fee = payment.state == "INITIATED", self._fee(payment, amount)
@@ -123,13 +123,13 @@ class Model:
         quote, charge, taken = payment.quote, payment.charge, -fee if payment.charge else fee
         is_charge = payment.type == "charge"
         (payment.target if is_charge else payment.source).balance -= taken
-        self.ours["commission", payment.source.currency].balance += taken
+        self.technical["commission", payment.source.currency].balance += taken
         arrives = amount if is_charge or charge else amount - fee
         payment.source.balance -= arrives
         payment.target.balance += quote.arrives if quote else arrives
         if quote is not None:
-            self.ours["exchange", quote.currencies[0]].balance += arrives
-            self.ours["exchange", quote.currencies[1]].balance -= quote.arrives
+            self.technical["exchange", quote.currencies[0]].balance += arrives
+            self.technical["exchange", quote.currencies[1]].balance -= quote.arrives
         if charge is not None:
             charge.refunded += amount
 

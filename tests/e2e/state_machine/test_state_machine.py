@@ -37,22 +37,22 @@ ACTS = {
     "exchange": 5, "use_quote": 2, "adjust": 2, "bonus": 1, "repeat": 3, "misuse_key": 1, "trespass": 4,
     "freeze_or_thaw": 2, "close_or_open": 4, "dismiss_or_admit": 3, "pass_time": 3, "post": 2,
 }  # fmt: skip
-"""What people do, and how often: by one rule, for Hypothesis leaves some rules out of each run."""
+"""The acts of users, and how often: by one rule, for Hypothesis leaves some rules out of each run."""
 
 
 class Machine(Acts):
-    """What may happen."""
+    """All acts and errors of users."""
 
     @initialize()
     def begin(self) -> None:
-        """Everybody has 100.00; each merchant has charged 10.00, and 0.75, and holds 20.00."""
+        """Each wallet has 100.00; each merchant has charged 10.00, and 0.75, and holds 20.00."""
         for name in WALLETS:
             self._deposit(name, 100_00, "wire")
         self.post()
-        for till in ("till", "stall"):
-            self._charge("ann", till, 10_00, capture=True)
-            self._charge("bob", till, 75, capture=True)
-            self._charge("bob", till, 20_00, capture=False)
+        for shop_wallet in ("shop", "mall"):
+            self._charge("ann", shop_wallet, 10_00, capture=True)
+            self._charge("bob", shop_wallet, 75, capture=True)
+            self._charge("bob", shop_wallet, 20_00, capture=False)
         self.post()
         self.is_ready = True
 
@@ -92,7 +92,7 @@ class Machine(Acts):
         self.is_accepted(reply, order.maker, "idempotency_key_reused")
 
     def trespass(self) -> None:
-        """What is not one's own, or not one's business, and what is no amount, is refused; nothing is kept of it."""
+        """Requests for others' objects, without the scope, or with an invalid amount are refused and store nothing."""
         name, id = self.data.draw(names), self._one(id for id, p in self.model.payments.items() if p.type == "charge")
         charge, money = self.model.payments[id], self._money(name, self.data.draw(small))
         owner = self._owner(name)
@@ -100,8 +100,8 @@ class Machine(Acts):
         merchant = self._one(user for user in self._people("merchant") if user is not owner)
         rival = self._one(user for user in self._people("merchant") if user is not charge.maker)
         stranger, order = self._one([client, merchant]), {key: money[key] for key in ("amount", "currency")}
-        sides = {"source": self.addresses[name], "target": self.addresses["stall" if name == "bob" else "bob"]}
-        into_another = {"wallet": self.addresses["ann"], "target": self.addresses["till"], **order}
+        sides = {"source": self.addresses[name], "target": self.addresses["mall" if name == "bob" else "bob"]}
+        into_another = {"wallet": self.addresses["ann"], "target": self.addresses["shop"], **order}
         bad_amount, flaw = self._one([("0.001", "amount_precision"), ("0.00", "amount_not_positive")])
         wrongs: list[tuple[User, str, dict[str, Any], str]] = [
             (stranger, "/v1/transfers", sides | order, "not_found"),
@@ -116,8 +116,8 @@ class Machine(Acts):
             (client, f"/v1/payments/{id}/cancel", {}, "not_found"),
             (stranger, "/v1/ops/adjustments", {}, "scope_missing"),
         ]
-        for quote_id, [given, *_] in list(self.quotes.items())[-1:]:
-            rival = self._one(user for user in self._people("client") if user is not given.user)
+        for quote_id, [quote, *_] in list(self.quotes.items())[-1:]:
+            rival = self._one(user for user in self._people("client") if user is not quote.user)
             wrongs.append((rival, "/v1/exchanges", {**sides, "quote": quote_id}, "not_found"))
         for _ in range(WRONGS):
             self.ask(*self._one(wrongs))

@@ -1,4 +1,4 @@
-"""People with wallets who order payments over HTTP, many at once, and remember every answer they were given."""
+"""Users with wallets who order payments over HTTP, many at once, and keep every answer."""
 
 import http.client
 import json
@@ -44,7 +44,7 @@ class Order(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What an order was answered: status 0 if the line broke before an answer came; body is the payment or problem."""
+    """The answer to an order: status 0 if the connection broke before it came; body is the payment or problem."""
 
     order: Order
     status: int
@@ -122,7 +122,7 @@ def new_tokens(stack: Stack, roles: Sequence[str]) -> list[str]:
     return tokens
 
 
-class Crowd:
+class StackUsers:
     """Clients and a merchant on a running stack, each with a wallet."""
 
     def __init__(self, stack: Stack, clients: int, funds: str) -> None:
@@ -146,7 +146,7 @@ class Crowd:
             line.close()
 
     def fund(self, people: Iterable[Person], amount: str) -> None:
-        """Deposit so much for each, and see it arrive."""
+        """Deposit the amount for each, and wait until it is posted."""
         for person in people:
             body = {"wallet": person.wallet, "amount": amount, "currency": CURRENCY, "source": "wire"}
             answer = self.line.submit(Order("/v1/deposits", person.token, body, str(uuid4())))
@@ -181,7 +181,7 @@ class Crowd:
         return Order("/v1/withdrawals", client.token, body, str(uuid4()))
 
     def mixed(self, count: int) -> list[Order]:
-        """Transfers among the clients and charges; every twentieth asks for more than anybody has."""
+        """Transfers among the clients and charges; every twentieth is of more than any wallet has."""
         chance = random.Random(count)
         orders = []
         for number in range(count):
@@ -204,7 +204,7 @@ class Crowd:
         per_second: float | None = None,
         threads: int = 8,
     ) -> Iterator[list[Future[Answer]]]:
-        """Submit all in the background, not faster than so many a second; all are answered at the end of the block."""
+        """Submit all in the background, at most `per_second`; all are answered at the end of the block."""
         began, pause = time.monotonic(), threading.Event()
 
         def submit(order: Order, after_seconds: float) -> Answer:

@@ -1,4 +1,4 @@
-"""Acceptance under a crowd: orders that arrive together share flushes, and each gets its own answer."""
+"""Group commit: orders that arrive together share flushes, and each gets its own answer."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,7 @@ from sqlalchemy import event
 from gateway.acceptance.group_commit import GROUP_MAX
 from tests.gateway.harness import ApiHarness, ApiUser
 
-CROWD = 60
+ORDERS = 60
 
 
 def test_concurrent_orders_share_flushes_with_an_answer_each(api: ApiHarness, client: ApiUser, rings: list) -> None:
@@ -22,7 +22,7 @@ def test_concurrent_orders_share_flushes_with_an_answer_each(api: ApiHarness, cl
 
     event.listen(engine, "before_cursor_execute", note)
     rings.clear()
-    gate = threading.Barrier(CROWD)
+    gate = threading.Barrier(ORDERS)
 
     def order(number: int) -> tuple[str, str]:
         gate.wait()
@@ -32,14 +32,14 @@ def test_concurrent_orders_share_flushes_with_an_answer_each(api: ApiHarness, cl
         return answer.get_json()["id"], answer.get_json()["amount"]
 
     try:
-        with ThreadPoolExecutor(CROWD) as pool:
-            answers = list(pool.map(order, range(CROWD)))
+        with ThreadPoolExecutor(ORDERS) as pool:
+            answers = list(pool.map(order, range(ORDERS)))
     finally:
         event.remove(engine, "before_cursor_execute", note)
-    assert [amount for _, amount in answers] == [f"{number + 1}.00" for number in range(CROWD)]
+    assert [amount for _, amount in answers] == [f"{number + 1}.00" for number in range(ORDERS)]
     stored = api.execute("SELECT id::text || ' ' || amount FROM payments WHERE type = 'transfer'")
     assert sorted(stored) == sorted(f"{id} {amount.replace('.', '')}" for id, amount in answers)
-    assert len(inserts) < CROWD
+    assert len(inserts) < ORDERS
     assert len(rings) == len(inserts)
 
 
@@ -52,15 +52,15 @@ def test_concurrent_refusals_answer_their_own_orders(api: ApiHarness, client: Ap
         "unknown target": ({"source": source, "target": unknown}, 404),
         "another currency": ({"source": source, "target": target, "currency": "JPY", "amount": "1"}, 422),
     }
-    gate = threading.Barrier(CROWD)
+    gate = threading.Barrier(ORDERS)
 
     def order(number: int) -> tuple[str, int]:
         gate.wait()
         name = list(cases)[number % len(cases)]
         return name, client.order("/v1/transfers", {"amount": "1.00", "currency": "EUR", **cases[name][0]}).status_code
 
-    with ThreadPoolExecutor(CROWD) as pool:
-        outcomes = list(pool.map(order, range(CROWD)))
+    with ThreadPoolExecutor(ORDERS) as pool:
+        outcomes = list(pool.map(order, range(ORDERS)))
     assert [outcome for outcome in outcomes if outcome[1] != cases[outcome[0]][1]] == []
 
 

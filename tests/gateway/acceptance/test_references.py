@@ -151,8 +151,8 @@ def test_a_hold_keeps_its_reference(api: ApiHarness, shop: Shop) -> None:
 
 def test_of_twenty_that_race_for_a_free_reference_one_wins(api: ApiHarness, shop: Shop) -> None:
     shop.failed("A-5")
-    with ThreadPoolExecutor(AT_ONCE) as crowd:
-        answers = list(crowd.map(lambda _: decided(lambda: shop.charge("A-5")), range(AT_ONCE)))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(lambda _: decided(lambda: shop.charge("A-5")), range(AT_ONCE)))
     [winner] = [answer.get_json()["id"] for answer in answers if answer.status_code == 202]
     assert {refusal(answer) for answer in answers if answer.status_code != 202} == {taken(winner)}
     assert intact(api)
@@ -162,11 +162,11 @@ def test_orders_and_lines_of_bulks_race_for_a_free_reference(api: ApiHarness, sh
     for reference in ("B-1", "B-2"):
         shop.failed(reference)
 
-    def one(n: int) -> TestResponse:
+    def charge_or_bulk(n: int) -> TestResponse:
         return decided(lambda: shop.bulk("B-1", "B-2") if n % 2 else shop.charge("B-1"))
 
-    with ThreadPoolExecutor(AT_ONCE) as crowd:
-        answers = list(crowd.map(one, range(AT_ONCE)))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(charge_or_bulk, range(AT_ONCE)))
     [winner] = [answer for answer in answers if answer.status_code == 202]
     names = api.execute("SELECT payment_id::text FROM payment_references WHERE reference = 'B-1'")
     assert {refusal(answer) for answer in answers if answer is not winner} == {taken(names[0])}

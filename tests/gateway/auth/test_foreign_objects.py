@@ -20,7 +20,7 @@ def objects_of(owner: ApiUser, api: ApiHarness) -> dict[str, dict[str, str]]:
     """An object of the owner's, or of a merchant's who charged them, for each parameter, by the route's beginning."""
     wallet = owner.wallet("10.00")
     [payment] = owner.get("/v1/payments").get_json()["data"]
-    key = owner.call("POST", "/v1/api-keys", json={"name": "till"}).get_json()["id"]
+    key = owner.call("POST", "/v1/api-keys", json={"name": "server"}).get_json()["id"]
     shop = api.person("merchant")
     shop.wallet()
     order = {"wallet": wallet, "amount": "1.00", "currency": "EUR", "capture": False}
@@ -73,8 +73,8 @@ def test_anothers_object_is_as_unknown_as_none(
 ) -> None:
     method, rule = rule_of(api, call)
     stranger = api.person("merchant")
-    [(beginning, theirs)] = [(k, v) for k, v in owned.items() if rule.startswith(k)]
-    [(parameter, value)] = theirs.items()
+    [(beginning, parameters)] = [(k, v) for k, v in owned.items() if rule.startswith(k)]
+    [(parameter, value)] = parameters.items()
     _, path, body = CALLS[call]
     real = "".join((rule.replace(parameter, value), *path.partition("?")[1:]))
     kwargs = {} if body is None else {"json": body}
@@ -94,12 +94,12 @@ def test_n01_n03_a_strangers_payment_is_as_unknown_as_none(client: ApiUser, stra
     client.wallet("10.00")
     [payment] = client.get("/v1/payments").get_json()["data"]
     for suffix in ("", "/operations"):
-        theirs = stranger.get(f"/v1/payments/{payment['id']}{suffix}")
+        foreign = stranger.get(f"/v1/payments/{payment['id']}{suffix}")
         unknown = stranger.get(f"/v1/payments/{uuids.uuid7()}{suffix}")
         same = [
-            {k: v for k, v in a.get_json().items() if k not in ("instance", "request_id")} for a in (theirs, unknown)
+            {k: v for k, v in a.get_json().items() if k not in ("instance", "request_id")} for a in (foreign, unknown)
         ]
-        assert theirs.status_code == unknown.status_code == 404
+        assert foreign.status_code == unknown.status_code == 404
         assert same[0] == same[1]
 
 
@@ -126,10 +126,10 @@ def test_n06_n12_a_strangers_wallet_as_source(api: ApiHarness, client: ApiUser, 
     customer_wallet, own = client.wallet("10.00"), stranger.wallet()
     order = {"target": own, "amount": "1.00", "currency": "EUR"}
     with api.unchanged():
-        theirs = stranger.order("/v1/transfers", {**order, "source": customer_wallet})
+        foreign = stranger.order("/v1/transfers", {**order, "source": customer_wallet})
         unknown = stranger.order("/v1/transfers", {**order, "source": "wal_" + "x" * 32})
-    assert theirs.status_code == unknown.status_code == 404
-    assert theirs.get_json()["errors"] == unknown.get_json()["errors"]
+    assert foreign.status_code == unknown.status_code == 404
+    assert foreign.get_json()["errors"] == unknown.get_json()["errors"]
 
 
 def test_n12_a_deposit_into_a_strangers_wallet(api: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:

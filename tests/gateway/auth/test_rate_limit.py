@@ -21,10 +21,10 @@ from tests.support import Database
 def test_one_process_lets_through_the_amount(
     database: Database, valkey: Valkey, shared: redis.Redis, amount: int
 ) -> None:
-    ours = limits_for(database, valkey.url(1), rate_limit_token=f"{amount} per day")
-    assert passes(ours.token) == amount
-    assert passes(ours.token) == 0
-    assert passes(ours.token, "another") == amount
+    limits = limits_for(database, valkey.url(1), rate_limit_token=f"{amount} per day")
+    assert passes(limits.token) == amount
+    assert passes(limits.token) == 0
+    assert passes(limits.token, "another") == amount
 
 
 def test_many_processes_let_through_little_more(database: Database, valkey: Valkey, shared: redis.Redis) -> None:
@@ -36,15 +36,15 @@ def test_many_processes_let_through_little_more(database: Database, valkey: Valk
 
 
 def test_permits_are_taken_in_portions(database: Database, valkey: Valkey, shared: redis.Redis) -> None:
-    ours = limits_for(database, valkey.url(1), rate_limit_token="1000 per day")
-    assert passes(ours.token) == 1000
-    assert passes(ours.token) == 0
+    limits = limits_for(database, valkey.url(1), rate_limit_token="1000 per day")
+    assert passes(limits.token) == 1000
+    assert passes(limits.token) == 0
     assert scripts_run(shared) <= rate_limit.PERMITS_DIVISOR
 
 
 def test_without_redis_each_process_lets_through_the_amount(database: Database) -> None:
-    ours = limits_for(database, "unix:///nowhere/redis.sock?db=1", rate_limit_token="77 per day")
-    assert passes(ours.token) == 77
+    limits = limits_for(database, "unix:///nowhere/redis.sock?db=1", rate_limit_token="77 per day")
+    assert passes(limits.token) == 77
 
 
 def test_concurrent_requests_below_the_amount_all_pass(
@@ -67,11 +67,11 @@ def test_permits_used_without_redis_are_counted_once_it_is_back(
     database: Database, frail: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.http.redis_client.BREAKER_SECONDS", 0)
-    ours = limits_for(database, frail.url(1), rate_limit_token="100 per day")
+    limits = limits_for(database, frail.url(1), rate_limit_token="100 per day")
     frail.stop()
-    assert passes(ours.token, most=40) == 40
+    assert passes(limits.token, most=40) == 40
     frail.start()
-    assert passes(ours.token) == 60
+    assert passes(limits.token) == 60
     with redis.Redis.from_url(frail.url(1)) as shared:
         assert [int(shared.get(key)) for key in shared.scan_iter()] == [100]
     assert passes(limits_for(database, frail.url(1), rate_limit_token="100 per day").token) == 10
@@ -94,12 +94,12 @@ def test_the_counts_of_a_window_are_bounded_and_end_with_it(
 
 
 def test_a_frozen_redis_costs_a_moment_once(database: Database, frail: Valkey) -> None:
-    ours = limits_for(database, frail.url(1), rate_limit_token="1000 per day", rate_limit_address="1000 per day")
-    assert passes(ours.token, most=300) == 300
+    limits = limits_for(database, frail.url(1), rate_limit_token="1000 per day", rate_limit_address="1000 per day")
+    assert passes(limits.token, most=300) == 300
     with frozen(frail):
         began = time.monotonic()
-        assert passes(ours.token) == 700
-        assert passes(ours.address) == 1000
+        assert passes(limits.token) == 700
+        assert passes(limits.address) == 1000
         assert TIMEOUT_SECONDS <= time.monotonic() - began < NOTICEABLE_SECONDS
 
 

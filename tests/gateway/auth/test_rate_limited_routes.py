@@ -54,13 +54,13 @@ def probe(app: Flask, number: int, **headers: str) -> Any:
 @pytest.mark.usefixtures("probes")
 def test_rare_routes_are_counted_by_name_over_all_apps(database: Database, valkey: Valkey, shared: redis.Redis) -> None:
     settings = settings_for(database, limits_redis_url=valkey.url(1), sign_up_limit="4 per year")
-    one, two = create_app(settings), create_app(settings)
-    assert [probe(app, number).status_code for app in (one, two) for number in (0, 1)] == [200] * 4
-    for app in (one, two):
+    first, second = create_app(settings), create_app(settings)
+    assert [probe(app, number).status_code for app in (first, second) for number in (0, 1)] == [200] * 4
+    for app in (first, second):
         for number in (0, 1):
             assert_too_many(probe(app, number), "letters", 4, limits.parse("1 per year").get_expiry())
-    assert probe(two, 2).status_code == 401
-    assert one.test_client().get("/probe/0", environ_base={"REMOTE_ADDR": "192.0.2.1"}).status_code == 200
+    assert probe(second, 2).status_code == 401
+    assert first.test_client().get("/probe/0", environ_base={"REMOTE_ADDR": "192.0.2.1"}).status_code == 200
 
 
 @pytest.mark.usefixtures("probes")

@@ -44,28 +44,30 @@ def test_n30_a_revocation_is_known_everywhere_at_once(
     database: Database, frail: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(auth, "CACHE_SECONDS", 3600.0)
-    one, two = (ApiHarness(database, limits_redis_url=frail.url(1)) for _ in range(2))
-    person, other = one.person(), one.person()
-    for api in (one, two):
-        ours = api.app.extensions["gateway"].tokens
-        eventually(lambda ours=ours: ours._evictions, message="that it listens")
+    first, second = (ApiHarness(database, limits_redis_url=frail.url(1)) for _ in range(2))
+    person, other = first.person(), first.person()
+    for api in (first, second):
+        tokens = api.app.extensions["gateway"].tokens
+        eventually(lambda tokens=tokens: tokens._evictions, message="that it listens")
         assert in_process(api, person).get("/v1/wallets").status_code == 200
         assert in_process(api, other).get("/v1/wallets").status_code == 200
-    one.execute("UPDATE tokens SET revoked_at = now() WHERE user_id IN (%s, %s)", person.id, other.id)
-    assert in_process(two, person).get("/v1/wallets").status_code == 200, "is remembered"
-    one.app.extensions["gateway"].tokens.forget_everywhere(person.id)
-    assert in_process(one, person).get("/v1/wallets").status_code == 401
-    eventually(lambda: in_process(two, person).get("/v1/wallets").status_code == 401)
-    assert in_process(two, other).get("/v1/wallets").status_code == 200, "others are still remembered"
+    first.execute("UPDATE tokens SET revoked_at = now() WHERE user_id IN (%s, %s)", person.id, other.id)
+    assert in_process(second, person).get("/v1/wallets").status_code == 200, "is remembered"
+    first.app.extensions["gateway"].tokens.forget_everywhere(person.id)
+    assert in_process(first, person).get("/v1/wallets").status_code == 401
+    eventually(lambda: in_process(second, person).get("/v1/wallets").status_code == 401)
+    assert in_process(second, other).get("/v1/wallets").status_code == 200, "others are still remembered"
 
 
 def test_n30_a_revocation_is_known_within_a_second_without_redis(database: Database) -> None:
-    one, two = (ApiHarness(database, limits_redis_url=NOWHERE) for _ in range(2))
-    person = one.person()
-    assert in_process(two, person).get("/v1/wallets").status_code == 200
-    revoke(one, person)
-    assert in_process(one, person).get("/v1/wallets").status_code == 401
-    eventually(lambda: in_process(two, person).get("/v1/wallets").status_code == 401, seconds=auth.CACHE_SECONDS + 0.5)
+    first, second = (ApiHarness(database, limits_redis_url=NOWHERE) for _ in range(2))
+    person = first.person()
+    assert in_process(second, person).get("/v1/wallets").status_code == 200
+    revoke(first, person)
+    assert in_process(first, person).get("/v1/wallets").status_code == 401
+    eventually(
+        lambda: in_process(second, person).get("/v1/wallets").status_code == 401, seconds=auth.CACHE_SECONDS + 0.5
+    )
 
 
 def test_missed_revocations_are_looked_up_once_redis_is_back(
@@ -87,13 +89,13 @@ def test_lookup_under_way_does_not_restore_a_revoked_token(
     api: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(auth, "CACHE_SECONDS", 3600.0)
-    ours = api.app.extensions["gateway"].tokens
+    tokens = api.app.extensions["gateway"].tokens
     look_up = token.bearer
 
     def revoked_meanwhile(*arguments: object) -> object:
         found = look_up(*arguments)
         api.execute("UPDATE tokens SET revoked_at = now() WHERE user_id = %s", client.id)
-        ours.forget(client.id)
+        tokens.forget(client.id)
         return found
 
     monkeypatch.setattr(token, "bearer", revoked_meanwhile)
@@ -145,5 +147,5 @@ def test_notices_name_no_token(database: Database, frail: Valkey) -> None:
         line.subscribe(CHANNEL)
         eventually(lambda: listening(frail.url()) == 2)
         revoke(api, person)
-        told = eventually(lambda: line.get_message(timeout=1))
-    assert told["data"].decode() == f"revoked {person.id}"
+        message = eventually(lambda: line.get_message(timeout=1))
+    assert message["data"].decode() == f"revoked {person.id}"

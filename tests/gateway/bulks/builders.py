@@ -48,13 +48,13 @@ def lines(person: ApiUser, answer: TestResponse, query: str = "limit=100") -> li
     return person.get(f"{answer.headers['Location']}/lines?{query}").get_json()["data"]
 
 
-def answer_of_the_bank(api: ApiHarness, word: str, payments: list[str]) -> None:
+def answer_of_the_bank(api: ApiHarness, kind: str, payments: list[str]) -> None:
     """The bank confirms or rejects these, and a worker ends them so."""
     api.execute(
         "WITH answered AS (UPDATE instructions SET answer = %s, answered_at = now(), due_at = NULL"
         " WHERE payment_id = ANY(%s::uuid[]) RETURNING payment_id)"
         " INSERT INTO commands (id, kind, payment_id) SELECT gen_random_uuid(), %s, payment_id FROM answered",
-        *(f"{word}ed", payments, word),
+        *(f"{kind}ed", payments, kind),
     )
     api.post_payments()
 

@@ -58,8 +58,8 @@ def test_twenty_equal_requests_are_one_bulk(
     api: ApiHarness, client: ApiUser, merchant: ApiUser, merchant_wallet: str
 ) -> None:
     body = run({"wallet": client.wallet("5.00"), "amount": "5.00", "reference": "sub-11"})
-    with ThreadPoolExecutor(AT_ONCE) as crowd:
-        answers = list(crowd.map(lambda _: merchant.order(CHARGES, body, "once"), range(AT_ONCE)))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(lambda _: merchant.order(CHARGES, body, "once"), range(AT_ONCE)))
     assert len({answer.get_json()["id"] for answer in answers}) == 1
     api.post_payments()
     assert merchant.balance(merchant_wallet) == "5.00"
@@ -113,7 +113,7 @@ def test_wallets_that_cannot_be_charged_are_named(
 
 def test_invalid_bulks_are_refused(api: ApiHarness, client: ApiUser, merchant: ApiUser, merchant_wallet: str) -> None:
     charge = {"wallet": client.wallet(), "amount": "1.00"}
-    theirs, dollars = client.wallet(), merchant.wallet(currency="USD")
+    of_client, dollars = client.wallet(), merchant.wallet(currency="USD")
     closed = merchant.wallet()
     merchant.call("PATCH", f"/v1/wallets/{closed}", json={"is_active": False}, headers={"If-Match": "*"})
     cases: list[tuple[dict[str, Any], str, str]] = [
@@ -121,7 +121,7 @@ def test_invalid_bulks_are_refused(api: ApiHarness, client: ApiUser, merchant: A
         ({"charges": [charge] * 1001}, "/charges", "invalid_value"),
         ({"currency": "ZZZ"}, "/currency", "currency_unknown"),
         ({"currency": "CHF"}, "/target", "target_missing"),
-        ({"target": theirs}, "/target", "not_found"),
+        ({"target": of_client}, "/target", "not_found"),
         ({"target": dollars}, "/target", "currency_mismatch"),
         ({"target": closed}, "/target", "account_inactive"),
         ({"mode": "atomic"}, "/mode", "unknown_field"),

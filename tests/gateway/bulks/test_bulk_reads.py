@@ -54,9 +54,9 @@ def test_bulk_is_visible_to_its_initiator_and_readers(api: ApiHarness, payer: Ap
     unknown = f"{TRANSFERS}/{uuids.uuid7()}"
     for reader in (api.person("client"), other):
         for suffix in ("", "/lines"):
-            theirs, nothing = reader.get(path + suffix), reader.get(unknown + suffix)
-            assert (theirs.status_code, nothing.status_code) == (404, 404)
-            assert theirs.get_json()["detail"] == nothing.get_json()["detail"]
+            foreign, unknown_bulk = reader.get(path + suffix), reader.get(unknown + suffix)
+            assert (foreign.status_code, unknown_bulk.status_code) == (404, 404)
+            assert foreign.get_json()["detail"] == unknown_bulk.get_json()["detail"]
         assert reader.get(TRANSFERS).get_json()["data"] == []
     assert other.call("POST", f"{path}/close", json={}).status_code == 404
     assert payer.get(path.replace("transfers", "charges")).status_code == 404

@@ -27,7 +27,7 @@ from tests.gateway.bulks.builders import (
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import costing
 
-CROWD = 60
+BULKS = 60
 
 
 AT_ONCE = 20
@@ -54,24 +54,24 @@ def test_whole_units_become_a_total(api: ApiHarness) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "state", "balance"),
+    ("kinds", "state", "balance"),
     [
         (("confirm", "confirm"), "COMPLETED", ("8.00", "8.00")),
         (("confirm", "reject"), "PARTIALLY_COMPLETED", ("9.00", "9.00")),
         (("reject", "reject"), "FAILED", ("10.00", "10.00")),
     ],
 )
-def test_bulk_is_final_with_its_last_line(api: ApiHarness, words: tuple[str, str], state: str, balance: Any) -> None:
+def test_bulk_is_final_with_its_last_line(api: ApiHarness, kinds: tuple[str, str], state: str, balance: Any) -> None:
     merchant, wallet = organization(api, "10.00")
     answer = merchant.order(TRANSFERS, order(line(), line(n=2)))
     api.post_payments()
-    for word, sent in zip(words, lines(merchant, answer), strict=True):
+    for kind, sent in zip(kinds, lines(merchant, answer), strict=True):
         assert read(merchant, answer)["finalized_at"] is None
-        answer_of_the_bank(api, word, [sent["payment"]])
+        answer_of_the_bank(api, kind, [sent["payment"]])
     assert (read(merchant, answer)["state"], funds(merchant, wallet)) == (state, balance)
     assert "Retry-After" not in merchant.get(answer.headers["Location"]).headers
     rejected = lines(merchant, answer, "state=FAILED")
-    assert [sent["failure"]["code"] for sent in rejected] == ["rejected_by_bank"] * words.count("reject")
+    assert [sent["failure"]["code"] for sent in rejected] == ["rejected_by_bank"] * kinds.count("reject")
     with transaction(api.worker) as connection:
         assert violations(connection) == []
 
@@ -126,18 +126,18 @@ def test_only_a_best_effort_line_can_be_canceled(api: ApiHarness) -> None:
 @pytest.mark.parametrize(("customer_wallet", "paid"), [("60.00", 60), ("17.00", 17)])
 def test_many_bulks_pay_what_the_balance_allows(api: ApiHarness, customer_wallet: str, paid: int) -> None:
     merchant, wallet = organization(api, customer_wallet)
-    with ThreadPoolExecutor(10) as crowd:
-        answers = list(crowd.map(lambda n: merchant.order(TRANSFERS, order(line("1.00", n))), range(CROWD)))
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(lambda n: merchant.order(TRANSFERS, order(line("1.00", n))), range(BULKS)))
     assert {answer.status_code for answer in answers} == {202}
     api.post_payments()
     states = [read(merchant, answer)["state"] for answer in answers]
-    assert (CROWD - states.count("FAILED"), funds(merchant, wallet)) == (paid, (customer_wallet, "0.00"))
+    assert (BULKS - states.count("FAILED"), funds(merchant, wallet)) == (paid, (customer_wallet, "0.00"))
 
 
 def test_twenty_equal_requests_are_one_bulk(api: ApiHarness, payer: ApiUser) -> None:
     body = order(line(reference="A-1"), line(n=2))
-    with ThreadPoolExecutor(AT_ONCE) as crowd:
-        answers = list(crowd.map(lambda _: payer.order(TRANSFERS, body, "once"), range(AT_ONCE)))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(lambda _: payer.order(TRANSFERS, body, "once"), range(AT_ONCE)))
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.get_json()["id"] for answer in answers}) == 1
     assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == AT_ONCE - 1
@@ -159,7 +159,7 @@ def test_whitespace_and_member_order_do_not_matter_to_the_key(api: ApiHarness, p
 
 
 def test_next_months_salaries_are_no_duplicates(api: ApiHarness) -> None:
-    """Elsewhere a legal repeat was refused for ever."""
+    """Elsewhere a legal repeat was refused without end."""
     merchant, wallet = organization(api, "10.00")
     body = order(line("2.00"), line("2.00", 2))
     ids = {merchant.order(TRANSFERS, body).get_json()["id"] for _ in range(2)}

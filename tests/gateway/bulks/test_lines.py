@@ -36,10 +36,10 @@ def test_later_execution_day_is_waited_for(api: ApiHarness) -> None:
     assert answer.status_code == 202
     api.post_payments()
     assert (read(merchant, answer)["state"], funds(merchant, wallet)) == ("INITIATED", ("5.00", "5.00"))
-    assert [datetime.fromisoformat(one["scheduled_at"]) for one in lines(merchant, answer)] == [day, day]
+    assert [datetime.fromisoformat(sent["scheduled_at"]) for sent in lines(merchant, answer)] == [day, day]
     payment = merchant.payment(lines(merchant, answer)[0]["payment"])
     assert (payment["state"], datetime.fromisoformat(payment["scheduled_at"])) == ("INITIATED", day)
-    ids = [one["payment"] for one in lines(merchant, answer)]
+    ids = [sent["payment"] for sent in lines(merchant, answer)]
     api.execute("UPDATE payments SET due_at = now() WHERE id = ANY(%s::uuid[])", ids)
     api.post_payments()
     assert read(merchant, answer)["counts"]["authorized"] == 2, "on its day it is paid as any other"
@@ -102,7 +102,7 @@ def test_ids_are_kept_and_may_come_again_in_another_message(api: ApiHarness) -> 
     )
     for answer in (sent(merchant, data), sent(merchant, data)):
         assert answer.status_code == 202
-        shown = [(one["instruction_id"], one["end_to_end_id"], one["reference"]) for one in lines(merchant, answer)]
+        shown = [(sent["instruction_id"], sent["end_to_end_id"], sent["reference"]) for sent in lines(merchant, answer)]
         assert shown == [("I-1", "SALARY", None), ("I-2", "SALARY", None), (None, None, None)]
     with api.unchanged():
         same = "<EndToEndId>A</EndToEndId>"

@@ -152,7 +152,7 @@ def test_invalid_number_is_left_to_the_schema(raw: str) -> None:
 )
 def test_requested_execution_date_is_read(raw: str, time: str) -> None:
     data = order(block(line(), counts=f"<ReqdExctnDt>{raw}</ReqdExctnDt>"), block(line(ids="")))
-    assert [one.get("scheduled_at") for one in read_pain001(data)["credit_transfers"]] == [time, None]
+    assert [transfer.get("scheduled_at") for transfer in read_pain001(data)["credit_transfers"]] == [time, None]
 
 
 def structured(reference: str, kind: str = "", more: str = "") -> str:

@@ -201,8 +201,8 @@ def test_close_checks_the_number_of_lines(api: ApiHarness, payer: ApiUser, opene
 
 def test_two_uploads_at_once_keep_each_line_once(payer: ApiUser, opened: TestResponse) -> None:
     data = json_lines([line("0.01", n) for n in range(LINES_MAX + 10)])
-    with ThreadPoolExecutor(4) as crowd:
-        answers = list(crowd.map(lambda _: put(payer, opened, data), range(4)))
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: put(payer, opened, data), range(4)))
     assert {answer.status_code for answer in answers} <= {200, 409}
     assert put(payer, opened, data).get_json()["total"] == "10.10"
     assert len(lines(payer, opened, "limit=100&state=INITIATED")) == 100

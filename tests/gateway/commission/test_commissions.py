@@ -40,8 +40,8 @@ def test_commission_of_a_charge_is_shown_to_the_merchant(
     assert (
         kinds(merchant, id) == kinds(ops, id) == [*kinds(client, id), ("commission", "-0.20"), ("commission", "0.20")]
     )
-    house_side = merchant.get(f"/v1/payments/{id}/operations").get_json()["data"][3]
-    assert house_side["balance_after"] is None, "ours alone"
+    internal_side = merchant.get(f"/v1/payments/{id}/operations").get_json()["data"][3]
+    assert internal_side["balance_after"] is None, "ours alone"
 
 
 def test_commission_of_a_partial_capture(api: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:

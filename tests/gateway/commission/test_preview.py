@@ -35,16 +35,16 @@ def test_preview_shows_the_commission(
 
 
 def test_a_preview_between_ones_own_wallets(client: ApiUser, stranger: ApiUser) -> None:
-    customer_wallet, savings, theirs = client.wallet(), client.wallet(), stranger.wallet()
+    customer_wallet, savings, foreign = client.wallet(), client.wallet(), stranger.wallet()
     assert (
         preview(client, "transfer", "10.00", source=customer_wallet, target=savings).get_json()["commission"] == "0.00"
     )
     assert (
-        preview(client, "transfer", "10.00", source=customer_wallet, target=theirs).get_json()["commission"] == "0.20"
+        preview(client, "transfer", "10.00", source=customer_wallet, target=foreign).get_json()["commission"] == "0.20"
     )
     assert preview(client, "transfer", "10.00", source=customer_wallet).get_json()["commission"] == "0.20"
     assert preview(client, "transfer", "10.00", target=savings).get_json()["commission"] == "0.00"
-    assert preview(client, "transfer", "10.00", source=theirs, target=customer_wallet).status_code == 404
+    assert preview(client, "transfer", "10.00", source=foreign, target=customer_wallet).status_code == 404
     assert preview(client, "transfer", "10.00", target="wal_" + "x" * 32).status_code == 404
 
 

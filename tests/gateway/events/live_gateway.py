@@ -73,8 +73,8 @@ def serving(database: Database, api: ApiHarness, redis_url: str, directory: Path
         **changes,
     }
     with served.log.open("w") as log, listener:
-        given = {"pass_fds": [listener.fileno()], "stdout": log, "stderr": log}
-        served.process = process = subprocess.Popen(COMMAND, cwd=ROOT, env=environment, **given)
+        inherited = {"pass_fds": [listener.fileno()], "stdout": log, "stderr": log}
+        served.process = process = subprocess.Popen(COMMAND, cwd=ROOT, env=environment, **inherited)
     try:
         eventually(lambda: is_ready(served, process), seconds=60)
         yield served

@@ -24,8 +24,8 @@ def pages(person: ApiUser, query: str = "limit=2", after: str | None = None) -> 
             return found, after
 
 
-def told(found: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    return [(one["type"], one["data"]["id"]) for one in found]
+def types_and_ids(found: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(event["type"], event["data"]["id"]) for event in found]
 
 
 def deposit(person: ApiUser, wallet: str, amount: str = "1.00") -> str:
@@ -39,14 +39,14 @@ def test_feed_lists_all_events_in_order_and_then_new_ones(api: ApiHarness, clien
     api.post_payments()
     found, cursor = pages(client)
     begun, done = "payment.initiated", "payment.completed"
-    assert sorted(told(found)) == sorted((word, id) for word in (begun, done) for id in (first, second))
-    assert [one["data"]["state"] for one in found] == ["COMPLETED"] * 4  # the current state
-    assert [one["version"] for one in found if one["data"]["id"] == first] == [1, 2]
+    assert sorted(types_and_ids(found)) == sorted((type, id) for type in (begun, done) for id in (first, second))
+    assert [event["data"]["state"] for event in found] == ["COMPLETED"] * 4  # the current state
+    assert [event["version"] for event in found if event["data"]["id"] == first] == [1, 2]
     assert found[-1]["data"] == client.payment(found[-1]["data"]["id"])
     assert pages(client, after=cursor) == ([], cursor)
     third = deposit(client, wallet)
     new, cursor = pages(client, after=cursor)
-    assert told(new) == [(begun, third)]
+    assert types_and_ids(new) == [(begun, third)]
     assert {"id", "type", "timestamp", "version", "data"} == new[0].keys()
 
 
@@ -54,7 +54,7 @@ def test_empty_feed_has_a_cursor(client: ApiUser) -> None:
     empty = client.get("/v1/events").get_json()
     assert (empty["data"], empty["has_more"]) == ([], False)
     id = deposit(client, client.wallet())
-    assert told(pages(client, after=empty["next_cursor"])[0]) == [("payment.initiated", id)]
+    assert types_and_ids(pages(client, after=empty["next_cursor"])[0]) == [("payment.initiated", id)]
 
 
 def test_feed_after_now_lists_only_later_events(api: ApiHarness, client: ApiUser) -> None:
@@ -62,7 +62,7 @@ def test_feed_after_now_lists_only_later_events(api: ApiHarness, client: ApiUser
     begun = client.get("/v1/events?after=now").get_json()
     assert (begun["data"], begun["has_more"]) == ([], False)
     id = deposit(client, wallet)
-    assert told(pages(client, after=begun["next_cursor"])[0]) == [("payment.initiated", id)]
+    assert types_and_ids(pages(client, after=begun["next_cursor"])[0]) == [("payment.initiated", id)]
 
 
 @pytest.mark.parametrize(
@@ -85,12 +85,12 @@ def test_feed_is_filtered_by_type(api: ApiHarness, client: ApiUser, types: str, 
     api.post_payments()
     found, _ = pages(merchant, f"limit=2&type={types}")
     everything, _ = pages(merchant, "limit=100")
-    assert sorted(one["type"] for one in found) == sorted(
-        names if names is not None else [one["type"] for one in everything]
+    assert sorted(event["type"] for event in found) == sorted(
+        names if names is not None else [event["type"] for event in everything]
     )
-    for one in found:
-        if one["type"].startswith("bulk."):
-            assert one["data"] == merchant.get(f"{CHARGES}/{id}").get_json()
+    for event in found:
+        if event["type"].startswith("bulk."):
+            assert event["data"] == merchant.get(f"{CHARGES}/{id}").get_json()
 
 
 def test_page_filtered_by_type_scans_a_limited_number_of_events(
@@ -104,7 +104,7 @@ def test_page_filtered_by_type_scans_a_limited_number_of_events(
     page = client.get("/v1/events?type=payment.completed").get_json()
     assert (page["data"], page["has_more"]) == ([], True)
     found, cursor = pages(client, "limit=1&type=payment.completed")
-    assert len(found) == len({one["id"] for one in found}) == 4
+    assert len(found) == len({event["id"] for event in found}) == 4
     assert pages(client, "limit=1&type=payment.completed", cursor) == ([], cursor)
 
 
@@ -116,8 +116,8 @@ def test_feed_shows_each_user_only_what_they_may_see(
     charge = merchant.order("/v1/charges", order).get_json()["id"]
     ops = api.person("ops")
     for person, note in ((merchant, {"note": "internal"}), (client, None), (ops, {"note": "internal"})):
-        [one] = [one for one in pages(person, "limit=100")[0] if one["data"]["id"] == charge]
-        assert one["data"]["metadata"] == note
+        [event] = [event for event in pages(person, "limit=100")[0] if event["data"]["id"] == charge]
+        assert event["data"]["metadata"] == note
     assert pages(stranger)[0] == []
 
 
@@ -137,8 +137,12 @@ def test_disabled_endpoint_is_an_event_of_its_owner(api: ApiHarness, client: Api
             " WHERE id = %s",
             (id,),
         )
-    [one] = pages(client, after=begun)[0]
-    assert (one["type"], one["data"]["id"], one["data"]["disabled_reason"]) == ("webhook_endpoint.disabled", id, "gone")
+    [event] = pages(client, after=begun)[0]
+    assert (event["type"], event["data"]["id"], event["data"]["disabled_reason"]) == (
+        "webhook_endpoint.disabled",
+        id,
+        "gone",
+    )
     assert pages(ops, after=before)[0] == []
     narrow = token.new()
     with transaction(api.worker) as connection:

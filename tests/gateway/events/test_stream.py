@@ -41,8 +41,8 @@ def events_of(text: str) -> list[dict[str, Any]]:
 @contextmanager
 def stream(person: ApiUser, path: str, **headers: str) -> Iterator[tuple[TestResponse, Iterator[str]]]:
     """An open stream: its head, and its chunks as they arrive."""
-    given = {"Authorization": f"Bearer {person.token}", **ASKED, **headers}
-    answer = person.api.app.test_client().open(path, headers=given)
+    sent = {"Authorization": f"Bearer {person.token}", **ASKED, **headers}
+    answer = person.api.app.test_client().open(path, headers=sent)
     try:
         yield answer, (piece.decode() for piece in answer.response)
     finally:
@@ -65,7 +65,7 @@ def test_stream_sends_past_events_and_then_new_ones(api: ApiHarness, client: Api
         assert (begun["data"]["version"], begun["data"]["data"]["state"]) == (1, "INITIATED")
         api.post_payments()
         rest = events_of("".join(pieces))
-    assert [one["event"] for one in rest] == ["payment.completed"]
+    assert [event["event"] for event in rest] == ["payment.completed"]
     assert rest[0]["data"]["data"] == client.payment(payment)
     assert int(rest[0]["id"]) > int(begun["id"])
     assert waiting(api) == 0
@@ -73,16 +73,16 @@ def test_stream_sends_past_events_and_then_new_ones(api: ApiHarness, client: Api
 
 def test_stream_of_final_payment_sends_all_events_and_ends(api: ApiHarness, client: ApiUser, payment: str) -> None:
     api.post_payments()
-    told = events_of(client.get(f"/v1/payments/{payment}/events", **ASKED).get_data(as_text=True))
-    assert [one["event"] for one in told] == ["payment.initiated", "payment.completed"]
+    events = events_of(client.get(f"/v1/payments/{payment}/events", **ASKED).get_data(as_text=True))
+    assert [event["event"] for event in events] == ["payment.initiated", "payment.completed"]
     path = f"/v1/payments/{payment}/events"
-    rest = client.get(path, **ASKED, **{"Last-Event-ID": told[0]["id"]}).get_data(as_text=True)
-    assert [one["id"] for one in events_of(rest)] == [told[1]["id"]]
-    done = client.get(path, **ASKED, **{"Last-Event-ID": told[1]["id"]})
+    rest = client.get(path, **ASKED, **{"Last-Event-ID": events[0]["id"]}).get_data(as_text=True)
+    assert [event["id"] for event in events_of(rest)] == [events[1]["id"]]
+    done = client.get(path, **ASKED, **{"Last-Event-ID": events[1]["id"]})
     assert (done.status_code, done.get_data()) == (204, b"")
     for nonsense in ("", "x", "-1", "1e9", "9" * 40, "٣"):
         again = client.get(path, **ASKED, **{"Last-Event-ID": nonsense.encode().decode("latin-1")})
-        assert events_of(again.get_data(as_text=True)) == told
+        assert events_of(again.get_data(as_text=True)) == events
 
 
 def test_stream_shows_each_party_only_what_they_may_see(api: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
@@ -154,9 +154,9 @@ def test_stream_ends_after_its_maximum_time(
 ) -> None:
     monkeypatch.setattr(subscription, "HEARTBEAT_SECONDS", 0.1)
     monkeypatch.setattr(subscription, "STREAM_SECONDS_MAX", 0.3)
-    told = client.get(f"/v1/payments/{payment}/events", **ASKED).get_data(as_text=True)
-    assert [one["event"] for one in events_of(told)] == ["payment.initiated"]
-    assert told.count(HEARTBEAT) <= 4
+    text = client.get(f"/v1/payments/{payment}/events", **ASKED).get_data(as_text=True)
+    assert [event["event"] for event in events_of(text)] == ["payment.initiated"]
+    assert text.count(HEARTBEAT) <= 4
     assert waiting(api) == 0
 
 
@@ -202,10 +202,10 @@ def test_event_newer_than_the_row_is_sent_with_the_next_read(
     with monkeypatch.context() as patch:
         patch.setattr(event, "of_subjects", slowly)
         with api.app.app_context():
-            ours = api.app.extensions["gateway"]
-            caller = ours.tokens.caller(client.token)
-            told = subscription.read(ours, payment, lambda _: True, caller)
-    assert [(one.name, told.subject.state) for one in told.events] == [("payment.initiated", "INITIATED")]
+            services = api.app.extensions["gateway"]
+            caller = services.tokens.caller(client.token)
+            update = subscription.read(services, payment, lambda _: True, caller)
+    assert [(sent.name, update.subject.state) for sent in update.events] == [("payment.initiated", "INITIATED")]
     with statements(api.gateway) as connection:
         assert len(real(connection, [payment])) == 2
 

@@ -106,15 +106,15 @@ def test_websocket_closes_when_caller_loses_access(served: Served, client: ApiUs
     with line(served.port, payment, client) as ws:
         heard(ws)
         served.api.execute("UPDATE tokens SET revoked_at = now() WHERE user_id = %s", client.id)
-        eventually(lambda: b" 401 " in asked(served, "/v1/me", client))
+        eventually(lambda: b" 401 " in get(served, "/v1/me", client))
         served.api.post_payments()
         with pytest.raises(ConnectionClosed) as ended:
-            while (told := ws.receive(20)) is not None:
-                assert json.loads(told)["type"] != "payment.completed"
+            while (text := ws.receive(20)) is not None:
+                assert json.loads(text)["type"] != "payment.completed"
         assert ended.value.reason == 4401
 
 
-def asked(served: Served, path: str, person: ApiUser) -> bytes:
+def get(served: Served, path: str, person: ApiUser) -> bytes:
     head = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {person.token}\r\n\r\n"
     return served.say(head.encode(), last=False)
 
@@ -131,8 +131,8 @@ def test_stopping_server_closes_with_going_away(
 
 
 def refused(api: ApiHarness, person: ApiUser, id: str, **changes: str | None) -> tuple[int, str]:
-    given = {**UPGRADE, **{name.replace("_", "-"): value for name, value in changes.items()}}
-    answer = person.get(f"/v1/payments/{id}/socket", **{name: value for name, value in given.items() if value})
+    headers = {**UPGRADE, **{name.replace("_", "-"): value for name, value in changes.items()}}
+    answer = person.get(f"/v1/payments/{id}/socket", **{name: value for name, value in headers.items() if value})
     return answer.status_code, answer.get_json()["code"]
 
 

@@ -25,9 +25,9 @@ SECONDS = 10
 
 
 @contextmanager
-def line(port: int, id: str, person: ApiUser, **given: Any) -> Iterator[Client]:
-    given = {"headers": {"Authorization": f"Bearer {person.token}"}, **given}
-    client = Listener(f"ws://127.0.0.1:{port}/v1/payments/{id}/socket", **given)
+def line(port: int, id: str, person: ApiUser, **options: Any) -> Iterator[Client]:
+    options = {"headers": {"Authorization": f"Bearer {person.token}"}, **options}
+    client = Listener(f"ws://127.0.0.1:{port}/v1/payments/{id}/socket", **options)
     try:
         yield client
     finally:

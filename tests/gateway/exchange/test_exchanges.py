@@ -48,12 +48,12 @@ def test_the_spread_is_commission_and_in_no_rate(api: ApiHarness, client: ApiUse
 
 
 def test_a_transfer_across_currencies(api: ApiHarness, client: ApiUser, stranger: ApiUser, euros: str) -> None:
-    theirs, made = stranger.wallet(currency="USD"), quote(client)
-    answer = send(client, euros, theirs, made, "40.00")
+    target, made = stranger.wallet(currency="USD"), quote(client)
+    answer = send(client, euros, target, made, "40.00")
     assert (answer.status_code, answer.get_json()["target_amount"]) == (202, "43.34")
     assert stranger.payment(answer.get_json()["id"])["amount"] == "43.34", "known before it is posted"
     api.post_payments()
-    assert (client.balance(euros), stranger.balance(theirs)) == ("60.00", "43.34")
+    assert (client.balance(euros), stranger.balance(target)) == ("60.00", "43.34")
     seen = stranger.payment(answer.get_json()["id"])
     assert (seen["amount"], seen["currency"], seen["commission"]) == ("43.34", "USD", None)
     assert (seen["balance_after"], seen["target_amount"], seen["target_currency"]) == ("43.34", "43.34", "USD")
@@ -64,8 +64,8 @@ def test_transfer_must_match_its_quote(
     client: ApiUser, stranger: ApiUser, euros: str, dollars: str, terms: Any
 ) -> None:
     terms("percent = 2")
-    made, theirs = quote(client, "43.34", side="target"), stranger.wallet(currency="USD")
-    for target, wrong, right in ((theirs, "40.00", "40.82"), (dollars, "40.82", "40.00")):
+    made, foreign = quote(client, "43.34", side="target"), stranger.wallet(currency="USD")
+    for target, wrong, right in ((foreign, "40.00", "40.82"), (dollars, "40.82", "40.00")):
         answer = send(client, euros, target, made, wrong)
         assert (answer.status_code, answer.get_json()["code"]) == (422, "quote_mismatch")
         assert f"{right} EUR" in answer.get_json()["detail"]
@@ -82,14 +82,14 @@ def test_transfer_must_match_its_quote(
 def test_poster_checks_the_transfer_offer(
     api: ApiHarness, client: ApiUser, stranger: ApiUser, euros: str, forged: str
 ) -> None:
-    theirs, made = stranger.wallet(currency="USD"), quote(client)
-    id = send(client, euros, theirs, made, "40.00").get_json()["id"]
+    target, made = stranger.wallet(currency="USD"), quote(client)
+    id = send(client, euros, target, made, "40.00").get_json()["id"]
     api.execute("ALTER TABLE quotes DISABLE TRIGGER USER")
     api.execute(forged, made["id"])
     api.execute("ALTER TABLE quotes ENABLE TRIGGER USER")
     api.post_payments()
     assert client.payment(id)["failure"]["code"] == "quote_expired"
-    assert (client.balance(euros), stranger.balance(theirs)) == ("100.00", "0.00")
+    assert (client.balance(euros), stranger.balance(target)) == ("100.00", "0.00")
 
 
 def test_twenty_racing_uses_of_a_quote_one_wins(api: ApiHarness, client: ApiUser, euros: str, dollars: str) -> None:
@@ -172,13 +172,13 @@ def test_exchange_above_the_balance_fails(api: ApiHarness, client: ApiUser, euro
 def test_quote_of_another_or_for_another_use_is_refused(
     api: ApiHarness, client: ApiUser, stranger: ApiUser, euros: str, dollars: str
 ) -> None:
-    made, foreign, theirs = quote(client), quote(stranger), stranger.wallet(currency="USD")
-    order = {"source": euros, "target": theirs, "amount": "40.00", "currency": "EUR"}
+    made, foreign, target = quote(client), quote(stranger), stranger.wallet(currency="USD")
+    order = {"source": euros, "target": target, "amount": "40.00", "currency": "EUR"}
     with api.unchanged():
         for id in (foreign["id"], str(uuids.uuid7())):
             assert exchange(client, euros, dollars, id).status_code == 404
         answers = {
-            "the target is a stranger's": (exchange(client, euros, theirs, made["id"]), "not_found"),
+            "the target is a stranger's": (exchange(client, euros, target, made["id"]), "not_found"),
             "a wallet to itself": (exchange(client, euros, euros, made["id"]), "same_source_and_target"),
             "the source is in another currency": (exchange(client, dollars, euros, made["id"]), "currency_mismatch"),
             "another amount": (

@@ -108,15 +108,15 @@ def test_quote_offers_an_exchange_and_a_transfer(
     assert tuple(quotes[0][name] for name in OFFER) == exchange_offer
     assert tuple(quotes[0]["transfer"][name] for name in OFFER) == transfer_offer
     terms("percent = 50")
-    euros, own, theirs = client.wallet("200.00"), client.wallet(currency="JPY"), stranger.wallet(currency="JPY")
+    euros, own, foreign = client.wallet("200.00"), client.wallet(currency="JPY"), stranger.wallet(currency="JPY")
     exchanged = exchange(client, euros, own, quotes[0]["id"]).get_json()
     within = send(client, euros, own, quotes[1], exchange_offer[0]).get_json()
-    beyond = send(client, euros, theirs, quotes[2], transfer_offer[0]).get_json()
+    beyond = send(client, euros, foreign, quotes[2], transfer_offer[0]).get_json()
     api.post_payments()
     for ordered, offer in ((exchanged, exchange_offer), (within, exchange_offer), (beyond, transfer_offer)):
         done = client.payment(ordered["id"])
         assert (done["state"], done["amount"], done["target_amount"], done["commission"]) == ("COMPLETED", *offer)
-    assert (client.balance(own), stranger.balance(theirs)) == (str(2 * int(exchange_offer[1])), transfer_offer[1])
+    assert (client.balance(own), stranger.balance(foreign)) == (str(2 * int(exchange_offer[1])), transfer_offer[1])
 
 
 def test_quote_offers_only_the_use_that_is_not_zero(
@@ -124,8 +124,8 @@ def test_quote_offers_only_the_use_that_is_not_zero(
 ) -> None:
     terms("percent = 50")
     made = quote(client, "2", source_currency="JPY")
-    yen, theirs = client.wallet("2", "JPY"), stranger.wallet(currency="USD")
+    yen, foreign = client.wallet("2", "JPY"), stranger.wallet(currency="USD")
     assert (made["target_amount"], made["transfer"]) == ("0.01", None)
     with api.unchanged():
-        assert send(client, yen, theirs, made, "2", "JPY").get_json()["code"] == "quote_mismatch"
+        assert send(client, yen, foreign, made, "2", "JPY").get_json()["code"] == "quote_mismatch"
     assert exchange(client, yen, dollars, made["id"]).status_code == 202

@@ -65,7 +65,7 @@ def member(send: Callable[[Scene, dict[str, Any]], TestResponse], *names: str) -
 
 
 def text(send: Callable[[Scene, dict[str, Any]], TestResponse], name: str, most: int) -> Probe:
-    """A text of at most so many characters, of which something can be seen."""
+    """A text of at most `most` characters, at least one of them visible."""
     beyond = [
         "x" * (most + 1),
         "\u00e9" * (most + 1),
@@ -81,9 +81,9 @@ def text(send: Callable[[Scene, dict[str, Any]], TestResponse], name: str, most:
     return Probe(member(send, name), ["x", "x" * most, "\U0001f9e8" * most, "e\u0301" * most], beyond)
 
 
-def choice(send: Callable[[Scene, dict[str, Any]], TestResponse], name: str, *words: str) -> Probe:
-    """One of a few words."""
-    return Probe(member(send, name), words, ["", "x", words[0].upper() + " "])
+def choice(send: Callable[[Scene, dict[str, Any]], TestResponse], name: str, *values: str) -> Probe:
+    """One of a few values."""
+    return Probe(member(send, name), values, ["", "x", values[0].upper() + " "])
 
 
 def amount(send: Callable[[Scene, dict[str, Any]], TestResponse], name: str, *, zero: bool = False) -> Probe:

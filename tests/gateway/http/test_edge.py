@@ -119,11 +119,11 @@ def test_confirmation_may_be_waived(database: Database) -> None:
 
 
 def test_a_narrow_token_grants_nothing_wider(strict: ApiHarness) -> None:
-    ours = strict.app.extensions["gateway"]
+    services = strict.app.extensions["gateway"]
 
     def grants(person: ApiUser) -> frozenset[str]:
         environ = {"HTTP_AUTHORIZATION": f"Bearer {person.token}", NETWORK: "192.0.2.9"}
-        return may_grant(authenticate(environ, ours))
+        return may_grant(authenticate(environ, services))
 
     assert grants(strict.person("client")) == SCOPES["client"]
     assert grants(strict.person("client", scopes=["me:read", "ops:read"])) == {"me:read"}
@@ -156,7 +156,7 @@ def test_actor_of_a_request(api: ApiHarness) -> None:
 
 def test_a_token_is_looked_up_once_a_request(api: ApiHarness) -> None:
     person = api.person()
-    ours = api.app.extensions["gateway"]
+    services = api.app.extensions["gateway"]
     environ = {"HTTP_AUTHORIZATION": f"Bearer {person.token}", NETWORK: "192.0.2.9"}
-    caller = authenticate(environ, ours)
-    assert environ[CALLER] is authenticate(environ, ours) is caller
+    caller = authenticate(environ, services)
+    assert environ[CALLER] is authenticate(environ, services) is caller

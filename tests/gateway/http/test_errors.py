@@ -96,10 +96,10 @@ def test_a_given_request_id_is_taken_over(client: ApiUser) -> None:
     assert answer.headers["Request-Id"] == "order-4711.retry_2"
 
 
-@pytest.mark.parametrize("given", ["", "short", "a" * 65, 'in"jection....', "with blank 12", "\x1b[31mred1234567"])
-def test_n68_a_malformed_request_id_is_replaced(client: ApiUser, given: str) -> None:
-    answer = client.get("/v1/wallets", **{"Request-Id": given})
-    assert answer.headers["Request-Id"] != given
+@pytest.mark.parametrize("request_id", ["", "short", "a" * 65, 'in"jection....', "with blank 12", "\x1b[31mred1234567"])
+def test_n68_a_malformed_request_id_is_replaced(client: ApiUser, request_id: str) -> None:
+    answer = client.get("/v1/wallets", **{"Request-Id": request_id})
+    assert answer.headers["Request-Id"] != request_id
 
 
 def test_n71_security_headers(client: ApiUser) -> None:

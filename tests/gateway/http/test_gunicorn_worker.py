@@ -140,7 +140,10 @@ KEYS = [("a", "a"), ("a", "b"), ('"a"', '"a"'), ('"a', 'b"')]
 
 
 REPEATED = {
-    **{f"keys {one} and {two}": ("Idempotency-Key", one, two, "idempotency_key_invalid") for one, two in KEYS},
+    **{
+        f"keys {first} and {second}": ("Idempotency-Key", first, second, "idempotency_key_invalid")
+        for first, second in KEYS
+    },
     "Authorization": ("Authorization", None, "Bearer x", "bad_request"),
     "the same Authorization": ("Authorization", None, None, "bad_request"),
     "Content-Type": ("Content-Type", "application/json", "application/json", "bad_request"),
@@ -154,7 +157,7 @@ REPEATED = {
 @pytest.mark.parametrize("path", ["/v1/deposits", "/v1/deposits?", "/v1/bulk-transfers", "/v1/wallets"])
 @pytest.mark.parametrize("name", REPEATED)
 def test_a_header_that_must_be_single_is_refused_twice(served: Served, path: str, name: str) -> None:
-    header, one, two, code = REPEATED[name]
+    header, first, second, code = REPEATED[name]
     person = served.api.person("merchant")
     body = json.dumps(deposit_into(person.wallet())).encode()
     sent = {
@@ -167,7 +170,7 @@ def test_a_header_that_must_be_single_is_refused_twice(served: Served, path: str
     }
     bearer = sent["Authorization"]
     lines = [f"{key}: {value}" for key, value in sent.items() if key.lower() != header.lower()]
-    lines += [f"{header}: {one or bearer}", f"{header}: {two or bearer}"]
+    lines += [f"{header}: {first or bearer}", f"{header}: {second or bearer}"]
     with served.api.unchanged():
         raw = served.say("\r\n".join([f"POST {path} HTTP/1.1", *lines, "", ""]).encode() + body, last=False)
     logged(served, refused(raw, 400, code))

@@ -82,11 +82,11 @@ def test_n58_the_key_on_another_path(api: ApiHarness, client: ApiUser, order: di
 
 
 def test_n57_the_key_of_another_user(client: ApiUser, stranger: ApiUser, order: dict) -> None:
-    mine = client.order("/v1/transfers", order, "shared")
-    theirs = {"source": stranger.wallet(), "target": order["target"], "amount": "10.00", "currency": "EUR"}
-    answer = stranger.order("/v1/transfers", theirs, "shared")
+    first = client.order("/v1/transfers", order, "shared")
+    body = {"source": stranger.wallet(), "target": order["target"], "amount": "10.00", "currency": "EUR"}
+    answer = stranger.order("/v1/transfers", body, "shared")
     assert answer.status_code == 202
-    assert answer.get_json()["id"] != mine.get_json()["id"]
+    assert answer.get_json()["id"] != first.get_json()["id"]
     assert "Idempotent-Replayed" not in answer.headers
 
 

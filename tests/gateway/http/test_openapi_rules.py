@@ -61,8 +61,10 @@ def test_everything_has_a_description_in_words(document: dict[str, Any], all_ope
     }
     for path, method, operation in all_operations:
         named[f"{method} {path}"] = operation
-        named |= {f"{method} {path} {one['name']}": one for one in operation.get("parameters", ())}
-        named |= {f"{path} {one['name']}": one for one in document["paths"][path].get("parameters", ())}
+        named |= {f"{method} {path} {parameter['name']}": parameter for parameter in operation.get("parameters", ())}
+        named |= {
+            f"{path} {parameter['name']}": parameter for parameter in document["paths"][path].get("parameters", ())
+        }
     named |= {f"header {name}": header for name, header in document["components"]["headers"].items()}
     named |= {f"tag {tag['name']}": tag for tag in document["tags"]}
     missing = [
@@ -100,7 +102,7 @@ def test_ids_in_paths_are_uuids(document: dict[str, Any]) -> None:
 
 
 def test_bounds_of_a_filter_are_one_deep_object(document: dict[str, Any], all_operations: Any) -> None:
-    names = [one["name"] for _, _, operation in all_operations for one in operation.get("parameters", ())]
+    names = [parameter["name"] for _, _, operation in all_operations for parameter in operation.get("parameters", ())]
     assert not [name for name in names if "[" in name]
     amount = _parameter(document, "/v1/payments", "amount")
     assert (amount["style"], amount["explode"]) == ("deepObject", True)
@@ -110,7 +112,7 @@ def test_bounds_of_a_filter_are_one_deep_object(document: dict[str, Any], all_op
 
 
 def _parameter(document: dict[str, Any], path: str, name: str) -> dict[str, Any]:
-    [found] = [one for one in document["paths"][path]["get"]["parameters"] if one["name"] == name]
+    [found] = [parameter for parameter in document["paths"][path]["get"]["parameters"] if parameter["name"] == name]
     return found
 
 
@@ -125,9 +127,9 @@ def test_cursors_tokens_and_urls_carry_their_bounds(document: dict[str, Any], al
         if BOUNDED.search(member) and name != "AuditLine"
     }
     for _, _, operation in all_operations:
-        for one in operation.get("parameters", ()):
-            if BOUNDED.search(one["name"]):
-                found[f"{operation['operationId']} {one['name']}"] = one["schema"]
+        for parameter in operation.get("parameters", ()):
+            if BOUNDED.search(parameter["name"]):
+                found[f"{operation['operationId']} {parameter['name']}"] = parameter["schema"]
     assert len(found) > 40
     assert not [name for name, schema in found.items() if not {"maxLength", "pattern"} & schema.keys()]
 
@@ -153,7 +155,7 @@ def test_every_body_has_an_example_that_fits(document: dict[str, Any]) -> None:
     assert len(bodies) > 150
     for place, form in bodies:
         examples = [components["examples"][name] for name in form.get("examples", {})]
-        [example] = [one["value"] for one in examples] or [form.get("example")]
+        [example] = [example["value"] for example in examples] or [form.get("example")]
         assert example not in (None, ""), place
         Draft202012Validator({**form["schema"], "components": components}).validate(example)
 

@@ -19,7 +19,7 @@ def charge(client: ApiUser, merchant: ApiUser) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("given", "read"),
+    ("written", "read"),
     [
         ("2200-01-02T03:04:05Z", "2200-01-02T03:04:05+00:00"),
         ("2200-01-02t03:04:05z", "2200-01-02T03:04:05+00:00"),
@@ -31,13 +31,15 @@ def charge(client: ApiUser, merchant: ApiUser) -> dict[str, Any]:
         ("2200-01-02T03:04:05-00:00", "2200-01-02T03:04:05+00:00"),
     ],
 )
-def test_a_time_is_read_as_rfc_3339_lets_it_be_written(merchant: ApiUser, charge: dict, given: str, read: str) -> None:
-    answer = merchant.order("/v1/charges", {**charge, "scheduled_at": given})
+def test_a_time_is_read_as_rfc_3339_lets_it_be_written(
+    merchant: ApiUser, charge: dict, written: str, read: str
+) -> None:
+    answer = merchant.order("/v1/charges", {**charge, "scheduled_at": written})
     assert (answer.status_code, answer.get_json()["scheduled_at"]) == (202, read)
 
 
 @pytest.mark.parametrize(
-    "given",
+    "written",
     [
         *("2200-01-02T03:04:05", "2200-01-02 03:04:05Z", "2200-01-02T03:04:05.Z", "2200-01-02T03:04:05.1234567890Z"),
         *(
@@ -50,9 +52,9 @@ def test_a_time_is_read_as_rfc_3339_lets_it_be_written(merchant: ApiUser, charge
         *("2200-01-02T03:04:05+0530", "2200-01-02T03:04:05.\u0661Z", "2200-02-30T00:00:00Z", "2200-01-02"),
     ],
 )
-def test_what_is_no_time(api: ApiHarness, merchant: ApiUser, charge: dict, given: str) -> None:
+def test_what_is_no_time(api: ApiHarness, merchant: ApiUser, charge: dict, written: str) -> None:
     with api.unchanged():
-        answer = merchant.order("/v1/charges", {**charge, "scheduled_at": given})
+        answer = merchant.order("/v1/charges", {**charge, "scheduled_at": written})
     assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid_value")
 
 
@@ -100,8 +102,8 @@ def test_a_charge_whose_other_members_are_null(api: ApiHarness, merchant: ApiUse
 def test_lines_of_a_bulk_whose_other_members_are_null(api: ApiHarness, merchant: ApiUser, charge: dict) -> None:
     line = {"wallet": charge["wallet"], "amount": "1.00"}
     first, again = (
-        merchant.order("/v1/bulk-charges", {"currency": "EUR", "charges": [given]}, "k")
-        for given in ({**line, "currency": None, "summary": None, "reference": None}, line)
+        merchant.order("/v1/bulk-charges", {"currency": "EUR", "charges": [line]}, "k")
+        for line in ({**line, "currency": None, "summary": None, "reference": None}, line)
     )
     assert (first.status_code, again.headers["Idempotent-Replayed"]) == (202, "true")
     assert first.get_json()["id"] == again.get_json()["id"]
@@ -109,8 +111,8 @@ def test_lines_of_a_bulk_whose_other_members_are_null(api: ApiHarness, merchant:
 
 def test_a_null_that_is_no_member_is_refused(api: ApiHarness, merchant: ApiUser, charge: dict) -> None:
     with api.unchanged():
-        for given in ({"metadata": {"a": None}}, {"amount": None}):
-            answer = merchant.order("/v1/charges", {**charge, **given})
+        for change in ({"metadata": {"a": None}}, {"amount": None}):
+            answer = merchant.order("/v1/charges", {**charge, **change})
             assert (answer.status_code, answer.get_json()["code"]) == (422, "null_not_allowed")
         unknown = merchant.order("/v1/charges", {**charge, "colour": None})
         assert (unknown.status_code, unknown.get_json()["code"]) == (422, "unknown_field")
@@ -145,8 +147,8 @@ def test_every_action_without_a_body_is_as_with_an_empty_object(api: ApiHarness,
     }
     for way in actions:
         empty, nothing = call(api, way, {}), call(api, way, None, content_type=content_type)
-        told = [(a.status_code, a.get_json().get("code"), a.get_json().get("errors")) for a in (empty, nothing)]
-        assert told[0] == told[1], way
+        outcomes = [(a.status_code, a.get_json().get("code"), a.get_json().get("errors")) for a in (empty, nothing)]
+        assert outcomes[0] == outcomes[1], way
 
 
 def test_action_replays_with_and_without_a_body(api: ApiHarness, merchant: ApiUser, charge: dict) -> None:

@@ -147,17 +147,17 @@ def test_api_key_expires(api: ApiHarness, client: ApiUser) -> None:
     assert made["id"] not in listed(client)
 
 
-@pytest.mark.parametrize("given", ["2001-01-01T00:00:00Z", "now", 1, "2030-01-01", "9999-12-31T23:59:59-23:59"])
-def test_invalid_expiry_is_refused(api: ApiHarness, client: ApiUser, given: object) -> None:
+@pytest.mark.parametrize("expires_at", ["2001-01-01T00:00:00Z", "now", 1, "2030-01-01", "9999-12-31T23:59:59-23:59"])
+def test_invalid_expiry_is_refused(api: ApiHarness, client: ApiUser, expires_at: object) -> None:
     with api.unchanged():
-        answer = client.call("POST", KEYS, json={"name": "x", "expires_at": given})
+        answer = client.call("POST", KEYS, json={"name": "x", "expires_at": expires_at})
     assert answer.status_code == 422
     assert answer.get_json()["errors"][0]["pointer"] == "/expires_at"
 
 
 def test_rolled_key_works_until_overlap_ends(api: ApiHarness, client: ApiUser) -> None:
     later = (datetime.now(UTC) + timedelta(days=1)).isoformat()
-    old, before = make(client, "till", scopes=["me:read"], expires_at=later)
+    old, before = make(client, "server", scopes=["me:read"], expires_at=later)
     new, after = roll(client, old["id"], overlap_seconds=60)
     assert {k: new[k] for k in ("name", "scopes", "expires_at")} == {
         k: old[k] for k in ("name", "scopes", "expires_at")
@@ -241,13 +241,13 @@ def test_n07_api_key_of_another_user_is_not_found(api: ApiHarness, client: ApiUs
     calls = [("DELETE", "", None), ("POST", "/roll", {})]
     for method, suffix, body in calls:
         with api.unchanged():
-            theirs, unknown = (
+            foreign, unknown = (
                 stranger.call(method, f"{KEYS}/{id}{suffix}", json=body) for id in (made["id"], uuids.uuid7())
             )
         bodies = [
-            {k: v for k, v in a.get_json().items() if k not in ("instance", "request_id")} for a in (theirs, unknown)
+            {k: v for k, v in a.get_json().items() if k not in ("instance", "request_id")} for a in (foreign, unknown)
         ]
-        assert theirs.status_code == 404
+        assert foreign.status_code == 404
         assert bodies[0] == bodies[1]
     assert server.get("/v1/me").status_code == 200
 

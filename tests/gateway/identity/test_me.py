@@ -96,18 +96,18 @@ def test_known_value_cannot_be_set_to_null(api: ApiHarness, client: ApiUser, nam
 
 
 def test_phone_number_of_another_user_is_refused(api: ApiHarness) -> None:
-    _, one = newcomer(api)
+    _, person = newcomer(api)
     _, other = newcomer(api)
-    number = one.get("/v1/me").get_json()["phone_number"]
+    number = person.get("/v1/me").get_json()["phone_number"]
     with api.unchanged():
         assert outcome(patch(other, phone_number=number, first_name="X")) == (409, "duplicate_phone_number")
-    assert patch(one, phone_number=number).status_code == 200
+    assert patch(person, phone_number=number).status_code == 200
 
 
 def test_n22_phone_number_changes_are_limited_per_address(fresh_database: Database) -> None:
     throttled = ApiHarness(fresh_database, sign_up_limit="3 per year")
-    _, one = newcomer(throttled)
-    number = one.get("/v1/me").get_json()["phone_number"]
+    _, person = newcomer(throttled)
+    number = person.get("/v1/me").get_json()["phone_number"]
     others = [throttled.person() for _ in range(4)]
     answers = [patch(other, phone_number=number) for other in others]
     assert [answer.status_code for answer in answers] == [409] * 3 + [429]

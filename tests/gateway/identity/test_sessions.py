@@ -129,9 +129,11 @@ def test_n07_session_of_another_user_is_not_found(api: ApiHarness) -> None:
     (_, owner), (_, stranger) = newcomer(api), newcomer(api)
     [row] = owner.get("/v1/sessions").get_json()["data"]
     with api.unchanged():
-        theirs, unknown = (stranger.call("DELETE", f"/v1/sessions/{id}") for id in (row["id"], uuids.uuid7()))
-    bodies = [{k: v for k, v in a.get_json().items() if k not in ("instance", "request_id")} for a in (theirs, unknown)]
-    assert theirs.status_code == 404
+        foreign, unknown = (stranger.call("DELETE", f"/v1/sessions/{id}") for id in (row["id"], uuids.uuid7()))
+    bodies = [
+        {k: v for k, v in a.get_json().items() if k not in ("instance", "request_id")} for a in (foreign, unknown)
+    ]
+    assert foreign.status_code == 404
     assert bodies[0] == bodies[1]
     assert owner.get("/v1/me").status_code == 200
 

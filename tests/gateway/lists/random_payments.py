@@ -27,8 +27,8 @@ class RandomPayments:
         api.execute("UPDATE commission_terms SET percent = 2 WHERE type IN ('transfer', 'charge')")
         self.ops, self.chief = api.person("ops", "Ops"), api.person("ops", "Chief")
         for source, target, rate in (("EUR", "JPY", "160.5"), ("JPY", "EUR", "0.0061")):
-            told = {"source": source, "target": target, "rate": rate, "spread": "1", "source_name": "test"}
-            assert self.ops.call("PUT", "/v1/exchange-rates", json=told).status_code == 200
+            body = {"source": source, "target": target, "rate": rate, "spread": "1", "source_name": "test"}
+            assert self.ops.call("PUT", "/v1/exchange-rates", json=body).status_code == 200
         self.ann, self.bob = api.person("client", "Ann"), api.person("client", "Bob")
         self.shop, self.stranger = api.person("merchant", "Shop"), api.person("client", "Zed")
         self.people = [self.ann, self.bob, self.shop]
@@ -54,7 +54,7 @@ class RandomPayments:
 
     def pick(self, *but: ApiUser) -> tuple[ApiUser, str, str]:
         """Another user than these, one of their wallets and its currency."""
-        person = self.dice.choice([one for one in self.people if one not in but])
+        person = self.dice.choice([person for person in self.people if person not in but])
         currency = self.dice.choice(("EUR", "EUR", "JPY"))
         return person, self.wallets[person.id, currency], currency
 
@@ -72,7 +72,7 @@ class RandomPayments:
     def transfer(self) -> None:
         payer, source, currency = self.pick()
         _, target, _ = self.pick(payer)
-        payee = next(one for one in self.people if target in (self.wallets[one.id, c] for c in ("EUR", "JPY")))
+        payee = next(person for person in self.people if target in (self.wallets[person.id, c] for c in ("EUR", "JPY")))
         target = self.dice.choice((self.wallets[payee.id, currency], self.second)) if currency == "EUR" else target
         if currency == "JPY":
             target = self.wallets[payee.id, "JPY"]
@@ -107,8 +107,8 @@ class RandomPayments:
         self.shop.order("/v1/refunds", {**body, "amount": {"EUR": "1.50", "JPY": "50"}[currency]})
 
     def quote(self, person: ApiUser) -> dict[str, Any]:
-        asked = {"source_currency": "EUR", "target_currency": "JPY", "amount": self.amount("EUR"), "side": "source"}
-        return person.call("POST", "/v1/quotes", json=asked).get_json()
+        body = {"source_currency": "EUR", "target_currency": "JPY", "amount": self.amount("EUR"), "side": "source"}
+        return person.call("POST", "/v1/quotes", json=body).get_json()
 
     def exchange(self) -> None:
         person, _, _ = self.pick()
@@ -135,15 +135,17 @@ class RandomPayments:
 
     def bulk(self) -> None:
         """Two charges of the shop's, in one order."""
-        lines = [{"wallet": self.wallets[one.id, "EUR"], "amount": self.amount("EUR")} for one in (self.ann, self.bob)]
+        lines = [
+            {"wallet": self.wallets[person.id, "EUR"], "amount": self.amount("EUR")} for person in (self.ann, self.bob)
+        ]
         answer = self.shop.order("/v1/bulk-charges", {"currency": "EUR", "charges": lines})
         assert answer.status_code == 202, answer.get_json()
         self.api.post_payments()
 
     def adjustment(self) -> None:
         [account, *_] = self.ops.get(f"/v1/ops/accounts?owner={self.bob.id}").get_json()["data"]
-        given = {"EUR": "4.00", "JPY": "400"}[account["currency"]]
-        body = {"account": account["id"], "direction": "credit", "amount": given, "currency": account["currency"]}
+        amount = {"EUR": "4.00", "JPY": "400"}[account["currency"]]
+        body = {"account": account["id"], "direction": "credit", "amount": amount, "currency": account["currency"]}
         made = self.ops.order("/v1/ops/adjustments", {**body, "reason": "Lost"}).get_json()
         assert self.chief.call("POST", f"/v1/ops/adjustments/{made['id']}/approve", json={}).status_code < 300
         self.api.post_payments()
@@ -179,7 +181,7 @@ class RandomPayments:
         }
         owned = {**self.wallets, (self.ann.id, "second"): self.second}
         for (owner, currency), wallet in owned.items():
-            person = next(one for one in self.people if one.id == owner)
+            person = next(person for person in self.people if person.id == owner)
             found |= {
                 f"history of {name}, {owner[-4:]} {currency}": Listing(
                     viewer,

@@ -45,13 +45,17 @@ CASES = [*(("payments", name) for name in PAYMENTS), *(("history", name) for nam
     [(PaymentSchema, payment_list.COLUMNS, PaymentQuery), (HistoryRowSchema, account_history.COLUMNS, HistoryQuery)],
 )
 def test_every_member_of_a_row_can_be_filtered_and_sorted_by(schema: Any, columns: Any, query: Any) -> None:
-    asked, named = query().fields, {SHORT.get(name, name) for name in columns}
+    parameters, named = query().fields, {SHORT.get(name, name) for name in columns}
     assert set(members(schema)) - set(NOT_FILTERED) == named
     for name, column in columns.items():
-        assert name in asked
-        assert (column.kind == "jsonb") is (name not in asked["sort"].words) is (f"-{name}" not in asked["sort"].words)
+        assert name in parameters
+        assert (
+            (column.kind == "jsonb")
+            is (name not in parameters["sort"].words)
+            is (f"-{name}" not in parameters["sort"].words)
+        )
         if column.kind in ("numeric", "timestamptz", "integer"):
-            assert all(f"{name}[{word}]" in asked for word in COMPARED)
+            assert all(f"{name}[{comparison}]" in parameters for comparison in COMPARED)
 
 
 def test_the_world_has_something_to_hide(listings: dict[str, Listing]) -> None:
@@ -102,16 +106,16 @@ def test_a_filter_finds_what_shows_the_value_and_nothing_else(
             if listing.currency and currency not in (None, listing.currency):
                 continue
             rows, query = listing.within(name, currency)
-            value, asked = listing.value(text, name), as_asked(text)
+            value, query_text = listing.value(text, name), as_asked(text)
             shown = [(row, listing.shown(row, name)) for row in rows]
             equal = [row for row, at in shown if at == value]
-            assert listing.found(**query, **{name: asked}) == listing.ids(equal), (listing, name, text)
+            assert listing.found(**query, **{name: query_text}) == listing.ids(equal), (listing, name, text)
             if listing.columns[name].kind not in ("numeric", "timestamptz", "integer") or (currency, text) != tried[0]:
                 continue
-            for word, compare in COMPARED.items():
+            for comparison, compare in COMPARED.items():
                 some = [row for row, at in shown if at is not None and compare(at, value)]
-                parameter = {f"{name}[{word}]": asked}
-                assert listing.found(**query, **parameter) == listing.ids(some), (listing, name, word, text)
+                parameter = {f"{name}[{comparison}]": query_text}
+                assert listing.found(**query, **parameter) == listing.ids(some), (listing, name, comparison, text)
 
 
 def test_a_comma_list_finds_what_each_of_its_values_does(listings: dict[str, Listing]) -> None:

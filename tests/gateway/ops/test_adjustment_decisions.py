@@ -66,11 +66,15 @@ def test_rejected_adjustment_cannot_be_approved(
     """By another ops user, or by the one who proposed it."""
     id, person, third = proposed(ops, client), request.getfixturevalue(who), api.person("ops")
     answer = reject(person, id)
-    told = answer.get_json()
-    assert (answer.status_code, told["state"], told["rejected_by"]) == (200, "rejected", person.id)
-    assert (told["rejection_reason"], told["approved_by"], told["payment"]) == ("Not ours", None, None)
+    adjustment = answer.get_json()
+    assert (answer.status_code, adjustment["state"], adjustment["rejected_by"]) == (200, "rejected", person.id)
+    assert (adjustment["rejection_reason"], adjustment["approved_by"], adjustment["payment"]) == (
+        "Not ours",
+        None,
+        None,
+    )
     with api.unchanged():
-        assert reject(person, id, reason="Again").get_json() == told
+        assert reject(person, id, reason="Again").get_json() == adjustment
         for late in (approve(chief, id), reject(third, id)):
             assert (late.status_code, late.get_json()["code"]) == (409, "adjustment_decided")
     api.post_payments()

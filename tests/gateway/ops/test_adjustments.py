@@ -26,14 +26,14 @@ def test_adjustment_names_wallet_by_token_or_account_id(
     by_id = proposal(ops, client)
     by_token = {name: value for name, value in by_id.items() if name != "account"} | {"wallet": client_wallet}
     for body in (by_id, by_token):
-        told = ops.order(PATH, body).get_json()
-        assert (told["account"], told["wallet"]) == (by_id["account"], client_wallet)
+        adjustment = ops.order(PATH, body).get_json()
+        assert (adjustment["account"], adjustment["wallet"]) == (by_id["account"], client_wallet)
         shown = chief.get(f"{PATH}?state=proposed").get_json()["data"][0]
-        assert (shown["id"], shown["account"], shown["wallet"]) == (told["id"], by_id["account"], client_wallet)
-        [seen] = [one for one in api.person("auditor").get(PATH).get_json()["data"] if one["id"] == told["id"]]
+        assert (shown["id"], shown["account"], shown["wallet"]) == (adjustment["id"], by_id["account"], client_wallet)
+        [seen] = [row for row in api.person("auditor").get(PATH).get_json()["data"] if row["id"] == adjustment["id"]]
         assert (seen["account"], seen["wallet"]) == (by_id["account"], None)
-        assert client_wallet not in str(ops.get(f"/v1/ops/audit?target={told['id']}").get_json())
-        assert approve(chief, told["id"]).get_json()["wallet"] == client_wallet
+        assert client_wallet not in str(ops.get(f"/v1/ops/audit?target={adjustment['id']}").get_json())
+        assert approve(chief, adjustment["id"]).get_json()["wallet"] == client_wallet
     api.post_payments()
     assert client.balance(client_wallet) == "18.00"
     for wrong, pointer, code in [
@@ -62,13 +62,13 @@ def test_approved_adjustment_changes_balance(
     api.post_payments()
     assert client.balance(client_wallet) == "10.00", "a proposal moves nothing"
     answer = approve(chief, id, reason="Seen the receipt")
-    told = answer.get_json()
-    assert (answer.status_code, told["proposed_by"], told["approved_by"]) == (202, ops.id, chief.id)
-    assert (told["reason"], told["approval_reason"]) == ("Lost in the post", "Seen the receipt")
+    adjustment = answer.get_json()
+    assert (answer.status_code, adjustment["proposed_by"], adjustment["approved_by"]) == (202, ops.id, chief.id)
+    assert (adjustment["reason"], adjustment["approval_reason"]) == ("Lost in the post", "Seen the receipt")
     api.post_payments()
     assert (client.balance(client_wallet), internal(api) - before) == (balance, moved)
     for reader in (client, ops, chief):
-        shown = reader.payment(told["payment"])
+        shown = reader.payment(adjustment["payment"])
         assert (shown["type"], shown["state"], shown["amount"]) == ("adjustment", "COMPLETED", "4.00")
         assert shown["commission"] in ("0.00", None)
         wallet = shown["target" if direction == "credit" else "source"]["wallet"]
@@ -91,9 +91,9 @@ def test_proposal_with_same_key_is_replayed(api: ApiHarness, ops: ApiUser, clien
 def test_debit_above_balance_fails(
     api: ApiHarness, ops: ApiUser, chief: ApiUser, client: ApiUser, client_wallet: str
 ) -> None:
-    told = approve(chief, proposed(ops, client, direction="debit", amount="10.01")).get_json()
+    adjustment = approve(chief, proposed(ops, client, direction="debit", amount="10.01")).get_json()
     api.post_payments()
-    assert ops.payment(told["payment"])["failure"]["code"] == "insufficient_funds"
+    assert ops.payment(adjustment["payment"])["failure"]["code"] == "insufficient_funds"
     assert client.balance(client_wallet) == "10.00"
 
 
@@ -200,13 +200,15 @@ def test_worker_fails_adjustment_payment_without_approval(
     """A compromised gateway could insert an adjustment without approval, or a second one for an approval."""
     world, account = api, account_of(ops, client)
     approve(chief, proposed(ops, client))
-    ours = world.technical("internal")
-    forged = [world.new_payment("adjustment", maker, ours, account, 400) for maker in (client.id, ops.id, chief.id)]
+    internal_id = world.technical("internal")
+    forged = [
+        world.new_payment("adjustment", maker, internal_id, account, 400) for maker in (client.id, ops.id, chief.id)
+    ]
     with transaction(api.gateway) as connection:
         payment.accept(connection, forged)
     api.post_payments()
-    for wish in forged:
-        assert ops.payment(wish.id)["failure"]["code"] == "not_permitted"
+    for new in forged:
+        assert ops.payment(new.id)["failure"]["code"] == "not_permitted"
     assert client.balance(client_wallet) == "14.00"
 
 

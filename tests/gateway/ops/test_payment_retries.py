@@ -13,7 +13,7 @@ def retry_many(person: ApiUser, filter: Any, **rest: Any) -> Any:
     return person.call("POST", "/v1/ops/payments/retry", json={"filter": filter, **REASON, **rest})
 
 
-class Crowd:
+class WaitingPayments:
     """Five parked payments and three stuck ones, oldest first, with an ops user."""
 
     def __init__(self, database: Database) -> None:
@@ -32,46 +32,46 @@ class Crowd:
 
 
 @pytest.fixture
-def crowd(fresh_database: Database) -> Crowd:
-    return Crowd(fresh_database)
+def waiting(fresh_database: Database) -> WaitingPayments:
+    return WaitingPayments(fresh_database)
 
 
-def test_dry_run_retries_nothing(crowd: Crowd, rings: list) -> None:
+def test_dry_run_retries_nothing(waiting: WaitingPayments, rings: list) -> None:
     rings.clear()
-    with crowd.api.unchanged():
-        unasked = retry_many(crowd.ops, {"parked": True})
-        asked = retry_many(crowd.ops, {"parked": True}, dry_run=True)
-        limited = retry_many(crowd.ops, {"stuck": 0, "limit": 2})
-        exact = retry_many(crowd.ops, {"stuck": 0, "limit": 3, "type": "deposit,transfer", "currency": "EUR"})
-        none = retry_many(crowd.ops, {"stuck": 3600})
+    with waiting.api.unchanged():
+        unasked = retry_many(waiting.ops, {"parked": True})
+        dry = retry_many(waiting.ops, {"parked": True}, dry_run=True)
+        limited = retry_many(waiting.ops, {"stuck": 0, "limit": 2})
+        exact = retry_many(waiting.ops, {"stuck": 0, "limit": 3, "type": "deposit,transfer", "currency": "EUR"})
+        none = retry_many(waiting.ops, {"stuck": 3600})
     assert unasked.status_code == 200
-    assert unasked.get_json() == {"dry_run": True, "count": 5, "payments": crowd.parked, "has_more": False}
-    assert asked.get_json() == unasked.get_json()
-    assert limited.get_json() == {"dry_run": True, "count": 2, "payments": crowd.stuck[:2], "has_more": True}
-    assert exact.get_json() == {"dry_run": True, "count": 3, "payments": crowd.stuck, "has_more": False}
+    assert unasked.get_json() == {"dry_run": True, "count": 5, "payments": waiting.parked, "has_more": False}
+    assert dry.get_json() == unasked.get_json()
+    assert limited.get_json() == {"dry_run": True, "count": 2, "payments": waiting.stuck[:2], "has_more": True}
+    assert exact.get_json() == {"dry_run": True, "count": 3, "payments": waiting.stuck, "has_more": False}
     assert none.get_json() == {"dry_run": True, "count": 0, "payments": [], "has_more": False}
     assert rings == []
 
 
-def test_many_retries_start_with_the_oldest(crowd: Crowd, rings: list) -> None:
+def test_many_retries_start_with_the_oldest(waiting: WaitingPayments, rings: list) -> None:
     rings.clear()
-    answer = retry_many(crowd.ops, {"parked": True, "limit": 4}, dry_run=False)
+    answer = retry_many(waiting.ops, {"parked": True, "limit": 4}, dry_run=False)
     assert answer.status_code == 202
-    assert answer.get_json() == {"dry_run": False, "count": 4, "payments": crowd.parked[:4], "has_more": True}
+    assert answer.get_json() == {"dry_run": False, "count": 4, "payments": waiting.parked[:4], "has_more": True}
     assert rings == [answer.headers["Request-Id"]]
-    assert crowd.attempts() == {1}
-    crowd.api.post_payments()
-    left = crowd.ops.get("/v1/ops/payments?parked=true").get_json()["data"]
-    assert [row["id"] for row in left] == crowd.parked[4:]
-    lines = crowd.ops.get("/v1/ops/audit?action=payments.retry").get_json()["data"]
-    assert {line["target"] for line in lines} == set(crowd.parked[:4])
+    assert waiting.attempts() == {1}
+    waiting.api.post_payments()
+    left = waiting.ops.get("/v1/ops/payments?parked=true").get_json()["data"]
+    assert [row["id"] for row in left] == waiting.parked[4:]
+    lines = waiting.ops.get("/v1/ops/audit?action=payments.retry").get_json()["data"]
+    assert {line["target"] for line in lines} == set(waiting.parked[:4])
     assert {line["reason"] for line in lines} == {REASON["reason"]}
 
 
-def test_repeated_retry_of_many_adds_one_command_each(crowd: Crowd) -> None:
-    answers = [retry_many(crowd.ops, {"parked": True}, dry_run=False) for _ in range(2)]
+def test_repeated_retry_of_many_adds_one_command_each(waiting: WaitingPayments) -> None:
+    answers = [retry_many(waiting.ops, {"parked": True}, dry_run=False) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [202, 202]
-    assert crowd.api.execute("SELECT count(*) FROM commands") == [5]
+    assert waiting.api.execute("SELECT count(*) FROM commands") == [5]
 
 
 @pytest.mark.parametrize(
@@ -115,15 +115,15 @@ def test_retry_of_many_needs_filter_and_reason(api: ApiHarness, body: dict) -> N
     assert (answer.status_code, answer.get_json()["code"]) == (422, "required")
 
 
-def test_parked_payments_are_listed_in_pages(crowd: Crowd) -> None:
+def test_parked_payments_are_listed_in_pages(waiting: WaitingPayments) -> None:
     def page(query: str) -> Any:
-        return crowd.ops.get(f"/v1/ops/payments?parked=true&{query}").get_json()
+        return waiting.ops.get(f"/v1/ops/payments?parked=true&{query}").get_json()
 
     first = page("limit=2")
     second = page(f"limit=2&cursor={first['next_cursor']}")
     third = page(f"limit=2&cursor={second['next_cursor']}")
     back = page(f"limit=2&cursor={third['prev_cursor']}")
     rows = [row["id"] for page in (first, second, third) for row in page["data"]]
-    assert rows == crowd.parked[::-1]
+    assert rows == waiting.parked[::-1]
     assert back["data"] == second["data"]
     assert (third["has_more"], first["prev_cursor"]) == (False, None)

@@ -72,7 +72,7 @@ def test_undecided_withdrawals_are_listed(api: ApiHarness, client: ApiUser, ops:
     assert ops.get("/v1/ops/payments?undecided=true&type=withdrawal&currency=EUR").get_json()["data"] == [row]
     assert ops.get("/v1/ops/payments?undecided=true&currency=USD").get_json()["data"] == []
     for other in ("stuck=0", "parked=true"):
-        assert id not in {one["id"] for one in ops.get(f"/v1/ops/payments?{other}&limit=100").get_json()["data"]}
+        assert id not in {row["id"] for row in ops.get(f"/v1/ops/payments?{other}&limit=100").get_json()["data"]}
     many = {"filter": {"undecided": True}, "reason": "why"}
     assert ops.call("POST", "/v1/ops/payments/retry", json=many).get_json()["code"] == "unknown_field"
 
@@ -87,15 +87,15 @@ def test_stuck_payments_are_filtered_by_type_and_currency(api: ApiHarness, clien
     in_yen = client.order(
         "/v1/deposits", {"wallet": yen, "amount": "7", "currency": "JPY", "source": "wire"}
     ).get_json()["id"]
-    mine = {deposit, transfer, in_yen}
+    stuck = {deposit, transfer, in_yen}
 
     def ids(query: str) -> set[str]:
         rows = ops.get(f"/v1/ops/payments?stuck=0&limit=100{query}").get_json()["data"]
-        return mine & {row["id"] for row in rows}
+        return stuck & {row["id"] for row in rows}
 
-    assert ids("") == mine
+    assert ids("") == stuck
     assert ids("&type=transfer") == {transfer}
-    assert ids("&type=transfer,deposit") == mine
+    assert ids("&type=transfer,deposit") == stuck
     assert ids("&type=charge") == set()
     assert ids("&currency=JPY") == {in_yen}
     assert ids("&type=deposit&currency=EUR") == {deposit}

@@ -253,5 +253,7 @@ def test_bulks(api: ApiHarness, client: ApiUser, customer_wallet: str) -> None:
     line = builders.lines(merchant, held)[0]["payment"]
     with waiting(api, *[lambda way=way: merchant.get(path, **PATIENT, **way) for way in ({}, tag)]) as answers:
         builders.answer_of_the_bank(api, "confirm", [line])
-    assert [(one.result().status, one.result().payment["state"]) for one in answers] == [(200, "COMPLETED")] * 2
+    assert [(answer.result().status, answer.result().payment["state"]) for answer in answers] == [
+        (200, "COMPLETED")
+    ] * 2
     assert merchant.get(path, **PATIENT, **{"If-None-Match": "*"}).status_code == 304

@@ -6,7 +6,7 @@ import pytest
 
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.ops.stuck_payments import order, park
-from tests.gateway.waiting.clients import CANONICAL, PATIENT, QUICK_SECONDS, WAYS, Answered, ours, timed, waiting
+from tests.gateway.waiting.clients import CANONICAL, PATIENT, QUICK_SECONDS, WAYS, Answered, services_of, timed, waiting
 
 BRIEF = {"Prefer": "wait=1"}
 
@@ -19,8 +19,8 @@ def id(client: ApiUser) -> str:
 
 def poll(person: ApiUser, id: str, *headers: dict[str, str]) -> Answered:
     said: dict[str, Any] = {}
-    for one in headers:
-        said |= one
+    for some in headers:
+        said |= some
     return timed(lambda: person.get(f"/v1/payments/{id}", **said))
 
 
@@ -118,7 +118,7 @@ def test_poll_without_prefer_is_answered_at_once(client: ApiUser, id: str, way: 
 @WAYS
 def test_strangers_wait_for_nothing(api: ApiHarness, stranger: ApiUser, id: str, way: dict[str, str]) -> None:
     answered = poll(stranger, id, PATIENT, way)
-    assert (answered.status, answered.applied, len(ours(api).waiters)) == (404, None, 0)
+    assert (answered.status, answered.applied, len(services_of(api).waiters)) == (404, None, 0)
 
 
 def test_both_ways_answer_alike(client: ApiUser, id: str) -> None:

@@ -140,10 +140,10 @@ def test_only_the_initiator_may_act_on_a_payment(api: ApiHarness, client: ApiUse
     people = (api.person("merchant"), client)
     with api.unchanged():
         for person in people:
-            theirs, unknown = (person.order("/v1/" + end.format(id), {}) for id in (held, uuids.uuid7()))
-            assert theirs.status_code == unknown.status_code
-            assert theirs.get_json()["code"] == unknown.get_json()["code"]
-            assert theirs.status_code in (403, 404)
+            foreign, unknown = (person.order("/v1/" + end.format(id), {}) for id in (held, uuids.uuid7()))
+            assert foreign.status_code == unknown.status_code
+            assert foreign.get_json()["code"] == unknown.get_json()["code"]
+            assert foreign.status_code in (403, 404)
 
 
 def test_scheduled_transfer_waits_and_can_be_canceled(api: ApiHarness, client: ApiUser, customer_wallet: str) -> None:

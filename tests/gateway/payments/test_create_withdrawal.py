@@ -77,7 +77,7 @@ def test_withdrawal_replay_shows_the_same_payee(api: ApiHarness, client: ApiUser
 
 
 @pytest.mark.parametrize(
-    ("given", "stored"),
+    ("account", "stored"),
     [
         ({"iban": " de89 3704 0044 0532 0130 00 "}, IBAN),
         ({"iban": "DE89-3704-0044-0532-0130-00"}, IBAN),
@@ -96,8 +96,10 @@ def test_withdrawal_replay_shows_the_same_payee(api: ApiHarness, client: ApiUser
         ({"iban": "TR330006100519786457841326", "bic": "zzzztrisxxx"}, "TR330006100519786457841326"),
     ],
 )
-def test_valid_bank_accounts_are_accepted(api: ApiHarness, client: ApiUser, given: dict[str, str], stored: str) -> None:
-    ordered = client.order("/v1/withdrawals", wire_withdrawal(client.wallet(), **given))
+def test_valid_bank_accounts_are_accepted(
+    api: ApiHarness, client: ApiUser, account: dict[str, str], stored: str
+) -> None:
+    ordered = client.order("/v1/withdrawals", wire_withdrawal(client.wallet(), **account))
     assert ordered.status_code == 202, ordered.get_json()
     assert kept(api, ordered.get_json()["id"], "iban") == [stored]
 
@@ -178,9 +180,9 @@ def test_withdrawal_with_a_used_key_is_a_replay(api: ApiHarness, client: ApiUser
 def test_withdrawal_from_anothers_wallet_is_refused(api: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
     wallet, ops = client.wallet("10.00"), api.person("ops")
     with api.unchanged():
-        theirs, unknown = (merchant.order("/v1/withdrawals", withdrawal(w)) for w in (wallet, "wal_" + "x" * 32))
-        assert theirs.status_code == unknown.status_code == 404
-        assert theirs.get_json()["errors"] == unknown.get_json()["errors"]
+        foreign, unknown = (merchant.order("/v1/withdrawals", withdrawal(w)) for w in (wallet, "wal_" + "x" * 32))
+        assert foreign.status_code == unknown.status_code == 404
+        assert foreign.get_json()["errors"] == unknown.get_json()["errors"]
         assert ops.order("/v1/withdrawals", withdrawal(wallet)).status_code == 403
     reader = api.person("client", scopes=["transfers:write"])
     assert reader.order("/v1/withdrawals", withdrawal(wallet)).get_json()["code"] == "scope_missing"

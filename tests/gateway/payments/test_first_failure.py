@@ -10,7 +10,7 @@ from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.orders import deposit_into
 from workers.posting.poster import Poster
 
-CROWD = 20
+ORDERS = 20
 
 
 def charge(merchant: ApiUser, customer_wallet: str, amount: str = "40.00", **members: Any) -> str:
@@ -34,10 +34,10 @@ def funds(person: ApiUser, wallet: str) -> tuple[str, str]:
 
 def race(api: ApiHarness, *orders: Any) -> list[Any]:
     """Order all at once, over connections of their own, while two posters post; their answers."""
-    with ThreadPoolExecutor(10) as crowd:
+    with ThreadPoolExecutor(10) as pool:
         posters = [Poster(api.worker, deposits_open=True, linger_seconds=0) for _ in range(2)]
-        posting = [crowd.submit(poster.drain) for poster in posters]
-        answers = list(crowd.map(lambda order: order(), orders))
+        posting = [pool.submit(poster.drain) for poster in posters]
+        answers = list(pool.map(lambda order: order(), orders))
         for drained in posting:
             drained.result()
     api.post_payments()
@@ -62,13 +62,13 @@ def body(customer_wallet: str) -> dict[str, str]:
 def test_mutual_concurrent_charges_do_not_deadlock(api: ApiHarness, merchant: ApiUser) -> None:
     """Elsewhere they were answered 500 for a deadlock."""
     other = api.person("merchant", "Mall")
-    ours, theirs = merchant.wallet("50.00"), other.wallet("50.00")
-    sides = ((merchant, theirs), (other, ours)) * CROWD
+    wallet, other_wallet = merchant.wallet("50.00"), other.wallet("50.00")
+    sides = ((merchant, other_wallet), (other, wallet)) * ORDERS
     orders = [lambda side=side: side[0].order("/v1/charges", body(side[1])) for side in sides]
     answers = race(api, *orders)
     assert {answer.status_code for answer in answers} == {202}
     assert {story(side[0], a.get_json()["id"])[0] for side, a in zip(sides, answers, strict=True)} == {"COMPLETED"}
-    assert (merchant.balance(ours), other.balance(theirs)) == ("50.00", "50.00")
+    assert (merchant.balance(wallet), other.balance(other_wallet)) == ("50.00", "50.00")
 
 
 def test_failed_hold_cannot_be_captured(
@@ -113,9 +113,9 @@ def test_two_refunds_never_exceed_the_charge(
     id = charge(merchant, customer_wallet)
     api.post_payments()
     refund = {"charge": id, "reason": "duplicate", "amount": "40.00"}
-    answers = race(api, *[lambda: merchant.order("/v1/refunds", refund)] * CROWD)
+    answers = race(api, *[lambda: merchant.order("/v1/refunds", refund)] * ORDERS)
     ends = [story(merchant, answer.get_json()["id"]) for answer in answers]
-    assert sorted(ends, key=str) == [("COMPLETED", None)] + [("FAILED", "refund_exceeds_charge")] * (CROWD - 1)
+    assert sorted(ends, key=str) == [("COMPLETED", None)] + [("FAILED", "refund_exceeds_charge")] * (ORDERS - 1)
     assert (client.balance(customer_wallet), merchant.balance(merchant_wallet)) == ("100.00", "500.00")
 
 
@@ -127,8 +127,8 @@ def test_refund_of_a_refund_is_refused(
     api.post_payments()
     with api.unchanged():
         for kind, path in (("refunds", "/v1/refunds"), ("capture", f"/v1/charges/{refund}/capture")):
-            asked = {"charge": refund, "reason": "duplicate"} if kind == "refunds" else {}
-            assert merchant.order(path, asked).status_code == 404
+            body = {"charge": refund, "reason": "duplicate"} if kind == "refunds" else {}
+            assert merchant.order(path, body).status_code == 404
 
 
 def test_passing_time_moves_no_money(
@@ -175,7 +175,7 @@ def test_payments_to_own_wallets_create_no_money(api: ApiHarness, merchant: ApiU
             ("/v1/charges", {**body(first), "target": first, "capture": False}),
         ):
             assert merchant.order(path, order).status_code == 422
-    race(api, *[lambda: merchant.order("/v1/transfers", transfer(first, second))] * CROWD)
+    race(api, *[lambda: merchant.order("/v1/transfers", transfer(first, second))] * ORDERS)
     assert (merchant.balance(first), merchant.balance(second)) == ("0.00", "10.00")
 
 

@@ -78,7 +78,7 @@ def test_order_by_amount_pages_both_ways(parties: Parties) -> None:
             if not page["has_more"]:
                 break
             page = parties.ann.get(f"{path}&cursor={page['next_cursor']}").get_json()
-        assert [name for one in pages for name in one] == names
+        assert [name for page in pages for name in page] == names
         back = [pages[-1]]
         while page["prev_cursor"]:
             page = parties.ann.get(f"{path}&cursor={page['prev_cursor']}").get_json()
@@ -155,8 +155,8 @@ def test_cross_currency_payment_shows_each_side_its_own(parties: Parties) -> Non
     payer, payee = parties.api.person("client", "Pat"), parties.api.person("client", "Kay")
     euros, yen = payer.wallet("10.00"), payee.wallet(currency="JPY")
     for amount in ("8.00", "9.00"):
-        asked = {"source_currency": "EUR", "target_currency": "JPY", "amount": amount, "side": "source"}
-        quote = payer.call("POST", "/v1/quotes", json=asked).get_json()
+        body = {"source_currency": "EUR", "target_currency": "JPY", "amount": amount, "side": "source"}
+        quote = payer.call("POST", "/v1/quotes", json=body).get_json()
         parties.order(payer, "transfers", source=euros, target=yen, amount=amount, quote=quote["id"])
     failed, done = rows(payer, euros, "type=transfer")
     assert (done["amount"], done["currency"], done["balance_after"]) == ("-8.00", "EUR", "2.00")

@@ -50,9 +50,9 @@ def test_full_refund_returns_the_whole_charge(
 ) -> None:
     id = refund(merchant, charge)
     api.post_payments()
-    given = client.payment(id)
-    assert (given["type"], given["state"], given["amount"]) == ("refund", "COMPLETED", "40.00")
-    assert (given["parent"], given["reason"]) == (charge, "requested_by_customer")
+    payment = client.payment(id)
+    assert (payment["type"], payment["state"], payment["amount"]) == ("refund", "COMPLETED", "40.00")
+    assert (payment["parent"], payment["reason"]) == (charge, "requested_by_customer")
     assert (client.balance(customer_wallet), merchant.balance(merchant_wallet)) == ("100.00", "0.00")
     for person in (client, merchant):
         assert person.payment(charge)["refunded_amount"] == "40.00"
@@ -161,9 +161,9 @@ def test_refund_of_anothers_charge_is_refused(api: ApiHarness, client: ApiUser, 
     stranger = api.person("merchant")
     deposit = client.get("/v1/payments?type=deposit").get_json()["data"][0]["id"]
     with api.unchanged():
-        theirs, unknown = (stranger.order("/v1/refunds", {"charge": id, **WHY}) for id in (charge, str(uuids.uuid7())))
-        assert theirs.status_code == unknown.status_code == 404
-        assert theirs.get_json()["errors"] == unknown.get_json()["errors"]
+        foreign, unknown = (stranger.order("/v1/refunds", {"charge": id, **WHY}) for id in (charge, str(uuids.uuid7())))
+        assert foreign.status_code == unknown.status_code == 404
+        assert foreign.get_json()["errors"] == unknown.get_json()["errors"]
         assert client.order("/v1/refunds", {"charge": charge, **WHY}).status_code == 403
         assert merchant.order("/v1/refunds", {"charge": deposit, **WHY}).status_code == 404
 

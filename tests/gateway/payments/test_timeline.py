@@ -108,8 +108,8 @@ def test_timeline_of_a_withdrawal_shows_the_bank(api: ApiHarness, client: ApiUse
     id = client.order("/v1/withdrawals", wire_withdrawal(client.wallet("9.00"))).get_json()["id"]
     api.post_payments()
     with transaction(api.worker) as connection:
-        [told] = payout.claim(connection, "simulator", 1, 30.0)
-        wait = Retry(id, told.attempts, told.attempts, 0.0, "no answer within 5 s", is_pending=True)
+        [claimed] = payout.claim(connection, "simulator", 1, 30.0)
+        wait = Retry(id, claimed.attempts, claimed.attempts, 0.0, "no answer within 5 s", is_pending=True)
         payout.postpone(connection, [wait])
     with transaction(api.worker) as connection:
         payout.store_answers(connection, [FinalAnswer(id, is_confirmed, "AC04 closed account")])

@@ -70,7 +70,7 @@ def table(*rows: dict[str, str], day: str = "2026-11-20", columns: tuple[str, ..
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, extrasaction="ignore")
     writer.writeheader()
-    writer.writerows({"booked_on": day, "description": uuid4().hex, **given} for given in rows)
+    writer.writerows({"booked_on": day, "description": uuid4().hex, **row} for row in rows)
     return text.getvalue().encode()
 
 
@@ -96,8 +96,8 @@ def match(person: ApiUser, id: str, line: object, payment: str, reason: str = "S
 
 def parts(*ids: str, amount: str = "") -> str:
     """Transactions of an entry, without amounts or each with the same one."""
-    told = f'<Amt Ccy="EUR">{amount}</Amt>' if amount else ""
-    return "".join(f"<TxDtls><Refs><EndToEndId>{id}</EndToEndId></Refs>{told}</TxDtls>" for id in ids)
+    part = f'<Amt Ccy="EUR">{amount}</Amt>' if amount else ""
+    return "".join(f"<TxDtls><Refs><EndToEndId>{id}</EndToEndId></Refs>{part}</TxDtls>" for id in ids)
 
 
 def batch(amount: str, transactions: str) -> str:

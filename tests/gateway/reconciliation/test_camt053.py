@@ -25,8 +25,8 @@ def test_camt053_is_parsed(
     statement, lines = judged(ops, camt(*entries, days=days), media_type)
     assert verdicts(lines)[:4] == [*(("matched", None, p) for p in (id, other, back)), ("missing_here", None, None)]
     assert lines[0]["description"] == "Rent"
-    told = ops.get(f"{PATH}/{statement}").get_json()
-    assert [told[name] for name in ("form", "account", "begins_on", "ends_on", "uploaded_by")] == [
+    shown = ops.get(f"{PATH}/{statement}").get_json()
+    assert [shown[name] for name in ("form", "account", "begins_on", "ends_on", "uploaded_by")] == [
         *("camt.053", "DE89370400440532013000", "2026-11-18", "2026-11-20", ops.id),
     ]
 
@@ -45,9 +45,9 @@ def test_invalid_entry_is_set_aside_with_its_pointer(
     id = paid(api, client, customer_wallet)
     odd = [entry(amount="1.005"), entry(day="2026-02-30"), entry(day="0001-01-01"), entry(currency="XXX")]
     answer = upload(ops, camt(*odd, entry("DBIT", "10.00", UUID(id).hex.upper())), "application/xml")
-    told = answer.get_json()
-    assert (answer.status_code, told["counts"]["matched"]) == (201, 1)
-    assert [(flaw["pointer"], flaw["code"]) for flaw in told["set_aside"]] == [
+    shown = answer.get_json()
+    assert (answer.status_code, shown["counts"]["matched"]) == (201, 1)
+    assert [(flaw["pointer"], flaw["code"]) for flaw in shown["set_aside"]] == [
         ("/Stmt/1/Ntry/2/BookgDt", "invalid_value"),
         ("/Stmt/1/Ntry/1/amount", "amount_precision"),
         ("/Stmt/1/Ntry/3/booked_on", "invalid_value"),
@@ -109,5 +109,5 @@ def test_statement_without_entries_covers_its_day(
     closing = f"<Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Dt><Dt>{day}</Dt></Dt></Bal>"
     statement, lines = judged(ops, camt(days=closing), "application/xml")
     assert ("missing_there", None, id) in verdicts(lines)
-    told = ops.get(f"{PATH}/{statement}").get_json()
-    assert (told["begins_on"], told["ends_on"]) == (day, day)
+    shown = ops.get(f"{PATH}/{statement}").get_json()
+    assert (shown["begins_on"], shown["ends_on"]) == (day, day)

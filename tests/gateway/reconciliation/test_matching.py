@@ -57,8 +57,8 @@ def test_lines_are_listed_in_order_in_pages(ops: ApiUser) -> None:
 
 
 def test_lines_are_filtered_by_verdict(api: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str) -> None:
-    one = paid(api, client, customer_wallet)
-    id, _ = judged(ops, table(row(one), row(one), row()))
+    payment = paid(api, client, customer_wallet)
+    id, _ = judged(ops, table(row(payment), row(payment), row()))
     found = {
         query: [line["line"] for line in ops.get(f"{PATH}/{id}/lines?verdict={query}").get_json()["data"]]
         for query in ("matched", "mismatched", "missing_here", "matched,missing_here")
@@ -84,10 +84,10 @@ def test_line_is_matched_manually_once(api: ApiHarness, ops: ApiUser, client: Ap
     assert ("missing_there", None, payment) in verdicts(lines)
     before = ops.get(f"{PATH}/{id}").get_json()["counts"]
     answer = match(ops, id, 1, payment)
-    told = answer.get_json()
-    assert (answer.status_code, told["verdict"], told["payment"]) == (200, "matched", None)
-    assert (told["match"]["payment"], told["match"]["reason"]) == (payment, "Seen the receipt")
-    assert told["match"]["matched_by"] == ops.id
+    matched = answer.get_json()
+    assert (answer.status_code, matched["verdict"], matched["payment"]) == (200, "matched", None)
+    assert (matched["match"]["payment"], matched["match"]["reason"]) == (payment, "Seen the receipt")
+    assert matched["match"]["matched_by"] == ops.id
     after = ops.get(f"{PATH}/{id}").get_json()["counts"]
     assert after["matched"] == before["matched"] + 2, "the line, and the payment that was missing there"
     assert (after["missing_here"], after["missing_there"]) == (0, before["missing_there"] - 1)

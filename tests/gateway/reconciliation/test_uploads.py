@@ -47,7 +47,7 @@ def test_invalid_line_is_set_aside_alone(ops: ApiUser, line: dict[str, str], poi
     shown = ops.get(f"{PATH}/{answer.get_json()['id']}").get_json()
     assert (shown["set_aside"], shown["counts"]["missing_here"]) == ([flaw], 2)
     kept = ops.get(f"{PATH}/{shown['id']}/lines").get_json()["data"]
-    assert [one["line"] for one in kept[:2]] == [1, 3], "lines keep the numbers that they have in the file"
+    assert [line["line"] for line in kept[:2]] == [1, 3], "lines keep the numbers that they have in the file"
 
 
 def test_file_without_valid_line_is_refused(api: ApiHarness, ops: ApiUser, monkeypatch: pytest.MonkeyPatch) -> None:

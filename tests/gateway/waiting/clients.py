@@ -41,7 +41,7 @@ class Answered(NamedTuple):
         return self.answer.get_json()
 
 
-def ours(api: ApiHarness) -> Services:
+def services_of(api: ApiHarness) -> Services:
     """The services of the gateway's process."""
     return api.app.extensions["gateway"]
 
@@ -54,10 +54,10 @@ def timed(call: Callable[[], TestResponse]) -> Answered:
 @contextmanager
 def waiting(api: ApiHarness, *calls: Callable[[], TestResponse]) -> Iterator[list[Future[Answered]]]:
     """The calls are made at once, and at the beginning of the block each of them waits; all are answered at its end."""
-    before = len(ours(api).waiters)
+    before = len(services_of(api).waiters)
     with ThreadPoolExecutor(len(calls)) as pool:
         answers = [pool.submit(timed, call) for call in calls]
-        eventually(lambda: len(ours(api).waiters) == before + len(calls), message="all of them wait")
+        eventually(lambda: len(services_of(api).waiters) == before + len(calls), message="all of them wait")
         yield answers
 
 

@@ -11,7 +11,7 @@ from models.change_listener import Listener
 from models.session import statements
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.orders import deposit_into
-from tests.gateway.waiting.clients import QUICK_SECONDS, ours
+from tests.gateway.waiting.clients import QUICK_SECONDS, services_of
 from tests.support import Database
 
 PATIENT = {"Prefer": "wait=25"}
@@ -28,7 +28,7 @@ def another(database: Database, **changes: Any) -> Iterator[ApiHarness]:
     try:
         yield api
     finally:
-        ours(api).waiters.close()
+        services_of(api).waiters.close()
 
 
 def lines(api: ApiHarness, what: str) -> Any:

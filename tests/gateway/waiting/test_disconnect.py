@@ -7,8 +7,8 @@ from gateway.waiting.disconnect import disconnected, socket_of
 
 def test_of_each_line_whether_its_client_has_closed_it() -> None:
     pairs = [socket.socketpair() for _ in range(6)]
-    (ours, _), (gone, gone_client), (half, half_client), (talking, talker), (closed, _), (also_closed, _) = pairs
-    lines = [ours, gone, half, talking, closed, also_closed]
+    (connected, _), (gone, gone_client), (half, half_client), (talking, talker), (closed, _), (also_closed, _) = pairs
+    lines = [connected, gone, half, talking, closed, also_closed]
     assert disconnected(lines) == [False] * 6
     gone_client.close()
     half_client.shutdown(socket.SHUT_WR)

@@ -13,7 +13,7 @@ from models import change_listener, token
 from models.session import transaction
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.ops.stuck_payments import order
-from tests.gateway.waiting.clients import QUICK_SECONDS, ours, posting, timed, waiting
+from tests.gateway.waiting.clients import QUICK_SECONDS, posting, services_of, timed, waiting
 from tests.gateway.waiting.processes import LOST_SECONDS_MAX, PATIENT, another, deafen, deposit, lines
 from tests.support import Database, eventually
 
@@ -22,13 +22,13 @@ def test_no_line_to_the_database_is_held(api: ApiHarness, client: ApiUser) -> No
     ids = [order(client, client.wallet()) for _ in range(50)]
     polls = [lambda id=id: client.get(f"/v1/payments/{id}", **PATIENT) for id in ids]
     with waiting(api, *polls) as answers:
-        pool = ours(api).engine.pool
+        pool = services_of(api).engine.pool
         eventually(lambda: pool.checkedout() == 0, message="fifty wait, and none holds a line")
         eventually(lambda: lines(api, "count(*)") == 1)
         api.post_payments()
     assert {answer.result().payment["state"] for answer in answers} == {"COMPLETED"}
     assert max(answer.result().seconds for answer in answers) < QUICK_SECONDS
-    assert len(ours(api).waiters) == 0
+    assert len(services_of(api).waiters) == 0
 
 
 def test_above_the_cap_of_the_process_the_answer_comes_at_once(database: Database) -> None:
@@ -71,7 +71,7 @@ def test_caller_without_access_after_the_wait_is_refused(api: ApiHarness, end: s
             api.execute("UPDATE tokens SET revoked_at = now() WHERE user_id = %s", person.id)
         else:
             api.execute("UPDATE users SET is_active = false WHERE id = %s", person.id)
-        ours(api).tokens.forget_all()
+        services_of(api).tokens.forget_all()
         api.post_payments()
     for answer in (poll, ordered):
         assert answer.result().payment["code"] == ("token_invalid" if end == "revoked" else "user_inactive")
@@ -82,15 +82,15 @@ def test_hundred_waiters_woken_at_once_are_authenticated_once(
     api: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(auth, "CACHE_SECONDS", 60)  # those that wake late are still cached
-    asked, bearer = [], token.bearer
-    monkeypatch.setattr(token, "bearer", lambda *given: asked.append(given) or bearer(*given))
+    lookups, bearer = [], token.bearer
+    monkeypatch.setattr(token, "bearer", lambda *arguments: lookups.append(arguments) or bearer(*arguments))
     id = order(client, client.wallet())
     with waiting(api, *[lambda: client.get(f"/v1/payments/{id}", **PATIENT)] * 100) as answers:
-        ours(api).tokens.forget_all()
-        asked.clear()
+        services_of(api).tokens.forget_all()
+        lookups.clear()
         api.post_payments()
     assert {answer.result().payment["state"] for answer in answers} == {"COMPLETED"}
-    assert 0 < len(asked) <= LOOKUPS_AT_ONCE_MAX
+    assert 0 < len(lookups) <= LOOKUPS_AT_ONCE_MAX
 
 
 class Moment:
@@ -122,7 +122,7 @@ def test_a_transition_at_the_worst_moment(
     elif moment == "after the place is taken":
         monkeypatch.setattr(Waiters, "_add", lambda self, place: [take(self, place), stop.pass_by()][0])
     else:
-        monkeypatch.setattr(Waiter, "next", lambda self, *given: stop.pass_by() or next_(self, *given))
+        monkeypatch.setattr(Waiter, "next", lambda self, *arguments: stop.pass_by() or next_(self, *arguments))
     if is_heard:
         monkeypatch.setattr(waiters, "REMEMBERED_SECONDS", 60)
         monkeypatch.setattr(change_listener, "versions", lambda *_: {})
@@ -134,7 +134,7 @@ def test_a_transition_at_the_worst_moment(
         api.post_payments()
         if is_heard:
             newest = api.execute("SELECT id::text FROM payments ORDER BY id DESC LIMIT 1")[0]
-            eventually(lambda: newest in ours(api).waiters._notified)
+            eventually(lambda: newest in services_of(api).waiters._notified)
         stop.free.set()
         began = timed(answer.result).seconds
     assert (answer.result().status, answer.result().payment["state"]) == (201, "COMPLETED")
@@ -184,7 +184,7 @@ def test_five_hundred_at_once_while_they_are_posted(api: ApiHarness) -> None:
         answers = list(pool.map(timed, calls))
     assert {(answer.status, answer.payment["state"]) for answer in answers} == {(201, "COMPLETED")}
     assert max(answer.seconds for answer in answers) < QUICK_SECONDS
-    assert len(ours(api).waiters) == 0
+    assert len(services_of(api).waiters) == 0
 
 
 def test_all_waiters_are_answered_at_shutdown(database: Database) -> None:
@@ -194,7 +194,7 @@ def test_all_waiters_are_answered_at_shutdown(database: Database) -> None:
         id = order(client, wallet)
         calls = [deposit(client, wallet, **PATIENT), lambda: client.get(f"/v1/payments/{id}", **PATIENT)]
         with waiting(api, *calls) as [ordered, polled]:
-            ours(api).waiters.close()
+            services_of(api).waiters.close()
         assert (ordered.result().status, polled.result().status) == (202, 200)
         late = timed(deposit(client, wallet, **PATIENT))
         assert (late.status, late.applied) == (202, None)

@@ -9,7 +9,7 @@ import pytest
 from gateway.waiting import waiters as waits
 from models import change_listener
 from models.change_listener import Listener
-from tests.gateway.waiting.clients import QUICK_SECONDS, ours, posting, timed, waiting
+from tests.gateway.waiting.clients import QUICK_SECONDS, posting, services_of, timed, waiting
 from tests.gateway.waiting.processes import LOST_SECONDS_MAX, PATIENT, another, deafen, deposit, lines
 from tests.support import Database, eventually
 
@@ -57,14 +57,14 @@ def test_any_exception_leaves_a_thread_that_wakes_waiters(
 
 def test_a_flood_of_words_is_not_remembered(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Any role may notify, of whatever it likes."""
-    words = "SELECT count(pg_notify('transitions', gen_random_uuid()::text)) FROM generate_series(1, 500)"
+    flood = "SELECT count(pg_notify('transitions', gen_random_uuid()::text)) FROM generate_series(1, 500)"
     with another(database) as api:
         monkeypatch.setattr(waits, "REMEMBERED_MAX", 100)
         client = api.person()
         with waiting(api, deposit(client, client.wallet(), **PATIENT)) as [answer]:
             for _ in range(20):
-                api.execute(words)
-                assert len(ours(api).waiters._notified) <= 500
+                api.execute(flood)
+                assert len(services_of(api).waiters._notified) <= 500
             api.post_payments()
             assert timed(answer.result).seconds < LOST_SECONDS_MAX
         assert answer.result().status == 201
@@ -74,7 +74,7 @@ def test_a_place_is_not_lost_with_a_thread_that_does_not_start(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with another(database) as api:
-        waiters, start = ours(api).waiters, threading.Thread.start
+        waiters, start = services_of(api).waiters, threading.Thread.start
         monkeypatch.setattr(threading.Thread, "start", lambda _: 1 / 0)
         with pytest.raises(ZeroDivisionError), waiters.add("id", "ann"):
             pass

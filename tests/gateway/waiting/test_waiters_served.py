@@ -123,8 +123,8 @@ KEY = base64.b64encode(secrets.token_bytes(16)).decode()
 UPGRADE = ("/socket", "Upgrade: websocket", "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {KEY}")
 
 
-@pytest.mark.parametrize("asked", [LONG_POLL, STREAM, UPGRADE], ids=["long poll", "event stream", "WebSocket"])
-def test_disconnected_waiter_frees_its_place(one_place: Served, person: ApiUser, asked: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("way", [LONG_POLL, STREAM, UPGRADE], ids=["long poll", "event stream", "WebSocket"])
+def test_disconnected_waiter_frees_its_place(one_place: Served, person: ApiUser, way: tuple[str, ...]) -> None:
     id = person.order("/v1/deposits", deposit_into(person.wallet())).get_json()["id"]
 
     def get(below: str, *headers: str) -> bytes:
@@ -138,8 +138,8 @@ def test_disconnected_waiter_frees_its_place(one_place: Served, person: ApiUser,
     def waiting_line() -> socket.socket | None:
         """One whose request waits, None if it came too late for the place."""
         line = socket.create_connection(("127.0.0.1", one_place.port))
-        line.sendall(get(*asked))
-        if asked is not LONG_POLL:
+        line.sendall(get(*way))
+        if way is not LONG_POLL:
             line.recv(1)
         while not is_place_taken():
             if select.select([line], [], [], 0)[0]:

@@ -15,8 +15,8 @@ def test_limits_and_blocks_are_shown_as_they_were_set(api: ApiHarness, client: A
     wallet, mart = client.wallet(), api.person("merchant", "Mart")
     first = client.get(f"/v1/wallets/{wallet}")
     assert (first.get_json()["charge_limits"], first.get_json()["blocked_merchants"]) == ([], [])
-    wished = [limit(mart, None, "0.01"), limit(None, "10.0", "25"), {"merchant": merchant.id, "per_charge": "5.00"}]
-    answer = change(client, wallet, charge_limits=wished, blocked_merchants=[mart.id, merchant.id])
+    limits = [limit(mart, None, "0.01"), limit(None, "10.0", "25"), {"merchant": merchant.id, "per_charge": "5.00"}]
+    answer = change(client, wallet, charge_limits=limits, blocked_merchants=[mart.id, merchant.id])
     shown = answer.get_json()
     assert answer.status_code == 200
     assert answer.headers["ETag"] == client.get(f"/v1/wallets/{wallet}").headers["ETag"] != first.headers["ETag"]

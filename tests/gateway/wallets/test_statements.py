@@ -192,12 +192,12 @@ def test_n50_a_statement_takes_a_month_and_nothing_else(year: Year) -> None:
 
 def test_n03_statement_of_anothers_wallet_answers_not_found(year: Year, stranger: ApiUser) -> None:
     for accept in ("application/json", "text/csv", "application/x-ndjson", "text/html"):
-        theirs, unknown = (
+        foreign, unknown = (
             stranger.get(f"/v1/wallets/{wallet}/statement?month=2026-01", Accept=accept)
             for wallet in (year.customer_wallet, "wal_" + "x" * 32)
         )
-        assert theirs.status_code == unknown.status_code == 404
-        assert theirs.get_json()["code"] == unknown.get_json()["code"] == "not_found"
+        assert foreign.status_code == unknown.status_code == 404
+        assert foreign.get_json()["code"] == unknown.get_json()["code"] == "not_found"
     auditor = year.api.person("auditor")
     assert auditor.get(f"/v1/wallets/{year.customer_wallet}/statement?month=2026-01").status_code == 200
 
@@ -237,8 +237,8 @@ def test_statement_above_the_line_limit_has_no_lines(year: Year, monkeypatch: py
     body = year.get(year.merchant_wallet, "2026-02").get_json()
     assert body == {**before, "is_complete": False, "lines": []}
     page = year.get(year.merchant_wallet, "2026-02", "text/html").get_data(as_text=True)
-    for words in (body["opening"], body["closing"], f"received {body['totals']['received']}", "text/csv"):
-        assert words in page
+    for text in (body["opening"], body["closing"], f"received {body['totals']['received']}", "text/csv"):
+        assert text in page
     for accept, data in rows.items():
         answer = year.get(year.merchant_wallet, "2026-02", accept)
         assert (answer.get_data(), answer.headers.get("Rows-Max")) == (data, None), "a file has all lines"

@@ -28,9 +28,9 @@ def endpoint(person: ApiUser, **members: Any) -> str:
 def delivery(api: ApiHarness, endpoint_id: str, **columns: object) -> str:
     """The id of a delivery to the endpoint; `columns` are values as a worker leaves them."""
     id = str(uuids.uuid7())
-    given = {"sequence": uuids.uuid7().int % 2**62, "name": "payment.completed", "subject_id": str(uuids.uuid7())}
-    given |= {"version": 2, "occurred_at": "2026-11-01T12:00:00Z"}
-    made = {"id": id, "endpoint_id": endpoint_id, **{name: columns.pop(name, given[name]) for name in given}}
+    defaults = {"sequence": uuids.uuid7().int % 2**62, "name": "payment.completed", "subject_id": str(uuids.uuid7())}
+    defaults |= {"version": 2, "occurred_at": "2026-11-01T12:00:00Z"}
+    made = {"id": id, "endpoint_id": endpoint_id, **{name: columns.pop(name, defaults[name]) for name in defaults}}
     with transaction(api.worker) as connection:
         connection.exec_driver_sql(
             f"INSERT INTO webhook_deliveries ({', '.join(made)}) VALUES ({', '.join(['%s'] * len(made))})",

@@ -49,7 +49,9 @@ def test_owner_reads_delivery_with_attempts(api: ApiHarness, client: ApiUser) ->
     attempted(api, id, (None, "timeout"), (500, "status"))
     shown = client.get(f"/v1/webhook-deliveries/{id}").get_json()
     tries = shown.pop("tries")
-    assert [(one["attempt"], one["status"], one["error"], one["milliseconds"]) for one in tries] == [
+    assert [
+        (attempt["attempt"], attempt["status"], attempt["error"], attempt["milliseconds"]) for attempt in tries
+    ] == [
         (1, None, "timeout", 12),
         (2, 500, "status", 12),
     ]
@@ -126,7 +128,7 @@ def test_delivery_shows_only_newest_attempts(api: ApiHarness, client: ApiUser, m
     id = delivery(api, endpoint(client), **GIVEN_UP)
     attempted(api, id, *[(500, "http_status")] * 5)
     tries = client.get(f"/v1/webhook-deliveries/{id}").get_json()["tries"]
-    assert [one["attempt"] for one in tries] == [3, 4, 5]
+    assert [attempt["attempt"] for attempt in tries] == [3, 4, 5]
 
 
 def test_range_is_redelivered(api: ApiHarness, client: ApiUser) -> None:
@@ -225,13 +227,13 @@ def test_n07_other_users_get_not_found(api: ApiHarness, client: ApiUser, strange
             ("GET", f"/v1/webhook-deliveries/{id}", None),
             ("POST", f"/v1/webhook-deliveries/{id}/redeliver", {}),
         ):
-            theirs = stranger.call(method, path, json=body)
+            foreign = stranger.call(method, path, json=body)
             unknown = stranger.call(method, path.replace(hook, id).replace(id, str(uuids.uuid7())), json=body)
             same = [
                 {k: v for k, v in a.get_json().items() if k not in ("instance", "request_id")}
-                for a in (theirs, unknown)
+                for a in (foreign, unknown)
             ]
-            assert theirs.status_code == 404
+            assert foreign.status_code == 404
             assert same[0] == same[1]
 
 

@@ -30,8 +30,8 @@ def test_owner_creates_and_reads_endpoint(api: ApiHarness, client: ApiUser) -> N
     assert client.get(f"{PATH}?limit=1").get_json()["has_more"]
     assert secret.startswith("whsec_")
     assert len(base64.b64decode(secret.removeprefix("whsec_"), validate=True)) == 32
-    told = {"url": URL, "event_types": ["payment.completed", "bulk.*"], "description": "Orders"}
-    assert audited_changes(api, kept["id"]) == [("webhook_endpoints.create", None, told)]
+    created = {"url": URL, "event_types": ["payment.completed", "bulk.*"], "description": "Orders"}
+    assert audited_changes(api, kept["id"]) == [("webhook_endpoints.create", None, created)]
     assert not api.execute("SELECT 1 FROM audit_log a WHERE strpos(a::text, 'whsec_') > 0")
 
 
@@ -81,7 +81,7 @@ def test_endpoint_accepts_all_event_types(client: ApiUser) -> None:
 
 
 def test_event_types_equal_those_of_the_triggers(api: ApiHarness) -> None:
-    [told] = api.execute(
+    [source] = api.execute(
         "SELECT string_agg(prosrc, '') FROM pg_proc WHERE proname ~ '^(payments|bulks|webhook_endpoints)_tell'"
     )
     [edges] = api.execute(
@@ -90,7 +90,9 @@ def test_event_types_equal_those_of_the_triggers(api: ApiHarness) -> None:
     )
     for name in event.NAMES:
         kind, _, what = name.partition(".")
-        assert f"'{name}'" in told or f"'{what}'" in told or (f"'{kind}.'" in told and f"'{what.upper()}'" in edges)
+        assert (
+            f"'{name}'" in source or f"'{what}'" in source or (f"'{kind}.'" in source and f"'{what.upper()}'" in edges)
+        )
 
 
 def test_number_of_endpoints_is_limited(api: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
@@ -124,13 +126,13 @@ def test_change_needs_current_etag(api: ApiHarness, client: ApiUser) -> None:
             assert client.call(method, path, **kwargs).status_code == 428
             assert client.call(method, path, **kwargs, headers={"If-Match": '"9-x"'}).status_code == 412
         assert client.call("PATCH", path, json={"url": URL}, headers={"If-Match": tag}).headers["ETag"] == tag
-    wished = {"url": "https://8.8.4.4/", "event_types": ["*"], "description": None, "is_active": False}
-    changed = client.call("PATCH", path, json=wished, headers={"If-Match": tag})
-    assert {**changed.get_json(), **wished} == changed.get_json() == client.get(path).get_json()
+    change = {"url": "https://8.8.4.4/", "event_types": ["*"], "description": None, "is_active": False}
+    changed = client.call("PATCH", path, json=change, headers={"If-Match": tag})
+    assert {**changed.get_json(), **change} == changed.get_json() == client.get(path).get_json()
     assert changed.headers["ETag"] != tag
-    assert client.call("PATCH", path, json=wished, headers={"If-Match": tag}).status_code == 412
+    assert client.call("PATCH", path, json=change, headers={"If-Match": tag}).status_code == 412
     before = {"url": URL, "event_types": ["payment.*"], "description": "Orders", "is_active": True}
-    assert audited_changes(api, answer.get_json()["id"])[1:] == [("webhook_endpoints.change", before, wished)]
+    assert audited_changes(api, answer.get_json()["id"])[1:] == [("webhook_endpoints.change", before, change)]
 
 
 @pytest.mark.parametrize(
@@ -169,8 +171,8 @@ def test_owner_reactivates_disabled_endpoint(api: ApiHarness, client: ApiUser) -
     assert (kept["is_active"], kept["disabled_reason"]) == (False, "failing")
     again = client.call("PATCH", f"{PATH}/{id}", json={"is_active": True}, headers={"If-Match": "*"}).get_json()
     assert (again["is_active"], again["disabled_reason"], again["failing_since"]) == (True, None, None)
-    told = api.execute("SELECT name FROM events WHERE subject_id = %s", id)
-    assert told == ["webhook_endpoint.disabled"]
+    names = api.execute("SELECT name FROM events WHERE subject_id = %s", id)
+    assert names == ["webhook_endpoint.disabled"]
 
 
 def test_change_keeps_failures_noted_meanwhile(api: ApiHarness, client: ApiUser) -> None:

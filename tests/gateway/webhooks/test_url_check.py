@@ -18,12 +18,12 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
     """The addresses that names resolve to, to be filled."""
     known: dict[str, list[str]] = {}
 
-    def asked(host: str, port: int, **_: Any) -> list[tuple[Any, ...]]:
+    def resolve(host: str, port: int, **_: Any) -> list[tuple[Any, ...]]:
         if host not in known:
             raise socket.gaierror(socket.EAI_NONAME, "unknown")
         return [(None, None, None, "", (address, port)) for address in known[host]]
 
-    monkeypatch.setattr(socket, "getaddrinfo", asked)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     return known
 
 
@@ -96,10 +96,10 @@ def test_name_that_never_resolves_is_refused(client: ApiUser, monkeypatch: pytes
 def test_slow_names_of_one_user_do_not_delay_others(
     client: ApiUser, stranger: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answered, asked = threading.Event(), []
+    answered, resolved = threading.Event(), []
 
     def ask(host: str, port: int, **_: Any) -> list[tuple[Any, ...]]:
-        asked.append(host)
+        resolved.append(host)
         if host == "slow.example":
             answered.wait(60)
         return [(None, None, None, "", ("8.8.8.8", port))]
@@ -108,7 +108,7 @@ def test_slow_names_of_one_user_do_not_delay_others(
     monkeypatch.setattr(socket, "getaddrinfo", ask)
     for _ in range(url_check.RESOLVERS_MAX):
         assert ask_for(client, url="https://slow.example/").get_json()["code"] == "url_not_allowed"
-    assert asked == ["slow.example"] * url_check.RESOLVING_PER_USER_MAX
+    assert resolved == ["slow.example"] * url_check.RESOLVING_PER_USER_MAX
     monkeypatch.setattr(url_check, "RESOLVE_SECONDS_MAX", 30)
     assert ask_for(stranger, url="https://good.example/").status_code == 201
     answered.set()

@@ -1,4 +1,4 @@
-"""What an account may be: balances, owners, tokens, charge limits, adjustments."""
+"""Constraints of accounts: balances, owners, tokens, charge limits, adjustments."""
 
 from tests.models.constraint_attacks.statements import (
     DENIED,
@@ -7,13 +7,13 @@ from tests.models.constraint_attacks.statements import (
     account,
     adjustment,
     both,
+    by_all,
     currency,
     gateways,
     limit,
     of_account,
     of_adjustment,
     of_euro,
-    wished,
 )
 
 ATTACKS = {
@@ -41,11 +41,11 @@ ATTACKS = {
     ),
     "ceiling below the balance": Attack(of_account("ceiling = balance - 1"), "accounts_balance_not_above_ceiling"),
     # who has which account
-    "account without an owner": wished(account(owner_id="NULL"), "accounts_are_owned_or_technical"),
-    "account without token": wished(account(token="NULL"), "accounts_are_owned_or_technical"),
-    "account of a stranger to us": wished(account(owner_id="%(new)s"), "accounts_owner_id_fkey"),
-    "account in no currency": wished(account(currency="'XXX'"), "accounts_currency_fkey"),
-    "account with a guessable token": wished(account(token="'wal_1'"), "accounts_token_is_well_formed"),
+    "account without an owner": by_all(account(owner_id="NULL"), "accounts_are_owned_or_technical"),
+    "account without token": by_all(account(token="NULL"), "accounts_are_owned_or_technical"),
+    "account of a stranger to us": by_all(account(owner_id="%(new)s"), "accounts_owner_id_fkey"),
+    "account in no currency": by_all(account(currency="'XXX'"), "accounts_currency_fkey"),
+    "account with a guessable token": by_all(account(token="'wal_1'"), "accounts_token_is_well_formed"),
     "account with a code and an owner": Attack(account(code="'wire'"), "accounts_are_owned_or_technical"),
     "second technical account": Attack(
         account(code="'wire'", owner_id="NULL", token="NULL"), "accounts_technical_one_per_code"

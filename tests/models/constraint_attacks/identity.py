@@ -5,6 +5,7 @@ from tests.models.constraint_attacks.statements import (
     NO_BREAK,
     Attack,
     both,
+    by_all,
     confirmation,
     gateways,
     new_user,
@@ -12,7 +13,6 @@ from tests.models.constraint_attacks.statements import (
     of_token,
     throttle,
     token,
-    wished,
 )
 
 ATTACKS = {
@@ -28,7 +28,7 @@ ATTACKS = {
             ("a plain password", "password_hash", "'correct horse battery'", "users_password_is_hashed"),
         ]
     },
-    "user with another's address": wished(new_user(email="'ANN@elsewhere.example'"), "users_email_is_unique"),
+    "user with another's address": by_all(new_user(email="'ANN@elsewhere.example'"), "users_email_is_unique"),
     "user with a role of ours": Attack(new_user(role="'ops'"), NO_BREAK, NO_BREAK, "users_who_sign_up_are_customers"),
     "user with another role of ours": Attack(
         new_user(role="'auditor'"), NO_BREAK, NO_BREAK, "users_who_sign_up_are_customers"
@@ -40,10 +40,10 @@ ATTACKS = {
     "client made ops": Attack("UPDATE users SET role = 'ops' WHERE id = %(ann)s", NO_BREAK),
     "token of a new kind": gateways(token(kind="'cookie'"), "tokens_kind_is_known"),
     "session for ever": gateways(token(kind="'session'"), "tokens_sessions_expire"),
-    "token with an empty name": wished(token(name="''"), "tokens_name_is_bounded"),
+    "token with an empty name": by_all(token(name="''"), "tokens_name_is_bounded"),
     "token with an empty user agent": gateways(token(user_agent="''"), "tokens_user_agent_is_bounded"),
-    "token with its text": wished(token(hash="'pay_0'"), "tokens_hash_is_sha256"),
-    "token known already": wished(token(hash="sha256('kept')"), "tokens_hash_is_unique"),
+    "token with its text": by_all(token(hash="'pay_0'"), "tokens_hash_is_sha256"),
+    "token known already": by_all(token(hash="sha256('kept')"), "tokens_hash_is_unique"),
     "client's token that brings in money": Attack(
         token(scopes="ARRAY['deposits:write']"), NO_BREAK, NO_BREAK, "tokens_deposits_are_the_operators"
     ),

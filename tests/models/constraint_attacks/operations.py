@@ -7,6 +7,7 @@ from tests.models.constraint_attacks.statements import (
     THERE,
     Attack,
     both,
+    by_all,
     gateways,
     operations,
     overflow,
@@ -14,7 +15,6 @@ from tests.models.constraint_attacks.statements import (
     pay,
     posted,
     tried,
-    wished,
 )
 
 ATTACKS = {
@@ -90,12 +90,12 @@ ATTACKS = {
     "attempt with a long story": both(tried(error="repeat('x', 501)"), "payment_attempts_error_is_bounded"),
     "attempt of another time": Attack(tried(created_at="now()"), NO_BREAK),
     # one key, one reference, one payment
-    "second payment under one key": wished(
+    "second payment under one key": by_all(
         "INSERT INTO idempotency_keys (user_id, key, fingerprint, payment_id) "
         "SELECT user_id, key, fingerprint, %(new)s FROM idempotency_keys WHERE payment_id = %(done)s",
         "idempotency_keys_pkey",
     ),
-    "key of nothing": wished(
+    "key of nothing": by_all(
         "INSERT INTO idempotency_keys (user_id, key, fingerprint) VALUES (%(ann)s, 'k', sha256(''))",
         "idempotency_keys_name_one_thing",
     ),

@@ -1,10 +1,11 @@
-"""What a payment may be: amounts, holds, times, refunds, commission, exchange."""
+"""Constraints of payments: amounts, holds, times, refunds, commission, exchange."""
 
 from tests.models.constraint_attacks.statements import (
     DENIED,
     NO_BREAK,
     Attack,
     both,
+    by_all,
     gateways,
     insert,
     of_account,
@@ -17,13 +18,12 @@ from tests.models.constraint_attacks.statements import (
     quoted,
     rate,
     terms,
-    wished,
 )
 
 ATTACKS = {
     # amounts of payments
     **{
-        f"amount {amount}": wished(pay(amount=amount), "payments_amount_is_positive")
+        f"amount {amount}": by_all(pay(amount=amount), "payments_amount_is_positive")
         for amount in ("0", "-1", "0.4", "'NaN'")
     },
     **{f"amount {amount}": overflow(pay(amount=amount)) for amount in ("'Infinity'", "'-Infinity'", "1e38")},
@@ -34,11 +34,11 @@ ATTACKS = {
     "commission NaN": both(of_open("commission = 'NaN'"), "payments_commission_is_within_amount"),
     "commission below zero": both(of_open("commission = -1"), "payments_commission_is_within_amount"),
     "commission above amount": both(of_open("commission = amount + 1"), "payments_commission_is_within_amount"),
-    "source is target": wished(pay(source="%(poor)s"), "payments_source_is_not_target"),
-    "unknown type": wished(pay().replace("'transfer'", "'gift'"), "payments_type_is_known"),
+    "source is target": by_all(pay(source="%(poor)s"), "payments_source_is_not_target"),
+    "unknown type": by_all(pay().replace("'transfer'", "'gift'"), "payments_type_is_known"),
     "unknown state": Attack(of_open("state = 'PAID'"), "payments_move_along_edges", "payments_move_along_edges"),
     # holds and times
-    "transfer captured later": wished(pay(", capture", ", false"), "payments_only_charges_are_captured_later"),
+    "transfer captured later": by_all(pay(", capture", ", false"), "payments_only_charges_are_captured_later"),
     "captured more than ordered": both(
         of_held("captured_amount = amount + 1, state = 'COMPLETED', finalized_at = now()"),
         "payments_captured_is_within_amount",
@@ -63,7 +63,7 @@ ATTACKS = {
     "order prolonged": Attack(of_open("expires_at = now()"), "payments_orders_are_immutable"),
     # clocks
     **{
-        f"order by a clock {off}": wished(
+        f"order by a clock {off}": by_all(
             pay().replace("%(new)s", f"uuid_floor(now() {off})"), "payments_ids_are_of_their_day"
         )
         for off in ("+ interval '25 hours'", "- interval '25 hours'")
@@ -72,9 +72,9 @@ ATTACKS = {
         pay().replace("%(new)s", "uuid_floor(now() - interval '23 hours')"), *[NO_BREAK] * 3
     ),
     # refunds
-    "refund of nothing": wished(pay().replace("'transfer'", "'refund'"), "payments_refunds_name_their_charge"),
-    "transfer that gives back": wished(pay(", parent_id", ", %(done)s"), "payments_refunds_name_their_charge"),
-    "order for a whim": wished(pay(", reason", ", 'whim'"), "payments_reason_is_known"),
+    "refund of nothing": by_all(pay().replace("'transfer'", "'refund'"), "payments_refunds_name_their_charge"),
+    "transfer that gives back": by_all(pay(", parent_id", ", %(done)s"), "payments_refunds_name_their_charge"),
+    "order for a whim": by_all(pay(", reason", ", 'whim'"), "payments_reason_is_known"),
     "order with another reason": Attack(of_open("reason = 'duplicate'"), "payments_orders_are_immutable"),
     "refund of another charge": Attack(of_open("parent_id = %(done)s"), "payments_orders_are_immutable"),
     "total of refunds made up": Attack(
@@ -165,12 +165,12 @@ ATTACKS = {
     "two quotes for one payment": gateways(of_quote("payment_id = %(done)s"), "quotes_one_a_payment"),
     "DELETE FROM quotes": Attack("DELETE FROM quotes", "quotes_are_never_deleted"),
     "TRUNCATE quotes": Attack("TRUNCATE quotes", "quotes_are_never_truncated"),
-    "payment quoted by half": wished(quoted(rate="NULL"), "payments_are_quoted_wholly"),
-    "exchange without a quote": wished(pay().replace("'transfer'", "'exchange'"), "payments_exchanges_are_quoted"),
-    "charge by quote": wished(quoted("charge"), "payments_quoted_are_at_once"),
-    "exchange for later": wished(quoted(scheduled_at="now()"), "payments_quoted_are_at_once"),
-    "target amount of nothing": wished(quoted(target_amount="0"), "payments_target_amount_is_positive"),
-    "target amount NaN": wished(quoted(target_amount="'NaN'"), "payments_target_amount_is_positive"),
-    "payment at no rate": wished(quoted(rate="0"), "payments_rate_is_positive"),
+    "payment quoted by half": by_all(quoted(rate="NULL"), "payments_are_quoted_wholly"),
+    "exchange without a quote": by_all(pay().replace("'transfer'", "'exchange'"), "payments_exchanges_are_quoted"),
+    "charge by quote": by_all(quoted("charge"), "payments_quoted_are_at_once"),
+    "exchange for later": by_all(quoted(scheduled_at="now()"), "payments_quoted_are_at_once"),
+    "target amount of nothing": by_all(quoted(target_amount="0"), "payments_target_amount_is_positive"),
+    "target amount NaN": by_all(quoted(target_amount="'NaN'"), "payments_target_amount_is_positive"),
+    "payment at no rate": by_all(quoted(rate="0"), "payments_rate_is_positive"),
     "payment with another quote": Attack(of_open("quote_id = %(new)s"), "payments_stay_as_quoted"),
 }

@@ -14,7 +14,7 @@ NO_BREAK = None
 
 
 def stopper(connection, sql: str, names: dict[str, str]) -> str | None:
-    """What stopped the statement; None if nothing did."""
+    """The error that stopped the statement; None if nothing did."""
     try:
         connection.exec_driver_sql(sql, names)
     except DBAPIError as error:
@@ -53,30 +53,30 @@ def operations(*lines: tuple[str, str], into: str = "operations", seq: int = 100
 
 def account(**columns: str) -> str:
     """A new account of ann's, with columns of it replaced."""
-    given = {
+    values = {
         "id": "%(new)s",
         "token": "'wal_0123456789abcdef012345'",
         "owner_id": "%(ann)s",
         "currency": "'EUR'",
     } | columns
-    return f"INSERT INTO accounts ({', '.join(given)}) VALUES ({', '.join(given.values())})"
+    return f"INSERT INTO accounts ({', '.join(values)}) VALUES ({', '.join(values.values())})"
 
 
-def insert(table: str, given: dict[str, str]) -> str:
+def insert(table: str, values: dict[str, str]) -> str:
     """A new row."""
-    return f"INSERT INTO {table} ({', '.join(given)}) VALUES ({', '.join(given.values())})"
+    return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(values.values())})"
 
 
 def new_user(**columns: str) -> str:
     """A client who signs up, with columns replaced."""
-    given = {"id": "%(new)s", "email": "'new@example.com'", "role": "'client'", "name": "'New'"}
-    return insert("users", given | columns)
+    values = {"id": "%(new)s", "email": "'new@example.com'", "role": "'client'", "name": "'New'"}
+    return insert("users", values | columns)
 
 
 def token(**columns: str) -> str:
     """A new token of ann's, with columns of it replaced."""
-    given = {"id": "%(new)s", "user_id": "%(ann)s", "hash": "sha256('new')", "prefix": "'pay_'", "last4": "'0000'"}
-    return insert("tokens", given | columns)
+    values = {"id": "%(new)s", "user_id": "%(ann)s", "hash": "sha256('new')", "prefix": "'pay_'", "last4": "'0000'"}
+    return insert("tokens", values | columns)
 
 
 def of_token(assignments: str, name: str) -> str:
@@ -101,8 +101,8 @@ def throttle(subject: str, attempts: str) -> str:
 
 def command(**columns: str) -> str:
     """A new command to retry a payment, with columns of it replaced."""
-    given = {"id": "%(new)s", "kind": "'retry'", "payment_id": "%(done)s", "user_id": "%(ann)s", "reason": "'why not'"}
-    return insert("commands", given | columns)
+    values = {"id": "%(new)s", "kind": "'retry'", "payment_id": "%(done)s", "user_id": "%(ann)s", "reason": "'why not'"}
+    return insert("commands", values | columns)
 
 
 def terms(**columns: str) -> str:
@@ -112,14 +112,14 @@ def terms(**columns: str) -> str:
 
 def currency(**columns: str) -> str:
     """A new currency of ops' own, with columns of it replaced."""
-    given = {"code": "'POINTS'", "digits": "2", "kind": "'custom'", "name": "'Points'"}
-    return insert("currencies", given | columns)
+    values = {"code": "'POINTS'", "digits": "2", "kind": "'custom'", "name": "'Points'"}
+    return insert("currencies", values | columns)
 
 
 def adjustment(**columns: str) -> str:
     """A new proposal to credit ann, by one of ops, with columns of it replaced."""
-    given = {"id": "%(new)s", "account_id": "%(rich)s", "direction": "'credit'", "amount": "1", "currency": "'EUR'"}
-    return insert("adjustments", given | {"reason": "'lost'", "proposed_by": "%(ops)s"} | columns)
+    values = {"id": "%(new)s", "account_id": "%(rich)s", "direction": "'credit'", "amount": "1", "currency": "'EUR'"}
+    return insert("adjustments", values | {"reason": "'lost'", "proposed_by": "%(ops)s"} | columns)
 
 
 def of_adjustment(assignments: str, state: str = "proposed") -> str:
@@ -139,19 +139,19 @@ def of_euro(assignments: str) -> str:
 
 def rate(**columns: str) -> str:
     """A new rate, with columns of it replaced."""
-    given = {"source": "'EUR'", "target": "'USD'", "rate": "1.1", "source_name": "'ECB'"}
-    return insert("exchange_rates", given | columns)
+    values = {"source": "'EUR'", "target": "'USD'", "rate": "1.1", "source_name": "'ECB'"}
+    return insert("exchange_rates", values | columns)
 
 
 def quote(**columns: str) -> str:
     """A new quote for ann, with columns of it replaced."""
-    given = {
+    values = {
         **{"id": "%(new)s", "user_id": "%(ann)s"},
         **{"source_currency": "'EUR'", "target_currency": "'USD'", "source_amount": "100", "target_amount": "110"},
         **{"rate": "1.1", "commission": "0", "expires_at": "now() + interval '1 minute'"},
         **{"transfer_source_amount": "100", "transfer_target_amount": "108", "transfer_commission": "2"},
     }
-    return insert("quotes", given | columns)
+    return insert("quotes", values | columns)
 
 
 def of_quote(assignments: str, state: str = "quote") -> str:
@@ -161,8 +161,8 @@ def of_quote(assignments: str, state: str = "quote") -> str:
 
 def quoted(type: str = "exchange", **columns: str) -> str:
     """A payment by quote, with columns of it replaced."""
-    given = {"quote_id": "%(new)s", "target_amount": "1", "target_currency": "'USD'", "rate": "1.1"} | columns
-    names, values = (", ".join(part) for part in (given, given.values()))
+    quote = {"quote_id": "%(new)s", "target_amount": "1", "target_currency": "'USD'", "rate": "1.1"} | columns
+    names, values = (", ".join(part) for part in (quote, quote.values()))
     return pay(f", {names}", f", {values}").replace("'transfer'", f"'{type}'")
 
 
@@ -211,23 +211,23 @@ def of_account(assignments: str, name: str = "rich") -> str:
     return f"UPDATE accounts SET {assignments} WHERE id = %({name})s"
 
 
-def wished(sql: str, stopped_by: str) -> Attack:
+def by_all(sql: str, stopped_by: str) -> Attack:
     """Attempts that every role may make: the gateway orders payments, and a worker does for technical accounts."""
     return Attack(sql, stopped_by, stopped_by, stopped_by)
 
 
 def gateways(sql: str, stopped_by: str) -> Attack:
-    """What the worker may not even try."""
+    """An attack that the worker's rights already stop."""
     return Attack(sql, stopped_by, DENIED, stopped_by)
 
 
 def both(sql: str, stopped_by: str) -> Attack:
-    """What the gateway may not even try."""
+    """An attack that the gateway's rights already stop."""
     return Attack(sql, stopped_by, stopped_by)
 
 
 def overflow(sql: str) -> Attack:
-    """What no numeric(38,0) holds, for every role."""
+    """An attack with a value that no numeric(38,0) holds, for every role."""
     return Attack(sql, OVERFLOW, OVERFLOW, OVERFLOW)
 
 

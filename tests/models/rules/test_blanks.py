@@ -64,7 +64,7 @@ def test_folded_text_is_unchanged_by_folding(text: str) -> None:
 
 
 @given(st.lists(st.text("ab1-\u00e9", min_size=1), min_size=1), st.data())
-def test_texts_that_differ_in_blanks_only_fold_alike(words: list[str], data: st.DataObject) -> None:
+def test_texts_that_differ_in_blanks_only_fold_alike(texts: list[str], data: st.DataObject) -> None:
     blank = st.text(st.sampled_from(BLANKS), min_size=1)
-    spelt = data.draw(blank).join(words) + data.draw(blank)
-    assert fold_blanks(spelt) == " ".join(words)
+    spelt = data.draw(blank).join(texts) + data.draw(blank)
+    assert fold_blanks(spelt) == " ".join(texts)

@@ -17,11 +17,11 @@ TERRITORIES = {"AX", "BL", "GF", "GG", "GP", "IM", "JE", "MF", "MQ", "NC", "PF",
 
 
 def test_countries_are_those_of_the_library_and_newer_members() -> None:
-    theirs = set()
+    of_library = set()
     for country in map("".join, product(ascii_uppercase, repeat=2)):
         with suppress(SchwiftyException):
-            theirs |= {country} if IBAN(country, allow_invalid=True).in_sepa_zone else set()
-    assert (SEPA - theirs, theirs - SEPA) == (LACKING, TERRITORIES)
+            of_library |= {country} if IBAN(country, allow_invalid=True).in_sepa_zone else set()
+    assert (SEPA - of_library, of_library - SEPA) == (LACKING, TERRITORIES)
     assert len(SEPA - {"GI"}) == 41
 
 

@@ -14,15 +14,15 @@ from workers.cli.users import users_cli
 
 @pytest.fixture
 def flask(books: Books, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """`flask WORDS...` in the worker's role; its result, whose exit code is 0 unless `fails`."""
+    """`flask ARGUMENTS...` in the worker's role; its result, whose exit code is 0 unless `fails`."""
     monkeypatch.setattr(process, "engine", lambda: books.worker)
     monkeypatch.setattr(process, "poster", books.poster)
     app = Flask(__name__)
     app.cli.add_command(payments_cli)
     app.cli.add_command(users_cli)
 
-    def run(*words: str, fails: bool = False) -> Result:
-        result = app.test_cli_runner().invoke(args=words)
+    def run(*arguments: str, fails: bool = False) -> Result:
+        result = app.test_cli_runner().invoke(args=arguments)
         assert (result.exit_code != 0) == fails, result.output
         return result
 

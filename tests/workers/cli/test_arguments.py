@@ -16,7 +16,7 @@ from workers.cli.group import WorkerGroup
 from wsgi import app
 
 NUMBERS = ["-1", "1.5", "1e309", "nan", "inf"]
-"""Which are words, too."""
+"""Numbers, which are tried as texts, too."""
 HOSTILE = ["", " ", "x" * 100_000, "9" * 5_000, "a\0b", "a\nb", "a\u202eb", "\u3164", "\u200b", "\ud800"]
 VALID = {
     "email": "ann@example.com",
@@ -33,12 +33,13 @@ VALID = {
 
 @pytest.fixture(autouse=True)
 def database_of_commands(shared_books: Books, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database of the commands."""
     monkeypatch.setattr(process, "engine", lambda: shared_books.worker)
     monkeypatch.setattr(process, "poster", shared_books.poster)
 
 
 def commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """All of ours, with the words that call them."""
+    """All commands of the product, by the arguments that call them."""
     for name, command in group.commands.items():
         if isinstance(command, WorkerGroup):
             yield from commands(command, *path, name)
@@ -56,16 +57,16 @@ PARAMETERS = [
 
 def run(path: tuple[str, ...], hostile: click.Parameter, value: str) -> Result:
     """The command with this value of one parameter, and with valid ones of those that it needs, and of ids."""
-    words = list(path)
+    arguments = list(path)
     for parameter in COMMANDS[path].params:
         chosen = value if parameter is hostile else VALID.get(parameter.name or "", "")
         if not (parameter is hostile or parameter.required or isinstance(parameter, click.Argument)):
             continue
         if isinstance(parameter, click.Argument):
-            words.append(chosen)
+            arguments.append(chosen)
         else:
-            words.append(f"{parameter.opts[-1]}={chosen}")
-    return app.test_cli_runner().invoke(args=words)
+            arguments.append(f"{parameter.opts[-1]}={chosen}")
+    return app.test_cli_runner().invoke(args=arguments)
 
 
 def refusals(result: Result) -> list[str]:

@@ -38,11 +38,11 @@ def broken(books: Books, fresh_database: Database, postgres: Postgres, account: 
             yield account
 
 
-def check(books: Books, monkeypatch: pytest.MonkeyPatch, *words: str) -> Result:
+def check(books: Books, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
     monkeypatch.setattr(process, "engine", lambda: books.worker)
     app = Flask(__name__)
     app.cli.add_command(checks.books_cli)
-    return app.test_cli_runner().invoke(args=["books", "check", *words])
+    return app.test_cli_runner().invoke(args=["books", "check", *arguments])
 
 
 def test_sound_ledger_exits_with_0_and_lists_the_checks(books: Books, account: str, monkeypatch: pytest.MonkeyPatch):

@@ -70,7 +70,7 @@ class Failing:
         self.answer = PayoutAnswer(answer, f"the bank said {answer}")
 
     def submit(self, payouts: Sequence[Payout]) -> dict[str, PayoutAnswer]:
-        return {one.payment_id: self.answer for one in payouts}
+        return {payout.payment_id: self.answer for payout in payouts}
 
     inquire = submit
 

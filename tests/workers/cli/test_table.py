@@ -1,4 +1,4 @@
-"""Tables of the commands: whole ids everywhere, free text cut on a terminal alone, ages in words."""
+"""Tables of the commands: whole ids everywhere, free text cut on a terminal alone, ages with their unit."""
 
 import os
 import subprocess
@@ -38,12 +38,12 @@ def test_control_characters_are_not_printed(capsys: pytest.CaptureFixture[str]):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"),
+    ("seconds", "text"),
     [
         (0, "0 seconds ago"), (1.9, "1 second ago"), (119, "119 seconds ago"), (120, "2 minutes ago"),
         (7199, "119 minutes ago"), (7200, "2 hours ago"), (2 * 86_400, "2 days ago"), (-0.4, "0 seconds ago"),
         (-1, "in 1 second"), (-300, "in 5 minutes"),
     ],
 )  # fmt: skip
-def test_ages_are_printed_in_words(seconds: float, words: str):
-    assert table.ago(seconds) == words
+def test_ages_are_printed_in_words(seconds: float, text: str):
+    assert table.ago(seconds) == text

@@ -52,7 +52,7 @@ def test_users_create_with_wallets_rings_for_onboarding(flask: Run, books: Books
     assert [json.loads(bell)["headers"]["task"] for bell in bells.lrange("upkeep", 0, -1)] == [WELCOME]
     flask("users", "create", "dave@example.com", "--role", "client")
     with transaction(books.worker) as connection:
-        assert [one.id for one in user.to_welcome(connection, 9)] == [made["id"]]
+        assert [row.id for row in user.to_welcome(connection, 9)] == [made["id"]]
     assert (
         "is for clients"
         in flask("users", "create", "s@example.com", "--role", "merchant", "--wallets", fails=True).output

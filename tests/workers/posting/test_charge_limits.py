@@ -1,4 +1,4 @@
-"""What limits cost the poster, which is nothing where there are none, and that it knows the newest."""
+"""The cost of limits for the poster, none where there are no limits, and that it knows the newest."""
 
 import threading
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ ABOUT_LIMITS = ("charge_limits", "blocked_merchants", "scheduled_at >=")
 
 
 @pytest.fixture
-def asked(books: Books) -> Iterator[list[str]]:
+def statements(books: Books) -> Iterator[list[str]]:
     """The statements of the worker, in their order."""
     statements: list[str] = []
 
@@ -30,42 +30,42 @@ def asked(books: Books) -> Iterator[list[str]]:
     event.remove(books.worker, "before_cursor_execute", note)
 
 
-def about_limits(asked: list[str]) -> int:
-    return sum(any(word in statement for word in ABOUT_LIMITS) for statement in asked)
+def about_limits(statements: list[str]) -> int:
+    return sum(any(name in statement for name in ABOUT_LIMITS) for statement in statements)
 
 
 def limit(books: Books, account_id: str, *limits: ChargeLimit, blocked: tuple[str, ...] = ()) -> None:
     """Set the limits as the gateway does."""
     with transaction(books.gateway) as connection:
         wallet = account.wallet_by_id(connection, account_id)
-        wished = wallet._replace(charge_limits=limits, blocked_merchants=blocked)
-        assert account.change_wallet(connection, wished) is not None
+        limited = wallet._replace(charge_limits=limits, blocked_merchants=blocked)
+        assert account.change_wallet(connection, limited) is not None
 
 
-def test_only_limited_wallets_that_are_charged_cost_a_statement(books: Books, asked: list[str]) -> None:
-    ann, purse = books.client(FUNDS)
+def test_only_limited_wallets_that_are_charged_cost_a_statement(books: Books, statements: list[str]) -> None:
+    ann, customer_wallet = books.client(FUNDS)
     _, other = books.client(FUNDS)
     shop = books.user("merchant")
-    till = books.wallet(shop)
-    asked.clear()
+    merchant_wallet = books.wallet(shop)
+    statements.clear()
 
     def cost(*orders: tuple[str, str, str]) -> int:
-        asked.clear()
-        ids = [books.order(type, maker, source, till, 1_00) for type, maker, source in orders]
+        statements.clear()
+        ids = [books.order(type, maker, source, merchant_wallet, 1_00) for type, maker, source in orders]
         books.poster().drain()
         assert {books.kept(id).state for id in ids} == {"COMPLETED"}
-        return about_limits(asked)
+        return about_limits(statements)
 
-    both = ("charge", shop, purse), ("charge", shop, other), ("transfer", ann, purse)
+    both = ("charge", shop, customer_wallet), ("charge", shop, other), ("transfer", ann, customer_wallet)
     assert cost(*both) == 0
     limit(books, other, ChargeLimit(None, FUNDS, None))
     assert cost(both[0], both[2]) == 0, "another wallet is limited"
-    limit(books, purse, ChargeLimit(None, FUNDS, None))
+    limit(books, customer_wallet, ChargeLimit(None, FUNDS, None))
     assert cost(both[2]) == 0, "limited, but not charged"
     assert cost(*both) == 1
-    limit(books, purse, ChargeLimit(shop, None, FUNDS))
+    limit(books, customer_wallet, ChargeLimit(shop, None, FUNDS))
     assert cost(*both) == 2, "and what was taken of the day"
-    limit(books, purse)
+    limit(books, customer_wallet)
     limit(books, other)
     assert cost(*both) == 0
     assert books.violations() == []
@@ -73,15 +73,15 @@ def test_only_limited_wallets_that_are_charged_cost_a_statement(books: Books, as
 
 def test_limit_set_while_batch_waits_for_wallet_applies(books: Books) -> None:
     """They are read after the lock is had, in a statement of its own."""
-    _, purse = books.client(FUNDS)
+    _, customer_wallet = books.client(FUNDS)
     shop = books.user("merchant")
-    till = books.wallet(shop)
-    id = books.order("charge", shop, purse, till, 10_00)
+    merchant_wallet = books.wallet(shop)
+    id = books.order("charge", shop, customer_wallet, merchant_wallet, 10_00)
     poster = books.poster(books.impatient_worker(lock_timeout="60s"))
     claimed = threading.Event()
     poster.hook = lambda point: claimed.set() if point is BatchPoint.CLAIMED else None
     with transaction(books.gateway) as connection:
-        wallet = account.wallet_by_id(connection, purse)
+        wallet = account.wallet_by_id(connection, customer_wallet)
         account.change_wallet(connection, wallet._replace(charge_limits=(ChargeLimit(shop, 9_99, None),)))
         posting = threading.Thread(target=poster.drain)
         posting.start()
@@ -97,16 +97,16 @@ def _is_anybody_waiting(books: Books) -> bool:
 
 
 def test_charges_are_summed_by_merchant_and_day(books: Books) -> None:
-    _, purse = books.client(FUNDS)
+    _, customer_wallet = books.client(FUNDS)
     shops = [books.user("merchant") for _ in range(2)]
     for shop in shops:
-        till = books.wallet(shop)
+        merchant_wallet = books.wallet(shop)
         for amount in (1_00, 2_00):
-            books.order("charge", shop, purse, till, amount)
-        books.order("charge", shop, purse, till, 3_00, capture=False)
-        books.order("charge", shop, purse, till, 2 * FUNDS)
+            books.order("charge", shop, customer_wallet, merchant_wallet, amount)
+        books.order("charge", shop, customer_wallet, merchant_wallet, 3_00, capture=False)
+        books.order("charge", shop, customer_wallet, merchant_wallet, 2 * FUNDS)
     books.poster().drain()
     with transaction(books.worker) as connection:
         today = connection.exec_driver_sql("SELECT (now() AT TIME ZONE 'UTC')::date").scalar_one()
-        taken = charge_limit.daily_totals(connection, [purse], today)
-    assert sorted(taken) == sorted((purse, shop, 6_00) for shop in shops)
+        taken = charge_limit.daily_totals(connection, [customer_wallet], today)
+    assert sorted(taken) == sorted((customer_wallet, shop, 6_00) for shop in shops)

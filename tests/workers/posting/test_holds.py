@@ -26,7 +26,7 @@ PART = 15_00
 
 
 class KilledError(BaseException):
-    """What a poster dies of: nothing catches it, as nothing catches a kill."""
+    """The death of a poster: nothing catches it, as nothing catches a kill."""
 
 
 @pytest.fixture
@@ -101,9 +101,9 @@ def test_racing_actions_under_two_posters_end_each_hold_once(books: Books, charg
         PaymentAction.VOID,
         PaymentAction.CAPTURE,
     ] * 4
-    with ThreadPoolExecutor(8) as crowd:
-        posting = [crowd.submit(books.poster().drain) for _ in range(2)]
-        list(crowd.map(lambda race: charges.end(*race), [(id, kind) for kind in kinds for id in ids]))
+    with ThreadPoolExecutor(8) as pool:
+        posting = [pool.submit(books.poster().drain) for _ in range(2)]
+        list(pool.map(lambda race: charges.end(*race), [(id, kind) for kind in kinds for id in ids]))
         for drained in posting:
             drained.result()
     books.poster().drain()

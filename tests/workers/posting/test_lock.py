@@ -80,7 +80,7 @@ def sides(books: Books, payment_id: str) -> list[str]:
 
 def assert_completed_at_the_first_attempt(books: Books, transfers: list[str]) -> None:
     kept = [books.kept(id) for id in transfers]
-    assert [(one.state, one.attempts) for one in kept] == [("COMPLETED", 0)] * len(transfers)
+    assert [(row.state, row.attempts) for row in kept] == [("COMPLETED", 0)] * len(transfers)
 
 
 def patient_poster(books: Books) -> Poster:

@@ -1,4 +1,4 @@
-"""What becomes of payments: one poor payer fails alone, and what a taken gateway might order is refused."""
+"""Outcomes of payments: one poor payer fails alone, and orders of a compromised gateway are refused."""
 
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
@@ -43,14 +43,14 @@ def test_inactive_frozen_or_other_currency_account_is_refused(books: Books) -> N
     alice, source = books.client(10_00)
     _, target = books.client()
     _, frozen = books.client()
-    gone, theirs = books.client(5_00)
+    gone, inactive = books.client(5_00)
     francs = books.wallet(alice, currency="CHF")
     with books.as_owner() as connection:
         connection.exec_driver_sql("UPDATE accounts SET is_frozen = true WHERE id = %s", (frozen,))
         connection.exec_driver_sql("UPDATE users SET is_active = false WHERE id = %s", (gone,))
     orders = [
         books.order("transfer", alice, source, frozen, 1_00),
-        books.order("transfer", gone, theirs, target, 1_00),
+        books.order("transfer", gone, inactive, target, 1_00),
         books.order("transfer", alice, source, francs, 1_00),
     ]
     books.poster().drain()
@@ -59,11 +59,11 @@ def test_inactive_frozen_or_other_currency_account_is_refused(books: Books) -> N
 
 @pytest.fixture
 def stolen(books: Books) -> dict[str, str]:
-    """Payments that an honest gateway refuses, as one that was taken would write them."""
+    """Payments that an honest gateway refuses, as a compromised one would write them."""
     _, alices = books.client(10_00)
     mallory, mallorys = books.client(10_00)
     merchant = books.user("merchant")
-    till = books.wallet(merchant)
+    merchant_wallet = books.wallet(merchant)
     wire, internal = books.technical("wire"), books.technical("internal")
     return {
         "deposit into an own wallet while deposits are closed": books.order("deposit", mallory, wire, mallorys, 1_00),
@@ -78,8 +78,10 @@ def stolen(books: Books) -> dict[str, str]:
         "transfer into a technical account": books.order("transfer", mallory, mallorys, internal, 1_00),
         "charge by a client": books.order("charge", mallory, alices, mallorys, 1_00),
         "charge into another's wallet": books.order("charge", merchant, alices, mallorys, 1_00),
-        "charge of a technical account": books.order("charge", merchant, internal, till, 1_00),
-        "charge of the merchant's own wallet": books.order("charge", merchant, till, books.wallet(merchant), 1_00),
+        "charge of a technical account": books.order("charge", merchant, internal, merchant_wallet, 1_00),
+        "charge of the merchant's own wallet": books.order(
+            "charge", merchant, merchant_wallet, books.wallet(merchant), 1_00
+        ),
     }
 
 
@@ -100,27 +102,27 @@ def test_deposits_open_owner_deposits_only_to_own_wallet(books: Books) -> None:
 def test_racing_charges_stop_at_the_last_cent(books: Books) -> None:
     _, wallet = books.client(1_000_00)
     merchant = books.user("merchant")
-    till = books.wallet(merchant)
+    merchant_wallet = books.wallet(merchant)
     first, second = books.poster(), books.poster()
-    with ThreadPoolExecutor(10) as crowd:
-        posting = [crowd.submit(poster.drain, 2.0) for poster in (first, second)]
-        charges = [crowd.submit(books.order, "charge", merchant, wallet, till, 30_00) for _ in range(CHARGES)]
+    with ThreadPoolExecutor(10) as pool:
+        posting = [pool.submit(poster.drain, 2.0) for poster in (first, second)]
+        charges = [pool.submit(books.order, "charge", merchant, wallet, merchant_wallet, 30_00) for _ in range(CHARGES)]
         orders = [charge.result() for charge in charges]
         for drained in posting:
             drained.result()
     first.drain()
     outcomes = books.outcomes(orders)
     assert (outcomes.count("COMPLETED"), outcomes.count("insufficient_funds")) == (33, 67)
-    assert (books.balance(wallet), books.balance(till)) == (10_00, 990_00)
+    assert (books.balance(wallet), books.balance(merchant_wallet)) == (10_00, 990_00)
 
 
 def test_two_parties_paying_each_other_do_not_deadlock(books: Books, posting_log: list[dict]) -> None:
     alice, alices = books.client(EXCHANGES * 1_00)
     bob, bobs = books.client(EXCHANGES * 1_00)
-    with ThreadPoolExecutor(6) as crowd:
-        posting = [crowd.submit(books.poster().drain, 3.0) for _ in range(2)]
-        there = [crowd.submit(books.order, "transfer", alice, alices, bobs, 1_00) for _ in range(EXCHANGES)]
-        back = [crowd.submit(books.order, "transfer", bob, bobs, alices, 1_00) for _ in range(EXCHANGES)]
+    with ThreadPoolExecutor(6) as pool:
+        posting = [pool.submit(books.poster().drain, 3.0) for _ in range(2)]
+        there = [pool.submit(books.order, "transfer", alice, alices, bobs, 1_00) for _ in range(EXCHANGES)]
+        back = [pool.submit(books.order, "transfer", bob, bobs, alices, 1_00) for _ in range(EXCHANGES)]
         orders = [order.result() for order in there + back]
         for drained in posting:
             drained.result()

@@ -1,4 +1,4 @@
-"""What is given back never exceeds what was taken, whatever the clocks that the ids come from; the database says so."""
+"""Refunds never exceed what was captured, whatever the clocks that the ids come from; the database enforces it."""
 
 import time
 from collections.abc import Callable
@@ -18,7 +18,7 @@ COMPLETE = "UPDATE payments SET state = 'COMPLETED', finalized_at = clock_timest
 
 
 def id_at(seconds: float) -> str:
-    """An id by a clock that is so many seconds ahead, or behind if negative."""
+    """An id by a clock that is this many seconds ahead, or behind if negative."""
     rest = uuid7().int & (1 << 80) - 1
     return str(UUID(int=int((time.time() + seconds) * 1000) << 80 | rest))
 
@@ -53,7 +53,7 @@ def withdrawn(books: Books, amount: int) -> tuple[str, str]:
 
 
 def total(books: Books, payment_id: str) -> tuple[int, int] | None:
-    """What was captured and what was given back, as the database counts it."""
+    """The captured and the refunded amount, as the database counts them."""
     with transaction(books.gateway) as connection:
         row = connection.exec_driver_sql(
             "SELECT captured::int, refunded::int FROM refund_totals WHERE payment_id = %s", (payment_id,)

@@ -16,7 +16,7 @@ from workers.posting import retries
 
 @pytest.fixture
 def actor(books: Books) -> Actor:
-    """Somebody of ops, with a token, at an address, in a request."""
+    """An operator, with a token, at an address, in a request."""
     return Actor(books.user("ops"), str(uuid7()), "192.0.2.7", str(uuid4()))
 
 
@@ -48,7 +48,7 @@ def order(books: Books, actor: Actor, *payment_ids: str, reason: str = "mended")
 
 def outcomes(books: Books, payment_id: str) -> list[object]:
     with transaction(books.worker) as connection:
-        return [one["outcome"] for one in payment_command.about(connection, payment_id)]
+        return [command["outcome"] for command in payment_command.about(connection, payment_id)]
 
 
 def test_drain_decides_a_retry_and_posts_its_payment(books: Books, actor: Actor, waiting: Callable[[], str]) -> None:

@@ -48,7 +48,7 @@ def unknown(posting_log: list[dict]) -> list[bool]:
 
 def assert_posted_once(books: Books, transfers: list[str]) -> None:
     kept = [books.kept(id) for id in transfers]
-    assert [(one.state, one.attempts) for one in kept] == [("COMPLETED", 0)] * TRANSFERS
+    assert [(row.state, row.attempts) for row in kept] == [("COMPLETED", 0)] * TRANSFERS
     with transaction(books.worker) as connection:
         counted = connection.exec_driver_sql(
             "SELECT count(*) FROM operations WHERE payment_id = ANY(%s::uuid[])", (transfers,)

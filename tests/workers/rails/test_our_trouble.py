@@ -145,11 +145,11 @@ def test_claim_taken_by_another_worker_is_not_released(withdrawals: Withdrawals,
         with transaction(books.worker) as connection:
             return payout.claim(connection, "script", 10, LEASE_SECONDS)
 
-    mine = claim()
+    first = claim()
     withdrawals.hasten()
-    theirs = claim()
+    second = claim()
     attempts = []
-    for claimed in (mine, theirs):
+    for claimed in (first, second):
         with transaction(books.worker) as connection:
             payout_claim.give_back(connection, claimed)
         attempts.append(withdrawals.row(id, "attempts", "submitted_at IS NULL", "rail"))

@@ -38,15 +38,15 @@ IBANS = st.from_regex(r"[0-9]{8}", fullmatch=True).map(
 )
 
 
-def instructions(words: st.SearchStrategy) -> st.SearchStrategy:
+def instructions(texts: st.SearchStrategy) -> st.SearchStrategy:
     made = st.builds(
         new_payout,
         payment_id=st.uuids().map(str),
         amount=st.integers(1, AMOUNT_MAX),
         iban=IBANS,
         bic=st.sampled_from([None, "COBADEFFXXX", "MARKDEFF"]),
-        name=words,
-        description=st.none() | words,
+        name=texts,
+        description=st.none() | texts,
     )
     return st.lists(made, min_size=1, max_size=6, unique_by=lambda made: made.payment_id)
 
@@ -98,7 +98,7 @@ def test_any_text_leaves_amount_and_iban_unchanged(
 
 
 @pytest.mark.parametrize(
-    ("words", "length", "written"),
+    ("text", "length", "written"),
     [
         ("Zoë & Søren <Ünal>", 70, "Zoe + Soren .Unal."),
         ("Лев Толстой", 70, "Lev Tolstoi"),
@@ -107,8 +107,8 @@ def test_any_text_leaves_amount_and_iban_unchanged(
         ("😀", 70, ""),
     ],
 )
-def test_text_is_written_in_the_sepa_charset(words: str, length: int, written: str) -> None:
-    assert plain(words, length) == written
+def test_text_is_written_in_the_sepa_charset(text: str, length: int, written: str) -> None:
+    assert plain(text, length) == written
 
 
 def test_control_sum_is_that_of_the_payouts(files: SepaRail, outbox: Path) -> None:
@@ -141,7 +141,7 @@ def test_debtor_without_bic_is_written_as_not_provided(outbox: Path, inbox: Path
 
 
 @pytest.mark.parametrize(
-    ("changes", "word"),
+    ("changes", "reason"),
     [
         ({"currency": "USD"}, "EUR alone"),
         ({"amount": AMOUNT_MAX + 1}, "at most"),
@@ -152,7 +152,7 @@ def test_debtor_without_bic_is_written_as_not_provided(outbox: Path, inbox: Path
     ],
 )
 def test_payout_that_sepa_cannot_pay_is_rejected_alone(
-    files: SepaRail, outbox: Path, changes: dict[str, object], word: str
+    files: SepaRail, outbox: Path, changes: dict[str, object], reason: str
 ) -> None:
     good, bad = new_payout(), new_payout(**changes)
     outcomes = files.submit([bad, good])
@@ -160,6 +160,6 @@ def test_payout_that_sepa_cannot_pay_is_rejected_alone(
         PayoutState.REJECTED,
         PayoutState.PENDING,
     )
-    assert word in (outcomes[bad.payment_id].reason or "")
+    assert reason in (outcomes[bad.payment_id].reason or "")
     assert keys_written(outbox) == [key_of(good.payment_id)]
     assert answers(files.inquire([bad])) == {PayoutState.NOT_FOUND}

@@ -76,7 +76,7 @@ def die_at(point: int, folder: Path) -> None:
 
 
 def died(act: object, point: int, folder: Path) -> bool:
-    """Whether a child that does this died at that point; else it came to the end."""
+    """True if a child that does this died at that point; else it came to the end."""
     child = os.fork()
     if child == 0:
         die_at(point, folder)
@@ -106,9 +106,9 @@ def test_death_at_any_step_leaves_each_payout_in_one_file(tmp_path: Path, files:
         take()
         died(lambda rail=rail, lines=lines: rail().inquire(lines), point % 5, outbox)  # and who cleans up may die, too
         take()
-        asked = rail().inquire(lines)
+        inquired = rail().inquire(lines)
         take()
-        unknown = [line for line in lines if asked[line.payment_id].state is PayoutState.NOT_FOUND]
+        unknown = [line for line in lines if inquired[line.payment_id].state is PayoutState.NOT_FOUND]
         assert len(unknown) in (0, len(lines))
         if unknown:
             rail().submit([*unknown, new_payout()])

@@ -35,7 +35,7 @@ def test_settings_choose_the_rail(outbox: Path, inbox: Path, bic: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "word"),
+    ("changes", "name"),
     [
         ({"rail_outbox": ""}, "RAIL_OUTBOX"),
         ({"rail_inbox": ""}, "RAIL_INBOX"),
@@ -46,8 +46,8 @@ def test_settings_choose_the_rail(outbox: Path, inbox: Path, bic: str) -> None:
         ({"rail_sepa_bic": "x"}, "RAIL_SEPA_BIC"),
     ],
 )
-def test_incomplete_settings_are_refused(outbox: Path, inbox: Path, changes: dict[str, str], word: str) -> None:
-    with pytest.raises(RailError, match=word):
+def test_incomplete_settings_are_refused(outbox: Path, inbox: Path, changes: dict[str, str], name: str) -> None:
+    with pytest.raises(RailError, match=name):
         opened(outbox, inbox, **changes)
 
 

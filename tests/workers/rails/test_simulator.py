@@ -32,7 +32,7 @@ def until_ended(withdrawals: Withdrawals, id: str, turns: int = 2 * ATTEMPTS_MAX
 
 
 def counted(bank: Bank, id: str) -> tuple[int, int]:
-    """How many submissions the bank received, and how many it executed."""
+    """The number of submissions that the bank received, and of those that it executed."""
     counts = bank.counts()[0][id]
     return counts["submitted"], counts["acted"]
 

@@ -26,7 +26,7 @@ def new_sender(policy: UrlPolicy = LOOPBACK, **parameters: Any) -> Sender:
 
 
 class Delivery(NamedTuple):
-    """What the row says; `wait` is from now, and `pause` from the end of the last try."""
+    """The row of a delivery; `wait` is from now, and `pause` from the end of the last try."""
 
     id: str
     sequence: int
@@ -89,7 +89,7 @@ class Post:
         return ids
 
     def deliveries(self, endpoint_id: str) -> list[Delivery]:
-        """Those of an endpoint, in the order of their events."""
+        """The deliveries of an endpoint, in the order of their events."""
         with transaction(self.books.worker) as connection:
             rows = connection.exec_driver_sql(
                 "SELECT id::text, sequence, name, subject_id::text, state, attempts, tries_left,"
@@ -104,7 +104,7 @@ class Post:
             return [Delivery(*row) for row in rows]
 
     def states(self, endpoint_id: str) -> list[str]:
-        return [one.state for one in self.deliveries(endpoint_id)]
+        return [delivery.state for delivery in self.deliveries(endpoint_id)]
 
     def until(
         self, condition: Callable[[], Any], seconds: float = PATIENCE_SECONDS, dispatcher: Dispatcher | None = None
@@ -118,7 +118,7 @@ class Post:
         return eventually(dispatched, seconds)
 
     def tried(self, delivery_id: str, attempts: int) -> Delivery:
-        """The delivery after so many tries, the last of which has been noted."""
+        """The delivery after that many tries, the last of which has been recorded."""
 
         def noted() -> Delivery | None:
             with transaction(self.books.worker) as connection:

@@ -109,11 +109,11 @@ def test_redelivery_behind_another_is_due_with_it(post: Post):
     for _ in range(2):
         [claimed] = claim(post)
         note(post, claimed, AttemptOutcome(204, None), None)
-    for one in post.deliveries(endpoint):
-        redeliver(post, one.id)
+    for delivery in post.deliveries(endpoint):
+        redeliver(post, delivery.id)
     [first] = claim(post)
     note(post, first, FAILED, 300.0)
-    assert [one.wait > 200 for one in post.deliveries(endpoint)] == [True, True]
+    assert [delivery.wait > 200 for delivery in post.deliveries(endpoint)] == [True, True]
 
 
 def test_deliveries_of_a_deleted_endpoint_are_removed(post: Post):
@@ -150,7 +150,7 @@ def test_deactivated_user_gets_no_webhooks_until_active(post: Post):
 
 
 def test_endpoint_disabled_repeatedly_mails_once_an_hour(post: Post):
-    """Otherwise somebody who signs up with another's address could send them mails without end."""
+    """Otherwise a user who signs up with another's address could send them mails without end."""
     endpoint, _ = post.endpoint(NOWHERE)
     disable = "UPDATE webhook_endpoints SET is_active = false, disabled_reason = 'gone', version = version + 1"
     for _ in range(3):
@@ -169,12 +169,16 @@ def test_outcome_that_cannot_be_stored_harms_no_other(post: Post):
     poison, *others = post.pay(6)
     post.until(lambda: len(post.deliveries(endpoint)) == 6)
     post.until(lambda: post.states(endpoint) == ["delivered"] * 6)
-    [bad] = [one.id for one in post.deliveries(endpoint) if one.subject_id == poison]
+    [bad] = [delivery.id for delivery in post.deliveries(endpoint) if delivery.subject_id == poison]
     post.execute(f"ALTER TABLE webhook_attempts ADD CONSTRAINT poison CHECK (delivery_id <> '{bad}') NOT VALID")
-    for one in post.deliveries(endpoint):
-        redeliver(post, one.id)
-    post.until(lambda: sum(one.attempts >= 2 and one.state == "delivered" for one in post.deliveries(endpoint)) == 5)
-    [left] = [one for one in post.deliveries(endpoint) if one.state == "pending"]
+    for delivery in post.deliveries(endpoint):
+        redeliver(post, delivery.id)
+    post.until(
+        lambda: (
+            sum(delivery.attempts >= 2 and delivery.state == "delivered" for delivery in post.deliveries(endpoint)) == 5
+        )
+    )
+    [left] = [delivery for delivery in post.deliveries(endpoint) if delivery.state == "pending"]
     assert left.id == bad
     assert len(others) == 5
 
@@ -192,8 +196,10 @@ def test_subject_that_cannot_be_shown_harms_no_other(post: Post, monkeypatch: py
 
     monkeypatch.setattr(dispatcher, "payment_body", payment_body)
     post.until(lambda: post.states(endpoint).count("delivered") == 2)
-    post.until(lambda: any(one.error for one in post.deliveries(endpoint)))
-    assert {(one.subject_id, one.error) for one in post.deliveries(endpoint) if one.error} == {(poison, "internal")}
+    post.until(lambda: any(delivery.error for delivery in post.deliveries(endpoint)))
+    assert {(delivery.subject_id, delivery.error) for delivery in post.deliveries(endpoint) if delivery.error} == {
+        (poison, "internal")
+    }
 
 
 def test_retry_after_date_out_of_range_is_ignored(post: Post):
@@ -208,10 +214,10 @@ def test_retry_after_date_out_of_range_is_ignored(post: Post):
 
 def test_calls_to_one_name_share_one_resolver_thread():
     """A server that never answers keeps a thread for longer than the calls to its name last: one, not one a call."""
-    over, asked = threading.Event(), []
+    over, resolved = threading.Event(), []
 
     def hang(host: str, _port: int) -> list[str]:
-        asked.append(host)
+        resolved.append(host)
         if host == "bad.example":
             over.wait()
         return ["127.0.0.1"]
@@ -233,5 +239,5 @@ def test_calls_to_one_name_share_one_resolver_thread():
         return await asyncio.gather(*bad, good())
 
     outcomes = asyncio.run(send())
-    assert {one.error for one in outcomes} == {"address_refused"}, "the good one was not waited for in vain"
-    assert sorted(asked) == ["bad.example", "good.example"]
+    assert {outcome.error for outcome in outcomes} == {"address_refused"}, "the good one was not waited for in vain"
+    assert sorted(resolved) == ["bad.example", "good.example"]

@@ -31,9 +31,9 @@ def test_webhook_shows_a_payment_as_its_owner_sees_it(post: Post):
     assert events[1]["data"]["balance_after"] == "999999.99"
     deliveries = post.deliveries(endpoint)
     assert [(event["id"], event["version"]) for event in events] == [
-        (str(one.sequence), version) for one, version in zip(deliveries, (1, 2), strict=True)
+        (str(delivery.sequence), version) for delivery, version in zip(deliveries, (1, 2), strict=True)
     ]
-    assert [heard.id for heard in receiver.heard] == [one.id for one in deliveries]
+    assert [heard.id for heard in receiver.heard] == [delivery.id for delivery in deliveries]
     headers = receiver.heard[0].headers
     assert (headers["content-type"], headers["user-agent"]) == ("application/json", USER_AGENT)
     assert headers["host"] == receiver.url.split("/")[2]
@@ -52,18 +52,18 @@ def test_webhook_of_the_payee_shows_what_they_may_see(post: Post):
 
 def test_endpoint_gets_only_subscribed_events_of_its_owner(post: Post):
     stranger, _ = post.books.client()
-    asked = {
+    expected = {
         "*": BOTH,
         "payment.*": BOTH,
         "payment.completed": ["payment.completed"],
         "bulk.*": [],
         "payment.failed": [],
     }
-    ids = {types: post.endpoint("http://127.0.0.1:9/", types=(types,))[0] for types in asked}
+    ids = {types: post.endpoint("http://127.0.0.1:9/", types=(types,))[0] for types in expected}
     of_stranger, _ = post.endpoint("http://127.0.0.1:9/", stranger)
     post.pay()
     post.until(lambda: len(post.deliveries(ids["*"])) == len(BOTH))
-    assert {types: [one.name for one in post.deliveries(id)] for types, id in ids.items()} == asked
+    assert {types: [delivery.name for delivery in post.deliveries(id)] for types, id in ids.items()} == expected
     assert post.deliveries(of_stranger) == []
 
 
@@ -86,7 +86,7 @@ def test_event_before_endpoint_creation_is_not_sent(post: Post):
     endpoint, _ = post.endpoint("http://127.0.0.1:9/")
     [later] = post.pay()
     post.until(lambda: post.deliveries(endpoint))
-    assert {one.subject_id for one in post.deliveries(endpoint)} == {later}
+    assert {delivery.subject_id for delivery in post.deliveries(endpoint)} == {later}
 
 
 def test_both_secrets_sign_during_rotation_overlap_only(post: Post):
@@ -134,7 +134,7 @@ def test_deliveries_of_one_payment_keep_their_order(post: Post):
     post.until(lambda: post.states(endpoint).count("delivered") == 2 * len(others))
     for _ in range(3):
         post.hasten()
-        first = next(one for one in post.deliveries(endpoint) if one.subject_id == stuck)
+        first = next(delivery for delivery in post.deliveries(endpoint) if delivery.subject_id == stuck)
         post.tried(first.id, first.attempts + 1)
     heard = defaultdict(list)
     for subject, name in map(subject_and_type, receiver.heard):
@@ -152,7 +152,7 @@ def test_deliveries_behind_a_failed_one_continue_when_it_ends(post: Post):
     endpoint, _ = post.endpoint(receiver.url)
     receiver.answer = status(500)
     post.pay()
-    post.until(lambda: [one.attempts for one in post.deliveries(endpoint)] == [1, 0])
+    post.until(lambda: [delivery.attempts for delivery in post.deliveries(endpoint)] == [1, 0])
     first, _ = post.deliveries(endpoint)
     post.tried(first.id, 1)
     first, second = post.deliveries(endpoint)

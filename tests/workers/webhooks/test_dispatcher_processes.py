@@ -35,7 +35,7 @@ def test_two_dispatchers_at_once_send_each_delivery_once(post: Post):
         thread.join()
     post.until(lambda: set(post.states(endpoint)) == {"delivered"})
     assert sorted(map(subject_and_type, receiver.heard)) == sorted((id, name) for id in payments for name in BOTH)
-    assert [one.attempts for one in post.deliveries(endpoint)] == [1] * 200
+    assert [row.attempts for row in post.deliveries(endpoint)] == [1] * 200
 
 
 def test_delivery_of_a_killed_process_is_due_after_its_lease(post: Post):
@@ -172,6 +172,6 @@ def test_deleted_subject_is_sent_by_id_and_nothing_unsigned(post: Post):
     eventually(lambda: set(post.states(endpoint)) == {"delivered"})
     post.execute("UPDATE webhook_secrets SET expires_at = now()")
     post.pay()
-    post.until(lambda: any(one.error for one in post.deliveries(endpoint)), dispatcher=dispatcher)
-    assert {one.error for one in post.deliveries(endpoint)} == {None, "unsigned"}
+    post.until(lambda: any(row.error for row in post.deliveries(endpoint)), dispatcher=dispatcher)
+    assert {row.error for row in post.deliveries(endpoint)} == {None, "unsigned"}
     assert len(sender.calls) == 2

@@ -1,4 +1,4 @@
-"""What is sent is what the OpenAPI document says is sent."""
+"""Webhooks are sent as the OpenAPI document describes them."""
 
 from tests.workers.webhooks.conftest import Post
 

@@ -85,7 +85,7 @@ def test_call_that_cannot_begin_costs_a_try_and_no_capacity(post: Post, monkeypa
 def test_lost_commit_of_a_claim_costs_no_try(
     post: Post, shaky: Dispatcher, line: Line, monkeypatch: pytest.MonkeyPatch, loss: Loss
 ):
-    """Whether it was committed or not, no receiver was called."""
+    """Committed or not, no receiver was called."""
     receiver = post.receiver()
     endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
     post.pay()
@@ -111,12 +111,12 @@ def test_lost_commit_of_a_claim_costs_no_try(
 def test_claim_taken_by_another_process_is_not_released(post: Post):
     endpoint, _ = post.endpoint(post.receiver().url, types=("payment.completed",))
     post.pay()
-    mine = claim(post)
+    first = claim(post)
     post.hasten()
-    theirs = claim(post)
-    assert [one.id for one in mine] == [one.id for one in theirs]
+    second = claim(post)
+    assert [claimed.id for claimed in first] == [claimed.id for claimed in second]
     left = []
-    for claimed in (mine, theirs):
+    for claimed in (first, second):
         with transaction(post.books.worker) as connection:
             webhook_delivery.give_back(connection, claimed)
         left.append(post.deliveries(endpoint)[0].tries_left)

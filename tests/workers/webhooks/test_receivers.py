@@ -98,7 +98,7 @@ def test_unreachable_receiver_is_tried_again_later(post: Post):
 
 
 @pytest.mark.parametrize(
-    ("code", "asked", "wait"),
+    ("code", "retry_after", "wait"),
     [
         (429, "600", 600),
         (503, "600", 600),
@@ -109,10 +109,10 @@ def test_unreachable_receiver_is_tried_again_later(post: Post):
         (500, "600", 5),
     ],
 )
-def test_retry_after_is_followed_for_some_statuses_only(post: Post, code: int, asked: str, wait: float):
+def test_retry_after_is_followed_for_some_statuses_only(post: Post, code: int, retry_after: str, wait: float):
     receiver = post.receiver()
     in_ten_minutes = format_datetime(datetime.now(UTC) + timedelta(minutes=10), usegmt=True)
-    receiver.answer = status(code, Retry_After=in_ten_minutes if asked == "date" else asked)
+    receiver.answer = status(code, Retry_After=in_ten_minutes if retry_after == "date" else retry_after)
     endpoint, _ = post.endpoint(receiver.url, types=("payment.completed",))
     post.pay()
     delivery = post.tried(first(post, endpoint).id, 1)
@@ -227,7 +227,7 @@ def test_hanging_receivers_do_not_slow_others(post: Post):
     good, _ = post.endpoint(working.url)
     post.pay(payments)
     post.until(lambda: post.states(good).count("delivered") == 2 * payments, dispatcher=dispatcher)
-    assert [one for endpoint in bad for one in post.deliveries(endpoint) if one.error] == []
+    assert [delivery for endpoint in bad for delivery in post.deliveries(endpoint) if delivery.error] == []
     hanging.over.set()
 
 
@@ -287,7 +287,7 @@ def test_failing_endpoint_gets_one_call_and_working_one_eight(post: Post):
     assert len(receiver.heard) == 8
     receiver.answer = receiver.hang
     first_over.set()
-    post.until(lambda: sum(one.error is not None for one in post.deliveries(endpoint)) >= 8)
+    post.until(lambda: sum(delivery.error is not None for delivery in post.deliveries(endpoint)) >= 8)
     post.until(lambda: len(receiver.heard) == 9)
     for _ in range(3):
         post.dispatcher.dispatch()

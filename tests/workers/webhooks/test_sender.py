@@ -1,4 +1,4 @@
-"""What is connected to: vetted addresses, never what a hostile URL or name server leads to; and TLS by the name."""
+"""Connections go to vetted addresses, never where a hostile URL or name server leads; TLS is checked by name."""
 
 import asyncio
 import logging
@@ -119,18 +119,18 @@ def test_hostile_name_server_address_is_not_connected_to(connections: list):
 
 def test_name_is_resolved_once_and_vetted_on_each_try(connections: list):
     """Public at first, loopback when asked again, as a rebinding name server answers."""
-    asked: list[str] = []
+    resolved: list[str] = []
     answers = answering([PUBLIC], ["127.0.0.1"])
 
     def resolve(host: str, port: int) -> list[str]:
-        asked.append(host)
+        resolved.append(host)
         return answers(host, port)
 
     sender = new_sender(STRICT, resolve=resolve, **QUICK)
     sent(sender, "https://good.example/")
-    assert (asked, connections) == (["good.example"], [(PUBLIC, 443)])
+    assert (resolved, connections) == (["good.example"], [(PUBLIC, 443)])
     assert sent(sender, "https://good.example/").error == "address_refused"
-    assert (len(asked), connections) == (2, [(PUBLIC, 443)])
+    assert (len(resolved), connections) == (2, [(PUBLIC, 443)])
 
 
 def test_unknown_name_is_not_connected_to(connections: list):
@@ -217,7 +217,7 @@ def test_headers_contain_no_line_break():
 
 
 def test_signature_time_is_that_of_the_database():
-    """Receivers refuse what is minutes off theirs, so the clock of the worker has no say."""
+    """Receivers refuse times minutes off their clock, so the worker's clock is not used."""
     begun = time.monotonic()
     headers = signed_headers(WebhookCall("id", "https://good.example/", "{}", SECRETS, Clock(CLOCK.at, begun - 60)))
     assert 60 <= int(headers["webhook-timestamp"]) - CLOCK.at.timestamp() <= 60 + time.monotonic() - begun
