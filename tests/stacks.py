@@ -13,6 +13,7 @@ from embedded.postgres import Postgres
 from embedded.stack import COMMANDS, Stack
 from tests.e2e.state_machine.audit import wait_until_decided
 from tests.support import begin_with, charge_commission, entries_of, memory, migrate
+from tests.webhook_receiver import Receiver
 
 UNLIMITED = {
     "RATE_LIMIT_TOKEN": "1000000 per second",
@@ -159,3 +160,11 @@ def stack(
     except BaseException:
         shared.end()
         raise
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A receiver of webhooks, on the machine of the stack."""
+    receiver = Receiver()
+    yield receiver
+    receiver.close()

@@ -10,6 +10,7 @@ import threading
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +20,7 @@ from typing import Any, TypeVar
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, NullPool, create_engine, event
+from sqlalchemy import Engine, NullPool, create_engine, event, make_url
 
 import settings
 from embedded.home import CHECKOUT
@@ -52,6 +53,11 @@ class Database:
     worker: str
     gateway: str
 
+    @property
+    def name(self) -> str:
+        """Its name on the server."""
+        return make_url(self.owner).database or ""
+
 
 def eventually(condition: Callable[[], T], seconds: float = PATIENCE_SECONDS, message: str = "") -> T:
     """Wait until the condition is true; what it returned. Fails if it is false after `seconds`."""
@@ -62,6 +68,18 @@ def eventually(condition: Callable[[], T], seconds: float = PATIENCE_SECONDS, me
         _pause.wait(min(max(POLL_SECONDS, POLL_SHARE * waited), POLL_SECONDS_MAX))
         waited = time.monotonic() - began
     return value
+
+
+def at_once(times: int, call: Callable[[int], T]) -> list[T]:
+    """The results of concurrent calls, each with its number, in a thread of its own; what one raises is raised."""
+    gate = threading.Barrier(times)
+
+    def run(number: int) -> T:
+        gate.wait()
+        return call(number)
+
+    with ThreadPoolExecutor(times) as pool:
+        return list(pool.map(run, range(times)))
 
 
 def heeding_signals() -> None:

@@ -44,7 +44,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Served]:
     return {"gateway": Served(wsgi.app, 8000), "bank": Served(simulated, 8000)}
 
 
-def arguments(written: str | list[str]) -> list[str]:
+def split_command(written: str | list[str]) -> list[str]:
     return shlex.split(written) if isinstance(written, str) else written
 
 
@@ -93,7 +93,7 @@ def asks_a_worker(service: str, arguments: list[str]) -> None:
     for file in ("Dockerfile", ".flaskenv"):
         assert re.search(rf"\bFLASK_APP={re.escape(cli.__name__)}$", (CHECKOUT / file).read_text(), re.M), file
     assert name == service, "of its own part"
-    started = arguments(SERVICES[service]["command"])
+    started = split_command(SERVICES[service]["command"])
     if name == BEAT:
         assert started[-1] == "beat"
     else:

@@ -4,25 +4,25 @@ import type { paths } from "./generated/api.js";
 
 declare const process: { env: Record<string, string | undefined> };
 
-function given(name: string): string {
+function variable(name: string): string {
   const value = process.env[name];
   if (value === undefined) throw new Error(`${name} is missing`);
   return value;
 }
 
 const client = createClient<paths, "application/json" | "application/problem+json">({
-  baseUrl: given("URL"),
-  headers: { Authorization: `Bearer ${given("SHOP")}` },
+  baseUrl: variable("URL"),
+  headers: { Authorization: `Bearer ${variable("SHOP")}` },
 });
 
 const accepted = await client.POST("/v1/charges", {
-  params: { header: { "Idempotency-Key": given("KEY") } },
+  params: { header: { "Idempotency-Key": variable("KEY") } },
   body: {
-    wallet: given("WALLET"),
+    wallet: variable("WALLET"),
     amount: "12.50",
     currency: "EUR",
     summary: "Coffee beans",
-    reference: given("KEY"),
+    reference: variable("KEY"),
   },
 });
 if (accepted.data === undefined) throw new Error(accepted.error.code);
@@ -41,5 +41,5 @@ const listed = await client.GET("/v1/payments", {
 });
 if (listed.data === undefined) throw new Error(listed.error.code);
 
-const ids = listed.data.data.map((one) => one.id);
+const ids = listed.data.data.map((charge) => charge.id);
 console.log(JSON.stringify({ id: payment.id, state: payment.state, amount: payment.amount, listed: ids }));

@@ -30,7 +30,7 @@ const options = {
 
 function kept(key, value) {
   if (key === "id" || key === "_postman_id" || key === "response") return undefined;
-  if (key === "variable" && value.some((one) => one.key === "baseUrl")) return VARIABLES;
+  if (key === "variable" && value.some((item) => item.key === "baseUrl")) return VARIABLES;
   if (value?.key === "Idempotency-Key") return { ...value, value: NEW_KEY };
   return value;
 }

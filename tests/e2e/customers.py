@@ -1,9 +1,8 @@
 """People who sign up on a running stack, and what they may keep secret."""
 
-import http.client
-import json
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from email import message_from_bytes
 from email.policy import default
 from http import HTTPStatus
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from embedded.stack import Stack
+from tests.e2e.state_machine.users import GatewayConnection
 from tests.support import eventually
 from workers.mail import UNDER_WAY_SECONDS
 
@@ -82,23 +82,8 @@ class Customer:
         return eventually(look, PATIENCE_SECONDS, "the wallets are opened")
 
 
-def call(stack: Stack, method: str, path: str, token: str | None = None, body: dict | None = None) -> Answer:
+def call(stack: Stack, method: str, path: str, token: str = "", body: dict | None = None) -> Answer:
     """Status and body, by a connection of its own."""
-    connection = http.client.HTTPConnection(stack.bind, timeout=PATIENCE_SECONDS)
-    try:
-        return use(connection, method, path, token, body)
-    finally:
-        connection.close()
-
-
-def use(
-    connection: http.client.HTTPConnection, method: str, path: str, token: str | None, body: dict | None = None
-) -> Answer:
-    """Status and body, by this connection."""
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    headers |= {"Idempotency-Key": str(uuid4())} if path in {"/v1/transfers", "/v1/deposits"} else {}
-    headers |= {} if body is None else {"Content-Type": "application/json"}
-    connection.request(method, path, None if body is None else json.dumps(body), headers)
-    response = connection.getresponse()
-    text = response.read()
-    return response.status, json.loads(text) if text else {}
+    key = str(uuid4()) if path in {"/v1/transfers", "/v1/deposits"} else None
+    with closing(GatewayConnection(stack)) as connection:
+        return connection.call(method, path, token, body, key)[:2]

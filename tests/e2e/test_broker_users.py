@@ -23,13 +23,13 @@ def test_nothing_that_the_product_does_is_refused(stack: Stack, users: StackUser
         assert users.final(answer, seconds=60)
     newcomer = {"email": f"{uuid4()}@example.com", "password": f"correct {uuid4()}", "phone_number": "+14155550123"}
     newcomer |= {"first_name": "Carol", "last_name": "Clear"}
-    assert users.line.call("POST", "/v1/clients", "", newcomer)[0] == 201
+    assert users.connection.call("POST", "/v1/clients", "", newcomer)[0] == 201
     session = {name: newcomer[name] for name in ("email", "password")}
-    status, opened, _ = users.line.call("POST", "/v1/sessions", "", session)
+    status, opened, _ = users.connection.call("POST", "/v1/sessions", "", session)
     assert status == 201, opened
     with suppress(JSONDecodeError):  # 204 has no body
-        users.line.call("DELETE", "/v1/sessions/current", opened["token"])
-    eventually(lambda: users.line.call("GET", "/v1/me", opened["token"])[0] == 401, message="all processes know")
+        users.connection.call("DELETE", "/v1/sessions/current", opened["token"])
+    eventually(lambda: users.connection.call("GET", "/v1/me", opened["token"])[0] == 401, message="all processes know")
     with redis.Redis.from_url(stack.valkey.url()) as admin:
         for name in ("posting", "upkeep", "rails", "webhooks", "beat"):
             stack.processes[name].kill()

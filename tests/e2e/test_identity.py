@@ -1,13 +1,10 @@
 """A customer's way in and out on a real stack: signed up, mailed, confirmed, welcomed, shut out; and no secret kept."""
 
-import http.client
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
@@ -20,9 +17,10 @@ from embedded.postgres import SUPERUSER
 from embedded.stack import Stack
 from models import invariants
 from models.session import transaction
-from tests.e2e.customers import PATIENCE_SECONDS, Customer, call, use
+from tests.e2e.customers import PATIENCE_SECONDS, Customer, call
 from tests.e2e.state_machine.audit import owner, scalar
-from tests.e2e.state_machine.users import new_tokens
+from tests.e2e.state_machine.users import GatewayConnection, new_tokens
+from tests.faults.inject import stopped
 from tests.support import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -53,11 +51,10 @@ def in_use(stack: Stack, token: str) -> Iterator[list[tuple[float, int]]]:
     enough = threading.Event()
 
     def use_it() -> None:
-        connection = http.client.HTTPConnection(stack.bind, timeout=PATIENCE_SECONDS)
-        while not enough.wait(PAUSE_SECONDS):
-            sent_at = time.monotonic()
-            seen.append((sent_at, use(connection, "GET", "/v1/me", token)[0]))
-        connection.close()
+        with closing(GatewayConnection(stack)) as connection:
+            while not enough.wait(PAUSE_SECONDS):
+                sent_at = time.monotonic()
+                seen.append((sent_at, connection.call("GET", "/v1/me", token)[0]))
 
     with ThreadPoolExecutor(LINES) as threads:
         uses = [threads.submit(use_it) for _ in range(LINES)]
@@ -91,16 +88,6 @@ def bonuses(stack: Stack, user_id: str) -> list[tuple[str, int]]:
             (user_id,),
         )
         return [tuple(row) for row in rows]
-
-
-@contextmanager
-def frozen(stack: Stack) -> Iterator[None]:
-    """Redis accepts connections meanwhile, and answers nothing."""
-    os.kill(stack.valkey.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(stack.valkey.pid, signal.SIGCONT)
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +186,7 @@ def test_what_is_ended_is_dead_everywhere_within_a_second(stack: Stack, bob: Cus
     if redis == "alive":
         run()
     else:
-        with frozen(stack):
+        with stopped(stack.valkey.pid):
             run()
 
 

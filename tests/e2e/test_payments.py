@@ -17,7 +17,7 @@ EQUAL = 20
 def test_a_charge_goes_from_initiated_to_completed(users: StackUsers) -> None:
     client = users.clients[0]
     before = users.balance(client)
-    answer = users.line.submit(users.charge(client, "12.50"))
+    answer = users.connection.submit(users.charge(client, "12.50"))
     assert (answer.status, answer.body["state"]) == (ACCEPTED, "INITIATED")
     assert answer.headers["Location"] == f"/v1/payments/{answer.payment_id}"
     payment = users.final(answer)
@@ -43,7 +43,7 @@ def test_two_parties_pay_each_other_at_once(users: StackUsers) -> None:
 
 def test_racing_charges_stop_at_the_last_cent_that_is_there(users: StackUsers) -> None:
     client = users.clients[3]
-    users.final(users.line.submit(users.transfer(client, users.clients[4], "9000.00")))
+    users.final(users.connection.submit(users.transfer(client, users.clients[4], "9000.00")))
     assert users.balance(client) == "1000.00"
     answers = users.submit([users.charge(client, "30.00") for _ in range(CHARGES)], threads=16)
     outcomes = [users.final(answer) for answer in answers]
@@ -72,9 +72,9 @@ MOVING = dict.fromkeys(["state", "finalized_at", "balance_after", "attempts", "n
 
 def test_a_key_used_for_another_order_is_refused(users: StackUsers) -> None:
     order = users.transfer(users.clients[4], users.clients[5], "7.00")
-    assert users.line.submit(order).status == ACCEPTED
+    assert users.connection.submit(order).status == ACCEPTED
     other = Order(order.path, order.token, {**order.body, "amount": "8.00"}, order.key)
-    answer = users.line.submit(other)
+    answer = users.connection.submit(other)
     assert (answer.status, answer.body["code"]) == (422, "idempotency_key_reused")
 
 
@@ -82,7 +82,7 @@ def test_every_worker_says_that_it_lives(users: StackUsers) -> None:
     """Once each has ended a task that the clock gave it."""
 
     def is_well() -> bool:
-        _, body, _ = users.line.call("GET", "/status", users.clients[0].token)
+        _, body, _ = users.connection.call("GET", "/status", users.clients[0].token)
         names = {worker["name"].partition("@")[0] for worker in body["workers"]}
         is_ok = (body["status"], body["database"], body["broker"]) == ("ok", "ok", "ok")
         return is_ok and names == {"posting", "rails", "upkeep", "webhooks"}

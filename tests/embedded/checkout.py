@@ -22,7 +22,7 @@ class Checkout:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.stack_file = path / ".run" / "stack.json"
-        self.first_words = ""
+        self.startup_output = ""
 
     def run(self, command: str, **environ: str) -> subprocess.CompletedProcess:
         kept = {key: value for key, value in os.environ.items() if key not in TOLD_BY_US}

@@ -42,7 +42,7 @@ def checkout() -> Iterator[Checkout]:
         checkout = Checkout(path)
         up = checkout.run("up")
         assert up.returncode == 0, up.stderr
-        checkout.first_words = up.stdout
+        checkout.startup_output = up.stdout
         yield checkout
         checkout.run("down")
 
@@ -123,8 +123,8 @@ def test_up_again_is_the_same_stack(checkout: Checkout):
 
 def test_up_reports_start_and_migrations_or_already_running(checkout: Checkout):
     revisions = sorted(path.name[:4] for path in (CHECKOUT / "migrations" / "versions").glob("*.py"))
-    assert sorted(re.findall(r"^migrated to (\w+):", checkout.first_words, re.M)) == revisions
-    assert "running already" not in checkout.first_words
+    assert sorted(re.findall(r"^migrated to (\w+):", checkout.startup_output, re.M)) == revisions
+    assert "running already" not in checkout.startup_output
 
 
 def test_the_logs_of_an_idle_stack_do_not_grow(checkout: Checkout):

@@ -69,7 +69,7 @@ def catch_a_poster(stack: Stack) -> int:
         for pid in children(stack, "posting"):
             with suppress(ProcessLookupError):  # a starting worker has children that end at once
                 os.kill(pid, signal.SIGSTOP)
-                if _is_amid_a_transaction(stack):
+                if _is_in_a_transaction(stack):
                     return pid
                 os.kill(pid, signal.SIGCONT)
         return None
@@ -77,7 +77,7 @@ def catch_a_poster(stack: Stack) -> int:
     return eventually(caught, CATCH_SECONDS_MAX, message="a poster stands still within its transaction")
 
 
-def _is_amid_a_transaction(stack: Stack) -> bool:
+def _is_in_a_transaction(stack: Stack) -> bool:
     """True if a worker's transaction stands still; one that goes on leaves this state within milliseconds."""
     deadline = time.monotonic() + LOOK_SECONDS
     while time.monotonic() < deadline:

@@ -26,7 +26,7 @@ class Watch:
 
     def status(self) -> tuple[int, set[str]]:
         """The status of the answer, and the codes of what is wrong."""
-        code, body, _ = self.users.line.call("GET", "/status", self.users.clients[0].token)
+        code, body, _ = self.users.connection.call("GET", "/status", self.users.clients[0].token)
         return code, {problem["code"] for problem in body.get("problems", [])}
 
     def rings(self, status: int, *codes: str) -> None:
@@ -72,7 +72,7 @@ def test_a_worker_that_is_stopped_is_named(watch: Watch, name: str, status: int)
         watch.rings(status, f"{name}_stale")
         assert f"{name}_stale" in flask_fails(watch.stack, "workers", "alive")
         assert f"{name}_stale" in flask_fails(watch.stack, "workers", "alive", name)
-        assert watch.users.line.call("GET", "/health/ready", "")[0] == 200
+        assert watch.users.connection.call("GET", "/health/ready", "")[0] == 200
     watch.rings(200)
     flask(watch.stack, "workers", "alive")
     flask(watch.stack, "workers", "alive", name)
@@ -81,7 +81,7 @@ def test_a_worker_that_is_stopped_is_named(watch: Watch, name: str, status: int)
 def test_payments_that_wait_without_a_poster_are_told_and_the_command_helps(watch: Watch) -> None:
     with without(watch.stack, "posting"):
         transfer = watch.users.transfer(*watch.users.clients[:2], "1.00")
-        assert watch.users.line.submit(transfer).status == ACCEPTED
+        assert watch.users.connection.submit(transfer).status == ACCEPTED
         as_owner(watch.stack, "UPDATE payments SET due_at = now() - interval '61 seconds' WHERE state = 'INITIATED'")
         watch.rings(503, "posting_stale", "payments_overdue")
         assert "flask payments sweep" in flask_fails(watch.stack, "workers", "alive")
@@ -101,7 +101,7 @@ def test_a_silent_beat_is_named(watch: Watch) -> None:
 def test_an_unavailable_broker_is_named(watch: Watch) -> None:
     watch.stack.valkey.stop()
     watch.rings(200, "broker_away")
-    assert watch.users.line.submit(watch.users.transfer(*watch.users.clients[:2], "1.00")).status == ACCEPTED
+    assert watch.users.connection.submit(watch.users.transfer(*watch.users.clients[:2], "1.00")).status == ACCEPTED
     watch.stack.valkey.start()
     watch.rings(200)
 
@@ -109,7 +109,7 @@ def test_an_unavailable_broker_is_named(watch: Watch) -> None:
 def test_a_bank_that_gives_no_answer_is_named(watch: Watch) -> None:
     users = watch.users
     watch.stack.bank.stop()
-    answer = users.line.submit(users.withdrawal(users.clients[0], "1.00"))
+    answer = users.connection.submit(users.withdrawal(users.clients[0], "1.00"))
     assert answer.status == ACCEPTED
     eventually(lambda: answer.payment_id in flask(watch.stack, "payments", "undecided", "--json"), BY_TIMETABLE_SECONDS)
     past_the_triggers(watch.stack.postgres, "payments", OLDER, answer.payment_id)

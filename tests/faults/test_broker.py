@@ -65,7 +65,7 @@ def submit_until_a_bell_is_lost(users: StackUsers, lost_before: int) -> list[Ans
     answers = []
 
     def is_lost() -> bool:
-        answers.append(users.line.submit(users.transfer(*users.clients[:2], "1.00")))
+        answers.append(users.connection.submit(users.transfer(*users.clients[:2], "1.00")))
         return logged(users.stack, "gateway", UNAVAILABLE) > lost_before
 
     eventually(is_lost, seconds=12 * BREAKER_SECONDS, message="a gateway found the broker unavailable")
@@ -113,7 +113,7 @@ def test_stopped_with_a_bell_in_the_hand_of_every_poster(stack: Stack, users: St
 
     def caught() -> list[int] | None:
         """Stop all posters while they wait: they will not have given up a moment later."""
-        answers.append(users.line.submit(users.transfer(*users.clients[:2], "1.00")))
+        answers.append(users.connection.submit(users.transfer(*users.clients[:2], "1.00")))
         pids = children(stack, "posting")
         tell(pids, signal.SIGSTOP)
         if pids and as_superuser(stack, WAITING_FOR_THEIR_TURN) == len(pids):
@@ -148,7 +148,7 @@ def test_after_all_that_a_payment_is_still_posted_at_once(users: StackUsers) -> 
 
     def is_quick() -> bool:
         """True if it did not wait for the next sweep, as an order right after the last one would."""
-        answer = users.line.submit(users.transfer(*users.clients[:2], "1.00"))
+        answer = users.connection.submit(users.transfer(*users.clients[:2], "1.00"))
         assert answer.status == ACCEPTED
         return bool(users.final(answer, seconds=60)) and _seconds(users, answer) < SWEEP_SECONDS / 2
 

@@ -20,7 +20,7 @@ from embedded.stack import HOST, READY_SECONDS_MAX, STOP_SECONDS_MAX, Stack
 from models.session import transaction
 from models.token import hash_of
 from tests.e2e.state_machine.audit import owner, scalar
-from tests.e2e.state_machine.users import ACCEPTED, Answer, Line, Order, Person, StackUsers, new_tokens
+from tests.e2e.state_machine.users import ACCEPTED, Answer, GatewayConnection, Order, Person, StackUsers, new_tokens
 from tests.faults.clocks import Clocks
 from tests.faults.conftest import Reckon
 from tests.stacks import UNLIMITED
@@ -93,19 +93,12 @@ def stack(clocked: Clocked) -> Stack:
     return clocked.stack
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
-    yield receiver
-    receiver.close()
-
-
 class Shop:
     """Orders of all kinds at either gateway, in turns, with every answer that was given."""
 
     def __init__(self, users: StackUsers, bind: str) -> None:
         self.users = users
-        self.lines = [Line(users.stack), Line(SimpleNamespace(bind=bind))]
+        self.lines = [GatewayConnection(users.stack), GatewayConnection(SimpleNamespace(bind=bind))]
         self.turns = cycle(self.lines)
         self.answers: list[Answer] = []
         self.dollars: dict[Person, str] = {}
@@ -220,7 +213,7 @@ SELECT expires_at - now() BETWEEN interval '23 hours 30 minutes' AND interval '2
 
 def test_gateways_agree_on_the_end_of_a_session(clocked: Clocked) -> None:
     """One is two hours ahead and the other behind, and then the other way round; the database's clock says when."""
-    doors = [Line(clocked.stack), Line(SimpleNamespace(bind=clocked.bind))]
+    doors = [GatewayConnection(clocked.stack), GatewayConnection(SimpleNamespace(bind=clocked.bind))]
     login = {"email": f"{uuid4()}@example.com", "password": "correct horse battery"}
     names = {"first_name": "Dora", "last_name": "Client", "phone_number": "+4915123456789"}
 

@@ -31,7 +31,7 @@ def test_restarted_immediately(stack: Stack, users: StackUsers, reckoned: Reckon
         with users.submitting(users.mixed(PAYMENTS // RESTARTS), per_second=250) as answers:
             wait(answers[:50])
             stack.postgres.stop("immediate")
-            rounds.append(users.line.submit(users.transfer(*users.clients[:2], "1.00")))
+            rounds.append(users.connection.submit(users.transfer(*users.clients[:2], "1.00")))
             wait(answers[:150])
             stack.postgres.start()
         rounds += [answer.result() for answer in answers]

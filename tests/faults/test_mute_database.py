@@ -106,14 +106,14 @@ def test_the_gateway_answers_all_the_same(
     else:
         line.mute_at = b"EXECUTE accept " if at == "commit" else MUTE_AT[at]
     orders = users.mixed(30)
-    amid = users.submit(orders, threads=30)
+    submitted = users.submit(orders, threads=30)
     assert line.is_mute
-    assert {answer.status for answer in amid} <= {ACCEPTED, UNAVAILABLE}
-    assert UNAVAILABLE in {answer.status for answer in amid}
-    assert all("Retry-After" in answer.headers for answer in amid if answer.status == UNAVAILABLE)
+    assert {answer.status for answer in submitted} <= {ACCEPTED, UNAVAILABLE}
+    assert UNAVAILABLE in {answer.status for answer in submitted}
+    assert all("Retry-After" in answer.headers for answer in submitted if answer.status == UNAVAILABLE)
     with ThreadPoolExecutor(2) as pool:
         paths = ("/health/ready", f"/v1/wallets/{users.clients[0].wallet}")
-        reads = pool.map(lambda path: users.line.call("GET", path, users.clients[0].token)[0], paths)
+        reads = pool.map(lambda path: users.connection.call("GET", path, users.clients[0].token)[0], paths)
         assert set(reads) == {UNAVAILABLE}
     speak(lines)
     assert_all_goes_on(stack, users)

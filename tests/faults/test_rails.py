@@ -25,7 +25,7 @@ PAYOUTS, KILLS = 150, 4
 PAYOUTS_FULL, KILLS_FULL = 2_000, 20
 ENDED_SECONDS_MAX = 600
 
-AMID = """
+UNDER_WAY = """
 SELECT count(*) FROM instructions
 WHERE answer IS NULL AND due_at BETWEEN now() + interval '18 seconds' AND now() + interval '20 seconds'
 """
@@ -94,11 +94,11 @@ def until_decided(stack: Stack) -> None:
 
 def catch(stack: Stack) -> int:
     """Stop the worker while it calls the bank; returns the number of payouts under way, 0 if it was not caught."""
-    if scalar(stack, AMID) == 0:
+    if scalar(stack, UNDER_WAY) == 0:
         return 0
     pid = stack.processes["rails"].pid
     os.kill(pid, signal.SIGSTOP)
-    if (count := scalar(stack, AMID)) == 0:
+    if (count := scalar(stack, UNDER_WAY)) == 0:
         os.kill(pid, signal.SIGCONT)
     return count
 
@@ -128,7 +128,7 @@ def test_the_bank_acts_once_for_each(
     bank, payouts = api.call(f"{stack.bank_url}/admin/payouts"), outcomes(stack)
     assert {payout.id for payout in payouts} == {answer.payment_id for answer in answers} == bank.keys()
     with capsys.disabled():
-        click.echo(f"{count} payouts, {kills} kills, {sum(left)} left amid telling, {returns} came back")
+        click.echo(f"{count} payouts, {kills} kills, {sum(left)} left during a call, {returns} came back")
     assert [payout for payout in payouts if payout.state != ENDS[payout.cents]] == []
     for payout in payouts:
         there = bank[payout.id]

@@ -45,7 +45,7 @@ def test_without_beat_and_broker_all_goes_on(
     """
     receiver, failed = Receiver(), {name: logged(stack, name, "task failed") for name in stack.processes}
     body = {"url": receiver.url, "event_types": ["payment.*"]}
-    assert users.line.call("POST", "/v1/webhook-endpoints", users.merchant.token, body)[0] == CREATED
+    assert users.connection.call("POST", "/v1/webhook-endpoints", users.merchant.token, body)[0] == CREATED
     stack.processes["beat"].stop()
     answers = []
     try:
@@ -53,14 +53,14 @@ def test_without_beat_and_broker_all_goes_on(
             for _ in range(2):
                 heard, written = len(receiver.heard), letters(stack)
                 answers += [
-                    users.line.submit(users.charge(users.clients[0], "1.00")),
-                    users.line.submit(users.withdrawal(users.clients[0], "6660.01")),
+                    users.connection.submit(users.charge(users.clients[0], "1.00")),
+                    users.connection.submit(users.withdrawal(users.clients[0], "6660.01")),
                 ]
                 assert [answer.status for answer in answers[-2:]] == [ACCEPTED] * 2
                 number = f"+1415{random.randrange(2_000_000, 9_999_999)}"
                 newcomer = {"email": f"{uuid4()}@example.com", "password": f"correct {uuid4()}", "phone_number": number}
                 newcomer |= {"first_name": "Carol", "last_name": "Clear"}
-                assert users.line.call("POST", "/v1/clients", "", newcomer)[0] == CREATED
+                assert users.connection.call("POST", "/v1/clients", "", newcomer)[0] == CREATED
                 for answer in answers[-2:]:
                     assert users.final(answer, seconds=120)["state"] == "COMPLETED"
                 eventually(lambda heard=heard: len(receiver.heard) >= heard + 2, seconds=120, message="they are told")

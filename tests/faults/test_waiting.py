@@ -47,16 +47,16 @@ class Awaited(NamedTuple):
 
 
 def submit(stack: Stack, order: Order) -> Awaited:
-    """Order it, and wait for what comes of it, on a line of its own."""
+    """Order it, and wait for its outcome, on a connection of its own."""
     began = time.monotonic()
-    line = http.client.HTTPConnection(stack.bind, timeout=WAIT_SECONDS_MAX + QUICK_SECONDS)
+    connection = http.client.HTTPConnection(stack.bind, timeout=WAIT_SECONDS_MAX + QUICK_SECONDS)
     headers = {"Authorization": f"Bearer {order.token}", "Content-Type": "application/json"}
     headers |= {"Idempotency-Key": order.key, "Prefer": f"wait={WAIT_SECONDS_MAX}"}
-    line.request("POST", order.path, json.dumps(order.body), headers)
-    response = line.getresponse()
+    connection.request("POST", order.path, json.dumps(order.body), headers)
+    response = connection.getresponse()
     body = json.loads(response.read())
     answered_at = time.time()
-    line.close()
+    connection.close()
     answer = Answer(order, response.status, body, dict(response.getheaders()), time.monotonic() - began)
     return Awaited(answer, answered_at)
 
@@ -73,7 +73,7 @@ def waiting(stack: Stack, users: StackUsers) -> Iterator[list[Future[Awaited]]]:
         yield answers
 
 
-def assert_told_in_time(stack: Stack, results: list[Awaited]) -> None:
+def assert_answered_in_time(stack: Stack, results: list[Awaited]) -> None:
     """From the commit that made each payment final to its answer."""
     seconds = [result.at - scalar(stack, FINALIZED_AT.format(result.answer.payment_id)) for result in results]
     assert median(seconds) < AFTER_COMMIT_SECONDS
@@ -102,7 +102,7 @@ def test_redis_stopped(stack: Stack, users: StackUsers, reckoned: Reckon) -> Non
         stack.valkey.start()
         stack.processes["posting"].start()
     assert {result.answer.status for result in results} == {DONE}
-    assert_told_in_time(stack, results)
+    assert_answered_in_time(stack, results)
     reckoned([result.answer._replace(status=ACCEPTED) for result in results])
 
 
@@ -122,9 +122,10 @@ def test_the_database_started_again(stack: Stack, users: StackUsers, reckoned: R
     assert max(result.answer.seconds for result in results) < WAIT_SECONDS_MAX + QUICK_SECONDS
     done = [result for result in results if result.answer.status == DONE]
     assert done, "the line has come back"
-    assert_told_in_time(stack, done)
+    assert_answered_in_time(stack, done)
     reckoned([result.answer._replace(status=ACCEPTED) for result in results])
-    users.final(users.line.submit(users.transfer(*users.clients[:2], "1.00")), seconds=60)  # the posters have begun
+    answer = users.connection.submit(users.transfer(*users.clients[:2], "1.00"))
+    users.final(answer, seconds=60)  # the posters have begun
     again = submit(stack, users.transfer(*users.clients[:2], "1.00")).answer
     assert again.status == DONE
     assert again.seconds < QUICK_SECONDS

@@ -26,7 +26,7 @@ def pay(users: StackUsers, enough: threading.Event) -> list[Answer]:
     answers: list[Answer] = []
     while not enough.is_set():
         for order in users.mixed(20):
-            answers.append(users.line.submit(order))
+            answers.append(users.connection.submit(order))
             enough.wait(PAUSE_SECONDS)
     return answers
 

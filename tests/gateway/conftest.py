@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 import bell
+from tests.gateway.events.live_gateway import Served, serving
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.parties import Parties
 from tests.support import Database
@@ -78,3 +79,12 @@ def unchanged(api: ApiHarness) -> Iterator[None]:
     """The tables are the same when the test ends as when it began (its users and wallets excepted)."""
     with api.unchanged():
         yield
+
+
+@pytest.fixture(scope="module")
+def served(
+    database: Database, api: ApiHarness, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    """The module's gateway, served by gunicorn."""
+    with serving(database, api, redis_url, tmp_path_factory.mktemp("served")) as served:
+        yield served

@@ -101,6 +101,10 @@ class ApiHarness(Builder):
             result = connection.exec_driver_sql(statement, parameters)
             return [row[0] for row in result] if result.returns_rows else None
 
+    def audit_log(self, target: str) -> list[dict[str, Any]]:
+        """The entries of the audit log about the target, oldest first."""
+        return self.execute("SELECT to_jsonb(l) FROM audit_log l WHERE target = %s ORDER BY id", target)
+
     def tables(self) -> dict[str, str]:
         """The number of rows of each table, with the transactions that wrote them: any write changes one of both."""
         written = "SELECT ARRAY['{0}', concat(count(*), ' ', sum(xmin::text::bigint), ' ', max(xmin::text))] FROM {0}"

@@ -4,25 +4,16 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
 
 from gateway.http.parsing import BODY_BYTES_MAX
-from tests.gateway.events.live_gateway import COMMAND, LIMITS_DB, ROOT, Served, free_port, serving
-from tests.gateway.harness import SECRET_KEY, ApiHarness, ApiUser
+from tests.gateway.events.live_gateway import COMMAND, LIMITS_DB, ROOT, Served, free_port
+from tests.gateway.harness import SECRET_KEY, ApiUser
 from tests.gateway.orders import deposit_into
-from tests.support import Database, eventually
-
-
-@pytest.fixture(scope="module")
-def served(
-    database: Database, api: ApiHarness, redis_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Served]:
-    with serving(database, api, redis_url, tmp_path_factory.mktemp("served")) as served:
-        yield served
+from tests.support import eventually
 
 
 def order(served: Served, person: ApiUser, body: bytes, *headers: str) -> bytes:

@@ -12,10 +12,6 @@ from embedded.postgres import DATABASE, OWNER_ROLE, SUPERUSER, Postgres
 from tests.support import Database, memory, past_the_triggers
 
 
-def name_of(database: Database) -> str:
-    return make_url(database.owner).database or ""
-
-
 def alembic(url: str, *arguments: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "alembic", "-x", f"url={url}", *(arguments or ("upgrade", "head"))]
     return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
@@ -41,14 +37,14 @@ def test_each_migration_prints_a_line(postgres: Postgres, empty_database: Databa
 
 def test_checkout_older_than_its_data_is_refused(postgres: Postgres, empty_database: Database):
     assert alembic(empty_database.owner).returncode == 0
-    past_the_triggers(postgres, name_of(empty_database), "UPDATE alembic_version SET version_num = '9999'")
+    past_the_triggers(postgres, empty_database.name, "UPDATE alembic_version SET version_num = '9999'")
     line = refusal(empty_database.owner)
     assert "checkout is older than its data: the database is at revision 9999" in line
     assert "Can't locate" not in line
 
 
 def test_failed_migration_prints_its_error_without_statement(postgres: Postgres, empty_database: Database):
-    past_the_triggers(postgres, name_of(empty_database), "CREATE TABLE currencies (wrong integer)")
+    past_the_triggers(postgres, empty_database.name, "CREATE TABLE currencies (wrong integer)")
     line = refusal(empty_database.owner)
     assert 'relation "currencies" already exists' in line
     assert "CREATE TABLE" not in line
@@ -56,7 +52,7 @@ def test_failed_migration_prints_its_error_without_statement(postgres: Postgres,
 
 
 def test_role_without_rights_gets_the_missing_statements(postgres: Postgres, empty_database: Database):
-    past_the_triggers(postgres, name_of(empty_database), "CREATE ROLE limited LOGIN PASSWORD 'limited'")
+    past_the_triggers(postgres, empty_database.name, "CREATE ROLE limited LOGIN PASSWORD 'limited'")
     url = make_url(empty_database.owner).set(username="limited", password="limited")
     try:
         line = refusal(url.render_as_string(hide_password=False))

@@ -21,7 +21,7 @@ def test_new_wallet_is_empty_and_found_by_id_and_token(world):
         assert account.wallet_by_id(connection, id) == account.wallet_by_token(connection, token) == wallet
         assert account.wallet_by_id(connection, new_id()) is None
         assert account.wallet_by_token(connection, "wal_unknown") is None
-        assert account.wallet_by_id(connection, world.technical("wire")) is None, "ours is no wallet"
+        assert account.wallet_by_id(connection, world.technical("wire")) is None, "a technical account is no wallet"
 
 
 def test_wallet_token_is_unique(world):

@@ -1,7 +1,5 @@
 """The constraints of bulks and bank accounts, attacked in SQL by each role."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from models import bank_account, bulk
@@ -9,7 +7,7 @@ from models.bulk import BulkKind, BulkMode, NewBulk, NewLine
 from models.session import transaction
 from models.user import Role
 from tests.builders import Builder, new_id
-from tests.models.constraint_attacks.statements import DENIED, NO_BREAK, stopper
+from tests.models.constraint_attacks.statements import DENIED, NO_BREAK, insert, stopper
 
 IBAN = "DE89370400440532013000"
 
@@ -51,18 +49,9 @@ def names(shared_world: Builder) -> dict[str, str]:
     return {**ids, **sides, "line": undecided_line.id}
 
 
-@pytest.fixture
-def new(names: dict[str, str]) -> Iterator[dict[str, str]]:
-    return {**names, "new": new_id()}
-
-
-def inserted(table: str, values: dict[str, str]) -> str:
-    return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(values.values())})"
-
-
 def registered(**columns: str) -> str:
     values = {"id": "%(new)s", "merchant_id": "%(shop)s", "organization_name": "'Shop'", "iban": "'NO9386011117947'"}
-    return inserted("bank_accounts", {**values, "account_id": "%(rich)s", **columns})
+    return insert("bank_accounts", {**values, "account_id": "%(rich)s", **columns})
 
 
 def ordered(**columns: str) -> str:
@@ -70,7 +59,7 @@ def ordered(**columns: str) -> str:
         **{"id": "%(new)s", "kind": "'charges'", "mode": "'best_effort'", "user_id": "%(shop)s"},
         **{"target_id": "%(rich)s", "currency": "'EUR'", "total": "1", "lines": "1"},
     }
-    return inserted("bulks", values | columns)
+    return insert("bulks", values | columns)
 
 
 TRANSFERS = {"kind": "'transfers'", "bank_account_id": "%(account)s", "source_id": "%(rich)s", "target_id": "NULL"}
@@ -86,7 +75,7 @@ def paid(**columns: str) -> str:
         **{"id": "%(new)s", "type": "'withdrawal'", "user_id": "%(shop)s", "source_id": "%(rich)s"},
         **{"target_id": "%(wire)s", "amount": "1", "currency": "'EUR'", "bulk_id": "%(open)s", "bulk_line": "2"},
     }
-    return inserted("payments", values | columns)
+    return insert("payments", values | columns)
 
 
 MORE = "UPDATE bulks SET lines = 2, total = 11 WHERE id = %(open)s; "

@@ -2,7 +2,6 @@
 
 import pytest
 from sqlalchemy import Engine, NullPool
-from sqlalchemy.engine import make_url
 
 from embedded.postgres import SUPERUSER, Postgres
 from models.invariants import INVARIANTS, violations
@@ -134,7 +133,7 @@ def names(shared_world: Builder) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def superuser(postgres: Postgres, database: Database) -> Engine:
     """A superuser, who can write without triggers."""
-    return open_engine(postgres.url(make_url(database.owner).database, SUPERUSER), NullPool)
+    return open_engine(postgres.url(database.name, SUPERUSER), NullPool)
 
 
 @pytest.mark.usefixtures("names")

@@ -1,15 +1,13 @@
 """The constraints of payouts, their answers and returns, attacked in SQL by each role."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from models import bank_return, payout
 from models.bank_return import Return
 from models.payout import Counterparty, FinalAnswer
 from models.session import transaction
-from tests.builders import Builder, new_id
-from tests.models.constraint_attacks.statements import DENIED, NO_BREAK, stopper
+from tests.builders import Builder
+from tests.models.constraint_attacks.statements import DENIED, NO_BREAK, insert, stopper
 
 WHOM = Counterparty("DE89370400440532013000", "Ann", "COBADEFFXXX", "Rent")
 
@@ -35,14 +33,9 @@ def names(shared_world: Builder) -> dict[str, str]:
     return {"open": ids[0], "done": ids[1], "ann": ann, "rich": rich, "wire": wire}
 
 
-@pytest.fixture
-def new(names: dict[str, str]) -> Iterator[dict[str, str]]:
-    return {**names, "new": new_id()}
-
-
 def kept(**columns: str) -> str:
     values = {"payment_id": "%(new)s", "iban": "'DE89370400440532013000'", "name": "'Ann'"} | columns
-    return f"INSERT INTO instructions ({', '.join(values)}) VALUES ({', '.join(values.values())})"
+    return insert("instructions", values)
 
 
 def changed(assignments: str, which: str = "open") -> str:
@@ -51,12 +44,12 @@ def changed(assignments: str, which: str = "open") -> str:
 
 def came_back(**columns: str) -> str:
     values = {"rail": "'r'", "bank_id": "'new'", "parent_id": "%(done)s", "amount": "1"} | columns
-    return f"INSERT INTO returns ({', '.join(values)}) VALUES ({', '.join(values.values())})"
+    return insert("returns", values)
 
 
 def command(kind: str, **columns: str) -> str:
     values = {"id": "%(new)s", "kind": f"'{kind}'", "payment_id": "%(open)s"} | columns
-    return f"INSERT INTO commands ({', '.join(values)}) VALUES ({', '.join(values.values())})"
+    return insert("commands", values)
 
 
 def gave_back(assignments: str, bank_id: str) -> str:

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
@@ -13,12 +12,6 @@ from models import pg_arrays
 NASTY = st.sampled_from(['"', "\\", "{", "}", ",", "NULL", "null", "", " ", "\n", "'", "%s", "é", "💶", "\\x00", '\\"'])
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 COLUMNS = st.lists(st.none() | TEXTS | st.lists(NASTY, max_size=5).map("".join), max_size=20)
-
-
-@pytest.fixture(scope="module")
-def connection(worker):
-    with worker.connect() as connection:
-        yield connection
 
 
 @given(column=COLUMNS)

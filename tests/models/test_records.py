@@ -47,12 +47,6 @@ class Pair(NamedTuple):
     note: str = "none"
 
 
-@pytest.fixture(scope="module")
-def connection(worker):
-    with worker.connect() as connection:
-        yield connection
-
-
 def test_rows_become_named_tuples_and_whole_numbers_int(connection):
     result = connection.exec_driver_sql("SELECT 1 AS id, 1e37::numeric(38) AS amount UNION SELECT 2, NULL ORDER BY id")
     assert records(Pair, result) == [Pair(1, 10**37), Pair(2, None)]

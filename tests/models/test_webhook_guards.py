@@ -1,7 +1,5 @@
 """The constraints of webhook endpoints, secrets and deliveries, attacked in SQL by each role."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from models import user, webhook_endpoint
@@ -33,11 +31,6 @@ def names(shared_world: Builder) -> dict[str, str]:
         )
         connection.exec_driver_sql(attempt(), ids)
     return ids
-
-
-@pytest.fixture
-def new(names: dict[str, str]) -> Iterator[dict[str, str]]:
-    return {**names, "new": new_id()}
 
 
 def hook(**columns: str) -> str:

@@ -48,6 +48,12 @@ class Books(Builder):
         self.opened.append(open_engine(url, application="payments-test"))
         return self.opened[-1]
 
+    def transfers(self, count: int) -> list[str]:
+        """The ids of transfers of 1.00 out of one wallet, in the order in which they were accepted."""
+        client, source = self.client(count * 1_00)
+        _, target = self.client()
+        return [self.transfer(client, source, target, 1_00) for _ in range(count)]
+
     def poster(self, engine: Engine | None = None, *, deposits_open: bool = False) -> Poster:
         """A poster that does not linger."""
         return Poster(engine or self.worker, deposits_open=deposits_open, linger_seconds=0)

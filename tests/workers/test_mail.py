@@ -1,58 +1,22 @@
 """Mail: its text and token, one per message, and a folder instead of a server."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import pytest
-import structlog
-from structlog.testing import LogCapture
 from uuid_utils.compat import uuid7
 
-from models import confirmation, user
 from models import token as tokens
 from models.confirmation import Purpose
 from models.session import transaction
 from tests.workers.books import Books
 from tests.workers.mail_senders import FROM, kept, postman, redeem, token_in
-from tests.workers.smtp_server import Server, serving
-from workers import mail
+from tests.workers.smtp_server import Server
 
 
-@pytest.fixture
-def logged(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
-    """The log entries of the mail sender."""
-    capture = LogCapture()
-    monkeypatch.setattr(mail, "log", structlog.wrap_logger(None, processors=[capture]))
-    return capture.entries
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as server:
-        yield server
-
-
-@pytest.fixture
-def ask(books: Books) -> Callable[..., str]:
-    """Ask for a mail as the gateway does; returns the confirmation's id."""
-
-    def ask(email: str | None = None, purpose: Purpose = Purpose.EMAIL) -> str:
-        id, user_id = str(uuid7()), str(uuid7())
-        with transaction(books.worker) as connection:
-            assert user.create(
-                connection, user_id, email or f"{user_id}@example.com", user.Role.CLIENT, "Eve\r\nBcc: x@y.z"
-            )
-        with transaction(books.gateway) as connection:
-            assert confirmation.ask(connection, id, user_id, purpose)
-        return id
-
-    return ask
-
-
-def test_mail_has_a_token_that_works_once(books: Books, server: Server, ask: Callable[..., str]) -> None:
-    id = ask("carol@example.com")
-    sender = postman(books, server)
+def test_mail_has_a_token_that_works_once(books: Books, mail_server: Server, request_mail: Callable[..., str]) -> None:
+    id = request_mail("carol@example.com")
+    sender = postman(books, mail_server)
     assert [sender.deliver(), sender.deliver()] == [1, 0]
-    (letter,) = server.mail
+    (letter,) = mail_server.mail
     assert (letter["To"], letter["From"]) == ("carol@example.com", FROM)
     assert letter["Subject"] == "Confirm your e-mail address"
     assert (letter.get_content_type(), letter["Auto-Submitted"]) == ("text/plain", "auto-generated")
@@ -67,16 +31,16 @@ def test_mail_has_a_token_that_works_once(books: Books, server: Server, ask: Cal
     assert redeem(books, token) is None
 
 
-def test_password_reset_has_its_own_mail(books: Books, server: Server, ask: Callable[..., str]) -> None:
-    ask(purpose=Purpose.PASSWORD)
-    postman(books, server).deliver()
-    (letter,) = server.mail
+def test_password_reset_has_its_own_mail(books: Books, mail_server: Server, request_mail: Callable[..., str]) -> None:
+    request_mail(purpose=Purpose.PASSWORD)
+    postman(books, mail_server).deliver()
+    (letter,) = mail_server.mail
     assert letter["Subject"] == "Set a new password"
     assert "POST /v1/password-resets/confirm" in letter.get_content()
     assert redeem(books, token_in(letter.get_content()), Purpose.PASSWORD)
 
 
-def test_mail_about_a_disabled_endpoint_has_no_token(books: Books, server: Server) -> None:
+def test_mail_about_a_disabled_endpoint_has_no_token(books: Books, mail_server: Server) -> None:
     endpoint, user_id = str(uuid7()), books.user()
     with books.as_owner() as connection:
         connection.exec_driver_sql(
@@ -87,43 +51,43 @@ def test_mail_about_a_disabled_endpoint_has_no_token(books: Books, server: Serve
         connection.exec_driver_sql(
             "UPDATE webhook_endpoints SET is_active = false, disabled_reason = 'gone' WHERE id = %s", (endpoint,)
         )
-    assert postman(books, server).deliver() == 1
-    (letter,) = server.mail
+    assert postman(books, mail_server).deliver() == 1
+    (letter,) = mail_server.mail
     assert letter["Subject"] == "A webhook endpoint has been disabled"
     assert tokens.CONFIRMATION_PREFIX not in letter.get_content()
 
 
-def test_mail_contains_no_text_of_users(books: Books, server: Server, ask: Callable[..., str]) -> None:
+def test_mail_contains_no_text_of_users(books: Books, mail_server: Server, request_mail: Callable[..., str]) -> None:
     """Otherwise a user who signs up with another's address could send them any text in the product's name."""
-    ask()
-    postman(books, server).deliver()
-    (letter,) = server.mail
+    request_mail()
+    postman(books, mail_server).deliver()
+    (letter,) = mail_server.mail
     assert "Eve" not in letter.as_string()
     assert "Bcc" not in letter
-    assert sum(command.startswith("RCPT") for command in server.commands) == 1
+    assert sum(command.startswith("RCPT") for command in mail_server.commands) == 1
 
 
 def test_address_with_a_line_break_is_given_up(
-    books: Books, server: Server, ask: Callable[..., str], logged: list[dict]
+    books: Books, mail_server: Server, request_mail: Callable[..., str], mail_log: list[dict]
 ) -> None:
-    broken = ask("mallory@example.com\r\nBcc: x@example.com")
-    fine = ask()
-    assert postman(books, server).deliver() == 1
+    broken = request_mail("mallory@example.com\r\nBcc: x@example.com")
+    fine = request_mail()
+    assert postman(books, mail_server).deliver() == 1
     assert kept(books, broken).is_given_up
     assert kept(books, fine).is_sent
 
 
-def test_international_domain_is_encoded(books: Books, server: Server, ask: Callable[..., str]) -> None:
-    ask("carol@müller.example")
-    local = ask("jürgen@example.com")
-    assert postman(books, server).deliver() == 1
-    assert server.mail[0]["To"] == "carol@xn--mller-kva.example"
+def test_international_domain_is_encoded(books: Books, mail_server: Server, request_mail: Callable[..., str]) -> None:
+    request_mail("carol@müller.example")
+    local = request_mail("jürgen@example.com")
+    assert postman(books, mail_server).deliver() == 1
+    assert mail_server.mail[0]["To"] == "carol@xn--mller-kva.example"
     assert kept(books, local).is_given_up, "this server knows no SMTPUTF8"
 
 
-def test_mails_share_a_connection(books: Books, server: Server, ask: Callable[..., str]) -> None:
-    ids = [ask() for _ in range(12)]
-    assert postman(books, server).deliver() == 12
-    assert server.connections == 1
-    assert len({token_in(letter.get_content()) for letter in server.mail}) == 12
+def test_mails_share_a_connection(books: Books, mail_server: Server, request_mail: Callable[..., str]) -> None:
+    ids = [request_mail() for _ in range(12)]
+    assert postman(books, mail_server).deliver() == 12
+    assert mail_server.connections == 1
+    assert len({token_in(letter.get_content()) for letter in mail_server.mail}) == 12
     assert all(kept(books, id).is_sent for id in ids)

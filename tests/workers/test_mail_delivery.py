@@ -9,15 +9,11 @@ from email.policy import default
 from pathlib import Path
 
 import pytest
-import structlog
 from sqlalchemy import make_url
-from structlog.testing import LogCapture
-from uuid_utils.compat import uuid7
 
-from models import confirmation, user
+from models import confirmation
 from models.circuit_breaker import CircuitBreaker
-from models.confirmation import Purpose
-from models.session import DatabaseUnavailable, transaction
+from models.session import DatabaseUnavailable
 from tests.lossy_postgres_proxy import SOCKET_NAME, Line, Loss
 from tests.workers.books import Books
 from tests.workers.mail_senders import FROM, kept, postman, redeem, token_in
@@ -26,60 +22,31 @@ from workers import mail
 from workers.mail import ATTEMPTS_MAX, QUIET_SECONDS, UNDER_WAY_SECONDS, MailSender
 
 
-@pytest.fixture
-def logged(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
-    """The log entries of the mail sender."""
-    capture = LogCapture()
-    monkeypatch.setattr(mail, "log", structlog.wrap_logger(None, processors=[capture]))
-    return capture.entries
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as server:
-        yield server
-
-
-@pytest.fixture
-def ask(books: Books) -> Callable[..., str]:
-    """Ask for a mail as the gateway does; returns the confirmation's id."""
-
-    def ask(email: str | None = None, purpose: Purpose = Purpose.EMAIL) -> str:
-        id, user_id = str(uuid7()), str(uuid7())
-        with transaction(books.worker) as connection:
-            assert user.create(
-                connection, user_id, email or f"{user_id}@example.com", user.Role.CLIENT, "Eve\r\nBcc: x@y.z"
-            )
-        with transaction(books.gateway) as connection:
-            assert confirmation.ask(connection, id, user_id, purpose)
-        return id
-
-    return ask
-
-
 def make_due(books: Books, id: str) -> None:
     with books.as_owner() as connection:
         connection.exec_driver_sql("UPDATE confirmations SET due_at = now() WHERE id = %s", (id,))
 
 
-def test_no_due_mail_opens_no_connection(books: Books, server: Server) -> None:
-    assert postman(books, server).deliver() == 0
-    assert server.connections == 0
+def test_no_due_mail_opens_no_connection(books: Books, mail_server: Server) -> None:
+    assert postman(books, mail_server).deliver() == 0
+    assert mail_server.connections == 0
 
 
 def test_delivery_without_time_leaves_mails_to_the_next_run(
-    books: Books, server: Server, ask: Callable[..., str]
+    books: Books, mail_server: Server, request_mail: Callable[..., str]
 ) -> None:
-    ask()
-    assert postman(books, server).deliver(seconds=0) == 0
-    assert postman(books, server).deliver() == 1
+    request_mail()
+    assert postman(books, mail_server).deliver(seconds=0) == 0
+    assert postman(books, mail_server).deliver() == 1
 
 
-def test_permanently_refused_mail_is_given_up(books: Books, server: Server, ask: Callable[..., str]) -> None:
-    unknown = ask("unknown@example.com")
-    other = ask()
-    server.refuses["unknown@example.com"] = "550 no such user"
-    assert postman(books, server).deliver() == 1
+def test_permanently_refused_mail_is_given_up(
+    books: Books, mail_server: Server, request_mail: Callable[..., str]
+) -> None:
+    unknown = request_mail("unknown@example.com")
+    other = request_mail()
+    mail_server.refuses["unknown@example.com"] = "550 no such user"
+    assert postman(books, mail_server).deliver() == 1
     assert kept(books, other).is_sent
     row = kept(books, unknown)
     assert (row.is_sent, row.is_given_up, "550" in row.last_error) == (False, True, True)
@@ -87,14 +54,14 @@ def test_permanently_refused_mail_is_given_up(books: Books, server: Server, ask:
 
 @pytest.mark.parametrize("by", ["recipient", "content"])
 def test_mail_refused_for_now_is_retried_a_limited_time(
-    books: Books, server: Server, ask: Callable[..., str], by: str
+    books: Books, mail_server: Server, request_mail: Callable[..., str], by: str
 ) -> None:
-    id = ask("grey@example.com")
+    id = request_mail("grey@example.com")
     if by == "recipient":
-        server.refuses["grey@example.com"] = "450 try later"
+        mail_server.refuses["grey@example.com"] = "450 try later"
     else:
-        server.data_reply = "451 try later"
-    sender, waits = postman(books, server), []
+        mail_server.data_reply = "451 try later"
+    sender, waits = postman(books, mail_server), []
     for attempt in range(1, ATTEMPTS_MAX):
         make_due(books, id)
         assert sender.deliver() == 0
@@ -107,73 +74,73 @@ def test_mail_refused_for_now_is_retried_a_limited_time(
     make_due(books, id)
     sender.deliver()
     assert kept(books, id).is_given_up
-    server.refuses.clear()
-    server.data_reply = "250 kept"
+    mail_server.refuses.clear()
+    mail_server.data_reply = "250 kept"
     assert sender.deliver() == 0
 
 
 def test_retried_mail_has_a_new_token_and_only_that_works(
-    books: Books, server: Server, ask: Callable[..., str]
+    books: Books, mail_server: Server, request_mail: Callable[..., str]
 ) -> None:
     """As after a worker that died between handing over a mail and recording it."""
-    id = ask()
-    sender = postman(books, server)
+    id = request_mail()
+    sender = postman(books, mail_server)
     sender.deliver()
     with books.as_owner() as connection:
         connection.exec_driver_sql("UPDATE confirmations SET sent_at = NULL, due_at = now() WHERE id = %s", (id,))
     sender.deliver()
-    first, second = (token_in(letter.get_content()) for letter in server.mail)
+    first, second = (token_in(letter.get_content()) for letter in mail_server.mail)
     assert redeem(books, first) is None
     assert redeem(books, second)
 
 
-def test_claimed_mail_is_not_claimed_again(books: Books, server: Server, ask: Callable[..., str]) -> None:
-    id = ask()
-    assert postman(books, server)._claim()
-    assert postman(books, server).deliver() == 0
+def test_claimed_mail_is_not_claimed_again(books: Books, mail_server: Server, request_mail: Callable[..., str]) -> None:
+    id = request_mail()
+    assert postman(books, mail_server)._claim()
+    assert postman(books, mail_server).deliver() == 0
     assert 20 < kept(books, id).due_in_seconds <= UNDER_WAY_SECONDS
     make_due(books, id)
-    assert postman(books, server).deliver() == 1
+    assert postman(books, mail_server).deliver() == 1
 
 
 def test_mail_server_away_costs_no_attempt_and_opens_breaker(
-    books: Books, ask: Callable[..., str], logged: list[dict], monkeypatch: pytest.MonkeyPatch
+    books: Books, request_mail: Callable[..., str], mail_log: list[dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    id = ask()
+    id = request_mail()
     with serving() as gone:
         sender = postman(books, gone)
     assert sender.deliver() == 0
     assert kept(books, id)[:3] == (0, False, None)
-    assert [entry["event"] for entry in logged] == ["mail server cannot be reached"]
-    with serving() as server:
-        sender.mail_url = f"smtp://localhost:{server.port}"
+    assert [entry["event"] for entry in mail_log] == ["mail server cannot be reached"]
+    with serving() as mail_server:
+        sender.mail_url = f"smtp://localhost:{mail_server.port}"
         assert sender.deliver() == 0, "not so soon"
-        assert server.connections == 0
+        assert mail_server.connections == 0
         sender._breaker = CircuitBreaker(QUIET_SECONDS)
         assert sender.deliver() == 1
 
 
 def test_silent_mail_server_is_bounded_by_the_timeout(
-    books: Books, ask: Callable[..., str], logged: list[dict], monkeypatch: pytest.MonkeyPatch
+    books: Books, request_mail: Callable[..., str], mail_log: list[dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask()
+    request_mail()
     monkeypatch.setattr(mail, "SMTP_TIMEOUT_SECONDS", 0.2)
-    with serving(is_silent=True) as server:
-        sender = postman(books, server)
+    with serving(is_silent=True) as mail_server:
+        sender = postman(books, mail_server)
         assert [sender.deliver(), sender.deliver()] == [0, 0]
-        assert server.connections == 1
-    assert "timed out" in logged[0]["error"]
+        assert mail_server.connections == 1
+    assert "timed out" in mail_log[0]["error"]
 
 
 def test_disconnect_during_a_mail_stops_the_run(
-    books: Books, server: Server, ask: Callable[..., str], logged: list[dict]
+    books: Books, mail_server: Server, request_mail: Callable[..., str], mail_log: list[dict]
 ) -> None:
-    first, second = ask("first@example.com"), ask()
-    server.refuses["first@example.com"] = "421 closing down"
-    sender = postman(books, server)
+    first, second = request_mail("first@example.com"), request_mail()
+    mail_server.refuses["first@example.com"] = "421 closing down"
+    sender = postman(books, mail_server)
     assert sender.deliver() == 0
     assert kept(books, first).attempts == 1
-    assert (kept(books, second).is_sent, server.connections) == (False, 1)
+    assert (kept(books, second).is_sent, mail_server.connections) == (False, 1)
 
 
 # Encryption
@@ -199,12 +166,14 @@ def encrypting(certificate: Path) -> Iterator[Server]:
     """A server that offers STARTTLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    with serving(context) as server:
-        yield server
+    with serving(context) as mail_server:
+        yield mail_server
 
 
-def test_offered_starttls_and_login_are_used(books: Books, encrypting: Server, ask: Callable[..., str]) -> None:
-    ask()
+def test_offered_starttls_and_login_are_used(
+    books: Books, encrypting: Server, request_mail: Callable[..., str]
+) -> None:
+    request_mail()
     assert postman(books, encrypting).deliver() == 1
     assert encrypting.encrypted == [True]
 
@@ -212,18 +181,18 @@ def test_offered_starttls_and_login_are_used(books: Books, encrypting: Server, a
 @pytest.mark.parametrize(("query", "credentials"), [("?tls=required", ""), ("", "carol:p%40ss@")])
 def test_required_tls_is_verified(
     books: Books,
-    server: Server,
+    mail_server: Server,
     encrypting: Server,
     certificate: Path,
-    ask: Callable[..., str],
+    request_mail: Callable[..., str],
     monkeypatch: pytest.MonkeyPatch,
     query: str,
     credentials: str,
 ) -> None:
-    ask()
-    assert postman(books, server, query, credentials).deliver() == 0, "not offered"
+    request_mail()
+    assert postman(books, mail_server, query, credentials).deliver() == 0, "not offered"
     assert postman(books, encrypting, query, credentials).deliver() == 0, "the certificate is not trusted"
-    for distrusted in (server, encrypting):
+    for distrusted in (mail_server, encrypting):
         assert not any(command.startswith(("AUTH", "MAIL")) for command in distrusted.commands)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     assert postman(books, encrypting, query, credentials).deliver() == 1
@@ -235,11 +204,11 @@ def test_required_tls_is_verified(
 
 
 def test_mail_file_is_readable_by_its_owner_only(
-    books: Books, ask: Callable[..., str], tmp_path: Path, logged: list[dict]
+    books: Books, request_mail: Callable[..., str], tmp_path: Path, mail_log: list[dict]
 ) -> None:
     folder = tmp_path / "the mail"
     folder.mkdir()
-    id = ask("carol@example.com")
+    id = request_mail("carol@example.com")
     assert MailSender(books.worker, f"file://{tmp_path}/the%20mail", FROM).deliver() == 1
     (path,) = folder.iterdir()
     assert re.fullmatch(rf"\d{{8}}T\d{{6}}Z-{id}\.eml", path.name)
@@ -248,31 +217,36 @@ def test_mail_file_is_readable_by_its_owner_only(
     assert letter["To"] == "carol@example.com"
     token = token_in(path.read_text())
     assert redeem(books, token)
-    (entry,) = logged
+    (entry,) = mail_log
     assert (entry["to"], entry["where"], entry["purpose"]) == ("carol@example.com", str(path), "email")
-    assert token not in str(logged)
+    assert token not in str(mail_log)
 
 
 def test_missing_folder_is_handled_as_an_unavailable_server(
-    books: Books, ask: Callable[..., str], tmp_path: Path, logged: list[dict]
+    books: Books, request_mail: Callable[..., str], tmp_path: Path, mail_log: list[dict]
 ) -> None:
-    id = ask()
+    id = request_mail()
     sender = MailSender(books.worker, f"file://{tmp_path}/nowhere", FROM)
     assert sender.deliver() == 0
     assert kept(books, id).attempts == 0
-    assert "NotADirectoryError" in logged[0]["error"]
+    assert "NotADirectoryError" in mail_log[0]["error"]
 
 
 @pytest.mark.parametrize("loss", Loss)
 def test_lost_commit_of_a_claim_costs_no_attempt(
-    books: Books, server: Server, ask: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loss: Loss
+    books: Books,
+    mail_server: Server,
+    request_mail: Callable[..., str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    loss: Loss,
 ) -> None:
     """However often: nothing was mailed by then."""
-    id = ask()
+    id = request_mail()
     url = make_url(books.database.worker)
     line = Line(tmp_path, Path(url.query["host"]) / SOCKET_NAME)
     shaky = books.open(url.update_query_dict({"host": str(tmp_path)}).render_as_string(hide_password=False))
-    sender = MailSender(shaky, f"smtp://localhost:{server.port}", FROM)
+    sender = MailSender(shaky, f"smtp://localhost:{mail_server.port}", FROM)
     take = confirmation.take
 
     def take_and_lose(*args: object) -> confirmation.PendingMail | None:
@@ -287,7 +261,7 @@ def test_lost_commit_of_a_claim_costs_no_attempt(
                 with pytest.raises(DatabaseUnavailable):
                     sender.deliver()
         assert line.lost == [loss] * (ATTEMPTS_MAX + 1)
-        assert server.mail == []
+        assert mail_server.mail == []
         assert sender.deliver() == 1
         assert (kept(books, id).attempts, kept(books, id).is_sent) == (1, True)
     finally:

@@ -44,13 +44,6 @@ def run(task: Task) -> None:
     task.apply(throw=True)
 
 
-@pytest.fixture
-def waiting(books: Books) -> str:
-    alice, source = books.client(10_00)
-    _, target = books.client()
-    return books.order("transfer", alice, source, target, 4_00)
-
-
 def test_post_posts_due_payments_and_does_not_ring(books: Books, bells: redis.Redis, waiting: str) -> None:
     run(tasks.post)
     assert books.kept(waiting).state == "COMPLETED"

@@ -12,7 +12,7 @@ from embedded.stack import Stack
 from models.bank_return import Return
 from models.payout import Payout
 from models.session import open_engine, transaction
-from tests.e2e.state_machine.users import Line, new_tokens
+from tests.e2e.state_machine.users import GatewayConnection, new_tokens
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import Database, eventually
 from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState
@@ -108,7 +108,7 @@ class Performance:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.troubles: list[Exception] = []
-        self.line = Line(stack)
+        self.connection = GatewayConnection(stack)
         self.owner = open_engine(stack.database_url)
         self.worker = open_engine(stack.role_url(settings.WORKER_ROLE))
 
@@ -116,7 +116,9 @@ class Performance:
         return new_tokens(self.stack, roles)
 
     def call(self, token: str, method: str, path: str, body: Any = None, key: str | None = None) -> Reply:
-        status, answer, headers = self.line.call(method, path, token, body, key, "*" if method == "PATCH" else None)
+        status, answer, headers = self.connection.call(
+            method, path, token, body, key, "*" if method == "PATCH" else None
+        )
         return Reply(status, answer, "Idempotent-Replayed" in headers)
 
     def post(self) -> None:
@@ -126,7 +128,7 @@ class Performance:
             pytest.fail(f"not decided within {POSTED_SECONDS_MAX} s: {self.execute(UNDECIDED)}")
 
     def close(self) -> None:
-        self.line.close()
+        self.connection.close()
         for engine in (self.owner, self.worker):
             engine.dispose()
 

@@ -12,7 +12,6 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
-from sqlalchemy import make_url
 
 import bell
 from models import invariants
@@ -175,7 +174,7 @@ def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     else:
         monkeypatch.setattr(bell, "ring", lambda *_: None)
         database: Database = request.getfixturevalue("database")
-        charge_commission(request.getfixturevalue("postgres"), make_url(database.owner).database, PERCENT)
+        charge_commission(request.getfixturevalue("postgres"), database.name, PERCENT)
         with closing(Rehearsal(database)) as world:
             yield world
 

@@ -14,14 +14,11 @@ from uuid import uuid4
 
 import settings
 from embedded.stack import Stack
-from models import token, user
-from models.session import transaction
-from models.user import Role
-from tests.builders import new_id
+from tests.builders import Builder
+from tests.gateway.orders import deposit_into, wire_withdrawal
 from tests.support import PATIENCE_SECONDS, eventually, kept_engine
 
 CURRENCY = "EUR"
-IBAN = "DE89370400440532013000"
 ANSWER_SECONDS_MAX = 60
 ACCEPTED = 202
 
@@ -57,7 +54,7 @@ class Answer(NamedTuple):
         return self.body["id"]
 
 
-class Line:
+class GatewayConnection:
     """One keep-alive connection to the gateway, made again after it broke."""
 
     def __init__(self, stack: Stack) -> None:
@@ -82,7 +79,7 @@ class Line:
 
         A GET is sent once more: the gateway closes connections that were idle for a while, at any moment.
         """
-        headers = {"Authorization": f"Bearer {token}"}
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         if body is not None:
             headers["Content-Type"] = "application/json"
         if key is not None:
@@ -92,7 +89,7 @@ class Line:
         try:
             self._connection.request(method, path, None if body is None else json.dumps(body), headers)
             response = self._connection.getresponse()
-            return response.status, json.loads(response.read()), dict(response.getheaders())
+            return response.status, json.loads(response.read() or "{}"), dict(response.getheaders())
         except http.client.RemoteDisconnected:
             self._connection.close()
             if method != "GET" or is_again:
@@ -113,13 +110,9 @@ class Line:
 
 def new_tokens(stack: Stack, roles: Sequence[str]) -> list[str]:
     """A token for a new user of each role; in this process, since a command takes a second to start."""
-    tokens = [token.new() for _ in roles]
-    with transaction(kept_engine(stack.role_url(settings.WORKER_ROLE))) as connection:
-        for text, role in zip(tokens, roles, strict=True):
-            id = new_id()
-            assert user.create(connection, id, f"{id}@example.com", Role(role), role)
-            token.keep(connection, new_id(), id, text)
-    return tokens
+    urls = (stack.database_url, *map(stack.role_url, (settings.WORKER_ROLE, settings.GATEWAY_ROLE)))
+    builder = Builder(*map(kept_engine, urls))
+    return [builder.token(builder.user(role, role)) for role in roles]
 
 
 class StackUsers:
@@ -128,28 +121,28 @@ class StackUsers:
     def __init__(self, stack: Stack, clients: int, funds: str) -> None:
         self.stack = stack
         self._local = threading.local()
-        self._lines: list[Line] = []
+        self._connections: list[GatewayConnection] = []
         tokens = new_tokens(stack, ["client"] * clients + ["merchant"])
         *self.clients, self.merchant = map(self._person, tokens)
         self.fund(self.clients, funds)
 
     @property
-    def line(self) -> Line:
-        """The line of the calling thread."""
-        if not hasattr(self._local, "line"):
-            self._local.line = Line(self.stack)
-            self._lines.append(self._local.line)
-        return self._local.line
+    def connection(self) -> GatewayConnection:
+        """The connection of the calling thread."""
+        if not hasattr(self._local, "connection"):
+            self._local.connection = GatewayConnection(self.stack)
+            self._connections.append(self._local.connection)
+        return self._local.connection
 
     def close(self) -> None:
-        for line in self._lines:
-            line.close()
+        for connection in self._connections:
+            connection.close()
 
     def fund(self, people: Iterable[Person], amount: str) -> None:
         """Deposit the amount for each, and wait until it is posted."""
         for person in people:
-            body = {"wallet": person.wallet, "amount": amount, "currency": CURRENCY, "source": "wire"}
-            answer = self.line.submit(Order("/v1/deposits", person.token, body, str(uuid4())))
+            body = deposit_into(person.wallet, amount)
+            answer = self.connection.submit(Order("/v1/deposits", person.token, body, str(uuid4())))
             assert answer.status == ACCEPTED, answer
             assert self.final(answer)["state"] == "COMPLETED"
 
@@ -157,14 +150,14 @@ class StackUsers:
         """The answer's payment once it is final."""
 
         def look() -> dict | None:
-            status, payment, _ = self.line.call("GET", f"/v1/payments/{answer.payment_id}", answer.order.token)
+            status, payment, _ = self.connection.call("GET", f"/v1/payments/{answer.payment_id}", answer.order.token)
             assert status == http.client.OK, payment
             return payment if payment["finalized_at"] else None
 
         return eventually(look, seconds, message=f"payment {answer.payment_id} is final")
 
     def balance(self, person: Person) -> str:
-        _, wallet, _ = self.line.call("GET", f"/v1/wallets/{person.wallet}", person.token)
+        _, wallet, _ = self.connection.call("GET", f"/v1/wallets/{person.wallet}", person.token)
         return wallet["balance"]
 
     def transfer(self, source: Person, target: Person, amount: str) -> Order:
@@ -177,8 +170,7 @@ class StackUsers:
 
     def withdrawal(self, client: Person, amount: str) -> Order:
         """By wire, to a bank account."""
-        body = {"wallet": client.wallet, "amount": amount, "currency": CURRENCY, "name": "Bob", "iban": IBAN}
-        return Order("/v1/withdrawals", client.token, body, str(uuid4()))
+        return Order("/v1/withdrawals", client.token, wire_withdrawal(client.wallet, amount), str(uuid4()))
 
     def mixed(self, count: int) -> list[Order]:
         """Transfers among the clients and charges; every twentieth is of more than any wallet has."""
@@ -209,7 +201,7 @@ class StackUsers:
 
         def submit(order: Order, after_seconds: float) -> Answer:
             pause.wait(max(0.0, began + after_seconds - time.monotonic()))
-            return self.line.submit(order)
+            return self.connection.submit(order)
 
         with ThreadPoolExecutor(threads) as pool:
             yield [
@@ -222,7 +214,7 @@ class StackUsers:
 
         def insist(order: Order) -> Answer:
             def once() -> Answer | None:
-                answer = self.line.submit(order)
+                answer = self.connection.submit(order)
                 return answer if answer.status == ACCEPTED else None
 
             return eventually(once, seconds, message=f"{order.key} is accepted")
@@ -231,6 +223,6 @@ class StackUsers:
             return list(pool.map(insist, orders))
 
     def _person(self, token: str) -> Person:
-        status, wallet, _ = self.line.call("POST", "/v1/wallets", token, {"currency": CURRENCY})
+        status, wallet, _ = self.connection.call("POST", "/v1/wallets", token, {"currency": CURRENCY})
         assert status == http.client.CREATED, wallet
         return Person(token, wallet["token"])

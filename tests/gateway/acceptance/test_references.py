@@ -1,7 +1,6 @@
 """A reference names one payment of its merchant's that may come to something: FAILED, it is free for the next."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any
 
@@ -14,6 +13,7 @@ from tests.gateway.bulks.builders import CHARGES, TRANSFERS, lines, order, organ
 from tests.gateway.bulks.builders import line as transfer_line
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.orders import deposit_into
+from tests.support import at_once
 
 AT_ONCE = 20
 
@@ -151,8 +151,7 @@ def test_a_hold_keeps_its_reference(api: ApiHarness, shop: Shop) -> None:
 
 def test_of_twenty_that_race_for_a_free_reference_one_wins(api: ApiHarness, shop: Shop) -> None:
     shop.failed("A-5")
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        answers = list(pool.map(lambda _: decided(lambda: shop.charge("A-5")), range(AT_ONCE)))
+    answers = at_once(AT_ONCE, lambda _: decided(lambda: shop.charge("A-5")))
     [winner] = [answer.get_json()["id"] for answer in answers if answer.status_code == 202]
     assert {refusal(answer) for answer in answers if answer.status_code != 202} == {taken(winner)}
     assert intact(api)
@@ -165,8 +164,7 @@ def test_orders_and_lines_of_bulks_race_for_a_free_reference(api: ApiHarness, sh
     def charge_or_bulk(n: int) -> TestResponse:
         return decided(lambda: shop.bulk("B-1", "B-2") if n % 2 else shop.charge("B-1"))
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        answers = list(pool.map(charge_or_bulk, range(AT_ONCE)))
+    answers = at_once(AT_ONCE, charge_or_bulk)
     [winner] = [answer for answer in answers if answer.status_code == 202]
     names = api.execute("SELECT payment_id::text FROM payment_references WHERE reference = 'B-1'")
     assert {refusal(answer) for answer in answers if answer is not winner} == {taken(names[0])}

@@ -1,6 +1,5 @@
 """Bulk charges over HTTP: one merchant charges many wallets, each line with a verdict of its own."""
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -9,6 +8,7 @@ from models.invariants import violations
 from models.session import transaction
 from tests.gateway.bulks.builders import CHARGES, lines, read
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.support import at_once
 
 AT_ONCE = 20
 
@@ -58,8 +58,7 @@ def test_twenty_equal_requests_are_one_bulk(
     api: ApiHarness, client: ApiUser, merchant: ApiUser, merchant_wallet: str
 ) -> None:
     body = run({"wallet": client.wallet("5.00"), "amount": "5.00", "reference": "sub-11"})
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        answers = list(pool.map(lambda _: merchant.order(CHARGES, body, "once"), range(AT_ONCE)))
+    answers = at_once(AT_ONCE, lambda _: merchant.order(CHARGES, body, "once"))
     assert len({answer.get_json()["id"] for answer in answers}) == 1
     api.post_payments()
     assert merchant.balance(merchant_wallet) == "5.00"

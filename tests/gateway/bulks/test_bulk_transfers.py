@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import make_url
 
 from embedded.postgres import Postgres
 from models.invariants import violations
@@ -25,7 +24,7 @@ from tests.gateway.bulks.builders import (
     read,
 )
 from tests.gateway.harness import ApiHarness, ApiUser
-from tests.support import costing
+from tests.support import at_once, costing
 
 BULKS = 60
 
@@ -90,7 +89,7 @@ def test_uncovered_atomic_bulk_posts_no_line(api: ApiHarness) -> None:
 def test_atomic_bulk_fails_if_commission_consumes_a_line(api: ApiHarness, postgres: Postgres) -> None:
     merchant, wallet = organization(api, "100.00")
     terms = {"currency": "EUR", "merchant_id": merchant.id, "minimum": 50}
-    costing(postgres, make_url(api.database.owner).database, "withdrawal", **terms)
+    costing(postgres, api.database.name, "withdrawal", **terms)
     answer = merchant.order(TRANSFERS, order(line("10.00"), line("0.50", 2)))
     api.post_payments()
     bulk = read(merchant, answer)
@@ -136,8 +135,7 @@ def test_many_bulks_pay_what_the_balance_allows(api: ApiHarness, customer_wallet
 
 def test_twenty_equal_requests_are_one_bulk(api: ApiHarness, payer: ApiUser) -> None:
     body = order(line(reference="A-1"), line(n=2))
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        answers = list(pool.map(lambda _: payer.order(TRANSFERS, body, "once"), range(AT_ONCE)))
+    answers = at_once(AT_ONCE, lambda _: payer.order(TRANSFERS, body, "once"))
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.get_json()["id"] for answer in answers}) == 1
     assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == AT_ONCE - 1

@@ -1,7 +1,6 @@
 """Upload of lines: streamed, stored in chunks, resumed by number, ended by the first invalid chunk."""
 
 import io
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from gateway.http.errors import PROBLEMS
 from tests.gateway.bulks.builders import CHARGES, TRANSFERS, funds, line, lines, order, organization, read
 from tests.gateway.bulks.uploads import CSV, JSON_LINES, OPEN, close, json_lines, put, table
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.support import at_once
 
 
 @pytest.fixture
@@ -181,8 +181,8 @@ def test_a_closed_bulk_takes_no_more(api: ApiHarness) -> None:
     with api.unchanged():
         assert close(merchant, opened).status_code == 200
         assert refused(put(merchant, opened, json_lines([line()]), "?from=2")) == (409, "bulk_closed", None)
-    at_once = merchant.order(TRANSFERS, order(line(), mode="best_effort"))
-    assert refused(put(merchant, at_once, json_lines([line()]))) == (409, "bulk_closed", None)
+    immediate = merchant.order(TRANSFERS, order(line(), mode="best_effort"))
+    assert refused(put(merchant, immediate, json_lines([line()]))) == (409, "bulk_closed", None)
 
 
 def test_close_checks_the_number_of_lines(api: ApiHarness, payer: ApiUser, opened: TestResponse) -> None:
@@ -201,8 +201,7 @@ def test_close_checks_the_number_of_lines(api: ApiHarness, payer: ApiUser, opene
 
 def test_two_uploads_at_once_keep_each_line_once(payer: ApiUser, opened: TestResponse) -> None:
     data = json_lines([line("0.01", n) for n in range(LINES_MAX + 10)])
-    with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: put(payer, opened, data), range(4)))
+    answers = at_once(4, lambda _: put(payer, opened, data))
     assert {answer.status_code for answer in answers} <= {200, 409}
     assert put(payer, opened, data).get_json()["total"] == "10.10"
     assert len(lines(payer, opened, "limit=100&state=INITIATED")) == 100

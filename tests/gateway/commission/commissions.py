@@ -4,10 +4,7 @@ from datetime import timedelta
 from itertools import count
 from typing import Any
 
-from sqlalchemy import make_url
-
 from tests.gateway.harness import ApiUser
-from tests.support import Database
 
 DAY = timedelta(days=1)
 
@@ -19,10 +16,6 @@ TERMS = "/v1/ops/commission-terms"
 
 
 _days = count(1)
-
-
-def name_of(database: Database) -> str:
-    return make_url(database.owner).database or ""
 
 
 def shown(person: ApiUser, id: str, *names: str) -> tuple[Any, ...]:

@@ -7,7 +7,6 @@ import pytest
 from embedded.postgres import Postgres
 from models import invariants
 from models.session import transaction
-from tests.gateway.commission.commissions import name_of
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import Database, charge_commission
 
@@ -15,7 +14,7 @@ from tests.support import Database, charge_commission
 @pytest.fixture(scope="module", autouse=True)
 def api(postgres: Postgres, database: Database) -> ApiHarness:
     """The gateway over a database where transfers and charges cost 2 %."""
-    charge_commission(postgres, name_of(database))
+    charge_commission(postgres, database.name)
     return ApiHarness(database)
 
 

@@ -1,7 +1,7 @@
 """Commission over HTTP: what each party of a payment is shown of it."""
 
 from embedded.postgres import Postgres
-from tests.gateway.commission.commissions import kinds, name_of, ordered, shown
+from tests.gateway.commission.commissions import kinds, ordered, shown
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import Database, costing
 
@@ -41,7 +41,7 @@ def test_commission_of_a_charge_is_shown_to_the_merchant(
         kinds(merchant, id) == kinds(ops, id) == [*kinds(client, id), ("commission", "-0.20"), ("commission", "0.20")]
     )
     internal_side = merchant.get(f"/v1/payments/{id}/operations").get_json()["data"][3]
-    assert internal_side["balance_after"] is None, "ours alone"
+    assert internal_side["balance_after"] is None, "of a technical account"
 
 
 def test_commission_of_a_partial_capture(api: ApiHarness, client: ApiUser, merchant: ApiUser) -> None:
@@ -85,7 +85,7 @@ def test_transfers_between_own_wallets_and_deposits_are_free(api: ApiHarness, cl
 
 
 def test_deposit_commission_is_hidden_from_the_provider(postgres: Postgres, fresh_database: Database) -> None:
-    costing(postgres, name_of(fresh_database), "deposit", "1")
+    costing(postgres, fresh_database.name, "deposit", "1")
     api = ApiHarness(fresh_database)
     client, provider = api.person(), api.person("merchant", scopes=["deposits:write", "payments:read"])
     customer_wallet = client.wallet()

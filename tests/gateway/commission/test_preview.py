@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from embedded.postgres import Postgres
-from tests.gateway.commission.commissions import name_of, ordered, preview, shown
+from tests.gateway.commission.commissions import ordered, preview, shown
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import Database, costing
 
@@ -51,7 +51,7 @@ def test_a_preview_between_ones_own_wallets(client: ApiUser, stranger: ApiUser) 
 def test_preview_equals_the_commission_taken(
     postgres: Postgres, database: Database, api: ApiHarness, client: ApiUser, merchant: ApiUser, ops: ApiUser
 ) -> None:
-    costing(postgres, name_of(database), "charge", "1.5", currency="EUR", merchant_id=merchant.id, fixed=25)
+    costing(postgres, database.name, "charge", "1.5", currency="EUR", merchant_id=merchant.id, fixed=25)
     customer_wallet, merchant_wallet = client.wallet("10.00"), merchant.wallet()
     answer_body = preview(merchant, "charge", "10.00", source=customer_wallet, target=merchant_wallet).get_json()
     assert answer_body["terms"] == {

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from embedded.postgres import Postgres
-from tests.gateway.commission.commissions import DAY, name_of, ordered
+from tests.gateway.commission.commissions import DAY, ordered
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import Database, charge_commission, past_the_triggers
 
 
 def test_report_equals_the_operations(postgres: Postgres, fresh_database: Database) -> None:
-    charge_commission(postgres, name_of(fresh_database))
+    charge_commission(postgres, fresh_database.name)
     api = ApiHarness(fresh_database)
     ops, client, merchant = api.person("ops"), api.person(), api.person("merchant")
     today = api.execute("SELECT (now() AT TIME ZONE 'UTC')::date")[0]
@@ -40,7 +40,7 @@ def test_report_equals_the_operations(postgres: Postgres, fresh_database: Databa
 
     moving = "UPDATE operations SET created_at = %s::date::timestamp AT TIME ZONE 'UTC' + %s WHERE currency = 'EUR'"
     for moved, day in ((-timedelta(microseconds=1), today - DAY), (timedelta(0), today)):
-        past_the_triggers(postgres, name_of(fresh_database), moving, today, moved)
+        past_the_triggers(postgres, fresh_database.name, moving, today, moved)
         [row] = report(day, day, "&currency=EUR")
         assert row == {"date": day.isoformat(), **euros}
         assert report(day - DAY, day - DAY, "&currency=EUR") == report(day + DAY, day + DAY, "&currency=EUR") == []

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from embedded.postgres import Postgres
-from tests.gateway.commission.commissions import DAY, TERMS, WHY, _days, name_of, preview
+from tests.gateway.commission.commissions import DAY, TERMS, WHY, _days, preview
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.support import Database, costing
 
@@ -66,7 +66,7 @@ def test_splitting_saving_is_shown_and_prevented_by_minimum(
     assert (answer_body["commission"], answer_body["terms"]["smallest_paying_amount"]) == ("0.00", "0.26")
     assert preview(client, "transfer", "0.26").get_json()["commission"] == "0.01"
     assert answer_body["terms"]["ending_minimum"] == "0.01"
-    costing(postgres, name_of(database), "transfer", "2", currency="CHF", minimum=1)
+    costing(postgres, database.name, "transfer", "2", currency="CHF", minimum=1)
     assert preview(client, "transfer", "0.25", "CHF").get_json()["commission"] == "0.01"
 
 

@@ -21,13 +21,6 @@ from tests.support import Database, eventually
 ASKED = {"Accept": EVENT_STREAM}
 
 
-@pytest.fixture
-def payment(client: ApiUser) -> str:
-    """A deposit of the client that is not posted yet."""
-    order = deposit_into(client.wallet())
-    return client.order("/v1/deposits", order).get_json()["id"]
-
-
 def events_of(text: str) -> list[dict[str, Any]]:
     """The events of a stream, as an EventSource parses them."""
     found = []

@@ -19,7 +19,6 @@ from gateway.events.websocket import MESSAGE_BYTES_MAX
 from tests.gateway.events.live_gateway import Served, serving
 from tests.gateway.events.websocket_clients import SECONDS, UPGRADE, heard, line
 from tests.gateway.harness import ApiHarness, ApiUser
-from tests.gateway.orders import deposit_into
 from tests.support import Database, eventually
 
 ORIGIN = "https://shop.example"
@@ -32,17 +31,6 @@ def served(
     changes = {"ALLOWED_HOSTS": "x,127.0.0.1", "ALLOWED_ORIGINS": ORIGIN, "GATEWAY_WORKERS": "1"}
     with serving(database, api, redis_url, tmp_path_factory.mktemp("served"), **changes) as served:
         yield served
-
-
-@pytest.fixture
-def payment(client: ApiUser) -> str:
-    """A deposit of the client that is not posted yet."""
-    return deposit(client)
-
-
-def deposit(client: ApiUser) -> str:
-    order = deposit_into(client.wallet())
-    return client.order("/v1/deposits", order).get_json()["id"]
 
 
 def closing(client: Client) -> int:

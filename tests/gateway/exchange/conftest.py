@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from sqlalchemy.engine import make_url
 
 from embedded.postgres import Postgres
 from models.invariants import violations
@@ -45,7 +44,7 @@ def terms(postgres: Postgres, database: Database) -> Iterator[Callable[[str], No
     """Changes the terms of transfers, for as long as the test lasts."""
 
     def change(assignments: str) -> None:
-        name = make_url(database.owner).database or ""
+        name = database.name
         past_the_triggers(postgres, name, f"UPDATE commission_terms SET {assignments} WHERE type = 'transfer'")
 
     yield change

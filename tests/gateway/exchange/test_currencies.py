@@ -8,10 +8,6 @@ from tests.gateway.exchange.currencies import add, added, change
 from tests.gateway.harness import ApiHarness, ApiUser
 
 
-def audited(api: ApiHarness, code: str) -> list[dict[str, Any]]:
-    return api.execute("SELECT to_jsonb(l) FROM audit_log l WHERE target = %s ORDER BY id", code)
-
-
 def test_new_currency_can_be_used_at_once(api: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
     answer = add(ops, kind="crypto", digits=8, name="Coin", minimum="0.00000010", balance_maximum="21000000")
     body = answer.get_json()
@@ -30,7 +26,7 @@ def test_new_currency_can_be_used_at_once(api: ApiHarness, ops: ApiUser, client:
     read = client.get(f"/v1/currencies/{code}")
     assert (read.status_code, read.get_json()) == (200, body)
     assert body in client.get("/v1/currencies").get_json()["data"]
-    [line] = audited(api, code)
+    [line] = api.audit_log(code)
     assert (line["action"], line["actor"], line["after"]) == ("currencies.add", ops.id, body)
     accounts = api.execute("SELECT code FROM accounts WHERE currency = %s ORDER BY code", code)
     assert accounts == ["commission", "crypto", "exchange", "internal", "wallet", "wire"]
@@ -98,7 +94,7 @@ def test_a_change_is_audited_with_before_and_after(api: ApiHarness, ops: ApiUser
         {**before.get_json(), "name": "Stars", "minimum": None, "maximum": "5.00"},
     )
     assert answer.headers["ETag"] == ops.get(f"/v1/currencies/{code}").headers["ETag"] != before.headers["ETag"]
-    line = audited(api, code)[-1]
+    line = api.audit_log(code)[-1]
     assert (line["action"], line["actor"]) == ("currencies.change", ops.id)
     assert (line["before"], line["after"]) == (before.get_json(), answer.get_json())
 

@@ -2,24 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterator
 
 import pytest
 
 from gateway.http.gunicorn_worker import HEADER_BYTES_MAX, HEADERS_MAX, LINE_BYTES_MAX
-from tests.gateway.events.live_gateway import Served, serving
-from tests.gateway.harness import ApiHarness
+from tests.gateway.events.live_gateway import Served
 from tests.gateway.http.raw_answers import Answer, answer_of, refused
 from tests.gateway.orders import deposit_into
-from tests.support import Database, eventually
-
-
-@pytest.fixture(scope="module")
-def served(
-    database: Database, api: ApiHarness, redis_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Served]:
-    with serving(database, api, redis_url, tmp_path_factory.mktemp("served")) as served:
-        yield served
+from tests.support import eventually
 
 
 @pytest.fixture(scope="module")

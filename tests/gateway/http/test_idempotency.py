@@ -2,17 +2,16 @@
 
 import json
 import secrets
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from uuid_utils import compat as uuids
-from werkzeug.test import TestResponse
 
 from models import token
 from models.session import transaction
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.orders import deposit_into
+from tests.support import at_once
 
 AT_ONCE = 20
 
@@ -99,13 +98,8 @@ def test_a_key_belongs_to_the_user_not_to_the_token(api: ApiHarness, client: Api
     assert again.get_json()["id"] == first.get_json()["id"]
 
 
-def at_once(call: Any, count: int = AT_ONCE) -> list[TestResponse]:
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(call, range(count)))
-
-
 def test_n59_twenty_equal_orders_at_once_are_one_payment(api: ApiHarness, client: ApiUser, order: dict) -> None:
-    answers = at_once(lambda _: client.order("/v1/transfers", order, "twenty"))
+    answers = at_once(AT_ONCE, lambda _: client.order("/v1/transfers", order, "twenty"))
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.get_data() for answer in answers}) == 1
     assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == AT_ONCE - 1
@@ -116,14 +110,14 @@ def test_n59_twenty_equal_charges_with_a_reference_at_once(api: ApiHarness, clie
     customer_wallet = client.wallet("100.00")
     merchant.wallet()
     charge = {"wallet": customer_wallet, "amount": "1.00", "currency": "EUR", "reference": "R-1"}
-    answers = at_once(lambda _: merchant.order("/v1/charges", charge, "twenty"))
+    answers = at_once(AT_ONCE, lambda _: merchant.order("/v1/charges", charge, "twenty"))
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.get_data() for answer in answers}) == 1
     assert payments_of(api, merchant) == 1
 
 
 def test_n59_twenty_bodies_under_one_key_at_once(api: ApiHarness, client: ApiUser, order: dict) -> None:
-    answers = at_once(lambda n: client.order("/v1/transfers", {**order, "amount": f"{n + 1}.00"}, "one"))
+    answers = at_once(AT_ONCE, lambda n: client.order("/v1/transfers", {**order, "amount": f"{n + 1}.00"}, "one"))
     accepted = [answer for answer in answers if answer.status_code == 202]
     assert len(accepted) == payments_of(api, client) == 1
     assert {a.get_json()["code"] for a in answers if a.status_code != 202} == {"idempotency_key_reused"}
@@ -133,7 +127,7 @@ def test_n59_twenty_references_at_once(api: ApiHarness, client: ApiUser, merchan
     customer_wallet = client.wallet("100.00")
     merchant.wallet()
     charge = {"wallet": customer_wallet, "amount": "1.00", "currency": "EUR", "reference": "R-2"}
-    answers = at_once(lambda _: merchant.order("/v1/charges", charge))
+    answers = at_once(AT_ONCE, lambda _: merchant.order("/v1/charges", charge))
     [accepted] = [answer.get_json()["id"] for answer in answers if answer.status_code == 202]
     refused = [answer.get_json() for answer in answers if answer.status_code == 409]
     assert len(refused) == AT_ONCE - 1
@@ -142,7 +136,7 @@ def test_n59_twenty_references_at_once(api: ApiHarness, client: ApiUser, merchan
 
 
 def test_n59_twenty_equal_wallets_at_once(api: ApiHarness, client: ApiUser) -> None:
-    answers = at_once(lambda _: client.order("/v1/wallets", {"currency": "EUR"}, "w"))
+    answers = at_once(AT_ONCE, lambda _: client.order("/v1/wallets", {"currency": "EUR"}, "w"))
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.get_json()["token"] for answer in answers}) == 1
     assert api.execute("SELECT count(*) FROM accounts WHERE owner_id = %s", client.id) == [1]

@@ -1,8 +1,5 @@
 """Users who sign up over HTTP, their e-mails, and their sign-ins."""
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
 
@@ -81,21 +78,9 @@ def outcome(answer: TestResponse) -> tuple[int, str]:
     return answer.status_code, answer.get_json()["code"]
 
 
-def at_once(times: int, call: Callable[[int], TestResponse]) -> list[TestResponse]:
-    """The answers to concurrent calls, each in its own thread with its own connection."""
-    gate = threading.Barrier(times)
-
-    def run(number: int) -> TestResponse:
-        gate.wait()
-        return call(number)
-
-    with ThreadPoolExecutor(times) as threads:
-        return list(threads.map(run, range(times)))
-
-
 def audited(api: ApiHarness, target: str) -> list[str]:
     """The audited actions on the target, oldest first."""
-    return api.execute("SELECT action FROM audit_log WHERE target = %s ORDER BY id", target)
+    return [entry["action"] for entry in api.audit_log(target)]
 
 
 def lengthen_lock(api: ApiHarness) -> float:

@@ -11,8 +11,9 @@ from gateway.identity.schemas import OVERLAP_SECONDS_MAX
 from models import token
 from models.token import ACTIVE_MAX
 from tests.gateway.harness import ApiHarness, ApiUser
-from tests.gateway.identity.signed_up_users import at_once, audited, outcome
+from tests.gateway.identity.signed_up_users import audited, outcome
 from tests.gateway.orders import deposit_into
+from tests.support import at_once
 
 KEYS = "/v1/api-keys"
 SHOWN = {
@@ -21,17 +22,15 @@ SHOWN = {
 NARROW = ["api-keys:read", "api-keys:write", "me:read", "wallets:read"]
 
 
-def make(person: ApiUser, name: str = "server", **body: Any) -> tuple[dict[str, Any], ApiUser]:
+def make(person: ApiUser, name: str = "server", path: str = KEYS, **body: Any) -> tuple[dict[str, Any], ApiUser]:
     """The answer with a new key, and a user who calls with it."""
-    answer = person.call("POST", KEYS, json={"name": name, **body})
+    answer = person.call("POST", path, json={"name": name, **body} if path == KEYS else body)
     assert answer.status_code == 201, answer.get_json()
     return answer.get_json(), ApiUser(person.api, person.id, answer.get_json()["token"])
 
 
 def roll(person: ApiUser, id: str, **body: Any) -> tuple[dict[str, Any], ApiUser]:
-    answer = person.call("POST", f"{KEYS}/{id}/roll", json=body)
-    assert answer.status_code == 201, answer.get_json()
-    return answer.get_json(), ApiUser(person.api, person.id, answer.get_json()["token"])
+    return make(person, path=f"{KEYS}/{id}/roll", **body)
 
 
 def listed(person: ApiUser) -> dict[str, dict[str, Any]]:

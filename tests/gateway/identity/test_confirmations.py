@@ -7,7 +7,6 @@ from models.confirmation import MAILS_PER_HOUR_MAX
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.identity.signed_up_users import (
     PASSWORD,
-    at_once,
     audited,
     device,
     form,
@@ -20,16 +19,11 @@ from tests.gateway.identity.signed_up_users import (
     sign_up,
 )
 from tests.gateway.orders import deposit_into
-from tests.support import Database
+from tests.support import Database, at_once
 
 CONFIRM, RESEND = "/v1/confirmations", "/v1/confirmations/resend"
 RESET, RESET_CONFIRM = "/v1/password-resets", "/v1/password-resets/confirm"
 NEW = "another staple 5 horse"
-
-
-@pytest.fixture(autouse=True)
-def _unthrottled(api: ApiHarness) -> None:
-    api.execute("DELETE FROM login_throttles")
 
 
 def mail_count(api: ApiHarness, email: str) -> int:

@@ -8,7 +8,6 @@ from models.login_throttle import of_user
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.identity.signed_up_users import (
     PASSWORD,
-    at_once,
     audited,
     device,
     lengthen_lock,
@@ -18,14 +17,9 @@ from tests.gateway.identity.signed_up_users import (
     post,
     sign_in,
 )
-from tests.support import Database
+from tests.support import Database, at_once
 
 NEW = "another staple 5 horse"
-
-
-@pytest.fixture(autouse=True)
-def _unthrottled(api: ApiHarness) -> None:
-    api.execute("DELETE FROM login_throttles")
 
 
 def patch(person: ApiUser, **body: Any) -> Any:

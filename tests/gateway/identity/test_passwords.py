@@ -13,11 +13,6 @@ from tests.gateway.harness import ApiHarness
 from tests.gateway.identity.signed_up_users import PASSWORD, form, newcomer, outcome, sign_in, sign_up
 
 
-@pytest.fixture(autouse=True)
-def _unthrottled(api: ApiHarness) -> None:
-    api.execute("DELETE FROM login_throttles")
-
-
 @pytest.fixture
 def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The hash that each verification used."""

@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections.abc import Iterator
 
 import pytest
 from argon2 import PasswordHasher
@@ -14,7 +13,6 @@ from models.token import ACTIVE_MAX
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.identity.signed_up_users import (
     PASSWORD,
-    at_once,
     audited,
     device,
     lengthen_lock,
@@ -22,16 +20,10 @@ from tests.gateway.identity.signed_up_users import (
     outcome,
     sign_in,
 )
+from tests.support import at_once
 
 WRONG = PASSWORD + "!"
 FREE_OF_USER, FREE_OF_ADDRESS = of_user("a@example.com").free, of_address("127.0.0.1").free
-
-
-@pytest.fixture(autouse=True)
-def _unthrottled(api: ApiHarness) -> Iterator[None]:
-    api.execute("DELETE FROM login_throttles")
-    yield
-    api.execute("DELETE FROM login_throttles")
 
 
 def test_sign_in_opens_a_session(api: ApiHarness) -> None:

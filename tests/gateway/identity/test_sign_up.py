@@ -5,8 +5,8 @@ import unicodedata
 import pytest
 
 from tests.gateway.harness import ApiHarness
-from tests.gateway.identity.signed_up_users import PASSWORD, at_once, audited, form, mailed, outcome, sign_in, sign_up
-from tests.support import Database
+from tests.gateway.identity.signed_up_users import PASSWORD, audited, form, mailed, outcome, sign_in, sign_up
+from tests.support import Database, at_once
 
 SHOWN = {
     "id", "role", "email", "first_name", "last_name", "phone_number", "name", "url", "is_active", "email_confirmed",

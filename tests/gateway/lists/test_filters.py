@@ -88,7 +88,7 @@ def values(listings: list[Listing], name: str) -> list[tuple[str | None, Any]]:
     return random.Random(SEED).sample(sorted(found), min(len(found), TRIED_MAX))
 
 
-def as_asked(text: Any) -> str:
+def as_filter(text: Any) -> str:
     if isinstance(text, bool):
         return str(text).lower()
     return text.replace("+00:00", "Z") if isinstance(text, str) else str(text)
@@ -106,7 +106,7 @@ def test_a_filter_finds_what_shows_the_value_and_nothing_else(
             if listing.currency and currency not in (None, listing.currency):
                 continue
             rows, query = listing.within(name, currency)
-            value, query_text = listing.value(text, name), as_asked(text)
+            value, query_text = listing.value(text, name), as_filter(text)
             shown = [(row, listing.shown(row, name)) for row in rows]
             equal = [row for row, at in shown if at == value]
             assert listing.found(**query, **{name: query_text}) == listing.ids(equal), (listing, name, text)
@@ -124,7 +124,7 @@ def test_a_comma_list_finds_what_each_of_its_values_does(listings: dict[str, Lis
         rows, query = listing.within(name, "EUR")
         texts = sorted({str(listing.text(row, name)) for row in rows} - {"None"})[:3]
         some = [row for row in rows if str(listing.text(row, name)) in texts]
-        assert listing.found(**query, **{name: ",".join(map(as_asked, texts))}) == listing.ids(some)
+        assert listing.found(**query, **{name: ",".join(map(as_filter, texts))}) == listing.ids(some)
 
 
 def test_metadata_is_found_by_those_it_is_shown_to(listings: dict[str, Listing]) -> None:

@@ -102,7 +102,7 @@ def test_proposals_and_decisions_are_audited(
 ) -> None:
     id = proposed(ops, client)
     approve(chief, id, reason="Seen")
-    lines = api.execute("SELECT to_jsonb(l) FROM audit_log l WHERE target = %s ORDER BY id", id)
+    lines = api.audit_log(id)
     assert [(line["action"], line["actor"], line["reason"]) for line in lines] == [
         ("adjustments.propose", ops.id, "Lost in the post"),
         ("adjustments.approve", chief.id, "Seen"),
@@ -110,7 +110,7 @@ def test_proposals_and_decisions_are_audited(
     assert lines[1]["before"] == lines[0]["after"]
     assert client_wallet not in str(lines)
     reject(ops, second := proposed(ops, client))
-    [_, line] = api.execute("SELECT to_jsonb(l) FROM audit_log l WHERE target = %s ORDER BY id", second)
+    [_, line] = api.audit_log(second)
     assert (line["action"], line["actor"], line["reason"]) == ("adjustments.reject", ops.id, "Not ours")
     assert (line["before"]["state"], line["after"]["state"]) == ("proposed", "rejected")
 

@@ -17,11 +17,6 @@ MEMBERS = {
 
 
 @pytest.fixture
-def ops(api: ApiHarness) -> ApiUser:
-    return api.person("ops", "Ona")
-
-
-@pytest.fixture
 def parked(api: ApiHarness, client: ApiUser) -> str:
     """The id of a parked deposit."""
     id = order(client, client.wallet())

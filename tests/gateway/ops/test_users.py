@@ -25,6 +25,7 @@ ACCOUNT = {
 
 @pytest.fixture
 def ops(api: ApiHarness) -> ApiUser:
+    """An operator of this test alone."""
     return api.person("ops", "Ona")
 
 

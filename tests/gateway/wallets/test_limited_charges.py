@@ -3,7 +3,6 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import make_url
 
 from embedded.postgres import Postgres
 from tests.gateway.harness import ApiHarness, ApiUser
@@ -184,7 +183,7 @@ def test_a_day_ends_at_midnight_utc(
 ) -> None:
     limited(client, customer_wallet, limit(merchant, None, "10.00"))
     earlier = charge(merchant, customer_wallet)
-    name = make_url(api.database.owner).database
+    name = api.database.name
     past_the_triggers(postgres, name, f"UPDATE payments SET created_at = {moment} WHERE id = %s", earlier)
     same, of_today = charge(merchant, customer_wallet, "0.01"), charge(merchant, customer_wallet, "9.99")
     past_the_triggers(postgres, name, f"UPDATE payments SET created_at = {moment} WHERE id = %s", same)
@@ -206,7 +205,7 @@ def test_a_scheduled_charge_counts_on_its_day(
     held = charge(merchant, customer_wallet, "6.00", scheduled_at="2999-01-01T00:00:00Z", capture=False)
     today = charge(merchant, customer_wallet)
     assert outcomes(api, merchant, waited, today) == ["INITIATED", "COMPLETED"]
-    name = make_url(api.database.owner).database
+    name = api.database.name
     past_the_triggers(
         postgres,
         name,

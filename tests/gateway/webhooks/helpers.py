@@ -46,10 +46,7 @@ def delivery(api: ApiHarness, endpoint_id: str, **columns: object) -> str:
 
 def audited_changes(api: ApiHarness, id: str) -> list[tuple[str, Any, Any]]:
     """The audited actions on a target, with the state before and after."""
-    return [
-        (entry["action"], entry["before"], entry["after"])
-        for entry in api.execute("SELECT to_jsonb(a) FROM audit_log a WHERE target = %s ORDER BY id", id)
-    ]
+    return [(entry["action"], entry["before"], entry["after"]) for entry in api.audit_log(id)]
 
 
 GIVEN_UP = {"state": "failed", "next_attempt_at": None, "finished_at": "2026-11-04T15:00:00Z", "attempts": 10}

@@ -59,7 +59,7 @@ def account(**columns: str) -> str:
         "owner_id": "%(ann)s",
         "currency": "'EUR'",
     } | columns
-    return f"INSERT INTO accounts ({', '.join(values)}) VALUES ({', '.join(values.values())})"
+    return insert("accounts", values)
 
 
 def insert(table: str, values: dict[str, str]) -> str:

@@ -1,6 +1,6 @@
-"""Accounts, initiators and payments for the examples of posting."""
+"""Accounts, initiators and payments for the examples of posting, and what a decision changed."""
 
-from models.rules.types import ClaimedPayment, Initiator, LockedAccount
+from models.rules.types import ClaimedPayment, Decision, Initiator, LockedAccount
 
 ANN = Initiator("ann", "client", is_active=True, may_deposit=False)
 SHOP = Initiator("shop", "merchant", is_active=True, may_deposit=False)
@@ -17,3 +17,8 @@ INTERNAL = WIRE._replace(id="internal-eur", code="internal")
 BONUS = ClaimedPayment("p", "bonus", "INITIATED", "ann", "internal-eur", "ann-eur", 100, "EUR")
 CHARGE = ClaimedPayment("p", "charge", "INITIATED", "shop", "ann-eur", "shop-eur", 100, "EUR")
 WITHDRAWAL = ClaimedPayment("p", "withdrawal", "INITIATED", "ann", "ann-eur", "e-eur", 100, "EUR")
+
+
+def books(decision: Decision) -> dict[str, tuple[int, int]]:
+    """Balance and hold of the accounts that changed."""
+    return {account.id: (account.balance, account.held) for account in decision.accounts}

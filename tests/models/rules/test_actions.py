@@ -9,7 +9,7 @@ from models.rules.posting import decide, is_action_possible
 from models.rules.state import State
 from models.rules.types import ClaimedPayment, Decision, Initiator, LockedAccount, PaymentAction
 from tests.models.rules import parties
-from tests.models.rules.parties import SHOP, SHOPS, WALLET
+from tests.models.rules.parties import SHOP, SHOPS, WALLET, books
 
 HOLDING = WALLET._replace(held=100)
 CHARGE = parties.CHARGE._replace(captures=False)
@@ -28,11 +28,6 @@ def decided(
         {initiator.id: initiator},
         deposits_open=False,
     )
-
-
-def books(decision: Decision) -> dict[str, tuple[int, int]]:
-    """Balance and hold of the accounts that changed."""
-    return {account.id: (account.balance, account.held) for account in decision.accounts}
 
 
 def test_charge_to_capture_later_holds_its_amount():

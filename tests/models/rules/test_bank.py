@@ -18,7 +18,7 @@ from models.rules.types import (
     PaymentAction,
     RefundableAmount,
 )
-from tests.models.rules.parties import ANN, WALLET, WIRE
+from tests.models.rules.parties import ANN, WALLET, WIRE, books
 
 HOLDING = WALLET._replace(held=100)
 COMMISSION = WIRE._replace(id="commission-eur", code="commission")
@@ -39,11 +39,6 @@ def decided(
 ) -> Decision:
     accounts = {account.id: account for account in (wallet, WIRE, COMMISSION)}
     return decide(payments, accounts, {"ann": initiator}, {"p": charge}, bulks=bulks, deposits_open=False)
-
-
-def books(decision: Decision) -> dict[str, tuple[int, int]]:
-    """Balance and hold of the accounts that changed."""
-    return {account.id: (account.balance, account.held) for account in decision.accounts}
 
 
 def outcomes(decision: Decision) -> list[str]:

@@ -24,14 +24,6 @@ from workers.rails.payouts import PayoutSender
 
 
 @pytest.fixture
-def waiting(books: Books) -> str:
-    """A payment that waits to be posted."""
-    alice, source = books.client(10_00)
-    _, target = books.client()
-    return books.order("transfer", alice, source, target, 4_00)
-
-
-@pytest.fixture
 def parked(books: Books, waiting: str) -> str:
     """A payment that could not be posted and was set aside."""
     books.poison(waiting)

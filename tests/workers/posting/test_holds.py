@@ -7,7 +7,6 @@ from uuid import uuid4
 
 import pytest
 import redis
-from celery import Task
 from uuid_utils.compat import uuid7
 
 from models import payment, payment_command, payment_stuck
@@ -137,10 +136,6 @@ def test_hold_captured_after_its_expiry_is_decided_once(
     assert books.events(id) == ["payment.initiated", "payment.authorized", "payment.failed"]
 
 
-def run(task: Task) -> None:
-    task.apply(throw=True)
-
-
 @pytest.mark.parametrize("ending", ENDED, ids=str)
 def test_sweep_finds_actions_without_a_bell(
     books: Books,
@@ -153,16 +148,16 @@ def test_sweep_finds_actions_without_a_bell(
     monkeypatch.setattr(process, "poster", books.poster)
     monkeypatch.setattr(process, "_recorded_at", {})
     id = charges.hold()
-    run(tasks.sweep)
+    tasks.sweep.apply(throw=True)
     assert bells.llen("payments") == 0, "a hold waits for its merchant"
     charges.end(id, *ending)
-    run(tasks.sweep)
+    tasks.sweep.apply(throw=True)
     assert bells.llen("payments") == 1
-    run(tasks.post)
+    tasks.post.apply(throw=True)
     state, money = ENDED[ending]
     assert (books.outcomes([id]), charges.money) == ([state], money)
     bells.flushall()
-    run(tasks.sweep)
+    tasks.sweep.apply(throw=True)
     assert bells.llen("payments") == 0
 
 

@@ -31,9 +31,7 @@ WHERE name IN ('lock_timeout', 'statement_timeout', 'idle_in_transaction_session
 
 @pytest.fixture
 def transfers(books: Books) -> list[str]:
-    alice, source = books.client(TRANSFERS * 1_00)
-    _, target = books.client()
-    return [books.order("transfer", alice, source, target, 1_00) for _ in range(TRANSFERS)]
+    return books.transfers(TRANSFERS)
 
 
 @contextmanager

@@ -14,10 +14,7 @@ NEIGHBOURS = 20
 
 @pytest.fixture
 def transfers(books: Books) -> list[str]:
-    """Transfers out of one wallet, in the order in which they were accepted."""
-    alice, source = books.client(NEIGHBOURS * 1_00)
-    _, target = books.client()
-    return [books.order("transfer", alice, source, target, 1_00) for _ in range(NEIGHBOURS)]
+    return books.transfers(NEIGHBOURS)
 
 
 def post_all(books: Books, posting_log: list[dict]) -> int:

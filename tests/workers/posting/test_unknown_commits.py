@@ -22,9 +22,7 @@ WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_datab
 
 @pytest.fixture
 def transfers(books: Books) -> list[str]:
-    alice, source = books.client(TRANSFERS * 1_00)
-    _, target = books.client()
-    return [books.order("transfer", alice, source, target, 1_00) for _ in range(TRANSFERS)]
+    return books.transfers(TRANSFERS)
 
 
 @pytest.fixture

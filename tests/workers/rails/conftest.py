@@ -119,8 +119,8 @@ def withdrawals_by(books: Books) -> Callable[[object], Withdrawals]:
 
 
 @pytest.fixture
-def withdrawals(withdrawals_by: Callable[[object], Withdrawals], rail: SimulatorRail) -> Withdrawals:
-    """Withdrawals that are paid out by the simulated bank."""
+def withdrawals(withdrawals_by: Callable[[object], Withdrawals], rail: object) -> Withdrawals:
+    """Withdrawals that are paid out by `rail`: the simulated bank, unless a module has its own."""
     return withdrawals_by(rail)
 
 

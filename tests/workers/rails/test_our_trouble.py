@@ -27,7 +27,7 @@ class Script:
     def __init__(self, answer: PayoutAnswer = CONFIRMED) -> None:
         self.answer = answer
         self.calls: list[str] = []
-        self.amid = lambda: None
+        self.during_call = lambda: None
 
     def submit(self, payouts: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
         return self._answer("submit", payouts)
@@ -40,7 +40,7 @@ class Script:
 
     def _answer(self, call: str, payouts: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
         self.calls += [call] * len(payouts)
-        self.amid()
+        self.during_call()
         return {payout.payment_id: self.answer for payout in payouts}
 
 
@@ -98,10 +98,10 @@ def test_lost_commit_of_an_answer_is_asked_again(
     """It is kept at the next time, once, and the bank is not called for it again."""
     [id] = withdrawals.hold(1_00)
     rail.answer = outcome
-    rail.amid = lambda: line.to_lose.append(loss)
+    rail.during_call = lambda: line.to_lose.append(loss)
     with pytest.raises(DatabaseUnavailable):
         withdrawals.sender.drain()
-    rail.amid = lambda: None
+    rail.during_call = lambda: None
     for _ in range(2):
         withdrawals.sender.drain()
     assert rail.calls == ["submit"]

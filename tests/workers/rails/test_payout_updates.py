@@ -32,11 +32,6 @@ def rail() -> Script:
     return Script()
 
 
-@pytest.fixture
-def withdrawals(withdrawals_by: WithdrawalsBy, rail: Script) -> Withdrawals:
-    return withdrawals_by(rail)
-
-
 def test_answer_repeated_is_ignored_and_contradiction_logged(
     withdrawals: Withdrawals, rail: Script, complaints: list[dict]
 ) -> None:

@@ -14,7 +14,6 @@ from tests.workers.rails.scripted_rail import (
     UNKNOWN,
     Death,
     Script,
-    WithdrawalsBy,
     die,
     returns,
 )
@@ -26,11 +25,6 @@ from workers.rails.payouts import ATTEMPTS_MAX, LEASE_SECONDS
 @pytest.fixture
 def rail() -> Script:
     return Script()
-
-
-@pytest.fixture
-def withdrawals(withdrawals_by: WithdrawalsBy, rail: Script) -> Withdrawals:
-    return withdrawals_by(rail)
 
 
 def test_payout_is_submitted_as_ordered(withdrawals: Withdrawals, rail: Script) -> None:
