@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.exceptions import RedisError
 
-from celery_config import INSTRUCT, MAIL, POST, QUEUE_OF, WELCOME, app
+from celery_config import CARRY_OUT, INSTRUCT, MAIL, POST, QUEUE_OF, WELCOME, app
 from models.circuit_breaker import CircuitBreaker
 
 WAITING_MAX = Counter(QUEUE_OF.values())
@@ -81,7 +81,7 @@ class Bell:
             log.exception("bell could not be sent, a sweep will find what is due", task=self.task)
 
 
-_bells = {task: Bell(task, DEBOUNCE_SECONDS) for task in (POST, WELCOME, MAIL, INSTRUCT)}
+_bells = {task: Bell(task, DEBOUNCE_SECONDS) for task in (POST, WELCOME, MAIL, INSTRUCT, CARRY_OUT)}
 
 
 def ring(request_id: str | None = None, task: str = POST) -> None:

@@ -23,6 +23,7 @@ MAIL = "workers.tasks.mail"
 FORGET = "workers.tasks.forget"
 INSTRUCT = "workers.tasks.instruct"
 DISPATCH = "workers.tasks.dispatch"
+CARRY_OUT = "workers.tasks.carry_out_batches"
 
 BELLS = "payments"
 """The posters' queue."""
@@ -39,7 +40,7 @@ QUEUE_OF = {
     POST: BELLS,
     INSTRUCT: RAILS,
     DISPATCH: WEBHOOKS,
-    **dict.fromkeys((SWEEP, HEARTBEAT, ENSURE_PARTITIONS, WELCOME, MAIL, FORGET), UPKEEP),
+    **dict.fromkeys((SWEEP, HEARTBEAT, ENSURE_PARTITIONS, WELCOME, MAIL, FORGET, CARRY_OUT), UPKEEP),
 }
 """The queue of each task; each queue has a worker of its own."""
 
@@ -55,6 +56,7 @@ TIMETABLE = {
     HEARTBEAT: 5.0,
     WELCOME: 5.0,  # new users are rung for at once; these find those whose bell was lost
     MAIL: 5.0,
+    CARRY_OUT: 5.0,  # batches are begun at once; this finds those whose bell or worker was lost
     ENSURE_PARTITIONS: 3600.0,
     FORGET: 3600.0,
 }

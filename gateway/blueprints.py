@@ -14,6 +14,7 @@ from gateway.identity.me_routes import me
 from gateway.identity.session_routes import sessions
 from gateway.identity.sign_up_routes import sign_up
 from gateway.ops.adjustment_routes import adjustments
+from gateway.ops.batch_routes import batches
 from gateway.ops.health_routes import health
 from gateway.ops.payment_routes import ops_payments
 from gateway.ops.routes import ops
@@ -54,6 +55,7 @@ BLUEPRINTS = (
     webhook_endpoints,
     webhook_deliveries,
     ops_payments,
+    batches,
     adjustments,
     reconciliations,
     ops,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from models import keyset
+from models import keyset, pg_arrays
 from models.keyset import START, Cursor
 from models.records import records
 
@@ -45,6 +45,34 @@ def note(
         " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (*actor, action, target, reason, _json(before), _json(after)),
     )
+
+
+BEFORE = pg_arrays.Columns("entry", "target text, before jsonb")
+
+
+def note_many(
+    connection: Connection,
+    actor: Actor,
+    action: str,
+    reason: str,
+    before: Mapping[str, Mapping[str, object]],
+    after: Mapping[str, object],
+) -> None:
+    """Write an entry for each target of one action: what it was before, by target, and what all are afterwards."""
+    connection.exec_driver_sql(
+        "INSERT INTO audit_log (actor, token_id, address, request_id, action, target, reason, before, after)"
+        " SELECT %(actor)s, %(token)s::uuid, %(address)s, %(request)s, %(action)s, target, %(reason)s, before,"
+        f" %(after)s::jsonb FROM {BEFORE.unnest}",
+        {
+            **BEFORE.parameters(target=before, before=map(_plain, before.values())),
+            **{"actor": actor.name, "token": actor.token_id, "address": actor.address, "request": actor.request_id},
+            **{"action": action, "reason": reason, "after": _json(after)},
+        },
+    )
+
+
+def _plain(value: Mapping[str, object]) -> object:
+    return json.loads(json.dumps(value, default=str))
 
 
 def _json(value: Mapping[str, object] | None) -> str | None:

@@ -10,7 +10,7 @@ from models.payment_view import PaymentView
 from models.rules.types import PaymentType
 
 ENTRIES_PER_SOURCE_MAX = 200
-"""Bound on attempts, commands, and refunds or returns: a timeline has the newest of each."""
+"""Bound on attempts, commands, retries, and refunds or returns: a timeline has the newest of each."""
 
 
 class Step(StrEnum):
@@ -88,6 +88,10 @@ UNION ALL (
 UNION ALL (
     SELECT created_at, kind, NULL, user_id::text, NULL, NULL, outcome, reason, NULL
     FROM commands WHERE payment_id = %(id)s AND user_id IS NOT NULL ORDER BY id DESC LIMIT {ENTRIES_PER_SOURCE_MAX})
+UNION ALL (
+    SELECT i.decided_at, 'retry', 'ops', b.user_id::text, NULL, NULL, 'done', b.reason, NULL
+    FROM batch_items i JOIN batches b ON b.id = i.batch_id
+    WHERE i.payment_id = %(id)s AND i.outcome = 'retried' ORDER BY i.batch_id DESC LIMIT {ENTRIES_PER_SOURCE_MAX})
 UNION ALL SELECT submitted_at, 'submitted', 'worker', NULL, NULL, NULL, NULL, NULL, NULL
     FROM instructions WHERE payment_id = %(id)s AND submitted_at IS NOT NULL
 UNION ALL SELECT pending_at, 'pending', 'bank', NULL, NULL, NULL, NULL, NULL, NULL

@@ -7,11 +7,24 @@ from typing import Any
 import structlog
 
 from bell import BrokerUnavailable, publish
-from celery_config import DISPATCH, ENSURE_PARTITIONS, FORGET, HEARTBEAT, INSTRUCT, MAIL, POST, SWEEP, WELCOME, app
-from models import login_throttle, partitions, payment, webhook_queue
+from celery_config import (
+    CARRY_OUT,
+    DISPATCH,
+    ENSURE_PARTITIONS,
+    FORGET,
+    HEARTBEAT,
+    INSTRUCT,
+    MAIL,
+    POST,
+    SWEEP,
+    WELCOME,
+    app,
+)
+from models import login_throttle, partitions, payment, selection, webhook_queue
 from models.heartbeat import BEAT
 from models.session import Contention, DatabaseUnavailable, NoPartition, StatementTimeout, transaction
 from workers import process, task_loop
+from workers.posting import batches
 
 log = structlog.get_logger("tasks")
 
@@ -94,10 +107,20 @@ def mail() -> None:
         process.mail_sender().deliver()
 
 
+@app.task(name=CARRY_OUT)
+def carry_out_batches() -> None:
+    """Carry out batches of retries, and ring posters for each portion."""
+    with _exclusive(CARRY_OUT):
+        if batches.carry_out(process.engine(), publish):
+            publish(task=CARRY_OUT)  # other tasks of this worker come first
+
+
 @app.task(name=FORGET)
 def forget() -> None:
-    """Delete expired login attempts and old webhook deliveries."""
+    """Delete expired login attempts, selections and old webhook deliveries."""
     with _exclusive(FORGET):
+        with transaction(process.engine()) as connection:
+            selection.forget_old(connection)
         with transaction(process.engine()) as connection:
             login_throttle.forget_old(connection)
         with transaction(process.engine()) as connection:

@@ -1,7 +1,10 @@
 """Base classes and shared schemas of requests and responses."""
 
+from typing import Any
+
 import marshmallow as ma
 
+from gateway.http.errors import FieldError
 from gateway.http.fields import Input, StrictField
 from gateway.http.page_fields import LIMIT_DEFAULT, CursorField, LimitField
 from models.rules.failure_codes import Failure
@@ -29,6 +32,25 @@ class NestedInput(ma.fields.Nested):
     """An object within a request body."""
 
     make_error = StrictField.make_error
+
+
+class BoundedList(ma.fields.List):
+    """A JSON list with `length_min` to `length_max` values."""
+
+    make_error = StrictField.make_error
+
+    def __init__(self, inner: ma.fields.Field, length_max: int, length_min: int = 0, **kwargs: Any) -> None:
+        least = {"minItems": length_min} if length_min else {}
+        super().__init__(inner, metadata={**least, "maxItems": length_max}, **kwargs)
+        self.length_min, self.length_max = length_min, length_max
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
+        if type(value) is not list:
+            raise ma.ValidationError([FieldError("invalid_type", "A list is expected.")])
+        if not self.length_min <= len(value) <= self.length_max:
+            least = f"At least {self.length_min}, at most" if self.length_min else "At most"
+            raise ma.ValidationError([FieldError("invalid_value", f"{least} {self.length_max}.")])
+        return super()._deserialize(value, *args, **kwargs)
 
 
 class Output(ma.Schema):
@@ -88,10 +110,11 @@ class ProblemSchema(Output):
     request_id = ma.fields.String()
     retryable = ma.fields.Boolean()
     payment = ma.fields.UUID(metadata={"description": "With duplicate_reference: the id of the payment that has it."})
+    batch = ma.fields.UUID()
     lines = ma.fields.Integer(metadata={"description": "After an incomplete upload: how many lines the bulk has."})
 
     def on_bind_field(self, name: str, field: ma.fields.Field) -> None:
-        field.required = name not in ("payment", "lines")
+        field.required = name not in ("payment", "batch", "lines")
 
 
 class CounterpartySchema(Output):

@@ -1,6 +1,5 @@
 """Schemas of the routes for ops."""
 
-import re
 from typing import Any
 
 import marshmallow as ma
@@ -16,86 +15,21 @@ from gateway.http.fields import (
     Id,
     Input,
     SingleSpacedText,
-    StrictField,
     Text,
     TrueOrFalse,
     WalletToken,
-    WholeNumber,
 )
-from gateway.http.schemas import NestedInput, Output, PageQuery, amount_text, one_of
+from gateway.http.schemas import Output, PageQuery, amount_text, one_of
 from models.adjustment import AdjustmentState
 from models.audit import REASON_LENGTH_MAX
 from models.health import KINDS
-from models.payment_stuck import STUCK_SECONDS_MAX
-from models.rules.types import PaymentType
 from models.user import EMAIL_LENGTH_MAX, Role
-
-RETRIES_MAX = 1_000
-"""Payments retried by one request, as by one CLI command."""
 
 AUDIT_TEXT_LENGTH_MAX = 255
 """Length of an actor, action or target in the audit log."""
 
 DIRECTIONS = ("credit", "debit")
 """Whether an adjustment adds the amount to the account, or takes it away."""
-
-_SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
-
-
-class SecondsParameter(StrictField):
-    """A time in whole seconds, as a query parameter."""
-
-    def __init__(self) -> None:
-        super().__init__(metadata={"type": "integer", "minimum": 0, "maximum": STUCK_SECONDS_MAX})
-
-    def read(self, text: str) -> int:
-        if not _SECONDS.fullmatch(text) or int(text) > STUCK_SECONDS_MAX:
-            raise self.refuse("invalid_value", f"Must be a whole number from 0 to {STUCK_SECONDS_MAX}.")
-        return int(text)
-
-
-class StuckCriteria(Input):
-    """Base of the list and the retry of stuck payments: exactly one of stuck, parked and undecided selects them."""
-
-    type = ChoiceList(PaymentType)
-    currency = CurrencyCode()
-
-    @ma.validates_schema
-    def _has_one_criterion(self, data: dict[str, Any], **_: Any) -> None:
-        criteria = data.keys() & {"stuck", "parked", "undecided"}
-        if len(criteria) != 1 or data.get("parked") is False:
-            others = "parked: true, undecided: true" if "undecided" in self.fields else "parked: true"
-            error = FieldError("invalid_value", f"Send exactly one of: stuck (in seconds), {others}.")
-            raise ma.ValidationError({"stuck": [error]})
-
-
-class OpsPaymentQuery(StuckCriteria, PageQuery):
-    """Page and filters of payments that were not posted in time."""
-
-    stuck = SecondsParameter()
-    parked = Choice(["true"])
-    undecided = Choice(["true"])
-
-
-class RetryFilter(StuckCriteria):
-    """The payments to retry, oldest first."""
-
-    stuck = WholeNumber(STUCK_SECONDS_MAX)
-    parked = TrueOrFalse()
-    limit = WholeNumber(RETRIES_MAX, 1, "limit_out_of_range", load_default=RETRIES_MAX)
-
-
-class RetryInput(Input):
-    """The reason for a retry."""
-
-    reason = Text(REASON_LENGTH_MAX, required=True)
-
-
-class RetriesInput(RetryInput):
-    """Many payments to retry; by default a dry run that only lists them."""
-
-    filter = NestedInput(RetryFilter, required=True)
-    dry_run = TrueOrFalse(load_default=True)
 
 
 class UserChange(ChangeInput):
@@ -189,30 +123,6 @@ class AdjustmentSchema(Output):
     rejected_by = ma.fields.UUID(allow_none=True)
     rejected_at = ma.fields.DateTime(allow_none=True)
     rejection_reason = ma.fields.String(allow_none=True)
-
-
-class OpsPaymentSchema(Output):
-    """A payment that is stuck, parked or undecided."""
-
-    id = ma.fields.UUID()
-    type = one_of(PaymentType)
-    amount = amount_text()
-    currency = ma.fields.String()
-    user = ma.fields.UUID()
-    created_at = ma.fields.DateTime()
-    due_at = ma.fields.DateTime()
-    attempts = ma.fields.Integer()
-    last_error = ma.fields.String(allow_none=True)
-    parked_at = ma.fields.DateTime(allow_none=True)
-
-
-class RetriesSchema(Output):
-    """The payments that are, or would be, retried; `has_more` if there are more than the limit."""
-
-    dry_run = ma.fields.Boolean()
-    count = ma.fields.Integer()
-    payments = ma.fields.List(ma.fields.UUID())
-    has_more = ma.fields.Boolean()
 
 
 class AuditLineSchema(Output):

@@ -23,6 +23,7 @@ from gateway.http.fields import (
     TrueOrFalse,
 )
 from gateway.http.schemas import (
+    BoundedList,
     CounterpartySchema,
     FailureSchema,
     Input,
@@ -42,23 +43,6 @@ CHARGE_LIMITS_MAX = 100
 """Limits for merchants by name; the limit without a merchant covers all others."""
 
 BLOCKED_MERCHANTS_MAX = 1_000
-
-
-class BoundedList(ma.fields.List):
-    """A JSON list with at most `length_max` values."""
-
-    make_error = StrictField.make_error
-
-    def __init__(self, inner: ma.fields.Field, length_max: int, **kwargs: Any) -> None:
-        super().__init__(inner, metadata={"maxItems": length_max}, **kwargs)
-        self.length_max = length_max
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
-        if type(value) is not list:
-            raise ma.ValidationError([FieldError("invalid_type", "A list is expected.")])
-        if len(value) > self.length_max:
-            raise ma.ValidationError([FieldError("invalid_value", f"At most {self.length_max}.")])
-        return super()._deserialize(value, *args, **kwargs)
 
 
 class WalletInput(Input):

@@ -16,6 +16,7 @@ READ_BY_BOTH = {
         *("bank_statements", "bank_statement_lines"),
         *("login_throttles", "charge_limits", "blocked_merchants"),
         "refund_totals",
+        *("selections", "batches", "batch_items"),
         *("payment_attempts", "webhook_endpoints", "webhook_deliveries", "webhook_attempts", "event_positions"),
     ]
 }
@@ -26,7 +27,7 @@ TABLE_RIGHTS = {
     "payments_worker": READ_BY_BOTH
     | {("INSERT", "worker_heartbeats"), ("UPDATE", "worker_heartbeats"), ("DELETE", "login_throttles")}
     | {("SELECT", "webhook_secrets")}
-    | {("DELETE", "webhook_deliveries"), ("DELETE", "webhook_attempts")},
+    | {("DELETE", "webhook_deliveries"), ("DELETE", "webhook_attempts"), ("DELETE", "selections")},
 }
 ACCOUNT = {"id", "token", "owner_id", "currency", "label"}
 CURRENCY = {"name", "minimum", "maximum", "balance_maximum"}
@@ -38,8 +39,14 @@ ORDER = {
 SELF = {"name", "first_name", "last_name", "phone_number", "url", "password_hash"}
 TOKEN = {"id", "user_id", "hash", "prefix", "last4", "name", "scopes", "expires_at"}
 DEED = {"actor", "action", "target", "reason", "before", "after", "token_id", "address", "request_id"}
+SELECTION = {"user_id", "filter", "payment_ids"}
+BATCH = {"id", "selection_id", "user_id", "token_id", "address", "request_id", "reason"}
+STOP = {"stopped_at", "stopped_by", "stop_reason"}
 COLUMN_RIGHTS = {
     "payments_gateway": {
+        ("INSERT", "selections"): SELECTION,
+        ("INSERT", "batches"): BATCH,
+        ("UPDATE", "batches"): STOP,
         ("SELECT", "alembic_version"): {"version_num"},
         ("INSERT", "accounts"): ACCOUNT,
         ("UPDATE", "accounts"): {"label", "is_active", "version", "token"},
@@ -111,6 +118,10 @@ COLUMN_RIGHTS = {
         },
     },
     "payments_worker": {
+        ("INSERT", "selections"): SELECTION,
+        ("INSERT", "batches"): BATCH,
+        ("UPDATE", "batches"): {"retried", "skipped", "ended_at", *STOP},
+        ("UPDATE", "batch_items"): {"outcome", "skip_reason", "decided_at"},
         ("SELECT", "alembic_version"): {"version_num"},
         ("INSERT", "accounts"): ACCOUNT,
         ("UPDATE", "accounts"): {"balance", "held", "last_seq"},

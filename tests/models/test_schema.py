@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 
 from models.user import Role
 from tests.builders import Builder, new_id, scalar
-from tests.models.constraint_attacks import ATTACKS
+from tests.models.constraint_attacks import ATTACKS, batches
 from tests.models.constraint_attacks.statements import stopper, tried
 
 
@@ -43,6 +43,8 @@ def names(shared_world: Builder) -> dict[str, str]:
             "UPDATE users SET phone_number = '+491701234567', email = 'ann@elsewhere.example' WHERE id = %s", (ann,)
         )
         proofs = prove(connection, ann, still_open, held, done) | agree(connection, rich, ops, chief, done)
+        retries = {name: new_id() for name in batches.IDS}
+        connection.exec_driver_sql(batches.SETUP, {**retries, "ops": ops, "held": held})
         connection.exec_driver_sql("INSERT INTO audit_log (actor, action, target) VALUES ('ops', 'look', 'books')")
         connection.exec_driver_sql(tried(), {"open": still_open})
         part = scalar(
@@ -60,6 +62,7 @@ def names(shared_world: Builder) -> dict[str, str]:
             "wire": shared_world.technical("wire"),
         },
         **proofs,
+        **retries,
         **{"paid_again": named[0].id, "again": named[1].id, "others": named[2].id},
         **{
             "held": held,

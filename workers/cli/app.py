@@ -3,11 +3,12 @@
 from flask import Flask
 
 from workers.cli.books import books_cli
+from workers.cli.ops import ops_cli
 from workers.cli.payments import payments_cli
 from workers.cli.users import users_cli
 from workers.cli.workers import workers_cli
 
-GROUPS = (books_cli, payments_cli, users_cli, workers_cli)
+GROUPS = (books_cli, ops_cli, payments_cli, users_cli, workers_cli)
 
 app = Flask("workers")
 for group in GROUPS:

@@ -1,5 +1,6 @@
 """Parameter types of the commands, with the rules of the HTTP API; an invalid value ends the command with one line."""
 
+import re
 import unicodedata
 
 import click
@@ -38,6 +39,21 @@ class TextArgument(click.ParamType):
             self.fail("must not be empty", param, ctx)
         return text
 
+
+class PatternArgument(click.ParamType):
+    """A text that matches a regular expression as a whole."""
+
+    def __init__(self, name: str, expression: str) -> None:
+        self.name = name
+        self._expression = re.compile(expression, re.ASCII)
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text itself."""
+        return value if self._expression.fullmatch(value) else self.fail(f"not a {self.name}", param, ctx)
+
+
+CURRENCY = PatternArgument("currency", r"[A-Z][A-Z0-9]{2,11}")
+WALLET = PatternArgument("wallet token", r"wal_[A-Za-z0-9_-]{22,64}")
 
 reasoned = click.option(
     "--reason", type=TextArgument(REASON_LENGTH_MAX), required=True, help="Why; stored in the audit log."

@@ -70,7 +70,8 @@ CONFLICTS = {
     "close_bulk_transfer", "close_bulk_charge",
     "create_currency", "create_ops_commission_terms", "create_webhook_endpoint", "test_webhook_endpoint",
     "redeliver_webhook_endpoint", "redeliver_webhook_delivery", "retry_ops_payment", "approve_ops_adjustment",
-    "reject_ops_adjustment", "match_ops_reconciliation_line", "update_ops_user",
+    "reject_ops_adjustment", "retry_ops_payments", "stop_ops_batch", "retry_ops_batch",
+    "match_ops_reconciliation_line", "update_ops_user",
 }  # fmt: skip
 """Operations that may answer 409."""
 

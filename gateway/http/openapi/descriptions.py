@@ -4,7 +4,10 @@ A name with its schema before it overrides the name alone, and a `description` i
 both; a query parameter has no schema, so only its bare name is looked up.
 """
 
+from gateway.http.openapi.retry_descriptions import RETRY_DESCRIPTIONS
+
 DESCRIPTIONS: dict[str, str] = {
+    **RETRY_DESCRIPTIONS,
     "account": "The id of the account.",
     "StatementLine.account": "The bank account as its bank writes it; null in a CSV.",
     "AdjustmentInput.account": "The id of the account whose balance is to be corrected; or name its `wallet`.",
@@ -86,7 +89,7 @@ DESCRIPTIONS: dict[str, str] = {
     "direction": "Whether money came in or went out.",
     "AdjustmentInput.direction": "`credit` gives the account the amount, `debit` takes it.",
     "disabled_reason": "Why the endpoint was disabled: it answered 410 (`gone`) or failed too long (`failing`).",
-    "dry_run": "True only counts what would be retried; nothing is changed.",
+    "dry_run": "True with a filter, which only selects; false with a selection. Both are the default.",
     "due_at": "When the payment is, or was, to be posted.",
     "email": "An e-mail address.",
     "email_confirmed": "Whether the e-mail address is confirmed; payments may require it.",

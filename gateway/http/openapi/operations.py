@@ -10,7 +10,7 @@ METHODS = ("get", "put", "post", "delete", "patch")
 
 ACTIONS = {
     *("approve", "cancel", "capture", "close", "match", "redeliver", "reject", "retry", "roll", "rotate"),
-    *("rotate-secret", "test", "void"),
+    *("rotate-secret", "stop", "test", "void"),
 }
 """Last parts of paths that name an action instead of a resource."""
 
@@ -40,6 +40,7 @@ TAGS = {
     "endings": "Captures, voids and cancellations",
     "rates": "Exchange rates",
     "streams": "Live updates",
+    "batches": "Batches of retries",
     "ops_payments": "Stuck, parked and undecided payments",
     "ops": "Operations",
 }
@@ -103,7 +104,7 @@ def singular(words: str) -> str:
     """The singular of a plural in a path."""
     if words in ("ops", "status"):
         return words
-    return re.sub(r"s$", "", re.sub(r"ies$", "y", words))
+    return re.sub(r"s$", "", re.sub(r"ies$", "y", re.sub(r"ches$", "ch", words)))
 
 
 def _joined(*words: str) -> str:

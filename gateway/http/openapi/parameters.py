@@ -28,8 +28,11 @@ IN_PATH: dict[str, Parameter] = {
     "line": {"schema": {"type": "integer", "minimum": 1}, "description": "The number of the {thing}, from 1."},
 }
 
-PAGING = {"limit", "cursor", "sort", "after", "at", "month", "from", "to", "stuck", "parked", "undecided"}
-"""Parameters that are not filters of rows."""
+PAGING = {
+    *("limit", "cursor", "sort", "after", "at", "month", "from", "to", "stuck", "parked", "undecided"),
+    *("created_from", "created_before", "attempts_min", "attempts_max", "error_prefix", "error_contains", "ids"),
+}
+"""Parameters that are not the value of a column."""
 
 FILTERS = "Only rows with this value. "
 

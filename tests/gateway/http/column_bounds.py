@@ -144,12 +144,6 @@ def deactivate(scene: Scene, members: dict[str, Any]) -> TestResponse:
     return scene.ops.call("PATCH", f"/v1/ops/users/{scene.api.person().id}", json=body)
 
 
-def retry(scene: Scene, members: dict[str, Any]) -> TestResponse:
-    id = scene.charged(scheduled_at="2200-01-01T00:00:00Z")
-    scene.api.execute("UPDATE payments SET parked_at = now() WHERE id = %s", id)
-    return scene.ops.order(f"/v1/ops/payments/{id}/retry", members)
-
-
 def capture(scene: Scene, members: dict[str, Any]) -> TestResponse:
     return scene.merchant.order(f"/v1/charges/{scene.charged(capture=False)}/capture", members)
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.gateway.harness import ApiHarness
 from tests.gateway.http import column_bounds as ways
+from tests.gateway.http import retry_column_bounds
 from tests.gateway.http.column_bounds import Probe, Scene, amount, choice, member, text
 
 OVERFLOW = [["9" * 36 + ".99", "0.01"], ["5" + "0" * 35 + ".00"] * 2]
@@ -60,8 +61,7 @@ REACHED: dict[str, list[Probe]] = {
     "commands_only_captures_have_amounts": [
         Probe(member(ways.capture, "amount"), ["0.01", "1.00"], ["0", "1.01", "9" * 36 + ".99", "1" + "0" * 36, "-1"])
     ],
-    "commands_reason_is_bounded": [text(ways.retry, "reason", 500)],
-    "commands_retries_have_reasons": [Probe(member(ways.retry), [{"reason": "x"}], [{}])],
+    **retry_column_bounds.REACHED,
     "commission_terms_amounts_have_a_currency": [
         Probe(member(ways.terms_of_any), [{}, {"currency": "EUR", "fixed": "1"}], [{"fixed": "1"}, {"maximum": "1"}])
     ],
@@ -255,6 +255,7 @@ OURS = {
     "rail_positions": "are_bounded",
     "refund_totals": "are_within_captured",
     "returns": "amount_is_positive words_are_bounded",
+    **retry_column_bounds.OURS,
     "tokens": "hash_is_sha256 kind_is_known sessions_expire",
     "users": "role_is_known",
     "webhook_attempts": "error_is_bounded",

@@ -1,129 +1,158 @@
-"""Retries of many payments, and dry runs."""
+"""Retries of many payments: what a filter selects, and batches of what was selected."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from tests.gateway.harness import ApiHarness, ApiUser
+from gateway.http.errors import PROBLEMS
+from tests.builders import new_id
+from tests.gateway.harness import ApiHarness
 from tests.gateway.ops.stuck_payments import REASON, order, park
-from tests.support import Database
-
-
-def retry_many(person: ApiUser, filter: Any, **rest: Any) -> Any:
-    return person.call("POST", "/v1/ops/payments/retry", json={"filter": filter, **REASON, **rest})
-
-
-class WaitingPayments:
-    """Five parked payments and three stuck ones, oldest first, with an ops user."""
-
-    def __init__(self, database: Database) -> None:
-        self.api = ApiHarness(database)
-        self.ops = self.api.person("ops")
-        client = self.api.person()
-        wallet = client.wallet()
-        self.parked = [order(client, wallet) for _ in range(5)]
-        for id in self.parked:
-            park(self.api, id)
-        self.stuck = [order(client, wallet) for _ in range(3)]
-
-    def attempts(self) -> set[int]:
-        """The attempts of the parked payments."""
-        return set(self.api.execute("SELECT attempts FROM payments WHERE id = ANY(%s::uuid[])", self.parked))
+from tests.gateway.ops.waiting_payments import PARKED, WaitingPayments, ids, retry, select
 
 
 @pytest.fixture
-def waiting(fresh_database: Database) -> WaitingPayments:
-    return WaitingPayments(fresh_database)
+def waiting(api: ApiHarness) -> WaitingPayments:
+    return WaitingPayments(api)
 
 
-def test_dry_run_retries_nothing(waiting: WaitingPayments, rings: list) -> None:
+def test_filter_only_selects_what_it_shows(waiting: WaitingPayments, rings: list) -> None:
     rings.clear()
-    with waiting.api.unchanged():
-        unasked = retry_many(waiting.ops, {"parked": True})
-        dry = retry_many(waiting.ops, {"parked": True}, dry_run=True)
-        limited = retry_many(waiting.ops, {"stuck": 0, "limit": 2})
-        exact = retry_many(waiting.ops, {"stuck": 0, "limit": 3, "type": "deposit,transfer", "currency": "EUR"})
-        none = retry_many(waiting.ops, {"stuck": 3600})
-    assert unasked.status_code == 200
-    assert unasked.get_json() == {"dry_run": True, "count": 5, "payments": waiting.parked, "has_more": False}
-    assert dry.get_json() == unasked.get_json()
-    assert limited.get_json() == {"dry_run": True, "count": 2, "payments": waiting.stuck[:2], "has_more": True}
-    assert exact.get_json() == {"dry_run": True, "count": 3, "payments": waiting.stuck, "has_more": False}
-    assert none.get_json() == {"dry_run": True, "count": 0, "payments": [], "has_more": False}
-    assert rings == []
+    answer = select(waiting.ops, waiting.mine)
+    body = answer.get_json()
+    assert answer.status_code == 200
+    assert (body["count"], body["has_more"], ids(answer)) == (5, False, waiting.parked)
+    assert body["totals"] == [{"currency": "EUR", "count": 5, "amount": "5.00"}]
+    assert body["errors"] == [{"error": "no luck", "count": 5}]
+    assert body["oldest_created_at"] == body["payments"][0]["created_at"]
+    [seconds] = waiting.api.execute(
+        "SELECT extract(epoch FROM expires_at - created_at)::integer FROM selections WHERE id = %s", body["selection"]
+    )
+    assert seconds == 15 * 60
+    limited = select(waiting.ops, {"stuck": 0, "user": waiting.client.id, "limit": 2}, dry_run=True)
+    assert (ids(limited), limited.get_json()["has_more"]) == (waiting.stuck[:2], True)
+    assert limited.get_json()["errors"] == [{"error": None, "count": 2}]
+    none = select(waiting.ops, {**waiting.mine, "currency": "USD"}).get_json()
+    assert (none["count"], none["selection"], none["expires_at"], none["oldest_created_at"]) == (0, None, None, None)
+    assert (rings, waiting.api.execute("SELECT DISTINCT attempts FROM payments WHERE parked_at IS NOT NULL")) == (
+        [],
+        [1],
+    )
 
 
-def test_many_retries_start_with_the_oldest(waiting: WaitingPayments, rings: list) -> None:
+def test_selection_is_retried_as_it_was_shown(waiting: WaitingPayments, rings: list) -> None:
+    selection = waiting.selection(limit=4)
+    late = order(waiting.client, waiting.wallet)
+    park(waiting.api, late)
     rings.clear()
-    answer = retry_many(waiting.ops, {"parked": True, "limit": 4}, dry_run=False)
-    assert answer.status_code == 202
-    assert answer.get_json() == {"dry_run": False, "count": 4, "payments": waiting.parked[:4], "has_more": True}
+    answer = retry(waiting.ops, selection, dry_run=False)
+    body = answer.get_json()
+    assert (answer.status_code, answer.headers["Location"]) == (202, f"/v1/ops/batches/{body['id']}")
     assert rings == [answer.headers["Request-Id"]]
-    assert waiting.attempts() == {1}
-    waiting.api.post_payments()
-    left = waiting.ops.get("/v1/ops/payments?parked=true").get_json()["data"]
-    assert [row["id"] for row in left] == waiting.parked[4:]
-    lines = waiting.ops.get("/v1/ops/audit?action=payments.retry").get_json()["data"]
-    assert {line["target"] for line in lines} == set(waiting.parked[:4])
-    assert {line["reason"] for line in lines} == {REASON["reason"]}
+    assert (body["state"], body["total"], body["waiting"], body["user"]) == ("running", 4, 4, waiting.ops.id)
+    assert (body["reason"], body["filter"]) == (REASON["reason"], waiting.mine)
+    waiting.carry_out()
+    body = waiting.ops.get(answer.headers["Location"]).get_json()
+    assert (body["state"], body["retried"], body["outcomes"]["completed"]) == ("done", 4, 4)
+    left = waiting.ops.get(f"/v1/ops/payments?parked=true&user={waiting.client.id}").get_json()["data"]
+    assert [row["id"] for row in left] == [late, waiting.parked[4]]
+    lines = [waiting.ops.get(f"/v1/ops/audit?target={id}").get_json()["data"][0] for id in waiting.parked[:4]]
+    assert {(line["action"], line["actor"], line["reason"]) for line in lines} == {
+        ("payments.retry", waiting.ops.id, REASON["reason"])
+    }
+
+    steps = waiting.ops.get(f"/v1/payments/{waiting.parked[0]}/timeline").get_json()["data"]
+    assert [(step["actor"], step["actor_id"], step["reason"]) for step in steps if step["step"] == "retry"] == [
+        ("ops", waiting.ops.id, REASON["reason"])
+    ]
 
 
-def test_repeated_retry_of_many_adds_one_command_each(waiting: WaitingPayments) -> None:
-    answers = [retry_many(waiting.ops, {"parked": True}, dry_run=False) for _ in range(2)]
-    assert [answer.status_code for answer in answers] == [202, 202]
-    assert waiting.api.execute("SELECT count(*) FROM commands") == [5]
+def refused(answer: Any) -> str:
+    code = answer.get_json()["code"]
+    assert answer.status_code == PROBLEMS[code].status
+    return code
 
 
-@pytest.mark.parametrize(
-    ("change", "code", "pointer"),
-    [
-        ({"filter": {}}, "invalid_value", "/filter/stuck"),
-        ({"filter": {"stuck": 1, "parked": True}}, "invalid_value", "/filter/stuck"),
-        ({"filter": {"parked": False}}, "invalid_value", "/filter/stuck"),
-        ({"filter": {"parked": "true"}}, "invalid_type", "/filter/parked"),
-        ({"filter": {"stuck": "60"}}, "invalid_type", "/filter/stuck"),
-        ({"filter": {"stuck": 1.0}}, "invalid_type", "/filter/stuck"),
-        ({"filter": {"stuck": True}}, "invalid_type", "/filter/stuck"),
-        ({"filter": {"stuck": -1}}, "invalid_value", "/filter/stuck"),
-        ({"filter": {"stuck": 10**12}}, "invalid_value", "/filter/stuck"),
-        ({"filter": {"stuck": None}}, "invalid_value", "/filter/stuck"),
-        ({"filter": {"parked": True, "limit": 0}}, "limit_out_of_range", "/filter/limit"),
-        ({"filter": {"parked": True, "limit": 1001}}, "limit_out_of_range", "/filter/limit"),
-        ({"filter": {"parked": True, "limit": "10"}}, "invalid_type", "/filter/limit"),
-        ({"filter": {"parked": True, "type": "' OR 1=1--"}}, "invalid_value", "/filter/type"),
-        ({"filter": {"parked": True, "currency": "eur"}}, "currency_unknown", "/filter/currency"),
-        ({"filter": {"parked": True, "ids": []}}, "unknown_field", "/filter/ids"),
-        ({"filter": []}, "invalid_type", "/filter"),
-        ({"filter": None}, "null_not_allowed", "/filter"),
-        ({"dry_run": "false"}, "invalid_type", "/dry_run"),
-        ({"reason": ""}, "invalid_value", "/reason"),
-        ({"user": "x"}, "unknown_field", "/user"),
-    ],
-)
-def test_n16_invalid_retry_filter_is_refused(api: ApiHarness, change: dict, code: str, pointer: str) -> None:
-    body = {"filter": {"parked": True}, "dry_run": False, **REASON, **change}
-    ops = api.person("ops")
-    with api.unchanged():
-        answer = ops.call("POST", "/v1/ops/payments/retry", json=body)
-    [flaw] = answer.get_json()["errors"]
-    assert (answer.status_code, flaw["code"], flaw["pointer"]) == (422, code, pointer)
+def test_selection_is_its_users_used_once_and_expires(waiting: WaitingPayments) -> None:
+    selection, other = waiting.selection(), waiting.api.person("ops")
+    with waiting.api.unchanged():
+        assert refused(retry(waiting.ops, new_id())) == "selection_unknown"
+        assert refused(retry(other, selection)) == "selection_of_another"
+    id = retry(waiting.ops, selection).get_json()["id"]
+    with waiting.api.unchanged():
+        again = retry(waiting.ops, selection)
+    assert (refused(again), again.get_json()["batch"]) == ("selection_used", id)
+    [expired] = waiting.api.execute(
+        "INSERT INTO selections (user_id, filter, payment_ids, expires_at) VALUES (%s, '{}', ARRAY[%s::uuid], now())"
+        " RETURNING id::text",
+        waiting.ops.id,
+        waiting.parked[0],
+    )
+    with waiting.api.unchanged():
+        assert refused(retry(waiting.ops, expired)) == "selection_expired"
 
 
-@pytest.mark.parametrize("body", [{"filter": {"parked": True}}, REASON])
-def test_retry_of_many_needs_filter_and_reason(api: ApiHarness, body: dict) -> None:
-    answer = api.person("ops").call("POST", "/v1/ops/payments/retry", json=body)
-    assert (answer.status_code, answer.get_json()["code"]) == (422, "required")
+def test_selection_is_used_once_by_twenty_requests_at_once(waiting: WaitingPayments) -> None:
+    selection, barrier = waiting.selection(), threading.Barrier(20)
+
+    def use(_: int) -> int:
+        barrier.wait()
+        return retry(waiting.ops, selection).status_code
+
+    with ThreadPoolExecutor(20) as pool:
+        statuses = list(pool.map(use, range(20)))
+    assert sorted(statuses) == [202] + [409] * 19
+    assert waiting.api.execute("SELECT count(*) FROM batches WHERE selection_id = %s", selection) == [1]
 
 
-def test_parked_payments_are_listed_in_pages(waiting: WaitingPayments) -> None:
-    def page(query: str) -> Any:
-        return waiting.ops.get(f"/v1/ops/payments?parked=true&{query}").get_json()
+def test_batch_is_listed_with_its_payments_by_outcome(waiting: WaitingPayments) -> None:
+    id = waiting.batch()
+    final = waiting.parked[0]
+    waiting.api.execute(
+        "UPDATE payments SET state = 'FAILED', failure_code = 'expired', parked_at = NULL, finalized_at = now()"
+        " WHERE id = %s",
+        final,
+    )
+    path = f"/v1/ops/batches/{id}"
+    assert waiting.ops.get(f"{path}/payments?outcome=skipped").get_json()["data"] == []
+    waiting.carry_out()
+    auditor = waiting.api.person("auditor")
+    body = auditor.get(path).get_json()
+    assert body["outcomes"] == {"waiting": 0, "retried": 0, "completed": 4, "failed": 0, "parked": 0, "skipped": 1}
+    listed = [row for row in auditor.get("/v1/ops/batches").get_json()["data"] if row["id"] == id]
+    assert [{**row, "outcomes": body["outcomes"]} for row in listed] == [body]
+    [skipped] = auditor.get(f"{path}/payments?outcome=skipped,failed").get_json()["data"]
+    assert (skipped["payment"], skipped["skip_reason"], skipped["state"]) == (final, "final", "FAILED")
+    assert (skipped["failure"], skipped["amount"], skipped["currency"]) == ("expired", "1.00", "EUR")
+    first = auditor.get(f"{path}/payments?limit=2").get_json()
+    second = auditor.get(f"{path}/payments?limit=2&cursor={first['next_cursor']}").get_json()
+    assert [row["payment"] for row in first["data"] + second["data"]] == waiting.parked[:4]
+    back = auditor.get(f"{path}/payments?limit=2&cursor={second['prev_cursor']}").get_json()
+    assert back["data"] == first["data"]
 
-    first = page("limit=2")
-    second = page(f"limit=2&cursor={first['next_cursor']}")
-    third = page(f"limit=2&cursor={second['next_cursor']}")
-    back = page(f"limit=2&cursor={third['prev_cursor']}")
-    rows = [row["id"] for page in (first, second, third) for row in page["data"]]
-    assert rows == waiting.parked[::-1]
-    assert back["data"] == second["data"]
-    assert (third["has_more"], first["prev_cursor"]) == (False, None)
+
+def test_batch_is_stopped_and_its_parked_are_retried(waiting: WaitingPayments) -> None:
+    path = f"/v1/ops/batches/{waiting.batch()}"
+    with waiting.api.unchanged():
+        assert refused(waiting.ops.call("POST", f"{path}/retry", json=REASON)) == "nothing_to_retry"
+    other = waiting.api.person("ops")
+    stopped = other.call("POST", f"{path}/stop", json={"reason": "wrong ones"})
+    assert stopped.status_code == 200
+    body = stopped.get_json()
+    assert (body["state"], body["stopped_by"], body["stop_reason"]) == ("stopped", other.id, "wrong ones")
+    with waiting.api.unchanged():
+        assert refused(other.call("POST", f"{path}/stop", json=REASON)) == "batch_ended"
+    waiting.carry_out()
+    assert waiting.ops.get(path).get_json()["outcomes"]["skipped"] == 5
+    again = other.call("POST", f"{path}/retry", json={"reason": "the right ones"})
+    assert (again.status_code, again.get_json()["total"], again.get_json()["user"]) == (202, 5, other.id)
+    assert again.get_json()["filter"] == {**PARKED, "batch": body["id"]}
+    waiting.carry_out()
+    assert waiting.ops.get(again.headers["Location"]).get_json()["outcomes"]["completed"] == 5
+    lines = waiting.ops.get(f"/v1/ops/audit?target={body['id']}").get_json()["data"]
+    assert [(line["action"], line["actor"]) for line in lines] == [
+        ("batches.stop", other.id),
+        ("batches.create", waiting.ops.id),
+    ]

@@ -4,6 +4,13 @@ A row of ATTACKS says what stops the owner, the worker and the gateway: a constr
 where the role has not the right to try. Ids stand in the statements by name, partitions as {p} and {o}.
 """
 
-from tests.models.constraint_attacks import accounts, identity, operations, payments, roles
+from tests.models.constraint_attacks import accounts, batches, identity, operations, payments, roles
 
-ATTACKS = {**payments.ATTACKS, **accounts.ATTACKS, **operations.ATTACKS, **identity.ATTACKS, **roles.ATTACKS}
+ATTACKS = {
+    **payments.ATTACKS,
+    **accounts.ATTACKS,
+    **operations.ATTACKS,
+    **identity.ATTACKS,
+    **batches.ATTACKS,
+    **roles.ATTACKS,
+}

@@ -8,6 +8,7 @@ from flask import Flask
 from tests.workers.books import Books
 from tests.workers.cli.listing import Run
 from workers import process
+from workers.cli.ops import ops_cli
 from workers.cli.payments import payments_cli
 from workers.cli.users import users_cli
 
@@ -18,6 +19,7 @@ def flask(books: Books, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(process, "engine", lambda: books.worker)
     monkeypatch.setattr(process, "poster", books.poster)
     app = Flask(__name__)
+    app.cli.add_command(ops_cli)
     app.cli.add_command(payments_cli)
     app.cli.add_command(users_cli)
 

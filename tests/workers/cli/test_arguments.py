@@ -25,6 +25,7 @@ VALID = {
     "reason": "asked for it",
     "payment_id": str(uuid4()),
     "payment_ids": str(uuid4()),
+    "batch_id": str(uuid4()),
     "seconds": "60",
     "limit": "10",
 }
@@ -73,8 +74,8 @@ def refusals(result: Result) -> list[str]:
     return [line for line in result.output.splitlines() if line.startswith("Error: ")]
 
 
-def test_commands_are_in_four_groups() -> None:
-    assert {path[0] for path in COMMANDS} == {"books", "payments", "users", "workers"}
+def test_commands_are_in_five_groups() -> None:
+    assert {path[0] for path in COMMANDS} == {"books", "ops", "payments", "users", "workers"}
     options = {parameter.name for command in COMMANDS.values() for parameter in command.params}
     assert VALID.keys() <= options
 
