@@ -24,6 +24,7 @@ FORGET = "workers.tasks.forget"
 INSTRUCT = "workers.tasks.instruct"
 DISPATCH = "workers.tasks.dispatch"
 CARRY_OUT = "workers.tasks.carry_out_batches"
+VERIFY = "workers.tasks.verify"
 
 BELLS = "payments"
 """The posters' queue."""
@@ -40,7 +41,7 @@ QUEUE_OF = {
     POST: BELLS,
     INSTRUCT: RAILS,
     DISPATCH: WEBHOOKS,
-    **dict.fromkeys((SWEEP, HEARTBEAT, ENSURE_PARTITIONS, WELCOME, MAIL, FORGET, CARRY_OUT), UPKEEP),
+    **dict.fromkeys((SWEEP, HEARTBEAT, ENSURE_PARTITIONS, WELCOME, MAIL, FORGET, CARRY_OUT, VERIFY), UPKEEP),
 }
 """The queue of each task; each queue has a worker of its own."""
 
@@ -59,6 +60,7 @@ TIMETABLE = {
     CARRY_OUT: 5.0,  # batches are begun at once; this finds those whose bell or worker was lost
     ENSURE_PARTITIONS: 3600.0,
     FORGET: 3600.0,
+    VERIFY: 60.0,
 }
 """Seconds after which beat sends each task again: without `expires`, which another process's clock would judge."""
 

@@ -27,6 +27,7 @@ CELERY_PREFIXES = ("CELERY_", "GUNICORN_")
 """Prefixes of the variables by which Celery and gunicorn let the environment override their settings."""
 
 CURRENCY = "[A-Z][A-Z0-9]{2,11}"
+RECEIPT_KEY = r"|[0-9a-fA-F]{64}|[A-Za-z0-9+/_-]{43}=?"
 RATE = r"^[1-9]\d{0,6} per (second|minute|hour|day)$"
 
 
@@ -42,6 +43,8 @@ class Settings:
     """The broker, database 0; in the Redis client's spelling, even if it was set in kombu's."""
     secret_key: str
     """Signs cursors; at least 32 characters."""
+    receipt_key: str
+    """Private key that signs checkpoints: 32 bytes, in hexadecimal digits or base64; empty: none are signed."""
     deposits_open: bool
     """Whether owners may deposit into their own wallets; else ops, or a token with scope deposits:write."""
     require_confirmation: bool
@@ -121,6 +124,7 @@ def load() -> Settings:
         gateway_database_url=normalized(env.str("GATEWAY_DATABASE_URL", None)) or as_role(owner, GATEWAY_ROLE),
         redis_url=redis_url,
         secret_key=env.str("SECRET_KEY", stack.get("secret_key", "")),
+        receipt_key=_receipt_key(env, stack.get("receipt_key", "")),
         deposits_open=env.bool("DEPOSITS_OPEN", bool(stack)),
         require_confirmation=env.bool("REQUIRE_CONFIRMATION", True),
         token_ttl_hours=env.int("TOKEN_TTL_HOURS", 24, validate=Range(1, 24 * 365)),
@@ -155,6 +159,18 @@ def load() -> Settings:
         log_level=env.str("LOG_LEVEL", "INFO", validate=OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),
         preflight_durability=env.bool("PREFLIGHT_DURABILITY", True),
     )
+
+
+def _receipt_key(env: Env, default: str) -> str:
+    """RECEIPT_KEY, or the content of the file RECEIPT_KEY_FILE; raises EnvError if the file cannot be read."""
+    file = env.str("RECEIPT_KEY_FILE", "")
+    try:
+        key = Path(file).read_text().strip() if file else env.str("RECEIPT_KEY", default)
+    except OSError as error:
+        raise EnvError(f"RECEIPT_KEY_FILE: {error}") from error
+    if not re.fullmatch(RECEIPT_KEY, key, re.ASCII):
+        raise EnvError("RECEIPT_KEY: not 32 bytes in hexadecimal digits or base64")
+    return key
 
 
 def _words(env: Env, name: str, default: str, shape: str) -> tuple[str, ...]:

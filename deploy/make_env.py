@@ -24,6 +24,7 @@ def environment() -> dict[str, str]:
         "VALKEY_WORKER_PASSWORD": token_hex(SECRET_BYTES),
         "VALKEY_GATEWAY_PASSWORD": token_hex(SECRET_BYTES),
         "SECRET_KEY": token_hex(SECRET_BYTES),
+        "RECEIPT_KEY": token_hex(SECRET_BYTES),
     }
 
 

@@ -35,6 +35,7 @@ def describe(stack: "Stack", people: "People") -> dict[str, Any]:
         "database_url": stack.database_url,
         "redis_url": stack.redis_url,
         "secret_key": stack.secret_key,
+        "receipt_key": stack.receipt_key,
         "mail": stack.mail,
         "bank": stack.bank_url if stack.bank else None,
         "ops_token": people["ops"]["token"],

@@ -42,7 +42,16 @@ ROLE_VARIABLES = {
     settings.GATEWAY_ROLE: "GATEWAY_DATABASE_URL",
 }
 TOLD_BY_US = {
-    *("DATABASE_URL", *ROLE_VARIABLES.values(), "REDIS_URL", "SECRET_KEY", "MAIL_URL", "GATEWAY_BIND", "PORT"),
+    *(
+        "DATABASE_URL",
+        *ROLE_VARIABLES.values(),
+        "REDIS_URL",
+        "SECRET_KEY",
+        "RECEIPT_KEY",
+        "MAIL_URL",
+        "GATEWAY_BIND",
+        "PORT",
+    ),
     *("RAIL", "RAIL_SIMULATOR_URL"),
 }
 """Variables passed only to the processes that need them: the gateway never gets the URLs of the owner, the worker, the
@@ -97,6 +106,7 @@ class Stack:
         self.database_url = settings.normalized(database_url)
         self.redis_url = redis_url
         self.secret_key = os.environ.get("SECRET_KEY") or home.secret("secret_key")
+        self.receipt_key = os.environ.get("RECEIPT_KEY") or home.secret("receipt_key")
         self._listener = _listen(port)
         self.bind = f"{HOST}:{self._listener.getsockname()[1]}"
         self.url = f"http://{self.bind}"
@@ -185,7 +195,7 @@ class Stack:
         redis_url = self.valkey.url(user=valkey.GATEWAY) if self.valkey and name == "gateway" else self.redis_url
         told = {"REDIS_URL": redis_url, "HOME": directory, ROLE_VARIABLES[role]: self.role_url(role)}
         if name == "upkeep":
-            told |= {"MAIL_URL": self.mail_url}
+            told |= {"MAIL_URL": self.mail_url, "RECEIPT_KEY": self.receipt_key}
         if name == "rails":
             told |= {"RAIL": self.rail, "RAIL_SIMULATOR_URL": self.bank_url}
         if name == "gateway":

@@ -15,11 +15,13 @@ from gateway.identity.session_routes import sessions
 from gateway.identity.sign_up_routes import sign_up
 from gateway.ops.adjustment_routes import adjustments
 from gateway.ops.batch_routes import batches
+from gateway.ops.breach_routes import breaches
 from gateway.ops.health_routes import health
 from gateway.ops.payment_routes import ops_payments
 from gateway.ops.routes import ops
 from gateway.payments.action_routes import endings
 from gateway.payments.create_routes import orders, withdrawals
+from gateway.payments.receipt_routes import receipts
 from gateway.payments.refund_routes import refunds
 from gateway.payments.routes import payments
 from gateway.payments.timeline_routes import timeline
@@ -45,6 +47,7 @@ BLUEPRINTS = (
     bulk_charges,
     payments,
     timeline,
+    receipts,
     streams,
     events,
     wallets,
@@ -58,6 +61,7 @@ BLUEPRINTS = (
     batches,
     adjustments,
     reconciliations,
+    breaches,
     ops,
     health,
 )

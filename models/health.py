@@ -16,6 +16,9 @@ UNDECIDED_SECONDS = 60.0
 BEHIND_SECONDS = 60.0
 """An event becomes webhooks within a second or two, and each of them is tried when it is due."""
 
+UNVERIFIED_SECONDS = 3600.0
+"""New payments are verified every minute."""
+
 COUNTED_MAX = 1_000
 """Counting stops here: readers need no exact number."""
 
@@ -45,6 +48,8 @@ KINDS = {
     "payments_overdue": ProblemKind("Payments wait too long to be posted", "flask payments sweep"),
     "payments_parked": ProblemKind("Payments wait for a person", "flask payments parked"),
     "payments_undecided": ProblemKind("The bank gives no answer about withdrawals", "flask payments undecided"),
+    "books_broken": ProblemKind("Rows break an invariant of the books", "flask ops breaches"),
+    "verification_stale": ProblemKind("The books are not verified", "flask ops verify"),
     "webhooks_behind": ProblemKind("Webhooks are late", f"{WORKER} webhooks --pool solo -n webhooks@%h"),
 }
 """By code: the code is the contract, listed in docs/health.md."""
@@ -96,6 +101,11 @@ SELECT current_setting('transaction_read_only')::boolean AS is_read_only,
            WHERE i.due_at IS NOT NULL AND i.last_error IS NOT NULL AND (i.pending_at IS NULL OR i.attempts > 1)
              AND p.created_at < now() - make_interval(secs => {UNDECIDED_SECONDS}) LIMIT {COUNTED_MAX}) AS undecided
        ) AS undecided,
+       (SELECT count(*) FROM (
+           SELECT FROM breaches WHERE healed_at IS NULL AND acknowledged_at IS NULL LIMIT {COUNTED_MAX}) AS breaches
+       ) AS breaches,
+       (SELECT verified_at < now() - make_interval(secs => {UNVERIFIED_SECONDS}) FROM verification_positions)
+           AS is_unverified,
        EXISTS (SELECT FROM instructions WHERE due_at < now() - make_interval(secs => {heartbeat.STALE_SECONDS}))
            AS needs_rails,
        EXISTS (
@@ -132,6 +142,8 @@ def report(connection: Connection, *, broker_is_up: bool) -> HealthReport:
         "payments_overdue": _overdue(waiting, oldest_due_seconds),
         "payments_parked": f"{counts.parked} parked" if counts.parked else "",
         "payments_undecided": f"{counts.undecided} undecided" if counts.undecided else "",
+        "books_broken": f"{counts.breaches} breaches" if counts.breaches else "",
+        "verification_stale": "not within the last hour" if counts.is_unverified else "",
         "webhooks_behind": f"some are due for more than {BEHIND_SECONDS:.0f} s" if counts.is_behind else "",
     }
     stops = {code for code, kind in KINDS.items() if kind.stops}

@@ -1,5 +1,6 @@
 """The only module that changes money: it alone assigns balances and writes operations."""
 
+import os
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
@@ -9,7 +10,8 @@ from models import pg_arrays
 from models.prepared_statement import PreparedStatement
 from models.records import records
 from models.rules.commission import FREE
-from models.rules.types import ClaimedPayment, Decision, Initiator, LockedAccount, LockedBulk, RefundableAmount
+from models.rules.ledger_chain import SALT_BYTES, batch_hashes
+from models.rules.types import ClaimedPayment, Decision, Initiator, LockedAccount, LockedBulk, RefundableAmount, Verdict
 
 POSTING_LOCK = 0x706F7374
 """Advisory lock of the posting transaction ("post" in ASCII): one process posts, the others stand by."""
@@ -167,16 +169,25 @@ WITH updated_payments AS (
     FROM {BOOK.unnest}
     WHERE a.id = book.id AND a.id = ANY({BOOK.array("id")})
     RETURNING 1
+), new_batch AS (
+    INSERT INTO ledger_batches (number, previous_hash, payments, salts, marks, root)
+    SELECT newest.number + 1, newest.hash, %(payments)s::uuid[], %(salts)s::bytea, %(marks)s::bytea, %(root)s::bytea
+    FROM (SELECT number, hash FROM ledger_batches ORDER BY number DESC LIMIT 1) newest
+    WHERE %(root)s::bytea IS NOT NULL
+    RETURNING 1
 )
 SELECT (SELECT count(*) FROM updated_payments), (SELECT count(*) FROM new_operations),
-       (SELECT count(*) FROM updated_accounts)
+       (SELECT count(*) FROM updated_accounts), (SELECT count(*) FROM new_batch)
 """,
 )
 """Each `= ANY` repeats its join: only it prunes partitions, and it avoids a full scan while statistics are missing."""
 
 
 def post(connection: Connection, decision: Decision, hold_ttl_hours: int) -> None:
-    """Write the verdicts, their operations and the resulting balances in one statement; new holds get their expiry."""
+    """Write the verdicts, their operations and the resulting balances in one statement; new holds get their expiry.
+
+    The operations are chained to the batch before by their hash.
+    """
     verdicts, accounts = decision.verdicts, decision.accounts
     if not verdicts:
         return
@@ -187,14 +198,30 @@ def post(connection: Connection, decision: Decision, hold_ttl_hours: int) -> Non
         **VERDICT.parameters(verdicts),
         **OPERATION.parameters(operations),
         **BOOK.parameters(accounts),
+        **_batch(verdicts, len(operations)),
     ).one()
-    _expect(tuple(counts), (len(verdicts), len(operations), len(accounts)))
+    _expect(tuple(counts), (len(verdicts), len(operations), len(accounts), 1 if operations else 0))
     payouts = [verdict.payment_id for verdict in verdicts if verdict.sends_payout]
     if payouts:
         _expect(connection.exec_driver_sql(RELEASE_PAYOUTS, (pg_arrays.plain(payouts),)).rowcount, len(payouts))
     if decision.bulks:
         written = connection.exec_driver_sql(WRITE_BULKS, BULK.parameters(decision.bulks)).rowcount
         _expect(written, len(decision.bulks))
+
+
+def _batch(verdicts: Iterable[Verdict], operations: int) -> dict[str, str | None]:
+    """The row that chains the operations, as parameters; NULL without any."""
+    if not operations:
+        return dict.fromkeys(("payments", "salts", "marks", "root"))
+    posted = [verdict for verdict in verdicts if verdict.operations]
+    salts = os.urandom(SALT_BYTES * operations)
+    hashes = batch_hashes([(verdict.payment_id, [o[1:] for o in verdict.operations]) for verdict in posted], salts)
+    return {
+        "payments": pg_arrays.plain([verdict.payment_id for verdict in posted]),
+        "salts": f"\\x{salts.hex()}",
+        "marks": f"\\x{hashes.marks.hex()}",
+        "root": f"\\x{hashes.root.hex()}",
+    }
 
 
 RELEASE_PAYOUTS = "UPDATE instructions SET due_at = statement_timestamp() WHERE payment_id = ANY(%s::uuid[])"

@@ -1,6 +1,7 @@
 """Settings from the environment: read into their types, bounded, and refused with a message."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from environs import EnvError
@@ -23,6 +24,7 @@ def read_again(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ("QUOTE_TTL_SECONDS", "90", 90),
         ("HOLD_TTL_HOURS", "48", 48),
         ("DEFAULT_CURRENCIES", "EUR, USD", ("EUR", "USD")),
+        ("RECEIPT_KEY", "ab" * 32, "ab" * 32),
         ("MAIL_FROM", "Shop <shop@example.com>", "Shop <shop@example.com>"),
         ("REDIS_URL", "redis+socket:///run/valkey.sock?virtual_host=0", "unix:///run/valkey.sock?db=0"),
     ],
@@ -39,6 +41,8 @@ def test_setting_given_is_read(monkeypatch: pytest.MonkeyPatch, name: str, text:
         ("QUOTE_TTL_SECONDS", "0"),
         ("HOLD_TTL_HOURS", "745"),
         ("DEFAULT_CURRENCIES", "EUR,dollars"),
+        ("RECEIPT_KEY", "ab" * 31),
+        ("RECEIPT_KEY_FILE", "/nowhere/key"),
     ],
 )
 def test_setting_out_of_bounds_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
@@ -54,3 +58,9 @@ def test_limits_redis_url_default_is_database_one(monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv("LIMITS_REDIS_URL", raising=False)
     monkeypatch.setenv("REDIS_URL", redis_url)
     assert settings.load().limits_redis_url == "unix:///run/valkey.sock?db=1"
+
+
+def test_receipt_key_is_read_from_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("ab" * 32 + "\n")
+    monkeypatch.setenv("RECEIPT_KEY_FILE", str(tmp_path / "key"))
+    assert settings.load().receipt_key == "ab" * 32

@@ -9,6 +9,7 @@ import structlog
 import settings
 from models import client_timeout, currency, heartbeat
 from models import preflight as preflights
+from models.checkpoint import SigningKey
 from models.rules.webhook_url import UrlPolicy, networks_of
 from models.session import DatabaseUnavailable, Engine, open_engine, transaction
 from workers.mail import MailSender
@@ -58,6 +59,13 @@ def onboarding() -> Onboarding:
     """The onboarding of this process."""
     config = settings.load()
     return Onboarding(engine(), config.default_currencies, config.welcome_bonus, config.max_wallets_per_client)
+
+
+@cache
+def signing_key() -> SigningKey | None:
+    """The key that signs checkpoints; None if there is none."""
+    key = settings.load().receipt_key
+    return SigningKey(key) if key else None
 
 
 @cache

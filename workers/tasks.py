@@ -17,13 +17,14 @@ from celery_config import (
     MAIL,
     POST,
     SWEEP,
+    VERIFY,
     WELCOME,
     app,
 )
 from models import login_throttle, partitions, payment, selection, webhook_queue
 from models.heartbeat import BEAT
 from models.session import Contention, DatabaseUnavailable, NoPartition, StatementTimeout, transaction
-from workers import process, task_loop
+from workers import auditor, process, task_loop
 from workers.posting import batches
 
 log = structlog.get_logger("tasks")
@@ -127,6 +128,20 @@ def forget() -> None:
             deleted = webhook_queue.forget_old(connection)
         if deleted == webhook_queue.FORGOTTEN_MAX:
             publish(task=FORGET)  # other tasks of this worker come first
+
+
+@app.task(name=VERIFY)
+def verify() -> None:
+    """Verify what is new in the books, and sign it; ring again for what is left, unless posters need the machine."""
+    with _exclusive(VERIFY):
+        remains = auditor.run(process.engine()).remains
+        auditor.sign(process.engine(), process.signing_key())
+        if not remains:
+            return
+        with transaction(process.engine()) as connection:
+            is_busy = payment.is_anything_due(connection)
+        if not is_busy:
+            publish(task=VERIFY)
 
 
 def _record_heartbeat(request: Any) -> None:

@@ -60,6 +60,8 @@ PROBLEMS: dict[str, ProblemType] = {
     "quote_expired": ProblemType(409, "The quote has expired"),
     "quote_used": ProblemType(409, "The quote has already been used"),
     "payment_final": ProblemType(409, "The payment is final"),
+    "receipt_pending": ProblemType(409, "The payment is not covered by a signed checkpoint yet", retryable=True),
+    "receipt_unavailable": ProblemType(409, "The payment has no receipt"),
     "own_adjustment": ProblemType(409, "An adjustment cannot be approved by its proposer"),
     "selection_of_another": ProblemType(409, "The selection was shown to another user"),
     "selection_used": ProblemType(409, "The selection has already been used"),

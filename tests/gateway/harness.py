@@ -26,7 +26,7 @@ TABLES = (
     "commands", "confirmations", "audit_log", "exchange_rates", "quotes", "charge_limits", "blocked_merchants", "bulks",
     "bank_accounts", "instructions", "bank_statements", "bank_statement_lines",
     "webhook_endpoints", "webhook_secrets", "webhook_deliveries", "webhook_attempts",
-    "selections", "batches", "batch_items",
+    "selections", "batches", "batch_items", "breaches",
 )  # fmt: skip
 SECRET_KEY = "a secret of the tests, long enough for a key"
 NEVER_SAID = ("Traceback", "psycopg2", "sqlalchemy", "SELECT ", "INSERT ", "argon2", SECRET_KEY)

@@ -15,8 +15,9 @@ READ_BY_BOTH = {
         *("bulks", "bank_accounts"),
         *("bank_statements", "bank_statement_lines"),
         *("login_throttles", "charge_limits", "blocked_merchants"),
-        "refund_totals",
         *("selections", "batches", "batch_items"),
+        *("refund_totals", "ledger_batches", "breaches", "verification_positions"),
+        *("receipt_keys", "checkpoints"),
         *("payment_attempts", "webhook_endpoints", "webhook_deliveries", "webhook_attempts", "event_positions"),
     ]
 }
@@ -113,6 +114,7 @@ COLUMN_RIGHTS = {
         ("INSERT", "webhook_secrets"): {"id", "endpoint_id", "secret"},
         ("UPDATE", "webhook_secrets"): {"expires_at"},
         ("UPDATE", "webhook_deliveries"): {"state", "tries_left", "next_attempt_at", "finished_at"},
+        ("UPDATE", "breaches"): {"acknowledged_at", "acknowledged_by", "reason"},
         ("INSERT", "commission_terms"): {
             *("type", "currency", "merchant_id", "percent", "fixed", "minimum", "maximum", "valid_from"),
         },
@@ -133,6 +135,17 @@ COLUMN_RIGHTS = {
         },
         ("INSERT", "operations"): {
             *("payment_id", "line", "account_id", "amount", "currency", "kind", "balance_after", "account_seq"),
+        },
+        ("INSERT", "ledger_batches"): {"number", "previous_hash", "payments", "salts", "marks", "root"},
+        ("INSERT", "receipt_keys"): {"id", "public_key"},
+        ("INSERT", "checkpoints"): {
+            *("number", "first_batch", "last_batch", "root", "previous_hash", "signed_at", "key_id", "hash"),
+            "signature",
+        },
+        ("INSERT", "breaches"): {"invariant", "subject", "details"},
+        ("UPDATE", "breaches"): {"healed_at", "acknowledged_at", "acknowledged_by", "reason"},
+        ("UPDATE", "verification_positions"): {
+            *("xact", "sequence", "batch", "batch_hash", "again", "verified_at", "full_at"),
         },
         ("INSERT", "users"): {"id", "email", "role", "name", "email_confirmed_at", "welcomed_at"},
         ("UPDATE", "users"): {"welcomed_at", "is_active"},
@@ -164,7 +177,7 @@ COLUMN_RIGHTS = {
 }
 FUNCTION_RIGHTS = {
     "payments_gateway": {"uuid_floor"},
-    "payments_worker": {"uuid_floor", "ensure_partitions"},
+    "payments_worker": {"uuid_floor", "ensure_partitions", "ledger_batch_hash", "ledger_genesis_root"},
 }
 SCHEMA = "public"
 ROLES = pytest.mark.parametrize("role", ["payments_worker", "payments_gateway"])

@@ -45,6 +45,20 @@ def names(shared_world: Builder) -> dict[str, str]:
         proofs = prove(connection, ann, still_open, held, done) | agree(connection, rich, ops, chief, done)
         retries = {name: new_id() for name in batches.IDS}
         connection.exec_driver_sql(batches.SETUP, {**retries, "ops": ops, "held": held})
+        connection.exec_driver_sql(
+            "INSERT INTO breaches (invariant, subject, details, healed_at, acknowledged_at, acknowledged_by, reason)"
+            " VALUES ('a rule', 'found', '{}', NULL, NULL, NULL, NULL),"
+            " ('a rule', 'healed', '{}', now(), now(), 'ops', 'known')"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO receipt_keys (id, public_key)"
+            " SELECT left(encode(sha256(key), 'hex'), 16), key FROM decode(repeat('00', 32), 'hex') AS key"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO checkpoints (number, first_batch, last_batch, root, previous_hash, signed_at, key_id, hash,"
+            " signature) SELECT 1, 0, 0, sha256(''), decode(repeat('00', 32), 'hex'), now(), id, sha256('one'),"
+            " decode(repeat('00', 64), 'hex') FROM receipt_keys"
+        )
         connection.exec_driver_sql("INSERT INTO audit_log (actor, action, target) VALUES ('ops', 'look', 'books')")
         connection.exec_driver_sql(tried(), {"open": still_open})
         part = scalar(

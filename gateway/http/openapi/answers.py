@@ -72,6 +72,7 @@ CONFLICTS = {
     "redeliver_webhook_endpoint", "redeliver_webhook_delivery", "retry_ops_payment", "approve_ops_adjustment",
     "reject_ops_adjustment", "retry_ops_payments", "stop_ops_batch", "retry_ops_batch",
     "match_ops_reconciliation_line", "update_ops_user",
+    "get_payment_receipt",
 }  # fmt: skip
 """Operations that may answer 409."""
 

@@ -181,6 +181,7 @@ DESCRIPTIONS: dict[str, str] = {
     "EventPage.next_cursor": "The place to read on from, on the last page too: new events follow it.",
     "occurred_at": "When the event happened.",
     "oldest_due_seconds": "Seconds for which the oldest payment has been due; 0 if none is.",
+    "open": "`true` lists those that are neither healed nor acknowledged.",
     "opening": "The balance at the beginning of the month.",
     "organization_bic": "The BIC of the organisation's bank.",
     "organization_iban": "The IBAN of the organisation, as it was registered.",

@@ -12,6 +12,7 @@ ID = "019ace1f-6d3e-7b52-9c0a-3f1d2b8e4a67"
 TIME = "2026-01-31T12:00:00+00:00"
 WALLET = "wal_4kq2PzT7mWcX9vRb1sLd8e"
 IBAN = "DE89370400440532013000"
+HASH = "5f" * 32
 
 VALUES: dict[str, Any] = {
     "Reconciliation.account": IBAN,
@@ -23,6 +24,25 @@ VALUES: dict[str, Any] = {
     "BatchDetail.filter": {"parked": True},
     **dict.fromkeys(("Batch.total", "BatchDetail.total"), 1),
     "SelectionError.error": "OperationalError: out of disk",
+    "Breach.id": "42",
+    "Breach.invariant": "operations sum to zero per payment and currency",
+    "Breach.subject": f"{ID} currency EUR",
+    "Breach.details": {"payment_id": ID, "currency": "EUR", "sum": "1"},
+    "Breach.acknowledged_by": ID,
+    "ReceiptOperation.hash": HASH,
+    "ReceiptOperation.salt": HASH[:32],
+    "ReceiptOperation.account": ID,
+    "ReceiptOperation.currency": "EUR",
+    "ReceiptOperation.kind": "transfer",
+    "amount_minor": "-1000",
+    "balance_after_minor": "9000",
+    "account_seq": 7,
+    "hashes[]": HASH,
+    "previous_hash": HASH,
+    "ReceiptCheckpoint.key": HASH[:16],
+    "ReceiptKey.id": HASH[:16],
+    "public_key": "X19fX19fX19fX19fX19fX19fX19fX19fX19fX19fX18=",
+    "signature": HASH * 2,
     "action": "wallets.change",
     "AuditLine.actor": ID,
     "AuditLine.target": ID,

@@ -4,7 +4,7 @@ A row of ATTACKS says what stops the owner, the worker and the gateway: a constr
 where the role has not the right to try. Ids stand in the statements by name, partitions as {p} and {o}.
 """
 
-from tests.models.constraint_attacks import accounts, batches, identity, operations, payments, roles
+from tests.models.constraint_attacks import accounts, batches, chain, identity, operations, payments, roles
 
 ATTACKS = {
     **payments.ATTACKS,
@@ -13,4 +13,5 @@ ATTACKS = {
     **identity.ATTACKS,
     **batches.ATTACKS,
     **roles.ATTACKS,
+    **chain.ATTACKS,
 }
