@@ -13,6 +13,8 @@ from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.exceptions import RedisError
 
+import metrics
+import telemetry
 from celery_config import CARRY_OUT, INSTRUCT, MAIL, POST, QUEUE_OF, WELCOME, app
 from models.circuit_breaker import CircuitBreaker
 
@@ -34,6 +36,8 @@ ANSWER_SECONDS = 0.5
 """A broker that is slower to answer a ping counts as unavailable."""
 
 log = structlog.get_logger("bell")
+
+metrics.preset(metrics.BELLS, QUEUE_OF, metrics.BELL_RESULTS)
 
 
 class BrokerUnavailable(Exception):
@@ -108,13 +112,21 @@ def publish(request_id: str | None = None, task: str = POST) -> None:
         client: Redis = _publishing.default_channel.client  # type: ignore[union-attr]
         queue = QUEUE_OF[task]
         waiting = client.lrange(queue, 0, WAITING_MAX[queue] - 1)
-        if not any(f'"{task}"'.encode() in message for message in waiting):
+        is_needed = not any(f'"{task}"'.encode() in message for message in waiting)
+        if is_needed:
             app.send_task(task, producer=app.amqp.Producer(_publishing), headers={"request_id": request_id})
+        _count(task, "sent" if is_needed else "doubled")
     except (OperationalError, RedisError, OSError) as error:
+        _count(task, "failed")
         broken, _publishing = _publishing, None
         if broken is not None:
             broken.release()
         raise BrokerUnavailable(str(error)) from error
+
+
+def _count(task: str, result: str) -> None:
+    metrics.BELLS.labels(task, result).inc()
+    telemetry.rung(task, result)
 
 
 def is_broker_up(redis_url: str) -> bool:

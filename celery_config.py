@@ -13,6 +13,7 @@ import settings
 
 if "celery" in Path(sys.argv[0]).parts[-2:] and not {"worker", "beat"}.isdisjoint(sys.argv):
     logs.take_over()  # a worker or beat, not a program that only sends to them
+    settings.begin_metrics()
 
 POST = "workers.tasks.post"
 SWEEP = "workers.tasks.sweep"

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
@@ -20,6 +21,14 @@ _ROWS = re.compile(r"^(DETAIL:  |LINE \d+: ).*$", re.MULTILINE)
 _TOKEN = re.compile(r"\b((?:pay|cfm|wal)_)[\w-]{16,}([\w-]{4})", re.ASCII)
 """A token of a user, a mail or a wallet that was misplaced in a path or in an unreadable request."""
 
+_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b", re.ASCII)
+"""What looks like an IBAN, with or without blanks; its check digits decide."""
+_IBAN_MODULUS = 97
+_IBAN_LENGTH_MIN = 15
+
+PERSONAL = frozenset({"name", "debtor_name", "creditor_name", "counterparty", "to", "email"})
+"""Fields of a line that hold a person's name or address: the first character stays, to tell lines apart."""
+
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m", re.ASCII)
 """Terminal colours in the output of libraries."""
 
@@ -29,11 +38,49 @@ def without_tokens(text: str) -> str:
     return _TOKEN.sub(r"\1...\2", text)
 
 
+def masked(text: str) -> str:
+    """The text without tokens, IBANs and, from tracebacks, the values of rows, which include password hashes."""
+    return _IBAN.sub(_masked_iban, without_tokens(_ROWS.sub(r"\1...", text)))
+
+
+def _masked_iban(match: re.Match[str]) -> str:
+    """The IBAN that the match begins with, by its country and last characters, and what follows it; or the match."""
+    for end in range(len(match[0]), _IBAN_LENGTH_MIN - 1, -1):
+        iban = match[0][:end].replace(" ", "")
+        digits = "".join(str(int(character, 36)) for character in iban[4:] + iban[:4])
+        if int(digits) % _IBAN_MODULUS == 1 and len(iban) >= _IBAN_LENGTH_MIN:
+            return f"{iban[:2]}...{iban[-4:]}{match[0][end:]}"
+    return match[0]
+
+
 def without_secrets(_: object, __: str, line: structlog.types.EventDict) -> structlog.types.EventDict:
-    """Processor: removes tokens and, from tracebacks, the values of rows, which include password hashes."""
-    line["event"] = without_tokens(_ROWS.sub(r"\1...", str(line["event"])))
-    if "exception" in line:
-        line["exception"] = without_tokens(_ROWS.sub(r"\1...", line["exception"]))
+    """Processor: masks every text of the line, and fields with names and addresses of people."""
+    line["event"] = str(line["event"])
+    for key, value in line.items():
+        if isinstance(value, str):
+            line[key] = value[:1] + "..." if key in PERSONAL else masked(value)
+    return line
+
+
+Report = Callable[[structlog.types.EventDict, BaseException | None], None]
+
+_reports: list[Report] = []
+
+
+def report_errors_to(report: Report) -> None:
+    """Call this for each line of level error, with the exception that it is about, if any."""
+    _reports[:] = [report]
+
+
+def _report(_: object, level: str, line: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Processor: tell of errors elsewhere too."""
+    if _reports and level in ("error", "critical", "exception"):
+        about = line.get("exc_info")
+        error = about if isinstance(about, BaseException) else (about[1] if isinstance(about, tuple) else None)
+        if about is True:
+            error = sys.exc_info()[1]
+        for report in _reports:
+            report(line, error)
     return line
 
 
@@ -42,6 +89,7 @@ SHARED: list[structlog.types.Processor] = [
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
+    _report,
     structlog.processors.format_exc_info,
     without_secrets,
 ]

@@ -1,10 +1,13 @@
 """The settings: environment variables, read once into one frozen object."""
 
+import atexit
 import hashlib
 import hmac
 import json
 import os
 import re
+import shutil
+import tempfile
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_network
@@ -25,6 +28,9 @@ LIBPQ_PREFIX = "PG"
 """Prefix of the variables that PostgreSQL's server and clients read themselves: PGHOST, PGPORT, PGOPTIONS, …"""
 CELERY_PREFIXES = ("CELERY_", "GUNICORN_")
 """Prefixes of the variables by which Celery and gunicorn let the environment override their settings."""
+
+METRICS_FILES = "PROMETHEUS_MULTIPROC_DIR"
+"""Variable with the directory in which the processes of a service count; prometheus-client reads it at its import."""
 
 CURRENCY = "[A-Z][A-Z0-9]{2,11}"
 RECEIPT_KEY = r"|[0-9a-fA-F]{64}|[A-Za-z0-9+/_-]{43}=?"
@@ -104,6 +110,20 @@ class Settings:
     log_level: str
     preflight_durability: bool
     """Whether processes refuse to start on a PostgreSQL that could lose a commit."""
+    metrics_token: str
+    """What GET /metrics requires; the gateway has no such route without it."""
+    metrics_bind: str
+    """Where a worker serves its metrics: host:port, or fd://N for a socket that it inherits; empty: nowhere."""
+    sentry_dsn: str
+    """Where errors are told; empty: nowhere. The next one likewise for traces."""
+    otlp_endpoint: str
+    canary_url: str
+    """The gateway that `flask ops canary` pays at, with the token of a user, or by the next two."""
+    canary_token: str
+    canary_email: str
+    canary_password: str
+    canary_wallets: tuple[str, ...]
+    """The tokens of the two wallets, both of that user."""
 
 
 @cache
@@ -158,6 +178,15 @@ def load() -> Settings:
         rail_sepa_bic=env.str("RAIL_SEPA_BIC", ""),
         log_level=env.str("LOG_LEVEL", "INFO", validate=OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),
         preflight_durability=env.bool("PREFLIGHT_DURABILITY", True),
+        metrics_token=env.str("METRICS_TOKEN", "", validate=Regexp(r"^$|^[\x21-\x7e]{16,}$")),
+        sentry_dsn=env.str("SENTRY_DSN", "", validate=Regexp(r"^$|^https?://")),
+        otlp_endpoint=env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "", validate=Regexp(r"^$|^https?://")),
+        canary_url=env.str("CANARY_URL", "", validate=Regexp(r"^$|^https?://")),
+        canary_token=env.str("CANARY_TOKEN", ""),
+        canary_email=env.str("CANARY_EMAIL", ""),
+        canary_password=env.str("CANARY_PASSWORD", ""),
+        canary_wallets=_words(env, "CANARY_WALLETS", "", r"wal_[\w-]+"),
+        metrics_bind=env.str("METRICS_BIND", "", validate=Regexp(r"^$|^fd://\d+$|^.+:\d+$")),
     )
 
 
@@ -211,6 +240,37 @@ def forget_variables(*prefixes: str) -> None:
     """Remove variables about other servers from the environment of this process and its children."""
     for name in [name for name in os.environ if name.startswith(prefixes)]:
         del os.environ[name]
+
+
+def begin_metrics() -> None:
+    """Empty the directory in which the processes of this service count, or make one; none if metrics are not served.
+
+    Call it when a service starts, before `metrics` is imported.
+    """
+    given = os.environ.pop(METRICS_FILES, "")
+    if not (load().metrics_token or load().metrics_bind):
+        return
+    directory = Path(given or tempfile.mkdtemp(prefix="payments-metrics-"))
+    if not given:
+        atexit.register(_remove_if_in, os.getpid(), directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    for file in directory.glob("*.db"):
+        file.unlink()
+    os.environ[METRICS_FILES] = str(directory)
+
+
+def metrics_files() -> Path | None:
+    """The directory in which the processes of this service count; None if this one counts for itself alone."""
+    directory = os.environ.get(METRICS_FILES)
+    if directory and not os.access(directory, os.W_OK):  # a command run by another user
+        del os.environ[METRICS_FILES]
+        return None
+    return Path(directory) if directory else None
+
+
+def _remove_if_in(pid: int, directory: Path) -> None:
+    if os.getpid() == pid:  # forked processes end before the one that made it
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def normalized(url: str | None) -> str | None:

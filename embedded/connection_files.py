@@ -38,6 +38,7 @@ def describe(stack: "Stack", people: "People") -> dict[str, Any]:
         "receipt_key": stack.receipt_key,
         "mail": stack.mail,
         "bank": stack.bank_url if stack.bank else None,
+        "metrics": {"token": stack.metrics_token, "urls": stack.metrics_urls},
         "ops_token": people["ops"]["token"],
         "users": people,
         "pids": {"supervisor": os.getpid()} | stack.pids,
@@ -68,6 +69,8 @@ def shell_variables(info: dict[str, Any]) -> str:
         **{f"{name}S_WALLET": user["wallet"] for name, user in people.items() if "wallet" in user},
         "MAIL_DIR": unquote(info["mail"].removeprefix("file://")),
         "BANK": info["bank"] or "",
+        "METRICS_TOKEN": info["metrics"]["token"],
+        "METRICS_URLS": " ".join(info["metrics"]["urls"].values()),
     }
     lines = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
     programs = ":".join(map(str, PROGRAMS))

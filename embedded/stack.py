@@ -31,6 +31,9 @@ COMMANDS = {
 }
 """Every process of the product, by name: a Python module and its arguments."""
 
+MEASURED = tuple(name for name in COMMANDS if name not in ("gateway", "beat"))
+"""Those that serve their metrics on a port of their own; the gateway has a route for it, and beat counts nothing."""
+
 BANK = [
     *("gunicorn", "--config", "embedded/bank_serve.py", "--worker-class", "gthread", "--threads", "64"),
     *("--graceful-timeout", "2", "--no-control-socket", "--bind", "{bind}", "embedded.bank:app()"),
@@ -52,7 +55,7 @@ TOLD_BY_US = {
         "GATEWAY_BIND",
         "PORT",
     ),
-    *("RAIL", "RAIL_SIMULATOR_URL"),
+    *("RAIL", "RAIL_SIMULATOR_URL", "METRICS_TOKEN", "METRICS_BIND", settings.METRICS_FILES),
 }
 """Variables passed only to the processes that need them: the gateway never gets the URLs of the owner, the worker, the
 mail server or the bank."""
@@ -108,6 +111,8 @@ class Stack:
         self.secret_key = os.environ.get("SECRET_KEY") or home.secret("secret_key")
         self.receipt_key = os.environ.get("RECEIPT_KEY") or home.secret("receipt_key")
         self._listener = _listen(port)
+        self.metrics_token = home.secret("metrics_token")
+        self._metrics_listeners = {name: socket.create_server((HOST, 0)) for name in MEASURED}
         self.bind = f"{HOST}:{self._listener.getsockname()[1]}"
         self.url = f"http://{self.bind}"
         self._environ = DEFAULTS | {key: value for key, value in os.environ.items() if key not in TOLD_BY_US}
@@ -136,6 +141,13 @@ class Stack:
     @property
     def pids(self) -> dict[str, int | None]:
         return {name: part.pid for name, part in self.parts.items()}
+
+    @property
+    def metrics_urls(self) -> dict[str, str]:
+        """Where each process serves its metrics, to whoever has the token."""
+        ports = {name: listener.getsockname()[1] for name, listener in self._metrics_listeners.items()}
+        workers = {name: f"http://{HOST}:{port}/metrics" for name, port in ports.items()}
+        return {"gateway": f"{self.url}/metrics", **workers}
 
     def role_url(self, role: str) -> str:
         """The database's URL for that role: given beside another's database, else with its derived password."""
@@ -179,6 +191,8 @@ class Stack:
                 server.stop()
         self._listener.close()
         self._bank_listener.close()
+        for listener in self._metrics_listeners.values():
+            listener.close()
 
     def create_users(self, users: list[dict[str, str]]) -> list[dict[str, str]]:
         """Create users of {email, role, name}, or a token for existing ones; returns {email, token, id}."""
@@ -200,13 +214,20 @@ class Stack:
             told |= {"RAIL": self.rail, "RAIL_SIMULATOR_URL": self.bank_url}
         if name == "gateway":
             told |= {"SECRET_KEY": self.secret_key, "GATEWAY_BIND": f"fd://{self._listener.fileno()}"}
+        inherited = [self._listener] if name == "gateway" else []
+        if name != "beat":
+            files = str(self.home.directory(f"metrics-{name}", runs_as))
+            told |= {"METRICS_TOKEN": self.metrics_token, settings.METRICS_FILES: files}
+        if listener := self._metrics_listeners.get(name):
+            told |= {"METRICS_BIND": f"fd://{listener.fileno()}"}
+            inherited = [listener]
         return Process(
             [sys.executable, "-m", *(word.format(directory=directory) for word in COMMANDS[name])],
             log=self.home.log(name),
             cwd=CHECKOUT,
             environ=self._environ | told,
             identity=runs_as,
-            inherits=(self._listener.fileno(),) if name == "gateway" else (),
+            inherits=tuple(listener.fileno() for listener in inherited),
         )
 
     def _bank(self) -> Process:

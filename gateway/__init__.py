@@ -10,10 +10,11 @@ from gateway import docs
 from gateway.blueprints import BLUEPRINTS
 from gateway.fast_path import FastPath
 from gateway.http import errors
-from gateway.http.access_log import AccessLog
+from gateway.http.access_log import AccessLog, note_route
 from gateway.http.blueprint import open_api
 from gateway.http.edge import EdgeMiddleware, allow_origins, count_public_request, raise_pending_error
 from gateway.http.parsing import StrictRequest
+from gateway.ops import metrics_routes
 from gateway.services import Services
 from settings import Settings
 
@@ -35,6 +36,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     edge = EdgeMiddleware(FastPath(app.wsgi_app, services), settings, rate_limits.unauthenticated)
     app.wsgi_app = AccessLog(edge)  # type: ignore[method-assign]
     errors.register(app)
+    app.before_request(note_route)
     app.before_request(raise_pending_error)
     app.before_request(partial(count_public_request, rate_limits.unauthenticated))
     app.before_request(rate_limits.count_marked)
@@ -44,4 +46,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         api.register_blueprint(blueprint)
     app.extensions["contract"] = document = cache(lambda: json.dumps(api.spec.to_dict()))
     app.register_blueprint(docs.blueprint(document))
+    if settings.metrics_token:
+        app.register_blueprint(metrics_routes.blueprint(services))
     return app

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from gateway.auth.guards import authenticate
 from gateway.auth.tokens import Caller
-from gateway.http.access_log import PENDING_ERROR, Application, Environ
+from gateway.http.access_log import PENDING_ERROR, ROUTE, Application, Environ
 from gateway.http.blueprint import encode
 from gateway.http.media_types import JSON, PROBLEM, best_match, is_json
 from gateway.http.parsing import BODY_BYTES_MAX, decode_body, load_parsed, parse
@@ -23,6 +23,7 @@ from models.representations import is_visible, payment_body
 
 CONTENT_LENGTH = re.compile("[0-9]{1,6}", re.ASCII)
 
+PAYMENT_ROUTE = "/v1/payments/{id}"
 PAYMENT_PATH = re.compile("/v1/payments/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.ASCII)
 
 Answer = tuple[str, bytes, dict[str, str]]
@@ -62,6 +63,7 @@ class FastPath:
         match = PAYMENT_PATH.fullmatch(environ.get("PATH_INFO", ""))
         if match is None:
             return None
+        environ[ROUTE] = PAYMENT_ROUTE
         try:
             caller = authenticate(environ, self._services)
             view = self._services.final_payments.payment(match[1]) if "payments:read" in caller.scopes else None
@@ -79,7 +81,8 @@ class FastPath:
 
     def _post(self, environ: Environ) -> Answer | None:
         """The response to a POST of a payment, or None to leave it to the route; the body can be read again."""
-        path, length = environ["PATH_INFO"], int(environ["CONTENT_LENGTH"])
+        environ[ROUTE] = path = environ["PATH_INFO"]
+        length = int(environ["CONTENT_LENGTH"])
         received = environ["wsgi.input"].read(length)
         environ["wsgi.input"] = io.BytesIO(received)
         if len(received) != length:

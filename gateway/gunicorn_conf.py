@@ -19,6 +19,10 @@ from gunicorn.arbiter import Arbiter  # noqa: E402
 gunicorn.SERVER = "payments"
 
 import settings  # noqa: E402
+import telemetry  # noqa: E402
+
+settings.begin_metrics()
+
 from gateway.http import gevent_support  # noqa: E402
 from gateway.http.gunicorn_worker import (  # noqa: E402 - gunicorn's Response reads the name of the server but once
     HEADER_BYTES_MAX,
@@ -103,8 +107,10 @@ def when_ready(server: Arbiter) -> None:
 def post_fork(_server: object, _worker: object) -> None:
     """Make database connections, which are opened after the fork, wait in the event loop."""
     gevent_support.install()
+    telemetry.start("gateway")
 
 
 def worker_exit(server: Arbiter, _worker: object) -> None:
     """Close the connections of a process that ends, so that PostgreSQL and Redis see it leave."""
     server.app.wsgi().extensions["gateway"].close()
+    telemetry.stop()

@@ -4,6 +4,7 @@ from functools import cached_property
 
 from flask import current_app
 
+import metrics
 from gateway.acceptance.final_payment_cache import FinalPaymentCache
 from gateway.acceptance.group_commit import GroupCommit
 from gateway.acceptance.reference_data import ReferenceData
@@ -11,7 +12,7 @@ from gateway.auth.rate_limit import RateLimits
 from gateway.auth.revocation import TokenRevocations
 from gateway.auth.tokens import TokenCache
 from gateway.waiting.waiters import Waiters
-from models.session import Engine, open_engine
+from models.session import POOL_SIZE, Engine, open_engine
 from settings import Settings
 
 
@@ -26,7 +27,9 @@ class Services:
         """The database, with the gateway's role."""
         if self.settings.gateway_database_url is None:
             raise RuntimeError("GATEWAY_DATABASE_URL is not set")
-        return open_engine(self.settings.gateway_database_url, application="gateway")
+        opened = open_engine(self.settings.gateway_database_url, application="gateway")
+        metrics.watch_pool(opened, POOL_SIZE)
+        return opened
 
     @cached_property
     def tokens(self) -> TokenCache:

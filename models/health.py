@@ -72,12 +72,14 @@ class HealthProblem(NamedTuple):
 
 
 class HealthReport(NamedTuple):
-    """Workers seen, payments due (counted up to 10,000), and problems."""
+    """Workers seen, payments due (counted up to 10,000), problems, and payments that wait for a person or the bank."""
 
     workers: list[Heartbeat]
     waiting: int
     oldest_due_seconds: float
     problems: list[HealthProblem]
+    parked: int = 0
+    undecided: int = 0
 
     @property
     def status(self) -> str:
@@ -152,7 +154,8 @@ def report(connection: Connection, *, broker_is_up: bool) -> HealthReport:
     if abs(seconds_off) > clock.OFF_SECONDS_MAX:
         stops.add("clock_wrong")
     problems = [HealthProblem(code, found[code], code in stops) for code in KINDS if found[code]]
-    return HealthReport([worker for worker in workers if worker.name != BEAT], waiting, oldest_due_seconds, problems)
+    known = [worker for worker in workers if worker.name != BEAT]
+    return HealthReport(known, waiting, oldest_due_seconds, problems, counts.parked, counts.undecided)
 
 
 def _stale(workers: list[Heartbeat], *, needs_rails: bool) -> dict[str, str]:

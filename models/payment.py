@@ -131,7 +131,8 @@ def keep_reference(connection: Connection, merchant_id: str, reference: str, pay
 CLAIMED = """
 SELECT p.id::text, p.type, p.state, p.user_id::text, p.source_id::text, p.target_id::text, p.amount, p.currency,
        p.capture, p.parent_id::text, p.quote_id::text, p.target_amount, p.target_currency, p.bulk_id::text,
-       p.created_at, p.scheduled_at"""
+       p.created_at, p.scheduled_at,
+       (extract(epoch FROM statement_timestamp() - greatest(p.created_at, p.scheduled_at)) * 1000)::bigint"""
 
 CLAIM = PreparedStatement(
     "claim",
@@ -195,13 +196,14 @@ def claim_commanded(connection: Connection, limit: int, schedules: Schedules = N
 def _claimed(row: Sequence[Any], schedules: Schedules) -> ClaimedPayment:
     (
         id, type, state, user_id, source_id, target_id, amount, currency, capture, parent_id, quote_id, target_amount,
-        target_currency, bulk_id, created_at, scheduled_at, action, capture_amount, command_id,
+        target_currency, bulk_id, created_at, scheduled_at, waited_ms, action, capture_amount, command_id,
     ) = row  # fmt: skip
     terms = terms_for(schedules, type, currency, user_id, created_at)
     day = max(created_at, scheduled_at or created_at).astimezone(UTC).date() if type == PaymentType.CHARGE else None
     return ClaimedPayment(
         id, type, state, user_id, source_id, target_id, amount, currency, capture, action and PaymentAction(action),
         capture_amount, command_id, parent_id, terms, quote_id, target_amount, target_currency, day, bulk_id,
+        waited_ms,
     )  # fmt: skip
 
 

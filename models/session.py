@@ -1,11 +1,14 @@
 """Transactions: the only module that commits, and that translates database errors."""
 
 import math
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
+import structlog
 from psycopg2 import extensions
 from sqlalchemy import Connection, Engine, Pool, QueuePool, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect, ExceptionContext
@@ -63,6 +66,7 @@ def open_engine(url: str, poolclass: type[Pool] = QueuePool, application: str = 
         **(sizes if poolclass is QueuePool else {}),
     )
     event.listen(engine, "connect", _read_integers)
+    event.listen(engine, "before_cursor_execute", _name_request, retval=True)
     event.listen(engine, "handle_error", _drop_useless)
     event.listen(engine, "checkin", _note_return)
     event.listen(engine, "checkout", partial(_ping_if_idle, engine.dialect))
@@ -82,6 +86,20 @@ NUMERIC = extensions.new_type((1700,), "NUMERIC", _integer)
 
 def _read_integers(connection: DBAPIConnection, _record: object) -> None:
     extensions.register_type(NUMERIC, connection)
+
+
+def _name_request(
+    _: Connection, __: object, statement: str, parameters: Any, ___: object, ____: bool
+) -> tuple[str, Any]:
+    """Add the id of the request to a statement as a comment, so that PostgreSQL's own views and logs show it."""
+    request_id = structlog.contextvars.get_contextvars().get("request_id")
+    if request_id is None or not _REQUEST_ID.fullmatch(request_id):
+        return statement, parameters
+    return f"{statement} /* request_id={request_id} */", parameters
+
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,64}", re.ASCII)
+"""Ids that cannot end a comment: a message of the broker may hold others."""
 
 
 def _set_autocommit(connection: Connection, value: bool) -> None:

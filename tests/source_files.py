@@ -22,6 +22,9 @@ PRODUCT = (
     "broker.py",
     "timetable.py",
     "logs.py",
+    "metrics.py",
+    "telemetry.py",
+    "tracing.py",
     "wsgi.py",
 )
 REST = ("migrations", "embedded", "bench", "deploy")

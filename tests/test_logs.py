@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import logs
 from embedded.home import CHECKOUT
 from embedded.stack import BANK, COMMANDS
 from tests.gateway.harness import SECRET_KEY
@@ -126,3 +127,31 @@ def test_a_process_that_does_not_start_says_so_in_entries(
         status, entries = run(["-m", *(argument.format(directory="/tmp", **values) for argument in command)], **environ)
     assert status != 0
     assert any(said in entry["event"] + entry.get("exception", "") for entry in entries), entries
+
+
+IBAN = "DE89370400440532013000"
+SPACED = "DE89 3704 0044 0532 0130 00"
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        (f"to {IBAN}.", "to DE...3000."),
+        (f"to {SPACED} AND ON", "to DE...3000 AND ON"),
+        (f"{IBAN},{IBAN}", "DE...3000,DE...3000"),
+        ("to NO9386011117947", "to NO...7947"),
+        ("no IBAN: DE00370400440532013000", "no IBAN: DE00370400440532013000"),
+        ("PY01A2345678901234567890", "PY01A2345678901234567890"),
+        ("wal_" + "a" * 28 + "bcde", "wal_...bcde"),
+        ("DETAIL:  Key (email)=(ann@example.com) exists.", "DETAIL:  ..."),
+    ],
+)
+def test_ibans_tokens_and_rows_are_masked(text: str, masked: str) -> None:
+    assert logs.masked(text) == masked
+
+
+def test_every_member_of_a_line_is_masked_and_names_are_one_letter() -> None:
+    line = logs.without_secrets(
+        None, "info", {"event": f"paid {IBAN}", "error": SPACED, "to": "ann@example.com", "name": "Ann", "count": 3}
+    )
+    assert line == {"event": "paid DE...3000", "error": "DE...3000", "to": "a...", "name": "A...", "count": 3}

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+import metrics
 import settings
 from models import client_timeout, currency, heartbeat
 from models import preflight as preflights
 from models.checkpoint import SigningKey
 from models.rules.webhook_url import UrlPolicy, networks_of
-from models.session import DatabaseUnavailable, Engine, open_engine, transaction
+from models.session import POOL_SIZE, DatabaseUnavailable, Engine, open_engine, transaction
 from workers.mail import MailSender
 from workers.onboarding import BonusError, Onboarding, parse_bonus
 from workers.posting.poster import Poster
@@ -32,7 +33,9 @@ HEARTBEAT_SECONDS = 2.0
 @cache
 def engine() -> Engine:
     """Connections in the worker's role."""
-    return open_engine(_url(), application="payments-worker")
+    opened = open_engine(_url(), application="payments-worker")
+    metrics.watch_pool(opened, POOL_SIZE)
+    return opened
 
 
 def _url() -> str:

@@ -3,12 +3,14 @@
 import gc
 
 from celery.apps import worker as program
-from celery.signals import celeryd_init, worker_init, worker_process_init, worker_shutdown
+from celery.signals import celeryd_init, worker_init, worker_process_init, worker_ready, worker_shutdown
 from celery.worker import WorkController
 
 import logs
+import settings
+import telemetry
 from celery_config import QUEUE_OF, RAILS, SWEEP_SECONDS, TIMETABLE, app
-from workers import process, task_loop
+from workers import metrics_server, process, task_loop
 
 SILENT_PERIODS = 3
 """After this many periods without a bell, a worker runs the task by itself."""
@@ -50,11 +52,27 @@ def silence_seconds(task: str) -> float:
 
 
 @worker_process_init.connect
+def _start_telemetry(**_: object) -> None:
+    telemetry.start("worker")
+
+
+@worker_process_init.connect
 def _freeze_loaded_objects(**_: object) -> None:
     """Exclude loaded objects from garbage collection, which would also copy memory that the pool's processes share."""
     gc.freeze()
 
 
+@worker_ready.connect
+def _serve_metrics(**_: object) -> None:
+    metrics_server.start(settings.load())
+
+
+@worker_process_init.connect
+def _leave_metrics_to_parent(**_: object) -> None:
+    metrics_server.forget()
+
+
 @worker_shutdown.connect
 def _finish_webhooks(**_: object) -> None:
     process.finish_webhooks()
+    telemetry.stop()

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 import bell
+import metrics
 from gateway.acceptance.accepted import AcceptedPayment, new_payment
 from gateway.acceptance.payment_request import PaymentRequest, find_parties, resolve
 from gateway.acceptance.reference_data import ReferenceData
@@ -91,8 +92,10 @@ class GroupCommit:
             if len(requests) == 1:
                 return [error]
             return [answer for request in requests for answer in self._settle([request])]
-        if any(isinstance(answer, AcceptedPayment) and not answer.is_replay for answer in answers):
+        new = [answer.view for answer in answers if isinstance(answer, AcceptedPayment) and not answer.is_replay]
+        if new:
             bell.ring(structlog.contextvars.get_contextvars().get("request_id"))
+            metrics.count_transitions((view.type, view.state) for view in new)
         return answers
 
     def _store_with_retry(self, requests: Sequence[PaymentRequest]) -> list[Answer]:

@@ -16,6 +16,7 @@ import limits
 from flask import current_app, request
 from limits.storage import RedisStorage
 
+import metrics
 from gateway.http import redis_client
 from gateway.http.access_log import NETWORK, RATE_LIMIT_STATUS, Environ
 from gateway.http.errors import ApiError
@@ -91,6 +92,7 @@ class RateLimiter:
     def __init__(self, policy: str, amount: str, redis: LimitsRedis, *, name: str = "", is_exact: bool = False) -> None:
         self._policy = policy
         self._name = name or policy
+        metrics.preset(metrics.RATE_LIMITED, (self._name,))
         self._item = limits.parse(amount)
         self._amount = self._item.amount
         self._window_seconds = self._item.get_expiry()
@@ -124,6 +126,7 @@ class RateLimiter:
             status = RateLimitStatus(self._policy, self._amount, self._window_seconds, remaining, seconds)
             environ[RATE_LIMIT_STATUS] = status
         if not is_allowed:
+            metrics.RATE_LIMITED.labels(self._name).inc()
             raise too_many(seconds)
 
     def is_exhausted(self, key: str) -> bool:

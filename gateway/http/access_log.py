@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, TextIO, cast
 
 import structlog
+from flask import request
 
 import logs
+import metrics
+import telemetry
 
 # Keys of the WSGI environment:
 REQUEST_ID = "payments.request_id"
@@ -18,6 +21,8 @@ NETWORK = "payments.network"  # the network by which the client is rate-limited
 CALLER = "payments.caller"  # once authenticated
 USER_ID = "payments.user_id"  # once authenticated
 RATE_LIMIT_STATUS = "payments.rate_limit_status"
+ROUTE = "payments.route"  # the template of the path; absent if there is no such route
+PAYMENT = "payments.payment"  # the id of the payment that the request stored
 PENDING_ERROR = "payments.pending_error"  # an exception in middleware, which Flask raises again and renders
 
 CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,64}", re.ASCII)
@@ -71,6 +76,12 @@ class AccessLog:
             headers.append(("Request-Id", request_id))
             if RATE_LIMIT_STATUS in environ:
                 headers.extend(environ[RATE_LIMIT_STATUS].headers())
+            seconds = time.perf_counter() - began
+            waits = "HTTP_PREFER" in environ
+            metrics.count_request(environ["REQUEST_METHOD"], environ.get(ROUTE), status, waits=waits, seconds=seconds)
+            if PAYMENT in environ and telemetry.is_tracing():
+                values = {"request_id": request_id, "status": status[:3]}
+                telemetry.accepted(environ[PAYMENT], f"POST {environ.get(ROUTE)}", seconds, values)
             if _switch.isEnabledFor(logging.INFO):
                 self._log.info(
                     "request",
@@ -78,12 +89,18 @@ class AccessLog:
                     level="info",
                     request_id=request_id,
                     method=environ["REQUEST_METHOD"],
-                    path=logs.without_tokens(environ.get("PATH_INFO", ""))[:PATH_LENGTH_MAX],
+                    path=logs.masked(environ.get("PATH_INFO", ""))[:PATH_LENGTH_MAX],
                     status=int(status[:3]),
-                    milliseconds=round((time.perf_counter() - began) * 1000, 1),
+                    milliseconds=round(seconds * 1000, 1),
                     user_id=environ.get(USER_ID),
                     address=environ.get(ADDRESS),
                 )
             return start_response(status, headers, exc_info)
 
         return self._application(environ, start)
+
+
+def note_route() -> None:
+    """Before a request: write the route that answers it to the environment."""
+    if request.url_rule is not None:
+        request.environ[ROUTE] = metrics.template(request.url_rule.rule)

@@ -39,6 +39,11 @@ EXPOSED_HEADERS = (
 HEALTH_PATHS = frozenset({"/health/live", "/health/ready", "/status"})
 """Load balancers request these by address, so any Host is accepted; no response depends on it."""
 
+METRICS_PATH = "/metrics"
+"""Monitors request it by address too, with a token of its own."""
+
+ANY_HOST_PATHS = HEALTH_PATHS | {METRICS_PATH}
+
 CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 PREFLIGHT_SECONDS = 600
 
@@ -85,7 +90,7 @@ class EdgeMiddleware:
 
     def _check_host(self, environ: Environ) -> None:
         """Set the error of an unknown Host; a health check may have any, which is removed from the environment."""
-        if environ.get("PATH_INFO") in HEALTH_PATHS:
+        if environ.get("PATH_INFO") in ANY_HOST_PATHS:
             environ.pop("HTTP_HOST", None)  # else the framework refuses one that it cannot read
         elif not self._has_known_host(environ):
             environ[PENDING_ERROR] = ApiError("host_unknown", "This service does not answer to this Host.")

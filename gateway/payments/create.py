@@ -1,6 +1,6 @@
 """Creates payments from validated bodies; the routes and the fast path share it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import marshmallow as ma
@@ -10,6 +10,7 @@ from gateway.acceptance.accepted import AcceptedPayment
 from gateway.acceptance.payment_request import PaymentRequest
 from gateway.acceptance.reference_data import limits_error, minor_units
 from gateway.auth.tokens import Caller
+from gateway.http.access_log import PAYMENT, Environ
 from gateway.http.blueprint import Body
 from gateway.http.errors import ApiError, invalid
 from gateway.http.idempotency import idempotency_key, request_fingerprint
@@ -172,7 +173,7 @@ ROUTES = {
 
 
 def create_payment(
-    path: str, json: Any, body: Body, environ: Mapping[str, Any], caller: Caller, services: Services
+    path: str, json: Any, body: Body, environ: Environ, caller: Caller, services: Services
 ) -> AcceptedPayment:
     """Create the payment, or return the one that the same idempotency key created before.
 
@@ -181,6 +182,8 @@ def create_payment(
     """
     request = ROUTES[path].request(Submission(path, json, body, idempotency_key(environ), caller, services))
     accepted, charge = services.group_commit.submit(request), request.charge
+    if not accepted.is_replay:
+        environ[PAYMENT] = accepted.view.id
     if charge is None:
         return accepted
     # The tokens of a charge are not shown with its refund.

@@ -72,7 +72,8 @@ class ClaimedPayment(NamedTuple):
 
     `parent_id` is the charge of a refund, or the withdrawal of a return. `action` is set when it was decided before,
     with the `command_id` that ordered it, if any; `capture_amount` None is the whole. With `quote_id` the target amount
-    arrives in the target currency. `day` is the day (UTC) on which a charge counts towards the payer's limits.
+    arrives in the target currency. `day` is the day (UTC) on which a charge counts towards the payer's limits,
+    `waited_ms` how long ago it was accepted or scheduled when it was claimed.
     """
 
     id: str
@@ -94,6 +95,7 @@ class ClaimedPayment(NamedTuple):
     target_currency: str | None = None
     day: date | None = None
     bulk_id: str | None = None
+    waited_ms: int = 0
 
     @property
     def received_currency(self) -> str:

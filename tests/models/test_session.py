@@ -5,11 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
+import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from models import audit, session
+from models.prepared_statement import PreparedStatement
 from models.session import CommitUnknown, Contention, DatabaseUnavailable, StatementTimeout, open_engine, transaction
 from tests.builders import Builder, scalar
 from tests.support import Database, eventually
@@ -160,3 +162,26 @@ def test_statement_timeout_raises_statement_timeout(world):
     with pytest.raises(StatementTimeout), transaction(world.worker) as connection:
         connection.exec_driver_sql("SET LOCAL statement_timeout = 20")
         connection.exec_driver_sql("SELECT pg_sleep(10)")
+
+
+RUNNING = "SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+
+
+@pytest.mark.parametrize(
+    ("request_id", "comment"),
+    [
+        ("0123456789abcdef", " /* request_id=0123456789abcdef */"),
+        ("id*/;DROP", ""),
+        ("short", ""),
+        (None, ""),
+    ],
+)
+def test_a_statement_names_its_request_and_no_id_ends_the_comment(
+    worker: Engine, request_id: str | None, comment: str
+) -> None:
+    prepared = PreparedStatement("running_now", f"{RUNNING} AND %(one)s = 1")
+    with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with transaction(worker) as connection:
+            assert scalar(connection, RUNNING) == RUNNING + comment
+        with transaction(worker) as connection:  # one sees itself as it was when it first looked
+            assert prepared.run(connection, one=1).scalar_one() == f"EXECUTE running_now (1){comment}"

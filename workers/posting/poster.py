@@ -25,7 +25,7 @@ from models.session import (
     statements,
     transaction,
 )
-from workers.posting import retries
+from workers.posting import batch_metrics, retries
 
 log = structlog.get_logger("posting")
 
@@ -132,13 +132,16 @@ class Poster:
         counts an attempt. A lock time-out or a missing partition counts none.
         """
         claimed: list[ClaimedPayment] = []
+        began = time.monotonic()
         try:
             with transaction(self.engine) as connection:
                 ledger.acquire_posting_lock(connection)
                 time.sleep(linger_seconds)
                 self._refresh_terms(connection)
                 claimed = claim(connection, self.batch_limit, self._schedules)
+                began = time.monotonic()
                 if not claimed:
+                    batch_metrics.count_claim("nothing")
                     return 0
                 if not self._technical_accounts.keys() >= {
                     ("exchange", code) for p in claimed for code in (p.currency, p.received_currency)
@@ -160,15 +163,19 @@ class Poster:
                 self._call_hook(BatchPoint.WRITTEN)
         except Contention:
             log.info("lock time-out, trying again", claimed=len(claimed))
+            batch_metrics.count_claim("contention")
             return None
         except CommitUnknown:
+            batch_metrics.count_claim("commit_unknown")
             return self._read_again(claimed)
         except DatabaseUnavailable:
             raise
         except Exception as error:
+            batch_metrics.count_claim("failed")
             self._split(claimed, error)
             return None
         self._call_hook(BatchPoint.COMMITTED)
+        batch_metrics.count_batch(claimed, decision, time.monotonic() - began)
         self.has_instructed |= any(verdict.sends_payout for verdict in decision.verdicts)
         self.batch_limit = min(BATCH_MAX, self.batch_limit * 2)
         log.debug("posted", payments=len(claimed))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
 
+import metrics
 from models import bank_return, payout_claim
 from models import payout as payouts
 from models.bank_return import Return
@@ -21,6 +22,8 @@ from models.session import Connection, Contention, DatabaseUnavailable, Engine, 
 from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState, Rail, RailUnavailable
 
 log = structlog.get_logger("rails")
+
+metrics.preset(metrics.PAYOUT_CALLS, PayoutState)
 
 DRAIN_SECONDS = 5.0
 """A task claims no further batch after this time; the two calls of the last one may take longer than that."""
@@ -101,6 +104,8 @@ class PayoutSender:
         }
         died = PayoutAnswer(PayoutState.UNKNOWN, "its worker died repeatedly")
         answers |= dict.fromkeys(other_rail, PayoutAnswer(PayoutState.UNKNOWN, "its rail is no longer in use"))
+        for answer in answers.values():
+            metrics.PAYOUT_CALLS.labels(answer.state).inc()
         self._unsaved = [(payout, answers.get(payout.payment_id, died)) for payout in claimed]
         if PayoutState.UNREACHABLE in (answer.state for _, answer in self._unsaved):
             self._breaker.open()

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple, Protocol
 
 import structlog
 
+import metrics
+import telemetry
 from models import bulk, payment_view, webhook_delivery, webhook_endpoint, webhook_queue
 from models.event import Event
 from models.representations import bulk_body, endpoint_body, event_body, payment_body
@@ -54,6 +56,8 @@ DATABASE_ERRORS = (DatabaseUnavailable, Contention, StatementTimeout)
 """The system's own database is lost, locked or slow: no fault of a receiver."""
 
 log = structlog.get_logger("webhooks")
+
+metrics.preset(metrics.WEBHOOK_CALLS, metrics.WEBHOOK_RESULTS)
 
 
 class SendsWebhooks(Protocol):
@@ -222,6 +226,11 @@ class Dispatcher:
             disabled = webhook_queue.disable_hopeless(connection, ended)
         for attempt in ended:
             self._forget(attempt)
+            metrics.WEBHOOK_CALLS.labels(attempt.state).inc()
+            metrics.WEBHOOK_SECONDS.observe(attempt.outcome.milliseconds / 1000)
+            if attempt.claimed.name.startswith("payment."):
+                values = {"event": attempt.claimed.name, "state": attempt.state}
+                telemetry.called(attempt.claimed.subject_id, attempt.outcome.milliseconds, values)
             log.info(
                 "webhook " + attempt.state,
                 delivery=attempt.claimed.id,
