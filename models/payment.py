@@ -136,7 +136,7 @@ SELECT p.id::text, p.type, p.state, p.user_id::text, p.source_id::text, p.target
 
 CLAIM = PreparedStatement(
     "claim",
-    f"""{CLAIMED}, CASE WHEN expires_at <= statement_timestamp() THEN 'expire' END, NULL, NULL
+    f"""{CLAIMED}, CASE WHEN expires_at <= statement_timestamp() THEN 'expire' END, NULL, NULL, false
 FROM payments p
 WHERE state = 'INITIATED' AND parked_at IS NULL AND due_at <= statement_timestamp()
 ORDER BY due_at, id
@@ -155,7 +155,7 @@ def claim(connection: Connection, limit: int, schedules: Schedules = NO_SCHEDULE
     return [_claimed(row, schedules) for row in CLAIM.run(connection, limit=limit)]
 
 
-CLAIM_EXPIRED = f"""{CLAIMED}, 'expire', NULL, NULL
+CLAIM_EXPIRED = f"""{CLAIMED}, 'expire', NULL, NULL, false
 FROM payments p
 WHERE state = 'AUTHORIZED' AND parked_at IS NULL AND hold_expires_at <= statement_timestamp()
   AND due_at <= statement_timestamp()
@@ -172,11 +172,12 @@ def claim_expired(connection: Connection, limit: int, schedules: Schedules = NO_
 
 CLAIM_COMMANDED = f"""{CLAIMED},
        CASE WHEN p.state = 'AUTHORIZED' AND p.hold_expires_at <= statement_timestamp() THEN 'expire' ELSE c.kind END,
-       c.amount, c.id::text
+       c.amount, c.id::text, c.is_by_ops
 FROM commands c JOIN payments p ON p.id = c.payment_id
-WHERE c.decided_at IS NULL AND c.kind <> 'retry' AND p.parked_at IS NULL
-  AND ((p.attempts = 0 AND (p.last_error IS NULL OR p.state = 'INITIATED')) OR p.due_at <= statement_timestamp()
-       OR p.scheduled_at > statement_timestamp())
+WHERE c.decided_at IS NULL AND c.kind NOT IN ('retry', 'resolve')
+  AND (c.is_by_ops OR (p.parked_at IS NULL
+           AND ((p.attempts = 0 AND (p.last_error IS NULL OR p.state = 'INITIATED'))
+                OR p.due_at <= statement_timestamp() OR p.scheduled_at > statement_timestamp())))
 ORDER BY c.id
 LIMIT %s
 FOR NO KEY UPDATE SKIP LOCKED
@@ -186,9 +187,8 @@ FOR NO KEY UPDATE SKIP LOCKED
 def claim_commanded(connection: Connection, limit: int, schedules: Schedules = NO_SCHEDULES) -> list[ClaimedPayment]:
     """Lock up to `limit` payments with an open command, and the commands, in the order of the commands.
 
-    A hold that has expired meanwhile expires, whatever the command is; a postponed payment waits until it is due.
-    Canceling writes no operation, and so waits for no partition. A scheduled payment does not become due earlier
-    because canceling it failed: that is retried at once until it is parked.
+    An expired hold expires, whatever the command is; a postponed or parked payment waits, unless ops ordered it.
+    Canceling writes no operation, so it needs no partition; that of a scheduled payment is retried until it is parked.
     """
     return [_claimed(row, schedules) for row in connection.exec_driver_sql(CLAIM_COMMANDED, (limit,))]
 
@@ -196,14 +196,14 @@ def claim_commanded(connection: Connection, limit: int, schedules: Schedules = N
 def _claimed(row: Sequence[Any], schedules: Schedules) -> ClaimedPayment:
     (
         id, type, state, user_id, source_id, target_id, amount, currency, capture, parent_id, quote_id, target_amount,
-        target_currency, bulk_id, created_at, scheduled_at, waited_ms, action, capture_amount, command_id,
+        target_currency, bulk_id, created_at, scheduled_at, waited_ms, action, capture_amount, command_id, is_by_ops,
     ) = row  # fmt: skip
     terms = terms_for(schedules, type, currency, user_id, created_at)
     day = max(created_at, scheduled_at or created_at).astimezone(UTC).date() if type == PaymentType.CHARGE else None
     return ClaimedPayment(
         id, type, state, user_id, source_id, target_id, amount, currency, capture, action and PaymentAction(action),
         capture_amount, command_id, parent_id, terms, quote_id, target_amount, target_currency, day, bulk_id,
-        waited_ms,
+        waited_ms, is_by_ops,
     )  # fmt: skip
 
 

@@ -5,9 +5,10 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from sqlalchemy import Connection
+from uuid_utils import uuid7
 
 from models import pg_arrays
-from models.audit import Actor
+from models.audit import SHELL, Actor
 from models.rules.types import PaymentAction
 
 
@@ -74,12 +75,37 @@ def order_action(
     )
 
 
-def claim(connection: Connection, limit: int) -> list[PaymentCommand]:
-    """Lock up to `limit` open retries, oldest first, skipping those locked by others."""
+def order_by_ops(
+    connection: Connection, kind: str, payment_id: str, actor: Actor, reason: str, amount: int | None = None
+) -> bool:
+    """Store the command of an ops user, or of the shell, as `order_action` does; False if another is in its way."""
+    values = {"id": str(uuid7()), "kind": kind, "payment_id": payment_id, "amount": amount, "reason": reason}
+    if actor != SHELL:
+        values |= zip(("user_id", "token_id", "address", "request_id"), actor, strict=True)
+    stored = connection.exec_driver_sql(
+        f"INSERT INTO commands ({', '.join(values)}, is_by_ops)"
+        f" VALUES ({', '.join(f'%({name})s' for name in values)}, true) ON CONFLICT DO NOTHING",
+        values,
+    )
+    return stored.rowcount == 1
+
+
+def is_ordered(connection: Connection, kind: str, payment_id: str, actor: Actor) -> bool:
+    """Whether this ops user ordered the same before, and it was not refused."""
+    return connection.exec_driver_sql(
+        "SELECT EXISTS (SELECT FROM commands WHERE payment_id = %s AND kind = %s AND is_by_ops"
+        " AND coalesce(user_id::text, 'shell') = %s AND outcome IS DISTINCT FROM 'refused')",
+        (payment_id, kind, actor.name),
+    ).scalar_one()
+
+
+def claim(connection: Connection, limit: int, kind: str = "retry") -> list[PaymentCommand]:
+    """Lock up to `limit` open retries, or commands of another kind, oldest first, skipping those locked by others."""
     rows = connection.exec_driver_sql(
-        "SELECT id::text, kind, payment_id::text, reason, user_id::text, token_id::text, address, request_id"
-        " FROM commands WHERE decided_at IS NULL AND kind = 'retry' ORDER BY id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED",
-        (limit,),
+        "SELECT id::text, kind, payment_id::text, reason, coalesce(user_id::text, 'shell'), token_id::text, address,"
+        " request_id FROM commands WHERE decided_at IS NULL AND kind = %s"
+        " ORDER BY id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED",
+        (kind, limit),
     )
     return [
         PaymentCommand(id, kind, payment_id, reason, Actor(*actor)) for id, kind, payment_id, reason, *actor in rows
@@ -103,7 +129,7 @@ def decide(connection: Connection, outcomes: Mapping[str, CommandOutcome]) -> No
 def about(connection: Connection, payment_id: str) -> list[dict[str, object]]:
     """Commands on one payment, oldest first."""
     rows = connection.exec_driver_sql(
-        "SELECT kind, user_id::text AS user, reason, created_at, decided_at, outcome FROM commands"
+        "SELECT kind, user_id::text AS user, is_by_ops, reason, created_at, decided_at, outcome FROM commands"
         " WHERE payment_id = %s ORDER BY id",
         (payment_id,),
     )

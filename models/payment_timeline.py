@@ -29,15 +29,21 @@ class Step(StrEnum):
     RETRY = "retry"
     """Retried by ops."""
     CAPTURE = "capture"
-    """Its initiator asked to take the held amount."""
+    """Its initiator or ops asked to take the held amount."""
     VOID = "void"
-    """Its initiator asked to release the held amount."""
+    """Its initiator or ops asked to release the held amount."""
     CANCEL = "cancel"
-    """Its initiator canceled it."""
+    """Its initiator or ops canceled it."""
+    FAIL = "fail"
+    """Given up by ops."""
+    ASK = "ask"
+    """Ops asked the bank about it."""
+    RESOLVE = "resolve"
+    """Two people of ops agreed on what the bank did."""
     CONFIRMED = "confirmed"
-    """The bank reports that it paid it out."""
+    """The bank reports that it paid it out, or ops resolved so."""
     REJECTED = "rejected"
-    """The bank reports that it will not pay it out."""
+    """The bank reports that it will not pay it out, or ops resolved so."""
     AUTHORIZED = "authorized"
     """Money is held."""
     COMPLETED = "completed"
@@ -86,8 +92,13 @@ UNION ALL (
     SELECT created_at, 'attempt_failed', actor, NULL, attempt, next_attempt_at, NULL, error, NULL
     FROM payment_attempts WHERE payment_id = %(id)s ORDER BY id DESC LIMIT {ENTRIES_PER_SOURCE_MAX})
 UNION ALL (
-    SELECT created_at, kind, NULL, user_id::text, NULL, NULL, outcome, reason, NULL
-    FROM commands WHERE payment_id = %(id)s AND user_id IS NOT NULL ORDER BY id DESC LIMIT {ENTRIES_PER_SOURCE_MAX})
+    SELECT created_at, kind, CASE WHEN is_by_ops OR kind = 'retry' THEN 'ops' ELSE 'maker' END, user_id::text, NULL,
+           NULL, outcome, reason, NULL
+    FROM commands WHERE payment_id = %(id)s AND kind NOT IN ('confirm', 'reject')
+    ORDER BY id DESC LIMIT {ENTRIES_PER_SOURCE_MAX})
+UNION ALL (
+    SELECT created_at, 'ask', 'ops', nullif(asked_by, 'shell'), NULL, NULL, NULL, reason, NULL
+    FROM inquiries WHERE payment_id = %(id)s ORDER BY id DESC LIMIT {ENTRIES_PER_SOURCE_MAX})
 UNION ALL (
     SELECT i.decided_at, 'retry', 'ops', b.user_id::text, NULL, NULL, 'done', b.reason, NULL
     FROM batch_items i JOIN batches b ON b.id = i.batch_id
@@ -96,7 +107,8 @@ UNION ALL SELECT submitted_at, 'submitted', 'worker', NULL, NULL, NULL, NULL, NU
     FROM instructions WHERE payment_id = %(id)s AND submitted_at IS NOT NULL
 UNION ALL SELECT pending_at, 'pending', 'bank', NULL, NULL, NULL, NULL, NULL, NULL
     FROM instructions WHERE payment_id = %(id)s AND pending_at IS NOT NULL
-UNION ALL SELECT answered_at, answer, 'bank', NULL, NULL, NULL, NULL, reason, NULL
+UNION ALL SELECT answered_at, answer, CASE WHEN resolution_id IS NULL THEN 'bank' ELSE 'ops' END, NULL, NULL, NULL,
+                 NULL, reason, NULL
     FROM instructions WHERE payment_id = %(id)s AND answered_at IS NOT NULL
 UNION ALL (
     SELECT finalized_at, type || 'ed', 'worker', NULL, NULL, NULL, NULL, NULL, id::text
@@ -122,6 +134,4 @@ def _entry(view: PaymentView, row: Row) -> TimelineEntry:
         at = view.created_at
     if step == Step.INITIATED and view.type not in _MADE_BY_WORKERS:
         actor, actor_id = TimelineActor.INITIATOR, view.user_id
-    elif actor_id is not None:
-        actor = TimelineActor.OPS if step == Step.RETRY else TimelineActor.INITIATOR
     return TimelineEntry(at, Step(step), TimelineActor(actor or TimelineActor.WORKER), actor_id, *rest)

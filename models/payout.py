@@ -111,7 +111,7 @@ class FinalAnswer(NamedTuple):
         return PaymentAction.CONFIRM if self.is_confirmed else PaymentAction.REJECT
 
 
-LOCK = """
+LOCK_PAYMENTS = """
 SELECT id::text FROM payments WHERE id = ANY(%s::uuid[]) AND state = 'AUTHORIZED' ORDER BY payments.id
 FOR NO KEY UPDATE
 """
@@ -121,6 +121,14 @@ LOCK_INSTRUCTIONS = """
 SELECT FROM instructions WHERE payment_id = ANY(%s::uuid[]) ORDER BY payment_id FOR NO KEY UPDATE
 """
 """Two workers may handle the same one, when a lease ran out."""
+
+
+def lock(connection: Connection, payment_ids: Iterable[str]) -> None:
+    """Lock payments that are AUTHORIZED, and then the instructions of these payments."""
+    ids = pg_arrays.plain(payment_ids)
+    connection.exec_driver_sql(LOCK_PAYMENTS, (ids,))
+    connection.exec_driver_sql(LOCK_INSTRUCTIONS, (ids,))
+
 
 FINAL = pg_arrays.Columns(
     "final", "payment_id uuid, answer text, reason text, bank_reference text, command_id uuid, action text"
@@ -132,7 +140,7 @@ WITH final AS (
 ), answered AS (
     UPDATE instructions i
     SET answer = final.answer, answered_at = now(), reason = final.reason, bank_reference = final.bank_reference,
-        due_at = NULL, last_error = NULL
+        due_at = NULL, last_error = NULL, resolution_id = %(resolution_id)s
     FROM final WHERE i.payment_id = final.payment_id AND i.answer IS NULL
     RETURNING i.payment_id
 ), due_again AS (
@@ -146,20 +154,21 @@ RETURNING payment_id::text
 """
 
 
-def store_answers(connection: Connection, answers: Sequence[FinalAnswer]) -> set[str]:
+def store_answers(connection: Connection, answers: Sequence[FinalAnswer], resolution_id: str | None = None) -> set[str]:
     """Store the bank's answers, each with the command that finishes its payment; parked payments become due again.
 
+    With `resolution_id` two ops users answered in the bank's place.
     Returns the payments that waited for an answer and had none: the first answer is final.
     """
     waiting = pg_arrays.plain(answer.payment_id for answer in answers)
-    locked = {row[0] for row in connection.exec_driver_sql(LOCK, (waiting,))} if answers else set()
+    locked = {row[0] for row in connection.exec_driver_sql(LOCK_PAYMENTS, (waiting,))} if answers else set()
     answers = [answer for answer in answers if answer.payment_id in locked]
     if not answers:
         return set()
     ids = pg_arrays.plain(answer.payment_id for answer in answers)
     connection.exec_driver_sql(LOCK_INSTRUCTIONS, (ids,))
     parameters = FINAL.parameters(answers, command_id=[uuid7() for _ in answers])
-    rows = connection.exec_driver_sql(STORE_ANSWERS, parameters)
+    rows = connection.exec_driver_sql(STORE_ANSWERS, {**parameters, "resolution_id": resolution_id})
     return {row[0] for row in rows}
 
 
@@ -250,9 +259,7 @@ FROM parked WHERE p.id = parked.payment_id AND p.id = ANY({RETRY.array("payment_
 def park(connection: Connection, retries: Sequence[Retry]) -> None:
     """Park the payments for a person; a late answer, or a retry, makes them due again."""
     if retries:
-        ids = pg_arrays.plain(item.payment_id for item in retries)
-        connection.exec_driver_sql(LOCK, (ids,))
-        connection.exec_driver_sql(LOCK_INSTRUCTIONS, (ids,))
+        lock(connection, [item.payment_id for item in retries])
         connection.exec_driver_sql(PARK, RETRY.parameters(retries))
 
 

@@ -32,6 +32,8 @@ class Failure(StrEnum):
     """The bank did not pay it out; the hold is released."""
     CANCELED = "canceled"
     """It was canceled before it moved money."""
+    CANCELED_BY_OPS = "canceled_by_ops"
+    """Ops canceled it before it moved money, or released its hold."""
     EXPIRED = "expired"
     """It was not posted or captured in time."""
     SYSTEM_FAILURE = "system_failure"
@@ -57,6 +59,7 @@ MESSAGES = {
     Failure.REFUND_EXCEEDS_CHARGE: "More would be refunded than was charged.",
     Failure.REJECTED_BY_BANK: "The bank did not carry out the payment.",
     Failure.CANCELED: "The payment was canceled, or its hold released.",
+    Failure.CANCELED_BY_OPS: "The operator canceled the payment, or released its hold.",
     Failure.EXPIRED: "The payment was not posted or captured in time.",
     Failure.SYSTEM_FAILURE: "The payment could not be posted.",
 }

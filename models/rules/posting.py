@@ -196,6 +196,7 @@ ACTION_STATES = {
     PaymentAction.CAPTURE: {State.AUTHORIZED},
     PaymentAction.VOID: {State.AUTHORIZED},
     PaymentAction.CANCEL: {State.INITIATED},
+    PaymentAction.FAIL: {State.INITIATED, State.AUTHORIZED},
     PaymentAction.EXPIRE: {State.INITIATED, State.AUTHORIZED},
     PaymentAction.CONFIRM: {State.AUTHORIZED},
     PaymentAction.REJECT: {State.AUTHORIZED},
@@ -207,7 +208,9 @@ def action_failure(payment: ClaimedPayment) -> Failure | None:
     """The failure code of an action that moves no money; None for other actions."""
     match payment.action:
         case PaymentAction.VOID | PaymentAction.CANCEL:
-            return Failure.CANCELED
+            return Failure.CANCELED_BY_OPS if payment.is_by_ops else Failure.CANCELED
+        case PaymentAction.FAIL:
+            return Failure.SYSTEM_FAILURE
         case PaymentAction.EXPIRE:
             return Failure.EXPIRED
         case PaymentAction.REJECT:
@@ -219,8 +222,10 @@ def is_action_possible(payment: ClaimedPayment) -> bool:
     """Whether the payment's action applies to its state; a payment that has moved on meanwhile is left as it is."""
     if payment.action is None:
         return True
+    if payment.is_refused or (payment.type == PaymentType.RETURN and payment.action is PaymentAction.CANCEL):
+        return False  # a return is the customer's money, which the bank sent back
     waits_for_bank = payment.state == State.AUTHORIZED and payment.type == PaymentType.WITHDRAWAL
-    if waits_for_bank != (payment.action in BANK_ACTIONS):
+    if waits_for_bank != (payment.action in BANK_ACTIONS) and payment.action is not PaymentAction.FAIL:
         return False
     is_covered = payment.capture_amount is None or payment.capture_amount <= payment.amount
     return payment.state in ACTION_STATES[payment.action] and is_covered

@@ -55,6 +55,8 @@ class PaymentAction(StrEnum):
     """Release what is held."""
     CANCEL = "cancel"
     """Do not post it at all."""
+    FAIL = "fail"
+    """Give it up, as ops decided: no bank knows of it."""
     EXPIRE = "expire"
     """It was not captured or not posted in time."""
     CONFIRM = "confirm"
@@ -74,6 +76,7 @@ class ClaimedPayment(NamedTuple):
     with the `command_id` that ordered it, if any; `capture_amount` None is the whole. With `quote_id` the target amount
     arrives in the target currency. `day` is the day (UTC) on which a charge counts towards the payer's limits,
     `waited_ms` how long ago it was accepted or scheduled when it was claimed.
+    An action `is_by_ops` if ops ordered it, and `is_refused` if `models/rules/ops_actions.py` refuses it now.
     """
 
     id: str
@@ -96,6 +99,8 @@ class ClaimedPayment(NamedTuple):
     day: date | None = None
     bulk_id: str | None = None
     waited_ms: int = 0
+    is_by_ops: bool = False
+    is_refused: bool = False
 
     @property
     def received_currency(self) -> str:

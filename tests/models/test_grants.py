@@ -11,7 +11,7 @@ READ_BY_BOTH = {
         *("users", "tokens", "currencies", "accounts", "payments", "operations", "idempotency_keys"),
         *("payment_references", "events", "worker_heartbeats", "confirmations", "commands", "audit_log"),
         *("commission_terms", "exchange_rates", "quotes", "adjustments"),
-        *("instructions", "returns", "rail_positions"),
+        *("instructions", "returns", "rail_positions", "inquiries", "resolutions"),
         *("bulks", "bank_accounts"),
         *("bank_statements", "bank_statement_lines"),
         *("login_throttles", "charge_limits", "blocked_merchants"),
@@ -43,6 +43,15 @@ DEED = {"actor", "action", "target", "reason", "before", "after", "token_id", "a
 SELECTION = {"user_id", "filter", "payment_ids"}
 BATCH = {"id", "selection_id", "user_id", "token_id", "address", "request_id", "reason"}
 STOP = {"stopped_at", "stopped_by", "stop_reason"}
+OPS_ACTIONS = {
+    ("INSERT", "inquiries"): {"id", "payment_id", "asked_by", "reason"},
+    ("INSERT", "resolutions"): {
+        *("id", "payment_id", "outcome", "bank_reference", "value_date", "reason", "proposed_by"),
+    },
+    ("UPDATE", "resolutions"): {
+        *("approved_by", "approved_at", "approval_reason", "rejected_by", "rejected_at", "rejection_reason"),
+    },
+}
 COLUMN_RIGHTS = {
     "payments_gateway": {
         ("INSERT", "selections"): SELECTION,
@@ -83,7 +92,9 @@ COLUMN_RIGHTS = {
         ("UPDATE", "confirmations"): {"used_at"},
         ("INSERT", "commands"): {
             *("id", "kind", "payment_id", "user_id", "token_id", "address", "request_id", "reason", "amount"),
+            "is_by_ops",
         },
+        **OPS_ACTIONS,
         ("INSERT", "audit_log"): DEED,
         ("INSERT", "exchange_rates"): {"source", "target", "rate", "spread", "source_name", "valid_from"},
         ("INSERT", "quotes"): {
@@ -151,11 +162,17 @@ COLUMN_RIGHTS = {
         ("UPDATE", "users"): {"welcomed_at", "is_active"},
         ("INSERT", "tokens"): TOKEN,
         ("UPDATE", "confirmations"): {"hash", "due_at", "attempts", "last_error", "sent_at", "expires_at"},
-        ("INSERT", "commands"): {"id", "kind", "payment_id", "reason"},
+        ("INSERT", "commands"): {"id", "kind", "payment_id", "reason", "amount", "is_by_ops"},
+        **OPS_ACTIONS,
+        ("UPDATE", "inquiries"): {
+            *("answered_at", "answer", "answer_reason", "bank_reference", "known_answer", "known_bank_reference"),
+        },
+        ("UPDATE", "resolutions"): OPS_ACTIONS["UPDATE", "resolutions"]
+        | {"executed_at", "refusal", "bank_answer", "bank_answered_at"},
         ("UPDATE", "commands"): {"decided_at", "outcome"},
         ("UPDATE", "instructions"): {
             *("rail", "due_at", "attempts", "submitted_at", "answer", "answered_at", "bank_reference", "reason"),
-            *("pending_at", "last_error"),
+            *("pending_at", "last_error", "resolution_id"),
         },
         ("UPDATE", "bulks"): {"held", "is_decided", "failure_code", "authorized", "completed", "failed"},
         ("INSERT", "returns"): {"rail", "bank_id", "parent_id", "amount", "reason"},

@@ -10,7 +10,17 @@ from enum import StrEnum
 
 import structlog
 
-from models import account, adjustment, charge_limit, commission_terms, ledger, payment, payment_command, quote
+from models import (
+    account,
+    adjustment,
+    charge_limit,
+    commission_terms,
+    ledger,
+    payment,
+    payment_action,
+    payment_command,
+    quote,
+)
 from models.payment_command import CommandOutcome
 from models.rules import posting, retry
 from models.rules.commission import NO_SCHEDULES, Schedules
@@ -25,7 +35,7 @@ from models.session import (
     statements,
     transaction,
 )
-from workers.posting import batch_metrics, retries
+from workers.posting import batch_metrics, resolutions, retries
 
 log = structlog.get_logger("posting")
 
@@ -118,6 +128,7 @@ class Poster:
             if not payment.is_anything_to_end(connection):
                 return
         retries.decide(self.engine)
+        resolutions.execute(self.engine)
         for claim in (payment.claim_commanded, payment.claim_expired):
             while time.monotonic() < deadline and self.post_batch(claim=claim) != 0:
                 pass
@@ -148,6 +159,7 @@ class Poster:
                 }:  # a currency was added
                     self._technical_accounts = _technical_account_ids(connection)
                 self._call_hook(BatchPoint.CLAIMED)
+                claimed = payment_action.judge(connection, claimed)
                 bulks = ledger.lock_bulks(connection, claimed)
                 accounts = ledger.lock_accounts(connection, claimed, self._technical_accounts)
                 initiators = ledger.initiators(connection, claimed)
@@ -197,6 +209,11 @@ class Poster:
             log.warning("batch failed, splitting it", payments=len(claimed), next=self.batch_limit, exc_info=error)
             return
         failed = claimed[0]
+        if failed.is_by_ops and failed.command_id:
+            with transaction(self.engine) as connection:
+                payment_command.decide(connection, {failed.command_id: CommandOutcome.REFUSED})
+            log.error("an action of ops failed", payment=failed.id, action=failed.action, exc_info=error)
+            return
         if isinstance(error, NoPartition):
             cause = getattr(error.__cause__, "orig", error)
             with transaction(self.engine) as connection:

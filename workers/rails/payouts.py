@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import structlog
 
 import metrics
-from models import bank_return, payout_claim
+from models import bank_return, inquiry, payout_claim, resolution
 from models import payout as payouts
 from models.bank_return import Return
 from models.circuit_breaker import CircuitBreaker
 from models.payout import FinalAnswer, Payout, Retry
-from models.rules.blanks import fold_blanks
 from models.rules.retry import backoff_seconds
 from models.session import Connection, Contention, DatabaseUnavailable, Engine, StatementTimeout, transaction
+from workers.rails import inquiries
+from workers.rails.bank_words import REASON_LENGTH_MAX, REFERENCE_LENGTH_MAX, clean, final_answer
 from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState, Rail, RailUnavailable
 
 log = structlog.get_logger("rails")
@@ -55,8 +56,6 @@ UPDATE_PAGES_MAX = 20
 POLL_SECONDS = 10.0
 """No further page of updates is read after this time."""
 
-REASON_LENGTH_MAX = 500
-REFERENCE_LENGTH_MAX = 100
 
 _PAYMENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 FINAL_STATES = {PayoutState.CONFIRMED, PayoutState.REJECTED}
@@ -81,7 +80,7 @@ class PayoutSender:
         Contention or StatementTimeout: the next call saves the answers that are not stored yet.
         """
         deadline = time.monotonic() + seconds
-        has_answers, remains = False, True
+        has_answers, remains = self.answer_inquiries(), True
         while remains and time.monotonic() < deadline:
             claimed, answered = self.send()
             has_answers |= answered > 0
@@ -135,7 +134,7 @@ class PayoutSender:
         if not self._unsaved:
             return 0
         unsaved = self._unsaved
-        final = [_final_answer(payout.payment_id, answer) for payout, answer in unsaved if answer.state in FINAL_STATES]
+        final = [final_answer(payout.payment_id, answer) for payout, answer in unsaved if answer.state in FINAL_STATES]
         retries, parked = self._retries([item for item in unsaved if item[1].state not in FINAL_STATES])
         try:
             with transaction(self.engine) as connection:
@@ -164,6 +163,18 @@ class PayoutSender:
             retry, is_last = _next_attempt(payout, answer)
             (parked if is_last or payout.rail != self.rail.name else retries).append(retry)
         return retries, parked
+
+    def answer_inquiries(self) -> bool:
+        """Ask the bank what ops want to know now, due or not; True if the posters have work."""
+        with transaction(self.engine) as connection:
+            asked = [] if self._breaker.is_open else inquiry.open_payouts(connection, self.rail.batch_max)
+        if not asked:
+            return False
+        said = self._call(self.rail.inquire, inquiries.known_to(self.rail.name, asked))
+        final = [final_answer(id, answer) for id, answer in said.items() if answer.state in FINAL_STATES]
+        with transaction(self.engine) as connection:
+            inquiry.save(connection, inquiries.answers(asked, said))
+            return bool(self._store_answers(connection, final))
 
     def poll_updates(self) -> bool:
         """Record the bank's updates and create payments of returned payouts; True if the posters have work."""
@@ -217,12 +228,12 @@ class PayoutSender:
             if not _PAYMENT_ID.fullmatch(item.payment_id):
                 log.warning("update of an unknown key", rail=self.rail.name, key=item.payment_id[:50])
             elif isinstance(item, Return):
-                bank_id = _clean(item.bank_id, REFERENCE_LENGTH_MAX) or "without a number"
-                returns.append(item._replace(bank_id=bank_id, reason=_clean(item.reason, REASON_LENGTH_MAX)))
+                bank_id = clean(item.bank_id, REFERENCE_LENGTH_MAX) or "without a number"
+                returns.append(item._replace(bank_id=bank_id, reason=clean(item.reason, REASON_LENGTH_MAX)))
             elif item.amount is not None and item.amount != ordered_amounts.get(item.payment_id):
                 log.error("the bank booked another amount than ordered", payment=item.payment_id, amount=item.amount)
             elif item.answer.state in FINAL_STATES:
-                answers.setdefault(item.payment_id, _final_answer(item.payment_id, item.answer))
+                answers.setdefault(item.payment_id, final_answer(item.payment_id, item.answer))
         for item in returns:
             answers.setdefault(item.payment_id, FinalAnswer(item.payment_id, is_confirmed=True))
         answered = self._store_answers(connection, list(answers.values()))
@@ -245,16 +256,8 @@ class PayoutSender:
                     log.error(
                         "the bank contradicts itself", payment=answer.payment_id, earlier=earlier, now=answer.answer
                     )
+            resolution.note_bank_answers(connection, repeated)
         return answered
-
-
-def _final_answer(payment_id: str, answer: PayoutAnswer) -> FinalAnswer:
-    return FinalAnswer(
-        payment_id,
-        answer.state is PayoutState.CONFIRMED,
-        _clean(answer.reason, REASON_LENGTH_MAX),
-        _clean(answer.bank_reference, REFERENCE_LENGTH_MAX),
-    )
 
 
 def _next_attempt(payout: Payout, answer: PayoutAnswer) -> tuple[Retry, bool]:
@@ -264,7 +267,7 @@ def _next_attempt(payout: Payout, answer: PayoutAnswer) -> tuple[Retry, bool]:
     """
     chance = random.random()  # noqa: S311 - jitter, not a secret
     jitter = 1 - chance / 2  # up to half of a wait is taken away, so that payouts are not all tried at once
-    error = _clean(answer.reason, REASON_LENGTH_MAX) or answer.state.value
+    error = clean(answer.reason, REASON_LENGTH_MAX) or answer.state.value
     retry = Retry(payout.payment_id, tried=payout.attempts, attempts=payout.attempts, seconds=0.0, error=error)
     is_last_attempt = payout.attempts >= ATTEMPTS_MAX
     is_overdue = payout.waited_seconds > PENDING_DAYS_MAX * 24 * 3600
@@ -284,8 +287,3 @@ def _next_attempt(payout: Payout, answer: PayoutAnswer) -> tuple[Retry, bool]:
         case _:
             seconds = backoff_seconds(payout.attempts, chance, BACKOFF_MIN_SECONDS, BACKOFF_MAX_SECONDS)
             return retry._replace(seconds=seconds), is_last_attempt
-
-
-def _clean(text: str | None, length_max: int) -> str | None:
-    """The bank's text, printable and bounded, so that it can be stored, shown and compared with its statements."""
-    return "".join(filter(str.isprintable, fold_blanks(text or "")))[:length_max].rstrip() or None
