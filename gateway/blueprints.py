@@ -13,11 +13,13 @@ from gateway.identity.confirmation_routes import confirmations
 from gateway.identity.me_routes import me
 from gateway.identity.session_routes import sessions
 from gateway.identity.sign_up_routes import sign_up
+from gateway.ops.action_routes import ops_actions
 from gateway.ops.adjustment_routes import adjustments
 from gateway.ops.batch_routes import batches
 from gateway.ops.breach_routes import breaches
 from gateway.ops.health_routes import health
 from gateway.ops.payment_routes import ops_payments
+from gateway.ops.resolution_routes import resolutions
 from gateway.ops.routes import ops
 from gateway.payments.action_routes import endings
 from gateway.payments.create_routes import orders, withdrawals
@@ -58,6 +60,8 @@ BLUEPRINTS = (
     webhook_endpoints,
     webhook_deliveries,
     ops_payments,
+    ops_actions,
+    resolutions,
     batches,
     adjustments,
     reconciliations,

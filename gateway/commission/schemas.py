@@ -1,22 +1,18 @@
 """Schemas of commission: its preview, its terms and its report."""
 
-import re
-from datetime import date
 from typing import Any
 
 import marshmallow as ma
 
+from gateway.http.calendar_day import CalendarDay
 from gateway.http.decimal_fields import Percent
 from gateway.http.errors import FieldError
 from gateway.http.fields import (
-    YEAR_MAX,
-    YEAR_MIN,
     Amount,
     Choice,
     CurrencyCode,
     Id,
     Input,
-    StrictField,
     Text,
     Timestamp,
     WalletToken,
@@ -27,23 +23,6 @@ from models.rules.commission import TYPES
 
 DAYS_MAX = 366
 """A report covers a year at most."""
-
-_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-
-
-class CalendarDay(StrictField):
-    """A day of the calendar in UTC."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(metadata={"format": "date"}, **kwargs)
-
-    def read(self, text: str) -> date:
-        if _DAY.fullmatch(text) and YEAR_MIN <= int(text[:4]) <= YEAR_MAX:
-            try:
-                return date.fromisoformat(text)
-            except ValueError:
-                pass
-        raise self.refuse("invalid_value", "Must be a date such as 2026-01-31.")
 
 
 class PreviewInput(Input):

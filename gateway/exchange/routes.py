@@ -8,10 +8,11 @@ from gateway.auth.guards import requires
 from gateway.exchange.schemas import QuoteInput, QuoteSchema
 from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint, Body, JsonAnswer
 from gateway.http.errors import ApiError, invalid
+from gateway.http.payment_schemas import PaymentSchema
 from gateway.outcomes.responses import JsonResult
 from gateway.payments.create import ROUTES
 from gateway.payments.create_routes import create
-from gateway.payments.schemas import ExchangeInput, PaymentSchema
+from gateway.payments.schemas import ExchangeInput
 from gateway.services import services
 from models import commission_terms, exchange_rate, quote
 from models.currency import Currency

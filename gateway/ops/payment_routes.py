@@ -12,24 +12,25 @@ from gateway.http.access_log import REQUEST_ID
 from gateway.http.blueprint import PREFER, Blueprint, JsonAnswer, JsonResponse, encode
 from gateway.http.errors import ApiError
 from gateway.http.found import found, path_id
+from gateway.http.payment_schemas import PaymentSchema
 from gateway.http.schemas import page_of
 from gateway.lists.pagination import paginated
+from gateway.ops.action_schemas import ListedPaymentSchema
 from gateway.ops.batch_routes import create_batch
-from gateway.ops.representations import selection_body, stuck_body
+from gateway.ops.representations import listed_body, selection_body
 from gateway.ops.retry_schemas import (
     BatchDetailSchema,
     OpsPaymentQuery,
-    OpsPaymentSchema,
     RetriesInput,
     RetryInput,
     SelectionSchema,
     stuck_filter,
 )
 from gateway.outcomes.responses import JsonResult, action_response
-from gateway.payments.schemas import PaymentSchema
 from gateway.services import services
-from models import payment_command, payment_stuck, payment_view, selection
+from models import ops_payment, payment_action, payment_command, payment_view, selection
 from models.payment_command import NewCommand
+from models.rules.ops_actions import DETAILS, OpsAction, refusal
 from models.session import statements, transaction
 
 ops_payments = Blueprint(
@@ -43,10 +44,10 @@ ops_payments = Blueprint(
 @ops_payments.route("")
 @requires("ops:read")
 @ops_payments.arguments(OpsPaymentQuery, location="query")
-@ops_payments.response(200, page_of(OpsPaymentSchema))
+@ops_payments.response(200, page_of(ListedPaymentSchema))
 def list_stuck(query: dict[str, Any]) -> JsonAnswer:
     """List payments that are stuck for some seconds, parked, or sent to the bank without a result yet; newest first."""
-    return paginated(query, payment_stuck.find, stuck_body, which=stuck_filter(query))
+    return paginated(query, ops_payment.page, listed_body, which=stuck_filter(query))
 
 
 @ops_payments.route("/<id>/retry", methods=["POST"])
@@ -58,8 +59,9 @@ def retry(body: dict[str, Any], id: str) -> JsonResult:
     """Retry a payment now, with a full set of attempts."""
     with statements(services().engine) as connection:
         view = found(payment_view.by_id(connection, path_id(id)))
-        if view.finalized_at is not None:
-            raise ApiError("payment_final", "A payment that is COMPLETED or FAILED does not change.")
+        refused = refusal(OpsAction.RETRY, payment_action.facts(connection, [id])[id])
+        if refused is not None:
+            raise ApiError(refused.value, DETAILS[refused])
         payment_command.order_retries(connection, [NewCommand(str(uuid7()), id)], actor(), body["reason"])
     bell.ring(request.environ[REQUEST_ID])
     return action_response(view)

@@ -5,10 +5,16 @@ from typing import Any
 from models.adjustment import Adjustment
 from models.audit import AuditEntry
 from models.batch import Batch, BatchItem
+from models.ops_payment import ListedPayment
 from models.payment_stuck import StuckPayment
 from models.representations import iso
 from models.rules.money import render
 from models.selection import Selection
+
+
+def listed_body(listed: ListedPayment) -> dict[str, Any]:
+    """A stuck payment and what may be done about it, as shown to ops."""
+    return {**stuck_body(listed.payment), "actions": listed.actions}
 
 
 def stuck_body(row: StuckPayment) -> dict[str, Any]:

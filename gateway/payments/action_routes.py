@@ -13,8 +13,9 @@ from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint, Body
 from gateway.http.errors import ApiError, invalid
 from gateway.http.found import found, owned, path_id
 from gateway.http.idempotency import find_replay, keep_key, request_key
+from gateway.http.payment_schemas import PaymentSchema
 from gateway.outcomes.responses import JsonResult, action_response
-from gateway.payments.schemas import CaptureInput, EndingInput, PaymentSchema
+from gateway.payments.schemas import CaptureInput, EndingInput
 from gateway.services import services
 from models import bulk, payment_command, payment_view
 from models.payment_view import PaymentView
@@ -68,7 +69,7 @@ def _order_action(id: str, action: PaymentAction, amount: str | None = None) -> 
         view = _own_payment(connection, id, action)
         earlier_id = find_replay(connection, key)
         if earlier_id is None:
-            if view.state not in ACTION_STATES[action]:
+            if view.state not in ACTION_STATES[action] or view.type == PaymentType.RETURN:
                 raise ApiError("illegal_transition", f"The payment is {view.state}.")
             if view.bulk_id is not None and bulk.is_atomic(connection, view.bulk_id):
                 raise ApiError("illegal_transition", "A line of an atomic bulk is decided with its bulk.")

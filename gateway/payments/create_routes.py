@@ -5,9 +5,10 @@ from flask import g, request
 from gateway.auth.guards import requires
 from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint
 from gateway.http.parsing import body_of_request
+from gateway.http.payment_schemas import PaymentSchema
 from gateway.outcomes.responses import JsonResult, payment_response
 from gateway.payments.create import ROUTES, Body, create_payment
-from gateway.payments.schemas import ChargeInput, DepositInput, PaymentSchema, TransferInput, WithdrawalInput
+from gateway.payments.schemas import ChargeInput, DepositInput, TransferInput, WithdrawalInput
 from gateway.services import services
 
 orders = Blueprint("orders", __name__, url_prefix="/v1", description="Create deposits, transfers and charges.")

@@ -4,10 +4,11 @@ from typing import Any
 
 from gateway.auth.guards import requires
 from gateway.http.blueprint import IDEMPOTENCY_KEY, PREFER, Blueprint
+from gateway.http.payment_schemas import PaymentSchema
 from gateway.outcomes.responses import JsonResult
 from gateway.payments.create import ROUTES
 from gateway.payments.create_routes import create
-from gateway.payments.schemas import PaymentSchema, RefundInput
+from gateway.payments.schemas import RefundInput
 
 refunds = Blueprint("refunds", __name__, url_prefix="/v1/refunds", description="Refund a charge, in full or in part.")
 

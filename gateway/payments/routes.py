@@ -9,13 +9,14 @@ from gateway.auth.guards import requires
 from gateway.http.blueprint import IF_NONE_MATCH, PREFER, Blueprint, JsonAnswer
 from gateway.http.etag import unless_known
 from gateway.http.found import found, path_id
+from gateway.http.payment_schemas import PaymentSchema
 from gateway.http.schemas import page_of
 from gateway.lists import exports, pagination
 from gateway.lists.pagination import only_page
 from gateway.outcomes.prefer import wait_for_change
 from gateway.outcomes.responses import payment_headers
 from gateway.payments.representations import operation_bodies
-from gateway.payments.schemas import OperationSchema, PaymentQuery, PaymentSchema
+from gateway.payments.schemas import OperationSchema, PaymentQuery
 from gateway.services import services
 from models import account, operation, payment_list
 from models.keyset import Cursor

@@ -22,13 +22,13 @@ from gateway.http.fields import (
     WalletToken,
 )
 from gateway.http.payment_fields import REFUND_REASONS, SUMMARY_LENGTH_MAX, Reference
+from gateway.http.payment_schemas import SideSchema
 from gateway.http.schemas import FailureSchema, Output, amount_text, one_of
 from gateway.lists.filters import METADATA, MetadataFilter, query_parameters
 from models import payment_list
 from models.payment_command import CommandOutcome
 from models.payment_timeline import Step, TimelineActor
-from models.rules.state import State
-from models.rules.types import EXTERNAL_CODES, OperationKind, PaymentType
+from models.rules.types import EXTERNAL_CODES, OperationKind
 
 NAME_LENGTH_MAX = 70
 """The maximum length of a name in a SEPA credit transfer."""
@@ -136,47 +136,6 @@ class RefundInput(Input):
 
 class EndingInput(Input):
     """An empty body."""
-
-
-class SideSchema(Output):
-    """One side of a payment."""
-
-    wallet = ma.fields.String(allow_none=True)
-    name = ma.fields.String()
-    last4 = ma.fields.String(allow_none=True)
-
-
-class PaymentSchema(Output):
-    """A payment in any state."""
-
-    id = ma.fields.UUID()
-    type = one_of(PaymentType)
-    state = one_of(State)
-    source = ma.fields.Nested(SideSchema)
-    target = ma.fields.Nested(SideSchema)
-    amount = amount_text(allow_none=True)
-    currency = ma.fields.String()
-    commission = amount_text(allow_none=True)
-    target_amount = amount_text(allow_none=True)
-    target_currency = ma.fields.String()
-    rate = ma.fields.String(allow_none=True)
-    summary = ma.fields.String(allow_none=True)
-    reference = ma.fields.String(allow_none=True)
-    reason = ma.fields.String(allow_none=True)
-    metadata = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.String(), allow_none=True)
-    failure = ma.fields.Nested(FailureSchema, allow_none=True)
-    attempts = ma.fields.Integer()
-    next_attempt_at = ma.fields.DateTime(allow_none=True)
-    captured_amount = amount_text(allow_none=True)
-    refunded_amount = amount_text(allow_none=True)
-    merchant = ma.fields.UUID(allow_none=True)
-    balance_after = amount_text(allow_none=True)
-    parent = ma.fields.UUID(allow_none=True)
-    bulk = ma.fields.UUID(allow_none=True)
-    scheduled_at = ma.fields.DateTime(allow_none=True)
-    expires_at = ma.fields.DateTime(allow_none=True)
-    created_at = ma.fields.DateTime()
-    finalized_at = ma.fields.DateTime(allow_none=True)
 
 
 class OperationSchema(Output):

@@ -73,6 +73,8 @@ CONFLICTS = {
     "reject_ops_adjustment", "retry_ops_payments", "stop_ops_batch", "retry_ops_batch",
     "match_ops_reconciliation_line", "update_ops_user",
     "get_payment_receipt",
+    "cancel_ops_payment", "fail_ops_payment", "capture_ops_payment", "void_ops_payment", "ask_ops_payment",
+    "resolve_ops_payment", "approve_ops_resolution", "reject_ops_resolution",
 }  # fmt: skip
 """Operations that may answer 409."""
 

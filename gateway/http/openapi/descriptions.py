@@ -4,9 +4,11 @@ A name with its schema before it overrides the name alone, and a `description` i
 both; a query parameter has no schema, so only its bare name is looked up.
 """
 
+from gateway.http.openapi.ops_descriptions import OPS_DESCRIPTIONS
 from gateway.http.openapi.retry_descriptions import RETRY_DESCRIPTIONS
 
 DESCRIPTIONS: dict[str, str] = {
+    **OPS_DESCRIPTIONS,
     **RETRY_DESCRIPTIONS,
     "account": "The id of the account.",
     "StatementLine.account": "The bank account as its bank writes it; null in a CSV.",
@@ -26,7 +28,7 @@ DESCRIPTIONS: dict[str, str] = {
     "Operation.amount": "The change of the account's balance; negative if it fell.",
     "Payment.amount": "The amount that leaves the source; null while it is not disclosed to you.",
     "approval_reason": "The approver's reason.",
-    "approved_at": "When the adjustment was approved.",
+    "approved_at": "When it was approved.",
     "approved_by": "The id of the user who approved it, never the one who proposed it.",
     "arrives": "The amount that the receiver would get; null if commission would leave nothing.",
     "at": "A moment in time, RFC 3339 with its offset from UTC.",
@@ -219,7 +221,7 @@ DESCRIPTIONS: dict[str, str] = {
     "redelivered": "The number of deliveries that will be sent again.",
     "reference": "Your own name for the order, unique among payments that did not FAIL; blanks around it are ignored.",
     "refunded_amount": "How much of a charge was refunded so far; null if it is no charge.",
-    "rejected_at": "When the adjustment was rejected.",
+    "rejected_at": "When it was rejected.",
     "rejected_by": "The id of the user who rejected it.",
     "rejection_reason": "The reason for the rejection.",
     "replaced_by": "The id of the key that replaces this one.",

@@ -9,7 +9,8 @@ Operation = dict[str, Any]
 METHODS = ("get", "put", "post", "delete", "patch")
 
 ACTIONS = {
-    *("approve", "cancel", "capture", "close", "match", "redeliver", "reject", "retry", "roll", "rotate"),
+    *("approve", "ask", "cancel", "capture", "close", "fail", "match", "redeliver", "reject"),
+    *("resolve", "retry", "roll", "rotate"),
     *("rotate-secret", "stop", "test", "void"),
 }
 """Last parts of paths that name an action instead of a resource."""

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.gateway.harness import ApiHarness
+from tests.gateway.http import action_column_bounds, retry_column_bounds
 from tests.gateway.http import column_bounds as ways
-from tests.gateway.http import retry_column_bounds
 from tests.gateway.http.column_bounds import Probe, Scene, amount, choice, member, text
 
 OVERFLOW = [["9" * 36 + ".99", "0.01"], ["5" + "0" * 35 + ".00"] * 2]
@@ -21,6 +21,7 @@ IBANS = [
 BICS = ["", "COBADEFFXX", "COBADEFFXXXX", "COBA1EFF", "x" * 60]
 
 REACHED: dict[str, list[Probe]] = {
+    **action_column_bounds.REACHED,
     "accounts_label_is_bounded": [text(ways.wallet, "label", 100), text(ways.change_wallet, "label", 100)],
     "adjustments_amount_is_positive": [amount(ways.adjust, "amount")],
     "adjustments_direction_is_known": [choice(ways.adjust, "direction", "credit", "debit")],
@@ -226,6 +227,7 @@ REACHED: dict[str, list[Probe]] = {
 """By constraint, the members of bodies, cells of files and headers that its column is filled from."""
 
 OURS = {
+    **action_column_bounds.OURS,
     "accounts": "are_owned_or_technical available_not_below_floor balance_is_bounded balance_not_above_ceiling"
     " ceiling_is_bounded floor_is_bounded held_is_not_negative last_seq_is_not_negative owned_have_a_floor"
     " technical_code_is_known token_is_well_formed",
@@ -236,12 +238,11 @@ OURS = {
     "bank_statements": "account_is_bounded form_is_known hash_is_sha256 set_aside_is_a_short_list",
     "bulks": "counts_are_within_lines failure_is_bounded finalized_exactly_when_final held_is_within_total"
     " kind_is_known state_is_known transfers_come_from_a_bank_account",
-    "commands": "are_a_users_or_the_banks decided_exactly_with_outcome kind_is_known outcome_is_known",
     "confirmations": "are_used_once_given attempts_are_not_negative expire hash_is_sha256 last_error_is_bounded"
     " purpose_is_known",
     "idempotency_keys": "fingerprint_is_sha256 name_one_thing",
     "instructions": "answer_is_known answered_are_not_due answered_exactly_with_answer answers_are_bounded"
-    " are_submitted_by_a_rail attempts_are_not_negative",
+    " are_submitted_by_a_rail attempts_are_not_negative resolved_are_answered",
     "login_throttles": "attempts_are_positive subject_is_sha256",
     "operations": "account_seq_is_positive amount_is_not_zero balance_after_is_bounded kind_is_known"
     " line_is_not_negative",

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from gateway.http.payment_schemas import PaymentSchema
 from gateway.lists import exports
 from gateway.lists.exports import CSV, JSON_LINES, cell
-from gateway.payments.schemas import PaymentSchema
 from gateway.wallets.schemas import HistoryRowSchema
 from tests.gateway.harness import ApiHarness, ApiUser
 

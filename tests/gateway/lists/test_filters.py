@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from gateway.payments.schemas import PaymentQuery, PaymentSchema
+from gateway.http.payment_schemas import PaymentSchema
+from gateway.payments.schemas import PaymentQuery
 from gateway.wallets.schemas import HistoryQuery, HistoryRowSchema
 from models import account_history, payment_list, payment_search
 from tests.gateway.harness import ApiHarness

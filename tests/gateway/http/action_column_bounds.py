@@ -1,0 +1,65 @@
+"""Ways to the columns of actions of ops, questions to banks and resolutions."""
+
+from typing import Any
+
+from werkzeug.test import TestResponse
+
+from tests.gateway.http.column_bounds import Probe, Scene, choice, member, text, withdraw
+
+
+def spent_payout(scene: Scene) -> str:
+    """The id of a withdrawal of 0.01 that was sent and is parked without an answer."""
+    id = withdraw(scene, {"amount": "0.01"}).get_json()["id"]
+    scene.api.post_payments()
+    scene.api.execute(
+        "UPDATE instructions SET submitted_at = now(), rail = 'r', due_at = NULL WHERE payment_id = %s", id
+    )
+    scene.api.execute("UPDATE payments SET parked_at = now() WHERE id = %s", id)
+    return str(id)
+
+
+def fail(scene: Scene, members: dict[str, Any]) -> TestResponse:
+    return scene.ops.call("POST", f"/v1/ops/payments/{scene.charged(capture=False)}/fail", json=members)
+
+
+def ask(scene: Scene, members: dict[str, Any]) -> TestResponse:
+    return scene.ops.call("POST", f"/v1/ops/payments/{spent_payout(scene)}/ask", json=members)
+
+
+def resolve_with(scene: Scene, members: dict[str, Any]) -> TestResponse:
+    body = {"reason": "x", **members}
+    return scene.ops.call("POST", f"/v1/ops/payments/{spent_payout(scene)}/resolve", json=body)
+
+
+def resolve(scene: Scene, members: dict[str, Any]) -> TestResponse:
+    return resolve_with(scene, {"outcome": "paid", "bank_reference": "x", "value_date": "2026-01-31", **members})
+
+
+def approve_resolution_by(scene: Scene, role: str) -> TestResponse:
+    id = resolve(scene, {}).get_json()["id"]
+    return getattr(scene, role).call("POST", f"/v1/ops/resolutions/{id}/approve", json={})
+
+
+REACHED: dict[str, list[Probe]] = {
+    "commands_of_ops_have_reasons": [Probe(member(fail), [{"reason": "x"}], [{}])],
+    "inquiries_words_are_bounded": [text(ask, "reason", 500)],
+    "resolutions_outcome_is_known": [choice(resolve, "outcome", "paid", "not_paid")],
+    "resolutions_paid_have_evidence": [
+        Probe(
+            member(resolve_with),
+            [{"outcome": "not_paid"}, {"outcome": "paid", "bank_reference": "x", "value_date": "2026-01-31"}],
+            [{"outcome": "paid", "bank_reference": "x"}, {"outcome": "paid", "value_date": "2026-01-31"}],
+        ),
+        Probe(member(resolve, "value_date"), ["2026-02-28"], ["2026-02-29", "28.2.2026", "", 1]),
+    ],
+    "resolutions_take_two_people": [Probe(approve_resolution_by, ["chief"], ["ops"])],
+    "resolutions_words_are_bounded": [text(resolve, "reason", 500), text(resolve, "bank_reference", 100)],
+}
+
+OURS = {
+    "commands": "are_a_users_or_the_banks decided_exactly_with_outcome kind_is_known only_ops_fail_and_resolve"
+    " outcome_is_known",
+    "inquiries": "answer_is_known answered_exactly_with_answer known_answer_is_known",
+    "resolutions": "are_approved_or_rejected are_approved_wholly are_executed_if_approved are_rejected_wholly"
+    " hear_of_the_bank_wholly",
+}
