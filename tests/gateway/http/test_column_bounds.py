@@ -5,23 +5,18 @@ from typing import Any
 import pytest
 
 from tests.gateway.harness import ApiHarness
-from tests.gateway.http import action_column_bounds, retry_column_bounds
+from tests.gateway.http import action_column_bounds, breach_column_bounds, retry_column_bounds
 from tests.gateway.http import column_bounds as ways
 from tests.gateway.http.column_bounds import Probe, Scene, amount, choice, member, text
 
 OVERFLOW = [["9" * 36 + ".99", "0.01"], ["5" + "0" * 35 + ".00"] * 2]
-IBANS = [
-    "",
-    "DE89370400440532013001",
-    "DE8937040044053201300",
-    "XX" + "0" * 33,
-    "x" * 60,
-    "\u0414E89370400440532013000",
-]
+IBANS = ["", "DE89370400440532013001", "DE8937040044053201300", "XX" + "0" * 33, "x" * 60]
+IBANS += ["\u0414E89370400440532013000"]
 BICS = ["", "COBADEFFXX", "COBADEFFXXXX", "COBA1EFF", "x" * 60]
 
 REACHED: dict[str, list[Probe]] = {
     **action_column_bounds.REACHED,
+    **breach_column_bounds.REACHED,
     "accounts_label_is_bounded": [text(ways.wallet, "label", 100), text(ways.change_wallet, "label", 100)],
     "adjustments_amount_is_positive": [amount(ways.adjust, "amount")],
     "adjustments_direction_is_known": [choice(ways.adjust, "direction", "credit", "debit")],
@@ -228,6 +223,7 @@ REACHED: dict[str, list[Probe]] = {
 
 OURS = {
     **action_column_bounds.OURS,
+    **breach_column_bounds.OURS,
     "accounts": "are_owned_or_technical available_not_below_floor balance_is_bounded balance_not_above_ceiling"
     " ceiling_is_bounded floor_is_bounded held_is_not_negative last_seq_is_not_negative owned_have_a_floor"
     " technical_code_is_known token_is_well_formed",

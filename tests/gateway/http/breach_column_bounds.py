@@ -1,0 +1,31 @@
+"""Values that reach the CHECKs of breaches over HTTP, and those of the chain, which nobody fills over HTTP."""
+
+from typing import Any
+
+from werkzeug.test import TestResponse
+
+from models import breach
+from models.breach import Breach
+from models.session import transaction
+from tests.builders import new_id
+from tests.gateway.http.column_bounds import Scene, text
+
+
+def acknowledge(scene: Scene, members: dict[str, Any]) -> TestResponse:
+    with transaction(scene.api.worker) as connection:
+        breach.record(connection, [Breach("a rule", new_id(), {})])
+        id = breach.page(connection, 1)[0].id
+    return scene.ops.call("POST", f"/v1/ops/breaches/{id}/acknowledge", json=members)
+
+
+REACHED = {"breaches_reason_is_bounded": [text(acknowledge, "reason", 500)]}
+"""By constraint, the members of bodies that its column is filled from."""
+
+OURS = {
+    "breaches": "acknowledged_by_somebody_with_reason invariant_is_bounded subject_is_bounded",
+    "checkpoints": "cover_some_batches hashes_are_sha256 signatures_are_ed25519",
+    "ledger_batches": "hashes_are_sha256 marks_are_one_a_payment salts_are_whole",
+    "receipt_keys": "are_ed25519 have_their_id",
+    "verification_positions": "are_one",
+}
+"""By table, the constraints on columns that no caller fills."""
