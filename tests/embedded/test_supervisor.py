@@ -65,7 +65,7 @@ def test_stack_json_is_complete_and_its_owners_alone(checkout: Checkout):
     assert checkout.stack_file.stat().st_mode & 0o777 == 0o600
     assert checkout.stack_file.stat().st_uid == os.geteuid()
     stack = checkout.stack_json()
-    addresses = {"url", "database_url", "redis_url", "mail", "bank"}
+    addresses = {"url", "database_url", "redis_url", "mail", "bank", "metrics"}
     assert set(stack) == addresses | {"secret_key", "receipt_key", "ops_token", "users", "pids"}
     servers, processes = {"postgres", "valkey", "bank"}, {"gateway", "posting", "upkeep", "rails", "webhooks", "beat"}
     assert set(stack["pids"]) == {"supervisor"} | servers | processes
@@ -88,7 +88,9 @@ def test_run_env_is_read_alike_by_any_shell(checkout: Checkout):
     names = {line.partition("=")[0] for line in (checkout.path / "after").read_text().splitlines()}
     names -= {line.partition("=")[0] for line in (checkout.path / "before").read_text().splitlines()}
     wallets = {"ALICES_WALLET", "BOBS_WALLET", "SHOPS_WALLET"}
-    assert names == {"URL", "OPS", "ALICE", "BOB", "SHOP", "MAIL_DIR", "BANK"} | wallets
+    assert (
+        names == {"URL", "OPS", "ALICE", "BOB", "SHOP", "MAIL_DIR", "BANK", "METRICS_URLS", "METRICS_TOKEN"} | wallets
+    )
     path = next(line for line in (checkout.path / "after").read_text().splitlines() if line.startswith("PATH="))
     assert path.count("docs/guides/bin") == 1
 
