@@ -17,7 +17,9 @@ from gateway.ops.action_routes import ops_actions
 from gateway.ops.adjustment_routes import adjustments
 from gateway.ops.batch_routes import batches
 from gateway.ops.breach_routes import breaches
+from gateway.ops.freeze_routes import freezes
 from gateway.ops.health_routes import health
+from gateway.ops.pause_routes import pauses
 from gateway.ops.payment_routes import ops_payments
 from gateway.ops.resolution_routes import resolutions
 from gateway.ops.routes import ops
@@ -64,6 +66,8 @@ BLUEPRINTS = (
     resolutions,
     batches,
     adjustments,
+    freezes,
+    pauses,
     reconciliations,
     breaches,
     ops,

@@ -22,6 +22,11 @@ class Actor(NamedTuple):
     address: str | None = None
     request_id: str | None = None
 
+    @property
+    def user_id(self) -> str | None:
+        """The id of the user; None if it was none."""
+        return None if self in (SHELL, WORKER) else self.name
+
 
 SHELL = Actor("shell")
 """The operator, who runs commands on their machines."""

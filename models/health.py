@@ -1,11 +1,13 @@
 """Health of the whole system, as seen in the database: one list of problems for HTTP, the shell and monitors."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from models import clock, heartbeat, partitions, payment, preflight
+from models import clock, heartbeat, partitions, pause, paused_payment, payment, preflight
 from models.heartbeat import BEAT, Heartbeat
+from models.pause import Pause
 
 OVERDUE_SECONDS = 60.0
 """Posting takes milliseconds and a sweep comes every few seconds: a payment that waits longer needs attention."""
@@ -72,7 +74,9 @@ class HealthProblem(NamedTuple):
 
 
 class HealthReport(NamedTuple):
-    """Workers seen, payments due (counted up to 10,000), problems, and payments that wait for a person or the bank."""
+    """Workers seen, payments due (counted up to 10,000), problems, payments that wait for a person or the bank, and
+    pauses, which are no problem, with the payments that they hold (counted up to 10,000).
+    """
 
     workers: list[Heartbeat]
     waiting: int
@@ -80,6 +84,8 @@ class HealthReport(NamedTuple):
     problems: list[HealthProblem]
     parked: int = 0
     undecided: int = 0
+    pauses: Sequence[Pause] = ()
+    paused: int = 0
 
     @property
     def status(self) -> str:
@@ -155,7 +161,8 @@ def report(connection: Connection, *, broker_is_up: bool) -> HealthReport:
         stops.add("clock_wrong")
     problems = [HealthProblem(code, found[code], code in stops) for code in KINDS if found[code]]
     known = [worker for worker in workers if worker.name != BEAT]
-    return HealthReport(known, waiting, oldest_due_seconds, problems, counts.parked, counts.undecided)
+    waits = (counts.parked, counts.undecided, pause.in_force(connection), paused_payment.count(connection))
+    return HealthReport(known, waiting, oldest_due_seconds, problems, *waits)
 
 
 def _stale(workers: list[Heartbeat], *, needs_rails: bool) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 from uuid_utils import uuid7
 
-from models import pg_arrays
+from models import pause, pg_arrays
 from models.prepared_statement import PreparedStatement
 from models.rules.commission import NO_SCHEDULES, Schedules, terms_for
 from models.rules.types import ClaimedPayment, PaymentAction, PaymentType
@@ -134,27 +134,6 @@ SELECT p.id::text, p.type, p.state, p.user_id::text, p.source_id::text, p.target
        p.created_at, p.scheduled_at,
        (extract(epoch FROM statement_timestamp() - greatest(p.created_at, p.scheduled_at)) * 1000)::bigint"""
 
-CLAIM = PreparedStatement(
-    "claim",
-    f"""{CLAIMED}, CASE WHEN expires_at <= statement_timestamp() THEN 'expire' END, NULL, NULL, false
-FROM payments p
-WHERE state = 'INITIATED' AND parked_at IS NULL AND due_at <= statement_timestamp()
-ORDER BY due_at, id
-LIMIT %(limit)s
-FOR NO KEY UPDATE SKIP LOCKED
-""",
-)
-
-
-def claim(connection: Connection, limit: int, schedules: Schedules = NO_SCHEDULES) -> list[ClaimedPayment]:
-    """Lock up to `limit` due payments, oldest first, skipping those locked by others.
-
-    Due by the time of the statement: the transaction may be older, having waited for the posting lock. Each payment
-    gets the terms of `schedules` that were in force when it was accepted.
-    """
-    return [_claimed(row, schedules) for row in CLAIM.run(connection, limit=limit)]
-
-
 CLAIM_EXPIRED = f"""{CLAIMED}, 'expire', NULL, NULL, false
 FROM payments p
 WHERE state = 'AUTHORIZED' AND parked_at IS NULL AND hold_expires_at <= statement_timestamp()
@@ -167,7 +146,7 @@ FOR NO KEY UPDATE SKIP LOCKED
 
 def claim_expired(connection: Connection, limit: int, schedules: Schedules = NO_SCHEDULES) -> list[ClaimedPayment]:
     """Lock up to `limit` payments whose hold has expired, oldest first."""
-    return [_claimed(row, schedules) for row in connection.exec_driver_sql(CLAIM_EXPIRED, (limit,))]
+    return [claimed(row, schedules) for row in connection.exec_driver_sql(CLAIM_EXPIRED, (limit,))]
 
 
 CLAIM_COMMANDED = f"""{CLAIMED},
@@ -177,7 +156,8 @@ FROM commands c JOIN payments p ON p.id = c.payment_id
 WHERE c.decided_at IS NULL AND c.kind NOT IN ('retry', 'resolve')
   AND (c.is_by_ops OR (p.parked_at IS NULL
            AND ((p.attempts = 0 AND (p.last_error IS NULL OR p.state = 'INITIATED'))
-                OR p.due_at <= statement_timestamp() OR p.scheduled_at > statement_timestamp())))
+                OR p.due_at <= statement_timestamp() OR p.scheduled_at > statement_timestamp()
+                OR p.due_at = 'infinity')))
 ORDER BY c.id
 LIMIT %s
 FOR NO KEY UPDATE SKIP LOCKED
@@ -188,12 +168,14 @@ def claim_commanded(connection: Connection, limit: int, schedules: Schedules = N
     """Lock up to `limit` payments with an open command, and the commands, in the order of the commands.
 
     An expired hold expires, whatever the command is; a postponed or parked payment waits, unless ops ordered it.
-    Canceling writes no operation, so it needs no partition; that of a scheduled payment is retried until it is parked.
+    Canceling writes no operation, so it needs no partition and waits for no pause; that of a scheduled payment is
+    retried until it is parked.
     """
-    return [_claimed(row, schedules) for row in connection.exec_driver_sql(CLAIM_COMMANDED, (limit,))]
+    return [claimed(row, schedules) for row in connection.exec_driver_sql(CLAIM_COMMANDED, (limit,))]
 
 
-def _claimed(row: Sequence[Any], schedules: Schedules) -> ClaimedPayment:
+def claimed(row: Sequence[Any], schedules: Schedules) -> ClaimedPayment:
+    """The payment of a row of CLAIMED, its action, the amount to capture and its command."""
     (
         id, type, state, user_id, source_id, target_id, amount, currency, capture, parent_id, quote_id, target_amount,
         target_currency, bulk_id, created_at, scheduled_at, waited_ms, action, capture_amount, command_id, is_by_ops,
@@ -276,12 +258,13 @@ def clock(connection: Connection) -> datetime:
 ANYTHING_TO_END = PreparedStatement(
     "anything_to_end",
     "SELECT EXISTS (SELECT FROM commands WHERE decided_at IS NULL) OR EXISTS ("
-    "SELECT FROM payments WHERE state = 'AUTHORIZED' AND parked_at IS NULL AND hold_expires_at <= now())",
+    "SELECT FROM payments WHERE state = 'AUTHORIZED' AND parked_at IS NULL AND hold_expires_at <= now()) OR EXISTS ("
+    f"SELECT FROM pauses q WHERE q.released_at IS NULL AND {pause.IS_OVER})",
 )
 
 
 def is_anything_to_end(connection: Connection) -> bool:
-    """Whether a hold has expired, or a command is open."""
+    """Whether a hold has expired, a command is open, or a pause is over."""
     return ANYTHING_TO_END.run(connection).scalar_one()
 
 

@@ -99,7 +99,8 @@ COLUMNS = {
     "failure": Column("p.failure_code"),
     "attempts": Column("p.attempts", "integer"),
     "next_attempt_at": Column(
-        "CASE WHEN p.state = 'INITIATED' AND p.parked_at IS NULL THEN p.due_at END", "timestamptz"
+        "CASE WHEN p.state = 'INITIATED' AND p.parked_at IS NULL AND p.due_at < 'infinity' THEN p.due_at END",
+        "timestamptz",
     ),
     "captured_amount": Column(
         "CASE WHEN p.type = 'charge' THEN CASE p.state WHEN 'COMPLETED' THEN p.moved ELSE 0 END END",

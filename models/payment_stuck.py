@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from models import keyset, pg_arrays
 from models.keyset import START, Cursor
+from models.pause import IS_OVER
 from models.records import records
 
 RETRIES_MAX = 10_000
@@ -22,8 +23,8 @@ STUCK_SECONDS_MAX = 10 * 366 * 24 * 3600
 
 
 class StuckFilter(NamedTuple):
-    """Selects parked payments; with `stuck_seconds` those not parked and not final this long after they were first due;
-    with `undecided` those without an answer from the bank.
+    """Selects parked payments; with `stuck_seconds` those not parked, paused or final this long after they were first
+    due; with `undecided` those without an answer from the bank.
 
     Their age has no upper bound. The other fields narrow the selection; None and an empty tuple mean any. Errors and
     attempts of undecided payments are those at the bank. `wallet` is a token; `merchant_id` owns one of the two sides;
@@ -106,7 +107,9 @@ for none of them, and a search in the order of ids would read all payments to fi
 """
 
 PARKED = OPEN.format(criterion="parked_at IS NOT NULL")
-WAITING = OPEN.format(criterion="state = 'INITIATED' AND parked_at IS NULL")
+NOT_PAUSED = "NOT EXISTS (SELECT FROM paused_payments s WHERE s.payment_id = payments.id)"
+"""Payments that ops paused wait by design."""
+WAITING = OPEN.format(criterion=f"state = 'INITIATED' AND parked_at IS NULL AND {NOT_PAUSED}")
 
 UNTRIED_SECONDS = 60.0
 """Payouts are sent within seconds: a withdrawal that waits longer has no worker to send it."""
@@ -117,11 +120,13 @@ SELECT payments.id::text, type, user_id::text, amount, currency,
 FROM payments JOIN (
     SELECT payment_id, due_at, attempts, last_error FROM instructions
     WHERE due_at IS NOT NULL
-      AND (last_error IS NOT NULL OR due_at < now() - make_interval(secs => {UNTRIED_SECONDS}))
+      AND (last_error IS NOT NULL OR (due_at < now() - make_interval(secs => {UNTRIED_SECONDS}) AND NOT EXISTS (
+          SELECT FROM pauses q
+          WHERE q.rail = coalesce(instructions.rail, q.rail) AND q.released_at IS NULL AND NOT {IS_OVER})))
 ) AS i ON i.payment_id = payments.id
 """
-"""Withdrawals on hold whose last try at the bank was undecided, with its answer, and those that no worker sends; their
-attempts are those at the bank."""
+"""Withdrawals on hold whose last try at the bank was undecided, with its answer, and those that no worker sends though
+their rail is not paused; their attempts are those at the bank."""
 
 SIDE = "EXISTS (SELECT FROM accounts a WHERE a.id IN (source_id, target_id)"
 

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row
 
-from models import pg_arrays
+from models import paused_payment, pg_arrays
 from models.account import Party
+from models.paused_payment import PausedPayment
 from models.prepared_statement import PreparedStatement
 from models.rules.state import State
 from models.rules.types import PaymentType
@@ -64,6 +65,7 @@ class PaymentView(NamedTuple):
     conversion: ConvertedAmount | None = None
     bulk_id: str | None = None
     payee: Payee | None = None
+    paused: PausedPayment | None = None
 
 
 def _party(side: str) -> str:
@@ -106,6 +108,9 @@ SELECT payment_id::text, refunded::text FROM refund_totals WHERE payment_id = AN
 """,
 )
 
+YEAR_MAX = 9999
+"""The year in which Python ends, in which `infinity` is read; no payment is scheduled in it."""
+
 PAYEES = "SELECT payment_id::text, name, right(iban, 4) FROM instructions WHERE payment_id = ANY(%s::uuid[])"
 
 
@@ -130,10 +135,19 @@ def _views(connection: Connection, rows: Sequence[Row]) -> dict[str, PaymentView
     if withdrawals:
         payee_rows = connection.exec_driver_sql(PAYEES, (pg_arrays.plain(withdrawals),))
         payees = {payment_id: Payee(name, last4) for payment_id, name, last4 in payee_rows}
-    return {row.id: _view(row, refunded.get(row.id, 0), payees.get(row.id)) for row in rows}
+    set_aside = [
+        row.id for row in rows if row.state == State.INITIATED and _may_be_set_aside(row.due_at, row.expires_at)
+    ]
+    paused = paused_payment.paused(connection, set_aside) if set_aside else {}
+    return {row.id: _view(row, refunded.get(row.id, 0), payees.get(row.id), paused.get(row.id)) for row in rows}
 
 
-def _view(row: Row, refunded: int, payee: Payee | None) -> PaymentView:
+def _may_be_set_aside(due_at: datetime, expires_at: datetime | None) -> bool:
+    """Whether an INITIATED payment may be paused: due never, or when it expires."""
+    return due_at.year == YEAR_MAX or due_at == expires_at
+
+
+def _view(row: Row, refunded: int, payee: Payee | None, paused: PausedPayment | None) -> PaymentView:
     *members, source_id, target_id, source, target, operations, conversion, bulk_id = row
     after = {account_id: int(balance) for account_id, balance in operations or ()}
     unknown = (None, None, row.currency, "", None)
@@ -148,6 +162,7 @@ def _view(row: Row, refunded: int, payee: Payee | None) -> PaymentView:
             conversion and ConvertedAmount(int(conversion[0]), conversion[1], int(conversion[3]), int(conversion[2])),
             bulk_id,
             payee,
+            paused,
         )
     )
 

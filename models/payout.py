@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from uuid_utils import uuid7
 
 from models import pg_arrays
+from models.pause import IS_OVER
 from models.records import records
 from models.rules.types import PaymentAction
 
@@ -60,12 +61,14 @@ def keep(connection: Connection, counterparties: Mapping[str, Counterparty]) -> 
 FORSAKEN_SECONDS = 3600.0
 """After this long no worker of its rail handles a due payout: a worker of another rail claims it and parks it."""
 
-CLAIM = """
+CLAIM = f"""
 WITH due AS (
     SELECT payment_id, submitted_at FROM instructions
     WHERE due_at <= statement_timestamp()
       AND (rail IS NULL OR rail = %(rail)s
            OR due_at <= statement_timestamp() - make_interval(secs => %(forsaken_seconds)s))
+      AND coalesce(rail, %(rail)s) NOT IN (
+          SELECT q.rail FROM pauses q WHERE q.rail IS NOT NULL AND q.released_at IS NULL AND NOT {IS_OVER})
     ORDER BY due_at, payment_id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
 ), intent AS (
     UPDATE instructions i
@@ -85,6 +88,8 @@ FROM intent i JOIN payments p ON p.id = i.payment_id JOIN currencies c ON c.code
 
 def claim(connection: Connection, rail: str, limit: int, lease_seconds: float) -> list[Payout]:
     """Claim up to `limit` due instructions, oldest first, to send to this rail or to ask it about again.
+
+    Of a rail that is paused none is claimed.
 
     After a crash they are asked about once the lease is over, and never sent again.
     """

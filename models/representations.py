@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from models.account import Party
 from models.bulk import Bulk
 from models.event import Event
+from models.paused_payment import PausedPayment
 from models.payment_view import ConvertedAmount, PaymentView
 from models.rules.exchange import rate_text
 from models.rules.failure_codes import MESSAGES, Failure
@@ -83,7 +84,7 @@ def payment_body(view: PaymentView, viewer: ViewerLike) -> dict[str, Any]:
     """The payment as the viewer may see it."""
     facts = _facts(view, viewer)
     visible = {name: decide(rule, facts) for name, rule in VISIBLE.items()}
-    is_waiting = view.state == State.INITIATED and view.parked_at is None
+    is_waiting = view.state == State.INITIATED and view.parked_at is None and view.paused is None
     is_charge = view.type == PaymentType.CHARGE
     captured = facts["moved"] if view.state == State.COMPLETED else (0, view.digits)
     payee = {"wallet": None, **view.payee._asdict()} if view.payee else None
@@ -105,6 +106,7 @@ def payment_body(view: PaymentView, viewer: ViewerLike) -> dict[str, Any]:
         "failure": failure_body(view.failure_code),
         "attempts": view.attempts,
         "next_attempt_at": view.due_at.isoformat() if is_waiting else None,
+        "paused": view.paused and _paused_body(view.paused, viewer),
         "captured_amount": _amount(captured) if is_charge else None,
         "refunded_amount": render(view.refunded, view.digits) if is_charge else None,
         "balance_after": _amount(visible["balance_after"]),
@@ -117,6 +119,12 @@ def payment_body(view: PaymentView, viewer: ViewerLike) -> dict[str, Any]:
         "created_at": view.created_at.isoformat(),
         "finalized_at": iso(view.finalized_at),
     }
+
+
+def _paused_body(paused: PausedPayment, viewer: ViewerLike) -> dict[str, str | None]:
+    """Since and until when the payment is set aside; the reason is for ops."""
+    reason = paused.reason if viewer.reads_all else None
+    return {"reason": reason, "since": iso(paused.since), "until": iso(paused.until)}
 
 
 def _amount(amount: tuple[int | None, int] | None) -> str | None:

@@ -25,7 +25,7 @@ SCOPES: dict[str, frozenset[str]] = {
     Role.OPS: BASE_SCOPES
     | READ_ALL
     | {"deposits:write", "ops:retry", "ops:users", "ops:currencies", "ops:adjustments", "ops:commissions", "ops:rates"}
-    | {"ops:reconciliations", "ops:breaches", "ops:payments", "ops:resolutions"},
+    | {"ops:reconciliations", "ops:breaches", "ops:payments", "ops:resolutions", "ops:freeze", "ops:pause"},
     Role.AUDITOR: BASE_SCOPES | READ_ALL,
 }
 """The scopes of each role; a token may have fewer."""

@@ -77,6 +77,7 @@ PROBLEMS: dict[str, ProblemType] = {
     "batch_ended": ProblemType(409, "The batch was stopped or is done"),
     "nothing_to_retry": ProblemType(409, "No payment of the batch can be retried"),
     "adjustment_decided": ProblemType(409, "The adjustment has already been approved or rejected"),
+    "pause_ending": ProblemType(409, "The pause before is being ended", retryable=True),
     "line_matched": ProblemType(409, "The line is already matched with a payment"),
     "own_user": ProblemType(409, "Users cannot deactivate themselves"),
     "too_many_webhook_endpoints": ProblemType(409, "The user has reached the limit of webhook endpoints"),

@@ -15,6 +15,14 @@ class SideSchema(Output):
     last4 = ma.fields.String(allow_none=True)
 
 
+class PausedSchema(Output):
+    """Since when, and until when at the latest, ops have paused a payment; only they see why."""
+
+    reason = ma.fields.String(allow_none=True)
+    since = ma.fields.DateTime()
+    until = ma.fields.DateTime(allow_none=True)
+
+
 class PaymentSchema(Output):
     """A payment in any state."""
 
@@ -36,6 +44,7 @@ class PaymentSchema(Output):
     failure = ma.fields.Nested(FailureSchema, allow_none=True)
     attempts = ma.fields.Integer()
     next_attempt_at = ma.fields.DateTime(allow_none=True)
+    paused = ma.fields.Nested(PausedSchema, allow_none=True)
     captured_amount = amount_text(allow_none=True)
     refunded_amount = amount_text(allow_none=True)
     merchant = ma.fields.UUID(allow_none=True)

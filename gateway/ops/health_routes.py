@@ -11,6 +11,7 @@ from gateway.services import services
 from models import clock, partitions
 from models import health as healths
 from models.health import HealthReport
+from models.representations import iso
 from models.session import require_writable, statements
 
 health = Blueprint("health", __name__, description="State of the service, for monitoring.")
@@ -71,4 +72,12 @@ def _body(report: HealthReport, *, broker_is_up: bool) -> dict[str, Any]:
         "problems": [
             {"code": problem.code, "detail": problem.detail, "command": problem.command} for problem in report.problems
         ],
+        "pauses": [
+            {
+                **{"type": pause.type, "currency": pause.currency, "rail": pause.rail},
+                **{"since": pause.paused_at.isoformat(), "until": iso(pause.until)},
+            }
+            for pause in report.pauses
+        ],
+        "paused": report.paused,
     }

@@ -23,6 +23,7 @@ from gateway.http.schemas import Output, PageQuery, amount_text, one_of
 from models.adjustment import AdjustmentState
 from models.audit import REASON_LENGTH_MAX
 from models.health import KINDS
+from models.rules.types import PaymentType
 from models.user import EMAIL_LENGTH_MAX, Role
 
 AUDIT_TEXT_LENGTH_MAX = 255
@@ -164,6 +165,16 @@ class HealthProblemSchema(Output):
     command = ma.fields.String()
 
 
+class PauseNoteSchema(Output):
+    """A pause as everybody may see it: whose payments are paused, and why, is for ops."""
+
+    type = ma.fields.String(allow_none=True, metadata={"enum": [*PaymentType, None]})
+    currency = ma.fields.String(allow_none=True)
+    rail = ma.fields.String(allow_none=True)
+    since = ma.fields.DateTime()
+    until = ma.fields.DateTime(allow_none=True)
+
+
 class StatusSchema(Output):
     """Whether payments are accepted, and how fast they are being posted."""
 
@@ -174,3 +185,5 @@ class StatusSchema(Output):
     waiting = ma.fields.Integer()
     oldest_due_seconds = ma.fields.Float()
     problems = ma.fields.List(ma.fields.Nested(HealthProblemSchema))
+    pauses = ma.fields.List(ma.fields.Nested(PauseNoteSchema))
+    paused = ma.fields.Integer()

@@ -18,6 +18,7 @@ def wallet_body(wallet: Wallet) -> dict[str, Any]:
         "held": render(wallet.held, wallet.digits),
         "available": render(wallet.available, wallet.digits),
         "is_active": wallet.is_active,
+        "is_frozen": wallet.is_frozen,
         "charge_limits": [limit_body(limit, wallet.digits) for limit in wallet.charge_limits],
         "blocked_merchants": list(wallet.blocked_merchants),
         "created_at": wallet.created_at.isoformat(),
@@ -42,5 +43,4 @@ def account_body(wallet: Wallet) -> dict[str, Any]:
         "owner": wallet.owner_id,
         "last4": token[-4:],
         **body,
-        "is_frozen": wallet.is_frozen,
     }

@@ -123,6 +123,7 @@ class HoldingSchema(Output):
     held = amount_text()
     available = amount_text()
     is_active = ma.fields.Boolean()
+    is_frozen = ma.fields.Boolean()
     charge_limits = ma.fields.List(ma.fields.Nested(LimitSchema))
     blocked_merchants = ma.fields.List(ma.fields.UUID())
     created_at = ma.fields.DateTime()
@@ -140,7 +141,6 @@ class AccountSchema(HoldingSchema):
     id = ma.fields.UUID()
     owner = ma.fields.UUID()
     last4 = ma.fields.String()
-    is_frozen = ma.fields.Boolean()
 
 
 class ChargingMerchantSchema(Output):

@@ -24,7 +24,8 @@ from tests.support import Database, engine_of
 TABLES = (
     "users", "accounts", "payments", "operations", "idempotency_keys", "payment_references", "events",
     "commands", "confirmations", "audit_log", "exchange_rates", "quotes", "charge_limits", "blocked_merchants", "bulks",
-    "bank_accounts", "instructions", "inquiries", "resolutions", "bank_statements", "bank_statement_lines",
+    "bank_accounts", "instructions", "inquiries", "resolutions", "bank_statements", "bank_statement_lines", "freezes",
+    "pauses", "paused_payments",
     "webhook_endpoints", "webhook_secrets", "webhook_deliveries", "webhook_attempts",
     "selections", "batches", "batch_items", "breaches",
 )  # fmt: skip

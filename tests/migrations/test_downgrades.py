@@ -98,7 +98,7 @@ def test_old_events_get_their_parties_and_downgrade_restores(empty_database):
     world = Builder.of(empty_database)
     migrate(empty_database.owner, "0005")
     before = catalogue(world)
-    migrate(empty_database.owner)
+    migrate(empty_database.owner)  # whose tables posting reads
     ann, bob = world.user(), world.user()
     rich, poor = world.wallet(ann, funds=1000), world.wallet(bob)
     id = world.transfer(ann, rich, poor, 700)
@@ -220,7 +220,7 @@ def test_books_downgrade_restores_the_schema_with_data(empty_database):
     world = Builder.of(empty_database)
     migrate(empty_database.owner, "0009")
     before = catalogue(world)
-    migrate(empty_database.owner)
+    migrate(empty_database.owner)  # whose tables posting reads
     post_payments(world)
     migrate(empty_database.owner, "0010-1")
     assert catalogue(world) == before

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy.exc import ProgrammingError
 
 from models.session import transaction
+from tests.models.constraint_attacks.freezes import FREEZES_AND_PAUSES
 
 READ_BY_BOTH = {
     ("SELECT", table)
@@ -15,7 +16,7 @@ READ_BY_BOTH = {
         *("bulks", "bank_accounts"),
         *("bank_statements", "bank_statement_lines"),
         *("login_throttles", "charge_limits", "blocked_merchants"),
-        *("selections", "batches", "batch_items"),
+        *("selections", "batches", "batch_items", "freezes", "pauses", "paused_payments"),
         *("refund_totals", "ledger_batches", "breaches", "verification_positions"),
         *("receipt_keys", "checkpoints"),
         *("payment_attempts", "webhook_endpoints", "webhook_deliveries", "webhook_attempts", "event_positions"),
@@ -28,7 +29,8 @@ TABLE_RIGHTS = {
     "payments_worker": READ_BY_BOTH
     | {("INSERT", "worker_heartbeats"), ("UPDATE", "worker_heartbeats"), ("DELETE", "login_throttles")}
     | {("SELECT", "webhook_secrets")}
-    | {("DELETE", "webhook_deliveries"), ("DELETE", "webhook_attempts"), ("DELETE", "selections")},
+    | {("DELETE", "webhook_deliveries"), ("DELETE", "webhook_attempts"), ("DELETE", "selections")}
+    | {("DELETE", "paused_payments")},
 }
 ACCOUNT = {"id", "token", "owner_id", "currency", "label"}
 CURRENCY = {"name", "minimum", "maximum", "balance_maximum"}
@@ -82,6 +84,7 @@ COLUMN_RIGHTS = {
             *("approved_by", "approved_at", "approval_reason", "payment_id"),
             *("rejected_by", "rejected_at", "rejection_reason"),
         },
+        **FREEZES_AND_PAUSES,
         ("INSERT", "payment_references"): {"merchant_id", "reference", "payment_id"},
         ("UPDATE", "payment_references"): {"payment_id"},
         ("INSERT", "users"): {"id", "email", "role", *SELF},
@@ -170,6 +173,10 @@ COLUMN_RIGHTS = {
         ("UPDATE", "resolutions"): OPS_ACTIONS["UPDATE", "resolutions"]
         | {"executed_at", "refusal", "bank_answer", "bank_answered_at"},
         ("UPDATE", "commands"): {"decided_at", "outcome"},
+        **FREEZES_AND_PAUSES,
+        ("UPDATE", "pauses"): {"resume_reason", "resumed_by", "resumed_at", "released_at"},
+        ("INSERT", "paused_payments"): {"payment_id", "pause_id", "due_at"},
+        ("UPDATE", "paused_payments"): {"pause_id"},
         ("UPDATE", "instructions"): {
             *("rail", "due_at", "attempts", "submitted_at", "answer", "answered_at", "bank_reference", "reason"),
             *("pending_at", "last_error", "resolution_id"),

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from models import account, idempotency, payment, payment_stuck
+from models import account, idempotency, paused_payment, payment, payment_stuck
 from models.payment_stuck import StuckFilter
 from models.session import transaction
 from tests.builders import Builder, new_id, scalar
@@ -183,17 +183,17 @@ def test_claims_are_ordered_by_due_time_without_holds(world, parties):
         connection.exec_driver_sql("UPDATE payments SET due_at = now() + interval '1 hour' WHERE id = %s", (ids[1],))
     world.park(ids[2])
     with transaction(world.worker) as first, transaction(world.worker) as second:
-        assert [p.id for p in payment.claim(first, 1)] == [ids[4]]
-        assert [p.id for p in payment.claim(second, 10)] == [ids[0], ids[3]]
-        assert payment.claim(first, 10) == payment.claim(first, 1), "its own again, and no others"
+        assert [p.id for p in paused_payment.claim(first, 1)] == [ids[4]]
+        assert [p.id for p in paused_payment.claim(second, 10)] == [ids[0], ids[3]]
+        assert paused_payment.claim(first, 10) == paused_payment.claim(first, 1), "its own again, and no others"
     with transaction(world.worker) as connection:
-        assert [p.id for p in payment.claim(connection, 10)] == [ids[4], ids[0], ids[3]]
+        assert [p.id for p in paused_payment.claim(connection, 10)] == [ids[4], ids[0], ids[3]]
 
 
 def test_claimed_amount_keeps_all_its_digits(world, parties):
     world.accept(order(world, parties)._replace(amount=10**38 - 1))
     with transaction(world.worker) as connection:
-        assert [p.amount for p in payment.claim(connection, 1)] == [10**38 - 1]
+        assert [p.amount for p in paused_payment.claim(connection, 1)] == [10**38 - 1]
 
 
 def test_failed_attempt_is_counted_once(world, parties):
@@ -204,7 +204,7 @@ def test_failed_attempt_is_counted_once(world, parties):
         assert not payment.postpone(connection, id, 3, "too far", 0.0, park=False)
         assert payment.attempts(connection, id) == 1
         assert payment.last_error(connection, id) == "x" * 500
-        assert payment.claim(connection, 10) == []
+        assert paused_payment.claim(connection, 10) == []
         assert not payment.is_anything_due(connection)
 
 

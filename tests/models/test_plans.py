@@ -22,6 +22,7 @@ from models import (
     idempotency,
     ledger,
     operation,
+    paused_payment,
     payment,
     payment_list,
     payment_stuck,
@@ -207,7 +208,7 @@ QUESTIONS: dict[str, tuple[int, Callable[[Connection, dict[str, Any]], object]]]
             c, Viewer(some["user"]), ListQuery([Filter("id", "is", [some["payment"]])]), 21
         ),
     ),
-    "what is due": (EVERY_MONTH, lambda c, _: payment.claim(c, 500)),
+    "what is due": (EVERY_MONTH, lambda c, _: paused_payment.claim(c, 500)),
     "what is to end": (EVERY_MONTH, lambda c, _: payment.is_anything_to_end(c)),
     "holds that expired": (EVERY_MONTH, lambda c, _: payment.claim_expired(c, 500)),
     "what is parked": (EVERY_MONTH, lambda c, _: payment_stuck.find(c, StuckFilter(), 21)),

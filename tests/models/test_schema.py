@@ -59,6 +59,7 @@ def names(shared_world: Builder) -> dict[str, str]:
             " signature) SELECT 1, 0, 0, sha256(''), decode(repeat('00', 32), 'hex'), now(), id, sha256('one'),"
             " decode(repeat('00', 64), 'hex') FROM receipt_keys"
         )
+        proofs |= stop(connection, capped, ops, chief)
         connection.exec_driver_sql("INSERT INTO audit_log (actor, action, target) VALUES ('ops', 'look', 'books')")
         connection.exec_driver_sql(tried(), {"open": still_open})
         part = scalar(
@@ -139,6 +140,24 @@ def agree(connection: Connection, account_id: str, ops: str, chief: str, payment
         " (%(rejected)s, %(account)s, 'credit', 1, 'EUR', 'x', %(ops)s, NULL, NULL, NULL, %(ops)s, now(), 'x')",
         {**ids, "account": account_id, "ops": ops, "chief": chief, "payment": payment_id},
     )
+    return ids
+
+
+def stop(connection: Connection, account_id: str, ops: str, user_id: str) -> dict[str, str]:
+    """A user of ops who left, freezes and pauses in each of their states; their ids, by state."""
+    ids = {state: new_id() for state in ("left", "frozen", "thawed", "user", "paused", "resumed", "released")}
+    values = {**ids, "ops": ops, "account": account_id, "frozen_user": user_id}
+    for statement in (
+        "INSERT INTO users (id, email, role, name, is_active) VALUES (%(left)s, 'left@example.com', 'ops', 'L', false)",
+        "INSERT INTO freezes (id, account_id, user_id, reason, thaw_reason, thawed_by, thawed_at) VALUES"
+        " (%(thawed)s, %(account)s, NULL, 'x', 'x', %(ops)s, now()), (%(frozen)s, %(account)s, NULL, 'x', NULL, NULL,"
+        " NULL), (%(user)s, NULL, %(frozen_user)s, 'x', NULL, NULL, NULL)",
+        "INSERT INTO pauses (id, type, currency, reason, resume_reason, resumed_by, resumed_at, released_at) VALUES"
+        " (%(paused)s, 'bonus', NULL, 'x', NULL, NULL, NULL, NULL),"
+        " (%(resumed)s, NULL, 'USD', 'x', 'x', %(ops)s, now(), NULL),"
+        " (%(released)s, NULL, 'USD', 'x', 'x', %(ops)s, now(), now())",
+    ):
+        connection.exec_driver_sql(statement, values)
     return ids
 
 

@@ -44,6 +44,9 @@ def _check_all() -> None:
             else f"received one {table.ago(worker.heard_seconds)}"
         )
         click.echo(f"{worker.name} was seen {table.ago(worker.age_seconds)}, {received}")
+    for pause in report.pauses:
+        scope = pause.type or pause.merchant_id or pause.currency or pause.rail
+        click.echo(f"{scope} is paused: {pause.reason}; flask ops pauses")
     for problem in report.problems:
         click.echo(f"{problem.code}: {problem.detail}; {problem.command}", err=True)
     if report.problems:

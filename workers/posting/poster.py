@@ -16,6 +16,8 @@ from models import (
     charge_limit,
     commission_terms,
     ledger,
+    pause,
+    paused_payment,
     payment,
     payment_action,
     payment_command,
@@ -102,7 +104,7 @@ class Poster:
         """Post until nothing is due or the time is over; returns how many, and whether work may remain.
 
         After a small batch the next one lingers, so that payments arriving meanwhile share its transaction.
-        Commands and expired holds come first, once per task. Raises DatabaseUnavailable.
+        Commands, expired holds and pauses that are over come first, once per task. Raises DatabaseUnavailable.
         """
         deadline = time.monotonic() + seconds
         self._process_commands_and_expired(deadline)
@@ -127,13 +129,26 @@ class Poster:
         with statements(self.engine) as connection:
             if not payment.is_anything_to_end(connection):
                 return
+            is_pause_over = pause.is_any_over(connection)
         retries.decide(self.engine)
         resolutions.execute(self.engine)
+        while is_pause_over and time.monotonic() < deadline:
+            is_pause_over = self._release_paused()
         for claim in (payment.claim_commanded, payment.claim_expired):
             while time.monotonic() < deadline and self.post_batch(claim=claim) != 0:
                 pass
 
-    def post_batch(self, linger_seconds: float = 0, claim: Claim = payment.claim) -> int | None:
+    def _release_paused(self) -> bool:
+        """Make payments due again whose pause is over; True if more remain."""
+        try:
+            with transaction(self.engine) as connection:
+                ledger.acquire_posting_lock(connection)
+                return paused_payment.release(connection)
+        except (Contention, CommitUnknown) as error:
+            log.warning("paused payments left to the next task", reason=type(error).__name__)
+            return False
+
+    def post_batch(self, linger_seconds: float = 0, claim: Claim = paused_payment.claim) -> int | None:
         """Post one batch; returns how many payments were decided, None if it is to be tried again.
 
         It lingers with the posting lock held, before it claims: another poster cannot take the few payments that

@@ -70,7 +70,7 @@ CONFLICTS = {
     "close_bulk_transfer", "close_bulk_charge",
     "create_currency", "create_ops_commission_terms", "create_webhook_endpoint", "test_webhook_endpoint",
     "redeliver_webhook_endpoint", "redeliver_webhook_delivery", "retry_ops_payment", "approve_ops_adjustment",
-    "reject_ops_adjustment", "retry_ops_payments", "stop_ops_batch", "retry_ops_batch",
+    "reject_ops_adjustment", "retry_ops_payments", "stop_ops_batch", "retry_ops_batch", "create_ops_pause",
     "match_ops_reconciliation_line", "update_ops_user",
     "get_payment_receipt",
     "cancel_ops_payment", "fail_ops_payment", "capture_ops_payment", "void_ops_payment", "ask_ops_payment",

@@ -5,10 +5,12 @@ both; a query parameter has no schema, so only its bare name is looked up.
 """
 
 from gateway.http.openapi.ops_descriptions import OPS_DESCRIPTIONS
+from gateway.http.openapi.pause_descriptions import PAUSE_DESCRIPTIONS
 from gateway.http.openapi.retry_descriptions import RETRY_DESCRIPTIONS
 
 DESCRIPTIONS: dict[str, str] = {
     **OPS_DESCRIPTIONS,
+    **PAUSE_DESCRIPTIONS,
     **RETRY_DESCRIPTIONS,
     "account": "The id of the account.",
     "StatementLine.account": "The bank account as its bank writes it; null in a CSV.",
@@ -22,7 +24,6 @@ DESCRIPTIONS: dict[str, str] = {
     "actor_id": "The id of the user who acted; shown to ops and auditors.",
     "address": "The network address that the request came from.",
     "after": "What was changed, as it was afterwards.",
-    "age_seconds": "Seconds since the worker last reported.",
     "amount": "A decimal string with at most the digits of its currency, never a JSON number.",
     "HistoryRow.amount": "The change of the wallet's balance, commission included; negative if it fell.",
     "Operation.amount": "The change of the account's balance; negative if it fell.",
@@ -134,8 +135,6 @@ DESCRIPTIONS: dict[str, str] = {
     "WalletChange.is_active": "False takes the wallet out of use: it neither pays nor receives.",
     "is_blocked": "Whether you block this merchant.",
     "is_current": "Whether it is the session of this request.",
-    "is_fresh": "Whether the worker reported recently.",
-    "is_frozen": "Whether ops froze the wallet.",
     "instruction_id": "Your own id of the payment instruction; stored, and shown with the line.",
     "is_complete": "Whether all lines are shown; if there are too many, none is, and a file has them.",
     "is_open": "True: further lines can be uploaded until you close the bulk.",

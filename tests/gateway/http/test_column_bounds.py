@@ -236,6 +236,7 @@ OURS = {
     " kind_is_known state_is_known transfers_come_from_a_bank_account",
     "confirmations": "are_used_once_given attempts_are_not_negative expire hash_is_sha256 last_error_is_bounded"
     " purpose_is_known",
+    "freezes": "are_thawed_wholly name_one_thing reasons_are_bounded",
     "idempotency_keys": "fingerprint_is_sha256 name_one_thing",
     "instructions": "answer_is_known answered_are_not_due answered_exactly_with_answer answers_are_bounded"
     " are_submitted_by_a_rail attempts_are_not_negative resolved_are_answered",
@@ -243,24 +244,23 @@ OURS = {
     "operations": "account_seq_is_positive amount_is_not_zero balance_after_is_bounded kind_is_known"
     " line_is_not_negative",
     "payment_attempts": "actor_is_known attempt_is_not_negative error_is_bounded",
+    "pauses": "are_released_at_their_end are_resumed_wholly end_after_they_begin name_one_thing rail_is_well_formed"
+    " reasons_are_bounded type_is_known",
     "payments": "are_quoted_wholly attempts_are_not_negative bulk_line_is_positive captured_exactly_when_completed"
     " captured_is_within_amount commission_is_within_amount exchanges_are_quoted failure_exactly_when_failed"
     " finalized_exactly_when_final holds_expire last_error_is_bounded lines_are_of_a_bulk parked_only_while_open"
     " rate_is_positive refunds_name_their_charge state_is_known target_amount_is_positive type_is_known",
     "quotes": "commission_is_within_amount expire offer_something offer_wholly rate_is_positive"
     " transfer_amounts_are_positive transfer_commission_is_within_amount",
-    "rail_positions": "are_bounded",
-    "refund_totals": "are_within_captured",
+    **{"rail_positions": "are_bounded", "refund_totals": "are_within_captured"},
     "returns": "amount_is_positive words_are_bounded",
     **retry_column_bounds.OURS,
-    "tokens": "hash_is_sha256 kind_is_known sessions_expire",
-    "users": "role_is_known",
-    "webhook_attempts": "error_is_bounded",
+    **{"tokens": "hash_is_sha256 kind_is_known sessions_expire", "users": "role_is_known"},
+    **{"webhook_attempts": "error_is_bounded", "worker_heartbeats": "name_is_bounded"},
     "webhook_deliveries": "attempts_are_not_negative finished_exactly_when_done last_error_is_bounded"
     " pending_exactly_with_next state_is_known tries_are_bounded",
     "webhook_endpoints": "deleted_are_inactive disabled_are_inactive disabled_reason_is_known pings_are_not_negative",
     "webhook_secrets": "are_well_formed",
-    "worker_heartbeats": "name_is_bounded",
 }
 """By table, the constraints on columns that no caller fills: states, counts, hashes, results of workers and banks."""
 

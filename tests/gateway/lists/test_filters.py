@@ -24,6 +24,7 @@ TRIED_MAX = 3
 NOT_FILTERED = {
     "failure[message]": "says what the code says",
     "failure[retryable]": "says what the code says",
+    **{f"paused[{name}]": "is of the pause, not of the payment" for name in ("reason", "since", "until")},
 }
 
 

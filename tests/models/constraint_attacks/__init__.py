@@ -4,7 +4,7 @@ A row of ATTACKS says what stops the owner, the worker and the gateway: a constr
 where the role has not the right to try. Ids stand in the statements by name, partitions as {p} and {o}.
 """
 
-from tests.models.constraint_attacks import accounts, batches, chain, identity, operations, payments, roles
+from tests.models.constraint_attacks import accounts, batches, chain, freezes, identity, operations, payments, roles
 
 ATTACKS = {
     **payments.ATTACKS,
@@ -14,4 +14,5 @@ ATTACKS = {
     **batches.ATTACKS,
     **roles.ATTACKS,
     **chain.ATTACKS,
+    **freezes.ATTACKS,
 }

@@ -26,6 +26,8 @@ VALID = {
     "payment_id": str(uuid4()),
     "payment_ids": str(uuid4()),
     "batch_id": str(uuid4()),
+    "breach_id": "1",
+    "pause_id": str(uuid4()),
     "seconds": "60",
     "limit": "10",
 }
