@@ -30,7 +30,7 @@ def test_a_broker_that_refuses_ends_no_worker(stack: Stack, refusal: str) -> Non
     with redis.Redis.from_url(stack.valkey.url()) as client:
         client.execute_command(*begin)
         try:
-            eventually(lambda: all(logged(stack, name, REFUSED) > before[name] for name in WORKERS), seconds=60)
+            eventually(lambda: all(logged(stack, name, REFUSED) > before[name] for name in WORKERS))
         finally:
             client.execute_command(*end)
     assert_heartbeats(stack, WORKERS, "heard_at")

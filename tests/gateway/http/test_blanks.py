@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 from tests.gateway.bulks.builders import CHARGES, TRANSFERS, line, lines, order, organization
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.identity import signed_up_users
+from tests.gateway.ops.payouts import PAID, send, withdraw
 from tests.unicode_blanks import BLANKS
 
 PLAIN = "Invoice \u00e9 1"
@@ -137,6 +138,14 @@ def searched(scene: Scene) -> Outcome:
     return answer.status_code, [row["email"] == scene.email for row in answer.get_json()["data"]]
 
 
+def resolved(scene: Scene) -> Outcome:
+    client = scene.api.person()
+    payment = send(scene.api, withdraw(scene.api, client, client.wallet("5.00")), parks=True)
+    evidence = {**PAID, "bank_reference": SPELT}
+    answer = scene.api.person("ops").call("POST", f"/v1/ops/payments/{payment}/resolve", json=evidence)
+    return answer.status_code, answer.get_json()["bank_reference"]
+
+
 DUPLICATE = (409, "duplicate_reference", "the charge")
 
 CASES: dict[str, tuple[Callable[[Scene], Outcome], Outcome]] = {
@@ -156,6 +165,7 @@ CASES: dict[str, tuple[Callable[[Scene], Outcome], Outcome]] = {
     "post /v1/confirmations/resend /email": (mailed("/v1/confirmations/resend", "email"), (202, 1)),
     "post /v1/password-resets /email": (mailed("/v1/password-resets", "password"), (202, 1)),
     "get /v1/ops/users ?email": (searched, (200, [True])),
+    "post /v1/ops/payments/{id}/resolve /bank_reference": (resolved, (201, PLAIN)),
 }
 """Each way in that the contract has for such a text, and what comes of the text with blanks."""
 

@@ -15,9 +15,10 @@ RAISERS = {"Refusal": 0, "Flaw": 0, "refuse": 0, "MoneyError": 0}
 
 
 def literal_codes() -> set[str]:
-    """Every code that the gateway's source names where it refuses."""
+    """Every code that the sources name where they refuse a request."""
     found: set[str] = set()
-    for source in [*ROOT.glob("gateway/**/*.py"), ROOT / "models" / "rules" / "money.py"]:
+    rules = [ROOT / "models" / name for name in ("batch.py", "rules/money.py", "rules/ops_actions.py")]
+    for source in [*ROOT.glob("gateway/**/*.py"), *rules]:
         for node in ast.walk(ast.parse(source.read_text())):
             if isinstance(node, ast.Call):
                 name = getattr(node.func, "id", getattr(node.func, "attr", None))
