@@ -55,6 +55,8 @@ class PatternArgument(click.ParamType):
 CURRENCY = PatternArgument("currency", r"[A-Z][A-Z0-9]{2,11}")
 WALLET = PatternArgument("wallet token", r"wal_[A-Za-z0-9_-]{22,64}")
 
+AMOUNT = PatternArgument("decimal amount", r"(?=.{1,60}\Z)(0|[1-9][0-9]*)(\.[0-9]+)?")
+
 reasoned = click.option(
     "--reason", type=TextArgument(REASON_LENGTH_MAX), required=True, help="Why; stored in the audit log."
 )

@@ -18,7 +18,7 @@ from models.rules.money import MoneyError
 from models.rules.ops_actions import DETAILS, OpsAction, PaymentFacts, Refusal
 from models.session import Connection, transaction
 from workers import process
-from workers.cli.arguments import TextArgument, reasoned
+from workers.cli.arguments import AMOUNT, TextArgument, reasoned
 
 BANK_REFERENCE_LENGTH_MAX = 100
 """As over HTTP."""
@@ -56,7 +56,7 @@ def void(payment_id: UUID, **options: Any) -> None:
 
 
 @_acts(OpsAction.CAPTURE)
-@click.option("--amount", help="A decimal; the full hold by default.")
+@click.option("--amount", type=AMOUNT, help="A decimal; the full hold by default.")
 def capture(payment_id: UUID, amount: str | None, **options: Any) -> None:
     """Capture a charge for its merchant, in full or in part."""
     _order(OpsAction.CAPTURE, payment_id, amount=amount, **options)

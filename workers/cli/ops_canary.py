@@ -7,13 +7,14 @@ import click
 
 import settings
 from workers.canary import Canary, CanaryFailed, CanaryLogin
+from workers.cli.arguments import AMOUNT
 
 SECONDS_MAX = 300
 WALLETS = 2
 
 
 @click.command("canary")
-@click.option("--amount", default="0.01", show_default=True, help="What to pay, in the wallets' currency.")
+@click.option("--amount", type=AMOUNT, default="0.01", show_default=True, help="In the wallets' currency.")
 @click.option("--seconds", type=click.IntRange(1, SECONDS_MAX), default=30, show_default=True, help="Time to wait.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def canary(amount: str, seconds: int, as_json: bool) -> None:

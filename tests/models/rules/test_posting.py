@@ -129,6 +129,7 @@ def test_each_check_refuses_a_payment(failure, what, changes):
 
 def test_every_failure_has_an_example_and_a_message():
     by_hand = {Failure.ACCOUNT_UNKNOWN, Failure.SYSTEM_FAILURE, Failure.CANCELED, Failure.EXPIRED}
+    by_hand |= {Failure.CANCELED_BY_OPS}
     by_hand |= {Failure.MERCHANT_BLOCKED, Failure.REJECTED_BY_BANK, Failure.REFUND_EXCEEDS_CHARGE}
     by_hand |= {Failure.COMMISSION_EXCEEDS_AMOUNT, Failure.QUOTE_EXPIRED}
     assert {row[0] for row in CHECKS} == set(Failure) - by_hand

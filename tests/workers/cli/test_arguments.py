@@ -11,7 +11,7 @@ from click.testing import Result
 from models.rules.blanks import fold_blanks
 from tests.workers.books import Books
 from workers import process
-from workers.cli.arguments import TextArgument
+from workers.cli.arguments import AMOUNT, TextArgument
 from workers.cli.group import WorkerGroup
 from wsgi import app
 
@@ -28,6 +28,8 @@ VALID = {
     "batch_id": str(uuid4()),
     "breach_id": "1",
     "pause_id": str(uuid4()),
+    "resolution_id": str(uuid4()),
+    "outcome": "not_paid",
     "seconds": "60",
     "limit": "10",
 }
@@ -97,6 +99,7 @@ def test_number_is_accepted_as_free_text_only(path: tuple[str, ...], parameter: 
         assert result.exception is None or isinstance(result.exception, SystemExit), (value, result.exc_info)
         is_option_by_mistake = isinstance(parameter, click.Argument) and value.startswith("-")
         is_taken = isinstance(parameter.type, TextArgument) and not is_option_by_mistake
+        is_taken |= parameter.type is AMOUNT and value == "1.5"
         assert (result.exit_code != 2) == is_taken, (value, result.output)
 
 
