@@ -144,7 +144,7 @@ class Stack:
 
     @property
     def metrics_urls(self) -> dict[str, str]:
-        """Where each process serves its metrics, to whoever has the token."""
+        """Where each process serves its metrics, to callers that have the token."""
         ports = {name: listener.getsockname()[1] for name, listener in self._metrics_listeners.items()}
         workers = {name: f"http://{HOST}:{port}/metrics" for name, port in ports.items()}
         return {"gateway": f"{self.url}/metrics", **workers}

@@ -11,7 +11,7 @@ from models.records import record, records
 from models.rules.ledger_chain import levels
 
 BATCHES_MAX = 4_096
-"""Bound on the batches of a checkpoint: whoever makes a receipt reads all their hashes."""
+"""Bound on the batches of a checkpoint: making a receipt reads all their hashes."""
 
 HEX_LENGTH = 64
 STANDARD = str.maketrans("-_", "+/")

@@ -1,6 +1,6 @@
 """Hashes over operations: each is salted, those of a payment are one leaf, and those of a batch a tree of leaves.
 
-Whoever knows a payment's operations, or some of them and the hashes of the others, computes the root from them and the
+A reader of a payment's operations, or of some of them and the hashes of the others, computes the root from them and the
 hashes beside them. docs/receipts.md has the format.
 """
 

@@ -1,4 +1,4 @@
-"""A worker serves its metrics to whoever has the token, if there is one; a port that is taken costs it nothing else."""
+"""A worker serves its metrics to callers with the token, if one is set; a port that is taken costs nothing else."""
 
 import os
 import socket

@@ -35,6 +35,6 @@ PAUSE_DESCRIPTIONS: dict[str, str] = {
     "pauses": "What ops have paused; that is not a problem.",
     "resume_reason": "The reason to resume it.",
     "resumed_at": "When ops resumed it; null if they did not.",
-    "resumed_by": "The id of the ops user who resumed it; null if nobody did, or it was done in a shell.",
+    "resumed_by": "The id of the ops user who resumed it; null if not resumed, or by a shell.",
     "since": "The beginning.",
 }

@@ -24,7 +24,7 @@ CREATE TABLE inquiries (
 );
 CREATE UNIQUE INDEX inquiries_one_open ON inquiries (payment_id) WHERE answered_at IS NULL;
 CREATE INDEX inquiries_by_payment ON inquiries (payment_id, id);
-COMMENT ON COLUMN inquiries.asked_by IS 'id of an ops user; shell: whoever runs the commands';
+COMMENT ON COLUMN inquiries.asked_by IS 'id of an ops user; shell: the person who runs the commands';
 COMMENT ON COLUMN inquiries.answer IS 'not_sent: it was taken back meanwhile, so the bank was not asked';
 COMMENT ON COLUMN inquiries.known_answer IS 'what was known here when the bank answered';
 

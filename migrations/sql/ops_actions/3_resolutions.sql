@@ -39,7 +39,7 @@ CREATE TABLE resolutions (
 );
 CREATE UNIQUE INDEX resolutions_one_open ON resolutions (payment_id) WHERE rejected_by IS NULL AND executed_at IS NULL;
 CREATE INDEX resolutions_by_payment ON resolutions (payment_id, id);
-COMMENT ON COLUMN resolutions.proposed_by IS 'id of an ops user; shell: whoever runs the commands; as the other people here';
+COMMENT ON COLUMN resolutions.proposed_by IS 'id of an ops user; shell: the person who runs the commands; as the other people here';
 COMMENT ON COLUMN resolutions.refusal IS 'why the worker did not execute it; null: it did, or has not yet';
 COMMENT ON COLUMN resolutions.bank_answer IS 'what the bank said after all, once it was executed';
 

@@ -1,4 +1,4 @@
--- A checkpoint is a signature over the hashes of some batches: what it covers cannot be made anew unseen.
+-- A checkpoint is a signature over the hashes of some batches: what it covers cannot be rebuilt unseen.
 CREATE TABLE receipt_keys (
     id          text PRIMARY KEY,
     public_key  bytea NOT NULL,

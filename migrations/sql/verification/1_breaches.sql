@@ -54,7 +54,7 @@ CREATE TABLE verification_positions (
 );
 INSERT INTO verification_positions (xact, sequence, batch, batch_hash, again)
 SELECT '0', 0, 0, hash, 0 FROM ledger_batches WHERE number = 0;
-COMMENT ON COLUMN verification_positions.batch_hash IS 'of that batch when it was verified: a chain made anew differs';
+COMMENT ON COLUMN verification_positions.batch_hash IS 'of that batch when it was verified: a rebuilt chain differs';
 COMMENT ON COLUMN verification_positions.again IS 'last batch that was verified once more';
 
 REVOKE ALL ON breaches, verification_positions FROM PUBLIC, payments_worker, payments_gateway;
