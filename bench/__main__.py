@@ -101,7 +101,7 @@ def one_round(
     memory = running.pss_mb()
     figures |= {f"memory_{name}": megabytes for name, megabytes in memory.items()}
     figures["memory_mb"] = sum(memory.values())
-    figures["reads"] = bench.reads()
+    figures |= bench.reads()
     figures |= bench.bulks(merchant)
     figures["select"] = reference.select_per_second(bench.seconds)
     running.processes["posting"].stop()

@@ -49,6 +49,14 @@ LATENCIES = {
     "32 connections, submit p50 ms": "full_32_submit_p50",
     "32 connections, submit p99 ms": "full_32_submit_p99",
 }
+CPU = {
+    "8 connections, CPU us a payment": "full_8_cpu_product",
+    "32 connections, CPU us a payment": "full_32_cpu_product",
+    "8 connections, CPU us a GET": "reads_cpu_product",
+}
+"""CPU of all processes and servers, without the load generator: what can be compared on a busy machine, too."""
+
+LOWER_IS_BETTER = LATENCIES | CPU
 Pair = Mapping[str, Round]
 """The figures of one round, of the old and the new commit."""
 
@@ -86,7 +94,7 @@ def one_turn(run: str, checkout: Path, options: argparse.Namespace, amiss: dict[
         bench.wait_until_posted()
         for connections in CONNECTIONS:
             figures |= bench.full_load(connections)
-        figures["reads"] = bench.reads()
+        figures |= bench.reads()
         bench.check_unchecked()
     for name, found in bench.amiss.items():
         amiss.setdefault(run + name, []).extend(found)
@@ -126,6 +134,10 @@ class Hosted(Product):
     """A product run and checked by another checkout's code."""
 
     host: subprocess.Popen[str]
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """CPU that all its processes and servers have used together."""
+        return {"product": stack.cpu_seconds_of(psutil.Process(self.host.pid))}
 
     def violations(self, database: str = stack.DATABASE) -> list[str]:
         """The violated invariants, by that checkout's definition."""
@@ -196,16 +208,16 @@ def render(pairs: Sequence[Pair], facts: Mapping[str, str], amiss: Mapping[str, 
             ["figure", "old", "new", "new / old, round by round", "median", f"within {SLOWER_MAX:.0%}"],
             [row(title, name, pairs) for title, name in RATES.items()],
         ),
-        "Latencies, medians, where below 1 is better:",
+        "Latencies and CPU, medians, where below 1 is better:",
         table(
             ["figure", "old", "new", "new / old, round by round", "median"],
-            [row(title, name, pairs)[:-1] for title, name in LATENCIES.items()],
+            [row(title, name, pairs)[:-1] for title, name in LOWER_IS_BETTER.items()],
         ),
         table(
-            ["round", "product", "machine busy before", *RATES, *LATENCIES],
+            ["round", "product", "machine busy before", *RATES, *LOWER_IS_BETTER],
             [
                 [str(number), product, f"{pair[product]['busy_percent']:.0f} %"]
-                + [f"{pair[product][name]:,.4g}" for name in (*RATES.values(), *LATENCIES.values())]
+                + [f"{pair[product][name]:,.4g}" for name in (*RATES.values(), *LOWER_IS_BETTER.values())]
                 for number, pair in enumerate(pairs, 1)
                 for product in pair
             ],

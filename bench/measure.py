@@ -3,7 +3,7 @@
 import multiprocessing
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +15,7 @@ import logs
 import settings
 from bench import bulk, load, world
 from bench.load import Outcome, Plan
-from bench.report import percentile
+from bench.report import percentile, ratio
 from bench.stack import DATABASE, Product
 from bench.world import User, World
 from models.payment import NewPayment
@@ -84,13 +84,15 @@ class Bench:
         completed = {"completed": figures.pop("completed")}
         return completed | {f"{kind}_{connections}_{name}": value for name, value in figures.items()}
 
-    def reads(self, connections: int = 8) -> float:
-        """GETs per second of final payments, each by its creator."""
+    def reads(self, connections: int = 8) -> dict[str, float]:
+        """GETs per second of final payments, each by its creator, and the CPU of one."""
         sample = self.chance.choices(self.final, k=self.requests // 2)
         requests = [load.get(f"/v1/payments/{payment_id}", token) for payment_id, token in sample]
+        begun = self.stack.cpu_seconds()
         outcome = load.generate(Plan(self.stack.address, requests, connections, self.seconds, self.warm_up))
+        cpu = self.cpu_since(begun, len(outcome.status))
         self.note("reads", other_answers(outcome, 200))
-        return outcome.per_second()
+        return {"reads": outcome.per_second()} | {f"reads_{name}": value for name, value in cpu.items()}
 
     def bulks(self, merchant: User) -> dict[str, float]:
         """Lines of bulk charges per second: accepted, and COMPLETED from the first request until the last is posted."""
@@ -155,9 +157,10 @@ class Bench:
     def submits(self, run: str, connections: int, rate: float | None) -> dict[str, float]:
         """POSTs at full load or at this rate: rates a second and latencies in ms."""
         requests, tokens = self.world.posts(self.requests, self.chance)
-        since = self.now()
+        since, begun = self.now(), self.stack.cpu_seconds()
         outcome = load.generate(Plan(self.stack.address, requests, connections, self.seconds, self.warm_up, rate))
         finalized = self.finalized_since(since)
+        cpu = self.cpu_since(begun, len(outcome.ids))
         self.note(run, other_answers(outcome, ACCEPTED) + lost_or_doubled(outcome, finalized, ACCEPTED))
         self.check_books(run)
         self.final = [(id, tokens[which]) for id, which in zip(outcome.ids, outcome.which, strict=True) if id]
@@ -174,7 +177,12 @@ class Bench:
             "submit_p99": percentile(submits, 99) * 1000,
             "completed_p50": percentile(waits, 50) * 1000,
             "completed_p99": percentile(waits, 99) * 1000,
-        }
+        } | cpu
+
+    def cpu_since(self, begun: Mapping[str, float], requests: int) -> dict[str, float]:
+        """CPU us a request that each part of the product has used since then."""
+        spent = {name: seconds - begun[name] for name, seconds in self.stack.cpu_seconds().items()}
+        return {f"cpu_{name}": ratio(seconds * 1_000_000, requests) for name, seconds in spent.items()}
 
     def now(self) -> datetime:
         """The time of the database."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.stack import SPENDERS
 from embedded.stack import COMMANDS
 
 Round = Mapping[str, float]
@@ -82,12 +83,19 @@ TARGETS = [
     Target("memory (PSS) of gateway + workers + beat", "memory_mb", None, 400, 250, " MB"),
 ]
 
+CPU_RUNS = {
+    "a payment at full load, 8 connections": "full_8",
+    "a payment at full load, 32 connections": "full_32",
+    "a GET by id": "reads",
+}
+
 FIGURES = [
     ("machine busy before the round, nothing measured", "busy_percent", " %"),
     ("pgbench tpcb-like, scale 10, 8 clients", "tpcb", "/s"),
     ("pgbench -S, 8 clients", "select", "/s"),
     ("end to end, 8 connections, COMPLETED", "completed_8", "/s"),
     ("end to end, 32 connections, COMPLETED", "completed_32", "/s"),
+    *[(f"{load}, CPU of {part}", f"{run}_cpu_{part}", " us") for load, run in CPU_RUNS.items() for part in SPENDERS],
     ("bulk charges of 1,000 lines, lines accepted", "bulk_accepted", "/s"),
     ("bulk charges of 1,000 lines, lines COMPLETED", "bulk", "/s"),
     ("posting alone, 10,000 accounts", "posting_spread", "/s"),

@@ -55,6 +55,10 @@ class Product:
         """An engine of that role, which keeps no connection."""
         return open_engine(self.url_of(role, database), poolclass=NullPool, application="payments-bench")
 
+    def cpu_seconds(self) -> dict[str, float]:
+        """CPU that each part has used until now."""
+        raise NotImplementedError
+
     def violations(self, database: str = DATABASE) -> list[str]:
         """The violated invariants."""
         with self.engine(database=database).connect() as connection:
@@ -93,16 +97,7 @@ class Stack(embedded.stack.Stack, Product):
 
     def cpu_seconds(self) -> dict[str, float]:
         """CPU that each of the SPENDERS has used with all its children, those that ended included."""
-        found = {}
-        for name in SPENDERS:
-            root = psutil.Process(self.parts[name].pid)
-            ended = root.cpu_times()
-            found[name] = ended.children_user + ended.children_system
-            for process in [root, *root.children(recursive=True)]:
-                with suppress(psutil.NoSuchProcess):  # ended meanwhile
-                    times = process.cpu_times()
-                    found[name] += times.user + times.system
-        return found
+        return {name: cpu_seconds_of(psutil.Process(self.parts[name].pid)) for name in SPENDERS}
 
     def pss_mb(self) -> dict[str, float]:
         """Proportional set size of each process of the product with all its children, in MB."""
@@ -119,6 +114,17 @@ class Stack(embedded.stack.Stack, Product):
         gateway.environ = environ
         gateway.start()
         self.wait_ready()
+
+
+def cpu_seconds_of(root: psutil.Process) -> float:
+    """CPU seconds of a process and all its children, as the scheduler counts them; of what has ended, by samples."""
+    ended = root.cpu_times()
+    seconds = ended.children_user + ended.children_system
+    for process in [root, *root.children(recursive=True)]:
+        for task in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
+            with suppress(OSError):  # ended meanwhile
+                seconds += int(task.read_text().split()[0]) / 1e9
+    return seconds
 
 
 @contextmanager

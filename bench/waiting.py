@@ -12,7 +12,7 @@ from bench.load import Plan
 from bench.measure import Bench, BenchError, half_of, lost_or_doubled, other_answers
 from bench.notification_latency import WAYS, learn
 from bench.report import percentile, ratio
-from bench.stack import SPENDERS, Stack
+from bench.stack import Stack
 from bench.waiters import Payment
 from models import payment, pg_arrays
 from models.session import transaction
@@ -67,14 +67,14 @@ def ways(running: Stack, bench: Bench, connections: int) -> dict[str, float]:
 def one_way(running: Stack, bench: Bench, run: str, way: str, connections: int, rate: float | None) -> dict[str, float]:
     """Payments per second with a known outcome, the ms until then, and the CPU of each in us."""
     requests, tokens = bench.world.posts(bench.requests, bench.chance, *WAYS[way].order_headers)
-    since, spent = bench.now(), running.cpu_seconds()
+    since, begun = bench.now(), running.cpu_seconds()
     outcome = learn(
         Plan(running.address, requests, connections, bench.seconds, min(WARM_UP_SECONDS, bench.seconds), rate),
         way,
         tokens,
     )
     finalized = bench.finalized_since(since)
-    spent = {name: seconds - spent[name] for name, seconds in running.cpu_seconds().items()}
+    cpu = bench.cpu_since(begun, len(outcome.ids))
     expected = WAYS[way].status
     bench.note(run, other_answers(outcome, expected) + lost_or_doubled(outcome, finalized, expected))
     bench.check_books(run)
@@ -83,8 +83,7 @@ def one_way(running: Stack, bench: Bench, run: str, way: str, connections: int, 
         "per_second": outcome.per_second(),
         "p50": percentile(known, 50) * 1000,
         "p99": percentile(known, 99) * 1000,
-        **{f"cpu_{name}": ratio(spent[name], len(outcome.ids)) * 1_000_000 for name in SPENDERS},
-    }
+    } | cpu
 
 
 def measure_waiters(running: Stack, bench: Bench, kind: str, count: int) -> dict[str, float]:

@@ -11,7 +11,7 @@ from bench.compare import BenchError, render, worktree
 from bench.report import COMPARISON, WAITING, put
 from embedded.home import CHECKOUT
 
-FIGURES = [*compare.RATES.values(), *compare.LATENCIES.values(), "busy_percent"]
+FIGURES = [*compare.RATES.values(), *compare.LOWER_IS_BETTER.values(), "busy_percent"]
 
 
 def turn(**figures: float) -> dict[str, float]:
@@ -50,7 +50,7 @@ def test_compare_without_any_completed_payment_has_no_ratio() -> None:
 
 def test_every_turn_and_what_was_amiss_is_shown() -> None:
     page = render([{"new": turn(), "old": turn(full_8_submit_p99=7)}], {}, {"old, reads": ["3 answers 500"], "x": []})
-    assert "| 1 | old | 100 % | 100 | 100 | 100 | 100 | 7 | 100 | 100 |" in page
+    assert "| 1 | old | 100 % | 100 | 100 | 100 | 100 | 7 | 100 | 100 | 100 | 100 | 100 |" in page
     assert "| old, reads | 3 answers 500 |" in page
     assert "| x | nothing |" in page
 
@@ -90,7 +90,7 @@ def test_a_quick_run_beside_the_last_commit(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     written = page.read_text()
     assert written.startswith(COMPARISON)
-    for title in (*compare.RATES, *compare.LATENCIES):
+    for title in (*compare.RATES, *compare.LOWER_IS_BETTER):
         old, new, ratio = (float(cell.replace(",", "")) for cell in line(written, title)[1:4])
         assert ratio > 0 or not old or not new, "in so short a window nothing may be completed"
     assert written.count("| nothing |") == 8
