@@ -17,6 +17,7 @@ from gateway.ops.action_routes import ops_actions
 from gateway.ops.adjustment_routes import adjustments
 from gateway.ops.batch_routes import batches
 from gateway.ops.breach_routes import breaches
+from gateway.ops.closing_routes import closings
 from gateway.ops.freeze_routes import freezes
 from gateway.ops.health_routes import health
 from gateway.ops.pause_routes import pauses
@@ -69,6 +70,7 @@ BLUEPRINTS = (
     freezes,
     pauses,
     reconciliations,
+    closings,
     breaches,
     ops,
     health,

@@ -1,23 +1,19 @@
 """Schemas of wallets, charge limits and charging merchants."""
 
-import re
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import marshmallow as ma
 
+from gateway.http.calendar_day import Month
 from gateway.http.errors import FieldError
 from gateway.http.fields import (
-    YEAR_MAX,
-    YEAR_MIN,
     ActiveFilter,
     Amount,
     ChangeInput,
     ChoiceList,
     CurrencyCode,
     Id,
-    StrictField,
     Text,
     Timestamp,
     TrueOrFalse,
@@ -154,9 +150,6 @@ class ChargingMerchantSchema(Output):
     is_blocked = ma.fields.Boolean()
 
 
-_MONTH = re.compile("[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
-
-
 _HistoryParameters: Any = query_parameters(account_history.COLUMNS, direction=ChoiceList(("in", "out")))
 
 
@@ -195,18 +188,6 @@ class BalanceSchema(Output):
     balance = amount_text()
     currency = ma.fields.String()
     at = ma.fields.DateTime()
-
-
-class Month(StrictField):
-    """A month as YYYY-MM; the time at which it begins, in UTC."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(metadata={"pattern": f"^{_MONTH.pattern}$", "example": "2026-11"}, **kwargs)
-
-    def read(self, text: str) -> datetime:
-        if not _MONTH.fullmatch(text) or not YEAR_MIN <= int(text[:4]) <= YEAR_MAX:
-            raise self.refuse("invalid_value", "A month, such as 2026-11.")
-        return datetime.fromisoformat(f"{text}-01T00:00:00Z")
 
 
 class StatementQuery(Input):

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from gateway.lists.print_page import STYLE
 from gateway.wallets import statement
-from gateway.wallets.statement import STYLE
 from models import account_history
 from tests.gateway.harness import ApiHarness, ApiUser
 

@@ -27,6 +27,7 @@ VALID = {
     "payment_ids": str(uuid4()),
     "batch_id": str(uuid4()),
     "breach_id": "1",
+    "month": "2026-11",
     "pause_id": str(uuid4()),
     "resolution_id": str(uuid4()),
     "outcome": "not_paid",

@@ -1,0 +1,248 @@
+"""Closing a month: the books of ops and a merchant's own, by the days of a time zone."""
+
+import csv
+import io
+from collections import Counter, defaultdict
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import make_url
+
+from embedded.postgres import Postgres
+from models import closing
+from tests.gateway.harness import ApiHarness
+from tests.gateway.ops.adjustments import approve, proposed
+from tests.gateway.reconciliation.statements import paid, returned
+from tests.support import costing, past_the_triggers
+
+TIMES = (
+    "UPDATE operations SET created_at = {} WHERE created_at > now() - interval '1 day'",
+    "UPDATE events SET created_at = {} WHERE created_at > now() - interval '1 day'",
+    "UPDATE payments SET created_at = {0}, finalized_at = finalized_at - (created_at - {0})"
+    " WHERE created_at > now() - interval '1 day'",
+    "UPDATE adjustments SET created_at = {0}, approved_at = approved_at - (created_at - {0})"
+    " WHERE created_at > now() - interval '1 day'",
+)
+
+
+class Past:
+    """A shop and its customer, and what happened at given times."""
+
+    def __init__(self, api: ApiHarness, postgres: Postgres) -> None:
+        self.api, self.postgres = api, postgres
+        self.ops, self.client, self.shop = api.person("ops"), api.person("client"), api.person("merchant")
+        self.shop_wallet = self.shop.wallet()
+
+    def happened(self, moment: str) -> None:
+        """As if all that was just posted had been ordered and posted then, later than what was moved before."""
+        database = make_url(self.api.database.owner).database
+        for statement in TIMES:
+            past_the_triggers(self.postgres, database, statement.format(f"'{moment}'::timestamptz"))
+
+    def charge(self, amount: str, moment: str) -> str:
+        """The id of a charge that was posted then."""
+        id = self.shop.charge(self.wallet, amount)
+        self.api.post_payments()
+        self.happened(moment)
+        return id
+
+    @property
+    def wallet(self) -> str:
+        return self.client.get("/v1/wallets").get_json()["data"][0]["token"]
+
+    def closing(self, month: str, timezone: str = "UTC", **headers: str) -> Any:
+        answer = self.ops.get(f"/v1/ops/closing?month={month}&timezone={timezone}", **headers)
+        assert answer.status_code == 200, answer.get_json()
+        return answer if headers else answer.get_json()
+
+    def days(self, month: str, timezone: str = "UTC") -> dict[str, str]:
+        """The net of each day."""
+        body = self.shop.get(f"/v1/closing?month={month}&timezone={timezone}").get_json()
+        return {day["date"]: day["net"] for day in body["days"]}
+
+
+@pytest.fixture(scope="module")
+def past(api: ApiHarness, postgres: Postgres) -> Past:
+    """March and April 2026: the clocks of Berlin go forward on 29 March."""
+    database = make_url(api.database.owner).database
+    costing(postgres, database, "charge", percent="10")
+    past = Past(api, postgres)
+    past.client.wallet("100.00")
+    past.happened("2026-02-27T12:00:00Z")
+    past.charge("1.00", "2026-03-28T22:30:00Z")
+    past.charge("2.00", "2026-03-28T23:30:00Z")
+    past.charge("4.00", "2026-03-29T21:30:00Z")
+    charge = past.charge("8.00", "2026-03-29T22:30:00Z")
+    past.shop.order("/v1/refunds", {"charge": charge, "amount": "4.00", "reason": "duplicate"})
+    failed = past.shop.charge(past.wallet, "1000.00")
+    api.post_payments()
+    past.happened("2026-03-30T10:00:00Z")
+    assert past.ops.payment(failed)["state"] == "FAILED"
+    chief = api.person("ops")
+    approve(chief, proposed(past.ops, past.client, amount="3.00"), reason="Seen the receipt")
+    past.api.post_payments()
+    past.happened("2026-03-31T22:30:00Z")
+    return past
+
+
+def check(body: dict[str, Any]) -> None:
+    """Debits are credits, balances sum to zero, and each line is right in itself."""
+    sums: dict[str, Counter[str]] = defaultdict(Counter)
+    for line in body["trial_balance"]:
+        opening, debits, credits, closed = (Decimal(line[name]) for name in ("opening", "debits", "credits", "closing"))
+        assert closed == opening + credits - debits
+        for name in ("opening", "debits", "credits", "closing"):
+            sums[line["currency"]][name] += Decimal(line[name])  # type: ignore[assignment]
+    assert sums
+    for total in sums.values():
+        assert (total["opening"], total["closing"]) == (0, 0)
+        assert total["debits"] == total["credits"]
+
+
+def test_months_follow_each_other_and_lead_to_the_balances(past: Past) -> None:
+    february, march, april = (past.closing(f"2026-0{month}") for month in (2, 3, 4))
+    for body in (february, march):
+        check(body)
+    assert april["trial_balance"] and all(
+        line["debits"] == line["credits"] == "0.00" for line in april["trial_balance"]
+    )
+    closed = {line["code"]: line["closing"] for line in march["trial_balance"]}
+    assert {line["code"]: line["opening"] for line in april["trial_balance"]} == closed
+    for code in ("wire", "commission", "internal"):
+        [balance] = past.api.execute("SELECT balance FROM accounts WHERE code = %s AND currency = 'EUR'", code)
+        assert Decimal(closed[code]) * 100 == balance
+    [customers] = past.api.execute("SELECT sum(balance) FROM accounts WHERE owner_id IS NOT NULL")
+    assert Decimal(closed["customer"]) * 100 == customers
+    assert (february["is_over"], february["start"], february["end"]) == (
+        *(True, "2026-02-01T00:00:00+00:00", "2026-03-01T00:00:00+00:00"),
+    )
+
+
+def test_month_has_its_payments_commission_and_adjustments(past: Past) -> None:
+    march = past.closing("2026-03")
+    assert [(line["type"], line["state"], line["count"], line["amount"]) for line in march["payments"]] == [
+        ("adjustment", "COMPLETED", 1, "3.00"),
+        ("charge", "COMPLETED", 4, "15.00"),
+        ("charge", "FAILED", 1, "1000.00"),
+        ("refund", "COMPLETED", 1, "4.00"),
+    ]
+    assert [(line["merchant"], line["type"], line["taken"], line["given_back"]) for line in march["commission"]] == [
+        (past.shop.id, "charge", "1.50", "0.00"),
+        (past.shop.id, "refund", "0.00", "0.40"),
+    ]
+    [line] = march["adjustments"]
+    assert (line["amount"], line["reason"], line["proposed_by"]) == ("3.00", "Lost in the post", past.ops.id)
+    assert past.closing("2026-02")["payments"] == [
+        {"type": "deposit", "state": "COMPLETED", "currency": "EUR", "count": 1, "amount": "100.00"}
+    ]
+
+
+def test_month_begins_and_ends_at_midnight_of_its_time_zone(past: Past) -> None:
+    """22:30 UTC on 31 March is April in Berlin, where the clocks have gone forward."""
+    march, april = (past.closing(f"2026-0{month}", "Europe/Berlin") for month in (3, 4))
+    check(march)
+    check(april)
+    assert (march["start"], march["end"]) == ("2026-02-28T23:00:00+00:00", "2026-03-31T22:00:00+00:00")
+    assert (march["adjustments"], len(april["adjustments"])) == ([], 1)
+    assert [line["type"] for line in april["payments"]] == ["adjustment"]
+
+
+def test_days_of_a_merchant_are_those_of_the_time_zone(past: Past) -> None:
+    assert past.days("2026-03") == {"2026-03-28": "2.70", "2026-03-29": "10.80", "2026-03-30": "-3.60"}
+    assert past.days("2026-03", "Europe/Berlin") == {
+        **{"2026-03-28": "0.90", "2026-03-29": "5.40", "2026-03-30": "3.60"},
+    }
+    assert past.days("2026-03", "America/New_York") == {
+        "2026-03-28": "2.70",
+        "2026-03-29": "10.80",
+        "2026-03-30": "-3.60",
+    }
+    body = past.shop.get("/v1/closing?month=2026-03").get_json()
+    assert body["days"][2] == {
+        **{"date": "2026-03-30", "currency": "EUR", "gross": "0.00", "commission": "-0.40"},
+        **{"refunds": "4.00", "net": "-3.60"},
+    }
+    assert past.client.get("/v1/closing?month=2026-03").get_json()["days"] == [], "nobody else's"
+
+
+def test_pages_of_events_add_up(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = past.closing("2026-03")
+    monkeypatch.setattr(closing, "EVENTS", closing.EVENTS.replace(str(closing.PAGE), "3"))
+    assert past.closing("2026-03") == whole
+
+
+def test_what_was_open_at_the_end_is_told_for_a_while(past: Past) -> None:
+    """In a month that ends a while ago nothing is told; in the present one it is what is open now."""
+    api = past.api
+    assert past.closing("2026-03")["open"] is None
+    held = past.shop.charge(past.wallet, "1.00", capture=False)
+    api.post_payments()
+    waiting = past.shop.charge(past.wallet, "2.00", capture=False, scheduled_at="2999-01-01T00:00:00Z")
+    [month] = api.execute("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM')")
+    body = past.closing(month)
+    check(body)
+    assert [(line["type"], line["state"], line["amount"]) for line in body["open"]] == [
+        ("charge", "AUTHORIZED", "1.00"),
+        ("charge", "INITIATED", "2.00"),
+    ]
+    [earlier] = api.execute(
+        "SELECT to_char(date_trunc('month', now() AT TIME ZONE 'UTC') - interval '1 day', 'YYYY-MM')"
+    )
+    past_month = "date_trunc('month', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' - interval '2 hours'"
+    database = make_url(api.database.owner).database
+    for table, column in (("payments", "id"), ("events", "subject_id")):
+        statement = f"UPDATE {table} SET created_at = {past_month} WHERE {column} = ANY(%s::uuid[])"
+        past_the_triggers(past.postgres, database, statement, [held, waiting])
+    past.shop.order(f"/v1/charges/{held}/void", {})
+    past.shop.order(f"/v1/payments/{waiting}/cancel", {})
+    api.post_payments()
+    assert past.closing(month)["open"] == []
+    assert past.closing(earlier)["open"] == body["open"], "by what became final since"
+
+
+def test_closing_is_a_file_and_a_page(past: Past) -> None:
+    body = past.closing("2026-03")
+    text = past.closing("2026-03", Accept="text/csv").get_data(as_text=True)
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert Counter(row["section"] for row in rows) == {
+        name: len(body[name]) for name in ("trial_balance", "payments", "commission", "adjustments")
+    }
+    assert [row["closing"] for row in rows if row["section"] == "trial_balance"] == [
+        line["closing"] for line in body["trial_balance"]
+    ]
+    page = past.closing("2026-03", Accept="text/html")
+    own = past.shop.get("/v1/closing?month=2026-03", Accept="text/html")
+    assert '<td>2026-03-30</td><td>EUR</td><td class="money">0.00</td>' in own.get_data(as_text=True)
+    for answer in (page, own):
+        assert "script" not in answer.headers["Content-Security-Policy"]
+    assert "<td>commission</td><td>EUR</td>" in page.get_data(as_text=True)
+    lines = past.closing("2026-03", Accept="application/x-ndjson").get_data(as_text=True).splitlines()
+    assert len(lines) == len(rows)
+
+
+def test_month_has_the_returns_of_banks_and_sums_to_zero_with_them(past: Past) -> None:
+    api = past.api
+    withdrawal = paid(api, past.client, past.wallet, "5.00")
+    payment = returned(api, withdrawal, 2_00, "R-1")
+    [month] = api.execute("SELECT to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM') FROM returns")
+    body = past.closing(month)
+    check(body)
+    [line] = body["returns"]
+    assert line.pop("returned_at")
+    assert line == {
+        **{"withdrawal": withdrawal, "payment": payment, "rail": "sepa", "bank_reference": "R-1"},
+        **{"currency": "EUR", "amount": "2.00", "reason": None},
+    }
+    text = past.closing(month, Accept="text/csv").get_data(as_text=True)
+    [row] = [row for row in csv.DictReader(io.StringIO(text)) if row["section"] == "returns"]
+    assert (row["withdrawal"], row["bank_reference"], row["amount"]) == (withdrawal, "R-1", "2.00")
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["month=2026-13", "month=2026-03&timezone=Mars/Olympus", "timezone=UTC", "month=2026-03&timezone=posix/UTC"],
+)
+def test_unknown_months_and_time_zones_are_refused(past: Past, query: str) -> None:
+    for person, path in ((past.ops, "/v1/ops/closing"), (past.shop, "/v1/closing")):
+        assert person.get(f"{path}?{query}").status_code in (400, 422)
