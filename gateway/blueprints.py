@@ -24,6 +24,7 @@ from gateway.ops.pause_routes import pauses
 from gateway.ops.payment_routes import ops_payments
 from gateway.ops.resolution_routes import resolutions
 from gateway.ops.routes import ops
+from gateway.ops.search_routes import searches
 from gateway.payments.action_routes import endings
 from gateway.payments.create_routes import orders, withdrawals
 from gateway.payments.receipt_routes import receipts
@@ -62,6 +63,7 @@ BLUEPRINTS = (
     commissions,
     webhook_endpoints,
     webhook_deliveries,
+    searches,
     ops_payments,
     ops_actions,
     resolutions,

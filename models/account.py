@@ -166,10 +166,11 @@ def wallets(
     owner_id: str | None,
     is_active: bool | None = True,
     currency: str | None = None,
+    id: str | None = None,
 ) -> list[Wallet]:
     """Wallets of an owner (None: of everybody), newest first."""
     conditions = {
-        **{"a.owner_id IS NOT NULL": True, "a.owner_id = %s": owner_id},
+        **{"a.owner_id IS NOT NULL": True, "a.owner_id = %s": owner_id, "a.id = %s": id},
         **{"a.is_active = %s": is_active, "a.currency = %s": currency},
     }
     return keyset.page(connection, _wallet, WALLET, conditions, limit, at, key="a.id")

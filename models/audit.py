@@ -122,7 +122,8 @@ def page(
     actor: str | None = None,
     target: str | None = None,
     action: str | None = None,
+    request_id: str | None = None,
 ) -> list[AuditEntry]:
     """Entries, newest first."""
-    conditions = {"actor = %s": actor, "target = %s": target, "action = %s": action}
+    conditions = {"actor = %s": actor, "target = %s": target, "action = %s": action, "request_id = %s": request_id}
     return keyset.page(connection, AuditEntry, ENTRY, conditions, limit, at, key="audit_log.id", kind="bigint")

@@ -77,7 +77,7 @@ def _user(connection: Connection, id: str, *, is_locked: bool = False) -> User:
 @ops.response(200, page_of(AccountSchema))
 def list_accounts(query: dict[str, Any]) -> JsonAnswer:
     """List the wallets of all users, newest first; inactive ones only with is_active."""
-    filters = {name: query.get(name) for name in ("is_active", "currency")}
+    filters = {name: query.get(name) for name in ("is_active", "currency", "id")}
     return paginated(query, account.wallets, account_body, owner_id=query.get("owner"), **filters)
 
 
@@ -87,5 +87,5 @@ def list_accounts(query: dict[str, Any]) -> JsonAnswer:
 @ops.response(200, page_of(AuditLineSchema))
 def list_audit(query: dict[str, Any]) -> JsonAnswer:
     """List the audit log, newest first."""
-    filters = {name: query.get(name) for name in ("target", "actor", "action")}
+    filters = {name: query.get(name) for name in ("target", "actor", "action", "request_id")}
     return paginated(query, audit.page, audit_body, **filters)

@@ -51,6 +51,7 @@ class UserQuery(PageQuery):
 class AccountQuery(PageQuery):
     """Page and filters of the wallets of all users."""
 
+    id = Id()
     owner = Id()
     currency = CurrencyCode()
     is_active = ActiveFilter()
@@ -62,6 +63,7 @@ class AuditQuery(PageQuery):
     target = Text(AUDIT_TEXT_LENGTH_MAX)
     actor = Text(AUDIT_TEXT_LENGTH_MAX)
     action = Text(AUDIT_TEXT_LENGTH_MAX)
+    request_id = Text(AUDIT_TEXT_LENGTH_MAX)
 
 
 class AdjustmentInput(Input):

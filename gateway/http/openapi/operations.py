@@ -29,6 +29,7 @@ IRREGULAR = {
     ("get", "/v1/bulk-charges/{id}/events"): "stream_bulk_charge_events",
     ("get", "/v1/payments/{id}/socket"): "open_payment_socket",
     ("get", "/v1/ops/audit"): "list_ops_audit",
+    ("get", "/v1/ops/search"): "search_ops",
 }
 """Operation ids that do not follow the rule of `operation_id`."""
 
@@ -43,6 +44,7 @@ TAGS = {
     "batches": "Batches of retries",
     "ops_payments": "Stuck, parked and undecided payments",
     "ops": "Operations",
+    "searches": "Search",
 }
 """Tags that differ from the name of their blueprint."""
 

@@ -33,6 +33,13 @@ OPS_DESCRIPTIONS: dict[str, str] = {
     "resolution": "The id of the resolution that is the answer; null if the answer is the bank's.",
     "resolutions": "Resolutions of the payment, newest first.",
     "Resolution.rejected_by": "The id of the ops user who rejected it, or `shell`.",
+    "q": "The text to find, whole: only a wallet's last four characters may be a part of something.",
+    "SearchHit.kind": "What was found.",
+    "SearchHit.label": "What it is, in words.",
+    "SearchHit.matched_by": "What the text is of it.",
+    "SearchHit.path": "Where this API shows it.",
+    "Search.data": "What was found.",
+    "Search.has_more": "True if more was found than is shown.",
     "submitted_at": "From when on the bank may know of the payout; null if it certainly does not.",
     "value_date": "The day on which the bank booked it; required for `paid`.",
 }
