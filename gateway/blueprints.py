@@ -18,6 +18,7 @@ from gateway.ops.adjustment_routes import adjustments
 from gateway.ops.batch_routes import batches
 from gateway.ops.breach_routes import breaches
 from gateway.ops.closing_routes import closings
+from gateway.ops.explanation_routes import explanations
 from gateway.ops.freeze_routes import freezes
 from gateway.ops.health_routes import health
 from gateway.ops.pause_routes import pauses
@@ -66,6 +67,7 @@ BLUEPRINTS = (
     searches,
     ops_payments,
     ops_actions,
+    explanations,
     resolutions,
     batches,
     adjustments,

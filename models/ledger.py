@@ -7,14 +7,12 @@ from types import MappingProxyType
 from sqlalchemy import Connection
 
 from models import pg_arrays
+from models.payment import POSTING_LOCK
 from models.prepared_statement import PreparedStatement
 from models.records import records
 from models.rules.commission import FREE
 from models.rules.ledger_chain import SALT_BYTES, batch_hashes
 from models.rules.types import ClaimedPayment, Decision, Initiator, LockedAccount, LockedBulk, RefundableAmount, Verdict
-
-POSTING_LOCK = 0x706F7374
-"""Advisory lock of the posting transaction ("post" in ASCII): one process posts, the others stand by."""
 
 
 class LedgerMismatch(Exception):

@@ -1,12 +1,14 @@
 """Timeline of a payment: its steps, each recorded in the transaction that took it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row
 
 from models.payment_view import PaymentView
+from models.representations import ViewerLike, failure_body, iso
 from models.rules.types import PaymentType
 
 ENTRIES_PER_SOURCE_MAX = 200
@@ -135,3 +137,35 @@ def _entry(view: PaymentView, row: Row) -> TimelineEntry:
     if step == Step.INITIATED and view.type not in _MADE_BY_WORKERS:
         actor, actor_id = TimelineActor.INITIATOR, view.user_id
     return TimelineEntry(at, Step(step), TimelineActor(actor or TimelineActor.WORKER), actor_id, *rest)
+
+
+NEUTRAL = {
+    TimelineActor.WORKER: "The payment could not be posted yet.",
+    TimelineActor.BANK: "The bank could not be reached, or has not decided yet.",
+}
+"""The text of a failed attempt for all but ops and auditors: the error itself would reveal internals."""
+
+
+def bodies(entries: Sequence[TimelineEntry], view: PaymentView, viewer: ViewerLike) -> list[dict[str, Any]]:
+    """The JSON of the steps, each with the time since the step before."""
+    moments = [None, *(entry.at for entry in entries)]
+    return [_body(entry, previous, view, viewer) for entry, previous in zip(entries, moments, strict=False)]
+
+
+def _body(entry: TimelineEntry, previous: datetime | None, view: PaymentView, viewer: ViewerLike) -> dict[str, Any]:
+    is_attempt = entry.step == Step.ATTEMPT_FAILED
+    text = entry.text if viewer.reads_all else NEUTRAL.get(entry.actor) if is_attempt else None
+    return {
+        "at": entry.at.isoformat(),
+        "step": entry.step,
+        "actor": entry.actor,
+        "actor_id": entry.actor_id if viewer.reads_all or entry.actor_id == viewer.id else None,
+        "attempt": entry.attempt,
+        "waited_seconds": None if previous is None else round((entry.at - previous).total_seconds(), 3),
+        "next_attempt_at": iso(entry.next_attempt_at),
+        "outcome": entry.outcome,
+        "reason": None if is_attempt else text,
+        "error": text if is_attempt else None,
+        "failure": failure_body(view.failure_code) if entry.step == Step.FAILED else None,
+        "payment": entry.payment_id,
+    }

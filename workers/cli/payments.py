@@ -13,7 +13,7 @@ from models.payment_stuck import OLDEST_FIRST, STUCK_SECONDS_MAX, StuckFilter, S
 from models.rules.money import render
 from models.session import Connection, transaction
 from workers import process
-from workers.cli import table
+from workers.cli import payment_waits, table
 from workers.cli.arguments import reasoned
 from workers.cli.group import WorkerGroup
 
@@ -27,6 +27,9 @@ IDLE_SWEEPS_MAX = 5
 """Sweeps without progress, of two seconds each, after which the command gives up: a person has to look at the locks."""
 
 payments_cli = WorkerGroup("payments", help="List and retry payments that did not post (as the worker).")
+for command in payment_waits.COMMANDS:
+    payments_cli.add_command(command)
+
 limited = click.option("--limit", type=click.IntRange(1, ROWS_MAX), default=100, show_default=True)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 aged = click.option(

@@ -1,8 +1,12 @@
-"""Text tables of the commands: a header and one line per row; only free text is cut, at the edge of a terminal."""
+"""Text tables of the commands: a header and one row per thing, each cell whole, so that ids can be copied.
+
+On a terminal that is too narrow a row continues on the next line, indented; only free text is cut, at its edge.
+"""
 
 import shutil
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import click
 
@@ -17,12 +21,51 @@ FEW = 2
 
 def show(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print the table; the last column is free text, cut at the edge of a terminal and nowhere else."""
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for text in lines(header, rows, room):
+        click.echo(text)
+
+
+def lines(header: Sequence[str], rows: Sequence[Sequence[str]], room: int | None = None) -> list[str]:
+    """The lines of the table, each of at most `room` characters, if no cell but the last is longer; None: any."""
     table = [header, *([_plain(cell) for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in table) for column in range(len(header) - 1)]
-    room = _room(sum(widths) + len(GAP) * len(widths))
-    for row in table:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        click.echo(GAP.join([*cells, row[-1][:room]]).rstrip())
+    groups = _groups(widths, room)
+    return [line for row in table for line in _row(row, widths, groups, room)]
+
+
+def _groups(widths: Sequence[int], room: int | None) -> list[list[int]]:
+    """The columns of each line of a row, the last column included."""
+    groups: list[list[int]] = [[]]
+    taken = 0
+    for column, width in enumerate([*widths, TEXT_COLUMNS_MIN]):
+        if groups[-1] and room is not None and taken + width > room:
+            groups.append([])
+            taken = len(GAP)
+        groups[-1].append(column)
+        taken += width + len(GAP)
+    return groups
+
+
+def _row(row: Sequence[str], widths: Sequence[int], groups: Sequence[Sequence[int]], room: int | None) -> list[str]:
+    result = []
+    for number, columns in enumerate(groups):
+        text = (GAP if number else "") + GAP.join(
+            row[column].ljust(widths[column]) if column < len(widths) else row[column] for column in columns
+        )
+        is_last = columns[-1] == len(widths)
+        result.append((text[:room] if is_last else text).rstrip())
+    return result
+
+
+def line(*cells: str) -> str:
+    """One row without a table, for what is printed as it happens."""
+    return GAP.join(_plain(cell) for cell in cells).rstrip()
+
+
+def moment(at: datetime) -> str:
+    """A time in UTC, to the millisecond."""
+    return at.astimezone(UTC).isoformat(sep=" ", timespec="milliseconds").removesuffix("+00:00")
 
 
 def ago(seconds: float) -> str:
@@ -32,11 +75,6 @@ def ago(seconds: float) -> str:
     count = distance // size
     words = f"{count} {name}{'' if count == 1 else 's'}"
     return f"in {words}" if seconds <= -1 else f"{words} ago"
-
-
-def _room(taken: int) -> int | None:
-    """Characters left on the terminal's line; None if unlimited."""
-    return max(shutil.get_terminal_size().columns - taken, TEXT_COLUMNS_MIN) if sys.stdout.isatty() else None
 
 
 def _plain(text: str) -> str:

@@ -9,6 +9,14 @@ IBAN = "DE89370400440532013000"
 HASH = "5f" * 32
 
 VALUES: dict[str, Any] = {
+    "application": "psql",
+    "WaitCause.code": "posting_stale",
+    "WaitCause.detail": "No poster has been alive for 70 s.",
+    "WaitCause.command": "flask payments sweep",
+    "help": "`flask payments sweep` posts without a broker; start a poster.",
+    "Alive.name": "posting@host",
+    "pid": 4711,
+    "RowLock.role": "payments_owner",
     "Reconciliation.account": IBAN,
     "SetAside.pointer": "/lines/3/amount",
     "SetAside.code": "amount_invalid",

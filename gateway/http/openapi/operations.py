@@ -42,6 +42,7 @@ TAGS = {
     "rates": "Exchange rates",
     "streams": "Live updates",
     "batches": "Batches of retries",
+    "explanations": "Why payments wait",
     "ops_payments": "Stuck, parked and undecided payments",
     "ops": "Operations",
     "searches": "Search",
