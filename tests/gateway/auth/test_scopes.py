@@ -3,7 +3,8 @@
 import pytest
 
 from gateway.auth.scopes import SCOPES
-from tests.gateway.auth.scope_matrix import CALLS, MATRIX, MOVES_MONEY, ROLES, do, rule_of
+from tests.gateway.auth.scope_matrix import CALLS, MOVES_MONEY, do, rule_of
+from tests.gateway.auth.scope_statuses import MATRIX, ROLES
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.orders import deposit_into
 from tests.support import Database
