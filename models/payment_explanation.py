@@ -46,7 +46,7 @@ SELECT now() AS at, p.last_error, {_seconds("nullif(p.due_at, 'infinity')")} AS 
        {_seconds("now()", "i.submitted_at")} AS submitted_seconds, i.pending_at IS NOT NULL AS is_pending,
        {_seconds("i.due_at")} AS payout_due_seconds, i.due_at AS payout_due_at, i.last_error AS payout_error,
        (SELECT q.rail FROM pauses q WHERE q.rail = coalesce(i.rail, q.rail) AND i.due_at IS NOT NULL
-            AND q.released_at IS NULL AND NOT {IS_OVER} ORDER BY q.id LIMIT 1) AS paused_rail,
+            AND q.released_at IS NULL AND NOT {IS_OVER} ORDER BY q.rail LIMIT 1) AS paused_rail,
        (SELECT is_frozen FROM accounts WHERE id = p.source_id) AS is_source_frozen,
        (SELECT is_frozen FROM accounts WHERE id = p.target_id) AS is_target_frozen
 FROM payments p LEFT JOIN instructions i ON i.payment_id = p.id
