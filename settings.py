@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from environs import Env, EnvError
 from marshmallow.validate import OneOf, Range, Regexp
-from sqlalchemy import URL, make_url
+from sqlalchemy import make_url
 
 STACK_FILE = Path(__file__).parent / ".run" / "stack.json"
 """File with the addresses of the running embedded stack, so that commands in the checkout find it."""
@@ -51,6 +51,8 @@ class Settings:
     """Signs cursors; at least 32 characters."""
     receipt_key: str
     """Private key that signs checkpoints: 32 bytes, in hexadecimal digits or base64; empty: none are signed."""
+    auditor_freezes_max: int
+    """Most wallets that the auditor freezes at a time because a row breaks an invariant of the books; 0: none."""
     deposits_open: bool
     """Whether owners may deposit into their own wallets; else ops, or a token with scope deposits:write."""
     require_confirmation: bool
@@ -145,6 +147,7 @@ def load() -> Settings:
         redis_url=redis_url,
         secret_key=env.str("SECRET_KEY", stack.get("secret_key", "")),
         receipt_key=_receipt_key(env, stack.get("receipt_key", "")),
+        auditor_freezes_max=env.int("AUDITOR_FREEZES_MAX", 0, validate=Range(0, 10_000)),
         deposits_open=env.bool("DEPOSITS_OPEN", bool(stack)),
         require_confirmation=env.bool("REQUIRE_CONFIRMATION", True),
         token_ttl_hours=env.int("TOKEN_TTL_HOURS", 24, validate=Range(1, 24 * 365)),
@@ -278,7 +281,7 @@ def normalized(url: str | None) -> str | None:
     if not url:
         return None
     parsed = make_url(url)
-    return _text(parsed.set(drivername="postgresql+psycopg2"))
+    return parsed.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
 
 
 def as_role(owner_url: str | None, role: str) -> str | None:
@@ -286,14 +289,10 @@ def as_role(owner_url: str | None, role: str) -> str | None:
     if not owner_url:
         return None
     url = make_url(owner_url)
-    return _text(url.set(username=role, password=role_password(owner_url, role)))
+    return url.set(username=role, password=role_password(owner_url, role)).render_as_string(hide_password=False)
 
 
 def role_password(owner_url: str, role: str) -> str | None:
     """The password that the migration gives to `role`: derived from the owner's, which it does not reveal."""
     secret = make_url(owner_url).password
     return hmac.new(secret.encode(), role.encode(), hashlib.sha256).hexdigest() if secret else None
-
-
-def _text(url: URL) -> str:
-    return url.render_as_string(hide_password=False)

@@ -40,28 +40,28 @@ class KeptBreach(NamedTuple):
 NEW = pg_arrays.Columns("new", "invariant text, subject text, details jsonb")
 
 
-def record(connection: Connection, breaches: Collection[Breach]) -> list[Breach]:
-    """Record the breaches; returns those that were not open already."""
+def record(connection: Connection, breaches: Collection[Breach]) -> dict[str, Breach]:
+    """Record the breaches; returns those that were not open already, by id."""
     by_key = {(breach.invariant, breach.subject): breach for breach in breaches}
     if not by_key:
-        return []
+        return {}
     rows = connection.exec_driver_sql(
         f"INSERT INTO breaches (invariant, subject, details) SELECT * FROM {NEW.unnest}"
-        " ON CONFLICT (invariant, subject) WHERE healed_at IS NULL DO NOTHING RETURNING invariant, subject",
+        " ON CONFLICT (invariant, subject) WHERE healed_at IS NULL DO NOTHING RETURNING id::text, invariant, subject",
         NEW.parameters(by_key.values()),
     )
-    return [by_key[tuple(row)] for row in rows]
+    return {row.id: by_key[row.invariant, row.subject] for row in rows}
 
 
-def heal(
+def not_found_again(
     connection: Connection,
     invariants: Collection[str],
     found: Iterable[Breach],
     *,
     subjects: Collection[str] | None = None,
     before: datetime | None = None,
-) -> list[str]:
-    """Record that the open breaches of these invariants that were not found again are healed; returns their subjects.
+) -> dict[str, str]:
+    """The open breaches of these invariants that were not found again: their subjects by id.
 
     Only those of these `subjects`, or those found `before` that moment.
     """
@@ -75,13 +75,44 @@ def heal(
             before,
         ),
     ).all()
-    healed = {row.id: row.subject for row in rows if (row.invariant, row.subject) not in still}
-    if healed:
+    return {str(row.id): row.subject for row in rows if (row.invariant, row.subject) not in still}
+
+
+def heal(connection: Connection, ids: Collection[str]) -> None:
+    """Record that these breaches are healed."""
+    if ids:
         connection.exec_driver_sql(
             "UPDATE breaches SET healed_at = now() WHERE id = ANY(%s::bigint[]) AND healed_at IS NULL",
-            (pg_arrays.plain(healed),),
+            (pg_arrays.plain(ids),),
         )
-    return list(healed.values())
+
+
+WALLETS = """
+SELECT a.id::text FROM accounts a WHERE a.owner_id IS NOT NULL AND a.id IN (
+    SELECT %(id)s::uuid
+    UNION ALL SELECT o.account_id FROM operations o
+    WHERE o.payment_id = %(id)s AND o.line = coalesce(%(line)s::smallint, o.line)
+    UNION ALL SELECT unnest(ARRAY[p.source_id, p.target_id]) FROM payments p
+    WHERE p.id = %(id)s AND %(line)s::smallint IS NULL)
+"""
+
+
+def wallets(connection: Connection, breach: Breach) -> list[str]:
+    """Ids of the wallets that it is about: the account itself, that of the operation, or those of the payment."""
+    id, *rest = breach.subject.split(" ")
+    if not is_id(id):
+        return []
+    line = rest[1] if rest[:1] == ["line"] else None
+    return [row[0] for row in connection.exec_driver_sql(WALLETS, {"id": id, "line": line})]
+
+
+ID_LENGTH, ID_DASHES = 36, 4
+"""Of the text of a UUID."""
+
+
+def is_id(word: str) -> bool:
+    """Whether the first word of a subject is the id of a payment, an account or the like."""
+    return len(word) == ID_LENGTH and word.count("-") == ID_DASHES
 
 
 def open_subjects(connection: Connection) -> list[str]:

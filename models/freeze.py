@@ -1,4 +1,4 @@
-"""Freezes of wallets, and of users with all their wallets: by ops, until they thaw them.
+"""Freezes of wallets, and of users with all their wallets: by ops, or by the auditor, until ops thaw them.
 
 A trigger writes `accounts.is_frozen`, under the lock of the account that posting takes too. The wallets that a frozen
 user opens are frozen as well.
@@ -17,7 +17,10 @@ from models.records import record
 
 
 class Freeze(NamedTuple):
-    """A freeze of an account or of a user, and how it was thawed; `frozen_by` and `thawed_by` None: in a shell."""
+    """A freeze of an account or of a user, and how it was thawed; `frozen_by` and `thawed_by` None: in a shell.
+
+    With `breach_id` the auditor froze it.
+    """
 
     id: str
     account_id: str | None
@@ -28,6 +31,7 @@ class Freeze(NamedTuple):
     thaw_reason: str | None
     thawed_by: str | None
     thawed_at: datetime | None
+    breach_id: str | None
 
 
 class FreezeTarget(NamedTuple):
@@ -39,7 +43,7 @@ class FreezeTarget(NamedTuple):
 
 FREEZE = """
 SELECT f.id::text, f.account_id::text, f.user_id::text, f.reason, f.frozen_by::text, f.frozen_at, f.thaw_reason,
-       f.thawed_by::text, f.thawed_at
+       f.thawed_by::text, f.thawed_at, f.breach_id::text
 FROM freezes f
 """
 
@@ -73,16 +77,21 @@ def page(
     return keyset.page(connection, Freeze, FREEZE, conditions, limit, at, key="f.id")
 
 
-def freeze(connection: Connection, target: FreezeTarget, reason: str, actor: Actor) -> tuple[Freeze, bool]:
-    """Freeze the target; returns the freeze, and False if it was in force already.
+def freeze(
+    connection: Connection, target: FreezeTarget, reason: str, actor: Actor, *, breach_id: str | None = None
+) -> tuple[Freeze, bool]:
+    """Freeze the target, for the breach if a worker does; returns the freeze, and False if it was in force already.
 
     Waits for the payments that are being posted with the wallets, and is recorded in the audit log.
     """
     id = str(uuid7())
+    columns = {"id": id, **target._asdict(), "reason": reason, "frozen_by": actor.user_id}
+    if breach_id is not None:
+        columns["breach_id"] = breach_id  # which the gateway's role may not write
     connection.exec_driver_sql(
-        "INSERT INTO freezes (id, account_id, user_id, reason, frozen_by) VALUES (%s, %s, %s, %s, %s)"
+        f"INSERT INTO freezes ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})"
         " ON CONFLICT DO NOTHING",
-        (id, *target, reason, actor.user_id),
+        tuple(columns.values()),
     )
     kept = newest(connection, target)
     if kept is None:
@@ -90,6 +99,14 @@ def freeze(connection: Connection, target: FreezeTarget, reason: str, actor: Act
     if kept.id == id:
         audit.note(connection, actor, "freezes.freeze", _name(kept), reason, after=body(kept))
     return kept, kept.id == id
+
+
+def in_force_for_breaches(connection: Connection) -> int:
+    """Number of the freezes in force that the auditor made."""
+    count: int = connection.exec_driver_sql(
+        "SELECT count(*) FROM freezes WHERE breach_id IS NOT NULL AND thawed_at IS NULL"
+    ).scalar_one()
+    return count
 
 
 def thaw(connection: Connection, record: Freeze, reason: str, actor: Actor) -> Freeze:
@@ -125,4 +142,5 @@ def body(record: Freeze) -> dict[str, Any]:
         "thaw_reason": record.thaw_reason,
         "thawed_by": record.thawed_by,
         "thawed_at": record.thawed_at and record.thawed_at.isoformat(),
+        "breach": record.breach_id,
     }

@@ -1,4 +1,4 @@
-"""What monitors ask of the database besides the health report: open payments, webhooks, and whether money is conserved.
+"""What monitors ask of the database besides the health report: open payments, webhooks, breaches of the books.
 
 Each count stops at a bound, so that a scrape costs the same on a large database.
 """
@@ -13,6 +13,8 @@ OPEN_MAX = 10_000
 BACKLOG_MAX = 10_000
 
 FAILING_MAX = 1_000
+
+BREACHES_MAX = 1_000
 
 
 class OpenWebhooks(NamedTuple):
@@ -70,6 +72,15 @@ def open_payments(connection: Connection) -> dict[tuple[str, str], int]:
 def open_webhooks(connection: Connection) -> OpenWebhooks:
     """Webhooks that are to be sent."""
     return OpenWebhooks(*connection.exec_driver_sql(OPEN_WEBHOOKS).one())
+
+
+def open_breaches(connection: Connection) -> int:
+    """Number of breaches of the books that are neither healed nor acknowledged, up to BREACHES_MAX."""
+    count: int = connection.exec_driver_sql(
+        "SELECT count(*) FROM (SELECT FROM breaches"
+        f" WHERE healed_at IS NULL AND acknowledged_at IS NULL LIMIT {BREACHES_MAX}) AS open"
+    ).scalar_one()
+    return count
 
 
 def imbalance(connection: Connection) -> dict[str, int]:

@@ -46,6 +46,19 @@ OF_BULKS = frozenset(
 )
 """Invariants over what no payment leads to: checked by a full run only."""
 
+OF_RECORDS = frozenset(
+    {
+        "a bulk's counts are those of its lines",
+        "a reference names one payment of its merchant's that did not fail",
+        "every idempotency key names a payment, an account, an adjustment, a bulk or a user that exists",
+        "every bulk that is final has its event",
+        "every event is of a transition",
+        "every event names whom it concerns",
+        "every transition has its event",
+    }
+)
+"""Invariants of what is written beside the money: no wallet is frozen for them."""
+
 OF_PAYMENTS = tuple(name for name in INVARIANTS if name not in OF_ACCOUNTS | OF_BULKS)
 """Invariants of a payment with its operations, events, refunds and returns: checked for those that are new."""
 

@@ -22,6 +22,7 @@ def read_again(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     [
         ("WAITERS_PER_USER_MAX", "3", 3),
         ("QUOTE_TTL_SECONDS", "90", 90),
+        ("AUDITOR_FREEZES_MAX", "20", 20),
         ("HOLD_TTL_HOURS", "48", 48),
         ("DEFAULT_CURRENCIES", "EUR, USD", ("EUR", "USD")),
         ("RECEIPT_KEY", "ab" * 32, "ab" * 32),
@@ -39,6 +40,7 @@ def test_setting_given_is_read(monkeypatch: pytest.MonkeyPatch, name: str, text:
     [
         ("WAITERS_PER_USER_MAX", "10001"),
         ("QUOTE_TTL_SECONDS", "0"),
+        ("AUDITOR_FREEZES_MAX", "-1"),
         ("HOLD_TTL_HOURS", "745"),
         ("DEFAULT_CURRENCIES", "EUR,dollars"),
         ("RECEIPT_KEY", "ab" * 31),

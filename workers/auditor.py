@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import structlog
 
-from models import breach, checkpoint, client_timeout, invariants, ledger_batch, verification
+from models import audit, breach, checkpoint, client_timeout, freeze, invariants, ledger_batch, verification
 from models.breach import Breach
 from models.checkpoint import Checkpoint, SigningKey
+from models.freeze import FreezeTarget
 from models.ledger_batch import LedgerBatch
 from models.session import Connection, Engine, transaction
 from models.verification import Position
@@ -48,20 +49,23 @@ class Verified(NamedTuple):
         )
 
 
-def run(engine: Engine, seconds: float = RUN_SECONDS, *, again: bool = True) -> Verified:
-    """Verify what is new since the last run and, if `again`, some older batches and what was broken once more."""
+def run(engine: Engine, seconds: float = RUN_SECONDS, *, again: bool = True, freezes_max: int = 0) -> Verified:
+    """Verify what is new since the last run and, if `again`, some older batches and what was broken once more.
+
+    The wallets of a new breach are frozen, unless as many as `freezes_max` are frozen for breaches already.
+    """
     deadline = time.monotonic() + seconds
-    total = _slice(engine, again=again)
+    total = _slice(engine, freezes_max, again=again)
     while total.remains and time.monotonic() < deadline:
-        total = total.then(_slice(engine, again=False))
+        total = total.then(_slice(engine, freezes_max, again=False))
     return total
 
 
 NOTHING = Verified(0, 0, 0, [], [], [], remains=False)
 
 
-def _slice(engine: Engine, *, again: bool) -> Verified:
-    """One slice, in a transaction that writes at its end: the feed of events does not wait for it."""
+def _slice(engine: Engine, freezes_max: int, *, again: bool) -> Verified:
+    """One slice: read in a transaction of one snapshot, and recorded in one that locks the wallets to be frozen."""
     with transaction(engine) as connection:
         verification.read_one_snapshot(connection)
         if not verification.try_lock(connection):
@@ -79,26 +83,28 @@ def _slice(engine: Engine, *, again: bool) -> Verified:
             rechecked = breach.open_subjects(connection)
             older = _older(connection, at, rechecked, found)
             more.update(id for batch in older for id in batch.payments)
-        ids = {word for subject in rechecked if _is_id(word := subject.split(" ")[0])}
+        ids = {word for subject in rechecked if breach.is_id(word := subject.split(" ")[0])}
         some = verification.slice_of(events, more | ids)
         found += verification.broken(connection, some, ids)
         subjects = [*rechecked, *(f"batch {batch.number}" for batch in (*batches, *older))]
-        healed = breach.heal(connection, verification.HEALED_BY_NEXT, found, subjects=subjects)
-        new = breach.record(connection, found)
-        last = batches[-1] if batches else None
-        verification.advance(
-            connection,
-            Position(
-                events[-1].xact if events else at.xact,
-                events[-1].sequence if events else at.sequence,
-                last.number if last else at.batch,
-                last.hash if last else at.batch_hash,
-                older[-1].number if older and older[-1].number < at.batch else 0 if again else at.again,
-            ),
-        )
+        healed = breach.not_found_again(connection, verification.HEALED_BY_NEXT, found, subjects=subjects)
+    last = batches[-1] if batches else None
+    reached = Position(
+        events[-1].xact if events else at.xact,
+        events[-1].sequence if events else at.sequence,
+        last.number if last else at.batch,
+        last.hash if last else at.batch_hash,
+        older[-1].number if older and older[-1].number < at.batch else 0 if again else at.again,
+    )
+    with transaction(engine) as connection:
+        if not verification.try_lock(connection) or verification.position(connection) != at:
+            return NOTHING  # another run was faster
+        breach.heal(connection, healed)
+        new = _record(connection, found, freezes_max)
+        verification.advance(connection, reached)
     _tell(new)
     remains = len(events) == verification.EVENTS_MAX or len(batches) == verification.BATCHES_MAX
-    return Verified(len(events), len(batches), len(some.ids), new, found, healed, remains)
+    return Verified(len(events), len(batches), len(some.ids), new, found, list(healed.values()), remains)
 
 
 def _lost(connection: Connection, at: Position, before: LedgerBatch | None) -> Iterator[Breach]:
@@ -122,12 +128,23 @@ def _older(connection: Connection, at: Position, rechecked: Iterable[str], found
     return older
 
 
-def _is_id(word: str) -> bool:
-    return len(word) == ID_LENGTH and word.count("-") == ID_DASHES
-
-
-ID_LENGTH, ID_DASHES = 36, 4
-"""Of the text of a UUID."""
+def _record(connection: Connection, found: list[Breach], freezes_max: int) -> list[Breach]:
+    """Record the breaches that are new, and freeze their wallets, in the order of ids as posters lock them."""
+    new = breach.record(connection, found)
+    reasons: dict[str, tuple[str, str]] = {}
+    for id, one in new.items() if freezes_max else ():
+        if one.invariant not in verification.OF_RECORDS:
+            reason = f"{one.invariant}: broken by {one.subject}"[: audit.REASON_LENGTH_MAX]
+            reasons |= dict.fromkeys(breach.wallets(connection, one), (id, reason))
+    free = freezes_max - freeze.in_force_for_breaches(connection) if reasons else 0
+    for account_id in sorted(reasons):
+        if free <= 0:
+            log.error("not frozen: too many are", account=account_id, freezes_max=freezes_max)
+            continue
+        id, reason = reasons[account_id]
+        _, is_new = freeze.freeze(connection, FreezeTarget(account_id), reason, audit.WORKER, breach_id=id)
+        free -= is_new
+    return list(new.values())
 
 
 def sign(engine: Engine, key: SigningKey | None) -> list[Checkpoint]:
@@ -144,8 +161,11 @@ def sign(engine: Engine, key: SigningKey | None) -> list[Checkpoint]:
     return signed
 
 
-def run_full(engine: Engine, progress: Progress) -> Verified:
-    """Verify everything: each invariant over all data from one snapshot, and every batch of the chain."""
+def run_full(engine: Engine, progress: Progress, *, freezes_max: int = 0) -> Verified:
+    """Verify everything: each invariant over all data from one snapshot, and every batch of the chain.
+
+    Freezes wallets as `run` does.
+    """
     with transaction(engine) as connection:
         began = verification.moment(connection)
         newest = ledger_batch.newest(connection)
@@ -164,7 +184,7 @@ def run_full(engine: Engine, progress: Progress) -> Verified:
     for verified, some in _chain(engine, found):
         batches, payments = batches + verified, payments + some
         progress(min(count - 1, count - newest // BATCHES_AT_ONCE - 2 + batches // BATCHES_AT_ONCE), count, "the chain")
-    new, healed = _keep(engine, found, began)
+    new, healed = _keep(engine, found, began, freezes_max)
     progress(count, count, "done")
     return Verified(0, batches, payments, new, found, healed, remains=False)
 
@@ -185,16 +205,17 @@ def _chain(engine: Engine, found: list[Breach]) -> Iterator[tuple[int, int]]:
         yield len(batches), sum(len(batch.payments) for batch in batches)
 
 
-def _keep(engine: Engine, found: list[Breach], began: datetime) -> tuple[list[Breach], list[str]]:
+def _keep(engine: Engine, found: list[Breach], began: datetime, freezes_max: int) -> tuple[list[Breach], list[str]]:
     """Record what a full run found, and what it did not find any more."""
     with transaction(engine) as connection:
         by_name = {name: sum(one.invariant == name for one in found) for name in verification.HEALED_IN_FULL}
         whole = [name for name, count in by_name.items() if count < verification.BREACHES_MAX]
-        healed = breach.heal(connection, whole, found, before=began)
-        new = breach.record(connection, found)
+        healed = breach.not_found_again(connection, whole, found, before=began)
+        breach.heal(connection, healed)
+        new = _record(connection, found, freezes_max)
         verification.note_full(connection)
     _tell(new)
-    return new, healed
+    return new, list(healed.values())
 
 
 def _tell(new: Iterable[Breach]) -> None:

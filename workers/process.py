@@ -71,6 +71,11 @@ def signing_key() -> SigningKey | None:
     return SigningKey(key) if key else None
 
 
+def freezes_max() -> int:
+    """How many wallets may be frozen for breaches of the books at a time."""
+    return settings.load().auditor_freezes_max
+
+
 @cache
 def mail_sender() -> MailSender:
     """The mail sender of this process."""

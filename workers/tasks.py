@@ -134,7 +134,7 @@ def forget() -> None:
 def verify() -> None:
     """Verify what is new in the books, and sign it; ring again for what is left, unless posters need the machine."""
     with _exclusive(VERIFY):
-        remains = auditor.run(process.engine()).remains
+        remains = auditor.run(process.engine(), freezes_max=process.freezes_max()).remains
         auditor.sign(process.engine(), process.signing_key())
         if not remains:
             return

@@ -76,6 +76,7 @@ class FreezeSchema(Output):
     thaw_reason = ma.fields.String(allow_none=True)
     thawed_by = ma.fields.UUID(allow_none=True)
     thawed_at = ma.fields.DateTime(allow_none=True)
+    breach = ma.fields.String(allow_none=True)
 
 
 class PauseInput(Input):

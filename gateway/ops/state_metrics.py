@@ -35,6 +35,7 @@ class DatabaseState(NamedTuple):
     report: HealthReport
     open_payments: Mapping[tuple[str, str], int]
     webhooks: OpenWebhooks
+    breaches: int
     imbalance: Mapping[str, int]
 
 
@@ -75,10 +76,11 @@ class StateMetrics:
                 report = health.report(connection, broker_is_up=self._broker_is_up)
                 open_payments = monitoring.open_payments(connection)
                 webhooks = monitoring.open_webhooks(connection)
+                breaches = monitoring.open_breaches(connection)
             self._read_imbalance(self._services.engine)
         except UNREADABLE:
             return None
-        return DatabaseState(report, open_payments, webhooks, self._imbalance)
+        return DatabaseState(report, open_payments, webhooks, breaches, self._imbalance)
 
     def _read_imbalance(self, engine: Engine) -> None:
         began = time.monotonic()
@@ -104,6 +106,7 @@ def _families(state: DatabaseState) -> Iterable[Metric]:
         "payments_oldest_due_seconds": ("Time for which the oldest of these is due", report.oldest_due_seconds),
         "payments_parked": ("Payments that wait for a person, counted up to 1,000", report.parked),
         "payments_undecided": ("Withdrawals about which the bank gives no answer, up to 1,000", report.undecided),
+        "payments_breaches": ("Rows that break an invariant of the books, counted up to 1,000", state.breaches),
         "payments_webhook_backlog": ("Webhooks to be sent, counted up to 10,000", webhooks.backlog),
         "payments_webhook_oldest_event_seconds": (
             "Age of the oldest event that has not become webhooks",

@@ -174,6 +174,7 @@ COLUMN_RIGHTS = {
         | {"executed_at", "refusal", "bank_answer", "bank_answered_at"},
         ("UPDATE", "commands"): {"decided_at", "outcome"},
         **FREEZES_AND_PAUSES,
+        ("INSERT", "freezes"): FREEZES_AND_PAUSES["INSERT", "freezes"] | {"breach_id"},
         ("UPDATE", "pauses"): {"resume_reason", "resumed_by", "resumed_at", "released_at"},
         ("INSERT", "paused_payments"): {"payment_id", "pause_id", "due_at"},
         ("UPDATE", "paused_payments"): {"pause_id"},

@@ -35,7 +35,7 @@ def test_verify_rings_for_itself_unless_payments_are_due(
     books: Books, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "signing_key", lambda: None)
-    monkeypatch.setattr(auditor, "run", lambda _: auditor.NOTHING._replace(remains=True))
+    monkeypatch.setattr(auditor, "run", lambda *_, **__: auditor.NOTHING._replace(remains=True))
     tasks.verify.apply(throw=True)
     assert bells.llen("upkeep") == 1
     alice, source = books.client(10_00)

@@ -28,10 +28,11 @@ VERIFY_SECONDS_MAX = 24 * 3600.0
 def verify(full: bool, as_json: bool) -> None:
     """Verify the books as the auditor does every minute; exit with 1 if a row breaks an invariant.
 
-    What is broken is recorded as a breach. Payments go on meanwhile.
+    What is broken is recorded as a breach, and its wallets are frozen if AUDITOR_FREEZES_MAX is set. Payments go on
+    meanwhile.
     """
     if not full:
-        _report(auditor.run(process.engine(), VERIFY_SECONDS_MAX), as_json)
+        _report(auditor.run(process.engine(), VERIFY_SECONDS_MAX, freezes_max=process.freezes_max()), as_json)
         return
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
         step = bar.add_task("")
@@ -39,7 +40,7 @@ def verify(full: bool, as_json: bool) -> None:
         def progress(done: int, count: int, name: str) -> None:
             bar.update(step, completed=done, total=count, description=name)
 
-        verified = auditor.run_full(process.engine(), progress)
+        verified = auditor.run_full(process.engine(), progress, freezes_max=process.freezes_max())
     _report(verified, as_json)
 
 
@@ -49,7 +50,7 @@ def sign() -> None:
     key = process.signing_key()
     if key is None:
         raise click.ClickException("RECEIPT_KEY is not set")
-    verified = auditor.run(process.engine(), VERIFY_SECONDS_MAX)
+    verified = auditor.run(process.engine(), VERIFY_SECONDS_MAX, freezes_max=process.freezes_max())
     signed = auditor.sign(process.engine(), key)
     for one in signed:
         click.echo(f"checkpoint {one.number}: batches {one.first_batch} to {one.last_batch}, key {one.key_id}")

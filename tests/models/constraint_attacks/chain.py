@@ -66,7 +66,7 @@ ATTACKS = {
         of_breach("acknowledged_at = now(), acknowledged_by = 'ops', reason = 'known'"), *[NO_BREAK] * 3
     ),
     "DELETE FROM breaches": Attack("DELETE FROM breaches", "breaches_are_never_deleted"),
-    "TRUNCATE breaches": Attack("TRUNCATE breaches", "breaches_are_never_truncated"),
+    "TRUNCATE breaches": Attack("TRUNCATE breaches CASCADE", "breaches_are_never_truncated"),
     "second position of verification": Attack(
         "INSERT INTO verification_positions (is_only, xact, sequence, batch, batch_hash, again)"
         " VALUES (false, '0', 0, 0, '', 0)",

@@ -25,6 +25,10 @@ def of_pause(assignments: str, state: str = "paused") -> str:
     return f"UPDATE pauses SET {assignments} WHERE id = %({state})s"
 
 
+FOUND = "(SELECT id FROM breaches WHERE subject = 'found')"
+BROKEN = {"user_id": "NULL", "account_id": "%(poor)s", "frozen_by": "NULL", "breach_id": FOUND}
+"""A freeze for a breach, as a worker may make it."""
+
 ATTACKS = {
     "freeze of nothing": by_all(freeze(user_id="NULL"), "freezes_name_one_thing"),
     "freeze of two things": by_all(freeze(account_id="%(rich)s"), "freezes_name_one_thing"),
@@ -51,6 +55,20 @@ ATTACKS = {
         of_freeze("thaw_reason = NULL, thawed_at = NULL, thawed_by = %(ops)s", "thawed"), "freezes_are_thawed_once"
     ),
     "freeze by another after all": Attack(of_freeze("frozen_by = %(chief)s"), "freezes_are_thawed_once"),
+    "freeze of a user for a breach": Attack(
+        freeze(frozen_by="NULL", breach_id=FOUND), *["freezes_for_breaches_are_of_wallets_by_nobody"] * 2
+    ),
+    "freeze for a breach by ops": Attack(
+        freeze(**BROKEN | {"frozen_by": "%(ops)s"}), *["freezes_for_breaches_are_of_wallets_by_nobody"] * 2
+    ),
+    "freeze for no breach": Attack(freeze(**BROKEN | {"breach_id": "-1"}), *["freezes_breach_id_fkey"] * 2),
+    "freeze for a breach by the gateway": Attack(freeze(**BROKEN), *[NO_BREAK] * 2),
+    "freeze twice for a breach": Attack(
+        "INSERT INTO freezes (id, account_id, reason, breach_id, thaw_reason, thawed_at)"
+        f" SELECT gen_random_uuid(), %(poor)s, 'x', {FOUND}, 'x', now() FROM generate_series(1, 2)",
+        "freezes_once_for_a_breach",
+    ),
+    "freeze for a breach after all": Attack(of_freeze(f"breach_id = {FOUND}"), "freezes_are_thawed_once"),
     "DELETE FROM freezes": Attack("DELETE FROM freezes", "freezes_are_never_deleted"),
     "TRUNCATE freezes": Attack("TRUNCATE freezes", "freezes_are_never_truncated"),
     "wallet thawed past the freezes": Attack("UPDATE accounts SET is_frozen = false", NO_BREAK),
