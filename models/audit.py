@@ -114,6 +114,18 @@ def about(connection: Connection, target: str) -> list[dict[str, object]]:
     return [entry._asdict() for entry in records(AuditEntry, rows)]
 
 
+OF_PERSON = f"""
+SELECT * FROM (({ENTRY} WHERE target = %(id)s ORDER BY audit_log.id DESC LIMIT %(limit)s)
+               UNION ({ENTRY} WHERE actor = %(id)s ORDER BY audit_log.id DESC LIMIT %(limit)s)) AS entries
+ORDER BY id::bigint DESC LIMIT %(limit)s
+"""
+
+
+def of_person(connection: Connection, user_id: str, limit: int) -> list[AuditEntry]:
+    """What was done by a user and to them, newest first."""
+    return records(AuditEntry, connection.exec_driver_sql(OF_PERSON, {"id": user_id, "limit": limit}))
+
+
 def page(
     connection: Connection,
     limit: int,

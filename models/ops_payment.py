@@ -2,18 +2,21 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from models import inquiry, payment_action, payment_command, payment_stuck, payment_view, resolution
+from models import inquiry, payment_action, payment_command, payment_lookup, payment_stuck, payment_view, resolution
 from models.inquiry import Inquiry
 from models.keyset import START, Cursor
+from models.payment_search import Page, RowKey
 from models.payment_stuck import StuckFilter, StuckPayment
 from models.payment_view import PaymentView
 from models.records import record
+from models.representations import iso
 from models.resolution import Resolution
 from models.rules import ops_actions
+from models.rules.money import render
 from models.rules.ops_actions import OpsAction, PaymentFacts
 
 RESOLUTIONS_MAX = 20
@@ -78,25 +81,47 @@ def by_id(connection: Connection, id: str) -> OpsPayment | None:
 
 
 class ListedPayment(NamedTuple):
-    """A payment that waits, and the actions that are possible now."""
+    """A payment in a list, and the actions that are possible now."""
 
     payment: StuckPayment
     actions: list[OpsAction]
 
-    @property
-    def id(self) -> str:
-        """The payment's id, by which the list is ordered."""
-        return self.payment.id
 
-
-def page(connection: Connection, limit: int, at: Cursor = START, *, which: StuckFilter) -> list[ListedPayment]:
-    """Selected payments as `payment_stuck.find` has them, with their actions."""
-    rows = payment_stuck.find(connection, which, limit, at)
-    possible = actions(connection, [row.id for row in rows])
-    return [ListedPayment(row, possible[row.id]) for row in rows]
+def page(connection: Connection, limit: int, at: Cursor = START, *, which: StuckFilter) -> Page:
+    """Selected payments, newest first, as ListedPayment."""
+    if which.is_of_all:
+        found = payment_lookup.page(connection, which, limit, at)
+    else:
+        rows = payment_stuck.find(connection, which, limit, at)
+        found = Page(rows, [RowKey(row.id) for row in rows])
+    possible = actions(connection, [row.id for row in found.rows])
+    return found._replace(rows=[ListedPayment(row, possible[row.id]) for row in found.rows])
 
 
 def actions(connection: Connection, ids: Iterable[str]) -> dict[str, list[OpsAction]]:
     """The actions that are possible now, by payment."""
     known = payment_action.facts(connection, ids)
     return {id: ops_actions.possible(facts) for id, facts in known.items()}
+
+
+def listed_body(listed: ListedPayment) -> dict[str, Any]:
+    """The JSON of a payment in a list."""
+    return {**stuck_body(listed.payment), "actions": listed.actions}
+
+
+def stuck_body(row: StuckPayment) -> dict[str, Any]:
+    """The JSON of a payment as ops see it."""
+    return {
+        "id": row.id,
+        "type": row.type,
+        "amount": render(row.amount, row.digits),
+        "currency": row.currency,
+        "user": row.user_id,
+        "created_at": row.created_at.isoformat(),
+        "due_at": iso(row.due_at),
+        "attempts": row.attempts,
+        "last_error": row.last_error,
+        "parked_at": iso(row.parked_at),
+        "state": row.state,
+        "failure": row.failure_code,
+    }

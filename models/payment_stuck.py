@@ -24,7 +24,8 @@ STUCK_SECONDS_MAX = 10 * 366 * 24 * 3600
 
 class StuckFilter(NamedTuple):
     """Selects parked payments; with `stuck_seconds` those not parked, paused or final this long after they were first
-    due; with `undecided` those without an answer from the bank.
+    due; with `undecided` those without an answer from the bank; with `is_of_all` payments in any state, to be listed
+    by `payment_lookup.page`.
 
     Their age has no upper bound. The other fields narrow the selection; None and an empty tuple mean any. Errors and
     attempts of undecided payments are those at the bank. `wallet` is a token; `merchant_id` owns one of the two sides;
@@ -35,6 +36,9 @@ class StuckFilter(NamedTuple):
     types: Sequence[str] = ()
     currency: str | None = None
     undecided: bool = False
+    is_of_all: bool = False
+    states: Sequence[str] = ()
+    failures: Sequence[str] = ()
     created_from: datetime | None = None
     created_before: datetime | None = None
     attempts_min: int | None = None
@@ -52,7 +56,7 @@ class StuckFilter(NamedTuple):
     @property
     def is_of_parked(self) -> bool:
         """Whether it selects parked payments."""
-        return self.stuck_seconds is None and not self.undecided
+        return self.stuck_seconds is None and not self.undecided and not self.is_of_all
 
     def as_json(self) -> dict[str, object]:
         """The filter as the HTTP API takes it."""
@@ -60,6 +64,8 @@ class StuckFilter(NamedTuple):
         members = {
             **({"parked": True} if self.is_of_parked else criterion),
             "type": ",".join(self.types) or None,
+            "state": ",".join(self.states) or None,
+            "failure": ",".join(self.failures) or None,
             "currency": self.currency,
             "created_from": self.created_from and self.created_from.isoformat(),
             "created_before": self.created_before and self.created_before.isoformat(),
@@ -79,7 +85,10 @@ class StuckFilter(NamedTuple):
 
 
 class StuckPayment(NamedTuple):
-    """A payment that waits longer than it should, or was parked for a person; amount in minor units."""
+    """A payment that waits longer than it should, or was parked for a person; amount in minor units.
+
+    Of `payment_lookup.page` it may be any; `due_at` is None then if it is due no more, or not yet known when.
+    """
 
     id: str
     type: str
@@ -88,15 +97,17 @@ class StuckPayment(NamedTuple):
     currency: str
     digits: int
     created_at: datetime
-    due_at: datetime
+    due_at: datetime | None
     attempts: int
     last_error: str | None
     parked_at: datetime | None
+    state: str
+    failure_code: str | None
 
 
 COLUMNS = """
 SELECT id::text, type, user_id::text, amount, currency, (SELECT digits FROM currencies WHERE code = currency),
-       created_at, due_at, attempts, last_error, parked_at
+       created_at, due_at, attempts, last_error, parked_at, state, failure_code
 """
 
 STUCK = f"{COLUMNS} FROM payments"
@@ -116,7 +127,8 @@ UNTRIED_SECONDS = 60.0
 
 UNDECIDED = f"""
 SELECT payments.id::text, type, user_id::text, amount, currency,
-       (SELECT digits FROM currencies WHERE code = currency), created_at, i.due_at, i.attempts, i.last_error, parked_at
+       (SELECT digits FROM currencies WHERE code = currency), created_at, i.due_at, i.attempts, i.last_error, parked_at,
+       state, failure_code
 FROM payments JOIN (
     SELECT payment_id, due_at, attempts, last_error FROM instructions
     WHERE due_at IS NOT NULL
@@ -146,21 +158,37 @@ def _conditions(which: StuckFilter) -> dict[str, object]:
     return {
         "state = 'AUTHORIZED' AND parked_at IS NULL": which.undecided or None,
         "coalesce(scheduled_at, created_at) <= now() - make_interval(secs => %s)": which.stuck_seconds,
-        "currency = %s": which.currency,
-        "type = ANY(%s)": list(which.types),
         "created_at >= %s AND payments.id >= uuid_floor(%s - interval '1 day')": which.created_from,
         "created_at < %s AND payments.id < uuid_floor(%s + interval '1 day')": which.created_before,
-        f"{tried}.attempts >= %s": which.attempts_min,
-        f"{tried}.attempts <= %s": which.attempts_max,
+        **errors(which, tried),
+        **narrower(which, "payments", tried),
+    }
+
+
+def errors(which: StuckFilter, tried: str) -> dict[str, object]:
+    """Conditions on the last error of the rows `tried`, as `narrower`."""
+    return {
         f"starts_with({tried}.last_error, %s)": which.error_prefix,
         f"strpos({tried}.last_error, %s) > 0": which.error_contains,
+    }
+
+
+def narrower(which: StuckFilter, payments: str, tried: str) -> dict[str, object]:
+    """Conditions on rows `payments`, and on the attempts of `tried`, by their SQL, with the value of each."""
+    return {
+        "currency = %s": which.currency,
+        "type = ANY(%s)": list(which.types),
+        "state = ANY(%s)": list(which.states),
+        "failure_code = ANY(%s)": list(which.failures),
+        f"{tried}.attempts >= %s": which.attempts_min,
+        f"{tried}.attempts <= %s": which.attempts_max,
         "user_id = %s": which.user_id,
         f"{SIDE} AND a.owner_id = %s)": which.merchant_id,
         "%s IN (source_id, target_id)": which.account_id,
         f"{SIDE} AND a.token = %s)": which.wallet,
         "bulk_id = %s": which.bulk_id,
-        "payments.id IN (SELECT payment_id FROM batch_items WHERE batch_id = %s)": which.batch_id,
-        "payments.id = ANY(%s::uuid[])": None if which.ids is None else pg_arrays.plain(which.ids),
+        f"{payments}.id IN (SELECT payment_id FROM batch_items WHERE batch_id = %s)": which.batch_id,
+        f"{payments}.id = ANY(%s::uuid[])": None if which.ids is None else pg_arrays.plain(which.ids),
     }
 
 

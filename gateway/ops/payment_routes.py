@@ -17,7 +17,7 @@ from gateway.http.schemas import page_of
 from gateway.lists.pagination import paginated
 from gateway.ops.action_schemas import ListedPaymentSchema
 from gateway.ops.batch_routes import create_batch
-from gateway.ops.representations import listed_body, selection_body
+from gateway.ops.representations import selection_body
 from gateway.ops.retry_schemas import (
     BatchDetailSchema,
     OpsPaymentQuery,
@@ -46,8 +46,13 @@ ops_payments = Blueprint(
 @ops_payments.arguments(OpsPaymentQuery, location="query")
 @ops_payments.response(200, page_of(ListedPaymentSchema))
 def list_stuck(query: dict[str, Any]) -> JsonAnswer:
-    """List payments that are stuck for some seconds, parked, or sent to the bank without a result yet; newest first."""
-    return paginated(query, ops_payment.page, listed_body, which=stuck_filter(query))
+    """List payments, newest first; or those stuck for some seconds, parked, or sent to the bank without a result yet.
+
+    Payments are found by user, merchant, account, wallet, bulk, batch, error or ids without reading others. By any
+    other filter alone a page reads a limited number of payments: it may be short or empty while has_more is true. Only
+    payments that are not final have a last error.
+    """
+    return paginated(query, ops_payment.page, ops_payment.listed_body, which=stuck_filter(query))
 
 
 @ops_payments.route("/<id>/retry", methods=["POST"])

@@ -25,6 +25,7 @@ from models.audit import REASON_LENGTH_MAX
 from models.batch import BatchOutcome, BatchState, SkipReason
 from models.payment import LAST_ERROR_LENGTH_MAX
 from models.payment_stuck import RETRIES_MAX, STUCK_SECONDS_MAX, StuckFilter
+from models.rules.failure_codes import Failure
 from models.rules.state import State
 from models.rules.types import PaymentType
 
@@ -50,9 +51,12 @@ class SecondsParameter(StrictField):
 
 
 class StuckCriteria(Input):
-    """Base of the list and the selection of stuck payments: exactly one of stuck, parked and undecided selects them."""
+    """Base of the list and the selection of payments; one of stuck, parked and undecided selects those that wait."""
+
+    is_required = True
 
     type = ChoiceList(PaymentType)
+    state = ChoiceList(State)
     currency = CurrencyCode()
     created_from = Timestamp()
     created_before = Timestamp()
@@ -68,15 +72,18 @@ class StuckCriteria(Input):
     @ma.validates_schema
     def _has_one_criterion(self, data: dict[str, Any], **_: Any) -> None:
         criteria = data.keys() & {"stuck", "parked", "undecided"}
-        if len(criteria) != 1 or data.get("parked") is False:
-            others = "parked: true, undecided: true" if "undecided" in self.fields else "parked: true"
+        if len(criteria) > 1 or (self.is_required and not criteria) or data.get("parked") is False:
+            others = "parked: true" if self.is_required else "parked: true, undecided: true, or none of them"
             error = FieldError("invalid_value", f"Send exactly one of: stuck (in seconds), {others}.")
             raise ma.ValidationError({"stuck": [error]})
 
 
 class OpsPaymentQuery(StuckCriteria, PageQuery):
-    """Page and filters of payments that were not posted in time."""
+    """Page and filters of payments, in any state or not posted in time."""
 
+    is_required = False
+
+    failure = ChoiceList(Failure)
     stuck = SecondsParameter()
     parked = Choice(["true"])
     undecided = Choice(["true"])
@@ -99,6 +106,8 @@ class RetryFilter(StuckCriteria):
 def stuck_filter(query: dict[str, Any]) -> StuckFilter:
     """The filter of a query or body."""
     members = {"stuck_seconds": query.get("stuck"), "types": query.get("type", ()), "undecided": "undecided" in query}
+    members |= {"is_of_all": query.keys().isdisjoint(("stuck", "parked", "undecided"))}
+    members |= {"states": query.get("state", ()), "failures": query.get("failure", ())}
     members |= {f"{name}_id": query.get(name) for name in ("user", "merchant", "account", "bulk", "batch")}
     same = ("currency", "created_from", "created_before", "attempts_min", "attempts_max", "error_prefix")
     members |= {name: query.get(name) for name in (*same, "error_contains", "wallet", "ids")}
@@ -142,7 +151,7 @@ class BatchItemQuery(PageQuery):
 
 
 class OpsPaymentSchema(Output):
-    """A payment that is stuck, parked or undecided."""
+    """A payment as ops see it in lists."""
 
     id = ma.fields.UUID()
     type = one_of(PaymentType)
@@ -150,10 +159,12 @@ class OpsPaymentSchema(Output):
     currency = ma.fields.String()
     user = ma.fields.UUID()
     created_at = ma.fields.DateTime()
-    due_at = ma.fields.DateTime()
+    due_at = ma.fields.DateTime(allow_none=True)
     attempts = ma.fields.Integer()
     last_error = ma.fields.String(allow_none=True)
     parked_at = ma.fields.DateTime(allow_none=True)
+    state = one_of(State)
+    failure = ma.fields.String(allow_none=True)
 
 
 class SelectionTotalSchema(Output):

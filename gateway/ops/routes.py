@@ -12,12 +12,13 @@ from gateway.http.schemas import page_of
 from gateway.identity.representations import user_body
 from gateway.identity.schemas import UserSchema
 from gateway.lists.pagination import paginated
-from gateway.ops.representations import audit_body
+from gateway.ops.representations import audit_body, user_detail_body
 from gateway.ops.schemas import AccountQuery, AuditLineSchema, AuditQuery, UserChange, UserQuery
+from gateway.ops.user_schemas import UserDetailSchema
 from gateway.services import services
 from gateway.wallets.representations import account_body
 from gateway.wallets.schemas import AccountSchema
-from models import account, audit, user
+from models import account, audit, ops_user, user
 from models.session import Connection, statements, transaction
 from models.user import User
 
@@ -36,11 +37,15 @@ def list_users(query: dict[str, Any]) -> JsonAnswer:
 
 @ops.route("/users/<id>")
 @requires("ops:read")
-@ops.response(200, UserSchema)
+@ops.response(200, UserDetailSchema)
 def get_user(id: str) -> JsonAnswer:
-    """Show a user."""
+    """Show a user with wallets, sessions, API keys, the newest payments, and what was done by and to them.
+
+    At most 20 of each; all are in the lists of accounts, of payments (`merchant` is the owner of either side) and of
+    the audit log.
+    """
     with statements(services().engine) as connection:
-        return user_body(_user(connection, id)), {}
+        return user_detail_body(found(ops_user.by_id(connection, path_id(id)))), {}
 
 
 @ops.route("/users/<id>", methods=["PATCH"])

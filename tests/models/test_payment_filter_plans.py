@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from models import payment_stuck
+from models import payment_lookup, payment_stuck
+from models.payment_search import SCANNED_MAX
 from models.payment_stuck import OLDEST_FIRST, RETRIES_MAX, StuckFilter
 from models.session import Connection
 from tests.builders import Builder, new_id
@@ -86,15 +87,20 @@ def scans(connection: Connection, which: StuckFilter, limit: int) -> list[tuple[
     """The scans of payments that the search makes: kind, and how many rows were read."""
     asked: list[tuple[str, Any]] = []
     event.listen(connection, "before_cursor_execute", lambda *words: asked.append((words[2], words[3])))
-    payment_stuck.find(connection, which, limit, OLDEST_FIRST)
-    [(statement, parameters)] = asked
+    if which.is_of_all:
+        payment_lookup.page(connection, which, limit)
+    else:
+        payment_stuck.find(connection, which, limit, OLDEST_FIRST)
+    return [scan for statement, parameters in list(asked) for scan in scans_of(connection, statement, parameters)]
+
+
+def scans_of(connection: Connection, statement: str, parameters: Any) -> Iterator[tuple[str, int]]:
     plan = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters).scalar_one()
     plan = plan if isinstance(plan, list) else json.loads(plan)
-    return [
-        (node["Node Type"], node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)))
-        for node in nodes(plan[0]["Plan"])
-        if node.get("Relation Name", "").startswith("payments_2") and node["Actual Loops"]
-    ]
+    for node in nodes(plan[0]["Plan"]):
+        if node.get("Relation Name", "").startswith("payments_2") and node["Actual Loops"]:
+            rows = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+            yield node["Node Type"], node["Actual Loops"] * rows
 
 
 @pytest.mark.parametrize("limit", [21, RETRIES_MAX + 1], ids=["a page", "a selection"])
@@ -111,6 +117,24 @@ def test_search_reads_no_more_than_what_is_open(
         "a partition without rows has no index to read"
     )
     assert sum(rows for _, rows in found) <= READ_MAX, found
+
+
+KEYED = ("user", "merchant", "account", "wallet", "bulk", "batch", "ids", "a part of an error", "no such error")
+
+
+@pytest.mark.parametrize("narrower", ["all", "attempts", *KEYED])
+def test_list_of_all_reads_what_an_index_finds(shared_world: Builder, some: dict[str, Any], narrower: str) -> None:
+    values = {name: _of(some, value) for name, value in FILTERS[narrower].items()}
+    with shared_world.gateway.connect() as connection:
+        found = scans(connection, StuckFilter(is_of_all=True, **values), 21)
+    assert [rows for kind, rows in found if kind == "Seq Scan" and rows] == []
+    assert sum(rows for _, rows in found) <= (READ_MAX if narrower in KEYED else 3 * SCANNED_MAX), found
+
+
+def test_rare_payment_of_a_user_is_found_in_bounded_pages(shared_world: Builder, some: dict[str, Any]) -> None:
+    which = StuckFilter(is_of_all=True, user_id=some["user"], states=["FAILED"])
+    with shared_world.gateway.connect() as connection:
+        assert sum(rows for _, rows in scans(connection, which, 21)) <= 3 * SCANNED_MAX
 
 
 def _of(some: dict[str, Any], value: Any) -> Any:

@@ -1,11 +1,22 @@
 """`flask ops`: what ops do over HTTP, in a shell and with the worker's database role; and the canary."""
 
-from workers.cli import ops_actions, ops_batches, ops_books, ops_closing, ops_pauses, ops_search
+from workers.cli import (
+    ops_actions,
+    ops_batches,
+    ops_books,
+    ops_closing,
+    ops_pauses,
+    ops_payments,
+    ops_search,
+    ops_users,
+)
 from workers.cli.group import WorkerGroup
 from workers.cli.ops_canary import canary
 
 COMMANDS = (
     *ops_search.COMMANDS,
+    *ops_payments.COMMANDS,
+    *ops_users.COMMANDS,
     *ops_actions.COMMANDS,
     *ops_batches.COMMANDS,
     *ops_books.COMMANDS,

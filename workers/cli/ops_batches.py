@@ -16,6 +16,7 @@ from models import selection as selections
 from models.batch import Batch, BatchOutcome, SelectionProblem
 from models.payment import LAST_ERROR_LENGTH_MAX
 from models.payment_stuck import RETRIES_MAX, STUCK_SECONDS_MAX, StuckFilter
+from models.rules.state import State
 from models.rules.types import PaymentType
 from models.session import transaction
 from workers import process
@@ -46,6 +47,11 @@ FILTERS: dict[str, Any] = {
         "type": click.Choice([one.value for one in PaymentType]),
         "multiple": True,
         "help": "Of this type; several are any of them.",
+    },
+    "state": {
+        "type": click.Choice([one.value for one in State]),
+        "multiple": True,
+        "help": "In this state; several are any of them.",
     },
     "currency": {"type": CURRENCY, "help": "In this currency."},
     "created-from": {"type": MOMENT, "help": "Created at this time or later (UTC)."},
@@ -85,7 +91,7 @@ def retry(
     chosen = {name: value for name, value in options.items() if value not in (None, ())}
     if selection is None:
         with transaction(process.engine()) as connection:
-            found = selections.select(connection, None, _filter(chosen), limit or RETRIES_MAX)
+            found = selections.select(connection, None, filter_of(chosen), limit or RETRIES_MAX)
         batch_output.show_selection(found, as_json)
         return
     if chosen or limit or dry_run:
@@ -164,9 +170,13 @@ def retry_batch(batch_id: UUID, reason: str, as_json: bool) -> None:
 COMMANDS = (retry, batch, batches, stop_batch, retry_batch)
 
 
-def _filter(chosen: dict[str, Any]) -> StuckFilter:
+MEMBERS = {"stuck": "stuck_seconds", "type": "types", "state": "states", "failure": "failures"}
+"""Members of the filter by option, where their names differ."""
+
+
+def filter_of(chosen: dict[str, Any]) -> StuckFilter:
     """The filter of these options."""
-    members: dict[str, Any] = {"stuck_seconds": chosen.get("stuck"), "types": chosen.get("type", ())}
+    members: dict[str, Any] = {}
     for name, value in chosen.items():
         if name == "id":
             members["ids"] = [str(id) for id in value]
@@ -174,8 +184,8 @@ def _filter(chosen: dict[str, Any]) -> StuckFilter:
             members[f"{name}_id"] = str(value)
         elif isinstance(value, datetime):
             members[name] = value if value.tzinfo else value.replace(tzinfo=UTC)
-        elif name not in ("stuck", "type"):
-            members[name] = value
+        else:
+            members[MEMBERS.get(name, name)] = value
     return StuckFilter(**members)
 
 

@@ -57,5 +57,11 @@ OPS_DESCRIPTIONS: dict[str, str] = {
     "Search.data": "What was found.",
     "Search.has_more": "True if more was found than is shown.",
     "submitted_at": "From when on the bank may know of the payout; null if it certainly does not.",
+    "UserDetail.api_keys": "The newest API keys that are not revoked.",
+    "UserDetail.audit": "The newest entries of the audit log of what the user did, and of what was done to them.",
+    "UserDetail.is_frozen": "Whether ops froze the user: payments from and to each of their wallets FAIL.",
+    "UserDetail.payments": "The newest payments from and to their wallets.",
+    "UserDetail.sessions": "The newest sessions that have not ended.",
+    "UserDetail.wallets": "The newest wallets, inactive ones too.",
     "value_date": "The day on which the bank booked it; required for `paid`.",
 }

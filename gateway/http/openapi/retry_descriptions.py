@@ -25,6 +25,10 @@ RETRY_DESCRIPTIONS: dict[str, str] = {
     "error_contains": "A part of the last error, with the same capitals.",
     "error_prefix": "The beginning of the last error, with the same capitals.",
     "ids": "The ids of the payments.",
+    **dict.fromkeys(
+        ("OpsPayment.due_at", "ListedPayment.due_at"), "When it is, or was, to be posted; null if it is due no more."
+    ),
+    **dict.fromkeys(("OpsPayment.failure", "ListedPayment.failure"), "Why it FAILED, as a published code; else null."),
     "oldest_created_at": "When the oldest of the payments was created; null if there is none.",
     "outcomes": "The number of its payments by outcome.",
     "selection": "What the dry run answered: it names these payments, for you alone, once, until it expires.",

@@ -40,7 +40,7 @@ def waiting(api: ApiHarness) -> WaitingPayments:
         ({"filter": {**PARKED, "error_contains": ""}}, "invalid_value", "/filter/error_contains"),
         ({"filter": {**PARKED, "created_from": "yesterday"}}, "invalid_value", "/filter/created_from"),
         ({"filter": {**PARKED, "wallet": "wal_1"}}, "invalid_value", "/filter/wallet"),
-        ({"filter": {**PARKED, "state": "INITIATED"}}, "unknown_field", "/filter/state"),
+        ({"filter": {**PARKED, "failure": "expired"}}, "unknown_field", "/filter/failure"),
         ({"filter": []}, "invalid_type", "/filter"),
         ({"filter": PARKED, "dry_run": "false"}, "invalid_type", "/dry_run"),
         ({"filter": PARKED, "dry_run": False}, "invalid_value", "/dry_run"),
@@ -85,6 +85,8 @@ def test_query_and_body_select_by_the_same_filters(fresh_database: Database) -> 
     everything = {*waiting.parked, charge}
     for filter, matched in {
         (("type", "charge"),): {charge},
+        (("state", "INITIATED"),): everything,
+        (("state", "AUTHORIZED"),): set(),
         (("type", "charge,deposit"), ("currency", "EUR")): everything,
         (("created_from", moment.isoformat()),): {charge},
         (("created_before", moment.isoformat()),): everything - {charge},
@@ -109,6 +111,52 @@ def test_query_and_body_select_by_the_same_filters(fresh_database: Database) -> 
         assert set(ids(select(waiting.ops, {**PARKED, **members}))) == matched, filter
     listed = waiting.ops.get(f"/v1/ops/payments?parked=true&ids={charge},{waiting.parked[0]}").get_json()["data"]
     assert {row["id"] for row in listed} == {charge, waiting.parked[0]}
+
+
+def test_payments_in_any_state_are_listed_by_each_filter(api: ApiHarness) -> None:
+    ops, client, merchant = api.person("ops"), api.person(), api.person("merchant")
+    merchant.wallet()
+    wallet = client.wallet("9.00")
+    taken, refused = merchant.charge(wallet, "2.00"), merchant.charge(wallet, "99.00")
+    api.post_payments()
+    waiting = merchant.charge(wallet, "1.00")
+    api.execute("UPDATE payments SET last_error = 'a 100%% b', attempts = 3 WHERE id = %s", waiting)
+    [account] = api.execute("SELECT id::text FROM accounts WHERE token = %s", wallet)
+    [deposit] = api.execute("SELECT id::text FROM payments WHERE target_id = %s", account)
+    [moment] = api.execute("SELECT created_at FROM payments WHERE id = %s", waiting)
+    charges, everything = {taken, refused, waiting}, {taken, refused, waiting, deposit}
+    for filter, matched in {
+        (("merchant", merchant.id),): charges,
+        (("merchant", client.id),): everything,
+        (("merchant", client.id), ("user", client.id)): {deposit},
+        (("user", merchant.id),): charges,
+        (("account", account),): everything,
+        (("wallet", wallet), ("state", "COMPLETED,FAILED")): everything - {waiting},
+        (("account", account), ("failure", "insufficient_funds")): {refused},
+        (("account", account), ("type", "deposit"), ("currency", "EUR")): {deposit},
+        (("user", merchant.id), ("created_from", moment.isoformat())): {waiting},
+        (("user", merchant.id), ("created_before", moment.isoformat())): {taken, refused},
+        (("user", merchant.id), ("attempts_min", "1")): {waiting},
+        (("error_contains", "100%"),): {waiting},
+        (("error_prefix", "a "), ("user", merchant.id)): {waiting},
+        (("error_prefix", "a "), ("user", client.id)): set(),
+        (("error_contains", "100%"), ("ids", f"{taken},{waiting}")): {waiting},
+        (("ids", f"{taken},{refused}"), ("state", "FAILED")): {refused},
+        (("batch", new_id()),): set(),
+        (("bulk", new_id()),): set(),
+        (("wallet", "wal_" + "x" * 32),): set(),
+    }.items():
+        rows = ops.call("GET", "/v1/ops/payments", query_string={"limit": "100", **dict(filter)}).get_json()["data"]
+        assert {row["id"] for row in rows} == matched, filter
+    rows = ops.get(f"/v1/ops/payments?merchant={client.id}").get_json()["data"]
+    states = [("INITIATED", None), ("FAILED", "insufficient_funds"), ("COMPLETED", None), ("COMPLETED", None)]
+    assert [(row["state"], row["failure"]) for row in rows] == states
+    assert [bool(row["due_at"]) for row in rows] == [bool(row["actions"]) for row in rows] == [True, *[False] * 3]
+    first = ops.get(f"/v1/ops/payments?user={merchant.id}&limit=2").get_json()
+    rest = ops.get(f"/v1/ops/payments?user={merchant.id}&limit=2&cursor={first['next_cursor']}").get_json()
+    assert [row["id"] for row in first["data"] + rest["data"]] == [waiting, refused, taken]
+    assert rest["has_more"] is False
+    api.post_payments()
 
 
 def test_parked_payments_are_listed_in_pages(waiting: WaitingPayments) -> None:

@@ -13,7 +13,7 @@ from tests.gateway.ops.stuck_payments import REASON, order, park
 UNKNOWN = "01890000-0000-7000-8000-000000000000"
 MEMBERS = {
     "id", "type", "amount", "currency", "user", "created_at", "due_at", "attempts", "last_error", "parked_at",
-    "actions",
+    "state", "failure", "actions",
 }  # fmt: skip
 
 
@@ -100,12 +100,12 @@ def test_stuck_payments_are_filtered_by_type_and_currency(api: ApiHarness, clien
 
 @pytest.mark.parametrize(
     "query",
-    ["", "?stuck=1&parked=true", "?parked=false", "?parked=1", "?stuck=-1", "?stuck=1.5", "?stuck=x", "?stuck=",
+    ["?stuck=1&parked=true", "?parked=false", "?parked=1", "?stuck=-1", "?stuck=1.5", "?stuck=x", "?stuck=",
      "?stuck=999999999", "?stuck=9999999999", "?stuck=\u0661", "?stuck=1;DROP TABLE payments", "?parked=TRUE",
      "?undecided=1", "?undecided=false", "?undecided=true&parked=true", "?undecided=true&stuck=1",
      "?stuck=1&type=refund2", "?stuck=1&type="],
 )  # fmt: skip
-def test_list_needs_exactly_one_of_stuck_parked_undecided(ops: ApiUser, query: str) -> None:
+def test_list_takes_one_of_stuck_parked_undecided(ops: ApiUser, query: str) -> None:
     answer = ops.get(f"/v1/ops/payments{query}")
     assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid_value")
 

@@ -1,0 +1,47 @@
+"""A user as ops see them on one page: wallets, sessions, keys, newest payments, and what was done by and to them."""
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from models import account, audit, freeze, ops_payment, token, user
+from models.account import Wallet
+from models.audit import AuditEntry
+from models.freeze import FreezeTarget
+from models.ops_payment import ListedPayment
+from models.payment_stuck import StuckFilter
+from models.token import TokenRecord
+from models.user import User
+
+SHOWN_MAX = 20
+"""Of each list; the rest is in the list itself, by the user as a filter."""
+
+
+class OpsUser(NamedTuple):
+    """The user and the newest of what is theirs; wallets include inactive ones, with their charge limits."""
+
+    user: User
+    is_frozen: bool
+    wallets: list[Wallet]
+    sessions: list[TokenRecord]
+    api_keys: list[TokenRecord]
+    payments: list[ListedPayment]
+    audit: list[AuditEntry]
+
+
+def by_id(connection: Connection, id: str) -> OpsUser | None:
+    """The user, or None. Payments are those from and to their wallets."""
+    found = user.by_id(connection, id)
+    if found is None:
+        return None
+    frozen = freeze.newest(connection, FreezeTarget(user_id=id))
+    theirs = StuckFilter(is_of_all=True, merchant_id=id)
+    return OpsUser(
+        found,
+        frozen is not None and frozen.thawed_at is None,
+        account.wallets(connection, SHOWN_MAX, owner_id=id, is_active=None),
+        token.page(connection, id, token.SESSION, SHOWN_MAX),
+        token.page(connection, id, token.API_KEY, SHOWN_MAX),
+        list(ops_payment.page(connection, SHOWN_MAX, which=theirs).rows),
+        audit.of_person(connection, id, SHOWN_MAX),
+    )
