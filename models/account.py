@@ -163,14 +163,13 @@ def wallets(
     limit: int,
     at: Cursor = START,
     *,
-    owner_id: str | None,
+    owner_id: str,
     is_active: bool | None = True,
     currency: str | None = None,
-    id: str | None = None,
 ) -> list[Wallet]:
-    """Wallets of an owner (None: of everybody), newest first."""
+    """Wallets of an owner, newest first."""
     conditions = {
-        **{"a.owner_id IS NOT NULL": True, "a.owner_id = %s": owner_id, "a.id = %s": id},
+        **{"a.owner_id IS NOT NULL": True, "a.owner_id = %s": owner_id},
         **{"a.is_active = %s": is_active, "a.currency = %s": currency},
     }
     return keyset.page(connection, _wallet, WALLET, conditions, limit, at, key="a.id")

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -114,6 +114,22 @@ def about(connection: Connection, target: str) -> list[dict[str, object]]:
     return [entry._asdict() for entry in records(AuditEntry, rows)]
 
 
+FIRST = """
+WITH RECURSIVE search (low, high) AS (
+    SELECT (SELECT min(id) FROM audit_log), (SELECT max(id) + 1 FROM audit_log)
+    UNION ALL
+    SELECT CASE WHEN is_before THEN middle + 1 ELSE low END, CASE WHEN is_before THEN high ELSE middle END
+    FROM search
+    CROSS JOIN LATERAL (SELECT (low + high) / 2 AS middle) AS half
+    CROSS JOIN LATERAL (SELECT (SELECT l.created_at < %s {} '1 day' FROM audit_log l
+                                WHERE l.id >= middle ORDER BY l.id LIMIT 1) AS is_before) AS tried
+    WHERE low < high
+)
+SELECT low FROM search WHERE low = high
+"""
+"""Number of the first entry of a day before or after a time, by bisection. Entries are numbered when they are written,
+and have the time at which their transaction began: no transaction lasts a day."""
+
 OF_PERSON = f"""
 SELECT * FROM (({ENTRY} WHERE target = %(id)s ORDER BY audit_log.id DESC LIMIT %(limit)s)
                UNION ({ENTRY} WHERE actor = %(id)s ORDER BY audit_log.id DESC LIMIT %(limit)s)) AS entries
@@ -135,7 +151,18 @@ def page(
     target: str | None = None,
     action: str | None = None,
     request_id: str | None = None,
+    created_from: datetime | None = None,
+    created_before: datetime | None = None,
 ) -> list[AuditEntry]:
-    """Entries, newest first."""
-    conditions = {"actor = %s": actor, "target = %s": target, "action = %s": action, "request_id = %s": request_id}
+    """Entries, newest first; of a time from (inclusive) and before (exclusive)."""
+    conditions = {
+        **{"actor = %s": actor, "target = %s": target, "action = %s": action, "request_id = %s": request_id},
+        f"created_at >= %s AND audit_log.id >= ({FIRST.format('- interval')})": created_from,
+        f"created_at < %s AND audit_log.id < ({FIRST.format('+ interval')})": created_before,
+    }
     return keyset.page(connection, AuditEntry, ENTRY, conditions, limit, at, key="audit_log.id", kind="bigint")
+
+
+def body(entry: AuditEntry) -> dict[str, Any]:
+    """The JSON of an entry."""
+    return {**entry._asdict(), "created_at": entry.created_at.isoformat()}

@@ -111,11 +111,7 @@ def _by_id(kind: HitKind, table: str) -> Lookup:
 
 LOOKUPS = (
     _by_id(HitKind.PAYMENT, "payments"),
-    Lookup(
-        MatchedBy.ID,
-        "SELECT 'account', id::text FROM accounts WHERE id = %(value)s::uuid AND owner_id IS NOT NULL",
-        _id,
-    ),
+    _by_id(HitKind.ACCOUNT, "accounts"),
     _by_id(HitKind.USER, "users"),
     _by_id(HitKind.BULK, "bulks"),
     _by_id(HitKind.BATCH, "batches"),

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from models import account, audit, freeze, ops_payment, token, user
-from models.account import Wallet
+from models import audit, freeze, ops_account, ops_payment, token, user
 from models.audit import AuditEntry
 from models.freeze import FreezeTarget
+from models.ops_account import OpsAccount
 from models.ops_payment import ListedPayment
 from models.payment_stuck import StuckFilter
 from models.token import TokenRecord
@@ -22,7 +22,7 @@ class OpsUser(NamedTuple):
 
     user: User
     is_frozen: bool
-    wallets: list[Wallet]
+    wallets: list[OpsAccount]
     sessions: list[TokenRecord]
     api_keys: list[TokenRecord]
     payments: list[ListedPayment]
@@ -39,7 +39,7 @@ def by_id(connection: Connection, id: str) -> OpsUser | None:
     return OpsUser(
         found,
         frozen is not None and frozen.thawed_at is None,
-        account.wallets(connection, SHOWN_MAX, owner_id=id, is_active=None),
+        ops_account.page(connection, SHOWN_MAX, owner_id=id, is_active=None),
         token.page(connection, id, token.SESSION, SHOWN_MAX),
         token.page(connection, id, token.API_KEY, SHOWN_MAX),
         list(ops_payment.page(connection, SHOWN_MAX, which=theirs).rows),

@@ -11,6 +11,7 @@ from models.bulk import Bulk
 from models.event import Event
 from models.paused_payment import PausedPayment
 from models.payment_view import ConvertedAmount, PaymentView
+from models.rules.charge_limits import ChargeLimit
 from models.rules.exchange import rate_text
 from models.rules.failure_codes import MESSAGES, Failure
 from models.rules.money import render
@@ -199,4 +200,13 @@ def event_body(event: Event, data: dict[str, Any]) -> dict[str, Any]:
         "timestamp": event.created_at.isoformat(),
         "version": event.version,
         "data": data,
+    }
+
+
+def limit_body(limit: ChargeLimit, digits: int) -> dict[str, Any]:
+    """The limit, with amounts in a currency with this number of digits."""
+    return {
+        "merchant": limit.merchant_id,
+        "per_charge": amount_or_none(limit.per_charge, digits),
+        "per_day": amount_or_none(limit.per_day, digits),
     }

@@ -34,7 +34,7 @@ USES = {
         "models/webhook_queue.py": 1,
     },
     "order of ids": {
-        "models/audit.py": 4,
+        "models/audit.py": 10,
         "models/bank_return.py": 1,
         "models/batch.py": 2,
         "models/batch_claim.py": 2,

@@ -1,9 +1,5 @@
 """A list in the requested format: a page of JSON, or the whole list streamed as CSV or JSON Lines."""
 
-import csv
-import io
-import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
@@ -21,6 +17,7 @@ from gateway.lists.pagination import Read, Show
 from gateway.services import services
 from models.keyset import START, Cursor
 from models.payment_search import Page, TooMany
+from models.rules.spreadsheet import cell, written
 
 CSV, JSON_LINES, HTML = "text/csv", "application/x-ndjson", "text/html"
 FILES = (CSV, JSON_LINES)
@@ -35,10 +32,6 @@ FORMAT_DESCRIPTIONS = {
     JSON_LINES: f"All rows, at most {ROWS_MAX}, one per line.",
     HTML: "A page to print.",
 }
-
-_FORMULA = re.compile("[\\s\u00ad\u180e\u200b-\u200f\u2060\ufeff]*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
-"""Leading blanks of any kind, and full-width signs: spreadsheets skip the former and read the latter as signs."""
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
 def document_formats(*media_types: str) -> dict[int, Any]:
@@ -112,9 +105,9 @@ def json_lines_of(batches: Iterable[list[dict[str, Any]]]) -> Iterator[str]:
 def csv_of(batches: Iterable[list[dict[str, Any]]], schema: type[Output]) -> Iterator[str]:
     """CSV with a header: a column for each member; those of a nested object are prefixed with its name."""
     columns = list(_columns(schema))
-    yield _written([["_".join(path) for path in columns]])
+    yield written([["_".join(path) for path in columns]])
     for bodies in batches:
-        yield _written([cell(_member(body, path)) for path in columns] for body in bodies)
+        yield written([cell(_member(body, path)) for path in columns] for body in bodies)
 
 
 def _columns(schema: type[Output]) -> Iterator[tuple[str, ...]]:
@@ -130,17 +123,3 @@ def _member(body: Mapping[str, Any], path: Iterable[str]) -> Any:
     for name in path:
         value = None if value is None else value[name]
     return value
-
-
-def _written(rows: Iterable[Iterable[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue()
-
-
-def cell(value: Any) -> str:
-    """The value as text that no spreadsheet reads as a formula: one that looks like it, except a number, is quoted."""
-    if value is None:
-        return ""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text

@@ -2,13 +2,9 @@
 
 from typing import Any
 
-from gateway.identity.representations import api_key_body, session_body, user_body
-from gateway.wallets.representations import account_body
 from models.adjustment import Adjustment
-from models.audit import AuditEntry
 from models.batch import Batch, BatchItem
-from models.ops_payment import listed_body, stuck_body
-from models.ops_user import OpsUser
+from models.ops_payment import stuck_body
 from models.representations import iso
 from models.rules.money import render
 from models.selection import Selection
@@ -87,23 +83,4 @@ def adjustment_body(adjustment: Adjustment) -> dict[str, Any]:
         "rejected_by": adjustment.rejected_by,
         "rejected_at": iso(adjustment.rejected_at),
         "rejection_reason": adjustment.rejection_reason,
-    }
-
-
-def audit_body(entry: AuditEntry) -> dict[str, Any]:
-    """An entry of the audit log."""
-    return {**entry._asdict(), "created_at": entry.created_at.isoformat()}
-
-
-def user_detail_body(found: OpsUser) -> dict[str, Any]:
-    """A user with the newest of what is theirs."""
-    sessions = [session_body(session, is_current=False) for session in found.sessions]
-    return {
-        **user_body(found.user),
-        "is_frozen": found.is_frozen,
-        "wallets": [account_body(wallet) for wallet in found.wallets],
-        "sessions": [{name: value for name, value in body.items() if name != "is_current"} for body in sessions],
-        "api_keys": [api_key_body(key, found.user.role) for key in found.api_keys],
-        "payments": [listed_body(listed) for listed in found.payments],
-        "audit": [audit_body(entry) for entry in found.audit],
     }

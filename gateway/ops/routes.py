@@ -1,24 +1,25 @@
 """GET /v1/ops/users, /accounts and /audit, and PATCH /v1/ops/users/{id}."""
 
+from functools import partial
 from typing import Any
 
-from flask import g
+from flask import Response, g
 
 from gateway.auth.guards import actor, requires
 from gateway.http.blueprint import Blueprint, JsonAnswer
 from gateway.http.errors import ApiError
 from gateway.http.found import found, path_id
 from gateway.http.schemas import page_of
-from gateway.identity.representations import user_body
+from gateway.identity.representations import api_key_body, session_body, user_body
 from gateway.identity.schemas import UserSchema
-from gateway.lists.pagination import paginated
-from gateway.ops.representations import audit_body, user_detail_body
+from gateway.lists import exports
+from gateway.lists.pagination import MOMENT, paginated
 from gateway.ops.schemas import AccountQuery, AuditLineSchema, AuditQuery, UserChange, UserQuery
-from gateway.ops.user_schemas import UserDetailSchema
+from gateway.ops.user_schemas import AccountSchema, UserDetailSchema
 from gateway.services import services
-from gateway.wallets.representations import account_body
-from gateway.wallets.schemas import AccountSchema
-from models import account, audit, ops_user, user
+from models import audit, ops_account, ops_user, user
+from models.ops_payment import listed_body
+from models.ops_user import OpsUser
 from models.session import Connection, statements, transaction
 from models.user import User
 
@@ -45,7 +46,7 @@ def get_user(id: str) -> JsonAnswer:
     the audit log.
     """
     with statements(services().engine) as connection:
-        return user_detail_body(found(ops_user.by_id(connection, path_id(id)))), {}
+        return _detail_body(found(ops_user.by_id(connection, path_id(id)))), {}
 
 
 @ops.route("/users/<id>", methods=["PATCH"])
@@ -81,16 +82,38 @@ def _user(connection: Connection, id: str, *, is_locked: bool = False) -> User:
 @ops.arguments(AccountQuery, location="query")
 @ops.response(200, page_of(AccountSchema))
 def list_accounts(query: dict[str, Any]) -> JsonAnswer:
-    """List the wallets of all users, newest first; inactive ones only with is_active."""
+    """List the wallets of all users, newest first; inactive ones only with is_active. With `code`, technical accounts.
+
+    With `at` also the balance at that time, after all payments posted by then.
+    """
     filters = {name: query.get(name) for name in ("is_active", "currency", "id")}
-    return paginated(query, account.wallets, account_body, owner_id=query.get("owner"), **filters)
+    before = query["at"] + MOMENT if "at" in query else None
+    filters |= {"owner_id": query.get("owner"), "codes": query.get("code"), "before": before}
+    return paginated(query, ops_account.page, ops_account.body, **filters)
 
 
 @ops.route("/audit")
-@requires("ops:read")
+@requires("ops:read", others=exports.FILES)
+@ops.doc(responses=exports.document_formats(*exports.FILES))
 @ops.arguments(AuditQuery, location="query")
 @ops.response(200, page_of(AuditLineSchema))
-def list_audit(query: dict[str, Any]) -> JsonAnswer:
-    """List the audit log, newest first."""
-    filters = {name: query.get(name) for name in ("target", "actor", "action", "request_id")}
-    return paginated(query, audit.page, audit_body, **filters)
+def list_audit(query: dict[str, Any]) -> Response | JsonAnswer:
+    """List the audit log, newest first; as a file, up to 100,000 entries, which `created_before` continues."""
+    names = ("target", "actor", "action", "request_id", "created_from", "created_before")
+    filters: dict[str, Any] = {name: query.get(name) for name in names}
+    read = partial(audit.page, **filters)
+    return exports.export_response(query, read, audit.body, AuditLineSchema)
+
+
+def _detail_body(found: OpsUser) -> dict[str, Any]:
+    """A user with the newest of what is theirs."""
+    sessions = [session_body(session, is_current=False) for session in found.sessions]
+    return {
+        **user_body(found.user),
+        "is_frozen": found.is_frozen,
+        "wallets": [ops_account.body(wallet) for wallet in found.wallets],
+        "sessions": [{name: value for name, value in body.items() if name != "is_current"} for body in sessions],
+        "api_keys": [api_key_body(key, found.user.role) for key in found.api_keys],
+        "payments": [listed_body(listed) for listed in found.payments],
+        "audit": [audit.body(entry) for entry in found.audit],
+    }

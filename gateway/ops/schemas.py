@@ -16,6 +16,7 @@ from gateway.http.fields import (
     Input,
     SingleSpacedText,
     Text,
+    Timestamp,
     TrueOrFalse,
     WalletToken,
 )
@@ -23,6 +24,7 @@ from gateway.http.schemas import Output, PageQuery, amount_text, one_of
 from models.adjustment import AdjustmentState
 from models.audit import REASON_LENGTH_MAX
 from models.health import KINDS
+from models.ops_account import CODES
 from models.rules.types import PaymentType
 from models.user import EMAIL_LENGTH_MAX, Role
 
@@ -49,10 +51,12 @@ class UserQuery(PageQuery):
 
 
 class AccountQuery(PageQuery):
-    """Page and filters of the wallets of all users."""
+    """Page and filters of wallets and technical accounts."""
 
     id = Id()
     owner = Id()
+    code = ChoiceList(CODES)
+    at = Timestamp()
     currency = CurrencyCode()
     is_active = ActiveFilter()
 
@@ -64,6 +68,8 @@ class AuditQuery(PageQuery):
     actor = Text(AUDIT_TEXT_LENGTH_MAX)
     action = Text(AUDIT_TEXT_LENGTH_MAX)
     request_id = Text(AUDIT_TEXT_LENGTH_MAX)
+    created_from = Timestamp()
+    created_before = Timestamp()
 
 
 class AdjustmentInput(Input):

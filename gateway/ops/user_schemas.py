@@ -1,12 +1,23 @@
-"""Schemas of a user as ops see them on one page."""
+"""Schemas of accounts, and of a user as ops see them on one page."""
 
 import marshmallow as ma
 
-from gateway.http.schemas import Output
+from gateway.http.schemas import Output, amount_text
 from gateway.identity.schemas import ApiKeySchema, UserSchema
 from gateway.ops.action_schemas import ListedPaymentSchema
 from gateway.ops.schemas import AuditLineSchema
-from gateway.wallets.schemas import AccountSchema
+from gateway.wallets.schemas import HoldingSchema
+from models.ops_account import CODES
+
+
+class AccountSchema(HoldingSchema):
+    """An account as ops see it: a wallet, without the token by which merchants charge it, or a technical one."""
+
+    id = ma.fields.UUID()
+    owner = ma.fields.UUID(allow_none=True)
+    code = ma.fields.String(allow_none=True, metadata={"enum": [*CODES, None]})
+    last4 = ma.fields.String(allow_none=True)
+    balance_at = amount_text(allow_none=True)
 
 
 class OpsSessionSchema(Output):

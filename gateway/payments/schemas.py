@@ -30,6 +30,8 @@ from models.payment_command import CommandOutcome
 from models.payment_timeline import Step, TimelineActor
 from models.rules.types import EXTERNAL_CODES, OperationKind
 
+IDEMPOTENCY_KEY_LENGTH_MAX = 255
+
 NAME_LENGTH_MAX = 70
 """The maximum length of a name in a SEPA credit transfer."""
 
@@ -153,7 +155,12 @@ class OperationSchema(Output):
 _METADATA_NAME = re.compile(r"metadata\[([^\[\]]+)\]")
 
 
-_PaymentParameters: Any = query_parameters(payment_list.COLUMNS, wallet=WalletToken(), metadata=MetadataFilter())
+_PaymentParameters: Any = query_parameters(
+    payment_list.COLUMNS,
+    wallet=WalletToken(),
+    metadata=MetadataFilter(),
+    idempotency_key=Text(IDEMPOTENCY_KEY_LENGTH_MAX),
+)
 
 
 class PaymentQuery(_PaymentParameters):

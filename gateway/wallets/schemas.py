@@ -131,14 +131,6 @@ class WalletSchema(HoldingSchema):
     token = ma.fields.String()
 
 
-class AccountSchema(HoldingSchema):
-    """A wallet as ops see it: without its token, with which any merchant could charge it."""
-
-    id = ma.fields.UUID()
-    owner = ma.fields.UUID()
-    last4 = ma.fields.String()
-
-
 class ChargingMerchantSchema(Output):
     """A merchant that charged a wallet; `charges` and `total` count charges that took money or hold it."""
 

@@ -78,7 +78,7 @@ QUERIES: dict[str, Callable[[Connection], object]] = {
     "technical parties": account.technical_parties,
     "oldest wallets": lambda c: account.oldest_wallets(c, [(ID, "EUR")]),
     "wallet": lambda c: account.wallet_by_id(c, ID),
-    "wallets": lambda c: account.wallets(c, 1, owner_id=None),
+    "wallets": lambda c: account.wallets(c, 1, owner_id=ID),
     "adjustment": lambda c: adjustment.by_id(c, ID),
     "adjustments": lambda c: adjustment.page(c, 1),
     "approved adjustments": lambda c: adjustment.approved(c, [PAYMENT._replace(type="adjustment")]),

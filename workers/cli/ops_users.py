@@ -7,8 +7,8 @@ from uuid import UUID
 
 import click
 
-from models import ops_payment, ops_user, payment, user
-from models.account import Wallet
+from models import ops_account, ops_payment, ops_user, payment, user
+from models.ops_account import OpsAccount
 from models.ops_user import OpsUser
 from models.representations import iso
 from models.rules.money import render
@@ -49,20 +49,12 @@ def _body(found: OpsUser) -> dict[str, Any]:
     return {
         **found.user._asdict(),
         "is_frozen": found.is_frozen,
-        "wallets": [_wallet(wallet) for wallet in found.wallets],
+        "wallets": [ops_account.body(wallet) for wallet in found.wallets],
         "sessions": [session._asdict() for session in found.sessions],
         "api_keys": [key._asdict() for key in found.api_keys],
         "payments": [ops_payment.listed_body(listed) for listed in found.payments],
         "audit": [entry._asdict() for entry in found.audit],
     }
-
-
-def _wallet(wallet: Wallet) -> dict[str, Any]:
-    """The wallet without its token."""
-    amounts = {name: render(getattr(wallet, name), wallet.digits) for name in ("balance", "held", "available")}
-    limits = {"charge_limits": [limit._asdict() for limit in wallet.charge_limits]}
-    fields = {name: value for name, value in wallet._asdict().items() if name not in ("token", "digits", "version")}
-    return {**fields, "last4": wallet.token[-4:], **amounts, **limits}
 
 
 def _show(found: OpsUser, now: datetime) -> None:
@@ -103,8 +95,8 @@ def _show(found: OpsUser, now: datetime) -> None:
             table.show(header, rows)
 
 
-def _amounts(wallet: Wallet) -> tuple[int, int, int]:
-    return wallet.balance, wallet.held, wallet.available
+def _amounts(wallet: OpsAccount) -> tuple[int, int, int]:
+    return wallet.balance, wallet.held, wallet.balance - wallet.held
 
 
 def _key(key: TokenRecord, ago: Any) -> tuple[str, ...]:

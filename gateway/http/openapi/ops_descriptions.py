@@ -1,6 +1,11 @@
 """Descriptions of what ops users read and do, as in `descriptions.py`."""
 
 OPS_DESCRIPTIONS: dict[str, str] = {
+    "Account.balance_at": "The balance at the moment `at`, after all payments posted by then; null without it.",
+    "Account.code": "What a technical account is for; null if it is a wallet.",
+    "Account.last4": "The last four characters of the wallet's token; null if it is a technical account.",
+    "Account.owner": "The id of the user whose wallet it is; null if it is a technical account.",
+    "idempotency_key": "The key of the request that ordered the payment or acted on it; yours, for ops anybody's.",
     "RefusedAction.action": "An action that is not possible now.",
     "actions": "The actions of ops users that are possible now; each is a path of the payment.",
     "application": "The name of the program that has the lock.",

@@ -10,8 +10,9 @@ from werkzeug.test import TestResponse
 
 from gateway.http.payment_schemas import PaymentSchema
 from gateway.lists import exports
-from gateway.lists.exports import CSV, JSON_LINES, cell
+from gateway.lists.exports import CSV, JSON_LINES
 from gateway.wallets.schemas import HistoryRowSchema
+from models.rules.spreadsheet import cell
 from tests.gateway.harness import ApiHarness, ApiUser
 
 EVIL = [

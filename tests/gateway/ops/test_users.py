@@ -19,8 +19,9 @@ USER = {
 }  # fmt: skip
 DETAILS = {"is_frozen", "wallets", "sessions", "api_keys", "payments", "audit"}
 ACCOUNT = {
-    "id", "owner", "last4", "label", "currency", "balance", "held", "available", "is_active", "is_frozen", "created_at",
-    "charge_limits", "blocked_merchants",
+    "id", "owner", "code", "last4", "label", "currency", "balance", "held", "available", "is_active", "is_frozen",
+    "created_at",
+    "charge_limits", "blocked_merchants", "balance_at",
 }  # fmt: skip
 
 
