@@ -18,7 +18,7 @@ SLACK = timedelta(hours=1)
 """Events and operations are numbered in time order, except for their transactions' waits, which are seconds."""
 
 PAGE = 5_000
-"""Events read at once: a statement about as many payments takes about a tenth of a second."""
+"""Events read at once: a statement about their payments takes about a tenth of a second."""
 
 OPEN_DAYS_MAX = 93
 """What was open at the end of a month is found from what became final since, for about three months."""
@@ -144,7 +144,7 @@ def close(connection: Connection, of: ClosingMonth) -> Closing:
     commission: list[CommissionLine] = []
     for (code, type, merchant_id, kind, currency), (debits, credits) in sums.items():
         _add(moved_by_code[code, currency], debits, credits)
-        if (code, kind) == ("commission", "commission"):
+        if (code, kind) == ("commission", "commission") and (debits or credits):
             commission.append(CommissionLine(merchant_id, type, currency, credits, debits))
     opening, closing = (_balances(connection, moment) for moment in (of.start, of.end))
     trial = []
@@ -173,19 +173,19 @@ GROUP BY p.type, p.state, p.currency
 """
 
 MOVED = f"""
-SELECT coalesce(a.code, '{CUSTOMER}'), p.type,
-       (SELECT u.id::text FROM users u WHERE u.id = p.user_id AND u.role = 'merchant') AS merchant, o.kind, o.currency,
-       coalesce(-sum(o.amount) FILTER (WHERE o.amount < 0), 0)::text,
-       coalesce(sum(o.amount) FILTER (WHERE o.amount > 0), 0)::text
-FROM operations o JOIN accounts a ON a.id = o.account_id JOIN payments p ON p.id = o.payment_id
+SELECT coalesce(a.code, '{CUSTOMER}'), p.type, u.id::text AS merchant, o.kind, o.currency,
+       coalesce(-sum(o.amount) FILTER (WHERE o.amount < 0 AND {{0}}), 0)::text,
+       coalesce(sum(o.amount) FILTER (WHERE o.amount > 0 AND {{0}}), 0)::text
+FROM payments p JOIN operations o ON o.payment_id = p.id JOIN accounts a ON a.id = o.account_id
+LEFT JOIN users u ON u.id = p.user_id AND u.role = 'merchant'
 WHERE o.payment_id = ANY(%(ids)s::uuid[]) AND p.id = ANY(%(ids)s::uuid[])
-  AND o.created_at >= %(start)s AND o.created_at < %(end)s
-GROUP BY 1, 2, merchant, o.kind, o.currency
-"""
+GROUP BY 1, 2, u.id, o.kind, o.currency
+""".format("o.created_at >= %(start)s AND o.created_at < %(end)s")
+"""The times are no condition: PostgreSQL would expect few rows of the first page, and compare all its ids with each."""
 
 EVENTS = f"""
-SELECT xact::text, sequence, name, subject_id::text, created_at >= %(until)s FROM events
-WHERE (xact, sequence) > (%(xact)s::xid8, %(sequence)s) ORDER BY xact, sequence LIMIT {PAGE}
+SELECT e.xact::text, e.sequence, e.name, e.subject_id::text, e.created_at >= %(until)s FROM events e
+WHERE (e.xact, e.sequence) > (%(xact)s::xid8, %(sequence)s) ORDER BY e.xact, e.sequence LIMIT {PAGE}
 """
 
 FINAL = ("payment.completed", "payment.failed")
@@ -208,7 +208,7 @@ def _became_final(connection: Connection, start: datetime, end: datetime) -> Ite
 def _first_xact(connection: Connection, since: datetime) -> int:
     """Number of the transaction that wrote the first event at or after the time, by bisection; events are in order."""
     ends = (
-        f"(SELECT xact::text::bigint FROM events ORDER BY xact {way}, sequence {way} LIMIT 1)"
+        f"(SELECT e.xact::text::bigint FROM events e ORDER BY e.xact {way}, e.sequence {way} LIMIT 1)"
         for way in ("ASC", "DESC")
     )
     low, high = connection.exec_driver_sql(f"SELECT {', '.join(ends)}").one()
@@ -216,7 +216,7 @@ def _first_xact(connection: Connection, since: datetime) -> int:
     while low < high:
         middle = (low + high) // 2
         is_before = connection.exec_driver_sql(
-            "SELECT created_at < %s FROM events WHERE xact > %s::xid8 ORDER BY xact, sequence LIMIT 1",
+            "SELECT e.created_at < %s FROM events e WHERE e.xact > %s::xid8 ORDER BY e.xact, e.sequence LIMIT 1",
             (since, str(middle)),
         ).scalar()
         low, high = (middle + 1, high) if is_before else (low, middle)

@@ -11,6 +11,7 @@ from sqlalchemy import make_url
 
 from embedded.postgres import Postgres
 from models import closing
+from models.session import transaction
 from tests.gateway.harness import ApiHarness
 from tests.gateway.ops.adjustments import approve, proposed
 from tests.gateway.reconciliation.statements import paid, returned
@@ -170,6 +171,16 @@ def test_pages_of_events_add_up(past: Past, monkeypatch: pytest.MonkeyPatch) -> 
     whole = past.closing("2026-03")
     monkeypatch.setattr(closing, "EVENTS", closing.EVENTS.replace(str(closing.PAGE), "3"))
     assert past.closing("2026-03") == whole
+
+
+def test_events_are_read_in_the_order_of_their_index(past: Past) -> None:
+    """By the number of the transaction, not by its text: 10 comes after 9."""
+    page = {"xact": "3", "sequence": -1, "until": "2026-03-01T00:00:00Z"}
+    with transaction(past.api.owner) as connection:
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        plan = "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {closing.EVENTS}", page))
+    assert "events_pkey" in plan
+    assert "Sort" not in plan
 
 
 def test_what_was_open_at_the_end_is_told_for_a_while(past: Past) -> None:
