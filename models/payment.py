@@ -200,6 +200,14 @@ def states(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
     return {row[0]: row[1] for row in rows}
 
 
+def types(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
+    """Type by id, of those that exist."""
+    rows = connection.exec_driver_sql(
+        "SELECT id::text, type FROM payments WHERE id = ANY(%s::uuid[])", (pg_arrays.plain(ids),)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 POSTPONE = """
 WITH postponed AS (
     UPDATE payments SET

@@ -184,6 +184,7 @@ def endpoint_body(endpoint: Endpoint) -> dict[str, Any]:
         "id": endpoint.id,
         "url": endpoint.url,
         "event_types": endpoint.event_types,
+        "payment_types": endpoint.payment_types,
         "description": endpoint.description,
         "is_active": endpoint.is_active,
         "disabled_reason": endpoint.disabled_reason,

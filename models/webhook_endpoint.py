@@ -27,12 +27,16 @@ def new_secret() -> str:
 
 
 class Endpoint(NamedTuple):
-    """A webhook endpoint; `disabled_reason` ("gone" or "failing") if it was not deactivated by its owner."""
+    """A webhook endpoint; `disabled_reason` ("gone" or "failing") if it was not deactivated by its owner.
+
+    Of payments it gets the events of `payment_types` alone; None is all.
+    """
 
     id: str
     user_id: str
     url: str
     event_types: list[str]
+    payment_types: list[str] | None
     description: str | None
     is_active: bool
     disabled_reason: str | None
@@ -42,21 +46,30 @@ class Endpoint(NamedTuple):
 
 
 ENDPOINT = """
-SELECT e.id::text, e.user_id::text, e.url, e.event_types, e.description, e.is_active, e.disabled_reason,
-       e.failing_since, e.version, e.created_at
+SELECT e.id::text, e.user_id::text, e.url, e.event_types, e.payment_types, e.description, e.is_active,
+       e.disabled_reason, e.failing_since, e.version, e.created_at
 FROM webhook_endpoints e
 """
 
 
 def create(
-    connection: Connection, id: str, user_id: str, url: str, event_types: list[str], description: str | None
+    connection: Connection,
+    id: str,
+    user_id: str,
+    url: str,
+    event_types: list[str],
+    description: str | None,
+    payment_types: list[str] | None = None,
 ) -> Endpoint | None:
     """Store an endpoint without a secret; None if the user has ENDPOINTS_MAX. Call `user.lock` first."""
     stored = connection.exec_driver_sql(
-        "INSERT INTO webhook_endpoints (id, user_id, url, event_types, description)"
-        " SELECT %(id)s, %(user)s, %(url)s, %(types)s, %(description)s"
+        "INSERT INTO webhook_endpoints (id, user_id, url, event_types, payment_types, description)"
+        " SELECT %(id)s, %(user)s, %(url)s, %(types)s, %(payment_types)s::text[], %(description)s"
         " WHERE (SELECT count(*) FROM webhook_endpoints WHERE user_id = %(user)s AND deleted_at IS NULL) < %(max)s",
-        {"id": id, "user": user_id, "url": url, "types": event_types, "description": description, "max": ENDPOINTS_MAX},
+        {
+            **{"id": id, "user": user_id, "url": url, "types": event_types, "payment_types": payment_types},
+            **{"description": description, "max": ENDPOINTS_MAX},
+        },
     )
     return by_id(connection, id) if stored.rowcount else None
 
@@ -85,7 +98,8 @@ def change(connection: Connection, endpoint: Endpoint, *, is_forgiven: bool) -> 
     `is_forgiven` clears its failures so far and their being the reason that it was disabled.
     """
     changed = connection.exec_driver_sql(
-        "UPDATE webhook_endpoints SET url = %(url)s, event_types = %(event_types)s, description = %(description)s,"
+        "UPDATE webhook_endpoints SET url = %(url)s, event_types = %(event_types)s,"
+        " payment_types = %(payment_types)s::text[], description = %(description)s,"
         " is_active = %(is_active)s, version = version + 1,"
         " disabled_reason = CASE WHEN NOT %(is_forgiven)s THEN disabled_reason END,"
         " failing_since = CASE WHEN NOT %(is_forgiven)s THEN failing_since END"

@@ -54,11 +54,14 @@ FROM event e CROSS JOIN LATERAL (VALUES (e.user_id), (e.payer_id), (e.payee_id))
 JOIN webhook_endpoints w ON w.user_id = concerned.id AND w.deleted_at IS NULL AND w.created_at <= e.created_at
 WHERE CASE WHEN e.name = 'ping' THEN w.id = e.subject_id
            ELSE w.id <> e.subject_id
-                AND w.event_types && ARRAY[e.name, split_part(e.name, '.', 1) || '.*', '*'] END
+                AND w.event_types && ARRAY[e.name, split_part(e.name, '.', 1) || '.*', '*']
+                AND (w.payment_types IS NULL OR NOT starts_with(e.name, 'payment.')
+                     OR (SELECT p.type FROM payments p WHERE p.id = e.subject_id) = ANY(w.payment_types)) END
 ORDER BY e.sequence
 """
 """Events are ordered by the start of their transactions, so a later event of a subject may come first: earlier events
-of such subjects are included, or a chunk's end could separate them. LIMIT and OFFSET bound what a chunk reads."""
+of such subjects are included, or a chunk's end could separate them. LIMIT and OFFSET bound what a chunk reads. Only an
+endpoint that asks for types of payments has these looked up."""
 
 NEW = pg_arrays.Columns(
     "new",

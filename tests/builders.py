@@ -73,12 +73,16 @@ class Builder:
         return id, self.wallet(id, funds)
 
     def endpoint(
-        self, user_id: str, url: str = "https://shop.example/", types: Sequence[str] = ("*",)
+        self,
+        user_id: str,
+        url: str = "https://shop.example/",
+        types: Sequence[str] = ("*",),
+        payment_types: list[str] | None = None,
     ) -> tuple[str, str]:
         """A new webhook endpoint: its id and secret."""
         id, secret = new_id(), webhook_endpoint.new_secret()
         with transaction(self.gateway) as connection:
-            assert webhook_endpoint.create(connection, id, user_id, url, list(types), None)
+            assert webhook_endpoint.create(connection, id, user_id, url, list(types), None, payment_types)
             webhook_endpoint.add_secret(connection, new_id(), id, secret)
         return id, secret
 

@@ -11,7 +11,7 @@ from gateway.http.blueprint import Blueprint, JsonAnswer
 from gateway.http.cursors import CursorSigner
 from gateway.http.errors import ApiError
 from gateway.services import services
-from models import bulk, event, payment_view, webhook_endpoint
+from models import bulk, event, payment, payment_view, webhook_endpoint
 from models.event import Event
 from models.representations import bulk_body, endpoint_body, event_body, payment_body
 from models.session import Connection, statements
@@ -38,14 +38,17 @@ def list_events(query: dict[str, Any]) -> JsonAnswer:
 
     Every page has a next_cursor, also the last: continue from it, today or in a year, and no event is missed. `data` is
     the current state of what the event is about; the `version` orders several events of one payment. A page filtered
-    by type scans a limited number of events: it may be short, or empty, although `has_more` is true.
+    by type scans a limited number of events: it may be short, or empty, although `has_more` is true. `payment_type` is
+    about events of payments alone.
     """
-    limit, names = query["limit"], query.get("type")
-    scanned_max = SCANNED_MAX if names else limit + 1
+    limit, names, payment_types = query["limit"], query.get("type"), query.get("payment_type")
+    scanned_max = SCANNED_MAX if names or payment_types else limit + 1
     with statements(services().engine) as connection:
         after = _place(connection, query.get("after"), g.caller)
         rows = event.page(connection, g.caller, after, scanned_max)
         matching = [row for row in rows if names is None or row.name in names]
+        if payment_types:
+            matching = _of_types(connection, matching, payment_types)
         shown = matching[:limit]
         data = _bodies(connection, shown, g.caller)
     is_cut = len(matching) > limit
@@ -53,6 +56,12 @@ def list_events(query: dict[str, Any]) -> JsonAnswer:
     place = (last[0].xact, last[0].sequence) if last else after
     cursor = _signer().encode(g.caller.id, *place)
     return {"data": data, "has_more": is_cut or len(rows) == scanned_max, "next_cursor": cursor}, {}
+
+
+def _of_types(connection: Connection, rows: list[Event], payment_types: list[str]) -> list[Event]:
+    """The events without those of payments of other types."""
+    types = payment.types(connection, {row.subject_id for row in rows if row.name.startswith("payment.")})
+    return [row for row in rows if not row.name.startswith("payment.") or types.get(row.subject_id) in payment_types]
 
 
 def _bodies(connection: Connection, rows: list[Event], caller: Caller) -> list[dict[str, Any]]:

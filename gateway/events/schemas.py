@@ -2,10 +2,11 @@
 
 import marshmallow as ma
 
-from gateway.http.fields import Input, StrictField
+from gateway.http.fields import ChoiceList, Input, StrictField
 from gateway.http.page_fields import LIMIT_DEFAULT, CursorField, LimitField
 from gateway.http.schemas import Output, one_of
 from models.event import NAMES
+from models.rules.types import PaymentType
 
 NEWEST = "now"
 """In place of a cursor: only events from now on."""
@@ -37,6 +38,7 @@ class EventQuery(Input):
     limit = LimitField(load_default=LIMIT_DEFAULT)
     after = CursorField(description=f"The next_cursor of the previous page, or {NEWEST} for only events from now on.")
     type = EventTypeFilter()
+    payment_type = ChoiceList(PaymentType)
 
 
 class EventSchema(Output):

@@ -34,7 +34,7 @@ webhook_endpoints = Blueprint(
 )
 
 NOUN = "webhook endpoint"
-CHANGEABLE = ("url", "event_types", "description", "is_active")
+CHANGEABLE = ("url", "event_types", "payment_types", "description", "is_active")
 
 
 @webhook_endpoints.route("", methods=["POST"])
@@ -48,7 +48,13 @@ def create_endpoint(body: Body) -> JsonAnswer:
     with transaction(services().engine) as connection:
         user.lock(connection, g.caller.id)
         created = webhook_endpoint.create(
-            connection, id, g.caller.id, body["url"], body["event_types"], body.get("description")
+            connection,
+            id,
+            g.caller.id,
+            body["url"],
+            body["event_types"],
+            body.get("description"),
+            body.get("payment_types"),
         )
         if created is None:
             raise ApiError("too_many_webhook_endpoints", f"At most {ENDPOINTS_MAX}; delete one first.")

@@ -1,5 +1,6 @@
 """Schemas of webhook endpoints and of deliveries to them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import marshmallow as ma
@@ -18,6 +19,7 @@ from gateway.http.fields import (
 )
 from gateway.http.schemas import Output, PageQuery, one_of
 from models.event import NAMES
+from models.rules.types import PaymentType
 from models.rules.webhook_url import URL_LENGTH_MAX
 from models.webhook_delivery import DeliveryState
 from models.webhook_endpoint import EVENT_TYPES
@@ -30,23 +32,39 @@ OVERLAP_SECONDS_MAX = 7 * 24 * 3600
 OVERLAP_SECONDS_DEFAULT = 24 * 3600
 
 
-class EventTypes(ma.fields.Field):
-    """A list of event types or prefixes such as payment.*, without duplicates."""
+class TypeList(ma.fields.Field):
+    """A list of types, each once; `noun` names them in errors."""
 
     make_error = StrictField.make_error
 
-    def __init__(self, **kwargs: Any) -> None:
-        items = {"type": "string", "enum": list(EVENT_TYPES)}
-        metadata = {"type": "array", "items": items, "uniqueItems": True, "minItems": 1, "example": ["payment.*"]}
+    def __init__(self, noun: str, types: Iterable[str], example: str, **kwargs: Any) -> None:
+        self.noun, self.types = noun, tuple(str(one) for one in types)
+        kind = ["array", "null"] if kwargs.get("allow_none") else "array"
+        items = {"type": "string", "enum": list(self.types)}
+        metadata = {"type": kind, "items": items, "uniqueItems": True, "minItems": 1, "example": [example]}
         super().__init__(metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[str]:
         if type(value) is not list or not all(type(name) is str for name in value):
-            raise ma.ValidationError([FieldError("invalid_type", "Must be a list of event types.")])
-        if not value or len(set(value)) != len(value) or not set(EVENT_TYPES).issuperset(value):
-            detail = f"Must have at least one, each once, of: {', '.join(EVENT_TYPES)}."
+            raise ma.ValidationError([FieldError("invalid_type", f"Must be a list of {self.noun}.")])
+        if not value or len(set(value)) != len(value) or not set(self.types).issuperset(value):
+            detail = f"Must have at least one, each once, of: {', '.join(self.types)}."
             raise ma.ValidationError([FieldError("invalid_value", detail)])
         return value
+
+
+class EventTypes(TypeList):
+    """Types of events, or prefixes such as payment.*."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__("event types", EVENT_TYPES, "payment.*", **kwargs)
+
+
+class PaymentTypes(TypeList):
+    """Types of payments."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__("types of payments", PaymentType, "refund", **kwargs)
 
 
 class ReceiverUrl(Text):
@@ -62,14 +80,16 @@ class EndpointInput(Input):
 
     url = ReceiverUrl(required=True)
     event_types = EventTypes(required=True)
+    payment_types = PaymentTypes()
     description = Text(DESCRIPTION_LENGTH_MAX)
 
 
 class EndpointChange(ChangeInput):
-    """Changes to a webhook endpoint; null removes the description."""
+    """Changes to a webhook endpoint; null removes the description, or asks for all types of payments."""
 
     url = ReceiverUrl()
     event_types = EventTypes()
+    payment_types = PaymentTypes(allow_none=True)
     description = Text(DESCRIPTION_LENGTH_MAX, allow_none=True)
     is_active = TrueOrFalse()
 
@@ -131,6 +151,7 @@ class EndpointSchema(Output):
     id = ma.fields.UUID()
     url = ma.fields.String()
     event_types = ma.fields.List(ma.fields.String())
+    payment_types = ma.fields.List(one_of(PaymentType), allow_none=True)
     description = ma.fields.String(allow_none=True)
     is_active = ma.fields.Boolean()
     disabled_reason = ma.fields.String(allow_none=True, metadata={"enum": ["gone", "failing", None]})

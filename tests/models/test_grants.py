@@ -119,10 +119,10 @@ COLUMN_RIGHTS = {
             *("bank_reference", "description", "verdict", "difference", "payment_id"),
         },
         ("UPDATE", "bank_statement_lines"): {"matched_payment_id", "match_reason", "matched_by", "matched_at"},
-        ("INSERT", "webhook_endpoints"): {"id", "user_id", "url", "event_types", "description"},
+        ("INSERT", "webhook_endpoints"): {"id", "user_id", "url", "event_types", "payment_types", "description"},
         ("UPDATE", "webhook_endpoints"): {
             *("url", "event_types", "description", "is_active", "disabled_reason", "failing_since", "pings", "version"),
-            "deleted_at",
+            *("payment_types", "deleted_at"),
         },
         ("SELECT", "webhook_secrets"): {"id", "endpoint_id", "created_at", "expires_at"},
         ("INSERT", "webhook_secrets"): {"id", "endpoint_id", "secret"},

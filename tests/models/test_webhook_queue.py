@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from models import payment, webhook_queue
+from models import payment, webhook_endpoint, webhook_queue
 from models.session import Connection, transaction
 from models.webhook_queue import Capacity
 from tests.builders import Builder
@@ -212,3 +212,25 @@ def test_capacity_is_shared_and_failing_endpoint_gets_one_call(queue: FanOut):
         queue.world.accept(queue.deposit())
     queue.fan_out()
     assert claimed({queue.endpoint: 4, other: 1}, Capacity(0, 3, 0)) == [other] * 3, "the fewest calls come first"
+
+
+def test_endpoint_gets_the_events_of_its_types_of_payments(queue: FanOut):
+    world = queue.world
+    refunds, _ = world.endpoint(queue.client, payment_types=["refund"])
+    shop = world.user("merchant")
+    till = world.wallet(shop)
+    charge = world.order("charge", shop, queue.wallet, till, 100)
+    world.post_payments()
+    refund = world.order("refund", shop, till, queue.wallet, 100, parent_id=charge)
+    world.post_payments()
+    with transaction(world.gateway) as connection:
+        assert webhook_endpoint.ping(connection, refunds)
+    queue.fan_out()
+    sent: dict[str, list[tuple[str, str]]] = {refunds: [], queue.endpoint: []}
+    with transaction(world.worker) as connection:
+        for endpoint_id, subject_id, name in connection.exec_driver_sql(
+            "SELECT endpoint_id::text, subject_id::text, name FROM webhook_deliveries ORDER BY sequence"
+        ):
+            sent[endpoint_id].append((subject_id, name))
+    assert sent[refunds] == [(refund, "payment.initiated"), (refund, "payment.completed"), (refunds, "ping")]
+    assert {subject for subject, _ in sent[queue.endpoint]} == {charge, refund}

@@ -97,6 +97,8 @@ DESCRIPTIONS: dict[str, str] = {
     "Step.error": "The error of a failed attempt.",
     "errors": "Each invalid value; empty if the error is not about single values.",
     "event": "The id of the event.",
+    "payment_type": "Of the events of payments only those of these types of payments.",
+    "payment_types": "The types of the payments whose `payment.*` events are sent; null, or left out: all types.",
     "event_types": "The types of the events that are sent, or patterns such as `payment.*`.",
     "expires_at": "The moment after which it is no longer valid.",
     "ChargeInput.expires_at": "If the charge is not posted by then, it becomes FAILED with `expired`.",

@@ -92,6 +92,7 @@ VALUES: dict[str, Any] = {
     "email": "ann@example.com",
     "EventPage.next_cursor": "WyIxIiwyXQ.Q2hlY2tlZA",
     "event_types": ["payment.*"],
+    "payment_types": ["refund", "return"],
     **dict.fromkeys(("Event.id", "PaymentEvent.id", "BulkEvent.id", "EndpointEvent.id"), "42"),
     "PaymentEvent.type": "payment.completed",
     "AuditLine.id": "42",

@@ -91,6 +91,10 @@ def test_feed_is_filtered_by_type(api: ApiHarness, client: ApiUser, types: str, 
     for event in found:
         if event["type"].startswith("bulk."):
             assert event["data"] == merchant.get(f"{CHARGES}/{id}").get_json()
+    deposits, _ = pages(merchant, "limit=2&type=payment.completed&payment_type=deposit,refund")
+    assert [event["data"]["type"] for event in deposits] == ["deposit"]
+    others, _ = pages(merchant, "limit=100&payment_type=refund")
+    assert [event["type"] for event in others] == ["bulk.partially_completed"]
 
 
 def test_page_filtered_by_type_scans_a_limited_number_of_events(
@@ -162,7 +166,7 @@ def test_cursor_of_another_user_is_refused(client: ApiUser, stranger: ApiUser) -
 
 @pytest.mark.parametrize(
     "query",
-    ["type=payment", "type=", "type=payment.*,", "type=ping", "type=%20*", "limit=101", "cursor=x", "type=*&type=*"],
+    ["type=payment", "type=", "type=payment.*,", "type=ping", "type=%20*", "limit=101", "cursor=x", "type=*&type=*", "payment_type=gift"],
 )
 def test_feed_with_invalid_query_is_refused(client: ApiUser, query: str) -> None:
     assert client.get(f"/v1/events?{query}").status_code == 422

@@ -211,6 +211,9 @@ REACHED: dict[str, list[Probe]] = {
     "webhook_endpoints_event_types_are_bounded": [
         Probe(member(ways.hook, "event_types"), [["*"]], [[], ["*"] * 2, ["x"], "*", [None], ["*"] * 21])
     ],
+    "webhook_endpoints_payment_types_are_known": [
+        Probe(member(ways.hook, "payment_types"), [["refund"]], [[], ["refund"] * 2, ["gift"], "refund", [None]])
+    ],
     "webhook_endpoints_url_is_bounded": [
         Probe(
             member(ways.hook, "url"),

@@ -8,6 +8,7 @@ import pytest
 from uuid_utils import compat as uuids
 
 from models import event, webhook_endpoint
+from models.rules.types import PaymentType
 from models.session import transaction
 from models.webhook_endpoint import ENDPOINTS_MAX, EVENT_TYPES
 from tests.gateway.harness import ApiHarness, ApiUser
@@ -21,7 +22,7 @@ def test_owner_creates_and_reads_endpoint(api: ApiHarness, client: ApiUser) -> N
     assert answer.status_code == 201
     assert kept == {
         **{"id": kept["id"], "url": URL, "event_types": ["payment.completed", "bulk.*"], "description": "Orders"},
-        **{"is_active": True, "disabled_reason": None, "failing_since": None, "created_at": kept["created_at"]},
+        **{"payment_types": None, "is_active": True, "disabled_reason": None, "failing_since": None, "created_at": kept["created_at"]},
     }
     read = client.get(answer.headers["Location"])
     assert (read.get_json(), read.headers["ETag"]) == (kept, answer.headers["ETag"])
@@ -40,6 +41,9 @@ def test_owner_creates_and_reads_endpoint(api: ApiHarness, client: ApiUser) -> N
     [
         ({"url": None}, "/url", "null_not_allowed"),
         ({"url": 1}, "/url", "invalid_type"),
+        ({"payment_types": None}, "/payment_types", "null_not_allowed"),
+        ({"payment_types": "refund"}, "/payment_types", "invalid_type"),
+        ({"payment_types": ["gift"]}, "/payment_types", "invalid_value"),
         ({"event_types": None}, "/event_types", "null_not_allowed"),
         ({"event_types": "*"}, "/event_types", "invalid_type"),
         ({"event_types": [1]}, "/event_types", "invalid_type"),
@@ -78,6 +82,22 @@ def test_endpoint_without_url_or_event_types_is_refused(client: ApiUser) -> None
 def test_endpoint_accepts_all_event_types(client: ApiUser) -> None:
     kept = client.get(f"{PATH}/{endpoint(client, event_types=list(EVENT_TYPES))}").get_json()
     assert kept["event_types"] == list(EVENT_TYPES)
+
+
+def test_types_of_payments_are_set_and_removed(client: ApiUser) -> None:
+    answer = ask_for(client, payment_types=["refund", "return"])
+    path, tag = answer.headers["Location"], answer.headers["ETag"]
+    assert answer.get_json()["payment_types"] == ["refund", "return"]
+    changed = client.call("PATCH", path, json={"payment_types": ["refund"]}, headers={"If-Match": tag})
+    assert changed.get_json()["payment_types"] == ["refund"]
+    tag = changed.headers["ETag"]
+    assert client.call("PATCH", path, json={"payment_types": None}, headers={"If-Match": tag}).status_code == 200
+    assert client.get(path).get_json()["payment_types"] is None
+
+
+def test_every_type_of_payment_can_be_asked_for(client: ApiUser) -> None:
+    id = endpoint(client, payment_types=list(PaymentType))
+    assert client.get(f"{PATH}/{id}").get_json()["payment_types"] == list(PaymentType)
 
 
 def test_event_types_equal_those_of_the_triggers(api: ApiHarness) -> None:

@@ -1,0 +1,16 @@
+"""Webhook endpoints ask for the events of some types of payments."""
+
+from migrations import steps
+
+revision = "0022"
+down_revision = "0021"
+
+STEPS = ["1_payment_types"]
+
+
+def upgrade() -> None:
+    steps.run("payment_types", *STEPS)
+
+
+def downgrade() -> None:
+    steps.run("payment_types", "down")
