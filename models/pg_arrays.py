@@ -54,8 +54,8 @@ def _quote(value: str | None) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _bytes(values: Iterable[bytes]) -> str:
-    return quoted("\\x" + value.hex() for value in values)
+def _bytes(values: Iterable[bytes | None]) -> str:
+    return quoted(None if value is None else "\\x" + value.hex() for value in values)
 
 
 def _json(values: Iterable[object]) -> str:

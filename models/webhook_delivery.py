@@ -32,7 +32,10 @@ class DeliveryState(StrEnum):
 
 
 class Delivery(NamedTuple):
-    """An event to be sent to an endpoint; `attempts` counts all tries, redeliveries included."""
+    """An event to be sent to an endpoint; `attempts` counts all tries, redeliveries included.
+
+    `last_reason`, `last_milliseconds` and `last_answer` are those of the newest try that has ended.
+    """
 
     id: str
     endpoint_id: str
@@ -47,24 +50,33 @@ class Delivery(NamedTuple):
     next_attempt_at: datetime | None
     last_status: int | None
     last_error: str | None
+    last_reason: str | None
+    last_milliseconds: int | None
+    last_answer: bytes | None
     finished_at: datetime | None
     created_at: datetime
 
 
 class Attempt(NamedTuple):
-    """One try: the status of the answer, or the kind of failure, and the duration."""
+    """One try: the status and the beginning of the answer, or the kind of failure, and the duration."""
 
     attempt: int
     status: int | None
     error: str | None
+    reason: str | None
     milliseconds: int
+    answer: bytes | None
     created_at: datetime
 
 
 DELIVERY = """
 SELECT d.id::text, d.endpoint_id::text, e.user_id::text, d.sequence, d.name, d.subject_id::text, d.version,
-       d.occurred_at, d.state, d.attempts, d.next_attempt_at, d.last_status, d.last_error, d.finished_at, d.created_at
+       d.occurred_at, d.state, d.attempts, d.next_attempt_at, d.last_status, d.last_error, t.reason AS last_reason,
+       t.milliseconds AS last_milliseconds, t.answer AS last_answer, d.finished_at, d.created_at
 FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id AND e.deleted_at IS NULL
+LEFT JOIN LATERAL (
+    SELECT reason, milliseconds, answer FROM webhook_attempts WHERE delivery_id = d.id ORDER BY attempt DESC LIMIT 1
+) AS t ON true
 """
 
 
@@ -76,7 +88,7 @@ def by_id(connection: Connection, id: str) -> Delivery | None:
 def attempts(connection: Connection, id: str) -> list[Attempt]:
     """The newest ATTEMPTS_SHOWN_MAX tries, oldest first."""
     rows = connection.exec_driver_sql(
-        "SELECT attempt, status, error, milliseconds, created_at FROM webhook_attempts"
+        "SELECT attempt, status, error, reason, milliseconds, answer, created_at FROM webhook_attempts"
         " WHERE delivery_id = %s ORDER BY attempt DESC LIMIT %s",
         (id, ATTEMPTS_SHOWN_MAX),
     )

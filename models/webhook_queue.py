@@ -19,9 +19,8 @@ CALLS_OF_FAILING_MAX = 1
 LEASE_SECONDS = 30.0
 """Longer than a call takes: after a crash during a call the delivery is due again by then."""
 
-KEPT_DAYS = 30
-FORGOTTEN_MAX = 10_000
-"""Deliveries deleted per transaction."""
+KEPT_DAYS, FORGOTTEN_MAX = 30, 10_000
+"""How long deliveries are kept, and how many are deleted per transaction."""
 
 READ_POSITION = "SELECT xact::text, sequence FROM event_positions WHERE reader = 'webhooks'"
 LOCK_POSITION = "UPDATE event_positions SET updated_at = now() WHERE reader = 'webhooks' RETURNING xact::text, sequence"
@@ -60,8 +59,7 @@ WHERE CASE WHEN e.name = 'ping' THEN w.id = e.subject_id
 ORDER BY e.sequence
 """
 """Events are ordered by the start of their transactions, so a later event of a subject may come first: earlier events
-of such subjects are included, or a chunk's end could separate them. LIMIT and OFFSET bound what a chunk reads. Only an
-endpoint that asks for types of payments has these looked up."""
+of such subjects are included, or a chunk's end could separate them. LIMIT and OFFSET bound what a chunk reads."""
 
 NEW = pg_arrays.Columns(
     "new",
@@ -227,14 +225,14 @@ class EndedAttempt(NamedTuple):
 ENDED = pg_arrays.Columns(
     "ended",
     "id uuid, attempt integer, state text, status smallint, error text, milliseconds integer, wait float,"
-    " tries_left smallint",
+    " tries_left smallint, answer bytea, reason text",
 )
 
 NOTE = f"""
 WITH ended AS (SELECT * FROM {ENDED.unnest}), tried AS (
-    INSERT INTO webhook_attempts (delivery_id, attempt, status, error, milliseconds)
-    SELECT d.id, e.attempt, e.status, e.error, e.milliseconds FROM ended e JOIN webhook_deliveries d USING (id)
-    ON CONFLICT DO NOTHING
+    INSERT INTO webhook_attempts (delivery_id, attempt, status, error, milliseconds, answer, reason)
+    SELECT d.id, e.attempt, e.status, e.error, e.milliseconds, e.answer, e.reason
+    FROM ended e JOIN webhook_deliveries d USING (id) ON CONFLICT DO NOTHING
 ), updated AS (
     UPDATE webhook_deliveries d
     SET state = e.state, next_attempt_at = now() + make_interval(secs => e.wait), last_status = e.status,
@@ -256,7 +254,7 @@ def note(connection: Connection, ended: Sequence[EndedAttempt]) -> None:
     parameters = ENDED.parameters(
         ended,
         **pg_arrays.attributes([each.claimed for each in ended], "id", "attempt", "tries_left"),
-        **pg_arrays.attributes([each.outcome for each in ended], "status", "error", "milliseconds"),
+        **pg_arrays.attributes([each.outcome for each in ended], "status", "error", "milliseconds", "answer", "reason"),
     )
     connection.exec_driver_sql(NOTE, parameters)
     last = {e.claimed.endpoint_id: e.outcome.error is not None for e in ended if e.outcome.error not in OWN_FAILURES}

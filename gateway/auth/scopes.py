@@ -16,7 +16,7 @@ CUSTOMER = BASE_SCOPES | {
 }
 
 
-READ_ALL = {"payments:read-all", "wallets:read-all", "ops:read"}
+READ_ALL = {"payments:read-all", "wallets:read-all", "ops:read", "webhooks:read"}
 
 
 SCOPES: dict[str, frozenset[str]] = {

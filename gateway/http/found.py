@@ -37,3 +37,8 @@ def found(record: Record | None, is_visible: Callable[[Record], bool] | None = N
 def owned(record: OwnedRecord | None) -> OwnedRecord:
     """The record, if it belongs to the caller; raises ApiError not_found."""
     return found(record, lambda record: record.user_id == g.caller.id)
+
+
+def readable(record: OwnedRecord | None) -> OwnedRecord:
+    """The record, if it belongs to the caller, or the caller reads all; raises ApiError not_found."""
+    return found(record, lambda record: record.user_id == g.caller.id or g.caller.reads_all)

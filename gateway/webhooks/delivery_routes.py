@@ -2,7 +2,7 @@
 
 from gateway.auth.guards import requires
 from gateway.http.blueprint import Blueprint, Body, JsonAnswer
-from gateway.http.found import found, owned, path_id
+from gateway.http.found import found, owned, path_id, readable
 from gateway.http.schemas import page_of
 from gateway.lists.pagination import paginated
 from gateway.services import services
@@ -16,6 +16,7 @@ from gateway.webhooks.schemas import (
 )
 from models import webhook_delivery, webhook_endpoint
 from models.representations import iso
+from models.rules.webhook_retry import answer_text
 from models.session import statements, transaction
 from models.webhook_delivery import Attempt, Delivery
 
@@ -32,9 +33,12 @@ webhook_deliveries = Blueprint(
 @webhook_deliveries.arguments(DeliveryQuery, location="query")
 @webhook_deliveries.response(200, page_of(DeliverySchema))
 def list_deliveries(query: Body, id: str) -> JsonAnswer:
-    """List the deliveries to one of your webhook endpoints, sent or pending, newest first; of the last 30 days."""
+    """List the deliveries to one of your webhook endpoints, sent or pending, newest first; of the last 30 days.
+
+    Ops and auditors read those of all users.
+    """
     with statements(services().engine) as connection:
-        owned(webhook_endpoint.by_id(connection, path_id(id)))
+        readable(webhook_endpoint.by_id(connection, path_id(id)))
     filters = {"states": query.get("state"), "names": query.get("type")}
     return paginated(query, webhook_delivery.page, _body, endpoint_id=id, **filters)
 
@@ -57,9 +61,12 @@ def redeliver_range(body: Body, id: str) -> JsonAnswer:
 @requires("webhooks:read")
 @webhook_deliveries.response(200, WholeDeliverySchema)
 def get_delivery(id: str) -> JsonAnswer:
-    """Show a delivery to one of your webhook endpoints, with each attempt."""
+    """Show a delivery to one of your webhook endpoints, with each attempt and what the receiver answered.
+
+    Ops and auditors read those of all users.
+    """
     with statements(services().engine) as connection:
-        delivery = owned(webhook_delivery.by_id(connection, path_id(id)))
+        delivery = readable(webhook_delivery.by_id(connection, path_id(id)))
         attempts = webhook_delivery.attempts(connection, id)
     return {**_body(delivery), "tries": [_attempt_body(attempt) for attempt in attempts]}, {}
 
@@ -90,10 +97,14 @@ def _body(delivery: Delivery) -> Body:
         "next_attempt_at": iso(delivery.next_attempt_at),
         "last_status": delivery.last_status,
         "last_error": delivery.last_error,
+        "last_reason": delivery.last_reason,
+        "last_milliseconds": delivery.last_milliseconds,
+        "last_answer": answer_text(delivery.last_answer),
         "finished_at": iso(delivery.finished_at),
         "created_at": delivery.created_at.isoformat(),
     }
 
 
 def _attempt_body(attempt: Attempt) -> Body:
-    return {**attempt._asdict(), "created_at": attempt.created_at.isoformat()}
+    answer = answer_text(attempt.answer)
+    return {**attempt._asdict(), "answer": answer, "created_at": attempt.created_at.isoformat()}

@@ -7,7 +7,7 @@ from gateway.auth.guards import actor, requires
 from gateway.http.blueprint import IF_MATCH, Blueprint, Body, JsonAnswer, no_content
 from gateway.http.errors import ApiError
 from gateway.http.etag import etag, precondition_failed, require_if_match
-from gateway.http.found import owned, path_id
+from gateway.http.found import owned, path_id, readable
 from gateway.http.schemas import PageQuery, page_of
 from gateway.lists.pagination import paginated
 from gateway.services import services
@@ -77,9 +77,9 @@ def list_endpoints(query: Body) -> JsonAnswer:
 @requires("webhooks:read")
 @webhook_endpoints.response(200, EndpointSchema)
 def get_endpoint(id: str) -> JsonAnswer:
-    """Show one of your webhook endpoints; send its ETag as If-Match to change it."""
+    """Show one of your webhook endpoints; send its ETag as If-Match to change it. Ops and auditors read any."""
     with statements(services().engine) as connection:
-        endpoint = owned(webhook_endpoint.by_id(connection, path_id(id)))
+        endpoint = readable(webhook_endpoint.by_id(connection, path_id(id)))
     return endpoint_body(endpoint), _etag_header(endpoint)
 
 

@@ -188,17 +188,22 @@ class DeliverySchema(Output):
     next_attempt_at = ma.fields.DateTime(allow_none=True)
     last_status = ma.fields.Integer(allow_none=True)
     last_error = ma.fields.String(allow_none=True)
+    last_reason = ma.fields.String(allow_none=True)
+    last_milliseconds = ma.fields.Integer(allow_none=True)
+    last_answer = ma.fields.String(allow_none=True)
     finished_at = ma.fields.DateTime(allow_none=True)
     created_at = ma.fields.DateTime()
 
 
 class TrySchema(Output):
-    """An attempt: the HTTP status of the response, or the kind of failure."""
+    """An attempt: the HTTP status and the beginning of the response, or the kind of failure."""
 
     attempt = ma.fields.Integer()
     status = ma.fields.Integer(allow_none=True)
     error = ma.fields.String(allow_none=True)
+    reason = ma.fields.String(allow_none=True)
     milliseconds = ma.fields.Integer()
+    answer = ma.fields.String(allow_none=True)
     created_at = ma.fields.DateTime()
 
 

@@ -48,13 +48,53 @@ OWN_FAILURES = (AttemptFailure.INTERRUPTED, AttemptFailure.UNSIGNED, AttemptFail
 """Failures on our side, which do not count against the endpoint."""
 
 
+REASONS: dict[str, str] = {
+    AttemptFailure.HTTP_STATUS: "The answer was not 2xx",
+    AttemptFailure.TIMED_OUT: "No answer came in time",
+    AttemptFailure.NOT_CONNECTED: "No connection could be made",
+    AttemptFailure.TLS_FAILED: "The certificate or TLS was refused",
+    AttemptFailure.CONNECTION_BROKEN: "The connection was lost, or the answer was not HTTP",
+    AttemptFailure.INTERRUPTED: "Our process ended during the try; it may have arrived",
+    AttemptFailure.UNSIGNED: "No secret was left to sign it with; it was not sent",
+    AttemptFailure.INTERNAL: "A fault on our side; it may not have been sent",
+}
+"""Failed tries in words."""
+
+ANSWER_BYTES_MAX = 1024
+"""Bytes kept of an answer: its beginning says what is wrong."""
+
+REASON_LENGTH_MAX = 200
+
+
 class AttemptOutcome(NamedTuple):
-    """Outcome of a try: delivered if there is no error; `retry_after` in seconds if the receiver asked for it."""
+    """Outcome of a try: delivered if there is no error; `retry_after` in seconds if the receiver asked for it.
+
+    `answer` is the beginning of the answer's body, None without one; `detail` is what the network said of the failure.
+    """
 
     status: int | None
     error: str | None
     milliseconds: int = 0
     retry_after: float | None = None
+    answer: bytes | None = None
+    detail: str | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """Why it failed, in words; None if it did not."""
+        if self.error is None:
+            return None
+        words = REASONS.get(self.error, self.error)
+        text = f"{words}: {self.detail}" if self.detail else f"{words}."
+        return "".join(letter if letter.isprintable() else "?" for letter in text)[:REASON_LENGTH_MAX]
+
+
+def answer_text(answer: bytes | memoryview | None) -> str | None:
+    """The beginning of an answer as text: what is no UTF-8, and all controls but line ends and tabs, is U+FFFD."""
+    if answer is None:
+        return None
+    text = bytes(answer).decode(errors="replace")
+    return "".join(letter if letter.isprintable() or letter in "\r\n\t" else "\ufffd" for letter in text)
 
 
 def wait_seconds(tries_left: int, chance: float, retry_after: float | None = None) -> float | None:

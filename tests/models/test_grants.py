@@ -5,6 +5,19 @@ from sqlalchemy.exc import ProgrammingError
 
 from models.session import transaction
 from tests.models.constraint_attacks.freezes import FREEZES_AND_PAUSES
+from tests.models.granted_columns import (
+    ACCOUNT,
+    ATTEMPT,
+    BATCH,
+    CURRENCY,
+    DEED,
+    OPS_ACTIONS,
+    ORDER,
+    SELECTION,
+    SELF,
+    STOP,
+    TOKEN,
+)  # fmt: skip
 
 READ_BY_BOTH = {
     ("SELECT", table)
@@ -31,28 +44,6 @@ TABLE_RIGHTS = {
     | {("SELECT", "webhook_secrets")}
     | {("DELETE", "webhook_deliveries"), ("DELETE", "webhook_attempts"), ("DELETE", "selections")}
     | {("DELETE", "paused_payments")},
-}
-ACCOUNT = {"id", "token", "owner_id", "currency", "label"}
-CURRENCY = {"name", "minimum", "maximum", "balance_maximum"}
-ORDER = {
-    *("id", "type", "user_id", "source_id", "target_id", "amount", "currency"),
-    *("summary", "reference", "metadata", "capture", "scheduled_at", "expires_at", "parent_id", "reason"),
-    *("quote_id", "target_amount", "target_currency", "rate"),
-}
-SELF = {"name", "first_name", "last_name", "phone_number", "url", "password_hash"}
-TOKEN = {"id", "user_id", "hash", "prefix", "last4", "name", "scopes", "expires_at"}
-DEED = {"actor", "action", "target", "reason", "before", "after", "token_id", "address", "request_id"}
-SELECTION = {"user_id", "filter", "payment_ids"}
-BATCH = {"id", "selection_id", "user_id", "token_id", "address", "request_id", "reason"}
-STOP = {"stopped_at", "stopped_by", "stop_reason"}
-OPS_ACTIONS = {
-    ("INSERT", "inquiries"): {"id", "payment_id", "asked_by", "reason"},
-    ("INSERT", "resolutions"): {
-        *("id", "payment_id", "outcome", "bank_reference", "value_date", "reason", "proposed_by"),
-    },
-    ("UPDATE", "resolutions"): {
-        *("approved_by", "approved_at", "approval_reason", "rejected_by", "rejected_at", "rejection_reason"),
-    },
 }
 COLUMN_RIGHTS = {
     "payments_gateway": {
@@ -192,7 +183,7 @@ COLUMN_RIGHTS = {
         ("UPDATE", "webhook_deliveries"): {
             *("state", "attempts", "tries_left", "next_attempt_at", "last_status", "last_error", "finished_at"),
         },
-        ("INSERT", "webhook_attempts"): {"delivery_id", "attempt", "status", "error", "milliseconds"},
+        ("INSERT", "webhook_attempts"): ATTEMPT,
         ("UPDATE", "event_positions"): {"xact", "sequence", "updated_at"},
         ("INSERT", "payment_attempts"): {"payment_id", "actor", "attempt", "error", "next_attempt_at"},
         ("INSERT", "rail_positions"): {"rail", "position"},

@@ -49,6 +49,9 @@ SLOW_SECONDS = 2.0
 SLOW_MAX = 10_000
 """Slow endpoints remembered; the oldest are dropped first, because endpoints can be created and deleted without end."""
 
+NOT_LOGGED = {"answer", "detail"}
+"""What receivers say is for the owner of the endpoint, not for the log."""
+
 CLOSE_SECONDS = 20.0
 """Longer than a call takes: `close` waits for those under way."""
 
@@ -236,7 +239,7 @@ class Dispatcher:
                 delivery=attempt.claimed.id,
                 endpoint=attempt.claimed.endpoint_id,
                 attempt=attempt.claimed.attempt,
-                **attempt.outcome._asdict(),
+                **{name: value for name, value in attempt.outcome._asdict().items() if name not in NOT_LOGGED},
             )
         for id, reason in disabled:
             log.warning("webhook endpoint disabled", endpoint=id, reason=reason)

@@ -1,6 +1,7 @@
-"""Sending one webhook: a signed POST to an address that was just vetted; only the status of the answer is read."""
+"""Sending one webhook: a signed POST to an address that was just vetted; the answer's beginning is kept."""
 
 import asyncio
+import contextlib
 import logging
 import ssl
 import time
@@ -14,7 +15,13 @@ import httpx
 import structlog
 from standardwebhooks import Webhook
 
-from models.rules.webhook_retry import ASK_TO_WAIT, AttemptFailure, AttemptOutcome, retry_after_seconds
+from models.rules.webhook_retry import (
+    ANSWER_BYTES_MAX,
+    ASK_TO_WAIT,
+    AttemptFailure,
+    AttemptOutcome,
+    retry_after_seconds,
+)
 from models.rules.webhook_url import Target, TargetRefused, UrlPolicy, target_of
 from models.webhook_address import Resolve, allowed_addresses, resolve_host
 from workers.webhooks.bounded_stream import BoundedBackend
@@ -22,6 +29,9 @@ from workers.webhooks.bounded_stream import BoundedBackend
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
 """Time limit from resolving the name to the answer's headers."""
+
+ANSWER_SECONDS = 1.0
+"""Time for the beginning of the answer's body: the outcome is known by then, whatever it says."""
 
 ADDRESSES_MAX = 3
 """Addresses of a name that are tried, one after the other, until one can be connected to."""
@@ -79,19 +89,21 @@ class Sender:
     async def send(self, call: WebhookCall) -> AttemptOutcome:
         """Make the call; every error becomes its outcome."""
         began = time.monotonic()
+        response = None
         try:
             async with asyncio.timeout(self._total_seconds):
-                outcome = await self._try_addresses(call)
+                outcome, response = await self._try_addresses(call)
         except TimeoutError:
             outcome = AttemptOutcome(None, AttemptFailure.TIMED_OUT)
         except TargetRefused as refused:
-            outcome = AttemptOutcome(None, refused.code)
+            outcome = AttemptOutcome(None, refused.code, detail=refused.detail)
         except Exception as error:
             log.error("a webhook could not be sent", delivery=call.id, exc_info=error)
             outcome = AttemptOutcome(None, AttemptFailure.INTERNAL)
-        return outcome._replace(milliseconds=round((time.monotonic() - began) * 1000))
+        outcome = outcome._replace(milliseconds=round((time.monotonic() - began) * 1000))
+        return outcome if response is None else outcome._replace(answer=await _beginning(response))
 
-    async def _try_addresses(self, call: WebhookCall) -> AttemptOutcome:
+    async def _try_addresses(self, call: WebhookCall) -> tuple[AttemptOutcome, httpx.Response | None]:
         target = target_of(call.url, self._policy)
         outcome = AttemptOutcome(None, AttemptFailure.NOT_CONNECTED)
         addresses = [target.address] if target.address else await asyncio.shield(self._look_up(target))
@@ -99,16 +111,15 @@ class Sender:
             try:
                 return await self._post(call, target, address)
             except httpx.ConnectError as error:
-                outcome = AttemptOutcome(
-                    None, AttemptFailure.TLS_FAILED if _is_tls(error) else AttemptFailure.NOT_CONNECTED
-                )
+                failure = AttemptFailure.TLS_FAILED if _is_tls(error) else AttemptFailure.NOT_CONNECTED
+                outcome = AttemptOutcome(None, failure, detail=str(error))
             except httpx.ConnectTimeout:
-                outcome = AttemptOutcome(None, AttemptFailure.NOT_CONNECTED)
+                outcome = AttemptOutcome(None, AttemptFailure.NOT_CONNECTED, detail="it took too long")
             except httpx.TimeoutException:
-                return AttemptOutcome(None, AttemptFailure.TIMED_OUT)
-            except httpx.TransportError:
-                return AttemptOutcome(None, AttemptFailure.CONNECTION_BROKEN)
-        return outcome
+                return AttemptOutcome(None, AttemptFailure.TIMED_OUT), None
+            except httpx.TransportError as error:
+                return AttemptOutcome(None, AttemptFailure.CONNECTION_BROKEN, detail=str(error)), None
+        return outcome, None
 
     def _look_up(self, target: Target) -> asyncio.Future[list[str]]:
         """The allowed addresses of the name; simultaneous calls to one name share the thread that resolves it."""
@@ -120,8 +131,10 @@ class Sender:
             self._lookups[key] = lookup
         return self._lookups[key]
 
-    async def _post(self, call: WebhookCall, target: Target, address: str) -> AttemptOutcome:
-        """POST to one address; only the status and Retry-After are read, and redirects are not followed."""
+    async def _post(
+        self, call: WebhookCall, target: Target, address: str
+    ) -> tuple[AttemptOutcome, httpx.Response | None]:
+        """POST to one address; status and Retry-After are the outcome, and redirects are not followed."""
         request = httpx.Request(
             "POST",
             target.url_at(address),
@@ -130,13 +143,28 @@ class Sender:
             extensions={"timeout": self._timeout, "sni_hostname": target.host},
         )
         response = await self._transport.handle_async_request(request)
-        try:
-            status = response.status_code
-            wait = response.headers.get("Retry-After") if status in ASK_TO_WAIT else None
-        finally:
+        status = response.status_code
+        wait = retry_after_seconds(
+            response.headers.get("Retry-After") if status in ASK_TO_WAIT else None, call.clock.read()
+        )
+        if response.is_success:
+            return AttemptOutcome(status, None, retry_after=wait), response
+        return AttemptOutcome(status, AttemptFailure.HTTP_STATUS, retry_after=wait, detail=str(status)), response
+
+
+async def _beginning(response: httpx.Response) -> bytes | None:
+    """The first ANSWER_BYTES_MAX of the body, as far as they come within ANSWER_SECONDS; None if nothing came."""
+    answer = bytearray()
+    with contextlib.suppress(TimeoutError, httpx.TransportError):
+        async with asyncio.timeout(ANSWER_SECONDS):
+            async for part in response.aiter_raw():
+                answer += part
+                if len(answer) >= ANSWER_BYTES_MAX:
+                    break
+    with contextlib.suppress(TimeoutError, httpx.TransportError):
+        async with asyncio.timeout(ANSWER_SECONDS):
             await response.aclose()
-        error = None if response.is_success else AttemptFailure.HTTP_STATUS
-        return AttemptOutcome(status, error, retry_after=retry_after_seconds(wait, call.clock.read()))
+    return bytes(answer[:ANSWER_BYTES_MAX]) or None
 
 
 class _Transport(httpx.AsyncHTTPTransport):

@@ -120,6 +120,7 @@ VALUES: dict[str, Any] = {
     "minimum": "0.00",
     "MerchantInput.name": "Example Shop",
     "milliseconds": 120,
+    "answer": "upstream timed out",
     "month": "2026-01",
     "name": "Ann Example",
     "CurrencyInput.name": "Points",

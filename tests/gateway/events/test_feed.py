@@ -166,7 +166,17 @@ def test_cursor_of_another_user_is_refused(client: ApiUser, stranger: ApiUser) -
 
 @pytest.mark.parametrize(
     "query",
-    ["type=payment", "type=", "type=payment.*,", "type=ping", "type=%20*", "limit=101", "cursor=x", "type=*&type=*", "payment_type=gift"],
+    [
+        "type=payment",
+        "type=",
+        "type=payment.*,",
+        "type=ping",
+        "type=%20*",
+        "limit=101",
+        "cursor=x",
+        "type=*&type=*",
+        "payment_type=gift",
+    ],
 )
 def test_feed_with_invalid_query_is_refused(client: ApiUser, query: str) -> None:
     assert client.get(f"/v1/events?{query}").status_code == 422

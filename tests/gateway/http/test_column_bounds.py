@@ -259,11 +259,11 @@ OURS = {
     "returns": "amount_is_positive words_are_bounded",
     **retry_column_bounds.OURS,
     **{"tokens": "hash_is_sha256 kind_is_known sessions_expire", "users": "role_is_known"},
-    **{"webhook_attempts": "error_is_bounded", "worker_heartbeats": "name_is_bounded"},
+    "webhook_attempts": "answer_is_bounded error_is_bounded reason_is_bounded",
     "webhook_deliveries": "attempts_are_not_negative finished_exactly_when_done last_error_is_bounded"
     " pending_exactly_with_next state_is_known tries_are_bounded",
     "webhook_endpoints": "deleted_are_inactive disabled_are_inactive disabled_reason_is_known pings_are_not_negative",
-    "webhook_secrets": "are_well_formed",
+    **{"webhook_secrets": "are_well_formed", "worker_heartbeats": "name_is_bounded"},
 }
 """By table, the constraints on columns that no caller fills: states, counts, hashes, results of workers and banks."""
 

@@ -43,10 +43,16 @@ def attempted(api: ApiHarness, id: str, *outcomes: tuple[int | None, str | None]
             )
 
 
-def test_owner_reads_delivery_with_attempts(api: ApiHarness, client: ApiUser) -> None:
+def test_owner_and_ops_read_delivery_with_attempts(api: ApiHarness, client: ApiUser, ops: ApiUser) -> None:
     hook, subject = endpoint(client), str(uuids.uuid7())
     id = delivery(api, hook, sequence=41, subject_id=subject, attempts=2, last_status=500, last_error="status")
     attempted(api, id, (None, "timeout"), (500, "status"))
+    with transaction(api.worker) as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO webhook_attempts (delivery_id, attempt, status, error, milliseconds, reason, answer)"
+            " VALUES (%s, 3, 502, 'status', 34, 'The answer was not 2xx: 502', %s)",
+            (id, b"<b>no\x00 \xff\r\n\x1b[31m\xe2\x82"),
+        )
     shown = client.get(f"/v1/webhook-deliveries/{id}").get_json()
     tries = shown.pop("tries")
     assert [
@@ -54,13 +60,22 @@ def test_owner_reads_delivery_with_attempts(api: ApiHarness, client: ApiUser) ->
     ] == [
         (1, None, "timeout", 12),
         (2, 500, "status", 12),
+        (3, 502, "status", 34),
     ]
+    assert [attempt["answer"] for attempt in tries] == [None, None, "<b>no\ufffd \ufffd\r\n\ufffd[31m\ufffd"]
     assert shown == {
         **{"id": id, "endpoint": hook, "event": "41", "type": "payment.completed", "subject": subject, "version": 2},
         **{"occurred_at": "2026-11-01T12:00:00+00:00", "state": "pending", "attempts": 2, "finished_at": None},
         **{"next_attempt_at": shown["next_attempt_at"], "last_status": 500, "last_error": "status"},
-        "created_at": shown["created_at"],
+        **{"last_reason": "The answer was not 2xx: 502", "last_milliseconds": 34},
+        **{"last_answer": tries[-1]["answer"], "created_at": shown["created_at"]},
     }
+    for reader in (ops, api.person("auditor")):
+        assert reader.get(f"/v1/webhook-deliveries/{id}").get_json() == {**shown, "tries": tries}
+        assert reader.get(f"{PATH}/{hook}/deliveries").get_json()["data"] == [shown]
+        assert reader.get(f"{PATH}/{hook}").status_code == 200
+        assert reader.call("POST", f"/v1/webhook-deliveries/{id}/redeliver", json={}).status_code == 403
+    assert api.person().get(f"/v1/webhook-deliveries/{id}").status_code == 404
     assert client.get(f"{PATH}/{hook}/deliveries").get_json()["data"] == [shown]
 
 

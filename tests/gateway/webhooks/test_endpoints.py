@@ -22,7 +22,13 @@ def test_owner_creates_and_reads_endpoint(api: ApiHarness, client: ApiUser) -> N
     assert answer.status_code == 201
     assert kept == {
         **{"id": kept["id"], "url": URL, "event_types": ["payment.completed", "bulk.*"], "description": "Orders"},
-        **{"payment_types": None, "is_active": True, "disabled_reason": None, "failing_since": None, "created_at": kept["created_at"]},
+        **{
+            "payment_types": None,
+            "is_active": True,
+            "disabled_reason": None,
+            "failing_since": None,
+            "created_at": kept["created_at"],
+        },
     }
     read = client.get(answer.headers["Location"])
     assert (read.get_json(), read.headers["ETag"]) == (kept, answer.headers["ETag"])
@@ -41,7 +47,6 @@ def test_owner_creates_and_reads_endpoint(api: ApiHarness, client: ApiUser) -> N
     [
         ({"url": None}, "/url", "null_not_allowed"),
         ({"url": 1}, "/url", "invalid_type"),
-        ({"payment_types": None}, "/payment_types", "null_not_allowed"),
         ({"payment_types": "refund"}, "/payment_types", "invalid_type"),
         ({"payment_types": ["gift"]}, "/payment_types", "invalid_value"),
         ({"event_types": None}, "/event_types", "null_not_allowed"),
@@ -245,7 +250,7 @@ def test_ping_of_inactive_endpoint_is_refused(api: ApiHarness, client: ApiUser) 
 def test_n07_other_users_get_not_found(api: ApiHarness, client: ApiUser, stranger: ApiUser) -> None:
     id = endpoint(client)
     assert stranger.get(PATH).get_json()["data"] == []
-    assert api.person("ops").get(PATH).get_json()["code"] == "scope_missing"
+    assert api.person("ops").get(PATH).get_json()["data"] == []
     reader = api.person("client", scopes=["webhooks:read"])
     with api.unchanged():
         assert ask_for(reader).get_json()["code"] == "scope_missing"

@@ -2,8 +2,8 @@
 
 from migrations import steps
 
-revision = "0023"
-down_revision = "0022"
+revision = "0024"
+down_revision = "0023"
 
 STEPS = ["1_answers"]
 

@@ -2,8 +2,8 @@
 
 from migrations import steps
 
-revision = "0022"
-down_revision = "0021"
+revision = "0023"
+down_revision = "0022"
 
 STEPS = ["1_payment_types"]
 

@@ -1,0 +1,25 @@
+"""Columns that roles may write, by what is written."""
+
+ACCOUNT = {"id", "token", "owner_id", "currency", "label"}
+CURRENCY = {"name", "minimum", "maximum", "balance_maximum"}
+ORDER = {
+    *("id", "type", "user_id", "source_id", "target_id", "amount", "currency"),
+    *("summary", "reference", "metadata", "capture", "scheduled_at", "expires_at", "parent_id", "reason"),
+    *("quote_id", "target_amount", "target_currency", "rate"),
+}
+SELF = {"name", "first_name", "last_name", "phone_number", "url", "password_hash"}
+TOKEN = {"id", "user_id", "hash", "prefix", "last4", "name", "scopes", "expires_at"}
+DEED = {"actor", "action", "target", "reason", "before", "after", "token_id", "address", "request_id"}
+ATTEMPT = {"delivery_id", "attempt", "status", "error", "milliseconds", "answer", "reason"}
+SELECTION = {"user_id", "filter", "payment_ids"}
+BATCH = {"id", "selection_id", "user_id", "token_id", "address", "request_id", "reason"}
+STOP = {"stopped_at", "stopped_by", "stop_reason"}
+OPS_ACTIONS = {
+    ("INSERT", "inquiries"): {"id", "payment_id", "asked_by", "reason"},
+    ("INSERT", "resolutions"): {
+        *("id", "payment_id", "outcome", "bank_reference", "value_date", "reason", "proposed_by"),
+    },
+    ("UPDATE", "resolutions"): {
+        *("approved_by", "approved_at", "approval_reason", "rejected_by", "rejected_at", "rejection_reason"),
+    },
+}
