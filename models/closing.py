@@ -12,6 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from models import account_history, pg_arrays
+from models.closing_month import OPEN_DAYS_MAX, ClosingMonth
 from models.records import records
 
 SLACK = timedelta(hours=1)
@@ -20,35 +21,8 @@ SLACK = timedelta(hours=1)
 PAGE = 5_000
 """Events read at once: a statement about their payments takes about a tenth of a second."""
 
-OPEN_DAYS_MAX = 93
-"""What was open at the end of a month is found from what became final since, for about three months."""
-
 CUSTOMER = "customer"
 """The code under which all wallets are summed."""
-
-
-class ClosingMonth(NamedTuple):
-    """A month of a time zone: its beginning, its end, whether it is over, and ended at most OPEN_DAYS_MAX days ago."""
-
-    start: datetime
-    end: datetime
-    is_over: bool
-    is_recent: bool
-
-
-def month_of(connection: Connection, month: datetime, timezone: str) -> ClosingMonth | None:
-    """The month in this time zone; None if PostgreSQL knows no zone of this name."""
-    known = "SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = %s AND name !~ '^(posix|right)')"
-    if not connection.exec_driver_sql(known, (timezone,)).scalar_one():
-        return None
-    row = connection.exec_driver_sql(
-        "SELECT begin AT TIME ZONE %(zone)s, (begin + interval '1 month') AT TIME ZONE %(zone)s,"
-        " (begin + interval '1 month') AT TIME ZONE %(zone)s <= now(),"
-        " (begin + interval '1 month') AT TIME ZONE %(zone)s > now() - make_interval(days => %(days)s)"
-        " FROM (SELECT make_timestamp(%(year)s, %(month)s, 1, 0, 0, 0) AS begin) AS of",
-        {"zone": timezone, "year": month.year, "month": month.month, "days": OPEN_DAYS_MAX},
-    ).one()
-    return ClosingMonth(*row)
 
 
 class TrialBalanceLine(NamedTuple):

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from models.closing import Closing, ClosingMonth, PaymentsLine
+from models.closing import Closing, PaymentsLine
+from models.closing_month import ClosingMonth
 from models.merchant_closing import MerchantDay
 from models.rules.money import render
 

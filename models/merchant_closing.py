@@ -7,7 +7,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from models import account_history
-from models.closing import PAGE, SLACK, ClosingMonth
+from models.closing import PAGE, SLACK
+from models.closing_month import ClosingMonth
 
 
 class MerchantDay(NamedTuple):

@@ -19,8 +19,8 @@ from gateway.ops.closing_schemas import (
     MerchantDaySchema,
 )
 from gateway.services import services
-from models import closing, closing_body, merchant_closing
-from models.closing import ClosingMonth
+from models import closing, closing_body, closing_month, merchant_closing
+from models.closing_month import ClosingMonth
 from models.session import Connection, statements, transaction
 
 closings = Blueprint("closings", __name__, url_prefix="/v1", description="The books of a month.")
@@ -80,7 +80,7 @@ def _answer(
 
 def _month(connection: Connection, query: Body) -> ClosingMonth:
     """The month of the query; raises ApiError for an unknown time zone."""
-    found = closing.month_of(connection, query["month"], query["timezone"])
+    found = closing_month.month_of(connection, query["month"], query["timezone"])
     if found is None:
         detail = "A name of the time zone database, such as Europe/Berlin."
         raise invalid([("timezone", "invalid_value", detail)], "parameter")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from models import closing, closing_body, currency, merchant_closing, user
+from models import closing, closing_body, closing_month, currency, merchant_closing, user
 from models.session import transaction
 from workers import process
 from workers.cli import table
@@ -27,7 +27,7 @@ def closing_command(month: str, timezone: str, email: str | None, as_json: bool)
     """Close a MONTH such as 2026-11: trial balance, payments, commission, what was open, returns, adjustments."""
     with transaction(process.engine()) as connection:
         closing.read_one_snapshot(connection)
-        of = closing.month_of(connection, datetime.fromisoformat(f"{month}-01T00:00:00Z"), timezone)
+        of = closing_month.month_of(connection, datetime.fromisoformat(f"{month}-01T00:00:00Z"), timezone)
         if of is None:
             raise click.ClickException(f"there is no time zone {timezone}")
         digits = {code: known.digits for code, known in currency.all_by_code(connection).items()}.__getitem__
