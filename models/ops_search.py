@@ -81,7 +81,7 @@ class Lookup(NamedTuple):
 
 
 def _id(text: str) -> str | None:
-    """The id, in any spelling; a trace has the id of its payment, without hyphens."""
+    """The id, in any spelling: a trace, and the request that ordered a payment, have its id without hyphens."""
     try:
         return str(UUID(text))
     except ValueError:
@@ -165,7 +165,7 @@ LOOKUPS = (
     Lookup(MatchedBy.REQUEST_ID, "SELECT 'batch', id::text FROM batches WHERE request_id = %(value)s", str),
     Lookup(MatchedBy.REQUEST_ID, "SELECT 'audit_entry', id::text FROM audit_log WHERE request_id = %(value)s", str),
 )
-"""The ways to find something, the most exact first. Requests that only order a payment are in the log, not here."""
+"""The ways to find something, the most exact first."""
 
 
 def search(connection: Connection, text: str) -> Hits:

@@ -2,13 +2,13 @@
 
 import logging
 import re
-import secrets
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, TextIO, cast
 
 import structlog
 from flask import request
+from uuid_utils import uuid7
 
 import logs
 import metrics
@@ -22,6 +22,7 @@ CALLER = "payments.caller"  # once authenticated
 USER_ID = "payments.user_id"  # once authenticated
 RATE_LIMIT_STATUS = "payments.rate_limit_status"
 ROUTE = "payments.route"  # the template of the path; absent if there is no such route
+NEW_ID = "payments.new_id"  # the Request-Id as an id for what the request creates; absent if the client chose it
 PAYMENT = "payments.payment"  # the id of the payment that the request stored
 PENDING_ERROR = "payments.pending_error"  # an exception in middleware, which Flask raises again and renders
 
@@ -64,9 +65,12 @@ class AccessLog:
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         began = time.perf_counter()
         client_id = environ.get("HTTP_REQUEST_ID", "")
-        environ[REQUEST_ID] = request_id = (
-            client_id if CLIENT_REQUEST_ID.fullmatch(client_id) else secrets.token_hex(16)
-        )
+        if CLIENT_REQUEST_ID.fullmatch(client_id):
+            request_id = client_id
+        else:
+            environ[NEW_ID] = id = uuid7()
+            request_id = id.hex
+        environ[REQUEST_ID] = request_id
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
 

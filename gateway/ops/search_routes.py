@@ -24,7 +24,7 @@ def search(query: Body) -> JsonAnswer:
 
     It may be the id of any of them, the id of a webhook, a wallet's token or its last four characters, an e-mail
     address, a phone number, an idempotency key, a reference, a reference of a bank, or the id of a request that changed
-    something. Requests that ordered a payment are found in the log alone.
+    something. A request that orders a payment gives it its own id, unless the client chose the id of the request.
     """
     with statements(services().engine) as connection:
         found = ops_search.search(connection, query["q"])

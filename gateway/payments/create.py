@@ -10,7 +10,7 @@ from gateway.acceptance.accepted import AcceptedPayment
 from gateway.acceptance.payment_request import PaymentRequest
 from gateway.acceptance.reference_data import limits_error, minor_units
 from gateway.auth.tokens import Caller
-from gateway.http.access_log import PAYMENT, Environ
+from gateway.http.access_log import NEW_ID, PAYMENT, Environ
 from gateway.http.blueprint import Body
 from gateway.http.errors import ApiError, invalid
 from gateway.http.idempotency import idempotency_key, request_fingerprint
@@ -35,7 +35,7 @@ from models.session import statements
 
 
 class Submission(NamedTuple):
-    """A request to create a payment: the parsed body, the same loaded by the route's schema, and its sender."""
+    """A request to create a payment: the parsed body, the same loaded by the route's schema, its sender, a new id."""
 
     path: str
     json: Any
@@ -43,6 +43,7 @@ class Submission(NamedTuple):
     key: str
     caller: Caller
     services: Services
+    payment_id: str
 
 
 class Route(NamedTuple):
@@ -70,9 +71,9 @@ def _request(
     charge: PaymentView | None = None,
 ) -> PaymentRequest:
     """The request with all that does not depend on the type of payment."""
-    path, json, body, key, caller, _ = submission
+    path, json, body, key, caller, _, id = submission
     payment = NewPayment(
-        id=str(uuid7()),
+        id=id,
         type=ROUTES[path].payment_type.value,
         user_id=caller.id,
         source_id="",
@@ -178,9 +179,11 @@ def create_payment(
     """Create the payment, or return the one that the same idempotency key created before.
 
     `json` is the parsed body, `body` the same body loaded by the route's schema. Raises ApiError, DatabaseUnavailable,
-    Contention or StatementTimeout.
+    Contention or StatementTimeout. Unless the client chose the Request-Id, the payment has it as its id, so that it is
+    found by that without an index.
     """
-    request = ROUTES[path].request(Submission(path, json, body, idempotency_key(environ), caller, services))
+    id = str(environ.pop(NEW_ID, None) or uuid7())
+    request = ROUTES[path].request(Submission(path, json, body, idempotency_key(environ), caller, services, id))
     accepted, charge = services.group_commit.submit(request), request.charge
     if not accepted.is_replay:
         environ[PAYMENT] = accepted.view.id

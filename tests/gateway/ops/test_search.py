@@ -40,10 +40,23 @@ def test_payment_is_found_by_each_of_its_names(api: ApiHarness, ops: ApiUser, cl
         (delivery(api, endpoint(shop), subject_id=charge), "webhook_id"),
     ):
         assert hits(ops, text) == [("payment", charge, name)], text
+    assert hits(ops, delivery(api, endpoint(shop), name="ping")) == [("user", shop.id, "webhook_id")]
     [hit] = search(ops, "order 1")["data"]
     assert (hit["label"], hit["path"]) == ("charge of 2.00 EUR, AUTHORIZED", f"/v1/ops/payments/{charge}")
     captured = shop.order(f"/v1/charges/{charge}/capture", {}, **{"X-Request-Id": "r-1"})
     assert hits(ops, captured.headers["Request-Id"]) == [("payment", charge, "request_id")]
+
+
+def test_request_that_orders_a_payment_gives_it_its_id(api: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
+    order = {"wallet": client.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}
+    answer = client.order("/v1/deposits", order)
+    id, request = answer.get_json()["id"], answer.headers["Request-Id"]
+    assert request == id.replace("-", "")
+    assert hits(ops, request) == [("payment", id, "id")]
+    again = client.order("/v1/deposits", order, **{"Request-Id": request})
+    assert again.headers["Request-Id"] == request
+    assert again.get_json()["id"] != id, "no client chooses the id of a payment"
+    assert again.status_code == 202
 
 
 def test_payout_is_found_by_the_banks_reference(api: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
