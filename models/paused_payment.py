@@ -64,7 +64,7 @@ def claim(connection: Connection, limit: int, schedules: Schedules = NO_SCHEDULE
     Due by the time of the statement: the transaction may be older, having waited for the posting lock. Each payment
     gets the terms of `schedules` that were in force when it was accepted.
     """
-    rows = CLAIM.run(connection, limit=limit).all()
+    rows = CLAIM.run(connection, limit=limit)
     if not rows or rows[0][-1] is None:
         return [claimed(row[:-1], schedules) for row in rows]
     return _claim_around_pauses(connection, limit, schedules)
@@ -74,7 +74,7 @@ def _claim_around_pauses(connection: Connection, limit: int, schedules: Schedule
     """Release what pauses that are over hold, then claim, and set aside what is paused, until something is not."""
     release(connection)
     for _ in range(ROUNDS_MAX):
-        rows = CLAIM.run(connection, limit=max(limit, ROUND_MIN)).all()
+        rows = CLAIM.run(connection, limit=max(limit, ROUND_MIN))
         pauses = _in_force(rows[0][-1]) if rows else []
         open, paused = [], {}
         for payment in (claimed(row[:-1], schedules) for row in rows):

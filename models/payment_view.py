@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from models import paused_payment, pg_arrays
 from models.account import Party
@@ -116,7 +116,7 @@ PAYEES = "SELECT payment_id::text, name, right(iban, 4) FROM instructions WHERE 
 
 def by_id(connection: Connection, id: str) -> PaymentView | None:
     """The payment, or None."""
-    return _views(connection, VIEW.run(connection, id=id).all()).get(id)
+    return _views(connection, VIEW.run(connection, id=id)).get(id)
 
 
 def by_ids(connection: Connection, ids: Sequence[str]) -> dict[str, PaymentView]:
@@ -124,7 +124,7 @@ def by_ids(connection: Connection, ids: Sequence[str]) -> dict[str, PaymentView]
     return _views(connection, connection.exec_driver_sql(VIEWS, {"ids": pg_arrays.plain(ids)}).all())
 
 
-def _views(connection: Connection, rows: Sequence[Row]) -> dict[str, PaymentView]:
+def _views(connection: Connection, rows: Sequence[Any]) -> dict[str, PaymentView]:
     charges = [row.id for row in rows if row.type == PaymentType.CHARGE and row.state == State.COMPLETED]
     refunded: dict[str, int] = {}
     if charges:
@@ -147,7 +147,7 @@ def _may_be_set_aside(due_at: datetime, expires_at: datetime | None) -> bool:
     return due_at.year == YEAR_MAX or due_at == expires_at
 
 
-def _view(row: Row, refunded: int, payee: Payee | None, paused: PausedPayment | None) -> PaymentView:
+def _view(row: Any, refunded: int, payee: Payee | None, paused: PausedPayment | None) -> PaymentView:
     *members, source_id, target_id, source, target, operations, conversion, bulk_id = row
     after = {account_id: int(balance) for account_id, balance in operations or ()}
     unknown = (None, None, row.currency, "", None)

@@ -2,9 +2,11 @@
 
 import re
 import time
+from collections import namedtuple
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult
+from sqlalchemy import Connection
 
 PLAN_SECONDS_MIN, PLAN_SECONDS_MAX = 1.0, 60.0
 """Lifetime of a connection's plans, doubled each time: plans made while a table was empty are soon replaced."""
@@ -26,8 +28,11 @@ class PreparedStatement:
         self._prepare = f"PREPARE {name} AS {numbered}"
         self._execute = f"EXECUTE {name}" + (f" ({', '.join(f'%({each})s' for each in names)})" if names else "")
 
-    def run(self, connection: Connection, **parameters: object) -> CursorResult[*tuple[Any, ...]]:
-        """Execute it, and prepare it first on a new connection."""
+    def run(self, connection: Connection, **parameters: object) -> "Rows":
+        """Execute it, and prepare it first on a new connection.
+
+        Without SQLAlchemy, whose results cost more than most of these statements: only its errors are used.
+        """
         prepared = connection.info.get("prepared")
         if prepared is None:
             prepared = connection.info["prepared"] = _PreparedConnection()
@@ -37,7 +42,44 @@ class PreparedStatement:
         if self.name not in prepared.names:
             connection.exec_driver_sql(self._prepare)
             prepared.names.add(self.name)
-        return connection.exec_driver_sql(self._execute, parameters)
+        driver: Any = connection.connection.dbapi_connection
+        if not driver.autocommit and not connection.in_transaction():
+            connection.begin()
+        cursor = driver.cursor()
+        try:
+            cursor.execute(self._execute, parameters)
+            return Rows(cursor)
+        except BaseException as error:
+            connection._handle_dbapi_exception(error, self._execute, parameters, cursor, None)
+        finally:
+            cursor.close()
+
+
+class Rows(list[Any]):
+    """The rows of a statement as named tuples, and the names of their columns."""
+
+    def __init__(self, cursor: Any) -> None:
+        self._columns = tuple(column.name for column in cursor.description or ())
+        super().__init__(map(_row_type(self._columns)._make, cursor.fetchall()) if self._columns else ())
+
+    def keys(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return self._columns
+
+    def one(self) -> Any:
+        """The only row."""
+        [row] = self
+        return row
+
+    def scalar_one(self) -> Any:
+        """The only value of the only row."""
+        [value] = self.one()
+        return value
+
+
+@lru_cache
+def _row_type(columns: tuple[str, ...]) -> Any:
+    return namedtuple("Row", columns, rename=True)
 
 
 class _PreparedConnection:

@@ -25,7 +25,7 @@ from sqlalchemy import Engine, NullPool, create_engine, event, make_url
 import settings
 from embedded.home import CHECKOUT
 from embedded.postgres import SUPERUSER, Postgres
-from models.session import open_engine
+from models.session import RequestCursor, open_engine
 
 T = TypeVar("T")
 POLL_SECONDS, POLL_SECONDS_MAX = 0.02, 0.2
@@ -148,6 +148,26 @@ def engine_of(url: str) -> Engine:
     engine = open_engine(url)
     event.listen(engine, "checkout", lambda connection, *_: setattr(connection, "autocommit", False))
     return engine
+
+
+@contextmanager
+def statements_of(url: str = "") -> Iterator[list[tuple[str, Any]]]:
+    """The statements of this process, with their parameters; with a URL those of its role in its database."""
+    seen: list[tuple[str, Any]] = []
+    wanted = make_url(url) if url else None
+    execute = RequestCursor.execute
+
+    def noting(cursor: RequestCursor, query: str, vars: Any = None) -> None:
+        info = cursor.connection.info
+        if wanted is None or (info.user, info.dbname) == (wanted.username, wanted.database):
+            seen.append((query, vars))
+        execute(cursor, query, vars)
+
+    RequestCursor.execute = noting  # type: ignore[method-assign]
+    try:
+        yield seen
+    finally:
+        RequestCursor.execute = execute  # type: ignore[method-assign]
 
 
 @cache

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from models import payment_lookup, payment_stuck
 from models.payment_search import SCANNED_MAX
 from models.payment_stuck import OLDEST_FIRST, RETRIES_MAX, StuckFilter
 from models.session import Connection
 from tests.builders import Builder, new_id
+from tests.support import statements_of
 
 pytestmark = pytest.mark.slow
 
@@ -85,13 +85,12 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def scans(connection: Connection, which: StuckFilter, limit: int) -> list[tuple[str, int]]:
     """The scans of payments that the search makes: kind, and how many rows were read."""
-    asked: list[tuple[str, Any]] = []
-    event.listen(connection, "before_cursor_execute", lambda *words: asked.append((words[2], words[3])))
-    if which.is_of_all:
-        payment_lookup.page(connection, which, limit)
-    else:
-        payment_stuck.find(connection, which, limit, OLDEST_FIRST)
-    return [scan for statement, parameters in list(asked) for scan in scans_of(connection, statement, parameters)]
+    with statements_of() as asked:
+        if which.is_of_all:
+            payment_lookup.page(connection, which, limit)
+        else:
+            payment_stuck.find(connection, which, limit, OLDEST_FIRST)
+    return [scan for statement, parameters in asked for scan in scans_of(connection, statement, parameters)]
 
 
 def scans_of(connection: Connection, statement: str, parameters: Any) -> Iterator[tuple[str, int]]:

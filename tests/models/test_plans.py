@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 
 from models import (
     account,
@@ -39,6 +39,7 @@ from models.payment_stuck import StuckFilter
 from models.session import Connection, open_engine, transaction
 from models.user import Role
 from tests.builders import Builder, new_id
+from tests.support import statements_of
 
 pytestmark = pytest.mark.slow
 
@@ -154,18 +155,13 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def plans(engine: Engine, ask: Callable[[Connection, dict[str, Any]], object], some: dict[str, Any]) -> list[dict]:
     """The nodes of the plans, as run, of all statements that the question makes."""
-    statements: list[tuple[str, Any]] = []
-
-    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
-        if not statement.startswith(("PREPARE", "DISCARD")):
-            statements.append((statement, parameters))
-
     found = []
     with engine.connect() as connection:  # one line for all: what was prepared is explained where it was
-        event.listen(connection, "before_cursor_execute", note)
-        ask(connection, some)
-        event.remove(connection, "before_cursor_execute", note)
-        for statement, parameters in statements:
+        with statements_of() as seen:
+            ask(connection, some)
+        for statement, parameters in seen:
+            if statement.startswith(("PREPARE", "DISCARD")):
+                continue
             explained = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
             answer = explained.scalar_one()
             plan = answer if isinstance(answer, list) else json.loads(answer)

@@ -3,24 +3,15 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from sqlalchemy import event
-
 from gateway.acceptance.group_commit import GROUP_MAX
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.support import statements_of
 
 ORDERS = 60
 
 
 def test_concurrent_orders_share_flushes_with_an_answer_each(api: ApiHarness, client: ApiUser, rings: list) -> None:
     source, target = client.wallet("1.00"), client.wallet()
-    engine = api.app.extensions["gateway"].engine
-    inserts: list[int] = []
-
-    def note(_connection, _cursor, statement: str, *_: object) -> None:
-        if statement.startswith("EXECUTE accept "):
-            inserts.append(1)
-
-    event.listen(engine, "before_cursor_execute", note)
     rings.clear()
     gate = threading.Barrier(ORDERS)
 
@@ -31,11 +22,9 @@ def test_concurrent_orders_share_flushes_with_an_answer_each(api: ApiHarness, cl
         assert answer.status_code == 202
         return answer.get_json()["id"], answer.get_json()["amount"]
 
-    try:
-        with ThreadPoolExecutor(ORDERS) as pool:
-            answers = list(pool.map(order, range(ORDERS)))
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
+    with statements_of() as seen, ThreadPoolExecutor(ORDERS) as pool:
+        answers = list(pool.map(order, range(ORDERS)))
+    inserts = [statement for statement, _ in seen if statement.startswith("EXECUTE accept ")]
     assert [amount for _, amount in answers] == [f"{number + 1}.00" for number in range(ORDERS)]
     stored = api.execute("SELECT id::text || ' ' || amount FROM payments WHERE type = 'transfer'")
     assert sorted(stored) == sorted(f"{id} {amount.replace('.', '')}" for id, amount in answers)

@@ -4,12 +4,11 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import event
 
 from models import account, charge_limit
 from models.rules.charge_limits import ChargeLimit
 from models.session import transaction
-from tests.support import eventually
+from tests.support import eventually, statements_of
 from tests.workers.books import Books
 from workers.posting.poster import BatchPoint
 
@@ -18,20 +17,14 @@ ABOUT_LIMITS = ("charge_limits", "blocked_merchants", "scheduled_at >=")
 
 
 @pytest.fixture
-def statements(books: Books) -> Iterator[list[str]]:
+def statements(books: Books) -> Iterator[list[tuple[str, object]]]:
     """The statements of the worker, in their order."""
-    statements: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        statements.append(statement)
-
-    event.listen(books.worker, "before_cursor_execute", note)
-    yield statements
-    event.remove(books.worker, "before_cursor_execute", note)
+    with statements_of(books.database.worker) as statements:
+        yield statements
 
 
-def about_limits(statements: list[str]) -> int:
-    return sum(any(name in statement for name in ABOUT_LIMITS) for statement in statements)
+def about_limits(statements: list[tuple[str, object]]) -> int:
+    return sum(any(name in statement for name in ABOUT_LIMITS) for statement, _ in statements)
 
 
 def limit(books: Books, account_id: str, *limits: ChargeLimit, blocked: tuple[str, ...] = ()) -> None:
@@ -42,7 +35,7 @@ def limit(books: Books, account_id: str, *limits: ChargeLimit, blocked: tuple[st
         assert account.change_wallet(connection, limited) is not None
 
 
-def test_only_limited_wallets_that_are_charged_cost_a_statement(books: Books, statements: list[str]) -> None:
+def test_only_limited_wallets_that_are_charged_cost_a_statement(books: Books, statements: list) -> None:
     ann, customer_wallet = books.client(FUNDS)
     _, other = books.client(FUNDS)
     shop = books.user("merchant")
