@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from models.session import driver_cursor
+
 PLAN_SECONDS_MIN, PLAN_SECONDS_MAX = 1.0, 60.0
 """Lifetime of a connection's plans, doubled each time: plans made while a table was empty are soon replaced."""
 
@@ -42,10 +44,7 @@ class PreparedStatement:
         if self.name not in prepared.names:
             connection.exec_driver_sql(self._prepare)
             prepared.names.add(self.name)
-        driver: Any = connection.connection.dbapi_connection
-        if not driver.autocommit and not connection.in_transaction():
-            connection.begin()
-        cursor = driver.cursor()
+        cursor = driver_cursor(connection)
         try:
             cursor.execute(self._execute, parameters)
             return Rows(cursor)

@@ -152,6 +152,14 @@ def statements(engine: Engine) -> Iterator[Connection]:
             yield connection
 
 
+def driver_cursor(connection: Connection) -> Any:
+    """A cursor of the driver; like each statement of SQLAlchemy it begins the transaction, if none has begun."""
+    driver: Any = connection.connection.dbapi_connection
+    if not driver.autocommit and not connection.in_transaction():
+        connection.begin()
+    return driver.cursor()
+
+
 def require_writable(connection: Connection) -> None:
     """Raises DatabaseUnavailable if the database is read-only, as a write would, and renews the pool."""
     connection.exec_driver_sql(REQUIRE_WRITABLE)
