@@ -33,6 +33,7 @@ class HitKind(StrEnum):
     BATCH = "batch"
     ADJUSTMENT = "adjustment"
     RECONCILIATION = "reconciliation"
+    WEBHOOK_DELIVERY = "webhook_delivery"
     AUDIT_ENTRY = "audit_entry"
 
 
@@ -41,7 +42,7 @@ class MatchedBy(StrEnum):
 
     ID = "id"
     WEBHOOK_ID = "webhook_id"
-    """Of a delivery, as in its `webhook-id` header; the hit is what the event is about."""
+    """Of a delivery, as in its `webhook-id` header; hits are the delivery and what its event is about."""
     WALLET = "wallet"
     LAST4 = "last4"
     EMAIL = "email"
@@ -117,6 +118,11 @@ LOOKUPS = (
     _by_id(HitKind.BATCH, "batches"),
     _by_id(HitKind.ADJUSTMENT, "adjustments"),
     _by_id(HitKind.RECONCILIATION, "bank_statements"),
+    Lookup(
+        MatchedBy.WEBHOOK_ID,
+        "SELECT 'webhook_delivery', id::text FROM webhook_deliveries WHERE id = %(value)s::uuid",
+        _id,
+    ),
     Lookup(
         MatchedBy.WEBHOOK_ID,
         "SELECT CASE split_part(d.name, '.', 1) WHEN 'payment' THEN 'payment' WHEN 'bulk' THEN 'bulk' ELSE 'user' END,"
@@ -252,6 +258,11 @@ DETAILS: Mapping[HitKind, Details] = {
         "SELECT id::text, form, begins_on, ends_on FROM bank_statements WHERE id = ANY(%s::uuid[])",
         lambda row: f"{row.form} of {row.begins_on} to {row.ends_on}",
         lambda row: f"/v1/ops/reconciliations/{row.id}",
+    ),
+    HitKind.WEBHOOK_DELIVERY: Details(
+        "SELECT id::text, name, state, attempts FROM webhook_deliveries WHERE id = ANY(%s::uuid[])",
+        lambda row: f"{row.name}, {row.state} after {row.attempts} attempts",
+        lambda row: f"/v1/webhook-deliveries/{row.id}",
     ),
     HitKind.AUDIT_ENTRY: Details(
         "SELECT id::text, action, target, request_id FROM audit_log WHERE id = ANY(%s::bigint[])",

@@ -37,10 +37,14 @@ def test_payment_is_found_by_each_of_its_names(api: ApiHarness, ops: ApiUser, cl
         (charge.replace("-", ""), "id"),
         ("order 1", "reference"),
         ("key-of-the-shop", "idempotency_key"),
-        (delivery(api, endpoint(shop), subject_id=charge), "webhook_id"),
     ):
         assert hits(ops, text) == [("payment", charge, name)], text
-    assert hits(ops, delivery(api, endpoint(shop), name="ping")) == [("user", shop.id, "webhook_id")]
+    hook = endpoint(shop)
+    about, ping = delivery(api, hook, subject_id=charge), delivery(api, hook, name="ping")
+    for id, subject in ((about, ("payment", charge)), (ping, ("user", shop.id))):
+        assert hits(ops, id) == [("webhook_delivery", id, "webhook_id"), (*subject, "webhook_id")]
+        [hit, _] = search(ops, id)["data"]
+        assert ops.get(hit["path"]).get_json()["id"] == id
     [hit] = search(ops, "order 1")["data"]
     assert (hit["label"], hit["path"]) == ("charge of 2.00 EUR, AUTHORIZED", f"/v1/ops/payments/{charge}")
     captured = shop.order(f"/v1/charges/{charge}/capture", {}, **{"X-Request-Id": "r-1"})
