@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Row
 
 from models import pg_arrays
-from models.rules.reconciliation import Booking, Expected, MatchResult, MatchVerdict, judge
+from models.rules.reconciliation import Booking, Expected, MatchResult, MatchVerdict, judge, lack_verdict, value_date
 
 ROWS_AT_ONCE = 5_000
 """Lines compared and stored by one set of statements: each stays far below the role's statement_timeout."""
@@ -91,7 +91,7 @@ def add(connection: Connection, upload: Upload, lines: Sequence[ReportedLine], p
         _store(connection, upload.id, batch, list(_judged(connection, batch, seen)))
     for period in periods:
         for rows in _unbooked(connection, upload.id, period):
-            last_line += _store_missing(connection, upload.id, last_line, rows, period.currencies)
+            last_line += _store_missing(connection, upload.id, last_line, rows, period)
             if last_line - last_reported > MISSING_THERE_MAX:
                 raise StatementTooLarge
     return True
@@ -222,34 +222,50 @@ def _store(connection: Connection, id: str, lines: Sequence[ReportedLine], resul
     connection.exec_driver_sql(KEEP, {"id": id, **LINE.parameters(lines, **matches)})
 
 
-UNBOOKED = """
-SELECT id::text, sent_id::text, direction, bank_reference, at FROM (
-    SELECT payment_id AS id, payment_id AS sent_id, 'debit' AS direction, bank_reference, answered_at AS at
+CARRIED_DAYS = 31
+"""An earlier statement's expected payment is looked for in statements of a month: by then it was missing."""
+
+UNBOOKED = f"""
+SELECT id::text, sent_id, direction, bank_reference, at, told FROM (
+    SELECT payment_id AS id, payment_id::text AS sent_id, 'debit' AS direction, bank_reference, answered_at AS at,
+           (SELECT value_date FROM resolutions WHERE id = resolution_id) AS told
     FROM instructions WHERE answer = 'confirmed' AND answered_at >= %(begins_on)s::date::timestamp AT TIME ZONE 'UTC'
     UNION ALL
-    SELECT payment_id, parent_id, 'credit', bank_id, created_at
+    SELECT payment_id, parent_id::text, 'credit', bank_id, created_at, NULL
     FROM returns WHERE payment_id IS NOT NULL AND created_at >= %(begins_on)s::date::timestamp AT TIME ZONE 'UTC'
-) expected
+    UNION ALL (
+        SELECT DISTINCT ON (e.payment_id, e.direction) e.payment_id, e.end_to_end_id, e.direction, e.bank_reference,
+               e.booked_on::timestamp AT TIME ZONE 'UTC', e.value_date
+        FROM bank_statement_lines e
+        WHERE e.verdict = 'expected' AND e.booked_on < %(begins_on)s::date
+          AND e.value_date BETWEEN %(begins_on)s::date - {CARRIED_DAYS} AND %(ends_on)s::date
+          AND NOT EXISTS (SELECT FROM bank_statement_lines l WHERE l.payment_id = e.payment_id
+                              AND l.direction = e.direction AND l.verdict = 'missing_there'))
+) unbooked
 WHERE at < (%(ends_on)s::date + 1)::timestamp AT TIME ZONE 'UTC'
   AND at >= %(at)s::timestamptz AND (at, id) > (%(at)s::timestamptz, %(after)s::uuid)
   AND NOT EXISTS (SELECT FROM bank_statement_lines l
-                  WHERE l.payment_id = expected.id AND l.direction = expected.direction
-                    AND (l.verdict <> 'missing_there' OR l.statement_id = %(id)s::uuid))
-  AND NOT EXISTS (SELECT FROM bank_statement_lines l WHERE l.matched_payment_id = expected.id)
-ORDER BY at, expected.id LIMIT %(limit)s
+                  WHERE l.payment_id = unbooked.id AND l.direction = unbooked.direction
+                    AND (l.verdict NOT IN ('missing_there', 'expected') OR l.statement_id = %(id)s::uuid))
+  AND NOT EXISTS (SELECT FROM bank_statement_lines l WHERE l.matched_payment_id = unbooked.id)
+ORDER BY at, unbooked.id LIMIT %(limit)s
 """
-"""Payments booked by an earlier statement, or matched by a person, are not missing."""
+"""Payments booked by an earlier statement, or matched by a person, are not missing; those that an earlier one expected
+are, once they should be booked."""
 
 START = {"at": "-infinity", "after": "00000000-0000-0000-0000-000000000000"}
 
-EXPECTED = pg_arrays.Columns("expected", "id uuid, sent_id text, direction text, bank_reference text, at timestamptz")
+EXPECTED = pg_arrays.Columns(
+    "expected",
+    "id uuid, sent_id text, direction text, bank_reference text, at timestamptz, value_date date, verdict text",
+)
 
 KEEP_MISSING = f"""
 INSERT INTO bank_statement_lines (statement_id, line, booked_on, direction, amount, currency, end_to_end_id,
-                                  bank_reference, verdict, payment_id)
+                                  bank_reference, verdict, payment_id, value_date)
 SELECT %(id)s::uuid, %(last_line)s + row_number() OVER (ORDER BY expected.at, p.id),
        (expected.at AT TIME ZONE 'UTC')::date, expected.direction, {BANK_AMOUNT}, p.currency,
-       replace(expected.sent_id, '-', ''), expected.bank_reference, 'missing_there', p.id
+       replace(expected.sent_id, '-', ''), expected.bank_reference, expected.verdict, p.id, expected.value_date
 FROM payments p JOIN {EXPECTED.unnest} ON expected.id = p.id
 WHERE p.id = ANY({EXPECTED.array("id")}) AND p.state = 'COMPLETED' AND p.currency = ANY(%(currencies)s::text[])
 """
@@ -268,11 +284,12 @@ def _unbooked(connection: Connection, id: str, period: Period) -> Iterator[Seque
         position = {"at": rows[-1].at, "after": rows[-1].id}
 
 
-def _store_missing(
-    connection: Connection, id: str, last_line: int, rows: Sequence[Row], currencies: Iterable[str]
-) -> int:
-    """Store the rows that are COMPLETED payments in these currencies, after the last line; returns their number."""
-    codes = pg_arrays.quoted(sorted(currencies))
+def _store_missing(connection: Connection, id: str, last_line: int, rows: Sequence[Row], period: Period) -> int:
+    """Store the rows that are COMPLETED payments in the period's currencies, after the last line; their number."""
+    codes = pg_arrays.quoted(sorted(period.currencies))
+    dates = [value_date(row.at.astimezone(UTC).date(), row.told) for row in rows]
+    verdicts = [lack_verdict(date, period.ends_on) for date in dates]
+    parameters = EXPECTED.parameters(rows, value_date=dates, verdict=verdicts)
     return connection.exec_driver_sql(
-        KEEP_MISSING, {"id": id, "last_line": last_line, "currencies": codes, **EXPECTED.parameters(rows)}
+        KEEP_MISSING, {"id": id, "last_line": last_line, "currencies": codes, **parameters}
     ).rowcount

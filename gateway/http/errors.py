@@ -79,6 +79,8 @@ PROBLEMS: dict[str, ProblemType] = {
     "adjustment_decided": ProblemType(409, "The adjustment has already been approved or rejected"),
     "pause_ending": ProblemType(409, "The pause before is being ended", retryable=True),
     "line_matched": ProblemType(409, "The line is already matched with a payment"),
+    "line_dismissed": ProblemType(409, "The line was put aside before"),
+    "line_not_booked": ProblemType(409, "The bank did not book the line"),
     "own_user": ProblemType(409, "Users cannot deactivate themselves"),
     "too_many_webhook_endpoints": ProblemType(409, "The user has reached the limit of webhook endpoints"),
     "webhook_endpoint_inactive": ProblemType(409, "The webhook endpoint is inactive"),

@@ -15,10 +15,11 @@ from gateway.http.found import found, path_id
 from gateway.http.gevent_support import run_in_thread
 from gateway.http.idempotency import REPLAYED
 from gateway.http.parsing import StrictRequest, received, refuse_compressed, takes_up_to
-from gateway.http.schemas import page_of
+from gateway.http.schemas import PageQuery, page_of
 from gateway.lists.exports import CSV
 from gateway.lists.pagination import paginated
 from gateway.reconciliation.schemas import (
+    DismissInput,
     MatchInput,
     ReconciliationSchema,
     StatementLineQuery,
@@ -28,10 +29,9 @@ from gateway.reconciliation.schemas import (
 from gateway.reconciliation.statement_files import BYTES_MAX, XML, parser_for
 from gateway.services import services
 from models import audit, bank_statement, payment, reconciliation
-from models.bank_statement import StatementLine, StatementRecord
+from models.bank_statement import StatementLine
 from models.reconciliation import StatementTooLarge, Upload
-from models.rules.money import render
-from models.rules.reconciliation import MatchVerdict
+from models.rules.reconciliation import DETAILS, DismissCategory, LineProblem, MatchVerdict
 from models.session import Connection, Contention, statements, transaction
 
 reconciliations = Blueprint(
@@ -61,7 +61,7 @@ def upload(_: Body) -> JsonAnswer:
     with statements(services().engine) as connection:
         earlier = bank_statement.by_hash(connection, hash)
     if earlier is not None:
-        return _body(earlier), REPLAYED
+        return bank_statement.body(earlier), REPLAYED
     parsed = run_in_thread(parse, data, currencies)
     new = Upload(
         id=str(uuid7()),
@@ -81,10 +81,19 @@ def upload(_: Body) -> JsonAnswer:
         statement = bank_statement.by_hash(connection, hash)
         if statement is None:
             raise Contention
-        body = _body(statement)
+        body = bank_statement.body(statement)
         if is_new:
             audit.note(connection, actor(), "reconciliations.upload", statement.id, after=body)
     return body, {} if is_new else REPLAYED
+
+
+@reconciliations.route("")
+@requires("ops:read")
+@reconciliations.arguments(PageQuery, location="query")
+@reconciliations.response(200, page_of(ReconciliationSchema))
+def list_reconciliations(query: Body) -> JsonAnswer:
+    """List bank statements, newest first, each with its number of lines per verdict and the age of its exceptions."""
+    return paginated(query, bank_statement.statements, bank_statement.body)
 
 
 @reconciliations.route("/<id>")
@@ -93,7 +102,7 @@ def upload(_: Body) -> JsonAnswer:
 def get_reconciliation(id: str) -> JsonAnswer:
     """Show a bank statement, and its number of lines per verdict."""
     with statements(services().engine) as connection:
-        return _body(found(bank_statement.by_id(connection, path_id(id)))), {}
+        return bank_statement.body(found(bank_statement.by_id(connection, path_id(id)))), {}
 
 
 @reconciliations.route("/<id>/lines")
@@ -104,7 +113,8 @@ def list_lines(query: Body, id: str) -> JsonAnswer:
     """List the lines of a bank statement in their order, and then the payments that are missing in it."""
     with statements(services().engine) as connection:
         statement = found(bank_statement.by_id(connection, path_id(id)))
-    return paginated(query, bank_statement.page, _line_body, id=statement.id, verdicts=query.get("verdict"))
+    filters = {"verdicts": query.get("verdict"), "ages": query.get("age")}
+    return paginated(query, bank_statement.page, bank_statement.line_body, id=statement.id, **filters)
 
 
 @reconciliations.route("/<id>/lines/<line>/match", methods=["POST"])
@@ -113,62 +123,46 @@ def list_lines(query: Body, id: str) -> JsonAnswer:
 @reconciliations.response(200, StatementLineSchema)
 def match(body: Body, id: str, line: str) -> JsonAnswer:
     """Match a line to a payment manually, or accept that a payment is missing in the statement."""
-    if not _NUMBER.fullmatch(line):
-        raise not_found()
     with transaction(services().engine) as connection:
-        before = _line(connection, found(bank_statement.by_id(connection, path_id(id))), int(line))
-        if before.verdict == MatchVerdict.MATCHED:
-            raise ApiError("line_matched", "The line is already matched to a payment.")
-        if before.verdict == MatchVerdict.MISSING_THERE and before.payment_id != body["payment"]:
+        before = _line(connection, id, line)
+        if before.verdict in DECIDED:
+            raise _problem(DECIDED[MatchVerdict(before.verdict)])
+        if before.verdict in LACKING and before.payment_id != body["payment"]:
             raise invalid([("/payment", "invalid_value", "Must be the payment of this line.")])
         if not payment.states(connection, [body["payment"]]):
             raise invalid([("/payment", "not_found", "There is no such payment.")])
         if not bank_statement.match(connection, id, before.line, body["payment"], body["reason"], g.caller.id):
-            raise ApiError("line_matched", "The line is already matched to a payment.")
-        after = _line_body(_line(connection, found(bank_statement.by_id(connection, path_id(id))), before.line))
-        target = f"{id}/{before.line}"
-        audit.note(connection, actor(), "reconciliations.match", target, body["reason"], _line_body(before), after)
-    return after, {}
+            raise _problem(LineProblem.MATCHED)
+        states = [bank_statement.line_body(state) for state in (before, _line(connection, id, line))]
+        audit.note(connection, actor(), "reconciliations.match", f"{id}/{before.line}", body["reason"], *states)
+    return states[1], {}
 
 
-def _line(connection: Connection, statement: StatementRecord, number: int) -> StatementLine:
+@reconciliations.route("/<id>/lines/<line>/dismiss", methods=["POST"])
+@requires("ops:reconciliations")
+@reconciliations.arguments(DismissInput)
+@reconciliations.response(200, StatementLineSchema)
+def dismiss(body: Body, id: str, line: str) -> JsonAnswer:
+    """Put aside what the bank booked and no payment is, such as a fee, with its category and a reason."""
+    with transaction(services().engine) as connection:
+        before = _line(connection, id, line)
+        category = DismissCategory(body["category"])
+        after = bank_statement.dismiss(connection, id, before, category, actor(), body["reason"])
+    if isinstance(after, LineProblem):
+        raise _problem(after)
+    return bank_statement.line_body(after), {}
+
+
+LACKING = (MatchVerdict.MISSING_THERE, MatchVerdict.EXPECTED)
+DECIDED = {MatchVerdict.MATCHED: LineProblem.MATCHED, MatchVerdict.DISMISSED: LineProblem.DISMISSED}
+
+
+def _problem(problem: LineProblem) -> ApiError:
+    return ApiError(problem.value, DETAILS[problem])
+
+
+def _line(connection: Connection, id: str, number: str) -> StatementLine:
     """The line with that number; raises ApiError not_found."""
-    return found(bank_statement.line(connection, statement.id, number))
-
-
-def _body(statement: StatementRecord) -> Body:
-    return {
-        "id": statement.id,
-        "form": statement.form,
-        "account": statement.account,
-        "begins_on": statement.begins_on.isoformat(),
-        "ends_on": statement.ends_on.isoformat(),
-        "set_aside": statement.set_aside,
-        "counts": {verdict.value: statement.counts.get(verdict, 0) for verdict in MatchVerdict},
-        "uploaded_by": statement.uploaded_by,
-        "created_at": statement.created_at.isoformat(),
-    }
-
-
-def _line_body(line: StatementLine) -> Body:
-    return {
-        "line": line.line,
-        "account": line.account,
-        "booked_on": line.booked_on.isoformat(),
-        "direction": line.direction,
-        "amount": render(line.amount, line.digits),
-        "currency": line.currency,
-        "end_to_end_id": line.end_to_end_id,
-        "bank_reference": line.bank_reference,
-        "description": line.description,
-        "verdict": line.verdict,
-        "difference": line.difference,
-        "payment": line.payment_id,
-        "match": line.matched_by
-        and {
-            "payment": line.matched_payment_id,
-            "reason": line.match_reason,
-            "matched_by": line.matched_by,
-            "matched_at": line.matched_at and line.matched_at.isoformat(),
-        },
-    }
+    if not _NUMBER.fullmatch(number):
+        raise not_found()
+    return found(bank_statement.line(connection, path_id(id), int(number)))

@@ -2,11 +2,11 @@
 
 import marshmallow as ma
 
-from gateway.http.fields import ChoiceList, Id, Input, Text
+from gateway.http.fields import Choice, ChoiceList, Id, Input, Text
 from gateway.http.schemas import Output, PageQuery, amount_text, one_of
 from gateway.reconciliation.statement_files import DIRECTIONS
 from models.audit import REASON_LENGTH_MAX
-from models.rules.reconciliation import Difference, MatchVerdict
+from models.rules.reconciliation import AgeBucket, Difference, DismissCategory, MatchVerdict
 
 DIFFERENCES = f"How a mismatched line differs from its payment, the gravest first: {', '.join(Difference)}."
 
@@ -19,12 +19,20 @@ class StatementLineQuery(PageQuery):
     """Page and filter of the lines of a statement."""
 
     verdict = ChoiceList(MatchVerdict)
+    age = ChoiceList(AgeBucket)
 
 
 class MatchInput(Input):
     """A manual match: the payment that a line belongs to, and why."""
 
     payment = Id(required=True)
+    reason = Text(REASON_LENGTH_MAX, required=True)
+
+
+class DismissInput(Input):
+    """What a booking is that is put aside, and why."""
+
+    category = Choice(DismissCategory, required=True)
     reason = Text(REASON_LENGTH_MAX, required=True)
 
 
@@ -35,6 +43,15 @@ class VerdictCountsSchema(Output):
     mismatched = ma.fields.Integer()
     missing_here = ma.fields.Integer()
     missing_there = ma.fields.Integer()
+    expected = ma.fields.Integer()
+    dismissed = ma.fields.Integer()
+
+
+class ExceptionAgeSchema(Output):
+    """The number of exceptions that have waited so many days."""
+
+    days = one_of(AgeBucket)
+    count = ma.fields.Integer()
 
 
 class SetAsideSchema(Output):
@@ -54,6 +71,7 @@ class ReconciliationSchema(Output):
     begins_on = ma.fields.Date()
     ends_on = ma.fields.Date()
     counts = ma.fields.Nested(VerdictCountsSchema)
+    ages = ma.fields.List(ma.fields.Nested(ExceptionAgeSchema))
     set_aside = ma.fields.List(ma.fields.Nested(SetAsideSchema))
     uploaded_by = ma.fields.UUID()
     created_at = ma.fields.DateTime()
@@ -68,12 +86,22 @@ class MatchSchema(Output):
     matched_at = ma.fields.DateTime()
 
 
+class DismissalSchema(Output):
+    """A line that was put aside, by whom and as what."""
+
+    category = one_of(DismissCategory)
+    reason = ma.fields.String()
+    dismissed_by = ma.fields.UUID(allow_none=True)
+    dismissed_at = ma.fields.DateTime()
+
+
 class StatementLineSchema(Output):
     """A line of a statement, or a payment that is missing in it."""
 
     line = ma.fields.Integer()
     account = ma.fields.String(allow_none=True)
     booked_on = ma.fields.Date()
+    value_date = ma.fields.Date(allow_none=True)
     direction = one_of(DIRECTIONS)
     amount = amount_text()
     currency = ma.fields.String()
@@ -81,6 +109,8 @@ class StatementLineSchema(Output):
     bank_reference = ma.fields.String(allow_none=True)
     description = ma.fields.String(allow_none=True)
     verdict = one_of(MatchVerdict)
+    age_days = ma.fields.Integer(allow_none=True)
     difference = ma.fields.String(allow_none=True, metadata={"description": DIFFERENCES})
     payment = ma.fields.UUID(allow_none=True)
     match = ma.fields.Nested(MatchSchema, allow_none=True)
+    dismissal = ma.fields.Nested(DismissalSchema, allow_none=True)

@@ -1,6 +1,7 @@
 """Compares a booking of the bank with our payment: equal, or the first difference."""
 
 from collections.abc import Collection, Sequence
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -18,6 +19,73 @@ class MatchVerdict(StrEnum):
     """The bank booked something we do not have."""
     MISSING_THERE = "missing_there"
     """We have a payment that the bank did not book."""
+    EXPECTED = "expected"
+    """We have a payment that the bank books after the days of the statement."""
+    DISMISSED = "dismissed"
+    """A person put aside what the bank booked, such as a fee."""
+
+
+EXCEPTIONS = (MatchVerdict.MISMATCHED, MatchVerdict.MISSING_HERE, MatchVerdict.MISSING_THERE)
+"""Verdicts that need a person."""
+
+
+class DismissCategory(StrEnum):
+    """What a booking is that is put aside."""
+
+    FEE = "fee"
+    INTEREST = "interest"
+    TAX = "tax"
+    OWN_TRANSFER = "own_transfer"
+    """Between accounts of our own."""
+    BANK_CORRECTION = "bank_correction"
+    """The bank corrected a mistake of its own."""
+    OTHER = "other"
+
+
+class AgeBucket(StrEnum):
+    """Days for which an exception has waited."""
+
+    FRESH = "0-1"
+    RECENT = "2-5"
+    OLD = "over-5"
+
+
+AGES = {AgeBucket.FRESH: 1, AgeBucket.RECENT: 5}
+"""The last day of each bucket but the last."""
+
+
+class LineProblem(StrEnum):
+    """Why a line is not put aside; the value is the code of the problem, `DETAILS` has a sentence for people."""
+
+    MATCHED = "line_matched"
+    DISMISSED = "line_dismissed"
+    NOT_BOOKED = "line_not_booked"
+
+
+DETAILS = {
+    LineProblem.MATCHED: "The line is already matched to a payment.",
+    LineProblem.DISMISSED: "The line was put aside before.",
+    LineProblem.NOT_BOOKED: "The bank did not book it: only what a bank booked is put aside.",
+}
+
+
+def value_date(answered_on: date, told: date | None = None) -> date:
+    """The day by which the bank books what it answered on a day: the next working day, or `told` by its evidence.
+
+    SEPA credit transfers are booked within one business day; holidays of a bank are not known here.
+    """
+    if told is not None:
+        return told
+    days = {FRIDAY: 3, SATURDAY: 2}.get(answered_on.weekday(), 1)
+    return answered_on + timedelta(days=days)
+
+
+FRIDAY, SATURDAY = 4, 5
+
+
+def lack_verdict(value_date: date, ends_on: date) -> MatchVerdict:
+    """The verdict on a payment that a statement up to `ends_on` lacks."""
+    return MatchVerdict.EXPECTED if value_date > ends_on else MatchVerdict.MISSING_THERE
 
 
 class Difference(StrEnum):

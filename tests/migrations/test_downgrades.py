@@ -249,3 +249,25 @@ def test_phone_number_downgrade_leaves_short_numbers_unchecked(empty_database):
     (changed,) = set(left["constraints"]) - set(before["constraints"])
     assert "users_phone_number_is_e164" in changed
     assert changed.endswith(' NOT VALID")')
+
+
+def test_expected_lines_are_missing_in_the_schema_before(empty_database):
+    world = Builder.of(empty_database)
+    migrate(empty_database.owner, "0024")
+    before = catalogue(world)
+    migrate(empty_database.owner, "0025")
+    id = new_id()
+    with transaction(world.owner) as connection:
+        for statement in (
+            "INSERT INTO users (id, email, role, name) VALUES (%(id)s, 'ops@example.com', 'ops', 'Olga')",
+            "INSERT INTO bank_statements (id, hash, form, begins_on, ends_on, uploaded_by)"
+            " VALUES (%(id)s, sha256('1'), 'csv', '2026-01-30', '2026-01-30', %(id)s)",
+            "INSERT INTO bank_statement_lines (statement_id, line, booked_on, direction, amount, currency, verdict,"
+            " payment_id, value_date)"
+            " VALUES (%(id)s, 1, '2026-01-30', 'debit', 1, 'EUR', 'expected', %(id)s, '2026-02-02')",
+        ):
+            connection.exec_driver_sql(statement, {"id": id})
+    migrate(empty_database.owner, "-1")
+    assert catalogue(world) == before
+    with transaction(world.owner) as connection:
+        assert scalar(connection, "SELECT verdict FROM bank_statement_lines") == "missing_there"

@@ -23,3 +23,5 @@ OPS_ACTIONS = {
         *("approved_by", "approved_at", "approval_reason", "rejected_by", "rejected_at", "rejection_reason"),
     },
 }
+DISMISSAL = {"dismiss_category", "dismiss_reason", "dismissed_by", "dismissed_at"}
+MATCH = {"matched_payment_id", "match_reason", "matched_by", "matched_at"}

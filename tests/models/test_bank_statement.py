@@ -23,13 +23,35 @@ def line(**columns: str) -> str:
 
 
 def of_line(assignments: str, number: int = 1) -> str:
-    """A change of a line: 1 is missing here, 2 was matched by us, 3 by a person."""
+    """A change of a line: 1 is missing here, 2 was matched by us, 3 by a person; 4 is missing there, 5 is put aside."""
     return f"UPDATE bank_statement_lines SET {assignments} WHERE statement_id = %(kept)s AND line = {number}"
 
 
 BY_HAND = "matched_payment_id = %(new)s, match_reason = 'x', matched_by = %(ops)s, matched_at = now()"
 
+ASIDE = "dismiss_category = 'fee', dismiss_reason = 'x', dismissed_by = %(ops)s, dismissed_at = now()"
+
+DISMISSALS = {
+    of_line(ASIDE): NO_BREAK,
+    of_line(ASIDE.replace("'fee'", "'gift'")): "bank_statement_lines_dismiss_category_is_known",
+    of_line(ASIDE.replace("'x'", "''")): "bank_statement_lines_dismiss_reason_is_bounded",
+    of_line("dismiss_category = 'fee'"): "bank_statement_lines_are_dismissed_wholly",
+    of_line("dismissed_by = %(ops)s"): "bank_statement_lines_are_dismissed_wholly",
+    of_line(ASIDE, 2): "bank_statement_lines_dismissed_are_the_banks",
+    of_line(ASIDE, 4): "bank_statement_lines_dismissed_are_the_banks",
+    of_line(ASIDE, 5): "bank_statement_lines_are_dismissed_once",
+    of_line("dismissed_at = NULL, dismissed_by = NULL, dismiss_category = NULL, dismiss_reason = NULL", 5): (
+        "bank_statement_lines_are_dismissed_once"
+    ),
+    of_line(ASIDE.replace("%(ops)s", "%(ann)s")): "bank_statement_lines_dismissals_are_of_ops",
+    of_line(ASIDE.replace("%(ops)s", "%(new)s")): "bank_statement_lines_dismissals_are_of_ops",
+}
+"""Lines put aside, by worker and gateway alike."""
+
 BREAKS = {
+    line(verdict="'expected'", payment_id="%(new)s"): "bank_statement_lines_expected_on_a_day",
+    line(value_date="'infinity'"): "bank_statement_lines_expected_on_a_day",
+    of_line(BY_HAND, 5): "bank_statement_lines_are_dismissed_once",
     statement(): NO_BREAK,
     statement(hash="sha256('kept')"): "bank_statements_one_per_file",
     statement(hash="'x'"): "bank_statements_hash_is_sha256",
@@ -88,6 +110,7 @@ OWNERS = {
     of_line("verdict = 'matched', payment_id = %(new)s"): "bank_statement_lines_are_matched_once",
     of_line("amount = 1"): "bank_statement_lines_are_matched_once",
     of_line("account = 'x'"): "bank_statement_lines_stay_with_their_account",
+    of_line("value_date = '2026-11-21'"): "bank_statement_lines_are_dismissed_once",
     of_line("line = 5"): "bank_statement_lines_are_matched_once",
     "DELETE FROM bank_statement_lines": "bank_statement_lines_are_never_deleted",
     "TRUNCATE bank_statement_lines": "bank_statement_lines_are_never_truncated",
@@ -100,13 +123,16 @@ OWNERS = {
 @pytest.fixture(scope="module")
 def names(shared_world: Builder) -> dict[str, str]:
     """Ids of what the statements speak of."""
-    ids = {"new": new_id(), "ops": shared_world.user(Role.OPS), "kept": new_id()}
+    ids = {"new": new_id(), "ops": shared_world.user(Role.OPS), "kept": new_id(), "ann": shared_world.user()}
     with shared_world.owner.begin() as connection:
         connection.exec_driver_sql(statement(id="%(kept)s", hash="sha256('kept')"), ids)
         connection.exec_driver_sql(line(line="1"), ids)
         connection.exec_driver_sql(line(line="2", verdict="'matched'", payment_id="%(new)s"), ids)
         connection.exec_driver_sql(line(line="3"), ids)
         connection.exec_driver_sql(of_line(BY_HAND, 3), ids)
+        connection.exec_driver_sql(line(line="4", verdict="'missing_there'", payment_id="%(new)s"), ids)
+        connection.exec_driver_sql(line(line="5"), ids)
+        connection.exec_driver_sql(of_line(ASIDE, 5), ids)
     return ids
 
 
@@ -119,3 +145,20 @@ def test_attack_is_stopped_by_the_named_constraint(
     expected = {"owner": by_owner, "worker": DENIED, "gateway": BREAKS.get(sql, by_owner if sql in BREAKS else DENIED)}
     with getattr(shared_world, role).connect() as connection:
         assert stopper(connection, sql, names) == expected[role]
+
+
+@pytest.mark.parametrize("role", ["owner", "worker", "gateway"])
+@pytest.mark.parametrize("sql", DISMISSALS)
+def test_dismissal_is_stopped_by_the_named_constraint(
+    shared_world: Builder, names: dict[str, str], sql: str, role: str
+) -> None:
+    with getattr(shared_world, role).connect() as connection:
+        assert stopper(connection, sql, names) == DISMISSALS[sql]
+
+
+def test_gateway_dismisses_in_the_name_of_a_user(shared_world: Builder, names: dict[str, str]) -> None:
+    by_nobody = of_line(ASIDE.replace("%(ops)s", "NULL"))
+    stops = {"worker": NO_BREAK, "gateway": "bank_statement_lines_dismissals_are_of_ops"}
+    for role, expected in stops.items():
+        with getattr(shared_world, role).connect() as connection:
+            assert stopper(connection, by_nobody, names) == expected

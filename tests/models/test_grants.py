@@ -11,6 +11,8 @@ from tests.models.granted_columns import (
     BATCH,
     CURRENCY,
     DEED,
+    DISMISSAL,
+    MATCH,
     OPS_ACTIONS,
     ORDER,
     SELECTION,
@@ -107,9 +109,9 @@ COLUMN_RIGHTS = {
         ("INSERT", "bank_statement_lines"): {
             "account",
             *("statement_id", "line", "booked_on", "direction", "amount", "currency", "end_to_end_id"),
-            *("bank_reference", "description", "verdict", "difference", "payment_id"),
+            *("bank_reference", "description", "verdict", "difference", "payment_id", "value_date"),
         },
-        ("UPDATE", "bank_statement_lines"): {"matched_payment_id", "match_reason", "matched_by", "matched_at"},
+        ("UPDATE", "bank_statement_lines"): DISMISSAL | MATCH,
         ("INSERT", "webhook_endpoints"): {"id", "user_id", "url", "event_types", "payment_types", "description"},
         ("UPDATE", "webhook_endpoints"): {
             *("url", "event_types", "description", "is_active", "disabled_reason", "failing_since", "pings", "version"),
@@ -125,6 +127,7 @@ COLUMN_RIGHTS = {
         },
     },
     "payments_worker": {
+        ("UPDATE", "bank_statement_lines"): DISMISSAL,
         ("INSERT", "selections"): SELECTION,
         ("INSERT", "batches"): BATCH,
         ("UPDATE", "batches"): {"retried", "skipped", "ended_at", *STOP},

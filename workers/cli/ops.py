@@ -8,6 +8,7 @@ from workers.cli import (
     ops_lists,
     ops_pauses,
     ops_payments,
+    ops_reconciliations,
     ops_search,
     ops_users,
 )
@@ -15,6 +16,7 @@ from workers.cli.group import WorkerGroup
 from workers.cli.ops_canary import canary
 
 COMMANDS = (
+    *ops_reconciliations.COMMANDS,
     *ops_search.COMMANDS,
     *ops_payments.COMMANDS,
     *ops_users.COMMANDS,

@@ -71,7 +71,7 @@ CONFLICTS = {
     "create_currency", "create_ops_commission_terms", "create_webhook_endpoint", "test_webhook_endpoint",
     "redeliver_webhook_endpoint", "redeliver_webhook_delivery", "retry_ops_payment", "approve_ops_adjustment",
     "reject_ops_adjustment", "retry_ops_payments", "stop_ops_batch", "retry_ops_batch", "create_ops_pause",
-    "match_ops_reconciliation_line", "update_ops_user",
+    "match_ops_reconciliation_line", "dismiss_ops_reconciliation_line", "update_ops_user",
     "get_payment_receipt",
     "cancel_ops_payment", "fail_ops_payment", "capture_ops_payment", "void_ops_payment", "ask_ops_payment",
     "resolve_ops_payment", "approve_ops_resolution", "reject_ops_resolution",

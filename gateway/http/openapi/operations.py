@@ -9,8 +9,8 @@ Operation = dict[str, Any]
 METHODS = ("get", "put", "post", "delete", "patch")
 
 ACTIONS = {
-    *("acknowledge", "approve", "ask", "cancel", "capture", "close", "fail", "match", "redeliver", "reject", "resolve"),
-    *("resume", "retry", "roll", "rotate", "rotate-secret", "stop", "test", "thaw", "void"),
+    *("acknowledge", "approve", "ask", "cancel", "capture", "close", "dismiss", "fail", "match", "redeliver", "reject"),
+    *("resolve", "resume", "retry", "roll", "rotate", "rotate-secret", "stop", "test", "thaw", "void"),
 }
 """Last parts of paths that name an action instead of a resource."""
 

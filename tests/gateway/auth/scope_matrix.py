@@ -131,6 +131,8 @@ CALLS = {
     "ops: adjust": ("POST", "/v1/ops/adjustments", {"account": 1}),
     "ops: approve": ("POST", f"/v1/ops/adjustments/{ID}/approve", {}),
     "ops: reconcile": ("POST", "/v1/ops/reconciliations", {}),
+    "ops: statements": ("GET", "/v1/ops/reconciliations", None),
+    "ops: dismiss": ("POST", f"/v1/ops/reconciliations/{ID}/lines/1/dismiss", {"category": "fee", **WHY}),
     "ops: reconciled": ("GET", f"/v1/ops/reconciliations/{ID}", None),
     "ops: lines": ("GET", f"/v1/ops/reconciliations/{ID}/lines", None),
     "ops: match": ("POST", f"/v1/ops/reconciliations/{ID}/lines/1/match", {"payment": ID, **WHY}),

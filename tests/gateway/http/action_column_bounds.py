@@ -4,7 +4,8 @@ from typing import Any
 
 from werkzeug.test import TestResponse
 
-from tests.gateway.http.column_bounds import Probe, Scene, choice, member, text, withdraw
+from models.rules.reconciliation import DismissCategory
+from tests.gateway.http.column_bounds import Probe, Scene, choice, member, statement, text, withdraw
 
 
 def spent_payout(scene: Scene) -> str:
@@ -40,7 +41,15 @@ def approve_resolution_by(scene: Scene, role: str) -> TestResponse:
     return getattr(scene, role).call("POST", f"/v1/ops/resolutions/{id}/approve", json={})
 
 
+def dismiss(scene: Scene, members: dict[str, Any]) -> TestResponse:
+    id = statement(scene, {}).get_json()["id"]
+    body = {"category": "fee", "reason": "x", **members}
+    return scene.ops.call("POST", f"/v1/ops/reconciliations/{id}/lines/1/dismiss", json=body)
+
+
 REACHED: dict[str, list[Probe]] = {
+    "bank_statement_lines_dismiss_category_is_known": [choice(dismiss, "category", *DismissCategory)],
+    "bank_statement_lines_dismiss_reason_is_bounded": [text(dismiss, "reason", 500)],
     "commands_of_ops_have_reasons": [Probe(member(fail), [{"reason": "x"}], [{}])],
     "inquiries_words_are_bounded": [text(ask, "reason", 500)],
     "resolutions_outcome_is_known": [choice(resolve, "outcome", "paid", "not_paid")],

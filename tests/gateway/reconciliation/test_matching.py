@@ -81,7 +81,7 @@ def test_auditor_reads_but_cannot_match(api: ApiHarness, ops: ApiUser) -> None:
 def test_line_is_matched_manually_once(api: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str) -> None:
     payment = paid(api, client, customer_wallet)
     id, lines = judged(ops, table(row(amount="10.00"), day=today(api)))
-    assert ("missing_there", None, payment) in verdicts(lines)
+    assert ("expected", None, payment) in verdicts(lines)
     before = ops.get(f"{PATH}/{id}").get_json()["counts"]
     answer = match(ops, id, 1, payment)
     matched = answer.get_json()
@@ -90,7 +90,7 @@ def test_line_is_matched_manually_once(api: ApiHarness, ops: ApiUser, client: Ap
     assert matched["match"]["matched_by"] == ops.id
     after = ops.get(f"{PATH}/{id}").get_json()["counts"]
     assert after["matched"] == before["matched"] + 2, "the line, and the payment that was missing there"
-    assert (after["missing_here"], after["missing_there"]) == (0, before["missing_there"] - 1)
+    assert (after["missing_here"], after["expected"]) == (0, before["expected"] - 1)
     audit = ops.get(f"/v1/ops/audit?target={id}/1").get_json()["data"]
     assert [(line["action"], line["actor"], line["reason"]) for line in audit] == [
         ("reconciliations.match", ops.id, "Seen the receipt")

@@ -1,8 +1,19 @@
 """Matching of bookings and payments: each difference, and the payment that a booking matches."""
 
+from datetime import date, timedelta
+
 import pytest
 
-from models.rules.reconciliation import Booking, Difference, Expected, MatchResult, MatchVerdict, judge
+from models.rules.reconciliation import (
+    Booking,
+    Difference,
+    Expected,
+    MatchResult,
+    MatchVerdict,
+    judge,
+    lack_verdict,
+    value_date,
+)
 
 BOOKING = Booking("debit", 1450, "EUR", "B1")
 PAYMENT = Expected("p1", "debit", 1450, "EUR", "COMPLETED", "B1", ())
@@ -59,3 +70,19 @@ def test_partial_returns_are_matched_once_each() -> None:
     second = judge(booking, parts, {first.payment_id})
     assert {first.payment_id, second.payment_id} == {"p1", "p2"}
     assert judge(booking, parts, {"p1", "p2"}).difference is Difference.DUPLICATE
+
+
+@pytest.mark.parametrize(
+    ("answered_on", "told", "day"),
+    [
+        (date(2026, 1, 28), None, date(2026, 1, 29)),
+        (date(2026, 1, 30), None, date(2026, 2, 2)),
+        (date(2026, 1, 31), None, date(2026, 2, 2)),
+        (date(2026, 2, 1), None, date(2026, 2, 2)),
+        (date(2026, 1, 30), date(2026, 1, 30), date(2026, 1, 30)),
+    ],
+)
+def test_value_date_is_the_next_working_day_or_what_was_told(answered_on: date, told: date | None, day: date) -> None:
+    assert value_date(answered_on, told) == day
+    assert lack_verdict(day, day) == MatchVerdict.MISSING_THERE
+    assert lack_verdict(day, day - timedelta(days=1)) == MatchVerdict.EXPECTED

@@ -1,0 +1,116 @@
+"""`flask ops statements`, `statement-lines` and `dismiss-line`: bank statements, and lines put aside."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+import click
+
+from models import bank_statement
+from models.audit import SHELL
+from models.bank_statement import StatementLine
+from models.keyset import START
+from models.rules.money import render
+from models.rules.reconciliation import DETAILS, AgeBucket, DismissCategory, LineProblem, MatchVerdict
+from models.session import Connection, transaction
+from workers import process
+from workers.cli import table
+from workers.cli.arguments import reasoned
+
+ROWS_MAX = 1_000
+"""Most statements or lines listed by one command."""
+
+LINES_MAX = 100_000
+"""The range of the column."""
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+limited = click.option("--limit", type=click.IntRange(1, ROWS_MAX), default=100, show_default=True)
+
+
+@click.command("statements")
+@limited
+@as_json
+def statements(limit: int, as_json: bool) -> None:
+    """List bank statements, newest first, with their exceptions by age in days."""
+    with transaction(process.engine()) as connection:
+        found = bank_statement.statements(connection, limit, START)
+    if as_json:
+        for one in found:
+            click.echo(json.dumps(bank_statement.body(one)))
+        return
+    header = ("statement", "from", "to", "0-1", "2-5", "over 5", "expected", "matched", "account")
+    cells = [
+        (
+            *(one.id, one.begins_on.isoformat(), one.ends_on.isoformat()),
+            *(str(one.ages.get(bucket, 0)) for bucket in AgeBucket),
+            *(str(one.counts.get(verdict, 0)) for verdict in (MatchVerdict.EXPECTED, MatchVerdict.MATCHED)),
+            one.account or "",
+        )
+        for one in found
+    ]
+    table.show(header, cells)
+
+
+@click.command("statement-lines")
+@click.argument("statement_id", type=click.UUID)
+@click.option("--verdict", "verdicts", type=click.Choice([verdict.value for verdict in MatchVerdict]), multiple=True)
+@click.option("--age", "ages", type=click.Choice([bucket.value for bucket in AgeBucket]), multiple=True)
+@limited
+@as_json
+def statement_lines(
+    statement_id: UUID, verdicts: tuple[str, ...], ages: tuple[str, ...], limit: int, as_json: bool
+) -> None:
+    """List the lines of a bank statement, and the payments that it lacks."""
+    with transaction(process.engine()) as connection:
+        if bank_statement.by_id(connection, str(statement_id)) is None:
+            raise click.ClickException(f"there is no statement {statement_id}")
+        found = bank_statement.page(
+            connection, str(statement_id), limit, START, verdicts=list(verdicts), ages=list(ages)
+        )
+    if as_json:
+        for one in found:
+            click.echo(json.dumps(bank_statement.line_body(one)))
+        return
+    table.show(("line", "payment", "verdict", "days", "amount", "direction", "what"), [_cells(one) for one in found])
+
+
+@click.command("dismiss-line")
+@click.argument("statement_id", type=click.UUID)
+@click.argument("number", metavar="LINE", type=click.IntRange(1, LINES_MAX))
+@click.option("--category", type=click.Choice([category.value for category in DismissCategory]), required=True)
+@reasoned
+@click.option("--dry-run", is_flag=True, help="Only say whether it is possible now, by the same rule.")
+@as_json
+def dismiss_line(statement_id: UUID, number: int, category: str, reason: str, dry_run: bool, as_json: bool) -> None:
+    """Put aside what the bank booked and no payment is, such as a fee."""
+    with transaction(process.engine()) as connection:
+        before = _line(connection, str(statement_id), number)
+        kind = DismissCategory(category)
+        if dry_run:
+            after: StatementLine | LineProblem = bank_statement.problem(before, category) or before
+        else:
+            after = bank_statement.dismiss(connection, str(statement_id), before, kind, SHELL, reason)
+    if isinstance(after, LineProblem):
+        raise click.ClickException(f"{after}: {DETAILS[after]}")
+    body: dict[str, Any] = bank_statement.line_body(after)
+    done = "possible: line" if dry_run else "put aside: line"
+    click.echo(json.dumps(body) if as_json else f"{done} {number} of {statement_id}, {category}")
+
+
+COMMANDS = (statements, statement_lines, dismiss_line)
+
+
+def _line(connection: Connection, id: str, number: int) -> StatementLine:
+    found = bank_statement.line(connection, id, number)
+    if found is None:
+        raise click.ClickException(f"there is no line {number} of a statement {id}")
+    return found
+
+
+def _cells(one: StatementLine) -> tuple[str, ...]:
+    what = one.dismiss_category or one.difference or one.description
+    return (
+        *(str(one.line), one.payment_id or one.matched_payment_id or "", one.verdict),
+        "" if one.age_days is None else str(one.age_days),
+        *(f"{render(one.amount, one.digits)} {one.currency}", one.direction, what or ""),
+    )
