@@ -1,12 +1,15 @@
-"""Whole stacks for tests: one for each test process, shared by the modules that are content with it, and others."""
+"""Whole stacks for tests: a few that are shared by the modules that are content with them, and others."""
 
 import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import cycle
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from embedded import home as homes
 from embedded.postgres import Postgres
@@ -23,6 +26,8 @@ UNLIMITED = {
 """All requests of a test come from one address."""
 
 DECIDED_SECONDS_MAX = 300
+SHARED_STACKS = 2
+"""A stack that waits for its next module takes a twentieth of a core."""
 
 
 @pytest.fixture(scope="module")
@@ -113,10 +118,37 @@ def assert_in_order(stack: Stack) -> None:
     wait_until_decided(stack, DECIDED_SECONDS_MAX)
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    uses = [number for number, item in enumerate(items) if "stack" in getattr(item, "fixturenames", ())]
-    config.stash[LAST_USE] = max(uses, default=-1)
+    """Let the modules that share stacks come first, spread over as many test processes as there are SHARED_STACKS."""
+    sharing = [item for item in items if shares_a_stack(item)]
+    groups = cycle([f"stack{number}" for number in range(1, SHARED_STACKS + 1)])
+    of_module = {path: next(groups) for path in dict.fromkeys(item.path for item in sharing)}
+    for item in sharing:
+        item.add_marker(pytest.mark.xdist_group(of_module[item.path]))
+    items.sort(key=lambda item: item.path not in of_module)
+    config.stash[LAST_USE] = sum(item.path in of_module for item in items) - 1
+
+
+def shares_a_stack(item: pytest.Item) -> bool:
+    """Whether its stack is that of `stack` below, with the settings that the modules share."""
+    if not isinstance(item, pytest.Function):
+        return False
+    fixtures = item._fixtureinfo.name2fixturedefs
+    own = (*fixtures.get("stack", ()), *fixtures.get("stack_settings", ()), *fixtures.get("commission_percent", ()))
+    return "stack" in fixtures and {fixture.func.__module__ for fixture in own} == {__name__}
+
+
+class FilesAndGroups(LoadScopeScheduling):
+    """Gives each test process whole files, or all files of a group."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, name = nodeid.partition("::")
+        return name.rpartition("@")[2] if name.rfind("@") > name.rfind("]") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FilesAndGroups:
+    return FilesAndGroups(config, log)
 
 
 @pytest.hookimpl(trylast=True)

@@ -1,7 +1,6 @@
 """This checkout beside a commit: the whole of it in small, and what the section says of figures."""
 
-import subprocess
-import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -83,14 +82,13 @@ def test_an_unknown_commit_is_told_in_words() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(700)
-def test_a_quick_run_beside_the_last_commit(tmp_path: Path) -> None:
-    page = tmp_path / "report.md"
-    command = [sys.executable, "-m", "bench", "--against", "HEAD", "--quick", "--report", page]
-    done = subprocess.run(command, check=False, cwd=CHECKOUT, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr
-    written = page.read_text()
-    assert written.startswith(COMPARISON)
+def test_a_turn_measures_every_figure_and_checks_the_books() -> None:
+    amiss: dict[str, list[str]] = {}
+    figures = compare.one_turn("new, ", CHECKOUT, Namespace(seconds=0.3, accounts=200, quick=True), amiss)
+    page = render([{"old": figures, "new": figures}], {}, amiss)
     for title in (*compare.RATES, *compare.LOWER_IS_BETTER):
-        old, new, ratio = (float(cell.replace(",", "")) for cell in line(written, title)[1:4])
-        assert ratio > 0 or not old or not new, "in so short a window nothing may be completed"
-    assert written.count("| nothing |") == 8
+        old, new, ratio = (float(cell.replace(",", "")) for cell in line(page, title)[1:4])
+        assert old == new
+        assert ratio == 1 or not old, "in so short a window nothing may be completed"
+    runs = ("full load, 8 connections", "full load, 32 connections", "reads", "all runs")
+    assert amiss == {f"new, {run}": [] for run in runs}

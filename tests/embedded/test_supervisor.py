@@ -23,7 +23,7 @@ from embedded.stack import TOLD_BY_US
 from tests.embedded.checkout import ELSEWHERE, Checkout
 from tests.support import eventually, heeding_signals
 
-NOT_COPIED = shutil.ignore_patterns(".[!f]*", "__pycache__", "tests", "bench", "adr")
+NOT_COPIED = shutil.ignore_patterns(".[!f]*", "tests", "bench", "adr")
 WORKERS = {"posting", "upkeep", "rails", "webhooks"}
 SERVERS = {"postgres", "valkey"}
 """Their logs tell of checkpoints and the like now and then."""
