@@ -32,10 +32,18 @@ def balanced_books(database: Database, postgres: Postgres) -> Iterator[Books]:
 
 
 @pytest.fixture
-def books(fresh_database: Database, postgres: Postgres) -> Iterator[Books]:
-    """A migrated database for this test; the invariants must hold in it when the test ends."""
-    with balanced_books(fresh_database, postgres) as books:
-        yield books
+def books(request: pytest.FixtureRequest) -> Iterator[Books]:
+    """A migrated database for this test; the invariants must hold in it when the test ends.
+
+    In a module that `shares_books` it is the module's, whose end is then judged, unless the test wants its `own_books`.
+    """
+    of_test = request.node.get_closest_marker
+    if of_test("shares_books") and not of_test("own_books"):
+        yield request.getfixturevalue("shared_books")
+    else:
+        fresh = request.getfixturevalue("fresh_database"), request.getfixturevalue("postgres")
+        with balanced_books(*fresh) as books:
+            yield books
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,8 @@ from models.session import transaction
 from tests.workers.books import Books
 from workers import auditor, process, tasks
 
+pytestmark = pytest.mark.shares_books
+
 
 @pytest.fixture(autouse=True)
 def worker(books: Books, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:

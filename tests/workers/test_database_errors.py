@@ -10,6 +10,8 @@ from models.sqlstate import MEANINGS, Meaning
 from tests.workers.books import Books
 from workers import process, tasks
 
+pytestmark = pytest.mark.shares_books
+
 CODES = {
     name: sorted(c for c in MEANINGS if len(c) == 5 and MEANINGS[c] is Meaning[name]) for name in Meaning.__members__
 }
@@ -42,6 +44,7 @@ def test_contention_costs_no_attempt(books: Books, transfer: str, code: str) -> 
     books.poster().drain()
 
 
+@pytest.mark.own_books
 @pytest.mark.parametrize("code", ["XX000", "XX001", "XX002", "25001"])
 def test_damaged_row_costs_its_payment_an_attempt(books: Books, transfer: str, code: str) -> None:
     books.poison(transfer, f"RAISE EXCEPTION 'no' USING ERRCODE = '{code}'")

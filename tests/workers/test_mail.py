@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from uuid_utils.compat import uuid7
 
 from models import token as tokens
@@ -10,6 +11,8 @@ from models.session import transaction
 from tests.workers.books import Books
 from tests.workers.mail_senders import FROM, kept, postman, redeem, token_in
 from tests.workers.smtp_server import Server
+
+pytestmark = pytest.mark.shares_books
 
 
 def test_mail_has_a_token_that_works_once(books: Books, mail_server: Server, request_mail: Callable[..., str]) -> None:

@@ -29,6 +29,8 @@ from workers.signals import _drop_inherited_connections
 from workers.webhooks.dispatcher import Dispatcher
 from workers.webhooks.sender import WebhookCall
 
+pytestmark = pytest.mark.shares_books
+
 
 @pytest.fixture(autouse=True)
 def worker(books: Books, bells: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,6 +117,7 @@ def test_worker_that_completes_tasks_has_a_heartbeat(books: Books, task: Task) -
     assert (seen.is_fresh, stale.is_fresh) == (True, False)
 
 
+@pytest.mark.own_books
 def test_worker_without_messages_is_alive_but_not_heard(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "worker_name", "upkeep@a")
     tasks.heartbeat()
@@ -124,6 +127,7 @@ def test_worker_without_messages_is_alive_but_not_heard(books: Books, monkeypatc
         ]
 
 
+@pytest.mark.own_books
 def test_message_from_beat_records_its_heartbeat(books: Books) -> None:
     for sender, seen in (("shop-1", ["upkeep@a"]), ("beat", ["beat", "upkeep@a"])):
         tasks.heartbeat.push_request(hostname="upkeep@a", request_id=sender)

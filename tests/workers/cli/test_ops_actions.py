@@ -12,6 +12,8 @@ from tests.workers.books import Books
 from tests.workers.cli.listing import Run
 from tests.workers.posting.held_charges import AMOUNT, FUNDS, HeldCharges
 
+pytestmark = pytest.mark.shares_books
+
 REASON = ("--reason", "mended by hand")
 PAID = ("--outcome", "paid", "--bank-reference", "BANK 77", "--value-date", "2026-01-31")
 

@@ -4,10 +4,14 @@ import csv
 import io
 import json
 
+import pytest
+
 from models import audit
 from models.session import transaction
 from tests.workers.books import Books
 from tests.workers.cli.listing import Run
+
+pytestmark = pytest.mark.shares_books
 
 
 def test_ops_accounts_lists_technical_accounts_and_wallets(flask: Run, books: Books) -> None:

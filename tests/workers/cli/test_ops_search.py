@@ -3,10 +3,14 @@
 import json
 from uuid import uuid4
 
+import pytest
+
 from models import user
 from models.session import transaction
 from tests.workers.books import Books
 from tests.workers.cli.listing import Run
+
+pytestmark = pytest.mark.shares_books
 
 
 def test_ops_search_lists_what_is_found(flask: Run, books: Books) -> None:

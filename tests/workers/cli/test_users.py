@@ -13,6 +13,8 @@ from models.session import transaction
 from tests.workers.books import Books
 from tests.workers.cli.listing import Run, audited
 
+pytestmark = pytest.mark.shares_books
+
 
 def test_users_create_prints_a_token_that_is_stored_as_hash(flask: Run, books: Books) -> None:
     email = f"{uuid4()}@example.com"
@@ -59,6 +61,7 @@ def test_users_create_with_wallets_rings_for_onboarding(flask: Run, books: Books
     )
 
 
+@pytest.mark.own_books
 def test_users_create_with_wallets_while_the_broker_is_unavailable(flask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(celery_app.conf, "broker_url", "redis+socket:///nowhere/valkey.sock")
     monkeypatch.setattr("bell._publishing", None)
@@ -67,6 +70,7 @@ def test_users_create_with_wallets_while_the_broker_is_unavailable(flask: Run, m
     assert json.loads(result.stdout)["email"] == "carol@example.com"
 
 
+@pytest.mark.own_books
 def test_users_deactivate_and_activate(flask: Run, books: Books) -> None:
     id = json.loads(flask("users", "create", "carol@example.com", "--role", "client", "--json").output)["id"]
     for command, is_active in (("deactivate", False), ("activate", True)):

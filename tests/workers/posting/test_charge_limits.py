@@ -12,6 +12,8 @@ from tests.support import eventually, statements_of
 from tests.workers.books import Books
 from workers.posting.poster import BatchPoint
 
+pytestmark = pytest.mark.shares_books
+
 FUNDS = 100_00
 ABOUT_LIMITS = ("charge_limits", "blocked_merchants", "scheduled_at >=")
 

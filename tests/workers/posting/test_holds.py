@@ -21,6 +21,8 @@ from tests.workers.posting.held_charges import AMOUNT, FUNDS, HeldCharges
 from workers import process, tasks
 from workers.posting.poster import NO_PARTITION_SECONDS, BatchPoint
 
+pytestmark = pytest.mark.shares_books
+
 PART = 15_00
 
 
@@ -200,6 +202,7 @@ def test_capture_failing_to_post_is_parked_with_money_held(books: Books, charges
     assert (books.kept(parked).state, charges.outcomes(parked)) == ("AUTHORIZED", [("capture", None)])
 
 
+@pytest.mark.own_books
 @pytest.mark.parametrize(("in_time", "state", "outcome"), [(True, "COMPLETED", "done"), (False, "FAILED", "refused")])
 def test_parked_capture_is_retried_by_ops(
     books: Books, charges: HeldCharges, parked: str, in_time: bool, state: str, outcome: str
@@ -215,6 +218,7 @@ def test_parked_capture_is_retried_by_ops(
     assert charges.money == (FUNDS - 5_00 - taken, 0, 5_00 + taken)
 
 
+@pytest.mark.own_books
 def test_expiry_failing_to_post_is_parked_and_retried(books: Books, charges: HeldCharges) -> None:
     id = charges.hold()
     books.poison(id)
@@ -266,6 +270,7 @@ def test_payment_waiting_for_a_partition_can_be_canceled(books: Books, charges: 
     assert (books.outcomes([id]), charges.outcomes(id)) == (["canceled"], [("cancel", "done")])
 
 
+@pytest.mark.own_books
 def test_scheduled_payment_after_failed_cancel_keeps_its_time(books: Books, charges: HeldCharges) -> None:
     at = datetime.now(UTC) + timedelta(hours=1)
     id = books.order(

@@ -18,6 +18,8 @@ from tests.support import eventually
 from tests.workers.books import Books
 from workers.posting.poster import BatchPoint, Poster
 
+pytestmark = pytest.mark.shares_books
+
 TRANSFERS = 10
 WAIT_SECONDS_MAX = 30
 

@@ -15,6 +15,8 @@ from models.session import Engine, transaction
 from tests.workers.books import Books
 from tests.workers.posting.held_charges import AMOUNT, FUNDS, HeldCharges
 
+pytestmark = pytest.mark.shares_books
+
 AT_ONCE = 20
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from tests.workers.books import Books
 
+pytestmark = pytest.mark.shares_books
+
 CHARGES = 100
 EXCHANGES = 300
 

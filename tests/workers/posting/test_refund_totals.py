@@ -14,6 +14,8 @@ from models.bank_return import Return
 from models.session import transaction
 from tests.workers.books import Books
 
+pytestmark = pytest.mark.shares_books
+
 COMPLETE = "UPDATE payments SET state = 'COMPLETED', finalized_at = clock_timestamp() WHERE id = %s"
 
 

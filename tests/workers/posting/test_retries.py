@@ -13,6 +13,8 @@ from models.session import transaction
 from tests.workers.books import Books
 from workers.posting import retries
 
+pytestmark = pytest.mark.shares_books
+
 
 @pytest.fixture
 def actor(books: Books) -> Actor:

@@ -11,6 +11,8 @@ from tests.lossy_postgres_proxy import SOCKET_NAME, Line, Loss
 from tests.workers.books import Books
 from workers.posting.poster import BatchPoint
 
+pytestmark = pytest.mark.shares_books
+
 TRANSFERS = 5
 
 KILL_THE_POSTER = """

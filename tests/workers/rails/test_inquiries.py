@@ -14,6 +14,8 @@ from tests.workers.rails.conftest import Withdrawals
 from tests.workers.rails.scripted_rail import CONFIRMED, NOT_FOUND, PENDING, REJECTED, UNKNOWN, Script, WithdrawalsBy
 from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState
 
+pytestmark = pytest.mark.shares_books
+
 AT_ONCE = 20
 
 

@@ -15,6 +15,8 @@ from tests.workers.rails.conftest import Withdrawals
 from workers.rails.base import BankUpdate, PayoutAnswer, PayoutState
 from workers.rails.payouts import ATTEMPTS_MAX, LEASE_SECONDS, PayoutSender
 
+pytestmark = pytest.mark.shares_books
+
 CONFIRMED, UNKNOWN = PayoutAnswer(PayoutState.CONFIRMED), PayoutAnswer(PayoutState.UNKNOWN)
 LINES = "SELECT count(*) FROM payment_attempts WHERE payment_id = %s"
 

@@ -18,6 +18,8 @@ from tests.workers.rails.scripted_rail import CONFIRMED, NOT_FOUND, PENDING, REJ
 from workers.posting import resolutions
 from workers.rails.base import BankUpdate
 
+pytestmark = pytest.mark.shares_books
+
 AT_ONCE = 20
 PAID = Evidence("paid", "BANK 77", date(2026, 1, 31))
 NOT_PAID = Evidence("not_paid")
@@ -136,6 +138,7 @@ def test_answer_of_the_bank_meanwhile_stands(withdrawals: Withdrawals, rail: Scr
     assert (withdrawals.state(parked), again(withdrawals.books, proposed).state) == ("COMPLETED", "refused")
 
 
+@pytest.mark.own_books
 def test_bank_that_says_otherwise_later_is_shown_and_logged(
     withdrawals: Withdrawals, rail: Script, parked: str, complaints: list[dict]
 ) -> None:
@@ -149,6 +152,7 @@ def test_bank_that_says_otherwise_later_is_shown_and_logged(
     assert withdrawals.state(parked) == "rejected_by_bank"
 
 
+@pytest.mark.own_books
 def test_bank_that_says_the_same_later_does_not_contradict(withdrawals: Withdrawals, rail: Script, parked: str) -> None:
     proposed = resolved(withdrawals.books, parked, PAID)
     withdrawals.post()
@@ -186,6 +190,7 @@ def test_twenty_proposals_of_two_people_are_one(withdrawals: Withdrawals, parked
     assert answers.count(Refusal.PROPOSED) == AT_ONCE // 2
 
 
+@pytest.mark.own_books
 def test_twenty_decisions_and_the_bank_at_once_have_one_effect(
     withdrawals: Withdrawals, rail: Script, parked: str
 ) -> None:

@@ -17,6 +17,8 @@ from workers.rails.base import PayoutState, RailUnavailable
 from workers.rails.payouts import ATTEMPTS_MAX, UNREACHABLE_SECONDS
 from workers.rails.simulator import SimulatorRail
 
+pytestmark = pytest.mark.shares_books
+
 CONFIRM, REJECT, DELAY, LATE, NEVER, BROKEN, DEAD, TWICE, BACK = range(6660_01, 6660_10)
 
 
@@ -65,6 +67,7 @@ def test_each_simulated_behaviour_has_its_outcome(
     assert (withdrawals.state(id), counted(bank, id)) == (outcome, (submitted, executed)), "nothing more comes of it"
 
 
+@pytest.mark.own_books
 def test_delayed_payout_is_answered_by_an_update(withdrawals: Withdrawals, bank: Bank) -> None:
     [id] = withdrawals.hold(DELAY)
     withdrawals.sender.drain()
@@ -79,6 +82,7 @@ def test_delayed_payout_is_answered_by_an_update(withdrawals: Withdrawals, bank:
     assert counted(bank, id) == (1, 1)
 
 
+@pytest.mark.own_books
 def test_return_days_later_is_a_separate_payment(withdrawals: Withdrawals, bank: Bank) -> None:
     [id] = withdrawals.hold(BACK)
     balance = withdrawals.books.balance(withdrawals.wallet)
@@ -98,6 +102,7 @@ def given_back(withdrawals: Withdrawals) -> list[tuple[str, str, str]]:
         return [tuple(row) for row in rows]
 
 
+@pytest.mark.own_books
 def test_partial_returns_are_booked_up_to_the_payout(withdrawals: Withdrawals, bank: Bank) -> None:
     [id] = withdrawals.hold(100_00)
     until_ended(withdrawals, id)
@@ -109,6 +114,7 @@ def test_partial_returns_are_booked_up_to_the_payout(withdrawals: Withdrawals, b
     assert withdrawals.books.balance(withdrawals.wallet) == 1_000_000_00
 
 
+@pytest.mark.own_books
 def test_parked_payout_resumes_by_retry_or_late_answer(withdrawals: Withdrawals, bank: Bank) -> None:
     revived, late = withdrawals.hold(DEAD, DEAD)
     assert [until_ended(withdrawals, id) for id in (revived, late)] == ["parked", "parked"]

@@ -4,6 +4,8 @@ import pytest
 
 from tests.workers.webhooks.conftest import Post
 
+pytestmark = pytest.mark.shares_books
+
 
 def tried(post: Post, endpoint: str) -> str:
     """The id of the endpoint's only delivery, after its first try."""

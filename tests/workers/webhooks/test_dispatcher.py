@@ -17,6 +17,8 @@ from tests.workers.webhooks.heard import BOTH, subject_and_type
 from workers.webhooks.dispatcher import EndpointOwner
 from workers.webhooks.sender import USER_AGENT
 
+pytestmark = pytest.mark.shares_books
+
 
 def test_webhook_shows_a_payment_as_its_owner_sees_it(post: Post):
     receiver = post.receiver()

@@ -17,6 +17,8 @@ from tests.workers.webhooks.conftest import Delivery, Post, new_sender
 from workers.webhooks import dispatcher as dispatching
 from workers.webhooks.dispatcher import CAPACITY
 
+pytestmark = pytest.mark.shares_books
+
 MISBEHAVIOURS: dict[str, tuple[Callable[[Receiver], Answer], int | None, str]] = {
     "fails": (lambda _: status(500), 500, "http_status"),
     "says that there is nothing": (lambda _: status(404), 404, "http_status"),
@@ -119,6 +121,7 @@ def test_retry_after_is_followed_for_some_statuses_only(post: Post, code: int, r
     assert delivery.pause == pytest.approx(wait, rel=JITTER)
 
 
+@pytest.mark.own_books
 def test_delivery_has_ten_tries_by_the_schedule(post: Post):
     receiver = post.receiver()
     receiver.answer = status(500)
@@ -171,6 +174,7 @@ def is_active(post: Post, endpoint: str) -> bool:
         ).scalar_one()
 
 
+@pytest.mark.own_books
 @pytest.mark.parametrize(("hours", "still_active"), [(71, True), (73, False)])
 def test_three_days_without_success_disable_the_endpoint(post: Post, hours: int, still_active: bool):
     receiver, elsewhere = post.receiver(), post.receiver()
@@ -211,6 +215,7 @@ def test_success_clears_the_failing_mark(post: Post):
     assert is_active(post, endpoint)
 
 
+@pytest.mark.own_books
 def test_hanging_receivers_do_not_slow_others(post: Post):
     """Forty endpoints hang, eight times each: the one that works has all of its own before any of theirs ends."""
     payments = 30
