@@ -13,7 +13,7 @@ import settings
 from models import payment_explanation, payment_timeline, payment_view
 from models.payment_explanation import PaymentExplanation
 from models.payment_list import Viewer
-from models.payment_timeline import TimelineEntry
+from models.payment_timeline import Step, TimelineEntry
 from models.payment_view import PaymentView
 from models.rules.money import render
 from models.rules.state import State
@@ -122,19 +122,21 @@ def _follow(payment_id: UUID, deadline: float, as_json: bool) -> PaymentView:
             if view is None:
                 raise _unknown(payment_id)
             entries = payment_timeline.of_payment(connection, view)
-        for line in _new_lines(entries, view, seen, as_json):
+        for line in new_lines(entries, view, seen, as_json):
             click.echo(line)
         if State(view.state).is_final or time.monotonic() >= deadline:
             return view
         time.sleep(min(LOOK_SECONDS, max(deadline - time.monotonic(), 0)))
 
 
-def _new_lines(
-    entries: list[TimelineEntry], view: PaymentView, seen: set[TimelineEntry], as_json: bool
+def new_lines(
+    entries: list[TimelineEntry], view: PaymentView, seen: set[TimelineEntry], as_json: bool = False
 ) -> Iterator[str]:
+    """Lines for the steps that are new; the final one waits for a payment that was read when it was final."""
     bodies: list[dict[str, Any]] = payment_timeline.bodies(entries, view, SYSTEM)
     for entry, body in zip(entries, bodies, strict=True):
-        if entry not in seen:
+        is_early = entry.step in (Step.COMPLETED, Step.FAILED) and not State(view.state).is_final
+        if entry not in seen and not is_early:
             seen.add(entry)
             yield json.dumps(body) if as_json else table.line(*_cells(entry))
 

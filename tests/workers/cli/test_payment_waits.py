@@ -5,6 +5,9 @@ from threading import Thread
 
 import pytest
 
+from models import payment_timeline, payment_view
+from models.payment_timeline import TimelineEntry
+from models.session import transaction
 from tests.workers.books import Books
 from tests.workers.cli.listing import Run
 from workers.cli import payment_waits
@@ -48,6 +51,21 @@ def test_payment_is_followed_until_it_is_final(flask: Run, books: Books, waiting
     assert (failed.exit_code, [step["step"] for step in steps]) == (3, ["initiated", "failed"])
     assert last == {"payment": poor, "state": "FAILED", "failure": "insufficient_funds"}
     assert "there is no payment" in flask("payments", "watch", UNKNOWN, fails=True).output
+
+
+def test_final_step_waits_for_the_final_payment(books: Books, waiting: str) -> None:
+    """The payment is read before its steps: it may become final between the two."""
+    with transaction(books.worker) as connection:
+        before = payment_view.by_id(connection, waiting)
+    books.poster().drain()
+    assert before is not None
+    seen: set[TimelineEntry] = set()
+    with transaction(books.worker) as connection:
+        after = payment_view.by_id(connection, waiting)
+        assert after is not None
+        looks = [(view, payment_timeline.of_payment(connection, view)) for view in (before, after, after)]
+    steps = [[line.split()[2] for line in payment_waits.new_lines(entries, view, seen)] for view, entries in looks]
+    assert steps == [["initiated"], ["completed"], []]
 
 
 def test_interrupted_watch_ends_at_once(flask: Run, waiting: str, monkeypatch: pytest.MonkeyPatch) -> None:
