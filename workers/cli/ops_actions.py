@@ -12,16 +12,22 @@ from bell import BrokerUnavailable, publish
 from celery_config import INSTRUCT, POST
 from models import payment_action, payment_view, resolution
 from models.audit import REASON_LENGTH_MAX, SHELL
-from models.resolution import Evidence, Resolution, ResolutionOutcome
+from models.resolution import Evidence, Resolution, ResolutionOutcome, ResolutionState
 from models.rules import money, ops_actions
 from models.rules.money import MoneyError
 from models.rules.ops_actions import DETAILS, OpsAction, PaymentFacts, Refusal
 from models.session import Connection, transaction
 from workers import process
+from workers.cli import table
 from workers.cli.arguments import AMOUNT, TextArgument, reasoned
+from workers.cli.dry_run import dry as undone
+from workers.cli.dry_run import tried
 
 BANK_REFERENCE_LENGTH_MAX = 100
 """As over HTTP."""
+
+ROWS_MAX = 1_000
+"""Most resolutions listed by one command."""
 
 payment = click.argument("payment_id", type=click.UUID)
 dry = click.option("--dry-run", is_flag=True, help="Only say whether it is possible now, by the same rule.")
@@ -99,10 +105,11 @@ def resolve(
 @click.command("approve")
 @click.argument("resolution_id", type=click.UUID)
 @click.option("--reason", type=TextArgument(REASON_LENGTH_MAX), help="Why; stored in the audit log.")
+@undone
 @as_json
-def approve(resolution_id: UUID, reason: str | None, as_json: bool) -> None:
+def approve(resolution_id: UUID, reason: str | None, dry_run: bool, as_json: bool) -> None:
     """Approve a resolution that an ops user proposed over HTTP; a worker judges it again and executes it."""
-    with transaction(process.engine()) as connection:
+    with tried(dry_run) as connection:
         proposed = _resolution(connection, resolution_id)
         if proposed.proposed_by == SHELL.name:
             raise click.ClickException(
@@ -111,24 +118,48 @@ def approve(resolution_id: UUID, reason: str | None, as_json: bool) -> None:
         decided = resolution.approve(connection, proposed, SHELL, reason)
     if decided is None:
         raise click.ClickException("resolution_decided: it was approved or rejected already")
-    _ring(POST)
-    _say(as_json, f"approved: a worker executes {resolution_id}", **_plain(decided.resolution))
+    if not dry_run:
+        _ring(POST)
+    _say(as_json, f"{_would(dry_run)}approved: a worker executes {resolution_id}", **_plain(decided.resolution))
 
 
 @click.command("reject")
 @click.argument("resolution_id", type=click.UUID)
 @reasoned
+@undone
 @as_json
-def reject(resolution_id: UUID, reason: str, as_json: bool) -> None:
+def reject(resolution_id: UUID, reason: str, dry_run: bool, as_json: bool) -> None:
     """Reject a resolution, or withdraw one that was proposed on the shell."""
-    with transaction(process.engine()) as connection:
+    with tried(dry_run) as connection:
         decided = resolution.reject(connection, _resolution(connection, resolution_id), SHELL, reason)
     if decided is None:
         raise click.ClickException("resolution_decided: it was approved or rejected already")
-    _say(as_json, f"rejected: {resolution_id}", **_plain(decided.resolution))
+    _say(as_json, f"{_would(dry_run)}rejected: {resolution_id}", **_plain(decided.resolution))
 
 
-COMMANDS = (cancel, fail, capture, void, ask, resolve, approve, reject)
+@click.command("resolutions")
+@click.option("--state", "states", type=click.Choice([state.value for state in ResolutionState]), multiple=True)
+@click.option("--payment", "payment_id", type=click.UUID, help="Those of this payment.")
+@click.option("--limit", type=click.IntRange(1, ROWS_MAX), default=100, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+def resolutions(states: tuple[str, ...], payment_id: UUID | None, limit: int, as_json: bool) -> None:
+    """List resolutions, newest first; those in the state "proposed" wait for another ops user."""
+    of_payment = None if payment_id is None else str(payment_id)
+    with transaction(process.engine()) as connection:
+        rows = resolution.page(connection, limit, states=states or None, payment_id=of_payment)
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(_plain(row), default=str))
+    elif rows:
+        header = ("resolution", "payment", "state", "outcome", "proposed by", "proposed at", "reason")
+        names = ("id", "payment_id", "state", "outcome", "proposed_by")
+        cells = [(*(getattr(row, name) for name in names), table.moment(row.created_at), row.reason) for row in rows]
+        table.show(header, cells)
+    else:
+        click.echo("none")
+
+
+COMMANDS = (cancel, fail, capture, void, ask, resolve, approve, reject, resolutions)
 
 
 def _order(
@@ -195,6 +226,10 @@ def _resolution(connection: Connection, id: UUID) -> Resolution:
 
 def _plain(found: Resolution) -> dict[str, Any]:
     return {**found._asdict(), "is_contradicted": found.is_contradicted}
+
+
+def _would(dry_run: bool) -> str:
+    return "dry run, nothing is stored: " if dry_run else ""
 
 
 def _say(as_json: bool, text: str, **members: Any) -> None:

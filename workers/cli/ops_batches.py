@@ -1,5 +1,6 @@
 """`flask ops retry|batch|batches|stop-batch|retry-batch`: retries of many payments: selected, ordered and watched."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +23,7 @@ from models.session import transaction
 from workers import process
 from workers.cli import batch_output
 from workers.cli.arguments import CURRENCY, WALLET, TextArgument, reasoned
+from workers.cli.dry_run import dry, tried
 
 ROWS, ROWS_MAX = 20, 1_000
 """Batches listed by one command, without and with --limit."""
@@ -142,29 +144,43 @@ def batches(limit: int, as_json: bool) -> None:
 @click.command("stop-batch")
 @click.argument("batch_id", type=click.UUID)
 @reasoned
-def stop_batch(batch_id: UUID, reason: str) -> None:
+@dry
+@as_json
+def stop_batch(batch_id: UUID, reason: str, dry_run: bool, as_json: bool) -> None:
     """Stop a batch: the payments that are not due yet are skipped."""
     id = str(batch_id)
     _read(id)
-    with transaction(process.engine()) as connection:
+    with tried(dry_run) as connection:
         if not batch_queries.stop(connection, id, audit.SHELL, reason):
             raise click.ClickException("it was stopped before, or each of its payments was retried or skipped")
+    found, outcomes = _read(id)
+    if dry_run:
+        _say_possible(f"{found.waiting} payments would be skipped", as_json, skipped=found.waiting)
+        return
     _ring()
-    click.echo(f"stopped; flask ops batch {id}")
+    if as_json:
+        batch_output.show_batch(found, outcomes, as_json)
+    else:
+        click.echo(f"stopped; flask ops batch {id}")
 
 
 @click.command("retry-batch")
 @click.argument("batch_id", type=click.UUID)
 @reasoned
+@dry
 @as_json
-def retry_batch(batch_id: UUID, reason: str, as_json: bool) -> None:
+def retry_batch(batch_id: UUID, reason: str, dry_run: bool, as_json: bool) -> None:
     """Make another batch of the payments of a batch that are parked: again, or still because it was stopped."""
     _read(str(batch_id))
     id = str(uuid7())
-    with transaction(process.engine()) as connection:
+    with tried(dry_run) as connection:
         if not batch_queries.retry_parked(connection, id, str(batch_id), audit.SHELL, reason):
             raise click.ClickException("none of its payments is parked and in no other batch that waits")
-    _ordered(id, as_json)
+        ordered = batch_queries.by_id(connection, id)
+    if dry_run and ordered:
+        _say_possible(f"{ordered.total} payments would be retried", as_json, total=ordered.total)
+    else:
+        _ordered(id, as_json)
 
 
 COMMANDS = (retry, batch, batches, stop_batch, retry_batch)
@@ -196,6 +212,10 @@ def _read(id: str) -> tuple[Batch, dict[str, int]]:
         if found is None:
             raise click.ClickException(f"there is no batch {id}")
         return found, batch_queries.outcomes(connection, id)
+
+
+def _say_possible(text: str, as_json: bool, **members: int) -> None:
+    click.echo(json.dumps({**members, "dry_run": True}) if as_json else f"dry run, nothing is stored: {text}")
 
 
 def _ordered(id: str, as_json: bool) -> None:

@@ -16,6 +16,7 @@ from workers import auditor, process
 from workers.auditor import Verified
 from workers.cli import table
 from workers.cli.arguments import reasoned
+from workers.cli.dry_run import dry, tried
 from workers.cli.payments import as_json, limited
 
 VERIFY_SECONDS_MAX = 24 * 3600.0
@@ -116,13 +117,16 @@ def _cells(row: KeptBreach) -> tuple[str, ...]:
 @click.command("acknowledge")
 @click.argument("breach_id", type=int)
 @reasoned
-def acknowledge(breach_id: int, reason: str) -> None:
+@dry
+def acknowledge(breach_id: int, reason: str, dry_run: bool) -> None:
     """Acknowledge a breach: it is known, and /status does not report it any more."""
-    with transaction(process.engine()) as connection:
+    with tried(dry_run) as connection:
         if not breach.acknowledge(connection, str(breach_id), audit.SHELL, reason):
             if breach.by_id(connection, str(breach_id)) is None:
                 raise click.ClickException(f"there is no breach {breach_id}")
             click.echo("acknowledged before")
+        elif dry_run:
+            click.echo("dry run, nothing is stored: acknowledged")
 
 
 def _iso(moment: datetime) -> str:

@@ -19,6 +19,7 @@ from models.user import User
 from workers import process
 from workers.cli import table
 from workers.cli.arguments import EmailAddress, TextArgument, reasoned
+from workers.cli.dry_run import dry, tried
 
 ROWS_MAX = 1_000
 """Most freezes or pauses listed by one command."""
@@ -45,26 +46,32 @@ def targeted(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command("freeze")
 @targeted
 @reasoned
+@dry
 @as_json
-def freeze_command(account_id: UUID | None, wallet: str | None, email: str | None, reason: str, as_json: bool) -> None:
+def freeze_command(
+    account_id: UUID | None, wallet: str | None, email: str | None, reason: str, dry_run: bool, as_json: bool
+) -> None:
     """Freeze a wallet or a user: payments from and to it FAIL with account_frozen, until it is thawed."""
-    with transaction(process.engine()) as connection:
+    with tried(dry_run) as connection:
         kept, is_new = freeze.freeze(connection, _target(connection, account_id, wallet, email), reason, SHELL)
-    _print(freeze.body(kept), "frozen" if is_new else "frozen already", as_json)
+    _print(freeze.body(kept), "frozen" if is_new else "frozen already", as_json, dry_run)
 
 
 @click.command("thaw")
 @targeted
 @reasoned
+@dry
 @as_json
-def thaw_command(account_id: UUID | None, wallet: str | None, email: str | None, reason: str, as_json: bool) -> None:
+def thaw_command(
+    account_id: UUID | None, wallet: str | None, email: str | None, reason: str, dry_run: bool, as_json: bool
+) -> None:
     """Thaw a wallet or a user; a wallet stays frozen while its owner is."""
-    with transaction(process.engine()) as connection:
+    with tried(dry_run) as connection:
         record = freeze.newest(connection, _target(connection, account_id, wallet, email))
         if record is None or record.thawed_at is not None:
             raise click.ClickException("it is not frozen by itself; flask ops freezes lists what is")
         thawed = freeze.thaw(connection, record, reason, SHELL)
-    _print(freeze.body(thawed), "thawed", as_json)
+    _print(freeze.body(thawed), "thawed", as_json, dry_run)
 
 
 @click.command("freezes")
@@ -85,6 +92,7 @@ def freezes_command(is_all: bool, limit: int, as_json: bool) -> None:
 @click.option("--rail", type=TextArgument(30), help="What is sent over this rail, such as sepa.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="Its end, such as 2026-01-31T12:00:00Z.")
 @reasoned
+@dry
 @as_json
 def pause_command(
     type_: str | None,
@@ -93,6 +101,7 @@ def pause_command(
     rail: str | None,
     until: datetime | None,
     reason: str,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     """Pause posting of a type, a merchant or a currency, or sending over a rail, until it is resumed."""
@@ -100,7 +109,7 @@ def pause_command(
         raise click.ClickException("name one: --type, --merchant, --currency or --rail")
     if rail is not None and not RAIL.fullmatch(rail):
         raise click.ClickException("--rail is the name of a rail, such as sepa")
-    with transaction(process.engine()) as connection:
+    with tried(dry_run) as connection:
         merchant_id = None if merchant is None else _user(connection, merchant).id
         if merchant_id is not None and not user.merchants_among(connection, [merchant_id]):
             raise click.ClickException(f"{merchant} is no merchant")
@@ -112,23 +121,24 @@ def pause_command(
             raise click.ClickException("the pause before is over and being ended: try again in seconds") from None
     if kept is None:
         raise click.ClickException("--until must be in the future")
-    _print(pause.body(kept[0]), "paused" if kept[1] else "paused already", as_json)
+    _print(pause.body(kept[0]), "paused" if kept[1] else "paused already", as_json, dry_run)
 
 
 @click.command("resume")
 @click.argument("pause_id", type=click.UUID)
 @reasoned
+@dry
 @as_json
-def resume_command(pause_id: UUID, reason: str, as_json: bool) -> None:
+def resume_command(pause_id: UUID, reason: str, dry_run: bool, as_json: bool) -> None:
     """End a pause: its payments are posted in the order they had."""
-    with transaction(process.engine()) as connection:
+    with tried(dry_run) as connection:
         record = pause.by_id(connection, str(pause_id))
         if record is None:
             raise click.ClickException(f"there is no pause {pause_id}")
         after, is_new = pause.resume(connection, record, reason, SHELL)
-    if is_new:
+    if is_new and not dry_run:
         _ring()
-    _print(pause.body(after), "resumed" if is_new else "over already", as_json)
+    _print(pause.body(after), "resumed" if is_new else "over already", as_json, dry_run)
 
 
 @click.command("pauses")
@@ -173,8 +183,11 @@ def _row(record: Pause) -> dict[str, Any]:
     return {"paused": next(shown[name] for name in ("type", "merchant", "currency", "rail") if shown[name]), **shown}
 
 
-def _print(body: dict[str, Any], done: str, as_json: bool) -> None:
-    click.echo(json.dumps(body) if as_json else f"{body['id']} is {done}")
+def _print(body: dict[str, Any], done: str, as_json: bool, dry_run: bool) -> None:
+    would = "dry run, nothing is stored: " if dry_run else ""
+    click.echo(
+        json.dumps({**body, "dry_run": True} if dry_run else body) if as_json else f"{would}{body['id']} is {done}"
+    )
 
 
 def _list(rows: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool) -> None:

@@ -101,6 +101,12 @@ def test_proposal_of_ops_is_approved_on_the_shell(flask: Run, books: Books, spen
     with transaction(books.gateway) as connection:
         proposed = resolution.propose(connection, spent, Evidence("not_paid"), Actor(books.user("ops")), "seen")
     assert isinstance(proposed, Resolution)
+    [row] = flask("ops", "resolutions", "--payment", spent, "--state", "proposed").output.splitlines()[1:]
+    assert row.split()[:4] == [proposed.id, spent, "proposed", "not_paid"]
+    for verb in ("approve", "reject"):
+        assert "nothing is stored" in flask("ops", verb, proposed.id, *REASON, "--dry-run").output
+    [listed] = flask("ops", "resolutions", "--payment", spent, "--json").output.splitlines()
+    assert json.loads(listed)["state"] == "proposed"
     assert json.loads(flask("ops", "approve", proposed.id, "--json").output)["state"] == "approved"
     assert "resolution_decided" in flask("ops", "reject", proposed.id, *REASON, fails=True).output
     books.poster().drain()

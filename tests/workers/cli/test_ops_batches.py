@@ -102,6 +102,8 @@ def test_selection_takes_a_reason_and_no_filter(flask: Run, parked: list[str]) -
 def test_batch_is_stopped_and_retried(flask: Run, books: Books, parked: list[str]) -> None:
     id = ordered(flask)
     assert "none of its payments" in flask("ops", "retry-batch", id, "--reason", "x", fails=True).output
+    dry = flask("ops", "stop-batch", id, "--reason", "x", "--dry-run").output
+    assert dry == "dry run, nothing is stored: 6 payments would be skipped\n"
     flask("ops", "stop-batch", id, "--reason", "wrong ones")
     assert "stopped before" in flask("ops", "stop-batch", id, "--reason", "x", fails=True).output
     carry_out(books)
@@ -109,6 +111,8 @@ def test_batch_is_stopped_and_retried(flask: Run, books: Books, parked: list[str
     assert "stopped by   shell\nstopped for  wrong ones\n" in shown
     assert "  skipped    6\n" in shown
     assert "stopped" in flask("ops", "batch", id, "--outcome", "skipped").output
+    dry = flask("ops", "retry-batch", id, "--reason", "x", "--dry-run", "--json").output
+    assert json.loads(dry) == {"total": 6, "dry_run": True}
     again = json.loads(flask("ops", "retry-batch", id, "--reason", "the right ones", "--json").output)
     assert (again["total"], again["filter"]) == (6, {"parked": True, "batch": id})
     carry_out(books)

@@ -45,6 +45,24 @@ def test_ops_freezes_and_thaws_a_wallet_and_a_user(flask: Run, books: Books) -> 
     assert len(flask("ops", "freezes", "--all").output.splitlines()) == 3
 
 
+def test_dry_run_says_the_same_and_stores_nothing(flask: Run, books: Books, bells: redis.Redis) -> None:
+    _, wallet = books.client(10)
+    target = ("--account", wallet, *WHY)
+    assert "is frozen" in flask("ops", "freeze", *target, "--dry-run").output
+    assert not is_frozen(books, wallet)
+    assert "it is not frozen" in flask("ops", "thaw", *target, "--dry-run", fails=True).output
+    flask("ops", "freeze", *target)
+    assert json.loads(flask("ops", "thaw", *target, "--dry-run", "--json").output)["dry_run"] is True
+    assert is_frozen(books, wallet)
+    assert audited(books, wallet) == [("shell", "freezes.freeze", WHY[1])]
+    assert "nothing is stored" in flask("ops", "pause", "--type", "bonus", *WHY, "--dry-run").output
+    assert flask("ops", "pauses").output == "none\n"
+    made = json.loads(flask("ops", "pause", "--type", "bonus", *WHY, "--json").output)
+    assert "is resumed" in flask("ops", "resume", made["id"], *WHY, "--dry-run").output
+    assert bells.llen("payments") == 0
+    assert audited(books, made["id"]) == [("shell", "pauses.pause", WHY[1])]
+
+
 def test_ops_freeze_names_one_thing_that_exists(flask: Run) -> None:
     assert "name one" in flask("ops", "freeze", *WHY, fails=True).output
     two = ("--account", str(uuid4()), "--user", "ann@example.com")

@@ -1,0 +1,24 @@
+"""`--dry-run`: the order itself, undone before it is committed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import click
+
+from models.session import Connection, transaction
+from workers import process
+
+dry = click.option("--dry-run", is_flag=True, help="Only say what it would do: nothing is stored, and nobody is woken.")
+
+
+class _Undone(Exception):
+    """Ends a transaction without its commit."""
+
+
+@contextmanager
+def tried(dry_run: bool) -> Iterator[Connection]:
+    """A transaction that is committed, or of a dry run undone; the refusals of both are the same."""
+    with suppress(_Undone), transaction(process.engine()) as connection:
+        yield connection
+        if dry_run:
+            raise _Undone
