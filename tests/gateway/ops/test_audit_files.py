@@ -11,6 +11,7 @@ from gateway.lists.exports import CSV, JSON_LINES
 from models import audit
 from models.session import transaction
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.support import statements_of
 
 ENTRIES = 1_200
 """More than two pages of a file."""
@@ -82,3 +83,11 @@ def test_entries_of_a_time_are_found_without_reading_the_others(api: ApiHarness,
             {"at": at, "first": first},
         ).one()
     assert matching == (24, ENTRIES - 601), "a day before it, and no more"
+
+
+def test_a_rare_action_is_found_by_its_own_index(api: ApiHarness, began: datetime) -> None:
+    api.execute("ANALYZE audit_log")
+    with transaction(api.gateway) as connection, statements_of() as seen:
+        assert audit.page(connection, 21, action="rare") == []
+        plan = connection.exec_driver_sql(f"EXPLAIN {seen[0][0]}", seen[0][1]).scalars().all()
+    assert "audit_log_by_action" in "\n".join(plan), "\n".join(plan)
