@@ -87,7 +87,7 @@ def pause(
 ) -> tuple[Pause, bool] | None:
     """Pause what the scope names, recorded in the audit log; None if `until` is past.
 
-    Returns the pause, and False if it was in force already. Raises Ending.
+    Returns the pause, and False if it was in force already. Raises Ending, also if others resume it just now.
     """
     id = str(uuid7())
     connection.exec_driver_sql(
@@ -103,13 +103,18 @@ def pause(
             scope,
         ),
     )
-    if now is None:
+    if now is None and until is not None and _is_past(connection, until):
         return None
-    if now.is_over:
+    if now is None or now.is_over:
         raise Ending
     if now.id == id:
         audit.note(connection, actor, "pauses.pause", id, reason, after=body(now))
     return now, now.id == id
+
+
+def _is_past(connection: Connection, moment: datetime) -> bool:
+    """Whether the transaction began after that moment."""
+    return connection.exec_driver_sql("SELECT %s <= now()", (moment,)).scalar_one()
 
 
 def resume(connection: Connection, before: Pause, reason: str, actor: Actor) -> tuple[Pause, bool]:

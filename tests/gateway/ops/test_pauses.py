@@ -6,6 +6,10 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from models.audit import Actor
+from models.pause import Ending, Scope
+from models.pause import pause as create_pause
+from models.session import transaction
 from tests.gateway.harness import ApiHarness, ApiUser
 
 AT_ONCE = 20
@@ -119,6 +123,26 @@ def test_twenty_pauses_at_once_are_one_and_so_are_twenty_resumes(api: ApiHarness
     assert actions == [f"{told[0]['paused_by']} pauses.pause", f"{told[0]['resumed_by']} pauses.resume"]
     again = paused(ops, type="refund")
     assert again["id"] != id, "what was resumed can be paused again"
+    ended(api, ops, again["id"])
+
+
+def test_what_others_resume_meanwhile_is_to_be_paused_again(
+    api: ApiHarness, ops: ApiUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = paused(ops, type="exchange")
+    with transaction(api.gateway) as connection:
+        execute = connection.exec_driver_sql
+
+        def resumed_behind(statement: str, *parameters: Any) -> Any:
+            result = execute(statement, *parameters)
+            if statement.startswith("INSERT INTO pauses"):
+                resume(ops, told["id"])
+            return result
+
+        monkeypatch.setattr(connection, "exec_driver_sql", resumed_behind)
+        with pytest.raises(Ending):
+            create_pause(connection, Scope(type="exchange"), "Checked", None, Actor(ops.id))
+    again = paused(ops, type="exchange")
     ended(api, ops, again["id"])
 
 
