@@ -132,7 +132,7 @@ def match(body: Body, id: str, line: str) -> JsonAnswer:
         if not payment.states(connection, [body["payment"]]):
             raise invalid([("/payment", "not_found", "There is no such payment.")])
         if not bank_statement.match(connection, id, before.line, body["payment"], body["reason"], g.caller.id):
-            raise _problem(LineProblem.MATCHED)
+            raise _problem(DECIDED[MatchVerdict(_line(connection, id, line).verdict)])
         states = [bank_statement.line_body(state) for state in (before, _line(connection, id, line))]
         audit.note(connection, actor(), "reconciliations.match", f"{id}/{before.line}", body["reason"], *states)
     return states[1], {}

@@ -4,8 +4,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 from werkzeug.test import TestResponse
 
+from models import bank_statement
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.reconciliation.statements import PATH, judged, match, paid, row, table, today, verdicts
 
@@ -77,6 +79,21 @@ def test_twenty_dismissals_have_one_effect(api: ApiHarness, ops: ApiUser) -> Non
     [audit] = api.audit_log(f"{id}/1")
     assert (audit["action"], audit["actor"], audit["reason"]) == ("reconciliations.dismiss", ops.id, "Fees")
     assert (audit["before"]["verdict"], audit["after"]["verdict"]) == ("missing_here", "dismissed")
+
+
+def test_match_says_that_others_put_the_line_aside_meanwhile(
+    api: ApiHarness, ops: ApiUser, client: ApiUser, customer_wallet: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment = paid(api, client, customer_wallet)
+    id, _ = judged(ops, table(row(amount="14.51")))
+    match_line = bank_statement.match
+
+    def behind(*arguments: Any) -> bool:
+        dismiss(ops, id, 1)
+        return match_line(*arguments)
+
+    monkeypatch.setattr(bank_statement, "match", behind)
+    assert match(ops, id, 1, payment).get_json()["code"] == "line_dismissed"
 
 
 def test_only_what_the_bank_booked_is_put_aside_once(
