@@ -22,6 +22,21 @@ TIMEZONES: set[str] = set()
 """Names of the time zones, read once by each process: PostgreSQL opens a thousand files for them."""
 
 
+def _midnight(of: str) -> str:
+    """SQL of the first moment of a day: where clocks go back at one, as in Havana, the earlier of two midnights."""
+    later = f"{of} AT TIME ZONE %(zone)s"
+    return f"""({later} - CASE WHEN ({later} - interval '1 hour') AT TIME ZONE %(zone)s = {of}
+                THEN interval '1 hour' ELSE interval '0' END)"""
+
+
+MONTH = f"""
+SELECT start, "end", "end" <= now(), "end" > now() - make_interval(days => %(days)s)
+FROM (SELECT make_timestamp(%(year)s, %(month)s, 1, 0, 0, 0) AS first) AS of,
+     LATERAL (SELECT first + interval '1 month' AS next) AS following,
+     LATERAL (SELECT {_midnight("first")} AS start, {_midnight("next")} AS "end") AS bounds
+"""
+
+
 def month_of(connection: Connection, month: datetime, timezone: str) -> ClosingMonth | None:
     """The month in this time zone; None if PostgreSQL knows no zone of this name."""
     if not TIMEZONES:
@@ -30,10 +45,6 @@ def month_of(connection: Connection, month: datetime, timezone: str) -> ClosingM
     if timezone not in TIMEZONES:
         return None
     row = connection.exec_driver_sql(
-        "SELECT begin AT TIME ZONE %(zone)s, (begin + interval '1 month') AT TIME ZONE %(zone)s,"
-        " (begin + interval '1 month') AT TIME ZONE %(zone)s <= now(),"
-        " (begin + interval '1 month') AT TIME ZONE %(zone)s > now() - make_interval(days => %(days)s)"
-        " FROM (SELECT make_timestamp(%(year)s, %(month)s, 1, 0, 0, 0) AS begin) AS of",
-        {"zone": timezone, "year": month.year, "month": month.month, "days": OPEN_DAYS_MAX},
+        MONTH, {"zone": timezone, "year": month.year, "month": month.month, "days": OPEN_DAYS_MAX}
     ).one()
     return ClosingMonth(*row)

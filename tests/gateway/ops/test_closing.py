@@ -149,6 +149,21 @@ def test_month_begins_and_ends_at_midnight_of_its_time_zone(past: Past) -> None:
     assert [line["type"] for line in april["payments"]] == ["adjustment"]
 
 
+@pytest.mark.parametrize(
+    ("month", "timezone", "start", "end"),
+    [
+        ("2026-11", "America/Havana", "2026-11-01T04:00:00+00:00", "2026-12-01T05:00:00+00:00"),
+        ("2026-10", "America/Havana", "2026-10-01T04:00:00+00:00", "2026-11-01T04:00:00+00:00"),
+        ("2017-10", "America/Asuncion", "2017-10-01T04:00:00+00:00", "2017-11-01T03:00:00+00:00"),
+    ],
+)
+def test_month_begins_at_its_first_moment_when_midnight_is_twice_or_never(
+    past: Past, month: str, timezone: str, start: str, end: str
+) -> None:
+    closed = past.closing(month, timezone)
+    assert (closed["start"], closed["end"]) == (start, end)
+
+
 def test_days_of_a_merchant_are_those_of_the_time_zone(past: Past) -> None:
     assert past.days("2026-03") == {"2026-03-28": "2.70", "2026-03-29": "10.80", "2026-03-30": "-3.60"}
     assert past.days("2026-03", "Europe/Berlin") == {
