@@ -1,4 +1,4 @@
-"""Acts that move money: each draws user, wallets and amount, and says why it must be refused, if it must."""
+"""Actions that move money: each draws user, wallets and amount, and says why it must be refused, if it must."""
 
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.e2e.state_machine.environments import World
-from tests.e2e.state_machine.harness import ROLES, WALLETS, Stage, decimal
+from tests.e2e.state_machine.harness import ROLES, WALLETS, PaymentMachine, decimal
 from tests.e2e.state_machine.model import Payment, Quote, User, quote
 
 LATER = (datetime.now(UTC) + timedelta(days=2)).isoformat()
@@ -23,7 +23,7 @@ PAYEE = {"iban": "DE89370400440532013000", "name": "Somebody"}
 names, small = st.sampled_from(sorted(WALLETS)), st.integers(1, 120)
 
 
-class Acts(Stage):
+class Actions(PaymentMachine):
     """The acts that move money, or will; `data` is what they draw from."""
 
     data: st.DataObject

@@ -59,10 +59,10 @@ class World(Protocol):
         """Run a statement as the owner; the first column of its rows."""
 
 
-class Willing:
+class ConfirmingBank:
     """A bank that executes every payout."""
 
-    name, batch_max = "willing", 100
+    name, batch_max = "confirming", 100
 
     def submit(self, payouts: Sequence[Payout]) -> Mapping[str, PayoutAnswer]:
         return {payout.payment_id: PayoutAnswer(PayoutState.CONFIRMED) for payout in payouts}
@@ -73,7 +73,7 @@ class Willing:
         return [], position
 
 
-class Rehearsal(ApiHarness):
+class InProcessEnvironment(ApiHarness):
     """The gateway in this process, and a poster that runs on demand."""
 
     posts_by_itself = False
@@ -93,14 +93,14 @@ class Rehearsal(ApiHarness):
 
     def post(self) -> int:
         posted = super().post_payments()
-        ended, _ = PayoutSender(self.worker, Willing()).drain()
+        ended, _ = PayoutSender(self.worker, ConfirmingBank()).drain()
         return posted + super().post_payments() if ended else posted
 
     def ring(self) -> None:
         pass
 
 
-class Performance:
+class StackEnvironment:
     """The whole stack: its gateway answers, and its workers post as soon as they hear of it."""
 
     posts_by_itself = True

@@ -62,7 +62,7 @@ def decimal(amount: int) -> str:
     return f"{amount // 100}.{amount % 100:02}"
 
 
-class Stage(RuleBasedStateMachine):
+class PaymentMachine(RuleBasedStateMachine):
     """Two clients, two merchants and two of ops; amounts in cents."""
 
     def __init__(self, world: World) -> None:

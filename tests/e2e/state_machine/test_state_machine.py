@@ -17,8 +17,8 @@ import bell
 from models import invariants
 from models.session import transaction
 from tests.broker import ringing_at
-from tests.e2e.state_machine.actions import PAYEE, Acts, names, small
-from tests.e2e.state_machine.environments import Performance, Rehearsal, World
+from tests.e2e.state_machine.actions import PAYEE, Actions, names, small
+from tests.e2e.state_machine.environments import InProcessEnvironment, StackEnvironment, World
 from tests.e2e.state_machine.harness import FINAL, WALLETS
 from tests.e2e.state_machine.model import User
 from tests.support import Database, charge_commission, eventually
@@ -39,7 +39,7 @@ ACTS = {
 """The acts of users, and how often: by one rule, for Hypothesis leaves some rules out of each run."""
 
 
-class Machine(Acts):
+class Machine(Actions):
     """All acts and errors of users."""
 
     @initialize()
@@ -169,13 +169,13 @@ def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     """Where every transfer and charge between two owners costs the 2 % that the schema brings."""
     if IS_LONG:
         stack = request.getfixturevalue("stack")
-        with ringing_at(stack.valkey, monkeypatch), closing(Performance(stack)) as world:
+        with ringing_at(stack.valkey, monkeypatch), closing(StackEnvironment(stack)) as world:
             yield world
     else:
         monkeypatch.setattr(bell, "ring", lambda *_: None)
         database: Database = request.getfixturevalue("database")
         charge_commission(request.getfixturevalue("postgres"), database.name, PERCENT)
-        with closing(Rehearsal(database)) as world:
+        with closing(InProcessEnvironment(database)) as world:
             yield world
 
 
