@@ -23,12 +23,12 @@ demo: embedded ## show a payment on the running stack, or on one started for it
 
 test: dev ## run the checks and all tests, with kills, freezes and restarts
 	@sh tests/check.sh & checks=$$!; \
-	$(python) -m pytest -n 4 --dist loadgroup --no-loadscope-reorder --durations=30; tests=$$?; \
+	$(python) -m pytest -n 4 --dist loadfile --no-loadscope-reorder --durations=30; tests=$$?; \
 	wait $$checks || { echo "format, lint or types: see above"; exit 1; }; exit $$tests
 
 check: dev ## run the checks and the quick tests; for use before a commit
 	@sh tests/check.sh
-	@$(python) -m pytest -n 4 --dist loadgroup --no-loadscope-reorder -m "not slow"
+	@$(python) -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 faults: dev ## run the long form of the tests that kill, freeze and restart servers while payments flow
 	@FAULTS=full $(python) -m pytest tests/faults tests/e2e/state_machine/test_state_machine.py

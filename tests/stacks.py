@@ -2,8 +2,10 @@
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from itertools import cycle
 from pathlib import Path
 
@@ -24,6 +26,10 @@ UNLIMITED = {
     "SIGN_UP_LIMIT": "1000000 per hour",
 }
 """All requests of a test come from one address."""
+
+TESTS = Path(__file__).parent
+OWN_STACK = re.compile(r"^def (?:stack|stack_settings|commission_percent)\(", re.M)
+"""The fixtures by which a module has a stack of its own."""
 
 DECIDED_SECONDS_MAX = 300
 SHARED_STACKS = 2
@@ -118,33 +124,33 @@ def assert_in_order(stack: Stack) -> None:
     wait_until_decided(stack, DECIDED_SECONDS_MAX)
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let the modules that share stacks come first, spread over as many test processes as there are SHARED_STACKS."""
-    sharing = [item for item in items if shares_a_stack(item)]
-    groups = cycle([f"stack{number}" for number in range(1, SHARED_STACKS + 1)])
-    of_module = {path: next(groups) for path in dict.fromkeys(item.path for item in sharing)}
-    for item in sharing:
-        item.add_marker(pytest.mark.xdist_group(of_module[item.path]))
-    items.sort(key=lambda item: item.path not in of_module)
-    config.stash[LAST_USE] = sum(item.path in of_module for item in items) - 1
+    """Let the modules that share stacks come first."""
+    items.sort(key=lambda item: group_of(item.nodeid.partition("::")[0]) is None)
+    config.stash[LAST_USE] = sum(group_of(item.nodeid.partition("::")[0]) is not None for item in items) - 1
 
 
-def shares_a_stack(item: pytest.Item) -> bool:
-    """Whether its stack is that of `stack` below, with the settings that the modules share."""
-    if not isinstance(item, pytest.Function):
-        return False
-    fixtures = item._fixtureinfo.name2fixturedefs
-    own = (*fixtures.get("stack", ()), *fixtures.get("stack_settings", ()), *fixtures.get("commission_percent", ()))
-    return "stack" in fixtures and {fixture.func.__module__ for fixture in own} == {__name__}
+@cache
+def group_of(file: str) -> str | None:
+    """The group of the modules that share a stack with this one; None if it uses none, or one of its own."""
+    return sharing_modules().get(file)
+
+
+@cache
+def sharing_modules() -> dict[str, str]:
+    """The modules that are content with a shared stack, each with one of as many groups as there are SHARED_STACKS."""
+    modules = sorted(path for folder in ("e2e", "faults") for path in (TESTS / folder).glob("test_*.py"))
+    sharing = [path for path in modules if not OWN_STACK.search(path.read_text())]
+    groups = cycle([f"stack {number}" for number in range(1, SHARED_STACKS + 1)])
+    return {path.relative_to(TESTS.parent).as_posix(): next(groups) for path in sharing}
 
 
 class FilesAndGroups(LoadScopeScheduling):
     """Gives each test process whole files, or all files of a group."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file, _, name = nodeid.partition("::")
-        return name.rpartition("@")[2] if name.rfind("@") > name.rfind("]") else file
+        file = nodeid.partition("::")[0]
+        return group_of(file) or file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FilesAndGroups:

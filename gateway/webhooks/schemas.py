@@ -39,9 +39,8 @@ class TypeList(ma.fields.Field):
 
     def __init__(self, noun: str, types: Iterable[str], example: str, **kwargs: Any) -> None:
         self.noun, self.types = noun, tuple(str(one) for one in types)
-        kind = ["array", "null"] if kwargs.get("allow_none") else "array"
         items = {"type": "string", "enum": list(self.types)}
-        metadata = {"type": kind, "items": items, "uniqueItems": True, "minItems": 1, "example": [example]}
+        metadata = {"type": "array", "items": items, "uniqueItems": True, "minItems": 1, "example": [example]}
         super().__init__(metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[str]:

@@ -13,6 +13,8 @@ from tests.support import eventually
 pytestmark = pytest.mark.slow
 WORKERS = ("posting", "upkeep", "rails", "webhooks")
 REFUSED = "server:ResponseError"
+REFUSED_SECONDS_MAX = 600
+"""Some workers ask the broker once a minute only, and a busy machine is slow to log it."""
 HEARD_LATELY = (
     "SELECT count(*) FROM worker_heartbeats WHERE name <> 'beat' AND heard_at > now() - interval '10 seconds'"
 )
@@ -30,7 +32,9 @@ def test_a_broker_that_refuses_ends_no_worker(stack: Stack, refusal: str) -> Non
     with redis.Redis.from_url(stack.valkey.url()) as client:
         client.execute_command(*begin)
         try:
-            eventually(lambda: all(logged(stack, name, REFUSED) > before[name] for name in WORKERS))
+            eventually(
+                lambda: all(logged(stack, name, REFUSED) > before[name] for name in WORKERS), REFUSED_SECONDS_MAX
+            )
         finally:
             client.execute_command(*end)
     assert_heartbeats(stack, WORKERS, "heard_at")
