@@ -94,7 +94,7 @@ def test_a_gateway_whose_clock_is_wrong_says_so(
     wallet = client.wallet()
     now = time.time() + hours * 3600
     monkeypatch.setattr("models.clock.time", SimpleNamespace(time=lambda: now))
-    monkeypatch.setattr("gateway.payments.create.uuid7", lambda: UUID(f"{int(now * 1000):012x}70008000000000000000"))
+    monkeypatch.setattr("gateway.http.access_log.uuid7", lambda: UUID(f"{int(now * 1000):012x}70008000000000000000"))
     answers = [api.anonymous().get(path) for path in ("/health/ready", "/status")]
     answers.append(client.order("/v1/deposits", deposit_into(wallet), "k"))
     assert [(answer.status_code, answer.get_json()["code"]) for answer in answers] == [

@@ -10,6 +10,7 @@ from sqlalchemy import make_url
 from uuid_utils.compat import uuid7
 
 from gateway.bulks import lines
+from gateway.http import access_log
 from gateway.payments import create
 from models.sqlstate import MEANINGS, Meaning
 from tests.gateway.harness import ApiHarness, ApiUser
@@ -122,7 +123,7 @@ def test_a_gateway_whose_clock_is_days_off_accepts_nothing(
     wallet, _ = client.wallet(), merchant.wallet()
     before = int((time.time() - 26 * 3600) * 1000)
     with monkeypatch.context() as off:
-        for module in (create, lines):
+        for module in (access_log, create, lines):
             off.setattr(module, "uuid7", lambda: UUID(int=before << 80 | uuid7().int & (1 << 80) - 1))
         refused = [
             client.order("/v1/deposits", deposit_into(wallet), "key"),

@@ -9,7 +9,7 @@ import pytest
 from uuid_utils.compat import uuid7
 from werkzeug.test import TestResponse
 
-from gateway.payments import create
+from gateway.http import access_log
 from tests.gateway.harness import ApiHarness, ApiUser
 
 AT_ONCE = 10
@@ -108,7 +108,7 @@ def test_gateway_clock_ahead_reveals_no_newer_token(
     merchant.wallet()
     wallet, ahead = client.wallet("10.00"), int((time.time() + 2 * 3600) * 1000)
     with monkeypatch.context() as off:
-        off.setattr(create, "uuid7", lambda: UUID(int=ahead << 80 | uuid7().int & (1 << 80) - 1))
+        off.setattr(access_log, "uuid7", lambda: UUID(int=ahead << 80 | uuid7().int & (1 << 80) - 1))
         id = charge(merchant, wallet).get_json()["id"]
     new = rotated(client, wallet)
     api.execute("UPDATE accounts SET token_since = clock_timestamp() WHERE token = %s", new)
