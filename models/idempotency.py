@@ -45,10 +45,10 @@ PAYMENTS_MAX = 100
 
 
 def payment_ids(connection: Connection, key: str, user_id: str | None) -> list[str]:
-    """Ids of the payments that a key of this user (None: of anybody) ordered or acted on."""
+    """Ids of the newest payments that a key of this user (None: of anybody) ordered or acted on."""
     rows = connection.exec_driver_sql(
         "SELECT payment_id::text FROM idempotency_keys WHERE key = %(key)s AND payment_id IS NOT NULL"
-        " AND (%(user_id)s IS NULL OR user_id = %(user_id)s::uuid) LIMIT %(limit)s",
+        " AND (%(user_id)s IS NULL OR user_id = %(user_id)s::uuid) ORDER BY payment_id DESC LIMIT %(limit)s",
         {"key": key, "user_id": user_id, "limit": PAYMENTS_MAX},
     )
     return [row[0] for row in rows]

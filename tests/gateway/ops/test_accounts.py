@@ -1,5 +1,8 @@
 """Ops list technical accounts and wallets, with balances now and at a time; keys lead to their payments."""
 
+import pytest
+
+from models import idempotency
 from tests.gateway.harness import ApiHarness, ApiUser
 
 
@@ -37,7 +40,12 @@ def test_technical_accounts_are_listed_with_balances_now_and_then(
 
 
 def test_idempotency_key_leads_to_its_payment_for_its_owner_alone(
-    api: ApiHarness, ops: ApiUser, client: ApiUser, merchant: ApiUser, stranger: ApiUser
+    api: ApiHarness,
+    ops: ApiUser,
+    client: ApiUser,
+    merchant: ApiUser,
+    stranger: ApiUser,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     merchant.wallet()
     order = {"wallet": client.wallet("9.00"), "amount": "2.00", "currency": "EUR", "capture": False}
@@ -57,4 +65,6 @@ def test_idempotency_key_leads_to_its_payment_for_its_owner_alone(
     assert listed(merchant, "shared&state=COMPLETED") == listed(merchant, "shared%25") == []
     assert listed(merchant, f"shared&wallet={wallet}") == []
     assert set(listed(ops, "shared")) == {charge, other}
+    monkeypatch.setattr(idempotency, "PAYMENTS_MAX", 1)
+    assert listed(ops, "shared") == [other], "of more the newest"
     assert merchant.get("/v1/payments?idempotency_key=").get_json()["code"] == "invalid_value"
