@@ -19,7 +19,8 @@ class ClosingMonth(NamedTuple):
 
 
 TIMEZONES: set[str] = set()
-"""Names of the time zones, read once by each process: PostgreSQL opens a thousand files for them."""
+"""Names of the time zones, read once by each process: PostgreSQL opens a thousand files for them. Without `localtime`,
+which is another on each server."""
 
 
 def _midnight(of: str) -> str:
@@ -40,7 +41,9 @@ FROM (SELECT make_timestamp(%(year)s, %(month)s, 1, 0, 0, 0) AS first) AS of,
 def month_of(connection: Connection, month: datetime, timezone: str) -> ClosingMonth | None:
     """The month in this time zone; None if PostgreSQL knows no zone of this name."""
     if not TIMEZONES:
-        names = connection.exec_driver_sql("SELECT name FROM pg_timezone_names WHERE name !~ '^(posix|right)'")
+        names = connection.exec_driver_sql(
+            "SELECT name FROM pg_timezone_names WHERE name !~ '^(posix|right|localtime$)'"
+        )
         TIMEZONES.update(row[0] for row in names)
     if timezone not in TIMEZONES:
         return None
