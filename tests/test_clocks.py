@@ -40,6 +40,7 @@ USES = {
         "models/batch_claim.py": 2,
         "models/breach.py": 1,
         "models/charge_limit.py": 4,
+        "models/idempotency.py": 1,
         "models/inquiry.py": 2,
         "models/payment_command.py": 3,
         "models/payout.py": 3,
