@@ -41,7 +41,7 @@ def test_payment_is_followed_until_it_is_final(flask: Run, books: Books, waiting
     poster.start()
     ended = flask("payments", "watch", waiting)
     poster.join()
-    assert [line.split()[2] for line in ended.output.splitlines()[:-1]] == ["initiated", "completed"]
+    assert [line.split()[2] for line in ended.output.splitlines()[:-1]] == ["initiated", "completed"], ended.output
     assert ended.output.splitlines()[-1] == "COMPLETED"
     client, source = books.client()
     poor = books.transfer(client, source, books.client()[1], 1_00)
