@@ -1,7 +1,8 @@
-"""Verifies a receipt offline: `python -m models.receipt verify RECEIPT --keys KEYS`.
+"""Verifies a receipt offline: `python -m models.receipt verify RECEIPT`.
 
-RECEIPT is the answer of GET /v1/payments/{id}/receipt, KEYS that of GET /v1/receipt-keys, fetched once from a place
-that you trust. Needs this file and the library `cryptography` alone; docs/receipts.md has the format.
+RECEIPT is the answer of GET /v1/payments/{id}/receipt. The answer of GET /v1/receipt-keys, fetched once from a place
+that you trust, is in receipt-keys.json, or in the file that --keys names. Needs this file and the library
+`cryptography` alone; docs/receipts.md has the format.
 """
 
 import argparse
@@ -16,6 +17,9 @@ from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+KEYS = Path("receipt-keys.json")
+"""Public keys, unless --keys names another file."""
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 UUID_TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -79,8 +83,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="models.receipt", description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("command", choices=["verify"])
     parser.add_argument("receipt", type=Path)
-    parser.add_argument("--keys", type=Path, required=True, help="the answer of GET /v1/receipt-keys")
+    parser.add_argument("--keys", type=Path, default=KEYS, help="the answer of GET /v1/receipt-keys; %(default)s")
     options = parser.parse_args()
+    for file in (options.receipt, options.keys):
+        if not file.is_file():
+            parser.error(f"there is no file {file}")
     known = {key["id"]: base64.b64decode(key["public_key"]) for key in json.loads(options.keys.read_text())["data"]}
     try:
         verify(json.loads(options.receipt.read_text()), known)

@@ -4,6 +4,7 @@ import base64
 import copy
 import json
 import secrets
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -146,13 +147,22 @@ def test_receipt_signed_by_another_key_is_forged(receipt: Receipt, public_keys: 
 def test_receipt_verifies_offline(
     api: ApiHarness, tmp_path: Path, receipt: Receipt, public_keys: dict[str, bytes]
 ) -> None:
-    keys, file = tmp_path / "keys.json", tmp_path / "receipt.json"
+    keys, file = tmp_path / "receipt-keys.json", tmp_path / "receipt.json"
+    alone = shutil.copy(CHECKOUT / "models" / "receipt.py", tmp_path)
     keys.write_text(api.anonymous().get("/v1/receipt-keys").get_data(as_text=True))
     for text, status in ((json.dumps(receipt), 0), (json.dumps(receipt).replace("-30", "-31"), 1)):
         file.write_text(text)
-        command = [sys.executable, "-m", "models.receipt", "verify", str(file), "--keys", str(keys)]
-        done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stdout.split(":")[0].strip()) == (status, "FORGED" if status else "genuine")
+        for folder, command in (
+            (CHECKOUT, ["-m", "models.receipt", "verify", str(file), "--keys", str(keys)]),
+            (tmp_path, [alone, "verify", str(file)]),
+        ):
+            done = subprocess.run([sys.executable, *command], cwd=folder, capture_output=True, text=True, check=False)
+            assert (done.returncode, done.stdout.split(":")[0].strip()) == (status, "FORGED" if status else "genuine")
+    keys.unlink()
+    done = subprocess.run(
+        [sys.executable, alone, "verify", file], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr.strip().endswith("there is no file receipt-keys.json")) == (2, True)
 
 
 def test_receipt_is_pending_until_it_is_signed(api: ApiHarness, key: SigningKey, payment: str, payee: ApiUser) -> None:
