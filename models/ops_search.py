@@ -167,6 +167,12 @@ LOOKUPS = (
         "SELECT 'reconciliation', statement_id::text FROM bank_statement_lines WHERE bank_reference = %(value)s",
         str,
     ),
+    Lookup(
+        MatchedBy.REQUEST_ID,
+        "SELECT 'payment', payment_id::text FROM idempotency_keys"
+        " WHERE request_id = %(value)s AND payment_id IS NOT NULL",
+        str,
+    ),
     Lookup(MatchedBy.REQUEST_ID, "SELECT 'payment', payment_id::text FROM commands WHERE request_id = %(value)s", str),
     Lookup(MatchedBy.REQUEST_ID, "SELECT 'batch', id::text FROM batches WHERE request_id = %(value)s", str),
     Lookup(MatchedBy.REQUEST_ID, "SELECT 'audit_entry', id::text FROM audit_log WHERE request_id = %(value)s", str),

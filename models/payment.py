@@ -43,6 +43,7 @@ class NewPayment(NamedTuple):
     target_amount: int | None = None
     target_currency: str | None = None
     rate: str | None = None
+    request_id: str | None = None
 
     @classmethod
     def internal(
@@ -72,7 +73,7 @@ NEW = pg_arrays.Columns(
     "id uuid, type text, user_id uuid, source_id uuid, target_id uuid, amount numeric, currency text, key text,"
     " fingerprint bytea, summary text, reference text, metadata jsonb, capture boolean, scheduled_at timestamptz,"
     " expires_at timestamptz, parent_id uuid, reason text, quote_id uuid, target_amount numeric, target_currency text,"
-    " rate numeric",
+    " rate numeric, request_id text",
 )
 
 ACCEPT = PreparedStatement(
@@ -81,8 +82,8 @@ ACCEPT = PreparedStatement(
 WITH new AS (
     SELECT * FROM {NEW.unnest}
 ), kept AS (
-    INSERT INTO idempotency_keys (user_id, key, fingerprint, payment_id)
-    SELECT user_id, key, fingerprint, id FROM new ORDER BY user_id, key
+    INSERT INTO idempotency_keys (user_id, key, fingerprint, payment_id, request_id)
+    SELECT user_id, key, fingerprint, id, request_id FROM new ORDER BY user_id, key
     ON CONFLICT DO NOTHING
     RETURNING payment_id
 )

@@ -10,7 +10,7 @@ from gateway.acceptance.accepted import AcceptedPayment
 from gateway.acceptance.payment_request import PaymentRequest
 from gateway.acceptance.reference_data import limits_error, minor_units
 from gateway.auth.tokens import Caller
-from gateway.http.access_log import NEW_ID, PAYMENT, Environ
+from gateway.http.access_log import NEW_ID, PAYMENT, REQUEST_ID, Environ
 from gateway.http.blueprint import Body
 from gateway.http.errors import ApiError, invalid
 from gateway.http.idempotency import idempotency_key, request_fingerprint
@@ -35,7 +35,10 @@ from models.session import statements
 
 
 class Submission(NamedTuple):
-    """A request to create a payment: the parsed body, the same loaded by the route's schema, its sender, a new id."""
+    """A request to create a payment: the parsed body, the same loaded by the route's schema, its sender, a new id.
+
+    `request_id` is the Request-Id if the client chose it.
+    """
 
     path: str
     json: Any
@@ -44,6 +47,7 @@ class Submission(NamedTuple):
     caller: Caller
     services: Services
     payment_id: str
+    request_id: str | None
 
 
 class Route(NamedTuple):
@@ -71,7 +75,7 @@ def _request(
     charge: PaymentView | None = None,
 ) -> PaymentRequest:
     """The request with all that does not depend on the type of payment."""
-    path, json, body, key, caller, _, id = submission
+    path, json, body, key, caller, _, id, request_id = submission
     payment = NewPayment(
         id=id,
         type=ROUTES[path].payment_type.value,
@@ -94,6 +98,7 @@ def _request(
         target_amount=conversion and conversion.amount,
         target_currency=conversion and conversion.currency,
         rate=conversion and rate_text(conversion.rate),
+        request_id=request_id,
     )
     details = (currency.digits, error_if_new, into_any_wallet, conversion, _counterparty(body), charge)
     return PaymentRequest(payment, source, target, *details)
@@ -182,8 +187,9 @@ def create_payment(
     Contention or StatementTimeout. Unless the client chose the Request-Id, the payment has it as its id, so that it is
     found by that without an index.
     """
-    id = str(environ.pop(NEW_ID, None) or uuid7())
-    request = ROUTES[path].request(Submission(path, json, body, idempotency_key(environ), caller, services, id))
+    new_id = environ.pop(NEW_ID, None)
+    ids = (str(new_id), None) if new_id else (str(uuid7()), environ[REQUEST_ID])
+    request = ROUTES[path].request(Submission(path, json, body, idempotency_key(environ), caller, services, *ids))
     accepted, charge = services.group_commit.submit(request), request.charge
     if not accepted.is_replay:
         environ[PAYMENT] = accepted.view.id

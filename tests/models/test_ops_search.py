@@ -22,7 +22,11 @@ FILLED = (
         "(id, type, user_id, source_id, target_id, amount, currency)",
         "uuid_floor(now() + n * interval '1 millisecond'), 'deposit', i, i, gen_random_uuid(), 1, 'EUR'",
     ),
-    ("idempotency_keys", "(user_id, key, fingerprint, payment_id)", "%(user)s, n, sha256(''), i"),
+    (
+        "idempotency_keys",
+        "(user_id, key, fingerprint, payment_id, request_id)",
+        "%(user)s, n, sha256(''), i, lpad(n::text, 8, '0')",
+    ),
     ("payment_references", "(merchant_id, reference, payment_id)", "%(user)s, n, i"),
     ("instructions", "(payment_id, iban, name, bank_reference)", "i, 'DE89370400440532013000', 'Bob', n"),
     ("returns", "(rail, bank_id, parent_id, amount)", "'sepa', n, i, 1"),

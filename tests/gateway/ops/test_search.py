@@ -51,6 +51,13 @@ def test_payment_is_found_by_each_of_its_names(api: ApiHarness, ops: ApiUser, cl
     assert hits(ops, captured.headers["Request-Id"]) == [("payment", charge, "request_id")]
 
 
+def test_order_is_found_by_the_request_id_that_its_client_chose(ops: ApiUser, client: ApiUser) -> None:
+    order = {"wallet": client.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}
+    answer = client.order("/v1/deposits", order, **{"Request-Id": "of-the-client-1"})
+    assert answer.headers["Request-Id"] == "of-the-client-1"
+    assert hits(ops, "of-the-client-1") == [("payment", answer.get_json()["id"], "request_id")]
+
+
 def test_request_that_orders_a_payment_gives_it_its_id(api: ApiHarness, ops: ApiUser, client: ApiUser) -> None:
     order = {"wallet": client.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}
     answer = client.order("/v1/deposits", order)

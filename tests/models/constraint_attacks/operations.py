@@ -95,6 +95,11 @@ ATTACKS = {
         "SELECT user_id, key, fingerprint, %(new)s FROM idempotency_keys WHERE payment_id = %(done)s",
         "idempotency_keys_pkey",
     ),
+    "key of a request with a short id": by_all(
+        "INSERT INTO idempotency_keys (user_id, key, fingerprint, payment_id, request_id) "
+        "VALUES (%(ann)s, 'k', sha256(''), %(new)s, 'seven77')",
+        "idempotency_keys_request_id_is_bounded",
+    ),
     "key of nothing": by_all(
         "INSERT INTO idempotency_keys (user_id, key, fingerprint) VALUES (%(ann)s, 'k', sha256(''))",
         "idempotency_keys_name_one_thing",
