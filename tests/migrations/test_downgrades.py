@@ -94,6 +94,13 @@ WHERE subject_id = %s ORDER BY version
 """
 
 
+OLD_TRANSFER = """
+INSERT INTO payments (id, type, user_id, source_id, target_id, amount, currency)
+VALUES (%s, 'transfer', %s, %s, %s, 1, 'EUR')
+"""
+"""As an earlier release accepts it."""
+
+
 def test_old_events_get_their_parties_and_downgrade_restores(empty_database):
     world = Builder.of(empty_database)
     migrate(empty_database.owner, "0005")
@@ -111,7 +118,9 @@ def test_old_events_get_their_parties_and_downgrade_restores(empty_database):
         assert events == [(f"payment.{state}", ann, None, bob, "3") for state in ("initiated", "completed")]
         newest = event.newest(connection)
         assert event.page(connection, Viewer(bob), event.START, 10)[-1].subject_id == id
-    later = world.transfer(ann, rich, poor, 1)
+    later = new_id()
+    with transaction(world.gateway) as connection:
+        connection.exec_driver_sql(OLD_TRANSFER, (later, ann, rich, poor))
     with transaction(world.gateway) as connection:
         assert [found.subject_id for found in event.page(connection, Viewer(bob), newest, 10)] == [later]
     migrate(empty_database.owner, "-1")
