@@ -12,7 +12,7 @@ from models import pg_arrays
 from models.rules.money import render
 
 HITS_MAX = 20
-"""Hits of one search: whoever sees more has to ask for something more exact."""
+"""Hits of one search: a list that is longer needs a more exact text."""
 
 QUERY_LENGTH_MAX = 255
 """The longest text that can be found: an idempotency key."""
