@@ -61,7 +61,8 @@ COLUMN_RIGHTS = {
         ("UPDATE", "currencies"): {"is_active", "version", *CURRENCY},
         ("INSERT", "payments"): {"bulk_id", "bulk_line", *ORDER},
         ("INSERT", "idempotency_keys"): {
-            *("user_id", "key", "fingerprint", "payment_id", "account_id", "adjustment_id", "bulk_id", "signed_up"),
+            *("user_id", "key", "fingerprint", "payment_id", "request_id", "account_id", "adjustment_id", "bulk_id"),
+            "signed_up",
         },
         ("INSERT", "bank_accounts"): {"id", "merchant_id", "organization_name", "iban", "bic", "account_id"},
         ("UPDATE", "bank_accounts"): {"is_active", "version"},
@@ -136,7 +137,7 @@ COLUMN_RIGHTS = {
         ("INSERT", "accounts"): ACCOUNT,
         ("UPDATE", "accounts"): {"balance", "held", "last_seq"},
         ("INSERT", "payments"): ORDER,
-        ("INSERT", "idempotency_keys"): {"user_id", "key", "fingerprint", "payment_id"},
+        ("INSERT", "idempotency_keys"): {"user_id", "key", "fingerprint", "payment_id", "request_id"},
         ("UPDATE", "payments"): {
             *("state", "commission", "due_at", "attempts", "last_error", "parked_at", "failure_code", "finalized_at"),
             *("captured_amount", "hold_expires_at"),
