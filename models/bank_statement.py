@@ -65,23 +65,36 @@ class StatementLine(NamedTuple):
     dismissed_at: datetime | None
 
 
-VERDICT = """CASE WHEN l.matched_by IS NOT NULL THEN 'matched' WHEN l.dismissed_at IS NOT NULL THEN 'dismissed'
+VERDICT = """CASE WHEN l.matched_at IS NOT NULL THEN 'matched' WHEN l.dismissed_at IS NOT NULL THEN 'dismissed'
     ELSE l.verdict END"""
-IS_EXCEPTION = f"{VERDICT} IN ({', '.join(repr(verdict.value) for verdict in EXCEPTIONS)})"
-AGE = """greatest((statement_timestamp() AT TIME ZONE 'UTC')::date - coalesce(l.value_date, l.booked_on), 0)"""
-BUCKET = f"""CASE WHEN {AGE} <= {AGES[AgeBucket.FRESH]} THEN '{AgeBucket.FRESH}'
-    WHEN {AGE} <= {AGES[AgeBucket.RECENT]} THEN '{AgeBucket.RECENT}' ELSE '{AgeBucket.OLD}' END"""
+NEED_A_PERSON = ", ".join(repr(verdict.value) for verdict in EXCEPTIONS)
+IS_EXCEPTION = f"{VERDICT} IN ({NEED_A_PERSON})"
+
+
+def _age(day: str) -> str:
+    """SQL of the days since a day."""
+    return f"greatest((statement_timestamp() AT TIME ZONE 'UTC')::date - {day}, 0)"
+
+
+def _bucket(day: str) -> str:
+    """SQL of the age bucket of an exception of this day."""
+    return f"""CASE WHEN {_age(day)} <= {AGES[AgeBucket.FRESH]} THEN '{AgeBucket.FRESH}'
+    WHEN {_age(day)} <= {AGES[AgeBucket.RECENT]} THEN '{AgeBucket.RECENT}' ELSE '{AgeBucket.OLD}' END"""
+
+
+DATED_ON = "coalesce(l.value_date, l.booked_on)"
 
 STATEMENT = f"""
 SELECT s.id::text, s.form, s.account, s.begins_on, s.ends_on, s.uploaded_by::text, s.created_at, s.set_aside,
        (SELECT coalesce(jsonb_object_agg(verdict, lines), '{{}}')
-        FROM (SELECT {VERDICT} AS verdict, count(*) AS lines FROM bank_statement_lines l
+        FROM (SELECT verdict, sum(lines) AS lines FROM bank_statement_counts l
               WHERE l.statement_id = s.id GROUP BY 1) counted) AS counts,
        (SELECT coalesce(jsonb_object_agg(bucket, lines), '{{}}')
-        FROM (SELECT {BUCKET} AS bucket, count(*) AS lines FROM bank_statement_lines l
-              WHERE l.statement_id = s.id AND {IS_EXCEPTION} GROUP BY 1) counted) AS ages
+        FROM (SELECT {_bucket("l.dated_on")} AS bucket, sum(lines) AS lines FROM bank_statement_counts l
+              WHERE l.statement_id = s.id AND l.verdict IN ({NEED_A_PERSON}) GROUP BY 1) counted) AS ages
 FROM bank_statements s
 """
+"""A trigger counts the lines by verdict and day when they change: a list of statements reads no line."""
 
 
 def by_id(connection: Connection, id: str) -> StatementRecord | None:
@@ -98,8 +111,8 @@ LINE = f"""
 SELECT l.line::text AS id, l.line, l.account, l.booked_on, l.direction, l.amount, l.currency, c.digits, l.end_to_end_id,
        l.bank_reference, l.description, {VERDICT} AS verdict, l.difference, l.payment_id::text,
        l.matched_payment_id::text, l.match_reason, l.matched_by::text, l.matched_at, l.value_date,
-       CASE WHEN {IS_EXCEPTION} THEN {AGE} END AS age_days, l.dismiss_category, l.dismiss_reason, l.dismissed_by::text,
-       l.dismissed_at
+       CASE WHEN {IS_EXCEPTION} THEN {_age(DATED_ON)} END AS age_days, l.dismiss_category, l.dismiss_reason,
+       l.dismissed_by::text, l.dismissed_at
 FROM bank_statement_lines l JOIN currencies c ON c.code = l.currency
 """
 
@@ -122,7 +135,7 @@ def page(
     conditions = {
         "l.statement_id = %s": id,
         f"{VERDICT} = ANY(%s)": verdicts,
-        f"{IS_EXCEPTION} AND {BUCKET} = ANY(%s)": ages,
+        f"{IS_EXCEPTION} AND {_bucket(DATED_ON)} = ANY(%s)": ages,
     }
     return keyset.page(
         connection, StatementLine, LINE, conditions, limit, at, key="l.line", kind="integer", is_ascending=True
@@ -138,7 +151,7 @@ def line(connection: Connection, id: str, number: int) -> StatementLine | None:
 MATCH = """
 UPDATE bank_statement_lines l
 SET matched_payment_id = %(payment_id)s, match_reason = %(reason)s, matched_by = %(user_id)s, matched_at = now()
-WHERE l.statement_id = %(id)s AND l.matched_by IS NULL AND l.dismissed_at IS NULL AND l.verdict <> 'matched'
+WHERE l.statement_id = %(id)s AND l.matched_at IS NULL AND l.dismissed_at IS NULL AND l.verdict <> 'matched'
 """
 
 
@@ -158,7 +171,7 @@ def match(connection: Connection, id: str, number: int, payment_id: str, reason:
 DISMISS = """
 UPDATE bank_statement_lines l
 SET dismiss_category = %s, dismiss_reason = %s, dismissed_by = %s, dismissed_at = now()
-WHERE l.statement_id = %s AND l.line = %s AND l.matched_by IS NULL AND l.dismissed_at IS NULL
+WHERE l.statement_id = %s AND l.line = %s AND l.matched_at IS NULL AND l.dismissed_at IS NULL
   AND l.verdict IN ('mismatched', 'missing_here')
 """
 

@@ -2,16 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date
+from datetime import date
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
-from models import pg_arrays
-from models.rules.reconciliation import Booking, Expected, MatchResult, MatchVerdict, judge, lack_verdict, value_date
-
-ROWS_AT_ONCE = 5_000
-"""Lines compared and stored by one set of statements: each stays far below the role's statement_timeout."""
+from models import pg_arrays, unbooked_payment
+from models.rules.reconciliation import Booking, Expected, MatchResult, MatchVerdict, judge
+from models.unbooked_payment import BANK_AMOUNT, ROWS_AT_ONCE, Period
 
 DESCRIPTION_LENGTH_MAX = 140
 
@@ -40,14 +38,6 @@ class ReportedLine(NamedTuple):
     def booking(self) -> Booking:
         """The members that are compared."""
         return Booking(self.direction, self.amount or 0, self.currency, self.bank_reference)
-
-
-class Period(NamedTuple):
-    """Days for which a bank reported all its bookings in these currencies."""
-
-    begins_on: date
-    ends_on: date
-    currencies: frozenset[str]
 
 
 class Upload(NamedTuple):
@@ -90,8 +80,8 @@ def add(connection: Connection, upload: Upload, lines: Sequence[ReportedLine], p
         batch = lines[start : start + ROWS_AT_ONCE]
         _store(connection, upload.id, batch, list(_judged(connection, batch, seen)))
     for period in periods:
-        for rows in _unbooked(connection, upload.id, period):
-            last_line += _store_missing(connection, upload.id, last_line, rows, period)
+        for rows in unbooked_payment.batches(connection, upload.id, period):
+            last_line += unbooked_payment.store(connection, upload.id, last_line, rows, period)
             if last_line - last_reported > MISSING_THERE_MAX:
                 raise StatementTooLarge
     return True
@@ -169,9 +159,6 @@ WHERE payment_id IS NOT NULL AND bank_id = ANY(%(references)s::text[])
 """Payments that lines may refer to, as the bank knows them. The payments themselves are read separately by id: a join
 would read all partitions."""
 
-BANK_AMOUNT = "p.amount - CASE p.type WHEN 'withdrawal' THEN coalesce(p.commission, 0) ELSE 0 END"
-"""SQL of the amount that the bank books: of a withdrawal it pays out what the commission leaves."""
-
 
 def _expected(
     connection: Connection, lines: Iterable[ReportedLine]
@@ -220,76 +207,3 @@ SELECT %(id)s::uuid, * FROM {LINE.unnest}
 def _store(connection: Connection, id: str, lines: Sequence[ReportedLine], results: Sequence[MatchResult]) -> None:
     matches = pg_arrays.attributes(results, "verdict", "difference", "payment_id")
     connection.exec_driver_sql(KEEP, {"id": id, **LINE.parameters(lines, **matches)})
-
-
-CARRIED_DAYS = 31
-"""An earlier statement's expected payment is looked for in statements of a month: by then it was missing."""
-
-UNBOOKED = f"""
-SELECT id::text, sent_id, direction, bank_reference, at, told FROM (
-    SELECT payment_id AS id, payment_id::text AS sent_id, 'debit' AS direction, bank_reference, answered_at AS at,
-           (SELECT value_date FROM resolutions WHERE id = resolution_id) AS told
-    FROM instructions WHERE answer = 'confirmed' AND answered_at >= %(begins_on)s::date::timestamp AT TIME ZONE 'UTC'
-    UNION ALL
-    SELECT payment_id, parent_id::text, 'credit', bank_id, created_at, NULL
-    FROM returns WHERE payment_id IS NOT NULL AND created_at >= %(begins_on)s::date::timestamp AT TIME ZONE 'UTC'
-    UNION ALL (
-        SELECT DISTINCT ON (e.payment_id, e.direction) e.payment_id, e.end_to_end_id, e.direction, e.bank_reference,
-               e.booked_on::timestamp AT TIME ZONE 'UTC', e.value_date
-        FROM bank_statement_lines e
-        WHERE e.verdict = 'expected' AND e.booked_on < %(begins_on)s::date
-          AND e.value_date BETWEEN %(begins_on)s::date - {CARRIED_DAYS} AND %(ends_on)s::date
-          AND NOT EXISTS (SELECT FROM bank_statement_lines l WHERE l.payment_id = e.payment_id
-                              AND l.direction = e.direction AND l.verdict = 'missing_there'))
-) unbooked
-WHERE at < (%(ends_on)s::date + 1)::timestamp AT TIME ZONE 'UTC'
-  AND at >= %(at)s::timestamptz AND (at, id) > (%(at)s::timestamptz, %(after)s::uuid)
-  AND NOT EXISTS (SELECT FROM bank_statement_lines l
-                  WHERE l.payment_id = unbooked.id AND l.direction = unbooked.direction
-                    AND (l.verdict NOT IN ('missing_there', 'expected') OR l.statement_id = %(id)s::uuid))
-  AND NOT EXISTS (SELECT FROM bank_statement_lines l WHERE l.matched_payment_id = unbooked.id)
-ORDER BY at, unbooked.id LIMIT %(limit)s
-"""
-"""Payments booked by an earlier statement, or matched by a person, are not missing; those that an earlier one expected
-are, once they should be booked."""
-
-START = {"at": "-infinity", "after": "00000000-0000-0000-0000-000000000000"}
-
-EXPECTED = pg_arrays.Columns(
-    "expected",
-    "id uuid, sent_id text, direction text, bank_reference text, at timestamptz, value_date date, verdict text",
-)
-
-KEEP_MISSING = f"""
-INSERT INTO bank_statement_lines (statement_id, line, booked_on, direction, amount, currency, end_to_end_id,
-                                  bank_reference, verdict, payment_id, value_date)
-SELECT %(id)s::uuid, %(last_line)s + row_number() OVER (ORDER BY expected.at, p.id),
-       (expected.at AT TIME ZONE 'UTC')::date, expected.direction, {BANK_AMOUNT}, p.currency,
-       replace(expected.sent_id, '-', ''), expected.bank_reference, expected.verdict, p.id, expected.value_date
-FROM payments p JOIN {EXPECTED.unnest} ON expected.id = p.id
-WHERE p.id = ANY({EXPECTED.array("id")}) AND p.state = 'COMPLETED' AND p.currency = ANY(%(currencies)s::text[])
-"""
-
-
-def _unbooked(connection: Connection, id: str, period: Period) -> Iterator[Sequence[Row]]:
-    """Payments that the bank should have booked within the period and no statement has, in batches."""
-    position: Mapping[str, object] = START
-    while True:
-        days = {"begins_on": period.begins_on, "ends_on": period.ends_on}
-        parameters = {"id": id, **days, "limit": ROWS_AT_ONCE, **position}
-        rows = connection.exec_driver_sql(UNBOOKED, parameters).all()
-        yield rows
-        if len(rows) < ROWS_AT_ONCE:
-            return
-        position = {"at": rows[-1].at, "after": rows[-1].id}
-
-
-def _store_missing(connection: Connection, id: str, last_line: int, rows: Sequence[Row], period: Period) -> int:
-    """Store the rows that are COMPLETED payments in the period's currencies, after the last line; their number."""
-    codes = pg_arrays.quoted(sorted(period.currencies))
-    dates = [value_date(row.at.astimezone(UTC).date(), row.told) for row in rows]
-    verdicts = [lack_verdict(date, period.ends_on) for date in dates]
-    parameters = EXPECTED.parameters(rows, value_date=dates, verdict=verdicts)
-    return connection.exec_driver_sql(
-        KEEP_MISSING, {"id": id, "last_line": last_line, "currencies": codes, **parameters}
-    ).rowcount

@@ -15,9 +15,10 @@ from gateway.lists.exports import CSV
 from models.camt053 import STATEMENTS, TEXT_LENGTH_MAX, payment_id, statements
 from models.currency import Currency
 from models.iso20022 import InvalidFile, document
-from models.reconciliation import Period, ReportedLine
+from models.reconciliation import ReportedLine
 from models.rules import money
 from models.rules.blanks import fold_blanks
+from models.unbooked_payment import Period
 
 BYTES_MAX = 4 * 1024 * 1024
 

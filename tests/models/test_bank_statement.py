@@ -103,10 +103,16 @@ BREAKS = {
 }
 """Statements and what stops the gateway; the worker has no right to them."""
 
+COUNT = {"statement_id": "%(kept)s", "verdict": "'matched'", "dated_on": "'2026-11-20'"}
+
 OWNERS = {
+    insert("bank_statement_counts", COUNT | {"lines": "1"}): "bank_statement_counts_follow_lines",
+    "UPDATE bank_statement_counts SET lines = 0": "bank_statement_counts_follow_lines",
+    "DELETE FROM bank_statement_counts": "bank_statement_counts_are_never_deleted",
+    "TRUNCATE bank_statement_counts": "bank_statement_counts_are_never_truncated",
     "UPDATE bank_statements SET account = 'x'": "bank_statements_are_append_only",
     "DELETE FROM bank_statements": "bank_statements_are_append_only",
-    "TRUNCATE bank_statements, bank_statement_lines": "bank_statements_are_never_truncated",
+    "TRUNCATE bank_statements, bank_statement_lines, bank_statement_counts": "bank_statements_are_never_truncated",
     of_line("verdict = 'matched', payment_id = %(new)s"): "bank_statement_lines_are_matched_once",
     of_line("amount = 1"): "bank_statement_lines_are_matched_once",
     of_line("account = 'x'"): "bank_statement_lines_stay_with_their_account",
@@ -162,3 +168,20 @@ def test_gateway_dismisses_in_the_name_of_a_user(shared_world: Builder, names: d
     for role, expected in stops.items():
         with getattr(shared_world, role).connect() as connection:
             assert stopper(connection, by_nobody, names) == expected
+
+
+def test_counts_never_fall_below_zero(shared_world: Builder, names: dict[str, str]) -> None:
+    """As if a count had been lost: a change of lines is refused, not counted wrongly."""
+    with shared_world.owner.connect() as connection:
+        connection.exec_driver_sql("ALTER TABLE bank_statement_counts DISABLE TRIGGER USER")
+        connection.exec_driver_sql("UPDATE bank_statement_counts SET lines = 0")
+        assert stopper(connection, of_line(BY_HAND), names) == "bank_statement_counts_are_not_negative"
+
+
+def test_every_line_is_counted_once(shared_world: Builder, names: dict[str, str]) -> None:
+    """By `bank_statement_lines_are_counted_when_stored` and `bank_statement_lines_are_counted_when_changed`."""
+    with shared_world.gateway.connect() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT verdict, lines FROM bank_statement_counts WHERE statement_id = %(kept)s AND lines > 0", names
+        )
+        assert dict(map(tuple, rows)) == {"missing_here": 1, "matched": 2, "missing_there": 1, "dismissed": 1}

@@ -29,7 +29,7 @@ READ_BY_BOTH = {
         *("commission_terms", "exchange_rates", "quotes", "adjustments"),
         *("instructions", "returns", "rail_positions", "inquiries", "resolutions"),
         *("bulks", "bank_accounts"),
-        *("bank_statements", "bank_statement_lines"),
+        *("bank_statements", "bank_statement_lines", "bank_statement_counts"),
         *("login_throttles", "charge_limits", "blocked_merchants"),
         *("selections", "batches", "batch_items", "freezes", "pauses", "paused_payments"),
         *("refund_totals", "ledger_batches", "breaches", "verification_positions"),

@@ -232,6 +232,7 @@ OURS = {
     " technical_code_is_known token_is_well_formed",
     "adjustments": "are_approved_or_rejected are_approved_wholly are_rejected_wholly",
     "audit_log": "action_is_bounded actor_is_bounded",
+    "bank_statement_counts": "are_not_negative",
     "bank_statement_lines": "account_is_bounded are_dismissed_wholly are_matched_wholly dismissed_are_the_banks"
     " expected_on_a_day matched_need_no_match mismatched_say_how name_what_is_here number_is_bounded verdict_is_known",
     "bank_statements": "account_is_bounded form_is_known hash_is_sha256 set_aside_is_a_short_list",

@@ -1,0 +1,5 @@
+DROP TRIGGER bank_statement_lines_are_counted_when_stored ON bank_statement_lines;
+DROP TRIGGER bank_statement_lines_are_counted_when_changed ON bank_statement_lines;
+DROP FUNCTION bank_statement_lines_are_counted, bank_statement_line_verdict;
+DROP INDEX bank_statement_lines_mismatched_put_aside;
+DROP TABLE bank_statement_counts;
