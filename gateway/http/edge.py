@@ -1,10 +1,11 @@
-"""Middleware for trusted proxies, trusted hosts and CORS, and the rate limit of unauthenticated requests."""
+"""Middleware for trusted proxies, hosts, query strings and CORS, and the rate limit of unauthenticated requests."""
 
 import re
 from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import NamedTuple, Protocol
+from urllib.parse import unquote_to_bytes
 
 from flask import Flask, current_app, request
 from flask_cors import CORS
@@ -66,7 +67,7 @@ class RequestCounter(Protocol):
 
 
 class EdgeMiddleware:
-    """Finds the client's address behind trusted proxies, and checks the Host; Flask renders its errors."""
+    """Finds the client's address behind trusted proxies, checks Host and query string; Flask renders its errors."""
 
     def __init__(self, application: Application, settings: Settings, unauthenticated: RequestCounter) -> None:
         self._application = application
@@ -81,6 +82,8 @@ class EdgeMiddleware:
         environ[ADDRESS], environ[NETWORK] = self._client(environ.get("REMOTE_ADDR", ""), forwarded)
         if PENDING_ERROR not in environ:
             self._check_host(environ)
+        if PENDING_ERROR not in environ and not is_utf8(environ.get("QUERY_STRING", "")):
+            environ[PENDING_ERROR] = ApiError("bad_request", "The query string is not percent-encoded UTF-8.")
         if PENDING_ERROR in environ:
             try:
                 self._unauthenticated.count(environ[NETWORK], environ)
@@ -123,6 +126,17 @@ def is_known_host(hosts: Collection[str], host: str) -> bool:
         return False
     literal = host[: host.find("]") + 1]  # host_is_trusted does not know IPv6 addresses among the trusted
     return "*" in hosts or literal in hosts or host_is_trusted(host, hosts)
+
+
+def is_utf8(query: str) -> bool:
+    """True if a query string, as in the environment, is UTF-8 once decoded: the framework would replace what is not."""
+    if query.isascii() and "%" not in query:
+        return True
+    try:
+        unquote_to_bytes(query.encode("latin-1")).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def raise_pending_error() -> None:

@@ -9,6 +9,7 @@ from gateway.auth.scopes import SCOPES
 from gateway.auth.tokens import may_grant
 from gateway.http.access_log import ADDRESS, CALLER, NETWORK, REQUEST_ID
 from gateway.http.edge import client_address as client_of
+from gateway.http.edge import is_utf8
 from models.audit import Actor
 from tests.gateway.harness import ApiHarness, ApiUser
 from tests.gateway.orders import CANONICAL, deposit_into
@@ -160,3 +161,24 @@ def test_a_token_is_looked_up_once_a_request(api: ApiHarness) -> None:
     environ = {"HTTP_AUTHORIZATION": f"Bearer {person.token}", NETWORK: "192.0.2.9"}
     caller = authenticate(environ, services)
     assert environ[CALLER] is authenticate(environ, services) is caller
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/v1/ops/search?q=%ff"), ("GET", "/v1/payments?%C3%28=1"),
+     ("POST", "/v1/transfers?%80"), ("GET", "/health/live?x=%ed%a0%80"), ("GET", "/nowhere?%fe")],
+)  # fmt: skip
+def test_query_that_is_not_utf8_is_refused(api: ApiHarness, method: str, path: str) -> None:
+    where, _, query = path.partition("?")
+    answer = api.person("ops").call(method, where, query_string=query)
+    body = answer.get_json()
+    assert (answer.status_code, body["code"]) == (400, "bad_request")
+    assert body["detail"] == "The query string is not percent-encoded UTF-8."
+
+
+def test_query_may_be_any_utf8(api: ApiHarness) -> None:
+    ops = api.person("ops")
+    for text in ("%C3%A9", "%EF%BF%BD", "100%", "%zz"):
+        assert ops.call("GET", "/v1/ops/search", query_string=f"q={text}").status_code == 200, text
+    as_bytes = {"q=\xc3\xa9": True, "q=\xff": False, "q=\xc3%A9": True, "": True}
+    assert {query: is_utf8(query) for query in as_bytes} == as_bytes
