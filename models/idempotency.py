@@ -40,20 +40,6 @@ def find(connection: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tupl
     return {(user_id, key): StoredKey(bytes(fingerprint), object_id) for user_id, key, fingerprint, object_id in rows}
 
 
-PAYMENTS_MAX = 100
-"""Payments of a key read at once: of one user there is one."""
-
-
-def payment_ids(connection: Connection, key: str, user_id: str | None) -> list[str]:
-    """Ids of the newest payments that a key of this user (None: of anybody) ordered or acted on."""
-    rows = connection.exec_driver_sql(
-        "SELECT payment_id::text FROM idempotency_keys WHERE key = %(key)s AND payment_id IS NOT NULL"
-        " AND (%(user_id)s IS NULL OR user_id = %(user_id)s::uuid) ORDER BY payment_id DESC LIMIT %(limit)s",
-        {"key": key, "user_id": user_id, "limit": PAYMENTS_MAX},
-    )
-    return [row[0] for row in rows]
-
-
 def keep(
     connection: Connection,
     user_id: str,

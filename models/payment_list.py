@@ -6,8 +6,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from models.account import Party
-from models.keyset import START, Cursor
-from models.payment_search import Column, Filter, Keyset, ListQuery, Page, search
+from models.keyset import START, Cursor, all_of
+from models.payment_search import SCANNED_MAX, Column, Filter, Keyset, ListQuery, Page, search
 from models.payment_view import by_ids
 from models.rules.visibility import SEES_COMMISSION, VISIBLE, Rule
 
@@ -136,8 +136,12 @@ def page(
     at: Cursor = START,
     *,
     of: Party | None = None,
+    key: str | None = None,
 ) -> Page:
     """Payments visible to the viewer, as PaymentView, limited to the account `of` if given; raises TooMany.
+
+    With an idempotency `key` those that it ordered or acted on: the viewer's own key, or that of anybody for who reads
+    all.
 
     Three keysets: ordered by the viewer, out of their accounts, and into their accounts. For an account of someone
     else the viewer's own payments are scanned, so that neither time nor size tells how many others there are.
@@ -148,7 +152,26 @@ def page(
         keysets = [Keyset(f"p.{side}_id = %(account_id)s") for side in ("source", "target")]
     elif of is not None:
         query = replace(query, filters=[*query.filters, Filter("of account", "is", ["true"])])
-    parameters = {"user_id": viewer.id, "reads_all": viewer.reads_all, "account_id": of and of.id}
+    if key is not None:
+        keysets = [keyset._replace(where=f"{keyset.where} AND {_of_key(query, at)}") for keyset in keysets]
+    parameters = {"user_id": viewer.id, "reads_all": viewer.reads_all, "account_id": of and of.id, "key": key}
     result = search(connection, COLUMNS | _OF_ACCOUNT, FACTS, keysets, query, limit, at, parameters)
     views = by_ids(connection, [key.id for key in result.keys])
     return result._replace(rows=[views[key.id] for key in result.keys])
+
+
+def _of_key(query: ListQuery, at: Cursor) -> str:
+    """Condition for payments of an idempotency key; many users may have the same, so the nearest to the cursor."""
+    is_ascending = not query.is_sorted and query.is_ascending is (at.after is None)
+    order, compared = ("ASC", ">") if is_ascending else ("DESC", "<")
+    bounds = {
+        "k.payment_id >= uuid_floor(%(created_from)s - interval '1 day')": query.created_from is not None,
+        "k.payment_id < uuid_floor(%(created_before)s + interval '1 day')": query.created_before is not None,
+        f"k.payment_id {compared} %(edge)s::uuid": at != START and not query.is_sorted,
+    }
+    applying = all_of(condition for condition, applies in bounds.items() if applies)
+    return (
+        "p.id = ANY(ARRAY(SELECT k.payment_id FROM idempotency_keys k WHERE k.key = %(key)s"
+        f" AND k.payment_id IS NOT NULL AND (%(reads_all)s OR k.user_id = %(user_id)s::uuid) AND {applying}"
+        f" ORDER BY k.payment_id {order} LIMIT {SCANNED_MAX}))"
+    )

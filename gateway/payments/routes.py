@@ -1,6 +1,5 @@
 """GET /v1/payments, /v1/payments/{id} and /v1/payments/{id}/operations."""
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,10 +18,10 @@ from gateway.outcomes.responses import payment_headers
 from gateway.payments.representations import operation_bodies
 from gateway.payments.schemas import OperationSchema, PaymentQuery
 from gateway.services import services
-from models import account, idempotency, operation, payment_list
+from models import account, operation, payment_list
 from models.keyset import Cursor
 from models.payment_list import COLUMNS, Viewer
-from models.payment_search import Filter, Page
+from models.payment_search import Page
 from models.payment_view import PaymentView
 from models.representations import is_visible, payment_body
 from models.session import Connection, statements
@@ -51,17 +50,12 @@ def list_payments(query: dict[str, Any]) -> Response | JsonAnswer:
     viewer = Viewer(caller.id, caller.reads_all)
 
     def read(connection: Connection, limit: int, at: Cursor) -> Page:
-        of, chosen = None, where
-        if "idempotency_key" in query:
-            ids = idempotency.payment_ids(connection, query["idempotency_key"], None if caller.reads_all else caller.id)
-            if not ids:
-                return Page((), ())
-            chosen = replace(where, filters=[*where.filters, Filter("id", "is", ids)])
+        of = None
         if "wallet" in query:
             of = account.parties_by_token(connection, [query["wallet"]]).get(query["wallet"])
             if of is None:
                 return Page((), ())
-        return payment_list.page(connection, viewer, chosen, limit, at, of=of)
+        return payment_list.page(connection, viewer, where, limit, at, of=of, key=query.get("idempotency_key"))
 
     return exports.export_response(query, read, lambda row: payment_body(row, caller), PaymentSchema)
 

@@ -1,8 +1,5 @@
 """Ops list technical accounts and wallets, with balances now and at a time; keys lead to their payments."""
 
-import pytest
-
-from models import idempotency
 from tests.gateway.harness import ApiHarness, ApiUser
 
 
@@ -45,7 +42,6 @@ def test_idempotency_key_leads_to_its_payment_for_its_owner_alone(
     client: ApiUser,
     merchant: ApiUser,
     stranger: ApiUser,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     merchant.wallet()
     order = {"wallet": client.wallet("9.00"), "amount": "2.00", "currency": "EUR", "capture": False}
@@ -65,6 +61,31 @@ def test_idempotency_key_leads_to_its_payment_for_its_owner_alone(
     assert listed(merchant, "shared&state=COMPLETED") == listed(merchant, "shared%25") == []
     assert listed(merchant, f"shared&wallet={wallet}") == []
     assert set(listed(ops, "shared")) == {charge, other}
-    monkeypatch.setattr(idempotency, "PAYMENTS_MAX", 1)
-    assert listed(ops, "shared") == [other], "of more the newest"
+    assert listed(ops, "shared&sort=created_at") == sorted([charge, other])
     assert merchant.get("/v1/payments?idempotency_key=").get_json()["code"] == "invalid_value"
+
+
+MANY_OF_A_KEY = """
+WITH made AS (
+    INSERT INTO payments (id, type, user_id, source_id, target_id, amount, currency)
+    SELECT uuid_floor(now() - n * interval '1 millisecond'), type, user_id, source_id, target_id, amount, currency
+    FROM payments, generate_series(1, %s) AS n WHERE id = %s RETURNING id
+)
+INSERT INTO idempotency_keys (user_id, key, fingerprint, payment_id)
+SELECT gen_random_uuid(), 'of a crowd', sha256(''), id FROM made
+"""
+
+
+def test_ops_page_through_the_payments_of_a_key_that_many_users_have(
+    api: ApiHarness, ops: ApiUser, client: ApiUser
+) -> None:
+    deposit = {"wallet": client.wallet(), "amount": "1.00", "currency": "EUR", "source": "wire"}
+    id = client.order("/v1/deposits", deposit).get_json()["id"]
+    api.execute(MANY_OF_A_KEY, 101, id)
+    for query in ("", "&state=INITIATED", "&sort=created_at"):
+        first = ops.get(f"/v1/payments?idempotency_key=of+a+crowd&limit=100{query}").get_json()
+        assert (len(first["data"]), first["has_more"]) == (100, True)
+        cursor = first["next_cursor"]
+        last = ops.get(f"/v1/payments?idempotency_key=of+a+crowd&limit=100{query}&cursor={cursor}").get_json()
+        assert (len(last["data"]), last["has_more"]) == (1, False)
+        assert len({row["id"] for row in first["data"] + last["data"]}) == 101
