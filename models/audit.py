@@ -121,14 +121,14 @@ WITH RECURSIVE search (low, high) AS (
     SELECT CASE WHEN is_before THEN middle + 1 ELSE low END, CASE WHEN is_before THEN high ELSE middle END
     FROM search
     CROSS JOIN LATERAL (SELECT (low + high) / 2 AS middle) AS half
-    CROSS JOIN LATERAL (SELECT (SELECT l.created_at < %s {} '1 day' FROM audit_log l
+    CROSS JOIN LATERAL (SELECT (SELECT l.created_at < %s {} '5 minutes' FROM audit_log l
                                 WHERE l.id >= middle ORDER BY l.id LIMIT 1) AS is_before) AS tried
     WHERE low < high
 )
 SELECT low FROM search WHERE low = high
 """
-"""Number of the first entry of a day before or after a time, by bisection. Entries are numbered when they are written,
-and have the time at which their transaction began: no transaction lasts a day."""
+"""Number of the first entry of five minutes before or after a time, by bisection. Entries are numbered when they are
+written, and have the time of then; older ones that at which their transaction began, which was seconds before."""
 
 OF_PERSON = f"""
 SELECT * FROM (({ENTRY} WHERE target = %(id)s ORDER BY audit_log.id DESC LIMIT %(limit)s)
