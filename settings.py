@@ -77,9 +77,10 @@ class Settings:
     limits_redis_url: str
     """Counts limits and publishes revocations; separate from the broker's database."""
     waiters_max: int
-    """Most requests and streams of one gateway process that wait for an outcome; further ones do not wait."""
+    """Most requests and streams of one gateway process that wait for an outcome, and of these of one user."""
     waiters_per_user_max: int
-    """Most of these of one user."""
+    large_reads_max: int
+    """Closings, statements and files that one gateway process reads at once."""
     trusted_proxies: tuple[str, ...]
     """Networks whose X-Forwarded-For is trusted."""
     allowed_hosts: tuple[str, ...]
@@ -163,6 +164,7 @@ def load() -> Settings:
         limits_redis_url=env.str("LIMITS_REDIS_URL", None) or _beside(redis_url),
         waiters_max=env.int("WAITERS_MAX", 2_000, validate=Range(0, 10_000)),
         waiters_per_user_max=env.int("WAITERS_PER_USER_MAX", 1_000, validate=Range(0, 10_000)),
+        large_reads_max=env.int("LARGE_READS_MAX", 2, validate=Range(1, 7)),
         trusted_proxies=_words(env, "TRUSTED_PROXIES", "", r"[0-9a-fA-F.:]+(/\d{1,3})?"),
         allowed_hosts=_words(env, "ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]", r"\*|[A-Za-z0-9.\-_:\[\]]+"),
         allowed_origins=_words(env, "ALLOWED_ORIGINS", "", r"https?://[A-Za-z0-9.\-\[\]]+(:\d+)?"),

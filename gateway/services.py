@@ -11,6 +11,7 @@ from gateway.acceptance.reference_data import ReferenceData
 from gateway.auth.rate_limit import RateLimits
 from gateway.auth.revocation import TokenRevocations
 from gateway.auth.tokens import TokenCache
+from gateway.http.large_reads import LargeReads
 from gateway.waiting.waiters import Waiters
 from models.session import POOL_SIZE, Engine, open_engine
 from settings import Settings
@@ -61,6 +62,11 @@ class Services:
     def group_commit(self) -> GroupCommit:
         """Accepts payments, several in one commit."""
         return GroupCommit(self.engine, self.reference_data)
+
+    @cached_property
+    def large_reads(self) -> LargeReads:
+        """The turns of large reads."""
+        return LargeReads(self.settings.large_reads_max)
 
     @cached_property
     def waiters(self) -> Waiters:

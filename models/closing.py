@@ -1,28 +1,20 @@
 """Closing of a month: trial balance, commission, payments by outcome, what was open at its end, returns, adjustments.
 
-What became final in the month is found by its events, a page at a time, so the cost depends on the month alone. The
-days and months are those of a time zone, by the database's rules.
+What was accepted in the month is summed a day at a time, what was accepted before is found by the events of the month,
+so the cost depends on the month alone. The days and months are those of a time zone, by the database's rules.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from models import account_history, pg_arrays
-from models.closing_month import OPEN_DAYS_MAX, ClosingMonth
+from models import account_history, closing_events
+from models.closing_events import CLOCK_SLACK, SLACK
+from models.closing_month import ClosingMonth
+from models.closing_sums import CUSTOMER, Sums, add
 from models.records import records
-
-SLACK = timedelta(hours=1)
-"""Events and operations are numbered in time order, except for their transactions' waits, which are seconds."""
-
-PAGE = 5_000
-"""Events read at once: a statement about their payments takes about a tenth of a second."""
-
-CUSTOMER = "customer"
-"""The code under which all wallets are summed."""
 
 
 class TrialBalanceLine(NamedTuple):
@@ -86,7 +78,7 @@ class AdjustmentLine(NamedTuple):
 
 
 class Closing(NamedTuple):
-    """A closed month; `open` is None if it ended too long ago."""
+    """A closed month; `open` is None if more has happened since than is read for it."""
 
     trial_balance: list[TrialBalanceLine]
     payments: list[PaymentsLine]
@@ -106,18 +98,11 @@ def close(connection: Connection, of: ClosingMonth) -> Closing:
 
     Its parts agree if the transaction reads one snapshot: see `read_one_snapshot`.
     """
-    sums: dict[tuple[str, str, str | None, str, str], list[int]] = defaultdict(lambda: [0, 0])
-    outcomes: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
-    for ids in _became_final(connection, of.start, of.end):
-        window = {"ids": pg_arrays.plain(ids), "start": of.start, "end": of.end}
-        for *outcome, count, amount in connection.exec_driver_sql(OUTCOMES, window):
-            _add(outcomes[tuple(outcome)], count, amount)
-        for *moved, debits, credits in connection.exec_driver_sql(MOVED, window):
-            _add(sums[tuple(moved)], debits, credits)
+    sums = Sums(connection, of.start, of.end)
     moved_by_code: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
     commission: list[CommissionLine] = []
-    for (code, type, merchant_id, kind, currency), (debits, credits) in sums.items():
-        _add(moved_by_code[code, currency], debits, credits)
+    for (code, type, merchant_id, kind, currency), (debits, credits) in sums.moved.items():
+        add(moved_by_code[code, currency], debits, credits)
         if (code, kind) == ("commission", "commission") and (debits or credits):
             commission.append(CommissionLine(merchant_id, type, currency, credits, debits))
     opening, closing = (_balances(connection, moment) for moment in (of.start, of.end))
@@ -127,74 +112,12 @@ def close(connection: Connection, of: ClosingMonth) -> Closing:
         trial.append(TrialBalanceLine(code, currency, opening.get(key, 0), debits, credits, closing.get(key, 0)))
     return Closing(
         [line for line in trial if any(line[2:])],
-        sorted(PaymentsLine(*outcome, *total) for outcome, total in outcomes.items()),
+        sorted(PaymentsLine(*outcome, *total) for outcome, total in sums.outcomes.items()),
         sorted(commission, key=lambda line: (line.merchant_id or "", line.type, line.currency)),
-        _open(connection, of.end) if of.is_recent else None,
+        _open(connection, of.end),
         records(ReturnLine, connection.exec_driver_sql(RETURNS, {"start": of.start, "end": of.end})),
         records(AdjustmentLine, connection.exec_driver_sql(ADJUSTMENTS, {"start": of.start, "end": of.end})),
     )
-
-
-def _add(total: list[int], first: int | str, second: int | str) -> None:
-    total[0] += int(first)
-    total[1] += int(second)
-
-
-OUTCOMES = """
-SELECT p.type, p.state, p.currency, count(*), sum(coalesce(p.captured_amount, p.amount))::text
-FROM payments p WHERE p.id = ANY(%(ids)s::uuid[]) AND p.finalized_at >= %(start)s AND p.finalized_at < %(end)s
-GROUP BY p.type, p.state, p.currency
-"""
-
-MOVED = f"""
-SELECT coalesce(a.code, '{CUSTOMER}'), p.type, u.id::text AS merchant, o.kind, o.currency,
-       coalesce(-sum(o.amount) FILTER (WHERE o.amount < 0 AND {{0}}), 0)::text,
-       coalesce(sum(o.amount) FILTER (WHERE o.amount > 0 AND {{0}}), 0)::text
-FROM payments p JOIN operations o ON o.payment_id = p.id JOIN accounts a ON a.id = o.account_id
-LEFT JOIN users u ON u.id = p.user_id AND u.role = 'merchant'
-WHERE o.payment_id = ANY(%(ids)s::uuid[]) AND p.id = ANY(%(ids)s::uuid[])
-GROUP BY 1, 2, u.id, o.kind, o.currency
-""".format("o.created_at >= %(start)s AND o.created_at < %(end)s")
-"""The times are no condition: PostgreSQL would expect few rows of the first page, and compare all its ids with each."""
-
-EVENTS = f"""
-SELECT e.xact::text, e.sequence, e.name, e.subject_id::text, e.created_at >= %(until)s FROM events e
-WHERE (e.xact, e.sequence) > (%(xact)s::xid8, %(sequence)s) ORDER BY e.xact, e.sequence LIMIT {PAGE}
-"""
-
-FINAL = ("payment.completed", "payment.failed")
-
-
-def _became_final(connection: Connection, start: datetime, end: datetime) -> Iterator[list[str]]:
-    """The payments that became final between these times, and some before and after them, page by page."""
-    xact, sequence, is_past = str(_first_xact(connection, start - SLACK)), -1, False
-    while not is_past:
-        page = {"xact": xact, "sequence": sequence, "until": end + SLACK}
-        rows = connection.exec_driver_sql(EVENTS, page).all()
-        if not rows:
-            return
-        xact, sequence, *_, is_past = rows[-1]
-        ids = [id for _, _, name, id, _ in rows if name in FINAL]
-        if ids:
-            yield ids
-
-
-def _first_xact(connection: Connection, since: datetime) -> int:
-    """Number of the transaction that wrote the first event at or after the time, by bisection; events are in order."""
-    ends = (
-        f"(SELECT e.xact::text::bigint FROM events e ORDER BY e.xact {way}, e.sequence {way} LIMIT 1)"
-        for way in ("ASC", "DESC")
-    )
-    low, high = connection.exec_driver_sql(f"SELECT {', '.join(ends)}").one()
-    low, high = low or 0, high or 0
-    while low < high:
-        middle = (low + high) // 2
-        is_before = connection.exec_driver_sql(
-            "SELECT e.created_at < %s FROM events e WHERE e.xact > %s::xid8 ORDER BY e.xact, e.sequence LIMIT 1",
-            (since, str(middle)),
-        ).scalar()
-        low, high = (middle + 1, high) if is_before else (low, middle)
-    return low
 
 
 TECHNICAL = "SELECT id::text, code, currency FROM accounts WHERE owner_id IS NULL AND last_seq > 0"
@@ -235,19 +158,31 @@ STILL_OPEN = (
 SINCE_FINAL = "p.id = ANY(%(ids)s::uuid[]) AND p.finalized_at >= %(end)s"
 
 
-def _open(connection: Connection, end: datetime) -> list[PaymentsLine]:
-    """What was accepted before the time and not final then: what is open now, and what became final since."""
+EVENTS_MAX = 20_000_000
+"""Events since the end of a month that are read for what was open then: some twenty seconds."""
+
+
+def _open(connection: Connection, end: datetime) -> list[PaymentsLine] | None:
+    """What was accepted before the time and not final then: what is open now, and what became final since.
+
+    None if more than EVENTS_MAX events followed.
+    """
     found: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
 
     def note(which: str, ids: str = "{}") -> None:
         rows = connection.exec_driver_sql(OPEN.format(which=which), {"end": end, "ids": ids})
         for *outcome, count, amount in rows:
-            _add(found[tuple(outcome)], count, amount)
+            add(found[tuple(outcome)], count, amount)
 
+    try:
+        for ids in closing_events.became_final(
+            connection, end, None, ids_before=end + CLOCK_SLACK, events_max=EVENTS_MAX
+        ):
+            note(SINCE_FINAL, ids)
+    except closing_events.TooManyEvents:
+        return None
     for which in STILL_OPEN:
         note(which)
-    for ids in _became_final(connection, end, end + timedelta(days=OPEN_DAYS_MAX)):
-        note(SINCE_FINAL, pg_arrays.plain(ids))
     return sorted(PaymentsLine(*outcome, *total) for outcome, total in found.items())
 
 

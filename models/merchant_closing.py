@@ -7,8 +7,11 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from models import account_history
-from models.closing import PAGE, SLACK
+from models.closing_events import SLACK
 from models.closing_month import ClosingMonth
+
+PAGE = 5_000
+"""Operations summed by one statement."""
 
 
 class MerchantDay(NamedTuple):

@@ -21,6 +21,7 @@ def read_again(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ("name", "text", "value"),
     [
         ("WAITERS_PER_USER_MAX", "3", 3),
+        ("LARGE_READS_MAX", "7", 7),
         ("QUOTE_TTL_SECONDS", "90", 90),
         ("AUDITOR_FREEZES_MAX", "20", 20),
         ("HOLD_TTL_HOURS", "48", 48),
@@ -39,6 +40,8 @@ def test_setting_given_is_read(monkeypatch: pytest.MonkeyPatch, name: str, text:
     ("name", "text"),
     [
         ("WAITERS_PER_USER_MAX", "10001"),
+        ("LARGE_READS_MAX", "0"),
+        ("LARGE_READS_MAX", "8"),
         ("QUOTE_TTL_SECONDS", "0"),
         ("AUDITOR_FREEZES_MAX", "-1"),
         ("HOLD_TTL_HOURS", "745"),

@@ -67,7 +67,7 @@ def _file(media_type: str, read: Callable[[int, Cursor], Page], show: Show, sche
     paged = [name for name in ("limit", "cursor") if name in request.args]
     if paged:
         raise invalid([(name, "invalid_value", "A file is not paginated.") for name in paged], "parameter")
-    batches = _batches(read)
+    batches = services().large_reads.pages(_batches(read))
     batches = chain([next(batches)], batches)  # an error in the first is answered, it does not truncate the file
     shown = ([show(row) for row in rows] for rows in batches)
     return stream(csv_of(shown, schema) if media_type == CSV else json_lines_of(shown), media_type)

@@ -37,10 +37,10 @@ def get_closing(query: Body) -> Response | JsonAnswer:
     """Close a month: trial balance, payments that became final, commission, what was open, returns, adjustments.
 
     A month begins and ends at midnight of the time zone. Debits and credits of a currency are equal, and its opening
-    and closing balances sum to zero. A month that is not over is closed as it is now. `open` is null for a month that
-    ended more than 93 days ago.
+    and closing balances sum to zero. A month that is not over is closed as it is now. `open` is null if more than
+    20,000,000 events happened since the month ended.
     """
-    with transaction(services().engine) as connection:
+    with services().large_reads.turn(), transaction(services().engine) as connection:
         closing.read_one_snapshot(connection)
         month = _month(connection, query)
         closed = closing.close(connection, month)
@@ -57,7 +57,7 @@ def get_closing(query: Body) -> Response | JsonAnswer:
 @closings.response(200, MerchantClosingSchema)
 def get_own_closing(query: Body) -> Response | JsonAnswer:
     """Show your month as a merchant, by day: what charges brought, commission, refunds, and what is left."""
-    with statements(services().engine) as connection:
+    with services().large_reads.turn(), statements(services().engine) as connection:
         month = _month(connection, query)
         days = merchant_closing.by_day(connection, g.caller.id, month, query["timezone"])
     rows = [closing_body.day_body(day, _digits) for day in days]

@@ -73,7 +73,7 @@ def upload(_: Body) -> JsonAnswer:
         set_aside=json.dumps(parsed.set_aside),
         uploaded_by=g.caller.id,
     )
-    with transaction(services().engine) as connection:
+    with services().large_reads.turn(), transaction(services().engine) as connection:
         try:
             is_new = reconciliation.add(connection, new, parsed.lines, parsed.periods)
         except StatementTooLarge:

@@ -105,7 +105,7 @@ def get_statement(query: dict[str, Any], token: str) -> Response | JsonAnswer:
         "opening": render(opening.balance, wallet.digits),
         "closing": render(closing.balance, wallet.digits),
     }
-    batches = _batches(engine, wallet.id, opening.account_seq, closing.account_seq)
+    batches = services().large_reads.pages(_batches(engine, wallet.id, opening.account_seq, closing.account_seq))
     media_type = exports.accepted_format(CSV, JSON_LINES, HTML)
     if media_type in exports.FILES:
         first = next(batches, [])  # an error at the start becomes an answer, not a file cut short

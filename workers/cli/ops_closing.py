@@ -59,7 +59,7 @@ def _print(body: dict[str, Any]) -> None:
             header = [column.replace("_", " ") for column in rows[0]]
             table.show(header, [["" if cell is None else str(cell) for cell in row.values()] for row in rows])
         else:
-            click.echo("none" if rows is not None else "not known any more")
+            click.echo("none" if rows is not None else "not known: too much has happened since")
 
 
 COMMANDS = (closing_command,)

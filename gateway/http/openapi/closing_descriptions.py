@@ -4,7 +4,7 @@ CLOSING_DESCRIPTIONS: dict[str, str] = {
     "adjustments": "The adjustments that were approved in the month, the first 10,000, oldest first.",
     "Closing.commission": "The commission of the month by merchant and type of payment.",
     "Closing.end": "The end of the month: the first moment that is not part of it.",
-    "Closing.open": "What was accepted before the end and not final then; null if the month ended over 93 days ago.",
+    "Closing.open": "What was accepted before the end and not final then; null if too much has happened since.",
     "Closing.payments": "The payments that became final in the month, by type, state and currency.",
     "Closing.start": "The first moment of the month.",
     **dict.fromkeys(("Closing.month", "MerchantClosing.month"), "The month as YYYY-MM, of the time zone."),
