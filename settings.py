@@ -1,8 +1,6 @@
 """The settings: environment variables, read once into one frozen object."""
 
 import atexit
-import hashlib
-import hmac
 import json
 import os
 import re
@@ -15,8 +13,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from environs import Env, EnvError
-from marshmallow.validate import OneOf, Range, Regexp
-from sqlalchemy import make_url
+from marshmallow.validate import Length, OneOf, Range, Regexp
+
+from database_urls import as_role, normalized
 
 STACK_FILE = Path(__file__).parent / ".run" / "stack.json"
 """File with the addresses of the running embedded stack, so that commands in the checkout find it."""
@@ -31,6 +30,9 @@ CELERY_PREFIXES = ("CELERY_", "GUNICORN_")
 
 METRICS_FILES = "PROMETHEUS_MULTIPROC_DIR"
 """Variable with the directory in which the processes of a service count; prometheus-client reads it at its import."""
+
+COLORS = ("red", "amber", "green", "blue", "violet", "gray")
+"""Of the environment's name on the pages."""
 
 CURRENCY = "[A-Z][A-Z0-9]{2,11}"
 RECEIPT_KEY = r"|[0-9a-fA-F]{64}|[A-Za-z0-9+/_-]{43}=?"
@@ -59,6 +61,16 @@ class Settings:
     """Whether users must confirm their e-mail address before they can move money."""
     token_ttl_hours: int
     """Lifetime of a session."""
+    pages_lifetime_hours: int
+    """Lifetime of a session that was opened by the pages; the next is the time after which it ends unused."""
+    pages_idle_minutes: int
+    secure_cookies: bool
+    """Whether browsers send the pages' cookies over https alone."""
+    environment_name: str
+    """Shown on every page with the next one: what people must not mistake for another."""
+    environment_color: str
+    release: str
+    """Version of the running code, shown on the pages."""
     default_currencies: tuple[str, ...]
     """Currencies in which a worker opens wallets for a new client."""
     welcome_bonus: str
@@ -152,6 +164,12 @@ def load() -> Settings:
         deposits_open=env.bool("DEPOSITS_OPEN", bool(stack)),
         require_confirmation=env.bool("REQUIRE_CONFIRMATION", True),
         token_ttl_hours=env.int("TOKEN_TTL_HOURS", 24, validate=Range(1, 24 * 365)),
+        pages_lifetime_hours=env.int("PAGES_LIFETIME_HOURS", 12, validate=Range(1, 24 * 365)),
+        pages_idle_minutes=env.int("PAGES_IDLE_MINUTES", 30, validate=Range(1, 24 * 60)),
+        secure_cookies=env.bool("SECURE_COOKIES", not stack),
+        environment_name=env.str("ENVIRONMENT_NAME", "development" if stack else "production", validate=Length(1, 40)),
+        environment_color=env.str("ENVIRONMENT_COLOR", "green" if stack else "red", validate=OneOf(COLORS)),
+        release=env.str("RELEASE", "unreleased", validate=Length(1, 40)),
         default_currencies=_words(env, "DEFAULT_CURRENCIES", "USD,EUR,CNY", CURRENCY),
         welcome_bonus=env.str("WELCOME_BONUS", "", validate=Regexp(rf"^$|^[0-9.]+ {CURRENCY}$")),
         max_wallets_per_merchant=env.int("MAX_WALLETS_PER_MERCHANT", 1, validate=Range(0, 10_000)),
@@ -276,25 +294,3 @@ def metrics_files() -> Path | None:
 def _remove_if_in(pid: int, directory: Path) -> None:
     if os.getpid() == pid:  # forked processes end before the one that made it
         shutil.rmtree(directory, ignore_errors=True)
-
-
-def normalized(url: str | None) -> str | None:
-    """The URL with psycopg2 as its driver: a bare postgresql:// would be read as psycopg 3."""
-    if not url:
-        return None
-    parsed = make_url(url)
-    return parsed.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
-
-
-def as_role(owner_url: str | None, role: str) -> str | None:
-    """The owner's URL with another role and that role's derived password."""
-    if not owner_url:
-        return None
-    url = make_url(owner_url)
-    return url.set(username=role, password=role_password(owner_url, role)).render_as_string(hide_password=False)
-
-
-def role_password(owner_url: str, role: str) -> str | None:
-    """The password that the migration gives to `role`: derived from the owner's, which it does not reveal."""
-    secret = make_url(owner_url).password
-    return hmac.new(secret.encode(), role.encode(), hashlib.sha256).hexdigest() if secret else None

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 from sqlalchemy import Engine, NullPool, make_url
 
+import database_urls
 import embedded.stack
-import settings
 from embedded import home
 from embedded.process import Process
 from embedded.stack import CHECKOUT, COMMANDS
@@ -49,7 +49,7 @@ class Product:
     def url_of(self, role: str | None = None, database: str = DATABASE) -> str:
         """The URL of the worker's or the gateway's role, or the owner's."""
         url = make_url(self.database_url).set(database=database).render_as_string(hide_password=False)
-        return settings.as_role(url, role) if role else url
+        return database_urls.as_role(url, role) if role else url
 
     def engine(self, role: str | None = None, database: str = DATABASE) -> Engine:
         """An engine of that role, which keeps no connection."""

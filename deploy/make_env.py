@@ -9,7 +9,7 @@ SECRET_BYTES = 32
 
 
 def derived(owner_password: str, role: str) -> str:
-    """The password that the migration sets for the role, the same as that of `settings.role_password`."""
+    """The password that the migration sets for the role, the same as that of `database_urls.role_password`."""
     return hmac.new(owner_password.encode(), role.encode(), hashlib.sha256).hexdigest()
 
 

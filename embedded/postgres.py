@@ -10,6 +10,7 @@ import psycopg2
 from psycopg2 import sql
 from sqlalchemy import URL
 
+import database_urls
 import settings
 from embedded.home import CHECKOUT, Home, StackError, write_private
 from embedded.process import Process, wait_until_left
@@ -107,7 +108,7 @@ class Postgres:
         return URL.create(
             "postgresql+psycopg2",
             username=role,
-            password=password or settings.role_password(self.url(), role),
+            password=password or database_urls.role_password(self.url(), role),
             database=database,
             query={"host": str(self.home.sockets)},
         ).render_as_string(hide_password=False)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from urllib.parse import quote, urlsplit
 
+import database_urls
 import settings
 from embedded import api, identity, valkey
 from embedded.home import CHECKOUT, Home, StackError
@@ -65,6 +66,9 @@ DEFAULTS = {
     "RATE_LIMIT_ADDRESS": "1000 per second",
     "WEBHOOK_HTTP": "true",
     "WEBHOOK_NETWORKS": "127.0.0.0/8",
+    "SECURE_COOKIES": "false",
+    "ENVIRONMENT_NAME": "development",
+    "ENVIRONMENT_COLOR": "green",
 }
 """Defaults of this stack: all its clients share one address, and their webhook receivers are on this machine."""
 
@@ -106,7 +110,7 @@ class Stack:
         if not redis_url:
             self.valkey = Valkey(home)
             redis_url = self.valkey.url(user=valkey.WORKER)
-        self.database_url = settings.normalized(database_url)
+        self.database_url = database_urls.normalized(database_url)
         self.redis_url = redis_url
         self.secret_key = os.environ.get("SECRET_KEY") or home.secret("secret_key")
         self.receipt_key = os.environ.get("RECEIPT_KEY") or home.secret("receipt_key")
@@ -152,7 +156,7 @@ class Stack:
     def role_url(self, role: str) -> str:
         """The database's URL for that role: given beside another's database, else with its derived password."""
         given = None if self.postgres else os.environ.get(ROLE_VARIABLES[role])
-        return given or settings.as_role(self.database_url, role)
+        return given or database_urls.as_role(self.database_url, role)
 
     def start(self, say: Callable[[str], object] = lambda _: None) -> None:
         """Start everything, report which migrations ran, and return when the gateway is ready; raises StackError."""

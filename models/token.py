@@ -69,6 +69,7 @@ SELECT t.id::text, u.id::text, u.role, u.is_active, u.email_confirmed_at IS NOT 
            AND NOT current_setting('transaction_read_only')::boolean
 FROM tokens t JOIN users u ON u.id = t.user_id
 WHERE t.hash = %(hash)s AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())
+  AND (t.idle_minutes IS NULL OR coalesce(t.last_used_at, t.created_at) > now() - make_interval(mins => t.idle_minutes))
 """
 
 
@@ -98,14 +99,18 @@ class TokenRecord(NamedTuple):
     expires_at: datetime | None
     last_used_at: datetime | None
     replaced_by: str | None
+    idle_minutes: int | None
 
 
 RECORDS = """
 SELECT id::text, name, prefix, last4, scopes, address, user_agent, created_at, expires_at, last_used_at,
-       replaced_by::text
+       replaced_by::text, idle_minutes
 FROM tokens
 """
-ACTIVE = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())"
+ACTIVE = (
+    "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) AND (idle_minutes IS NULL"
+    " OR coalesce(last_used_at, created_at) > now() - make_interval(mins => idle_minutes))"
+)
 
 
 def keep(
@@ -126,13 +131,23 @@ def keep(
 
 
 def open_session(
-    connection: Connection, id: str, user_id: str, token: str, hours: int, address: str | None, user_agent: str | None
+    connection: Connection,
+    id: str,
+    user_id: str,
+    token: str,
+    hours: int,
+    address: str | None,
+    user_agent: str | None,
+    idle_minutes: int | None = None,
 ) -> None:
-    """Store the hash of a session's token, valid for `hours`; the oldest sessions beyond ACTIVE_MAX end."""
+    """Store the hash of a session's token, valid for `hours`; the oldest sessions beyond ACTIVE_MAX end.
+
+    With `idle_minutes` it also ends when it was not used for that long.
+    """
     connection.exec_driver_sql(
-        "INSERT INTO tokens (id, user_id, kind, hash, prefix, last4, expires_at, address, user_agent)"
-        " VALUES (%s, %s, %s, %s, %s, %s, now() + make_interval(hours => %s), %s, %s)",
-        (id, user_id, SESSION, hash_of(token), *_visible_parts(token), hours, address, user_agent),
+        "INSERT INTO tokens (id, user_id, kind, hash, prefix, last4, expires_at, address, user_agent, idle_minutes)"
+        " VALUES (%s, %s, %s, %s, %s, %s, now() + make_interval(hours => %s), %s, %s, %s)",
+        (id, user_id, SESSION, hash_of(token), *_visible_parts(token), hours, address, user_agent, idle_minutes),
     )
     connection.exec_driver_sql(
         "UPDATE tokens SET revoked_at = now() WHERE id IN ("

@@ -17,6 +17,7 @@ PRODUCT = (
     "workers",
     "models",
     "settings.py",
+    "database_urls.py",
     "celery_config.py",
     "bell.py",
     "broker.py",

@@ -3,6 +3,7 @@
 import re
 import tomllib
 
+import database_urls
 import settings
 from deploy import make_env
 from embedded.home import CHECKOUT
@@ -36,8 +37,8 @@ def test_compose_has_no_default_secret_and_separates_roles():
 def test_new_passwords_are_those_the_migration_sets():
     made = make_env.environment()
     url = f"postgresql://payments:{made['OWNER_PASSWORD']}@postgres/payments"
-    assert made["WORKER_PASSWORD"] == settings.role_password(url, settings.WORKER_ROLE)
-    assert made["GATEWAY_PASSWORD"] == settings.role_password(url, settings.GATEWAY_ROLE)
+    assert made["WORKER_PASSWORD"] == database_urls.role_password(url, settings.WORKER_ROLE)
+    assert made["GATEWAY_PASSWORD"] == database_urls.role_password(url, settings.GATEWAY_ROLE)
     assert make_env.environment()["OWNER_PASSWORD"] != made["OWNER_PASSWORD"]
 
 

@@ -49,6 +49,7 @@ def session_body(session: TokenRecord, *, is_current: bool) -> dict[str, Any]:
         "created_at": session.created_at.isoformat(),
         "expires_at": iso(session.expires_at),
         "last_used_at": iso(session.last_used_at),
+        "idle_minutes": session.idle_minutes,
         "is_current": is_current,
     }
 

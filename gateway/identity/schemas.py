@@ -10,6 +10,10 @@ from models.user import NAME_LENGTH_MAX, Role
 PERSON_NAME_LENGTH_MAX = 50
 OVERLAP_SECONDS_MAX = 7 * 24 * 3600
 """A week is enough to deploy a new key to every server."""
+IDLE_MINUTES_MAX = 24 * 60
+"""As in the column."""
+LIFETIME_HOURS_MAX = 24 * 365
+"""As of TOKEN_TTL_HOURS, which bounds it too."""
 
 
 class ClientInput(Input):
@@ -65,6 +69,8 @@ class SessionInput(Input):
     email = Email(required=True)
     password = Password(required=True)
     role = Choice([role.value for role in Role])
+    lifetime_hours = WholeNumber(LIFETIME_HOURS_MAX, 1)
+    idle_minutes = WholeNumber(IDLE_MINUTES_MAX, 1)
 
 
 class ApiKeyInput(Input):
@@ -114,6 +120,7 @@ class SessionSchema(Output):
     created_at = ma.fields.DateTime()
     expires_at = ma.fields.DateTime()
     last_used_at = ma.fields.DateTime(allow_none=True)
+    idle_minutes = ma.fields.Integer(allow_none=True)
     is_current = ma.fields.Boolean()
 
 

@@ -54,7 +54,7 @@ def open_session(body: dict[str, Any]) -> JsonAnswer:
             user.set_password(connection, owner.id, rehashed)
         login_throttle.forgive(connection, by_user)
         login_throttle.give_back(connection, by_address)
-        opened = _open(connection, owner, token)
+        opened = _open(connection, owner, token, body)
     return {**session_body(opened, is_current=True), "token": token}, {}
 
 
@@ -62,10 +62,11 @@ def _wrong_credentials() -> ApiError:
     return ApiError("credentials_invalid", "Check the e-mail address and the password.")
 
 
-def _open(connection: Connection, owner: User, token: str) -> TokenRecord:
+def _open(connection: Connection, owner: User, token: str, limits: dict[str, Any]) -> TokenRecord:
     id, address, agent = str(uuid7()), request.environ[ADDRESS], user_agent()
     hours = services().settings.token_ttl_hours
-    tokens.open_session(connection, id, owner.id, token, hours, address, agent)
+    hours = min(hours, limits.get("lifetime_hours", hours))
+    tokens.open_session(connection, id, owner.id, token, hours, address, agent, limits.get("idle_minutes"))
     opened = tokens.find(connection, owner.id, SESSION, id)
     if opened is None:
         raise _wrong_credentials()

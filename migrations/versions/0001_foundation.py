@@ -5,6 +5,7 @@ from alembic import op
 from psycopg2 import sql
 from psycopg2.extras import execute_values
 
+import database_urls
 import settings
 from migrations import steps
 
@@ -29,7 +30,7 @@ def _set_passwords(cursor) -> None:
     """Only what is derived from the owner's password is set; roles with passwords of their own are given by URL."""
     owner_url = op.get_bind().engine.url.render_as_string(hide_password=False)
     for role in (settings.WORKER_ROLE, settings.GATEWAY_ROLE):
-        password = settings.role_password(owner_url, role)
+        password = database_urls.role_password(owner_url, role)
         if password:
             statement = sql.SQL("ALTER ROLE {} PASSWORD {}")
             cursor.execute(statement.format(sql.Identifier(role), sql.Literal(password)))

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from sqlalchemy import NullPool, create_engine
 
-import settings
+import database_urls
 from embedded import api
 from embedded import home as homes
 from embedded.home import CHECKOUT
@@ -133,7 +133,7 @@ def test_up_reports_start_and_migrations_or_already_running(checkout: Checkout):
 def test_the_logs_of_an_idle_stack_do_not_grow(checkout: Checkout):
     """Over a time in which every worker is seen to have done several rounds of the timetable."""
     logs = [path for path in (checkout.path / ".run" / "logs").glob("*.log") if path.stem not in SERVERS]
-    engine = create_engine(settings.normalized(checkout.stack_json()["database_url"]), poolclass=NullPool)
+    engine = create_engine(database_urls.normalized(checkout.stack_json()["database_url"]), poolclass=NullPool)
 
     def heartbeats() -> dict[str, datetime]:
         with engine.connect() as connection:

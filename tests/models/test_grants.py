@@ -83,7 +83,7 @@ COLUMN_RIGHTS = {
         ("UPDATE", "payment_references"): {"payment_id"},
         ("INSERT", "users"): {"id", "email", "role", *SELF},
         ("UPDATE", "users"): {"email_confirmed_at", "is_active", *SELF},
-        ("INSERT", "tokens"): {"kind", "address", "user_agent", *TOKEN},
+        ("INSERT", "tokens"): {"kind", "address", "user_agent", "idle_minutes", *TOKEN},
         ("UPDATE", "tokens"): {"last_used_at", "revoked_at", "expires_at", "replaced_by"},
         ("INSERT", "confirmations"): {"id", "user_id", "purpose"},
         ("UPDATE", "confirmations"): {"used_at"},

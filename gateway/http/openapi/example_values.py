@@ -179,6 +179,7 @@ VALUES: dict[str, Any] = {
     "url": "https://shop.example.com",
     "EndpointInput.url": "https://shop.example.com/webhooks",
     "user_agent": "curl/8.5.0",
+    **{"idle_minutes": 30, "lifetime_hours": 12},
     "secret": "whsec_ZXhhbXBsZSBvZiBhIHNlY3JldCBmb3Igd2ViaG9va3M=",
     "wallet": WALLET,
     "Wallet.token": WALLET,

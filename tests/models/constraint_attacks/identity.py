@@ -40,6 +40,7 @@ ATTACKS = {
     "client made ops": Attack("UPDATE users SET role = 'ops' WHERE id = %(ann)s", NO_BREAK),
     "token of a new kind": gateways(token(kind="'cookie'"), "tokens_kind_is_known"),
     "session for ever": gateways(token(kind="'session'"), "tokens_sessions_expire"),
+    "API key that is idle": gateways(token(idle_minutes="30"), "tokens_idle_sessions_end"),
     "token with an empty name": by_all(token(name="''"), "tokens_name_is_bounded"),
     "token with an empty user agent": gateways(token(user_agent="''"), "tokens_user_agent_is_bounded"),
     "token with its text": by_all(token(hash="'pay_0'"), "tokens_hash_is_sha256"),

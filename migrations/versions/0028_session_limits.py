@@ -1,0 +1,16 @@
+"""Sessions end when they were not used for as long as their sign-in said."""
+
+from migrations import steps
+
+revision = "0028"
+down_revision = "0027"
+
+STEPS = ["1_column"]
+
+
+def upgrade() -> None:
+    steps.run("session_limits", *STEPS)
+
+
+def downgrade() -> None:
+    steps.run("session_limits", "down")
