@@ -15,6 +15,7 @@ from gateway.http.blueprint import open_api
 from gateway.http.edge import EdgeMiddleware, allow_origins, count_public_request, raise_pending_error
 from gateway.http.parsing import StrictRequest
 from gateway.ops import metrics_routes
+from gateway.pages import registration
 from gateway.services import Services
 from settings import Settings
 
@@ -46,6 +47,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         api.register_blueprint(blueprint)
     app.extensions["contract"] = document = cache(lambda: json.dumps(api.spec.to_dict()))
     app.register_blueprint(docs.blueprint(document))
+    registration.register(app)
     if settings.metrics_token:
         app.register_blueprint(metrics_routes.blueprint(services))
     return app

@@ -1,0 +1,1 @@
+"""The pages below /app, for merchants and clients."""

@@ -1,0 +1,1 @@
+"""The pages below /console, for ops users and auditors."""

@@ -1,0 +1,25 @@
+"""Registers the pages in the app; they are no part of the OpenAPI document."""
+
+from flask import Flask
+
+from gateway.pages.app.home import app_pages
+from gateway.pages.console import overview, search
+from gateway.pages.console.pages import console
+from gateway.pages.sign_in import signing_in
+from gateway.pages.static_files import static_files
+
+NAVIGATION = {
+    "/console": [("Overview", "/console")],
+    "/app": [("Wallets", "/app")],
+}
+"""The links of each kind of pages: label and path."""
+
+CONSOLE = (overview, search)
+"""The modules of the console: each adds its pages to the blueprint when it is imported."""
+
+
+def register(app: Flask) -> None:
+    """Add sign-in, the console and the pages of merchants and clients."""
+    app.extensions["navigation"] = NAVIGATION
+    for blueprint in (signing_in, static_files, console, app_pages):
+        app.register_blueprint(blueprint)
