@@ -18,8 +18,11 @@ CONSOLE = (overview, search)
 """The modules of the console: each adds its pages to the blueprint when it is imported."""
 
 
+BLUEPRINTS = (signing_in, static_files, console, app_pages)
+
+
 def register(app: Flask) -> None:
     """Add sign-in, the console and the pages of merchants and clients."""
     app.extensions["navigation"] = NAVIGATION
-    for blueprint in (signing_in, static_files, console, app_pages):
+    for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

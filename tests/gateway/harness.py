@@ -11,12 +11,14 @@ from typing import Any, ClassVar
 from flask import Flask
 from jsonschema import Draft202012Validator
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 import settings
 from gateway import create_app
 from gateway.http.access_log import HEADERS
 from gateway.http.errors import PROBLEMS
+from gateway.pages import registration
 from models.session import transaction
 from tests.builders import Builder
 from tests.support import Database, engine_of
@@ -40,6 +42,7 @@ def settings_for(database: Database, **changes: Any) -> settings.Settings:
         "gateway_database_url": database.gateway,
         "secret_key": SECRET_KEY,
         "deposits_open": True,
+        "secure_cookies": True,
         "max_wallets_per_merchant": 0,
         "limits_redis_url": "unix:///nowhere/redis.sock?db=1",
         "rate_limit_token": NO_LIMIT,
@@ -96,6 +99,12 @@ class ApiHarness(Builder):
     def anonymous(self) -> "ApiUser":
         """A caller without a token."""
         return ApiUser(self, "", "")
+
+    @property
+    def rules(self) -> list[Rule]:
+        """The routes, without those of pages, which are for people."""
+        pages = {blueprint.name for blueprint in registration.BLUEPRINTS}
+        return [rule for rule in self.app.url_map.iter_rules() if rule.endpoint.partition(".")[0] not in pages]
 
     def execute(self, statement: str, *parameters: object) -> Any:
         """Run a statement as the owner; the first column of its rows, if it has any."""

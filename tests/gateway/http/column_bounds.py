@@ -110,6 +110,12 @@ def sign_in_with(scene: Scene, user_agent: str) -> TestResponse:
     return signed_up_users.sign_in(scene.api, email, headers={"User-Agent": user_agent})
 
 
+def sign_in(scene: Scene, members: dict[str, Any]) -> TestResponse:
+    email, _ = signed_up_users.newcomer(scene.api)
+    body = {"email": email, "password": signed_up_users.PASSWORD, **members}
+    return scene.api.anonymous().call("POST", "/v1/sessions", json=body)
+
+
 def wallet(scene: Scene, members: dict[str, Any]) -> TestResponse:
     return scene.client.call("POST", "/v1/wallets", json={"currency": "EUR", **members})
 

@@ -1,5 +1,7 @@
 """The frame of all pages: sign-in and out, sessions, form tokens, roles, errors, search; N70."""
 
+import re
+
 import pytest
 
 from gateway.pages import sign_in
@@ -82,6 +84,18 @@ def test_a_second_step_asks_for_the_code_and_keeps_the_password_sealed(
     assert browser.form("/sign-in", {"sealed": value[::-1], "code": "123456"}).status_code == 403
     seen = browser.form("/sign-in", {"sealed": value, "code": "123456"})
     assert seen.status_code == 422, "the API judges the code: it is sent with the credentials"
+
+
+def test_each_page_needs_a_session_and_each_post_its_token(api: ApiHarness, ops: Browser) -> None:
+    rules = [rule for rule in api.app.url_map.iter_rules() if rule.endpoint.startswith(("console.", "app_pages."))]
+    assert len(rules) > 4
+    for rule in rules:
+        path = re.sub(r"<(?:path:)?\w+>", "01a00000-0000-7000-8000-000000000000", rule.rule)
+        for method in rule.methods - {"HEAD", "OPTIONS"}:
+            anonymous = Browser(api).client.open(path, method=method)
+            assert (anonymous.status_code, anonymous.location.partition("?")[0]) == (303, "/sign-in"), (method, path)
+            if method == "POST":
+                assert ops.post(path, {"reason": "none"}).status_code == 403, path
 
 
 def test_n70_each_post_needs_the_token_of_its_own_session(api: ApiHarness, ops_email: str) -> None:
