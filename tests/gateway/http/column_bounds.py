@@ -294,3 +294,11 @@ def match(scene: Scene, members: dict[str, Any]) -> TestResponse:
     id = statement(scene, {}).get_json()["id"]
     body = {"payment": scene.charged(), "reason": "x", **members}
     return scene.ops.call("POST", f"/v1/ops/reconciliations/{id}/lines/1/match", json=body)
+
+
+TOKENS = {
+    "tokens_idle_sessions_end": [Probe(member(sign_in, "idle_minutes"), [1, 1440], [0, 1441, "30"])],
+    "tokens_name_is_bounded": [text(key, "name", 100)],
+    "tokens_user_agent_is_bounded": [Probe(sign_in_with, ["", "x", "x" * 5000, "\u00e9"], [])],
+}
+"""Of sessions and API keys."""

@@ -173,9 +173,7 @@ REACHED: dict[str, list[Probe]] = {
         Probe(member(ways.quote, "amount"), ["0.02", "9" * 34 + ".00"], ["0", "9" * 36 + ".99", "1" + "0" * 36])
     ],
     "quotes_currencies_differ": [Probe(member(ways.quote, "target_currency"), ["USD"], ["EUR"])],
-    "tokens_idle_sessions_end": [Probe(member(ways.sign_in, "idle_minutes"), [1, 1440], [0, 1441, "30"])],
-    "tokens_name_is_bounded": [text(ways.key, "name", 100)],
-    "tokens_user_agent_is_bounded": [Probe(ways.sign_in_with, ["", "x", "x" * 5000, "\u00e9"], [])],
+    **ways.TOKENS,
     "users_email_is_bounded": [
         Probe(member(ways.sign_up, "email"), ["a@b.co", "a" * 64 + "@" + "b" * 61 + ".example.com"], ["a@", "x" * 255])
     ],

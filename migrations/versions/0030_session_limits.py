@@ -2,8 +2,8 @@
 
 from migrations import steps
 
-revision = "0028"
-down_revision = "0027"
+revision = "0030"
+down_revision = "0029"
 
 STEPS = ["1_column"]
 
