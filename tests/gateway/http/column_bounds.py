@@ -110,12 +110,6 @@ def sign_in_with(scene: Scene, user_agent: str) -> TestResponse:
     return signed_up_users.sign_in(scene.api, email, headers={"User-Agent": user_agent})
 
 
-def sign_in(scene: Scene, members: dict[str, Any]) -> TestResponse:
-    email, _ = signed_up_users.newcomer(scene.api)
-    body = {"email": email, "password": signed_up_users.PASSWORD, **members}
-    return scene.api.anonymous().call("POST", "/v1/sessions", json=body)
-
-
 def wallet(scene: Scene, members: dict[str, Any]) -> TestResponse:
     return scene.client.call("POST", "/v1/wallets", json={"currency": "EUR", **members})
 
@@ -294,11 +288,3 @@ def match(scene: Scene, members: dict[str, Any]) -> TestResponse:
     id = statement(scene, {}).get_json()["id"]
     body = {"payment": scene.charged(), "reason": "x", **members}
     return scene.ops.call("POST", f"/v1/ops/reconciliations/{id}/lines/1/match", json=body)
-
-
-TOKENS = {
-    "tokens_idle_sessions_end": [Probe(member(sign_in, "idle_minutes"), [1, 1440], [0, 1441, "30"])],
-    "tokens_name_is_bounded": [text(key, "name", 100)],
-    "tokens_user_agent_is_bounded": [Probe(sign_in_with, ["", "x", "x" * 5000, "\u00e9"], [])],
-}
-"""Of sessions and API keys."""

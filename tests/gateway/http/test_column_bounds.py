@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.gateway.harness import ApiHarness
-from tests.gateway.http import action_column_bounds, breach_column_bounds, retry_column_bounds
+from tests.gateway.http import action_column_bounds, breach_column_bounds, retry_column_bounds, token_column_bounds
 from tests.gateway.http import column_bounds as ways
 from tests.gateway.http.column_bounds import Probe, Scene, amount, choice, member, text
 
@@ -173,7 +173,7 @@ REACHED: dict[str, list[Probe]] = {
         Probe(member(ways.quote, "amount"), ["0.02", "9" * 34 + ".00"], ["0", "9" * 36 + ".99", "1" + "0" * 36])
     ],
     "quotes_currencies_differ": [Probe(member(ways.quote, "target_currency"), ["USD"], ["EUR"])],
-    **ways.TOKENS,
+    **token_column_bounds.TOKENS,
     "users_email_is_bounded": [
         Probe(member(ways.sign_up, "email"), ["a@b.co", "a" * 64 + "@" + "b" * 61 + ".example.com"], ["a@", "x" * 255])
     ],
