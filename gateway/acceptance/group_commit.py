@@ -19,6 +19,9 @@ from models.account import Party
 from models.payment import NewPayment
 from models.session import CommitUnknown, Connection, Contention, DatabaseUnavailable, Engine, statements, transaction
 
+LINGER_SECONDS = 0.002
+"""The wait of a group for more requests when the one before held several: fewer commits, and no wait at low load."""
+
 GROUP_MAX = 256
 """Enough for every connection of a process; larger groups gain nothing."""
 
@@ -41,6 +44,7 @@ class GroupCommit:
         self._lock = threading.Lock()
         self._waiting: deque[_Pending] = deque()
         self._is_led = False
+        self._was_shared = False
 
     def submit(self, request: PaymentRequest) -> AcceptedPayment:
         """Store the payment, or find the earlier one of its key; raises ApiError, DatabaseUnavailable or Contention."""
@@ -65,9 +69,10 @@ class GroupCommit:
 
     def _lead(self) -> None:
         """Store one group of the waiting requests, its own first; then another thread leads."""
-        time.sleep(0)  # lets ready requests join: half as many commits at 8 connections
+        time.sleep(LINGER_SECONDS if self._was_shared else 0)  # lets ready requests join
         with self._lock:
             group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_MAX))]
+        self._was_shared = len(group) > 1
         try:
             answers = self._settle([pending.request for pending in group])
             for pending, answer in zip(group, answers, strict=True):

@@ -1,11 +1,16 @@
 """Group commit: orders that arrive together share flushes, and each gets its own answer."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
-from gateway.acceptance.group_commit import GROUP_MAX
+import pytest
+
+from gateway.acceptance import group_commit
+from gateway.acceptance.group_commit import GROUP_MAX, LINGER_SECONDS
 from tests.gateway.harness import ApiHarness, ApiUser
-from tests.support import statements_of
+from tests.support import PATIENCE_SECONDS, eventually, statements_of
 
 ORDERS = 60
 
@@ -51,6 +56,29 @@ def test_concurrent_refusals_answer_their_own_orders(api: ApiHarness, client: Ap
     with ThreadPoolExecutor(ORDERS) as pool:
         outcomes = list(pool.map(order, range(ORDERS)))
     assert [outcome for outcome in outcomes if outcome[1] != cases[outcome[0]][1]] == []
+
+
+def test_a_group_waits_for_others_only_after_one_that_had_several(
+    api: ApiHarness, client: ApiUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = client.wallet("1.00"), client.wallet()
+    body = {"source": source, "target": target, "amount": "1.00", "currency": "EUR"}
+    waits, has_joined = [], threading.Event()
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        assert has_joined.wait(PATIENCE_SECONDS)
+
+    monkeypatch.setattr(group_commit, "time", SimpleNamespace(sleep=wait, monotonic=time.monotonic))
+    waiting = api.app.extensions["gateway"].group_commit._waiting
+    with ThreadPoolExecutor(2) as pool:
+        answers = [pool.submit(client.order, "/v1/transfers", body) for _ in range(2)]
+        eventually(lambda: len(waiting) == 2)
+        has_joined.set()
+    statuses = [answer.result().status_code for answer in answers]
+    statuses += [client.order("/v1/transfers", body).status_code for _ in range(2)]
+    assert statuses == [202] * 4
+    assert waits == [0, LINGER_SECONDS, 0]
 
 
 def test_a_flush_is_bounded() -> None:
