@@ -21,8 +21,10 @@ from gateway.ops.closing_routes import closings
 from gateway.ops.explanation_routes import explanations
 from gateway.ops.freeze_routes import freezes
 from gateway.ops.health_routes import health
+from gateway.ops.overview_routes import overview
 from gateway.ops.pause_routes import pauses
 from gateway.ops.payment_routes import ops_payments
+from gateway.ops.related_routes import related
 from gateway.ops.resolution_routes import resolutions
 from gateway.ops.routes import ops
 from gateway.ops.search_routes import searches
@@ -64,10 +66,12 @@ BLUEPRINTS = (
     commissions,
     webhook_endpoints,
     webhook_deliveries,
+    overview,
     searches,
     ops_payments,
     ops_actions,
     explanations,
+    related,
     resolutions,
     batches,
     adjustments,

@@ -13,7 +13,7 @@ from models.payment_search import Page, RowKey
 from models.payment_stuck import StuckFilter, StuckPayment
 from models.payment_view import PaymentView
 from models.records import record
-from models.representations import iso
+from models.representations import iso, party_body
 from models.resolution import Resolution
 from models.rules import ops_actions
 from models.rules.money import render
@@ -81,9 +81,10 @@ def by_id(connection: Connection, id: str) -> OpsPayment | None:
 
 
 class ListedPayment(NamedTuple):
-    """A payment in a list, and the actions that are possible now."""
+    """A payment in a list, with its two sides, and the actions that are possible now."""
 
     payment: StuckPayment
+    view: PaymentView
     actions: list[OpsAction]
 
 
@@ -94,8 +95,9 @@ def page(connection: Connection, limit: int, at: Cursor = START, *, which: Stuck
     else:
         rows = payment_stuck.find(connection, which, limit, at)
         found = Page(rows, [RowKey(row.id) for row in rows])
-    possible = actions(connection, [row.id for row in found.rows])
-    return found._replace(rows=[ListedPayment(row, possible[row.id]) for row in found.rows])
+    ids = [row.id for row in found.rows]
+    possible, views = actions(connection, ids), payment_view.by_ids(connection, ids)
+    return found._replace(rows=[ListedPayment(row, views[row.id], possible[row.id]) for row in found.rows])
 
 
 def actions(connection: Connection, ids: Iterable[str]) -> dict[str, list[OpsAction]]:
@@ -105,8 +107,16 @@ def actions(connection: Connection, ids: Iterable[str]) -> dict[str, list[OpsAct
 
 
 def listed_body(listed: ListedPayment) -> dict[str, Any]:
-    """The JSON of a payment in a list."""
-    return {**stuck_body(listed.payment), "actions": listed.actions}
+    """The JSON of a payment in a list: without the tokens of its wallets."""
+    view = listed.view
+    return {
+        **stuck_body(listed.payment),
+        "source": party_body(view.source, None),
+        "target": party_body(view.target, None),
+        "summary": view.summary,
+        "reference": view.reference,
+        "actions": listed.actions,
+    }
 
 
 def stuck_body(row: StuckPayment) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from models.payment_timeline import TimelineEntry
 from models.payment_view import PaymentView
 from models.representations import ViewerLike, iso
 from models.rules import waiting
+from models.rules.retry import ATTEMPTS_MAX
 from models.rules.state import State
 from models.rules.waiting import RowLock, WaitCause, WaitFacts
 
@@ -155,6 +156,7 @@ def body(explanation: PaymentExplanation, viewer: ViewerLike) -> dict[str, Any]:
         "explained_at": explanation.at.isoformat(),
         "causes": [cause._asdict() for cause in explanation.causes],
         "attempts": view.attempts,
+        "attempts_max": ATTEMPTS_MAX,
         "last_error": explanation.last_error,
         "next_attempt_at": iso(explanation.next_attempt_at),
         "parked_at": iso(view.parked_at),

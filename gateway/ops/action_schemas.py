@@ -7,7 +7,7 @@ import marshmallow as ma
 from gateway.http.calendar_day import CalendarDay
 from gateway.http.errors import FieldError
 from gateway.http.fields import Amount, Choice, ChoiceList, Id, Input, SingleSpacedText, Text
-from gateway.http.payment_schemas import PaymentSchema
+from gateway.http.payment_schemas import PaymentSchema, SideSchema
 from gateway.http.schemas import Output, PageQuery, one_of
 from gateway.ops.retry_schemas import OpsPaymentSchema
 from models.audit import REASON_LENGTH_MAX
@@ -89,8 +89,12 @@ class ResolutionSchema(Output):
 
 
 class ListedPaymentSchema(OpsPaymentSchema):
-    """A payment that is stuck, parked or undecided, and what may be done about it now."""
+    """A payment in a list of ops: its sides without their tokens, and what may be done about it now."""
 
+    source = ma.fields.Nested(SideSchema)
+    target = ma.fields.Nested(SideSchema)
+    summary = ma.fields.String(allow_none=True)
+    reference = ma.fields.String(allow_none=True)
     actions = ma.fields.List(one_of(OpsAction))
 
 

@@ -49,6 +49,7 @@ class ExplanationSchema(Output):
     explained_at = ma.fields.DateTime()
     causes = ma.fields.List(ma.fields.Nested(WaitCauseSchema))
     attempts = ma.fields.Integer()
+    attempts_max = ma.fields.Integer()
     last_error = ma.fields.String(allow_none=True)
     next_attempt_at = ma.fields.DateTime(allow_none=True)
     parked_at = ma.fields.DateTime(allow_none=True)

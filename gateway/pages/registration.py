@@ -3,18 +3,18 @@
 from flask import Flask
 
 from gateway.pages.app.home import app_pages
-from gateway.pages.console import overview, search
+from gateway.pages.console import overview, payment, payments, retries, search
 from gateway.pages.console.pages import console
 from gateway.pages.sign_in import signing_in
 from gateway.pages.static_files import static_files
 
 NAVIGATION = {
-    "/console": [("Overview", "/console")],
+    "/console": [("Overview", "/console"), ("Payments", "/console/payments"), ("Batches", "/console/batches")],
     "/app": [("Wallets", "/app")],
 }
 """The links of each kind of pages: label and path."""
 
-CONSOLE = (overview, search)
+CONSOLE = (overview, payments, retries, payment, search)
 """The modules of the console: each adds its pages to the blueprint when it is imported."""
 
 

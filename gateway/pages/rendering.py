@@ -65,8 +65,8 @@ def time_element(value: str | None, none: str = "–") -> Markup:
 
 
 def query() -> dict[str, str]:
-    """The parameters of this page's URL, each once."""
-    return request.args.to_dict()
+    """The parameters of this page's URL; of one that is repeated, as boxes of a form are, the values as a list."""
+    return {name: ",".join(values) for name, values in request.args.lists()}
 
 
 def redirect(location: str) -> Response:

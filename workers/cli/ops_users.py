@@ -83,7 +83,7 @@ def _show(found: OpsUser, now: datetime) -> None:
         ("API key", "used", "made", "scopes", "name"): [_key(one, ago) for one in found.api_keys],
         ("payment", "type", "amount", "state", "accepted"): [
             (row.id, row.type, f"{render(row.amount, row.digits)} {row.currency}", row.state, ago(row.created_at))
-            for row, _ in found.payments
+            for row, *_ in found.payments
         ],
         ("entry", "at", "actor", "action", "target"): [
             (entry.id, ago(entry.created_at), entry.actor, entry.action, entry.target) for entry in found.audit

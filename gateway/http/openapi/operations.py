@@ -46,6 +46,7 @@ TAGS = {
     "ops_payments": "Stuck, parked and undecided payments",
     "ops": "Operations",
     "searches": "Search",
+    "related": "What belongs to payments",
 }
 """Tags that differ from the name of their blueprint."""
 

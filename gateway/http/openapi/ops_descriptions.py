@@ -6,6 +6,7 @@ OPS_DESCRIPTIONS: dict[str, str] = {
     "Account.last4": "The last four characters of the wallet's token; null if it is a technical account.",
     "Account.owner": "The id of the user whose wallet it is; null if it is a technical account.",
     "idempotency_key": "The key of the request that ordered the payment or acted on it; yours, for ops anybody's.",
+    "attempts_max": "The attempts after which it is parked.",
     "RefusedAction.action": "An action that is not possible now.",
     "actions": "The actions of ops users that are possible now; each is a path of the payment.",
     "application": "The name of the program that has the lock.",

@@ -102,6 +102,8 @@ CALLS = {
     ),
     "a delivery": ("GET", f"/v1/webhook-deliveries/{ID}", None),
     "redeliver": ("POST", f"/v1/webhook-deliveries/{ID}/redeliver", {}),
+    "ops: overview": ("GET", "/v1/ops/overview", None),
+    "ops: related": ("GET", f"/v1/ops/payments/{ID}/related", None),
     "ops: search": ("GET", "/v1/ops/search?q=x", None),
     "ops: payments": ("GET", "/v1/ops/payments?parked=true", None),
     "ops: retry": ("POST", f"/v1/ops/payments/{ID}/retry", WHY),

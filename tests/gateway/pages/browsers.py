@@ -25,6 +25,7 @@ class Elements(HTMLParser):
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attributes)))
+        self.text += " "
 
     def handle_data(self, data: str) -> None:
         self.text += data

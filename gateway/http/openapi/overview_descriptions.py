@@ -1,0 +1,42 @@
+"""Descriptions of the overview, as in `descriptions.py`."""
+
+SCHEMAS = ("OverviewWindow", "OverviewSlot")
+
+OVERVIEW_DESCRIPTIONS: dict[str, str] = {
+    "Related.parent": "The id of the charge or withdrawal that it refunds or returns; null if it is none.",
+    "Related.bulk": "The id of the bulk that it is a line of; null if it is none.",
+    "Related.quote": "The id of the quote that it used; null without one.",
+    "children": "Its refunds and returns, the newest first.",
+    "batches": "The ids of the batches that retried it.",
+    "statement_lines": "Lines of bank statements that are about it.",
+    "RelatedLine.statement": "The id of the statement.",
+    "deliveries": "The webhooks about it, the newest first.",
+    "RelatedDelivery.endpoint": "The id of the endpoint.",
+    "RelatedDelivery.type": "The type of the event.",
+    "RelatedDelivery.url": "Where it is sent.",
+    "span": "The time that the slots cover: `hour` or `day`.",
+    "slot_seconds": "The length of a slot.",
+    "slots": "The slots, the earliest first; the last one ends now.",
+    "windows": "The last minute, five minutes, and hour.",
+    "Overview.at": "The time of the overview, by the database's clock.",
+    "Overview.counts": "What waits, each with its number.",
+    "OverviewCount.name": "What waits.",
+    "OverviewCount.count": "How many of them, counted up to 10,000.",
+    "OverviewCount.is_exact": "False if there may be more.",
+    "OverviewCount.oldest_at": "Since when the oldest waits; null if nothing does, or it is not known.",
+    "OverviewFailure.failure": "Why they FAILED, as a published code.",
+    "OverviewFailure.count": "How many.",
+    "OverviewSlot.begins_at": "The beginning of the slot.",
+    "OverviewSlot.failures": "Those that FAILED, by their failure.",
+    "OverviewWindow.seconds": "The length of the window, which ends now.",
+    "is_estimate": "Whether more payments were accepted than were read, and the numbers were estimated from these.",
+    "p50_seconds": "Half of those that are final took at most this long, from when they were due; null if none is.",
+    "p95_seconds": "95 % of them took at most this long.",
+    "p99_seconds": "99 % of them took at most this long.",
+    **{f"{schema}.accepted": "How many were accepted." for schema in SCHEMAS},
+    **{f"{schema}.initiated": "How many of them are INITIATED now." for schema in SCHEMAS},
+    **{f"{schema}.authorized": "How many of them are AUTHORIZED now." for schema in SCHEMAS},
+    **{f"{schema}.completed": "How many of them are COMPLETED." for schema in SCHEMAS},
+    **{f"{schema}.failed": "How many of them FAILED." for schema in SCHEMAS},
+}
+"""By `member` or `Schema.member`."""

@@ -1,0 +1,1 @@
+DROP INDEX bank_statement_lines_open;
