@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from environs import Env, EnvError
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
-from database_urls import as_role, normalized
+from database_urls import as_role, beside, normalized
 
 STACK_FILE = Path(__file__).parent / ".run" / "stack.json"
 """File with the addresses of the running embedded stack, so that commands in the checkout find it."""
@@ -35,7 +34,8 @@ COLORS = ("red", "amber", "green", "blue", "violet", "gray")
 """Of the environment's name on the pages."""
 
 CURRENCY = "[A-Z][A-Z0-9]{2,11}"
-RECEIPT_KEY = r"|[0-9a-fA-F]{64}|[A-Za-z0-9+/_-]{43}=?"
+KEY = "[0-9a-fA-F]{64}|[A-Za-z0-9+/_-]{43}=?"
+RECEIPT_KEY = f"|{KEY}"
 RATE = r"^[1-9]\d{0,6} per (second|minute|hour|day)$"
 
 
@@ -59,6 +59,10 @@ class Settings:
     """Whether owners may deposit into their own wallets; else ops, or a token with scope deposits:write."""
     require_confirmation: bool
     """Whether users must confirm their e-mail address before they can move money."""
+    require_second_factor: bool
+    """Whether ops users and auditors must have a second factor, and prove it again before what is hard to undo."""
+    second_factor_keys: tuple[str, ...]
+    """Keys that encrypt the secrets of second factors, 32 bytes each, as `receipt_key`; the first one for new ones."""
     token_ttl_hours: int
     """Lifetime of a session."""
     pages_lifetime_hours: int
@@ -163,6 +167,8 @@ def load() -> Settings:
         auditor_freezes_max=env.int("AUDITOR_FREEZES_MAX", 0, validate=Range(0, 10_000)),
         deposits_open=env.bool("DEPOSITS_OPEN", bool(stack)),
         require_confirmation=env.bool("REQUIRE_CONFIRMATION", True),
+        require_second_factor=env.bool("REQUIRE_SECOND_FACTOR", not stack),
+        second_factor_keys=_words(env, "SECOND_FACTOR_KEYS", stack.get("second_factor_keys", ""), KEY, is_secret=True),
         token_ttl_hours=env.int("TOKEN_TTL_HOURS", 24, validate=Range(1, 24 * 365)),
         pages_lifetime_hours=env.int("PAGES_LIFETIME_HOURS", 12, validate=Range(1, 24 * 365)),
         pages_idle_minutes=env.int("PAGES_IDLE_MINUTES", 30, validate=Range(1, 24 * 60)),
@@ -179,7 +185,7 @@ def load() -> Settings:
         rate_limit_token=env.str("RATE_LIMIT_TOKEN", "100 per second", validate=Regexp(RATE)),
         rate_limit_address=env.str("RATE_LIMIT_ADDRESS", "500 per second", validate=Regexp(RATE)),
         sign_up_limit=env.str("SIGN_UP_LIMIT", "20 per hour", validate=Regexp(RATE)),
-        limits_redis_url=env.str("LIMITS_REDIS_URL", None) or _beside(redis_url),
+        limits_redis_url=env.str("LIMITS_REDIS_URL", None) or beside(redis_url),
         waiters_max=env.int("WAITERS_MAX", 2_000, validate=Range(0, 10_000)),
         waiters_per_user_max=env.int("WAITERS_PER_USER_MAX", 1_000, validate=Range(0, 10_000)),
         large_reads_max=env.int("LARGE_READS_MAX", 2, validate=Range(1, 7)),
@@ -225,12 +231,12 @@ def _receipt_key(env: Env, default: str) -> str:
     return key
 
 
-def _words(env: Env, name: str, default: str, shape: str) -> tuple[str, ...]:
-    """A comma-separated list of words of that shape; raises EnvError."""
+def _words(env: Env, name: str, default: str, shape: str, *, is_secret: bool = False) -> tuple[str, ...]:
+    """A comma-separated list of words of that shape; raises EnvError, which does not repeat a secret."""
     words = tuple(word.strip() for word in env.str(name, default).split(",") if word.strip())
     for word in words:
         if not re.fullmatch(shape, word, re.ASCII):
-            raise EnvError(f"{name}: {word!r} is not of the form {shape}")
+            raise EnvError(f"{name}: {'a word' if is_secret else repr(word)} is not of the form {shape}")
     return words
 
 
@@ -242,12 +248,6 @@ def _networks(words: tuple[str, ...]) -> tuple[str, ...]:
         except ValueError as error:
             raise EnvError(f"WEBHOOK_NETWORKS: {error}") from error
     return words
-
-
-def _beside(redis_url: str) -> str:
-    """Database 1 of the broker's server."""
-    parts = urlsplit(redis_url)
-    return f"unix://{parts.netloc}{parts.path}?db=1" if parts.scheme == "unix" else parts._replace(path="/1").geturl()
 
 
 def _running_stack() -> dict[str, str]:

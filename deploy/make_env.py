@@ -25,6 +25,7 @@ def environment() -> dict[str, str]:
         "VALKEY_GATEWAY_PASSWORD": token_hex(SECRET_BYTES),
         "SECRET_KEY": token_hex(SECRET_BYTES),
         "RECEIPT_KEY": token_hex(SECRET_BYTES),
+        "SECOND_FACTOR_KEYS": token_hex(SECRET_BYTES),
         "METRICS_TOKEN": token_hex(SECRET_BYTES),
     }
 

@@ -36,6 +36,7 @@ def describe(stack: "Stack", people: "People") -> dict[str, Any]:
         "redis_url": stack.redis_url,
         "secret_key": stack.secret_key,
         "receipt_key": stack.receipt_key,
+        "second_factor_keys": stack.second_factor_keys,
         "mail": stack.mail,
         "bank": stack.bank_url if stack.bank else None,
         "metrics": {"token": stack.metrics_token, "urls": stack.metrics_urls},

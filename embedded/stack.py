@@ -52,6 +52,7 @@ TOLD_BY_US = {
         "REDIS_URL",
         "SECRET_KEY",
         "RECEIPT_KEY",
+        "SECOND_FACTOR_KEYS",
         "MAIL_URL",
         "GATEWAY_BIND",
         "PORT",
@@ -64,13 +65,14 @@ mail server or the bank."""
 DEFAULTS = {
     "RATE_LIMIT_TOKEN": "1000 per second",
     "RATE_LIMIT_ADDRESS": "1000 per second",
+    "REQUIRE_SECOND_FACTOR": "false",
     "WEBHOOK_HTTP": "true",
     "WEBHOOK_NETWORKS": "127.0.0.0/8",
     "SECURE_COOKIES": "false",
     "ENVIRONMENT_NAME": "development",
     "ENVIRONMENT_COLOR": "green",
 }
-"""Defaults of this stack: all its clients share one address, and their webhook receivers are on this machine."""
+"""Defaults of this stack: clients share an address, receivers are on this machine, ops have only tokens."""
 
 HOST = "127.0.0.1"
 PORT_WANTED = 8000
@@ -114,6 +116,7 @@ class Stack:
         self.redis_url = redis_url
         self.secret_key = os.environ.get("SECRET_KEY") or home.secret("secret_key")
         self.receipt_key = os.environ.get("RECEIPT_KEY") or home.secret("receipt_key")
+        self.second_factor_keys = os.environ.get("SECOND_FACTOR_KEYS") or home.secret("second_factor_key")
         self._listener = _listen(port)
         self.metrics_token = home.secret("metrics_token")
         self._metrics_listeners = {name: socket.create_server((HOST, 0)) for name in MEASURED}
@@ -217,7 +220,8 @@ class Stack:
         if name == "rails":
             told |= {"RAIL": self.rail, "RAIL_SIMULATOR_URL": self.bank_url}
         if name == "gateway":
-            told |= {"SECRET_KEY": self.secret_key, "GATEWAY_BIND": f"fd://{self._listener.fileno()}"}
+            told |= {"SECRET_KEY": self.secret_key, "SECOND_FACTOR_KEYS": self.second_factor_keys}
+            told |= {"GATEWAY_BIND": f"fd://{self._listener.fileno()}"}
         inherited = [self._listener] if name == "gateway" else []
         if name != "beat":
             files = str(self.home.directory(f"metrics-{name}", runs_as))

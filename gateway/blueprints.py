@@ -11,6 +11,7 @@ from gateway.exchange.routes import exchanges
 from gateway.identity.api_key_routes import api_keys
 from gateway.identity.confirmation_routes import confirmations
 from gateway.identity.me_routes import me
+from gateway.identity.second_factor_routes import second_factor_views
 from gateway.identity.session_routes import sessions
 from gateway.identity.sign_up_routes import sign_up
 from gateway.ops.action_routes import ops_actions
@@ -46,6 +47,7 @@ BLUEPRINTS = (
     sessions,
     api_keys,
     me,
+    second_factor_views,
     orders,
     withdrawals,
     exchanges,

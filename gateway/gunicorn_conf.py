@@ -74,6 +74,8 @@ def on_starting(_: object) -> None:
     current = settings.load()
     if len(current.secret_key) < SECRET_KEY_LENGTH_MIN:
         raise SystemExit(f"SECRET_KEY must have at least {SECRET_KEY_LENGTH_MIN} characters")
+    if not current.second_factor_keys:
+        raise SystemExit("SECOND_FACTOR_KEYS is not set")
     if current.gateway_database_url is None:
         raise SystemExit("GATEWAY_DATABASE_URL is not set")
     _allow_files(worker_connections + OTHER_FILES)

@@ -10,6 +10,7 @@ from gateway.acceptance.group_commit import GroupCommit
 from gateway.acceptance.reference_data import ReferenceData
 from gateway.auth.rate_limit import RateLimits
 from gateway.auth.revocation import TokenRevocations
+from gateway.auth.secret_cipher import SecretCipher
 from gateway.auth.tokens import TokenCache
 from gateway.http.large_reads import LargeReads
 from gateway.waiting.waiters import Waiters
@@ -35,13 +36,22 @@ class Services:
     @cached_property
     def tokens(self) -> TokenCache:
         """The callers of bearer tokens."""
-        require_confirmation = self.settings.require_confirmation
-        return TokenCache(self.engine, self.revocations, require_confirmation=require_confirmation)
+        return TokenCache(
+            self.engine,
+            self.revocations,
+            require_confirmation=self.settings.require_confirmation,
+            require_second_factor=self.settings.require_second_factor,
+        )
 
     @cached_property
     def revocations(self) -> TokenRevocations:
         """Notices of revoked tokens between processes."""
         return TokenRevocations(self.settings.limits_redis_url)
+
+    @cached_property
+    def secret_cipher(self) -> SecretCipher:
+        """Encrypts the secrets of second factors."""
+        return SecretCipher(self.settings.second_factor_keys)
 
     @cached_property
     def rate_limits(self) -> RateLimits:

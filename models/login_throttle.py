@@ -1,4 +1,4 @@
-"""Throttle of password guesses: a guess is counted before it is checked, so concurrent guesses count too."""
+"""Throttle of guesses at passwords and codes: each is counted before it is checked, so concurrent ones count too."""
 
 import hashlib
 from typing import NamedTuple
@@ -20,6 +20,11 @@ class Subject(NamedTuple):
 def of_user(email: str) -> Subject:
     """The e-mail address of a login, whether or not such a user exists: 5 guesses, then waits of 1, 2, 4 … 900 s."""
     return Subject(hashlib.sha256(f"user {email.lower()}".encode()).digest(), 5)
+
+
+def of_second_factor(user_id: str) -> Subject:
+    """The second factor of a user, counted apart: whoever has the password must not reset it by each right one."""
+    return Subject(hashlib.sha256(f"second factor {user_id}".encode()).digest(), 5)
 
 
 def of_address(address: str) -> Subject:

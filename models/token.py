@@ -52,8 +52,12 @@ def hash_of(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
+SECOND_FACTOR_SECONDS = 600
+"""For this long a session that proved the second factor may do what asks for it again: the length of one task."""
+
+
 class Bearer(NamedTuple):
-    """The user of a token; `scopes` None means all of the role's."""
+    """The user of a token; `scopes` None means all of the role's; the last three are of sessions alone."""
 
     token_id: str
     user_id: str
@@ -61,10 +65,15 @@ class Bearer(NamedTuple):
     is_active: bool
     is_confirmed: bool
     scopes: frozenset[str] | None
+    is_session: bool
+    has_second_factor: bool
+    has_recent_second_factor: bool
 
 
 BEARER = """
 SELECT t.id::text, u.id::text, u.role, u.is_active, u.email_confirmed_at IS NOT NULL, t.scopes,
+       t.kind = 'session', t.second_factor_at IS NOT NULL,
+       coalesce(t.second_factor_at > now() - make_interval(secs => %(second_factor_seconds)s), false),
        (t.last_used_at IS NULL OR t.last_used_at < now() - make_interval(secs => %(last_used_seconds)s))
            AND NOT current_setting('transaction_read_only')::boolean
 FROM tokens t JOIN users u ON u.id = t.user_id
@@ -75,11 +84,14 @@ WHERE t.hash = %(hash)s AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.
 
 def bearer(connection: Connection, hash: bytes) -> Bearer | None:
     """The user of the active token with this hash, or None; records once a minute that it was used."""
-    row = connection.exec_driver_sql(BEARER, {"hash": hash, "last_used_seconds": LAST_USED_SECONDS}).first()
+    seconds = {"last_used_seconds": LAST_USED_SECONDS, "second_factor_seconds": SECOND_FACTOR_SECONDS}
+    row = connection.exec_driver_sql(BEARER, {"hash": hash, **seconds}).first()
     if row is None:
         return None
-    *members, scopes, is_use_to_be_noted = row
-    bearer = Bearer._make((*members, None if scopes is None else frozenset(scopes)))
+    *members, is_use_to_be_noted = row
+    bearer = Bearer._make(members)
+    if bearer.scopes is not None:
+        bearer = bearer._replace(scopes=frozenset(bearer.scopes))
     if is_use_to_be_noted:
         connection.exec_driver_sql("UPDATE tokens SET last_used_at = now() WHERE id = %s", (bearer.token_id,))
     return bearer
@@ -100,11 +112,12 @@ class TokenRecord(NamedTuple):
     last_used_at: datetime | None
     replaced_by: str | None
     idle_minutes: int | None
+    second_factor_at: datetime | None
 
 
 RECORDS = """
 SELECT id::text, name, prefix, last4, scopes, address, user_agent, created_at, expires_at, last_used_at,
-       replaced_by::text, idle_minutes
+       replaced_by::text, idle_minutes, second_factor_at
 FROM tokens
 """
 ACTIVE = (
@@ -139,15 +152,21 @@ def open_session(
     address: str | None,
     user_agent: str | None,
     idle_minutes: int | None = None,
+    *,
+    is_proved: bool = False,
 ) -> None:
     """Store the hash of a session's token, valid for `hours`; the oldest sessions beyond ACTIVE_MAX end.
 
-    With `idle_minutes` it also ends when it was not used for that long.
+    With `idle_minutes` it also ends when it was not used for that long. `is_proved`: the second factor was proved now.
     """
     connection.exec_driver_sql(
-        "INSERT INTO tokens (id, user_id, kind, hash, prefix, last4, expires_at, address, user_agent, idle_minutes)"
-        " VALUES (%s, %s, %s, %s, %s, %s, now() + make_interval(hours => %s), %s, %s, %s)",
-        (id, user_id, SESSION, hash_of(token), *_visible_parts(token), hours, address, user_agent, idle_minutes),
+        "INSERT INTO tokens (id, user_id, kind, hash, prefix, last4, expires_at, address, user_agent, idle_minutes,"
+        " second_factor_at) VALUES"
+        " (%s, %s, %s, %s, %s, %s, now() + make_interval(hours => %s), %s, %s, %s, CASE WHEN %s THEN now() END)",
+        (
+            *(id, user_id, SESSION, hash_of(token), *_visible_parts(token), hours, address, user_agent),
+            *(idle_minutes, is_proved),
+        ),
     )
     connection.exec_driver_sql(
         "UPDATE tokens SET revoked_at = now() WHERE id IN ("
@@ -155,6 +174,15 @@ def open_session(
         " ORDER BY created_at DESC, id DESC OFFSET %s)",
         (user_id, SESSION, ACTIVE_MAX),
     )
+
+
+def note_second_factor(connection: Connection, user_id: str, id: str) -> bool:
+    """Record that the session proved the second factor now; False if it has ended."""
+    noted = connection.exec_driver_sql(
+        f"UPDATE tokens SET second_factor_at = now() WHERE id = %s AND user_id = %s AND kind = %s AND {ACTIVE}",
+        (id, user_id, SESSION),
+    )
+    return noted.rowcount == 1
 
 
 def find(connection: Connection, user_id: str, kind: str, id: str) -> TokenRecord | None:

@@ -12,7 +12,7 @@ import pytest
 import logs
 from embedded.home import CHECKOUT
 from embedded.stack import BANK, COMMANDS
-from tests.gateway.harness import SECRET_KEY
+from tests.gateway.harness import SECOND_FACTOR_KEY, SECRET_KEY
 from tests.support import Database, Postgres, entries_of
 
 NOWHERE = "postgresql+psycopg2://payments_gateway:x@127.0.0.1:1/x"
@@ -22,6 +22,7 @@ ENVIRON = {
     "WORKER_DATABASE_URL": NOWHERE,
     "REDIS_URL": "redis://127.0.0.1:1/0",
     "SECRET_KEY": SECRET_KEY,
+    "SECOND_FACTOR_KEYS": SECOND_FACTOR_KEY,
     "GATEWAY_BIND": "127.0.0.1:0",
     "PYTHONPATH": str(CHECKOUT),
 }

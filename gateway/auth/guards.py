@@ -76,10 +76,13 @@ def actor(user_id: str | None = None) -> Actor:
     )
 
 
-def requires(*scopes: str, others: Sequence[str] = ()) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def requires(
+    *scopes: str, others: Sequence[str] = (), second_factor: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorator: only callers with one of these scopes may call. Outermost except for the route.
 
-    `others` are the media types of its responses besides JSON.
+    `others` are the media types of its responses besides JSON. With `second_factor` a session of a user who has, or
+    must have, a second factor must have proved it recently.
     """
 
     def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -89,19 +92,33 @@ def requires(*scopes: str, others: Sequence[str] = ()) -> Callable[[Callable[...
         def guarded(*args: Any, **kwargs: Any) -> Any:
             g.caller = caller = authenticate(request.environ, current_app.extensions["gateway"])
             if caller.scopes.isdisjoint(scopes):
+                if caller.must_enrol:
+                    raise ApiError(
+                        "second_factor_enrolment_required", "Set up a second factor: POST /v1/second-factor."
+                    )
                 if not caller.unconfirmed_scopes.isdisjoint(scopes):
                     raise ApiError("email_unconfirmed", "Confirm your e-mail address before moving money.")
                 raise ApiError("scope_missing", f"This needs the scope {' or '.join(scopes)}.")
+            if second_factor and caller.must_prove:
+                require_session(caller)
+                raise ApiError("second_factor_expired", "Send a code to POST /v1/sessions/current/second-factor.")
             if not takes_query:
                 refuse_query()
             refuse_other_than_json(*others)
             return view(*args, **kwargs)
 
         guarded.scopes = frozenset(scopes)  # type: ignore[attr-defined]
-        _document(guarded, security=[{"bearer": []}], **{"x-scopes": list(scopes)})
+        asked_again = {"x-second-factor": True} if second_factor else {}
+        _document(guarded, security=[{"bearer": []}], **{"x-scopes": list(scopes)}, **asked_again)
         return guarded
 
     return decorator
+
+
+def require_session(caller: Caller) -> None:
+    """Refuse an API key, which has no second factor; raises ApiError."""
+    if not caller.is_session:
+        raise ApiError("session_required", "An API key cannot do this: sign in.")
 
 
 def public(view: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,6 +6,7 @@ BASE_SCOPES = frozenset(
     {
         "payments:read", "wallets:read", "currencies:read", "me:read", "me:write",
         "sessions:read", "sessions:write", "api-keys:read", "api-keys:write",
+        "second-factor:read", "second-factor:write",
     }
 )  # fmt: skip
 """Scopes of every role: to read one's own resources and manage one's own account."""
@@ -29,6 +30,10 @@ SCOPES: dict[str, frozenset[str]] = {
     Role.AUDITOR: BASE_SCOPES | READ_ALL,
 }
 """The scopes of each role; a token may have fewer."""
+
+
+ENROLMENT_SCOPES = frozenset({"second-factor:read", "second-factor:write"})
+"""Scopes of a session whose user must have a second factor, and has none."""
 
 
 GRANTABLE_SCOPES = frozenset({"deposits:write"})

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from gateway.auth.rate_limit import too_many
 from gateway.auth.revocation import TokenRevocations
-from gateway.auth.scopes import GRANTABLE_SCOPES, MOVES_MONEY, SCOPES
+from gateway.auth.scopes import ENROLMENT_SCOPES, GRANTABLE_SCOPES, MOVES_MONEY, SCOPES
 from gateway.http.errors import AUTHENTICATE, ApiError
 from models import token as tokens
+from models.second_factor import MUST_HAVE_ONE
 from models.session import POOL_SIZE, DatabaseUnavailable, Engine, statements
 
 CACHE_SECONDS = 1.0
@@ -29,13 +30,20 @@ GUESS_SECONDS_MAX = 0.2
 
 
 class Caller(NamedTuple):
-    """The user of a request and the token's scopes; `unconfirmed_scopes` need a confirmed e-mail address."""
+    """The user of a request and the token's scopes; `unconfirmed_scopes` need a confirmed e-mail address.
+
+    `must_enrol`: the session may do nothing but set up a second factor. `must_prove`: what asks for the second factor
+    again is refused until the session proves it; an API key never can.
+    """
 
     id: str
     role: str
     scopes: frozenset[str]
     token_id: str
     unconfirmed_scopes: frozenset[str] = frozenset()
+    is_session: bool = False
+    must_enrol: bool = False
+    must_prove: bool = False
 
     @property
     def reads_all(self) -> bool:
@@ -46,10 +54,13 @@ class Caller(NamedTuple):
 class TokenCache:
     """The callers of bearer tokens, read from the database at most once a second each."""
 
-    def __init__(self, engine: Engine, notices: TokenRevocations, *, require_confirmation: bool) -> None:
+    def __init__(
+        self, engine: Engine, notices: TokenRevocations, *, require_confirmation: bool, require_second_factor: bool
+    ) -> None:
         self._engine = engine
         self._notices = notices
         self._require_confirmation = require_confirmation
+        self._require_second_factor = require_second_factor
         self._cached: dict[bytes, tuple[float, Caller]] = {}
         self._evictions = 0
         self._lookups = threading.Semaphore(LOOKUPS_AT_ONCE_MAX)
@@ -135,7 +146,18 @@ class TokenCache:
         unconfirmed_scopes = frozenset[str]()
         if self._require_confirmation and not holder.is_confirmed:
             unconfirmed_scopes = scopes & MOVES_MONEY
-        return Caller(holder.user_id, holder.role, scopes - unconfirmed_scopes, holder.token_id, unconfirmed_scopes)
+        is_required = self._require_second_factor and holder.role in MUST_HAVE_ONE
+        must_enrol = is_required and holder.is_session and not holder.has_second_factor
+        return Caller(
+            holder.user_id,
+            holder.role,
+            ENROLMENT_SCOPES if must_enrol else scopes - unconfirmed_scopes,
+            holder.token_id,
+            unconfirmed_scopes,
+            is_session=holder.is_session,
+            must_enrol=must_enrol,
+            must_prove=(is_required or holder.has_second_factor) and not holder.has_recent_second_factor,
+        )
 
 
 def may_grant(caller: Caller) -> frozenset[str]:

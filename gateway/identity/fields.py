@@ -12,6 +12,7 @@ from gateway.auth.scopes import GRANTABLE_SCOPES, SCOPES
 from gateway.http.errors import FieldError, invalid
 from gateway.http.fields import StrictField, Text
 from models import token
+from models.second_factor import RECOVERY_ALPHABET, RECOVERY_CODE_LENGTH, plain_code
 from models.user import EMAIL_LENGTH_MAX, normal_email
 
 PHONE_NUMBER_LENGTH_MAX = 32
@@ -31,6 +32,12 @@ LOCAL_PART_LENGTH_MIN = 4
 
 KNOWN_SCOPES = frozenset().union(*SCOPES.values()) | GRANTABLE_SCOPES
 
+CODE_DIGITS = 6
+CODE_LENGTH_MAX = 32
+"""As written, with hyphens and spaces."""
+
+_ONE_TIME_PASSWORD = re.compile(f"[0-9]{{{CODE_DIGITS}}}", re.ASCII)
+_RECOVERY_CODE = re.compile(f"[{RECOVERY_ALPHABET}]{{{RECOVERY_CODE_LENGTH}}}", re.ASCII)
 _PHONE_NUMBER = re.compile(r"\+[0-9 ()./-]+", re.ASCII)
 
 
@@ -141,6 +148,20 @@ class ConfirmationToken(StrictField):
         if not token.is_well_formed(text, token.CONFIRMATION_PREFIX):
             raise ma.ValidationError([CONFIRMATION_INVALID])
         return text
+
+
+class SecondFactorCode(StrictField):
+    """A one-time password of six digits, or a recovery code; hyphens, blanks and case do not matter."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"minLength": CODE_DIGITS, "maxLength": CODE_LENGTH_MAX}, **kwargs)
+
+    def read(self, text: str) -> str:
+        if len(text) <= CODE_LENGTH_MAX:
+            code = plain_code(text)
+            if _ONE_TIME_PASSWORD.fullmatch(code) or _RECOVERY_CODE.fullmatch(code):
+                return code
+        raise self.refuse("invalid_value", "Must be six digits, or a recovery code.")
 
 
 CONFIRMATION_INVALID = FieldError("confirmation_invalid", "The token is unknown, expired or used.")

@@ -50,6 +50,7 @@ def session_body(session: TokenRecord, *, is_current: bool) -> dict[str, Any]:
         "expires_at": iso(session.expires_at),
         "last_used_at": iso(session.last_used_at),
         "idle_minutes": session.idle_minutes,
+        "second_factor_at": iso(session.second_factor_at),
         "is_current": is_current,
     }
 
@@ -75,7 +76,7 @@ def count_login_attempt(connection: Connection, subject: Subject) -> None:
     wait_seconds = login_throttle.count_attempt(connection, subject)
     if wait_seconds:
         headers = {"Retry-After": str(math.ceil(wait_seconds))}
-        raise ApiError("login_throttled", "Too many wrong passwords; wait before the next attempt.", headers=headers)
+        raise ApiError("login_throttled", "Too many wrong attempts; wait before the next one.", headers=headers)
 
 
 ENDED = {token.SESSION: "sessions.end", token.API_KEY: "api_keys.end"}

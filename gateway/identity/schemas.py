@@ -2,9 +2,18 @@
 
 import marshmallow as ma
 
-from gateway.http.fields import ChangeInput, Choice, Input, Text, Timestamp, WholeNumber
+from gateway.http.fields import ChangeInput, Choice, Input, Text, Timestamp, TrueOrFalse, WholeNumber
 from gateway.http.schemas import Output
-from gateway.identity.fields import ConfirmationToken, Email, NewPassword, Password, PhoneNumber, Scopes, Url
+from gateway.identity.fields import (
+    ConfirmationToken,
+    Email,
+    NewPassword,
+    Password,
+    PhoneNumber,
+    Scopes,
+    SecondFactorCode,
+    Url,
+)
 from models.user import NAME_LENGTH_MAX, Role
 
 PERSON_NAME_LENGTH_MAX = 50
@@ -64,13 +73,33 @@ class PasswordResetInput(ConfirmationInput):
 
 
 class SessionInput(Input):
-    """Credentials; with a role, only a user with that role can sign in."""
+    """Credentials; with a role, only a user with that role can sign in. `code` is of the second factor, if any."""
 
     email = Email(required=True)
     password = Password(required=True)
     role = Choice([role.value for role in Role])
     lifetime_hours = WholeNumber(LIFETIME_HOURS_MAX, 1)
     idle_minutes = WholeNumber(IDLE_MINUTES_MAX, 1)
+    code = SecondFactorCode()
+
+
+class SecondFactorInput(Input):
+    """A second factor to set up; `qr_code` asks for the URI as an SVG image too."""
+
+    password = Password(required=True)
+    qr_code = TrueOrFalse(load_default=False)
+
+
+class SecondFactorCodeInput(Input):
+    """A code of the second factor."""
+
+    code = SecondFactorCode(required=True)
+
+
+class SecondFactorRemoval(SecondFactorCodeInput):
+    """What removes a second factor: the password, and a code of it."""
+
+    password = Password(required=True)
 
 
 class ApiKeyInput(Input):
@@ -121,6 +150,7 @@ class SessionSchema(Output):
     expires_at = ma.fields.DateTime()
     last_used_at = ma.fields.DateTime(allow_none=True)
     idle_minutes = ma.fields.Integer(allow_none=True)
+    second_factor_at = ma.fields.DateTime(allow_none=True)
     is_current = ma.fields.Boolean()
 
 
@@ -128,6 +158,29 @@ class NewSessionSchema(SessionSchema):
     """A new session; its token is shown only once."""
 
     token = ma.fields.String()
+
+
+class SecondFactorSchema(Output):
+    """Whether the user has, and must have, a second factor."""
+
+    is_active = ma.fields.Boolean()
+    is_required = ma.fields.Boolean()
+    confirmed_at = ma.fields.DateTime(allow_none=True)
+    recovery_codes_left = ma.fields.Integer()
+
+
+class NewSecondFactorSchema(Output):
+    """A second factor that counts once a code confirms it; its secret is shown only once."""
+
+    secret = ma.fields.String()
+    uri = ma.fields.String()
+    qr_code = ma.fields.String(allow_none=True)
+
+
+class RecoveryCodesSchema(Output):
+    """Codes that each replace a one-time password once; they are shown only once."""
+
+    recovery_codes = ma.fields.List(ma.fields.String())
 
 
 class ApiKeySchema(Output):

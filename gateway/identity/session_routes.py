@@ -10,13 +10,14 @@ from gateway.http.access_log import ADDRESS, NETWORK
 from gateway.http.blueprint import Blueprint, JsonAnswer, no_content
 from gateway.http.errors import ApiError
 from gateway.http.schemas import PageQuery, page_of
-from gateway.identity import passwords
+from gateway.identity import passwords, second_factors
 from gateway.identity.representations import count_login_attempt, revoke_all, revoke_one, session_body, user_agent
 from gateway.identity.schemas import NewSessionSchema, SessionInput, SessionSchema
 from gateway.lists.pagination import paginated
 from gateway.services import services
-from models import audit, login_throttle, user
+from models import audit, login_throttle, second_factor, user
 from models import token as tokens
+from models.login_throttle import Subject
 from models.session import Connection, statements, transaction
 from models.token import SESSION, TokenRecord
 from models.user import User
@@ -31,7 +32,11 @@ sessions = Blueprint(
 @sessions.arguments(SessionInput)
 @sessions.response(201, NewSessionSchema)
 def open_session(body: dict[str, Any]) -> JsonAnswer:
-    """Sign in; the token is shown only once. An unknown address and a wrong password get the same answer."""
+    """Sign in; the token is shown only once. An unknown address and a wrong password get the same answer.
+
+    With a second factor a right password without `code` is answered 401 `second_factor_required`, with a wrong one
+    401 `second_factor_invalid`.
+    """
     by_address = login_throttle.of_address(request.environ[NETWORK])
     with statements(services().engine) as connection:
         count_login_attempt(connection, by_address)
@@ -44,33 +49,67 @@ def open_session(body: dict[str, Any]) -> JsonAnswer:
         raise _wrong_credentials()
     if not owner.is_active:
         raise ApiError("user_inactive", "This user has been deactivated.")
+    _count_code(owner, body, (by_user, by_address))
     rehashed = passwords.hash(body["password"]) if passwords.needs_rehash(stored) else None
     token = tokens.new()
     with transaction(services().engine) as connection:
         user.lock(connection, owner.id)
         if user.password_hash(connection, owner.id) != stored:
             raise _wrong_credentials()
+        is_proved = _prove(connection, owner, body.get("code"))
         if rehashed is not None:
             user.set_password(connection, owner.id, rehashed)
         login_throttle.forgive(connection, by_user)
         login_throttle.give_back(connection, by_address)
-        opened = _open(connection, owner, token, body)
+        opened = _open(connection, owner, token, body, is_proved=is_proved)
     return {**session_body(opened, is_current=True), "token": token}, {}
+
+
+def _count_code(owner: User, body: dict[str, Any], counted: tuple[Subject, Subject]) -> None:
+    """Count an attempt at the second factor of a user whose password is right; raises ApiError without a code."""
+    by_user, by_address = counted
+    with statements(services().engine) as connection:
+        if not second_factor.is_confirmed(connection, owner.id):
+            return
+        if "code" in body:
+            second_factors.count_attempt(connection, owner.id)
+            return
+        login_throttle.forgive(connection, by_user)
+        login_throttle.give_back(connection, by_address)
+    raise _code_missing()
+
+
+def _prove(connection: Connection, owner: User, code: str | None) -> bool:
+    """Use up the code of a user who has a second factor; False without one, whatever the code. Raises ApiError."""
+    factor = second_factor.find(connection, owner.id)
+    if factor is None or factor.confirmed_at is None:
+        return False
+    if code is None:
+        raise _code_missing()
+    second_factors.prove(connection, factor, code)
+    return True
+
+
+def _code_missing() -> ApiError:
+    return ApiError("second_factor_required", "Send a code of the authenticator, or a recovery code, as `code`.")
 
 
 def _wrong_credentials() -> ApiError:
     return ApiError("credentials_invalid", "Check the e-mail address and the password.")
 
 
-def _open(connection: Connection, owner: User, token: str, limits: dict[str, Any]) -> TokenRecord:
+def _open(connection: Connection, owner: User, token: str, body: dict[str, Any], *, is_proved: bool) -> TokenRecord:
     id, address, agent = str(uuid7()), request.environ[ADDRESS], user_agent()
     hours = services().settings.token_ttl_hours
-    hours = min(hours, limits.get("lifetime_hours", hours))
-    tokens.open_session(connection, id, owner.id, token, hours, address, agent, limits.get("idle_minutes"))
+    hours = min(hours, body.get("lifetime_hours", hours))
+    idle_minutes = body.get("idle_minutes")
+    tokens.open_session(connection, id, owner.id, token, hours, address, agent, idle_minutes, is_proved=is_proved)
     opened = tokens.find(connection, owner.id, SESSION, id)
     if opened is None:
         raise _wrong_credentials()
-    audit.note(connection, actor(owner.id), "sessions.open", id, after={"user_agent": agent})
+    audit.note(
+        connection, actor(owner.id), "sessions.open", id, after={"user_agent": agent, "second_factor": is_proved}
+    )
     return opened
 
 
@@ -101,7 +140,7 @@ def end_all_sessions() -> Response:
 
 
 @sessions.route("/current", methods=["DELETE"])
-@requires("sessions:write")
+@requires("sessions:write", "second-factor:write")
 @sessions.response(204)
 def end_current_session() -> Response:
     """Sign out here; other devices stay signed in."""

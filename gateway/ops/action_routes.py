@@ -97,7 +97,7 @@ def ask(body: Body, id: str) -> JsonResult:
 
 
 @ops_actions.route("/<id>/resolve", methods=["POST"])
-@requires("ops:resolutions")
+@requires("ops:resolutions", second_factor=True)
 @ops_actions.arguments(ResolveInput)
 @ops_actions.response(201, ResolutionSchema)
 def resolve(body: Body, id: str) -> JsonAnswer:

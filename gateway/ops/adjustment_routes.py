@@ -42,7 +42,7 @@ def list_adjustments(query: Body) -> JsonAnswer:
 
 
 @adjustments.route("", methods=["POST"])
-@requires("ops:adjustments")
+@requires("ops:adjustments", second_factor=True)
 @adjustments.doc(parameters=[{**IDEMPOTENCY_KEY, "required": True}])
 @adjustments.arguments(AdjustmentInput)
 @adjustments.response(201, AdjustmentSchema)
@@ -67,7 +67,7 @@ def propose(body: Body) -> JsonAnswer:
 
 
 @adjustments.route("/<id>/approve", methods=["POST"])
-@requires("ops:adjustments")
+@requires("ops:adjustments", second_factor=True)
 @adjustments.doc(parameters=[PREFER])
 @adjustments.arguments(ApprovalInput)
 @adjustments.outcome(AdjustmentSchema)

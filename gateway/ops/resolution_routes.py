@@ -38,7 +38,7 @@ def list_resolutions(query: Body) -> JsonAnswer:
 
 
 @resolutions.route("/<id>/approve", methods=["POST"])
-@requires("ops:resolutions")
+@requires("ops:resolutions", second_factor=True)
 @resolutions.arguments(ApprovalInput)
 @resolutions.response(202, ResolutionSchema)
 def approve(body: Body, id: str) -> JsonAnswer:

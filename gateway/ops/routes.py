@@ -1,4 +1,4 @@
-"""GET /v1/ops/users, /accounts and /audit, and PATCH /v1/ops/users/{id}."""
+"""GET /v1/ops/users, /accounts and /audit, PATCH /v1/ops/users/{id} and POST /{id}/reset-second-factor."""
 
 from functools import partial
 from typing import Any
@@ -14,10 +14,11 @@ from gateway.identity.representations import api_key_body, session_body, user_bo
 from gateway.identity.schemas import UserSchema
 from gateway.lists import exports
 from gateway.lists.pagination import MOMENT, paginated
+from gateway.ops.action_schemas import ActionInput
 from gateway.ops.schemas import AccountQuery, AuditLineSchema, AuditQuery, UserChange, UserQuery
 from gateway.ops.user_schemas import AccountSchema, UserDetailSchema
 from gateway.services import services
-from models import audit, ops_account, ops_user, user
+from models import audit, ops_account, ops_user, second_factor, user
 from models.ops_payment import listed_body
 from models.ops_user import OpsUser
 from models.session import Connection, statements, transaction
@@ -49,8 +50,27 @@ def get_user(id: str) -> JsonAnswer:
         return _detail_body(found(ops_user.by_id(connection, path_id(id)))), {}
 
 
+@ops.route("/users/<id>/reset-second-factor", methods=["POST"])
+@requires("ops:users", second_factor=True)
+@ops.arguments(ActionInput)
+@ops.response(200, UserSchema)
+def reset_second_factor(body: dict[str, Any], id: str) -> JsonAnswer:
+    """Remove another user's second factor and end their sessions, so that they set up a new one.
+
+    Make sure first who asks: with the password, which stays, whoever does can sign in. Without a second factor nothing
+    changes.
+    """
+    if id == g.caller.id:
+        raise ApiError("own_user", "Another ops user must reset yours.")
+    with transaction(services().engine) as connection:
+        owner = _user(connection, id, is_locked=True)
+        second_factor.reset(connection, owner, actor(), body["reason"])
+    services().tokens.forget_everywhere(id)
+    return user_body(owner), {}
+
+
 @ops.route("/users/<id>", methods=["PATCH"])
-@requires("ops:users")
+@requires("ops:users", second_factor=True)
 @ops.arguments(UserChange)
 @ops.response(200, UserSchema)
 def change_user(body: dict[str, Any], id: str) -> JsonAnswer:

@@ -31,6 +31,7 @@ class OpsSessionSchema(Output):
     created_at = ma.fields.DateTime()
     expires_at = ma.fields.DateTime()
     last_used_at = ma.fields.DateTime(allow_none=True)
+    second_factor_at = ma.fields.DateTime(allow_none=True)
 
 
 class UserDetailSchema(UserSchema):

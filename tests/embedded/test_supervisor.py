@@ -66,7 +66,7 @@ def test_stack_json_is_complete_and_its_owners_alone(checkout: Checkout):
     assert checkout.stack_file.stat().st_uid == os.geteuid()
     stack = checkout.stack_json()
     addresses = {"url", "database_url", "redis_url", "mail", "bank", "metrics"}
-    assert set(stack) == addresses | {"secret_key", "receipt_key", "ops_token", "users", "pids"}
+    assert set(stack) == addresses | {"secret_key", "receipt_key", "second_factor_keys", "ops_token", "users", "pids"}
     servers, processes = {"postgres", "valkey", "bank"}, {"gateway", "posting", "upkeep", "rails", "webhooks", "beat"}
     assert set(stack["pids"]) == {"supervisor"} | servers | processes
     assert not any(map(is_gone, stack["pids"].values()))
@@ -104,6 +104,7 @@ def test_gateway_gets_neither_owner_nor_worker_secrets(checkout: Checkout):
     assert "WORKER_DATABASE_URL=" not in environ
     assert "payments_owner" not in environ + worker
     assert "SECRET_KEY=" not in worker
+    assert "SECOND_FACTOR_KEYS=" not in worker
     assert "RECEIPT_KEY=" not in environ + worker
 
 

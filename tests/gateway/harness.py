@@ -28,11 +28,13 @@ TABLES = (
     "commands", "confirmations", "audit_log", "exchange_rates", "quotes", "charge_limits", "blocked_merchants", "bulks",
     "bank_accounts", "instructions", "inquiries", "resolutions", "bank_statements", "bank_statement_lines", "freezes",
     "pauses", "paused_payments",
+    "second_factors", "recovery_codes",
     "webhook_endpoints", "webhook_secrets", "webhook_deliveries", "webhook_attempts",
     "selections", "batches", "batch_items", "breaches",
 )  # fmt: skip
 SECRET_KEY = "a secret of the tests, long enough for a key"
-NEVER_SAID = ("Traceback", "psycopg2", "sqlalchemy", "SELECT ", "INSERT ", "argon2", SECRET_KEY)
+SECOND_FACTOR_KEY = "f0" * 32
+NEVER_SAID = ("Traceback", "psycopg2", "sqlalchemy", "SELECT ", "INSERT ", "argon2", SECRET_KEY, SECOND_FACTOR_KEY)
 NO_LIMIT = "1000000 per second"
 
 
@@ -41,6 +43,8 @@ def settings_for(database: Database, **changes: Any) -> settings.Settings:
     defaults = {
         "gateway_database_url": database.gateway,
         "secret_key": SECRET_KEY,
+        "require_second_factor": False,
+        "second_factor_keys": (SECOND_FACTOR_KEY,),
         "deposits_open": True,
         "secure_cookies": True,
         "max_wallets_per_merchant": 0,

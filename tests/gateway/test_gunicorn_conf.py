@@ -11,7 +11,7 @@ import redis
 
 from gateway.http.parsing import BODY_BYTES_MAX
 from tests.gateway.events.live_gateway import COMMAND, LIMITS_DB, ROOT, Served, free_port
-from tests.gateway.harness import SECRET_KEY, ApiUser
+from tests.gateway.harness import SECOND_FACTOR_KEY, SECRET_KEY, ApiUser
 from tests.gateway.orders import deposit_into
 from tests.support import eventually
 
@@ -133,10 +133,15 @@ def test_n68_every_line_of_the_log_is_one_object_without_secrets(served: Served)
 
 @pytest.mark.parametrize(
     ("missing", "said"),
-    [("SECRET_KEY", "SECRET_KEY must have"), ("GATEWAY_DATABASE_URL", "GATEWAY_DATABASE_URL is not")],
+    [
+        ("SECRET_KEY", "SECRET_KEY must have"),
+        ("SECOND_FACTOR_KEYS", "SECOND_FACTOR_KEYS is not"),
+        ("GATEWAY_DATABASE_URL", "GATEWAY_DATABASE_URL is not"),
+    ],
 )
 def test_it_does_not_start_without_what_it_needs(missing: str, said: str, tmp_path: Path) -> None:
-    environment = {**os.environ, "GATEWAY_DATABASE_URL": "postgresql://x@/x", "SECRET_KEY": SECRET_KEY, missing: ""}
+    needed = {"SECRET_KEY": SECRET_KEY, "SECOND_FACTOR_KEYS": SECOND_FACTOR_KEY}
+    environment = {**os.environ, "GATEWAY_DATABASE_URL": "postgresql://x@/x", **needed, missing: ""}
     environment["GATEWAY_BIND"] = f"127.0.0.1:{free_port()}"
     done = subprocess.run(COMMAND, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode != 0

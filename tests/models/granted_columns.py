@@ -23,5 +23,11 @@ OPS_ACTIONS = {
         *("approved_by", "approved_at", "approval_reason", "rejected_by", "rejected_at", "rejection_reason"),
     },
 }
+SECOND_FACTORS = {
+    ("INSERT", "second_factors"): {"user_id", "secret"},
+    ("UPDATE", "second_factors"): {"secret", "created_at", "confirmed_at", "last_step"},
+    ("INSERT", "recovery_codes"): {"user_id", "hash"},
+    ("UPDATE", "recovery_codes"): {"used_at"},
+}
 DISMISSAL = {"dismiss_category", "dismiss_reason", "dismissed_by", "dismissed_at"}
 MATCH = {"matched_payment_id", "match_reason", "matched_by", "matched_at"}

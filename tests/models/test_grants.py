@@ -15,6 +15,7 @@ from tests.models.granted_columns import (
     MATCH,
     OPS_ACTIONS,
     ORDER,
+    SECOND_FACTORS,
     SELECTION,
     SELF,
     STOP,
@@ -40,12 +41,13 @@ READ_BY_BOTH = {
 TABLE_RIGHTS = {
     "payments_gateway": READ_BY_BOTH
     | {(right, "login_throttles") for right in ("INSERT", "UPDATE", "DELETE")}
+    | {(right, table) for right in ("SELECT", "DELETE") for table in ("second_factors", "recovery_codes")}
     | {("DELETE", "charge_limits"), ("DELETE", "blocked_merchants")},
     "payments_worker": READ_BY_BOTH
     | {("INSERT", "worker_heartbeats"), ("UPDATE", "worker_heartbeats"), ("DELETE", "login_throttles")}
     | {("SELECT", "webhook_secrets")}
     | {("DELETE", "webhook_deliveries"), ("DELETE", "webhook_attempts"), ("DELETE", "selections")}
-    | {("DELETE", "paused_payments")},
+    | {("DELETE", "paused_payments"), ("DELETE", "second_factors")},
 }
 COLUMN_RIGHTS = {
     "payments_gateway": {
@@ -83,8 +85,9 @@ COLUMN_RIGHTS = {
         ("UPDATE", "payment_references"): {"payment_id"},
         ("INSERT", "users"): {"id", "email", "role", *SELF},
         ("UPDATE", "users"): {"email_confirmed_at", "is_active", *SELF},
-        ("INSERT", "tokens"): {"kind", "address", "user_agent", "idle_minutes", *TOKEN},
-        ("UPDATE", "tokens"): {"last_used_at", "revoked_at", "expires_at", "replaced_by"},
+        ("INSERT", "tokens"): {"kind", "address", "user_agent", "idle_minutes", "second_factor_at", *TOKEN},
+        ("UPDATE", "tokens"): {"last_used_at", "revoked_at", "expires_at", "replaced_by", "second_factor_at"},
+        **SECOND_FACTORS,
         ("INSERT", "confirmations"): {"id", "user_id", "purpose"},
         ("UPDATE", "confirmations"): {"used_at"},
         ("INSERT", "commands"): {
@@ -159,6 +162,8 @@ COLUMN_RIGHTS = {
         ("INSERT", "users"): {"id", "email", "role", "name", "email_confirmed_at", "welcomed_at"},
         ("UPDATE", "users"): {"welcomed_at", "is_active"},
         ("INSERT", "tokens"): TOKEN,
+        ("UPDATE", "tokens"): {"revoked_at"},
+        ("SELECT", "second_factors"): {"user_id", "created_at", "confirmed_at"},
         ("UPDATE", "confirmations"): {"hash", "due_at", "attempts", "last_error", "sent_at", "expires_at"},
         ("INSERT", "commands"): {"id", "kind", "payment_id", "reason", "amount", "is_by_ops"},
         **OPS_ACTIONS,

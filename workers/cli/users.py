@@ -1,4 +1,4 @@
-"""`flask users`: creates, activates and deactivates users, and issues tokens."""
+"""`flask users`: creates, activates and deactivates users, issues tokens, resets second factors."""
 
 import json
 
@@ -7,7 +7,7 @@ from uuid_utils import compat as uuids
 
 from bell import BrokerUnavailable, publish
 from celery_config import WELCOME
-from models import audit, user
+from models import audit, second_factor, user
 from models import token as tokens
 from models.session import transaction
 from models.user import NAME_LENGTH_MAX, Role
@@ -89,6 +89,19 @@ def deactivate(email: str, reason: str) -> None:
 def activate(email: str, reason: str) -> None:
     """Activate a user again."""
     _set_active(email, True, reason)
+
+
+@users_cli.command("reset-second-factor")
+@click.argument("email", type=EmailAddress())
+@reasoned
+def reset_second_factor(email: str, reason: str) -> None:
+    """Remove a user's second factor and end their sessions: they sign in by password, and set up a new one."""
+    with transaction(process.engine()) as connection:
+        existing = user.by_email(connection, email)
+        if existing is None:
+            raise click.ClickException(f"there is no user {email}")
+        is_reset = second_factor.reset(connection, existing, audit.SHELL, reason)
+    click.echo(f"{existing.email} {'must set up a new second factor' if is_reset else 'has no second factor'}")
 
 
 def _set_active(email: str, is_active: bool, reason: str) -> None:

@@ -64,6 +64,8 @@ WITH_PROBLEM = {
 }
 
 CONFLICTS = {
+    "create_second_factor", "confirm_second_factor", "disable_second_factor", "create_recovery_codes",
+    "prove_second_factor", "reset_ops_user_second_factor",
     "create_client", "create_merchant", "update_me", "create_api_key", "roll_api_key", "create_wallet", "create_charge",
     "create_transfer", "create_exchange", "capture_charge", "void_charge", "cancel_payment", "create_bank_account",
     "create_bulk_transfer", "create_bulk_charge", "add_bulk_transfer_lines", "add_bulk_charge_lines",

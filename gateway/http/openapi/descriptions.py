@@ -6,6 +6,7 @@ both; a query parameter has no schema, so only its bare name is looked up.
 
 from gateway.http.openapi.bulk_descriptions import BULK_DESCRIPTIONS
 from gateway.http.openapi.closing_descriptions import CLOSING_DESCRIPTIONS
+from gateway.http.openapi.identity_descriptions import IDENTITY_DESCRIPTIONS
 from gateway.http.openapi.ops_descriptions import OPS_DESCRIPTIONS
 from gateway.http.openapi.overview_descriptions import OVERVIEW_DESCRIPTIONS
 from gateway.http.openapi.pause_descriptions import PAUSE_DESCRIPTIONS
@@ -15,6 +16,7 @@ DESCRIPTIONS: dict[str, str] = {
     **BULK_DESCRIPTIONS,
     **OPS_DESCRIPTIONS,
     **OVERVIEW_DESCRIPTIONS,
+    **IDENTITY_DESCRIPTIONS,
     **CLOSING_DESCRIPTIONS,
     **PAUSE_DESCRIPTIONS,
     **RETRY_DESCRIPTIONS,

@@ -9,7 +9,8 @@ Operation = dict[str, Any]
 METHODS = ("get", "put", "post", "delete", "patch")
 
 ACTIONS = {
-    *("acknowledge", "approve", "ask", "cancel", "capture", "close", "dismiss", "fail", "match", "redeliver", "reject"),
+    *("acknowledge", "approve", "ask", "cancel", "capture", "close", "confirm", "disable", "dismiss", "fail", "match"),
+    *("redeliver", "reject", "reset-second-factor"),
     *("resolve", "resume", "retry", "roll", "rotate", "rotate-secret", "stop", "test", "thaw", "void"),
 }
 """Last parts of paths that name an action instead of a resource."""
@@ -22,6 +23,8 @@ IRREGULAR = {
     ("post", "/v1/confirmations/resend"): "resend_confirmation",
     ("post", "/v1/password-resets/confirm"): "confirm_password_reset",
     ("post", "/v1/ops/commission-terms"): "create_ops_commission_terms",
+    ("post", "/v1/second-factor/recovery-codes"): "create_recovery_codes",
+    ("post", "/v1/sessions/current/second-factor"): "prove_second_factor",
     ("delete", "/v1/sessions"): "delete_sessions",
     ("delete", "/v1/sessions/current"): "delete_current_session",
     ("get", "/v1/payments/{id}/events"): "stream_payment_events",
@@ -59,6 +62,8 @@ def describe(document: dict[str, Any]) -> None:
         _mark_body_as_required(document, method, operation)
         scopes = operation.get("x-scopes")
         needed = f"Needs the scope {' or '.join(f'`{scope}`' for scope in scopes)}." if scopes else "Needs no token."
+        if operation.get("x-second-factor"):
+            needed += " Asks for the second factor again: see `POST /v1/sessions/current/second-factor`."
         operation["description"] = "\n\n".join(filter(None, [operation.get("description"), needed]))
     for group in document["tags"]:
         group["name"] = tag(group["name"])

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.gateway.harness import SECRET_KEY, ApiHarness, ApiUser
+from tests.gateway.harness import SECOND_FACTOR_KEY, SECRET_KEY, ApiHarness, ApiUser
 from tests.support import Database, eventually
 
 ROOT = Path(__file__).parents[3]
@@ -63,6 +63,8 @@ def serving(database: Database, api: ApiHarness, redis_url: str, directory: Path
         "GATEWAY_DATABASE_URL": database.gateway,
         "REDIS_URL": redis_url,
         "SECRET_KEY": SECRET_KEY,
+        "SECOND_FACTOR_KEYS": SECOND_FACTOR_KEY,
+        "REQUIRE_SECOND_FACTOR": "false",
         "PREFLIGHT_DURABILITY": "false",
         "DEPOSITS_OPEN": "true",
         "ALLOWED_HOSTS": "x",

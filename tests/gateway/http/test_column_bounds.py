@@ -255,10 +255,10 @@ OURS = {
     " rate_is_positive refunds_name_their_charge state_is_known target_amount_is_positive type_is_known",
     "quotes": "commission_is_within_amount expire offer_something offer_wholly rate_is_positive"
     " transfer_amounts_are_positive transfer_commission_is_within_amount",
-    **{"rail_positions": "are_bounded", "refund_totals": "are_within_captured"},
+    **{"rail_positions": "are_bounded", "refund_totals": "are_within_captured", "users": "role_is_known"},
     "returns": "amount_is_positive words_are_bounded",
     **retry_column_bounds.OURS,
-    **{"tokens": "hash_is_sha256 kind_is_known sessions_expire", "users": "role_is_known"},
+    **{"tokens": "hash_is_sha256 kind_is_known second_factors_are_of_sessions sessions_expire"},
     "webhook_attempts": "answer_is_bounded error_is_bounded reason_is_bounded",
     "webhook_deliveries": "attempts_are_not_negative finished_exactly_when_done last_error_is_bounded"
     " pending_exactly_with_next state_is_known tries_are_bounded",

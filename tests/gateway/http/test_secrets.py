@@ -1,5 +1,6 @@
 """After a whole life of a user no table and no line of a log holds a password, a token, or a fast hash of one."""
 
+import base64
 import hashlib
 import logging
 
@@ -7,6 +8,7 @@ import pytest
 
 import logs
 from tests.gateway.harness import ApiHarness, ApiUser
+from tests.gateway.identity.authenticator import Authenticator
 from tests.gateway.identity.signed_up_users import device, form, mailed, newcomer, outcome, post, sign_in, sign_up
 from tests.support import Database
 
@@ -27,6 +29,10 @@ def life(api: ApiHarness) -> dict[str, str]:
     assert sign_in(api, email, SECOND).status_code == 401
     change = {"current_password": FIRST, "password": SECOND}
     assert phone.call("PATCH", "/v1/me", json=change).status_code == 200
+    setup = phone.call("POST", "/v1/second-factor", json={"password": SECOND}).get_json()
+    code = Authenticator(phone, email, setup["secret"]).code()
+    recovery = phone.call("POST", "/v1/second-factor/confirm", json={"code": code}).get_json()["recovery_codes"]
+    assert sign_in(api, email, SECOND).get_json()["code"] == "second_factor_required"
     made = phone.call("POST", "/v1/api-keys", json={"name": "server"}).get_json()
     rolled = phone.call("POST", f"/v1/api-keys/{made['id']}/roll", json={"overlap_seconds": 60}).get_json()
     assert ApiUser(api, phone.id, rolled["token"]).get("/v1/wallets").status_code == 200
@@ -39,6 +45,8 @@ def life(api: ApiHarness) -> dict[str, str]:
     return {
         "first password": FIRST, "second password": SECOND, "third password": THIRD, "session": phone.token,
         "confirmation": confirmation, "reset": reset, "API key": made["token"], "rolled key": rolled["token"],
+        "secret of one-time passwords": setup["secret"],
+        "the same in bytes": base64.b32decode(setup["secret"]).hex(), "recovery code": recovery[0],
     }  # fmt: skip
 
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from gateway.pages import sign_in
 from tests.gateway.harness import ApiHarness
+from tests.gateway.identity.authenticator import enrolled
 from tests.gateway.pages.browsers import PASSWORD, SESSION, VISIT, Browser, alerts, signed_in, with_password
 
 
@@ -71,19 +71,20 @@ def test_a_wrong_password_is_refused_as_the_api_refuses_it(browser: Browser, ops
     assert browser.cookie(SESSION) is None
 
 
-def test_a_second_step_asks_for_the_code_and_keeps_the_password_sealed(
-    api: ApiHarness, browser: Browser, ops_email: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sign_in, "SECOND_FACTOR", ("credentials_invalid",))  # stands for an API that asks for a code
-    answer = browser.form("/sign-in", {"email": ops_email, "password": "the first half"})
-    assert "the first half" not in answer.text
+def test_a_second_step_asks_for_the_code_and_keeps_the_password_sealed(api: ApiHarness, browser: Browser) -> None:
+    factor = enrolled(api, "ops")
+    answer = browser.form("/sign-in", {"email": factor.email, "password": PASSWORD})
+    assert answer.status_code == 401
+    assert PASSWORD not in answer.text
     page = Browser(api)
     [sealed] = [line for line in answer.text.splitlines() if 'name="sealed"' in line]
     value = sealed.split('value="')[1].split('"')[0]
-    assert page.form("/sign-in", {"sealed": value, "code": "123456"}).status_code == 403, "of another browser"
-    assert browser.form("/sign-in", {"sealed": value[::-1], "code": "123456"}).status_code == 403
-    seen = browser.form("/sign-in", {"sealed": value, "code": "123456"})
-    assert seen.status_code == 422, "the API judges the code: it is sent with the credentials"
+    code = factor.code(1)
+    assert page.form("/sign-in", {"sealed": value, "code": code}).status_code == 403, "of another browser"
+    assert browser.form("/sign-in", {"sealed": value[::-1], "code": code}).status_code == 403
+    assert browser.form("/sign-in", {"sealed": value, "code": "000000"}).status_code == 401
+    assert browser.form("/sign-in", {"sealed": value, "code": code}).status_code == 303
+    assert browser.cookie(SESSION) is not None
 
 
 def test_each_page_needs_a_session_and_each_post_its_token(api: ApiHarness, ops: Browser) -> None:

@@ -21,7 +21,7 @@ import pytest
 
 from gateway.waiting.waiters import TICK_SECONDS
 from tests.gateway.events.live_gateway import COMMAND, ROOT, Served, serving
-from tests.gateway.harness import SECRET_KEY, ApiHarness, ApiUser
+from tests.gateway.harness import SECOND_FACTOR_KEY, SECRET_KEY, ApiHarness, ApiUser
 from tests.gateway.orders import deposit_into
 from tests.support import Database, eventually
 
@@ -167,6 +167,7 @@ def test_open_files_are_allowed_at_the_start(
 
 def test_it_does_not_start_where_too_few_are_allowed() -> None:
     environment = {**os.environ, "GATEWAY_DATABASE_URL": "postgresql://x@/x", "SECRET_KEY": SECRET_KEY}
+    environment["SECOND_FACTOR_KEYS"] = SECOND_FACTOR_KEY
     few = ["sh", "-c", f'ulimit -n {FEW_FILES} && exec "$@"', "sh", *COMMAND]
     done = subprocess.run(few, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode != 0

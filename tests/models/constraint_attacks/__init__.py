@@ -4,7 +4,17 @@ A row of ATTACKS says what stops the owner, the worker and the gateway: a constr
 where the role has not the right to try. Ids stand in the statements by name, partitions as {p} and {o}.
 """
 
-from tests.models.constraint_attacks import accounts, batches, chain, freezes, identity, operations, payments, roles
+from tests.models.constraint_attacks import (
+    accounts,
+    batches,
+    chain,
+    freezes,
+    identity,
+    operations,
+    payments,
+    roles,
+    second_factors,
+)
 
 ATTACKS = {
     **payments.ATTACKS,
@@ -15,4 +25,5 @@ ATTACKS = {
     **roles.ATTACKS,
     **chain.ATTACKS,
     **freezes.ATTACKS,
+    **second_factors.ATTACKS,
 }

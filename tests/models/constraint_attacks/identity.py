@@ -48,9 +48,7 @@ ATTACKS = {
     "client's token that brings in money": Attack(
         token(scopes="ARRAY['deposits:write']"), NO_BREAK, NO_BREAK, "tokens_deposits_are_the_operators"
     ),
-    "token unrevoked": Attack(
-        of_token("revoked_at = NULL", "ended"), "tokens_stay_revoked", DENIED, "tokens_stay_revoked"
-    ),
+    "token unrevoked": by_all(of_token("revoked_at = NULL", "ended"), "tokens_stay_revoked"),
     "expired key prolonged": gateways(of_token("expires_at = NULL", "kept"), "tokens_stay_revoked"),
     "replaced key prolonged": gateways(of_token("expires_at = NULL", "rolled"), "tokens_stay_revoked"),
     "token given to another": Attack(of_token("user_id = %(shop)s", "kept"), NO_BREAK),
