@@ -139,7 +139,7 @@ def group_of(file: str) -> str | None:
 @cache
 def sharing_modules() -> dict[str, str]:
     """The modules that are content with a shared stack, each with one of as many groups as there are SHARED_STACKS."""
-    modules = sorted(path for folder in ("e2e", "faults") for path in (TESTS / folder).glob("test_*.py"))
+    modules = sorted(path for folder in ("browser", "e2e", "faults") for path in (TESTS / folder).glob("test_*.py"))
     sharing = [path for path in modules if not OWN_STACK.search(path.read_text())]
     groups = cycle([f"stack {number}" for number in range(1, SHARED_STACKS + 1)])
     return {path.relative_to(TESTS.parent).as_posix(): next(groups) for path in sharing}

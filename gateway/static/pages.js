@@ -12,7 +12,7 @@ function move(step) {
   const next = all[Math.min(all.length - 1, Math.max(0, now < 0 ? (step > 0 ? 0 : all.length - 1) : now + step))];
   here()?.classList.remove("here");
   next.classList.add("here");
-  next.querySelector("a, input")?.focus({ preventScroll: true });
+  next.querySelector("a")?.focus({ preventScroll: true });
   next.scrollIntoView({ block: "nearest" });
 }
 
@@ -40,6 +40,7 @@ document.addEventListener("keydown", (event) => {
   }
   if (isTyping(event.target)) return;
   if (event.key === "Enter" && here() && !event.target.closest("a, button, summary")) {
+    event.preventDefault(); // a box would send its form
     here().querySelector("a")?.click();
     return;
   }
