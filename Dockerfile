@@ -1,9 +1,11 @@
 # One image for all processes and the simulated bank; docker-compose.yml has the command and environment of each.
 FROM python:3.11-slim-trixie AS build
-COPY requirements.txt /
+# With what SENTRY_DSN and OTEL_EXPORTER_OTLP_ENDPOINT need; --build-arg REQUIREMENTS=requirements.txt is without.
+ARG REQUIREMENTS=requirements-telemetry.txt
+COPY requirements.txt requirements-telemetry.txt /
 RUN python -m venv --without-pip /venv \
     && pip --python /venv/bin/python install --no-cache-dir --disable-pip-version-check \
-        --require-hashes --only-binary :all: --requirement /requirements.txt
+        --require-hashes --only-binary :all: --requirement "/$REQUIREMENTS"
 COPY . /srv/payments
 RUN python -m compileall -q /srv/payments
 

@@ -47,6 +47,7 @@ contract: dev ## write docs/openapi.json, and the Postman collection that is mad
 lock: ## pin what pyproject.toml allows, with hashes (needs uv)
 	uv lock
 	uv export --quiet --frozen --no-emit-project --no-header --no-default-groups -o requirements.txt
+	uv export --quiet --frozen --no-emit-project --no-header --no-default-groups --extra sentry --extra otel -o requirements-telemetry.txt
 	uv export --quiet --frozen --no-emit-project --no-header --no-default-groups --group embedded -o requirements-embedded.txt
 	uv export --quiet --frozen --no-emit-project --no-header --group embedded --group dev -o requirements-dev.txt
 

@@ -48,7 +48,20 @@ def test_the_image_is_well_made():
     assert re.search(r"^USER 10001$", text, re.M)
     copied = set(re.findall(r"^!(\S+)$", (CHECKOUT / ".dockerignore").read_text(), re.M))
     bank = {"embedded/__init__.py", "embedded/bank.py"}
-    assert copied == {*PRODUCT, "migrations", "requirements.txt", "pyproject.toml", *bank}
+    assert copied == {*PRODUCT, "migrations", "requirements.txt", "requirements-telemetry.txt", "pyproject.toml", *bank}
+
+
+def test_the_image_has_what_telemetry_needs():
+    def pinned(name: str) -> set[str]:
+        return set(re.findall(r"^([a-z0-9-]+==\S+)", (CHECKOUT / name).read_text(), re.M))
+
+    text = (CHECKOUT / "Dockerfile").read_text()
+    assert "ARG REQUIREMENTS=requirements-telemetry.txt" in text
+    assert '--requirement "/$REQUIREMENTS"' in text
+    assert pinned("requirements.txt") < pinned("requirements-telemetry.txt")
+    extras = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    wanted = {re.split(r"[>=]", package)[0] for packages in extras.values() for package in packages}
+    assert wanted <= {package.partition("==")[0] for package in pinned("requirements-telemetry.txt")}
 
 
 def test_the_hooks_before_a_commit_fetch_nothing():
