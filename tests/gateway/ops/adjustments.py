@@ -6,7 +6,7 @@ from werkzeug.test import TestResponse
 
 from tests.gateway.harness import ApiUser
 
-AT_ONCE = 10
+AT_ONCE = 20
 PATH = "/v1/ops/adjustments"
 
 

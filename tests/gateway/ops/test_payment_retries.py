@@ -133,6 +133,44 @@ def test_batch_is_listed_with_its_payments_by_outcome(waiting: WaitingPayments) 
     assert back["data"] == first["data"]
 
 
+def test_twenty_stops_beside_the_worker_have_one_effect(waiting: WaitingPayments) -> None:
+    """Each payment is retried or left, whichever comes first, and counted once."""
+    path = f"/v1/ops/batches/{waiting.batch()}"
+    barrier = threading.Barrier(21)
+
+    def stop(number: int) -> int:
+        barrier.wait()
+        if number == 20:
+            waiting.carry_out()
+            return 0
+        return waiting.ops.call("POST", f"{path}/stop", json=REASON).status_code
+
+    with ThreadPoolExecutor(21) as pool:
+        statuses = list(pool.map(stop, range(21)))[:20]
+    waiting.carry_out()
+    assert sorted(statuses) in ([200] + [409] * 19, [409] * 20)
+    body = waiting.ops.get(path).get_json()
+    assert sum(body["outcomes"].values()) == 5
+    assert body["outcomes"]["completed"] + body["outcomes"]["skipped"] == 5
+    assert body["state"] == ("stopped" if 200 in statuses else "done")
+    lines = waiting.ops.get(f"/v1/ops/audit?target={body['id']}&action=batches.stop").get_json()["data"]
+    assert len(lines) == statuses.count(200)
+
+
+def test_twenty_retries_of_a_batch_are_one(waiting: WaitingPayments) -> None:
+    path = f"/v1/ops/batches/{waiting.batch()}"
+    assert waiting.ops.call("POST", f"{path}/stop", json=REASON).status_code == 200
+    waiting.carry_out()
+    barrier = threading.Barrier(20)
+
+    def again(_: int) -> int:
+        barrier.wait()
+        return waiting.ops.call("POST", f"{path}/retry", json=REASON).status_code
+
+    with ThreadPoolExecutor(20) as pool:
+        assert sorted(pool.map(again, range(20))) == [202] + [409] * 19
+
+
 def test_batch_is_stopped_and_its_parked_are_retried(waiting: WaitingPayments) -> None:
     path = f"/v1/ops/batches/{waiting.batch()}"
     with waiting.api.unchanged():
